@@ -1,0 +1,1 @@
+"""From signed audio to samples on a card."""

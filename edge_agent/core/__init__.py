@@ -1,0 +1,1 @@
+"""The decisions, all pure: no clock, file, socket, logger, thread or randomness in here."""

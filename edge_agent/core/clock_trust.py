@@ -1,0 +1,121 @@
+"""Decide what time it is and how far to believe it. Reads no clock: readings are passed in.
+
+The station keeps its own UTC: boot time plus an offset that only trusted sources may move. A step of the system clock
+therefore moves nothing here. Trust has two axes: where the time came from, and the largest error it can have by now
+(it grows in holdover by the oscillator's drift), so that losing NTP silences nobody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from edge_agent.core.units import MINUTE_MS, MonoMs, UtcMs
+
+DRIFT_PPM = 100
+# A Raspberry Pi's crystal is specified at ±50 ppm over temperature; doubled for a box in the sun.
+TIMETABLE_ERROR_MAX_MS = 2 * MINUTE_MS
+# At DRIFT_PPM this is 13.8 days of holdover: the nine days of Tết and some (requirement O1).
+HOLDOVER_AFTER_MS = 15 * MINUTE_MS
+# No fresh report for this long: the source is remembered, not present. NTP polls at most every 17 min (1024 s).
+DISPUTE_MS = 2 * MINUTE_MS
+# NTP and signed time further apart than this: one of them lies, so the timetable stops (protocol, "Freshness").
+
+
+class ClockSource(StrEnum):
+    """Where the time comes from, worst first."""
+
+    UNSET = "unset"
+    DISPUTED = "disputed"
+    FLOOR = "floor"
+    RTC = "rtc"
+    HOLDOVER = "holdover"
+    SIGNED = "signed"
+    NTP = "ntp"
+
+
+TIMETABLE_SOURCES = frozenset({ClockSource.RTC, ClockSource.HOLDOVER, ClockSource.SIGNED, ClockSource.NTP})
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """One instant, used for a whole decision: boot time, UTC, and how far that UTC is trusted."""
+
+    mono: MonoMs
+    utc: UtcMs
+    source: ClockSource
+    max_error_ms: int
+
+    @property
+    def trusted(self) -> bool:
+        """Whether a timetable may be played by this clock (requirement O3)."""
+        return self.source in TIMETABLE_SOURCES and self.max_error_ms <= TIMETABLE_ERROR_MAX_MS
+
+    def mono_of(self, utc: UtcMs) -> MonoMs:
+        """The boot time at which ``utc`` will be, as far as this clock knows."""
+        return MonoMs(self.mono + (utc - self.utc))
+
+    def utc_of(self, mono: MonoMs) -> UtcMs:
+        """The UTC of a boot time, as far as this clock knows."""
+        return UtcMs(self.utc + (mono - self.mono))
+
+
+@dataclass(frozen=True, slots=True)
+class ClockState:
+    """The station's own UTC: ``mono + offset_ms``, last set at ``set_at`` by ``source`` with ``error_ms``."""
+
+    offset_ms: int = 0
+    source: ClockSource = ClockSource.UNSET
+    set_at: MonoMs = MonoMs(0)
+    error_ms: int = 0
+    signed_offset_ms: int | None = None
+    ntp_offset_ms: int | None = None
+
+    def read(self, mono: MonoMs) -> Now:
+        """The instant ``mono`` by this clock."""
+        age_ms = max(0, mono - self.set_at)
+        source = self.source
+        if source in (ClockSource.NTP, ClockSource.SIGNED) and age_ms > HOLDOVER_AFTER_MS:
+            source = ClockSource.HOLDOVER
+        error_ms = self.error_ms + age_ms * DRIFT_PPM // 1_000_000
+        return Now(mono, UtcMs(mono + self.offset_ms), source, error_ms)
+
+
+def at_floor(floor: UtcMs, mono: MonoMs) -> ClockState:
+    """A boot without a clock: it is at least ``floor`` (the last signed time), by how much later nobody knows."""
+    return ClockState(offset_ms=floor - mono, source=ClockSource.FLOOR, set_at=mono)
+
+
+def from_rtc(utc: UtcMs, mono: MonoMs, error_ms: int) -> ClockState:
+    """A boot with a clock chip; the caller has checked ``utc`` against the floor."""
+    return ClockState(offset_ms=utc - mono, source=ClockSource.RTC, set_at=mono, error_ms=error_ms)
+
+
+def adopt_signed(clock: ClockState, utc: UtcMs, mono: MonoMs, round_trip_ms: int) -> ClockState:
+    """Take over the time of a verified welcome that answered our nonce within ``round_trip_ms``."""
+    offset = utc - mono
+    if _better_ntp(clock, mono, round_trip_ms) and abs(offset - clock.offset_ms) <= DISPUTE_MS:
+        return replace(clock, signed_offset_ms=offset)
+    fresh = ClockState(offset, ClockSource.SIGNED, mono, round_trip_ms, offset, clock.ntp_offset_ms)
+    return _disputed_if_apart(fresh)
+
+
+def adopt_ntp(clock: ClockState, utc: UtcMs, mono: MonoMs, max_error_ms: int) -> ClockState:
+    """Take over a system clock that the kernel says is synchronised within ``max_error_ms``."""
+    offset = utc - mono
+    fresh = ClockState(offset, ClockSource.NTP, mono, max_error_ms, clock.signed_offset_ms, offset)
+    return _disputed_if_apart(fresh)
+
+
+def _better_ntp(clock: ClockState, mono: MonoMs, round_trip_ms: int) -> bool:
+    """NTP that is present and tighter than a round trip over 4G keeps the offset; a welcome only confirms it."""
+    return clock.read(mono).source is ClockSource.NTP and clock.error_ms <= round_trip_ms
+
+
+def _disputed_if_apart(clock: ClockState) -> ClockState:
+    if clock.signed_offset_ms is None or clock.ntp_offset_ms is None:
+        return clock
+    if abs(clock.signed_offset_ms - clock.ntp_offset_ms) <= DISPUTE_MS:
+        return clock
+    # Signed time keeps the offset: it is the one that a stranger on the network cannot forge.
+    return replace(clock, offset_ms=clock.signed_offset_ms, source=ClockSource.DISPUTED)

@@ -1,0 +1,202 @@
+"""Everything the core can ask of the world, as data. ``runtime.perform`` is their only reader."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edge_agent.core.as_run import AsRun
+from edge_agent.core.events import AckToken, Mark, SavedJob
+from edge_agent.core.programme import Part, ZoneFeed
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import ClipKey, JobId, MonoMs, PlayId, UtcMs, ZoneId
+
+
+@dataclass(frozen=True, slots=True)
+class SaveJob:
+    """Commit a job (insert or replace). Answered by JobSaved or JournalFailed."""
+
+    saved: SavedJob
+    envelope: bytes
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """Tell the broker that it may forget a delivery."""
+
+    token: AckToken
+
+
+@dataclass(frozen=True, slots=True)
+class FetchClip:
+    """Fetch, check and stage recorded audio. Answered by ClipStaged or ClipFailed."""
+
+    key: ClipKey
+    length_bytes: int
+    duration_ms: int
+    urls: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakText:
+    """Render words to staged sound. Answered by ClipStaged or ClipFailed."""
+
+    key: ClipKey
+    language: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SaveMark:
+    """Commit how far an occurrence has come. An INTENT is answered by IntentSaved."""
+
+    job_id: JobId
+    planned: UtcMs
+    mark: Mark
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchRelay:
+    """Close or open a zone's relay; it opens by itself after ``off_after_ms`` unless told again."""
+
+    zone: ZoneId
+    on: bool
+    off_after_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartPlay:
+    """Begin a programme so that its first sample leaves the card at ``at`` (at once if that has passed)."""
+
+    play_id: PlayId
+    parts: tuple[Part, ...]
+    feeds: tuple[ZoneFeed, ...]
+    at: MonoMs
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePlay:
+    """Change which zones hear a running programme; its own time goes on."""
+
+    play_id: PlayId
+    feeds: tuple[ZoneFeed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StopPlay:
+    """End a programme now. Answered by PlayEnded."""
+
+    play_id: PlayId
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRecord:
+    """Append to the as-run log; if ``closes`` is set, that occurrence is over in the same transaction.
+
+    ``job_over`` says that the job will never sound again. Answered by RecordSaved or JournalFailed.
+    """
+
+    record: AsRun
+    closes: tuple[JobId, UtcMs] | None
+    job_over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptTime:
+    """A verified welcome told the time: UTC was ``utc`` between ``asked_at`` and now."""
+
+    utc: UtcMs
+    asked_at: MonoMs
+
+
+@dataclass(frozen=True, slots=True)
+class SendHello:
+    """Ask for a welcome."""
+
+    nonce: str
+
+
+class Verdict(StrEnum):
+    """What became of an order on arrival."""
+
+    ACCEPTED = "accepted"
+    KNOWN = "known"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class SendAnswer:
+    """Tell the server what became of an order on arrival."""
+
+    verdict: Verdict
+    digest: str
+    job_id: str
+    reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
+class SendState:
+    """Publish the station's whole state (birth or change), retained. ``online`` False is the proper goodbye."""
+
+    online: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SendHeartbeat:
+    """Publish a heartbeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendLog:
+    """Read records after ``after_seq`` from the journal, sign them as a batch and publish it."""
+
+    after_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class SaveLogAck:
+    """Move the upload cursor. The records stay."""
+
+    epoch: str
+    seq: int
+
+
+class Level(StrEnum):
+    """How loud a log line is."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line for someone at 3 a.m.: what, which job, why, what next."""
+
+    level: Level
+    what: str
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+Effect = (
+    SaveJob
+    | Ack
+    | FetchClip
+    | SpeakText
+    | SaveMark
+    | SwitchRelay
+    | StartPlay
+    | RoutePlay
+    | StopPlay
+    | CommitRecord
+    | AdoptTime
+    | SendHello
+    | SendAnswer
+    | SendState
+    | SendHeartbeat
+    | SendLog
+    | SaveLogAck
+    | Note
+)

@@ -1,0 +1,250 @@
+"""Everything that can happen to a station, as data. The shell makes these; ``station.step`` is their only reader."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edge_agent.core.job import Accepted, LogAck, Welcome
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import ClipKey, JobId, MonoMs, PlayId, UtcMs, ZoneId
+
+
+@dataclass(frozen=True, slots=True)
+class AckToken:
+    """Which delivery to acknowledge. Message ids restart with a connection, so the connection's epoch belongs to it."""
+
+    epoch: int
+    mid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An order that will not be obeyed. ``digest`` is "" when the envelope could not even be read."""
+
+    reason: Reason
+    detail: str = ""
+    digest: str = ""
+    job_id: str = ""
+    issuer: str = ""
+
+
+Judgement = Accepted | Welcome | LogAck | Rejected
+
+
+class Mark(StrEnum):
+    """How far an occurrence had come, durably: what a restart goes by."""
+
+    INTENT = "intent"
+    FIRST_SAMPLE = "first_sample"
+
+
+@dataclass(frozen=True, slots=True)
+class SavedJob:
+    """A job as the journal holds it. ``base`` is the instant from which occurrences count; ``held`` waits for a welcome."""
+
+    accepted: Accepted
+    base: UtcMs
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SavedMark:
+    """An occurrence that had begun when the process ended; ``attempt`` counts from 1."""
+
+    job_id: JobId
+    planned: UtcMs
+    mark: Mark
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """The first event of every boot: what the journal holds. ``seen`` maps job ids to digests (finished jobs too)."""
+
+    jobs: tuple[SavedJob, ...]
+    marks: tuple[SavedMark, ...]
+    seen: Mapping[JobId, str]
+    last_seq: int
+    acked_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageArrived:
+    """A message from the broker, untouched but for its size cap."""
+
+    topic: str
+    payload: bytes
+    token: AckToken
+
+
+@dataclass(frozen=True, slots=True)
+class JobSaved:
+    """The job survives a power cut from here on."""
+
+    job_id: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class IntentSaved:
+    """The intent to play is durable; ``durable`` is False when the disk failed and we play all the same."""
+
+    job_id: JobId
+    planned: UtcMs
+    durable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSaved:
+    """A record has its place in the chain."""
+
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class JournalFailed:
+    """The disk refused ``what`` ("job" with its id, "record"): nothing of it is acknowledged."""
+
+    what: str
+    job_id: JobId | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClipStaged:
+    """Sound lies ready to be copied to the card."""
+
+    key: ClipKey
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFailed:
+    """Sound could not be staged; ``again`` says whether another try may help."""
+
+    key: ClipKey
+    reason: Reason
+    again: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceUp:
+    """The device process answers and its relays are off."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceDown:
+    """The device process is gone; by its own promise its relays are open."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class RelayChanged:
+    """A relay is on or off, as far as can be seen; ``cause`` is why (order, lease, max_on, link_lost, stop, fault)."""
+
+    zone: ZoneId
+    on: bool
+    cause: str
+    at: MonoMs
+
+
+@dataclass(frozen=True, slots=True)
+class RelayFailed:
+    """A relay did not do as told."""
+
+    zone: ZoneId
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlayStarted:
+    """The first sample left the card at ``at``."""
+
+    play_id: PlayId
+    at: MonoMs
+
+
+@dataclass(frozen=True, slots=True)
+class PlayProgress:
+    """Frames that left the card so far, in milliseconds, for each zone."""
+
+    play_id: PlayId
+    zone_ms: Mapping[ZoneId, int]
+    underruns: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlayEnded:
+    """The last sample has left the card (``reason`` None), was cut by order, or the device failed."""
+
+    play_id: PlayId
+    zone_ms: Mapping[ZoneId, int]
+    frames: int
+    underruns: int
+    at: MonoMs
+    reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A new session with the broker; ``nonce`` is fresh randomness for our hello."""
+
+    epoch: int
+    nonce: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The broker is gone."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatDue:
+    """The housekeeping scheduler wants a heartbeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class HelloDue:
+    """Time to prove freshness again; ``nonce`` is fresh randomness."""
+
+    nonce: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Nothing happened, but time has passed (or the clock was stepped)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """The service manager wants us to end."""
+
+
+Event = (
+    Restored
+    | MessageArrived
+    | JobSaved
+    | IntentSaved
+    | RecordSaved
+    | JournalFailed
+    | ClipStaged
+    | ClipFailed
+    | DeviceUp
+    | DeviceDown
+    | RelayChanged
+    | RelayFailed
+    | PlayStarted
+    | PlayProgress
+    | PlayEnded
+    | Connected
+    | Disconnected
+    | HeartbeatDue
+    | HelloDue
+    | Tick
+    | StopAsked
+)

@@ -1,0 +1,158 @@
+"""What was signed, as types. Decides nothing: ``trust.orders`` parses once, everything after trusts these types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, time
+from enum import StrEnum
+
+from edge_agent.core.units import ClipKey, JobId, UtcMs, ZoneId
+
+
+class JobClass(StrEnum):
+    """The three classes of requirement B1."""
+
+    NORMAL = "normal"
+    PRIORITY = "priority"
+    EMERGENCY = "emergency"
+
+
+RANK = {JobClass.NORMAL: 0, JobClass.PRIORITY: 1, JobClass.EMERGENCY: 2}
+"""Only a higher rank takes a zone; an equal never takes over."""
+
+
+class Preemption(StrEnum):
+    """What becomes of a job in a zone that an emergency took."""
+
+    REJOIN = "rejoin"  # the zone comes back into the running programme where the other zones are by then
+    DROP = "drop"  # the zone stays out
+
+
+@dataclass(frozen=True, slots=True)
+class ClipItem:
+    """Recorded audio: found at a hint (``urls``), decided by ``digest`` and ``length_bytes``."""
+
+    title: str
+    field: str
+    language: str
+    source: str
+    approver: str
+    digest: ClipKey
+    length_bytes: int
+    duration_ms: int
+    codec: str
+    urls: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TextItem:
+    """Words that the station speaks itself (requirement B11)."""
+
+    title: str
+    field: str
+    language: str
+    source: str
+    approver: str
+    text: str
+
+
+Item = ClipItem | TextItem
+
+
+@dataclass(frozen=True, slots=True)
+class PlayNow:
+    """Due as soon as it is ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlayAt:
+    """Due once; ``at`` is the first sample in the street."""
+
+    at: UtcMs
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A recurring timetable entry in wall time of ``timezone``; weekdays are ISO (Monday = 1)."""
+
+    timezone: str
+    first_day: date
+    last_day: date
+    weekdays: frozenset[int]
+    times: tuple[time, ...]
+    excluded: frozenset[date]
+
+
+When = PlayNow | PlayAt | Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Whom the order is for. Stations or areas must name us; empty ``zones`` means every zone of the station."""
+
+    stations: frozenset[str]
+    areas: frozenset[str]
+    zones: frozenset[ZoneId]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A signed order to broadcast; field meanings and limits stand in docs/protocol.md."""
+
+    job_id: JobId
+    issuer: str
+    level: str
+    key_epoch: int
+    serial: int
+    issued_at: UtcMs
+    not_before: UtcMs
+    not_after: UtcMs
+    audience: Audience
+    cls: JobClass
+    order: int
+    when: When
+    loops: int
+    gap_ms: int
+    items: tuple[Item, ...]
+    volume: int
+    preemption: Preemption
+    late_limit_ms: int
+    event: str
+    cap: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A job whose signatures and limits were checked. ``digest`` is the SHA-256 (hex) of the signed bytes (the PAE)."""
+
+    job: Job
+    digest: str
+    signers: tuple[str, ...]
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """The signed answer to our hello; marks that only a server can remember come with it."""
+
+    nonce: str
+    utc: UtcMs
+    trust_version: int
+    serial_marks: tuple[tuple[str, int], ...]
+    log_epoch: str
+    log_seq: int
+    log_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogAck:
+    """The server's signed word that it holds every record of ``epoch`` up to ``seq``."""
+
+    epoch: str
+    seq: int
+    head_hash: str
+
+
+def clip_keys(job: Job) -> tuple[ClipKey, ...]:
+    """The recorded clips of a job, each once, in order."""
+    return tuple(dict.fromkeys(item.digest for item in job.items if isinstance(item, ClipItem)))

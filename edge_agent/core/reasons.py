@@ -1,0 +1,140 @@
+"""The one catalogue of reasons: why an order was refused, why something did not sound, why it ended early.
+
+The code (the value) is what goes upstream and never changes its meaning; the words are what people read.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """A named reason. Every refusal, non-play and early end carries exactly one."""
+
+    # The envelope (never journalled: anybody can send such bytes)
+    TOO_LARGE = "too_large"
+    MALFORMED = "malformed"
+    UNSUPPORTED = "unsupported"
+    SIGNATURE_INVALID = "signature_invalid"
+    TOO_FEW_SIGNATURES = "too_few_signatures"
+    # The order, correctly signed
+    WRONG_REALM = "wrong_realm"
+    WRONG_AUDIENCE = "wrong_audience"
+    UNKNOWN_ISSUER = "unknown_issuer"
+    OVER_LIMIT = "over_limit"
+    VALIDITY_TOO_LONG = "validity_too_long"
+    NOT_YET_VALID = "not_yet_valid"
+    EXPIRED = "expired"
+    REPLAYED = "replayed"
+    ID_REUSED = "id_reused"
+    SERIAL_REUSED = "serial_reused"
+    NOT_OUR_NONCE = "not_our_nonce"
+    TOO_MANY_JOBS = "too_many_jobs"
+    # The ward's rules
+    QUIET_HOURS = "quiet_hours"
+    CLOCK_NOT_TRUSTED = "clock_not_trusted"
+    NOTHING_LEFT = "nothing_left"
+    # The audio
+    AUDIO_UNREACHABLE = "audio_unreachable"
+    AUDIO_ALTERED = "audio_altered"
+    AUDIO_UNREADABLE = "audio_unreadable"
+    AUDIO_TOO_LONG = "audio_too_long"
+    NO_VOICE = "no_voice"
+    CACHE_FULL = "cache_full"
+    # The street
+    MISSED = "missed"
+    PREEMPTED = "preempted"
+    ZONES_BUSY = "zones_busy"
+    RELAY_FAILED = "relay_failed"
+    DEVICE_FAILED = "device_failed"
+    POWER_CUT = "power_cut"
+    SHUTDOWN = "shutdown"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+
+
+WORDS_VI: dict[Reason, str] = {
+    Reason.TOO_LARGE: "gói tin quá lớn",
+    Reason.MALFORMED: "gói tin sai định dạng",
+    Reason.UNSUPPORTED: "phần mềm trạm chưa hỗ trợ loại lệnh này",
+    Reason.SIGNATURE_INVALID: "giả mạo: chữ ký số không đúng",
+    Reason.TOO_FEW_SIGNATURES: "chưa đủ số chữ ký tối thiểu",
+    Reason.WRONG_REALM: "lệnh của hệ thống khác",
+    Reason.WRONG_AUDIENCE: "lệnh cho địa bàn hoặc cụm loa khác",
+    Reason.UNKNOWN_ISSUER: "đơn vị ban hành không có trong danh sách khóa được tin cậy",
+    Reason.OVER_LIMIT: "vượt thẩm quyền của đơn vị ban hành",
+    Reason.VALIDITY_TOO_LONG: "thời hạn hiệu lực của lệnh quá dài",
+    Reason.NOT_YET_VALID: "lệnh chưa đến thời hạn hiệu lực",
+    Reason.EXPIRED: "lệnh phát đã hết hiệu lực",
+    Reason.REPLAYED: "phát lại lệnh cũ: lệnh này đã nhận",
+    Reason.ID_REUSED: "mã lệnh đã dùng cho nội dung khác",
+    Reason.SERIAL_REUSED: "số thứ tự lệnh đã dùng hoặc quá cũ",
+    Reason.NOT_OUR_NONCE: "không phải câu trả lời cho trạm này",
+    Reason.TOO_MANY_JOBS: "trạm đã giữ đủ số lệnh tối đa",
+    Reason.QUIET_HOURS: "trong khung giờ không phát",
+    Reason.CLOCK_NOT_TRUSTED: "giờ hệ thống chưa tin cậy (chưa đồng bộ)",
+    Reason.NOTHING_LEFT: "lịch không còn buổi phát nào",
+    Reason.AUDIO_UNREACHABLE: "không tải được tệp âm thanh",
+    Reason.AUDIO_ALTERED: "nội dung bị sửa: tệp âm thanh không khớp lệnh đã ký số",
+    Reason.AUDIO_UNREADABLE: "tệp âm thanh không đọc được",
+    Reason.AUDIO_TOO_LONG: "tệp âm thanh dài hơn giới hạn",
+    Reason.NO_VOICE: "không có giọng đọc cho ngôn ngữ này",
+    Reason.CACHE_FULL: "bộ nhớ âm thanh đã đầy",
+    Reason.MISSED: "lỡ lịch phát",
+    Reason.PREEMPTED: "bị ngắt để phát tin khẩn cấp",
+    Reason.ZONES_BUSY: "các cụm loa đang phát bản tin khác",
+    Reason.RELAY_FAILED: "rơ-le không đóng được",
+    Reason.DEVICE_FAILED: "thiết bị âm thanh hỏng",
+    Reason.POWER_CUT: "mất điện hoặc khởi động lại khi đang phát",
+    Reason.SHUTDOWN: "trạm được lệnh dừng khi đang phát",
+    Reason.CANCELLED: "đã hủy lệnh phát",
+    Reason.SUPERSEDED: "đã có bản tin mới thay thế",
+}
+
+WORDS_EN: dict[Reason, str] = {
+    Reason.TOO_LARGE: "the message is larger than a station takes",
+    Reason.MALFORMED: "the message is not in the agreed form",
+    Reason.UNSUPPORTED: "this software does not know that kind of order",
+    Reason.SIGNATURE_INVALID: "forged: no valid signature of a key that may order this",
+    Reason.TOO_FEW_SIGNATURES: "fewer valid signatures than this role needs",
+    Reason.WRONG_REALM: "an order of another system",
+    Reason.WRONG_AUDIENCE: "an order for another area, station or zone",
+    Reason.UNKNOWN_ISSUER: "no role of the trust document names this issuer",
+    Reason.OVER_LIMIT: "more than the issuer's role may order",
+    Reason.VALIDITY_TOO_LONG: "valid for longer than such an order may be",
+    Reason.NOT_YET_VALID: "not valid yet",
+    Reason.EXPIRED: "no longer valid",
+    Reason.REPLAYED: "this very order was received before",
+    Reason.ID_REUSED: "its job id was used for something else",
+    Reason.SERIAL_REUSED: "its serial number was used or is too old",
+    Reason.NOT_OUR_NONCE: "not an answer to this station's hello",
+    Reason.TOO_MANY_JOBS: "the station holds as many jobs as it can",
+    Reason.QUIET_HOURS: "within the hours in which nothing is played",
+    Reason.CLOCK_NOT_TRUSTED: "the clock cannot be trusted yet",
+    Reason.NOTHING_LEFT: "the rule has no instant left to play at",
+    Reason.AUDIO_UNREACHABLE: "the audio could not be fetched",
+    Reason.AUDIO_ALTERED: "the audio does not match what was signed",
+    Reason.AUDIO_UNREADABLE: "the audio could not be decoded",
+    Reason.AUDIO_TOO_LONG: "the audio is longer than allowed",
+    Reason.NO_VOICE: "there is no voice for this language",
+    Reason.CACHE_FULL: "the audio cache is full",
+    Reason.MISSED: "its time passed before it could start",
+    Reason.PREEMPTED: "cut off by an emergency",
+    Reason.ZONES_BUSY: "its zones were playing something else",
+    Reason.RELAY_FAILED: "a relay did not close",
+    Reason.DEVICE_FAILED: "the sound device failed",
+    Reason.POWER_CUT: "the power or the process was lost while it played",
+    Reason.SHUTDOWN: "the station was told to stop while it played",
+    Reason.CANCELLED: "cancelled",
+    Reason.SUPERSEDED: "a newer version has replaced it",
+}
+
+UNAUTHENTICATED = frozenset(
+    {Reason.TOO_LARGE, Reason.MALFORMED, Reason.UNSUPPORTED, Reason.SIGNATURE_INVALID, Reason.TOO_FEW_SIGNATURES}
+)
+"""Refusals that anybody on the network can provoke: counted and logged, never written to the journal."""
+
+
+def explain(reason: Reason) -> str:
+    """Both languages, Vietnamese first: ``lệnh phát đã hết hiệu lực / no longer valid``."""
+    return f"{WORDS_VI[reason]} / {WORDS_EN[reason]}"

@@ -1,0 +1,1 @@
+"""The reference central side: keys, signing, publishing, watching, reporting."""

@@ -1,0 +1,1 @@
+"""Talking to the central side: wire formats, broker session, downloads."""

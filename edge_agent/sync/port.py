@@ -1,0 +1,57 @@
+"""What the runtime needs of the network, whoever speaks it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from edge_agent.core.events import AckToken
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import ClipKey
+
+
+class Session(Protocol):
+    """A broker session. Arrivals are posted as core events (Connected, Disconnected, MessageArrived) by its own thread."""
+
+    def start(self) -> None:
+        """Begin to connect, and to reconnect for ever. Returns at once."""
+        ...
+
+    def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool = False) -> bool:
+        """Hand a message over; False when there is no session (the caller sends again after the next Connected)."""
+        ...
+
+    def ack(self, token: AckToken) -> None:
+        """Acknowledge a delivery; a token of an earlier connection is ignored (the broker will deliver again)."""
+        ...
+
+    def alive_at(self) -> int:
+        """Boot time (ms) of the last proof that the broker answers (a round trip), 0 before the first."""
+        ...
+
+    def stop(self) -> None:
+        """Say goodbye properly (no will) and end the thread."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The whole file, its length and SHA-256 checked, durable under its final name."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFailed:
+    """Why not; ``again`` says whether another try may help."""
+
+    reason: Reason
+    again: bool
+    detail: str
+
+
+class Fetcher(Protocol):
+    """Downloads signed audio into the cache of originals. Blocks; called from a worker thread."""
+
+    def fetch(self, key: ClipKey, length_bytes: int, urls: tuple[str, ...]) -> Fetched | FetchFailed: ...
