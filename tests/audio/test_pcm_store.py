@@ -1,0 +1,263 @@
+"""Staged sound comes out as it went in, or not at all."""
+
+from __future__ import annotations
+
+import os
+import random
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from edge_agent.audio.pcm_store import (
+    BLOCK_BYTES,
+    BLOCKS_FILE_BYTES_MAX,
+    CLIP_BYTES_MAX,
+    FRAME_BYTES,
+    LINE_BYTES,
+    ClipAltered,
+    ClipMissing,
+    PcmStore,
+    duration_ms,
+)
+from edge_agent.core.units import ClipKey
+
+RATE = 48_000
+KEY = ClipKey("a" * 64)
+BLOCK_FRAMES = BLOCK_BYTES // FRAME_BYTES
+
+
+def noise(frames: int, seed: int = 1) -> bytes:
+    return random.Random(seed).randbytes(frames * FRAME_BYTES)
+
+
+def put(store: PcmStore, sound: bytes, key: ClipKey = KEY, pinned: bool = False) -> None:
+    with store.writer(key, RATE, pinned=pinned) as writer:
+        writer.feed(sound)
+        writer.commit()
+
+
+def flip(path: Path, at: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> PcmStore:
+    return PcmStore(tmp_path)
+
+
+def test_sound_comes_back_as_it_was_fed_whatever_the_chunks(store: PcmStore) -> None:
+    sound = noise(3 * BLOCK_FRAMES + 17)
+    chunks = random.Random(7)
+    with store.writer(KEY, RATE) as writer:
+        begin = 0
+        while begin < len(sound):
+            size = chunks.choice([1, 3, 4_096, BLOCK_BYTES, 100_001])
+            writer.feed(sound[begin : begin + size])
+            begin += size
+        assert writer.commit() == 3 * BLOCK_FRAMES + 17
+    with store.open(KEY) as clip:
+        assert (clip.rate, clip.frames) == (RATE, 3 * BLOCK_FRAMES + 17)
+        assert clip.read(0, clip.frames) == sound
+
+
+@pytest.mark.parametrize("frames", [1, BLOCK_FRAMES - 1, BLOCK_FRAMES, BLOCK_FRAMES + 1, 2 * BLOCK_FRAMES])
+def test_reads_across_block_edges_are_exact(store: PcmStore, frames: int) -> None:
+    sound = noise(frames)
+    put(store, sound)
+    with store.open(KEY) as clip:
+        read = b"".join(clip.read(at, 480) for at in range(0, frames, 480))
+        assert read == sound
+        assert clip.read(frames - 1, 480) == sound[-FRAME_BYTES:]
+        assert clip.read(frames, 480) == b""
+        clip.verify()
+
+
+def test_a_started_millisecond_counts() -> None:
+    assert [duration_ms(frames, 48_000) for frames in (0, 1, 48, 49, 48_000)] == [0, 1, 1, 2, 1_000]
+
+
+@pytest.mark.parametrize("at", [0, BLOCK_BYTES - 1, BLOCK_BYTES, 2 * BLOCK_BYTES + 5])
+def test_a_flipped_bit_is_found_before_its_block_is_handed_out(store: PcmStore, tmp_path: Path, at: int) -> None:
+    put(store, noise(2 * BLOCK_FRAMES + 100))
+    flip(tmp_path / "pcm" / f"{KEY}.pcm", at)
+    block = at // BLOCK_BYTES
+    with store.open(KEY) as clip:
+        for good in range(block):
+            assert clip.read(good * BLOCK_FRAMES, BLOCK_FRAMES)
+        with pytest.raises(ClipAltered) as found:
+            clip.read(block * BLOCK_FRAMES, 1)
+        assert (found.value.key, found.value.block) == (KEY, block)
+        with pytest.raises(ClipAltered):
+            clip.verify()
+
+
+def test_a_file_altered_after_it_was_opened_is_found(store: PcmStore, tmp_path: Path) -> None:
+    put(store, noise(2 * BLOCK_FRAMES))
+    with store.open(KEY) as clip:
+        assert clip.read(0, 480)
+        with open(tmp_path / "pcm" / f"{KEY}.pcm", "r+b") as file:
+            file.seek(BLOCK_BYTES)
+            file.write(b"\xff\x7f" * 100)
+        with pytest.raises(ClipAltered):
+            clip.read(BLOCK_FRAMES, 480)
+
+
+def test_a_file_cut_after_it_was_opened_is_found(store: PcmStore, tmp_path: Path) -> None:
+    put(store, noise(2 * BLOCK_FRAMES))
+    with store.open(KEY) as clip:
+        os.truncate(tmp_path / "pcm" / f"{KEY}.pcm", BLOCK_BYTES + 2)
+        with pytest.raises(ClipAltered):
+            clip.read(BLOCK_FRAMES, 1)
+
+
+def test_any_flipped_bit_in_the_digest_list_is_found_at_opening(store: PcmStore, tmp_path: Path) -> None:
+    put(store, noise(BLOCK_FRAMES + 1))
+    blocks = tmp_path / "pcm" / f"{KEY}.blocks"
+    for at in range(blocks.stat().st_size):
+        flip(blocks, at)
+        with pytest.raises(ClipAltered) as found:
+            store.open(KEY)
+        assert found.value.block is None
+        flip(blocks, at)
+    store.open(KEY).close()
+
+
+@pytest.mark.parametrize("size", [0, 2, BLOCK_BYTES, BLOCK_BYTES + 1])
+def test_a_clip_of_another_length_is_found_at_opening(store: PcmStore, tmp_path: Path, size: int) -> None:
+    put(store, noise(BLOCK_FRAMES + 1))
+    os.truncate(tmp_path / "pcm" / f"{KEY}.pcm", size)
+    with pytest.raises(ClipAltered):
+        store.open(KEY)
+
+
+@pytest.mark.parametrize("size", [0, 1, 10, 65, 66, 131])
+def test_a_cut_digest_list_is_found_at_opening(store: PcmStore, tmp_path: Path, size: int) -> None:
+    put(store, noise(BLOCK_FRAMES + 1))
+    os.truncate(tmp_path / "pcm" / f"{KEY}.blocks", size)
+    with pytest.raises(ClipAltered):
+        store.open(KEY)
+
+
+def test_nothing_is_seen_before_the_commit(store: PcmStore, tmp_path: Path) -> None:
+    with store.writer(KEY, RATE) as writer:
+        writer.feed(noise(100))
+        with pytest.raises(ClipMissing):
+            store.open(KEY)
+    with pytest.raises(ClipMissing):
+        store.open(KEY)
+    assert list((tmp_path / "pcm").iterdir()) == []
+
+
+def test_an_aborted_rewriting_leaves_the_old_clip(store: PcmStore) -> None:
+    put(store, noise(100, seed=1))
+    with store.writer(KEY, RATE) as writer:
+        writer.feed(noise(200, seed=2))
+    with store.open(KEY) as clip:
+        assert clip.read(0, 1_000) == noise(100, seed=1)
+
+
+def test_a_committed_rewriting_replaces_the_clip_but_not_under_its_player(store: PcmStore) -> None:
+    put(store, noise(BLOCK_FRAMES + 5, seed=1))
+    with store.open(KEY) as playing:
+        put(store, noise(50, seed=2))
+        assert playing.read(0, playing.frames) == noise(BLOCK_FRAMES + 5, seed=1)
+    with store.open(KEY) as clip:
+        assert clip.read(0, 1_000) == noise(50, seed=2)
+
+
+def test_power_lost_between_the_two_files_leaves_no_clip_and_is_swept(store: PcmStore, tmp_path: Path) -> None:
+    put(store, noise(100))
+    (tmp_path / "pcm" / f"{KEY}.blocks").unlink()
+    (tmp_path / "pinned").mkdir()
+    (tmp_path / "pinned" / "attention.0000.part").write_bytes(b"half")
+    with pytest.raises(ClipMissing):
+        store.open(KEY)
+    assert store.sweep() == 2
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_sweeping_leaves_whole_clips(store: PcmStore) -> None:
+    put(store, noise(100))
+    put(store, noise(100), ClipKey("attention"), pinned=True)
+    assert store.sweep() == 0
+    store.open(KEY).close()
+    store.open(ClipKey("attention")).close()
+
+
+def three_clips(store: PcmStore, root: Path) -> list[ClipKey]:
+    keys = [ClipKey(letter * 64) for letter in "cab"]
+    for age, key in enumerate(keys):
+        put(store, noise(1_000), key)
+        os.utime(root / "pcm" / f"{key}.blocks", (1_000 + age, 1_000 + age))
+    return keys
+
+
+def test_eviction_takes_the_longest_unused_first(store: PcmStore, tmp_path: Path) -> None:
+    oldest, middle, newest = three_clips(store, tmp_path)
+    assert list(store.sizes()) == [oldest, middle, newest]
+    store.touch(oldest)
+    assert store.evict_to(4_000, set()) == (middle,)
+    assert store.sizes() == {newest: 2_000, oldest: 2_000}
+
+
+def test_eviction_never_takes_what_is_kept_or_pinned(store: PcmStore, tmp_path: Path) -> None:
+    oldest, middle, newest = three_clips(store, tmp_path)
+    put(store, noise(1_000), ClipKey("attention"), pinned=True)
+    assert store.evict_to(0, {oldest, newest}) == (middle,)
+    assert store.evict_to(0, {oldest, newest}) == ()
+    assert ClipKey("attention") not in store.sizes()
+    assert store.evict_to(0, set()) == (oldest, newest)
+    store.open(ClipKey("attention")).close()
+
+
+def test_an_evicted_clip_stays_readable_to_its_player(store: PcmStore) -> None:
+    put(store, noise(BLOCK_FRAMES * 2))
+    with store.open(KEY) as clip:
+        store.evict_to(0, set())
+        assert clip.read(0, clip.frames) == noise(BLOCK_FRAMES * 2)
+
+
+def test_a_key_that_would_leave_the_folder_is_refused(store: PcmStore, tmp_path: Path) -> None:
+    for key in ("../x", "a/b", "", ".", "A" * 64, "a" * 65, "a\n"):
+        with pytest.raises(ValueError, match="not a clip key"):
+            store.open(ClipKey(key))
+        with pytest.raises(ValueError, match="not a clip key"):
+            store.writer(ClipKey(key), RATE)
+
+
+def test_a_reader_creates_nothing(tmp_path: Path) -> None:
+    store = PcmStore(tmp_path / "none")
+    with pytest.raises(ClipMissing):
+        store.open(KEY)
+    store.touch(KEY)
+    assert store.sizes() == {}
+    assert store.evict_to(0, set()) == ()
+    assert store.sweep() == 0
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_long_clip_costs_its_digests_and_one_block_of_memory(store: PcmStore) -> None:
+    minutes = 10
+    put_minute = noise(RATE * 60)
+    tracemalloc.start()
+    try:
+        with store.writer(KEY, RATE) as writer:
+            for _ in range(minutes):
+                writer.feed(put_minute)
+            writer.commit()
+        with store.open(KEY) as clip:
+            for at in range(0, clip.frames, 4_800):
+                clip.read(at, 4_800)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 600_000, peak  # the clip itself is 57.6 MB
+
+
+def test_the_longest_digest_list_fits_its_cap() -> None:
+    assert len(f"48000 {CLIP_BYTES_MAX // FRAME_BYTES}\n") + (CLIP_BYTES_MAX // BLOCK_BYTES + 2) * LINE_BYTES <= (
+        BLOCKS_FILE_BYTES_MAX
+    )
