@@ -1,0 +1,45 @@
+"""The floor under branch coverage notices every gap: line, branch, file, and branches never measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools import branch_floor
+
+ROOT = Path(__file__).resolve().parent.parent
+
+COVERED = {"missing_lines": [], "missing_branches": []}
+
+
+def report(file: dict[str, Any]) -> dict[str, Any]:
+    return {"files": {"edge_agent/core/station.py": file}}
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        COVERED | {"missing_lines": [7]},
+        COVERED | {"missing_branches": [[3, 5]]},
+        {"missing_lines": []},
+    ],
+    ids=["line", "branch", "measured without branches"],
+)
+def test_a_gap_is_named(file: dict[str, Any]) -> None:
+    (fault,) = branch_floor.faults(report(file), ("edge_agent/core/station.py",))
+    assert fault.startswith("edge_agent/core/station.py: lines")
+
+
+def test_a_file_absent_from_the_report_is_named() -> None:
+    (fault,) = branch_floor.faults(report(COVERED), ("edge_agent/core/moved.py",))
+    assert fault.startswith("edge_agent/core/moved.py: not in the report")
+
+
+def test_full_coverage_is_no_fault() -> None:
+    assert branch_floor.faults(report(COVERED), ("edge_agent/core/station.py",)) == []
+
+
+def test_the_files_held_to_it_exist() -> None:
+    assert [name for name in branch_floor.FULLY_COVERED if not (ROOT / name).is_file()] == []
