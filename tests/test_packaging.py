@@ -82,6 +82,6 @@ def test_the_lock_names_no_place_to_download_from(lock: str) -> None:
 @pytest.mark.parametrize("lock", LOCKS)
 def test_every_locked_package_has_a_hash(lock: str) -> None:
     text = re.sub(r"^#.*\n", "", (ROOT / lock).read_text("utf-8"), flags=re.MULTILINE)
-    requirements = text.replace("\\\n", " ").splitlines()
+    requirements = [line for line in text.replace("\\\n", " ").splitlines() if line]
     assert len(requirements) > 1
     assert [line for line in requirements if not re.match(r"[a-z0-9.-]+==\S+ .*--hash=sha256:[0-9a-f]{64}", line)] == []
