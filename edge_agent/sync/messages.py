@@ -1,0 +1,306 @@
+"""Decide how a station writes to the central side: payloads and their sizes. Pure, and signs nothing.
+
+What comes down is read by ``trust`` alone. Every function returns an ``Outgoing``: the bytes to be signed, their type
+name, and where and how the signed envelope travels.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from edge_agent.core.clock_trust import Now
+from edge_agent.core.effects import Verdict
+from edge_agent.core.job import JobClass
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import JobId, StationId, UtcMs, ZoneId
+from edge_agent.sync.topics import Up, up_topic
+
+PAYLOAD_BYTES_MAX = 48_000
+# Base64 makes 64,000 of it; that leaves 1.5 kB of a 64 KiB packet for the topic and the envelope with its signature.
+STATE_BYTES_MAX = 36_000
+# The protocol promises 48 KiB for the envelope, and base64 makes 48,000 of this.
+LOG_BODIES_BYTES = 32_000
+# The runtime asks the journal for about so much at once: a batch that a 2G link still carries within a keepalive.
+NEXT_MAX = 10
+PLAYING_MAX = 8
+TITLE_CHARS_MAX = 80
+# State is paid for by the megabyte and published at every change: ten lines tell what is next as well as a hundred.
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message before it is signed: ``kind`` names the payload type, the rest is for ``Session.publish``."""
+
+    kind: Up
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who speaks; the same for every message of a boot."""
+
+    realm: str
+    station: StationId
+    boot_id: str
+    software: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogCursor:
+    """The newest record of a chain: which chain, its number (0: none yet) and its hash."""
+
+    epoch: str
+    seq: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class HelloMsg:
+    """A request for a welcome. ``nonce`` is 32 hex digits, never used before."""
+
+    nonce: str
+    trust_version: int
+    log: LogCursor
+    clock: Now
+
+
+class Why(StrEnum):
+    """Why a state is published."""
+
+    BIRTH = "birth"
+    CHANGE = "change"
+    GOODBYE = "goodbye"
+    CONNECTION_LOST = "connection_lost"
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneStatus:
+    """One zone now. ``relay_on`` None: nobody can tell."""
+
+    zone: ZoneId
+    name: str
+    relay_on: bool | None
+    playing: JobId | None
+    volume_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlayStatus:
+    """An occurrence that sounds, or one that will (requirement B15); ``reason``: why it waits or will not sound."""
+
+    job_id: JobId
+    title: str
+    cls: JobClass
+    phase: Phase
+    planned: UtcMs
+    zones: tuple[ZoneId, ...]
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HostStatus:
+    """What the box says of itself; None where it cannot be seen (requirement U1)."""
+
+    address: str | None = None
+    serial: str | None = None
+    storage_free_mb: int | None = None
+    temperature_c: int | None = None
+    undervoltage: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateMsg:
+    """The whole station. ``online`` False with GOODBYE is the proper end, with CONNECTION_LOST the will."""
+
+    online: bool
+    why: Why
+    area: str
+    name: str
+    clock: Now
+    zones: tuple[ZoneStatus, ...]
+    playing: tuple[PlayStatus, ...]
+    next: tuple[PlayStatus, ...]
+    records_waiting: int
+    welcomed: bool
+    host: HostStatus
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatMsg:
+    """A sign of life with the little that changes by itself."""
+
+    uptime_s: int
+    clock: Now
+    playing: tuple[JobId, ...]
+    records_waiting: int
+    host: HostStatus
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """A record in its place in the chain; ``body`` is its canonical JSON, over which ``hash`` was made."""
+
+    seq: int
+    prev: str
+    hash: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerMsg:
+    """What became of an order on arrival; ``digest`` and ``job_id`` are "" where they could not be read."""
+
+    verdict: Verdict
+    digest: str
+    job_id: str
+    reason: Reason | None
+    at: UtcMs
+
+
+def hello(sender: Sender, msg: HelloMsg) -> Outgoing:
+    """Ask for a welcome."""
+    return _outgoing(
+        sender,
+        Up.HELLO,
+        {
+            "boot_id": sender.boot_id,
+            "nonce": msg.nonce,
+            "software": _text(sender.software),
+            "trust_version": msg.trust_version,
+            "log": {"epoch": msg.log.epoch, "seq": msg.log.seq, "hash": msg.log.hash},
+            "clock": _clock(msg.clock),
+        },
+    )
+
+
+def state(sender: Sender, msg: StateMsg) -> Outgoing:
+    """The station's state, at most STATE_BYTES_MAX: what is furthest away in ``next`` is left out first."""
+    msg = replace(msg, playing=msg.playing[:PLAYING_MAX], next=msg.next[:NEXT_MAX])
+    out = _state(sender, msg)
+    while len(out.payload) > STATE_BYTES_MAX and (msg.next or msg.playing):
+        msg = replace(msg, next=msg.next[:-1]) if msg.next else replace(msg, playing=msg.playing[:-1])
+        out = _state(sender, msg)
+    return out
+
+
+def _state(sender: Sender, msg: StateMsg) -> Outgoing:
+    return _outgoing(
+        sender,
+        Up.STATE,
+        {
+            "boot_id": sender.boot_id,
+            "online": msg.online,
+            "why": msg.why.value,
+            "at": msg.clock.utc,
+            "software": _text(sender.software),
+            "area": msg.area,
+            "name": _text(msg.name),
+            "clock": _clock(msg.clock),
+            "zones": [_zone(zone) for zone in msg.zones],
+            "playing": [_play(play) for play in msg.playing],
+            "next": [{**_play(play), "reason": _code(play.reason)} for play in msg.next],
+            "records_waiting": msg.records_waiting,
+            "welcomed": msg.welcomed,
+            "host": _host(msg.host),
+        },
+    )
+
+
+def heartbeat(sender: Sender, msg: HeartbeatMsg) -> Outgoing:
+    """A sign of life. A lost one costs nothing, so it goes unacknowledged."""
+    return _outgoing(
+        sender,
+        Up.HEARTBEAT,
+        {
+            "boot_id": sender.boot_id,
+            "at": msg.clock.utc,
+            "uptime_s": msg.uptime_s,
+            "clock": _clock(msg.clock),
+            "playing": list(msg.playing[:PLAYING_MAX]),
+            "records_waiting": msg.records_waiting,
+            "host": _host(msg.host),
+        },
+    )
+
+
+def log(sender: Sender, epoch: str, records: Sequence[LogRecord]) -> Outgoing | None:
+    """A batch of records, oldest first; None when they do not fit a packet together (offer fewer)."""
+    listed = [{"seq": it.seq, "prev": it.prev, "hash": it.hash, "body": json.loads(it.body)} for it in records]
+    out = _outgoing(sender, Up.LOG, {"epoch": epoch, "records": listed})
+    return out if len(out.payload) <= PAYLOAD_BYTES_MAX else None
+
+
+def answer(sender: Sender, msg: AnswerMsg) -> Outgoing:
+    """What became of an order on arrival (requirement B14)."""
+    return _outgoing(
+        sender,
+        Up.ANSWER,
+        {
+            "verdict": msg.verdict.value,
+            "digest": msg.digest,
+            "job_id": msg.job_id,
+            "reason": _code(msg.reason),
+            "at": msg.at,
+        },
+    )
+
+
+def _outgoing(sender: Sender, kind: Up, fields: dict[str, object]) -> Outgoing:
+    whole = {"realm": sender.realm, "type": kind.value, "station": sender.station, **fields}
+    payload = json.dumps(whole, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
+    qos = 0 if kind is Up.HEARTBEAT else 1
+    return Outgoing(kind, up_topic(sender.station, kind), payload, qos, retain=kind is Up.STATE)
+
+
+def _clock(now: Now) -> dict[str, object]:
+    return {"utc": now.utc, "source": now.source.value, "max_error_ms": now.max_error_ms}
+
+
+def _zone(zone: ZoneStatus) -> dict[str, object]:
+    relay = "unknown" if zone.relay_on is None else "on" if zone.relay_on else "off"
+    return {
+        "zone": zone.zone,
+        "name": _text(zone.name),
+        "relay": relay,
+        "playing": zone.playing,
+        "volume_max": zone.volume_max,
+    }
+
+
+def _play(play: PlayStatus) -> dict[str, object]:
+    return {
+        "job_id": play.job_id,
+        "title": _text(play.title),
+        "class": play.cls.value,
+        "phase": play.phase.value,
+        "planned": play.planned,
+        "zones": list(play.zones),
+    }
+
+
+def _host(host: HostStatus) -> dict[str, object]:
+    return {
+        "address": None if host.address is None else _text(host.address),
+        "serial": None if host.serial is None else _text(host.serial),
+        "storage_free_mb": host.storage_free_mb,
+        "temperature_c": host.temperature_c,
+        "undervoltage": host.undervoltage,
+    }
+
+
+def _code(reason: Reason | None) -> str | None:
+    return None if reason is None else reason.value
+
+
+def _text(text: str) -> str:
+    """Words as the wire wants them: NFC, no control characters, not longer than a line."""
+    clean = "".join(letter for letter in unicodedata.normalize("NFC", text) if unicodedata.category(letter) != "Cc")
+    return clean if len(clean) <= TITLE_CHARS_MAX else clean[: TITLE_CHARS_MAX - 1] + "…"
