@@ -1,0 +1,191 @@
+"""Decide what each key of the station's file may be, and which keys contradict each other. Opens no file but this one.
+
+Whether the named files and devices exist is for ``edge-agent doctor``: a file is checked here as a text, so that it can
+be checked on the technician's own desk. The reference for people is docs/configuration.md.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from edge_agent.config.reader import ConfigError, Fault, Form, Problem, Table, open_report
+from edge_agent.config.sections import (
+    Broker,
+    Cache,
+    ClockSettings,
+    Config,
+    Console,
+    Content,
+    Decoder,
+    Language,
+    Ntp,
+    Paths,
+    RelayDriver,
+    RelaySettings,
+    Sandbox,
+    Speech,
+    TrustFiles,
+)
+from edge_agent.config.station import NAME, SERIAL, ZONES_MAX, read_cards, read_site, read_wiring
+
+CONFIG_BYTES_MAX = 65_536
+# 64 zones of 12 lines are 20 kB; a file beyond this is not a configuration.
+KEEPALIVE_S_MIN, KEEPALIVE_S_MAX = 15, 900
+# Below: 59 MB of pings a month (paid SIM data). Above: mobile networks forget an idle connection after 15 min or less.
+RUN_DIR_BYTES_MAX = 90
+# A socket's whole path has 107 bytes (sun_path, Linux); the rest is for the socket's own name.
+CACHE_BYTES_MIN, CACHE_BYTES_MAX = 1_000_000, 1_000_000_000_000
+# From one attention signal and one spoken text, to the largest disk that is put on such a board (1 TB).
+CACHE_BYTES = 2_000_000_000
+# Signed originals for ten busy days are 0.5 GB, PCM for the next 36 hours at most 1.5 GB.
+RATE_WPM_MIN, RATE_WPM_MAX = 80, 450
+# What espeak-ng itself accepts (espeakRATE_MINIMUM, espeakRATE_MAXIMUM).
+
+HOST = Form(re.compile(r"[A-Za-z0-9.:_-]{1,253}"), "a host name or address without scheme or port")
+FILE = Form(re.compile(r".{1,1000}"), "a path, absolute or from the folder of this file")
+VOICE = Form(re.compile(r"[a-z]{2,3}(-[a-z0-9-]{1,40})?"), 'a voice of espeak-ng such as "vi" or "vi-vn-x-south"')
+
+
+def load(path: Path) -> Config:
+    """The configuration in ``path``. Raises ConfigError, which names every problem with its line."""
+    return parse(_read(path), path.absolute().parent, str(path))
+
+
+def parse(text: str, folder: Path, file: str) -> Config:
+    """The configuration in ``text``; relative paths count from ``folder``, messages call the file ``file``."""
+    report, top = open_report(text, file)
+    config = read_all(top, folder)
+    report.check()
+    return config
+
+
+def read_all(top: Table, folder: Path) -> Config:
+    """Read every table. What comes back may be used only after ``Report.check()``."""
+    station, zones = top.table("station"), top.list_of_tables("zones", ZONES_MAX)
+    cards = read_cards(top.table("cards"))
+    config = Config(
+        site=read_site(station, zones, top.table("policy", required=False)),
+        name=station.text("name", NAME),
+        serial=station.text("serial", SERIAL, default=""),
+        broker=_broker(top.table("broker"), folder),
+        content=_content(top.table("content"), folder),
+        trust=_trust(top.table("trust"), folder),
+        paths=_paths(top.table("paths", required=False), folder),
+        clock=_clock(top.table("clock", required=False)),
+        cards=cards,
+        relays=_relays(top.table("relays"), folder),
+        zones=read_wiring(zones, cards),
+        speech=_speech(top.table("speech", required=False)),
+        cache=_cache(top.table("cache", required=False)),
+        decoder=_decoder(top.table("decoder", required=False)),
+        console=_console(top.table("console", required=False)),
+    )
+    for table in (station, *zones, top):
+        table.done()
+    return config
+
+
+def _path(table: Table, key: str, folder: Path, default: str | None = None) -> Path:
+    return folder / table.text(key, FILE, default)
+
+
+def _broker(table: Table, folder: Path) -> Broker:
+    broker = Broker(
+        host=table.text("host", HOST),
+        port=table.integer("port", 1, 65_535, default=8883),
+        ca_file=_path(table, "ca_file", folder),
+        cert_file=_path(table, "cert_file", folder),
+        key_file=_path(table, "key_file", folder),
+        keepalive_s=table.integer("keepalive_s", KEEPALIVE_S_MIN, KEEPALIVE_S_MAX, default=60),
+    )
+    table.done()
+    return broker
+
+
+def _content(table: Table, folder: Path) -> Content:
+    content = Content(ca_file=_path(table, "ca_file", folder))
+    table.done()
+    return content
+
+
+def _trust(table: Table, folder: Path) -> TrustFiles:
+    trust = TrustFiles(_path(table, "file", folder), _path(table, "station_key_file", folder))
+    table.done()
+    return trust
+
+
+def _paths(table: Table, folder: Path) -> Paths:
+    state_dir = _path(table, "state_dir", folder, default="/var/lib/edge-agent")
+    run_dir = _path(table, "run_dir", folder, default="/run/edge-agent")
+    if len(str(run_dir).encode()) > RUN_DIR_BYTES_MAX:
+        remedy = f"choose a folder of at most {RUN_DIR_BYTES_MAX} bytes: the sockets in it need a short path"
+        table.fault("run_dir", Fault.RANGE, f"{len(str(run_dir).encode())} bytes long", remedy)
+    table.done()
+    return Paths(state_dir, run_dir)
+
+
+def _clock(table: Table) -> ClockSettings:
+    clock = ClockSettings(table.choice("ntp", Ntp, default=Ntp.AUTO), table.boolean("rtc", default=False))
+    table.done()
+    return clock
+
+
+def _relays(table: Table, folder: Path) -> RelaySettings:
+    driver = table.choice("driver", RelayDriver)
+    chip = _path(table, "chip", folder, default="/dev/gpiochip0")
+    simulated_dir = None
+    if table.know("simulated") or (driver is RelayDriver.SIMULATED and table.sound("driver")):
+        simulated = table.table("simulated")
+        simulated_dir = _path(simulated, "dir", folder)
+        simulated.done()
+    if simulated_dir is not None and driver is RelayDriver.GPIO and table.sound("driver"):
+        remedy = 'remove [relays.simulated], or choose driver = "simulated" where no real relay is meant'
+        table.fault("simulated", Fault.CLASH, 'driver is "gpio"', remedy)
+    table.done()
+    return RelaySettings(driver, chip, simulated_dir)
+
+
+def _speech(table: Table) -> Speech:
+    voice = table.text("voice", VOICE, default="vi")
+    rate_wpm = table.integer("rate_wpm", RATE_WPM_MIN, RATE_WPM_MAX) if table.know("rate_wpm") else None
+    table.done()
+    return Speech(voice, rate_wpm)
+
+
+def _cache(table: Table) -> Cache:
+    cache = Cache(table.integer("bytes_max", CACHE_BYTES_MIN, CACHE_BYTES_MAX, default=CACHE_BYTES))
+    table.done()
+    return cache
+
+
+def _decoder(table: Table) -> Decoder:
+    decoder = Decoder(table.choice("sandbox", Sandbox, default=Sandbox.BWRAP))
+    table.done()
+    return decoder
+
+
+def _console(table: Table) -> Console:
+    console = Console(table.choice("language", Language, default=Language.VI))
+    table.done()
+    return console
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(CONFIG_BYTES_MAX + 1)
+    except OSError as exc:
+        raise _unreadable(path, 0, exc.strerror or str(exc), "check the path and who may read it") from exc
+    if len(content) > CONFIG_BYTES_MAX:
+        what = f"more than {CONFIG_BYTES_MAX} bytes"
+        raise _unreadable(path, 0, what, "this is not a station's configuration; check the path")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        line = content.count(b"\n", 0, exc.start) + 1
+        raise _unreadable(path, line, "not UTF-8", "save the file as UTF-8") from exc
+
+
+def _unreadable(path: Path, line: int, detail: str, remedy: str) -> ConfigError:
+    return ConfigError(str(path), [Problem(line, "", Fault.UNREADABLE, detail, remedy)])

@@ -1,0 +1,186 @@
+"""The station's configuration as types, one per table of the file. Decides nothing: ``parse`` has checked it all.
+
+What the core needs is ``Config.site``; every other section is for one adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from edge_agent.core.site import Site
+from edge_agent.core.units import ZoneId
+
+
+class Ntp(StrEnum):
+    """Whether the system clock is believed when the kernel calls it synchronised."""
+
+    AUTO = "auto"
+    OFF = "off"
+
+
+class Channel(StrEnum):
+    """Which side of a card feeds a zone: ``MONO`` on a card with one channel, the others on a card with two."""
+
+    LEFT = "left"
+    RIGHT = "right"
+    BOTH = "both"
+    MONO = "mono"
+
+    def sides(self) -> frozenset[int]:
+        """The card's channel numbers that this one occupies."""
+        return {
+            Channel.LEFT: frozenset({0}),
+            Channel.RIGHT: frozenset({1}),
+            Channel.BOTH: frozenset({0, 1}),
+            Channel.MONO: frozenset({0}),
+        }[self]
+
+
+class RelayDriver(StrEnum):
+    """What switches the relays. There is no default: a simulated relay must never be an accident."""
+
+    GPIO = "gpio"
+    SIMULATED = "simulated"
+
+
+class Sandbox(StrEnum):
+    """What keeps the audio decoder away from everything else."""
+
+    BWRAP = "bwrap"
+
+
+class Language(StrEnum):
+    """The console's language; ``VI_ASCII`` is Vietnamese without diacritics, for terminals that cannot show them."""
+
+    VI = "vi"
+    VI_ASCII = "vi-ascii"
+    EN = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """The MQTT broker and the certificates for it."""
+
+    host: str
+    port: int
+    ca_file: Path
+    cert_file: Path
+    key_file: Path
+    keepalive_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Whose certificates the content servers must show."""
+
+    ca_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class TrustFiles:
+    """Who may order what, and the key by which this station signs."""
+
+    file: Path
+    station_key_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where the station keeps what must survive (``state_dir``), and its sockets (``run_dir``)."""
+
+    state_dir: Path
+    run_dir: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSettings:
+    """Which sources of time this box has, besides the signed welcome."""
+
+    ntp: Ntp
+    rtc: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One sound card: an ALSA PCM by name, ``rate`` in Hz."""
+
+    name: str
+    device: str
+    rate: int
+    channels: int
+    period_ms: int
+    periods: int
+
+
+@dataclass(frozen=True, slots=True)
+class RelaySettings:
+    """``chip`` is used by ``GPIO``; ``simulated_dir`` (state files) is set for ``SIMULATED`` only."""
+
+    driver: RelayDriver
+    chip: Path
+    simulated_dir: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneWiring:
+    """How a zone is wired: the card's channel that feeds it, its relay's line (offset on the chip), its read-back."""
+
+    zone: ZoneId
+    card: str
+    channel: Channel
+    line: int
+    active_low: bool
+    read_back_line: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """The voice of espeak-ng; ``rate_wpm`` None leaves its own pace."""
+
+    voice: str
+    rate_wpm: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """How much of the disk audio may take."""
+
+    bytes_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """How untrusted audio is decoded."""
+
+    sandbox: Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """What the technician's console speaks."""
+
+    language: Language
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole file. ``name`` and ``serial`` are for people; ``cards`` by name, ``zones`` (wiring) by zone id."""
+
+    site: Site
+    name: str
+    serial: str
+    broker: Broker
+    content: Content
+    trust: TrustFiles
+    paths: Paths
+    clock: ClockSettings
+    cards: Mapping[str, Card]
+    relays: RelaySettings
+    zones: Mapping[ZoneId, ZoneWiring]
+    speech: Speech
+    cache: Cache
+    decoder: Decoder
+    console: Console

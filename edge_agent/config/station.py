@@ -1,0 +1,213 @@
+"""Decide what the station itself may be: its place, the ward's rules, its zones, its cards and how they are wired."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import time
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from edge_agent.config.reader import Fault, Form, Table, shown
+from edge_agent.config.sections import Card, Channel, ZoneWiring
+from edge_agent.core.site import RELAY_ON_MS_MAX, WARM_UP_MS_MAX, LocalPolicy, Site, VolumeBand, ZoneSite
+from edge_agent.core.units import MINUTE_MS, StationId, ZoneId
+
+ZONES_MAX = 64
+# As many as one order can name (its audience).
+LINE_MAX = 511
+# The kernel's own ceiling of lines for a long time (ARCH_NR_GPIOS 512); a Raspberry Pi 5 has 54.
+RATES = (44_100, 48_000)
+# What every USB and HAT card plays without resampling in the driver, in Hz.
+PERIOD_MS_MIN, PERIOD_MS_MAX = 5, 100
+# 10 ms already costs 1.6 % of a core; 100 ms is the longest that was measured, and stopping takes that long.
+PERIODS_MIN, PERIODS_MAX = 2, 16
+# One period plays while the next is written; beyond 16 × 100 ms an emergency would wait for the queue.
+BANDS_MAX = 24
+# One for each hour of the day.
+
+STATION = Form(re.compile(r"[a-z0-9-]{1,64}"), "1 to 64 of a–z, 0–9 and -")
+AREA = Form(
+    re.compile(r"[a-z0-9-]{1,64}(/[a-z0-9-]{1,64}){0,5}"),
+    'one to six names of a–z, 0–9 and - with "/" between, such as "vn/ha-noi/dong-thanh"',
+)
+NAME = Form(re.compile(r"(?=.*\S).{1,80}"), "1 to 80 characters")
+SERIAL = Form(re.compile(r"[A-Za-z0-9._-]{1,64}"), "1 to 64 letters, digits, '.', '_' and -")
+TIMEZONE = Form(re.compile(r"[A-Za-z0-9+_-]{1,32}(/[A-Za-z0-9+_-]{1,32}){0,2}"), 'such as "Asia/Ho_Chi_Minh"')
+ZONE = Form(re.compile(r"[a-z0-9-]{1,32}"), "1 to 32 of a–z, 0–9 and -")
+DEVICE = Form(re.compile(r"\S{1,128}"), "the name of an ALSA PCM, see `aplay -L`")
+WALL_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+
+QUIET_FORM = 'two different times of day such as ["21:00", "05:00"]'
+BAND_FORM = 'each band is [start, end, volume 0 to 100] such as ["05:00", "06:00", 55]'
+
+
+def read_site(station: Table, zones: Sequence[Table], policy: Table) -> Site:
+    """What the core knows of the station: ``[station]``, ``[policy]`` and the core's part of each ``[[zones]]``."""
+    sites = [_zone_site(zone) for zone in zones]
+    _refuse_twice(zones, "id", [site.zone for site in sites])
+    return Site(
+        station=StationId(station.text("id", STATION)),
+        realm=station.text("realm", STATION),
+        area=station.text("area", AREA),
+        timezone=_timezone(station),
+        zones={site.zone: site for site in sites},
+        policy=_policy(policy),
+    )
+
+
+def read_cards(cards: Table) -> Mapping[str, Card]:
+    """``[cards.NAME]``: at least one."""
+    found = {name: _card(name, table) for name, table in cards.named_tables()}
+    if not found:
+        cards.fault("main", Fault.MISSING, "", "write [cards.main] and its keys below it")
+    return found
+
+
+def read_wiring(zones: Sequence[Table], cards: Mapping[str, Card]) -> Mapping[ZoneId, ZoneWiring]:
+    """How each of ``[[zones]]`` is wired; no channel and no line may serve two purposes."""
+    wirings = [_wiring(zone) for zone in zones]
+    for zone, wiring in zip(zones, wirings, strict=True):
+        _check_card(zone, wiring, cards)
+    _refuse_shared_channels(zones, wirings)
+    _refuse_shared_lines(zones, wirings)
+    return {wiring.zone: wiring for wiring in wirings}
+
+
+def _zone_site(zone: Table) -> ZoneSite:
+    on_minutes = RELAY_ON_MS_MAX // MINUTE_MS
+    return ZoneSite(
+        zone=ZoneId(zone.text("id", ZONE)),
+        name=zone.text("name", NAME),
+        warm_up_ms=zone.integer("warm_up_ms", 0, WARM_UP_MS_MAX),
+        volume_max=zone.integer("volume_max", 0, 100, default=100),
+        on_ms_max=zone.integer("on_minutes_max", 1, on_minutes, default=on_minutes) * MINUTE_MS,
+    )
+
+
+def _timezone(station: Table) -> str:
+    name = station.text("timezone", TIMEZONE)
+    if not station.sound("timezone"):
+        return name
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: "Asia" is a folder of the database
+        remedy = 'write a name of the IANA database such as timezone = "Asia/Ho_Chi_Minh"'
+        station.fault("timezone", Fault.RANGE, f"{shown(name)} is not known here", remedy)
+    return name
+
+
+def _policy(policy: Table) -> LocalPolicy:
+    standard = LocalPolicy()
+    start, end = _quiet(policy) if policy.know("quiet") else (standard.quiet_start, standard.quiet_end)
+    ceilings = _bands(policy) if policy.know("volume") else standard.volume_bands
+    policy.done()
+    return LocalPolicy(start, end, ceilings)
+
+
+def _quiet(policy: Table) -> tuple[time, time]:
+    quiet = policy.values("quiet", QUIET_FORM)
+    times = [moment for moment in map(_wall_time, quiet) if moment is not None]
+    if len(quiet) == len(times) == 2 and times[0] != times[1]:
+        return times[0], times[1]
+    if policy.sound("quiet"):
+        policy.fault("quiet", Fault.FORM, shown(quiet), f"must be {QUIET_FORM}")
+    return time(), time()
+
+
+def _bands(policy: Table) -> tuple[VolumeBand, ...]:
+    bands = policy.values("volume", BAND_FORM)
+    if policy.sound("volume") and not 1 <= len(bands) <= BANDS_MAX:
+        policy.fault("volume", Fault.RANGE, f"{len(bands)} bands", f"must be 1 to {BANDS_MAX} bands; {BAND_FORM}")
+    found = [_band(band) for band in bands]
+    for number, (band, written) in enumerate(zip(found, bands, strict=True), start=1):
+        if band is None:
+            policy.fault("volume", Fault.FORM, f"band #{number}, {shown(written)}", BAND_FORM)
+    return tuple(band for band in found if band is not None)
+
+
+def _band(band: object) -> VolumeBand | None:
+    if not isinstance(band, list) or len(band) != 3:
+        return None
+    start, end, volume = _wall_time(band[0]), _wall_time(band[1]), band[2]
+    if start is None or end is None or type(volume) is not int or not 0 <= volume <= 100:
+        return None
+    return VolumeBand(start, end, volume)
+
+
+def _wall_time(text: object) -> time | None:
+    if not isinstance(text, str) or WALL_TIME.fullmatch(text) is None:
+        return None
+    return time(int(text[:2]), int(text[3:]))
+
+
+def _card(name: str, card: Table) -> Card:
+    rate = card.integer("rate", RATES[0], RATES[-1], default=RATES[-1])
+    if card.sound("rate") and rate not in RATES:
+        card.fault("rate", Fault.RANGE, shown(rate), "must be one of " + ", ".join(map(str, RATES)))
+    found = Card(
+        name=name,
+        device=card.text("device", DEVICE),
+        rate=rate,
+        channels=card.integer("channels", 1, 2),
+        period_ms=card.integer("period_ms", PERIOD_MS_MIN, PERIOD_MS_MAX, default=20),
+        periods=card.integer("periods", PERIODS_MIN, PERIODS_MAX, default=4),
+    )
+    card.done()
+    return found
+
+
+def _wiring(zone: Table) -> ZoneWiring:
+    return ZoneWiring(
+        zone=ZoneId(zone.text("id", ZONE)),
+        card=zone.text("card", NAME),
+        channel=zone.choice("channel", Channel),
+        line=zone.integer("line", 0, LINE_MAX),
+        active_low=zone.boolean("active_low", default=False),
+        read_back_line=zone.integer("read_back_line", 0, LINE_MAX) if zone.know("read_back_line") else None,
+    )
+
+
+def _check_card(zone: Table, wiring: ZoneWiring, cards: Mapping[str, Card]) -> None:
+    if not zone.sound("card"):
+        return
+    if wiring.card not in cards:
+        known = ", ".join(f'"{name}"' for name in cards) or "none"
+        zone.fault("card", Fault.RANGE, f"there is no [cards.{wiring.card}]", f"write one of the cards: {known}")
+    elif not zone.sound("channel") or ("cards", wiring.card, "channels") in zone.report.faulty:
+        return
+    elif (cards[wiring.card].channels == 1) != (wiring.channel is Channel.MONO):
+        channels = cards[wiring.card].channels
+        fitting = '"mono"' if channels == 1 else '"left", "right" or "both"'
+        zone.fault("channel", Fault.CLASH, f"[cards.{wiring.card}] has channels = {channels}", f"write {fitting}")
+
+
+def _refuse_shared_channels(zones: Sequence[Table], wirings: Sequence[ZoneWiring]) -> None:
+    taken: dict[tuple[str, int], int] = {}
+    for number, (zone, wiring) in enumerate(zip(zones, wirings, strict=True), start=1):
+        if not zone.sound("card", "channel"):
+            continue
+        for side in sorted(wiring.channel.sides()):
+            other = taken.setdefault((wiring.card, side), number)
+            if other != number:
+                detail = f'"{wiring.channel}" of [cards.{wiring.card}] is used by [[zones]] #{other}'
+                zone.fault("channel", Fault.CLASH, detail, "give each zone a channel of its own")
+                break
+
+
+def _refuse_shared_lines(zones: Sequence[Table], wirings: Sequence[ZoneWiring]) -> None:
+    taken: dict[int, str] = {}
+    for number, (zone, wiring) in enumerate(zip(zones, wirings, strict=True), start=1):
+        for key, line in (("line", wiring.line), ("read_back_line", wiring.read_back_line)):
+            if line is None or not zone.sound(key):
+                continue
+            use = f"[[zones]] #{number} {key}"
+            other = taken.setdefault(line, use)
+            if other != use:
+                zone.fault(key, Fault.CLASH, f"line {line} is {other}", "give each relay and read-back its own line")
+
+
+def _refuse_twice(zones: Sequence[Table], key: str, values: Sequence[str]) -> None:
+    for number, (zone, value) in enumerate(zip(zones, values, strict=True)):
+        if zone.sound(key) and value in values[:number]:
+            detail = f"{shown(value)} is also [[zones]] #{values.index(value) + 1}"
+            zone.fault(key, Fault.CLASH, detail, f"give each zone its own {key}")
