@@ -8,13 +8,14 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 source tools/setup.sh
 
-PIP_TOOLS=pip-tools==7.6.2
+PIP_TOOLS="pip-tools==7.6.2"
 OLDEST=$(find_python311) || fail "the lock is made on Python 3.11 first, and none was found; name one: PYTHON311=/path/to/python3.11"
 NEWEST=${PYTHON:-/usr/bin/python3}
 COMPILE=(--generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate --no-emit-options --quiet)
 
-locker() { # locker DIR PYTHON
-  "$2" -m venv "$1" && "$1/bin/python" -m pip install --quiet "$PIP_TOOLS"
+make_lockers() {
+  "$OLDEST" -m venv "$work/py-oldest" && "$work/py-oldest/bin/python" -m pip install "$PIP_TOOLS" &&
+    "$NEWEST" -m venv "$work/py-newest" && "$work/py-newest/bin/python" -m pip install "$PIP_TOOLS"
 }
 
 publish() { # publish FROM TO ORIGIN: no line may send pip elsewhere than where its user's settings do
@@ -29,15 +30,15 @@ rm -rf "$work" && mkdir -p "$work"
 for name in oldest newest; do cp requirements/lock.txt "$work/$name.txt" 2>/dev/null || true; done
 cp requirements/build.txt "$work/build.txt" 2>/dev/null || true
 
-step "make the lockers" eval 'locker "$work/py-oldest" "$OLDEST" && locker "$work/py-newest" "$NEWEST"'
+step "make the lockers" make_lockers
 step "lock the build's packages" "$work/py-oldest/bin/pip-compile" "${COMPILE[@]}" "$@" -o "$work/build.txt" requirements/build.in
 step "lock on $("$OLDEST" -V)" "$work/py-oldest/bin/pip-compile" "${COMPILE[@]}" "$@" --extra dev \
   -c "$work/build.txt" -o "$work/oldest.txt" setup.cfg
 step "lock on $("$NEWEST" -V)" "$work/py-newest/bin/pip-compile" "${COMPILE[@]}" "$@" --extra dev \
   -c "$work/build.txt" -c "$work/oldest.txt" -o "$work/newest.txt" setup.cfg
-for name in $(grep -oE '^[a-z0-9._-]+==' "$work/oldest.txt"); do
+while read -r name; do
   grep -q "^$name" "$work/newest.txt" || fail "${name%==} is needed on 3.11 only: give it a marker in setup.cfg, then lock again"
-done
+done < <(grep -oE '^[a-z0-9._-]+==' "$work/oldest.txt")
 publish "$work/build.txt" requirements/build.txt requirements/build.in
 publish "$work/newest.txt" requirements/lock.txt setup.cfg
 say "written: requirements/build.txt requirements/lock.txt; now ./run test"
