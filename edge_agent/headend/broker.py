@@ -1,0 +1,226 @@
+"""Decide how the broker is set up (TLS, who may read and write what, how much it queues), and run it as a child.
+
+The broker is believed by nobody: it can be silent, slow or selective, but it can sign nothing. What it must keep apart
+is one station's topics from another's, and that is the ACL below.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from edge_agent.headend.files import make_private_directory, write_durably
+from edge_agent.headend.pki import Issued
+
+PACKET_BYTES_MAX = 65_536
+# The whole packet, as the wire format says; what is larger travels over HTTPS by its digest.
+QUEUED_MESSAGES_MAX = 10_000
+# A day without the headend in a commune of 50 stations: 24 hourly states, about as many changes and 50 log batches each
+# are 5,000 messages; doubled. Mosquitto's default of 1,000 silently lost 2,206 of 5,000 that it had acknowledged.
+QUEUED_BYTES_MAX = 64 * 1024 * 1024
+# Bounds the memory of one absent client; 10,000 messages of about 6 kB.
+AUTOSAVE_S = 30
+# Queues are written to disk this often and at a proper stop; what a crash loses, stations and headend send again.
+START_S = 20
+STOP_S = 10
+# Generous: only there so that nothing hangs for ever.
+PORT_ATTEMPTS = 5
+SEARCHED = "/usr/sbin:/usr/local/sbin"
+
+
+class BrokerError(Exception):
+    """The broker cannot run; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSetup:
+    """What the broker needs to know. ``stations`` maps each station id to its area path (vn/ha-noi/dong-thanh)."""
+
+    directory: Path
+    authority: Path
+    identity: Issued
+    stations: Mapping[str, str]
+    headends: Sequence[str] = field(default=("headend",))
+    host: str = "127.0.0.1"
+
+
+def configuration(setup: BrokerSetup, port: int) -> str:
+    """Mosquitto's configuration file. The certificate's name is user name and client id at once: nobody takes a session
+    that is not his."""
+    lines = [
+        "# Written by edge-agent-headend; changes are lost at the next start.",
+        *_user_lines(),
+        f"listener {port} {setup.host}",
+        f"cafile {setup.authority}",
+        f"certfile {setup.identity.certificate}",
+        f"keyfile {setup.identity.key}",
+        "tls_version tlsv1.3",
+        "require_certificate true",
+        "use_identity_as_username true",
+        "use_username_as_clientid true",
+        "allow_anonymous false",
+        f"acl_file {_acl_path(setup)}",
+        f"max_packet_size {PACKET_BYTES_MAX}",
+        f"max_queued_messages {QUEUED_MESSAGES_MAX}",
+        f"max_queued_bytes {QUEUED_BYTES_MAX}",
+        "persistence true",
+        f"persistence_location {setup.directory}/",
+        f"autosave_interval {AUTOSAVE_S}",
+        f"log_dest file {setup.directory / 'mosquitto.log'}",
+        "log_type error",
+        "log_type warning",
+        "log_type notice",
+        "log_timestamp_format %Y-%m-%dT%H:%M:%S",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def access_list(setup: BrokerSetup) -> str:
+    """Mosquitto's ACL: a station reads its own and its area's topics, writes its own; what is not named is refused."""
+    blocks = [_station_block(station, area) for station, area in sorted(setup.stations.items())]
+    blocks += [_headend_block(headend) for headend in setup.headends]
+    return "\n".join(blocks)
+
+
+def area_prefixes(area: str) -> tuple[str, ...]:
+    """Every area that contains this one, widest first, itself last: vn, vn/ha-noi, vn/ha-noi/dong-thanh."""
+    parts = area.split("/")
+    return tuple("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+
+
+def _station_block(station: str, area: str) -> str:
+    areas = [f"topic read loa/1/area/{prefix}/{kind}" for prefix in area_prefixes(area) for kind in ("job", "head")]
+    own = [f"topic read loa/1/d/{station}/#", f"topic write loa/1/u/{station}/#"]
+    return "\n".join([f"user {station}", *own, *areas, ""])
+
+
+def _headend_block(headend: str) -> str:
+    return f"user {headend}\ntopic write loa/1/d/+/+\ntopic write loa/1/area/#\ntopic read loa/1/u/#\n"
+
+
+def _user_lines() -> list[str]:
+    # Started by root it would become "mosquitto" before it reads its key, which is its owner's alone.
+    return ["user root"] if os.geteuid() == 0 else []
+
+
+def _acl_path(setup: BrokerSetup) -> Path:
+    return setup.directory / "acl"
+
+
+class Mosquitto:
+    """A private broker as a child process; a context manager. ``port`` 0 takes a free one at the first start."""
+
+    def __init__(self, setup: BrokerSetup, port: int = 0) -> None:
+        self._setup = setup
+        self._child: subprocess.Popen[bytes] | None = None
+        self.port = port
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, None when it does not run."""
+        return self._child.pid if self._child is not None else None
+
+    def start(self) -> None:
+        """Write its files, start it, return when it answers. Raises BrokerError with the end of its log."""
+        make_private_directory(self._setup.directory)
+        for _ in range(1 if self.port else PORT_ATTEMPTS):
+            port = self.port or _free_port(self._setup.host)
+            if self._run(port):
+                self.port = port
+                return
+        raise BrokerError(f"mosquitto did not start on port {port}: {self._log_tail()}")
+
+    def stop(self) -> None:
+        """End it properly: its queues are on disk afterwards."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self._end(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Stop and start on the same port, with the queues it saved."""
+        self.stop()
+        self.start()
+
+    def admit(self, setup: BrokerSetup) -> None:
+        """Take a changed list of stations into the running broker; nobody is disconnected."""
+        self._setup = setup
+        self._write_files(self.port)
+        if self._child is not None:
+            self._child.send_signal(signal.SIGHUP)
+
+    def __enter__(self) -> Mosquitto:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    def _run(self, port: int) -> bool:
+        config = self._write_files(port)
+        self._child = subprocess.Popen(
+            [_program(), "-c", str(config)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        if self._answers(self._child, port):
+            return True
+        self._end(signal.SIGKILL)
+        return False
+
+    def _write_files(self, port: int) -> Path:
+        config = self._setup.directory / "mosquitto.conf"
+        write_durably(_acl_path(self._setup), access_list(self._setup).encode())
+        write_durably(config, configuration(self._setup, port).encode())
+        return config
+
+    def _answers(self, child: subprocess.Popen[bytes], port: int) -> bool:
+        until = time.monotonic() + START_S
+        while time.monotonic() < until and child.poll() is None:
+            try:
+                socket.create_connection((self._setup.host, port), timeout=1).close()
+            except OSError:
+                time.sleep(0.02)
+            else:
+                return child.poll() is None
+        return False
+
+    def _end(self, how: signal.Signals) -> None:
+        child, self._child = self._child, None
+        if child is None:
+            return
+        child.send_signal(how)
+        try:
+            child.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+    def _log_tail(self) -> str:
+        try:
+            return " | ".join((self._setup.directory / "mosquitto.log").read_text().splitlines()[-3:])
+        except OSError:
+            return "it left no log; is the package complete?"
+
+
+def _program() -> str:
+    found = shutil.which("mosquitto") or shutil.which("mosquitto", path=SEARCHED)
+    if found is None:
+        raise BrokerError("mosquitto is not installed: apt install mosquitto")
+    return found
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,177 @@
+"""Make the TLS certificates of a network: one authority, its servers, one client per station or headend.
+
+Certificates say who is connected; they order nothing (that is ``keyring``'s business). Nothing secret is ever printed.
+Dates overlap: a certificate begins a day early, is due for renewal long before its end, and never outlives the
+authority; the old and the new one are both good in between, so that no renewal can silence a ward.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
+
+from edge_agent.headend.files import EVERYBODY_READS, OWNER_ONLY, make_private_directory, write_durably
+
+AUTHORITY_DAYS = 3_650
+# Ten years: as long as a cluster's hardware is planned for; replaced by hand, station by station, before that.
+LEAF_DAYS = 825
+# Two years and a quarter: a yearly renewal round may fail once completely.
+RENEW_DAYS_BEFORE = 425
+# Renewal is due from day 400 on; until day 825 the old certificate is still good.
+EARLY_DAYS = 1
+# A box whose clock is some hours behind must still find the new certificate valid.
+CLIENT_ID = re.compile(r"[a-z0-9-]{1,64}")
+ALWAYS_NAMED = ("localhost", "127.0.0.1")
+
+
+class PkiError(Exception):
+    """A certificate cannot be made or found; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """Where a certificate (PEM) and its private key (PEM, owner-only) lie."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """The authority of one network: its certificate, its key, and where its certificate lies for others to pin."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+    path: Path
+
+
+def create_authority(directory: Path, realm: str, now: datetime | None = None) -> Authority:
+    """Make a new authority in ``directory`` (``ca.pem``, ``ca.key``). Refuses to replace one that exists."""
+    make_private_directory(directory)
+    if (directory / "ca.key").exists():
+        raise PkiError(
+            f"{directory / 'ca.key'} exists: a new authority would lock every station out; move it away first"
+        )
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = _name(f"loa {realm} CA")
+    start, end = _dates(now, AUTHORITY_DAYS)
+    builder = _builder(name, name, key, start, end)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    builder = builder.add_extension(_key_usage(signs_certificates=True), critical=True)
+    certificate = builder.sign(key, hashes.SHA256())
+    issued = _write(directory, "ca", certificate, key)
+    return Authority(certificate, key, issued.certificate)
+
+
+def load_authority(directory: Path) -> Authority:
+    """Read the authority that ``create_authority`` left in ``directory``."""
+    try:
+        certificate = x509.load_pem_x509_certificate((directory / "ca.pem").read_bytes())
+        key = serialization.load_pem_private_key((directory / "ca.key").read_bytes(), None)
+    except (OSError, ValueError) as exc:
+        raise PkiError(f"no usable authority in {directory} ({type(exc).__name__}): run `keys init` first") from exc
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise PkiError(f"{directory / 'ca.key'} is not an elliptic-curve key: restore the file that `keys init` wrote")
+    return Authority(certificate, key, directory / "ca.pem")
+
+
+def issue_server(
+    authority: Authority, directory: Path, name: str, hosts: Sequence[str] = (), now: datetime | None = None
+) -> Issued:
+    """Make ``name.pem``/``name.key`` for a broker or content server; names: localhost, 127.0.0.1 and ``hosts``."""
+    wanted = [_general_name(host) for host in dict.fromkeys((*ALWAYS_NAMED, *hosts))]
+    return _issue(authority, directory, name, ExtendedKeyUsageOID.SERVER_AUTH, x509.SubjectAlternativeName(wanted), now)
+
+
+def issue_client(authority: Authority, directory: Path, client_id: str, now: datetime | None = None) -> Issued:
+    """Make ``id.pem``/``id.key`` whose common name is the station's or headend's id ([a-z0-9-], at most 64)."""
+    if CLIENT_ID.fullmatch(client_id) is None:
+        raise PkiError(f"id {client_id!r}: use 1 to 64 of a-z, 0-9 and '-'")
+    wanted = x509.SubjectAlternativeName([x509.DNSName(client_id)])
+    return _issue(authority, directory, client_id, ExtendedKeyUsageOID.CLIENT_AUTH, wanted, now)
+
+
+def renewal_due(certificate: x509.Certificate, now: datetime) -> bool:
+    """Whether a new certificate should be made; the old one stays good for RENEW_DAYS_BEFORE days."""
+    return now >= certificate.not_valid_after_utc - timedelta(days=RENEW_DAYS_BEFORE)
+
+
+def _issue(
+    authority: Authority,
+    directory: Path,
+    name: str,
+    purpose: ObjectIdentifier,
+    names: x509.SubjectAlternativeName,
+    now: datetime | None,
+) -> Issued:
+    make_private_directory(directory)
+    key = ec.generate_private_key(ec.SECP256R1())
+    start, end = _dates(now, LEAF_DAYS)
+    end = min(end, authority.certificate.not_valid_after_utc)
+    builder = _builder(_name(name), authority.certificate.subject, key, start, end)
+    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    builder = builder.add_extension(_key_usage(signs_certificates=False), critical=True)
+    builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+    builder = builder.add_extension(names, critical=False)
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
+    certificate = builder.add_extension(issuer, critical=False).sign(authority.key, hashes.SHA256())
+    return _write(directory, name, certificate, key)
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, start: datetime, end: datetime
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder(subject_name=subject, issuer_name=issuer, public_key=key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(end)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+
+
+def _dates(now: datetime | None, days: int) -> tuple[datetime, datetime]:
+    now = now or datetime.now(UTC)
+    return now - timedelta(days=EARLY_DAYS), now + timedelta(days=days)
+
+
+def _name(common: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _write(directory: Path, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Issued:
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    issued = Issued(directory / f"{name}.pem", directory / f"{name}.key")
+    write_durably(issued.key, pem, OWNER_ONLY)
+    write_durably(issued.certificate, certificate.public_bytes(serialization.Encoding.PEM), EVERYBODY_READS)
+    return issued

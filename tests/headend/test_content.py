@@ -1,0 +1,125 @@
+"""The content server over real TLS: whole files, ranges, resume; and nothing that was not named by its digest."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent.headend import pki
+from edge_agent.headend.content import ContentServer, Span, add_clip, wanted_span
+
+AUDIO = bytes(range(256)) * 1000
+TIMEOUT_S = 30
+
+
+class Client:
+    """One keep-alive connection that trusts only the demo's authority."""
+
+    def __init__(self, authority: Path, port: int, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> None:
+        tls = ssl.create_default_context(cafile=str(authority))
+        tls.maximum_version = newest
+        self.connection = http.client.HTTPSConnection("localhost", port, timeout=TIMEOUT_S, context=tls)
+
+    def ask(self, method: str, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.connection.request(method, path, headers=named)
+        answer = self.connection.getresponse()
+        return answer.status, dict(answer.getheaders()), answer.read()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ContentServer]:
+    authority = pki.create_authority(tmp_path / "pki", "demo")
+    identity = pki.issue_server(authority, tmp_path / "pki", "content")
+    with ContentServer(tmp_path / "clips", identity) as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: ContentServer, tmp_path: Path) -> Iterator[Client]:
+    client = Client(tmp_path / "pki" / "ca.pem", server.port)
+    yield client
+    client.connection.close()
+
+
+@pytest.fixture
+def digest(server: ContentServer, tmp_path: Path) -> str:
+    (tmp_path / "bulletin.mp3").write_bytes(AUDIO)
+    return add_clip(server.directory, tmp_path / "bulletin.mp3")
+
+
+def test_a_clip_is_served_whole(client: Client, digest: str) -> None:
+    status, headers, body = client.ask("GET", f"/clip/{digest}")
+    assert (status, body) == (200, AUDIO)
+    assert headers["Accept-Ranges"] == "bytes"
+
+
+def test_head_tells_the_length_and_sends_nothing(client: Client, digest: str) -> None:
+    status, headers, body = client.ask("HEAD", f"/clip/{digest}")
+    assert (status, headers["Content-Length"], body) == (200, str(len(AUDIO)), b"")
+    assert client.ask("GET", f"/clip/{digest}")[2] == AUDIO  # the connection is still in step
+
+
+def test_a_cut_download_goes_on_where_it_stopped(client: Client, digest: str) -> None:
+    status, headers, body = client.ask("GET", f"/clip/{digest}", Range="bytes=1000-")
+    assert (status, body) == (206, AUDIO[1000:])
+    assert headers["Content-Range"] == f"bytes 1000-{len(AUDIO) - 1}/{len(AUDIO)}"
+
+
+def test_a_range_behind_the_end_is_416_and_tells_the_size(client: Client, digest: str) -> None:
+    status, headers, body = client.ask("GET", f"/clip/{digest}", Range=f"bytes={len(AUDIO)}-")
+    assert (status, headers["Content-Range"], body) == (416, f"bytes */{len(AUDIO)}", b"")
+
+
+def test_a_range_of_another_version_gets_the_whole_clip(client: Client, digest: str) -> None:
+    whole = client.ask("GET", f"/clip/{digest}", Range="bytes=10-", If_Range='"something else"')
+    assert (whole[0], whole[2]) == (200, AUDIO)
+    rest = client.ask("GET", f"/clip/{digest}", Range="bytes=10-", If_Range=f'"{digest}"')
+    assert (rest[0], rest[2]) == (206, AUDIO[10:])
+
+
+@pytest.mark.parametrize(
+    ("header", "span"),
+    [
+        (None, Span(0, 99)),
+        ("bytes=0-0", Span(0, 0)),
+        ("bytes=10-19", Span(10, 19)),
+        ("bytes=10-", Span(10, 99)),
+        ("bytes=90-500", Span(90, 99)),
+        ("bytes=-5", Span(95, 99)),
+        ("bytes=-500", Span(0, 99)),
+        ("bytes=-", Span(0, 99)),
+        ("bytes=0-1,5-6", Span(0, 99)),
+        ("lines=1-2", Span(0, 99)),
+        ("bytes=100-", None),
+        ("bytes=20-10", None),
+        ("bytes=-0", None),
+    ],
+)
+def test_ranges(header: str | None, span: Span | None) -> None:
+    assert wanted_span(header, 100) == span
+
+
+@pytest.mark.parametrize("path", ["/", "/clip/", "/clip/..%2f..%2fpki%2fca.key", "/clip/../pki/ca.key", "/pki/ca.key"])
+def test_nothing_is_found_by_any_other_name(client: Client, digest: str, path: str) -> None:
+    assert client.ask("GET", path)[0::2] == (404, b"")
+
+
+def test_an_unknown_digest_is_404(client: Client) -> None:
+    assert client.ask("GET", "/clip/" + "0" * 64)[0] == 404
+
+
+def test_older_tls_is_refused(server: ContentServer, tmp_path: Path, digest: str) -> None:
+    old = Client(tmp_path / "pki" / "ca.pem", server.port, ssl.TLSVersion.TLSv1_2)
+    with pytest.raises(OSError, match=r"(?i)protocol|alert|reset|closed"):
+        old.ask("GET", f"/clip/{digest}")
+
+
+def test_a_silent_client_does_not_stop_the_next_one(server: ContentServer, client: Client, digest: str) -> None:
+    with socket.create_connection((server.host, server.port), timeout=TIMEOUT_S):
+        assert client.ask("GET", f"/clip/{digest}")[0] == 200

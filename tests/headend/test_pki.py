@@ -1,0 +1,105 @@
+"""Certificates: whose they are, what they are for, how long they overlap, and who may read the keys."""
+
+from __future__ import annotations
+
+import ipaddress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from edge_agent.headend import pki
+
+NOW = datetime(2026, 10, 6, 3, 0, tzinfo=UTC)
+
+
+def certificate(issued: pki.Issued) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(issued.certificate.read_bytes())
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> pki.Authority:
+    return pki.create_authority(tmp_path / "pki", "demo", NOW)
+
+
+def test_a_client_certificate_carries_the_id_and_may_only_be_a_client(authority: pki.Authority, tmp_path: Path) -> None:
+    made = certificate(pki.issue_client(authority, tmp_path / "clients", "tram-01", NOW))
+    assert [name.value for name in made.subject.get_attributes_for_oid(NameOID.COMMON_NAME)] == ["tram-01"]
+    assert list(made.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value) == [
+        ExtendedKeyUsageOID.CLIENT_AUTH
+    ]
+    made.verify_directly_issued_by(authority.certificate)
+
+
+def test_a_server_certificate_names_localhost_its_address_and_every_given_host(
+    authority: pki.Authority, tmp_path: Path
+) -> None:
+    made = certificate(pki.issue_server(authority, tmp_path, "broker", ["mqtt.example.vn", "10.0.0.7"], NOW))
+    names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["localhost", "mqtt.example.vn"]
+    assert names.get_values_for_type(x509.IPAddress) == [
+        ipaddress.ip_address("127.0.0.1"),
+        ipaddress.ip_address("10.0.0.7"),
+    ]
+
+
+def test_a_renewed_certificate_and_the_old_one_are_both_good_for_months(
+    authority: pki.Authority, tmp_path: Path
+) -> None:
+    old = certificate(pki.issue_client(authority, tmp_path, "tram-01", NOW))
+    due = old.not_valid_after_utc - timedelta(days=pki.RENEW_DAYS_BEFORE)
+    assert not pki.renewal_due(old, due - timedelta(seconds=1))
+    assert pki.renewal_due(old, due)
+    new = certificate(pki.issue_client(authority, tmp_path, "tram-01", due))
+    assert new.not_valid_before_utc < due < old.not_valid_after_utc < new.not_valid_after_utc
+
+
+def test_a_certificate_begins_early_for_a_box_whose_clock_is_behind(authority: pki.Authority, tmp_path: Path) -> None:
+    made = certificate(pki.issue_client(authority, tmp_path, "tram-01", NOW))
+    assert made.not_valid_before_utc == NOW - timedelta(days=1)
+
+
+def test_no_certificate_outlives_its_authority(authority: pki.Authority, tmp_path: Path) -> None:
+    late = authority.certificate.not_valid_after_utc - timedelta(days=10)
+    assert certificate(pki.issue_client(authority, tmp_path, "tram-01", late)).not_valid_after_utc == (
+        authority.certificate.not_valid_after_utc
+    )
+
+
+def test_keys_and_their_directories_are_for_their_owner_only(authority: pki.Authority, tmp_path: Path) -> None:
+    issued = pki.issue_client(authority, tmp_path / "clients", "tram-01", NOW)
+    for key in (tmp_path / "pki" / "ca.key", issued.key):
+        assert key.stat().st_mode & 0o777 == 0o600
+        assert key.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_second_authority_never_replaces_the_first(authority: pki.Authority, tmp_path: Path) -> None:
+    before = (tmp_path / "pki" / "ca.key").read_bytes()
+    with pytest.raises(pki.PkiError, match="lock every station out"):
+        pki.create_authority(tmp_path / "pki", "demo", NOW)
+    assert (tmp_path / "pki" / "ca.key").read_bytes() == before
+
+
+def test_a_loaded_authority_issues_what_the_made_one_vouches_for(authority: pki.Authority, tmp_path: Path) -> None:
+    again = pki.load_authority(tmp_path / "pki")
+    certificate(pki.issue_client(again, tmp_path, "tram-02", NOW)).verify_directly_issued_by(authority.certificate)
+
+
+def test_a_missing_or_broken_authority_is_named_with_its_remedy(tmp_path: Path) -> None:
+    with pytest.raises(pki.PkiError, match="keys init"):
+        pki.load_authority(tmp_path)
+    (tmp_path / "ca.pem").write_text("nothing")
+    (tmp_path / "ca.key").write_text("nothing")
+    with pytest.raises(pki.PkiError, match="keys init"):
+        pki.load_authority(tmp_path)
+
+
+@pytest.mark.parametrize("wrong", ["", "Trạm-1", "a/b", "a" * 65, "tram-01\n", "../tram"])
+def test_an_id_that_could_be_another_topic_or_file_gets_no_certificate(
+    authority: pki.Authority, tmp_path: Path, wrong: str
+) -> None:
+    with pytest.raises(pki.PkiError, match="a-z"):
+        pki.issue_client(authority, tmp_path / "clients", wrong, NOW)
+    assert not list(tmp_path.glob("clients/*"))
