@@ -33,6 +33,8 @@ START_S = 20
 STOP_S = 10
 # Generous: only there so that nothing hangs for ever.
 PORT_ATTEMPTS = 5
+LOG_LINES = 8
+# An OpenSSL failure takes five lines after the one that names the file.
 SEARCHED = "/usr/sbin:/usr/local/sbin"
 
 
@@ -119,7 +121,7 @@ class Mosquitto:
     """A private broker as a child process; a context manager. ``port`` 0 takes a free one at the first start."""
 
     def __init__(self, setup: BrokerSetup, port: int = 0) -> None:
-        self._setup = setup
+        self.setup = setup
         self._child: subprocess.Popen[bytes] | None = None
         self.port = port
 
@@ -130,12 +132,14 @@ class Mosquitto:
 
     def start(self) -> None:
         """Write its files, start it, return when it answers. Raises BrokerError with the end of its log."""
-        make_private_directory(self._setup.directory)
-        for _ in range(1 if self.port else PORT_ATTEMPTS):
-            port = self.port or _free_port(self._setup.host)
+        make_private_directory(self.setup.directory)
+        for _ in range(PORT_ATTEMPTS):
+            port = self.port or _free_port(self.setup.host)
             if self._run(port):
                 self.port = port
                 return
+            if self.port or "in use" not in self._log_tail():
+                break  # only a port that somebody took in between is worth another try
         raise BrokerError(f"mosquitto did not start on port {port}: {self._log_tail()}")
 
     def stop(self) -> None:
@@ -153,7 +157,7 @@ class Mosquitto:
 
     def admit(self, setup: BrokerSetup) -> None:
         """Take a changed list of stations into the running broker; nobody is disconnected."""
-        self._setup = setup
+        self.setup = setup
         self._write_files(self.port)
         if self._child is not None:
             self._child.send_signal(signal.SIGHUP)
@@ -179,16 +183,16 @@ class Mosquitto:
         return False
 
     def _write_files(self, port: int) -> Path:
-        config = self._setup.directory / "mosquitto.conf"
-        write_durably(_acl_path(self._setup), access_list(self._setup).encode())
-        write_durably(config, configuration(self._setup, port).encode())
+        config = self.setup.directory / "mosquitto.conf"
+        write_durably(_acl_path(self.setup), access_list(self.setup).encode())
+        write_durably(config, configuration(self.setup, port).encode())
         return config
 
     def _answers(self, child: subprocess.Popen[bytes], port: int) -> bool:
         until = time.monotonic() + START_S
         while time.monotonic() < until and child.poll() is None:
             try:
-                socket.create_connection((self._setup.host, port), timeout=1).close()
+                socket.create_connection((self.setup.host, port), timeout=1).close()
             except OSError:
                 time.sleep(0.02)
             else:
@@ -208,7 +212,7 @@ class Mosquitto:
 
     def _log_tail(self) -> str:
         try:
-            return " | ".join((self._setup.directory / "mosquitto.log").read_text().splitlines()[-3:])
+            return " | ".join((self.setup.directory / "mosquitto.log").read_text().splitlines()[-LOG_LINES:])
         except OSError:
             return "it left no log; is the package complete?"
 

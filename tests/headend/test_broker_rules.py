@@ -1,0 +1,146 @@
+"""A real Mosquitto with our files: nobody gets at what is another's, and a restart loses nothing."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_agent.headend import pki
+from edge_agent.headend.broker import BrokerError, BrokerSetup, Mosquitto
+from tests.headend.mqtt_client import Client
+
+pytestmark = pytest.mark.host
+
+Connect = Callable[..., Client]
+REFUSED = r"(?i)alert|closed|reset"
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> pki.Authority:
+    return pki.create_authority(tmp_path / "pki", "demo")
+
+
+@pytest.fixture
+def broker(authority: pki.Authority, tmp_path: Path) -> Iterator[Mosquitto]:
+    identity = pki.issue_server(authority, tmp_path / "pki", "broker")
+    stations = {"tram-01": "vn/ha-noi/dong-thanh", "tram-02": "vn/ha-noi/yen-son"}
+    with Mosquitto(BrokerSetup(tmp_path / "broker", authority.path, identity, stations)) as running:
+        yield running
+
+
+@pytest.fixture
+def connect(broker: Mosquitto, authority: pki.Authority, tmp_path: Path) -> Iterator[Connect]:
+    with ExitStack() as open_clients:
+
+        def connected(name: str, client_id: str | None = None) -> Client:
+            identity = pki.issue_client(authority, tmp_path / "clients", name)
+            client = Client(authority.path, identity, broker.port, name if client_id is None else client_id)
+            open_clients.callback(client.close)
+            return client
+
+        yield connected
+
+
+def test_a_station_hears_its_own_and_its_areas_orders_only(connect: Connect) -> None:
+    headend, station = connect("headend"), connect("tram-01")
+    station.subscribe("loa/1/#")  # asked for everything, and granted: what counts is what is delivered
+    for topic in ("d/tram-02/job", "area/vn/ha-noi/yen-son/job", "area/vn/ha-noi/job", "d/tram-01/welcome"):
+        assert headend.publish(f"loa/1/{topic}", topic.encode()) in ("Success", "No matching subscribers")
+    assert [station.next()[0], station.next()[0]] == ["loa/1/area/vn/ha-noi/job", "loa/1/d/tram-01/welcome"]
+    assert station.arrived.empty()
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "loa/1/u/tram-02/state",
+        "loa/1/d/tram-01/job",
+        "loa/1/d/tram-02/job",
+        "loa/1/area/vn/job",
+        "loa/1/area/vn/ha-noi/dong-thanh/job",
+        "elsewhere",
+    ],
+)
+def test_a_station_cannot_speak_as_another_or_give_orders(connect: Connect, topic: str) -> None:
+    headend, station = connect("headend"), connect("tram-01")
+    headend.subscribe("loa/1/u/+/#")
+    assert station.publish(topic, b"forged") == "Not authorized"
+    assert station.publish("loa/1/u/tram-01/hello", b"honest") == "Success"
+    assert headend.next() == ("loa/1/u/tram-01/hello", b"honest")
+
+
+def test_a_stations_certificate_cannot_take_anothers_session_and_its_orders(connect: Connect) -> None:
+    headend, owner = connect("headend"), connect("tram-01")
+    owner.subscribe("loa/1/d/tram-01/job")
+    owner.close()
+    assert headend.publish("loa/1/d/tram-01/job", b"queued for tram-01") == "Success"
+    thief = connect("tram-02", client_id="tram-01")
+    thief.subscribe("loa/1/d/tram-02/job")
+    headend.publish("loa/1/d/tram-02/job", b"for tram-02")
+    assert thief.next() == ("loa/1/d/tram-02/job", b"for tram-02")
+    assert connect("tram-01").next() == ("loa/1/d/tram-01/job", b"queued for tram-01")
+
+
+def test_without_a_certificate_of_this_network_there_is_no_connection(broker: Mosquitto, tmp_path: Path) -> None:
+    other = pki.create_authority(tmp_path / "other", "demo")
+    stranger = pki.issue_client(other, tmp_path / "other", "tram-01")
+    tls = ssl.create_default_context(cafile=str(tmp_path / "pki" / "ca.pem"))
+    tls.load_cert_chain(stranger.certificate, stranger.key)
+    with (
+        socket.create_connection(("127.0.0.1", broker.port), timeout=30) as plain,
+        pytest.raises(OSError, match=REFUSED),
+    ):
+        _say_hello(tls.wrap_socket(plain, server_hostname="localhost"))
+
+
+def _say_hello(connection: ssl.SSLSocket) -> None:
+    """TLS 1.3 tells a client that its certificate is refused only when it reads."""
+    connection.send(b"\x10")
+    if connection.recv(1) == b"":
+        raise ConnectionResetError("closed")
+
+
+def test_an_order_queued_for_an_absent_station_survives_a_restart_of_the_broker(
+    broker: Mosquitto, connect: Connect
+) -> None:
+    headend, station = connect("headend"), connect("tram-01")
+    station.subscribe("loa/1/d/tram-01/job")
+    station.close()
+    headend.publish("loa/1/d/tram-01/job", b"wait for me")
+    headend.close()
+    broker.restart()
+    assert connect("tram-01").next() == ("loa/1/d/tram-01/job", b"wait for me")
+
+
+def test_more_orders_than_a_default_queue_holds_all_arrive(connect: Connect) -> None:
+    headend, station = connect("headend"), connect("tram-01")
+    station.subscribe("loa/1/d/tram-01/job")
+    station.close()
+    sent = [f"{number}".encode() for number in range(1200)]
+    for payload in sent:
+        assert headend.publish("loa/1/d/tram-01/job", payload) == "Success"
+    back = connect("tram-01")
+    assert [back.next()[1] for _ in sent] == sent
+
+
+def test_a_new_station_is_admitted_without_a_restart(broker: Mosquitto, connect: Connect) -> None:
+    headend = connect("headend")
+    headend.subscribe("loa/1/u/+/#")
+    setup = broker.setup
+    broker.admit(replace(setup, stations={**setup.stations, "tram-03": "vn/ha-noi/dong-thanh"}))
+    while connect("tram-03").publish("loa/1/u/tram-03/hello", b"new") != "Success":
+        pass  # the broker reads its list when it gets to the signal
+    assert headend.next() == ("loa/1/u/tram-03/hello", b"new")
+
+
+def test_a_broker_that_cannot_start_says_why(authority: pki.Authority, tmp_path: Path) -> None:
+    missing = pki.Issued(tmp_path / "no.pem", tmp_path / "no.key")
+    broker = Mosquitto(BrokerSetup(tmp_path / "broker", authority.path, missing, {}))
+    with pytest.raises(BrokerError, match=r"no\.pem"):
+        broker.start()
