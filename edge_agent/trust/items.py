@@ -1,0 +1,87 @@
+"""What a job plays, between payload and types, both ways. Leaves the sound itself to whoever fetches or speaks it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TypedDict
+
+from edge_agent.core.job import ClipItem, Item, TextItem
+from edge_agent.core.units import ClipKey
+from edge_agent.trust.fields import HASH, Fields, form, free_text
+from edge_agent.trust.strict_json import JsonObject
+
+ITEMS_MAX = 20
+CLIP_BYTES_MAX = 200_000_000  # two hours at 200 kbit/s and some
+CLIP_MS_MAX = 7_200_000  # two hours: the longest time a relay may stay on
+URLS_MAX = 4
+TITLE = free_text(200, least=1)
+FIELD = free_text(40)
+SOURCE = free_text(200)
+APPROVER = free_text(80)
+CODEC = free_text(16)
+SPOKEN_TEXT = free_text(2_000, least=1)  # about two minutes and a half of speech
+LANGUAGE = form(r"[A-Za-z0-9-]{1,16}", 'a language as "vi" or "vi-VN"')
+URL = form(
+    r"(?=.{1,500}\Z)https://[A-Za-z0-9.:\[\]-]+(/[!-~]*)?",
+    "an https:// address of at most 500 printable ASCII characters, without a user name",
+)
+
+
+class Kind(StrEnum):
+    """Recorded sound, or words that the station speaks."""
+
+    CLIP = "clip"
+    TEXT = "text"
+
+
+class _Particulars(TypedDict):
+    title: str
+    field: str
+    language: str
+    source: str
+    approver: str
+
+
+def read_item(fields: Fields) -> Item:
+    """One entry of ``items``, or ``WireError``."""
+    if fields.choice("kind", Kind) is Kind.TEXT:
+        return TextItem(**_particulars(fields), text=fields.text("text", SPOKEN_TEXT))
+    return ClipItem(
+        **_particulars(fields),
+        digest=ClipKey(fields.text("digest", HASH)),
+        length_bytes=fields.integer("length", 1, CLIP_BYTES_MAX),
+        duration_ms=fields.integer("duration_ms", 1, CLIP_MS_MAX),
+        codec=fields.text("codec", CODEC, default=""),
+        urls=fields.texts("urls", URL, 1, URLS_MAX),
+    )
+
+
+def item_payload(item: Item) -> JsonObject:
+    """The entry that ``read_item`` reads back."""
+    written: JsonObject = {
+        "title": item.title,
+        "field": item.field,
+        "language": item.language,
+        "source": item.source,
+        "approver": item.approver,
+    }
+    if isinstance(item, TextItem):
+        return written | {"kind": Kind.TEXT.value, "text": item.text}
+    return written | {
+        "kind": Kind.CLIP.value,
+        "digest": item.digest,
+        "length": item.length_bytes,
+        "duration_ms": item.duration_ms,
+        "codec": item.codec,
+        "urls": list(item.urls),
+    }
+
+
+def _particulars(fields: Fields) -> _Particulars:
+    return {
+        "title": fields.text("title", TITLE),
+        "field": fields.text("field", FIELD),
+        "language": fields.text("language", LANGUAGE),
+        "source": fields.text("source", SOURCE),
+        "approver": fields.text("approver", APPROVER),
+    }

@@ -1,0 +1,107 @@
+"""Decide whether a job is for this station and within its role's limits. Reads no clock.
+
+A role's hours bind the planned instants. The ward's quiet hours bind the sound itself and are the core's (B10).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from edge_agent.core.events import Rejected
+from edge_agent.core.job import Job, JobClass, PlayAt, PlayNow, Rule
+from edge_agent.core.reasons import Reason
+from edge_agent.core.site import Site
+from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, UtcMs
+from edge_agent.trust.roles import JobGrant, Limits
+
+NOW_VALIDITY_MS_MAX = 10 * MINUTE_MS  # an order to play now is worth nothing to whoever kept it for later
+EMERGENCY_VALIDITY_MS_MAX = 6 * HOUR_MS  # long enough for a station that was dark to hear of the flood
+TIMETABLE_VALIDITY_MS_MAX = 400 * DAY_MS  # a year's timetable and the weeks before it
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def addressed(job: Job, site: Site) -> str | None:
+    """None when the job is for this station and for at least one of its zones, else why not."""
+    audience = job.audience
+    if site.station not in audience.stations and not audience.areas & site.areas():
+        return "audience: neither this station nor its area"
+    if audience.zones and not audience.zones & site.zones.keys():
+        return "audience.zones: none of this station's zones"
+    return None
+
+
+def over_limit(job: Job, grant: JobGrant, site: Site) -> Rejected | None:
+    """The first limit of its role, or of the software itself, that the job breaks."""
+    limits = grant.limits
+    if job.level != grant.level:
+        return _over(f"level: {job.level}, the role's is {grant.level}")
+    if job.cls not in limits.classes:
+        return _over(f"class: {job.cls.value} is not among the role's")
+    if job.volume > limits.volume_max:
+        return _over(f"volume: {job.volume} is above the role's {limits.volume_max}")
+    return _beyond_areas(job, limits, site) or _valid_too_long(job, limits) or _outside_hours(job, limits, site)
+
+
+def _over(detail: str) -> Rejected:
+    return Rejected(Reason.OVER_LIMIT, detail)
+
+
+def _beyond_areas(job: Job, limits: Limits, site: Site) -> Rejected | None:
+    for area in sorted(job.audience.areas):
+        if not _within(area, limits.areas):
+            return _over(f"audience.areas: {area} is outside the role's areas")
+    # Other stations that are named will check their own area; here only ours is known.
+    if site.station in job.audience.stations and not _within(site.area, limits.areas):
+        return _over("audience.stations: this station is outside the role's areas")
+    return None
+
+
+def _within(area: str, areas: tuple[str, ...]) -> bool:
+    # With the slash: vn/ha-noi/dong-thanh-2 does not lie in vn/ha-noi/dong-thanh.
+    return any(area == outer or area.startswith(f"{outer}/") for outer in areas)
+
+
+def _valid_too_long(job: Job, limits: Limits) -> Rejected | None:
+    longest_ms = min(limits.validity_max_ms, _ceiling_ms(job))
+    if job.not_after - job.not_before > longest_ms:
+        valid_s = (job.not_after - job.not_before) // 1_000
+        return Rejected(Reason.VALIDITY_TOO_LONG, f"not_after: valid for {valid_s} s, at most {longest_ms // 1_000} s")
+    return None
+
+
+def _ceiling_ms(job: Job) -> int:
+    if job.cls is JobClass.EMERGENCY:
+        return EMERGENCY_VALIDITY_MS_MAX
+    return NOW_VALIDITY_MS_MAX if isinstance(job.when, PlayNow) else TIMETABLE_VALIDITY_MS_MAX
+
+
+def _outside_hours(job: Job, limits: Limits, site: Site) -> Rejected | None:
+    if not limits.hours or job.cls is JobClass.EMERGENCY:  # requirement B1: an emergency plays at any hour
+        return None
+    match job.when:
+        case Rule(timezone=zone) if zone != site.timezone:
+            # Otherwise 05:30 in Tokyo would be a way to 03:30 here.
+            return _over(f"when.timezone: {zone}; a role with hours plans in this station's {site.timezone}")
+        case Rule(times=times):
+            instants = times
+        case PlayAt(at=at):
+            instants = (_wall(at, site),)
+        case PlayNow():
+            # It may begin at any instant of its validity, whose last one is just before not_after.
+            instants = (_wall(job.not_before, site), _wall(UtcMs(job.not_after - 1), site))
+    for instant in instants:
+        if not any(_in_window(instant, first, end) for first, end in limits.hours):
+            return _over(f"when: {instant.isoformat('seconds')} is outside the role's hours")
+    return None
+
+
+def _wall(at: UtcMs, site: Site) -> time:
+    return (_EPOCH + timedelta(milliseconds=at)).astimezone(ZoneInfo(site.timezone)).time()
+
+
+def _in_window(instant: time, first: time, end: time) -> bool:
+    if first < end:
+        return first <= instant < end
+    return instant >= first or instant < end  # over midnight, or the whole day when both are the same

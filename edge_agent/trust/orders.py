@@ -1,0 +1,220 @@
+"""Turn payloads into orders and back: every field typed and bounded, or one error that names the field and the rule.
+
+Parsed here once; everything after trusts the types. Who may order it, for whom and when is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from edge_agent.core.job import Audience, Job, JobClass, LogAck, PlayNow, Preemption, Welcome
+from edge_agent.core.units import JobId, ZoneId
+from edge_agent.trust.fields import AREA, NAME, Fields, form, free_text
+from edge_agent.trust.items import ITEMS_MAX, item_payload, read_item
+from edge_agent.trust.strict_json import INTEGER_MAX, JsonObject
+from edge_agent.trust.timetable import read_instant, read_when, when_payload
+
+AUDIENCE_MAX = 64  # stations, areas and zones, each
+ORDER_MAX = 9_999  # thứ tự phát: four digits on a form
+LOOPS_MAX = 20
+GAP_S_MAX = 3_600
+VOLUME_MAX = 100
+LATE_S_MAX = 86_400  # a day late it is another day's programme
+SERIAL_MARKS_MAX = 64
+CRITICAL_MAX = 64
+SECOND_MS = 1_000
+EVENT = form(r"[a-z0-9-]{1,40}", "1 to 40 of a-z, 0-9 and -")
+NONCE = form(r"[0-9a-f]{32}", "32 hex digits")
+LOG_EPOCH = form(r"[A-Za-z0-9-]{0,64}", "up to 64 letters, digits and -")  # empty: nothing was ever uploaded
+LOG_HASH = form(r"([0-9a-f]{64})?", "64 hex digits, or nothing")
+FIELD_NAME = free_text(64, least=1)
+CAP_TEXT = free_text(200)
+CAP_FIELDS = ("identifier", "sender", "sent")
+
+
+class OrderType(StrEnum):
+    """The messages that a station obeys."""
+
+    JOB = "job"
+    WELCOME = "welcome"
+    ACK = "ack"
+
+
+Order = Job | Welcome | LogAck
+
+COMMON_FIELDS = frozenset({"realm", "type", "critical"})
+KNOWN_FIELDS = {
+    OrderType.JOB: COMMON_FIELDS
+    | {
+        *("job_id", "issuer", "level", "key_epoch", "serial", "issued_at", "not_before", "not_after", "audience"),
+        *("class", "order", "when", "loops", "gap_s", "items", "volume", "preemption", "missed", "event", "cap"),
+    },
+    OrderType.WELCOME: COMMON_FIELDS | {"station", "nonce", "utc", "trust_version", "serial_marks", "heads", "log"},
+    OrderType.ACK: COMMON_FIELDS | {"station", "log"},
+}
+"""What this software reads; a payload that calls another field critical is UNSUPPORTED."""
+
+
+class _Missed(StrEnum):
+    SKIP = "skip"
+    LATE = "late"
+
+
+def unknown_critical(fields: Fields, kind: OrderType) -> str | None:
+    """The first field that the signer calls critical and this software does not know."""
+    for name in fields.texts("critical", FIELD_NAME, 0, CRITICAL_MAX):
+        if name not in KNOWN_FIELDS[kind]:
+            return name
+    return None
+
+
+def parse_order(fields: Fields, kind: OrderType) -> Order:
+    """The order that a payload says, or ``WireError``. Realm, type, station and critical are the caller's to check."""
+    match kind:
+        case OrderType.JOB:
+            return parse_job(fields)
+        case OrderType.WELCOME:
+            return parse_welcome(fields)
+        case OrderType.ACK:
+            return parse_ack(fields)
+
+
+def parse_job(fields: Fields) -> Job:
+    """A job. Lists and numbers are within the constants above."""
+    job = Job(
+        job_id=JobId(fields.text("job_id", NAME)),
+        issuer=fields.text("issuer", NAME),
+        level=fields.text("level", NAME),
+        key_epoch=fields.integer("key_epoch", 0, INTEGER_MAX),
+        serial=fields.integer("serial", 1, INTEGER_MAX),
+        issued_at=read_instant(fields, "issued_at"),
+        not_before=read_instant(fields, "not_before"),
+        not_after=read_instant(fields, "not_after"),
+        audience=_read_audience(fields.record("audience")),
+        cls=fields.choice("class", JobClass),
+        order=fields.integer("order", 0, ORDER_MAX, default=0),
+        when=read_when(fields.record("when")),
+        loops=fields.integer("loops", 1, LOOPS_MAX, default=1),
+        gap_ms=fields.integer("gap_s", 0, GAP_S_MAX, default=0) * SECOND_MS,
+        items=tuple(read_item(item) for item in fields.records("items", 1, ITEMS_MAX)),
+        volume=fields.integer("volume", 0, VOLUME_MAX),
+        preemption=fields.choice("preemption", Preemption, default=Preemption.REJOIN),
+        late_limit_ms=_read_late_limit(fields),
+        event=fields.text("event", EVENT, default=""),
+        cap=_read_cap(fields),
+    )
+    _check_together(job, fields)
+    return job
+
+
+def parse_welcome(fields: Fields) -> Welcome:
+    """A welcome; the station it names is the caller's to check."""
+    log = fields.record("log")
+    return Welcome(
+        nonce=fields.text("nonce", NONCE),
+        utc=read_instant(fields, "utc"),
+        trust_version=fields.integer("trust_version", 0, INTEGER_MAX),
+        serial_marks=_read_serial_marks(fields.record("serial_marks")),
+        log_epoch=log.text("epoch", LOG_EPOCH),
+        log_seq=log.integer("seq", 0, INTEGER_MAX),
+        log_hash=log.text("hash", LOG_HASH),
+    )
+
+
+def parse_ack(fields: Fields) -> LogAck:
+    """A log acknowledgement; the station it names is the caller's to check."""
+    log = fields.record("log")
+    return LogAck(
+        epoch=log.text("epoch", LOG_EPOCH),
+        seq=log.integer("seq", 0, INTEGER_MAX),
+        head_hash=log.text("hash", LOG_HASH),
+    )
+
+
+def job_payload(job: Job, realm: str) -> JsonObject:
+    """The payload that ``parse_job`` reads back to the same job."""
+    payload: JsonObject = {
+        "realm": realm,
+        "type": OrderType.JOB.value,
+        "job_id": job.job_id,
+        "issuer": job.issuer,
+        "level": job.level,
+        "key_epoch": job.key_epoch,
+        "serial": job.serial,
+        "issued_at": job.issued_at,
+        "not_before": job.not_before,
+        "not_after": job.not_after,
+        "audience": _audience_payload(job.audience),
+        "class": job.cls.value,
+        "order": job.order,
+        "when": when_payload(job.when),
+        "loops": job.loops,
+        "gap_s": job.gap_ms // SECOND_MS,
+        "items": [item_payload(item) for item in job.items],
+        "volume": job.volume,
+        "preemption": job.preemption.value,
+        "missed": _missed_payload(job.late_limit_ms),
+    }
+    return payload | ({"event": job.event} if job.event else {}) | ({"cap": {**dict(job.cap)}} if job.cap else {})
+
+
+def _check_together(job: Job, fields: Fields) -> None:
+    if job.not_after <= job.not_before:
+        raise fields.wrong("not_after", "later than not_before")
+    if job.cls is JobClass.EMERGENCY:
+        if not job.event:
+            raise fields.wrong("event", "an emergency names its event")
+        if not isinstance(job.when, PlayNow):
+            raise fields.wrong("when", 'an emergency plays at once: "kind": "now"')
+    elif job.event:
+        raise fields.wrong("event", "only an emergency has one")
+
+
+def _read_audience(fields: Fields) -> Audience:
+    audience = Audience(
+        stations=frozenset(fields.texts("stations", NAME, 0, AUDIENCE_MAX)),
+        areas=frozenset(fields.texts("areas", AREA, 0, AUDIENCE_MAX)),
+        zones=frozenset(ZoneId(zone) for zone in fields.texts("zones", NAME, 0, AUDIENCE_MAX)),
+    )
+    if not audience.stations and not audience.areas:
+        raise fields.wrong("areas", "stations or areas, at least one")
+    return audience
+
+
+def _audience_payload(audience: Audience) -> JsonObject:
+    return {
+        "stations": [*sorted(audience.stations)],
+        "areas": [*sorted(audience.areas)],
+        "zones": [*sorted(audience.zones)],
+    }
+
+
+def _read_late_limit(fields: Fields) -> int:
+    if "missed" not in fields:
+        return 0
+    missed = fields.record("missed")
+    if missed.choice("policy", _Missed) is _Missed.SKIP:
+        return 0
+    return missed.integer("limit_s", 1, LATE_S_MAX) * SECOND_MS
+
+
+def _missed_payload(late_limit_ms: int) -> JsonObject:
+    if late_limit_ms == 0:
+        return {"policy": _Missed.SKIP.value}
+    return {"policy": _Missed.LATE.value, "limit_s": late_limit_ms // SECOND_MS}
+
+
+def _read_cap(fields: Fields) -> tuple[tuple[str, str], ...]:
+    if "cap" not in fields:
+        return ()
+    cap = fields.record("cap")
+    return tuple((name, cap.text(name, CAP_TEXT)) for name in CAP_FIELDS if name in cap)
+
+
+def _read_serial_marks(fields: Fields) -> tuple[tuple[str, int], ...]:
+    if len(fields.values) > SERIAL_MARKS_MAX:
+        raise fields.wrong("", f"at most {SERIAL_MARKS_MAX} issuers")
+    for issuer in fields.values:
+        if NAME.pattern.fullmatch(issuer) is None:
+            raise fields.wrong(issuer, NAME.rule)
+    return tuple((issuer, fields.integer(issuer, 0, INTEGER_MAX)) for issuer in sorted(fields.values))

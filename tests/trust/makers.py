@@ -1,0 +1,177 @@
+"""Keys, trust files and signed messages for tests: everything has a default, and a test says only what it is about.
+
+Keys come from names, so ``signer("officer")`` is the same key everywhere and a run can be repeated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, derive_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from edge_agent.core.job import Job
+from edge_agent.core.site import Site, ZoneSite
+from edge_agent.core.units import StationId, ZoneId
+from edge_agent.trust.envelope import payload_type, sign
+from edge_agent.trust.fields import Fields
+from edge_agent.trust.keys import Ed25519Signer, PublicKey, Scheme, Signer
+from edge_agent.trust.orders import parse_job
+from edge_agent.trust.roles import Trust, load_trust
+from edge_agent.trust.strict_json import dump
+
+REALM = "test"
+STATION = "dt-01"
+AREA = "vn/ha-noi/dong-thanh"
+ISSUER = "dong-thanh"
+ZONES = ("cho", "dinh")
+NOON = 1_790_830_800_000  # 2026-10-01 12:00 in Asia/Ho_Chi_Minh
+HOUR_MS = 3_600_000
+DAY_MS = 86_400_000
+NONCE = "0123456789abcdef" * 2
+JOB_TOPIC = f"loa/1/d/{STATION}/job"
+WELCOME_TOPIC = f"loa/1/d/{STATION}/welcome"
+ACK_TOPIC = f"loa/1/d/{STATION}/ack"
+
+
+class P256Signer:
+    """What a token does: ECDSA over SHA-256, in DER."""
+
+    def __init__(self, name: str) -> None:
+        self._private = derive_private_key(int.from_bytes(_seed(name)) >> 1, SECP256R1())
+        point = self._private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        self.public = PublicKey(Scheme.ECDSA_P256, point)
+        self.keyid = self.public.keyid
+
+    def sign(self, message: bytes) -> bytes:
+        return self._private.sign(message, ECDSA(SHA256()))
+
+
+def signer(name: str) -> Ed25519Signer:
+    """The key of that name: "officer" and "deputy" sign jobs, "server" signs welcome and ack, others are strangers."""
+    return Ed25519Signer(Ed25519PrivateKey.from_private_bytes(_seed(name)))
+
+
+def make_site(**over: Any) -> Site:
+    """A station of two zones in Đông Thành."""
+    zones = {ZoneId(zone): ZoneSite(ZoneId(zone), zone, 1_000) for zone in ZONES}
+    given = {
+        "station": StationId(STATION),
+        "realm": REALM,
+        "area": AREA,
+        "timezone": "Asia/Ho_Chi_Minh",
+        "zones": zones,
+    }
+    return Site(**(given | over))
+
+
+def job_role(**over: Any) -> dict[str, Any]:
+    """A role of one officer who may do everything in the ward; ``limits`` is merged, anything else replaced."""
+    limits: dict[str, Any] = {
+        "classes": ["normal", "priority", "emergency"],
+        "areas": [AREA],
+        "volume_max": 100,
+        "validity_max_s": 100 * 86_400,
+    }
+    limits |= over.pop("limits", {})
+    role = {"role": "ward", "orders": ["job"], "keyids": [signer("officer").keyid], "threshold": 1}
+    return role | {"issuer": ISSUER, "level": "commune", "limits": limits} | over
+
+
+def online_role(**over: Any) -> dict[str, Any]:
+    """The server's role."""
+    return {"role": "server", "orders": ["welcome", "ack"], "keyids": [signer("server").keyid], "threshold": 1} | over
+
+
+def trust_document(
+    *, roles: Sequence[dict[str, Any]] | None = None, keys: Sequence[PublicKey] = (), **over: Any
+) -> dict[str, Any]:
+    """A trust file as a dict; ``keys`` are added to those of officer, deputy and server."""
+    publics = [signer(name).public for name in ("officer", "deputy", "server")] + list(keys)
+    given = {"realm": REALM, "type": "trust", "version": 1, "issued_at": NOON - DAY_MS, "expires": NOON + 90 * DAY_MS}
+    given |= {"keys": {key.keyid: key.to_trust() for key in publics}}
+    return given | {"roles": [job_role(), online_role()] if roles is None else list(roles)} | over
+
+
+def make_trust(**over: Any) -> Trust:
+    """``trust_document``, parsed."""
+    return load_trust(json.dumps(trust_document(**over)).encode())
+
+
+def clip_item(**over: Any) -> dict[str, Any]:
+    """A recorded bulletin."""
+    given = {"kind": "clip", "title": "Bản tin sáng", "field": "thoi-su", "language": "vi", "source": "Đài xã"}
+    given |= {"approver": "ng-01", "digest": "ab" * 32, "length": 80_000, "duration_ms": 10_000, "codec": "mp3"}
+    return given | {"urls": ["https://content.test/clip.mp3"]} | over
+
+
+def text_item(**over: Any) -> dict[str, Any]:
+    """Words to be spoken."""
+    given = {"kind": "text", "title": "Lũ quét", "field": "thien-tai", "language": "vi", "source": "Ban chỉ huy"}
+    return given | {"approver": "ng-01", "text": "Nước đang lên.\nBà con đến nơi cao."} | over
+
+
+def rule_when(**over: Any) -> dict[str, Any]:
+    """Twice a day on working days of the last quarter."""
+    given = {"kind": "rule", "timezone": "Asia/Ho_Chi_Minh", "first_day": "2026-10-01", "last_day": "2026-12-31"}
+    return given | {"weekdays": [1, 2, 3, 4, 5], "times": ["05:30:00", "17:00:00"], "excluded": ["2026-11-20"]} | over
+
+
+def job_dict(**over: Any) -> dict[str, Any]:
+    """A normal job for the ward, to be played now; emergencies get an event and six hours unless told otherwise."""
+    given: dict[str, Any] = {"realm": REALM, "type": "job", "job_id": "job-1", "issuer": ISSUER, "level": "commune"}
+    given |= {"key_epoch": 0, "serial": 1, "issued_at": NOON, "not_before": NOON, "not_after": NOON + 600_000}
+    given |= {"audience": {"areas": [AREA]}, "class": "normal", "when": {"kind": "now"}, "items": [clip_item()]}
+    if over.get("class") == "emergency":
+        given |= {"event": "flash-flood", "not_after": NOON + 6 * HOUR_MS, "items": [text_item()]}
+    if over.get("when", {}).get("kind") in ("at", "rule"):
+        given |= {"not_after": NOON + 92 * DAY_MS}
+    return given | {"volume": 70} | over
+
+
+def make_job(**over: Any) -> Job:
+    """``job_dict``, parsed."""
+    return parse_job(Fields(job_dict(**over)))
+
+
+def welcome_dict(**over: Any) -> dict[str, Any]:
+    """A welcome for our station."""
+    given: dict[str, Any] = {"realm": REALM, "type": "welcome", "station": STATION, "nonce": NONCE, "utc": NOON}
+    given |= {"trust_version": 1, "serial_marks": {ISSUER: 0}, "heads": {}}
+    return given | {"log": {"epoch": "e1", "seq": 0, "hash": "0" * 64}} | over
+
+
+def ack_dict(**over: Any) -> dict[str, Any]:
+    """The server holds our records up to 7."""
+    given: dict[str, Any] = {"realm": REALM, "type": "ack", "station": STATION}
+    return given | {"log": {"epoch": "e1", "seq": 7, "hash": "cd" * 32}} | over
+
+
+def signed(payload: dict[str, Any], by: Sequence[str | Signer]) -> bytes:
+    """An envelope around any payload of ours, its payloadType taken from the payload."""
+    signers = [signer(one) if isinstance(one, str) else one for one in by]
+    return sign(payload_type(payload["type"]), dump(payload), signers)
+
+
+def signed_job(*, by: Sequence[str | Signer] = ("officer",), **over: Any) -> bytes:
+    """A job's envelope."""
+    return signed(job_dict(**over), by)
+
+
+def signed_welcome(*, by: Sequence[str | Signer] = ("server",), **over: Any) -> bytes:
+    """A welcome's envelope."""
+    return signed(welcome_dict(**over), by)
+
+
+def signed_ack(*, by: Sequence[str | Signer] = ("server",), **over: Any) -> bytes:
+    """A log acknowledgement's envelope."""
+    return signed(ack_dict(**over), by)
+
+
+def _seed(name: str) -> bytes:
+    return hashlib.sha256(name.encode()).digest()
