@@ -22,6 +22,14 @@ class SaveJob:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseJob:
+    """A job that waited for a welcome counts its occurrences from ``base`` now. No answer."""
+
+    job_id: JobId
+    base: UtcMs
+
+
+@dataclass(frozen=True, slots=True)
 class Ack:
     """Tell the broker that it may forget a delivery."""
 
@@ -95,7 +103,7 @@ class StopPlay:
 class CommitRecord:
     """Append to the as-run log; if ``closes`` is set, that occurrence is over in the same transaction.
 
-    ``job_over`` says that the job will never sound again. Answered by RecordSaved or JournalFailed.
+    ``job_over`` says that the record's job will never sound again. Answered by RecordSaved or JournalFailed.
     """
 
     record: AsRun
@@ -182,6 +190,7 @@ class Note:
 
 Effect = (
     SaveJob
+    | ReleaseJob
     | Ack
     | FetchClip
     | SpeakText

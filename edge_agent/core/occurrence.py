@@ -22,11 +22,9 @@ class Phase(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     EXPIRED = "expired"
-    CANCELLED = "cancelled"
     REJECTED = "rejected"
     MISSED = "missed"
     INTERRUPTED = "interrupted"
-    SUPERSEDED = "superseded"
 
 
 class Cause(StrEnum):
@@ -46,21 +44,11 @@ class Cause(StrEnum):
     TRY_AGAIN = "try_again"  # an emergency, or an intent without a first sample, gets another attempt
     CUT_OFF = "cut_off"
     STOPPED = "stopped"
-    WITHDRAWN = "withdrawn"
-    REPLACED = "replaced"
+    POWER_LOST = "power_lost"  # found at boot: it had begun, and may not begin again
 
 
 OUTCOMES = frozenset(
-    {
-        Phase.SUCCEEDED,
-        Phase.FAILED,
-        Phase.EXPIRED,
-        Phase.CANCELLED,
-        Phase.REJECTED,
-        Phase.MISSED,
-        Phase.INTERRUPTED,
-        Phase.SUPERSEDED,
-    }
+    {Phase.SUCCEEDED, Phase.FAILED, Phase.EXPIRED, Phase.REJECTED, Phase.MISSED, Phase.INTERRUPTED},
 )
 OPEN = frozenset(Phase) - OUTCOMES
 
@@ -70,6 +58,7 @@ TABLE: dict[tuple[Phase, Cause], Phase] = {
     (Phase.RECEIVED, Cause.RULE_FORBIDS): Phase.REJECTED,
     (Phase.RECEIVED, Cause.TOO_LATE): Phase.MISSED,
     (Phase.RECEIVED, Cause.VALIDITY_OVER): Phase.EXPIRED,
+    (Phase.RECEIVED, Cause.POWER_LOST): Phase.INTERRUPTED,
     (Phase.STAGED, Cause.DUE): Phase.ARMED,
     (Phase.STAGED, Cause.HELD_BACK): Phase.QUEUED,
     (Phase.STAGED, Cause.RULE_FORBIDS): Phase.REJECTED,
@@ -90,10 +79,6 @@ TABLE: dict[tuple[Phase, Cause], Phase] = {
     (Phase.PLAYING, Cause.TRY_AGAIN): Phase.QUEUED,
     (Phase.PLAYING, Cause.CUT_OFF): Phase.INTERRUPTED,
     (Phase.PLAYING, Cause.STOPPED): Phase.INTERRUPTED,
-} | {
-    (phase, cause): outcome
-    for phase in OPEN
-    for cause, outcome in ((Cause.WITHDRAWN, Phase.CANCELLED), (Cause.REPLACED, Phase.SUPERSEDED))
 }
 
 

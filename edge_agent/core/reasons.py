@@ -23,11 +23,9 @@ class Reason(StrEnum):
     UNKNOWN_ISSUER = "unknown_issuer"
     OVER_LIMIT = "over_limit"
     VALIDITY_TOO_LONG = "validity_too_long"
-    NOT_YET_VALID = "not_yet_valid"
     EXPIRED = "expired"
     REPLAYED = "replayed"
     ID_REUSED = "id_reused"
-    SERIAL_REUSED = "serial_reused"
     NOT_OUR_NONCE = "not_our_nonce"
     TOO_MANY_JOBS = "too_many_jobs"
     # The ward's rules
@@ -49,8 +47,6 @@ class Reason(StrEnum):
     DEVICE_FAILED = "device_failed"
     POWER_CUT = "power_cut"
     SHUTDOWN = "shutdown"
-    CANCELLED = "cancelled"
-    SUPERSEDED = "superseded"
 
 
 WORDS_VI: dict[Reason, str] = {
@@ -64,11 +60,9 @@ WORDS_VI: dict[Reason, str] = {
     Reason.UNKNOWN_ISSUER: "đơn vị ban hành không có trong danh sách khóa được tin cậy",
     Reason.OVER_LIMIT: "vượt thẩm quyền của đơn vị ban hành",
     Reason.VALIDITY_TOO_LONG: "thời hạn hiệu lực của lệnh quá dài",
-    Reason.NOT_YET_VALID: "lệnh chưa đến thời hạn hiệu lực",
     Reason.EXPIRED: "lệnh phát đã hết hiệu lực",
     Reason.REPLAYED: "phát lại lệnh cũ: lệnh này đã nhận",
     Reason.ID_REUSED: "mã lệnh đã dùng cho nội dung khác",
-    Reason.SERIAL_REUSED: "số thứ tự lệnh đã dùng hoặc quá cũ",
     Reason.NOT_OUR_NONCE: "không phải câu trả lời cho trạm này",
     Reason.TOO_MANY_JOBS: "trạm đã giữ đủ số lệnh tối đa",
     Reason.QUIET_HOURS: "trong khung giờ không phát",
@@ -87,8 +81,6 @@ WORDS_VI: dict[Reason, str] = {
     Reason.DEVICE_FAILED: "thiết bị âm thanh hỏng",
     Reason.POWER_CUT: "mất điện hoặc khởi động lại khi đang phát",
     Reason.SHUTDOWN: "trạm được lệnh dừng khi đang phát",
-    Reason.CANCELLED: "đã hủy lệnh phát",
-    Reason.SUPERSEDED: "đã có bản tin mới thay thế",
 }
 
 WORDS_EN: dict[Reason, str] = {
@@ -102,11 +94,9 @@ WORDS_EN: dict[Reason, str] = {
     Reason.UNKNOWN_ISSUER: "no role of the trust document names this issuer",
     Reason.OVER_LIMIT: "more than the issuer's role may order",
     Reason.VALIDITY_TOO_LONG: "valid for longer than such an order may be",
-    Reason.NOT_YET_VALID: "not valid yet",
     Reason.EXPIRED: "no longer valid",
     Reason.REPLAYED: "this very order was received before",
     Reason.ID_REUSED: "its job id was used for something else",
-    Reason.SERIAL_REUSED: "its serial number was used or is too old",
     Reason.NOT_OUR_NONCE: "not an answer to this station's hello",
     Reason.TOO_MANY_JOBS: "the station holds as many jobs as it can",
     Reason.QUIET_HOURS: "within the hours in which nothing is played",
@@ -125,8 +115,6 @@ WORDS_EN: dict[Reason, str] = {
     Reason.DEVICE_FAILED: "the sound device failed",
     Reason.POWER_CUT: "the power or the process was lost while it played",
     Reason.SHUTDOWN: "the station was told to stop while it played",
-    Reason.CANCELLED: "cancelled",
-    Reason.SUPERSEDED: "a newer version has replaced it",
 }
 
 UNAUTHENTICATED = frozenset(

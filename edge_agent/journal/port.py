@@ -60,6 +60,10 @@ class Journal(Protocol):
 
     def save_job(self, effect: SaveJob) -> None: ...
 
+    def release_job(self, job_id: JobId, base: UtcMs) -> None:
+        """A held job counts from ``base`` and is held no more."""
+        ...
+
     def save_mark(self, effect: SaveMark) -> None: ...
 
     def append(self, record: AsRun, closes: tuple[JobId, UtcMs] | None, job_over: bool) -> StoredRecord:

@@ -1,0 +1,100 @@
+"""Decide when sound is fetched or spoken, and when to try again. One sound is asked for once, whoever needs it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge_agent.core.effects import Effect, FetchClip, Level, SpeakText
+from edge_agent.core.events import ClipFailed, ClipStaged
+from edge_agent.core.job import ClipItem, Item, Job
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.programme import item_key
+from edge_agent.core.reasons import Reason, explain
+from edge_agent.core.state import Clip, ClipStatus, State, Turn
+from edge_agent.core.units import MINUTE_MS, SECOND_MS, ClipKey, MonoMs
+
+RETRY_FIRST_MS = 5 * SECOND_MS
+RETRY_MS_MAX = 10 * MINUTE_MS
+# Doubling from 5 s: a short gap in 4G costs seconds, a server that is down for a day costs 144 requests.
+
+
+def want(turn: Turn, job: Job) -> None:
+    """Ask for every sound of the job that nobody has asked for, and again for those whose retry is due."""
+    for item in job.items:
+        clip = turn.state.clips.get(item_key(item))
+        if clip is None or (clip.retry_at is not None and turn.now.mono >= clip.retry_at):
+            asked = Clip(ClipStatus.ASKED) if clip is None else replace(clip, status=ClipStatus.ASKED, retry_at=None)
+            turn.put_clip(item_key(item), asked)
+            turn.emit(_request(item))
+
+
+def staged(turn: Turn, event: ClipStaged) -> None:
+    """Sound lies ready."""
+    turn.put_clip(event.key, Clip(ClipStatus.READY, duration_ms=event.duration_ms))
+
+
+def failed(turn: Turn, event: ClipFailed) -> None:
+    """Sound could not be had; another try after a growing pause, a long one where a try can hardly help."""
+    tries = turn.state.clips.get(event.key, Clip(ClipStatus.ASKED)).tries + 1
+    pause_ms = min(RETRY_FIRST_MS << min(tries - 1, 10), RETRY_MS_MAX) if event.again else RETRY_MS_MAX
+    retry_at = MonoMs(turn.now.mono + pause_ms)
+    turn.put_clip(event.key, Clip(ClipStatus.FAILED, 0, tries, retry_at, event.reason, event.again))
+    level = Level.WARNING if event.again else Level.ERROR
+    turn.note(
+        level,
+        "audio not staged",
+        clip=event.key[:12],
+        reason=event.reason,
+        words=explain(event.reason),
+        detail=event.detail,
+        next_try_s=pause_ms // SECOND_MS,
+    )
+
+
+def lost(turn: Turn, job: Job) -> None:
+    """Staged sound turned out altered while playing: stage all of this job's sound again."""
+    for item in job.items:
+        clip = turn.state.clips.get(item_key(item))
+        if clip is not None and clip.status is ClipStatus.READY:
+            turn.put_clip(item_key(item), replace(clip, status=ClipStatus.ASKED))
+            turn.emit(_request(item))
+
+
+def forget_unneeded(turn: Turn) -> None:
+    """Forget what is known of sounds that no job needs any more."""
+    needed = {item_key(item) for known in turn.state.jobs.values() for item in known.job.items}
+    kept = {key: clip for key, clip in turn.state.clips.items() if key in needed}
+    turn.state = replace(turn.state, clips=kept)
+
+
+def durations(state: State, job: Job) -> dict[ClipKey, int] | None:
+    """Milliseconds of each sound of the job; None while one is missing."""
+    clips = {item_key(item): state.clips.get(item_key(item)) for item in job.items}
+    ready = {key: clip.duration_ms for key, clip in clips.items() if clip and clip.status is ClipStatus.READY}
+    return ready if len(ready) == len(clips) else None
+
+
+def trouble(state: State, job: Job) -> tuple[Reason, bool] | None:
+    """The first reason why a sound of the job is not ready, and whether another try may help; None if none failed."""
+    for item in job.items:
+        clip = state.clips.get(item_key(item))
+        if clip is not None and clip.reason is not None:
+            return clip.reason, clip.again
+    return None
+
+
+def next_wake(state: State) -> list[MonoMs]:
+    """When a failed sound that is still needed is asked for again."""
+    needed = {
+        item_key(item)
+        for play in state.plays.values()
+        if play.phase is Phase.RECEIVED
+        for item in state.jobs[play.job_id].job.items
+    }
+    return [clip.retry_at for key, clip in state.clips.items() if key in needed and clip.retry_at is not None]
+
+
+def _request(item: Item) -> Effect:
+    if isinstance(item, ClipItem):
+        return FetchClip(item.digest, item.length_bytes, item.duration_ms, item.urls)
+    return SpeakText(item_key(item), item.language, item.text)

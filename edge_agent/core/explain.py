@@ -1,0 +1,73 @@
+"""Say what will sound next, when, where, and why not (requirement B15), by the very rules that play it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_agent.core import clips, policy
+from edge_agent.core.clock_trust import Now
+from edge_agent.core.job import JobClass, PlayNow
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.programme import length_ms, promised_ms
+from edge_agent.core.reasons import Reason
+from edge_agent.core.state import Occurrence, State, ZonePart
+from edge_agent.core.units import JobId, UtcMs, ZoneId
+
+
+@dataclass(frozen=True, slots=True)
+class Upcoming:
+    """One occurrence as people see it. ``reason`` is why it does not, or may not, sound as planned."""
+
+    job_id: JobId
+    title: str
+    cls: JobClass
+    planned: UtcMs
+    lasts_ms: int
+    zones: tuple[ZoneId, ...]
+    hearing: tuple[ZoneId, ...]
+    phase: Phase
+    reason: Reason | None
+
+
+def upcoming(state: State, now: Now) -> tuple[Upcoming, ...]:
+    """Every open occurrence, what sounds first, then by planned instant."""
+    shown = [_shown(state, play, now) for play in state.plays.values()]
+    return tuple(sorted(shown, key=lambda one: (one.phase is not Phase.PLAYING, one.planned, one.job_id)))
+
+
+def sounding_in(state: State, zone: ZoneId) -> JobId | None:
+    """The job that sounds in a zone now."""
+    for play in state.plays.values():
+        if zone in play.zones_in(ZonePart.HEARING):
+            return play.job_id
+    return None
+
+
+def _shown(state: State, play: Occurrence, now: Now) -> Upcoming:
+    job = state.jobs[play.job_id].job
+    lasts_ms = length_ms(play.parts) if play.parts else promised_ms(job)
+    return Upcoming(
+        job_id=play.job_id,
+        title=job.items[0].title,
+        cls=job.cls,
+        planned=play.planned,
+        lasts_ms=lasts_ms,
+        zones=tuple(play.zones),
+        hearing=play.zones_in(ZonePart.HEARING),
+        phase=play.phase,
+        reason=_reason(state, play, now, lasts_ms),
+    )
+
+
+def _reason(state: State, play: Occurrence, now: Now, lasts_ms: int) -> Reason | None:
+    if play.phase in (Phase.ARMED, Phase.PLAYING):
+        return None
+    job = state.jobs[play.job_id].job
+    if not isinstance(job.when, PlayNow):
+        forbidden = policy.forbids(state.site, job, play.planned, lasts_ms)
+        if forbidden is not None:
+            return forbidden
+        if not now.trusted:
+            return Reason.CLOCK_NOT_TRUSTED
+    trouble = clips.trouble(state, job)
+    return trouble[0] if trouble else play.held_by

@@ -1,0 +1,205 @@
+"""Decide what becomes of a message from the broker: obey, refuse by name, or wait for a welcome.
+
+Authenticity and the issuer's limits were judged before (``verify``); here are the things that need memory and a clock:
+replays, reused ids, validity, the ward's hours. Rejects are acknowledged too, or ten poison messages fill the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from edge_agent.core import policy, records, talk
+from edge_agent.core.clock_trust import Now
+from edge_agent.core.effects import Ack, AdoptTime, Level, ReleaseJob, SaveJob, SendAnswer, Verdict
+from edge_agent.core.events import Judgement, MessageArrived, Rejected, SavedJob
+from edge_agent.core.job import Accepted, Job, JobClass, LogAck, Rule, Welcome
+from edge_agent.core.programme import promised_ms
+from edge_agent.core.reasons import UNAUTHENTICATED, Reason, explain
+from edge_agent.core.schedule import next_instant
+from edge_agent.core.site import Site
+from edge_agent.core.state import KnownJob, State, Turn
+from edge_agent.core.units import JobId, UtcMs
+
+JOBS_MAX = 200
+# A ward's timetable has some 20 entries; ten times that. Emergencies are never refused for it.
+REFUSED_KEPT = 1_000
+# Digests of refused orders, so that a repeated one is not journalled twice: 64 kB.
+LOOK_AHEAD = 8
+# How many instants of a rule are tried on arrival before it is called one that can never play.
+
+Verify = Callable[[str, bytes], Judgement]
+
+
+def arrive(turn: Turn, event: MessageArrived, verify: Verify) -> None:
+    """Deal with one delivery."""
+    judgement = verify(event.topic, event.payload)
+    if isinstance(judgement, Accepted):
+        _order(turn, judgement, event)
+        return
+    turn.emit(Ack(event.token))
+    if isinstance(judgement, Welcome):
+        _welcome(turn, judgement)
+    elif isinstance(judgement, LogAck):
+        talk.log_acked(turn, judgement)
+    else:
+        _rejected(turn, judgement)
+
+
+def job_saved(turn: Turn, job_id: JobId) -> None:
+    """The job survives a power cut: only now may the broker forget it."""
+    known = turn.state.jobs.get(job_id)
+    token = turn.state.waiting_acks.get(job_id)
+    if known is None or token is None:
+        return
+    turn.put_job(replace(known, saved=True))
+    _stop_waiting(turn, job_id)
+    turn.emit(Ack(token), SendAnswer(Verdict.ACCEPTED, known.accepted.digest, job_id, None))
+    turn.note(Level.INFO, "job accepted", job=job_id, cls=known.job.cls, issuer=known.job.issuer, held=known.held)
+
+
+def job_not_saved(turn: Turn, job_id: JobId, error: str) -> None:
+    """The disk refused: without a save there is no acknowledgement, so the broker will deliver again.
+
+    An emergency sounds all the same: a full card must not silence a flood warning.
+    """
+    known = turn.state.jobs.get(job_id)
+    if known is None:
+        return
+    _stop_waiting(turn, job_id)
+    if known.job.cls is JobClass.EMERGENCY:
+        turn.put_job(replace(known, saved=True))
+        turn.note(Level.ERROR, "emergency not saved, not acknowledged, sounds all the same", job=job_id, error=error)
+        return
+    turn.drop_job(job_id)
+    turn.state = replace(turn.state, seen={key: value for key, value in turn.state.seen.items() if key != job_id})
+    turn.note(Level.ERROR, "job not saved, not acknowledged", job=job_id, error=error)
+
+
+def release_held(turn: Turn) -> None:
+    """After the welcome: what waited is judged by the time that is known now."""
+    if not (turn.state.welcomed and turn.now.trusted):
+        return
+    for known in [known for known in turn.state.jobs.values() if known.held]:
+        objection = _by_the_clock(turn.state.site, known.job, turn.now)
+        if objection is None:
+            turn.put_job(replace(known, held=False, base=turn.now.utc))
+            turn.emit(ReleaseJob(known.job.job_id, turn.now.utc))
+        else:
+            turn.drop_job(known.job.job_id)
+            turn.emit(records.of_refusal(known.accepted, objection, turn.now, was_saved=True))
+            _say_refused(turn, objection, known.accepted.digest, known.job.job_id)
+
+
+def _order(turn: Turn, accepted: Accepted, event: MessageArrived) -> None:
+    job = accepted.job
+    if turn.state.seen.get(job.job_id) == accepted.digest:
+        _again(turn, accepted, event)
+        return
+    held = _must_wait(turn.state, job, turn.now)
+    objection = _objection(turn.state, accepted, turn.now, held)
+    if objection is not None:
+        turn.emit(Ack(event.token))
+        _refuse(turn, accepted, objection)
+        return
+    turn.put_job(KnownJob(accepted, base=turn.now.utc, held=held, saved=False))
+    turn.state = replace(
+        turn.state,
+        seen={**turn.state.seen, job.job_id: accepted.digest},
+        waiting_acks={**turn.state.waiting_acks, job.job_id: event.token},
+    )
+    turn.emit(SaveJob(SavedJob(accepted, turn.now.utc, held), event.payload, event.topic))
+
+
+def _again(turn: Turn, accepted: Accepted, event: MessageArrived) -> None:
+    """The very same bytes once more: an honest redelivery and a replay look alike, and neither has an effect."""
+    job_id = accepted.job.job_id
+    if job_id in turn.state.waiting_acks:
+        turn.state = replace(turn.state, waiting_acks={**turn.state.waiting_acks, job_id: event.token})
+        return
+    turn.emit(Ack(event.token), SendAnswer(Verdict.KNOWN, accepted.digest, job_id, Reason.REPLAYED))
+    turn.note(Level.WARNING, "order refused", reason=Reason.REPLAYED, job=job_id, words=explain(Reason.REPLAYED))
+
+
+def _must_wait(state: State, job: Job, now: Now) -> bool:
+    """Until the first welcome only what was known before may sound, and emergencies if their validity can be told."""
+    if job.cls is JobClass.EMERGENCY:
+        return not now.trusted
+    return not (state.welcomed and now.trusted)
+
+
+def _objection(state: State, accepted: Accepted, now: Now, held: bool) -> Reason | None:
+    job = accepted.job
+    if job.job_id in state.seen:
+        return Reason.ID_REUSED
+    if len(state.jobs) >= JOBS_MAX and job.cls is not JobClass.EMERGENCY:
+        return Reason.TOO_MANY_JOBS
+    return None if held else _by_the_clock(state.site, job, now)
+
+
+def _by_the_clock(site: Site, job: Job, now: Now) -> Reason | None:
+    """What the time says against a job; only asked when the time is trusted."""
+    if now.utc > job.not_after:
+        return Reason.EXPIRED
+    instants = _first_instants(job, now.utc)
+    if not instants:
+        return Reason.NOTHING_LEFT
+    verdicts = [policy.forbids(site, job, instant, promised_ms(job)) for instant in instants]
+    return verdicts[0] if all(verdicts) else None
+
+
+def _first_instants(job: Job, after: UtcMs) -> list[UtcMs]:
+    wanted = LOOK_AHEAD if isinstance(job.when, Rule) else 1
+    instants: list[UtcMs] = []
+    while len(instants) < wanted:
+        instant = next_instant(job, instants[-1] if instants else after)
+        if instant is None:
+            break
+        instants.append(instant)
+    return instants
+
+
+def _refuse(turn: Turn, accepted: Accepted, reason: Reason) -> None:
+    """An authentic order for us that will not sound: it gets its record."""
+    if _first_time(turn, accepted.digest):
+        turn.emit(records.of_refusal(accepted, reason, turn.now, was_saved=False))
+    _say_refused(turn, reason, accepted.digest, accepted.job.job_id)
+
+
+def _rejected(turn: Turn, rejected: Rejected) -> None:
+    """An order that is not authentic (counted only: anybody can send such bytes) or not for us (recorded)."""
+    if rejected.reason in UNAUTHENTICATED:
+        turn.state = replace(turn.state, unauthenticated=turn.state.unauthenticated + 1)
+    elif _first_time(turn, rejected.digest):
+        turn.emit(records.of_rejection(rejected, turn.now))
+    _say_refused(turn, rejected.reason, rejected.digest, rejected.job_id, rejected.detail)
+
+
+def _say_refused(turn: Turn, reason: Reason, digest: str, job_id: str, detail: str = "") -> None:
+    turn.emit(SendAnswer(Verdict.REFUSED, digest, job_id, reason))
+    turn.note(Level.WARNING, "order refused", reason=reason, job=job_id or "?", words=explain(reason), detail=detail)
+
+
+def _first_time(turn: Turn, digest: str) -> bool:
+    if digest in turn.state.refused:
+        return False
+    kept = turn.state.refused if len(turn.state.refused) < REFUSED_KEPT else frozenset()
+    turn.state = replace(turn.state, refused=kept | {digest})
+    return True
+
+
+def _stop_waiting(turn: Turn, job_id: JobId) -> None:
+    waiting = {key: token for key, token in turn.state.waiting_acks.items() if key != job_id}
+    turn.state = replace(turn.state, waiting_acks=waiting)
+
+
+def _welcome(turn: Turn, welcome: Welcome) -> None:
+    if not turn.state.link.nonce or welcome.nonce != turn.state.link.nonce:
+        turn.note(Level.WARNING, "welcome refused", reason=Reason.NOT_OUR_NONCE, words=explain(Reason.NOT_OUR_NONCE))
+        return
+    turn.emit(AdoptTime(welcome.utc, turn.state.link.asked_at))
+    turn.state = replace(turn.state, welcomed=True)
+    talk.welcomed(turn)
+    turn.note(Level.INFO, "welcome", utc=welcome.utc, log_seq_there=welcome.log_seq)
+    if welcome.log_epoch and welcome.log_seq > turn.state.link.last_seq:
+        turn.note(Level.ERROR, "the server holds records that this card has lost", seq_there=welcome.log_seq)

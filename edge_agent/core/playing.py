@@ -1,0 +1,377 @@
+"""Decide when an occurrence is armed, started, given up or over. Every waiting phase here has its own deadline."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge_agent.core import clips, policy, records, zones
+from edge_agent.core.clock_trust import Now
+from edge_agent.core.effects import Level, SaveMark, StartPlay, StopPlay
+from edge_agent.core.events import Mark, PlayEnded, PlayProgress, PlayStarted, SavedMark
+from edge_agent.core.job import RANK, Job, JobClass, PlayNow
+from edge_agent.core.occurrence import Cause, Phase
+from edge_agent.core.programme import length_ms, parts_of
+from edge_agent.core.reasons import Reason, explain
+from edge_agent.core.schedule import next_instant, sounds_once
+from edge_agent.core.state import KnownJob, Occurrence, OccurrenceKey, State, Turn, ZonePart, ZoneRun
+from edge_agent.core.units import SECOND_MS, MonoMs, PlayId, UtcMs
+
+LATE_GRACE_MS = 10 * SECOND_MS
+# A job that may not play late may still start this late: a relay, a child process or a hand-over took its time.
+INTENT_WAIT_MS = 1 * SECOND_MS
+# How long a play waits for its intent to reach the disk; an SD card's worst fsync is some 500 ms.
+RELAY_CONFIRM_MS = 3 * SECOND_MS
+# A relay that has not confirmed this long after it was needed is broken (a lease, device.LEASE_MS).
+STOP_GRACE_MS = 2 * SECOND_MS
+# The device answers a stop within one buffer (some 100 ms); after this it is taken for lost.
+PLAY_GRACE_MS = 10 * SECOND_MS
+# How much longer than its length a play may take before the device is taken for lost.
+ATTEMPTS_MAX = {JobClass.NORMAL: 2, JobClass.PRIORITY: 2, JobClass.EMERGENCY: 3}
+# Before the first sample everybody gets a second try; only an emergency begins again after it (protocol).
+PASSES_MAX = 10
+# How often one step goes over all occurrences; more is left to the next step, which follows at once.
+
+_WAITING = (Phase.STAGED, Phase.QUEUED)
+
+
+def plan(turn: Turn) -> None:
+    """Give every job its next occurrence; there is never more than one open."""
+    have = {job_id for job_id, _ in turn.state.plays}
+    for known in list(turn.state.jobs.values()):
+        if known.job.job_id in have or known.held or not known.saved:
+            continue
+        planned = next_instant(known.job, known.base)
+        if planned is None:
+            turn.drop_job(known.job.job_id)
+        else:
+            turn.put_play(_fresh(turn, known, planned))
+
+
+def advance(turn: Turn) -> None:
+    """Move every occurrence as far as it can go by now, the most urgent first."""
+    for _ in range(PASSES_MAX):
+        before = turn.state
+        plan(turn)
+        for key in sorted(turn.state.plays, key=lambda key: _urgency(turn, key)):
+            play = turn.state.plays.get(key)
+            if play is not None:
+                _advance_one(turn, play)
+        zones.give_back(turn)
+        if turn.state is before:
+            return
+
+
+def next_wake(state: State, now: Now) -> list[MonoMs]:
+    """When something here becomes due."""
+    turn = Turn(state, now)
+    return [wake for play in state.plays.values() for wake in _wakes(turn, play)]
+
+
+def resume(turn: Turn, mark: SavedMark) -> None:
+    """An occurrence had begun when the process ended: begin again where that is right, else record it."""
+    known = turn.state.jobs.get(mark.job_id)
+    if known is None:
+        return
+    play = replace(_fresh(turn, known, mark.planned), attempt=mark.attempt)
+    sounded = mark.mark is Mark.FIRST_SAMPLE
+    if _may_try_again(known.job, mark.attempt, sounded):
+        turn.put_play(play)
+    else:
+        finish(turn, play, Cause.POWER_LOST, Reason.POWER_CUT, unseen=sounded)
+
+
+def intent_saved(turn: Turn, key: OccurrenceKey, durable: bool) -> None:
+    """The intent to play is on disk, or the disk failed and we play all the same."""
+    play = turn.state.plays.get(key)
+    if play is not None and play.phase is Phase.ARMED:
+        turn.put_play(replace(play, intent_saved=True))
+    if not durable:
+        turn.note(Level.ERROR, "intent not durable, playing all the same", job=key[0])
+
+
+def started(turn: Turn, event: PlayStarted) -> None:
+    """The first sample has left the card: from here on a crash does not repeat a routine job."""
+    play = turn.play_by_id(event.play_id)
+    if play is None:
+        return
+    turn.put_play(replace(play, started=event.at, started_utc=turn.now.utc_of(event.at)))
+    turn.emit(SaveMark(play.job_id, play.planned, Mark.FIRST_SAMPLE, play.attempt))
+    turn.note(
+        Level.INFO,
+        "playing",
+        job=play.job_id,
+        zones=",".join(play.zones_in(ZonePart.HEARING)),
+        late_ms=event.at - play.start_at,
+    )
+
+
+def progressed(turn: Turn, event: PlayProgress) -> None:
+    """What has left the card so far: all that is known if the device dies."""
+    play = turn.play_by_id(event.play_id)
+    if play is not None:
+        turn.put_play(_counted(play, event))
+
+
+def ended(turn: Turn, event: PlayEnded) -> None:
+    """The programme is over, one way or another."""
+    play = turn.play_by_id(event.play_id)
+    if play is None:
+        return
+    play = replace(_counted(play, event), frames=event.frames)
+    if play.ending is not None:
+        finish(turn, play, *play.ending)
+    elif event.reason is None:
+        finish(turn, play, Cause.ALL_SAMPLES_OUT, None)
+    else:
+        if event.reason is Reason.AUDIO_ALTERED:
+            clips.lost(turn, turn.job_of(play))
+        lose(turn, play, event.reason)
+
+
+def lose(turn: Turn, play: Occurrence, reason: Reason) -> None:
+    """The device failed under an armed or playing occurrence: another try, or the end."""
+    if _may_try_again(turn.job_of(play), play.attempt, play.started is not None):
+        waiting = {zone: replace(run, part=ZonePart.WAITING) for zone, run in play.zones.items()}
+        queued = replace(play.moved(Cause.TRY_AGAIN, turn.now), zones=waiting, held_by=reason)
+        turn.put_play(replace(queued, play_id=PlayId(""), intent_saved=False, started=None))
+        turn.note(Level.ERROR, "play lost, trying again", job=play.job_id, attempt=play.attempt, reason=reason)
+    else:
+        finish(turn, play, Cause.DEVICE_LOST, reason)
+
+
+def stop_all(turn: Turn) -> None:
+    """The service is told to end: stop what sounds, record it, start nothing more."""
+    turn.state = replace(turn.state, stopping=True)
+    for play in list(turn.state.plays.values()):
+        if play.phase is Phase.ARMED:
+            finish(turn, play, Cause.STOPPED, Reason.SHUTDOWN)
+        elif play.phase is Phase.PLAYING and play.ending is None:
+            turn.put_play(replace(play, ending=(Cause.STOPPED, Reason.SHUTDOWN), since=turn.now.mono))
+            turn.emit(StopPlay(play.play_id))
+
+
+def finish(turn: Turn, play: Occurrence, cause: Cause, reason: Reason | None, *, unseen: bool = False) -> None:
+    """Give an occurrence its one outcome and its one record; a recurring job goes on from here."""
+    known = turn.state.jobs[play.job_id]
+    done = play.moved(cause, turn.now)
+    over = sounds_once(known.job) or next_instant(known.job, play.planned) is None
+    turn.emit(records.of_play(known.accepted, done, reason, turn.now, job_over=over, unseen=unseen))
+    turn.drop_play(play.key)
+    if over:
+        turn.drop_job(play.job_id)
+        clips.forget_unneeded(turn)
+    else:
+        turn.put_job(replace(known, base=play.planned))
+    level = Level.INFO if done.phase is Phase.SUCCEEDED else Level.WARNING
+    words = explain(reason) if reason else ""
+    turn.note(level, "outcome", job=play.job_id, outcome=done.phase, reason=reason or "", words=words)
+
+
+def _fresh(turn: Turn, known: KnownJob, planned: UtcMs) -> Occurrence:
+    runs = {zone: ZoneRun(zone) for zone in zones.zones_of(turn.state, known.job)}
+    return Occurrence(known.job.job_id, planned, Phase.RECEIVED, turn.now.mono, runs)
+
+
+def _urgency(turn: Turn, key: OccurrenceKey) -> tuple[int, int, UtcMs, UtcMs]:
+    """Class first, then the commune's order, then the planned instant, then receipt."""
+    known = turn.state.jobs[key[0]]
+    return (-RANK[known.job.cls], known.job.order, key[1], known.base)
+
+
+def _advance_one(turn: Turn, play: Occurrence) -> None:
+    if play.phase is Phase.RECEIVED:
+        _stage(turn, play)
+    elif play.phase in _WAITING:
+        _arm_when_due(turn, play)
+    elif play.phase is Phase.ARMED:
+        _close_and_start(turn, play)
+    else:
+        _watch(turn, play)
+
+
+def _stage(turn: Turn, play: Occurrence) -> None:
+    job = turn.job_of(play)
+    clips.want(turn, job)
+    durations = clips.durations(turn.state, job)
+    if durations is not None:
+        turn.put_play(replace(play.moved(Cause.CLIPS_READY, turn.now), parts=parts_of(job, durations)))
+        return
+    trouble = clips.trouble(turn.state, job)
+    if trouble is None:
+        _give_up_if_late(turn, play)
+        return
+    reason, again = trouble
+    if not again and sounds_once(job):
+        finish(turn, play, Cause.CLIPS_FAILED, reason)
+    else:
+        _give_up_if_late(turn, play, Cause.CLIPS_FAILED, reason)
+
+
+def _arm_when_due(turn: Turn, play: Occurrence) -> None:
+    job = turn.job_of(play)
+    if not _immediate(job) and not turn.now.trusted:
+        _hold(turn, play, Reason.CLOCK_NOT_TRUSTED)
+        return
+    if turn.state.stopping or turn.now.mono < _arm_at(turn, play):
+        return
+    if _give_up_if_late(turn, play):
+        return
+    verdict = _forbidden(turn, play, job)
+    if verdict is not None:
+        finish(turn, play, Cause.RULE_FORBIDS, verdict)
+        return
+    room = zones.room_for(turn, play)
+    if not turn.state.device_up:
+        _queue(turn, play, Reason.DEVICE_FAILED)
+    elif room.busy or not room.free:
+        _queue(turn, play, Reason.ZONES_BUSY)
+    else:
+        _arm(turn, play, room)
+
+
+def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
+    job, now = turn.job_of(play), turn.now
+    earliest = MonoMs(now.mono + max(zones.lead_ms(turn, zone) for zone in room.free))
+    start_at = earliest if _immediate(job) else max(now.mono_of(play.planned), earliest)
+    attempt = play.attempt + 1
+    play = zones.with_volumes(turn, play.moved(Cause.DUE, now), now.utc_of(start_at))
+    for zone in room.taken:
+        play = play.with_zone(zone, ZonePart.TAKEN, Reason.PREEMPTED)
+    play_id = PlayId(f"{play.job_id}.{play.planned}.{attempt}")
+    turn.put_play(replace(play, attempt=attempt, play_id=play_id, start_at=start_at))
+    turn.emit(SaveMark(play.job_id, play.planned, Mark.INTENT, attempt))
+    turn.note(Level.INFO, "armed", job=play.job_id, zones=",".join(room.free), starts_in_ms=start_at - now.mono)
+
+
+def _close_and_start(turn: Turn, play: Occurrence) -> None:
+    if not play.intent_saved and turn.now.mono < play.since + INTENT_WAIT_MS:
+        return
+    for zone in play.zones_in(ZonePart.WAITING):
+        if turn.now.mono >= play.start_at - zones.lead_ms(turn, zone):
+            zones.close_relay(turn, play, zone)
+            play = play.with_zone(zone, ZonePart.CLOSING)
+            turn.put_play(play)
+    open_ones = play.zones_in(ZonePart.WAITING, ZonePart.CLOSING)
+    if play.zones_in(ZonePart.READY) and not open_ones:
+        _start(turn, play)
+    elif not open_ones:
+        _nobody_left(turn, play)
+    elif turn.now.mono >= play.start_at + RELAY_CONFIRM_MS:
+        for zone in open_ones:
+            play = play.with_zone(zone, ZonePart.OUT, Reason.RELAY_FAILED)
+        turn.put_play(play)
+
+
+def _nobody_left(turn: Turn, play: Occurrence) -> None:
+    """Armed, but every zone is taken by an emergency (wait) or broken (fail)."""
+    if not play.zones_in(ZonePart.TAKEN):
+        finish(turn, play, Cause.RELAYS_FAILED, Reason.RELAY_FAILED)
+        return
+    waiting = {zone: replace(run, part=ZonePart.WAITING) for zone, run in play.zones.items()}
+    queued = play.moved(Cause.HELD_BACK, turn.now)
+    turn.put_play(replace(queued, zones=waiting, intent_saved=False, play_id=PlayId(""), held_by=Reason.ZONES_BUSY))
+
+
+def _start(turn: Turn, play: Occurrence) -> None:
+    if turn.job_of(play).cls is JobClass.EMERGENCY:
+        zones.take(turn, play)
+    ready = play.zones_in(ZonePart.READY)
+    warm_at = max(turn.now.mono + zones.lead_ms(turn, zone) for zone in ready)
+    start_at = MonoMs(max(play.start_at, warm_at))
+    play = replace(play.moved(Cause.RELAYS_READY, turn.now), start_at=start_at)
+    for zone in ready:
+        play = play.with_zone(zone, ZonePart.HEARING)
+    turn.put_play(play)
+    turn.emit(StartPlay(play.play_id, play.parts, zones.feeds_of(play), start_at))
+
+
+def _watch(turn: Turn, play: Occurrence) -> None:
+    """A play whose end is overdue: the device does not answer any more."""
+    if play.ending is not None:
+        if turn.now.mono >= play.since + STOP_GRACE_MS:
+            finish(turn, play, *play.ending)
+    elif turn.now.mono >= play.start_at + length_ms(play.parts) + PLAY_GRACE_MS:
+        turn.emit(StopPlay(play.play_id))
+        lose(turn, play, Reason.DEVICE_FAILED)
+
+
+def _forbidden(turn: Turn, play: Occurrence, job: Job) -> Reason | None:
+    lasts_ms = length_ms(play.parts)
+    if any(lasts_ms > turn.state.site.zones[zone].on_ms_max for zone in play.zones):
+        return Reason.OVER_LIMIT
+    start = turn.now.utc if _immediate(job) else max(play.planned, turn.now.utc)
+    return policy.forbids(turn.state.site, job, start, lasts_ms)
+
+
+def _give_up_if_late(
+    turn: Turn, play: Occurrence, late_cause: Cause = Cause.TOO_LATE, late_reason: Reason | None = None
+) -> bool:
+    """End an occurrence whose time or validity has passed; says whether it did."""
+    job, now = turn.job_of(play), turn.now
+    deadline = _deadline(job, play, now)
+    if deadline is None or now.mono <= deadline:
+        return False
+    if _immediate(job) and late_cause is Cause.TOO_LATE:
+        finish(turn, play, Cause.VALIDITY_OVER, play.held_by or Reason.EXPIRED)
+    else:
+        finish(turn, play, late_cause, late_reason or play.held_by or Reason.MISSED)
+    return True
+
+
+def _deadline(job: Job, play: Occurrence, now: Now) -> MonoMs | None:
+    """The last boot time at which an occurrence may still start; None while the clock cannot tell."""
+    if not now.trusted:
+        return None
+    if _immediate(job):
+        return now.mono_of(job.not_after)
+    return now.mono_of(UtcMs(play.planned + max(job.late_limit_ms, LATE_GRACE_MS)))
+
+
+def _arm_at(turn: Turn, play: Occurrence) -> MonoMs:
+    """When the first relay must close so that the first sample is on time."""
+    if _immediate(turn.job_of(play)):
+        return turn.now.mono
+    return MonoMs(turn.now.mono_of(play.planned) - max(zones.lead_ms(turn, zone) for zone in play.zones))
+
+
+def _hold(turn: Turn, play: Occurrence, reason: Reason) -> None:
+    """Remember why an occurrence waits."""
+    if play.held_by is not reason:
+        turn.put_play(replace(play, held_by=reason))
+
+
+def _queue(turn: Turn, play: Occurrence, reason: Reason) -> None:
+    """Due, but it cannot start: wait until its deadline."""
+    if play.phase is Phase.STAGED:
+        play = play.moved(Cause.HELD_BACK, turn.now)
+    _hold(turn, play, reason)
+
+
+def _may_try_again(job: Job, attempt: int, sounded: bool) -> bool:
+    return attempt < ATTEMPTS_MAX[job.cls] and (not sounded or job.cls is JobClass.EMERGENCY)
+
+
+def _counted(play: Occurrence, report: PlayProgress | PlayEnded) -> Occurrence:
+    runs = {zone: replace(run, played_ms=report.zone_ms.get(zone, run.played_ms)) for zone, run in play.zones.items()}
+    return replace(play, zones=runs, underruns=report.underruns)
+
+
+def _immediate(job: Job) -> bool:
+    return isinstance(job.when, PlayNow)
+
+
+def _wakes(turn: Turn, play: Occurrence) -> list[MonoMs]:
+    if play.phase is Phase.PLAYING:
+        if play.ending is not None:
+            return [MonoMs(play.since + STOP_GRACE_MS)]
+        return [MonoMs(play.start_at + length_ms(play.parts) + PLAY_GRACE_MS)]
+    if play.phase is Phase.ARMED:
+        closing = [MonoMs(play.start_at - zones.lead_ms(turn, zone)) for zone in play.zones_in(ZonePart.WAITING)]
+        patience = [] if play.intent_saved else [MonoMs(play.since + INTENT_WAIT_MS)]
+        return [*(closing if play.intent_saved else []), *patience, MonoMs(play.start_at + RELAY_CONFIRM_MS)]
+    job = turn.job_of(play)
+    deadline = _deadline(job, play, turn.now)
+    wakes = [] if deadline is None else [MonoMs(deadline + 1)]
+    if play.phase is Phase.STAGED and turn.now.trusted:
+        wakes.append(_arm_at(turn, play))
+    return wakes

@@ -1,0 +1,132 @@
+"""Decide what the log says of an occurrence or a refused order: only what was seen (requirement U2)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge_agent.core.as_run import AsRun, Evidence, ItemAsRun, RecordKind, ZoneAsRun
+from edge_agent.core.clock_trust import Now
+from edge_agent.core.effects import CommitRecord
+from edge_agent.core.events import Rejected
+from edge_agent.core.job import Accepted, Job
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.programme import item_key, length_ms, promised_ms
+from edge_agent.core.reasons import Reason
+from edge_agent.core.state import Occurrence, ZoneRun
+
+
+def of_play(
+    accepted: Accepted, play: Occurrence, reason: Reason | None, now: Now, *, job_over: bool, unseen: bool = False
+) -> CommitRecord:
+    """The record of an occurrence that has its outcome. ``unseen``: it may have sounded while nobody looked."""
+    zones = tuple(_of_zone(run, play, reason, unseen) for run in play.zones.values())
+    record = replace(
+        _of_order(accepted, now),
+        kind=RecordKind.PLAY,
+        planned=play.planned,
+        outcome=play.phase,
+        reason=reason,
+        evidence=max((zone.evidence for zone in zones), default=Evidence.ACCEPTED),
+        zones=zones,
+        started=play.started_utc,
+        planned_ms=length_ms(play.parts) if play.parts else promised_ms(accepted.job),
+        played_ms=None if unseen else max((run.played_ms for run in play.zones.values()), default=0),
+        frames=play.frames,
+        underruns=play.underruns,
+        attempt=play.attempt,
+    )
+    return CommitRecord(record, closes=play.key, job_over=job_over)
+
+
+def of_refusal(accepted: Accepted, reason: Reason, now: Now, *, was_saved: bool) -> CommitRecord:
+    """The record of an order that was authentic and ours, yet will not sound at all.
+
+    ``was_saved``: it is in the journal as a job, and is over now.
+    """
+    outcome = Phase.EXPIRED if reason is Reason.EXPIRED else Phase.REJECTED
+    record = replace(_of_order(accepted, now), outcome=outcome, reason=reason)
+    return CommitRecord(record, closes=None, job_over=was_saved)
+
+
+def of_rejection(rejected: Rejected, now: Now) -> CommitRecord:
+    """The record of an authentic order that is not for us or beyond its issuer's limits."""
+    record = replace(
+        _nothing_sounded(now),
+        job_id=rejected.job_id,
+        digest=rejected.digest,
+        issuer=rejected.issuer,
+        reason=rejected.reason,
+        detail=rejected.detail,
+    )
+    return CommitRecord(record, closes=None, job_over=False)
+
+
+def _of_order(accepted: Accepted, now: Now) -> AsRun:
+    job = accepted.job
+    return replace(
+        _nothing_sounded(now),
+        job_id=job.job_id,
+        digest=accepted.digest,
+        issuer=job.issuer,
+        level=job.level,
+        role=accepted.role,
+        signers=accepted.signers,
+        cls=job.cls,
+        event=job.event,
+        items=_items(job),
+        planned_ms=promised_ms(job),
+    )
+
+
+def _items(job: Job) -> tuple[ItemAsRun, ...]:
+    return tuple(
+        ItemAsRun(item.title, item.field, item.language, item.source, item.approver, item_key(item))
+        for item in job.items
+    )
+
+
+def _nothing_sounded(now: Now) -> AsRun:
+    return AsRun(
+        kind=RecordKind.REFUSAL,
+        job_id="",
+        digest="",
+        issuer="",
+        level="",
+        role="",
+        signers=(),
+        cls=None,
+        event="",
+        items=(),
+        planned=None,
+        outcome=Phase.REJECTED,
+        reason=None,
+        detail="",
+        evidence=Evidence.ORDERED,
+        zones=(),
+        started=None,
+        ended=now.utc,
+        ended_mono=now.mono,
+        planned_ms=0,
+        played_ms=0,
+        frames=0,
+        underruns=0,
+        attempt=0,
+        clock=now.source,
+        clock_error_ms=now.max_error_ms,
+    )
+
+
+def _of_zone(run: ZoneRun, play: Occurrence, reason: Reason | None, unseen: bool) -> ZoneAsRun:
+    evidence = Evidence.ACCEPTED
+    if run.relay_on is not None:
+        evidence = Evidence.RELAY_CLOSED
+    if run.played_ms > 0:
+        evidence = Evidence.SAMPLES_OUT
+    return ZoneAsRun(
+        zone=run.zone,
+        evidence=evidence,
+        played_ms=None if unseen else run.played_ms,
+        volume=run.volume,
+        relay_on=run.relay_on,
+        reason=run.reason or (reason if play.phase is not Phase.SUCCEEDED else None),
+    )

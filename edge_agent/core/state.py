@@ -1,0 +1,225 @@
+"""All that a station knows while it runs, as immutable data, and the working copy that one step makes of it.
+
+Decides nothing. ``Turn`` is the only mutable thing in the core, and it lives for a single step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from edge_agent.core.clock_trust import Now
+from edge_agent.core.effects import Effect, Level, Note
+from edge_agent.core.events import AckToken
+from edge_agent.core.job import Accepted, Job
+from edge_agent.core.occurrence import Cause, Phase, follow
+from edge_agent.core.programme import Part
+from edge_agent.core.reasons import Reason
+from edge_agent.core.site import Site
+from edge_agent.core.units import ClipKey, JobId, MonoMs, PlayId, UtcMs, ZoneId
+
+OccurrenceKey = tuple[JobId, UtcMs]
+
+
+class ZonePart(StrEnum):
+    """What a zone is doing in one occurrence."""
+
+    WAITING = "waiting"  # its relay is not closed yet
+    CLOSING = "closing"  # ordered, not confirmed
+    READY = "ready"  # confirmed; the amplifier warms up
+    HEARING = "hearing"  # routed into the programme
+    TAKEN = "taken"  # an emergency sounds there
+    OUT = "out"  # will not hear this occurrence any more
+
+
+CLAIMS = frozenset({ZonePart.CLOSING, ZonePart.READY, ZonePart.HEARING})
+"""The parts in which an occurrence needs the zone's relay closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneRun:
+    """One zone in one occurrence. ``played_ms`` counts what left the card for it in the last attempt."""
+
+    zone: ZoneId
+    part: ZonePart = ZonePart.WAITING
+    volume: int = 0
+    relay_on: MonoMs | None = None
+    played_ms: int = 0
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One sounding of a job on its way to its one outcome.
+
+    ``held_by`` is why it has not moved on yet, ``ending`` why it is being stopped, ``start_at`` the boot time of its
+    first sample, ``since`` the boot time at which the phase began.
+    """
+
+    job_id: JobId
+    planned: UtcMs
+    phase: Phase
+    since: MonoMs
+    zones: Mapping[ZoneId, ZoneRun]
+    attempt: int = 0
+    play_id: PlayId = PlayId("")
+    parts: tuple[Part, ...] = ()
+    intent_saved: bool = False
+    start_at: MonoMs = MonoMs(0)
+    started: MonoMs | None = None
+    started_utc: UtcMs | None = None
+    frames: int = 0
+    underruns: int = 0
+    held_by: Reason | None = None
+    ending: tuple[Cause, Reason] | None = None
+
+    @property
+    def key(self) -> OccurrenceKey:
+        """What an occurrence is found by."""
+        return (self.job_id, self.planned)
+
+    def zones_in(self, *parts: ZonePart) -> tuple[ZoneId, ...]:
+        """The zones that are in one of ``parts``."""
+        return tuple(zone for zone, run in self.zones.items() if run.part in parts)
+
+    def moved(self, cause: Cause, now: Now) -> Occurrence:
+        """The occurrence after ``cause``, by the transition table."""
+        return replace(self, phase=follow(self.phase, cause), since=now.mono, held_by=None)
+
+    def with_zone(self, zone: ZoneId, part: ZonePart, reason: Reason | None = None) -> Occurrence:
+        """The occurrence with one zone in another part."""
+        run = replace(self.zones[zone], part=part, reason=reason)
+        return replace(self, zones={**self.zones, zone: run})
+
+
+class ClipStatus(StrEnum):
+    """Where the staging of one sound stands."""
+
+    ASKED = "asked"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One sound. ``retry_at`` is when a failed one is asked for again."""
+
+    status: ClipStatus
+    duration_ms: int = 0
+    tries: int = 0
+    retry_at: MonoMs | None = None
+    reason: Reason | None = None
+    again: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class KnownJob:
+    """A job that is not over. ``base`` is the instant its next occurrence counts from; ``held`` waits for a welcome."""
+
+    accepted: Accepted
+    base: UtcMs
+    held: bool
+    saved: bool
+
+    @property
+    def job(self) -> Job:
+        """What was signed."""
+        return self.accepted.job
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """A relay as ordered and as reported; ``since`` is when it was last reported to close."""
+
+    ordered_on: bool = False
+    on: bool | None = None
+    since: MonoMs | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The talk with the central side: what was said, what is waited for."""
+
+    connected: bool = False
+    nonce: str = ""
+    asked_at: MonoMs = MonoMs(0)
+    hello_again_at: MonoMs | None = None
+    last_seq: int = 0
+    acked_seq: int = 0
+    log_sent_at: MonoMs | None = None
+    shown: tuple[object, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The whole station. Built once by ``station.start`` and then only by ``station.step``."""
+
+    site: Site
+    welcomed: bool = False
+    stopping: bool = False
+    device_up: bool = False
+    jobs: Mapping[JobId, KnownJob] = field(default_factory=dict)
+    seen: Mapping[JobId, str] = field(default_factory=dict)
+    refused: frozenset[str] = frozenset()
+    waiting_acks: Mapping[JobId, AckToken] = field(default_factory=dict)
+    plays: Mapping[OccurrenceKey, Occurrence] = field(default_factory=dict)
+    clips: Mapping[ClipKey, Clip] = field(default_factory=dict)
+    relays: Mapping[ZoneId, Relay] = field(default_factory=dict)
+    link: Link = Link()
+    unauthenticated: int = 0
+
+
+class Turn:
+    """One step in the making: the state so far, and what is to be done about it."""
+
+    def __init__(self, state: State, now: Now) -> None:
+        self.state = state
+        self.now = now
+        self.effects: list[Effect] = []
+
+    def emit(self, *effects: Effect) -> None:
+        """Ask something of the world."""
+        self.effects.extend(effects)
+
+    def note(self, level: Level, what: str, **fields: object) -> None:
+        """Say something to whoever reads the log."""
+        self.emit(Note(level, what, tuple((name, str(value)) for name, value in fields.items())))
+
+    def put_job(self, known: KnownJob) -> None:
+        """Insert or replace a job."""
+        self.state = replace(self.state, jobs={**self.state.jobs, known.job.job_id: known})
+
+    def drop_job(self, job_id: JobId) -> None:
+        """Forget a job that will not sound again; its id stays in ``seen``."""
+        self.state = replace(self.state, jobs={key: known for key, known in self.state.jobs.items() if key != job_id})
+
+    def put_play(self, play: Occurrence) -> None:
+        """Insert or replace an open occurrence."""
+        self.state = replace(self.state, plays={**self.state.plays, play.key: play})
+
+    def drop_play(self, key: OccurrenceKey) -> None:
+        """Forget an occurrence that has its outcome."""
+        self.state = replace(
+            self.state, plays={other: play for other, play in self.state.plays.items() if other != key}
+        )
+
+    def put_clip(self, key: ClipKey, clip: Clip) -> None:
+        """Insert or replace what is known of a sound."""
+        self.state = replace(self.state, clips={**self.state.clips, key: clip})
+
+    def put_relay(self, zone: ZoneId, relay: Relay) -> None:
+        """Insert or replace what is known of a relay."""
+        self.state = replace(self.state, relays={**self.state.relays, zone: relay})
+
+    def put_link(self, **changes: object) -> None:
+        """Change what is known of the talk with the central side."""
+        self.state = replace(self.state, link=replace(self.state.link, **changes))  # type: ignore[arg-type]
+
+    def job_of(self, play: Occurrence) -> Job:
+        """What an occurrence sounds."""
+        return self.state.jobs[play.job_id].job
+
+    def play_by_id(self, play_id: PlayId) -> Occurrence | None:
+        """The occurrence whose current run is ``play_id``; None for a report about an earlier run."""
+        return next((play for play in self.state.plays.values() if play.play_id == play_id), None)

@@ -1,0 +1,188 @@
+"""The station's one decision: ``step(state, event, now, verify) -> (state, effects)``. Pure; everything else acts on it.
+
+Each step has three parts: take in the event, move everything that can move by now, then settle what follows (relays
+that nothing claims open, the centre is told what changed).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge_agent.core import clips, intake, playing, talk, zones
+from edge_agent.core.clock_trust import Now
+from edge_agent.core.effects import Effect, Level, SendHeartbeat
+from edge_agent.core.events import (
+    ClipFailed,
+    ClipStaged,
+    Connected,
+    DeviceDown,
+    DeviceUp,
+    Disconnected,
+    Event,
+    HeartbeatDue,
+    HelloDue,
+    IntentSaved,
+    JobSaved,
+    JournalFailed,
+    MessageArrived,
+    PlayEnded,
+    PlayProgress,
+    PlayStarted,
+    RecordSaved,
+    RelayChanged,
+    RelayFailed,
+    Restored,
+    StopAsked,
+    Tick,
+)
+from edge_agent.core.intake import Verify
+from edge_agent.core.occurrence import Cause, Phase
+from edge_agent.core.reasons import Reason
+from edge_agent.core.site import Site
+from edge_agent.core.state import CLAIMS, KnownJob, Link, Relay, State, Turn, ZonePart
+from edge_agent.core.units import MonoMs, ZoneId
+
+
+def start(site: Site) -> State:
+    """A station that has just been switched on and knows nothing yet; the first event must be ``Restored``."""
+    return State(site=site, relays={zone: Relay() for zone in site.zones})
+
+
+def step(state: State, event: Event, now: Now, verify: Verify) -> tuple[State, tuple[Effect, ...]]:
+    """What the station knows after ``event`` at ``now``, and what is to be done."""
+    turn = Turn(state, now)
+    _take_in(turn, event, verify)
+    intake.release_held(turn)
+    playing.advance(turn)
+    zones.open_unclaimed(turn)
+    talk.keep_talking(turn)
+    return turn.state, tuple(turn.effects)
+
+
+def next_wake(state: State, now: Now) -> MonoMs | None:
+    """The boot time at which ``step`` must be called again even if nothing happens; None if never."""
+    wakes = [*playing.next_wake(state, now), *clips.next_wake(state), *talk.next_wake(state.link)]
+    return min(wakes, default=None)
+
+
+def _take_in(turn: Turn, event: Event, verify: Verify) -> None:
+    match event:
+        case MessageArrived():
+            intake.arrive(turn, event, verify)
+        case Tick():
+            pass
+        case JobSaved() | IntentSaved() | RecordSaved() | JournalFailed() | Restored():
+            _from_journal(turn, event)
+        case ClipStaged():
+            clips.staged(turn, event)
+        case ClipFailed():
+            clips.failed(turn, event)
+        case Connected() | Disconnected() | HelloDue() | HeartbeatDue():
+            _from_network(turn, event)
+        case StopAsked():
+            playing.stop_all(turn)
+        case _:
+            _from_device(turn, event)
+
+
+def _from_journal(turn: Turn, event: JobSaved | IntentSaved | RecordSaved | JournalFailed | Restored) -> None:
+    match event:
+        case JobSaved():
+            intake.job_saved(turn, event.job_id)
+        case IntentSaved():
+            playing.intent_saved(turn, (event.job_id, event.planned), event.durable)
+        case RecordSaved():
+            talk.record_saved(turn, event.seq)
+        case JournalFailed():
+            turn.note(Level.ERROR, "journal failed", doing=event.what, error=event.error)
+            if event.job_id is not None:
+                intake.job_not_saved(turn, event.job_id, event.error)
+        case Restored():
+            _restore(turn, event)
+
+
+def _from_network(turn: Turn, event: Connected | Disconnected | HelloDue | HeartbeatDue) -> None:
+    match event:
+        case Connected():
+            talk.connected(turn, event)
+        case Disconnected():
+            talk.disconnected(turn, event.detail)
+        case HelloDue():
+            talk.hello(turn, event.nonce)
+        case HeartbeatDue():
+            if turn.state.link.connected:
+                turn.emit(SendHeartbeat())
+
+
+def _from_device(
+    turn: Turn, event: DeviceUp | DeviceDown | RelayChanged | RelayFailed | PlayStarted | PlayProgress | PlayEnded
+) -> None:
+    match event:
+        case PlayStarted():
+            playing.started(turn, event)
+        case PlayProgress():
+            playing.progressed(turn, event)
+        case PlayEnded():
+            playing.ended(turn, event)
+        case RelayChanged():
+            _relay_changed(turn, event)
+        case RelayFailed():
+            turn.note(Level.ERROR, "relay failed", zone=event.zone, detail=event.detail)
+            _zone_lost(turn, event.zone)
+        case DeviceUp():
+            turn.state = replace(turn.state, device_up=True, relays=_all_off(turn.state.site))
+        case DeviceDown():
+            _device_down(turn, event.detail)
+
+
+def _restore(turn: Turn, event: Restored) -> None:
+    jobs = {
+        saved.accepted.job.job_id: KnownJob(saved.accepted, saved.base, saved.held, saved=True) for saved in event.jobs
+    }
+    link = Link(last_seq=event.last_seq, acked_seq=event.acked_seq)
+    turn.state = replace(turn.state, jobs=jobs, seen=dict(event.seen), link=link)
+    for mark in event.marks:
+        playing.resume(turn, mark)
+    turn.note(Level.INFO, "restored", jobs=len(jobs), begun=len(event.marks), last_seq=event.last_seq)
+
+
+def _relay_changed(turn: Turn, event: RelayChanged) -> None:
+    expected = turn.state.relays.get(event.zone, Relay()).ordered_on
+    zones.relay_reported(turn, event.zone, event.on, event.at)
+    turn.note(Level.INFO, "relay", zone=event.zone, on=event.on, cause=event.cause)
+    if not event.on:
+        if expected:
+            turn.note(Level.ERROR, "relay opened by itself", zone=event.zone, cause=event.cause)
+            _zone_lost(turn, event.zone)
+        return
+    for play in list(turn.state.plays.values()):
+        if play.phase is Phase.ARMED and event.zone in play.zones_in(ZonePart.CLOSING):
+            ready = play.with_zone(event.zone, ZonePart.READY)
+            run = replace(ready.zones[event.zone], relay_on=event.at)
+            turn.put_play(replace(ready, zones={**ready.zones, event.zone: run}))
+
+
+def _zone_lost(turn: Turn, zone: ZoneId) -> None:
+    """A relay is open that should be closed: the zone is out of whatever claims it; other zones go on (S5)."""
+    turn.put_relay(zone, replace(turn.state.relays.get(zone, Relay()), ordered_on=False))
+    for play in list(turn.state.plays.values()):
+        if zone not in play.zones_in(*CLAIMS):
+            continue
+        play = play.with_zone(zone, ZonePart.OUT, Reason.RELAY_FAILED)
+        turn.put_play(play)
+        if play.phase is Phase.PLAYING:
+            zones.reroute(turn, play, Cause.DEVICE_LOST, Reason.RELAY_FAILED)
+
+
+def _device_down(turn: Turn, detail: str) -> None:
+    turn.state = replace(turn.state, device_up=False, relays=_all_off(turn.state.site))
+    turn.note(Level.ERROR, "device process lost, its relays are open", detail=detail)
+    for play in list(turn.state.plays.values()):
+        if play.ending is not None:
+            playing.finish(turn, play, *play.ending)
+        elif play.phase in (Phase.ARMED, Phase.PLAYING):
+            playing.lose(turn, play, Reason.DEVICE_FAILED)
+
+
+def _all_off(site: Site) -> dict[ZoneId, Relay]:
+    return {zone: Relay(on=False) for zone in site.zones}

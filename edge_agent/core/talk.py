@@ -1,0 +1,111 @@
+"""Decide what to say to the central side, and when to say it again: hello, state, heartbeat, log."""
+
+from __future__ import annotations
+
+from edge_agent.core.effects import Level, SaveLogAck, SendHello, SendLog, SendState
+from edge_agent.core.events import Connected
+from edge_agent.core.job import LogAck
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.state import Link, State, Turn
+from edge_agent.core.units import HOUR_MS, SECOND_MS, MonoMs
+
+HELLO_AGAIN_MS = 30 * SECOND_MS
+# Without a welcome after this, ask again (protocol, "Freshness": an unset clock waits 30 s for one).
+WELCOME_GOOD_MS = 6 * HOUR_MS
+# Freshness is proven again this often (protocol); the housekeeping scheduler posts HelloDue.
+LOG_AGAIN_MS = 60 * SECOND_MS
+# A batch without its acknowledgement is sent again; 4G with a full uplink needs some 10 s for 48 kB.
+
+
+def connected(turn: Turn, event: Connected) -> None:
+    """A new session: say hello, show the whole state, go on with the log."""
+    turn.put_link(connected=True, log_sent_at=None, shown=())
+    turn.note(Level.INFO, "connected", epoch=event.epoch)
+    hello(turn, event.nonce)
+
+
+def hello(turn: Turn, nonce: str) -> None:
+    """Ask for a welcome under a fresh nonce."""
+    if not turn.state.link.connected:
+        return
+    turn.put_link(nonce=nonce, asked_at=turn.now.mono, hello_again_at=MonoMs(turn.now.mono + HELLO_AGAIN_MS))
+    turn.emit(SendHello(nonce))
+
+
+def welcomed(turn: Turn) -> None:
+    """The nonce is used up; the next proof of freshness is hours away (HelloDue)."""
+    turn.put_link(nonce="", hello_again_at=None)
+
+
+def disconnected(turn: Turn, detail: str) -> None:
+    """The session is gone; what plays, plays on."""
+    turn.put_link(connected=False, nonce="", hello_again_at=None, log_sent_at=None)
+    turn.note(Level.WARNING, "disconnected, playing on from the cache", detail=detail)
+
+
+def record_saved(turn: Turn, seq: int) -> None:
+    """The log has grown."""
+    turn.put_link(last_seq=max(seq, turn.state.link.last_seq))
+
+
+def log_acked(turn: Turn, ack: LogAck) -> None:
+    """The server holds everything up to ``ack.seq``; the cursor moves, the records stay."""
+    link = turn.state.link
+    if not link.acked_seq < ack.seq <= link.last_seq:
+        return
+    turn.put_link(acked_seq=ack.seq, log_sent_at=None)
+    turn.emit(SaveLogAck(ack.epoch, ack.seq))
+
+
+def keep_talking(turn: Turn) -> None:
+    """Whatever is due to be said now; called at the end of every step."""
+    if not turn.state.link.connected:
+        return
+    _hello_again(turn)
+    _send_log(turn)
+    _show_changes(turn)
+
+
+def next_wake(link: Link) -> list[MonoMs]:
+    """When something has to be said again."""
+    if not link.connected:
+        return []
+    again = [] if link.hello_again_at is None else [link.hello_again_at]
+    if link.log_sent_at is not None:
+        again.append(MonoMs(link.log_sent_at + LOG_AGAIN_MS))
+    return again
+
+
+def _hello_again(turn: Turn) -> None:
+    """Repeat an unanswered hello under its nonce."""
+    link = turn.state.link
+    if link.hello_again_at is not None and turn.now.mono >= link.hello_again_at:
+        hello(turn, link.nonce)
+
+
+def _send_log(turn: Turn) -> None:
+    link = turn.state.link
+    if link.acked_seq >= link.last_seq:
+        return
+    if link.log_sent_at is not None and turn.now.mono < link.log_sent_at + LOG_AGAIN_MS:
+        return
+    turn.put_link(log_sent_at=turn.now.mono)
+    turn.emit(SendLog(link.acked_seq))
+
+
+def _show_changes(turn: Turn) -> None:
+    shown = _worth_showing(turn.state, turn)
+    if shown != turn.state.link.shown:
+        turn.put_link(shown=shown)
+        turn.emit(SendState(online=True))
+
+
+def _worth_showing(state: State, turn: Turn) -> tuple[object, ...]:
+    """What the centre wants to know at once (requirement U1); everything else waits for the heartbeat."""
+    sounding = tuple(
+        (play.key, play.phase, tuple((run.zone, run.part) for run in play.zones.values()))
+        for play in state.plays.values()
+        if play.phase in (Phase.ARMED, Phase.PLAYING)
+    )
+    relays = tuple((zone, relay.on) for zone, relay in state.relays.items())
+    return (sounding, relays, tuple(state.jobs), state.device_up, state.welcomed, turn.now.trusted)

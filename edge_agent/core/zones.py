@@ -1,0 +1,168 @@
+"""Decide who has a zone: what may start there, what an emergency takes, what comes back, which relays stay closed.
+
+Only an emergency takes a zone from what sounds there, and only from what is not one; equals wait for each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from edge_agent.core import policy
+from edge_agent.core.effects import Level, RoutePlay, StopPlay, SwitchRelay
+from edge_agent.core.job import Job, JobClass, Preemption
+from edge_agent.core.occurrence import Cause, Phase
+from edge_agent.core.programme import ZoneFeed, length_ms
+from edge_agent.core.reasons import Reason
+from edge_agent.core.state import CLAIMS, Occurrence, Relay, State, Turn, ZonePart
+from edge_agent.core.units import SECOND_MS, MonoMs, UtcMs, ZoneId
+
+RELAY_LEAD_MS = 200
+# From the order to the confirmed contact, the device process included: relay boards settle in 10–20 ms, the rest is
+# room for a busy single-board computer.
+RELAY_TAIL_MS = 5 * SECOND_MS
+# How much longer than the programme a relay may stay closed before it opens by itself.
+
+_HOLDS = CLAIMS | {ZonePart.WAITING}
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What an occurrence would find in its zones: ``free`` to sound in, ``taken`` by an emergency, ``busy`` with equals."""
+
+    free: tuple[ZoneId, ...]
+    taken: tuple[ZoneId, ...]
+    busy: tuple[ZoneId, ...]
+
+
+def zones_of(state: State, job: Job) -> tuple[ZoneId, ...]:
+    """The zones of this station that a job is for, in the station's own order."""
+    wanted = job.audience.zones
+    return tuple(zone for zone in state.site.zones if not wanted or zone in wanted)
+
+
+def room_for(turn: Turn, play: Occurrence) -> Room:
+    """Sort the zones of an occurrence by who sounds there."""
+    urgent = turn.job_of(play).cls is JobClass.EMERGENCY
+    free: list[ZoneId] = []
+    taken: list[ZoneId] = []
+    busy: list[ZoneId] = []
+    for zone in play.zones:
+        classes = [turn.job_of(other).cls for other in _holders(turn.state, zone) if other.key != play.key]
+        if JobClass.EMERGENCY in classes:
+            (busy if urgent else taken).append(zone)
+        elif classes and not urgent:
+            busy.append(zone)
+        else:
+            free.append(zone)
+    return Room(tuple(free), tuple(taken), tuple(busy))
+
+
+def lead_ms(turn: Turn, zone: ZoneId) -> int:
+    """How long before its first sample a zone needs the order: nothing where the amplifier is warm already."""
+    warm_up_ms = turn.state.site.zones[zone].warm_up_ms
+    relay = turn.state.relays.get(zone, Relay())
+    if relay.ordered_on and relay.on and relay.since is not None:
+        return max(0, relay.since + warm_up_ms - turn.now.mono)
+    return warm_up_ms + RELAY_LEAD_MS
+
+
+def close_relay(turn: Turn, play: Occurrence, zone: ZoneId) -> None:
+    """Order a zone's relay closed for as long as the longest programme that claims it still lasts, and no longer."""
+    claims = [other for other in turn.state.plays.values() if zone in other.zones_in(*CLAIMS) or other.key == play.key]
+    remaining_ms = max(claim.start_at + length_ms(claim.parts) - turn.now.mono for claim in claims)
+    turn.put_relay(zone, replace(turn.state.relays.get(zone, Relay()), ordered_on=True))
+    limit_ms = turn.state.site.zones[zone].on_ms_max
+    turn.emit(SwitchRelay(zone, True, min(max(remaining_ms, 0) + RELAY_TAIL_MS, limit_ms)))
+
+
+def take(turn: Turn, play: Occurrence) -> None:
+    """An emergency is about to sound: whatever else sounds in its zones leaves them."""
+    zones = set(play.zones_in(ZonePart.READY))
+    for other in list(turn.state.plays.values()):
+        lost = zones & set(other.zones_in(*_HOLDS))
+        if other.key == play.key or not lost or other.phase not in (Phase.ARMED, Phase.PLAYING):
+            continue
+        for zone in lost:
+            other = other.with_zone(zone, ZonePart.TAKEN, Reason.PREEMPTED)
+        turn.put_play(other)
+        turn.note(Level.WARNING, "zones taken for an emergency", job=other.job_id, zones=",".join(sorted(lost)))
+        if other.phase is Phase.PLAYING:
+            reroute(turn, other, Cause.CUT_OFF, Reason.PREEMPTED)
+
+
+def reroute(turn: Turn, play: Occurrence, cause: Cause, reason: Reason) -> None:
+    """Tell the device who hears a running programme; with nobody left it is stopped, for ``reason``."""
+    feeds = feeds_of(play)
+    if feeds:
+        turn.emit(RoutePlay(play.play_id, feeds))
+    elif play.ending is None:
+        turn.put_play(replace(play, ending=(cause, reason), since=turn.now.mono))
+        turn.emit(StopPlay(play.play_id))
+
+
+def feeds_of(play: Occurrence) -> tuple[ZoneFeed, ...]:
+    """The zones that hear an occurrence now."""
+    return tuple(ZoneFeed(zone, play.zones[zone].volume) for zone in play.zones_in(ZonePart.HEARING))
+
+
+def give_back(turn: Turn) -> None:
+    """Where an emergency has ended, let the programme that runs on come back, if its policy says so."""
+    for play in list(turn.state.plays.values()):
+        if play.phase is not Phase.PLAYING or play.ending is not None:
+            continue
+        back = [zone for zone in play.zones_in(ZonePart.TAKEN) if len(_holders(turn.state, zone)) == 0]
+        if back:
+            _come_back(turn, play, back)
+
+
+def _come_back(turn: Turn, play: Occurrence, back: list[ZoneId]) -> None:
+    rejoin = turn.job_of(play).preemption is Preemption.REJOIN
+    for zone in back:
+        play = play.with_zone(zone, ZonePart.HEARING if rejoin else ZonePart.OUT, Reason.PREEMPTED)
+    turn.put_play(play)
+    if not rejoin:
+        return
+    for zone in back:
+        close_relay(turn, play, zone)
+    turn.emit(RoutePlay(play.play_id, feeds_of(play)))
+    turn.note(Level.INFO, "zones rejoin the programme", job=play.job_id, zones=",".join(sorted(back)))
+
+
+def open_unclaimed(turn: Turn) -> None:
+    """Open every relay that nothing claims any more. Runs last in a step, so a hand-over is one relay cycle."""
+    claimed = {
+        zone
+        for play in turn.state.plays.values()
+        if play.phase in (Phase.ARMED, Phase.PLAYING)
+        for zone in play.zones_in(*CLAIMS)
+    }
+    for zone, relay in turn.state.relays.items():
+        if relay.ordered_on and zone not in claimed:
+            turn.put_relay(zone, replace(relay, ordered_on=False))
+            turn.emit(SwitchRelay(zone, False, 0))
+
+
+def with_volumes(turn: Turn, play: Occurrence, start: UtcMs) -> Occurrence:
+    """The occurrence with each zone's volume, every ceiling applied."""
+    job = turn.job_of(play)
+    zones = {
+        zone: replace(run, volume=policy.volume_at(turn.state.site, zone, job, start))
+        for zone, run in play.zones.items()
+    }
+    return replace(play, zones=zones)
+
+
+def relay_reported(turn: Turn, zone: ZoneId, on: bool, at: MonoMs) -> None:
+    """A relay is known to be on or off."""
+    relay = turn.state.relays.get(zone, Relay())
+    since = (relay.since if relay.on else at) if on else None
+    turn.put_relay(zone, replace(relay, on=on, since=since))
+
+
+def _holders(state: State, zone: ZoneId) -> list[Occurrence]:
+    """What sounds, or is about to sound, in a zone."""
+    return [
+        play
+        for play in state.plays.values()
+        if play.phase in (Phase.ARMED, Phase.PLAYING) and play.ending is None and zone in play.zones_in(*_HOLDS)
+    ]
