@@ -1,0 +1,81 @@
+"""Decide what the MQTT client asks of a broker: how long its session lives, how much may come, which will it leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from edge_agent.core.units import StationId
+from edge_agent.sync.guard import GuardedSocket
+from edge_agent.sync.limits import PACKET_BYTES_MAX, RECEIVE_MAXIMUM
+from edge_agent.sync.tls import client_context
+from edge_agent.sync.topics import Up, up_topic
+
+SESSION_EXPIRY_S = 24 * 3600
+# The broker keeps our queue for a day; what is older comes by the welcome and the headend's repetition.
+WILL_DELAY_S = 10
+# A short loss of signal is no death: the will is only published when we do not come back within this.
+CONNECT_TIMEOUT_S = 30
+# Mutual TLS over 3G takes up to 10 s (four round trips of 1–2 s, certificates of 2 kB); the library's 5 s is too short.
+OUTGOING_MAX = 64
+# Messages handed over and not yet acknowledged; a station has one log batch, one state and some answers at a time.
+INFLIGHT_MAX = 10
+# Under every broker's receive maximum that we know (Mosquitto 20, EMQX 32).
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSettings:
+    """Where the broker is, who we are, and how patient we are."""
+
+    host: str
+    port: int
+    ca_file: Path
+    cert_file: Path
+    key_file: Path
+    station: StationId
+    area: str
+    keepalive_s: int = 60
+    reconnect_base_s: float = 5
+    reconnect_ceiling_s: float = 120
+    # 50,000 stations on one broker node then come back at about 400 TLS handshakes a second, which one core can do.
+    taken_over_wait_s: float = 60
+
+
+def new_client(settings: BrokerSettings, will: bytes) -> Client:
+    """A client that has never been connected, without callbacks."""
+    client = Client(CallbackAPIVersion.VERSION2, settings.station, protocol=MQTTProtocolVersion.MQTTv5, manual_ack=True)
+    client.connect_timeout = CONNECT_TIMEOUT_S
+    client.max_inflight_messages_set(INFLIGHT_MAX)
+    client.max_queued_messages_set(OUTGOING_MAX)
+    delayed = _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=WILL_DELAY_S)
+    client.will_set(up_topic(settings.station, Up.STATE), will, qos=1, retain=True, properties=delayed)
+    return client
+
+
+def open_client(client: Client, settings: BrokerSettings) -> None:
+    """Shake hands and ask for our session; blocks up to CONNECT_TIMEOUT_S per step. Raises OSError.
+
+    The certificates are read anew each time, so that a renewed one is used from the next connection on.
+    """
+    context = client_context(settings.ca_file, settings.cert_file, settings.key_file)
+    context.sslsocket_class = GuardedSocket
+    client.tls_set_context(context)
+    asked = _properties(
+        PacketTypes.CONNECT,
+        SessionExpiryInterval=SESSION_EXPIRY_S,
+        ReceiveMaximum=RECEIVE_MAXIMUM,
+        MaximumPacketSize=PACKET_BYTES_MAX,
+    )
+    client.connect(settings.host, settings.port, settings.keepalive_s, clean_start=False, properties=asked)
+
+
+def _properties(packet: int, **values: int) -> Properties:
+    properties = Properties(packet)  # type: ignore[no-untyped-call]
+    for name, value in values.items():
+        setattr(properties, name, value)
+    return properties

@@ -1,0 +1,74 @@
+"""Decide which MQTT packets of a broker come in at all, byte by byte, before the MQTT library buffers them.
+
+The library takes whatever length a packet announces (256 MB are legal) and keeps QoS 2 messages for ever; a hostile
+broker must not have the station's memory. A session that asked for QoS 1 and 64 KiB gets nothing else from an honest
+one.
+"""
+
+from __future__ import annotations
+
+import ssl
+
+from edge_agent.sync.limits import PACKET_BYTES_MAX
+
+PUBLISH = 0x30
+QOS_2_OR_MORE = 0x04
+# In a PUBLISH packet's first byte: bits 1 and 2 hold the QoS, so bit 2 means 2, or the forbidden 3.
+LENGTH_BYTES_MAX = 4
+
+
+class PacketRefused(OSError):
+    """The broker sent what we did not agree to; the connection is over. An OSError, as any other broken connection."""
+
+
+class PacketGuard:
+    """Follows the packets in a byte stream. ``feed`` takes the bytes in any portions and raises PacketRefused."""
+
+    def __init__(self) -> None:
+        self._command = 0
+        self._length = 0
+        self._length_bytes = 0
+        self._body_left = 0
+
+    def feed(self, data: bytes) -> None:
+        """Follow the next bytes of the stream."""
+        at = 0
+        while at < len(data):
+            if self._body_left:
+                step = min(self._body_left, len(data) - at)
+                self._body_left -= step
+                at += step
+            else:
+                self._head(data[at])
+                at += 1
+
+    def _head(self, byte: int) -> None:
+        if self._command == 0:
+            self._begin(byte)
+            return
+        self._length |= (byte & 0x7F) << (7 * self._length_bytes)
+        self._length_bytes += 1
+        if self._length_bytes > LENGTH_BYTES_MAX or self._length > PACKET_BYTES_MAX:
+            raise PacketRefused(f"packet of {self._length} bytes or more")
+        if byte < 0x80:
+            self._body_left = self._length
+            self._command = 0
+
+    def _begin(self, byte: int) -> None:
+        if byte == 0:
+            raise PacketRefused("packet of type 0")
+        if byte & 0xF0 == PUBLISH and byte & QOS_2_OR_MORE:
+            raise PacketRefused("message with QoS 2")
+        self._command, self._length, self._length_bytes = byte, 0, 0
+
+
+class GuardedSocket(ssl.SSLSocket):
+    """A TLS connection whose incoming bytes pass the guard first. Made by a context whose ``sslsocket_class`` it is."""
+
+    guard: PacketGuard | None = None
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        data = super().recv(buflen, flags)
+        if self.guard is not None:
+            self.guard.feed(data)
+        return data

@@ -1,0 +1,52 @@
+"""Decide whom the station believes to be its broker or its content server: TLS 1.3, pinned authority, checked name.
+
+Dates are a matter of the station's own clock, not of the system's: a Raspberry Pi wakes up in the past, and its own
+time may come from a signed welcome that it can only get over this very connection. So OpenSSL leaves the dates alone,
+and ``dates_trouble`` checks them as soon as the clock may be trusted.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edge_agent.core.clock_trust import TIMETABLE_SOURCES, Now
+from edge_agent.core.units import SECOND_MS
+
+NO_CHECK_TIME = 0x20_0000
+# X509_V_FLAG_NO_CHECK_TIME of OpenSSL's x509_vfy.h; Python's ssl passes it on, but has no name for it.
+
+
+def client_context(ca_file: Path, cert_file: Path | None = None, key_file: Path | None = None) -> ssl.SSLContext:
+    """A context that trusts ``ca_file`` alone and, with the other two, shows who we are. Raises OSError."""
+    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.verify_flags |= ssl.VerifyFlags(NO_CHECK_TIME)
+    if cert_file is not None:
+        context.load_cert_chain(cert_file, key_file)
+    return context
+
+
+def clock_dates_certificates(now: Now) -> bool:
+    """Whether this clock is good enough to call a certificate expired: anything from a clock chip upwards."""
+    return now.source in TIMETABLE_SOURCES
+
+
+def dates_trouble(connection: ssl.SSLSocket, now: Now) -> str | None:
+    """What is wrong with the dates of the peer's certificate or of our authority's, by ``now``; None if nothing is."""
+    peer = connection.getpeercert() or {}
+    for whose, certificate in (("peer", peer), *(("authority", each) for each in connection.context.get_ca_certs())):
+        if trouble := _dates_trouble(certificate, now):
+            return f"{whose}'s certificate {trouble}"
+    return None
+
+
+def _dates_trouble(certificate: Mapping[str, Any], now: Now) -> str | None:
+    start, end = str(certificate["notBefore"]), str(certificate["notAfter"])
+    if ssl.cert_time_to_seconds(start) * SECOND_MS > now.utc + now.max_error_ms:
+        return f"begins only on {start}"
+    if ssl.cert_time_to_seconds(end) * SECOND_MS < now.utc - now.max_error_ms:
+        return f"ended on {end}"
+    return None
