@@ -1,0 +1,419 @@
+"""The station's file: what it means, and that every mistake in it is named with its line and a remedy."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import time
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from edge_agent.config import Channel, Config, ConfigError, Language, Ntp, RelayDriver, Sandbox, load, parse
+from edge_agent.config.lines import index_lines
+from edge_agent.config.parse import CONFIG_BYTES_MAX, RUN_DIR_BYTES_MAX, read_all
+from edge_agent.config.reader import Fault, Problem, open_report
+from edge_agent.core.site import LocalPolicy, VolumeBand
+
+DOCS = Path(__file__).parent.parent / "docs"
+EXAMPLE = (DOCS / "edge-agent.example.toml").read_text(encoding="utf-8")
+FULL = re.sub(r"(?m)^# (?=\[?[a-z_.]+\]?( = |$))", "", EXAMPLE).replace(
+    'driver = "gpio" ', 'driver = "simulated" '
+)  # the example with every commented key switched on
+FOLDER = Path("/etc/edge-agent")
+
+
+def read(text: str) -> Config:
+    return parse(text, FOLDER, "station.toml")
+
+
+def problems_of(text: str) -> list[Problem]:
+    with pytest.raises(ConfigError) as caught:
+        read(text)
+    return list(caught.value.problems)
+
+
+def refusal_of(text: str) -> ConfigError | None:
+    """What is wrong with the text, if anything; any other exception is a fault of ours and goes through."""
+    try:
+        read(text)
+    except ConfigError as refusal:
+        return refusal
+    return None
+
+
+def changed(old: str, new: str, text: str = EXAMPLE) -> str:
+    assert old in text
+    return text.replace(old, new, 1)
+
+
+def line_number(text: str, fragment: str) -> int:
+    return next(number for number, line in enumerate(text.split("\n"), 1) if fragment in line)
+
+
+def only_problem(old: str, new: str, at: str | None = None) -> Problem:
+    """The one problem after a change of the example; it stands on the line of ``at`` (the changed one by default)."""
+    text = changed(old, new)
+    (problem,) = problems_of(text)
+    assert problem.line == line_number(text, at or new)
+    assert problem.remedy
+    return problem
+
+
+def test_the_example_is_a_station_with_two_zones_on_one_card() -> None:
+    config = read(EXAMPLE)
+    assert list(config.site.zones) == list(config.zones) == ["cho", "dinh-lang"]
+    assert config.site.zones["cho"].warm_up_ms == 800
+    assert config.site.zones["dinh-lang"].volume_max == 70
+    assert config.zones["cho"].channel is Channel.LEFT
+    assert config.zones["dinh-lang"].line == 27
+    assert config.site.areas() == {"vn", "vn/ha-noi", "vn/ha-noi/dong-thanh"}
+    assert config.relays.driver is RelayDriver.GPIO
+
+
+def test_what_is_left_out_has_the_documented_default() -> None:
+    config = read(EXAMPLE)
+    assert (config.broker.port, config.broker.keepalive_s) == (8883, 60)
+    assert (config.paths.state_dir, config.paths.run_dir) == (Path("/var/lib/edge-agent"), Path("/run/edge-agent"))
+    assert config.clock.ntp is Ntp.AUTO
+    card = config.cards["main"]
+    assert (card.rate, card.period_ms, card.periods) == (48_000, 20, 4)
+    assert config.relays.simulated_dir is None
+    assert config.zones["cho"].read_back_line is None
+    assert (config.speech.voice, config.speech.rate_wpm) == ("vi", None)
+    assert config.cache.bytes_max == 2_000_000_000
+    assert config.decoder.sandbox is Sandbox.BWRAP
+    assert config.console.language is Language.VI
+
+
+def test_the_example_shows_the_defaults_truly() -> None:
+    """Switching on all commented keys changes nothing but what has no default."""
+    plain, full = read(EXAMPLE), read(FULL)
+    assert (full.broker, full.paths, full.clock, full.cards) == (plain.broker, plain.paths, plain.clock, plain.cards)
+    assert (full.site, full.cache, full.decoder, full.console) == (
+        plain.site,
+        plain.cache,
+        plain.decoder,
+        plain.console,
+    )
+    assert full.relays.simulated_dir == FOLDER / "simulated-relays"
+    assert (full.serial, full.speech.rate_wpm, full.zones["cho"].read_back_line) == ("LOA-2026-000123", 160, 22)
+
+
+def test_without_a_policy_the_safe_one_holds() -> None:
+    config = read(EXAMPLE[: EXAMPLE.index("[policy]")])
+    assert config.site.policy == LocalPolicy()
+
+
+def test_policy_of_the_ward() -> None:
+    text = changed('quiet = ["21:00", "05:00"]', 'quiet = ["20:30", "06:15"]')
+    text = changed('["05:00", "06:00", 55],\n', "", text)
+    policy = read(text).site.policy
+    assert (policy.quiet_start, policy.quiet_end) == (time(20, 30), time(6, 15))
+    assert policy.volume_bands == (VolumeBand(time(0, 0), time(0, 0), 80),)
+
+
+def test_relative_paths_count_from_the_folder_of_the_file_and_absolute_ones_stay(tmp_path: Path) -> None:
+    file = tmp_path / "edge-agent.toml"
+    file.write_text(changed('"pki/station.key"', '"/etc/keys/station.key"'), encoding="utf-8")
+    config = load(file)
+    assert config.broker.ca_file == tmp_path / "pki" / "broker-ca.pem"
+    assert config.broker.key_file == Path("/etc/keys/station.key")
+
+
+def test_every_key_stands_in_the_reference() -> None:
+    report, top = open_report(FULL, "full.toml")
+    read_all(top, FOLDER)
+    report.check()
+    reference = (DOCS / "configuration.md").read_text(encoding="utf-8")
+    keys = {path[-1] for path in report.asked if (len(path) > 1 and path[0:1] != ("cards",)) or len(path) > 2}
+    assert len(keys) > 30
+    assert {key for key in keys if f"`{key}`" not in reference} == set()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault", "where"),
+    [
+        ('id = "dt-017" ', 'id = "DT 017" ', Fault.FORM, "[station] id"),
+        ('id = "dt-017" ', "id = 17 ", Fault.TYPE, "[station] id"),
+        ('realm = "loa-vn"', 'realm = ""', Fault.FORM, "[station] realm"),
+        ('"vn/ha-noi/dong-thanh"', '"vn//dong-thanh"', Fault.FORM, "[station] area"),
+        ('"vn/ha-noi/dong-thanh"', '"vn/Hà Nội"', Fault.FORM, "[station] area"),
+        ('"vn/ha-noi/dong-thanh"', '"a/b/c/d/e/f/g"', Fault.FORM, "[station] area"),
+        ('"Asia/Ho_Chi_Minh"', '"Asia/Hanoi"', Fault.RANGE, "[station] timezone"),
+        ('"Asia/Ho_Chi_Minh"', '"Asia"', Fault.RANGE, "[station] timezone"),
+        ('"Asia/Ho_Chi_Minh"', '"../etc/passwd"', Fault.FORM, "[station] timezone"),
+        ('"Trạm loa số 17, thôn Lương Nỗ"', '"a\\nb"', Fault.FORM, "[station] name"),
+        ('"mqtt.example.vn"', '"mqtts://mqtt.example.vn"', Fault.FORM, "[broker] host"),
+        ("# port = 8883", "port = 0", Fault.RANGE, "[broker] port"),
+        ("# port = 8883", "port = 65536", Fault.RANGE, "[broker] port"),
+        ("# port = 8883", "port = true", Fault.TYPE, "[broker] port"),
+        ("# port = 8883", "port = 8883.0", Fault.TYPE, "[broker] port"),
+        ("# keepalive_s = 60", "keepalive_s = 5", Fault.RANGE, "[broker] keepalive_s"),
+        ("rtc = true", 'rtc = "yes"', Fault.TYPE, "[clock] rtc"),
+        ('# ntp = "auto"', 'ntp = "on"', Fault.RANGE, "[clock] ntp"),
+        ("channels = 2", "channels = 3", Fault.RANGE, "[cards.main] channels"),
+        ("# rate = 48000", "rate = 47000", Fault.RANGE, "[cards.main] rate"),
+        ('driver = "gpio" ', 'driver = "mock" ', Fault.RANGE, "[relays] driver"),
+        ("warm_up_ms = 800", "warm_up_ms = 60001", Fault.RANGE, "[[zones]] #1 warm_up_ms"),
+        ("warm_up_ms = 1500", "warm_up_ms = -1", Fault.RANGE, "[[zones]] #2 warm_up_ms"),
+        ("volume_max = 70", "volume_max = 101", Fault.RANGE, "[[zones]] #2 volume_max"),
+        ("# on_minutes_max = 120", "on_minutes_max = 0", Fault.RANGE, "[[zones]] #1 on_minutes_max"),
+        ('id = "cho"', 'id = "Chợ"', Fault.FORM, "[[zones]] #1 id"),
+        ('id = "cho"', f'id = "{"c" * 33}"', Fault.FORM, "[[zones]] #1 id"),
+        ('quiet = ["21:00", "05:00"]', 'quiet = ["21:00", "25:00"]', Fault.FORM, "[policy] quiet"),
+        ('quiet = ["21:00", "05:00"]', 'quiet = ["21:00", "21:00"]', Fault.FORM, "[policy] quiet"),
+        ('quiet = ["21:00", "05:00"]', 'quiet = ["21:00"]', Fault.FORM, "[policy] quiet"),
+        ('quiet = ["21:00", "05:00"]', "quiet = 21:00:00", Fault.TYPE, "[policy] quiet"),
+        ('channel = "left"', 'channel = "centre"', Fault.RANGE, "[[zones]] #1 channel"),
+        # across keys
+        ('id = "dinh-lang"', 'id = "cho" # again', Fault.CLASH, "[[zones]] #2 id"),
+        ("line = 27", "line = 17 # again", Fault.CLASH, "[[zones]] #2 line"),
+        ("# read_back_line = 22", "read_back_line = 17", Fault.CLASH, "[[zones]] #1 read_back_line"),
+        ('channel = "right"', 'channel = "left" # again', Fault.CLASH, "[[zones]] #2 channel"),
+        ('channel = "right"', 'channel = "both"', Fault.CLASH, "[[zones]] #2 channel"),
+        ('channel = "right"', 'channel = "mono"', Fault.CLASH, "[[zones]] #2 channel"),
+        # keys that nobody knows
+        ("rtc = true", "rtc = true\nrct = true", Fault.UNKNOWN, "[clock] rct"),
+    ],
+)
+def test_a_wrong_value_is_named_where_it_stands(old: str, new: str, fault: Fault, where: str) -> None:
+    problem = only_problem(old, new, at=new.split("\n")[-1])
+    assert (problem.fault, problem.where) == (fault, where)
+
+
+@pytest.mark.parametrize(
+    ("old", "where", "at"),
+    [
+        ('id = "dt-017"  ', "[station] id", "[station]"),
+        ('file = "trust.json"', "[trust] file", "[trust]"),
+        ("warm_up_ms = 1500", "[[zones]] #2 warm_up_ms", "# cụm loa 2"),
+        ('driver = "gpio" ', "[relays] driver", "[relays]"),
+        ("channels = 2", "[cards.main] channels", "[cards.main]"),
+    ],
+)
+def test_a_missing_key_is_named_at_its_table(old: str, where: str, at: str) -> None:
+    problem = only_problem(old, "# ", at=at)
+    assert (problem.fault, problem.where) == (Fault.MISSING, where)
+
+
+def test_a_missing_table_is_one_problem_and_not_one_for_each_of_its_keys() -> None:
+    start, end = EXAMPLE.index("[broker]"), EXAMPLE.index("[content]")
+    (problem,) = problems_of(EXAMPLE[:start] + EXAMPLE[end:])
+    assert (problem.fault, problem.where) == (Fault.MISSING, "[broker]")
+
+
+def test_a_band_that_is_wrong_is_named_with_its_number() -> None:
+    text = changed('["00:00", "00:00", 80]', '["00:00", "00:00", 180]')
+    (problem,) = problems_of(text)
+    assert problem.detail.startswith("band #2")
+    assert problem.line == line_number(text, "volume = [")
+
+
+def test_a_misspelt_key_comes_with_the_likely_one() -> None:
+    problem = only_problem("# keepalive_s = 60", "keepalives = 60")
+    assert problem.fault is Fault.UNKNOWN
+    assert problem.remedy == "did you mean keepalive_s?"
+
+
+def test_a_setting_that_does_not_exist_yet_is_refused_by_name() -> None:
+    """Nothing is accepted for later: a unit as sandbox would otherwise be believed to work."""
+    problem = only_problem('# [decoder]\n# sandbox = "bwrap"', '[decoder]\nsandbox = "unit"', at='sandbox = "unit"')
+    assert problem.fault is Fault.RANGE
+
+
+def test_a_zone_on_a_card_that_is_not_there_names_the_cards() -> None:
+    text = EXAMPLE.replace('card = "main"', 'card = "usb"')
+    found = problems_of(text)
+    assert [problem.where for problem in found] == ["[[zones]] #1 card", "[[zones]] #2 card"]
+    assert '"main"' in found[0].remedy
+
+
+def test_a_mono_card_feeds_one_zone() -> None:
+    text = changed("channels = 2", "channels = 1").replace('channel = "right"', 'channel = "mono"')
+    text = text.replace('channel = "left"', 'channel = "mono"')
+    (problem,) = problems_of(text)
+    assert (problem.fault, problem.where) == (Fault.CLASH, "[[zones]] #2 channel")
+
+
+def test_no_card_at_all_is_a_problem() -> None:
+    start, end = EXAMPLE.index("[cards.main]"), EXAMPLE.index("[relays]")
+    text = EXAMPLE[:start] + "[cards]\n" + EXAMPLE[end:]
+    assert "[cards] main" in [problem.where for problem in problems_of(text)]
+
+
+def test_no_zone_at_all_is_a_problem() -> None:
+    text = "zones = []\n" + EXAMPLE[: EXAMPLE.index("[[zones]]")]
+    (problem,) = problems_of(text)
+    assert (problem.fault, problem.line) == (Fault.RANGE, 1)
+
+
+def test_zones_that_are_no_tables_are_a_problem() -> None:
+    text = "zones = [1, 2]\n" + EXAMPLE[: EXAMPLE.index("[[zones]]")]
+    assert [(problem.fault, problem.line) for problem in problems_of(text)] == [(Fault.TYPE, 1)]
+
+
+def test_simulated_relays_need_their_folder() -> None:
+    problem = only_problem('driver = "gpio" ', 'driver = "simulated" ', at="[relays]")
+    assert (problem.fault, problem.where) == (Fault.MISSING, "[relays] simulated")
+
+
+def test_a_simulation_left_in_the_file_of_a_real_station_is_refused() -> None:
+    text = changed('# [relays.simulated]\n# dir = "simulated-relays"', '[relays.simulated]\ndir = "simulated-relays"')
+    (problem,) = problems_of(text)
+    assert (problem.fault, problem.where) == (Fault.CLASH, "[relays] simulated")
+    assert problem.line == line_number(text, "[relays.simulated]")
+
+
+def test_a_run_folder_too_long_for_a_socket_is_refused() -> None:
+    long = "/run/" + "x" * RUN_DIR_BYTES_MAX
+    text = changed("# [paths]", "[paths]").replace('# run_dir = "/run/edge-agent"', f'run_dir = "{long}"')
+    assert [(problem.fault, problem.where) for problem in problems_of(text)] == [(Fault.RANGE, "[paths] run_dir")]
+
+
+def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
+    text = EXAMPLE
+    for old, new in (("line = 27", 'line = "27"'), ('realm = "loa-vn"', "realm = 1"), ("channels = 2", "chanels = 2")):
+        text = changed(old, new, text)
+    found = problems_of(text)
+    assert [problem.where for problem in found] == [
+        "[station] realm",
+        "[cards.main] channels",
+        "[cards.main] chanels",
+        "[[zones]] #2 line",
+    ]
+
+
+def test_the_message_is_one_line_with_file_line_vietnamese_and_remedy() -> None:
+    text = changed("# port = 8883", "port = 0")
+    with pytest.raises(ConfigError) as caught:
+        read(text)
+    place = f"station.toml:{line_number(text, 'port = 0')}: [broker] port"
+    remedy = "must be a whole number from 1 to 65535"
+    assert str(caught.value) == f"{place}: ngoài giới hạn / out of range: 0 → {remedy}"
+
+
+def test_a_key_with_a_line_break_in_its_name_cannot_forge_a_second_message() -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(changed("rtc = true", 'rtc = true\n"a\\nedge-agent.toml:1: all is well" = 1'))
+    assert len(str(caught.value).split("\n")) == 1
+
+
+@pytest.mark.parametrize(
+    ("broken", "line"),
+    [
+        ("[station\nid = 1", 1),
+        ('[station]\nid = "a"\nid = "b"\n', 3),
+        ('[station]\nid = "a', 2),
+        ("a = " + "9" * 5000, 1),
+        ("a = " + "[" * 30_000, 1),
+    ],
+)
+def test_what_is_not_toml_is_named_with_a_line(broken: str, line: int) -> None:
+    (problem,) = problems_of(broken)
+    assert (problem.fault, problem.line) == (Fault.SYNTAX, line)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    absent = tmp_path / "absent.toml"
+    with pytest.raises(ConfigError, match=r"absent\.toml.*không đọc được tệp"):
+        load(absent)
+
+
+def test_a_file_that_is_not_utf_8_is_named_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "latin.toml"
+    file.write_bytes(b'# one\n# two\nname = "Tr\xe2m"\n')
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    assert [(problem.line, problem.fault) for problem in caught.value.problems] == [(3, Fault.UNREADABLE)]
+
+
+def test_a_file_without_end_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "huge.toml"
+    file.write_bytes(b"#" * (CONFIG_BYTES_MAX + 1))
+    with pytest.raises(ConfigError, match="more than 65536 bytes"):
+        load(file)
+
+
+def test_lines_are_found_past_comments_texts_and_arrays_that_look_like_keys() -> None:
+    text = "\n".join(
+        [
+            'a = """',  # 1
+            "[fake]",
+            'b = 1"""',
+            "# [comment]",
+            "[[zones]]",  # 5
+            "list = [",
+            "  [1],",
+            '  ["x"]',
+            "]",
+            'id = "#\\"["',  # 10
+            "[zones.sub]",
+            'deep."er key" = 1',
+            "[[zones]]",
+            "id = '[a]'",
+        ]
+    )
+    assert index_lines(text) == {
+        ("a",): 1,
+        ("zones",): 5,
+        ("zones", 0): 5,
+        ("zones", 0, "list"): 6,
+        ("zones", 0, "id"): 10,
+        ("zones", 0, "sub"): 11,
+        ("zones", 0, "sub", "deep"): 12,
+        ("zones", 0, "sub", "deep", "er key"): 12,
+        ("zones", 1): 13,
+        ("zones", 1, "id"): 14,
+    }
+
+
+def cut(text: str, start: int, length: int, patch: str) -> str:
+    start = start % (len(text) + 1)
+    return text[:start] + patch + text[start + length :]
+
+
+PATCHES = st.one_of(
+    st.sampled_from(
+        ['"', "'", '"""', "[", "]", "[[", "{", "}", "=", ",", "\n", "\r", "#", ".", "-", "1", "1e400", "nan"]
+    ),
+    st.sampled_from(["true", "[]", "{}", '""', "1979-05-27", "05:30:00", "\\u0000", "\ufeff", "[zones]", "[[cards]]"]),
+    st.text(max_size=8),
+)
+
+
+@given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 40), PATCHES), min_size=1, max_size=3))
+@example([(0, 10_000, "")])
+@example([(0, 10_000, "zones = 1\ncards = 2\nstation = []\nrelays = {simulated = 1}\npolicy = 1979-05-27")])
+@example([(0, 10_000, "[cards]\nmain = 1\n[[zones]]\n[zones.card]\n[policy]\nquiet = [[]]\nvolume = [{}, [1, 2, 3]]")])
+def test_any_change_of_the_example_is_either_understood_or_refused_with_a_line(
+    changes: list[tuple[int, int, str]],
+) -> None:
+    text = FULL
+    for start, length, patch in changes:
+        text = cut(text, start, length, patch)
+    refusal = refusal_of(text)
+    if refusal is not None:
+        last_line = text.count("\n") + 1
+        assert refusal.problems
+        assert all(1 <= problem.line <= last_line and problem.remedy for problem in refusal.problems)
+        assert len(str(refusal).split("\n")) == len(refusal.problems)
+
+
+JSONISH = st.recursive(
+    st.one_of(
+        st.booleans(), st.integers(-(2**70), 2**70), st.floats(), st.sampled_from(["", "a", "05:00", "left", "\u0001"])
+    ),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.sampled_from(sorted(set(re.findall(r"(?m)^[a-z_]+(?= = )", FULL)))), JSONISH)
+def test_any_value_for_any_key_is_either_understood_or_refused(key: str, value: object) -> None:
+    written = json.dumps(value, ensure_ascii=True).replace("NaN", "nan").replace("Infinity", "inf")
+    text = re.sub(rf"(?m)^{key} = .*?(?=\s+#|\n[^ \]])", lambda _: f"{key} = {written}", FULL, count=1, flags=re.DOTALL)
+    refusal = refusal_of(text)
+    assert refusal is None or all(problem.line >= 1 for problem in refusal.problems)
