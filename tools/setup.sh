@@ -27,7 +27,8 @@ step() {
   mkdir -p "$LOG_DIR"
   log="$LOG_DIR/$(tr -cs 'a-zA-Z0-9.' '-' <<<"${label%% (*}" | sed 's/-*$//').log"
   printf -- '-- %s ' "$label" >&2
-  (while sleep "$TICK_S" 2>/dev/null; do printf . >&2; done) &
+  # The sleep outlives its loop a little: it must hold neither the caller's pipes nor the lock of setup.
+  (while sleep "$TICK_S" >/dev/null 2>&1 9>&-; do printf . >&2; done) 9>&- &
   ticker=$!
   "$@" >"$log" 2>&1 || status=$?
   kill "$ticker" 2>/dev/null || true
@@ -50,9 +51,11 @@ missing_debian_packages() {
   done
 }
 
+is_root() { (($(id -u) == 0)); }
+
 apt() {
   local as_root=()
-  ((EUID == 0)) || as_root=(sudo)
+  is_root || as_root=(sudo)
   # Another apt may be at work on a machine that has just started: wait for it.
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -y "$@"
 }
@@ -62,9 +65,9 @@ ensure_debian_packages() {
   local missing
   mapfile -t missing < <(missing_debian_packages)
   ((${#missing[@]})) || return 0
-  ((EUID == 0)) || command -v sudo >/dev/null ||
+  is_root || command -v sudo >/dev/null ||
     fail "${#missing[@]} Debian packages are missing, and there is neither root nor sudo. As root: apt-get install ${missing[*]}"
-  if ((EUID != 0)); then sudo -v || fail "sudo refused; as root: apt-get install ${missing[*]}"; fi
+  if ! is_root; then sudo -v || fail "sudo refused; as root: apt-get install ${missing[*]}"; fi
   step "read Debian's package lists" apt update
   step "install ${#missing[@]} Debian packages (${missing[*]})" apt install --no-install-recommends "${missing[@]}"
 }
