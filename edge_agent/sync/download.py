@@ -1,0 +1,224 @@
+"""Decide when a download is the audio that was signed: resumed, bounded, and under its own name only when it is right.
+
+A URL is a hint and the server is believed in nothing; length and SHA-256 decide. What arrived stays in
+``<digest>.part`` over failures and restarts, because a station pays for its data. Two threads must not fetch the same
+digest at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPResponse
+from pathlib import Path
+
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import ClipKey
+from edge_agent.sync.https import HTTPS_TROUBLE, PATIENCE, Patience, Trust, get
+from edge_agent.sync.port import Fetched, FetchFailed
+
+BLOCK_BYTES = 64 * 1024
+FREE_BYTES_MIN = 64 * 1024 * 1024
+# Left for the journal, which must never be the one that finds the disk full: 13 months of records are about 40 MB.
+RESUMES_MAX = 5
+# A link that drops every minute still gets a bulletin through in one call; what it cannot, the caller's next try gets.
+DIGEST = re.compile(r"[0-9a-f]{64}")
+CONTENT_RANGE = re.compile(r"bytes (\d{1,12})-(\d{1,12})/(\d{1,12})")
+OK, PARTIAL, RANGE_OUTSIDE = 200, 206, 416
+
+
+@dataclass(frozen=True, slots=True)
+class _Miss:
+    """Why one URL did not give the audio: it has other bytes (``wrong``), or it could not be had now."""
+
+    wrong: bool
+    detail: str
+
+
+class _DiskError(Exception):
+    """The cache could not be read or written; apart from OSError because the network raises those too."""
+
+
+class HttpsFetcher:
+    """A ``sync.port.Fetcher``: the cache of signed originals in ``root``, each named by its digest."""
+
+    def __init__(
+        self, root: Path, trust: Trust, patience: Patience = PATIENCE, free_bytes_min: int = FREE_BYTES_MIN
+    ) -> None:
+        self._root = root
+        self._trust = trust
+        self._patience = patience
+        self._free_bytes_min = free_bytes_min
+
+    def fetch(self, key: ClipKey, length_bytes: int, urls: tuple[str, ...]) -> Fetched | FetchFailed:
+        """Get the audio whose SHA-256 is ``key`` (64 hex digits) from the first URL that really has it."""
+        assert DIGEST.fullmatch(key), "a digest is a file name here; whoever parsed the order has checked its form"
+        misses: list[_Miss] = []
+        try:
+            part = _Part(self._root, key, length_bytes)
+            if part.is_final():
+                return Fetched(part.final)
+            if (missing := self._missing_bytes(part)) > 0:
+                return FetchFailed(Reason.CACHE_FULL, True, f"{missing} bytes too few on the disk")
+            for url in urls:
+                miss = self._from_url(part, url)
+                if miss is None:
+                    return Fetched(part.final)
+                misses.append(miss)
+        except _DiskError as error:
+            return FetchFailed(Reason.CACHE_FULL, True, str(error))
+        return _failed(misses)
+
+    def _missing_bytes(self, part: _Part) -> int:
+        with _disk():
+            free = shutil.disk_usage(self._root).free
+        return part.length - part.size() + self._free_bytes_min - free
+
+    def _from_url(self, part: _Part, url: str) -> _Miss | None:
+        """Fetch, and resume as long as it gets on; start afresh once if what was resumed turned out wrong."""
+        deadline = time.monotonic() + self._patience.total_s(part.length)
+        for _ in range(RESUMES_MAX + 1):
+            before = part.size()
+            miss = self._once(part, url, deadline)
+            if miss is None:
+                return None
+            if part.size() == before:
+                return miss
+        return miss
+
+    def _once(self, part: _Part, url: str, deadline: float) -> _Miss | None:
+        try:
+            if part.size() < part.length:
+                with get(url, part.size(), self._trust, self._patience.stall_s, deadline) as response:
+                    miss = _copy(response, part)
+                if miss is not None:
+                    return miss
+        except HTTPS_TROUBLE as error:
+            return _Miss(False, f"{type(error).__name__}: {error}")
+        return None if part.finish() else _Miss(True, "SHA-256 differs")
+
+
+def _copy(response: HTTPResponse, part: _Part) -> _Miss | None:
+    """Append the body to the part. None: it is complete, whatever it is."""
+    have = part.size()
+    if response.status == OK:
+        have = 0
+    elif response.status == RANGE_OUTSIDE or (response.status == PARTIAL and not _range_is(response, part)):
+        part.cut(0)
+        return _Miss(True, f"HTTP {response.status} {response.headers.get('Content-Range', '')}")
+    elif response.status != PARTIAL:
+        return _Miss(False, f"HTTP {response.status}")
+    if response.length is not None and have + response.length != part.length:
+        return _Miss(True, f"{have + response.length} bytes instead of {part.length}")
+    part.cut(have)
+    return _append(response, part)
+
+
+def _range_is(response: HTTPResponse, part: _Part) -> bool:
+    """Whether the server sends what we asked for: all from where the part ends."""
+    match = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    return match is not None and match.groups() == (str(part.size()), str(part.length - 1), str(part.length))
+
+
+def _append(response: HTTPResponse, part: _Part) -> _Miss | None:
+    left = part.length - part.size()
+    with part.appending() as write:
+        # read1 returns after one receive: a server that dribbles cannot keep us from looking at the deadline.
+        while block := response.read1(min(BLOCK_BYTES, left + 1)):
+            left -= len(block)
+            if left < 0:
+                break
+            write(block)
+    if left < 0:
+        part.cut(0)
+        return _Miss(True, f"more than {part.length} bytes")
+    return _Miss(False, f"ended {left} bytes early") if left else None
+
+
+class _Part:
+    """A file on its way: ``<digest>.part`` until it is whole and right, then ``<digest>``."""
+
+    def __init__(self, root: Path, key: str, length: int) -> None:
+        self.final = root / key
+        self.length = length
+        self._key = key
+        self._path = root / f"{key}.part"
+        with _disk():
+            root.mkdir(parents=True, exist_ok=True)
+        if self.size() > length:
+            self.cut(0)
+
+    def size(self) -> int:
+        """Bytes that are there already."""
+        with _disk():
+            return self._path.stat().st_size if self._path.exists() else 0
+
+    def cut(self, size: int) -> None:
+        """Keep only the first ``size`` bytes."""
+        with _disk(), self._path.open("ab") as file:
+            file.truncate(size)
+
+    @contextmanager
+    def appending(self) -> Iterator[Callable[[bytes], None]]:
+        """A function that writes on at the end; what it wrote stays, whatever happens afterwards."""
+        with _disk():
+            file = self._path.open("ab")
+
+        def write(block: bytes) -> None:
+            with _disk():
+                file.write(block)
+                file.flush()
+
+        try:
+            yield write
+        finally:
+            with _disk():
+                file.close()
+
+    def is_final(self) -> bool:
+        """Whether the whole file lies there already, right to the last bit."""
+        with _disk():
+            return self.final.exists() and self._right(self.final)
+
+    def finish(self) -> bool:
+        """Give a whole and right part its name, durably; throw a wrong one away and say False."""
+        with _disk():
+            if not self._right(self._path):
+                self._path.unlink()
+                return False
+            with self._path.open("rb") as file:
+                os.fsync(file.fileno())
+            self._path.rename(self.final)
+            directory = os.open(self.final.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
+            return True
+
+    def _right(self, path: Path) -> bool:
+        if path.stat().st_size != self.length:
+            return False
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == self._key
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _DiskError(f"disk: {error}") from error
+
+
+def _failed(misses: list[_Miss]) -> FetchFailed:
+    detail = "; ".join(dict.fromkeys(miss.detail for miss in misses))
+    if misses and all(miss.wrong for miss in misses):
+        return FetchFailed(Reason.AUDIO_ALTERED, False, detail)
+    return FetchFailed(Reason.AUDIO_UNREACHABLE, True, detail)

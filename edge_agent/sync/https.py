@@ -1,0 +1,118 @@
+"""Decide how the station asks a content server: HTTPS to a pinned authority, few redirects, and never for ever.
+
+Every receive is bounded by the stall time and by one deadline for the whole, so that a server that sends a byte now and
+then (in the headers too) holds a worker no longer than a silent one. What the bytes are worth is for ``download``.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse, HTTPSConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from edge_agent.core.clock_trust import Now
+from edge_agent.sync.tls import client_context, clock_dates_certificates, dates_trouble
+
+REDIRECTS_MAX = 2
+# One to a mirror, one from there to its storage; more is a loop.
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+HTTPS_TROUBLE = (OSError, HTTPException, ValueError)
+# Everything that a server, a network or a malformed URL can do to ``get`` and to reading its response.
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a server may take."""
+
+    stall_s: float = 30
+    # Without a single byte. A 3G cell hands over in up to 10 s; longer silences end in a resume anyway.
+    slack_s: float = 60
+    rate_bytes_s_min: int = 4_000
+    # For the whole: slack plus the length at this rate. 32 kbit/s is what EDGE leaves in a full cell; a bulletin of
+    # five minutes (2.4 MB) may take eleven.
+
+    def total_s(self, length_bytes: int) -> float:
+        """How long a file of this length may take, connecting included."""
+        return self.slack_s + length_bytes / self.rate_bytes_s_min
+
+
+PATIENCE = Patience()
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whose servers are believed to be the ones they say they are, and by which clock their certificates are judged."""
+
+    ca_file: Path
+    clock: Callable[[], Now]
+
+
+class TimedSocket(ssl.SSLSocket):
+    """A TLS connection with a deadline (of ``time.monotonic``) for everything that is received on it."""
+
+    deadline: float | None = None
+    stall_s: float = 0
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+        if self.deadline is not None:
+            left = self.deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("too slow: the time for this file is used up")
+            self.settimeout(min(self.stall_s, left))
+        return super().recv_into(buffer, nbytes, flags)
+
+
+@contextmanager
+def get(url: str, first_byte: int, trust: Trust, stall_s: float, deadline: float) -> Iterator[HTTPResponse]:
+    """Ask for ``url`` from ``first_byte`` on; the response has its status and headers. Raises HTTPS_TROUBLE."""
+    for _ in range(REDIRECTS_MAX + 1):
+        target = _checked(url)
+        connection = _connect(target, trust, stall_s, deadline)
+        try:
+            response = _ask(connection, target, first_byte)
+            if response.status not in REDIRECTS:
+                yield response
+                return
+            url = urljoin(url, response.headers.get("Location", ""))
+        finally:
+            connection.close()
+    raise HTTPException(f"more than {REDIRECTS_MAX} redirects")
+
+
+def _checked(url: str) -> SplitResult:
+    target = urlsplit(url)
+    if target.scheme != "https" or not target.hostname:
+        raise ValueError(f"not an https URL: {url[:100]!r}")
+    return target
+
+
+def _connect(target: SplitResult, trust: Trust, stall_s: float, deadline: float) -> HTTPSConnection:
+    context = client_context(trust.ca_file)
+    context.sslsocket_class = TimedSocket
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("too slow: the time for this file is used up")
+    connection = HTTPSConnection(target.hostname or "", target.port, timeout=min(stall_s, left), context=context)
+    connection.connect()
+    sock = connection.sock
+    assert isinstance(sock, TimedSocket)
+    sock.deadline, sock.stall_s = deadline, stall_s
+    now = trust.clock()
+    if clock_dates_certificates(now) and (trouble := dates_trouble(sock, now)):
+        connection.close()
+        raise ssl.SSLCertVerificationError(trouble)
+    return connection
+
+
+def _ask(connection: HTTPSConnection, target: SplitResult, first_byte: int) -> HTTPResponse:
+    headers = {"Accept-Encoding": "identity", "User-Agent": "edge-agent"}
+    if first_byte:
+        headers["Range"] = f"bytes={first_byte}-"
+    connection.request("GET", target._replace(scheme="", netloc="", fragment="").geturl() or "/", headers=headers)
+    return connection.getresponse()
