@@ -1,0 +1,129 @@
+"""Move relays and see whether their contacts follow. Decides what counts as moved, failed and stuck; not what should.
+
+Where a read-back is wired, a relay has moved when its contact has; a contact that does not follow in time, or leaves
+its place later, is a failure. Where none is wired, that the line took the order is all that can be seen. A relay that
+could not be opened is tried again until it is.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from edge_agent.core.events import RelayChanged, RelayFailed
+from edge_agent.core.units import SECOND_MS, MonoMs, ZoneId
+from edge_agent.relay.port import RelayError, Relays
+
+SETTLE_MS = 200
+# A contactor of an amplifier's mains takes up to some 50 ms to pull in and bounces for 10; four times that.
+SETTLE_LOOK_MS = 20
+LOOK_EVERY_MS = SECOND_MS
+# A stuck relay is an alarm well within the 100 s of EN 54-16; a second is what a lease already costs in wakes.
+
+RelayReport = RelayChanged | RelayFailed
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Contact:
+    """One relay: what it should be and why, until when its contact may still be moving, and what is wrong with it."""
+
+    wired: bool
+    wanted: bool = False
+    cause: str = ""
+    settle_by: MonoMs | None = None
+    unopened: bool = False
+    trouble: str = ""
+
+
+class Contacts:
+    """All relays of a station. Not thread-safe: it belongs to the main loop of the device process."""
+
+    def __init__(self, relays: Relays, zones: Iterable[ZoneId], now: MonoMs) -> None:
+        """Open every relay before anything else. Raises RelayError where one cannot be opened."""
+        self._relays = relays
+        self._contacts: dict[ZoneId, _Contact] = {}
+        for zone in zones:
+            relays.switch(zone, False)
+            self._contacts[zone] = _Contact(wired=relays.read_back(zone) is not None)
+        self._look_at = MonoMs(now + SETTLE_MS)
+
+    def switch(self, zone: ZoneId, on: bool, cause: str, now: MonoMs) -> list[RelayReport]:
+        """Move a relay. What is seen of it at once; the rest comes from ``check``: one report an order, at least."""
+        contact = self._contacts[zone]
+        contact.wanted, contact.cause, contact.trouble = on, cause, ""
+        return self._move(zone, contact, now)
+
+    def check(self, now: MonoMs) -> list[RelayReport]:
+        """Look at every contact that may have moved or is due for a look."""
+        due = now >= self._look_at
+        if due:
+            self._look_at = MonoMs(now + LOOK_EVERY_MS)
+        reports: list[RelayReport] = []
+        for zone, contact in self._contacts.items():
+            if due and contact.unopened:
+                reports += self._move(zone, contact, now)
+            elif contact.wired and (due or contact.settle_by is not None):
+                reports += self._look(zone, contact, now)
+        return reports
+
+    def next_check(self, now: MonoMs) -> MonoMs | None:
+        """When ``check`` has something to look at; None where nothing is wired and nothing is wrong."""
+        if any(contact.settle_by is not None for contact in self._contacts.values()):
+            return MonoMs(now + SETTLE_LOOK_MS)
+        if any(contact.wired or contact.unopened for contact in self._contacts.values()):
+            return self._look_at
+        return None
+
+    def failing(self) -> list[RelayFailed]:
+        """What is wrong now: for an agent that has just connected."""
+        return [RelayFailed(zone, contact.trouble) for zone, contact in self._contacts.items() if contact.trouble]
+
+    def _move(self, zone: ZoneId, contact: _Contact, now: MonoMs) -> list[RelayReport]:
+        contact.settle_by = None
+        try:
+            self._relays.switch(zone, contact.wanted)
+        except RelayError as exc:
+            return self._not_moved(zone, contact, str(exc))
+        contact.unopened = False
+        if contact.wired:
+            contact.settle_by = MonoMs(now + SETTLE_MS)
+            return self._look(zone, contact, now)
+        contact.trouble = ""
+        return [RelayChanged(zone, contact.wanted, contact.cause, now)]
+
+    def _look(self, zone: ZoneId, contact: _Contact, now: MonoMs) -> list[RelayReport]:
+        try:
+            seen = self._relays.read_back(zone)
+        except RelayError as exc:
+            return self._failed(zone, contact, str(exc))
+        if seen == contact.wanted:
+            moved = contact.settle_by is not None
+            contact.settle_by, contact.trouble = None, ""
+            return [RelayChanged(zone, contact.wanted, contact.cause, now)] if moved else []
+        if contact.settle_by is not None and now < contact.settle_by:
+            return []
+        contact.settle_by = None
+        return self._failed(zone, contact, "stuck closed" if seen else "does not close")
+
+    def _not_moved(self, zone: ZoneId, contact: _Contact, detail: str) -> list[RelayReport]:
+        """The line did not take the order. Whatever was wanted, open is what is safe."""
+        contact.unopened = True
+        if contact.wanted:
+            contact.wanted = False
+            try:
+                self._relays.switch(zone, False)
+                contact.unopened = False
+            except RelayError as exc:
+                log.error("relay zone=%s not opened error=%s next=retry", zone, exc)
+        return self._failed(zone, contact, detail)
+
+    def _failed(self, zone: ZoneId, contact: _Contact, detail: str) -> list[RelayReport]:
+        """Say it once, and again when it is something else."""
+        if detail == contact.trouble:
+            return []
+        contact.trouble = detail
+        log.error("relay zone=%s wanted=%s failed=%s", zone, "closed" if contact.wanted else "open", detail)
+        return [RelayFailed(zone, detail)]

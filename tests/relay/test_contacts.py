@@ -1,0 +1,142 @@
+"""What counts as moved, failed and stuck, with and without a read-back (requirement S3)."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_agent.core.events import RelayChanged, RelayFailed
+from edge_agent.core.units import MonoMs, ZoneId
+from edge_agent.relay.contacts import LOOK_EVERY_MS, SETTLE_MS, Contacts
+from edge_agent.relay.port import RelayError
+from tests.fakes.relays import FakeRelays
+
+A, B = ZoneId("a"), ZoneId("b")
+T0 = MonoMs(1_000)
+
+
+def at(ms: int) -> MonoMs:
+    return MonoMs(T0 + ms)
+
+
+def plain(**more) -> tuple[FakeRelays, Contacts]:
+    relays = FakeRelays((A, B), **more)
+    return relays, Contacts(relays, (A, B), T0)
+
+
+def wired(**more) -> tuple[FakeRelays, Contacts]:
+    relays = FakeRelays((A, B), wired=(A,), **more)
+    return relays, Contacts(relays, (A, B), T0)
+
+
+def test_every_relay_is_open_before_anything_else() -> None:
+    relays, _ = plain(on=(A, B))
+    assert relays.contacts == {A: False, B: False}
+
+
+def test_a_relay_that_cannot_be_opened_at_the_start_ends_the_process() -> None:
+    relays = FakeRelays((A,), on=(A,))
+    relays.dead.add(A)
+    with pytest.raises(RelayError):
+        Contacts(relays, (A,), T0)
+
+
+def test_without_a_read_back_the_line_that_took_the_order_is_what_can_be_seen() -> None:
+    relays, contacts = plain()
+    assert contacts.switch(A, True, "order", at(5)) == [RelayChanged(A, True, "order", at(5))]
+    assert relays.contacts[A]
+    assert contacts.check(at(5_000)) == []
+    assert contacts.next_check(at(5)) is None
+
+
+def test_with_a_read_back_the_change_is_told_when_the_contact_shows_it() -> None:
+    relays, contacts = wired()
+    relays.stuck.add(A)
+    assert contacts.switch(A, True, "order", at(5)) == []
+    assert contacts.next_check(at(5)) is not None
+    assert contacts.check(at(25)) == []
+    relays.stuck.clear()
+    relays.switch(A, True)
+    assert contacts.check(at(45)) == [RelayChanged(A, True, "order", at(45))]
+    assert contacts.check(at(65)) == []
+
+
+def test_a_contact_that_does_not_close_in_time_is_a_failure_told_once() -> None:
+    relays, contacts = wired()
+    relays.stuck.add(A)
+    contacts.switch(A, True, "order", T0)
+    assert contacts.check(at(SETTLE_MS - 1)) == []
+    assert contacts.check(at(SETTLE_MS)) == [RelayFailed(A, "does not close")]
+    assert contacts.check(at(SETTLE_MS + 5_000)) == []
+    assert contacts.failing() == [RelayFailed(A, "does not close")]
+
+
+def test_a_second_order_that_fails_alike_is_answered_too() -> None:
+    relays, contacts = wired()
+    relays.stuck.add(A)
+    for start in (0, 10_000):
+        contacts.switch(A, True, "order", at(start))
+        assert contacts.check(at(start + SETTLE_MS)) == [RelayFailed(A, "does not close")]
+
+
+def test_a_relay_stuck_on_is_an_alarm_within_a_second_of_the_order_to_open() -> None:
+    relays, contacts = wired()
+    contacts.switch(A, True, "order", T0)
+    relays.stuck.add(A)
+    assert contacts.switch(A, False, "lease", at(5_000)) == []
+    assert contacts.check(at(5_000 + SETTLE_MS)) == [RelayFailed(A, "stuck closed")]
+
+
+def test_a_relay_found_stuck_on_at_the_start_is_known_to_whoever_connects_later() -> None:
+    relays = FakeRelays((A, B), wired=(A,), on=(A,))
+    relays.stuck.add(A)
+    contacts = Contacts(relays, (A, B), T0)
+    assert contacts.check(at(SETTLE_MS)) == [RelayFailed(A, "stuck closed")]
+    assert contacts.failing() == [RelayFailed(A, "stuck closed")]
+
+
+def test_a_contact_that_leaves_its_place_by_itself_is_a_failure() -> None:
+    relays, contacts = wired()
+    contacts.switch(A, True, "order", T0)
+    relays.contacts[A] = False
+    assert contacts.check(at(LOOK_EVERY_MS + SETTLE_MS)) == [RelayFailed(A, "does not close")]
+    relays.contacts[A] = True
+    assert contacts.check(at(2 * LOOK_EVERY_MS + SETTLE_MS)) == []
+    assert contacts.failing() == []
+
+
+def test_a_line_that_refuses_to_close_fails_and_stays_open() -> None:
+    relays, contacts = plain()
+    relays.dead.add(A)
+    assert contacts.switch(A, True, "order", T0) == [RelayFailed(A, "relay a: the line does not answer")]
+    relays.dead.clear()
+    assert contacts.check(at(LOOK_EVERY_MS)) == [RelayChanged(A, False, "order", at(LOOK_EVERY_MS))]
+    assert not relays.contacts[A]
+
+
+def test_a_line_that_refuses_to_open_is_tried_again_until_it_does() -> None:
+    relays, contacts = plain()
+    contacts.switch(A, True, "order", T0)
+    relays.dead.add(A)
+    assert contacts.switch(A, False, "max_on", at(500)) == [RelayFailed(A, "relay a: the line does not answer")]
+    for ms in range(1_000, 10_000, 1_000):
+        assert contacts.next_check(at(ms)) is not None
+        assert contacts.check(at(ms)) == [], "said once"
+    relays.dead.clear()
+    assert contacts.check(at(10_000)) == [RelayChanged(A, False, "max_on", at(10_000))]
+    assert not relays.contacts[A]
+    assert contacts.next_check(at(10_000)) is None
+
+
+def test_a_failing_relay_does_not_touch_another_zones() -> None:
+    relays, contacts = plain()
+    relays.dead.add(A)
+    contacts.switch(A, True, "order", T0)
+    assert contacts.switch(B, True, "order", T0) == [RelayChanged(B, True, "order", T0)]
+    assert contacts.check(at(5_000)) == []
+    assert relays.contacts[B]
+
+
+def test_an_order_that_changes_nothing_is_answered_all_the_same() -> None:
+    _, contacts = wired()
+    assert contacts.switch(A, False, "order", T0) == [RelayChanged(A, False, "order", T0)]
+    assert contacts.switch(B, False, "order", T0) == [RelayChanged(B, False, "order", T0)]
