@@ -42,7 +42,7 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SavedJob:
-    """A job as the journal holds it. ``base`` is the instant from which occurrences count; ``held`` waits for a welcome."""
+    """A job as the journal holds it. Occurrences count from ``base``; ``held`` waits for a welcome."""
 
     accepted: Accepted
     base: UtcMs

@@ -1,4 +1,4 @@
-"""The station's one decision: ``step(state, event, now, verify) -> (state, effects)``. Pure; everything else acts on it.
+"""The station's one decision: ``step(state, event, now, verify) -> (state, effects)``. Pure; the shell acts on it.
 
 Each step has three parts: take in the event, move everything that can move by now, then settle what follows (relays
 that nothing claims open, the centre is told what changed).

@@ -27,7 +27,7 @@ _HOLDS = CLAIMS | {ZonePart.WAITING}
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What an occurrence would find in its zones: ``free`` to sound in, ``taken`` by an emergency, ``busy`` with equals."""
+    """What an occurrence would find in its zones: ``free``, ``taken`` by an emergency, ``busy`` with equals."""
 
     free: tuple[ZoneId, ...]
     taken: tuple[ZoneId, ...]

@@ -1,0 +1,111 @@
+"""Read the clocks of this machine and keep the station's own UTC. Which reading to believe is ``core.clock_trust``'s.
+
+The system clock is only ever read, never set: the station's UTC is boot time plus an offset, so that a step of the
+system clock moves nothing that plays.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+from edge_agent.core import clock_trust
+from edge_agent.core.clock_trust import ClockState, Now
+from edge_agent.core.units import SECOND_MS, MonoMs, UtcMs
+
+RTC_ERROR_MS = 30 * SECOND_MS
+# A DS3231 drifts 2 ppm, one minute a year; half a year between syncs is the most a station in use sees.
+NTP_CHECK_MS = 60 * SECOND_MS
+# chrony and timesyncd poll every 64 s at the shortest.
+
+log = logging.getLogger(__name__)
+
+
+def boot_ms() -> MonoMs:
+    """CLOCK_BOOTTIME in ms: goes on in suspend, is never stepped, and is the same in both processes."""
+    return MonoMs(time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000)
+
+
+def system_utc_ms() -> UtcMs:
+    """What the system clock says, believed or not."""
+    return UtcMs(time.time_ns() // 1_000_000)
+
+
+class _Timex(ctypes.Structure):
+    """The head of ``struct timex`` (adjtimex(2)); the kernel writes beyond it, hence the tail."""
+
+    _fields_ = [
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("tail", ctypes.c_byte * 256),
+    ]
+
+
+_STA_UNSYNC = 0x0040
+
+
+@dataclass(frozen=True, slots=True)
+class KernelSync:
+    """What the kernel says of the system clock's discipline; ``max_error_ms`` is meant only while synchronised."""
+
+    synchronised: bool
+    max_error_ms: int
+
+
+def kernel_sync() -> KernelSync:
+    """Ask the kernel (adjtimex, read only); every NTP client reports to it."""
+    timex = _Timex()
+    state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex))
+    synchronised = state >= 0 and state != 5 and not timex.status & _STA_UNSYNC  # 5 is TIME_ERROR
+    return KernelSync(synchronised, int(timex.maxerror) // 1000)
+
+
+class StationClock:
+    """The station's clock: one ``now()`` for every decision. Safe to call from any thread."""
+
+    def __init__(self, *, ntp: bool, rtc: bool, floor: UtcMs) -> None:
+        self._lock = threading.Lock()
+        self._ntp = ntp
+        self._checked = MonoMs(0)
+        self._clock = _at_boot(rtc, floor)
+
+    def now(self) -> Now:
+        """This instant, and how far it is trusted."""
+        mono = boot_ms()
+        with self._lock:
+            if self._ntp and mono - self._checked >= NTP_CHECK_MS:
+                self._check_ntp(mono)
+            return self._clock.read(mono)
+
+    def adopt_signed(self, utc: UtcMs, asked_at: MonoMs) -> Now:
+        """A verified welcome says that it was ``utc`` at some moment since ``asked_at``."""
+        mono = boot_ms()
+        round_trip_ms = max(0, mono - asked_at)
+        with self._lock:
+            middle = MonoMs(mono - round_trip_ms // 2)
+            self._clock = clock_trust.adopt_signed(self._clock, utc, middle, round_trip_ms)
+            return self._clock.read(mono)
+
+    def _check_ntp(self, mono: MonoMs) -> None:
+        self._checked = mono
+        sync = kernel_sync()
+        if sync.synchronised:
+            self._clock = clock_trust.adopt_ntp(self._clock, system_utc_ms(), mono, sync.max_error_ms)
+
+
+def _at_boot(rtc: bool, floor: UtcMs) -> ClockState:
+    """What is known before anybody was asked: a clock chip that is not behind the floor, the floor, or nothing."""
+    mono = boot_ms()
+    utc = system_utc_ms()
+    if rtc and utc >= floor:
+        return clock_trust.from_rtc(utc, mono, RTC_ERROR_MS)
+    if rtc:
+        log.warning("clock chip is behind the last signed time utc=%s floor=%s next=wait for a welcome", utc, floor)
+    return clock_trust.at_floor(floor, mono) if floor else ClockState(set_at=mono)

@@ -1,0 +1,254 @@
+"""The agent: inbox -> step -> perform -> wait until the next wake. Joins the ports; decides nothing, owns no device.
+
+One bounded queue takes in everything that happens; one thread steps the core and performs its effects. Whatever blocks
+has its own thread (``workers``, the session, the device link) and answers through the queue.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from edge_agent.clock import StationClock, boot_ms
+from edge_agent.core import effects as fx
+from edge_agent.core import station
+from edge_agent.core.clock_trust import Now
+from edge_agent.core.effects import Effect
+from edge_agent.core.events import Event, HeartbeatDue, HelloDue, Restored, SavedJob, StopAsked, Tick
+from edge_agent.core.intake import Verify
+from edge_agent.core.job import Accepted
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.site import Site
+from edge_agent.core.units import SECOND_MS, MonoMs
+from edge_agent.journal.port import Contents, Journal, StoredJob, StoredRecord
+from edge_agent.sync.messages import LOG_BODIES_BYTES, LogCursor
+from edge_agent.sync.port import Session
+from edge_agent.upstream import Upstream
+from edge_agent.workers import JournalWorker, SaveFloor, Staging, StagingWorker
+
+INBOX_MAX = 1_000
+# Ten unacknowledged messages, a report a second for each zone, and room; a full inbox blocks whoever posts.
+RENEW_MS = SECOND_MS
+# A third of the device's lease: two renewals may be late.
+LOOP_MS_MAX = 2 * SECOND_MS
+# The longest sleep: the watchdog wants progress, and a clock that came right may have made something due.
+STATUS_MS = SECOND_MS
+# The status file is for people; once a second is as fast as they read.
+STOP_MS_MAX = 4 * SECOND_MS
+# What sounds is stopped and recorded within this, then the process ends (systemd waits longer).
+
+log = logging.getLogger(__name__)
+
+
+class Device(Protocol):
+    """The line to the device process."""
+
+    def start(self) -> None: ...
+
+    def send(self, order: fx.SwitchRelay | fx.StartPlay | fx.RoutePlay | fx.StopPlay) -> bool: ...
+
+    def renew(self) -> bool: ...
+
+    def stop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything that the agent reaches the world by."""
+
+    site: Site
+    clock: StationClock
+    journal: Journal
+    contents: Contents
+    session: Session
+    device: Device
+    staging: Staging
+    upstream: Upstream
+    verify: Verify
+    status_file: Path
+    ready: Callable[[], None]
+    alive: Callable[[], None]
+
+
+class Inbox:
+    """The one bounded queue. ``post`` may be called from any thread and blocks when the agent falls behind."""
+
+    def __init__(self) -> None:
+        self._events: queue.Queue[Event] = queue.Queue(INBOX_MAX)
+
+    def post(self, event: Event) -> None:
+        """Add an event."""
+        self._events.put(event)
+
+    def wait(self, timeout_ms: int) -> Event | None:
+        """The next event; None when nothing came within ``timeout_ms``."""
+        try:
+            return self._events.get(timeout=max(0, timeout_ms) / 1000)
+        except queue.Empty:
+            return None
+
+    # What the housekeeping scheduler calls; it runs in its own thread and must only post.
+
+    def heartbeat_due(self) -> None:
+        """It is time for a heartbeat."""
+        self.post(HeartbeatDue())
+
+    def hello_due(self) -> None:
+        """It is time to prove freshness again."""
+        self.post(HelloDue(secrets.token_hex(16)))
+
+    def stop_asked(self) -> None:
+        """The service manager wants us to end."""
+        self.post(StopAsked())
+
+
+class Runtime:
+    """Runs one station until it is told to stop."""
+
+    def __init__(self, ports: Ports, inbox: Inbox) -> None:
+        self._ports = ports
+        self._inbox = inbox
+        self._state = station.start(ports.site)
+        self._journal = JournalWorker(ports.journal, inbox.post, self._send_records, LOG_BODIES_BYTES)
+        self._staging = StagingWorker(ports.staging, inbox.post)
+        self._renewed = MonoMs(0)
+        self._shown_at = MonoMs(0)
+        self._ending_at: MonoMs | None = None
+        self._clock_moved = False
+
+    def run(self) -> None:
+        """Restore, start every thread, and step until the stop is done."""
+        self._journal.start()
+        self._staging.start()
+        self._step(_restored(self._ports.contents, self._ports.verify))
+        self._ports.device.start()
+        self._ports.session.start()
+        self._ports.ready()
+        while not self._over():
+            event = self._inbox.wait(self._sleep_ms())
+            self._step(event if event is not None else Tick())
+            self._ports.alive()
+        self._goodbye()
+
+    def _step(self, event: Event) -> None:
+        now = self._ports.clock.now()
+        self._state, effects = station.step(self._state, event, now, self._ports.verify)
+        for effect in effects:
+            self._perform(effect, now)
+        self._renew(now.mono)
+        self._show(now)
+        if isinstance(event, StopAsked):
+            self._ending_at = MonoMs(now.mono + STOP_MS_MAX)
+
+    def _perform(self, effect: Effect, now: Now) -> None:
+        match effect:
+            case fx.Note():
+                _write_note(effect)
+            case fx.SwitchRelay() | fx.StartPlay() | fx.RoutePlay() | fx.StopPlay():
+                self._ports.device.send(effect)
+            case fx.FetchClip() | fx.SpeakText():
+                self._staging.order(effect)
+            case fx.SaveJob() | fx.ReleaseJob() | fx.SaveMark() | fx.CommitRecord() | fx.SaveLogAck() | fx.SendLog():
+                self._journal.order(effect)
+            case fx.Ack():
+                self._ports.session.ack(effect.token)
+            case fx.AdoptTime():
+                self._adopt(effect)
+            case _:
+                self._say(effect, now)
+
+    def _say(self, effect: fx.SendHello | fx.SendAnswer | fx.SendState | fx.SendHeartbeat, now: Now) -> None:
+        match effect:
+            case fx.SendHello():
+                self._ports.upstream.hello(effect.nonce, now, self._cursor())
+            case fx.SendAnswer():
+                self._ports.upstream.answer(effect, now)
+            case fx.SendState():
+                self._ports.upstream.state(self._state, now, online=effect.online)
+            case fx.SendHeartbeat():
+                self._ports.upstream.heartbeat(self._state, now)
+
+    def _cursor(self) -> LogCursor:
+        """The newest record that is durable."""
+        newest = self._journal.newest
+        if newest is not None:
+            return LogCursor(newest.epoch, newest.seq, newest.hash)
+        contents = self._ports.contents
+        return LogCursor(contents.epoch, contents.last_seq, contents.last_hash)
+
+    def _adopt(self, effect: fx.AdoptTime) -> None:
+        """Take over signed time, remember it as the floor, and step once more by the new clock."""
+        now = self._ports.clock.adopt_signed(effect.utc, effect.asked_at)
+        log.info("clock utc=%s source=%s max_error_ms=%s", now.utc, now.source, now.max_error_ms)
+        self._journal.order(SaveFloor(effect.utc))
+        self._clock_moved = True
+
+    def _renew(self, mono: MonoMs) -> None:
+        """Renew the device's lease: here and nowhere else, because here the core has just stepped."""
+        if mono - self._renewed >= RENEW_MS:
+            self._renewed = mono
+            self._ports.device.renew()
+
+    def _sleep_ms(self) -> int:
+        if self._clock_moved:
+            self._clock_moved = False
+            return 0
+        now = self._ports.clock.now()
+        wake = station.next_wake(self._state, now)
+        busy = any(relay.ordered_on for relay in self._state.relays.values())
+        longest_ms = RENEW_MS if busy or self._ending_at else LOOP_MS_MAX
+        return longest_ms if wake is None else min(longest_ms, wake - now.mono)
+
+    def _show(self, now: Now) -> None:
+        """Write the status file that the console and ``edge-agent status`` read; never onto the card (run_dir)."""
+        if now.mono - self._shown_at < STATUS_MS:
+            return
+        self._shown_at = now.mono
+        fresh = self._ports.status_file.with_suffix(".new")
+        fresh.write_bytes(self._ports.upstream.picture_bytes(self._state, now))
+        os.replace(fresh, self._ports.status_file)
+
+    def _over(self) -> bool:
+        if self._ending_at is None:
+            return False
+        sounding = any(play.phase in (Phase.ARMED, Phase.PLAYING) for play in self._state.plays.values())
+        return not sounding or boot_ms() >= self._ending_at
+
+    def _goodbye(self) -> None:
+        """Everything is recorded and off: say so, hang up, and leave no stale status behind."""
+        self._journal.finish(STOP_MS_MAX / 1000)
+        self._ports.upstream.state(self._state, self._ports.clock.now(), online=False)
+        self._ports.session.stop()
+        self._ports.device.stop()
+        self._ports.status_file.unlink(missing_ok=True)
+        log.info("stopped")
+
+    def _send_records(self, records: tuple[StoredRecord, ...]) -> None:
+        if records:
+            self._ports.upstream.records(records)
+
+
+def _restored(contents: Contents, verify: Verify) -> Restored:
+    """Judge every stored job again: a key that was revoked meanwhile orders nothing any more."""
+    jobs = [saved for stored in contents.jobs if (saved := _judged(stored, verify)) is not None]
+    return Restored(tuple(jobs), contents.marks, dict(contents.seen), contents.last_seq, contents.acked_seq)
+
+
+def _judged(stored: StoredJob, verify: Verify) -> SavedJob | None:
+    judgement = verify(stored.topic, stored.envelope)
+    if isinstance(judgement, Accepted):
+        return SavedJob(judgement, stored.base, stored.held)
+    log.warning("stored job refused now job=%s verdict=%s", stored.job_id, judgement)
+    return None
+
+
+def _write_note(note: fx.Note) -> None:
+    level = {fx.Level.INFO: logging.INFO, fx.Level.WARNING: logging.WARNING, fx.Level.ERROR: logging.ERROR}[note.level]
+    fields = " ".join(f"{name}={value}" for name, value in note.fields if value)
+    log.log(level, "%s %s", note.what, fields)

@@ -1,0 +1,164 @@
+"""Say to the central side what the core wants said: picture the state, sign it, hand it to the session.
+
+Decides nothing about when; ``core.talk`` does. What cannot be sent now is not queued here: the core says it again after
+the next connection, and the log is its own outbox.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edge_agent.core import explain
+from edge_agent.core.clock_trust import Now
+from edge_agent.core.effects import SendAnswer
+from edge_agent.core.explain import Upcoming
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.state import State
+from edge_agent.core.units import ZoneId
+from edge_agent.journal.port import StoredRecord
+from edge_agent.sync import messages
+from edge_agent.sync.messages import (
+    AnswerMsg,
+    HeartbeatMsg,
+    HelloMsg,
+    HostStatus,
+    LogCursor,
+    LogRecord,
+    Outgoing,
+    PlayStatus,
+    Sender,
+    StateMsg,
+    Why,
+    ZoneStatus,
+)
+from edge_agent.sync.port import Session
+
+log = logging.getLogger(__name__)
+
+Sign = Callable[[str, bytes], bytes]
+"""(message type, payload) -> signed envelope."""
+
+SOUNDING = (Phase.ARMED, Phase.PLAYING)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What every message says about who speaks. ``trust_version`` is that of the trust file in use."""
+
+    sender: Sender
+    area: str
+    name: str
+    trust_version: int
+
+
+class Upstream:
+    """The station's voice towards the centre."""
+
+    def __init__(self, who: Identity, session: Session, sign: Sign, host: Callable[[], HostStatus]) -> None:
+        self._who = who
+        self._session = session
+        self._sign = sign
+        self._host = host
+        self._born = False
+
+    def hello(self, nonce: str, now: Now, cursor: LogCursor) -> None:
+        """Ask for a welcome; the state that follows is a birth."""
+        self._born = False
+        self._send(messages.hello(self._who.sender, HelloMsg(nonce, self._who.trust_version, cursor, now)))
+
+    def state(self, state: State, now: Now, *, online: bool) -> None:
+        """Publish the whole state."""
+        why = Why.GOODBYE if not online else Why.CHANGE if self._born else Why.BIRTH
+        self._born = True
+        self._send(messages.state(self._who.sender, self.picture(state, now, why)))
+
+    def heartbeat(self, state: State, now: Now) -> None:
+        """Publish a sign of life."""
+        playing = tuple(play.job_id for play in state.plays.values() if play.phase is Phase.PLAYING)
+        uptime_s = now.mono // 1000
+        beat = HeartbeatMsg(uptime_s, now, playing, _waiting(state), self._host())
+        self._send(messages.heartbeat(self._who.sender, beat))
+
+    def answer(self, answer: SendAnswer, now: Now) -> None:
+        """Tell what became of an order on arrival."""
+        msg = AnswerMsg(answer.verdict, answer.digest, answer.job_id, answer.reason, now.utc)
+        self._send(messages.answer(self._who.sender, msg))
+
+    def records(self, stored: tuple[StoredRecord, ...]) -> None:
+        """Publish the oldest records that still wait, as many as fit one packet, of one chain."""
+        listed = [LogRecord(one.seq, one.prev, one.hash, one.body) for one in stored if one.epoch == stored[0].epoch]
+        while listed:
+            batch = messages.log(self._who.sender, stored[0].epoch, listed)
+            if batch is not None:
+                self._send(batch)
+                return
+            if len(listed) == 1:
+                log.error("record too large to send seq=%s next=it stays in the journal", listed[0].seq)
+            listed = listed[: len(listed) // 2]
+
+    def will(self, now: Now) -> bytes:
+        """The state that the broker publishes if we vanish; a hint only, matched by its boot id."""
+        gone = StateMsg(
+            online=False,
+            why=Why.CONNECTION_LOST,
+            area=self._who.area,
+            name=self._who.name,
+            clock=now,
+            zones=(),
+            playing=(),
+            next=(),
+            records_waiting=0,
+            welcomed=False,
+            host=HostStatus(),
+        )
+        out = messages.state(self._who.sender, gone)
+        return self._sign(out.kind, out.payload)
+
+    def picture(self, state: State, now: Now, why: Why) -> StateMsg:
+        """The state as people and the centre see it."""
+        coming = explain.upcoming(state, now)
+        return StateMsg(
+            online=why is not Why.GOODBYE,
+            why=why,
+            area=self._who.area,
+            name=self._who.name,
+            clock=now,
+            zones=_zones(state),
+            playing=tuple(_play(one, one.hearing) for one in coming if one.phase in SOUNDING),
+            next=tuple(_play(one, one.zones) for one in coming if one.phase not in SOUNDING),
+            records_waiting=_waiting(state),
+            welcomed=state.welcomed,
+            host=self._host(),
+        )
+
+    def picture_bytes(self, state: State, now: Now) -> bytes:
+        """The same picture, unsigned, for the technician's console."""
+        return messages.state(self._who.sender, self.picture(state, now, Why.CHANGE)).payload
+
+    def _send(self, out: Outgoing) -> None:
+        envelope = self._sign(out.kind, out.payload)
+        if not self._session.publish(out.topic, envelope, qos=out.qos, retain=out.retain):
+            log.info("not sent kind=%s next=said again after the next connection", out.kind)
+
+
+def _waiting(state: State) -> int:
+    return state.link.last_seq - state.link.acked_seq
+
+
+def _zones(state: State) -> tuple[ZoneStatus, ...]:
+    return tuple(
+        ZoneStatus(
+            zone=site.zone,
+            name=site.name,
+            relay_on=state.relays[site.zone].on,
+            playing=explain.sounding_in(state, site.zone),
+            volume_max=site.volume_max,
+        )
+        for site in state.site.zones.values()
+    )
+
+
+def _play(one: Upcoming, zones: tuple[ZoneId, ...]) -> PlayStatus:
+    return PlayStatus(one.job_id, one.title, one.cls, one.phase, one.planned, zones, one.reason)

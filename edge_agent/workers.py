@@ -1,0 +1,210 @@
+"""Threads that do what blocks: one for the disk, one for each kind of staging. They decide nothing and post events.
+
+The journal's thread commits in groups. A record that the disk refuses is kept and tried again, in order, for ever: the
+log may be late, it may not have a hole.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge_agent.core.effects import (
+    CommitRecord,
+    FetchClip,
+    ReleaseJob,
+    SaveJob,
+    SaveLogAck,
+    SaveMark,
+    SendLog,
+    SpeakText,
+)
+from edge_agent.core.events import (
+    ClipFailed,
+    ClipStaged,
+    Event,
+    IntentSaved,
+    JobSaved,
+    JournalFailed,
+    Mark,
+    RecordSaved,
+)
+from edge_agent.core.units import UtcMs
+from edge_agent.journal.port import Journal, JournalError, StoredRecord
+
+BATCH_MAX = 50
+# Ten rows a commit already make 5,000 rows/s; fifty bound the wait of the first one to some 10 ms.
+RETRY_S = 5.0
+# A full card is not emptied in less; a flash controller's hiccup is over by then.
+WAITING_MAX = 2_000
+# Orders to the disk that may wait: a day's worth. More means that the disk has stopped, and then the process ends.
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SaveFloor:
+    """Remember the last signed time."""
+
+    floor: UtcMs
+
+
+Write = SaveJob | ReleaseJob | SaveMark | CommitRecord | SaveLogAck | SaveFloor
+JournalOrder = Write | SendLog
+
+Post = Callable[[Event], None]
+
+
+class JournalWorker:
+    """The only user of the journal. ``send_log(records)`` is called with what an upload asked for."""
+
+    def __init__(
+        self, journal: Journal, post: Post, send_log: Callable[[tuple[StoredRecord, ...]], None], batch_bytes: int
+    ) -> None:
+        self._journal = journal
+        self._post = post
+        self._send_log = send_log
+        self._batch_bytes = batch_bytes
+        self._orders: queue.Queue[JournalOrder | None] = queue.Queue(WAITING_MAX)
+        self._owed: list[CommitRecord] = []
+        self._appended: StoredRecord | None = None
+        self.newest: StoredRecord | None = None
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+
+    def start(self) -> None:
+        """Begin to take orders."""
+        self._thread.start()
+
+    def order(self, order: JournalOrder) -> None:
+        """Hand an order over. ``newest`` is the last record that this process made durable. A full queue means a disk that stands still: the exception ends the process."""
+        self._orders.put_nowait(order)
+
+    def finish(self, timeout_s: float) -> None:
+        """Do what was ordered so far and end the thread."""
+        self._orders.put(None)
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while True:
+            batch = self._next_batch()
+            if batch is None:
+                break
+            self._commit(batch)
+        if self._owed:
+            self._commit([])
+        self._journal.close()
+
+    def _next_batch(self) -> list[JournalOrder] | None:
+        """What waits, at least one order or a retry; None at the end."""
+        try:
+            first = self._orders.get(timeout=RETRY_S if self._owed else None)
+        except queue.Empty:
+            return []
+        batch: list[JournalOrder] = []
+        while first is not None:
+            batch.append(first)
+            if len(batch) >= BATCH_MAX or self._orders.empty():
+                return batch
+            first = self._orders.get_nowait()
+        if not batch:
+            return None
+        self._orders.put(None)
+        return batch
+
+    def _commit(self, batch: list[JournalOrder]) -> None:
+        """One transaction for the whole batch, what is owed first; answers go out only after it is durable."""
+        owed, self._owed = self._owed, []
+        writes: list[Write] = [*owed, *(order for order in batch if not isinstance(order, SendLog))]
+        try:
+            answers = self._write(writes)
+        except JournalError as exc:
+            self._journal.rollback()
+            self._failed(writes, str(exc))
+        else:
+            for answer in answers:
+                self._post(answer)
+        for order in batch:
+            if isinstance(order, SendLog):
+                self._send_log(self._journal.records_after(order.after_seq, self._batch_bytes))
+
+    def _write(self, writes: list[Write]) -> list[Event]:
+        if not writes:
+            return []
+        self._journal.begin()
+        answers = [answer for order in writes if (answer := self._apply(order)) is not None]
+        self._journal.commit()
+        self.newest = self._appended
+        return answers
+
+    def _apply(self, order: Write) -> Event | None:
+        match order:
+            case SaveJob():
+                self._journal.save_job(order)
+                return JobSaved(order.saved.accepted.job.job_id)
+            case ReleaseJob():
+                self._journal.release_job(order.job_id, order.base)
+            case SaveMark():
+                self._journal.save_mark(order)
+                return IntentSaved(order.job_id, order.planned) if order.mark is Mark.INTENT else None
+            case CommitRecord():
+                self._appended = self._journal.append(order.record, order.closes, order.job_over)
+                return RecordSaved(self._appended.seq)
+            case SaveLogAck():
+                self._journal.save_ack(order.epoch, order.seq)
+            case SaveFloor():
+                self._journal.save_floor(order.floor)
+        return None
+
+    def _failed(self, writes: list[Write], error: str) -> None:
+        """Nothing was written. Records stay owed; whoever waits for another answer is told."""
+        for order in writes:
+            match order:
+                case CommitRecord():
+                    self._owed.append(order)
+                case SaveJob():
+                    self._post(JournalFailed("save job", order.saved.accepted.job.job_id, error))
+                case SaveMark(mark=Mark.INTENT):
+                    self._post(IntentSaved(order.job_id, order.planned, durable=False))
+                case _:
+                    self._post(JournalFailed(type(order).__name__, None, error))
+        if self._owed:
+            self._post(JournalFailed(f"{len(self._owed)} records owed, next try in {RETRY_S:.0f} s", None, error))
+
+
+class Staging(Protocol):
+    """What stages sound: blocks, and answers with what became of it."""
+
+    def clip(self, order: FetchClip) -> ClipStaged | ClipFailed: ...
+
+    def text(self, order: SpeakText) -> ClipStaged | ClipFailed: ...
+
+
+class StagingWorker:
+    """Fetches and speaks on two threads, so that a slow download never keeps an emergency's words waiting."""
+
+    def __init__(self, staging: Staging, post: Post) -> None:
+        self._staging = staging
+        self._post = post
+        self._clips: queue.Queue[FetchClip | SpeakText] = queue.Queue()
+        self._texts: queue.Queue[FetchClip | SpeakText] = queue.Queue()
+
+    def start(self) -> None:
+        """Begin to take orders."""
+        for name, orders in (("fetch", self._clips), ("speech", self._texts)):
+            threading.Thread(target=self._run, args=(orders,), name=name, daemon=True).start()
+
+    def order(self, order: FetchClip | SpeakText) -> None:
+        """Hand an order over; the core asks for each sound once, so the queue is bounded by its jobs."""
+        (self._clips if isinstance(order, FetchClip) else self._texts).put(order)
+
+    def _run(self, orders: queue.Queue[FetchClip | SpeakText]) -> None:
+        while True:
+            order = orders.get()
+            if isinstance(order, FetchClip):
+                self._post(self._staging.clip(order))
+            else:
+                self._post(self._staging.text(order))
