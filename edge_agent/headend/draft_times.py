@@ -1,0 +1,104 @@
+"""Read the times of a draft: instants with their offset, and the three ways to say when. Pure.
+
+A person writes wall time; what is signed is UTC milliseconds, or a rule in the wall time of a named zone.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from typing import cast
+from zoneinfo import ZoneInfo
+
+from edge_agent.core.units import SECOND_MS, UtcMs
+from edge_agent.trust.fields import Fields, free_text
+from edge_agent.trust.strict_json import JsonObject, JsonValue, WireError
+from edge_agent.trust.timetable import read_when
+
+INSTANT = 'an instant with its offset, as 2026-10-06T05:30:00+07:00, or wall time with "timezone"'
+WALL_TIME = re.compile(r"\d{2}:\d{2}(:\d{2})?", re.ASCII)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DEFAULT_ZONE = "Asia/Ho_Chi_Minh"
+EVERY_DAY: list[JsonValue] = [1, 2, 3, 4, 5, 6, 7]
+
+
+def when_payload(fields: Fields) -> JsonObject:
+    """``when = "now"``, ``[when] at = …`` or ``[when] first_day, last_day, times, …`` as the payload says it."""
+    if "when" not in fields or fields.values["when"] == "now":
+        return {"kind": "now"}
+    if not isinstance(fields.values["when"], dict):
+        raise fields.wrong("when", '"now", or a table with at, or with first_day, last_day and times')
+    table = fields.record("when")
+    payload: JsonObject = _at(table) if "at" in table else _rule(table)
+    read_when(Fields(payload, "when"))  # here, so that an error names the draft's own field
+    return payload
+
+
+def instant(fields: Fields, name: str, timezone: str = "") -> UtcMs:
+    """An instant in UTC ms: ISO text with an offset, or wall time in ``timezone``."""
+    text = fields.text(name, free_text(40, least=1))
+    try:
+        wall = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise fields.wrong(name, INSTANT) from error
+    if wall.tzinfo is None:
+        if not timezone:
+            raise fields.wrong(name, INSTANT)
+        wall = wall.replace(tzinfo=ZoneInfo(timezone))
+    return UtcMs((wall - EPOCH) // timedelta(milliseconds=1))
+
+
+def end_of(when: JsonObject, start: UtcMs) -> UtcMs:
+    """The last instant at which a checked ``when`` may still be due: of a rule, the midnight after its last day."""
+    if when["kind"] == "now":
+        return start
+    if when["kind"] == "at":
+        return UtcMs(cast(int, when["utc"]))
+    midnight = datetime.combine(date.fromisoformat(str(when["last_day"])) + timedelta(days=1), time())
+    return UtcMs(int(midnight.replace(tzinfo=ZoneInfo(str(when["timezone"]))).timestamp()) * SECOND_MS)
+
+
+def _at(table: Fields) -> JsonObject:
+    table.only("at", "timezone")
+    zone = table.text("timezone", free_text(64), default="")
+    if zone:
+        read_when(Fields(_rule_of(zone), "when"))  # only to have the zone's name checked by its one rule
+    return {"kind": "at", "utc": instant(table, "at", zone)}
+
+
+def _rule(table: Fields) -> JsonObject:
+    table.only("timezone", "first_day", "last_day", "weekdays", "times", "excluded")
+    if "times" not in table:
+        raise table.wrong("times", 'missing: ["05:30", "17:00"], or "at" for one instant')
+    times: list[JsonValue] = [_with_seconds(value, where) for where, value in table.entries("times", 1, 24)]
+    days = {name: _any(table.value(name)) for name in ("first_day", "last_day")}
+    return {
+        "kind": "rule",
+        "timezone": table.text("timezone", free_text(64), default=DEFAULT_ZONE),
+        **days,
+        "weekdays": _any(table.values.get("weekdays", EVERY_DAY)),
+        "times": times,
+        "excluded": _any(table.values.get("excluded", [])),
+    }
+
+
+def _rule_of(zone: str) -> JsonObject:
+    day = "2026-01-01"
+    return {
+        "kind": "rule",
+        "timezone": zone,
+        "first_day": day,
+        "last_day": day,
+        "weekdays": EVERY_DAY,
+        "times": ["00:00:00"],
+    }
+
+
+def _with_seconds(value: object, where: str) -> str:
+    if not isinstance(value, str) or WALL_TIME.fullmatch(value) is None:
+        raise WireError(where, 'wall time as "05:30" or "05:30:00"')
+    return value if value.count(":") == 2 else f"{value}:00"
+
+
+def _any(value: object) -> JsonValue:
+    return cast(JsonValue, value)

@@ -1,0 +1,63 @@
+"""Read and write ``stations.json``: which stations there are, where they stand, and by which key each one signs.
+
+Knows no private key. An entry is what a station's word is checked against, so a file with any doubt in it is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_agent.core.units import StationId
+from edge_agent.headend.files import write_durably
+from edge_agent.trust.fields import AREA, NAME, Fields, form, free_text
+from edge_agent.trust.keys import PublicKey, Scheme, UnusableKey, public_key
+from edge_agent.trust.roles import PUBLIC_HEX
+from edge_agent.trust.strict_json import WireError, dump, parse
+
+STATION_NAME = free_text(80)
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """A station the headend knows: ``area`` like vn/ha-noi/dong-thanh, ``key`` the public half of its signing key."""
+
+    station: StationId
+    area: str
+    name: str
+    key: PublicKey
+
+
+def read_stations(path: Path, realm: str) -> dict[StationId, Enrolled]:
+    """Every enrolled station; none when there is no file yet. ``WireError`` names what is wrong in the file."""
+    if not path.exists():
+        return {}
+    fields = Fields(parse(path.read_bytes()))
+    fields.only("realm", "type", "stations")
+    fields.text("type", form("stations", '"stations"'))
+    fields.text("realm", form(realm, f'"{realm}", as trust.json says'))
+    listed = fields.record("stations")
+    return {StationId(station): _read_one(station, listed) for station in listed.values}
+
+
+def write_stations(path: Path, realm: str, stations: Mapping[StationId, Enrolled]) -> None:
+    """Replace the file durably."""
+    entries = {station: _entry(enrolled) for station, enrolled in stations.items()}
+    write_durably(path, dump({"realm": realm, "type": "stations", "stations": entries}))
+
+
+def _read_one(station: str, listed: Fields) -> Enrolled:
+    if NAME.pattern.fullmatch(station) is None:
+        raise listed.wrong(station, f"a station id has {NAME.rule}")
+    fields = listed.record(station)
+    fields.only("area", "name", "scheme", "public")
+    try:
+        key = public_key(fields.choice("scheme", Scheme), bytes.fromhex(fields.text("public", PUBLIC_HEX)))
+    except UnusableKey as error:
+        raise WireError(f"stations.{station}.public", str(error)) from error
+    return Enrolled(StationId(station), fields.text("area", AREA), fields.text("name", STATION_NAME), key)
+
+
+def _entry(enrolled: Enrolled) -> dict[str, str]:
+    return {"area": enrolled.area, "name": enrolled.name, **enrolled.key.to_trust()}

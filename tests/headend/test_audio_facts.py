@@ -1,0 +1,47 @@
+"""Facts about real files, by the real ffmpeg."""
+
+from __future__ import annotations
+
+import hashlib
+import wave
+from pathlib import Path
+
+import pytest
+
+from edge_agent.headend.audio_facts import AudioError, facts_of
+
+pytestmark = pytest.mark.host
+
+
+def write_wav(path: Path, frames: int) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(b"\0\0" * frames)
+
+
+def test_a_file_is_described_by_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "-i tin.wav"  # a name that a command line could take for an option
+    write_wav(path, 12_345)
+    facts = facts_of(path)
+    assert facts.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert facts.length_bytes == path.stat().st_size
+    assert facts.duration_ms == pytest.approx(1_543, abs=1)
+    assert facts.codec == "wav"
+
+
+def test_what_is_no_audio_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tin.mp3").write_text("không phải âm thanh")
+    with pytest.raises(AudioError, match=r"tin\.mp3 is no audio"):
+        facts_of(tmp_path / "tin.mp3")
+
+
+def test_a_given_duration_spares_the_decoding(tmp_path: Path) -> None:
+    (tmp_path / "tin.mp3").write_text("không phải âm thanh")
+    assert facts_of(tmp_path / "tin.mp3", 5_000).duration_ms == 5_000
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(AudioError, match=r"none\.mp3 cannot be read"):
+        facts_of(tmp_path / "none.mp3")

@@ -1,0 +1,257 @@
+"""Drafts: what a person may leave out, and how every slip is named with its remedy before anything is signed."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from datetime import date, time
+from pathlib import Path
+
+import pytest
+
+from edge_agent.core.job import ClipItem, JobClass, PlayAt, PlayNow, Rule, TextItem
+from edge_agent.core.units import ClipKey, UtcMs
+from edge_agent.headend.audio_facts import AudioError, AudioFacts
+from edge_agent.headend.drafts import DraftError, Finished, Surroundings, finish, read_draft
+from edge_agent.trust.fields import Fields
+from edge_agent.trust.orders import parse_job
+from edge_agent.trust.strict_json import parse
+
+NOW = UtcMs(1_790_000_000_000)  # 2026-09-21T14:13:20Z
+DIGEST = hashlib.sha256(b"audio").hexdigest()
+
+BULLETIN = """
+class = "normal"
+areas = ["vn/ha-noi/dong-thanh"]
+zones = ["c1", "c2"]
+volume = 70
+
+[when]
+first_day = 2026-10-01
+last_day = 2026-12-31
+weekdays = [1, 2, 3, 4, 5]
+times = [05:30:00, "17:00"]
+excluded = [2026-11-20]
+
+[[items]]
+title = "Bản tin phường Đông Thành"
+field = "thoi-su"
+source = "Đài truyền thanh phường"
+approver = "nguoi-duyet-07"
+file = "ban-tin.mp3"
+"""
+
+FLOOD = """
+class = "emergency"
+event = "lu-quet"
+stations = ["tram-01"]
+volume = 100
+
+[[items]]
+title = "Cảnh báo lũ quét"
+text = "Nước đang lên.\\nĐề nghị bà con sơ tán ngay."
+"""
+
+
+class World:
+    """The surroundings of a draft, with a memory of serials and of published files."""
+
+    def __init__(self) -> None:
+        self.serial = 41
+        self.published: list[Path] = []
+
+    def next_serial(self, issuer: str) -> int:
+        self.serial += 1
+        return self.serial
+
+    def find_audio(self, path: Path, duration_ms: int | None) -> AudioFacts:
+        if path.name == "missing.mp3":
+            raise AudioError(f"{path} cannot be read")
+        return AudioFacts(ClipKey(DIGEST), 5, duration_ms or 61_000, "mp3")
+
+    def publish_audio(self, path: Path, facts: AudioFacts) -> tuple[str, ...]:
+        self.published.append(path)
+        return (f"https://content.example/clip/{facts.digest}",)
+
+    def finish(self, text: str, **changes: object) -> Finished:
+        draft = {**tomllib.loads(text), **changes}
+        draft = {name: value for name, value in draft.items() if value is not None}
+        around = Surroundings(
+            "demo",
+            "dong-thanh",
+            "commune",
+            NOW,
+            self.next_serial,
+            self.find_audio,
+            self.publish_audio,
+            Path("/drafts"),
+        )
+        return finish(draft, around)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_timetable_draft_becomes_a_rule_in_wall_time(world: World) -> None:
+    job = world.finish(BULLETIN).job
+    assert job.when == Rule(
+        "Asia/Ho_Chi_Minh",
+        date(2026, 10, 1),
+        date(2026, 12, 31),
+        frozenset({1, 2, 3, 4, 5}),
+        (time(5, 30), time(17, 0)),
+        frozenset({date(2026, 11, 20)}),
+    )
+    assert (job.audience.areas, job.audience.zones) == ({"vn/ha-noi/dong-thanh"}, {"c1", "c2"})
+
+
+def test_a_timetable_is_valid_until_the_midnight_after_its_last_day(world: World) -> None:
+    job = world.finish(BULLETIN, late_limit_s=1800).job
+    assert job.not_before == NOW
+    assert job.not_after == 1_798_736_400_000 + 1_800_000  # 2027-01-01T00:00 in Hanoi is 17:00 UTC the day before
+
+
+def test_audio_is_measured_published_and_described(world: World) -> None:
+    (item,) = world.finish(BULLETIN).job.items
+    assert item == ClipItem(
+        title="Bản tin phường Đông Thành",
+        field="thoi-su",
+        language="vi",
+        source="Đài truyền thanh phường",
+        approver="nguoi-duyet-07",
+        digest=ClipKey(DIGEST),
+        length_bytes=5,
+        duration_ms=61_000,
+        codec="mp3",
+        urls=(f"https://content.example/clip/{DIGEST}",),
+    )
+    assert world.published == [Path("/drafts/ban-tin.mp3")]
+
+
+def test_a_given_duration_is_taken_to_the_millisecond(world: World) -> None:
+    items = [{"title": "Nhạc hiệu", "file": "nhac.mp3", "duration_s": 12.3456}]
+    (item,) = world.finish(BULLETIN, items=items).job.items
+    assert isinstance(item, ClipItem)
+    assert item.duration_ms == 12_346
+
+
+def test_a_clip_that_lies_elsewhere_needs_no_file_here(world: World) -> None:
+    items = [{"title": "Tin", "digest": DIGEST, "length": 5, "duration_s": 1, "urls": ["https://a.example/x"]}]
+    (item,) = world.finish(BULLETIN, items=items).job.items
+    assert isinstance(item, ClipItem)
+    assert (item.digest, item.length_bytes, item.duration_ms) == (DIGEST, 5, 1_000)
+    assert world.published == []
+
+
+def test_an_emergency_of_words_plays_now_and_is_valid_for_half_an_hour(world: World) -> None:
+    job = world.finish(FLOOD).job
+    assert (job.cls, job.event, job.when) == (JobClass.EMERGENCY, "lu-quet", PlayNow())
+    assert job.not_after - job.not_before == 30 * 60_000
+    (item,) = job.items
+    assert isinstance(item, TextItem)
+    assert item.text == "Nước đang lên.\nĐề nghị bà con sơ tán ngay."
+
+
+def test_words_typed_in_another_unicode_form_are_signed_in_the_agreed_one(world: World) -> None:
+    items = [{"title": "Tin", "text": "tie\u0302\u0301ng Vie\u0323\u0302t"}]
+    (item,) = world.finish(FLOOD, items=items).job.items
+    assert isinstance(item, TextItem)
+    assert item.text == "tiếng Việt"
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        {"at": "2026-10-06T05:30:00+07:00"},
+        {"at": "2026-10-05T22:30:00Z"},
+        {"at": "2026-10-06T05:30:00", "timezone": "Asia/Ho_Chi_Minh"},
+    ],
+)
+def test_one_instant_may_be_written_with_its_offset_or_its_zone(world: World, when: dict[str, str]) -> None:
+    job = world.finish(BULLETIN, when=when).job
+    assert job.when == PlayAt(UtcMs(1_791_239_400_000))
+    assert job.not_after == 1_791_239_400_000 + 600_000
+
+
+def test_a_draft_played_now_is_valid_for_ten_minutes(world: World) -> None:
+    job = world.finish(BULLETIN, when="now").job
+    assert (job.not_before, job.not_after) == (NOW, NOW + 600_000)
+
+
+def test_ids_and_serials_are_filled_in_and_used_up_one_by_one(world: World) -> None:
+    first, second = world.finish(BULLETIN).job, world.finish(FLOOD).job
+    assert (first.serial, second.serial) == (42, 43)
+    assert first.job_id == "dong-thanh-20260921-42"
+
+
+def test_the_payload_is_what_a_station_reads(world: World) -> None:
+    finished = world.finish(BULLETIN)
+    assert parse_job(Fields(parse(finished.payload))) == finished.job
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "remedy"),
+    [
+        ({"class": "urgent"}, "class", "one of normal, priority, emergency"),
+        ({"volume": 150}, "volume", "0 to 100"),
+        ({"volume": 70.5}, "volume", "integer"),
+        ({"volume": None}, "volume", "missing"),
+        ({"areas": None}, "areas", "stations or areas"),
+        ({"areas": ["VN"]}, "areas[0]", "a-z"),
+        ({"volum": 7}, "volum", 'did you mean "volume"'),
+        ({"loops": 21}, "loops", "1 to 20"),
+        ({"event": "bao"}, "event", "only an emergency"),
+        ({"class": "emergency"}, "event", "names its event"),
+        ({"class": "emergency", "event": "bao"}, "when", "at once"),
+        ({"items": []}, "items", "1 to 20"),
+        ({"items": [{"title": "x"}]}, "items[0].file", "file (audio), text"),
+        ({"items": [{"title": "x", "file": "a.mp3", "text": "b"}]}, "items[0].text", "not both"),
+        ({"items": [{"title": "x", "file": "missing.mp3"}]}, "items[0].file", "cannot be read"),
+        ({"items": [{"titel": "x", "file": "a.mp3"}]}, "items[0].titel", 'did you mean "title"'),
+        ({"items": [{"file": "a.mp3"}]}, "items[0].title", "missing"),
+        ({"items": [{"title": "x", "file": "a.mp3", "duration_s": 0}]}, "items[0].duration_s", "more than 0"),
+        ({"items": [{"title": "x", "file": "a.mp3", "duration_s": "9"}]}, "items[0].duration_s", "seconds"),
+        ({"items": [{"title": "x", "text": "\x07"}]}, "items[0].text", "control characters"),
+        ({"items": [{"title": "x", "text": "x", "urls": ["http://a"], "digest": DIGEST}]}, "items[0].text", "not both"),
+        ({"when": "soon"}, "when", '"now", or a table'),
+        ({"when": {"at": "05:30"}}, "when.at", "offset"),
+        ({"when": {"at": "2026-10-06T05:30:00"}}, "when.at", "offset"),
+        ({"when": {"at": "2026-10-06T05:30:00", "timezone": "Hanoi"}}, "when.timezone", "Asia/Ho_Chi_Minh"),
+        ({"when": {"first_day": "2026-10-01"}}, "when.times", "missing"),
+        ({"when": {"times": ["5h30"]}}, "when.times[0]", '"05:30"'),
+        ({"when": {"times": ["05:30"], "first_day": "2026-10-01"}}, "when.last_day", "missing"),
+        ({"not_after": "2020-01-01T00:00:00Z"}, "not_after", "later than not_before"),
+        ({"late_limit_s": 90_000}, "late_limit_s", "0 to 86400"),
+        ({"realm": "other"}, "realm", '"demo"'),
+    ],
+)
+def test_a_slip_is_named_with_its_remedy_and_uses_up_no_serial(
+    world: World, changes: dict[str, object], field: str, remedy: str
+) -> None:
+    with pytest.raises(DraftError) as caught:
+        world.finish(BULLETIN, **changes)
+    assert caught.value.field == field
+    assert remedy in caught.value.remedy
+    assert world.serial == 41
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("a.toml", "class = "), ("a.json", "{"), ("a.json", "[]"), ("a.toml", "x = '\xff'")]
+)
+def test_an_unreadable_draft_is_named_by_its_file(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_bytes(content.encode("latin-1"))
+    with pytest.raises(DraftError, match=name):
+        read_draft(tmp_path / name)
+
+
+def test_toml_and_json_drafts_say_the_same(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text('class = "normal"\nvolume = 7\n')
+    (tmp_path / "a.json").write_text('{"class": "normal", "volume": 7}')
+    assert read_draft(tmp_path / "a.toml") == read_draft(tmp_path / "a.json")
+
+
+def test_a_missing_draft_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DraftError, match=r"none\.toml"):
+        read_draft(tmp_path / "none.toml")

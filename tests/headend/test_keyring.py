@@ -1,0 +1,150 @@
+"""The keyring: what is made, who may read it, and that nothing is ever given out or made twice."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from edge_agent.core.job import JobClass
+from edge_agent.core.units import UtcMs
+from edge_agent.headend.enrolment import read_stations
+from edge_agent.headend.keyring import Keyring, KeyringError, create_keyring
+from edge_agent.headend.roles import default_roles
+from edge_agent.trust.keys import load_signer
+from edge_agent.trust.orders import OrderType
+from edge_agent.trust.roles import load_trust
+from edge_agent.trust.strict_json import WireError
+
+NOW = UtcMs(1_790_000_000_000)
+WARD = "vn/ha-noi/dong-thanh"
+
+
+@pytest.fixture
+def keyring(tmp_path: Path) -> Keyring:
+    return create_keyring(tmp_path / "net", "demo", default_roles(WARD, 2), NOW)
+
+
+def test_a_new_network_has_the_wards_the_provinces_and_the_servers_roles(keyring: Keyring) -> None:
+    roles = {role.name: role for role in keyring.trust.roles}
+    assert list(roles) == ["ward-routine", "ward-emergency", "province", "welcome", "ack"]
+    emergency = roles["ward-emergency"]
+    assert emergency.grant is not None
+    assert (emergency.threshold, len(emergency.keys)) == (2, 2)
+    assert emergency.grant.limits.classes == {JobClass.EMERGENCY}
+    assert roles["welcome"].orders == {OrderType.WELCOME}
+
+
+def test_one_officer_alone_warns_for_half_an_hour_at_most(tmp_path: Path) -> None:
+    alone = create_keyring(tmp_path, "demo", default_roles(WARD, 1), NOW)
+    emergency = next(role for role in alone.trust.roles if role.name == "ward-emergency")
+    assert emergency.grant is not None
+    assert emergency.grant.limits.validity_max_ms == 30 * 60_000
+
+
+def test_no_key_that_lies_on_a_server_may_order_sound(keyring: Keyring) -> None:
+    online = {key for role in keyring.trust.roles if role.grant is None for key in role.keys}
+    assert online
+    assert not online & {key for role in keyring.trust.roles if role.grant is not None for key in role.keys}
+
+
+def test_every_secret_is_for_its_owner_only(keyring: Keyring) -> None:
+    keyring.enrol("tram-01", WARD)
+    secret = [path for path in keyring.directory.rglob("*") if path.is_file() and b"PRIVATE KEY" in path.read_bytes()]
+    assert len(secret) == 6 + 5 + 2  # officers and servers; TLS of CA, two servers, two clients; the station's two
+    assert {path.stat().st_mode & 0o077 for path in secret} == {0}
+    assert {path.parent.stat().st_mode & 0o077 for path in secret} <= {0}
+
+
+def test_a_network_is_never_made_over_another(keyring: Keyring) -> None:
+    before = (keyring.directory / "trust.json").read_bytes()
+    with pytest.raises(KeyringError, match="lock every station out"):
+        create_keyring(keyring.directory, "demo", default_roles(WARD, 1), NOW)
+    assert (keyring.directory / "trust.json").read_bytes() == before
+
+
+def test_an_enrolled_stations_folder_holds_what_it_needs_and_its_public_key_is_kept(keyring: Keyring) -> None:
+    folder = keyring.enrol("tram-01", WARD, "Nhà văn hóa TDP số 1")
+    again = Keyring(keyring.directory)
+    enrolled = again.stations["tram-01"]
+    assert (enrolled.area, enrolled.name) == (WARD, "Nhà văn hóa TDP số 1")
+    assert enrolled.key == load_signer(folder.sign).public
+    assert load_trust(folder.trust.read_bytes()) == keyring.trust
+    assert folder.authority.read_bytes() == keyring.authority_path.read_bytes()
+    assert folder.tls.certificate.exists()
+
+
+def test_a_station_is_enrolled_once(keyring: Keyring) -> None:
+    keyring.enrol("tram-01", WARD)
+    key = keyring.stations["tram-01"].key
+    with pytest.raises(KeyringError, match="enrolled already"):
+        keyring.enrol("tram-01", WARD)
+    assert Keyring(keyring.directory).stations["tram-01"].key == key
+
+
+@pytest.mark.parametrize(
+    ("station", "area"), [("Trạm", WARD), ("../x", WARD), ("", WARD), ("tram-01", "vn//x"), ("tram-01", "VN")]
+)
+def test_an_id_or_area_that_is_no_topic_is_refused_by_name(keyring: Keyring, station: str, area: str) -> None:
+    with pytest.raises(KeyringError, match=r"^(id|area): "):
+        keyring.enrol(station, area)
+
+
+def test_a_serial_is_never_given_out_twice_whoever_asks(keyring: Keyring) -> None:
+    given: list[int] = []
+
+    def ask() -> None:
+        other = Keyring(keyring.directory)
+        given.extend(other.next_serial("dong-thanh") for _ in range(20))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(given) == list(range(1, 81))
+    assert keyring.serials() == {"dong-thanh": 80}
+
+
+def test_a_torn_serial_file_stops_signing_instead_of_beginning_again_at_one(keyring: Keyring) -> None:
+    keyring.next_serial("dong-thanh")
+    (keyring.directory / "serials.json").write_text("{")
+    with pytest.raises(KeyringError, match="never go back"):
+        keyring.next_serial("dong-thanh")
+
+
+def test_a_key_is_found_by_its_role_and_a_wrong_name_lists_what_there_is(keyring: Keyring) -> None:
+    assert keyring.role_of(keyring.signer("ward-routine")).name == "ward-routine"
+    assert keyring.signer("ward-emergency").keyid == keyring.signer("ward-emergency-1").keyid
+    for wrong in ("ward", "../pki/ca", "ward-emergency-3"):
+        with pytest.raises(KeyringError, match="ward-emergency-2"):
+            keyring.signer(wrong)
+
+
+def test_a_key_file_that_others_can_read_is_not_used(keyring: Keyring) -> None:
+    (keyring.directory / "keys" / "ward-routine-1.pem").chmod(0o644)
+    with pytest.raises(KeyringError, match="others can read"):
+        keyring.signer("ward-routine")
+
+
+def test_a_directory_without_a_network_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(KeyringError, match="keys init"):
+        Keyring(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["realm", "public", "id"])
+def test_a_doubtful_list_of_stations_is_refused(keyring: Keyring, damage: str) -> None:
+    keyring.enrol("tram-01", WARD)
+    path = keyring.directory / "stations.json"
+    content = json.loads(path.read_bytes())
+    if damage == "realm":
+        content["realm"] = "other"
+    elif damage == "public":
+        content["stations"]["tram-01"]["public"] = "00"
+    else:
+        content["stations"]["Tram 01"] = content["stations"].pop("tram-01")
+    path.write_text(json.dumps(content))
+    with pytest.raises(WireError, match=damage):
+        read_stations(path, "demo")
