@@ -1,0 +1,170 @@
+"""A real HTTPS server with a memory and bad manners, for tests. The well-mannered one is ``headend.content``."""
+
+from __future__ import annotations
+
+import re
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from enum import Enum
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from edge_agent.headend.pki import Authority, create_authority, issue_server
+
+DRIP_S = 0.05
+GIVE_UP_S = 30
+# How long a server that stalls keeps the connection, if nobody ends it before.
+
+
+class Manners(Enum):
+    """What the server does with a request."""
+
+    HONEST = "honest"
+    ALTERED = "altered"  # one bit is another
+    LONGER = "longer"  # announces and sends one byte more
+    ENDLESS = "endless"  # announces no length and never stops
+    STALLED = "stalled"  # sends some bytes, then nothing, and does not hang up
+    DRIPPING = "dripping"  # a byte now and then
+    DRIPPING_HEAD = "dripping_head"  # the same in the headers
+    TRUNCATED = "truncated"  # hangs up after ``cut_at`` bytes of this request
+    NO_RANGES = "no_ranges"  # answers 200 with everything
+    WRONG_RANGE = "wrong_range"  # answers 206 with another range than asked
+    OUTSIDE = "outside"  # answers 416 to every range
+    REDIRECT = "redirect"  # to ``location``
+    GONE = "gone"  # 404
+
+
+@dataclass
+class Content:
+    """What lies on the server, how it behaves, and what it was asked: (path, Range header or None)."""
+
+    port: int
+    authority: Authority
+    files: dict[str, bytes] = field(default_factory=dict)
+    manners: Manners = Manners.HONEST
+    cut_at: int = 0
+    location: str = ""
+    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    sent: int = 0
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def put(self, name: str, content: bytes) -> str:
+        """Lay a file on the server; returns its URL."""
+        self.files[f"/{name}"] = content
+        return f"https://localhost:{self.port}/{name}"
+
+
+@contextmanager
+def running_content(directory: Path, authority: Authority | None = None) -> Iterator[Content]:
+    """Serve until the block ends; with an authority of its own unless one is given."""
+    authority = authority or create_authority(directory / "content-ca", "test")
+    identity = issue_server(authority, directory / "content", "content")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(identity.certificate, identity.key)
+    with _Server(("127.0.0.1", 0), _Request, tls) as server:
+        server.content = Content(server.server_address[1], authority)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        yield server.content
+        server.content.ended.set()
+        server.shutdown()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    content: Content
+
+    def __init__(self, address: tuple[str, int], request: type[BaseHTTPRequestHandler], tls: ssl.SSLContext) -> None:
+        super().__init__(address, request)
+        self._tls = tls
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        wrapped = self._tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
+        super().process_request_thread(wrapped, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is what these tests are about."""
+
+
+class _Request(BaseHTTPRequestHandler):
+    server: _Server
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Quiet: tests read ``asked``."""
+
+    def do_GET(self) -> None:
+        content = self.server.content
+        content.asked.append((self.path, self.headers.get("Range")))
+        body = content.files.get(self.path)
+        if content.manners is Manners.REDIRECT and body is None:
+            self._head(302, Location=content.location)
+        elif content.manners is Manners.GONE or body is None:
+            self._head(404)
+        else:
+            self._serve(content, body)
+
+    def _serve(self, content: Content, body: bytes) -> None:
+        match content.manners:
+            case Manners.DRIPPING_HEAD:
+                self._drip(content, b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 10_000)
+            case Manners.ENDLESS:
+                self._head(200)
+                self._send_for_ever(content, body)
+            case Manners.ALTERED:
+                self._answer(content, bytes([body[0] ^ 1]) + body[1:])
+            case Manners.LONGER:
+                self._answer(content, body + b"!")
+            case _:
+                self._answer(content, body)
+
+    def _answer(self, content: Content, body: bytes) -> None:
+        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "")
+        first = int(asked[1]) if asked and content.manners is not Manners.NO_RANGES else 0
+        if first and content.manners is Manners.OUTSIDE:
+            return self._head(416)
+        if first and content.manners is Manners.WRONG_RANGE:
+            first -= 1
+        rest = body[first:]
+        if first:
+            where = {"Content-Range": f"bytes {first}-{len(body) - 1}/{len(body)}"}
+            self._head(206, **where, **{"Content-Length": str(len(rest))})
+        else:
+            self._head(200, **{"Content-Length": str(len(rest))})
+        return self._body(content, rest)
+
+    def _body(self, content: Content, rest: bytes) -> None:
+        match content.manners:
+            case Manners.DRIPPING:
+                self._drip(content, rest)
+            case Manners.TRUNCATED | Manners.STALLED:
+                self._send(content, rest[: content.cut_at])
+                if content.manners is Manners.STALLED:
+                    content.ended.wait(GIVE_UP_S)
+            case _:
+                self._send(content, rest)
+
+    def _head(self, status: int, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def _send(self, content: Content, data: bytes) -> None:
+        self.wfile.write(data)
+        content.sent += len(data)
+
+    def _drip(self, content: Content, data: bytes) -> None:
+        with suppress(OSError):
+            for byte in data:
+                self._send(content, bytes([byte]))
+                if content.ended.wait(DRIP_S):
+                    return
+
+    def _send_for_ever(self, content: Content, data: bytes) -> None:
+        with suppress(OSError):
+            while not content.ended.is_set():
+                self._send(content, data)
