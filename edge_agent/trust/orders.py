@@ -11,7 +11,7 @@ from edge_agent.core.job import Audience, Job, JobClass, LogAck, PlayNow, Preemp
 from edge_agent.core.units import JobId, ZoneId
 from edge_agent.trust.fields import AREA, NAME, Fields, form, free_text
 from edge_agent.trust.items import ITEMS_MAX, item_payload, read_item
-from edge_agent.trust.strict_json import INTEGER_MAX, JsonObject
+from edge_agent.trust.strict_json import INTEGER_MAX, JsonObject, WireError
 from edge_agent.trust.timetable import read_instant, read_when, when_payload
 
 AUDIENCE_MAX = 64  # stations, areas and zones, each
@@ -213,7 +213,7 @@ def _read_cap(fields: Fields) -> tuple[tuple[str, str], ...]:
 
 def _read_serial_marks(fields: Fields) -> tuple[tuple[str, int], ...]:
     if len(fields.values) > SERIAL_MARKS_MAX:
-        raise fields.wrong("", f"at most {SERIAL_MARKS_MAX} issuers")
+        raise WireError(fields.where, f"at most {SERIAL_MARKS_MAX} issuers")
     for issuer in fields.values:
         if NAME.pattern.fullmatch(issuer) is None:
             raise fields.wrong(issuer, NAME.rule)

@@ -59,7 +59,7 @@ def read_instant(fields: Fields, name: str) -> UtcMs:
 
 
 def _read_rule(fields: Fields) -> Rule:
-    first, last = read_day(fields, "first_day"), read_day(fields, "last_day")
+    first, last = _read_day(fields, "first_day"), _read_day(fields, "last_day")
     if last < first:
         raise fields.wrong("last_day", "not before first_day")
     return Rule(
@@ -85,7 +85,7 @@ def _rule_payload(rule: Rule) -> JsonObject:
     }
 
 
-def read_day(fields: Fields, name: str) -> date:
+def _read_day(fields: Fields, name: str) -> date:
     """A day of the calendar."""
     return _day(fields.text(name, DAY), fields.wrong(name, DAY.rule))
 

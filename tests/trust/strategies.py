@@ -1,0 +1,113 @@
+"""Every job that the wire can carry, and every kind of value that it cannot, for property tests."""
+
+from __future__ import annotations
+
+from datetime import date, time
+from typing import Any
+
+from hypothesis import strategies as st
+
+from edge_agent.core.job import (
+    Audience,
+    ClipItem,
+    Job,
+    JobClass,
+    PlayAt,
+    PlayNow,
+    Preemption,
+    Rule,
+    TextItem,
+)
+from edge_agent.core.units import ClipKey, JobId, UtcMs, ZoneId
+from edge_agent.trust.strict_json import INTEGER_MAX
+from edge_agent.trust.timetable import UTC_MS_MAX
+
+names = st.from_regex(r"[a-z0-9-]{1,64}", fullmatch=True)
+areas = st.from_regex(r"[a-z0-9-]{1,20}(/[a-z0-9-]{1,20}){0,5}", fullmatch=True)
+instants = st.integers(0, UTC_MS_MAX).map(UtcMs)
+hashes = st.binary(min_size=32, max_size=32).map(bytes.hex)
+zone_names = st.sampled_from(["Asia/Ho_Chi_Minh", "Asia/Bangkok", "UTC", "Etc/GMT-7", "America/Argentina/Ushuaia"])
+_letters = st.sampled_from("aăâbcdđeêghiklmnoôơpqrstuưvxyấậếệốộứựỳỷỹABC 0123456789.,:;?!-–()\"'\\/{}[]😀")
+
+
+def words(least: int, most: int, *, extra: str = "") -> st.SearchStrategy[str]:
+    """Text as people write it, with what might upset a parser."""
+    return st.text(_letters | st.sampled_from(extra) if extra else _letters, min_size=least, max_size=most)
+
+
+_particulars = {
+    "title": words(1, 200),
+    "field": words(0, 40),
+    "language": st.from_regex(r"[A-Za-z0-9-]{1,16}", fullmatch=True),
+    "source": words(0, 200),
+    "approver": words(0, 80),
+}
+_urls = st.from_regex(r"https://[a-z0-9.-]{1,40}(:[0-9]{1,4})?(/[!-~]{0,80})?", fullmatch=True)
+clips = st.builds(
+    ClipItem,
+    **_particulars,
+    digest=hashes.map(ClipKey),
+    length_bytes=st.integers(1, 200_000_000),
+    duration_ms=st.integers(1, 7_200_000),
+    codec=words(0, 16),
+    urls=st.lists(_urls, min_size=1, max_size=4, unique=True).map(tuple),
+)
+texts = st.builds(TextItem, **_particulars, text=words(1, 300, extra="\n"))
+_days = st.dates(date(2020, 1, 1), date(2099, 12, 31))
+_seconds = st.times().map(lambda at: time(at.hour, at.minute, at.second))
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> Rule:
+    """A recurring timetable."""
+    first, last = sorted(draw(st.tuples(_days, _days)))
+    times = tuple(draw(st.lists(_seconds, min_size=1, max_size=24, unique=True)))
+    weekdays = draw(st.frozensets(st.integers(1, 7), min_size=1))
+    return Rule(draw(zone_names), first, last, weekdays, times, draw(st.frozensets(_days, max_size=10)))
+
+
+@st.composite
+def audiences(draw: st.DrawFn) -> Audience:
+    """Some stations or areas, any zones."""
+    stations = draw(st.frozensets(names, max_size=5))
+    chosen = draw(st.frozensets(areas, min_size=0 if stations else 1, max_size=5))
+    return Audience(stations, chosen, draw(st.frozensets(names.map(ZoneId), max_size=4)))
+
+
+@st.composite
+def jobs(draw: st.DrawFn) -> Job:
+    """Any job that is well-formed."""
+    not_before, not_after = sorted(draw(st.lists(instants, min_size=2, max_size=2, unique=True)))
+    cls = draw(st.sampled_from(JobClass))
+    emergency = cls is JobClass.EMERGENCY
+    cap = draw(st.dictionaries(st.sampled_from(["identifier", "sender", "sent"]), words(0, 200)))
+    return Job(
+        job_id=JobId(draw(names)),
+        issuer=draw(names),
+        level=draw(names),
+        key_epoch=draw(st.integers(0, INTEGER_MAX)),
+        serial=draw(st.integers(1, INTEGER_MAX)),
+        issued_at=draw(instants),
+        not_before=not_before,
+        not_after=not_after,
+        audience=draw(audiences()),
+        cls=cls,
+        order=draw(st.integers(0, 9_999)),
+        when=PlayNow() if emergency else draw(st.builds(PlayNow) | st.builds(PlayAt, at=instants) | rules()),
+        loops=draw(st.integers(1, 20)),
+        gap_ms=draw(st.integers(0, 3_600)) * 1_000,
+        items=tuple(draw(st.lists(clips | texts, min_size=1, max_size=3))),
+        volume=draw(st.integers(0, 100)),
+        preemption=draw(st.sampled_from(Preemption)),
+        late_limit_ms=draw(st.integers(0, 86_400)) * 1_000,
+        event=draw(st.from_regex(r"[a-z0-9-]{1,40}", fullmatch=True)) if emergency else "",
+        cap=tuple((name, cap[name]) for name in ("identifier", "sender", "sent") if name in cap),
+    )
+
+
+anything: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=5,
+)
+"""Whatever Python's own ``json`` writes, our rules or not."""
