@@ -57,9 +57,10 @@ class Fields:
     def __contains__(self, name: str) -> bool:
         return name in self.values
 
-    def wrong(self, name: str, rule: str) -> WireError:
-        """The error to raise about a field."""
-        return WireError(join(self.where, name), rule)
+    def wrong(self, name: str, rule: str, index: int | None = None) -> WireError:
+        """The error to raise about a field, or about one entry of a list."""
+        entry = "" if index is None else f"[{index}]"
+        return WireError(f"{join(self.where, name)}{entry}", rule)
 
     def value(self, name: str) -> object:
         """Whatever stands there."""

@@ -80,21 +80,22 @@ def _ceiling_ms(job: Job) -> int:
 def _outside_hours(job: Job, limits: Limits, site: Site) -> Rejected | None:
     if not limits.hours or job.cls is JobClass.EMERGENCY:  # requirement B1: an emergency plays at any hour
         return None
-    match job.when:
-        case Rule(timezone=zone) if zone != site.timezone:
-            # Otherwise 05:30 in Tokyo would be a way to 03:30 here.
-            return _over(f"when.timezone: {zone}; a role with hours plans in this station's {site.timezone}")
-        case Rule(times=times):
-            instants = times
-        case PlayAt(at=at):
-            instants = (_wall(at, site),)
-        case PlayNow():
-            # It may begin at any instant of its validity, whose last one is just before not_after.
-            instants = (_wall(job.not_before, site), _wall(UtcMs(job.not_after - 1), site))
-    for instant in instants:
+    if isinstance(job.when, Rule) and job.when.timezone != site.timezone:
+        # Otherwise 05:30 in Tokyo would be a way to 03:30 here.
+        return _over(f"when.timezone: {job.when.timezone}; a role with hours plans in the station's {site.timezone}")
+    for instant in _wall_times(job, site):
         if not any(_in_window(instant, first, end) for first, end in limits.hours):
             return _over(f"when: {instant.isoformat('seconds')} is outside the role's hours")
     return None
+
+
+def _wall_times(job: Job, site: Site) -> tuple[time, ...]:
+    if isinstance(job.when, Rule):
+        return job.when.times
+    if isinstance(job.when, PlayAt):
+        return (_wall(job.when.at, site),)
+    # It may begin at any instant of its validity, whose last one is just before not_after.
+    return _wall(job.not_before, site), _wall(UtcMs(job.not_after - 1), site)
 
 
 def _wall(at: UtcMs, site: Site) -> time:

@@ -70,13 +70,9 @@ def unknown_critical(fields: Fields, kind: OrderType) -> str | None:
 
 def parse_order(fields: Fields, kind: OrderType) -> Order:
     """The order that a payload says, or ``WireError``. Realm, type, station and critical are the caller's to check."""
-    match kind:
-        case OrderType.JOB:
-            return parse_job(fields)
-        case OrderType.WELCOME:
-            return parse_welcome(fields)
-        case OrderType.ACK:
-            return parse_ack(fields)
+    if kind is OrderType.JOB:
+        return parse_job(fields)
+    return parse_welcome(fields) if kind is OrderType.WELCOME else parse_ack(fields)
 
 
 def parse_job(fields: Fields) -> Job:

@@ -157,7 +157,7 @@ def _read_keyids(fields: Fields, keys: Mapping[str, PublicKey]) -> frozenset[Pub
     keyids = fields.texts("keyids", HASH, 1, KEYS_MAX)
     for index, keyid in enumerate(keyids):
         if keyid not in keys:
-            raise fields.wrong(f"keyids[{index}]", "a keyid that stands under keys")
+            raise fields.wrong("keyids", "a keyid that stands under keys", index)
     return frozenset(keys[keyid] for keyid in keyids)
 
 

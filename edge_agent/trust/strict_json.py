@@ -23,12 +23,12 @@ MULTILINE_FIELDS = frozenset({"text"})
 # Only words to be spoken have paragraphs; a line break elsewhere would forge lines in logs and on consoles.
 
 _INTEGER_DIGITS_MAX = 17  # a sign and the 16 digits of INTEGER_MAX: longer ones are not even converted
-_NAME_SHOWN_MAX = 40  # characters of a foreign name that an error repeats
+_NAME_SHOWN_MAX = 64  # characters of a foreign name that an error repeats: a whole keyid
 _WHERE_SHOWN_MAX = 120  # characters of a path: an error is one line in a log
 _NOT_A_CHARACTER = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, lone surrogates, line and paragraph separators
 _STRINGS_AND_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 # Linear on any input: the closing quote is optional, so that an unending string is read once, not once per quote in it.
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class WireError(ValueError):

@@ -33,24 +33,17 @@ class Kind(StrEnum):
 
 def read_when(fields: Fields) -> When:
     """The field ``when``, or ``WireError``."""
-    match fields.choice("kind", Kind):
-        case Kind.NOW:
-            return PlayNow()
-        case Kind.AT:
-            return PlayAt(read_instant(fields, "utc"))
-        case Kind.RULE:
-            return _read_rule(fields)
+    kind = fields.choice("kind", Kind)
+    if kind is Kind.RULE:
+        return _read_rule(fields)
+    return PlayAt(read_instant(fields, "utc")) if kind is Kind.AT else PlayNow()
 
 
 def when_payload(when: When) -> JsonObject:
     """What ``read_when`` reads back."""
-    match when:
-        case PlayNow():
-            return {"kind": Kind.NOW.value}
-        case PlayAt(at=at):
-            return {"kind": Kind.AT.value, "utc": at}
-        case Rule():
-            return _rule_payload(when)
+    if isinstance(when, Rule):
+        return _rule_payload(when)
+    return {"kind": Kind.AT.value, "utc": when.at} if isinstance(when, PlayAt) else {"kind": Kind.NOW.value}
 
 
 def read_instant(fields: Fields, name: str) -> UtcMs:
@@ -92,7 +85,7 @@ def _read_day(fields: Fields, name: str) -> date:
 
 def _read_excluded(fields: Fields) -> frozenset[date]:
     texts = fields.texts("excluded", DAY, 0, EXCLUDED_MAX)
-    return frozenset(_day(text, fields.wrong(f"excluded[{index}]", DAY.rule)) for index, text in enumerate(texts))
+    return frozenset(_day(text, fields.wrong("excluded", DAY.rule, index)) for index, text in enumerate(texts))
 
 
 def _day(text: str, wrong: WireError) -> date:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, time
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from edge_agent.core.job import (
@@ -21,6 +22,9 @@ from edge_agent.core.job import (
 from edge_agent.core.units import ClipKey, JobId, UtcMs, ZoneId
 from edge_agent.trust.strict_json import INTEGER_MAX
 from edge_agent.trust.timetable import UTC_MS_MAX
+
+unhurried = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For every property test here: a busy machine is no failure."""
 
 names = st.from_regex(r"[a-z0-9-]{1,64}", fullmatch=True)
 areas = st.from_regex(r"[a-z0-9-]{1,20}(/[a-z0-9-]{1,20}){0,5}", fullmatch=True)

@@ -25,6 +25,7 @@ from edge_agent.trust.envelope import (
     signers_of,
 )
 from tests.trust.makers import P256Signer, signer
+from tests.trust.strategies import unhurried
 
 KIND = payload_type("job")
 OFFICER = signer("officer")
@@ -205,11 +206,13 @@ def test_nobody_signs_what_does_not_fit_a_packet():
     assert opened(sign(KIND, b"x" * 48_000, [OFFICER])).payload == b"x" * 48_000
 
 
+@unhurried
 @given(st.binary(max_size=400))
 def test_random_bytes_are_refused_and_never_raise(data: bytes):
     assert isinstance(open_envelope(data), Rejected)
 
 
+@unhurried
 @given(payload=st.binary(max_size=400), kind=st.from_regex("[!-~]{1,128}", fullmatch=True))
 def test_any_payload_comes_out_as_it_went_in(payload: bytes, kind: str):
     envelope = opened(sign(kind, payload, [OFFICER]))

@@ -7,11 +7,11 @@ import unicodedata
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.trust.strict_json import DEPTH_MAX, INTEGER_MAX, WireError, dump, parse, tidy
-from tests.trust.strategies import anything
+from tests.trust.strategies import anything, unhurried
 
 
 def refusal(data: bytes) -> WireError:
@@ -151,13 +151,14 @@ def test_tidy_makes_a_drivers_words_fit_to_be_sent():
     assert dump({"detail": tidy("\ud800\r" + unicodedata.normalize("NFD", "Thành"))}) == '{"detail":"  Thành"}'.encode()
 
 
+@unhurried
 @given(st.binary(max_size=300))
 def test_random_bytes_are_parsed_or_refused_but_never_raise_anything_else(data: bytes):
     with suppress(WireError):
         parse(data)
 
 
-@settings(max_examples=300)
+@unhurried
 @given(anything)
 def test_whatever_is_parsed_can_be_dumped_and_reads_back_the_same(value: object):
     try:

@@ -1,0 +1,279 @@
+"""The trust file: taken only when it holds together, and refused with the field and the remedy."""
+
+from __future__ import annotations
+
+import json
+from datetime import time
+from typing import Any
+
+import pytest
+
+from edge_agent.core.job import JobClass
+from edge_agent.core.units import DAY_MS
+from edge_agent.trust.envelope import Envelope, open_envelope, signers_of
+from edge_agent.trust.keys import PublicKey, Scheme
+from edge_agent.trust.orders import OrderType
+from edge_agent.trust.roles import TRUST_BYTES_MAX, enough, keys_for, load_trust, who_may
+from edge_agent.trust.strict_json import WireError
+from tests.trust.makers import (
+    AREA,
+    ISSUER,
+    NOON,
+    P256Signer,
+    job_role,
+    make_trust,
+    online_role,
+    signed_job,
+    signer,
+    trust_document,
+)
+
+OFFICER, DEPUTY, SERVER = (signer(name) for name in ("officer", "deputy", "server"))
+TWO = [OFFICER.keyid, DEPUTY.keyid]
+
+
+def refusal(document: dict[str, Any]) -> str:
+    with pytest.raises(WireError) as caught:
+        load_trust(json.dumps(document).encode())
+    return str(caught.value)
+
+
+def with_keys(entries: dict[str, Any]) -> dict[str, Any]:
+    document = trust_document()
+    return document | {"keys": document["keys"] | entries}
+
+
+def test_a_trust_file_is_read_as_it_was_written():
+    trust = make_trust(roles=[job_role(limits={"hours": [["05:00", "21:00"]], "validity_max_s": 600}), online_role()])
+    assert (trust.realm, trust.version, trust.issued_at) == ("test", 1, NOON - DAY_MS)
+    assert trust.keys == {one.keyid: one.public for one in (OFFICER, DEPUTY, SERVER)}
+    ward, server = trust.roles
+    assert (ward.name, ward.orders, ward.threshold) == ("ward", {OrderType.JOB}, 1)
+    assert ward.keys == {OFFICER.public}
+    assert ward.grant is not None
+    assert (ward.grant.issuer, ward.grant.level) == (ISSUER, "commune")
+    assert ward.grant.limits.classes == set(JobClass)
+    assert ward.grant.limits.areas == (AREA,)
+    assert ward.grant.limits.hours == ((time(5), time(21)),)
+    assert ward.grant.limits.validity_max_ms == 600_000
+    assert (server.orders, server.grant) == ({OrderType.WELCOME, OrderType.ACK}, None)
+
+
+def test_a_role_without_hours_may_plan_at_any_hour():
+    grant = make_trust().roles[0].grant
+    assert grant is not None
+    assert grant.limits.hours == ()
+
+
+def test_a_token_with_ecdsa_p256_can_hold_a_role():
+    token = P256Signer("token")
+    trust = make_trust(keys=[token.public], roles=[job_role(keyids=[token.keyid])])
+    assert trust.roles[0].keys == {token.public}
+
+
+def test_the_file_may_be_written_for_people_to_read():
+    assert load_trust(json.dumps(trust_document(), indent=2).encode()) == make_trust()
+
+
+# Attacks and slips of the pen
+
+
+def test_one_key_under_two_keyids_as_a_threshold_of_two_is_refused():
+    other_name = "f" * 64
+    document = with_keys({other_name: OFFICER.public.to_trust()})
+    document["roles"] = [job_role(keyids=[OFFICER.keyid, other_name], threshold=2)]
+    assert refusal(document) == f"keys.{other_name}: the same key as {OFFICER.keyid}; a key counts once, remove one"
+
+
+def test_a_keyid_that_is_not_the_hash_of_its_key_is_refused():
+    document = with_keys({"f" * 64: signer("stranger").public.to_trust()})
+    assert refusal(document).endswith(f"which is {signer('stranger').keyid}")
+
+
+def test_a_key_named_twice_in_a_role_does_not_reach_its_threshold():
+    assert refusal(trust_document(roles=[job_role(keyids=[OFFICER.keyid] * 2, threshold=2)])) == (
+        "roles[0].keyids[1]: each only once"
+    )
+
+
+def test_a_threshold_that_nobody_can_reach_is_refused():
+    document = trust_document(roles=[job_role(keyids=TWO, threshold=3)])
+    assert refusal(document) == "roles[0].threshold: at most 2, the number of its keyids"
+
+
+def test_a_key_entry_twice_in_the_text_is_refused():
+    text = json.dumps(trust_document())
+    entry = f'"{OFFICER.keyid}": {json.dumps(OFFICER.public.to_trust())}, '
+    with pytest.raises(WireError, match="only once"):
+        load_trust(text.replace('"keys": {', '"keys": {' + entry).encode())
+
+
+def test_a_role_that_orders_sound_and_answers_stations_is_refused():
+    for online in ("welcome", "ack"):
+        assert refusal(trust_document(roles=[job_role(orders=["job", online])])).startswith(
+            "roles[0].orders: job alone"
+        )
+
+
+def test_a_servers_key_in_a_role_that_orders_sound_is_refused():
+    document = trust_document(roles=[online_role(), job_role(keyids=[*TWO, SERVER.keyid])])
+    assert refusal(document).startswith("roles[1].keyids: no key that also answers stations")
+
+
+@pytest.mark.parametrize(
+    ("slip", "message"),
+    [
+        ({"tresholds": 2}, 'roles[0].tresholds: unknown field, did you mean "threshold"?'),
+        ({"xyz": 2}, "roles[0].xyz: unknown field, remove it; known are role, orders, keyids, threshold, issuer, "),
+        (
+            {"limits": {"classes": ["normal"], "volume": 5}},
+            'roles[0].limits.volume: unknown field, did you mean "volume_',
+        ),
+    ],
+)
+def test_an_unknown_field_is_named_with_its_remedy(slip: dict[str, Any], message: str):
+    assert refusal(trust_document(roles=[job_role(**slip)])).startswith(message)
+
+
+def test_unknown_fields_are_refused_at_every_level():
+    assert refusal(trust_document(notes="x")).startswith("notes: unknown field")
+    entry = OFFICER.public.to_trust() | {"owner": "x"}
+    assert "owner: unknown field" in refusal(with_keys({OFFICER.keyid: entry}))
+    assert refusal(trust_document(roles=[online_role(issuer="x")])).startswith("roles[0].issuer: unknown field")
+
+
+@pytest.mark.parametrize(
+    ("over", "message"),
+    [
+        ({"realm": "Test"}, "realm: 1 to 64"),
+        ({"realm": "test\n"}, "realm: no control"),
+        ({"type": "job"}, 'type: "trust"'),
+        ({"version": 0}, "version: an integer from 1"),
+        ({"version": True}, "version: an integer from 1"),
+        ({"version": "1"}, "version: an integer from 1"),
+        ({"expires": NOON - DAY_MS}, "expires: later than issued_at"),
+        ({"expires": 2**53 - 1}, "expires: an integer from 0 to 4102444800000"),
+        ({"keys": {}}, "keys: 1 to 64 keys"),
+        ({"keys": []}, "keys: an object"),
+        ({"roles": []}, "roles: a list of 1 to 64"),
+        ({"roles": [job_role(), job_role()]}, "roles[1].role: each only once"),
+    ],
+)
+def test_a_wrong_field_is_named(over: dict[str, Any], message: str):
+    assert refusal(trust_document() | over).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("over", "message"),
+    [
+        ({"role": ""}, "role: 1 to 64"),
+        ({"orders": []}, "orders: a list of 1 to 3"),
+        ({"orders": ["jobs"]}, "orders[0]: one of job, welcome, ack, not jobs"),
+        ({"orders": [1]}, "orders[0]: one of job, welcome, ack"),
+        ({"keyids": []}, "keyids: a list of 1 to 64"),
+        ({"keyids": ["e" * 64]}, "keyids[0]: a keyid that stands under keys"),
+        ({"keyids": ["E" * 64]}, "keyids[0]: 64 hex digits"),
+        ({"threshold": 0}, "threshold: an integer from 1 to 8"),
+        ({"threshold": 9}, "threshold: an integer from 1 to 8"),
+        ({"issuer": "Đông Thành"}, "issuer: 1 to 64"),
+        ({"level": None}, "level: 1 to 64"),
+        ({"limits": {"classes": []}}, "limits.classes: a list of 1 to 3"),
+        ({"limits": {"classes": ["normal", "normal"]}}, "limits.classes[1]: each only once"),
+        ({"limits": {"areas": []}}, "limits.areas: a list of 1 to 64"),
+        ({"limits": {"areas": ["vn//x"]}}, "limits.areas[0]: 1 to 6 names"),
+        ({"limits": {"areas": ["/vn"]}}, "limits.areas[0]: 1 to 6 names"),
+        ({"limits": {"areas": ["a/b/c/d/e/f/g"]}}, "limits.areas[0]: 1 to 6 names"),
+        ({"limits": {"volume_max": 101}}, "limits.volume_max: an integer from 0 to 100"),
+        ({"limits": {"validity_max_s": 0}}, "limits.validity_max_s: an integer from 1"),
+        ({"limits": {"hours": []}}, "limits.hours: a list of 1 to 8"),
+        ({"limits": {"hours": [["05:00"]]}}, "limits.hours[0]: two wall times"),
+        ({"limits": {"hours": [["05:00", "24:00"]]}}, "limits.hours[0]: two wall times"),
+        ({"limits": {"hours": [["5:00", "21:00"]]}}, "limits.hours[0]: two wall times"),
+        ({"limits": {"hours": [["05:00", "21:00", "22:00"]]}}, "limits.hours[0]: two wall times"),
+        ({"limits": {"hours": ["05:00-21:00"]}}, "limits.hours[0]: two wall times"),
+    ],
+)
+def test_a_wrong_field_of_a_role_is_named(over: dict[str, Any], message: str):
+    assert refusal(trust_document(roles=[job_role(**over)])).startswith(f"roles[0].{message}")
+
+
+@pytest.mark.parametrize("name", ["role", "orders", "keyids", "threshold", "issuer", "level", "limits"])
+def test_a_missing_field_of_a_role_is_named(name: str):
+    role = job_role()
+    del role[name]
+    message = refusal(trust_document(roles=[role]))
+    assert message == f"roles[0].{name}: missing"
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"scheme": "rsa", "public": "00"}, "scheme: one of ed25519, ecdsa-p256, not rsa"),
+        ({"scheme": "ed25519", "public": "AB" * 32}, "public: lower-case hex digits"),
+        ({"scheme": "ed25519", "public": "ab" * 31}, "public: an Ed25519 public key has 32 bytes"),
+        ({"scheme": "ecdsa-p256", "public": "04" + "11" * 64}, "public: a P-256 public key is an uncompressed"),
+    ],
+)
+def test_a_wrong_key_is_named(entry: dict[str, str], message: str):
+    assert refusal(with_keys({"f" * 64: entry})).startswith(f"keys.{'f' * 64}.{message}")
+
+
+def test_more_keys_than_a_commune_has_are_refused():
+    many = [signer(f"n{number}").public for number in range(62)]
+    assert refusal(trust_document(keys=many)) == "keys: 1 to 64 keys"
+    assert len(make_trust(keys=many[:61]).keys) == 64
+
+
+def test_a_file_without_end_is_refused():
+    text = json.dumps(trust_document())
+    assert load_trust(text.ljust(TRUST_BYTES_MAX).encode())
+    with pytest.raises(WireError, match="at most 65536 bytes"):
+        load_trust(text.ljust(TRUST_BYTES_MAX + 1).encode())
+
+
+# Who may order what
+
+
+def test_a_job_is_for_the_roles_of_its_issuer_only():
+    other = job_role(role="other", issuer="an-khanh", keyids=[DEPUTY.keyid])
+    trust = make_trust(roles=[job_role(), other, online_role()])
+    assert [role.name for role in who_may(trust, OrderType.JOB, ISSUER)] == ["ward"]
+    assert [role.name for role in who_may(trust, OrderType.JOB, "an-khanh")] == ["other"]
+    assert who_may(trust, OrderType.JOB, "nobody") == ()
+
+
+def test_the_role_that_needs_most_signatures_comes_first():
+    two = job_role(role="two-officers", keyids=TWO, threshold=2)
+    trust = make_trust(roles=[job_role(), two])
+    assert [role.name for role in who_may(trust, OrderType.JOB, ISSUER)] == ["two-officers", "ward"]
+
+
+def test_welcome_and_acknowledgement_are_for_the_roles_that_have_them():
+    trust = make_trust(
+        roles=[
+            job_role(),
+            online_role(role="greeter", orders=["welcome"]),
+            online_role(role="archive", orders=["ack"], keyids=[DEPUTY.keyid]),
+        ]
+    )
+    assert [role.name for role in who_may(trust, OrderType.WELCOME)] == ["greeter"]
+    assert [role.name for role in who_may(trust, OrderType.ACK)] == ["archive"]
+    assert keys_for(trust, OrderType.JOB) == {OFFICER.public}
+    assert keys_for(trust, OrderType.WELCOME) == {SERVER.public}
+    assert keys_for(trust, OrderType.ACK) == {DEPUTY.public}
+
+
+def test_a_threshold_counts_different_keys_of_the_role_and_no_others():
+    role = make_trust(roles=[job_role(keyids=TWO, threshold=2)]).roles[0]
+    assert enough(role, frozenset({OFFICER.public, DEPUTY.public}))
+    assert enough(role, frozenset({OFFICER.public, DEPUTY.public, SERVER.public}))
+    assert not enough(role, frozenset({OFFICER.public, SERVER.public}))
+    assert not enough(role, frozenset())
+
+
+def test_one_officer_who_signs_twice_is_one_officer():
+    role = make_trust(roles=[job_role(keyids=TWO, threshold=2)]).roles[0]
+    envelope = open_envelope(signed_job(by=["officer", "officer"]))
+    assert isinstance(envelope, Envelope)
+    same_again = PublicKey(Scheme.ED25519, bytes(bytearray(OFFICER.public.raw)))
+    assert not enough(role, signers_of(envelope, [OFFICER.public, same_again, DEPUTY.public]))
