@@ -77,6 +77,10 @@ class Contacts:
             return self._look_at
         return None
 
+    def wants(self, zone: ZoneId) -> bool:
+        """Whether the relay is told to be closed; False once its line refused that."""
+        return self._contacts[zone].wanted
+
     def failing(self) -> list[RelayFailed]:
         """What is wrong now: for an agent that has just connected."""
         return [RelayFailed(zone, contact.trouble) for zone, contact in self._contacts.items() if contact.trouble]
@@ -98,6 +102,7 @@ class Contacts:
         try:
             seen = self._relays.read_back(zone)
         except RelayError as exc:
+            contact.settle_by = None
             return self._failed(zone, contact, str(exc))
         if seen == contact.wanted:
             moved = contact.settle_by is not None

@@ -136,6 +136,12 @@ def lapsed(lock: Interlock, now: MonoMs) -> bool:
     return until is None or now >= until
 
 
+def writer_late(lock: Interlock, now: MonoMs) -> bool:
+    """Whether it is the writer that stands still."""
+    sign = writer_sign(lock)
+    return sign is not None and now >= sign + LEASE_MS
+
+
 def writer_sign(lock: Interlock) -> MonoMs | None:
     """The writer's last sign of life, never earlier than the first sound it owes; None while it owes none."""
     if not lock.playing:

@@ -15,13 +15,17 @@ from edge_agent.relay.port import RelayError
 
 
 class FakeRelays:
-    """Relays in memory. ``wired`` zones read back; a stuck contact stays where it is; a dead line takes no order."""
+    """Relays in memory. ``wired`` zones read back; a stuck contact stays where it is.
+
+    A dead line takes no order, a mute read-back does not answer.
+    """
 
     def __init__(self, zones: tuple[ZoneId, ...], wired: tuple[ZoneId, ...] = (), on: tuple[ZoneId, ...] = ()) -> None:
         self.contacts = {zone: zone in on for zone in zones}
         self.wired = wired
         self.stuck: set[ZoneId] = set()
         self.dead: set[ZoneId] = set()
+        self.mute: set[ZoneId] = set()
         self.edges: list[tuple[ZoneId, bool]] = []
         self.closed = False
 
@@ -35,6 +39,8 @@ class FakeRelays:
             self.edges.append((zone, on))
 
     def read_back(self, zone: ZoneId) -> bool | None:
+        if zone in self.mute:
+            raise RelayError(f"relay {zone}: the read-back does not answer")
         return self.contacts[zone] if zone in self.wired else None
 
     def close(self) -> None:

@@ -108,6 +108,7 @@ def test_a_line_that_refuses_to_close_fails_and_stays_open() -> None:
     relays, contacts = plain()
     relays.dead.add(A)
     assert contacts.switch(A, True, "order", T0) == [RelayFailed(A, "relay a: the line does not answer")]
+    assert not contacts.wants(A)
     relays.dead.clear()
     assert contacts.check(at(LOOK_EVERY_MS)) == [RelayChanged(A, False, "order", at(LOOK_EVERY_MS))]
     assert not relays.contacts[A]
@@ -125,6 +126,17 @@ def test_a_line_that_refuses_to_open_is_tried_again_until_it_does() -> None:
     assert contacts.check(at(10_000)) == [RelayChanged(A, False, "max_on", at(10_000))]
     assert not relays.contacts[A]
     assert contacts.next_check(at(10_000)) is None
+
+
+def test_a_read_back_that_fails_is_told_once_and_clears_by_itself() -> None:
+    relays, contacts = wired()
+    relays.mute.add(A)
+    assert contacts.switch(A, True, "order", T0) == [RelayFailed(A, "relay a: the read-back does not answer")]
+    assert contacts.wants(A), "the line took the order: its end must still come"
+    assert contacts.check(at(LOOK_EVERY_MS)) == []
+    relays.mute.clear()
+    contacts.check(at(3 * LOOK_EVERY_MS))
+    assert contacts.failing() == []
 
 
 def test_a_failing_relay_does_not_touch_another_zones() -> None:
