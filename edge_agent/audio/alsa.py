@@ -1,0 +1,200 @@
+"""Drive a real card through alsa-lib: the only file of the package that knows pyalsaaudio, and the player's threads.
+
+The card is opened without blocking: a write never waits, so a card that stops taking sound is found out and reported
+instead of holding the thread. Waiting is done by poll: woken at the very moment at which the card has taken a period,
+we see where the stream is within 0.3 ms; after a sleep of our own the answer is stale by up to 30 ms (both measured).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import queue
+import select
+import threading
+import time
+from collections.abc import Callable
+
+import alsaaudio
+
+from edge_agent.audio.card import UNDERRUN, Card, CardConfig, Wiring
+from edge_agent.audio.desk import Desk, Order
+from edge_agent.audio.feeder import Feeder
+from edge_agent.audio.port import PlayerError, Reports
+from edge_agent.audio.prefetch import Clips, Reader
+from edge_agent.audio.stream_clock import mono_ms
+from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import SECOND_MS
+
+ORDERS_MAX = 64
+# Orders are taken at every period; more than this many within one is a fault elsewhere.
+CLOSE_S_MAX = 1.0
+# Each of the two threads needs a period or one block's reading to see that it is to end.
+
+log = logging.getLogger(__name__)
+
+
+class AlsaCard:
+    """A card that was opened as ``config`` says. Implements ``card.Card``; for one thread."""
+
+    def __init__(self, config: CardConfig) -> None:
+        self.name = config.device
+        try:
+            self._pcm = alsaaudio.PCM(
+                alsaaudio.PCM_PLAYBACK,
+                alsaaudio.PCM_NONBLOCK,
+                device=config.device,
+                rate=config.rate,
+                channels=config.channels,
+                format=alsaaudio.PCM_FORMAT_S16_LE,
+                periodsize=config.period_frames,
+                periods=config.periods,
+            )
+        except alsaaudio.ALSAAudioError as exc:
+            raise PlayerError(f"{config.device} does not open: {exc}") from exc
+        self._poll = select.poll()
+        for descriptor, events in self._pcm.polldescriptors():
+            self._poll.register(descriptor, events)
+        given = self._pcm.info()
+        self.buffer_frames: int = given["buffer_size"]
+        if (given["rate"], given["channels"], given["format_name"]) != (config.rate, config.channels, "S16_LE"):
+            self.close()
+            raise PlayerError(f"{config.device} wants another format than {config.rate} Hz, {config.channels} × S16_LE")
+
+    def room(self) -> int:
+        room: int = self._pcm.avail()
+        if room == -errno.EPIPE:
+            return self.buffer_frames  # it ran empty; the next write says so too
+        if room < 0:
+            raise PlayerError(f"{self.name} is lost: {errno.errorcode.get(-room, room)}")
+        return room
+
+    def write(self, block: bytes) -> int:
+        try:
+            taken: int = self._pcm.write(block)
+        except alsaaudio.ALSAAudioError as exc:
+            raise PlayerError(f"{self.name} takes no sound: {exc}") from exc
+        return UNDERRUN if taken == -errno.EPIPE else taken
+
+    def wait(self, seconds: float) -> None:
+        events = self._poll.poll(seconds * SECOND_MS)
+        if events:
+            self._pcm.polldescriptors_revents(events)  # takes the wake-up back; what it says, room() says too
+
+    def close(self) -> None:
+        # Drop first: the binding's own close() waits until all that is queued has sounded.
+        with contextlib.suppress(alsaaudio.ALSAAudioError):
+            self._pcm.drop()
+        self._pcm.close()
+
+
+class AlsaPlayer:
+    """Plays on one card, with one writer thread. Implements ``port.Player``.
+
+    The card is opened when the first play is ordered, well before its first sample, and given back some seconds after
+    the last one ended. A card that fails ends all its plays with DEVICE_FAILED; the next order opens it anew.
+    """
+
+    def __init__(
+        self,
+        config: CardConfig,
+        wiring: Wiring,
+        clips: Clips,
+        reports: Reports,
+        open_card: Callable[[CardConfig], Card] = AlsaCard,
+    ) -> None:
+        self._config = config
+        self._wiring = wiring
+        self._tell = reports
+        self._open_card = open_card
+        self._reader = Reader(clips, config.rate)
+        self._desk = Desk(wiring, config.tail_ms, self._reader.open)
+        self._orders: queue.Queue[Order | None] = queue.Queue(ORDERS_MAX)
+        self._closing = threading.Event()
+        self._alive_ns = boot_ns()
+        self._writer = threading.Thread(target=self._run, name="audio-writer", daemon=True)
+        self._writer.start()
+
+    def start(self, play: StartPlay) -> None:
+        assert all(feed.zone in self._wiring.outlets for feed in play.feeds), "a zone that this card does not serve"
+        self._order(play)
+
+    def route(self, play: RoutePlay) -> None:
+        assert all(feed.zone in self._wiring.outlets for feed in play.feeds), "a zone that this card does not serve"
+        self._order(play)
+
+    def stop(self, play: StopPlay) -> None:
+        self._order(play)
+
+    def alive_at(self) -> int:
+        return mono_ms(self._alive_ns)
+
+    def close(self) -> None:
+        self._closing.set()
+        with contextlib.suppress(queue.Full):
+            self._orders.put_nowait(None)  # only an idle writer needs to be woken, and its queue is empty
+        self._writer.join(CLOSE_S_MAX)
+        self._reader.close(CLOSE_S_MAX)
+        if self._writer.is_alive():
+            log.error("writer hangs device=%s next=left_to_the_end_of_the_process", self._config.device)
+
+    def _order(self, order: Order) -> None:
+        try:
+            self._orders.put_nowait(order)
+        except queue.Full as exc:
+            raise PlayerError(
+                f"{self._config.device}: {ORDERS_MAX} orders wait, the writer does not take them"
+            ) from exc
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self._take_orders(self._orders.get())
+            self._alive_ns = boot_ns()
+            if self._desk.busy and not self._closing.is_set():
+                self._stream()
+        self._take_orders(None)
+        self._end_all(Reason.SHUTDOWN)
+
+    def _take_orders(self, order: Order | None) -> None:
+        """Obey this one and all that wait behind it."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                if order is not None:
+                    self._desk.obey(order)
+                order = self._orders.get_nowait()
+
+    def _stream(self) -> None:
+        try:
+            card = self._open_card(self._config)
+        except PlayerError as exc:
+            self._failed(exc)
+            return
+        log.info("card opened device=%s buffer_frames=%d", self._config.device, card.buffer_frames)
+        with contextlib.closing(card):
+            try:
+                self._feed(card)
+            except PlayerError as exc:
+                self._failed(exc)
+        log.info("card given back device=%s", self._config.device)
+
+    def _feed(self, card: Card) -> None:
+        feeder = Feeder(card, self._config, self._desk, self._tell, boot_ns)
+        while not feeder.over and not self._closing.is_set():
+            self._take_orders(None)
+            feeder.step()
+            self._alive_ns = boot_ns()
+
+    def _failed(self, exc: PlayerError) -> None:
+        log.error("card failed device=%s error=%r next=all_plays_end", self._config.device, str(exc))
+        self._end_all(Reason.DEVICE_FAILED)
+
+    def _end_all(self, reason: Reason) -> None:
+        for report in self._desk.end_all(reason, boot_ns()):
+            self._tell(report)
+
+
+def boot_ns() -> int:
+    """Nanoseconds since boot, sleep included: the timescale that both processes share."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

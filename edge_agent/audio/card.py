@@ -1,0 +1,76 @@
+"""What the writer needs of a sound card, and how one is described. Decides nothing; ``audio.alsa`` drives real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge_agent.audio.mixer import Outlet, outlet_fits
+from edge_agent.core.units import SECOND_MS, ZoneId
+
+RATE = 48_000
+PERIOD_MS = 40
+# Playing costs 0.5 % of a core at 40 ms periods behind a sound server, 0.95 % at 20 ms (measured).
+PERIODS = 4
+# 160 ms of sound queued: two periods may come late on a busy two-core station before anything is heard of it.
+TAIL_MS = 30
+# What may still lie behind ALSA's own buffer (converter, sound server): the relay must not open onto it (S2).
+
+
+@dataclass(frozen=True, slots=True)
+class CardConfig:
+    """A card by its ALSA name, and how it is opened: ``channels`` 1 or 2, ``rate`` in frames per second."""
+
+    device: str
+    rate: int = RATE
+    channels: int = 2
+    period_ms: int = PERIOD_MS
+    periods: int = PERIODS
+    tail_ms: int = TAIL_MS
+
+    @property
+    def period_frames(self) -> int:
+        return self.rate * self.period_ms // SECOND_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """Which zone hangs on which channels of a card."""
+
+    rate: int
+    channels: int
+    outlets: Mapping[ZoneId, Outlet]
+
+    def __post_init__(self) -> None:
+        for zone, outlet in self.outlets.items():
+            assert outlet_fits(outlet, self.channels), f"zone {zone}: no {outlet} on {self.channels} channel(s)"
+
+
+class Card(Protocol):
+    """An open card; takes interleaved 16-bit frames, waits only when asked to. All but ``close`` raise PlayerError."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def buffer_frames(self) -> int: ...
+
+    def room(self) -> int:
+        """Frames that could be written now; all of the buffer when it ran empty."""
+        ...
+
+    def write(self, block: bytes) -> int:
+        """Frames taken (0 to all), or UNDERRUN: the buffer had run empty, nothing was taken, it may be tried again."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Return as soon as there is room for a period, or after ``seconds``."""
+        ...
+
+    def close(self) -> None:
+        """Forget what is queued and give the device back."""
+        ...
+
+
+UNDERRUN = -1

@@ -1,0 +1,101 @@
+"""Keep one running stream full, period by period, from the opening of a card to its closing.
+
+Decides when to write and when to look; what is written is the desk's business. Owns no thread and no clock: the player
+passes in what reads one, so the same loop runs in virtual time.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from edge_agent.audio.card import UNDERRUN, Card, CardConfig
+from edge_agent.audio.desk import Desk
+from edge_agent.audio.mixer import SAMPLE_BYTES
+from edge_agent.audio.port import PlayerError, Reports
+from edge_agent.audio.stream_clock import SECOND_NS, StreamClock
+from edge_agent.audio.voice import Block
+
+WEDGED_NS = 2 * SECOND_NS
+# Many buffers long, and shorter than the relay lease (3 s): we say what is wrong before the relays fall.
+LINGER_NS = 2 * SECOND_NS
+# Plays that follow each other, and a rejoin after an emergency, share one stream; then the card is given back.
+WAIT_S = 0.2
+# Several periods: only a card that hangs lets it pass, and closing the player waits no longer for such a one.
+
+log = logging.getLogger(__name__)
+
+
+class Feeder:
+    """One stream. ``now_ns`` reads boot time."""
+
+    def __init__(
+        self,
+        card: Card,
+        config: CardConfig,
+        desk: Desk,
+        report: Reports,
+        now_ns: Callable[[], int],
+    ) -> None:
+        self._card = card
+        self._desk = desk
+        self._period = min(config.period_frames, card.buffer_frames)
+        self._frame_bytes = SAMPLE_BYTES * config.channels
+        self._report = report
+        self._now_ns = now_ns
+        self._clock = StreamClock(config.rate)
+        self._written = 0
+        self._full_at = card.buffer_frames  # from here on what is queued says where the stream is
+        self._idle_since_ns: int | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing has lived on the desk for so long that the card should be given back."""
+        return self._idle_since_ns is not None and self._now_ns() - self._idle_since_ns >= LINGER_NS
+
+    def step(self) -> None:
+        """Write one period and tell what left meanwhile. Raises PlayerError when the card fails."""
+        self._look(self._await_room())
+        block = Block(self._written, self._period, self._now_ns(), self._clock)
+        self._push(self._desk.next_block(block))
+        if self._desk.busy:
+            self._idle_since_ns = None
+        elif self._idle_since_ns is None:
+            self._idle_since_ns = block.now_ns
+
+    def _await_room(self) -> int:
+        until = self._now_ns() + WEDGED_NS
+        while (room := self._card.room()) < self._period:
+            if self._now_ns() > until:
+                raise PlayerError(f"{self._card.name} has taken no sound for {WEDGED_NS // SECOND_NS} s")
+            self._card.wait(WAIT_S)
+        return room
+
+    def _look(self, room: int) -> None:
+        now_ns = self._now_ns()
+        queued = min(max(self._card.buffer_frames - room, 0), self._written)
+        if self._written >= self._full_at:
+            self._clock.observe(now_ns, self._written, queued)
+        for report in self._desk.reports(self._written - queued, now_ns, self._clock):
+            self._report(report)
+
+    def _push(self, block: bytes) -> None:
+        """Give the block to the card, again after an underrun, and what is left of it when only a part was taken."""
+        until = self._now_ns() + WEDGED_NS
+        while block:
+            taken = self._card.write(block)
+            if taken == UNDERRUN:
+                self._underran()
+            elif taken == 0:
+                self._card.wait(WAIT_S)
+            else:
+                block = block[taken * self._frame_bytes :]
+                self._written += taken
+            if block and self._now_ns() > until:
+                raise PlayerError(f"{self._card.name} refuses sound for {WEDGED_NS // SECOND_NS} s")
+
+    def _underran(self) -> None:
+        log.warning("underrun device=%s next=same_block_again", self._card.name)
+        self._clock.forget()
+        self._full_at = self._written + self._card.buffer_frames
+        self._desk.underran()

@@ -1,0 +1,226 @@
+"""One play on a card: where its first sample lies, what each channel hears, what became of it. Pure but for its Pcm.
+
+A voice that no zone hears keeps its own time running, so that it can be rejoined. A voice whose sound is not there yet
+when it is needed stands still and loses nothing: it ends later by as much, and that counts as an underrun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge_agent.audio.card import Wiring
+from edge_agent.audio.ledger import Ledger
+from edge_agent.audio.mixer import CHANNELS_OF, RAMP_MS, SAMPLE_BYTES, Fader, gain_of, placed
+from edge_agent.audio.port import PlayReport
+from edge_agent.audio.stream_clock import MS_NS, StreamClock, mono_ms
+from edge_agent.audio.timeline import frames_of
+from edge_agent.core.effects import StartPlay
+from edge_agent.core.events import PlayEnded, PlayProgress, PlayStarted
+from edge_agent.core.programme import ZoneFeed
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import MonoMs, ZoneId
+
+PROGRESS_MS = 500
+# Twice for each renewal of the relay lease (1 s).
+STARVED_MS_MAX = 10_000
+# Storage that stays silent for longer is broken, and relays should not stay closed for it.
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The next frames for the card: ``first`` counts from the opening of the stream, ``now_ns`` is boot time."""
+
+    first: int
+    frames: int
+    now_ns: int
+    clock: StreamClock
+
+
+class Pcm(Protocol):
+    """A programme's sound, mono. See ``prefetch.Prefetch``."""
+
+    @property
+    def frames(self) -> int | None: ...
+
+    @property
+    def trouble(self) -> Reason | None: ...
+
+    def ready(self) -> bool: ...
+
+    def take(self, frames: int) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+class Voice:
+    """Lives from its StartPlay to its PlayEnded."""
+
+    def __init__(self, play: StartPlay, pcm: Pcm, wiring: Wiring, tail_ms: int) -> None:
+        self.play_id = play.play_id
+        self._at_ns = play.at * MS_NS
+        self._pcm = pcm
+        self._wiring = wiring
+        self._tail = frames_of(tail_ms, wiring.rate)
+        self._ramp = frames_of(RAMP_MS, wiring.rate)
+        self._faders = [Fader(wiring.rate) for _ in range(wiring.channels)]
+        self._ledger = Ledger(wiring.rate)
+        self._position = 0  # frames of the programme written so far
+        self._stop_at: int | None = None  # programme frame at which an order cuts it
+        self._starved = 0  # frames of silence since sound last was there
+        self._underruns = 0
+        self._first: int | None = None  # stream frame of the first sample
+        self._end: int | None = None  # stream frame after the last sample
+        self._reason: Reason | None = None
+        self._started_told = False
+        self._told_frames = 0
+        self.ended = False
+        self.feeds: tuple[ZoneFeed, ...] = ()
+        self.route(play.feeds)
+
+    def route(self, feeds: tuple[ZoneFeed, ...]) -> None:
+        """Be heard in these zones, and in no other, from the next block on."""
+        self.feeds = feeds
+        if not self._closing():
+            for channel, fader in enumerate(self._faders):
+                fader.aim(self._gain(channel))
+
+    def leave(self, zone: ZoneId) -> None:
+        """Another play takes the zone."""
+        if any(feed.zone == zone for feed in self.feeds):
+            self.route(tuple(feed for feed in self.feeds if feed.zone != zone))
+
+    def stop(self) -> None:
+        """Fade out and end."""
+        if self._first is None:
+            self._finish(0, Reason.SHUTDOWN)
+        elif self._stop_at is None:
+            self._stop_at = self._position + self._ramp
+
+    def underran(self) -> None:
+        """The card ran empty while this voice sounded."""
+        if self._first is not None and self._end is None:
+            self._underruns += 1
+
+    def sounds(self, block: Block) -> Iterator[tuple[int, bytes]]:
+        """What each channel hears of this voice in the block; channels that hear nothing are left out."""
+        offset = self._offset(block)
+        if offset is None:
+            return
+        total = self._total()
+        sound = self._pcm.take(min(block.frames - offset, total - self._position))
+        body = max(total - self._ramp - self._position, 0)
+        for channel, fader in enumerate(self._faders):
+            heard = _faded(fader, sound, body * SAMPLE_BYTES)
+            if heard is not None:
+                yield channel, placed(heard, offset, block.frames)
+        self._advance(block, offset, len(sound) // SAMPLE_BYTES)
+
+    def reports(self, left: int, now_ns: int, clock: StreamClock) -> Iterator[PlayReport]:
+        """What is new now that every stream frame before ``left`` has left the card."""
+        self._ledger.left(left)
+        if self._first is not None and not self._started_told and left > self._first:
+            self._started_told = True
+            yield PlayStarted(self.play_id, _instant(self._first, clock, now_ns))
+        if self._progress_due():
+            self._told_frames = self._ledger.frames
+            yield PlayProgress(self.play_id, self._ledger.zone_ms(), self._underruns)
+        if self._end is not None and (self._first is None or left >= self._end + self._tail):
+            at = mono_ms(now_ns) if self._first is None else _instant(self._end, clock, now_ns)
+            yield self.end(self._reason, at)
+
+    def end(self, reason: Reason | None, at: MonoMs) -> PlayEnded:
+        """The voice's last word; it gives its files back."""
+        self.ended = True
+        self._pcm.close()
+        return PlayEnded(self.play_id, self._ledger.zone_ms(), self._ledger.frames, self._underruns, at, reason)
+
+    def _gain(self, channel: int) -> float:
+        outlets = self._wiring.outlets
+        gains = [gain_of(feed.volume) for feed in self.feeds if channel in CHANNELS_OF[outlets[feed.zone]]]
+        # Two zones on one channel cannot differ, and a ceiling is a promise: the quieter one holds for both.
+        return min(gains, default=0.0)
+
+    def _offset(self, block: Block) -> int | None:
+        """Where in the block this voice's next frame lies; None if it has nothing for this block."""
+        if self._first is None and self._end is None:
+            self._begin(block)
+            return None if self._first is None else self._first - block.first
+        return 0 if self._end is None else None
+
+    def _begin(self, block: Block) -> None:
+        if self._pcm.trouble and not self._pcm.frames:
+            self._finish(block.first, self._pcm.trouble)
+            return
+        offset = _offset_of(self._at_ns, block)
+        if offset is None:
+            return
+        if self._pcm.ready():
+            self._first = block.first + offset
+        else:
+            self._stand_still(block)
+
+    def _total(self) -> int:
+        """Frames of the programme that will have sounded; trouble further on may shorten it still."""
+        frames = self._pcm.frames or 0
+        return frames if self._stop_at is None else min(frames, self._stop_at)
+
+    def _closing(self) -> bool:
+        """Whether the final fade has begun: routes come too late."""
+        return self._first is not None and self._position > self._total() - self._ramp
+
+    def _advance(self, block: Block, offset: int, frames: int) -> None:
+        first = block.first + offset
+        self._ledger.wrote(first, frames, {feed.zone for feed in self.feeds})
+        self._position += frames
+        behind = offset + frames < block.frames
+        if self._position >= self._total() or (behind and self._stop_at is not None):
+            whole = self._position >= (self._pcm.frames or 0)
+            self._finish(first + frames, self._pcm.trouble if whole else Reason.SHUTDOWN)
+        elif behind:
+            if not self._starved:
+                self._underruns += 1
+            self._stand_still(block)
+        else:
+            self._starved = 0
+
+    def _stand_still(self, block: Block) -> None:
+        self._starved += block.frames
+        if self._starved > frames_of(STARVED_MS_MAX, self._wiring.rate):
+            self._finish(block.first, Reason.DEVICE_FAILED)
+
+    def _finish(self, end: int, reason: Reason | None) -> None:
+        if self._end is None:
+            self._end, self._reason = end, reason
+
+    def _progress_due(self) -> bool:
+        return self._ledger.frames - self._told_frames >= frames_of(PROGRESS_MS, self._wiring.rate)
+
+
+def _faded(fader: Fader, sound: bytes, body_bytes: int) -> bytes | None:
+    """The sound through the fader; what lies past ``body_bytes`` belongs to the voice's last, falling ramp."""
+    if len(sound) <= body_bytes:
+        return fader.pass_on(sound)
+    body = fader.pass_on(sound[:body_bytes])
+    fader.aim(0.0)
+    tail = fader.pass_on(sound[body_bytes:])
+    if body is None and tail is None:
+        return None
+    return (body or bytes(body_bytes)) + (tail or bytes(len(sound) - body_bytes))
+
+
+def _offset_of(at_ns: int, block: Block) -> int | None:
+    """Where in the block the instant lies: 0 if it has passed, None if it comes later or cannot be told yet."""
+    if block.now_ns >= at_ns:
+        return 0
+    frame = block.clock.frame_at(at_ns)
+    if frame is None or frame >= block.first + block.frames:
+        return None
+    return max(frame - block.first, 0)
+
+
+def _instant(frame: int, clock: StreamClock, now_ns: int) -> MonoMs:
+    """When the frame left, which is never later than now."""
+    instant = clock.instant_ns(frame)
+    return mono_ms(now_ns if instant is None else min(instant, now_ns))
