@@ -8,7 +8,13 @@ from typing import Protocol
 from edge_agent.core.as_run import AsRun
 from edge_agent.core.effects import SaveJob, SaveMark
 from edge_agent.core.events import SavedMark
-from edge_agent.core.units import JobId, UtcMs
+from edge_agent.core.units import DAY_MS, JobId, UtcMs
+
+TOMBSTONE_KEEP_MS = 30 * DAY_MS
+# A job that is over is known by its id for so long after its validity: a broker's session queue lives a day, the rest
+# is for clocks that are wrong by weeks.
+RECORD_KEEP_MS = 400 * DAY_MS
+# Thirteen months are at most 397 days (requirement U3).
 
 
 class JournalError(Exception):
@@ -39,7 +45,11 @@ class StoredRecord:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """All that a boot needs. ``seen`` maps the ids of jobs that may come again to digests; ``floor`` is the last signed time."""
+    """All that a boot needs. ``floor`` is the last signed time.
+
+    ``seen`` maps the ids of jobs that may come again to digests.
+    ``quarantined`` names what the damaged predecessor of this memory was put aside as; "" when there was none.
+    """
 
     jobs: tuple[StoredJob, ...]
     marks: tuple[SavedMark, ...]
@@ -49,12 +59,18 @@ class Contents:
     last_hash: str
     acked_seq: int
     floor: UtcMs
+    quarantined: str = ""
 
 
 class Journal(Protocol):
-    """One writer thread. Calls between ``begin`` and ``commit`` are one durable transaction (group commit)."""
+    """One user at a time. Calls between ``begin`` and ``commit`` are one durable transaction (group commit).
 
-    def load(self) -> Contents: ...
+    Any call may raise JournalError; after ``rollback`` the journal can be used again.
+    """
+
+    def load(self) -> Contents:
+        """What is durable now: jobs that are not over in order of receipt, and the ids of those that are."""
+        ...
 
     def begin(self) -> None: ...
 
@@ -67,18 +83,31 @@ class Journal(Protocol):
     def save_mark(self, effect: SaveMark) -> None: ...
 
     def append(self, record: AsRun, closes: tuple[JobId, UtcMs] | None, job_over: bool) -> StoredRecord:
-        """Chain the record; if ``closes`` is set, drop that occurrence's mark and move the job's base past it."""
+        """Chain the record; if ``closes`` is set, drop that occurrence's mark and move the job's base to its instant.
+
+        ``job_over``: the record's job will never sound again; it stays as a tombstone, so that a redelivery is known.
+        """
         ...
 
-    def save_ack(self, epoch: str, seq: int) -> None: ...
+    def save_ack(self, epoch: str, seq: int) -> None:
+        """Records up to ``seq`` are held elsewhere. Of another epoch, older, or beyond the last record: no effect."""
+        ...
 
-    def save_floor(self, floor: UtcMs) -> None: ...
+    def save_floor(self, floor: UtcMs) -> None:
+        """Signed time was ``floor``. It never goes back."""
+        ...
+
+    def prune(self, now: UtcMs) -> None:
+        """Forget what nobody needs at ``now`` (trusted time): old tombstones, and delivered records past their term."""
+        ...
 
     def commit(self) -> None:
         """Make it durable (fsync). Raises JournalError, and then nothing of the transaction happened."""
         ...
 
-    def rollback(self) -> None: ...
+    def rollback(self) -> None:
+        """Drop what was not committed; no harm where there is nothing to drop."""
+        ...
 
     def records_after(self, seq: int, bytes_max: int) -> tuple[StoredRecord, ...]:
         """The next records for upload, oldest first, their bodies together at most ``bytes_max`` (at least one)."""

@@ -1,0 +1,83 @@
+"""Open the journal's database so that it can be trusted, or put it aside and begin a new one. Knows no table.
+
+A damaged database is kept whole under another name, never deleted. It has a folder of its own because then putting it
+aside is one atomic rename: a write-ahead log that stayed behind would be replayed into the new file.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import sqlite3
+from itertools import count
+from pathlib import Path
+
+from edge_agent.journal.schema import DamagedError, is_damage, prepare
+
+FILE_NAME = "journal.db"
+BUSY_TIMEOUT_S = 5.0
+# Nobody else writes. `doctor` may read, and a reader only delays a checkpoint.
+EPOCH_BYTES = 8
+# No two databases of a station may share an epoch; with 64 random bits they do not.
+
+log = logging.getLogger(__name__)
+
+
+def open_database(folder: Path) -> tuple[sqlite3.Connection, str]:
+    """A connection that is ready for use, and what a damaged predecessor was put aside as ("": there was none).
+
+    Raises sqlite3.Error or OSError where the disk refuses; the database may be sound then, so it is left alone.
+    """
+    _make_folder(folder)
+    try:
+        return _connect(folder), ""
+    except DamagedError as exc:
+        aside = _put_aside(folder)
+        log.error("journal damaged kept=%s error=%s next=new journal, new chain epoch", aside, exc)
+    _make_folder(folder)
+    return _connect(folder), aside
+
+
+def _connect(folder: Path) -> sqlite3.Connection:
+    # Opened at boot by one thread, used by another one afterwards: never by two at a time, so the check is off.
+    connection = sqlite3.connect(
+        folder / FILE_NAME, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+    )
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")  # NORMAL may lose the last commits in a power cut
+        prepare(connection, secrets.token_hex(EPOCH_BYTES))
+        _sync(folder)
+    except sqlite3.DatabaseError as exc:
+        connection.close()
+        if is_damage(exc):
+            raise DamagedError(str(exc)) from exc
+        raise
+    except (DamagedError, OSError):
+        connection.close()
+        raise
+    return connection
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder durably: a new file in a folder that a power cut forgets is lost with it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _sync(folder.parent)
+
+
+def _put_aside(folder: Path) -> str:
+    """Rename the folder to the first free name, and answer that name."""
+    names = (f"{folder.name}.quarantined-{number}" for number in count(1))
+    name = next(name for name in names if not (folder.parent / name).exists())
+    folder.rename(folder.parent / name)
+    _sync(folder.parent)
+    return name
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

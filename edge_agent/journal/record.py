@@ -1,0 +1,148 @@
+"""Decide what a record looks like as bytes, how records are chained, and where a chain was broken. Pure.
+
+A record's body is canonical JSON: UTF-8, sorted keys, no spaces, no floats; the same record gives the same bytes at
+the station, at the centre and in an auditor's ten lines of script. ``hash`` = SHA-256 over the previous hash and the
+body, so a later hash vouches for everything before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum, StrEnum
+
+from edge_agent.core.as_run import AsRun
+from edge_agent.journal.port import StoredRecord
+
+GENESIS = "0" * 64
+"""What the first record of a chain names as the one before it."""
+
+DETAIL_CHARS_MAX = 500
+# Room for an error's own words; with it the largest record still fits one upload.
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which station, software and boot a record comes from; the same for all records of one process."""
+
+    station: str
+    software: str
+    boot_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChainPoint:
+    """A place in a chain: the record with this ``seq`` has this ``hash``. The default is the place before the first."""
+
+    seq: int = 0
+    hash: str = GENESIS
+
+
+class Damage(StrEnum):
+    """What was done to a chain."""
+
+    CHANGED = "changed"  # the record, or its place, is not what was chained
+    CUT = "cut"  # the record is not there
+    REORDERED = "reordered"  # the record stands in another one's place, or twice
+    FOREIGN = "foreign"  # the record belongs to another chain
+
+
+@dataclass(frozen=True, slots=True)
+class ChainFault:
+    """The first record that is not as it was written."""
+
+    seq: int
+    damage: Damage
+
+
+def body_of(record: AsRun, origin: Origin) -> bytes:
+    """The canonical JSON of a record."""
+    body = _object(record)
+    body["detail"] = _text(record.detail[:DETAIL_CHARS_MAX])
+    return canonical(body | _object(origin))
+
+
+def canonical(value: object) -> bytes:
+    """Canonical JSON of what ``json.loads`` can give back (no floats)."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def chain(epoch: str, before: ChainPoint, body: bytes) -> StoredRecord:
+    """The record with this body, in the place after ``before``."""
+    return StoredRecord(epoch, before.seq + 1, before.hash, hash_of(before.hash, body), body)
+
+
+def hash_of(prev: str, body: bytes) -> str:
+    """SHA-256 (hex) over the previous record's hash, a line feed, and the body."""
+    return hashlib.sha256(prev.encode() + b"\n" + body).hexdigest()
+
+
+def verify_chain(
+    records: Sequence[StoredRecord], start: ChainPoint | None = None, head: ChainPoint | None = None
+) -> ChainFault | None:
+    """The first record that was changed, cut out or moved; None if the chain holds.
+
+    ``start`` is the last place known before the records (default: the beginning of the chain). ``head`` is a place that
+    somebody else has kept: without it nobody can tell that the end was cut off, or that all of it was written anew.
+    """
+    before = start or ChainPoint()
+    for position, record in enumerate(records):
+        damage = _own_damage(record, records, position, before.seq + 1)
+        if damage is not None:
+            return damage
+        if record.prev != before.hash:
+            # The record is whole and vouches for another one than stands before it: that one was written anew.
+            return ChainFault(record.seq - 1 if position else record.seq, Damage.CHANGED)
+        before = ChainPoint(record.seq, record.hash)
+        if head is not None and head.seq == record.seq and head.hash != record.hash:
+            return ChainFault(record.seq, Damage.CHANGED)
+    if head is not None and before.seq < head.seq:
+        return ChainFault(before.seq + 1, Damage.CUT)
+    return None
+
+
+def _own_damage(
+    record: StoredRecord, records: Sequence[StoredRecord], position: int, expected: int
+) -> ChainFault | None:
+    """What is wrong with a record as it stands, before looking at its neighbour."""
+    if record.epoch != records[0].epoch:
+        return ChainFault(record.seq, Damage.FOREIGN)
+    if record.seq != expected:
+        moved = record.seq < expected or any(later.seq == expected for later in records[position:])
+        return ChainFault(record.seq, Damage.REORDERED) if moved else ChainFault(expected, Damage.CUT)
+    if record.hash != hash_of(record.prev, record.body):
+        return ChainFault(record.seq, Damage.CHANGED)
+    return None
+
+
+def _object(value: object) -> dict[str, object]:
+    """A dataclass as a JSON object, every field under its own name."""
+    assert is_dataclass(value)
+    return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+
+
+def _plain(value: object) -> object:
+    """A field's value as JSON has it. Anything that is not expected here is our own bug."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, str):
+        return _text(value)
+    if value is None or isinstance(value, int):
+        return value
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    return _object(value)
+
+
+def _text(text: str) -> str:
+    """A text that every strict reader takes: NFC, no control characters, no half of a surrogate pair.
+
+    What was signed is like that already and passes unchanged (requirement B9); an error's own words may not be.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    whole = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
+    return "".join(" " if unicodedata.category(char) == "Cc" else char for char in whole)

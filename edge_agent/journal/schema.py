@@ -1,0 +1,111 @@
+"""Decide the shape of the journal's database and when a file still has it. Knows SQL; moves no files.
+
+A file may be used when SQLite finds no damage, its version is one we know, and its log ends at the head that was
+committed with it. Versions only grow: each step of ``MIGRATIONS`` is kept for ever, because some station still has it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from edge_agent.journal.record import GENESIS
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE jobs (
+            job_id TEXT PRIMARY KEY,
+            digest TEXT NOT NULL,
+            envelope BLOB NOT NULL,
+            topic TEXT NOT NULL,
+            base INTEGER NOT NULL,
+            held INTEGER NOT NULL,
+            not_after INTEGER NOT NULL,
+            over INTEGER NOT NULL
+        ) STRICT""",
+        """CREATE TABLE marks (
+            job_id TEXT NOT NULL,
+            planned INTEGER NOT NULL,
+            mark TEXT NOT NULL,
+            attempt INTEGER NOT NULL,
+            PRIMARY KEY (job_id, planned)
+        ) STRICT, WITHOUT ROWID""",
+        # trusted_at: when the record ended, if the clock could be trusted then; only that tells a record's age.
+        """CREATE TABLE records (
+            seq INTEGER PRIMARY KEY,
+            prev TEXT NOT NULL,
+            hash TEXT NOT NULL,
+            body BLOB NOT NULL,
+            trusted_at INTEGER
+        ) STRICT""",
+        # One row. The head stands here as well, because all records may have been pruned.
+        """CREATE TABLE meta (
+            one INTEGER PRIMARY KEY CHECK (one = 1),
+            epoch TEXT NOT NULL,
+            head_seq INTEGER NOT NULL,
+            head_hash TEXT NOT NULL,
+            acked_seq INTEGER NOT NULL,
+            floor INTEGER NOT NULL
+        ) STRICT""",
+    ),
+)
+VERSION = len(MIGRATIONS)
+
+DAMAGE_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH})
+# What SQLite answers about a file that is not (any more) the database it should be; ERROR: a table is missing.
+UNREADABLE_CODES = frozenset({sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ})
+# A sector that the card cannot read any more will not be read by the next start either.
+
+
+class DamagedError(Exception):
+    """The file is not a journal that can be gone on with; the message says why."""
+
+
+def prepare(connection: sqlite3.Connection, new_epoch: str) -> None:
+    """Check the database, make it or bring it up to date. ``new_epoch`` is used for a new one only.
+
+    Raises DamagedError, or sqlite3.Error, of which ``is_damage`` tells whether it means the same.
+    """
+    _check_pages(connection)
+    _migrate(connection, new_epoch)
+    _check_log(connection)
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether the error speaks about the file and not about the moment."""
+    code = getattr(error, "sqlite_errorcode", 0)  # errors of the module itself carry none
+    return code & 0xFF in DAMAGE_CODES or code in UNREADABLE_CODES
+
+
+def _check_pages(connection: sqlite3.Connection) -> None:
+    (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if answer != "ok":
+        raise DamagedError(str(answer))
+
+
+def _migrate(connection: sqlite3.Connection, new_epoch: str) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if not 0 <= version <= VERSION:
+        raise DamagedError(f"version {version}, this software knows up to {VERSION}")
+    if version == VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    for statements in MIGRATIONS[version:]:
+        for statement in statements:
+            connection.execute(statement)
+    if version == 0:
+        connection.execute("INSERT INTO meta VALUES (1, ?, 0, ?, 0, 0)", (new_epoch, GENESIS))
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
+
+
+def _check_log(connection: sqlite3.Connection) -> None:
+    """The log has no gap and ends at its head; what its bodies say is ``record.verify_chain``'s business."""
+    head = connection.execute("SELECT head_seq, head_hash FROM meta").fetchone()
+    if head is None:
+        raise DamagedError("no meta row")
+    first, last, count = connection.execute("SELECT min(seq), max(seq), count(*) FROM records").fetchone()
+    if count == 0:
+        return
+    (last_hash,) = connection.execute("SELECT hash FROM records WHERE seq = ?", (last,)).fetchone()
+    if count != last - first + 1 or (last, last_hash) != tuple(head):
+        raise DamagedError(f"{count} records from {first} to {last}, head at {head[0]}")

@@ -1,0 +1,196 @@
+"""The journal in SQLite: one connection, one user at a time (the journal's thread, once it runs).
+
+Write-ahead log with synchronous FULL: what ``commit`` returned for survives a power cut. The log is the outbox: a
+record, the end of its occurrence and its place in the chain are one transaction. Which file may be used, ``database``
+decides. Times are UTC ms, sizes bytes.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from edge_agent.core.as_run import AsRun
+from edge_agent.core.clock_trust import TIMETABLE_SOURCES
+from edge_agent.core.effects import SaveJob, SaveMark
+from edge_agent.core.events import Mark, SavedMark
+from edge_agent.core.units import JobId, UtcMs
+from edge_agent.journal.database import open_database
+from edge_agent.journal.port import (
+    RECORD_KEEP_MS,
+    TOMBSTONE_KEEP_MS,
+    Contents,
+    JournalError,
+    StoredJob,
+    StoredRecord,
+)
+from edge_agent.journal.record import ChainPoint, Origin, body_of, chain
+
+SAVE_JOB = """
+INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, 0)
+ON CONFLICT (job_id) DO UPDATE SET digest = excluded.digest, envelope = excluded.envelope, topic = excluded.topic,
+    base = excluded.base, held = excluded.held, not_after = excluded.not_after, over = 0
+"""
+LOAD_MARKS = """
+SELECT marks.job_id, planned, mark, attempt FROM marks JOIN jobs USING (job_id) WHERE NOT over ORDER BY planned, job_id
+"""
+# A mark without a job: an emergency that sounded although the disk had refused it, and then the power went.
+PRUNE_MARKS = "DELETE FROM marks WHERE job_id NOT IN (SELECT job_id FROM jobs WHERE NOT over)"
+SAVE_ACK = "UPDATE meta SET acked_seq = ?1 WHERE epoch = ?2 AND ?1 BETWEEN acked_seq AND head_seq"
+# A record's age is told by trusted clocks only. It is past its term when it, or one after it, ended before ?1 by a
+# clock that was trusted then, and no record up to that one is younger.
+PRUNE_RECORDS = """
+DELETE FROM records WHERE seq <= (SELECT acked_seq FROM meta) AND seq <= (
+    SELECT max(seq) FROM records WHERE trusted_at < ?1 AND seq < (
+        SELECT coalesce(min(seq), 9223372036854775807) FROM records WHERE trusted_at >= ?1))
+"""
+
+
+class Store:
+    """The Journal of ``journal.port``; its methods are described there."""
+
+    def __init__(self, folder: Path, origin: Origin) -> None:
+        """Open the journal in ``folder``, which is its own and made if need be. Raises JournalError."""
+        self._origin = origin
+        with _disk():
+            self._connection, self._quarantined = open_database(folder)
+
+    def load(self) -> Contents:
+        with _disk():
+            jobs = self._rows("SELECT job_id, envelope, topic, base, held FROM jobs WHERE NOT over ORDER BY rowid")
+            marks = self._rows(LOAD_MARKS)
+            seen = self._rows("SELECT job_id, digest FROM jobs ORDER BY rowid")
+            epoch, seq, head_hash, acked, floor = self._meta()
+        return Contents(
+            jobs=tuple(
+                StoredJob(job_id, envelope, topic, base, bool(held)) for job_id, envelope, topic, base, held in jobs
+            ),
+            marks=tuple(SavedMark(job_id, planned, Mark(mark), attempt) for job_id, planned, mark, attempt in marks),
+            seen=tuple(seen),
+            epoch=epoch,
+            last_seq=seq,
+            last_hash=head_hash,
+            acked_seq=acked,
+            floor=floor,
+            quarantined=self._quarantined,
+        )
+
+    def begin(self) -> None:
+        assert not self._connection.in_transaction
+        with _disk():
+            self._connection.execute("BEGIN IMMEDIATE")
+
+    def save_job(self, effect: SaveJob) -> None:
+        accepted = effect.saved.accepted
+        self._write(
+            SAVE_JOB,
+            accepted.job.job_id,
+            accepted.digest,
+            effect.envelope,
+            effect.topic,
+            effect.saved.base,
+            int(effect.saved.held),
+            accepted.job.not_after,
+        )
+
+    def release_job(self, job_id: JobId, base: UtcMs) -> None:
+        self._write("UPDATE jobs SET held = 0, base = ? WHERE job_id = ?", base, job_id)
+
+    def save_mark(self, effect: SaveMark) -> None:
+        self._write(
+            "INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?)",
+            effect.job_id,
+            effect.planned,
+            effect.mark,
+            effect.attempt,
+        )
+
+    def append(self, record: AsRun, closes: tuple[JobId, UtcMs] | None, job_over: bool) -> StoredRecord:
+        with _disk():
+            epoch, seq, head_hash, _, _ = self._meta()
+        stored = chain(epoch, ChainPoint(seq, head_hash), body_of(record, self._origin))
+        trusted_at = record.ended if record.clock in TIMETABLE_SOURCES else None
+        self._write(
+            "INSERT INTO records VALUES (?, ?, ?, ?, ?)", stored.seq, stored.prev, stored.hash, stored.body, trusted_at
+        )
+        self._write("UPDATE meta SET head_seq = ?, head_hash = ?", stored.seq, stored.hash)
+        if closes is not None:
+            job_id, planned = closes
+            self._write("DELETE FROM marks WHERE job_id = ? AND planned = ?", job_id, planned)
+            self._write("UPDATE jobs SET base = max(base, ?) WHERE job_id = ?", planned, job_id)
+        if job_over:
+            self._write("UPDATE jobs SET over = 1 WHERE job_id = ?", record.job_id)
+            self._write("DELETE FROM marks WHERE job_id = ?", record.job_id)
+        return stored
+
+    def save_ack(self, epoch: str, seq: int) -> None:
+        self._write(SAVE_ACK, seq, epoch)
+
+    def save_floor(self, floor: UtcMs) -> None:
+        self._write("UPDATE meta SET floor = max(floor, ?)", floor)
+
+    def prune(self, now: UtcMs) -> None:
+        self._write("DELETE FROM jobs WHERE over AND not_after < ?", now - TOMBSTONE_KEEP_MS)
+        self._write(PRUNE_MARKS)
+        self._write(PRUNE_RECORDS, now - RECORD_KEEP_MS)
+
+    def commit(self) -> None:
+        assert self._connection.in_transaction
+        try:
+            with _disk():
+                self._connection.execute("COMMIT")
+        except JournalError:
+            self.rollback()
+            raise
+
+    def rollback(self) -> None:
+        if self._connection.in_transaction:  # SQLite has often rolled back by itself
+            with _disk():
+                self._connection.execute("ROLLBACK")
+
+    def records_after(self, seq: int, bytes_max: int) -> tuple[StoredRecord, ...]:
+        found: list[StoredRecord] = []
+        room = bytes_max
+        with _disk():
+            epoch, *_ = self._meta()
+            query = "SELECT seq, prev, hash, body FROM records WHERE seq > ? ORDER BY seq"
+            with closing(self._connection.execute(query, (seq,))) as rows:
+                for number, prev, digest, body in rows:
+                    room -= len(body)
+                    if found and room < 0:
+                        break
+                    found.append(StoredRecord(epoch, number, prev, digest, body))
+        return tuple(found)
+
+    def close(self) -> None:
+        """Drop what was not committed and close."""
+        self.rollback()
+        with _disk():
+            self._connection.close()
+
+    def _write(self, statement: str, *values: object) -> None:
+        """One change within the transaction; outside of one it would be durable by itself, which nobody asked for."""
+        assert self._connection.in_transaction
+        with _disk():
+            self._connection.execute(statement, values)
+
+    def _rows(self, query: str) -> list[Any]:
+        return self._connection.execute(query).fetchall()
+
+    def _meta(self) -> Any:
+        return self._connection.execute("SELECT epoch, head_seq, head_hash, acked_seq, floor FROM meta").fetchone()
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    """The seam: what the database or the disk says becomes a JournalError with its name."""
+    try:
+        yield
+    except sqlite3.Error as exc:
+        name = getattr(exc, "sqlite_errorname", type(exc).__name__)
+        raise JournalError(f"{name}: {exc}") from exc
+    except OSError as exc:
+        raise JournalError(str(exc)) from exc

@@ -1,0 +1,207 @@
+"""A journal with memory and no disk: the same promises as ``journal.store``, and a disk that misbehaves on demand.
+
+``FakeDisk`` is what survives; a new ``FakeJournal`` on the same disk is the next boot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+from edge_agent.core.as_run import AsRun
+from edge_agent.core.clock_trust import TIMETABLE_SOURCES
+from edge_agent.core.effects import SaveJob, SaveMark
+from edge_agent.core.events import SavedMark
+from edge_agent.core.units import JobId, UtcMs
+from edge_agent.journal.port import (
+    RECORD_KEEP_MS,
+    TOMBSTONE_KEEP_MS,
+    Contents,
+    JournalError,
+    StoredJob,
+    StoredRecord,
+)
+from edge_agent.journal.record import ChainPoint, Origin, body_of, chain
+
+ORIGIN = Origin(station="dt-017", software="1.2.3", boot_id="0123abcd")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A job with what the port does not show of it."""
+
+    job: StoredJob
+    digest: str
+    not_after: UtcMs
+    over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Everything durable, as one value: a commit replaces it whole or not at all."""
+
+    epoch: str
+    jobs: dict[JobId, Row] = field(default_factory=dict)
+    marks: dict[tuple[JobId, UtcMs], SavedMark] = field(default_factory=dict)
+    records: tuple[tuple[StoredRecord, UtcMs | None], ...] = ()
+    head: ChainPoint = field(default_factory=ChainPoint)
+    acked_seq: int = 0
+    floor: UtcMs = UtcMs(0)
+
+
+class FakeDisk:
+    """What survives. ``refuse_commits`` counts how many of the next commits fail; ``tear`` spoils what is there."""
+
+    def __init__(self) -> None:
+        self._epochs = (f"{number:016x}" for number in count(1))
+        self.committed = Committed(next(self._epochs))
+        self.kept: list[Committed] = []
+        self.refuse_commits = 0
+        self._torn = False
+
+    def tear(self) -> None:
+        """Whoever opens the journal next finds it damaged."""
+        self._torn = True
+
+    def opened(self) -> str:
+        """Put a torn journal aside and begin a new one; answers what it was put aside as."""
+        if not self._torn:
+            return ""
+        self._torn = False
+        self.kept.append(self.committed)
+        self.committed = Committed(next(self._epochs))
+        return f"journal.quarantined-{len(self.kept)}"
+
+
+class FakeJournal:
+    """The Journal of ``journal.port`` on a ``FakeDisk``."""
+
+    def __init__(self, disk: FakeDisk | None = None, origin: Origin = ORIGIN) -> None:
+        self.disk = disk or FakeDisk()
+        self._origin = origin
+        self._quarantined = self.disk.opened()
+        self._working: Committed | None = None
+
+    @property
+    def records(self) -> tuple[StoredRecord, ...]:
+        """All durable records, for tests to look at."""
+        return tuple(record for record, _ in self.disk.committed.records)
+
+    def load(self) -> Contents:
+        now = self._visible()
+        alive = {job_id for job_id, row in now.jobs.items() if not row.over}
+        marks = [mark for mark in now.marks.values() if mark.job_id in alive]
+        return Contents(
+            jobs=tuple(row.job for row in now.jobs.values() if not row.over),
+            marks=tuple(sorted(marks, key=lambda mark: (mark.planned, mark.job_id))),
+            seen=tuple((job_id, row.digest) for job_id, row in now.jobs.items()),
+            epoch=now.epoch,
+            last_seq=now.head.seq,
+            last_hash=now.head.hash,
+            acked_seq=now.acked_seq,
+            floor=now.floor,
+            quarantined=self._quarantined,
+        )
+
+    def begin(self) -> None:
+        assert self._working is None
+        self._working = self.disk.committed
+
+    def save_job(self, effect: SaveJob) -> None:
+        saved, job = effect.saved, effect.saved.accepted.job
+        stored = StoredJob(job.job_id, effect.envelope, effect.topic, saved.base, saved.held)
+        self._put_row(Row(stored, saved.accepted.digest, job.not_after))
+
+    def release_job(self, job_id: JobId, base: UtcMs) -> None:
+        self._change_row(job_id, lambda row: replace(row, job=replace(row.job, base=base, held=False)))
+
+    def save_mark(self, effect: SaveMark) -> None:
+        mark = SavedMark(effect.job_id, effect.planned, effect.mark, effect.attempt)
+        self._write(marks={**self._open().marks, (effect.job_id, effect.planned): mark})
+
+    def append(self, record: AsRun, closes: tuple[JobId, UtcMs] | None, job_over: bool) -> StoredRecord:
+        now = self._open()
+        stored = chain(now.epoch, now.head, body_of(record, self._origin))
+        trusted_at = record.ended if record.clock in TIMETABLE_SOURCES else None
+        self._write(records=(*now.records, (stored, trusted_at)), head=ChainPoint(stored.seq, stored.hash))
+        if closes is not None:
+            job_id, planned = closes
+            self._write(marks={key: mark for key, mark in now.marks.items() if key != closes})
+            self._change_row(
+                job_id, lambda row: replace(row, job=replace(row.job, base=UtcMs(max(row.job.base, planned))))
+            )
+        if job_over:
+            self._change_row(record.job_id, lambda row: replace(row, over=True))
+            self._write(marks={key: mark for key, mark in self._open().marks.items() if key[0] != record.job_id})
+        return stored
+
+    def save_ack(self, epoch: str, seq: int) -> None:
+        now = self._open()
+        if epoch == now.epoch and now.acked_seq <= seq <= now.head.seq:
+            self._write(acked_seq=seq)
+
+    def save_floor(self, floor: UtcMs) -> None:
+        self._write(floor=UtcMs(max(self._open().floor, floor)))
+
+    def prune(self, now: UtcMs) -> None:
+        jobs = {
+            job_id: row
+            for job_id, row in self._open().jobs.items()
+            if not (row.over and row.not_after < now - TOMBSTONE_KEEP_MS)
+        }
+        alive = {job_id for job_id, row in jobs.items() if not row.over}
+        marks = {key: mark for key, mark in self._open().marks.items() if key[0] in alive}
+        past = self._past_term(UtcMs(now - RECORD_KEEP_MS))
+        records = tuple(pair for pair in self._open().records if pair[0].seq > min(past, self._open().acked_seq))
+        self._write(jobs=jobs, marks=marks, records=records)
+
+    def commit(self) -> None:
+        now, self._working = self._open(), None
+        if self.disk.refuse_commits > 0:
+            self.disk.refuse_commits -= 1
+            raise JournalError("no space left on the fake disk")
+        self.disk.committed = now
+
+    def rollback(self) -> None:
+        self._working = None
+
+    def records_after(self, seq: int, bytes_max: int) -> tuple[StoredRecord, ...]:
+        found: list[StoredRecord] = []
+        for record, _ in self._visible().records:
+            if record.seq <= seq:
+                continue
+            if found and sum(len(one.body) for one in found) + len(record.body) > bytes_max:
+                break
+            found.append(record)
+        return tuple(found)
+
+    def close(self) -> None:
+        self._working = None
+
+    def _past_term(self, cutoff: UtcMs) -> int:
+        """The last record that ended before ``cutoff`` by a trusted clock, with none before it that is younger."""
+        past = 0
+        for record, trusted_at in self._open().records:
+            if trusted_at is not None and trusted_at >= cutoff:
+                break
+            if trusted_at is not None:
+                past = record.seq
+        return past
+
+    def _visible(self) -> Committed:
+        return self._working if self._working is not None else self.disk.committed
+
+    def _open(self) -> Committed:
+        assert self._working is not None
+        return self._working
+
+    def _write(self, **changes) -> None:
+        self._working = replace(self._open(), **changes)
+
+    def _put_row(self, row: Row) -> None:
+        self._write(jobs={**self._open().jobs, row.job.job_id: row})
+
+    def _change_row(self, job_id, change) -> None:
+        row = self._open().jobs.get(job_id)
+        if row is not None:
+            self._put_row(change(row))
