@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.audio.port import PlayerError
+from edge_agent.clock import boot_ms
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay, SwitchRelay
 from edge_agent.core.events import DeviceUp, PlayEnded, PlayProgress, PlayStarted, RelayChanged, RelayFailed
 from edge_agent.core.programme import ZoneFeed
@@ -20,7 +21,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.units import MonoMs, PlayId, ZoneId
 from edge_agent.device import Stop, run_device
 from edge_agent.device.loop import ORDERS_A_TURN, WRITER, Device
-from edge_agent.device.process import WRITER_MS_MAX, boot_ms
+from edge_agent.device.process import WRITER_MS_MAX
 from edge_agent.device.wake import REPORTS_MAX, Inlet
 from edge_agent.link import DeviceServer, LinkError, Renew, ToCore, ToDevice
 from edge_agent.link.messages import PACKET_BYTES_MAX, decode_to_core, encode

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 from edge_agent.audio.port import Player, Reports
+from edge_agent.clock import boot_ms
 from edge_agent.core.site import ZoneSite
 from edge_agent.core.units import SECOND_MS, MonoMs, ZoneId
 from edge_agent.device.loop import WRITER, Device
@@ -24,11 +24,6 @@ WRITER_MS_MAX = 4 * SECOND_MS
 # A lease and one more second; with WatchdogSec=10 a wedged card restarts the process within 15 s.
 
 log = logging.getLogger(__name__)
-
-
-def boot_ms() -> MonoMs:
-    """CLOCK_BOOTTIME, as both processes of a station count."""
-    return MonoMs(time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000)
 
 
 def run_device(

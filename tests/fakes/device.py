@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.audio.port import Reports
+from edge_agent.clock import boot_ms
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay, SwitchRelay
 from edge_agent.core.events import DeviceUp, Event, PlayEnded, PlayProgress, PlayStarted
 from edge_agent.core.programme import ZoneFeed
@@ -21,7 +22,6 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.site import ZoneSite
 from edge_agent.core.units import MonoMs, PlayId, ZoneId
 from edge_agent.device import Stop, run_device
-from edge_agent.device.process import boot_ms
 from edge_agent.link import DeviceClient
 from edge_agent.relay.simulated import SimulatedRelays
 

@@ -1,0 +1,113 @@
+"""The units as the service manager reads them. Whether they keep what they promise, a booted system shows, not this."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from edge_agent.core.units import SECOND_MS
+from edge_agent.device.process import WRITER_MS_MAX
+from edge_agent.link.server import AGENT_USER
+from edge_agent.watchdog import FEED_EVERY_MS
+
+SYSTEMD = Path(__file__).parents[1] / "systemd"
+UNITS = ["edge-agent.service", "edge-agent-io.service"]
+PROGRAM = "/opt/edge-agent/bin/edge-agent"
+CONFIG = "--config /etc/edge-agent/edge-agent.toml"
+RESTART_S_MAX = 15
+# The promise in threats-and-faults for a deadlock or a dead thread.
+
+
+def directives(unit: str) -> dict[str, list[str]]:
+    """Every directive of a unit with all its values."""
+    found: dict[str, list[str]] = {}
+    for line in (SYSTEMD / unit).read_text().splitlines():
+        if "=" in line and not line.startswith("#"):
+            key, _, value = line.partition("=")
+            found.setdefault(key, []).append(value)
+    return found
+
+
+def tool(name: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        pytest.skip(f"{name} is not installed")
+    return path
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.host
+@pytest.mark.parametrize("unit", UNITS)
+def test_the_service_manager_finds_no_fault_in_a_unit(unit: str, tmp_path: Path) -> None:
+    analyze = tool("systemd-analyze")
+    for name in UNITS:  # each names the other
+        text = (SYSTEMD / name).read_text().replace(PROGRAM, shutil.which("true") or "/bin/true")
+        (tmp_path / name).write_text(text)
+    assert run(analyze, "verify", "--man=no", "--recursive-errors=no", str(tmp_path / unit)).strip() == ""
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_unit_never_gives_up_and_is_fed_by_notification(unit: str) -> None:
+    found = directives(unit)
+    assert found["Type"] == ["notify"]
+    assert found["Restart"] == ["always"]
+    assert found["StartLimitIntervalSec"] == ["0"]
+    assert int(found["WatchdogSec"][0]) * SECOND_MS > 2 * FEED_EVERY_MS
+
+
+def test_relays_open_before_every_start_and_after_every_end() -> None:
+    found = directives("edge-agent-io.service")
+    hook = [f"{PROGRAM} relays-off {CONFIG}"]
+    assert found["ExecStartPre"] == hook
+    assert found["ExecStopPost"] == hook
+    assert found["ExecStart"] == [f"{PROGRAM} io {CONFIG}"]
+
+
+def test_a_wedged_writer_restarts_the_device_process_within_the_promise() -> None:
+    watchdog_s = int(directives("edge-agent-io.service")["WatchdogSec"][0])
+    assert WRITER_MS_MAX / SECOND_MS + watchdog_s <= RESTART_S_MAX
+
+
+def test_the_device_process_has_no_network_and_the_agent_no_device() -> None:
+    io, agent = directives("edge-agent-io.service"), directives("edge-agent.service")
+    assert io["PrivateNetwork"] == ["yes"]
+    assert io["RestrictAddressFamilies"] == ["AF_UNIX"]
+    assert io["DeviceAllow"] == ["char-alsa rw", "char-gpiochip rw"]
+    assert agent["PrivateDevices"] == ["yes"]
+    assert agent["User"] == [AGENT_USER]
+    assert io["User"] != agent["User"]
+
+
+def test_an_agent_without_a_device_process_or_a_network_starts_all_the_same() -> None:
+    found = directives("edge-agent.service")
+    assert "Requires" not in found
+    assert "BindsTo" not in found
+    assert not any("network-online" in value for value in found.get("After", []) + found.get("Wants", []))
+
+
+@pytest.mark.host
+def test_the_users_and_folders_come_into_being_as_the_units_need_them(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root may give a folder away")
+    root = f"--root={tmp_path}"
+    run(tool("systemd-sysusers"), root, str(SYSTEMD / "sysusers.d" / "edge-agent.conf"))
+    members = {
+        name: set(filter(None, users.split(",")))
+        for name, _, _, users in (line.split(":") for line in (tmp_path / "etc/group").read_text().splitlines())
+    }
+    assert all("edge-agent-io" in members[group] for group in ("edge-agent", "audio", "gpio"))
+    run(tool("systemd-tmpfiles"), root, "--create", str(SYSTEMD / "tmpfiles.d" / "edge-agent.conf"))
+    made = (tmp_path / "run/edge-agent").stat()
+    assert stat.S_IMODE(made.st_mode) == 0o3770
+    group = next(line for line in (tmp_path / "etc/group").read_text().splitlines() if line.startswith("edge-agent:"))
+    assert made.st_gid == int(group.split(":")[2])
