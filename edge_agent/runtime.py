@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import queue
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from edge_agent.core import effects as fx
 from edge_agent.core import station
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Effect
-from edge_agent.core.events import Event, HeartbeatDue, HelloDue, Restored, SavedJob, StopAsked, Tick
+from edge_agent.core.events import Event, HeartbeatDue, HelloDue, Restored, SavedJob, StopAsked, SweepDue, Tick
 from edge_agent.core.intake import Verify
 from edge_agent.core.job import Accepted
 from edge_agent.core.occurrence import Phase
@@ -30,7 +29,7 @@ from edge_agent.journal.port import Contents, Journal, StoredJob, StoredRecord
 from edge_agent.sync.messages import LOG_BODIES_BYTES, LogCursor
 from edge_agent.sync.port import Session
 from edge_agent.upstream import Upstream
-from edge_agent.workers import JournalWorker, SaveFloor, Staging, StagingWorker
+from edge_agent.workers import JournalWorker, Prune, SaveFloor, Staging, StagingWorker
 
 INBOX_MAX = 1_000
 # Ten unacknowledged messages, a report a second for each zone, and room; a full inbox blocks whoever posts.
@@ -101,7 +100,11 @@ class Inbox:
 
     def hello_due(self) -> None:
         """It is time to prove freshness again."""
-        self.post(HelloDue(secrets.token_hex(16)))
+        self.post(HelloDue())
+
+    def sweep_due(self) -> None:
+        """It is time to tidy up."""
+        self.post(SweepDue())
 
     def stop_asked(self) -> None:
         """The service manager wants us to end."""
@@ -126,7 +129,7 @@ class Runtime:
         """Restore, start every thread, and step until the stop is done."""
         self._journal.start()
         self._staging.start()
-        self._step(_restored(self._ports.contents, self._ports.verify))
+        self._step(restored(self._ports.contents, self._ports.verify))
         self._ports.device.start()
         self._ports.session.start()
         self._ports.ready()
@@ -158,6 +161,8 @@ class Runtime:
                 self._journal.order(effect)
             case fx.Ack():
                 self._ports.session.ack(effect.token)
+            case fx.Sweep():
+                self._tidy(effect)
             case fx.AdoptTime():
                 self._adopt(effect)
             case _:
@@ -181,6 +186,11 @@ class Runtime:
             return LogCursor(newest.epoch, newest.seq, newest.hash)
         contents = self._ports.contents
         return LogCursor(contents.epoch, contents.last_seq, contents.last_hash)
+
+    def _tidy(self, effect: fx.Sweep) -> None:
+        self._staging.order(effect)
+        if effect.now is not None:
+            self._journal.order(Prune(effect.now))
 
     def _adopt(self, effect: fx.AdoptTime) -> None:
         """Take over signed time, remember it as the floor, and step once more by the new clock."""
@@ -234,7 +244,7 @@ class Runtime:
             self._ports.upstream.records(records)
 
 
-def _restored(contents: Contents, verify: Verify) -> Restored:
+def restored(contents: Contents, verify: Verify) -> Restored:
     """Judge every stored job again: a key that was revoked meanwhile orders nothing any more."""
     jobs = [saved for stored in contents.jobs if (saved := _judged(stored, verify)) is not None]
     return Restored(tuple(jobs), contents.marks, dict(contents.seen), contents.last_seq, contents.acked_seq)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from edge_agent.audio.staging import Stager
 from edge_agent.core.effects import (
     CommitRecord,
     FetchClip,
@@ -22,6 +23,7 @@ from edge_agent.core.effects import (
     SaveMark,
     SendLog,
     SpeakText,
+    Sweep,
 )
 from edge_agent.core.events import (
     ClipFailed,
@@ -33,8 +35,9 @@ from edge_agent.core.events import (
     Mark,
     RecordSaved,
 )
-from edge_agent.core.units import UtcMs
+from edge_agent.core.units import ClipKey, UtcMs
 from edge_agent.journal.port import Journal, JournalError, StoredRecord
+from edge_agent.sync.port import Fetcher, FetchFailed
 
 BATCH_MAX = 50
 # Ten rows a commit already make 5,000 rows/s; fifty bound the wait of the first one to some 10 ms.
@@ -53,14 +56,24 @@ class SaveFloor:
     floor: UtcMs
 
 
-Write = SaveJob | ReleaseJob | SaveMark | CommitRecord | SaveLogAck | SaveFloor
+@dataclass(frozen=True, slots=True)
+class Prune:
+    """Forget what is past its term at ``now``."""
+
+    now: UtcMs
+
+
+Write = SaveJob | ReleaseJob | SaveMark | CommitRecord | SaveLogAck | SaveFloor | Prune
 JournalOrder = Write | SendLog
 
 Post = Callable[[Event], None]
 
 
 class JournalWorker:
-    """The only user of the journal. ``send_log(records)`` is called with what an upload asked for."""
+    """The only user of the journal. ``send_log(records)`` is called with what an upload asked for.
+
+    ``newest`` is the last record that this process made durable.
+    """
 
     def __init__(
         self, journal: Journal, post: Post, send_log: Callable[[tuple[StoredRecord, ...]], None], batch_bytes: int
@@ -80,7 +93,7 @@ class JournalWorker:
         self._thread.start()
 
     def order(self, order: JournalOrder) -> None:
-        """Hand an order over. ``newest`` is the last record that this process made durable. A full queue means a disk that stands still: the exception ends the process."""
+        """Hand an order over. A full queue means a disk that stands still: the exception ends the process."""
         self._orders.put_nowait(order)
 
     def finish(self, timeout_s: float) -> None:
@@ -157,6 +170,8 @@ class JournalWorker:
                 self._journal.save_ack(order.epoch, order.seq)
             case SaveFloor():
                 self._journal.save_floor(order.floor)
+            case Prune():
+                self._journal.prune(order.now)
         return None
 
     def _failed(self, writes: list[Write], error: str) -> None:
@@ -182,6 +197,36 @@ class Staging(Protocol):
 
     def text(self, order: SpeakText) -> ClipStaged | ClipFailed: ...
 
+    def sweep(self, keep: frozenset[ClipKey]) -> None: ...
+
+
+class FetchAndStage:
+    """Staging as it really is: download, check, decode; or speak."""
+
+    def __init__(self, fetcher: Fetcher, stager: Stager, bytes_max: int) -> None:
+        self._fetcher = fetcher
+        self._stager = stager
+        self._bytes_max = bytes_max
+
+    def clip(self, order: FetchClip) -> ClipStaged | ClipFailed:
+        """Fetch the signed original unless it is here, then stage it."""
+        fetched = self._fetcher.fetch(order.key, order.length_bytes, order.urls)
+        if isinstance(fetched, FetchFailed):
+            return ClipFailed(order.key, fetched.reason, fetched.again, fetched.detail)
+        return self._stager.stage_clip(order.key, fetched.path, order.duration_ms)
+
+    def text(self, order: SpeakText) -> ClipStaged | ClipFailed:
+        """Speak."""
+        return self._stager.stage_text(order.key, order.language, order.text)
+
+    def sweep(self, keep: frozenset[ClipKey]) -> None:
+        """Bring the staged sound back under its quota; what is needed stays."""
+        gone = self._stager.store.evict_to(self._bytes_max, set(keep))
+        log.info("cache swept gone=%d", len(gone))
+
+
+StagingOrder = FetchClip | SpeakText | Sweep
+
 
 class StagingWorker:
     """Fetches and speaks on two threads, so that a slow download never keeps an emergency's words waiting."""
@@ -189,22 +234,24 @@ class StagingWorker:
     def __init__(self, staging: Staging, post: Post) -> None:
         self._staging = staging
         self._post = post
-        self._clips: queue.Queue[FetchClip | SpeakText] = queue.Queue()
-        self._texts: queue.Queue[FetchClip | SpeakText] = queue.Queue()
+        self._clips: queue.Queue[StagingOrder] = queue.Queue()
+        self._texts: queue.Queue[StagingOrder] = queue.Queue()
 
     def start(self) -> None:
         """Begin to take orders."""
         for name, orders in (("fetch", self._clips), ("speech", self._texts)):
             threading.Thread(target=self._run, args=(orders,), name=name, daemon=True).start()
 
-    def order(self, order: FetchClip | SpeakText) -> None:
+    def order(self, order: StagingOrder) -> None:
         """Hand an order over; the core asks for each sound once, so the queue is bounded by its jobs."""
-        (self._clips if isinstance(order, FetchClip) else self._texts).put(order)
+        (self._texts if isinstance(order, SpeakText) else self._clips).put(order)
 
-    def _run(self, orders: queue.Queue[FetchClip | SpeakText]) -> None:
+    def _run(self, orders: queue.Queue[StagingOrder]) -> None:
         while True:
-            order = orders.get()
-            if isinstance(order, FetchClip):
-                self._post(self._staging.clip(order))
-            else:
-                self._post(self._staging.text(order))
+            match orders.get():
+                case FetchClip() as order:
+                    self._post(self._staging.clip(order))
+                case SpeakText() as order:
+                    self._post(self._staging.text(order))
+                case Sweep() as order:
+                    self._staging.sweep(order.keep)

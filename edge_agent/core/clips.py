@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_agent.core.effects import Effect, FetchClip, Level, SpeakText
+from edge_agent.core.effects import Effect, FetchClip, Level, SpeakText, Sweep
 from edge_agent.core.events import ClipFailed, ClipStaged
 from edge_agent.core.job import ClipItem, Item, Job
 from edge_agent.core.occurrence import Phase
@@ -92,6 +92,12 @@ def next_wake(state: State) -> list[MonoMs]:
         for item in state.jobs[play.job_id].job.items
     }
     return [clip.retry_at for key, clip in state.clips.items() if key in needed and clip.retry_at is not None]
+
+
+def sweep(turn: Turn) -> None:
+    """Let the cache be tidied; nothing that a known job needs may go."""
+    keep = {item_key(item) for known in turn.state.jobs.values() for item in known.job.items}
+    turn.emit(Sweep(frozenset(keep), turn.now.utc if turn.now.trusted else None))
 
 
 def _request(item: Item) -> Effect:

@@ -164,6 +164,14 @@ class SendLog:
 
 
 @dataclass(frozen=True, slots=True)
+class Sweep:
+    """Tidy up: no sound in ``keep`` may go; records and tombstones past their term at ``now`` may (None: unknown)."""
+
+    keep: frozenset[ClipKey]
+    now: UtcMs | None
+
+
+@dataclass(frozen=True, slots=True)
 class SaveLogAck:
     """Move the upload cursor. The records stay."""
 
@@ -207,5 +215,6 @@ Effect = (
     | SendHeartbeat
     | SendLog
     | SaveLogAck
+    | Sweep
     | Note
 )

@@ -190,7 +190,7 @@ class PlayEnded:
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """A new session with the broker; ``nonce`` is fresh randomness for our hello."""
+    """A new session with the broker; ``nonce`` is fresh randomness that this session's hellos draw on."""
 
     epoch: int
     nonce: str
@@ -210,9 +210,12 @@ class HeartbeatDue:
 
 @dataclass(frozen=True, slots=True)
 class HelloDue:
-    """Time to prove freshness again; ``nonce`` is fresh randomness."""
+    """Time to prove freshness again."""
 
-    nonce: str
+
+@dataclass(frozen=True, slots=True)
+class SweepDue:
+    """The housekeeping scheduler wants the cache and the journal tidied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +248,7 @@ Event = (
     | Disconnected
     | HeartbeatDue
     | HelloDue
+    | SweepDue
     | Tick
     | StopAsked
 )

@@ -194,8 +194,14 @@ def _stop_waiting(turn: Turn, job_id: JobId) -> None:
 
 
 def _welcome(turn: Turn, welcome: Welcome) -> None:
-    if not turn.state.link.nonce or welcome.nonce != turn.state.link.nonce:
+    link = turn.state.link
+    if not talk.is_answer(link, welcome.nonce):
         turn.note(Level.WARNING, "welcome refused", reason=Reason.NOT_OUR_NONCE, words=explain(Reason.NOT_OUR_NONCE))
+        return
+    if talk.is_late(turn):
+        took_ms = turn.now.mono - link.asked_at
+        turn.note(Level.WARNING, "welcome too late to tell the time by, asking again", took_ms=took_ms)
+        talk.hello(turn)
         return
     turn.emit(AdoptTime(welcome.utc, turn.state.link.asked_at))
     turn.state = replace(turn.state, welcomed=True)

@@ -142,6 +142,8 @@ class Link:
     """The talk with the central side: what was said, what is waited for."""
 
     connected: bool = False
+    seed: str = ""
+    hellos: int = 0
     nonce: str = ""
     asked_at: MonoMs = MonoMs(0)
     hello_again_at: MonoMs | None = None

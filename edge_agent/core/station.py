@@ -33,6 +33,7 @@ from edge_agent.core.events import (
     RelayFailed,
     Restored,
     StopAsked,
+    SweepDue,
     Tick,
 )
 from edge_agent.core.intake import Verify
@@ -81,6 +82,8 @@ def _take_in(turn: Turn, event: Event, verify: Verify) -> None:
             _from_network(turn, event)
         case StopAsked():
             playing.stop_all(turn)
+        case SweepDue():
+            clips.sweep(turn)
         case _:
             _from_device(turn, event)
 
@@ -108,7 +111,7 @@ def _from_network(turn: Turn, event: Connected | Disconnected | HelloDue | Heart
         case Disconnected():
             talk.disconnected(turn, event.detail)
         case HelloDue():
-            talk.hello(turn, event.nonce)
+            talk.hello(turn)
         case HeartbeatDue():
             if turn.state.link.connected:
                 turn.emit(SendHeartbeat())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from edge_agent.core.effects import Level, SaveLogAck, SendHello, SendLog, SendState
 from edge_agent.core.events import Connected
 from edge_agent.core.job import LogAck
@@ -13,23 +15,44 @@ HELLO_AGAIN_MS = 30 * SECOND_MS
 # Without a welcome after this, ask again (protocol, "Freshness": an unset clock waits 30 s for one).
 WELCOME_GOOD_MS = 6 * HOUR_MS
 # Freshness is proven again this often (protocol); the housekeeping scheduler posts HelloDue.
+WELCOME_LATE_MS = 5 * SECOND_MS
+WELCOME_TRIES = 3
+WELCOME_LATE_MS_MAX = 60 * SECOND_MS
+# A welcome is as imprecise as its round trip, and whoever delays it moves our clock. 4G answers within a second, a bad
+# 2G cell within three. After three late ones the line is taken for that slow; a minute's error is still trusted.
+NONCE_DIGITS = 32
 LOG_AGAIN_MS = 60 * SECOND_MS
 # A batch without its acknowledgement is sent again; 4G with a full uplink needs some 10 s for 48 kB.
 
 
 def connected(turn: Turn, event: Connected) -> None:
     """A new session: say hello, show the whole state, go on with the log."""
-    turn.put_link(connected=True, log_sent_at=None, shown=())
+    turn.put_link(connected=True, seed=event.nonce, hellos=0, log_sent_at=None, shown=())
     turn.note(Level.INFO, "connected", epoch=event.epoch)
-    hello(turn, event.nonce)
+    hello(turn)
 
 
-def hello(turn: Turn, nonce: str) -> None:
-    """Ask for a welcome under a fresh nonce."""
-    if not turn.state.link.connected:
+def hello(turn: Turn) -> None:
+    """Ask for a welcome. Every asking has its own nonce, or an answer to an earlier one would pass for a quick one."""
+    link = turn.state.link
+    if not link.connected:
         return
-    turn.put_link(nonce=nonce, asked_at=turn.now.mono, hello_again_at=MonoMs(turn.now.mono + HELLO_AGAIN_MS))
+    nonce = hashlib.sha256(f"{link.seed} {link.hellos}".encode()).hexdigest()[:NONCE_DIGITS]
+    again_at = MonoMs(turn.now.mono + HELLO_AGAIN_MS)
+    turn.put_link(nonce=nonce, hellos=link.hellos + 1, asked_at=turn.now.mono, hello_again_at=again_at)
     turn.emit(SendHello(nonce))
+
+
+def is_late(turn: Turn) -> bool:
+    """Whether a welcome comes too late after its hello to tell the time by, as long as a better one may be had."""
+    link = turn.state.link
+    limit_ms = WELCOME_LATE_MS if link.hellos <= WELCOME_TRIES else WELCOME_LATE_MS_MAX
+    return turn.now.mono - link.asked_at > limit_ms
+
+
+def is_answer(link: Link, nonce: str) -> bool:
+    """Whether a welcome answers our last hello."""
+    return link.nonce != "" and nonce == link.nonce
 
 
 def welcomed(turn: Turn) -> None:
@@ -77,10 +100,10 @@ def next_wake(link: Link) -> list[MonoMs]:
 
 
 def _hello_again(turn: Turn) -> None:
-    """Repeat an unanswered hello under its nonce."""
+    """Repeat an unanswered hello."""
     link = turn.state.link
     if link.hello_again_at is not None and turn.now.mono >= link.hello_again_at:
-        hello(turn, link.nonce)
+        hello(turn)
 
 
 def _send_log(turn: Turn) -> None:

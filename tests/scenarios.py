@@ -1,0 +1,219 @@
+"""What a ward expects of its station, written once and run on every rig (``tests/rig.py``)."""
+
+from __future__ import annotations
+
+from tests.rig import ATTENTION, LEFT, RIGHT, SPEECH, Heard, Order, Rig, Tampering, Tone
+
+BULLETIN = Tone("a", 6.0)
+LONG = Tone("b", 20.0)
+
+
+def bulletin_is_heard_on_both_zones_on_time(rig: Rig) -> None:
+    """Amplifiers are warm before the first sample, relays open after the last, nothing is clipped (S1, S2, B5)."""
+    rig.switch_on()
+    rig.run_until(1)
+    job = rig.publish(Order(at_s=8, recurring=True, tones=(BULLETIN,)))
+    rig.run_until(18)
+    for zone in (LEFT, RIGHT):
+        (sound,) = sounds(rig, zone)
+        assert sound.what == "a"
+        near(rig, sound.start_s, 8)
+        near(rig, sound.end_s, 14)
+        on, off = [edge for edge in rig.relay_edges() if edge.zone == zone]
+        assert on.on
+        assert not off.on
+        assert on.at_s <= sound.start_s - rig.warm_up_s
+        assert off.at_s >= sound.end_s - 0.010, "the relay opened before the last sample had left"
+        assert off.at_s - sound.end_s < 1.5 + rig.tolerance_s
+    (record,) = records_of(rig, job)
+    assert (record["outcome"], record["reason"]) == ("succeeded", None)
+    assert record["planned_ms"] == 6000
+    assert abs(record["played_ms"] - 6000) <= 50
+    assert record["evidence"] == 3
+
+
+def emergency_cuts_in_and_the_zone_rejoins(rig: Rig) -> None:
+    """An emergency for one zone sounds there at once; the other zone plays on; the first one rejoins (B1, B11, B13)."""
+    rig.switch_on()
+    rig.run_until(1)
+    job = rig.publish(Order(at_s=6, tones=(Tone("b", 24.0),)))
+    rig.run_until(9)
+    flood = rig.publish(Order(cls="emergency", spoken="Lũ quét! Bà con rời nhà ngay.", zones=(LEFT,)))
+    rig.run_until(34)
+    assert [sound.what for sound in sounds(rig, LEFT)] == ["b", ATTENTION, SPEECH, "b"]
+    (whole,) = sounds(rig, RIGHT)
+    assert whole.what == "b"
+    near(rig, whole.end_s, 30)
+    near(rig, sounds(rig, LEFT)[-1].end_s, 30)  # it rejoins a programme whose own time went on
+    assert [edge.on for edge in rig.relay_edges() if edge.zone == LEFT] == [True, False], "one relay cycle"
+    (warning,) = records_of(rig, flood)
+    assert (warning["outcome"], warning["cls"]) == ("succeeded", "emergency")
+    (bulletin,) = records_of(rig, job)
+    assert bulletin["outcome"] == "succeeded"
+    parts = {zone["zone"]: zone for zone in bulletin["zones"]}
+    assert parts[LEFT]["reason"] == "preempted"
+    assert parts[LEFT]["played_ms"] < parts[RIGHT]["played_ms"]
+    assert parts[RIGHT]["reason"] is None
+
+
+def emergency_ends_a_programme_that_drops(rig: Rig) -> None:
+    """With the policy ``drop`` the zone stays out after the emergency, and its relay opens (B13)."""
+    rig.switch_on()
+    rig.run_until(1)
+    job = rig.publish(Order(at_s=6, tones=(LONG,), preemption="drop"))
+    rig.run_until(9)
+    rig.publish(Order(cls="emergency", spoken="Cháy lớn.", zones=(LEFT,)))
+    rig.run_until(30)
+    assert [sound.what for sound in sounds(rig, LEFT)] == ["b", ATTENTION, SPEECH]
+    assert [sound.what for sound in sounds(rig, RIGHT)] == ["b"]
+    (record,) = records_of(rig, job)
+    assert record["outcome"] == "succeeded"
+
+
+def emergency_for_all_zones_ends_the_bulletin(rig: Rig) -> None:
+    """Where nobody is left to hear it, the bulletin is over, with its reason (B13, B14)."""
+    rig.switch_on()
+    rig.run_until(1)
+    job = rig.publish(Order(at_s=6, tones=(LONG,)))
+    rig.run_until(9)
+    rig.publish(Order(cls="emergency", spoken="Sơ tán ngay."))
+    rig.run_until(22)
+    for zone in (LEFT, RIGHT):
+        assert [sound.what for sound in sounds(rig, zone)] == ["b", ATTENTION, SPEECH]
+    (record,) = records_of(rig, job)
+    assert (record["outcome"], record["reason"]) == ("interrupted", "preempted")
+    assert 0 < record["played_ms"] < 20_000
+
+
+def wrong_orders_move_no_relay(rig: Rig) -> None:
+    """Forged, for another ward, altered on the server, or correctly signed for 03:15: refused by name (B10, U2)."""
+    rig.switch_on()
+    rig.run_until(1)
+    forged = rig.publish(Order(tones=(BULLETIN,)), Tampering(forged=True))
+    other = rig.publish(Order(tones=(BULLETIN,)), Tampering(other_ward=True))
+    night = rig.publish(Order(tones=(BULLETIN,)), Tampering(wall_time="03:15:00"))
+    altered = rig.publish(Order(tones=(Tone("c", 4.0),)), Tampering(altered_audio=True))
+    rig.run_until(10)
+    refused = {(answer["job_id"], answer["reason"]) for answer in rig.told().answers if answer["verdict"] == "refused"}
+    assert ("", "signature_invalid") in refused, f"{forged} was not called forged"
+    assert (other, "wrong_audience") in refused
+    assert (night, "quiet_hours") in refused
+    (record,) = records_of(rig, altered)
+    assert (record["outcome"], record["reason"]) == ("failed", "audio_altered")
+    assert [record["reason"] for record in records_of(rig, night)] == ["quiet_hours"]
+    assert rig.relay_edges() == []
+    assert rig.heard() == []
+
+
+def replayed_order_sounds_once(rig: Rig) -> None:
+    """The same bytes again have no effect, whether the order has sounded or not."""
+    rig.switch_on()
+    rig.run_until(1)
+    job = rig.publish(Order(at_s=6, tones=(Tone("a", 3.0),)))
+    rig.run_until(3)
+    rig.replay(job)
+    rig.run_until(11)
+    rig.replay(job)
+    rig.run_until(16)
+    verdicts = [(answer["verdict"], answer["reason"]) for answer in rig.told().answers if answer["job_id"] == job]
+    assert verdicts == [("accepted", None), ("known", "replayed"), ("known", "replayed")]
+    assert len(sounds(rig, LEFT)) == 1
+    assert len(records_of(rig, job)) == 1
+
+
+def killed_agent_leaves_no_relay_on_and_is_not_repeated(rig: Rig) -> None:
+    """SIGKILL while it plays: relays open at once; after the restart the record says so, nothing repeats (S3, U4)."""
+    rig.switch_on()
+    rig.run_until(1)
+    job = rig.publish(Order(at_s=6, tones=(LONG,)))
+    rig.run_until(10)
+    rig.kill_agent()
+    rig.run_until(12)
+    for zone in (LEFT, RIGHT):
+        on, off = [edge for edge in rig.relay_edges() if edge.zone == zone]
+        assert (on.on, off.on) == (True, False)
+        assert 10 - rig.tolerance_s <= off.at_s <= 11.5 + rig.tolerance_s
+    rig.switch_on()
+    rig.run_until(20)
+    assert len([edge for edge in rig.relay_edges() if edge.on]) == 2
+    (record,) = records_of(rig, job)
+    assert (record["outcome"], record["reason"], record["played_ms"]) == ("interrupted", "power_cut", None)
+
+
+def job_survives_a_power_cut_before_it_is_due(rig: Rig) -> None:
+    """What was acknowledged is there after the power comes back, and sounds on time."""
+    rig.switch_on()
+    rig.run_until(1)
+    job = rig.publish(Order(at_s=14, tones=(Tone("a", 3.0),)))
+    rig.run_until(4)
+    assert [answer["verdict"] for answer in rig.told().answers if answer["job_id"] == job] == ["accepted"]
+    rig.cut_power()
+    rig.run_until(6)
+    rig.switch_on()
+    rig.run_until(20)
+    (sound,) = sounds(rig, LEFT)
+    near(rig, sound.start_s, 14)
+    (record,) = records_of(rig, job)
+    assert record["outcome"] == "succeeded"
+
+
+def timetable_plays_on_without_a_network(rig: Rig) -> None:
+    """The network is gone: staged audio plays on time, and its record arrives once, later (O1, U4)."""
+    rig.switch_on()
+    rig.run_until(1)
+    job = rig.publish(Order(at_s=9, tones=(Tone("a", 3.0),)))
+    rig.run_until(5)
+    rig.cut_network()
+    rig.run_until(15)
+    (sound,) = sounds(rig, LEFT)
+    near(rig, sound.start_s, 9)
+    assert records_of(rig, job) == []
+    rig.restore_network()
+    rig.run_until(30)
+    assert len(records_of(rig, job)) == 1
+
+
+def nothing_new_sounds_before_the_welcome(rig: Rig) -> None:
+    """A station that does not know the time plays no timetable by it; the welcome lets it (O3)."""
+    rig.switch_on(welcome=False)
+    rig.run_until(1)
+    job = rig.publish(Order(at_s=4, tones=(Tone("a", 3.0),)))
+    rig.run_until(15)
+    assert rig.relay_edges() == []
+    rig.allow_welcome()
+    rig.run_until(16)
+    later = rig.publish(Order(at_s=21, tones=(Tone("a", 3.0),)))
+    rig.run_until(27)
+    (sound,) = sounds(rig, LEFT)
+    near(rig, sound.start_s, 21)
+    assert [record["outcome"] for record in records_of(rig, later)] == ["succeeded"]
+    assert [record["outcome"] for record in records_of(rig, job)] == ["missed"]
+
+
+ALL = (
+    bulletin_is_heard_on_both_zones_on_time,
+    emergency_cuts_in_and_the_zone_rejoins,
+    emergency_ends_a_programme_that_drops,
+    emergency_for_all_zones_ends_the_bulletin,
+    wrong_orders_move_no_relay,
+    replayed_order_sounds_once,
+    killed_agent_leaves_no_relay_on_and_is_not_repeated,
+    job_survives_a_power_cut_before_it_is_due,
+    timetable_plays_on_without_a_network,
+    nothing_new_sounds_before_the_welcome,
+)
+
+
+def sounds(rig: Rig, zone: str) -> list[Heard]:
+    """What was heard in a zone, in order."""
+    return sorted((one for one in rig.heard() if one.zone == zone), key=lambda one: one.start_s)
+
+
+def records_of(rig: Rig, job_id: str) -> list[dict[str, object]]:
+    """The as-run records of a job, as the headend holds them."""
+    return [record for record in rig.told().records if record["job_id"] == job_id]
+
+
+def near(rig: Rig, seen_s: float, meant_s: float) -> None:
+    """Within the rig's own tolerance."""
+    assert abs(seen_s - meant_s) <= rig.tolerance_s, f"{seen_s:.3f} s is not {meant_s:.3f} s ± {rig.tolerance_s} s"

@@ -1,0 +1,146 @@
+"""``SimRig``: scenarios in virtual time. Builds and signs orders; the world does the rest."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from edge_agent.core.site import Site, ZoneSite
+from edge_agent.core.units import ClipKey, UtcMs, ZoneId
+from edge_agent.trust.keys import Signer
+from tests.fakes.journal import FakeDisk
+from tests.rig import HONEST, LEFT, RIGHT, Edge, Heard, Order, Tampering, Told
+from tests.trust import makers
+from tests.world import World
+
+BEGAN = UtcMs(1_790_823_600_000)  # 2026-10-01 10:00 in Asia/Ho_Chi_Minh, a Thursday
+TIMEZONE = "Asia/Ho_Chi_Minh"
+WARM_UP_MS = 2_000
+
+
+class SimRig:
+    """A station of two zones in virtual time, mid-morning."""
+
+    tolerance_s = 0.005
+    warm_up_s = WARM_UP_MS / 1000
+
+    def __init__(self) -> None:
+        zones = {ZoneId(zone): ZoneSite(ZoneId(zone), zone, WARM_UP_MS) for zone in (LEFT, RIGHT)}
+        site: Site = makers.make_site(zones=zones, timezone=TIMEZONE)
+        self.world = World(site, makers.make_trust(), BEGAN, FakeDisk())
+        self._sent: dict[str, bytes] = {}
+
+    def switch_on(self, *, welcome: bool = True) -> None:
+        self.world.headend.welcoming = welcome
+        self.world.boot()
+
+    def allow_welcome(self) -> None:
+        self.world.headend.welcoming = True
+        self.world.headend.welcome()
+
+    def publish(self, order: Order, tampering: Tampering = HONEST) -> str:
+        serial = len(self._sent) + 1
+        job_id = f"job-{serial}"
+        for tone in order.tones:
+            self.world.headend.names[_key(tone.name, tone.seconds)] = tone.name
+            if tampering.altered_audio:
+                self.world.headend.altered.add(_key(tone.name, tone.seconds))
+        payload = payload_of(order, tampering, self.world.utc(), BEGAN, TIMEZONE)
+        by: list[str | Signer] = ["stranger" if tampering.forged else "officer"]
+        self._sent[job_id] = makers.signed({**payload, "job_id": job_id, "serial": serial}, by)
+        self.replay(job_id)
+        return job_id
+
+    def replay(self, job_id: str) -> None:
+        self.world.broker.publish(makers.JOB_TOPIC, self._sent[job_id])
+
+    def run_until(self, at_s: float) -> None:
+        self.world.run_until(round(at_s * 1000))
+
+    def cut_network(self) -> None:
+        self.world.set_network(False)
+
+    def restore_network(self) -> None:
+        self.world.set_network(True)
+
+    def cut_power(self) -> None:
+        self.world.cut_power()
+
+    def kill_agent(self) -> None:
+        self.world.kill_agent()
+
+    def relay_edges(self) -> list[Edge]:
+        return [Edge(edge.zone, edge.on, edge.mono / 1000) for edge in self.world.device.edges]
+
+    def heard(self) -> list[Heard]:
+        return [
+            Heard(zone, what, start / 1000, end / 1000)
+            for zone, what, start, end in self.world.device.heard(self.world.headend.names)
+        ]
+
+    def told(self) -> Told:
+        headend = self.world.headend
+        return Told(headend.answers, headend.states, headend.records)
+
+
+def payload_of(order: Order, tampering: Tampering, now: UtcMs, began: UtcMs, timezone: str) -> dict[str, Any]:
+    """A job's payload without id and serial, for any rig whose keys and names are those of ``makers``."""
+    when, not_after = _when(order, tampering, now, began, timezone)
+    area = "vn/ha-noi/tay-thanh" if tampering.other_ward else makers.AREA
+    payload: dict[str, Any] = {
+        "issued_at": now,
+        "not_before": now,
+        "not_after": not_after,
+        "audience": {"areas": [area], "zones": list(order.zones)},
+        "class": order.cls,
+        "when": when,
+        "items": [*(_clip(tone.name, tone.seconds) for tone in order.tones), *_texts(order.spoken)],
+        "volume": order.volume,
+        "preemption": order.preemption,
+        "loops": order.loops,
+        "gap_s": order.gap_s,
+    }
+    if order.late_limit_s:
+        payload["missed"] = {"policy": "late", "limit_s": order.late_limit_s}
+    if order.cls == "emergency":
+        payload["event"] = "lu-quet"
+    return makers.job_dict(**payload)
+
+
+def _when(
+    order: Order, tampering: Tampering, now: UtcMs, began: UtcMs, timezone: str
+) -> tuple[dict[str, Any], UtcMs]:
+    if tampering.wall_time:
+        day = (datetime.fromtimestamp(now / 1000, UTC).astimezone(ZoneInfo(timezone)) + timedelta(days=1)).date()
+        wall = datetime.fromisoformat(f"{day}T{tampering.wall_time}").replace(tzinfo=ZoneInfo(timezone))
+        instant = int(wall.timestamp() * 1000)
+        return {"kind": "at", "utc": instant}, UtcMs(instant + makers.HOUR_MS)
+    if order.at_s is None:
+        return {"kind": "now"}, UtcMs(now + 600_000)
+    instant = began + round(order.at_s * 1000)
+    if not order.recurring:
+        return {"kind": "at", "utc": instant}, UtcMs(instant + makers.HOUR_MS)
+    wall = datetime.fromtimestamp(instant / 1000, UTC).astimezone(ZoneInfo(timezone))
+    rule = {
+        "kind": "rule",
+        "timezone": timezone,
+        "first_day": wall.date().isoformat(),
+        "last_day": wall.date().isoformat(),
+        "weekdays": [wall.isoweekday()],
+        "times": [wall.strftime("%H:%M:%S")],
+    }
+    return rule, UtcMs(instant + makers.DAY_MS)
+
+
+def _clip(name: str, seconds: float) -> dict[str, Any]:
+    return makers.clip_item(title=f"Bản tin {name}", digest=_key(name, seconds), duration_ms=round(seconds * 1000))
+
+
+def _texts(spoken: str) -> list[dict[str, Any]]:
+    return [makers.text_item(text=spoken)] if spoken else []
+
+
+def _key(name: str, seconds: float) -> ClipKey:
+    return ClipKey(hashlib.sha256(f"{name} {seconds}".encode()).hexdigest())
