@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from edge_agent.audio.clip import BLOCKS_FILE_BYTES_MAX, CLIP_BYTES_MAX, LINE_BYTES
 from edge_agent.audio.pcm_store import (
     BLOCK_BYTES,
-    BLOCKS_FILE_BYTES_MAX,
-    CLIP_BYTES_MAX,
     FRAME_BYTES,
-    LINE_BYTES,
     ClipAltered,
     ClipMissing,
     PcmStore,
     duration_ms,
 )
+from edge_agent.audio.sandbox import available
 from edge_agent.core.units import ClipKey
 
 RATE = 48_000
@@ -261,3 +263,27 @@ def test_the_longest_digest_list_fits_its_cap() -> None:
     assert len(f"48000 {CLIP_BYTES_MAX // FRAME_BYTES}\n") + (CLIP_BYTES_MAX // BLOCK_BYTES + 2) * LINE_BYTES <= (
         BLOCKS_FILE_BYTES_MAX
     )
+
+
+FILL_A_SMALL_DISK = """
+import sys
+from pathlib import Path
+from edge_agent.audio.pcm_store import PcmStore
+store = PcmStore(Path(sys.argv[1]))
+try:
+    with store.writer("a" * 64, 48_000) as writer:
+        for _ in range(1_000):
+            writer.feed(bytes(999))
+        writer.commit()
+except OSError as exc:
+    print(exc.errno, [path.name for path in Path(sys.argv[1]).rglob("*") if path.is_file()])
+"""
+
+
+@pytest.mark.host
+@pytest.mark.skipif(not available("/usr/bin/bwrap"), reason="bubblewrap, which makes a small disk, is absent")
+def test_a_full_disk_is_an_error_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    disk = ["/usr/bin/bwrap", "--bind", "/", "/", "--size", "500000", "--tmpfs", str(tmp_path)]
+    script = [sys.executable, "-c", FILL_A_SMALL_DISK, str(tmp_path)]
+    said = subprocess.run([*disk, *script], check=True, capture_output=True, text=True, timeout=120).stdout
+    assert said == f"{errno.ENOSPC} []\n"

@@ -1,0 +1,90 @@
+"""Turn untrusted audio into the card's PCM, in an ffmpeg child that can harm nobody.
+
+Decides which formats are let in, and how much time, memory and output a clip is worth. Whether the bytes are the signed
+ones is checked before (``staging``); confinement is ``sandbox``'s. Levels are left as they are: nothing is evened out.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from edge_agent.audio.pcm_store import FRAME_BYTES, PcmWriter
+from edge_agent.audio.sandbox import KILLED_STATUS, End, Ended, Limits, Sandbox, Trouble
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import SECOND_MS
+
+DATA_BYTES_MAX = 128 * 1_024 * 1_024
+# Debian's ffmpeg needs 60 MB for any MP3 [measured, amd64: mostly its libraries' data]; the rest is for an MP4's index.
+CPU_BASE_S = 30
+CPU_SHARE = 10
+# Two hours of MP3 take 5 s on a 3 GHz core [measured]: a tenth of the length is room for a hundredfold slower one.
+WALL_BASE_S = 60
+WALL_SHARE = 2
+# Everything else on the station goes first.
+FORMATS = "mp3,aac,mov,flac,ogg,wav"
+CODECS = "mp3float,mp3,aac,flac,vorbis,opus,pcm_s16le"
+# Neither playlists (hls, concat) nor anything that draws: a cover picture stays undecoded.
+MP4_MARK = b"ftyp"
+MP4_MARK_AT = 4
+
+
+class Decoder(Protocol):
+    """Whatever makes PCM of audio files."""
+
+    def decode(self, source: BinaryIO, into: PcmWriter, ms_max: int) -> Trouble | None:
+        """Feed all of ``source`` (a regular file, any position) to ``into``, but not more than ``ms_max`` of sound.
+
+        None means that it was all fed; committing is the caller's. OSError when ``into`` cannot write.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FfmpegDecoder:
+    """Mono, 16 bit, at the writer's rate, by ffmpeg (6.1 or newer for MP4; 5.1 does for the rest)."""
+
+    sandbox: Sandbox
+    program: str = "/usr/bin/ffmpeg"
+
+    def decode(self, source: BinaryIO, into: PcmWriter, ms_max: int) -> Trouble | None:
+        limits = Limits(
+            data_bytes=DATA_BYTES_MAX,
+            cpu_s=CPU_BASE_S + ms_max // SECOND_MS // CPU_SHARE,
+            wall_s=WALL_BASE_S + ms_max // SECOND_MS // WALL_SHARE,
+            output_bytes=ms_max * into.rate // SECOND_MS * FRAME_BYTES,
+        )
+        argv = _command(self.program, _protocol(source), into.rate)
+        source.seek(0)
+        return _judge(self.sandbox.run(argv, source, limits, into.feed))
+
+
+def _protocol(source: BinaryIO) -> str:
+    """MP4 may have its index at the end and must be able to seek; the rest needs no more than a pipe can."""
+    head = os.pread(source.fileno(), MP4_MARK_AT + len(MP4_MARK), 0)
+    return "fd" if head[MP4_MARK_AT:] == MP4_MARK else "pipe"
+
+
+def _command(program: str, protocol: str, rate: int) -> tuple[str, ...]:
+    return (
+        *(program, "-nostdin", "-hide_banner", "-loglevel", "error", "-threads", "1", "-filter_threads", "1"),
+        *("-protocol_whitelist", protocol, "-format_whitelist", FORMATS, "-codec_whitelist", CODECS),
+        *("-i", f"{protocol}:", "-map", "0:a:0", "-map_metadata", "-1", "-ac", "1", "-ar", str(rate)),
+        *("-f", "s16le", "pipe:1"),
+    )
+
+
+def _judge(ended: Ended) -> Trouble | None:
+    detail = ended.complaint or f"decoder ended with status {ended.status}"
+    if ended.how is End.TOO_MUCH:
+        return Trouble(Reason.AUDIO_TOO_LONG, again=False, detail="more sound than was signed")
+    if ended.how is End.NO_SANDBOX:
+        return Trouble(Reason.AUDIO_UNREADABLE, again=True, detail=f"no sandbox, so no decoding: {detail}")
+    if ended.how is End.TOO_SLOW:
+        return Trouble(Reason.AUDIO_UNREADABLE, again=True, detail="decoder took too long")
+    if not ended.well:
+        return Trouble(Reason.AUDIO_UNREADABLE, again=ended.status == KILLED_STATUS, detail=detail)
+    if ended.output_bytes == 0 or ended.output_bytes % FRAME_BYTES:
+        return Trouble(Reason.AUDIO_UNREADABLE, again=False, detail="no sound in it")
+    return None

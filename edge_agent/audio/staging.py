@@ -1,0 +1,126 @@
+"""Make sound ready to be copied to the card: check, decode or speak, store.
+
+Decides whether a clip is already there, whether the original is still the signed one, and what a failure is called. How
+audio is decoded and spoken, and how it is stored, is decided by ``decoder``, ``speech`` and ``pcm_store``. Fetching the
+original is not done here, nor is deciding when sound may be evicted. Every call blocks; calls for different keys may
+run in different threads at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+
+from edge_agent.audio import signals
+from edge_agent.audio.decoder import Decoder
+from edge_agent.audio.pcm_store import FRAME_BYTES, ClipUnusable, PcmStore, PcmWriter, duration_ms
+from edge_agent.audio.sandbox import Trouble
+from edge_agent.audio.speech import SPEECH_MS_MAX, Voice
+from edge_agent.core.events import ClipFailed, ClipStaged
+from edge_agent.core.programme import ATTENTION, ATTENTION_MS
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import SECOND_MS, ClipKey
+
+DURATION_TOLERANCE_MS = 1_000
+# What was signed may be rounded to a second; an MP3 encoder adds up to 0.1 s of silence.
+FREE_BYTES_MIN = 256 * 1_024 * 1_024
+# Left to the journal, which must never be stopped by sound.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+Staged = ClipStaged | ClipFailed
+Fill = Callable[[PcmWriter], Trouble | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stager:
+    """The way of sound into the store. ``rate`` is the card's; sound staged for another rate is staged anew."""
+
+    store: PcmStore
+    decoder: Decoder
+    voice: Voice
+    rate: int
+
+    def stage_clip(self, key: ClipKey, original: Path, duration_ms: int) -> Staged:
+        """Decode a fetched file whose SHA-256 must be ``key`` and which may sound ``duration_ms`` as signed."""
+        return self._unless_staged(key, lambda: self._decode_original(key, original, duration_ms))
+
+    def stage_text(self, key: ClipKey, language: str, text: str) -> Staged:
+        """Speak a text and keep its sound under ``key``."""
+        return self._unless_staged(key, lambda: self._speak(key, language, text))
+
+    def ensure_pinned(self) -> Staged:
+        """Render what must lie here before the first emergency, if it does not yet: the attention signal."""
+        return self._unless_staged(ATTENTION, self._render_attention)
+
+    def _staged(self, key: ClipKey) -> ClipStaged | None:
+        """The clip as it lies, if every block of it is what was staged: finding rot now leaves time to stage again."""
+        try:
+            with self.store.open(key) as clip:
+                if clip.rate != self.rate or (key == ATTENTION and clip.duration_ms != ATTENTION_MS):
+                    return None
+                clip.verify()
+                self.store.touch(key)
+                return ClipStaged(key, clip.duration_ms)
+        except ClipUnusable:
+            return None
+
+    def _unless_staged(self, key: ClipKey, stage: Callable[[], Staged]) -> Staged:
+        """What lies there, or else what ``stage`` makes; the disk's own refusals get a name."""
+        try:
+            return self._staged(key) or stage()
+        except OSError as exc:
+            reason = Reason.CACHE_FULL if exc.errno in _FULL else Reason.AUDIO_UNREADABLE
+            return ClipFailed(key, reason, again=True, detail=f"disk: {exc}")
+
+    def _decode_original(self, key: ClipKey, original: Path, signed_ms: int) -> Staged:
+        try:
+            source = open(original, "rb", buffering=0)  # noqa: SIM115 - closed below
+        except FileNotFoundError:
+            return ClipFailed(key, Reason.AUDIO_UNREACHABLE, again=True, detail="the fetched file is gone")
+        ms_max = signed_ms + DURATION_TOLERANCE_MS
+        with source:
+            return self._store(key, ms_max, lambda into: self._decode(key, source, into, ms_max))
+
+    def _decode(self, key: ClipKey, source: FileIO, into: PcmWriter, ms_max: int) -> Trouble | None:
+        """Only signed bytes may reach the decoder, and only they may have reached it when its sound is kept."""
+        if _sha256(source) != key:
+            return _ALTERED
+        trouble = self.decoder.decode(source, into, ms_max)
+        return trouble or (_ALTERED if _sha256(source) != key else None)
+
+    def _speak(self, key: ClipKey, language: str, text: str) -> Staged:
+        with self.store.scratch() as wav:
+            trouble = self.voice.speak(language, text, wav)
+            if trouble:
+                return ClipFailed(key, trouble.reason, trouble.again, trouble.detail)
+            wav.flush()
+            return self._store(key, SPEECH_MS_MAX, lambda into: self.decoder.decode(wav, into, SPEECH_MS_MAX))
+
+    def _render_attention(self) -> Staged:
+        with self.store.writer(ATTENTION, self.rate, pinned=True) as writer:
+            writer.feed(signals.attention(self.rate))
+            return ClipStaged(ATTENTION, duration_ms(writer.commit(), self.rate))
+
+    def _store(self, key: ClipKey, ms_max: int, fill: Fill) -> Staged:
+        """Write what ``fill`` feeds, all of it or nothing."""
+        room = self.store.free_bytes() - ms_max * self.rate // SECOND_MS * FRAME_BYTES
+        if room < FREE_BYTES_MIN:
+            return ClipFailed(key, Reason.CACHE_FULL, again=True, detail=f"{room} bytes would be left free")
+        with self.store.writer(key, self.rate) as writer:
+            trouble = fill(writer)
+            if trouble:
+                return ClipFailed(key, trouble.reason, trouble.again, trouble.detail)
+            return ClipStaged(key, duration_ms(writer.commit(), self.rate))
+
+
+_ALTERED = Trouble(Reason.AUDIO_ALTERED, again=True, detail="the fetched file is not what was signed")
+# Again, because fetching it anew may bring the right bytes.
+
+
+def _sha256(source: FileIO) -> str:
+    source.seek(0)
+    return hashlib.file_digest(source, "sha256").hexdigest()

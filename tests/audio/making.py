@@ -1,0 +1,49 @@
+"""Audio files for tests, made by the system's ffmpeg and espeak-ng, and what is heard in PCM."""
+
+from __future__ import annotations
+
+import array
+import math
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from edge_agent.audio.sandbox import available
+
+FFMPEG = "/usr/bin/ffmpeg"
+ESPEAK = "/usr/bin/espeak-ng"
+BWRAP = "/usr/bin/bwrap"
+
+needs_decoder = pytest.mark.skipif(not available(FFMPEG, BWRAP), reason="ffmpeg or bubblewrap is absent")
+needs_voice = pytest.mark.skipif(not available(ESPEAK, BWRAP), reason="espeak-ng or bubblewrap is absent")
+
+
+def ffmpeg(*arguments: str | Path) -> None:
+    command = [FFMPEG, "-nostdin", "-hide_banner", "-loglevel", "error", "-y", *map(str, arguments)]
+    subprocess.run(command, check=True, timeout=300)
+
+
+def sine(path: Path, seconds: float, *arguments: str, hz: int = 440) -> Path:
+    """A sine at −18 dBFS peak (ffmpeg's own level) in whatever format the name says."""
+    ffmpeg("-f", "lavfi", "-i", f"sine={hz}:duration={seconds}:sample_rate=44100", *arguments, path)
+    return path
+
+
+def samples(pcm: bytes) -> array.array[int]:
+    values = array.array("h", pcm)
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values
+
+
+def peak_dbfs(pcm: bytes) -> float:
+    return 20 * math.log10(max(1, *map(abs, samples(pcm))) / 32_768)
+
+
+def heard_hz(pcm: bytes, rate: int) -> float:
+    """The pitch of a clean tone, by its upward zero crossings."""
+    rising = [at for at, (one, two) in enumerate(pairwise(samples(pcm))) if one < 0 <= two]
+    return (len(rising) - 1) * rate / (rising[-1] - rising[0])

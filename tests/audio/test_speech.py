@@ -1,0 +1,125 @@
+"""A text becomes speech, or the reason says why not; nothing in it is taken for a command."""
+
+from __future__ import annotations
+
+import io
+import wave
+
+import pytest
+
+from edge_agent.audio.sandbox import Sandbox
+from edge_agent.audio.speech import TEXT_CHARS_MAX, EspeakVoice, speakable, voice_for
+from edge_agent.core.reasons import Reason
+from tests.audio.making import needs_voice, peak_dbfs
+
+VOICE = EspeakVoice(Sandbox())
+FLOOD_VI = "Cảnh báo lũ trên sông Hồng. Bà con di chuyển đến nơi cao ngay!"
+
+
+def spoken(language: str, text: str) -> bytes:
+    """The PCM of what was spoken, at the voice's own 22,050 frames per second."""
+    wav = io.BytesIO()
+    assert VOICE.speak(language, text, wav) is None
+    wav.seek(0)
+    with wave.open(wav) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 22_050)
+        return file.readframes(file.getnframes())
+
+
+def seconds(pcm: bytes) -> float:
+    return len(pcm) / 2 / 22_050
+
+
+@pytest.mark.host
+@needs_voice
+def test_a_vietnamese_text_is_spoken() -> None:
+    pcm = spoken("vi", FLOOD_VI)
+    assert 3 < seconds(pcm) < 12
+    assert peak_dbfs(pcm) > -12
+
+
+@pytest.mark.host
+@needs_voice
+def test_vietnamese_and_english_are_spoken_by_different_voices() -> None:
+    assert spoken("vi", "Xin chào") != spoken("en", "Xin chào")
+
+
+@pytest.mark.host
+@needs_voice
+def test_tones_are_heard_in_both_unicode_forms_alike() -> None:
+    import unicodedata
+
+    assert spoken("vi", unicodedata.normalize("NFD", FLOOD_VI)) == spoken("vi", FLOOD_VI)
+
+
+@pytest.mark.host
+@needs_voice
+def test_the_longest_text_is_spoken_whole() -> None:
+    sentence = "Ủy ban nhân dân phường thông báo lịch cắt điện. "
+    text = (sentence * 50)[:TEXT_CHARS_MAX]
+    one = seconds(spoken("vi", sentence))
+    assert seconds(spoken("vi", text)) > one * (TEXT_CHARS_MAX // len(sentence)) * 0.8
+
+
+@pytest.mark.host
+@needs_voice
+def test_a_text_that_looks_like_an_option_is_spoken() -> None:
+    assert seconds(spoken("en", "--help -f /etc/passwd")) > 1
+
+
+@pytest.mark.host
+@needs_voice
+def test_phoneme_brackets_and_markup_are_read_as_words_not_obeyed() -> None:
+    assert spoken("en", "stop [[h@l'oU]] now") == spoken("en", "stop h@l'oU now")
+    assert seconds(spoken("en", "wait <break time='60s'/> here")) < 15
+
+
+@pytest.mark.host
+@needs_voice
+def test_without_the_sandbox_nobody_speaks() -> None:
+    wav = io.BytesIO()
+    trouble = EspeakVoice(Sandbox("/nonexistent/bwrap")).speak("vi", FLOOD_VI, wav)
+    assert trouble is not None
+    assert (trouble.reason, trouble.again) == (Reason.NO_VOICE, True)
+    assert trouble.detail.startswith("no sandbox, so no voice: ")
+    assert wav.getvalue() == b""
+
+
+@pytest.mark.host
+@needs_voice
+def test_without_espeak_the_reason_names_it() -> None:
+    trouble = EspeakVoice(Sandbox(), "/usr/bin/no-espeak").speak("vi", FLOOD_VI, io.BytesIO())
+    assert trouble is not None
+    assert (trouble.reason, trouble.again) == (Reason.NO_VOICE, True)
+    assert "/usr/bin/no-espeak" in trouble.detail
+
+
+@pytest.mark.parametrize(
+    ("tag", "voice"), [("vi", "vi"), ("vi-VN", "vi"), ("VI", "vi"), ("en", "en-gb"), ("en-US", "en-gb")]
+)
+def test_a_languages_region_makes_no_difference(tag: str, voice: str) -> None:
+    assert voice_for(tag) == voice
+
+
+@pytest.mark.parametrize("tag", ["hmn", "", "x", "../vi", "v", "vietnamese", "-vi"])
+def test_a_language_without_a_voice_is_named(tag: str) -> None:
+    trouble = VOICE.speak(tag, FLOOD_VI, io.BytesIO())
+    assert trouble is not None
+    assert (trouble.reason, trouble.again) == (Reason.NO_VOICE, False)
+
+
+@pytest.mark.parametrize("text", ["", " \n ", "…!?", "[]", "\x00\x07"])
+def test_a_text_without_words_is_refused(text: str) -> None:
+    trouble = VOICE.speak("vi", text, io.BytesIO())
+    assert trouble is not None
+    assert (trouble.reason, trouble.again) == (Reason.AUDIO_UNREADABLE, False)
+
+
+def test_a_text_longer_than_may_be_ordered_is_refused_not_cut() -> None:
+    trouble = VOICE.speak("vi", "a " * 1_001, io.BytesIO())
+    assert trouble is not None
+    assert (trouble.reason, trouble.again) == (Reason.AUDIO_TOO_LONG, False)
+
+
+def test_what_is_spoken_is_words_in_paragraphs() -> None:
+    assert speakable("  Một\thai \r\n\r\n[[ba]]\x1b[2J\n…\nbốn\u00a0năm\u200b") == "Một hai\n\nba 2J\n\nbốn năm"
