@@ -17,7 +17,7 @@ from edge_agent.sync.mqtt import MqttSession
 from edge_agent.sync.port import Session
 from tests.fakes.session import FakeBroker, FakeSession
 from tests.headend.mqtt_client import Client
-from tests.host.broker import HEADEND, Network
+from tests.host.broker import HEADEND, Network, running_broker
 from tests.host.proxy import Proxy, running_proxy
 
 STATION = StationId("st-a")
@@ -159,7 +159,5 @@ def thread_failures() -> Iterator[queue.Queue[BaseException | None]]:
 
 @contextmanager
 def network_of(directory: Path) -> Iterator[Network]:
-    from tests.host.broker import running_broker
-
     with running_broker(directory, {STATION: AREA, "st-b": "vn/ha-noi/khac"}) as network:
         yield network

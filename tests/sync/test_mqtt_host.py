@@ -1,0 +1,237 @@
+"""The session on a real Mosquitto over TLS: wills, ACL, identities, restarts, half-open lines, our own failures."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent.core.events import Connected, Disconnected, MessageArrived
+from edge_agent.headend.pki import create_authority
+from edge_agent.sync.mqtt import CLONE_SUSPECTED, MqttSession
+from tests.headend.mqtt_client import Client
+from tests.host.broker import Network
+from tests.host.proxy import running_proxy
+from tests.sync.rigs import (
+    AREA,
+    STATION,
+    TIMEOUT_S,
+    Inbox,
+    headend,
+    host_clock,
+    network_of,
+    running_session,
+    thread_failures,
+)
+
+pytestmark = pytest.mark.host
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+JOB = f"loa/1/d/{STATION}/job"
+STATE = f"loa/1/u/{STATION}/state"
+DAY_MS = 86_400_000
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Iterator[Network]:
+    with network_of(tmp_path) as network:
+        yield network
+
+
+@pytest.fixture
+def central(network: Network) -> Iterator[Client]:
+    client = headend(network)
+    client.subscribe("loa/1/u/#")
+    yield client
+    client.close()
+
+
+def station_process(network: Network) -> subprocess.Popen[str]:
+    identity = network.client(STATION)
+    paths = [network.authority.path, identity.certificate, identity.key]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.sync.vanishing",
+        str(network.mosquitto.port),
+        *map(str, paths),
+        STATION,
+        AREA,
+    ]
+    child = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "connected\n"
+    return child
+
+
+def test_a_killed_station_leaves_its_will(network: Network, central: Client) -> None:
+    child = station_process(network)
+    child.kill()
+    child.communicate(timeout=TIMEOUT_S)
+    assert central.next() == (STATE, b"will of the killed one")
+
+
+def test_a_proper_goodbye_leaves_no_will(network: Network, central: Client) -> None:
+    child = station_process(network)
+    child.communicate(timeout=TIMEOUT_S)
+    assert central.next() == (STATE, b"goodbye")
+    # A will comes after its delay. What the next killed station leaves is the next thing that is heard.
+    killed = station_process(network)
+    killed.kill()
+    killed.communicate(timeout=TIMEOUT_S)
+    assert central.next() == (STATE, b"will of the killed one")
+    assert central.arrived.empty()
+
+
+def test_a_station_writes_only_its_own_topics(network: Network, central: Client) -> None:
+    with running_session(network) as (session, inbox):
+        inbox.next(Connected)
+        assert session.publish("loa/1/u/st-b/state", b"I am B", qos=1)
+        assert session.publish(JOB, b"an order of my own", qos=1)
+        assert session.publish(STATE, b"I am A", qos=1)
+        assert central.next() == (STATE, b"I am A")
+        assert not [event for event in inbox.seen if isinstance(event, MessageArrived)]
+
+
+def test_a_station_hears_no_other_station_and_no_other_ward(network: Network, central: Client) -> None:
+    with running_session(network) as (_, inbox):
+        inbox.next(Connected)
+        central.publish("loa/1/d/st-b/job", b"for B")
+        central.publish("loa/1/area/vn/ha-noi/khac/job", b"for the other ward")
+        central.publish(JOB, b"for A")
+        assert inbox.next(MessageArrived).payload == b"for A"
+
+
+def test_another_station_cannot_take_our_session_by_our_client_id(network: Network, central: Client) -> None:
+    with running_session(network) as (session, inbox):
+        inbox.next(Connected)
+        thief = Client(network.authority.path, network.client("st-b"), network.mosquitto.port, client_id=STATION)
+        thief.subscribe(JOB)
+        central.publish(JOB, b"for A")
+        assert inbox.next(MessageArrived).payload == b"for A"
+        assert session.publish(STATE, b"still here", qos=1)
+        assert central.next() == (STATE, b"still here")
+        assert thief.arrived.empty()
+        thief.close()
+
+
+def test_a_clone_of_our_identity_is_named_and_given_time(network: Network) -> None:
+    with running_session(network, taken_over_wait_s=3) as (_, inbox):
+        inbox.next(Connected)
+        begun = time.monotonic()
+        clone = Client(network.authority.path, network.client(STATION), network.mosquitto.port, STATION)
+        assert CLONE_SUSPECTED in inbox.next(Disconnected).detail
+        clone.close()
+        inbox.next(Connected)
+        assert time.monotonic() - begun >= 3
+
+
+def test_a_restarted_broker_gets_us_back_with_what_it_had_kept(network: Network, central: Client) -> None:
+    with running_session(network) as (_, inbox):
+        epoch = inbox.next(Connected).epoch
+        central.publish(JOB, b"before")
+        inbox.next(MessageArrived)
+        network.mosquitto.restart()
+        assert inbox.next(Connected).epoch > epoch
+        assert inbox.next(MessageArrived).payload == b"before"
+
+
+def test_a_broker_that_lost_its_store_gets_us_back(network: Network, central: Client) -> None:
+    with running_session(network) as (_, inbox):
+        inbox.next(Connected)
+        network.mosquitto.kill()
+        inbox.next(Disconnected)
+        (network.directory / "broker" / "mosquitto.db").unlink(missing_ok=True)
+        network.mosquitto.start()
+        inbox.next(Connected)
+        again = headend(network)
+        again.publish(JOB, b"after")
+        assert inbox.next(MessageArrived).payload == b"after"
+        again.close()
+
+
+def test_a_half_open_line_is_noticed_and_healed(network: Network) -> None:
+    with (
+        running_proxy(network.mosquitto.port) as proxy,
+        running_session(network, port=proxy.port, keepalive_s=3) as (session, inbox),
+    ):
+        inbox.next(Connected)
+        proxy.frozen = True
+        begun = host_clock().mono
+        assert "no answer" in inbox.next(Disconnected).detail
+        assert host_clock().mono - begun >= 3_000  # not before a whole keepalive has gone unanswered
+        assert not session.publish(STATE, b"into the void", qos=1)
+        proxy.frozen = False
+        proxy.cut()
+        inbox.next(Connected)
+
+
+def test_an_idle_line_keeps_proving_itself(network: Network) -> None:
+    with running_session(network, keepalive_s=2) as (session, inbox):
+        inbox.next(Connected)
+        proofs = {session.alive_at()}
+        until = time.monotonic() + TIMEOUT_S
+        while len(proofs) < 4 and time.monotonic() < until:
+            time.sleep(0.05)
+            proofs.add(session.alive_at())
+        assert len(proofs) == 4
+        assert not [event for event in inbox.seen if isinstance(event, Disconnected)]
+
+
+def test_outgoing_messages_are_bounded_and_refused_beyond(network: Network) -> None:
+    with running_proxy(network.mosquitto.port) as proxy, running_session(network, port=proxy.port) as (session, inbox):
+        inbox.next(Connected)
+        proxy.frozen = True
+        taken = [session.publish(STATE, b"x", qos=number % 2) for number in range(200)]
+        assert taken[0]
+        assert not taken[-1]
+        proxy.frozen = False
+        proxy.cut()
+        inbox.next(Connected)
+        assert session.publish(STATE, b"afresh", qos=1)
+
+
+def test_a_message_too_large_for_the_broker_costs_only_itself(network: Network, central: Client) -> None:
+    with running_session(network) as (session, inbox):
+        inbox.next(Connected)
+        assert not session.publish(STATE, b"x" * 70_000, qos=1)
+        assert session.publish(STATE, b"small", qos=1)
+        assert central.next() == (STATE, b"small")
+
+
+def test_our_own_failure_ends_the_thread_loudly_and_the_session_says_so(network: Network, central: Client) -> None:
+    def full(event: object) -> None:
+        if isinstance(event, MessageArrived):
+            raise ValueError("the inbox is broken")
+        inbox.post(event)  # type: ignore[arg-type]
+
+    inbox = Inbox()
+    session = MqttSession(network.settings(STATION), full, host_clock, lambda: b"will")
+    with thread_failures() as failures:
+        session.start()
+        inbox.next(Connected)
+        central.publish(JOB, b"order")
+        assert "the inbox is broken" in str(failures.get(timeout=TIMEOUT_S))
+        assert not session.publish(STATE, b"not alive", qos=1)
+        session.stop()
+
+
+def test_a_server_of_another_authority_gets_nothing(network: Network, tmp_path: Path) -> None:
+    stranger = create_authority(tmp_path / "stranger", "test")
+    with running_session(network, ca_file=stranger.path) as (_, inbox):
+        assert "certificate verify failed" in inbox.next(Disconnected).detail
+
+
+def test_a_server_under_another_name_gets_nothing(network: Network) -> None:
+    with running_session(network, host="127.1") as (_, inbox):  # the same address by a name that is not certified
+        assert "Hostname mismatch" in inbox.next(Disconnected).detail
+
+
+def test_a_missing_key_file_is_a_failed_attempt_not_an_end(network: Network, tmp_path: Path) -> None:
+    with running_session(network, key_file=tmp_path / "nothing.key") as (_, inbox):
+        assert "FileNotFoundError" in inbox.next(Disconnected).detail
+        assert "FileNotFoundError" in inbox.next(Disconnected).detail

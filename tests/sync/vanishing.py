@@ -1,0 +1,31 @@
+"""A station in a process of its own, so that it can be killed. Says when it is connected; ends with its input."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from edge_agent.core.events import Connected, Event
+from edge_agent.core.units import StationId
+from edge_agent.sync.client import BrokerSettings
+from edge_agent.sync.mqtt import MqttSession
+from tests.sync.rigs import host_clock
+
+
+def main(port: str, ca: str, cert: str, key: str, station: str, area: str) -> None:
+    def post(event: Event) -> None:
+        if isinstance(event, Connected):
+            print("connected", flush=True)
+
+    settings = BrokerSettings(
+        "localhost", int(port), Path(ca), Path(cert), Path(key), StationId(station), area, reconnect_base_s=0.1
+    )
+    session = MqttSession(settings, post, host_clock, lambda: b"will of the killed one")
+    session.start()
+    sys.stdin.read()
+    session.publish(f"loa/1/u/{station}/state", b"goodbye", qos=1, retain=True)
+    session.stop()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
