@@ -61,9 +61,10 @@ PURE: dict[str, frozenset[str]] = {
     "core": frozenset({"apscheduler"}),
     "trust": frozenset({"cryptography", "securesystemslib"}),
     "journal.record": frozenset(),
-    "audio.programme": frozenset(),
     "audio.timeline": frozenset(),
     "relay.interlock": frozenset(),
+    "sync.messages": frozenset(),
+    "sync.topics": frozenset(),
     "console.commands": frozenset(),
 }
 # A private key's file is made with its mode and never overwritten; the one place in trust that touches a disk.
@@ -82,10 +83,10 @@ HOMES = {
     "pydub": {"audio"},
     "gpiod": {"relay"},
     "gpiozero": {"relay"},
-    "paho": {"sync"},
+    "paho": {"sync", "headend"},
     "serial": {"console"},
     "sqlite3": {"journal"},
-    "apscheduler": {"core", "runtime"},
+    "apscheduler": {"core", "cli"},
     "securesystemslib": {"trust"},
     "cryptography": {"trust", "headend"},
 }
