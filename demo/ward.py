@@ -1,0 +1,261 @@
+"""Set up a ward on this machine: broker, content server, headend, one station of two zones, and ears.
+
+Everything is real but what a bare machine cannot have, and that is chosen openly in the station's configuration: the
+relays are the ``simulated`` driver, the sound card is a null sink of a private PulseAudio behind alsa-lib. With
+hardware both are given by name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+from edge_agent.clock import boot_ms, system_utc_ms
+from edge_agent.headend.broker import BrokerSetup, Mosquitto
+from edge_agent.headend.content import ContentServer
+from edge_agent.headend.headend import Headend
+from edge_agent.headend.keyring import HEADEND_ID, Keyring, create_keyring
+from edge_agent.headend.roles import default_roles
+from edge_agent.headend.session import BrokerAddress
+from tests.host.pulse import Pulse, private_pulse
+from tests.host.recording import Recorder, Recording
+
+REALM = "demo"
+AREA = "vn/ha-noi/dong-thanh"
+STATION = "dong-thanh-01"
+ZONES = {"c1": "Nhà văn hóa tổ dân phố số 1", "c2": "Chợ Đông Thành"}
+WARM_UP_MS = 800
+MORNING_H = 9
+START_S_MAX = 30
+STOP_S_MAX = 15
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Real parts instead of the stand-ins: an ALSA card, and ``chip:line,line`` for the relays."""
+
+    device: str = ""
+    gpio_chip: str = ""
+    gpio_lines: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class RelayMove:
+    """A relay moved at ``at_ms`` (boot time)."""
+
+    zone: str
+    on: bool
+    at_ms: int
+    cause: str
+
+
+class Ward:
+    """A context manager: on entering everything but the station runs; ``switch_on`` starts that."""
+
+    def __init__(self, folder: Path, hardware: Hardware = Hardware()) -> None:
+        self.folder = folder
+        self.hardware = hardware
+        self.timezone = mid_morning_zone()
+        self._stack = contextlib.ExitStack()
+        self._env: Mapping[str, str] = {}
+        self._recorder: Recorder | None = None
+        self._io: subprocess.Popen[bytes] | None = None
+        self._agent: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Ward:
+        with contextlib.ExitStack() as stack:
+            self.keyring = self._make_keys()
+            setup = BrokerSetup(
+                self.folder / "broker", self.keyring.authority_path, self.keyring.server("broker"), {STATION: AREA}
+            )
+            self.broker = stack.enter_context(Mosquitto(setup))
+            shelf = self.folder / "content"
+            shelf.mkdir()
+            self.content = stack.enter_context(ContentServer(shelf, self.keyring.server("content")))
+            self.headend = stack.enter_context(
+                Headend(
+                    self.keyring,
+                    BrokerAddress("localhost", self.broker.port),
+                    self.folder / "records",
+                    self.content.shelf(),
+                )
+            )
+            if not self.hardware.device:
+                self._listen(stack)
+            self.config = self._write_config()
+            stack.callback(self._stop_station)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self._stack.close()
+
+    def switch_on(self) -> None:
+        """Start the device process, then the agent, as systemd would."""
+        if self._io is None or self._io.poll() is not None:
+            self._io = self._start("io", self._env)
+        self._agent = self._start("run", {})
+
+    def switch_off(self) -> None:
+        """Ask both processes to end, the agent first."""
+        for child in (self._agent, self._io):
+            if child is not None and child.poll() is None:
+                child.terminate()
+                child.wait(STOP_S_MAX)
+
+    def kill_agent(self) -> None:
+        """SIGKILL: no goodbye, no tidying."""
+        assert self._agent is not None
+        self._agent.kill()
+        self._agent.wait()
+
+    def cut_power(self) -> None:
+        """Both processes die at once; the relays fall open, which the stop hook stands for here."""
+        for child in (self._agent, self._io):
+            if child is not None:
+                child.send_signal(signal.SIGKILL)
+                child.wait()
+        self.command("relays-off")
+
+    def command(self, *words: str) -> str:
+        """Run an ``edge-agent`` command for this station and return what it prints."""
+        done = subprocess.run(
+            [sys.executable, "-m", "edge_agent", *words, "--config", str(self.config)],
+            capture_output=True,
+            text=True,
+            timeout=STOP_S_MAX,
+            check=False,
+        )
+        return done.stdout + done.stderr
+
+    def agent_log(self) -> str:
+        """Everything the agent has said so far."""
+        return (self.folder / "run.log").read_text(errors="replace")
+
+    def moves(self) -> list[RelayMove]:
+        """How the simulated relays moved."""
+        path = self.folder / "relays" / "edges.jsonl"
+        if not path.exists():
+            return []
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        return [RelayMove(row["zone"], row["on"], row["mono_ms"], row["cause"]) for row in rows]
+
+    def recording(self) -> Recording:
+        """End the recording and return it."""
+        assert self._recorder is not None, "on real hardware nobody listens behind the card"
+        return self._recorder.stop()
+
+    def _make_keys(self) -> Keyring:
+        keyring = create_keyring(self.folder / "headend", REALM, default_roles(AREA, 1), system_utc_ms())
+        keyring.enrol(STATION, AREA, "Trạm loa Đông Thành 01")
+        return keyring
+
+    def _listen(self, stack: contextlib.ExitStack) -> None:
+        pulse: Pulse = stack.enter_context(private_pulse(self.folder / "pulse"))
+        self._env = pulse.env
+        self._recorder = stack.enter_context(Recorder(pulse))
+
+    def _start(self, task: str, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        with open(self.folder / f"{task}.log", "ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "edge_agent", task, "--config", str(self.config)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **env},
+            )
+
+    def _stop_station(self) -> None:
+        for child in (self._agent, self._io):
+            if child is not None and child.poll() is None:
+                child.kill()
+                child.wait()
+
+    def _write_config(self) -> Path:
+        given = self.keyring.folder(STATION)
+        path = self.folder / "station.toml"
+        path.write_text(
+            f"""
+# Trạm loa của buổi trình diễn. The station of the demo: what stands in for hardware is chosen here, openly.
+[station]
+id = "{STATION}"
+realm = "{REALM}"
+name = "Trạm loa Đông Thành 01"
+area = "{AREA}"
+timezone = "{self.timezone}"
+
+[broker]
+host = "localhost"
+port = {self.broker.port}
+ca_file = "{given.authority}"
+cert_file = "{given.tls.certificate}"
+key_file = "{given.tls.key}"
+
+[content]
+ca_file = "{given.authority}"
+
+[trust]
+file = "{given.trust}"
+station_key_file = "{given.sign}"
+
+[paths]
+state_dir = "{self.folder / "state"}"
+run_dir = "{self.folder / "run"}"
+
+[clock]
+ntp = "off"   # the time is trusted by a signed welcome only
+rtc = false
+
+[cards.main]
+device = "{self.hardware.device or "station"}"
+channels = 2
+
+{self._relays()}
+{"".join(self._zone(index, zone) for index, zone in enumerate(ZONES))}
+"""
+        )
+        return path
+
+    def _relays(self) -> str:
+        if self.hardware.gpio_chip:
+            return f'[relays]\ndriver = "gpio"\nchip = "{self.hardware.gpio_chip}"\n'
+        return f'[relays]\ndriver = "simulated"\n[relays.simulated]\ndir = "{self.folder / "relays"}"\n'
+
+    def _zone(self, index: int, zone: str) -> str:
+        line = self.hardware.gpio_lines[index] if self.hardware.gpio_lines else 17 + index
+        return f"""
+[[zones]]
+id = "{zone}"
+name = "{ZONES[zone]}"
+card = "main"
+channel = "{("left", "right")[index]}"
+line = {line}
+warm_up_ms = {WARM_UP_MS}
+"""
+
+
+def mid_morning_zone() -> str:
+    """A time zone in which it is mid-morning now, so that nothing of the demo falls into the quiet hours."""
+    ahead = MORNING_H - datetime.now(UTC).hour
+    if ahead < -11:
+        ahead += 24
+    # The sign in these names is reversed (POSIX): Etc/GMT-7 is seven hours ahead of Greenwich.
+    return "Etc/GMT" if ahead == 0 else f"Etc/GMT{-ahead:+d}"
+
+
+def wait_until(boot: int) -> None:
+    """Sleep until a boot time (ms)."""
+    time.sleep(max(0, boot - boot_ms()) / 1000)
+
+
+__all__ = ["AREA", "HEADEND_ID", "STATION", "ZONES", "Hardware", "RelayMove", "Ward", "mid_morning_zone", "wait_until"]

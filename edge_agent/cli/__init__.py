@@ -1,0 +1,116 @@
+"""The ``edge-agent`` command. Decides which part to run; each task is composed in a file of its own."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from edge_agent import __version__
+
+CONFIG_FILE = Path("/etc/edge-agent/edge-agent.toml")
+EXIT_USAGE = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one task; returns the exit status: 0 well, 1 found wrong, 2 wrong use or configuration."""
+    args = _parser().parse_args(argv)
+    task: Callable[[argparse.Namespace], int] = args.task
+    try:
+        return task(args)
+    except BrokenPipeError:
+        return 0  # ``edge-agent next | head`` is no mistake
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="edge-agent",
+        description="Trạm loa IP: nhận lệnh phát đã ký số, nạp trước, đóng rơ-le, phát theo lịch, báo nhật ký. "
+        "/ The agent of an IP loudspeaker station.",
+    )
+    parser.add_argument("--version", action="version", version=f"edge-agent {__version__}")
+    tasks = parser.add_subparsers(required=True, metavar="TASK")
+    _add(tasks, "run", _run, "chạy trạm: mạng, lịch phát, nhật ký / the agent: network, core and journal, no device")
+    _add(tasks, "io", _io, "tiến trình thiết bị: rơ-le và âm thanh / the device process: relays and sound, no network")
+    _add(tasks, "relays-off", _relays_off, "mở mọi rơ-le rồi thoát / open every relay (for systemd's stop hook)")
+    _add_json(_add(tasks, "status", _status, "tình trạng trạm / how the station is"))
+    _add_json(_add(tasks, "next", _next, "sắp phát gì, khi nào, ở đâu, vì sao không / what plays next, and why not"))
+    _add(tasks, "doctor", _doctor, "kiểm tra cấu hình và môi trường, nói cách sửa / what is wrong, and what to do")
+    console = _add(tasks, "console", _console, "bảng lệnh cho kỹ thuật viên trên cổng nối tiếp / the serial console")
+    console.add_argument("--port", required=True, help="cổng nối tiếp / serial port, e.g. /dev/ttyUSB0")
+    console.add_argument("--baud", type=int, default=115200, help="tốc độ / line speed (115200)")
+    return parser
+
+
+def _add(
+    tasks: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    task: Callable[[argparse.Namespace], int],
+    words: str,
+) -> argparse.ArgumentParser:
+    parser = tasks.add_parser(name, help=words, description=words)
+    parser.add_argument("--config", type=Path, default=CONFIG_FILE, help=f"tệp cấu hình / configuration ({CONFIG_FILE})")
+    parser.set_defaults(task=task)
+    return parser
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="cho máy đọc / for machines")
+
+
+# Each task imports only what it runs: memory and start-up time are the station's, not the developer's.
+
+
+def _run(args: argparse.Namespace) -> int:
+    from edge_agent.cli import agent
+
+    return _configured(args, agent.run)
+
+
+def _io(args: argparse.Namespace) -> int:
+    from edge_agent.cli import io
+
+    return _configured(args, io.run)
+
+
+def _relays_off(args: argparse.Namespace) -> int:
+    from edge_agent.cli import io
+
+    return _configured(args, io.relays_off)
+
+
+def _status(args: argparse.Namespace) -> int:
+    from edge_agent.cli import show
+
+    return _configured(args, lambda config: show.status(config, as_json=args.json))
+
+
+def _next(args: argparse.Namespace) -> int:
+    from edge_agent.cli import show
+
+    return _configured(args, lambda config: show.coming(config, as_json=args.json))
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from edge_agent.cli import doctor
+
+    return _configured(args, doctor.run)
+
+
+def _console(args: argparse.Namespace) -> int:
+    from edge_agent.cli import show
+
+    return _configured(args, lambda config: show.console(config, args.port, args.baud))
+
+
+def _configured(args: argparse.Namespace, task: Callable[..., int]) -> int:
+    """Read the configuration; a mistake in it is told with its line and remedy, all of them at once."""
+    from edge_agent.config import ConfigError, load
+
+    try:
+        config = load(args.config)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return EXIT_USAGE
+    return task(config)

@@ -1,0 +1,145 @@
+"""Compose the agent's process: trust, journal, broker session, staging, the line to the device, and housekeeping."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from functools import partial
+
+from edge_agent import __version__, host
+from edge_agent.audio.decoder import FfmpegDecoder
+from edge_agent.audio.pcm_store import PcmStore
+from edge_agent.audio.sandbox import Sandbox
+from edge_agent.audio.speech import EspeakVoice
+from edge_agent.audio.staging import Stager
+from edge_agent.cli import paths
+from edge_agent.cli.process import die_with_any_thread, log_to_stderr, on_stop
+from edge_agent.clock import StationClock, boot_ms
+from edge_agent.config import Config, Ntp
+from edge_agent.core.units import SECOND_MS, MonoMs
+from edge_agent.journal.record import Origin
+from edge_agent.journal.store import Store
+from edge_agent.link.client import DeviceClient
+from edge_agent.runtime import Inbox, Ports, Runtime
+from edge_agent.sync.client import BrokerSettings
+from edge_agent.sync.download import HttpsFetcher
+from edge_agent.sync.https import Trust as ContentTrust
+from edge_agent.sync.messages import Sender
+from edge_agent.sync.mqtt import MqttSession
+from edge_agent.trust.envelope import payload_type, sign
+from edge_agent.trust.judge import make_judge
+from edge_agent.trust.keys import Ed25519Signer, UnusableKey, load_signer
+from edge_agent.trust.roles import Trust, load_trust
+from edge_agent.trust.strict_json import WireError
+from edge_agent.upstream import Identity, Upstream
+from edge_agent.watchdog import Notifier, Progress
+from edge_agent.workers import FetchAndStage
+
+CORE = "core"
+CORE_MS_MAX = 5 * SECOND_MS
+# The core steps at least every two seconds (runtime.LOOP_MS_MAX); systemd restarts after ten without a sign.
+HEARTBEAT_S = 300
+HELLO_S = 6 * 3600
+SWEEP_S = 24 * 3600
+# Intervals of the protocol: heartbeat, proof of freshness; the cache is swept daily.
+SOFTWARE = f"edge-agent {__version__}"
+EXIT_SETUP = 2
+
+log = logging.getLogger(__name__)
+
+
+def run(config: Config) -> int:
+    """Be the station's agent until told to stop."""
+    log_to_stderr()
+    die_with_any_thread()
+    paths.prepare(config)
+    try:
+        trust = load_trust(config.trust.file.read_bytes())
+        signer = load_signer(config.trust.station_key_file)
+    except (OSError, WireError, UnusableKey) as error:
+        log.error("trust not usable error=%s next=edge-agent doctor", error)
+        return EXIT_SETUP
+    inbox = Inbox()
+    on_stop(inbox.stop_asked)
+    notifier = Notifier.from_environment()
+    Runtime(_ports(config, trust, signer, inbox, notifier), inbox).run()
+    notifier.stopping()
+    return 0
+
+
+def _ports(config: Config, trust: Trust, signer: Ed25519Signer, inbox: Inbox, notifier: Notifier) -> Ports:
+    boot_id = secrets.token_hex(8)
+    journal = Store(paths.journal(config), Origin(config.site.station, SOFTWARE, boot_id))
+    contents = journal.load()
+    clock = StationClock(ntp=config.clock.ntp is Ntp.AUTO, rtc=config.clock.rtc, floor=contents.floor)
+    sign_as = partial(_sign, signer)
+    session = MqttSession(_broker(config), inbox.post, clock.now, lambda: upstream.will(clock.now()))
+    sender = Sender(config.site.realm, config.site.station, boot_id, SOFTWARE)
+    identity = Identity(sender, config.site.area, config.name, trust.version)
+    broker = (config.broker.host, config.broker.port)
+    upstream = Upstream(identity, session, sign_as, lambda: host.read(config.paths.state_dir, broker, config.serial))
+    progress = Progress(notifier, {CORE: MonoMs(CORE_MS_MAX)}, boot_ms())
+    return Ports(
+        site=config.site,
+        clock=clock,
+        journal=journal,
+        contents=contents,
+        session=session,
+        device=DeviceClient(paths.socket(config), inbox.post),
+        staging=FetchAndStage(_fetcher(config, clock), _stager(config), config.cache.bytes_max),
+        upstream=upstream,
+        verify=make_judge(trust, config.site),
+        status_file=paths.status(config),
+        ready=partial(_ready, notifier, inbox),
+        alive=partial(_alive, progress),
+    )
+
+
+def _broker(config: Config) -> BrokerSettings:
+    return BrokerSettings(
+        host=config.broker.host,
+        port=config.broker.port,
+        ca_file=config.broker.ca_file,
+        cert_file=config.broker.cert_file,
+        key_file=config.broker.key_file,
+        station=config.site.station,
+        area=config.site.area,
+        keepalive_s=config.broker.keepalive_s,
+    )
+
+
+def _fetcher(config: Config, clock: StationClock) -> HttpsFetcher:
+    return HttpsFetcher(paths.originals(config), ContentTrust(config.content.ca_file, clock.now))
+
+
+def _stager(config: Config) -> Stager:
+    (card,) = config.cards.values()
+    sandbox = Sandbox()
+    store = PcmStore(paths.audio(config))
+    store.sweep()
+    stager = Stager(store, FfmpegDecoder(sandbox), EspeakVoice(sandbox), card.rate)
+    log.info("pinned emergency set: %s", stager.ensure_pinned())
+    return stager
+
+
+def _sign(signer: Ed25519Signer, kind: str, payload: bytes) -> bytes:
+    return sign(payload_type(kind), payload, [signer])
+
+
+def _ready(notifier: Notifier, inbox: Inbox) -> None:
+    """Tell the service manager, and only then load what keeps house: nobody waits for that."""
+    notifier.ready()
+    from apscheduler.schedulers.background import BackgroundScheduler
+
+    scheduler = BackgroundScheduler(timezone="UTC")
+    scheduler.add_job(inbox.heartbeat_due, "interval", seconds=HEARTBEAT_S, misfire_grace_time=None)
+    scheduler.add_job(inbox.hello_due, "interval", seconds=HELLO_S, misfire_grace_time=None)
+    scheduler.add_job(inbox.sweep_due, "interval", seconds=SWEEP_S, misfire_grace_time=None)
+    scheduler.start()
+
+
+def _alive(progress: Progress) -> None:
+    """The core has just stepped."""
+    now = boot_ms()
+    progress.mark(CORE, now)
+    progress.feed(now)

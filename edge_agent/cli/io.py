@@ -1,0 +1,89 @@
+"""Compose the device process: the one place where real relays and a real sound card are chosen, as configured."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from edge_agent.audio.card import CardConfig, Wiring
+from edge_agent.audio.mixer import Outlet
+from edge_agent.audio.pcm_store import PcmStore
+from edge_agent.audio.port import Player, PlayerError, Reports
+from edge_agent.cli import paths
+from edge_agent.cli.process import die_with_any_thread, log_to_stderr, on_stop
+from edge_agent.config import Config, RelayDriver
+from edge_agent.core.units import ZoneId
+from edge_agent.device.process import run_device
+from edge_agent.device.wake import Stop
+from edge_agent.link.messages import LinkError
+from edge_agent.relay.port import RelayError, Relays
+
+EXIT_NO_DEVICE = 1
+
+log = logging.getLogger(__name__)
+
+
+def run(config: Config) -> int:
+    """Own relays and sound until told to stop."""
+    log_to_stderr()
+    die_with_any_thread()
+    stop = Stop()
+    on_stop(stop.set)
+    paths.prepare(config)
+    try:
+        relays = _relays(config)
+        return run_device(
+            relays, lambda reports: _player(config, reports), config.site.zones, paths.socket(config), stop
+        )
+    except (RelayError, PlayerError, LinkError) as error:
+        log.error("device not usable error=%s", error)
+        return EXIT_NO_DEVICE
+
+
+def relays_off(config: Config) -> int:
+    """Open every relay, whoever left it closed."""
+    try:
+        if config.relays.driver is RelayDriver.GPIO:
+            from edge_agent.relay import gpio
+
+            gpio.relays_off(config.relays.chip, _lines(config))
+        else:
+            from edge_agent.relay import simulated
+
+            assert config.relays.simulated_dir is not None, "the configuration has checked it"
+            simulated.relays_off(config.relays.simulated_dir)
+    except RelayError as error:
+        print(error, file=sys.stderr)
+        return EXIT_NO_DEVICE
+    return 0
+
+
+def _relays(config: Config) -> Relays:
+    """The driver that the configuration names; a missing device is an error, never a reason for another driver."""
+    if config.relays.driver is RelayDriver.GPIO:
+        from edge_agent.relay.gpio import GpioRelays
+
+        return GpioRelays(config.relays.chip, _lines(config))
+    from edge_agent.relay.simulated import SimulatedRelays
+
+    assert config.relays.simulated_dir is not None, "the configuration has checked it"
+    log.warning("relays are SIMULATED dir=%s", config.relays.simulated_dir)
+    return SimulatedRelays(config.relays.simulated_dir, config.site.zones)
+
+
+def _lines(config: Config):  # type: ignore[no-untyped-def]
+    from edge_agent.relay.gpio import RelayLine
+
+    return {
+        zone: RelayLine(wiring.line, wiring.active_low, wiring.read_back_line) for zone, wiring in config.zones.items()
+    }
+
+
+def _player(config: Config, reports: Reports) -> Player:
+    from edge_agent.audio.alsa import AlsaPlayer
+
+    (card,) = config.cards.values()
+    outlets: dict[ZoneId, Outlet] = {zone: Outlet(wiring.channel) for zone, wiring in config.zones.items()}
+    settings = CardConfig(card.device, card.rate, card.channels, card.period_ms, card.periods)
+    store = PcmStore(paths.audio(config))
+    return AlsaPlayer(settings, Wiring(card.rate, card.channels, outlets), store, reports)

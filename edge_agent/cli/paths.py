@@ -1,0 +1,38 @@
+"""Where the station keeps things. What survives lies under ``state_dir``, what does not under ``run_dir`` (a tmpfs)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_agent.config import Config
+
+
+def prepare(config: Config) -> None:
+    """Make the folders that both processes expect."""
+    for folder in (config.paths.state_dir, config.paths.run_dir, originals(config), audio(config)):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def journal(config: Config) -> Path:
+    """The database's folder."""
+    return config.paths.state_dir / "journal"
+
+
+def originals(config: Config) -> Path:
+    """Signed audio as it was downloaded."""
+    return config.paths.state_dir / "originals"
+
+
+def audio(config: Config) -> Path:
+    """Staged sound, and the pinned emergency set."""
+    return config.paths.state_dir / "audio"
+
+
+def socket(config: Config) -> Path:
+    """The line between the two processes."""
+    return config.paths.run_dir / "io.sock"
+
+
+def status(config: Config) -> Path:
+    """What the agent shows of itself, for the console and for ``edge-agent status``."""
+    return config.paths.run_dir / "status.json"
