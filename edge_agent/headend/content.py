@@ -20,6 +20,7 @@ from socket import socket
 from types import TracebackType
 from typing import Any, BinaryIO
 
+from edge_agent.headend.audio_facts import AudioFacts
 from edge_agent.headend.files import EVERYBODY_READS, write_durably
 from edge_agent.headend.pki import Issued
 
@@ -53,6 +54,19 @@ def add_clip(directory: Path, audio: Path) -> str:
     digest = hashlib.sha256(content).hexdigest()
     write_durably(directory / digest, content, EVERYBODY_READS)
     return digest
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where clips are put, and under which address stations find them (``https://host:port``)."""
+
+    directory: Path
+    base_url: str
+
+    def publish(self, audio: Path, facts: AudioFacts) -> tuple[str, ...]:
+        """Put a copy of ``audio`` on the shelf. Returns the URLs that go into the order."""
+        add_clip(self.directory, audio)
+        return (f"{self.base_url}/clip/{facts.digest}",)
 
 
 def wanted_span(header: str | None, size: int) -> Span | None:
@@ -200,6 +214,10 @@ class ContentServer:
     def url(self, digest: str, host: str = "localhost") -> str:
         """Where a station finds the clip."""
         return f"https://{host}:{self.port}/clip/{digest}"
+
+    def shelf(self, host: str = "localhost") -> Shelf:
+        """The same place, seen by whoever writes orders."""
+        return Shelf(self.directory, f"https://{host}:{self.port}")
 
     def start(self) -> None:
         """Begin to serve in a thread of its own."""

@@ -51,7 +51,8 @@ class DraftError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a draft is completed from. ``publish_audio`` puts a file where stations fetch it and returns its URLs."""
+    """What a draft is completed from. ``publish_audio`` puts a file where stations fetch it and returns its URLs;
+    without it a draft must say where its audio is."""
 
     realm: str
     issuer: str
@@ -59,7 +60,7 @@ class Surroundings:
     now: UtcMs
     next_serial: Callable[[str], int]
     find_audio: FindAudio
-    publish_audio: PublishAudio
+    publish_audio: PublishAudio | None
     base: Path = Path()
 
 
@@ -151,7 +152,7 @@ def _found(fields: Fields, around: Surroundings) -> JsonObject:
     path = around.base / fields.text("file", form(r".{1,500}", "the path of an audio file, seen from the draft"))
     try:
         facts = around.find_audio(path, _duration_ms(fields) if "duration_s" in fields else None)
-        urls: JsonValue = _json(fields.value("urls")) if "urls" in fields else [*around.publish_audio(path, facts)]
+        urls = _json(fields.value("urls")) if "urls" in fields else _published(fields, path, facts, around)
     except AudioError as error:
         raise fields.wrong("file", str(error)) from error
     return {
@@ -161,6 +162,12 @@ def _found(fields: Fields, around: Surroundings) -> JsonObject:
         "codec": facts.codec,
         "urls": urls,
     }
+
+
+def _published(fields: Fields, path: Path, facts: AudioFacts, around: Surroundings) -> JsonValue:
+    if around.publish_audio is None:
+        raise fields.wrong("urls", "missing: say where stations fetch the file, or give --content-url")
+    return [*around.publish_audio(path, facts)]
 
 
 def _given(fields: Fields) -> JsonObject:

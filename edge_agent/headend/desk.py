@@ -1,0 +1,133 @@
+"""Decide what to answer to what stations say: a welcome to a hello, an acknowledgement to records that are on disk.
+
+Reads no clock and no network: the instant is passed in, replies are handed back. The online keys that sign here start
+no sound, cancel nothing and delete nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_agent.core.units import StationId, UtcMs
+from edge_agent.headend import signing
+from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.listening import Heard, LogBatch, Unheard, hear
+from edge_agent.headend.logbook import NO_CURSOR, Logbook, LogbookError, NotTaken, Taken
+from edge_agent.journal.port import StoredRecord
+from edge_agent.sync.messages import HelloMsg, LogCursor, StateMsg, Why
+from edge_agent.sync.topics import Down, down_topic
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A signed message for one station."""
+
+    topic: str
+    envelope: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Records are on disk; ``new`` those that were not there before."""
+
+    station: StationId
+    epoch: str
+    new: tuple[StoredRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LogTrouble:
+    """Records were not taken, or our own file is damaged: for a person to look at."""
+
+    station: StationId
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class LateWill:
+    """The broker tells the death of a boot that another boot has followed already; it changes nothing."""
+
+    station: StationId
+    boot_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """What is known of a station's connection."""
+
+    online: bool
+    why: Why
+    boot_id: str
+
+
+Noted = Heard | Unheard | Kept | LogTrouble | LateWill
+
+
+class Desk:
+    """Takes one message at a time; remembers who is there. Not for several threads at once."""
+
+    def __init__(self, keyring: Keyring, logbook: Logbook) -> None:
+        self._keyring = keyring
+        self._logbook = logbook
+        self._welcome_key = keyring.signer("welcome")
+        self._ack_key = keyring.signer("ack")
+        self.presence: dict[StationId, Presence] = {}
+
+    def take(self, topic: str, message: bytes, now: UtcMs) -> tuple[list[Noted], list[Reply]]:
+        """What came, as it counts, and what to answer."""
+        heard = hear(self._keyring.stations, self._keyring.realm, topic, message)
+        if isinstance(heard, Unheard):
+            return [heard], []
+        match heard.said:
+            case HelloMsg() as hello:
+                return self._welcome(heard, hello, now)
+            case LogBatch() as batch:
+                return self._keep(heard, batch)
+            case StateMsg() as state:
+                return [self._see(heard, state)], []
+            case _:
+                return [heard], []
+
+    def _welcome(self, heard: Heard, hello: HelloMsg, now: UtcMs) -> tuple[list[Noted], list[Reply]]:
+        held, trouble = self._held(heard.station, hello.log.epoch)
+        if held.epoch == hello.log.epoch and held.seq > hello.log.seq:
+            detail = f"the station's log ends at {hello.log.seq}, {held.seq} records are held: an old card was restored"
+            trouble = LogTrouble(heard.station, detail)
+        envelope = signing.welcome(
+            self._keyring.realm,
+            heard.station,
+            hello.nonce,
+            now,
+            self._keyring.trust.version,
+            self._keyring.serials(),
+            held,
+            self._welcome_key,
+        )
+        noted: list[Noted] = [heard] if trouble is None else [heard, trouble]
+        return noted, [Reply(down_topic(heard.station, Down.WELCOME), envelope)]
+
+    def _held(self, station: StationId, epoch: str) -> tuple[LogCursor, LogTrouble | None]:
+        try:
+            return self._logbook.of(station).cursor(epoch), None
+        except LogbookError as error:
+            return NO_CURSOR, LogTrouble(station, str(error))
+
+    def _keep(self, heard: Heard, batch: LogBatch) -> tuple[list[Noted], list[Reply]]:
+        try:
+            done = self._logbook.of(heard.station).add(batch)
+        except LogbookError as error:
+            return [LogTrouble(heard.station, str(error))], []
+        match done:
+            case NotTaken(doubt=doubt, detail=detail):
+                return [LogTrouble(heard.station, f"{doubt}: {detail}")], []
+            case Taken(new=new, cursor=cursor):
+                # Also when nothing was new: the station did not get our word for it the first time.
+                envelope = signing.ack(self._keyring.realm, heard.station, cursor, self._ack_key)
+                return [Kept(heard.station, batch.epoch, new)], [Reply(down_topic(heard.station, Down.ACK), envelope)]
+
+    def _see(self, heard: Heard, state: StateMsg) -> Noted:
+        known = self.presence.get(heard.station)
+        if state.why is Why.CONNECTION_LOST and known is not None and known.boot_id != heard.boot_id:
+            return LateWill(heard.station, heard.boot_id)
+        self.presence[heard.station] = Presence(state.online, state.why, heard.boot_id)
+        return heard

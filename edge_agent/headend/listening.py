@@ -1,0 +1,253 @@
+"""Believe a station's message or not, and read it: the counterpart of ``sync.messages``. Pure, given the bytes.
+
+A message counts when it is signed by the key that its station enrolled with, and names that station, this realm and the
+kind of its topic. Nothing a stranger can send gets further; what he sent is repeated nowhere but as a topic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edge_agent.core.clock_trust import ClockSource, Now
+from edge_agent.core.effects import Verdict
+from edge_agent.core.events import Rejected
+from edge_agent.core.job import JobClass
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import JobId, MonoMs, StationId, ZoneId
+from edge_agent.headend.enrolment import Enrolled
+from edge_agent.journal.port import StoredRecord
+from edge_agent.journal.record import canonical
+from edge_agent.sync.messages import (
+    AnswerMsg,
+    HeartbeatMsg,
+    HelloMsg,
+    HostStatus,
+    LogCursor,
+    PlayStatus,
+    StateMsg,
+    Why,
+    ZoneStatus,
+)
+from edge_agent.sync.topics import ROOT, Up
+from edge_agent.trust.envelope import open_envelope, payload_type, signers_of
+from edge_agent.trust.fields import AREA, HASH, NAME, Fields, form, free_text
+from edge_agent.trust.orders import LOG_EPOCH, LOG_HASH, NONCE
+from edge_agent.trust.strict_json import INTEGER_MAX, WireError, parse
+from edge_agent.trust.timetable import read_instant
+
+RECORDS_MAX = 1_000
+# More than fit into 48 kB.
+PLAYS_MAX = 64
+ZONES_MAX = 64
+WORDS = free_text(200)
+NAME_OR_NOTHING = form(r"[a-z0-9-]{0,64}", "a name or nothing")
+DIGEST_OR_NOTHING = form(r"([0-9a-f]{64})?", "64 hex digits or nothing")
+
+
+class Doubt(StrEnum):
+    """Why a message is not believed."""
+
+    NOT_ENROLLED = "not_enrolled"
+    FORGED = "forged"
+    MALFORMED = "malformed"
+    OTHER_REALM = "other_realm"
+    OTHER_SENDER = "other_sender"
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """A message that does not count. ``station`` is what the topic claims."""
+
+    station: str
+    doubt: Doubt
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogBatch:
+    """Records of one chain, oldest first."""
+
+    epoch: str
+    records: tuple[StoredRecord, ...]
+
+
+Said = HelloMsg | StateMsg | HeartbeatMsg | LogBatch | AnswerMsg
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A station's own word. ``boot_id`` and ``software`` are "" where the message does not tell them."""
+
+    station: StationId
+    kind: Up
+    boot_id: str
+    software: str
+    said: Said
+
+
+def hear(stations: Mapping[StationId, Enrolled], realm: str, topic: str, message: bytes) -> Heard | Unheard:
+    """Read what came on ``loa/1/u/<station>/<kind>``."""
+    station, kind = _sender_of(topic)
+    enrolled = stations.get(StationId(station))
+    if enrolled is None or kind is None:
+        return Unheard(station, Doubt.NOT_ENROLLED, "no such station is enrolled: `keys station`")
+    envelope = open_envelope(message)
+    if isinstance(envelope, Rejected):
+        return Unheard(station, Doubt.MALFORMED, envelope.detail)
+    if not signers_of(envelope, [enrolled.key]):
+        return Unheard(station, Doubt.FORGED, "not signed by the key that the station enrolled with")
+    if envelope.payload_type != payload_type(kind):
+        return Unheard(station, Doubt.OTHER_SENDER, f"a {envelope.payload_type} on the topic of {kind}")
+    try:
+        return _read(Fields(parse(envelope.payload)), enrolled.station, realm, kind)
+    except WireError as error:
+        return Unheard(station, Doubt.MALFORMED, str(error))
+
+
+def _sender_of(topic: str) -> tuple[str, Up | None]:
+    match topic.removeprefix(f"{ROOT}/u/").split("/"):
+        case [station, kind] if topic.startswith(f"{ROOT}/u/") and kind in list(Up):
+            return station, Up(kind)
+        case _:
+            return "", None
+
+
+def _read(fields: Fields, station: StationId, realm: str, kind: Up) -> Heard | Unheard:
+    if fields.text("realm", NAME) != realm:
+        return Unheard(station, Doubt.OTHER_REALM, "the station belongs to another realm")
+    if fields.text("station", NAME) != station or fields.text("type", NAME) != kind:
+        return Unheard(station, Doubt.OTHER_SENDER, "signed as another station or kind than its topic says")
+    boot_id = fields.text("boot_id", WORDS, default="")
+    return Heard(station, kind, boot_id, fields.text("software", WORDS, default=""), _READERS[kind](fields))
+
+
+def _hello(fields: Fields) -> HelloMsg:
+    return HelloMsg(
+        nonce=fields.text("nonce", NONCE),
+        trust_version=fields.integer("trust_version", 0, INTEGER_MAX),
+        log=read_cursor(fields.record("log")),
+        clock=_clock(fields.record("clock")),
+    )
+
+
+def read_cursor(fields: Fields) -> LogCursor:
+    """A place in a station's log: ``{"epoch", "seq", "hash"}``."""
+    return LogCursor(
+        fields.text("epoch", LOG_EPOCH), fields.integer("seq", 0, INTEGER_MAX), fields.text("hash", LOG_HASH)
+    )
+
+
+def _state(fields: Fields) -> StateMsg:
+    return StateMsg(
+        online=_flag(fields, "online"),
+        why=fields.choice("why", Why),
+        area=fields.text("area", AREA),
+        name=fields.text("name", WORDS),
+        clock=_clock(fields.record("clock")),
+        zones=tuple(_zone(zone) for zone in fields.records("zones", 0, ZONES_MAX)),
+        playing=tuple(_play(play) for play in fields.records("playing", 0, PLAYS_MAX)),
+        next=tuple(_play(play) for play in fields.records("next", 0, PLAYS_MAX)),
+        records_waiting=fields.integer("records_waiting", 0, INTEGER_MAX),
+        welcomed=_flag(fields, "welcomed"),
+        host=_host(fields.record("host")),
+    )
+
+
+def _heartbeat(fields: Fields) -> HeartbeatMsg:
+    return HeartbeatMsg(
+        uptime_s=fields.integer("uptime_s", 0, INTEGER_MAX),
+        clock=_clock(fields.record("clock")),
+        playing=tuple(JobId(job) for job in fields.texts("playing", NAME, 0, PLAYS_MAX)),
+        records_waiting=fields.integer("records_waiting", 0, INTEGER_MAX),
+        host=_host(fields.record("host")),
+    )
+
+
+def _log(fields: Fields) -> LogBatch:
+    epoch = fields.text("epoch", LOG_EPOCH)
+    return LogBatch(epoch, tuple(read_record(record, epoch) for record in fields.records("records", 1, RECORDS_MAX)))
+
+
+def read_record(fields: Fields, epoch: str) -> StoredRecord:
+    """A record in its place; its body goes back to the canonical bytes that were hashed. Checks no hash."""
+    body = canonical(dict(fields.record("body").values))
+    seq = fields.integer("seq", 1, INTEGER_MAX)
+    return StoredRecord(epoch, seq, fields.text("prev", HASH), fields.text("hash", HASH), body)
+
+
+def _answer(fields: Fields) -> AnswerMsg:
+    return AnswerMsg(
+        verdict=fields.choice("verdict", Verdict),
+        digest=fields.text("digest", DIGEST_OR_NOTHING),
+        job_id=fields.text("job_id", NAME_OR_NOTHING),
+        reason=_reason(fields),
+        at=read_instant(fields, "at"),
+    )
+
+
+_READERS: dict[Up, Callable[[Fields], Said]] = {
+    Up.HELLO: _hello,
+    Up.STATE: _state,
+    Up.HEARTBEAT: _heartbeat,
+    Up.LOG: _log,
+    Up.ANSWER: _answer,
+}
+
+
+def _clock(fields: Fields) -> Now:
+    # A station's boot time means nothing here.
+    utc, source = read_instant(fields, "utc"), fields.choice("source", ClockSource)
+    return Now(MonoMs(0), utc, source, fields.integer("max_error_ms", 0, INTEGER_MAX))
+
+
+def _zone(fields: Fields) -> ZoneStatus:
+    relay = fields.text("relay", form("on|off|unknown", "on, off or unknown"))
+    return ZoneStatus(
+        zone=ZoneId(fields.text("zone", NAME)),
+        name=fields.text("name", WORDS),
+        relay_on=None if relay == "unknown" else relay == "on",
+        playing=None if fields.value("playing") is None else JobId(fields.text("playing", NAME)),
+        volume_max=fields.integer("volume_max", 0, 100),
+    )
+
+
+def _play(fields: Fields) -> PlayStatus:
+    return PlayStatus(
+        job_id=JobId(fields.text("job_id", NAME)),
+        title=fields.text("title", WORDS),
+        cls=fields.choice("class", JobClass),
+        phase=fields.choice("phase", Phase),
+        planned=read_instant(fields, "planned"),
+        zones=tuple(ZoneId(zone) for zone in fields.texts("zones", NAME, 0, ZONES_MAX)),
+        reason=_reason(fields),
+    )
+
+
+def _host(fields: Fields) -> HostStatus:
+    return HostStatus(
+        address=None if fields.value("address") is None else fields.text("address", WORDS),
+        serial=None if fields.value("serial") is None else fields.text("serial", WORDS),
+        storage_free_mb=_number(fields, "storage_free_mb"),
+        temperature_c=_number(fields, "temperature_c"),
+        undervoltage=None if fields.value("undervoltage") is None else _flag(fields, "undervoltage"),
+    )
+
+
+def _number(fields: Fields, name: str) -> int | None:
+    return None if fields.value(name) is None else fields.integer(name, -INTEGER_MAX, INTEGER_MAX)
+
+
+def _flag(fields: Fields, name: str) -> bool:
+    value = fields.value(name)
+    if not isinstance(value, bool):
+        raise fields.wrong(name, "true or false")
+    return value
+
+
+def _reason(fields: Fields) -> Reason | None:
+    if fields.values.get("reason") is None:
+        return None
+    return fields.choice("reason", Reason)

@@ -1,0 +1,181 @@
+"""Keep the stations' records: one JSONL file each, appended and synced before anything is acknowledged.
+
+A batch is taken only where it continues the chain that is held already; a record that was taken is never changed or
+taken twice (requirement U4). The file alone proves itself: each line has its place, the hash before it and its own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from edge_agent.headend.files import append_durably, make_private_directory
+from edge_agent.headend.listening import LogBatch, read_record
+from edge_agent.journal.port import StoredRecord
+from edge_agent.journal.record import ChainPoint, Damage, verify_chain
+from edge_agent.sync.messages import LogCursor
+from edge_agent.trust.fields import Fields
+from edge_agent.trust.orders import LOG_EPOCH
+from edge_agent.trust.strict_json import WireError, dump, parse
+
+NO_CURSOR = LogCursor("", 0, "")
+"""What a station is told of which nothing is held."""
+
+
+class LogbookError(Exception):
+    """The file on disk is not as it was written; the text names the line and what to do."""
+
+
+class BatchDoubt(StrEnum):
+    """Why a batch is not taken."""
+
+    GAP = "gap"  # records between what is held and what came are missing
+    REWRITTEN = "rewritten"  # a record that is held already came again with other content
+    BROKEN = "broken"  # the batch itself does not hold together
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The batch is on disk; ``new`` was not there before, ``cursor`` may be acknowledged."""
+
+    new: tuple[StoredRecord, ...]
+    cursor: LogCursor
+
+
+@dataclass(frozen=True, slots=True)
+class NotTaken:
+    """Nothing was stored. ``cursor`` is what is held."""
+
+    doubt: BatchDoubt
+    detail: str
+    cursor: LogCursor
+
+
+@dataclass(slots=True)
+class _Chain:
+    """The hashes held of one epoch; the first belongs to ``first_seq``."""
+
+    first_seq: int
+    hashes: list[str] = field(default_factory=list)
+
+    def head(self) -> ChainPoint:
+        return ChainPoint(self.first_seq + len(self.hashes) - 1, self.hashes[-1])
+
+    def hash_at(self, seq: int) -> str | None:
+        place = seq - self.first_seq
+        return self.hashes[place] if 0 <= place < len(self.hashes) else None
+
+
+class StationLog:
+    """One station's file. Made by ``Logbook``; one writer at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._chains: dict[str, _Chain] = {}
+        self._epoch = ""
+        _cut_torn_end(path)
+        for number, record in enumerate(read_lines(path), 1):
+            if self._fault([record]):
+                raise LogbookError(f"{path}:{number}: the chain is broken here; restore the file, or move it away")
+            self._remember(record)
+
+    def cursor(self, epoch: str = "") -> LogCursor:
+        """What is held of ``epoch``; of the newest chain when that is unknown."""
+        chain = self._chains.get(epoch) or self._chains.get(self._epoch)
+        if chain is None:
+            return NO_CURSOR
+        head = chain.head()
+        return LogCursor(epoch if epoch in self._chains else self._epoch, head.seq, head.hash)
+
+    def add(self, batch: LogBatch) -> Taken | NotTaken:
+        """Store what is new of a batch, durably, or say why nothing was."""
+        for record in batch.records:
+            held = self._hash_at(record)
+            if held is not None and held != record.hash:
+                return self._refuse(BatchDoubt.REWRITTEN, f"record {record.seq} is held with another hash", batch)
+        new = [record for record in batch.records if self._hash_at(record) is None]
+        if fault := self._fault(new):
+            return self._refuse(*fault, batch)
+        if new:
+            append_durably(self._path, b"".join(_line(record) for record in new))
+        for record in new:
+            self._remember(record)
+        return Taken(tuple(new), self.cursor(batch.epoch))
+
+    def _refuse(self, doubt: BatchDoubt, detail: str, batch: LogBatch) -> NotTaken:
+        held = self.cursor(batch.epoch)
+        return NotTaken(doubt, detail, held if held.epoch == batch.epoch else NO_CURSOR)
+
+    def _fault(self, records: Sequence[StoredRecord]) -> tuple[BatchDoubt, str] | None:
+        if not records:
+            return None
+        chain = self._chains.get(records[0].epoch)
+        # A chain that is new to us may begin anywhere: its earlier records were acknowledged to another headend.
+        start = chain.head() if chain else ChainPoint(records[0].seq - 1, records[0].prev)
+        fault = verify_chain(records, start)
+        if fault is None:
+            return None
+        if fault.damage is Damage.CUT:
+            return BatchDoubt.GAP, f"record {fault.seq} is missing"
+        return BatchDoubt.BROKEN, f"record {fault.seq}: {fault.damage}"
+
+    def _hash_at(self, record: StoredRecord) -> str | None:
+        chain = self._chains.get(record.epoch)
+        return chain.hash_at(record.seq) if chain else None
+
+    def _remember(self, record: StoredRecord) -> None:
+        self._chains.setdefault(record.epoch, _Chain(record.seq)).hashes.append(record.hash)
+        self._epoch = record.epoch
+
+
+class Logbook:
+    """A directory with one ``<station>.jsonl`` for each station."""
+
+    def __init__(self, directory: Path) -> None:
+        make_private_directory(directory)
+        self.directory = directory
+        self._logs: dict[str, StationLog] = {}
+
+    def of(self, station: str) -> StationLog:
+        """The log of an enrolled station. Raises LogbookError if its file is damaged."""
+        if station not in self._logs:
+            self._logs[station] = StationLog(self.directory / f"{station}.jsonl")
+        return self._logs[station]
+
+    def records(self, station: str) -> tuple[StoredRecord, ...]:
+        """Everything held of a station, in the order of arrival."""
+        return tuple(read_lines(self.directory / f"{station}.jsonl"))
+
+
+def read_lines(path: Path) -> Iterator[StoredRecord]:
+    """The records of a file, hashes unchecked; none if it is not there. Raises LogbookError for a line that is none."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                fields = Fields(parse(line))
+                yield read_record(fields, fields.text("epoch", LOG_EPOCH))
+            except WireError as error:
+                raise LogbookError(f"{path}:{number}: {error}; restore the file, or move it away") from error
+
+
+def _line(record: StoredRecord) -> bytes:
+    body = dict(parse(record.body))
+    whole = {"epoch": record.epoch, "seq": record.seq, "prev": record.prev, "hash": record.hash, "body": body}
+    return dump(whole) + b"\n"
+
+
+def _cut_torn_end(path: Path) -> None:
+    """A power cut may leave the last line unfinished. It was never acknowledged, so the station sends it again."""
+    if not path.exists():
+        return
+    with path.open("r+b") as file:
+        content = file.read()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            file.truncate(whole)
+            os.fsync(file.fileno())

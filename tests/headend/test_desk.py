@@ -1,0 +1,142 @@
+"""What the desk answers: welcomes that only the asking station takes, and no acknowledgement before the disk has it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_agent.core.events import Rejected
+from edge_agent.core.job import LogAck, Welcome
+from edge_agent.core.site import Site
+from edge_agent.core.units import StationId, UtcMs
+from edge_agent.headend.desk import Desk, Kept, LateWill, LogTrouble, Presence
+from edge_agent.headend.keyring import Keyring, create_keyring
+from edge_agent.headend.listening import Unheard
+from edge_agent.headend.logbook import Logbook
+from edge_agent.headend.roles import default_roles
+from edge_agent.sync.messages import Why
+from edge_agent.trust.judge import make_judge
+from edge_agent.trust.keys import load_signer
+from tests.headend.fake_station import AREA, NONCE, RECORD, STATE, FakeStation
+
+NOW = UtcMs(1_791_239_999_000)
+
+
+@pytest.fixture
+def keyring(tmp_path: Path) -> Keyring:
+    keyring = create_keyring(tmp_path / "net", "demo", default_roles(AREA, 1), NOW)
+    keyring.enrol("tram-01", AREA)
+    return keyring
+
+
+@pytest.fixture
+def station(keyring: Keyring) -> FakeStation:
+    return FakeStation(load_signer(keyring.folder("tram-01").sign))
+
+
+@pytest.fixture
+def desk(keyring: Keyring, tmp_path: Path) -> Desk:
+    return Desk(keyring, Logbook(tmp_path / "records"))
+
+
+def judged(keyring: Keyring, topic: str, envelope: bytes, station: str = "tram-01") -> object:
+    """What a station makes of a reply."""
+    site = Site(StationId(station), "demo", AREA, "Asia/Ho_Chi_Minh", {})
+    return make_judge(keyring.trust, site)(topic, envelope)
+
+
+def test_a_hello_is_answered_by_a_welcome_that_the_station_accepts(
+    desk: Desk, station: FakeStation, keyring: Keyring
+) -> None:
+    keyring.next_serial("dong-thanh")
+    _, (reply,) = desk.take(*station.hello(), NOW)
+    assert reply.topic == "loa/1/d/tram-01/welcome"
+    assert judged(keyring, reply.topic, reply.envelope) == Welcome(NONCE, NOW, 1, (("dong-thanh", 1),), "", 0, "")
+
+
+def test_a_welcome_is_for_one_station_only(desk: Desk, station: FakeStation, keyring: Keyring) -> None:
+    _, (reply,) = desk.take(*station.hello(), NOW)
+    assert isinstance(judged(keyring, reply.topic, reply.envelope, "tram-02"), Rejected)
+
+
+def test_records_are_acknowledged_once_they_are_on_disk(
+    desk: Desk, station: FakeStation, keyring: Keyring, tmp_path: Path
+) -> None:
+    station.play(RECORD, RECORD)
+    noted, (reply,) = desk.take(*station.log(), NOW)
+    assert noted == [Kept(StationId("tram-01"), "epoch-1", tuple(station.records))]
+    assert reply.topic == "loa/1/d/tram-01/ack"
+    assert judged(keyring, reply.topic, reply.envelope) == LogAck("epoch-1", 2, station.records[1].hash)
+    assert len((tmp_path / "records" / "tram-01.jsonl").read_bytes().splitlines()) == 2
+
+
+def test_a_lost_acknowledgement_is_given_again(desk: Desk, station: FakeStation) -> None:
+    station.play(RECORD)
+    desk.take(*station.log(), NOW)
+    noted, replies = desk.take(*station.log(), NOW)
+    assert noted == [Kept(StationId("tram-01"), "epoch-1", ())]
+    assert len(replies) == 1
+
+
+def test_a_disk_that_fails_leaves_the_records_unacknowledged(desk: Desk, station: FakeStation, tmp_path: Path) -> None:
+    station.play(RECORD)
+    (tmp_path / "records" / "tram-01.jsonl").mkdir()  # nothing can be written there
+    with pytest.raises(OSError, match=r"tram-01\.jsonl"):
+        desk.take(*station.log(), NOW)
+
+
+def test_a_gap_is_named_and_nothing_is_acknowledged(desk: Desk, station: FakeStation) -> None:
+    station.play(RECORD, RECORD, RECORD)
+    desk.take(*station.log(1, 1), NOW)
+    noted, replies = desk.take(*station.log(3), NOW)
+    assert noted == [LogTrouble(StationId("tram-01"), "gap: record 2 is missing")]
+    assert replies == []
+
+
+def test_the_welcome_tells_a_restored_card_what_it_forgot(desk: Desk, station: FakeStation, keyring: Keyring) -> None:
+    station.play(RECORD, RECORD)
+    desk.take(*station.log(), NOW)
+    noted, (reply,) = desk.take(*station.hello(seq=1), NOW)
+    welcome = judged(keyring, reply.topic, reply.envelope)
+    assert isinstance(welcome, Welcome)
+    assert (welcome.log_epoch, welcome.log_seq, welcome.log_hash) == ("epoch-1", 2, station.records[1].hash)
+    assert isinstance(noted[1], LogTrouble)
+    assert "old card" in noted[1].detail
+
+
+def test_a_damaged_file_of_one_station_is_told_and_does_not_silence_the_others(
+    desk: Desk, station: FakeStation, keyring: Keyring, tmp_path: Path
+) -> None:
+    (tmp_path / "records" / "tram-01.jsonl").write_bytes(b"nothing\n")
+    station.play(RECORD)
+    noted, replies = desk.take(*station.log(), NOW)
+    assert isinstance(noted[0], LogTrouble)
+    assert replies == []
+    noted, replies = desk.take(*station.hello(), NOW)
+    assert isinstance(noted[1], LogTrouble)
+    assert len(replies) == 1  # time it gets all the same
+
+
+def test_a_will_tells_the_death_of_its_own_boot_only(desk: Desk, station: FakeStation) -> None:
+    lost = replace(STATE, online=False, why=Why.CONNECTION_LOST)
+    later = FakeStation(station.key, boot_id="boot-2")
+    desk.take(*station.state(), NOW)
+    desk.take(*later.state(), NOW)
+    assert desk.take(*station.state(lost), NOW) == ([LateWill(StationId("tram-01"), "boot-1")], [])
+    assert desk.presence["tram-01"] == Presence(True, Why.BIRTH, "boot-2")
+    desk.take(*later.state(lost), NOW)
+    assert desk.presence["tram-01"] == Presence(False, Why.CONNECTION_LOST, "boot-2")
+
+
+def test_a_proper_goodbye_is_no_lost_connection(desk: Desk, station: FakeStation) -> None:
+    desk.take(*station.state(), NOW)
+    desk.take(*station.state(replace(STATE, online=False, why=Why.GOODBYE)), NOW)
+    assert desk.presence["tram-01"] == Presence(False, Why.GOODBYE, "boot-1")
+
+
+def test_a_forged_hello_gets_no_answer(desk: Desk, keyring: Keyring) -> None:
+    noted, replies = desk.take(*FakeStation(keyring.signer("welcome")).hello(), NOW)
+    assert isinstance(noted[0], Unheard)
+    assert replies == []

@@ -1,0 +1,144 @@
+"""Records at the headend: none lost, none twice, none changed; and the file proves it by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_agent.headend.listening import LogBatch
+from edge_agent.headend.logbook import NO_CURSOR, BatchDoubt, Logbook, LogbookError, NotTaken, Taken
+from edge_agent.journal.port import StoredRecord
+from edge_agent.journal.record import hash_of
+from edge_agent.sync.messages import LogCursor
+from edge_agent.trust.keys import new_signer
+from tests.headend.fake_station import RECORD, FakeStation
+
+
+@pytest.fixture
+def records() -> list[StoredRecord]:
+    station = FakeStation(new_signer())
+    station.play(*(replace(RECORD, job_id=f"job-{number}") for number in range(6)))
+    return station.records
+
+
+def batch(records: list[StoredRecord]) -> LogBatch:
+    return LogBatch(records[0].epoch, tuple(records))
+
+
+def cursor(record: StoredRecord) -> LogCursor:
+    return LogCursor(record.epoch, record.seq, record.hash)
+
+
+def test_batches_are_kept_in_order_and_the_cursor_follows(tmp_path: Path, records: list[StoredRecord]) -> None:
+    book = Logbook(tmp_path)
+    assert book.of("tram-01").cursor() == NO_CURSOR
+    assert book.of("tram-01").add(batch(records[:2])) == Taken(tuple(records[:2]), cursor(records[1]))
+    assert book.of("tram-01").add(batch(records[2:])) == Taken(tuple(records[2:]), cursor(records[5]))
+    assert list(book.records("tram-01")) == records
+
+
+def test_a_batch_sent_again_is_stored_once_and_acknowledged_again(tmp_path: Path, records: list[StoredRecord]) -> None:
+    log = Logbook(tmp_path).of("tram-01")
+    log.add(batch(records[:4]))
+    assert log.add(batch(records[:4])) == Taken((), cursor(records[3]))
+    assert log.add(batch(records[2:])) == Taken(tuple(records[4:]), cursor(records[5]))
+    assert list(Logbook(tmp_path).records("tram-01")) == records
+
+
+def test_everything_is_still_held_after_a_restart(tmp_path: Path, records: list[StoredRecord]) -> None:
+    Logbook(tmp_path).of("tram-01").add(batch(records[:3]))
+    again = Logbook(tmp_path).of("tram-01")
+    assert again.cursor("epoch-1") == cursor(records[2])
+    assert again.add(batch(records[3:])) == Taken(tuple(records[3:]), cursor(records[5]))
+
+
+def test_a_batch_after_a_gap_is_not_taken(tmp_path: Path, records: list[StoredRecord]) -> None:
+    log = Logbook(tmp_path).of("tram-01")
+    log.add(batch(records[:2]))
+    assert log.add(batch(records[3:])) == NotTaken(BatchDoubt.GAP, "record 3 is missing", cursor(records[1]))
+    assert list(Logbook(tmp_path).records("tram-01")) == records[:2]
+
+
+@pytest.mark.parametrize("position", range(6))
+def test_a_changed_record_is_found_wherever_it_stands(
+    tmp_path: Path, records: list[StoredRecord], position: int
+) -> None:
+    records[position] = replace(records[position], body=records[position].body.replace(b"succeeded", b"failed"))
+    result = Logbook(tmp_path).of("tram-01").add(batch(records))
+    assert isinstance(result, NotTaken)
+    assert result.doubt is BatchDoubt.BROKEN
+    assert not (tmp_path / "tram-01.jsonl").exists()
+
+
+@pytest.mark.parametrize("position", range(1, 5))
+def test_a_record_cut_out_is_found(tmp_path: Path, records: list[StoredRecord], position: int) -> None:
+    del records[position]
+    result = Logbook(tmp_path).of("tram-01").add(batch(records))
+    assert isinstance(result, NotTaken)
+    assert result.doubt is BatchDoubt.GAP
+
+
+def test_records_in_another_order_are_found(tmp_path: Path, records: list[StoredRecord]) -> None:
+    records[2], records[3] = records[3], records[2]
+    result = Logbook(tmp_path).of("tram-01").add(batch(records))
+    assert isinstance(result, NotTaken)
+    assert result.doubt is BatchDoubt.BROKEN
+
+
+def test_history_that_is_written_anew_under_a_held_number_is_found(tmp_path: Path, records: list[StoredRecord]) -> None:
+    log = Logbook(tmp_path).of("tram-01")
+    log.add(batch(records[:3]))
+    body = records[2].body.replace(b"succeeded", b"failed")
+    forged = replace(records[2], body=body, hash=hash_of(records[2].prev, body))
+    result = log.add(batch([forged]))
+    assert result == NotTaken(BatchDoubt.REWRITTEN, "record 3 is held with another hash", cursor(records[2]))
+
+
+def test_a_new_chain_is_kept_beside_the_old_one(tmp_path: Path, records: list[StoredRecord]) -> None:
+    station = FakeStation(new_signer())
+    station.new_chain("epoch-2")
+    station.play(RECORD)
+    log = Logbook(tmp_path).of("tram-01")
+    log.add(batch(records))
+    assert log.add(batch(station.records)) == Taken(tuple(station.records), cursor(station.records[0]))
+    again = Logbook(tmp_path).of("tram-01")
+    assert again.cursor("epoch-1") == cursor(records[5])
+    assert again.cursor("epoch-9") == cursor(station.records[0])  # unknown: the newest chain
+
+
+def test_a_new_headend_takes_over_a_chain_in_its_middle(tmp_path: Path, records: list[StoredRecord]) -> None:
+    log = Logbook(tmp_path).of("tram-01")
+    assert log.add(batch(records[3:])) == Taken(tuple(records[3:]), cursor(records[5]))
+
+
+def test_a_line_torn_by_a_power_cut_is_cut_off_and_sent_again(tmp_path: Path, records: list[StoredRecord]) -> None:
+    Logbook(tmp_path).of("tram-01").add(batch(records[:3]))
+    file = tmp_path / "tram-01.jsonl"
+    content = file.read_bytes()
+    for cut in (1, 20, len(content.splitlines()[-1])):
+        file.write_bytes(content[:-cut])
+        log = Logbook(tmp_path).of("tram-01")
+        assert log.cursor() == cursor(records[1])
+        assert log.add(batch(records[1:3])) == Taken((records[2],), cursor(records[2]))
+        assert file.read_bytes() == content
+
+
+@pytest.mark.parametrize("line", range(3))
+def test_an_edited_file_is_refused_and_the_line_is_named(
+    tmp_path: Path, records: list[StoredRecord], line: int
+) -> None:
+    Logbook(tmp_path).of("tram-01").add(batch(records[:3]))
+    file = tmp_path / "tram-01.jsonl"
+    lines = file.read_bytes().splitlines(keepends=True)
+    lines[line] = lines[line].replace(b"succeeded", b"failed")
+    file.write_bytes(b"".join(lines))
+    with pytest.raises(LogbookError, match=rf"tram-01\.jsonl:{line + 1}: "):
+        Logbook(tmp_path).of("tram-01")
+
+
+def test_a_line_that_is_no_record_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tram-01.jsonl").write_bytes(b"nothing\n")
+    with pytest.raises(LogbookError, match=r"tram-01\.jsonl:1: "):
+        Logbook(tmp_path).of("tram-01")

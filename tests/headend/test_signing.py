@@ -1,0 +1,105 @@
+"""Officers' signatures: two are two only by two keys, and the second changes nothing of what the first signed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edge_agent.core.events import Rejected
+from edge_agent.core.job import Accepted
+from edge_agent.core.reasons import Reason
+from edge_agent.core.site import Site, ZoneSite
+from edge_agent.core.units import StationId, UtcMs, ZoneId
+from edge_agent.headend.composing import compose, expiry_s, topics_of
+from edge_agent.headend.keyring import Keyring, KeyringError, create_keyring
+from edge_agent.headend.roles import default_roles
+from edge_agent.headend.signing import SigningError, add_signature, read_job
+from edge_agent.trust.judge import make_judge
+from edge_agent.trust.keys import new_signer
+from tests.headend.fake_station import AREA
+
+NOW = UtcMs(1_790_000_000_000)
+FLOOD: dict[str, object] = {
+    "class": "emergency",
+    "event": "lu-quet",
+    "areas": [AREA],
+    "stations": ["tram-01"],
+    "volume": 100,
+    "items": [{"title": "Cảnh báo lũ quét", "text": "Nước đang lên."}],
+}
+
+
+@pytest.fixture
+def keyring(tmp_path: Path) -> Keyring:
+    return create_keyring(tmp_path, "demo", default_roles(AREA, 2), NOW)
+
+
+def judged(keyring: Keyring, envelope: bytes) -> object:
+    zones = {ZoneId("c1"): ZoneSite(ZoneId("c1"), "", 0)}
+    site = Site(StationId("tram-01"), "demo", AREA, "Asia/Ho_Chi_Minh", zones)
+    return make_judge(keyring.trust, site)("loa/1/d/tram-01/job", envelope)
+
+
+def test_an_order_waits_for_the_second_officer(keyring: Keyring) -> None:
+    finished, first = compose(keyring, FLOOD, ["ward-emergency-1"], None, NOW)
+    verdict = judged(keyring, first)
+    assert isinstance(verdict, Rejected)
+    assert verdict.reason is Reason.TOO_FEW_SIGNATURES
+    both = judged(keyring, add_signature(first, keyring.signer("ward-emergency-2")))
+    assert isinstance(both, Accepted)
+    assert both.job == finished.job
+    assert len(both.signers) == 2
+
+
+def test_both_officers_may_sign_at_once(keyring: Keyring) -> None:
+    _, envelope = compose(keyring, FLOOD, ["ward-emergency-1", "ward-emergency-2"], None, NOW)
+    assert isinstance(judged(keyring, envelope), Accepted)
+
+
+def test_one_officer_cannot_sign_twice(keyring: Keyring) -> None:
+    _, envelope = compose(keyring, FLOOD, ["ward-emergency-1"], None, NOW)
+    with pytest.raises(SigningError, match="another officer"):
+        add_signature(envelope, keyring.signer("ward-emergency-1"))
+
+
+def test_an_order_takes_issuer_and_level_from_the_keys_role(keyring: Keyring) -> None:
+    finished, _ = compose(keyring, FLOOD, ["ward-emergency-1"], None, NOW)
+    assert (finished.job.issuer, finished.job.level, finished.job.serial) == ("dong-thanh", "commune", 1)
+
+
+def test_a_servers_key_composes_no_order(keyring: Keyring) -> None:
+    with pytest.raises(KeyringError, match="may order no sound"):
+        compose(keyring, FLOOD, ["welcome"], None, NOW)
+    assert keyring.serials() == {}
+
+
+def test_an_order_goes_to_every_station_and_area_it_names_and_expires_at_the_broker(keyring: Keyring) -> None:
+    job = compose(keyring, FLOOD, ["ward-emergency-1"], None, NOW)[0].job
+    assert topics_of(job) == ("loa/1/d/tram-01/job", f"loa/1/area/{AREA}/job")
+    assert expiry_s(job, NOW) == 1_800
+    assert expiry_s(job, UtcMs(job.not_after - 1)) == 1
+    with pytest.raises(SigningError, match="hết hiệu lực"):
+        expiry_s(job, job.not_after)
+
+
+@pytest.mark.parametrize("envelope", [b"", b"{}", b"\xff"])
+def test_what_is_no_envelope_cannot_be_signed_on(keyring: Keyring, envelope: bytes) -> None:
+    with pytest.raises(SigningError, match="envelope: "):
+        add_signature(envelope, keyring.signer("ward-routine"))
+
+
+def test_what_is_no_job_cannot_be_signed_on(keyring: Keyring) -> None:
+    _, envelope = compose(keyring, FLOOD, ["ward-emergency-1"], None, NOW)
+    other = json.loads(envelope) | {"payloadType": "application/vnd.loa.welcome+json"}
+    with pytest.raises(SigningError, match="payloadType"):
+        read_job(json.dumps(other).encode())
+
+
+def test_an_envelope_takes_sixteen_signatures_and_no_more(keyring: Keyring, tmp_path: Path) -> None:
+    _, envelope = compose(keyring, FLOOD, ["ward-emergency-1"], None, NOW)
+    for _ in range(15):
+        envelope = add_signature(envelope, new_signer())
+    with pytest.raises(SigningError, match="at most 16"):
+        add_signature(envelope, new_signer())
