@@ -177,6 +177,9 @@ class Session:
                 self._fell("the network thread ended", for_good=True)
 
     def _run_until_trouble(self) -> None:
+        # Only loop() makes the pair of sockets by which a publish wakes the network thread: loop_forever() without it
+        # sends a second late. Not connected yet, it does nothing else.
+        self._client.loop(0)
         try:
             self._client.loop_forever(retry_first_connection=True)
         except (OSError, ValueError) as error:  # the library itself tries again after most, but not after all of them
