@@ -7,7 +7,6 @@ the way can write differently without breaking a signature.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -106,11 +105,12 @@ def _encode(data: bytes) -> str:
 
 def _decode(fields: Fields, name: str) -> bytes:
     text = fields.text(name, _BASE64)
+    wrong = fields.wrong(name, "base64 in the standard alphabet, padded and canonical")
     try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:  # ValueError: not ASCII
-        raise fields.wrong(name, "base64 in the standard alphabet, padded") from error
-    # Unused bits in the last character would let one message be written in several ways.
+        data = base64.b64decode(text)
+    except ValueError as error:
+        raise wrong from error
+    # The decoder skips foreign characters and unused bits; only what it writes back the same had one way to be written.
     if _encode(data) != text:
-        raise fields.wrong(name, "base64 in its canonical form")
+        raise wrong
     return data

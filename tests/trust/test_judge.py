@@ -279,6 +279,14 @@ def test_one_officer_alone_is_held_to_the_limits_of_one():
     assert verdict.detail.endswith("(role one-officer)")
 
 
+def test_what_neither_role_allows_is_refused_by_the_limit_of_the_greater():
+    verdict = refused(
+        one_or_two(volume_max=10)(JOB_TOPIC, signed_job(by=["officer", "deputy"], not_after=NOON + HOUR_MS))
+    )
+    assert verdict.reason is Reason.VALIDITY_TOO_LONG
+    assert verdict.detail.endswith("(role two-officers)")
+
+
 def test_a_role_of_fewer_signatures_that_allows_it_is_enough():
     wide, narrow = job_role(role="one"), job_role(role="both", limits={"volume_max": 10}, threshold=2)
     narrow["keyids"] = [OFFICER.keyid, DEPUTY.keyid]
