@@ -73,6 +73,7 @@ def configuration(setup: BrokerSetup, port: int) -> str:
         f"max_packet_size {PACKET_BYTES_MAX}",
         f"max_queued_messages {QUEUED_MESSAGES_MAX}",
         f"max_queued_bytes {QUEUED_BYTES_MAX}",
+        "set_tcp_nodelay true",
         "persistence true",
         f"persistence_location {setup.directory}/",
         f"autosave_interval {AUTOSAVE_S}",

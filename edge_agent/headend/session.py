@@ -7,6 +7,7 @@ station has it: only the station's answer means that.
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 import time
@@ -158,6 +159,7 @@ class Session:
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.reconnect_delay_set(*RECONNECT_S)
         client.max_queued_messages_set(QUEUED_MAX)
+        client.on_socket_open = _without_delay
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_connect_fail = self._on_connect_fail
@@ -243,6 +245,11 @@ def _tls(authority: Path, identity: Issued) -> ssl.SSLContext:
     tls.minimum_version = ssl.TLSVersion.TLSv1_3
     tls.load_cert_chain(identity.certificate, identity.key)
     return tls
+
+
+def _without_delay(_client: Client, _userdata: Any, sock: Any) -> None:
+    """A small message after a small one would wait 40 ms for the peer's delayed acknowledgement."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _properties(packet: int, **values: int) -> Properties:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import socket
 import ssl
 import struct
 import threading
@@ -83,6 +84,7 @@ class Connection:
         self._early: list[MessageArrived] = []
         self._subscribe_mid: int | None = None
         self._probe_mid: int | None = None
+        self._guard = PacketGuard()
         self._dates_checked = False
         self._detail = ""
         self._taken_over = False
@@ -196,7 +198,9 @@ class Connection:
     def _on_socket_open(self, _client: Client, _userdata: Any, sock: Any) -> None:
         """After the handshake, before the first byte of MQTT."""
         assert isinstance(sock, GuardedSocket)
-        sock.guard = PacketGuard()
+        # A small answer after a small message would wait 40 ms for the peer's delayed acknowledgement.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.guard = self._guard
         if trouble := self._dates():
             raise ssl.SSLCertVerificationError(trouble)
 
@@ -252,7 +256,7 @@ class Connection:
     def _on_disconnect(self, _client: Client, _userdata: Any, flags: Any, reason: ReasonCode, _properties: Any) -> None:
         self._taken_over = flags.is_disconnect_packet_from_server and reason.value == TAKEN_OVER
         who = "broker" if flags.is_disconnect_packet_from_server else "connection"
-        self._detail = self._detail or f"{who}: {reason} (0x{reason.value:02x})"
+        self._detail = self._detail or self._guard.refused or f"{who}: {reason} (0x{reason.value:02x})"
 
     def _one_out(self) -> None:
         with self._changed:
