@@ -1,0 +1,211 @@
+"""The two places where a player is tried: in virtual time on a virtual card, and on alsa-lib over a private PulseAudio.
+
+Both give the test a player, a way to let time pass, and what was heard with the instant of every sample.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.audio.alsa import AlsaPlayer, boot_ns
+from edge_agent.audio.card import CardConfig, Wiring
+from edge_agent.audio.mixer import Outlet
+from edge_agent.audio.pcm_store import PcmStore
+from edge_agent.audio.port import Player, PlayReport
+from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
+from edge_agent.core.events import PlayEnded, PlayProgress, PlayStarted
+from edge_agent.core.programme import Part, Sound, ZoneFeed
+from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
+from tests.fakes.card import VirtualPlayer
+from tests.host.pulse import Pulse
+from tests.host.recording import Recorder, Recording
+
+RATE = 48_000
+LEFT, RIGHT = ZoneId("left"), ZoneId("right")
+WIRING = Wiring(RATE, 2, {LEFT: Outlet.LEFT, RIGHT: Outlet.RIGHT})
+CONFIG = CardConfig("station", rate=RATE, period_ms=20, periods=12)
+# A deeper buffer than a station's: a test machine may be busy with other tests, and a gap would not be bit-exact.
+RAMP = RATE * 5 // 1_000
+
+Samples = NDArray[np.int16]
+
+
+class PlayerRig(Protocol):
+    """``lead_ms`` is how long before its first sample a play must be ordered to begin on time."""
+
+    player: Player
+    store: PcmStore
+    lead_ms: int
+
+    def now_ms(self) -> int: ...
+
+    def told(self) -> list[tuple[int, PlayReport]]:
+        """All reports, each with the boot time at which it came."""
+        ...
+
+    def run_until(self, condition: Callable[[], bool], limit_ms: int = 60_000) -> bool: ...
+
+    def heard(self) -> Recording:
+        """All that sounded; nothing can be played afterwards."""
+        ...
+
+
+class VirtualRig:
+    lead_ms = 400
+
+    def __init__(self, folder: Path) -> None:
+        self.store = PcmStore(folder)
+        self.player = VirtualPlayer(CONFIG, WIRING, self.store)
+
+    def now_ms(self) -> int:
+        return self.player.time.ns // 1_000_000
+
+    def told(self) -> list[tuple[int, PlayReport]]:
+        return self.player.reports
+
+    def run_until(self, condition: Callable[[], bool], limit_ms: int = 60_000) -> bool:
+        return self.player.run_until(condition, limit_ms)
+
+    def heard(self) -> Recording:
+        card = self.player.card
+        samples = np.frombuffer(bytes(card.played), np.int16).reshape(-1, 2)
+        return Recording(samples, RATE, card.instant_ns(0) if card.begins else 0)
+
+
+class PulseRig:
+    lead_ms = 1_000
+
+    def __init__(self, folder: Path, recorder: Recorder) -> None:
+        self.store = PcmStore(folder)
+        self._told: list[tuple[int, PlayReport]] = []
+        self._news = threading.Condition()
+        self._recorder = recorder
+        self.player = AlsaPlayer(CONFIG, WIRING, self.store, self._hear)
+
+    def now_ms(self) -> int:
+        return boot_ns() // 1_000_000
+
+    def told(self) -> list[tuple[int, PlayReport]]:
+        with self._news:
+            return list(self._told)
+
+    def run_until(self, condition: Callable[[], bool], limit_ms: int = 60_000) -> bool:
+        until = time.monotonic() + limit_ms / 1_000
+        while not condition():
+            if time.monotonic() > until:
+                return False
+            with self._news:
+                self._news.wait(0.01)
+        return True
+
+    def heard(self) -> Recording:
+        self.player.close()
+        return self._recorder.stop()
+
+    def _hear(self, report: PlayReport) -> None:
+        with self._news:
+            self._told.append((self.now_ms(), report))
+            self._news.notify_all()
+
+
+@contextlib.contextmanager
+def pulse_rig(folder: Path, pulse: Pulse) -> Iterator[PulseRig]:
+    """alsa-lib must find ``pulse.env`` in this process's environment."""
+    with Recorder(pulse) as recorder:
+        rig = PulseRig(folder, recorder)
+        try:
+            yield rig
+        finally:
+            rig.player.close()
+
+
+# What tests say, in few words.
+
+
+def noise(seconds: float, seed: int, loudest: int = 12_000) -> Samples:
+    """Samples that occur nowhere else, and never 0."""
+    frames = round(seconds * RATE)
+    rng = np.random.default_rng(seed)
+    return (rng.integers(1, loudest, frames) * rng.choice((-1, 1), frames)).astype(np.int16)
+
+
+def tone(seconds: float, hz: float, peak: int = 12_000) -> Samples:
+    return np.round(peak * np.sin(2 * np.pi * hz * np.arange(round(seconds * RATE)) / RATE)).astype(np.int16)
+
+
+def stage(rig: PlayerRig, name: str, samples: Samples) -> Sound:
+    """Put sound into the store; the part that plays it."""
+    with rig.store.writer(ClipKey(name), RATE) as writer:
+        writer.feed(samples.tobytes())
+        writer.commit()
+    return Sound(ClipKey(name), len(samples) * 1_000 // RATE)
+
+
+def feeds(*zones: ZoneId, volume: int = 100) -> tuple[ZoneFeed, ...]:
+    return tuple(ZoneFeed(zone, volume) for zone in zones)
+
+
+def begin(
+    rig: PlayerRig, name: str, parts: tuple[Part, ...], zones: tuple[ZoneFeed, ...], at: int | None = None
+) -> int:
+    """Order a play, by default as soon as it can be on time; the instant ordered."""
+    at = rig.now_ms() + rig.lead_ms if at is None else at
+    rig.player.start(StartPlay(PlayId(name), parts, zones, MonoMs(at)))
+    return at
+
+
+def route(rig: PlayerRig, name: str, zones: tuple[ZoneFeed, ...]) -> None:
+    rig.player.route(RoutePlay(PlayId(name), zones))
+
+
+def stop(rig: PlayerRig, name: str) -> None:
+    rig.player.stop(StopPlay(PlayId(name)))
+
+
+def reports(rig: PlayerRig, name: str) -> list[PlayReport]:
+    return [report for _, report in rig.told() if report.play_id == name]
+
+
+def ends(rig: PlayerRig, name: str) -> list[PlayEnded]:
+    return [report for report in reports(rig, name) if isinstance(report, PlayEnded)]
+
+
+def started(rig: PlayerRig, name: str) -> bool:
+    return any(isinstance(report, PlayStarted) for report in reports(rig, name))
+
+
+def played_ms(rig: PlayerRig, name: str) -> int:
+    """What was told of the play so far, in its best-served zone."""
+    progress = [report for report in reports(rig, name) if isinstance(report, PlayProgress)]
+    return max((ms for report in progress for ms in report.zone_ms.values()), default=0)
+
+
+def until_started(rig: PlayerRig, name: str) -> None:
+    assert rig.run_until(lambda: started(rig, name)), f"{name} did not begin: {rig.told()}"
+
+
+def until_ended(rig: PlayerRig, name: str) -> PlayEnded:
+    assert rig.run_until(lambda: bool(ends(rig, name))), f"{name} did not end: {rig.told()}"
+    return ends(rig, name)[0]
+
+
+def pause(rig: PlayerRig, ms: int) -> None:
+    """Let time pass."""
+    until = rig.now_ms() + ms
+    rig.run_until(lambda: rig.now_ms() >= until)
+
+
+def first_of(heard: Recording, channel: int, samples: Samples, skipped: int = RAMP) -> int:
+    """The frame at which a clip's first sample lies, by its samples past the opening ramp."""
+    probe = samples[skipped : skipped + 64]
+    at = heard.find(channel, probe)
+    assert at is not None, "the clip was not heard"
+    return at - skipped

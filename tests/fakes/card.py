@@ -1,0 +1,193 @@
+"""A sound card in virtual time, with a memory of what it played and when, that can be late, hang, or be pulled out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from edge_agent.audio.card import UNDERRUN, CardConfig, Wiring
+from edge_agent.audio.desk import Desk
+from edge_agent.audio.feeder import Feeder
+from edge_agent.audio.port import PlayerError, PlayReport
+from edge_agent.audio.prefetch import Clips, Prefetch
+from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
+from edge_agent.core.programme import Part
+from edge_agent.core.reasons import Reason
+
+MS_NS = 1_000_000
+SECOND_NS = 1_000_000_000
+BOOT_NS = 77_000 * MS_NS
+# Not zero: code that forgets a clock's origin should fail.
+
+
+@dataclass
+class VirtualTime:
+    ns: int = BOOT_NS
+
+    def now_ns(self) -> int:
+        return self.ns
+
+
+@dataclass
+class VirtualCard:
+    """Begins to play with the first write; runs empty unless fed. Takes at most ``bite`` frames at once."""
+
+    time: VirtualTime
+    config: CardConfig
+    bite: int = 1 << 30
+    hangs: bool = False
+    pulled_out: bool = False
+    closed: bool = False
+    underruns: int = 0
+    played: bytearray = field(default_factory=bytearray)
+    """All that was written, interleaved, in order."""
+    begins: list[tuple[int, int]] = field(default_factory=list)
+    """(frame, instant in ns) of each begin of a stretch without a gap."""
+
+    @property
+    def name(self) -> str:
+        return self.config.device
+
+    @property
+    def buffer_frames(self) -> int:
+        return self.config.period_frames * self.config.periods
+
+    @property
+    def written(self) -> int:
+        return len(self.played) // (2 * self.config.channels)
+
+    def room(self) -> int:
+        self._check()
+        return self.buffer_frames - max(self._queued(), 0)
+
+    def write(self, block: bytes) -> int:
+        self._check()
+        if self.hangs:
+            return 0
+        if self.begins and self._queued() < 0:
+            self.underruns += 1
+            self.begins.append((self.written, self.time.ns))
+            return UNDERRUN
+        if not self.begins:
+            self.begins.append((0, self.time.ns))
+        frames = min(len(block) // (2 * self.config.channels), self.room(), self.bite)
+        self.played += block[: frames * 2 * self.config.channels]
+        return frames
+
+    def wait(self, seconds: float) -> None:
+        until = self.time.ns + round(seconds * SECOND_NS)
+        missing = self.config.period_frames - self.room()
+        due = self.time.ns + max(missing, 1) * SECOND_NS // self.config.rate + 1
+        self.time.ns = until if self.hangs else min(until, due)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def instant_ns(self, frame: int) -> int:
+        """When the frame sounded."""
+        begin, at = next(stretch for stretch in reversed(self.begins) if stretch[0] <= frame)
+        return at + (frame - begin) * SECOND_NS // self.config.rate
+
+    def _queued(self) -> int:
+        """Frames that have not sounded; negative when it ran empty."""
+        if not self.begins:
+            return 0
+        begin, at = self.begins[-1]
+        if self.hangs:
+            return self.buffer_frames
+        queued = self.written - begin - (self.time.ns - at) * self.config.rate // SECOND_NS
+        return queued if queued >= 0 else -1
+
+    def _check(self) -> None:
+        if self.pulled_out:
+            raise PlayerError(f"{self.name} is lost")
+
+
+class VirtualPlayer:
+    """The real desk and feeder on a virtual card: what ``AlsaPlayer`` does, in one thread and in virtual time."""
+
+    def __init__(self, config: CardConfig, wiring: Wiring, clips: Clips) -> None:
+        self.time = VirtualTime()
+        self.cards: list[VirtualCard] = []
+        self.reports: list[tuple[int, PlayReport]] = []
+        self.reads = True
+        """Whether the storage answers."""
+        self._config = config
+        self._clips = clips
+        self._open: list[Prefetch] = []
+        self._desk = Desk(wiring, config.tail_ms, self._open_pcm)
+        self._feeder: Feeder | None = None
+        self._alive_ns = self.time.ns
+
+    @property
+    def card(self) -> VirtualCard:
+        return self.cards[-1]
+
+    def start(self, play: StartPlay) -> None:
+        self._desk.obey(play)
+
+    def route(self, play: RoutePlay) -> None:
+        self._desk.obey(play)
+
+    def stop(self, play: StopPlay) -> None:
+        self._desk.obey(play)
+
+    def alive_at(self) -> int:
+        return self._alive_ns // MS_NS
+
+    def close(self) -> None:
+        self._end_all(Reason.SHUTDOWN)
+        self._give_back()
+
+    def run_until(self, condition: Callable[[], bool], limit_ms: int) -> bool:
+        """Let time pass until the condition holds; False when ``limit_ms`` have passed before."""
+        until = self.time.ns + limit_ms * MS_NS
+        while not condition():
+            if self.time.ns >= until:
+                return False
+            self._step()
+        return True
+
+    def run(self, ms: int) -> None:
+        """Let so much time pass."""
+        self.run_until(lambda: False, ms)
+
+    def _step(self) -> None:
+        if self._feeder is None and not self._desk.busy:
+            self.time.ns += 10 * MS_NS
+            return
+        if self._feeder is None:
+            card = VirtualCard(self.time, self._config)
+            self.cards.append(card)
+            self._feeder = Feeder(card, self._config, self._desk, self._tell, self.time.now_ns)
+        while self.reads and any(pcm.fill() for pcm in self._open):
+            pass
+        try:
+            self._feeder.step()
+            self._alive_ns = self.time.ns
+        except PlayerError:
+            self._end_all(Reason.DEVICE_FAILED)
+            self._give_back()
+            return
+        if self._feeder.over:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        if self._feeder is not None:
+            self._feeder = None
+            self.card.close()
+        for pcm in self._open:
+            pcm.fill()
+
+    def _open_pcm(self, parts: tuple[Part, ...]) -> Prefetch:
+        pcm = Prefetch(parts, self._clips, self._config.rate, threading.Event())
+        self._open.append(pcm)
+        return pcm
+
+    def _end_all(self, reason: Reason) -> None:
+        for report in self._desk.end_all(reason, self.time.ns):
+            self._tell(report)
+
+    def _tell(self, report: PlayReport) -> None:
+        self.reports.append((self.time.ns // MS_NS, report))
