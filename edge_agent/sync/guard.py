@@ -8,6 +8,7 @@ one.
 from __future__ import annotations
 
 import ssl
+from typing import NoReturn
 
 from edge_agent.sync.limits import PACKET_BYTES_MAX
 
@@ -22,9 +23,13 @@ class PacketRefused(OSError):
 
 
 class PacketGuard:
-    """Follows the packets in a byte stream. ``feed`` takes the bytes in any portions and raises PacketRefused."""
+    """Follows the packets in a byte stream. ``feed`` takes the bytes in any portions and raises PacketRefused.
+
+    ``refused`` says why afterwards: the library swallows what the exception tells.
+    """
 
     def __init__(self) -> None:
+        self.refused = ""
         self._command = 0
         self._length = 0
         self._length_bytes = 0
@@ -49,17 +54,21 @@ class PacketGuard:
         self._length |= (byte & 0x7F) << (7 * self._length_bytes)
         self._length_bytes += 1
         if self._length_bytes > LENGTH_BYTES_MAX or self._length > PACKET_BYTES_MAX:
-            raise PacketRefused(f"packet of {self._length} bytes or more")
+            self._refuse(f"packet of {self._length} bytes or more")
         if byte < 0x80:
             self._body_left = self._length
             self._command = 0
 
     def _begin(self, byte: int) -> None:
         if byte == 0:
-            raise PacketRefused("packet of type 0")
+            self._refuse("packet of type 0")
         if byte & 0xF0 == PUBLISH and byte & QOS_2_OR_MORE:
-            raise PacketRefused("message with QoS 2")
+            self._refuse("message with QoS 2")
         self._command, self._length, self._length_bytes = byte, 0, 0
+
+    def _refuse(self, why: str) -> NoReturn:
+        self.refused = f"broker sent a {why}"
+        raise PacketRefused(self.refused)
 
 
 class GuardedSocket(ssl.SSLSocket):

@@ -8,6 +8,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 from edge_agent.headend.pki import Authority, issue_server
@@ -98,9 +99,14 @@ def count_filters(subscribe: bytes) -> int:
 
 
 @contextmanager
-def hostile_broker(directory: Path, authority: Authority, script: Script) -> Iterator[tuple[int, queue.Queue[str]]]:
-    """Run ``script`` for each connection, one after the other. Gives the port, and how each script ended."""
-    identity = issue_server(authority, directory / "hostile", "hostile")
+def hostile_broker(
+    directory: Path, authority: Authority, script: Script, made: datetime | None = None
+) -> Iterator[tuple[int, queue.Queue[str]]]:
+    """Run ``script`` for each connection, one after the other. Gives the port, and how each script ended.
+
+    Its certificate was ``made`` then (default: now).
+    """
+    identity = issue_server(authority, directory / "hostile", "hostile", now=made)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(identity.certificate, identity.key)
     listener = socket.create_server(("127.0.0.1", 0))

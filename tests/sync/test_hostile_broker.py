@@ -1,0 +1,236 @@
+"""A broker in the attacker's hands costs the connection, never the process, the memory or another message's ack."""
+
+from __future__ import annotations
+
+import queue
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from edge_agent.core.clock_trust import ClockSource, Now
+from edge_agent.core.events import AckToken, Connected, Disconnected, MessageArrived
+from edge_agent.headend.pki import Authority, create_authority, issue_client
+from edge_agent.sync.client import BrokerSettings
+from edge_agent.sync.mqtt import MqttSession
+from tests.host.hostile_broker import CONNACK, Script, Wire, hostile_broker, packet, publish, var_int
+from tests.sync.rigs import AREA, STATION, TIMEOUT_S, Inbox, host_clock, thread_failures
+
+JOB = f"loa/1/d/{STATION}/job"
+PUBLISH, PUBACK = 0x30, 0x40
+FUZZ_CONNECTIONS = 60
+FUZZ_SEED = 20_260_901
+
+
+class Clock:
+    """The host's clock with a trust that a test can change."""
+
+    def __init__(self, source: ClockSource = ClockSource.NTP) -> None:
+        self.source = source
+
+    def __call__(self) -> Now:
+        return replace(host_clock(), source=self.source)
+
+
+@dataclass(frozen=True)
+class Street:
+    """Where certificates are made, and a station that is impatient."""
+
+    directory: Path
+    authority: Authority
+
+    @contextmanager
+    def station(self, port: int, clock: Clock | None = None) -> Iterator[tuple[MqttSession, Inbox]]:
+        identity = issue_client(self.authority, self.directory / "clients", STATION)
+        settings = BrokerSettings(
+            "localhost", port, self.authority.path, identity.certificate, identity.key, STATION, AREA
+        )
+        inbox = Inbox()
+        settings = replace(settings, reconnect_base_s=0.01, reconnect_ceiling_s=0.05)
+        session = MqttSession(settings, inbox.post, clock or Clock(), lambda: b"will")
+        session.start()
+        try:
+            yield session, inbox
+        finally:
+            session.stop()
+
+    @contextmanager
+    def facing(
+        self, script: Script, clock: Clock | None = None, made: datetime | None = None
+    ) -> Iterator[tuple[MqttSession, Inbox]]:
+        with (
+            hostile_broker(self.directory, self.authority, script, made) as (port, _),
+            self.station(port, clock) as both,
+        ):
+            yield both
+
+
+@pytest.fixture
+def street(tmp_path: Path) -> Street:
+    return Street(tmp_path, create_authority(tmp_path / "ca", "test"))
+
+
+def then_send(data: bytes) -> Script:
+    def script(wire: Wire) -> None:
+        wire.establish()
+        wire.write(data)
+        wire.until_hung_up()
+
+    return script
+
+
+@pytest.mark.parametrize(
+    ("sent", "named"),
+    [
+        pytest.param(b"\x32" + var_int(200_000_000) + b"x" * 10_000, "bytes or more", id="a packet of 200 MB"),
+        pytest.param(publish(JOB, b"order", 1, qos=2), "QoS 2", id="QoS 2, which the library would keep for ever"),
+        pytest.param(packet(0x90, b""), "", id="an empty SUBACK"),
+        pytest.param(packet(0xF0, b"\0"), "", id="AUTH, which nobody asked for"),
+        pytest.param(packet(0xE0, b"\xfe"), "", id="DISCONNECT with an unknown reason"),
+        pytest.param(packet(0x32, b"\xff\xff"), "", id="a topic longer than its packet"),
+        pytest.param(packet(0x32, b"\0\1t\0\1\x05\x7f\x7f\x7f\x7f\x7f"), "", id="unknown properties"),
+    ],
+)
+def test_nonsense_costs_the_connection_and_the_station_comes_back(street: Street, sent: bytes, named: str) -> None:
+    with thread_failures() as failures, street.facing(then_send(sent)) as (_, inbox):
+        first = inbox.next(Connected)
+        assert named in inbox.next(Disconnected).detail
+        assert inbox.next(Connected).epoch > first.epoch
+        assert failures.empty()
+        assert not [event for event in inbox.seen if isinstance(event, MessageArrived)]
+
+
+def test_an_endless_stream_of_random_packets_never_ends_the_session(street: Street) -> None:
+    dice = random.Random(FUZZ_SEED)
+
+    def script(wire: Wire) -> None:
+        wire.establish()
+        for _ in range(20):
+            body = dice.randbytes(dice.choice([0, 1, 2, 3, 4, 5, 8, 40]))
+            wire.write(packet(dice.randrange(256), body))
+        wire.until_hung_up()
+
+    with thread_failures() as failures, street.facing(script) as (_, inbox):
+        while inbox.next(Connected).epoch < FUZZ_CONNECTIONS:
+            inbox.next(Disconnected)
+        assert failures.empty()
+
+
+@pytest.mark.parametrize(
+    "unwanted",
+    [
+        pytest.param(publish("loa/1/d/st-b/job", b"x", 7), id="a topic that we did not ask for"),
+        pytest.param(publish(JOB, b"x", 7, retain=True), id="a retained order, which would come at each subscription"),
+        pytest.param(packet(0x32, b"\0\2\xff\xfe\0\7\0x"), id="a topic that is no text"),
+    ],
+)
+def test_what_we_did_not_ask_for_is_acknowledged_and_goes_no_further(street: Street, unwanted: bytes) -> None:
+    acknowledged: list[bytes] = []
+
+    def script(wire: Wire) -> None:
+        wire.establish()
+        wire.write(unwanted)
+        acknowledged.append(wire.read_type(0x40))
+        wire.write(publish(JOB, b"wanted", 8))
+        wire.until_hung_up()
+
+    with street.facing(script) as (_, inbox):
+        assert inbox.next(MessageArrived).payload == b"wanted"
+        assert acknowledged[0][:2] == b"\0\7"
+
+
+def test_messages_beyond_the_receive_maximum_end_the_connection(street: Street) -> None:
+    flood = b"".join(publish(JOB, b"%d" % mid, mid) for mid in range(1, 12))
+    with street.facing(then_send(flood)) as (_, inbox):
+        assert "more than 10" in inbox.next(Disconnected).detail
+        first_epoch = [each for each in inbox.seen if isinstance(each, MessageArrived) and each.token.epoch == 1]
+        assert len(first_epoch) == 10
+
+
+def test_an_old_token_does_not_acknowledge_the_message_that_has_its_id_now(street: Street) -> None:
+    """The same message id, another connection: the acknowledgement must be for the new message alone."""
+    came: queue.Queue[int] = queue.Queue()
+    connections = iter((b"old", b"new"))
+
+    def script(wire: Wire) -> None:
+        wire.establish()
+        content = next(connections)
+        wire.write(publish(JOB, content, 5))
+        if content == b"new":
+            came.put(wire.read()[0] & 0xF0)
+            came.put(wire.read()[0] & 0xF0)
+            wire.until_hung_up()
+
+    with street.facing(script) as (session, inbox):
+        old = inbox.next(MessageArrived)
+        new = inbox.next(MessageArrived)
+        assert (old.token, new.token) == (AckToken(1, 5), AckToken(2, 5))
+        session.ack(old.token)
+        assert session.publish(f"loa/1/u/{STATION}/state", b"sent after the old token", qos=0)
+        session.ack(new.token)
+        assert [came.get(timeout=TIMEOUT_S) for _ in range(2)] == [PUBLISH, PUBACK]
+
+
+def test_messages_before_the_subscription_is_confirmed_come_after_connected(street: Street) -> None:
+    def script(wire: Wire) -> None:
+        wire.read_type(0x10)
+        wire.write(CONNACK + publish(JOB, b"early", 1))
+        wire.grant()
+        wire.until_hung_up()
+
+    with street.facing(script) as (_, inbox):
+        assert inbox.next(MessageArrived).payload == b"early"
+        assert [type(event) for event in inbox.seen] == [Connected, MessageArrived]
+
+
+def test_a_refusal_is_told_with_its_code(street: Street) -> None:
+    def script(wire: Wire) -> None:
+        wire.read_type(0x10)
+        wire.write(bytes([0x20, 3, 0, 0x87, 0]))
+        wire.until_hung_up()
+
+    with street.facing(script) as (_, inbox):
+        assert "0x87" in inbox.next(Disconnected).detail
+
+
+def test_a_subscription_that_is_refused_everywhere_still_makes_a_session(street: Street) -> None:
+    """A SUBACK is believed in nothing, so it cannot keep us from speaking either."""
+
+    def script(wire: Wire) -> None:
+        wire.read_type(0x10)
+        wire.write(CONNACK)
+        body = wire.read_type(0x80)
+        wire.write(packet(0x90, body[:2] + b"\0" + b"\x87" * 6))
+        wire.until_hung_up()
+
+    with street.facing(script) as (session, inbox):
+        inbox.next(Connected)
+        assert session.publish(f"loa/1/u/{STATION}/state", b"x", qos=0)
+
+
+LONG_AGO = datetime.now(UTC) - timedelta(days=1_000)
+NOT_YET = datetime.now(UTC) + timedelta(days=10)
+QUIET = then_send(b"")
+
+
+@pytest.mark.parametrize(("made", "words"), [(LONG_AGO, "ended on"), (NOT_YET, "begins only on")])
+def test_a_trusted_clock_refuses_a_certificate_outside_its_dates(street: Street, made: datetime, words: str) -> None:
+    with street.facing(QUIET, Clock(ClockSource.RTC), made) as (_, inbox):
+        assert words in inbox.next(Disconnected).detail
+        assert not [event for event in inbox.seen if isinstance(event, Connected)]
+
+
+@pytest.mark.parametrize("made", [LONG_AGO, NOT_YET])
+@pytest.mark.parametrize("source", [ClockSource.UNSET, ClockSource.FLOOR])
+def test_a_station_that_woke_up_in_the_past_gets_in_and_judges_the_dates_later(
+    street: Street, made: datetime, source: ClockSource
+) -> None:
+    clock = Clock(source)
+    with street.facing(QUIET, clock, made) as (_, inbox):
+        inbox.next(Connected)
+        clock.source = ClockSource.SIGNED
+        assert "certificate" in inbox.next(Disconnected).detail
