@@ -44,6 +44,8 @@ def _connect(folder: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         folder / FILE_NAME, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
     )
+    # A rotten letter must not keep the station from starting: what a job says is judged by its signed envelope.
+    connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # NORMAL may lose the last commits in a power cut
@@ -54,6 +56,9 @@ def _connect(folder: Path) -> sqlite3.Connection:
         if is_damage(exc):
             raise DamagedError(str(exc)) from exc
         raise
+    except UnicodeDecodeError as exc:  # SQLite quotes a rotten table definition in its message
+        connection.close()
+        raise DamagedError(str(exc)) from exc
     except (DamagedError, OSError):
         connection.close()
         raise

@@ -11,17 +11,22 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum, StrEnum
 
-from edge_agent.core.as_run import AsRun
+from edge_agent.core.as_run import AsRun, ItemAsRun
 from edge_agent.journal.port import StoredRecord
 
 GENESIS = "0" * 64
 """What the first record of a chain names as the one before it."""
 
 DETAIL_CHARS_MAX = 500
-# Room for an error's own words; with it the largest record still fits one upload.
+# Room for an error's own words.
+BODY_BYTES_MAX = 47_000
+# One upload carries 48,000 bytes (a 64 KiB packet in base64). A record that no upload carries would hold up all that
+# come after it.
+PARTICULARS_CHARS_MAX = 60
+# Twenty items of four such texts and 64 zones make at most 36,000 bytes.
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +64,15 @@ class ChainFault:
 
 
 def body_of(record: AsRun, origin: Origin) -> bytes:
-    """The canonical JSON of a record."""
-    body = _object(record)
-    body["detail"] = _text(record.detail[:DETAIL_CHARS_MAX])
-    return canonical(body | _object(origin))
+    """The canonical JSON of a record, at most BODY_BYTES_MAX.
+
+    An item's particulars are kept as they were signed (requirement B9); only where twenty items of the longest texts
+    would not fit one upload, they are cut short, visibly.
+    """
+    body = _body_of(record, origin)
+    if len(body) <= BODY_BYTES_MAX:
+        return body
+    return _body_of(replace(record, items=tuple(_shortened(item) for item in record.items)), origin)
 
 
 def canonical(value: object) -> bytes:
@@ -102,6 +112,26 @@ def verify_chain(
     if head is not None and before.seq < head.seq:
         return ChainFault(before.seq + 1, Damage.CUT)
     return None
+
+
+def _body_of(record: AsRun, origin: Origin) -> bytes:
+    body = _object(record) | _object(origin)
+    body["detail"] = _text(record.detail[:DETAIL_CHARS_MAX])
+    return canonical(body)
+
+
+def _shortened(item: ItemAsRun) -> ItemAsRun:
+    return replace(
+        item,
+        title=_cut(item.title),
+        field=_cut(item.field),
+        source=_cut(item.source),
+        approver=_cut(item.approver),
+    )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= PARTICULARS_CHARS_MAX else text[: PARTICULARS_CHARS_MAX - 1] + "…"
 
 
 def _own_damage(

@@ -1,12 +1,14 @@
 """Decide the shape of the journal's database and when a file still has it. Knows SQL; moves no files.
 
-A file may be used when SQLite finds no damage, its version is one we know, and its log ends at the head that was
-committed with it. Versions only grow: each step of ``MIGRATIONS`` is kept for ever, because some station still has it.
+A file may be used when SQLite finds no damage, its version is one we know, its tables are the ones of that version, and
+its log ends at the head that was committed with it. Versions only grow: each step of ``MIGRATIONS`` is kept for ever,
+because some station still has it.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 from edge_agent.journal.record import GENESIS
 
@@ -18,14 +20,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             envelope BLOB NOT NULL,
             topic TEXT NOT NULL,
             base INTEGER NOT NULL,
-            held INTEGER NOT NULL,
+            held INTEGER NOT NULL CHECK (held IN (0, 1)),
             not_after INTEGER NOT NULL,
-            over INTEGER NOT NULL
+            over INTEGER NOT NULL CHECK (over IN (0, 1))
         ) STRICT""",
         """CREATE TABLE marks (
             job_id TEXT NOT NULL,
             planned INTEGER NOT NULL,
-            mark TEXT NOT NULL,
+            mark TEXT NOT NULL CHECK (mark IN ('intent', 'first_sample')),
             attempt INTEGER NOT NULL,
             PRIMARY KEY (job_id, planned)
         ) STRICT, WITHOUT ROWID""",
@@ -67,6 +69,7 @@ def prepare(connection: sqlite3.Connection, new_epoch: str) -> None:
     """
     _check_pages(connection)
     _migrate(connection, new_epoch)
+    _check_shape(connection)
     _check_log(connection)
 
 
@@ -89,13 +92,29 @@ def _migrate(connection: sqlite3.Connection, new_epoch: str) -> None:
     if version == VERSION:
         return
     connection.execute("BEGIN IMMEDIATE")
-    for statements in MIGRATIONS[version:]:
-        for statement in statements:
-            connection.execute(statement)
+    _make_tables(connection, version)
     if version == 0:
         connection.execute("INSERT INTO meta VALUES (1, ?, 0, ?, 0, 0)", (new_epoch, GENESIS))
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
+
+
+def _make_tables(connection: sqlite3.Connection, version: int) -> None:
+    for statements in MIGRATIONS[version:]:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def _check_shape(connection: sqlite3.Connection) -> None:
+    """The tables are those that the migrations make; a lost one would be missed only when it is needed."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
+        _make_tables(model, 0)
+        if _shape(connection) != _shape(model):
+            raise DamagedError("its tables are not those of this version")
+
+
+def _shape(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    return connection.execute("SELECT name, sql FROM sqlite_schema ORDER BY name").fetchall()
 
 
 def _check_log(connection: sqlite3.Connection) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import resource
+import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -38,15 +39,26 @@ class Rig(Protocol):
         """Spoil what is on the disk."""
         ...
 
+    def clear_away(self) -> None:
+        """Close what was opened; the test is over."""
+        ...
+
 
 class StoreRig:
     """SQLite on a real file system. The kernel itself refuses the writes: no file may grow any more."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "journal"
+        self._opened: list[Store] = []
 
     def boot(self) -> Journal:
-        return Store(self._folder, ORIGIN)
+        self._opened.append(Store(self._folder, ORIGIN))
+        return self._opened[-1]
+
+    def clear_away(self) -> None:
+        for store in self._opened:
+            with suppress(sqlite3.ProgrammingError):  # the test itself has closed it
+                store.close()
 
     @contextmanager
     def refusing(self) -> Iterator[None]:
@@ -70,6 +82,9 @@ class FakeRig:
     def __init__(self) -> None:
         self._disk = FakeDisk()
 
+    def clear_away(self) -> None:
+        pass
+
     def boot(self) -> Journal:
         return FakeJournal(self._disk, ORIGIN)
 
@@ -86,8 +101,10 @@ class FakeRig:
 
 
 @pytest.fixture(params=["store", "fake"])
-def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Rig:
-    return StoreRig(tmp_path) if request.param == "store" else FakeRig()
+def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    rig: Rig = StoreRig(tmp_path) if request.param == "store" else FakeRig()
+    yield rig
+    rig.clear_away()
 
 
 @contextmanager
