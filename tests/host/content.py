@@ -27,7 +27,7 @@ class Manners(Enum):
     ALTERED = "altered"  # one bit is another
     LONGER = "longer"  # announces and sends one byte more
     ENDLESS = "endless"  # announces no length and never stops
-    STALLED = "stalled"  # sends some bytes, then nothing, and does not hang up
+    STALLED = "stalled"  # sends nothing of the file after its first ``cut_at`` bytes, and does not hang up
     DRIPPING = "dripping"  # a byte now and then
     DRIPPING_HEAD = "dripping_head"  # the same in the headers
     TRUNCATED = "truncated"  # hangs up after ``cut_at`` bytes of this request
@@ -134,16 +134,17 @@ class _Request(BaseHTTPRequestHandler):
             self._head(206, **where, **{"Content-Length": str(len(rest))})
         else:
             self._head(200, **{"Content-Length": str(len(rest))})
-        return self._body(content, rest)
+        return self._body(content, rest, first)
 
-    def _body(self, content: Content, rest: bytes) -> None:
+    def _body(self, content: Content, rest: bytes, first: int) -> None:
         match content.manners:
             case Manners.DRIPPING:
                 self._drip(content, rest)
-            case Manners.TRUNCATED | Manners.STALLED:
+            case Manners.TRUNCATED:
                 self._send(content, rest[: content.cut_at])
-                if content.manners is Manners.STALLED:
-                    content.ended.wait(GIVE_UP_S)
+            case Manners.STALLED:
+                self._send(content, rest[: max(0, content.cut_at - first)])
+                content.ended.wait(GIVE_UP_S)
             case _:
                 self._send(content, rest)
 

@@ -1,0 +1,151 @@
+"""What every fetcher promises the runtime, held against the fake and against real HTTPS."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import ClipKey
+from edge_agent.sync.download import HttpsFetcher
+from edge_agent.sync.https import Trust
+from edge_agent.sync.port import Fetched, Fetcher, FetchFailed
+from tests.fakes.fetcher import FakeFetcher, FakeServer
+from tests.host.content import Content, running_content
+from tests.sync.rigs import host_clock
+
+AUDIO = bytes(range(256)) * 1_000
+KEY = ClipKey(hashlib.sha256(AUDIO).hexdigest())
+ALTERED = b"!" + AUDIO[1:]
+
+
+class Rig(Protocol):
+    fetcher: Fetcher
+    root: Path
+
+    def serve(self, name: str, content: bytes) -> str:
+        """Lay content on the server; returns its URL."""
+
+    def nowhere(self) -> str:
+        """A URL at which there is nothing."""
+
+    def requests(self) -> int:
+        """How often the server was asked."""
+
+    def full_disk(self) -> Fetcher:
+        """A fetcher over the same cache that has no room."""
+
+
+class FakeRig:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.server = FakeServer()
+        self.fetcher: Fetcher = FakeFetcher(root, self.server)
+
+    def serve(self, name: str, content: bytes) -> str:
+        self.server.put(name, content)
+        return name
+
+    def nowhere(self) -> str:
+        return "nowhere"
+
+    def requests(self) -> int:
+        return len(self.server.asked)
+
+    def full_disk(self) -> Fetcher:
+        return FakeFetcher(self.root, self.server, disk_bytes=len(AUDIO) - 1)
+
+
+class HttpsRig:
+    def __init__(self, root: Path, content: Content) -> None:
+        self.root = root
+        self.content = content
+        self.trust = Trust(content.authority.path, host_clock)
+        self.fetcher: Fetcher = HttpsFetcher(root, self.trust)
+
+    def serve(self, name: str, content: bytes) -> str:
+        return self.content.put(name, content)
+
+    def nowhere(self) -> str:
+        return f"https://localhost:{self.content.port}/nowhere"
+
+    def requests(self) -> int:
+        return len(self.content.asked)
+
+    def full_disk(self) -> Fetcher:
+        return HttpsFetcher(self.root, self.trust, free_bytes_min=10**18)
+
+
+@contextmanager
+def https_rig(directory: Path) -> Iterator[HttpsRig]:
+    with running_content(directory) as content:
+        yield HttpsRig(directory / "cache", content)
+
+
+@pytest.fixture(params=["fake", "https"])
+def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    if request.param == "fake":
+        yield FakeRig(tmp_path / "cache")
+        return
+    with https_rig(tmp_path) as real:
+        yield real
+
+
+def test_a_fetched_file_lies_under_its_digest(rig: Rig) -> None:
+    got = rig.fetcher.fetch(KEY, len(AUDIO), (rig.serve("a", AUDIO),))
+    assert got == Fetched(rig.root / KEY)
+    assert (rig.root / KEY).read_bytes() == AUDIO
+    assert [file.name for file in rig.root.iterdir()] == [KEY]
+
+
+def test_what_is_there_already_is_not_fetched_again(rig: Rig) -> None:
+    url = rig.serve("a", AUDIO)
+    rig.fetcher.fetch(KEY, len(AUDIO), (url,))
+    assert rig.fetcher.fetch(KEY, len(AUDIO), (url,)) == Fetched(rig.root / KEY)
+    assert rig.requests() == 1
+
+
+def test_a_cached_file_that_rotted_is_fetched_again(rig: Rig) -> None:
+    url = rig.serve("a", AUDIO)
+    rig.fetcher.fetch(KEY, len(AUDIO), (url,))
+    (rig.root / KEY).write_bytes(ALTERED)
+    assert rig.fetcher.fetch(KEY, len(AUDIO), (url,)) == Fetched(rig.root / KEY)
+    assert (rig.root / KEY).read_bytes() == AUDIO
+
+
+@pytest.mark.parametrize("wrong", [ALTERED, AUDIO + b"!", AUDIO[:-1], b""])
+def test_wrong_bytes_everywhere_are_final_and_leave_nothing(rig: Rig, wrong: bytes) -> None:
+    urls = (rig.serve("a", wrong), rig.serve("b", wrong))
+    got = rig.fetcher.fetch(KEY, len(AUDIO), urls)
+    assert isinstance(got, FetchFailed)
+    assert (got.reason, got.again) == (Reason.AUDIO_ALTERED, False)
+    assert not (rig.root / KEY).exists()
+
+
+def test_the_next_url_helps_out(rig: Rig) -> None:
+    urls = (rig.nowhere(), rig.serve("b", ALTERED), rig.serve("c", AUDIO))
+    assert rig.fetcher.fetch(KEY, len(AUDIO), urls) == Fetched(rig.root / KEY)
+
+
+def test_nothing_at_the_url_may_be_there_later(rig: Rig) -> None:
+    got = rig.fetcher.fetch(KEY, len(AUDIO), (rig.nowhere(),))
+    assert isinstance(got, FetchFailed)
+    assert (got.reason, got.again) == (Reason.AUDIO_UNREACHABLE, True)
+
+
+def test_one_unreachable_url_leaves_hope_beside_a_wrong_one(rig: Rig) -> None:
+    got = rig.fetcher.fetch(KEY, len(AUDIO), (rig.serve("a", ALTERED), rig.nowhere()))
+    assert isinstance(got, FetchFailed)
+    assert (got.reason, got.again) == (Reason.AUDIO_UNREACHABLE, True)
+
+
+def test_a_full_disk_is_told_before_a_byte_is_fetched(rig: Rig) -> None:
+    got = rig.full_disk().fetch(KEY, len(AUDIO), (rig.serve("a", AUDIO),))
+    assert isinstance(got, FetchFailed)
+    assert (got.reason, got.again) == (Reason.CACHE_FULL, True)
+    assert rig.requests() == 0

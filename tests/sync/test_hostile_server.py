@@ -1,0 +1,247 @@
+"""A content server in the attacker's hands: wrong, endless, slow, truncated, swapped, redirecting; and bad networks."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from edge_agent.core.clock_trust import ClockSource, Now
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import ClipKey, MonoMs, UtcMs
+from edge_agent.headend.pki import create_authority
+from edge_agent.sync.download import HttpsFetcher
+from edge_agent.sync.https import PATIENCE, Patience, Trust
+from edge_agent.sync.port import Fetched, FetchFailed
+from tests.host.content import Content, Manners, running_content
+from tests.host.proxy import running_proxy
+from tests.sync.rigs import host_clock
+
+AUDIO = bytes(range(256)) * 1_000
+KEY = ClipKey(hashlib.sha256(AUDIO).hexdigest())
+SHORT = Patience(stall_s=0.5, slack_s=1.5, rate_bytes_s_min=10**9)
+GENEROUS_S = 30
+# A fetch that ignores its own deadline of 1.5 s would take for ever; anything in between is a slow machine.
+
+
+class Cache:
+    """A server, a cache, and the bytes that are left of an interrupted download."""
+
+    def __init__(self, directory: Path, content: Content) -> None:
+        self.root = directory / "cache"
+        self.content = content
+        self.url = content.put("clip", AUDIO)
+        self.part = self.root / f"{KEY}.part"
+
+    def fetch(self, *urls: str, patience: Patience = PATIENCE, ca: Path | None = None) -> Fetched | FetchFailed:
+        """With a new fetcher each time, as after a restart."""
+        trust = Trust(ca or self.content.authority.path, host_clock)
+        return HttpsFetcher(self.root, trust, patience).fetch(KEY, len(AUDIO), urls or (self.url,))
+
+    def interrupted(self, content: bytes) -> None:
+        """Leave what an earlier attempt left."""
+        self.root.mkdir(exist_ok=True)
+        self.part.write_bytes(content)
+
+    def ranges(self) -> list[str | None]:
+        return [asked for _, asked in self.content.asked]
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[Cache]:
+    with running_content(tmp_path) as content:
+        yield Cache(tmp_path, content)
+
+
+def failed(got: Fetched | FetchFailed) -> tuple[Reason, bool]:
+    assert isinstance(got, FetchFailed)
+    return got.reason, got.again
+
+
+UNREACHABLE = (Reason.AUDIO_UNREACHABLE, True)
+WRONG = (Reason.AUDIO_ALTERED, False)
+
+
+def test_one_flipped_bit_is_altered_audio(cache: Cache) -> None:
+    cache.content.manners = Manners.ALTERED
+    assert failed(cache.fetch()) == WRONG
+    assert list(cache.root.iterdir()) == []
+
+
+def test_a_longer_file_is_refused_by_its_announced_length(cache: Cache) -> None:
+    cache.content.manners = Manners.LONGER
+    assert failed(cache.fetch()) == WRONG
+    assert not (cache.root / KEY).exists()
+
+
+def test_an_endless_body_is_cut_at_the_signed_length(cache: Cache) -> None:
+    cache.content.manners = Manners.ENDLESS
+    assert failed(cache.fetch()) == WRONG
+    assert list(cache.root.iterdir()) == [cache.part]
+    assert cache.part.stat().st_size == 0
+
+
+@pytest.mark.parametrize("manners", [Manners.DRIPPING, Manners.DRIPPING_HEAD, Manners.STALLED])
+def test_a_server_that_dawdles_holds_us_no_longer_than_its_time(cache: Cache, manners: Manners) -> None:
+    cache.content.manners = manners
+    begun = time.monotonic()
+    assert failed(cache.fetch(patience=SHORT)) == UNREACHABLE
+    assert time.monotonic() - begun < GENEROUS_S
+
+
+def test_what_a_stalled_server_sent_is_kept_and_resumed_after_a_restart(cache: Cache) -> None:
+    cache.content.manners, cache.content.cut_at = Manners.STALLED, 100_000
+    assert failed(cache.fetch(patience=SHORT)) == UNREACHABLE
+    assert cache.part.read_bytes() == AUDIO[:100_000]
+    cache.content.manners = Manners.HONEST
+    assert cache.fetch() == Fetched(cache.root / KEY)
+    assert cache.ranges()[-1] == "bytes=100000-"
+    assert cache.content.sent == len(AUDIO)
+
+
+def test_a_truncated_download_is_resumed_within_the_call(cache: Cache) -> None:
+    cache.content.manners, cache.content.cut_at = Manners.TRUNCATED, 60_000
+    assert cache.fetch() == Fetched(cache.root / KEY)
+    assert cache.ranges() == [None, *(f"bytes={at}-" for at in range(60_000, 256_000, 60_000))]
+    assert (cache.root / KEY).read_bytes() == AUDIO
+
+
+def test_a_server_that_gives_a_byte_each_time_is_left_after_some_resumes(cache: Cache) -> None:
+    cache.content.manners, cache.content.cut_at = Manners.TRUNCATED, 1
+    assert failed(cache.fetch()) == UNREACHABLE
+    assert len(cache.content.asked) == 6
+
+
+def test_a_server_that_ignores_ranges_is_taken_from_the_start(cache: Cache) -> None:
+    cache.interrupted(AUDIO[:1_000])
+    cache.content.manners = Manners.NO_RANGES
+    assert cache.fetch() == Fetched(cache.root / KEY)
+    assert (cache.root / KEY).read_bytes() == AUDIO
+
+
+@pytest.mark.parametrize("manners", [Manners.WRONG_RANGE, Manners.OUTSIDE])
+def test_a_wrong_answer_to_a_range_is_taken_from_the_start(cache: Cache, manners: Manners) -> None:
+    cache.interrupted(AUDIO[:1_000])
+    cache.content.manners = manners
+    assert cache.fetch() == Fetched(cache.root / KEY)
+    assert cache.ranges() == ["bytes=1000-", None]
+
+
+def test_a_poisoned_beginning_does_not_condemn_an_honest_server(cache: Cache) -> None:
+    cache.interrupted(b"poison from another server")
+    assert cache.fetch() == Fetched(cache.root / KEY)
+    assert cache.ranges() == [f"bytes={len(b'poison from another server')}-", None]
+
+
+def test_a_file_swapped_between_two_halves_is_noticed_and_fetched_afresh(cache: Cache) -> None:
+    cache.content.put("clip", b"\xff" * len(AUDIO))
+    cache.content.manners, cache.content.cut_at = Manners.STALLED, 1_000
+    assert failed(cache.fetch(patience=SHORT)) == UNREACHABLE
+    cache.content.put("clip", AUDIO)
+    cache.content.manners = Manners.HONEST
+    assert cache.fetch() == Fetched(cache.root / KEY)
+
+
+def test_a_part_longer_than_the_file_is_thrown_away(cache: Cache) -> None:
+    cache.interrupted(AUDIO + b"more")
+    assert cache.fetch() == Fetched(cache.root / KEY)
+    assert cache.ranges() == [None]
+
+
+def test_a_part_that_was_complete_before_a_crash_needs_no_network(cache: Cache) -> None:
+    cache.interrupted(AUDIO)
+    assert cache.fetch() == Fetched(cache.root / KEY)
+    assert cache.content.asked == []
+
+
+def test_a_redirect_to_another_https_place_is_followed(cache: Cache) -> None:
+    cache.content.manners, cache.content.location = Manners.REDIRECT, "/clip"
+    assert cache.fetch(f"https://localhost:{cache.content.port}/moved") == Fetched(cache.root / KEY)
+
+
+@pytest.mark.parametrize("scheme", ["http", "file", "ftp"])
+def test_a_redirect_out_of_https_is_refused(cache: Cache, scheme: str) -> None:
+    cache.content.manners = Manners.REDIRECT
+    cache.content.location = f"{scheme}://localhost:{cache.content.port}/clip"
+    got = cache.fetch(f"https://localhost:{cache.content.port}/moved")
+    assert failed(got) == UNREACHABLE
+    assert isinstance(got, FetchFailed)
+    assert "not an https URL" in got.detail
+    assert len(cache.content.asked) == 1
+
+
+def test_redirects_in_a_circle_end(cache: Cache) -> None:
+    cache.content.manners, cache.content.location = Manners.REDIRECT, "/moved"
+    assert failed(cache.fetch(f"https://localhost:{cache.content.port}/moved")) == UNREACHABLE
+    assert len(cache.content.asked) == 3
+
+
+@pytest.mark.parametrize(
+    "url", ["http://localhost/clip", "https://", "https://[::1/clip", "https://localhost/a b", "x"]
+)
+def test_a_url_that_is_none_is_unreachable(cache: Cache, url: str) -> None:
+    assert failed(cache.fetch(url)) == UNREACHABLE
+
+
+def test_a_server_of_another_authority_gets_no_request(cache: Cache, tmp_path: Path) -> None:
+    stranger = create_authority(tmp_path / "stranger", "test")
+    got = cache.fetch(ca=stranger.path)
+    assert failed(got) == UNREACHABLE
+    assert isinstance(got, FetchFailed)
+    assert "certificate verify failed" in got.detail
+    assert cache.content.asked == []
+
+
+def test_a_clock_that_is_unset_does_not_keep_us_from_fetching(cache: Cache) -> None:
+    def in_1970() -> Now:
+        return Now(MonoMs(1), UtcMs(1), ClockSource.UNSET, 0)
+
+    fetcher = HttpsFetcher(cache.root, Trust(cache.content.authority.path, in_1970))
+    assert fetcher.fetch(KEY, len(AUDIO), (cache.url,)) == Fetched(cache.root / KEY)
+
+
+def test_a_certificate_out_of_its_dates_is_refused_by_a_trusted_clock(cache: Cache) -> None:
+    def in_ten_years() -> Now:
+        later = datetime.now(UTC) + timedelta(days=3_700)
+        return Now(MonoMs(1), UtcMs(int(later.timestamp() * 1000)), ClockSource.SIGNED, 0)
+
+    fetcher = HttpsFetcher(cache.root, Trust(cache.content.authority.path, in_ten_years))
+    assert failed(fetcher.fetch(KEY, len(AUDIO), (cache.url,))) == UNREACHABLE
+    assert cache.content.asked == []
+
+
+def test_a_line_that_is_down_is_unreachable_until_it_is_up(cache: Cache) -> None:
+    with running_proxy(cache.content.port) as proxy:
+        proxy.open = False
+        url = f"https://localhost:{proxy.port}/clip"
+        assert failed(cache.fetch(url)) == UNREACHABLE
+        proxy.open = True
+        assert cache.fetch(url) == Fetched(cache.root / KEY)
+
+
+def test_a_disk_that_refuses_is_cache_full_and_keeps_nothing_under_the_final_name(cache: Cache) -> None:
+    """A real ENOSPC needs a file system of its own; a file size limit refuses the same write at the same place."""
+    code = f"""
+import resource, signal, sys
+from pathlib import Path
+from edge_agent.sync.download import HttpsFetcher
+from edge_agent.sync.https import Trust
+from tests.sync.rigs import host_clock
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+fetcher = HttpsFetcher(Path({str(cache.root)!r}), Trust(Path({str(cache.content.authority.path)!r}), host_clock))
+print(fetcher.fetch({KEY!r}, {len(AUDIO)}, ({cache.url!r},)).reason.value)
+"""
+    root = Path(__file__).resolve().parent.parent.parent
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, env=os.environ, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert run.stdout == "cache_full\n"
+    assert not (cache.root / KEY).exists()
