@@ -301,6 +301,7 @@ def _code(reason: Reason | None) -> str | None:
 
 
 def _text(text: str) -> str:
-    """Words as the wire wants them: NFC, no control characters, not longer than a line."""
-    clean = "".join(letter for letter in unicodedata.normalize("NFC", text) if unicodedata.category(letter) != "Cc")
+    """Words as the wire wants them: NFC, no control characters or broken letters, not longer than a line."""
+    composed = unicodedata.normalize("NFC", text)
+    clean = "".join(letter for letter in composed if unicodedata.category(letter) not in ("Cc", "Cs"))
     return clean if len(clean) <= TITLE_CHARS_MAX else clean[: TITLE_CHARS_MAX - 1] + "…"
