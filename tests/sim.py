@@ -109,9 +109,7 @@ def payload_of(order: Order, tampering: Tampering, now: UtcMs, began: UtcMs, tim
     return makers.job_dict(**payload)
 
 
-def _when(
-    order: Order, tampering: Tampering, now: UtcMs, began: UtcMs, timezone: str
-) -> tuple[dict[str, Any], UtcMs]:
+def _when(order: Order, tampering: Tampering, now: UtcMs, began: UtcMs, timezone: str) -> tuple[dict[str, Any], UtcMs]:
     if tampering.wall_time:
         day = (datetime.fromtimestamp(now / 1000, UTC).astimezone(ZoneInfo(timezone)) + timedelta(days=1)).date()
         wall = datetime.fromisoformat(f"{day}T{tampering.wall_time}").replace(tzinfo=ZoneInfo(timezone))

@@ -1,0 +1,208 @@
+"""``HostRig``: the same scenarios in real time, on a real broker over TLS, a real content server, real alsa-lib.
+
+The relays are the simulated driver and the card is a null sink (``demo.ward`` says so in the configuration); what was
+heard is told from the recording behind alsa-lib.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from demo.ear import listen
+from demo.ward import AREA, STATION, WARM_UP_MS, Ward, wait_until
+from edge_agent.clock import boot_ms, system_utc_ms
+from edge_agent.headend.headend import Shown
+from edge_agent.headend.listening import Heard as Said
+from edge_agent.headend.session import Arrival, Message
+from edge_agent.sync.messages import AnswerMsg
+from edge_agent.trust.envelope import payload_type, sign
+from edge_agent.trust.keys import Signer, new_signer
+from edge_agent.trust.strict_json import dump, parse
+from tests.host.recording import Recording
+from tests.rig import HONEST, Edge, Heard, Order, Tampering, Told, Tone
+
+PITCHES = {"a": 500, "b": 650, "c": 1250}
+BEGINS_MS = 1_500
+# From setting up to second zero of a scenario.
+
+
+class HostRig:
+    """A context manager; second zero of the scenario is a whole second, soon after entering."""
+
+    tolerance_s = 0.15
+    # Two busy cores, PulseAudio's own timer and a window of 40 ms; the bench measures finer.
+    warm_up_s = WARM_UP_MS / 1000
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ward = Ward(folder)
+        self._sent: dict[str, tuple[bytes, str]] = {}
+        self._recording: Recording | None = None
+        self._held_hellos: list[Arrival] | None = None
+
+    def __enter__(self) -> HostRig:
+        self._ward.__enter__()
+        self._hold_hellos_when_told()
+        begin_utc = (system_utc_ms() + BEGINS_MS) // 1000 * 1000 + 1000
+        self._utc0 = begin_utc
+        self._mono0 = boot_ms() + begin_utc - system_utc_ms()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        if kind is not None:
+            print(f"agent:\n{self._ward.agent_log()}\nio:\n{(self._folder / 'io.log').read_text()}")
+        self._ward.__exit__(kind, value, at)
+
+    def switch_on(self, *, welcome: bool = True) -> None:
+        self._held_hellos = None if welcome else []
+        self._ward.switch_on()
+
+    def allow_welcome(self) -> None:
+        held, self._held_hellos = self._held_hellos, None
+        for arrival in held or []:
+            self._ward.headend._inbox.put(arrival)
+
+    def publish(self, order: Order, tampering: Tampering = HONEST) -> str:
+        key = "ward-emergency" if order.cls == "emergency" else "ward-routine"
+        finished, envelope = self._ward.headend.compose(self._draft(order, tampering), [key], self._folder)
+        payload = parse(finished.payload)
+        assert isinstance(payload, dict)
+        if tampering.other_ward:
+            payload["audience"] = {"stations": [], "areas": ["vn/ha-noi/tay-thanh"], "zones": []}
+        if tampering.forged or tampering.other_ward:
+            signer: Signer = new_signer() if tampering.forged else self._ward.keyring.signer(key)
+            envelope = sign(payload_type("job"), dump(payload), [signer])
+        if tampering.altered_audio:
+            self._alter(order.tones)
+        job_id = str(finished.job.job_id)
+        self._sent[job_id] = (envelope, f"loa/1/d/{STATION}/job")
+        self.replay(job_id)
+        return job_id
+
+    def replay(self, job_id: str) -> None:
+        self._ward.headend.publish_raw(*self._sent[job_id])
+
+    def run_until(self, at_s: float) -> None:
+        wait_until(round(self._mono0 + at_s * 1000))
+
+    def cut_network(self) -> None:
+        self._ward.broker.stop()
+
+    def restore_network(self) -> None:
+        self._ward.broker.start()
+
+    def cut_power(self) -> None:
+        self._ward.cut_power()
+
+    def kill_agent(self) -> None:
+        self._ward.kill_agent()
+
+    def relay_edges(self) -> list[Edge]:
+        return [Edge(move.zone, move.on, (move.at_ms - self._mono0) / 1000) for move in self._ward.moves()]
+
+    def heard(self) -> list[Heard]:
+        if self._recording is None:
+            self._recording = self._ward.recording()
+        shift_s = (self._recording.instant_ms(0) - self._mono0) / 1000
+        return [
+            Heard(zone, one.what, one.start_s + shift_s, one.end_s + shift_s)
+            for channel, zone in enumerate(("c1", "c2"))
+            for one in listen(self._recording.samples[:, channel], self._recording.rate, PITCHES)
+        ]
+
+    def told(self) -> Told:
+        headend = self._ward.headend
+        answers = [_answer(answer) for _, answer in headend.answers()]
+        records: list[dict[str, Any]] = [json.loads(record.body) for record in headend.records(STATION)]
+        return Told(answers, [_state(one) for one in headend.noted if isinstance(one, Said)], records)
+
+    def _hold_hellos_when_told(self) -> None:
+        headend = self._ward.headend
+        handle = headend._handle
+
+        def gate(arrival: Arrival) -> list[Shown]:
+            if self._held_hellos is not None and isinstance(arrival, Message) and arrival.topic.endswith("/hello"):
+                self._held_hellos.append(arrival)
+                return []
+            return handle(arrival)
+
+        headend._handle = gate  # type: ignore[method-assign]
+
+    def _draft(self, order: Order, tampering: Tampering) -> Mapping[str, object]:
+        items: list[dict[str, object]] = [_item(tone.name, file=str(_tone(self._folder, tone))) for tone in order.tones]
+        if order.spoken:
+            items.append(_item("lời", text=order.spoken))
+        draft: dict[str, object] = {
+            "class": order.cls,
+            "areas": [AREA],
+            "zones": list(order.zones),
+            "volume": min(order.volume, 80),
+            "preemption": order.preemption,
+            "loops": order.loops,
+            "gap_s": order.gap_s,
+            "when": self._when(order, tampering),
+            "items": items,
+        }
+        return draft | ({"event": "lu-quet"} if order.cls == "emergency" else {})
+
+    def _when(self, order: Order, tampering: Tampering) -> object:
+        zone = ZoneInfo(self._ward.timezone)
+        if tampering.wall_time:
+            day = (datetime.now(zone) + timedelta(days=1)).date()
+            return {"at": f"{day}T{tampering.wall_time}", "timezone": self._ward.timezone}
+        if order.at_s is None:
+            return "now"
+        due = datetime.fromtimestamp((self._utc0 + order.at_s * 1000) / 1000, UTC).astimezone(zone)
+        if not order.recurring:
+            return {"at": due.isoformat()}
+        day = due.date()
+        return {
+            "timezone": self._ward.timezone,
+            "first_day": day,
+            "last_day": day,
+            "weekdays": [due.isoweekday()],
+            "times": [due.strftime("%H:%M:%S")],
+        }
+
+    def _alter(self, tones: tuple[Tone, ...]) -> None:
+        """The server hands out other bytes of the same length than those that were signed."""
+        for clip in (self._folder / "content").iterdir():
+            content = clip.read_bytes()
+            if content == _tone(self._folder, tones[0]).read_bytes():
+                clip.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+def _tone(folder: Path, tone: Tone) -> Path:
+    path = folder / f"tone-{tone.name}-{tone.seconds}.flac"
+    if not path.exists():
+        source = f"sine=frequency={PITCHES[tone.name]}:sample_rate=44100:duration={tone.seconds}"
+        command = ["ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", source, "-af", "volume=4", str(path)]
+        subprocess.run(command, check=True)
+    return path
+
+
+def _item(title: str, **content: object) -> dict[str, object]:
+    return {
+        "title": f"Bản tin {title}",
+        "field": "thoi-su",
+        "language": "vi",
+        "source": "Đài truyền thanh phường",
+        "approver": "ng-01",
+        **content,
+    }
+
+
+def _answer(answer: AnswerMsg) -> dict[str, Any]:
+    reason = answer.reason.value if answer.reason else None
+    return {"verdict": answer.verdict.value, "job_id": answer.job_id, "reason": reason}
+
+
+def _state(said: Said) -> dict[str, Any]:
+    return {"said": said.said}

@@ -1,0 +1,40 @@
+"""The same scenarios as in virtual time, here over real parts. They wait more than they work, so three run at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.host_rig import HostRig
+from tests.rig import Rig
+from tests.scenarios import ALL
+
+AT_ONCE = 3
+pytestmark = pytest.mark.host
+
+
+@pytest.fixture(scope="module")
+def outcomes(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[dict[str, Future[None]]]:
+    """Every chosen scenario, running or done."""
+    chosen = {item.callspec.params["scenario"] for item in request.session.items if item.module is request.module}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield {
+            scenario.__name__: pool.submit(_run, scenario, tmp_path_factory.mktemp("ward"))
+            for scenario in ALL
+            if scenario in chosen
+        }
+
+
+@pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.__name__)
+def test_over_real_parts(scenario: Callable[[Rig], None], outcomes: dict[str, Future[None]]) -> None:
+    outcomes[scenario.__name__].result()
+
+
+def _run(scenario: Callable[[Rig], None], folder: Path) -> None:
+    with HostRig(folder) as rig:
+        scenario(rig)
