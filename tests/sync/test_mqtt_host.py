@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +34,8 @@ pytestmark = pytest.mark.host
 ROOT = Path(__file__).resolve().parent.parent.parent
 JOB = f"loa/1/d/{STATION}/job"
 STATE = f"loa/1/u/{STATION}/state"
-DAY_MS = 86_400_000
+SPOKEN = 20
+# Three threads together stay under OUTGOING_MAX, and far over what a socket takes at once.
 
 
 @pytest.fixture
@@ -193,6 +195,28 @@ def test_outgoing_messages_are_bounded_and_refused_beyond(network: Network) -> N
         proxy.cut()
         inbox.next(Connected)
         assert session.publish(STATE, b"afresh", qos=1)
+
+
+def test_threads_that_publish_at_once_do_not_mix_their_packets(network: Network, central: Client) -> None:
+    with running_session(network) as (session, inbox):
+        inbox.next(Connected)
+
+        def speak(name: bytes) -> None:
+            for number in range(SPOKEN):
+                assert session.publish(f"loa/1/u/{STATION}/log", name * 50_000 + b"%d" % number, qos=1)
+
+        with thread_failures() as failures:
+            threads = [threading.Thread(target=speak, args=(name,)) for name in (b"a", b"b", b"c")]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(TIMEOUT_S)
+            assert failures.empty()
+        heard = sorted(central.next()[1] for _ in range(SPOKEN * len(threads)))
+        assert heard == sorted(
+            name * 50_000 + b"%d" % number for name in (b"a", b"b", b"c") for number in range(SPOKEN)
+        )
+        assert not [event for event in inbox.seen if isinstance(event, Disconnected)]
 
 
 def test_a_message_too_large_for_the_broker_costs_only_itself(network: Network, central: Client) -> None:
