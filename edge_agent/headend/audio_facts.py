@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.core.units import ClipKey
+from edge_agent.headend.errors import HeadendError
 
 DECODE_S_MAX = 300
 # The longest clip, two hours, takes about 15 s; the rest is for a slow machine.
 PROGRESS = re.compile(rb"^out_time_us=(\d+)$", re.MULTILINE)
 
 
-class AudioError(Exception):
+class AudioError(HeadendError):
     """The file cannot be used; the text says why and what to do."""
 
 

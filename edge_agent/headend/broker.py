@@ -13,10 +13,11 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.files import make_private_directory, write_durably
 from edge_agent.headend.pki import Issued
 
@@ -38,7 +39,7 @@ LOG_LINES = 8
 SEARCHED = "/usr/sbin:/usr/local/sbin"
 
 
-class BrokerError(Exception):
+class BrokerError(HeadendError):
     """The broker cannot run; the text says what to do."""
 
 
@@ -50,7 +51,8 @@ class BrokerSetup:
     authority: Path
     identity: Issued
     stations: Mapping[str, str]
-    headends: Sequence[str] = field(default=("headend",))
+    headends: Sequence[str] = ("headend",)
+    publishers: Sequence[str] = ("publisher",)
     host: str = "127.0.0.1"
 
 
@@ -90,6 +92,7 @@ def access_list(setup: BrokerSetup) -> str:
     """Mosquitto's ACL: a station reads its own and its area's topics, writes its own; what is not named is refused."""
     blocks = [_station_block(station, area) for station, area in sorted(setup.stations.items())]
     blocks += [_headend_block(headend) for headend in setup.headends]
+    blocks += [_publisher_block(publisher) for publisher in setup.publishers]
     return "\n".join(blocks)
 
 
@@ -107,6 +110,10 @@ def _station_block(station: str, area: str) -> str:
 
 def _headend_block(headend: str) -> str:
     return f"user {headend}\ntopic write loa/1/d/+/+\ntopic write loa/1/area/#\ntopic read loa/1/u/#\n"
+
+
+def _publisher_block(publisher: str) -> str:
+    return f"user {publisher}\ntopic write loa/1/d/+/job\ntopic write loa/1/area/#\n"
 
 
 def _user_lines() -> list[str]:
@@ -131,6 +138,10 @@ class Mosquitto:
         """The child's process id, None when it does not run."""
         return self._child.pid if self._child is not None else None
 
+    def runs(self) -> bool:
+        """Whether the child is alive."""
+        return self._child is not None and self._child.poll() is None
+
     def start(self) -> None:
         """Write its files, start it, return when it answers. Raises BrokerError with the end of its log."""
         make_private_directory(self.setup.directory)
@@ -139,9 +150,9 @@ class Mosquitto:
             if self._run(port):
                 self.port = port
                 return
-            if self.port or "in use" not in self._log_tail():
+            if self.port or "in use" not in self.log_tail():
                 break  # only a port that somebody took in between is worth another try
-        raise BrokerError(f"mosquitto did not start on port {port}: {self._log_tail()}")
+        raise BrokerError(f"mosquitto did not start on port {port}: {self.log_tail()}")
 
     def stop(self) -> None:
         """End it properly: its queues are on disk afterwards."""
@@ -211,7 +222,8 @@ class Mosquitto:
             child.kill()
             child.wait()
 
-    def _log_tail(self) -> str:
+    def log_tail(self) -> str:
+        """The end of its own log, for whoever has to find out why it does not run."""
         try:
             return " | ".join((self.setup.directory / "mosquitto.log").read_text().splitlines()[-LOG_LINES:])
         except OSError:

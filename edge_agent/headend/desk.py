@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend import signing
 from edge_agent.headend.keyring import Keyring
-from edge_agent.headend.listening import Heard, LogBatch, Unheard, hear
+from edge_agent.headend.listening import Doubt, Heard, LogBatch, Unheard, hear
 from edge_agent.headend.logbook import NO_CURSOR, Logbook, LogbookError, NotTaken, Taken
 from edge_agent.journal.port import StoredRecord
 from edge_agent.sync.messages import HelloMsg, LogCursor, StateMsg, Why
@@ -75,7 +75,7 @@ class Desk:
 
     def take(self, topic: str, message: bytes, now: UtcMs) -> tuple[list[Noted], list[Reply]]:
         """What came, as it counts, and what to answer."""
-        heard = hear(self._keyring.stations, self._keyring.realm, topic, message)
+        heard = self._hear(topic, message)
         if isinstance(heard, Unheard):
             return [heard], []
         match heard.said:
@@ -87,6 +87,13 @@ class Desk:
                 return [self._see(heard, state)], []
             case _:
                 return [heard], []
+
+    def _hear(self, topic: str, message: bytes) -> Heard | Unheard:
+        heard = hear(self._keyring.stations, self._keyring.realm, topic, message)
+        if isinstance(heard, Heard) or heard.doubt is not Doubt.NOT_ENROLLED:
+            return heard
+        self._keyring.refresh()  # it may have been enrolled a moment ago
+        return hear(self._keyring.stations, self._keyring.realm, topic, message)
 
     def _welcome(self, heard: Heard, hello: HelloMsg, now: UtcMs) -> tuple[list[Noted], list[Reply]]:
         held, trouble = self._held(heard.station, hello.log.epoch)

@@ -19,6 +19,7 @@ from edge_agent.core.job import Job, JobClass
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, UtcMs
 from edge_agent.headend.audio_facts import AudioError, AudioFacts
 from edge_agent.headend.draft_times import end_of, instant, when_payload
+from edge_agent.headend.errors import HeadendError
 from edge_agent.trust.fields import Fields, form
 from edge_agent.trust.orders import LATE_S_MAX, parse_job
 from edge_agent.trust.strict_json import JsonObject, JsonValue, WireError, dump, parse
@@ -40,7 +41,7 @@ FindAudio = Callable[[Path, int | None], AudioFacts]
 PublishAudio = Callable[[Path, AudioFacts], tuple[str, ...]]
 
 
-class DraftError(Exception):
+class DraftError(HeadendError):
     """The draft cannot become an order: ``field`` names the place, ``remedy`` what would be right."""
 
     def __init__(self, field: str, remedy: str) -> None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend import pki
 from edge_agent.headend.enrolment import Enrolled, read_stations, write_stations
+from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.files import make_private_directory, write_durably
 from edge_agent.headend.pki import Issued
 from edge_agent.headend.roles import RoleSpec, trust_document
@@ -35,7 +36,7 @@ PUBLISHER_ID = "publisher"
 # Two ids, because one id is one session: publishing must not throw out the headend that watches.
 
 
-class KeyringError(Exception):
+class KeyringError(HeadendError):
     """Something is missing, doubtful or would be overwritten; the text says what to do."""
 
 
@@ -102,6 +103,10 @@ class Keyring:
         self.stations = {**self.stations, enrolled.station: enrolled}
         write_stations(self.directory / "stations.json", self.realm, self.stations)
         return folder
+
+    def refresh(self) -> None:
+        """Take in stations that somebody else has enrolled since."""
+        self.stations = self._read_stations()
 
     def folder(self, station: str) -> StationFolder:
         """Where a station's things lie."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.files import append_durably, make_private_directory
 from edge_agent.headend.listening import LogBatch, read_record
 from edge_agent.journal.port import StoredRecord
@@ -25,7 +26,7 @@ NO_CURSOR = LogCursor("", 0, "")
 """What a station is told of which nothing is held."""
 
 
-class LogbookError(Exception):
+class LogbookError(HeadendError):
     """The file on disk is not as it was written; the text names the line and what to do."""
 
 
@@ -70,13 +71,14 @@ class _Chain:
 
 
 class StationLog:
-    """One station's file. Made by ``Logbook``; one writer at a time."""
+    """One station's file. Made by ``Logbook``, for the one writer; ``to_write`` False only reads and checks."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, to_write: bool = True) -> None:
         self._path = path
         self._chains: dict[str, _Chain] = {}
         self._epoch = ""
-        _cut_torn_end(path)
+        if to_write:
+            _cut_torn_end(path)
         for number, record in enumerate(read_lines(path), 1):
             if self._fault([record]):
                 raise LogbookError(f"{path}:{number}: the chain is broken here; restore the file, or move it away")
@@ -150,12 +152,20 @@ class Logbook:
         return tuple(read_lines(self.directory / f"{station}.jsonl"))
 
 
+def checked_records(path: Path) -> tuple[StoredRecord, ...]:
+    """The records of a file that somebody else may be writing. Raises LogbookError where the chain does not hold."""
+    StationLog(path, to_write=False)
+    return tuple(read_lines(path))
+
+
 def read_lines(path: Path) -> Iterator[StoredRecord]:
     """The records of a file, hashes unchecked; none if it is not there. Raises LogbookError for a line that is none."""
     if not path.exists():
         return
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                return  # it is being written, or a power cut tore it
             try:
                 fields = Fields(parse(line))
                 yield read_record(fields, fields.text("epoch", LOG_EPOCH))

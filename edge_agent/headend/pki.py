@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
+from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.files import EVERYBODY_READS, OWNER_ONLY, make_private_directory, write_durably
 
 AUTHORITY_DAYS = 3_650
@@ -33,7 +34,7 @@ CLIENT_ID = re.compile(r"[a-z0-9-]{1,64}")
 ALWAYS_NAMED = ("localhost", "127.0.0.1")
 
 
-class PkiError(Exception):
+class PkiError(HeadendError):
     """A certificate cannot be made or found; the text says what to do."""
 
 

@@ -26,6 +26,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge_agent.headend.broker import PACKET_BYTES_MAX
+from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.pki import Issued
 
 SESSION_EXPIRY_S = 24 * 3_600
@@ -80,7 +81,7 @@ class Receipt(Enum):
     NOBODY_LISTENS = "nobody_listens"  # taken, but no station has such a subscription: it will reach nobody
 
 
-class PublishError(Exception):
+class PublishError(HeadendError):
     """The broker did not take the message, or nobody knows. Sending it again is harmless: stations know its id."""
 
 

@@ -12,6 +12,7 @@ from edge_agent.core.events import Rejected
 from edge_agent.core.job import Job
 from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend.drafts import Finished
+from edge_agent.headend.errors import HeadendError
 from edge_agent.sync.messages import LogCursor
 from edge_agent.trust.envelope import ENVELOPE_BYTES_MAX, SIGNATURES_MAX, open_envelope, payload_type, sign
 from edge_agent.trust.fields import Fields
@@ -20,7 +21,7 @@ from edge_agent.trust.orders import OrderType, parse_job
 from edge_agent.trust.strict_json import JsonObject, WireError, dump, parse
 
 
-class SigningError(Exception):
+class SigningError(HeadendError):
     """An envelope cannot be made or read; the text names the field and what would be right."""
 
 

@@ -13,7 +13,7 @@ from edge_agent.core.site import Site
 from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend.desk import Desk, Kept, LateWill, LogTrouble, Presence
 from edge_agent.headend.keyring import Keyring, create_keyring
-from edge_agent.headend.listening import Unheard
+from edge_agent.headend.listening import Heard, Unheard
 from edge_agent.headend.logbook import Logbook
 from edge_agent.headend.roles import default_roles
 from edge_agent.sync.messages import Why
@@ -134,6 +134,13 @@ def test_a_proper_goodbye_is_no_lost_connection(desk: Desk, station: FakeStation
     desk.take(*station.state(), NOW)
     desk.take(*station.state(replace(STATE, online=False, why=Why.GOODBYE)), NOW)
     assert desk.presence["tram-01"] == Presence(False, Why.GOODBYE, "boot-1")
+
+
+def test_a_station_that_was_enrolled_a_moment_ago_is_heard(desk: Desk, keyring: Keyring) -> None:
+    folder = Keyring(keyring.directory).enrol("tram-02", AREA)  # by another process
+    noted, replies = desk.take(*FakeStation(load_signer(folder.sign), "tram-02").hello(), NOW)
+    assert isinstance(noted[0], Heard)
+    assert [reply.topic for reply in replies] == ["loa/1/d/tram-02/welcome"]
 
 
 def test_a_forged_hello_gets_no_answer(desk: Desk, keyring: Keyring) -> None:

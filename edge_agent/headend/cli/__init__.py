@@ -1,0 +1,64 @@
+"""The ``edge-agent-headend`` command. Decides which part to run, and how a failure is shown; each part has its file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from edge_agent import __version__
+from edge_agent.headend.cli import books, keys, orders, servers
+from edge_agent.headend.drafts import DraftError
+from edge_agent.headend.errors import HeadendError
+
+EXIT_WELL = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+# As argparse does for a wrong option: what was written is wrong, not the world.
+
+DESCRIPTION = """\
+Máy chủ trung tâm mẫu: khóa, ký số, gửi lệnh phát, theo dõi trạm loa, báo cáo.
+The reference central side: keys, signing, publishing, watching, reporting."""
+EPILOG = """\
+Thường dùng theo thứ tự / the usual order:
+  edge-agent-headend keys init --dir ward --realm demo --area vn/ha-noi/dong-thanh
+  edge-agent-headend keys station --dir ward --id tram-01 --area vn/ha-noi/dong-thanh
+  edge-agent-headend broker --dir ward --listen 127.0.0.1:8883
+  edge-agent-headend content --dir ward --listen 127.0.0.1:8443
+  edge-agent-headend watch --dir ward --broker localhost:8883
+  edge-agent-headend sign --dir ward --draft ban-tin.toml --key ward-routine --out lenh.json \\
+                          --content-url https://localhost:8443
+  edge-agent-headend publish --dir ward --envelope lenh.json --broker localhost:8883
+  edge-agent-headend report --records ward/records
+
+Mã thoát / exit status: 0 tốt / well, 1 không làm được / could not be done, 2 viết sai / wrong use or draft."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one task; returns the exit status."""
+    args = build_parser().parse_args(argv)
+    task: Callable[[argparse.Namespace], int] = args.task
+    try:
+        return task(args)
+    except HeadendError as error:
+        print(f"lỗi / error: {error}", file=sys.stderr)
+        return EXIT_USAGE if isinstance(error, DraftError) else EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_WELL  # asked to end, and ended
+    except BrokenPipeError:
+        return EXIT_WELL  # ``report | head`` is no mistake
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="edge-agent-headend",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"edge-agent-headend {__version__}")
+    tasks = parser.add_subparsers(required=True, metavar="TASK")
+    for part in (keys, orders, servers, books):
+        part.add(tasks)
+    return parser

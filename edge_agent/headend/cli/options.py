@@ -1,0 +1,91 @@
+"""Options that several commands share, and how they are read. Each message names the option and what would be right."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import TypeAlias
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from edge_agent.headend.errors import HeadendError
+from edge_agent.headend.session import BrokerAddress
+
+PORT_MAX = 65_535
+DEFAULT_ZONE = "Asia/Ho_Chi_Minh"
+
+Tasks: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Task = Callable[[argparse.Namespace], int]
+
+
+class CannotDo(HeadendError):
+    """A file cannot be read or written."""
+
+
+def add_task(tasks: Tasks, name: str, task: Task, words: str, more: str = "") -> argparse.ArgumentParser:
+    """A subcommand; ``more`` follows its options in ``--help``."""
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = tasks.add_parser(name, help=words, description=words, epilog=more, formatter_class=layout)
+    parser.set_defaults(task=task)
+    return parser
+
+
+def add_dir(parser: argparse.ArgumentParser) -> None:
+    """``--dir``: the keyring."""
+    parser.add_argument(
+        "--dir", type=Path, required=True, help="thư mục khóa và danh sách trạm / what `keys init` made"
+    )
+
+
+def add_zone(parser: argparse.ArgumentParser) -> None:
+    """``--timezone``: how instants are shown."""
+    parser.add_argument(
+        "--timezone",
+        type=timezone,
+        default=ZoneInfo(DEFAULT_ZONE),
+        help=f"múi giờ hiển thị / zone of shown times ({DEFAULT_ZONE})",
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """``--json``: for machines."""
+    parser.add_argument("--json", action="store_true", help="cho máy đọc / for machines")
+
+
+def address(text: str) -> BrokerAddress:
+    """``HOST:PORT``."""
+    host, colon, port = text.rpartition(":")
+    if not host or not colon or not port.isascii() or not port.isdigit() or not 0 <= int(port) <= PORT_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r}: write HOST:PORT, e.g. localhost:8883")
+    return BrokerAddress(host.strip("[]"), int(port))
+
+
+def day(text: str) -> date:
+    """``2026-10-06``."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: write a day as 2026-10-06") from error
+
+
+def timezone(text: str) -> ZoneInfo:
+    """``Asia/Ho_Chi_Minh``."""
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: write a time zone as {DEFAULT_ZONE}") from error
+
+
+def read_file(path: Path, option: str) -> bytes:
+    """A file named on the command line."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CannotDo(f"{option} {path}: cannot be read ({error.strerror})") from error
+
+
+def end_at_sigterm() -> None:
+    """Let a service manager's SIGTERM end a command as Ctrl-C does: properly, from the main thread."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)

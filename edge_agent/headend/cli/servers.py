@@ -1,0 +1,107 @@
+"""``watch``, ``broker``, ``content``: the commands that run until they are told to end."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from edge_agent.headend.broker import BrokerError, BrokerSetup, Mosquitto
+from edge_agent.headend.cli.options import (
+    CannotDo,
+    Tasks,
+    add_dir,
+    add_json,
+    add_task,
+    add_zone,
+    address,
+    end_at_sigterm,
+)
+from edge_agent.headend.content import ContentServer
+from edge_agent.headend.headend import Headend, Shown, utc_now
+from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.session import BrokerAddress
+from edge_agent.headend.telling import for_machines, for_people
+
+LOOK_S = 2
+# How soon the broker admits a station that was just enrolled, and a dead child or session is noticed.
+BROKER_LISTENS = BrokerAddress("127.0.0.1", 8883)
+CONTENT_LISTENS = BrokerAddress("127.0.0.1", 8443)
+
+
+def add(tasks: Tasks) -> None:
+    """Add the commands."""
+    words = "theo dõi trạm loa, trả lời giờ, lưu nhật ký phát / watch stations, welcome them, keep their records"
+    watch = add_task(tasks, "watch", _watch, words, "Mỗi việc một dòng; dừng bằng Ctrl-C / one line each; Ctrl-C ends.")
+    add_dir(watch)
+    watch.add_argument("--broker", type=address, required=True, help="máy chủ MQTT / HOST:PORT")
+    watch.add_argument("--records", type=Path, help="nơi lưu nhật ký phát / where records go (DIR/records)")
+    add_zone(watch)
+    add_json(watch)
+    broker = add_task(tasks, "broker", _broker, "chạy Mosquitto riêng với chứng thư và quyền đã tạo / a private broker")
+    add_dir(broker)
+    _add_listen(broker, BROKER_LISTENS)
+    content = add_task(tasks, "content", _content, "chạy máy chủ HTTPS cho tệp âm thanh / serve signed audio")
+    add_dir(content)
+    content.add_argument("--content-dir", type=Path, help="nơi đặt tệp âm thanh / where audio is put (DIR/content)")
+    _add_listen(content, CONTENT_LISTENS)
+
+
+def _add_listen(parser: argparse.ArgumentParser, default: BrokerAddress) -> None:
+    shown = f"{default.host}:{default.port}"
+    parser.add_argument("--listen", type=address, default=default, help=f"địa chỉ nghe / HOST:PORT ({shown})")
+
+
+def _watch(args: argparse.Namespace) -> int:
+    end_at_sigterm()
+    keyring = Keyring(args.dir)
+
+    def tell(shown: Shown) -> None:
+        now = utc_now()
+        print(for_machines(shown, now) if args.json else for_people(shown, now, args.timezone), flush=True)
+
+    with Headend(keyring, args.broker, args.records or args.dir / "records", on_noted=tell) as headend:
+        while not headend.ended:
+            time.sleep(LOOK_S)
+        raise CannotDo(f"watch: {headend.ended}; is another `watch` running with this --dir?")
+
+
+def _broker(args: argparse.Namespace) -> int:
+    end_at_sigterm()
+    keyring = Keyring(args.dir)
+    known = dict(keyring.stations)
+    with Mosquitto(_setup(keyring, args), args.listen.port) as broker:
+        print(f"Mosquitto: {args.listen.host}:{broker.port}, {len(known)} trạm / stations", file=sys.stderr, flush=True)
+        while broker.runs():
+            time.sleep(LOOK_S)
+            keyring.refresh()
+            if keyring.stations != known:
+                known = dict(keyring.stations)
+                broker.admit(_setup(keyring, args))
+        raise BrokerError(f"mosquitto ended: {broker.log_tail()}")
+
+
+def _setup(keyring: Keyring, args: argparse.Namespace) -> BrokerSetup:
+    areas = {str(station): enrolled.area for station, enrolled in keyring.stations.items()}
+    identity = keyring.server("broker")
+    return BrokerSetup(args.dir / "broker", keyring.authority_path, identity, areas, host=args.listen.host)
+
+
+def _content(args: argparse.Namespace) -> int:
+    end_at_sigterm()
+    keyring = Keyring(args.dir)
+    directory = args.content_dir or args.dir / "content"
+    where = f"{args.listen.host}:{args.listen.port}"
+    try:
+        server = ContentServer(directory, keyring.server("content"), args.listen.host, args.listen.port, _log)
+    except OSError as error:
+        raise CannotDo(f"--listen {where}: {error.strerror or error}") from error
+    with server:
+        print(f"HTTPS: {args.listen.host}:{server.port}, {directory}", file=sys.stderr, flush=True)
+        while True:
+            time.sleep(LOOK_S)
+
+
+def _log(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

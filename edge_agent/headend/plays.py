@@ -1,0 +1,134 @@
+"""Read records as a report needs them, and count them. Claims nothing that a record does not say. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from edge_agent.core.as_run import Evidence, RecordKind
+from edge_agent.core.job import JobClass
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import UtcMs
+from edge_agent.journal.port import StoredRecord
+from edge_agent.trust.fields import NAME, Fields, free_text
+from edge_agent.trust.strict_json import INTEGER_MAX, parse
+from edge_agent.trust.timetable import read_instant
+
+TEXT = free_text(500)
+ITEMS_MAX = 20
+ZONES_MAX = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ZonePlay:
+    """One zone's part; ``played_ms`` None: nobody saw how long."""
+
+    zone: str
+    played_ms: int | None
+    evidence: Evidence
+    reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """One record: an occurrence, or an order refused on arrival (``kind``)."""
+
+    station: str
+    kind: RecordKind
+    job_id: str
+    titles: tuple[str, ...]
+    cls: JobClass | None
+    issuer: str
+    planned: UtcMs | None
+    started: UtcMs | None
+    ended: UtcMs
+    outcome: Phase
+    reason: Reason | None
+    evidence: Evidence
+    planned_ms: int
+    played_ms: int | None
+    zones: tuple[ZonePlay, ...]
+
+    @property
+    def at(self) -> UtcMs:
+        """The instant it is counted at: when it was planned, else when it was settled."""
+        return self.ended if self.planned is None else self.planned
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Counts and milliseconds. A play whose length nobody saw counts as nothing played, and is counted apart."""
+
+    plays: int
+    succeeded: int
+    partly: int
+    silent: int
+    refused_orders: int
+    planned_ms: int
+    played_ms: int
+    unknown_length: int
+    reasons: tuple[tuple[Reason, int], ...]
+
+
+def read_play(record: StoredRecord) -> Play:
+    """The record's particulars. ``WireError`` when a newer software wrote it in a way that this one does not know."""
+    body = Fields(parse(record.body), f"record {record.seq}")
+    return Play(
+        station=body.text("station", NAME),
+        kind=body.choice("kind", RecordKind),
+        job_id=body.text("job_id", free_text(64)),
+        titles=tuple(item.text("title", TEXT) for item in body.records("items", 0, ITEMS_MAX)),
+        cls=None if body.value("cls") is None else body.choice("cls", JobClass),
+        issuer=body.text("issuer", free_text(64)),
+        planned=_instant(body, "planned"),
+        started=_instant(body, "started"),
+        ended=read_instant(body, "ended"),
+        outcome=body.choice("outcome", Phase),
+        reason=_reason(body),
+        evidence=_evidence(body),
+        planned_ms=body.integer("planned_ms", 0, INTEGER_MAX),
+        played_ms=_length(body),
+        zones=tuple(_zone(zone) for zone in body.records("zones", 0, ZONES_MAX)),
+    )
+
+
+def count(plays: Iterable[Play]) -> Totals:
+    """Add up. Reasons are those of everything that did not sound whole, the most frequent first."""
+    listed = list(plays)
+    real = [play for play in listed if play.kind is RecordKind.PLAY]
+    succeeded = [play for play in real if play.outcome is Phase.SUCCEEDED]
+    partly = [play for play in real if play.outcome is not Phase.SUCCEEDED and play.played_ms != 0]
+    reasons = Counter(play.reason for play in listed if play.reason is not None and play.outcome is not Phase.SUCCEEDED)
+    return Totals(
+        plays=len(real),
+        succeeded=len(succeeded),
+        partly=len(partly),
+        silent=len(real) - len(succeeded) - len(partly),
+        refused_orders=len(listed) - len(real),
+        planned_ms=sum(play.planned_ms for play in real),
+        played_ms=sum(play.played_ms or 0 for play in real),
+        unknown_length=sum(play.played_ms is None for play in real),
+        reasons=tuple(sorted(reasons.items(), key=lambda one: (-one[1], one[0]))),
+    )
+
+
+def _zone(fields: Fields) -> ZonePlay:
+    return ZonePlay(fields.text("zone", NAME), _length(fields), _evidence(fields), _reason(fields))
+
+
+def _instant(fields: Fields, name: str) -> UtcMs | None:
+    return None if fields.value(name) is None else read_instant(fields, name)
+
+
+def _length(fields: Fields) -> int | None:
+    return None if fields.value("played_ms") is None else fields.integer("played_ms", 0, INTEGER_MAX)
+
+
+def _reason(fields: Fields) -> Reason | None:
+    return None if fields.value("reason") is None else fields.choice("reason", Reason)
+
+
+def _evidence(fields: Fields) -> Evidence:
+    return Evidence(fields.integer("evidence", min(Evidence), max(Evidence)))

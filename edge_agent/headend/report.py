@@ -1,0 +1,141 @@
+"""Lay out what was played as a table for officers (Vietnamese) or as JSON for machines. Reads files, changes none.
+
+Only records whose chain holds are reported; a file with a fault in it is named instead, never passed over.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from edge_agent.core.as_run import RecordKind
+from edge_agent.core.reasons import WORDS_VI, Reason
+from edge_agent.core.units import MINUTE_MS
+from edge_agent.headend.logbook import LogbookError, checked_records
+from edge_agent.headend.plays import Play, Totals, ZonePlay, count, read_play
+from edge_agent.headend.words import EVIDENCE, PHASES, day_and_hour, local, number, percent, seconds
+from edge_agent.trust.strict_json import WireError
+
+COLUMNS = (
+    "Trạm loa",
+    "Lịch phát",
+    "Bắt đầu",
+    "Bản tin",
+    "Kết quả",
+    "Cụm",
+    "Kế hoạch (giây)",
+    "Đã phát (giây)",
+    "Mức xác nhận",
+    "Lý do",
+)
+NUMBERS = frozenset({6, 7})
+TITLE_CHARS = 40
+# Keeps a line within what a landscape page prints.
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which records: from ``first`` to ``last`` (days in ``zone``, both included), of one station or of all."""
+
+    zone: ZoneInfo
+    first: date | None = None
+    last: date | None = None
+    station: str = ""
+
+
+def collect(directory: Path, wanted: Wanted) -> list[Play]:
+    """The wanted plays, oldest first. Raises LogbookError for a damaged or unknown file."""
+    files = [directory / f"{wanted.station}.jsonl"] if wanted.station else sorted(directory.glob("*.jsonl"))
+    if not all(file.exists() for file in files) or not files:
+        raise LogbookError(f"{directory}: no records{f' of {wanted.station}' if wanted.station else ''} here")
+    plays = [play for file in files for play in _plays_of(file) if _is_wanted(play, wanted)]
+    return sorted(plays, key=lambda play: (play.at, play.station, play.job_id))
+
+
+def as_table(plays: Sequence[Play], zone: ZoneInfo) -> str:
+    """The plays, one line for each zone, and the totals."""
+    heard = [play for play in plays if play.kind is RecordKind.PLAY]
+    refused = [play for play in plays if play.kind is RecordKind.REFUSAL]
+    parts = ["NHẬT KÝ PHÁT SÓNG", _aligned([COLUMNS, *(row for play in heard for row in _rows(play, zone))])]
+    if refused:
+        parts += ["", "Lệnh phát bị từ chối khi nhận:", *(_refusal(play, zone) for play in refused)]
+    return "\n".join([*parts, "", *_total_lines(count(plays))]) + "\n"
+
+
+def as_json(plays: Sequence[Play]) -> str:
+    """The same for machines: codes, UTC milliseconds."""
+    whole = {"plays": [asdict(play) for play in plays], "totals": asdict(count(plays))}
+    return json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
+
+
+def _plays_of(file: Path) -> Iterator[Play]:
+    for record in checked_records(file):
+        try:
+            yield read_play(record)
+        except WireError as error:
+            raise LogbookError(f"{file}: {error}; a newer version of this program can read it") from error
+
+
+def _is_wanted(play: Play, wanted: Wanted) -> bool:
+    day = local(play.at, wanted.zone).date()
+    return (wanted.first is None or wanted.first <= day) and (wanted.last is None or day <= wanted.last)
+
+
+def _rows(play: Play, zone: ZoneInfo) -> Iterator[tuple[str, ...]]:
+    first = (play.station, day_and_hour(play.planned, zone), day_and_hour(play.started, zone), _title(play))
+    zones = play.zones or (ZonePlay("–", play.played_ms, play.evidence, play.reason),)
+    for number_, one in enumerate(zones):
+        lead = (*first, PHASES[play.outcome]) if number_ == 0 else ("",) * 5
+        reason = one.reason or play.reason
+        times = (seconds(play.planned_ms), seconds(one.played_ms))
+        yield (*lead, one.zone, *times, EVIDENCE[one.evidence], _reason(reason))
+
+
+def _refusal(play: Play, zone: ZoneInfo) -> str:
+    return f"  {play.station}  {day_and_hour(play.ended, zone)}  {play.job_id or '–'}  {_reason(play.reason)}"
+
+
+def _title(play: Play) -> str:
+    first = play.titles[0] if play.titles else play.job_id
+    more = f" (+{len(play.titles) - 1})" if len(play.titles) > 1 else ""
+    short = first if len(first) <= TITLE_CHARS else first[: TITLE_CHARS - 1] + "…"
+    return short + more
+
+
+def _reason(reason: Reason | None) -> str:
+    return "" if reason is None else WORDS_VI[reason]
+
+
+def _aligned(rows: Iterable[tuple[str, ...]]) -> str:
+    listed = list(rows)
+    widths = [max(len(row[column]) for row in listed) for column in range(len(COLUMNS))]
+    return "\n".join(_line(row, widths) for row in listed)
+
+
+def _line(row: tuple[str, ...], widths: Sequence[int]) -> str:
+    cells = [
+        text.rjust(width) if column in NUMBERS else text.ljust(width)
+        for column, (text, width) in enumerate(zip(row, widths, strict=True))
+    ]
+    return "  ".join(cells).rstrip()
+
+
+def _total_lines(totals: Totals) -> Iterator[str]:
+    yield f"Tổng số lần phát theo lịch và lệnh: {number(totals.plays)}"
+    yield f"  đã phát xong: {number(totals.succeeded)} ({percent(totals.succeeded, totals.plays)})"
+    yield f"  phát một phần: {number(totals.partly)}"
+    yield f"  không phát: {number(totals.silent)}"
+    planned, played = totals.planned_ms / MINUTE_MS, totals.played_ms / MINUTE_MS
+    share = percent(totals.played_ms, totals.planned_ms)
+    yield f"Thời lượng: kế hoạch {number(planned, 1)} phút, đã phát {number(played, 1)} phút ({share})"
+    if totals.unknown_length:
+        yield f"  không rõ thời lượng (không tính là đã phát): {number(totals.unknown_length)} lần"
+    yield f"Lệnh phát bị từ chối khi nhận: {number(totals.refused_orders)}"
+    if totals.reasons:
+        yield "Lý do không phát trọn vẹn:"
+    for reason, times in totals.reasons:
+        yield f"  {number(times)} × {WORDS_VI[reason]} [{reason}]"

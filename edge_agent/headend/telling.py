@@ -1,0 +1,109 @@
+"""Tell a person, or a machine, what was just noted: one line for each thing. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from zoneinfo import ZoneInfo
+
+from edge_agent.core.reasons import WORDS_VI, Reason
+from edge_agent.core.units import UtcMs
+from edge_agent.headend.desk import Kept, LateWill, LogTrouble
+from edge_agent.headend.headend import Shown
+from edge_agent.headend.listening import Heard, Unheard
+from edge_agent.headend.plays import Play, read_play
+from edge_agent.headend.session import LinkDown, LinkUp
+from edge_agent.headend.words import DOUBTS, EVIDENCE, PHASES, VERDICTS, WHYS, local, number, seconds
+from edge_agent.journal.port import StoredRecord
+from edge_agent.sync.messages import AnswerMsg, HeartbeatMsg, HelloMsg, StateMsg, ZoneStatus
+from edge_agent.trust.strict_json import WireError, parse
+
+RELAYS = {True: "đóng", False: "mở", None: "không rõ"}
+HOUR_S = 3_600
+
+
+def for_people(shown: Shown, now: UtcMs, zone: ZoneInfo) -> str:
+    """Vietnamese words and the code: ``05:30:00 tram-01: bắt đầu kết nối … [birth]``. May be several lines."""
+    clock = local(now, zone).strftime("%H:%M:%S")
+    return "\n".join(f"{clock} {line}" for line in _lines(shown))
+
+
+def for_machines(shown: Shown, now: UtcMs) -> str:
+    """One JSON object on one line, with the instant of its arrival in UTC ms."""
+    what: dict[str, object] = {"at": now, "noted": type(shown).__name__.lower()}
+    if isinstance(shown, Kept):
+        records = [{"seq": one.seq, "hash": one.hash, "body": parse(one.body)} for one in shown.new]
+        what |= {"station": shown.station, "epoch": shown.epoch, "records": records}
+    else:
+        what |= asdict(shown)
+    return json.dumps(what, ensure_ascii=False)
+
+
+def _lines(shown: Shown) -> list[str]:
+    match shown:
+        case Heard():
+            return [f"{shown.station}: {_said(shown)}"]
+        case Kept():
+            return [f"{shown.station}: {_record(record)}" for record in shown.new] or [
+                f"{shown.station}: nhật ký phát đã có, xác nhận lại [known]"
+            ]
+        case LogTrouble():
+            return [f"{shown.station}: NHẬT KÝ PHÁT CÓ VẤN ĐỀ, cần kiểm tra [log_trouble]: {shown.detail}"]
+        case LateWill():
+            return [f"{shown.station}: tin mất kết nối của lần khởi động trước, bỏ qua [late_will]"]
+        case Unheard():
+            return [f"{shown.station or '?'}: bỏ qua, {DOUBTS[shown.doubt]} [{shown.doubt}]: {shown.detail}"]
+        case LinkUp():
+            return ["máy chủ trung tâm đã kết nối [connected]"]
+        case LinkDown():
+            return [f"máy chủ trung tâm mất kết nối [disconnected]: {shown.detail}"]
+
+
+def _said(heard: Heard) -> str:
+    match heard.said:
+        case HelloMsg():
+            return f"xin giờ, đã trả lời [hello]; phần mềm {heard.software}"
+        case StateMsg() as state:
+            return _state(state, heard)
+        case HeartbeatMsg() as beat:
+            hours = number(beat.uptime_s / HOUR_S, 1)
+            return f"báo trạng thái [heartbeat]: chạy {hours} giờ, chờ gửi {beat.records_waiting} bản ghi nhật ký"
+        case AnswerMsg() as answer:
+            return f"{VERDICTS[answer.verdict]} {answer.job_id or '?'} [{answer.verdict}]{_because(answer.reason)}"
+        case _:
+            return heard.kind.value
+
+
+def _state(state: StateMsg, heard: Heard) -> str:
+    if not state.online:
+        return f"{WHYS[state.why]} [{state.why}]"
+    zones = ", ".join(_zone(zone) for zone in state.zones)
+    soon = state.next[0] if state.next else None
+    next_ = f"; sắp tới: {soon.title} ({PHASES[soon.phase]}{_because(soon.reason)})" if soon else ""
+    return f"{WHYS[state.why]} [{state.why}]; phần mềm {heard.software}; cụm: {zones or 'không có'}{next_}"
+
+
+def _zone(zone: ZoneStatus) -> str:
+    playing = f", đang phát {zone.playing}" if zone.playing else ""
+    return f"{zone.zone} rơ-le {RELAYS[zone.relay_on]}{playing}"
+
+
+def _record(record: StoredRecord) -> str:
+    try:
+        play = read_play(record)
+    except WireError as error:
+        return f"nhật ký phát số {record.seq}, không đọc được [unreadable]: {error}"
+    return f"nhật ký phát số {record.seq}: {_play(play)}"
+
+
+def _play(play: Play) -> str:
+    title = play.titles[0] if play.titles else play.job_id
+    zones = ", ".join(f"{zone.zone} {seconds(zone.played_ms)} giây" for zone in play.zones)
+    length = f"đã phát {seconds(play.played_ms)}/{seconds(play.planned_ms)} giây"
+    seen = f"xác nhận: {EVIDENCE[play.evidence]}"
+    told = f"{title or '?'}: {PHASES[play.outcome]} [{play.outcome}]{_because(play.reason)}"
+    return f"{told}; {length}{f' ({zones})' if zones else ''}; {seen}"
+
+
+def _because(reason: Reason | None) -> str:
+    return "" if reason is None else f", lý do: {WORDS_VI[reason]} [{reason}]"

@@ -1,0 +1,86 @@
+"""The words in which the central side speaks to people: Vietnamese, as the regulations and technicians say it. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from edge_agent.core.as_run import Evidence
+from edge_agent.core.effects import Verdict
+from edge_agent.core.job import JobClass
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.units import SECOND_MS
+from edge_agent.headend.listening import Doubt
+from edge_agent.sync.messages import Why
+
+PHASES = {
+    Phase.RECEIVED: "đang nạp",
+    Phase.STAGED: "sẵn sàng phát",
+    Phase.QUEUED: "chờ phát",
+    Phase.ARMED: "đang đóng rơ-le",
+    Phase.PLAYING: "đang phát",
+    Phase.SUCCEEDED: "đã phát xong",
+    Phase.FAILED: "không phát được",
+    Phase.EXPIRED: "hết hiệu lực",
+    Phase.REJECTED: "từ chối phát",
+    Phase.MISSED: "lỡ lịch phát",
+    Phase.INTERRUPTED: "bị cắt trước khi hết",
+}
+CLASSES = {
+    JobClass.NORMAL: "bản tin thông thường",
+    JobClass.PRIORITY: "bản tin ưu tiên",
+    JobClass.EMERGENCY: "BẢN TIN KHẨN CẤP",
+}
+EVIDENCE = {
+    Evidence.ORDERED: "đã ra lệnh",
+    Evidence.ACCEPTED: "đã nhận",
+    Evidence.RELAY_CLOSED: "đã đóng rơ-le",
+    Evidence.SAMPLES_OUT: "đã ra tiếng",
+    Evidence.HEARD: "đã đo được",
+}
+WHYS = {
+    Why.BIRTH: "bắt đầu kết nối",
+    Why.CHANGE: "trạng thái thay đổi",
+    Why.GOODBYE: "ngừng kết nối theo lệnh",
+    Why.CONNECTION_LOST: "MẤT KẾT NỐI",
+}
+VERDICTS = {
+    Verdict.ACCEPTED: "đã nhận lệnh phát",
+    Verdict.KNOWN: "lệnh phát này đã có",
+    Verdict.REFUSED: "từ chối phát",
+}
+DOUBTS = {
+    Doubt.NOT_ENROLLED: "trạm loa chưa được đăng ký",
+    Doubt.FORGED: "giả mạo: không phải chữ ký số của trạm",
+    Doubt.MALFORMED: "sai định dạng",
+    Doubt.OTHER_REALM: "của hệ thống khác",
+    Doubt.OTHER_SENDER: "nội dung không khớp nơi gửi",
+}
+
+
+def seconds(ms: int | None) -> str:
+    """61,0 — or that nobody saw how long."""
+    return "không rõ" if ms is None else number(ms / SECOND_MS, 1)
+
+
+def number(value: float, decimals: int = 0) -> str:
+    """12.405,5: thousands by full stop, decimal comma."""
+    return f"{value:,.{decimals}f}".translate(str.maketrans(",.", ".,"))
+
+
+def percent(part: int, whole: int) -> str:
+    """97,5 % — or a dash where there is nothing to compare with."""
+    return "–" if whole == 0 else f"{number(100 * part / whole, 1)} %"
+
+
+def local(utc_ms: int, zone: ZoneInfo) -> datetime:
+    """An instant as wall time."""
+    return datetime.fromtimestamp(utc_ms / SECOND_MS, UTC).astimezone(zone)
+
+
+def day_and_hour(utc_ms: int | None, zone: ZoneInfo) -> str:
+    """06/10/2026 05h30, with seconds only where there are some."""
+    if utc_ms is None:
+        return "–"
+    at = local(utc_ms, zone)
+    return at.strftime("%d/%m/%Y %Hh%M:%S" if at.second else "%d/%m/%Y %Hh%M")

@@ -1,0 +1,237 @@
+"""The command as people use it: from new keys to a report, and every slip answered with the remedy on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent.headend.cli import main
+from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.signing import read_job
+from edge_agent.sync.topics import subscriptions
+from edge_agent.trust.keys import load_signer
+from tests.headend.fake_station import AREA, RECORD, FakeStation
+from tests.headend.mqtt_client import TIMEOUT_S, Client
+
+DRAFT = """
+class = "emergency"
+event = "lu-quet"
+areas = ["vn/ha-noi/dong-thanh"]
+volume = 100
+[[items]]
+title = "Cảnh báo lũ quét"
+text = "Nước đang lên."
+"""
+
+
+@pytest.fixture
+def ward(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    place = tmp_path / "ward"
+    assert main(["keys", "init", "--dir", str(place), "--realm", "demo", "--area", AREA]) == 0
+    assert main(["keys", "station", "--dir", str(place), "--id", "tram-01", "--area", AREA, "--name", "Chợ"]) == 0
+    (tmp_path / "draft.toml").write_text(DRAFT)
+    capsys.readouterr()
+    return place
+
+
+def sign(ward: Path, *more: str) -> int:
+    out = str(ward.parent / "order.json")
+    return main(["sign", "--dir", str(ward), "--out", out, *more])
+
+
+def test_two_officers_sign_one_after_the_other(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    draft, order = str(ward.parent / "draft.toml"), ward.parent / "order.json"
+    assert sign(ward, "--draft", draft, "--key", "ward-emergency-1") == 0
+    shown = capsys.readouterr().out
+    assert "loại: BẢN TIN KHẨN CẤP (lu-quet); âm lượng 100" in shown
+    assert "bản tin 1: Cảnh báo lũ quét, trạm tự đọc, tiếng vi: “Nước đang lên.”" in shown
+    assert sign(ward, "--add", str(order), "--key", "ward-emergency-2") == 0
+    assert len(json.loads(order.read_bytes())["signatures"]) == 2
+    assert read_job(order.read_bytes()).event == "lu-quet"
+
+
+def test_keys_list_tells_roles_and_stations_and_no_secret(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keys", "list", "--dir", str(ward)]) == 0
+    shown = capsys.readouterr().out
+    assert "vai trò / role ward-emergency: job; cần / needs 2/2" in shown
+    assert f"trạm / station tram-01: {AREA}, Chợ" in shown
+    assert "PRIVATE" not in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "told"),
+    [
+        (["keys", "init", "--dir", "{ward}", "--realm", "demo", "--area", AREA], 1, "lock every station out"),
+        (["keys", "init", "--dir", "{new}", "--realm", "Demo!", "--area", AREA], 1, "realm: 'Demo!'"),
+        (["keys", "init", "--dir", "{new}", "--realm", "demo", "--area", "VN"], 1, "--area VN"),
+        (["keys", "station", "--dir", "{ward}", "--id", "tram-01", "--area", AREA], 1, "enrolled already"),
+        (["keys", "list", "--dir", "{new}"], 1, "keys init"),
+        (["sign", "--dir", "{ward}", "--draft", "{draft}", "--key", "nobody", "--out", "{new}"], 1, "ward-routine-1"),
+        (["sign", "--dir", "{ward}", "--draft", "{bad}", "--key", "ward-routine", "--out", "{new}"], 2, "volume: "),
+        (["sign", "--dir", "{ward}", "--add", "{new}", "--key", "ward-routine", "--out", "{new}"], 1, "--add"),
+        (["publish", "--dir", "{ward}", "--envelope", "{draft}", "--broker", "localhost:1"], 1, "envelope: "),
+        (["report", "--records", "{new}"], 1, "no records"),
+    ],
+)
+def test_a_failure_is_one_line_on_stderr_that_names_the_remedy(
+    ward: Path, capsys: pytest.CaptureFixture[str], words: list[str], status: int, told: str
+) -> None:
+    bad = ward.parent / "bad.toml"
+    bad.write_text(DRAFT.replace("volume = 100", "volume = 1000"))
+    names = {"ward": ward, "new": ward.parent / "new", "draft": ward.parent / "draft.toml", "bad": bad}
+    assert main([word.format(**names) for word in words]) == status
+    shown = capsys.readouterr()
+    assert shown.err.startswith("lỗi / error: ")
+    assert told in shown.err
+    assert len(shown.err.splitlines()) == 1
+    assert shown.out == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["watch", "--dir", "x", "--broker", "localhost"],
+        ["watch", "--dir", "x", "--broker", "localhost:99999"],
+        ["report", "--records", "x", "--from", "6/10/2026"],
+        ["report", "--records", "x", "--timezone", "Hanoi"],
+        ["sign", "--dir", "x", "--key", "k", "--out", "o"],
+        [],
+    ],
+)
+def test_a_wrong_option_ends_with_2_and_says_what_would_be_right(
+    capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert "error: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["keys"], ["keys", "init"], ["sign"], ["publish"], ["watch"], ["report"], ["broker"], ["content"]]
+)
+def test_every_command_explains_itself_in_both_languages(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--help"])
+    shown = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert " / " in shown
+    assert len(shown.splitlines()) > 5
+
+
+class Running:
+    """A command in a process of its own, read line by line."""
+
+    def __init__(self, *words: str) -> None:
+        code = "import sys; from edge_agent.headend.cli import main; sys.exit(main(sys.argv[1:]))"
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": "1"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code, *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+        )
+
+    def line_with(self, text: str) -> str:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if text in line:
+                return line
+        raise AssertionError(f"ended without saying {text!r}")
+
+    def end(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.communicate(timeout=TIMEOUT_S)
+        return self.process.returncode
+
+
+@pytest.fixture
+def started() -> Iterator[list[Running]]:
+    running: list[Running] = []
+    yield running
+    for one in running:
+        if one.process.poll() is None:
+            one.process.kill()
+            one.process.communicate()
+
+
+@pytest.mark.host
+def test_from_keys_to_report_by_commands_alone(
+    ward: Path, capsys: pytest.CaptureFixture[str], started: list[Running]
+) -> None:
+    broker = Running("broker", "--dir", str(ward), "--listen", "127.0.0.1:0")
+    started.append(broker)
+    port = int(broker.line_with("Mosquitto: ").split(":")[2].split(",")[0])
+    address = f"localhost:{port}"
+    watch = Running("watch", "--dir", str(ward), "--broker", address)
+    started.append(watch)
+    watch.line_with("[connected]")
+
+    folder = Keyring(ward).folder("tram-01")
+    client = Client(folder.authority, folder.tls, port, "tram-01")
+    client.subscribe(*subscriptions(FakeStation(load_signer(folder.sign)).sender.station, AREA))
+    station = FakeStation(load_signer(folder.sign))
+    client.publish(*station.state(), retain=True)
+    assert "bắt đầu kết nối [birth]" in watch.line_with("tram-01")
+
+    draft, order = str(ward.parent / "draft.toml"), str(ward.parent / "order.json")
+    assert sign(ward, "--draft", draft, "--key", "ward-emergency-1", "ward-emergency-2") == 0
+    assert main(["publish", "--dir", str(ward), "--envelope", order, "--broker", address]) == 0
+    assert f"→ loa/1/area/{AREA}/job: máy chủ đã nhận" in capsys.readouterr().out
+    assert client.next()[0] == f"loa/1/area/{AREA}/job"
+    other = ["--station", "tram-09"]
+    assert main(["publish", "--dir", str(ward), "--envelope", order, "--broker", address, *other]) == 1
+    assert "không trạm nào đang nhận" in capsys.readouterr().out
+
+    station.play(RECORD)
+    client.publish(*station.log())
+    assert "đã phát xong [succeeded]" in watch.line_with("nhật ký phát số 1")
+    assert client.next()[0] == "loa/1/d/tram-01/ack"
+    client.close()
+
+    assert (watch.end(), broker.end()) == (0, 0)
+    assert main(["report", "--records", str(ward / "records")]) == 0
+    assert "Tổng số lần phát theo lịch và lệnh: 1" in capsys.readouterr().out
+
+
+@pytest.mark.host
+def test_a_station_enrolled_later_is_let_in_and_heard_without_a_restart(ward: Path, started: list[Running]) -> None:
+    broker = Running("broker", "--dir", str(ward), "--listen", "127.0.0.1:0")
+    started.append(broker)
+    port = int(broker.line_with("Mosquitto: ").split(":")[2].split(",")[0])
+    watch = Running("watch", "--json", "--dir", str(ward), "--broker", f"localhost:{port}")
+    started.append(watch)
+    watch.line_with("linkup")
+    folder = Keyring(ward).enrol("tram-02", AREA)
+    client = Client(folder.authority, folder.tls, port, "tram-02")
+    station = FakeStation(load_signer(folder.sign), "tram-02")
+    until = time.monotonic() + TIMEOUT_S
+    while client.publish(*station.hello()) != "Success" and time.monotonic() < until:
+        pass  # the list is read every few seconds
+    assert json.loads(watch.line_with('"station": "tram-02"'))["kind"] == "hello"
+    client.close()
+
+
+@pytest.mark.host
+def test_a_second_watch_ends_the_first_with_a_reason(ward: Path, started: list[Running]) -> None:
+    broker = Running("broker", "--dir", str(ward), "--listen", "127.0.0.1:0")
+    started.append(broker)
+    port = int(broker.line_with("Mosquitto: ").split(":")[2].split(",")[0])
+    words = ("watch", "--dir", str(ward), "--broker", f"localhost:{port}")
+    first = Running(*words)
+    started.append(first)
+    first.line_with("[connected]")
+    second = Running(*words)
+    started.append(second)
+    second.line_with("[connected]")
+    assert "another client uses our certificate; is another `watch`" in first.line_with("lỗi / error")
+    assert first.process.wait(TIMEOUT_S) == 1

@@ -1,0 +1,147 @@
+"""The report: planned and actually played, reasons by name, nothing claimed that nobody saw, no damage hidden."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from edge_agent.core.as_run import AsRun, Evidence, RecordKind, ZoneAsRun
+from edge_agent.core.job import JobClass
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import DAY_MS, UtcMs, ZoneId
+from edge_agent.headend.listening import LogBatch
+from edge_agent.headend.logbook import Logbook, LogbookError
+from edge_agent.headend.report import Wanted, as_json, as_table, collect
+from edge_agent.trust.keys import new_signer
+from tests.headend.fake_station import AT, RECORD, FakeStation
+
+HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
+SILENT = (ZoneAsRun(ZoneId("c1"), Evidence.ACCEPTED, 0, 70, None, Reason.QUIET_HOURS),)
+REFUSED = replace(
+    RECORD,
+    kind=RecordKind.REFUSAL,
+    job_id="job-bad",
+    cls=None,
+    items=(),
+    planned=None,
+    outcome=Phase.REJECTED,
+    reason=Reason.WRONG_AUDIENCE,
+    evidence=Evidence.ORDERED,
+    zones=(),
+    started=None,
+    planned_ms=0,
+    played_ms=0,
+)
+QUIET = replace(
+    RECORD,
+    job_id="job-quiet",
+    outcome=Phase.REJECTED,
+    reason=Reason.QUIET_HOURS,
+    evidence=Evidence.ACCEPTED,
+    zones=SILENT,
+    started=None,
+    played_ms=0,
+    planned=UtcMs(AT + DAY_MS),
+)
+CUT = replace(
+    RECORD,
+    job_id="job-cut",
+    cls=JobClass.PRIORITY,
+    outcome=Phase.INTERRUPTED,
+    reason=Reason.POWER_CUT,
+    played_ms=None,
+    planned=UtcMs(AT + 2 * DAY_MS),
+)
+
+
+def keep(directory: Path, *records: AsRun, station: str = "tram-01") -> Path:
+    chain = FakeStation(new_signer(), station)
+    chain.play(*records)
+    Logbook(directory).of(station).add(LogBatch("epoch-1", tuple(chain.records)))
+    return directory
+
+
+def test_a_play_has_a_line_for_each_zone_with_planned_and_played_seconds(tmp_path: Path) -> None:
+    table = as_table(collect(keep(tmp_path, RECORD), Wanted(HANOI)), HANOI).splitlines()
+    assert table[0] == "NHẬT KÝ PHÁT SÓNG"
+    assert table[1].split("  ")[0] == "Trạm loa"
+    first = [cell for cell in table[2].split("  ") if cell]
+    assert [cell.strip() for cell in first] == [
+        "tram-01",
+        "06/10/2026 05h30",
+        "06/10/2026 05h30",
+        "Bản tin phường",
+        "đã phát xong",
+        "c1",
+        "61,0",
+        "61,0",
+        "đã ra tiếng",
+    ]
+    assert table[3].split() == ["c2", "61,0", "40,5", "đã", "ra", "tiếng", *"bị ngắt để phát tin khẩn cấp".split()]
+
+
+def test_totals_count_what_sounded_and_why_the_rest_did_not(tmp_path: Path) -> None:
+    table = as_table(collect(keep(tmp_path, RECORD, QUIET, CUT, REFUSED), Wanted(HANOI)), HANOI)
+    for line in (
+        "Tổng số lần phát theo lịch và lệnh: 3",
+        "  đã phát xong: 1 (33,3 %)",
+        "  phát một phần: 1",
+        "  không phát: 1",
+        "Thời lượng: kế hoạch 3,0 phút, đã phát 1,0 phút (33,3 %)",
+        "  không rõ thời lượng (không tính là đã phát): 1 lần",
+        "Lệnh phát bị từ chối khi nhận: 1",
+        "  1 × trong khung giờ không phát [quiet_hours]",
+        "  tram-01  06/10/2026 05h31:01  job-bad  lệnh cho địa bàn hoặc cụm loa khác",
+    ):
+        assert line in table.splitlines()
+
+
+def test_days_are_days_of_the_ward(tmp_path: Path) -> None:
+    keep(tmp_path, RECORD, QUIET, CUT)  # 05:30 on the 6th, 7th, 8th in Hanoi: the evening before in UTC
+    wanted = Wanted(HANOI, first=date(2026, 10, 7), last=date(2026, 10, 7))
+    assert [play.job_id for play in collect(tmp_path, wanted)] == ["job-quiet"]
+    assert [play.job_id for play in collect(tmp_path, Wanted(HANOI, first=date(2026, 10, 7)))] == [
+        "job-quiet",
+        "job-cut",
+    ]
+
+
+def test_stations_are_reported_together_or_alone(tmp_path: Path) -> None:
+    keep(tmp_path, RECORD)
+    keep(tmp_path, CUT, station="tram-02")
+    assert [play.station for play in collect(tmp_path, Wanted(HANOI))] == ["tram-01", "tram-02"]
+    assert [play.station for play in collect(tmp_path, Wanted(HANOI, station="tram-02"))] == ["tram-02"]
+
+
+def test_machines_get_codes_and_milliseconds(tmp_path: Path) -> None:
+    report = json.loads(as_json(collect(keep(tmp_path, CUT), Wanted(HANOI))))
+    (play,) = report["plays"]
+    assert (play["outcome"], play["reason"], play["played_ms"]) == ("interrupted", "power_cut", None)
+    assert report["totals"]["unknown_length"] == 1
+
+
+@pytest.mark.parametrize("station", ["", "tram-09"])
+def test_no_records_is_told_and_is_no_empty_report(tmp_path: Path, station: str) -> None:
+    with pytest.raises(LogbookError, match="no records"):
+        collect(tmp_path, Wanted(HANOI, station=station))
+
+
+def test_an_edited_record_is_named_and_not_reported(tmp_path: Path) -> None:
+    file = keep(tmp_path, RECORD, CUT) / "tram-01.jsonl"
+    file.write_bytes(file.read_bytes().replace(b'"played_ms":61000', b'"played_ms":99000', 1))
+    with pytest.raises(LogbookError, match=r"tram-01\.jsonl:1: "):
+        collect(tmp_path, Wanted(HANOI))
+
+
+def test_a_line_that_is_just_being_written_is_left_alone(tmp_path: Path) -> None:
+    file = keep(tmp_path, RECORD, CUT) / "tram-01.jsonl"
+    torn = file.read_bytes()[:-10]
+    file.write_bytes(torn)
+    assert [play.job_id for play in collect(tmp_path, Wanted(HANOI))] == ["job-1"]
+    assert file.read_bytes() == torn

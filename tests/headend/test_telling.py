@@ -1,0 +1,114 @@
+"""What ``watch`` says: one line for each thing, the words first and the code with them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from edge_agent.core.effects import Verdict
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import StationId, UtcMs
+from edge_agent.headend.desk import Kept, LateWill, LogTrouble
+from edge_agent.headend.enrolment import Enrolled
+from edge_agent.headend.headend import Shown
+from edge_agent.headend.listening import Doubt, Unheard, hear
+from edge_agent.headend.session import LinkDown, LinkUp
+from edge_agent.headend.telling import for_machines, for_people
+from edge_agent.sync.messages import Why
+from edge_agent.trust.keys import new_signer
+from tests.headend.fake_station import AREA, AT, RECORD, STATE, FakeStation
+
+KEY = new_signer()
+STATIONS = {StationId("tram-01"): Enrolled(StationId("tram-01"), AREA, "", KEY.public)}
+HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
+NOW = UtcMs(AT + 5_000)
+
+
+def said(message: tuple[str, bytes]) -> Shown:
+    return hear(STATIONS, "demo", *message)
+
+
+def kept(*changes: dict[str, object]) -> Kept:
+    station = FakeStation(KEY)
+    station.play(*(replace(RECORD, **change) for change in changes))
+    return Kept(StationId("tram-01"), "epoch-1", tuple(station.records))
+
+
+STATION = FakeStation(KEY)
+CASES: list[tuple[Shown, str]] = [
+    (said(STATION.hello()), "05:30:05 tram-01: xin giờ, đã trả lời [hello]; phần mềm 0.1.0"),
+    (
+        said(STATION.state()),
+        "05:30:05 tram-01: bắt đầu kết nối [birth]; phần mềm 0.1.0; cụm: c1 rơ-le đóng, đang phát job-1, c2 rơ-le "
+        "không rõ; sắp tới: Bản tin (từ chối phát, lý do: trong khung giờ không phát [quiet_hours])",
+    ),
+    (
+        said(STATION.state(replace(STATE, online=False, why=Why.CONNECTION_LOST))),
+        "05:30:05 tram-01: MẤT KẾT NỐI [connection_lost]",
+    ),
+    (
+        said(STATION.heartbeat()),
+        "05:30:05 tram-01: báo trạng thái [heartbeat]: chạy 1,1 giờ, chờ gửi 3 bản ghi nhật ký",
+    ),
+    (
+        said(STATION.answer(Verdict.REFUSED, "job-9", Reason.WRONG_AUDIENCE)),
+        "05:30:05 tram-01: từ chối phát job-9 [refused], lý do: lệnh cho địa bàn hoặc cụm loa khác [wrong_audience]",
+    ),
+    (
+        kept({}),
+        "05:30:05 tram-01: nhật ký phát số 1: Bản tin phường: đã phát xong [succeeded]; đã phát 61,0/61,0 giây "
+        "(c1 61,0 giây, c2 40,5 giây); xác nhận: đã ra tiếng",
+    ),
+    (Kept(StationId("tram-01"), "epoch-1", ()), "05:30:05 tram-01: nhật ký phát đã có, xác nhận lại [known]"),
+    (
+        LogTrouble(StationId("tram-01"), "gap: record 2 is missing"),
+        "05:30:05 tram-01: NHẬT KÝ PHÁT CÓ VẤN ĐỀ, cần kiểm tra [log_trouble]: gap: record 2 is missing",
+    ),
+    (
+        LateWill(StationId("tram-01"), "boot-1"),
+        "05:30:05 tram-01: tin mất kết nối của lần khởi động trước, bỏ qua [late_will]",
+    ),
+    (
+        Unheard("tram-01", Doubt.FORGED, "not signed"),
+        "05:30:05 tram-01: bỏ qua, giả mạo: không phải chữ ký số của trạm [forged]: not signed",
+    ),
+    (LinkUp(), "05:30:05 máy chủ trung tâm đã kết nối [connected]"),
+    (LinkDown("gone", False), "05:30:05 máy chủ trung tâm mất kết nối [disconnected]: gone"),
+]
+
+
+@pytest.mark.parametrize(("shown", "line"), CASES, ids=[line[9:40] for _, line in CASES])
+def test_a_person_reads(shown: Shown, line: str) -> None:
+    assert for_people(shown, NOW, HANOI) == line
+
+
+@pytest.mark.parametrize("shown", [shown for shown, _ in CASES], ids=[line[9:40] for _, line in CASES])
+def test_a_machine_reads_one_object_on_one_line(shown: Shown) -> None:
+    line = for_machines(shown, NOW)
+    assert "\n" not in line
+    assert json.loads(line)["at"] == NOW
+
+
+def test_each_record_of_a_batch_has_its_line() -> None:
+    lost = {"outcome": Phase.INTERRUPTED, "reason": Reason.POWER_CUT, "played_ms": None}
+    first, second = for_people(kept({}, lost), NOW, HANOI).splitlines()
+    assert "số 1" in first
+    assert "số 2: Bản tin phường: bị cắt trước khi hết [interrupted]" in second
+    assert "[power_cut]; đã phát không rõ/61,0 giây" in second
+
+
+def test_a_machine_gets_the_records_as_they_were_chained() -> None:
+    batch = kept({})
+    (record,) = json.loads(for_machines(batch, NOW))["records"]
+    assert record["hash"] == batch.new[0].hash
+    assert record["body"]["items"][0]["approver"] == "nguoi-duyet-07"
+
+
+def test_a_record_of_newer_software_is_told_as_unreadable_and_stops_nothing() -> None:
+    batch = kept({})
+    odd = replace(batch.new[0], body=batch.new[0].body.replace(b'"succeeded"', b'"celebrated"'))
+    assert "không đọc được [unreadable]" in for_people(replace(batch, new=(odd,)), NOW, HANOI)

@@ -1,0 +1,50 @@
+"""Every thing that can happen has Vietnamese words, and numbers are written as Vietnamese reports write them."""
+
+from __future__ import annotations
+
+from enum import Enum
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from edge_agent.core.as_run import Evidence
+from edge_agent.core.effects import Verdict
+from edge_agent.core.job import JobClass
+from edge_agent.core.occurrence import Phase
+from edge_agent.headend import words
+from edge_agent.headend.listening import Doubt
+from edge_agent.sync.messages import Why
+
+HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (Phase, words.PHASES),
+        (JobClass, words.CLASSES),
+        (Evidence, words.EVIDENCE),
+        (Why, words.WHYS),
+        (Verdict, words.VERDICTS),
+        (Doubt, words.DOUBTS),
+    ],
+)
+def test_nothing_is_without_words(kind: type[Enum], told: dict[Enum, str]) -> None:
+    assert set(told) == set(kind)
+    assert all(told.values())
+    assert len(set(told.values())) == len(told)
+
+
+def test_numbers_have_a_decimal_comma_and_thousands_by_full_stop() -> None:
+    assert words.number(12_405) == "12.405"
+    assert words.number(1_234.56, 1) == "1.234,6"
+    assert words.percent(975, 1000) == "97,5 %"
+    assert words.percent(0, 0) == "–"
+    assert words.seconds(61_040) == "61,0"
+    assert words.seconds(None) == "không rõ"
+
+
+def test_instants_are_written_in_the_wards_own_time() -> None:
+    assert words.day_and_hour(1_791_239_400_000, HANOI) == "06/10/2026 05h30"
+    assert words.day_and_hour(1_791_239_441_000, HANOI) == "06/10/2026 05h30:41"
+    assert words.day_and_hour(None, HANOI) == "–"
