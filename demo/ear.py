@@ -1,4 +1,4 @@
-"""Tell by ear what sounded in a zone and when: tones by pitch, the attention signal by its two, anything else as speech.
+"""Tell by ear what sounded in a zone and when: tones by pitch, the attention signal by its two, all else as speech.
 
 Works on a recording behind alsa-lib and never asks the player. Used by the demo and by the host rig.
 """

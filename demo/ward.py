@@ -14,17 +14,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from edge_agent.clock import boot_ms, system_utc_ms
 from edge_agent.headend.broker import BrokerSetup, Mosquitto
 from edge_agent.headend.content import ContentServer
-from edge_agent.headend.headend import Headend
-from edge_agent.headend.keyring import HEADEND_ID, Keyring, create_keyring
+from edge_agent.headend.headend import Headend, Shown
+from edge_agent.headend.keyring import Keyring, create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import BrokerAddress
 from tests.host.pulse import Pulse, private_pulse
@@ -49,6 +50,9 @@ class Hardware:
     gpio_lines: tuple[int, ...] = ()
 
 
+NO_HARDWARE = Hardware()
+
+
 @dataclass(frozen=True)
 class RelayMove:
     """A relay moved at ``at_ms`` (boot time)."""
@@ -62,10 +66,14 @@ class RelayMove:
 class Ward:
     """A context manager: on entering everything but the station runs; ``switch_on`` starts that."""
 
-    def __init__(self, folder: Path, hardware: Hardware = Hardware()) -> None:
+    def __init__(
+        self, folder: Path, hardware: Hardware = NO_HARDWARE, on_noted: Callable[[Shown], None] = lambda _: None
+    ) -> None:
         self.folder = folder
         self.hardware = hardware
+        self._on_noted = on_noted
         self.timezone = mid_morning_zone()
+        self.sent: dict[str, bytes] = {}
         self._stack = contextlib.ExitStack()
         self._env: Mapping[str, str] = {}
         self._recorder: Recorder | None = None
@@ -88,6 +96,7 @@ class Ward:
                     BrokerAddress("localhost", self.broker.port),
                     self.folder / "records",
                     self.content.shelf(),
+                    self._on_noted,
                 )
             )
             if not self.hardware.device:
@@ -137,6 +146,18 @@ class Ward:
             check=False,
         )
         return done.stdout + done.stderr
+
+    def publish(self, draft: Mapping[str, object], keys: Sequence[str]) -> str:
+        """Sign and publish an order; its bytes stay in ``sent``, for whoever wants to replay them."""
+        finished, envelope = self.headend.compose(draft, keys)
+        job_id = str(finished.job.job_id)
+        self.sent[job_id] = envelope
+        self.headend.publish(envelope)
+        return job_id
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The as-run log as the headend holds it."""
+        return [json.loads(record.body) for record in self.headend.records(STATION)]
 
     def agent_log(self) -> str:
         """Everything the agent has said so far."""
@@ -256,6 +277,3 @@ def mid_morning_zone() -> str:
 def wait_until(boot: int) -> None:
     """Sleep until a boot time (ms)."""
     time.sleep(max(0, boot - boot_ms()) / 1000)
-
-
-__all__ = ["AREA", "HEADEND_ID", "STATION", "ZONES", "Hardware", "RelayMove", "Ward", "mid_morning_zone", "wait_until"]

@@ -175,7 +175,8 @@ class Runtime:
             case fx.SendAnswer():
                 self._ports.upstream.answer(effect, now)
             case fx.SendState():
-                self._ports.upstream.state(self._state, now, online=effect.online)
+                # By the clock of this moment: a welcome in the same step may just have set it.
+                self._ports.upstream.state(self._state, self._ports.clock.now(), online=effect.online)
             case fx.SendHeartbeat():
                 self._ports.upstream.heartbeat(self._state, now)
 

@@ -126,7 +126,7 @@ class Upstream:
             name=self._who.name,
             clock=now,
             zones=_zones(state),
-            playing=tuple(_play(one, one.hearing) for one in coming if one.phase in SOUNDING),
+            playing=tuple(_play(one, one.hearing or one.zones) for one in coming if one.phase in SOUNDING),
             next=tuple(_play(one, one.zones) for one in coming if one.phase not in SOUNDING),
             records_waiting=_waiting(state),
             welcomed=state.welcomed,

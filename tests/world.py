@@ -473,7 +473,8 @@ class Device:
             run.stopped = min(run.ends, self.world.mono)
             run.announced = True
             self.lock = interlock.end(self.lock, run.play.play_id)
-        self.lock, openings = interlock.open_all(interlock.forget_core(self.lock), cause)
+        _, openings = interlock.open_all(self.lock, cause)
+        self.lock = self._fresh()
         self._open(openings)
 
     def renewed(self) -> None:

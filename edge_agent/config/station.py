@@ -149,8 +149,8 @@ def _card(name: str, card: Table) -> Card:
         device=card.text("device", DEVICE),
         rate=rate,
         channels=card.integer("channels", 1, 2),
-        period_ms=card.integer("period_ms", PERIOD_MS_MIN, PERIOD_MS_MAX, default=20),
-        periods=card.integer("periods", PERIODS_MIN, PERIODS_MAX, default=4),
+        period_ms=card.integer("period_ms", PERIOD_MS_MIN, PERIOD_MS_MAX, default=40),
+        periods=card.integer("periods", PERIODS_MIN, PERIODS_MAX, default=5),
     )
     card.done()
     return found

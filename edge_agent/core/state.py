@@ -151,6 +151,8 @@ class Link:
     acked_seq: int = 0
     log_sent_at: MonoMs | None = None
     shown: tuple[object, ...] = ()
+    shown_at: MonoMs = MonoMs(0)
+    show_at: MonoMs | None = None
 
 
 @dataclass(frozen=True, slots=True)
