@@ -38,8 +38,6 @@ LOOP_S = 1.0
 # How often deadlines are looked at; outgoing messages wake the loop at once.
 FLUSH_S = 5
 # How long a proper goodbye waits for the broker to acknowledge what was sent before it.
-PROBE_FILTER = "-"
-# Nobody subscribes to it: taking it back is a round trip that changes nothing (see _Connection._probe).
 TAKEN_OVER = 0x8E
 BROKER_NONSENSE = (OSError, ValueError, LookupError, TypeError, AssertionError, struct.error, MQTTException)
 # What the library raises while it reads packets that are none. It must cost the connection, not the process.
@@ -83,8 +81,8 @@ class Connection:
         self._unacked: set[int] = set()
         self._early: list[MessageArrived] = []
         self._subscribe_mid: int | None = None
-        self._probe_mid: int | None = None
         self._guard = PacketGuard()
+        self._answers = 0
         self._dates_checked = False
         self._detail = ""
         self._taken_over = False
@@ -141,7 +139,6 @@ class Connection:
         # own packet; with it the library only queues and wakes the loop.
         client.on_connect = _guarded(self._on_connect)
         client.on_subscribe = _guarded(self._on_subscribe)
-        client.on_unsubscribe = _guarded(self._on_unsubscribe)
         client.on_message = _guarded(self._on_message)
         client.on_publish = _guarded(self._on_publish)
         client.on_disconnect = _guarded(self._on_disconnect)
@@ -151,6 +148,7 @@ class Connection:
         while self._client.loop(LOOP_S) == MQTTErrorCode.MQTT_ERR_SUCCESS:
             if self._leaving:
                 self._client.disconnect()
+            self._note_answers()
             self._detail = self._detail or self._overdue(begun) or self._dates() or ""
             if self._detail:
                 return
@@ -163,28 +161,25 @@ class Connection:
         if (sock := self._client.socket()) is not None:
             sock.close()
         client = self._client
-        client.on_socket_open = client.on_connect = client.on_subscribe = client.on_unsubscribe = None
+        client.on_socket_open = client.on_connect = client.on_subscribe = None
         client.on_message = client.on_publish = client.on_disconnect = None
         return since
+
+    def _note_answers(self) -> None:
+        """Liveness is a round trip: an answer of the broker, not a socket that still takes bytes."""
+        if self._answers != self._guard.answers:
+            self._answers = self._guard.answers
+            self.proven_at = self._clock().mono
 
     def _overdue(self, begun: MonoMs) -> str | None:
         now = self._clock().mono
         if self._up_since is None:
             return "no session in time" if now - begun > ESTABLISH_S * SECOND_MS else None
-        silent_ms, keepalive_ms = now - self.proven_at, self._settings.keepalive_s * SECOND_MS
-        if silent_ms > keepalive_ms * 17 // 12:
-            return f"no answer for {silent_ms} ms"
-        if silent_ms > keepalive_ms * 11 // 12 and self._probe_mid is None:
-            self._probe()
-        return None
-
-    def _probe(self) -> None:
-        """Ask for an answer. The library hides the answers to its pings; an UNSUBSCRIBE is answered, and we see it.
-
-        It goes out shortly before a ping would (11/12 of the keepalive), so it takes its place and costs no data; the
-        connection is given up at 17/12, before the broker gives up at 18/12.
-        """
-        _, self._probe_mid = self._client.unsubscribe(PROBE_FILTER)
+        silent_ms = now - self.proven_at
+        # The library pings when a keepalive has passed; 5/12 more is time for the answer, before the broker's 18/12.
+        return (
+            f"no answer for {silent_ms} ms" if silent_ms > self._settings.keepalive_s * SECOND_MS * 17 // 12 else None
+        )
 
     def _dates(self) -> str | None:
         """The dates of the certificates, as soon as the clock is fit to judge them."""
@@ -217,18 +212,13 @@ class Connection:
             return
         refused = [each for each, code in zip(self._filters, codes, strict=False) if code.is_failure]
         _log.info("event=subscribed epoch=%d granted=%d refused=%s", self._epoch, len(codes) - len(refused), refused)
-        self.proven_at = self._clock().mono
+        self._note_answers()
         with self._changed:
             self._up_since = self.proven_at
         self._post(Connected(self._epoch, secrets.token_hex(16)))
         for message in self._early:
             self._post(message)
         self._early.clear()
-
-    def _on_unsubscribe(self, _client: Client, _userdata: Any, mid: int, _codes: Any, _properties: Any) -> None:
-        if mid == self._probe_mid:
-            self._probe_mid = None
-            self.proven_at = self._clock().mono
 
     def _on_message(self, client: Client, _userdata: Any, message: MQTTMessage) -> None:
         topic = _topic(message)

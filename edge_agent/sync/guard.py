@@ -1,5 +1,7 @@
 """Decide which MQTT packets of a broker come in at all, byte by byte, before the MQTT library buffers them.
 
+It also counts the broker's answers, which the library hides: they are the only proof that it still listens to us.
+
 The library takes whatever length a packet announces (256 MB are legal) and keeps QoS 2 messages for ever; a hostile
 broker must not have the station's memory. A session that asked for QoS 1 and 64 KiB gets nothing else from an honest
 one.
@@ -15,6 +17,8 @@ from edge_agent.sync.limits import PACKET_BYTES_MAX
 PUBLISH = 0x30
 QOS_2_OR_MORE = 0x04
 # In a PUBLISH packet's first byte: bits 1 and 2 hold the QoS, so bit 2 means 2, or the forbidden 3.
+ANSWERS = frozenset({0x20, 0x40, 0x90, 0xB0, 0xD0})
+# CONNACK, PUBACK, SUBACK, UNSUBACK, PINGRESP: each answers a packet of ours, so it ends a round trip.
 LENGTH_BYTES_MAX = 4
 
 
@@ -25,11 +29,12 @@ class PacketRefused(OSError):
 class PacketGuard:
     """Follows the packets in a byte stream. ``feed`` takes the bytes in any portions and raises PacketRefused.
 
-    ``refused`` says why afterwards: the library swallows what the exception tells.
+    ``refused`` says why afterwards, because the library swallows what the exception tells. ``answers`` counts up.
     """
 
     def __init__(self) -> None:
         self.refused = ""
+        self.answers = 0
         self._command = 0
         self._length = 0
         self._length_bytes = 0
@@ -56,6 +61,7 @@ class PacketGuard:
         if self._length_bytes > LENGTH_BYTES_MAX or self._length > PACKET_BYTES_MAX:
             self._refuse(f"packet of {self._length} bytes or more")
         if byte < 0x80:
+            self.answers += self._command & 0xF0 in ANSWERS
             self._body_left = self._length
             self._command = 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import random
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from tests.sync.rigs import AREA, STATION, TIMEOUT_S, Inbox, host_clock, thread_
 
 JOB = f"loa/1/d/{STATION}/job"
 PUBLISH, PUBACK = 0x30, 0x40
+PINGRESP = b"\xd0\x00"
 FUZZ_CONNECTIONS = 60
 FUZZ_SEED = 20_260_901
 
@@ -44,14 +46,14 @@ class Street:
     authority: Authority
 
     @contextmanager
-    def station(self, port: int, clock: Clock | None = None) -> Iterator[tuple[MqttSession, Inbox]]:
+    def station(self, port: int, clock: Clock, keepalive_s: int) -> Iterator[tuple[MqttSession, Inbox]]:
         identity = issue_client(self.authority, self.directory / "clients", STATION)
         settings = BrokerSettings(
             "localhost", port, self.authority.path, identity.certificate, identity.key, STATION, AREA
         )
         inbox = Inbox()
-        settings = replace(settings, reconnect_base_s=0.01, reconnect_ceiling_s=0.05)
-        session = MqttSession(settings, inbox.post, clock or Clock(), lambda: b"will")
+        settings = replace(settings, reconnect_base_s=0.01, reconnect_ceiling_s=0.05, keepalive_s=keepalive_s)
+        session = MqttSession(settings, inbox.post, clock, lambda: b"will")
         session.start()
         try:
             yield session, inbox
@@ -60,11 +62,11 @@ class Street:
 
     @contextmanager
     def facing(
-        self, script: Script, clock: Clock | None = None, made: datetime | None = None
+        self, script: Script, clock: Clock | None = None, made: datetime | None = None, keepalive_s: int = 60
     ) -> Iterator[tuple[MqttSession, Inbox]]:
         with (
             hostile_broker(self.directory, self.authority, script, made) as (port, _),
-            self.station(port, clock) as both,
+            self.station(port, clock or Clock(), keepalive_s) as both,
         ):
             yield both
 
@@ -187,6 +189,37 @@ def test_messages_before_the_subscription_is_confirmed_come_after_connected(stre
         assert [type(event) for event in inbox.seen] == [Connected, MessageArrived]
 
 
+def test_a_line_that_is_busy_with_orders_keeps_proving_itself(street: Street) -> None:
+    """Orders and their acknowledgements keep both directions busy, but answer nothing of ours; pings must do it."""
+
+    def script(wire: Wire) -> None:
+        wire.establish()
+        for mid in range(1, 200):
+            wire.write(publish(JOB, b"%d" % mid, mid))
+            while wire.read()[0] & 0xF0 != PUBACK:
+                wire.write(PINGRESP)
+            time.sleep(0.05)
+        wire.until_hung_up()
+
+    with street.facing(script, keepalive_s=4) as (session, inbox):
+        for _ in range(150):  # 7.5 s and more: beyond the 5.7 s after which silence ends a connection
+            session.ack(inbox.next(MessageArrived).token)
+        assert not [event for event in inbox.seen if isinstance(event, Disconnected)]
+
+
+def test_orders_that_still_come_do_not_prove_that_we_are_heard(street: Street) -> None:
+    """A line that has died in one direction only: what we send gets nowhere, what they send still arrives."""
+
+    def script(wire: Wire) -> None:
+        wire.establish()
+        for number in range(600):
+            wire.write(publish(JOB, b"%d" % number, 1, qos=0))
+            time.sleep(0.05)
+
+    with street.facing(script, keepalive_s=2) as (_, inbox):
+        assert "no answer" in inbox.next(Disconnected).detail
+
+
 def test_a_refusal_is_told_with_its_code(street: Street) -> None:
     def script(wire: Wire) -> None:
         wire.read_type(0x10)
@@ -219,9 +252,15 @@ QUIET = then_send(b"")
 
 @pytest.mark.parametrize(("made", "words"), [(LONG_AGO, "ended on"), (NOT_YET, "begins only on")])
 def test_a_trusted_clock_refuses_a_certificate_outside_its_dates(street: Street, made: datetime, words: str) -> None:
-    with street.facing(QUIET, Clock(ClockSource.RTC), made) as (_, inbox):
+    came: queue.Queue[int] = queue.Queue()
+
+    def script(wire: Wire) -> None:
+        came.put(wire.read()[0])
+
+    with street.facing(script, Clock(ClockSource.RTC), made) as (_, inbox):
         assert words in inbox.next(Disconnected).detail
-        assert not [event for event in inbox.seen if isinstance(event, Connected)]
+        inbox.next(Disconnected)
+        assert came.empty()  # not even our name and our will
 
 
 @pytest.mark.parametrize("made", [LONG_AGO, NOT_YET])
