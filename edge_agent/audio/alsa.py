@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 import alsaaudio
 
-from edge_agent.audio.card import UNDERRUN, Card, CardConfig, Wiring
+from edge_agent.audio.card import UNDERRUN, Card, CardConfig, CardHangs, Wiring
 from edge_agent.audio.desk import Desk, Order
 from edge_agent.audio.feeder import Feeder
 from edge_agent.audio.port import PlayerError, Reports
@@ -32,6 +32,8 @@ ORDERS_MAX = 64
 # Orders are taken at every period; more than this many within one is a fault elsewhere.
 CLOSE_S_MAX = 1.0
 # Each of the two threads needs a period or one block's reading to see that it is to end.
+LAST_WORD_S = 0.5
+# For the relays' thread to hear and send on why the plays ended, before the process ends.
 
 log = logging.getLogger(__name__)
 
@@ -80,8 +82,11 @@ class AlsaCard:
 
     def wait(self, seconds: float) -> None:
         events = self._poll.poll(seconds * SECOND_MS)
-        if events:
-            self._pcm.polldescriptors_revents(events)  # takes the wake-up back; what it says, room() says too
+        try:
+            if events:
+                self._pcm.polldescriptors_revents(events)  # takes the wake-up back; what it says, room() says too
+        except alsaaudio.ALSAAudioError as exc:
+            raise PlayerError(f"{self.name} is lost: {exc}") from exc
 
     def close(self) -> None:
         # Drop first: the binding's own close() waits until all that is queued has sounded.
@@ -94,7 +99,8 @@ class AlsaPlayer:
     """Plays on one card, with one writer thread. Implements ``port.Player``.
 
     The card is opened when the first play is ordered, well before its first sample, and given back some seconds after
-    the last one ended. A card that fails ends all its plays with DEVICE_FAILED; the next order opens it anew.
+    the last one ended. A card that fails ends all its plays with DEVICE_FAILED; the next order opens it anew. After one
+    that hangs the writer's thread ends with CardHangs.
     """
 
     def __init__(
@@ -114,6 +120,7 @@ class AlsaPlayer:
         self._orders: queue.Queue[Order | None] = queue.Queue(ORDERS_MAX)
         self._closing = threading.Event()
         self._alive_ns = boot_ns()
+        self._hung: Card | None = None  # kept, because letting go of it would close it
         self._writer = threading.Thread(target=self._run, name="audio-writer", daemon=True)
         self._writer.start()
 
@@ -172,11 +179,16 @@ class AlsaPlayer:
             self._failed(exc)
             return
         log.info("card opened device=%s buffer_frames=%d", self._config.device, card.buffer_frames)
-        with contextlib.closing(card):
-            try:
-                self._feed(card)
-            except PlayerError as exc:
-                self._failed(exc)
+        try:
+            self._feed(card)
+        except CardHangs as exc:
+            self._failed(exc)
+            self._hung = card
+            self._give_up(exc)
+            return
+        except PlayerError as exc:
+            self._failed(exc)
+        card.close()
         log.info("card given back device=%s", self._config.device)
 
     def _feed(self, card: Card) -> None:
@@ -185,6 +197,14 @@ class AlsaPlayer:
             self._take_orders(None)
             feeder.step()
             self._alive_ns = boot_ns()
+
+    def _give_up(self, exc: CardHangs) -> None:
+        """End this thread, and with it the process: only a new one can be sure of a card that hung.
+
+        The binding closes a card with the interpreter's lock held, so closing this one could stop the relays' thread.
+        """
+        if not self._closing.wait(LAST_WORD_S):
+            raise exc
 
     def _failed(self, exc: PlayerError) -> None:
         log.error("card failed device=%s error=%r next=all_plays_end", self._config.device, str(exc))

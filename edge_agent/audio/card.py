@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge_agent.audio.mixer import Outlet, outlet_fits
+from edge_agent.audio.port import PlayerError
 from edge_agent.core.units import SECOND_MS, ZoneId
 
 RATE = 48_000
@@ -45,6 +46,10 @@ class Wiring:
     def __post_init__(self) -> None:
         for zone, outlet in self.outlets.items():
             assert outlet_fits(outlet, self.channels), f"zone {zone}: no {outlet} on {self.channels} channel(s)"
+
+
+class CardHangs(PlayerError):
+    """A card neither takes sound nor says that it is lost. Not even closing it can be relied upon."""
 
 
 class Card(Protocol):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from edge_agent.audio.card import UNDERRUN, Card, CardConfig
+from edge_agent.audio.card import UNDERRUN, Card, CardConfig, CardHangs
 from edge_agent.audio.desk import Desk
 from edge_agent.audio.mixer import SAMPLE_BYTES
 from edge_agent.audio.port import PlayerError, Reports
@@ -22,6 +22,10 @@ LINGER_NS = 2 * SECOND_NS
 # Plays that follow each other, and a rejoin after an emergency, share one stream; then the card is given back.
 WAIT_S = 0.2
 # Several periods: only a card that hangs lets it pass, and closing the player waits no longer for such a one.
+RUSH_NS = SECOND_NS
+RUSH_SHARE = 100
+# A card may be a second and a hundredth of the time ahead of the clock: far more than any crystal is off in a day.
+# ALSA's own "null" and "file" take an hour of sound in a second, and would have it count as played.
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +48,8 @@ class Feeder:
         self._report = report
         self._now_ns = now_ns
         self._clock = StreamClock(config.rate)
+        self._rate = config.rate
+        self._opened_ns = now_ns()
         self._written = 0
         self._full_at = card.buffer_frames  # from here on what is queued says where the stream is
         self._idle_since_ns: int | None = None
@@ -54,7 +60,7 @@ class Feeder:
         return self._idle_since_ns is not None and self._now_ns() - self._idle_since_ns >= LINGER_NS
 
     def step(self) -> None:
-        """Write one period and tell what left meanwhile. Raises PlayerError when the card fails."""
+        """Write one period and tell what left meanwhile. Raises PlayerError when the card fails, CardHangs too."""
         self._look(self._await_room())
         block = Block(self._written, self._period, self._now_ns(), self._clock)
         self._push(self._desk.next_block(block))
@@ -67,17 +73,22 @@ class Feeder:
         until = self._now_ns() + WEDGED_NS
         while (room := self._card.room()) < self._period:
             if self._now_ns() > until:
-                raise PlayerError(f"{self._card.name} has taken no sound for {WEDGED_NS // SECOND_NS} s")
+                raise CardHangs(f"{self._card.name} has taken no sound for {WEDGED_NS // SECOND_NS} s")
             self._card.wait(WAIT_S)
         return room
 
     def _look(self, room: int) -> None:
         now_ns = self._now_ns()
         queued = min(max(self._card.buffer_frames - room, 0), self._written)
+        self._check_pace(self._written - queued, now_ns - self._opened_ns)
         if self._written >= self._full_at:
             self._clock.observe(now_ns, self._written, queued)
         for report in self._desk.reports(self._written - queued, now_ns, self._clock):
             self._report(report)
+
+    def _check_pace(self, left: int, passed_ns: int) -> None:
+        if left * SECOND_NS // self._rate > passed_ns + passed_ns // RUSH_SHARE + RUSH_NS:
+            raise PlayerError(f"{self._card.name} takes sound faster than time passes: it is no sound card")
 
     def _push(self, block: bytes) -> None:
         """Give the block to the card, again after an underrun, and what is left of it when only a part was taken."""
@@ -92,7 +103,7 @@ class Feeder:
                 block = block[taken * self._frame_bytes :]
                 self._written += taken
             if block and self._now_ns() > until:
-                raise PlayerError(f"{self._card.name} refuses sound for {WEDGED_NS // SECOND_NS} s")
+                raise CardHangs(f"{self._card.name} refuses sound for {WEDGED_NS // SECOND_NS} s")
 
     def _underran(self) -> None:
         log.warning("underrun device=%s next=same_block_again", self._card.name)

@@ -15,8 +15,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.audio.alsa import AlsaPlayer, boot_ns
-from edge_agent.audio.card import CardConfig, Wiring
+from edge_agent.audio.alsa import AlsaCard, AlsaPlayer, boot_ns
+from edge_agent.audio.card import Card, CardConfig, Wiring
 from edge_agent.audio.mixer import Outlet
 from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.port import Player, PlayReport
@@ -83,12 +83,18 @@ class VirtualRig:
 class PulseRig:
     lead_ms = 1_000
 
-    def __init__(self, folder: Path, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        recorder: Recorder | None,
+        config: CardConfig = CONFIG,
+        open_card: Callable[[CardConfig], Card] = AlsaCard,
+    ) -> None:
         self.store = PcmStore(folder)
         self._told: list[tuple[int, PlayReport]] = []
         self._news = threading.Condition()
         self._recorder = recorder
-        self.player = AlsaPlayer(CONFIG, WIRING, self.store, self._hear)
+        self.player = AlsaPlayer(config, WIRING, self.store, self._hear, open_card)
 
     def now_ms(self) -> int:
         return boot_ns() // 1_000_000
@@ -108,6 +114,7 @@ class PulseRig:
 
     def heard(self) -> Recording:
         self.player.close()
+        assert self._recorder is not None
         return self._recorder.stop()
 
     def _hear(self, report: PlayReport) -> None:

@@ -37,6 +37,7 @@ class VirtualCard:
     config: CardConfig
     bite: int = 1 << 30
     hangs: bool = False
+    rushes: bool = False
     pulled_out: bool = False
     closed: bool = False
     underruns: int = 0
@@ -94,8 +95,8 @@ class VirtualCard:
         if not self.begins:
             return 0
         begin, at = self.begins[-1]
-        if self.hangs:
-            return self.buffer_frames
+        if self.hangs or self.rushes:
+            return self.buffer_frames if self.hangs else 0
         queued = self.written - begin - (self.time.ns - at) * self.config.rate // SECOND_NS
         return queued if queued >= 0 else -1
 
@@ -113,6 +114,8 @@ class VirtualPlayer:
         self.reports: list[tuple[int, PlayReport]] = []
         self.reads = True
         """Whether the storage answers."""
+        self.prepare_card: Callable[[VirtualCard], None] = lambda card: None
+        """Called with each card when it is opened."""
         self._config = config
         self._clips = clips
         self._open: list[Prefetch] = []
@@ -159,6 +162,7 @@ class VirtualPlayer:
             return
         if self._feeder is None:
             card = VirtualCard(self.time, self._config)
+            self.prepare_card(card)
             self.cards.append(card)
             self._feeder = Feeder(card, self._config, self._desk, self._tell, self.time.now_ns)
         while self.reads and any(pcm.fill() for pcm in self._open):

@@ -1,0 +1,242 @@
+"""Reading ahead: bounded, in turn, verified, and every file given back."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from edge_agent.audio.pcm_store import ClipAltered, ClipMissing
+from edge_agent.audio.prefetch import AHEAD_MS, BLOCK_FRAMES, Prefetch, Reader
+from edge_agent.core.programme import Part, Pause, Sound
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import ClipKey
+
+RATE = 48_000
+HANG_S = 30
+
+
+@dataclass
+class ShelfClip:
+    """A clip that remembers what was read of it."""
+
+    shelf: Shelf
+    key: ClipKey
+    frames: int
+    rate: int = RATE
+
+    def read(self, frame_from: int, frames: int) -> bytes:
+        self.shelf.gate.wait(HANG_S)
+        self.shelf.reads.append((self.key, frame_from, frames))
+        if (trouble := self.shelf.troubles.get((self.key, frame_from // BLOCK_FRAMES))) is not None:
+            raise trouble
+        return self.key.encode()[:1] * (2 * frames)
+
+    def close(self) -> None:
+        self.shelf.open_files -= 1
+
+
+@dataclass
+class Shelf:
+    """Storage in memory that can hang (``gate``) and fail (``troubles`` by clip and block)."""
+
+    lengths: dict[str, int]
+    rates: dict[str, int] = field(default_factory=dict)
+    troubles: dict[tuple[ClipKey, int], Exception] = field(default_factory=dict)
+    reads: list[tuple[ClipKey, int, int]] = field(default_factory=list)
+    open_files: int = 0
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    def open(self, key: ClipKey) -> ShelfClip:
+        if key not in self.lengths:
+            raise ClipMissing(key)
+        self.open_files += 1
+        return ShelfClip(self, key, self.lengths[key], self.rates.get(key, RATE))
+
+
+def prefetch(shelf: Shelf, *parts: Part) -> Prefetch:
+    return Prefetch(parts, shelf, RATE, threading.Event())
+
+
+def sound(key: str) -> Sound:
+    return Sound(ClipKey(key), 0)
+
+
+def fill(pcm: Prefetch) -> None:
+    while pcm.fill():
+        pass
+
+
+def drained(pcm: Prefetch) -> bytes:
+    out = bytearray()
+    while True:
+        fill(pcm)
+        chunk = pcm.take(1_920)
+        if not chunk:
+            return bytes(out)
+        out += chunk
+
+
+def test_nothing_is_known_of_a_programme_before_it_was_opened() -> None:
+    pcm = prefetch(Shelf({"a": 10}), sound("a"))
+    assert (pcm.frames, pcm.ready(), pcm.take(10)) == (None, False, b"")
+
+
+def test_it_is_ready_with_its_first_block() -> None:
+    pcm = prefetch(Shelf({"a": 1_000_000}), sound("a"))
+    pcm.fill()
+    assert (pcm.frames, pcm.ready()) == (1_000_000, True)
+
+
+def test_a_programme_shorter_than_a_preroll_is_ready_too() -> None:
+    pcm = prefetch(Shelf({"a": 10}), sound("a"))
+    pcm.fill()
+    assert pcm.ready()
+
+
+def test_no_more_is_held_than_was_said() -> None:
+    shelf = Shelf({"a": 10_000_000})
+    pcm = prefetch(shelf, sound("a"))
+    fill(pcm)
+    held = sum(frames for _, _, frames in shelf.reads)
+    assert AHEAD_MS * RATE // 1_000 - BLOCK_FRAMES < held <= AHEAD_MS * RATE // 1_000
+    pcm.take(BLOCK_FRAMES)
+    fill(pcm)
+    assert sum(frames for _, _, frames in shelf.reads) == held + BLOCK_FRAMES
+
+
+def test_the_whole_programme_comes_out_in_order() -> None:
+    pcm = prefetch(Shelf({"a": 70_000, "b": 3}), sound("a"), Pause(2), sound("b"), sound("a"))
+    assert drained(pcm) == b"a" * 140_000 + bytes(192) + b"b" * 6 + b"a" * 140_000
+
+
+def test_every_block_is_read_once() -> None:
+    shelf = Shelf({"a": 3 * BLOCK_FRAMES + 5})
+    drained(prefetch(shelf, Pause(7), sound("a")))
+    assert [(first, frames) for _, first, frames in shelf.reads] == [
+        (0, BLOCK_FRAMES),
+        (BLOCK_FRAMES, BLOCK_FRAMES),
+        (2 * BLOCK_FRAMES, BLOCK_FRAMES),
+        (3 * BLOCK_FRAMES, 5),
+    ]
+
+
+def test_an_altered_block_is_the_end_and_what_came_before_it_is_not_lost() -> None:
+    shelf = Shelf({"a": 200_000}, troubles={(ClipKey("a"), 2): ClipAltered(ClipKey("a"), 2)})
+    pcm = prefetch(shelf, sound("a"), sound("a"))
+    assert drained(pcm) == b"a" * (2 * 2 * BLOCK_FRAMES)
+    assert (pcm.frames, pcm.trouble) == (2 * BLOCK_FRAMES, Reason.AUDIO_ALTERED)
+
+
+@pytest.mark.parametrize("trouble", [OSError(5, "Input/output error"), ClipMissing(ClipKey("a"))])
+def test_what_cannot_be_read_is_the_end_too(trouble: Exception) -> None:
+    pcm = prefetch(Shelf({"a": 10}, troubles={(ClipKey("a"), 0): trouble}), sound("a"))
+    fill(pcm)
+    assert (pcm.frames, pcm.trouble) == (0, Reason.AUDIO_ALTERED)
+
+
+def test_a_clip_at_another_rate_is_not_played() -> None:
+    pcm = prefetch(Shelf({"a": 10}, rates={"a": 44_100}), sound("a"))
+    fill(pcm)
+    assert (pcm.frames, pcm.trouble) == (0, Reason.AUDIO_ALTERED)
+
+
+def test_a_clip_that_is_played_again_is_opened_once() -> None:
+    shelf = Shelf({"a": 10, "b": 10})
+    pcm = prefetch(shelf, *[sound("a"), sound("b")] * 20)
+    fill(pcm)
+    assert shelf.open_files == 2
+
+
+def test_every_file_is_given_back_when_nobody_listens_any_more() -> None:
+    shelf = Shelf({"a": 10_000_000, "b": 10})
+    pcm = prefetch(shelf, sound("a"), sound("b"))
+    fill(pcm)
+    pcm.close()
+    fill(pcm)
+    assert shelf.open_files == 0
+
+
+def test_files_opened_before_a_missing_one_are_given_back() -> None:
+    shelf = Shelf({"a": 10})
+    pcm = prefetch(shelf, sound("a"), sound("missing"))
+    fill(pcm)
+    pcm.close()
+    fill(pcm)
+    assert shelf.open_files == 0
+
+
+# The thread
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf({"a": 10_000_000, "b": 10_000_000})
+
+
+@pytest.fixture
+def reader(shelf: Shelf) -> Iterator[Reader]:
+    thread = Reader(shelf, RATE)
+    yield thread
+    shelf.gate.set()
+    thread.close(HANG_S)
+
+
+def eventually(condition) -> bool:  # type: ignore[no-untyped-def]
+    until = time.monotonic() + HANG_S
+    while not condition():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def test_a_play_that_begins_does_not_wait_for_anothers_whole_store(shelf: Shelf, reader: Reader) -> None:
+    shelf.gate.clear()
+    one = reader.open((sound("a"),))
+    assert eventually(lambda: one.frames is not None)  # the reader hangs in its first block
+    two = reader.open((sound("b"),))
+    shelf.gate.set()
+    assert eventually(two.ready)
+    assert "b" in [key for key, _, _ in shelf.reads[:3]]
+
+
+def test_what_was_taken_is_filled_up_again(shelf: Shelf, reader: Reader) -> None:
+    pcm = reader.open((sound("a"),))
+    taken = 0
+    assert eventually(pcm.ready)
+    while taken < 20 * RATE:
+        chunk = pcm.take(1_920)
+        taken += len(chunk) // 2
+        assert chunk or eventually(lambda: pcm.ready())
+
+
+def test_a_closed_programme_gives_its_files_back_while_others_go_on(shelf: Shelf, reader: Reader) -> None:
+    one, two = reader.open((sound("a"),)), reader.open((sound("b"),))
+    assert eventually(one.ready)
+    assert eventually(two.ready)
+    one.close()
+    assert eventually(lambda: shelf.open_files == 1)
+    two.take(4 * RATE)
+    assert eventually(lambda: len(two.take(4 * RATE)) > 0)
+
+
+def test_the_end_of_the_reader_gives_every_file_back(shelf: Shelf, reader: Reader) -> None:
+    pcm = reader.open((sound("a"),))
+    assert eventually(pcm.ready)
+    reader.close(HANG_S)
+    assert shelf.open_files == 0
+
+
+def test_a_read_that_hangs_does_not_hang_the_end(shelf: Shelf, reader: Reader) -> None:
+    shelf.gate.clear()
+    pcm = reader.open((sound("a"),))
+    assert eventually(lambda: pcm.frames is not None)
+    reader.close(0.05)
+    assert not pcm.ready()

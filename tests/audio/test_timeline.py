@@ -1,0 +1,78 @@
+"""Which frames lie where: no gap, no lost sample, one rule from milliseconds to frames."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.audio.timeline import Span, frames_of, lay, ms_of
+from edge_agent.core.programme import Part, Pause, Sound
+from edge_agent.core.units import ClipKey
+
+A, B = ClipKey("a"), ClipKey("b")
+LENGTHS = {A: 100_003, B: 7}
+
+
+def test_a_sound_lasts_as_long_as_its_clip_whatever_was_promised() -> None:
+    assert lay((Sound(A, 1),), LENGTHS, 48_000).frames == 100_003
+
+
+def test_a_pause_is_forty_eight_frames_a_millisecond() -> None:
+    assert lay((Pause(300),), {}, 48_000).frames == 14_400
+
+
+def test_a_pause_at_an_odd_rate_is_rounded_to_the_nearest_frame() -> None:
+    assert [frames_of(ms, 44_100) for ms in (1, 2, 5, 10)] == [44, 88, 221, 441]
+
+
+def test_frames_become_milliseconds_rounded_down() -> None:
+    assert [ms_of(frames, 48_000) for frames in (0, 47, 48, 95, 96)] == [0, 0, 1, 1, 2]
+
+
+def test_parts_join_at_the_very_next_frame() -> None:
+    timeline = lay((Sound(B, 0), Pause(1), Sound(B, 0)), LENGTHS, 48_000)
+    assert tuple(timeline.spans(5, 53)) == (Span(B, 5, 2), Span(None, 0, 48), Span(B, 0, 3))
+
+
+def test_a_span_that_ends_at_a_join_does_not_touch_the_next_part() -> None:
+    timeline = lay((Sound(B, 0), Sound(A, 0)), LENGTHS, 48_000)
+    assert tuple(timeline.spans(0, 7)) == (Span(B, 0, 7),)
+    assert tuple(timeline.spans(7, 1)) == (Span(A, 0, 1),)
+
+
+def test_nothing_lies_past_the_end() -> None:
+    timeline = lay((Sound(B, 0),), LENGTHS, 48_000)
+    assert tuple(timeline.spans(5, 100)) == (Span(B, 5, 2),)
+    assert tuple(timeline.spans(7, 1)) == ()
+
+
+def test_an_empty_pause_leaves_no_trace() -> None:
+    timeline = lay((Pause(0), Sound(B, 0), Pause(0), Sound(B, 0)), LENGTHS, 48_000)
+    assert tuple(timeline.spans(0, 99)) == (Span(B, 0, 7), Span(B, 0, 7))
+
+
+def test_a_programme_of_nothing_has_no_frames() -> None:
+    assert lay((), {}, 48_000).frames == 0
+    assert tuple(lay((), {}, 48_000).spans(0, 10)) == ()
+
+
+PARTS = st.lists(
+    st.one_of(st.builds(Pause, st.integers(0, 50)), st.sampled_from([Sound(A, 0), Sound(B, 0)])), max_size=8
+)
+
+
+@given(PARTS, st.lists(st.integers(1, 70_000), min_size=1, max_size=12))
+def test_however_it_is_cut_the_same_frames_come_out(parts: list[Part], cuts: list[int]) -> None:
+    timeline = lay(tuple(parts), LENGTHS, 48_000)
+    whole = _frames(timeline.spans(0, timeline.frames))
+    at, pieces = 0, []
+    while at < timeline.frames:
+        length = cuts[len(pieces) % len(cuts)]
+        pieces.append(_frames(timeline.spans(at, length)))
+        at += length
+    assert [frame for piece in pieces for frame in piece] == whole
+    assert len(whole) == timeline.frames
+
+
+def _frames(spans) -> list[tuple[ClipKey | None, int]]:  # type: ignore[no-untyped-def]
+    return [(span.key, span.first + i if span.key else 0) for span in spans for i in range(span.frames)]
