@@ -222,7 +222,7 @@ def test_an_agent_that_does_not_read_is_dropped_as_if_it_had_hung_up(bench: Benc
     assert not bench.relays.contacts[A]
 
 
-def test_the_next_agent_starts_from_open_relays_and_no_lease(bench: Bench) -> None:
+def test_the_next_agent_starts_from_open_relays(bench: Bench) -> None:
     bench.say(close_a(), play_p())
     bench.agent.close()
     bench.device.turn()
@@ -299,6 +299,17 @@ def test_a_line_that_does_not_answer_fails_its_own_zone_only(bench: Bench) -> No
     bench.relays.dead.clear()
     bench.pass_time(2_000)
     assert bench.relays.contacts == {A: False, B: True}
+
+
+def test_a_relay_that_could_not_be_closed_has_no_end_to_come_later(bench: Bench) -> None:
+    bench.relays.dead.add(A)
+    bench.say(close_a(3_000))
+    bench.relays.dead.clear()
+    bench.pass_time(10_000)
+    told = bench.heard()
+    assert [type(message) for message in told] == [RelayFailed, RelayChanged]
+    assert isinstance(told[1], RelayChanged)
+    assert (told[1].on, told[1].cause) == (False, "order")
 
 
 def test_a_stuck_relay_is_told_and_told_again_to_the_next_agent(tmp_path: Path) -> None:

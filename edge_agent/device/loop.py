@@ -189,10 +189,9 @@ class Device:
             self._lose_link(str(exc))
 
     def _lose_link(self, why: str) -> None:
-        """The agent is gone: relays first, then the sound; the next agent has to earn its own lease."""
+        """The agent is gone: relays first, then the sound."""
         log.warning("agent lost why=%s next=relays open", why)
         self._server.drop()
-        self._lock = interlock.forget_core(self._lock)
         self._open(*interlock.open_all(self._lock, Cause.LINK_LOST), self._clock())
         self._stop_plays()
 

@@ -125,11 +125,6 @@ def open_all(lock: Interlock, cause: Cause) -> tuple[Interlock, tuple[Opening, .
     return replace(lock, closed={}), tuple(Opening(zone, cause) for zone in lock.closed)
 
 
-def forget_core(lock: Interlock) -> Interlock:
-    """The core is gone: its lease ends with it, and the next one has to earn its own."""
-    return replace(lock, core_at=None)
-
-
 def lapsed(lock: Interlock, now: MonoMs) -> bool:
     """Whether no relay may be closed, because the core or the writer stands still."""
     until = _lease_until(lock)
