@@ -2,7 +2,7 @@
 
 What the draft leaves out is filled in here: ids, serial, validity, and length, digest and duration of audio. What a
 station would refuse to read is refused here, by the same parser, before anybody signs it; whether the issuer may order
-it is the stations' to judge. A commented example stands in docs/protocol.md.
+it is the stations' to judge (``foresight`` asks them beforehand). ``sign --help`` shows an example.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def _lines(job: Job, zone: ZoneInfo) -> Iterator[str]:
     yield f"  cụm loa: {', '.join(sorted(job.audience.zones)) or 'tất cả'}"
     yield f"  lịch phát: {_when(job, zone)}"
     if job.loops > 1:
-        yield f"  số lần phát lại: {job.loops}, khoảng nghỉ {job.gap_ms // SECOND_MS} giây"
+        yield f"  số lần phát: {job.loops}, khoảng nghỉ {job.gap_ms // SECOND_MS} giây"
     if job.late_limit_ms:
         yield f"  được phát muộn đến {job.late_limit_ms // SECOND_MS} giây"
     yield f"  hiệu lực: {day_and_hour(job.not_before, zone)} – {day_and_hour(job.not_after, zone)}"

@@ -50,12 +50,32 @@ def sign(ward: Path, *more: str) -> int:
 def test_two_officers_sign_one_after_the_other(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:
     draft, order = str(ward.parent / "draft.toml"), ward.parent / "order.json"
     assert sign(ward, "--draft", draft, "--key", "ward-emergency-1") == 0
-    shown = capsys.readouterr().out
+    captured = capsys.readouterr()
+    shown = captured.out
+    assert "trạm tram-01 sẽ từ chối / will refuse: chưa đủ số chữ ký tối thiểu" in captured.err
     assert "loại: BẢN TIN KHẨN CẤP (lu-quet); âm lượng 100" in shown
     assert "bản tin 1: Cảnh báo lũ quét, trạm tự đọc, tiếng vi: “Nước đang lên.”" in shown
     assert sign(ward, "--add", str(order), "--key", "ward-emergency-2") == 0
+    assert capsys.readouterr().err == ""
     assert len(json.loads(order.read_bytes())["signatures"]) == 2
     assert read_job(order.read_bytes()).event == "lu-quet"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("dong-thanh", "yen-son", "no enrolled station is addressed"),
+        ('class = "emergency"\nevent = "lu-quet"', 'class = "normal"', "vượt thẩm quyền của đơn vị ban hành"),
+        ('areas = ["vn/ha-noi/dong-thanh"]', 'areas = ["vn/ha-noi"]', "outside the role's areas"),
+    ],
+)
+def test_an_officer_is_told_beforehand_what_stations_will_refuse(
+    ward: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, told: str
+) -> None:
+    draft = ward.parent / "draft.toml"
+    draft.write_text(DRAFT.replace(old, new))
+    assert sign(ward, "--draft", str(draft), "--key", "ward-emergency-1", "ward-emergency-2") == 0
+    assert told in capsys.readouterr().err
 
 
 def test_keys_list_tells_roles_and_stations_and_no_secret(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:

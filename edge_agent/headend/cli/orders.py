@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
+from edge_agent.core.reasons import explain
 from edge_agent.core.units import StationId
 from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_task, add_zone, address, read_file
 from edge_agent.headend.composing import compose, expiry_s, topics_of
 from edge_agent.headend.content import Shelf
 from edge_agent.headend.drafts import read_draft
 from edge_agent.headend.files import EVERYBODY_READS, write_durably
+from edge_agent.headend.foresight import Foreseen, foresee
 from edge_agent.headend.headend import PUBLISH_S, utc_now
 from edge_agent.headend.keyring import PUBLISHER_ID, Keyring
 from edge_agent.headend.session import Receipt, Session
@@ -80,9 +83,22 @@ def _sign(args: argparse.Namespace) -> int:
         draft = read_draft(args.draft)
         envelope = compose(keyring, draft, args.key, shelf, utc_now(), args.draft.parent)[1]
     _write(args.out, envelope)
-    print(summary(read_job(envelope), args.timezone), end="")
+    job = read_job(envelope)
+    print(summary(job, args.timezone), end="")
     print(f"đã ký số / signed: {args.out}")
+    _warn(foresee(keyring.trust, keyring.stations, job, envelope, args.timezone.key))
     return 0
+
+
+def _warn(foreseen: Foreseen) -> None:
+    """On stderr, and no failure: the second officer may still be to come, or the station still to be enrolled."""
+    if not foreseen.addressed:
+        print(
+            "chú ý / note: không trạm nào đã đăng ký ở vùng phát này / no enrolled station is addressed",
+            file=sys.stderr,
+        )
+    for station, reason, detail in foreseen.refusals:
+        print(f"chú ý / note: trạm {station} sẽ từ chối / will refuse: {explain(reason)}: {detail}", file=sys.stderr)
 
 
 def _write(path: Path, envelope: bytes) -> None:
