@@ -49,6 +49,7 @@ def plan(turn: Turn) -> None:
 
 def advance(turn: Turn) -> None:
     """Move every occurrence as far as it can go by now, the most urgent first."""
+    before: State | None = None
     for _ in range(PASSES_MAX):
         before = turn.state
         plan(turn)
@@ -58,12 +59,15 @@ def advance(turn: Turn) -> None:
                 _advance_one(turn, play)
         zones.give_back(turn)
         if turn.state is before:
-            return
+            break
+    turn.state = replace(turn.state, unsettled=turn.state is not before)
 
 
 def next_wake(state: State, now: Now) -> list[MonoMs]:
     """When something here becomes due."""
     turn = Turn(state, now)
+    if state.unsettled:
+        return [now.mono]
     return [wake for play in state.plays.values() for wake in _wakes(turn, play)]
 
 
@@ -231,7 +235,7 @@ def _arm_when_due(turn: Turn, play: Occurrence) -> None:
 
 def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
     job, now = turn.job_of(play), turn.now
-    earliest = MonoMs(now.mono + max(zones.lead_ms(turn, zone) for zone in room.free))
+    earliest = MonoMs(now.mono + max(zones.warm_in_ms(turn, zone) for zone in room.free))
     start_at = earliest if _immediate(job) else max(now.mono_of(play.planned), earliest)
     attempt = play.attempt + 1
     play = zones.with_volumes(turn, play.moved(Cause.DUE, now), now.utc_of(start_at))
@@ -276,7 +280,7 @@ def _start(turn: Turn, play: Occurrence) -> None:
     if turn.job_of(play).cls is JobClass.EMERGENCY:
         zones.take(turn, play)
     ready = play.zones_in(ZonePart.READY)
-    warm_at = max(turn.now.mono + zones.lead_ms(turn, zone) for zone in ready)
+    warm_at = max(turn.now.mono + zones.warm_in_ms(turn, zone) for zone in ready)
     start_at = MonoMs(max(play.start_at, warm_at))
     play = replace(play.moved(Cause.RELAYS_READY, turn.now), start_at=start_at)
     for zone in ready:

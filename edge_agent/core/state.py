@@ -157,7 +157,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The whole station. Built once by ``station.start`` and then only by ``station.step``."""
+    """The whole station. Built once by ``station.start`` and then only by ``station.step``.
+
+    ``unsettled``: the last step had more to do than one step may; the next one follows at once.
+    """
 
     site: Site
     welcomed: bool = False
@@ -172,6 +175,7 @@ class State:
     relays: Mapping[ZoneId, Relay] = field(default_factory=dict)
     link: Link = Link()
     unauthenticated: int = 0
+    unsettled: bool = False
 
 
 class Turn:

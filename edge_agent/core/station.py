@@ -44,6 +44,10 @@ from edge_agent.core.state import CLAIMS, KnownJob, Link, Relay, State, Turn, Zo
 from edge_agent.core.units import MonoMs, ZoneId
 
 
+ORDERED = "order"
+"""The cause of a relay report that answers our own order; every other cause is the device's own doing."""
+
+
 def start(site: Site) -> State:
     """A station that has just been switched on and knows nothing yet; the first event must be ``Restored``."""
     return State(site=site, relays={zone: Relay() for zone in site.zones})
@@ -150,11 +154,12 @@ def _restore(turn: Turn, event: Restored) -> None:
 
 
 def _relay_changed(turn: Turn, event: RelayChanged) -> None:
-    expected = turn.state.relays.get(event.zone, Relay()).ordered_on
+    # An opening that we ordered may be reported after the next closing was ordered; that one is still on its way.
+    surprising = event.cause != ORDERED and turn.state.relays.get(event.zone, Relay()).ordered_on
     zones.relay_reported(turn, event.zone, event.on, event.at)
     turn.note(Level.INFO, "relay", zone=event.zone, on=event.on, cause=event.cause)
     if not event.on:
-        if expected:
+        if surprising:
             turn.note(Level.ERROR, "relay opened by itself", zone=event.zone, cause=event.cause)
             _zone_lost(turn, event.zone)
         return

@@ -57,13 +57,18 @@ def room_for(turn: Turn, play: Occurrence) -> Room:
     return Room(tuple(free), tuple(taken), tuple(busy))
 
 
-def lead_ms(turn: Turn, zone: ZoneId) -> int:
-    """How long before its first sample a zone needs the order: nothing where the amplifier is warm already."""
+def warm_in_ms(turn: Turn, zone: ZoneId) -> int:
+    """How long until a zone's amplifier is warm, if its relay closes now or is closed already."""
     warm_up_ms = turn.state.site.zones[zone].warm_up_ms
     relay = turn.state.relays.get(zone, Relay())
     if relay.ordered_on and relay.on and relay.since is not None:
         return max(0, relay.since + warm_up_ms - turn.now.mono)
-    return warm_up_ms + RELAY_LEAD_MS
+    return warm_up_ms
+
+
+def lead_ms(turn: Turn, zone: ZoneId) -> int:
+    """How long before its first sample a zone is given the order, when there is time."""
+    return warm_in_ms(turn, zone) + RELAY_LEAD_MS
 
 
 def close_relay(turn: Turn, play: Occurrence, zone: ZoneId) -> None:
@@ -129,12 +134,15 @@ def _come_back(turn: Turn, play: Occurrence, back: list[ZoneId]) -> None:
 
 
 def open_unclaimed(turn: Turn) -> None:
-    """Open every relay that nothing claims any more. Runs last in a step, so a hand-over is one relay cycle."""
+    """Open every relay that nothing claims any more. Runs last in a step, so a hand-over is one relay cycle.
+
+    What is armed and still waits for its moment keeps a relay that is closed already: the amplifier is warm.
+    """
     claimed = {
         zone
         for play in turn.state.plays.values()
         if play.phase in (Phase.ARMED, Phase.PLAYING)
-        for zone in play.zones_in(*CLAIMS)
+        for zone in play.zones_in(*_HOLDS)
     }
     for zone, relay in turn.state.relays.items():
         if relay.ordered_on and zone not in claimed:

@@ -1,0 +1,159 @@
+"""Drive the core by hand: events in, effects out, and an obliging world that answers what it is told to answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from edge_agent.core import effects as fx
+from edge_agent.core import station
+from edge_agent.core.clock_trust import ClockSource, Now
+from edge_agent.core.events import (
+    AckToken,
+    ClipStaged,
+    Connected,
+    DeviceUp,
+    Event,
+    IntentSaved,
+    JobSaved,
+    Judgement,
+    Mark,
+    MessageArrived,
+    PlayEnded,
+    PlayStarted,
+    RelayChanged,
+    Restored,
+    Tick,
+)
+from edge_agent.core.job import Accepted, Job, Welcome
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.reasons import Reason
+from edge_agent.core.state import Occurrence
+from edge_agent.core.units import JobId, MonoMs, PlayId, UtcMs, ZoneId
+from tests.trust import makers
+
+CLIP_MS = 10_000
+SPEECH_MS = 3_000
+CHO, DINH = (ZoneId(zone) for zone in makers.ZONES)
+
+
+class Bench:
+    """A station at noon with a trusted clock. ``deaf`` holds the effects that nobody answers."""
+
+    def __init__(self, **site: Any) -> None:
+        self.state = station.start(makers.make_site(**site))
+        self.now = Now(MonoMs(1_000_000), UtcMs(makers.NOON), ClockSource.SIGNED, 10)
+        self.said: list[fx.Effect] = []
+        self.deaf: set[type] = set()
+        self._judgements: dict[bytes, Judgement] = {}
+        self._mid = 0
+
+    def send(self, event: Event) -> list[fx.Effect]:
+        """One step, then everything that follows from obliging answers; returns all effects of it."""
+        before = len(self.said)
+        self.state, effects = station.step(self.state, event, self.now, lambda _, payload: self._judgements[payload])
+        self.said.extend(effects)
+        for effect in effects:
+            for answer in self._answers(effect):
+                self.send(answer)
+        return self.said[before:]
+
+    def boot(self, *, welcomed: bool = True) -> Bench:
+        """Restore nothing, find the device, connect, be welcomed."""
+        self.send(Restored((), (), {}, 0, 0))
+        self.send(DeviceUp())
+        self.send(Connected(1, "ab" * 16))
+        if welcomed:
+            self.welcome()
+        self.said.clear()
+        return self
+
+    def welcome(self, nonce: str | None = None) -> list[fx.Effect]:
+        """The headend answers the last hello (or another one)."""
+        welcome = Welcome(nonce or self.state.link.nonce, self.now.utc, 1, (), "", 0, "")
+        return self.arrive(welcome, makers.WELCOME_TOPIC)
+
+    def arrive(self, judgement: Judgement, topic: str = makers.JOB_TOPIC) -> list[fx.Effect]:
+        """A message of which ``verify`` will say so."""
+        self._mid += 1
+        payload = str(self._mid).encode()
+        self._judgements[payload] = judgement
+        return self.send(MessageArrived(topic, payload, AckToken(1, self._mid)))
+
+    def order(self, **job: Any) -> JobId:
+        """A good order arrives; returns its id."""
+        made = self.make(**job)
+        self.arrive(self.accept(made))
+        return made.job_id
+
+    def make(self, **job: Any) -> Job:
+        """A job valid from now."""
+        given: dict[str, Any] = {"issued_at": self.now.utc, "not_before": self.now.utc}
+        if "not_after" not in job:
+            given["not_after"] = self.now.utc + (
+                600_000 if job.get("when", {"kind": "now"})["kind"] == "now" else 2**37
+            )
+        return makers.make_job(**{**given, **job})
+
+    @staticmethod
+    def accept(job: Job, digest: str = "") -> Accepted:
+        return Accepted(job, digest or f"digest of {job.job_id}", ("k1",), "ward")
+
+    def at(self, seconds: float, **job: Any) -> JobId:
+        """A good order for an instant from now."""
+        return self.order(when={"kind": "at", "utc": self.now.utc + round(seconds * 1000)}, **job)
+
+    def pass_s(self, seconds: float) -> list[fx.Effect]:
+        """Let time pass in one jump, then look."""
+        ms = round(seconds * 1000)
+        self.now = replace(self.now, mono=MonoMs(self.now.mono + ms), utc=UtcMs(self.now.utc + ms))
+        return self.send(Tick())
+
+    def end(self, job_id: JobId, reason: Reason | None = None, ms: int = CLIP_MS) -> list[fx.Effect]:
+        """The device reports that the job's run is over."""
+        play = self.play(job_id)
+        zone_ms = dict.fromkeys(play.zones, ms)
+        return self.send(PlayEnded(play.play_id, zone_ms, ms * 48, 0, self.now.mono, reason))
+
+    def play(self, job_id: JobId) -> Occurrence:
+        """The open occurrence of a job."""
+        (found,) = [play for play in self.state.plays.values() if play.job_id == job_id]
+        return found
+
+    def phase(self, job_id: JobId) -> Phase:
+        return self.play(job_id).phase
+
+    def every(self, kind: type) -> list[Any]:
+        """All effects of a kind so far."""
+        return [effect for effect in self.said if isinstance(effect, kind)]
+
+    def outcomes(self) -> list[tuple[str, str, str | None]]:
+        """(job, outcome, reason) of every record so far."""
+        records = [effect.record for effect in self.every(fx.CommitRecord)]
+        return [(one.job_id, one.outcome.value, one.reason.value if one.reason else None) for one in records]
+
+    def answers(self) -> list[tuple[str, str | None]]:
+        """(verdict, reason) of every answer so far."""
+        return [(one.verdict.value, one.reason.value if one.reason else None) for one in self.every(fx.SendAnswer)]
+
+    def closed(self) -> set[str]:
+        """The zones whose relay is ordered closed."""
+        return {zone for zone, relay in self.state.relays.items() if relay.ordered_on}
+
+    def _answers(self, effect: fx.Effect) -> list[Event]:
+        if type(effect) in self.deaf:
+            return []
+        match effect:
+            case fx.SaveJob():
+                return [JobSaved(effect.saved.accepted.job.job_id)]
+            case fx.FetchClip():
+                return [ClipStaged(effect.key, CLIP_MS)]
+            case fx.SpeakText():
+                return [ClipStaged(effect.key, SPEECH_MS)]
+            case fx.SaveMark(mark=Mark.INTENT):
+                return [IntentSaved(effect.job_id, effect.planned)]
+            case fx.SwitchRelay():
+                return [RelayChanged(effect.zone, effect.on, "order", self.now.mono)]
+            case fx.StartPlay():
+                return [PlayStarted(PlayId(effect.play_id), effect.at)]
+        return []

@@ -1,0 +1,263 @@
+"""What becomes of an order on arrival, and of the welcome."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from edge_agent.core import effects as fx
+from edge_agent.core.clock_trust import ClockSource
+from edge_agent.core.events import Connected, Disconnected, JobSaved, JournalFailed, Rejected
+from edge_agent.core.intake import JOBS_MAX, REFUSED_KEPT
+from edge_agent.core.job import LogAck
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import JobId
+from tests.core.bench import Bench
+from tests.trust import makers
+
+
+def untrusted(bench: Bench) -> Bench:
+    bench.now = replace(bench.now, source=ClockSource.UNSET)
+    return bench
+
+
+def trusted(bench: Bench) -> Bench:
+    bench.now = replace(bench.now, source=ClockSource.SIGNED)
+    return bench
+
+
+def test_an_order_is_acknowledged_only_after_it_is_saved() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.SaveJob)
+    bench.at(60)
+    assert bench.every(fx.Ack) == []
+    bench.send(JobSaved(JobId("job-1")))
+    assert len(bench.every(fx.Ack)) == 1
+    assert bench.answers() == [("accepted", None)]
+
+
+def test_a_redelivery_before_the_save_is_acknowledged_once_by_its_newest_token() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.SaveJob)
+    job = bench.make(when={"kind": "at", "utc": bench.now.utc + 60_000})
+    bench.arrive(bench.accept(job))
+    bench.arrive(bench.accept(job))
+    bench.send(JobSaved(job.job_id))
+    (ack,) = bench.every(fx.Ack)
+    assert ack.token.mid == 3
+    assert len(bench.every(fx.SaveJob)) == 1
+
+
+def test_a_replay_is_known_and_has_no_effect() -> None:
+    bench = Bench().boot()
+    job = bench.make(when={"kind": "at", "utc": bench.now.utc + 60_000})
+    bench.arrive(bench.accept(job))
+    bench.arrive(bench.accept(job))
+    assert bench.answers() == [("accepted", None), ("known", "replayed")]
+    assert bench.outcomes() == []
+
+
+def test_an_id_used_for_another_content_is_refused_and_the_first_job_lives() -> None:
+    bench = Bench().boot()
+    first = bench.at(60)
+    other = bench.make(volume=50)
+    bench.arrive(bench.accept(other, "another digest"))
+    assert bench.answers()[-1] == ("refused", "id_reused")
+    (commit,) = bench.every(fx.CommitRecord)
+    assert not commit.job_over
+    assert bench.play(first)
+
+
+def test_an_expired_order_is_refused_with_a_record() -> None:
+    bench = Bench().boot()
+    bench.order(not_before=bench.now.utc - 900_000, not_after=bench.now.utc - 300_000)
+    assert bench.outcomes() == [("job-1", "expired", "expired")]
+    assert bench.answers() == [("refused", "expired")]
+
+
+def test_a_correctly_signed_order_for_a_quarter_past_three_is_refused() -> None:
+    bench = Bench().boot()
+    bench.at(15.25 * 3600)
+    assert bench.outcomes() == [("job-1", "rejected", "quiet_hours")]
+    assert bench.state.jobs == {}
+
+
+def test_a_rule_that_could_only_sound_at_night_is_refused_on_arrival() -> None:
+    bench = Bench().boot()
+    bench.order(when=makers.rule_when(times=["03:15:00", "23:00:00"]))
+    assert bench.answers() == [("refused", "quiet_hours")]
+
+
+def test_a_rule_with_one_allowed_time_is_accepted() -> None:
+    bench = Bench().boot()
+    bench.order(when=makers.rule_when(times=["03:15:00", "17:00:00"]))
+    assert bench.answers() == [("accepted", None)]
+
+
+def test_a_rule_that_is_over_has_nothing_left() -> None:
+    bench = Bench().boot()
+    bench.order(when=makers.rule_when(first_day="2026-09-01", last_day="2026-09-30"))
+    assert bench.answers() == [("refused", "nothing_left")]
+
+
+def test_an_instant_outside_the_validity_has_nothing_left() -> None:
+    bench = Bench().boot()
+    bench.at(3600, not_after=bench.now.utc + 600_000)
+    assert bench.answers() == [("refused", "nothing_left")]
+
+
+def test_a_full_station_takes_no_more_jobs_but_emergencies() -> None:
+    bench = Bench().boot()
+    for number in range(JOBS_MAX):
+        bench.at(3600 + number, job_id=f"n-{number}")
+    bench.at(7200, job_id="one-too-many")
+    assert bench.answers()[-1] == ("refused", "too_many_jobs")
+    bench.order(**{"class": "emergency"}, job_id="flood")
+    assert bench.answers()[-1] == ("accepted", None)
+
+
+def test_strangers_bytes_are_counted_and_acknowledged_but_never_journalled() -> None:
+    bench = Bench().boot()
+    bench.arrive(Rejected(Reason.SIGNATURE_INVALID, digest="d1"))
+    assert bench.state.unauthenticated == 1
+    assert bench.outcomes() == []
+    assert len(bench.every(fx.Ack)) == 1
+    assert bench.answers() == [("refused", "signature_invalid")]
+
+
+def test_an_authentic_order_for_another_ward_is_recorded_once_however_often_it_comes() -> None:
+    bench = Bench().boot()
+    for _ in range(3):
+        bench.arrive(Rejected(Reason.WRONG_AUDIENCE, digest="d1", job_id="theirs", issuer="tay-thanh"))
+    assert bench.outcomes() == [("theirs", "rejected", "wrong_audience")]
+    assert bench.answers() == [("refused", "wrong_audience")] * 3
+
+
+def test_the_memory_of_refused_orders_is_bounded() -> None:
+    bench = Bench().boot()
+    for number in range(REFUSED_KEPT + 1):
+        bench.arrive(Rejected(Reason.WRONG_AUDIENCE, digest=f"d{number}"))
+    assert len(bench.state.refused) == 1
+
+
+def test_before_the_welcome_a_routine_order_waits_and_an_emergency_sounds() -> None:
+    bench = Bench().boot(welcomed=False)
+    routine = bench.at(60)
+    assert bench.state.jobs[routine].held
+    flood = bench.order(**{"class": "emergency"}, job_id="flood")
+    assert bench.phase(flood).value == "playing"
+
+
+def test_an_emergency_whose_validity_cannot_be_told_waits_for_the_welcome() -> None:
+    bench = untrusted(Bench()).boot(welcomed=False)
+    flood = bench.order(**{"class": "emergency"})
+    assert bench.state.jobs[flood].held
+    trusted(bench).welcome()
+    assert bench.phase(flood).value == "playing"
+
+
+def test_the_welcome_releases_what_waited_and_counts_from_then_on() -> None:
+    bench = Bench().boot(welcomed=False)
+    job = bench.order(when=makers.rule_when())
+    bench.welcome()
+    assert not bench.state.jobs[job].held
+    assert bench.every(fx.ReleaseJob) == [fx.ReleaseJob(job, bench.now.utc)]
+    assert bench.play(job)
+
+
+def test_what_expired_while_it_waited_is_recorded_and_over() -> None:
+    bench = Bench().boot(welcomed=False)
+    job = bench.order()
+    bench.pass_s(3_600)
+    bench.welcome()
+    assert bench.outcomes() == [(job, "expired", "expired")]
+    assert bench.every(fx.CommitRecord)[0].job_over
+    assert bench.state.jobs == {}
+
+
+def test_a_welcome_for_another_hello_is_refused() -> None:
+    bench = Bench().boot(welcomed=False)
+    bench.welcome("00" * 16)
+    assert not bench.state.welcomed
+    assert bench.every(fx.AdoptTime) == []
+
+
+def test_a_welcome_is_good_only_once() -> None:
+    bench = Bench().boot(welcomed=False)
+    nonce = bench.state.link.nonce
+    bench.welcome(nonce)
+    bench.said.clear()
+    bench.welcome(nonce)
+    assert bench.every(fx.AdoptTime) == []
+
+
+def test_a_delayed_welcome_does_not_move_the_clock_until_the_line_is_known_to_be_slow() -> None:
+    bench = Bench().boot(welcomed=False)
+    for _ in range(3):
+        nonce = bench.state.link.nonce
+        bench.pass_s(8)
+        bench.welcome(nonce)
+        assert not bench.state.welcomed
+        assert bench.state.link.nonce != nonce, "asked again under a fresh nonce"
+    nonce = bench.state.link.nonce
+    bench.pass_s(8)
+    bench.welcome(nonce)
+    assert bench.state.welcomed
+
+
+def test_a_server_that_holds_more_records_than_we_do_is_reported() -> None:
+    bench = Bench().boot(welcomed=False)
+    link = bench.state.link
+    from edge_agent.core.job import Welcome
+
+    said = bench.arrive(Welcome(link.nonce, bench.now.utc, 1, (), "e1", 99, "x"), makers.WELCOME_TOPIC)
+    assert any(isinstance(one, fx.Note) and one.level is fx.Level.ERROR for one in said)
+
+
+def test_a_disk_that_refuses_a_job_means_no_acknowledgement_and_another_chance() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.SaveJob)
+    job = bench.make(when={"kind": "at", "utc": bench.now.utc + 60_000})
+    bench.arrive(bench.accept(job))
+    bench.send(JournalFailed("save job", job.job_id, "disk full"))
+    assert bench.every(fx.Ack) == []
+    bench.deaf.clear()
+    bench.arrive(bench.accept(job))
+    assert bench.answers() == [("accepted", None)]
+
+
+def test_a_disk_that_refuses_an_emergency_does_not_silence_it() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.SaveJob)
+    flood = bench.order(**{"class": "emergency"})
+    bench.send(JournalFailed("save job", flood, "disk full"))
+    assert bench.every(fx.Ack) == []
+    assert bench.phase(flood).value == "playing"
+
+
+@pytest.mark.parametrize("job_id", [None, JobId("unknown")])
+def test_a_journal_failure_about_nothing_we_hold_is_only_said(job_id: JobId | None) -> None:
+    bench = Bench().boot()
+    said = bench.send(JournalFailed("record", job_id, "disk full"))
+    assert [type(one) for one in said] == [fx.Note]
+
+
+def test_a_save_of_a_job_that_is_gone_is_ignored() -> None:
+    bench = Bench().boot()
+    assert bench.send(JobSaved(JobId("unknown"))) == []
+
+
+def test_a_log_acknowledgement_that_says_nothing_new_is_ignored() -> None:
+    bench = Bench().boot()
+    said = bench.arrive(LogAck("e1", 5, "h"), makers.ACK_TOPIC)
+    assert [type(one) for one in said] == [fx.Ack]
+
+
+def test_a_new_connection_asks_under_another_nonce() -> None:
+    bench = Bench().boot()
+    bench.send(Disconnected("gone"))
+    bench.send(Connected(2, "cd" * 16))
+    bench.pass_s(31)
+    nonces = [one.nonce for one in bench.every(fx.SendHello)]
+    assert len(nonces) == len(set(nonces)) == 2

@@ -1,0 +1,446 @@
+"""When an occurrence is staged, armed, started, given up or over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from edge_agent.core import effects as fx
+from edge_agent.core import station
+from edge_agent.core.clock_trust import ClockSource
+from edge_agent.core.events import (
+    ClipFailed,
+    DeviceDown,
+    DeviceUp,
+    IntentSaved,
+    Mark,
+    PlayEnded,
+    PlayProgress,
+    PlayStarted,
+    RelayChanged,
+    RelayFailed,
+    Restored,
+    SavedJob,
+    SavedMark,
+    StopAsked,
+    Tick,
+)
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.playing import PASSES_MAX
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import JobId, PlayId, UtcMs
+from tests.core.bench import CHO, DINH, Bench
+from tests.trust import makers
+
+EMERGENCY = {"class": "emergency"}
+
+
+def test_first_sample_is_ordered_for_the_planned_instant_and_relays_close_ahead() -> None:
+    bench = Bench().boot()
+    job = bench.at(60)
+    bench.pass_s(58.7)
+    assert bench.phase(job) is Phase.STAGED
+    bench.pass_s(0.2)
+    assert bench.phase(job) is Phase.PLAYING
+    (start,) = bench.every(fx.StartPlay)
+    assert start.at == bench.now.mono_of(bench.play(job).planned)
+    assert {one.zone for one in bench.every(fx.SwitchRelay) if one.on} == set(makers.ZONES)
+
+
+def test_each_zone_closes_by_its_own_warm_up() -> None:
+    from edge_agent.core.site import ZoneSite
+
+    zones = {CHO: ZoneSite(CHO, "cho", 500), DINH: ZoneSite(DINH, "dinh", 20_000)}
+    bench = Bench(zones=zones).boot()
+    bench.at(60)
+    bench.pass_s(40)
+    assert [one.zone for one in bench.every(fx.SwitchRelay)] == [DINH]
+    bench.pass_s(19)
+    assert [one.zone for one in bench.every(fx.SwitchRelay)] == [DINH]
+    bench.pass_s(0.4)
+    assert [one.zone for one in bench.every(fx.SwitchRelay)] == [DINH, CHO]
+
+
+def test_success_opens_the_relays_and_ends_a_single_job() -> None:
+    bench = Bench().boot()
+    job = bench.order()
+    bench.end(job)
+    assert bench.outcomes() == [(job, "succeeded", None)]
+    assert bench.closed() == set()
+    assert bench.state.jobs == {}
+    assert bench.state.clips == {}
+
+
+def test_a_recurring_job_goes_on_with_its_next_instant() -> None:
+    bench = Bench().boot()
+    job = bench.order(when=makers.rule_when())
+    first = bench.play(job).planned
+    bench.pass_s((first - bench.now.utc) / 1000 - 1)
+    bench.end(job)
+    assert bench.play(job).planned > first
+    assert bench.state.jobs[job].base == first
+    assert not bench.every(fx.CommitRecord)[0].job_over
+
+
+def test_the_last_instant_of_a_rule_ends_the_job() -> None:
+    bench = Bench().boot()
+    job = bench.order(when=makers.rule_when(last_day="2026-10-01", times=["17:00:00"]))
+    bench.pass_s(5 * 3600 - 1)
+    bench.end(job)
+    assert bench.every(fx.CommitRecord)[0].job_over
+    assert bench.state.jobs == {}
+
+
+def test_a_restored_rule_that_is_over_is_dropped() -> None:
+    bench = Bench()
+    over = bench.make(when=makers.rule_when(first_day="2026-09-01", last_day="2026-09-02"))
+    bench.send(Restored((SavedJob(bench.accept(over), bench.now.utc, held=False),), (), {}, 0, 0))
+    assert bench.state.jobs == {}
+
+
+def test_an_order_too_late_to_start_is_missed() -> None:
+    bench = Bench().boot()
+    bench.send(DeviceDown("gone"))
+    job = bench.at(60)
+    bench.pass_s(71)
+    assert bench.outcomes() == [(job, "missed", "missed")], "nobody looked between due and late"
+
+
+def test_what_waits_for_a_lost_device_is_missed_with_that_reason() -> None:
+    bench = Bench().boot()
+    bench.send(DeviceDown("gone"))
+    job = bench.at(60)
+    bench.pass_s(60)
+    assert (bench.phase(job), bench.play(job).held_by) == (Phase.QUEUED, Reason.DEVICE_FAILED)
+    bench.pass_s(11)
+    assert bench.outcomes() == [(job, "missed", "device_failed")]
+
+
+def test_a_late_limit_lets_it_play_late() -> None:
+    bench = Bench().boot()
+    bench.send(DeviceDown("gone"))
+    job = bench.at(60, missed={"policy": "late", "limit_s": 300})
+    bench.pass_s(200)
+    bench.send(DeviceUp())
+    assert bench.phase(job) is Phase.PLAYING
+
+
+def test_an_immediate_order_that_outlives_its_validity_expires() -> None:
+    bench = Bench().boot()
+    bench.send(DeviceDown("gone"))
+    job = bench.order()
+    bench.pass_s(601)
+    assert bench.outcomes() == [(job, "expired", "device_failed")]
+
+
+def test_audio_altered_on_the_server_fails_a_single_job_at_once() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.FetchClip)
+    job = bench.at(60)
+    bench.send(ClipFailed(bench.every(fx.FetchClip)[0].key, Reason.AUDIO_ALTERED, again=False))
+    assert bench.outcomes() == [(job, "failed", "audio_altered")]
+    assert bench.every(fx.SwitchRelay) == []
+
+
+def test_unreachable_audio_is_tried_again_until_it_is_too_late() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.FetchClip)
+    job = bench.at(60)
+    key = bench.every(fx.FetchClip)[0].key
+    for wait in (5, 10, 20):
+        bench.send(ClipFailed(key, Reason.AUDIO_UNREACHABLE, again=True))
+        bench.pass_s(wait)
+    assert len(bench.every(fx.FetchClip)) == 4
+    bench.pass_s(36)
+    assert bench.outcomes() == [(job, "failed", "audio_unreachable")]
+
+
+def test_a_recurring_job_waits_for_better_audio_until_its_instant() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.FetchClip)
+    job = bench.order(when=makers.rule_when())
+    bench.send(ClipFailed(bench.every(fx.FetchClip)[0].key, Reason.AUDIO_ALTERED, again=False))
+    assert bench.phase(job) is Phase.RECEIVED
+    bench.pass_s(5 * 3600 + 11)
+    assert bench.outcomes() == [(job, "failed", "audio_altered")]
+
+
+def test_audio_that_never_came_is_a_miss() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.FetchClip)
+    job = bench.at(60)
+    bench.pass_s(71)
+    assert bench.outcomes() == [(job, "missed", "missed")]
+
+
+def test_the_timetable_waits_for_a_trusted_clock_and_says_so() -> None:
+    bench = Bench().boot()
+    job = bench.at(60)
+    bench.now = replace(bench.now, source=ClockSource.DISPUTED)
+    bench.pass_s(65)
+    assert (bench.phase(job), bench.play(job).held_by) == (Phase.STAGED, Reason.CLOCK_NOT_TRUSTED)
+    bench.now = replace(bench.now, source=ClockSource.SIGNED)
+    bench.pass_s(10)
+    assert bench.outcomes() == [(job, "missed", "clock_not_trusted")]
+
+
+def test_a_night_instant_of_a_mixed_rule_is_rejected_when_its_time_comes() -> None:
+    bench = Bench().boot()
+    job = bench.order(when=makers.rule_when(times=["17:00:00", "23:00:00"], weekdays=[1, 2, 3, 4, 5, 6, 7]))
+    bench.pass_s(5 * 3600 - 1)
+    bench.end(job)
+    assert bench.outcomes() == [(job, "succeeded", None)]
+    bench.pass_s(6 * 3600)
+    assert bench.outcomes()[1:] == [(job, "rejected", "quiet_hours")]
+
+
+def test_a_programme_longer_than_a_relay_may_stay_on_is_rejected() -> None:
+    from edge_agent.core.site import ZoneSite
+
+    zones = {CHO: ZoneSite(CHO, "cho", 500, on_ms_max=5_000)}
+    bench = Bench(zones=zones).boot()
+    job = bench.order(audience={"areas": [makers.AREA]})
+    assert bench.outcomes() == [(job, "rejected", "over_limit")]
+
+
+def test_an_equal_waits_until_the_zones_are_free() -> None:
+    bench = Bench().boot()
+    first = bench.order(job_id="first")
+    second = bench.order(job_id="second")
+    assert (bench.phase(first), bench.phase(second)) == (Phase.PLAYING, Phase.QUEUED)
+    bench.end(first)
+    assert bench.phase(second) is Phase.PLAYING
+    assert [one.on for one in bench.every(fx.SwitchRelay) if one.zone == CHO] == [True, True], "no open in between"
+
+
+def test_the_communes_order_decides_among_those_who_wait() -> None:
+    bench = Bench().boot()
+    first = bench.order(job_id="first")
+    bench.order(job_id="later", order=2)
+    bench.order(job_id="sooner", order=1)
+    bench.end(first)
+    assert bench.phase(JobId("sooner")) is Phase.PLAYING
+    assert bench.phase(JobId("later")) is Phase.QUEUED
+
+
+def test_intent_that_never_reaches_the_disk_delays_but_does_not_silence() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.SaveMark)
+    job = bench.order()
+    assert bench.every(fx.SwitchRelay) == []
+    bench.pass_s(1.1)
+    assert bench.phase(job) is Phase.PLAYING
+
+
+def test_a_failed_intent_is_said_and_the_play_goes_on() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.SaveMark)
+    job = bench.order()
+    play = bench.play(job)
+    bench.send(IntentSaved(play.job_id, play.planned, durable=False))
+    assert bench.phase(job) is Phase.PLAYING
+
+
+def test_an_intent_of_something_else_is_ignored() -> None:
+    bench = Bench().boot()
+    assert bench.send(IntentSaved(JobId("gone"), UtcMs(1))) == []
+
+
+def test_relays_that_never_confirm_fail_the_play() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.SwitchRelay)
+    job = bench.order()
+    bench.pass_s(5)
+    assert bench.outcomes() == [(job, "failed", "relay_failed")]
+    assert bench.closed() == set()
+
+
+def test_one_broken_relay_does_not_stop_the_other_zone() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.SwitchRelay)
+    job = bench.order()
+    bench.send(RelayChanged(CHO, True, "order", bench.now.mono))
+    bench.send(RelayFailed(DINH, "stuck"))
+    assert bench.phase(job) is Phase.PLAYING
+    assert [feed.zone for feed in bench.every(fx.StartPlay)[0].feeds] == [CHO]
+    bench.deaf.clear()
+    bench.end(job)
+    (commit,) = bench.every(fx.CommitRecord)
+    assert [(one.zone, one.reason) for one in commit.record.zones] == [(CHO, None), (DINH, Reason.RELAY_FAILED)]
+
+
+def test_a_relay_that_opens_while_it_plays_takes_its_zone_out() -> None:
+    bench = Bench().boot()
+    job = bench.order()
+    bench.send(RelayChanged(CHO, False, "max_on", bench.now.mono))
+    assert [feed.zone for feed in bench.every(fx.RoutePlay)[-1].feeds] == [DINH]
+    bench.send(RelayChanged(DINH, False, "max_on", bench.now.mono))
+    assert bench.every(fx.StopPlay)
+    bench.end(job, Reason.SHUTDOWN, ms=2_000)
+    assert bench.outcomes() == [(job, "failed", "relay_failed")]
+
+
+def test_late_confirmation_moves_the_first_sample_behind_the_warm_up() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.SwitchRelay)
+    bench.at(60)
+    bench.pass_s(58.8)
+    bench.pass_s(1.7)
+    for zone in (CHO, DINH):
+        bench.send(RelayChanged(zone, True, "order", bench.now.mono))
+    (start,) = bench.every(fx.StartPlay)
+    assert start.at == bench.now.mono + 1_000
+
+
+def test_a_routine_job_cut_by_a_dead_device_is_not_begun_again() -> None:
+    bench = Bench().boot()
+    job = bench.order()
+    play_id = bench.play(job).play_id
+    bench.send(PlayProgress(play_id, {CHO: 1_500, DINH: 1_500}, 0))
+    bench.send(DeviceDown("killed"))
+    assert bench.outcomes() == [(job, "failed", "device_failed")]
+    assert bench.every(fx.CommitRecord)[0].record.played_ms == 1_500
+
+
+def test_an_emergency_tries_three_times_then_fails() -> None:
+    bench = Bench().boot()
+    flood = bench.order(**EMERGENCY)
+    for _ in range(2):
+        bench.send(DeviceDown("killed"))
+        assert bench.phase(flood) is Phase.QUEUED
+        bench.send(DeviceUp())
+        assert bench.phase(flood) is Phase.PLAYING
+    bench.send(DeviceDown("killed"))
+    assert bench.outcomes() == [(flood, "failed", "device_failed")]
+
+
+def test_what_had_not_sounded_yet_gets_a_second_try() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.StartPlay)
+    job = bench.order()
+    bench.send(DeviceDown("killed"))
+    bench.send(DeviceUp())
+    assert bench.phase(job) is Phase.PLAYING
+    bench.send(DeviceDown("killed"))
+    assert bench.outcomes() == [(job, "failed", "device_failed")]
+
+
+def test_a_device_lost_while_relays_close_gets_a_second_try() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.SwitchRelay)
+    job = bench.order()
+    assert bench.phase(job) is Phase.ARMED
+    bench.send(DeviceDown("killed"))
+    assert bench.phase(job) is Phase.QUEUED
+
+
+def test_staged_audio_found_altered_while_playing_is_staged_again() -> None:
+    bench = Bench().boot()
+    job = bench.order(when=makers.rule_when())
+    bench.pass_s(5 * 3600 - 1)
+    fetched = len(bench.every(fx.FetchClip))
+    bench.end(job, Reason.AUDIO_ALTERED, ms=500)
+    assert bench.outcomes() == [(job, "failed", "audio_altered")]
+    assert len(bench.every(fx.FetchClip)) == fetched + 1
+
+
+def test_a_play_without_an_end_is_taken_for_lost_after_its_grace() -> None:
+    bench = Bench().boot()
+    job = bench.order()
+    bench.pass_s(10 + 1.2 + 10)
+    assert bench.outcomes() == [(job, "failed", "device_failed")]
+    assert bench.every(fx.StopPlay)
+
+
+def test_reports_about_an_earlier_run_are_ignored() -> None:
+    bench = Bench().boot()
+    old = PlayId("old.1.1")
+    for event in (
+        PlayStarted(old, bench.now.mono),
+        PlayProgress(old, {}, 0),
+        PlayEnded(old, {}, 0, 0, bench.now.mono, None),
+    ):
+        assert bench.send(event) == []
+
+
+def test_a_stop_ends_what_sounds_and_starts_nothing_more() -> None:
+    bench = Bench().boot()
+    playing = bench.order(job_id="playing")
+    waiting = bench.at(60, job_id="waiting")
+    bench.send(StopAsked())
+    bench.end(playing, Reason.SHUTDOWN, ms=700)
+    assert bench.outcomes() == [(playing, "interrupted", "shutdown")]
+    bench.pass_s(61)
+    assert bench.phase(waiting) is Phase.STAGED
+    assert bench.closed() == set()
+
+
+def test_a_stop_while_relays_close_opens_them() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.SwitchRelay)
+    job = bench.order()
+    bench.send(StopAsked())
+    assert bench.outcomes() == [(job, "interrupted", "shutdown")]
+    assert bench.closed() == set()
+
+
+def test_a_stop_that_the_device_does_not_answer_ends_by_its_grace() -> None:
+    bench = Bench().boot()
+    job = bench.order()
+    bench.send(StopAsked())
+    bench.send(StopAsked())
+    bench.pass_s(2)
+    assert bench.outcomes() == [(job, "interrupted", "shutdown")]
+
+
+def test_a_device_lost_while_stopping_ends_it_by_the_stops_reason() -> None:
+    bench = Bench().boot()
+    job = bench.order()
+    bench.send(StopAsked())
+    bench.send(DeviceDown("gone"))
+    assert bench.outcomes() == [(job, "interrupted", "shutdown")]
+
+
+@pytest.mark.parametrize(
+    ("cls", "mark", "attempt", "begins_again"),
+    [
+        ("normal", Mark.INTENT, 1, True),
+        ("normal", Mark.INTENT, 2, False),
+        ("normal", Mark.FIRST_SAMPLE, 1, False),
+        ("emergency", Mark.FIRST_SAMPLE, 1, True),
+        ("emergency", Mark.FIRST_SAMPLE, 2, True),
+        ("emergency", Mark.FIRST_SAMPLE, 3, False),
+    ],
+)
+def test_what_had_begun_before_a_power_cut(cls: str, mark: Mark, attempt: int, begins_again: bool) -> None:
+    bench = Bench()
+    job = bench.make(**{"class": cls})
+    saved = SavedJob(bench.accept(job), bench.now.utc, held=False)
+    bench.send(Restored((saved,), (SavedMark(job.job_id, bench.now.utc, mark, attempt),), {}, 3, 3))
+    if begins_again:
+        assert bench.play(job.job_id).attempt == attempt
+        return
+    assert bench.outcomes() == [(job.job_id, "interrupted", "power_cut")]
+    record = bench.every(fx.CommitRecord)[0].record
+    assert record.played_ms is (None if mark is Mark.FIRST_SAMPLE else 0) or record.played_ms == 0
+
+
+def test_a_mark_without_its_job_is_ignored() -> None:
+    bench = Bench()
+    bench.send(Restored((), (SavedMark(JobId("gone"), UtcMs(1), Mark.INTENT, 1),), {}, 0, 0))
+    assert bench.outcomes() == []
+
+
+def test_a_long_outage_records_every_missed_instant_without_spinning() -> None:
+    bench = Bench()
+    job = bench.make(when=makers.rule_when(weekdays=[1, 2, 3, 4, 5, 6, 7]))
+    bench.now = replace(bench.now, utc=UtcMs(bench.now.utc + 10 * makers.DAY_MS))
+    saved = SavedJob(bench.accept(job), UtcMs(makers.NOON), held=False)
+    bench.deaf.add(fx.FetchClip)
+    bench.send(Restored((saved,), (), {}, 0, 0))
+    assert len(bench.outcomes()) == PASSES_MAX
+    while station.next_wake(bench.state, bench.now) <= bench.now.mono:  # type: ignore[operator]
+        bench.send(Tick())
+    assert [outcome for _, outcome, _ in bench.outcomes()] == ["missed"] * 20
+    assert bench.play(job.job_id).planned > bench.now.utc
