@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -57,7 +57,7 @@ def new_client(settings: BrokerSettings, will: bytes) -> Client:
     return client
 
 
-def open_client(client: Client, settings: BrokerSettings) -> None:
+def open_client(client: Client, settings: BrokerSettings) -> MQTTErrorCode:
     """Shake hands and ask for our session; blocks up to CONNECT_TIMEOUT_S per step. Raises OSError.
 
     The certificates are read anew each time, so that a renewed one is used from the next connection on.
@@ -71,7 +71,7 @@ def open_client(client: Client, settings: BrokerSettings) -> None:
         ReceiveMaximum=RECEIVE_MAXIMUM,
         MaximumPacketSize=PACKET_BYTES_MAX,
     )
-    client.connect(settings.host, settings.port, settings.keepalive_s, clean_start=False, properties=asked)
+    return client.connect(settings.host, settings.port, settings.keepalive_s, clean_start=False, properties=asked)
 
 
 def _properties(packet: int, **values: int) -> Properties:

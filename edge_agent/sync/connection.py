@@ -93,10 +93,8 @@ class Connection:
         """Connect, serve until the end, and say why it ended. Raises CallbackFailed only."""
         begun = self._clock().mono
         try:
-            open_client(self._client, self._settings)
-            self._serve(begun)
-        except BROKER_NONSENSE as error:
-            self._detail = self._detail or f"{type(error).__name__}: {error}"
+            if self._stands(lambda: open_client(self._client, self._settings)):
+                self._serve(begun)
         finally:
             since = self._close()
         lasted_ms = 0 if since is None else self._clock().mono - since
@@ -145,13 +143,21 @@ class Connection:
         return client
 
     def _serve(self, begun: MonoMs) -> None:
-        while self._client.loop(LOOP_S) == MQTTErrorCode.MQTT_ERR_SUCCESS:
+        while self._stands(lambda: self._client.loop(LOOP_S)):
             if self._leaving:
                 self._client.disconnect()
             self._note_answers()
             self._detail = self._detail or self._overdue(begun) or self._dates() or ""
             if self._detail:
                 return
+
+    def _stands(self, turn: Callable[[], MQTTErrorCode]) -> bool:
+        """Let the library take a turn. False when the connection is over; what the broker made it raise says why."""
+        try:
+            return turn() == MQTTErrorCode.MQTT_ERR_SUCCESS
+        except BROKER_NONSENSE as error:
+            self._detail = self._detail or f"{type(error).__name__}: {error}"
+            return False
 
     def _close(self) -> MonoMs | None:
         """Give everything back; a half-open connection may hold unsent bytes, so nothing more is written to it."""
@@ -177,9 +183,8 @@ class Connection:
             return "no session in time" if now - begun > ESTABLISH_S * SECOND_MS else None
         silent_ms = now - self.proven_at
         # The library pings when a keepalive has passed; 5/12 more is time for the answer, before the broker's 18/12.
-        return (
-            f"no answer for {silent_ms} ms" if silent_ms > self._settings.keepalive_s * SECOND_MS * 17 // 12 else None
-        )
+        patience_ms = self._settings.keepalive_s * SECOND_MS * 17 // 12
+        return f"no answer for {silent_ms} ms" if silent_ms > patience_ms else None
 
     def _dates(self) -> str | None:
         """The dates of the certificates, as soon as the clock is fit to judge them."""
