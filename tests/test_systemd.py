@@ -101,13 +101,15 @@ def test_the_users_and_folders_come_into_being_as_the_units_need_them(tmp_path: 
         pytest.skip("only root may give a folder away")
     root = f"--root={tmp_path}"
     run(tool("systemd-sysusers"), root, str(SYSTEMD / "sysusers.d" / "edge-agent.conf"))
-    members = {
-        name: set(filter(None, users.split(",")))
-        for name, _, _, users in (line.split(":") for line in (tmp_path / "etc/group").read_text().splitlines())
-    }
+    groups = [line.split(":") for line in (tmp_path / "etc/group").read_text().splitlines()]
+    members = {name: users.split(",") for name, _, _, users in groups}
     assert all("edge-agent-io" in members[group] for group in ("edge-agent", "audio", "gpio"))
     run(tool("systemd-tmpfiles"), root, "--create", str(SYSTEMD / "tmpfiles.d" / "edge-agent.conf"))
-    made = (tmp_path / "run/edge-agent").stat()
-    assert stat.S_IMODE(made.st_mode) == 0o3770
-    group = next(line for line in (tmp_path / "etc/group").read_text().splitlines() if line.startswith("edge-agent:"))
-    assert made.st_gid == int(group.split(":")[2])
+    gid = next(int(gid) for name, _, gid, _ in groups if name == "edge-agent")
+    for folder, mode in (
+        ("run/edge-agent", 0o3770),
+        ("etc/edge-agent", 0o750),
+        ("var/lib/edge-agent/audio", 0o750),
+    ):
+        made = (tmp_path / folder).stat()
+        assert (folder, oct(stat.S_IMODE(made.st_mode)), made.st_gid) == (folder, oct(mode), gid)
