@@ -156,6 +156,7 @@ def test_every_key_stands_in_the_reference() -> None:
         ('# ntp = "auto"', 'ntp = "on"', Fault.RANGE, "[clock] ntp"),
         ("channels = 2", "channels = 3", Fault.RANGE, "[cards.main] channels"),
         ("# rate = 48000", "rate = 47000", Fault.RANGE, "[cards.main] rate"),
+        ("# rate = 48000", "rate = 8000", Fault.RANGE, "[cards.main] rate"),
         ('driver = "gpio" ', 'driver = "mock" ', Fault.RANGE, "[relays] driver"),
         ("warm_up_ms = 800", "warm_up_ms = 60001", Fault.RANGE, "[[zones]] #1 warm_up_ms"),
         ("warm_up_ms = 1500", "warm_up_ms = -1", Fault.RANGE, "[[zones]] #2 warm_up_ms"),
@@ -167,6 +168,7 @@ def test_every_key_stands_in_the_reference() -> None:
         ('quiet = ["21:00", "05:00"]', 'quiet = ["21:00", "21:00"]', Fault.FORM, "[policy] quiet"),
         ('quiet = ["21:00", "05:00"]', 'quiet = ["21:00"]', Fault.FORM, "[policy] quiet"),
         ('quiet = ["21:00", "05:00"]', "quiet = 21:00:00", Fault.TYPE, "[policy] quiet"),
+        ('quiet = ["21:00", "05:00"]', "volume1 = 1", Fault.UNKNOWN, "[policy] volume1"),
         ('channel = "left"', 'channel = "centre"', Fault.RANGE, "[[zones]] #1 channel"),
         # across keys
         ('id = "dinh-lang"', 'id = "cho" # again', Fault.CLASH, "[[zones]] #2 id"),
@@ -177,10 +179,13 @@ def test_every_key_stands_in_the_reference() -> None:
         ('channel = "right"', 'channel = "mono"', Fault.CLASH, "[[zones]] #2 channel"),
         # keys that nobody knows
         ("rtc = true", "rtc = true\nrct = true", Fault.UNKNOWN, "[clock] rct"),
+        ('name = "Trạm loa', 'nmae = 1\nname = "Trạm loa', Fault.UNKNOWN, "[station] nmae"),
+        ("[policy] ", "[polices]\n[policy] ", Fault.UNKNOWN, "[polices]"),
+        ("warm_up_ms = 1500", "warm_up_ms = 1500\nwarmup_ms = 1500", Fault.UNKNOWN, "[[zones]] #2 warmup_ms"),
     ],
 )
 def test_a_wrong_value_is_named_where_it_stands(old: str, new: str, fault: Fault, where: str) -> None:
-    problem = only_problem(old, new, at=new.split("\n")[-1])
+    problem = only_problem(old, new, at=where.split()[-1] if fault is Fault.UNKNOWN else None)
     assert (problem.fault, problem.where) == (fault, where)
 
 
@@ -205,11 +210,19 @@ def test_a_missing_table_is_one_problem_and_not_one_for_each_of_its_keys() -> No
     assert (problem.fault, problem.where) == (Fault.MISSING, "[broker]")
 
 
-def test_a_band_that_is_wrong_is_named_with_its_number() -> None:
-    text = changed('["00:00", "00:00", 80]', '["00:00", "00:00", 180]')
+@pytest.mark.parametrize(
+    "band", ['["00:00", "00:00", 180]', '["00:00", "00:00", true]', '["00:00", 80]', '["24:00", "00:00", 80]', "80"]
+)
+def test_a_band_that_is_wrong_is_named_with_its_number(band: str) -> None:
+    text = changed('["00:00", "00:00", 80]', band)
     (problem,) = problems_of(text)
     assert problem.detail.startswith("band #2")
     assert problem.line == line_number(text, "volume = [")
+
+
+def test_no_band_at_all_is_not_taken_for_no_ceiling() -> None:
+    text = EXAMPLE[: EXAMPLE.index("[policy]")] + "[policy]\nvolume = []\n"
+    assert [(problem.fault, problem.where) for problem in problems_of(text)] == [(Fault.RANGE, "[policy] volume")]
 
 
 def test_a_misspelt_key_comes_with_the_likely_one() -> None:
@@ -236,6 +249,14 @@ def test_a_mono_card_feeds_one_zone() -> None:
     text = text.replace('channel = "left"', 'channel = "mono"')
     (problem,) = problems_of(text)
     assert (problem.fault, problem.where) == (Fault.CLASH, "[[zones]] #2 channel")
+
+
+def test_one_mistake_is_not_told_twice_through_what_depends_on_it() -> None:
+    """A channel that cannot be read is no clash with its card as well, nor a number of channels with every zone."""
+    second = EXAMPLE.index("[[zones]]                            # cụm loa 2")
+    one_zone = changed("channels = 2", "channels = 1", EXAMPLE[:second] + EXAMPLE[EXAMPLE.index("[policy]") :])
+    for text in (changed('channel = "left"', 'channel = "centre"', one_zone), changed("channels = 2", "channels = 3")):
+        assert len(problems_of(text)) == 1
 
 
 def test_no_card_at_all_is_a_problem() -> None:

@@ -31,7 +31,7 @@ def index_lines(text: str) -> dict[Path, int]:
             table = _enter(header[1], _names(header[2]), counts)
             _remember(lines, table, number)
             continue
-        key = _KEY.match(line) if depth == 0 else None
+        key = _KEY.match(line)
         if key:
             _remember(lines, table + tuple(_names(key[1])), number)
         depth += _brackets(line)

@@ -191,7 +191,6 @@ def _refuse_shared_channels(zones: Sequence[Table], wirings: Sequence[ZoneWiring
             if other != number:
                 detail = f'"{wiring.channel}" of [cards.{wiring.card}] is used by [[zones]] #{other}'
                 zone.fault("channel", Fault.CLASH, detail, "give each zone a channel of its own")
-                break
 
 
 def _refuse_shared_lines(zones: Sequence[Table], wirings: Sequence[ZoneWiring]) -> None:

@@ -226,6 +226,16 @@ def test_a_job_that_is_over_leaves_only_its_id_and_digest(rig: Rig) -> None:
     assert contents.seen == ((JOB, "digest of tiem-chung"), (JobId("other"), "digest of other"))
 
 
+def test_a_job_that_is_saved_again_after_its_end_begins_without_old_marks(rig: Rig) -> None:
+    with transaction(rig.boot()) as journal:
+        journal.save_job(save_job())
+        journal.save_mark(save_mark(planned=NOON + 2000))
+        journal.append(record_of(), (JOB, PLANNED), job_over=True)
+        journal.save_job(save_job())
+    contents = rig.boot().load()
+    assert (contents.jobs, contents.marks) == ((stored_job(),), ())
+
+
 def test_a_job_refused_before_any_occurrence_is_over_too(rig: Rig) -> None:
     with transaction(rig.boot()) as journal:
         journal.save_job(save_job(held=True))

@@ -221,8 +221,9 @@ def test_two_records_that_changed_places_are_named_by_the_first_one_out_of_place
     assert verify_chain(records) == ChainFault(other + 1, Damage.REORDERED)
 
 
-def test_a_record_that_stands_twice_is_named() -> None:
-    records = make_chain(3)
+@pytest.mark.parametrize("length", [2, 3])
+def test_a_record_that_stands_twice_is_named(length: int) -> None:
+    records = make_chain(length)
     records.insert(2, records[1])
     assert verify_chain(records) == ChainFault(2, Damage.REORDERED)
 

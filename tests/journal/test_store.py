@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import resource
 import shutil
 import sqlite3
 import stat
@@ -278,6 +279,19 @@ def test_a_disk_that_refuses_to_open_is_no_reason_to_put_a_sound_journal_aside(t
     (folder / FILE_NAME).rmdir()
     (folder / "elsewhere").rename(folder / FILE_NAME)
     assert open_store(folder).load().epoch == old.epoch
+
+
+def test_a_disk_that_takes_nothing_while_the_journal_is_made_is_no_damage(tmp_path: Path) -> None:
+    folder = tmp_path / "journal"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(JournalError):
+            open_store(folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    contents = open_store(folder).load()
+    assert (contents.quarantined, contents.last_seq) == ("", 0)
 
 
 def test_a_folder_that_cannot_be_made_is_a_journal_error(tmp_path: Path) -> None:
