@@ -54,9 +54,7 @@ def advance(turn: Turn) -> None:
         before = turn.state
         plan(turn)
         for key in sorted(turn.state.plays, key=lambda key: _urgency(turn, key)):
-            play = turn.state.plays.get(key)
-            if play is not None:
-                _advance_one(turn, play)
+            _advance_one(turn, turn.state.plays[key])
         zones.give_back(turn)
         if turn.state is before:
             break

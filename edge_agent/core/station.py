@@ -104,7 +104,7 @@ def _from_journal(turn: Turn, event: JobSaved | IntentSaved | RecordSaved | Jour
             turn.note(Level.ERROR, "journal failed", doing=event.what, error=event.error)
             if event.job_id is not None:
                 intake.job_not_saved(turn, event.job_id, event.error)
-        case Restored():
+        case _:
             _restore(turn, event)
 
 
@@ -116,7 +116,7 @@ def _from_network(turn: Turn, event: Connected | Disconnected | HelloDue | Heart
             talk.disconnected(turn, event.detail)
         case HelloDue():
             talk.hello(turn)
-        case HeartbeatDue():
+        case _:
             if turn.state.link.connected:
                 turn.emit(SendHeartbeat())
 
@@ -138,7 +138,7 @@ def _from_device(
             _zone_lost(turn, event.zone)
         case DeviceUp():
             turn.state = replace(turn.state, device_up=True, relays=_all_off(turn.state.site))
-        case DeviceDown():
+        case _:
             _device_down(turn, event.detail)
 
 

@@ -65,6 +65,7 @@ class Bench:
         self.send(Connected(1, "ab" * 16))
         if welcomed:
             self.welcome()
+        self.pass_s(1)  # so that the centre has been shown everything
         self.said.clear()
         return self
 

@@ -261,3 +261,12 @@ def test_a_new_connection_asks_under_another_nonce() -> None:
     bench.pass_s(31)
     nonces = [one.nonce for one in bench.every(fx.SendHello)]
     assert len(nonces) == len(set(nonces)) == 2
+
+
+def test_a_refused_order_that_comes_again_is_recorded_once() -> None:
+    bench = Bench().boot()
+    expired = bench.make(not_before=bench.now.utc - 900_000, not_after=bench.now.utc - 300_000)
+    bench.arrive(bench.accept(expired))
+    bench.arrive(bench.accept(expired))
+    assert len(bench.outcomes()) == 1
+    assert bench.answers() == [("refused", "expired")] * 2

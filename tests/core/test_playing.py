@@ -444,3 +444,30 @@ def test_a_long_outage_records_every_missed_instant_without_spinning() -> None:
         bench.send(Tick())
     assert [outcome for _, outcome, _ in bench.outcomes()] == ["missed"] * 20
     assert bench.play(job.job_id).planned > bench.now.utc
+
+
+def test_a_card_that_fails_ends_a_routine_play_by_its_name() -> None:
+    bench = Bench().boot()
+    job = bench.order()
+    bench.end(job, Reason.DEVICE_FAILED, ms=300)
+    assert bench.outcomes() == [(job, "failed", "device_failed")]
+
+
+def test_relays_that_open_while_we_stop_change_nothing() -> None:
+    bench = Bench().boot()
+    job = bench.order()
+    bench.send(StopAsked())
+    for zone in (CHO, DINH):
+        bench.send(RelayChanged(zone, False, "lease", bench.now.mono))
+    assert len(bench.every(fx.StopPlay)) == 1
+    bench.end(job, Reason.SHUTDOWN, ms=300)
+    assert bench.outcomes() == [(job, "interrupted", "shutdown")]
+
+
+def test_what_waits_for_its_instant_does_not_mind_a_lost_device() -> None:
+    bench = Bench().boot()
+    job = bench.at(60)
+    bench.send(DeviceDown("restarting"))
+    bench.send(DeviceUp())
+    bench.pass_s(59)
+    assert bench.phase(job) is Phase.PLAYING

@@ -1,0 +1,85 @@
+"""When sound is fetched, spoken, and asked for again."""
+
+from __future__ import annotations
+
+from edge_agent.core import effects as fx
+from edge_agent.core import station
+from edge_agent.core.clips import RETRY_MS_MAX
+from edge_agent.core.events import ClipFailed, ClipStaged
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import ClipKey
+from tests.core.bench import Bench
+from tests.trust import makers
+
+
+def test_two_jobs_with_the_same_audio_ask_for_it_once() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.FetchClip)
+    bench.at(60, job_id="one")
+    bench.at(90, job_id="two")
+    assert len(bench.every(fx.FetchClip)) == 1
+
+
+def test_pauses_between_tries_grow_to_their_bound() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.FetchClip)
+    bench.order(when=makers.rule_when())
+    bench.pass_s(1)
+    key = bench.every(fx.FetchClip)[0].key
+    waits = []
+    for _ in range(9):
+        bench.send(ClipFailed(key, Reason.AUDIO_UNREACHABLE, again=True))
+        wake = station.next_wake(bench.state, bench.now)
+        assert wake is not None
+        waits.append(wake - bench.now.mono)
+        bench.pass_s(waits[-1] / 1000)
+    assert waits == [5_000, 10_000, 20_000, 40_000, 80_000, 160_000, 320_000, RETRY_MS_MAX, RETRY_MS_MAX]
+
+
+def test_text_is_spoken_by_the_station() -> None:
+    bench = Bench().boot()
+    bench.order(**{"class": "emergency"})
+    (speak,) = bench.every(fx.SpeakText)
+    assert (speak.language, speak.text) == ("vi", makers.text_item()["text"])
+
+
+def test_a_mixed_job_waits_for_all_of_its_sounds_and_names_the_one_that_fails() -> None:
+    bench = Bench().boot()
+    bench.deaf |= {fx.FetchClip}
+    a, b = "aa" * 32, "bb" * 32
+    job = bench.at(60, items=[makers.clip_item(digest=a), makers.clip_item(digest=b)])
+    bench.send(ClipStaged(ClipKey(a), 1_000))
+    assert bench.play(job).phase.value == "received"
+    bench.send(ClipFailed(ClipKey(b), Reason.AUDIO_UNREADABLE, again=False))
+    assert bench.outcomes() == [(job, "failed", "audio_unreadable")]
+
+
+def test_staged_sound_that_is_found_altered_is_asked_for_again_and_only_that_of_its_job() -> None:
+    bench = Bench().boot()
+    a, b = "aa" * 32, "bb" * 32
+    bench.at(3_600, job_id="other", items=[makers.clip_item(digest=b)])
+    rule = makers.rule_when(times=["12:30:00"])
+    job = bench.order(when=rule, items=[makers.clip_item(digest=a)])
+    bench.pass_s(1_799)
+    bench.end(job, Reason.AUDIO_ALTERED, ms=100)
+    assert [one.key for one in bench.every(fx.FetchClip)] == [b, a, a]
+
+
+def test_news_about_a_sound_that_nobody_asked_for_is_harmless() -> None:
+    bench = Bench().boot()
+    bench.send(ClipFailed(ClipKey("cc" * 32), Reason.AUDIO_UNREACHABLE, again=True))
+    assert station.next_wake(bench.state, bench.now) is None
+
+
+def test_two_plays_that_find_the_same_sound_altered_ask_for_it_once() -> None:
+    bench = Bench().boot()
+    rule = makers.rule_when(times=["12:30:00"])
+    jobs = [
+        bench.order(job_id=f"in-{zone}", when=rule, audience={"areas": [makers.AREA], "zones": [zone]})
+        for zone in makers.ZONES
+    ]
+    bench.pass_s(1_798)
+    bench.deaf.add(fx.FetchClip)
+    for job in jobs:
+        bench.end(job, Reason.AUDIO_ALTERED, ms=100)
+    assert len(bench.every(fx.FetchClip)) == 2

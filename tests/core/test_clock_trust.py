@@ -1,0 +1,86 @@
+"""What time it is, and how far it is believed."""
+
+from __future__ import annotations
+
+from edge_agent.core.clock_trust import (
+    DISPUTE_MS,
+    HOLDOVER_AFTER_MS,
+    TIMETABLE_ERROR_MAX_MS,
+    ClockSource,
+    ClockState,
+    adopt_ntp,
+    adopt_signed,
+    at_floor,
+    from_rtc,
+)
+from edge_agent.core.units import DAY_MS, MonoMs, UtcMs
+
+UTC = UtcMs(1_790_830_800_000)
+BOOT = MonoMs(5_000)
+
+
+def later(ms: int) -> MonoMs:
+    return MonoMs(BOOT + ms)
+
+
+def test_an_unset_clock_is_not_trusted() -> None:
+    assert not ClockState(set_at=BOOT).read(BOOT).trusted
+
+
+def test_the_floor_says_only_that_it_is_not_earlier() -> None:
+    now = at_floor(UTC, BOOT).read(later(1_000))
+    assert (now.utc, now.source, now.trusted) == (UTC + 1_000, ClockSource.FLOOR, False)
+
+
+def test_a_clock_chip_is_trusted_within_its_error() -> None:
+    assert from_rtc(UTC, BOOT, 30_000).read(BOOT).trusted
+    assert not from_rtc(UTC, BOOT, TIMETABLE_ERROR_MAX_MS + 1).read(BOOT).trusted
+
+
+def test_signed_time_is_as_good_as_its_round_trip() -> None:
+    now = adopt_signed(ClockState(), UTC, BOOT, 300).read(BOOT)
+    assert (now.utc, now.source, now.max_error_ms, now.trusted) == (UTC, ClockSource.SIGNED, 300, True)
+
+
+def test_losing_every_source_becomes_holdover_that_lasts_over_tet() -> None:
+    clock = adopt_signed(ClockState(), UTC, BOOT, 300)
+    assert clock.read(later(HOLDOVER_AFTER_MS)).source is ClockSource.SIGNED
+    nine_days = clock.read(later(9 * DAY_MS))
+    assert (nine_days.source, nine_days.trusted) == (ClockSource.HOLDOVER, True)
+    assert not clock.read(later(14 * DAY_MS)).trusted
+
+
+def test_present_ntp_keeps_the_offset_and_a_welcome_only_confirms_it() -> None:
+    clock = adopt_signed(adopt_ntp(ClockState(), UTC, BOOT, 5), UtcMs(UTC + 400), later(0), 900)
+    now = clock.read(later(0))
+    assert (now.utc, now.source, now.max_error_ms) == (UTC, ClockSource.NTP, 5)
+
+
+def test_a_welcome_tighter_than_ntp_takes_over() -> None:
+    clock = adopt_signed(adopt_ntp(ClockState(), UTC, BOOT, 2_000), UtcMs(UTC + 400), BOOT, 90)
+    assert clock.read(BOOT).source is ClockSource.SIGNED
+
+
+def test_ntp_and_signed_time_far_apart_are_disputed_and_signed_time_keeps_the_offset() -> None:
+    signed = adopt_signed(ClockState(), UTC, BOOT, 90)
+    clock = adopt_ntp(signed, UtcMs(UTC + DISPUTE_MS + 1), BOOT, 5)
+    now = clock.read(BOOT)
+    assert (now.utc, now.source, now.trusted) == (UTC, ClockSource.DISPUTED, False)
+
+
+def test_a_welcome_that_contradicts_present_ntp_is_disputed_too() -> None:
+    ntp = adopt_ntp(ClockState(), UTC, BOOT, 5)
+    now = adopt_signed(ntp, UtcMs(UTC + DISPUTE_MS + 1), BOOT, 90).read(BOOT)
+    assert (now.utc, now.source) == (UTC + DISPUTE_MS + 1, ClockSource.DISPUTED)
+
+
+def test_agreement_ends_a_dispute() -> None:
+    signed = adopt_signed(ClockState(), UTC, BOOT, 90)
+    disputed = adopt_ntp(signed, UtcMs(UTC + DISPUTE_MS + 1), BOOT, 5)
+    assert adopt_ntp(disputed, UTC, BOOT, 5).read(BOOT).trusted
+
+
+def test_boot_time_and_utc_translate_both_ways() -> None:
+    now = adopt_signed(ClockState(), UTC, BOOT, 0).read(BOOT)
+    assert now.mono_of(UtcMs(UTC + 7_000)) == BOOT + 7_000
+    assert now.utc_of(later(7_000)) == UTC + 7_000

@@ -1,0 +1,97 @@
+"""What is said to the central side, and when it is said again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge_agent.core import effects as fx
+from edge_agent.core import station
+from edge_agent.core.events import Connected, Disconnected, HeartbeatDue, HelloDue, RecordSaved, SweepDue, Tick
+from edge_agent.core.job import LogAck
+from edge_agent.core.talk import HELLO_AGAIN_MS, LOG_AGAIN_MS, SHOW_AGAIN_MS
+from tests.core.bench import CLIP_MS, Bench
+from tests.trust import makers
+
+
+def test_an_unanswered_hello_is_repeated() -> None:
+    bench = Bench().boot(welcomed=False)
+    wake = station.next_wake(bench.state, bench.now)
+    assert wake == bench.state.link.asked_at + HELLO_AGAIN_MS
+    bench.pass_s(HELLO_AGAIN_MS / 1000)
+    assert len(bench.every(fx.SendHello)) == 1
+
+
+def test_freshness_is_proven_again_when_the_scheduler_says_so() -> None:
+    bench = Bench().boot()
+    bench.send(HelloDue())
+    assert len(bench.every(fx.SendHello)) == 1
+
+
+def test_nothing_is_said_without_a_session() -> None:
+    bench = Bench().boot()
+    bench.send(Disconnected("gone"))
+    bench.said.clear()
+    bench.send(HelloDue())
+    bench.send(HeartbeatDue())
+    bench.send(RecordSaved(1))
+    assert bench.said == []
+
+
+def test_a_heartbeat_goes_out() -> None:
+    bench = Bench().boot()
+    bench.send(HeartbeatDue())
+    assert bench.every(fx.SendHeartbeat) == [fx.SendHeartbeat()]
+
+
+def test_records_are_sent_from_the_cursor_on_and_again_until_acknowledged() -> None:
+    bench = Bench().boot()
+    bench.send(RecordSaved(1))
+    bench.send(RecordSaved(2))
+    assert bench.every(fx.SendLog) == [fx.SendLog(0)]
+    assert station.next_wake(bench.state, bench.now) == bench.now.mono + LOG_AGAIN_MS
+    bench.pass_s(LOG_AGAIN_MS / 1000)
+    bench.arrive(LogAck("e1", 1, "h"), makers.ACK_TOPIC)
+    assert bench.every(fx.SendLog) == [fx.SendLog(0), fx.SendLog(0), fx.SendLog(1)]
+    assert bench.every(fx.SaveLogAck) == [fx.SaveLogAck("e1", 1)]
+
+
+def test_a_new_session_goes_on_with_the_log_at_once() -> None:
+    bench = Bench().boot()
+    bench.send(RecordSaved(1))
+    bench.send(Disconnected("gone"))
+    bench.send(Connected(2, "cd" * 16))
+    assert bench.every(fx.SendLog) == [fx.SendLog(0), fx.SendLog(0)]
+
+
+def test_changes_within_half_a_second_go_into_one_state() -> None:
+    bench = Bench().boot()
+    bench.pass_s(1)
+    job = bench.order()
+    assert len(bench.every(fx.SendState)) == 1
+    assert station.next_wake(bench.state, bench.now) == bench.now.mono + SHOW_AGAIN_MS
+    bench.pass_s(SHOW_AGAIN_MS / 1000)
+    assert len(bench.every(fx.SendState)) == 2
+    bench.pass_s(1)
+    assert len(bench.every(fx.SendState)) == 2, "nothing new"
+    bench.pass_s(CLIP_MS / 1000)
+    bench.end(job)
+    assert len(bench.every(fx.SendState)) == 3
+
+
+def test_a_change_that_is_undone_before_it_was_shown_is_not_shown() -> None:
+    bench = Bench().boot()
+    bench.pass_s(1)
+    bench.at(60)
+    shown = bench.state
+    bench.send(Disconnected("gone"))
+    bench.state = replace(bench.state, link=shown.link)
+    assert bench.send(Tick()) == []
+
+
+def test_the_sweep_keeps_what_a_known_job_needs() -> None:
+    bench = Bench().boot()
+    bench.at(60)
+    bench.send(SweepDue())
+    (sweep,) = bench.every(fx.Sweep)
+    assert sweep.keep == {"ab" * 32}
+    assert sweep.now == bench.now.utc

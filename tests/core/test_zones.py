@@ -1,0 +1,151 @@
+"""Who has a zone: what an emergency takes, what comes back, which relays stay closed."""
+
+from __future__ import annotations
+
+from edge_agent.core import effects as fx
+from edge_agent.core.events import RelayChanged
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.reasons import Reason
+from edge_agent.core.site import ZoneSite
+from edge_agent.core.state import ZonePart
+from edge_agent.core.units import JobId, MonoMs
+from tests.core.bench import CHO, DINH, Bench
+from tests.trust import makers
+
+FLOOD = {"class": "emergency", "job_id": "flood"}
+
+
+def audience(*zones: str) -> dict[str, object]:
+    return {"areas": [makers.AREA], "zones": list(zones)}
+
+
+def test_an_emergency_takes_its_zone_and_the_neighbour_plays_on() -> None:
+    bench = Bench().boot()
+    bulletin = bench.order(job_id="bulletin")
+    flood = bench.order(**FLOOD, audience=audience(CHO))
+    assert (bench.phase(bulletin), bench.phase(flood)) == (Phase.PLAYING, Phase.PLAYING)
+    assert [feed.zone for feed in bench.every(fx.RoutePlay)[-1].feeds] == [DINH]
+    assert [feed.zone for feed in bench.every(fx.StartPlay)[-1].feeds] == [CHO]
+
+
+def test_an_emergency_in_a_warm_zone_sounds_at_once() -> None:
+    bench = Bench().boot()
+    bench.order(job_id="bulletin")
+    bench.pass_s(3)
+    bench.order(**FLOOD, audience=audience(CHO))
+    assert bench.every(fx.StartPlay)[-1].at == bench.now.mono
+
+
+def test_the_zone_comes_back_into_the_programme_in_one_relay_cycle() -> None:
+    bench = Bench().boot()
+    bulletin = bench.order(job_id="bulletin")
+    flood = bench.order(**FLOOD, audience=audience(CHO))
+    bench.end(flood)
+    assert [feed.zone for feed in bench.every(fx.RoutePlay)[-1].feeds] == [CHO, DINH]
+    assert bench.play(bulletin).zones[CHO].part is ZonePart.HEARING
+    assert all(one.on for one in bench.every(fx.SwitchRelay) if one.zone == CHO)
+
+
+def test_the_zone_stays_out_where_the_policy_is_to_drop() -> None:
+    bench = Bench().boot()
+    bulletin = bench.order(job_id="bulletin", preemption="drop")
+    flood = bench.order(**FLOOD, audience=audience(CHO))
+    bench.end(flood)
+    assert bench.play(bulletin).zones[CHO].part is ZonePart.OUT
+    assert bench.closed() == {DINH}
+
+
+def test_a_programme_that_nobody_hears_any_more_is_interrupted() -> None:
+    bench = Bench().boot()
+    bulletin = bench.order(job_id="bulletin")
+    bench.order(**FLOOD)
+    assert bench.every(fx.StopPlay)
+    bench.end(bulletin, Reason.SHUTDOWN, ms=900)
+    assert bench.outcomes() == [(bulletin, "interrupted", "preempted")]
+
+
+def test_a_programme_that_is_being_stopped_is_not_stopped_twice() -> None:
+    bench = Bench().boot()
+    bench.order(job_id="bulletin")
+    bench.order(**FLOOD)
+    bench.send(RelayChanged(CHO, False, "max_on", bench.now.mono))
+    assert len([one for one in bench.every(fx.StopPlay) if one.play_id.startswith("bulletin")]) == 1
+
+
+def test_an_equal_emergency_waits_for_the_first_one() -> None:
+    bench = Bench().boot()
+    first = bench.order(**FLOOD)
+    second = bench.order(**{"class": "emergency", "job_id": "fire"})
+    assert (bench.phase(first), bench.phase(second)) == (Phase.PLAYING, Phase.QUEUED)
+    bench.end(first)
+    assert bench.phase(second) is Phase.PLAYING
+
+
+def test_a_bulletin_due_during_an_emergency_starts_where_it_can_and_joins_later() -> None:
+    bench = Bench().boot()
+    flood = bench.order(**FLOOD, audience=audience(CHO))
+    bulletin = bench.order(job_id="bulletin")
+    assert bench.phase(bulletin) is Phase.PLAYING
+    assert bench.play(bulletin).zones[CHO].part is ZonePart.TAKEN
+    bench.end(flood)
+    assert bench.play(bulletin).zones[CHO].part is ZonePart.HEARING
+
+
+def test_a_bulletin_whose_zones_are_all_taken_waits() -> None:
+    bench = Bench().boot()
+    flood = bench.order(**FLOOD)
+    bulletin = bench.order(job_id="bulletin")
+    assert (bench.phase(bulletin), bench.play(bulletin).held_by) == (Phase.QUEUED, Reason.ZONES_BUSY)
+    bench.end(flood)
+    assert bench.phase(bulletin) is Phase.PLAYING
+
+
+def test_an_emergency_that_comes_while_a_bulletin_warms_up_goes_first() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.SwitchRelay)
+    bulletin = bench.order(job_id="bulletin")
+    flood = bench.order(**FLOOD)
+    assert (bench.phase(bulletin), bench.phase(flood)) == (Phase.ARMED, Phase.ARMED)
+    for zone in (CHO, DINH):
+        bench.send(RelayChanged(zone, True, "order", bench.now.mono))
+    assert bench.phase(flood) is Phase.PLAYING
+    assert bench.phase(bulletin) is not Phase.PLAYING
+    bench.deaf.clear()
+    bench.end(flood)
+    assert bench.phase(bulletin) is Phase.PLAYING
+
+
+def test_an_emergency_elsewhere_leaves_a_bulletin_alone() -> None:
+    bench = Bench().boot()
+    bench.order(job_id="bulletin", audience=audience(DINH))
+    bench.order(**FLOOD, audience=audience(CHO))
+    assert bench.every(fx.RoutePlay) == []
+
+
+def test_a_relay_may_stay_closed_as_long_as_the_longest_programme_that_claims_it() -> None:
+    bench = Bench().boot()
+    bench.order(job_id="bulletin", loops=4)
+    bench.order(**FLOOD, audience=audience(CHO))
+    again = [one for one in bench.every(fx.SwitchRelay) if one.zone == CHO][-1]
+    assert again.off_after_ms >= 4 * 10_000, "the emergency may not shorten what the bulletin needs"
+
+
+def test_no_order_keeps_a_relay_on_for_longer_than_its_zone_allows() -> None:
+    bench = Bench(zones={CHO: ZoneSite(CHO, "cho", 0, on_ms_max=11_000)}).boot()
+    bench.order(job_id="bulletin")
+    (order,) = bench.every(fx.SwitchRelay)
+    assert order.off_after_ms == 11_000
+
+
+def test_our_own_opening_reported_late_is_no_fault() -> None:
+    bench = Bench().boot()
+    bulletin = bench.order(job_id="bulletin")
+    bench.send(RelayChanged(CHO, False, "order", MonoMs(bench.now.mono - 5)))
+    assert bench.play(bulletin).zones[CHO].part is ZonePart.HEARING
+
+
+def test_a_closing_that_nobody_waits_for_changes_nothing() -> None:
+    bench = Bench().boot()
+    bulletin = bench.order(job_id="bulletin", audience=audience(DINH))
+    bench.send(RelayChanged(CHO, True, "order", bench.now.mono))
+    assert list(bench.play(JobId(bulletin)).zones) == [DINH]
