@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -201,10 +202,14 @@ class Mosquitto:
         return config
 
     def _answers(self, child: subprocess.Popen[bytes], port: int) -> bool:
+        """Whether it shakes hands in time. That it listens proves nothing yet: it does so before it reads its key."""
+        tls = ssl.create_default_context(cafile=self.setup.authority)
+        tls.check_hostname = False
         until = time.monotonic() + START_S
         while time.monotonic() < until and child.poll() is None:
             try:
-                socket.create_connection((self.setup.host, port), timeout=1).close()
+                with socket.create_connection((self.setup.host, port), timeout=START_S) as plain:
+                    tls.wrap_socket(plain).close()
             except OSError:
                 time.sleep(0.02)
             else:

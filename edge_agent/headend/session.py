@@ -124,7 +124,8 @@ class Session:
     def wait_until_up(self, timeout_s: float) -> None:
         """Wait for the session. Raises PublishError with the reason when there is none in time."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._connected, timeout_s):
+            self._changed.wait_for(lambda: self._connected or self._stopping, timeout_s)
+            if not self._connected:
                 raise PublishError(f"broker {self._address.host}:{self._address.port}: {self._trouble}")
 
     def send(self, topic: str, payload: bytes, expiry_s: int | None = None) -> bool:

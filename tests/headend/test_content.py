@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import socket
 import ssl
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from edge_agent.headend import pki
-from edge_agent.headend.content import ContentServer, Span, add_clip, wanted_span
+from edge_agent.headend.content import CONNECTIONS_MAX, ContentServer, Span, add_clip, wanted_span
 
 AUDIO = bytes(range(256)) * 1000
 TIMEOUT_S = 30
@@ -120,6 +123,31 @@ def test_older_tls_is_refused(server: ContentServer, tmp_path: Path, digest: str
         old.ask("GET", f"/clip/{digest}")
 
 
-def test_a_silent_client_does_not_stop_the_next_one(server: ContentServer, client: Client, digest: str) -> None:
-    with socket.create_connection((server.host, server.port), timeout=TIMEOUT_S):
+def test_silent_clients_do_not_stop_the_next_one(server: ContentServer, client: Client, digest: str) -> None:
+    with ExitStack() as silent:
+        for _ in range(3):  # one after the other they would be waited for longer than our client waits
+            silent.enter_context(socket.create_connection((server.host, server.port), timeout=TIMEOUT_S))
         assert client.ask("GET", f"/clip/{digest}")[0] == 200
+
+
+def test_more_connections_than_places_are_turned_away_and_the_places_come_back(
+    server: ContentServer, client: Client, digest: str
+) -> None:
+    with ExitStack() as taken:
+        for _ in range(CONNECTIONS_MAX):
+            taken.enter_context(socket.create_connection((server.host, server.port), timeout=TIMEOUT_S))
+        with pytest.raises(OSError, match=r"(?i)eof|reset|closed|broken"):
+            client.ask("GET", f"/clip/{digest}")
+    until = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < until:
+        client.connection.close()
+        with contextlib.suppress(OSError):
+            assert client.ask("GET", f"/clip/{digest}")[0] == 200
+            return
+    raise AssertionError("no place came back")
+
+
+def test_plain_http_gets_no_answer(server: ContentServer, digest: str) -> None:
+    with socket.create_connection((server.host, server.port), timeout=TIMEOUT_S) as plain:
+        plain.sendall(f"GET /clip/{digest} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert b"200" not in plain.recv(4096)

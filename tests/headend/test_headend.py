@@ -21,7 +21,7 @@ from edge_agent.headend.headend import Headend, utc_now
 from edge_agent.headend.keyring import Keyring, create_keyring
 from edge_agent.headend.listening import Doubt, Unheard
 from edge_agent.headend.roles import default_roles
-from edge_agent.headend.session import BrokerAddress, PublishError, Receipt
+from edge_agent.headend.session import BrokerAddress, LinkDown, PublishError, Receipt
 from edge_agent.headend.signing import SigningError
 from edge_agent.sync.messages import Why
 from edge_agent.sync.topics import subscriptions
@@ -193,10 +193,13 @@ def test_a_second_headend_does_not_fight_for_the_session(net: Net) -> None:
     with net.new_headend() as second:
         assert net.headend.wait_for(lambda: net.headend.ended != "", TIMEOUT_S)
         assert net.headend.ended == "another client uses our certificate"
+        with pytest.raises(PublishError, match="another client"):
+            net.headend.publish_raw(b"x", "loa/1/d/tram-01/job")
+        # Longer than the first one would wait before it came back.
+        assert not second.wait_for(lambda: any(isinstance(one, LinkDown) for one in second.noted), 3)
         station, client = net.station()
         client.publish(*station.hello())
         assert isinstance(net.judged(client.next()), Welcome)
-        assert second.ended == ""
 
 
 def test_a_broker_that_is_not_there_is_named(net: Net, tmp_path: Path) -> None:

@@ -84,6 +84,11 @@ def test_one_kind_of_message_cannot_be_passed_off_as_another(station: FakeStatio
     assert doubt(("loa/1/u/tram-01/hello", envelope)) is Doubt.OTHER_SENDER
 
 
+def test_a_payload_signed_under_another_type_does_not_count(station: FakeStation) -> None:
+    envelope = sign(payload_type("log"), messages.state(station.sender, STATE).payload, [KEY])
+    assert doubt(("loa/1/u/tram-01/state", envelope)) is Doubt.OTHER_SENDER
+
+
 def test_a_station_cannot_speak_for_another_even_with_its_own_key() -> None:
     _, envelope = FakeStation(KEY, "tram-02").state()
     assert doubt(("loa/1/u/tram-01/state", envelope)) is Doubt.OTHER_SENDER

@@ -1,0 +1,56 @@
+"""Files of the headend: whole or not at all, and never readable by others for a moment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent.headend.files import append_durably, make_private_directory, write_durably
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o077])
+def any_umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield int(request.param)
+    os.umask(before)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_a_file_has_the_mode_that_was_asked_for_whatever_the_umask(tmp_path: Path, any_umask: int, mode: int) -> None:
+    write_durably(tmp_path / "file", b"content", mode)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == mode
+    assert (tmp_path / "file").read_bytes() == b"content"
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_a_leftover_of_a_crash_does_not_lend_its_mode_to_a_secret(tmp_path: Path) -> None:
+    leftover = tmp_path / f".secret.{os.getpid()}.part"
+    leftover.write_bytes(b"half")
+    leftover.chmod(0o666)
+    write_durably(tmp_path / "secret", b"whole")
+    assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_write_that_fails_leaves_the_old_content(tmp_path: Path) -> None:
+    write_durably(tmp_path / "file", b"old")
+    (tmp_path / f".file.{os.getpid()}.part").mkdir()
+    with pytest.raises(OSError, match="part"):
+        write_durably(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"old"
+
+
+def test_appended_lines_follow_each_other_in_a_file_of_the_owner(tmp_path: Path, any_umask: int) -> None:
+    append_durably(tmp_path / "log", b"one\n")
+    append_durably(tmp_path / "log", b"two\n")
+    assert (tmp_path / "log").read_bytes() == b"one\ntwo\n"
+    assert (tmp_path / "log").stat().st_mode & 0o077 == 0
+
+
+def test_a_directory_that_was_open_to_all_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys").chmod(0o755)
+    make_private_directory(tmp_path / "keys")
+    assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o700
