@@ -18,7 +18,6 @@ from tests.headend.mqtt_client import Client
 from tests.host.broker import Network
 from tests.host.proxy import running_proxy
 from tests.sync.rigs import (
-    AREA,
     STATION,
     TIMEOUT_S,
     Inbox,
@@ -52,18 +51,11 @@ def central(network: Network) -> Iterator[Client]:
     client.close()
 
 
-def station_process(network: Network) -> subprocess.Popen[str]:
-    identity = network.client(STATION)
+def station_process(network: Network, station: str = STATION) -> subprocess.Popen[str]:
+    identity = network.client(station)
     paths = [network.authority.path, identity.certificate, identity.key]
-    command = [
-        sys.executable,
-        "-m",
-        "tests.sync.vanishing",
-        str(network.mosquitto.port),
-        *map(str, paths),
-        STATION,
-        AREA,
-    ]
+    where = [str(network.mosquitto.port), *map(str, paths), station, network.areas[station]]
+    command = [sys.executable, "-m", "tests.sync.vanishing", *where]
     child = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     assert child.stdout.readline() == "connected\n"
@@ -81,11 +73,11 @@ def test_a_proper_goodbye_leaves_no_will(network: Network, central: Client) -> N
     child = station_process(network)
     child.communicate(timeout=TIMEOUT_S)
     assert central.next() == (STATE, b"goodbye")
-    # A will comes after its delay. What the next killed station leaves is the next thing that is heard.
-    killed = station_process(network)
+    # A will comes after its delay: had A left one, it would come before that of B, who is killed now.
+    killed = station_process(network, "st-b")
     killed.kill()
     killed.communicate(timeout=TIMEOUT_S)
-    assert central.next() == (STATE, b"will of the killed one")
+    assert central.next() == ("loa/1/u/st-b/state", b"will of the killed one")
     assert central.arrived.empty()
 
 
