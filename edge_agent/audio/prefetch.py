@@ -108,7 +108,7 @@ class Prefetch:
         if self._timeline is None:
             self._timeline = self._laid_out()
             self.frames = self._timeline.frames
-        # To the end of a 64 KiB block and no further, so that no block is read and hashed twice.
+        # One block of one part: every part is read from its first frame on, so no block is read and hashed twice.
         span = next(iter(self._timeline.spans(self._fetched, BLOCK_FRAMES)), None)
         if span is None:
             return False
@@ -129,8 +129,7 @@ class Prefetch:
     def _read(self, span: Span) -> bytes:
         if span.key is None:
             return bytes(span.frames * SAMPLE_BYTES)
-        frames = min(span.frames, BLOCK_FRAMES - span.first % BLOCK_FRAMES)
-        return self._clips[span.key].read(span.first, frames)
+        return self._clips[span.key].read(span.first, span.frames)
 
     def _give_back(self) -> None:
         while self._clips:

@@ -76,6 +76,14 @@ def test_a_play_ordered_too_late_begins_as_soon_as_it_can_and_says_when(rig: Vir
     assert first.at == pytest.approx(onset_ms(rig, 0), abs=1.1)
 
 
+def test_a_play_whose_instant_has_passed_begins_with_the_stream(rig: VirtualRig) -> None:
+    begin(rig, "p", (stage(rig, "a", tone(0.2, 1_000)),), feeds(LEFT), at=rig.now_ms() - 1)
+    until_ended(rig, "p")
+    first = rig.heard().onset(0)
+    assert first is not None
+    assert first < RATE // 1_000
+
+
 def test_an_underrun_is_counted_and_loses_no_sample(rig: VirtualRig) -> None:
     sound = noise(2, 2)
     begin(rig, "p", (stage(rig, "a", sound),), feeds(LEFT))
@@ -92,8 +100,8 @@ def test_an_underrun_is_counted_and_loses_no_sample(rig: VirtualRig) -> None:
 def test_after_an_underrun_the_next_play_is_on_time_all_the_same(rig: VirtualRig) -> None:
     begin(rig, "one", (stage(rig, "a", noise(3, 3)),), feeds(LEFT))
     at = begin(rig, "two", (stage(rig, "b", noise(0.2, 4)),), feeds(RIGHT), at=rig.now_ms() + 2_500)
-    until_started(rig, "one")
-    be_late(rig, 700)
+    rig.run_until(lambda: rig.now_ms() >= at - 1_000)
+    be_late(rig, 500)
     until_ended(rig, "two")
     assert rig.player.card.underruns == 1
     assert onset_ms(rig, 1) == pytest.approx(at, abs=1)
@@ -183,6 +191,19 @@ def test_a_longer_stall_makes_a_gap_and_loses_nothing(rig: VirtualRig) -> None:
     assert sound[RAMP:-RAMP].tobytes() in heard[heard != 0].tobytes()
 
 
+def test_every_stall_counts_and_each_is_bounded_by_itself(rig: VirtualRig) -> None:
+    sound = noise(25, 22)
+    begin(rig, "p", (stage(rig, "a", sound),), feeds(LEFT))
+    until_started(rig, "p")
+    for _ in range(2):
+        rig.player.reads = False
+        pause(rig, AHEAD_MS + STARVED_MS_MAX - 2_000)
+        rig.player.reads = True
+        pause(rig, 200)
+    end = until_ended(rig, "p")
+    assert (end.reason, end.frames, end.underruns) == (None, len(sound), 2)
+
+
 def test_storage_that_never_answers_again_ends_the_play(rig: VirtualRig) -> None:
     begin(rig, "p", (stage(rig, "a", noise(8, 14)),), feeds(LEFT))
     until_started(rig, "p")
@@ -216,7 +237,7 @@ def test_the_card_is_given_back_after_the_last_play_and_not_between_two(rig: Vir
     begin(rig, "one", (part,), feeds(LEFT))
     until_ended(rig, "one")
     pause(rig, LINGER_NS // MS_NS // 2)
-    begin(rig, "two", (part,), feeds(LEFT))
+    begin(rig, "two", (part,), feeds(LEFT), at=rig.now_ms() + LINGER_NS // MS_NS)
     until_ended(rig, "two")
     assert not rig.player.card.closed
     pause(rig, LINGER_NS // MS_NS + 500)
@@ -230,10 +251,21 @@ def test_an_empty_programme_ends_like_any_other(rig: VirtualRig) -> None:
     assert (end.reason, end.frames) == (None, 0)
 
 
-def test_an_end_that_nobody_interrupts_is_no_stop_though_one_was_ordered(rig: VirtualRig) -> None:
-    sound = noise(1, 18)
-    at = begin(rig, "p", (stage(rig, "a", sound),), feeds(LEFT))
-    rig.run_until(lambda: rig.now_ms() >= at + 950)  # all is written, the last of it is still queued
+def written(rig: VirtualRig) -> int:
+    return rig.player.card.written if rig.player.cards else 0
+
+
+def with_half_a_ramp_left(periods: int) -> int:
+    """Frames of a sound whose last ramp lies across two periods, when it begins with one."""
+    return periods * CONFIG.period_frames + RAMP // 2
+
+
+@pytest.mark.parametrize("periods_written", [30, 31])
+def test_a_stop_that_comes_too_late_to_cut_anything_is_none(rig: VirtualRig, periods_written: int) -> None:
+    sound = noise(1, 18)[: with_half_a_ramp_left(30)]
+    begin(rig, "p", (stage(rig, "a", sound),), feeds(LEFT), at=0)
+    assert rig.run_until(lambda: written(rig) >= periods_written * CONFIG.period_frames)
+    assert not ends(rig, "p")
     stop(rig, "p")
     end = until_ended(rig, "p")
     assert (end.reason, end.frames) == (None, len(sound))
@@ -249,6 +281,18 @@ def test_a_route_during_the_last_ramp_does_not_turn_it_up_again(rig: VirtualRig)
     heard = rig.heard()
     assert heard.onset(1) is None
     assert heard.steepest(0, 0, len(heard.samples)) <= int(np.max(np.abs(np.diff(sound)))) + 1
+
+
+def test_routes_told_again_and_again_do_not_disturb_the_last_ramp(rig: VirtualRig) -> None:
+    level = np.full(with_half_a_ramp_left(30), 10_000, np.int16)
+    begin(rig, "p", (stage(rig, "a", level),), feeds(LEFT), at=0)
+
+    def route_at_every_period() -> bool:
+        route(rig, "p", feeds(LEFT))
+        return bool(ends(rig, "p"))
+
+    assert rig.run_until(route_at_every_period)
+    assert rig.heard().steepest(0, 0, 40 * CONFIG.period_frames) <= 10_000 // RAMP + 1
 
 
 def test_a_play_told_twice_is_played_once(rig: VirtualRig) -> None:

@@ -7,7 +7,7 @@ from array import array
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.audio.mixer import (
@@ -88,6 +88,7 @@ def test_closing_falls_to_silence() -> None:
     assert fader.pass_on(pcm(10_000)) is None
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.integers(1, 100), min_size=1, max_size=20))
 def test_a_ramp_is_the_same_however_the_sound_is_cut(cuts: list[int]) -> None:
     sound = pcm(*range(-2_000, 2_000))
@@ -148,6 +149,7 @@ def test_a_sum_saturates_and_does_not_wrap() -> None:
     assert values(interleaved(([pcm(30_000, -30_000), pcm(30_000, -30_000)],), 2)) == [32_767, -32_768]
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.tuples(st.integers(-32_768, 32_767), st.integers(-32_768, 32_767)), min_size=1))
 def test_any_two_channels_come_out_as_they_went_in(frames: list[tuple[int, int]]) -> None:
     left, right = (pcm(*side) for side in zip(*frames, strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.audio.timeline import Span, frames_of, lay, ms_of
@@ -56,14 +56,16 @@ def test_a_programme_of_nothing_has_no_frames() -> None:
     assert tuple(lay((), {}, 48_000).spans(0, 10)) == ()
 
 
+SHORT = {A: 503, B: 7}
 PARTS = st.lists(
-    st.one_of(st.builds(Pause, st.integers(0, 50)), st.sampled_from([Sound(A, 0), Sound(B, 0)])), max_size=8
+    st.one_of(st.builds(Pause, st.integers(0, 3)), st.sampled_from([Sound(A, 0), Sound(B, 0)])), max_size=8
 )
 
 
-@given(PARTS, st.lists(st.integers(1, 70_000), min_size=1, max_size=12))
+@settings(deadline=None)  # a busy machine is no failure
+@given(PARTS, st.lists(st.integers(1, 700), min_size=1, max_size=12))
 def test_however_it_is_cut_the_same_frames_come_out(parts: list[Part], cuts: list[int]) -> None:
-    timeline = lay(tuple(parts), LENGTHS, 48_000)
+    timeline = lay(tuple(parts), SHORT, 48_000)
     whole = _frames(timeline.spans(0, timeline.frames))
     at, pieces = 0, []
     while at < timeline.frames:
