@@ -180,8 +180,7 @@ def started() -> Iterator[list[Running]]:
     yield running
     for one in running:
         if one.process.poll() is None:
-            one.process.kill()
-            one.process.communicate()
+            one.end()  # properly: killed, it would leave its broker behind
 
 
 @pytest.mark.host
