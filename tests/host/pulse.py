@@ -10,6 +10,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -60,19 +61,19 @@ def private_pulse(
 ) -> Iterator[Pulse]:
     """Run a server with its files in ``folder`` (created). alsa-lib finds each sink as a PCM of the same name."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    socket = folder / "native"
+    native = folder / "native"
     script = folder / "server.pa"
-    script.write_text(_server_script(socket, sinks, rate, channels))
-    (folder / "client.conf").write_text(f"autospawn = no\ndefault-server = unix:{socket}\n")
-    (folder / "asound.conf").write_text(alsa_config(socket, sinks))
-    env = _environment(folder, socket)
+    script.write_text(_server_script(native, sinks, rate, channels))
+    (folder / "client.conf").write_text(f"autospawn = no\ndefault-server = unix:{native}\n")
+    (folder / "asound.conf").write_text(alsa_config(native, sinks))
+    env = _environment(folder, native)
     with open(folder / "server.log", "ab") as log:
         process = subprocess.Popen(
             _command(script), env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
     pulse = Pulse(folder, process, env)
     try:
-        _await_socket(pulse, socket)
+        _await_socket(pulse, native)
         yield pulse
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -80,13 +81,13 @@ def private_pulse(
         pulse.kill()
 
 
-def alsa_config(socket: Path, sinks: tuple[str, ...]) -> str:
+def alsa_config(native: Path, sinks: tuple[str, ...]) -> str:
     """The text of an ALSA configuration that knows each sink as ``pcm.NAME``."""
-    return "".join(f'pcm.{sink} {{ type pulse server "unix:{socket}" device "{sink}" }}\n' for sink in sinks)
+    return "".join(f'pcm.{sink} {{ type pulse server "unix:{native}" device "{sink}" }}\n' for sink in sinks)
 
 
-def _server_script(socket: Path, sinks: tuple[str, ...], rate: int, channels: int) -> str:
-    lines = [f"load-module module-native-protocol-unix socket={socket} auth-anonymous=1"]
+def _server_script(native: Path, sinks: tuple[str, ...], rate: int, channels: int) -> str:
+    lines = [f"load-module module-native-protocol-unix socket={native} auth-anonymous=1"]
     form = f"format=s16le rate={rate} channels={channels} norewinds=1"
     lines += [f"load-module module-null-sink sink_name={sink} {form}" for sink in sinks]
     return "\n".join(lines) + "\n"
@@ -97,22 +98,28 @@ def _command(script: Path) -> list[str]:
     return ["pulseaudio", "-n", "-F", str(script), *options, "--realtime=no", "--log-target=stderr", "--log-level=info"]
 
 
-def _environment(folder: Path, socket: Path) -> dict[str, str]:
+def _environment(folder: Path, native: Path) -> dict[str, str]:
     own = dict.fromkeys(("HOME", "XDG_RUNTIME_DIR", "PULSE_RUNTIME_PATH", "PULSE_STATE_PATH"), str(folder))
     return {
         **own,
         "PULSE_CLIENTCONFIG": str(folder / "client.conf"),
-        "PULSE_SERVER": f"unix:{socket}",
+        "PULSE_SERVER": f"unix:{native}",
         "ALSA_CONFIG_PATH": f"{SYSTEM_ALSA_CONFIG}:{folder / 'asound.conf'}",
     }
 
 
-def _await_socket(pulse: Pulse, socket: Path) -> None:
+def _listens(path: Path) -> bool:
+    # The file is there a moment before anybody listens behind it.
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
+
+
+def _await_socket(pulse: Pulse, path: Path) -> None:
     until = time.monotonic() + START_S_MAX
-    while not socket.exists():
+    while not _listens(path):
         log = (pulse.folder / "server.log").read_text(errors="replace")
         if pulse.process.poll() is not None:
             raise RuntimeError(f"pulseaudio ended with {pulse.process.returncode}: {log[-2000:]}")
         if time.monotonic() > until:
-            raise RuntimeError(f"pulseaudio has no socket after {START_S_MAX} s: {log[-2000:]}")
+            raise RuntimeError(f"pulseaudio does not listen after {START_S_MAX} s: {log[-2000:]}")
         time.sleep(0.02)
