@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum, StrEnum
 
 from edge_agent.core.as_run import AsRun, ItemAsRun
+from edge_agent.core.text import tidy
 from edge_agent.journal.port import StoredRecord
 
 GENESIS = "0" * 64
@@ -116,7 +116,7 @@ def verify_chain(
 
 def _body_of(record: AsRun, origin: Origin) -> bytes:
     body = _object(record) | _object(origin)
-    body["detail"] = _text(record.detail[:DETAIL_CHARS_MAX])
+    body["detail"] = tidy(record.detail[:DETAIL_CHARS_MAX])
     return canonical(body)
 
 
@@ -159,20 +159,9 @@ def _plain(value: object) -> object:
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, str):
-        return _text(value)
+        return tidy(value)  # what was signed passes unchanged (requirement B9); an error's own words may not
     if value is None or isinstance(value, int):
         return value
     if isinstance(value, tuple):
         return [_plain(part) for part in value]
     return _object(value)
-
-
-def _text(text: str) -> str:
-    """A text that every strict reader takes: NFC, no control characters, no half of a surrogate pair.
-
-    What was signed is like that already and passes unchanged (requirement B9); an error's own words may not be.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    whole = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
-    return "".join(" " if unicodedata.category(char) == "Cc" else char for char in whole)

@@ -7,7 +7,6 @@ name, and where and how the signed envelope travels.
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -17,6 +16,7 @@ from edge_agent.core.effects import Verdict
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
+from edge_agent.core.text import tidy
 from edge_agent.core.units import JobId, StationId, UtcMs, ZoneId
 from edge_agent.sync.topics import Up, up_topic
 
@@ -301,7 +301,6 @@ def _code(reason: Reason | None) -> str | None:
 
 
 def _text(text: str) -> str:
-    """Words as the wire wants them: NFC, no control characters or broken letters, not longer than a line."""
-    composed = unicodedata.normalize("NFC", text)
-    clean = "".join(letter for letter in composed if unicodedata.category(letter) not in ("Cc", "Cs"))
+    """Words as the wire wants them, not longer than a line."""
+    clean = tidy(text)
     return clean if len(clean) <= TITLE_CHARS_MAX else clean[: TITLE_CHARS_MAX - 1] + "…"

@@ -12,7 +12,7 @@ from edge_agent.core.units import ClipKey
 
 
 class Session(Protocol):
-    """A broker session. Arrivals are posted as core events (Connected, Disconnected, MessageArrived) by its own thread."""
+    """A broker session. Its own thread posts what arrives: Connected, Disconnected, MessageArrived."""
 
     def start(self) -> None:
         """Begin to connect, and to reconnect for ever. Returns at once."""

@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any, NoReturn, TypeAlias
 
+from edge_agent.core.text import NOT_A_CHARACTER
+
 JsonValue: TypeAlias = "bool | int | str | list[JsonValue] | dict[str, JsonValue] | None"
 JsonObject: TypeAlias = dict[str, JsonValue]
 
@@ -25,7 +27,6 @@ MULTILINE_FIELDS = frozenset({"text"})
 _INTEGER_DIGITS_MAX = 17  # a sign and the 16 digits of INTEGER_MAX: longer ones are not even converted
 _NAME_SHOWN_MAX = 64  # characters of a foreign name that an error repeats: a whole keyid
 _WHERE_SHOWN_MAX = 120  # characters of a path: an error is one line in a log
-_NOT_A_CHARACTER = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, lone surrogates, line and paragraph separators
 _STRINGS_AND_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 # Linear on any input: the closing quote is optional, so that an unending string is read once, not once per quote in it.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -64,11 +65,6 @@ def dump(value: Mapping[str, Any]) -> bytes:
     """The one way to write ``value``: UTF-8, sorted keys, no spaces. ``WireError`` for what ``parse`` would refuse."""
     _check(value, "", 1)
     return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
-
-
-def tidy(text: str) -> str:
-    """Foreign words (an error's, a driver's) made fit to be sent: NFC, control characters turned to spaces."""
-    return "".join(" " if unicodedata.category(char) in _NOT_A_CHARACTER else char for char in _nfc(text))
 
 
 def shown(name: str) -> str:
@@ -159,9 +155,5 @@ def _check_text(text: str, where: str, *, multiline: bool) -> None:
     if not unicodedata.is_normalized("NFC", text):
         raise WireError(where, "text in Unicode's NFC form")
     for char in text:
-        if unicodedata.category(char) in _NOT_A_CHARACTER and not (multiline and char == "\n"):
+        if unicodedata.category(char) in NOT_A_CHARACTER and not (multiline and char == "\n"):
             raise WireError(where, f"no control characters (U+{ord(char):04X})")
-
-
-def _nfc(text: str) -> str:
-    return unicodedata.normalize("NFC", text)

@@ -111,7 +111,7 @@ def test_a_body_holds_nothing_that_a_strict_reader_refuses(detail: str) -> None:
     ("said", "written"),
     [
         ("disk\nfull\x00", "disk full "),
-        ("caf\udce9", "caf?"),
+        ("caf\udce9", "caf "),
         ("Tie\u0302\u0301ng", "Tiếng"),
         ("x" * (DETAIL_CHARS_MAX + 1), "x" * DETAIL_CHARS_MAX),
     ],

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.trust.strict_json import DEPTH_MAX, INTEGER_MAX, WireError, dump, parse, tidy
+from edge_agent.core.text import tidy
+from edge_agent.trust.strict_json import DEPTH_MAX, INTEGER_MAX, WireError, dump, parse
 from tests.trust.strategies import anything, unhurried
 
 
