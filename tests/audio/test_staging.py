@@ -38,8 +38,9 @@ class PlainDecoder:
     meanwhile: list[tuple[Path, bytes]] = field(default_factory=list)
 
     def decode(self, source: BinaryIO, into: PcmWriter, ms_max: int) -> Trouble | None:
-        source.seek(0)
-        self.seen.append(source.read())
+        # By its descriptor, as a child would: what is still buffered here it cannot see.
+        size = os.fstat(source.fileno()).st_size
+        self.seen.append(os.pread(source.fileno(), size, 0))
         into.feed(self.seen[-1])
         if self.refusal:
             raise self.refusal
