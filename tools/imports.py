@@ -66,6 +66,8 @@ PURE: dict[str, frozenset[str]] = {
     "sync.messages": frozenset(),
     "sync.topics": frozenset(),
     "console.commands": frozenset(),
+    "console.status": frozenset(),
+    "console.words": frozenset(),
 }
 # A private key's file is made with its mode and never overwritten; the one place in trust that touches a disk.
 KEEPS_A_FILE = {"trust.keys": frozenset({"os", "pathlib"})}
@@ -88,7 +90,7 @@ HOMES = {
     "sqlite3": {"journal"},
     "apscheduler": {"core", "cli"},
     "securesystemslib": {"trust"},
-    "cryptography": {"trust", "headend"},
+    "cryptography": {"trust", "headend", "cli"},
 }
 
 # Tests and the demo listen to recordings with numpy; no station carries it.
