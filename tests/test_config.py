@@ -82,7 +82,7 @@ def test_what_is_left_out_has_the_documented_default() -> None:
     assert (card.rate, card.period_ms, card.periods) == (48_000, 40, 5)
     assert config.relays.simulated_dir is None
     assert config.zones["cho"].read_back_line is None
-    assert (config.speech.voice, config.speech.rate_wpm) == ("vi", None)
+    assert (config.speech.voice, config.speech.rate_wpm) == ("vi", 150)
     assert config.cache.bytes_max == 2_000_000_000
     assert config.decoder.sandbox is Sandbox.BWRAP
     assert config.console.language is Language.VI
@@ -92,14 +92,15 @@ def test_the_example_shows_the_defaults_truly() -> None:
     """Switching on all commented keys changes nothing but what has no default."""
     plain, full = read(EXAMPLE), read(FULL)
     assert (full.broker, full.paths, full.clock, full.cards) == (plain.broker, plain.paths, plain.clock, plain.cards)
-    assert (full.site, full.cache, full.decoder, full.console) == (
+    assert (full.site, full.cache, full.decoder, full.console, full.speech) == (
         plain.site,
         plain.cache,
         plain.decoder,
         plain.console,
+        plain.speech,
     )
     assert full.relays.simulated_dir == FOLDER / "simulated-relays"
-    assert (full.serial, full.speech.rate_wpm, full.zones["cho"].read_back_line) == ("LOA-2026-000123", 160, 22)
+    assert (full.serial, full.zones["cho"].read_back_line) == ("LOA-2026-000123", 22)
 
 
 def test_without_a_policy_the_safe_one_holds() -> None:
@@ -218,6 +219,12 @@ def test_a_band_that_is_wrong_is_named_with_its_number(band: str) -> None:
     (problem,) = problems_of(text)
     assert problem.detail.startswith("band #2")
     assert problem.line == line_number(text, "volume = [")
+
+
+@pytest.mark.parametrize(("line", "fault"), [('voice = "vi-vn-x-nowhere"', Fault.FORM), ("rate_wpm = 40", Fault.RANGE)])
+def test_a_voice_that_espeak_would_silently_replace_is_refused(line: str, fault: Fault) -> None:
+    problems = problems_of(f"{EXAMPLE}\n[speech]\n{line}\n")
+    assert [(problem.fault, problem.where) for problem in problems] == [(fault, f"[speech] {line.split()[0]}")]
 
 
 def test_no_band_at_all_is_not_taken_for_no_ceiling() -> None:

@@ -14,7 +14,8 @@ from typing import BinaryIO, Protocol
 from edge_agent.audio.sandbox import KILLED_STATUS, End, Ended, Limits, Sandbox, Trouble
 from edge_agent.core.reasons import Reason
 
-VOICES = {"vi": "vi", "en": "en-gb"}
+VOICE_VI = "vi"
+VOICE_EN = "en-gb"
 WORDS_PER_MINUTE = 150
 # The voice's own 175 runs together under the echo of horns; not tried on a street yet.
 SPEECH_MS_MAX = 15 * 60 * 1_000
@@ -38,13 +39,18 @@ class Voice(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EspeakVoice:
-    """espeak-ng, confined like everything that reads what came from outside."""
+    """espeak-ng, confined like everything that reads what came from outside.
+
+    ``vietnamese`` is its voice for Vietnamese texts (northern ``vi``, ``vi-vn-x-central``, ``vi-vn-x-south``).
+    """
 
     sandbox: Sandbox
+    vietnamese: str = VOICE_VI
+    words_per_minute: int = WORDS_PER_MINUTE
     program: str = "/usr/bin/espeak-ng"
 
     def speak(self, language: str, text: str, wav: BinaryIO) -> Trouble | None:
-        voice = voice_for(language)
+        voice = self.voice_for(language)
         if voice is None:
             return Trouble(Reason.NO_VOICE, again=False, detail=f"no voice for {language!r}")
         words = speakable(text)
@@ -52,15 +58,14 @@ class EspeakVoice:
             return Trouble(Reason.AUDIO_TOO_LONG, again=False, detail=f"{len(text)} characters")
         if not words:
             return Trouble(Reason.AUDIO_UNREADABLE, again=False, detail="no words in the text")
-        argv = (self.program, "-v", voice, "-s", str(WORDS_PER_MINUTE), "-b", "1", "--stdin", "--stdout")
+        argv = (self.program, "-v", voice, "-s", str(self.words_per_minute), "-b", "1", "--stdin", "--stdout")
         limits = Limits(DATA_BYTES_MAX, CPU_S, WALL_S, WAV_BYTES_MAX)
         with _as_file(words) as source:
             return _judge(self.sandbox.run(argv, source, limits, wav.write))
 
-
-def voice_for(language: str) -> str | None:
-    """The voice for a language tag; its region makes no difference."""
-    return VOICES.get(language.split("-")[0].lower())
+    def voice_for(self, language: str) -> str | None:
+        """The voice for a language tag; its region makes no difference."""
+        return {"vi": self.vietnamese, "en": VOICE_EN}.get(language.split("-")[0].lower())
 
 
 def speakable(text: str) -> str:

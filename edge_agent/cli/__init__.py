@@ -50,7 +50,7 @@ def _add(
     words: str,
 ) -> argparse.ArgumentParser:
     parser = tasks.add_parser(name, help=words, description=words)
-    parser.add_argument("--config", type=Path, default=CONFIG_FILE, help=f"tệp cấu hình / configuration ({CONFIG_FILE})")
+    parser.add_argument("--config", type=Path, default=CONFIG_FILE, help=f"tệp cấu hình / its file ({CONFIG_FILE})")
     parser.set_defaults(task=task)
     return parser
 

@@ -38,10 +38,9 @@ from edge_agent.workers import FetchAndStage
 CORE = "core"
 CORE_MS_MAX = 5 * SECOND_MS
 # The core steps at least every two seconds (runtime.LOOP_MS_MAX); systemd restarts after ten without a sign.
-HEARTBEAT_S = 300
 HELLO_S = 6 * 3600
 SWEEP_S = 24 * 3600
-# Intervals of the protocol: heartbeat, proof of freshness; the cache is swept daily.
+# Freshness is proven again this often (protocol); the cache is swept daily.
 SOFTWARE = f"edge-agent {__version__}"
 EXIT_SETUP = 2
 
@@ -90,7 +89,7 @@ def _ports(config: Config, trust: Trust, signer: Ed25519Signer, inbox: Inbox, no
         upstream=upstream,
         verify=make_judge(trust, config.site),
         status_file=paths.status(config),
-        ready=partial(_ready, notifier, inbox),
+        ready=partial(_ready, notifier, inbox, config.reporting.heartbeat_s),
         alive=partial(_alive, progress),
     )
 
@@ -117,7 +116,9 @@ def _stager(config: Config) -> Stager:
     sandbox = Sandbox()
     store = PcmStore(paths.audio(config))
     store.sweep()
-    stager = Stager(store, FfmpegDecoder(sandbox), EspeakVoice(sandbox), card.rate)
+    stager = Stager(
+        store, FfmpegDecoder(sandbox), EspeakVoice(sandbox, config.speech.voice, config.speech.rate_wpm), card.rate
+    )
     log.info("pinned emergency set: %s", stager.ensure_pinned())
     return stager
 
@@ -126,13 +127,13 @@ def _sign(signer: Ed25519Signer, kind: str, payload: bytes) -> bytes:
     return sign(payload_type(kind), payload, [signer])
 
 
-def _ready(notifier: Notifier, inbox: Inbox) -> None:
+def _ready(notifier: Notifier, inbox: Inbox, heartbeat_s: int) -> None:
     """Tell the service manager, and only then load what keeps house: nobody waits for that."""
     notifier.ready()
     from apscheduler.schedulers.background import BackgroundScheduler
 
     scheduler = BackgroundScheduler(timezone="UTC")
-    scheduler.add_job(inbox.heartbeat_due, "interval", seconds=HEARTBEAT_S, misfire_grace_time=None)
+    scheduler.add_job(inbox.heartbeat_due, "interval", seconds=heartbeat_s, misfire_grace_time=None)
     scheduler.add_job(inbox.hello_due, "interval", seconds=HELLO_S, misfire_grace_time=None)
     scheduler.add_job(inbox.sweep_due, "interval", seconds=SWEEP_S, misfire_grace_time=None)
     scheduler.start()

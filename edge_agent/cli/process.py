@@ -1,4 +1,4 @@
-"""What both long-running processes need around them: a log on stderr, a way to be told to stop, and no half-dead life."""
+"""What both long-running processes need around them: a log on stderr, a way to be told to stop, no half-dead life."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from edge_agent.config.sections import (
     Paths,
     RelayDriver,
     RelaySettings,
+    Reporting,
     Sandbox,
     Speech,
     TrustFiles,
@@ -32,6 +33,8 @@ from edge_agent.config.station import NAME, SERIAL, ZONES_MAX, read_cards, read_
 CONFIG_BYTES_MAX = 65_536
 # 64 zones of 12 lines are 20 kB; a file beyond this is not a configuration.
 KEEPALIVE_S_MIN, KEEPALIVE_S_MAX = 15, 900
+HEARTBEAT_S_MIN, HEARTBEAT_S_MAX = 15, 3_600
+# 300 s cost some 6 MB of data a month; more often is for a demonstration, more seldom for a bad contract.
 # Below: 59 MB of pings a month (paid SIM data). Above: mobile networks forget an idle connection after 15 min or less.
 RUN_DIR_BYTES_MAX = 90
 # A socket's whole path has 107 bytes (sun_path, Linux); the rest is for the socket's own name.
@@ -41,10 +44,13 @@ CACHE_BYTES = 2_000_000_000
 # Signed originals for ten busy days are 0.5 GB, PCM for the next 36 hours at most 1.5 GB.
 RATE_WPM_MIN, RATE_WPM_MAX = 80, 450
 # What espeak-ng itself accepts (espeakRATE_MINIMUM, espeakRATE_MAXIMUM).
+RATE_WPM = 150
+# The voice's own 175 runs together under the echo of horns (audio.speech).
 
 HOST = Form(re.compile(r"[A-Za-z0-9.:_-]{1,253}"), "a host name or address without scheme or port")
 FILE = Form(re.compile(r".{1,1000}"), "a path, absolute or from the folder of this file")
-VOICE = Form(re.compile(r"[a-z]{2,3}(-[a-z0-9-]{1,40})?"), 'a voice of espeak-ng such as "vi" or "vi-vn-x-south"')
+VOICE = Form(re.compile(r"vi(-vn-x-(central|south))?"), '"vi", "vi-vn-x-central" or "vi-vn-x-south"')
+# espeak-ng takes any other name too, and then speaks with a voice of its own choice.
 
 
 def load(path: Path) -> Config:
@@ -79,6 +85,7 @@ def read_all(top: Table, folder: Path) -> Config:
         speech=_speech(top.table("speech", required=False)),
         cache=_cache(top.table("cache", required=False)),
         decoder=_decoder(top.table("decoder", required=False)),
+        reporting=_reporting(top.table("reporting", required=False)),
         console=_console(top.table("console", required=False)),
     )
     for table in (station, *zones, top):
@@ -148,7 +155,7 @@ def _relays(table: Table, folder: Path) -> RelaySettings:
 
 def _speech(table: Table) -> Speech:
     voice = table.text("voice", VOICE, default="vi")
-    rate_wpm = table.integer("rate_wpm", RATE_WPM_MIN, RATE_WPM_MAX) if table.know("rate_wpm") else None
+    rate_wpm = table.integer("rate_wpm", RATE_WPM_MIN, RATE_WPM_MAX, default=RATE_WPM)
     table.done()
     return Speech(voice, rate_wpm)
 
@@ -163,6 +170,12 @@ def _decoder(table: Table) -> Decoder:
     decoder = Decoder(table.choice("sandbox", Sandbox, default=Sandbox.BWRAP))
     table.done()
     return decoder
+
+
+def _reporting(table: Table) -> Reporting:
+    reporting = Reporting(table.integer("heartbeat_s", HEARTBEAT_S_MIN, HEARTBEAT_S_MAX, default=300))
+    table.done()
+    return reporting
 
 
 def _console(table: Table) -> Console:

@@ -138,10 +138,10 @@ class ZoneWiring:
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """The voice of espeak-ng; ``rate_wpm`` None leaves its own pace."""
+    """espeak-ng's voice for Vietnamese texts, and its pace in words a minute."""
 
     voice: str
-    rate_wpm: int | None
+    rate_wpm: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +156,13 @@ class Decoder:
     """How untrusted audio is decoded."""
 
     sandbox: Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class Reporting:
+    """How often the station says that it lives, beside every change as it happens."""
+
+    heartbeat_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,4 +190,5 @@ class Config:
     speech: Speech
     cache: Cache
     decoder: Decoder
+    reporting: Reporting
     console: Console

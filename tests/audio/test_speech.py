@@ -8,7 +8,7 @@ import wave
 import pytest
 
 from edge_agent.audio.sandbox import Sandbox
-from edge_agent.audio.speech import TEXT_CHARS_MAX, EspeakVoice, speakable, voice_for
+from edge_agent.audio.speech import TEXT_CHARS_MAX, EspeakVoice, speakable
 from edge_agent.core.reasons import Reason
 from tests.audio.making import needs_voice, peak_dbfs
 
@@ -16,10 +16,10 @@ VOICE = EspeakVoice(Sandbox())
 FLOOD_VI = "Cảnh báo lũ trên sông Hồng. Bà con di chuyển đến nơi cao ngay!"
 
 
-def spoken(language: str, text: str) -> bytes:
+def spoken(language: str, text: str, voice: EspeakVoice = VOICE) -> bytes:
     """The PCM of what was spoken, at the voice's own 22,050 frames per second."""
     wav = io.BytesIO()
-    assert VOICE.speak(language, text, wav) is None
+    assert voice.speak(language, text, wav) is None
     wav.seek(0)
     with wave.open(wav) as file:
         assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 22_050)
@@ -42,6 +42,14 @@ def test_a_vietnamese_text_is_spoken() -> None:
 @needs_voice
 def test_vietnamese_and_english_are_spoken_by_different_voices() -> None:
     assert spoken("vi", "Xin chào") != spoken("en", "Xin chào")
+
+
+@pytest.mark.host
+@needs_voice
+def test_the_configured_voice_and_pace_are_heard() -> None:
+    southern, hurried = EspeakVoice(Sandbox(), "vi-vn-x-south"), EspeakVoice(Sandbox(), words_per_minute=300)
+    assert spoken("vi", FLOOD_VI, southern) != spoken("vi", FLOOD_VI)
+    assert seconds(spoken("vi", FLOOD_VI, hurried)) < 0.75 * seconds(spoken("vi", FLOOD_VI))
 
 
 @pytest.mark.host
@@ -88,7 +96,7 @@ def test_without_the_sandbox_nobody_speaks() -> None:
 @pytest.mark.host
 @needs_voice
 def test_without_espeak_the_reason_names_it() -> None:
-    trouble = EspeakVoice(Sandbox(), "/usr/bin/no-espeak").speak("vi", FLOOD_VI, io.BytesIO())
+    trouble = EspeakVoice(Sandbox(), program="/usr/bin/no-espeak").speak("vi", FLOOD_VI, io.BytesIO())
     assert trouble is not None
     assert (trouble.reason, trouble.again) == (Reason.NO_VOICE, True)
     assert "/usr/bin/no-espeak" in trouble.detail
@@ -98,7 +106,7 @@ def test_without_espeak_the_reason_names_it() -> None:
     ("tag", "voice"), [("vi", "vi"), ("vi-VN", "vi"), ("VI", "vi"), ("en", "en-gb"), ("en-US", "en-gb")]
 )
 def test_a_languages_region_makes_no_difference(tag: str, voice: str) -> None:
-    assert voice_for(tag) == voice
+    assert VOICE.voice_for(tag) == voice
 
 
 @pytest.mark.parametrize("tag", ["hmn", "", "x", "../vi", "v", "vietnamese", "-vi"])

@@ -1,0 +1,177 @@
+"""Doctor's checks of what lies on the disk: trust file, keys, certificates, folders. Each returns what it found.
+
+A date is only held against a file by a clock that may be trusted: on a box that woke up in 1970 every certificate
+"begins tomorrow", and the clock is what has to be put right.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import ssl
+import stat
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from edge_agent.cli import paths
+from edge_agent.cli.finding import Finding, words
+from edge_agent.config import Config
+from edge_agent.console.words import Text
+from edge_agent.core.clock_trust import Now
+from edge_agent.core.units import UtcMs
+from edge_agent.link.server import AGENT_USER
+from edge_agent.sync.tls import client_context, clock_dates_certificates
+from edge_agent.trust.keys import UnusableKey, load_signer
+from edge_agent.trust.roles import TRUST_BYTES_MAX, load_trust
+from edge_agent.trust.strict_json import WireError
+
+MEGABYTE = 1_000_000
+FREE_BYTES_MIN = 350 * MEGABYTE
+# An hour of staged sound: 48,000 frames a second of 2 bytes.
+PEM_BYTES_MAX = 1_000_000
+# A bundle of every public authority of the world has 220 kB.
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+TRUST = Text("danh sách khóa được tin cậy", "trust file")
+SIGNING_KEY = Text("khóa ký của trạm", "station's signing key")
+TLS_KEY = Text("khóa bí mật của chứng thư", "certificate's private key")
+CERTIFICATE = Text("chứng thư của trạm", "station's certificate")
+BROKER_CA = Text("chứng thư gốc của máy chủ", "broker's authority")
+CONTENT_CA = Text("chứng thư gốc của máy chủ âm thanh", "content servers' authority")
+STATE = Text("thư mục dữ liệu", "state folder")
+RUN = Text("thư mục chạy", "run folder")
+RENEW = Text("xin chứng thư mới từ đơn vị quản lý hệ thống", "ask the operator of the system for a new one")
+COPY = Text("chép lại tệp từ đơn vị quản lý hệ thống", "copy the file anew from the operator of the system")
+CLOCK_FIRST = "; dates NOT judged: the clock is not trusted"
+
+
+def trust_file(config: Config, now: Now) -> Finding:
+    """Whether the trust document can be used, is of this realm, and has not expired."""
+    file = config.trust.file
+    try:
+        trust = load_trust(_read(file, TRUST_BYTES_MAX))
+    except (OSError, WireError) as exc:
+        return Finding(TRUST, f"{file}: {words(exc)}", COPY)
+    if trust.realm != config.site.realm:
+        remedy = Text("sửa realm trong tệp cấu hình, hoặc chép đúng tệp", "correct realm, or copy the right file")
+        return Finding(TRUST, f"{file}: realm {trust.realm}, but this station is of {config.site.realm}", remedy)
+    seen = f"version {trust.version}, {len(trust.keys)} keys, {len(trust.roles)} roles"
+    return _dated(TRUST, seen, (trust.issued_at, trust.expires), now)
+
+
+def signing_key(config: Config) -> Finding:
+    """Whether the station can sign, and nobody else can read its key."""
+    file = config.trust.station_key_file
+    try:
+        signer = load_signer(file)
+    except (OSError, UnusableKey) as exc:
+        remedy = Text(
+            f"chmod 600 {file}; thiếu tệp thì đăng ký lại trạm", f"chmod 600 {file}; if it is missing, enrol anew"
+        )
+        return Finding(SIGNING_KEY, f"{file}: {words(exc)}", remedy)
+    return _owned(SIGNING_KEY, file) or Finding(SIGNING_KEY, f"keyid {signer.keyid[:16]}…, owner only")
+
+
+def tls_key(config: Config) -> Finding:
+    """Whether the private key fits the certificate, and nobody else can read it."""
+    broker = config.broker
+    try:
+        mode = broker.key_file.stat().st_mode
+        client_context(broker.ca_file, broker.cert_file, broker.key_file)
+    except (OSError, ssl.SSLError) as exc:
+        return Finding(TLS_KEY, f"{broker.key_file}, {broker.cert_file}: {words(exc)}", COPY)
+    if mode & OTHERS:
+        remedy = Text(
+            f"chmod 600 {broker.key_file}; nên xin khóa mới", f"chmod 600 {broker.key_file}; think of a new key"
+        )
+        return Finding(TLS_KEY, f"{broker.key_file}: others can read it", remedy)
+    return _owned(TLS_KEY, broker.key_file) or Finding(TLS_KEY, "fits the certificate, owner only")
+
+
+def certificates(config: Config, now: Now) -> Iterator[Finding]:
+    """The station's certificate and both authorities: present, readable, dates, and the station's name."""
+    yield _certificate(CERTIFICATE, config.broker.cert_file, now, config.site.station)
+    yield _certificate(BROKER_CA, config.broker.ca_file, now)
+    yield _certificate(CONTENT_CA, config.content.ca_file, now)
+
+
+def folders(config: Config) -> Iterator[Finding]:
+    """What both processes write into."""
+    yield _folder(STATE, config.paths.state_dir, FREE_BYTES_MIN)
+    yield _folder(RUN, paths.status(config).parent, 0)
+
+
+def _certificate(what: Text, file: Path, now: Now, name: str | None = None) -> Finding:
+    try:
+        found = x509.load_pem_x509_certificates(_read(file, PEM_BYTES_MAX))
+    except (OSError, ValueError) as exc:
+        return Finding(what, f"{file}: {words(exc)}", COPY)
+    names = [str(part.value) for part in found[0].subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    if name is not None and name not in names:
+        remedy = Text(
+            "sửa id trong tệp cấu hình, hoặc chép đúng chứng thư", "correct id, or copy the right certificate"
+        )
+        return Finding(what, f"{file}: made out to {names}, but this station is {name}", remedy)
+    start = max(certificate.not_valid_before_utc for certificate in found)
+    end = min(certificate.not_valid_after_utc for certificate in found)
+    return _dated(what, str(file), (_ms(start), _ms(end)), now)
+
+
+def _dated(what: Text, seen: str, valid: tuple[UtcMs, UtcMs], now: Now) -> Finding:
+    start, end = valid
+    until = f"valid {_day(start)} to {_day(end)}"
+    if not clock_dates_certificates(now):
+        return Finding(what, f"{seen}, {until}{CLOCK_FIRST}")
+    if now.utc > end:
+        return Finding(what, f"{seen}, EXPIRED on {_day(end)}", RENEW)
+    if now.utc < start:
+        return Finding(what, f"{seen}, begins only on {_day(start)}", RENEW)
+    return Finding(what, f"{seen}, {until}")
+
+
+def _folder(what: Text, folder: Path, free_bytes_min: int) -> Finding:
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            free = shutil.disk_usage(folder).free
+    except OSError as exc:
+        remedy = Text(
+            "khởi động dịch vụ để tạo thư mục, chạy doctor bằng sudo, xem ổ đĩa có bị khóa ghi không (mount)",
+            "start the service, which makes it; run doctor with sudo; see whether the disk is read-only (mount)",
+        )
+        return Finding(what, f"{folder}: {words(exc)}", remedy)
+    seen = f"{folder}, writable, {free // MEGABYTE} MB free"
+    if free < free_bytes_min:
+        remedy = Text("xóa bớt tệp trên thẻ nhớ hoặc giảm [cache] bytes_max", "make room, or lower [cache] bytes_max")
+        return Finding(what, seen, remedy)
+    return Finding(what, seen)
+
+
+def _owned(what: Text, file: Path) -> Finding | None:
+    """Root reads everything, the service does not: its keys must be its own. None where there is nothing to say."""
+    try:
+        agent = pwd.getpwnam(AGENT_USER).pw_uid
+    except KeyError:
+        return None  # not installed as a service: a laptop, a demo
+    if os.geteuid() != 0 or file.stat().st_uid in (agent,):
+        return None
+    remedy = Text(f"chown {AGENT_USER}: {file}", f"chown {AGENT_USER}: {file}")
+    return Finding(what, f"{file}: the service's user {AGENT_USER} cannot read it", remedy)
+
+
+def _read(file: Path, bytes_max: int) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(bytes_max + 1)
+
+
+def _ms(instant: datetime) -> UtcMs:
+    return UtcMs(int(instant.timestamp() * 1000))
+
+
+def _day(utc: UtcMs) -> str:
+    return f"{datetime.fromtimestamp(utc / 1000, UTC):%Y-%m-%d}"

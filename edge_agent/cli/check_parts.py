@@ -1,0 +1,117 @@
+"""Doctor's checks of the box's parts: programs and their sandbox, relays, sound card. Nothing sounds or switches."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge_agent.audio.card import CardConfig
+from edge_agent.audio.decoder import FfmpegDecoder
+from edge_agent.audio.port import PlayerError
+from edge_agent.audio.sandbox import Sandbox, available
+from edge_agent.audio.speech import EspeakVoice
+from edge_agent.cli.finding import Finding, words
+from edge_agent.config import Config, RelayDriver
+from edge_agent.console.words import Text
+
+SANDBOX = Text("vùng cách ly bwrap", "sandbox bwrap")
+DECODER = Text("giải mã ffmpeg", "decoder ffmpeg")
+VOICE = Text("giọng đọc espeak-ng", "voice espeak-ng")
+RELAYS = Text("rơ-le", "relays")
+CARD = Text("bo âm thanh", "sound card")
+NAMESPACES = Text(
+    "cho phép user namespaces: sysctl kernel.unprivileged_userns_clone user.max_user_namespaces",
+    "allow user namespaces: sysctl kernel.unprivileged_userns_clone user.max_user_namespaces",
+)
+SAMPLE = "Đây là phát thử."
+IN_USE = "in use by the device process, which is running"
+
+
+def programs(config: Config, sandbox: Sandbox) -> Iterator[Finding]:
+    """What makes sound of files and texts, each tried where it will run: inside the sandbox."""
+    yield _sandbox(sandbox)
+    yield _decoder(sandbox, FfmpegDecoder(sandbox).program)
+    yield _voice(EspeakVoice(sandbox, config.speech.voice, config.speech.rate_wpm))
+
+
+def relays(config: Config, device_up: bool | None) -> Finding:
+    """Whether the driver that is configured can be used. A simulated one is called so."""
+    if config.relays.driver is RelayDriver.SIMULATED:
+        return Finding(RELAYS, f"SIMULATED (MÔ PHỎNG, không có rơ-le thật): {config.relays.simulated_dir}")
+    if device_up:
+        return Finding(RELAYS, f"{config.relays.chip}: {IN_USE}")
+    return _chip(config.relays.chip)
+
+
+def sound_card(config: Config, device_up: bool | None) -> Finding:
+    """Whether the card opens as configured; only tried while nobody plays on it."""
+    (card,) = config.cards.values()
+    if device_up:
+        return Finding(CARD, f"{card.device}: {IN_USE}")
+    return opens(CardConfig(card.device, card.rate, card.channels, card.period_ms, card.periods))
+
+
+def opens(card: CardConfig) -> Finding:
+    """Whether the card opens."""
+    from edge_agent.audio.alsa import AlsaCard
+
+    try:
+        with contextlib.closing(AlsaCard(card)):
+            return Finding(CARD, f"{card.device}: opens at {card.rate} Hz, {card.channels} channel(s)")
+    except PlayerError as exc:
+        remedy = Text(
+            "xem tên bo bằng aplay -L, cắm lại bo, chạy bằng sudo hoặc thêm tài khoản vào nhóm audio",
+            "see its name with aplay -L, plug it in again, use sudo or add the account to the group audio",
+        )
+        return Finding(CARD, str(exc), remedy)
+
+
+def _install(package: str) -> Text:
+    return Text(f"apt install {package}", f"apt install {package}")
+
+
+def _sandbox(sandbox: Sandbox) -> Finding:
+    if not available(sandbox.bwrap):
+        return Finding(SANDBOX, f"{sandbox.bwrap} is not there", _install("bubblewrap"))
+    trouble = sandbox.check()
+    return Finding(SANDBOX, trouble, NAMESPACES) if trouble else Finding(SANDBOX, f"{sandbox.bwrap} works")
+
+
+def _decoder(sandbox: Sandbox, program: str) -> Finding:
+    if not available(program):
+        return Finding(DECODER, f"{program} is not there", _install("ffmpeg"))
+    trouble = sandbox.check(program)
+    return Finding(DECODER, trouble, NAMESPACES) if trouble else Finding(DECODER, f"{program} runs in the sandbox")
+
+
+def _voice(voice: EspeakVoice) -> Finding:
+    if not available(voice.program):
+        return Finding(VOICE, f"{voice.program} is not there", _install("espeak-ng"))
+    wav = io.BytesIO()
+    trouble = voice.speak("vi", SAMPLE, wav)
+    if trouble is not None:
+        return Finding(
+            VOICE, trouble.detail, Text("sửa [speech] voice; apt install espeak-ng", "correct [speech] voice")
+        )
+    return Finding(VOICE, f"{voice.program} speaks into memory ({len(wav.getvalue())} bytes)")
+
+
+def _chip(chip: Path) -> Finding:
+    try:
+        mode = chip.stat().st_mode
+    except OSError as exc:
+        remedy = Text("xem gpiodetect, sửa [relays] chip", "see gpiodetect, correct [relays] chip")
+        return Finding(RELAYS, f"{chip}: {words(exc)}", remedy)
+    if not stat.S_ISCHR(mode):
+        remedy = Text("xem gpiodetect, sửa [relays] chip", "see gpiodetect, correct [relays] chip")
+        return Finding(RELAYS, f"{chip} is no device", remedy)
+    if not os.access(chip, os.R_OK | os.W_OK):
+        remedy = Text(
+            "chạy bằng sudo hoặc thêm tài khoản vào nhóm gpio", "use sudo, or add the account to the group gpio"
+        )
+        return Finding(RELAYS, f"{chip}: not permitted", remedy)
+    return Finding(RELAYS, f"{chip} is there")

@@ -1,0 +1,108 @@
+"""Doctor's checks of who answers: the station's two processes, its clock, and the broker."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+
+from edge_agent.cli.finding import Finding, words
+from edge_agent.config import Config
+from edge_agent.console.catalogue import ABSENCES, CLOCK_REMEDY, DEVICE_REMEDY, SOURCES
+from edge_agent.console.status import Absence, Status
+from edge_agent.console.times import clock_face
+from edge_agent.console.words import Text
+from edge_agent.core.clock_trust import Now
+from edge_agent.sync.tls import client_context, clock_dates_certificates, dates_trouble
+
+CONNECT_S = 10
+# Three round trips over 3G at 2 s, and a slow broker; who waits in front of a box waits no longer.
+REFUSAL_S = 3
+# In TLS 1.3 a broker refuses a client's certificate one round trip after the handshake.
+
+AGENT = Text("chương trình của trạm", "agent")
+DEVICE = Text("phần âm thanh và rơ-le", "device process")
+CLOCK = Text("giờ", "clock")
+BROKER = Text("máy chủ trung tâm", "broker")
+
+
+def agent(seen: Status | Absence) -> Finding:
+    """Whether the agent runs, and whether the server has answered it."""
+    if isinstance(seen, Absence):
+        said, remedy = ABSENCES[seen]
+        return Finding(AGENT, said.en, remedy)
+    welcomed = "the server has answered" if seen.welcomed else "the server has NOT answered since it started"
+    return Finding(AGENT, f"{seen.software} is running; {welcomed}")
+
+
+def device(device_up: bool | None) -> Finding:
+    """Whether the device process runs."""
+    if device_up is None:
+        remedy = Text("chạy bằng sudo", "use sudo")
+        return Finding(DEVICE, "this account may not ask", remedy)
+    return Finding(DEVICE, "is running") if device_up else Finding(DEVICE, "is not running", DEVICE_REMEDY)
+
+
+def clock(config: Config, now: Now) -> Finding:
+    """Whether a timetable may be played by the clock."""
+    face = clock_face(now.utc, config.site.timezone)
+    seen = f"{face.en}, {SOURCES[now.source].en}, error at most {now.max_error_ms} ms"
+    return Finding(CLOCK, seen) if now.trusted else Finding(CLOCK, f"NOT TRUSTED: {seen}", CLOCK_REMEDY)
+
+
+def broker(config: Config, now: Now) -> Finding:
+    """Whether the broker answers, is the one we trust, and takes our certificate. Says nothing of MQTT to it."""
+    settings = config.broker
+    where = f"{settings.host}:{settings.port}"
+    try:
+        context = client_context(settings.ca_file, settings.cert_file, settings.key_file)
+    except OSError as exc:
+        return Finding(
+            BROKER, f"{where} not tried: {words(exc)}", Text("sửa lỗi chứng thư trước", "certificates first")
+        )
+    try:
+        with socket.create_connection((settings.host, settings.port), CONNECT_S) as line:
+            return _greeted(where, line, context, settings.host, now)
+    except socket.gaierror as exc:
+        remedy = Text("kiểm tra mạng, SIM, DNS và [broker] host", "check network, SIM, DNS and [broker] host")
+        return Finding(BROKER, f"{where}: {words(exc)}", remedy)
+    except OSError as exc:
+        remedy = Text(
+            "kiểm tra mạng, SIM, tường lửa và [broker] host, port; có thể máy chủ đang ngừng",
+            "check network, SIM, firewall and [broker] host, port; the broker may be down",
+        )
+        return Finding(BROKER, f"{where}: {words(exc)}", remedy)
+
+
+def _greeted(where: str, line: socket.socket, context: ssl.SSLContext, host: str, now: Now) -> Finding:
+    try:
+        with context.wrap_socket(line, server_hostname=host) as tls:
+            trouble = dates_trouble(tls, now) if clock_dates_certificates(now) else None
+            refusal = None if trouble else _refusal(tls)
+            seen = f"{where}: {tls.version()}, certificate trusted"
+    except ssl.SSLCertVerificationError as exc:
+        remedy = Text(
+            "đây không phải máy chủ của hệ thống, hoặc sai [broker] ca_file, host",
+            "this is not the system's broker, or [broker] ca_file, host are wrong",
+        )
+        return Finding(BROKER, f"{where}: {exc.verify_message}", remedy)
+    except OSError as exc:
+        remedy = Text("kiểm tra port và cổng TLS của máy chủ", "check the port; the broker must speak TLS 1.3 there")
+        return Finding(BROKER, f"{where}: TLS: {words(exc)}", remedy)
+    if trouble is not None:
+        return Finding(BROKER, f"{where}: {trouble}", Text("báo đơn vị quản lý máy chủ", "tell the broker's operator"))
+    if refusal is not None:
+        remedy = Text("máy chủ không nhận chứng thư của trạm: đăng ký lại", "the broker refuses our certificate: enrol")
+        return Finding(BROKER, f"{where}: {refusal}", remedy)
+    return Finding(BROKER, seen)
+
+
+def _refusal(tls: ssl.SSLSocket) -> str | None:
+    """Why the broker hangs up on our certificate; None when it keeps waiting for us to speak."""
+    tls.settimeout(REFUSAL_S)
+    try:
+        tls.recv(1)
+    except TimeoutError:
+        return None
+    except OSError as exc:
+        return words(exc)
+    return "it hung up at once"

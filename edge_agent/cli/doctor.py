@@ -1,0 +1,77 @@
+"""``edge-agent doctor``: look at everything a station needs, one line each, with what to do. Decides their order.
+
+It only looks: nothing sounds, no relay moves, no order is sent, and the broker hears no MQTT. The files' checks are in
+``check_files``, the parts' in ``check_parts``, those of processes, clock and broker in ``check_talk``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from edge_agent.audio.sandbox import Sandbox
+from edge_agent.cli import check_files, check_parts, check_talk, paths
+from edge_agent.cli.finding import Finding
+from edge_agent.cli.knock import device_up
+from edge_agent.cli.show import language, read_picture
+from edge_agent.clock import StationClock
+from edge_agent.config import Config, Ntp
+from edge_agent.console.status import Absence
+from edge_agent.console.words import Language, Text, ascii_of
+from edge_agent.core.clock_trust import Now
+from edge_agent.core.units import UtcMs
+
+EXIT_FAULT = 1
+CONFIGURATION = Text("tệp cấu hình", "configuration")
+
+
+def run(config: Config) -> int:
+    """Print every finding; 0 if there is no fault."""
+    faults = 0
+    for finding in findings(config):
+        faults += finding.fault
+        _say(finding.line(), config)
+    _say(_closing(faults), config)
+    return EXIT_FAULT if faults else 0
+
+
+def findings(config: Config) -> Iterator[Finding]:
+    """Every check, from what must be right first to what depends on it."""
+    seen = read_picture(paths.status(config), time.time())
+    picture = seen if isinstance(seen, Absence) else seen[0]
+    now = clock_of(config) if isinstance(picture, Absence) else picture.clock
+    up = device_up(paths.socket(config))
+    yield configuration(config)
+    yield check_talk.clock(config, now)
+    yield check_files.trust_file(config, now)
+    yield check_files.signing_key(config)
+    yield check_files.tls_key(config)
+    yield from check_files.certificates(config, now)
+    yield from check_files.folders(config)
+    yield from check_parts.programs(config, Sandbox())
+    yield check_parts.relays(config, up)
+    yield check_parts.sound_card(config, up)
+    yield check_talk.broker(config, now)
+    yield check_talk.device(up)
+    yield check_talk.agent(picture)
+
+
+def configuration(config: Config) -> Finding:
+    """It has been read, or doctor would not run."""
+    zones = ", ".join(config.site.zones)
+    return Finding(CONFIGURATION, f"station {config.site.station}, area {config.site.area}, zones {zones}")
+
+
+def clock_of(config: Config) -> Now:
+    """The clock as an agent that starts now would see it, before the server has told it the time."""
+    return StationClock(ntp=config.clock.ntp is Ntp.AUTO, rtc=config.clock.rtc, floor=UtcMs(0)).now()
+
+
+def _closing(faults: int) -> str:
+    if not faults:
+        return "Không có lỗi / no fault."
+    return f"{faults} lỗi, cách sửa ở sau dấu → / {faults} fault(s), the remedy stands behind →"
+
+
+def _say(line: str, config: Config) -> None:
+    print(ascii_of(line) if language(config) is Language.VI_ASCII else line)

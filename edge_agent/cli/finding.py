@@ -1,0 +1,32 @@
+"""What a check of ``edge-agent doctor`` found, and how it is written: one line, Vietnamese first. Decides no more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_agent.console.words import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line. ``seen`` is what was found (technical, English); a fault has a remedy, what is well has none."""
+
+    what: Text
+    seen: str
+    remedy: Text | None = None
+
+    @property
+    def fault(self) -> bool:
+        """Whether something has to be done."""
+        return self.remedy is not None
+
+    def line(self) -> str:
+        """``LỖI/FAULT bo âm thanh / sound card: … → … / …``."""
+        mark = "LỖI/FAULT" if self.remedy else "tốt/ok   "
+        line = f"{mark} {self.what.vi} / {self.what.en}: {self.seen}"
+        return f"{line} → {self.remedy.vi} / {self.remedy.en}" if self.remedy else line
+
+
+def words(exc: Exception) -> str:
+    """An exception's own words; of a system call's failure only what the system says, without numbers and names."""
+    return (exc.strerror if isinstance(exc, OSError) else None) or str(exc) or type(exc).__name__

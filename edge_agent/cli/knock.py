@@ -1,0 +1,26 @@
+"""Find out whether a device process listens, without its noticing: it may be switching relays for an agent."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from pathlib import Path
+
+
+def device_up(path: Path) -> bool | None:
+    """Whether a living process has bound ``path``; None where this user may not ask.
+
+    It is asked for with the wrong kind of socket: the kernel itself answers, before the process hears of anything.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as knock:
+        try:
+            knock.connect(os.fspath(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        except PermissionError:
+            return None
+        except OSError as exc:
+            if exc.errno != errno.EPROTOTYPE:
+                raise
+    return True

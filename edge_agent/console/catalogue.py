@@ -1,0 +1,91 @@
+"""The console's words for what the station knows by a code: phases, classes, sources of time. Pure, decides nothing.
+
+Reasons have their words in ``core.reasons``. The Vietnamese is that of the regulations and of technicians.
+"""
+
+from __future__ import annotations
+
+from edge_agent.console.status import Absence
+from edge_agent.console.words import Text
+from edge_agent.core.clock_trust import ClockSource
+from edge_agent.core.job import JobClass
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.reasons import WORDS_EN, WORDS_VI, Reason
+
+PHASES = {
+    Phase.RECEIVED: Text("đang nạp", "being loaded"),
+    Phase.STAGED: Text("sẵn sàng", "ready"),
+    Phase.QUEUED: Text("chờ phát", "due, waits"),
+    Phase.ARMED: Text("đang đóng rơ-le", "relays are closing"),
+    Phase.PLAYING: Text("đang phát", "playing"),
+    Phase.SUCCEEDED: Text("đã phát", "played"),
+    Phase.FAILED: Text("không phát được", "failed"),
+    Phase.EXPIRED: Text("hết hiệu lực", "expired"),
+    Phase.REJECTED: Text("từ chối", "refused"),
+    Phase.MISSED: Text("lỡ lịch", "missed"),
+    Phase.INTERRUPTED: Text("bị cắt", "cut short"),
+}
+CLASSES = {
+    JobClass.NORMAL: Text("thường", "normal"),
+    JobClass.PRIORITY: Text("ưu tiên", "priority"),
+    JobClass.EMERGENCY: Text("KHẨN CẤP", "EMERGENCY"),
+}
+SOURCES = {
+    ClockSource.UNSET: Text("chưa có nguồn giờ nào", "no source of time yet"),
+    ClockSource.DISPUTED: Text("giờ NTP và giờ máy chủ lệch nhau", "NTP and the server's time disagree"),
+    ClockSource.FLOOR: Text("chỉ biết giờ lần trước", "only the last known time"),
+    ClockSource.RTC: Text("đồng hồ trong máy", "clock chip"),
+    ClockSource.HOLDOVER: Text("tự giữ giờ", "kept since the last source"),
+    ClockSource.SIGNED: Text("giờ máy chủ đã ký số", "signed by the server"),
+    ClockSource.NTP: Text("NTP", "NTP"),
+}
+RELAYS = {
+    True: Text("rơ-le ĐÓNG", "relay ON"),
+    False: Text("rơ-le mở", "relay off"),
+    None: Text("rơ-le không rõ", "relay unknown"),
+}
+CLOCK_NOT_TRUSTED = Text("GIỜ CHƯA CHUẨN", "CLOCK NOT TRUSTED")
+CLOCK_REMEDY = Text(
+    "kiểm tra mạng và SIM: trạm lấy giờ từ máy chủ hoặc NTP",
+    "check network and SIM: the time comes from the server or NTP",
+)
+SERVICE_REMEDY = Text(
+    "xem: systemctl status edge-agent; journalctl -u edge-agent -n 50",
+    "see: systemctl status edge-agent; journalctl -u edge-agent -n 50",
+)
+DEVICE_REMEDY = Text(
+    "xem: systemctl status edge-agent-io; journalctl -u edge-agent-io -n 50",
+    "see: systemctl status edge-agent-io; journalctl -u edge-agent-io -n 50",
+)
+ABSENCES = {
+    Absence.NOT_RUNNING: (
+        Text("Chương trình của trạm không chạy: không phát được gì.", "The agent is not running: nothing will sound."),
+        SERVICE_REMEDY,
+    ),
+    Absence.STALE: (
+        Text(
+            "Chương trình của trạm không trả lời: tình trạng đã cũ quá 10 giây.",
+            "The agent is not running, or hangs: its status is older than 10 seconds.",
+        ),
+        SERVICE_REMEDY,
+    ),
+    Absence.FORBIDDEN: (
+        Text("Tài khoản này không được đọc tình trạng của trạm.", "This account may not read the station's status."),
+        Text(
+            "chạy bằng sudo, hoặc thêm tài khoản vào nhóm edge-agent",
+            "use sudo, or add the account to the group edge-agent",
+        ),
+    ),
+    Absence.DAMAGED: (
+        Text("Tệp tình trạng của trạm không đọc được.", "The station's status file cannot be understood."),
+        Text(
+            "chương trình vừa cập nhật? khởi động lại phiên này; rồi: journalctl -u edge-agent -n 50",
+            "updated just now? start this program anew; then: journalctl -u edge-agent -n 50",
+        ),
+    ),
+}
+
+
+def reason_words(reason: Reason) -> Text:
+    """A reason as people read it."""
+    return Text(WORDS_VI[reason], WORDS_EN[reason])

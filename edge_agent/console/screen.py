@@ -1,0 +1,151 @@
+"""Draw the station's picture: how it is, and what comes next. Pure; chooses words and layout, judges nothing.
+
+Lines are made in the fullest form; ``words.screenful`` fits them to the language's letters and to 80 columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from edge_agent.console.catalogue import (
+    ABSENCES,
+    CLASSES,
+    CLOCK_NOT_TRUSTED,
+    CLOCK_REMEDY,
+    DEVICE_REMEDY,
+    PHASES,
+    RELAYS,
+    SOURCES,
+    reason_words,
+)
+from edge_agent.console.silence import NOTHING, why_silent
+from edge_agent.console.status import Absence, Host, Play, Status
+from edge_agent.console.times import clock_face, moment
+from edge_agent.console.words import Language, Text
+from edge_agent.core.clock_trust import Now
+from edge_agent.core.job import JobClass
+from edge_agent.core.site import Site
+from edge_agent.core.units import SECOND_MS
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What can be seen of the station now. ``device_up`` None: nobody can tell."""
+
+    status: Status | Absence
+    device_up: bool | None
+
+
+def absent(absence: Absence, language: Language) -> Iterator[str]:
+    """Why there is nothing to show, and what to do."""
+    words, remedy = ABSENCES[absence]
+    yield words.say(language)
+    yield f"→ {remedy.say(language)}"
+
+
+def status_lines(status: Status, device_up: bool | None, site: Site, language: Language) -> Iterator[str]:
+    """How the station is: clock, server, device, box, zones, what sounds, and the very next."""
+    yield f"{status.name} ({status.station}), {status.software}"
+    yield from _clock_lines(status.clock, site, language)
+    yield _server_line(status).say(language)
+    yield from _device_lines(device_up, language)
+    yield from _host_lines(status.host, language)
+    yield from _zone_lines(status, language)
+    yield from _plan_lines(status, site, language, at_most=1)
+
+
+def coming_lines(status: Status, site: Site, language: Language) -> Iterator[str]:
+    """What sounds and what will: when, what, where, and why not (requirement B15)."""
+    if not status.clock.trusted:
+        yield from _clock_lines(status.clock, site, language)
+    yield from _plan_lines(status, site, language)
+
+
+def silence_lines(status: Status, device_up: bool | None, site: Site, language: Language) -> Iterator[str]:
+    """Every cause of silence, numbered, each with what to do about it."""
+    for number, cause in enumerate(why_silent(status, site, device_up), start=1):
+        yield f"{number}. {cause.words.say(language)}"
+        if cause.remedy != NOTHING:
+            yield f"   → {cause.remedy.say(language)}"
+
+
+def _clock_lines(clock: Now, site: Site, language: Language) -> Iterator[str]:
+    face, source = clock_face(clock.utc, site.timezone), SOURCES[clock.source]
+    label = Text("Giờ", "Clock").say(language)
+    if not clock.trusted:
+        yield f"{label}: {CLOCK_NOT_TRUSTED.say(language)} ({source.say(language)}): {face.say(language)}"
+        yield f"  → {CLOCK_REMEDY.say(language)}"
+        return
+    seconds = -(-clock.max_error_ms // SECOND_MS)
+    error = Text(f"sai số ≤ {seconds} giây", f"error ≤ {seconds} s")
+    yield f"{label}: {face.say(language)}, {source.say(language)}, {error.say(language)}"
+
+
+def _server_line(status: Status) -> Text:
+    waiting = status.records_waiting
+    if not status.welcomed:
+        return Text(
+            f"Máy chủ: CHƯA TRẢ LỜI từ khi khởi động; nhật ký chờ gửi: {waiting}",
+            f"Server: NO ANSWER since the start; records to be sent: {waiting}",
+        )
+    return Text(
+        f"Máy chủ: đã trả lời; nhật ký chờ gửi: {waiting}", f"Server: has answered; records to be sent: {waiting}"
+    )
+
+
+def _device_lines(device_up: bool | None, language: Language) -> Iterator[str]:
+    if device_up is False:
+        yield Text("Âm thanh, rơ-le: KHÔNG CHẠY", "Sound, relays: DOWN").say(language)
+        yield f"  → {DEVICE_REMEDY.say(language)}"
+    elif device_up:
+        yield Text("Âm thanh, rơ-le: đang chạy", "Sound, relays: running").say(language)
+
+
+def _host_lines(host: Host, language: Language) -> Iterator[str]:
+    seen = [
+        host.address and Text(f"địa chỉ {host.address}", f"address {host.address}"),
+        host.storage_free_mb is not None
+        and Text(f"bộ nhớ trống {host.storage_free_mb} MB", f"storage free {host.storage_free_mb} MB"),
+        host.temperature_c is not None and Text(f"{host.temperature_c} °C", f"{host.temperature_c} °C"),
+        host.undervoltage and Text("ĐIỆN ÁP THẤP: kiểm tra bộ nguồn", "LOW VOLTAGE: check the power supply"),
+    ]
+    parts = [part.say(language) for part in seen if isinstance(part, Text)]
+    if parts:
+        yield f"{Text('Hộp máy', 'Box').say(language)}: {', '.join(parts)}"
+
+
+def _zone_lines(status: Status, language: Language) -> Iterator[str]:
+    titles = {play.job_id: play.title for play in status.playing}
+    yield Text("Cụm loa:", "Zones:").say(language)
+    for zone in status.zones:
+        line = f"  {zone.zone}: {zone.name}, {RELAYS[zone.relay_on].say(language)}"
+        if zone.playing is not None:
+            title = titles.get(zone.playing, zone.playing)
+            line += Text(f", ĐANG PHÁT “{title}”", f', PLAYING "{title}"').say(language)
+        yield line
+
+
+def _plan_lines(status: Status, site: Site, language: Language, at_most: int | None = None) -> Iterator[str]:
+    """All that sounds, and the first ``at_most`` of what waits."""
+    if status.playing:
+        yield Text("Đang phát:", "Playing:").say(language)
+    for play in status.playing:
+        yield from _play_lines(play, status, site, language)
+    if status.next:
+        yield Text("Sắp phát:", "Next:").say(language)
+    else:
+        yield Text("Sắp phát: không có lệnh phát nào đang chờ.", "Next: no broadcast job waits.").say(language)
+    for play in status.next[:at_most]:
+        yield from _play_lines(play, status, site, language)
+
+
+def _play_lines(play: Play, status: Status, site: Site, language: Language) -> Iterator[str]:
+    names = {zone.zone: zone.name for zone in status.zones}
+    cls = "" if play.cls is JobClass.NORMAL else f"[{CLASSES[play.cls].say(language)}] "
+    yield f"  {moment(play.planned, site.timezone).say(language)}  {cls}{play.title}"
+    where = ", ".join(names.get(zone, zone) for zone in play.zones)
+    yield f"    {PHASES[play.phase].say(language)}; {where}"
+    if play.reason is not None:
+        label = Text("CHƯA/KHÔNG PHÁT", "HELD BACK").say(language)
+        yield f"    {label}: {reason_words(play.reason).say(language)}"

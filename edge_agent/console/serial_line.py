@@ -1,0 +1,114 @@
+"""Serve the console on a serial port, for as long as the process lives: opens it, echoes, answers, opens it again.
+
+What a line means and how it is answered, ``commands`` decides; what keys make a line, ``line_editor``. A port that goes
+away, hangs or was never there is waited for: an adapter may be plugged in years after the station was put up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import termios
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import serial
+
+from edge_agent.console.commands import Session, banner, respond
+from edge_agent.console.line_editor import LineEditor
+from edge_agent.console.screen import View
+
+READ_S = 0.5
+# How long a stop may have to wait for a silent port; waking twice a second costs nothing that can be measured.
+READ_BYTES_MAX = 1_024
+WRITE_S = 10
+# The longest answer, 4 kB at 9600 baud, takes 4 s. A terminal that takes nothing for longer is gone.
+REOPEN_S = 2
+# So often a missing port is looked for.
+PROMPT = "loa> "
+BAUD_MIN, BAUD_MAX = 300, 4_000_000
+# From the slowest modem to the fastest that Linux has a name for (B4000000).
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A serial port by its device file, and its speed in baud; always 8 data bits, no parity, 1 stop bit."""
+
+    port: str
+    baud: int = 115_200
+
+
+class LineLost(Exception):
+    """The port cannot be opened, has gone away, or takes nothing any more."""
+
+
+class _Port:
+    """An open port. Every method but ``close`` raises LineLost."""
+
+    def __init__(self, line: Line) -> None:
+        try:
+            # Exclusive: two consoles on one line would answer each other's letters.
+            self._serial = serial.Serial(line.port, line.baud, timeout=READ_S, write_timeout=WRITE_S, exclusive=True)
+        except (*_LOST, ValueError) as exc:  # ValueError: a speed that the driver does not know
+            raise LineLost(str(exc)) from exc
+
+    def read(self) -> bytes:
+        """What has come; b"" when nothing came for READ_S."""
+        try:
+            first: bytes = self._serial.read(1)
+            rest: bytes = self._serial.read(min(self._serial.in_waiting, READ_BYTES_MAX))
+        except _LOST as exc:
+            raise LineLost(str(exc)) from exc
+        return first + rest
+
+    def write(self, text: str) -> None:
+        """Send a text, "" included."""
+        try:
+            self._serial.write(text.encode())
+        except _LOST as exc:
+            raise LineLost(str(exc)) from exc
+
+    def close(self) -> None:
+        self._serial.close()
+
+
+_LOST = (OSError, termios.error)
+"""How a port says that it is gone; pyserial's own exception is an OSError, but it lets the other through."""
+
+
+def serve(line: Line, fresh: Session, look: Callable[[], View], stop: threading.Event) -> None:
+    """Talk until ``stop`` is set. Every opening of the port begins with ``fresh``."""
+    told = ""
+    while not stop.is_set():
+        try:
+            with contextlib.closing(_Port(line)) as port:
+                log.info("console open port=%s baud=%d", line.port, line.baud)
+                told = ""
+                _talk(port, fresh, look, stop)
+        except LineLost as exc:
+            if str(exc) != told:
+                told = str(exc)
+                log.warning("console closed port=%s error=%r next=tried every %d s", line.port, told, REOPEN_S)
+            stop.wait(REOPEN_S)
+
+
+def _talk(port: _Port, session: Session, look: Callable[[], View], stop: threading.Event) -> None:
+    editor = LineEditor()
+    port.write("\r\n" + _paragraph(banner(session)) + PROMPT)
+    while not stop.is_set():
+        echo, lines = editor.feed(port.read())
+        was_muted = session.muted
+        answers = ""
+        for typed in lines:
+            session, answer = respond(session, typed, look)
+            answers += _paragraph(answer) + ("" if session.away else PROMPT)
+        if not (was_muted and session.muted):
+            port.write(echo + answers)
+    port.write("\r\n")
+
+
+def _paragraph(lines: tuple[str, ...]) -> str:
+    return "".join(f"{line}\r\n" for line in lines)

@@ -1,0 +1,139 @@
+"""Answer "why is it silent?": everything that keeps the station quiet now, what weighs most first. Pure.
+
+Judges by the same rules as the core (its policy and its clock trust), from the picture alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_agent.console.catalogue import CLOCK_NOT_TRUSTED, CLOCK_REMEDY, DEVICE_REMEDY, SOURCES, reason_words
+from edge_agent.console.status import Play, Status
+from edge_agent.console.times import moment, span, wall
+from edge_agent.console.words import Text
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.policy import touches_quiet_hours
+from edge_agent.core.reasons import Reason
+from edge_agent.core.site import Site
+
+NOTHING = Text("", "")
+HOLDING = frozenset(Reason) - {Reason.CLOCK_NOT_TRUSTED}
+"""Reasons of single plans; an untrusted clock is told once, for all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One cause of silence, and what somebody may do about it (``NOTHING``: it is as it should be)."""
+
+    words: Text
+    remedy: Text = NOTHING
+
+
+def why_silent(status: Status, site: Site, device_up: bool | None) -> tuple[Cause, ...]:
+    """Every cause, the weightiest first; never empty. What sounds is named first: it may be unheard all the same."""
+    return (
+        *_sounding(status),
+        *_device(device_up),
+        *_clock(status),
+        *_server(status),
+        *_quiet(status, site),
+        *_zones(status),
+        *_plans(status, site),
+    )
+
+
+def _sounding(status: Status) -> tuple[Cause, ...]:
+    names = {zone.zone: zone.name for zone in status.zones}
+    playing = [play for play in status.playing if play.phase is Phase.PLAYING]
+    return tuple(_unheard(play, ", ".join(names.get(zone, zone) for zone in play.zones)) for play in playing)
+
+
+def _unheard(play: Play, where: str) -> Cause:
+    return Cause(
+        Text(f"ĐANG PHÁT “{play.title}” tại {where}.", f'PLAYING "{play.title}" at {where}.'),
+        Text(
+            "không nghe thấy: kiểm tra nguồn và núm âm lượng tăng âm, dây loa, cầu chì",
+            "not heard: check the amplifier's power and volume knob, speaker lines, fuse",
+        ),
+    )
+
+
+def _device(device_up: bool | None) -> tuple[Cause, ...]:
+    if device_up is not False:
+        return ()
+    words = Text(
+        "Phần âm thanh và rơ-le không chạy: không phát được gì.",
+        "The device process (sound, relays) is down: nothing can sound.",
+    )
+    return (Cause(words, DEVICE_REMEDY),)
+
+
+def _clock(status: Status) -> tuple[Cause, ...]:
+    if status.clock.trusted:
+        return ()
+    source = SOURCES[status.clock.source]
+    words = Text(
+        f"{CLOCK_NOT_TRUSTED.vi} ({source.vi}): lịch phát phải chờ.",
+        f"{CLOCK_NOT_TRUSTED.en} ({source.en}): the timetable waits.",
+    )
+    return (Cause(words, CLOCK_REMEDY),)
+
+
+def _server(status: Status) -> tuple[Cause, ...]:
+    if status.welcomed:
+        return ()
+    words = Text(
+        "Máy chủ chưa trả lời từ khi khởi động: lệnh phát mới phải chờ, lịch đã nạp vẫn phát.",
+        "The server has not answered since the start: new orders wait, what was loaded plays.",
+    )
+    return (Cause(words, Text("kiểm tra mạng, SIM: edge-agent doctor", "check network, SIM: edge-agent doctor")),)
+
+
+def _quiet(status: Status, site: Site) -> tuple[Cause, ...]:
+    if not status.clock.trusted or not touches_quiet_hours(site.policy, site.timezone, status.clock.utc, 1):
+        return ()
+    start, end = wall(site.policy.quiet_start), wall(site.policy.quiet_end)
+    words = Text(
+        f"Trong khung giờ không phát ({start.vi} – {end.vi}): chỉ phát bản tin khẩn cấp.",
+        f"Quiet hours ({start.en} – {end.en}): only emergencies sound.",
+    )
+    return (Cause(words),)
+
+
+def _zones(status: Status) -> tuple[Cause, ...]:
+    return tuple(
+        Cause(
+            Text(f"Cụm {zone.name}: âm lượng tối đa đặt bằng 0.", f"Zone {zone.name}: its volume_max is 0."),
+            Text("sửa volume_max trong tệp cấu hình", "correct volume_max in the configuration"),
+        )
+        for zone in status.zones
+        if zone.volume_max == 0
+    )
+
+
+def _plans(status: Status, site: Site) -> tuple[Cause, ...]:
+    """What the plans themselves say: there are none, they are held back, or it is not yet time."""
+    plans = (*status.playing, *status.next)
+    if not plans:
+        words = Text("Không có lệnh phát nào đang chờ.", "There is no broadcast job to play.")
+        return (Cause(words, Text("máy chủ phải gửi lệnh phát", "the server has to send one")),)
+    return (*_not_due(status, site), *(_held(play, site) for play in plans if play.reason in HOLDING))
+
+
+def _not_due(status: Status, site: Site) -> tuple[Cause, ...]:
+    """Nothing is wrong with the first plan that nothing holds: it is too early. Without a clock nobody can tell."""
+    free = [play for play in (*status.playing, *status.next) if play.reason not in HOLDING]
+    if not free or not status.clock.trusted or any(play.phase is Phase.PLAYING for play in free):
+        return ()
+    when, left = moment(free[0].planned, site.timezone), span(free[0].planned - status.clock.utc)
+    words = Text(
+        f"Chưa đến giờ: “{free[0].title}” phát {when.vi}, còn {left.vi}.",
+        f'Not due yet: "{free[0].title}" plays {when.en}, in {left.en}.',
+    )
+    return (Cause(words),)
+
+
+def _held(play: Play, site: Site) -> Cause:
+    assert play.reason is not None, "chosen for having one"
+    when, why = moment(play.planned, site.timezone), reason_words(play.reason)
+    return Cause(Text(f"“{play.title}” {when.vi}: {why.vi}.", f'"{play.title}" {when.en}: {why.en}.'))
