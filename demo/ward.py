@@ -237,6 +237,9 @@ run_dir = "{self.folder / "run"}"
 ntp = "off"   # the time is trusted by a signed welcome only
 rtc = false
 
+[reporting]
+heartbeat_s = 15   # the shortest that is allowed, so that a demo of a minute sees some
+
 [cards.main]
 device = "{self.hardware.device or "station"}"
 channels = 2
