@@ -45,6 +45,7 @@ class Story:
     will_seen: bool = False
     goodbye_seen: bool = False
     birth_seen: bool = False
+    heartbeats: int = 0
 
 
 def play(ward: Ward, folder: Path, screen: Screen) -> Story:
@@ -58,6 +59,7 @@ def play(ward: Ward, folder: Path, screen: Screen) -> Story:
     _await_records(ward, screen, story.bulletin, story.flood)
     _goodbye(ward, screen, story)
     _killed(ward, folder, screen, story)
+    story.heartbeats = sum(isinstance(one, Heard) and isinstance(one.said, HeartbeatMsg) for one in ward.headend.noted)
     return story
 
 

@@ -208,8 +208,9 @@ def _told(ward: Ward, story: Story) -> Iterator[Check]:
     fault = verify_chain(ward.headend.records(STATION))
     yield Check(fault is None, "chuỗi băm của nhật ký nguyên vẹn", "the log's hash chain holds", str(fault or "whole"))
     yield _refusals(ward, story)
-    seen = (story.birth_seen, story.goodbye_seen, story.will_seen)
-    yield Check(all(seen), "báo bắt đầu, tắt đúng cách, di chúc", "birth, goodbye and will were seen", str(seen))
+    seen = (story.birth_seen, story.heartbeats > 0, story.goodbye_seen, story.will_seen)
+    words = "báo bắt đầu, báo trạng thái định kỳ, tắt đúng cách, di chúc"
+    yield Check(all(seen), words, "birth, heartbeat, goodbye and will were seen", str(seen))
 
 
 def _refusals(ward: Ward, story: Story) -> Check:
