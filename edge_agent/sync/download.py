@@ -130,7 +130,7 @@ def _append(response: HTTPResponse, part: _Part) -> _Miss | None:
     left = part.length - part.size()
     with part.appending() as write:
         # read1 returns after one receive: a server that dribbles cannot keep us from looking at the deadline.
-        while block := response.read1(min(BLOCK_BYTES, left + 1)):
+        while block := response.read1(BLOCK_BYTES):
             left -= len(block)
             if left < 0:
                 break

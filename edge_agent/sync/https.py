@@ -1,7 +1,8 @@
 """Decide how the station asks a content server: HTTPS to a pinned authority, few redirects, and never for ever.
 
-Every receive is bounded by the stall time and by one deadline for the whole, so that a server that sends a byte now and
-then (in the headers too) holds a worker no longer than a silent one. What the bytes are worth is for ``download``.
+Every receive is bounded by the stall time, and none begins after the deadline for the whole file, so that a server
+that sends a byte now and then (in the headers too) holds a worker hardly longer than a silent one. What the bytes are
+worth is for ``download``.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from edge_agent.sync.tls import client_context, clock_dates_certificates, dates_
 REDIRECTS_MAX = 2
 # One to a mirror, one from there to its storage; more is a loop.
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+TOO_SLOW = "too slow: the time for this file is used up"
 HTTPS_TROUBLE = (OSError, HTTPException, ValueError)
 # Everything that a server, a network or a malformed URL can do to ``get`` and to reading its response.
 
@@ -57,14 +59,10 @@ class TimedSocket(ssl.SSLSocket):
     """A TLS connection with a deadline (of ``time.monotonic``) for everything that is received on it."""
 
     deadline: float | None = None
-    stall_s: float = 0
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
-        if self.deadline is not None:
-            left = self.deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError("too slow: the time for this file is used up")
-            self.settimeout(min(self.stall_s, left))
+        if self.deadline is not None and time.monotonic() >= self.deadline:
+            raise TimeoutError(TOO_SLOW)
         return super().recv_into(buffer, nbytes, flags)
 
 
@@ -97,12 +95,12 @@ def _connect(target: SplitResult, trust: Trust, stall_s: float, deadline: float)
     context.sslsocket_class = TimedSocket
     left = deadline - time.monotonic()
     if left <= 0:
-        raise TimeoutError("too slow: the time for this file is used up")
+        raise TimeoutError(TOO_SLOW)
     connection = HTTPSConnection(target.hostname or "", target.port, timeout=min(stall_s, left), context=context)
     connection.connect()
     sock = connection.sock
     assert isinstance(sock, TimedSocket)
-    sock.deadline, sock.stall_s = deadline, stall_s
+    sock.deadline = deadline
     now = trust.clock()
     if clock_dates_certificates(now) and (trouble := dates_trouble(sock, now)):
         connection.close()

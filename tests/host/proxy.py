@@ -1,9 +1,10 @@
-"""A TCP proxy on loopback that breaks: cut a connection, refuse new ones, or swallow everything (half-open)."""
+"""A TCP proxy on loopback that breaks: cuts, refuses, swallows everything (half-open), or takes no more (congested)."""
 
 from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -12,7 +13,7 @@ TICK_S = 0.02
 
 
 class Proxy:
-    """Forwards ``port`` to ``target`` on loopback. ``open`` False refuses; ``frozen`` True swallows silently."""
+    """Forwards ``port`` to ``target`` on loopback. ``open`` False refuses; ``frozen`` swallows, ``congested`` takes nothing."""
 
     def __init__(self, target: int) -> None:
         self._target = target
@@ -24,6 +25,7 @@ class Proxy:
         self.port = int(self._listener.getsockname()[1])
         self.open = True
         self.frozen = False
+        self.congested = False
         self._thread.start()
 
     def cut(self) -> None:
@@ -62,6 +64,8 @@ class Proxy:
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
             while block := source.recv(BLOCK_BYTES):
+                while self.congested:
+                    time.sleep(TICK_S)
                 if not self.frozen:
                     sink.sendall(block)
         with suppress(OSError):

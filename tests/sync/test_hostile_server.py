@@ -124,6 +124,7 @@ def test_a_server_that_ignores_ranges_is_taken_from_the_start(cache: Cache) -> N
     cache.content.manners = Manners.NO_RANGES
     assert cache.fetch() == Fetched(cache.root / KEY)
     assert (cache.root / KEY).read_bytes() == AUDIO
+    assert cache.ranges() == ["bytes=1000-"]
 
 
 @pytest.mark.parametrize("manners", [Manners.WRONG_RANGE, Manners.OUTSIDE])
