@@ -23,9 +23,9 @@ class Reports(Protocol):
 class Player(Protocol):
     """Plays programmes on zones. Calls return at once; what really happened comes back as reports.
 
-    Every started play ends in exactly one PlayEnded: after its last sample has left the card (reason None), after it was
-    stopped (reason SHUTDOWN), or when the device or a clip failed (reason DEVICE_FAILED or AUDIO_ALTERED). Reports keep
-    their order. ``zone_ms`` counts only what left the card while the zone was routed and not displaced.
+    Every started play ends in exactly one PlayEnded: after its last sample has left the card (reason None), after it
+    was stopped (reason SHUTDOWN), or when the device or a clip failed (reason DEVICE_FAILED or AUDIO_ALTERED). Reports
+    keep their order. ``zone_ms`` counts only what left the card while the zone was routed and not displaced.
     """
 
     def start(self, play: StartPlay) -> None: ...
