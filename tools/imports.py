@@ -73,8 +73,6 @@ PURE: dict[str, frozenset[str]] = {
     "console.status": frozenset(),
     "console.times": frozenset(),
     "console.words": frozenset(),
-    "console.status": frozenset(),
-    "console.words": frozenset(),
 }
 # A private key's file is made with its mode and never overwritten; the one place in trust that touches a disk.
 KEEPS_A_FILE = {"trust.keys": frozenset({"os", "pathlib"})}

@@ -43,7 +43,6 @@ from edge_agent.core.site import Site
 from edge_agent.core.state import CLAIMS, KnownJob, Link, Relay, State, Turn, ZonePart
 from edge_agent.core.units import MonoMs, ZoneId
 
-
 ORDERED = "order"
 """The cause of a relay report that answers our own order; every other cause is the device's own doing."""
 
