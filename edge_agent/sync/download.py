@@ -151,8 +151,6 @@ class _Part:
         self._path = root / f"{key}.part"
         with _disk():
             root.mkdir(parents=True, exist_ok=True)
-        if self.size() > length:
-            self.cut(0)
 
     def size(self) -> int:
         """Bytes that are there already."""
