@@ -7,6 +7,7 @@ digest at once.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -28,6 +29,7 @@ FREE_BYTES_MIN = 64 * 1024 * 1024
 # Left for the journal, which must never be the one that finds the disk full: 13 months of records are about 40 MB.
 RESUMES_MAX = 5
 # A link that drops every minute still gets a bulletin through in one call; what it cannot, the caller's next try gets.
+PART = ".part"
 DIGEST = re.compile(r"[0-9a-f]{64}")
 CONTENT_RANGE = re.compile(r"bytes (\d{1,12})-(\d{1,12})/(\d{1,12})")
 OK, PARTIAL, RANGE_OUTSIDE = 200, 206, 416
@@ -74,6 +76,16 @@ class HttpsFetcher:
         except _DiskError as error:
             return FetchFailed(Reason.CACHE_FULL, True, str(error))
         return _failed(misses)
+
+    def sweep(self, keep: frozenset[ClipKey]) -> int:
+        """See ``sync.port.Fetcher``. What the disk refuses to delete is left for the next day."""
+        gone = 0
+        for path in self._root.glob("*"):
+            if path.name.removesuffix(PART) not in keep:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+                    gone += 1
+        return gone
 
     def _missing_bytes(self, part: _Part) -> int:
         with _disk():
@@ -148,7 +160,7 @@ class _Part:
         self.final = root / key
         self.length = length
         self._key = key
-        self._path = root / f"{key}.part"
+        self._path = root / f"{key}{PART}"
         with _disk():
             root.mkdir(parents=True, exist_ok=True)
 

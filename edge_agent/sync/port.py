@@ -55,3 +55,7 @@ class Fetcher(Protocol):
     """Downloads signed audio into the cache of originals. Blocks; called from a worker thread."""
 
     def fetch(self, key: ClipKey, length_bytes: int, urls: tuple[str, ...]) -> Fetched | FetchFailed: ...
+
+    def sweep(self, keep: frozenset[ClipKey]) -> int:
+        """Delete originals, begun ones too, that no known job needs; returns how many. Never called beside ``fetch``."""
+        ...

@@ -49,6 +49,12 @@ class FakeFetcher:
             return FetchFailed(Reason.AUDIO_ALTERED, False, "wrong bytes")
         return FetchFailed(Reason.AUDIO_UNREACHABLE, True, "no answer")
 
+    def sweep(self, keep: frozenset[ClipKey]) -> int:
+        gone = [path for path in self._root.glob("*") if path.name not in keep]
+        for path in gone:
+            path.unlink()
+        return len(gone)
+
     def _keep(self, final: Path, content: bytes) -> Fetched:
         self._root.mkdir(parents=True, exist_ok=True)
         final.write_bytes(content)

@@ -149,3 +149,13 @@ def test_a_full_disk_is_told_before_a_byte_is_fetched(rig: Rig) -> None:
     assert isinstance(got, FetchFailed)
     assert (got.reason, got.again) == (Reason.CACHE_FULL, True)
     assert rig.requests() == 0
+
+
+def test_what_no_job_needs_is_swept_and_what_one_needs_stays(rig: Rig) -> None:
+    other = b"?" + AUDIO
+    other_key = ClipKey(hashlib.sha256(other).hexdigest())
+    rig.fetcher.fetch(KEY, len(AUDIO), (rig.serve("a", AUDIO),))
+    rig.fetcher.fetch(other_key, len(other), (rig.serve("b", other),))
+    (rig.root / f"{'cc' * 32}.part").write_bytes(b"begun")
+    assert rig.fetcher.sweep(frozenset({KEY})) == 2
+    assert [path.name for path in rig.root.iterdir()] == [KEY]
