@@ -13,7 +13,7 @@ TICK_S = 0.02
 
 
 class Proxy:
-    """Forwards ``port`` to ``target``. Not ``open``: refuses; ``frozen``: swallows; ``congested``: takes nothing."""
+    """Forwards ``port`` to ``target``. ``open`` False refuses; ``frozen`` swallows, ``congested`` takes nothing."""
 
     def __init__(self, target: int) -> None:
         self._target = target
