@@ -57,5 +57,5 @@ class Fetcher(Protocol):
     def fetch(self, key: ClipKey, length_bytes: int, urls: tuple[str, ...]) -> Fetched | FetchFailed: ...
 
     def sweep(self, keep: frozenset[ClipKey]) -> int:
-        """Delete originals, begun ones too, that no known job needs; returns how many. Never called beside ``fetch``."""
+        """Delete originals, begun ones too, that no known job needs; returns how many. Never beside a ``fetch``."""
         ...
