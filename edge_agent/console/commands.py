@@ -11,12 +11,13 @@ from enum import Enum, auto
 
 from edge_agent.console.screen import View, absent, coming_lines, silence_lines, status_lines
 from edge_agent.console.status import Absence
-from edge_agent.console.words import Language, Text, plain, screenful
+from edge_agent.console.words import HANG, Language, Text, plain, screenful
 from edge_agent.core.site import Site
 
 UNKNOWN_MAX = 5
 # So many lines in a row that are no command: it is not a person, but noise or an echo of our own answers.
 SHOWN_CHARS_MAX = 20
+SET_IN = " " * HANG
 REPLACEMENT = "\ufffd"
 
 
@@ -98,7 +99,7 @@ NOISE = Text(
     "Strange characters arrive → set the right line speed (usually 115200, 8N1) and UTF-8.",
 )
 MUTED = Text(
-    "Quá nhiều dòng lạ: bảng lệnh im lặng cho tới khi nhận được một lệnh đúng, ví dụ: ?",
+    "Quá nhiều dòng lạ: im lặng cho tới khi có một lệnh đúng, ví dụ: ?",
     "Too many lines that are no command: silent until one comes, such as: ?",
 )
 
@@ -138,7 +139,9 @@ def banner(session: Session) -> tuple[str, ...]:
 
 
 def understand(line: str) -> Command:
-    """The command in a typed line."""
+    """The command in a typed line. What is set in like the second line of an answer is one that came back to us."""
+    if line.startswith(SET_IN) and line.strip():
+        return Command.UNKNOWN
     return NAMES.get(plain(line), Command.UNKNOWN)
 
 

@@ -35,10 +35,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A serial port by its device file, and its speed in baud; always 8 data bits, no parity, 1 stop bit."""
+    """A serial port by its device file, and its speed in baud; always 8 data bits, no parity, 1 stop bit.
+
+    ``write_s`` is how long a terminal may take nothing, ``reopen_s`` how often a lost port is looked for.
+    """
 
     port: str
     baud: int = 115_200
+    write_s: float = WRITE_S
+    reopen_s: float = REOPEN_S
 
 
 class LineLost(Exception):
@@ -51,7 +56,9 @@ class _Port:
     def __init__(self, line: Line) -> None:
         try:
             # Exclusive: two consoles on one line would answer each other's letters.
-            self._serial = serial.Serial(line.port, line.baud, timeout=READ_S, write_timeout=WRITE_S, exclusive=True)
+            self._serial = serial.Serial(
+                line.port, line.baud, timeout=READ_S, write_timeout=line.write_s, exclusive=True
+            )
         except (*_LOST, ValueError) as exc:  # ValueError: a speed that the driver does not know
             raise LineLost(str(exc)) from exc
 
@@ -91,8 +98,8 @@ def serve(line: Line, fresh: Session, look: Callable[[], View], stop: threading.
         except LineLost as exc:
             if str(exc) != told:
                 told = str(exc)
-                log.warning("console closed port=%s error=%r next=tried every %d s", line.port, told, REOPEN_S)
-            stop.wait(REOPEN_S)
+                log.warning("console closed port=%s error=%r next=tried every %g s", line.port, told, line.reopen_s)
+            stop.wait(line.reopen_s)
 
 
 def _talk(port: _Port, session: Session, look: Callable[[], View], stop: threading.Event) -> None:

@@ -1,0 +1,117 @@
+"""Answers: "Why is it silent?" names every cause there is, the weightiest first, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from edge_agent.console.silence import NOTHING, why_silent
+from edge_agent.core.clock_trust import ClockSource
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.reasons import WORDS_EN, WORDS_VI, Reason
+from edge_agent.core.units import HOUR_MS, UtcMs
+from edge_agent.sync.messages import ZoneStatus
+from tests.console.pictures import BULLETIN, CHO, DINH, FLOOD, FLOOR, NIGHT, SITE, TRUSTED, held, status
+
+
+def causes(device_up: bool | None = True, **changes: object) -> list[str]:
+    return [cause.words.en for cause in why_silent(status(**changes), SITE, device_up)]
+
+
+def test_a_healthy_station_says_when_it_is_due() -> None:
+    assert causes() == ['Not due yet: "Bản tin sáng" plays 17:30 Wed 2026-11-25, in 8 h.']
+
+
+def test_the_words_are_vietnamese_too() -> None:
+    (cause,) = why_silent(status(), SITE, True)
+    assert cause.words.vi == "Chưa đến giờ: “Bản tin sáng” phát 17h30 T4 25/11/2026, còn 8 giờ."
+    assert cause.remedy == NOTHING
+
+
+def test_no_jobs() -> None:
+    assert causes(next=()) == ["There is no broadcast job to play."]
+
+
+def test_quiet_hours_until_when() -> None:
+    quiet, due = causes(clock=NIGHT, next=(replace(BULLETIN, planned=UtcMs(NIGHT.utc + 8 * HOUR_MS)),))
+    assert quiet == "Quiet hours (21:00 – 05:00): only emergencies sound."
+    assert due.startswith("Not due yet")
+
+
+@pytest.mark.parametrize("source", [ClockSource.UNSET, ClockSource.FLOOR, ClockSource.DISPUTED])
+def test_a_clock_that_is_not_trusted_is_told_once_and_not_for_every_plan(source: ClockSource) -> None:
+    clock = replace(FLOOR, source=source)
+    plans = (held(Reason.CLOCK_NOT_TRUSTED), replace(held(Reason.CLOCK_NOT_TRUSTED), title="Bản tin chiều"))
+    (cause,) = why_silent(status(clock=clock, next=plans), SITE, True)
+    assert cause.words.en.startswith("CLOCK NOT TRUSTED")
+    assert cause.words.vi.startswith("GIỜ CHƯA CHUẨN")
+    assert "NTP" in cause.remedy.vi
+
+
+def test_without_a_trusted_clock_nothing_is_said_of_quiet_hours() -> None:
+    assert len(causes(clock=replace(NIGHT, source=ClockSource.FLOOR))) == 1
+
+
+def test_a_clock_with_too_large_an_error_is_not_trusted_whatever_its_source() -> None:
+    (cause,) = causes(clock=replace(TRUSTED, source=ClockSource.HOLDOVER, max_error_ms=121_000))
+    assert cause.startswith("CLOCK NOT TRUSTED")
+
+
+def test_a_dead_device_process_comes_first() -> None:
+    first, due = why_silent(status(), SITE, device_up=False)
+    assert "device process" in first.words.en
+    assert "edge-agent-io" in first.remedy.vi
+    assert due.words.en.startswith("Not due yet")
+
+
+def test_a_device_process_that_nobody_may_ask_is_no_cause() -> None:
+    assert causes(device_up=None) == causes(device_up=True)
+
+
+def test_a_server_that_has_not_answered() -> None:
+    waits, due = causes(welcomed=False)
+    assert waits.startswith("The server has not answered since the start: new orders wait")
+    assert due.startswith("Not due yet")
+
+
+def test_a_zone_that_is_turned_down_to_nothing_is_named() -> None:
+    zones = (ZoneStatus(CHO, "Chợ", False, None, 0), ZoneStatus(DINH, "Đình", False, None, 50))
+    muted, _ = causes(zones=zones)
+    assert muted == "Zone Chợ: its volume_max is 0."
+
+
+@pytest.mark.parametrize("reason", sorted(set(Reason) - {Reason.CLOCK_NOT_TRUSTED}))
+def test_every_reason_that_holds_a_plan_is_told_in_both_languages(reason: Reason) -> None:
+    (cause,) = why_silent(status(next=(held(reason),)), SITE, True)
+    assert cause.words.en == f'"Bản tin sáng" 17:30 Wed 2026-11-25: {WORDS_EN[reason]}.'
+    assert cause.words.vi == f"“Bản tin sáng” 17h30 T4 25/11/2026: {WORDS_VI[reason]}."
+
+
+def test_the_first_plan_that_nothing_holds_is_named_beside_the_held_ones() -> None:
+    later = replace(BULLETIN, title="Bản tin chiều")
+    assert [words.split(":")[0] for words in causes(next=(held(Reason.AUDIO_UNREACHABLE), later))] == [
+        "Not due yet",
+        '"Bản tin sáng" 17',
+    ]
+
+
+def test_what_sounds_is_named_with_what_to_check_in_the_street() -> None:
+    (cause,) = why_silent(status(playing=(FLOOD,)), SITE, True)
+    where = "Cụm loa chợ Đông Thành, Cụm loa đình làng Lương Nỗ"
+    assert cause.words.vi == f"ĐANG PHÁT “Lũ trên sông Hồng” tại {where}."
+    assert "amplifier" in cause.remedy.en
+
+
+def test_relays_that_are_closing_are_not_yet_sound() -> None:
+    (cause,) = causes(playing=(replace(FLOOD, phase=Phase.ARMED),), next=())
+    assert cause.startswith('Not due yet: "Lũ trên sông Hồng"')
+
+
+def test_all_at_once_come_in_the_order_of_their_weight() -> None:
+    told = causes(
+        device_up=False, clock=FLOOR, welcomed=False, next=(held(Reason.CACHE_FULL),), zones=(
+            ZoneStatus(CHO, "Chợ", False, None, 0),
+        ),
+    )  # fmt: skip
+    assert [words.split()[0] for words in told] == ["The", "CLOCK", "The", "Zone", '"Bản']
