@@ -2,30 +2,151 @@
 
 from __future__ import annotations
 
+import base64
+import importlib
+import json
 import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import fields
+from enum import StrEnum
 from pathlib import Path
 
+import pytest
+
+from edge_agent.core.as_run import AsRun, ItemAsRun, RecordKind, ZoneAsRun
+from edge_agent.core.clock_trust import ClockSource
+from edge_agent.core.effects import Verdict
+from edge_agent.core.events import Rejected
+from edge_agent.core.job import Accepted, JobClass, LogAck, Preemption, Welcome
+from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import WORDS_EN, WORDS_VI, Reason
+from edge_agent.core.site import Site, ZoneSite
+from edge_agent.headend.enrolment import Enrolled
+from edge_agent.headend.listening import Heard, hear
+from edge_agent.journal.record import Origin
+from edge_agent.sync.messages import Why
+from edge_agent.sync.topics import Up, up_topic
+from edge_agent.trust.judge import make_judge
+from edge_agent.trust.keys import Scheme
+from edge_agent.trust.orders import KNOWN_FIELDS
+from edge_agent.trust.roles import load_trust
+from tools import example_ward, reasons_table, wire_examples
 from tools.phases import DOCUMENT, with_diagram
 
 ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "docs" / "examples"
+PROTOCOL = ROOT / "docs" / "protocol.md"
+COMMAND_S_MAX = 60
 
 
 def test_the_diagram_of_an_occurrence_is_the_transition_table() -> None:
     text = DOCUMENT.read_text("utf-8")
-    assert text == with_diagram(text), "run python tools/phases.py"
+    assert text == with_diagram(text), "run python -m tools.phases"
 
 
 def test_every_reason_stands_in_the_protocol_with_its_words() -> None:
-    text = (ROOT / "docs" / "protocol.md").read_text("utf-8")
+    text = PROTOCOL.read_text("utf-8")
     for reason in Reason:
         row = f"| `{reason.value}` | {WORDS_VI[reason]} | {WORDS_EN[reason]} |"
         assert row in text, f"missing or different: {row}"
 
 
+def test_the_table_of_reasons_is_the_catalogue() -> None:
+    text = PROTOCOL.read_text("utf-8")
+    assert text == reasons_table.with_table(text), "run python -m tools.reasons_table"
+
+
+def test_the_examples_are_what_the_code_writes() -> None:
+    written = {path.name: path.read_bytes() for path in EXAMPLES.iterdir()}
+    assert written == wire_examples.files(), "run python -m tools.wire_examples"
+
+
+def test_the_protocol_shows_the_payloads_that_the_examples_carry() -> None:
+    text = PROTOCOL.read_text("utf-8")
+    assert text == wire_examples.with_examples(text), "run python -m tools.wire_examples"
+
+
+def _station() -> Site:
+    zones = {zone: ZoneSite(zone, zone, 800) for zone in (example_ward.C1, example_ward.C2)}
+    ward = example_ward
+    return Site(ward.STATION, ward.REALM, ward.AREA, "Asia/Ho_Chi_Minh", zones)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("job", Accepted), ("emergency", Accepted), ("welcome", Welcome), ("ack", LogAck)]
+)
+def test_a_station_obeys_each_example_that_comes_down(name: str, kind: type) -> None:
+    judge = make_judge(load_trust((EXAMPLES / "trust.json").read_bytes()), _station())
+    last = "job" if name == "emergency" else name
+    judgement = judge(f"loa/1/d/{example_ward.STATION}/{last}", (EXAMPLES / f"{name}.json").read_bytes())
+    assert isinstance(judgement, kind), judgement
+
+
+def test_an_example_with_a_changed_word_is_refused_as_forged() -> None:
+    judge = make_judge(load_trust((EXAMPLES / "trust.json").read_bytes()), _station())
+    judgement = judge(f"loa/1/d/{example_ward.STATION}/job", _changed((EXAMPLES / "job.json").read_bytes()))
+    assert isinstance(judgement, Rejected)
+    assert judgement.reason is Reason.SIGNATURE_INVALID
+
+
+@pytest.mark.parametrize("kind", list(Up))
+def test_the_headend_believes_each_example_that_goes_up(kind: Up) -> None:
+    station = example_ward.STATION
+    enrolled = Enrolled(station, example_ward.AREA, "", example_ward.key("station").public)
+    message = (EXAMPLES / f"{kind}.json").read_bytes()
+    heard = hear({station: enrolled}, example_ward.REALM, up_topic(station, kind), message)
+    assert isinstance(heard, Heard), heard
+
+
+def test_the_printed_commands_verify_the_signature(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES, tmp_path / "docs" / "examples")
+    done = _run(_block("verify"), tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, _block("verify prints"), "")
+
+
+def test_the_printed_commands_refuse_a_changed_order(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES, tmp_path / "docs" / "examples")
+    order = tmp_path / "docs" / "examples" / "job.json"
+    order.write_bytes(_changed(order.read_bytes()))
+    done = _run(_block("verify"), tmp_path)
+    assert done.returncode != 0
+    assert "Verified Successfully" not in done.stdout
+
+
+def test_the_printed_commands_follow_the_hash_chain(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES, tmp_path / "docs" / "examples")
+    computed, written = _run(_block("verify chain"), tmp_path).stdout.split()
+    assert computed == written == example_ward.record().hash
+
+
+def test_every_field_that_travels_stands_in_the_protocol() -> None:
+    named = _named(PROTOCOL.read_text("utf-8"))
+    missing = sorted({name for name in _travelling() if name not in named})
+    assert missing == []
+
+
+def test_every_value_of_an_enumeration_stands_in_the_protocol() -> None:
+    named = _named(PROTOCOL.read_text("utf-8"))
+    kinds: tuple[type[StrEnum], ...] = (
+        *(JobClass, Preemption, Phase, Reason, Verdict, Why, ClockSource, RecordKind, Scheme, Up),
+    )
+    missing = [f"{kind.__name__}.{member.name}" for kind in kinds for member in kind if member.value not in named]
+    assert missing == []
+
+
+def test_every_bound_in_the_protocol_is_the_codes() -> None:
+    rows = re.findall(r"^\| `([a-z_.]+):([A-Z_]+)` \| ([\d,]+)", PROTOCOL.read_text("utf-8"), re.MULTILINE)
+    assert len(rows) > 30
+    written = {f"{module}:{name}": int(value.replace(",", "")) for module, name, value in rows}
+    real = {f"{module}:{name}": getattr(importlib.import_module(module), name) for module, name, _ in rows}
+    assert written == real
+
+
 def test_every_link_between_documents_leads_somewhere() -> None:
     broken = []
-    for document in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text("utf-8")):
             if not (document.parent / target).exists():
                 broken.append(f"{document.relative_to(ROOT)} -> {target}")
@@ -38,3 +159,52 @@ def test_every_file_that_one_job_names_exists() -> None:
     assert named
     missing = [name for name in named if not any((base / name).exists() for base in (ROOT, ROOT / "edge_agent"))]
     assert missing == []
+
+
+def _block(name: str) -> str:
+    """The fenced block between the mark of that name and the end."""
+    match = re.search(rf"<!-- {name} -->\n```(?:bash)?\n(.*?)```\n", PROTOCOL.read_text("utf-8"), re.DOTALL)
+    assert match is not None
+    return match[1]
+
+
+def _run(script: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = ["bash", "-e", "-c", script]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=COMMAND_S_MAX, check=False)
+
+
+def _changed(envelope: bytes) -> bytes:
+    """The envelope with one word of its payload replaced by another of the same length."""
+    written = json.loads(envelope)
+    payload = base64.b64decode(written["payload"])
+    assert b'"volume":70' in payload
+    written["payload"] = base64.b64encode(payload.replace(b'"volume":70', b'"volume":99')).decode()
+    return json.dumps(written, separators=(",", ":")).encode() + b"\n"
+
+
+def _named(text: str) -> set[str]:
+    """Everything that stands in backticks."""
+    return {word for quoted in re.findall(r"`([^`\n]+)`", text) for word in re.findall(r"[a-z0-9_-]+", quoted)}
+
+
+def _travelling() -> Iterator[str]:
+    """The names of all fields: of the examples, of what a station reads, of a record, of the trust file."""
+    for path in EXAMPLES.glob("*.json"):
+        written = json.loads(path.read_bytes())
+        yield from _names(json.loads(base64.b64decode(written["payload"])) if "payload" in written else written)
+    for known in KNOWN_FIELDS.values():
+        yield from known
+    for kind in (AsRun, ZoneAsRun, ItemAsRun, Origin):
+        yield from (field.name for field in fields(kind))
+
+
+def _names(value: object) -> Iterator[str]:
+    if isinstance(value, list):
+        for one in value:
+            yield from _names(one)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            # Key ids and issuers are names of things, not of fields.
+            if re.fullmatch(r"[a-z_]+", name):
+                yield name
+            yield from _names(inner)

@@ -1,7 +1,7 @@
 """Write the life of an occurrence into docs/one-job.md, as a diagram made from the transition table itself.
 
-    python tools/phases.py        writes it
-    python tools/phases.py --check  fails where the document differs
+python tools/phases.py        writes it
+python tools/phases.py --check  fails where the document differs
 """
 
 from __future__ import annotations

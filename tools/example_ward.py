@@ -1,0 +1,251 @@
+"""The ward of docs/examples: who speaks there and what they say, by the code that really says it.
+
+Keys come from their names, so that a run can be repeated. Everybody has them: they are good for nothing but this.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import date, time
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from edge_agent.core.as_run import AsRun, Evidence, ItemAsRun, RecordKind, ZoneAsRun
+from edge_agent.core.clock_trust import ClockSource, Now
+from edge_agent.core.effects import Verdict
+from edge_agent.core.job import Audience, ClipItem, Job, JobClass, PlayNow, Preemption, Rule, TextItem
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import (
+    DAY_MS,
+    HOUR_MS,
+    MINUTE_MS,
+    SECOND_MS,
+    ClipKey,
+    JobId,
+    MonoMs,
+    StationId,
+    UtcMs,
+    ZoneId,
+)
+from edge_agent.headend import signing
+from edge_agent.headend.roles import default_roles, trust_document
+from edge_agent.journal.record import ChainPoint, Origin, body_of, chain
+from edge_agent.sync import messages as say
+from edge_agent.sync.messages import HostStatus, LogCursor, LogRecord, PlayStatus, Sender, Why, ZoneStatus
+from edge_agent.trust.envelope import Envelope, open_envelope, payload_type, sign
+from edge_agent.trust.keys import Ed25519Signer
+from edge_agent.trust.orders import job_payload
+from edge_agent.trust.strict_json import JsonObject, dump
+
+REALM = "demo"
+AREA = "vn/ha-noi/dong-thanh"
+STATION = StationId("dong-thanh-01")
+C1, C2 = ZoneId("c1"), ZoneId("c2")
+ISSUED = UtcMs(1_790_733_600_000)  # 2026-09-30 09:00 in Hanoi
+PLANNED = UtcMs(1_790_807_400_000)  # 2026-10-01 05:30 in Hanoi: the rule's first instant
+NONCE = "6f0c2e9d4b7a18532c94e0d1a6b8f375"
+EPOCH = "9b1d4f7a2c6e8035"
+CLIP = ClipKey(hashlib.sha256(b"the bytes of an MP3").hexdigest())
+SOFTWARE = "edge-agent 0.1.0"
+SENDER = Sender(REALM, STATION, "4e1fa09cd27b3865", SOFTWARE)
+ROLES = default_roles(AREA, 2)
+CLOCK = Now(MonoMs(0), PLANNED, ClockSource.SIGNED, 214)
+HOST = HostStatus("10.20.30.41", "DT-0001", 21_400, 47, False)
+
+
+def key(name: str) -> Ed25519Signer:
+    """The throw-away key of that name."""
+    seed = hashlib.sha256(f"throw-away key of docs/examples: {name}".encode()).digest()
+    return Ed25519Signer(Ed25519PrivateKey.from_private_bytes(seed))
+
+
+def role_keys(role: str) -> list[Ed25519Signer]:
+    """As many keys as the role has."""
+    (count,) = [spec.key_count for spec in ROLES if spec.name == role]
+    return [key(f"{role}-{number}") for number in range(1, count + 1)]
+
+
+def routine() -> Job:
+    """A vaccination notice, every working day at 05:30 and 17:00 until the end of the year."""
+    item = ClipItem(
+        title="Lịch tiêm chủng tháng 10",
+        field="y-te",
+        language="vi",
+        source="Trạm y tế Đông Thành",
+        approver="nguoi-duyet-07",
+        digest=CLIP,
+        length_bytes=480_000,
+        duration_ms=60_000,
+        codec="mp3",
+        urls=(f"https://content.example/clip/{CLIP}",),
+    )
+    return Job(
+        job_id=JobId("dong-thanh-20260930-41"),
+        issuer="dong-thanh",
+        level="commune",
+        key_epoch=0,
+        serial=41,
+        issued_at=ISSUED,
+        not_before=ISSUED,
+        not_after=UtcMs(ISSUED + 93 * DAY_MS),
+        audience=Audience(frozenset(), frozenset({AREA}), frozenset()),
+        cls=JobClass.NORMAL,
+        order=0,
+        when=Rule(
+            timezone="Asia/Ho_Chi_Minh",
+            first_day=date(2026, 10, 1),
+            last_day=date(2026, 12, 31),
+            weekdays=frozenset({1, 2, 3, 4, 5}),
+            times=(time(5, 30), time(17, 0)),
+            excluded=frozenset({date(2026, 11, 20)}),
+        ),
+        loops=1,
+        gap_ms=0,
+        items=(item,),
+        volume=70,
+        preemption=Preemption.REJOIN,
+        late_limit_ms=10 * MINUTE_MS,
+        event="",
+    )
+
+
+def emergency() -> Job:
+    """A flood warning, spoken by the station, twice."""
+    item = TextItem(
+        title="Cảnh báo lũ quét",
+        field="thien-tai",
+        language="vi",
+        source="Ban Chỉ huy Phòng thủ dân sự phường",
+        approver="nguoi-duyet-02",
+        text="Lũ đang lên nhanh ở suối Đông Thành.\nĐề nghị bà con di chuyển ngay lên nhà văn hóa.",
+    )
+    return Job(
+        job_id=JobId("dong-thanh-20260930-42"),
+        issuer="dong-thanh",
+        level="commune",
+        key_epoch=0,
+        serial=42,
+        issued_at=ISSUED,
+        not_before=ISSUED,
+        not_after=UtcMs(ISSUED + HOUR_MS),
+        audience=Audience(frozenset({STATION}), frozenset(), frozenset({C1})),
+        cls=JobClass.EMERGENCY,
+        order=0,
+        when=PlayNow(),
+        loops=2,
+        gap_ms=5 * SECOND_MS,
+        items=(item,),
+        volume=100,
+        preemption=Preemption.REJOIN,
+        late_limit_ms=0,
+        event="lu-quet",
+        cap=(("identifier", "VN-2026-0930-17"), ("sender", "canhbao.example"), ("sent", "2026-09-30T09:00:00+07:00")),
+    )
+
+
+def record() -> LogRecord:
+    """The first sounding of ``routine``, as the station writes it down."""
+    job = routine()
+    (item,) = job.items
+    assert isinstance(item, ClipItem)
+    as_run = AsRun(
+        kind=RecordKind.PLAY,
+        job_id=job.job_id,
+        digest=routine_digest(),
+        issuer=job.issuer,
+        level=job.level,
+        role="ward-routine",
+        signers=tuple(one.keyid for one in role_keys("ward-routine")),
+        cls=job.cls,
+        event=job.event,
+        items=(ItemAsRun(item.title, item.field, item.language, item.source, item.approver, item.digest),),
+        planned=PLANNED,
+        outcome=Phase.SUCCEEDED,
+        reason=None,
+        detail="",
+        evidence=Evidence.SAMPLES_OUT,
+        zones=tuple(ZoneAsRun(zone, Evidence.SAMPLES_OUT, 60_000, 55, MonoMs(73_798_950), None) for zone in (C1, C2)),
+        started=UtcMs(PLANNED + 4),
+        ended=UtcMs(PLANNED + 60_071),
+        ended_mono=MonoMs(73_860_071),
+        planned_ms=60_000,
+        played_ms=60_000,
+        frames=2_880_000,
+        underruns=0,
+        attempt=1,
+        clock=ClockSource.SIGNED,
+        clock_error_ms=214,
+    )
+    one = chain(EPOCH, ChainPoint(), body_of(as_run, Origin(STATION, SOFTWARE, SENDER.boot_id)))
+    return LogRecord(one.seq, one.prev, one.hash, one.body)
+
+
+def routine_envelope() -> bytes:
+    """``routine``, signed by the ward's officer."""
+    return sign(payload_type("job"), dump(job_payload(routine(), REALM)), role_keys("ward-routine"))
+
+
+def routine_digest() -> str:
+    """The identity of ``routine``: the SHA-256 of its PAE."""
+    opened = open_envelope(routine_envelope())
+    assert isinstance(opened, Envelope)
+    return opened.digest
+
+
+def orders() -> dict[str, bytes]:
+    """What comes down: jobs signed by officers, welcome and ack signed by the server."""
+    warning = sign(payload_type("job"), dump(job_payload(emergency(), REALM)), role_keys("ward-emergency"))
+    (welcome_key,), (ack_key,) = role_keys("welcome"), role_keys("ack")
+    held = LogCursor(EPOCH, record().seq, record().hash)
+    marks = {"dong-thanh": 42}
+    return {
+        "job": routine_envelope(),
+        "emergency": warning,
+        "welcome": signing.welcome(REALM, STATION, NONCE, ISSUED, 1, marks, LogCursor("", 0, ""), welcome_key),
+        "ack": signing.ack(REALM, STATION, held, ack_key),
+    }
+
+
+def reports() -> dict[str, bytes]:
+    """What goes up, signed by the station."""
+    said = (
+        say.hello(SENDER, say.HelloMsg(NONCE, 1, LogCursor(EPOCH, 0, "0" * 64), CLOCK)),
+        say.state(SENDER, state()),
+        say.heartbeat(SENDER, say.HeartbeatMsg(73_800, CLOCK, (routine().job_id,), 0, HOST)),
+        say.log(SENDER, EPOCH, [record()]),
+        say.answer(SENDER, say.AnswerMsg(Verdict.ACCEPTED, routine_digest(), routine().job_id, None, ISSUED)),
+    )
+    return {one.kind.value: sign(payload_type(one.kind), one.payload, [key("station")]) for one in said if one}
+
+
+def state() -> say.StateMsg:
+    """The station while ``routine`` sounds."""
+    title = routine().items[0].title
+    playing = PlayStatus(routine().job_id, title, JobClass.NORMAL, Phase.PLAYING, PLANNED, (C1, C2))
+    later = PlayStatus(
+        JobId("dong-thanh-20260930-43"), "Bản tin phường", JobClass.NORMAL, Phase.RECEIVED, PLANNED, (C1,)
+    )
+    return say.StateMsg(
+        online=True,
+        why=Why.CHANGE,
+        area=AREA,
+        name="Trạm loa Đông Thành 01",
+        clock=CLOCK,
+        zones=(
+            ZoneStatus(C1, "Nhà văn hóa", True, playing.job_id, 100),
+            ZoneStatus(C2, "Chợ Đông Thành", True, playing.job_id, 80),
+        ),
+        playing=(playing,),
+        next=(replace(later, planned=UtcMs(PLANNED + HOUR_MS), reason=Reason.AUDIO_UNREACHABLE),),
+        records_waiting=0,
+        welcomed=True,
+        host=HOST,
+    )
+
+
+def trust() -> JsonObject:
+    """The file by which the station judges these orders."""
+    keys = {spec.name: [one.public for one in role_keys(spec.name)] for spec in ROLES}
+    return trust_document(REALM, 1, ROLES, keys, ISSUED)
