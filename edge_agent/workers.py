@@ -76,13 +76,20 @@ class JournalWorker:
     """
 
     def __init__(
-        self, journal: Journal, post: Post, send_log: Callable[[tuple[StoredRecord, ...]], None], batch_bytes: int
+        self,
+        journal: Journal,
+        post: Post,
+        send_log: Callable[[tuple[StoredRecord, ...]], None],
+        batch_bytes: int,
+        retry_s: float = RETRY_S,
     ) -> None:
         self._journal = journal
         self._post = post
         self._send_log = send_log
         self._batch_bytes = batch_bytes
+        self._retry_s = retry_s
         self._orders: queue.Queue[JournalOrder | None] = queue.Queue(WAITING_MAX)
+        self._over = False
         self._owed: list[CommitRecord] = []
         self._appended: StoredRecord | None = None
         self.newest: StoredRecord | None = None
@@ -96,36 +103,38 @@ class JournalWorker:
         """Hand an order over. A full queue means a disk that stands still: the exception ends the process."""
         self._orders.put_nowait(order)
 
-    def finish(self, timeout_s: float) -> None:
-        """Do what was ordered so far and end the thread."""
-        self._orders.put(None)
+    def finish(self, timeout_s: float) -> bool:
+        """Do what was ordered so far and end the thread. False where records are still owed, or the disk hangs."""
+        try:
+            self._orders.put(None, timeout=timeout_s)
+        except queue.Full:
+            return False
         self._thread.join(timeout_s)
+        return not self._thread.is_alive() and not self._owed
 
     def _run(self) -> None:
-        while True:
-            batch = self._next_batch()
-            if batch is None:
-                break
-            self._commit(batch)
+        while not self._over:
+            self._commit(self._next_batch())
         if self._owed:
             self._commit([])
-        self._journal.close()
-
-    def _next_batch(self) -> list[JournalOrder] | None:
-        """What waits, at least one order or a retry; None at the end."""
         try:
-            first = self._orders.get(timeout=RETRY_S if self._owed else None)
-        except queue.Empty:
-            return []
+            self._journal.close()
+        except JournalError as exc:
+            log.error("journal not closed properly error=%s next=its own recovery at the next boot", exc)
+
+    def _next_batch(self) -> list[JournalOrder]:
+        """What waits, at least one order; empty where it is time to try again what is owed, or at the end."""
         batch: list[JournalOrder] = []
-        while first is not None:
-            batch.append(first)
+        try:
+            order = self._orders.get(timeout=self._retry_s if self._owed else None)
+        except queue.Empty:
+            return batch
+        while order is not None:
+            batch.append(order)
             if len(batch) >= BATCH_MAX or self._orders.empty():
                 return batch
-            first = self._orders.get_nowait()
-        if not batch:
-            return None
-        self._orders.put(None)
+            order = self._orders.get_nowait()
+        self._over = True
         return batch
 
     def _commit(self, batch: list[JournalOrder]) -> None:
@@ -142,7 +151,16 @@ class JournalWorker:
                 self._post(answer)
         for order in batch:
             if isinstance(order, SendLog):
-                self._send_log(self._journal.records_after(order.after_seq, self._batch_bytes))
+                self._upload(order)
+
+    def _upload(self, order: SendLog) -> None:
+        """Hand out what is durable. A disk that cannot be read delays the log; it must not end what sounds."""
+        try:
+            records = self._journal.records_after(order.after_seq, self._batch_bytes)
+        except JournalError as exc:
+            self._post(JournalFailed("read the log", None, str(exc)))
+        else:
+            self._send_log(records)
 
     def _write(self, writes: list[Write]) -> list[Event]:
         if not writes:
@@ -187,7 +205,7 @@ class JournalWorker:
                 case _:
                     self._post(JournalFailed(type(order).__name__, None, error))
         if self._owed:
-            self._post(JournalFailed(f"{len(self._owed)} records owed, next try in {RETRY_S:.0f} s", None, error))
+            self._post(JournalFailed(f"{len(self._owed)} records owed, next try in {self._retry_s:.0f} s", None, error))
 
 
 class Staging(Protocol):
@@ -221,8 +239,12 @@ class FetchAndStage:
 
     def sweep(self, keep: frozenset[ClipKey]) -> None:
         """Bring the staged sound back under its quota; what is needed stays."""
-        gone = self._stager.store.evict_to(self._bytes_max, set(keep))
-        log.info("cache swept gone=%d", len(gone))
+        try:
+            gone = self._stager.store.evict_to(self._bytes_max, set(keep))
+        except OSError as exc:
+            log.error("cache not swept error=%s next=tomorrow", exc)
+        else:
+            log.info("cache swept gone=%d", len(gone))
 
 
 StagingOrder = FetchClip | SpeakText | Sweep

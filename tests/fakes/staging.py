@@ -1,0 +1,42 @@
+"""Staging without network, decoder or voice: remembers what it was asked, and waits where a test tells it to."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from edge_agent.core.effects import FetchClip, SpeakText
+from edge_agent.core.events import ClipFailed, ClipStaged
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import ClipKey
+
+PATIENCE_S = 60
+
+
+@dataclass
+class FakeStaging:
+    """A ``workers.Staging``. Clips wait for ``downloads``; keys in ``unreachable`` fail; words take ``speech_ms``."""
+
+    speech_ms: int = 3_000
+    downloads: threading.Event = field(default_factory=threading.Event)
+    unreachable: set[ClipKey] = field(default_factory=set)
+    asked: list[ClipKey] = field(default_factory=list)
+    swept: list[frozenset[ClipKey]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.downloads.set()
+
+    def clip(self, order: FetchClip) -> ClipStaged | ClipFailed:
+        self.asked.append(order.key)
+        if not self.downloads.wait(PATIENCE_S):
+            raise AssertionError("the test never let the download go on")
+        if order.key in self.unreachable:
+            return ClipFailed(order.key, Reason.AUDIO_UNREACHABLE, again=True)
+        return ClipStaged(order.key, order.duration_ms)
+
+    def text(self, order: SpeakText) -> ClipStaged | ClipFailed:
+        self.asked.append(order.key)
+        return ClipStaged(order.key, self.speech_ms)
+
+    def sweep(self, keep: frozenset[ClipKey]) -> None:
+        self.swept.append(keep)

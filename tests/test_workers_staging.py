@@ -1,0 +1,123 @@
+"""The staging threads, as real threads: words never wait for a download, and every failure is an answer."""
+
+from __future__ import annotations
+
+import queue
+from pathlib import Path
+
+import pytest
+
+from edge_agent.audio.pcm_store import PcmStore
+from edge_agent.audio.staging import Stager
+from edge_agent.core.effects import FetchClip, SpeakText, Sweep
+from edge_agent.core.events import ClipFailed, ClipStaged, Event
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import ClipKey
+from edge_agent.workers import FetchAndStage, StagingWorker
+from tests.audio.test_staging import PlainDecoder, PlainVoice
+from tests.fakes.fetcher import FakeFetcher, FakeServer
+from tests.fakes.staging import PATIENCE_S, FakeStaging
+
+pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+
+CLIP = FetchClip(ClipKey("clip"), 80_000, 10_000, ("https://content.test/clip",))
+TEXT = SpeakText(ClipKey("text"), "vi", "Nước đang lên.")
+
+
+def staging_worker(staging: FakeStaging) -> tuple[StagingWorker, queue.Queue[Event]]:
+    said: queue.Queue[Event] = queue.Queue()
+    worker = StagingWorker(staging, said.put)
+    worker.start()
+    return worker, said
+
+
+def test_a_slow_download_does_not_keep_an_emergency_s_words_waiting() -> None:
+    staging = FakeStaging()
+    staging.downloads.clear()
+    worker, said = staging_worker(staging)
+    worker.order(CLIP)
+    worker.order(TEXT)
+    assert said.get(timeout=PATIENCE_S) == ClipStaged(TEXT.key, staging.speech_ms)
+    staging.downloads.set()
+    assert said.get(timeout=PATIENCE_S) == ClipStaged(CLIP.key, CLIP.duration_ms)
+
+
+def test_a_failure_is_an_answer_too_and_the_next_order_is_served() -> None:
+    staging = FakeStaging(unreachable={CLIP.key})
+    worker, said = staging_worker(staging)
+    worker.order(CLIP)
+    assert said.get(timeout=PATIENCE_S) == ClipFailed(CLIP.key, Reason.AUDIO_UNREACHABLE, again=True)
+    staging.unreachable.clear()
+    worker.order(CLIP)
+    assert said.get(timeout=PATIENCE_S) == ClipStaged(CLIP.key, CLIP.duration_ms)
+
+
+def test_a_sweep_waits_its_turn_behind_downloads() -> None:
+    staging = FakeStaging()
+    worker, said = staging_worker(staging)
+    keep = frozenset({CLIP.key})
+    worker.order(Sweep(keep, None))
+    worker.order(CLIP)
+    said.get(timeout=PATIENCE_S)
+    assert staging.swept == [keep]
+
+
+# -- staging as it really is -------------------------------------------------------------------------------------------
+
+
+class FullCard(PcmStore):
+    """A store whose card has gone read-only."""
+
+    def evict_to(self, bytes_max: int, keep: set[ClipKey]) -> tuple[ClipKey, ...]:
+        raise OSError("[Errno 30] Read-only file system")
+
+
+def fetch_and_stage(tmp_path: Path, server: FakeServer, store: PcmStore, bytes_max: int = 10**9) -> FetchAndStage:
+    stager = Stager(store, PlainDecoder(), PlainVoice(), 48_000)
+    return FetchAndStage(FakeFetcher(tmp_path / "originals", server), stager, bytes_max)
+
+
+def clip_on(server: FakeServer, url: str, content: bytes) -> FetchClip:
+    return FetchClip(server.put(url, content), len(content), 10_000, (url,))
+
+
+def test_a_clip_is_fetched_then_staged(tmp_path: Path) -> None:
+    server, store = FakeServer(), PcmStore(tmp_path / "audio")
+    order = clip_on(server, "https://content.test/a", bytes(9_600))
+    staged = fetch_and_stage(tmp_path, server, store).clip(order)
+    assert staged == ClipStaged(order.key, 100)
+    with store.open(order.key) as clip:
+        assert clip.duration_ms == 100
+
+
+def test_a_server_that_does_not_answer_is_named_and_nothing_is_staged(tmp_path: Path) -> None:
+    server, store = FakeServer(), PcmStore(tmp_path / "audio")
+    order = clip_on(server, "https://content.test/a", bytes(9_600))
+    server.files.clear()
+    failed = fetch_and_stage(tmp_path, server, store).clip(order)
+    assert isinstance(failed, ClipFailed)
+    assert (failed.key, failed.reason, failed.again) == (order.key, Reason.AUDIO_UNREACHABLE, True)
+    assert store.sizes() == {}
+
+
+def test_words_are_staged_under_their_key(tmp_path: Path) -> None:
+    store = PcmStore(tmp_path / "audio")
+    staged = fetch_and_stage(tmp_path, FakeServer(), store).text(TEXT)
+    assert isinstance(staged, ClipStaged)
+    assert list(store.sizes()) == [TEXT.key]
+
+
+def test_a_sweep_takes_what_nobody_needs(tmp_path: Path) -> None:
+    server, store = FakeServer(), PcmStore(tmp_path / "audio")
+    staging = fetch_and_stage(tmp_path, server, store, bytes_max=0)
+    needed = clip_on(server, "https://content.test/a", bytes(9_600))
+    other = clip_on(server, "https://content.test/b", bytes(9_602))
+    staging.clip(needed)
+    staging.clip(other)
+    staging.sweep(frozenset({needed.key}))
+    assert list(store.sizes()) == [needed.key]
+
+
+def test_a_card_that_cannot_be_swept_ends_nothing(tmp_path: Path) -> None:
+    staging = fetch_and_stage(tmp_path, FakeServer(), FullCard(tmp_path / "audio"))
+    staging.sweep(frozenset())
