@@ -19,14 +19,13 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from edge_agent.cli import paths
 from edge_agent.cli.finding import Finding, words
 from edge_agent.config import Config
 from edge_agent.console.words import Text
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.units import UtcMs
 from edge_agent.link.server import AGENT_USER
-from edge_agent.sync.tls import client_context, clock_dates_certificates
+from edge_agent.sync.tls import clock_dates_certificates
 from edge_agent.trust.keys import UnusableKey, load_signer
 from edge_agent.trust.roles import TRUST_BYTES_MAX, load_trust
 from edge_agent.trust.strict_json import WireError
@@ -36,6 +35,8 @@ FREE_BYTES_MIN = 350 * MEGABYTE
 # An hour of staged sound: 48,000 frames a second of 2 bytes.
 PEM_BYTES_MAX = 1_000_000
 # A bundle of every public authority of the world has 220 kB.
+SHOWN_KEYID_CHARS = 16
+# Enough to compare with the headend's list by eye.
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 TRUST = Text("danh sách khóa được tin cậy", "trust file")
@@ -65,8 +66,8 @@ def trust_file(config: Config, now: Now) -> Finding:
     return _dated(TRUST, seen, (trust.issued_at, trust.expires), now)
 
 
-def signing_key(config: Config) -> Finding:
-    """Whether the station can sign, and nobody else can read its key."""
+def signing_key(config: Config, service_uid: int | None) -> Finding:
+    """Whether the station can sign, and nobody else can read its key. ``service_uid``: see ``service_account``."""
     file = config.trust.station_key_file
     try:
         signer = load_signer(file)
@@ -75,23 +76,23 @@ def signing_key(config: Config) -> Finding:
             f"chmod 600 {file}; thiếu tệp thì đăng ký lại trạm", f"chmod 600 {file}; if it is missing, enrol anew"
         )
         return Finding(SIGNING_KEY, f"{file}: {words(exc)}", remedy)
-    return _owned(SIGNING_KEY, file) or Finding(SIGNING_KEY, f"keyid {signer.keyid[:16]}…, owner only")
+    seen = f"{file}: keyid {signer.keyid[:SHOWN_KEYID_CHARS]}…, owner only"
+    return _owned(SIGNING_KEY, file, service_uid) or Finding(SIGNING_KEY, seen)
 
 
-def tls_key(config: Config) -> Finding:
+def tls_key(config: Config, service_uid: int | None) -> Finding:
     """Whether the private key fits the certificate, and nobody else can read it."""
-    broker = config.broker
+    file, certificate = config.broker.key_file, config.broker.cert_file
     try:
-        mode = broker.key_file.stat().st_mode
-        client_context(broker.ca_file, broker.cert_file, broker.key_file)
-    except (OSError, ssl.SSLError) as exc:
-        return Finding(TLS_KEY, f"{broker.key_file}, {broker.cert_file}: {words(exc)}", COPY)
+        mode = file.stat().st_mode
+        # No password: an encrypted key is of no use to a station, and nobody must be asked for it here.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, file, password=lambda: "")
+    except (OSError, ValueError) as exc:  # SSLError is an OSError
+        return Finding(TLS_KEY, f"{file} does not go with {certificate}: {words(exc)}", COPY)
     if mode & OTHERS:
-        remedy = Text(
-            f"chmod 600 {broker.key_file}; nên xin khóa mới", f"chmod 600 {broker.key_file}; think of a new key"
-        )
-        return Finding(TLS_KEY, f"{broker.key_file}: others can read it", remedy)
-    return _owned(TLS_KEY, broker.key_file) or Finding(TLS_KEY, "fits the certificate, owner only")
+        remedy = Text(f"chmod 600 {file}; nên xin khóa mới", f"chmod 600 {file}; think of a new key")
+        return Finding(TLS_KEY, f"{file}: others can read it", remedy)
+    return _owned(TLS_KEY, file, service_uid) or Finding(TLS_KEY, f"{file}: fits the certificate, owner only")
 
 
 def certificates(config: Config, now: Now) -> Iterator[Finding]:
@@ -103,8 +104,8 @@ def certificates(config: Config, now: Now) -> Iterator[Finding]:
 
 def folders(config: Config) -> Iterator[Finding]:
     """What both processes write into."""
-    yield _folder(STATE, config.paths.state_dir, FREE_BYTES_MIN)
-    yield _folder(RUN, paths.status(config).parent, 0)
+    yield folder_usable(STATE, config.paths.state_dir, FREE_BYTES_MIN)
+    yield folder_usable(RUN, config.paths.run_dir, 0)
 
 
 def _certificate(what: Text, file: Path, now: Now, name: str | None = None) -> Finding:
@@ -128,14 +129,15 @@ def _dated(what: Text, seen: str, valid: tuple[UtcMs, UtcMs], now: Now) -> Findi
     until = f"valid {_day(start)} to {_day(end)}"
     if not clock_dates_certificates(now):
         return Finding(what, f"{seen}, {until}{CLOCK_FIRST}")
-    if now.utc > end:
+    if now.utc - now.max_error_ms > end:
         return Finding(what, f"{seen}, EXPIRED on {_day(end)}", RENEW)
-    if now.utc < start:
+    if now.utc + now.max_error_ms < start:
         return Finding(what, f"{seen}, begins only on {_day(start)}", RENEW)
     return Finding(what, f"{seen}, {until}")
 
 
-def _folder(what: Text, folder: Path, free_bytes_min: int) -> Finding:
+def folder_usable(what: Text, folder: Path, free_bytes_min: int) -> Finding:
+    """Whether a folder can be written into, and has room. Leaves nothing behind."""
     try:
         with tempfile.TemporaryFile(dir=folder):
             free = shutil.disk_usage(folder).free
@@ -145,20 +147,25 @@ def _folder(what: Text, folder: Path, free_bytes_min: int) -> Finding:
             "start the service, which makes it; run doctor with sudo; see whether the disk is read-only (mount)",
         )
         return Finding(what, f"{folder}: {words(exc)}", remedy)
-    seen = f"{folder}, writable, {free // MEGABYTE} MB free"
+    seen = f"{folder}: writable, {free // MEGABYTE} MB free"
     if free < free_bytes_min:
         remedy = Text("xóa bớt tệp trên thẻ nhớ hoặc giảm [cache] bytes_max", "make room, or lower [cache] bytes_max")
         return Finding(what, seen, remedy)
     return Finding(what, seen)
 
 
-def _owned(what: Text, file: Path) -> Finding | None:
-    """Root reads everything, the service does not: its keys must be its own. None where there is nothing to say."""
+def service_account() -> int | None:
+    """The user id that must own the keys. Only root can read them and not be it; None for everybody else."""
     try:
         agent = pwd.getpwnam(AGENT_USER).pw_uid
     except KeyError:
         return None  # not installed as a service: a laptop, a demo
-    if os.geteuid() != 0 or file.stat().st_uid in (agent,):
+    return agent if os.geteuid() == 0 else None
+
+
+def _owned(what: Text, file: Path, service_uid: int | None) -> Finding | None:
+    """A key that root can read and the service cannot; None where there is nothing to say."""
+    if service_uid is None or file.stat().st_uid == service_uid:
         return None
     remedy = Text(f"chown {AGENT_USER}: {file}", f"chown {AGENT_USER}: {file}")
     return Finding(what, f"{file}: the service's user {AGENT_USER} cannot read it", remedy)

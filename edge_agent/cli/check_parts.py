@@ -33,9 +33,9 @@ IN_USE = "in use by the device process, which is running"
 
 def programs(config: Config, sandbox: Sandbox) -> Iterator[Finding]:
     """What makes sound of files and texts, each tried where it will run: inside the sandbox."""
-    yield _sandbox(sandbox)
-    yield _decoder(sandbox, FfmpegDecoder(sandbox).program)
-    yield _voice(EspeakVoice(sandbox, config.speech.voice, config.speech.rate_wpm))
+    yield sandbox_works(sandbox)
+    yield decoder_works(sandbox, FfmpegDecoder(sandbox).program)
+    yield voice_speaks(EspeakVoice(sandbox, config.speech.voice, config.speech.rate_wpm))
 
 
 def relays(config: Config, device_up: bool | None) -> Finding:
@@ -52,11 +52,11 @@ def sound_card(config: Config, device_up: bool | None) -> Finding:
     (card,) = config.cards.values()
     if device_up:
         return Finding(CARD, f"{card.device}: {IN_USE}")
-    return opens(CardConfig(card.device, card.rate, card.channels, card.period_ms, card.periods))
+    return card_opens(CardConfig(card.device, card.rate, card.channels, card.period_ms, card.periods))
 
 
-def opens(card: CardConfig) -> Finding:
-    """Whether the card opens."""
+def card_opens(card: CardConfig) -> Finding:
+    """Whether the card opens. It is given back at once, and nothing is played."""
     from edge_agent.audio.alsa import AlsaCard
 
     try:
@@ -70,34 +70,39 @@ def opens(card: CardConfig) -> Finding:
         return Finding(CARD, str(exc), remedy)
 
 
-def _install(package: str) -> Text:
-    return Text(f"apt install {package}", f"apt install {package}")
-
-
-def _sandbox(sandbox: Sandbox) -> Finding:
+def sandbox_works(sandbox: Sandbox) -> Finding:
+    """Whether a program can be confined at all."""
     if not available(sandbox.bwrap):
         return Finding(SANDBOX, f"{sandbox.bwrap} is not there", _install("bubblewrap"))
     trouble = sandbox.check()
     return Finding(SANDBOX, trouble, NAMESPACES) if trouble else Finding(SANDBOX, f"{sandbox.bwrap} works")
 
 
-def _decoder(sandbox: Sandbox, program: str) -> Finding:
+def decoder_works(sandbox: Sandbox, program: str) -> Finding:
+    """Whether ffmpeg starts where it is confined."""
     if not available(program):
         return Finding(DECODER, f"{program} is not there", _install("ffmpeg"))
     trouble = sandbox.check(program)
     return Finding(DECODER, trouble, NAMESPACES) if trouble else Finding(DECODER, f"{program} runs in the sandbox")
 
 
-def _voice(voice: EspeakVoice) -> Finding:
+def voice_speaks(voice: EspeakVoice) -> Finding:
+    """Whether the configured voice says a sentence, into memory."""
     if not available(voice.program):
         return Finding(VOICE, f"{voice.program} is not there", _install("espeak-ng"))
     wav = io.BytesIO()
     trouble = voice.speak("vi", SAMPLE, wav)
     if trouble is not None:
-        return Finding(
-            VOICE, trouble.detail, Text("sửa [speech] voice; apt install espeak-ng", "correct [speech] voice")
+        remedy = Text(
+            "sửa lỗi bwrap trước; không phải bwrap thì: apt install --reinstall espeak-ng espeak-ng-data",
+            "put bwrap right first; if it is well: apt install --reinstall espeak-ng espeak-ng-data",
         )
+        return Finding(VOICE, trouble.detail, remedy)
     return Finding(VOICE, f"{voice.program} speaks into memory ({len(wav.getvalue())} bytes)")
+
+
+def _install(package: str) -> Text:
+    return Text(f"apt install {package}", f"apt install {package}")
 
 
 def _chip(chip: Path) -> Finding:

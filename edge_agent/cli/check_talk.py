@@ -49,16 +49,17 @@ def clock(config: Config, now: Now) -> Finding:
     return Finding(CLOCK, seen) if now.trusted else Finding(CLOCK, f"NOT TRUSTED: {seen}", CLOCK_REMEDY)
 
 
-def broker(config: Config, now: Now) -> Finding:
+def broker(config: Config, now: Now, *, key_usable: bool) -> Finding:
     """Whether the broker answers, is the one we trust, and takes our certificate. Says nothing of MQTT to it."""
     settings = config.broker
     where = f"{settings.host}:{settings.port}"
+    first = Text("sửa lỗi chứng thư và khóa trước", "put certificates and key right first")
+    if not key_usable:
+        return Finding(BROKER, f"{where} not tried", first)
     try:
         context = client_context(settings.ca_file, settings.cert_file, settings.key_file)
     except OSError as exc:
-        return Finding(
-            BROKER, f"{where} not tried: {words(exc)}", Text("sửa lỗi chứng thư trước", "certificates first")
-        )
+        return Finding(BROKER, f"{where} not tried: {settings.ca_file}: {words(exc)}", first)
     try:
         with socket.create_connection((settings.host, settings.port), CONNECT_S) as line:
             return _greeted(where, line, context, settings.host, now)
