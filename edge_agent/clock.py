@@ -10,6 +10,7 @@ import ctypes
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_agent.core import clock_trust
@@ -49,6 +50,8 @@ class _Timex(ctypes.Structure):
 
 
 _STA_UNSYNC = 0x0040
+_TIME_ERROR = 5
+# What adjtimex answers with while nobody disciplines the clock.
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,49 +66,70 @@ def kernel_sync() -> KernelSync:
     """Ask the kernel (adjtimex, read only); every NTP client reports to it."""
     timex = _Timex()
     state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex))
-    synchronised = state >= 0 and state != 5 and not timex.status & _STA_UNSYNC  # 5 is TIME_ERROR
+    synchronised = state >= 0 and state != _TIME_ERROR and not timex.status & _STA_UNSYNC
     return KernelSync(synchronised, int(timex.maxerror) // 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """The clocks that a station reads: boot time (ms), the system's UTC (ms), and how well that is disciplined."""
+
+    boot: Callable[[], MonoMs] = boot_ms
+    utc: Callable[[], UtcMs] = system_utc_ms
+    sync: Callable[[], KernelSync] = kernel_sync
+
+
+THIS_MACHINE = Readings()
 
 
 class StationClock:
     """The station's clock: one ``now()`` for every decision. Safe to call from any thread."""
 
-    def __init__(self, *, ntp: bool, rtc: bool, floor: UtcMs) -> None:
+    def __init__(self, *, ntp: bool, rtc: bool, floor: UtcMs, readings: Readings = THIS_MACHINE) -> None:
+        """``floor`` is the last signed time, 0 before the first: it is not earlier, whatever any clock says."""
         self._lock = threading.Lock()
         self._ntp = ntp
-        self._checked = MonoMs(0)
-        self._clock = _at_boot(rtc, floor)
+        self._floor = floor
+        self._readings = readings
+        self._checked: MonoMs | None = None
+        self._clock = self._at_boot(rtc)
 
     def now(self) -> Now:
         """This instant, and how far it is trusted."""
-        mono = boot_ms()
+        mono = self._readings.boot()
         with self._lock:
-            if self._ntp and mono - self._checked >= NTP_CHECK_MS:
-                self._check_ntp(mono)
+            if self._ntp and (self._checked is None or mono - self._checked >= NTP_CHECK_MS):
+                self._checked = mono
+                self._check_ntp()
             return self._clock.read(mono)
 
     def adopt_signed(self, utc: UtcMs, asked_at: MonoMs) -> Now:
         """A verified welcome says that it was ``utc`` at some moment since ``asked_at``."""
-        mono = boot_ms()
+        mono = self._readings.boot()
         round_trip_ms = max(0, mono - asked_at)
         with self._lock:
             middle = MonoMs(mono - round_trip_ms // 2)
+            self._floor = max(self._floor, utc)
             self._clock = clock_trust.adopt_signed(self._clock, utc, middle, round_trip_ms)
             return self._clock.read(mono)
 
-    def _check_ntp(self, mono: MonoMs) -> None:
-        self._checked = mono
-        sync = kernel_sync()
-        if sync.synchronised:
-            self._clock = clock_trust.adopt_ntp(self._clock, system_utc_ms(), mono, sync.max_error_ms)
+    def _check_ntp(self) -> None:
+        """Take over the system clock while the kernel calls it synchronised, unless that is provably wrong."""
+        sync = self._readings.sync()
+        mono, utc = self._readings.boot(), self._readings.utc()
+        if not sync.synchronised:
+            return
+        if utc + sync.max_error_ms < self._floor:
+            # Whoever answers NTP here is wrong or lies: signed time has been later than this already.
+            log.error("ntp disbelieved utc=%s floor=%s next=wait for a welcome", utc, self._floor)
+            return
+        self._clock = clock_trust.adopt_ntp(self._clock, utc, mono, sync.max_error_ms)
 
-
-def _at_boot(rtc: bool, floor: UtcMs) -> ClockState:
-    """What is known before anybody was asked: a clock chip that is not behind the floor, the floor, or nothing."""
-    mono = boot_ms()
-    utc = system_utc_ms()
-    if rtc and utc >= floor:
-        return clock_trust.from_rtc(utc, mono, RTC_ERROR_MS)
-    if rtc:
-        log.warning("clock chip is behind the last signed time utc=%s floor=%s next=wait for a welcome", utc, floor)
-    return clock_trust.at_floor(floor, mono) if floor else ClockState(set_at=mono)
+    def _at_boot(self, rtc: bool) -> ClockState:
+        """What is known before anybody was asked: a clock chip not behind the floor, the floor, or nothing."""
+        mono, utc = self._readings.boot(), self._readings.utc()
+        if rtc and utc >= self._floor:
+            return clock_trust.from_rtc(utc, mono, RTC_ERROR_MS)
+        if rtc:
+            log.warning("clock chip is behind the last signed time utc=%s floor=%s next=wait", utc, self._floor)
+        return clock_trust.at_floor(self._floor, mono) if self._floor else ClockState(set_at=mono)
