@@ -1,0 +1,335 @@
+"""What the station says of itself, read by the very code that reads it at the headend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from edge_agent.core import effects as fx
+from edge_agent.core.clock_trust import ClockSource, Now
+from edge_agent.core.effects import SendAnswer, Verdict
+from edge_agent.core.events import DeviceDown, RecordSaved, Restored
+from edge_agent.core.job import JobClass
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.reasons import Reason
+from edge_agent.core.state import State
+from edge_agent.core.units import JobId, MonoMs, StationId, UtcMs
+from edge_agent.headend.enrolment import Enrolled
+from edge_agent.headend.listening import Heard, LogBatch, Said, hear
+from edge_agent.journal.port import StoredRecord
+from edge_agent.journal.record import ChainPoint, canonical, chain, verify_chain
+from edge_agent.sync.messages import (
+    PAYLOAD_BYTES_MAX,
+    AnswerMsg,
+    HeartbeatMsg,
+    HelloMsg,
+    HostStatus,
+    LogCursor,
+    PlayStatus,
+    Sender,
+    StateMsg,
+    Why,
+)
+from edge_agent.trust.envelope import payload_type, sign
+from edge_agent.upstream import Identity, Upstream
+from tests.core.bench import CHO, DINH, Bench
+from tests.fakes.session import FakeBroker, FakeSession, Message
+from tests.trust import makers
+
+STATION = StationId(makers.STATION)
+BOOT_ID = "0123abcd"
+SOFTWARE = "edge-agent 1.2.3"
+BOX = HostStatus("10.0.0.7", "100000002fa5b61c", 21_000, 58, undervoltage=False)
+NOW = Now(MonoMs(1_000_000), UtcMs(makers.NOON), ClockSource.SIGNED, 10)
+CURSOR = LogCursor("e" * 16, 7, "cd" * 32)
+
+
+@dataclass
+class Wire:
+    """A station's voice, and the headend's ear at the other end of a broker in memory."""
+
+    broker: FakeBroker = field(default_factory=FakeBroker)
+    key: str = "station"
+
+    def __post_init__(self) -> None:
+        self.session = FakeSession(self.broker, STATION, makers.AREA, lambda event: None, lambda: b"")
+        self.upstream = Upstream(
+            Identity(Sender(makers.REALM, STATION, BOOT_ID, SOFTWARE), makers.AREA, "Trạm loa Đông Thành 01", 3),
+            self.session,
+            lambda kind, payload: sign(payload_type(kind), payload, [makers.signer(self.key)]),
+            lambda: BOX,
+        )
+        self.session.start()
+
+    def heard(self) -> list[Heard]:
+        """Everything that was said, as far as the headend believes it."""
+        believed = [believe(message) for message in self.broker.heard]
+        assert all(isinstance(one, Heard) for one in believed), believed
+        return [one for one in believed if isinstance(one, Heard)]
+
+    def said(self) -> list[Said]:
+        return [one.said for one in self.heard()]
+
+
+def believe(message: Message):
+    enrolled = Enrolled(STATION, makers.AREA, "Trạm loa", makers.signer("station").public)
+    return hear({STATION: enrolled}, makers.REALM, message.topic, message.payload)
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+@pytest.fixture
+def state() -> State:
+    return Bench().boot().state
+
+
+def at_the_server(clock: Now) -> Now:
+    """Boot time means nothing there."""
+    return replace(clock, mono=MonoMs(0))
+
+
+# -- who speaks, and why -----------------------------------------------------------------------------------------------
+
+
+def test_after_a_hello_comes_a_birth_then_changes(wire: Wire, state: State) -> None:
+    wire.upstream.hello(makers.NONCE, NOW, CURSOR)
+    for _ in range(3):
+        wire.upstream.state(state, NOW, online=True)
+    hello, *states = wire.said()
+    assert hello == HelloMsg(makers.NONCE, 3, CURSOR, at_the_server(NOW))
+    assert [one.why for one in states if isinstance(one, StateMsg)] == [Why.BIRTH, Why.CHANGE, Why.CHANGE]
+
+
+def test_a_new_session_begins_with_a_birth_again(wire: Wire, state: State) -> None:
+    for _ in range(2):
+        wire.upstream.hello(makers.NONCE, NOW, CURSOR)
+        wire.upstream.state(state, NOW, online=True)
+    assert [one.why for one in wire.said() if isinstance(one, StateMsg)] == [Why.BIRTH, Why.BIRTH]
+
+
+def test_a_goodbye_says_that_it_is_one(wire: Wire, state: State) -> None:
+    wire.upstream.state(state, NOW, online=False)
+    (goodbye,) = wire.said()
+    assert isinstance(goodbye, StateMsg)
+    assert (goodbye.online, goodbye.why) == (False, Why.GOODBYE)
+
+
+def test_the_will_claims_nothing_but_the_boot_that_left_it(wire: Wire, state: State) -> None:
+    wire.upstream.state(state, NOW, online=True)
+    wire.broker.take(f"loa/1/u/{STATION}/state", wire.upstream.will(NOW), retain=True)
+    alive, gone = wire.heard()
+    assert isinstance(gone.said, StateMsg)
+    assert (gone.said.online, gone.said.why) == (False, Why.CONNECTION_LOST)
+    assert (gone.said.zones, gone.said.playing, gone.said.next, gone.said.host) == ((), (), (), HostStatus())
+    assert gone.boot_id == alive.boot_id == BOOT_ID
+
+
+def test_every_message_names_station_boot_and_software(wire: Wire, state: State) -> None:
+    wire.upstream.hello(makers.NONCE, NOW, CURSOR)
+    wire.upstream.state(state, NOW, online=True)
+    wire.upstream.heartbeat(state, NOW)
+    wire.upstream.answer(SendAnswer(Verdict.ACCEPTED, "ab" * 32, "job-1", None), NOW)
+    wire.upstream.records(records(2))
+    heard = wire.heard()
+    assert {one.station for one in heard} == {STATION}
+    assert [one.boot_id for one in heard] == [BOOT_ID, BOOT_ID, BOOT_ID, "", ""]
+    assert [one.software for one in heard[:2]] == [SOFTWARE, SOFTWARE]
+    assert list(wire.broker.retained) == [f"loa/1/u/{STATION}/state"]
+
+
+def test_a_station_with_another_key_is_not_believed(state: State) -> None:
+    wire = Wire(key="stranger")
+    wire.upstream.state(state, NOW, online=True)
+    (message,) = wire.broker.heard
+    assert not isinstance(believe(message), Heard)
+
+
+def test_a_message_changed_on_the_way_is_not_believed(wire: Wire, state: State) -> None:
+    wire.upstream.heartbeat(state, NOW)
+    (message,) = wire.broker.heard
+    for at in range(0, len(message.payload), 37):
+        flipped = bytearray(message.payload)
+        flipped[at] ^= 1
+        assert not isinstance(believe(Message(message.topic, bytes(flipped))), Heard)
+
+
+def test_without_a_session_nothing_is_queued(wire: Wire, state: State) -> None:
+    wire.broker.stop()
+    wire.upstream.hello(makers.NONCE, NOW, CURSOR)
+    wire.upstream.state(state, NOW, online=True)
+    wire.upstream.heartbeat(state, NOW)
+    wire.upstream.records(records(2))
+    wire.broker.start()
+    assert wire.broker.heard == []
+
+
+# -- answers and heartbeats --------------------------------------------------------------------------------------------
+
+
+def test_an_answer_carries_verdict_reason_and_instant(wire: Wire) -> None:
+    wire.upstream.answer(SendAnswer(Verdict.REFUSED, "ab" * 32, "job-1", Reason.QUIET_HOURS), NOW)
+    wire.upstream.answer(SendAnswer(Verdict.REFUSED, "", "", Reason.MALFORMED), NOW)
+    assert wire.said() == [
+        AnswerMsg(Verdict.REFUSED, "ab" * 32, JobId("job-1"), Reason.QUIET_HOURS, NOW.utc),
+        AnswerMsg(Verdict.REFUSED, "", JobId(""), Reason.MALFORMED, NOW.utc),
+    ]
+
+
+def test_a_heartbeat_names_what_sounds_and_only_that(wire: Wire) -> None:
+    bench = Bench().boot()
+    bench.at(600, job_id="later")
+    bench.order(job_id="sounding")
+    wire.upstream.heartbeat(bench.state, NOW)
+    (beat,) = wire.said()
+    assert beat == HeartbeatMsg(1_000, at_the_server(NOW), (JobId("sounding"),), 0, BOX)
+
+
+# -- the log -----------------------------------------------------------------------------------------------------------
+
+
+def records(count: int, bytes_each: int = 500, epoch: str = "e" * 16) -> tuple[StoredRecord, ...]:
+    """A chain of records of about that size."""
+    made: list[StoredRecord] = []
+    before = ChainPoint()
+    for number in range(count):
+        body = canonical({"detail": "Đ" * (bytes_each // 2), "job_id": f"job-{number}"})
+        made.append(chain(epoch, before, body))
+        before = ChainPoint(made[-1].seq, made[-1].hash)
+    return tuple(made)
+
+
+def batches(wire: Wire) -> Iterator[LogBatch]:
+    for said in wire.said():
+        assert isinstance(said, LogBatch)
+        yield said
+
+
+def test_records_arrive_as_they_were_chained(wire: Wire) -> None:
+    wire.upstream.records(records(5))
+    (batch,) = batches(wire)
+    assert batch.records == records(5)
+    assert verify_chain(batch.records) is None
+
+
+def test_a_batch_is_halved_until_it_fits_and_begins_with_the_oldest(wire: Wire) -> None:
+    wire.upstream.records(records(10, bytes_each=9_000))
+    (batch,) = batches(wire)
+    assert [one.seq for one in batch.records] == [1, 2, 3, 4, 5]
+    wire.upstream.records(records(7, bytes_each=20_000))
+    _, batch = batches(wire)
+    assert [one.seq for one in batch.records] == [1]
+
+
+def test_a_record_that_fits_no_packet_is_said_and_not_sent(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    wire.upstream.records(records(2, bytes_each=PAYLOAD_BYTES_MAX))
+    assert wire.broker.heard == []
+    assert [entry.message for entry in caplog.records] == [
+        "record too large to send seq=1 next=it stays in the journal"
+    ]
+
+
+def test_a_batch_holds_records_of_one_chain(wire: Wire) -> None:
+    wire.upstream.records((*records(2), *records(3, epoch="f" * 16)))
+    (batch,) = batches(wire)
+    assert (batch.epoch, [one.seq for one in batch.records]) == ("e" * 16, [1, 2])
+
+
+# -- the picture -------------------------------------------------------------------------------------------------------
+
+
+def picture(wire: Wire, bench: Bench) -> StateMsg:
+    """The state as the headend sees it."""
+    wire.upstream.state(bench.state, bench.now, online=True)
+    said = wire.said()[-1]
+    assert isinstance(said, StateMsg)
+    return said
+
+
+def zones_of(shown: StateMsg) -> list[tuple[str, bool | None, str | None]]:
+    return [(zone.zone, zone.relay_on, zone.playing) for zone in shown.zones]
+
+
+def test_an_idle_station_shows_its_zones_off_and_its_box(wire: Wire) -> None:
+    shown = picture(wire, Bench().boot())
+    assert (shown.playing, shown.next, shown.records_waiting, shown.welcomed) == ((), (), 0, True)
+    assert (shown.area, shown.name, shown.host) == (makers.AREA, "Trạm loa Đông Thành 01", BOX)
+    assert [zone.volume_max for zone in shown.zones] == [100, 100]
+    assert zones_of(shown) == [(CHO, False, None), (DINH, False, None)]
+
+
+def test_an_armed_play_is_shown_with_the_zones_that_it_is_for(wire: Wire) -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.SwitchRelay)
+    job = bench.order()
+    shown = picture(wire, bench)
+    planned = bench.play(job).planned
+    assert shown.playing == (PlayStatus(job, "Bản tin sáng", JobClass.NORMAL, Phase.ARMED, planned, (CHO, DINH), None),)
+    assert zones_of(shown) == [(CHO, False, None), (DINH, False, None)]
+    assert shown.next == ()
+
+
+def test_a_playing_station_shows_what_sounds_where(wire: Wire) -> None:
+    bench = Bench().boot()
+    bulletin = bench.order(job_id="bulletin")
+    flood = bench.order(job_id="flood", **{"class": "emergency"}, audience={"areas": [makers.AREA], "zones": [CHO]})
+    shown = picture(wire, bench)
+    assert {(one.job_id, one.phase, one.zones) for one in shown.playing} == {
+        (bulletin, Phase.PLAYING, (DINH,)),
+        (flood, Phase.PLAYING, (CHO,)),
+    }
+    assert zones_of(shown) == [(CHO, True, flood), (DINH, True, bulletin)]
+
+
+def test_what_is_to_come_is_shown_by_instant_and_with_what_it_waits_for(wire: Wire) -> None:
+    bench = Bench().boot()
+    bench.at(900, job_id="second")
+    bench.at(600, job_id="first")
+    shown = picture(wire, bench)
+    assert [(one.job_id, one.phase, one.reason) for one in shown.next] == [
+        ("first", Phase.STAGED, None),
+        ("second", Phase.STAGED, None),
+    ]
+    assert shown.next[0].planned == bench.now.utc + 600_000
+    bench.send(DeviceDown("gone"))
+    bench.order(job_id="waiting")
+    shown = picture(wire, bench)
+    assert [(one.job_id, one.phase, one.reason) for one in shown.next[:1]] == [
+        ("waiting", Phase.QUEUED, Reason.DEVICE_FAILED)
+    ]
+
+
+def test_an_untrusted_station_says_so(wire: Wire) -> None:
+    bench = Bench()
+    bench.send(Restored((), (), {}, 0, 0))
+    bench.now = replace(bench.now, source=ClockSource.FLOOR)
+    shown = picture(wire, bench)
+    assert (shown.welcomed, shown.clock.trusted, shown.clock.source) == (False, False, ClockSource.FLOOR)
+
+
+def test_relays_that_nobody_has_reported_are_unknown(wire: Wire) -> None:
+    bench = Bench()
+    bench.send(Restored((), (), {}, 0, 0))
+    assert zones_of(picture(wire, bench)) == [(CHO, None, None), (DINH, None, None)]
+
+
+def test_records_that_wait_for_the_server_are_counted(wire: Wire) -> None:
+    bench = Bench()
+    bench.send(Restored((), (), {}, last_seq=9, acked_seq=4))
+    assert picture(wire, bench).records_waiting == 5
+    bench.send(RecordSaved(10))
+    assert picture(wire, bench).records_waiting == 6
+
+
+def test_the_technician_sees_the_same_picture_as_the_centre(wire: Wire) -> None:
+    bench = Bench().boot()
+    bench.order()
+    own = wire.upstream.picture_bytes(bench.state, bench.now)
+    signed = sign(payload_type("state"), own, [makers.signer("station")])
+    read = believe(Message(f"loa/1/u/{STATION}/state", signed))
+    assert isinstance(read, Heard)
+    assert read.said == replace(picture(wire, bench), why=Why.CHANGE)
