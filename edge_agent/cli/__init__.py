@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper  # by name: ``io`` is the device process here
 from pathlib import Path
 
 from edge_agent import __version__
 
 CONFIG_FILE = Path("/etc/edge-agent/edge-agent.toml")
 EXIT_USAGE = 2
+BAUD_MIN, BAUD_MAX = 300, 4_000_000
+# From the slowest modem to the fastest that Linux has a name for (B4000000).
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one task; returns the exit status: 0 well, 1 found wrong, 2 wrong use or configuration."""
+    _print_on_any_terminal()
     args = _parser().parse_args(argv)
     task: Callable[[argparse.Namespace], int] = args.task
     try:
-        return task(args)
+        status = task(args)
+        sys.stdout.flush()
     except BrokenPipeError:
-        return 0  # ``edge-agent next | head`` is no mistake
+        # ``edge-agent next | head`` is no mistake. What is left must not be tried again when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status
+
+
+def _print_on_any_terminal() -> None:
+    """A letter that the terminal's character set has not becomes "?": better than nothing on an old screen."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     _add(tasks, "doctor", _doctor, "kiểm tra cấu hình và môi trường, nói cách sửa / what is wrong, and what to do")
     console = _add(tasks, "console", _console, "bảng lệnh cho kỹ thuật viên trên cổng nối tiếp / the serial console")
     console.add_argument("--port", required=True, help="cổng nối tiếp / serial port, e.g. /dev/ttyUSB0")
-    console.add_argument("--baud", type=int, default=115200, help="tốc độ / line speed (115200)")
+    console.add_argument("--baud", type=_baud, default=115200, help="tốc độ / line speed (115200)")
     return parser
 
 
@@ -57,6 +73,12 @@ def _add(
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="cho máy đọc / for machines")
+
+
+def _baud(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not BAUD_MIN <= int(text) <= BAUD_MAX:
+        raise argparse.ArgumentTypeError(f"tốc độ từ {BAUD_MIN} đến {BAUD_MAX} / a speed within these: {text!r}")
+    return int(text)
 
 
 # Each task imports only what it runs: memory and start-up time are the station's, not the developer's.

@@ -27,8 +27,6 @@ WRITE_S = 10
 REOPEN_S = 2
 # So often a missing port is looked for.
 PROMPT = "loa> "
-BAUD_MIN, BAUD_MAX = 300, 4_000_000
-# From the slowest modem to the fastest that Linux has a name for (B4000000).
 
 log = logging.getLogger(__name__)
 
