@@ -1,37 +1,70 @@
-"""Read what the box says of itself (requirement U1). Decides nothing; what cannot be seen is None, never a guess."""
+"""Read what the box says of itself (requirement U1). Decides nothing; what cannot be seen is None, never a guess.
+
+Some of it blocks: without a network the resolver waits for seconds, and a dying card answers when it likes. So a thread
+of its own reads, and whoever asks gets the last reading at once: the core's thread holds the relays' lease.
+"""
 
 from __future__ import annotations
 
 import shutil
 import socket
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from edge_agent.sync.messages import HostStatus
 
-THERMAL = Path("/sys/class/thermal/thermal_zone0/temp")
-UNDERVOLTAGE = "hwmon*/in0_lcrit_alarm"
+READ_EVERY_S = 30.0
+# Temperature and free storage move over minutes, and heartbeats are 300 s apart.
+SYSFS = Path("/sys/class")
+TEMPERATURE = "thermal/thermal_zone0/temp"
+UNDERVOLTAGE = "hwmon/hwmon*/in0_lcrit_alarm"
 # The raspberrypi-hwmon driver; vcgencmd's sticky bits clear themselves when read.
 MEGABYTE = 1_000_000
 
 
-def read(state_dir: Path, broker: tuple[str, int], serial: str) -> HostStatus:
-    """Address, serial number, free storage (MB), temperature (°C), under-voltage."""
+class HostReader:
+    """Reads in a thread of its own; ``latest`` never blocks. Before the first reading nothing is known."""
+
+    def __init__(self, read: Callable[[], HostStatus], every_s: float = READ_EVERY_S) -> None:
+        self._read = read
+        self._every_s = every_s
+        self._latest = HostStatus()
+
+    def start(self) -> None:
+        """Begin to read, at once and then for ever."""
+        threading.Thread(target=self._run, name="host", daemon=True).start()
+
+    def latest(self) -> HostStatus:
+        """The last reading."""
+        return self._latest
+
+    def _run(self) -> None:
+        pause = threading.Event()
+        while True:
+            self._latest = self._read()
+            pause.wait(self._every_s)
+
+
+def read(state_dir: Path, broker: tuple[str, int], serial: str, sysfs: Path = SYSFS) -> HostStatus:
+    """Address, serial number, free storage (MB), temperature (°C), under-voltage. May block for seconds."""
     return HostStatus(
         address=_address(broker),
         serial=serial or None,
         storage_free_mb=_free_mb(state_dir),
-        temperature_c=_temperature(),
-        undervoltage=_undervoltage(),
+        temperature_c=_temperature(sysfs),
+        undervoltage=_undervoltage(sysfs),
     )
 
 
 def _address(broker: tuple[str, int]) -> str | None:
     """The local address of the route to the broker. Connecting a datagram socket sends nothing."""
     try:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.connect(broker)
+        family, kind, _, _, address = socket.getaddrinfo(*broker, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.connect(address)
             return str(probe.getsockname()[0])
-    except OSError:
+    except (OSError, UnicodeError):  # the latter: a name that cannot be one, such as "a..b"
         return None
 
 
@@ -42,15 +75,15 @@ def _free_mb(state_dir: Path) -> int | None:
         return None
 
 
-def _temperature() -> int | None:
+def _temperature(sysfs: Path) -> int | None:
     try:
-        return int(THERMAL.read_text()) // 1000
+        return int((sysfs / TEMPERATURE).read_text()) // 1000
     except (OSError, ValueError):
         return None
 
 
-def _undervoltage() -> bool | None:
-    alarms = list(Path("/sys/class/hwmon").glob(UNDERVOLTAGE))
+def _undervoltage(sysfs: Path) -> bool | None:
+    alarms = list(sysfs.glob(UNDERVOLTAGE))
     try:
         return any(alarm.read_text().strip() == "1" for alarm in alarms) if alarms else None
     except OSError:

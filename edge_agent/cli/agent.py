@@ -17,6 +17,7 @@ from edge_agent.cli.process import die_with_any_thread, log_to_stderr, on_stop
 from edge_agent.clock import StationClock, boot_ms
 from edge_agent.config import Config, Ntp
 from edge_agent.core.units import SECOND_MS, MonoMs
+from edge_agent.host import HostReader
 from edge_agent.journal.record import Origin
 from edge_agent.journal.store import Store
 from edge_agent.link.client import DeviceClient
@@ -76,7 +77,9 @@ def _ports(config: Config, trust: Trust, signer: Ed25519Signer, inbox: Inbox, no
     sender = Sender(config.site.realm, config.site.station, boot_id, SOFTWARE)
     identity = Identity(sender, config.site.area, config.name, trust.version)
     broker = (config.broker.host, config.broker.port)
-    upstream = Upstream(identity, session, sign_as, lambda: host.read(config.paths.state_dir, broker, config.serial))
+    box = HostReader(partial(host.read, config.paths.state_dir, broker, config.serial))
+    box.start()
+    upstream = Upstream(identity, session, sign_as, box.latest)
     progress = Progress(notifier, {CORE: MonoMs(CORE_MS_MAX)}, boot_ms())
     return Ports(
         site=config.site,
