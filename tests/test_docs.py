@@ -6,6 +6,7 @@ import base64
 import importlib
 import json
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.cli import _parser as agent_parser
 from edge_agent.core.as_run import AsRun, ItemAsRun, RecordKind, ZoneAsRun
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.effects import Verdict
@@ -23,6 +25,7 @@ from edge_agent.core.job import Accepted, JobClass, LogAck, Preemption, Welcome
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import WORDS_EN, WORDS_VI, Reason
 from edge_agent.core.site import Site, ZoneSite
+from edge_agent.headend.cli import build_parser as headend_parser
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.listening import Heard, hear
 from edge_agent.journal.record import Origin
@@ -37,6 +40,7 @@ from tools.phases import DOCUMENT, with_diagram
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "docs" / "examples"
+OPERATIONS = ROOT / "docs" / "operations.md"
 PROTOCOL = ROOT / "docs" / "protocol.md"
 COMMAND_S_MAX = 60
 
@@ -144,6 +148,34 @@ def test_every_bound_in_the_protocol_is_the_codes() -> None:
     assert written == real
 
 
+def test_both_halves_of_the_operations_name_the_same_commands_and_the_programs_understand_them() -> None:
+    vietnamese, english = (_commands(half) for half in _halves())
+    assert vietnamese == english
+    programs = {command.split()[0] for command in vietnamese}
+    assert programs == {"edge-agent", "edge-agent-headend"}
+    for command in vietnamese:
+        program, *words = shlex.split(command)
+        # An unknown option ends in SystemExit.
+        (headend_parser() if program == "edge-agent-headend" else agent_parser()).parse_args(words)
+
+
+def test_every_log_line_that_the_operations_explain_is_written_somewhere() -> None:
+    source = "\n".join(path.read_text("utf-8") for path in (ROOT / "edge_agent").rglob("*.py"))
+    for half in _halves():
+        _, _, log = half.partition("## 6.")
+        rows = re.findall(r"^\| (`.+?`) \|", log.partition("## 7.")[0], re.MULTILINE)
+        lines = [line for row in rows for line in re.findall(r"`([^`]+)`", row)]
+        assert len(lines) > 15
+        assert [line for line in lines if f'"{line}' not in source] == []
+
+
+def test_the_operations_show_their_outputs_as_the_programs_word_them() -> None:
+    source = "\n".join(path.read_text("utf-8") for path in (ROOT / "edge_agent").rglob("*.py"))
+    for words in ("CHƯA/KHÔNG PHÁT", "HELD BACK", "LỖI/FAULT", "GIỜ CHƯA CHUẨN", "CLONE_SUSPECTED", "Không có lỗi"):
+        assert words in OPERATIONS.read_text("utf-8"), words
+        assert words in source, words
+
+
 def test_every_link_between_documents_leads_somewhere() -> None:
     broken = []
     for document in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
@@ -159,6 +191,19 @@ def test_every_file_that_one_job_names_exists() -> None:
     assert named
     missing = [name for name in named if not any((base / name).exists() for base in (ROOT, ROOT / "edge_agent"))]
     assert missing == []
+
+
+def _halves() -> tuple[str, str]:
+    """The operations in Vietnamese and in English."""
+    vietnamese, _, english = OPERATIONS.read_text("utf-8").partition("\n---\n")
+    return vietnamese, english
+
+
+def _commands(text: str) -> list[str]:
+    """The lines for our programs in the blocks of commands, without sudo."""
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    lines = [line.removeprefix("sudo ") for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line.startswith("edge-agent")]
 
 
 def _block(name: str) -> str:
