@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import select
 import shutil
 import socket
 import ssl
+import subprocess
+import sys
+import termios
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization as form
 
 from demo.ward import Ward
 from edge_agent.audio.card import CardConfig
@@ -37,6 +43,8 @@ LATER = replace(NOW, utc=UtcMs(NOW.utc + 4_000 * DAY_MS))
 EARLIER = replace(NOW, utc=UtcMs(0))
 LOST = replace(EARLIER, source=ClockSource.UNSET)
 NOBODY = 54_321
+END_S = 30
+# Only bounds a hanging test.
 needs_broker = pytest.mark.skipif(shutil.which("mosquitto") is None, reason="mosquitto is absent")
 is_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 
@@ -139,13 +147,37 @@ def test_a_key_of_another_certificate(tmp_path: Path) -> None:
 
 
 def test_an_encrypted_key_is_refused_without_asking_for_its_password(tmp_path: Path) -> None:
-    from cryptography.hazmat.primitives import serialization as form
-
     station = make_station(tmp_path)
     key = form.load_pem_private_key(station.given.tls.key.read_bytes(), None)
     locked = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.BestAvailableEncryption(b"secret"))
     station.given.tls.key.write_bytes(locked)
     assert_fault(check_files.tls_key(station.config, None), "does not go with", "copy the file anew")
+    shown = on_a_terminal("doctor", "--config", str(station.file))
+    assert "pass phrase" not in shown
+    assert "broker: localhost:1 not tried" in shown
+
+
+def on_a_terminal(*words: str) -> str:
+    """All that a command shows on a terminal of its own, where a library could ask for a password."""
+    far, near = os.openpty()
+
+    def take_terminal() -> None:
+        fcntl.ioctl(near, termios.TIOCSCTTY, 0)
+
+    command = [sys.executable, "-m", "edge_agent", *words]
+    child = subprocess.Popen(
+        command, stdin=near, stdout=near, stderr=near, start_new_session=True, preexec_fn=take_terminal
+    )
+    os.close(near)
+    shown = b""
+    with child, closing(os.fdopen(far, "rb", buffering=0)) as terminal:
+        try:
+            while select.select([terminal], [], [], END_S)[0]:
+                shown += terminal.read(65_536)
+        except OSError:
+            pass  # EIO: the command has ended
+        child.kill()
+    return shown.decode("utf-8", "replace")
 
 
 def test_root_is_told_of_keys_that_the_service_cannot_read(shared: StationRig) -> None:
