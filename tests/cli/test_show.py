@@ -103,17 +103,12 @@ def test_a_picture_that_makes_no_sense_is_not_guessed_at(station: StationRig, co
 def test_a_user_who_may_not_read_it_is_told_how_to(station: StationRig) -> None:
     station.show(picture())
     station.status_file.chmod(0o600)
-    program = (
-        "import os, sys, pathlib; os.setgroups([]); os.setgid(54321); os.setuid(54321);"
-        "from edge_agent.cli.show import read_picture; print(read_picture(pathlib.Path(sys.argv[1]), 0))"
+    program = (  # what it imports may be closed to other users too, so it becomes one afterwards
+        "import os, sys, pathlib; from edge_agent.cli.show import read_picture;"
+        "os.setgroups([]); os.setgid(54321); os.setuid(54321); print(read_picture(pathlib.Path(sys.argv[1]), 0))"
     )
-    shared = Path("/var/tmp") / f"status-{os.getpid()}"  # pytest's own folder is closed to other users
-    shared.mkdir(mode=0o755)
-    try:
-        hidden = shutil.copy2(station.status_file, shared / "status.json")
-        done = subprocess.run([sys.executable, "-c", program, hidden], capture_output=True, text=True, check=False)
-    finally:
-        shutil.rmtree(shared)
+    command = [sys.executable, "-c", program, str(station.status_file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "Absence.FORBIDDEN", done.stderr
 
 
