@@ -6,15 +6,15 @@ has its own thread (``workers``, the session, the device link) and answers throu
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import os
 import queue
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from edge_agent.clock import StationClock, boot_ms
+from edge_agent.clock import StationClock
 from edge_agent.core import effects as fx
 from edge_agent.core import station
 from edge_agent.core.clock_trust import Now
@@ -26,6 +26,7 @@ from edge_agent.core.occurrence import Phase
 from edge_agent.core.site import Site
 from edge_agent.core.units import SECOND_MS, MonoMs
 from edge_agent.journal.port import Contents, Journal, StoredJob, StoredRecord
+from edge_agent.status_file import StatusFile
 from edge_agent.sync.messages import LOG_BODIES_BYTES, LogCursor
 from edge_agent.sync.port import Session
 from edge_agent.upstream import Upstream
@@ -37,8 +38,6 @@ RENEW_MS = SECOND_MS
 # A third of the device's lease: two renewals may be late.
 LOOP_MS_MAX = 2 * SECOND_MS
 # The longest sleep: the watchdog wants progress, and a clock that came right may have made something due.
-STATUS_MS = SECOND_MS
-# The status file is for people; once a second is as fast as they read.
 STOP_MS_MAX = 4 * SECOND_MS
 # What sounds is stopped and recorded within this, then the process ends (systemd waits longer).
 
@@ -80,10 +79,19 @@ class Inbox:
 
     def __init__(self) -> None:
         self._events: queue.Queue[Event] = queue.Queue(INBOX_MAX)
+        self._closed = False
 
     def post(self, event: Event) -> None:
         """Add an event."""
-        self._events.put(event)
+        if not self._closed:
+            self._events.put(event)
+
+    def close(self) -> None:
+        """Nobody listens any more: drop what waits, so that no thread hangs on a full queue while it is to end."""
+        self._closed = True
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._events.get_nowait()
 
     def wait(self, timeout_ms: int) -> Event | None:
         """The next event; None when nothing came within ``timeout_ms``."""
@@ -121,12 +129,14 @@ class Runtime:
         self._journal = JournalWorker(ports.journal, inbox.post, self._send_records, LOG_BODIES_BYTES)
         self._staging = StagingWorker(ports.staging, inbox.post)
         self._renewed = MonoMs(0)
-        self._shown_at = MonoMs(0)
+        self._status = StatusFile(ports.status_file)
         self._ending_at: MonoMs | None = None
         self._clock_moved = False
 
     def run(self) -> None:
         """Restore, start every thread, and step until the stop is done."""
+        if self._ports.contents.quarantined:
+            log.error("journal was damaged kept_as=%s next=tell the headend", self._ports.contents.quarantined)
         self._journal.start()
         self._staging.start()
         self._step(restored(self._ports.contents, self._ports.verify))
@@ -145,7 +155,7 @@ class Runtime:
         for effect in effects:
             self._perform(effect, now)
         self._renew(now.mono)
-        self._show(now)
+        self._status.show(now.mono, lambda: self._ports.upstream.picture_bytes(self._state, now))
         if isinstance(event, StopAsked):
             self._ending_at = MonoMs(now.mono + STOP_MS_MAX)
 
@@ -171,7 +181,7 @@ class Runtime:
     def _say(self, effect: fx.SendHello | fx.SendAnswer | fx.SendState | fx.SendHeartbeat, now: Now) -> None:
         match effect:
             case fx.SendHello():
-                self._ports.upstream.hello(effect.nonce, now, self._cursor())
+                self._ports.upstream.hello(effect.nonce, now, self._cursor(), again=effect.again)
             case fx.SendAnswer():
                 self._ports.upstream.answer(effect, now)
             case fx.SendState():
@@ -214,30 +224,24 @@ class Runtime:
         wake = station.next_wake(self._state, now)
         busy = any(relay.ordered_on for relay in self._state.relays.values())
         longest_ms = RENEW_MS if busy or self._ending_at else LOOP_MS_MAX
-        return longest_ms if wake is None else min(longest_ms, wake - now.mono)
-
-    def _show(self, now: Now) -> None:
-        """Write the status file that the console and ``edge-agent status`` read; never onto the card (run_dir)."""
-        if now.mono - self._shown_at < STATUS_MS:
-            return
-        self._shown_at = now.mono
-        fresh = self._ports.status_file.with_suffix(".new")
-        fresh.write_bytes(self._ports.upstream.picture_bytes(self._state, now))
-        os.replace(fresh, self._ports.status_file)
+        wakes = [now.mono + longest_ms, wake, self._status.due]
+        return min(at for at in wakes if at is not None) - now.mono
 
     def _over(self) -> bool:
         if self._ending_at is None:
             return False
         sounding = any(play.phase in (Phase.ARMED, Phase.PLAYING) for play in self._state.plays.values())
-        return not sounding or boot_ms() >= self._ending_at
+        return not sounding or self._ports.clock.now().mono >= self._ending_at
 
     def _goodbye(self) -> None:
         """Everything is recorded and off: say so, hang up, and leave no stale status behind."""
-        self._journal.finish(STOP_MS_MAX / 1000)
+        self._inbox.close()
+        if not self._journal.finish(STOP_MS_MAX / 1000):
+            log.error("not everything is recorded next=the marks on disk tell the next boot what had begun")
         self._ports.upstream.state(self._state, self._ports.clock.now(), online=False)
         self._ports.session.stop()
         self._ports.device.stop()
-        self._ports.status_file.unlink(missing_ok=True)
+        self._status.remove()
         log.info("stopped")
 
     def _send_records(self, records: tuple[StoredRecord, ...]) -> None:
@@ -248,7 +252,7 @@ class Runtime:
 def restored(contents: Contents, verify: Verify) -> Restored:
     """Judge every stored job again: a key that was revoked meanwhile orders nothing any more."""
     jobs = [saved for stored in contents.jobs if (saved := _judged(stored, verify)) is not None]
-    return Restored(tuple(jobs), contents.marks, dict(contents.seen), contents.last_seq, contents.acked_seq)
+    return Restored(tuple(jobs), contents.marks, dict(contents.seen), contents.last_seq, contents.acked_seq, contents.epoch)
 
 
 def _judged(stored: StoredJob, verify: Verify) -> SavedJob | None:

@@ -63,9 +63,9 @@ class Upstream:
         self._host = host
         self._born = False
 
-    def hello(self, nonce: str, now: Now, cursor: LogCursor) -> None:
-        """Ask for a welcome; the state that follows is a birth."""
-        self._born = False
+    def hello(self, nonce: str, now: Now, cursor: LogCursor, *, again: bool = False) -> None:
+        """Ask for a welcome; the state that follows the first hello of a session is a birth."""
+        self._born = self._born and again
         self._send(messages.hello(self._who.sender, HelloMsg(nonce, self._who.trust_version, cursor, now)))
 
     def state(self, state: State, now: Now, *, online: bool) -> None:

@@ -219,7 +219,7 @@ class Agent:
         match effect:
             case fx.SendHello():
                 assert self._newest is not None
-                self.upstream.hello(effect.nonce, now, self._newest)
+                self.upstream.hello(effect.nonce, now, self._newest, again=effect.again)
             case fx.SendAnswer():
                 self.upstream.answer(effect, now)
             case fx.SendState():

@@ -60,6 +60,8 @@ def read_cards(cards: Table) -> Mapping[str, Card]:
     found = {name: _card(name, table) for name, table in cards.named_tables()}
     if not found:
         cards.fault("main", Fault.MISSING, "", "write [cards.main] and its keys below it")
+    for name in list(found)[1:]:
+        cards.fault(name, Fault.RANGE, "a second card", "remove it: this version drives one card")
     return found
 
 

@@ -51,6 +51,14 @@ class Now:
         """Whether a timetable may be played by this clock (requirement O3)."""
         return self.source in TIMETABLE_SOURCES and self.max_error_ms <= TIMETABLE_ERROR_MAX_MS
 
+    @property
+    def tells_validity(self) -> bool:
+        """Whether an emergency's validity may be judged by this clock.
+
+        In a dispute too: there signed time keeps the offset, or spoofed NTP could silence a flood warning.
+        """
+        return self.trusted or (self.source is ClockSource.DISPUTED and self.max_error_ms <= TIMETABLE_ERROR_MAX_MS)
+
     def mono_of(self, utc: UtcMs) -> MonoMs:
         """The boot time at which ``utc`` will be, as far as this clock knows."""
         return MonoMs(self.mono + (utc - self.utc))

@@ -121,9 +121,10 @@ class AdoptTime:
 
 @dataclass(frozen=True, slots=True)
 class SendHello:
-    """Ask for a welcome."""
+    """Ask for a welcome; ``again`` within the same session."""
 
     nonce: str
+    again: bool = False
 
 
 class Verdict(StrEnum):

@@ -61,13 +61,17 @@ class SavedMark:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """The first event of every boot: what the journal holds. ``seen`` maps job ids to digests (finished jobs too)."""
+    """The first event of every boot: what the journal holds. ``seen`` maps job ids to digests (finished too).
+
+    ``epoch`` names the chain of records that ``last_seq`` and ``acked_seq`` count in.
+    """
 
     jobs: tuple[SavedJob, ...]
     marks: tuple[SavedMark, ...]
     seen: Mapping[JobId, str]
     last_seq: int
     acked_seq: int
+    epoch: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ from edge_agent.core import policy, records, talk
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Ack, AdoptTime, Level, ReleaseJob, SaveJob, SendAnswer, Verdict
 from edge_agent.core.events import Judgement, MessageArrived, Rejected, SavedJob
-from edge_agent.core.job import Accepted, Job, JobClass, LogAck, Rule, Welcome
+from edge_agent.core.job import Accepted, Job, JobClass, LogAck, PlayNow, Rule, Welcome
 from edge_agent.core.programme import promised_ms
 from edge_agent.core.reasons import UNAUTHENTICATED, Reason, explain
 from edge_agent.core.schedule import next_instant
 from edge_agent.core.site import Site
 from edge_agent.core.state import KnownJob, State, Turn
-from edge_agent.core.units import JobId, UtcMs
+from edge_agent.core.units import MINUTE_MS, JobId, UtcMs
 
 JOBS_MAX = 200
 # A ward's timetable has some 20 entries; ten times that. Emergencies are never refused for it.
@@ -27,6 +27,9 @@ REFUSED_KEPT = 1_000
 # Digests of refused orders, so that a repeated one is not journalled twice: 64 kB.
 LOOK_AHEAD = 8
 # How many instants of a rule are tried on arrival before it is called one that can never play.
+
+CLOCKS_APART_MS = 2 * MINUTE_MS
+# How far an honest centre's clock may be ahead of ours (clock_trust.TIMETABLE_ERROR_MAX_MS).
 
 Verify = Callable[[str, bytes], Judgement]
 
@@ -49,38 +52,39 @@ def arrive(turn: Turn, event: MessageArrived, verify: Verify) -> None:
 def job_saved(turn: Turn, job_id: JobId) -> None:
     """The job survives a power cut: only now may the broker forget it."""
     known = turn.state.jobs.get(job_id)
-    token = turn.state.waiting_acks.get(job_id)
-    if known is None or token is None:
+    tokens = turn.state.waiting_acks.get(job_id)
+    if known is None or tokens is None:
         return
     turn.put_job(replace(known, saved=True))
     _stop_waiting(turn, job_id)
-    turn.emit(Ack(token), SendAnswer(Verdict.ACCEPTED, known.accepted.digest, job_id, None))
+    turn.emit(*(Ack(token) for token in tokens), SendAnswer(Verdict.ACCEPTED, known.accepted.digest, job_id, None))
     turn.note(Level.INFO, "job accepted", job=job_id, cls=known.job.cls, issuer=known.job.issuer, held=known.held)
 
 
 def job_not_saved(turn: Turn, job_id: JobId, error: str) -> None:
-    """The disk refused: without a save there is no acknowledgement, so the broker will deliver again.
+    """The disk refused: the order is refused by name, so that the centre sends it again (docs/adr/0009).
 
     An emergency sounds all the same: a full card must not silence a flood warning.
     """
     known = turn.state.jobs.get(job_id)
     if known is None:
         return
+    turn.emit(*(Ack(token) for token in turn.state.waiting_acks.get(job_id, ())))
     _stop_waiting(turn, job_id)
     if known.job.cls is JobClass.EMERGENCY:
         turn.put_job(replace(known, saved=True))
-        turn.note(Level.ERROR, "emergency not saved, not acknowledged, sounds all the same", job=job_id, error=error)
+        turn.note(Level.ERROR, "emergency not saved, not accepted, sounds all the same", job=job_id, error=error)
         return
     turn.drop_job(job_id)
     turn.state = replace(turn.state, seen={key: value for key, value in turn.state.seen.items() if key != job_id})
-    turn.note(Level.ERROR, "job not saved, not acknowledged", job=job_id, error=error)
+    _say_refused(turn, Reason.NOT_SAVED, known.accepted.digest, job_id, error)
 
 
 def release_held(turn: Turn) -> None:
-    """After the welcome: what waited is judged by the time that is known now."""
-    if not (turn.state.welcomed and turn.now.trusted):
-        return
+    """What waited is judged by the time that is known now; routine orders wait for the welcome as well."""
     for known in [known for known in turn.state.jobs.values() if known.held]:
+        if _must_wait(turn.state, known.job, turn.now):
+            continue
         objection = _by_the_clock(turn.state.site, known.job, turn.now)
         if objection is None:
             turn.put_job(replace(known, held=False, base=turn.now.utc))
@@ -106,7 +110,7 @@ def _order(turn: Turn, accepted: Accepted, event: MessageArrived) -> None:
     turn.state = replace(
         turn.state,
         seen={**turn.state.seen, job.job_id: accepted.digest},
-        waiting_acks={**turn.state.waiting_acks, job.job_id: event.token},
+        waiting_acks={**turn.state.waiting_acks, job.job_id: (event.token,)},
     )
     turn.emit(SaveJob(SavedJob(accepted, turn.now.utc, held), event.payload, event.topic))
 
@@ -115,7 +119,9 @@ def _again(turn: Turn, accepted: Accepted, event: MessageArrived) -> None:
     """The very same bytes once more: an honest redelivery and a replay look alike, and neither has an effect."""
     job_id = accepted.job.job_id
     if job_id in turn.state.waiting_acks:
-        turn.state = replace(turn.state, waiting_acks={**turn.state.waiting_acks, job_id: event.token})
+        # Two topics may bring the same order: each delivery holds one of the ten places until it is acknowledged.
+        tokens = (*turn.state.waiting_acks[job_id], event.token)
+        turn.state = replace(turn.state, waiting_acks={**turn.state.waiting_acks, job_id: tokens})
         return
     turn.emit(Ack(event.token), SendAnswer(Verdict.KNOWN, accepted.digest, job_id, Reason.REPLAYED))
     turn.note(Level.WARNING, "order refused", reason=Reason.REPLAYED, job=job_id, words=explain(Reason.REPLAYED))
@@ -124,7 +130,7 @@ def _again(turn: Turn, accepted: Accepted, event: MessageArrived) -> None:
 def _must_wait(state: State, job: Job, now: Now) -> bool:
     """Until the first welcome only what was known before may sound, and emergencies if their validity can be told."""
     if job.cls is JobClass.EMERGENCY:
-        return not now.trusted
+        return not now.tells_validity
     return not (state.welcomed and now.trusted)
 
 
@@ -141,6 +147,8 @@ def _by_the_clock(site: Site, job: Job, now: Now) -> Reason | None:
     """What the time says against a job; only asked when the time is trusted."""
     if now.utc > job.not_after:
         return Reason.EXPIRED
+    if isinstance(job.when, PlayNow) and now.utc + CLOCKS_APART_MS < job.not_before:
+        return Reason.NOT_YET_VALID
     instants = _first_instants(job, now.utc)
     if not instants:
         return Reason.NOTHING_LEFT

@@ -322,10 +322,10 @@ def _give_up_if_late(
 
 def _deadline(job: Job, play: Occurrence, now: Now) -> MonoMs | None:
     """The last boot time at which an occurrence may still start; None while the clock cannot tell."""
+    if _immediate(job):
+        return now.mono_of(job.not_after) if now.tells_validity else None
     if not now.trusted:
         return None
-    if _immediate(job):
-        return now.mono_of(job.not_after)
     return now.mono_of(UtcMs(play.planned + max(job.late_limit_ms, LATE_GRACE_MS)))
 
 

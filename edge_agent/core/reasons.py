@@ -24,10 +24,12 @@ class Reason(StrEnum):
     OVER_LIMIT = "over_limit"
     VALIDITY_TOO_LONG = "validity_too_long"
     EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
     REPLAYED = "replayed"
     ID_REUSED = "id_reused"
     NOT_OUR_NONCE = "not_our_nonce"
     TOO_MANY_JOBS = "too_many_jobs"
+    NOT_SAVED = "not_saved"
     # The ward's rules
     QUIET_HOURS = "quiet_hours"
     CLOCK_NOT_TRUSTED = "clock_not_trusted"
@@ -61,10 +63,12 @@ WORDS_VI: dict[Reason, str] = {
     Reason.OVER_LIMIT: "vượt thẩm quyền của đơn vị ban hành",
     Reason.VALIDITY_TOO_LONG: "thời hạn hiệu lực của lệnh quá dài",
     Reason.EXPIRED: "lệnh phát đã hết hiệu lực",
+    Reason.NOT_YET_VALID: "lệnh phát ngay nhưng chưa đến thời hạn hiệu lực",
     Reason.REPLAYED: "phát lại lệnh cũ: lệnh này đã nhận",
     Reason.ID_REUSED: "mã lệnh đã dùng cho nội dung khác",
     Reason.NOT_OUR_NONCE: "không phải câu trả lời cho trạm này",
     Reason.TOO_MANY_JOBS: "trạm đã giữ đủ số lệnh tối đa",
+    Reason.NOT_SAVED: "trạm không ghi được lệnh vào bộ nhớ, cần gửi lại",
     Reason.QUIET_HOURS: "trong khung giờ không phát",
     Reason.CLOCK_NOT_TRUSTED: "giờ hệ thống chưa tin cậy (chưa đồng bộ)",
     Reason.NOTHING_LEFT: "lịch không còn buổi phát nào",
@@ -95,10 +99,12 @@ WORDS_EN: dict[Reason, str] = {
     Reason.OVER_LIMIT: "more than the issuer's role may order",
     Reason.VALIDITY_TOO_LONG: "valid for longer than such an order may be",
     Reason.EXPIRED: "no longer valid",
+    Reason.NOT_YET_VALID: "to be played now, yet not valid yet",
     Reason.REPLAYED: "this very order was received before",
     Reason.ID_REUSED: "its job id was used for something else",
     Reason.NOT_OUR_NONCE: "not an answer to this station's hello",
     Reason.TOO_MANY_JOBS: "the station holds as many jobs as it can",
+    Reason.NOT_SAVED: "the station's storage did not take the order; send it again",
     Reason.QUIET_HOURS: "within the hours in which nothing is played",
     Reason.CLOCK_NOT_TRUSTED: "the clock cannot be trusted yet",
     Reason.NOTHING_LEFT: "the rule has no instant left to play at",

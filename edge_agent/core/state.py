@@ -144,9 +144,11 @@ class Link:
     connected: bool = False
     seed: str = ""
     hellos: int = 0
+    unanswered: int = 0
     nonce: str = ""
     asked_at: MonoMs = MonoMs(0)
     hello_again_at: MonoMs | None = None
+    log_epoch: str = ""
     last_seq: int = 0
     acked_seq: int = 0
     log_sent_at: MonoMs | None = None
@@ -169,7 +171,7 @@ class State:
     jobs: Mapping[JobId, KnownJob] = field(default_factory=dict)
     seen: Mapping[JobId, str] = field(default_factory=dict)
     refused: frozenset[str] = frozenset()
-    waiting_acks: Mapping[JobId, AckToken] = field(default_factory=dict)
+    waiting_acks: Mapping[JobId, tuple[AckToken, ...]] = field(default_factory=dict)
     plays: Mapping[OccurrenceKey, Occurrence] = field(default_factory=dict)
     clips: Mapping[ClipKey, Clip] = field(default_factory=dict)
     relays: Mapping[ZoneId, Relay] = field(default_factory=dict)

@@ -145,7 +145,7 @@ def _restore(turn: Turn, event: Restored) -> None:
     jobs = {
         saved.accepted.job.job_id: KnownJob(saved.accepted, saved.base, saved.held, saved=True) for saved in event.jobs
     }
-    link = Link(last_seq=event.last_seq, acked_seq=event.acked_seq)
+    link = Link(log_epoch=event.epoch, last_seq=event.last_seq, acked_seq=event.acked_seq)
     turn.state = replace(turn.state, jobs=jobs, seen=dict(event.seen), link=link)
     for mark in event.marks:
         playing.resume(turn, mark)

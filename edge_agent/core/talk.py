@@ -17,9 +17,8 @@ WELCOME_GOOD_MS = 6 * HOUR_MS
 # Freshness is proven again this often (protocol); the housekeeping scheduler posts HelloDue.
 WELCOME_LATE_MS = 5 * SECOND_MS
 WELCOME_TRIES = 3
-WELCOME_LATE_MS_MAX = 60 * SECOND_MS
 # A welcome is as imprecise as its round trip, and whoever delays it moves our clock. 4G answers within a second, a bad
-# 2G cell within three. After three late ones the line is taken for that slow; a minute's error is still trusted.
+# 2G cell within three. After three late ones the line is taken for that slow; HELLO_AGAIN_MS bounds the error then.
 SHOW_AGAIN_MS = 500
 # Two relays and a phase change within milliseconds: one message of 2 kB instead of four; nobody reads faster.
 NONCE_DIGITS = 32
@@ -29,7 +28,7 @@ LOG_AGAIN_MS = 60 * SECOND_MS
 
 def connected(turn: Turn, event: Connected) -> None:
     """A new session: say hello, show the whole state, go on with the log."""
-    turn.put_link(connected=True, seed=event.nonce, hellos=0, log_sent_at=None, shown=())
+    turn.put_link(connected=True, seed=event.nonce, hellos=0, unanswered=0, log_sent_at=None, shown=())
     turn.note(Level.INFO, "connected", epoch=event.epoch)
     hello(turn)
 
@@ -41,15 +40,15 @@ def hello(turn: Turn) -> None:
         return
     nonce = hashlib.sha256(f"{link.seed} {link.hellos}".encode()).hexdigest()[:NONCE_DIGITS]
     again_at = MonoMs(turn.now.mono + HELLO_AGAIN_MS)
-    turn.put_link(nonce=nonce, hellos=link.hellos + 1, asked_at=turn.now.mono, hello_again_at=again_at)
-    turn.emit(SendHello(nonce))
+    turn.put_link(nonce=nonce, hellos=link.hellos + 1, unanswered=link.unanswered + 1, hello_again_at=again_at)
+    turn.put_link(asked_at=turn.now.mono)
+    turn.emit(SendHello(nonce, again=link.hellos > 0))
 
 
 def is_late(turn: Turn) -> bool:
     """Whether a welcome comes too late after its hello to tell the time by, as long as a better one may be had."""
     link = turn.state.link
-    limit_ms = WELCOME_LATE_MS if link.hellos <= WELCOME_TRIES else WELCOME_LATE_MS_MAX
-    return turn.now.mono - link.asked_at > limit_ms
+    return link.unanswered <= WELCOME_TRIES and turn.now.mono - link.asked_at > WELCOME_LATE_MS
 
 
 def is_answer(link: Link, nonce: str) -> bool:
@@ -59,7 +58,7 @@ def is_answer(link: Link, nonce: str) -> bool:
 
 def welcomed(turn: Turn) -> None:
     """The nonce is used up; the next proof of freshness is hours away (HelloDue)."""
-    turn.put_link(nonce="", hello_again_at=None)
+    turn.put_link(nonce="", unanswered=0, hello_again_at=None)
 
 
 def disconnected(turn: Turn, detail: str) -> None:
@@ -76,7 +75,7 @@ def record_saved(turn: Turn, seq: int) -> None:
 def log_acked(turn: Turn, ack: LogAck) -> None:
     """The server holds everything up to ``ack.seq``; the cursor moves, the records stay."""
     link = turn.state.link
-    if not link.acked_seq < ack.seq <= link.last_seq:
+    if ack.epoch != link.log_epoch or not link.acked_seq < ack.seq <= link.last_seq:
         return
     turn.put_link(acked_seq=ack.seq, log_sent_at=None)
     turn.emit(SaveLogAck(ack.epoch, ack.seq))

@@ -60,7 +60,7 @@ class Bench:
 
     def boot(self, *, welcomed: bool = True) -> Bench:
         """Restore nothing, find the device, connect, be welcomed."""
-        self.send(Restored((), (), {}, 0, 0))
+        self.send(Restored((), (), {}, 0, 0, "e1"))
         self.send(DeviceUp())
         self.send(Connected(1, "ab" * 16))
         if welcomed:
