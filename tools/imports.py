@@ -27,6 +27,7 @@ FLOORS = {
     "config": 2,
     "clock": 2,
     "watchdog": 2,
+    "status_file": 2,
     "link": 2,
     "runtime": 3,
     "workers": 3,
