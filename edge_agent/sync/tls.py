@@ -25,7 +25,8 @@ def client_context(ca_file: Path, cert_file: Path | None = None, key_file: Path 
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.verify_flags |= ssl.VerifyFlags(NO_CHECK_TIME)
     if cert_file is not None:
-        context.load_cert_chain(cert_file, key_file)
+        # A key that is encrypted is an error; without this the library asks a terminal that is not there.
+        context.load_cert_chain(cert_file, key_file, password=lambda: b"")
     return context
 
 
