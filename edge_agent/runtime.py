@@ -252,7 +252,9 @@ class Runtime:
 def restored(contents: Contents, verify: Verify) -> Restored:
     """Judge every stored job again: a key that was revoked meanwhile orders nothing any more."""
     jobs = [saved for stored in contents.jobs if (saved := _judged(stored, verify)) is not None]
-    return Restored(tuple(jobs), contents.marks, dict(contents.seen), contents.last_seq, contents.acked_seq, contents.epoch)
+    return Restored(
+        tuple(jobs), contents.marks, dict(contents.seen), contents.last_seq, contents.acked_seq, contents.epoch
+    )
 
 
 def _judged(stored: StoredJob, verify: Verify) -> SavedJob | None:

@@ -112,6 +112,15 @@ def test_a_new_session_begins_with_a_birth_again(wire: Wire, state: State) -> No
     assert [one.why for one in wire.said() if isinstance(one, StateMsg)] == [Why.BIRTH, Why.BIRTH]
 
 
+def test_asking_again_within_a_session_makes_no_second_birth(wire: Wire, state: State) -> None:
+    wire.upstream.hello(makers.NONCE, NOW, CURSOR)
+    wire.upstream.hello(makers.NONCE, NOW, CURSOR, again=True)
+    wire.upstream.state(state, NOW, online=True)
+    wire.upstream.hello(makers.NONCE, NOW, CURSOR, again=True)
+    wire.upstream.state(state, NOW, online=True)
+    assert [one.why for one in wire.said() if isinstance(one, StateMsg)] == [Why.BIRTH, Why.CHANGE]
+
+
 def test_a_goodbye_says_that_it_is_one(wire: Wire, state: State) -> None:
     wire.upstream.state(state, NOW, online=False)
     (goodbye,) = wire.said()
