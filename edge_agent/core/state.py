@@ -231,5 +231,6 @@ class Turn:
         return self.state.jobs[play.job_id].job
 
     def play_by_id(self, play_id: PlayId) -> Occurrence | None:
-        """The occurrence whose current run is ``play_id``; None for a report about an earlier run."""
-        return next((play for play in self.state.plays.values() if play.play_id == play_id), None)
+        """The occurrence that plays as ``play_id``; None for a report about a run that is over or never began."""
+        playing = (play for play in self.state.plays.values() if play.phase is Phase.PLAYING)
+        return next((play for play in playing if play.play_id == play_id), None)

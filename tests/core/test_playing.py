@@ -364,6 +364,25 @@ def test_reports_about_an_earlier_run_are_ignored() -> None:
         assert bench.send(event) == []
 
 
+@pytest.mark.parametrize("seconds", [5, 58.9], ids=["waiting", "armed"])
+def test_reports_about_a_run_that_never_began_are_ignored(seconds: float) -> None:
+    """A device process that talks nonsense, or of the run of an earlier agent, must not end this one."""
+    bench = Bench().boot()
+    bench.deaf.add(fx.SwitchRelay)
+    job = bench.at(60)
+    bench.pass_s(seconds)
+    phase = bench.phase(job)
+    run = bench.play(job).play_id
+    for event in (
+        PlayStarted(run, bench.now.mono),
+        PlayProgress(run, {CHO: 5}, 0),
+        PlayEnded(run, {CHO: 5}, 240, 0, bench.now.mono, None),
+    ):
+        bench.send(event)
+    assert (bench.phase(job), bench.outcomes()) == (phase, [])
+    assert bench.play(job).zones[CHO].played_ms == 0
+
+
 def test_a_stop_ends_what_sounds_and_starts_nothing_more() -> None:
     bench = Bench().boot()
     playing = bench.order(job_id="playing")
