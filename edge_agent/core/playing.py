@@ -368,12 +368,20 @@ def _wakes(turn: Turn, play: Occurrence) -> list[MonoMs]:
             return [MonoMs(play.since + STOP_GRACE_MS)]
         return [MonoMs(play.start_at + length_ms(play.parts) + PLAY_GRACE_MS)]
     if play.phase is Phase.ARMED:
-        closing = [MonoMs(play.start_at - zones.lead_ms(turn, zone)) for zone in play.zones_in(ZonePart.WAITING)]
-        patience = [] if play.intent_saved else [MonoMs(play.since + INTENT_WAIT_MS)]
-        return [*(closing if play.intent_saved else []), *patience, MonoMs(play.start_at + RELAY_CONFIRM_MS)]
+        return _armed_wakes(turn, play)
+    if turn.state.stopping and play.phase in _WAITING:
+        return []
     job = turn.job_of(play)
     deadline = _deadline(job, play, turn.now)
     wakes = [] if deadline is None else [MonoMs(deadline + 1)]
     if play.phase is Phase.STAGED and turn.now.trusted:
         wakes.append(_arm_at(turn, play))
     return wakes
+
+
+def _armed_wakes(turn: Turn, play: Occurrence) -> list[MonoMs]:
+    patient_until = MonoMs(play.since + INTENT_WAIT_MS)
+    if not play.intent_saved and turn.now.mono < patient_until:
+        return [patient_until]
+    closing = [MonoMs(play.start_at - zones.lead_ms(turn, zone)) for zone in play.zones_in(ZonePart.WAITING)]
+    return [*closing, MonoMs(play.start_at + RELAY_CONFIRM_MS)]

@@ -233,6 +233,15 @@ def test_intent_that_never_reaches_the_disk_delays_but_does_not_silence() -> Non
     assert bench.phase(job) is Phase.PLAYING
 
 
+def test_an_intent_that_is_late_does_not_make_the_agent_spin() -> None:
+    bench = Bench().boot()
+    bench.deaf |= {fx.SaveMark, fx.SwitchRelay}
+    bench.order()
+    bench.pass_s(1.1)
+    assert bench.every(fx.SwitchRelay), "nobody waits for the intent any more"
+    assert next_wake(bench) > 0
+
+
 def test_a_failed_intent_is_said_and_the_play_goes_on() -> None:
     bench = Bench().boot()
     bench.deaf.add(fx.SaveMark)
@@ -395,6 +404,15 @@ def test_a_stop_ends_what_sounds_and_starts_nothing_more() -> None:
     assert bench.closed() == set()
 
 
+@pytest.mark.parametrize("seconds", [70, 59.5], ids=["too late", "due"])
+def test_what_waits_while_we_stop_does_not_make_the_agent_spin(seconds: float) -> None:
+    bench = Bench().boot()
+    bench.at(60)
+    bench.send(StopAsked())
+    bench.pass_s(seconds)
+    assert next_wake(bench) > 0
+
+
 def test_a_stop_while_relays_close_opens_them() -> None:
     bench = Bench().boot()
     bench.deaf.add(fx.SwitchRelay)
@@ -490,3 +508,9 @@ def test_what_waits_for_its_instant_does_not_mind_a_lost_device() -> None:
     bench.send(DeviceUp())
     bench.pass_s(59)
     assert bench.phase(job) is Phase.PLAYING
+
+
+def next_wake(bench: Bench) -> float:
+    """Milliseconds until the core wants to be woken."""
+    wake = station.next_wake(bench.state, bench.now)
+    return float("inf") if wake is None else wake - bench.now.mono
