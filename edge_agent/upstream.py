@@ -111,6 +111,7 @@ class Upstream:
             next=(),
             records_waiting=0,
             welcomed=False,
+            device_up=False,
             host=HostStatus(),
         )
         out = messages.state(self._who.sender, gone)
@@ -130,6 +131,7 @@ class Upstream:
             next=tuple(_play(one, one.zones) for one in coming if one.phase not in SOUNDING),
             records_waiting=_waiting(state),
             welcomed=state.welcomed,
+            device_up=state.device_up,
             host=self._host(),
         )
 

@@ -241,6 +241,7 @@ def state() -> say.StateMsg:
         next=(replace(later, planned=UtcMs(PLANNED + HOUR_MS), reason=Reason.AUDIO_UNREACHABLE),),
         records_waiting=0,
         welcomed=True,
+        device_up=True,
         host=HOST,
     )
 

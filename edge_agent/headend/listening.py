@@ -152,6 +152,7 @@ def _state(fields: Fields) -> StateMsg:
         next=tuple(_play(play) for play in fields.records("next", 0, PLAYS_MAX)),
         records_waiting=fields.integer("records_waiting", 0, INTEGER_MAX),
         welcomed=_flag(fields, "welcomed"),
+        device_up=_flag(fields, "device_up"),
         host=_host(fields.record("host")),
     )
 

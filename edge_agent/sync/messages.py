@@ -130,6 +130,7 @@ class StateMsg:
     next: tuple[PlayStatus, ...]
     records_waiting: int
     welcomed: bool
+    device_up: bool
     host: HostStatus
 
 
@@ -209,6 +210,7 @@ def _state(sender: Sender, msg: StateMsg) -> Outgoing:
             "next": [{**_play(play), "reason": _code(play.reason)} for play in msg.next],
             "records_waiting": msg.records_waiting,
             "welcomed": msg.welcomed,
+            "device_up": msg.device_up,
             "host": _host(msg.host),
         },
     )

@@ -64,6 +64,7 @@ def state(**changes: object) -> StateMsg:
         next=(BULLETIN,),
         records_waiting=0,
         welcomed=True,
+        device_up=True,
         host=HostStatus("10.7.0.17", "LOA-1", 12_405, 45, False),
     )
     return replace(healthy, **changes)

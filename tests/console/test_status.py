@@ -24,7 +24,8 @@ FULL = picture(
     next=(held(Reason.QUIET_HOURS),),
     zones=(ZoneStatus(CHO, "Chợ", True, FLOOD.job_id, 70),),
 )
-UNUSED = {"area", "at", "boot_id", "online", "realm", "type", "why", "serial"}
+UNUSED = {"area", "at", "boot_id", "device_up", "online", "realm", "type", "why", "serial"}
+# Whether the device process is up the console asks itself.
 # What only the centre reads.
 
 

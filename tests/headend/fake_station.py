@@ -50,6 +50,7 @@ STATE = StateMsg(
     next=(replace(PLAY, phase=Phase.REJECTED, reason=Reason.QUIET_HOURS),),
     records_waiting=3,
     welcomed=True,
+    device_up=True,
     host=HostStatus("10.0.0.7", "b8:27", 1200, 55, False),
 )
 RECORD = AsRun(

@@ -53,7 +53,8 @@ PLAY = PlayStatus(
 )
 WAITING = replace(PLAY, job_id=JobId("j-2"), phase=Phase.REJECTED, reason=Reason.QUIET_HOURS)
 ZONE = ZoneStatus(ZoneId("z1"), "Cụm chợ", True, JobId("j-1"), 80)
-STATE = StateMsg(True, Why.BIRTH, "vn/ha-noi/dong-thanh", "Trạm A", CLOCK, (ZONE,), (PLAY,), (WAITING,), 3, True, HOST)
+AREA = "vn/ha-noi/dong-thanh"
+STATE = StateMsg(True, Why.BIRTH, AREA, "Trạm A", CLOCK, (ZONE,), (PLAY,), (WAITING,), 3, True, True, HOST)
 
 
 def decoded(out: Outgoing | None) -> dict[str, Any]:
@@ -107,6 +108,7 @@ def test_state_has_the_agreed_form_and_is_retained() -> None:
         "next": [{**play, "job_id": "j-2", "phase": "rejected", "reason": "quiet_hours"}],
         "records_waiting": 3,
         "welcomed": True,
+        "device_up": True,
         "host": HOST_OUT,
     }
 
