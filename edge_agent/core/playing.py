@@ -14,7 +14,7 @@ from edge_agent.core.programme import length_ms, parts_of
 from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.schedule import next_instant, sounds_once
 from edge_agent.core.state import KnownJob, Occurrence, OccurrenceKey, State, Turn, ZonePart, ZoneRun
-from edge_agent.core.units import SECOND_MS, MonoMs, PlayId, UtcMs
+from edge_agent.core.units import SECOND_MS, MonoMs, PlayId, UtcMs, ZoneId
 
 LATE_GRACE_MS = 10 * SECOND_MS
 # A job that may not play late may still start this late: a relay, a child process or a hand-over took its time.
@@ -211,30 +211,28 @@ def _stage(turn: Turn, play: Occurrence) -> None:
 
 def _arm_when_due(turn: Turn, play: Occurrence) -> None:
     job = turn.job_of(play)
-    if not _immediate(job) and not turn.now.trusted:
+    if _clock_forbids(turn, job):
         _hold(turn, play, Reason.CLOCK_NOT_TRUSTED)
         return
     if turn.state.stopping or turn.now.mono < _arm_at(turn, play):
         return
     if _give_up_if_late(turn, play):
         return
-    verdict = _forbidden(turn, play, job)
-    if verdict is not None:
-        finish(turn, play, Cause.RULE_FORBIDS, verdict)
-        return
     room = zones.room_for(turn, play)
-    if not turn.state.device_up:
+    start_at = _first_sample_at(turn, play, room.free)
+    objection = _objection(turn, play, start_at)
+    if objection is not None:
+        finish(turn, play, *objection)
+    elif not turn.state.device_up:
         _queue(turn, play, Reason.DEVICE_FAILED)
     elif room.busy or not room.free:
         _queue(turn, play, Reason.ZONES_BUSY)
     else:
-        _arm(turn, play, room)
+        _arm(turn, play, room, start_at)
 
 
-def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
-    job, now = turn.job_of(play), turn.now
-    earliest = MonoMs(now.mono + max(zones.warm_in_ms(turn, zone) for zone in room.free))
-    start_at = earliest if _immediate(job) else max(now.mono_of(play.planned), earliest)
+def _arm(turn: Turn, play: Occurrence, room: zones.Room, start_at: MonoMs) -> None:
+    now = turn.now
     attempt = play.attempt + 1
     play = zones.with_volumes(turn, play.moved(Cause.DUE, now), now.utc_of(start_at))
     for zone in room.taken:
@@ -269,17 +267,28 @@ def _nobody_left(turn: Turn, play: Occurrence) -> None:
     if not play.zones_in(ZonePart.TAKEN):
         finish(turn, play, Cause.RELAYS_FAILED, Reason.RELAY_FAILED)
         return
+    _hold_back(turn, play, Reason.ZONES_BUSY)
+
+
+def _hold_back(turn: Turn, play: Occurrence, reason: Reason) -> None:
+    """Armed, but it must not begin yet."""
     waiting = {zone: replace(run, part=ZonePart.WAITING) for zone, run in play.zones.items()}
     queued = play.moved(Cause.HELD_BACK, turn.now)
-    turn.put_play(replace(queued, zones=waiting, intent_saved=False, play_id=PlayId(""), held_by=Reason.ZONES_BUSY))
+    turn.put_play(replace(queued, zones=waiting, intent_saved=False, play_id=PlayId(""), held_by=reason))
 
 
 def _start(turn: Turn, play: Occurrence) -> None:
+    ready = play.zones_in(ZonePart.READY)
+    start_at = MonoMs(max(play.start_at, _first_sample_at(turn, play, ready)))
+    objection = _objection(turn, play, start_at)
+    if objection is not None:
+        finish(turn, play, *objection)
+        return
+    if _clock_forbids(turn, turn.job_of(play)):
+        _hold_back(turn, play, Reason.CLOCK_NOT_TRUSTED)
+        return
     if turn.job_of(play).cls is JobClass.EMERGENCY:
         zones.take(turn, play)
-    ready = play.zones_in(ZonePart.READY)
-    warm_at = max(turn.now.mono + zones.warm_in_ms(turn, zone) for zone in ready)
-    start_at = MonoMs(max(play.start_at, warm_at))
     play = replace(play.moved(Cause.RELAYS_READY, turn.now), start_at=start_at)
     for zone in ready:
         play = play.with_zone(zone, ZonePart.HEARING)
@@ -297,12 +306,27 @@ def _watch(turn: Turn, play: Occurrence) -> None:
         lose(turn, play, Reason.DEVICE_FAILED)
 
 
-def _forbidden(turn: Turn, play: Occurrence, job: Job) -> Reason | None:
+def _clock_forbids(turn: Turn, job: Job) -> bool:
+    """Without a clock to be trusted nobody knows the quiet hours, so routine waits; an emergency does not."""
+    return job.cls is not JobClass.EMERGENCY and not turn.now.trusted
+
+
+def _first_sample_at(turn: Turn, play: Occurrence, heard_in: tuple[ZoneId, ...]) -> MonoMs:
+    """The earliest boot time at which a programme may begin in these zones: as planned, and every amplifier warm."""
+    warm_at = MonoMs(turn.now.mono + max((zones.warm_in_ms(turn, zone) for zone in heard_in), default=0))
+    return warm_at if _immediate(turn.job_of(play)) else max(turn.now.mono_of(play.planned), warm_at)
+
+
+def _objection(turn: Turn, play: Occurrence, start_at: MonoMs) -> tuple[Cause, Reason] | None:
+    """Why an occurrence must not sound at all, if its first sample is at ``start_at``."""
+    job, now = turn.job_of(play), turn.now
+    if _immediate(job) and now.tells_validity and now.utc_of(start_at) > job.not_after:
+        return Cause.VALIDITY_OVER, Reason.EXPIRED
     lasts_ms = length_ms(play.parts)
     if any(lasts_ms > turn.state.site.zones[zone].on_ms_max for zone in play.zones):
-        return Reason.OVER_LIMIT
-    start = turn.now.utc if _immediate(job) else max(play.planned, turn.now.utc)
-    return policy.forbids(turn.state.site, job, start, lasts_ms)
+        return Cause.RULE_FORBIDS, Reason.OVER_LIMIT
+    reason = policy.forbids(turn.state.site, job, now.utc_of(start_at), lasts_ms)
+    return None if reason is None else (Cause.RULE_FORBIDS, reason)
 
 
 def _give_up_if_late(

@@ -29,6 +29,7 @@ from edge_agent.core.events import (
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.playing import PASSES_MAX
 from edge_agent.core.reasons import Reason
+from edge_agent.core.site import ZoneSite
 from edge_agent.core.units import JobId, PlayId, UtcMs
 from tests.core.bench import CHO, DINH, Bench
 from tests.trust import makers
@@ -49,8 +50,6 @@ def test_first_sample_is_ordered_for_the_planned_instant_and_relays_close_ahead(
 
 
 def test_each_zone_closes_by_its_own_warm_up() -> None:
-    from edge_agent.core.site import ZoneSite
-
     zones = {CHO: ZoneSite(CHO, "cho", 500), DINH: ZoneSite(DINH, "dinh", 20_000)}
     bench = Bench(zones=zones).boot()
     bench.at(60)
@@ -195,9 +194,73 @@ def test_a_night_instant_of_a_mixed_rule_is_rejected_when_its_time_comes() -> No
     assert bench.outcomes()[1:] == [(job, "rejected", "quiet_hours")]
 
 
-def test_a_programme_longer_than_a_relay_may_stay_on_is_rejected() -> None:
-    from edge_agent.core.site import ZoneSite
+def evening(seconds: float, **site: object) -> Bench:
+    """So many seconds before the quiet hours; a programme takes 10 s."""
+    bench = Bench(**site)
+    bench.now = replace(bench.now, utc=UtcMs(makers.NOON + 9 * makers.HOUR_MS - round(seconds * 1000)))
+    return bench.boot()
 
+
+def test_a_slow_amplifier_does_not_carry_an_order_for_now_into_the_quiet_hours() -> None:
+    """Ordered 65 s before nine with a warm-up of a minute: it would sound until 21:00:05."""
+    bench = evening(65, zones={CHO: ZoneSite(CHO, "cho", 60_000)})
+    job = bench.order()
+    assert bench.outcomes() == [(job, "rejected", "quiet_hours")]
+    assert bench.every(fx.SwitchRelay) == []
+
+
+def test_a_relay_that_confirms_late_does_not_carry_a_programme_into_the_quiet_hours() -> None:
+    bench = evening(71)
+    bench.deaf.add(fx.SwitchRelay)
+    job = bench.at(59)
+    bench.pass_s(58.8)
+    bench.pass_s(1)
+    for zone in (CHO, DINH):
+        bench.send(RelayChanged(zone, True, "order", bench.now.mono))
+    assert bench.outcomes() == [(job, "rejected", "quiet_hours")]
+    assert bench.every(fx.StartPlay) == []
+    assert bench.closed() == set()
+
+
+def test_an_order_for_now_does_not_begin_after_its_validity() -> None:
+    bench = Bench().boot()
+    flood = bench.order(**EMERGENCY, not_after=bench.now.utc + 900)
+    assert bench.outcomes() == [(flood, "expired", "expired")], "its amplifiers need a second"
+
+
+def test_an_order_for_now_whose_relays_confirm_too_late_expires() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.SwitchRelay)
+    flood = bench.order(**EMERGENCY, not_after=bench.now.utc + 1_100)
+    bench.pass_s(0.2)
+    for zone in (CHO, DINH):
+        bench.send(RelayChanged(zone, True, "order", bench.now.mono))
+    assert bench.outcomes() == [(flood, "expired", "expired")]
+
+
+@pytest.mark.parametrize(("cls", "phase"), [("normal", Phase.STAGED), ("emergency", Phase.PLAYING)])
+def test_after_a_boot_without_a_clock_only_an_emergency_sounds(cls: str, phase: Phase) -> None:
+    """It may be night: the quiet hours of a clock that begins in 1970 are nobody's."""
+    bench = Bench()
+    job = bench.make(**{"class": cls})
+    bench.now = replace(bench.now, utc=UtcMs(bench.now.mono), source=ClockSource.UNSET)
+    bench.send(Restored((SavedJob(bench.accept(job), UtcMs(makers.NOON), held=False),), (), {}, 0, 0))
+    bench.send(DeviceUp())
+    assert bench.phase(job.job_id) is phase
+
+
+def test_a_clock_that_loses_its_trust_during_the_warm_up_holds_routine_back() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.SwitchRelay)
+    job = bench.order()
+    bench.now = replace(bench.now, source=ClockSource.DISPUTED)
+    for zone in (CHO, DINH):
+        bench.send(RelayChanged(zone, True, "order", bench.now.mono))
+    assert (bench.phase(job), bench.play(job).held_by) == (Phase.QUEUED, Reason.CLOCK_NOT_TRUSTED)
+    assert bench.closed() == set()
+
+
+def test_a_programme_longer_than_a_relay_may_stay_on_is_rejected() -> None:
     zones = {CHO: ZoneSite(CHO, "cho", 500, on_ms_max=5_000)}
     bench = Bench(zones=zones).boot()
     job = bench.order(audience={"areas": [makers.AREA]})
