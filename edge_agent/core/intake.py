@@ -51,28 +51,26 @@ def arrive(turn: Turn, event: MessageArrived, verify: Verify) -> None:
 
 def job_saved(turn: Turn, job_id: JobId) -> None:
     """The job survives a power cut: only now may the broker forget it."""
+    _acknowledge(turn, job_id)
     known = turn.state.jobs.get(job_id)
-    tokens = turn.state.waiting_acks.get(job_id)
-    if known is None or tokens is None:
-        return
+    if known is None or known.saved:
+        return  # refused or over while it was being saved: that has been said
     turn.put_job(replace(known, saved=True))
-    _stop_waiting(turn, job_id)
-    turn.emit(*(Ack(token) for token in tokens), SendAnswer(Verdict.ACCEPTED, known.accepted.digest, job_id, None))
+    turn.emit(SendAnswer(Verdict.ACCEPTED, known.accepted.digest, job_id, None))
     turn.note(Level.INFO, "job accepted", job=job_id, cls=known.job.cls, issuer=known.job.issuer, held=known.held)
 
 
 def job_not_saved(turn: Turn, job_id: JobId, error: str) -> None:
     """The disk refused: the order is refused by name, so that the centre sends it again (docs/adr/0009).
 
-    An emergency sounds all the same: a full card must not silence a flood warning.
+    An emergency sounds all the same: a full card must not silence a flood warning. Sent again, it is saved again.
     """
+    _acknowledge(turn, job_id)
     known = turn.state.jobs.get(job_id)
-    if known is None:
+    if known is None or known.saved:
         return
-    turn.emit(*(Ack(token) for token in turn.state.waiting_acks.get(job_id, ())))
-    _stop_waiting(turn, job_id)
     if known.job.cls is JobClass.EMERGENCY:
-        turn.put_job(replace(known, saved=True))
+        turn.put_job(replace(known, unsaved_sounds=True))
         turn.note(Level.ERROR, "emergency not saved, not accepted, sounds all the same", job=job_id, error=error)
         return
     turn.drop_job(job_id)
@@ -106,13 +104,15 @@ def _order(turn: Turn, accepted: Accepted, event: MessageArrived) -> None:
         turn.emit(Ack(event.token))
         _refuse(turn, accepted, objection)
         return
-    turn.put_job(KnownJob(accepted, base=turn.now.utc, held=held, saved=False))
-    turn.state = replace(
-        turn.state,
-        seen={**turn.state.seen, job.job_id: accepted.digest},
-        waiting_acks={**turn.state.waiting_acks, job.job_id: (event.token,)},
-    )
-    turn.emit(SaveJob(SavedJob(accepted, turn.now.utc, held), event.payload, event.topic))
+    turn.state = replace(turn.state, seen={**turn.state.seen, job.job_id: accepted.digest})
+    _save(turn, KnownJob(accepted, base=turn.now.utc, held=held, saved=False), event)
+
+
+def _save(turn: Turn, known: KnownJob, event: MessageArrived) -> None:
+    """Keep a job; its delivery is acknowledged when the disk has had its say."""
+    turn.put_job(known)
+    turn.state = replace(turn.state, waiting_acks={**turn.state.waiting_acks, known.job.job_id: (event.token,)})
+    turn.emit(SaveJob(SavedJob(known.accepted, known.base, known.held), event.payload, event.topic))
 
 
 def _again(turn: Turn, accepted: Accepted, event: MessageArrived) -> None:
@@ -122,6 +122,10 @@ def _again(turn: Turn, accepted: Accepted, event: MessageArrived) -> None:
         # Two topics may bring the same order: each delivery holds one of the ten places until it is acknowledged.
         tokens = (*turn.state.waiting_acks[job_id], event.token)
         turn.state = replace(turn.state, waiting_acks={**turn.state.waiting_acks, job_id: tokens})
+        return
+    known = turn.state.jobs.get(job_id)
+    if known is not None and not known.saved:
+        _save(turn, known, event)
         return
     turn.emit(Ack(event.token), SendAnswer(Verdict.KNOWN, accepted.digest, job_id, Reason.REPLAYED))
     turn.note(Level.WARNING, "order refused", reason=Reason.REPLAYED, job=job_id, words=explain(Reason.REPLAYED))
@@ -196,8 +200,10 @@ def _first_time(turn: Turn, digest: str) -> bool:
     return True
 
 
-def _stop_waiting(turn: Turn, job_id: JobId) -> None:
-    waiting = {key: token for key, token in turn.state.waiting_acks.items() if key != job_id}
+def _acknowledge(turn: Turn, job_id: JobId) -> None:
+    """Every delivery of a job that waited for the disk."""
+    turn.emit(*(Ack(token) for token in turn.state.waiting_acks.get(job_id, ())))
+    waiting = {key: tokens for key, tokens in turn.state.waiting_acks.items() if key != job_id}
     turn.state = replace(turn.state, waiting_acks=waiting)
 
 

@@ -38,7 +38,7 @@ def plan(turn: Turn) -> None:
     """Give every job its next occurrence; there is never more than one open."""
     have = {job_id for job_id, _ in turn.state.plays}
     for known in list(turn.state.jobs.values()):
-        if known.job.job_id in have or known.held or not known.saved:
+        if known.job.job_id in have or not known.may_sound:
             continue
         planned = next_instant(known.job, known.base)
         if planned is None:

@@ -115,17 +115,26 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class KnownJob:
-    """A job that is not over. ``base`` is the instant its next occurrence counts from; ``held`` waits for a welcome."""
+    """A job that is not over. ``base`` is the instant its next occurrence counts from; ``held`` waits for a welcome.
+
+    ``unsaved_sounds``: the disk refused it, and it is too urgent to wait for a better disk.
+    """
 
     accepted: Accepted
     base: UtcMs
     held: bool
     saved: bool
+    unsaved_sounds: bool = False
 
     @property
     def job(self) -> Job:
         """What was signed."""
         return self.accepted.job
+
+    @property
+    def may_sound(self) -> bool:
+        """Whether its occurrences are planned."""
+        return not self.held and (self.saved or self.unsaved_sounds)
 
 
 @dataclass(frozen=True, slots=True)

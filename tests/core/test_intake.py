@@ -247,6 +247,43 @@ def test_a_disk_that_refuses_an_emergency_does_not_silence_it() -> None:
     assert bench.answers() == [], "what no power cut would survive is not called accepted"
 
 
+def test_an_emergency_that_the_disk_refused_is_saved_when_it_is_sent_again() -> None:
+    """Called known, the centre would stop sending it, and the next power cut would end it."""
+    bench = Bench().boot()
+    bench.deaf.add(fx.SaveJob)
+    flood = bench.accept(bench.make(**{"class": "emergency"}))
+    bench.arrive(flood)
+    bench.send(JournalFailed("save job", flood.job.job_id, "disk full"))
+    planned = bench.play(flood.job.job_id).planned
+    bench.deaf.clear()
+    bench.pass_s(1)
+    bench.arrive(flood)
+    first, second = bench.every(fx.SaveJob)
+    assert first.saved == second.saved, "the same occurrence"
+    assert bench.answers() == [("accepted", None)]
+    assert bench.play(flood.job.job_id).planned == planned
+
+
+def test_an_order_refused_by_the_welcome_before_it_was_saved_is_acknowledged() -> None:
+    """It would have held one of ten places until the connection ended."""
+    bench = Bench().boot(welcomed=False)
+    bench.deaf.add(fx.SaveJob)
+    bench.order(job_id="old", not_after=bench.now.utc + 1_000)
+    bench.pass_s(2)
+    bench.welcome()
+    bench.said.clear()
+    bench.send(JobSaved(JobId("old")))
+    assert [type(one) for one in bench.said] == [fx.Ack]
+
+
+def test_a_disk_that_takes_back_what_it_saved_is_not_believed() -> None:
+    bench = Bench().boot()
+    job = bench.at(60)
+    bench.send(JournalFailed("save job", job, "late"))
+    assert bench.phase(job).value == "staged"
+    assert bench.answers() == [("accepted", None)]
+
+
 def test_an_order_for_now_that_is_not_valid_yet_is_refused() -> None:
     """Or a validity in the future would be a way round the ten minutes that such an order may live."""
     bench = Bench().boot()
