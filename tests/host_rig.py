@@ -104,6 +104,9 @@ class HostRig:
     def kill_agent(self) -> None:
         self._ward.kill_agent()
 
+    def run_until_told(self, job_id: str, at_most_s: float) -> None:
+        self._ward.headend.wait_for(lambda: any(row["job_id"] == job_id for row in self._ward.rows()), at_most_s)
+
     def relay_edges(self) -> list[Edge]:
         return [Edge(move.zone, move.on, (move.at_ms - self._mono0) / 1000) for move in self._ward.moves()]
 

@@ -71,6 +71,11 @@ class SimRig:
     def kill_agent(self) -> None:
         self.world.kill_agent()
 
+    def run_until_told(self, job_id: str, at_most_s: float) -> None:
+        limit = self.world.mono + round(at_most_s * 1000)
+        while not any(record["job_id"] == job_id for record in self.told().records) and self.world.mono < limit:
+            self.world.run_until(min(limit, self.world.mono + 1_000))
+
     def relay_edges(self) -> list[Edge]:
         return [Edge(edge.zone, edge.on, edge.mono / 1000) for edge in self.world.device.edges]
 

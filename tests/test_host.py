@@ -83,7 +83,7 @@ class SlowBox:
 
     def read(self) -> HostStatus:
         self.asked.release()
-        assert self.allowed.acquire(timeout=PATIENCE_S)
+        self.allowed.acquire()  # by a daemon thread: it may wait for ever
         self._count += 1
         return HostStatus(temperature_c=self._count)
 

@@ -29,7 +29,7 @@ from edge_agent.clock import boot_ms, system_utc_ms
 from edge_agent.config import RelayDriver
 from edge_agent.console.status import Absence, read_status
 from edge_agent.core.clock_trust import ClockSource, Now
-from edge_agent.core.units import DAY_MS, UtcMs
+from edge_agent.core.units import DAY_MS, HOUR_MS, UtcMs
 from edge_agent.headend.broker import BrokerSetup, Mosquitto
 from edge_agent.headend.pki import create_authority, issue_client, issue_server
 from tests.audio.making import needs_decoder, needs_voice
@@ -37,8 +37,8 @@ from tests.cli.stations import AREA, STATION, StationRig, make_station
 from tests.console.pictures import picture
 from tests.host.pulse import missing
 
-NOW = Now(boot_ms(), system_utc_ms(), ClockSource.NTP, 60_000)
-# The error covers the time until the files of this module are made.
+NOW = Now(boot_ms(), UtcMs(system_utc_ms() + HOUR_MS), ClockSource.NTP, 60_000)
+# An hour from the collection of the tests: the files of this module are made by then, whatever runs before it.
 LATER = replace(NOW, utc=UtcMs(NOW.utc + 4_000 * DAY_MS))
 EARLIER = replace(NOW, utc=UtcMs(0))
 LOST = replace(EARLIER, source=ClockSource.UNSET)
