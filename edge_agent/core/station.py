@@ -136,6 +136,8 @@ def _from_device(
             turn.note(Level.ERROR, "relay failed", zone=event.zone, detail=event.detail)
             _zone_lost(turn, event.zone)
         case DeviceUp():
+            if turn.state.device_up:
+                _device_down(turn, "came back before it was missed")
             turn.state = replace(turn.state, device_up=True, relays=_all_off(turn.state.site))
         case _:
             _device_down(turn, event.detail)

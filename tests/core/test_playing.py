@@ -407,6 +407,14 @@ def test_a_device_lost_while_relays_close_gets_a_second_try() -> None:
     assert bench.phase(job) is Phase.QUEUED
 
 
+def test_a_device_that_comes_back_before_it_was_missed_has_lost_its_plays() -> None:
+    bench = Bench().boot()
+    job = bench.order()
+    bench.send(DeviceUp())
+    assert bench.outcomes() == [(job, "failed", "device_failed")]
+    assert bench.closed() == set()
+
+
 def test_staged_audio_found_altered_while_playing_is_staged_again() -> None:
     bench = Bench().boot()
     job = bench.order(when=makers.rule_when())
