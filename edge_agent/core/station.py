@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from edge_agent.core import clips, intake, playing, talk, zones
 from edge_agent.core.clock_trust import Now
-from edge_agent.core.effects import Effect, Level, SendHeartbeat
+from edge_agent.core.effects import Effect, Level, SendHeartbeat, SwitchRelay
 from edge_agent.core.events import (
     ClipFailed,
     ClipStaged,
@@ -133,8 +133,7 @@ def _from_device(
         case RelayChanged():
             _relay_changed(turn, event)
         case RelayFailed():
-            turn.note(Level.ERROR, "relay failed", zone=event.zone, detail=event.detail)
-            _zone_lost(turn, event.zone)
+            _relay_failed(turn, event.zone, event.detail)
         case DeviceUp():
             if turn.state.device_up:
                 _device_down(turn, "came back before it was missed")
@@ -155,20 +154,29 @@ def _restore(turn: Turn, event: Restored) -> None:
 
 
 def _relay_changed(turn: Turn, event: RelayChanged) -> None:
-    # An opening that we ordered may be reported after the next closing was ordered; that one is still on its way.
-    surprising = event.cause != ORDERED and turn.state.relays.get(event.zone, Relay()).ordered_on
+    wanted = turn.state.relays.get(event.zone, Relay()).ordered_on
     zones.relay_reported(turn, event.zone, event.on, event.at)
     turn.note(Level.INFO, "relay", zone=event.zone, on=event.on, cause=event.cause)
-    if not event.on:
-        if surprising:
-            turn.note(Level.ERROR, "relay opened by itself", zone=event.zone, cause=event.cause)
-            _zone_lost(turn, event.zone)
-        return
-    for play in list(turn.state.plays.values()):
-        if play.phase is Phase.ARMED and event.zone in play.zones_in(ZonePart.CLOSING):
-            ready = play.with_zone(event.zone, ZonePart.READY)
-            run = replace(ready.zones[event.zone], relay_on=event.at)
-            turn.put_play(replace(ready, zones={**ready.zones, event.zone: run}))
+    if event.on:
+        if wanted:
+            zones.confirmed(turn, event.zone, event.at)
+        else:
+            # Its opening may be on its way. If it is not (the closing crossed a failure), nothing else would open it.
+            turn.emit(SwitchRelay(event.zone, False, 0))
+    elif wanted and event.cause == ORDERED:
+        # An opening that we ordered before this closing, which is still on its way.
+        zones.unconfirmed(turn, event.zone)
+    elif wanted:
+        turn.note(Level.ERROR, "relay opened by itself", zone=event.zone, cause=event.cause)
+        _zone_lost(turn, event.zone)
+
+
+def _relay_failed(turn: Turn, zone: ZoneId, detail: str) -> None:
+    """Its contact may be closed all the same, so it is told to open."""
+    turn.note(Level.ERROR, "relay failed", zone=zone, detail=detail)
+    if turn.state.relays.get(zone, Relay()).ordered_on:
+        turn.emit(SwitchRelay(zone, False, 0))
+    _zone_lost(turn, zone)
 
 
 def _zone_lost(turn: Turn, zone: ZoneId) -> None:

@@ -167,6 +167,23 @@ def relay_reported(turn: Turn, zone: ZoneId, on: bool, at: MonoMs) -> None:
     turn.put_relay(zone, replace(relay, on=on, since=since))
 
 
+def confirmed(turn: Turn, zone: ZoneId, at: MonoMs) -> None:
+    """A relay that we want closed is closed, since ``at``: its amplifier warms up."""
+    for play in _in_part(turn, zone, ZonePart.CLOSING):
+        run = replace(play.zones[zone], part=ZonePart.READY, relay_on=at)
+        turn.put_play(replace(play, zones={**play.zones, zone: run}))
+
+
+def unconfirmed(turn: Turn, zone: ZoneId) -> None:
+    """It was open after all: whoever was ready to sound there waits for its closing again."""
+    for play in _in_part(turn, zone, ZonePart.READY):
+        turn.put_play(play.with_zone(zone, ZonePart.CLOSING))
+
+
+def _in_part(turn: Turn, zone: ZoneId, part: ZonePart) -> list[Occurrence]:
+    return [play for play in turn.state.plays.values() if zone in play.zones_in(part)]
+
+
 def _holders(state: State, zone: ZoneId) -> list[Occurrence]:
     """What sounds, or is about to sound, in a zone."""
     return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge_agent.core import effects as fx
-from edge_agent.core.events import RelayChanged
+from edge_agent.core.events import RelayChanged, RelayFailed
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import ZoneSite
@@ -142,6 +142,38 @@ def test_our_own_opening_reported_late_is_no_fault() -> None:
     bulletin = bench.order(job_id="bulletin")
     bench.send(RelayChanged(CHO, False, "order", MonoMs(bench.now.mono - 5)))
     assert bench.play(bulletin).zones[CHO].part is ZonePart.HEARING
+
+
+def test_an_opening_reported_after_a_closing_makes_the_start_wait_for_the_next_one() -> None:
+    """on, off, on ordered within a breath, and reported one after the other."""
+    bench = Bench().boot()
+    bench.deaf.add(fx.SwitchRelay)
+    bench.order(job_id="bulletin")
+    began = bench.now.mono
+    bench.send(RelayChanged(CHO, True, "order", began))
+    bench.send(RelayChanged(CHO, False, "order", began))
+    bench.send(RelayChanged(DINH, True, "order", began))
+    assert bench.every(fx.StartPlay) == []
+    bench.pass_s(0.1)
+    bench.send(RelayChanged(CHO, True, "order", bench.now.mono))
+    (start,) = bench.every(fx.StartPlay)
+    assert start.at == began + 100 + 1_000
+
+
+def test_a_relay_that_is_reported_faulty_is_told_to_open() -> None:
+    """A broken read-back says that it does not close; the contact may be closed all the same."""
+    bench = Bench().boot()
+    bench.deaf.add(fx.SwitchRelay)
+    bench.order(job_id="bulletin")
+    bench.said.clear()
+    bench.send(RelayFailed(CHO, "does not close"))
+    assert bench.every(fx.SwitchRelay) == [fx.SwitchRelay(CHO, False, 0)]
+
+
+def test_a_relay_that_is_closed_although_nobody_wants_it_is_told_to_open() -> None:
+    bench = Bench().boot()
+    bench.send(RelayChanged(CHO, True, "order", bench.now.mono))
+    assert bench.every(fx.SwitchRelay) == [fx.SwitchRelay(CHO, False, 0)]
 
 
 def test_a_closing_that_nobody_waits_for_changes_nothing() -> None:
