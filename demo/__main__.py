@@ -10,8 +10,9 @@ from pathlib import Path
 
 from demo import sounds, timeline
 from demo.acts import narrate, play
+from demo.evidence import gather
 from demo.screen import Screen
-from demo.verdict import checks, gather
+from demo.verdict import checks
 from demo.ward import STATION, ZONES, Hardware, Ward
 
 FOLDER = Path("build/demo")
@@ -47,8 +48,8 @@ def main() -> int:
         evidence = gather(ward, folder, recording)
         for channel, zone in enumerate(ZONES):
             recording.write_wav(folder / f"{zone}.wav", channel)
-        (folder / "timeline.svg").write_text(timeline.draw(ward, story, evidence), "utf-8")
-        results = list(checks(ward, story, folder, evidence))
+        (folder / "timeline.svg").write_text(timeline.draw(story, evidence), "utf-8")
+        results = list(checks(story, evidence))
     for check in results:
         mark = "ĐẠT " if check.held else "SAI "
         screen.line(f"{mark} {check.vietnamese} [{check.measured}]", check.english)

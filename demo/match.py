@@ -49,6 +49,22 @@ def windows(original: Samples, recording: Samples, at: int, rate: int) -> list[W
     return found
 
 
+def leak(source: Samples, other: Samples) -> float | None:
+    """How much of ``source`` lies in ``other``, frame by frame, as a ratio of amplitudes; None: it is silent."""
+    a, b = source.astype(np.float64), other.astype(np.float64)
+    if not len(a) or float(np.max(np.abs(a))) < SILENT:
+        return None
+    return float(np.dot(a, b) / np.dot(a, a))
+
+
+def leaks(source: Samples, other: Samples, rate: int) -> list[tuple[float, float]]:
+    """(second, leak) of every half second in which ``source`` sounds."""
+    step = round(WINDOW_S * rate)
+    starts = range(0, len(source) - step + 1, step)
+    found = [(start / rate, leak(source[start : start + step], other[start : start + step])) for start in starts]
+    return [(second, ratio) for second, ratio in found if ratio is not None]
+
+
 def _best_likeness(a: NDArray[np.float64], recording: Samples, at: int, slack: int) -> float | None:
     """How alike the window is where it fits best, at most ``slack`` frames from where it belongs."""
     first = max(0, at - slack)

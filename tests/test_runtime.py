@@ -62,6 +62,8 @@ def test_a_fresh_station_boots_says_ready_once_and_is_welcomed(tmp_path: Path) -
     with Agent(tmp_path) as agent:
         agent.until_welcomed()
         assert next(state["why"] for state in agent.broker.said("state")) == "birth"
+        welcomed = next(state for state in agent.broker.said("state") if state["welcomed"])
+        assert welcomed["clock"]["source"] == "signed", "told by the clock from before the welcome"
         (hello,) = agent.broker.said("hello")
         assert (hello["log"]["epoch"], hello["log"]["seq"]) == (agent.disk.committed.epoch, 0)
         agent.until(lambda: agent.disk.committed.floor >= makers.NOON)
