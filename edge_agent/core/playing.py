@@ -297,13 +297,15 @@ def _start(turn: Turn, play: Occurrence) -> None:
 
 
 def _watch(turn: Turn, play: Occurrence) -> None:
-    """A play whose end is overdue: the device does not answer any more."""
+    """A play that zones come back into, or whose end is overdue: the device does not answer any more."""
     if play.ending is not None:
         if turn.now.mono >= play.since + STOP_GRACE_MS:
             finish(turn, play, *play.ending)
     elif turn.now.mono >= play.start_at + length_ms(play.parts) + PLAY_GRACE_MS:
         turn.emit(StopPlay(play.play_id))
         lose(turn, play, Reason.DEVICE_FAILED)
+    else:
+        zones.join(turn, play)
 
 
 def _clock_forbids(turn: Turn, job: Job) -> bool:
@@ -390,7 +392,8 @@ def _wakes(turn: Turn, play: Occurrence) -> list[MonoMs]:
     if play.phase is Phase.PLAYING:
         if play.ending is not None:
             return [MonoMs(play.since + STOP_GRACE_MS)]
-        return [MonoMs(play.start_at + length_ms(play.parts) + PLAY_GRACE_MS)]
+        warm = [MonoMs(turn.now.mono + zones.warm_in_ms(turn, zone)) for zone in play.zones_in(ZonePart.READY)]
+        return [*warm, MonoMs(play.start_at + length_ms(play.parts) + PLAY_GRACE_MS)]
     if play.phase is Phase.ARMED:
         return _armed_wakes(turn, play)
     if turn.state.stopping and play.phase in _WAITING:

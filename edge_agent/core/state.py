@@ -145,6 +145,11 @@ class Relay:
     on: bool | None = None
     since: MonoMs | None = None
 
+    @property
+    def closed_since(self) -> MonoMs | None:
+        """Since when it is closed as ordered; None while it is not."""
+        return self.since if self.ordered_on else None
+
 
 @dataclass(frozen=True, slots=True)
 class Link:

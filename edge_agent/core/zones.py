@@ -60,10 +60,8 @@ def room_for(turn: Turn, play: Occurrence) -> Room:
 def warm_in_ms(turn: Turn, zone: ZoneId) -> int:
     """How long until a zone's amplifier is warm, if its relay closes now or is closed already."""
     warm_up_ms = turn.state.site.zones[zone].warm_up_ms
-    relay = turn.state.relays.get(zone, Relay())
-    if relay.ordered_on and relay.on and relay.since is not None:
-        return max(0, relay.since + warm_up_ms - turn.now.mono)
-    return warm_up_ms
+    since = turn.state.relays[zone].closed_since
+    return warm_up_ms if since is None else max(0, since + warm_up_ms - turn.now.mono)
 
 
 def lead_ms(turn: Turn, zone: ZoneId) -> int:
@@ -121,16 +119,30 @@ def give_back(turn: Turn) -> None:
 
 
 def _come_back(turn: Turn, play: Occurrence, back: list[ZoneId]) -> None:
-    rejoin = turn.job_of(play).preemption is Preemption.REJOIN
-    for zone in back:
-        play = play.with_zone(zone, ZonePart.HEARING if rejoin else ZonePart.OUT, Reason.PREEMPTED)
-    turn.put_play(play)
-    if not rejoin:
+    if turn.job_of(play).preemption is Preemption.DROP:
+        for zone in back:
+            play = play.with_zone(zone, ZonePart.OUT, Reason.PREEMPTED)
+        turn.put_play(play)
         return
     for zone in back:
+        part = ZonePart.CLOSING if turn.state.relays[zone].closed_since is None else ZonePart.READY
         close_relay(turn, play, zone)
+        play = play.with_zone(zone, part, Reason.PREEMPTED)
+    turn.put_play(play)
+    join(turn, play)
+
+
+def join(turn: Turn, play: Occurrence) -> None:
+    """Let the zones whose amplifiers are warm by now into a programme that runs already."""
+    warm = [zone for zone in play.zones_in(ZonePart.READY) if warm_in_ms(turn, zone) == 0]
+    if not warm:
+        return
+    for zone in warm:
+        run = replace(play.zones[zone], part=ZonePart.HEARING, relay_on=turn.state.relays[zone].closed_since)
+        play = replace(play, zones={**play.zones, zone: run})
+    turn.put_play(play)
     turn.emit(RoutePlay(play.play_id, feeds_of(play)))
-    turn.note(Level.INFO, "zones rejoin the programme", job=play.job_id, zones=",".join(sorted(back)))
+    turn.note(Level.INFO, "zones rejoin the programme", job=play.job_id, zones=",".join(sorted(warm)))
 
 
 def open_unclaimed(turn: Turn) -> None:
@@ -177,7 +189,7 @@ def confirmed(turn: Turn, zone: ZoneId, at: MonoMs) -> None:
 def unconfirmed(turn: Turn, zone: ZoneId) -> None:
     """It was open after all: whoever was ready to sound there waits for its closing again."""
     for play in _in_part(turn, zone, ZonePart.READY):
-        turn.put_play(play.with_zone(zone, ZonePart.CLOSING))
+        turn.put_play(play.with_zone(zone, ZonePart.CLOSING, play.zones[zone].reason))
 
 
 def _in_part(turn: Turn, zone: ZoneId, part: ZonePart) -> list[Occurrence]:

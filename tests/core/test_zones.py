@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edge_agent.core import effects as fx
+from edge_agent.core import station
 from edge_agent.core.events import RelayChanged, RelayFailed
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
@@ -40,10 +41,45 @@ def test_the_zone_comes_back_into_the_programme_in_one_relay_cycle() -> None:
     bench = Bench().boot()
     bulletin = bench.order(job_id="bulletin")
     flood = bench.order(**FLOOD, audience=audience(CHO))
+    bench.pass_s(2)
     bench.end(flood)
     assert [feed.zone for feed in bench.every(fx.RoutePlay)[-1].feeds] == [CHO, DINH]
     assert bench.play(bulletin).zones[CHO].part is ZonePart.HEARING
     assert all(one.on for one in bench.every(fx.SwitchRelay) if one.zone == CHO)
+
+
+def test_a_zone_whose_relay_has_opened_meanwhile_rejoins_only_when_it_is_warm_again() -> None:
+    """Its relay opened under the emergency: whoever rejoins at once loses the first words."""
+    bench = Bench().boot()
+    bulletin = bench.order(job_id="bulletin", loops=3)
+    flood = bench.order(**FLOOD, audience=audience(CHO))
+    bench.pass_s(2)
+    bench.deaf.add(fx.SwitchRelay)
+    bench.send(RelayChanged(CHO, False, "max_on", bench.now.mono))
+    routed = len(bench.every(fx.RoutePlay))
+    bench.end(flood, Reason.SHUTDOWN)
+    assert bench.play(bulletin).zones[CHO].part is ZonePart.CLOSING
+    bench.send(RelayChanged(CHO, True, "order", bench.now.mono))
+    assert bench.play(bulletin).zones[CHO].part is ZonePart.READY
+    bench.pass_s(0.6)
+    assert station.next_wake(bench.state, bench.now) == bench.now.mono + 400
+    assert len(bench.every(fx.RoutePlay)) == routed
+    bench.pass_s(0.4)
+    assert [feed.zone for feed in bench.every(fx.RoutePlay)[-1].feeds] == [CHO, DINH]
+    assert bench.play(bulletin).zones[CHO].reason is Reason.PREEMPTED, "it did not hear the whole"
+
+
+def test_a_zone_that_warms_up_for_a_rejoin_can_be_taken_again() -> None:
+    bench = Bench().boot()
+    bulletin = bench.order(job_id="bulletin", loops=3)
+    bench.pass_s(2)
+    flood = bench.order(**FLOOD, audience=audience(CHO))
+    bench.send(RelayChanged(CHO, False, "max_on", bench.now.mono))
+    bench.end(flood, Reason.SHUTDOWN)
+    assert bench.play(bulletin).zones[CHO].part is ZonePart.READY
+    bench.order(**{**FLOOD, "job_id": "fire"}, audience=audience(CHO))
+    assert bench.play(bulletin).zones[CHO].part is ZonePart.TAKEN
+    assert [feed.zone for feed in bench.every(fx.RoutePlay)[-1].feeds] == [DINH]
 
 
 def test_the_zone_stays_out_where_the_policy_is_to_drop() -> None:
@@ -87,6 +123,7 @@ def test_a_bulletin_due_during_an_emergency_starts_where_it_can_and_joins_later(
     bulletin = bench.order(job_id="bulletin")
     assert bench.phase(bulletin) is Phase.PLAYING
     assert bench.play(bulletin).zones[CHO].part is ZonePart.TAKEN
+    bench.pass_s(2)
     bench.end(flood)
     assert bench.play(bulletin).zones[CHO].part is ZonePart.HEARING
 
@@ -168,6 +205,12 @@ def test_a_relay_that_is_reported_faulty_is_told_to_open() -> None:
     bench.said.clear()
     bench.send(RelayFailed(CHO, "does not close"))
     assert bench.every(fx.SwitchRelay) == [fx.SwitchRelay(CHO, False, 0)]
+
+
+def test_a_relay_that_is_open_and_faulty_is_left_alone() -> None:
+    bench = Bench().boot()
+    bench.send(RelayFailed(CHO, "stuck closed"))
+    assert bench.every(fx.SwitchRelay) == [], "the device process opens it again and again by itself"
 
 
 def test_a_relay_that_is_closed_although_nobody_wants_it_is_told_to_open() -> None:
