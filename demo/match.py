@@ -32,11 +32,11 @@ class Window:
 
 
 def place(original: Samples, recording: Samples) -> int:
-    """The frame of the recording at which the original fits best."""
+    """The frame of the recording at which the original fits best; the whole of it, if the recording is long enough."""
     size = 1 << (len(original) + len(recording)).bit_length()
     spectrum = np.fft.rfft(recording.astype(np.float32), size) * np.conj(np.fft.rfft(original.astype(np.float32), size))
-    likeness = np.fft.irfft(spectrum, size)[: len(recording)]
-    return int(np.argmax(likeness))
+    whole = max(1, len(recording) - len(original) + 1)
+    return int(np.argmax(np.fft.irfft(spectrum, size)[:whole]))
 
 
 def windows(original: Samples, recording: Samples, at: int, rate: int) -> list[Window]:

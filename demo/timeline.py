@@ -14,6 +14,7 @@ from demo.evidence import Evidence
 from demo.ward import ZONES
 from edge_agent.core.as_run import Evidence as Seen
 from edge_agent.core.reasons import WORDS_VI
+from edge_agent.headend.words import PHASES
 
 WIDTH, LEFT, TOP, ROW = 1320, 190, 118, 96
 PLOT = WIDTH - LEFT - 24
@@ -92,18 +93,16 @@ def _jobs(axis: _Axis, story: Story, evidence: Evidence, rows: dict[str, Any]) -
 
 
 def _title(row: dict[str, Any]) -> str:
-    return f"{row['items'][0]['title']}: {row['outcome']} {row['reason'] or ''}".strip()
+    return f"{row['items'][0]['title']}: {PHASES[row['outcome']]}{' (' + row['reason'] + ')' if row['reason'] else ''}"
 
 
 def _bar(x: float, end: float, y: float, title: str, color: str) -> str:
-    """A bar with its title inside, or behind it where that is too short, or before it at the picture's edge."""
-    width, needed = max(end - x, 2.0), len(title) * 12 * LETTER
-    if needed + 12 <= width:
+    """A bar with its title inside, or under it, ending where it ends, where that is too short."""
+    width = max(end - x, 2.0)
+    if len(title) * 12 * LETTER + 12 <= width:
         words = _text(x + 6, y + 17, title, 12, "white")
-    elif end + needed + 12 <= WIDTH:
-        words = _text(end + 6, y + 17, title, 12, color)
     else:
-        words = _text(max(4.0, x - needed - 6), y + 17, title, 12, color)
+        words = _text(end, y + 40, title, 12, color, anchor="end")
     return f"<rect x='{x:.1f}' y='{y}' width='{width:.1f}' height='24' rx='3' fill='{color}'/>{words}"
 
 
@@ -186,6 +185,8 @@ def _refused(story: Story, bottom: int) -> Iterator[str]:
         yield _text(40, y + 22 * (index + 1), f"✗ {name}: {WORDS_VI[reason]} ({reason.value})", 12, RED)
 
 
-def _text(x: float, y: float, text: str, size: int, color: str = "black", weight: str = "normal") -> str:
-    words = escape(text)
-    return f"<text x='{x:.1f}' y='{y:.1f}' font-size='{size}' fill='{color}' font-weight='{weight}'>{words}</text>"
+def _text(
+    x: float, y: float, text: str, size: int, color: str = "black", weight: str = "normal", anchor: str = "start"
+) -> str:
+    how = f"font-size='{size}' fill='{color}' font-weight='{weight}' text-anchor='{anchor}'"
+    return f"<text x='{x:.1f}' y='{y:.1f}' {how}>{escape(text)}</text>"
