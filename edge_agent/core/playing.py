@@ -271,10 +271,13 @@ def _nobody_left(turn: Turn, play: Occurrence) -> None:
 
 
 def _hold_back(turn: Turn, play: Occurrence, reason: Reason) -> None:
-    """Armed, but it must not begin yet."""
-    waiting = {zone: replace(run, part=ZonePart.WAITING) for zone, run in play.zones.items()}
-    queued = play.moved(Cause.HELD_BACK, turn.now)
-    turn.put_play(replace(queued, zones=waiting, intent_saved=False, play_id=PlayId(""), held_by=reason))
+    """Armed, but it must not begin yet. That was no attempt: nothing was ordered to sound."""
+    waiting = {
+        zone: run if run.part is ZonePart.OUT else replace(run, part=ZonePart.WAITING)
+        for zone, run in play.zones.items()
+    }
+    queued = replace(play.moved(Cause.HELD_BACK, turn.now), zones=waiting, attempt=play.attempt - 1, held_by=reason)
+    turn.put_play(replace(queued, intent_saved=False, play_id=PlayId("")))
 
 
 def _start(turn: Turn, play: Occurrence) -> None:

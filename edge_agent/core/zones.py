@@ -41,12 +41,12 @@ def zones_of(state: State, job: Job) -> tuple[ZoneId, ...]:
 
 
 def room_for(turn: Turn, play: Occurrence) -> Room:
-    """Sort the zones of an occurrence by who sounds there."""
+    """Sort the zones of an occurrence that are not out of it by who sounds there."""
     urgent = turn.job_of(play).cls is JobClass.EMERGENCY
     free: list[ZoneId] = []
     taken: list[ZoneId] = []
     busy: list[ZoneId] = []
-    for zone in play.zones:
+    for zone in (zone for zone, run in play.zones.items() if run.part is not ZonePart.OUT):
         classes = [turn.job_of(other).cls for other in _holders(turn.state, zone) if other.key != play.key]
         if JobClass.EMERGENCY in classes:
             (busy if urgent else taken).append(zone)

@@ -152,6 +152,22 @@ def test_an_emergency_that_comes_while_a_bulletin_warms_up_goes_first() -> None:
     assert bench.phase(bulletin) is Phase.PLAYING
 
 
+def test_a_broken_relay_is_not_tried_again_and_again_while_an_emergency_has_the_other_zone() -> None:
+    """Each try would click the relay and write to the card, for as long as the emergency lasts."""
+    bench = Bench().boot()
+    bench.deaf.add(fx.SwitchRelay)
+    bulletin = bench.order(job_id="bulletin")
+    flood = bench.order(**FLOOD, audience=audience(CHO))
+    bench.send(RelayChanged(CHO, True, "order", bench.now.mono))
+    bench.send(RelayFailed(DINH, "does not close"))
+    assert (bench.phase(bulletin), bench.play(bulletin).attempt) == (Phase.QUEUED, 0)
+    assert [one.on for one in bench.every(fx.SwitchRelay) if one.zone == DINH] == [True, False]
+    bench.deaf.clear()
+    bench.end(flood)
+    assert [feed.zone for feed in bench.every(fx.StartPlay)[-1].feeds] == [CHO]
+    assert bench.play(bulletin).attempt == 1, "to have waited for the emergency was no attempt"
+
+
 def test_an_emergency_elsewhere_leaves_a_bulletin_alone() -> None:
     bench = Bench().boot()
     bench.order(job_id="bulletin", audience=audience(DINH))
