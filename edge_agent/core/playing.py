@@ -121,7 +121,7 @@ def ended(turn: Turn, event: PlayEnded) -> None:
         return
     play = replace(_counted(play, event), frames=event.frames)
     if play.ending is not None:
-        finish(turn, play, *play.ending)
+        conclude(turn, play, *play.ending)
     elif event.reason is None:
         finish(turn, play, Cause.ALL_SAMPLES_OUT, None)
     else:
@@ -130,12 +130,20 @@ def ended(turn: Turn, event: PlayEnded) -> None:
         lose(turn, play, event.reason)
 
 
+def conclude(turn: Turn, play: Occurrence, cause: Cause, reason: Reason) -> None:
+    """A play that was being stopped is over; where its relays were lost, it may get another try."""
+    if cause is Cause.DEVICE_LOST:
+        lose(turn, play, reason)
+    else:
+        finish(turn, play, cause, reason)
+
+
 def lose(turn: Turn, play: Occurrence, reason: Reason) -> None:
-    """The device failed under an armed or playing occurrence: another try, or the end."""
+    """The device or its relays failed under an armed or playing occurrence: another try, or the end."""
     if _may_try_again(turn.job_of(play), play.attempt, play.started is not None):
         waiting = {zone: replace(run, part=ZonePart.WAITING) for zone, run in play.zones.items()}
         queued = replace(play.moved(Cause.TRY_AGAIN, turn.now), zones=waiting, held_by=reason)
-        turn.put_play(replace(queued, play_id=PlayId(""), intent_saved=False, started=None))
+        turn.put_play(replace(queued, play_id=PlayId(""), intent_saved=False, started=None, ending=None))
         turn.note(Level.ERROR, "play lost, trying again", job=play.job_id, attempt=play.attempt, reason=reason)
     else:
         finish(turn, play, Cause.DEVICE_LOST, reason)
@@ -303,7 +311,7 @@ def _watch(turn: Turn, play: Occurrence) -> None:
     """A play that zones come back into, or whose end is overdue: the device does not answer any more."""
     if play.ending is not None:
         if turn.now.mono >= play.since + STOP_GRACE_MS:
-            finish(turn, play, *play.ending)
+            conclude(turn, play, *play.ending)
     elif turn.now.mono >= play.start_at + length_ms(play.parts) + PLAY_GRACE_MS:
         turn.emit(StopPlay(play.play_id))
         lose(turn, play, Reason.DEVICE_FAILED)

@@ -196,7 +196,7 @@ def _device_down(turn: Turn, detail: str) -> None:
     turn.note(Level.ERROR, "device process lost, its relays are open", detail=detail)
     for play in list(turn.state.plays.values()):
         if play.ending is not None:
-            playing.finish(turn, play, *play.ending)
+            playing.conclude(turn, play, *play.ending)
         elif play.phase in (Phase.ARMED, Phase.PLAYING):
             playing.lose(turn, play, Reason.DEVICE_FAILED)
 

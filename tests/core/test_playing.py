@@ -387,6 +387,18 @@ def test_an_emergency_tries_three_times_then_fails() -> None:
     assert bench.outcomes() == [(flood, "failed", "device_failed")]
 
 
+def test_an_emergency_whose_relays_open_by_themselves_tries_again() -> None:
+    """As after a device that died: three times in all (a lease that lapsed while the agent stood still)."""
+    bench = Bench().boot()
+    flood = bench.order(**EMERGENCY)
+    for attempt in (1, 2, 3):
+        assert (bench.phase(flood), bench.play(flood).attempt) == (Phase.PLAYING, attempt)
+        for zone in (CHO, DINH):
+            bench.send(RelayChanged(zone, False, "lease", bench.now.mono))
+        bench.end(flood, Reason.SHUTDOWN, ms=300)
+    assert bench.outcomes() == [(flood, "failed", "relay_failed")]
+
+
 def test_what_had_not_sounded_yet_gets_a_second_try() -> None:
     bench = Bench().boot()
     bench.deaf.add(fx.StartPlay)
