@@ -32,6 +32,8 @@ from edge_agent.core.events import (
     RelayChanged,
     RelayFailed,
     Restored,
+    SavedJob,
+    SavedMark,
     StopAsked,
     SweepDue,
     Tick,
@@ -143,14 +145,18 @@ def _from_device(
 
 
 def _restore(turn: Turn, event: Restored) -> None:
-    jobs = {
-        saved.accepted.job.job_id: KnownJob(saved.accepted, saved.base, saved.held, saved=True) for saved in event.jobs
-    }
+    jobs = {saved.accepted.job.job_id: _known(saved, event.marks) for saved in event.jobs}
     link = Link(log_epoch=event.epoch, last_seq=event.last_seq, acked_seq=event.acked_seq)
     turn.state = replace(turn.state, jobs=jobs, seen=dict(event.seen), link=link)
     for mark in event.marks:
         playing.resume(turn, mark)
     turn.note(Level.INFO, "restored", jobs=len(jobs), begun=len(event.marks), last_seq=event.last_seq)
+
+
+def _known(saved: SavedJob, marks: tuple[SavedMark, ...]) -> KnownJob:
+    """A job as the journal has it. One that had begun waits for nothing, even if the disk did not take its release."""
+    begun = any(mark.job_id == saved.accepted.job.job_id for mark in marks)
+    return KnownJob(saved.accepted, saved.base, saved.held and not begun, saved=True)
 
 
 def _relay_changed(turn: Turn, event: RelayChanged) -> None:

@@ -11,6 +11,7 @@ from edge_agent.core import station
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import (
     ClipFailed,
+    Connected,
     DeviceDown,
     DeviceUp,
     IntentSaved,
@@ -544,6 +545,19 @@ def test_what_had_begun_before_a_power_cut(cls: str, mark: Mark, attempt: int, b
     assert bench.outcomes() == [(job.job_id, "interrupted", "power_cut")]
     record = bench.every(fx.CommitRecord)[0].record
     assert record.played_ms is (None if mark is Mark.FIRST_SAMPLE else 0) or record.played_ms == 0
+
+
+def test_what_had_begun_although_the_disk_did_not_take_its_release_is_refused_by_no_welcome() -> None:
+    """The release was lost, the mark was not: held and open at once, the welcome ended the agent at every boot."""
+    bench = Bench()
+    job = bench.make(when={"kind": "at", "utc": bench.now.utc + 60_000}, not_after=bench.now.utc + 70_000)
+    saved = SavedJob(bench.accept(job), bench.now.utc, held=True)
+    mark = SavedMark(job.job_id, UtcMs(bench.now.utc + 60_000), Mark.INTENT, 1)
+    bench.send(Restored((saved,), (mark,), {}, 0, 0))
+    bench.send(Connected(1, "ab" * 16))
+    bench.pass_s(80)
+    bench.welcome()
+    assert bench.outcomes() == [(job.job_id, "missed", "missed")]
 
 
 def test_a_mark_without_its_job_is_ignored() -> None:
