@@ -9,10 +9,12 @@ from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import ZoneSite
 from edge_agent.core.state import ZonePart
-from edge_agent.core.units import JobId, MonoMs
+from edge_agent.core.units import JobId, MonoMs, ZoneId
 from tests.core.bench import CHO, DINH, Bench
 from tests.trust import makers
 
+BEN = ZoneId("ben")
+THREE = {zone: ZoneSite(zone, zone, 1_000) for zone in (CHO, DINH, BEN)}
 FLOOD = {"class": "emergency", "job_id": "flood"}
 
 
@@ -50,36 +52,34 @@ def test_the_zone_comes_back_into_the_programme_in_one_relay_cycle() -> None:
 
 def test_a_zone_whose_relay_has_opened_meanwhile_rejoins_only_when_it_is_warm_again() -> None:
     """Its relay opened under the emergency: whoever rejoins at once loses the first words."""
-    bench = Bench().boot()
+    bench = Bench(zones=THREE).boot()
     bulletin = bench.order(job_id="bulletin", loops=3)
-    flood = bench.order(**FLOOD, audience=audience(CHO))
+    bench.order(**FLOOD, audience=audience(CHO, DINH))
     bench.pass_s(2)
     bench.deaf.add(fx.SwitchRelay)
     bench.send(RelayChanged(CHO, False, "max_on", bench.now.mono))
     routed = len(bench.every(fx.RoutePlay))
-    bench.end(flood, Reason.SHUTDOWN)
-    assert bench.play(bulletin).zones[CHO].part is ZonePart.CLOSING
+    assert bench.play(bulletin).zones[CHO].part is ZonePart.CLOSING, "the emergency goes on without it"
     bench.send(RelayChanged(CHO, True, "order", bench.now.mono))
     assert bench.play(bulletin).zones[CHO].part is ZonePart.READY
     bench.pass_s(0.6)
     assert station.next_wake(bench.state, bench.now) == bench.now.mono + 400
     assert len(bench.every(fx.RoutePlay)) == routed
     bench.pass_s(0.4)
-    assert [feed.zone for feed in bench.every(fx.RoutePlay)[-1].feeds] == [CHO, DINH]
+    assert [feed.zone for feed in bench.every(fx.RoutePlay)[-1].feeds] == [CHO, BEN]
     assert bench.play(bulletin).zones[CHO].reason is Reason.PREEMPTED, "it did not hear the whole"
 
 
 def test_a_zone_that_warms_up_for_a_rejoin_can_be_taken_again() -> None:
-    bench = Bench().boot()
+    bench = Bench(zones=THREE).boot()
     bulletin = bench.order(job_id="bulletin", loops=3)
     bench.pass_s(2)
-    flood = bench.order(**FLOOD, audience=audience(CHO))
+    bench.order(**FLOOD, audience=audience(CHO, DINH))
     bench.send(RelayChanged(CHO, False, "max_on", bench.now.mono))
-    bench.end(flood, Reason.SHUTDOWN)
     assert bench.play(bulletin).zones[CHO].part is ZonePart.READY
     bench.order(**{**FLOOD, "job_id": "fire"}, audience=audience(CHO))
     assert bench.play(bulletin).zones[CHO].part is ZonePart.TAKEN
-    assert [feed.zone for feed in bench.every(fx.RoutePlay)[-1].feeds] == [DINH]
+    assert [feed.zone for feed in bench.every(fx.RoutePlay)[-1].feeds] == [BEN]
 
 
 def test_the_zone_stays_out_where_the_policy_is_to_drop() -> None:
