@@ -32,6 +32,7 @@ class Cause(StrEnum):
 
     CLIPS_READY = "clips_ready"
     CLIPS_FAILED = "clips_failed"
+    CLIPS_LOST = "clips_lost"  # staged sound turned out altered; it is staged again
     RULE_FORBIDS = "rule_forbids"
     DUE = "due"
     HELD_BACK = "held_back"  # zones taken or device down
@@ -59,11 +60,13 @@ TABLE: dict[tuple[Phase, Cause], Phase] = {
     (Phase.RECEIVED, Cause.TOO_LATE): Phase.MISSED,
     (Phase.RECEIVED, Cause.VALIDITY_OVER): Phase.EXPIRED,
     (Phase.RECEIVED, Cause.POWER_LOST): Phase.INTERRUPTED,
+    (Phase.STAGED, Cause.CLIPS_LOST): Phase.RECEIVED,
     (Phase.STAGED, Cause.DUE): Phase.ARMED,
     (Phase.STAGED, Cause.HELD_BACK): Phase.QUEUED,
     (Phase.STAGED, Cause.RULE_FORBIDS): Phase.REJECTED,
     (Phase.STAGED, Cause.TOO_LATE): Phase.MISSED,
     (Phase.STAGED, Cause.VALIDITY_OVER): Phase.EXPIRED,
+    (Phase.QUEUED, Cause.CLIPS_LOST): Phase.RECEIVED,
     (Phase.QUEUED, Cause.DUE): Phase.ARMED,
     (Phase.QUEUED, Cause.RULE_FORBIDS): Phase.REJECTED,
     (Phase.QUEUED, Cause.TOO_LATE): Phase.MISSED,

@@ -219,6 +219,9 @@ def _stage(turn: Turn, play: Occurrence) -> None:
 
 def _arm_when_due(turn: Turn, play: Occurrence) -> None:
     job = turn.job_of(play)
+    if clips.durations(turn.state, job) is None:
+        turn.put_play(play.moved(Cause.CLIPS_LOST, turn.now))
+        return
     if _clock_forbids(turn, job):
         _hold(turn, play, Reason.CLOCK_NOT_TRUSTED)
         return
@@ -295,8 +298,9 @@ def _start(turn: Turn, play: Occurrence) -> None:
     if objection is not None:
         finish(turn, play, *objection)
         return
-    if _clock_forbids(turn, turn.job_of(play)):
-        _hold_back(turn, play, Reason.CLOCK_NOT_TRUSTED)
+    held_by = _held_by(turn, turn.job_of(play))
+    if held_by is not None:
+        _hold_back(turn, play, held_by)
         return
     if turn.job_of(play).cls is JobClass.EMERGENCY:
         zones.take(turn, play)
@@ -322,6 +326,13 @@ def _watch(turn: Turn, play: Occurrence) -> None:
 def _clock_forbids(turn: Turn, job: Job) -> bool:
     """Without a clock to be trusted nobody knows the quiet hours, so routine waits; an emergency does not."""
     return job.cls is not JobClass.EMERGENCY and not turn.now.trusted
+
+
+def _held_by(turn: Turn, job: Job) -> Reason | None:
+    """What has changed since the relays were told to close, so that it must not begin yet."""
+    if clips.durations(turn.state, job) is None:
+        return Reason.AUDIO_ALTERED
+    return Reason.CLOCK_NOT_TRUSTED if _clock_forbids(turn, job) else None
 
 
 def _first_sample_at(turn: Turn, play: Occurrence, heard_in: tuple[ZoneId, ...]) -> MonoMs:

@@ -11,6 +11,7 @@ from edge_agent.core import station
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import (
     ClipFailed,
+    ClipStaged,
     Connected,
     DeviceDown,
     DeviceUp,
@@ -436,6 +437,32 @@ def test_staged_audio_found_altered_while_playing_is_staged_again() -> None:
     bench.end(job, Reason.AUDIO_ALTERED, ms=500)
     assert bench.outcomes() == [(job, "failed", "audio_altered")]
     assert len(bench.every(fx.FetchClip)) == fetched + 1
+
+
+def test_an_emergency_whose_sound_was_altered_waits_for_good_sound_before_it_tries_again() -> None:
+    """Or its three attempts would be used up within a second, all on the same bad sound."""
+    bench = Bench().boot()
+    flood = bench.order(**EMERGENCY)
+    bench.deaf.add(fx.SpeakText)
+    bench.end(flood, Reason.AUDIO_ALTERED, ms=500)
+    assert (bench.phase(flood), len(bench.every(fx.StartPlay))) == (Phase.RECEIVED, 1)
+    bench.send(ClipStaged(bench.every(fx.SpeakText)[-1].key, 3_100))
+    again = bench.every(fx.StartPlay)[1]
+    assert again.parts[-1].duration_ms == 3_100
+    assert bench.play(flood).attempt == 2
+
+
+def test_what_shares_altered_sound_waits_for_good_sound_too() -> None:
+    bench = Bench().boot()
+    waiting = bench.at(60, job_id="waiting")
+    playing = bench.order(job_id="playing", audience={"areas": [makers.AREA], "zones": [CHO]})
+    bench.deaf |= {fx.SwitchRelay, fx.FetchClip}
+    armed = bench.order(job_id="armed", audience={"areas": [makers.AREA], "zones": [DINH]})
+    assert bench.phase(armed) is Phase.ARMED
+    bench.end(playing, Reason.AUDIO_ALTERED, ms=500)
+    bench.send(RelayChanged(DINH, True, "order", bench.now.mono))
+    assert (bench.phase(waiting), bench.phase(armed)) == (Phase.RECEIVED, Phase.RECEIVED)
+    assert bench.closed() == set()
 
 
 def test_a_play_without_an_end_is_taken_for_lost_after_its_grace() -> None:
