@@ -21,7 +21,7 @@ EXIT_NOBODY_LISTENED = 3
 
 
 def main() -> int:
-    """Run the demo; 0: heard as ordered, 1: not, 3: played on hardware with nobody listening."""
+    """Run the demo; 0: heard as ordered, 1: not, 3: on real hardware, which nobody here can hear or watch."""
     args = _parser().parse_args()
     folder: Path = args.folder.resolve()
     shutil.rmtree(folder, ignore_errors=True)
@@ -40,8 +40,8 @@ def main() -> int:
         )
         story = play(ward, folder, screen)
         _keep_log(ward, folder)
-        if hardware.device:
-            screen.line("đã phát ra thiết bị thật; không ai thu lại nên KHÔNG kết luận", "nobody listened, no verdict")
+        if hardware.device or hardware.gpio_chip:
+            screen.line("thiết bị thật: không ai nghe và nhìn rơ-le thay, nên KHÔNG kết luận", "no witness, no verdict")
             return EXIT_NOBODY_LISTENED
         screen.title("Nghe lại bản thu, so với lệnh", "Listening to the recording, against what was ordered")
         recording = ward.recording()
