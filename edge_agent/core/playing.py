@@ -304,10 +304,14 @@ def _start(turn: Turn, play: Occurrence) -> None:
         return
     if turn.job_of(play).cls is JobClass.EMERGENCY:
         zones.take(turn, play)
+    late = start_at > play.start_at
     play = replace(play.moved(Cause.RELAYS_READY, turn.now), start_at=start_at)
     for zone in ready:
         play = play.with_zone(zone, ZonePart.HEARING)
     turn.put_play(play)
+    if late:
+        for zone in ready:  # each closing carries its own end, which was counted from an earlier start
+            zones.close_relay(turn, play, zone)
     turn.emit(StartPlay(play.play_id, play.parts, zones.feeds_of(play), start_at))
 
 
@@ -347,7 +351,7 @@ def _objection(turn: Turn, play: Occurrence, start_at: MonoMs) -> tuple[Cause, R
     if _immediate(job) and now.tells_validity and now.utc_of(start_at) > job.not_after:
         return Cause.VALIDITY_OVER, Reason.EXPIRED
     lasts_ms = length_ms(play.parts)
-    if any(lasts_ms > turn.state.site.zones[zone].on_ms_max for zone in play.zones):
+    if any(zones.longest_ms(turn, zone) < lasts_ms for zone in play.zones):
         return Cause.RULE_FORBIDS, Reason.OVER_LIMIT
     reason = policy.forbids(turn.state.site, job, now.utc_of(start_at), lasts_ms)
     return None if reason is None else (Cause.RULE_FORBIDS, reason)

@@ -69,6 +69,12 @@ def lead_ms(turn: Turn, zone: ZoneId) -> int:
     return warm_in_ms(turn, zone) + RELAY_LEAD_MS
 
 
+def longest_ms(turn: Turn, zone: ZoneId) -> int:
+    """The longest programme for which a zone's relay may stay closed, its warm-up before it included."""
+    site = turn.state.site.zones[zone]
+    return site.on_ms_max - site.warm_up_ms - RELAY_LEAD_MS
+
+
 def close_relay(turn: Turn, play: Occurrence, zone: ZoneId) -> None:
     """Order a zone's relay closed for as long as the longest programme that claims it still lasts, and no longer."""
     claims = [other for other in turn.state.plays.values() if zone in other.zones_in(*CLAIMS) or other.key == play.key]

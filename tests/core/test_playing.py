@@ -269,6 +269,13 @@ def test_a_programme_longer_than_a_relay_may_stay_on_is_rejected() -> None:
     assert bench.outcomes() == [(job, "rejected", "over_limit")]
 
 
+def test_the_warm_up_counts_as_time_that_a_relay_stays_on() -> None:
+    """Or its relay would open by itself before the last words."""
+    bench = Bench(zones={CHO: ZoneSite(CHO, "cho", 2_000, on_ms_max=12_000)}).boot()
+    job = bench.order()
+    assert bench.outcomes() == [(job, "rejected", "over_limit")]
+
+
 def test_an_equal_waits_until_the_zones_are_free() -> None:
     bench = Bench().boot()
     first = bench.order(job_id="first")
@@ -365,6 +372,8 @@ def test_late_confirmation_moves_the_first_sample_behind_the_warm_up() -> None:
         bench.send(RelayChanged(zone, True, "order", bench.now.mono))
     (start,) = bench.every(fx.StartPlay)
     assert start.at == bench.now.mono + 1_000
+    last = [one for one in bench.every(fx.SwitchRelay) if one.zone == CHO][-1]
+    assert bench.now.mono + last.off_after_ms >= start.at + 10_000, "its relay would open before the end"
 
 
 def test_a_routine_job_cut_by_a_dead_device_is_not_begun_again() -> None:
