@@ -88,6 +88,14 @@ def emergency_too_late(ward: Rehearsal) -> None:
     ward.story.flood_ms -= 3_000
 
 
+def emergency_before_it_was_ordered(ward: Rehearsal) -> None:
+    ward.story.flood_ms += 3_000
+
+
+def bulletin_over_before_the_emergency_is(ward: Rehearsal) -> None:
+    ward.bulletin = ward.bulletin[: frame(12)]
+
+
 def other_words(ward: Rehearsal) -> None:
     ward.lay(voice(FLOOD_S, seed=77), WORDS_S, LEFT)
 
@@ -138,6 +146,10 @@ def relay_moved(zone: str, on: bool, second: float, nth: int) -> Plant:
 
 def relay_never_opens_after_the_kill(ward: Rehearsal) -> None:
     ward.moves.pop()
+
+
+def relays_stay_open_in_the_second_run(ward: Rehearsal) -> None:
+    del ward.moves[4:]
 
 
 def relays_move_for_a_wrong_order(ward: Rehearsal) -> None:
@@ -197,13 +209,16 @@ FAULTS: list[tuple[Plant, set[str]]] = [
     (signal_missing, {ATTENTION, CUT_IN, WORDS, BESIDE, DURING}),
     (signal_cut_short, {ATTENTION}),
     (emergency_too_late, {CUT_IN}),
+    (emergency_before_it_was_ordered, {CUT_IN}),
+    (bulletin_over_before_the_emergency_is, {BESIDE}),
     (other_words, {WORDS}),
     (words_cut_short, {WORDS}),
     (bulletin_under_the_emergency, {DURING}),
     (bulletin_faintly_under_the_emergency, {DURING}),
     (one_word_of_the_bulletin_under_the_emergency, {DURING}),
     (bulletin_goes_on_in_c1, {ATTENTION, CUT_IN, WORDS, DURING}),
-    (c2_loses(4.0, 1.2), {WHOLE}),
+    (c2_loses(4.0, 1.0), {WHOLE}),
+    (c2_loses(4.2, 1.2), {WHOLE}),
     (c2_loses(13.0, 13.0), {WHOLE}),
     (c1_does_not_come_back, {BESIDE}),
     (c1_goes_on_where_it_was_cut, {BESIDE}),
@@ -219,6 +234,7 @@ FAULTS: list[tuple[Plant, set[str]]] = [
     (relay_moved("c1", False, OVER_S + TAIL_S + 1.2, 0), {AFTER_LAST}),
     (relay_moved("c2", False, KILLED_S + 2, 1), {KILLED}),
     (relay_never_opens_after_the_kill, {KILLED}),
+    (relays_stay_open_in_the_second_run, {NO_MOVE, KILLED, OPEN_SILENT, WARM}),
     (relays_move_for_a_wrong_order, {NO_MOVE, WARM}),
     (relay_closed_too_early_and_held, {NO_MOVE}),
     (relay_cycles_for_the_emergency, {NO_MOVE}),
