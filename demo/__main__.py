@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from demo import sounds, timeline
 from demo.acts import narrate, play
@@ -14,20 +15,22 @@ from demo.evidence import gather
 from demo.screen import Screen
 from demo.verdict import checks
 from demo.ward import STATION, ZONES, Hardware, Ward
+from tests.host.recording import DeafError
 
 FOLDER = Path("build/demo")
+MARKS = (".demo", "station.toml")
+# What lies in every folder that a demo has made, so that emptying one never hits another.
 EXIT_NOT_HEARD = 1
+EXIT_CANNOT = 2
 EXIT_NOBODY_LISTENED = 3
 
 
 def main() -> int:
-    """Run the demo; 0: heard as ordered, 1: not, 3: on real hardware, which nobody here can hear or watch."""
+    """Run the demo; 0: heard as ordered, 1: not, 2: it cannot be run so, 3: on a real card that nobody listens to."""
     args = _parser().parse_args()
-    folder: Path = args.folder.resolve()
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    hardware = _hardware(args.device, args.gpio, args.capture)
+    folder = _emptied(args.folder.resolve())
     screen = Screen()
-    hardware = _hardware(args.device, args.gpio)
     _introduce(screen, hardware)
     sounds.speak_mp3(sounds.BULLETIN, folder / "bulletin.mp3")
     sounds.speak_mp3("Bản tin thứ hai. Bản tin này sẽ bị ngắt giữa chừng, vì tiến trình bị giết.", folder / "short.mp3")
@@ -40,8 +43,8 @@ def main() -> int:
         )
         story = play(ward, folder, screen)
         _keep_log(ward, folder)
-        if hardware.device or hardware.gpio_chip:
-            screen.line("thiết bị thật: không ai nghe và nhìn rơ-le thay, nên KHÔNG kết luận", "no witness, no verdict")
+        if not hardware.heard:
+            screen.line("bo âm thanh thật, không ai nghe (--capture), nên KHÔNG kết luận", "no witness, no verdict")
             return EXIT_NOBODY_LISTENED
         screen.title("Nghe lại bản thu, so với lệnh", "Listening to the recording, against what was ordered")
         recording = ward.recording()
@@ -49,10 +52,12 @@ def main() -> int:
         for channel, zone in enumerate(ZONES):
             recording.write_wav(folder / f"{zone}.wav", channel)
         (folder / "timeline.svg").write_text(timeline.draw(story, evidence), "utf-8")
-        results = list(checks(story, evidence))
+        results = list(checks(story, evidence, relays_watched=hardware.watched))
     for check in results:
         mark = "ĐẠT " if check.held else "SAI "
         screen.line(f"{mark} {check.vietnamese} [{check.measured}]", check.english)
+    if not hardware.watched:
+        screen.line("rơ-le thật: không thấy được tiếp điểm, KHÔNG xét", "real relays: not judged")
     kept = ", ".join(f"{zone}.wav" for zone in ZONES)
     screen.line(f"còn lại trong {args.folder}: {kept}, nhat-ky.jsonl, timeline.svg", "left for you to look at")
     held = all(check.held for check in results)
@@ -64,25 +69,48 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./run demo", description=__doc__)
     parser.add_argument("--folder", type=Path, default=FOLDER, help=f"where to leave what was made ({FOLDER}), emptied")
     parser.add_argument("--device", default="", help="a real ALSA card (aplay -L) instead of a null sink")
+    parser.add_argument(
+        "--capture", default="", metavar="DEVICE", help="a line-in (arecord -L) that hears what --device plays"
+    )
     parser.add_argument("--gpio", default="", metavar="CHIP:LINE,LINE", help="real relays, e.g. /dev/gpiochip0:17,27")
     return parser
 
 
-def _hardware(device: str, gpio: str) -> Hardware:
+def _emptied(folder: Path) -> Path:
+    """The folder, empty; what is not an earlier demo's is left alone."""
+    if folder.exists() and any(folder.iterdir()) and not any((folder / mark).exists() for mark in MARKS):
+        _cannot(f"--folder {folder}: không phải của buổi trình diễn trước, không xóa / holds other things, left alone")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / MARKS[0]).touch()
+    return folder
+
+
+def _hardware(device: str, gpio: str, capture: str) -> Hardware:
+    if capture and not device:
+        _cannot("--capture: cần có --device / a line-in hears what --device plays, and there is none")
     chip, _, lines = gpio.partition(":")
     try:
         numbers = tuple(int(line) for line in lines.split(",")) if gpio else ()
     except ValueError:
-        sys.exit(f"--gpio {gpio}: CHIP:LINE,LINE is needed, e.g. /dev/gpiochip0:17,27")
+        _cannot(f"--gpio {gpio}: CHIP:LINE,LINE is needed, e.g. /dev/gpiochip0:17,27")
     if gpio and len(numbers) != len(ZONES):
-        sys.exit(f"--gpio {gpio}: one line for each of the {len(ZONES)} zones is needed")
-    return Hardware(device, chip, numbers)
+        _cannot(f"--gpio {gpio}: one line for each of the {len(ZONES)} zones is needed")
+    return Hardware(device, chip, numbers, capture)
+
+
+def _cannot(why: str) -> NoReturn:
+    """Say why it cannot be run so, and end."""
+    print(why, file=sys.stderr)
+    sys.exit(EXIT_CANNOT)
 
 
 def _introduce(screen: Screen, hardware: Hardware) -> None:
     screen.title(f"Trạm loa IP {STATION}, trình diễn", "An IP loudspeaker station, demonstrated")
     if not hardware.gpio_chip:
         screen.line("rơ-le: driver MÔ PHỎNG (không có GPIO)", "relays are SIMULATED, chosen so in station.toml")
+    if hardware.capture:
+        screen.line(f"âm thanh: {hardware.device}, thu lại qua {hardware.capture}", "a card, and a line-in")
     if not hardware.device:
         screen.line(
             "âm thanh: alsa-lib → PulseAudio riêng, sink rỗng (không có bo âm thanh)",
@@ -97,4 +125,7 @@ def _keep_log(ward: Ward, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except DeafError as deaf:
+        _cannot(f"không thu được âm thanh / nothing to listen with: {deaf}")

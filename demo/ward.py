@@ -29,7 +29,7 @@ from edge_agent.headend.keyring import Keyring, create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import BrokerAddress
 from tests.host.pulse import Pulse, private_pulse
-from tests.host.recording import Recorder, Recording
+from tests.host.recording import Capture, Recorder, Recording
 
 REALM = "demo"
 AREA = "vn/ha-noi/dong-thanh"
@@ -43,11 +43,22 @@ STOP_S_MAX = 15
 
 @dataclass(frozen=True)
 class Hardware:
-    """Real parts instead of the stand-ins: an ALSA card, and ``chip:line,line`` for the relays."""
+    """Real parts instead of the stand-ins: an ALSA card, a line-in that hears it, and the lines of the relays."""
 
     device: str = ""
     gpio_chip: str = ""
     gpio_lines: tuple[int, ...] = ()
+    capture: str = ""
+
+    @property
+    def heard(self) -> bool:
+        """Whether somebody listens: behind the null sink always, behind a real card only where a line-in is given."""
+        return not self.device or bool(self.capture)
+
+    @property
+    def watched(self) -> bool:
+        """Whether the relays' moves can be told; nobody sees the contacts of real ones from here."""
+        return not self.gpio_chip
 
 
 NO_HARDWARE = Hardware()
@@ -76,7 +87,7 @@ class Ward:
         self.sent: dict[str, bytes] = {}
         self._stack = contextlib.ExitStack()
         self._env: Mapping[str, str] = {}
-        self._recorder: Recorder | None = None
+        self._recorder: Recorder | Capture | None = None
         self._io: subprocess.Popen[bytes] | None = None
         self._agent: subprocess.Popen[bytes] | None = None
 
@@ -99,8 +110,7 @@ class Ward:
                     self._on_noted,
                 )
             )
-            if not self.hardware.device:
-                self._listen(stack)
+            self._listen(stack)
             self.config = self._write_config()
             stack.callback(self._stop_station)
             self._stack = stack.pop_all()
@@ -173,7 +183,7 @@ class Ward:
 
     def recording(self) -> Recording:
         """End the recording and return it."""
-        assert self._recorder is not None, "on real hardware nobody listens behind the card"
+        assert self._recorder is not None, "nobody listens behind this card"
         return self._recorder.stop()
 
     def _make_keys(self) -> Keyring:
@@ -182,6 +192,10 @@ class Ward:
         return keyring
 
     def _listen(self, stack: contextlib.ExitStack) -> None:
+        if self.hardware.capture:
+            self._recorder = stack.enter_context(Capture(self.hardware.capture))
+        if self.hardware.device:
+            return
         pulse: Pulse = stack.enter_context(private_pulse(self.folder / "pulse"))
         self._env = pulse.env
         self._recorder = stack.enter_context(Recorder(pulse))

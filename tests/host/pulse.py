@@ -82,8 +82,9 @@ def private_pulse(
 
 
 def alsa_config(native: Path, sinks: tuple[str, ...]) -> str:
-    """The text of an ALSA configuration that knows each sink as ``pcm.NAME``."""
-    return "".join(f'pcm.{sink} {{ type pulse server "unix:{native}" device "{sink}" }}\n' for sink in sinks)
+    """The text of an ALSA configuration: each sink is ``pcm.NAME``, what it plays can be captured from ``NAME_out``."""
+    known = [pair for sink in sinks for pair in ((sink, sink), (f"{sink}_out", f"{sink}.monitor"))]
+    return "".join(f'pcm.{name} {{ type pulse server "unix:{native}" device "{device}" }}\n' for name, device in known)
 
 
 def _server_script(native: Path, sinks: tuple[str, ...], rate: int, channels: int) -> str:

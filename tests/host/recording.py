@@ -1,4 +1,4 @@
-"""Listen to what a sink of the private sound server really plays: samples, and the instant at which each sounded.
+"""Listen to what really sounds, behind a sink or at a line-in: samples, and the instant at which each sounded.
 
 The instant comes from the arrival of the recorder's data: what arrives can only be late, so the earliest line through
 all arrivals is the clock (0.2 ms against what was ordered, measured idle).
@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 import threading
 import time
 import wave
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +25,12 @@ from tests.host.pulse import Pulse
 
 LATENCY_MS = 5
 # Also sets how finely the null sink moves: 5 ms steps, where it would take 50 ms by itself.
+PERIOD_US = 10_000
+BUFFER_US = 500_000
+# A card that is read half a second late loses nothing.
 READ_BYTES = 65_536
+START_S_MAX = 30
+COMPLAINT_BYTES = 500
 SKIPPED_ARRIVALS = 5
 # The first reads bring what was buffered while the recorder connected.
 FULL_SCALE = 32_768
@@ -90,41 +98,57 @@ class Recording:
             file.writeframes(np.ascontiguousarray(self.samples[:, channel]).tobytes())
 
 
-class Recorder:
-    """Records a sink's monitor from entering the context until ``stop`` or its end. Holds it all: 192 kB a second."""
+class DeafError(Exception):
+    """Nothing can be heard, or not all of it; the message says what the recording program said."""
 
-    def __init__(self, pulse: Pulse, sink: str = "station", rate: int = 48_000, channels: int = 2) -> None:
+
+class _Listening:
+    """Records what a command writes, from entering the context until ``stop`` or its end. Holds it all: 192 kB/s."""
+
+    def __init__(self, command: list[str], env: Mapping[str, str], rate: int, channels: int) -> None:
+        self._command = command
+        self._env = env
         self._rate = rate
         self._channels = channels
-        form = ["--raw", "--format=s16le", f"--rate={rate}", f"--channels={channels}", f"--latency-msec={LATENCY_MS}"]
-        self._command = ["parec", "-d", f"{sink}.monitor", *form]
-        self._env = pulse.child_env()
         self._data = bytearray()
         self._arrivals: list[tuple[int, int]] = []
         self._running = threading.Event()
 
-    def __enter__(self) -> Recorder:
-        self._process = subprocess.Popen(self._command, env=self._env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    def __enter__(self) -> Self:
+        self._said = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            self._command, env=self._env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._said
+        )
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
-        if not self._running.wait(30):
-            self.stop()
-            raise RuntimeError("the recorder hears nothing, not even silence")
+        self._running.wait(START_S_MAX)
+        if len(self._arrivals) <= SKIPPED_ARRIVALS:
+            self._end()
+            raise DeafError(f"{self._command[0]} hears nothing, not even silence: {self._complaint()}")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        self._end()
 
     def stop(self) -> Recording:
-        """End the recording; the same again when it has ended already."""
-        self._process.terminate()
-        self._process.wait()
-        self._thread.join()
+        """End the recording; the same again when it has ended already. Raises DeafError where some of it was lost."""
+        self._end()
+        if "overrun" in self._complaint():
+            raise DeafError(f"{self._command[0]} lost sound, so the rest proves nothing: {self._complaint()}")
         frames = len(self._data) // (2 * self._channels)
         samples = np.frombuffer(bytes(self._data), np.int16, frames * self._channels).reshape(-1, self._channels)
         return Recording(samples, self._rate, self._zero_ns())
+
+    def _end(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+        self._thread.join()
+
+    def _complaint(self) -> str:
+        self._said.seek(0)
+        return self._said.read().decode(errors="replace").strip()[-COMPLAINT_BYTES:]
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
@@ -135,10 +159,30 @@ class Recorder:
             self._arrivals.append((len(self._data) // (2 * self._channels), now_ns))
             if len(self._arrivals) > SKIPPED_ARRIVALS:
                 self._running.set()
+        self._running.set()
 
     def _zero_ns(self) -> int:
         lines = [now - frames * SECOND_NS // self._rate for frames, now in self._arrivals[SKIPPED_ARRIVALS:]]
         return min(lines, default=0)
+
+
+class Recorder(_Listening):
+    """Records a sink's monitor."""
+
+    def __init__(self, pulse: Pulse, sink: str = "station", rate: int = 48_000, channels: int = 2) -> None:
+        form = ["--raw", "--format=s16le", f"--rate={rate}", f"--channels={channels}", f"--latency-msec={LATENCY_MS}"]
+        super().__init__(["parec", "-d", f"{sink}.monitor", *form], pulse.child_env(), rate, channels)
+
+
+class Capture(_Listening):
+    """Records an ALSA capture device: a line-in that is looped back from what plays."""
+
+    def __init__(
+        self, device: str, env: Mapping[str, str] | None = None, rate: int = 48_000, channels: int = 2
+    ) -> None:
+        form = ["-q", "-t", "raw", "-f", "S16_LE", "-r", str(rate), "-c", str(channels)]
+        timing = [f"--period-time={PERIOD_US}", f"--buffer-time={BUFFER_US}"]
+        super().__init__(["arecord", "-D", device, *form, *timing], {**os.environ, **(env or {})}, rate, channels)
 
 
 def _size(samples: NDArray[np.int16]) -> NDArray[np.int32]:
