@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ WINDOW_S = 0.5
 SLACK_S = 0.12
 # A late writer puts silence between two samples (an underrun, counted in the record) and shifts what follows.
 PRESENT = 0.9
-# Correlation of a window with what was recorded: the same sound gives > 0.99, another voice < 0.3 (measured).
+# Correlation of a window with what was recorded: the same sound gives > 0.99, other words < 0.6 (measured).
 SILENT = 30
 # Peak under which a window of the original is a pause and proves nothing.
 
@@ -33,10 +34,7 @@ class Window:
 
 def place(original: Samples, recording: Samples) -> int:
     """The frame of the recording at which the original fits best; the whole of it, if the recording is long enough."""
-    size = 1 << (len(original) + len(recording)).bit_length()
-    spectrum = np.fft.rfft(recording.astype(np.float32), size) * np.conj(np.fft.rfft(original.astype(np.float32), size))
-    whole = max(1, len(recording) - len(original) + 1)
-    return int(np.argmax(np.fft.irfft(spectrum, size)[:whole]))
+    return int(np.argmax(_products(original.astype(np.float32), recording.astype(np.float32))))
 
 
 def windows(original: Samples, recording: Samples, at: int, rate: int) -> list[Window]:
@@ -66,18 +64,22 @@ def leaks(source: Samples, other: Samples, rate: int) -> list[tuple[float, float
 
 
 def _best_likeness(a: NDArray[np.float64], recording: Samples, at: int, slack: int) -> float | None:
-    """How alike the window is where it fits best, at most ``slack`` frames from where it belongs."""
-    first = max(0, at - slack)
-    near = recording[first : at + len(a) + slack]
-    if len(near) < len(a) or not near.any():
-        return _likeness(a, near.astype(np.float64))
-    shift = place(a.astype(np.int16), near)
-    return _likeness(a, near[shift : shift + len(a)].astype(np.float64))
-
-
-def _likeness(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:
+    """How alike the window is where it is most alike, at most ``slack`` frames from where it belongs."""
     if float(np.max(np.abs(a))) < SILENT:
         return None
-    if len(a) != len(b) or not b.any():
+    first = max(0, at - slack)
+    near = recording[first : at + len(a) + slack].astype(np.float64)
+    if len(near) < len(a) or not near.any():
         return 0.0
-    return float(np.dot(a, b) / np.sqrt(np.dot(a, a) * np.dot(b, b)))
+    # Likeness, not product: a window with one faint syllable must not be drawn to a loud neighbour.
+    powers = np.cumsum(np.concatenate(([0.0], near**2)))
+    there = np.maximum(powers[len(a) :] - powers[: -len(a)], 1.0)
+    return float(np.max(_products(a, near) / np.sqrt(there * np.dot(a, a))))
+
+
+def _products(original: NDArray[Any], recording: NDArray[Any]) -> NDArray[Any]:
+    """The product of both for every frame of the recording at which the whole original can lie."""
+    size = 1 << (len(original) + len(recording)).bit_length()
+    spectrum = np.fft.rfft(recording, size) * np.conj(np.fft.rfft(original, size))
+    whole = max(1, len(recording) - len(original) + 1)
+    return np.fft.irfft(spectrum, size)[:whole]

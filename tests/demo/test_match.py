@@ -86,6 +86,15 @@ def test_a_loud_neighbour_does_not_draw_a_quiet_window_out_of_its_place() -> Non
     assert [window.likeness for window in found] == [pytest.approx(1.0, abs=0.01)] * len(found)
 
 
+def test_a_faint_window_is_looked_for_by_likeness_and_not_by_loudness() -> None:
+    """A word dies away, and the loud end of it lies just before the window: once taken for missing."""
+    original = ORIGINAL.copy()
+    original[3 * STEP : 4 * STEP] = ORIGINAL[3 * STEP : 4 * STEP] // 60
+    recording = recorded(quiet(1), original, quiet(1))
+    found = windows(original, recording, frame(1), RATE)
+    assert [window.likeness for window in found] == [pytest.approx(1.0, abs=0.01)] * len(found)
+
+
 def test_a_pause_of_the_original_proves_nothing() -> None:
     original = recorded(ORIGINAL[: 2 * STEP], quiet(0.5), ORIGINAL[: 2 * STEP])
     found = windows(original, recorded(original, quiet(1)), 0, RATE)
