@@ -1,0 +1,358 @@
+"""A world that answers the core late, never, twice or wrongly: a journal, a device and a stager with memory.
+
+``Disorder`` decides nothing by itself: whoever drives it says what happens next, and ``Watch`` looks at every step.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+
+from edge_agent.core import effects as fx
+from edge_agent.core import station
+from edge_agent.core.clock_trust import ClockSource, Now
+from edge_agent.core.events import (
+    AckToken,
+    ClipStaged,
+    Connected,
+    DeviceUp,
+    Event,
+    IntentSaved,
+    JobSaved,
+    JournalFailed,
+    Judgement,
+    Mark,
+    MessageArrived,
+    PlayEnded,
+    PlayStarted,
+    RecordSaved,
+    RelayChanged,
+    RelayFailed,
+    Tick,
+)
+from edge_agent.core.job import Accepted, Welcome
+from edge_agent.core.programme import length_ms
+from edge_agent.core.reasons import Reason
+from edge_agent.core.site import Site
+from edge_agent.core.state import OccurrenceKey
+from edge_agent.core.units import SECOND_MS, MonoMs, PlayId, UtcMs, ZoneId
+from edge_agent.runtime import restored
+from tests.core.watch import Watch, frozen, settled
+from tests.fakes.journal import FakeDisk, FakeJournal
+from tests.trust import makers
+
+SETTLE_MAX = 300
+# Ticks at one instant: a step gives up ten occurrences at most, and two weeks of three a day may have been missed.
+
+SPEECH_MS = 3_000
+LIFE_EVENTS = 20
+
+Write = fx.SaveJob | fx.ReleaseJob | fx.SaveMark | fx.CommitRecord | fx.SaveLogAck
+
+
+@dataclass
+class Run:
+    """A programme on the device."""
+
+    start: fx.StartPlay
+    zones: frozenset[ZoneId]
+    started: bool = False
+
+    @property
+    def ends(self) -> int:
+        return self.start.at + length_ms(self.start.parts)
+
+
+@dataclass
+class Device:
+    """The device process: orders wait until it works, reports until they are fetched."""
+
+    up: bool = False
+    orders: deque[fx.Effect] = field(default_factory=deque)
+    reports: deque[Event] = field(default_factory=deque)
+    runs: dict[PlayId, Run] = field(default_factory=dict)
+
+    def lost(self) -> None:
+        """Its process ends: nothing of it is left."""
+        self.up = False
+        self.orders.clear()
+        self.reports.clear()
+        self.runs.clear()
+
+    def work(self, now: MonoMs, *, broken: bool = False) -> None:
+        """Carry out one order; ``broken``: a relay does not do as told."""
+        match self.orders.popleft():
+            case fx.SwitchRelay(zone=zone) if broken:
+                self.reports.append(RelayFailed(zone, "does not move"))
+            case fx.SwitchRelay(zone=zone, on=on):
+                self.reports.append(RelayChanged(zone, on, "order", now))
+            case fx.StartPlay() as start:
+                self.runs[start.play_id] = Run(start, frozenset(feed.zone for feed in start.feeds))
+            case fx.RoutePlay(play_id=play_id, feeds=feeds) if play_id in self.runs:
+                self.runs[play_id].zones = frozenset(feed.zone for feed in feeds)
+            case fx.StopPlay(play_id=play_id):
+                self.end(play_id, now, Reason.SHUTDOWN)
+
+    def play(self, now: MonoMs) -> None:
+        """Report what has begun or ended by now."""
+        for play_id, run in list(self.runs.items()):
+            if not run.started and now >= run.start.at:
+                run.started = True
+                self.reports.append(PlayStarted(play_id, MonoMs(max(run.start.at, 0))))
+            if now >= run.ends:
+                self.end(play_id, now, None)
+
+    def next_time(self) -> MonoMs | None:
+        """When something begins or ends here by itself."""
+        times = [run.ends if run.started else run.start.at for run in self.runs.values()]
+        return MonoMs(min(times)) if times else None
+
+    def end(self, play_id: PlayId, now: MonoMs, reason: Reason | None) -> None:
+        """A run is over, if there is one of that name."""
+        run = self.runs.pop(play_id, None)
+        if run is not None:
+            played_ms = max(0, min(now, run.ends) - run.start.at)
+            zone_ms = dict.fromkeys(run.zones, played_ms)
+            self.reports.append(PlayEnded(play_id, zone_ms, played_ms * 48, 0, now, reason))
+
+
+@dataclass(frozen=True)
+class Obliging:
+    """Who answers at once and well by himself."""
+
+    journal: bool = False
+    stager: bool = False
+    device: bool = False
+
+
+EVERYBODY = Obliging(journal=True, stager=True, device=True)
+
+
+class Disorder:
+    """One station from boot to boot."""
+
+    def __init__(self, site: Site, utc: UtcMs, obliging: Obliging) -> None:
+        self.site = site
+        self.obliging = obliging
+        self.true_utc = utc
+        self.now = Now(MonoMs(1_000), UtcMs(1_000), ClockSource.UNSET, 0)
+        self.recorded: set[OccurrenceKey] = set()
+        self.watch = Watch()
+        self.disk = FakeDisk()
+        self.judgements: dict[bytes, Judgement] = {}
+        self.sent: list[tuple[str, bytes]] = []
+        self.plays: list[PlayId] = []
+        self.epoch = 0
+        self._mid = 0
+        self._clock_moved = False
+        self.boot()
+
+    @property
+    def old(self) -> bool:
+        """Whether this process has lived long enough for its end to be worth a look."""
+        return self._events > LIFE_EVENTS and not self.state.stopping
+
+    # What happens
+
+    def boot(self) -> None:
+        """A new process finds what the journal holds; everything else is gone."""
+        self._events = 0
+        self.state = station.start(self.site)
+        self.journal = FakeJournal(self.disk)
+        self.writes: deque[Write] = deque()
+        self.owed: deque[Write] = deque()
+        self.answers: deque[Event] = deque()
+        self.staging: list[fx.FetchClip | fx.SpeakText] = []
+        self.device = Device()
+        contents = self.journal.load()
+        self.watch.restarted(set(self.recorded), {job_id for job_id, _ in contents.seen})
+        self.send(restored(contents, self.verify))
+
+    def verify(self, topic: str, payload: bytes) -> Judgement:
+        return self.judgements[payload]
+
+    def send(self, event: Event) -> None:
+        """Something happens, and whoever obliges answers."""
+        self._events += 1
+        self._send(event)
+        self.oblige(self.obliging)
+
+    def _send(self, event: Event) -> None:
+        """One step, then further ones as long as the core says that it has something to do at this instant."""
+        self.step(event)
+        if self._clock_moved:
+            self._clock_moved = False
+            self.step(Tick())
+        for _ in range(SETTLE_MAX):
+            wake = station.next_wake(self.state, self.now)
+            if wake is None or wake > self.now.mono:
+                break
+            assert self.step(Tick()), "a wake that is due changes nothing: the agent would spin"
+        else:
+            raise AssertionError("the core does not come to rest at one instant")
+        assert not self.step(Tick()), "a step left something to do and did not say so"
+        settled(self.state)
+
+    def step(self, event: Event) -> bool:
+        """One step, watched; says whether anything changed or was asked for."""
+        before = frozen(self.state)
+        after, effects = station.step(before, event, self.now, self.verify)
+        self.watch.see(before, event, self.now, effects, after)
+        self.state = after
+        asked = [effect for effect in effects if not isinstance(effect, fx.Note)]
+        for effect in asked:
+            self._take(effect)
+        return bool(asked) or after != before
+
+    def arrive(self, judgement: Judgement, topic: str = makers.JOB_TOPIC) -> None:
+        """A new message of which ``verify`` will say so."""
+        payload = f"message {len(self.sent)}".encode()
+        self.judgements[payload] = judgement
+        if isinstance(judgement, Accepted):
+            self.watch.accepted[judgement.digest] = judgement
+        self.sent.append((topic, payload))
+        self.deliver(len(self.sent) - 1)
+
+    def connect(self) -> None:
+        """A new session with the broker."""
+        self.epoch += 1
+        self.send(Connected(self.epoch, f"{self.epoch:032x}"))
+
+    def welcome(self, kind: str, skew_s: int) -> None:
+        """The server answers the last hello ("good"), or another one."""
+        nonce = self.state.link.nonce if kind == "good" else "ff" * 16
+        utc = UtcMs(self.true_utc + skew_s * SECOND_MS)
+        self.arrive(Welcome(nonce, utc, 1, (), "e", 3, ""), makers.WELCOME_TOPIC)
+
+    def device_up(self) -> None:
+        """A fresh device process answers."""
+        self.device.lost()
+        self.device.up = True
+        self.send(DeviceUp())
+
+    def deliver(self, index: int) -> None:
+        """A message that was sent is delivered, for the first time or again."""
+        self._mid += 1
+        topic, payload = self.sent[index]
+        self.send(MessageArrived(topic, payload, AckToken(self.epoch, self._mid)))
+
+    def let_pass(self, ms: int, *, awake: bool) -> None:
+        """Time passes; ``awake``: the agent looks whenever it wanted to, else only at the end."""
+        end = self.now.mono + ms
+        while awake and (wake := self._next_happening()) is not None and wake < end:
+            self._jump(max(wake, self.now.mono))
+            self.send(Tick())
+        self._jump(MonoMs(end))
+        self.send(Tick())
+
+    def _next_happening(self) -> MonoMs | None:
+        wakes = [station.next_wake(self.state, self.now), self.device.next_time() if self.obliging.device else None]
+        return min((wake for wake in wakes if wake is not None), default=None)
+
+    def next_wake(self) -> None:
+        """Time passes up to the next wake."""
+        wake = station.next_wake(self.state, self.now)
+        if wake is not None:
+            self._jump(wake)
+            self.send(Tick())
+
+    # Who answers
+
+    def commit(self, count: int) -> None:
+        """The journal's thread commits what is owed and the next orders, in one transaction; answers wait."""
+        batch = self._batch(count)
+        self.journal.begin()
+        for write in batch:
+            self._apply(write)
+        self.journal.commit()
+
+    def refuse(self, count: int) -> None:
+        """The disk refuses a transaction: records stay owed, whoever waits for another answer is told."""
+        for write in self._batch(count):
+            match write:
+                case fx.CommitRecord():
+                    self.owed.append(write)
+                case fx.SaveJob(saved=saved):
+                    self.answers.append(JournalFailed("save job", saved.accepted.job.job_id, "full"))
+                case fx.SaveMark(mark=Mark.INTENT):
+                    self.answers.append(IntentSaved(write.job_id, write.planned, durable=False))
+                case _:
+                    self.answers.append(JournalFailed(type(write).__name__, None, "full"))
+
+    def oblige(self, who: Obliging = EVERYBODY) -> None:
+        """They answer at once and well, until they have nothing to say."""
+        while answer := self._next_answer(who):
+            self._send(answer)
+
+    def _next_answer(self, who: Obliging) -> Event | None:
+        if who.journal:
+            self.commit(len(self.writes))
+            if self.answers:
+                return self.answers.popleft()
+        if who.stager and self.staging:
+            return staged(self.staging.pop(0))
+        if who.device:
+            while self.device.orders:
+                self.device.work(self.now.mono)
+            self.device.play(self.now.mono)
+            if self.device.reports:
+                return self.device.reports.popleft()
+        return None
+
+    def _batch(self, count: int) -> list[Write]:
+        batch = [*self.owed, *(self.writes.popleft() for _ in range(min(count, len(self.writes))))]
+        self.owed.clear()
+        return batch
+
+    def _apply(self, write: Write) -> None:
+        match write:
+            case fx.SaveJob(saved=saved):
+                self.journal.save_job(write)
+                self.answers.append(JobSaved(saved.accepted.job.job_id))
+            case fx.ReleaseJob(job_id=job_id, base=base):
+                self.journal.release_job(job_id, base)
+            case fx.SaveMark():
+                self.journal.save_mark(write)
+                if write.mark is Mark.INTENT:
+                    self.answers.append(IntentSaved(write.job_id, write.planned))
+            case fx.CommitRecord():
+                stored = self.journal.append(write.record, write.closes, write.job_over)
+                if write.closes is not None:
+                    self.recorded.add(write.closes)
+                self.answers.append(RecordSaved(stored.seq))
+            case fx.SaveLogAck(epoch=epoch, seq=seq):
+                self.journal.save_ack(epoch, seq)
+
+    def _take(self, effect: fx.Effect) -> None:
+        match effect:
+            case fx.SaveJob() | fx.ReleaseJob() | fx.SaveMark() | fx.CommitRecord() | fx.SaveLogAck():
+                self.writes.append(effect)
+            case fx.FetchClip() | fx.SpeakText():
+                self.staging.append(effect)
+            case fx.StartPlay(play_id=play_id):
+                self.plays.append(play_id)
+                self._order(effect)
+            case fx.SwitchRelay() | fx.RoutePlay() | fx.StopPlay():
+                self._order(effect)
+            case fx.AdoptTime(utc=utc, asked_at=asked_at):
+                trip_ms = self.now.mono - asked_at
+                self.set_clock(ClockSource.SIGNED, UtcMs(utc + trip_ms // 2), trip_ms)
+                self._clock_moved = True
+
+    def set_clock(self, source: ClockSource, utc: UtcMs, max_error_ms: int) -> None:
+        """The station's clock is set, or its trust changes; the core hears of it with its next event."""
+        self.now = replace(self.now, utc=utc, source=source, max_error_ms=max_error_ms)
+
+    def _order(self, effect: fx.Effect) -> None:
+        if self.device.up:
+            self.device.orders.append(effect)
+
+    def _jump(self, mono: MonoMs) -> None:
+        ms = mono - self.now.mono
+        self.true_utc = UtcMs(self.true_utc + ms)
+        self.now = replace(self.now, mono=mono, utc=UtcMs(self.now.utc + ms))
+
+
+def staged(order: fx.FetchClip | fx.SpeakText, longer_ms: int = 0) -> ClipStaged:
+    """Sound as it was promised."""
+    return ClipStaged(order.key, (order.duration_ms if isinstance(order, fx.FetchClip) else SPEECH_MS) + longer_ms)

@@ -1,0 +1,351 @@
+"""Whatever happens to the core, in whatever order, its promises hold: a machine that tries to break them.
+
+Each example is one station's life among a journal, a device, a stager, a clock and a network that answer late, never,
+twice or wrongly. ``tests/core/watch.py`` says what must hold after every step. The suite runs a fixed number of fixed
+examples; ``INVARIANT_EXAMPLES=20000`` runs that many new ones.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from edge_agent.core.clock_trust import ClockSource
+from edge_agent.core.events import (
+    ClipFailed,
+    ClipStaged,
+    DeviceDown,
+    Disconnected,
+    Event,
+    HeartbeatDue,
+    HelloDue,
+    IntentSaved,
+    JobSaved,
+    JournalFailed,
+    PlayEnded,
+    PlayProgress,
+    PlayStarted,
+    RecordSaved,
+    Rejected,
+    RelayChanged,
+    RelayFailed,
+    StopAsked,
+    SweepDue,
+)
+from edge_agent.core.job import Accepted, LogAck
+from edge_agent.core.policy import local_time
+from edge_agent.core.reasons import UNAUTHENTICATED, Reason
+from edge_agent.core.schedule import sounds_once
+from edge_agent.core.site import ZoneSite
+from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, ClipKey, JobId, MonoMs, PlayId, UtcMs, ZoneId
+from tests.core.disorder import Disorder, Obliging, staged
+from tests.trust import makers
+
+Draft = dict[str, Any]
+
+EXAMPLES = int(os.environ.get("INVARIANT_EXAMPLES", "0"))
+SITE = makers.make_site(
+    zones={
+        ZoneId(name): ZoneSite(ZoneId(name), name, warm_up_ms, on_ms_max=on_ms_max)
+        for name, warm_up_ms, on_ms_max in (("a", 500, 2 * HOUR_MS), ("b", 2_000, 90_000), ("c", 10_000, 2 * HOUR_MS))
+    }
+)
+ZONES = tuple(SITE.zones)
+ELSEWHERE = ZoneId("elsewhere")
+NOON = UtcMs(makers.NOON)
+STARTS = (NOON, UtcMs(NOON + 9 * HOUR_MS - MINUTE_MS), UtcMs(NOON + 17 * HOUR_MS - 5_000))  # about 21:00 and 05:00
+WEEK_MS = 7 * DAY_MS
+AGAIN = (Reason.AUDIO_UNREACHABLE, Reason.CACHE_FULL)
+NEVER = (Reason.AUDIO_ALTERED, Reason.NO_VOICE)
+
+CLIPS = [makers.clip_item(digest=key * 64, duration_ms=ms) for key, ms in (("1", 4_000), ("2", 60_000), ("3", 85_000))]
+TEXTS = [makers.text_item(text=words) for words in ("Lũ quét!", "Bà con rời nhà ngay.")]
+
+few = st.integers(0, 5)
+often = st.sampled_from((*[True] * 7, False))
+zones = st.sampled_from(ZONES)
+clips, texts = st.sampled_from(CLIPS), st.sampled_from(TEXTS)
+anything = st.fixed_dictionaries(
+    {
+        "zones": st.sampled_from(((), (), (), *[(zone,) for zone in ZONES], ZONES[:2], ZONES[1:])).map(list),
+        "loops": st.integers(1, 2),
+        "gap_s": st.sampled_from((0, 1)),
+        "preemption": st.sampled_from(("rejoin", "rejoin", "drop")),
+        "volume": st.sampled_from((0, 70, 100)),
+        "order": st.integers(0, 2),
+        "late_s": st.sampled_from((0, 0, 5, 600, 86_400)),
+        "valid_s": st.sampled_from((1, 30, 600, 3_600)),
+        "from_s": st.sampled_from((0, 0, 0, 30, 600)),
+    }
+)
+routine = st.sampled_from(("normal", "normal", "priority"))
+items = st.lists(st.one_of(clips, texts), min_size=1, max_size=2)
+
+
+class Ward(RuleBasedStateMachine):
+    """Rules are what may happen next; nothing here is asserted but by ``Disorder`` and ``Watch``."""
+
+    @initialize(
+        utc=st.sampled_from(STARTS),
+        welcome=often,
+        device=often,
+        obliging=st.builds(Obliging, journal=often, stager=often, device=often),
+    )
+    def begin(self, utc: UtcMs, welcome: bool, device: bool, obliging: Obliging) -> None:
+        self.world = Disorder(SITE, utc, obliging)
+        self.orders = 0
+        if device:
+            self.world.device_up()
+        if welcome:
+            self.world.connect()
+            self.world.welcome("good", 0)
+
+    # Orders
+
+    @rule(cls=routine, order=anything, items=items, new=often)
+    def order_now(self, cls: str, order: Draft, items: list[Draft], new: bool) -> None:
+        self._order(order | {"class": cls, "items": items, "when": {"kind": "now"}}, new)
+
+    @rule(cls=routine, order=anything, items=items, new=often, in_s=st.integers(-15, 150))
+    def order_soon(self, cls: str, order: Draft, items: list[Draft], new: bool, in_s: int) -> None:
+        at = self.world.true_utc + in_s * SECOND_MS
+        self._order(order | {"class": cls, "items": items, "when": {"kind": "at", "utc": at}, "valid_s": 10_800}, new)
+
+    @rule(cls=routine, order=anything, items=items, new=often, in_s=st.sampled_from((30, 90, 3_600)))
+    def order_a_timetable(self, cls: str, order: Draft, items: list[Draft], new: bool, in_s: int) -> None:
+        first = local_time(UtcMs(self.world.true_utc + in_s * SECOND_MS), SITE.timezone)
+        days = {"first_day": f"{first:%Y-%m-%d}", "last_day": f"{first + timedelta(days=3):%Y-%m-%d}", "excluded": []}
+        when = makers.rule_when(**days, weekdays=[*range(1, 8)], times=[f"{first:%H:%M:%S}", "12:10:00", "20:59:50"])
+        self._order(order | {"class": cls, "items": items, "when": when, "valid_s": 30 * 86_400}, new)
+
+    @rule(order=anything, items=st.lists(texts, min_size=1, max_size=2), new=often)
+    def order_an_emergency(self, order: Draft, items: list[Draft], new: bool) -> None:
+        self._order(order | {"class": "emergency", "event": "lu", "items": items, "when": {"kind": "now"}}, new)
+
+    @rule(cls=routine, order=anything, zone=zones, wait_s=few, then_s=few)
+    def an_emergency_cuts_in(self, cls: str, order: Draft, zone: ZoneId, wait_s: int, then_s: int) -> None:
+        """What single rules seldom bring about: a long programme plays, an emergency takes some of its zones."""
+        now = {"when": {"kind": "now"}, "from_s": 0, "valid_s": 600}
+        long = order | now | {"class": cls, "zones": [], "items": [CLIPS[-1]]}
+        self._order(long, new=True)
+        self.world.oblige()
+        self.world.let_pass(10 * SECOND_MS + wait_s * SECOND_MS, awake=True)
+        self.world.oblige()
+        flood = {"class": "emergency", "event": "lu", "zones": [zone], "items": [TEXTS[0]]}
+        self._order(order | now | flood, new=True)
+        self.world.let_pass(then_s * SECOND_MS, awake=True)
+
+    def _order(self, order: Draft, new: bool) -> None:
+        """Sign it as it is; where it is not ``new``, under an id that may have been used for something else."""
+        self.orders += new
+        job = dict(order)
+        late_s, begins = job.pop("late_s"), self.world.true_utc + job.pop("from_s") * SECOND_MS
+        given: Draft = {"job_id": f"job-{self.orders}", "issued_at": self.world.true_utc, "not_before": begins}
+        given |= {"not_after": begins + job.pop("valid_s") * SECOND_MS}
+        given |= {"audience": {"areas": [makers.AREA], "zones": job.pop("zones")}}
+        given |= {"missed": {"policy": "late", "limit_s": late_s}} if late_s else {}
+        made = makers.make_job(**job, **given)
+        self.world.arrive(Accepted(made, f"digest {len(self.world.sent)}", ("k1",), "ward"))
+
+    # Messages and the network
+
+    @precondition(lambda self: self.world.sent)
+    @rule(back=few)
+    def deliver_again(self, back: int) -> None:
+        self.world.deliver(max(0, len(self.world.sent) - 1 - back))
+
+    @rule(reason=st.sampled_from((*UNAUTHENTICATED, Reason.WRONG_AUDIENCE, Reason.OVER_LIMIT)), number=few)
+    def reject(self, reason: Reason, number: int) -> None:
+        self.world.arrive(Rejected(reason, "why", f"rejected {number}", f"job-{number}"))
+
+    @rule(what=st.sampled_from(("good", "good", "wrong", "ack")), number=st.sampled_from((0, 0, 1, -1, 3_600, -3_600)))
+    def server_speaks(self, what: str, number: int) -> None:
+        if what == "ack":
+            self.world.arrive(LogAck(self.world.disk.committed.epoch, number % 8, ""), makers.ACK_TOPIC)
+        else:
+            self.world.welcome(what, number)
+
+    @rule(what=st.sampled_from((None, Disconnected("gone"), HelloDue(), HeartbeatDue(), SweepDue())))
+    def network(self, what: Event | None) -> None:
+        if what is None:
+            self.world.connect()
+        else:
+            self.world.send(what)
+
+    # The journal and the stager, where they do not oblige
+
+    @precondition(lambda self: not self.world.obliging.journal)
+    @rule(count=st.integers(0, 6), take=often, index=few)
+    def journal(self, count: int, take: bool, index: int) -> None:
+        """A transaction, taken or refused; then one of the answers that wait, in any order."""
+        if take:
+            self.world.commit(count)
+        else:
+            self.world.refuse(count)
+        answers = self.world.answers
+        if answers:
+            answers.rotate(-(index % len(answers)))
+            self.world.send(answers.popleft())
+
+    @rule(count=st.integers(1, 6))
+    def disk_refuses(self, count: int) -> None:
+        """Also a disk that else obliges."""
+        self.world.refuse(count)
+
+    @precondition(lambda self: self.world.staging)
+    @rule(index=few, reason=st.sampled_from((None, None, *AGAIN, *NEVER)), longer_ms=st.sampled_from((0, 0, 900)))
+    def stage(self, index: int, reason: Reason | None, longer_ms: int) -> None:
+        order = self.world.staging.pop(index % len(self.world.staging))
+        failed = reason and ClipFailed(order.key, reason, again=reason in AGAIN)
+        self.world.send(failed or staged(order, longer_ms))
+
+    # The device
+
+    @rule(up=often)
+    def device_restarts(self, up: bool) -> None:
+        if up:
+            self.world.device_up()
+        else:
+            self.world.device.lost()
+            self.world.send(DeviceDown("gone"))
+
+    @precondition(lambda self: not self.world.obliging.device)
+    @rule(orders=st.integers(0, 6), reports=st.integers(0, 6), broken=st.sampled_from((False, False, False, True)))
+    def device_works(self, orders: int, reports: int, broken: bool) -> None:
+        device, now = self.world.device, self.world.now.mono
+        for _ in range(min(orders, len(device.orders))):
+            device.work(now, broken=broken)
+        device.play(now)
+        for _ in range(min(reports, len(device.reports))):
+            self.world.send(device.reports.popleft())
+
+    @precondition(lambda self: self.world.device.runs)
+    @rule(index=few, reason=st.sampled_from((Reason.DEVICE_FAILED, Reason.AUDIO_ALTERED)))
+    def play_fails(self, index: int, reason: Reason) -> None:
+        runs = list(self.world.device.runs)
+        self.world.device.end(runs[index % len(runs)], self.world.now.mono, reason)
+        self.world.oblige(self.world.obliging)
+
+    @rule(zone=zones, cause=st.sampled_from(("lease", "max_on", None)), at_once=often)
+    def relay_fails(self, zone: ZoneId, cause: str | None, at_once: bool) -> None:
+        """It opens by itself, or is found faulty; reported at once or after what waits."""
+        mono = self.world.now.mono
+        report = RelayFailed(zone, "stuck") if cause is None else RelayChanged(zone, False, cause, mono)
+        if at_once or not self.world.device.up:
+            self.world.send(report)
+        else:
+            self.world.device.reports.append(report)
+
+    # What makes no sense
+
+    @rule(
+        zone=st.sampled_from((*ZONES, ELSEWHERE)), on=st.booleans(), cause=st.sampled_from(("order", "lease")), ago=few
+    )
+    def senseless_relay(self, zone: ZoneId, on: bool, cause: str, ago: int) -> None:
+        self.world.send(RelayChanged(zone, on, cause, MonoMs(self.world.now.mono - ago)))
+
+    @rule(back=few, kind=few, named=often)
+    def senseless_play(self, back: int, kind: int, named: bool) -> None:
+        plays = self.world.plays
+        play_id = plays[-1 - back % len(plays)] if plays and named else PlayId("")
+        zone_ms, mono = dict.fromkeys((*ZONES, ELSEWHERE), 700), self.world.now.mono
+        events: tuple[Event, ...] = (
+            PlayStarted(play_id, mono),
+            PlayProgress(play_id, zone_ms, 1),
+            PlayEnded(play_id, zone_ms, 33_600, 1, mono, None),
+            PlayEnded(play_id, {}, 0, 0, mono, Reason.DEVICE_FAILED),
+        )
+        event = events[kind % len(events)]
+        if isinstance(event, PlayEnded):
+            self.world.device.runs.pop(play_id, None)
+        self.world.send(event)
+
+    @rule(number=few, kind=few, durable=st.booleans(), key=st.sampled_from("1234"))
+    def senseless_answer(self, number: int, kind: int, durable: bool, key: str) -> None:
+        job_id, clip = JobId(f"job-{number}"), ClipKey(key * 64)
+        planned = next((planned for job, planned in self.world.state.plays if job == job_id), NOON)
+        events: tuple[Event, ...] = (
+            JobSaved(job_id),
+            JournalFailed("save job", job_id, "full"),
+            IntentSaved(job_id, planned, durable),
+            RecordSaved(number),
+            ClipStaged(clip, 5_000),
+            ClipFailed(clip, Reason.AUDIO_ALTERED, again=durable),
+        )
+        self.world.send(events[kind])
+
+    # Time
+
+    @rule(ms=st.sampled_from((1, 50, 250, 1_000, 2_500)))
+    def a_moment_passes(self, ms: int) -> None:
+        self.world.let_pass(ms, awake=True)
+
+    @rule(seconds=st.sampled_from((5, 11, 61, 300, 1_800)), awake=often)
+    def time_passes(self, seconds: int, awake: bool) -> None:
+        self.world.let_pass(seconds * SECOND_MS, awake=awake)
+
+    @rule(hours=st.sampled_from((1, 7, 24, 72)), awake=often)
+    def long_time_passes(self, hours: int, awake: bool) -> None:
+        self.world.send(Disconnected("its hellos would be all that happens"))
+        self.world.let_pass(hours * HOUR_MS, awake=awake)
+
+    @rule()
+    def the_next_wake_comes(self) -> None:
+        self.world.next_wake()
+
+    @rule(
+        source=st.sampled_from((*[ClockSource.NTP] * 6, *ClockSource)),
+        skew_s=st.sampled_from((0, 0, 0, 1, -1, 90, -90, 40_000, -40_000)),
+        error_ms=st.sampled_from((0, 100, 60_000, 60_000, 60_000, 121_000)),
+    )
+    def clock(self, source: ClockSource, skew_s: int, error_ms: int) -> None:
+        self.world.set_clock(source, UtcMs(self.world.true_utc + skew_s * SECOND_MS), error_ms)
+
+    # Everybody at once
+
+    @rule(ms=st.sampled_from((0, 200, 3_000, 60_000)))
+    def everybody_obliges_for_a_while(self, ms: int) -> None:
+        self.world.oblige()
+        self.world.let_pass(ms, awake=True)
+        self.world.oblige()
+
+    @precondition(lambda self: self.world.old)
+    @rule()
+    def stop(self) -> None:
+        self.world.send(StopAsked())
+
+    @precondition(lambda self: self.world.old or self.world.state.stopping)
+    @rule(written=few, up=often)
+    def restart(self, written: int, up: bool) -> None:
+        self.world.commit(written)
+        self.world.boot()
+        if up:
+            self.world.device_up()
+
+    def teardown(self) -> None:
+        """A week of silence with a good clock: whatever was to sound once is over, sounded or not."""
+        if not hasattr(self, "world"):
+            return
+        if self.world.state.stopping:
+            self.world.boot()
+        self.world.send(Disconnected("silence"))
+        self.world.set_clock(ClockSource.NTP, self.world.true_utc, 10)
+        self.world.let_pass(WEEK_MS, awake=True)
+        for job_id, _ in self.world.state.plays:
+            assert not sounds_once(self.world.state.jobs[job_id].job), "a single occurrence outlived its deadline"
+
+
+TestWard = Ward.TestCase
+TestWard.settings = settings(
+    max_examples=EXAMPLES or 200,
+    stateful_step_count=60,
+    derandomize=not EXAMPLES,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
