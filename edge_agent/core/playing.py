@@ -230,20 +230,21 @@ def _arm_when_due(turn: Turn, play: Occurrence) -> None:
     if _give_up_if_late(turn, play):
         return
     room = zones.room_for(turn, play)
-    start_at = _first_sample_at(turn, play, room.free)
-    objection = _objection(turn, play, start_at)
-    if objection is not None:
-        finish(turn, play, *objection)
-    elif not turn.state.device_up:
+    if not turn.state.device_up:
         _queue(turn, play, Reason.DEVICE_FAILED)
     elif room.busy or not room.free:
         _queue(turn, play, Reason.ZONES_BUSY)
     else:
-        _arm(turn, play, room, start_at)
+        _arm(turn, play, room)
 
 
-def _arm(turn: Turn, play: Occurrence, room: zones.Room, start_at: MonoMs) -> None:
+def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
     now = turn.now
+    start_at = _first_sample_at(turn, play, room.free)
+    objection = _objection(turn, play, start_at)
+    if objection is not None:
+        finish(turn, play, *objection)
+        return
     attempt = play.attempt + 1
     play = zones.with_volumes(turn, play.moved(Cause.DUE, now), now.utc_of(start_at))
     for zone in room.taken:
