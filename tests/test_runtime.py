@@ -134,9 +134,12 @@ def test_an_order_is_saved_acknowledged_staged_armed_played_recorded_and_reporte
         ]
         assert agent.broker.waiting() == 0
         assert agent.staging.asked == ["ab" * 32]
-        switched = [order.zone for order in agent.device.orders if isinstance(order, SwitchRelay)]
-        assert switched == [CHO, DINH]
         (play,) = agent.device.started()
+        before = agent.device.orders[: agent.device.orders.index(play)]
+        assert {(order.zone, order.on) for order in before if isinstance(order, SwitchRelay)} == {
+            (CHO, True),
+            (DINH, True),
+        }
         assert [feed.zone for feed in play.feeds] == [CHO, DINH]
         agent.device.play_out()
         agent.until(lambda: bool(agent.records()) and not agent.device.closed)
