@@ -222,12 +222,12 @@ def _arm_when_due(turn: Turn, play: Occurrence) -> None:
     if clips.durations(turn.state, job) is None:
         turn.put_play(play.moved(Cause.CLIPS_LOST, turn.now))
         return
+    if turn.state.stopping or _give_up_if_late(turn, play):
+        return
     if _clock_forbids(turn, job):
         _hold(turn, play, Reason.CLOCK_NOT_TRUSTED)
         return
-    if turn.state.stopping or turn.now.mono < _arm_at(turn, play):
-        return
-    if _give_up_if_late(turn, play):
+    if turn.now.mono < _arm_at(turn, play):
         return
     room = zones.room_for(turn, play)
     if not turn.state.device_up:

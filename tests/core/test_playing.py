@@ -251,6 +251,18 @@ def test_after_a_boot_without_a_clock_only_an_emergency_sounds(cls: str, phase: 
     assert bench.phase(job.job_id) is phase
 
 
+def test_an_order_for_now_expires_while_two_clocks_disagree() -> None:
+    """Signed time still tells its validity; to wait for more than that would be to spin."""
+    bench = Bench().boot()
+    bench.send(DeviceDown("gone"))
+    job = bench.order()
+    bench.now = replace(bench.now, source=ClockSource.DISPUTED)
+    bench.send(Tick())
+    assert bench.play(job).held_by is Reason.CLOCK_NOT_TRUSTED
+    bench.pass_s(601)
+    assert bench.outcomes() == [(job, "expired", "clock_not_trusted")]
+
+
 def test_a_clock_that_loses_its_trust_during_the_warm_up_holds_routine_back() -> None:
     bench = Bench().boot()
     bench.deaf.add(fx.SwitchRelay)
