@@ -195,10 +195,11 @@ class Disorder:
 
     def step(self, event: Event) -> bool:
         """One step, watched; says whether anything changed or was asked for."""
+        self.broken = True
         before = frozen(self.state)
         after, effects = station.step(before, event, self.now, self.verify)
         self.watch.see(before, event, self.now, effects, after)
-        self.state = after
+        self.broken, self.state = False, after
         asked = [effect for effect in effects if not isinstance(effect, fx.Note)]
         for effect in asked:
             self._take(effect)

@@ -156,8 +156,9 @@ class Watch:
                 self._start(effect, now, after)
             case fx.RoutePlay(play_id=play_id, feeds=feeds):
                 assert play_id in self.routed, "routed a play that does not run"
-                self._warm({feed.zone for feed in feeds}, MonoMs(max(now.mono, self.routed[play_id].at)), after)
-                self.routed[play_id].zones = frozenset(feed.zone for feed in feeds)
+                hearing, routed = frozenset(feed.zone for feed in feeds), self.routed[play_id]
+                self._warm(hearing - routed.zones, MonoMs(max(now.mono, routed.at)), after)
+                routed.zones = hearing
             case fx.StopPlay(play_id=play_id):
                 assert play_id in self.routed, "stopped a play that does not run"
                 del self.routed[play_id]
@@ -175,11 +176,11 @@ class Watch:
         assert start.play_id not in self.routed, "started a play twice"
         assert not self.stopping, "started a play while stopping"
         assert after.device_up, "started a play without a device"
-        self._warm(set(zones), start.at, after)
+        self._warm(zones, start.at, after)
         ready = durations(after, job) or {}
         for part in start.parts:
             if isinstance(part, Sound) and part.key != ATTENTION:
-                assert ready.get(part.key) == part.duration_ms, "started a play whose sound is not ready"
+                assert part.key in ready, "started a play whose sound is not ready"
         if isinstance(job.when, PlayNow) and now.trusted:
             assert now.utc_of(start.at) <= job.not_after, "began after its validity"
         if job.cls is not JobClass.EMERGENCY:
@@ -194,7 +195,7 @@ class Watch:
         quiet = policy.touches_quiet_hours(site.policy, site.timezone, at, lasts_ms)
         assert not quiet, "a routine job sounds in quiet hours"
 
-    def _warm(self, zones: set[ZoneId], at: MonoMs, after: State) -> None:
+    def _warm(self, zones: frozenset[ZoneId], at: MonoMs, after: State) -> None:
         for zone in zones:
             assert zone in self.confirmed, "sound for a zone whose relay is not reported on"
             warm_at = self.reported_on[zone] + after.site.zones[zone].warm_up_ms
