@@ -383,10 +383,14 @@ def _deadline(job: Job, play: Occurrence, now: Now) -> MonoMs | None:
 
 
 def _arm_at(turn: Turn, play: Occurrence) -> MonoMs:
-    """When the first relay must close so that the first sample is on time."""
+    """When it takes its zones, so that the first sample is on time.
+
+    As if every amplifier were cold: one that is warm now may be switched off before, unless it is claimed by then.
+    """
     if _immediate(turn.job_of(play)):
         return turn.now.mono
-    return MonoMs(turn.now.mono_of(play.planned) - max(zones.lead_ms(turn, zone) for zone in play.zones))
+    lead_ms = max(zones.cold_lead_ms(turn, zone) for zone in play.zones)
+    return MonoMs(turn.now.mono_of(play.planned) - lead_ms)
 
 
 def _hold(turn: Turn, play: Occurrence, reason: Reason) -> None:

@@ -69,10 +69,14 @@ def lead_ms(turn: Turn, zone: ZoneId) -> int:
     return warm_in_ms(turn, zone) + RELAY_LEAD_MS
 
 
+def cold_lead_ms(turn: Turn, zone: ZoneId) -> int:
+    """How long before its first sample a zone is given the order that is cold then."""
+    return turn.state.site.zones[zone].warm_up_ms + RELAY_LEAD_MS
+
+
 def longest_ms(turn: Turn, zone: ZoneId) -> int:
     """The longest programme for which a zone's relay may stay closed, its warm-up before it included."""
-    site = turn.state.site.zones[zone]
-    return site.on_ms_max - site.warm_up_ms - RELAY_LEAD_MS
+    return turn.state.site.zones[zone].on_ms_max - cold_lead_ms(turn, zone)
 
 
 def close_relay(turn: Turn, play: Occurrence, zone: ZoneId) -> None:
@@ -102,9 +106,11 @@ def take(turn: Turn, play: Occurrence) -> None:
 def reroute(turn: Turn, play: Occurrence, cause: Cause, reason: Reason) -> None:
     """Tell the device who hears a running programme; with nobody left it is stopped, for ``reason``."""
     feeds = feeds_of(play)
+    if play.ending is not None:
+        return
     if feeds:
         turn.emit(RoutePlay(play.play_id, feeds))
-    elif play.ending is None:
+    else:
         turn.put_play(replace(play, ending=(cause, reason), since=turn.now.mono))
         turn.emit(StopPlay(play.play_id))
 

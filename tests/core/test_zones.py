@@ -168,6 +168,21 @@ def test_a_broken_relay_is_not_tried_again_and_again_while_an_emergency_has_the_
     assert bench.play(bulletin).attempt == 1, "to have waited for the emergency was no attempt"
 
 
+def test_a_bulletin_shortly_after_another_one_finds_its_amplifiers_warm_and_is_on_time() -> None:
+    """The relay opened at the end of the first one, and the second one was late by most of the warm-up."""
+    bench = Bench(zones={CHO: ZoneSite(CHO, "cho", 60_000)}).boot()
+    first = bench.order(job_id="first")
+    second = bench.at(100, job_id="second")
+    bench.pass_s(70)
+    bench.end(first)
+    assert bench.closed() == {CHO}
+    bench.pass_s(29.8)
+    start = bench.every(fx.StartPlay)[-1]
+    assert start.play_id.startswith(second)
+    assert start.at == bench.now.mono + 200
+    assert all(one.on for one in bench.every(fx.SwitchRelay))
+
+
 def test_an_emergency_elsewhere_leaves_a_bulletin_alone() -> None:
     bench = Bench().boot()
     bench.order(job_id="bulletin", audience=audience(DINH))
