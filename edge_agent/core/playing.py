@@ -1,18 +1,22 @@
-"""Decide when an occurrence is armed, started, given up or over. Every waiting phase here has its own deadline."""
+"""Decide when an occurrence is staged, armed, started or given up. Every waiting phase here has its own deadline.
+
+What becomes of it once it sounds, and how it gets its outcome, is ``sounding``'s.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_agent.core import clips, policy, records, zones
+from edge_agent.core import clips, policy, sounding, zones
 from edge_agent.core.clock_trust import Now
-from edge_agent.core.effects import Level, SaveMark, StartPlay, StopPlay
-from edge_agent.core.events import Mark, PlayEnded, PlayProgress, PlayStarted, SavedMark
+from edge_agent.core.effects import Level, SaveMark, StartPlay
+from edge_agent.core.events import Mark, SavedMark
 from edge_agent.core.job import RANK, Job, JobClass, PlayNow
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.programme import length_ms, parts_of
-from edge_agent.core.reasons import Reason, explain
+from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import next_instant, sounds_once
+from edge_agent.core.sounding import finish, may_try_again
 from edge_agent.core.state import KnownJob, Occurrence, OccurrenceKey, State, Turn, ZonePart, ZoneRun
 from edge_agent.core.units import SECOND_MS, MonoMs, PlayId, UtcMs, ZoneId
 
@@ -22,12 +26,6 @@ INTENT_WAIT_MS = 1 * SECOND_MS
 # How long a play waits for its intent to reach the disk; an SD card's worst fsync is some 500 ms.
 RELAY_CONFIRM_MS = 3 * SECOND_MS
 # A relay that has not confirmed this long after it was needed is broken (a lease, device.LEASE_MS).
-STOP_GRACE_MS = 2 * SECOND_MS
-# The device answers a stop within one buffer (some 100 ms); after this it is taken for lost.
-PLAY_GRACE_MS = 10 * SECOND_MS
-# How much longer than its length a play may take before the device is taken for lost.
-ATTEMPTS_MAX = {JobClass.NORMAL: 2, JobClass.PRIORITY: 2, JobClass.EMERGENCY: 3}
-# Before the first sample everybody gets a second try; only an emergency begins again after it (protocol).
 PASSES_MAX = 10
 # How often one step goes over all occurrences; more is left to the next step, which follows at once.
 
@@ -76,7 +74,7 @@ def resume(turn: Turn, mark: SavedMark) -> None:
         return
     play = replace(_fresh(turn, known, mark.planned), attempt=mark.attempt)
     sounded = mark.mark is Mark.FIRST_SAMPLE
-    if _may_try_again(known.job, mark.attempt, sounded):
+    if may_try_again(known.job, mark.attempt, sounded):
         turn.put_play(play)
     else:
         finish(turn, play, Cause.POWER_LOST, Reason.POWER_CUT, unseen=sounded)
@@ -89,92 +87,6 @@ def intent_saved(turn: Turn, key: OccurrenceKey, durable: bool) -> None:
         turn.put_play(replace(play, intent_saved=True))
     if not durable:
         turn.note(Level.ERROR, "intent not durable, playing all the same", job=key[0])
-
-
-def started(turn: Turn, event: PlayStarted) -> None:
-    """The first sample has left the card: from here on a crash does not repeat a routine job."""
-    play = turn.play_by_id(event.play_id)
-    if play is None:
-        return
-    turn.put_play(replace(play, started=event.at, started_utc=turn.now.utc_of(event.at)))
-    turn.emit(SaveMark(play.job_id, play.planned, Mark.FIRST_SAMPLE, play.attempt))
-    turn.note(
-        Level.INFO,
-        "playing",
-        job=play.job_id,
-        zones=",".join(play.zones_in(ZonePart.HEARING)),
-        late_ms=event.at - play.start_at,
-    )
-
-
-def progressed(turn: Turn, event: PlayProgress) -> None:
-    """What has left the card so far: all that is known if the device dies."""
-    play = turn.play_by_id(event.play_id)
-    if play is not None:
-        turn.put_play(_counted(play, event))
-
-
-def ended(turn: Turn, event: PlayEnded) -> None:
-    """The programme is over, one way or another."""
-    play = turn.play_by_id(event.play_id)
-    if play is None:
-        return
-    play = replace(_counted(play, event), frames=event.frames)
-    if play.ending is not None:
-        conclude(turn, play, *play.ending)
-    elif event.reason is None:
-        finish(turn, play, Cause.ALL_SAMPLES_OUT, None)
-    else:
-        if event.reason is Reason.AUDIO_ALTERED:
-            clips.lost(turn, turn.job_of(play))
-        lose(turn, play, event.reason)
-
-
-def conclude(turn: Turn, play: Occurrence, cause: Cause, reason: Reason) -> None:
-    """A play that was being stopped is over; where its relays were lost, it may get another try."""
-    if cause is Cause.DEVICE_LOST:
-        lose(turn, play, reason)
-    else:
-        finish(turn, play, cause, reason)
-
-
-def lose(turn: Turn, play: Occurrence, reason: Reason) -> None:
-    """The device or its relays failed under an armed or playing occurrence: another try, or the end."""
-    if _may_try_again(turn.job_of(play), play.attempt, play.started is not None):
-        waiting = {zone: replace(run, part=ZonePart.WAITING) for zone, run in play.zones.items()}
-        queued = replace(play.moved(Cause.TRY_AGAIN, turn.now), zones=waiting, held_by=reason)
-        turn.put_play(replace(queued, play_id=PlayId(""), intent_saved=False, started=None, ending=None))
-        turn.note(Level.ERROR, "play lost, trying again", job=play.job_id, attempt=play.attempt, reason=reason)
-    else:
-        finish(turn, play, Cause.DEVICE_LOST, reason)
-
-
-def stop_all(turn: Turn) -> None:
-    """The service is told to end: stop what sounds, record it, start nothing more."""
-    turn.state = replace(turn.state, stopping=True)
-    for play in list(turn.state.plays.values()):
-        if play.phase is Phase.ARMED:
-            finish(turn, play, Cause.STOPPED, Reason.SHUTDOWN)
-        elif play.phase is Phase.PLAYING and play.ending is None:
-            turn.put_play(replace(play, ending=(Cause.STOPPED, Reason.SHUTDOWN), since=turn.now.mono))
-            turn.emit(StopPlay(play.play_id))
-
-
-def finish(turn: Turn, play: Occurrence, cause: Cause, reason: Reason | None, *, unseen: bool = False) -> None:
-    """Give an occurrence its one outcome and its one record; a recurring job goes on from here."""
-    known = turn.state.jobs[play.job_id]
-    done = play.moved(cause, turn.now)
-    over = sounds_once(known.job) or next_instant(known.job, play.planned) is None
-    turn.emit(records.of_play(known.accepted, done, reason, turn.now, job_over=over, unseen=unseen))
-    turn.drop_play(play.key)
-    if over:
-        turn.drop_job(play.job_id)
-        clips.forget_unneeded(turn)
-    else:
-        turn.put_job(replace(known, base=play.planned))
-    level = Level.INFO if done.phase is Phase.SUCCEEDED else Level.WARNING
-    words = explain(reason) if reason else ""
-    turn.note(level, "outcome", job=play.job_id, outcome=done.phase, reason=reason or "", words=words)
 
 
 def _fresh(turn: Turn, known: KnownJob, planned: UtcMs) -> Occurrence:
@@ -196,7 +108,7 @@ def _advance_one(turn: Turn, play: Occurrence) -> None:
     elif play.phase is Phase.ARMED:
         _close_and_start(turn, play)
     else:
-        _watch(turn, play)
+        sounding.watch(turn, play)
 
 
 def _stage(turn: Turn, play: Occurrence) -> None:
@@ -316,18 +228,6 @@ def _start(turn: Turn, play: Occurrence) -> None:
     turn.emit(StartPlay(play.play_id, play.parts, zones.feeds_of(play), start_at))
 
 
-def _watch(turn: Turn, play: Occurrence) -> None:
-    """A play that zones come back into, or whose end is overdue: the device does not answer any more."""
-    if play.ending is not None:
-        if turn.now.mono >= play.since + STOP_GRACE_MS:
-            conclude(turn, play, *play.ending)
-    elif turn.now.mono >= play.start_at + length_ms(play.parts) + PLAY_GRACE_MS:
-        turn.emit(StopPlay(play.play_id))
-        lose(turn, play, Reason.DEVICE_FAILED)
-    else:
-        zones.join(turn, play)
-
-
 def _clock_forbids(turn: Turn, job: Job) -> bool:
     """Without a clock to be trusted nobody knows the quiet hours, so routine waits; an emergency does not."""
     return job.cls is not JobClass.EMERGENCY and not turn.now.trusted
@@ -406,25 +306,13 @@ def _queue(turn: Turn, play: Occurrence, reason: Reason) -> None:
     _hold(turn, play, reason)
 
 
-def _may_try_again(job: Job, attempt: int, sounded: bool) -> bool:
-    return attempt < ATTEMPTS_MAX[job.cls] and (not sounded or job.cls is JobClass.EMERGENCY)
-
-
-def _counted(play: Occurrence, report: PlayProgress | PlayEnded) -> Occurrence:
-    runs = {zone: replace(run, played_ms=report.zone_ms.get(zone, run.played_ms)) for zone, run in play.zones.items()}
-    return replace(play, zones=runs, underruns=report.underruns)
-
-
 def _immediate(job: Job) -> bool:
     return isinstance(job.when, PlayNow)
 
 
 def _wakes(turn: Turn, play: Occurrence) -> list[MonoMs]:
     if play.phase is Phase.PLAYING:
-        if play.ending is not None:
-            return [MonoMs(play.since + STOP_GRACE_MS)]
-        warm = [MonoMs(turn.now.mono + zones.warm_in_ms(turn, zone)) for zone in play.zones_in(ZonePart.READY)]
-        return [*warm, MonoMs(play.start_at + length_ms(play.parts) + PLAY_GRACE_MS)]
+        return sounding.wakes(turn, play)
     if play.phase is Phase.ARMED:
         return _armed_wakes(turn, play)
     if turn.state.stopping and play.phase in _WAITING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_agent.core import clips, intake, playing, talk, zones
+from edge_agent.core import clips, intake, playing, sounding, talk, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Effect, Level, SendHeartbeat, SwitchRelay
 from edge_agent.core.events import (
@@ -86,7 +86,7 @@ def _take_in(turn: Turn, event: Event, verify: Verify) -> None:
         case Connected() | Disconnected() | HelloDue() | HeartbeatDue():
             _from_network(turn, event)
         case StopAsked():
-            playing.stop_all(turn)
+            sounding.stop_all(turn)
         case SweepDue():
             clips.sweep(turn)
         case _:
@@ -127,11 +127,11 @@ def _from_device(
 ) -> None:
     match event:
         case PlayStarted():
-            playing.started(turn, event)
+            sounding.started(turn, event)
         case PlayProgress():
-            playing.progressed(turn, event)
+            sounding.progressed(turn, event)
         case PlayEnded():
-            playing.ended(turn, event)
+            sounding.ended(turn, event)
         case RelayChanged():
             _relay_changed(turn, event)
         case RelayFailed():
@@ -202,9 +202,9 @@ def _device_down(turn: Turn, detail: str) -> None:
     turn.note(Level.ERROR, "device process lost, its relays are open", detail=detail)
     for play in list(turn.state.plays.values()):
         if play.ending is not None:
-            playing.conclude(turn, play, *play.ending)
+            sounding.conclude(turn, play, *play.ending)
         elif play.phase in (Phase.ARMED, Phase.PLAYING):
-            playing.lose(turn, play, Reason.DEVICE_FAILED)
+            sounding.lose(turn, play, Reason.DEVICE_FAILED)
 
 
 def _all_off(site: Site) -> dict[ZoneId, Relay]:

@@ -1,0 +1,142 @@
+"""Decide what becomes of a programme that sounds: what the device reports of it, its end, another try, its one outcome.
+
+When it may begin is decided in ``playing``; who hears it in ``zones``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge_agent.core import clips, records, zones
+from edge_agent.core.effects import Level, SaveMark, StopPlay
+from edge_agent.core.events import Mark, PlayEnded, PlayProgress, PlayStarted
+from edge_agent.core.job import Job, JobClass
+from edge_agent.core.occurrence import Cause, Phase
+from edge_agent.core.programme import length_ms
+from edge_agent.core.reasons import Reason, explain
+from edge_agent.core.schedule import next_instant, sounds_once
+from edge_agent.core.state import Occurrence, Turn, ZonePart
+from edge_agent.core.units import SECOND_MS, MonoMs, PlayId
+
+STOP_GRACE_MS = 2 * SECOND_MS
+# The device answers a stop within one buffer (some 100 ms); after this it is taken for lost.
+PLAY_GRACE_MS = 10 * SECOND_MS
+# How much longer than its length a play may take before the device is taken for lost.
+ATTEMPTS_MAX = {JobClass.NORMAL: 2, JobClass.PRIORITY: 2, JobClass.EMERGENCY: 3}
+# Before the first sample everybody gets a second try; only an emergency begins again after it (protocol).
+
+
+def started(turn: Turn, event: PlayStarted) -> None:
+    """The first sample has left the card: from here on a crash does not repeat a routine job."""
+    play = turn.play_by_id(event.play_id)
+    if play is None:
+        return
+    turn.put_play(replace(play, started=event.at, started_utc=turn.now.utc_of(event.at)))
+    turn.emit(SaveMark(play.job_id, play.planned, Mark.FIRST_SAMPLE, play.attempt))
+    turn.note(
+        Level.INFO,
+        "playing",
+        job=play.job_id,
+        zones=",".join(play.zones_in(ZonePart.HEARING)),
+        late_ms=event.at - play.start_at,
+    )
+
+
+def progressed(turn: Turn, event: PlayProgress) -> None:
+    """What has left the card so far: all that is known if the device dies."""
+    play = turn.play_by_id(event.play_id)
+    if play is not None:
+        turn.put_play(_counted(play, event))
+
+
+def ended(turn: Turn, event: PlayEnded) -> None:
+    """The programme is over, one way or another."""
+    play = turn.play_by_id(event.play_id)
+    if play is None:
+        return
+    play = replace(_counted(play, event), frames=event.frames)
+    if play.ending is not None:
+        conclude(turn, play, *play.ending)
+    elif event.reason is None:
+        finish(turn, play, Cause.ALL_SAMPLES_OUT, None)
+    else:
+        if event.reason is Reason.AUDIO_ALTERED:
+            clips.lost(turn, turn.job_of(play))
+        lose(turn, play, event.reason)
+
+
+def conclude(turn: Turn, play: Occurrence, cause: Cause, reason: Reason) -> None:
+    """A play that was being stopped is over; where its relays were lost, it may get another try."""
+    if cause is Cause.DEVICE_LOST:
+        lose(turn, play, reason)
+    else:
+        finish(turn, play, cause, reason)
+
+
+def lose(turn: Turn, play: Occurrence, reason: Reason) -> None:
+    """The device or its relays failed under an armed or playing occurrence: another try, or the end."""
+    if may_try_again(turn.job_of(play), play.attempt, play.started is not None):
+        waiting = {zone: replace(run, part=ZonePart.WAITING) for zone, run in play.zones.items()}
+        queued = replace(play.moved(Cause.TRY_AGAIN, turn.now), zones=waiting, held_by=reason)
+        turn.put_play(replace(queued, play_id=PlayId(""), intent_saved=False, started=None, ending=None))
+        turn.note(Level.ERROR, "play lost, trying again", job=play.job_id, attempt=play.attempt, reason=reason)
+    else:
+        finish(turn, play, Cause.DEVICE_LOST, reason)
+
+
+def stop_all(turn: Turn) -> None:
+    """The service is told to end: stop what sounds, record it, start nothing more."""
+    turn.state = replace(turn.state, stopping=True)
+    for play in list(turn.state.plays.values()):
+        if play.phase is Phase.ARMED:
+            finish(turn, play, Cause.STOPPED, Reason.SHUTDOWN)
+        elif play.phase is Phase.PLAYING and play.ending is None:
+            turn.put_play(replace(play, ending=(Cause.STOPPED, Reason.SHUTDOWN), since=turn.now.mono))
+            turn.emit(StopPlay(play.play_id))
+
+
+def finish(turn: Turn, play: Occurrence, cause: Cause, reason: Reason | None, *, unseen: bool = False) -> None:
+    """Give an occurrence its one outcome and its one record; a recurring job goes on from here."""
+    known = turn.state.jobs[play.job_id]
+    done = play.moved(cause, turn.now)
+    over = sounds_once(known.job) or next_instant(known.job, play.planned) is None
+    turn.emit(records.of_play(known.accepted, done, reason, turn.now, job_over=over, unseen=unseen))
+    turn.drop_play(play.key)
+    if over:
+        turn.drop_job(play.job_id)
+        clips.forget_unneeded(turn)
+    else:
+        turn.put_job(replace(known, base=play.planned))
+    level = Level.INFO if done.phase is Phase.SUCCEEDED else Level.WARNING
+    words = explain(reason) if reason else ""
+    turn.note(level, "outcome", job=play.job_id, outcome=done.phase, reason=reason or "", words=words)
+
+
+def watch(turn: Turn, play: Occurrence) -> None:
+    """A play that zones come back into, or whose end is overdue: the device does not answer any more."""
+    if play.ending is not None:
+        if turn.now.mono >= play.since + STOP_GRACE_MS:
+            conclude(turn, play, *play.ending)
+    elif turn.now.mono >= play.start_at + length_ms(play.parts) + PLAY_GRACE_MS:
+        turn.emit(StopPlay(play.play_id))
+        lose(turn, play, Reason.DEVICE_FAILED)
+    else:
+        zones.join(turn, play)
+
+
+def wakes(turn: Turn, play: Occurrence) -> list[MonoMs]:
+    """When something is due in a programme that sounds."""
+    if play.ending is not None:
+        return [MonoMs(play.since + STOP_GRACE_MS)]
+    warm = [MonoMs(turn.now.mono + zones.warm_in_ms(turn, zone)) for zone in play.zones_in(ZonePart.READY)]
+    return [*warm, MonoMs(play.start_at + length_ms(play.parts) + PLAY_GRACE_MS)]
+
+
+def may_try_again(job: Job, attempt: int, sounded: bool) -> bool:
+    """Whether a run that was lost is begun anew; ``sounded``: its first sample was heard."""
+    return attempt < ATTEMPTS_MAX[job.cls] and (not sounded or job.cls is JobClass.EMERGENCY)
+
+
+def _counted(play: Occurrence, report: PlayProgress | PlayEnded) -> Occurrence:
+    runs = {zone: replace(run, played_ms=report.zone_ms.get(zone, run.played_ms)) for zone, run in play.zones.items()}
+    return replace(play, zones=runs, underruns=report.underruns)
