@@ -234,7 +234,8 @@ class FetchAndStage:
         return self._stager.stage_clip(order.key, fetched.path, order.duration_ms)
 
     def text(self, order: SpeakText) -> ClipStaged | ClipFailed:
-        """Speak."""
+        """Speak. The attention signal is looked at too: rotten, it would silence every emergency, whatever it says."""
+        self._stager.ensure_pinned()
         return self._stager.stage_text(order.key, order.language, order.text)
 
     def sweep(self, keep: frozenset[ClipKey]) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.audio.pcm_store import PcmStore
+from edge_agent.audio.pcm_store import ClipUnusable, PcmStore
 from edge_agent.audio.staging import Stager
 from edge_agent.core.effects import FetchClip, SpeakText, Sweep
 from edge_agent.core.events import ClipFailed, ClipStaged, Event
+from edge_agent.core.programme import ATTENTION
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
 from edge_agent.workers import FetchAndStage, StagingWorker
@@ -105,6 +106,20 @@ def test_words_are_staged_under_their_key(tmp_path: Path) -> None:
     staged = fetch_and_stage(tmp_path, FakeServer(), store).text(TEXT)
     assert isinstance(staged, ClipStaged)
     assert list(store.sizes()) == [TEXT.key]
+
+
+def test_a_rotten_attention_signal_is_made_anew_before_the_next_emergency(tmp_path: Path) -> None:
+    """An emergency that found it altered asks for its words again, and tries again with a good signal."""
+    store = PcmStore(tmp_path / "audio")
+    staging = fetch_and_stage(tmp_path, FakeServer(), store)
+    staging.text(TEXT)
+    (pcm,) = [file for file in (tmp_path / "audio").rglob(f"{ATTENTION}*") if file.stat().st_size > 100_000]
+    pcm.write_bytes(bytes(pcm.stat().st_size))
+    with store.open(ATTENTION) as rotten, pytest.raises(ClipUnusable):
+        rotten.verify()
+    staging.text(TEXT)
+    with store.open(ATTENTION) as good:
+        good.verify()
 
 
 def test_a_sweep_takes_what_nobody_needs(tmp_path: Path) -> None:
