@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from edge_agent.core import effects as fx
 from edge_agent.core import station
@@ -23,97 +23,27 @@ from edge_agent.core.events import (
     Judgement,
     Mark,
     MessageArrived,
-    PlayEnded,
-    PlayStarted,
     RecordSaved,
-    RelayChanged,
-    RelayFailed,
     Tick,
 )
 from edge_agent.core.job import Accepted, Welcome
-from edge_agent.core.programme import length_ms
-from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
-from edge_agent.core.state import OccurrenceKey
-from edge_agent.core.units import SECOND_MS, MonoMs, PlayId, UtcMs, ZoneId
+from edge_agent.core.units import SECOND_MS, MonoMs, PlayId, UtcMs
 from edge_agent.runtime import restored
-from tests.core.watch import Watch, frozen, settled
+from tests.core.unruly_device import Device
+from tests.core.watch import Durable, Watch, frozen, settled
 from tests.fakes.journal import FakeDisk, FakeJournal
 from tests.trust import makers
 
 SETTLE_MAX = 300
 # Ticks at one instant: a step gives up ten occurrences at most, and two weeks of three a day may have been missed.
 
+ANSWERS_MAX = 1_000
+# What a month of missed instants may ask of an obliging journal at one instant, and some.
 SPEECH_MS = 3_000
 LIFE_EVENTS = 20
 
 Write = fx.SaveJob | fx.ReleaseJob | fx.SaveMark | fx.CommitRecord | fx.SaveLogAck
-
-
-@dataclass
-class Run:
-    """A programme on the device."""
-
-    start: fx.StartPlay
-    zones: frozenset[ZoneId]
-    started: bool = False
-
-    @property
-    def ends(self) -> int:
-        return self.start.at + length_ms(self.start.parts)
-
-
-@dataclass
-class Device:
-    """The device process: orders wait until it works, reports until they are fetched."""
-
-    up: bool = False
-    orders: deque[fx.Effect] = field(default_factory=deque)
-    reports: deque[Event] = field(default_factory=deque)
-    runs: dict[PlayId, Run] = field(default_factory=dict)
-
-    def lost(self) -> None:
-        """Its process ends: nothing of it is left."""
-        self.up = False
-        self.orders.clear()
-        self.reports.clear()
-        self.runs.clear()
-
-    def work(self, now: MonoMs, *, broken: bool = False) -> None:
-        """Carry out one order; ``broken``: a relay does not do as told."""
-        match self.orders.popleft():
-            case fx.SwitchRelay(zone=zone) if broken:
-                self.reports.append(RelayFailed(zone, "does not move"))
-            case fx.SwitchRelay(zone=zone, on=on):
-                self.reports.append(RelayChanged(zone, on, "order", now))
-            case fx.StartPlay() as start:
-                self.runs[start.play_id] = Run(start, frozenset(feed.zone for feed in start.feeds))
-            case fx.RoutePlay(play_id=play_id, feeds=feeds) if play_id in self.runs:
-                self.runs[play_id].zones = frozenset(feed.zone for feed in feeds)
-            case fx.StopPlay(play_id=play_id):
-                self.end(play_id, now, Reason.SHUTDOWN)
-
-    def play(self, now: MonoMs) -> None:
-        """Report what has begun or ended by now."""
-        for play_id, run in list(self.runs.items()):
-            if not run.started and now >= run.start.at:
-                run.started = True
-                self.reports.append(PlayStarted(play_id, MonoMs(max(run.start.at, 0))))
-            if now >= run.ends:
-                self.end(play_id, now, None)
-
-    def next_time(self) -> MonoMs | None:
-        """When something begins or ends here by itself."""
-        times = [run.ends if run.started else run.start.at for run in self.runs.values()]
-        return MonoMs(min(times)) if times else None
-
-    def end(self, play_id: PlayId, now: MonoMs, reason: Reason | None) -> None:
-        """A run is over, if there is one of that name."""
-        run = self.runs.pop(play_id, None)
-        if run is not None:
-            played_ms = max(0, min(now, run.ends) - run.start.at)
-            zone_ms = dict.fromkeys(run.zones, played_ms)
-            self.reports.append(PlayEnded(play_id, zone_ms, played_ms * 48, 0, now, reason))
 
 
 @dataclass(frozen=True)
@@ -136,7 +66,7 @@ class Disorder:
         self.obliging = obliging
         self.true_utc = utc
         self.now = Now(MonoMs(1_000), UtcMs(1_000), ClockSource.UNSET, 0)
-        self.recorded: set[OccurrenceKey] = set()
+        self.durable = Durable()
         self.watch = Watch()
         self.disk = FakeDisk()
         self.judgements: dict[bytes, Judgement] = {}
@@ -165,7 +95,8 @@ class Disorder:
         self.staging: list[fx.FetchClip | fx.SpeakText] = []
         self.device = Device()
         contents = self.journal.load()
-        self.watch.restarted(set(self.recorded), {job_id for job_id, _ in contents.seen})
+        self.durable.jobs = {job_id for job_id, _ in contents.seen}
+        self.watch.restarted(self.durable)
         self.send(restored(contents, self.verify))
 
     def verify(self, topic: str, payload: bytes) -> Judgement:
@@ -241,7 +172,7 @@ class Disorder:
         """Time passes; ``awake``: the agent looks whenever it wanted to, else only at the end."""
         end = self.now.mono + ms
         while awake and (wake := self._next_happening()) is not None and wake < end:
-            self._jump(max(wake, self.now.mono))
+            self._jump(MonoMs(max(wake, self.now.mono)))
             self.send(Tick())
         self._jump(MonoMs(end))
         self.send(Tick())
@@ -254,7 +185,7 @@ class Disorder:
         """Time passes up to the next wake."""
         wake = station.next_wake(self.state, self.now)
         if wake is not None:
-            self._jump(wake)
+            self._jump(MonoMs(max(wake, self.now.mono)))
             self.send(Tick())
 
     # Who answers
@@ -282,8 +213,12 @@ class Disorder:
 
     def oblige(self, who: Obliging = EVERYBODY) -> None:
         """They answer at once and well, until they have nothing to say."""
-        while answer := self._next_answer(who):
+        for _ in range(ANSWERS_MAX):
+            answer = self._next_answer(who)
+            if answer is None:
+                return
             self._send(answer)
+        raise AssertionError("the core never comes to rest in an obliging world")
 
     def _next_answer(self, who: Obliging) -> Event | None:
         if who.journal:
@@ -316,10 +251,12 @@ class Disorder:
                 self.journal.save_mark(write)
                 if write.mark is Mark.INTENT:
                     self.answers.append(IntentSaved(write.job_id, write.planned))
+                else:
+                    self.durable.heard.add((write.job_id, write.planned))
             case fx.CommitRecord():
                 stored = self.journal.append(write.record, write.closes, write.job_over)
                 if write.closes is not None:
-                    self.recorded.add(write.closes)
+                    self.durable.closed.add(write.closes)
                 self.answers.append(RecordSaved(stored.seq))
             case fx.SaveLogAck(epoch=epoch, seq=seq):
                 self.journal.save_ack(epoch, seq)

@@ -1,0 +1,160 @@
+"""The books of relays and sound: who hears what, through which relay, warm or not, allowed or not.
+
+Believes the device's reports and the core's own orders, and nothing of the core's state but who claims what.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from edge_agent.core import effects as fx
+from edge_agent.core import policy
+from edge_agent.core.clips import durations
+from edge_agent.core.clock_trust import Now
+from edge_agent.core.events import DeviceDown, DeviceUp, Event, PlayEnded, PlayStarted, RelayChanged, RelayFailed
+from edge_agent.core.job import Accepted, JobClass, PlayNow, Preemption
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.programme import ATTENTION, Sound, ZoneFeed, length_ms
+from edge_agent.core.state import CLAIMS, OccurrenceKey, State, ZonePart
+from edge_agent.core.units import MonoMs, PlayId, ZoneId
+
+SOUNDING = (Phase.ARMED, Phase.PLAYING)
+RUNS_MAX = 3
+
+
+@dataclass
+class Routed:
+    """A programme that the device was told to play: as what, for whom, when."""
+
+    key: OccurrenceKey
+    accepted: Accepted
+    zones: frozenset[ZoneId]
+    at: MonoMs
+    ends: int
+
+
+@dataclass
+class Street:
+    """One process life. ``told`` maps a zone to (since, until) of the closing that we ordered."""
+
+    accepted: dict[str, Accepted]  # by digest: everything that verify ever let pass
+    heard: set[OccurrenceKey]  # began to sound, and the journal knew it at boot
+    reported_on: dict[ZoneId, MonoMs] = field(default_factory=dict)
+    confirmed: set[ZoneId] = field(default_factory=set)  # reported on since we told it to be
+    told: dict[ZoneId, tuple[int, int]] = field(default_factory=dict)
+    routed: dict[PlayId, Routed] = field(default_factory=dict)
+    runs: Counter[OccurrenceKey] = field(default_factory=Counter)
+
+    def see(self, event: Event, now: Now, effects: tuple[fx.Effect, ...], after: State) -> None:
+        """Look at one step."""
+        self._hear(event)
+        for effect in effects:
+            self._effect(effect, now, after)
+        self._relays_are_claimed(after)
+        heard = [zone for routed in self.routed.values() for zone in routed.zones]
+        assert len(heard) == len(set(heard)), "two plays are routed to one zone"
+
+    def _hear(self, event: Event) -> None:
+        match event:
+            case DeviceUp() | DeviceDown():
+                for book in (self.reported_on, self.confirmed, self.told, self.routed):
+                    book.clear()
+            case RelayChanged(zone=zone, on=True, at=at):
+                self.reported_on.setdefault(zone, at)
+                self.confirmed |= {zone} & self.told.keys()
+            case RelayChanged(zone=zone, cause=cause):
+                self.reported_on.pop(zone, None)
+                self.confirmed.discard(zone)
+                if cause != "order":
+                    self.told.pop(zone, None)  # opened by itself
+            case RelayFailed(zone=zone):
+                self.confirmed.discard(zone)
+            case PlayStarted(play_id=play_id) if play_id in self.routed:
+                self.heard.add(self.routed[play_id].key)
+            case PlayEnded(play_id=play_id):
+                self.routed.pop(play_id, None)
+
+    def _effect(self, effect: fx.Effect, now: Now, after: State) -> None:
+        match effect:
+            case fx.SwitchRelay(zone=zone, on=True):
+                longest_ms = after.site.zones[zone].on_ms_max
+                assert 1 <= effect.off_after_ms <= longest_ms, "a closing carries its end, within the zone's maximum"
+                since, _ = self.told.get(zone, (now.mono, 0))
+                self.told[zone] = (since, min(now.mono + effect.off_after_ms, since + longest_ms))
+            case fx.SwitchRelay(zone=zone):
+                self.told.pop(zone, None)
+                self.confirmed.discard(zone)
+            case fx.StartPlay():
+                self._start(effect, now, after)
+            case fx.RoutePlay():
+                self._route(effect, now, after)
+            case fx.StopPlay(play_id=play_id):
+                assert play_id in self.routed, "stopped a play that does not run"
+                del self.routed[play_id]
+
+    def _start(self, start: fx.StartPlay, now: Now, after: State) -> None:
+        (play,) = [play for play in after.plays.values() if play.play_id == start.play_id]
+        accepted = after.jobs[play.job_id].accepted
+        job, zones = accepted.job, frozenset(feed.zone for feed in start.feeds)
+        assert self.accepted.get(accepted.digest) == accepted, "sounded what was never verified"
+        assert zones, "a play that nobody hears"
+        assert start.play_id not in self.routed, "started a play twice"
+        assert after.device_up, "started a play without a device"
+        assert not after.stopping, "started a play while stopping"
+        ready = durations(after, job) or {}
+        for part in start.parts:
+            silent = not isinstance(part, Sound) or part.key == ATTENTION
+            assert silent or part.key in ready, "started a play whose sound is not ready"
+        self._allowed(start, play.key, now, after)
+        routed = Routed(play.key, accepted, zones, start.at, start.at + length_ms(start.parts))
+        self._may_hear(zones, start.feeds, routed, now, after)
+        self.routed[start.play_id] = routed
+
+    def _allowed(self, start: fx.StartPlay, key: OccurrenceKey, now: Now, after: State) -> None:
+        job, site = after.jobs[key[0]].job, after.site
+        at, lasts_ms = now.utc_of(start.at), length_ms(start.parts)
+        self.runs[key] += 1
+        assert self.runs[key] <= RUNS_MAX, "begun again and again"
+        if isinstance(job.when, PlayNow) and now.tells_validity:
+            assert at <= job.not_after, "began after its validity"
+        if job.cls is JobClass.EMERGENCY:
+            return
+        assert key not in self.heard, "a routine job was repeated"
+        assert now.trusted, "a routine job sounded by a clock that is not trusted"
+        assert not policy.touches_quiet_hours(site.policy, site.timezone, at, lasts_ms), "sound in quiet hours"
+
+    def _route(self, route: fx.RoutePlay, now: Now, after: State) -> None:
+        assert route.play_id in self.routed, "routed a play that does not run"
+        routed = self.routed[route.play_id]
+        hearing = frozenset(feed.zone for feed in route.feeds)
+        new = hearing - routed.zones
+        assert not new or routed.accepted.job.preemption is Preemption.REJOIN, "came back although it drops"
+        self._may_hear(new, route.feeds, routed, now, after)
+        routed.zones = hearing
+
+    def _may_hear(
+        self, zones: frozenset[ZoneId], feeds: tuple[ZoneFeed, ...], routed: Routed, now: Now, after: State
+    ) -> None:
+        """Its relay is closed, and for long enough; its amplifier is warm; it is not too loud."""
+        for zone in zones:
+            site = after.site.zones[zone]
+            assert zone in self.confirmed, "sound for a zone whose relay is not reported on"
+            warm_at = self.reported_on[zone] + site.warm_up_ms
+            assert max(now.mono, routed.at) >= warm_at, "sound for an amplifier that is not warm"
+            since, until = self.told[zone]
+            assert until >= min(routed.ends, since + site.on_ms_max), "its relay opens before the end"
+        for feed in feeds:
+            loudest = min(routed.accepted.job.volume, after.site.zones[feed.zone].volume_max)
+            assert feed.volume <= loudest, "louder than a ceiling"
+
+    def _relays_are_claimed(self, after: State) -> None:
+        claimed = {
+            zone
+            for play in after.plays.values()
+            if play.phase in SOUNDING
+            for zone in play.zones_in(*CLAIMS, ZonePart.WAITING)
+        }
+        assert self.told.keys() <= claimed, "a relay is ordered on that nothing claims"
+        ordered = {zone for zone, relay in after.relays.items() if relay.ordered_on}
+        assert ordered == self.told.keys(), "the core does not know what it ordered"
