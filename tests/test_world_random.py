@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
+from edge_agent.core.events import DeviceDown, DeviceUp
 from edge_agent.core.job import JobClass
 from edge_agent.core.policy import touches_quiet_hours
 from edge_agent.core.units import UtcMs, ZoneId
+from edge_agent.relay.interlock import Cause
 from tests.rig import HONEST, LEFT, RIGHT, Order, Tampering, Tone
 from tests.sim import BEGAN, TIMEZONE, WARM_UP_MS, SimRig
 from tests.world import DISK_MS, LINK_MS, NET_MS, STOP_MS, Run
@@ -29,6 +31,7 @@ BEGINNINGS_S = (0.0, 11 * HOUR_S - 300.0, 19 * HOUR_S - 300.0)
 CHAOS_S = 600
 CALM_S = 3 * HOUR_S
 # An order lives for an hour after its instant, and may be as late.
+DEVICE_RESTART_MS = 1_000
 EARS_MS = 3 * LINK_MS
 # A route changes one message after the relay that it is about; nobody hears that.
 CLOCK_MS = NET_MS + LINK_MS
@@ -45,6 +48,7 @@ class Street:
         self.rig = SimRig()
         self.now_s = self.dice.choice(BEGINNINGS_S)
         self.ends_s = self.now_s + CHAOS_S
+        self.device_back = 0
         self.jobs: dict[str, tuple[Order, Tampering]] = {}
         self.rig.run_until(self.now_s)
         self.rig.switch_on(welcome=self.dice.random() < 0.9)
@@ -62,8 +66,8 @@ class Street:
 
     def _something_happens(self) -> None:
         happen = self.dice.choices(
-            (self._order, self._replay, self._kill, self._power, self._network, self._on, self.rig.allow_welcome),
-            (10, 2, 1, 1, 2, 6, 2),
+            (self._order, self._replay, self._kill, self._device, self._power, self._network, self._on, self._welcome),
+            (10, 2, 1, 1, 1, 2, 6, 2),
         )
         happen[0]()
 
@@ -94,6 +98,19 @@ class Street:
 
     def _kill(self) -> None:
         self.rig.kill_agent()
+
+    def _device(self) -> None:
+        """The device process dies and is restarted: its relays open, its plays are gone."""
+        world = self.rig.world
+        if world.agent is None or world.mono < self.device_back:
+            return
+        self.device_back = world.mono + DEVICE_RESTART_MS
+        world.device.hung_up(Cause.LINK_LOST)
+        world.agent.post(DeviceDown("killed"), LINK_MS)
+        world.agent.post(DeviceUp(), DEVICE_RESTART_MS)
+
+    def _welcome(self) -> None:
+        self.rig.allow_welcome()
 
     def _power(self) -> None:
         self.rig.cut_power()

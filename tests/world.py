@@ -542,6 +542,8 @@ class Device:
             self.world.after(PROGRESS_MS, lambda: self._progress(run))
 
     def _stop(self, run: Run) -> None:
+        if run.announced:
+            return  # over already, or lost with the device process
         run.stopped = self.world.mono + STOP_MS
         self.world.after(STOP_MS, lambda: self._ended(run, Reason.SHUTDOWN))
 
