@@ -65,6 +65,25 @@ NO_HARDWARE = Hardware()
 
 
 @dataclass(frozen=True)
+class Fitting:
+    """How a ward is fitted out: as below for the demo, otherwise where figures are taken."""
+
+    warm_up_ms: int = WARM_UP_MS
+    heartbeat_s: int = 15
+    # The shortest that is allowed, so that a demo of a minute sees some.
+    recorded: bool = True
+    # Listening makes the null sink step every 5 ms, which costs whoever plays into it.
+    address: str = "127.0.0.1"
+    host: str = "localhost"
+    # Where the servers listen, and what everybody else calls that place.
+    enter: tuple[str, ...] = ()
+    # What the station's commands stand behind, such as the way into a network namespace.
+
+
+AS_IN_THE_DEMO = Fitting()
+
+
+@dataclass(frozen=True)
 class RelayMove:
     """A relay moved at ``at_ms`` (boot time)."""
 
@@ -78,10 +97,15 @@ class Ward:
     """A context manager: on entering everything but the station runs; ``switch_on`` starts that."""
 
     def __init__(
-        self, folder: Path, hardware: Hardware = NO_HARDWARE, on_noted: Callable[[Shown], None] = lambda _: None
+        self,
+        folder: Path,
+        hardware: Hardware = NO_HARDWARE,
+        on_noted: Callable[[Shown], None] = lambda _: None,
+        fitting: Fitting = AS_IN_THE_DEMO,
     ) -> None:
         self.folder = folder
         self.hardware = hardware
+        self.fitting = fitting
         self._on_noted = on_noted
         self.timezone = mid_morning_zone()
         self.sent: dict[str, bytes] = {}
@@ -94,19 +118,24 @@ class Ward:
     def __enter__(self) -> Ward:
         with contextlib.ExitStack() as stack:
             self.keyring = self._make_keys()
+            here, host = self.fitting.address, self.fitting.host
             setup = BrokerSetup(
-                self.folder / "broker", self.keyring.authority_path, self.keyring.server("broker"), {STATION: AREA}
+                self.folder / "broker",
+                self.keyring.authority_path,
+                self.keyring.server("broker"),
+                {STATION: AREA},
+                host=here,
             )
             self.broker = stack.enter_context(Mosquitto(setup))
             shelf = self.folder / "content"
             shelf.mkdir()
-            self.content = stack.enter_context(ContentServer(shelf, self.keyring.server("content")))
+            self.content = stack.enter_context(ContentServer(shelf, self.keyring.server("content"), here))
             self.headend = stack.enter_context(
                 Headend(
                     self.keyring,
-                    BrokerAddress("localhost", self.broker.port),
+                    BrokerAddress(host, self.broker.port),
                     self.folder / "records",
-                    self.content.shelf(),
+                    self.content.shelf(host),
                     self._on_noted,
                 )
             )
@@ -145,6 +174,11 @@ class Ward:
                 child.send_signal(signal.SIGKILL)
                 child.wait()
         self.command("relays-off")
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The station's processes by the name of their task."""
+        return {name: child.pid for name, child in (("run", self._agent), ("io", self._io)) if child is not None}
 
     def command(self, *words: str) -> str:
         """Run an ``edge-agent`` command for this station and return what it prints."""
@@ -187,7 +221,8 @@ class Ward:
         return self._recorder.stop()
 
     def _make_keys(self) -> Keyring:
-        keyring = create_keyring(self.folder / "headend", REALM, default_roles(AREA, 1), system_utc_ms())
+        roles = default_roles(AREA, 1)
+        keyring = create_keyring(self.folder / "headend", REALM, roles, system_utc_ms(), [self.fitting.host])
         keyring.enrol(STATION, AREA, "Trạm loa Đông Thành 01")
         return keyring
 
@@ -198,12 +233,13 @@ class Ward:
             return
         pulse: Pulse = stack.enter_context(private_pulse(self.folder / "pulse"))
         self._env = pulse.env
-        self._recorder = stack.enter_context(Recorder(pulse))
+        if self.fitting.recorded:
+            self._recorder = stack.enter_context(Recorder(pulse))
 
     def _start(self, task: str, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
         with open(self.folder / f"{task}.log", "ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "edge_agent", task, "--config", str(self.config)],
+                [*self.fitting.enter, sys.executable, "-m", "edge_agent", task, "--config", str(self.config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -230,7 +266,7 @@ area = "{AREA}"
 timezone = "{self.timezone}"
 
 [broker]
-host = "localhost"
+host = "{self.fitting.host}"
 port = {self.broker.port}
 ca_file = "{given.authority}"
 cert_file = "{given.tls.certificate}"
@@ -252,7 +288,7 @@ ntp = "off"   # the time is trusted by a signed welcome only
 rtc = false
 
 [reporting]
-heartbeat_s = 15   # the shortest that is allowed, so that a demo of a minute sees some
+heartbeat_s = {self.fitting.heartbeat_s}
 
 [cards.main]
 device = "{self.hardware.device or "station"}"
@@ -278,7 +314,7 @@ name = "{ZONES[zone]}"
 card = "main"
 channel = "{("left", "right")[index]}"
 line = {line}
-warm_up_ms = {WARM_UP_MS}
+warm_up_ms = {self.fitting.warm_up_ms}
 """
 
 
