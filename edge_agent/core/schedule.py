@@ -1,7 +1,10 @@
 """Decide at which instants a job is to sound. Reads no clock: callers pass the instant to count from.
 
-The arithmetic of recurring rules (weekdays, time zones, daylight saving) is APScheduler's ``CronTrigger``, whose
-``get_next_fire_time`` is a pure function; broadcasts never run off its scheduler, which drops late jobs.
+The calendar of recurring rules (weekdays, first and last day) is APScheduler's ``CronTrigger``, whose
+``get_next_fire_time`` is a pure function; broadcasts never run off its scheduler, which drops late jobs. It is asked for
+wall times only, as if there were no daylight saving: in the rule's own zone it fires twice in the hour that comes twice,
+and leaves out a day whose midnight does not exist. Here every day's wall time is one instant: the first of two, and
+in a gap as much later as the clocks were put forward.
 """
 
 from __future__ import annotations
@@ -17,6 +20,10 @@ from edge_agent.core.units import UtcMs
 
 _TRIGGERS_KEPT = 1_000
 # 200 jobs (station.JOBS_MAX) of a few times a day; a trigger takes 3 ms to build on the bench and 2 kB to keep.
+
+GAP_MAX = timedelta(days=1)
+# The most that clocks were ever put forward at once (Samoa skipped a day in 2011): so much later than its wall time an
+# instant may lie.
 
 
 def next_instant(job: Job, base: UtcMs) -> UtcMs | None:
@@ -41,26 +48,30 @@ def sounds_once(job: Job) -> bool:
 
 
 def _next_at(rule: Rule, wall: time, after: UtcMs) -> UtcMs | None:
-    trigger = _trigger(rule.timezone, rule.first_day.isoformat(), rule.last_day.isoformat(), rule.weekdays, wall)
-    moment = datetime.fromtimestamp(after / 1000, UTC) + timedelta(milliseconds=1)
+    zone = ZoneInfo(rule.timezone)
+    trigger = _trigger(rule.first_day.isoformat(), rule.last_day.isoformat(), rule.weekdays, wall)
+    moment = datetime.fromtimestamp(after / 1000, zone).replace(tzinfo=UTC) - GAP_MAX
     while True:
         fire: datetime | None = trigger.get_next_fire_time(None, moment)
         if fire is None:
             return None
-        if fire.date() not in rule.excluded:
-            return UtcMs(round(fire.timestamp() * 1000))
+        instant = UtcMs(round(fire.replace(tzinfo=zone).timestamp() * 1000))
+        if instant > after and fire.date() not in rule.excluded:
+            return instant
+        if fire.date() >= rule.last_day:
+            return None  # one a day; and after the calendar's very last day there is nothing to ask for
         moment = fire + timedelta(seconds=1)
 
 
 @lru_cache(maxsize=_TRIGGERS_KEPT)
-def _trigger(timezone: str, first_day: str, last_day: str, weekdays: frozenset[int], wall: time) -> CronTrigger:
-    zone = ZoneInfo(timezone)
+def _trigger(first_day: str, last_day: str, weekdays: frozenset[int], wall: time) -> CronTrigger:
+    """Fires at the wall time of every day of the rule; wall times are written as if they were UTC."""
     return CronTrigger(
         day_of_week=",".join(str(day - 1) for day in sorted(weekdays)),  # APScheduler counts from Monday = 0
         hour=wall.hour,
         minute=wall.minute,
         second=wall.second,
-        start_date=datetime.fromisoformat(first_day).replace(tzinfo=zone),
-        end_date=datetime.fromisoformat(last_day).replace(tzinfo=zone) + timedelta(days=1, seconds=-1),
-        timezone=zone,
+        start_date=datetime.fromisoformat(first_day).replace(tzinfo=UTC),
+        end_date=datetime.fromisoformat(last_day).replace(tzinfo=UTC) + timedelta(days=1, seconds=-1),
+        timezone=UTC,
     )

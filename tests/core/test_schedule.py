@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.core.job import Rule
 from edge_agent.core.schedule import next_instant, next_of_rule, sounds_once
 from edge_agent.core.units import UtcMs
+from tests.core.slow_calendar import DAY, instant_of, instants_of, rules
 from tests.trust import makers
-
-DAY = timedelta(days=1)
 
 
 def utc(text: str, zone: str = "Asia/Ho_Chi_Minh") -> UtcMs:
@@ -85,21 +86,79 @@ def test_a_daylight_saving_gap_neither_skips_the_day_nor_doubles_it() -> None:
     assert instants == [date(2027, 3, 27), date(2027, 3, 28), date(2027, 3, 29)]
 
 
-@settings(deadline=None, max_examples=60)
-@given(
-    st.sets(st.integers(1, 7), min_size=1),
-    st.sets(st.times().map(lambda t: t.replace(microsecond=0)), min_size=1, max_size=3),
-    st.integers(0, 40 * 86_400),
+@pytest.mark.parametrize(
+    ("zone", "day", "wall"),
+    [
+        ("America/Santiago", date(2026, 9, 6), time(0, 30)),
+        ("Africa/Cairo", date(2026, 4, 24), time(0, 0)),
+    ],
 )
-def test_a_rule_agrees_with_looking_at_every_day(weekdays: set[int], times: set[time], offset_s: int) -> None:
-    made = rule(weekdays=frozenset(weekdays), times=tuple(sorted(times)))
-    after = UtcMs(utc("2026-09-25T00:00:00") + offset_s * 1000)
-    zone = ZoneInfo("Asia/Ho_Chi_Minh")
-    days = [date(2026, 10, 1) + n * DAY for n in range(31)]
-    instants = [
-        UtcMs(int(datetime.combine(day, wall, zone).astimezone(UTC).timestamp() * 1000))
-        for day in days
-        for wall in times
-        if day.isoweekday() in weekdays
-    ]
-    assert next_of_rule(made, after) == min((one for one in instants if one > after), default=None)
+def test_a_day_that_begins_with_a_gap_is_not_left_out(zone: str, day: date, wall: time) -> None:
+    planned = next_of_rule(
+        rule(timezone=zone, first_day=day, last_day=day, weekdays=frozenset(range(1, 8)), times=(wall,)), UtcMs(0)
+    )
+    assert planned is not None
+    shown = datetime.fromtimestamp(planned / 1000, ZoneInfo(zone)).replace(tzinfo=None)
+    assert shown == datetime.combine(day, wall) + timedelta(hours=1)
+
+
+def test_an_hour_that_comes_twice_is_played_in_once() -> None:
+    day = date(2027, 10, 31)
+    berlin = rule(
+        timezone="Europe/Berlin", first_day=day, last_day=day, weekdays=frozenset({7}), times=(time(2), time(2, 30))
+    )
+    first = utc("2027-10-31T00:00:00", "UTC")
+    assert next_of_rule(berlin, UtcMs(0)) == first
+    assert next_of_rule(berlin, first) == first + 30 * 60_000
+    assert next_of_rule(berlin, UtcMs(first + 30 * 60_000)) is None
+
+
+def test_two_wall_times_that_a_gap_makes_one_instant_are_played_once() -> None:
+    day = date(2027, 3, 28)
+    berlin = rule(
+        timezone="Europe/Berlin", first_day=day, last_day=day, weekdays=frozenset({7}), times=(time(2, 30), time(3, 30))
+    )
+    assert next_of_rule(berlin, UtcMs(0)) == (planned := utc("2027-03-28T03:30:00", "Europe/Berlin"))
+    assert next_of_rule(berlin, planned) is None
+
+
+@pytest.mark.parametrize("zone", ["Asia/Ho_Chi_Minh", "America/Santiago", "UTC"])
+def test_a_rule_to_the_end_of_the_calendar_does_not_fall_off_it(zone: str) -> None:
+    last = date.max
+    ever = rule(timezone=zone, first_day=date.min, last_day=last, times=(time(23, 59, 59),), excluded=frozenset({last}))
+    assert next_of_rule(ever, UtcMs(0)) is not None
+    assert (
+        next_of_rule(rule(timezone=zone, first_day=last, last_day=last, excluded=frozenset({last})), UtcMs(0)) is None
+    )
+    late = rule(timezone=zone, first_day=last, last_day=last, times=(time(23, 59, 59),), excluded=frozenset({last}))
+    assert next_of_rule(late, UtcMs(0)) is None
+
+
+@given(rules(), st.data())
+def test_the_next_instant_of_a_rule_is_what_looking_at_every_day_finds(made: Rule, data: st.DataObject) -> None:
+    found = instants_of(made)
+    begin = instant_of(made.first_day, time(0), made.timezone)
+    anywhere = st.integers(begin - 3 * makers.DAY_MS, begin + 16 * makers.DAY_MS)
+    beside = st.sampled_from(found or [begin]).flatmap(lambda at: st.integers(at - 1, at + 1))
+    after = UtcMs(data.draw(anywhere | beside, "after"))
+    assert next_of_rule(made, after) == min((at for at in found if at > after), default=None)
+
+
+@given(rules())
+def test_a_rule_is_walked_through_forwards_without_a_wall_time_twice(made: Rule) -> None:
+    walked, at = [], UtcMs(0)
+    while (planned := next_of_rule(made, at)) is not None:
+        walked.append(planned)
+        at = planned
+    assert walked == instants_of(made)
+    assert len(walked) <= (made.last_day - made.first_day + DAY).days * len(made.times)
+
+
+@given(rules(), st.integers(-3, 16), st.integers(1, 10), st.integers(-3, 16))
+def test_a_job_by_rule_sounds_within_its_validity_only(made: Rule, opens: int, lasts: int, received: int) -> None:
+    begin = instant_of(made.first_day, time(0), made.timezone)
+    not_before, base = (UtcMs(begin + days * makers.DAY_MS) for days in (opens, received))
+    not_after = UtcMs(not_before + lasts * makers.DAY_MS)
+    job = replace(makers.make_job(), when=made, not_before=not_before, not_after=not_after)
+    valid = [at for at in instants_of(made) if not_before <= at <= not_after and at > base]
+    assert next_instant(job, base) == min(valid, default=None)
