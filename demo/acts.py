@@ -93,7 +93,7 @@ def _boot(ward: Ward, screen: Screen, story: Story) -> None:
         "mid-morning at the station, chosen so",
     )
     ward.switch_on()
-    _wait(ward, lambda: _trusts_its_clock(ward), "a welcomed station")
+    wait(ward, lambda: trusts_its_clock(ward), "a welcomed station")
     clock = ward.headend.states[StationId(STATION)].clock
     story.birth_seen = any(
         isinstance(one, Heard) and isinstance(one.said, StateMsg) and one.said.why is Why.BIRTH
@@ -102,7 +102,8 @@ def _boot(ward: Ward, screen: Screen, story: Story) -> None:
     screen.line(f"giờ tin cậy: nguồn {clock.source.value}, sai tối đa {clock.max_error_ms} ms", "time is trusted")
 
 
-def _trusts_its_clock(ward: Ward) -> bool:
+def trusts_its_clock(ward: Ward) -> bool:
+    """Whether the station is there and was welcomed."""
     state = ward.headend.states.get(StationId(STATION))
     return state is not None and state.online and state.clock.trusted
 
@@ -118,10 +119,10 @@ def _order_bulletin(ward: Ward, folder: Path, screen: Screen, story: Story) -> N
         "times": [due.strftime("%H:%M:%S")],
     }
     story.due_ms = boot_ms() + round(due.timestamp() * 1000) - system_utc_ms()
-    item = _item("Thông báo tiêm chủng", "y-te", file=str(folder / "bulletin.mp3"))
-    story.bulletin = ward.publish(_draft("normal", when, item), ["ward-routine"])
+    item = item_of("Thông báo tiêm chủng", "y-te", file=str(folder / "bulletin.mp3"))
+    story.bulletin = ward.publish(draft_of("normal", when, item), ["ward-routine"])
     screen.line(f"đã ký và gửi {story.bulletin}: mỗi ngày lúc {due:%H:%M:%S}, còn {DUE_IN_S} giây", "signed, published")
-    _wait(ward, lambda: bool(ward.headend.answers(story.bulletin)), "an answer to the bulletin")
+    wait(ward, lambda: bool(ward.headend.answers(story.bulletin)), "an answer to the bulletin")
 
 
 def _wrong_orders(ward: Ward, folder: Path, screen: Screen, story: Story) -> None:
@@ -129,11 +130,11 @@ def _wrong_orders(ward: Ward, folder: Path, screen: Screen, story: Story) -> Non
     headend, key = ward.headend, ward.keyring.signer("ward-routine")
     mp3 = {"file": str(folder / "short.mp3")}
 
-    finished, _ = headend.compose(_draft("normal", "now", _item("Giả mạo", "khac", **mp3)), ["ward-routine"])
+    finished, _ = headend.compose(draft_of("normal", "now", item_of("Giả mạo", "khac", **mp3)), ["ward-routine"])
     forged = sign(payload_type("job"), finished.payload, [new_signer()])
     _send_wrong(ward, story, "forged", "", forged, Reason.SIGNATURE_INVALID)
 
-    finished, _ = headend.compose(_draft("normal", "now", _item("Phường khác", "khac", **mp3)), ["ward-routine"])
+    finished, _ = headend.compose(draft_of("normal", "now", item_of("Phường khác", "khac", **mp3)), ["ward-routine"])
     payload = parse(finished.payload)
     assert isinstance(payload, dict)
     payload["audience"] = {"stations": [], "areas": ["vn/ha-noi/tay-thanh"], "zones": []}
@@ -143,7 +144,7 @@ def _wrong_orders(ward: Ward, folder: Path, screen: Screen, story: Story) -> Non
     tomorrow = (datetime.now(ZoneInfo(ward.timezone)) + timedelta(days=1)).date()
     night = {"at": f"{tomorrow}T03:15:00", "timezone": ward.timezone}
     finished, envelope = headend.compose(
-        _draft("normal", night, _item("Thu phí vệ sinh", "khac", **mp3)), ["ward-routine"]
+        draft_of("normal", night, item_of("Thu phí vệ sinh", "khac", **mp3)), ["ward-routine"]
     )
     _send_wrong(ward, story, "for 03:15", finished.job.job_id, envelope, Reason.QUIET_HOURS)
     _replay(ward, story)
@@ -152,7 +153,7 @@ def _wrong_orders(ward: Ward, folder: Path, screen: Screen, story: Story) -> Non
 
 def _altered(ward: Ward, folder: Path, story: Story) -> None:
     """The server hands out other bytes than were signed; the order itself is good."""
-    draft = _draft("normal", "now", _item("Bị sửa trên máy chủ", "khac", file=str(folder / "altered.mp3")))
+    draft = draft_of("normal", "now", item_of("Bị sửa trên máy chủ", "khac", file=str(folder / "altered.mp3")))
     finished, envelope = ward.headend.compose(draft, ["ward-routine"])
     clip = folder / "content" / str(finished.job.items[0].digest)  # type: ignore[union-attr]
     clip.write_bytes(clip.read_bytes()[:-1] + b"\x55")
@@ -165,7 +166,7 @@ def _send_wrong(ward: Ward, story: Story, name: str, job_id: str, envelope: byte
     before = len(ward.headend.answers())
     ward.headend.publish_raw(envelope, JOB_TOPIC)
     story.refused[name] = (str(job_id), reason)
-    _wait(ward, lambda: len(ward.headend.answers()) > before, f"an answer to the order {name}")
+    wait(ward, lambda: len(ward.headend.answers()) > before, f"an answer to the order {name}")
 
 
 def _cut_in(ward: Ward, screen: Screen, story: Story) -> None:
@@ -173,8 +174,8 @@ def _cut_in(ward: Ward, screen: Screen, story: Story) -> None:
     screen.title("Đang phát, rồi tin khẩn cấp cho một cụm", "On air; then an emergency, text only, for one zone")
     wait_until(story.due_ms + CUT_IN_AFTER_S * 1000)
     story.flood_ms = boot_ms()
-    item = {**_item("Lũ quét", "thien-tai"), "text": sounds.FLOOD}
-    draft = _draft("emergency", "now", item, ["c1"]) | {"event": "lu-quet"}
+    item = {**item_of("Lũ quét", "thien-tai"), "text": sounds.FLOOD}
+    draft = draft_of("emergency", "now", item, ["c1"]) | {"event": "lu-quet"}
     story.flood = ward.publish(draft, ["ward-emergency"])
     screen.line(f"tin KHẨN CẤP {story.flood} cho cụm c1; cụm c2 phát tiếp", "c1 is cut in on, c2 plays on")
 
@@ -184,12 +185,12 @@ def _replay(ward: Ward, story: Story) -> None:
     envelope = ward.sent[story.bulletin]
     before = len(ward.headend.answers(story.bulletin))
     ward.headend.publish_raw(envelope, JOB_TOPIC)
-    _wait(ward, lambda: len(ward.headend.answers(story.bulletin)) > before, "an answer to the replay")
+    wait(ward, lambda: len(ward.headend.answers(story.bulletin)) > before, "an answer to the replay")
     story.refused["replayed"] = (story.bulletin, Reason.REPLAYED)
 
 
 def _await_records(ward: Ward, screen: Screen, *jobs: str) -> None:
-    _wait(ward, lambda: set(jobs) <= recorded(ward), "the records of both plays")
+    wait(ward, lambda: set(jobs) <= recorded(ward), "the records of both plays")
     screen.line("nhật ký phát đã về máy chủ, đã kiểm chuỗi băm, đã ký nhận", "the log arrived, verified, acknowledged")
     time.sleep(1.2)  # the station's own picture is written once a second
     screen.block(ward.command("status"))
@@ -204,17 +205,17 @@ def _goodbye(ward: Ward, screen: Screen, story: Story) -> None:
     screen.title("Tắt trạm đúng cách", "A proper goodbye")
     ward.switch_off()
     story.first_off_ms = boot_ms()
-    _wait(ward, lambda: ward.headend.states[StationId(STATION)].why is Why.GOODBYE, "the goodbye")
+    wait(ward, lambda: ward.headend.states[StationId(STATION)].why is Why.GOODBYE, "the goodbye")
     story.goodbye_seen = True
 
 
 def _killed(ward: Ward, folder: Path, screen: Screen, story: Story) -> None:
     screen.title("Lần hai: giết tiến trình khi đang phát", "A second run, killed while it plays (SIGKILL)")
     ward.switch_on()
-    _wait(ward, lambda: _trusts_its_clock(ward), "a second birth")
-    item = _item("Bản tin thứ hai", "khac", file=str(folder / "short.mp3"))
-    story.second = ward.publish(_draft("normal", "now", item), ["ward-routine"])
-    _wait(ward, lambda: _sounds(ward, story.second), "a second bulletin on air")
+    wait(ward, lambda: trusts_its_clock(ward), "a second birth")
+    item = item_of("Bản tin thứ hai", "khac", file=str(folder / "short.mp3"))
+    story.second = ward.publish(draft_of("normal", "now", item), ["ward-routine"])
+    wait(ward, lambda: on_air(ward, story.second), "a second bulletin on air")
     time.sleep(KILL_AFTER_S)
     ward.kill_agent()
     story.killed_ms = boot_ms()
@@ -222,20 +223,20 @@ def _killed(ward: Ward, folder: Path, screen: Screen, story: Story) -> None:
     if ward.hardware.gpio_chip:
         screen.line("hãy nhìn rơ-le: phải mở ngay lúc này", "look at the relays: they must fall open now")
     else:
-        _wait(ward, lambda: not closed_zones(ward), "relays that open")
+        wait(ward, lambda: not closed_zones(ward), "relays that open")
         screen.line("mọi rơ-le đã mở", "every relay is open")
     screen.line("chờ di chúc của phiên MQTT (chậm 10 giây)", "waiting for the will, 10 s late by design")
-    _wait(ward, lambda: ward.headend.states[StationId(STATION)].why is Why.CONNECTION_LOST, "the will", WILL_S_MAX)
+    wait(ward, lambda: ward.headend.states[StationId(STATION)].why is Why.CONNECTION_LOST, "the will", WILL_S_MAX)
     story.will_seen = True
     ward.switch_on()
-    _wait(ward, lambda: story.second in recorded(ward), "the record of the killed play")
+    wait(ward, lambda: story.second in recorded(ward), "the record of the killed play")
     screen.line(
         "sau khi bật lại, nhật ký ghi: bị ngắt, mất điện hoặc khởi động lại", "recorded: interrupted, power_cut"
     )
     ward.switch_off()
 
 
-def _sounds(ward: Ward, job_id: str) -> bool:
+def on_air(ward: Ward, job_id: str) -> bool:
     """Whether the station says that a job is on air."""
     playing = ward.headend.states[StationId(STATION)].playing
     return any(one.job_id == job_id and one.phase is Phase.PLAYING for one in playing)
@@ -247,16 +248,18 @@ def closed_zones(ward: Ward) -> set[str]:
     return {zone for zone, on in last.items() if on}
 
 
-def _draft(cls: str, when: object, item: dict[str, object], zones: list[str] | None = None) -> dict[str, object]:
+def draft_of(cls: str, when: object, item: dict[str, object], zones: list[str] | None = None) -> dict[str, object]:
+    """An order of one item; no zones means all."""
     return {"class": cls, "areas": [AREA], "zones": zones or [], "volume": 80, "when": when, "items": [item]}
 
 
-def _item(title: str, topic: str, **content: object) -> dict[str, object]:
+def item_of(title: str, topic: str, **content: object) -> dict[str, object]:
+    """An item with its particulars; ``content`` is a file or a text."""
     source = "Đài truyền thanh phường Đông Thành"
     return {"title": title, "field": topic, "language": "vi", "source": source, "approver": "ng-01", **content}
 
 
-def _wait(ward: Ward, condition: Callable[[], bool], what: str, timeout_s: float = WAIT_S_MAX) -> None:
+def wait(ward: Ward, condition: Callable[[], bool], what: str, timeout_s: float = WAIT_S_MAX) -> None:
     """Wait until something holds. Relays move without the headend noticing, so it is looked at often."""
     until = boot_ms() + timeout_s * 1000
     while not condition():
