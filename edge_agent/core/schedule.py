@@ -1,10 +1,10 @@
 """Decide at which instants a job is to sound. Reads no clock: callers pass the instant to count from.
 
 The calendar of recurring rules (weekdays, first and last day) is APScheduler's ``CronTrigger``, whose
-``get_next_fire_time`` is a pure function; broadcasts never run off its scheduler, which drops late jobs. It is asked for
-wall times only, as if there were no daylight saving: in the rule's own zone it fires twice in the hour that comes twice,
-and leaves out a day whose midnight does not exist. Here every day's wall time is one instant: the first of two, and
-in a gap as much later as the clocks were put forward.
+``get_next_fire_time`` is a pure function; broadcasts never run off its scheduler, which drops late jobs. It is asked
+for wall times only, as if there were no daylight saving: in the rule's own zone it fires twice in an hour that comes
+twice, and leaves out a day whose midnight does not exist. Here the wall time of every day is one instant: the first of
+two, and in a gap as much later as the clocks were put forward.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """When a rule sounds, found the slow way: every day, every wall time, every offset that the zone has around it.
 
-Shares no idea with ``core.schedule``: no cron trigger, and no ``fold``. Clocks are read forwards only: which UTC instants
-show this wall time? The first of them; where none does, as much later as the clocks were put forward.
+Shares no idea with ``core.schedule``: no cron trigger, and no ``fold``. Clocks are read forwards only: which UTC
+instants show this wall time? The first of them; where none does, as much later as the clocks were put forward.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ DAY = timedelta(days=1)
 AROUND = [timedelta(hours=hours) for hours in range(-26, 27)]
 # No zone is further from UTC than 14 h, and Samoa once moved by 24.
 
-ZONES = """Asia/Ho_Chi_Minh Europe/Berlin America/Santiago Africa/Cairo America/Havana Australia/Lord_Howe Antarctica/Troll
-Africa/Casablanca Europe/Dublin Asia/Kathmandu Pacific/Apia""".split()
+ZONES = """Asia/Ho_Chi_Minh Europe/Berlin America/Santiago Africa/Cairo America/Havana Australia/Lord_Howe
+Antarctica/Troll Africa/Casablanca Europe/Dublin Asia/Kathmandu Pacific/Apia""".split()
 """Gaps at midnight, at two, of half an hour, of two hours, of a day; and zones that never move."""
 
 
