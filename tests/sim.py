@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 from edge_agent.core.site import Site, ZoneSite
 from edge_agent.core.units import ClipKey, UtcMs, ZoneId
 from edge_agent.trust.keys import Signer
-from tests.fakes.journal import FakeDisk
 from tests.rig import HONEST, LEFT, RIGHT, Edge, Heard, Order, Tampering, Told
 from tests.trust import makers
-from tests.world import World
+from tests.ward import World
+from tests.ward.card import heard
 
 BEGAN = UtcMs(1_790_823_600_000)  # 2026-10-01 10:00 in Asia/Ho_Chi_Minh, a Thursday
 TIMEZONE = "Asia/Ho_Chi_Minh"
@@ -29,7 +29,7 @@ class SimRig:
     def __init__(self) -> None:
         zones = {ZoneId(zone): ZoneSite(ZoneId(zone), zone, WARM_UP_MS) for zone in (LEFT, RIGHT)}
         site: Site = makers.make_site(zones=zones, timezone=TIMEZONE)
-        self.world = World(site, makers.make_trust(), BEGAN, FakeDisk())
+        self.world = World(site, makers.make_trust(), BEGAN)
         self._sent: dict[str, bytes] = {}
 
     def switch_on(self, *, welcome: bool = True) -> None:
@@ -46,7 +46,7 @@ class SimRig:
         for tone in order.tones:
             self.world.headend.names[_key(tone.name, tone.seconds)] = tone.name
             if tampering.altered_audio:
-                self.world.headend.altered.add(_key(tone.name, tone.seconds))
+                self.world.content.altered.add(_key(tone.name, tone.seconds))
         payload = payload_of(order, tampering, self.world.utc(), BEGAN, TIMEZONE)
         by: list[str | Signer] = ["stranger" if tampering.forged else "officer"]
         self._sent[job_id] = makers.signed({**payload, "job_id": job_id, "serial": serial}, by)
@@ -77,13 +77,12 @@ class SimRig:
             self.world.run_until(min(limit, self.world.mono + 1_000))
 
     def relay_edges(self) -> list[Edge]:
-        return [Edge(edge.zone, edge.on, edge.mono / 1000) for edge in self.world.device.edges]
+        return [Edge(zone, on, mono / 1000) for zone, on, mono in self.world.relays.moved]
 
     def heard(self) -> list[Heard]:
-        return [
-            Heard(zone, what, start / 1000, end / 1000)
-            for zone, what, start, end in self.world.device.heard(self.world.headend.names)
-        ]
+        world = self.world
+        found = heard(world.runs, world.relays.moved, world.headend.names, world.mono)
+        return [Heard(zone, what, start / 1000, end / 1000) for zone, what, start, end in found]
 
     def told(self) -> Told:
         headend = self.world.headend

@@ -50,13 +50,18 @@ class Committed:
 
 
 class FakeDisk:
-    """What survives. ``refuse_commits`` counts how many of the next commits fail; ``tear`` spoils what is there."""
+    """What survives. ``refuse_commits`` counts how many of the next commits fail, ``full`` fails them all.
+
+    ``tear`` spoils what is there; ``slow_ms`` is for who lets time pass.
+    """
 
     def __init__(self) -> None:
         self._epochs = (f"{number:016x}" for number in count(1))
         self.committed = Committed(next(self._epochs))
         self.kept: list[Committed] = []
         self.refuse_commits = 0
+        self.full = False
+        self.slow_ms = 0
         self._torn = False
 
     def tear(self) -> None:
@@ -157,6 +162,8 @@ class FakeJournal:
 
     def commit(self) -> None:
         now, self._working = self._open(), None
+        if self.disk.full:
+            raise JournalError("no space left on the fake disk")
         if self.disk.refuse_commits > 0:
             self.disk.refuse_commits -= 1
             raise JournalError("no space left on the fake disk")

@@ -113,6 +113,11 @@ class FakeSession:
         self._alive_at = 0
         broker.sessions[station] = self
 
+    @property
+    def connected(self) -> bool:
+        """Whether it has a connection now."""
+        return self._connected
+
     def start(self) -> None:
         self.running = True
         self.connect()

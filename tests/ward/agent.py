@@ -1,0 +1,293 @@
+"""The agent process in virtual time: the real runtime, its threads replaced by happenings."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_agent.clock import StationClock
+from edge_agent.core import effects as fx
+from edge_agent.core import station
+from edge_agent.core.clock_trust import Now
+from edge_agent.core.effects import Effect
+from edge_agent.core.events import DeviceDown, Event, HeartbeatDue, HelloDue, StopAsked, SweepDue, Tick
+from edge_agent.core.state import State
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, MonoMs
+from edge_agent.journal.port import StoredRecord
+from edge_agent.link import ToCore, ToDevice
+from edge_agent.runtime import Inbox, Ports, Runtime, restored
+from edge_agent.sync.messages import LOG_BODIES_BYTES, HostStatus, Sender
+from edge_agent.trust.envelope import payload_type, sign
+from edge_agent.upstream import Identity, Upstream
+from edge_agent.workers import RETRY_S, JournalOrder, JournalWorker, StagingOrder
+from tests.fakes.journal import FakeJournal
+from tests.trust import makers
+from tests.ward.timing import DISK_MS, LINK_MS, LINK_RETRY_MS
+
+if TYPE_CHECKING:
+    from tests.ward.world import World
+
+HEARTBEAT_MS = 5 * MINUTE_MS
+HELLO_MS = 6 * HOUR_MS
+SWEEP_MS = 24 * HOUR_MS
+# The housekeeping of cli.agent, by its own numbers.
+
+for name in ("runtime", "workers", "upstream", "clock"):
+    logging.getLogger(f"edge_agent.{name}").setLevel(logging.CRITICAL)
+STATION = makers.signer("station")
+
+
+class Agent(Runtime):
+    """One life of the process. ``wake`` is the true ms of its next step; ``dies_after`` kills it in mid-step."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.wake: int | None = None
+        self.hung = False
+        self.stuck: list[Event] = []
+        self.dies_after: int | None = None
+        self._device_there = False
+        journal = FakeJournal(world.disk)
+        super().__init__(self._ports(journal), Inbox())
+        self._journal: VirtualJournal = VirtualJournal(self, journal)
+        self._staging: VirtualStaging = VirtualStaging(self)  # type: ignore[assignment]
+        self._status: _NoStatus = _NoStatus()  # type: ignore[assignment]
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is still there."""
+        return self._world.agent is self
+
+    @property
+    def state(self) -> State:
+        """What the station knows."""
+        return self._state
+
+    @property
+    def journal(self) -> VirtualJournal:
+        """The thread that writes."""
+        return self._journal
+
+    def now(self) -> Now:
+        """This instant by the station's own clock."""
+        return self._ports.clock.now()
+
+    def boot(self) -> None:
+        """What ``Runtime.run`` does before its loop."""
+        self.take(restored(self._ports.contents, self._ports.verify))
+        self._ports.device.start()
+        self._ports.session.start()
+        for every_ms, event in ((HEARTBEAT_MS, HeartbeatDue), (HELLO_MS, HelloDue), (SWEEP_MS, SweepDue)):
+            self._every(every_ms, event)
+
+    def post(self, event: Event, ms: int) -> None:
+        """An event that arrives later, if the process still lives then."""
+        self._world.after(ms, lambda: self.take(event))
+
+    def tick(self) -> None:
+        """Nothing came until its wake."""
+        self.take(Tick())
+
+    def take(self, event: Event) -> None:
+        """One step, and what follows from it."""
+        if not self.alive:
+            return
+        if self.hung:
+            self.wake = None
+            self.stuck.append(event)
+            return
+        for watch in self._world.watches:
+            watch.before(event)
+        self._step(event)
+        if not self.alive:
+            return
+        self._plan()
+        for watch in self._world.watches:
+            watch.after(event)
+        if self._ending_at is not None and self._over():
+            self._leave()
+
+    def hear_device(self, message: ToCore) -> None:
+        """The device process says something."""
+        self._device_there = True
+        self.post(message, LINK_MS)
+
+    def link_lost(self, ms: int) -> None:
+        """The device process is gone; its line is looked for again."""
+        if self._device_there:
+            self._device_there = False
+            self.post(DeviceDown("killed"), ms)
+        self._world.after(LINK_RETRY_MS, self.look_for_device)
+
+    def look_for_device(self) -> None:
+        """Connect, or try again."""
+        if not self.alive or self._device_there:
+            return
+        if self._world.io is not None:
+            self._world.io.knock()
+        else:
+            self._world.after(LINK_RETRY_MS, self.look_for_device)
+
+    def _perform(self, effect: Effect, now: Now) -> None:
+        if not self.alive:
+            return
+        if self.dies_after is not None:
+            self.dies_after -= 1
+            if self.dies_after < 0:
+                self._world.kill_agent()
+                return
+        if isinstance(effect, fx.Note):
+            self._world.noted(effect)
+            return
+        super()._perform(effect, now)
+
+    def _plan(self) -> None:
+        machine = self._world.machine
+        wake: MonoMs | None = station.next_wake(self._state, self.now())
+        if self._clock_moved:
+            self._clock_moved = False
+            wake = MonoMs(0)
+        if self._ending_at is not None:
+            wake = self._ending_at if wake is None else min(wake, self._ending_at)
+        # A wake that is due already follows at once, yet after what else happens in this millisecond.
+        self.wake = None if wake is None else max(machine.true_of(wake), self._world.mono + 1)
+
+    def _leave(self) -> None:
+        """The service manager wanted it to end, and it has."""
+        self._goodbye()
+        self._world.agent_left()
+
+    def _every(self, ms: int, event: type[Event]) -> None:
+        def due() -> None:
+            if self.alive:
+                self.take(event())
+                self._world.after(ms, due)
+
+        self._world.after(ms, due)
+
+    def _ports(self, journal: FakeJournal) -> Ports:
+        world = self._world
+        contents = journal.load()
+        machine = world.machine
+        clock = StationClock(ntp=machine.ntp, rtc=machine.chip, floor=contents.floor, readings=machine.readings())
+        sender = Sender(world.site.realm, world.site.station, f"{world.mono:016x}", "edge-agent test")
+        session = world.broker.session_for(self.post, lambda: upstream.will(clock.now()))
+        upstream = Upstream(Identity(sender, world.site.area, "Trạm thử", 1), session, _sign, HostStatus)
+        return Ports(
+            site=world.site,
+            clock=clock,
+            journal=journal,
+            contents=contents,
+            session=session,
+            device=_Line(world, self),
+            staging=None,  # type: ignore[arg-type]
+            upstream=upstream,
+            verify=world.judge,
+            status_file=Path("/nonexistent"),
+            ready=_nothing,
+            alive=_nothing,
+        )
+
+
+class VirtualJournal(JournalWorker):
+    """The real worker without its thread: a commit follows DISK_MS after an order."""
+
+    def __init__(self, agent: Agent, journal: FakeJournal) -> None:
+        super().__init__(journal, self._later, agent._send_records, LOG_BODIES_BYTES)
+        self._agent = agent
+        self._planned = False
+        self.dies_at_commit = ""
+        """"before" or "after": the process is killed there."""
+
+    def order(self, order: JournalOrder) -> None:
+        super().order(order)
+        self._plan(DISK_MS + self._agent._world.disk.slow_ms)
+
+    def finish(self, timeout_s: float) -> bool:
+        while not self._orders.empty():
+            self._commit(self._next_batch())
+        return not self._owed
+
+    def _plan(self, ms: int) -> None:
+        if not self._planned:
+            self._planned = True
+            self._agent._world.after(ms, self._work)
+
+    def _work(self) -> None:
+        self._planned = False
+        if not self._agent.alive or self._agent.hung:
+            return
+        if self.dies_at_commit == "before":
+            self._agent._world.kill_agent()
+            return
+        self._commit([] if self._orders.empty() else self._next_batch())
+        if self.dies_at_commit == "after":
+            self._agent._world.kill_agent()
+        elif self._owed or not self._orders.empty():
+            self._plan(round(RETRY_S * 1000) if self._owed else DISK_MS)
+
+    def _later(self, event: Event) -> None:
+        self._agent.post(event, 0)
+
+
+class VirtualStaging:
+    """What the stager's threads do, by the content server's mood."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+
+    def order(self, order: StagingOrder) -> None:
+        content = self._agent._world.content
+        match order:
+            case fx.FetchClip():
+                self._agent.post(*content.fetch(order))
+            case fx.SpeakText():
+                self._agent.post(*content.speak(order))
+            case fx.Sweep():
+                content.sweep(order.keep)
+
+
+class _Line:
+    """The agent's end of the line to the device process."""
+
+    def __init__(self, world: World, agent: Agent) -> None:
+        self._world = world
+        self._agent = agent
+
+    def start(self) -> None:
+        self._agent.look_for_device()
+
+    def send(self, order: ToDevice) -> bool:
+        if self._world.io is None or not self._agent._device_there:
+            return False
+        self._world.io.hear(order)
+        return True
+
+    def renew(self) -> bool:
+        return self._agent._device_there
+
+    def stop(self) -> None:
+        if self._world.io is not None:
+            self._world.io.hang_up()
+
+
+class _NoStatus:
+    """Nobody stands at the console."""
+
+    due: MonoMs | None = None
+
+    def show(self, now: MonoMs, picture: Callable[[], bytes]) -> None: ...
+
+    def remove(self) -> None: ...
+
+
+def _nothing() -> None: ...
+
+
+def _sign(kind: str, payload: bytes) -> bytes:
+    return sign(payload_type(kind), payload, [STATION])
+
+
+__all__ = ["Agent", "StopAsked", "StoredRecord"]

@@ -1,0 +1,89 @@
+"""The broker in virtual time: ``tests/fakes/session.py`` (held to Mosquitto's contract) with a network's delays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from edge_agent.core.events import Event
+from tests.fakes.session import FakeBroker, FakeSession
+from tests.ward.timing import NET_MS, WILL_DELAY_MS
+
+if TYPE_CHECKING:
+    from tests.ward.world import World
+
+Tap = Callable[[str, bytes], None]
+
+
+class Broker(FakeBroker):
+    """``late_ms`` delays what goes down; while ``losing`` nothing arrives up; ``repeats`` delivers twice.
+
+    ``taps`` are shown every message that crosses it.
+    """
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+        self.late_ms = 0
+        self.losing = False
+        self.repeats = False
+        self.taps: list[Tap] = []
+        self._life = 0
+
+    @property
+    def session(self) -> FakeSession | None:
+        """The station's session, whoever holds it."""
+        return self.sessions.get(self._world.site.station)
+
+    def session_for(self, post: Callable[[Event, int], None], will: Callable[[], bytes]) -> FakeSession:
+        """A new process's session: the connection epoch begins anew, what waits is the broker's."""
+        site = self._world.site
+        self._life += 1
+        session = FakeSession(self, site.station, site.area, lambda event: post(event, self._down_ms()), will)
+        return session
+
+    def publish(self, topic: str, payload: bytes, times: int = 1) -> None:
+        for tap in self.taps:
+            tap(topic, payload)
+        super().publish(topic, payload, times=2 if self.repeats else times)
+
+    def take(self, topic: str, payload: bytes, *, retain: bool) -> None:
+        for tap in self.taps:
+            tap(topic, payload)
+        if retain:
+            self.retained[topic] = payload
+        if not self.losing:
+            self._world.after(NET_MS, lambda: self._world.headend.receive(topic, payload))
+
+    def let_in(self) -> None:
+        """Whoever is out comes in, if there is a way."""
+        if self._world.network and self.session is not None and self._world.agent is not None:
+            self.session.connect()
+
+    def lose(self) -> None:
+        """The way is cut: the connection breaks, and the will follows unless it is back in time."""
+        if self.session is not None:
+            self.session.lose("network cut")
+            self._bury(self.session)
+
+    def gone(self) -> None:
+        """The process is gone without a goodbye."""
+        session = self.session
+        if session is not None and session.running:
+            session.running = False
+            session.lose("killed")
+            self._bury(session)
+
+    def _bury(self, session: FakeSession) -> None:
+        life, will = self._life, session.will_now
+        if not will:
+            return
+
+        def publish_will() -> None:
+            if self._life == life and not session.connected:
+                self.take(f"loa/1/u/{session.station}/state", will, retain=True)
+
+        self._world.after(WILL_DELAY_MS, publish_will)
+
+    def _down_ms(self) -> int:
+        return NET_MS + self.late_ms

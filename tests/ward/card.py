@@ -1,0 +1,204 @@
+"""A sound card in virtual time: an ``audio.port.Player`` that plays exactly on time until it is told to fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
+from edge_agent.core.events import PlayEnded, PlayProgress, PlayStarted
+from edge_agent.core.programme import Sound, length_ms
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
+from tests.ward.timing import LINK_MS, STOP_MS
+
+if TYPE_CHECKING:
+    from edge_agent.audio.port import PlayReport
+    from tests.ward.world import World
+
+FRAMES_A_MS = 48
+
+
+@dataclass
+class Run:
+    """One programme on the card, in true ms; ``routes`` is who heard it from when on."""
+
+    play: StartPlay
+    begins: int
+    routes: list[tuple[int, frozenset[ZoneId]]]
+    stopped: int | None = None
+    over: bool = False
+
+    @property
+    def job_id(self) -> str:
+        """Whose sound it is."""
+        return self.play.play_id.rsplit(".", 2)[0]
+
+    @property
+    def ends(self) -> int:
+        whole = self.begins + length_ms(self.play.parts)
+        return whole if self.stopped is None else min(whole, self.stopped)
+
+    def zone_ms(self, until: int) -> dict[ZoneId, int]:
+        """What each zone heard up to ``until``."""
+        total: dict[ZoneId, int] = {}
+        for zone, start, end in self.spans(until):
+            total[zone] = total.get(zone, 0) + end - start
+        return total
+
+    def spans(self, until: int) -> Iterator[tuple[ZoneId, int, int]]:
+        """(zone, from, to) of everything routed up to ``until``."""
+        last = min(self.ends, until)
+        for index, (since, zones) in enumerate(self.routes):
+            upto = self.routes[index + 1][0] if index + 1 < len(self.routes) else last
+            start, end = max(since, self.begins), min(upto, last)
+            if start < end:
+                for zone in zones:
+                    yield zone, start, end
+
+    def sounds(self, names: dict[ClipKey, str]) -> Iterator[tuple[str, int, int]]:
+        """(what, from, to) of its parts that are no silence."""
+        at = self.begins
+        for part in self.play.parts:
+            if isinstance(part, Sound):
+                yield names.get(part.key, part.key), at, at + part.duration_ms
+            at += part.duration_ms
+
+
+class CardTrouble:
+    """How the card fails: ``dead`` refuses every play, ``mute`` wedges its writer, ``late_ms`` is a slow one,
+    ``rotten`` sounds turn out altered while they play."""
+
+    def __init__(self) -> None:
+        self.dead = False
+        self.mute = False
+        self.late_ms = 0
+        self.rotten: set[ClipKey] = set()
+
+
+class Card:
+    """One life of the card, that of the device process that drives it. ``tell`` reports, ``wedged_at`` freezes."""
+
+    def __init__(self, world: World, trouble: CardTrouble, runs: list[Run], tell: Callable[[PlayReport], None]) -> None:
+        self._world = world
+        self._trouble = trouble
+        self._street = runs
+        self._tell = tell
+        self._runs: dict[PlayId, Run] = {}
+        self._alive_at = world.machine.boot()
+        self.gone = False
+
+    def start(self, play: StartPlay) -> None:
+        world = self._world
+        begins = max(world.machine.true_of(play.at), world.mono + LINK_MS) + self._trouble.late_ms
+        run = Run(play, begins, [(0, frozenset(feed.zone for feed in play.feeds))])
+        self._runs[play.play_id] = run
+        if self._trouble.dead:
+            run.stopped = run.begins = world.mono
+            world.after(LINK_MS, lambda: self._ended(run, Reason.DEVICE_FAILED))
+            return
+        self._street.append(run)
+        world.after(begins - world.mono, lambda: self._started(run))
+
+    def route(self, play: RoutePlay) -> None:
+        run = self._runs.get(play.play_id)
+        if run is not None and not run.over:
+            run.routes.append((self._world.mono, frozenset(feed.zone for feed in play.feeds)))
+
+    def stop(self, play: StopPlay) -> None:
+        run = self._runs.get(play.play_id)
+        if run is not None and not run.over:
+            run.stopped = self._world.mono + STOP_MS
+            self._world.after(STOP_MS, lambda: self._ended(run, Reason.SHUTDOWN))
+
+    def alive_at(self) -> int:
+        if not self._trouble.mute:
+            self._alive_at = self._world.machine.boot()
+        return self._alive_at
+
+    def close(self) -> None:
+        """The process is told to end: nothing is drained."""
+        self.die()
+
+    def die(self) -> None:
+        """The process is gone, and what it played with it."""
+        self.gone = True
+        for run in self._runs.values():
+            if not run.over:
+                run.stopped, run.over = min(run.ends, self._world.mono), True
+
+    def _started(self, run: Run) -> None:
+        if self._silent(run):
+            return
+        self._world.after(run.ends - self._world.mono, lambda: self._ended(run))
+        self._say(PlayStarted(run.play.play_id, self._world.machine.boot()))
+        self._world.after(self._world.progress_ms, lambda: self._progress(run))
+
+    def _progress(self, run: Run) -> None:
+        if self._silent(run):
+            return
+        if any(isinstance(part, Sound) and part.key in self._trouble.rotten for part in run.play.parts):
+            run.stopped = self._world.mono
+            self._ended(run, Reason.AUDIO_ALTERED)
+            return
+        self._say(PlayProgress(run.play.play_id, run.zone_ms(self._world.mono), 0))
+        self._world.after(self._world.progress_ms, lambda: self._progress(run))
+
+    def _ended(self, run: Run, reason: Reason | None = None) -> None:
+        if self._silent(run):
+            return
+        run.over = True
+        zone_ms = run.zone_ms(self._world.mono)
+        frames = max(zone_ms.values(), default=0) * FRAMES_A_MS
+        self._say(PlayEnded(run.play.play_id, zone_ms, frames, 0, self._world.machine.boot(), reason))
+
+    def _silent(self, run: Run) -> bool:
+        """Whether nobody is there any more to report on it. A wedged writer's sound repeats in nobody's ears."""
+        if self._trouble.mute and not run.over:
+            run.stopped = run.ends if run.stopped is not None else self._world.mono
+        return run.over or self.gone or self._trouble.mute
+
+    def _say(self, report: PlayReport) -> None:
+        self._tell(report)
+
+
+def closed_spans(edges: list[tuple[ZoneId, bool, int]], zone: ZoneId) -> list[tuple[int, float]]:
+    """(from, to) of each time that the zone's contact was closed; the last may be open-ended."""
+    spans: list[tuple[int, float]] = []
+    for where, on, mono in edges:
+        if where != zone:
+            continue
+        if on:
+            spans.append((mono, float("inf")))
+        elif spans:
+            spans[-1] = (spans[-1][0], mono)
+    return spans
+
+
+def heard(
+    runs: list[Run], edges: list[tuple[ZoneId, bool, int]], names: dict[ClipKey, str], now: int
+) -> list[tuple[ZoneId, str, int, int]]:
+    """(zone, what, from, to) of everything that sounded through a closed contact; what goes on is one sound."""
+    found = []
+    for run in runs:
+        for what, begins, ends in run.sounds(names):
+            for zone, start, end in run.spans(now):
+                for on, off in closed_spans(edges, zone):
+                    a, b = max(begins, start, on), min(ends, end, off)
+                    if a < b:
+                        found.append((zone, what, a, int(b)))
+    return _joined(sorted(found, key=lambda one: (one[0], one[2])))
+
+
+def _joined(found: list[tuple[ZoneId, str, int, int]]) -> list[tuple[ZoneId, str, int, int]]:
+    joined: list[tuple[ZoneId, str, int, int]] = []
+    for zone, what, start, end in found:
+        if joined and joined[-1][:2] == (zone, what) and joined[-1][3] == start:
+            joined[-1] = (zone, what, joined[-1][2], end)
+        else:
+            joined.append((zone, what, start, end))
+    return joined
+
+
+__all__ = ["Card", "CardTrouble", "MonoMs", "Run", "closed_spans", "heard"]

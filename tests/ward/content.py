@@ -1,0 +1,56 @@
+"""The content server and the way to it: what a download gives, and after how long."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edge_agent.core.effects import FetchClip, SpeakText
+from edge_agent.core.events import ClipFailed, ClipStaged
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import ClipKey
+from tests.ward.timing import DISK_MS, NET_MS, SPEAK_MS, SPEECH_MS_PER_LETTER
+
+if TYPE_CHECKING:
+    from tests.ward.world import World
+
+Outcome = tuple[ClipStaged | ClipFailed, int]
+
+
+class Content:
+    """``altered`` clips come with other bytes; ``down``, ``swaps``, ``full`` and ``slow_ms`` are its bad days."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.altered: set[ClipKey] = set()
+        self.down = False
+        self.swaps = False
+        self.full = False
+        self.slow_ms = 0
+
+    def fetch(self, order: FetchClip) -> Outcome:
+        """What becomes of a download, and the ms until it is told."""
+        world = self._world
+        if order.key in world.cache:
+            return ClipStaged(order.key, world.cache[order.key]), DISK_MS
+        took_ms = 10 * NET_MS + self.slow_ms
+        if self.full:
+            return ClipFailed(order.key, Reason.CACHE_FULL, again=True), took_ms
+        if self.down or not world.network:
+            return ClipFailed(order.key, Reason.AUDIO_UNREACHABLE, again=True), NET_MS
+        if self.swaps or order.key in self.altered:
+            return ClipFailed(order.key, Reason.AUDIO_ALTERED, again=False), took_ms
+        world.cache[order.key] = order.duration_ms
+        return ClipStaged(order.key, order.duration_ms), took_ms
+
+    def speak(self, order: SpeakText) -> Outcome:
+        """Words need no server; a full disk takes no words either."""
+        if self.full:
+            return ClipFailed(order.key, Reason.CACHE_FULL, again=True), SPEAK_MS
+        length_ms = SPEECH_MS_PER_LETTER * len(order.text)
+        self._world.cache[order.key] = length_ms
+        self._world.headend.names[order.key] = "speech"
+        return ClipStaged(order.key, length_ms), SPEAK_MS
+
+    def sweep(self, keep: frozenset[ClipKey]) -> None:
+        """Only what a known job needs stays."""
+        self._world.cache = {key: ms for key, ms in self._world.cache.items() if key in keep}

@@ -1,0 +1,169 @@
+"""One virtual clock, a heap of happenings, and everything that stands in a ward: who is on, who is cut off.
+
+Time jumps from one happening to the next, so a year takes seconds. Every fake survives or loses on a power cut exactly
+what its original would.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from typing import Protocol
+
+from edge_agent.core.effects import Note
+from edge_agent.core.events import Event
+from edge_agent.core.site import Site
+from edge_agent.core.units import ClipKey, UtcMs
+from edge_agent.trust.judge import make_judge
+from edge_agent.trust.roles import Trust
+from tests.fakes.journal import FakeDisk
+from tests.ward.agent import Agent
+from tests.ward.broker import Broker
+from tests.ward.card import CardTrouble, Run
+from tests.ward.content import Content
+from tests.ward.headend import Headend
+from tests.ward.io import Io, WardRelays
+from tests.ward.machine import Machine
+from tests.ward.timing import BOOT_MS, LINK_MS, PROGRESS_MS, RECONNECT_MS, WATCHDOG_MS
+
+
+class Watch(Protocol):
+    """Looks at the station around every step."""
+
+    def before(self, event: Event) -> None: ...
+
+    def after(self, event: Event) -> None: ...
+
+
+class World:
+    """One station, its broker, its headend and the street. ``mono`` is the true time in ms since it ``began``.
+
+    ``wired`` says that the relays' contacts are read back; ``progress_ms`` how often a card tells how far it is.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        trust: Trust,
+        began: UtcMs,
+        *,
+        wired: bool = False,
+        progress_ms: int = PROGRESS_MS,
+        drift_ppm: int = 0,
+        chip: bool = False,
+        ntp: bool = False,
+    ) -> None:
+        self.site = site
+        self.began = began
+        self.mono = 0
+        self.progress_ms = progress_ms
+        self._heap: list[tuple[int, int, Callable[[], None]]] = []
+        self._count = 0
+        self.judge = make_judge(trust, site)
+        self.machine = Machine(lambda: self.mono, began, drift_ppm=drift_ppm, chip=chip, ntp=ntp)
+        self.disk = FakeDisk()
+        self.cache: dict[ClipKey, int] = {}
+        self.content = Content(self)
+        self.broker = Broker(self)
+        self.headend = Headend(self)
+        self.relays = WardRelays(self, wired=wired)
+        self.card_trouble = CardTrouble()
+        self.runs: list[Run] = []
+        self.watches: list[Watch] = []
+        self.notes: list[tuple[int, Note]] = []
+        self.keep_notes = False
+        self.io: Io | None = None
+        self.agent: Agent | None = None
+        self.powered = False
+        self.network = True
+
+    def utc(self) -> UtcMs:
+        """The true time."""
+        return UtcMs(self.began + self.mono)
+
+    def after(self, ms: int, happen: Callable[[], None]) -> None:
+        """Let something happen ``ms`` from now."""
+        self._count += 1
+        heapq.heappush(self._heap, (self.mono + ms, self._count, happen))
+
+    def run_until(self, mono: int) -> None:
+        """Jump from happening to happening up to ``mono``."""
+        while True:
+            due, happen = self._next()
+            if happen is None or due > mono:
+                break
+            self.mono = max(self.mono, due)
+            happen()
+        self.mono = mono
+
+    def boot(self) -> None:
+        """Power, if it was away, and whichever of the two processes is not there; relays are open before anything."""
+        if not self.powered:
+            self.powered = True
+            self.machine.power_on()
+            self.mono += BOOT_MS
+        if self.io is None:
+            self.io = Io(self)
+        if self.agent is None:
+            self.agent = Agent(self)
+            self.agent.boot()
+
+    def kill_agent(self) -> None:
+        """SIGKILL: the link breaks, the broker keeps the will back for its delay."""
+        agent, self.agent = self.agent, None
+        if agent is not None:
+            if self.io is not None:
+                self.io.hang_up()
+            self.broker.gone()
+
+    def kill_io(self) -> None:
+        """SIGKILL for the device process: the kernel lets its lines go, so every relay opens."""
+        io, self.io = self.io, None
+        if io is not None:
+            io.die()
+            if self.agent is not None:
+                self.agent.link_lost(LINK_MS)
+
+    def hang_agent(self) -> None:
+        """SIGSTOP: nothing is stepped and no lease renewed, until the watchdog kills it."""
+        agent = self.agent
+        if agent is not None and not agent.hung:
+            agent.hung = True
+            self.after(WATCHDOG_MS, lambda: self.kill_agent() if self.agent is agent else None)
+
+    def cut_power(self) -> None:
+        """Everything stops at once; the disk keeps what was committed."""
+        self.kill_agent()
+        io, self.io = self.io, None
+        if io is not None:
+            io.die()
+        self.powered = False
+
+    def set_network(self, up: bool) -> None:
+        """Cut or restore the way to broker and content server."""
+        self.network = up
+        if up:
+            self.after(RECONNECT_MS, self.broker.let_in)
+        else:
+            self.broker.lose()
+
+    def agent_left(self) -> None:
+        """The agent has ended by itself, in order."""
+        self.agent = None
+
+    def noted(self, note: Note) -> None:
+        """The station says something to whoever reads its log."""
+        if self.keep_notes:
+            self.notes.append((self.mono, note))
+
+    def _next(self) -> tuple[int, Callable[[], None] | None]:
+        """What is due first; the heap first, the agent last, as it settles what the others brought."""
+        due, happen = (self._heap[0][0], self._pop) if self._heap else (0, None)
+        if self.io is not None and self.io.wake is not None and (happen is None or self.io.wake < due):
+            due, happen = self.io.wake, self.io.turn
+        if self.agent is not None and self.agent.wake is not None and (happen is None or self.agent.wake < due):
+            due, happen = self.agent.wake, self.agent.tick
+        return due, happen
+
+    def _pop(self) -> None:
+        heapq.heappop(self._heap)[2]()
