@@ -110,7 +110,7 @@ class Ward:
         self.timezone = mid_morning_zone()
         self.sent: dict[str, bytes] = {}
         self._stack = contextlib.ExitStack()
-        self._env: Mapping[str, str] = {}
+        self.sound_env: Mapping[str, str] = {}
         self._recorder: Recorder | Capture | None = None
         self._io: subprocess.Popen[bytes] | None = None
         self._agent: subprocess.Popen[bytes] | None = None
@@ -148,11 +148,12 @@ class Ward:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
         self._stack.close()
 
-    def switch_on(self) -> None:
+    def switch_on(self, *, agent: bool = True) -> None:
         """Start the device process, then the agent, as systemd would."""
         if self._io is None or self._io.poll() is not None:
-            self._io = self._start("io", self._env)
-        self._agent = self._start("run", {})
+            self._io = self._start("io", self.sound_env)
+        if agent:
+            self._agent = self._start("run", {})
 
     def switch_off(self) -> None:
         """Ask both processes to end, the agent first."""
@@ -232,7 +233,7 @@ class Ward:
         if self.hardware.device:
             return
         pulse: Pulse = stack.enter_context(private_pulse(self.folder / "pulse"))
-        self._env = pulse.env
+        self.sound_env = pulse.env
         if self.fitting.recorded:
             self._recorder = stack.enter_context(Recorder(pulse))
 

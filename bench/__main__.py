@@ -1,0 +1,61 @@
+"""``./run bench``: take every figure, print each beside its aim, and with ``--write`` put them into the docs.
+
+Exit 0 when all was measured, whatever came out: a slow machine is no fault. ``--strict`` fails where an aim is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import emergency, machine, memory, start
+from bench.figures import Section, missed
+from bench.table import on_terminal, page
+
+PAGE = Path("docs/benchmarks.md")
+EXIT_MISSED = 1
+MEASURES: dict[str, Callable[[bool], Section]] = {
+    "start": start.measure,
+    "memory": memory.measure_idle,
+    "play": memory.measure_play,
+    "emergency": emergency.measure,
+}
+
+
+def main() -> int:
+    """Measure what was asked for."""
+    args = _parser().parse_args()
+    told = machine.describe(" ".join(["./run", "bench", *sys.argv[1:]]))
+    for name, words in told:
+        print(f"{name}: {words}")
+    sections = []
+    for name in args.only or MEASURES:
+        sections.append(MEASURES[name](args.quick))
+        print(*on_terminal(sections[-1]), sep="\n", flush=True)
+    if args.write:
+        PAGE.write_text(page(sections, told), "utf-8")
+    failing = missed(sections)
+    print(f"aims missed: {len(failing)}")
+    return EXIT_MISSED if args.strict and failing else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE}")
+    parser.add_argument("--quick", action="store_true", help="shorter windows and fewer runs: for a look, not the docs")
+    parser.add_argument("--strict", action="store_true", help="exit 1 where an aim is missed")
+    parser.add_argument("--only", type=_names, metavar="NAME,…", help=f"only these: {','.join(MEASURES)}")
+    return parser
+
+
+def _names(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := [name for name in names if name not in MEASURES]:
+        raise argparse.ArgumentTypeError(f"no {', '.join(unknown)}; there are {', '.join(MEASURES)}")
+    return names
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""Read what the kernel knows of a process: memory, CPU time, wake-ups, bytes written. Parsing is pure.
+
+CPU time is the scheduler's own count in nanoseconds (``schedstat``): ``stat`` counts in steps of 10 ms. A wake-up is a
+voluntary switch: the task had waited for something and got it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+PROC = Path("/proc")
+KB = 1024
+NAMED_NUMBER = re.compile(r"^(\w+):\s+(\d+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes: resident, resident divided by who shares it, and private to nobody's file."""
+
+    rss: int
+    pss: int
+    anonymous: int
+
+    def __add__(self, other: Memory) -> Memory:
+        return Memory(self.rss + other.rss, self.pss + other.pss, self.anonymous + other.anonymous)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a process has done since it began: CPU nanoseconds, wake-ups, bytes it caused to be written to the disk."""
+
+    cpu_ns: int
+    wakeups: int
+    written: int
+
+    def __add__(self, other: Work) -> Work:
+        return Work(self.cpu_ns + other.cpu_ns, self.wakeups + other.wakeups, self.written + other.written)
+
+    def __sub__(self, other: Work) -> Work:
+        return Work(self.cpu_ns - other.cpu_ns, self.wakeups - other.wakeups, self.written - other.written)
+
+
+NO_MEMORY = Memory(0, 0, 0)
+NO_WORK = Work(0, 0, 0)
+
+
+def parse_rollup(text: str) -> Memory:
+    """``/proc/PID/smaps_rollup``."""
+    numbers = parse_numbers(text)
+    return Memory(numbers["Rss"] * KB, numbers["Pss"] * KB, numbers["Anonymous"] * KB)
+
+
+def parse_numbers(text: str) -> dict[str, int]:
+    """Lines of the form ``Name: 123 …``, the first of each name; lines of another form are left out."""
+    found: dict[str, int] = {}
+    for name, number in NAMED_NUMBER.findall(text):
+        found.setdefault(name, int(number))
+    return found
+
+
+def parse_schedstat(text: str) -> int:
+    """The first of the three numbers: nanoseconds on a CPU."""
+    return int(text.split()[0])
+
+
+def memory(pid: int) -> Memory:
+    """A process's memory now."""
+    return parse_rollup((PROC / str(pid) / "smaps_rollup").read_text())
+
+
+def work(pid: int) -> Work:
+    """What a process has done so far. Threads that have ended are not in it: take it of processes that keep theirs."""
+    tasks = list((PROC / str(pid) / "task").iterdir())
+    cpu_ns = sum(parse_schedstat(text) for text in _texts(tasks, "schedstat"))
+    wakeups = sum(parse_numbers(text)["voluntary_ctxt_switches"] for text in _texts(tasks, "status"))
+    written = parse_numbers((PROC / str(pid) / "io").read_text())["write_bytes"]
+    return Work(cpu_ns, wakeups, written)
+
+
+def children(pid: int) -> list[int]:
+    """A process's children, and theirs."""
+    found: list[int] = []
+    for text in _texts((PROC / str(pid) / "task").iterdir(), "children"):
+        for child in map(int, text.split()):
+            found += [child, *children(child)]
+    return found
+
+
+def _texts(tasks: Iterable[Path], name: str) -> list[str]:
+    """One file of each task; a task that ends meanwhile is left out."""
+    texts = []
+    for task in tasks:
+        try:
+            texts.append((task / name).read_text())
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return texts
