@@ -1,14 +1,18 @@
-"""How much memory processes hold together as if nobody else ran: each physical page once, whoever else maps it too.
+"""What processes would weigh on a board where no other Python runs, told from the machine's page frames.
 
-PSS divides a shared page by everybody who maps it, so on a machine where another Python runs (these measurements are
-one) a station looks smaller than it is on a board of its own. The kernel shows page frames to root only.
+PSS divides a shared page by everybody who maps it. Here other Pythons run (this one is the headend's), so a station
+looks smaller than it is on a board of its own; without them, each of its pages is shared by itself and the rest of the
+system only. The kernel shows page frames to root only.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -39,15 +43,46 @@ def frames_of(pid: int) -> set[int]:
     """Every page frame that a process has in memory; empty for who may not see them."""
     folder = Path(f"/proc/{pid}")
     found: set[int] = set()
-    descriptor = os.open(folder / "pagemap", os.O_RDONLY)
-    try:
+    with contextlib.suppress(OSError), open(folder / "pagemap", "rb", buffering=0) as pagemap:  # it may end meanwhile
         for first, end in parse_maps((folder / "maps").read_text()):
-            found |= parse_entries(os.pread(descriptor, (end - first) * ENTRY_BYTES, first * ENTRY_BYTES))
-    finally:
-        os.close(descriptor)
+            found |= parse_entries(os.pread(pagemap.fileno(), (end - first) * ENTRY_BYTES, first * ENTRY_BYTES))
     return found
 
 
-def together(pids: Iterable[int]) -> int:
-    """Bytes that these processes hold, each page once; 0 where page frames are not shown to us."""
-    return len(set().union(*(frames_of(pid) for pid in pids))) * PAGE
+@dataclass(frozen=True)
+class Weight:
+    """Bytes: ``once`` counts each page once, whoever else maps it; ``alone`` is the PSS where no other Python runs."""
+
+    once: int
+    alone: int
+
+
+def weight(pids: Iterable[int]) -> Weight | None:
+    """What these processes hold together. None for who may not see page frames."""
+    ours = Counter(frame for pid in pids for frame in frames_of(pid))
+    if not ours:
+        return None
+    strangers = Counter(frame for pid in _other_pythons(set(pids)) for frame in frames_of(pid))
+    return Weight(len(ours) * PAGE, round(shared_out(ours, strangers, _mappings(ours)) * PAGE))
+
+
+def shared_out(ours: Mapping[int, int], strangers: Mapping[int, int], mappings: Mapping[int, int]) -> float:
+    """The pages that fall to us, when each is divided by its mappings less those of ``strangers``."""
+    return sum(mine / max(mappings[frame] - strangers.get(frame, 0), mine) for frame, mine in ours.items())
+
+
+def _mappings(frames: Iterable[int]) -> dict[int, int]:
+    """How many page tables name each page frame."""
+    descriptor = os.open("/proc/kpagecount", os.O_RDONLY)
+    try:
+        entries = {frame: os.pread(descriptor, ENTRY_BYTES, frame * ENTRY_BYTES) for frame in frames}
+    finally:
+        os.close(descriptor)
+    return {frame: struct.unpack("=Q", entry)[0] for frame, entry in entries.items()}
+
+
+def _other_pythons(pids: set[int]) -> Iterator[int]:
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended, or is the kernel's own
+            if int(folder.name) not in pids and Path(os.readlink(folder / "exe")).name.startswith("python"):
+                yield int(folder.name)

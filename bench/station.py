@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench import pages, proc
+from bench.pages import Weight
 from bench.proc import NO_MEMORY, NO_WORK, Memory, Work
 from demo.acts import draft_of, item_of, on_air, trusts_its_clock, wait
 from demo.ward import Fitting, Ward
@@ -52,12 +53,12 @@ def put_on_air(ward: Ward, path: Path, patience_s: float = 60) -> str:
 
 @dataclass(frozen=True)
 class Look:
-    """Both processes at one instant. ``together`` counts each page once; 0 where nobody shows us page frames."""
+    """Both processes at one instant. ``weight`` is None where nobody shows us page frames."""
 
     at_ns: int
     memory: dict[str, Memory]
     work: dict[str, Work]
-    together: int
+    weight: Weight | None
 
     @property
     def memory_sum(self) -> Memory:
@@ -74,7 +75,7 @@ def look(pids: dict[str, int]) -> Look:
         time.monotonic_ns(),
         {name: proc.memory(pid) for name, pid in pids.items()},
         {name: proc.work(pid) for name, pid in pids.items()},
-        pages.together(pids.values()),
+        pages.weight(pids.values()),
     )
 
 
