@@ -1,4 +1,4 @@
-"""Which properties a campaign runs: every ``@given`` of these modules that needs nothing else. No second list to forget.
+"""Which properties a campaign runs: every ``@given`` of these modules that needs nothing else, so none is forgotten.
 
 A property that takes a fixture or a parameter is left to pytest.
 """
@@ -16,6 +16,8 @@ MODULES = (
     "tests.trust.test_envelope",
     "tests.trust.test_orders",
     "tests.trust.test_judge",
+    "tests.trust.test_changed_on_the_way",
+    "tests.trust.test_wrong_fields",
     "tests.sync.test_messages",
     "tests.sync.test_guard",
     "tests.test_link",

@@ -1,0 +1,229 @@
+"""One field of a message out of range: the message is refused, and the refusal names this field and no other."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.core.events import Rejected
+from edge_agent.core.job import Accepted, LogAck, Welcome
+from edge_agent.core.reasons import Reason
+from edge_agent.trust.envelope import payload_type, sign
+from edge_agent.trust.judge import make_judge
+from edge_agent.trust.roles import load_trust
+from edge_agent.trust.strict_json import WireError
+from tests.trust import makers
+from tests.trust.strategies import unhurried
+from tests.trust.wrong import (
+    AREA,
+    HEX_64,
+    INTEGER_MAX,
+    NAME,
+    UTC_MAX,
+    Wrong,
+    names,
+    no_choice,
+    no_integer,
+    no_list,
+    no_object,
+    no_text,
+    no_words,
+    put,
+)
+
+judge = make_judge(makers.make_trust(), makers.make_site())
+INSTANT = no_integer(0, UTC_MAX)
+CAP = {"identifier": "vn-1", "sender": "kttv", "sent": "2026-10-01T12:00:00+07:00"}
+JOB = makers.job_dict(
+    audience={"stations": [makers.STATION], "areas": [makers.AREA], "zones": ["cho"]},
+    items=[makers.clip_item(), makers.text_item()],
+    when=makers.rule_when(),
+    missed={"policy": "late", "limit_s": 90},
+    cap=CAP,
+    critical=[],
+    **{"class": "priority", "order": 1, "loops": 2, "gap_s": 3, "preemption": "drop"},
+)
+AT = makers.job_dict(when={"kind": "at", "utc": makers.NOON + 1})
+EMERGENCY = makers.job_dict(**{"class": "emergency"})
+
+WRONG_IN_JOB: dict[str, Wrong] = {
+    "realm": no_text(NAME),
+    "type": no_choice("job"),
+    "job_id": no_text(NAME),
+    "issuer": no_text(NAME),
+    "level": no_text(NAME),
+    "key_epoch": no_integer(0, INTEGER_MAX),
+    "serial": no_integer(1, INTEGER_MAX),
+    "issued_at": INSTANT,
+    "not_before": INSTANT,
+    "not_after": INSTANT | st.integers(0, makers.NOON),
+    "audience": no_object(),
+    "audience.stations": no_list(0, 64, "dt-01"),
+    "audience.stations[0]": no_text(NAME),
+    "audience.areas": no_list(0, 64, makers.AREA),
+    "audience.areas[0]": no_text(AREA),
+    "audience.zones": no_list(0, 64, "cho"),
+    "audience.zones[0]": no_text(NAME),
+    "class": no_choice("normal", "priority", "emergency"),
+    "order": no_integer(0, 9_999),
+    "when": no_object(),
+    "when.kind": no_choice("now", "at", "rule"),
+    "when.timezone": no_text(r"(Asia/Ho_Chi_Minh|UTC|GMT|[A-Z].*)"),
+    "when.first_day": no_text(r"[0-9]{4}-[0-9]{2}-[0-9]{2}") | st.sampled_from(("2026-02-29", "2026-13-01")),
+    "when.last_day": no_text(r"[0-9]{4}-[0-9]{2}-[0-9]{2}") | st.sampled_from(("2026-02-30", "2026-09-30")),
+    "when.weekdays": no_list(1, 7, 1),
+    "when.weekdays[0]": no_integer(1, 7),
+    "when.times": no_list(1, 24, "05:30:00"),
+    "when.times[0]": no_text(r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"),
+    "when.excluded": no_list(0, 60, "2026-11-20"),
+    "when.excluded[0]": no_text(r"[0-9]{4}-[0-9]{2}-[0-9]{2}") | st.just("2026-02-31"),
+    "loops": no_integer(1, 20),
+    "gap_s": no_integer(0, 3_600),
+    "items": no_list(1, 20, makers.text_item()),
+    "items[0]": no_object(),
+    "items[0].kind": no_choice("clip", "text"),
+    "items[0].title": no_words(1, 200),
+    "items[0].field": no_words(0, 40),
+    "items[0].language": no_text(r"[A-Za-z0-9-]{1,16}"),
+    "items[0].source": no_words(0, 200),
+    "items[0].approver": no_words(0, 80),
+    "items[0].digest": no_text(HEX_64),
+    "items[0].length": no_integer(1, 200_000_000),
+    "items[0].duration_ms": no_integer(1, 7_200_000),
+    "items[0].codec": no_words(0, 16),
+    "items[0].urls": no_list(1, 4, "https://a/"),
+    "items[0].urls[0]": no_text(r"https://.*"),
+    "items[1].text": no_words(1, 2_000),
+    "volume": no_integer(0, 100),
+    "preemption": no_choice("rejoin", "drop"),
+    "missed": no_object(),
+    "missed.policy": no_choice("skip", "late"),
+    "missed.limit_s": no_integer(1, 86_400),
+    "event": no_text(r"[a-z0-9-]{1,40}") | st.just("flash-flood"),
+    "cap": no_object(),
+    "cap.identifier": no_words(0, 200),
+    "cap.sender": no_words(0, 200),
+    "cap.sent": no_words(0, 200),
+    "critical": no_list(0, 64, "title"),
+    "critical[0]": no_words(1, 64),
+}
+WRONG_IN_WELCOME: dict[str, Wrong] = {
+    "type": no_choice("welcome"),
+    "station": no_text(NAME),
+    "nonce": no_text(r"[0-9a-f]{32}"),
+    "utc": INSTANT,
+    "trust_version": no_integer(0, INTEGER_MAX),
+    "serial_marks": no_object(),
+    f"serial_marks.{makers.ISSUER}": no_integer(0, INTEGER_MAX),
+    "log": no_object(),
+    "log.epoch": no_text(r"[A-Za-z0-9-]{0,64}"),
+    "log.seq": no_integer(0, INTEGER_MAX),
+    "log.hash": no_text(r"([0-9a-f]{64})?"),
+}
+WRONG_IN_ACK = {path: WRONG_IN_WELCOME[path] for path in ("station", "log", "log.epoch", "log.seq", "log.hash")}
+WRONG_IN_TRUST: dict[str, Wrong] = {
+    "realm": no_text(NAME),
+    "type": no_choice("trust"),
+    "version": no_integer(1, INTEGER_MAX),
+    "issued_at": INSTANT,
+    "expires": INSTANT | st.integers(0, makers.NOON - makers.DAY_MS),
+    "keys": no_object() | st.just({}),
+    "roles": no_list(1, 64, makers.online_role()),
+    "roles[0]": no_object(),
+    "roles[0].role": no_text(NAME),
+    "roles[0].orders": no_list(1, 3, "job"),
+    "roles[0].orders[0]": no_choice("job", "welcome", "ack"),
+    "roles[0].keyids": no_list(1, 64, "ab" * 32),
+    "roles[0].keyids[0]": no_text(HEX_64) | st.just("ab" * 32),
+    "roles[0].threshold": no_integer(1, 8) | st.integers(2, 8),
+    "roles[0].issuer": no_text(NAME),
+    "roles[0].level": no_text(NAME),
+    "roles[0].limits": no_object(),
+    "roles[0].limits.classes": no_list(1, 3, "normal"),
+    "roles[0].limits.classes[0]": no_choice("normal", "priority", "emergency"),
+    "roles[0].limits.areas": no_list(1, 64, makers.AREA),
+    "roles[0].limits.areas[0]": no_text(AREA),
+    "roles[0].limits.hours": no_list(1, 8, ["05:00", "21:00"]),
+    "roles[0].limits.hours[0]": no_object() | st.just(["05:00"]) | st.just(["05:00", "24:00"]),
+    "roles[0].limits.volume_max": no_integer(0, 100),
+    "roles[0].limits.validity_max_s": no_integer(1, 400 * 86_400),
+}
+TRUST = makers.trust_document(roles=[makers.job_role(limits={"hours": [["05:00", "21:00"]]}), makers.online_role()])
+
+
+def judged(payload: dict[str, Any]) -> object:
+    """The station's word on the payload, signed by whoever may sign it."""
+    by = "officer" if payload["type"] == "job" or "items" in payload else "server"
+    kind = "job" if by == "officer" else "ack" if "nonce" not in payload else "welcome"
+    message = sign(payload_type(kind), json.dumps(payload).encode(), [makers.signer(by)])
+    return judge(f"loa/1/d/{makers.STATION}/{kind}", message)
+
+
+def named(payload: dict[str, Any]) -> str:
+    """The field that the refusal names."""
+    refusal = judged(payload)
+    assert isinstance(refusal, Rejected), refusal
+    assert refusal.reason is Reason.MALFORMED, refusal
+    assert len(refusal.detail) < 300
+    return refusal.detail.partition(": ")[0]
+
+
+@pytest.mark.parametrize("payload", [JOB, AT, EMERGENCY])
+def test_what_is_spoilt_below_was_right_before(payload: dict[str, Any]) -> None:
+    assert isinstance(judged(payload), Accepted)
+    assert isinstance(judged(makers.welcome_dict()), Welcome)
+    assert isinstance(judged(makers.ack_dict()), LogAck)
+    assert load_trust(json.dumps(TRUST).encode())
+
+
+@unhurried
+@given(st.sampled_from(sorted(WRONG_IN_JOB)), st.data())
+def test_one_wrong_field_of_a_job_is_the_one_that_is_named(path: str, data: st.DataObject) -> None:
+    document = JOB | ({"critical": ["title"]} if path == "critical[0]" else {})
+    wrong = data.draw(WRONG_IN_JOB[path], path)
+    if path == "audience.areas" and wrong == []:
+        return  # a station is named, so that is enough
+    assert names(named(put(document, path, wrong)), path)
+
+
+@given(INSTANT)
+def test_a_wrong_instant_of_a_single_play_is_named(wrong: object) -> None:
+    assert named(put(AT, "when.utc", wrong)) == "when.utc"
+
+
+@given(no_text(r"[a-z0-9-]{1,40}"), st.sampled_from([{"kind": "at", "utc": makers.NOON}, makers.rule_when()]))
+def test_a_wrong_event_or_a_timetable_of_an_emergency_is_named(wrong: object, when: object) -> None:
+    assert named(put(EMERGENCY, "event", wrong)) == "event"
+    assert named(put(EMERGENCY, "when", when)) == "when"
+
+
+@given(st.sampled_from(sorted(WRONG_IN_WELCOME)), st.data())
+def test_one_wrong_field_of_a_welcome_is_the_one_that_is_named(path: str, data: st.DataObject) -> None:
+    assert names(named(put(makers.welcome_dict(), path, data.draw(WRONG_IN_WELCOME[path], path))), path)
+
+
+@given(st.sampled_from(sorted(WRONG_IN_ACK)), st.data())
+def test_one_wrong_field_of_an_acknowledgement_is_the_one_that_is_named(path: str, data: st.DataObject) -> None:
+    assert names(named(put(makers.ack_dict(), path, data.draw(WRONG_IN_ACK[path], path))), path)
+
+
+@unhurried
+@given(st.sampled_from(sorted(WRONG_IN_TRUST)), st.data())
+def test_one_wrong_field_of_a_trust_file_is_the_one_that_is_named(path: str, data: st.DataObject) -> None:
+    wrong = data.draw(WRONG_IN_TRUST[path], path)
+    with pytest.raises(WireError) as caught:
+        load_trust(json.dumps(put(TRUST, path, wrong)).encode())
+    assert names(caught.value.where, path)
+
+
+@given(st.sampled_from(("", "roles[0].", "roles[1].", "roles[0].limits.")), st.from_regex(NAME, fullmatch=True))
+def test_a_field_of_a_trust_file_that_nobody_reads_is_named_with_a_remedy(place: str, name: str) -> None:
+    slip = f"{place}x-{name[:40]}"
+    with pytest.raises(WireError) as caught:
+        load_trust(json.dumps(put(TRUST, slip, 1)).encode())
+    assert caught.value.where == slip
+    assert "remove it" in caught.value.rule or "did you mean" in caught.value.rule
