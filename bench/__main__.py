@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import emergency, machine, memory, start
+from bench import decision, emergency, journal, machine, memory, start
 from bench.figures import Section, missed
 from bench.table import on_terminal, page
 
@@ -20,7 +20,9 @@ MEASURES: dict[str, Callable[[bool], Section]] = {
     "start": start.measure,
     "memory": memory.measure_idle,
     "play": memory.measure_play,
+    "decision": decision.measure,
     "emergency": emergency.measure,
+    "journal": journal.measure,
 }
 
 

@@ -14,7 +14,8 @@ from bench import pages, proc
 from bench.pages import Weight
 from bench.proc import NO_MEMORY, NO_WORK, Memory, Work
 from demo.acts import draft_of, item_of, on_air, trusts_its_clock, wait
-from demo.ward import Fitting, Ward
+from demo.ward import NO_HARDWARE, Fitting, Ward
+from edge_agent.headend.headend import Shown
 
 FITTING = Fitting(warm_up_ms=0, heartbeat_s=300, recorded=False)
 # The station's own defaults, but an amplifier that is warm at once.
@@ -25,10 +26,13 @@ QUIET_MAX = 200
 
 
 @contextlib.contextmanager
-def running(fitting: Fitting = FITTING) -> Iterator[Ward]:
+def running(fitting: Fitting = FITTING, on_noted: Callable[[Shown], None] = lambda _: None) -> Iterator[Ward]:
     """A station that has been welcomed, until the block ends; its files are removed with it."""
     # On a disk: /tmp may live in memory, and then no journal would ever wait.
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder, Ward(Path(folder), fitting=fitting) as ward:
+    with (
+        tempfile.TemporaryDirectory(dir="/var/tmp") as folder,
+        Ward(Path(folder), NO_HARDWARE, on_noted, fitting) as ward,
+    ):
         ward.switch_on()
         wait(ward, lambda: trusts_its_clock(ward), "a welcomed station")
         yield ward

@@ -78,6 +78,9 @@ class Fitting:
     # Where the servers listen, and what everybody else calls that place.
     enter: tuple[str, ...] = ()
     # What the station's commands stand behind, such as the way into a network namespace.
+    state_dir: Path | None = None
+    run_dir: Path | None = None
+    # The station's folders where they should not lie in the ward's own.
 
 
 AS_IN_THE_DEMO = Fitting()
@@ -281,8 +284,8 @@ file = "{given.trust}"
 station_key_file = "{given.sign}"
 
 [paths]
-state_dir = "{self.folder / "state"}"
-run_dir = "{self.folder / "run"}"
+state_dir = "{self.fitting.state_dir or self.folder / "state"}"
+run_dir = "{self.fitting.run_dir or self.folder / "run"}"
 
 [clock]
 ntp = "off"   # the time is trusted by a signed welcome only
