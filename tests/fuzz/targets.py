@@ -13,6 +13,7 @@ from types import ModuleType
 
 MODULES = (
     "tests.trust.test_strict_json",
+    "tests.trust.test_strict_json_oracle",
     "tests.trust.test_envelope",
     "tests.trust.test_orders",
     "tests.trust.test_judge",
@@ -22,6 +23,7 @@ MODULES = (
     "tests.sync.test_guard",
     "tests.test_link",
     "tests.test_config",
+    "tests.test_config_properties",
     "tests.core.test_schedule",
     "tests.core.test_text",
     "tests.core.test_policy",
