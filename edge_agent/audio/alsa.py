@@ -38,6 +38,11 @@ LAST_WORD_S = 0.5
 log = logging.getLogger(__name__)
 
 
+def boot_ns() -> int:
+    """Nanoseconds since boot, sleep included: the timescale that both processes share."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
 class AlsaCard:
     """A card that was opened as ``config`` says. Implements ``card.Card``; for one thread."""
 
@@ -110,7 +115,9 @@ class AlsaPlayer:
         clips: Clips,
         reports: Reports,
         open_card: Callable[[CardConfig], Card] = AlsaCard,
+        now_ns: Callable[[], int] = boot_ns,
     ) -> None:
+        """``now_ns`` is boot time, but for a card whose time is not ours."""
         self._config = config
         self._wiring = wiring
         self._tell = reports
@@ -119,7 +126,8 @@ class AlsaPlayer:
         self._desk = Desk(wiring, config.tail_ms, self._reader.open)
         self._orders: queue.Queue[Order | None] = queue.Queue(ORDERS_MAX)
         self._closing = threading.Event()
-        self._alive_ns = boot_ns()
+        self._now_ns = now_ns
+        self._alive_ns = now_ns()
         self._hung: Card | None = None  # kept, because letting go of it would close it
         self._writer = threading.Thread(target=self._run, name="audio-writer", daemon=True)
         self._writer.start()
@@ -158,7 +166,7 @@ class AlsaPlayer:
     def _run(self) -> None:
         while not self._closing.is_set():
             self._take_orders(self._orders.get())
-            self._alive_ns = boot_ns()
+            self._alive_ns = self._now_ns()
             if self._desk.busy and not self._closing.is_set():
                 self._stream()
         self._take_orders(None)
@@ -192,11 +200,11 @@ class AlsaPlayer:
         log.info("card given back device=%s", self._config.device)
 
     def _feed(self, card: Card) -> None:
-        feeder = Feeder(card, self._config, self._desk, self._tell, boot_ns)
+        feeder = Feeder(card, self._config, self._desk, self._tell, self._now_ns)
         while not feeder.over and not self._closing.is_set():
             self._take_orders(None)
             feeder.step()
-            self._alive_ns = boot_ns()
+            self._alive_ns = self._now_ns()
 
     def _give_up(self, exc: CardHangs) -> None:
         """End this thread, and with it the process: only a new one can be sure of a card that hung.
@@ -211,10 +219,5 @@ class AlsaPlayer:
         self._end_all(Reason.DEVICE_FAILED)
 
     def _end_all(self, reason: Reason) -> None:
-        for report in self._desk.end_all(reason, boot_ns()):
+        for report in self._desk.end_all(reason, self._now_ns()):
             self._tell(report)
-
-
-def boot_ns() -> int:
-    """Nanoseconds since boot, sleep included: the timescale that both processes share."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
