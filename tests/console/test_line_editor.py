@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.console.line_editor import BELL, LINE_CHARS_MAX, LineEditor
+from edge_agent.console.words import width
 
 
 def feed(*pieces: bytes) -> tuple[str, list[str]]:
@@ -81,3 +82,57 @@ def test_any_bytes_are_lines_in_bounds_however_they_are_cut(pieces: list[bytes])
     lines = [line for piece in pieces for line in editor.feed(piece)[1]]
     assert all(len(line) <= LINE_CHARS_MAX for line in lines)
     assert lines == LineEditor().feed(b"".join(pieces))[1]
+
+
+class Screen:
+    """What a terminal shows of an echo: its rows, by column; a wide letter takes two, a mark none."""
+
+    def __init__(self) -> None:
+        self.rows: list[list[str]] = [[]]
+        self.column = 0
+
+    def show(self, echo: str) -> None:
+        for char in echo.replace("\r\n", "\n"):
+            self._show(char)
+
+    def _show(self, char: str) -> None:
+        row = self.rows[-1]
+        if char == "\n":
+            self.rows.append([])
+            self.column = 0
+        elif char == "\b":
+            assert self.column > 0, "the prompt was rubbed out"
+            self.column -= 1
+        elif char == BELL:
+            pass
+        elif width(char) == 0:
+            if self.column:
+                row[self.column - 1] += char
+        else:
+            row[self.column : self.column + width(char)] = [char, *[""] * (width(char) - 1)]
+            self.column += width(char)
+
+
+KEYS = st.one_of(
+    st.sampled_from("abđ ếê2?".split(" ")),
+    st.sampled_from(["e\u0302\u0301", "\u0323", "漢", "한", " ", "x" * 30]),
+    st.sampled_from(["\b", "\x7f", "\x03", "\x15", "\r", "\n", "\r\n", "\x1b[A", "\x1bOP", "\x00", "\x1b[3~"]),
+)
+
+
+@given(st.lists(KEYS, max_size=60).map("".join), st.lists(st.integers(1, 9), max_size=30))
+def test_the_screen_shows_what_will_be_understood(typed: str, sizes: list[int]) -> None:
+    editor, screen, data = LineEditor(), Screen(), (typed + "\r").encode()
+    lines: list[str] = []
+    for size in [*sizes, len(data)]:
+        piece, data = data[:size], data[size:]
+        echo, done = editor.feed(piece)
+        screen.show(echo)
+        lines += done
+    shown = ["".join(row).rstrip(" ") for row in screen.rows]
+    assert shown == [*(line.lstrip("\u0301\u0302\u0323").rstrip(" ") for line in lines), ""]
+
+
+@given(st.text(st.characters(exclude_categories=["C", "M", "Zl", "Zp"]), max_size=LINE_CHARS_MAX))
+def test_what_is_typed_is_the_line_letter_for_letter(typed: str) -> None:
+    assert feed(typed.encode(), b"\r")[1] == [typed]

@@ -1,0 +1,71 @@
+"""Whatever one process of the station can say to the other is read as it was said."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay, SwitchRelay
+from edge_agent.core.events import DeviceUp, PlayEnded, PlayProgress, PlayStarted, RelayChanged, RelayFailed
+from edge_agent.core.programme import Pause, Sound, ZoneFeed
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
+from edge_agent.link import LinkError, Renew, ToCore, ToDevice
+from edge_agent.link.messages import decode_to_core, decode_to_device, encode
+from tests.trust.strategies import names
+
+INTEGER_MAX = 2**53 - 1
+zones = names.map(ZoneId)
+plays = names.map(PlayId)
+whole = st.integers(0, INTEGER_MAX)
+monos = whole.map(MonoMs)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
+parts = st.builds(Sound, names.map(ClipKey), whole) | st.builds(Pause, whole)
+feeds = st.lists(st.builds(ZoneFeed, zones, st.integers(0, 100)), max_size=5).map(tuple)
+progress = st.dictionaries(zones, whole, max_size=5)
+to_device: st.SearchStrategy[ToDevice] = st.one_of(
+    st.builds(SwitchRelay, zones, st.just(True), st.integers(1, INTEGER_MAX)),
+    st.builds(SwitchRelay, zones, st.just(False), whole),
+    st.builds(StartPlay, plays, st.lists(parts, max_size=6).map(tuple), feeds, monos),
+    st.builds(RoutePlay, plays, feeds),
+    st.builds(StopPlay, plays),
+    st.builds(Renew),
+)
+to_core: st.SearchStrategy[ToCore] = st.one_of(
+    st.builds(DeviceUp),
+    st.builds(RelayChanged, zones, st.booleans(), texts, monos),
+    st.builds(RelayFailed, zones, texts),
+    st.builds(PlayStarted, plays, monos),
+    st.builds(PlayProgress, plays, progress, whole),
+    st.builds(PlayEnded, plays, progress, whole, whole, monos, st.none() | st.sampled_from(Reason)),
+)
+
+
+@given(to_device, to_core)
+def test_what_is_said_is_read_by_the_other_and_by_nobody_else(order: ToDevice, report: ToCore) -> None:
+    assert decode_to_device(encode(order)) == order
+    assert decode_to_core(encode(report)) == report
+    with pytest.raises(LinkError):
+        decode_to_core(encode(order))
+    with pytest.raises(LinkError):
+        decode_to_device(encode(report))
+
+
+@given(to_device | to_core, st.sampled_from((-1, INTEGER_MAX + 1, -INTEGER_MAX - 1, True, "1", None)), st.data())
+def test_a_number_out_of_range_is_refused_by_the_name_of_its_message(
+    message: ToDevice | ToCore, wrong: object, data: st.DataObject
+) -> None:
+    numbers = [field.name for field in fields(message) if type(getattr(message, field.name)) is int]
+    if not numbers or not is_dataclass(message):
+        return
+    name = data.draw(st.sampled_from(numbers))
+    values = {field.name: getattr(message, field.name) for field in fields(message)} | {name: wrong}
+    if wrong == -1 and name != "off_after_ms":
+        return  # no rule says that these are not negative: they only ever count up
+    decode = decode_to_device if isinstance(message, get_args(ToDevice)) else decode_to_core
+    with pytest.raises(LinkError, match=type(message).__name__):
+        decode(encode(type(message)(**values)))
