@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from edge_agent.config.reader import Fault, Problem
 from tests.test_config import EXAMPLE, FULL, read, refusal_of
-from tests.trust.strategies import unhurried
 
 Literal = st.SearchStrategy[str]
 LINES = FULL.split("\n")
@@ -154,7 +153,6 @@ def test_every_key_of_the_file_is_spoilt_below_and_was_right_before() -> None:
     assert WRONG.keys() >= set(REQUIRED)
 
 
-@unhurried
 @given(st.lists(st.sampled_from(sorted(WRONG)), min_size=1, max_size=4, unique=True), st.data())
 def test_each_wrong_value_is_named_on_its_line_with_a_remedy_and_no_right_one_is(
     places: list[str], data: st.DataObject
@@ -217,7 +215,6 @@ def test_what_is_within_the_limits_is_taken_and_means_what_it_says(data: st.Data
     assert read_back == list(given_.values())
 
 
-@unhurried
 @given(st.text(max_size=120) | st.lists(st.sampled_from(EXAMPLE.split("\n")), max_size=30).map("\n".join))
 def test_any_text_is_a_configuration_or_refused_with_lines_of_its_own(anything: str) -> None:
     for problem in problems_of(anything.split("\n")).values():

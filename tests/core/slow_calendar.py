@@ -59,7 +59,7 @@ def _moving_days(zone: str) -> list[date]:
 
 
 MOVING_DAYS = {zone: _moving_days(zone) for zone in ZONES}
-seconds = st.times().map(lambda at: at.replace(microsecond=0))
+seconds = st.times().map(lambda at: at.replace(microsecond=0, fold=0))
 nights = st.builds(time, st.sampled_from((0, 1, 2, 3, 23)), st.sampled_from((0, 15, 30, 59)), st.sampled_from((0, 59)))
 """Hours at which clocks are moved."""
 

@@ -17,7 +17,6 @@ from edge_agent.trust.judge import make_judge
 from edge_agent.trust.roles import load_trust
 from edge_agent.trust.strict_json import WireError
 from tests.trust import makers
-from tests.trust.strategies import unhurried
 from tests.trust.wrong import (
     AREA,
     HEX_64,
@@ -180,7 +179,6 @@ def test_what_is_spoilt_below_was_right_before(payload: dict[str, Any]) -> None:
     assert load_trust(json.dumps(TRUST).encode())
 
 
-@unhurried
 @given(st.sampled_from(sorted(WRONG_IN_JOB)), st.data())
 def test_one_wrong_field_of_a_job_is_the_one_that_is_named(path: str, data: st.DataObject) -> None:
     document = JOB | ({"critical": ["title"]} if path == "critical[0]" else {})
@@ -211,7 +209,6 @@ def test_one_wrong_field_of_an_acknowledgement_is_the_one_that_is_named(path: st
     assert names(named(put(makers.ack_dict(), path, data.draw(WRONG_IN_ACK[path], path))), path)
 
 
-@unhurried
 @given(st.sampled_from(sorted(WRONG_IN_TRUST)), st.data())
 def test_one_wrong_field_of_a_trust_file_is_the_one_that_is_named(path: str, data: st.DataObject) -> None:
     wrong = data.draw(WRONG_IN_TRUST[path], path)
