@@ -221,5 +221,4 @@ def _welcome(turn: Turn, welcome: Welcome) -> None:
     turn.state = replace(turn.state, welcomed=True)
     talk.welcomed(turn)
     turn.note(Level.INFO, "welcome", utc=welcome.utc, log_seq_there=welcome.log_seq)
-    if welcome.log_epoch and welcome.log_seq > turn.state.link.last_seq:
-        turn.note(Level.ERROR, "the server holds records that this card has lost", seq_there=welcome.log_seq)
+    talk.log_held(turn, welcome)

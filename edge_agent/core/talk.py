@@ -6,7 +6,7 @@ import hashlib
 
 from edge_agent.core.effects import Level, SaveLogAck, SendHello, SendLog, SendState
 from edge_agent.core.events import Connected
-from edge_agent.core.job import LogAck
+from edge_agent.core.job import LogAck, Welcome
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.state import Link, State, Turn, ZonePart
 from edge_agent.core.units import HOUR_MS, SECOND_MS, MonoMs
@@ -79,6 +79,17 @@ def log_acked(turn: Turn, ack: LogAck) -> None:
         return
     turn.put_link(acked_seq=ack.seq, log_sent_at=None)
     turn.emit(SaveLogAck(ack.epoch, ack.seq))
+
+
+def log_held(turn: Turn, welcome: Welcome) -> None:
+    """What the centre holds of our log. It may have come back from a backup: what it has lost since is sent again."""
+    link = turn.state.link
+    held = welcome.log_seq if welcome.log_epoch == link.log_epoch else 0
+    if held > link.last_seq:
+        turn.note(Level.ERROR, "the server holds records that this card has lost", seq_there=held)
+    elif held < link.acked_seq:
+        turn.note(Level.WARNING, "the server has lost records, sending them again", seq_there=held, seq=link.acked_seq)
+        turn.put_link(acked_seq=held, log_sent_at=None)
 
 
 def keep_talking(turn: Turn) -> None:

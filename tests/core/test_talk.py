@@ -7,7 +7,7 @@ from dataclasses import replace
 from edge_agent.core import effects as fx
 from edge_agent.core import station
 from edge_agent.core.events import Connected, Disconnected, HeartbeatDue, HelloDue, RecordSaved, SweepDue, Tick
-from edge_agent.core.job import LogAck
+from edge_agent.core.job import LogAck, Welcome
 from edge_agent.core.talk import HELLO_AGAIN_MS, LOG_AGAIN_MS, SHOW_AGAIN_MS
 from tests.core.bench import CLIP_MS, Bench
 from tests.trust import makers
@@ -53,6 +53,41 @@ def test_records_are_sent_from_the_cursor_on_and_again_until_acknowledged() -> N
     bench.arrive(LogAck("e1", 1, "h"), makers.ACK_TOPIC)
     assert bench.every(fx.SendLog) == [fx.SendLog(0), fx.SendLog(0), fx.SendLog(1)]
     assert bench.every(fx.SaveLogAck) == [fx.SaveLogAck("e1", 1)]
+
+
+def _three_records_acknowledged(bench: Bench) -> None:
+    for seq in (1, 2, 3):
+        bench.send(RecordSaved(seq))
+    bench.arrive(LogAck("e1", 3, "h"), makers.ACK_TOPIC)
+    bench.said.clear()
+    bench.send(HelloDue())
+
+
+def _welcome(bench: Bench, epoch: str, seq: int) -> None:
+    welcome = Welcome(bench.state.link.nonce, bench.now.utc, 1, (), epoch, seq, "h")
+    bench.arrive(welcome, makers.WELCOME_TOPIC)
+
+
+def test_a_server_restored_from_a_backup_gets_what_it_has_lost_again() -> None:
+    bench = Bench().boot()
+    _three_records_acknowledged(bench)
+    _welcome(bench, "e1", 1)
+    assert bench.every(fx.SendLog) == [fx.SendLog(1)]
+
+
+def test_a_server_that_has_lost_the_whole_log_gets_all_of_it_again() -> None:
+    bench = Bench().boot()
+    _three_records_acknowledged(bench)
+    _welcome(bench, "", 0)
+    assert bench.every(fx.SendLog) == [fx.SendLog(0)]
+
+
+def test_a_server_that_holds_more_than_this_card_is_noted() -> None:
+    bench = Bench().boot()
+    _three_records_acknowledged(bench)
+    _welcome(bench, "e1", 9)
+    assert "the server holds records that this card has lost" in [note.what for note in bench.every(fx.Note)]
+    assert bench.every(fx.SendLog) == []
 
 
 def test_a_new_session_goes_on_with_the_log_at_once() -> None:
