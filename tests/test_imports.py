@@ -29,7 +29,7 @@ SOUND = {
     "__init__": "__version__ = '1'",
     "core/__init__": "",
     "core/units": "from datetime import date, time\n",
-    "core/station": "from apscheduler.triggers.cron import CronTrigger\nfrom . import units\n",
+    "core/station": "from zoneinfo import ZoneInfo\nfrom . import units\n",
     "trust/__init__": "",
     "trust/envelope": "from cryptography.hazmat.primitives import hashes\nfrom edge_agent.core.units import UtcMs\n",
     "relay/__init__": "",
@@ -89,6 +89,7 @@ def test_a_sound_house_has_no_fault(tmp_path: Path) -> None:
         ("runtime", "from paho.mqtt.client import Client", "runtime: uses paho, whose home is ['headend', 'sync']"),
         ("workers", "import edge_agent.headend.pki", "workers: imports headend"),
         ("runtime", "import numpy as np", "runtime: imports numpy"),
+        ("runtime", "from apscheduler.triggers.cron import CronTrigger", "runtime: imports apscheduler"),
         ("relay/port", "from tests.fakes import relay", "relay.port: imports tests"),
     ],
 )

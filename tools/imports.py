@@ -40,7 +40,7 @@ FLOORS = {
 }
 
 # The agent's process is several files on one floor: these count as runtime's own.
-OF_RUNTIME = frozenset({"workers", "host", "upstream"})
+OF_RUNTIME = frozenset({"workers", "host", "housekeeping", "upstream"})
 
 # What opens a device, a socket or a database. Others work against the port beside it.
 ADAPTERS = frozenset(
@@ -57,10 +57,10 @@ ADAPTERS = frozenset(
 CHOOSERS = frozenset({"cli", "headend.cli", "__main__"})
 
 # Pure: the same answer for the same arguments. A part's name stands for all its modules. Beside it, the packages from
-# elsewhere that may be imported: schedule arithmetic, and signatures over bytes.
+# elsewhere that may be imported: signatures over bytes.
 PURE: dict[str, frozenset[str]] = {
-    "core": frozenset({"apscheduler"}),
-    "trust": frozenset({"cryptography", "securesystemslib"}),
+    "core": frozenset(),
+    "trust": frozenset({"cryptography"}),
     "journal.record": frozenset(),
     "audio.timeline": frozenset(),
     "relay.interlock": frozenset(),
@@ -94,13 +94,12 @@ HOMES = {
     "paho": {"sync", "headend"},
     "serial": {"console"},
     "sqlite3": {"journal"},
-    "apscheduler": {"core", "cli"},
-    "securesystemslib": {"trust"},
     "cryptography": {"trust", "headend", "cli"},
 }
 
-# Tests and the demo listen to recordings with numpy; no station carries it.
-NOWHERE = frozenset({"numpy", "tests", "demo", "tools"})
+# Tests and the demo listen to recordings with numpy, and hold our own arithmetic to two libraries; no station carries
+# them (ADR 10).
+NOWHERE = frozenset({"numpy", "apscheduler", "securesystemslib", "tests", "demo", "tools"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from edge_agent.cli import paths
 from edge_agent.cli.process import die_with_any_thread, log_to_stderr, on_stop
 from edge_agent.clock import StationClock, boot_ms
 from edge_agent.config import Config, Ntp
-from edge_agent.core.units import SECOND_MS, MonoMs
+from edge_agent.core.units import HOUR_MS, SECOND_MS, MonoMs
 from edge_agent.host import HostReader
+from edge_agent.housekeeping import Chore, Housekeeping
 from edge_agent.journal.record import Origin
 from edge_agent.journal.store import Store
 from edge_agent.link.client import DeviceClient
@@ -39,8 +40,8 @@ from edge_agent.workers import FetchAndStage
 CORE = "core"
 CORE_MS_MAX = 5 * SECOND_MS
 # The core steps at least every two seconds (runtime.LOOP_MS_MAX); systemd restarts after ten without a sign.
-HELLO_S = 6 * 3600
-SWEEP_S = 24 * 3600
+HELLO_MS = 6 * HOUR_MS
+SWEEP_MS = 24 * HOUR_MS
 # Freshness is proven again this often (protocol); the cache is swept daily.
 SOFTWARE = f"edge-agent {__version__}"
 EXIT_SETUP = 2
@@ -131,15 +132,13 @@ def _sign(signer: Ed25519Signer, kind: str, payload: bytes) -> bytes:
 
 
 def _ready(notifier: Notifier, inbox: Inbox, heartbeat_s: int) -> None:
-    """Tell the service manager, and only then load what keeps house: nobody waits for that."""
     notifier.ready()
-    from apscheduler.schedulers.background import BackgroundScheduler
-
-    scheduler = BackgroundScheduler(timezone="UTC")
-    scheduler.add_job(inbox.heartbeat_due, "interval", seconds=heartbeat_s, misfire_grace_time=None)
-    scheduler.add_job(inbox.hello_due, "interval", seconds=HELLO_S, misfire_grace_time=None)
-    scheduler.add_job(inbox.sweep_due, "interval", seconds=SWEEP_S, misfire_grace_time=None)
-    scheduler.start()
+    chores = (
+        Chore(inbox.heartbeat_due, heartbeat_s * SECOND_MS),
+        Chore(inbox.hello_due, HELLO_MS),
+        Chore(inbox.sweep_due, SWEEP_MS),
+    )
+    Housekeeping(chores, boot_ms).start()
 
 
 def _alive(progress: Progress) -> None:

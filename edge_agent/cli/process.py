@@ -17,7 +17,6 @@ EXIT_BROKEN = 70
 def log_to_stderr() -> None:
     """One line for each event; the service manager adds the time."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)  # says at INFO what it is about to do
 
 
 def die_with_any_thread() -> None:

@@ -209,7 +209,7 @@ class Disconnected:
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatDue:
-    """The housekeeping scheduler wants a heartbeat."""
+    """Housekeeping wants a heartbeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +219,7 @@ class HelloDue:
 
 @dataclass(frozen=True, slots=True)
 class SweepDue:
-    """The housekeeping scheduler wants the cache and the journal tidied."""
+    """Housekeeping wants the cache and the journal tidied."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from edge_agent.core.units import HOUR_MS, SECOND_MS, MonoMs
 HELLO_AGAIN_MS = 30 * SECOND_MS
 # Without a welcome after this, ask again (protocol, "Freshness": an unset clock waits 30 s for one).
 WELCOME_GOOD_MS = 6 * HOUR_MS
-# Freshness is proven again this often (protocol); the housekeeping scheduler posts HelloDue.
+# Freshness is proven again this often (protocol); housekeeping posts HelloDue.
 WELCOME_LATE_MS = 5 * SECOND_MS
 WELCOME_TRIES = 3
 # A welcome is as imprecise as its round trip, and whoever delays it moves our clock. 4G answers within a second, a bad

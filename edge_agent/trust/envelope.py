@@ -11,8 +11,6 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from securesystemslib.dsse import Envelope as LibraryEnvelope
-
 from edge_agent.core.events import Rejected
 from edge_agent.core.reasons import Reason
 from edge_agent.trust.fields import HASH, Fields, Form, form, free_text
@@ -55,7 +53,8 @@ def payload_type(message_type: str) -> str:
 
 def pae(kind: str, payload: bytes) -> bytes:
     """The bytes that a signature covers: DSSE's pre-authentication encoding of type and payload."""
-    return LibraryEnvelope(payload, kind, {}).pae()
+    named = kind.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(named), named, len(payload), payload)
 
 
 def open_envelope(data: bytes) -> Envelope | Rejected:

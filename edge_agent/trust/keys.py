@@ -13,8 +13,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -22,11 +24,6 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
-from securesystemslib.exceptions import UnverifiedSignatureError
-
-# The library's public names, but it does not list them in __all__.
-from securesystemslib.signer import Signature as LibrarySignature  # type: ignore[attr-defined]
-from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
 
 ED25519_BYTES = 32
 P256_POINT_BYTES = 65  # SEC1, uncompressed: 04, x, y
@@ -59,10 +56,13 @@ class PublicKey:
 
     def signed(self, message: bytes, signature: bytes) -> bool:
         """Whether ``signature`` over ``message`` was made with this key's private half."""
-        key = SSlibKey.from_crypto(_crypto(self.scheme, self.raw), keyid=self.keyid)
+        key = _crypto(self.scheme, self.raw)
         try:
-            key.verify_signature(LibrarySignature(self.keyid, signature.hex()), message)
-        except UnverifiedSignatureError:
+            if isinstance(key, Ed25519PublicKey):
+                key.verify(signature, message)
+            else:
+                key.verify(signature, message, ECDSA(SHA256()))
+        except InvalidSignature:
             return False
         return True
 

@@ -1,0 +1,53 @@
+"""The house is kept at its own pace, by a clock that nobody steps, and never twice for one delay."""
+
+from __future__ import annotations
+
+from edge_agent.core.units import MonoMs
+from edge_agent.housekeeping import Chore, Housekeeping
+
+BOOT = 77_000
+
+
+class House:
+    """``done`` is what was reminded of, and when."""
+
+    def __init__(self, **every_ms: int) -> None:
+        self.now = MonoMs(BOOT)
+        self.done: list[tuple[str, int]] = []
+        chores = [
+            Chore(lambda name=name: self.done.append((name, self.now - BOOT)), ms) for name, ms in every_ms.items()
+        ]
+        self.keeping = Housekeeping(chores, lambda: self.now)
+
+    def live(self, until_ms: int) -> None:
+        """Sleep exactly as long as it says each time."""
+        while (wait_ms := self.keeping.turn()) <= until_ms - (self.now - BOOT):
+            self.now = MonoMs(self.now + wait_ms)
+
+
+def test_each_chore_comes_after_each_of_its_spans() -> None:
+    house = House(heartbeat=300, sweep=700)
+    house.live(1_000)
+    assert house.done == [("heartbeat", 300), ("heartbeat", 600), ("sweep", 700), ("heartbeat", 900)]
+
+
+def test_nothing_is_due_at_once() -> None:
+    house = House(heartbeat=300)
+    assert house.keeping.turn() == 300
+    assert house.done == []
+
+
+def test_a_machine_that_stood_still_catches_up_once() -> None:
+    house = House(heartbeat=300)
+    house.now = MonoMs(BOOT + 10_000)
+    assert house.keeping.turn() == 300
+    assert house.done == [("heartbeat", 10_000)]
+
+
+def test_it_does_not_wake_before_something_is_due() -> None:
+    house = House(heartbeat=300, hello=21_600, sweep=86_400)
+    waits = 0
+    while house.now < BOOT + 86_400:
+        house.now = MonoMs(house.now + house.keeping.turn())
+        waits += 1
+    assert waits <= 86_400 // 300 + 1
