@@ -1,6 +1,10 @@
 """A staged clip as it lies on disk, and how it is trusted at the moment it is played.
 
-Decides the format of a clip's two files, and that no block is handed out unverified. Where clips lie: ``pcm_store``.
+Decides where clips lie, the format of a clip's two files, and that no block is handed out unverified. Nothing here
+writes; ``pcm_store`` does.
+
+    pcm/KEY.pcm, pcm/KEY.blocks   a clip
+    pinned/…                      the same for what must never be evicted: the emergency set
 
     KEY.pcm      mono, 16-bit little-endian, at the card's rate
     KEY.blocks   "RATE FRAMES", one SHA-256 (hex) for each 64 KiB of sound, and the SHA-256 of all lines before
@@ -10,6 +14,7 @@ The digests find rot and torn writes (a cheap SD card, a power cut), and a file 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -52,6 +57,21 @@ class ClipAltered(ClipUnusable):
         super().__init__(f"clip {key} was altered: {'digest list or length' if block is None else f'block {block}'}")
         self.key = key
         self.block = block
+
+
+class Shelf:
+    """Where staged sound lies, to be read only: creates nothing, so a reader may lack the right to write."""
+
+    def __init__(self, root: Path) -> None:
+        self._evictable = root / "pcm"
+        self._pinned = root / "pinned"
+
+    def open(self, key: ClipKey) -> Clip:
+        """The clip, pinned ones first. Raises ClipMissing, or ClipAltered when its digest list or length is wrong."""
+        for folder in (self._pinned, self._evictable):
+            with contextlib.suppress(FileNotFoundError):
+                return open_clip(folder, key)
+        raise ClipMissing(key)
 
 
 class Clip:

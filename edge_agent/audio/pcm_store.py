@@ -1,10 +1,7 @@
 """Where staged sound lies, and what may go when the card is full.
 
 Decides the layout on disk and when a clip counts as whole. The format of a clip is ``clip``'s, whose names can be had
-here too; what is staged is decided elsewhere. One process writes, any number may read, each with its own ``PcmStore``.
-
-    pcm/KEY.pcm, pcm/KEY.blocks   a clip
-    pinned/…                      the same for what must never be evicted: the emergency set
+here too; what is staged is decided elsewhere. One process writes; any number may read, each with its own ``Shelf``.
 """
 
 from __future__ import annotations
@@ -28,10 +25,10 @@ from edge_agent.audio.clip import (
     ClipAltered,
     ClipMissing,
     ClipUnusable,
+    Shelf,
     checked,
     duration_ms,
     listing_bytes,
-    open_clip,
 )
 from edge_agent.core.units import ClipKey
 
@@ -48,19 +45,8 @@ __all__ = [
 ]
 
 
-class PcmStore:
-    """Staged sound under ``root``. Reading never creates anything, so a reader may lack the right to write."""
-
-    def __init__(self, root: Path) -> None:
-        self._evictable = root / "pcm"
-        self._pinned = root / "pinned"
-
-    def open(self, key: ClipKey) -> Clip:
-        """The clip, pinned ones first. Raises ClipMissing, or ClipAltered when its digest list or length is wrong."""
-        for folder in (self._pinned, self._evictable):
-            with contextlib.suppress(FileNotFoundError):
-                return open_clip(folder, key)
-        raise ClipMissing(key)
+class PcmStore(Shelf):
+    """Staged sound under ``root``, to be written too."""
 
     def writer(self, key: ClipKey, rate: int, *, pinned: bool = False) -> PcmWriter:
         """Begin a clip at ``rate`` frames per second, unseen before its ``commit``. OSError if the disk refuses."""

@@ -13,8 +13,8 @@ import threading
 from queue import SimpleQueue
 from typing import Protocol
 
+from edge_agent.audio.clip import BLOCK_BYTES, ClipUnusable
 from edge_agent.audio.mixer import SAMPLE_BYTES
-from edge_agent.audio.pcm_store import BLOCK_BYTES, ClipUnusable
 from edge_agent.audio.timeline import Span, Timeline, frames_of, lay
 from edge_agent.core.programme import Part, Sound
 from edge_agent.core.reasons import Reason

@@ -6,8 +6,8 @@ import logging
 import sys
 
 from edge_agent.audio.card import CardConfig, Wiring
+from edge_agent.audio.clip import Shelf
 from edge_agent.audio.mixer import Outlet
-from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.port import Player, PlayerError, Reports
 from edge_agent.cli import paths
 from edge_agent.cli.process import die_with_any_thread, log_to_stderr, on_stop
@@ -85,5 +85,5 @@ def _player(config: Config, reports: Reports) -> Player:
     (card,) = config.cards.values()
     outlets: dict[ZoneId, Outlet] = {zone: Outlet(wiring.channel) for zone, wiring in config.zones.items()}
     settings = CardConfig(card.device, card.rate, card.channels, card.period_ms, card.periods)
-    store = PcmStore(paths.audio(config))
-    return AlsaPlayer(settings, Wiring(card.rate, card.channels, outlets), store, reports)
+    wiring = Wiring(card.rate, card.channels, outlets)
+    return AlsaPlayer(settings, wiring, Shelf(paths.audio(config)), reports)
