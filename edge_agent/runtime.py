@@ -11,6 +11,7 @@ import logging
 import queue
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -30,7 +31,7 @@ from edge_agent.status_file import StatusFile
 from edge_agent.sync.messages import LOG_BODIES_BYTES, LogCursor
 from edge_agent.sync.port import Session
 from edge_agent.upstream import Upstream
-from edge_agent.workers import JournalWorker, Prune, SaveFloor, Staging, StagingWorker
+from edge_agent.workers import Afterwards, JournalWorker, Prune, SaveFloor, Staging, StagingWorker
 
 INBOX_MAX = 1_000
 # Ten unacknowledged messages, a report a second for each zone, and room; a full inbox blocks whoever posts.
@@ -152,8 +153,12 @@ class Runtime:
     def _step(self, event: Event) -> None:
         now = self._ports.clock.now()
         self._state, effects = station.step(self._state, event, now, self._ports.verify)
+        behind = _behind_the_record(effects)
         for effect in effects:
-            self._perform(effect, now)
+            if effect not in behind:
+                self._perform(effect, now)
+        for ack in behind:
+            self._journal.order(Afterwards(partial(self._ports.session.ack, ack.token)))
         self._renew(now.mono)
         self._status.show(now.mono, lambda: self._ports.upstream.picture_bytes(self._state, now))
         if isinstance(event, StopAsked):
@@ -263,6 +268,17 @@ def _judged(stored: StoredJob, verify: Verify) -> SavedJob | None:
         return SavedJob(judgement, stored.base, stored.held)
     log.warning("stored job refused now job=%s verdict=%s", stored.job_id, judgement)
     return None
+
+
+def _behind_the_record(effects: tuple[Effect, ...]) -> list[fx.Ack]:
+    """Acknowledgements that wait for the record of the same step, or a crash could lose a refusal without a trace.
+
+    They wait for the disk's say, not for its yes: on a full card a record stays owed, and ten refusals that nobody
+    acknowledges would keep an emergency out.
+    """
+    if not any(isinstance(effect, fx.CommitRecord) for effect in effects):
+        return []
+    return [effect for effect in effects if isinstance(effect, fx.Ack)]
 
 
 def _write_note(note: fx.Note) -> None:

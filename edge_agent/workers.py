@@ -63,8 +63,15 @@ class Prune:
     now: UtcMs
 
 
+@dataclass(frozen=True, slots=True)
+class Afterwards:
+    """Do something once the disk has had its say about everything that was ordered before."""
+
+    do: Callable[[], None]
+
+
 Write = SaveJob | ReleaseJob | SaveMark | CommitRecord | SaveLogAck | SaveFloor | Prune
-JournalOrder = Write | SendLog
+JournalOrder = Write | SendLog | Afterwards
 
 Post = Callable[[Event], None]
 
@@ -140,7 +147,7 @@ class JournalWorker:
     def _commit(self, batch: list[JournalOrder]) -> None:
         """One transaction for the whole batch, what is owed first; answers go out only after it is durable."""
         owed, self._owed = self._owed, []
-        writes: list[Write] = [*owed, *(order for order in batch if not isinstance(order, SendLog))]
+        writes: list[Write] = [*owed, *(order for order in batch if not isinstance(order, SendLog | Afterwards))]
         try:
             answers = self._write(writes)
         except JournalError as exc:
@@ -150,8 +157,11 @@ class JournalWorker:
             for answer in answers:
                 self._post(answer)
         for order in batch:
-            if isinstance(order, SendLog):
-                self._upload(order)
+            match order:
+                case SendLog():
+                    self._upload(order)
+                case Afterwards():
+                    order.do()
 
     def _upload(self, order: SendLog) -> None:
         """Hand out what is durable. A disk that cannot be read delays the log; it must not end what sounds."""

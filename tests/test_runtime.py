@@ -121,6 +121,24 @@ def test_every_stored_job_is_judged_anew(tmp_path: Path) -> None:
     assert restored(contents, make_judge(revoked, site)).jobs == ()
 
 
+# -- what is acknowledged ----------------------------------------------------------------------------------------------
+
+
+def test_a_refusal_is_forgotten_by_the_broker_only_when_its_record_is_kept(tmp_path: Path) -> None:
+    """A crash in between would lose it without a trace: no record, and nobody who delivers it again."""
+    journal = SlowDisk(FakeDisk())
+    with Agent(tmp_path, journal.disk, journal=journal) as agent:
+        agent.until_welcomed()
+        agent.until(lambda: agent.broker.waiting() == 0)
+        journal.gate.clear()
+        agent.publish(audience={"areas": ["vn/ha-noi/tay-thanh"]})
+        agent.until(lambda: len(agent.broker.said("answer")) == 1)
+        assert (agent.broker.waiting(), agent.records()) == (1, [])
+        journal.gate.set()
+        agent.until(lambda: agent.broker.waiting() == 0)
+        assert [record["reason"] for record in agent.records()] == ["wrong_audience"]
+
+
 # -- from the order to the sound ---------------------------------------------------------------------------------------
 
 

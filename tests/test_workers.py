@@ -19,7 +19,7 @@ from edge_agent.core.effects import CommitRecord, ReleaseJob, SaveJob, SaveLogAc
 from edge_agent.core.events import Event, IntentSaved, JobSaved, JournalFailed, Mark, RecordSaved
 from edge_agent.core.units import JobId, UtcMs
 from edge_agent.journal.port import TOMBSTONE_KEEP_MS, JournalError, StoredRecord
-from edge_agent.workers import BATCH_MAX, WAITING_MAX, JournalOrder, JournalWorker, Prune, SaveFloor
+from edge_agent.workers import BATCH_MAX, WAITING_MAX, Afterwards, JournalOrder, JournalWorker, Prune, SaveFloor
 from tests.fakes.journal import FakeDisk, FakeJournal
 from tests.journal.samples import NOON, record_of, save_job, save_mark
 
@@ -170,6 +170,27 @@ def test_a_group_is_bounded_so_that_the_first_of_it_need_not_wait_for_a_hundred(
         desk.journal.gate.set()
         desk.until(lambda: len(desk.of(RecordSaved)) == 2 * BATCH_MAX + 1)
         assert desk.journal.commits == 1 + 3
+
+
+def test_what_waits_for_the_disk_is_done_after_the_commit_of_all_before_it() -> None:
+    with at_work() as desk:
+        kept: list[list[str]] = []
+        desk.journal.gate.clear()
+        desk.order(record("a"), Afterwards(lambda: kept.append(desk.recorded())))
+        assert desk.journal.at_the_gate.wait(PATIENCE_S)
+        assert kept == []
+        desk.journal.gate.set()
+        desk.until(lambda: kept != [])
+        assert kept == [["a"]]
+
+
+def test_what_waits_for_the_disk_is_done_too_where_the_disk_says_no() -> None:
+    with at_work(retry_s=NEVER_S) as desk:
+        desk.disk.refuse_commits = 1
+        done = threading.Event()
+        desk.order(record("a"), Afterwards(done.set))
+        assert done.wait(PATIENCE_S)
+        assert desk.recorded() == []
 
 
 def test_every_order_reaches_the_journal() -> None:
