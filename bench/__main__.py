@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import decision, emergency, journal, machine, memory, start
+from bench import decision, emergency, idle, journal, longplay, machine, memory, start
 from bench.figures import Section, missed
 from bench.table import on_terminal, page
 
@@ -23,6 +23,8 @@ MEASURES: dict[str, Callable[[bool], Section]] = {
     "decision": decision.measure,
     "emergency": emergency.measure,
     "journal": journal.measure,
+    "long": longplay.measure,
+    "idle": idle.measure,
 }
 
 

@@ -54,8 +54,8 @@ def measure(quick: bool) -> Section:
         *spread("message → decision (verify and step)", inside, "ms"),
     )
     how = (
-        f"publish() of a signed order ({len(good[0])} bytes) over TLS 1.3 on loopback → its signed answer verified at the headend; "
-        "accepted means committed to SQLite and synced; the last rows run the same judge and step in this process"
+        f"publish() of a signed order ({len(good[0])} bytes) over TLS 1.3 on loopback → its signed answer verified at "
+        "the headend; accepted means committed to SQLite and synced; the last rows run judge and step in this process"
     )
     return Section("Message → decision", how, figures)
 
@@ -63,7 +63,9 @@ def measure(quick: bool) -> Section:
 def _order(ward: Ward) -> bytes:
     """An order for later, so that nothing sounds; always the same words, so that they are spoken once."""
     later = datetime.now(UTC) + LATER
-    draft = draft_of("normal", {"at": later.isoformat(timespec="seconds")}, item_of("Thông báo", "khac", text="Xin chào."))
+    draft = draft_of(
+        "normal", {"at": later.isoformat(timespec="seconds")}, item_of("Thông báo", "khac", text="Xin chào.")
+    )
     return ward.headend.compose(draft, ["ward-routine"])[1]
 
 

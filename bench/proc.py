@@ -80,6 +80,14 @@ def work(pid: int) -> Work:
     return Work(cpu_ns, wakeups, written)
 
 
+def peak(pid: int) -> int:
+    """The most that a process ever had resident, in bytes; 0 for one that has just ended."""
+    try:
+        return parse_numbers((PROC / str(pid) / "status").read_text()).get("VmHWM", 0) * KB
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
 def children(pid: int) -> list[int]:
     """A process's children, and theirs."""
     found: list[int] = []

@@ -151,9 +151,9 @@ class Ward:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
         self._stack.close()
 
-    def switch_on(self, *, agent: bool = True) -> None:
+    def switch_on(self, *, device: bool = True, agent: bool = True) -> None:
         """Start the device process, then the agent, as systemd would."""
-        if self._io is None or self._io.poll() is not None:
+        if device and (self._io is None or self._io.poll() is not None):
             self._io = self._start("io", self.sound_env)
         if agent:
             self._agent = self._start("run", {})

@@ -1,0 +1,155 @@
+"""An hour's programme, staged by the real agent and played into ALSA's ``null``: no process may grow with it.
+
+A short programme goes the same way before, so that what grows later grew with the length. The decoder child is watched
+from its birth to its end; how high it once stood, the kernel remembers for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import proc
+from bench.figures import Figure, Section
+from bench.station import FITTING
+from demo.acts import draft_of, item_of, recorded, trusts_its_clock, wait
+from demo.ward import Ward
+
+MINUTES, MINUTES_QUICK = 60, 10
+GROWTH_MB_MAX, DECODER_MB_MAX = 4, 80
+MB = 1_000_000
+LOOK_EVERY_S = 0.05
+PATIENCE_S = 300
+WARM_S = 30
+PIECE_S = 60
+
+
+@dataclass(frozen=True)
+class LongRun:
+    """What a long programme cost; sizes in bytes. ``grown`` is resident memory at its most, less that before."""
+
+    grown: dict[str, int]
+    before: dict[str, int]
+    decoder_peak: int
+    played_ms: int
+    seconds: float
+
+
+def measure(quick: bool) -> Section:
+    """The whole hour; ten minutes for a look."""
+    minutes = MINUTES_QUICK if quick else MINUTES
+    run = play_long(minutes)
+    names = {"run": "agent", "device": "device process"}
+    figures = (
+        *(
+            Figure(
+                f"{names[name]}, grown by", grown / MB, "MB", GROWTH_MB_MAX, f"RSS, from {run.before[name] / MB:.1f}"
+            )
+            for name, grown in run.grown.items()
+        ),
+        Figure("decoder child, at its most", run.decoder_peak / MB, "MB", DECODER_MB_MAX, "VmHWM of the largest"),
+        Figure("sound played", run.played_ms / 60_000, "minutes"),
+        Figure("from order to record", run.seconds, "s"),
+    )
+    how = (
+        f"an MP3 of {minutes} minutes (64 kbit/s), ordered, fetched over HTTPS and staged by the agent, then played by "
+        "the station's own player into ALSA's null as fast as it goes"
+    )
+    return Section("A long programme", how, figures, ("cat /proc/PID/{smaps_rollup,status}",))
+
+
+def play_long(minutes: int) -> LongRun:
+    """Stage and play one programme of ``minutes``, after a short one."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp")))
+        ward = stack.enter_context(Ward(folder, fitting=FITTING))
+        device = stack.enter_context(_hurried(ward))
+        ward.switch_on(device=False)
+        wait(ward, lambda: trusts_its_clock(ward), "a welcomed station")
+        piece = speech_like(ward.folder / "piece.mp3", PIECE_S)
+        _sound(ward, speech_like(ward.folder / "warm.mp3", WARM_S), "the short programme's record")
+        whole = repeated(piece, minutes * 60 // PIECE_S, ward.folder / "whole.mp3")
+        pids = {"run": ward.pids["run"], "device": device.pid}
+        begun = time.monotonic()
+        with Watch(pids) as watch:
+            job = _sound(ward, whole, "the long programme's record")
+        (row,) = [row for row in ward.rows() if row["job_id"] == job]
+        return LongRun(watch.grown(), watch.before, watch.decoder_peak, row["played_ms"], time.monotonic() - begun)
+
+
+class Watch:
+    """Looks at processes, and at what their children once took, until it is left."""
+
+    def __init__(self, pids: dict[str, int]) -> None:
+        self._pids = pids
+        self.before = {name: proc.memory(pid).rss for name, pid in pids.items()}
+        self._most = dict(self.before)
+        self.decoder_peak = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def grown(self) -> dict[str, int]:
+        """By how much each was larger, at its most, than before."""
+        return {name: most - self.before[name] for name, most in self._most.items()}
+
+    def _run(self) -> None:
+        while not self._over.wait(LOOK_EVERY_S):
+            for name, pid in self._pids.items():
+                self._most[name] = max(self._most[name], proc.memory(pid).rss)
+                for child in proc.children(pid):
+                    self.decoder_peak = max(self.decoder_peak, proc.peak(child))
+
+
+def speech_like(path: Path, seconds: int) -> Path:
+    """A wavering tone with noise in syllables: no silence that an encoder could save on."""
+    voice = f"sine=frequency=180:sample_rate=44100:duration={seconds}"
+    hiss = f"anoisesrc=color=pink:amplitude=0.3:sample_rate=44100:duration={seconds}:seed=1"
+    mixed = "[0]vibrato=f=5:d=0.5[v];[1]tremolo=f=4:d=0.9[h];[v][h]amix=inputs=2"
+    _ffmpeg("-f", "lavfi", "-i", voice, "-f", "lavfi", "-i", hiss, "-filter_complex", mixed, "-b:a", "64k", str(path))
+    return path
+
+
+def repeated(piece: Path, times: int, path: Path) -> Path:
+    """The same frames again and again, encoded once."""
+    _ffmpeg("-stream_loop", str(times - 1), "-i", str(piece), "-c", "copy", str(path))
+    return path
+
+
+def _sound(ward: Ward, path: Path, what: str) -> str:
+    """Order a file now, for all zones, and return its job once its record is here."""
+    draft = draft_of("normal", "now", item_of("Chương trình", "thoi-su", file=str(path)))
+    job = ward.publish(draft, ["ward-routine"])
+    wait(ward, lambda: job in recorded(ward), what, PATIENCE_S)
+    return job
+
+
+@contextlib.contextmanager
+def _hurried(ward: Ward) -> Iterator[subprocess.Popen[bytes]]:
+    with open(ward.folder / "device.log", "ab") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "bench.hurried", str(ward.config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.wait()
+
+
+def _ffmpeg(*words: str) -> None:
+    subprocess.run(["ffmpeg", "-loglevel", "error", "-nostdin", "-y", *words], check=True)
