@@ -21,6 +21,9 @@ SETTLE_LOOK_MS = 20
 LOOK_EVERY_MS = SECOND_MS
 # A stuck relay is an alarm well within the 100 s of EN 54-16; a second is what a lease already costs in wakes.
 
+START = "start"
+# Why a relay is opened that could not be opened when the process began.
+
 RelayReport = RelayChanged | RelayFailed
 
 log = logging.getLogger(__name__)
@@ -42,12 +45,14 @@ class Contacts:
     """All relays of a station. Not thread-safe: it belongs to the main loop of the device process."""
 
     def __init__(self, relays: Relays, zones: Iterable[ZoneId], now: MonoMs) -> None:
-        """Open every relay before anything else. Raises RelayError where one cannot be opened."""
+        """Open every relay before anything else. One that does not answer is tried again; the others serve meanwhile.
+
+        Raises RelayError where not a single one answers: that is no broken relay, that is the wrong board.
+        """
         self._relays = relays
-        self._contacts: dict[ZoneId, _Contact] = {}
-        for zone in zones:
-            relays.switch(zone, False)
-            self._contacts[zone] = _Contact(wired=relays.read_back(zone) is not None)
+        self._contacts = {zone: self._at_start(zone) for zone in zones}
+        if self._contacts and all(contact.unopened for contact in self._contacts.values()):
+            raise RelayError("; ".join(contact.trouble for contact in self._contacts.values()))
         self._look_at = MonoMs(now + SETTLE_MS)
 
     def switch(self, zone: ZoneId, on: bool, cause: str, now: MonoMs) -> list[RelayReport]:
@@ -84,6 +89,20 @@ class Contacts:
     def failing(self) -> list[RelayFailed]:
         """What is wrong now: for an agent that has just connected."""
         return [RelayFailed(zone, contact.trouble) for zone, contact in self._contacts.items() if contact.trouble]
+
+    def _at_start(self, zone: ZoneId) -> _Contact:
+        try:
+            self._relays.switch(zone, False)
+        except RelayError as exc:
+            log.error("relay zone=%s not opened error=%s next=retry", zone, exc)
+            return _Contact(wired=self._wired(zone), cause=START, unopened=True, trouble=str(exc))
+        return _Contact(wired=self._wired(zone))
+
+    def _wired(self, zone: ZoneId) -> bool:
+        try:
+            return self._relays.read_back(zone) is not None
+        except RelayError:
+            return True  # there is something to read, it only does not answer: ``check`` will say so
 
     def _move(self, zone: ZoneId, contact: _Contact, now: MonoMs) -> list[RelayReport]:
         contact.settle_by = None

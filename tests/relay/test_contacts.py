@@ -33,11 +33,29 @@ def test_every_relay_is_open_before_anything_else() -> None:
     assert relays.contacts == {A: False, B: False}
 
 
-def test_a_relay_that_cannot_be_opened_at_the_start_ends_the_process() -> None:
-    relays = FakeRelays((A,), on=(A,))
+def test_where_not_one_relay_can_be_opened_at_the_start_the_process_ends() -> None:
+    relays = FakeRelays((A, B), on=(A, B))
+    relays.dead |= {A, B}
+    with pytest.raises(RelayError, match=r"relay a: .*relay b: "):
+        Contacts(relays, (A, B), T0)
+
+
+def test_one_relay_that_cannot_be_opened_at_the_start_silences_no_other_zone() -> None:
+    relays = FakeRelays((A, B), on=(A,))
     relays.dead.add(A)
-    with pytest.raises(RelayError):
-        Contacts(relays, (A,), T0)
+    contacts = Contacts(relays, (A, B), T0)
+    assert contacts.failing() == [RelayFailed(A, "relay a: the line does not answer")]
+    assert contacts.switch(B, True, "order", at(5)) == [RelayChanged(B, True, "order", at(5))]
+    relays.dead.clear()
+    assert contacts.check(at(LOOK_EVERY_MS)) == [RelayChanged(A, False, "start", at(LOOK_EVERY_MS))]
+    assert relays.contacts == {A: False, B: True}
+
+
+def test_a_read_back_that_does_not_answer_at_the_start_is_told_at_the_first_look() -> None:
+    relays = FakeRelays((A, B), wired=(A,))
+    relays.mute.add(A)
+    contacts = Contacts(relays, (A, B), T0)
+    assert contacts.check(at(LOOK_EVERY_MS)) == [RelayFailed(A, "relay a: the read-back does not answer")]
 
 
 def test_without_a_read_back_the_line_that_took_the_order_is_what_can_be_seen() -> None:
