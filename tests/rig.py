@@ -28,12 +28,14 @@ class Tone:
 class Order:
     """What an officer wants; a rig fills in ids, serials, validity and signatures.
 
-    ``at_s`` None means now. ``recurring`` orders the same instant as a rule of that day. ``spoken`` adds a text item.
+    ``at_s`` None means now. ``recurring`` orders the same instant as a rule of that day and ``days - 1`` more.
+    ``spoken`` adds a text item.
     """
 
     cls: str = "normal"
     at_s: float | None = None
     recurring: bool = False
+    days: int = 1
     tones: tuple[Tone, ...] = ()
     spoken: str = ""
     zones: tuple[str, ...] = ()

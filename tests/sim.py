@@ -26,10 +26,11 @@ class SimRig:
     tolerance_s = 0.005
     warm_up_s = WARM_UP_MS / 1000
 
-    def __init__(self) -> None:
+    def __init__(self, **fitted: Any) -> None:
+        """``fitted`` is how the box is made, as ``World`` takes it."""
         zones = {ZoneId(zone): ZoneSite(ZoneId(zone), zone, WARM_UP_MS) for zone in (LEFT, RIGHT)}
         site: Site = makers.make_site(zones=zones, timezone=TIMEZONE)
-        self.world = World(site, makers.make_trust(), BEGAN)
+        self.world = World(site, makers.make_trust(), BEGAN, **fitted)
         self._sent: dict[str, bytes] = {}
 
     def switch_on(self, *, welcome: bool = True) -> None:
@@ -40,13 +41,13 @@ class SimRig:
         self.world.headend.welcoming = True
         self.world.headend.welcome()
 
-    def publish(self, order: Order, tampering: Tampering = HONEST) -> str:
-        serial = len(self._sent) + 1
+    def publish(self, order: Order, tampering: Tampering = HONEST, serial: int = 0) -> str:
+        serial = serial or len(self._sent) + 1
         job_id = f"job-{serial}"
         for tone in order.tones:
-            self.world.headend.names[_key(tone.name, tone.seconds)] = tone.name
+            self.world.headend.names[clip_key(tone.name, tone.seconds)] = tone.name
             if tampering.altered_audio:
-                self.world.content.altered.add(_key(tone.name, tone.seconds))
+                self.world.content.altered.add(clip_key(tone.name, tone.seconds))
         payload = payload_of(order, tampering, self.world.utc(), BEGAN, TIMEZONE)
         by: list[str | Signer] = ["stranger" if tampering.forged else "officer"]
         self._sent[job_id] = makers.signed({**payload, "job_id": job_id, "serial": serial}, by)
@@ -129,20 +130,21 @@ def _when(order: Order, tampering: Tampering, now: UtcMs, began: UtcMs, timezone
         "kind": "rule",
         "timezone": timezone,
         "first_day": wall.date().isoformat(),
-        "last_day": wall.date().isoformat(),
-        "weekdays": [wall.isoweekday()],
+        "last_day": (wall.date() + timedelta(days=order.days - 1)).isoformat(),
+        "weekdays": sorted({(wall + timedelta(days=day)).isoweekday() for day in range(min(order.days, 7))}),
         "times": [wall.strftime("%H:%M:%S")],
     }
-    return rule, UtcMs(instant + makers.DAY_MS)
+    return rule, UtcMs(instant + order.days * makers.DAY_MS)
 
 
 def _clip(name: str, seconds: float) -> dict[str, Any]:
-    return makers.clip_item(title=f"Bản tin {name}", digest=_key(name, seconds), duration_ms=round(seconds * 1000))
+    return makers.clip_item(title=f"Bản tin {name}", digest=clip_key(name, seconds), duration_ms=round(seconds * 1000))
 
 
 def _texts(spoken: str) -> list[dict[str, Any]]:
     return [makers.text_item(text=spoken)] if spoken else []
 
 
-def _key(name: str, seconds: float) -> ClipKey:
+def clip_key(name: str, seconds: float) -> ClipKey:
+    """What a tone of that name and length is found by."""
     return ClipKey(hashlib.sha256(f"{name} {seconds}".encode()).hexdigest())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,8 +33,6 @@ HELLO_MS = 6 * HOUR_MS
 SWEEP_MS = 24 * HOUR_MS
 # The housekeeping of cli.agent, by its own numbers.
 
-for name in ("runtime", "workers", "upstream", "clock"):
-    logging.getLogger(f"edge_agent.{name}").setLevel(logging.CRITICAL)
 STATION = makers.signer("station")
 
 
@@ -48,6 +45,7 @@ class Agent(Runtime):
         self.hung = False
         self.stuck: list[Event] = []
         self.dies_after: int | None = None
+        self.effects: list[Effect] = []
         self._device_there = False
         journal = FakeJournal(world.disk)
         super().__init__(self._ports(journal), Inbox())
@@ -59,6 +57,11 @@ class Agent(Runtime):
     def alive(self) -> bool:
         """Whether the process is still there."""
         return self._world.agent is self
+
+    @property
+    def connected(self) -> bool:
+        """Whether it has a session with the broker."""
+        return self._state.link.connected
 
     @property
     def state(self) -> State:
@@ -98,14 +101,13 @@ class Agent(Runtime):
             self.wake = None
             self.stuck.append(event)
             return
-        for watch in self._world.watches:
-            watch.before(event)
+        before, self.effects = self._state, []
         self._step(event)
         if not self.alive:
             return
         self._plan()
         for watch in self._world.watches:
-            watch.after(event)
+            watch.stepped(self, before, event)
         if self._ending_at is not None and self._over():
             self._leave()
 
@@ -133,6 +135,7 @@ class Agent(Runtime):
     def _perform(self, effect: Effect, now: Now) -> None:
         if not self.alive:
             return
+        self.effects.append(effect)
         if self.dies_after is not None:
             self.dies_after -= 1
             if self.dies_after < 0:

@@ -16,7 +16,7 @@ Tap = Callable[[str, bytes], None]
 
 
 class Broker(FakeBroker):
-    """``late_ms`` delays what goes down; while ``losing`` nothing arrives up; ``repeats`` delivers twice.
+    """``late_ms`` delays what goes down; while ``losing`` nothing arrives anywhere; ``repeats`` delivers twice.
 
     ``taps`` are shown every message that crosses it.
     """
@@ -28,6 +28,7 @@ class Broker(FakeBroker):
         self.losing = False
         self.repeats = False
         self.taps: list[Tap] = []
+        self._held: list[tuple[str, bytes]] | None = None
         self._life = 0
 
     @property
@@ -39,13 +40,34 @@ class Broker(FakeBroker):
         """A new process's session: the connection epoch begins anew, what waits is the broker's."""
         site = self._world.site
         self._life += 1
-        session = FakeSession(self, site.station, site.area, lambda event: post(event, self._down_ms()), will)
-        return session
+        return FakeSession(self, site.station, site.area, lambda event: post(event, self._down_ms()), will)
 
     def publish(self, topic: str, payload: bytes, times: int = 1) -> None:
         for tap in self.taps:
             tap(topic, payload)
-        super().publish(topic, payload, times=2 if self.repeats else times)
+        if self._held is not None:
+            self._held.append((topic, payload))
+        elif not self.losing:
+            super().publish(topic, payload, times=2 if self.repeats else times)
+
+    def hold_back(self) -> None:
+        """Keep what is published until ``let_go_backwards``."""
+        if self._held is None:
+            self._held = []
+
+    def let_go_backwards(self) -> None:
+        """The last comes first."""
+        held, self._held = self._held or [], None
+        for topic, payload in reversed(held):
+            super().publish(topic, payload)
+
+    def start_if_reachable(self, *, wiped: bool = False) -> None:
+        """Come up again; who cannot reach it stays out."""
+        self.up = True
+        if wiped:
+            self.memories.clear()
+            self.retained.clear()
+        self.let_in()
 
     def take(self, topic: str, payload: bytes, *, retain: bool) -> None:
         for tap in self.taps:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -23,14 +22,9 @@ if TYPE_CHECKING:
     from edge_agent.audio.port import PlayReport
     from tests.ward.world import World
 
-logging.getLogger("edge_agent.device").setLevel(logging.CRITICAL)
-logging.getLogger("edge_agent.relay").setLevel(logging.CRITICAL)
-logging.getLogger("edge_agent.watchdog").setLevel(logging.CRITICAL)
-# What the loop tells an engineer is not looked at here, and formatting it costs more than deciding it.
-
 
 class WardRelays(FakeRelays):
-    """Relays on the wall: they outlive the process. ``edges`` is (zone, closed, true ms); ``slow_ms`` delays a contact."""
+    """Relays on the wall: they outlive the process. ``moved`` is (zone, closed, true ms); ``slow_ms`` delays one."""
 
     def __init__(self, world: World, *, wired: bool) -> None:
         zones = tuple(world.site.zones)
@@ -56,6 +50,12 @@ class WardRelays(FakeRelays):
         """A contact moves by itself, and nobody ordered it."""
         self.contacts[zone] = not self.contacts[zone]
         self._note(zone)
+
+    def settle(self, zone: ZoneId) -> None:
+        """The contact goes where its coil wants it."""
+        if zone not in self.stuck:
+            self.contacts[zone] = self._world.io is not None and self._world.io.wants(zone)
+            self._note(zone)
 
     def let_go(self) -> None:
         """Nobody drives the lines any more: every contact that can move opens."""

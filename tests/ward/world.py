@@ -13,7 +13,9 @@ from typing import Protocol
 from edge_agent.core.effects import Note
 from edge_agent.core.events import Event
 from edge_agent.core.site import Site
+from edge_agent.core.state import State
 from edge_agent.core.units import ClipKey, UtcMs
+from edge_agent.relay.port import RelayError
 from edge_agent.trust.judge import make_judge
 from edge_agent.trust.roles import Trust
 from tests.fakes.journal import FakeDisk
@@ -24,15 +26,15 @@ from tests.ward.content import Content
 from tests.ward.headend import Headend
 from tests.ward.io import Io, WardRelays
 from tests.ward.machine import Machine
-from tests.ward.timing import BOOT_MS, LINK_MS, PROGRESS_MS, RECONNECT_MS, WATCHDOG_MS
+from tests.ward.timing import BOOT_MS, LINK_MS, PROGRESS_MS, RECONNECT_MS, RESTART_MS, WATCHDOG_MS
 
 
 class Watch(Protocol):
-    """Looks at the station around every step."""
+    """Looks at the station after every step, and at each new process."""
 
-    def before(self, event: Event) -> None: ...
+    def booted(self, agent: Agent) -> None: ...
 
-    def after(self, event: Event) -> None: ...
+    def stepped(self, agent: Agent, before: State, event: Event) -> None: ...
 
 
 class World:
@@ -69,6 +71,9 @@ class World:
         self.relays = WardRelays(self, wired=wired)
         self.card_trouble = CardTrouble()
         self.runs: list[Run] = []
+        self.absences: list[tuple[int, int]] = []
+        """(from, to) of each time with power and without an agent that steps."""
+        self._gone_at: int | None = None
         self.watches: list[Watch] = []
         self.notes: list[tuple[int, Note]] = []
         self.keep_notes = False
@@ -76,6 +81,9 @@ class World:
         self.agent: Agent | None = None
         self.powered = False
         self.network = True
+        self._dark_until = 0
+        self.supervised = False
+        """Whether a service manager restarts what ends, and the power comes back."""
 
     def utc(self) -> UtcMs:
         """The true time."""
@@ -103,18 +111,28 @@ class World:
             self.machine.power_on()
             self.mono += BOOT_MS
         if self.io is None:
-            self.io = Io(self)
+            try:
+                self.io = Io(self)
+            except RelayError:
+                self._restart()  # not one relay answers: the process ends, and is started again
         if self.agent is None:
             self.agent = Agent(self)
+            if self._gone_at is not None:
+                self.absences.append((self._gone_at, self.mono))
+                self._gone_at = None
+            for watch in self.watches:
+                watch.booted(self.agent)
             self.agent.boot()
 
     def kill_agent(self) -> None:
         """SIGKILL: the link breaks, the broker keeps the will back for its delay."""
         agent, self.agent = self.agent, None
         if agent is not None:
+            self._absent()
             if self.io is not None:
                 self.io.hang_up()
             self.broker.gone()
+            self._restart()
 
     def kill_io(self) -> None:
         """SIGKILL for the device process: the kernel lets its lines go, so every relay opens."""
@@ -123,21 +141,24 @@ class World:
             io.die()
             if self.agent is not None:
                 self.agent.link_lost(LINK_MS)
+            self._restart()
 
     def hang_agent(self) -> None:
         """SIGSTOP: nothing is stepped and no lease renewed, until the watchdog kills it."""
         agent = self.agent
         if agent is not None and not agent.hung:
             agent.hung = True
+            self._absent()
             self.after(WATCHDOG_MS, lambda: self.kill_agent() if self.agent is agent else None)
 
-    def cut_power(self) -> None:
+    def cut_power(self, for_ms: int = 0) -> None:
         """Everything stops at once; the disk keeps what was committed."""
-        self.kill_agent()
-        io, self.io = self.io, None
-        if io is not None:
-            io.die()
         self.powered = False
+        self.kill_agent()
+        self.kill_io()
+        self._dark_until = max(self._dark_until, self.mono + for_ms)
+        if self.supervised:
+            self.after(for_ms, self._power_back)
 
     def set_network(self, up: bool) -> None:
         """Cut or restore the way to broker and content server."""
@@ -150,11 +171,26 @@ class World:
     def agent_left(self) -> None:
         """The agent has ended by itself, in order."""
         self.agent = None
+        self._absent()
+        self._restart()
 
     def noted(self, note: Note) -> None:
         """The station says something to whoever reads its log."""
         if self.keep_notes:
             self.notes.append((self.mono, note))
+
+    def _absent(self) -> None:
+        if self._gone_at is None:
+            self._gone_at = self.mono
+
+    def _restart(self) -> None:
+        """What Restart=always does."""
+        if self.supervised:
+            self.after(RESTART_MS, lambda: self.boot() if self.powered else None)
+
+    def _power_back(self) -> None:
+        if self.mono >= self._dark_until:
+            self.boot()
 
     def _next(self) -> tuple[int, Callable[[], None] | None]:
         """What is due first; the heap first, the agent last, as it settles what the others brought."""

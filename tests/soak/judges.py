@@ -1,0 +1,247 @@
+"""What the street, the centre and the auditor may count on when a life is over: one judge for each promise.
+
+They look at contacts, card, disk and what the headend holds, and keep to an oracle of their own for what had to happen.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from edge_agent.core.clock_trust import TIMETABLE_ERROR_MAX_MS
+from edge_agent.core.job import JobClass
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.policy import touches_quiet_hours
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import DAY_MS, MINUTE_MS, JobId, UtcMs, ZoneId
+from edge_agent.relay.interlock import LEASE_MS
+from tests.sim import BEGAN, TIMEZONE, WARM_UP_MS
+from tests.soak.promises import Broken
+from tests.ward.card import Run, closed_spans
+from tests.ward.timing import DISK_MS, LINK_MS, NET_MS, STOP_MS
+
+if TYPE_CHECKING:
+    from tests.soak.life import Life, Ordered
+
+EARS_MS = 3 * LINK_MS
+# A route changes one message after the relay that it is about; nobody hears that.
+CLOCK_MS = NET_MS + LINK_MS
+# A welcome is as imprecise as half its round trip.
+UNSEEN_MS = DISK_MS + LINK_MS
+# How long a first sample may sound before the journal knows of it: a crash within that is as if nothing had sounded.
+LEASE_SLACK_MS = 1_100
+# The device's loop looks at least once a second.
+SETTLED_MS = 45 * MINUTE_MS
+# An occurrence this long before the end has had its late limit, its length, and the way of its record to the centre.
+ATTEMPTS = {JobClass.NORMAL: 1, JobClass.PRIORITY: 1, JobClass.EMERGENCY: 3}
+NOT_PLAYED = ("missed", "rejected", "expired")
+
+Judge = Callable[["Life"], Iterator[str]]
+JUDGES: list[Judge] = []
+
+
+def judge(life: Life) -> None:
+    """Raises ``Broken`` with the name of the first promise that was not kept."""
+    for promise in JUDGES:
+        for told in promise(life):
+            raise Broken(promise.__name__, told)
+
+
+def _judge(promise: Judge) -> Judge:
+    JUDGES.append(promise)
+    return promise
+
+
+@_judge
+def only_honest_orders_sound(life: Life) -> Iterator[str]:
+    for run in life.world.runs:
+        ordered = life.orders.get(run.job_id)
+        if ordered is None or ordered.tampering:
+            yield f"{run.job_id} sounds, and nobody may order that"
+
+
+@_judge
+def relays_need_a_lease(life: Life) -> Iterator[str]:
+    """No contact stays closed without an agent that steps."""
+    if life.had("relay_stuck", "relay_dead"):
+        return
+    for zone in life.world.site.zones:
+        for on, off in closed_spans(life.world.relays.moved, zone):
+            for since, until in life.world.absences:
+                if min(off, until) - max(on, since) > LEASE_MS + LEASE_SLACK_MS:
+                    yield f"{zone} is closed from {on} to {off}, with no agent from {since} to {until}"
+
+
+@_judge
+def relays_are_open_in_the_end(life: Life) -> Iterator[str]:
+    for zone, closed in life.world.relays.contacts.items():
+        if closed:
+            yield f"{zone} stayed closed"
+
+
+@_judge
+def nobody_hears_a_cold_amplifier(life: Life) -> Iterator[str]:
+    """Sound is routed where the contact has been closed for a warm-up, and stays so."""
+    if life.had_any("relay_"):
+        return
+    world = life.world
+    for run in world.runs:
+        for zone, start, end in run.spans(world.mono):
+            spans = closed_spans(world.relays.moved, zone)
+            if not any(on + _warm_up(life) <= start and end <= off + EARS_MS for on, off in spans):
+                yield f"{run.job_id} sounds in {zone} from {start} to {end}, closed {spans}"
+
+
+@_judge
+def one_programme_at_a_time_in_a_zone(life: Life) -> Iterator[str]:
+    spans = sorted(span for run in life.world.runs for span in run.spans(life.world.mono))
+    for (zone, _, end), (next_zone, start, _) in pairwise(spans):
+        if zone == next_zone and start < end - STOP_MS - EARS_MS:
+            yield f"two programmes sound in {zone} at {start}"
+
+
+@_judge
+def quiet_hours_are_quiet(life: Life) -> Iterator[str]:
+    """By the true time. How far the station's own clock may be off is what it says of it, and two minutes at most."""
+    policy = life.world.site.policy
+    for run in life.world.runs:
+        if life.orders[run.job_id].order.cls == JobClass.EMERGENCY:
+            continue
+        belief = life.watch.beliefs.get(run.play.play_id)
+        off_ms = 0 if belief is None else abs(belief.utc - belief.true_utc)
+        if off_ms > TIMETABLE_ERROR_MAX_MS and belief is not None:
+            if belief.signed:
+                yield f"{run.job_id} plays by a clock that is {off_ms} ms off, and the centre had told the time"
+            continue  # nobody but a liar has told it the time since it booted
+        for _, start, end in run.spans(life.world.mono):
+            lasts_ms = max(1, end - start - 2 * (CLOCK_MS + off_ms))
+            if touches_quiet_hours(policy, TIMEZONE, UtcMs(BEGAN + start + CLOCK_MS + off_ms), lasts_ms):
+                yield f"{run.job_id} sounds in the quiet hours, from {start} to {end}"
+
+
+@_judge
+def nothing_sounds_twice(life: Life) -> Iterator[str]:
+    """A routine occurrence sounds once, an emergency begins three times at most.
+
+    A disk that takes nothing keeps no mark of what has begun: a crash meanwhile repeats it, once more.
+    """
+    mercy = 1 if life.had("disk_full", "write_fails") else 0
+    heard: Counter[str] = Counter()
+    for run in life.world.runs:
+        if run.job_id not in life.void:
+            heard[run.play.play_id.rpartition(".")[0]] += _sounded(life, run)
+    for occurrence, times in heard.items():
+        if times > ATTEMPTS[JobClass(life.orders[occurrence.rpartition(".")[0]].order.cls)] + mercy:
+            yield f"{occurrence} sounded {times} times"
+
+
+@_judge
+def one_outcome_and_one_record_each(life: Life) -> Iterator[str]:
+    """Every occurrence of an accepted job, by our own count of its instants."""
+    told: dict[str, Counter[int]] = defaultdict(Counter)
+    for record in _records(life, "play"):
+        told[record["job_id"]][record["planned"]] += 1
+    refused = {record["job_id"] for record in _records(life, "refusal")}
+    for job_id, planned in told.items():
+        for instant, times in planned.items():
+            if times > 1 and job_id not in life.void:
+                yield f"{job_id} has {times} records for {instant}"
+    for job_id in _accepted(life) - life.void - refused:
+        for instant in _instants(life, job_id):
+            if told[job_id][instant] == 0:
+                yield f"{job_id} has no record for {instant}"
+        if not told[job_id] and not life.orders[job_id].order.recurring:
+            yield f"{job_id} was accepted, and never heard of again"
+
+
+@_judge
+def every_silence_has_a_name(life: Life) -> Iterator[str]:
+    names = {str(reason) for reason in Reason}
+    for record in life.world.headend.records:
+        reasons = [record["reason"], *(zone["reason"] for zone in record["zones"])]
+        for reason in reasons:
+            if reason is not None and reason not in names:
+                yield f"{record['job_id']}: {reason} is not in the catalogue"
+        if (record["outcome"] == "succeeded") != (record["reason"] is None):
+            yield f"{record['job_id']} is {record['outcome']} with the reason {record['reason']}"
+
+
+@_judge
+def records_tell_what_was_heard(life: Life) -> Iterator[str]:
+    for record in _records(life, "play"):
+        job_id = record["job_id"]
+        if job_id in life.void:
+            continue
+        runs = [run for run in life.world.runs if run.play.play_id.startswith(f"{job_id}.{record['planned']}.")]
+        routine = life.orders[job_id].order.cls != JobClass.EMERGENCY
+        if routine and record["outcome"] in NOT_PLAYED and any(_sounded(life, run) for run in runs):
+            yield f"{job_id} sounded, and the record says {record['outcome']}"
+        if record["outcome"] == "succeeded":
+            yield from _counted(life, record, runs[-1])
+
+
+@_judge
+def the_log_is_whole(life: Life) -> Iterator[str]:
+    """The chain arrived without a gap and to its end."""
+    headend = life.world.headend
+    held = len(life.world.disk.committed.records)
+    if headend.broken:
+        yield headend.broken
+    elif len(headend.records) != held:
+        yield f"the station holds {held} records, the centre {len(headend.records)}"
+
+
+@_judge
+def nothing_hangs_in_the_end(life: Life) -> Iterator[str]:
+    agent = life.world.agent
+    if agent is None or not agent.connected:
+        yield "the station is not there"
+        return
+    for play in agent.state.plays.values():
+        if play.phase is not Phase.STAGED and play.planned < life.world.utc() - SETTLED_MS:
+            yield f"{play.job_id} is still {play.phase}"
+
+
+def _counted(life: Life, record: dict[str, Any], run: Run) -> Iterator[str]:
+    total: Counter[ZoneId] = Counter()
+    for zone, start, end in run.spans(life.world.mono):
+        total[zone] += end - start
+    for zone in record["zones"]:
+        if zone["played_ms"] != total[zone["zone"]]:
+            yield f"{run.job_id} in {zone['zone']}: {zone['played_ms']} ms told, {total[zone['zone']]} ms routed"
+        if zone["reason"] is None and zone["played_ms"] != record["planned_ms"]:
+            yield f"{run.job_id} was cut short in {zone['zone']}, and nobody says why"
+
+
+def _records(life: Life, kind: str) -> list[dict[str, Any]]:
+    headend = life.world.headend
+    return [record for record in headend.records if record["kind"] == kind]
+
+
+def _accepted(life: Life) -> set[str]:
+    return {answer["job_id"] for answer in life.world.headend.answers if answer["verdict"] == "accepted"}
+
+
+def _instants(life: Life, job_id: str) -> Iterator[int]:
+    """The instants of a recurring order that must have their records by now: one a day, after it counts."""
+    ordered: Ordered = life.orders[job_id]
+    if not ordered.order.recurring or ordered.order.at_s is None:
+        return
+    counts_from = life.watch.counts_from.get(JobId(job_id), life.world.utc())
+    first = BEGAN + round(ordered.order.at_s * 1000)
+    first -= first % 1000  # a timetable counts in seconds
+    for day in range(ordered.order.days):
+        instant = first + day * DAY_MS
+        if counts_from < instant < life.world.utc() - SETTLED_MS:
+            yield instant
+
+
+def _sounded(life: Life, run: Run) -> bool:
+    return any(end - start > UNSEEN_MS + life.slowest_disk_ms for _, start, end in run.spans(life.world.mono))
+
+
+def _warm_up(life: Life) -> int:
+    """By the station's crystal; a ms is lost in rounding."""
+    return WARM_UP_MS - WARM_UP_MS * abs(life.script.setting.drift_ppm) // 1_000_000 - 1

@@ -1,0 +1,142 @@
+"""Play one script to its end, with systemd at its work and the judges watching; answers what broke, if anything did."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.rig import Order
+from tests.sim import SimRig
+from tests.soak import faults
+from tests.soak.judges import judge
+from tests.soak.promises import Broken
+from tests.soak.script import CALM_MS, Happening, Script
+from tests.soak.watching import StepWatch
+
+PROGRESS_MS = 5_000
+# A card that tells its progress ten times as seldom as the real one: a year of it is most of what there is to step.
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """``name`` is what was promised and did not hold; ``told`` is for a person."""
+
+    name: str
+    told: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """What an officer, or somebody else, sent."""
+
+    order: Order
+    tampering: str
+    at_ms: int
+
+
+class Life:
+    """One ward from ``begins_ms`` until the calm after the chaos is over."""
+
+    def __init__(self, script: Script, *, keep_notes: bool = False) -> None:
+        setting = script.setting
+        self.script = script
+        self.rig = SimRig(
+            wired=setting.wired,
+            drift_ppm=setting.drift_ppm,
+            chip=setting.chip,
+            ntp=setting.ntp,
+            progress_ms=PROGRESS_MS,
+        )
+        self.world = self.rig.world
+        self.world.keep_notes = keep_notes
+        self.orders: dict[str, Ordered] = {}
+        self.void: set[str] = set()
+        """Jobs that were ordered before a journal was torn: nothing is promised about them any more."""
+        self.watch = StepWatch(self.world)
+        self._lasting: dict[str, int] = {}
+
+    def live(self) -> Failure | None:
+        """Everything happens; None where everything held."""
+        # What the station tells an engineer is not looked at here, and formatting it costs more than deciding it.
+        disabled = logging.root.manager.disable
+        logging.disable(logging.CRITICAL)
+        try:
+            return self._judged()
+        finally:
+            logging.disable(disabled)
+
+    def _judged(self) -> Failure | None:
+        try:
+            self._live()
+            judge(self)
+        except Broken as broken:
+            return Failure(broken.name, str(broken), self.world.mono)
+        except AssertionError as exc:
+            return Failure(str(exc) or traceback.format_exc(limit=-1), _where(exc), self.world.mono)
+        except Exception as exc:  # noqa: BLE001  whatever the station raises is what is looked for
+            return Failure(f"{type(exc).__name__}: {exc}", _where(exc), self.world.mono)
+        return None
+
+    def ordered(self, job_id: str, order: Order, tampering: str) -> None:
+        """Somebody has sent it."""
+        self.orders[job_id] = Ordered(order, tampering, self.world.mono)
+
+    def torn(self) -> None:
+        """What the journal promised is void; its successor begins a new chain."""
+        self.void |= set(self.orders)
+        self.watch.void = self.void
+
+    def had(self, *names: str) -> bool:
+        """Whether one of these has happened."""
+        return any(happening.what in names for happening in self.script.happenings)
+
+    def had_any(self, prefix: str) -> bool:
+        """Whether anything of that kind has happened."""
+        return any(happening.what.startswith(prefix) for happening in self.script.happenings)
+
+    @property
+    def slowest_disk_ms(self) -> int:
+        """How much longer than usual a commit may have taken."""
+        slow = [happening.args["ms"] for happening in self.script.happenings if happening.what == "disk_slow"]
+        return max(slow, default=0)
+
+    def sets(self, what: Any, name: str, troubled: Any, well: Any, for_ms: int) -> None:
+        """Trouble that is one value for a while."""
+        setattr(what, name, troubled)
+        self.lasts(f"{id(what)} {name}", for_ms, lambda: setattr(what, name, well))
+
+    def lasts(self, what: str, for_ms: int, over: Callable[[], None]) -> None:
+        """``over`` comes after ``for_ms``, unless the same trouble came again meanwhile and lasts longer."""
+        until = max(self._lasting.get(what, 0), self.world.mono + for_ms)
+        self._lasting[what] = until
+
+        def end() -> None:
+            if self._lasting.get(what) == self.world.mono:
+                over()
+
+        self.world.after(until - self.world.mono, end)
+
+    def _live(self) -> None:
+        setting = self.script.setting
+        self.world.run_until(setting.begins_ms)
+        self.world.headend.welcoming = setting.welcome
+        self.world.supervised = True
+        self.world.boot()
+        for happening in self.script.happenings:
+            self.world.run_until(happening.at_ms)
+            self._happen(happening)
+        self.world.run_until(setting.chaos_until_ms)
+        self.world.headend.welcoming = True
+        self.world.headend.welcome()
+        self.world.run_until(setting.chaos_until_ms + CALM_MS)
+
+    def _happen(self, happening: Happening) -> None:
+        faults.TABLE[happening.what](self, **happening.args)
+
+
+def _where(exc: BaseException) -> str:
+    return "".join(traceback.format_exception(exc, limit=-6))

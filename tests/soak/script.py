@@ -1,0 +1,231 @@
+"""Decide what happens to a ward in one life: a list of happenings, all of it from one seed and written down beforehand.
+
+Nothing is diced while the life runs, so a list can be shortened and played again, and what is left is why it failed.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+SECOND_MS = 1_000
+MINUTE_MS = 60 * SECOND_MS
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+BEGINNINGS_MS = (0, 11 * HOUR_MS - 5 * MINUTE_MS, 19 * HOUR_MS - 5 * MINUTE_MS)
+# From 10:00 on: mid-morning, five minutes before the quiet hours, five minutes before their end.
+EVENING_MS = 10 * MINUTE_MS
+TENDAYS_MS = 10 * DAY_MS
+# Tết has nine days off (requirement O1).
+CALM_MS = 3 * HOUR_MS
+# An order of an evening lives for an hour after its instant, and may be as late.
+PAUSES_MS = (1, 5, 30, 200, 1_000, 3_000, 10_000, 30_000)
+TEXTS = ("Lũ quét!", "Bà con rời nhà ngay, lên chỗ cao.")
+ZONES = ("c1", "c2")
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """``at_ms`` after the life began, ``what`` (a name of ``faults.TABLE``) happens with ``args``."""
+
+    at_ms: int
+    what: str
+    args: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.what} " + " ".join(f"{name}={value}" for name, value in self.args.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How the station is fitted and when the life begins; it ends ``CALM_MS`` after ``chaos_until_ms``."""
+
+    begins_ms: int
+    chaos_until_ms: int
+    wired: bool = False
+    drift_ppm: int = 0
+    chip: bool = False
+    ntp: bool = False
+    welcome: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One life."""
+
+    name: str
+    setting: Setting
+    happenings: tuple[Happening, ...]
+
+
+def evening(seed: int) -> Script:
+    """Ten minutes in which everything happens, then hours in which everything works again."""
+    dice = random.Random(f"evening {seed}")
+    begins = dice.choice(BEGINNINGS_MS)
+    setting = _setting(dice, begins, begins + EVENING_MS)
+    happenings = []
+    at, serial = begins, 0
+    while at < setting.chaos_until_ms:
+        if dice.random() < 0.4:
+            serial += 1
+            happenings.append(Happening(at, "order", _order(dice, serial)))
+        elif serial and dice.random() < 0.1:
+            happenings.append(Happening(at, "replay", {"serial": dice.randint(1, serial)}))
+        else:
+            happenings.append(_fault(dice, at, scale=1))
+        at += dice.choice(PAUSES_MS)
+    return Script("evening", setting, tuple(happenings))
+
+
+def ten_days(seed: int) -> Script:
+    """A timetable, an order a day, and some thirty troubles that last for minutes to hours."""
+    dice = random.Random(f"ten days {seed}")
+    begins = dice.choice(BEGINNINGS_MS)
+    setting = _setting(dice, begins, begins + TENDAYS_MS)
+    happenings = _timetable(begins, days=10)
+    for day in range(10):
+        at = begins + day * DAY_MS + dice.randrange(DAY_MS)
+        happenings.append(Happening(at, "order", _order(dice, 100 + day)))
+    for _ in range(30):
+        happenings.append(_fault(dice, begins + dice.randrange(TENDAYS_MS), scale=300))
+    return Script("ten days", setting, tuple(sorted(happenings, key=lambda one: one.at_ms)))
+
+
+def calm(days: int) -> Script:
+    """An ordinary ward: three sessions and a notice a day, a warning a month, nothing breaks."""
+    happenings = []
+    for month, first in enumerate(range(0, days, 30)):
+        length = min(30, days - first)
+        happenings += _timetable(first * DAY_MS, length, serial=1 + 1_000 * month)
+        happenings.append(Happening(first * DAY_MS + 2 * HOUR_MS, "order", _warning(1_900 + month)))
+    for day in range(days):
+        notice = {"serial": 100_000 + day, "cls": "normal", "in_s": 4 * 3_600, "tone": "d", "seconds": 120.0}
+        happenings.append(Happening(day * DAY_MS + HOUR_MS, "order", notice))
+    setting = Setting(0, days * DAY_MS - CALM_MS, ntp=True)
+    return Script("calm", setting, tuple(sorted(happenings, key=lambda one: one.at_ms)))
+
+
+def _setting(dice: random.Random, begins: int, until: int) -> Setting:
+    return Setting(
+        begins,
+        until,
+        wired=dice.random() < 0.5,
+        drift_ppm=dice.choice((0, 0, 40, -40, 90)),
+        chip=dice.random() < 0.3,
+        ntp=dice.random() < 0.5,
+        welcome=dice.random() < 0.9,
+    )
+
+
+def _timetable(at: int, days: int, serial: int = 1) -> list[Happening]:
+    sessions = ((19.5 * 3_600, 600.0), (1 * 3_600, 300.0), (7 * 3_600, 900.0))
+    # 05:30, 11:00 and 17:00, counted from 10:00.
+    return [
+        Happening(
+            at,
+            "order",
+            {
+                "serial": serial + index,
+                "cls": "normal",
+                "in_s": after_s,
+                "recurring": True,
+                "days": days,
+                "tone": "abc"[index],
+                "seconds": seconds,
+                "late_limit_s": 600,
+            },
+        )
+        for index, (after_s, seconds) in enumerate(sessions)
+    ]
+
+
+def _warning(serial: int) -> dict[str, Any]:
+    return {"serial": serial, "cls": "emergency", "spoken": TEXTS[1], "zones": ("c1",)}
+
+
+def _order(dice: random.Random, serial: int) -> dict[str, Any]:
+    cls = dice.choice(("normal", "normal", "priority", "emergency"))
+    tampering = dice.choices(("", "forged", "other_ward", "quiet"), (12, 1, 1, 1))[0]
+    common = {
+        "serial": serial,
+        "cls": cls,
+        "zones": dice.choice(((), (), ("c1",), ("c2",))),
+        "preemption": dice.choice(("rejoin", "drop")),
+        "loops": dice.choice((1, 1, 2)),
+        "tampering": tampering,
+    }
+    if cls == "emergency":
+        return common | {"spoken": dice.choice(TEXTS)}
+    return common | {
+        "in_s": None if dice.random() < 0.4 else dice.choice((-2, 1, 3, 8, 40, 300)),
+        "recurring": dice.random() < 0.3,
+        "tone": dice.choice("abc"),
+        "seconds": dice.choice((3.0, 12.0, 60.0)),
+        "late_limit_s": dice.choice((0, 0, 60, 1_800)),
+    }
+
+
+def _fault(dice: random.Random, at: int, scale: int) -> Happening:
+    """One trouble. ``scale`` stretches how long it lasts."""
+    name = dice.choices(tuple(_FAULTS), tuple(weight for weight, _ in _FAULTS.values()))[0]
+    return Happening(at, name, _FAULTS[name][1](dice, scale))
+
+
+Args = Callable[[random.Random, int], dict[str, Any]]
+
+
+def _for(*more: tuple[str, tuple[Any, ...]]) -> Args:
+    """How long it lasts, and whatever else is diced."""
+
+    def made(dice: random.Random, scale: int) -> dict[str, Any]:
+        args: dict[str, Any] = {"for_ms": dice.choice((50, 700, 4_000, 15_000, 70_000)) * scale}
+        return args | {name: dice.choice(values) for name, values in more}
+
+    return made
+
+
+def _just(*more: tuple[str, tuple[Any, ...]]) -> Args:
+    return lambda dice, _: {name: dice.choice(values) for name, values in more}
+
+
+_ZONE = ("zone", ZONES)
+_FAULTS: dict[str, tuple[int, Args]] = {
+    "kill_agent": (3, _just()),
+    "kill_io": (3, _just()),
+    "kill_both": (1, _just()),
+    "kill_in_step": (4, _just(("effects", (0, 1, 2, 3, 5)))),
+    "kill_at_commit": (4, _just(("when", ("before", "after")))),
+    "hang_agent": (1, _just()),
+    "stop_agent": (1, _just()),
+    "power_cut": (3, _for()),
+    "network_down": (4, _for()),
+    "messages_late": (2, _for(("ms", (300, 4_000, 40_000)))),
+    "messages_twice": (2, _for()),
+    "messages_reordered": (2, _for()),
+    "messages_lost": (2, _for()),
+    "broker_down": (2, _for()),
+    "broker_wiped": (1, _just()),
+    "server_restored": (1, _just(("keeps", (0.0, 0.5, 0.9)))),
+    "no_welcome": (2, _for()),
+    "content_down": (2, _for()),
+    "content_slow": (2, _for(("ms", (2_000, 20_000)))),
+    "content_swapped": (1, _for()),
+    "cache_full": (1, _for()),
+    "disk_full": (2, _for()),
+    "disk_slow": (2, _for(("ms", (300, 1_500)))),
+    "write_fails": (2, _just(("commits", (1, 2)))),
+    "journal_torn": (1, _just()),
+    "ntp_gone": (1, _for()),
+    "clock_stepped": (2, _for(("by_s", (-7_200, -300, -30, 30, 300, 7_200)))),
+    "relay_stuck": (2, _for(_ZONE)),
+    "relay_dead": (2, _for(_ZONE)),
+    "relay_unread": (1, _for(_ZONE)),
+    "relay_slow": (1, _for(("ms", (150, 900, 5_000)))),
+    "relay_bounces": (2, _just(_ZONE, ("ms", (3, 300)))),
+    "card_dead": (2, _for()),
+    "card_mute": (2, _for()),
+    "card_late": (2, _for(("ms", (400, 7_000, 40_000)))),
+    "audio_rots": (1, _just(("tone", ("a", "b", "c")))),
+}

@@ -1,0 +1,97 @@
+"""Watches the station at every step of a life: the core's own promises, and what a boot must find again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from edge_agent.core import effects as fx
+from edge_agent.core import station
+from edge_agent.core.clock_trust import ClockSource
+from edge_agent.core.events import Event, Judgement, Mark, PlayStarted
+from edge_agent.core.job import Accepted
+from edge_agent.core.state import State
+from edge_agent.core.units import JobId, PlayId, UtcMs
+from tests.core.deadlines import Deadlines
+from tests.core.watch import Durable, Watch, settled
+from tests.soak.promises import Broken
+from tests.ward.agent import Agent
+from tests.ward.world import World
+
+STEPS_A_MS_MAX = 400
+# Ticks follow each other a ms apart; what a month of missed instants asks for at one instant is less.
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """What the station thought the time was when a sound began; ``signed``: by a welcome of this boot."""
+
+    utc: UtcMs
+    true_utc: UtcMs
+    source: ClockSource
+    signed: bool
+
+
+class StepWatch:
+    """``beliefs`` by play; ``counts_from`` is the instant after which a job's occurrences count."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._watch = Watch()
+        self._deadlines = Deadlines()
+        self._at, self._steps = 0, 0
+        self.beliefs: dict[PlayId, Belief] = {}
+        self.counts_from: dict[JobId, UtcMs] = {}
+        self.void: set[str] = set()
+        judge = world.judge
+
+        def judged(topic: str, payload: bytes) -> Judgement:
+            judgement = judge(topic, payload)
+            if isinstance(judgement, Accepted):
+                self._watch.accepted[judgement.digest] = judgement
+            return judgement
+
+        world.judge = judged
+        world.watches.append(self)
+
+    def booted(self, agent: Agent) -> None:
+        """A new process: what the headend was told is accepted must be here."""
+        contents = agent._ports.contents
+        seen = {str(job_id) for job_id, _ in contents.seen}
+        told = {one["job_id"] for one in self._world.headend.answers if one["verdict"] == "accepted"}
+        lost = told - seen - self.void
+        if lost:
+            raise Broken("acknowledged_is_kept", f"accepted by the station, unknown after a boot: {sorted(lost)}")
+        heard = {(mark.job_id, mark.planned) for mark in contents.marks if mark.mark is Mark.FIRST_SAMPLE}
+        self._watch.restarted(Durable(self._closed(), heard, {job_id for job_id, _ in contents.seen}))
+        self._deadlines = Deadlines()
+
+    def stepped(self, agent: Agent, before: State, event: Event) -> None:
+        """One step of it."""
+        self._busy()
+        now = agent.now()
+        self._watch.see(before, event, now, tuple(agent.effects), agent.state)
+        wake = station.next_wake(agent.state, now)
+        if wake is None or wake > now.mono:
+            settled(agent.state)
+            self._deadlines.at_rest(agent.state, now, wake)
+        for effect in agent.effects:
+            if isinstance(effect, fx.SaveJob) and not effect.saved.held:
+                self.counts_from[effect.saved.accepted.job.job_id] = effect.saved.base
+            elif isinstance(effect, fx.ReleaseJob):
+                self.counts_from[effect.job_id] = effect.base
+        if isinstance(event, PlayStarted):
+            signed = agent._ports.clock._clock.signed_offset_ms is not None
+            self.beliefs[event.play_id] = Belief(now.utc, self._world.utc(), now.source, signed)
+
+    def _busy(self) -> None:
+        if self._world.mono > self._at + 1:
+            self._steps = 0
+        self._at = self._world.mono
+        self._steps += 1
+        if self._steps > STEPS_A_MS_MAX:
+            raise Broken("comes_to_rest", f"{self._steps} steps without a pause: the agent spins")
+
+    def _closed(self) -> set[tuple[JobId, UtcMs]]:
+        bodies = [json.loads(record.body) for record, _ in self._world.disk.committed.records]
+        return {(JobId(body["job_id"]), UtcMs(body["planned"])) for body in bodies if body["kind"] == "play"}
