@@ -152,7 +152,7 @@ class Runtime:
 
     def _step(self, event: Event) -> None:
         now = self._ports.clock.now()
-        self._state, effects = station.step(self._state, event, now, self._ports.verify)
+        effects = self._decide(event, now)
         behind = _behind_the_record(effects)
         for effect in effects:
             if effect not in behind:
@@ -163,6 +163,10 @@ class Runtime:
         self._status.show(now.mono, lambda: self._ports.upstream.picture_bytes(self._state, now))
         if isinstance(event, StopAsked):
             self._ending_at = MonoMs(now.mono + STOP_MS_MAX)
+
+    def _decide(self, event: Event, now: Now) -> tuple[Effect, ...]:
+        self._state, effects = station.step(self._state, event, now, self._ports.verify)
+        return effects
 
     def _perform(self, effect: Effect, now: Now) -> None:
         match effect:

@@ -70,7 +70,7 @@ class StepWatch:
         """One step of it."""
         self._busy()
         now = agent.now()
-        self._watch.see(before, event, now, tuple(agent.effects), agent.state)
+        self._watch.see(before, event, now, agent.effects, agent.state)
         wake = station.next_wake(agent.state, now)
         if wake is None or wake > now.mono:
             settled(agent.state)

@@ -45,7 +45,7 @@ class Agent(Runtime):
         self.hung = False
         self.stuck: list[Event] = []
         self.dies_after: int | None = None
-        self.effects: list[Effect] = []
+        self.effects: tuple[Effect, ...] = ()
         self._device_there = False
         journal = FakeJournal(world.disk)
         super().__init__(self._ports(journal), Inbox())
@@ -101,7 +101,7 @@ class Agent(Runtime):
             self.wake = None
             self.stuck.append(event)
             return
-        before, self.effects = self._state, []
+        before = self._state
         self._step(event)
         if not self.alive:
             return
@@ -132,10 +132,13 @@ class Agent(Runtime):
         else:
             self._world.after(LINK_RETRY_MS, self.look_for_device)
 
+    def _decide(self, event: Event, now: Now) -> tuple[Effect, ...]:
+        self.effects = super()._decide(event, now)
+        return self.effects
+
     def _perform(self, effect: Effect, now: Now) -> None:
         if not self.alive:
             return
-        self.effects.append(effect)
         if self.dies_after is not None:
             self.dies_after -= 1
             if self.dies_after < 0:
