@@ -116,7 +116,8 @@ def verify_chain(
 
 def _body_of(record: AsRun, origin: Origin) -> bytes:
     body = _object(record) | _object(origin)
-    body["detail"] = tidy(record.detail[:DETAIL_CHARS_MAX])
+    # Cut afterwards: NFC makes two letters of some.
+    body["detail"] = tidy(record.detail)[:DETAIL_CHARS_MAX]
     return canonical(body)
 
 

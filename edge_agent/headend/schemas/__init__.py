@@ -17,7 +17,8 @@ from typing import Any, cast
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
-from referencing import Registry, Resource
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
 
 Schema = dict[str, Any]
 
@@ -32,8 +33,7 @@ SHOWN_CHARS_MAX = 40
 
 def faults(kind: str, payload: Any) -> list[str]:
     """What is wrong with a parsed ``payload`` of that kind: ``field: what would be right``. Empty when nothing is."""
-    found = sorted(_validator(kind).iter_errors(payload), key=lambda error: [str(step) for step in error.absolute_path])
-    return list(dict.fromkeys(line for error in found for line in _lines(error)))
+    return sorted({line for error in _validator(kind).iter_errors(payload) for line in _lines(error)})
 
 
 @cache
@@ -45,11 +45,17 @@ def schema(kind: str) -> Schema:
 
 @cache
 def _validator(kind: str) -> Validator:
-    loaded = [Resource.from_contents(schema(name)) for name in (*KINDS, SHARED)]
-    registry: Registry[Any] = Registry().with_resources([(one.id() or "", one) for one in loaded])
+    registry: Registry[Any] = Registry().with_resources(
+        (_undialected(name)["$id"], DRAFT202012.create_resource(_undialected(name))) for name in (*KINDS, SHARED)
+    )
     dialect = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
-    made: Validator = dialect(schema(kind), registry=registry)
+    made: Validator = dialect(_undialected(kind), registry=registry)
     return made
+
+
+def _undialected(kind: str) -> Schema:
+    # With its "$schema" the library would take its own dialect again wherever one file refers to another.
+    return {word: said for word, said in schema(kind).items() if word != "$schema"}
 
 
 def _pattern(_: Validator, pattern: str, text: object, around: Schema) -> Iterator[ValidationError]:

@@ -1,0 +1,254 @@
+"""Schemas and parsers draw the same line: at each bound, one beyond it, and for whatever comes."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from edge_agent.core.as_run import AsRun, ItemAsRun, RecordKind, ZoneAsRun
+from edge_agent.core.clock_trust import ClockSource
+from edge_agent.core.effects import Verdict
+from edge_agent.core.events import Rejected
+from edge_agent.core.job import JobClass, Preemption
+from edge_agent.core.occurrence import OPEN, OUTCOMES
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import StationId
+from edge_agent.headend.enrolment import Enrolled
+from edge_agent.headend.listening import Heard, hear
+from edge_agent.headend.schemas import DOWN, KINDS, SHARED, UP, faults, schema
+from edge_agent.sync.messages import PAYLOAD_BYTES_MAX, Why
+from edge_agent.sync.topics import Up, up_topic
+from edge_agent.trust.envelope import open_envelope, payload_type, sign
+from edge_agent.trust.judge import make_judge
+from edge_agent.trust.keys import Scheme
+from edge_agent.trust.orders import KNOWN_FIELDS, OrderType
+from edge_agent.trust.roles import load_trust
+from edge_agent.trust.strict_json import WireError
+from tests.headend.schema_walk import Change, changes, fields, plain
+from tests.trust import makers
+from tools.schema_tree import branches, followed, whole
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+JUDGE = make_judge(makers.make_trust(), makers.make_site())
+STATION = Enrolled(StationId(makers.STATION), makers.AREA, "", makers.signer("station").public)
+
+JOBS = (
+    makers.job_dict(
+        audience={"stations": [makers.STATION], "areas": [makers.AREA], "zones": ["cho"]},
+        critical=["volume"],
+        order=1,
+        loops=2,
+        gap_s=3,
+        preemption="drop",
+        missed={"policy": "late", "limit_s": 60},
+        when=makers.rule_when(),
+        cap={"identifier": "1", "sender": "2", "sent": "3"},
+    ),
+    makers.job_dict(when={"kind": "at", "utc": makers.NOON}, missed={"policy": "skip"}, audience={"areas": ["vn"]}),
+    makers.job_dict(**{"class": "emergency"}, audience={"stations": [makers.STATION]}),
+)
+"""Together they use every field of the schema, and each condition in it."""
+WELCOME, ACK = makers.welcome_dict(critical=["log"]), makers.ack_dict(critical=["log"])
+BEYOND_JOB = (
+    "not_after: later than not_before",
+    "when.last_day: not before first_day",
+    "this one is not known here",
+    'a day as "2026-10-01"',
+)
+"""What a parser may find in an order that its schema cannot say: each is a line of the schema's ``x-beyond``."""
+BEYOND_TRUST = (
+    "expires: later than issued_at",
+    "the SHA-256 of the key's bytes",
+    "a key counts once",
+    "SEC1 point on the curve",
+    "a keyid that stands under keys",
+    "the number of its keyids",
+    "role: each only once",
+    "a server's key must not start sound",
+)
+
+
+def examples(kind: str) -> list[Any]:
+    """The payloads in docs/examples of that kind."""
+    written = [json.loads(path.read_bytes()) for path in sorted(EXAMPLES.glob("*.json"))]
+    payloads = [json.loads(base64.b64decode(one["payload"])) for one in written if "payload" in one]
+    if kind == "record":
+        return [record["body"] for log in examples("log") for record in log["records"]]
+    return [one for one in payloads if one["type"] == kind]
+
+
+def trust_documents() -> tuple[dict[str, Any], ...]:
+    token = makers.P256Signer("token")
+    ward = makers.job_role(keyids=[token.keyid], limits={"hours": [["05:00", "21:00"]]})
+    return (makers.trust_document(keys=[token.public], roles=[ward, makers.online_role()]),)
+
+
+def judged(kind: str, payload: Any) -> Rejected | None:
+    """What the station says of a signed payload, if it is that its form is wrong."""
+    signer = makers.signer("officer" if kind == "job" else "server")
+    # Not by ``dump``: it would refuse to write what we must see refused.
+    message = sign(payload_type(kind), json.dumps(payload).encode(), [signer])
+    judgement = JUDGE(f"loa/1/d/{makers.STATION}/{kind}", message)
+    return judgement if isinstance(judgement, Rejected) and judgement.reason is Reason.MALFORMED else None
+
+
+@pytest.mark.parametrize("kind", [*KINDS, SHARED])
+def test_each_schema_is_one(kind: str) -> None:
+    Draft202012Validator.check_schema(schema(kind))
+
+
+@pytest.mark.parametrize("kind", [*DOWN, *UP, "record"])
+def test_every_example_is_valid_by_its_schema(kind: str) -> None:
+    found = examples(kind)
+    assert found
+    assert [faults(kind, one) for one in found] == [[]] * len(found)
+
+
+def test_every_envelope_of_the_examples_and_the_trust_file_are_valid() -> None:
+    for path in EXAMPLES.glob("*.json"):
+        assert faults("trust" if path.stem == "trust" else "envelope", json.loads(path.read_bytes())) == [], path
+
+
+@pytest.mark.parametrize(
+    ("kind", "messages"), [("job", JOBS), ("welcome", (WELCOME,)), ("ack", (ACK,))], ids=["job", "welcome", "ack"]
+)
+def test_a_station_refuses_exactly_what_the_schema_of_an_order_refuses(kind: str, messages: tuple[Any, ...]) -> None:
+    both = {True: 0, False: 0}
+    assert [(faults(kind, message), judged(kind, message)) for message in messages] == [([], None)] * len(messages)
+    for change in changes(kind, *messages):
+        both[_agree(kind, change, judged(kind, change.message), BEYOND_JOB)] += 1
+    assert min(both.values()) > 20
+
+
+def test_an_envelope_is_malformed_exactly_where_its_schema_says_so() -> None:
+    envelope = json.loads(makers.signed_job(by=("officer", "deputy")))
+    both = {True: 0, False: 0}
+    for change in changes("envelope", envelope):
+        opened = open_envelope(json.dumps(change.message).encode())
+        both[_agree("envelope", change, opened if isinstance(opened, Rejected) else None, ())] += 1
+    assert min(both.values()) > 20
+
+
+def test_a_trust_file_is_refused_exactly_where_its_schema_says_so() -> None:
+    both = {True: 0, False: 0}
+    for change in changes("trust", *trust_documents()):
+        both[_agree("trust", change, _trust_refused(change.message), BEYOND_TRUST)] += 1
+    assert min(both.values()) > 20
+
+
+def _trust_refused(document: Any) -> Rejected | None:
+    try:
+        load_trust(json.dumps(document).encode())
+    except WireError as error:
+        return Rejected(Reason.MALFORMED, str(error))
+    return None
+
+
+def _agree(kind: str, change: Change, refusal: Rejected | None, beyond: tuple[str, ...]) -> bool:
+    """Hold both verdicts together; whether the message was sound."""
+    found = faults(kind, change.message)
+    where = f"{kind} {change.path} {change.what}: schema {found}, parser {refusal}"
+    if refusal is None:
+        assert found == [], where
+    elif not found:
+        assert any(rule in refusal.detail for rule in beyond), where
+    return not found
+
+
+@pytest.mark.parametrize("kind", UP)
+def test_the_headend_hears_whatever_the_schema_lets_a_station_say(kind: str) -> None:
+    whose = {"realm": makers.REALM, "station": makers.STATION}
+    sound = 0
+    for change in changes(kind, *(message | whose for message in examples(kind))):
+        fits = len(json.dumps(change.message)) <= PAYLOAD_BYTES_MAX
+        if fits and faults(kind, change.message) == [] and change.path not in (("realm",), ("station",)):
+            sound += 1
+            envelope = sign(payload_type(kind), json.dumps(change.message).encode(), [makers.signer("station")])
+            heard = hear({STATION.station: STATION}, makers.REALM, up_topic(STATION.station, Up(kind)), envelope)
+            assert isinstance(heard, Heard), f"{change}: {heard}"
+    assert sound > 20
+
+
+def test_every_field_of_every_schema_is_tried_at_its_bounds() -> None:
+    """A field that no sound message above has would never be changed."""
+    documents = {"job": JOBS, "welcome": (WELCOME,), "ack": (ACK,), "trust": trust_documents()}
+    documents |= {kind: tuple(examples(kind)) for kind in UP}
+    documents |= {"envelope": (json.loads(makers.signed_job()),)}
+    for kind, messages in documents.items():
+        tried = {plain(path) for message in messages for path, _ in fields(kind, message)}
+        assert sorted(set(_properties(whole(kind), "")) - tried) == [], kind
+
+
+def _properties(node: dict[str, Any], where: str) -> Iterator[str]:
+    node = followed(node)
+    inner = [node, *(branch.then for branch in branches(node) if branch.holds)]
+    for properties in (one.get("properties", {}) for one in inner):
+        for name, under in properties.items():
+            yield f"{where}.{name}"
+            yield from _properties(under, f"{where}.{name}")
+    if "items" in node:
+        yield from _properties(node["items"], where)
+
+
+def test_the_enumerations_are_the_codes_own() -> None:
+    common = whole(SHARED)["$defs"]
+    assert common["reason"]["enum"] == [reason.value for reason in Reason]
+    assert common["class"]["enum"] == [cls.value for cls in JobClass]
+    assert common["clock_source"]["enum"] == [source.value for source in ClockSource]
+    assert common["play"]["properties"]["phase"]["enum"] == [phase.value for phase in _in_order(OPEN)]
+    record = whole("record")["properties"]
+    assert record["outcome"]["enum"] == [phase.value for phase in _in_order(OUTCOMES)]
+    assert record["kind"]["enum"] == [kind.value for kind in RecordKind]
+    assert whole("answer")["properties"]["verdict"]["enum"] == [verdict.value for verdict in Verdict]
+    assert whole("state")["properties"]["why"]["enum"] == [why.value for why in Why]
+    assert whole("job")["properties"]["preemption"]["enum"] == [one.value for one in Preemption]
+    scheme = whole("trust")["properties"]["keys"]["additionalProperties"]["properties"]["scheme"]
+    assert scheme["enum"] == [one.value for one in Scheme]
+
+
+def _in_order(phases: frozenset[Any]) -> list[Any]:
+    return [phase for phase in type(next(iter(phases))) if phase in phases]
+
+
+@pytest.mark.parametrize("kind", list(OrderType))
+def test_a_station_knows_exactly_the_fields_of_the_schema(kind: OrderType) -> None:
+    assert set(whole(kind)["properties"]) == KNOWN_FIELDS[kind]
+
+
+def test_a_record_has_exactly_the_fields_of_the_schema() -> None:
+    properties = whole("record")["properties"]
+    assert set(properties) == {*AsRun.__dataclass_fields__, "station", "software", "boot_id"}
+    assert set(properties["zones"]["items"]["properties"]) == set(ZoneAsRun.__dataclass_fields__)
+    assert set(properties["items"]["items"]["properties"]) == set(ItemAsRun.__dataclass_fields__)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"volume": 101}, "volume: at most 100, not 101"),
+        ({"job_id": "abc\n"}, r'job_id: 1 to 64 of a-z, 0-9 and -, not "abc\n"'),
+        ({"items": [makers.clip_item(urls=[])]}, "items[0].urls: at least 1 entries, not []"),
+        ({"when": {"kind": "at"}}, "when.utc: missing"),
+        ({"event": "x"}, 'event: nothing: only an emergency has one, not "x"'),
+        ({"audience": {}}, "audience: stations or areas, at least one, not {}"),
+        ({"class": "emergency", "event": "x", "when": {"kind": "at", "utc": 1}}, 'when.kind: "now", not "at"'),
+    ],
+)
+def test_a_fault_names_the_field_and_what_would_be_right(change: dict[str, Any], said: str) -> None:
+    assert faults("job", makers.job_dict() | change) == [said]
+
+
+def test_all_faults_of_a_message_are_named_at_once() -> None:
+    document = trust_documents()[0] | {"version": 0, "extra": 1}
+    del document["realm"]
+    assert faults("trust", document) == [
+        "extra: unknown, remove it",
+        "realm: missing",
+        "version: at least 1, not 0",
+    ]

@@ -1,0 +1,77 @@
+"""Read the JSON Schemas as a tree of fields: references followed, conditions kept apart. Decides nothing about them.
+
+Both generated documents and the tests of every bound walk the schemas with this.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from edge_agent.headend.schemas import Schema, schema
+
+SUFFIX = ".schema.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """What holds besides, when the object's field ``name`` is ``value`` (or, where ``holds`` is False, is not)."""
+
+    name: str
+    value: object
+    holds: bool
+    then: Schema
+
+
+@cache
+def whole(kind: str) -> Schema:
+    """The schema of a kind, its references made good from anywhere."""
+    found = copy.deepcopy(schema(kind))
+    _settle(found, kind)
+    return found
+
+
+def followed(node: Schema) -> Schema:
+    """The node with what it refers to laid under it: its own words go before those of the other."""
+    if "$ref" not in node:
+        return node
+    home, _, path = node["$ref"].partition(f"{SUFFIX}#")
+    there = whole(home.removesuffix(SUFFIX))
+    for step in path.split("/")[1:]:
+        there = there[step]
+    under = followed(there)
+    merged = {**under, **{name: value for name, value in node.items() if name != "$ref"}}
+    if "properties" in node:
+        merged["properties"] = _laid_over(under["properties"], node["properties"])
+        merged["required"] = [*under["required"], *node.get("required", [])]
+    return merged
+
+
+def branches(node: Schema) -> Iterator[Branch]:
+    """The conditions of an object whose form depends on one of its fields."""
+    for one in [node, *node.get("allOf", [])]:
+        if "if" not in one:
+            continue
+        ((name, test),) = one["if"].get("properties", {"": one["if"]}).items()
+        value = test["contains"]["const"] if "contains" in test else test["const"]
+        yield Branch(name, value, True, one["then"])
+        if "else" in one:
+            yield Branch(name, value, False, one["else"])
+
+
+def _laid_over(under: Schema, over: Schema) -> Schema:
+    return under | {name: {**followed(under.get(name, {})), **node} for name, node in over.items()}
+
+
+def _settle(node: Any, kind: str) -> None:
+    if isinstance(node, list):
+        for one in node:
+            _settle(one, kind)
+    elif isinstance(node, dict):
+        if isinstance(ref := node.get("$ref"), str):
+            node["$ref"] = f"{kind}{SUFFIX}{ref}" if ref.startswith("#") else ref if "#" in ref else f"{ref}#"
+        for one in node.values():
+            _settle(one, kind)
