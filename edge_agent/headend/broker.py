@@ -55,6 +55,7 @@ class BrokerSetup:
     headends: Sequence[str] = ("headend",)
     publishers: Sequence[str] = ("publisher",)
     host: str = "127.0.0.1"
+    queued_messages_max: int = QUEUED_MESSAGES_MAX
 
 
 def configuration(setup: BrokerSetup, port: int) -> str:
@@ -74,7 +75,7 @@ def configuration(setup: BrokerSetup, port: int) -> str:
         "allow_anonymous false",
         f"acl_file {_acl_path(setup)}",
         f"max_packet_size {PACKET_BYTES_MAX}",
-        f"max_queued_messages {QUEUED_MESSAGES_MAX}",
+        f"max_queued_messages {setup.queued_messages_max}",
         f"max_queued_bytes {QUEUED_BYTES_MAX}",
         "set_tcp_nodelay true",
         "persistence true",

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from edge_agent.core.events import AckToken, Connected, Disconnected, Event, MessageArrived
 from edge_agent.core.units import StationId
+from edge_agent.headend.broker import QUEUED_MESSAGES_MAX
 from edge_agent.sync.limits import PACKET_BYTES_MAX, RECEIVE_MAXIMUM
 from edge_agent.sync.topics import Up, subscriptions, up_topic
 
@@ -32,9 +33,13 @@ class Memory:
 
 
 class FakeBroker:
-    """Sessions that outlive connections, retained states, wills. ``heard`` is everything that stations published."""
+    """Sessions that outlive connections, retained states, wills. ``heard`` is everything that stations published.
 
-    def __init__(self) -> None:
+    For each client ``queued_max`` messages wait beside those that are under way; what comes on top is lost in silence.
+    """
+
+    def __init__(self, queued_max: int = QUEUED_MESSAGES_MAX) -> None:
+        self.queued_max = queued_max
         self.up = True
         self.heard: list[Message] = []
         self.retained: dict[str, bytes] = {}
@@ -46,8 +51,9 @@ class FakeBroker:
         if len(topic) + len(payload) + 16 > PACKET_BYTES_MAX:
             return
         for station, memory in self.memories.items():
-            if topic in memory.filters:
-                memory.waiting.extend([Message(topic, payload)] * times)
+            for _ in range(times if topic in memory.filters else 0):
+                if len(memory.waiting) - self.sessions[station].under_way < self.queued_max:
+                    memory.waiting.append(Message(topic, payload))
                 self.sessions[station].fill_window()
 
     def cut(self, station: str, detail: str = "cut") -> None:
@@ -87,7 +93,7 @@ class FakeBroker:
 
 
 class FakeSession:
-    """A ``sync.port.Session``. Message ids begin at 1 in each connection, as they do in reality."""
+    """A ``sync.port.Session``. Message ids begin at 1 in each connection: Mosquitto counts on, other brokers do not."""
 
     def __init__(
         self,
@@ -117,6 +123,11 @@ class FakeSession:
     def connected(self) -> bool:
         """Whether it has a connection now."""
         return self._connected
+
+    @property
+    def under_way(self) -> int:
+        """How many deliveries were begun on the last connection and not acknowledged."""
+        return len(self._unacked)
 
     def start(self) -> None:
         self.running = True

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_agent.core.units import StationId
-from edge_agent.headend.broker import BrokerSetup, Mosquitto
+from edge_agent.headend.broker import QUEUED_MESSAGES_MAX, BrokerSetup, Mosquitto
 from edge_agent.headend.pki import Authority, Issued, create_authority, issue_client, issue_server
 from edge_agent.sync.client import BrokerSettings
 
@@ -49,10 +49,14 @@ class Network:
 
 
 @contextmanager
-def running_broker(directory: Path, areas: dict[str, str]) -> Iterator[Network]:
+def running_broker(
+    directory: Path, areas: dict[str, str], queued_messages_max: int = QUEUED_MESSAGES_MAX
+) -> Iterator[Network]:
     """Run a broker for the stations in ``areas`` (id to area path) until the block ends."""
     authority = create_authority(directory / "ca", "test")
     server = issue_server(authority, directory / "server", "broker")
-    setup = BrokerSetup(directory / "broker", authority.path, server, areas, [HEADEND])
+    setup = BrokerSetup(
+        directory / "broker", authority.path, server, areas, [HEADEND], queued_messages_max=queued_messages_max
+    )
     with Mosquitto(setup) as mosquitto:
         yield Network(directory, authority, mosquitto, areas)

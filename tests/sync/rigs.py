@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.events import Disconnected, Event
 from edge_agent.core.units import MonoMs, StationId, UtcMs
+from edge_agent.headend.broker import QUEUED_MESSAGES_MAX
 from edge_agent.sync.mqtt import MqttSession
 from edge_agent.sync.port import Session
 from tests.fakes.session import FakeBroker, FakeSession
@@ -52,6 +53,10 @@ class Inbox:
                 return event
 
 
+QUEUED_MAX = 20
+# What the contract's broker keeps for an absent station; the product's keeps 10,000.
+
+
 class Rig(Protocol):
     """A started session of STATION, and both ends of its world."""
 
@@ -70,11 +75,14 @@ class Rig(Protocol):
     def mend(self) -> None:
         """Let it connect again."""
 
+    def restart(self, *, wiped: bool = False) -> None:
+        """The broker goes down, which the session has noticed, and comes up again; ``wiped``: without its memory."""
+
 
 class FakeRig:
     def __init__(self) -> None:
         self.inbox = Inbox()
-        self.broker = FakeBroker()
+        self.broker = FakeBroker(QUEUED_MAX)
         self.session: Session = FakeSession(self.broker, STATION, AREA, self.inbox.post, lambda: b"will")
         self._read = 0
         self.session.start()
@@ -92,13 +100,17 @@ class FakeRig:
     def mend(self) -> None:
         self.broker.reconnect(STATION)
 
+    def restart(self, *, wiped: bool = False) -> None:
+        self.broker.stop()
+        self.broker.start(wiped=wiped)
+
 
 class MosquittoRig:
     def __init__(self, network: Network, proxy: Proxy) -> None:
         self.inbox = Inbox()
+        self.network = network
         self.proxy = proxy
-        self.headend = headend(network)
-        self.headend.subscribe("loa/1/u/#")
+        self.headend = listening_headend(network)
         settings = network.settings(STATION, port=proxy.port)
         self.session: Session = MqttSession(settings, self.inbox.post, host_clock, lambda: b"will")
         self.session.start()
@@ -116,6 +128,24 @@ class MosquittoRig:
 
     def mend(self) -> None:
         self.proxy.open = True
+
+    def restart(self, *, wiped: bool = False) -> None:
+        self.headend.close()
+        self.proxy.open = False
+        self.network.mosquitto.stop()
+        self.inbox.next(Disconnected)
+        if wiped:
+            (self.network.directory / "broker" / "mosquitto.db").unlink()
+        self.network.mosquitto.start()
+        self.headend = listening_headend(self.network)
+        self.proxy.open = True
+
+
+def listening_headend(network: Network) -> Client:
+    """A central side that hears every station."""
+    client = headend(network)
+    client.subscribe("loa/1/u/#")
+    return client
 
 
 def headend(network: Network) -> Client:
@@ -158,6 +188,6 @@ def thread_failures() -> Iterator[queue.Queue[BaseException | None]]:
 
 
 @contextmanager
-def network_of(directory: Path) -> Iterator[Network]:
-    with running_broker(directory, {STATION: AREA, "st-b": "vn/ha-noi/khac"}) as network:
+def network_of(directory: Path, queued_max: int = QUEUED_MESSAGES_MAX) -> Iterator[Network]:
+    with running_broker(directory, {STATION: AREA, "st-b": "vn/ha-noi/khac"}, queued_max) as network:
         yield network

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from edge_agent.core.events import AckToken, Connected, Disconnected, MessageArrived
-from tests.sync.rigs import AREA, STATION, FakeRig, Rig, mosquitto_rig, network_of
+from tests.sync.rigs import AREA, QUEUED_MAX, STATION, FakeRig, Rig, mosquitto_rig, network_of
 
 JOB = f"loa/1/d/{STATION}/job"
 AREA_JOB = f"loa/1/area/{AREA}/job"
 STATE = f"loa/1/u/{STATION}/state"
+ANSWER = f"loa/1/u/{STATION}/answer"
 
 
 @pytest.fixture(params=["fake", pytest.param("mosquitto", marks=pytest.mark.host)])
@@ -20,7 +21,7 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     if request.param == "fake":
         yield FakeRig()
         return
-    with network_of(tmp_path) as network, mosquitto_rig(network) as real:
+    with network_of(tmp_path, QUEUED_MAX) as network, mosquitto_rig(network) as real:
         yield real
 
 
@@ -82,6 +83,78 @@ def test_a_token_that_was_never_given_is_ignored(rig: Rig) -> None:
     rig.session.ack(arrived.token)
     rig.send(JOB, b"next")
     assert rig.inbox.next(MessageArrived).payload == b"next"
+
+
+def test_an_old_token_does_not_acknowledge_another_delivery_of_the_same_number(rig: Rig) -> None:
+    """A broker that has lost its memory counts anew: the number alone would take an order that nobody has saved."""
+    rig.inbox.next(Connected)
+    rig.send(JOB, b"saved")
+    old = rig.inbox.next(MessageArrived).token
+    rig.restart(wiped=True)
+    rig.inbox.next(Connected)
+    rig.send(JOB, b"not saved")
+    fresh = rig.inbox.next(MessageArrived)
+    assert (fresh.payload, fresh.token.mid) == (b"not saved", old.mid)
+    rig.session.ack(old)
+    reconnected(rig)
+    assert rig.inbox.next(MessageArrived).payload == b"not saved"
+
+
+def test_a_restarted_broker_brings_again_what_was_not_acknowledged_and_nothing_else(rig: Rig) -> None:
+    epoch = rig.inbox.next(Connected).epoch
+    for payload in (b"first", b"second", b"third"):
+        rig.send(JOB, payload)
+    tokens = [rig.inbox.next(MessageArrived).token for _ in range(3)]
+    rig.session.ack(tokens[1])
+    assert rig.session.publish(STATE, b"after the acknowledgement", qos=1)
+    rig.heard()
+    rig.restart()
+    assert rig.inbox.next(Connected).epoch > epoch
+    rig.send(JOB, b"fourth")
+    assert [rig.inbox.next(MessageArrived).payload for _ in range(3)] == [b"first", b"third", b"fourth"]
+
+
+def test_a_wiped_broker_has_forgotten_us_and_serves_us_again(rig: Rig) -> None:
+    rig.inbox.next(Connected)
+    rig.send(JOB, b"forgotten")
+    old = rig.inbox.next(MessageArrived).token
+    rig.restart(wiped=True)
+    epoch = rig.inbox.next(Connected).epoch
+    rig.session.ack(old)
+    rig.send(AREA_JOB, b"sent again by who was not answered")
+    arrived = rig.inbox.next(MessageArrived)
+    assert (arrived.payload, arrived.token.epoch) == (b"sent again by who was not answered", epoch)
+    assert rig.session.publish(STATE, b"answer", qos=1)
+    assert rig.heard() == (STATE, b"answer")
+
+
+def test_of_a_flood_past_the_queue_the_first_arrive_in_order_and_what_is_lost_stays_unanswered(rig: Rig) -> None:
+    """The broker calls every one of them taken. Only the answers tell the headend which ones a station has."""
+    rig.inbox.next(Connected)
+    rig.cut()
+    sent = [b"order %d" % number for number in range(2 * QUEUED_MAX)]
+    for payload in sent:
+        rig.send(JOB, payload)
+    rig.mend()
+    rig.inbox.next(Connected)
+    answered = [answered_by(rig) for _ in range(QUEUED_MAX)]
+    assert answered == sent[:QUEUED_MAX]
+    rig.send(JOB, b"the last word")
+    assert answered_by(rig) == b"the last word", "more was kept than the queue holds, or the line is dead"
+    missing = [payload for payload in sent if payload not in answered]
+    for payload in missing:
+        rig.send(JOB, payload)
+    assert [answered_by(rig) for _ in missing] == missing
+
+
+def answered_by(rig: Rig) -> bytes:
+    """The next order that arrives is acknowledged and answered; what the headend hears of it."""
+    arrived = rig.inbox.next(MessageArrived)
+    rig.session.ack(arrived.token)
+    assert rig.session.publish(ANSWER, arrived.payload, qos=1)
+    topic, heard = rig.heard()
+    assert topic == ANSWER
+    return heard
 
 
 def test_what_was_sent_while_we_were_away_arrives_after_connected(rig: Rig) -> None:
