@@ -19,12 +19,14 @@ from edge_agent.core.reasons import UNAUTHENTICATED, Reason, explain
 from edge_agent.core.schedule import next_instant
 from edge_agent.core.site import Site
 from edge_agent.core.state import KnownJob, State, Turn
-from edge_agent.core.units import MINUTE_MS, JobId, UtcMs
+from edge_agent.core.units import MINUTE_MS, SECOND_MS, JobId, MonoMs, UtcMs
 
 JOBS_MAX = 200
 # A ward's timetable has some 20 entries; ten times that. Emergencies are never refused for it.
 REFUSED_KEPT = 1_000
 # Digests of refused orders, so that a repeated one is not journalled twice: 64 kB.
+SAVE_WAIT_MS = 1 * SECOND_MS
+# How long an emergency waits for the disk to take it; an SD card's worst fsync is some 500 ms.
 LOOK_AHEAD = 8
 # How many instants of a rule are tried on arrival before it is called one that can never play.
 
@@ -79,9 +81,12 @@ def job_not_saved(turn: Turn, job_id: JobId, error: str) -> None:
 
 
 def release_held(turn: Turn) -> None:
-    """What waited is judged by the time that is known now; routine orders wait for the welcome as well."""
+    """What waited is judged by the time that is known now; routine orders wait for the welcome as well.
+
+    But not for longer than they are valid: a welcome may never come, and the places for jobs are counted.
+    """
     for known in [known for known in turn.state.jobs.values() if known.held]:
-        if _must_wait(turn.state, known.job, turn.now):
+        if _must_wait(turn.state, known.job, turn.now) and not _is_over(known.job, turn.now):
             continue
         objection = _by_the_clock(turn.state.site, known.job, turn.now)
         if objection is None:
@@ -91,6 +96,21 @@ def release_held(turn: Turn) -> None:
             turn.drop_job(known.job.job_id)
             turn.emit(records.of_refusal(known.accepted, objection, turn.now, was_saved=True))
             _say_refused(turn, objection, known.accepted.digest, known.job.job_id)
+
+
+def wait_no_longer(turn: Turn) -> None:
+    """An emergency that the disk has not answered about sounds all the same; it is accepted when the disk has it."""
+    for known in [known for known in turn.state.jobs.values() if _waits_for_disk(known)]:
+        if turn.now.mono >= known.asked_at + SAVE_WAIT_MS:
+            turn.put_job(replace(known, unsaved_sounds=True))
+            turn.note(Level.ERROR, "the disk does not answer, emergency sounds all the same", job=known.job.job_id)
+
+
+def next_wake(state: State, now: Now) -> list[MonoMs]:
+    """When a job has waited for long enough."""
+    jobs = state.jobs.values()
+    over = [MonoMs(now.mono_of(known.job.not_after) + 1) for known in jobs if known.held and now.trusted]
+    return [*over, *(MonoMs(known.asked_at + SAVE_WAIT_MS) for known in jobs if _waits_for_disk(known))]
 
 
 def _order(turn: Turn, accepted: Accepted, event: MessageArrived) -> None:
@@ -110,7 +130,7 @@ def _order(turn: Turn, accepted: Accepted, event: MessageArrived) -> None:
 
 def _save(turn: Turn, known: KnownJob, event: MessageArrived) -> None:
     """Keep a job; its delivery is acknowledged when the disk has had its say."""
-    turn.put_job(known)
+    turn.put_job(replace(known, asked_at=turn.now.mono))
     turn.state = replace(turn.state, waiting_acks={**turn.state.waiting_acks, known.job.job_id: (event.token,)})
     turn.emit(SaveJob(SavedJob(known.accepted, known.base, known.held), event.payload, event.topic))
 
@@ -136,6 +156,15 @@ def _must_wait(state: State, job: Job, now: Now) -> bool:
     if job.cls is JobClass.EMERGENCY:
         return not now.tells_validity
     return not (state.welcomed and now.trusted)
+
+
+def _is_over(job: Job, now: Now) -> bool:
+    return now.trusted and now.utc > job.not_after
+
+
+def _waits_for_disk(known: KnownJob) -> bool:
+    urgent = known.job.cls is JobClass.EMERGENCY
+    return urgent and not (known.saved or known.unsaved_sounds)
 
 
 def _objection(state: State, accepted: Accepted, now: Now, held: bool) -> Reason | None:

@@ -24,8 +24,6 @@ LATE_GRACE_MS = 10 * SECOND_MS
 # A job that may not play late may still start this late: a relay, a child process or a hand-over took its time.
 INTENT_WAIT_MS = 1 * SECOND_MS
 # How long a play waits for its intent to reach the disk; an SD card's worst fsync is some 500 ms.
-RELAY_CONFIRM_MS = 3 * SECOND_MS
-# A relay that has not confirmed this long after it was needed is broken (a lease, device.LEASE_MS).
 PASSES_MAX = 10
 # How often one step goes over all occurrences; more is left to the next step, which follows at once.
 
@@ -140,6 +138,8 @@ def _arm_when_due(turn: Turn, play: Occurrence) -> None:
         _hold(turn, play, Reason.CLOCK_NOT_TRUSTED)
         return
     if turn.now.mono < _arm_at(turn, play):
+        if play.phase is Phase.STAGED:
+            _hold(turn, play, None)
         return
     room = zones.room_for(turn, play)
     if not turn.state.device_up:
@@ -152,6 +152,8 @@ def _arm_when_due(turn: Turn, play: Occurrence) -> None:
 
 def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
     now = turn.now
+    for zone in room.free:
+        zones.open_worn(turn, zone, _ends_by(turn, play, room))
     start_at = _first_sample_at(turn, play, room.free)
     objection = _objection(turn, play, start_at)
     if objection is not None:
@@ -167,6 +169,12 @@ def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
     turn.note(Level.INFO, "armed", job=play.job_id, zones=",".join(room.free), starts_in_ms=start_at - now.mono)
 
 
+def _ends_by(turn: Turn, play: Occurrence, room: zones.Room) -> MonoMs:
+    """When a programme is over at the latest, if a relay confirms late."""
+    slack_ms = _longest_lead_ms(turn, play) + zones.RELAY_CONFIRM_MS
+    return MonoMs(_first_sample_at(turn, play, room.free) + slack_ms + length_ms(play.parts))
+
+
 def _close_and_start(turn: Turn, play: Occurrence) -> None:
     if not play.intent_saved and turn.now.mono < play.since + INTENT_WAIT_MS:
         return
@@ -180,16 +188,16 @@ def _close_and_start(turn: Turn, play: Occurrence) -> None:
         _start(turn, play)
     elif not open_ones:
         _nobody_left(turn, play)
-    elif turn.now.mono >= play.start_at + RELAY_CONFIRM_MS:
+    elif turn.now.mono >= play.start_at + zones.RELAY_CONFIRM_MS:
         for zone in open_ones:
             play = play.with_zone(zone, ZonePart.OUT, Reason.RELAY_FAILED)
         turn.put_play(play)
 
 
 def _nobody_left(turn: Turn, play: Occurrence) -> None:
-    """Armed, but every zone is taken by an emergency (wait) or broken (fail)."""
+    """Armed, but every zone is taken by an emergency (wait) or broken (try again, or fail)."""
     if not play.zones_in(ZonePart.TAKEN):
-        finish(turn, play, Cause.RELAYS_FAILED, Reason.RELAY_FAILED)
+        sounding.lose(turn, play, Cause.RELAYS_FAILED, Reason.RELAY_FAILED)
         return
     _hold_back(turn, play, Reason.ZONES_BUSY)
 
@@ -283,18 +291,21 @@ def _deadline(job: Job, play: Occurrence, now: Now) -> MonoMs | None:
 
 
 def _arm_at(turn: Turn, play: Occurrence) -> MonoMs:
-    """When it takes its zones, so that the first sample is on time.
+    """When it takes its zones, so that the first sample is on time; what failed before may have to wait longer.
 
     As if every amplifier were cold: one that is warm now may be switched off before, unless it is claimed by then.
     """
     if _immediate(turn.job_of(play)):
-        return turn.now.mono
-    lead_ms = max(zones.cold_lead_ms(turn, zone) for zone in play.zones)
-    return MonoMs(turn.now.mono_of(play.planned) - lead_ms)
+        return max(turn.now.mono, play.again_at)
+    return max(MonoMs(turn.now.mono_of(play.planned) - _longest_lead_ms(turn, play)), play.again_at)
 
 
-def _hold(turn: Turn, play: Occurrence, reason: Reason) -> None:
-    """Remember why an occurrence waits."""
+def _longest_lead_ms(turn: Turn, play: Occurrence) -> int:
+    return max(zones.cold_lead_ms(turn, zone) for zone in play.zones)
+
+
+def _hold(turn: Turn, play: Occurrence, reason: Reason | None) -> None:
+    """Remember why an occurrence waits; None when it only waits for its instant."""
     if play.held_by is not reason:
         turn.put_play(replace(play, held_by=reason))
 
@@ -320,6 +331,8 @@ def _wakes(turn: Turn, play: Occurrence) -> list[MonoMs]:
     job = turn.job_of(play)
     deadline = _deadline(job, play, turn.now)
     wakes = [] if deadline is None else [MonoMs(deadline + 1)]
+    if play.again_at > turn.now.mono:
+        wakes.append(play.again_at)
     if play.phase is Phase.STAGED and turn.now.trusted:
         wakes.append(_arm_at(turn, play))
     return wakes
@@ -330,4 +343,4 @@ def _armed_wakes(turn: Turn, play: Occurrence) -> list[MonoMs]:
     if not play.intent_saved and turn.now.mono < patient_until:
         return [patient_until]
     closing = [MonoMs(play.start_at - zones.lead_ms(turn, zone)) for zone in play.zones_in(ZonePart.WAITING)]
-    return [*closing, MonoMs(play.start_at + RELAY_CONFIRM_MS)]
+    return [*closing, MonoMs(play.start_at + zones.RELAY_CONFIRM_MS)]

@@ -20,8 +20,13 @@ from edge_agent.core.units import SECOND_MS, MonoMs, PlayId
 
 STOP_GRACE_MS = 2 * SECOND_MS
 # The device answers a stop within one buffer (some 100 ms); after this it is taken for lost.
+START_GRACE_MS = 4 * SECOND_MS
+# How long after its instant the first sample may still be missing; the device's own lease on its writer is 3 s.
 PLAY_GRACE_MS = 10 * SECOND_MS
 # How much longer than its length a play may take before the device is taken for lost.
+LAST_TRY_AFTER_MS = {JobClass.NORMAL: 3_000, JobClass.PRIORITY: 3_000, JobClass.EMERGENCY: 10_000}
+# Before its last try whatever failed gets time to come back: a sound card that was unplugged needs some 5 s, the device
+# process 1 s. A routine job has to begin within its grace of 10 s (playing.LATE_GRACE_MS).
 ATTEMPTS_MAX = {JobClass.NORMAL: 2, JobClass.PRIORITY: 2, JobClass.EMERGENCY: 3}
 # Before the first sample everybody gets a second try; only an emergency begins again after it (protocol).
 
@@ -62,26 +67,27 @@ def ended(turn: Turn, event: PlayEnded) -> None:
     else:
         if event.reason is Reason.AUDIO_ALTERED:
             clips.lost(turn, turn.job_of(play))
-        lose(turn, play, event.reason)
+        lose(turn, play, Cause.DEVICE_LOST, event.reason)
 
 
 def conclude(turn: Turn, play: Occurrence, cause: Cause, reason: Reason) -> None:
     """A play that was being stopped is over; where its relays were lost, it may get another try."""
     if cause is Cause.DEVICE_LOST:
-        lose(turn, play, reason)
+        lose(turn, play, cause, reason)
     else:
         finish(turn, play, cause, reason)
 
 
-def lose(turn: Turn, play: Occurrence, reason: Reason) -> None:
+def lose(turn: Turn, play: Occurrence, cause: Cause, reason: Reason) -> None:
     """The device or its relays failed under an armed or playing occurrence: another try, or the end."""
     if may_try_again(turn.job_of(play), play.attempt, play.started is not None):
         waiting = {zone: replace(run, part=ZonePart.WAITING) for zone, run in play.zones.items()}
         queued = replace(play.moved(Cause.TRY_AGAIN, turn.now), zones=waiting, held_by=reason)
-        turn.put_play(replace(queued, play_id=PlayId(""), intent_saved=False, started=None, ending=None))
+        queued = replace(queued, play_id=PlayId(""), intent_saved=False, started=None, ending=None)
+        turn.put_play(replace(queued, again_at=_again_at(turn, play)))
         turn.note(Level.ERROR, "play lost, trying again", job=play.job_id, attempt=play.attempt, reason=reason)
     else:
-        finish(turn, play, Cause.DEVICE_LOST, reason)
+        finish(turn, play, cause, reason)
 
 
 def stop_all(turn: Turn) -> None:
@@ -117,11 +123,11 @@ def watch(turn: Turn, play: Occurrence) -> None:
     if play.ending is not None:
         if turn.now.mono >= play.since + STOP_GRACE_MS:
             conclude(turn, play, *play.ending)
-    elif turn.now.mono >= play.start_at + length_ms(play.parts) + PLAY_GRACE_MS:
+    elif turn.now.mono >= _answer_by(play):
         turn.emit(StopPlay(play.play_id))
-        lose(turn, play, Reason.DEVICE_FAILED)
+        lose(turn, play, Cause.DEVICE_LOST, Reason.DEVICE_FAILED)
     else:
-        zones.join(turn, play)
+        zones.join(turn, zones.give_up_closing(turn, play))
 
 
 def wakes(turn: Turn, play: Occurrence) -> list[MonoMs]:
@@ -129,12 +135,25 @@ def wakes(turn: Turn, play: Occurrence) -> list[MonoMs]:
     if play.ending is not None:
         return [MonoMs(play.since + STOP_GRACE_MS)]
     warm = [MonoMs(turn.now.mono + zones.warm_in_ms(turn, zone)) for zone in play.zones_in(ZonePart.READY)]
-    return [*warm, MonoMs(play.start_at + length_ms(play.parts) + PLAY_GRACE_MS)]
+    closing = [zones.confirm_by(turn.state, zone) for zone in play.zones_in(ZonePart.CLOSING)]
+    return [*warm, *closing, _answer_by(play)]
 
 
 def may_try_again(job: Job, attempt: int, sounded: bool) -> bool:
     """Whether a run that was lost is begun anew; ``sounded``: its first sample was heard."""
     return attempt < ATTEMPTS_MAX[job.cls] and (not sounded or job.cls is JobClass.EMERGENCY)
+
+
+def _again_at(turn: Turn, play: Occurrence) -> MonoMs:
+    cls = turn.job_of(play).cls
+    last = play.attempt + 1 == ATTEMPTS_MAX[cls]
+    return MonoMs(turn.now.mono + (LAST_TRY_AFTER_MS[cls] if last else 0))
+
+
+def _answer_by(play: Occurrence) -> MonoMs:
+    """When a device that has not reported the first sample, or the end, is taken for lost."""
+    patience_ms = START_GRACE_MS if play.started is None else length_ms(play.parts) + PLAY_GRACE_MS
+    return MonoMs(play.start_at + patience_ms)
 
 
 def _counted(play: Occurrence, report: PlayProgress | PlayEnded) -> Occurrence:

@@ -53,8 +53,8 @@ class ZoneRun:
 class Occurrence:
     """One sounding of a job on its way to its one outcome.
 
-    ``held_by`` is why it has not moved on yet, ``ending`` why it is being stopped, ``start_at`` the boot time of its
-    first sample, ``since`` the boot time at which the phase began.
+    ``held_by`` is why it has not moved on yet, ``ending`` why it is being stopped. In boot time: ``start_at`` of its
+    first sample, ``since`` of the phase's beginning, ``again_at`` before which it is not tried again.
     """
 
     job_id: JobId
@@ -72,6 +72,7 @@ class Occurrence:
     frames: int = 0
     underruns: int = 0
     held_by: Reason | None = None
+    again_at: MonoMs = MonoMs(0)
     ending: tuple[Cause, Reason] | None = None
 
     @property
@@ -117,13 +118,15 @@ class Clip:
 class KnownJob:
     """A job that is not over. ``base`` is the instant its next occurrence counts from; ``held`` waits for a welcome.
 
-    ``unsaved_sounds``: the disk refused it, and it is too urgent to wait for a better disk.
+    ``asked_at`` is the boot time at which the disk was asked to take it; ``unsaved_sounds``: the disk refused, or does
+    not answer, and it is too urgent to wait for a better one.
     """
 
     accepted: Accepted
     base: UtcMs
     held: bool
     saved: bool
+    asked_at: MonoMs = MonoMs(0)
     unsaved_sounds: bool = False
 
     @property
@@ -139,9 +142,13 @@ class KnownJob:
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """A relay as ordered and as reported; ``since`` is when it was last reported to close."""
+    """A relay as ordered and as reported.
+
+    ``ordered_at`` is when it was last ordered to close while open, ``since`` when it was reported to have closed.
+    """
 
     ordered_on: bool = False
+    ordered_at: MonoMs = MonoMs(0)
     on: bool | None = None
     since: MonoMs | None = None
 

@@ -59,6 +59,7 @@ def step(state: State, event: Event, now: Now, verify: Verify) -> tuple[State, t
     turn = Turn(state, now)
     _take_in(turn, event, verify)
     intake.release_held(turn)
+    intake.wait_no_longer(turn)
     playing.advance(turn)
     zones.open_unclaimed(turn)
     talk.keep_talking(turn)
@@ -67,8 +68,8 @@ def step(state: State, event: Event, now: Now, verify: Verify) -> tuple[State, t
 
 def next_wake(state: State, now: Now) -> MonoMs | None:
     """The boot time at which ``step`` must be called again even if nothing happens; None if never."""
-    wakes = [*playing.next_wake(state, now), *clips.next_wake(state), *talk.next_wake(state.link)]
-    return min(wakes, default=None)
+    wakes = [*intake.next_wake(state, now), *playing.next_wake(state, now)]
+    return min([*wakes, *clips.next_wake(state), *talk.next_wake(state.link)], default=None)
 
 
 def _take_in(turn: Turn, event: Event, verify: Verify) -> None:
@@ -204,7 +205,7 @@ def _device_down(turn: Turn, detail: str) -> None:
         if play.ending is not None:
             sounding.conclude(turn, play, *play.ending)
         elif play.phase in (Phase.ARMED, Phase.PLAYING):
-            sounding.lose(turn, play, Reason.DEVICE_FAILED)
+            sounding.lose(turn, play, Cause.DEVICE_LOST, Reason.DEVICE_FAILED)
 
 
 def _all_off(site: Site) -> dict[ZoneId, Relay]:

@@ -19,6 +19,8 @@ from edge_agent.core.units import SECOND_MS, MonoMs, UtcMs, ZoneId
 RELAY_LEAD_MS = 200
 # From the order to the confirmed contact, the device process included: relay boards settle in 10–20 ms, the rest is
 # room for a busy single-board computer.
+RELAY_CONFIRM_MS = 3 * SECOND_MS
+# A relay that has not confirmed this long after it was needed is broken (a lease, interlock.LEASE_MS).
 RELAY_TAIL_MS = 5 * SECOND_MS
 # How much longer than the programme a relay may stay closed before it opens by itself.
 
@@ -74,6 +76,17 @@ def cold_lead_ms(turn: Turn, zone: ZoneId) -> int:
     return turn.state.site.zones[zone].warm_up_ms + RELAY_LEAD_MS
 
 
+def open_worn(turn: Turn, zone: ZoneId, ends_at: MonoMs) -> None:
+    """Open a relay that has been closed for so long that it would open by itself before ``ends_at``.
+
+    Closed anew it counts anew. Not while somebody else sounds there, or is about to.
+    """
+    since = turn.state.relays[zone].closed_since
+    if since is None or since + turn.state.site.zones[zone].on_ms_max >= ends_at or _holders(turn.state, zone):
+        return
+    _open_relay(turn, zone)
+
+
 def longest_ms(turn: Turn, zone: ZoneId) -> int:
     """The longest programme for which a zone's relay may stay closed, its warm-up before it included."""
     return turn.state.site.zones[zone].on_ms_max - cold_lead_ms(turn, zone)
@@ -83,7 +96,10 @@ def close_relay(turn: Turn, play: Occurrence, zone: ZoneId) -> None:
     """Order a zone's relay closed for as long as the longest programme that claims it still lasts, and no longer."""
     claims = [other for other in turn.state.plays.values() if zone in other.zones_in(*CLAIMS) or other.key == play.key]
     remaining_ms = max(claim.start_at + length_ms(claim.parts) - turn.now.mono for claim in claims)
-    turn.put_relay(zone, replace(turn.state.relays.get(zone, Relay()), ordered_on=True))
+    relay = turn.state.relays.get(zone, Relay())
+    if not relay.ordered_on:
+        # An opening may be on its way whose report has not come, or never will: the warm-up counts from this closing.
+        turn.put_relay(zone, replace(relay, ordered_on=True, ordered_at=turn.now.mono, since=None))
     limit_ms = turn.state.site.zones[zone].on_ms_max
     turn.emit(SwitchRelay(zone, True, min(max(remaining_ms, 0) + RELAY_TAIL_MS, limit_ms)))
 
@@ -137,6 +153,7 @@ def _come_back(turn: Turn, play: Occurrence, back: list[ZoneId]) -> None:
         turn.put_play(play)
         return
     for zone in back:
+        open_worn(turn, zone, MonoMs(play.start_at + length_ms(play.parts)))
         part = ZonePart.CLOSING if turn.state.relays[zone].closed_since is None else ZonePart.READY
         close_relay(turn, play, zone)
         play = play.with_zone(zone, part, Reason.PREEMPTED)
@@ -157,6 +174,21 @@ def join(turn: Turn, play: Occurrence) -> None:
     turn.note(Level.INFO, "zones rejoin the programme", job=play.job_id, zones=",".join(sorted(warm)))
 
 
+def give_up_closing(turn: Turn, play: Occurrence) -> Occurrence:
+    """Zones that were to come back into a running programme, but whose relays do not close, are out of it."""
+    for zone in play.zones_in(ZonePart.CLOSING):
+        if turn.now.mono >= confirm_by(turn.state, zone):
+            turn.note(Level.ERROR, "relay does not close, zone stays out", job=play.job_id, zone=zone)
+            play = play.with_zone(zone, ZonePart.OUT, Reason.RELAY_FAILED)
+            turn.put_play(play)
+    return play
+
+
+def confirm_by(state: State, zone: ZoneId) -> MonoMs:
+    """When a relay that was ordered to close, and has not said that it did, is taken for broken."""
+    return MonoMs(state.relays[zone].ordered_at + RELAY_CONFIRM_MS)
+
+
 def open_unclaimed(turn: Turn) -> None:
     """Open every relay that nothing claims any more. Runs last in a step, so a hand-over is one relay cycle.
 
@@ -170,8 +202,7 @@ def open_unclaimed(turn: Turn) -> None:
     }
     for zone, relay in turn.state.relays.items():
         if relay.ordered_on and zone not in claimed:
-            turn.put_relay(zone, replace(relay, ordered_on=False))
-            turn.emit(SwitchRelay(zone, False, 0))
+            _open_relay(turn, zone)
 
 
 def with_volumes(turn: Turn, play: Occurrence, start: UtcMs) -> Occurrence:
@@ -187,7 +218,8 @@ def with_volumes(turn: Turn, play: Occurrence, start: UtcMs) -> Occurrence:
 def relay_reported(turn: Turn, zone: ZoneId, on: bool, at: MonoMs) -> None:
     """A relay is known to be on or off."""
     relay = turn.state.relays.get(zone, Relay())
-    since = (relay.since if relay.on else at) if on else None
+    known = relay.since if relay.on else None
+    since = (at if known is None else known) if on else None
     turn.put_relay(zone, replace(relay, on=on, since=since))
 
 
@@ -202,6 +234,11 @@ def unconfirmed(turn: Turn, zone: ZoneId) -> None:
     """It was open after all: whoever was ready to sound there waits for its closing again."""
     for play in _in_part(turn, zone, ZonePart.READY):
         turn.put_play(play.with_zone(zone, ZonePart.CLOSING, play.zones[zone].reason))
+
+
+def _open_relay(turn: Turn, zone: ZoneId) -> None:
+    turn.put_relay(zone, replace(turn.state.relays[zone], ordered_on=False))
+    turn.emit(SwitchRelay(zone, False, 0))
 
 
 def _in_part(turn: Turn, zone: ZoneId, part: ZonePart) -> list[Occurrence]:

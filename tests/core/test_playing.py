@@ -340,11 +340,16 @@ def test_an_intent_of_something_else_is_ignored() -> None:
     assert bench.send(IntentSaved(JobId("gone"), UtcMs(1))) == []
 
 
-def test_relays_that_never_confirm_fail_the_play() -> None:
+def test_relays_that_never_confirm_fail_the_play_after_a_second_try() -> None:
     bench = Bench().boot()
     bench.deaf.add(fx.SwitchRelay)
     job = bench.order()
-    bench.pass_s(5)
+    bench.pass_s(4)
+    assert (bench.phase(job), bench.play(job).held_by) == (Phase.QUEUED, Reason.RELAY_FAILED)
+    assert next_wake(bench) == 3_000
+    bench.pass_s(3)
+    assert bench.phase(job) is Phase.ARMED
+    bench.pass_s(4)
     assert bench.outcomes() == [(job, "failed", "relay_failed")]
     assert bench.closed() == set()
 
@@ -401,10 +406,11 @@ def test_a_routine_job_cut_by_a_dead_device_is_not_begun_again() -> None:
 def test_an_emergency_tries_three_times_then_fails() -> None:
     bench = Bench().boot()
     flood = bench.order(**EMERGENCY)
-    for _ in range(2):
+    for pause_s in (0, 10):
         bench.send(DeviceDown("killed"))
         assert bench.phase(flood) is Phase.QUEUED
         bench.send(DeviceUp())
+        bench.pass_s(pause_s)
         assert bench.phase(flood) is Phase.PLAYING
     bench.send(DeviceDown("killed"))
     assert bench.outcomes() == [(flood, "failed", "device_failed")]
@@ -419,6 +425,7 @@ def test_an_emergency_whose_relays_open_by_themselves_tries_again() -> None:
         for zone in (CHO, DINH):
             bench.send(RelayChanged(zone, False, "lease", bench.now.mono))
         bench.end(flood, Reason.SHUTDOWN, ms=300)
+        bench.pass_s(10 if attempt == 2 else 0)
     assert bench.outcomes() == [(flood, "failed", "relay_failed")]
 
 
@@ -428,6 +435,7 @@ def test_what_had_not_sounded_yet_gets_a_second_try() -> None:
     job = bench.order()
     bench.send(DeviceDown("killed"))
     bench.send(DeviceUp())
+    bench.pass_s(3)
     assert bench.phase(job) is Phase.PLAYING
     bench.send(DeviceDown("killed"))
     assert bench.outcomes() == [(job, "failed", "device_failed")]

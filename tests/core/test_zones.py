@@ -255,3 +255,55 @@ def test_a_closing_that_nobody_waits_for_changes_nothing() -> None:
     bulletin = bench.order(job_id="bulletin", audience=audience(DINH))
     bench.send(RelayChanged(CHO, True, "order", bench.now.mono))
     assert list(bench.play(JobId(bulletin)).zones) == [DINH]
+
+
+def test_an_amplifier_switched_off_and_on_again_warms_up_again_though_no_opening_was_reported() -> None:
+    """A contactor still moving: the closing overtook the opening, and the amplifier was taken for warm for long."""
+    bench = Bench(zones={CHO: ZoneSite(CHO, "cho", 2_000)}).boot()
+    first = bench.order(job_id="first")
+    bench.pass_s(12)
+    bench.deaf.add(fx.SwitchRelay)
+    bench.end(first)
+    bench.pass_s(0.02)
+    bench.order(job_id="second")
+    assert [one.on for one in bench.every(fx.SwitchRelay)] == [True, False, True]
+    bench.send(RelayChanged(CHO, True, "order", bench.now.mono))
+    assert bench.every(fx.StartPlay)[-1].at == bench.now.mono + 2_000
+
+
+MINUTE = {CHO: ZoneSite(CHO, "cho", 1_000, on_ms_max=60_000), DINH: ZoneSite(DINH, "dinh", 1_000)}
+
+
+def test_programmes_one_after_the_other_do_not_add_up_to_a_relay_that_opens_in_the_last_one() -> None:
+    """Its amplifier stayed on for the next bulletin, and the longest on-time ended in the middle of that."""
+    bench = Bench(zones=MINUTE).boot()
+    first = bench.order(job_id="first", loops=3)
+    bench.order(job_id="second", loops=3)
+    bench.pass_s(31)
+    bench.end(first)
+    assert [one.on for one in bench.every(fx.SwitchRelay) if one.zone == CHO] == [True, False, True]
+    assert all(one.on for one in bench.every(fx.SwitchRelay) if one.zone == DINH)
+    bench.pass_s(0.8)
+    assert bench.every(fx.StartPlay)[-1].at == bench.now.mono + 200
+
+
+def test_an_emergency_does_not_switch_off_an_amplifier_that_somebody_else_needs() -> None:
+    bench = Bench(zones=MINUTE).boot()
+    bench.order(job_id="bulletin", loops=5)
+    bench.pass_s(51)
+    bench.order(**FLOOD)
+    assert all(one.on for one in bench.every(fx.SwitchRelay))
+    assert bench.every(fx.StartPlay)[-1].at == bench.now.mono
+
+
+def test_a_zone_comes_back_through_a_fresh_closing_where_the_old_one_would_not_last() -> None:
+    bench = Bench(zones=MINUTE).boot()
+    flood = bench.order(**FLOOD, audience=audience(CHO))
+    bench.pass_s(15)
+    bulletin = bench.order(job_id="bulletin", loops=5)
+    bench.pass_s(1)
+    bench.end(flood)
+    assert [one.on for one in bench.every(fx.SwitchRelay) if one.zone == CHO] == [True, False, True]
+    assert bench.play(bulletin).zones[CHO].part is not ZonePart.HEARING
+    bench.pass_s(1)
+    assert bench.play(bulletin).zones[CHO].part is ZonePart.HEARING

@@ -1,0 +1,171 @@
+"""Nothing waits for ever: each of these waited for an answer that never came, and nobody had asked how long."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge_agent.core import effects as fx
+from edge_agent.core import intake, playing, station
+from edge_agent.core.clock_trust import ClockSource
+from edge_agent.core.events import DeviceDown, DeviceUp, HelloDue, JobSaved, JournalFailed, RelayChanged, RelayFailed
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.reasons import Reason
+from edge_agent.core.site import ZoneSite
+from edge_agent.core.state import ZonePart
+from edge_agent.core.units import UtcMs
+from tests.core.bench import CHO, DINH, Bench
+from tests.trust import makers
+
+FLOOD = {"class": "emergency", "job_id": "flood"}
+
+
+def wakes_in(bench: Bench) -> int:
+    """Milliseconds until a job or an occurrence wants the core to be woken."""
+    wakes = [*intake.next_wake(bench.state, bench.now), *playing.next_wake(bench.state, bench.now)]
+    assert station.next_wake(bench.state, bench.now) <= min(wakes)  # type: ignore[operator]
+    return min(wakes) - bench.now.mono
+
+
+def test_a_first_sample_that_never_comes_is_not_waited_for_until_the_end_of_the_programme() -> None:
+    """A quarter of an hour of silence would have been called a failure only when it was over."""
+    bench = Bench().boot()
+    bench.deaf.add(fx.StartPlay)
+    job = bench.order(loops=20)
+    at = bench.every(fx.StartPlay)[0].at
+    assert wakes_in(bench) == at + 4_000 - bench.now.mono
+    bench.pass_s(5)
+    assert (bench.phase(job), bench.play(job).held_by) == (Phase.QUEUED, Reason.DEVICE_FAILED)
+    bench.deaf.clear()
+    bench.pass_s(3)
+    assert bench.phase(job) is Phase.PLAYING
+    assert [play.play_id[-1] for play in bench.every(fx.StartPlay)] == ["1", "2"]
+    assert bench.every(fx.StopPlay)[0].play_id == bench.every(fx.StartPlay)[0].play_id
+
+
+def test_a_disk_that_does_not_answer_does_not_silence_an_emergency() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.SaveJob)
+    flood = bench.order(**FLOOD)
+    assert bench.state.plays == {}
+    assert wakes_in(bench) == 1_000
+    bench.pass_s(1)
+    assert bench.phase(flood) is Phase.PLAYING
+    assert (bench.answers(), bench.every(fx.Ack)) == ([], []), "nothing is claimed of a disk that has said nothing"
+    bench.send(JobSaved(flood))
+    assert (bench.answers(), len(bench.every(fx.Ack))) == ([("accepted", None)], 1)
+
+
+def test_a_disk_that_refuses_an_emergency_late_changes_nothing_any_more() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.SaveJob)
+    flood = bench.order(**FLOOD)
+    bench.pass_s(1)
+    bench.send(JournalFailed("save job", flood, "full"))
+    assert bench.phase(flood) is Phase.PLAYING
+    assert len(bench.every(fx.Ack)) == 1
+
+
+def test_a_routine_order_waits_for_the_disk() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.SaveJob)
+    bench.order()
+    bench.pass_s(60)
+    assert bench.state.plays == {}
+
+
+def test_what_waits_for_a_welcome_that_never_comes_expires() -> None:
+    """It kept one of the places for jobs for ever, and had no record."""
+    bench = Bench().boot(welcomed=False)
+    job = bench.order()
+    assert bench.state.jobs[job].held
+    bench.pass_s(599)
+    bench.send(HelloDue())
+    assert (bench.outcomes(), wakes_in(bench)) == ([], 1_001)
+    bench.pass_s(1.001)
+    assert bench.outcomes() == [(job, "expired", "expired")]
+    assert bench.state.jobs == {}
+
+
+def test_what_waits_for_a_welcome_does_not_expire_by_a_clock_that_is_not_trusted() -> None:
+    bench = Bench().boot(welcomed=False)
+    job = bench.order()
+    bench.now = replace(bench.now, source=ClockSource.FLOOR)
+    bench.pass_s(86_400)
+    assert bench.state.jobs[job].held
+
+
+def test_a_zone_that_is_to_come_back_does_not_wait_for_a_relay_that_does_not_close() -> None:
+    """It was called preempted to the end, and nobody heard of the relay."""
+    minute = {CHO: ZoneSite(CHO, "cho", 1_000, on_ms_max=60_000), DINH: ZoneSite(DINH, "dinh", 1_000)}
+    bench = Bench(zones=minute).boot()
+    flood = bench.order(**FLOOD, audience={"areas": [makers.AREA], "zones": [CHO]})
+    bench.pass_s(15)
+    bulletin = bench.order(job_id="bulletin", loops=5)
+    bench.pass_s(1)
+    bench.deaf.add(fx.SwitchRelay)
+    bench.end(flood)
+    assert bench.play(bulletin).zones[CHO].part is ZonePart.CLOSING
+    bench.pass_s(2.9)
+    assert wakes_in(bench) == 100
+    bench.pass_s(0.1)
+    run = bench.play(bulletin).zones[CHO]
+    assert (run.part, run.reason) == (ZonePart.OUT, Reason.RELAY_FAILED)
+    assert bench.every(fx.SwitchRelay)[-1] == fx.SwitchRelay(CHO, False, 0)
+    assert bench.play(bulletin).zones_in(ZonePart.HEARING) == (DINH,)
+
+
+def test_an_emergency_whose_relay_does_not_answer_is_tried_again() -> None:
+    """A lease that had lapsed while the card was stuck refused the closing once; the warning was over for good."""
+    bench = Bench().boot()
+    bench.deaf.add(fx.SwitchRelay)
+    flood = bench.order(**FLOOD)
+    for zone in (CHO, DINH):
+        bench.send(RelayFailed(zone, "no lease: the core or the audio writer stands still"))
+    assert (bench.phase(flood), bench.play(flood).attempt) == (Phase.ARMED, 2), "the second try does not wait"
+    bench.deaf.clear()
+    for zone in (CHO, DINH):
+        bench.send(RelayChanged(zone, True, "order", bench.now.mono))
+    assert bench.phase(flood) is Phase.PLAYING
+
+
+def test_a_card_that_is_gone_for_seconds_does_not_use_up_an_emergencys_tries_at_once() -> None:
+    """Three tries within a tenth of a second, all on a card that was just being plugged in again."""
+    bench = Bench().boot()
+    flood = bench.order(**FLOOD)
+    for _ in range(2):
+        bench.end(flood, Reason.DEVICE_FAILED, ms=0)
+    assert (bench.phase(flood), wakes_in(bench)) == (Phase.QUEUED, 10_000)
+    bench.pass_s(10)
+    assert (bench.phase(flood), bench.play(flood).attempt) == (Phase.PLAYING, 3)
+
+
+def test_a_device_that_is_down_for_longer_is_waited_for_without_a_pause() -> None:
+    bench = Bench().boot()
+    flood = bench.order(**FLOOD)
+    for _ in range(2):
+        bench.send(DeviceDown("killed"))
+        bench.pass_s(11)
+        bench.send(DeviceUp())
+        assert bench.phase(flood) is Phase.PLAYING
+
+
+def test_what_only_waits_for_its_instant_is_not_said_to_wait_for_the_clock() -> None:
+    """The console named the clock for hours after it had come right."""
+    bench = Bench().boot()
+    job = bench.at(3_600)
+    bench.now = replace(bench.now, source=ClockSource.DISPUTED)
+    bench.pass_s(1)
+    assert bench.play(job).held_by is Reason.CLOCK_NOT_TRUSTED
+    bench.now = replace(bench.now, source=ClockSource.SIGNED)
+    bench.pass_s(1)
+    assert bench.play(job).held_by is None
+
+
+def test_a_clock_that_jumps_over_the_instant_is_named_as_the_reason() -> None:
+    bench = Bench().boot()
+    job = bench.at(60)
+    bench.now = replace(bench.now, source=ClockSource.UNSET)
+    bench.pass_s(1)
+    bench.now = replace(bench.now, source=ClockSource.SIGNED, utc=UtcMs(bench.now.utc + 3_600_000))
+    bench.pass_s(1)
+    assert bench.outcomes() == [(job, "missed", "clock_not_trusted")]
