@@ -13,10 +13,10 @@ from edge_agent.sync.port import Fetched, FetchFailed
 
 @dataclass
 class FakeServer:
-    """URLs and what they give. A URL in ``down`` gives nothing for now; ``asked`` keeps every request."""
+    """URLs and what they give. ``down``: for now they give nothing, or break off; ``asked`` keeps every request."""
 
     files: dict[str, bytes] = field(default_factory=dict)
-    down: set[str] = field(default_factory=set)
+    down: bool = False
     asked: list[str] = field(default_factory=list)
 
     def put(self, url: str, content: bytes) -> ClipKey:
@@ -50,7 +50,7 @@ class FakeFetcher:
         return FetchFailed(Reason.AUDIO_UNREACHABLE, True, "no answer")
 
     def sweep(self, keep: frozenset[ClipKey]) -> int:
-        gone = [path for path in self._root.glob("*") if path.name not in keep]
+        gone = [path for path in self._root.glob("*") if path.name.removesuffix(".part") not in keep]
         for path in gone:
             path.unlink()
         return len(gone)
@@ -63,7 +63,7 @@ class FakeFetcher:
 
     def _ask(self, url: str) -> bytes | None:
         self._server.asked.append(url)
-        return None if url in self._server.down else self._server.files.get(url)
+        return None if self._server.down else self._server.files.get(url)
 
 
 def _is(content: bytes, key: str, length_bytes: int) -> bool:

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from edge_agent.headend.pki import Authority, create_authority, issue_server
+from edge_agent.headend.pki import Authority, Issued, create_authority, issue_server
 
 DRIP_S = 0.05
 GIVE_UP_S = 30
@@ -36,6 +36,7 @@ class Manners(Enum):
     OUTSIDE = "outside"  # answers 416 to every range
     REDIRECT = "redirect"  # to ``location``
     GONE = "gone"  # 404
+    RAW = "raw"  # says the first of ``raw``, byte for byte, and hangs up
 
 
 @dataclass
@@ -48,6 +49,7 @@ class Content:
     manners: Manners = Manners.HONEST
     cut_at: int = 0
     location: str = ""
+    raw: list[bytes] = field(default_factory=list)
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     sent: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
@@ -59,11 +61,17 @@ class Content:
 
 
 @contextmanager
-def running_content(directory: Path, authority: Authority | None = None) -> Iterator[Content]:
-    """Serve until the block ends; with an authority of its own unless one is given."""
+def running_content(
+    directory: Path,
+    authority: Authority | None = None,
+    identity: Issued | None = None,
+    newest_tls: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED,
+) -> Iterator[Content]:
+    """Serve until the block ends; with an authority and an identity of its own unless they are given."""
     authority = authority or create_authority(directory / "content-ca", "test")
-    identity = issue_server(authority, directory / "content", "content")
+    identity = identity or issue_server(authority, directory / "content", "content")
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.maximum_version = newest_tls
     tls.load_cert_chain(identity.certificate, identity.key)
     with _Server(("127.0.0.1", 0), _Request, tls) as server:
         server.content = Content(server.server_address[1], authority)
@@ -100,12 +108,19 @@ class _Request(BaseHTTPRequestHandler):
         content = self.server.content
         content.asked.append((self.path, self.headers.get("Range")))
         body = content.files.get(self.path)
-        if content.manners is Manners.REDIRECT and body is None:
+        if content.manners is Manners.RAW:
+            self._say(content.raw.pop(0))
+        elif content.manners is Manners.REDIRECT and body is None:
             self._head(302, Location=content.location)
         elif content.manners is Manners.GONE or body is None:
             self._head(404)
         else:
             self._serve(content, body)
+
+    def _say(self, raw: bytes) -> None:
+        self.close_connection = True
+        with suppress(OSError):
+            self.wfile.write(raw)
 
     def _serve(self, content: Content, body: bytes) -> None:
         match content.manners:

@@ -16,7 +16,7 @@ from edge_agent.sync.download import HttpsFetcher
 from edge_agent.sync.https import Trust
 from edge_agent.sync.port import Fetched, Fetcher, FetchFailed
 from tests.fakes.fetcher import FakeFetcher, FakeServer
-from tests.host.content import Content, running_content
+from tests.host.content import Content, Manners, running_content
 from tests.sync.rigs import host_clock
 
 AUDIO = bytes(range(256)) * 1_000
@@ -40,6 +40,9 @@ class Rig(Protocol):
     def full_disk(self) -> Fetcher:
         """A fetcher over the same cache that has no room."""
 
+    def break_off(self, broken: bool) -> None:
+        """From now on the server hangs up in the midst of its answers, or does so no more."""
+
 
 class FakeRig:
     def __init__(self, root: Path) -> None:
@@ -60,6 +63,9 @@ class FakeRig:
     def full_disk(self) -> Fetcher:
         return FakeFetcher(self.root, self.server, disk_bytes=len(AUDIO) - 1)
 
+    def break_off(self, broken: bool) -> None:
+        self.server.down = broken
+
 
 class HttpsRig:
     def __init__(self, root: Path, content: Content) -> None:
@@ -79,6 +85,10 @@ class HttpsRig:
 
     def full_disk(self) -> Fetcher:
         return HttpsFetcher(self.root, self.trust, free_bytes_min=10**18)
+
+    def break_off(self, broken: bool) -> None:
+        self.content.manners = Manners.TRUNCATED if broken else Manners.HONEST
+        self.content.cut_at = 1
 
 
 @contextmanager
@@ -138,6 +148,37 @@ def test_nothing_at_the_url_may_be_there_later(rig: Rig) -> None:
     assert (got.reason, got.again) == (Reason.AUDIO_UNREACHABLE, True)
 
 
+def test_no_url_at_all_may_come_to_something_later(rig: Rig) -> None:
+    got = rig.fetcher.fetch(KEY, len(AUDIO), ())
+    assert isinstance(got, FetchFailed)
+    assert (got.reason, got.again) == (Reason.AUDIO_UNREACHABLE, True)
+    assert rig.requests() == 0
+
+
+def test_an_answer_that_breaks_off_is_tried_again_later_and_leaves_nothing_under_the_final_name(rig: Rig) -> None:
+    url = rig.serve("a", AUDIO)
+    rig.break_off(True)
+    got = rig.fetcher.fetch(KEY, len(AUDIO), (url,))
+    assert isinstance(got, FetchFailed)
+    assert (got.reason, got.again) == (Reason.AUDIO_UNREACHABLE, True)
+    assert not (rig.root / KEY).exists()
+    rig.break_off(False)
+    assert rig.fetcher.fetch(KEY, len(AUDIO), (url,)) == Fetched(rig.root / KEY)
+
+
+def test_a_url_that_gives_something_else_each_time_is_believed_when_it_is_right(rig: Rig) -> None:
+    for content in (ALTERED, AUDIO[:-1], b"", AUDIO * 2):
+        assert isinstance(rig.fetcher.fetch(KEY, len(AUDIO), (rig.serve("a", content),)), FetchFailed)
+    assert rig.fetcher.fetch(KEY, len(AUDIO), (rig.serve("a", AUDIO),)) == Fetched(rig.root / KEY)
+    assert (rig.root / KEY).read_bytes() == AUDIO
+
+
+def test_the_right_bytes_under_another_length_are_not_what_was_signed(rig: Rig) -> None:
+    got = rig.fetcher.fetch(KEY, len(AUDIO) + 1, (rig.serve("a", AUDIO),))
+    assert isinstance(got, FetchFailed)
+    assert got.reason is Reason.AUDIO_ALTERED
+
+
 def test_one_unreachable_url_leaves_hope_beside_a_wrong_one(rig: Rig) -> None:
     got = rig.fetcher.fetch(KEY, len(AUDIO), (rig.serve("a", ALTERED), rig.nowhere()))
     assert isinstance(got, FetchFailed)
@@ -157,5 +198,6 @@ def test_what_no_job_needs_is_swept_and_what_one_needs_stays(rig: Rig) -> None:
     rig.fetcher.fetch(KEY, len(AUDIO), (rig.serve("a", AUDIO),))
     rig.fetcher.fetch(other_key, len(other), (rig.serve("b", other),))
     (rig.root / f"{'cc' * 32}.part").write_bytes(b"begun")
+    (rig.root / f"{KEY}.part").write_bytes(b"begun, and needed")
     assert rig.fetcher.sweep(frozenset({KEY})) == 2
-    assert [path.name for path in rig.root.iterdir()] == [KEY]
+    assert sorted(path.name for path in rig.root.iterdir()) == [KEY, f"{KEY}.part"]
