@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from edge_agent.core import clips, policy, sounding, zones
 from edge_agent.core.clock_trust import Now
-from edge_agent.core.effects import Level, SaveMark, StartPlay
+from edge_agent.core.effects import Level, StartPlay
 from edge_agent.core.events import Mark, SavedMark
 from edge_agent.core.job import RANK, Job, JobClass, PlayNow
 from edge_agent.core.occurrence import Cause, Phase
@@ -164,8 +164,10 @@ def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
     for zone in room.taken:
         play = play.with_zone(zone, ZonePart.TAKEN, Reason.PREEMPTED)
     play_id = PlayId(f"{play.job_id}.{play.planned}.{attempt}")
-    turn.put_play(replace(play, attempt=attempt, play_id=play_id, start_at=start_at))
-    turn.emit(SaveMark(play.job_id, play.planned, Mark.INTENT, attempt))
+    unsaved = not turn.state.jobs[play.job_id].saved
+    play = replace(play, attempt=attempt, play_id=play_id, start_at=start_at, intent_saved=unsaved)
+    turn.put_play(play)
+    sounding.keep_mark(turn, play, Mark.INTENT)
     turn.note(Level.INFO, "armed", job=play.job_id, zones=",".join(room.free), starts_in_ms=start_at - now.mono)
 
 

@@ -37,7 +37,7 @@ def started(turn: Turn, event: PlayStarted) -> None:
     if play is None:
         return
     turn.put_play(replace(play, started=event.at, started_utc=turn.now.utc_of(event.at)))
-    turn.emit(SaveMark(play.job_id, play.planned, Mark.FIRST_SAMPLE, play.attempt))
+    keep_mark(turn, play, Mark.FIRST_SAMPLE)
     turn.note(
         Level.INFO,
         "playing",
@@ -45,6 +45,15 @@ def started(turn: Turn, event: PlayStarted) -> None:
         zones=",".join(play.zones_in(ZonePart.HEARING)),
         late_ms=event.at - play.start_at,
     )
+
+
+def keep_mark(turn: Turn, play: Occurrence, mark: Mark) -> None:
+    """Let the disk remember how far it has come. A job that the disk did not take leaves no marks either.
+
+    They would outlive the process without their job, and be taken for marks of the same job sent again later.
+    """
+    if turn.state.jobs[play.job_id].saved:
+        turn.emit(SaveMark(play.job_id, play.planned, mark, play.attempt))
 
 
 def progressed(turn: Turn, event: PlayProgress) -> None:

@@ -247,6 +247,17 @@ def test_a_disk_that_refuses_an_emergency_does_not_silence_it() -> None:
     assert bench.answers() == [], "what no power cut would survive is not called accepted"
 
 
+def test_an_emergency_that_the_disk_refused_leaves_no_marks_to_haunt_it_when_it_is_sent_again() -> None:
+    """A boot later the same order, saved at last, had two occurrences: its own and the marks' one."""
+    bench = Bench().boot()
+    bench.deaf.add(fx.SaveJob)
+    flood = bench.order(**{"class": "emergency"})
+    bench.send(JournalFailed("save job", flood, "disk full"))
+    bench.pass_s(1)
+    assert bench.play(flood).started is not None
+    assert bench.every(fx.SaveMark) == []
+
+
 def test_an_emergency_that_the_disk_refused_is_saved_when_it_is_sent_again() -> None:
     """Called known, the centre would stop sending it, and the next power cut would end it."""
     bench = Bench().boot()
