@@ -217,7 +217,15 @@ def clock_stepped(life: Life, *, by_s: int, for_ms: int) -> None:
 
 @_fault
 def relay_stuck(life: Life, *, zone: str, for_ms: int) -> None:
-    _among(life, life.world.relays.stuck, zone, for_ms)
+    """The contact stays where it is; set free, it goes where its coil wants it."""
+    relays = life.world.relays
+    relays.stuck.add(ZoneId(zone))
+
+    def free() -> None:
+        relays.stuck.discard(ZoneId(zone))
+        relays.settle(ZoneId(zone))
+
+    life.lasts(f"stuck {zone}", for_ms, free)
 
 
 @_fault
@@ -251,7 +259,10 @@ def card_dead(life: Life, *, for_ms: int) -> None:
 def card_mute(life: Life, *, for_ms: int) -> None:
     """Its writer hangs; the watchdog ends the process, and the next one may find it the same."""
     world = life.world
-    life.sets(world.card_trouble, "mute", True, False, for_ms)
+    world.card_trouble.mute = True
+    if world.io is not None:
+        world.io.wedged()
+    life.lasts("mute", for_ms, lambda: _speaks_again(life))
     io = world.io
 
     def starve() -> None:
@@ -274,6 +285,12 @@ def audio_rots(life: Life, *, tone: str) -> None:
     for key in keys & life.world.cache.keys():
         rotten.add(key)
         life.world.cache.pop(key)
+
+
+def _speaks_again(life: Life) -> None:
+    life.world.card_trouble.mute = False
+    if life.world.io is not None:
+        life.world.io.card.recover()
 
 
 def _among(life: Life, troubled: set[ZoneId], zone: str, for_ms: int) -> None:

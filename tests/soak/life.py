@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from edge_agent.core.events import HelloDue
 from tests.rig import Order
 from tests.sim import SimRig
 from tests.soak import faults
@@ -131,7 +132,8 @@ class Life:
             self._happen(happening)
         self.world.run_until(setting.chaos_until_ms)
         self.world.headend.welcoming = True
-        self.world.headend.welcome()
+        if self.world.agent is not None:
+            self.world.agent.take(HelloDue())  # what it does every six hours
         self.world.run_until(setting.chaos_until_ms + CALM_MS)
 
     def _happen(self, happening: Happening) -> None:

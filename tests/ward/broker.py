@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from edge_agent.core.events import Event
+from edge_agent.core.events import Connected, Event, MessageArrived
 from tests.fakes.session import FakeBroker, FakeSession
 from tests.ward.timing import NET_MS, WILL_DELAY_MS
 
@@ -40,7 +41,14 @@ class Broker(FakeBroker):
         """A new process's session: the connection epoch begins anew, what waits is the broker's."""
         site = self._world.site
         self._life += 1
-        return FakeSession(self, site.station, site.area, lambda event: post(event, self._down_ms()), will)
+        life = self._life
+
+        def posted(event: Event) -> None:
+            if isinstance(event, Connected):
+                event = replace(event, nonce=f"{life:016x}{event.epoch:016x}")  # as random as it is in reality
+            post(event, NET_MS + (self.late_ms if isinstance(event, MessageArrived) else 0))
+
+        return FakeSession(self, site.station, site.area, posted, will)
 
     def publish(self, topic: str, payload: bytes, times: int = 1) -> None:
         for tap in self.taps:
@@ -106,6 +114,3 @@ class Broker(FakeBroker):
                 self.take(f"loa/1/u/{session.station}/state", will, retain=True)
 
         self._world.after(WILL_DELAY_MS, publish_will)
-
-    def _down_ms(self) -> int:
-        return NET_MS + self.late_ms

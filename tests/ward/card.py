@@ -67,8 +67,10 @@ class Run:
 
 
 class CardTrouble:
-    """How the card fails: ``dead`` refuses every play, ``mute`` wedges its writer, ``late_ms`` is a slow one,
-    ``rotten`` sounds turn out altered while they play."""
+    """How the card fails: ``dead`` refuses every play, ``mute`` wedges its writer, ``late_ms`` is a slow one.
+
+    ``rotten`` sounds turn out altered while they play.
+    """
 
     def __init__(self) -> None:
         self.dead = False
@@ -94,7 +96,7 @@ class Card:
         begins = max(world.machine.true_of(play.at), world.mono + LINK_MS) + self._trouble.late_ms
         run = Run(play, begins, [(0, frozenset(feed.zone for feed in play.feeds))])
         self._runs[play.play_id] = run
-        if self._trouble.dead:
+        if self._trouble.dead or self._trouble.mute:
             run.stopped = run.begins = world.mono
             world.after(LINK_MS, lambda: self._ended(run, Reason.DEVICE_FAILED))
             return
@@ -121,12 +123,22 @@ class Card:
         """The process is told to end: nothing is drained."""
         self.die()
 
+    def wedge(self) -> None:
+        """The writer hangs: from now on nothing leaves the card, and nobody says so."""
+        for run in self._open():
+            run.stopped = min(run.ends, self._world.mono)
+
+    def recover(self) -> None:
+        """The writer goes on, and finds that the device had failed under what it played."""
+        if not self.gone:
+            for run in self._open():
+                self._ended(run, Reason.DEVICE_FAILED)
+
     def die(self) -> None:
         """The process is gone, and what it played with it."""
         self.gone = True
-        for run in self._runs.values():
-            if not run.over:
-                run.stopped, run.over = min(run.ends, self._world.mono), True
+        for run in self._open():
+            run.stopped, run.over = min(run.ends, self._world.mono), True
 
     def _started(self, run: Run) -> None:
         if self._silent(run):
@@ -153,10 +165,11 @@ class Card:
         frames = max(zone_ms.values(), default=0) * FRAMES_A_MS
         self._say(PlayEnded(run.play.play_id, zone_ms, frames, 0, self._world.machine.boot(), reason))
 
+    def _open(self) -> list[Run]:
+        return [run for run in self._runs.values() if not run.over]
+
     def _silent(self, run: Run) -> bool:
-        """Whether nobody is there any more to report on it. A wedged writer's sound repeats in nobody's ears."""
-        if self._trouble.mute and not run.over:
-            run.stopped = run.ends if run.stopped is not None else self._world.mono
+        """Whether nobody is there, or able, to report on it."""
         return run.over or self.gone or self._trouble.mute
 
     def _say(self, report: PlayReport) -> None:

@@ -59,6 +59,11 @@ class Headend:
             )
             self._world.broker.publish(makers.WELCOME_TOPIC, message)
 
+    @property
+    def epoch(self) -> str:
+        """Which chain it holds."""
+        return self._epoch
+
     def restore(self, records: int) -> None:
         """Come back from a backup that holds only so many records of the station's log."""
         del self.records[records:]
@@ -72,6 +77,8 @@ class Headend:
     def _take_log(self, payload: dict[str, Any]) -> None:
         if payload["epoch"] != self._epoch:
             self._begin(payload["epoch"])
+        if payload["records"][0]["seq"] > len(self._hashes) + 1:
+            return  # never acknowledge over a gap; the next welcome says what is held
         for record in payload["records"]:
             self._take_record(record)
         self._world.broker.publish(makers.ACK_TOPIC, makers.signed_ack(log=self._cursor()))
@@ -81,7 +88,7 @@ class Headend:
         if seq <= held:
             if self._hashes[seq - 1] != record["hash"]:
                 self.broken = f"record {seq} came again with another hash"
-        elif seq == held + 1:
+        else:
             if record["prev"] != (self._hashes[-1] if self._hashes else FIRST_PREV):
                 self.broken = f"record {seq} does not follow from {held}"
             self.records.append(record["body"])

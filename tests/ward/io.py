@@ -180,6 +180,11 @@ class Io:
         """Whether the interlock holds the relay closed."""
         return zone in self._device._lock.closed
 
+    def wedged(self) -> None:
+        """The card's writer hangs from now on."""
+        self.card.wedge()
+        self._plan()
+
     def turn(self) -> None:
         """One go of the real loop. A living agent has renewed the lease within the last second, so here just before."""
         if self._world.io is not self:
