@@ -38,6 +38,7 @@ class LongRun:
     grown: dict[str, int]
     before: dict[str, int]
     decoder_peak: int
+    outcome: str
     played_ms: int
     seconds: float
 
@@ -55,7 +56,7 @@ def measure(quick: bool) -> Section:
             for name, grown in run.grown.items()
         ),
         Figure("decoder child, at its most", run.decoder_peak / MB, "MB", DECODER_MB_MAX, "VmHWM of the largest"),
-        Figure("sound played", run.played_ms / 60_000, "minutes"),
+        Figure("sound played", run.played_ms / 60_000, "minutes", None, run.outcome),
         Figure("from order to record", run.seconds, "s"),
     )
     how = (
@@ -81,7 +82,9 @@ def play_long(minutes: int) -> LongRun:
         with Watch(pids) as watch:
             job = _sound(ward, whole, "the long programme's record")
         (row,) = [row for row in ward.rows() if row["job_id"] == job]
-        return LongRun(watch.grown(), watch.before, watch.decoder_peak, row["played_ms"], time.monotonic() - begun)
+        outcome = row["reason"] or row["outcome"]
+        seconds = time.monotonic() - begun
+        return LongRun(watch.grown(), watch.before, watch.decoder_peak, outcome, row["played_ms"], seconds)
 
 
 class Watch:
