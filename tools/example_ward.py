@@ -50,7 +50,18 @@ EPOCH = "9b1d4f7a2c6e8035"
 CLIP = ClipKey(hashlib.sha256(b"the bytes of an MP3").hexdigest())
 SOFTWARE = "edge-agent 0.1.0"
 SENDER = Sender(REALM, STATION, "4e1fa09cd27b3865", SOFTWARE)
+ORIGIN = Origin(STATION, SOFTWARE, SENDER.boot_id)
+NIGHT = "dong-thanh-20261001-44"
+NIGHT_DIGEST = hashlib.sha256(b"an order for 03:15").hexdigest()
 ROLES = default_roles(AREA, 2)
+SIGNERS = {
+    "job": ("ward-routine-1",),
+    "emergency": ("ward-emergency-1", "ward-emergency-2"),
+    "welcome": ("welcome-1",),
+    "ack": ("ack-1",),
+    **dict.fromkeys(("hello", "state", "will", "heartbeat", "log", "answer", "refused"), ("station",)),
+}
+"""Whose signatures the examples carry, in this order."""
 CLOCK = Now(MonoMs(0), PLANNED, ClockSource.SIGNED, 214)
 HOST = HostStatus("10.20.30.41", "DT-0001", 21_400, 47, False)
 
@@ -145,19 +156,19 @@ def emergency() -> Job:
     )
 
 
-def record() -> LogRecord:
-    """The first sounding of ``routine``, as the station writes it down."""
+def records() -> list[LogRecord]:
+    """What the station writes down: the first sounding of ``routine``, and an order for the night that it refused."""
     job = routine()
     (item,) = job.items
     assert isinstance(item, ClipItem)
-    as_run = AsRun(
+    played = AsRun(
         kind=RecordKind.PLAY,
         job_id=job.job_id,
-        digest=routine_digest(),
+        digest=digest_of(signed("job")),
         issuer=job.issuer,
         level=job.level,
         role="ward-routine",
-        signers=tuple(one.keyid for one in role_keys("ward-routine")),
+        signers=(key("ward-routine-1").keyid,),
         cls=job.cls,
         event=job.event,
         items=(ItemAsRun(item.title, item.field, item.language, item.source, item.approver, item.digest),),
@@ -178,31 +189,58 @@ def record() -> LogRecord:
         clock=ClockSource.SIGNED,
         clock_error_ms=214,
     )
-    one = chain(EPOCH, ChainPoint(), body_of(as_run, Origin(STATION, SOFTWARE, SENDER.boot_id)))
-    return LogRecord(one.seq, one.prev, one.hash, one.body)
+    return _chained(played, _refused(played))
 
 
-def routine_envelope() -> bytes:
-    """``routine``, signed by the ward's officer."""
-    return sign(payload_type("job"), dump(job_payload(routine(), REALM)), role_keys("ward-routine"))
+def _refused(played: AsRun) -> AsRun:
+    return replace(
+        played,
+        kind=RecordKind.REFUSAL,
+        job_id=NIGHT,
+        digest=NIGHT_DIGEST,
+        planned=None,
+        outcome=Phase.REJECTED,
+        reason=Reason.QUIET_HOURS,
+        evidence=Evidence.ORDERED,
+        zones=(),
+        started=None,
+        ended=UtcMs(PLANNED + 90_000),
+        ended_mono=MonoMs(73_890_000),
+        played_ms=0,
+        frames=0,
+        attempt=0,
+    )
 
 
-def routine_digest() -> str:
-    """The identity of ``routine``: the SHA-256 of its PAE."""
-    opened = open_envelope(routine_envelope())
+def _chained(*played: AsRun) -> list[LogRecord]:
+    stored = [chain(EPOCH, ChainPoint(), body_of(played[0], ORIGIN))]
+    for one in played[1:]:
+        stored.append(chain(EPOCH, ChainPoint(stored[-1].seq, stored[-1].hash), body_of(one, ORIGIN)))
+    return [LogRecord(one.seq, one.prev, one.hash, one.body) for one in stored]
+
+
+def signed(name: str) -> bytes:
+    """An order, signed by the officers who may."""
+    job = routine() if name == "job" else emergency()
+    return sign(payload_type("job"), dump(job_payload(job, REALM)), [key(one) for one in SIGNERS[name]])
+
+
+def digest_of(envelope: bytes) -> str:
+    """The identity of a message: the SHA-256 of its PAE."""
+    opened = open_envelope(envelope)
     assert isinstance(opened, Envelope)
     return opened.digest
 
 
 def orders() -> dict[str, bytes]:
     """What comes down: jobs signed by officers, welcome and ack signed by the server."""
-    warning = sign(payload_type("job"), dump(job_payload(emergency(), REALM)), role_keys("ward-emergency"))
-    (welcome_key,), (ack_key,) = role_keys("welcome"), role_keys("ack")
-    held = LogCursor(EPOCH, record().seq, record().hash)
+    last = records()[-1]
+    held = LogCursor(EPOCH, last.seq, last.hash)
+    (welcome_key,), (ack_key,) = ([key(one) for one in SIGNERS[name]] for name in ("welcome", "ack"))
     marks = {"dong-thanh": 42}
     return {
-        "job": routine_envelope(),
-        "emergency": warning,
+        "job": signed("job"),
+        "emergency": signed("emergency"),
         "welcome": signing.welcome(REALM, STATION, NONCE, ISSUED, 1, marks, LogCursor("", 0, ""), welcome_key),
         "ack": signing.ack(REALM, STATION, held, ack_key),
     }
@@ -210,14 +248,33 @@ def orders() -> dict[str, bytes]:
 
 def reports() -> dict[str, bytes]:
     """What goes up, signed by the station."""
-    said = (
-        say.hello(SENDER, say.HelloMsg(NONCE, 1, LogCursor(EPOCH, 0, "0" * 64), CLOCK)),
-        say.state(SENDER, state()),
-        say.heartbeat(SENDER, say.HeartbeatMsg(73_800, CLOCK, (routine().job_id,), 0, HOST)),
-        say.log(SENDER, EPOCH, [record()]),
-        say.answer(SENDER, say.AnswerMsg(Verdict.ACCEPTED, routine_digest(), routine().job_id, None, ISSUED)),
+    accepted = say.AnswerMsg(Verdict.ACCEPTED, digest_of(signed("job")), routine().job_id, None, ISSUED)
+    refused = say.AnswerMsg(Verdict.REFUSED, NIGHT_DIGEST, NIGHT, Reason.QUIET_HOURS, UtcMs(PLANNED + 90_000))
+    said = {
+        "hello": say.hello(SENDER, say.HelloMsg(NONCE, 1, LogCursor(EPOCH, 0, "0" * 64), CLOCK)),
+        "state": say.state(SENDER, state()),
+        "will": say.state(SENDER, _gone(state())),
+        "heartbeat": say.heartbeat(SENDER, say.HeartbeatMsg(73_800, CLOCK, (routine().job_id,), 0, HOST)),
+        "answer": say.answer(SENDER, accepted),
+        "refused": say.answer(SENDER, refused),
+        "log": say.log(SENDER, EPOCH, records()),
+    }
+    return {name: sign(payload_type(one.kind), one.payload, [key("station")]) for name, one in said.items() if one}
+
+
+def _gone(shown: say.StateMsg) -> say.StateMsg:
+    """The will that goes with a connection, as ``upstream`` writes it."""
+    return replace(
+        shown,
+        online=False,
+        why=Why.CONNECTION_LOST,
+        zones=(),
+        playing=(),
+        next=(),
+        welcomed=False,
+        device_up=False,
+        host=HostStatus(),
     )
-    return {one.kind.value: sign(payload_type(one.kind), one.payload, [key("station")]) for one in said if one}
 
 
 def state() -> say.StateMsg:
