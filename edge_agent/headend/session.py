@@ -65,10 +65,12 @@ class LinkDown:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something that came."""
+    """Something that came. ``retained`` tells more only where the subscription asked for it (``as_published``)."""
 
     topic: str
     payload: bytes
+    qos: int = 1
+    retained: bool = False
 
 
 Arrival = LinkUp | LinkDown | Message
@@ -96,16 +98,19 @@ class Session:
         client_id: str,
         post: Callable[[Arrival], None],
         filters: Sequence[str] = (),
+        *,
+        as_published: bool = False,
     ) -> None:
         self._address = address
         self._post = post
         self._filters = tuple(filters)
+        self._wanted = SubscribeOptions(qos=1, retainAsPublished=as_published)
         self._changed = threading.Condition()
         self._connected = False
         self._stopping = False
         self._trouble = "not connected yet"
         self._receipts: OrderedDict[int, ReasonCode] = OrderedDict()
-        self._client = self._new_client(client_id, _tls(authority, identity))
+        self._client = self._new_client(client_id, client_tls(authority, identity))
         self._thread = threading.Thread(target=self._run, name="headend-mqtt", daemon=True)
 
     def start(self) -> None:
@@ -115,7 +120,7 @@ class Session:
             self._address.port,
             KEEPALIVE_S,
             clean_start=False,
-            properties=_properties(
+            properties=properties(
                 PacketTypes.CONNECT, SessionExpiryInterval=SESSION_EXPIRY_S, MaximumPacketSize=PACKET_BYTES_MAX
             ),
         )
@@ -191,8 +196,8 @@ class Session:
             time.sleep(RECONNECT_S[0])
 
     def _publish(self, topic: str, payload: bytes, expiry_s: int | None) -> int | None:
-        properties = None if expiry_s is None else _properties(PacketTypes.PUBLISH, MessageExpiryInterval=expiry_s)
-        info = self._client.publish(topic, payload, qos=1, retain=False, properties=properties)
+        asked = None if expiry_s is None else properties(PacketTypes.PUBLISH, MessageExpiryInterval=expiry_s)
+        info = self._client.publish(topic, payload, qos=1, retain=False, properties=asked)
         return info.mid if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
 
     def _on_connect(self, client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
@@ -203,7 +208,7 @@ class Session:
             client.disconnect()  # we were told to stop while the connection was being made
             return
         if self._filters:
-            client.subscribe([(wanted, SubscribeOptions(qos=1)) for wanted in self._filters])
+            client.subscribe([(each, self._wanted) for each in self._filters])
         with self._changed:
             self._connected, self._trouble = True, ""
             self._changed.notify_all()
@@ -226,7 +231,7 @@ class Session:
             topic = message.topic
         except UnicodeDecodeError:
             return  # no station has such a topic
-        self._post(Message(topic, bytes(message.payload)))
+        self._post(Message(topic, bytes(message.payload), message.qos, message.retain))
 
     def _on_publish(self, _client: Client, _data: Any, mid: int, reason: ReasonCode, _properties: Any) -> None:
         with self._changed:
@@ -242,7 +247,8 @@ class Session:
         self._post(LinkDown(detail, for_good))
 
 
-def _tls(authority: Path, identity: Issued) -> ssl.SSLContext:
+def client_tls(authority: Path, identity: Issued) -> ssl.SSLContext:
+    """TLS 1.3 with that certificate; the server's must be of that authority."""
     tls = ssl.create_default_context(cafile=authority)
     tls.minimum_version = ssl.TLSVersion.TLSv1_3
     tls.load_cert_chain(identity.certificate, identity.key)
@@ -254,8 +260,9 @@ def _without_delay(_client: Client, _userdata: Any, sock: Any) -> None:
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def _properties(packet: int, **values: int) -> Properties:
-    properties = Properties(packet)  # type: ignore[no-untyped-call]
+def properties(packet: int, **values: int) -> Properties:
+    """MQTT 5 properties of a packet, by the library's names."""
+    made = Properties(packet)  # type: ignore[no-untyped-call]
     for name, value in values.items():
-        setattr(properties, name, value)
-    return properties
+        setattr(made, name, value)
+    return made

@@ -18,6 +18,7 @@ from edge_agent.headend.cli.options import (
     address,
     end_at_sigterm,
 )
+from edge_agent.headend.conform.kit import headend_lock
 from edge_agent.headend.content import ContentServer
 from edge_agent.headend.headend import Headend, Shown, utc_now
 from edge_agent.headend.keyring import Keyring
@@ -61,7 +62,10 @@ def _watch(args: argparse.Namespace) -> int:
         now = utc_now()
         print(for_machines(shown, now) if args.json else for_people(shown, now, args.timezone), flush=True)
 
-    with Headend(keyring, args.broker, args.records or args.dir / "records", on_noted=tell) as headend:
+    with (
+        headend_lock(args.dir, alone=False),
+        Headend(keyring, args.broker, args.records or args.dir / "records", on_noted=tell) as headend,
+    ):
         while not headend.ended:
             time.sleep(LOOK_S)
         raise CannotDo(f"watch: {headend.ended}; is another `watch` running with this --dir?")

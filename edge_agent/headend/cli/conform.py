@@ -1,0 +1,108 @@
+"""``conform``: the conformance kit. Decides how a run is asked for and shown; what is tried, ``conform`` knows."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from datetime import time
+from pathlib import Path
+
+from edge_agent.core.site import LocalPolicy
+from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, address
+from edge_agent.headend.conform import report
+from edge_agent.headend.conform.clause import Result
+from edge_agent.headend.conform.clauses import chosen
+from edge_agent.headend.conform.kit import Wanted, run
+from edge_agent.headend.conform.orders import Rules
+from edge_agent.headend.conform.verdicts import Mark
+from edge_agent.headend.files import EVERYBODY_READS, write_durably
+from edge_agent.headend.keyring import Keyring
+
+WALL = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+NO_QUIET = time(0, 0)
+
+MORE = """\
+Một trạm loa trên bàn, của bất kỳ hãng nào, đã nối với máy chủ MQTT này bằng chứng thư của nó. Bộ kiểm thử thay máy
+chủ trung tâm trong lúc chạy (dừng `watch` trước), ngắt phiên của trạm một lần, và gửi lệnh đúng, lệnh sai. Không có
+--audible thì không lệnh nào ra tiếng. Bản ghi của trạm được lưu vào nhật ký của mạng như thường lệ.
+
+A station of any vendor on the desk, connected to this broker by its own certificate. The kit takes the headend's place
+while it runs (end `watch` first), ends the station's session once, and sends right and wrong orders. Without --audible
+nothing sounds. The station's records go into the ward's logbook as ever. docs/conformance.md tells more."""
+
+
+def add(tasks: Tasks) -> None:
+    """Add the command."""
+    words = "kiểm thử hợp chuẩn một trạm loa / try a station against the protocol, clause by clause"
+    parser = add_task(tasks, "conform", _conform, words, MORE)
+    add_dir(parser)
+    parser.add_argument("--station", required=True, help="mã trạm / the station's id")
+    parser.add_argument("--broker", type=address, required=True, help="máy chủ MQTT / HOST:PORT")
+    parser.add_argument("--records", type=Path, help="nơi lưu nhật ký phát / where records go (DIR/records)")
+    parser.add_argument(
+        "--only",
+        type=lambda text: [word.strip() for word in text.split(",") if word.strip()],
+        default=[],
+        help="chỉ các điều hoặc nhóm này / these clauses or groups only: ENV,JOB-3",
+    )
+    parser.add_argument(
+        "--content",
+        type=address,
+        help="nơi trạm tải âm thanh từ bộ kiểm thử / where the station reaches this: HOST:PORT",
+    )
+    parser.add_argument(
+        "--audible", action="store_true", help="cho phép ra loa, ngắn, nhỏ / short, soft tones may sound"
+    )
+    parser.add_argument(
+        "--quiet", type=quiet, default=LocalPolicy(), help="giờ yên tĩnh của trạm / its quiet hours: 21:00-05:00, none"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="ghi kết quả cho máy đọc / results for machines")
+    add_zone(parser)
+
+
+def quiet(text: str) -> LocalPolicy:
+    """``21:00-05:00``, or ``none``."""
+    if text == "none":
+        return LocalPolicy(NO_QUIET, NO_QUIET)
+    if re.fullmatch(f"{WALL}-{WALL}", text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r}: write quiet hours as 21:00-05:00, or none")
+    first, _, end = text.partition("-")
+    return LocalPolicy(time.fromisoformat(first), time.fromisoformat(end))
+
+
+def _conform(args: argparse.Namespace) -> int:
+    keyring, clauses = Keyring(args.dir), chosen(args.only)
+    wanted = Wanted(
+        station=args.station,
+        broker=args.broker,
+        records=args.records or args.dir / "records",
+        rules=Rules(args.timezone, args.quiet),
+        content=args.content,
+        relay=args.relay,
+        audible=args.audible,
+    )
+    print(report.heading(args.station, keyring.realm), flush=True)
+    results = run(keyring, wanted, clauses, _Teller())
+    print(report.closing(results))
+    if args.json is not None:
+        write_durably(args.json, report.as_json(args.station, results).encode(), EVERYBODY_READS)
+    return exit_status(results)
+
+
+def exit_status(results: Sequence[Result]) -> int:
+    """0 only if no clause failed."""
+    return int(any(result.mark is Mark.FAILED for result in results))
+
+
+class _Teller:
+    """Prints each result as it is decided, with a line above each group."""
+
+    def __init__(self) -> None:
+        self._group = ""
+
+    def __call__(self, result: Result) -> None:
+        if result.clause.group != self._group:
+            self._group = result.clause.group
+            print(report.group_line(result.clause))
+        print(report.line(result), flush=True)

@@ -1,0 +1,94 @@
+"""A desk with our own station on it: real Mosquitto, real processes, simulated relays, a null sink; no headend."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from demo.ward import AREA, REALM, STATION, Ward
+from edge_agent.clock import system_utc_ms
+from edge_agent.core.site import LocalPolicy
+from edge_agent.headend.conform.clause import Clause, Result
+from edge_agent.headend.conform.kit import Wanted, run
+from edge_agent.headend.conform.orders import Rules
+from edge_agent.headend.conform.pace import PROTOCOL, Pace
+from edge_agent.headend.files import write_durably
+from edge_agent.headend.keyring import Keyring, create_keyring
+from edge_agent.headend.roles import default_roles
+from edge_agent.headend.session import BrokerAddress
+from edge_agent.trust.strict_json import dump, parse
+
+PROVINCE_HOURS = [["06:00", "20:00"]]
+EMERGENCY_SIGNATURES = 2
+
+
+class TestDesk(Ward):
+    """A ward whose headend is the kit. ``planted`` names a deviation; ``pace`` is how fast the station lives."""
+
+    __test__ = False
+
+    def __init__(self, folder: Path, pace: Pace = PROTOCOL, planted: str = "") -> None:
+        super().__init__(folder)
+        self.pace = pace
+        self.planted = planted
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.relay = BrokerAddress("127.0.0.1", int(free.getsockname()[1]))
+
+    def __enter__(self) -> TestDesk:
+        super().__enter__()
+        self.headend.stop()
+        return self
+
+    def conform(self, clauses: Sequence[Clause], *, audible: bool = False) -> list[Result]:
+        """Run the kit against the station that is on."""
+        wanted = Wanted(
+            STATION,
+            BrokerAddress("localhost", self.broker.port),
+            self.folder / "records",
+            Rules(ZoneInfo(self.timezone), LocalPolicy()),
+            content=BrokerAddress("localhost", 0),
+            relay=self.relay,
+            audible=audible,
+            pace=self.pace,
+        )
+        return run(Keyring(self.keyring.directory), wanted, clauses)
+
+    def _make_keys(self) -> Keyring:
+        """As for a ward whose emergencies need two officers, and whose province may plan by day only."""
+        directory = self.folder / "headend"
+        create_keyring(directory, REALM, default_roles(AREA, EMERGENCY_SIGNATURES), system_utc_ms())
+        trust: Any = parse((directory / "trust.json").read_bytes())
+        for role in trust["roles"]:
+            if role["role"] == "province":
+                role["limits"]["hours"] = PROVINCE_HOURS
+        write_durably(directory / "trust.json", dump(trust))
+        keyring = Keyring(directory)
+        keyring.enrol(STATION, AREA, "Trạm loa Đông Thành 01")
+        return keyring
+
+    def _write_config(self) -> Path:
+        """The station connects through the kit's relay."""
+        path = super()._write_config()
+        direct, through = f"port = {self.broker.port}\n", f"port = {self.relay.port}\n"
+        assert direct in path.read_text()
+        path.write_text(path.read_text().replace(direct, through))
+        return path
+
+    def _start(self, task: str, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        if task != "run":
+            return super()._start(task, env)
+        quick = "" if self.pace is PROTOCOL else "1"
+        with open(self.folder / "run.log", "ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "tests.headend.conform.station", task, "--config", str(self.config)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **env, "QUICK": quick, "PLANTED": self.planted},
+            )
