@@ -1,7 +1,7 @@
 """Threads that do what blocks: one for the disk, one for each kind of staging. They decide nothing and post events.
 
 The journal's thread commits in groups. A record that the disk refuses is kept and tried again, in order, for ever: the
-log may be late, it may not have a hole.
+log may be late, it may not have a hole. So is the mark that something sounds, until its record is written.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class JournalWorker:
         self._retry_s = retry_s
         self._orders: queue.Queue[JournalOrder | None] = queue.Queue(WAITING_MAX)
         self._over = False
-        self._owed: list[CommitRecord] = []
+        self._owed: list[CommitRecord | SaveMark] = []
         self._appended: StoredRecord | None = None
         self.newest: StoredRecord | None = None
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -203,10 +203,13 @@ class JournalWorker:
         return None
 
     def _failed(self, writes: list[Write], error: str) -> None:
-        """Nothing was written. Records stay owed; whoever waits for another answer is told."""
+        """Nothing was written. Records stay owed, and so does that something sounds; who waits for an answer is told.
+
+        Without its mark a bulletin that sounds would be repeated after a crash, or called missed.
+        """
         for order in writes:
             match order:
-                case CommitRecord():
+                case CommitRecord() | SaveMark(mark=Mark.FIRST_SAMPLE):
                     self._owed.append(order)
                 case SaveJob():
                     self._post(JournalFailed("save job", order.saved.accepted.job.job_id, error))
@@ -215,7 +218,7 @@ class JournalWorker:
                 case _:
                     self._post(JournalFailed(type(order).__name__, None, error))
         if self._owed:
-            self._post(JournalFailed(f"{len(self._owed)} records owed, next try in {self._retry_s:.0f} s", None, error))
+            self._post(JournalFailed(f"{len(self._owed)} writes owed, next try in {self._retry_s:.0f} s", None, error))
 
 
 class Staging(Protocol):

@@ -275,8 +275,20 @@ def test_owed_records_are_committed_in_order_when_the_disk_heals() -> None:
         desk.until_said(RecordSaved(10))
         assert desk.recorded() == [f"r{number}" for number in range(10)]
         assert desk.of(RecordSaved) == [RecordSaved(seq) for seq in range(1, 11)]
-        assert any("records owed" in event.what for event in desk.of(JournalFailed))
+        assert any("writes owed" in event.what for event in desk.of(JournalFailed))
         assert desk.early == []
+
+
+def test_that_something_sounds_is_remembered_when_the_disk_heals() -> None:
+    """Forgotten, a power cut would repeat the bulletin, or call it missed after the street has heard it."""
+    with at_work(retry_s=0.01) as desk:
+        desk.order(save_job("a"))
+        desk.until_said(JobSaved(JobId("a")))
+        desk.disk.refuse_commits = 2
+        desk.order(save_mark("a", mark=Mark.FIRST_SAMPLE))
+        desk.until(lambda: bool(desk.disk.committed.marks))
+    (mark,) = desk.disk.committed.marks.values()
+    assert mark.mark is Mark.FIRST_SAMPLE
 
 
 def test_a_new_record_goes_behind_those_that_are_owed() -> None:

@@ -125,15 +125,16 @@ def quiet_hours_are_quiet(life: Life) -> Iterator[str]:
 def nothing_sounds_twice(life: Life) -> Iterator[str]:
     """A routine occurrence sounds once, an emergency begins three times at most.
 
-    A disk that takes nothing keeps no mark of what has begun: a crash meanwhile repeats it, once more.
+    A disk that takes nothing keeps no mark of what has begun: each crash meanwhile repeats it.
     """
-    mercy = 1 if life.had("disk_full", "write_fails") else 0
+    if life.had("disk_full", "write_fails"):
+        return
     heard: Counter[str] = Counter()
     for run in life.world.runs:
         if run.job_id not in life.void:
             heard[run.play.play_id.rpartition(".")[0]] += _sounded(life, run)
     for occurrence, times in heard.items():
-        if times > ATTEMPTS[JobClass(life.orders[occurrence.rpartition(".")[0]].order.cls)] + mercy:
+        if times > ATTEMPTS[JobClass(life.orders[occurrence.rpartition(".")[0]].order.cls)]:
             yield f"{occurrence} sounded {times} times"
 
 
@@ -172,8 +173,8 @@ def every_silence_has_a_name(life: Life) -> Iterator[str]:
 def records_tell_what_was_heard(life: Life) -> Iterator[str]:
     for record in _records(life, "play"):
         job_id = record["job_id"]
-        if job_id in life.void:
-            continue
+        if job_id in life.void or life.had("disk_full", "write_fails"):
+            continue  # nor can it tell after a crash what no disk remembers
         runs = [run for run in life.world.runs if run.play.play_id.startswith(f"{job_id}.{record['planned']}.")]
         routine = life.orders[job_id].order.cls != JobClass.EMERGENCY
         if routine and record["outcome"] in NOT_PLAYED and any(_sounded(life, run) for run in runs):

@@ -73,7 +73,7 @@ class StepWatch:
         self._watch.see(before, event, now, agent.effects, agent.state)
         wake = station.next_wake(agent.state, now)
         if wake is None or wake > now.mono:
-            settled(agent.state)
+            settled(agent.state, now)
             self._deadlines.at_rest(agent.state, now, wake)
         for effect in agent.effects:
             if isinstance(effect, fx.SaveJob) and not effect.saved.held:
