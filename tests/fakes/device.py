@@ -25,6 +25,8 @@ from edge_agent.device import Stop, run_device
 from edge_agent.link import DeviceClient
 from edge_agent.relay.simulated import SimulatedRelays
 
+PLAY_MS = 5_000
+# Whatever a programme's parts say: what is tested over this player does not hang on their length.
 ZONES = {zone: ZoneSite(zone, f"Cụm {zone}", warm_up_ms=0) for zone in (ZoneId("a"), ZoneId("b"))}
 
 
@@ -68,7 +70,8 @@ class FakePlayer:
     def finish(self, play_id: PlayId) -> None:
         """The last sample leaves the card."""
         play = self.playing.pop(play_id)
-        self._reports(PlayEnded(play_id, {feed.zone: 5_000 for feed in play.feeds}, 240_000, 0, self._clock(), None))
+        zone_ms = {feed.zone: PLAY_MS for feed in play.feeds}
+        self._reports(PlayEnded(play_id, zone_ms, PLAY_MS * 48, 0, self._clock(), None))
 
     def wedge(self) -> None:
         self._alive_at = self._clock()

@@ -120,7 +120,10 @@ class Card:
         return self._alive_at
 
     def close(self) -> None:
-        """The process is told to end: nothing is drained."""
+        """The process is told to end: nothing is drained, and every end is told."""
+        for run in self._open():
+            run.stopped = self._world.mono
+            self._ended(run, Reason.SHUTDOWN)
         self.die()
 
     def wedge(self) -> None:
