@@ -28,6 +28,7 @@ from edge_agent.core.site import Site, ZoneSite
 from edge_agent.headend.cli import build_parser as headend_parser
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.listening import Heard, hear
+from edge_agent.headend.schemas import KINDS
 from edge_agent.journal.record import Origin
 from edge_agent.sync.messages import Why
 from edge_agent.sync.topics import Up, up_topic
@@ -35,7 +36,7 @@ from edge_agent.trust.judge import make_judge
 from edge_agent.trust.keys import Scheme
 from edge_agent.trust.orders import KNOWN_FIELDS
 from edge_agent.trust.roles import load_trust
-from tools import example_ward, reasons_table, wire_examples
+from tools import example_ward, protocol_tables, reasons_table, wire_examples
 from tools.phases import DOCUMENT, with_diagram
 
 ROOT = Path(__file__).parent.parent
@@ -90,7 +91,8 @@ def test_a_station_obeys_each_example_that_comes_down(name: str, kind: type) -> 
 
 def test_an_example_with_a_changed_word_is_refused_as_forged() -> None:
     judge = make_judge(load_trust((EXAMPLES / "trust.json").read_bytes()), _station())
-    judgement = judge(f"loa/1/d/{example_ward.STATION}/job", _changed((EXAMPLES / "job.json").read_bytes()))
+    changed = _changed((EXAMPLES / "job.json").read_bytes(), b'"volume":70', b'"volume":99')
+    judgement = judge(f"loa/1/d/{example_ward.STATION}/job", changed)
     assert isinstance(judgement, Rejected)
     assert judgement.reason is Reason.SIGNATURE_INVALID
 
@@ -104,25 +106,51 @@ def test_the_headend_believes_each_example_that_goes_up(kind: Up) -> None:
     assert isinstance(heard, Heard), heard
 
 
-def test_the_printed_commands_verify_the_signature(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", sorted(example_ward.SIGNERS))
+def test_the_commands_beside_each_example_check_it_with_openssl_and_jq_alone(name: str, tmp_path: Path) -> None:
+    typed, printed = _beside(name)
     shutil.copytree(EXAMPLES, tmp_path / "docs" / "examples")
-    done = _run(_block("verify"), tmp_path)
-    assert (done.returncode, done.stdout, done.stderr) == (0, _block("verify prints"), "")
+    done = _run(typed, tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, printed, "")
+    words = {line.split()[0] for part in typed.split("|") for line in part.splitlines() if line.strip()}
+    assert words & {"openssl", "jq"}
+    assert not words & {"python", "python3", "perl", "sed", "awk"}
 
 
-def test_the_printed_commands_refuse_a_changed_order(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", sorted(example_ward.SIGNERS))
+def test_the_printed_commands_refuse_a_changed_message(name: str, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLES, tmp_path / "docs" / "examples")
-    order = tmp_path / "docs" / "examples" / "job.json"
-    order.write_bytes(_changed(order.read_bytes()))
-    done = _run(_block("verify"), tmp_path)
+    message = tmp_path / "docs" / "examples" / f"{name}.json"
+    message.write_bytes(_changed(message.read_bytes(), b'"demo"', b'"dema"'))
+    done = _run(_beside(name)[0], tmp_path)
     assert done.returncode != 0
     assert "Verified Successfully" not in done.stdout
 
 
 def test_the_printed_commands_follow_the_hash_chain(tmp_path: Path) -> None:
     shutil.copytree(EXAMPLES, tmp_path / "docs" / "examples")
-    computed, written = _run(_block("verify chain"), tmp_path).stdout.split()
-    assert computed == written == example_ward.record().hash
+    done = _run(_block("verify chain"), tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, _block("verify chain prints"), "")
+    first, second = example_ward.records()
+    assert done.stdout.split() == [first.hash, first.hash, second.hash, second.hash, first.hash]
+
+
+def test_the_tables_of_fields_are_the_schemas() -> None:
+    text = PROTOCOL.read_text("utf-8")
+    assert text == protocol_tables.with_tables(text), "run python -m tools.protocol_tables"
+    shown = {kind for _, _, kind, _ in protocol_tables.MARK.findall(text)}
+    assert shown == {*KINDS, "clock", "host", "common"}
+
+
+def test_every_rule_of_the_protocol_has_a_number_of_its_own() -> None:
+    text = PROTOCOL.read_text("utf-8")
+    numbers = [tuple(map(int, pair)) for pair in re.findall(r"(?:^|\| )\*\*(\d+)\.(\d+)\b", text, re.MULTILINE)]
+    assert len(numbers) > 100
+    assert numbers == sorted(set(numbers))
+    sections = [int(number) for number in re.findall(r"^## (\d+)\. ", text, re.MULTILINE)]
+    assert sections == list(range(1, 16))
+    for section, rule in re.findall(r"\((?:[^()]* )?(\d+)\.(\d+)(?:, \d+\.\d+)*\)", text):
+        assert (int(section), int(rule)) in numbers, f"{section}.{rule} is named but is no rule"
 
 
 def test_every_field_that_travels_stands_in_the_protocol() -> None:
@@ -218,12 +246,20 @@ def _run(script: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=COMMAND_S_MAX, check=False)
 
 
-def _changed(envelope: bytes) -> bytes:
+def _beside(name: str) -> tuple[str, str]:
+    """The commands that the protocol prints beside an example, and what it says that they print."""
+    _, _, shown = PROTOCOL.read_text("utf-8").partition(f"<!-- example {name} -->\n")
+    match = re.search(r"```bash\n(.*?)```\n\n```\n(.*?)```\n<!-- end -->", shown, re.DOTALL)
+    assert match is not None
+    return match[1], match[2]
+
+
+def _changed(envelope: bytes, old: bytes, new: bytes) -> bytes:
     """The envelope with one word of its payload replaced by another of the same length."""
     written = json.loads(envelope)
     payload = base64.b64decode(written["payload"])
-    assert b'"volume":70' in payload
-    written["payload"] = base64.b64encode(payload.replace(b'"volume":70', b'"volume":99')).decode()
+    assert old in payload
+    written["payload"] = base64.b64encode(payload.replace(old, new)).decode()
     return json.dumps(written, separators=(",", ":")).encode() + b"\n"
 
 

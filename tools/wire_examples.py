@@ -24,27 +24,67 @@ LINE_MAX = 110
 # What an engineer still reads without scrolling sideways.
 
 
+PAE = (
+    r"""jq -j '"DSSEv1 \(.payloadType|utf8bytelength) \(.payloadType) """
+    r"""\(.payload|@base64d|utf8bytelength) \(.payload|@base64d)"'"""
+)
+"""What was signed, made from an envelope as it stands in a file."""
+
+CHAIN = "<!-- verify chain prints -->\n```\n"
+
+
 def files() -> dict[str, bytes]:
     """Everything in docs/examples, by name."""
-    envelopes = {f"{name}.json": data + b"\n" for name, data in (ward.orders() | ward.reports()).items()}
-    public = {"officer.pub.pem": _pem(ward.role_keys("ward-routine")[0]), "station.pub.pem": _pem(ward.key("station"))}
-    return envelopes | public | {"trust.json": dump(ward.trust()) + b"\n"}
+    envelopes = {f"{name}.json": data + b"\n" for name, data in _examples().items()}
+    signers = {key for keys in ward.SIGNERS.values() for key in keys}
+    return (
+        envelopes
+        | {f"{key}.pub.pem": _pem(ward.key(key)) for key in signers}
+        | {"trust.json": dump(ward.trust()) + b"\n"}
+    )
 
 
 def with_examples(text: str) -> str:
-    """The document with what it shows of the examples made anew: each payload, and what the printed commands say."""
-    for name, envelope in (ward.orders() | ward.reports()).items():
-        payload = json.loads(base64.b64decode(json.loads(envelope)["payload"]))
-        text = _with_block(text, f"<!-- payload of docs/examples/{name}.json -->\n```json\n", _laid_out(payload))
-    said = ("Signature Verified Successfully", ward.role_keys("ward-routine")[0].keyid, ward.routine_digest())
-    return _with_block(text, "<!-- verify prints -->\n```\n", "\n".join(said))
+    """The document with each example made anew: what it says, the commands that check it, and what they print."""
+    for name in _examples():
+        begin, end = f"<!-- example {name} -->\n", "<!-- end -->\n"
+        before, found, rest = text.partition(begin)
+        assert found, f"{DOCUMENT.name} has lost {begin!r}"
+        text = before + begin + _shown(name) + end + rest.partition(end)[2]
+    first, second = ward.records()
+    lines = (first.hash, first.hash, second.hash, second.hash, second.prev)
+    before, _, rest = text.partition(CHAIN)
+    return before + CHAIN + "\n".join(lines) + "\n```\n" + rest.partition("```\n")[2]
 
 
-def _with_block(text: str, begin: str, content: str) -> str:
-    before, found, rest = text.partition(begin)
-    assert found, f"{DOCUMENT.name} has lost {begin!r}"
-    _, _, after = rest.partition("```\n")
-    return before + begin + content + "\n```\n" + after
+def commands(name: str) -> tuple[str, str]:
+    """The commands that check an example, as one types them in the project's root, and what they print."""
+    envelope = json.loads(_examples()[name])
+    typed = ["cd docs/examples && t=$(mktemp -d)", f"{PAE} {name}.json > $t/pae"]
+    printed = []
+    for number, key in enumerate(ward.SIGNERS[name]):
+        typed += [
+            f"jq -r '.signatures[{number}].sig' {name}.json | openssl base64 -d -A > $t/sig",
+            f"openssl pkeyutl -verify -pubin -inkey {key}.pub.pem -rawin -in $t/pae -sigfile $t/sig",
+            f"openssl pkey -pubin -in {key}.pub.pem -outform DER | tail -c 32 | openssl dgst -sha256 -r | cut -c 1-64",
+            f"jq -r '.signatures[{number}].keyid' {name}.json",
+        ]
+        printed += ["Signature Verified Successfully", *[envelope["signatures"][number]["keyid"]] * 2]
+    typed += ["openssl dgst -sha256 -r $t/pae | cut -c 1-64"]
+    printed += [ward.digest_of(_examples()[name])]
+    return "\n".join(typed) + "\n", "\n".join(printed) + "\n"
+
+
+def _examples() -> dict[str, bytes]:
+    return ward.orders() | ward.reports()
+
+
+def _shown(name: str) -> str:
+    payload = json.loads(base64.b64decode(json.loads(_examples()[name])["payload"]))
+    typed, printed = commands(name)
+    opening = f"The payload of [{name}.json](examples/{name}.json):\n\n```json\n{_laid_out(payload)}\n```\n\n"
+    checking = "To check it (three lines a signature, then the digest), and what that prints:\n\n"
+    return f"{opening}{checking}```bash\n{typed}```\n\n```\n{printed}```\n"
 
 
 def _laid_out(value: object, depth: int = 0) -> str:
