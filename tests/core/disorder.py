@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, replace
 
 from edge_agent.core import effects as fx
@@ -17,22 +16,18 @@ from edge_agent.core.events import (
     Connected,
     DeviceUp,
     Event,
-    IntentSaved,
-    JobSaved,
-    JournalFailed,
     Judgement,
-    Mark,
     MessageArrived,
-    RecordSaved,
     Tick,
 )
 from edge_agent.core.job import Accepted, Welcome
 from edge_agent.core.site import Site
-from edge_agent.core.units import SECOND_MS, MonoMs, PlayId, UtcMs
+from edge_agent.core.units import SECOND_MS, JobId, MonoMs, PlayId, UtcMs
 from edge_agent.runtime import restored
+from tests.core.deadlines import Deadlines
+from tests.core.slow_disk import SlowDisk
 from tests.core.unruly_device import Device
 from tests.core.watch import Durable, Watch, frozen, settled
-from tests.fakes.journal import FakeDisk, FakeJournal
 from tests.trust import makers
 
 SETTLE_MAX = 300
@@ -42,8 +37,6 @@ ANSWERS_MAX = 1_000
 # What a month of missed instants may ask of an obliging journal at one instant, and some.
 SPEECH_MS = 3_000
 LIFE_EVENTS = 20
-
-Write = fx.SaveJob | fx.ReleaseJob | fx.SaveMark | fx.CommitRecord | fx.SaveLogAck
 
 
 @dataclass(frozen=True)
@@ -66,12 +59,12 @@ class Disorder:
         self.obliging = obliging
         self.true_utc = utc
         self.now = Now(MonoMs(1_000), UtcMs(1_000), ClockSource.UNSET, 0)
-        self.durable = Durable()
         self.watch = Watch()
-        self.disk = FakeDisk()
+        self.disk = SlowDisk()
         self.judgements: dict[bytes, Judgement] = {}
         self.sent: list[tuple[str, bytes]] = []
         self.plays: list[PlayId] = []
+        self.lied_about: set[JobId] = set()
         self.epoch = 0
         self._mid = 0
         self._clock_moved = False
@@ -88,15 +81,11 @@ class Disorder:
         """A new process finds what the journal holds; everything else is gone."""
         self._events = 0
         self.state = station.start(self.site)
-        self.journal = FakeJournal(self.disk)
-        self.writes: deque[Write] = deque()
-        self.owed: deque[Write] = deque()
-        self.answers: deque[Event] = deque()
         self.staging: list[fx.FetchClip | fx.SpeakText] = []
-        self.device = Device()
-        contents = self.journal.load()
-        self.durable.jobs = {job_id for job_id, _ in contents.seen}
-        self.watch.restarted(self.durable)
+        self.device = Device(self.site)
+        self.deadlines = Deadlines()
+        contents = self.disk.boot()
+        self.watch.restarted(Durable(self.disk.closed, self.disk.heard, {job_id for job_id, _ in contents.seen}))
         self.send(restored(contents, self.verify))
 
     def verify(self, topic: str, payload: bytes) -> Judgement:
@@ -110,6 +99,7 @@ class Disorder:
 
     def _send(self, event: Event) -> None:
         """One step, then further ones as long as the core says that it has something to do at this instant."""
+        self.broken = True
         self.step(event)
         if self._clock_moved:
             self._clock_moved = False
@@ -122,15 +112,16 @@ class Disorder:
         else:
             raise AssertionError("the core does not come to rest at one instant")
         assert not self.step(Tick()), "a step left something to do and did not say so"
-        settled(self.state)
+        settled(self.state, self.now)
+        self.deadlines.at_rest(self.state, self.now, station.next_wake(self.state, self.now))
+        self.broken = False
 
     def step(self, event: Event) -> bool:
         """One step, watched; says whether anything changed or was asked for."""
-        self.broken = True
         before = frozen(self.state)
         after, effects = station.step(before, event, self.now, self.verify)
         self.watch.see(before, event, self.now, effects, after)
-        self.broken, self.state = False, after
+        self.state = after
         asked = [effect for effect in effects if not isinstance(effect, fx.Note)]
         for effect in asked:
             self._take(effect)
@@ -190,27 +181,6 @@ class Disorder:
 
     # Who answers
 
-    def commit(self, count: int) -> None:
-        """The journal's thread commits what is owed and the next orders, in one transaction; answers wait."""
-        batch = self._batch(count)
-        self.journal.begin()
-        for write in batch:
-            self._apply(write)
-        self.journal.commit()
-
-    def refuse(self, count: int) -> None:
-        """The disk refuses a transaction: records stay owed, whoever waits for another answer is told."""
-        for write in self._batch(count):
-            match write:
-                case fx.CommitRecord():
-                    self.owed.append(write)
-                case fx.SaveJob(saved=saved):
-                    self.answers.append(JournalFailed("save job", saved.accepted.job.job_id, "full"))
-                case fx.SaveMark(mark=Mark.INTENT):
-                    self.answers.append(IntentSaved(write.job_id, write.planned, durable=False))
-                case _:
-                    self.answers.append(JournalFailed(type(write).__name__, None, "full"))
-
     def oblige(self, who: Obliging = EVERYBODY) -> None:
         """They answer at once and well, until they have nothing to say."""
         for _ in range(ANSWERS_MAX):
@@ -222,9 +192,9 @@ class Disorder:
 
     def _next_answer(self, who: Obliging) -> Event | None:
         if who.journal:
-            self.commit(len(self.writes))
-            if self.answers:
-                return self.answers.popleft()
+            self.disk.commit(len(self.disk.waiting))
+            if self.disk.answers:
+                return self.disk.answers.popleft()
         if who.stager and self.staging:
             return staged(self.staging.pop(0))
         if who.device:
@@ -235,36 +205,10 @@ class Disorder:
                 return self.device.reports.popleft()
         return None
 
-    def _batch(self, count: int) -> list[Write]:
-        batch = [*self.owed, *(self.writes.popleft() for _ in range(min(count, len(self.writes))))]
-        self.owed.clear()
-        return batch
-
-    def _apply(self, write: Write) -> None:
-        match write:
-            case fx.SaveJob(saved=saved):
-                self.journal.save_job(write)
-                self.answers.append(JobSaved(saved.accepted.job.job_id))
-            case fx.ReleaseJob(job_id=job_id, base=base):
-                self.journal.release_job(job_id, base)
-            case fx.SaveMark():
-                self.journal.save_mark(write)
-                if write.mark is Mark.INTENT:
-                    self.answers.append(IntentSaved(write.job_id, write.planned))
-                else:
-                    self.durable.heard.add((write.job_id, write.planned))
-            case fx.CommitRecord():
-                stored = self.journal.append(write.record, write.closes, write.job_over)
-                if write.closes is not None:
-                    self.durable.closed.add(write.closes)
-                self.answers.append(RecordSaved(stored.seq))
-            case fx.SaveLogAck(epoch=epoch, seq=seq):
-                self.journal.save_ack(epoch, seq)
-
     def _take(self, effect: fx.Effect) -> None:
         match effect:
             case fx.SaveJob() | fx.ReleaseJob() | fx.SaveMark() | fx.CommitRecord() | fx.SaveLogAck():
-                self.writes.append(effect)
+                self.disk.waiting.append(effect)
             case fx.FetchClip() | fx.SpeakText():
                 self.staging.append(effect)
             case fx.StartPlay(play_id=play_id):
@@ -272,6 +216,8 @@ class Disorder:
                 self._order(effect)
             case fx.SwitchRelay() | fx.RoutePlay() | fx.StopPlay():
                 self._order(effect)
+            case fx.SendAnswer(verdict=fx.Verdict.ACCEPTED, job_id=job_id):
+                assert {job_id} <= self.disk.jobs.keys() | self.lied_about, "accepted, and not on the disk"
             case fx.AdoptTime(utc=utc, asked_at=asked_at):
                 trip_ms = self.now.mono - asked_at
                 self.set_clock(ClockSource.SIGNED, UtcMs(utc + trip_ms // 2), trip_ms)

@@ -39,7 +39,7 @@ from edge_agent.core.job import Accepted, LogAck
 from edge_agent.core.reasons import UNAUTHENTICATED, Reason
 from edge_agent.core.schedule import sounds_once
 from edge_agent.core.units import DAY_MS, HOUR_MS, SECOND_MS, ClipKey, JobId, MonoMs, PlayId, UtcMs, ZoneId
-from tests.core.disorder import Disorder, Obliging, staged
+from tests.core.disorder import EVERYBODY, Disorder, Obliging, staged
 from tests.core.drafts import (
     CLIPS,
     ELSEWHERE,
@@ -59,6 +59,7 @@ from tests.core.drafts import (
     timetable,
     zones,
 )
+from tests.core.logbook import whole
 from tests.trust import makers
 
 EXAMPLES = int(os.environ.get("INVARIANT_EXAMPLES", "0"))
@@ -138,7 +139,7 @@ class Ward(RuleBasedStateMachine):
     @rule(what=st.sampled_from(("good", "good", "wrong", "ack")), number=st.sampled_from((0, 0, 1, -1, 3_600, -3_600)))
     def server_speaks(self, what: str, number: int) -> None:
         if what == "ack":
-            self.world.arrive(LogAck(self.world.disk.committed.epoch, number % 8, ""), makers.ACK_TOPIC)
+            self.world.arrive(LogAck(self.world.disk.disk.committed.epoch, number % 8, ""), makers.ACK_TOPIC)
         else:
             self.world.welcome(what, number)
 
@@ -156,10 +157,10 @@ class Ward(RuleBasedStateMachine):
     def journal(self, count: int, take: bool, index: int) -> None:
         """A transaction, taken or refused; then one of the answers that wait, in any order."""
         if take:
-            self.world.commit(count)
+            self.world.disk.commit(count)
         else:
-            self.world.refuse(count)
-        answers = self.world.answers
+            self.world.disk.refuse(count)
+        answers = self.world.disk.answers
         if answers:
             answers.rotate(-(index % len(answers)))
             self.world.send(answers.popleft())
@@ -167,7 +168,7 @@ class Ward(RuleBasedStateMachine):
     @rule(count=st.integers(1, 6))
     def disk_refuses(self, count: int) -> None:
         """Also a disk that else obliges."""
-        self.world.refuse(count)
+        self.world.disk.refuse(count)
 
     @precondition(lambda self: self.world.staging)
     @rule(index=few, reason=st.sampled_from((None, None, *AGAIN, *NEVER)), longer_ms=st.sampled_from((0, 0, 900)))
@@ -206,12 +207,13 @@ class Ward(RuleBasedStateMachine):
     @rule(zone=zones, cause=st.sampled_from(("lease", "max_on", None)), at_once=often)
     def relay_fails(self, zone: ZoneId, cause: str | None, at_once: bool) -> None:
         """It opens by itself, or is found faulty; reported at once or after what waits."""
-        mono = self.world.now.mono
-        report = RelayFailed(zone, "stuck") if cause is None else RelayChanged(zone, False, cause, mono)
-        if at_once or not self.world.device.up:
+        device = self.world.device
+        moved = cause and device.moved_by_itself(zone, self.world.now.mono, cause)
+        report = moved or RelayFailed(zone, "stuck")
+        if at_once or not device.up:
             self.world.send(report)
         else:
-            self.world.device.reports.append(report)
+            device.reports.append(report)
 
     # What makes no sense
 
@@ -219,6 +221,7 @@ class Ward(RuleBasedStateMachine):
         zone=st.sampled_from((*ZONES, ELSEWHERE)), on=st.booleans(), cause=st.sampled_from(("order", "lease")), ago=few
     )
     def senseless_relay(self, zone: ZoneId, on: bool, cause: str, ago: int) -> None:
+        self.world.device.unsure.add(zone)
         self.world.send(RelayChanged(zone, on, cause, MonoMs(self.world.now.mono - ago)))
 
     @rule(back=few, kind=few, named=often)
@@ -249,6 +252,7 @@ class Ward(RuleBasedStateMachine):
             ClipStaged(clip, 5_000),
             ClipFailed(clip, Reason.AUDIO_ALTERED, again=durable),
         )
+        self.world.lied_about.add(job_id)
         self.world.send(events[kind])
 
     # Time
@@ -294,22 +298,25 @@ class Ward(RuleBasedStateMachine):
     @precondition(lambda self: self.world.old or self.world.state.stopping)
     @rule(written=few, up=often)
     def restart(self, written: int, up: bool) -> None:
-        self.world.commit(written)
+        self.world.disk.commit(written)
         self.world.boot()
         if up:
             self.world.device_up()
 
     def teardown(self) -> None:
-        """A week of silence with a good clock: whatever was to sound once is over, sounded or not."""
-        if self.world.broken:
+        """A week in which everybody obliges and the clock is good: whatever was accepted is over, and in the log."""
+        world = self.world
+        if world.broken:
             return
-        if self.world.state.stopping:
-            self.world.boot()
-        self.world.send(Disconnected("silence"))
-        self.world.set_clock(ClockSource.NTP, self.world.true_utc, 10)
-        self.world.let_pass(WEEK_MS, awake=True)
-        for job_id, _ in self.world.state.plays:
-            assert not sounds_once(self.world.state.jobs[job_id].job), "a single occurrence outlived its deadline"
+        if world.state.stopping:
+            world.boot()
+        world.send(Disconnected("silence"))
+        world.obliging = EVERYBODY
+        world.set_clock(ClockSource.NTP, world.true_utc, 10)
+        world.let_pass(WEEK_MS, awake=True)
+        world.oblige()
+        assert not [key for key in world.state.plays if sounds_once(world.state.jobs[key[0]].job)], "it never ended"
+        whole(world.disk, world.watch.accepted, world.lied_about)
 
 
 TestWard = Ward.TestCase

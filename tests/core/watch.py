@@ -1,7 +1,7 @@
 """What must hold after every single step of the core, whatever happened: one named assertion for each promise.
 
 ``Watch`` is told each event with the state before and after and what was asked for. It keeps its own books
-(``deliveries``, ``street``), so that a slip in the core's books is seen.
+(``deliveries``, ``logbook``, ``street``), so that a slip in the core's books is seen.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from edge_agent.core.schedule import next_instant
 from edge_agent.core.state import OccurrenceKey, State, ZonePart
 from edge_agent.core.units import JobId
 from tests.core.deliveries import Deliveries
+from tests.core.logbook import Logbook
 from tests.core.street import SOUNDING, Street
 
 
@@ -53,7 +54,7 @@ class Watch:
 
     def restarted(self, durable: Durable) -> None:
         """A new process knows what is durable, and nothing else."""
-        self.closed = set(durable.closed)
+        self.logbook = Logbook(self.accepted, set(durable.closed))
         self.deliveries = Deliveries(saved=set(durable.jobs))
         self.street = Street(self.accepted, set(durable.heard))
 
@@ -61,8 +62,7 @@ class Watch:
         """Look at one step."""
         for effect in effects:
             assert hash(effect) is not None, "an effect is immutable data"
-            if isinstance(effect, fx.CommitRecord):
-                self._record(effect)
+        self.logbook.see(before, event, effects)
         self.deliveries.see(event, effects, after)
         self.street.see(event, now, effects, after)
         self._occurrences(before, effects, after)
@@ -70,20 +70,12 @@ class Watch:
             _jobs_leave_with_a_record(before, event, effects, after)
         _state_is_sound(after, now)
 
-    def _record(self, commit: fx.CommitRecord) -> None:
-        record = commit.record
-        assert (record.reason is None) == (record.outcome is Phase.SUCCEEDED), "every non-play has a reason, by name"
-        assert record.outcome not in OPEN, "a record is about something that is over"
-        if commit.closes is not None:
-            assert commit.closes not in self.closed, "one occurrence, one record"
-            self.closed.add(commit.closes)
-
     def _occurrences(self, before: State, effects: tuple[fx.Effect, ...], after: State) -> None:
         over = {effect.closes for effect in effects if isinstance(effect, fx.CommitRecord)}
         for key in before.plays:
             assert key in after.plays or key in over, "an occurrence vanished without its record"
         for key in after.plays:
-            assert key not in self.closed, "an occurrence that is over came back"
+            assert key not in self.logbook.closed, "an occurrence that is over came back"
         jobs = [job_id for job_id, _ in after.plays]
         assert len(jobs) == len(set(jobs)), "two open occurrences of one job"
 
@@ -111,11 +103,12 @@ def _state_is_sound(after: State, now: Now) -> None:
             assert not out or run.reason is not None, "a zone that does not hear has a reason"
 
 
-def settled(after: State) -> None:
+def settled(after: State, now: Now) -> None:
     """What must hold when a step has left nothing to do at this instant: an emergency waits for no lesser thing."""
     for play in after.plays.values():
         job = after.jobs[play.job_id].job
         waits = play.phase in (Phase.STAGED, Phase.QUEUED) and job.cls is JobClass.EMERGENCY
+        waits &= now.mono >= play.again_at  # what failed before waits for its last try
         if not waits or not after.device_up or after.stopping or durations(after, job) is None:
             continue
         rivals = [other for other in after.plays.values() if other.phase in SOUNDING and other.key != play.key]

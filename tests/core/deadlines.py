@@ -1,0 +1,101 @@
+"""The books of waiting: nothing waits longer than its deadline, and whoever waits has asked to be woken for it.
+
+A deadline for each open phase of ``occurrence.TABLE``, for what is within a phase (a stop, a zone that comes back), and
+for a job before it has an occurrence (the disk, the welcome). Only a clock that cannot tell the time lets things wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from edge_agent.core import zones
+from edge_agent.core.clock_trust import Now
+from edge_agent.core.intake import SAVE_WAIT_MS
+from edge_agent.core.job import Job, JobClass, PlayNow
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.playing import LATE_GRACE_MS
+from edge_agent.core.programme import length_ms
+from edge_agent.core.reasons import Reason
+from edge_agent.core.sounding import PLAY_GRACE_MS, STOP_GRACE_MS
+from edge_agent.core.state import KnownJob, Occurrence, State, Turn, ZonePart
+from edge_agent.core.units import MonoMs
+
+What = tuple[object, ...]
+WAITING = (Phase.RECEIVED, Phase.STAGED, Phase.QUEUED)
+
+
+@dataclass
+class Deadlines:
+    """One process life. ``since`` maps what waits to the boot time at which it was first seen waiting."""
+
+    since: dict[What, MonoMs] = field(default_factory=dict)
+
+    def at_rest(self, state: State, now: Now, wake: MonoMs | None) -> None:
+        """Look at a state that has nothing more to do at this instant."""
+        waits = dict(self._waits(state, now))
+        for what, until in waits.items():
+            assert now.mono <= until, f"{what} has waited past its deadline"
+            assert wake is not None, f"nobody wakes {what}"
+            assert wake <= until + 1, f"{what} is woken after its deadline"
+        self.since = {what: since for what, since in self.since.items() if what in waits}
+        for play in state.plays.values():
+            _due(Turn(state, now), play)
+
+    def _waits(self, state: State, now: Now) -> Iterator[tuple[What, MonoMs]]:
+        for play in state.plays.values():
+            job = state.jobs[play.job_id].job
+            if play.phase is Phase.ARMED:
+                yield self._for((play.key, play.phase, play.since), _armed_ms(Turn(state, now), play), now)
+            elif play.phase is Phase.PLAYING:
+                yield from self._playing(play, now)
+            elif not state.stopping and _tells(job, now):
+                yield (play.key, play.phase), _begin_by(job, play, now)
+        for known in state.jobs.values():
+            yield from self._before(known, now)
+
+    def _playing(self, play: Occurrence, now: Now) -> Iterator[tuple[What, MonoMs]]:
+        if play.ending is not None:
+            yield self._for((play.key, "stop", play.play_id), STOP_GRACE_MS, now)
+            return
+        lasts_ms = 0 if play.started is None else length_ms(play.parts)
+        yield (play.key, play.phase), MonoMs(play.start_at + lasts_ms + PLAY_GRACE_MS)
+        for zone in play.zones_in(ZonePart.CLOSING):
+            yield self._for((play.key, zone, play.play_id), zones.RELAY_CONFIRM_MS, now)
+
+    def _before(self, known: KnownJob, now: Now) -> Iterator[tuple[What, MonoMs]]:
+        if known.held and now.trusted:
+            yield (known.job.job_id, "held"), now.mono_of(known.job.not_after)
+        if known.job.cls is JobClass.EMERGENCY and not (known.saved or known.unsaved_sounds):
+            yield self._for((known.job.job_id, "saving"), SAVE_WAIT_MS, now)
+
+    def _for(self, what: What, ms: int, now: Now) -> tuple[What, MonoMs]:
+        return what, MonoMs(self.since.setdefault(what, now.mono) + ms)
+
+
+def _tells(job: Job, now: Now) -> bool:
+    return now.tells_validity if isinstance(job.when, PlayNow) else now.trusted
+
+
+def _begin_by(job: Job, play: Occurrence, now: Now) -> MonoMs:
+    late_ms = max(job.late_limit_ms, LATE_GRACE_MS)
+    return now.mono_of(job.not_after) if isinstance(job.when, PlayNow) else MonoMs(now.mono_of(play.planned) + late_ms)
+
+
+def _armed_ms(turn: Turn, play: Occurrence) -> int:
+    """From the order to the slowest amplifier's first sample, and the patience for a relay that does not answer."""
+    return max(zones.cold_lead_ms(turn, zone) for zone in play.zones) + zones.RELAY_CONFIRM_MS
+
+
+def _due(turn: Turn, play: Occurrence) -> None:
+    """What is ready waits for its instant alone; whatever else holds it back has a name."""
+    job, state, now = turn.job_of(play), turn.state, turn.now
+    if play.phase is not Phase.STAGED or state.stopping:
+        return
+    if job.cls is not JobClass.EMERGENCY and not now.trusted:
+        assert play.held_by is Reason.CLOCK_NOT_TRUSTED, "what waits for the clock says so"
+        return
+    assert play.held_by is None, "nothing holds it back any more"
+    due_at = now.mono_of(play.planned) - max(zones.cold_lead_ms(turn, zone) for zone in play.zones)
+    due_at = now.mono if isinstance(job.when, PlayNow) else due_at
+    assert now.mono < max(due_at, play.again_at), "what is due does not wait for its instant"

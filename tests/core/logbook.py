@@ -1,0 +1,120 @@
+"""The books of records: one for each occurrence, about the right zones, claiming what was reported and no more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from edge_agent.core import effects as fx
+from edge_agent.core.as_run import AsRun, Evidence, RecordKind, ZoneAsRun
+from edge_agent.core.events import Event, PlayEnded, PlayProgress, PlayStarted, RelayChanged
+from edge_agent.core.job import Accepted, JobClass
+from edge_agent.core.occurrence import OUTCOMES, Phase
+from edge_agent.core.reasons import Reason
+from edge_agent.core.schedule import next_instant, sounds_once
+from edge_agent.core.state import OccurrenceKey, State
+from edge_agent.core.units import JobId, ZoneId
+from tests.core.slow_disk import SlowDisk
+
+HELD_BACK = {Reason.ZONES_BUSY, Reason.DEVICE_FAILED, Reason.RELAY_FAILED, Reason.CLOCK_NOT_TRUSTED}
+AUDIO = {
+    Reason.AUDIO_UNREACHABLE,
+    Reason.AUDIO_ALTERED,
+    Reason.AUDIO_UNREADABLE,
+    Reason.AUDIO_TOO_LONG,
+    Reason.NO_VOICE,
+    Reason.CACHE_FULL,
+}
+WHY: dict[Phase, set[Reason | None]] = {
+    Phase.SUCCEEDED: {None},
+    Phase.FAILED: {*AUDIO, Reason.RELAY_FAILED, Reason.DEVICE_FAILED},
+    Phase.EXPIRED: {Reason.EXPIRED, *HELD_BACK},
+    Phase.REJECTED: {Reason.QUIET_HOURS, Reason.OVER_LIMIT},
+    Phase.MISSED: {Reason.MISSED, *HELD_BACK},
+    Phase.INTERRUPTED: {Reason.PREEMPTED, Reason.POWER_CUT, Reason.SHUTDOWN},
+}
+"""Which reasons an occurrence's outcome may have (docs/protocol.md, section 8)."""
+
+
+@dataclass
+class Logbook:
+    """One process life. ``accepted`` is everything that verify ever let pass, by digest."""
+
+    accepted: dict[str, Accepted]
+    closed: set[OccurrenceKey]  # have their record
+    began: set[OccurrenceKey] = field(default_factory=set)
+    counted: dict[OccurrenceKey, dict[ZoneId, int]] = field(default_factory=dict)
+    reported_on: set[ZoneId] = field(default_factory=set)
+
+    def see(self, before: State, event: Event, effects: tuple[fx.Effect, ...]) -> None:
+        """Look at one step."""
+        self._hear(before, event)
+        for effect in effects:
+            if isinstance(effect, fx.CommitRecord):
+                self._record(effect, before, event)
+
+    def _hear(self, before: State, event: Event) -> None:
+        if isinstance(event, RelayChanged) and event.on:
+            self.reported_on.add(event.zone)
+        if not isinstance(event, PlayStarted | PlayProgress | PlayEnded):
+            return
+        for play in before.plays.values():
+            if play.phase is not Phase.PLAYING or play.play_id != event.play_id:
+                continue
+            if isinstance(event, PlayStarted):
+                self.began.add(play.key)
+            else:
+                self.counted[play.key] = self.counted.get(play.key, {}) | dict(event.zone_ms)
+
+    def _record(self, commit: fx.CommitRecord, before: State, event: Event) -> None:
+        record = commit.record
+        assert record.outcome in OUTCOMES, "a record is about something that is over"
+        assert (record.reason is None) == (record.outcome is Phase.SUCCEEDED), "every non-play has a reason, by name"
+        if commit.closes is None:
+            assert record.kind is RecordKind.REFUSAL, "what sounded, or should have, closes its occurrence"
+            assert not record.zones, "what was refused had no zones"
+            return
+        assert commit.closes not in self.closed, "one occurrence, one record"
+        self.closed.add(commit.closes)
+        self._of_play(record, commit.closes, before)
+        if record.outcome is Phase.SUCCEEDED:
+            assert isinstance(event, PlayEnded), "it succeeded, and the device had not said so"
+            assert event.reason is None, "it succeeded, and the device had said that it did not"
+
+    def _of_play(self, record: AsRun, key: OccurrenceKey, before: State) -> None:
+        job = self.accepted[record.digest].job
+        assert (record.kind, record.job_id, record.planned) == (RecordKind.PLAY, *key), "about another occurrence"
+        assert job.job_id == record.job_id, "signed under another id"
+        assert record.reason in WHY[record.outcome], f"{record.outcome} for {record.reason}"
+        wanted = [zone for zone in before.site.zones if not job.audience.zones or zone in job.audience.zones]
+        assert [one.zone for one in record.zones] == wanted, "other zones than were ordered"
+        assert (record.started is not None) == (key in self.began), "when it began is what the device reported"
+        for one in record.zones:
+            self._of_zone(one, record, self.counted.get(key, {}).get(one.zone, 0))
+
+    def _of_zone(self, one: ZoneAsRun, record: AsRun, reported_ms: int) -> None:
+        unseen = one.played_ms is None
+        assert not unseen or record.reason is Reason.POWER_CUT, "somebody did see how long it sounded"
+        assert unseen or one.played_ms == reported_ms, "claims other sound than was reported"
+        assert (one.evidence >= Evidence.SAMPLES_OUT) == (reported_ms > 0), "claims samples that were not reported"
+        assert one.evidence < Evidence.RELAY_CLOSED or one.zone in self.reported_on, "claims a relay not seen closed"
+        assert record.outcome is Phase.SUCCEEDED or one.reason is not None, "a zone that did not hear it says why"
+
+
+def whole(disk: SlowDisk, accepted: dict[str, Accepted], doubtful: set[JobId]) -> None:
+    """What the disk holds when all is quiet: every accepted job has its records, and no instant is left out.
+
+    ``doubtful`` are the jobs about which the disk was said to have told things that it had not.
+    """
+    for job_id, row in disk.jobs.items():
+        if job_id in doubtful:
+            continue
+        job = accepted[row.digest].job
+        about = [one for one in disk.told() if (one.job_id, one.digest) == (job_id, row.digest)]
+        planned = [one.planned for one in about if one.planned is not None]
+        if sounds_once(job):
+            assert row.over, f"{job_id} was accepted, and is not over"
+            assert about, f"{job_id} was accepted, and never heard of again"
+            assert len(planned) <= 1 or job.cls is JobClass.EMERGENCY, f"{job_id} has two records"
+        for earlier, later in pairwise(planned):
+            assert sounds_once(job) or next_instant(job, earlier) == later, f"{job_id} left out an instant"
