@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay, SwitchRelay
-from edge_agent.core.events import DeviceUp, Event, PlayEnded, PlayStarted, RelayChanged
+from edge_agent.core.events import DeviceDown, DeviceUp, Event, PlayEnded, PlayStarted, RelayChanged
 from edge_agent.core.programme import length_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import MonoMs, PlayId, ZoneId
@@ -31,6 +31,7 @@ class FakeDeviceLine:
     closed: set[ZoneId] = field(default_factory=set)
     playing: dict[PlayId, StartPlay] = field(default_factory=dict)
     ends_plays: bool = True
+    up: bool = False
     stopped: bool = False
     blocked: threading.Event = field(default_factory=threading.Event)
     open_line: threading.Event = field(default_factory=threading.Event)
@@ -39,12 +40,26 @@ class FakeDeviceLine:
         self.open_line.set()
 
     def start(self) -> None:
+        self.come_up()
+
+    def come_up(self) -> None:
+        """The device process is there, its relays open."""
+        self.up = True
         self.post(DeviceUp())
+
+    def go_away(self) -> None:
+        """The device process dies: relays open, sound ends, and nobody is left to report either."""
+        self.up = False
+        self.closed.clear()
+        self.playing.clear()
+        self.post(DeviceDown("the device process hung up"))
 
     def send(self, order: DeviceOrder) -> bool:
         if not self.open_line.is_set():
             self.blocked.set()
             assert self.open_line.wait(PATIENCE_S)
+        if not self.up:
+            return False
         self.orders.append(order)
         match order:
             case SwitchRelay():
@@ -58,11 +73,13 @@ class FakeDeviceLine:
         return True
 
     def renew(self) -> bool:
-        self.renewals.append((self.boot_ms(), bool(self.closed)))
-        return True
+        if self.up:
+            self.renewals.append((self.boot_ms(), bool(self.closed)))
+        return self.up
 
     def stop(self) -> None:
         self.stopped = True
+        self.up = False
         self.closed.clear()
 
     def play_out(self) -> None:
