@@ -1,4 +1,4 @@
-"""What stages sound for the agent (``workers.Staging``): the fake, and download, decoder and voice as they really are."""
+"""What stages sound for the agent (``workers.Staging``): the fake, and the real download, decoder and voice."""
 
 from __future__ import annotations
 

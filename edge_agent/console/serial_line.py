@@ -57,6 +57,7 @@ class _Port:
             self._serial = serial.Serial(
                 line.port, line.baud, timeout=READ_S, write_timeout=line.write_s, exclusive=True
             )
+            _take_breaks_for_noise(self._serial.fileno())
         except (*_LOST, ValueError) as exc:  # ValueError: a speed that the driver does not know
             raise LineLost(str(exc)) from exc
 
@@ -82,6 +83,12 @@ class _Port:
 
 _LOST = (OSError, termios.error)
 """How a port says that it is gone; pyserial's own exception is an OSError, but it lets the other through."""
+
+
+def _take_breaks_for_noise(fd: int) -> None:
+    """A break (a plug pulled, a wrong speed) is a zero byte. Where a login line left BRKINT, it empties both queues."""
+    iflag, *others = termios.tcgetattr(fd)
+    termios.tcsetattr(fd, termios.TCSANOW, [iflag & ~termios.BRKINT, *others])
 
 
 def serve(line: Line, fresh: Session, look: Callable[[], View], stop: threading.Event) -> None:

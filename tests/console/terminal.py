@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import select
+import termios
 import threading
 import time
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from edge_agent.console.commands import new_session
 from edge_agent.console.screen import View
@@ -59,6 +61,18 @@ class Terminal:
         """The lines of the answer to a command; the terminal must be at the prompt."""
         self.type(line + "\r")
         return self.until("\r\n" + PROMPT).split("\r\n")[1:-1]
+
+    def leave_as_a_login_line(self) -> None:
+        """As getty or a modem left it: cooked, echoing, with flow control, 7 bits, parity, and signals."""
+        iflag, oflag, cflag, lflag, *rest = self.settings()
+        iflag |= termios.IXON | termios.IXOFF | termios.BRKINT | termios.ICRNL | termios.ISTRIP
+        lflag |= termios.ICANON | termios.ECHO | termios.ISIG | termios.IEXTEN
+        cflag = cflag & ~termios.CSIZE | termios.CS7 | termios.PARENB | termios.CSTOPB
+        termios.tcsetattr(self._fd, termios.TCSANOW, [iflag, oflag | termios.OPOST, cflag, lflag, *rest])
+
+    def settings(self) -> list[Any]:
+        """The line's own settings, which both ends of a pty share: what the station has made of them."""
+        return termios.tcgetattr(self._fd)
 
     def close(self) -> None:
         """Hang up."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import termios
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -34,6 +35,66 @@ def test_any_speed_will_do(terminal: Terminal, baud: int) -> None:
     with served(terminal.path, baud):
         terminal.until(PROMPT)
         assert terminal.ask("en") == ["English."]
+
+
+@pytest.mark.parametrize(("baud", "speed"), [(9_600, termios.B9600), (115_200, termios.B115200)])
+def test_the_line_is_set_up_anew_whatever_it_was_left_as(terminal: Terminal, baud: int, speed: int) -> None:
+    """8N1 and raw: nothing that is typed, and no noise, may stop the output, end the process, or be kept back."""
+    terminal.leave_as_a_login_line()
+    with served(terminal.path, baud):
+        terminal.until(PROMPT)
+        iflag, oflag, cflag, lflag, ispeed, ospeed, _ = terminal.settings()
+        assert (ispeed, ospeed) == (speed, speed)
+        assert cflag & (termios.CSIZE | termios.PARENB | termios.CSTOPB) == termios.CS8
+        assert not lflag & (termios.ICANON | termios.ECHO | termios.ISIG | termios.IEXTEN)
+        assert not iflag & (
+            termios.IXON | termios.IXOFF | termios.BRKINT | termios.ISTRIP | termios.INLCR | termios.ICRNL
+        )
+        assert not oflag & termios.OPOST
+
+
+@pytest.mark.parametrize("noise", ["\x13", "\x1a", "\x04", "\x1c", "\x03", "\x00", "\x11\x13\x13"])
+def test_no_control_key_and_no_break_stops_the_line(terminal: Terminal, noise: str) -> None:
+    terminal.leave_as_a_login_line()
+    with served(terminal.path) as console:
+        terminal.until(PROMPT)
+        terminal.type(f"{noise}e{noise if noise != chr(3) else ''}n\r")
+        assert terminal.until(f"English.\r\n{PROMPT}")
+        assert console.is_alive()
+
+
+def test_a_line_that_comes_in_pieces_waits_for_its_end(terminal: Terminal) -> None:
+    with served(terminal.path) as console:
+        terminal.until(PROMPT)
+        for piece in ("vì sao".encode()[:2], "vì sao".encode()[2:]):
+            terminal.type(piece)
+            console.join(0.6)  # longer than a read waits
+        terminal.type("\r")
+        assert terminal.until(f"\r\n{PROMPT}").startswith("vì sao\r\n1. Chưa đến giờ")
+
+
+def test_a_half_typed_line_is_forgotten_when_the_line_hangs_up(tmp_path: Path) -> None:
+    """The next technician does not finish what the last one began."""
+    port = tmp_path / "ttyUSB0"
+    first, second = Terminal(), Terminal()
+    port.symlink_to(first.path)
+    with served(port), closing(second):
+        first.until(PROMPT)
+        first.type("e")
+        first.until("e")
+        port.unlink()
+        first.close()
+        port.symlink_to(second.path)
+        second.until(PROMPT)
+        assert "“n”" in second.ask("n")[0]
+
+
+def test_what_was_typed_before_the_port_was_opened_is_no_command(terminal: Terminal) -> None:
+    """A kernel's boot messages, or a login line's, lie in the buffer when the console begins."""
+    terminal.type("en\r")
+    with served(terminal.path):
+        assert "trợ giúp" in terminal.until(PROMPT)
+        assert terminal.ask("vi") == ["Tiếng Việt."]
 
 
 def test_keys_are_echoed_as_they_come(terminal: Terminal) -> None:
