@@ -262,7 +262,13 @@ def restored(contents: Contents, verify: Verify) -> Restored:
     """Judge every stored job again: a key that was revoked meanwhile orders nothing any more."""
     jobs = [saved for stored in contents.jobs if (saved := _judged(stored, verify)) is not None]
     return Restored(
-        tuple(jobs), contents.marks, dict(contents.seen), contents.last_seq, contents.acked_seq, contents.epoch
+        jobs=tuple(jobs),
+        marks=contents.marks,
+        seen=dict(contents.seen),
+        last_seq=contents.last_seq,
+        acked_seq=contents.acked_seq,
+        epoch=contents.epoch,
+        refused=frozenset(contents.refused),
     )
 
 

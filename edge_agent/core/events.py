@@ -63,7 +63,8 @@ class SavedMark:
 class Restored:
     """The first event of every boot: what the journal holds. ``seen`` maps job ids to digests (finished too).
 
-    ``epoch`` names the chain of records that ``last_seq`` and ``acked_seq`` count in.
+    ``epoch`` names the chain of records that ``last_seq`` and ``acked_seq`` count in; ``refused`` holds the digests of
+    orders whose refusal is on record, and that may be delivered again all the same.
     """
 
     jobs: tuple[SavedJob, ...]
@@ -72,6 +73,7 @@ class Restored:
     last_seq: int
     acked_seq: int
     epoch: str = ""
+    refused: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

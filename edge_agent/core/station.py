@@ -148,7 +148,7 @@ def _from_device(
 def _restore(turn: Turn, event: Restored) -> None:
     jobs = {saved.accepted.job.job_id: _known(saved, event.marks) for saved in event.jobs}
     link = Link(log_epoch=event.epoch, last_seq=event.last_seq, acked_seq=event.acked_seq)
-    turn.state = replace(turn.state, jobs=jobs, seen=dict(event.seen), link=link)
+    turn.state = replace(turn.state, jobs=jobs, seen=dict(event.seen), refused=event.refused, link=link)
     for mark in event.marks:
         playing.resume(turn, mark)
     turn.note(Level.INFO, "restored", jobs=len(jobs), begun=len(event.marks), last_seq=event.last_seq)

@@ -16,6 +16,10 @@ TOMBSTONE_KEEP_MS = 30 * DAY_MS
 RECORD_KEEP_MS = 400 * DAY_MS
 # Thirteen months are at most 397 days (requirement U3).
 
+REFUSALS_AMONG = 100
+# A refusal is acknowledged right behind its commit. One that a crash left unacknowledged, and that will be delivered
+# again, is among the last few records: ten deliveries may be on their way, and a commit holds fifty writes.
+
 
 class JournalError(Exception):
     """The disk refused; nothing of the batch was committed."""
@@ -47,7 +51,8 @@ class StoredRecord:
 class Contents:
     """All that a boot needs. ``floor`` is the last signed time.
 
-    ``seen`` maps the ids of jobs that may come again to digests.
+    ``seen`` maps the ids of jobs that may come again to digests; ``refused`` holds the digests of the orders that the
+    last REFUSALS_AMONG records refuse.
     ``quarantined`` names what the damaged predecessor of this memory was put aside as; "" when there was none.
     """
 
@@ -60,6 +65,7 @@ class Contents:
     acked_seq: int
     floor: UtcMs
     quarantined: str = ""
+    refused: tuple[str, ...] = ()
 
 
 class Journal(Protocol):

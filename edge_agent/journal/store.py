@@ -21,6 +21,7 @@ from edge_agent.core.units import JobId, UtcMs
 from edge_agent.journal.database import open_database
 from edge_agent.journal.port import (
     RECORD_KEEP_MS,
+    REFUSALS_AMONG,
     TOMBSTONE_KEEP_MS,
     Contents,
     JournalError,
@@ -39,6 +40,13 @@ SELECT marks.job_id, planned, mark, attempt FROM marks JOIN jobs USING (job_id) 
 """
 # A mark without a job: an emergency that sounded although the disk had refused it, and then the power went.
 PRUNE_MARKS = "DELETE FROM marks WHERE job_id NOT IN (SELECT job_id FROM jobs WHERE NOT over)"
+# JSON functions want text, and whole text: a rotten body must not keep the station from starting.
+LOAD_REFUSED = """
+SELECT json_extract(told, '$.digest') FROM (
+    SELECT seq, CASE WHEN json_valid(CAST(body AS TEXT)) THEN CAST(body AS TEXT) END AS told
+    FROM records WHERE seq > (SELECT head_seq FROM meta) - ?
+) WHERE json_extract(told, '$.kind') = 'refusal' ORDER BY seq
+"""
 SAVE_ACK = "UPDATE meta SET acked_seq = ?1 WHERE epoch = ?2 AND ?1 BETWEEN acked_seq AND head_seq"
 # A record's age is told by trusted clocks only. It is past its term when it, or one after it, ended before ?1 by a
 # clock that was trusted then, and no record up to that one is younger.
@@ -63,6 +71,7 @@ class Store:
             jobs = self._rows("SELECT job_id, envelope, topic, base, held FROM jobs WHERE NOT over ORDER BY rowid")
             marks = self._rows(LOAD_MARKS)
             seen = self._rows("SELECT job_id, digest FROM jobs ORDER BY rowid")
+            refused = self._connection.execute(LOAD_REFUSED, (REFUSALS_AMONG,)).fetchall()
             epoch, seq, head_hash, acked, floor = self._meta()
         return Contents(
             jobs=tuple(
@@ -76,6 +85,7 @@ class Store:
             acked_seq=acked,
             floor=floor,
             quarantined=self._quarantined,
+            refused=tuple(digest for (digest,) in refused),
         )
 
     def begin(self) -> None:

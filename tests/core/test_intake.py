@@ -8,7 +8,7 @@ import pytest
 
 from edge_agent.core import effects as fx
 from edge_agent.core.clock_trust import ClockSource
-from edge_agent.core.events import (
+from edge_agent.core.events import , Restored
     Connected,
     Disconnected,
     HelloDue,
@@ -142,6 +142,15 @@ def test_an_authentic_order_for_another_ward_is_recorded_once_however_often_it_c
         bench.arrive(Rejected(Reason.WRONG_AUDIENCE, digest="d1", job_id="theirs", issuer="tay-thanh"))
     assert bench.outcomes() == [("theirs", "rejected", "wrong_audience")]
     assert bench.answers() == [("refused", "wrong_audience")] * 3
+
+
+def test_a_refusal_that_is_on_record_is_not_recorded_again_after_a_crash() -> None:
+    """The process died between the record's commit and the acknowledgement, so the broker delivers once more."""
+    bench = Bench()
+    bench.send(Restored((), (), {}, 1, 0, "e1", refused=frozenset({"on record"})))
+    bench.arrive(Rejected(Reason.WRONG_AUDIENCE, digest="on record"))
+    assert (bench.every(fx.CommitRecord), len(bench.every(fx.Ack))) == ([], 1)
+    assert bench.answers() == [("refused", "wrong_audience")]
 
 
 def test_the_memory_of_refused_orders_is_bounded() -> None:

@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from edge_agent.core.as_run import AsRun
+from edge_agent.core.as_run import AsRun, RecordKind
 from edge_agent.core.clock_trust import TIMETABLE_SOURCES
 from edge_agent.core.effects import SaveJob, SaveMark
 from edge_agent.core.events import SavedMark
 from edge_agent.core.units import JobId, UtcMs
 from edge_agent.journal.port import (
     RECORD_KEEP_MS,
+    REFUSALS_AMONG,
     TOMBSTONE_KEEP_MS,
     Contents,
     JournalError,
@@ -106,6 +109,7 @@ class FakeJournal:
             acked_seq=now.acked_seq,
             floor=now.floor,
             quarantined=self._quarantined,
+            refused=tuple(_refused(now.records[-REFUSALS_AMONG:])),
         )
 
     def begin(self) -> None:
@@ -212,3 +216,10 @@ class FakeJournal:
         row = self._open().jobs.get(job_id)
         if row is not None:
             self._put_row(change(row))
+
+
+def _refused(records: tuple[tuple[StoredRecord, UtcMs | None], ...]) -> Iterator[str]:
+    for stored, _ in records:
+        body = json.loads(stored.body)
+        if body["kind"] == RecordKind.REFUSAL:
+            yield body["digest"]

@@ -11,10 +11,19 @@ from typing import Protocol
 
 import pytest
 
+from edge_agent.core.as_run import RecordKind
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import Mark, SavedMark
 from edge_agent.core.units import DAY_MS, JobId, UtcMs
-from edge_agent.journal.port import RECORD_KEEP_MS, TOMBSTONE_KEEP_MS, Contents, Journal, JournalError, StoredJob
+from edge_agent.journal.port import (
+    RECORD_KEEP_MS,
+    REFUSALS_AMONG,
+    TOMBSTONE_KEEP_MS,
+    Contents,
+    Journal,
+    JournalError,
+    StoredJob,
+)
 from edge_agent.journal.record import GENESIS, ChainPoint, verify_chain
 from edge_agent.journal.store import Store
 from tests.fakes.journal import FakeDisk, FakeJournal
@@ -469,3 +478,16 @@ def test_a_write_outside_of_a_transaction_is_our_own_bug(rig: Rig) -> None:
     journal.begin()
     with pytest.raises(AssertionError):
         journal.begin()
+
+
+def test_the_next_boot_knows_which_orders_were_refused_last(rig: Rig) -> None:
+    """Or an order that was refused, and delivered again because of a crash, would be on record twice."""
+    journal = rig.boot()
+    journal.begin()
+    journal.append(record_of(digest="too long ago", kind=RecordKind.REFUSAL), None, job_over=False)
+    for number in range(REFUSALS_AMONG - 2):
+        journal.append(record_of(digest=f"sounded {number}"), None, job_over=False)
+    journal.append(record_of(digest="refused", kind=RecordKind.REFUSAL), None, job_over=False)
+    journal.append(record_of(digest="refused too", kind=RecordKind.REFUSAL), None, job_over=False)
+    journal.commit()
+    assert rig.boot().load().refused == ("refused", "refused too")

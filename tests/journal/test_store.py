@@ -260,6 +260,13 @@ def test_rot_anywhere_in_the_file_ends_in_a_journal_that_works(tmp_path: Path, s
     assert verify_chain(kept, start=ChainPoint(contents.last_seq, contents.last_hash)) is None
 
 
+def test_a_rotten_record_keeps_no_station_from_starting(tmp_path: Path) -> None:
+    folder = tmp_path / "journal"
+    fill(folder, 2)
+    in_database("UPDATE records SET body = x'7b9e22'")(folder / FILE_NAME)
+    assert open_store(folder).load().refused == ()
+
+
 def test_a_name_that_is_taken_is_never_overwritten(tmp_path: Path) -> None:
     folder = tmp_path / "journal"
     fill(folder, 1)
