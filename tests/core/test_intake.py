@@ -8,7 +8,7 @@ import pytest
 
 from edge_agent.core import effects as fx
 from edge_agent.core.clock_trust import ClockSource
-from edge_agent.core.events import , Restored
+from edge_agent.core.events import (
     Connected,
     Disconnected,
     HelloDue,
@@ -16,6 +16,7 @@ from edge_agent.core.events import , Restored
     JournalFailed,
     RecordSaved,
     Rejected,
+    Restored,
     Tick,
 )
 from edge_agent.core.intake import JOBS_MAX, REFUSED_KEPT
