@@ -286,7 +286,9 @@ def test_that_something_sounds_is_remembered_when_the_disk_heals() -> None:
         desk.until_said(JobSaved(JobId("a")))
         desk.disk.refuse_commits = 2
         desk.order(save_mark("a", mark=Mark.FIRST_SAMPLE))
-        desk.until(lambda: bool(desk.disk.committed.marks))
+        desk.until(lambda: len(desk.of(JournalFailed)) == 2)
+        desk.order(save_job("b"))
+        desk.until_said(JobSaved(JobId("b")))
     (mark,) = desk.disk.committed.marks.values()
     assert mark.mark is Mark.FIRST_SAMPLE
 

@@ -71,10 +71,9 @@ class StepWatch:
         self._busy()
         now = agent.now()
         self._watch.see(before, event, now, agent.effects, agent.state)
-        wake = station.next_wake(agent.state, now)
-        if wake is None or wake > now.mono:
+        if agent.wake is None or agent.wake > self._world.mono + 1:
             settled(agent.state, now)
-            self._deadlines.at_rest(agent.state, now, wake)
+            self._deadlines.at_rest(agent.state, now, station.next_wake(agent.state, now))
         for effect in agent.effects:
             if isinstance(effect, fx.SaveJob) and not effect.saved.held:
                 self.counts_from[effect.saved.accepted.job.job_id] = effect.saved.base

@@ -16,7 +16,7 @@ from edge_agent.core.state import State
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, MonoMs
 from edge_agent.journal.port import StoredRecord
 from edge_agent.link import ToCore, ToDevice
-from edge_agent.runtime import Inbox, Ports, Runtime, restored
+from edge_agent.runtime import LOOP_MS_MAX, Inbox, Ports, Runtime, restored
 from edge_agent.sync.messages import LOG_BODIES_BYTES, HostStatus, Sender
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.upstream import Identity, Upstream
@@ -151,14 +151,15 @@ class Agent(Runtime):
 
     def _plan(self) -> None:
         machine = self._world.machine
-        wake: MonoMs | None = station.next_wake(self._state, self.now())
+        now = self.now()
+        wakes = [wake for wake in (station.next_wake(self._state, now), self._ending_at) if wake is not None]
         if self._clock_moved:
             self._clock_moved = False
-            wake = MonoMs(0)
-        if self._ending_at is not None:
-            wake = self._ending_at if wake is None else min(wake, self._ending_at)
+            wakes.append(MonoMs(0))
+        if not now.trusted or machine.troubled:
+            wakes.append(MonoMs(now.mono + LOOP_MS_MAX))  # the real loop looks that often; here only if it may matter
         # A wake that is due already follows at once, yet after what else happens in this millisecond.
-        self.wake = None if wake is None else max(machine.true_of(wake), self._world.mono + 1)
+        self.wake = max(machine.true_of(min(wakes)), self._world.mono + 1) if wakes else None
 
     def _leave(self) -> None:
         """The service manager wanted it to end, and it has."""

@@ -30,6 +30,11 @@ class Machine:
         self.step_ms = 0
         """How far the system clock is off the truth."""
 
+    @property
+    def troubled(self) -> bool:
+        """Whether what NTP says may change what the station believes, without anything else happening."""
+        return self.ntp and (self.step_ms != 0 or not self.ntp_answers)
+
     def power_on(self) -> None:
         """Boot time begins anew."""
         self._powered_at = self._true()
