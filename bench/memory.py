@@ -27,7 +27,7 @@ def measure_idle(quick: bool) -> Section:
     with running() as ward:
         time.sleep(SETTLE_QUICK_S if quick else SETTLE_S)
         looks = watch(ward.pids, WINDOW_QUICK_S if quick else WINDOW_S, LOOKS)
-    figures = (*_memory(looks, IDLE_MB_MAX), *_work(looks))
+    figures = figures_of(looks, IDLE_MB_MAX)
     return Section("Idle", "a welcomed station of two zones, connected over TLS, nothing ordered", figures, COMMANDS)
 
 
@@ -38,9 +38,14 @@ def measure_play(quick: bool) -> Section:
         put_on_air(ward, programme(ward.folder, window_s + 3 * START_S))
         time.sleep(START_S)
         looks = watch(ward.pids, window_s, LOOKS)
-    figures = (*_memory(looks, PLAYING_MB_MAX), *_work(looks, PLAYING_CPU_MAX))
+    figures = figures_of(looks, PLAYING_MB_MAX, PLAYING_CPU_MAX)
     how = "an MP3 (64 kbit/s, mono), staged before, on two zones of one card, to a null sink of PulseAudio"
     return Section("Playing", how, figures, COMMANDS)
+
+
+def figures_of(looks: list[Look], mb_max: float, cpu_max: float | None = None) -> tuple[Figure, ...]:
+    """Memory of each process and of both together, held against ``mb_max``, and what they did meanwhile."""
+    return (*_memory(looks, mb_max), *_work(looks, cpu_max))
 
 
 def _memory(looks: list[Look], mb_max: float) -> Iterator[Figure]:
@@ -65,7 +70,7 @@ def _three(name: str, seen: list[Memory]) -> tuple[Figure, Figure, Figure]:
     )
 
 
-def _work(looks: list[Look], cpu_max: float | None = None) -> Iterator[Figure]:
+def _work(looks: list[Look], cpu_max: float | None) -> Iterator[Figure]:
     for name in looks[0].work:
         cpu, wakeups = rates(looks, lambda one, name=name: one.work[name])  # type: ignore[misc]
         yield Figure(f"{NAMES[name]}, CPU", cpu, "% of a core")

@@ -30,9 +30,9 @@ def measure(quick: bool) -> Section:
     runs = RUNS_QUICK if quick else RUNS
     with running(FITTING) as ward:
         ward.switch_off()
-        ready_io = [_start(ward, "io")[0] for _ in range(runs)]
+        ready_io = [one_start(ward, "io")[0] for _ in range(runs)]
         ward.switch_on(agent=False)
-        both = [_start(ward, "run") for _ in range(runs)]
+        both = [one_start(ward, "run") for _ in range(runs)]
     figures = (
         *spread("edge-agent io, exec → ready", ready_io, "ms", median_max=READY_MS_MAX),
         *spread("edge-agent run, exec → ready", [ready for ready, _ in both], "ms", median_max=READY_MS_MAX),
@@ -42,7 +42,7 @@ def measure(quick: bool) -> Section:
     return Section("Cold start", how, figures, ("NOTIFY_SOCKET=… python -m edge_agent run --config …",))
 
 
-def _start(ward: Ward, task: str) -> tuple[float, float]:
+def one_start(ward: Ward, task: str) -> tuple[float, float]:
     """One start: ms until ready, and until subscribed (the same where the process subscribes to nothing)."""
     path = ward.folder / f"notify-{task}"
     path.unlink(missing_ok=True)

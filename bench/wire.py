@@ -81,21 +81,30 @@ def laid_out() -> Iterator[Wire]:
     number = os.getpid() % SUBNETS
     name, ours, theirs = f"bench{number}", f"bench{number}a", f"bench{number}b"
     here, there = (f"{SUBNET.format(number)}.{last}" for last in (1, 2))
-    _ip("netns", "add", name)
-    try:
+    with contextlib.ExitStack() as stack:
+        _ip("netns", "add", name)
+        stack.callback(_ip, "netns", "delete", name)
         _ip("link", "add", ours, "address", MACS[0], "type", "veth", "peer", theirs, "address", MACS[1], "netns", name)
+        stack.callback(_ip, "link", "delete", ours)  # with its other end; left to the namespace it would linger
         inside = ("ip", "netns", "exec", name)
-        for enter, card in (((), ours), (inside, theirs)):
-            _run(*enter, "sh", "-c", f"echo 1 > /proc/sys/net/ipv6/conf/{card}/disable_ipv6")
+        _without_ipv6((), ours)
+        _without_ipv6(inside, theirs)
         _ip("address", "add", f"{here}/30", "dev", ours)
         _run(*inside, "ip", "address", "add", f"{there}/30", "dev", theirs)
-        for enter, card, neighbour, mac in (((), ours, there, MACS[1]), (inside, theirs, here, MACS[0])):
-            _run(*enter, "ip", "link", "set", card, "up")
-            _run(*enter, "ip", "neighbour", "replace", neighbour, "lladdr", mac, "dev", card, "nud", "permanent")
+        _bring_up((), ours, there, MACS[1])
+        _bring_up(inside, theirs, here, MACS[0])
         _run(*inside, "ip", "link", "set", "lo", "up")
         yield Wire(here, inside, ours)
-    finally:
-        _ip("netns", "delete", name)  # the pair goes with it
+
+
+def _without_ipv6(enter: tuple[str, ...], card: str) -> None:
+    _run(*enter, "sh", "-c", f"echo 1 > /proc/sys/net/ipv6/conf/{card}/disable_ipv6")
+
+
+def _bring_up(enter: tuple[str, ...], card: str, neighbour: str, mac: str) -> None:
+    """Up, and its only neighbour known, so that nobody asks for him."""
+    _run(*enter, "ip", "link", "set", card, "up")
+    _run(*enter, "ip", "neighbour", "replace", neighbour, "lladdr", mac, "dev", card, "nud", "permanent")
 
 
 def _counter(card: str, name: str) -> int:

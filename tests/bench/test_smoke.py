@@ -1,0 +1,29 @@
+"""One quick look at real processes, so that whoever breaks the bench hears of it before it is needed."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.memory import IDLE_MB_MAX, figures_of
+from bench.pages import frames_of
+from bench.start import one_start
+from bench.station import running, watch
+from tests.host.pulse import missing
+
+pytestmark = [pytest.mark.host, pytest.mark.skipif(bool(missing()), reason=f"absent here: {missing()}")]
+
+
+def test_a_real_station_is_looked_at_and_started_anew() -> None:
+    with running() as ward:
+        looks = watch(ward.pids, 0.5, 2)
+        found = {figure.name: figure for figure in figures_of(looks, IDLE_MB_MAX)}
+        seen = all(frames_of(pid) for pid in ward.pids.values())
+        ward.switch_off()
+        ready_ms, subscribed_ms = one_start(ward, "run")
+    parts = [found[f"edge-agent {task}, PSS"].value for task in ("run", "io")]
+    assert min(parts) > 1, "a process of less than a megabyte is none of ours"
+    assert found["together, PSS"].value == pytest.approx(sum(parts), rel=0.05)
+    judged = [name for name, figure in found.items() if figure.at_most is not None]
+    assert judged == ["together, PSS where no other Python runs" if seen else "together, PSS"]
+    assert 0 < found["together, CPU"].value < 200
+    assert 0 < ready_ms <= subscribed_ms
