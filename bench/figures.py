@@ -9,13 +9,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """One number. ``at_most`` is the aim, None where nothing was promised; ``among`` tells of how many it is made."""
+    """One number. ``at_most`` is the aim, None where nothing was promised; ``among`` tells of how many it is made.
+
+    Figures with a ``column`` stand beside others of the same name.
+    """
 
     name: str
     value: float
     unit: str
     at_most: float | None = None
     among: str = ""
+    column: str = ""
+
+    @property
+    def whole_name(self) -> str:
+        return f"{self.name}, {self.column}" if self.column else self.name
 
     @property
     def held(self) -> bool | None:
@@ -58,9 +66,9 @@ def spread(
     """Median, 99th percentile and worst of many."""
     among = f"of {len(values)}"
     return (
-        Figure(f"{name}, median", median(values), unit, median_max, among),
-        Figure(f"{name}, p99", percentile(values, 99), unit, p99_max, among),
-        Figure(f"{name}, worst", max(values), unit, None, among),
+        Figure(name, median(values), unit, median_max, among, "median"),
+        Figure(name, percentile(values, 99), unit, p99_max, among, "p99"),
+        Figure(name, max(values), unit, None, among, "worst"),
     )
 
 

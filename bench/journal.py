@@ -79,11 +79,11 @@ def _repeat(write: Callable[[], None], seconds: float) -> list[float]:
 
 
 def _figures(name: str, taken: list[float], group: int) -> tuple[Figure, ...]:
-    among = f"of {len(taken)}"
+    among = f"{len(taken)} goes"
     return (
-        Figure(f"{name}: rate", group * len(taken) * 1e3 / sum(taken), "/s"),
-        Figure(f"{name}: median", median(taken), "ms", None, among),
-        Figure(f"{name}: p99", percentile(taken, 99), "ms", None, among),
+        Figure(name, group * len(taken) * 1e3 / sum(taken), "/s", None, among, "rate"),
+        Figure(name, median(taken), "ms", None, among, "median"),
+        Figure(name, percentile(taken, 99), "ms", None, among, "p99"),
     )
 
 

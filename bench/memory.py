@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from bench.figures import Figure, Section, median
-from bench.proc import Memory
+from bench.proc import Memory, Work
 from bench.station import Look, programme, put_on_air, rates, running, watch
 
 MB = 1_000_000
@@ -18,6 +19,8 @@ START_S = 5
 # The card has been opened and the first blocks were read.
 IDLE_MB_MAX, PLAYING_MB_MAX = 45, 50
 PLAYING_CPU_MAX = 0.3
+RSS, PSS, ANONYMOUS, CPU, WAKEUPS = "RSS", "PSS", "anonymous", "CPU of a core", "wake-ups"
+TOGETHER, ALONE = "together", "together, PSS where no other Python runs"
 NAMES = {"run": "edge-agent run", "io": "edge-agent io"}
 COMMANDS = ("cat /proc/PID/smaps_rollup", "cat /proc/PID/task/*/{schedstat,status}")
 
@@ -45,36 +48,30 @@ def measure_play(quick: bool) -> Section:
 
 def figures_of(looks: list[Look], mb_max: float, cpu_max: float | None = None) -> tuple[Figure, ...]:
     """Memory of each process and of both together, held against ``mb_max``, and what they did meanwhile."""
-    return (*_memory(looks, mb_max), *_work(looks, cpu_max))
+    each = [process_figures(NAMES[task], looks, lambda one, task=task: one.of(task)) for task in looks[0].memory]  # type: ignore[misc]
+    return (*itertools.chain(*each), *_together(looks, mb_max, cpu_max))
 
 
-def _memory(looks: list[Look], mb_max: float) -> Iterator[Figure]:
-    for name in looks[0].memory:
-        yield from _three(NAMES[name], [one.memory[name] for one in looks])
-    rss, pss, anonymous = _three("together", [one.memory_sum for one in looks])
-    weights = [one.weight for one in looks if one.weight is not None]
-    # Where page frames are shown, the aim is held against what the kernel's PSS would be on a board.
-    yield from (rss, pss if weights else replace(pss, at_most=mb_max), anonymous)
-    if weights:
-        alone, once = max(one.alone for one in weights) / MB, max(one.once for one in weights) / MB
-        yield Figure("together, PSS where no other Python runs", alone, "MB", mb_max, f"most of {len(looks)}")
-        yield Figure("together, each page once", once, "MB", None, f"most of {len(looks)}")
-
-
-def _three(name: str, seen: list[Memory]) -> tuple[Figure, Figure, Figure]:
-    among = f"median of {len(seen)}, most {max(one.pss for one in seen) / MB:.1f} PSS"
+def process_figures(name: str, looks: list[Look], of: Callable[[Look], tuple[Memory, Work]]) -> tuple[Figure, ...]:
+    """Memory (median of the looks) and work (from the first to the last) of one process, or of some together."""
+    seen = [of(one)[0] for one in looks]
+    cpu, wakeups = rates(looks, lambda one: of(one)[1])
+    among = f"{len(looks)} looks"
     return (
-        Figure(f"{name}, RSS", median([one.rss for one in seen]) / MB, "MB", None, among),
-        Figure(f"{name}, PSS", median([one.pss for one in seen]) / MB, "MB", None, among),
-        Figure(f"{name}, anonymous", median([one.anonymous for one in seen]) / MB, "MB", None, among),
+        Figure(name, median([one.rss for one in seen]) / MB, "MB", None, among, RSS),
+        Figure(name, median([one.pss for one in seen]) / MB, "MB", None, among, PSS),
+        Figure(name, median([one.anonymous for one in seen]) / MB, "MB", None, among, ANONYMOUS),
+        Figure(name, cpu, "%", None, among, CPU),
+        Figure(name, wakeups, "/s", None, among, WAKEUPS),
     )
 
 
-def _work(looks: list[Look], cpu_max: float | None) -> Iterator[Figure]:
-    for name in looks[0].work:
-        cpu, wakeups = rates(looks, lambda one, name=name: one.work[name])  # type: ignore[misc]
-        yield Figure(f"{NAMES[name]}, CPU", cpu, "% of a core")
-        yield Figure(f"{NAMES[name]}, wake-ups", wakeups, "/s")
-    cpu, wakeups = rates(looks, lambda one: one.work_sum)
-    yield Figure("together, CPU", cpu, "% of a core", cpu_max)
-    yield Figure("together, wake-ups", wakeups, "/s")
+def _together(looks: list[Look], mb_max: float, cpu_max: float | None) -> Iterator[Figure]:
+    weights = [one.weight for one in looks if one.weight is not None]
+    aims = {PSS: None if weights else mb_max, CPU: cpu_max}
+    for figure in process_figures(TOGETHER, looks, lambda one: (one.memory_sum, one.work_sum)):
+        yield replace(figure, at_most=aims.get(figure.column))
+    if weights:
+        # Where page frames are shown, the aim is held against what the kernel's PSS would be on a board.
+        yield Figure(ALONE, max(one.alone for one in weights) / MB, "MB", mb_max, f"most of {len(looks)}")
+        yield Figure("together, each page once", max(one.once for one in weights) / MB, "MB", None, "the same looks")

@@ -20,7 +20,9 @@ from pathlib import Path
 
 from bench.figures import Figure, Section
 from bench.machine import program_version
-from bench.station import Look, programme, rates, watch
+from bench.memory import ALONE, CPU, PSS, TOGETHER, WAKEUPS, process_figures
+from bench.proc import Memory, Work
+from bench.station import Look, programme, watch
 from tests.host.pulse import Pulse, private_pulse
 
 PACKAGES = ("mpd", "mpv", "mpg123", "snapclient", "snapserver")
@@ -29,7 +31,6 @@ LOOKS = 4
 SETTLE_S = 4
 START_S_MAX = 20
 REPLY_BYTES = 65_536
-MB = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,13 @@ def install() -> None:
 
 def compare(play: Section, peers: Section) -> Section:
     """The playing station's figures as multiples of each peer's."""
-    ours = {figure.name: figure.value for figure in play.figures}
-    theirs = {figure.name: figure.value for figure in peers.figures}
+    ours = {figure.column or PSS: figure.value for figure in play.figures if figure.name in (TOGETHER, ALONE)}
+    theirs = {(figure.name, figure.column): figure.value for figure in peers.figures}
     figures = tuple(
-        Figure(f"{what}: station / {peer.name}", ours[f"together, {what}"] / value, "×")
-        for what in ("PSS", "CPU", "wake-ups")
+        Figure(f"station / {peer.name}", ours[what] / value, "×", None, "", what)
         for peer in PEERS
-        if (value := theirs.get(f"{peer.name} playing, {what}", 0)) > 0
+        for what in (PSS, CPU, WAKEUPS)
+        if (value := theirs.get((f"{peer.name} playing", what), 0)) > 0
     )
     return Section("Station beside its peers", "both processes of a playing station against one of a peer", figures)
 
@@ -114,23 +115,16 @@ def _as_wav(mp3: Path) -> Path:
 
 
 def _measure(peer: Peer, stage: Stage, window_s: float) -> Iterator[Figure]:
+    def itself(one: Look) -> tuple[Memory, Work]:
+        return one.of(peer.name)
+
     pids = {peer.name: peer.start(stage).pid}
     time.sleep(SETTLE_S)
     if peer.play is not None:
-        yield from _figures(f"{peer.name} idle", watch(pids, window_s, LOOKS))
+        yield from process_figures(f"{peer.name} idle", watch(pids, window_s, LOOKS), itself)
         peer.play(stage)
         time.sleep(SETTLE_S)
-    yield from _figures(f"{peer.name} playing", watch(pids, window_s, LOOKS))
-
-
-def _figures(name: str, looks: list[Look]) -> Iterator[Figure]:
-    memory = looks[-1].memory_sum
-    cpu, wakeups = rates(looks, lambda one: one.work_sum)
-    yield Figure(f"{name}, RSS", memory.rss / MB, "MB")
-    yield Figure(f"{name}, PSS", memory.pss / MB, "MB")
-    yield Figure(f"{name}, anonymous", memory.anonymous / MB, "MB")
-    yield Figure(f"{name}, CPU", cpu, "% of a core")
-    yield Figure(f"{name}, wake-ups", wakeups, "/s")
+    yield from process_figures(f"{peer.name} playing", watch(pids, window_s, LOOKS), itself)
 
 
 def _aplay(stage: Stage) -> subprocess.Popen[bytes]:

@@ -64,6 +64,10 @@ class Look:
     work: dict[str, Work]
     weight: Weight | None
 
+    def of(self, task: str) -> tuple[Memory, Work]:
+        """One process's."""
+        return self.memory[task], self.work[task]
+
     @property
     def memory_sum(self) -> Memory:
         return sum(self.memory.values(), NO_MEMORY)

@@ -18,7 +18,7 @@ def on_terminal(section: Section) -> Iterator[str]:
         verdict = {True: "held", False: "MISSED", None: ""}[figure.held]
         aim = f"aim ≤ {number(figure.at_most)} {verdict}" if figure.at_most is not None else ""
         value = f"{number(figure.value):>{VALUE_WIDTH}} {figure.unit}"
-        yield f"   {figure.name:<{NAME_WIDTH}} {value:<26} {aim:<20} {figure.among}".rstrip()
+        yield f"   {figure.whole_name:<{NAME_WIDTH}} {value:<26} {aim:<20} {figure.among}".rstrip()
     yield from (f"   {note}" for note in section.notes)
 
 
@@ -38,6 +38,8 @@ def page(sections: Sequence[Section], machine: Sequence[tuple[str, str]]) -> str
     ]
     for section in sections:
         lines += ["", *_section(section)]
+        while not lines[-1]:
+            lines.pop()
     return "\n".join(lines) + "\n"
 
 
@@ -63,25 +65,51 @@ def _section(section: Section) -> Iterator[str]:
     if section.missing:
         yield f"**Not measured**: {section.missing}."
         return
-    yield "| what | value | aim | |"
-    yield "|---|---|---|---|"
-    yield from (_row(figure) for figure in section.figures)
+    yield from _beside([figure for figure in section.figures if figure.column])
+    yield from _listed([figure for figure in section.figures if not figure.column])
     for note in section.notes:
-        yield f"\n{note}"
+        yield from (note, "")
     if section.commands:
-        yield f"\nCommands: {', '.join(f'`{command}`' for command in section.commands)}."
+        yield from (f"Commands: {', '.join(f'`{command}`' for command in section.commands)}.", "")
 
 
-def _row(figure: Figure) -> str:
-    aim = ""
-    if figure.at_most is not None:
-        aim = f"≤ {number(figure.at_most)} {'held' if figure.held else '**missed**'}"
-    return f"| {_cell(figure.name)} | {number(figure.value)} {figure.unit} | {aim} | {_cell(figure.among)} |"
+def _beside(figures: Sequence[Figure]) -> Iterator[str]:
+    """A row for each name, a column for each of their figures."""
+    columns = list(dict.fromkeys(figure.column for figure in figures))
+    rows = {name: {one.column: one for one in figures if one.name == name} for name in _names(figures)}
+    if rows:
+        yield f"| |{''.join(f' {column} |' for column in columns)} |"
+        yield f"|---|{'---|' * len(columns)}---|"
+    for name, row in rows.items():
+        cells = "".join(f" {_shown(row[column]) if column in row else ''} |" for column in columns)
+        yield f"| {_cell(name)} |{cells} {_cell(next(iter(row.values())).among)} |"
+    if rows:
+        yield ""
+
+
+def _names(figures: Sequence[Figure]) -> list[str]:
+    return list(dict.fromkeys(figure.name for figure in figures))
+
+
+def _listed(figures: Sequence[Figure]) -> Iterator[str]:
+    if figures:
+        yield "| | | |"
+        yield "|---|---|---|"
+    yield from (f"| {_cell(figure.name)} | {_shown(figure)} | {_cell(figure.among)} |" for figure in figures)
+    if figures:
+        yield ""
+
+
+def _shown(figure: Figure) -> str:
+    value = f"{number(figure.value)} {figure.unit}".strip()
+    if figure.at_most is None:
+        return value
+    return f"{value} (≤ {number(figure.at_most)} {'held' if figure.held else '**missed**'})"
 
 
 def _said(figure: Figure) -> str:
     assert figure.at_most is not None
-    return f"{figure.name} {number(figure.value)} {figure.unit} (aim {number(figure.at_most)})"
+    return f"{figure.whole_name} {number(figure.value)} {figure.unit} (aim {number(figure.at_most)})"
 
 
 def _cell(words: str) -> str:

@@ -42,7 +42,7 @@ def test_only_figures_beyond_their_aim_are_missed() -> None:
 def test_many_runs_are_told_by_median_p99_and_worst_with_their_aims() -> None:
     values = [1.0] * 98 + [2.0, 90.0]
     assert spread("x", values, "ms", median_max=5, p99_max=10) == (
-        Figure("x, median", 1.0, "ms", 5, "of 100"),
-        Figure("x, p99", 2.0, "ms", 10, "of 100"),
-        Figure("x, worst", 90.0, "ms", None, "of 100"),
+        Figure("x", 1.0, "ms", 5, "of 100", "median"),
+        Figure("x", 2.0, "ms", 10, "of 100", "p99"),
+        Figure("x", 90.0, "ms", None, "of 100", "worst"),
     )

@@ -6,11 +6,28 @@ from bench.peers import compare
 
 
 def test_the_station_is_told_as_multiples_of_each_peer_that_was_measured() -> None:
-    play = Section("Playing", "", (Figure("together, PSS", 40.0, "MB"), Figure("together, CPU", 0.3, "%")))
-    peers = Section("Peers", "", (Figure("aplay playing, PSS", 4.0, "MB"), Figure("mpd playing, CPU", 0.6, "%")))
-    assert [(figure.name, figure.value) for figure in compare(play, peers).figures] == [
-        ("PSS: station / aplay", 10.0),
-        ("CPU: station / mpd", 0.5),
+    play = Section(
+        "Playing",
+        "",
+        (
+            Figure("edge-agent io", 20.0, "MB", column="PSS"),
+            Figure("together", 30.0, "MB", column="PSS"),
+            Figure("together", 0.3, "%", column="CPU of a core"),
+            Figure("together, PSS where no other Python runs", 40.0, "MB"),
+        ),
+    )
+    peers = Section(
+        "Peers",
+        "",
+        (
+            Figure("aplay playing", 4.0, "MB", column="PSS"),
+            Figure("mpd idle", 0.1, "%", column="CPU of a core"),
+            Figure("mpd playing", 0.6, "%", column="CPU of a core"),
+        ),
+    )
+    assert [(figure.whole_name, figure.value) for figure in compare(play, peers).figures] == [
+        ("station / aplay, PSS", 10.0),
+        ("station / mpd, CPU of a core", 0.5),
     ]
 
 

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.host, pytest.mark.skipif(bool(missing()), reason=f"abs
 def test_a_real_station_is_looked_at_and_started_anew() -> None:
     with running() as ward:
         looks = watch(ward.pids, 0.5, 2)
-        found = {figure.name: figure for figure in figures_of(looks, IDLE_MB_MAX)}
+        found = {figure.whole_name: figure for figure in figures_of(looks, IDLE_MB_MAX)}
         seen = all(frames_of(pid) for pid in ward.pids.values())
         ward.switch_off()
         ready_ms, subscribed_ms = one_start(ward, "run")
@@ -25,5 +25,5 @@ def test_a_real_station_is_looked_at_and_started_anew() -> None:
     assert found["together, PSS"].value == pytest.approx(sum(parts), rel=0.05)
     judged = [name for name, figure in found.items() if figure.at_most is not None]
     assert judged == ["together, PSS where no other Python runs" if seen else "together, PSS"]
-    assert 0 < found["together, CPU"].value < 200
+    assert 0 < found["together, CPU of a core"].value < 200
     assert 0 < ready_ms <= subscribed_ms
