@@ -27,7 +27,8 @@ def with_table(text: str) -> str:
     """The document with its tables made anew."""
     before, found, rest = text.partition(BEGIN)
     _, ended, after = rest.partition(END)
-    assert found and ended, f"{DOCUMENT.name} has lost the marks around its tables"
+    assert found, f"{DOCUMENT.name} has lost the mark before its tables"
+    assert ended, f"{DOCUMENT.name} has lost the mark after its tables"
     return before + BEGIN + table() + "\n" + END + after
 
 

@@ -136,7 +136,11 @@ def test_a_wrong_option_ends_with_2_and_says_what_would_be_right(
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["keys"], ["keys", "init"], ["sign"], ["publish"], ["watch"], ["report"], ["broker"], ["content"]]
+    "words",
+    [
+        *([], ["keys"], ["keys", "init"], ["sign"], ["publish"]),
+        *(["watch"], ["report"], ["broker"], ["content"], ["conform"]),
+    ],
 )
 def test_every_command_explains_itself_in_both_languages(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:

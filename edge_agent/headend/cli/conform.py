@@ -52,6 +52,9 @@ def add(tasks: Tasks) -> None:
         help="nơi trạm tải âm thanh từ bộ kiểm thử / where the station reaches this: HOST:PORT",
     )
     parser.add_argument(
+        "--relay", type=address, help="trạm nối qua đây, để ngắt được / the station connects through this: HOST:PORT"
+    )
+    parser.add_argument(
         "--audible", action="store_true", help="cho phép ra loa, ngắn, nhỏ / short, soft tones may sound"
     )
     parser.add_argument(

@@ -1,6 +1,6 @@
 """Deviations to be planted into our own agent, one at a time: what a hasty or a hostile vendor's station would do.
 
-Each changes one function of the running program, as early as possible. ``caught_by`` is the clause that must fail.
+Each changes one thing in the running program. CAUGHT_BY names the clause that must fail of each.
 """
 
 from __future__ import annotations
@@ -148,11 +148,13 @@ def believes_any_welcome() -> None:
 
 
 def leaves_a_gap_in_its_log() -> None:
-    """Every upload of several records lacks one; of one, it tells the wrong place."""
+    """Every second record is never uploaded."""
     honest = Upstream.records
 
     def records(self: Upstream, stored: tuple[StoredRecord, ...]) -> None:
-        honest(self, tuple(replace(one, seq=one.seq + 1) for one in stored))
+        shown = tuple(one for one in stored if one.seq % 2)
+        if shown:
+            honest(self, shown)
 
     Upstream.records = records  # type: ignore[method-assign]
 
@@ -186,21 +188,22 @@ def keeps_rubbish_unacknowledged() -> None:
     agent.MqttSession.ack = ack  # type: ignore[method-assign]
 
 
-DEVIATIONS: dict[str, Callable[[], None]] = {
-    plant.__name__: plant
-    for plant in (
-        believes_every_signature,
-        counts_signatures_instead_of_keys,
-        takes_any_base64,
-        names_messages_by_their_envelope,
-        knows_no_quiet_hours,
-        plays_what_it_has_played,
-        leaves_its_will_unsigned,
-        obeys_what_is_retained,
-        begins_every_session_anew,
-        believes_any_welcome,
-        leaves_a_gap_in_its_log,
-        answers_twice,
-        keeps_rubbish_unacknowledged,
-    )
-}
+DEVIATIONS: dict[str, Callable[[], None]] = {}
+CAUGHT_BY: dict[str, str] = {}
+for _plant, _clause in (
+    (believes_every_signature, "ENV-1"),
+    (counts_signatures_instead_of_keys, "ENV-5"),
+    (takes_any_base64, "ENV-7"),
+    (names_messages_by_their_envelope, "ENV-23"),
+    (knows_no_quiet_hours, "JOB-21"),
+    (plays_what_it_has_played, "REP-1"),
+    (keeps_rubbish_unacknowledged, "REP-5"),
+    (answers_twice, "ANS-1"),
+    (leaves_a_gap_in_its_log, "LOG-14"),
+    (leaves_its_will_unsigned, "SES-4"),
+    (begins_every_session_anew, "SES-8"),
+    (obeys_what_is_retained, "SES-10"),
+    (believes_any_welcome, "HEL-4"),
+):
+    DEVIATIONS[_plant.__name__] = _plant
+    CAUGHT_BY[_plant.__name__] = _clause

@@ -1,0 +1,130 @@
+"""The kit's orders: a good one passes our own judge, and each wrong one is wrong in what its clause is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, time
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from edge_agent.core.events import Rejected
+from edge_agent.core.job import Accepted, JobClass
+from edge_agent.core.reasons import Reason
+from edge_agent.core.site import LocalPolicy, Site, ZoneSite
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, StationId, UtcMs, ZoneId
+from edge_agent.headend.conform import wrong_orders as wrong
+from edge_agent.headend.conform.orders import Order, Orders, Rules
+from edge_agent.headend.conform.verdicts import CannotTry
+from edge_agent.headend.keyring import Keyring, create_keyring
+from edge_agent.headend.roles import default_roles
+from edge_agent.trust.judge import make_judge
+
+AREA = "vn/ha-noi/dong-thanh"
+STATION = StationId("tram-01")
+HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
+NOON = UtcMs(round(datetime(2026, 10, 1, 12, 0, tzinfo=HANOI).timestamp() * 1000))
+NIGHT = UtcMs(round(datetime(2026, 10, 1, 23, 0, tzinfo=HANOI).timestamp() * 1000))
+
+
+@pytest.fixture(scope="module")
+def keyring(tmp_path_factory: pytest.TempPathFactory) -> Keyring:
+    keyring = create_keyring(tmp_path_factory.mktemp("ward") / "net", "demo", default_roles(AREA, 2), NOON)
+    keyring.enrol(STATION, AREA)
+    return keyring
+
+
+def orders_at(keyring: Keyring, now: UtcMs) -> Orders:
+    return Orders(keyring, keyring.stations[STATION], Rules(HANOI, LocalPolicy()), lambda: now)
+
+
+@pytest.fixture
+def orders(keyring: Keyring) -> Orders:
+    return orders_at(keyring, NOON)
+
+
+def judged(keyring: Keyring, order: Order) -> object:
+    zones = {ZoneId("c1"): ZoneSite(ZoneId("c1"), "", 0)}
+    judge = make_judge(keyring.trust, Site(STATION, "demo", AREA, "Asia/Ho_Chi_Minh", zones))
+    return judge(f"loa/1/d/{STATION}/job", order.envelope)
+
+
+def test_a_silent_order_is_good_and_names_itself(keyring: Keyring, orders: Orders) -> None:
+    order = orders.normal()
+    judgement = judged(keyring, order)
+    assert isinstance(judgement, Accepted)
+    assert (judgement.digest, judgement.job.job_id) == (order.digest, order.job_id)
+    assert order.job_id.startswith("dong-thanh-conform-")
+
+
+def test_no_two_silent_orders_have_the_same_sound(orders: Orders) -> None:
+    clips = {orders.normal().payload["items"][0]["digest"] for _ in range(5)}
+    assert len(clips) == 5
+
+
+def test_an_emergency_is_signed_by_as_many_as_it_needs(keyring: Keyring, orders: Orders) -> None:
+    judgement = judged(keyring, orders.emergency())
+    assert isinstance(judgement, Accepted)
+    assert (judgement.job.cls, len(judgement.signers)) == (JobClass.EMERGENCY, 2)
+
+
+@pytest.mark.parametrize(
+    ("write", "reason"),
+    [
+        (Orders.for_nobody, Reason.WRONG_AUDIENCE),
+        (wrong.of_another_issuer, Reason.SIGNATURE_INVALID),
+        (wrong.beyond_class, Reason.OVER_LIMIT),
+        (wrong.beyond_volume, Reason.OVER_LIMIT),
+        (wrong.emergency_for_too_long, Reason.VALIDITY_TOO_LONG),
+        (wrong.timetable_for_too_long, Reason.VALIDITY_TOO_LONG),
+        (wrong.emergency_without_event, Reason.MALFORMED),
+        (lambda orders: wrong.without(orders, "volume"), Reason.MALFORMED),
+        (lambda orders: wrong.text_of(orders, 2_001), Reason.MALFORMED),
+        (lambda orders: wrong.url(orders, "http://a.test/b"), Reason.MALFORMED),
+        (lambda orders: wrong.timetable(orders, weekdays=[8]), Reason.MALFORMED),
+    ],
+)
+def test_a_wrong_order_is_refused_as_what_it_is(
+    keyring: Keyring, orders: Orders, write: Callable[[Orders], Order], reason: Reason
+) -> None:
+    judgement = judged(keyring, write(orders))
+    assert isinstance(judgement, Rejected)
+    assert judgement.reason is reason
+
+
+def test_a_text_of_the_longest_length_is_good(keyring: Keyring, orders: Orders) -> None:
+    assert isinstance(judged(keyring, wrong.text_of(orders, 2_000)), Accepted)
+
+
+def test_by_night_nothing_is_due_before_the_morning(keyring: Keyring) -> None:
+    orders = orders_at(keyring, NIGHT)
+    due = datetime.fromtimestamp(orders.due() / 1000, UTC).astimezone(HANOI)
+    assert (due.date().day, due.time()) == (2, time(6, 0))
+    with pytest.raises(CannotTry, match="quiet hours"):
+        orders.by_day()
+
+
+def test_the_night_begins_at_the_next_quiet_hour(orders: Orders) -> None:
+    assert orders.night() - NOON == 9 * HOUR_MS
+    assert orders.rules.are_quiet(orders.night())
+    assert not orders.rules.are_quiet(orders.night() - MINUTE_MS)
+
+
+def test_a_station_without_quiet_hours_has_no_night(keyring: Keyring) -> None:
+    rules = Rules(HANOI, LocalPolicy(time(0), time(0)))
+    with pytest.raises(CannotTry, match="--quiet"):
+        Orders(keyring, keyring.stations[STATION], rules, lambda: NOON).night()
+
+
+def test_without_a_role_with_hours_that_clause_cannot_be_tried(orders: Orders) -> None:
+    with pytest.raises(CannotTry, match="no role of the trust file has hours"):
+        wrong.beyond_hours(orders)
+
+
+def test_a_class_whose_keys_lie_elsewhere_cannot_be_tried(keyring: Keyring, tmp_path: Path) -> None:
+    other = create_keyring(tmp_path / "net", "demo", default_roles(AREA, 2), NOON)
+    other.enrol(STATION, AREA)
+    (other.directory / "keys" / "ward-emergency-2.pem").unlink()
+    with pytest.raises(CannotTry, match="emergency"):
+        orders_at(other, NOON).emergency()
