@@ -250,7 +250,9 @@ def _instants(life: Life, job_id: str) -> Iterator[int]:
 
 
 def _sounded(life: Life, run: Run) -> bool:
-    return any(end - start > UNSEEN_MS + life.slowest_disk_ms for _, start, end in run.spans(life.world.mono))
+    """Long enough for a station to know of it: one that hangs hears nothing until its lease has run out."""
+    unseen_ms = UNSEEN_MS + life.slowest_disk_ms + (LEASE_MS + LEASE_SLACK_MS if life.had("hang_agent") else 0)
+    return any(end - start > unseen_ms for _, start, end in run.spans(life.world.mono))
 
 
 def _warm_up(life: Life) -> int:

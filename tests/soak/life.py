@@ -14,7 +14,7 @@ from tests.sim import SimRig
 from tests.soak import faults
 from tests.soak.judges import judge
 from tests.soak.promises import Broken
-from tests.soak.script import CALM_MS, Happening, Script
+from tests.soak.script import CALM, CALM_MS, Happening, Script
 from tests.soak.watching import StepWatch
 
 PROGRESS_MS = 5_000
@@ -57,7 +57,7 @@ class Life:
         self.orders: dict[str, Ordered] = {}
         self.void: set[str] = set()
         """Jobs that were ordered before a journal was torn: nothing is promised about them any more."""
-        self.watch = StepWatch(self.world)
+        self.watch = StepWatch(self.world, thorough=script.name != CALM)
         self._lasting: dict[str, int] = {}
 
     def live(self) -> Failure | None:

@@ -21,6 +21,7 @@ TENDAYS_MS = 10 * DAY_MS
 # Tết has nine days off (requirement O1).
 CALM_MS = 3 * HOUR_MS
 # An order of an evening lives for an hour after its instant, and may be as late.
+CALM = "calm"
 PAUSES_MS = (1, 5, 30, 200, 1_000, 3_000, 10_000, 30_000)
 TEXTS = ("Lũ quét!", "Bà con rời nhà ngay, lên chỗ cao.")
 ZONES = ("c1", "c2")
@@ -104,7 +105,7 @@ def calm(days: int) -> Script:
         notice = {"serial": 100_000 + day, "cls": "normal", "in_s": 4 * 3_600, "tone": "d", "seconds": 120.0}
         happenings.append(Happening(day * DAY_MS + HOUR_MS, "order", notice))
     setting = Setting(0, days * DAY_MS - CALM_MS, ntp=True)
-    return Script("calm", setting, tuple(sorted(happenings, key=lambda one: one.at_ms)))
+    return Script(CALM, setting, tuple(sorted(happenings, key=lambda one: one.at_ms)))
 
 
 def _setting(dice: random.Random, begins: int, until: int) -> Setting:

@@ -33,10 +33,14 @@ class Belief:
 
 
 class StepWatch:
-    """``beliefs`` by play; ``counts_from`` is the instant after which a job's occurrences count."""
+    """``beliefs`` by play; ``counts_from`` is the instant after which a job's occurrences count.
 
-    def __init__(self, world: World) -> None:
+    ``thorough`` looks at every step with all of the core's promises, which takes thrice as long as the step.
+    """
+
+    def __init__(self, world: World, *, thorough: bool) -> None:
         self._world = world
+        self._thorough = thorough
         self._watch = Watch()
         self._deadlines = Deadlines()
         self._at, self._steps = 0, 0
@@ -68,20 +72,25 @@ class StepWatch:
 
     def stepped(self, agent: Agent, before: State, event: Event) -> None:
         """One step of it."""
-        self._busy()
-        now = agent.now()
-        self._watch.see(before, event, now, agent.effects, agent.state)
-        if agent.wake is None or agent.wake > self._world.mono + 1:
-            settled(agent.state, now)
-            self._deadlines.at_rest(agent.state, now, station.next_wake(agent.state, now))
+        if self._thorough:
+            self._look(agent, before, event)
         for effect in agent.effects:
             if isinstance(effect, fx.SaveJob) and not effect.saved.held:
                 self.counts_from[effect.saved.accepted.job.job_id] = effect.saved.base
             elif isinstance(effect, fx.ReleaseJob):
                 self.counts_from[effect.job_id] = effect.base
         if isinstance(event, PlayStarted):
+            now = agent.now()
             signed = agent._ports.clock._clock.signed_offset_ms is not None
             self.beliefs[event.play_id] = Belief(now.utc, self._world.utc(), now.source, signed)
+
+    def _look(self, agent: Agent, before: State, event: Event) -> None:
+        self._busy()
+        now = agent.now()
+        self._watch.see(before, event, now, agent.effects, agent.state)
+        if agent.wake is None or agent.wake > self._world.mono + 1:
+            settled(agent.state, now)
+            self._deadlines.at_rest(agent.state, now, station.next_wake(agent.state, now))
 
     def _busy(self) -> None:
         if self._world.mono > self._at + 1:

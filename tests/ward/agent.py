@@ -102,6 +102,7 @@ class Agent(Runtime):
             self.stuck.append(event)
             return
         before = self._state
+        self._world.steps += 1
         self._step(event)
         if not self.alive:
             return

@@ -58,6 +58,8 @@ class World:
         self.site = site
         self.began = began
         self.mono = 0
+        self.steps = 0
+        """How often the core has stepped."""
         self.progress_ms = progress_ms
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0

@@ -1,0 +1,94 @@
+"""The soak's short form, and that it catches, replays and shrinks what it is there for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.soak import faults, script
+from tests.soak.__main__ import main
+from tests.soak.campaign import play
+from tests.soak.judges import JUDGES
+from tests.soak.life import Life
+from tests.soak.script import Happening, Script, calm, evening, ten_days
+from tests.soak.shrink import live, shrunk
+from tests.soak.trace import told
+
+EVENINGS = range(14)
+ROUTINE = {"cls": "normal", "in_s": 5, "tone": "a", "seconds": 12.0}
+
+
+@pytest.mark.parametrize("seed", EVENINGS)
+def test_an_evening_of_faults_breaks_no_promise(seed: int) -> None:
+    failure = live(evening(seed))
+    assert failure is None, f"./run soak --kind evening --life {seed}: {failure}"
+
+
+def test_ten_days_of_troubles_break_no_promise() -> None:
+    failure = live(ten_days(1))
+    assert failure is None, f"./run soak --kind ten-days --life 1: {failure}"
+
+
+def test_an_ordinary_month_plays_everything_and_at_a_pace_that_makes_years_cheap() -> None:
+    month = Life(calm(30))
+    assert month.live() is None
+    plays = [record for record in month.world.headend.records if record["kind"] == "play"]
+    assert {record["outcome"] for record in plays} == {"succeeded"}
+    assert len(plays) >= 3 * 29 + 29
+    assert month.world.steps < 40_000, "jumps from wake to wake"
+
+
+def test_the_same_seed_is_the_same_life() -> None:
+    assert evening(3) == evening(3)
+    assert evening(3) != evening(4)
+    one, other = Life(evening(3)), Life(evening(3))
+    one.live()
+    other.live()
+    assert one.world.headend.records == other.world.headend.records
+    assert one.world.relays.moved == other.world.relays.moved
+
+
+def test_every_fault_of_the_list_is_thrown() -> None:
+    thrown = {happening.what for seed in range(150) for happening in evening(seed).happenings}
+    assert thrown == set(faults.TABLE)
+
+
+def test_a_failure_is_told_shrunk_and_replayed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Planted: an order that nobody may give sounds, because its officer's name was taken off the books."""
+    noisy = _script(Happening(1_000, "order", {"serial": 7, **ROUTINE}), *evening(0).happenings[:20])
+
+    def plant(one: Script):
+        life = Life(one)
+        life.ordered = lambda *args: Life.ordered(life, args[0], args[1], "forged")  # type: ignore[method-assign]
+        return life.live()
+
+    failure = plant(noisy)
+    assert failure is not None
+    assert failure.name == "only_honest_orders_sound"
+    short = shrunk(noisy, failure, plant)
+    assert [happening.what for happening in short.happenings] == ["order"]
+    trace = told(short)
+    for expected in (">> order serial=", "armed job=", "[c1 closes]", "outcome job="):
+        assert expected in trace
+    assert main(["--kind", "evening", "--life", "0"]) == 0
+    assert "everything held" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("judge", JUDGES, ids=lambda judge: judge.__name__)
+def test_no_judge_complains_of_a_quiet_morning(judge) -> None:
+    life = Life(_script(Happening(1_000, "order", {"serial": 1, **ROUTINE})))
+    assert life.live() is None
+    assert list(judge(life)) == []
+
+
+def test_a_campaign_counts_what_it_played() -> None:
+    outcome = play("evening", 5)
+    assert outcome.virtual_ms == script.EVENING_MS + script.CALM_MS
+    assert outcome.happened.total() == len(evening(5).happenings)
+
+
+def _script(*happenings: Happening) -> Script:
+    quiet = evening(0)
+    setting = replace(quiet.setting, begins_ms=0, chaos_until_ms=script.EVENING_MS, welcome=True, wired=True)
+    return Script("evening", setting, tuple(sorted(happenings, key=lambda one: one.at_ms)))
