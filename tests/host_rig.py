@@ -27,6 +27,7 @@ from edge_agent.trust.keys import Signer, new_signer
 from edge_agent.trust.strict_json import dump, parse
 from tests.host.recording import Recording
 from tests.rig import HONEST, Edge, Heard, Order, Tampering, Told, Tone
+from tests.traffic import Tap
 
 PITCHES = {"a": 500, "b": 650, "c": 1250}
 BEGINS_MS = 1_500
@@ -46,10 +47,12 @@ class HostRig:
         self._sent: dict[str, tuple[bytes, str]] = {}
         self._recording: Recording | None = None
         self._held_hellos: list[Arrival] | None = None
+        self.tap = Tap()
 
     def __enter__(self) -> HostRig:
         self._ward.__enter__()
         self._hold_hellos_when_told()
+        self._watch_what_goes_down()
         begin_utc = (system_utc_ms() + BEGINS_MS) // 1000 * 1000 + 1000
         self._utc0 = begin_utc
         self._mono0 = boot_ms() + begin_utc - system_utc_ms()
@@ -59,6 +62,9 @@ class HostRig:
         if kind is not None:
             print(f"agent:\n{self._ward.agent_log()}\nio:\n{(self._folder / 'io.log').read_text()}")
         self._ward.__exit__(kind, value, at)
+        if kind is None:
+            assert self.tap.faults == []
+            assert {"hello", "welcome", "state", "job", "answer"} <= self.tap.seen.keys()
 
     def switch_on(self, *, welcome: bool = True) -> None:
         self._held_hellos = None if welcome else []
@@ -131,12 +137,24 @@ class HostRig:
         handle = headend._handle
 
         def gate(arrival: Arrival) -> list[Shown]:
+            if isinstance(arrival, Message):
+                self.tap(arrival.topic, arrival.payload)
             if self._held_hellos is not None and isinstance(arrival, Message) and arrival.topic.endswith("/hello"):
                 self._held_hellos.append(arrival)
                 return []
             return handle(arrival)
 
         headend._handle = gate  # type: ignore[method-assign]
+
+    def _watch_what_goes_down(self) -> None:
+        session = self._ward.headend._session
+        send = session._publish
+
+        def watched(topic: str, payload: bytes, expiry_s: int | None) -> int | None:
+            self.tap(topic, payload)
+            return send(topic, payload, expiry_s)
+
+        session._publish = watched  # type: ignore[method-assign]
 
     def _draft(self, order: Order, tampering: Tampering) -> Mapping[str, object]:
         items: list[dict[str, object]] = [_item(tone.name, file=str(_tone(self._folder, tone))) for tone in order.tones]

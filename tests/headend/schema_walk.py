@@ -100,6 +100,16 @@ def fields(kind: str, message: Any) -> Iterator[tuple[Path, Schema]]:
     yield from _fields(whole(kind), message, ())
 
 
+def strangers(kind: str, message: Any) -> list[str]:
+    """The fields of a message that its schema does not name."""
+    return [
+        f"{plain(path)}.{name}"
+        for path, node in fields(kind, message)
+        if "properties" in node
+        for name in set(_at(message, path)) - set(_properties(node, _at(message, path)))
+    ]
+
+
 def _fields(node: Schema, value: Any, path: Path) -> Iterator[tuple[Path, Schema]]:
     node = followed(node)
     yield path, node
