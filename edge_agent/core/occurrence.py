@@ -78,7 +78,6 @@ TABLE: dict[tuple[Phase, Cause], Phase] = {
     (Phase.ARMED, Cause.HELD_BACK): Phase.QUEUED,
     (Phase.ARMED, Cause.TRY_AGAIN): Phase.QUEUED,
     (Phase.ARMED, Cause.DEVICE_LOST): Phase.FAILED,
-    (Phase.ARMED, Cause.STOPPED): Phase.INTERRUPTED,
     (Phase.PLAYING, Cause.ALL_SAMPLES_OUT): Phase.SUCCEEDED,
     (Phase.PLAYING, Cause.DEVICE_LOST): Phase.FAILED,
     (Phase.PLAYING, Cause.TRY_AGAIN): Phase.QUEUED,

@@ -160,7 +160,7 @@ def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
         finish(turn, play, *objection)
         return
     attempt = play.attempt + 1
-    play = zones.with_volumes(turn, play.moved(Cause.DUE, now), now.utc_of(start_at))
+    play = play.moved(Cause.DUE, now)
     for zone in room.taken:
         play = play.with_zone(zone, ZonePart.TAKEN, Reason.PREEMPTED)
     play_id = PlayId(f"{play.job_id}.{play.planned}.{attempt}")
@@ -201,17 +201,7 @@ def _nobody_left(turn: Turn, play: Occurrence) -> None:
     if not play.zones_in(ZonePart.TAKEN):
         sounding.lose(turn, play, Cause.RELAYS_FAILED, Reason.RELAY_FAILED)
         return
-    _hold_back(turn, play, Reason.ZONES_BUSY)
-
-
-def _hold_back(turn: Turn, play: Occurrence, reason: Reason) -> None:
-    """Armed, but it must not begin yet. That was no attempt: nothing was ordered to sound."""
-    waiting = {
-        zone: run if run.part is ZonePart.OUT else replace(run, part=ZonePart.WAITING)
-        for zone, run in play.zones.items()
-    }
-    queued = replace(play.moved(Cause.HELD_BACK, turn.now), zones=waiting, attempt=play.attempt - 1, held_by=reason)
-    turn.put_play(replace(queued, intent_saved=False, play_id=PlayId("")))
+    sounding.hold_back(turn, play, Reason.ZONES_BUSY)
 
 
 def _start(turn: Turn, play: Occurrence) -> None:
@@ -223,12 +213,13 @@ def _start(turn: Turn, play: Occurrence) -> None:
         return
     held_by = _held_by(turn, turn.job_of(play))
     if held_by is not None:
-        _hold_back(turn, play, held_by)
+        sounding.hold_back(turn, play, held_by)
         return
     if turn.job_of(play).cls is JobClass.EMERGENCY:
         zones.take(turn, play)
     late = start_at > play.start_at
     play = replace(play.moved(Cause.RELAYS_READY, turn.now), start_at=start_at)
+    play = zones.with_volumes(turn, play, turn.now.utc_of(start_at))
     for zone in ready:
         play = play.with_zone(zone, ZonePart.HEARING)
     turn.put_play(play)

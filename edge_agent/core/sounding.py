@@ -76,7 +76,9 @@ def ended(turn: Turn, event: PlayEnded) -> None:
     else:
         if event.reason is Reason.AUDIO_ALTERED:
             clips.lost(turn, turn.job_of(play))
-        lose(turn, play, Cause.DEVICE_LOST, event.reason)
+        # Nobody told it to stop, so the device did that by itself: its lease had lapsed, or its process ends.
+        unasked = event.reason is Reason.SHUTDOWN
+        lose(turn, play, Cause.DEVICE_LOST, Reason.DEVICE_FAILED if unasked else event.reason)
 
 
 def conclude(turn: Turn, play: Occurrence, cause: Cause, reason: Reason) -> None:
@@ -99,12 +101,25 @@ def lose(turn: Turn, play: Occurrence, cause: Cause, reason: Reason) -> None:
         finish(turn, play, cause, reason)
 
 
+def hold_back(turn: Turn, play: Occurrence, reason: Reason) -> None:
+    """Armed, but it must not begin yet. That was no attempt: nothing was ordered to sound."""
+    waiting = {
+        zone: run if run.part is ZonePart.OUT else replace(run, part=ZonePart.WAITING)
+        for zone, run in play.zones.items()
+    }
+    queued = replace(play.moved(Cause.HELD_BACK, turn.now), zones=waiting, attempt=play.attempt - 1, held_by=reason)
+    turn.put_play(replace(queued, intent_saved=False, play_id=PlayId("")))
+
+
 def stop_all(turn: Turn) -> None:
-    """The service is told to end: stop what sounds, record it, start nothing more."""
+    """The service is told to end: stop what sounds, record it, start nothing more.
+
+    What only warms up its amplifiers is left for the next start, as it would be after a crash.
+    """
     turn.state = replace(turn.state, stopping=True)
     for play in list(turn.state.plays.values()):
         if play.phase is Phase.ARMED:
-            finish(turn, play, Cause.STOPPED, Reason.SHUTDOWN)
+            hold_back(turn, play, Reason.SHUTDOWN)
         elif play.phase is Phase.PLAYING and play.ending is None:
             turn.put_play(replace(play, ending=(Cause.STOPPED, Reason.SHUTDOWN), since=turn.now.mono))
             turn.emit(StopPlay(play.play_id))

@@ -45,15 +45,18 @@ class Street:
     told: dict[ZoneId, tuple[int, int]] = field(default_factory=dict)
     routed: dict[PlayId, Routed] = field(default_factory=dict)
     runs: Counter[OccurrenceKey] = field(default_factory=Counter)
+    armed: dict[OccurrenceKey, MonoMs] = field(default_factory=dict)  # since when it takes its zones
+    whole: dict[OccurrenceKey, frozenset[ZoneId]] = field(default_factory=dict)  # heard it from its beginning until now
 
     def see(self, event: Event, now: Now, effects: tuple[fx.Effect, ...], after: State) -> None:
         """Look at one step."""
         self._hear(event)
+        sounding = [play.key for play in after.plays.values() if play.phase in SOUNDING]
+        self.armed = {key: self.armed.get(key, now.mono) for key in sounding}
         for effect in effects:
             self._effect(effect, now, after)
+        self._unasked(event, effects)
         self._relays_are_claimed(after)
-        heard = [zone for routed in self.routed.values() for zone in routed.zones]
-        assert len(heard) == len(set(heard)), "two plays are routed to one zone"
 
     def _hear(self, event: Event) -> None:
         match event:
@@ -89,6 +92,11 @@ class Street:
                 self._start(effect, now, after)
             case fx.RoutePlay():
                 self._route(effect, now, after)
+            case fx.CommitRecord(record=record, closes=key) if key is not None and record.outcome is Phase.SUCCEEDED:
+                silent = {one.zone for one in record.zones if one.reason is not None}
+                assert {one.zone for one in record.zones} - silent <= self.whole[key], (
+                    "it missed some, without a reason"
+                )
             case fx.StopPlay(play_id=play_id):
                 assert play_id in self.routed, "stopped a play that does not run"
                 del self.routed[play_id]
@@ -110,6 +118,10 @@ class Street:
         routed = Routed(play.key, accepted, zones, start.at, start.at + length_ms(start.parts))
         self._may_hear(zones, start.feeds, routed, now, after)
         self.routed[start.play_id] = routed
+        self.whole[play.key] = zones
+        for feed in start.feeds:
+            ceiling = policy.volume_at(after.site, feed.zone, job, now.utc_of(start.at))
+            assert feed.volume == ceiling, "not as loud as ordered and allowed at this hour"
 
     def _allowed(self, start: fx.StartPlay, key: OccurrenceKey, now: Now, after: State) -> None:
         job, site = after.jobs[key[0]].job, after.site
@@ -132,11 +144,14 @@ class Street:
         assert not new or routed.accepted.job.preemption is Preemption.REJOIN, "came back although it drops"
         self._may_hear(new, route.feeds, routed, now, after)
         routed.zones = hearing
+        self.whole[routed.key] &= hearing
 
     def _may_hear(
         self, zones: frozenset[ZoneId], feeds: tuple[ZoneFeed, ...], routed: Routed, now: Now, after: State
     ) -> None:
         """Its relay is closed, and for long enough; its amplifier is warm; it is not too loud."""
+        others = {zone for other in self.routed.values() if other is not routed for zone in other.zones}
+        assert not zones & others, "two plays are routed to one zone"
         for zone in zones:
             site = after.site.zones[zone]
             assert zone in self.confirmed, "sound for a zone whose relay is not reported on"
@@ -144,9 +159,16 @@ class Street:
             assert max(now.mono, routed.at) >= warm_at, "sound for an amplifier that is not warm"
             since, until = self.told[zone]
             assert until >= min(routed.ends, since + site.on_ms_max), "its relay opens before the end"
+            urgent = routed.accepted.job.cls is JobClass.EMERGENCY
+            own = since >= self.armed[routed.key]
+            assert own or urgent or until >= routed.ends, "its relay was closed too long before it"
         for feed in feeds:
             loudest = min(routed.accepted.job.volume, after.site.zones[feed.zone].volume_max)
             assert feed.volume <= loudest, "louder than a ceiling"
+
+    def _unasked(self, event: Event, effects: tuple[fx.Effect, ...]) -> None:
+        if isinstance(event, RelayChanged) and event.on and event.zone not in self.told:
+            assert fx.SwitchRelay(event.zone, False, 0) in effects, "a relay that nobody wants closed is let be"
 
     def _relays_are_claimed(self, after: State) -> None:
         claimed = {

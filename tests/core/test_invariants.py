@@ -198,7 +198,7 @@ class Ward(RuleBasedStateMachine):
             self.world.send(device.reports.popleft())
 
     @precondition(lambda self: self.world.device.runs)
-    @rule(index=few, reason=st.sampled_from((Reason.DEVICE_FAILED, Reason.AUDIO_ALTERED)))
+    @rule(index=few, reason=st.sampled_from((Reason.DEVICE_FAILED, Reason.AUDIO_ALTERED, Reason.SHUTDOWN)))
     def play_fails(self, index: int, reason: Reason) -> None:
         runs = list(self.world.device.runs)
         self.world.device.end(runs[index % len(runs)], self.world.now.mono, reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import time
 
 import pytest
 
@@ -31,7 +32,7 @@ from edge_agent.core.events import (
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.playing import PASSES_MAX
 from edge_agent.core.reasons import Reason
-from edge_agent.core.site import ZoneSite
+from edge_agent.core.site import LocalPolicy, VolumeBand, ZoneSite
 from edge_agent.core.units import JobId, PlayId, UtcMs
 from tests.core.bench import CHO, DINH, Bench
 from tests.trust import makers
@@ -553,13 +554,15 @@ def test_what_waits_while_we_stop_does_not_make_the_agent_spin(seconds: float) -
     assert next_wake(bench) > 0
 
 
-def test_a_stop_while_relays_close_opens_them() -> None:
+def test_a_stop_while_relays_close_opens_them_and_leaves_the_job_for_the_next_start() -> None:
+    """A crash there would have begun it again; an orderly restart during the warm-up lost a warning for good."""
     bench = Bench().boot()
     bench.deaf.add(fx.SwitchRelay)
-    job = bench.order()
+    flood = bench.order(**EMERGENCY)
     bench.send(StopAsked())
-    assert bench.outcomes() == [(job, "interrupted", "shutdown")]
+    assert (bench.phase(flood), bench.outcomes()) == (Phase.QUEUED, [])
     assert bench.closed() == set()
+    assert not any(one.closes for one in bench.every(fx.CommitRecord))
 
 
 def test_a_stop_that_the_device_does_not_answer_ends_by_its_grace() -> None:
@@ -641,6 +644,27 @@ def test_a_card_that_fails_ends_a_routine_play_by_its_name() -> None:
     job = bench.order()
     bench.end(job, Reason.DEVICE_FAILED, ms=300)
     assert bench.outcomes() == [(job, "failed", "device_failed")]
+
+
+def test_a_device_that_stops_a_play_by_itself_has_failed() -> None:
+    """Its lease had lapsed, and the contacts were still moving: the log said that the station had been told to stop."""
+    bench = Bench().boot()
+    job = bench.order()
+    bench.end(job, Reason.SHUTDOWN, ms=300)
+    assert bench.outcomes() == [(job, "failed", "device_failed")]
+
+
+def test_a_programme_that_begins_late_is_as_loud_as_is_allowed_when_it_begins() -> None:
+    policy = LocalPolicy(volume_bands=(VolumeBand(time(12, 1), time(13), 40),))
+    bench = Bench(policy=policy).boot()
+    bench.deaf.add(fx.SwitchRelay)
+    bench.at(58)
+    bench.pass_s(57.8)
+    bench.pass_s(1.9)
+    for zone in (CHO, DINH):
+        bench.send(RelayChanged(zone, True, "order", bench.now.mono))
+    assert bench.now.utc + 1_000 >= makers.NOON + 60_000
+    assert [feed.volume for feed in bench.every(fx.StartPlay)[-1].feeds] == [40, 40]
 
 
 def test_relays_that_open_while_we_stop_change_nothing() -> None:
