@@ -20,8 +20,8 @@ from demo.acts import JOB_TOPIC, draft_of, item_of, recorded, wait
 from demo.ward import Ward
 from tests.host.recording import LATENCY_MS
 
-STATIONS, STATIONS_QUICK = 6, 3
-RUNS, RUNS_QUICK = 102, 12
+STATIONS, STATIONS_QUICK = 8, 3
+RUNS, RUNS_QUICK = 104, 12
 MEDIAN_MS_MAX, P99_MS_MAX = 25, 50
 WORDS = "Lũ về."
 SEED = 1

@@ -11,7 +11,7 @@ import contextlib
 import os
 import struct
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,12 +57,13 @@ class Weight:
     alone: int
 
 
-def weight(pids: Iterable[int]) -> Weight | None:
-    """What these processes hold together. None for who may not see page frames."""
+def weight(pids: Collection[int], besides: Collection[int] = ()) -> Weight | None:
+    """What these processes hold together, ``besides`` not there either. None for who may not see page frames."""
     ours = Counter(frame for pid in pids for frame in frames_of(pid))
     if not ours:
         return None
-    strangers = Counter(frame for pid in _other_pythons(set(pids)) for frame in frames_of(pid))
+    others = {*besides, *_other_pythons(set(pids))}
+    strangers = Counter(frame for pid in others for frame in frames_of(pid))
     return Weight(len(ours) * PAGE, round(shared_out(ours, strangers, _mappings(ours)) * PAGE))
 
 

@@ -1,85 +1,57 @@
-"""The same programme to the same null sink by other players, as far as they are installed: memory, CPU, wake-ups.
+"""The same programme to the same null sink by other players, as far as they are installed.
 
 Peers do less: none of them checks a signature, keeps a journal or holds a relay. aplay, which only copies samples to
-alsa-lib, is the floor.
+alsa-lib, is the floor. All play at once, each to a sink of its own, on less than a tenth of a core.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import shutil
-import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from bench.figures import Figure, Section
+from bench import pages
+from bench.figures import Figure, Section, spread
 from bench.machine import program_version
-from bench.memory import ALONE, CPU, PSS, TOGETHER, WAKEUPS, process_figures
+from bench.memory import ALONE, CPU, MB, PSS, TOGETHER, WAKEUPS, process_figures
+from bench.players import PEERS, START_S_MAX, Peer, Stage
 from bench.proc import Memory, Work
 from bench.station import Look, programme, watch
 from tests.host.pulse import Pulse, private_pulse
+from tests.host.recording import LATENCY_MS, Recorder
 
 PACKAGES = ("mpd", "mpv", "mpg123", "snapclient", "snapserver")
-WINDOW_S, WINDOW_QUICK_S = 30, 8
+WINDOW_S, WINDOW_QUICK_S = 20, 8
+RUNS, RUNS_QUICK = 20, 5
 LOOKS = 4
 SETTLE_S = 4
-START_S_MAX = 20
-REPLY_BYTES = 65_536
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Where a peer plays: files of its own, the sink, and the programme as MP3 and as WAV."""
-
-    folder: Path
-    pulse: Pulse
-    mp3: Path
-    wav: Path
-    curtain: contextlib.ExitStack
-
-    def spawn(self, *command: str, **env: str) -> subprocess.Popen[bytes]:
-        """Start a program that finds the sink as ``station``, like a station does; it ends with the stage."""
-        quiet = subprocess.DEVNULL
-        around = {**self.pulse.child_env(), **env}
-        child = subprocess.Popen(command, env=around, stdin=quiet, stdout=quiet, stderr=quiet)
-        self.curtain.callback(child.wait)
-        self.curtain.callback(child.kill)
-        return child
-
-
-@dataclass(frozen=True)
-class Peer:
-    """``start`` answers with a process that idles until ``play``; without ``play`` it sounds from the start."""
-
-    name: str
-    start: Callable[[Stage], subprocess.Popen[bytes]]
-    play: Callable[[Stage], None] | None = None
-    needs: tuple[str, ...] = ()
+SOUND_S, REST_S = 0.5, 0.4
+ABOVE = 20
+# The programme is faint; silence is exactly zero.
 
 
 def measure(quick: bool) -> Section:
-    """Every peer, one after the other."""
-    window_s = WINDOW_QUICK_S if quick else WINDOW_S
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as name, private_pulse(Path(name) / "pulse") as pulse:
-        mp3 = programme(Path(name), 2 * (window_s + SETTLE_S + START_S_MAX))
-        wav = _as_wav(mp3)
-        figures: list[Figure] = []
-        for peer in PEERS:
-            if not _absent(peer):
-                with contextlib.ExitStack() as curtain:
-                    figures += _measure(peer, Stage(Path(name), pulse, mp3, wav, curtain), window_s)
-    versions = ", ".join(
-        f"{peer.name} {program_version(peer.name, '--version')}" for peer in PEERS if not _absent(peer)
-    )
-    absent = ", ".join(peer.name for peer in PEERS if _absent(peer))
+    """Memory and work of all that are here, then how soon those that can be ordered sound."""
+    window_s, runs = (WINDOW_QUICK_S, RUNS_QUICK) if quick else (WINDOW_S, RUNS)
+    here = [peer for peer in PEERS if not peer.absent]
+    with contextlib.ExitStack() as curtain:
+        folder = Path(curtain.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp")))
+        pulse = curtain.enter_context(private_pulse(folder / "pulse", tuple(peer.name for peer in here)))
+        stages = _stages(here, folder, pulse, curtain, 2 * (window_s + SETTLE_S + START_S_MAX))
+        figures = [*_watched(stages, window_s), *_delays(stages, runs)]
+    versions = ", ".join(f"{peer.name} {program_version(peer.name, '--version')}" for peer in here)
+    absent = ", ".join(peer.name for peer in PEERS if peer.absent)
     notes = (f"Versions: {versions}.", *([f"Not installed, so not measured: {absent}."] if absent else []))
-    how = "the same programme (aplay: as WAV; snapclient: from a local snapserver) to a null sink of PulseAudio"
+    how = (
+        "the same programme (aplay: as WAV; snapclient: from a local snapserver) to null sinks of PulseAudio through "
+        "alsa-lib, all at once; PSS as if no other of them ran, nor any Python; order → sample is from the command on "
+        "the player's own socket to what a recording of the sink holds"
+    )
     return Section("Peers", how, tuple(figures), notes=notes)
 
 
@@ -102,109 +74,68 @@ def compare(play: Section, peers: Section) -> Section:
     return Section("Station beside its peers", "both processes of a playing station against one of a peer", figures)
 
 
-def _absent(peer: Peer) -> bool:
-    return any(shutil.which(program) is None for program in (peer.name, *peer.needs))
+Stages = Sequence[tuple[Peer, Stage]]
 
 
-def _as_wav(mp3: Path) -> Path:
-    """48 kHz, two channels: what the sink takes without any work."""
+def _stages(
+    here: Sequence[Peer], folder: Path, pulse: Pulse, curtain: contextlib.ExitStack, seconds: int
+) -> list[tuple[Peer, Stage]]:
+    mp3 = programme(folder, seconds)
     wav = mp3.with_suffix(".wav")
+    # 48 kHz, two channels: what the sink takes without any work.
     command = ["ffmpeg", "-loglevel", "error", "-nostdin", "-i", str(mp3), "-ar", "48000", "-ac", "2", str(wav)]
     subprocess.run(command, check=True)
-    return wav
+    return [(peer, Stage(folder, pulse, peer.name, mp3, wav, curtain)) for peer in here]
 
 
-def _measure(peer: Peer, stage: Stage, window_s: float) -> Iterator[Figure]:
-    def itself(one: Look) -> tuple[Memory, Work]:
-        return one.of(peer.name)
-
-    pids = {peer.name: peer.start(stage).pid}
+def _watched(stages: Stages, window_s: float) -> Iterator[Figure]:
+    """Those that can idle do, then all play."""
+    pids = {peer.name: peer.start(stage).pid for peer, stage in stages if peer.play}
     time.sleep(SETTLE_S)
-    if peer.play is not None:
-        yield from process_figures(f"{peer.name} idle", watch(pids, window_s, LOOKS), itself)
-        peer.play(stage)
-        time.sleep(SETTLE_S)
-    yield from process_figures(f"{peer.name} playing", watch(pids, window_s, LOOKS), itself)
+    yield from _figures("idle", pids, watch(pids, window_s, LOOKS))
+    for peer, stage in stages:
+        if peer.play:
+            peer.play(stage)
+        else:
+            pids[peer.name] = peer.start(stage).pid
+    time.sleep(SETTLE_S)
+    yield from _figures("playing", pids, watch(pids, window_s, LOOKS))
 
 
-def _aplay(stage: Stage) -> subprocess.Popen[bytes]:
-    return stage.spawn("aplay", "-q", "-D", "station", str(stage.wav))
+def _figures(doing: str, pids: dict[str, int], looks: list[Look]) -> Iterator[Figure]:
+    for name, pid in pids.items():
+
+        def itself(one: Look, name: str = name) -> tuple[Memory, Work]:
+            return one.of(name)
+
+        weight = pages.weight([pid], [other for other in pids.values() if other != pid])
+        for figure in process_figures(f"{name} {doing}", looks, itself):
+            told = weight is not None and figure.column == PSS
+            yield replace(figure, value=weight.alone / MB) if told and weight else figure
 
 
-def _mpg123(stage: Stage) -> subprocess.Popen[bytes]:
-    return stage.spawn("mpg123", "-q", "-o", "alsa", "-a", "station", str(stage.mp3))
+def _delays(stages: Stages, runs: int) -> Iterator[Figure]:
+    for peer, stage in stages:
+        if peer.play and peer.stop:
+            yield from spread(f"{peer.name}, order → first sample", _order_to_sample(peer, stage, runs), "ms")
 
 
-def _mpd(stage: Stage) -> subprocess.Popen[bytes]:
-    config = stage.folder / "mpd.conf"
-    config.write_text(
-        f'bind_to_address "{stage.folder}/mpd.sock"\n'
-        f'state_file "{stage.folder}/mpd.state"\n'
-        'audio_output {\n  type "alsa"\n  name "station"\n  device "station"\n  mixer_type "none"\n}\n'
-    )
-    return stage.spawn("mpd", "--no-daemon", str(config))
-
-
-def _mpd_play(stage: Stage) -> None:
-    _say(stage.folder / "mpd.sock", f'add "file://{stage.mp3}"\n', "play\n", greeting=True)
-
-
-def _mpv(stage: Stage) -> subprocess.Popen[bytes]:
-    sound = ("--ao=alsa", "--audio-device=alsa/station", "--no-video", "--no-config", "--no-terminal")
-    return stage.spawn("mpv", "--idle", *sound, f"--input-ipc-server={stage.folder}/mpv.sock")
-
-
-def _mpv_play(stage: Stage) -> None:
-    _say(stage.folder / "mpv.sock", json.dumps({"command": ["loadfile", str(stage.mp3)]}) + "\n")
-
-
-def _snapclient(stage: Stage) -> subprocess.Popen[bytes]:
-    fifo = stage.folder / "snapfifo"
-    os.mkfifo(fifo)
-    config = stage.folder / "snapserver.conf"
-    config.write_text(
-        f"[server]\ndatadir = {stage.folder}\n[http]\nenabled = false\n[tcp]\nenabled = false\n"
-        f"[stream]\nsource = pipe://{fifo}?name=station&sampleformat=48000:16:2&codec=pcm\n"
-    )
-    stage.spawn("snapserver", "-c", str(config))
-    # It takes only a card that alsa-lib lists, and that needs a hint.
-    listed = stage.folder / "listed.conf"
-    listed.write_text('pcm.listed { type pulse device "station" hint { show on description "station" } }\n')
-    known = f"{stage.pulse.env['ALSA_CONFIG_PATH']}:{listed}"
-    return stage.spawn(
-        "snapclient", "--player", "alsa", "--soundcard", "listed", "--host", "127.0.0.1", ALSA_CONFIG_PATH=known
-    )
-
-
-def _snapclient_play(stage: Stage) -> None:
-    form = ("-ar", "48000", "-ac", "2", "-f", "s16le")
-    stage.spawn(
-        "ffmpeg", "-loglevel", "error", "-y", "-re", "-i", str(stage.wav), *form, str(stage.folder / "snapfifo")
-    )
-
-
-def _say(path: Path, *lines: str, greeting: bool = False) -> None:
-    """Say lines to a player that listens at ``path``, and hear an answer to each; mpd speaks first."""
-    until = time.monotonic() + START_S_MAX
-    with socket.socket(socket.AF_UNIX) as line:
-        while line.connect_ex(str(path)) != 0:
-            if time.monotonic() > until:
-                raise RuntimeError(f"nobody listens at {path}")
-            time.sleep(0.05)
-        line.settimeout(START_S_MAX)
-        if greeting:
-            line.recv(REPLY_BYTES)
-        for words in lines:
-            line.sendall(words.encode())
-            answer = line.recv(REPLY_BYTES)
-            if b"ACK" in answer:
-                raise RuntimeError(f"{words.strip()}: {answer.decode(errors='replace').strip()}")
-
-
-PEERS = (
-    Peer("aplay", _aplay),
-    Peer("mpg123", _mpg123),
-    Peer("mpd", _mpd, _mpd_play),
-    Peer("mpv", _mpv, _mpv_play),
-    Peer("snapclient", _snapclient, _snapclient_play, needs=("snapserver",)),
-)
+def _order_to_sample(peer: Peer, stage: Stage, runs: int) -> list[float]:
+    """Stop, rest, order, and hear when it came; ms."""
+    assert peer.play is not None
+    assert peer.stop is not None
+    told_ms = []
+    with Recorder(stage.pulse, stage.sink) as recorder:
+        for _ in range(runs):
+            peer.stop(stage)
+            time.sleep(REST_S)
+            told_ms.append(time.clock_gettime_ns(time.CLOCK_BOOTTIME) / 1e6)
+            peer.play(stage)
+            time.sleep(SOUND_S)
+        heard = recorder.stop()
+    onsets = [heard.onset(0, ABOVE, heard.frame_at(told)) for told in told_ms]
+    return [
+        heard.instant_ms(onset) + LATENCY_MS - told
+        for onset, told in zip(onsets, told_ms, strict=True)
+        if onset is not None
+    ]
