@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 from edge_agent.core.events import Rejected
-from edge_agent.core.units import StationId, UtcMs
+from edge_agent.core.units import SECOND_MS, StationId, UtcMs
 from edge_agent.headend.conform.content import Content
 from edge_agent.headend.conform.orders import Order, Orders
 from edge_agent.headend.conform.pace import Pace
@@ -23,6 +23,7 @@ from edge_agent.headend.desk import Desk, LogTrouble
 from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.listening import Heard, LogBatch, Unheard, hear
 from edge_agent.headend.logbook import Logbook
+from edge_agent.headend.schemas import faults
 from edge_agent.headend.session import Arrival, LinkDown, Message, Receipt
 from edge_agent.sync.messages import AnswerMsg, StateMsg
 from edge_agent.sync.topics import ROOT, Down, Up, down_topic
@@ -43,7 +44,7 @@ class BenchError(HeadendError):
 class Line(Protocol):
     """The way to the broker (``hand.Hand``)."""
 
-    arrivals: queue.SimpleQueue[Arrival]
+    arrivals: queue.SimpleQueue[tuple[float, Arrival]]
 
     def send(self, topic: str, payload: bytes, expiry_s: int | None = None) -> bool: ...
 
@@ -189,10 +190,10 @@ class Bench:
         return [answer for answer in said if answer is not None and answer.digest == digest]
 
     def records(self, digest: str) -> list[Mapping[str, Any]]:
-        """The records about an order so far, each place in the log once."""
+        """The records about an order so far, each place in the log once; those in their form only (LOG-17)."""
         found = {(batch.epoch, one.seq): one for batch in self.batches() for one in batch.records}
-        bodies = [parse(one.body) for _, one in sorted(found.items())]
-        return [body for body in bodies if body.get("digest") == digest]
+        bodies = [parse(found[place].body) for place in sorted(found)]
+        return [body for body in bodies if body.get("digest") == digest and not faults("record", body)]
 
     def batches(self, since: int = 0) -> list[LogBatch]:
         """Every upload so far."""
@@ -247,18 +248,18 @@ class Bench:
 
     def _look(self, seconds: float) -> None:
         try:
-            arrival = self.line.arrivals.get(timeout=seconds)
+            at_s, arrival = self.line.arrivals.get(timeout=seconds)
         except queue.Empty:
             return
         if isinstance(arrival, LinkDown) and arrival.for_good:
             raise BenchError(f"the session was lost: {arrival.detail}; is a `watch` running elsewhere?")
         if isinstance(arrival, Message):
-            self._take(arrival)
+            self._take(at_s, arrival)
 
-    def _take(self, message: Message) -> None:
+    def _take(self, at_s: float, message: Message) -> None:
         ours = message.topic.startswith(f"{ROOT}/u/{self.station}/")
         if ours:
-            self.seen.append(self._seen(message))
+            self.seen.append(self._seen(at_s, message))
         noted, replies = self.desk.take(message.topic, message.payload, self.orders.now())
         for reply in replies:
             if not ours or self._served(reply.topic):
@@ -269,12 +270,12 @@ class Bench:
     def _served(self, topic: str) -> bool:
         return self.serving.acks if topic.endswith(f"/{Down.ACK}") else self.serving.welcomes
 
-    def _seen(self, message: Message) -> Seen:
+    def _seen(self, at_s: float, message: Message) -> Seen:
         keyring = self.orders.keyring
         return Seen(
             number=len(self.seen),
-            at_s=self.clock(),
-            utc=self.orders.now(),
+            at_s=at_s,
+            utc=UtcMs(self.orders.now() - round((self.clock() - at_s) * SECOND_MS)),
             kind=message.topic.rpartition("/")[2],
             qos=message.qos,
             retained=message.retained,

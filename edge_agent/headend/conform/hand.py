@@ -22,6 +22,7 @@ from edge_agent.headend.session import (
     SESSION_EXPIRY_S,
     Arrival,
     BrokerAddress,
+    PublishError,
     Session,
     client_tls,
     properties,
@@ -34,16 +35,17 @@ LISTENS_TO = (f"{ROOT}/u/+/#",)
 
 
 class Hand(Session):
-    """The headend's own session, with the freedom to misbehave. What arrives waits in ``arrivals``."""
+    """The headend's own session, with the freedom to misbehave. What arrives waits in ``arrivals``, each with the
+    instant (monotonic) of its arrival: whoever takes it may be busy for a while."""
 
     def __init__(self, keyring: Keyring, address: BrokerAddress) -> None:
-        self.arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
+        self.arrivals: queue.SimpleQueue[tuple[float, Arrival]] = queue.SimpleQueue()
         super().__init__(
             address,
             keyring.authority_path,
             keyring.client(HEADEND_ID),
             HEADEND_ID,
-            self.arrivals.put,
+            lambda arrival: self.arrivals.put((time.monotonic(), arrival)),
             LISTENS_TO,
             as_published=True,
         )
@@ -56,7 +58,10 @@ class Hand(Session):
 
     def lay(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
         """Publish as no headend should: retained, or with QoS 0. Returns when it is handed over."""
-        self._client.publish(topic, payload, qos=qos, retain=retain).wait_for_publish(HANDSHAKE_S)
+        sent = self._client.publish(topic, payload, qos=qos, retain=retain)
+        if sent.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise PublishError("the session broke while sending: run again")
+        sent.wait_for_publish(HANDSHAKE_S)
 
 
 class TakenOver(AbstractContextManager["TakenOver"]):

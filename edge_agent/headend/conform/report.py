@@ -14,11 +14,11 @@ WORDS = {Mark.PASSED: "ĐẠT", Mark.FAILED: "KHÔNG ĐẠT", Mark.NOT_TRIED: "c
 NUMBER_WIDTH, MARK_WIDTH = 7, 10
 
 
-def heading(station: str, software: str) -> str:
+def heading(station: str, realm: str) -> str:
     """What stands above the table."""
     return "\n".join(
         [
-            f"Kiểm thử hợp chuẩn trạm loa {station} / conformance of station {station}: {software}",
+            f"Kiểm thử hợp chuẩn trạm loa {station} / conformance of station {station}, {realm}",
             f"{'điều':{NUMBER_WIDTH}} {'kết quả':{MARK_WIDTH}} nội dung / clause, result, what it is about",
         ]
     )

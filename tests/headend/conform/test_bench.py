@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -35,13 +36,15 @@ from tests.headend.fake_station import RECORD, STATE, FakeStation
 PACE = Pace(answer_s=0.2, silence_s=0.05, show_s=0.2, back_s_max=0.2)
 # Nobody is waited for here: what a test wants heard is in the queue before.
 OTHER = StationId("tram-02")
+BOOT = "0123456789abcdef"
+PLAYED = replace(RECORD, signers=("a" * 64,))
 
 
 @dataclass
 class FakeLine:
     """A broker with nobody behind it: what is sent is kept, what arrives is put there by the test."""
 
-    arrivals: queue.SimpleQueue[Arrival] = field(default_factory=queue.SimpleQueue)
+    arrivals: queue.SimpleQueue[tuple[float, Arrival]] = field(default_factory=queue.SimpleQueue)
     sent: list[str] = field(default_factory=list)
 
     def send(self, topic: str, payload: bytes, expiry_s: int | None = None) -> bool:
@@ -67,7 +70,7 @@ class Rig:
     other: FakeStation
 
     def says(self, signed: tuple[str, bytes], *, retained: bool = False) -> None:
-        self.line.arrivals.put(Message(*signed, 1, retained))
+        self.line.arrivals.put((time.monotonic(), Message(*signed, 1, retained)))
 
     def answers(self, order: Order, verdict: Said, reason: Reason | None = None) -> None:
         said = AnswerMsg(verdict, order.digest, JobId(order.job_id), reason, NOON)
@@ -91,7 +94,7 @@ def rig(ward: Keyring, tmp_path: Path) -> Rig:
     line, logbook = FakeLine(), Logbook(tmp_path / "records")
     orders = Orders(ward, ward.stations[STATION], Rules(HANOI, LocalPolicy()), lambda: NOON)
     bench = Bench(line, Desk(ward, logbook), logbook, orders, PACE, _nobody)
-    voices = [FakeStation(load_signer(ward.folder(name).sign), name) for name in (STATION, OTHER)]
+    voices = [FakeStation(load_signer(ward.folder(name).sign), name, BOOT) for name in (STATION, OTHER)]
     return Rig(bench, line, *voices)
 
 
@@ -148,17 +151,24 @@ def test_other_stations_are_served_while_ours_waits_for_a_welcome(rig: Rig) -> N
 
 def test_records_are_kept_before_their_acknowledgement_is_withheld(rig: Rig) -> None:
     rig.bench.serving.acks = False
-    rig.station.play(RECORD, RECORD)
+    rig.station.play(PLAYED, PLAYED)
     for _ in range(2):
         rig.says(rig.station.log())
     rig.bench.settle(PACE.silence_s)
     assert rig.line.sent == []
     assert len(rig.bench.logbook.records(STATION)) == 2
-    assert len(rig.bench.records(RECORD.digest)) == 2, "each place in the log once"
+    assert len(rig.bench.records(PLAYED.digest)) == 2, "each place in the log once"
+
+
+def test_a_record_that_is_not_in_its_form_counts_for_nothing(rig: Rig) -> None:
+    rig.station.play(replace(PLAYED, signers=("somebody",)))
+    rig.says(rig.station.log())
+    rig.bench.settle(PACE.silence_s)
+    assert rig.bench.records(PLAYED.digest) == []
 
 
 def test_a_gap_in_the_log_is_remembered(rig: Rig) -> None:
-    rig.station.play(RECORD, RECORD, RECORD)
+    rig.station.play(PLAYED, PLAYED, PLAYED)
     rig.says(rig.station.log(1, 1))
     rig.says(rig.station.log(3, 3))
     rig.bench.settle(PACE.silence_s)
@@ -191,6 +201,6 @@ def test_what_sounds_or_is_fetched_is_not_tried_unasked(rig: Rig) -> None:
 
 
 def test_another_headend_ends_the_run_and_blames_no_station(rig: Rig) -> None:
-    rig.line.arrivals.put(LinkDown("another client uses our certificate", for_good=True))
+    rig.line.arrivals.put((time.monotonic(), LinkDown("another client uses our certificate", for_good=True)))
     with pytest.raises(BenchError, match="`watch`"):
         rig.bench.settle(PACE.answer_s)
