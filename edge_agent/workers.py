@@ -214,6 +214,7 @@ class JournalWorker:
                 case SaveJob():
                     self._post(JournalFailed("save job", order.saved.accepted.job.job_id, error))
                 case SaveMark(mark=Mark.INTENT):
+                    log.error("intent not saved job=%s error=%s next=it sounds all the same", order.job_id, error)
                     self._post(IntentSaved(order.job_id, order.planned, durable=False))
                 case _:
                     self._post(JournalFailed(type(order).__name__, None, error))

@@ -251,13 +251,14 @@ def test_what_stood_in_a_batch_with_a_refused_write_is_not_half_done() -> None:
         assert desk.recorded() == ["before", "after"]
 
 
-def test_an_intent_that_the_disk_refused_is_answered_as_not_durable() -> None:
+def test_an_intent_that_the_disk_refused_is_answered_as_not_durable(caplog: pytest.LogCaptureFixture) -> None:
     with at_work() as desk:
         desk.disk.refuse_commits = 1
         desk.order(save_mark("a"))
         desk.until_said(IntentSaved(JobId("a"), save_mark("a").planned, durable=False))
         assert desk.disk.committed.marks == {}
         assert len(desk.said) == 1
+    assert "intent not saved job=a error=no space left on the fake disk" in caplog.text
 
 
 def test_what_nobody_waits_for_is_named_when_it_is_lost() -> None:

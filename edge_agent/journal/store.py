@@ -7,6 +7,7 @@ decides. Times are UTC ms, sizes bytes.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -56,6 +57,8 @@ DELETE FROM records WHERE seq <= (SELECT acked_seq FROM meta) AND seq <= (
         SELECT coalesce(min(seq), 9223372036854775807) FROM records WHERE trusted_at >= ?1))
 """
 
+log = logging.getLogger(__name__)
+
 
 class Store:
     """The Journal of ``journal.port``; its methods are described there."""
@@ -63,6 +66,7 @@ class Store:
     def __init__(self, folder: Path, origin: Origin) -> None:
         """Open the journal in ``folder``, which is its own and made if need be. Raises JournalError."""
         self._origin = origin
+        self._pruned = False
         with _disk():
             self._connection, self._quarantined = open_database(folder)
 
@@ -146,6 +150,7 @@ class Store:
         self._write("DELETE FROM jobs WHERE over AND not_after < ?", now - TOMBSTONE_KEEP_MS)
         self._write(PRUNE_MARKS)
         self._write(PRUNE_RECORDS, now - RECORD_KEEP_MS)
+        self._pruned = True
 
     def commit(self) -> None:
         assert self._connection.in_transaction
@@ -155,6 +160,9 @@ class Store:
         except JournalError:
             self.rollback()
             raise
+        if self._pruned:
+            self._pruned = False
+            self._checkpoint()
 
     def rollback(self) -> None:
         if self._connection.in_transaction:  # SQLite has often rolled back by itself
@@ -178,8 +186,21 @@ class Store:
     def close(self) -> None:
         """Drop what was not committed and close."""
         self.rollback()
+        self._checkpoint()
         with _disk():
             self._connection.close()
+
+    def _checkpoint(self) -> None:
+        """Bring the write-ahead log into the database, daily and at the end, and name what hinders it.
+
+        SQLite does the same by itself at every thousandth page, and tells nobody when it cannot: behind one bad block
+        in the database the log would grow until the card is full.
+        """
+        try:
+            with _disk():
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        except JournalError as exc:
+            log.error("journal not checkpointed error=%s next=nothing is lost; look at the card", exc)
 
     def _write(self, statement: str, *values: object) -> None:
         """One change within the transaction; outside of one it would be durable by itself, which nobody asked for."""

@@ -301,6 +301,42 @@ def test_a_disk_that_takes_nothing_while_the_journal_is_made_is_no_damage(tmp_pa
     assert (contents.quarantined, contents.last_seq) == ("", 0)
 
 
+def test_what_cannot_be_brought_into_the_database_is_named_and_not_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """SQLite keeps to itself what hinders its checkpoints; the log would grow until the card is full."""
+    folder = tmp_path / "journal"
+    store = open_store(folder)
+    for _ in range(30):
+        store.begin()
+        store.append(record_of(), None, job_over=False)
+        store.commit()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((folder / FILE_NAME).stat().st_size, hard))
+    try:
+        opened.remove(store)
+        store.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "journal not checkpointed error=SQLITE_" in caplog.text
+    assert open_store(folder).load().last_seq == 30
+
+
+def test_the_daily_tidying_brings_the_log_into_the_database(tmp_path: Path) -> None:
+    folder = tmp_path / "journal"
+    store = open_store(folder)
+    size = (folder / FILE_NAME).stat().st_size
+    store.begin()
+    for _ in range(30):
+        store.append(record_of(), None, job_over=False)
+    store.commit()
+    assert (folder / FILE_NAME).stat().st_size == size
+    store.begin()
+    store.prune(NOON)
+    store.commit()
+    assert (folder / FILE_NAME).stat().st_size > size
+
+
 def test_a_folder_that_cannot_be_made_is_a_journal_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(JournalError, match=re.escape(str(tmp_path / "file"))):
