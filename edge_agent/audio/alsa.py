@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 import alsaaudio
 
+from edge_agent.audio.bell import Bell
 from edge_agent.audio.card import UNDERRUN, Card, CardConfig, CardHangs, Wiring
 from edge_agent.audio.desk import Desk, Order
 from edge_agent.audio.feeder import Feeder
@@ -66,11 +67,14 @@ class AlsaCard:
             self._poll.register(descriptor, events)
         given = self._pcm.info()
         self.buffer_frames: int = given["buffer_size"]
+        self._dropped = False
         if (given["rate"], given["channels"], given["format_name"]) != (config.rate, config.channels, "S16_LE"):
             self.close()
             raise PlayerError(f"{config.device} wants another format than {config.rate} Hz, {config.channels} × S16_LE")
 
     def room(self) -> int:
+        if self._dropped:
+            return self.buffer_frames  # alsa-lib goes on saying what it was before the drop
         room: int = self._pcm.avail()
         if room == -errno.EPIPE:
             return self.buffer_frames  # it ran empty; the next write says so too
@@ -79,19 +83,28 @@ class AlsaCard:
         return room
 
     def write(self, block: bytes) -> int:
+        self._dropped = False
         try:
             taken: int = self._pcm.write(block)
         except alsaaudio.ALSAAudioError as exc:
             raise PlayerError(f"{self.name} takes no sound: {exc}") from exc
         return UNDERRUN if taken == -errno.EPIPE else taken
 
-    def wait(self, seconds: float) -> None:
-        events = self._poll.poll(seconds * SECOND_MS)
+    def wait(self, seconds: float, bell: Bell) -> None:
+        self._poll.register(bell, select.POLLIN)
+        events = [event for event in self._poll.poll(seconds * SECOND_MS) if event[0] != bell.fileno()]
         try:
             if events:
                 self._pcm.polldescriptors_revents(events)  # takes the wake-up back; what it says, room() says too
         except alsaaudio.ALSAAudioError as exc:
             raise PlayerError(f"{self.name} is lost: {exc}") from exc
+
+    def drop(self) -> None:
+        try:
+            self._pcm.drop()
+        except alsaaudio.ALSAAudioError as exc:
+            raise PlayerError(f"{self.name} does not stop: {exc}") from exc
+        self._dropped = True
 
     def close(self) -> None:
         # Drop first: the binding's own close() waits until all that is queued has sounded.
@@ -125,6 +138,7 @@ class AlsaPlayer:
         self._reader = Reader(clips, config.rate)
         self._desk = Desk(wiring, config.tail_ms, self._reader.open)
         self._orders: queue.Queue[Order | None] = queue.Queue(ORDERS_MAX)
+        self._bell = Bell()  # open as long as the process: an order may come after the end
         self._closing = threading.Event()
         self._now_ns = now_ns
         self._alive_ns = now_ns()
@@ -148,6 +162,7 @@ class AlsaPlayer:
 
     def close(self) -> None:
         self._closing.set()
+        self._bell.ring()
         with contextlib.suppress(queue.Full):
             self._orders.put_nowait(None)  # only an idle writer needs to be woken, and its queue is empty
         self._writer.join(CLOSE_S_MAX)
@@ -162,6 +177,7 @@ class AlsaPlayer:
             raise PlayerError(
                 f"{self._config.device}: {ORDERS_MAX} orders wait, the writer does not take them"
             ) from exc
+        self._bell.ring()
 
     def _run(self) -> None:
         while not self._closing.is_set():
@@ -174,6 +190,7 @@ class AlsaPlayer:
 
     def _take_orders(self, order: Order | None) -> None:
         """Obey this one and all that wait behind it."""
+        self._bell.hush()
         with contextlib.suppress(queue.Empty):
             while True:
                 if order is not None:
@@ -200,11 +217,11 @@ class AlsaPlayer:
         log.info("card given back device=%s", self._config.device)
 
     def _feed(self, card: Card) -> None:
-        feeder = Feeder(card, self._config, self._desk, self._tell, self._now_ns)
+        feeder = Feeder(card, self._config, self._desk, self._tell, self._now_ns, self._bell)
         while not feeder.over and not self._closing.is_set():
             self._take_orders(None)
-            feeder.step()
-            self._alive_ns = self._now_ns()
+            if feeder.step():
+                self._alive_ns = self._now_ns()
 
     def _give_up(self, exc: CardHangs) -> None:
         """End this thread, and with it the process: only a new one can be sure of a card that hung.

@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from edge_agent.audio.bell import Bell
 from edge_agent.audio.mixer import Outlet, outlet_fits
 from edge_agent.audio.port import PlayerError
 from edge_agent.core.units import SECOND_MS, ZoneId
 
 RATE = 48_000
-PERIOD_MS = 40
-# Two zones behind a sound server take 2.1 / 1.0 / 0.5 % of a shared amd64 core at 20 / 40 / 80 ms periods (measured),
-# half of it in the server's own client code. Longer periods delay a cut-in.
-PERIODS = 4
-# 160 ms of sound queued: two periods may come late on a busy two-core station before anything is heard of it.
+PERIOD_MS = 100
+# Two zones behind a sound server take 2.1 / 1.0 / 0.5 / 0.3 % of a shared amd64 core at 20 / 40 / 80 / 100 ms periods
+# (measured), half of it in the server's own client code. What cannot wait for the queue reaches back (ADR 11).
+PERIODS = 3
+# 300 ms of sound queued: two periods may come late on a busy two-core station before anything is heard of it.
 TAIL_MS = 30
 # What may still lie behind ALSA's own buffer (converter, sound server): the relay must not open onto it (S2).
 
@@ -70,8 +71,12 @@ class Card(Protocol):
         """Frames taken (0 to all), or UNDERRUN: the buffer had run empty, nothing was taken, it may be tried again."""
         ...
 
-    def wait(self, seconds: float) -> None:
-        """Return as soon as there is room for a period, or after ``seconds``."""
+    def wait(self, seconds: float, bell: Bell) -> None:
+        """Return as soon as there is room for a period or the bell rings, or after ``seconds``."""
+        ...
+
+    def drop(self) -> None:
+        """Forget what is queued and stop; the next write begins anew."""
         ...
 
     def close(self) -> None:

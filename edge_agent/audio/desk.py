@@ -45,6 +45,19 @@ class Desk:
             else:
                 voice.stop()
 
+    def overdue(self, now_ns: int) -> bool:
+        """Whether a play could sound, should sound by now, and is not written yet."""
+        return any(voice.overdue(now_ns) for voice in self._voices.values())
+
+    def next_start_ns(self) -> int | None:
+        """When the next play that is not written yet is due; in the past where it waits for its sound."""
+        return min((at for voice in self._voices.values() if (at := voice.starts_at_ns) is not None), default=None)
+
+    def back_to(self, frame: int) -> None:
+        """Nothing that was written from this stream frame on will leave; orders take effect from there on."""
+        for voice in self._voices.values():
+            voice.back_to(frame)
+
     def next_block(self, block: Block) -> bytes:
         """Interleaved frames for the card."""
         channels: list[list[bytes]] = [[] for _ in range(self._wiring.channels)]

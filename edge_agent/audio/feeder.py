@@ -1,7 +1,8 @@
 """Keep one running stream full, period by period, from the opening of a card to its closing.
 
-Decides when to write and when to look; what is written is the desk's business. Owns no thread and no clock: the player
-passes in what reads one, so the same loop runs in virtual time.
+Decides when to write and when to look; what is written is the desk's business. What is due now does not wait until the
+queue has left: the queue is dropped, and the stream goes on from where the card is (ADR 11). Owns no thread and no
+clock: the player passes in what reads one, so the same loop runs in virtual time.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from edge_agent.audio.bell import Bell
 from edge_agent.audio.card import UNDERRUN, Card, CardConfig, CardHangs
 from edge_agent.audio.desk import Desk
 from edge_agent.audio.mixer import SAMPLE_BYTES
 from edge_agent.audio.port import PlayerError, Reports
 from edge_agent.audio.stream_clock import SECOND_NS, StreamClock
+from edge_agent.audio.timeline import frames_of
 from edge_agent.audio.voice import Block
 
 WEDGED_NS = 2 * SECOND_NS
@@ -21,7 +24,13 @@ WEDGED_NS = 2 * SECOND_NS
 LINGER_NS = 2 * SECOND_NS
 # Plays that follow each other, and a rejoin after an emergency, share one stream; then the card is given back.
 WAIT_S = 0.2
-# Several periods: only a card that hangs lets it pass, and closing the player waits no longer for such a one.
+# Two periods: only a card that hangs lets it pass, and closing the player waits no longer for such a one.
+HURRY_S = 0.002
+# How often a play that is due is looked for on the reader's side; a clip is opened and its first block read in 2–5 ms.
+REACH_BACK_MS = 10
+# Less than this in the queue is waited for: to drop it and begin anew takes some 2 ms of silence in every zone.
+EXACT_MS = 1
+# A sound card tells the frame that it plays; a sound server is up to a period late, and then our clock knows better.
 RUSH_NS = SECOND_NS
 RUSH_SHARE = 100
 # A card may be a second and a hundredth of the time ahead of the clock: far more than any crystal is off in a day.
@@ -40,6 +49,7 @@ class Feeder:
         desk: Desk,
         report: Reports,
         now_ns: Callable[[], int],
+        bell: Bell,
     ) -> None:
         self._card = card
         self._desk = desk
@@ -47,9 +57,10 @@ class Feeder:
         self._frame_bytes = SAMPLE_BYTES * config.channels
         self._report = report
         self._now_ns = now_ns
+        self._bell = bell
         self._clock = StreamClock(config.rate)
         self._rate = config.rate
-        self._opened_ns = now_ns()
+        self._opened_ns = self._moved_ns = now_ns()
         self._written = 0
         self._full_at = card.buffer_frames  # from here on what is queued says where the stream is
         self._idle_since_ns: int | None = None
@@ -59,27 +70,58 @@ class Feeder:
         """Whether nothing has lived on the desk for so long that the card should be given back."""
         return self._idle_since_ns is not None and self._now_ns() - self._idle_since_ns >= LINGER_NS
 
-    def step(self) -> None:
-        """Write one period and tell what left meanwhile. Raises PlayerError when the card fails, CardHangs too."""
-        self._look(self._await_room())
+    def step(self) -> bool:
+        """Write one period and tell what left meanwhile; where there is no room yet, wait for it, a bell or a start.
+
+        Says whether it wrote. Raises PlayerError when the card fails, CardHangs too.
+        """
+        if self._desk.overdue(self._now_ns()):
+            self._reach_back()
+        room = self._card.room()
+        if room < self._period:
+            self._await_room()
+            return False
+        self._look(room)
         block = Block(self._written, self._period, self._now_ns(), self._clock)
         self._push(self._desk.next_block(block))
+        self._moved_ns = block.now_ns
         if self._desk.busy:
             self._idle_since_ns = None
         elif self._idle_since_ns is None:
             self._idle_since_ns = block.now_ns
+        return True
 
-    def _await_room(self) -> int:
-        until = self._now_ns() + WEDGED_NS
-        while (room := self._card.room()) < self._period:
-            if self._now_ns() > until:
-                raise CardHangs(f"{self._card.name} has taken no sound for {WEDGED_NS // SECOND_NS} s")
-            self._card.wait(WAIT_S)
-        return room
+    def _await_room(self) -> None:
+        now_ns = self._now_ns()
+        if now_ns - self._moved_ns > WEDGED_NS:
+            raise CardHangs(f"{self._card.name} has taken no sound for {WEDGED_NS // SECOND_NS} s")
+        start_ns = self._desk.next_start_ns()
+        due_in_s = WAIT_S if start_ns is None else (start_ns - now_ns) / SECOND_NS
+        self._card.wait(min(max(due_in_s, HURRY_S), WAIT_S), self._bell)
+
+    def _reach_back(self) -> None:
+        frame = self._position(self._card.room())
+        if self._written - frame <= frames_of(REACH_BACK_MS, self._rate):
+            return
+        self._card.drop()
+        self._desk.back_to(frame)
+        self._written = frame
+        self._begin_anew()
+
+    def _position(self, room: int) -> int:
+        """The frame that is about to leave the card."""
+        left = self._written - self._queued(room)
+        told = self._clock.frame_at(self._now_ns())
+        if told is None or told - left < frames_of(EXACT_MS, self._rate):
+            return left
+        return min(told, self._written)
+
+    def _queued(self, room: int) -> int:
+        return min(max(self._card.buffer_frames - room, 0), self._written)
 
     def _look(self, room: int) -> None:
         now_ns = self._now_ns()
-        queued = min(max(self._card.buffer_frames - room, 0), self._written)
+        queued = self._queued(room)
         self._check_pace(self._written - queued, now_ns - self._opened_ns)
         if self._written >= self._full_at:
             self._clock.observe(now_ns, self._written, queued)
@@ -98,7 +140,7 @@ class Feeder:
             if taken == UNDERRUN:
                 self._underran()
             elif taken == 0:
-                self._card.wait(WAIT_S)
+                self._card.wait(HURRY_S, self._bell)
             else:
                 block = block[taken * self._frame_bytes :]
                 self._written += taken
@@ -107,6 +149,10 @@ class Feeder:
 
     def _underran(self) -> None:
         log.warning("underrun device=%s next=same_block_again", self._card.name)
+        self._begin_anew()
+        self._desk.underran()
+
+    def _begin_anew(self) -> None:
+        """The card stands still until the next write: what was seen of its pace says nothing any more."""
         self._clock.forget()
         self._full_at = self._written + self._card.buffer_frames
-        self._desk.underran()

@@ -41,6 +41,13 @@ class Ledger:
             if end < written.end:
                 self._waiting.appendleft(_Written(end, written.end, written.zones))
 
+    def back_to(self, upto: int) -> None:
+        """Nothing that was written from stream frame ``upto`` on will leave."""
+        while self._waiting and self._waiting[-1].end > upto:
+            written = self._waiting.pop()
+            if written.first < upto:
+                self._waiting.append(_Written(written.first, upto, written.zones))
+
     def zone_ms(self) -> dict[ZoneId, int]:
         """Milliseconds that left for each zone that ever had any."""
         return {zone: ms_of(frames, self._rate) for zone, frames in self._by_zone.items()}

@@ -61,6 +61,12 @@ class Fader:
         self._gain = 0.0
         self._to_go = 0
 
+    def copy(self) -> Fader:
+        """One that stands where this one stands now."""
+        twin = Fader.__new__(Fader)
+        twin._ramp, twin._from, twin._gain, twin._to_go = self._ramp, self._from, self._gain, self._to_go
+        return twin
+
     def aim(self, gain: float) -> None:
         """Move to ``gain`` from wherever the fader stands."""
         if gain != self._gain:

@@ -24,6 +24,8 @@ AHEAD_MS = 5_000
 # Longer than an SD card's worst pause that we have heard of (some 2–3 s); 480 kB of memory for a play at 48 kHz.
 PREROLL_MS = 100
 # Less than the card's buffer: a play begins as soon as its first block is there.
+KEPT_MS = 1_600
+# Sound that was taken and may be wanted again: the deepest buffer that a card may be configured with (16 × 100 ms).
 BLOCK_FRAMES = BLOCK_BYTES // SAMPLE_BYTES
 
 log = logging.getLogger(__name__)
@@ -57,8 +59,9 @@ class Prefetch:
         self._clips: dict[ClipKey, OpenClip] = {}
         self._timeline: Timeline | None = None
         self._fetched = 0
-        self._lock = threading.Lock()  # guards _ahead
-        self._ahead = bytearray()
+        self._lock = threading.Lock()  # guards _sound and _taken
+        self._sound = bytearray()
+        self._taken = 0  # bytes at the head of _sound that were handed out
         self._closed = False
         self.given_back = False
         """Whether the files are closed: nothing is left to do for the reader."""
@@ -70,16 +73,25 @@ class Prefetch:
         """Whether enough is there to begin."""
         if self.frames is None:
             return False
-        return len(self._ahead) >= min(frames_of(PREROLL_MS, self._rate), self.frames) * SAMPLE_BYTES
+        return self._ahead() >= min(frames_of(PREROLL_MS, self._rate), self.frames) * SAMPLE_BYTES
 
     def take(self, frames: int) -> bytes:
         """The next frames; fewer when the reader is behind or the programme ends."""
         with self._lock:
-            sound = bytes(self._ahead[: frames * SAMPLE_BYTES])
-            del self._ahead[: len(sound)]
+            sound = bytes(self._sound[self._taken : self._taken + frames * SAMPLE_BYTES])
+            self._taken += len(sound)
+            spent = max(self._taken - frames_of(KEPT_MS, self._rate) * SAMPLE_BYTES, 0)
+            del self._sound[:spent]
+            self._taken -= spent
         if self._has_room():
             self._wake.set()
         return sound
+
+    def give_back(self, frames: int) -> None:
+        """The last ``frames`` that were taken will be taken again."""
+        with self._lock:
+            assert frames * SAMPLE_BYTES <= self._taken, "no card holds so much"
+            self._taken -= frames * SAMPLE_BYTES
 
     def close(self) -> None:
         """Nobody will take any more. The reader gives the files back."""
@@ -102,7 +114,11 @@ class Prefetch:
             return False
 
     def _has_room(self) -> bool:
-        return len(self._ahead) + BLOCK_BYTES <= frames_of(AHEAD_MS, self._rate) * SAMPLE_BYTES
+        return self._ahead() + BLOCK_BYTES <= frames_of(AHEAD_MS, self._rate) * SAMPLE_BYTES
+
+    def _ahead(self) -> int:
+        """Bytes that lie ready."""
+        return len(self._sound) - self._taken
 
     def _fill(self) -> bool:
         if self._timeline is None:
@@ -114,7 +130,7 @@ class Prefetch:
             return False
         sound = self._read(span)
         with self._lock:
-            self._ahead += sound
+            self._sound += sound
         self._fetched += len(sound) // SAMPLE_BYTES
         return True
 

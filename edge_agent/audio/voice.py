@@ -6,8 +6,9 @@ when it is needed stands still and loses nothing: it ends later by as much, and 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from edge_agent.audio.card import Wiring
@@ -51,7 +52,19 @@ class Pcm(Protocol):
 
     def take(self, frames: int) -> bytes: ...
 
+    def give_back(self, frames: int) -> None: ...
+
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """``frames`` of the programme from ``position`` on, written at stream frame ``first``; the faders stood so then."""
+
+    first: int
+    frames: int
+    position: int
+    faders: tuple[Fader, ...]
 
 
 class Voice:
@@ -67,6 +80,7 @@ class Voice:
         self._faders = [Fader(wiring.rate) for _ in range(wiring.channels)]
         self._ledger = Ledger(wiring.rate)
         self._position = 0  # frames of the programme written so far
+        self._queued: deque[_Stretch] = deque()  # written, and not known to have left
         self._stop_at: int | None = None  # programme frame at which an order cuts it
         self._starved = 0  # frames of silence since sound last was there
         self._underruns = 0
@@ -98,6 +112,26 @@ class Voice:
         elif self._stop_at is None:
             self._stop_at = self._position + self._ramp
 
+    @property
+    def starts_at_ns(self) -> int | None:
+        """When it is to begin; None once its first sample is written, or never will be."""
+        return self._at_ns if self._first is None and self._end is None else None
+
+    def overdue(self, now_ns: int) -> bool:
+        """Whether it could sound, and should by now, and is not written yet."""
+        return self.starts_at_ns is not None and now_ns >= self._at_ns and self._pcm.ready()
+
+    def back_to(self, frame: int) -> None:
+        """What was written from this stream frame on will not leave: take it back, and obey what was ordered, there."""
+        self._ledger.back_to(frame)
+        cut: _Stretch | None = None
+        while self._queued and self._queued[-1].first + self._queued[-1].frames > frame:
+            cut = self._queued.pop()
+        if cut is not None:
+            self._end = self._reason = None
+            self._take_back(cut, max(frame - cut.first, 0))
+            self.route(self.feeds)
+
     def underran(self) -> None:
         """The card ran empty while this voice sounded."""
         if self._first is not None and self._end is None:
@@ -108,18 +142,20 @@ class Voice:
         offset = self._offset(block)
         if offset is None:
             return
-        total = self._total()
-        sound = self._pcm.take(min(block.frames - offset, total - self._position))
-        body = max(total - self._ramp - self._position, 0)
-        for channel, fader in enumerate(self._faders):
-            heard = _faded(fader, sound, body * SAMPLE_BYTES)
+        sound = self._pcm.take(min(block.frames - offset, self._total() - self._position))
+        frames = len(sound) // SAMPLE_BYTES
+        faders = tuple(fader.copy() for fader in self._faders)
+        self._queued.append(_Stretch(block.first + offset, frames, self._position, faders))
+        for channel, heard in self._pass_on(sound):
             if heard is not None:
                 yield channel, placed(heard, offset, block.frames)
-        self._advance(block, offset, len(sound) // SAMPLE_BYTES)
+        self._advance(block, offset, frames)
 
     def reports(self, left: int, now_ns: int, clock: StreamClock) -> Iterator[PlayReport]:
         """What is new now that every stream frame before ``left`` has left the card."""
         self._ledger.left(left)
+        while self._queued and self._queued[0].first + self._queued[0].frames <= left:
+            self._queued.popleft()
         if self._first is not None and not self._started_told and left > self._first:
             self._started_told = True
             yield PlayStarted(self.play_id, _instant(self._first, clock, now_ns))
@@ -141,6 +177,30 @@ class Voice:
         gains = [gain_of(feed.volume) for feed in self.feeds if channel in CHANNELS_OF[outlets[feed.zone]]]
         # Two zones on one channel cannot differ, and a ceiling is a promise: the quieter one holds for both.
         return min(gains, default=0.0)
+
+    def _pass_on(self, sound: bytes) -> Iterator[tuple[int, bytes | None]]:
+        """What each channel hears of the programme's next sound."""
+        body = max(self._total() - self._ramp - self._position, 0)
+        for channel, fader in enumerate(self._faders):
+            yield channel, _faded(fader, sound, body * SAMPLE_BYTES)
+
+    def _take_back(self, cut: _Stretch, kept: int) -> None:
+        """Stand where only ``kept`` frames of this stretch, and nothing after it, were written."""
+        position = cut.position + kept
+        self._pcm.give_back(self._position - position)
+        self._position, self._faders = cut.position, [fader.copy() for fader in cut.faders]
+        stopped = self._stop_at is not None
+        if self._stop_at is not None and self._stop_at - self._ramp >= position:
+            self._stop_at = None
+        if kept:
+            self._queued.append(replace(cut, frames=kept))
+            for _ in self._pass_on(bytes(kept * SAMPLE_BYTES)):
+                pass  # only the faders move
+        elif position == 0:
+            self._first = None
+        self._position = position
+        if stopped:
+            self.stop()
 
     def _offset(self, block: Block) -> int | None:
         """Where in the block this voice's next frame lies; None if it has nothing for this block."""
@@ -211,13 +271,14 @@ def _faded(fader: Fader, sound: bytes, body_bytes: int) -> bytes | None:
 
 
 def _offset_of(at_ns: int, block: Block) -> int | None:
-    """Where in the block the instant lies: 0 if it has passed, None if it comes later or cannot be told yet."""
+    """Where in the block the instant lies: 0 if it has passed, None if it comes later or cannot be told yet.
+
+    None too where it lies in what is queued already: when it has come, the stream reaches back for it.
+    """
     if block.now_ns >= at_ns:
         return 0
     frame = block.clock.frame_at(at_ns)
-    if frame is None or frame >= block.first + block.frames:
-        return None
-    return max(frame - block.first, 0)
+    return frame - block.first if frame is not None and 0 <= frame - block.first < block.frames else None
 
 
 def _instant(frame: int, clock: StreamClock, now_ns: int) -> MonoMs:

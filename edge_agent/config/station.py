@@ -21,7 +21,7 @@ RATES = (44_100, 48_000)
 PERIOD_MS_MIN, PERIOD_MS_MAX = 5, 100
 # 10 ms already costs 1.6 % of a core; 100 ms is the longest that was measured, and stopping takes that long.
 PERIODS_MIN, PERIODS_MAX = 2, 16
-# One period plays while the next is written; beyond 16 × 100 ms an emergency would wait for the queue.
+# One period plays while the next is written; the sound of 16 × 100 ms is kept to be written again (audio.prefetch).
 BANDS_MAX = 24
 # One for each hour of the day.
 
@@ -151,8 +151,8 @@ def _card(name: str, card: Table) -> Card:
         device=card.text("device", DEVICE),
         rate=rate,
         channels=card.integer("channels", 1, 2),
-        period_ms=card.integer("period_ms", PERIOD_MS_MIN, PERIOD_MS_MAX, default=40),
-        periods=card.integer("periods", PERIODS_MIN, PERIODS_MAX, default=5),
+        period_ms=card.integer("period_ms", PERIOD_MS_MIN, PERIOD_MS_MAX, default=100),
+        periods=card.integer("periods", PERIODS_MIN, PERIODS_MAX, default=3),
     )
     card.done()
     return found

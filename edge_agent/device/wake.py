@@ -5,40 +5,14 @@ Decides nothing; carries reports and the wish to end across threads, bounded, wi
 
 from __future__ import annotations
 
-import os
 import queue
 
+from edge_agent.audio.bell import Bell
 from edge_agent.audio.port import PlayReport
 from edge_agent.core.events import PlayProgress
 
 REPORTS_MAX = 1_000
 # The writer reports some ten times a second: a loop that is this far behind has been dead for long.
-
-
-class Bell:
-    """Wakes a loop that polls ``fileno()``. May be rung from any thread and from a signal handler."""
-
-    def __init__(self) -> None:
-        self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-
-    def fileno(self) -> int:
-        """Readable while the bell has been rung and not hushed."""
-        return self._fd
-
-    def ring(self) -> None:
-        """Wake the loop."""
-        os.eventfd_write(self._fd, 1)
-
-    def hush(self) -> None:
-        """Heard."""
-        try:
-            os.eventfd_read(self._fd)
-        except BlockingIOError:
-            return
-
-    def close(self) -> None:
-        """Give the descriptor back."""
-        os.close(self._fd)
 
 
 class Stop:

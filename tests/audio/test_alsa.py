@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.audio.alsa import ORDERS_MAX, AlsaCard, AlsaPlayer
+from edge_agent.audio.bell import Bell
 from edge_agent.audio.card import Card, CardConfig, CardHangs
 from edge_agent.audio.port import PlayerError
 from edge_agent.core.effects import StopPlay
@@ -65,8 +66,9 @@ def sinks_playing(pulse: Pulse) -> int:
 
 
 def keep_full(card: Card, times: int) -> None:
+    bell = Bell()
     for _ in range(times):
-        card.wait(0.1)
+        card.wait(0.1, bell)
         card.write(bytes(4 * card.room()) or bytes(4))
 
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from edge_agent.audio.bell import Bell
 from edge_agent.audio.card import UNDERRUN, CardConfig, Wiring
 from edge_agent.audio.desk import Desk
 from edge_agent.audio.feeder import Feeder
@@ -40,6 +41,10 @@ class VirtualCard:
     rushes: bool = False
     pulled_out: bool = False
     closed: bool = False
+    stopped: bool = False
+    """Since a drop, until the next write."""
+    drops: int = 0
+    writes: int = 0
     underruns: int = 0
     played: bytearray = field(default_factory=bytearray)
     """All that was written, interleaved, in order."""
@@ -64,19 +69,28 @@ class VirtualCard:
 
     def write(self, block: bytes) -> int:
         self._check()
+        self.writes += 1
         if self.hangs:
             return 0
         if self.begins and self._queued() < 0:
             self.underruns += 1
             self.begins.append((self.written, self.time.ns))
             return UNDERRUN
-        if not self.begins:
-            self.begins.append((0, self.time.ns))
+        if not self.begins or self.stopped:
+            self.stopped = False
+            self.begins.append((self.written, self.time.ns))
         frames = min(len(block) // (2 * self.config.channels), self.room(), self.bite)
         self.played += block[: frames * 2 * self.config.channels]
         return frames
 
-    def wait(self, seconds: float) -> None:
+    def drop(self) -> None:
+        self._check()
+        left = self.written - max(self._queued(), 0)
+        del self.played[left * 2 * self.config.channels :]
+        self.stopped = True
+        self.drops += 1
+
+    def wait(self, seconds: float, bell: Bell) -> None:
         until = self.time.ns + round(seconds * SECOND_NS)
         missing = self.config.period_frames - self.room()
         due = self.time.ns + max(missing, 1) * SECOND_NS // self.config.rate + 1
@@ -92,7 +106,7 @@ class VirtualCard:
 
     def _queued(self) -> int:
         """Frames that have not sounded; negative when it ran empty."""
-        if not self.begins:
+        if not self.begins or self.stopped:
             return 0
         begin, at = self.begins[-1]
         if self.hangs or self.rushes:
@@ -122,6 +136,7 @@ class VirtualPlayer:
         self._desk = Desk(wiring, config.tail_ms, self._open_pcm)
         self._feeder: Feeder | None = None
         self._alive_ns = self.time.ns
+        self._bell = Bell()
 
     @property
     def card(self) -> VirtualCard:
@@ -164,7 +179,7 @@ class VirtualPlayer:
             card = VirtualCard(self.time, self._config)
             self.prepare_card(card)
             self.cards.append(card)
-            self._feeder = Feeder(card, self._config, self._desk, self._tell, self.time.now_ns)
+            self._feeder = Feeder(card, self._config, self._desk, self._tell, self.time.now_ns, self._bell)
         while self.reads and any(pcm.fill() for pcm in self._open):
             pass
         try:
