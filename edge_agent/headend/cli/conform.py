@@ -21,6 +21,7 @@ from edge_agent.headend.keyring import Keyring
 
 WALL = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 NO_QUIET = time(0, 0)
+EXIT_UNFINISHED = 1
 
 MORE = """\
 Một trạm loa trên bàn, của bất kỳ hãng nào, đã nối với máy chủ MQTT này bằng chứng thư của nó. Bộ kiểm thử thay máy
@@ -86,11 +87,22 @@ def _conform(args: argparse.Namespace) -> int:
         audible=args.audible,
     )
     print(report.heading(args.station, keyring.realm), flush=True)
-    results = run(keyring, wanted, clauses, _Teller())
-    print(report.closing(results))
+    teller = _Teller()
+    try:
+        run(keyring, wanted, clauses, teller)
+    except KeyboardInterrupt:
+        print(f"dừng giữa chừng / stopped before the end, {len(clauses)} điều / clauses were wanted")
+        return EXIT_UNFINISHED
+    finally:
+        print(report.closing(teller.results))
+        _write(args, teller.results)
+    return exit_status(teller.results)
+
+
+def _write(args: argparse.Namespace, results: Sequence[Result]) -> None:
+    """Also of a run that was broken off: what was decided stays decided."""
     if args.json is not None:
         write_durably(args.json, report.as_json(args.station, results).encode(), EVERYBODY_READS)
-    return exit_status(results)
 
 
 def exit_status(results: Sequence[Result]) -> int:
@@ -99,12 +111,14 @@ def exit_status(results: Sequence[Result]) -> int:
 
 
 class _Teller:
-    """Prints each result as it is decided, with a line above each group."""
+    """Keeps each result and prints it when it is decided, with a line above each group."""
 
     def __init__(self) -> None:
+        self.results: list[Result] = []
         self._group = ""
 
     def __call__(self, result: Result) -> None:
+        self.results.append(result)
         if result.clause.group != self._group:
             self._group = result.clause.group
             print(report.group_line(result.clause))

@@ -54,6 +54,8 @@ class Line(Protocol):
 
     def lay(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> None: ...
 
+    def forget(self, topic: str) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:

@@ -63,6 +63,10 @@ class Hand(Session):
             raise PublishError("the session broke while sending: run again")
         sent.wait_for_publish(HANDSHAKE_S)
 
+    def forget(self, topic: str) -> None:
+        """Let the broker forget what it retains there; sent later where the session is broken now."""
+        self._client.publish(topic, b"", qos=1, retain=True)
+
 
 class TakenOver(AbstractContextManager["TakenOver"]):
     """The station's session, ended and begun anew by its own certificate: its will is published at once (the session

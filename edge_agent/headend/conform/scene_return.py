@@ -20,6 +20,10 @@ SHORT_MS = SECOND_MS
 # How long the order is valid that is to be void by the time the station is back.
 
 
+class NeverBack(CannotTry):
+    """The station stays away: that fails one clause, and leaves the others untried."""
+
+
 @dataclass(frozen=True, slots=True)
 class Return:
     """What was seen. ``mark`` is where the scene began in the bench's memory; ``taken_s`` the instant of the loss."""
@@ -61,22 +65,29 @@ def places(bench: Bench, since: int) -> frozenset[tuple[str, int, str]]:
 
 
 def _lost_and_back(bench: Bench, unacknowledged: frozenset[tuple[str, int, str]]) -> Return:
-    retained = bench.orders.normal()
-    mark, taken_s = len(bench.seen), bench.clock()
+    retained, mark = bench.orders.normal(), len(bench.seen)
     bench.serving.welcomes = False
-    with bench.take_over() as session:
-        # Nobody is subscribed now, so that this one is kept and reaches nobody as an ordinary message.
-        bench.line.lay(bench.topic, retained.envelope, qos=1, retain=True)
-        session.subscribe(bench.topic)
-    queued, void = _fill_the_queue(bench)
-    hello = bench.wait(lambda one: one.kind == Up.HELLO, bench.pace.back_s_max, mark)
-    if hello is None:
-        raise CannotTry("the station did not come back after its session was taken over")
-    birth = bench.wait(lambda one: one.kind == Up.STATE, bench.pace.show_s, hello.number)
-    answers = [awaited(bench, order, hello.number) for order in (queued, void)]
-    greeting = greet(bench, hello)
-    bench.line.lay(bench.topic, b"", qos=1, retain=True)  # the broker forgets the retained order
+    try:
+        with bench.take_over() as session:
+            taken_s = bench.clock()
+            # Nobody is subscribed now, so that this one is kept and reaches nobody as an ordinary message.
+            bench.line.lay(bench.topic, retained.envelope, qos=1, retain=True)
+            session.subscribe(bench.topic)
+        queued, void = _fill_the_queue(bench)
+        hello = _await_hello(bench, mark, taken_s)
+        birth = bench.wait(lambda one: one.kind == Up.STATE, bench.pace.show_s, hello.number)
+        answers = [awaited(bench, order, hello.number) for order in (queued, void)]
+        greeting = greet(bench, hello)
+    finally:
+        bench.line.forget(bench.topic)
     return Return(mark, taken_s, hello, birth, queued, answers[0], void, answers[1], retained, unacknowledged, greeting)
+
+
+def _await_hello(bench: Bench, mark: int, taken_s: float) -> Seen:
+    hello = bench.wait(lambda one: one.kind == Up.HELLO and one.at_s >= taken_s, bench.pace.back_s_max, mark)
+    if hello is None:
+        raise NeverBack(f"no hello within {bench.pace.back_s_max:.0f} s of the session taken over")
+    return hello
 
 
 def _fill_the_queue(bench: Bench) -> tuple[Order, Order]:

@@ -9,7 +9,7 @@ from edge_agent.headend.conform.asking import ask, unheard
 from edge_agent.headend.conform.bench import Bench, Seen
 from edge_agent.headend.conform.clause import Clause, never
 from edge_agent.headend.conform.scene_cut import cut_off
-from edge_agent.headend.conform.scene_return import come_back
+from edge_agent.headend.conform.scene_return import NeverBack, come_back
 from edge_agent.headend.conform.verdicts import CannotTry, Failed, Passed, Verdict, first_failure
 from edge_agent.headend.listening import Heard
 from edge_agent.sync.messages import Why
@@ -99,7 +99,10 @@ def _back_after_cut(bench: Bench) -> Verdict:
 
 
 def _comes_back(bench: Bench) -> Verdict:
-    scene = bench.act(come_back)
+    try:
+        scene = bench.act(come_back)
+    except NeverBack as gone:
+        return Failed("a hello again", str(gone))
     return Passed(f"after {scene.hello.at_s - scene.taken_s:.0f} s")
 
 

@@ -61,6 +61,9 @@ class FakeLine:
     def lay(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
         self.sent.append(topic)
 
+    def forget(self, topic: str) -> None:
+        self.sent.append(topic)
+
 
 @dataclass
 class Rig:
