@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any
 
 import hypothesis
+import pytest
 
 from tests.fuzz.targets import Target
 
@@ -77,7 +78,7 @@ def _prove(target: Target, seed: int, tally: Tally) -> Failure | None:
     handle.inner_test = counted
     try:
         hypothesis.seed(_derived(f"{seed} {target.name}"))(prove)()
-    except Exception as error:  # noqa: BLE001 - whatever a property raises is what a campaign looks for
+    except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001 - whatever it is, it is what we look for
         return Failure(target.name, seed, "".join(traceback.format_exception(error)))
     finally:
         handle.inner_test = inner

@@ -36,6 +36,12 @@ def harmless(number: int) -> None:
     assert number == number + 0
 
 
+@given(st.integers())
+def too_mild(number: int) -> None:
+    with pytest.raises(ZeroDivisionError):
+        _ = 1 // number
+
+
 @given(st.just(1))
 def endless(number: int) -> None:
     while number:
@@ -98,6 +104,11 @@ def test_each_round_tries_other_examples_and_one_seed_always_the_same() -> None:
         tried.append([])
         once(Target("remembered", remembered), seed=seed)
     assert tried[0] == tried[1] != tried[2]
+
+
+def test_a_refusal_that_does_not_come_is_a_failure_like_any_other() -> None:
+    (failure,) = once(Target("too mild", too_mild), Target("harmless", harmless)).failures
+    assert (failure.target, "DID NOT RAISE" in failure.told) == ("too mild", True)
 
 
 def test_an_example_without_end_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:

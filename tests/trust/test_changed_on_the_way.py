@@ -29,6 +29,7 @@ TRUST = makers.make_trust(
         makers.online_role(),
     ],
 )
+NEEDED = {role.name: role.threshold for role in TRUST.roles}
 judge = make_judge(TRUST, makers.make_site())
 MESSAGES = {
     "one signature": (makers.JOB_TOPIC, makers.signed_job(by=["deputy"])),
@@ -48,10 +49,12 @@ def meaning(verdict: Judgement) -> object:
 
 
 def allowed(topic: str, message: bytes, original: bytes) -> bool:
-    """Refused as what nobody has signed, or the same order."""
+    """Refused as what nobody, or too few have signed; or the same order, still signed by enough."""
     verdict = judge(topic, message)
     if isinstance(verdict, Rejected):
         return verdict.reason in UNAUTHENTICATED
+    if isinstance(verdict, Accepted) and len(verdict.signers) < NEEDED[verdict.role]:
+        return False
     return meaning(verdict) == meaning(judge(topic, original))
 
 
