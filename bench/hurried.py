@@ -46,6 +46,7 @@ class Pace:
         self._taken_before = 0
         self._read = 0
         self._left_to_read = 0
+        self._awaited = False
 
     def now_ns(self) -> int:
         """When it is by the card: every frame that it took has passed."""
@@ -54,8 +55,13 @@ class Pace:
     def took(self, frames: int) -> None:
         self._taken += frames
 
+    def ordered(self) -> None:
+        """A programme is on its way: time stands until the read-ahead has opened it."""
+        self._awaited = True
+
     def opened(self, frames: int) -> None:
         self._taken_before, self._read, self._left_to_read = self._taken, 0, frames
+        self._awaited = False
 
     def read(self, frames: int) -> None:
         self._read += frames
@@ -63,6 +69,8 @@ class Pace:
 
     def may_pass(self, frames: int) -> bool:
         """Whether so much sound lies ready, or there is none to wait for."""
+        if self._awaited:
+            return False
         return self._left_to_read <= 0 or self._read - (self._taken - self._taken_before) >= frames
 
 
@@ -148,6 +156,7 @@ class HurriedDevice:
                 self._tell(RelayChanged(order.zone, order.on, Cause.ORDER, boot_ms()))
             case StartPlay():
                 # At once: the instant that was ordered is one of another time.
+                self._pace.ordered()
                 self._player.start(replace(order, at=mono_ms(self._pace.now_ns())))
             case RoutePlay():
                 self._player.route(order)

@@ -1,7 +1,7 @@
 """An hour's programme, staged by the real agent and played into ALSA's ``null``: no process may grow with it.
 
-A short programme goes the same way before, so that what grows later grew with the length. The decoder child is watched
-from its birth to its end; how high it once stood, the kernel remembers for it.
+A programme of some minutes goes the same way before: what an hour takes beyond that, grew with the length. The decoder
+child is watched from its birth to its end; how high it once stood, the kernel remembers for it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench import proc
 from bench.figures import Figure, Section
@@ -27,16 +28,18 @@ GROWTH_MB_MAX, DECODER_MB_MAX = 4, 80
 MB = 1_000_000
 LOOK_EVERY_S = 0.05
 PATIENCE_S = 300
-WARM_S = 30
 PIECE_S = 60
+SHORT_MINUTES = 4
 
 
 @dataclass(frozen=True)
 class LongRun:
-    """What a long programme cost; sizes in bytes. ``grown`` is resident memory at its most, less that before."""
+    """What a long programme cost, in bytes of resident memory at its most: ``grown`` beyond the process at rest before
+    it, ``lengthened`` beyond the most that a programme of some minutes took."""
 
-    grown: dict[str, int]
     before: dict[str, int]
+    grown: dict[str, int]
+    lengthened: dict[str, int]
     decoder_peak: int
     outcome: str
     played_ms: int
@@ -50,10 +53,12 @@ def measure(quick: bool) -> Section:
     names = {"run": "agent", "device": "device process"}
     figures = (
         *(
-            Figure(
-                f"{names[name]}, grown by", grown / MB, "MB", GROWTH_MB_MAX, f"RSS, from {run.before[name] / MB:.1f}"
+            Figure(names[name], size / MB, "MB", aim, f"{run.before[name] / MB:.1f} MB at rest", column)
+            for column, sizes, aim in (
+                ("from rest to its most", run.grown, GROWTH_MB_MAX),
+                ("of that with the length", run.lengthened, None),
             )
-            for name, grown in run.grown.items()
+            for name, size in sizes.items()
         ),
         Figure("decoder child, at its most", run.decoder_peak / MB, "MB", DECODER_MB_MAX, "VmHWM of the largest"),
         Figure("sound played", run.played_ms / 60_000, "minutes", None, run.outcome),
@@ -67,24 +72,31 @@ def measure(quick: bool) -> Section:
 
 
 def play_long(minutes: int) -> LongRun:
-    """Stage and play one programme of ``minutes``, after a short one."""
+    """Stage and play one programme of ``minutes``, after shorter ones."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp")))
         ward = stack.enter_context(Ward(folder, fitting=FITTING))
         device = stack.enter_context(_hurried(ward))
         ward.switch_on(device=False)
         wait(ward, lambda: trusts_its_clock(ward), "a welcomed station")
-        piece = speech_like(ward.folder / "piece.mp3", PIECE_S)
-        _sound(ward, speech_like(ward.folder / "warm.mp3", WARM_S), "the short programme's record")
-        whole = repeated(piece, minutes * 60 // PIECE_S, ward.folder / "whole.mp3")
         pids = {"run": ward.pids["run"], "device": device.pid}
+        piece = speech_like(ward.folder / "piece.mp3", PIECE_S)
+        # At rest means: after a first programme, with every thread begun and every module loaded.
+        _sound(ward, piece)
+        with Watch(pids) as short:
+            _sound(ward, repeated(piece, SHORT_MINUTES, ward.folder / "short.mp3"))
         begun = time.monotonic()
-        with Watch(pids) as watch:
-            job = _sound(ward, whole, "the long programme's record")
-        (row,) = [row for row in ward.rows() if row["job_id"] == job]
-        outcome = row["reason"] or row["outcome"]
-        seconds = time.monotonic() - begun
-        return LongRun(watch.grown(), watch.before, watch.decoder_peak, outcome, row["played_ms"], seconds)
+        with Watch(pids) as long:
+            row = _sound(ward, repeated(piece, minutes, ward.folder / "whole.mp3"))
+    return LongRun(
+        before=long.before,
+        grown={name: most - long.before[name] for name, most in long.most.items()},
+        lengthened={name: most - short.most[name] for name, most in long.most.items()},
+        decoder_peak=long.decoder_peak,
+        outcome=row["reason"] or row["outcome"],
+        played_ms=row["played_ms"],
+        seconds=time.monotonic() - begun,
+    )
 
 
 class Watch:
@@ -93,7 +105,7 @@ class Watch:
     def __init__(self, pids: dict[str, int]) -> None:
         self._pids = pids
         self.before = {name: proc.memory(pid).rss for name, pid in pids.items()}
-        self._most = dict(self.before)
+        self.most = dict(self.before)
         self.decoder_peak = 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -106,14 +118,10 @@ class Watch:
         self._over.set()
         self._thread.join()
 
-    def grown(self) -> dict[str, int]:
-        """By how much each was larger, at its most, than before."""
-        return {name: most - self.before[name] for name, most in self._most.items()}
-
     def _run(self) -> None:
         while not self._over.wait(LOOK_EVERY_S):
             for name, pid in self._pids.items():
-                self._most[name] = max(self._most[name], proc.memory(pid).rss)
+                self.most[name] = max(self.most[name], proc.memory(pid).rss)
                 for child in proc.children(pid):
                     self.decoder_peak = max(self.decoder_peak, proc.peak(child))
 
@@ -133,12 +141,13 @@ def repeated(piece: Path, times: int, path: Path) -> Path:
     return path
 
 
-def _sound(ward: Ward, path: Path, what: str) -> str:
-    """Order a file now, for all zones, and return its job once its record is here."""
+def _sound(ward: Ward, path: Path) -> dict[str, Any]:
+    """Order a file now, for all zones, and return its record once it is here."""
     draft = draft_of("normal", "now", item_of("Chương trình", "thoi-su", file=str(path)))
     job = ward.publish(draft, ["ward-routine"])
-    wait(ward, lambda: job in recorded(ward), what, PATIENCE_S)
-    return job
+    wait(ward, lambda: job in recorded(ward), f"the record of {path.name}", PATIENCE_S)
+    (row,) = [row for row in ward.rows() if row["job_id"] == job]
+    return row
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ voluntary switch: the task had waited for something and got it.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -89,11 +90,12 @@ def peak(pid: int) -> int:
 
 
 def children(pid: int) -> list[int]:
-    """A process's children, and theirs."""
+    """A process's children, and theirs; one that ends meanwhile has none."""
     found: list[int] = []
-    for text in _texts((PROC / str(pid) / "task").iterdir(), "children"):
-        for child in map(int, text.split()):
-            found += [child, *children(child)]
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for text in _texts((PROC / str(pid) / "task").iterdir(), "children"):
+            for child in map(int, text.split()):
+                found += [child, *children(child)]
     return found
 
 
