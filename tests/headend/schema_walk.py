@@ -13,7 +13,7 @@ from tools.schema_tree import branches, followed, whole
 
 Path = tuple[str | int, ...]
 OF_ANOTHER_TYPE: tuple[Any, ...] = (None, True, 0, 7, -1, "", "x", "1", [], [7], {}, {"a": 1})
-LENGTHS = (0, 1, 2, 15, 16, 17, 31, 32, 33, 39, 40, 41, 63, 64, 65, 66, 127, 128, 129, 130, 131)
+LENGTHS = (0, 1, 2, 16, 17, 32, 33, 40, 41, 64, 65, 128, 129, 130)
 FORMS = (
     "A",
     "a b",
@@ -57,7 +57,7 @@ FORMS = (
     "0" * 64,
     "A" * 64,
 )
-"""One of each form that some pattern asks for, and near misses; ``LENGTHS`` of letters and digits besides."""
+"""One of each form that some pattern asks for, and near misses. ``LENGTHS`` of a digit, which all our forms take, besides."""
 
 MADE = {
     "hash": "{:064x}",
@@ -156,8 +156,7 @@ def _texts(node: Schema, value: str) -> Iterator[str]:
     edges = [node[bound] + step for bound in ("minLength", "maxLength") if bound in node for step in (-1, 0, 1)]
     yield from ("ệ" * length for length in edges if length >= 0)
     yield from FORMS
-    for length in LENGTHS:
-        yield from ("a" * length, "0" * length)
+    yield from ("0" * length for length in LENGTHS)
     for add in ("\n", " ", "x", "/"):
         yield value + add
     if value.startswith("https://"):

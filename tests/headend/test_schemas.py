@@ -165,7 +165,7 @@ def _agree(kind: str, change: Change, refusal: Rejected | None, beyond: tuple[st
 def test_the_headend_hears_whatever_the_schema_lets_a_station_say(kind: str) -> None:
     whose = {"realm": makers.REALM, "station": makers.STATION}
     sound = 0
-    for change in changes(kind, *(message | whose for message in examples(kind))):
+    for change in changes(kind, *(_short(message) | whose for message in examples(kind))):
         fits = len(json.dumps(change.message)) <= PAYLOAD_BYTES_MAX
         if fits and faults(kind, change.message) == [] and change.path not in (("realm",), ("station",)):
             sound += 1
@@ -173,6 +173,10 @@ def test_the_headend_hears_whatever_the_schema_lets_a_station_say(kind: str) -> 
             heard = hear({STATION.station: STATION}, makers.REALM, up_topic(STATION.station, Up(kind)), envelope)
             assert isinstance(heard, Heard), f"{change}: {heard}"
     assert sound > 20
+
+
+def _short(message: dict[str, Any]) -> dict[str, Any]:
+    return message | {"records": message["records"][:1]} if message["type"] == "log" else message
 
 
 def test_every_field_of_every_schema_is_tried_at_its_bounds() -> None:
