@@ -57,7 +57,7 @@ FORMS = (
     "0" * 64,
     "A" * 64,
 )
-"""One of each form that some pattern asks for, and near misses; ``LENGTHS`` of a digit, which all forms take, besides."""
+"""One of each form that some pattern asks for, and near misses; ``LENGTHS`` of a digit, which all take, besides."""
 
 MADE = {
     "hash": "{:064x}",
