@@ -256,3 +256,33 @@ def test_all_faults_of_a_message_are_named_at_once() -> None:
         "realm: missing",
         "version: at least 1, not 0",
     ]
+
+
+UNITS = {"_ms": "ms", "_s": "s", "_mb": "10⁶ bytes", "_c": "°C", "length": "bytes"}
+
+
+@pytest.mark.parametrize("kind", [*KINDS, SHARED])
+def test_every_field_says_what_it_means_and_in_which_unit(kind: str) -> None:
+    said = dict(_described(whole(kind)))
+    assert [name for name, node in said.items() if not node.get("description")] == []
+    for name, node in said.items():
+        unit = next((unit for ending, unit in UNITS.items() if name.endswith(ending)), None)
+        assert followed(node).get("x-unit") == unit or followed(node).get("type") not in (
+            "integer",
+            ["integer", "null"],
+        )
+
+
+def _described(node: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every field where it is said first: not where a condition narrows it down."""
+    if isinstance(node, list):
+        for one in node:
+            yield from _described(one)
+    elif isinstance(node, dict):
+        narrowed = "if" in node or "$ref" in node
+        for name, under in node.get("properties", {}).items():
+            if "description" in under or not narrowed:
+                yield name, under
+        for word, under in node.items():
+            if word not in ("if", "then", "else", "anyOf"):
+                yield from _described(under)
