@@ -29,6 +29,7 @@ FLOORS = {
     "watchdog": 2,
     "status_file": 2,
     "link": 2,
+    "memory": 2,
     "runtime": 3,
     "workers": 3,
     "host": 3,

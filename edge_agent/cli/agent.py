@@ -22,6 +22,7 @@ from edge_agent.housekeeping import Chore, Housekeeping
 from edge_agent.journal.record import Origin
 from edge_agent.journal.store import Store
 from edge_agent.link.client import DeviceClient
+from edge_agent.memory import settle
 from edge_agent.runtime import Inbox, Ports, Runtime
 from edge_agent.sync.client import BrokerSettings
 from edge_agent.sync.download import HttpsFetcher
@@ -139,6 +140,7 @@ def _ready(notifier: Notifier, inbox: Inbox, heartbeat_s: int) -> None:
         Chore(inbox.sweep_due, SWEEP_MS),
     )
     Housekeeping(chores, boot_ms).start()
+    settle()
 
 
 def _alive(progress: Progress) -> None:

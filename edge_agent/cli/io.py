@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 
 from edge_agent.audio.card import CardConfig, Wiring
 from edge_agent.audio.clip import Shelf
@@ -16,6 +17,7 @@ from edge_agent.core.units import ZoneId
 from edge_agent.device.process import run_device
 from edge_agent.device.wake import Stop
 from edge_agent.link.messages import LinkError
+from edge_agent.memory import settle
 from edge_agent.relay.port import RelayError, Relays
 
 EXIT_NO_DEVICE = 1
@@ -31,10 +33,9 @@ def run(config: Config) -> int:
     on_stop(stop.set)
     paths.prepare(config)
     try:
-        relays = _relays(config)
-        return run_device(
-            relays, lambda reports: _player(config, reports), config.site.zones, paths.socket(config), stop
-        )
+        relays, open_player = _relays(config), _player_of(config)
+        settle()
+        return run_device(relays, open_player, config.site.zones, paths.socket(config), stop)
     except (RelayError, PlayerError, LinkError) as error:
         log.error("device not usable error=%s", error)
         return EXIT_NO_DEVICE
@@ -79,11 +80,12 @@ def _lines(config: Config):  # type: ignore[no-untyped-def]
     }
 
 
-def _player(config: Config, reports: Reports) -> Player:
+def _player_of(config: Config) -> Callable[[Reports], Player]:
     from edge_agent.audio.alsa import AlsaPlayer
 
     (card,) = config.cards.values()
     outlets: dict[ZoneId, Outlet] = {zone: Outlet(wiring.channel) for zone, wiring in config.zones.items()}
     settings = CardConfig(card.device, card.rate, card.channels, card.period_ms, card.periods)
     wiring = Wiring(card.rate, card.channels, outlets)
-    return AlsaPlayer(settings, wiring, Shelf(paths.audio(config)), reports)
+    clips = Shelf(paths.audio(config))
+    return lambda reports: AlsaPlayer(settings, wiring, clips, reports)
