@@ -11,6 +11,7 @@ from demo.acts import Story
 from demo.check import Check
 from demo.evidence import Evidence
 from demo.ward import WARM_UP_MS, ZONES
+from edge_agent.audio.card import PERIOD_MS, PERIODS
 
 OPEN_AFTER_MS = 1_500
 KILLED_OPEN_MS = 1_500
@@ -18,7 +19,7 @@ EARLY_MS = 100
 # A process dies some milliseconds before the clock is read that says when it was killed.
 EDGE_MS = 5
 # How exactly a recording behind a sound server tells an instant.
-QUEUED_MS = 250
+QUEUED_MS = PERIOD_MS * PERIODS + 50
 # SIGKILL: what was queued in the card sounds on behind a relay that has fallen open; the amplifier is off for it.
 
 
