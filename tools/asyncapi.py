@@ -21,6 +21,7 @@ from edge_agent.sync.limits import PACKET_BYTES_MAX, RECEIVE_MAXIMUM
 from edge_agent.sync.topics import Down, Up, area_job_topic, down_topic, up_topic
 from edge_agent.trust.envelope import payload_type
 from tools import example_ward as ward
+from tools.document import keep
 from tools.schema_tree import whole
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "asyncapi.yaml"
@@ -200,13 +201,5 @@ def _reference(name: str) -> str:
     return f"#/components/schemas/{name}/schema"
 
 
-def main() -> int:
-    """Write, or check."""
-    if "--check" in sys.argv:
-        return int(DOCUMENT.read_text("utf-8") != text())
-    DOCUMENT.write_text(text(), "utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(keep(DOCUMENT, lambda _: text()))

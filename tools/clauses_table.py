@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edge_agent.headend.conform.clause import Clause
 from edge_agent.headend.conform.clauses import ALL, GROUPS
+from tools.document import keep
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "conformance.md"
 BEGIN, END = "<!-- clauses -->\n", "<!-- end -->\n"
@@ -45,15 +46,5 @@ def _row(clause: Clause) -> str:
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
 
 
-def main() -> int:
-    """Write, or check."""
-    text = DOCUMENT.read_text("utf-8")
-    fresh = with_table(text)
-    if "--check" in sys.argv:
-        return int(text != fresh)
-    DOCUMENT.write_text(fresh, "utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(keep(DOCUMENT, with_table))

@@ -1,7 +1,7 @@
 """Write the life of an occurrence into docs/one-job.md, as a diagram made from the transition table itself.
 
-python tools/phases.py        writes it
-python tools/phases.py --check  fails where the document differs
+python -m tools.phases          writes it
+python -m tools.phases --check  fails where the document differs
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from edge_agent.core.occurrence import OUTCOMES, TABLE
+from tools.document import keep
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "one-job.md"
 BEGIN, END = "```mermaid\nstateDiagram-v2\n", "```\n"
@@ -33,15 +34,5 @@ def with_diagram(text: str) -> str:
     return before + diagram() + after
 
 
-def main() -> int:
-    """Write, or check."""
-    text = DOCUMENT.read_text("utf-8")
-    fresh = with_diagram(text)
-    if "--check" in sys.argv:
-        return int(text != fresh)
-    DOCUMENT.write_text(fresh, "utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(keep(DOCUMENT, with_diagram))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.headend.schemas import SHARED, Schema
+from tools.document import keep
 from tools.schema_tree import branches, followed, whole
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "protocol.md"
@@ -157,15 +158,5 @@ def _code(pattern: str) -> str:
     return "`" + pattern.removeprefix("^").removesuffix("$").replace("|", r"\|") + "`"
 
 
-def main() -> int:
-    """Write, or check."""
-    text = DOCUMENT.read_text("utf-8")
-    fresh = with_tables(text)
-    if "--check" in sys.argv:
-        return int(text != fresh)
-    DOCUMENT.write_text(fresh, "utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(keep(DOCUMENT, with_tables))

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from edge_agent.core.reasons import WORDS_EN, WORDS_VI, Reason
+from tools.document import keep
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "protocol.md"
 BEGIN, END = "| code | tiếng Việt | English |\n|---|---|---|\n", "\n"
@@ -28,15 +29,5 @@ def with_table(text: str) -> str:
     return before + table() + END + after
 
 
-def main() -> int:
-    """Write, or check."""
-    text = DOCUMENT.read_text("utf-8")
-    fresh = with_table(text)
-    if "--check" in sys.argv:
-        return int(text != fresh)
-    DOCUMENT.write_text(fresh, "utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(keep(DOCUMENT, with_table))

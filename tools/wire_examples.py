@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from edge_agent.trust.keys import Ed25519Signer
 from edge_agent.trust.strict_json import dump
 from tools import example_ward as ward
+from tools.document import keep
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "examples"
@@ -108,15 +109,13 @@ def _pem(signer: Ed25519Signer) -> bytes:
 
 def main() -> int:
     """Write, or check."""
-    text = DOCUMENT.read_text("utf-8")
     if "--check" in sys.argv:
         same = all((FOLDER / name).read_bytes() == content for name, content in files().items())
-        return int(not same or text != with_examples(text))
+        return int(not same) or keep(DOCUMENT, with_examples)
     FOLDER.mkdir(exist_ok=True)
     for name, content in files().items():
         (FOLDER / name).write_bytes(content)
-    DOCUMENT.write_text(with_examples(text), "utf-8")
-    return 0
+    return keep(DOCUMENT, with_examples)
 
 
 if __name__ == "__main__":
