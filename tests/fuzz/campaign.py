@@ -20,13 +20,14 @@ import pytest
 
 from tests.fuzz.targets import Target
 
-HANG_S = 60
-# No example takes a second, on the slowest machine; what takes a minute would take for ever.
+HANG_S = 20
+# No example takes a second, on the slowest machine; what takes so long would take for ever.
+SHOWN_CHARS_MAX = 2_000
 SEED_BYTES = 6
 
 
-class Hung(AssertionError):
-    """An example did not end."""
+class Hung(BaseException):
+    """An example did not end. No Exception: to look for a smaller one would take as long again, many times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +73,13 @@ def _prove(target: Target, seed: int, tally: Tally) -> Failure | None:
     @wraps(inner)
     def counted(*arguments: object, **named: object) -> object:
         tally.examples[target.name] += 1
-        with _ending_in_time():
+        with _ending_in_time(named):
             return inner(*arguments, **named)
 
     handle.inner_test = counted
     try:
         hypothesis.seed(_derived(f"{seed} {target.name}"))(prove)()
-    except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001 - whatever it is, it is what we look for
+    except (Exception, pytest.fail.Exception, Hung) as error:  # noqa: BLE001 - whatever it is, it is what we look for
         return Failure(target.name, seed, "".join(traceback.format_exception(error)))
     finally:
         handle.inner_test = inner
@@ -86,9 +87,9 @@ def _prove(target: Target, seed: int, tally: Tally) -> Failure | None:
 
 
 @contextmanager
-def _ending_in_time() -> Iterator[None]:
+def _ending_in_time(example: object) -> Iterator[None]:
     def hung(number: int, frame: FrameType | None) -> None:
-        raise Hung(f"an example took longer than {HANG_S} s")
+        raise Hung(f"longer than {HANG_S} s with {repr(example)[:SHOWN_CHARS_MAX]}")
 
     before = signal.signal(signal.SIGALRM, hung)
     signal.setitimer(signal.ITIMER_REAL, HANG_S)

@@ -114,7 +114,7 @@ def test_a_refusal_that_does_not_come_is_a_failure_like_any_other() -> None:
 def test_an_example_without_end_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(campaign, "HANG_S", 0.05)
     (failure,) = once(Target("endless", endless)).failures
-    assert "took longer" in failure.told
+    assert "longer than 0.05 s with {'number': 1}" in failure.told
 
 
 def test_a_name_that_no_property_has_is_told() -> None:

@@ -21,7 +21,7 @@ EXAMPLES = 40
 # Each commits some ten times to a real disk.
 WHOLE = 1_000_000
 
-names = st.sampled_from(("a", "b", "c"))
+names = st.sampled_from(("a", "a", "b"))
 instants = st.sampled_from((NOON, NOON + 1_000, NOON + 2_000)).map(UtcMs)
 booleans = st.booleans()
 writes = st.one_of(
@@ -29,12 +29,13 @@ writes = st.one_of(
     st.tuples(st.just("release"), names, instants),
     st.tuples(st.just("mark"), names, instants, st.sampled_from(Mark)),
     st.tuples(st.just("append"), names, st.none() | instants, booleans),
+    st.tuples(st.just("append"), names, instants, st.just(False)),
     st.tuples(st.just("ack"), st.integers(0, 12), booleans),
     st.tuples(st.just("floor"), instants),
     st.tuples(st.just("prune"), st.sampled_from((0, 1, TOMBSTONE_KEEP_MS + 2 * DAY_MS, RECORD_KEEP_MS + 2 * DAY_MS))),
 )
 endings = st.sampled_from(("commit", "commit", "commit", "rollback", "power cut", "refused"))
-transactions = st.lists(st.tuples(st.lists(writes, max_size=4), endings), min_size=1, max_size=8)
+transactions = st.lists(st.tuples(st.lists(writes, min_size=2, max_size=9), endings), min_size=3, max_size=9)
 
 
 def write(journal: Journal, words: tuple[object, ...]) -> StoredRecord | None:

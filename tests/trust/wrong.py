@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
@@ -25,10 +26,11 @@ scraps: Wrong = st.none() | st.booleans() | st.lists(st.integers(0, 9), max_size
 
 def no_integer(least: int, most: int) -> Wrong:
     """Anything but an integer from ``least`` to ``most``."""
-    outside = st.integers(-INTEGER_MAX, least - 1) | st.sampled_from((least - 1, str(least)))
-    if most < INTEGER_MAX:
-        outside |= st.integers(most + 1, INTEGER_MAX) | st.just(most + 1)
-    return scraps | outside
+    edges = st.sampled_from((least - 1, most + 1))
+    below = st.integers(-INTEGER_MAX, least - 1) | st.just(str(least))
+    return (
+        edges | edges | edges | scraps | (below if most == INTEGER_MAX else below | st.integers(most + 1, INTEGER_MAX))
+    )
 
 
 def no_text(pattern: str) -> Wrong:
@@ -55,10 +57,11 @@ def no_object() -> Wrong:
     )
 
 
-def no_list(least: int, most: int, entry: object) -> Wrong:
-    """Anything but a list of so many entries."""
+def no_list(least: int, most: int, entry: Callable[[int], object]) -> Wrong:
+    """Anything but a list of so many entries; ``entry`` makes a right one, another for each number."""
     sizes = [size for size in (least - 1, most + 1) if size >= 0]
-    return st.none() | st.integers(-9, 9) | st.text(max_size=9) | st.sampled_from([[entry] * size for size in sizes])
+    lists = st.sampled_from([[entry(number) for number in range(size)] for size in sizes])
+    return lists | lists | st.none() | st.integers(-9, 9) | st.text(max_size=9)
 
 
 def put(document: dict[str, Any], path: str, value: object) -> dict[str, Any]:
