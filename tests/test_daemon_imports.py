@@ -11,14 +11,14 @@ AGENT = "import edge_agent.cli.agent"
 DEVICE = "import edge_agent.cli.io, edge_agent.audio.alsa, edge_agent.relay.simulated"
 # With what they load when they open their devices; gpiozero, where there are real relays, brings 2.7 MB of its own.
 NEVER = frozenset(
-    "apscheduler asyncio concurrent decimal demo fractions jsonschema multiprocessing numpy pydub pytest "
-    "securesystemslib statistics tests tzlocal unittest xml".split()
+    "decimal demo fractions jsonschema multiprocessing numpy pydub pytest securesystemslib statistics tests unittest "
+    "xml".split()
 )
 """Heavy, or not a station's at all. pydub is loaded to make the pinned tones, once in a station's life."""
 
 ABSENT = {
     "agent": NEVER | frozenset({"alsaaudio", "gpiod", "gpiozero", "serial"}),
-    "io": NEVER | frozenset({"cryptography", "http", "paho", "sqlite3", "ssl", "tempfile", "urllib"}),
+    "io": NEVER | frozenset("apscheduler asyncio cryptography http paho sqlite3 ssl tempfile urllib".split()),
 }
 
 

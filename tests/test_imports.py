@@ -89,7 +89,7 @@ def test_a_sound_house_has_no_fault(tmp_path: Path) -> None:
         ("runtime", "from paho.mqtt.client import Client", "runtime: uses paho, whose home is ['headend', 'sync']"),
         ("workers", "import edge_agent.headend.pki", "workers: imports headend"),
         ("runtime", "import numpy as np", "runtime: imports numpy"),
-        ("runtime", "from apscheduler.triggers.cron import CronTrigger", "runtime: imports apscheduler"),
+        ("runtime", "import apscheduler.schedulers", "runtime: uses apscheduler, whose home is ['core']"),
         ("relay/port", "from tests.fakes import relay", "relay.port: imports tests"),
     ],
 )

@@ -7,7 +7,6 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from apscheduler.triggers.cron import CronTrigger
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -163,26 +162,3 @@ def test_a_job_by_rule_sounds_within_its_validity_only(made: Rule, opens: int, l
     job = replace(makers.make_job(), when=made, not_before=not_before, not_after=not_after)
     valid = [at for at in instants_of(made) if not_before <= at <= not_after and at > base]
     assert next_instant(job, base) == min(valid, default=None)
-
-
-@given(rules(), st.integers(-3, 16))
-def test_where_clocks_are_never_moved_a_rule_is_a_cron_trigger(made: Rule, days: int) -> None:
-    """APScheduler's arithmetic, by another hand. Elsewhere it fires twice in an hour that comes twice."""
-    zone = ZoneInfo("Asia/Ho_Chi_Minh")
-    made = replace(made, timezone=zone.key, excluded=frozenset())
-    after = datetime.combine(made.first_day, time(12), zone) + timedelta(days=days)
-    triggers = [
-        CronTrigger(
-            day_of_week=",".join(str(day - 1) for day in sorted(made.weekdays)),
-            hour=wall.hour,
-            minute=wall.minute,
-            second=wall.second,
-            start_date=datetime.combine(made.first_day, time(0), zone),
-            end_date=datetime.combine(made.last_day, time(23, 59, 59), zone),
-            timezone=zone,
-        )
-        for wall in made.times
-    ]
-    fires = [trigger.get_next_fire_time(None, after + timedelta(milliseconds=1)) for trigger in triggers]
-    expected = min((UtcMs(int(fire.timestamp() * 1000)) for fire in fires if fire is not None), default=None)
-    assert next_of_rule(made, UtcMs(int(after.timestamp() * 1000))) == expected
