@@ -82,13 +82,14 @@ environment_stamp() {
   { "$1" -VV && pwd && cat requirements/build.txt requirements/lock.txt setup.cfg pyproject.toml; } | sha256sum
 }
 
+# compat: a line in a .pth file. The other mode's finder is imported by every process, and no station would carry it.
 fill_environment() {
   local dir=$1 python=$2
   local pip=("$dir/bin/python" -m pip --disable-pip-version-check --no-input install --progress-bar off)
   rm -rf "$dir" && "$python" -m venv "$dir" &&
     "${pip[@]}" --require-hashes -r requirements/build.txt &&
     "${pip[@]}" --require-hashes --no-build-isolation -r requirements/lock.txt &&
-    "${pip[@]}" --no-deps --no-build-isolation --editable .
+    "${pip[@]}" --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
 }
 
 # ensure_environment DIR PYTHON: the environment in DIR holds exactly what the lock says, for that Python.
