@@ -86,7 +86,8 @@ class Street:
                 since, _ = self.told.get(zone, (now.mono, 0))
                 self.told[zone] = (since, min(now.mono + effect.off_after_ms, since + longest_ms))
             case fx.SwitchRelay(zone=zone):
-                self.told.pop(zone, None)
+                for book in (self.told, self.reported_on):
+                    book.pop(zone, None)
                 self.confirmed.discard(zone)
             case fx.StartPlay():
                 self._start(effect, now, after)
@@ -161,7 +162,8 @@ class Street:
             assert until >= min(routed.ends, since + site.on_ms_max), "its relay opens before the end"
             urgent = routed.accepted.job.cls is JobClass.EMERGENCY
             own = since >= self.armed[routed.key]
-            assert own or urgent or until >= routed.ends, "its relay was closed too long before it"
+            lasts = self.reported_on[zone] + site.on_ms_max >= routed.ends
+            assert own or urgent or lasts, "its relay was closed too long before it"
         for feed in feeds:
             loudest = min(routed.accepted.job.volume, after.site.zones[feed.zone].volume_max)
             assert feed.volume <= loudest, "louder than a ceiling"
@@ -180,3 +182,5 @@ class Street:
         assert self.told.keys() <= claimed, "a relay is ordered on that nothing claims"
         ordered = {zone for zone, relay in after.relays.items() if relay.ordered_on}
         assert ordered == self.told.keys(), "the core does not know what it ordered"
+        closed = {zone for zone, relay in after.relays.items() if relay.closed_since is not None}
+        assert closed <= self.confirmed, "the core takes a relay for closed that is not reported so"

@@ -177,6 +177,17 @@ def test_an_emergency_whose_validity_cannot_be_told_waits_for_the_welcome() -> N
     assert bench.phase(flood).value == "playing"
 
 
+def test_a_routine_order_that_comes_while_the_clock_is_not_trusted_waits_although_there_was_a_welcome() -> None:
+    """By a clock that is in dispute nobody can say whether it is still valid, or night."""
+    bench = Bench().boot()
+    bench.now = replace(bench.now, source=ClockSource.DISPUTED)
+    job = bench.order()
+    assert (bench.state.jobs[job].held, bench.answers()) == (True, [("accepted", None)])
+    bench.now = replace(bench.now, source=ClockSource.SIGNED)
+    bench.pass_s(1)
+    assert not bench.state.jobs[job].held
+
+
 def test_the_welcome_releases_what_waited_and_counts_from_then_on() -> None:
     bench = Bench().boot(welcomed=False)
     job = bench.order(when=makers.rule_when())

@@ -34,6 +34,7 @@ from edge_agent.core.events import (
     RelayFailed,
     StopAsked,
     SweepDue,
+    Tick,
 )
 from edge_agent.core.job import Accepted, LogAck
 from edge_agent.core.reasons import UNAUTHENTICATED, Reason
@@ -65,6 +66,21 @@ from tests.trust import makers
 EXAMPLES = int(os.environ.get("INVARIANT_EXAMPLES", "0"))
 WEEK_MS = 7 * DAY_MS
 AGAIN = (Reason.AUDIO_UNREACHABLE, Reason.CACHE_FULL)
+Mishap = Reason | ClockSource | str | DeviceDown | StopAsked
+mishaps: st.SearchStrategy[Mishap] = st.sampled_from(
+    (
+        Reason.DEVICE_FAILED,
+        Reason.AUDIO_ALTERED,
+        Reason.SHUTDOWN,
+        "lease",
+        "max_on",
+        ClockSource.DISPUTED,
+        ClockSource.UNSET,
+        DeviceDown("killed"),
+    )
+)
+NORMAL = {"class": "normal"}
+URGENT = {"class": "emergency", "event": "lu"}
 NEVER = (Reason.AUDIO_ALTERED, Reason.NO_VOICE)
 
 
@@ -104,20 +120,46 @@ class Ward(RuleBasedStateMachine):
 
     @rule(order=anything, items=st.lists(texts, min_size=1, max_size=2), new=often)
     def order_an_emergency(self, order: Draft, items: list[Draft], new: bool) -> None:
-        self._order(order | {"class": "emergency", "event": "lu", "items": items, "when": {"kind": "now"}}, new)
+        self._order(order | URGENT | {"items": items, "when": {"kind": "now"}}, new)
 
     @rule(cls=routine, order=anything, flooded=st.sets(zones, min_size=1, max_size=2), wait_s=few, then_s=few)
     def an_emergency_cuts_in(self, cls: str, order: Draft, flooded: set[ZoneId], wait_s: int, then_s: int) -> None:
         """What single rules seldom bring about: a long programme plays, an emergency takes some of its zones."""
-        now = {"when": {"kind": "now"}, "from_s": 0, "valid_s": 600}
-        long = order | now | {"class": cls, "zones": [], "items": [CLIPS[2]]}
-        self._order(long, new=True)
+        self._programme(order | {"class": cls, "zones": [], "items": [CLIPS[2]]}, 10 + wait_s)
+        flood = URGENT | {"zones": sorted(flooded), "items": [TEXTS[0]]}
+        self._programme(order | flood, then_s)
+
+    @rule(cls=st.sampled_from((NORMAL, URGENT)), order=anything, s=st.sampled_from((1, 3, 9, 13)), how=mishaps)
+    def a_programme_meets(self, cls: Draft, order: Draft, s: int, how: Mishap) -> None:
+        """Or a mishap, while its amplifiers warm up or while it sounds; and a little later all is well again."""
+        self._programme(order | cls | {"items": [TEXTS[1]]}, s)
+        self._mishap(how)
+        self.world.let_pass(s * SECOND_MS, awake=True)
         self.world.oblige()
-        self.world.let_pass(10 * SECOND_MS + wait_s * SECOND_MS, awake=True)
+
+    def _programme(self, order: Draft, passes_s: int) -> None:
+        """Something for now is ordered, and everybody does his part for a while."""
+        self._order(order | {"when": {"kind": "now"}, "from_s": 0, "valid_s": 600}, new=True)
         self.world.oblige()
-        flood = {"class": "emergency", "event": "lu", "zones": sorted(flooded), "items": [TEXTS[0]]}
-        self._order(order | now | flood, new=True)
-        self.world.let_pass(then_s * SECOND_MS, awake=True)
+        self.world.let_pass(passes_s * SECOND_MS, awake=True)
+        self.world.oblige()
+
+    def _mishap(self, how: Mishap) -> None:
+        device, mono = self.world.device, self.world.now.mono
+        match how:
+            case Reason():
+                for play_id in list(device.runs):
+                    device.end(play_id, mono, how)
+                self.world.oblige(self.world.obliging)
+            case str():
+                for zone in list(device.contacts):
+                    self.world.send(device.moved_by_itself(zone, mono, how))
+            case ClockSource():
+                self.world.set_clock(how, self.world.true_utc, 0)
+                self.world.send(Tick())
+            case _:
+                device.lost()
+                self.world.send(how)
 
     def _order(self, order: Draft, new: bool) -> None:
         """Sign it as it is; where it is not ``new``, under an id that may have been used for something else."""

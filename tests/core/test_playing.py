@@ -568,9 +568,12 @@ def test_a_stop_while_relays_close_opens_them_and_leaves_the_job_for_the_next_st
 def test_a_stop_that_the_device_does_not_answer_ends_by_its_grace() -> None:
     bench = Bench().boot()
     job = bench.order()
+    bench.pass_s(5)
     bench.send(StopAsked())
     bench.send(StopAsked())
-    bench.pass_s(2)
+    bench.pass_s(1.9)
+    assert (bench.outcomes(), next_wake(bench)) == ([], 100)
+    bench.pass_s(0.1)
     assert bench.outcomes() == [(job, "interrupted", "shutdown")]
 
 

@@ -100,6 +100,17 @@ def test_a_programme_that_nobody_hears_any_more_is_interrupted() -> None:
     assert bench.outcomes() == [(bulletin, "interrupted", "preempted")]
 
 
+def test_a_programme_that_is_stopped_is_given_time_to_say_so() -> None:
+    bench = Bench().boot()
+    bulletin = bench.order(job_id="bulletin")
+    bench.pass_s(5)
+    bench.order(**FLOOD)
+    bench.pass_s(1.9)
+    assert bench.phase(bulletin) is Phase.PLAYING
+    bench.pass_s(0.1)
+    assert bench.outcomes() == [(bulletin, "interrupted", "preempted")]
+
+
 def test_a_programme_that_is_being_stopped_is_not_stopped_twice() -> None:
     bench = Bench().boot()
     bench.order(job_id="bulletin")
