@@ -7,8 +7,22 @@ from edge_agent.core.units import MINUTE_MS
 from edge_agent.headend.conform import wrong_orders as wrong
 from edge_agent.headend.conform.asking import acceptance, refusal
 from edge_agent.headend.conform.clause import Clause
+from edge_agent.headend.conform.orders import Order, Orders
+from edge_agent.trust.envelope import payload_type
+from edge_agent.trust.strict_json import dump
 
 BAD = Reason.MALFORMED
+
+
+def _urls(orders: Orders, count: int) -> Order:
+    return wrong.item(orders, urls=[f"https://a.test/{number}" for number in range(count)])
+
+
+def _raw_title(orders: Orders, title: str) -> Order:
+    """Written by hand: our own writer refuses such text too."""
+    content = dump(orders.payload(orders.pen(), items=[orders.nothing(title="T-I-T-L-E")]))
+    return orders.sealed(content.replace(b"T-I-T-L-E", title.encode()), orders.pen().enough, payload_type("job"))
+
 
 CLAUSES: tuple[Clause, ...] = (
     refusal(
@@ -140,5 +154,147 @@ CLAUSES: tuple[Clause, ...] = (
         "stations and areas together name at least one",
         lambda orders: wrong.audience(orders, stations=[]),
         BAD,
+    ),
+    refusal(
+        "JOB-46",
+        "4",
+        "21 lần lặp",
+        "1 to 20 loops",
+        lambda o: o.normal(loops=21),
+        BAD,
+    ),
+    refusal(
+        "JOB-47",
+        "4",
+        "nghỉ giữa hai lần quá một giờ",
+        "a gap of 3,600 s at most",
+        lambda o: o.normal(gap_s=3_601),
+        BAD,
+    ),
+    refusal(
+        "JOB-48",
+        "4",
+        "thứ tự phát năm chữ số",
+        "`order` is 0 to 9,999",
+        lambda o: o.normal(order=10_000),
+        BAD,
+    ),
+    refusal(
+        "JOB-49",
+        "4",
+        "mã lệnh viết hoa",
+        "a job id is a name: `a-z`, `0-9`, `-`",
+        lambda o: o.normal(job_id="Lenh 1"),
+        BAD,
+    ),
+    refusal(
+        "JOB-50",
+        "4",
+        "cách nhường chưa có",
+        "`preemption` is `rejoin` or `drop`",
+        lambda o: o.normal(preemption="stop"),
+        BAD,
+    ),
+    refusal(
+        "JOB-51",
+        "4",
+        "cho phép trễ, không nói bao lâu",
+        "`late` has a limit",
+        lambda o: o.normal(missed={"policy": "late"}),
+        BAD,
+    ),
+    refusal(
+        "JOB-52",
+        "4",
+        "một thứ hai lần",
+        "weekdays are different",
+        lambda o: wrong.timetable(o, weekdays=[1, 1]),
+        BAD,
+    ),
+    refusal(
+        "JOB-53",
+        "4",
+        "một giờ hai lần",
+        "times are different",
+        lambda o: wrong.timetable(o, times=["09:00:00"] * 2),
+        BAD,
+    ),
+    refusal(
+        "JOB-54",
+        "4",
+        "năm địa chỉ tải",
+        "1 to 4 URLs",
+        lambda o: _urls(o, 5),
+        BAD,
+    ),
+    refusal(
+        "JOB-55",
+        "4",
+        "tiêu đề trống",
+        "a title has 1 to 200 characters",
+        lambda o: wrong.item(o, title=""),
+        BAD,
+    ),
+    refusal(
+        "JOB-56",
+        "4",
+        "xuống dòng trong tiêu đề",
+        "a line feed is allowed in `text` alone",
+        lambda o: _raw_title(o, "a\\nb"),
+        BAD,
+    ),
+    refusal(
+        "JOB-57",
+        "4",
+        "65 trạm trong một lệnh",
+        "at most 64 stations",
+        lambda o: wrong.audience(o, stations=[f"tram-{n}" for n in range(65)]),
+        BAD,
+    ),
+    refusal(
+        "JOB-58",
+        "4",
+        "tệp quá 200 MB",
+        "a file has 200,000,000 bytes at most",
+        lambda o: wrong.item(o, length=200_000_001),
+        BAD,
+    ),
+    refusal(
+        "JOB-59",
+        "4",
+        "thời lượng 0",
+        "`duration_ms` is 1 to 7,200,000",
+        lambda o: wrong.item(o, duration_ms=0),
+        BAD,
+    ),
+    refusal(
+        "JOB-60",
+        "4",
+        "kiểu hẹn giờ chưa có",
+        "`when` is `now`, `at` or `rule`",
+        lambda o: o.normal(when={"kind": "later"}),
+        BAD,
+    ),
+    refusal(
+        "JOB-61",
+        "4",
+        "giờ sau năm 2100",
+        "instants end with the year 2099",
+        lambda o: o.normal(not_after=4_102_444_800_001),
+        BAD,
+    ),
+    acceptance(
+        "JOB-62",
+        "4",
+        "bản tin ưu tiên",
+        "three classes: `normal`, `priority`, `emergency`",
+        lambda o: o.normal(**{"class": "priority"}),
+    ),
+    acceptance(
+        "JOB-63",
+        "4",
+        "lệnh từ cảnh báo CAP",
+        "`cap` is kept with the order, not judged",
+        lambda o: o.normal(cap={"identifier": "VN-1", "sender": "a", "sent": "2026-10-01T09:00:00+07:00"}),
     ),
 )

@@ -208,7 +208,7 @@ CLAUSES: tuple[Clause, ...] = (
     *VALIDITY,
     *trials_form.CLAUSES,
     never(
-        "JOB-46",
+        "JOB-64",
         "5, step 17",
         "trạm đã giữ 200 lệnh",
         "beyond 200 unfinished jobs an order is `too_many_jobs`",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edge_agent.core.effects import Verdict as Said
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import HOUR_MS
 from edge_agent.headend.conform import judges
@@ -9,6 +10,7 @@ from edge_agent.headend.conform.asking import ask, awaited, is_answer, take
 from edge_agent.headend.conform.bench import Bench
 from edge_agent.headend.conform.clause import Clause, never
 from edge_agent.headend.conform.orders import Order
+from edge_agent.headend.conform.scene_cut import cut_off
 from edge_agent.headend.conform.verdicts import CannotTry, Failed, Passed, Verdict, first_failure
 from edge_agent.sync.limits import RECEIVE_MAXIMUM
 from edge_agent.sync.messages import AnswerMsg
@@ -71,6 +73,14 @@ def _at_once(bench: Bench) -> Verdict:
         bench.send(order)
     answers = [awaited(bench, order, mark) for order in orders]
     return first_failure(judges.accepted(answer, order.job_id) for answer, order in zip(answers, orders, strict=True))
+
+
+def _cut_in_the_midst(bench: Bench) -> Verdict:
+    scene = bench.act(cut_off)
+    taken = [answer for answer in bench.answers(scene.order.digest) if answer.verdict is Said.ACCEPTED]
+    if len(taken) > 1:
+        return Failed("one effect, however often it was delivered", f"accepted {len(taken)} times")
+    return judges.accepted(scene.again, scene.order.job_id, or_known=True)
 
 
 def _answered_once(bench: Bench) -> Verdict:
@@ -142,8 +152,16 @@ CLAUSES: tuple[Clause, ...] = (
         f"{AT_ONCE} silent orders at once; each must be accepted",
         _at_once,
     ),
-    never(
+    Clause(
         "REP-7",
+        "12",
+        "lệnh đến đúng lúc đứt đường truyền",
+        "a delivery that a cut line left unacknowledged comes again, and has one effect",
+        "a silent order is sent, the line is cut at once; after the return it is sent again: accepted once at most",
+        _cut_in_the_midst,
+    ),
+    never(
+        "REP-8",
         "8",
         "nhớ mã lệnh qua khởi động lại",
         "a job's id is remembered over restarts",

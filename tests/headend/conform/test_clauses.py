@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import re
 from collections.abc import Sequence
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.headend.cli import main
+from edge_agent.headend.cli import build_parser, main
 from edge_agent.headend.cli.conform import exit_status, quiet
 from edge_agent.headend.conform import report
 from edge_agent.headend.conform.bench import BenchError
@@ -54,6 +56,26 @@ def test_every_section_exists_in_the_protocol(clause: Clause) -> None:
 def test_the_document_is_the_table() -> None:
     text = clauses_table.DOCUMENT.read_text("utf-8")
     assert text == clauses_table.with_table(text), "run python -m tools.clauses_table"
+
+
+def test_the_commands_of_the_document_are_understood() -> None:
+    text = clauses_table.DOCUMENT.read_text("utf-8").replace("\\\n", " ")
+    commands = [line.split()[1:] for line in text.splitlines() if line.startswith("    edge-agent-headend ")]
+    assert [words[0] for words in commands] == ["keys", "keys", "broker", "conform"]
+    for words in commands:
+        build_parser().parse_args(words)  # an unknown option ends in SystemExit
+
+
+def test_every_option_of_the_document_exists() -> None:
+    text = clauses_table.DOCUMENT.read_text("utf-8")
+    helps = (_help("conform"), _help("broker"), _help("keys", "init"), _help("keys", "station"))
+    assert set(re.findall(r"--[a-z]+", text)) <= set(re.findall(r"--[a-z]+", " ".join(helps)))
+
+
+def _help(*words: str) -> str:
+    with pytest.raises(SystemExit), contextlib.redirect_stdout(io.StringIO()) as told:
+        main([*words, "--help"])
+    return told.getvalue()
 
 
 def test_groups_and_single_clauses_can_be_chosen() -> None:

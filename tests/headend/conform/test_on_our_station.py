@@ -5,6 +5,7 @@ These runs wait more than they work, so four go on at once.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from demo.ward import STATION
+from edge_agent.headend.cli import main
 from edge_agent.headend.conform import report
 from edge_agent.headend.conform.clause import Result
 from edge_agent.headend.conform.clauses import ALL, chosen
@@ -53,7 +56,7 @@ def test_our_station_passes_every_clause_that_can_be_tried(runs: dict[str, Futur
     assert [result.clause for result in results] == list(ALL)
     assert told == ""
     assert sum(result.mark is Mark.NOT_TRIED for result in results) == UNSEEN
-    assert len(results) == 160
+    assert len(results) == 179
 
 
 @pytest.mark.parametrize("planted", CAUGHT_BY)
@@ -64,6 +67,26 @@ def test_a_planted_deviation_fails_the_clause_about_it(runs: dict[str, Future[li
     assert caught.expected
     assert caught.seen
     assert results[BESIDE].mark is Mark.PASSED, results[BESIDE].verdict
+
+
+def test_the_command_prints_a_line_for_each_clause_and_writes_them_for_machines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = tmp_path / "told.json"
+    with TestDesk(tmp_path / "desk", QUICK) as desk:
+        desk.switch_on(device=False)
+        broker, relay = f"localhost:{desk.broker.port}", f"{desk.relay.host}:{desk.relay.port}"
+        words = ["conform", "--dir", str(desk.keyring.directory), "--broker", broker, "--station", STATION]
+        more = ["--relay", relay, "--timezone", desk.timezone, "--only", "STA-2,ENV-25,JOB-3", "--json", str(told)]
+        assert main([*words, *more]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in shown if line[:3] in ("STA", "ENV", "JOB")] == [
+        ["STA-2", "ĐẠT"],
+        ["ENV-25", "chưa"],
+        ["JOB-3", "ĐẠT"],
+    ]
+    assert shown[-1].startswith("3 điều / clauses: 2 đạt / passed, 0 không đạt / failed, 1 chưa thử")
+    assert [clause["number"] for clause in json.loads(told.read_text())["clauses"]] == ["STA-2", "ENV-25", "JOB-3"]
 
 
 def _honest(folder: Path) -> list[Result]:
