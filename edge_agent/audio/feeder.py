@@ -62,6 +62,7 @@ class Feeder:
         self._rate = config.rate
         self._opened_ns = self._moved_ns = now_ns()
         self._written = 0
+        self._full = False  # known to have no room for another period, until the next wait
         self._full_at = card.buffer_frames  # from here on what is queued says where the stream is
         self._idle_since_ns: int | None = None
 
@@ -77,11 +78,13 @@ class Feeder:
         """
         if self._desk.overdue(self._now_ns()):
             self._reach_back()
-        room = self._card.room()
+        room = 0 if self._full else self._card.room()
         if room < self._period:
             self._await_room()
             return False
         self._look(room)
+        # Asking a card costs as much as writing to it where a server is behind it: not to be told what we know.
+        self._full = room < 2 * self._period
         block = Block(self._written, self._period, self._now_ns(), self._clock)
         self._push(self._desk.next_block(block))
         self._moved_ns = block.now_ns
@@ -98,6 +101,7 @@ class Feeder:
         start_ns = self._desk.next_start_ns()
         due_in_s = WAIT_S if start_ns is None else (start_ns - now_ns) / SECOND_NS
         self._card.wait(min(max(due_in_s, HURRY_S), WAIT_S), self._bell)
+        self._full = False
 
     def _reach_back(self) -> None:
         frame = self._position(self._card.room())
@@ -154,5 +158,6 @@ class Feeder:
 
     def _begin_anew(self) -> None:
         """The card stands still until the next write: what was seen of its pace says nothing any more."""
+        self._full = False
         self._clock.forget()
         self._full_at = self._written + self._card.buffer_frames
