@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_agent.audio.pcm_store import ClipMissing, ClipUnusable, PcmStore
 from edge_agent.core.job import JobClass
+from edge_agent.core.occurrence import Phase
 from edge_agent.core.policy import touches_quiet_hours
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey, UtcMs, ZoneId
@@ -99,10 +100,16 @@ def whole_chain(street: Street, journal: Readback) -> Iterator[str]:
 
 
 def one_record_each(street: Street, journal: Readback) -> Iterator[str]:
-    """Every honest order of the day has one occurrence, so one record, and nothing of it is left over."""
+    """Every honest order of the day has one occurrence, so one record, and nothing of it is left over.
+
+    One that was refused comes again after a death. Where it was accepted then, to wait for the time, that ends in a
+    record of its own.
+    """
     counted = Counter(record["job_id"] for record in journal.records)
+    accepted = Counter(answer["job_id"] for answer in street.headend.answers if answer["verdict"] == "accepted")
     for job, ordered in ORDERS.items():
-        if counted[job] != (ordered.outcome != ""):
+        again = accepted[job] if ordered.outcome == Phase.REJECTED else 0
+        if counted[job] not in ({1, 1 + again} if ordered.outcome else {0}):
             yield f"{job} has {counted[job]} records"
     if journal.contents.jobs or journal.contents.marks:
         yield f"never over: {[job.job_id for job in journal.contents.jobs]} {journal.contents.marks}"

@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 from edge_agent.audio import pcm_store
 from edge_agent.core.effects import SaveJob, SaveMark
-from edge_agent.core.events import JobSaved, Mark
+from edge_agent.core.events import Mark
 from edge_agent.journal.store import Store
 from edge_agent.runtime import Runtime
 from edge_agent.sync import download
+from edge_agent.workers import Afterwards
 
 
 def ack_before_commit(runtime: Runtime) -> None:
-    """The core is told that a job is saved before it is."""
+    """The broker may forget an order before it is saved."""
     worker: Any = runtime._journal
     write = worker._write
 
     def early(writes: list[Any]) -> list[Any]:
         for order in writes:
             if isinstance(order, SaveJob):
-                worker._post(JobSaved(order.saved.accepted.job.job_id))
-        runtime._inbox.hurry()  # type: ignore[attr-defined]
-        return [answer for answer in write(writes) if not isinstance(answer, JobSaved)]
+                for token in runtime._state.waiting_acks.get(order.saved.accepted.job.job_id, ()):
+                    runtime._ports.session.ack(token)
+        answers: list[Any] = write(writes)
+        return answers
 
     worker._write = early
 
 
 def refusal_acked_at_once(runtime: Runtime) -> None:
-    """What it did before: a refusal is acknowledged at once, and its record follows."""
+    """What it did before crashes were tried: a refusal was acknowledged at once, and its record followed."""
     worker: Any = runtime._journal
     order = worker.order
-    worker.order = lambda one: one.do() if hasattr(one, "do") else order(one)
+    worker.order = lambda one: one.do() if isinstance(one, Afterwards) else order(one)
+
+
+def refusals_forgotten(runtime: Runtime) -> None:
+    """What it did before as well: a boot knew nothing of the refusals on record."""
+    ports: Any = runtime._ports
+    object.__setattr__(ports, "contents", replace(ports.contents, refused=()))
 
 
 def no_first_sample(runtime: Runtime) -> None:
@@ -77,6 +86,7 @@ def straight_to_its_name() -> None:
 ON_RUNTIME: dict[str, Callable[[Runtime], None]] = {
     "ack-before-commit": ack_before_commit,
     "refusal-acked-at-once": refusal_acked_at_once,
+    "refusals-forgotten": refusals_forgotten,
     "no-first-sample": no_first_sample,
 }
 ON_STORE: dict[str, Callable[[Store], None]] = {

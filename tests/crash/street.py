@@ -34,8 +34,9 @@ from tests.ward.timing import LINK_MS, LINK_RETRY_MS, RESTART_MS
 
 LIVES_MAX = 12
 # A day has two lives, a case adds one or two; more means an agent that cannot boot any more.
-AGAIN_MS, AGAIN_MAX = 15_000, 20
-# How often the centre sends again what a station could not save; an order for now is valid for ten minutes.
+AGAIN_MS, AGAIN_MAX = 15_007, 20
+# How often the centre sends again what a station could not save; an order for now is valid for ten minutes. Odd, so
+# that it never coincides with a step of the day.
 EVENTS = {Do.HELLO: HelloDue(), Do.HEARTBEAT: HeartbeatDue(), Do.SWEEP: SweepDue(), Do.STOP: StopAsked()}
 
 
