@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from bench import libraries
 from bench.figures import Figure, Section, median
 from bench.proc import Memory, Work
-from bench.station import Look, programme, put_on_air, rates, running, watch
+from bench.station import Look, look, programme, put_on_air, rates, running, watch
 
 MB = 1_000_000
 SETTLE_S, SETTLE_QUICK_S = 60, 10
@@ -30,7 +31,7 @@ def measure_idle(quick: bool) -> Section:
     with running() as ward:
         time.sleep(SETTLE_QUICK_S if quick else SETTLE_S)
         looks = watch(ward.pids, WINDOW_QUICK_S if quick else WINDOW_S, LOOKS)
-    figures = figures_of(looks, IDLE_MB_MAX)
+    figures = (*figures_of(looks, IDLE_MB_MAX), *_floor())
     return Section("Idle", "a welcomed station of two zones, connected over TLS, nothing ordered", figures, COMMANDS)
 
 
@@ -64,6 +65,17 @@ def process_figures(name: str, looks: list[Look], of: Callable[[Look], tuple[Mem
         Figure(name, cpu, "%", None, among, CPU),
         Figure(name, wakeups, "/s", None, among, WAKEUPS),
     )
+
+
+def _floor() -> Iterator[Figure]:
+    """What is left of it when all that is ours is taken out."""
+    with libraries.running() as pids:
+        held = look(pids)
+    among = "two interpreters that do nothing but import"
+    if held.weight is None:
+        yield Figure("its libraries without it, PSS", held.memory_sum.pss / MB, "MB", None, among)
+    else:
+        yield Figure("its libraries without it, PSS likewise", held.weight.alone / MB, "MB", None, among)
 
 
 def _together(looks: list[Look], mb_max: float, cpu_max: float | None) -> Iterator[Figure]:

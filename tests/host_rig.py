@@ -76,6 +76,7 @@ class HostRig:
             self._ward.headend._inbox.put(arrival)
 
     def publish(self, order: Order, tampering: Tampering = HONEST) -> str:
+        assert not tampering.under_signed, "in this ward one officer is enough"
         key = "ward-emergency" if order.cls == "emergency" else "ward-routine"
         finished, envelope = self._ward.headend.compose(self._draft(order, tampering), [key], self._folder)
         payload = parse(finished.payload)

@@ -52,6 +52,7 @@ class Tampering:
 
     forged: bool = False  # signed by a key that nobody trusts
     other_ward: bool = False  # addressed to the ward next door, yet delivered here
+    under_signed: bool = False  # an emergency by one officer, where the ward wants two
     altered_audio: bool = False  # the server hands out other bytes than were signed
     wall_time: str = ""  # planned for this wall time tomorrow, e.g. "03:15:00"
 

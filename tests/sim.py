@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from edge_agent.core.site import Site, ZoneSite
 from edge_agent.core.units import ClipKey, UtcMs, ZoneId
 from edge_agent.trust.keys import Signer
+from edge_agent.trust.roles import Trust
 from tests.rig import HONEST, LEFT, RIGHT, Edge, Heard, Order, Tampering, Told
 from tests.trust import makers
 from tests.ward import World
@@ -18,6 +19,8 @@ from tests.ward.card import heard
 BEGAN = UtcMs(1_790_823_600_000)  # 2026-10-01 10:00 in Asia/Ho_Chi_Minh, a Thursday
 TIMEZONE = "Asia/Ho_Chi_Minh"
 WARM_UP_MS = 2_000
+WARD_NEXT_DOOR = "vn/ha-noi/tay-thanh"
+DISTRICT = {"issuer": "quan-ba-dinh", "level": "district"}
 
 
 class SimRig:
@@ -30,7 +33,7 @@ class SimRig:
         """``fitted`` is how the box is made, as ``World`` takes it."""
         zones = {ZoneId(zone): ZoneSite(ZoneId(zone), zone, WARM_UP_MS) for zone in (LEFT, RIGHT)}
         site: Site = makers.make_site(zones=zones, timezone=TIMEZONE)
-        self.world = World(site, makers.make_trust(), BEGAN, **fitted)
+        self.world = World(site, ward_trust(), BEGAN, **fitted)
         self._sent: dict[str, bytes] = {}
 
     def switch_on(self, *, welcome: bool = True) -> None:
@@ -49,7 +52,7 @@ class SimRig:
             if tampering.altered_audio:
                 self.world.content.altered.add(clip_key(tone.name, tone.seconds))
         payload = payload_of(order, tampering, self.world.utc(), BEGAN, TIMEZONE)
-        by: list[str | Signer] = ["stranger" if tampering.forged else "officer"]
+        by = signers_of(order, tampering)
         self._sent[job_id] = makers.signed({**payload, "job_id": job_id, "serial": serial}, by)
         self.replay(job_id)
         return job_id
@@ -90,11 +93,33 @@ class SimRig:
         return Told(headend.answers, headend.states, headend.records)
 
 
+def ward_trust() -> Trust:
+    """An officer by day, two for an emergency; and the district, which may order here and in the ward next door."""
+    day = makers.job_role(limits={"classes": ["normal", "priority"]})
+    pair = [makers.signer(name).keyid for name in ("officer", "deputy")]
+    emergency = makers.job_role(role="emergency", keyids=pair, threshold=2, limits={"classes": ["emergency"]})
+    district = makers.signer("district")
+    above = {"role": "district", "issuer": DISTRICT["issuer"], "level": DISTRICT["level"], "keyids": [district.keyid]}
+    above_role = makers.job_role(**above, limits={"areas": [makers.AREA, WARD_NEXT_DOOR]})
+    return makers.make_trust(roles=[day, emergency, above_role, makers.online_role()], keys=[district.public])
+
+
+def signers_of(order: Order, tampering: Tampering) -> list[str | Signer]:
+    """Whose keys are under it."""
+    if tampering.forged:
+        return ["stranger"]
+    if tampering.other_ward:
+        return ["district"]
+    alone = order.cls != "emergency" or tampering.under_signed
+    return ["officer"] if alone else ["officer", "deputy"]
+
+
 def payload_of(order: Order, tampering: Tampering, now: UtcMs, began: UtcMs, timezone: str) -> dict[str, Any]:
     """A job's payload without id and serial, for any rig whose keys and names are those of ``makers``."""
     when, not_after = _when(order, tampering, now, began, timezone)
-    area = "vn/ha-noi/tay-thanh" if tampering.other_ward else makers.AREA
-    payload: dict[str, Any] = {
+    area = WARD_NEXT_DOOR if tampering.other_ward else makers.AREA
+    payload: dict[str, Any] = DISTRICT if tampering.other_ward else {}
+    payload = payload | {
         "issued_at": now,
         "not_before": now,
         "not_after": not_after,

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-AGENT = "import edge_agent.cli.agent"
-DEVICE = "import edge_agent.cli.io, edge_agent.audio.alsa, edge_agent.relay.simulated"
+from bench.libraries import AGENT, DEVICE
+
 # With what they load when they open their devices; gpiozero, where there are real relays, brings 2.7 MB of its own.
 NEVER = frozenset(
     "decimal demo fractions jsonschema multiprocessing numpy pydub pytest securesystemslib statistics tests unittest "

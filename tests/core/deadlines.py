@@ -15,7 +15,7 @@ from edge_agent.core.intake import SAVE_WAIT_MS
 from edge_agent.core.job import Job, JobClass, PlayNow
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.playing import LATE_GRACE_MS
-from edge_agent.core.programme import length_ms
+from edge_agent.core.programme import item_key, length_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.sounding import PLAY_GRACE_MS, STOP_GRACE_MS
 from edge_agent.core.state import KnownJob, Occurrence, State, Turn, ZonePart
@@ -35,9 +35,9 @@ class Deadlines:
         """Look at a state that has nothing more to do at this instant."""
         waits = dict(self._waits(state, now))
         for what, until in waits.items():
-            assert now.mono <= until, f"{what} has waited past its deadline"
-            assert wake is not None, f"nobody wakes {what}"
-            assert wake <= until + 1, f"{what} is woken after its deadline"
+            assert now.mono <= until, f"a wait is past its deadline: {what}"
+            assert wake is not None, f"nobody wakes what waits: {what}"
+            assert wake <= until + 1, f"a wait is woken after its deadline: {what}"
         self.since = {what: since for what, since in self.since.items() if what in waits}
         for play in state.plays.values():
             _due(Turn(state, now), play)
@@ -51,6 +51,8 @@ class Deadlines:
                 yield from self._playing(play, now)
             elif not state.stopping and _tells(job, now):
                 yield (play.key, play.phase), _begin_by(job, play, now)
+            if play.phase is Phase.RECEIVED and not state.stopping:
+                yield from self._sounds(state, job)
         for known in state.jobs.values():
             yield from self._before(known, now)
 
@@ -62,6 +64,12 @@ class Deadlines:
         yield (play.key, play.phase), MonoMs(play.start_at + lasts_ms + PLAY_GRACE_MS)
         for zone in play.zones_in(ZonePart.CLOSING):
             yield self._for((play.key, zone, play.play_id), zones.RELAY_CONFIRM_MS, now)
+
+    def _sounds(self, state: State, job: Job) -> Iterator[tuple[What, MonoMs]]:
+        for item in job.items:
+            clip = state.clips.get(item_key(item))
+            if clip is not None and clip.retry_at is not None:
+                yield (item_key(item), "asked for again"), clip.retry_at
 
     def _before(self, known: KnownJob, now: Now) -> Iterator[tuple[What, MonoMs]]:
         if known.held and now.trusted:

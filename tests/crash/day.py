@@ -13,7 +13,7 @@ from typing import Any
 
 from edge_agent.core.units import UtcMs
 from tests.rig import HONEST, LEFT, RIGHT, Order, Tampering, Tone
-from tests.sim import BEGAN, TIMEZONE, payload_of
+from tests.sim import BEGAN, TIMEZONE, payload_of, signers_of
 from tests.trust import makers
 
 MINUTE_S, HOUR_S = 60, 3_600
@@ -122,8 +122,8 @@ def envelope_of(job: str, now: UtcMs, content_url: str) -> bytes:
     payload = payload_of(ordered.order, ordered.tampering, now, BEGAN, TIMEZONE)
     clips = [_clip(tone, content_url) for tone in ordered.order.tones]
     payload["items"] = [*clips, *(item for item in payload["items"] if item["kind"] != "clip")]
-    by = "stranger" if ordered.tampering.forged else "officer"
-    return makers.signed({**payload, "job_id": job, "serial": list(ORDERS).index(job) + 1}, [by])
+    by = signers_of(ordered.order, ordered.tampering)
+    return makers.signed({**payload, "job_id": job, "serial": list(ORDERS).index(job) + 1}, by)
 
 
 def _clip(tone: Tone, content_url: str) -> dict[str, Any]:

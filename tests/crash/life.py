@@ -35,6 +35,7 @@ from edge_agent.workers import FetchAndStage, Staging
 from tests.crash import plants
 from tests.crash.line import Acked, Line, Ordered, Published
 from tests.crash.turns import Machine, StreetInbox
+from tests.sim import ward_trust
 from tests.sync.rigs import host_clock
 from tests.trust import makers
 
@@ -85,7 +86,7 @@ def live(birth: Birth, line: Line) -> None:
         device=LineDevice(line),
         staging=Reachable(_staging(birth), machine),
         upstream=upstream,
-        verify=make_judge(makers.make_trust(), birth.site),
+        verify=make_judge(ward_trust(), birth.site),
         status_file=birth.run_dir / "status.json",
         ready=lambda: None,
         alive=lambda: None,

@@ -27,7 +27,7 @@ from tests.crash.life import Birth
 from tests.crash.line import Acked, Idle, Line, Ordered, Published, Turn, Up, pair
 from tests.crash.shim import NEVER, Entry, Order
 from tests.rig import LEFT, RIGHT
-from tests.sim import BEGAN, TIMEZONE, WARM_UP_MS
+from tests.sim import BEGAN, TIMEZONE, WARM_UP_MS, ward_trust
 from tests.trust import makers
 from tests.ward import World
 from tests.ward.timing import LINK_MS, LINK_RETRY_MS, RESTART_MS
@@ -147,7 +147,7 @@ class Street(World):
 
     def __init__(self, place: Place, seed: int | None, fates: dict[int, Fate], plant: str = "") -> None:
         zones = {ZoneId(zone): ZoneSite(ZoneId(zone), zone, WARM_UP_MS) for zone in (LEFT, RIGHT)}
-        super().__init__(makers.make_site(zones=zones, timezone=TIMEZONE), makers.make_trust(), BEGAN)
+        super().__init__(makers.make_site(zones=zones, timezone=TIMEZONE), ward_trust(), BEGAN)
         self.place = place
         self.state_dir = place.folder / "state"
         self.state_dir.mkdir(parents=True)

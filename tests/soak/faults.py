@@ -22,6 +22,7 @@ TAMPERINGS = {
     "forged": Tampering(forged=True),
     "other_ward": Tampering(other_ward=True),
     "quiet": Tampering(wall_time="03:15:00"),
+    "under_signed": Tampering(under_signed=True),
 }
 Fault = Callable[..., None]
 TABLE: dict[str, Fault] = {}
@@ -83,8 +84,26 @@ def kill_at_commit(life: Life, *, when: str) -> None:
 
 
 @_fault
+def kill_at_ack(life: Life) -> None:
+    """As soon as the broker has been told that it may forget an order."""
+    life.world.dies_at_ack = True
+
+
+@_fault
+def meets_sound(life: Life, *, what: str, after_ms: int, **args: Any) -> None:
+    """The next time that something begins to sound, this happens a little later."""
+    world = life.world
+    world.at_next_sound.append(lambda: world.after(after_ms, lambda: TABLE[what](life, **args)))
+
+
+@_fault
 def hang_agent(life: Life) -> None:
     life.world.hang_agent()
+
+
+@_fault
+def hang_io(life: Life) -> None:
+    life.world.hang_io()
 
 
 @_fault
@@ -150,6 +169,14 @@ def server_restored(life: Life, *, keeps: float) -> None:
 @_fault
 def no_welcome(life: Life, *, for_ms: int) -> None:
     life.sets(life.world.headend, "welcoming", False, True, for_ms)
+
+
+@_fault
+def welcome_replayed(life: Life, *, age: int) -> None:
+    """An old answer to an old hello, word for word: who took it for the time would live in the past."""
+    if life.welcomes:
+        topic, payload = life.welcomes[min(age, len(life.welcomes)) * -1]
+        life.world.broker.publish(topic, payload)
 
 
 @_fault

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 from edge_agent.core.clock_trust import TIMETABLE_ERROR_MAX_MS
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.policy import touches_quiet_hours
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import DAY_MS, MINUTE_MS, JobId, UtcMs
+from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, JobId
 from edge_agent.relay.interlock import LEASE_MS
-from tests.sim import BEGAN, TIMEZONE, WARM_UP_MS
+from tests.sim import BEGAN, WARM_UP_MS
 from tests.soak.promises import Broken
 from tests.ward.card import Run, closed_spans
-from tests.ward.timing import DISK_MS, LINK_MS, NET_MS, STOP_MS
+from tests.ward.timing import DISK_MS, LINK_MS, NET_MS, STOP_MS, WATCHDOG_MS
 
 if TYPE_CHECKING:
     from tests.soak.life import Life, Ordered
@@ -31,6 +30,11 @@ CLOCK_MS = NET_MS + LINK_MS
 # A welcome is as imprecise as half its round trip.
 UNSEEN_MS = DISK_MS + LINK_MS
 # How long a first sample may sound before the journal knows of it: a crash within that is as if nothing had sounded.
+QUIET_FROM_MS, QUIET_LASTS_MS = 21 * HOUR_MS, 8 * HOUR_MS
+EAST_MS = 7 * HOUR_MS
+# The ward's nights by our own count: Vietnam has moved no clock since 1975.
+ORPHANED_MS = 500
+# How long a contact may stay closed when the kernel has told the device process that its agent is gone.
 LEASE_SLACK_MS = 1_100
 # The device's loop looks at least once a second.
 SETTLED_MS = 45 * MINUTE_MS
@@ -64,14 +68,23 @@ def only_honest_orders_sound(life: Life) -> Iterator[str]:
 
 @_judge
 def relays_need_a_lease(life: Life) -> Iterator[str]:
-    """No contact stays closed without an agent that steps."""
-    if life.had("relay_stuck", "relay_dead"):
-        return
-    for zone in life.world.site.zones:
-        for on, off in closed_spans(life.world.relays.moved, zone):
+    """No line stays driven without an agent that steps."""
+    for zone in life.world.site.zones.keys() - life.zones_with("relay_dead"):
+        for on, off in closed_spans(life.world.relays.driven, zone):
             for since, until in life.world.absences:
-                if min(off, until) - max(on, since) > LEASE_MS + LEASE_SLACK_MS:
+                alone = min(off, until) - max(on, since) > LEASE_MS + LEASE_SLACK_MS
+                if alone and not _device_hung(life, on, off):
                     yield f"{zone} is closed from {on} to {off}, with no agent from {since} to {until}"
+
+
+@_judge
+def relays_open_when_the_agent_dies(life: Life) -> Iterator[str]:
+    """At once, not when its lease has run out: what it had ordered is nobody's any more."""
+    for zone in life.world.site.zones.keys() - life.zones_with("relay_dead"):
+        for on, off in closed_spans(life.world.relays.driven, zone):
+            for died in life.world.kills:
+                if on <= died < off - ORPHANED_MS and not _device_hung(life, on, off):
+                    yield f"{zone} is closed from {on} to {off}, and the agent died at {died}"
 
 
 @_judge
@@ -84,13 +97,15 @@ def relays_are_open_in_the_end(life: Life) -> Iterator[str]:
 @_judge
 def nobody_hears_a_cold_amplifier(life: Life) -> Iterator[str]:
     """Sound is routed where the contact has been closed for a warm-up, and stays so."""
-    if life.had_any("relay_"):
+    if life.had("relay_slow"):
         return
-    world = life.world
+    world, troubled = life.world, life.zones_with("relay_stuck", "relay_dead", "relay_unread", "relay_bounces")
     for run in world.runs:
         for zone, start, end in run.spans(world.mono):
+            if zone in troubled:
+                continue
             spans = closed_spans(world.relays.moved, zone)
-            if not any(on + _warm_up(life) <= start and end <= off + EARS_MS for on, off in spans):
+            if not any(on + _warm_up(life) <= start and end <= off + STOP_MS + EARS_MS for on, off in spans):
                 yield f"{run.job_id} sounds in {zone} from {start} to {end}, closed {spans}"
 
 
@@ -105,7 +120,6 @@ def one_programme_at_a_time_in_a_zone(life: Life) -> Iterator[str]:
 @_judge
 def quiet_hours_are_quiet(life: Life) -> Iterator[str]:
     """By the true time. How far the station's own clock may be off is what it says of it, and two minutes at most."""
-    policy = life.world.site.policy
     for run in life.world.runs:
         if life.orders[run.job_id].order.cls == JobClass.EMERGENCY:
             continue
@@ -117,7 +131,7 @@ def quiet_hours_are_quiet(life: Life) -> Iterator[str]:
             continue  # nobody but a liar has told it the time since it booted
         for _, start, end in run.spans(life.world.mono):
             lasts_ms = max(1, end - start - 2 * (CLOCK_MS + off_ms))
-            if touches_quiet_hours(policy, TIMEZONE, UtcMs(BEGAN + start + CLOCK_MS + off_ms), lasts_ms):
+            if _at_night(BEGAN + start + CLOCK_MS + off_ms, lasts_ms):
                 yield f"{run.job_id} sounds in the quiet hours, from {start} to {end}"
 
 
@@ -155,6 +169,18 @@ def one_outcome_and_one_record_each(life: Life) -> Iterator[str]:
                 yield f"{job_id} has no record for {instant}"
         if not told[job_id] and not life.orders[job_id].order.recurring:
             yield f"{job_id} was accepted, and never heard of again"
+
+
+@_judge
+def no_order_vanishes(life: Life) -> Iterator[str]:
+    """What an officer sent is answered, or recorded at last; unless a network or a disk has lost it."""
+    if life.had("messages_lost", "broker_wiped", "disk_full", "write_fails"):
+        return
+    headend = life.world.headend
+    known = {one["job_id"] for one in (*headend.answers, *headend.records)} | life.void
+    for job_id, ordered in life.orders.items():
+        if not ordered.tampering and job_id not in known:
+            yield f"{job_id} was sent, and is neither answered nor recorded"
 
 
 @_judge
@@ -204,6 +230,17 @@ def nothing_hangs_in_the_end(life: Life) -> Iterator[str]:
     for play in agent.state.plays.values():
         if play.phase is not Phase.STAGED and play.planned < life.world.utc() - SETTLED_MS:
             yield f"{play.job_id} is still {play.phase}"
+
+
+def _device_hung(life: Life, since: float, until: float) -> bool:
+    """Nothing opens a line while the only process that may do so stands still; its watchdog does, in the end."""
+    return any(hung < until and since < hung + WATCHDOG_MS for hung in life.world.device_hangs)
+
+
+def _at_night(since: int, lasts_ms: int) -> bool:
+    """Whether anything of it falls between 21:00 and 05:00."""
+    into_night = (since + EAST_MS - QUIET_FROM_MS) % DAY_MS
+    return into_night < QUIET_LASTS_MS or into_night + lasts_ms > DAY_MS
 
 
 def _counted(life: Life, record: dict[str, Any], runs: list[Run]) -> Iterator[str]:

@@ -16,6 +16,7 @@ from tests.soak.judges import judge
 from tests.soak.promises import Broken
 from tests.soak.script import CALM, CALM_MS, Happening, Script
 from tests.soak.watching import StepWatch
+from tests.trust.makers import WELCOME_TOPIC
 
 PROGRESS_MS = 5_000
 # A card that tells its progress ten times as seldom as the real one: a year of it is most of what there is to step.
@@ -40,9 +41,12 @@ class Ordered:
 
 
 class Life:
-    """One ward from ``begins_ms`` until the calm after the chaos is over."""
+    """One ward from ``begins_ms`` until the calm after the chaos is over.
 
-    def __init__(self, script: Script, *, keep_notes: bool = False) -> None:
+    ``thorough`` False leaves out what is looked at after every step; so does a calm life, which is for the pace.
+    """
+
+    def __init__(self, script: Script, *, keep_notes: bool = False, thorough: bool = True) -> None:
         setting = script.setting
         self.script = script
         self.rig = SimRig(
@@ -57,7 +61,10 @@ class Life:
         self.orders: dict[str, Ordered] = {}
         self.void: set[str] = set()
         """Jobs that were ordered before a journal was torn: nothing is promised about them any more."""
-        self.watch = StepWatch(self.world, thorough=script.name != CALM)
+        self.welcomes: list[tuple[str, bytes]] = []
+        """Every welcome that was ever sent, for who wants to send one again."""
+        self.world.broker.taps.append(self._tapped)
+        self.watch = StepWatch(self.world, thorough=thorough and script.name != CALM)
         self._lasting: dict[str, int] = {}
 
     def live(self) -> Failure | None:
@@ -69,6 +76,10 @@ class Life:
             return self._judged()
         finally:
             logging.disable(disabled)
+
+    def _tapped(self, topic: str, payload: bytes) -> None:
+        if topic == WELCOME_TOPIC and (topic, payload) not in self.welcomes:
+            self.welcomes.append((topic, payload))
 
     def _judged(self) -> Failure | None:
         try:
@@ -93,11 +104,11 @@ class Life:
 
     def had(self, *names: str) -> bool:
         """Whether one of these has happened."""
-        return any(happening.what in names for happening in self.script.happenings)
+        return any(happening.troubles.intersection(names) for happening in self.script.happenings)
 
-    def had_any(self, prefix: str) -> bool:
-        """Whether anything of that kind has happened."""
-        return any(happening.what.startswith(prefix) for happening in self.script.happenings)
+    def zones_with(self, *names: str) -> set[str]:
+        """Where one of these has happened."""
+        return {happening.args["zone"] for happening in self.script.happenings if happening.what in names}
 
     @property
     def slowest_disk_ms(self) -> int:

@@ -35,6 +35,11 @@ class Happening:
     what: str
     args: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def troubles(self) -> frozenset[str]:
+        """Its name, and that of what it brings about later."""
+        return frozenset({self.what, str(self.args.get("what", self.what))})
+
     def __str__(self) -> str:
         return f"{self.what} " + " ".join(f"{name}={value}" for name, value in self.args.items())
 
@@ -149,6 +154,8 @@ def _warning(serial: int) -> dict[str, Any]:
 def _order(dice: random.Random, serial: int) -> dict[str, Any]:
     cls = dice.choice(("normal", "normal", "priority", "emergency"))
     tampering = dice.choices(("", "forged", "other_ward", "quiet"), (12, 1, 1, 1))[0]
+    if cls == "emergency" and dice.random() < 0.1:
+        tampering = "under_signed"
     common = {
         "serial": serial,
         "cls": cls,
@@ -191,6 +198,12 @@ def _just(*more: tuple[str, tuple[Any, ...]]) -> Args:
     return lambda dice, _: {name: dice.choice(values) for name, values in more}
 
 
+def _what_meets_sound(dice: random.Random, scale: int) -> dict[str, Any]:
+    what = dice.choice(("kill_agent", "kill_agent", "kill_io", "hang_agent", "hang_io", "power_cut"))
+    args = _FAULTS[what][1](dice, scale)
+    return {"what": what, "after_ms": dice.choice((0, 20, 300, 2_000, 8_000)), **args}
+
+
 _ZONE = ("zone", ZONES)
 _FAULTS: dict[str, tuple[int, Args]] = {
     "kill_agent": (3, _just()),
@@ -198,7 +211,10 @@ _FAULTS: dict[str, tuple[int, Args]] = {
     "kill_both": (1, _just()),
     "kill_in_step": (4, _just(("effects", (0, 1, 2, 3, 5)))),
     "kill_at_commit": (4, _just(("when", ("before", "after")))),
+    "kill_at_ack": (2, _just()),
+    "meets_sound": (6, _what_meets_sound),
     "hang_agent": (1, _just()),
+    "hang_io": (2, _just()),
     "stop_agent": (1, _just()),
     "power_cut": (3, _for()),
     "network_down": (4, _for()),
@@ -210,6 +226,7 @@ _FAULTS: dict[str, tuple[int, Args]] = {
     "broker_wiped": (1, _just()),
     "server_restored": (1, _just(("keeps", (0.0, 0.5, 0.9)))),
     "no_welcome": (2, _for()),
+    "welcome_replayed": (2, _just(("age", (1, 3, 100)))),
     "content_down": (2, _for()),
     "content_slow": (2, _for(("ms", (2_000, 20_000)))),
     "content_swapped": (1, _for()),

@@ -15,7 +15,7 @@ from tests.soak.script import Happening, Script, calm, evening, ten_days
 from tests.soak.shrink import live, shrunk
 from tests.soak.trace import told
 
-EVENINGS = range(14)
+EVENINGS = range(20)
 ROUTINE = {"cls": "normal", "in_s": 5, "tone": "a", "seconds": 12.0}
 
 
@@ -56,7 +56,10 @@ def test_every_fault_of_the_list_is_thrown() -> None:
 
 def test_a_failure_is_told_shrunk_and_replayed(capsys: pytest.CaptureFixture[str]) -> None:
     """Planted: an order that nobody may give sounds, because its officer's name was taken off the books."""
-    noisy = _script(Happening(1_000, "order", {"serial": 7, **ROUTINE}), *evening(0).happenings[:20])
+    whole = evening(0)
+    noise = [replace(one, at_ms=20_000 + one.at_ms - whole.setting.begins_ms) for one in whole.happenings[:20]]
+    noise = [one for one in noise if one.what != "order"]
+    noisy = _script(Happening(1_000, "order", {"serial": 70, **ROUTINE}), *noise)
 
     def plant(one: Script):
         life = Life(one)

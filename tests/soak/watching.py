@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edge_agent.core import effects as fx
 from edge_agent.core import station
 from edge_agent.core.clock_trust import ClockSource
-from edge_agent.core.events import Event, Judgement, Mark, PlayStarted
+from edge_agent.core.events import Event, Judgement, Mark
 from edge_agent.core.job import Accepted
 from edge_agent.core.state import State
 from edge_agent.core.units import JobId, PlayId, UtcMs
@@ -24,7 +24,7 @@ STEPS_A_MS_MAX = 400
 
 @dataclass(frozen=True, slots=True)
 class Belief:
-    """What the station thought the time was when a sound began; ``signed``: by a welcome of this boot."""
+    """What the station thought the time was when it ordered a sound; ``signed``: by a welcome of this boot."""
 
     utc: UtcMs
     true_utc: UtcMs
@@ -79,10 +79,13 @@ class StepWatch:
                 self.counts_from[effect.saved.accepted.job.job_id] = effect.saved.base
             elif isinstance(effect, fx.ReleaseJob):
                 self.counts_from[effect.job_id] = effect.base
-        if isinstance(event, PlayStarted):
-            now = agent.now()
-            signed = agent._ports.clock._clock.signed_offset_ms is not None
-            self.beliefs[event.play_id] = Belief(now.utc, self._world.utc(), now.source, signed)
+            elif isinstance(effect, fx.StartPlay):
+                self.beliefs[effect.play_id] = self._belief(agent)
+
+    def _belief(self, agent: Agent) -> Belief:
+        now = agent.now()
+        signed = agent._ports.clock._clock.signed_offset_ms is not None
+        return Belief(now.utc, self._world.utc(), now.source, signed)
 
     def _look(self, agent: Agent, before: State, event: Event) -> None:
         self._busy()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from edge_agent.core.events import Connected, Event, MessageArrived
+from edge_agent.core.events import AckToken, Connected, Event, MessageArrived
 from tests.fakes.session import FakeBroker, FakeSession
 from tests.ward.timing import NET_MS, WILL_DELAY_MS
 
@@ -48,7 +48,7 @@ class Broker(FakeBroker):
                 event = replace(event, nonce=f"{life:016x}{event.epoch:016x}")  # as random as it is in reality
             post(event, NET_MS + (self.late_ms if isinstance(event, MessageArrived) else 0))
 
-        return FakeSession(self, site.station, site.area, posted, will)
+        return _Session(self, site.station, site.area, posted, will)
 
     def publish(self, topic: str, payload: bytes, times: int = 1) -> None:
         for tap in self.taps:
@@ -90,6 +90,12 @@ class Broker(FakeBroker):
         if self._world.network and self.session is not None and self._world.agent is not None:
             self.session.connect()
 
+    def acknowledged(self) -> None:
+        """An order is the broker's no more: who had promised too early dies in the worst moment."""
+        if self._world.dies_at_ack:
+            self._world.dies_at_ack = False
+            self._world.kill_agent()
+
     def lose(self) -> None:
         """The way is cut: the connection breaks, and the will follows unless it is back in time."""
         if self.session is not None:
@@ -114,3 +120,15 @@ class Broker(FakeBroker):
                 self.take(f"loa/1/u/{session.station}/state", will, retain=True)
 
         self._world.after(WILL_DELAY_MS, publish_will)
+
+
+class _Session(FakeSession):
+    """The station's; it can be where its process dies."""
+
+    def ack(self, token: AckToken) -> None:
+        message = self._unacked.get(token.mid)
+        super().ack(token)
+        broker = self._broker
+        assert isinstance(broker, Broker)
+        if message is not None and message.topic.endswith("/job"):
+            broker.acknowledged()

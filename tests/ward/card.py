@@ -90,6 +90,8 @@ class Card:
         self._runs: dict[PlayId, Run] = {}
         self._alive_at = world.machine.boot()
         self.gone = False
+        self.frozen = False
+        """Whether its process stands still."""
 
     def start(self, play: StartPlay) -> None:
         world = self._world
@@ -147,6 +149,7 @@ class Card:
         if self._silent(run):
             return
         self._world.after(run.ends - self._world.mono, lambda: self._ended(run))
+        self._world.sounds()
         self._say(PlayStarted(run.play.play_id, self._world.machine.boot()))
         self._world.after(self._world.progress_ms, lambda: self._progress(run))
 
@@ -173,7 +176,7 @@ class Card:
 
     def _silent(self, run: Run) -> bool:
         """Whether nobody is there, or able, to report on it."""
-        return run.over or self.gone or self._trouble.mute
+        return run.over or self.gone or self.frozen or self._trouble.mute
 
     def _say(self, report: PlayReport) -> None:
         self._tell(report)

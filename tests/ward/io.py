@@ -32,6 +32,8 @@ class WardRelays(FakeRelays):
         self._world = world
         self.slow_ms = 0
         self.moved: list[tuple[ZoneId, bool, int]] = []
+        self.driven: list[tuple[ZoneId, bool, int]] = []
+        """The same of the coils: what the lines say, whatever the contacts make of it."""
 
     @property
     def troubled(self) -> bool:
@@ -42,9 +44,10 @@ class WardRelays(FakeRelays):
         if self.slow_ms and on:
             before = self.contacts[zone]
             self._world.after(self.slow_ms, lambda: self._late(zone, before))
-            return
-        super().switch(zone, on)
-        self._note(zone)
+        else:
+            super().switch(zone, on)
+            self._note(zone)
+        self._note_in(self.driven, zone, on)
 
     def bounce(self, zone: ZoneId) -> None:
         """A contact moves by itself, and nobody ordered it."""
@@ -60,6 +63,7 @@ class WardRelays(FakeRelays):
     def let_go(self) -> None:
         """Nobody drives the lines any more: every contact that can move opens."""
         for zone in self.contacts:
+            self._note_in(self.driven, zone, False)
             if zone not in self.stuck:
                 self.contacts[zone] = False
                 self._note(zone)
@@ -70,9 +74,11 @@ class WardRelays(FakeRelays):
             self._note(zone)
 
     def _note(self, zone: ZoneId) -> None:
-        last = next((on for where, on, _ in reversed(self.moved) if where == zone), False)
-        if last != self.contacts[zone]:
-            self.moved.append((zone, self.contacts[zone], self._world.mono))
+        self._note_in(self.moved, zone, self.contacts[zone])
+
+    def _note_in(self, edges: list[tuple[ZoneId, bool, int]], zone: ZoneId, on: bool) -> None:
+        if next((was for where, was, _ in reversed(edges) if where == zone), False) != on:
+            edges.append((zone, on, self._world.mono))
 
 
 class _Inlet:
@@ -185,9 +191,15 @@ class Io:
         self.card.wedge()
         self._plan()
 
+    def freeze(self) -> None:
+        """SIGSTOP: the card runs dry, the lines stay as they are, and orders pile up."""
+        self.card.wedge()
+        self.card.frozen = True
+        self._plan()
+
     def turn(self) -> None:
         """One go of the real loop. A living agent has renewed the lease within the last second, so here just before."""
-        if self._world.io is not self:
+        if self._world.io is not self or self.card.frozen:
             return
         if self._server.alive():
             self._device._lock = renew(self._device._lock, self._world.machine.boot())
@@ -218,6 +230,9 @@ class Io:
 
     def _plan(self) -> None:
         """When the loop has something to do: an end of on-time, a contact to look at, a lease that nobody renews."""
+        if self.card.frozen:
+            self.wake = None
+            return
         now = self._world.machine.boot()
         lock = self._device._lock
         wakes = [closed.off_at for closed in lock.closed.values()]

@@ -28,6 +28,9 @@ from tests.ward.io import Io, WardRelays
 from tests.ward.machine import Machine
 from tests.ward.timing import BOOT_MS, LINK_MS, PROGRESS_MS, RECONNECT_MS, RESTART_MS, WATCHDOG_MS
 
+HAPPENINGS_A_MS_MAX = 10_000
+# A ward in which more happens within a ms goes round in a circle.
+
 
 class Watch(Protocol):
     """Looks at the station after every step, and at each new process."""
@@ -75,6 +78,14 @@ class World:
         self.runs: list[Run] = []
         self.absences: list[tuple[int, int]] = []
         """(from, to) of each time with power and without an agent that steps."""
+        self.kills: list[int] = []
+        """When an agent was killed while the device process lived."""
+        self.device_hangs: list[int] = []
+        """When the device process stopped, for ``WATCHDOG_MS`` at most."""
+        self.dies_at_ack = False
+        """Whether the agent is killed as soon as it has told the broker that it may forget an order."""
+        self.at_next_sound: list[Callable[[], None]] = []
+        """What waits for the next sound to begin, and happens then."""
         self._gone_at: int | None = None
         self.watches: list[Watch] = []
         self.notes: list[tuple[int, Note]] = []
@@ -98,11 +109,14 @@ class World:
 
     def run_until(self, mono: int) -> None:
         """Jump from happening to happening up to ``mono``."""
+        at, happened = self.mono, 0
         while True:
             due, happen = self._next()
             if happen is None or due > mono:
                 break
             self.mono = max(self.mono, due)
+            at, happened = (at, happened + 1) if self.mono == at else (self.mono, 0)
+            assert happened < HAPPENINGS_A_MS_MAX, "time stands still"
             happen()
         self.mono = mono
 
@@ -132,6 +146,7 @@ class World:
         if agent is not None:
             self._absent()
             if self.io is not None:
+                self.kills.append(self.mono)
                 self.io.hang_up()
             self.broker.gone()
             self._restart()
@@ -145,11 +160,22 @@ class World:
                 self.agent.link_lost(LINK_MS)
             self._restart()
 
+    def hang_io(self) -> None:
+        """SIGSTOP for the device process, until its watchdog kills it."""
+        io = self.io
+        if io is not None and not io.card.frozen:
+            io.freeze()
+            self.device_hangs.append(self.mono)
+            self.after(WATCHDOG_MS, lambda: self.kill_io() if self.io is io else None)
+
     def hang_agent(self) -> None:
         """SIGSTOP: nothing is stepped and no lease renewed, until the watchdog kills it."""
         agent = self.agent
         if agent is not None and not agent.hung:
-            agent.hung = True
+            for hung in (False, True):  # the last renewal of its lease, and from then on the device counts
+                agent.hung = hung
+                if self.io is not None:
+                    self.io.turn()
             self._absent()
             self.after(WATCHDOG_MS, lambda: self.kill_agent() if self.agent is agent else None)
 
@@ -175,6 +201,12 @@ class World:
         self.agent = None
         self._absent()
         self._restart()
+
+    def sounds(self) -> None:
+        """Something begins to sound."""
+        waiting, self.at_next_sound = self.at_next_sound, []
+        for happen in waiting:
+            happen()
 
     def noted(self, note: Note) -> None:
         """The station says something to whoever reads its log."""

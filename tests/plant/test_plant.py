@@ -1,0 +1,37 @@
+"""Every planted fault still fits the product, and the hunt catches one of them."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from tests.plant.__main__ import BEGIN, END, PAGE, ROOT, Catch, hunted
+from tests.plant.plants import PLANTS, Plant
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.name)
+def test_a_planted_fault_fits_one_place_and_is_still_a_programme(plant: Plant) -> None:
+    assert plant.applies(ROOT), f"{plant.file} has changed: plant it anew"
+    text = (ROOT / plant.file).read_text("utf-8")
+    changed = text.replace(plant.good, plant.bad)
+    assert changed != text
+    ast.parse(changed)
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len({plant.name for plant in PLANTS}) == len(PLANTS) >= 10
+
+
+def test_the_page_says_of_each_what_caught_it() -> None:
+    table = PAGE.read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
+    assert [row[0] for row in rows] == [plant.name for plant in PLANTS], "run ./run plant --write"
+    assert [row[0] for row in rows if "escaped" in row[1]] == []
+
+
+def test_a_fault_is_caught_at_a_step_and_by_the_street() -> None:
+    (plant,) = [plant for plant in PLANTS if plant.name == "the quiet hours are asked for but not obeyed"]
+    steps, street = hunted(plant)
+    assert steps.promise is not None
+    assert street == Catch("quiet_hours_are_quiet", street.lives)
