@@ -28,8 +28,9 @@ EARS_MS = 3 * LINK_MS
 # A route changes one message after the relay that it is about; nobody hears that.
 CLOCK_MS = NET_MS + LINK_MS
 # A welcome is as imprecise as half its round trip.
-UNSEEN_MS = DISK_MS + LINK_MS
-# How long a first sample may sound before the journal knows of it: a crash within that is as if nothing had sounded.
+UNSEEN_MS = DISK_MS + LINK_MS + EARS_MS + STOP_MS
+# How long a first sample may sound before the journal knows of it, and go on after a death: a crash within that is as if
+# nothing had sounded.
 QUIET_FROM_MS, QUIET_LASTS_MS = 21 * HOUR_MS, 8 * HOUR_MS
 EAST_MS = 7 * HOUR_MS
 # The ward's nights by our own count: Vietnam has moved no clock since 1975.
@@ -130,8 +131,8 @@ def quiet_hours_are_quiet(life: Life) -> Iterator[str]:
                 yield f"{run.job_id} plays by a clock that is {off_ms} ms off, and the centre had told the time"
             continue  # nobody but a liar has told it the time since it booted
         for _, start, end in run.spans(life.world.mono):
-            lasts_ms = max(1, end - start - 2 * (CLOCK_MS + off_ms))
-            if _at_night(BEGAN + start + CLOCK_MS + off_ms, lasts_ms):
+            lasts_ms = end - start - 2 * (CLOCK_MS + off_ms)
+            if lasts_ms > 0 and _at_night(BEGAN + start + CLOCK_MS + off_ms, lasts_ms):
                 yield f"{run.job_id} sounds in the quiet hours, from {start} to {end}"
 
 

@@ -19,6 +19,9 @@ BEGINNINGS_MS = (0, 11 * HOUR_MS - 5 * MINUTE_MS, 19 * HOUR_MS - 5 * MINUTE_MS)
 EVENING_MS = 10 * MINUTE_MS
 TENDAYS_MS = 10 * DAY_MS
 # Tết has nine days off (requirement O1).
+LASTS_MS, TENDAYS_SCALE = (50, 700, 4_000, 15_000, 70_000), 300
+LASTS_MS_MAX = max(LASTS_MS) * TENDAYS_SCALE
+# How long a trouble lasts; within ten days so many times as long. None is left when the calm begins.
 CALM_MS = 3 * HOUR_MS
 # An order of an evening lives for an hour after its instant, and may be as late.
 CALM = "calm"
@@ -95,7 +98,7 @@ def ten_days(seed: int) -> Script:
         at = begins + day * DAY_MS + dice.randrange(DAY_MS)
         happenings.append(Happening(at, "order", _order(dice, 100 + day)))
     for _ in range(30):
-        happenings.append(_fault(dice, begins + dice.randrange(TENDAYS_MS), scale=300))
+        happenings.append(_fault(dice, begins + dice.randrange(TENDAYS_MS - LASTS_MS_MAX), scale=TENDAYS_SCALE))
     return Script("ten days", setting, tuple(sorted(happenings, key=lambda one: one.at_ms)))
 
 
@@ -188,7 +191,7 @@ def _for(*more: tuple[str, tuple[Any, ...]]) -> Args:
     """How long it lasts, and whatever else is diced."""
 
     def made(dice: random.Random, scale: int) -> dict[str, Any]:
-        args: dict[str, Any] = {"for_ms": dice.choice((50, 700, 4_000, 15_000, 70_000)) * scale}
+        args: dict[str, Any] = {"for_ms": dice.choice(LASTS_MS) * scale}
         return args | {name: dice.choice(values) for name, values in more}
 
     return made

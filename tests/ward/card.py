@@ -113,7 +113,9 @@ class Card:
     def stop(self, play: StopPlay) -> None:
         run = self._runs.get(play.play_id)
         if run is not None and not run.over:
-            run.stopped = self._world.mono + STOP_MS
+            # What has stopped by itself does not go on, and what has not begun never does.
+            begun = self._world.mono >= run.begins
+            run.stopped = min(run.ends, self._world.mono + STOP_MS) if begun else run.begins
             self._world.after(STOP_MS, lambda: self._ended(run, Reason.SHUTDOWN))
 
     def alive_at(self) -> int:

@@ -187,9 +187,12 @@ class Io:
         return zone in self._device._lock.closed
 
     def wedged(self) -> None:
-        """The card's writer hangs from now on."""
+        """The card's writer hangs from now on; that is no turn of the loop, and puts none off."""
         self.card.wedge()
+        before = self.wake
         self._plan()
+        if before is not None and self.wake is not None:
+            self.wake = min(before, self.wake)
 
     def freeze(self) -> None:
         """SIGSTOP: the card runs dry, the lines stay as they are, and orders pile up."""
