@@ -29,8 +29,8 @@ EARS_MS = 3 * LINK_MS
 CLOCK_MS = NET_MS + LINK_MS
 # A welcome is as imprecise as half its round trip.
 UNSEEN_MS = DISK_MS + LINK_MS + EARS_MS + STOP_MS
-# How long a first sample may sound before the journal knows of it, and go on after a death: a crash within that is as if
-# nothing had sounded.
+# How long a first sample may sound before the journal knows of it, and go on after a death: a crash within that is as
+# if nothing had sounded.
 QUIET_FROM_MS, QUIET_LASTS_MS = 21 * HOUR_MS, 8 * HOUR_MS
 EAST_MS = 7 * HOUR_MS
 # The ward's nights by our own count: Vietnam has moved no clock since 1975.
