@@ -31,7 +31,7 @@ def describe(command: str) -> list[tuple[str, str]]:
         ("command", f"`{command}`"),
         ("machine", f"{platform.machine()}, {_cpu()}, {os.cpu_count()} cores, {_memory_gb():.1f} GB"),
         ("load before", " ".join(f"{load:.2f}" for load in os.getloadavg())),
-        ("system", f"{_system()}, Linux {platform.release().partition("-")[0]}"),
+        ("system", f"{_system()}, Linux {platform.release().partition('-')[0]}"),
         ("edge-agent", f"{__version__}, commit {_commit()}"),
         ("Python", f"{platform.python_version()}, SQLite {sqlite3.sqlite_version}, {ssl.OPENSSL_VERSION}"),
         ("packages", ", ".join(f"{name} {version(name)}" for name in PACKAGES)),
