@@ -18,7 +18,7 @@ NEVER = frozenset(
 
 ABSENT = {
     "agent": NEVER | frozenset({"alsaaudio", "gpiod", "gpiozero", "serial"}),
-    "io": NEVER | frozenset("apscheduler asyncio cryptography http paho sqlite3 ssl tempfile urllib".split()),
+    "io": NEVER | frozenset("apscheduler asyncio cryptography http paho sqlite3 ssl tempfile".split()),
 }
 
 
