@@ -47,7 +47,7 @@ def _connect(folder: Path) -> sqlite3.Connection:
     # A rotten letter must not keep the station from starting: what a job says is judged by its signed envelope.
     connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(connection)
         connection.execute("PRAGMA synchronous = FULL")  # NORMAL may lose the last commits in a power cut
         prepare(connection, secrets.token_hex(EPOCH_BYTES))
         _sync(folder)
@@ -63,6 +63,16 @@ def _connect(folder: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """SQLite raises nothing where the disk refuses the change of mode: it answers the old one, and stays with it.
+
+    With a rollback journal a power cut may take the last commit back, by bringing the journal's name back.
+    """
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise sqlite3.OperationalError(f"no write-ahead log: the disk refused it, journal_mode is still {mode}")
 
 
 def _make_folder(folder: Path) -> None:

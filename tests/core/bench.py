@@ -137,6 +137,11 @@ class Bench:
         """(verdict, reason) of every answer so far."""
         return [(one.verdict.value, one.reason.value if one.reason else None) for one in self.every(fx.SendAnswer)]
 
+    def wakes_in_ms(self) -> float:
+        """Until the core wants to be woken; infinite where it does not."""
+        wake = station.next_wake(self.state, self.now)
+        return float("inf") if wake is None else wake - self.now.mono
+
     def closed(self) -> set[str]:
         """The zones whose relay is ordered closed."""
         return {zone for zone, relay in self.state.relays.items() if relay.ordered_on}

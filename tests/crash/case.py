@@ -27,8 +27,11 @@ DEATHS_MAX = 4
 DIES_IN_S = (0.01, 0.6)
 # An unhindered life takes some 0.3 s.
 TAKES_ROOM = frozenset({"write", "pwrite", "open", "mkdir"})
-ERRNO_WORDS = re.compile(r"SQLITE_(IOERR|FULL|CANTOPEN)|Input/output error|No space left on device")
+ERRNO_WORDS = re.compile(
+    r"SQLITE_(IOERR|FULL|CANTOPEN)|Input/output error|No space left on device|no write-ahead log: the disk refused it"
+)
 SAY = "say"
+JOURNAL = "journal"
 
 
 class Way(StrEnum):
@@ -83,6 +86,11 @@ class Point:
         """Python makes a named file where the disk takes no nameless one; a log that was not deleted is empty."""
         return self.nameless or (self.call == "unlink" and self.file.endswith("-wal"))
 
+    @property
+    def synced_again(self) -> bool:
+        """SQLite does not listen to what a folder's sync answers; we sync the journal's ourselves, a moment later."""
+        return self.call == "fdatasync" and self.file == JOURNAL
+
 
 def points_of(street: Street) -> dict[str, Point]:
     """Every point of a day, by its name."""
@@ -115,7 +123,7 @@ def run(case: Case, points: dict[str, Point], place: Place) -> list[str]:
     street = Street(place, seed, _random_fates(case) if point is None else _fates(case, point), case.plant)
     street.live()
     found = checks.of_day(street, refusals=case.way in FAILURES)
-    if case.way in FAILURES and point is not None and not _named(place.folder, point):
+    if case.way in FAILURES and point is not None and not _named(place.folder, case, point):
         found.append("nobody was told that the disk had failed")
     return found
 
@@ -159,9 +167,9 @@ def _random_fates(case: Case) -> dict[int, Fate]:
     }
 
 
-def _named(folder: Path, point: Point) -> bool:
+def _named(folder: Path, case: Case, point: Point) -> bool:
     """Whether the agent's log names the error, unless another way was found at once and nothing came of it."""
-    if point.survived:
+    if point.survived or (point.synced_again and case.way is Way.EIO):
         return True
     logs = "".join(path.read_text() for path in sorted(folder.glob("life-*.log")))
     return ERRNO_WORDS.search(logs) is not None

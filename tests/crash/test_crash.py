@@ -85,6 +85,12 @@ def test_a_crash_breaks_no_promise(stand: Stand, points: dict[str, Point], numbe
     assert stand.run(case) == [], f"replay with: {case.command}"
 
 
+def test_a_disk_that_refuses_the_write_ahead_log_ends_the_start_by_name(stand: Stand, points: dict[str, Point]) -> None:
+    """SQLite would go on with a rollback journal, and say nothing."""
+    syncs = [name for name, point in points.items() if (point.call, point.file) == ("fdatasync", "journal.db-journal")]
+    assert stand.run(Case(syncs[0], Way.EIO, SEED)) == []
+
+
 @pytest.mark.parametrize("number", range(3))
 def test_random_deaths_break_no_promise(stand: Stand, points: dict[str, Point], number: int) -> None:
     case = Case(str(number), Way.RANDOM, SEED)
