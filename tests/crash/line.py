@@ -6,6 +6,7 @@ Messages outward are written with ``write``, which the shim counts; "nothing mor
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import socket
@@ -80,8 +81,9 @@ class Line:
         os.write(self.fd, pickle.dumps(frame))
 
     def pass_turn(self, frame: Turn | Up | Idle) -> None:
-        """Let the other end go on."""
-        self._end.send(pickle.dumps(frame))
+        """Let the other end go on. If it has died between two turns, ``hear`` says so."""
+        with contextlib.suppress(BrokenPipeError):
+            self._end.send(pickle.dumps(frame))
 
     def hear(self) -> Any:
         """The next frame; None when the other end is gone."""
