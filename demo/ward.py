@@ -171,6 +171,13 @@ class Ward:
         self._agent.kill()
         self._agent.wait()
 
+    def kill_device(self) -> None:
+        """SIGKILL for the device process; the stop hook opens its relays."""
+        assert self._io is not None
+        self._io.kill()
+        self._io.wait()
+        self.command("relays-off")
+
     def cut_power(self) -> None:
         """Both processes die at once; the relays fall open, which the stop hook stands for here."""
         for child in (self._agent, self._io):

@@ -42,15 +42,15 @@ class HostRig:
     warm_up_s = WARM_UP_MS / 1000
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._ward = Ward(folder)
+        self.folder = folder
+        self.ward = Ward(folder)
         self._sent: dict[str, tuple[bytes, str]] = {}
         self._recording: Recording | None = None
         self._held_hellos: list[Arrival] | None = None
         self.tap = Tap()
 
     def __enter__(self) -> HostRig:
-        self._ward.__enter__()
+        self.ward.__enter__()
         self._hold_hellos_when_told()
         self._watch_what_goes_down()
         begin_utc = (system_utc_ms() + BEGINS_MS) // 1000 * 1000 + 1000
@@ -60,31 +60,31 @@ class HostRig:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
         if kind is not None:
-            print(f"agent:\n{self._ward.agent_log()}\nio:\n{(self._folder / 'io.log').read_text()}")
-        self._ward.__exit__(kind, value, at)
+            print(f"agent:\n{self.ward.agent_log()}\nio:\n{(self.folder / 'io.log').read_text()}")
+        self.ward.__exit__(kind, value, at)
         if kind is None:
             assert self.tap.faults == []
             assert {"hello", "welcome", "state", "job", "answer"} <= self.tap.seen.keys()
 
     def switch_on(self, *, welcome: bool = True) -> None:
         self._held_hellos = None if welcome else []
-        self._ward.switch_on()
+        self.ward.switch_on()
 
     def allow_welcome(self) -> None:
         held, self._held_hellos = self._held_hellos, None
         for arrival in held or []:
-            self._ward.headend._inbox.put(arrival)
+            self.ward.headend._inbox.put(arrival)
 
     def publish(self, order: Order, tampering: Tampering = HONEST) -> str:
         assert not tampering.under_signed, "in this ward one officer is enough"
         key = "ward-emergency" if order.cls == "emergency" else "ward-routine"
-        finished, envelope = self._ward.headend.compose(self._draft(order, tampering), [key], self._folder)
+        finished, envelope = self.ward.headend.compose(self._draft(order, tampering), [key], self.folder)
         payload = parse(finished.payload)
         assert isinstance(payload, dict)
         if tampering.other_ward:
             payload["audience"] = {"stations": [], "areas": ["vn/ha-noi/tay-thanh"], "zones": []}
         if tampering.forged or tampering.other_ward:
-            signer: Signer = new_signer() if tampering.forged else self._ward.keyring.signer(key)
+            signer: Signer = new_signer() if tampering.forged else self.ward.keyring.signer(key)
             envelope = sign(payload_type("job"), dump(payload), [signer])
         if tampering.altered_audio:
             self._alter(order.tones)
@@ -94,32 +94,32 @@ class HostRig:
         return job_id
 
     def replay(self, job_id: str) -> None:
-        self._ward.headend.publish_raw(*self._sent[job_id])
+        self.ward.headend.publish_raw(*self._sent[job_id])
 
     def run_until(self, at_s: float) -> None:
         wait_until(round(self._mono0 + at_s * 1000))
 
     def cut_network(self) -> None:
-        self._ward.broker.stop()
+        self.ward.broker.stop()
 
     def restore_network(self) -> None:
-        self._ward.broker.start()
+        self.ward.broker.start()
 
     def cut_power(self) -> None:
-        self._ward.cut_power()
+        self.ward.cut_power()
 
     def kill_agent(self) -> None:
-        self._ward.kill_agent()
+        self.ward.kill_agent()
 
     def run_until_told(self, job_id: str, at_most_s: float) -> None:
-        self._ward.headend.wait_for(lambda: any(row["job_id"] == job_id for row in self._ward.rows()), at_most_s)
+        self.ward.headend.wait_for(lambda: any(row["job_id"] == job_id for row in self.ward.rows()), at_most_s)
 
     def relay_edges(self) -> list[Edge]:
-        return [Edge(move.zone, move.on, (move.at_ms - self._mono0) / 1000) for move in self._ward.moves()]
+        return [Edge(move.zone, move.on, (move.at_ms - self._mono0) / 1000) for move in self.ward.moves()]
 
     def heard(self) -> list[Heard]:
         if self._recording is None:
-            self._recording = self._ward.recording()
+            self._recording = self.ward.recording()
         shift_s = (self._recording.instant_ms(0) - self._mono0) / 1000
         return [
             Heard(zone, one.what, one.start_s + shift_s, one.end_s + shift_s)
@@ -128,13 +128,13 @@ class HostRig:
         ]
 
     def told(self) -> Told:
-        headend = self._ward.headend
+        headend = self.ward.headend
         answers = [_answer(answer) for _, answer in headend.answers()]
         records: list[dict[str, Any]] = [json.loads(record.body) for record in headend.records(STATION)]
         return Told(answers, [_state(one) for one in headend.noted if isinstance(one, Said)], records)
 
     def _hold_hellos_when_told(self) -> None:
-        headend = self._ward.headend
+        headend = self.ward.headend
         handle = headend._handle
 
         def gate(arrival: Arrival) -> list[Shown]:
@@ -148,7 +148,7 @@ class HostRig:
         headend._handle = gate  # type: ignore[method-assign]
 
     def _watch_what_goes_down(self) -> None:
-        session = self._ward.headend._session
+        session = self.ward.headend._session
         send = session._publish
 
         def watched(topic: str, payload: bytes, expiry_s: int | None) -> int | None:
@@ -158,7 +158,7 @@ class HostRig:
         session._publish = watched  # type: ignore[method-assign]
 
     def _draft(self, order: Order, tampering: Tampering) -> Mapping[str, object]:
-        items: list[dict[str, object]] = [_item(tone.name, file=str(_tone(self._folder, tone))) for tone in order.tones]
+        items: list[dict[str, object]] = [_item(tone.name, file=str(_tone(self.folder, tone))) for tone in order.tones]
         if order.spoken:
             items.append(_item("lời", text=order.spoken))
         draft: dict[str, object] = {
@@ -175,10 +175,10 @@ class HostRig:
         return draft | ({"event": "lu-quet"} if order.cls == "emergency" else {})
 
     def _when(self, order: Order, tampering: Tampering) -> object:
-        zone = ZoneInfo(self._ward.timezone)
+        zone = ZoneInfo(self.ward.timezone)
         if tampering.wall_time:
             day = (datetime.now(zone) + timedelta(days=1)).date()
-            return {"at": f"{day}T{tampering.wall_time}", "timezone": self._ward.timezone}
+            return {"at": f"{day}T{tampering.wall_time}", "timezone": self.ward.timezone}
         if order.at_s is None:
             return "now"
         due = datetime.fromtimestamp((self._utc0 + order.at_s * 1000) / 1000, UTC).astimezone(zone)
@@ -186,7 +186,7 @@ class HostRig:
             return {"at": due.isoformat()}
         day = due.date()
         return {
-            "timezone": self._ward.timezone,
+            "timezone": self.ward.timezone,
             "first_day": day,
             "last_day": day,
             "weekdays": [due.isoweekday()],
@@ -195,9 +195,9 @@ class HostRig:
 
     def _alter(self, tones: tuple[Tone, ...]) -> None:
         """The server hands out other bytes of the same length than those that were signed."""
-        for clip in (self._folder / "content").iterdir():
+        for clip in (self.folder / "content").iterdir():
             content = clip.read_bytes()
-            if content == _tone(self._folder, tones[0]).read_bytes():
+            if content == _tone(self.folder, tones[0]).read_bytes():
                 clip.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
 
 

@@ -6,13 +6,12 @@ the power. What must hold is told from the centre's records, the journal on disk
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,10 @@ from tests.host_rig import HostRig
 from tests.rig import LEFT, RIGHT, Order, Tampering, Tone
 
 MINUTES = 5.0
-DEATHS = (3, 6)
-DEATHS_BETWEEN_S = (3.0, 20.0)
+DEATHS = (3, 5)
+FIRST_DEATH_S = 3.0
+ALIVE_S = (0.2, 6.0)
+# From one return to the next death.
 REST_S = (0.05, 1.5)
 # How long systemd, or the grid, takes.
 SETTLES_S = 90
@@ -50,7 +51,7 @@ class Evening:
 
     def live(self) -> Iterator[str]:
         """Orders, deaths, calm; yields what was broken."""
-        ward = self.rig._ward
+        ward = self.rig.ward
         self.rig.switch_on()
         if not ward.headend.wait_for(lambda: ward.headend.presence(STATION) is not None, SETTLES_S):
             yield "the station never came up"
@@ -63,44 +64,32 @@ class Evening:
         expected = {job for name, job in self.jobs.items() if name != "forged"}
         ward.headend.wait_for(lambda: expected <= {row["job_id"] for row in ward.rows()}, SETTLES_S)
         ward.switch_off()
-        yield from self._judge(ward.rows())
+        yield from self.judge(ward.rows())
 
     def _happenings(self) -> Iterator[tuple[float, Callable[[], None]]]:
+        """All of it written down beforehand: each death, and the return after it."""
         yield 2.5, lambda: self._order("bulletin")
         yield 2.6, lambda: self._order("later")
         yield self.dice.uniform(4, 18), lambda: self._order("flood")
+        ward, at_s = self.rig.ward, FIRST_DEATH_S
+        deaths: dict[str, Callable[[], None]] = {
+            "agent": ward.kill_agent,
+            "device": ward.kill_device,
+            "power": ward.cut_power,
+        }
         for _ in range(self.dice.randint(*DEATHS)):
-            death = self.dice.choice((self._kill_agent, self._kill_agent, self._kill_device, self._cut_power))
-            yield self.dice.uniform(*DEATHS_BETWEEN_S), death
+            who = self.dice.choice(("agent", "agent", "device", "power"))
+            self.deaths[who] += 1
+            at_s += self.dice.uniform(*ALIVE_S)
+            yield at_s, deaths[who]
+            at_s += self.dice.uniform(*REST_S)
+            yield at_s, partial(ward.switch_on, agent=who != "device")
 
     def _order(self, name: str) -> None:
         self.jobs[name] = self.rig.publish(ORDERS[name])
 
-    def _kill_agent(self) -> None:
-        self.deaths["agent"] += 1
-        self.rig.kill_agent()
-        self._rest()
-
-    def _kill_device(self) -> None:
-        """What stands for the unit's stop hook opens the relays."""
-        self.deaths["device"] += 1
-        ward = self.rig._ward
-        os.kill(ward.pids["io"], signal.SIGKILL)
-        assert ward._io is not None
-        ward._io.wait()
-        ward.command("relays-off")
-        ward.switch_on(agent=False)
-
-    def _cut_power(self) -> None:
-        self.deaths["power"] += 1
-        self.rig.cut_power()
-        self._rest()
-
-    def _rest(self) -> None:
-        time.sleep(self.dice.uniform(*REST_S))
-        self.rig._ward.switch_on()
-
-    def _judge(self, rows: list[dict[str, Any]]) -> Iterator[str]:
+    def judge(self, rows: list[dict[str, Any]]) -> Iterator[str]:
+        """What is broken, where ``rows`` is the log that the centre holds."""
         counted = Counter(row["job_id"] for row in rows)
         for name, job in self.jobs.items():
             if counted[job] != (name != "forged"):
@@ -112,7 +101,7 @@ class Evening:
         yield from self._street()
 
     def _journal(self, rows: list[dict[str, Any]]) -> Iterator[str]:
-        store = Store(self.rig._folder / "state" / "journal", Origin("reader", "", ""))
+        store = Store(self.rig.folder / "state" / "journal", Origin("reader", "", ""))
         contents, records = store.load(), store.records_after(0, 1 << 40)
         store.close()
         head = ChainPoint(contents.last_seq, contents.last_hash)
