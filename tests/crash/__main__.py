@@ -72,7 +72,10 @@ class Stand:
         asked = {"point": case.point, "way": case.way, "seed": case.seed, "plant": case.plant}
         self._process.stdin.write(json.dumps(asked) + "\n")
         self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
+        told = self._process.stdout.readline()
+        if not told:
+            raise RuntimeError(f"the stand died, try again with: {case.command}")
+        return json.loads(told)
 
 
 @contextlib.contextmanager
