@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 from edge_agent.audio.pcm_store import ClipMissing, ClipUnusable, PcmStore
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.policy import touches_quiet_hours
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import ClipKey, UtcMs, ZoneId
+from edge_agent.core.units import ClipKey, ZoneId
 from edge_agent.journal.port import Contents, StoredRecord
 from edge_agent.journal.record import ChainPoint, Origin, verify_chain
 from edge_agent.journal.store import Store
@@ -27,15 +26,12 @@ from tests.crash.day import HOUR_S, MINUTE_S, ORDERS
 from tests.rig import HONEST
 from tests.sim import WARM_UP_MS
 from tests.ward.card import Run, closed_spans
-from tests.ward.timing import DISK_MS, LINK_MS, NET_MS, STOP_MS
+from tests.ward.ears import CLOCK_MS, EARS_MS, at_night
+from tests.ward.timing import DISK_MS, LINK_MS, STOP_MS
 
 if TYPE_CHECKING:
     from tests.crash.street import Street
 
-EARS_MS = 3 * LINK_MS
-# A route changes one message after the relay that it is about; nobody hears that.
-CLOCK_MS = NET_MS + LINK_MS
-# A welcome is as imprecise as half its round trip.
 UNSEEN_MS = DISK_MS + LINK_MS
 # How long a first sample may sound before the journal knows of it: a crash within that is as if nothing had sounded.
 SETTLED_MS = 2 * MINUTE_S * 1000
@@ -190,13 +186,11 @@ def one_at_a_time(street: Street) -> Iterator[str]:
 
 
 def quiet_nights(street: Street) -> Iterator[str]:
-    site = street.site
     for run in street.runs:
         if ORDERS[run.job_id].order.cls == JobClass.EMERGENCY:
             continue
         for _, start, end in _heard(street, run):
-            lasts_ms = max(1, end - start - 2 * CLOCK_MS)
-            if touches_quiet_hours(site.policy, site.timezone, UtcMs(street.began + start + CLOCK_MS), lasts_ms):
+            if at_night(street.began + start + CLOCK_MS, street.began + end - CLOCK_MS):
                 yield f"{run.job_id} sounds in the quiet hours"
 
 

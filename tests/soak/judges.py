@@ -14,26 +14,20 @@ from edge_agent.core.clock_trust import TIMETABLE_ERROR_MAX_MS
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, JobId
+from edge_agent.core.units import DAY_MS, MINUTE_MS, JobId
 from edge_agent.relay.interlock import LEASE_MS
 from tests.sim import BEGAN, WARM_UP_MS
 from tests.soak.promises import Broken
 from tests.ward.card import Run, closed_spans
-from tests.ward.timing import DISK_MS, LINK_MS, NET_MS, STOP_MS, WATCHDOG_MS
+from tests.ward.ears import CLOCK_MS, EARS_MS, at_night
+from tests.ward.timing import DISK_MS, LINK_MS, STOP_MS, WATCHDOG_MS
 
 if TYPE_CHECKING:
     from tests.soak.life import Life, Ordered
 
-EARS_MS = 3 * LINK_MS
-# A route changes one message after the relay that it is about; nobody hears that.
-CLOCK_MS = NET_MS + LINK_MS
-# A welcome is as imprecise as half its round trip.
 UNSEEN_MS = DISK_MS + LINK_MS + EARS_MS + STOP_MS
 # How long a first sample may sound before the journal knows of it, and go on after a death: a crash within that is as
 # if nothing had sounded.
-QUIET_FROM_MS, QUIET_LASTS_MS = 21 * HOUR_MS, 8 * HOUR_MS
-EAST_MS = 7 * HOUR_MS
-# The ward's nights by our own count: Vietnam has moved no clock since 1975.
 ORPHANED_MS = 500
 # How long a contact may stay closed when the kernel has told the device process that its agent is gone.
 LEASE_SLACK_MS = 1_100
@@ -131,8 +125,7 @@ def quiet_hours_are_quiet(life: Life) -> Iterator[str]:
                 yield f"{run.job_id} plays by a clock that is {off_ms} ms off, and the centre had told the time"
             continue  # nobody but a liar has told it the time since it booted
         for _, start, end in run.spans(life.world.mono):
-            lasts_ms = end - start - 2 * (CLOCK_MS + off_ms)
-            if lasts_ms > 0 and _at_night(BEGAN + start + CLOCK_MS + off_ms, lasts_ms):
+            if at_night(BEGAN + start + CLOCK_MS + off_ms, BEGAN + end - CLOCK_MS - off_ms):
                 yield f"{run.job_id} sounds in the quiet hours, from {start} to {end}"
 
 
@@ -236,12 +229,6 @@ def nothing_hangs_in_the_end(life: Life) -> Iterator[str]:
 def _device_hung(life: Life, since: float, until: float) -> bool:
     """Nothing opens a line while the only process that may do so stands still; its watchdog does, in the end."""
     return any(hung < until and since < hung + WATCHDOG_MS for hung in life.world.device_hangs)
-
-
-def _at_night(since: int, lasts_ms: int) -> bool:
-    """Whether anything of it falls between 21:00 and 05:00."""
-    into_night = (since + EAST_MS - QUIET_FROM_MS) % DAY_MS
-    return into_night < QUIET_LASTS_MS or into_night + lasts_ms > DAY_MS
 
 
 def _counted(life: Life, record: dict[str, Any], runs: list[Run]) -> Iterator[str]:

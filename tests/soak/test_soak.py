@@ -9,7 +9,6 @@ import pytest
 from tests.soak import faults, script
 from tests.soak.__main__ import main
 from tests.soak.campaign import play
-from tests.soak.judges import JUDGES
 from tests.soak.life import Life
 from tests.soak.script import Happening, Script, calm, evening, ten_days
 from tests.soak.shrink import live, shrunk
@@ -76,13 +75,6 @@ def test_a_failure_is_told_shrunk_and_replayed(capsys: pytest.CaptureFixture[str
         assert expected in trace
     assert main(["--kind", "evening", "--life", "0"]) == 0
     assert "everything held" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("judge", JUDGES, ids=lambda judge: judge.__name__)
-def test_no_judge_complains_of_a_quiet_morning(judge) -> None:
-    life = Life(_script(Happening(1_000, "order", {"serial": 1, **ROUTINE})))
-    assert life.live() is None
-    assert list(judge(life)) == []
 
 
 def test_a_campaign_counts_what_it_played() -> None:

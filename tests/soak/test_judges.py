@@ -1,0 +1,110 @@
+"""Every judge of a life can complain: a quiet morning passes, and does not once its evidence was tampered with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from edge_agent.core.units import HOUR_MS, ZoneId
+from tests.soak import judges
+from tests.soak.judges import JUDGES
+from tests.soak.life import Life
+from tests.soak.script import EVENING_MS, Happening, Script, evening
+
+LEFT = ZoneId("c1")
+DRIVEN_FOR_LONG = [(LEFT, True, 1_000), (LEFT, False, 20_000)]
+
+
+def morning() -> Life:
+    """One bulletin, and nothing else."""
+    setting = replace(evening(0).setting, begins_ms=0, chaos_until_ms=EVENING_MS, welcome=True, wired=True)
+    order = {"serial": 1, "cls": "normal", "in_s": 5, "tone": "a", "seconds": 12.0}
+    life = Life(Script("evening", setting, (Happening(1_000, "order", order),)))
+    assert life.live() is None
+    return life
+
+
+def _nobody_ordered(life: Life) -> None:
+    life.orders.clear()
+
+
+def _no_agent(life: Life) -> None:
+    life.world.relays.driven[:] = DRIVEN_FOR_LONG
+    life.world.absences.append((2_000, 19_000))
+
+
+def _agent_killed(life: Life) -> None:
+    life.world.relays.driven[:] = DRIVEN_FOR_LONG
+    life.world.kills.append(2_000)
+
+
+def _stuck(life: Life) -> None:
+    life.world.relays.contacts[LEFT] = True
+
+
+def _never_closed(life: Life) -> None:
+    life.world.relays.moved.clear()
+
+
+def _played_twice(life: Life) -> None:
+    life.world.runs.append(life.world.runs[0])
+
+
+def _played_at_night(life: Life) -> None:
+    life.world.mono += 24 * HOUR_MS
+    run = life.world.runs[0]
+    run.begins += 12 * HOUR_MS
+    run.stopped = None
+
+
+def _no_records(life: Life) -> None:
+    life.world.headend.records.clear()
+
+
+def _silence(life: Life) -> None:
+    life.world.headend.records.clear()
+    life.world.headend.answers.clear()
+
+
+def _a_reason_of_our_own(life: Life) -> None:
+    life.world.headend.records[-1]["reason"] = "weather"
+
+
+def _told_too_much(life: Life) -> None:
+    life.world.headend.records[-1]["zones"][0]["played_ms"] += 1
+
+
+def _station_gone(life: Life) -> None:
+    life.world.agent = None
+
+
+TAMPERED: dict[str, Callable[[Life], None]] = {
+    "only_honest_orders_sound": _nobody_ordered,
+    "relays_need_a_lease": _no_agent,
+    "relays_open_when_the_agent_dies": _agent_killed,
+    "relays_are_open_in_the_end": _stuck,
+    "nobody_hears_a_cold_amplifier": _never_closed,
+    "one_programme_at_a_time_in_a_zone": _played_twice,
+    "quiet_hours_are_quiet": _played_at_night,
+    "nothing_sounds_twice": _played_twice,
+    "one_outcome_and_one_record_each": _no_records,
+    "no_order_vanishes": _silence,
+    "every_silence_has_a_name": _a_reason_of_our_own,
+    "records_tell_what_was_heard": _told_too_much,
+    "the_log_is_whole": _no_records,
+    "nothing_hangs_in_the_end": _station_gone,
+}
+
+
+def test_each_judge_has_its_tampering() -> None:
+    assert list(TAMPERED) == [judge.__name__ for judge in JUDGES]
+
+
+@pytest.mark.parametrize("name", TAMPERED)
+def test_a_judge_passes_a_quiet_morning_and_complains_of_a_tampered_one(name: str) -> None:
+    judge, life = getattr(judges, name), morning()
+    assert list(judge(life)) == []
+    TAMPERED[name](life)
+    assert list(judge(life)) != []
