@@ -5,6 +5,7 @@ A point is a change of a file or a message outward, named by its call and which 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import random
 import re
@@ -121,7 +122,8 @@ def run(case: Case, points: dict[str, Point], place: Place) -> list[str]:
     seed = None if case.way is Way.RANDOM else case.seed
     point = points.get(case.point)
     street = Street(place, seed, _random_fates(case) if point is None else _fates(case, point), case.plant)
-    street.live()
+    with contextlib.closing(street):
+        street.live()
     found = checks.of_day(street, refusals=case.way in FAILURES)
     if case.way in FAILURES and point is not None and not _named(place.folder, case, point):
         found.append("nobody was told that the disk had failed")
@@ -132,7 +134,8 @@ def quiet_day(seed: int, place: Place, plant: str = "") -> Street:
     """The day without any trouble."""
     shutil.rmtree(place.folder, ignore_errors=True)
     street = Street(place, seed, {}, plant)
-    street.live()
+    with contextlib.closing(street):
+        street.live()
     return street
 
 

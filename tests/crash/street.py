@@ -161,13 +161,16 @@ class Street(World):
         self._fates = fates
         self._plant = plant
         self._model = Disk(self.state_dir)
-        self._log = open(place.folder / "changes", "w+b", buffering=0)  # noqa: SIM115 - closed with the day
+        self._log = open(place.folder / "changes", "w+b", buffering=0)  # noqa: SIM115 - see close
 
     def live(self) -> None:
         """The whole day."""
         for step in day.DAY:
             self.after(round(step.at_s * 1000), partial(self._do, step))
         self.run_until(day.ENDS_S * 1000)
+
+    def close(self) -> None:
+        super().close()
         self._log.close()
 
     def boot(self) -> None:

@@ -77,6 +77,7 @@ class Life:
             return self._judged()
         finally:
             logging.disable(disabled)
+            self.world.close()
 
     def _tapped(self, topic: str, payload: bytes) -> None:
         if topic == WELCOME_TOPIC and (topic, payload) not in self.welcomes:

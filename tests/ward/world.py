@@ -98,6 +98,11 @@ class World:
         self.supervised = False
         """Whether a service manager restarts what ends, and the power comes back."""
 
+    def close(self) -> None:
+        """Nothing happens here any more. Moves no relay and stops no sound: they may still be looked at."""
+        if self.io is not None:
+            self.io.close()
+
     def utc(self) -> UtcMs:
         """The true time."""
         return UtcMs(self.began + self.mono)
