@@ -37,6 +37,8 @@ INBOX_MAX = 1_000
 # Ten unacknowledged messages, a report a second for each zone, and room; a full inbox blocks whoever posts.
 RENEW_MS = SECOND_MS
 # A third of the device's lease: two renewals may be late.
+RENEW_EARLY_MS = 800
+# A report of what sounds steps the core every 900 ms: it renews along, or there would be a step just for that.
 LOOP_MS_MAX = 2 * SECOND_MS
 # The longest sleep: the watchdog wants progress, and a clock that came right may have made something due.
 STOP_MS_MAX = 4 * SECOND_MS
@@ -221,7 +223,7 @@ class Runtime:
 
     def _renew(self, mono: MonoMs) -> None:
         """Renew the device's lease: here and nowhere else, because here the core has just stepped."""
-        if mono - self._renewed >= RENEW_MS:
+        if mono - self._renewed >= RENEW_EARLY_MS:
             self._renewed = mono
             self._ports.device.renew()
 
@@ -232,8 +234,8 @@ class Runtime:
         now = self._ports.clock.now()
         wake = station.next_wake(self._state, now)
         busy = any(relay.ordered_on for relay in self._state.relays.values())
-        longest_ms = RENEW_MS if busy or self._ending_at else LOOP_MS_MAX
-        wakes = [now.mono + longest_ms, wake, self._status.due]
+        latest = self._renewed + RENEW_MS if busy or self._ending_at else now.mono + LOOP_MS_MAX
+        wakes = [latest, wake, self._status.due]
         return min(at for at in wakes if at is not None) - now.mono
 
     def _over(self) -> bool:

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from edge_agent.core.units import SECOND_MS, MonoMs
 
-STATUS_MS = SECOND_MS
-# Once a second is as fast as people read.
+STATUS_MS = 2 * SECOND_MS
+# As fast as people read.
+EARLY_MS = 300
+# What steps by itself shortly before shows it along: a wake-up less.
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,7 @@ class StatusFile:
 
     def show(self, now: MonoMs, picture: Callable[[], bytes]) -> None:
         """Replace what stands there, unless that was done just now. To be called after every change."""
-        if self._shown_at is not None and now < self._shown_at + STATUS_MS:
+        if self._shown_at is not None and now < self._shown_at + STATUS_MS - EARLY_MS:
             self.due = MonoMs(self._shown_at + STATUS_MS)
             return
         self._shown_at, self.due = now, None

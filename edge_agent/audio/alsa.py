@@ -92,12 +92,21 @@ class AlsaCard:
 
     def wait(self, seconds: float, bell: Bell) -> None:
         self._poll.register(bell, select.POLLIN)
-        events = [event for event in self._poll.poll(seconds * SECOND_MS) if event[0] != bell.fileno()]
+        until = time.monotonic() + seconds
+        while (left_s := until - time.monotonic()) > 0:
+            events = self._poll.poll(left_s * SECOND_MS)
+            if (bell.fileno(), select.POLLIN) in events or self._has_room(events):
+                return
+
+    def _has_room(self, events: list[tuple[int, int]]) -> bool:
+        """Whether the card meant it: a sound server wakes us in the middle of each period too, for nothing."""
+        if not events:
+            return False
         try:
-            if events:
-                self._pcm.polldescriptors_revents(events)  # takes the wake-up back; what it says, room() says too
+            meant: int = self._pcm.polldescriptors_revents(events)  # takes the wake-up back, too
         except alsaaudio.ALSAAudioError as exc:
             raise PlayerError(f"{self.name} is lost: {exc}") from exc
+        return meant != 0
 
     def drop(self) -> None:
         try:
@@ -191,11 +200,11 @@ class AlsaPlayer:
     def _take_orders(self, order: Order | None) -> None:
         """Obey this one and all that wait behind it."""
         self._bell.hush()
-        with contextlib.suppress(queue.Empty):
-            while True:
-                if order is not None:
-                    self._desk.obey(order)
-                order = self._orders.get_nowait()
+        if order is not None:
+            self._desk.obey(order)
+        while not self._orders.empty():
+            if (waiting := self._orders.get_nowait()) is not None:
+                self._desk.obey(waiting)
 
     def _stream(self) -> None:
         try:

@@ -23,8 +23,8 @@ WEDGED_NS = 2 * SECOND_NS
 # Many buffers long, and shorter than the relay lease (3 s): we say what is wrong before the relays fall.
 LINGER_NS = 2 * SECOND_NS
 # Plays that follow each other, and a rejoin after an emergency, share one stream; then the card is given back.
-WAIT_S = 0.2
-# Two periods: only a card that hangs lets it pass, and closing the player waits no longer for such a one.
+WAIT_S = 0.4
+# More than a period: only a card that hangs lets it pass, and closing the player waits no longer for such a one.
 HURRY_S = 0.002
 # How often a play that is due is looked for on the reader's side; a clip is opened and its first block read in 2–5 ms.
 REACH_BACK_MS = 10

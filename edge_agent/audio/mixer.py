@@ -67,6 +67,11 @@ class Fader:
         twin._ramp, twin._from, twin._gain, twin._to_go = self._ramp, self._from, self._gain, self._to_go
         return twin
 
+    @property
+    def steady(self) -> float | None:
+        """The gain that every sample gets; None while it moves."""
+        return None if self._to_go else self._gain
+
     def aim(self, gain: float) -> None:
         """Move to ``gain`` from wherever the fader stands."""
         if gain != self._gain:

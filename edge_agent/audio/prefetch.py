@@ -22,11 +22,13 @@ from edge_agent.core.units import ClipKey
 
 AHEAD_MS = 5_000
 # Longer than an SD card's worst pause that we have heard of (some 2–3 s); 480 kB of memory for a play at 48 kHz.
-PREROLL_MS = 100
-# Less than the card's buffer: a play begins as soon as its first block is there.
+PREROLL_MS = 600
+# A play begins as soon as it can fill the card's usual buffer; the first block that is read (682 ms) is enough.
 KEPT_MS = 1_600
-# Sound that was taken and may be wanted again: the deepest buffer that a card may be configured with (16 × 100 ms).
+# Sound that was taken and may be wanted again: the deepest buffer that a card may be configured with (4 × 400 ms).
 BLOCK_FRAMES = BLOCK_BYTES // SAMPLE_BYTES
+REFILL_BLOCKS = 2
+# The reader is woken for so many (1.4 s of sound): half the wake-ups, and 3.6 s are always there.
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +85,7 @@ class Prefetch:
             spent = max(self._taken - frames_of(KEPT_MS, self._rate) * SAMPLE_BYTES, 0)
             del self._sound[:spent]
             self._taken -= spent
-        if self._has_room():
+        if self._has_room(REFILL_BLOCKS):
             self._wake.set()
         return sound
 
@@ -113,8 +115,8 @@ class Prefetch:
             self.trouble = Reason.AUDIO_ALTERED
             return False
 
-    def _has_room(self) -> bool:
-        return self._ahead() + BLOCK_BYTES <= frames_of(AHEAD_MS, self._rate) * SAMPLE_BYTES
+    def _has_room(self, blocks: int = 1) -> bool:
+        return self._ahead() + blocks * BLOCK_BYTES <= frames_of(AHEAD_MS, self._rate) * SAMPLE_BYTES
 
     def _ahead(self) -> int:
         """Bytes that lie ready."""

@@ -23,8 +23,8 @@ from edge_agent.core.programme import ZoneFeed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import MonoMs, ZoneId
 
-PROGRESS_MS = 500
-# Twice for each renewal of the relay lease (1 s).
+PROGRESS_MS = 900
+# As often as the relay lease is renewed, which is then no step of its own (runtime.RENEW_EARLY_MS).
 STARVED_MS_MAX = 10_000
 # Storage that stays silent for longer is broken, and relays should not stay closed for it.
 
@@ -180,9 +180,16 @@ class Voice:
 
     def _pass_on(self, sound: bytes) -> Iterator[tuple[int, bytes | None]]:
         """What each channel hears of the programme's next sound."""
-        body = max(self._total() - self._ramp - self._position, 0)
+        body = max(self._total() - self._ramp - self._position, 0) * SAMPLE_BYTES
+        alike: dict[float, bytes | None] = {}  # by gain: channels that hear the same cost as much as one
         for channel, fader in enumerate(self._faders):
-            yield channel, _faded(fader, sound, body * SAMPLE_BYTES)
+            gain = fader.steady if len(sound) <= body else None
+            if gain is None:
+                yield channel, _faded(fader, sound, body)
+                continue
+            if gain not in alike:
+                alike[gain] = fader.pass_on(sound)
+            yield channel, alike[gain]
 
     def _take_back(self, cut: _Stretch, kept: int) -> None:
         """Stand where only ``kept`` frames of this stretch, and nothing after it, were written."""

@@ -18,10 +18,10 @@ LINE_MAX = 511
 # The kernel's own ceiling of lines for a long time (ARCH_NR_GPIOS 512); a Raspberry Pi 5 has 54.
 RATES = (44_100, 48_000)
 # What every USB and HAT card plays without resampling in the driver, in Hz.
-PERIOD_MS_MIN, PERIOD_MS_MAX = 5, 100
-# 10 ms already costs 1.6 % of a core; 100 ms is the longest that was measured, and stopping takes that long.
-PERIODS_MIN, PERIODS_MAX = 2, 16
-# One period plays while the next is written; the sound of 16 × 100 ms is kept to be written again (audio.prefetch).
+PERIOD_MS_MIN, PERIOD_MS_MAX = 5, 400
+# 10 ms already costs 1.6 % of a core; 400 ms is the longest that was measured.
+PERIODS_MIN, PERIODS_MAX = 2, 4
+# One period plays while the next is written; the sound of 4 × 400 ms is kept to be written again (audio.prefetch).
 BANDS_MAX = 24
 # One for each hour of the day.
 
@@ -151,8 +151,8 @@ def _card(name: str, card: Table) -> Card:
         device=card.text("device", DEVICE),
         rate=rate,
         channels=card.integer("channels", 1, 2),
-        period_ms=card.integer("period_ms", PERIOD_MS_MIN, PERIOD_MS_MAX, default=100),
-        periods=card.integer("periods", PERIODS_MIN, PERIODS_MAX, default=3),
+        period_ms=card.integer("period_ms", PERIOD_MS_MIN, PERIOD_MS_MAX, default=300),
+        periods=card.integer("periods", PERIODS_MIN, PERIODS_MAX, default=2),
     )
     card.done()
     return found

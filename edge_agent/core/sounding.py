@@ -19,7 +19,7 @@ from edge_agent.core.state import Occurrence, Turn, ZonePart
 from edge_agent.core.units import SECOND_MS, MonoMs, PlayId
 
 STOP_GRACE_MS = 2 * SECOND_MS
-# The device answers a stop within one buffer (some 100 ms); after this it is taken for lost.
+# The device answers a stop within one buffer (600 ms, 1.6 s at most); after this it is taken for lost.
 START_GRACE_MS = 4 * SECOND_MS
 # How long after its instant the first sample may still be missing; the device's own lease on its writer is 3 s.
 PLAY_GRACE_MS = 10 * SECOND_MS

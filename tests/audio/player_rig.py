@@ -59,7 +59,7 @@ class PlayerRig(Protocol):
 
 
 class VirtualRig:
-    lead_ms = 400
+    lead_ms = 700
 
     def __init__(self, folder: Path) -> None:
         self.store = PcmStore(folder)

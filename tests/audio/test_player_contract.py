@@ -117,11 +117,12 @@ def test_an_instant_that_has_passed_means_at_once(rig: PlayerRig) -> None:
     end = until_ended(rig, "p")
     assert end.frames == len(sound)
     heard = rig.heard()
-    assert ordered <= heard.instant_ms(first_of(heard, 0, sound)) < ordered + 2_000
+    # A sound server hands on, and the recording is dated, in steps of some 5 ms.
+    assert ordered - 5 <= heard.instant_ms(first_of(heard, 0, sound)) < ordered + 2_000
 
 
 def test_reports_keep_their_order_and_only_grow(rig: PlayerRig) -> None:
-    begin(rig, "p", (stage(rig, "a", noise(1.7, 7)),), feeds(LEFT))
+    begin(rig, "p", (stage(rig, "a", noise(3, 7)),), feeds(LEFT))
     until_ended(rig, "p")
     pause(rig, 100)
     first, *progress, last = reports(rig, "p")
@@ -130,7 +131,7 @@ def test_reports_keep_their_order_and_only_grow(rig: PlayerRig) -> None:
     told = [report.zone_ms[LEFT] for report in progress if isinstance(report, PlayProgress)]
     assert len(told) == len(progress) == 3
     assert told == sorted(told)
-    assert told[-1] <= last.zone_ms[LEFT] == 1_700
+    assert told[-1] <= last.zone_ms[LEFT] == 3_000
 
 
 def test_stop_fades_without_a_click_and_ends_once(rig: PlayerRig) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from edge_agent.core.events import RelayChanged, RelayFailed
 from edge_agent.core.units import MonoMs, ZoneId
-from edge_agent.relay.contacts import LOOK_EVERY_MS, SETTLE_MS, Contacts
+from edge_agent.relay.contacts import LOOK_EARLY_MS, LOOK_EVERY_MS, SETTLE_MS, Contacts
 from edge_agent.relay.port import RelayError
 from tests.fakes.relays import FakeRelays
 
@@ -170,3 +170,14 @@ def test_an_order_that_changes_nothing_is_answered_all_the_same() -> None:
     _, contacts = wired()
     assert contacts.switch(A, False, "order", T0) == [RelayChanged(A, False, "order", T0)]
     assert contacts.switch(B, False, "order", T0) == [RelayChanged(B, False, "order", T0)]
+
+
+def test_whoever_is_awake_shortly_before_a_look_is_due_takes_it_along() -> None:
+    _, contacts = wired()
+    contacts.check(at(LOOK_EVERY_MS))
+    due = contacts.next_check(at(LOOK_EVERY_MS))
+    assert due == at(2 * LOOK_EVERY_MS)
+    contacts.check(at(2 * LOOK_EVERY_MS - LOOK_EARLY_MS - 1))
+    assert contacts.next_check(at(0)) == due
+    contacts.check(at(2 * LOOK_EVERY_MS - LOOK_EARLY_MS))
+    assert contacts.next_check(at(0)) == at(3 * LOOK_EVERY_MS - LOOK_EARLY_MS)
