@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge_agent.core.units import HOUR_MS, ZoneId
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, ZoneId
 from tests.soak import judges
 from tests.soak.judges import JUDGES
 from tests.soak.life import Life
@@ -108,3 +108,14 @@ def test_a_judge_passes_a_quiet_morning_and_complains_of_a_tampered_one(name: st
     assert list(judge(life)) == []
     TAMPERED[name](life)
     assert list(judge(life)) != []
+
+
+def test_a_station_that_wakes_at_every_millisecond_is_found_out() -> None:
+    life = morning()
+    life.world.after(1, lambda: _again(life))
+    with pytest.raises(AssertionError, match="a processor never rests"):
+        life.world.run_until(life.world.mono + MINUTE_MS)
+
+
+def _again(life: Life) -> None:
+    life.world.after(1, lambda: _again(life))
