@@ -37,8 +37,8 @@ INBOX_MAX = 1_000
 # Ten unacknowledged messages, a report a second for each zone, and room; a full inbox blocks whoever posts.
 RENEW_MS = SECOND_MS
 # A third of the device's lease: two renewals may be late.
-RENEW_EARLY_MS = 800
-# A report of what sounds steps the core every 900 ms: it renews along, or there would be a step just for that.
+RENEW_EARLY_MS = 700
+# A report of what sounds steps the core every 800 ms: it renews along, or there would be a step just for that.
 LOOP_MS_MAX = 2 * SECOND_MS
 # The longest sleep: the watchdog wants progress, and a clock that came right may have made something due.
 STOP_MS_MAX = 4 * SECOND_MS

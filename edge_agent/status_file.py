@@ -14,7 +14,7 @@ from edge_agent.core.units import SECOND_MS, MonoMs
 
 STATUS_MS = 2 * SECOND_MS
 # As fast as people read.
-EARLY_MS = 300
+EARLY_MS = 450
 # What steps by itself shortly before shows it along: a wake-up less.
 
 log = logging.getLogger(__name__)

@@ -79,7 +79,7 @@ def test_what_is_left_out_has_the_documented_default() -> None:
     assert (config.paths.state_dir, config.paths.run_dir) == (Path("/var/lib/edge-agent"), Path("/run/edge-agent"))
     assert config.clock.ntp is Ntp.AUTO
     card = config.cards["main"]
-    assert (card.rate, card.period_ms, card.periods) == (48_000, 300, 2)
+    assert (card.rate, card.period_ms, card.periods) == (48_000, 200, 3)
     assert config.relays.simulated_dir is None
     assert config.zones["cho"].read_back_line is None
     assert (config.speech.voice, config.speech.rate_wpm) == ("vi", 150)

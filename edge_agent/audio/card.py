@@ -12,12 +12,12 @@ from edge_agent.audio.port import PlayerError
 from edge_agent.core.units import SECOND_MS, ZoneId
 
 RATE = 48_000
-PERIOD_MS = 300
+PERIOD_MS = 200
 # Each costs a tenth of a millisecond of work and two or three of waking up. What cannot wait for the queue reaches back
 # (ADR 11).
-PERIODS = 2
-# 600 ms of sound queued, all that a Raspberry Pi's own card holds (128 KiB): the writer may come 300 ms late on a busy
-# two-core station before anything is heard of it.
+PERIODS = 3
+# 600 ms of sound queued, all that a Raspberry Pi's own card holds (128 KiB): two periods may come late on a busy
+# two-core station before anything is heard of it. Behind a sound server two periods would become three.
 TAIL_MS = 30
 # What may still lie behind ALSA's own buffer (converter, sound server): the relay must not open onto it (S2).
 

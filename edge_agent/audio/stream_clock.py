@@ -13,7 +13,7 @@ from edge_agent.core.units import MonoMs
 SECOND_NS = 1_000_000_000
 MS_NS = 1_000_000
 WINDOW = 20
-# Six seconds at 300 ms periods: a card that is 100 ppm off the clock moves 0.3 ms in half of it.
+# Four seconds at 200 ms periods: a card that is 100 ppm off the clock moves 0.2 ms in half of it.
 
 
 class StreamClock:

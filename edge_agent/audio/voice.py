@@ -23,7 +23,7 @@ from edge_agent.core.programme import ZoneFeed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import MonoMs, ZoneId
 
-PROGRESS_MS = 900
+PROGRESS_MS = 800
 # As often as the relay lease is renewed, which is then no step of its own (runtime.RENEW_EARLY_MS).
 STARVED_MS_MAX = 10_000
 # Storage that stays silent for longer is broken, and relays should not stay closed for it.

@@ -151,8 +151,8 @@ def _card(name: str, card: Table) -> Card:
         device=card.text("device", DEVICE),
         rate=rate,
         channels=card.integer("channels", 1, 2),
-        period_ms=card.integer("period_ms", PERIOD_MS_MIN, PERIOD_MS_MAX, default=300),
-        periods=card.integer("periods", PERIODS_MIN, PERIODS_MAX, default=2),
+        period_ms=card.integer("period_ms", PERIOD_MS_MIN, PERIOD_MS_MAX, default=200),
+        periods=card.integer("periods", PERIODS_MIN, PERIODS_MAX, default=3),
     )
     card.done()
     return found

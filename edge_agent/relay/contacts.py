@@ -21,8 +21,8 @@ SETTLE_LOOK_MS = 20
 LOOK_EVERY_MS = SECOND_MS
 # A stuck relay is an alarm well within the 100 s of EN 54-16; a second is what a lease already costs in wakes.
 
-LOOK_EARLY_MS = 150
-# Whatever wakes the loop shortly before takes the look along: while something sounds, it is awake every 900 ms.
+LOOK_EARLY_MS = 250
+# Whatever wakes the loop shortly before takes the look along: while something sounds, it is awake every 800 ms.
 
 START = "start"
 # Why a relay is opened that could not be opened when the process began.

@@ -225,7 +225,7 @@ FAULTS: list[tuple[Plant, set[str]]] = [
     (c1_hears_another_item_before, {BESIDE}),
     (burst(2.0, LEFT), {OPEN_SILENT}),
     (burst(37.5, RIGHT), {OPEN_SILENT}),
-    (burst(KILLED_S + 0.5, LEFT), {OPEN_SILENT}),
+    (burst(KILLED_S + 0.8, LEFT), {OPEN_SILENT}),
     (burst(LASTS_S - 0.1, RIGHT), {OPEN_SILENT}),
     (relay_moved("c1", True, DUE_S - 0.5, 0), {WARM}),
     (relay_moved("c2", True, AGAIN_S + WARM_S - 0.7, 1), {WARM}),

@@ -10,6 +10,6 @@ LINK_RETRY_MS = 500  # link.client.RETRY_S
 RESTART_MS = 1_000  # RestartSec of the units
 WATCHDOG_MS = 10_000  # WatchdogSec of the units
 WILL_DELAY_MS = 10_000  # sync.client.WILL_DELAY_S
-PROGRESS_MS = 900  # audio.voice.PROGRESS_MS
+PROGRESS_MS = 800  # audio.voice.PROGRESS_MS
 SPEAK_MS = 300  # rendering a sentence
 SPEECH_MS_PER_LETTER = 60

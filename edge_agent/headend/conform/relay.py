@@ -23,6 +23,7 @@ class Relay(AbstractContextManager["Relay"]):
         self._broker = broker
         self._listener = socket.create_server((listen.host, listen.port))
         self._listener.settimeout(LOOK_S)
+        self._lock = threading.Lock()  # guards _ends and _whole: a cut reaches a connection that is just being joined
         self._ends: list[socket.socket] = []
         self._ended = False
         self._whole = True
@@ -32,8 +33,9 @@ class Relay(AbstractContextManager["Relay"]):
 
     def cut(self) -> None:
         """Break the line, and take nobody until ``mend``."""
-        self._whole = False
-        ends, self._ends = self._ends, []
+        with self._lock:
+            self._whole = False
+            ends, self._ends = self._ends, []
         for end in ends:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -68,8 +70,14 @@ class Relay(AbstractContextManager["Relay"]):
             station.close()
             return
         broker.settimeout(None)
-        self._ends += [station, broker]
-        self.joined += 1
+        with self._lock:
+            if whole := self._whole:
+                self._ends += [station, broker]
+                self.joined += 1
+        if not whole:
+            station.close()
+            broker.close()
+            return
         for source, sink in ((station, broker), (broker, station)):
             threading.Thread(target=_pass_on, args=(source, sink), daemon=True).start()
 
