@@ -26,7 +26,8 @@ class Relay(AbstractContextManager["Relay"]):
         self._lock = threading.Lock()  # guards _ends and _whole: a cut reaches a connection that is just being joined
         self._ends: list[socket.socket] = []
         self._ended = False
-        self._whole = True
+        self._whole = threading.Event()
+        self._whole.set()
         self._thread = threading.Thread(target=self._serve, name="relay", daemon=True)
         self.port = int(self._listener.getsockname()[1])
         self.joined = 0
@@ -34,7 +35,7 @@ class Relay(AbstractContextManager["Relay"]):
     def cut(self) -> None:
         """Break the line, and take nobody until ``mend``."""
         with self._lock:
-            self._whole = False
+            self._whole.clear()
             ends, self._ends = self._ends, []
         for end in ends:
             with suppress(OSError):
@@ -43,7 +44,7 @@ class Relay(AbstractContextManager["Relay"]):
 
     def mend(self) -> None:
         """Let the station through again."""
-        self._whole = True
+        self._whole.set()
 
     def __enter__(self) -> Relay:
         self._thread.start()
@@ -63,7 +64,7 @@ class Relay(AbstractContextManager["Relay"]):
 
     def _join(self, station: socket.socket) -> None:
         try:
-            if not self._whole:
+            if not self._whole.is_set():
                 raise ConnectionRefusedError
             broker = socket.create_connection((self._broker.host, self._broker.port), CONNECT_S)
         except OSError:
@@ -71,7 +72,7 @@ class Relay(AbstractContextManager["Relay"]):
             return
         broker.settimeout(None)
         with self._lock:
-            if whole := self._whole:
+            if whole := self._whole.is_set():
                 self._ends += [station, broker]
                 self.joined += 1
         if not whole:
