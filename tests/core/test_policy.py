@@ -56,6 +56,7 @@ def test_an_emergency_is_exempt_and_an_ordinary_job_is_not() -> None:
     site = makers.make_site()
     assert policy.forbids(site, makers.make_job(**{"class": "emergency"}), at("03:15:00"), 1_000) is None
     assert policy.forbids(site, makers.make_job(), at("03:15:00"), 1_000) is Reason.QUIET_HOURS
+    assert policy.forbids(site, makers.make_job(), at("12:00:00"), 1_000) is None
 
 
 @given(st.integers(0, 86_399), st.integers(1, 3 * 3600))
@@ -68,7 +69,8 @@ def test_quiet_hours_agree_with_looking_at_every_minute(start_s: int, lasts_s: i
 
 
 @pytest.mark.parametrize(
-    ("clock", "ordered", "loud"), [("05:30:00", 100, 55), ("06:00:00", 100, 80), ("12:00:00", 40, 40)]
+    ("clock", "ordered", "loud"),
+    [("05:00:00", 100, 55), ("05:30:00", 100, 55), ("06:00:00", 100, 80), ("12:00:00", 40, 40)],
 )
 def test_every_ceiling_applies_to_an_ordinary_job(clock: str, ordered: int, loud: int) -> None:
     site = makers.make_site()

@@ -6,7 +6,7 @@ import pytest
 
 from edge_agent.core.events import RelayChanged, RelayFailed
 from edge_agent.core.units import MonoMs, ZoneId
-from edge_agent.relay.contacts import LOOK_EARLY_MS, LOOK_EVERY_MS, SETTLE_MS, Contacts
+from edge_agent.relay.contacts import LOOK_EARLY_MS, LOOK_EVERY_MS, SETTLE_LOOK_MS, SETTLE_MS, Contacts
 from edge_agent.relay.port import RelayError
 from tests.fakes.relays import FakeRelays
 
@@ -181,3 +181,28 @@ def test_whoever_is_awake_shortly_before_a_look_is_due_takes_it_along() -> None:
     assert contacts.next_check(at(0)) == due
     contacts.check(at(2 * LOOK_EVERY_MS - LOOK_EARLY_MS))
     assert contacts.next_check(at(0)) == at(3 * LOOK_EVERY_MS - LOOK_EARLY_MS)
+
+
+def test_until_a_contact_has_settled_it_is_looked_at_soon() -> None:
+    relays, contacts = wired()
+    assert contacts.next_check(T0) == at(SETTLE_MS), "the first look after the start"
+    relays.stuck.add(A)
+    contacts.switch(A, True, "order", at(300))
+    assert contacts.next_check(at(300)) == at(300 + SETTLE_LOOK_MS)
+
+
+class Complaining(FakeRelays):
+    """Closes a relay, and then says that it could not; opens as it should."""
+
+    def switch(self, zone: ZoneId, on: bool) -> None:
+        super().switch(zone, on)
+        if on:
+            raise RelayError(f"relay {zone}: the line does not answer")
+
+
+def test_a_line_that_closes_and_then_complains_is_opened_at_once() -> None:
+    relays = Complaining((A, B))
+    contacts = Contacts(relays, (A, B), T0)
+    assert contacts.switch(A, True, "order", T0) == [RelayFailed(A, "relay a: the line does not answer")]
+    assert relays.edges == [(A, True), (A, False)]
+    assert contacts.next_check(T0) is None, "it is open: nothing is left to try"

@@ -56,6 +56,17 @@ def test_with_a_lease_a_relay_closes_and_opens_on_order() -> None:
     assert lock.closed == {}
 
 
+def test_a_writer_that_owes_sound_and_shows_no_sign_for_a_lease_is_late() -> None:
+    idle = interlock.alive(leased(), at(0))
+    assert not interlock.writer_late(idle, at(10 * LEASE_MS)), "it owes nothing"
+    playing = interlock.begin(idle, P, at(1_000), at(0))
+    assert not interlock.writer_late(playing, at(1_000 + LEASE_MS - 1))
+    assert interlock.writer_late(playing, at(1_000 + LEASE_MS))
+    alive = interlock.alive(playing, at(2_000))
+    assert not interlock.writer_late(alive, at(2_000 + LEASE_MS - 1))
+    assert interlock.writer_late(alive, at(2_000 + LEASE_MS))
+
+
 def test_a_zone_that_is_not_configured_is_refused() -> None:
     for on in (True, False):
         lock, verdict = interlock.order(leased(), ZoneId("elsewhere"), on, 5_000, T0)
