@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from edge_agent.core import effects as fx
 from edge_agent.core import station
-from edge_agent.core.events import RelayChanged, RelayFailed
+from edge_agent.core.events import RelayChanged, RelayFailed, StopAsked
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.programme import length_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import ZoneSite
 from edge_agent.core.state import ZonePart
 from edge_agent.core.units import JobId, MonoMs, ZoneId
+from edge_agent.core.zones import RELAY_TAIL_MS
 from tests.core.bench import CHO, DINH, Bench
 from tests.trust import makers
 
@@ -318,3 +320,46 @@ def test_a_zone_comes_back_through_a_fresh_closing_where_the_old_one_would_not_l
     assert bench.play(bulletin).zones[CHO].part is not ZonePart.HEARING
     bench.pass_s(1)
     assert bench.play(bulletin).zones[CHO].part is ZonePart.HEARING
+
+
+def test_a_programme_for_a_busy_and_a_free_zone_waits_for_both() -> None:
+    bench = Bench().boot()
+    first = bench.order(job_id="first", audience=audience(CHO))
+    second = bench.order(job_id="second", audience=audience(CHO, DINH))
+    assert bench.phase(second) is Phase.QUEUED
+    assert bench.closed() == {CHO}
+    bench.pass_s(11)
+    bench.end(first)
+    bench.pass_s(1)
+    assert bench.phase(second) is Phase.PLAYING
+    assert {feed.zone for feed in bench.every(fx.StartPlay)[-1].feeds} == {CHO, DINH}
+
+
+def test_a_relay_is_told_to_open_by_itself_once_its_programme_is_over() -> None:
+    bench = Bench().boot()
+    bulletin = bench.order(job_id="bulletin")
+    play = bench.play(bulletin)
+    (closing,) = [one for one in bench.every(fx.SwitchRelay) if one.zone == CHO]
+    assert closing.off_after_ms == play.start_at + length_ms(play.parts) - bench.now.mono + RELAY_TAIL_MS
+
+
+def test_an_emergency_that_takes_the_zone_of_what_only_warms_up_tells_the_device_nothing_of_it() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.SwitchRelay)
+    bulletin = bench.order(job_id="bulletin", audience=audience(DINH))
+    bench.deaf.clear()
+    bench.order(**FLOOD, audience=audience(CHO, DINH))
+    assert bench.phase(bulletin) is not Phase.PLAYING
+    assert bench.every(fx.StopPlay) == bench.every(fx.RoutePlay) == []
+
+
+def test_a_programme_that_is_being_stopped_gets_no_zone_back() -> None:
+    bench = Bench().boot()
+    flood = bench.order(**FLOOD, audience=audience(CHO))
+    bulletin = bench.order(job_id="bulletin")
+    bench.pass_s(2)
+    bench.send(StopAsked())
+    assert bench.play(bulletin).ending is not None
+    bench.end(flood, Reason.SHUTDOWN)
+    assert bench.play(bulletin).zones[CHO].part is ZonePart.TAKEN
+    assert all(CHO not in {feed.zone for feed in one.feeds} for one in bench.every(fx.RoutePlay))
