@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edge_agent.core.clock_trust import (
     DISPUTE_MS,
     HOLDOVER_AFTER_MS,
@@ -33,7 +35,9 @@ def test_the_floor_says_only_that_it_is_not_earlier() -> None:
 
 
 def test_a_clock_chip_is_trusted_within_its_error() -> None:
-    assert from_rtc(UTC, BOOT, 30_000).read(BOOT).trusted
+    now = from_rtc(UTC, BOOT, 30_000).read(BOOT)
+    assert (now.utc, now.trusted) == (UTC, True)
+    assert from_rtc(UTC, BOOT, TIMETABLE_ERROR_MAX_MS).read(BOOT).trusted
     assert not from_rtc(UTC, BOOT, TIMETABLE_ERROR_MAX_MS + 1).read(BOOT).trusted
 
 
@@ -84,3 +88,20 @@ def test_boot_time_and_utc_translate_both_ways() -> None:
     now = adopt_signed(ClockState(), UTC, BOOT, 0).read(BOOT)
     assert now.mono_of(UtcMs(UTC + 7_000)) == BOOT + 7_000
     assert now.utc_of(later(7_000)) == UTC + 7_000
+
+
+def test_a_clock_in_dispute_still_says_whether_an_emergency_is_valid() -> None:
+    signed = adopt_signed(ClockState(), UTC, BOOT, 90)
+    disputed = adopt_ntp(signed, UtcMs(UTC + DISPUTE_MS + 1), BOOT, 5).read(BOOT)
+    assert (disputed.trusted, disputed.tells_validity) == (False, True)
+    assert replace(disputed, max_error_ms=TIMETABLE_ERROR_MAX_MS).tells_validity
+    assert not replace(disputed, max_error_ms=TIMETABLE_ERROR_MAX_MS + 1).tells_validity
+    assert signed.read(BOOT).tells_validity
+    assert not at_floor(UTC, BOOT).read(BOOT).tells_validity
+
+
+def test_the_last_millisecond_of_agreement_is_no_dispute() -> None:
+    signed = adopt_signed(ClockState(), UTC, BOOT, 90)
+    assert adopt_ntp(signed, UtcMs(UTC + DISPUTE_MS), BOOT, 5).read(BOOT).trusted
+    ntp = adopt_ntp(ClockState(), UTC, BOOT, 5)
+    assert adopt_signed(ntp, UtcMs(UTC + DISPUTE_MS), BOOT, 5).read(BOOT).source is ClockSource.NTP

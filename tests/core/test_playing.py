@@ -25,10 +25,11 @@ from edge_agent.core.events import (
     Tick,
 )
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.playing import PASSES_MAX
+from edge_agent.core.playing import INTENT_WAIT_MS, PASSES_MAX
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import LocalPolicy, VolumeBand, ZoneSite
 from edge_agent.core.units import JobId, UtcMs
+from edge_agent.core.zones import RELAY_TAIL_MS
 from tests.core.bench import CHO, DINH, Bench
 from tests.trust import makers
 
@@ -145,10 +146,10 @@ def test_the_timetable_waits_for_a_trusted_clock_and_says_so() -> None:
     bench = Bench().boot()
     job = bench.at(60)
     bench.now = replace(bench.now, source=ClockSource.DISPUTED)
-    bench.pass_s(65)
-    assert (bench.phase(job), bench.play(job).held_by) == (Phase.STAGED, Reason.CLOCK_NOT_TRUSTED)
+    bench.pass_s(90)
+    assert (bench.phase(job), bench.play(job).held_by) == (Phase.STAGED, Reason.CLOCK_NOT_TRUSTED), "and not missed"
     bench.now = replace(bench.now, source=ClockSource.SIGNED)
-    bench.pass_s(10)
+    bench.pass_s(1)
     assert bench.outcomes() == [(job, "missed", "clock_not_trusted")]
 
 
@@ -279,7 +280,9 @@ def test_intent_that_never_reaches_the_disk_delays_but_does_not_silence() -> Non
     bench.deaf.add(fx.SaveMark)
     job = bench.order()
     assert bench.every(fx.SwitchRelay) == []
-    bench.pass_s(1.1)
+    bench.pass_s(0.6)
+    assert bench.wakes_in_ms() == INTENT_WAIT_MS - 600
+    bench.pass_s(0.5)
     assert bench.phase(job) is Phase.PLAYING
 
 
@@ -345,7 +348,7 @@ def test_late_confirmation_moves_the_first_sample_behind_the_warm_up() -> None:
     (start,) = bench.every(fx.StartPlay)
     assert start.at == bench.now.mono + 1_000
     last = [one for one in bench.every(fx.SwitchRelay) if one.zone == CHO][-1]
-    assert bench.now.mono + last.off_after_ms >= start.at + 10_000, "its relay would open before the end"
+    assert bench.now.mono + last.off_after_ms == start.at + 10_000 + RELAY_TAIL_MS, "its relay opens with the end"
 
 
 @pytest.mark.parametrize(

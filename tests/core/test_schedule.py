@@ -43,6 +43,8 @@ def test_an_instant_is_due_within_its_validity_only() -> None:
     at = {"kind": "at", "utc": makers.NOON + 5_000}
     assert next_instant(makers.make_job(when=at), makers.NOON) == makers.NOON + 5_000
     assert next_instant(makers.make_job(when=at, not_before=makers.NOON + 6_000), makers.NOON) is None
+    for edge in ({"not_before": makers.NOON + 5_000}, {"not_after": makers.NOON + 5_000}):
+        assert next_instant(makers.make_job(when=at, **edge), makers.NOON) == makers.NOON + 5_000
 
 
 def test_a_rule_counts_from_its_validity_on_and_not_beyond_it() -> None:
