@@ -65,10 +65,10 @@ class Device:
 
     def turn(self) -> None:
         """Open what is due, then hear the player and the agent, then open what that made due."""
-        now = self._clock()
-        self._guard(now)
+        self._guard(self._clock())
         self._hear_player()
-        self._hear_agent(now)
+        self._hear_agent()
+        now = self._clock()
         self._guard(now)
         self._watch(now)
 
@@ -120,14 +120,14 @@ class Device:
                     report = replace(report, reason=Reason.DEVICE_FAILED)  # not "was told to stop"
             self._tell(report)
 
-    def _hear_agent(self, now: MonoMs) -> None:
+    def _hear_agent(self) -> None:
         self._admit()
         try:
             for _ in range(ORDERS_A_TURN):
                 order = self._server.receive()
                 if order is None:
                     return
-                self._obey(order, now)
+                self._obey(order, self._clock())  # an amplifier's warm-up counts from here, not from the turn's begin
         except LinkLost as exc:
             self._lose_link(str(exc))
 

@@ -29,7 +29,7 @@ from edge_agent.core.playing import INTENT_WAIT_MS, PASSES_MAX
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import LocalPolicy, VolumeBand, ZoneSite
 from edge_agent.core.units import JobId, UtcMs
-from edge_agent.core.zones import RELAY_TAIL_MS
+from edge_agent.core.zones import RELAY_LEAD_MS, RELAY_TAIL_MS
 from tests.core.bench import CHO, DINH, Bench
 from tests.trust import makers
 
@@ -46,6 +46,15 @@ def test_first_sample_is_ordered_for_the_planned_instant_and_relays_close_ahead(
     (start,) = bench.every(fx.StartPlay)
     assert start.at == bench.now.mono_of(bench.play(job).planned)
     assert {one.zone for one in bench.every(fx.SwitchRelay) if one.on} == set(makers.ZONES)
+
+
+def test_it_asks_to_be_woken_for_its_relays() -> None:
+    bench = Bench().boot()
+    bench.at(60)
+    bench.pass_s(1)
+    assert (
+        bench.wakes_in_ms() == 59_000 - max(site.warm_up_ms for site in bench.state.site.zones.values()) - RELAY_LEAD_MS
+    )
 
 
 def test_each_zone_closes_by_its_own_warm_up() -> None:
