@@ -14,6 +14,7 @@ from edge_agent.core.units import SECOND_MS
 from edge_agent.device.process import WRITER_MS_MAX
 from edge_agent.link.server import AGENT_USER
 from edge_agent.watchdog import FEED_EVERY_MS
+from tests.host.parts import ABSENT
 
 SYSTEMD = Path(__file__).parents[1] / "systemd"
 UNITS = ["edge-agent.service", "edge-agent-io.service"]
@@ -36,7 +37,7 @@ def directives(unit: str) -> dict[str, list[str]]:
 def tool(name: str) -> str:
     path = shutil.which(name)
     if path is None:
-        pytest.skip(f"{name} is not installed")
+        pytest.skip(ABSENT + name)
     return path
 
 

@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from edge_agent.audio.sandbox import available
+from tests.host.parts import ABSENT
 
 FFMPEG = "/usr/bin/ffmpeg"
 ESPEAK = "/usr/bin/espeak-ng"
 BWRAP = "/usr/bin/bwrap"
 
-needs_decoder = pytest.mark.skipif(not available(FFMPEG, BWRAP), reason="ffmpeg or bubblewrap is absent")
-needs_voice = pytest.mark.skipif(not available(ESPEAK, BWRAP), reason="espeak-ng or bubblewrap is absent")
+needs_decoder = pytest.mark.skipif(not available(FFMPEG, BWRAP), reason=f"{ABSENT}ffmpeg or bubblewrap")
+needs_voice = pytest.mark.skipif(not available(ESPEAK, BWRAP), reason=f"{ABSENT}espeak-ng or bubblewrap")
 
 
 def ffmpeg(*arguments: str | Path) -> None:

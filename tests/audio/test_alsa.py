@@ -33,8 +33,10 @@ from tests.audio.player_rig import (
     until_ended,
     until_started,
 )
-from tests.host.pulse import SYSTEM_ALSA_CONFIG, Pulse, missing, private_pulse
+from tests.host.parts import ABSENT
+from tests.host.pulse import SYSTEM_ALSA_CONFIG, Pulse, private_pulse
 from tests.host.recording import Recorder
+from tests.host.served import served
 
 pytestmark = pytest.mark.host
 
@@ -44,13 +46,9 @@ pcm.narrow { type multi slaves.a.pcm "null" slaves.a.channels 1 bindings.0.slave
 
 
 @pytest.fixture
-def pulse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pulse]:
+def pulse(tmp_path: Path) -> Iterator[Pulse]:
     """A server of its own for each test: these tests kill it."""
-    if absent := missing():
-        pytest.skip(f"no sound server to play into: {absent}")
-    with private_pulse(tmp_path / "pulse") as server:
-        for name, value in server.env.items():
-            monkeypatch.setenv(name, value)
+    with served(tmp_path / "pulse") as server:
         yield server
 
 
@@ -126,23 +124,17 @@ def test_a_card_that_hangs_ends_every_play_and_the_writer_without_holding_up_any
     assert longest < 10
 
 
-def test_a_card_that_came_back_plays_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if absent := missing():
-        pytest.skip(f"no sound server to play into: {absent}")
-    folder = tmp_path / "pulse"
-    with private_pulse(folder) as first:
-        for name, value in first.env.items():
-            monkeypatch.setenv(name, value)
-        with pulse_rig(tmp_path / "store", first) as rig:
-            part = stage(rig, "a", noise(0.3, 6))
-            begin(rig, "one", (stage(rig, "b", noise(20, 7)),), feeds(LEFT))
-            until_started(rig, "one")
-            first.kill()
-            assert until_ended(rig, "one").reason is Reason.DEVICE_FAILED
-            (folder / "native").unlink(missing_ok=True)
-            with private_pulse(folder):
-                begin(rig, "two", (part,), feeds(LEFT))
-                assert until_ended(rig, "two").reason is None
+def test_a_card_that_came_back_plays_again(tmp_path: Path, pulse: Pulse) -> None:
+    with pulse_rig(tmp_path / "store", pulse) as rig:
+        part = stage(rig, "a", noise(0.3, 6))
+        begin(rig, "one", (stage(rig, "b", noise(20, 7)),), feeds(LEFT))
+        until_started(rig, "one")
+        pulse.kill()
+        assert until_ended(rig, "one").reason is Reason.DEVICE_FAILED
+        (pulse.folder / "native").unlink(missing_ok=True)
+        with private_pulse(pulse.folder):
+            begin(rig, "two", (part,), feeds(LEFT))
+            assert until_ended(rig, "two").reason is None
 
 
 def test_the_card_is_given_back_when_nothing_plays(rig: PulseRig, pulse: Pulse) -> None:
@@ -167,7 +159,7 @@ def test_a_device_that_is_no_such_card_fails_the_play_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, device: str, complaint: str
 ) -> None:
     if not SYSTEM_ALSA_CONFIG.exists():
-        pytest.skip("no alsa-lib configuration")
+        pytest.skip(f"{ABSENT}alsa-lib's configuration")
     (tmp_path / "asound.conf").write_text(ONE_CHANNEL)
     monkeypatch.setenv("ALSA_CONFIG_PATH", f"{SYSTEM_ALSA_CONFIG}:{tmp_path / 'asound.conf'}")
     rig = PulseRig(tmp_path / "store", None, CardConfig(device))

@@ -23,6 +23,7 @@ from edge_agent.audio.pcm_store import (
 )
 from edge_agent.audio.sandbox import available
 from edge_agent.core.units import ClipKey
+from tests.host.parts import ABSENT
 
 RATE = 48_000
 KEY = ClipKey("a" * 64)
@@ -281,7 +282,7 @@ except OSError as exc:
 
 
 @pytest.mark.host
-@pytest.mark.skipif(not available("/usr/bin/bwrap"), reason="bubblewrap, which makes a small disk, is absent")
+@pytest.mark.skipif(not available("/usr/bin/bwrap"), reason=f"{ABSENT}bubblewrap, which makes a small disk")
 def test_a_full_disk_is_an_error_and_leaves_nothing_behind(tmp_path: Path) -> None:
     disk = ["/usr/bin/bwrap", "--bind", "/", "/", "--size", "500000", "--tmpfs", str(tmp_path)]
     script = [sys.executable, "-c", FILL_A_SMALL_DISK, str(tmp_path)]

@@ -35,7 +35,8 @@ from tests.audio.player_rig import (
     until_ended,
     until_started,
 )
-from tests.host.pulse import Pulse, missing, private_pulse
+from tests.host.pulse import Pulse
+from tests.host.served import served
 
 ONSET_MS = 20
 # What is promised between neighbouring clusters (S4). Seen: 0.3 ms idle, 2 ms with both cores busy.
@@ -45,11 +46,7 @@ TOLD_MS = 5
 
 @pytest.fixture(scope="module")
 def pulse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pulse]:
-    if absent := missing():
-        pytest.skip(f"no sound server to play into: {absent}")
-    with private_pulse(tmp_path_factory.mktemp("pulse")) as server, pytest.MonkeyPatch.context() as patch:
-        for name, value in server.env.items():
-            patch.setenv(name, value)
+    with served(tmp_path_factory.mktemp("pulse")) as server:
         yield server
 
 
@@ -117,8 +114,7 @@ def test_an_instant_that_has_passed_means_at_once(rig: PlayerRig) -> None:
     end = until_ended(rig, "p")
     assert end.frames == len(sound)
     heard = rig.heard()
-    # A sound server hands on, and the recording is dated, in steps of some 5 ms.
-    assert ordered - 5 <= heard.instant_ms(first_of(heard, 0, sound)) < ordered + 2_000
+    assert ordered - TOLD_MS <= heard.instant_ms(first_of(heard, 0, sound)) < ordered + 2_000
 
 
 def test_reports_keep_their_order_and_only_grow(rig: PlayerRig) -> None:

@@ -20,7 +20,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey, MonoMs, PlayId
 from tests.audio.player_rig import LEFT, RIGHT, PulseRig, VirtualRig, noise, stage
 from tests.fakes.device import PLAY_MS, FakePlayer
-from tests.host.pulse import missing, private_pulse
+from tests.host.served import served
 from tests.trust import makers
 from tests.ward.card import Card, CardTrouble
 from tests.ward.world import World
@@ -123,11 +123,7 @@ class StagedPulseRig(PulseRig):
 
 @contextlib.contextmanager
 def pulse_rig(folder: Path) -> Iterator[StagedPulseRig]:
-    if absent := missing():
-        pytest.skip(f"no sound server to play into: {absent}")
-    with private_pulse(folder) as server, pytest.MonkeyPatch.context() as patch:
-        for name, value in server.env.items():
-            patch.setenv(name, value)
+    with served(folder):
         rig = StagedPulseRig(folder, None)
         yield rig
         rig.player.close()

@@ -38,8 +38,8 @@ from tests.audio.player_rig import (
     until_started,
 )
 from tests.fakes.card import VirtualPlayer
-from tests.host.pulse import missing, private_pulse
 from tests.host.recording import Recorder, Recording
+from tests.host.served import served
 
 QUEUE_MS = CardConfig("station").period_ms * CardConfig("station").periods
 
@@ -57,16 +57,11 @@ def rig(tmp_path: Path) -> VirtualRig:
 
 
 @pytest.fixture
-def pulse_rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PulseRig]:
-    if absent := missing():
-        pytest.skip(f"no sound server to play into: {absent}")
-    with private_pulse(tmp_path / "pulse") as server:
-        for name, value in server.env.items():
-            monkeypatch.setenv(name, value)
-        with Recorder(server) as recorder:
-            rig = PulseRig(tmp_path / "store", recorder, CardConfig("station"))
-            yield rig
-            rig.player.close()
+def pulse_rig(tmp_path: Path) -> Iterator[PulseRig]:
+    with served(tmp_path / "pulse") as server, Recorder(server) as recorder:
+        rig = PulseRig(tmp_path / "store", recorder, CardConfig("station"))
+        yield rig
+        rig.player.close()
 
 
 def on_air(rig: VirtualRig | PulseRig, sound: Samples) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.audio.sandbox import End, Ended, Limits, Sandbox, available, printable
+from tests.host.parts import ABSENT
 
 PYTHON = "/usr/bin/python3"
 MIB = 1_024 * 1_024
@@ -22,7 +23,7 @@ LIMITS = Limits(data_bytes=128 * MIB, cpu_s=20, wall_s=120, output_bytes=MIB)
 
 pytestmark = [
     pytest.mark.host,
-    pytest.mark.skipif(not available("/usr/bin/bwrap", PYTHON), reason="bubblewrap or the system's Python is absent"),
+    pytest.mark.skipif(not available("/usr/bin/bwrap", PYTHON), reason=f"{ABSENT}bubblewrap or the system's Python"),
 ]
 
 

@@ -8,9 +8,10 @@ from bench.memory import IDLE_MB_MAX, figures_of
 from bench.pages import frames_of
 from bench.start import one_start
 from bench.station import running, watch
+from tests.host.parts import ABSENT
 from tests.host.pulse import missing
 
-pytestmark = [pytest.mark.host, pytest.mark.skipif(bool(missing()), reason=f"absent here: {missing()}")]
+pytestmark = [pytest.mark.host, pytest.mark.skipif(bool(missing()), reason=ABSENT + missing())]
 
 
 def test_a_real_station_is_looked_at_and_started_anew() -> None:

@@ -35,6 +35,7 @@ from edge_agent.headend.pki import create_authority, issue_client, issue_server
 from tests.audio.making import needs_decoder, needs_voice
 from tests.cli.stations import AREA, STATION, StationRig, make_station
 from tests.console.pictures import picture
+from tests.host.parts import ABSENT, needs
 from tests.host.pulse import missing
 
 NOW = Now(boot_ms(), UtcMs(system_utc_ms() + HOUR_MS), ClockSource.NTP, 60_000)
@@ -45,7 +46,7 @@ LOST = replace(EARLIER, source=ClockSource.UNSET)
 NOBODY = 54_321
 END_S = 30
 # Only bounds a hanging test.
-needs_broker = pytest.mark.skipif(shutil.which("mosquitto") is None, reason="mosquitto is absent")
+needs_broker = needs("mosquitto")
 is_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 
 
@@ -426,7 +427,7 @@ def test_without_diacritics_doctor_prints_plain_ascii(tmp_path: Path, capsys: py
 @needs_broker
 @needs_decoder
 @needs_voice
-@pytest.mark.skipif(missing() != "", reason=f"absent: {missing()}")
+@pytest.mark.skipif(missing() != "", reason=ABSENT + missing())
 def test_a_station_that_runs_is_well_from_top_to_bottom(tmp_path: Path) -> None:
     with Ward(tmp_path) as ward:
         ward.switch_on()

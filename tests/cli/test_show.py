@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -24,6 +23,7 @@ from edge_agent.link.server import DeviceServer
 from tests.cli.stations import StationRig, make_station
 from tests.console.pictures import BULLETIN, picture
 from tests.console.terminal import PROMPT, Terminal
+from tests.host.parts import ABSENT, needs
 from tests.host.pulse import missing
 
 STOP_S = 30
@@ -158,7 +158,8 @@ def test_the_console_is_a_process_that_stops_when_told(station: StationRig) -> N
 
 
 @pytest.mark.host
-@pytest.mark.skipif(shutil.which("mosquitto") is None or missing() != "", reason="mosquitto or PulseAudio is absent")
+@needs("mosquitto")
+@pytest.mark.skipif(missing() != "", reason=ABSENT + missing())
 def test_a_running_station_shows_itself_on_every_way(tmp_path: Path) -> None:
     with Ward(tmp_path) as ward:
         ward.switch_on()

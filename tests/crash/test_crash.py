@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import re
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -18,6 +17,7 @@ import pytest
 from tests.crash import plants, shim
 from tests.crash.__main__ import ROOT, Stand, every_case, stands
 from tests.crash.case import SAY, Case, Point, Way
+from tests.host.parts import needs
 
 SEED = 1
 SAMPLE = 20
@@ -29,7 +29,7 @@ MORNING_NUMBERS = 200
 CALLS = ("pwrite64", "write", "fsync", "fdatasync", "ftruncate", "renameat2")
 pytestmark = [
     pytest.mark.host,
-    pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc"),
+    needs("gcc"),
 ]
 
 
@@ -97,7 +97,7 @@ def test_random_deaths_break_no_promise(stand: Stand, points: dict[str, Point], 
     assert stand.run(case) == [], f"try again with: {case.command}"
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+@needs("strace")
 def test_the_kernel_sees_no_call_that_the_shim_has_not_counted(tmp_path: Path) -> None:
     """The shim stands in the library; strace stands behind it, in the same run."""
     trace = tmp_path / "trace"

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.crash.station import Evening
+from tests.host.parts import ABSENT
 from tests.host.pulse import missing
 from tests.host_rig import HostRig
 
 SEED = 6
 # An evening in which agent, device process and power die.
-pytestmark = [pytest.mark.host, pytest.mark.skipif(bool(missing()), reason=f"absent here: {missing()}")]
+pytestmark = [pytest.mark.host, pytest.mark.skipif(bool(missing()), reason=ABSENT + missing())]
 
 
 def test_a_real_station_that_is_killed_at_random_breaks_no_promise(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.host.pulse import Pulse, missing, private_pulse
+from tests.host.pulse import Pulse
 from tests.host.recording import Capture, DeafError, Recorder, Recording
+from tests.host.served import served
 
 RATE = 48_000
 APART_MS = 60
@@ -22,9 +23,7 @@ pytestmark = pytest.mark.host
 
 @pytest.fixture(scope="module")
 def pulse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pulse]:
-    if absent := missing():
-        pytest.skip(f"no sound server to play into: {absent}")
-    with private_pulse(tmp_path_factory.mktemp("pulse")) as server:
+    with served(tmp_path_factory.mktemp("pulse")) as server:
         yield server
 
 

@@ -6,7 +6,6 @@ import os
 import random
 import re
 import resource
-import shutil
 import sqlite3
 import stat
 import subprocess
@@ -23,6 +22,7 @@ from edge_agent.journal.port import Contents, JournalError, StoredRecord
 from edge_agent.journal.record import ChainPoint, verify_chain
 from edge_agent.journal.schema import VERSION
 from edge_agent.journal.store import Store
+from tests.host.parts import needs
 from tests.journal.samples import NOON, ORIGIN, record_of, save_job, save_mark
 from tests.journal.writer import JOB, planned_of
 
@@ -100,7 +100,7 @@ def test_killed_at_any_instant_no_committed_record_is_lost(tmp_path: Path, seed:
 
 
 @pytest.mark.host
-@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+@needs("strace")
 @pytest.mark.parametrize("call", ["pwrite64", "fdatasync", "fsync", "openat", "unlink", "rename"])
 def test_killed_at_each_call_to_the_kernel_no_committed_record_is_lost(tmp_path: Path, call: str) -> None:
     """The sharpest places to die: in front of every single write and sync, from the making of the database on."""
