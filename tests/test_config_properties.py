@@ -5,14 +5,15 @@ What may stand where is said here once more, in the words of docs/configuration.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edge_agent.config.reader import Fault, Problem
-from tests.test_config import EXAMPLE, FULL, read, refusal_of
+from tests.config_texts import EXAMPLE, FULL, read, refusal_of
 
 Literal = st.SearchStrategy[str]
 LINES = FULL.split("\n")
@@ -120,7 +121,7 @@ WRONG: dict[str, Literal] = {
     "[console] language": no_choice("vi", "vi-ascii", "en"),
 }
 LEFT_TO_OTHERS = {"[policy] volume"}
-"""Written over several lines; tests/test_config.py has its mistakes."""
+"""Written over several lines; tests/test_config_refusals.py has its mistakes."""
 REQUIRED = [
     *("[station] id", "[station] realm", "[station] name", "[station] area", "[station] timezone", "[broker] host"),
     *("[broker] ca_file", "[broker] cert_file", "[broker] key_file", "[content] ca_file", "[trust] file"),
@@ -219,3 +220,52 @@ def test_what_is_within_the_limits_is_taken_and_means_what_it_says(data: st.Data
 def test_any_text_is_a_configuration_or_refused_with_lines_of_its_own(anything: str) -> None:
     for problem in problems_of(anything.split("\n")).values():
         assert 1 <= problem.line <= anything.count("\n") + 1
+
+
+def cut(text: str, start: int, length: int, patch: str) -> str:
+    start = start % (len(text) + 1)
+    return text[:start] + patch + text[start + length :]
+
+
+PATCHES = st.one_of(
+    st.sampled_from(
+        ['"', "'", '"""', "[", "]", "[[", "{", "}", "=", ",", "\n", "\r", "#", ".", "-", "1", "1e400", "nan"]
+    ),
+    st.sampled_from(["true", "[]", "{}", '""', "1979-05-27", "05:30:00", "\\u0000", "\ufeff", "[zones]", "[[cards]]"]),
+    st.text(max_size=8),
+)
+
+
+@given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 40), PATCHES), min_size=1, max_size=3))
+@example([(0, 10_000, "")])
+@example([(0, 10_000, "zones = 1\ncards = 2\nstation = []\nrelays = {simulated = 1}\npolicy = 1979-05-27")])
+@example([(0, 10_000, "[cards]\nmain = 1\n[[zones]]\n[zones.card]\n[policy]\nquiet = [[]]\nvolume = [{}, [1, 2, 3]]")])
+def test_any_change_of_the_example_is_either_understood_or_refused_with_a_line(
+    changes: list[tuple[int, int, str]],
+) -> None:
+    text = FULL
+    for start, length, patch in changes:
+        text = cut(text, start, length, patch)
+    refusal = refusal_of(text)
+    if refusal is not None:
+        last_line = text.count("\n") + 1
+        assert refusal.problems
+        assert all(1 <= problem.line <= last_line and problem.remedy for problem in refusal.problems)
+        assert len(str(refusal).split("\n")) == len(refusal.problems)
+
+
+JSONISH = st.recursive(
+    st.one_of(
+        st.booleans(), st.integers(-(2**70), 2**70), st.floats(), st.sampled_from(["", "a", "05:00", "left", "\u0001"])
+    ),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.sampled_from(sorted(set(re.findall(r"(?m)^[a-z_]+(?= = )", FULL)))), JSONISH)
+def test_any_value_for_any_key_is_either_understood_or_refused(key: str, value: object) -> None:
+    written = json.dumps(value, ensure_ascii=True).replace("NaN", "nan").replace("Infinity", "inf")
+    text = re.sub(rf"(?m)^{key} = .*?(?=\s+#|\n[^ \]])", lambda _: f"{key} = {written}", FULL, count=1, flags=re.DOTALL)
+    refusal = refusal_of(text)
+    assert refusal is None or all(problem.line >= 1 for problem in refusal.problems)
