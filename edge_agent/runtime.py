@@ -37,7 +37,7 @@ INBOX_MAX = 1_000
 # Ten unacknowledged messages, a report a second for each zone, and room; a full inbox blocks whoever posts.
 RENEW_MS = SECOND_MS
 # A third of the device's lease: two renewals may be late.
-RENEW_EARLY_MS = 700
+RENEW_EARLY_MS = 300
 # A report of what sounds steps the core every 800 ms: it renews along, or there would be a step just for that.
 LOOP_MS_MAX = 2 * SECOND_MS
 # The longest sleep: the watchdog wants progress, and a clock that came right may have made something due.
@@ -223,7 +223,7 @@ class Runtime:
 
     def _renew(self, mono: MonoMs) -> None:
         """Renew the device's lease: here and nowhere else, because here the core has just stepped."""
-        if mono - self._renewed >= RENEW_EARLY_MS:
+        if mono - self._renewed >= RENEW_MS - RENEW_EARLY_MS:
             self._renewed = mono
             self._ports.device.renew()
 

@@ -129,6 +129,21 @@ def test_an_order_moves_the_relay_and_is_confirmed(bench: Bench) -> None:
     assert bench.relays.contacts == {A: False, B: False}
 
 
+def test_a_relay_is_dated_by_its_moving_and_not_by_the_begin_of_the_turn(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its amplifier would count as warm before it is."""
+    receive = bench.server.receive
+
+    def late() -> ToDevice | None:
+        bench.now = MonoMs(bench.now + 50)
+        return receive()
+
+    monkeypatch.setattr(bench.server, "receive", late)
+    bench.say(close_a())
+    assert bench.heard() == [RelayChanged(A, True, "order", MonoMs(T0 + 50))]
+
+
 def test_a_relay_opens_by_itself_at_the_end_of_its_time(bench: Bench) -> None:
     bench.say(close_a(5_000))
     bench.pass_time(4_900)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from demo.evidence import LEFT, RIGHT
+from demo.relay_checks import QUEUED_MS
 from edge_agent.core.programme import ATTENTION_GAP_MS
 from tests.demo.rehearsal import (
     AGAIN_S,
@@ -225,7 +226,7 @@ FAULTS: list[tuple[Plant, set[str]]] = [
     (c1_hears_another_item_before, {BESIDE}),
     (burst(2.0, LEFT), {OPEN_SILENT}),
     (burst(37.5, RIGHT), {OPEN_SILENT}),
-    (burst(KILLED_S + 0.8, LEFT), {OPEN_SILENT}),
+    (burst(KILLED_S + QUEUED_MS / 1000 + 0.15, LEFT), {OPEN_SILENT}),
     (burst(LASTS_S - 0.1, RIGHT), {OPEN_SILENT}),
     (relay_moved("c1", True, DUE_S - 0.5, 0), {WARM}),
     (relay_moved("c2", True, AGAIN_S + WARM_S - 0.7, 1), {WARM}),

@@ -6,6 +6,7 @@ import ast
 
 import pytest
 
+import tests.plant.__main__ as plant_task
 from tests.plant.__main__ import BEGIN, END, PAGE, ROOT, Catch, hunted
 from tests.plant.plants import PLANTS, Plant
 
@@ -35,3 +36,15 @@ def test_a_fault_is_caught_at_a_step_and_by_the_street() -> None:
     steps, street = hunted(plant)
     assert steps.promise is not None
     assert street == Catch("quiet_hours_are_quiet", street.lives)
+
+
+def test_a_hunt_that_takes_too_long_has_caught_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plant_task, "HUNT_S_MAX", 0.01)
+    assert hunted(PLANTS[0]) == (Catch(None, 0), Catch(None, 0))
+
+
+def test_a_hunt_that_cannot_start_is_no_catch() -> None:
+    good = "from __future__ import annotations"
+    broken = Plant("no programme", "edge_agent/core/policy.py", good, "import nothing_of_that_name")
+    with pytest.raises(RuntimeError, match="nothing_of_that_name"):
+        hunted(broken)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge_agent.core.units import HOUR_MS, MINUTE_MS, ZoneId
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, UtcMs, ZoneId
 from tests.soak import judges
 from tests.soak.judges import JUDGES
 from tests.soak.life import Life
@@ -108,6 +108,16 @@ def test_a_judge_passes_a_quiet_morning_and_complains_of_a_tampered_one(name: st
     assert list(judge(life)) == []
     TAMPERED[name](life)
     assert list(judge(life)) != []
+
+
+@pytest.mark.parametrize(("liar", "complains"), [("", True), ("ntp", False), ("chip", False)])
+def test_a_clock_that_is_off_is_excused_only_where_somebody_could_have_lied_to_it(liar: str, complains: bool) -> None:
+    life = morning()
+    for play_id, belief in life.watch.beliefs.items():
+        life.watch.beliefs[play_id] = replace(belief, utc=UtcMs(belief.utc + HOUR_MS), signed=False)
+    for source in ("ntp", "chip"):
+        setattr(life.world.machine, source, source == liar)
+    assert bool(list(judges.quiet_hours_are_quiet(life))) is complains
 
 
 def test_a_station_that_wakes_at_every_millisecond_is_found_out() -> None:
