@@ -8,7 +8,7 @@ DEBIAN_PACKAGES=(
   mosquitto openssl                                             # the private broker and its certificates
   ffmpeg bubblewrap espeak-ng                                   # decoding in a sandbox, speech
   tzdata strace procps
-  jq # the documents' own commands, which the tests run
+  jq systemd # the documents' own commands and the units, which the tests run
 )
 LOG_DIR=build/log
 LOG_TAIL_LINES=30 # what a person still reads; the whole log's path is printed too
