@@ -24,7 +24,6 @@ MODULES = (
     "tests.sync.test_guard",
     "tests.test_link",
     "tests.test_link_properties",
-    "tests.test_config",
     "tests.test_config_properties",
     "tests.core.test_schedule",
     "tests.core.test_text",
