@@ -22,9 +22,11 @@ RANK = {JobClass.NORMAL: 0, JobClass.PRIORITY: 1, JobClass.EMERGENCY: 2}
 
 
 class Preemption(StrEnum):
-    """What becomes of a job in a zone that an emergency took."""
+    """What becomes of a job that an emergency took zones from. While other zones play on, RESUME and RESTART rejoin."""
 
     REJOIN = "rejoin"  # the zone comes back into the running programme where the other zones are by then
+    RESUME = "resume"  # taken everywhere, it goes on where it was cut off
+    RESTART = "restart"  # taken everywhere, it begins anew: a list that must be heard whole
     DROP = "drop"  # the zone stays out
 
 
@@ -61,7 +63,10 @@ Item = ClipItem | TextItem
 
 @dataclass(frozen=True, slots=True)
 class PlayNow:
-    """Due as soon as it is ready."""
+    """Due as soon as it is ready; an emergency again every ``every_ms`` (0: once) at each instant before ``until``."""
+
+    every_ms: int = 0
+    until: UtcMs = UtcMs(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,12 @@ class Audience:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A signed order to broadcast; field meanings and limits stand in docs/protocol.md."""
+    """A signed order to broadcast; field meanings and limits stand in docs/protocol.md.
+
+    Of a ``series`` ("": none) only the newest ``version`` sounds; ``all_clear`` ends it where it was heard.
+    ``rehearsal`` takes the emergency's path and is none; ``corrects`` names the job that this one sets right.
+    ``late_limit_ms`` is for the whole, ``zones_limit_ms`` for zones that missed it because they were taken.
+    """
 
     job_id: JobId
     issuer: str
@@ -119,6 +129,12 @@ class Job:
     late_limit_ms: int
     event: str
     cap: tuple[tuple[str, str], ...] = ()
+    zones_limit_ms: int = 0
+    series: str = ""
+    version: int = 0
+    all_clear: bool = False
+    rehearsal: bool = False
+    corrects: JobId = JobId("")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,51 +1,101 @@
-"""Decide whether the ward's own rules let something sound, and how loud (requirement B10).
+"""Decide whether the ward's own rules let something sound, in which zones, how long and how loud (B10, B17, N6, S7).
 
-A correct signature is no excuse: a well signed order for 03:15 is the case to prevent. Emergencies are exempt from the
-hours, never from the ceiling of a zone.
+A correct signature is no excuse: a well signed order for 03:15 is the case to prevent. Emergencies are exempt from
+everything but a lock (somebody is up at the horn) and the ceiling of a zone. An exception window takes the policy's
+place for what it covers, and what sounds under it counts in no day's limits.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from edge_agent.core.job import Job, JobClass
+from edge_agent.core.job import JobClass
+from edge_agent.core.order import Loosening, Window
+from edge_agent.core.past import Sounded
 from edge_agent.core.reasons import Reason
-from edge_agent.core.site import LocalPolicy, Site, VolumeBand
-from edge_agent.core.units import UtcMs, ZoneId
+from edge_agent.core.site import Clause, IntoQuiet, LocalPolicy, Site
+from edge_agent.core.units import SECOND_MS, UtcMs, ZoneId
+
+SESSION_GAP_MS = 60 * SECOND_MS
+# What starts sooner than this after the sound before it ended belongs to the same session (buổi phát).
 
 
-def forbids(site: Site, job: Job, start: UtcMs, duration_ms: int) -> Reason | None:
-    """Why the job must not sound from ``start`` for ``duration_ms``; None when it may."""
-    if job.cls is JobClass.EMERGENCY:
-        return None
-    if touches_quiet_hours(site.policy, site.timezone, start, duration_ms):
-        return Reason.QUIET_HOURS
-    return None
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """All that is laid down for one station at one moment.
+
+    ``past`` is what has sounded, and what sounds with the end it is going to have. ``volumes`` are ceilings set by
+    command. ``reserve``: the battery is down to what is kept for emergencies.
+    """
+
+    site: Site
+    policy: LocalPolicy
+    windows: tuple[Window, ...] = ()
+    locked: frozenset[ZoneId] = frozenset()
+    volumes: Mapping[ZoneId, int] = field(default_factory=dict)
+    past: tuple[Sounded, ...] = ()
+    reserve: bool = False
 
 
-def touches_quiet_hours(policy: LocalPolicy, timezone: str, start: UtcMs, duration_ms: int) -> bool:
-    """Whether any moment of [start, start + duration) lies in the quiet hours of any day."""
-    if policy.quiet_start == policy.quiet_end:
-        return False
-    first, last = local_time(start, timezone), local_time(UtcMs(start + max(duration_ms, 1) - 1), timezone)
-    day = first.date() - timedelta(days=1)
-    while day <= last.date():
-        opens, closes = _quiet_of(policy, day, _zone(timezone))
-        if first < closes and opens <= last:
-            return True
-        day += timedelta(days=1)
-    return False
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A sound that somebody wants: its class, where, [start, start + lasts_ms)."""
+
+    cls: JobClass
+    zones: tuple[ZoneId, ...]
+    start: UtcMs
+    lasts_ms: int
+
+    @property
+    def end(self) -> UtcMs:
+        """When it would be over."""
+        return UtcMs(self.start + self.lasts_ms)
 
 
-def volume_at(site: Site, zone: ZoneId, job: Job, start: UtcMs) -> int:
-    """The volume (0–100) at which a zone plays: what was ordered, under every ceiling that applies."""
-    ceiling = min(job.volume, site.zones[zone].volume_max)
-    if job.cls is JobClass.EMERGENCY:
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the rules say to a wish. ``out`` are the zones that must not hear it, each with its reason.
+
+    ``reason`` is why nobody may; ``ends_at`` where quiet hours will cut it; ``under`` the exception that lets it pass.
+    """
+
+    out: Mapping[ZoneId, Reason]
+    reason: Reason | None = None
+    ends_at: UtcMs | None = None
+    under: str = ""
+
+
+def judge(rules: Rules, wish: Wish) -> Verdict:
+    """Whether a sound may begin, and where: by the one basis (an exception, or the policy) that lets most zones hear.
+
+    An exception comes before the policy, so that what both allow counts in no day's limits.
+    """
+    barred = {zone: reason for zone in wish.zones if (reason := _barred(rules, wish, zone)) is not None}
+    wanted = tuple(zone for zone in wish.zones if zone not in barred)
+    if wish.cls is JobClass.EMERGENCY or not wanted:
+        return _whole(wish, Verdict(barred))
+    verdicts = [_by_window(rules, wish, wanted, window) for window in _covering(rules, wish, wanted)]
+    verdicts.append(_by_policy(rules, wish, wanted))
+    best = min(verdicts, key=lambda verdict: len(verdict.out))  # the first of several that let as many zones hear
+    return _whole(wish, replace(best, out={**barred, **best.out}))
+
+
+def volume_at(rules: Rules, wish: Wish, zone: ZoneId, ordered: int, under: str = "") -> int:
+    """The volume (0–100) at which a zone plays: what was ordered, under every ceiling of the whole time it lasts."""
+    ceiling = min(ordered, rules.site.zones[zone].volume_max)
+    if wish.cls is JobClass.EMERGENCY:
         return ceiling
-    wall = local_time(start, site.timezone).time()
-    return min([ceiling, *(band.volume_max for band in site.policy.volume_bands if _covers(band, wall))])
+    ceiling = min(ceiling, rules.volumes.get(zone, ceiling))
+    excepted = _excepted_volume(rules, under)
+    if excepted is not None:
+        return min(ceiling, excepted)
+    first, last = _walls(rules, wish)
+    bands = [band for clause in _clauses(rules, wish.cls, zone) for band in clause.volume_bands]
+    return min([ceiling, *(band.volume_max for band in bands if _touches(band.start, band.end, first, last))])
 
 
 def local_time(instant: UtcMs, timezone: str) -> datetime:
@@ -53,22 +103,222 @@ def local_time(instant: UtcMs, timezone: str) -> datetime:
     return datetime.fromtimestamp(instant / 1000, UTC).astimezone(_zone(timezone))
 
 
-def _quiet_of(policy: LocalPolicy, day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """The quiet hours that begin on ``day``."""
-    over_midnight = policy.quiet_end <= policy.quiet_start
-    end_day = day + timedelta(days=1) if over_midnight else day
+def _whole(wish: Wish, verdict: Verdict) -> Verdict:
+    """With nobody left to hear it, the first zone's reason is the sound's."""
+    nobody = len(verdict.out) == len(wish.zones)
+    return replace(verdict, reason=verdict.out[wish.zones[0]]) if nobody and wish.zones else verdict
+
+
+def _barred(rules: Rules, wish: Wish, zone: ZoneId) -> Reason | None:
+    """What no exception passes: somebody at the horn; for ordinary sound a dated silence and an empty battery too."""
+    if zone in rules.locked:
+        return Reason.ZONE_LOCKED
+    if wish.cls is JobClass.EMERGENCY:
+        return None
+    silences = [window for window in rules.windows if window.loosens is None and _concerns(window, zone)]
+    if any(silence.begins < wish.end and wish.start < silence.ends for silence in silences):
+        return Reason.ZONE_SILENCED
+    return Reason.BATTERY_RESERVE if rules.reserve else None
+
+
+def _covering(rules: Rules, wish: Wish, zones: tuple[ZoneId, ...]) -> list[Window]:
+    """The exceptions within which the wish begins, the oldest first."""
+    covering = [
+        window
+        for window in rules.windows
+        if window.loosens is not None
+        and wish.cls in window.loosens.classes
+        and window.begins <= wish.start < window.ends
+        and any(_concerns(window, zone) for zone in zones)
+    ]
+    return sorted(covering, key=lambda window: (window.begins, window.heading.order_id))
+
+
+def _by_window(rules: Rules, wish: Wish, zones: tuple[ZoneId, ...], window: Window) -> Verdict:
+    """What one exception says. Where it does not reach, the policy's own reason is told, if that has one."""
+    assert window.loosens is not None
+    objection = _beyond(rules, wish, window, window.loosens)
+    out = dict.fromkeys((zone for zone in zones if objection is not None), objection)
+    for zone in zones:
+        if not _concerns(window, zone):
+            out[zone] = Reason.OUTSIDE_EXCEPTION
+    return Verdict({zone: reason for zone, reason in out.items() if reason is not None}, under=window.heading.order_id)
+
+
+def _beyond(rules: Rules, wish: Wish, window: Window, loosens: Loosening) -> Reason | None:
+    under = [sound for sound in rules.past if sound.under == window.heading.order_id]
+    if wish.end > window.ends:
+        return Reason.OUTSIDE_EXCEPTION
+    if wish.end - _session_start(under, wish) > loosens.session_ms:
+        return Reason.SESSION_TOO_LONG
+    if loosens.total_ms is not None and _occupied_ms(under) + wish.lasts_ms > loosens.total_ms:
+        return Reason.MINUTES_PER_DAY
+    return None
+
+
+def _by_policy(rules: Rules, wish: Wish, zones: tuple[ZoneId, ...]) -> Verdict:
+    cuts = [_cut_at(rules, wish, zone) for zone in zones]
+    ends_at = min((cut for cut in cuts if cut is not None), default=None)
+    if ends_at is not None and ends_at > wish.start:
+        wish = replace(wish, lasts_ms=ends_at - wish.start)
+    out = {zone: reason for zone in zones if (reason := _objection(rules, wish, zone)) is not None}
+    return Verdict(out, ends_at=ends_at)
+
+
+def _objection(rules: Rules, wish: Wish, zone: ZoneId) -> Reason | None:
+    """The first clause that forbids it; what the day itself forbids comes before what the day's limits forbid."""
+    clauses = _clauses(rules, wish.cls, zone)
+    for asks, reason in _CHECKS:
+        if any(asks(rules, wish, clause) for clause in clauses):
+            return reason
+    return None
+
+
+def _on_holiday(rules: Rules, wish: Wish, clause: Clause) -> bool:
+    return _day(rules, wish.start) in clause.holidays
+
+
+def _on_other_weekday(rules: Rules, wish: Wish, clause: Clause) -> bool:
+    return clause.weekdays is not None and _day(rules, wish.start).isoweekday() not in clause.weekdays
+
+
+def _in_quiet_hours(rules: Rules, wish: Wish, clause: Clause) -> bool:
+    return clause.quiet is not None and _touches(*clause.quiet, *_walls(rules, wish))
+
+
+def _session_too_long(rules: Rules, wish: Wish, clause: Clause) -> bool:
     return (
-        datetime.combine(day, policy.quiet_start, zone),
-        datetime.combine(end_day, policy.quiet_end, zone),
+        clause.session_ms is not None and wish.end - _session_start(_counted(rules, clause), wish) > clause.session_ms
     )
 
 
-def _covers(band: VolumeBand, wall: time) -> bool:
-    if band.start == band.end:
+def _too_many_sessions(rules: Rules, wish: Wish, clause: Clause) -> bool:
+    if clause.sessions_per_day is None:
+        return False
+    begun = [first for first, _ in _sessions(_counted(rules, clause))]
+    if _session_start(_counted(rules, clause), wish) != wish.start:
+        return False  # it goes on with one that was counted when it began
+    day = _day(rules, wish.start)
+    return sum(_day(rules, first) == day for first in begun) >= clause.sessions_per_day
+
+
+def _too_many_minutes(rules: Rules, wish: Wish, clause: Clause) -> bool:
+    if clause.day_ms is None:
+        return False
+    day = _day(rules, wish.start)
+    today = [sound for sound in _counted(rules, clause) if _day(rules, sound.started) == day]
+    return _occupied_ms(today) + wish.lasts_ms > clause.day_ms
+
+
+_CHECKS: tuple[tuple[Callable[[Rules, Wish, Clause], bool], Reason], ...] = (
+    (_on_holiday, Reason.HOLIDAY),
+    (_on_other_weekday, Reason.WEEKDAY_MASK),
+    (_in_quiet_hours, Reason.QUIET_HOURS),
+    (_session_too_long, Reason.SESSION_TOO_LONG),
+    (_too_many_sessions, Reason.SESSIONS_PER_DAY),
+    (_too_many_minutes, Reason.MINUTES_PER_DAY),
+)
+
+
+def _clauses(rules: Rules, cls: JobClass, zone: ZoneId) -> list[Clause]:
+    """What applies to a class in a zone."""
+    return [
+        clause
+        for clause in rules.policy.clauses
+        if (not clause.classes or cls in clause.classes) and (not clause.zones or zone in clause.zones)
+    ]
+
+
+def _counted(rules: Rules, clause: Clause) -> list[Sounded]:
+    """What counts in a clause's limits: ordinary sound of its classes in its zones, but not what an exception let."""
+    return [
+        sound
+        for sound in rules.past
+        if sound.cls is not JobClass.EMERGENCY
+        and not sound.under
+        and (not clause.classes or sound.cls in clause.classes)
+        and (not clause.zones or sound.zones & clause.zones)
+    ]
+
+
+def _sessions(sounds: Sequence[Sounded], gap_ms: int = SESSION_GAP_MS) -> list[tuple[UtcMs, UtcMs]]:
+    """(first sample, last sample) of each session, in order."""
+    sessions: list[tuple[UtcMs, UtcMs]] = []
+    for sound in sorted(sounds, key=lambda sound: sound.started):
+        if sessions and sound.started < sessions[-1][1] + gap_ms:
+            sessions[-1] = (sessions[-1][0], max(sessions[-1][1], sound.ended))
+        else:
+            sessions.append((sound.started, sound.ended))
+    return sessions
+
+
+def _session_start(sounds: Sequence[Sounded], wish: Wish) -> UtcMs:
+    """When the session began that the wish would go on with; its own start where it begins one."""
+    before = [session for session in _sessions(sounds) if session[0] <= wish.start]
+    goes_on = bool(before) and wish.start < before[-1][1] + SESSION_GAP_MS
+    return before[-1][0] if goes_on else wish.start
+
+
+def _occupied_ms(sounds: Sequence[Sounded]) -> int:
+    """How long something sounded, what sounds at the same time counted once."""
+    return sum(last - first for first, last in _sessions(sounds, gap_ms=0))
+
+
+def _cut_at(rules: Rules, wish: Wish, zone: ZoneId) -> UtcMs | None:
+    """Where quiet hours begin within a wish that is to be cut there; None where nothing is cut."""
+    if rules.policy.into_quiet is not IntoQuiet.CUT:
+        return None
+    begins = [
+        at
+        for clause in _clauses(rules, wish.cls, zone)
+        if clause.quiet is not None
+        for at in [_next_wall(rules, wish.start, clause.quiet[0])]
+        if at < wish.end
+    ]
+    return min(begins, default=None)
+
+
+def _next_wall(rules: Rules, after: UtcMs, wall: time) -> UtcMs:
+    """The first instant at or after ``after`` at which clocks show ``wall``."""
+    moment = local_time(after, rules.site.timezone)
+    day = moment.date() if moment.time() <= wall else moment.date() + timedelta(days=1)
+    return UtcMs(round(datetime.combine(day, wall, _zone(rules.site.timezone)).timestamp() * 1000))
+
+
+def _excepted_volume(rules: Rules, under: str) -> int | None:
+    for window in rules.windows:
+        if window.loosens is not None and window.heading.order_id == under:
+            return window.loosens.volume_max
+    return None
+
+
+def _concerns(window: Window, zone: ZoneId) -> bool:
+    zones = window.heading.audience.zones
+    return not zones or zone in zones
+
+
+def _day(rules: Rules, instant: UtcMs) -> date:
+    return local_time(instant, rules.site.timezone).date()
+
+
+def _walls(rules: Rules, wish: Wish) -> tuple[datetime, datetime]:
+    """The wall times of its first and its last ms."""
+    last = UtcMs(wish.start + max(wish.lasts_ms, 1) - 1)
+    return local_time(wish.start, rules.site.timezone), local_time(last, rules.site.timezone)
+
+
+def _touches(start: time, end: time, first: datetime, last: datetime) -> bool:
+    """Whether any moment of [first, last] has a wall time from ``start`` (included) to ``end``; all have, if equal."""
+    if start == end:
         return True
-    if band.start < band.end:
-        return band.start <= wall < band.end
-    return wall >= band.start or wall < band.end
+    day = first.date() - timedelta(days=1)
+    while day <= last.date():
+        opens = datetime.combine(day, start, first.tzinfo)
+        closes = datetime.combine(day + timedelta(days=1) if end <= start else day, end, first.tzinfo)
+        if first < closes and opens <= last:
+            return True
+        day += timedelta(days=1)
+    return False
 
 
 @lru_cache(maxsize=8)

@@ -32,6 +32,15 @@ class Reason(StrEnum):
     NOT_SAVED = "not_saved"
     # The ward's rules
     QUIET_HOURS = "quiet_hours"
+    WEEKDAY_MASK = "weekday_mask"
+    HOLIDAY = "holiday"
+    SESSIONS_PER_DAY = "sessions_per_day"
+    SESSION_TOO_LONG = "session_too_long"
+    MINUTES_PER_DAY = "minutes_per_day"
+    OUTSIDE_EXCEPTION = "outside_exception"
+    ZONE_SILENCED = "zone_silenced"
+    ZONE_LOCKED = "zone_locked"
+    BATTERY_RESERVE = "battery_reserve"
     CLOCK_NOT_TRUSTED = "clock_not_trusted"
     NOTHING_LEFT = "nothing_left"
     # The audio
@@ -70,6 +79,15 @@ WORDS_VI: dict[Reason, str] = {
     Reason.TOO_MANY_JOBS: "trạm đã giữ đủ số lệnh tối đa",
     Reason.NOT_SAVED: "trạm không ghi được lệnh vào bộ nhớ, cần gửi lại",
     Reason.QUIET_HOURS: "trong khung giờ không phát",
+    Reason.WEEKDAY_MASK: "ngày không có lịch phát theo quy chế",
+    Reason.HOLIDAY: "ngày nghỉ lễ, tạm dừng phát thường ngày",
+    Reason.SESSIONS_PER_DAY: "đã đủ số buổi phát trong ngày",
+    Reason.SESSION_TOO_LONG: "vượt thời lượng tối đa của một buổi phát",
+    Reason.MINUTES_PER_DAY: "vượt thời lượng tối đa trong ngày",
+    Reason.OUTSIDE_EXCEPTION: "ngoài thời gian được phép phát đặc biệt",
+    Reason.ZONE_SILENCED: "cụm loa tạm ngừng phát theo yêu cầu của địa phương",
+    Reason.ZONE_LOCKED: "cụm loa đang khóa bảo trì (cấm phát)",
+    Reason.BATTERY_RESERVE: "mất điện lưới, dành ắc quy cho tin khẩn cấp",
     Reason.CLOCK_NOT_TRUSTED: "giờ hệ thống chưa tin cậy (chưa đồng bộ)",
     Reason.NOTHING_LEFT: "lịch không còn buổi phát nào",
     Reason.AUDIO_UNREACHABLE: "không tải được tệp âm thanh",
@@ -106,6 +124,15 @@ WORDS_EN: dict[Reason, str] = {
     Reason.TOO_MANY_JOBS: "the station holds as many jobs as it can",
     Reason.NOT_SAVED: "the station's storage did not take the order; send it again",
     Reason.QUIET_HOURS: "within the hours in which nothing is played",
+    Reason.WEEKDAY_MASK: "the ward's policy plays nothing on this weekday",
+    Reason.HOLIDAY: "a holiday, on which the daily programme rests",
+    Reason.SESSIONS_PER_DAY: "the day's sessions are used up",
+    Reason.SESSION_TOO_LONG: "longer than one session may be",
+    Reason.MINUTES_PER_DAY: "the day's minutes are used up",
+    Reason.OUTSIDE_EXCEPTION: "outside the time of the permitted exception",
+    Reason.ZONE_SILENCED: "the zone is silent at the ward's own request",
+    Reason.ZONE_LOCKED: "the zone is locked for maintenance",
+    Reason.BATTERY_RESERVE: "no mains: the battery is kept for emergencies",
     Reason.CLOCK_NOT_TRUSTED: "the clock cannot be trusted yet",
     Reason.NOTHING_LEFT: "the rule has no instant left to play at",
     Reason.AUDIO_UNREACHABLE: "the audio could not be fetched",

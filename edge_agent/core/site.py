@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import time
+from datetime import date, time
+from enum import StrEnum
 
+from edge_agent.core.job import JobClass
 from edge_agent.core.units import MINUTE_MS, SECOND_MS, StationId, ZoneId
 
 WARM_UP_MS_MAX = 60 * SECOND_MS
@@ -34,16 +36,51 @@ class VolumeBand:
     volume_max: int
 
 
-@dataclass(frozen=True, slots=True)
-class LocalPolicy:
-    """The ward's rules that no ordinary job can pass (requirement B10). The defaults are the safe ones."""
+class IntoQuiet(StrEnum):
+    """What becomes of an ordinary programme that would run into quiet hours."""
 
-    quiet_start: time = time(21, 0)
-    quiet_end: time = time(5, 0)
-    volume_bands: tuple[VolumeBand, ...] = (
+    REFUSE = "refuse"  # it does not begin
+    CUT = "cut"  # it begins, and ends where they begin
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """Limits for ordinary sound of some classes in some zones; an empty set means all of them, None says nothing.
+
+    ``quiet`` is wall time, end excluded, over midnight if need be. Weekdays are ISO (Monday = 1). A session is what
+    starts less than ``policy.SESSION_GAP_MS`` after the sound before it ended; a day is the local one it began on.
+    """
+
+    classes: frozenset[JobClass] = frozenset()
+    zones: frozenset[ZoneId] = frozenset()
+    quiet: tuple[time, time] | None = None
+    weekdays: frozenset[int] | None = None
+    holidays: frozenset[date] = frozenset()
+    sessions_per_day: int | None = None
+    day_ms: int | None = None
+    session_ms: int | None = None
+    volume_bands: tuple[VolumeBand, ...] = ()
+
+
+STANDARD = Clause(
+    quiet=(time(21, 0), time(5, 0)),
+    sessions_per_day=4,
+    day_ms=60 * MINUTE_MS,
+    session_ms=30 * MINUTE_MS,
+    volume_bands=(
         VolumeBand(time(5, 0), time(6, 0), 55),  # noise rules count 21–6 h as night
         VolumeBand(time(0, 0), time(0, 0), 80),  # the whole day
-    )
+    ),
+)
+"""What holds where nobody has laid down anything: safe for whoever lives beside the horns."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPolicy:
+    """The ward's rules that no ordinary job can pass (requirement B10): every clause that applies must allow it."""
+
+    clauses: tuple[Clause, ...] = (STANDARD,)
+    into_quiet: IntoQuiet = IntoQuiet.REFUSE
 
 
 @dataclass(frozen=True, slots=True)

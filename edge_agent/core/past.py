@@ -1,0 +1,37 @@
+"""Remember what has sounded lately: what the day's limits count, and which zones heard an alert. Pure, bounded.
+
+The journal's records are the durable form of it; a restart reads them back (``Restored.past``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_agent.core.job import JobClass
+from edge_agent.core.units import DAY_MS, JobId, UtcMs, ZoneId
+
+PAST_MS = 2 * DAY_MS
+# What a day's limits look at: the local day, and the session that ran over its midnight.
+PAST_MAX = 1_000
+# Two days of a repeated warning every three minutes; the oldest goes first.
+
+
+@dataclass(frozen=True, slots=True)
+class Sounded:
+    """One sound in the street: [started, ended) in UTC ms, in ``zones``; ``under`` names the exception that let it."""
+
+    job_id: JobId
+    cls: JobClass
+    started: UtcMs
+    ended: UtcMs
+    zones: frozenset[ZoneId]
+    under: str = ""
+    series: str = ""
+    version: int = 0
+    signers: tuple[str, ...] = ()
+
+
+def remember(past: tuple[Sounded, ...], sound: Sounded) -> tuple[Sounded, ...]:
+    """The past with one more sound, and without what no limit looks at any more."""
+    kept = [one for one in past if one.series or one.ended > sound.ended - PAST_MS]
+    return (*kept[-PAST_MAX + 1 :], sound)
