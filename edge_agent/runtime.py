@@ -20,10 +20,21 @@ from edge_agent.core import effects as fx
 from edge_agent.core import station
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Effect
-from edge_agent.core.events import Event, HeartbeatDue, HelloDue, Restored, SavedJob, StopAsked, SweepDue, Tick
+from edge_agent.core.events import (
+    Event,
+    HeartbeatDue,
+    HelloDue,
+    Restored,
+    SavedJob,
+    SavedRule,
+    StopAsked,
+    SweepDue,
+    Tick,
+)
 from edge_agent.core.intake import Verify
 from edge_agent.core.job import Accepted
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.order import AcceptedRule
 from edge_agent.core.site import Site
 from edge_agent.core.units import SECOND_MS, MonoMs
 from edge_agent.journal.port import Contents, Journal, StoredJob, StoredRecord
@@ -186,6 +197,8 @@ class Runtime:
                 self._tidy(effect)
             case fx.AdoptTime():
                 self._adopt(effect)
+            case fx.EndProcess():
+                self._inbox.stop_asked()
             case _:
                 self._say(effect, now)
 
@@ -261,10 +274,12 @@ class Runtime:
 
 
 def restored(contents: Contents, verify: Verify) -> Restored:
-    """Judge every stored job again: a key that was revoked meanwhile orders nothing any more."""
-    jobs = [saved for stored in contents.jobs if (saved := _judged(stored, verify)) is not None]
+    """Judge every stored order again: a key that was revoked meanwhile orders nothing any more."""
+    saved = [order for stored in contents.jobs if (order := _judged(stored, verify)) is not None]
     return Restored(
-        jobs=tuple(jobs),
+        jobs=tuple(order for order in saved if isinstance(order, SavedJob)),
+        rules=tuple(order for order in saved if isinstance(order, SavedRule)),
+        past=contents.past,
         marks=contents.marks,
         seen=dict(contents.seen),
         last_seq=contents.last_seq,
@@ -274,10 +289,12 @@ def restored(contents: Contents, verify: Verify) -> Restored:
     )
 
 
-def _judged(stored: StoredJob, verify: Verify) -> SavedJob | None:
+def _judged(stored: StoredJob, verify: Verify) -> SavedJob | SavedRule | None:
     judgement = verify(stored.topic, stored.envelope)
     if isinstance(judgement, Accepted):
         return SavedJob(judgement, stored.base, stored.held)
+    if isinstance(judgement, AcceptedRule):
+        return SavedRule(judgement, stored.base, stored.held)
     log.warning("stored job refused now job=%s verdict=%s", stored.job_id, judgement)
     return None
 

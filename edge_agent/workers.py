@@ -185,7 +185,7 @@ class JournalWorker:
         match order:
             case SaveJob():
                 self._journal.save_job(order)
-                return JobSaved(order.saved.accepted.job.job_id)
+                return JobSaved(order.saved.accepted.order_id)
             case ReleaseJob():
                 self._journal.release_job(order.job_id, order.base)
             case SaveMark():
@@ -212,7 +212,7 @@ class JournalWorker:
                 case CommitRecord() | SaveMark(mark=Mark.FIRST_SAMPLE):
                     self._owed.append(order)
                 case SaveJob():
-                    self._post(JournalFailed("save job", order.saved.accepted.job.job_id, error))
+                    self._post(JournalFailed("save job", order.saved.accepted.order_id, error))
                 case SaveMark(mark=Mark.INTENT):
                     log.error("intent not saved job=%s error=%s next=it sounds all the same", order.job_id, error)
                     self._post(IntentSaved(order.job_id, order.planned, durable=False))

@@ -11,7 +11,8 @@ from edge_agent.config import Channel, Language, Ntp, RelayDriver, Sandbox, load
 from edge_agent.config.parse import read_all
 from edge_agent.config.reader import open_report
 from edge_agent.config.station import PERIOD_MS_MAX, PERIODS_MAX
-from edge_agent.core.site import LocalPolicy, VolumeBand
+from edge_agent.core.site import IntoQuiet, LocalPolicy, VolumeBand
+from edge_agent.core.units import MINUTE_MS
 from tests.config_texts import (
     DOCS,
     EXAMPLE,
@@ -73,8 +74,20 @@ def test_policy_of_the_ward() -> None:
     text = changed('quiet = ["21:00", "05:00"]', 'quiet = ["20:30", "06:15"]')
     text = changed('["05:00", "06:00", 55],\n', "", text)
     policy = read(text).site.policy
-    assert (policy.quiet_start, policy.quiet_end) == (time(20, 30), time(6, 15))
-    assert policy.volume_bands == (VolumeBand(time(0, 0), time(0, 0), 80),)
+    (clause,) = policy.clauses
+    assert clause.quiet == (time(20, 30), time(6, 15))
+    assert clause.volume_bands == (VolumeBand(time(0, 0), time(0, 0), 80),)
+
+
+def test_the_limits_of_a_hanoi_ward() -> None:
+    text = changed("sessions_per_day = 4", "weekdays = [1, 2, 3, 4, 5]\nsessions_per_day = 2")
+    text = changed("session_minutes = 30", "session_minutes = 15", text)
+    text = changed('into_quiet = "refuse"', 'into_quiet = "cut"', text)
+    policy = read(text).site.policy
+    (clause,) = policy.clauses
+    assert clause.weekdays == frozenset({1, 2, 3, 4, 5})
+    assert (clause.sessions_per_day, clause.session_ms, clause.day_ms) == (2, 15 * MINUTE_MS, 60 * MINUTE_MS)
+    assert policy.into_quiet is IntoQuiet.CUT
 
 
 def test_relative_paths_count_from_the_folder_of_the_file_and_absolute_ones_stay(tmp_path: Path) -> None:

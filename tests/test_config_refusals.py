@@ -55,6 +55,12 @@ from tests.config_texts import (
         ('quiet = ["21:00", "05:00"]', 'quiet = ["21:00", "21:00"]', Fault.FORM, "[policy] quiet"),
         ('quiet = ["21:00", "05:00"]', 'quiet = ["21:00"]', Fault.FORM, "[policy] quiet"),
         ('quiet = ["21:00", "05:00"]', "quiet = 21:00:00", Fault.TYPE, "[policy] quiet"),
+        ("session_minutes = 30", "session_minutes = 0", Fault.RANGE, "[policy] session_minutes"),
+        ("session_minutes = 30", "weekdays = []", Fault.FORM, "[policy] weekdays"),
+        ("session_minutes = 30", "weekdays = [1, 1]", Fault.FORM, "[policy] weekdays"),
+        ("session_minutes = 30", "weekdays = [0, 8]", Fault.FORM, "[policy] weekdays"),
+        ("session_minutes = 30", 'weekdays = ["T2"]', Fault.FORM, "[policy] weekdays"),
+        ('into_quiet = "refuse"', 'into_quiet = "stop"', Fault.RANGE, "[policy] into_quiet"),
         ('quiet = ["21:00", "05:00"]', "volume1 = 1", Fault.UNKNOWN, "[policy] volume1"),
         ('channel = "left"', 'channel = "centre"', Fault.RANGE, "[[zones]] #1 channel"),
         # across keys

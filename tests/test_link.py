@@ -42,7 +42,7 @@ A, B = ZoneId("a"), ZoneId("b")
 TO_DEVICE: list[ToDevice] = [
     SwitchRelay(A, True, 60_000),
     SwitchRelay(B, False, 0),
-    StartPlay(PlayId("p1"), (Sound(ClipKey("attention"), 6_000), Pause(500)), (ZoneFeed(A, 55),), MonoMs(7)),
+    StartPlay(PlayId("p1"), (Sound(ClipKey("attention"), 5_000, 1_000), Pause(500)), (ZoneFeed(A, 55),), MonoMs(7)),
     RoutePlay(PlayId("p1"), (ZoneFeed(A, 0), ZoneFeed(B, 100))),
     StopPlay(PlayId("p1")),
     Renew(),
@@ -72,7 +72,8 @@ def test_the_samples_above_name_every_kind_of_message(union: UnionType, samples:
 
 
 def test_the_longest_programme_that_an_order_can_name_fits_into_one_packet() -> None:
-    once = [part for _ in range(20) for part in (Pause(300), Sound(ClipKey("f" * 64), 7_200_000))]
+    # 20 items, the station's own words before and after them, and the signal.
+    once = [part for _ in range(23) for part in (Pause(300), Sound(ClipKey("f" * 64), 7_200_000, 7_200_000))]
     feeds = tuple(ZoneFeed(ZoneId(f"{n:064}"), 100) for n in range(64))
     play = StartPlay(PlayId("p" * 128), tuple(once * 20), feeds, MonoMs(2**53 - 1))
     assert decode_to_device(encode(play)) == play
@@ -116,10 +117,14 @@ def test_an_error_text_that_is_no_utf8_does_not_break_the_line() -> None:
         b'["SwitchRelay","a",true,1000,"and more"]',
         b'["RoutePlay","p",[["ZoneFeed","a",101]]]',
         b'["RoutePlay","p",[["ZoneFeed","a",-1]]]',
-        b'["RoutePlay","p",[["Sound","a",1]]]',
+        b'["RoutePlay","p",[["Sound","a",1,0]]]',
         b'["RoutePlay","p","all"]',
         b'["StartPlay","p",[["Pause",-1]],[],0]',
-        b'["StartPlay","p",[["Sound","x",-1]],[],0]',
+        b'["StartPlay","p",[["Sound","x",-1,0]],[],0]',
+        b'["StartPlay","p",[["Sound","x",1]],[],0]',  # does not say where it begins
+        b'["StartPlay","p",[["Sound","x",1,-1]],[],0]',
+        b'["StartPlay","p",[["Sound","x",1,10800001]],[],0]',
+        b'["StartPlay","p",[["Sound","x",1,null]],[],0]',
         b"[" * 60_000,
         b'["StopPlay","' + b"p" * PACKET_BYTES_MAX + b'"]',
         b'["SwitchRelay","a",true,' + b"9" * 5_000 + b"]",

@@ -46,7 +46,7 @@ def followed(node: Schema) -> Schema:
     merged = {**under, **{name: value for name, value in node.items() if name != "$ref"}}
     if "properties" in node:
         merged["properties"] = _laid_over(under["properties"], node["properties"])
-        merged["required"] = [*under["required"], *node.get("required", [])]
+        merged["required"] = [*under.get("required", []), *node.get("required", [])]
     return merged
 
 

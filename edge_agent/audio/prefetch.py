@@ -126,7 +126,8 @@ class Prefetch:
         if self._timeline is None:
             self._timeline = self._laid_out()
             self.frames = self._timeline.frames
-        # One block of one part: every part is read from its first frame on, so no block is read and hashed twice.
+        # A block's length of one part at a time. Where a part begins within a block, each read ends in one that the
+        # clip still holds for the next: no block is read and hashed twice.
         span = next(iter(self._timeline.spans(self._fetched, BLOCK_FRAMES)), None)
         if span is None:
             return False

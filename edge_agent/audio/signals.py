@@ -1,14 +1,23 @@
-"""Render the sounds that the station makes itself: the attention signal and test tones.
+"""Render the sounds that the station makes itself: the stored signals and test tones.
 
-Decides how they sound. Where they lie and when they sound is decided elsewhere. pydub holds its sound in memory, so
-everything here is seconds long; it is imported only when a signal is rendered, which a station does once.
+Decides how they sound, and so that nobody takes one signal for another, not even half heard over a horn in the wind:
+- attention: two high tones in turn, twice a second, without a rest. Urgent, and neither music nor a siren;
+- rehearsal: three slow strokes of a gong, each lower and dying away. A calm shape, nothing like an alarm;
+- all-clear: one unbroken tone that sinks by an octave, once. Tension that lets go, and no siren, which rises first.
+
+Where they lie and when they sound is decided elsewhere. pydub holds its sound in memory, so everything here is seconds
+long; it is imported only when a signal is rendered, which a station does once.
 """
 
 from __future__ import annotations
 
+import math
+from array import array
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from edge_agent.core.programme import ATTENTION_MS
+from edge_agent.core.programme import ALL_CLEAR, ALL_CLEAR_MS, ATTENTION, ATTENTION_MS, REHEARSAL, REHEARSAL_MS
+from edge_agent.core.units import SECOND_MS, ClipKey
 
 if TYPE_CHECKING:
     from pydub import AudioSegment
@@ -17,20 +26,45 @@ HIGH_HZ = 960
 LOW_HZ = 770
 # Two alternating tones, the shape that ISO 7240-16 leaves open and that nobody here takes for music or a siren.
 TONE_MS = 500
-ATTENTION_DBFS = -6.0
+STROKES_HZ = (660, 550, 440)
+# A falling major chord, below both tones of the attention signal, and above what a horn no longer gives (some 350 Hz).
+STROKE_MS = REHEARSAL_MS // len(STROKES_HZ)
+SINKS_FROM_HZ, SINKS_TO_HZ = 1_200, 600
+# At every moment half an octave above the stroke that a rehearsal would have there.
+SIGNAL_DBFS = -6.0
 # Peak. As loud as a voice's peaks; 6 dB are left for a mixer that adds two programmes.
 FADE_MS = 10
 # A tone that begins or ends at full height clicks, and a horn's driver takes the click.
 TEST_DBFS = -12.0
 TEST_MS_MAX = 10_000
 # A test sound is at most 10 s (requirement O6).
+PEAK = 32_767
 
 
 def attention(rate: int) -> bytes:
     """The signal before every emergency: exactly ATTENTION_MS of mono s16le at ``rate`` frames per second."""
-    pair = _sine(rate, HIGH_HZ, TONE_MS, ATTENTION_DBFS) + _sine(rate, LOW_HZ, TONE_MS, ATTENTION_DBFS)
+    pair = _sine(rate, HIGH_HZ, TONE_MS, SIGNAL_DBFS) + _sine(rate, LOW_HZ, TONE_MS, SIGNAL_DBFS)
     pairs = -(-ATTENTION_MS // (2 * TONE_MS))
     return _frames(pair * pairs, rate, ATTENTION_MS)
+
+
+def rehearsal(rate: int) -> bytes:
+    """The signal before every rehearsal: exactly REHEARSAL_MS."""
+    first, *others = (_sine(rate, hz, STROKE_MS, SIGNAL_DBFS).fade_out(STROKE_MS - FADE_MS) for hz in STROKES_HZ)
+    return _frames(sum(others, first), rate, REHEARSAL_MS)
+
+
+def all_clear(rate: int) -> bytes:
+    """The signal that ends an emergency: exactly ALL_CLEAR_MS."""
+    return _frames(_sinking(rate, ALL_CLEAR_MS), rate, ALL_CLEAR_MS)
+
+
+SIGNALS: dict[ClipKey, Callable[[int], bytes]] = {
+    ATTENTION: attention,
+    REHEARSAL: rehearsal,
+    ALL_CLEAR: all_clear,
+}
+"""How each of ``programme.SIGNAL_MS`` is rendered at a rate."""
 
 
 def tone(rate: int, hz: int, duration_ms: int, dbfs: float = TEST_DBFS) -> bytes:
@@ -44,6 +78,19 @@ def _sine(rate: int, hz: int, duration_ms: int, dbfs: float) -> AudioSegment:
 
     wave = Sine(hz, sample_rate=rate, bit_depth=16).to_audio_segment(duration=duration_ms, volume=dbfs)
     return wave.fade_in(FADE_MS).fade_out(FADE_MS)
+
+
+def _sinking(rate: int, duration_ms: int) -> AudioSegment:
+    """A tone that sinks by equal intervals in equal times, which the ear finds even."""
+    from pydub import AudioSegment
+
+    frames = duration_ms * rate // SECOND_MS
+    fall = math.log(SINKS_TO_HZ / SINKS_FROM_HZ)
+    radians = 2 * math.pi * SINKS_FROM_HZ * frames / rate / fall
+    peak = PEAK * 10 ** (SIGNAL_DBFS / 20)
+    wave = array("h", (round(peak * math.sin(radians * math.expm1(fall * at / frames))) for at in range(frames)))
+    sound = AudioSegment(data=wave.tobytes(), sample_width=2, frame_rate=rate, channels=1)
+    return sound.fade_in(FADE_MS).fade_out(FADE_MS)
 
 
 def _frames(sound: AudioSegment, rate: int, duration_ms: int) -> bytes:

@@ -12,6 +12,7 @@ import errno
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from io import FileIO
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from edge_agent.audio.pcm_store import FRAME_BYTES, ClipUnusable, PcmStore, PcmW
 from edge_agent.audio.sandbox import Trouble
 from edge_agent.audio.speech import SPEECH_MS_MAX, Voice
 from edge_agent.core.events import ClipFailed, ClipStaged
-from edge_agent.core.programme import ATTENTION, ATTENTION_MS
+from edge_agent.core.programme import SIGNAL_MS
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import SECOND_MS, ClipKey
 
@@ -52,15 +53,15 @@ class Stager:
         """Speak a text and keep its sound under ``key``."""
         return self._unless_staged(key, lambda: self._speak(key, language, text))
 
-    def ensure_pinned(self) -> Staged:
-        """Render what must lie here before the first emergency, if it does not yet: the attention signal."""
-        return self._unless_staged(ATTENTION, self._render_attention)
+    def ensure_pinned(self) -> tuple[Staged, ...]:
+        """Render what must lie here before the first emergency, if it does not yet: every signal."""
+        return tuple(self._unless_staged(key, partial(self._render, key)) for key in SIGNAL_MS)
 
     def _staged(self, key: ClipKey) -> ClipStaged | None:
         """The clip as it lies, if every block of it is what was staged: finding rot now leaves time to stage again."""
         try:
             with self.store.open(key) as clip:
-                if clip.rate != self.rate or (key == ATTENTION and clip.duration_ms != ATTENTION_MS):
+                if clip.rate != self.rate or clip.duration_ms != SIGNAL_MS.get(key, clip.duration_ms):
                     return None
                 clip.verify()
                 self.store.touch(key)
@@ -100,10 +101,10 @@ class Stager:
             wav.flush()
             return self._store(key, SPEECH_MS_MAX, lambda into: self.decoder.decode(wav, into, SPEECH_MS_MAX))
 
-    def _render_attention(self) -> Staged:
-        with self.store.writer(ATTENTION, self.rate, pinned=True) as writer:
-            writer.feed(signals.attention(self.rate))
-            return ClipStaged(ATTENTION, duration_ms(writer.commit(), self.rate))
+    def _render(self, key: ClipKey) -> Staged:
+        with self.store.writer(key, self.rate, pinned=True) as writer:
+            writer.feed(signals.SIGNALS[key](self.rate))
+            return ClipStaged(key, duration_ms(writer.commit(), self.rate))
 
     def _store(self, key: ClipKey, ms_max: int, fill: Fill) -> Staged:
         """Write what ``fill`` feeds, all of it or nothing."""

@@ -2,7 +2,7 @@
 
 Milliseconds become frames in one place only:
 - a Sound lasts exactly as many frames as its clip has, whatever its rounded ``duration_ms`` says, so that clips join
-  without a gap and without a lost sample;
+  without a gap and without a lost sample; with ``from_ms`` it begins so far into its clip, and lasts to the clip's end;
 - a Pause of ``m`` ms lasts ``m * rate / 1000`` frames, rounded to the nearest: 48 a millisecond at 48 kHz, no error;
 - frames become milliseconds again rounded down: what is told never exceeds what sounded.
 """
@@ -57,7 +57,9 @@ def lay(parts: tuple[Part, ...], clip_frames: Mapping[ClipKey, int], rate: int) 
 
 def _span(part: Part, clip_frames: Mapping[ClipKey, int], rate: int) -> Span:
     if isinstance(part, Sound):
-        return Span(part.key, 0, clip_frames[part.key])
+        # A text that was spoken anew may be shorter than what was cut from it: then nothing of it is left.
+        first = min(frames_of(part.from_ms, rate), clip_frames[part.key])
+        return Span(part.key, first, clip_frames[part.key] - first)
     return Span(None, 0, frames_of(part.duration_ms, rate))
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edge_agent.config.reader import Fault, Form, Table, shown
 from edge_agent.config.sections import Card, Channel, ZoneWiring
-from edge_agent.core.site import RELAY_ON_MS_MAX, WARM_UP_MS_MAX, LocalPolicy, Site, VolumeBand, ZoneSite
+from edge_agent.core.site import RELAY_ON_MS_MAX, WARM_UP_MS_MAX, IntoQuiet, LocalPolicy, Site, VolumeBand, ZoneSite
 from edge_agent.core.units import MINUTE_MS, StationId, ZoneId
 
 ZONES_MAX = 64
@@ -24,6 +25,9 @@ PERIODS_MIN, PERIODS_MAX = 2, 4
 # One period plays while the next is written; the sound of 4 × 400 ms is kept to be written again (audio.prefetch).
 BANDS_MAX = 24
 # One for each hour of the day.
+SESSIONS_MAX = 96
+# One every quarter of an hour.
+DAY_MINUTES = 24 * 60
 
 STATION = Form(re.compile(r"[a-z0-9-]{1,64}"), "1 to 64 of a–z, 0–9 and -")
 AREA = Form(
@@ -38,6 +42,7 @@ DEVICE = Form(re.compile(r"\S{1,128}"), "the name of an ALSA PCM, see `aplay -L`
 WALL_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 QUIET_FORM = 'two different times of day such as ["21:00", "05:00"]'
+WEEKDAYS_FORM = "numbers from 1 (Monday) to 7 (Sunday), each once, such as [1, 2, 3, 4, 5]"
 BAND_FORM = 'each band is [start, end, volume 0 to 100] such as ["05:00", "06:00", 55]'
 
 
@@ -99,11 +104,31 @@ def _timezone(station: Table) -> str:
 
 
 def _policy(policy: Table) -> LocalPolicy:
-    standard = LocalPolicy()
-    start, end = _quiet(policy) if policy.know("quiet") else (standard.quiet_start, standard.quiet_end)
-    ceilings = _bands(policy) if policy.know("volume") else standard.volume_bands
+    standard = LocalPolicy().clauses[0]
+    clause = replace(
+        standard,
+        quiet=_quiet(policy) if policy.know("quiet") else standard.quiet,
+        weekdays=_weekdays(policy) if policy.know("weekdays") else standard.weekdays,
+        sessions_per_day=policy.integer("sessions_per_day", 0, SESSIONS_MAX, default=standard.sessions_per_day),
+        day_ms=_minutes(policy, "minutes_per_day", standard.day_ms),
+        session_ms=_minutes(policy, "session_minutes", standard.session_ms),
+        volume_bands=_bands(policy) if policy.know("volume") else standard.volume_bands,
+    )
+    into_quiet = policy.choice("into_quiet", IntoQuiet, default=IntoQuiet.REFUSE)
     policy.done()
-    return LocalPolicy(start, end, ceilings)
+    return LocalPolicy((clause,), into_quiet)
+
+
+def _minutes(policy: Table, key: str, standard_ms: int | None) -> int:
+    return policy.integer(key, 1, DAY_MINUTES, default=(standard_ms or 0) // MINUTE_MS) * MINUTE_MS
+
+
+def _weekdays(policy: Table) -> frozenset[int]:
+    days = policy.values("weekdays", WEEKDAYS_FORM)
+    found = [day for day in days if type(day) is int and 1 <= day <= 7]
+    if policy.sound("weekdays") and (not days or len(set(found)) != len(days)):
+        policy.fault("weekdays", Fault.FORM, shown(days), f"must be {WEEKDAYS_FORM}")
+    return frozenset(found)
 
 
 def _quiet(policy: Table) -> tuple[time, time]:

@@ -24,6 +24,8 @@ PHASES = {
     Phase.REJECTED: Text("từ chối", "refused"),
     Phase.MISSED: Text("lỡ lịch", "missed"),
     Phase.INTERRUPTED: Text("bị cắt", "cut short"),
+    Phase.CANCELLED: Text("đã hủy", "cancelled"),
+    Phase.SUPERSEDED: Text("đã thay", "superseded"),
 }
 CLASSES = {
     JobClass.NORMAL: Text("thường", "normal"),

@@ -12,7 +12,7 @@ from edge_agent.console.status import Play, Status
 from edge_agent.console.times import moment, span, wall
 from edge_agent.console.words import Text
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.policy import touches_quiet_hours
+from edge_agent.core.policy import Rules, quiet_now
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
 
@@ -90,9 +90,10 @@ def _server(status: Status) -> tuple[Cause, ...]:
 
 
 def _quiet(status: Status, site: Site) -> tuple[Cause, ...]:
-    if not status.clock.trusted or not touches_quiet_hours(site.policy, site.timezone, status.clock.utc, 1):
+    quiet = quiet_now(Rules(site, site.policy), status.clock.utc) if status.clock.trusted else None
+    if quiet is None:
         return ()
-    start, end = wall(site.policy.quiet_start), wall(site.policy.quiet_end)
+    start, end = wall(quiet[0]), wall(quiet[1])
     words = Text(
         f"Trong khung giờ không phát ({start.vi} – {end.vi}): chỉ phát bản tin khẩn cấp.",
         f"Quiet hours ({start.en} – {end.en}): only emergencies sound.",

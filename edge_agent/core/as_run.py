@@ -23,10 +23,11 @@ class Evidence(IntEnum):
 
 
 class RecordKind(StrEnum):
-    """A record is about one occurrence, or about an authentic order that was refused on arrival."""
+    """A record is about one occurrence, an authentic order that was refused on arrival, or a rule and its effect."""
 
     PLAY = "play"
     REFUSAL = "refusal"
+    RULE = "rule"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,10 @@ class ItemAsRun:
 
 @dataclass(frozen=True, slots=True)
 class AsRun:
-    """One record, before it gets its place in the chain. Times are UTC ms with the clock's trust, and boot time."""
+    """One record, before it gets its place in the chain. Times are UTC ms with the clock's trust, and boot time.
+
+    ``under`` is the exception by which it sounded.
+    """
 
     kind: RecordKind
     job_id: str
@@ -83,3 +87,8 @@ class AsRun:
     attempt: int
     clock: ClockSource
     clock_error_ms: int
+    under: str = ""
+    series: str = ""
+    version: int = 0
+    rehearsal: bool = False
+    corrects: str = ""

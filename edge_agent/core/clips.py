@@ -8,7 +8,7 @@ from edge_agent.core.effects import Effect, FetchClip, Level, SpeakText, Sweep
 from edge_agent.core.events import ClipFailed, ClipStaged
 from edge_agent.core.job import ClipItem, Item, Job
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.programme import item_key
+from edge_agent.core.programme import item_key, items_of
 from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.state import Clip, ClipStatus, State, Turn
 from edge_agent.core.units import MINUTE_MS, SECOND_MS, ClipKey, MonoMs
@@ -20,7 +20,7 @@ RETRY_MS_MAX = 10 * MINUTE_MS
 
 def want(turn: Turn, job: Job) -> None:
     """Ask for every sound of the job that nobody has asked for, and again for those whose retry is due."""
-    for item in job.items:
+    for item in items_of(job):
         clip = turn.state.clips.get(item_key(item))
         if clip is None or (clip.retry_at is not None and turn.now.mono >= clip.retry_at):
             asked = Clip(ClipStatus.ASKED) if clip is None else replace(clip, status=ClipStatus.ASKED, retry_at=None)
@@ -53,7 +53,7 @@ def failed(turn: Turn, event: ClipFailed) -> None:
 
 def lost(turn: Turn, job: Job) -> None:
     """Staged sound turned out altered while playing: stage all of this job's sound again."""
-    for item in job.items:
+    for item in items_of(job):
         clip = turn.state.clips.get(item_key(item))
         if clip is not None and clip.status is ClipStatus.READY:
             turn.put_clip(item_key(item), replace(clip, status=ClipStatus.ASKED))
@@ -62,21 +62,21 @@ def lost(turn: Turn, job: Job) -> None:
 
 def forget_unneeded(turn: Turn) -> None:
     """Forget what is known of sounds that no job needs any more."""
-    needed = {item_key(item) for known in turn.state.jobs.values() for item in known.job.items}
+    needed = {item_key(item) for known in turn.state.jobs.values() for item in items_of(known.job)}
     kept = {key: clip for key, clip in turn.state.clips.items() if key in needed}
     turn.state = replace(turn.state, clips=kept)
 
 
 def durations(state: State, job: Job) -> dict[ClipKey, int] | None:
     """Milliseconds of each sound of the job; None while one is missing."""
-    clips = {item_key(item): state.clips.get(item_key(item)) for item in job.items}
+    clips = {item_key(item): state.clips.get(item_key(item)) for item in items_of(job)}
     ready = {key: clip.duration_ms for key, clip in clips.items() if clip and clip.status is ClipStatus.READY}
     return ready if len(ready) == len(clips) else None
 
 
 def trouble(state: State, job: Job) -> tuple[Reason, bool] | None:
     """The first reason why a sound of the job is not ready, and whether another try may help; None if none failed."""
-    for item in job.items:
+    for item in items_of(job):
         clip = state.clips.get(item_key(item))
         if clip is not None and clip.reason is not None:
             return clip.reason, clip.again
@@ -89,14 +89,14 @@ def next_wake(state: State) -> list[MonoMs]:
         item_key(item)
         for play in state.plays.values()
         if play.phase is Phase.RECEIVED
-        for item in state.jobs[play.job_id].job.items
+        for item in items_of(state.jobs[play.job_id].job)
     }
     return [clip.retry_at for key, clip in state.clips.items() if key in needed and clip.retry_at is not None]
 
 
 def sweep(turn: Turn) -> None:
     """Let the cache be tidied; nothing that a known job needs may go."""
-    keep = {item_key(item) for known in turn.state.jobs.values() for item in known.job.items}
+    keep = {item_key(item) for known in turn.state.jobs.values() for item in items_of(known.job)}
     turn.emit(Sweep(frozenset(keep), turn.now.utc if turn.now.trusted else None))
 
 

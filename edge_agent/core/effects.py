@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from edge_agent.core.as_run import AsRun
-from edge_agent.core.events import AckToken, Mark, SavedJob
+from edge_agent.core.events import AckToken, Mark, SavedJob, SavedRule
 from edge_agent.core.programme import Part, ZoneFeed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey, JobId, MonoMs, PlayId, UtcMs, ZoneId
@@ -14,9 +14,9 @@ from edge_agent.core.units import ClipKey, JobId, MonoMs, PlayId, UtcMs, ZoneId
 
 @dataclass(frozen=True, slots=True)
 class SaveJob:
-    """Commit a job (insert or replace). Answered by JobSaved or JournalFailed."""
+    """Commit a job or a rule (insert or replace). Answered by JobSaved or JournalFailed."""
 
-    saved: SavedJob
+    saved: SavedJob | SavedRule
     envelope: bytes
     topic: str
 
@@ -173,6 +173,11 @@ class Sweep:
 
 
 @dataclass(frozen=True, slots=True)
+class EndProcess:
+    """End in order, as if the service manager had asked; it starts the process anew."""
+
+
+@dataclass(frozen=True, slots=True)
 class SaveLogAck:
     """Move the upload cursor. The records stay."""
 
@@ -217,5 +222,6 @@ Effect = (
     | SendLog
     | SaveLogAck
     | Sweep
+    | EndProcess
     | Note
 )

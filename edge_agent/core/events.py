@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from edge_agent.core.job import Accepted, LogAck, Welcome
+from edge_agent.core.order import AcceptedRule
+from edge_agent.core.past import Sounded
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey, JobId, MonoMs, PlayId, UtcMs, ZoneId
 
@@ -30,7 +32,7 @@ class Rejected:
     issuer: str = ""
 
 
-Judgement = Accepted | Welcome | LogAck | Rejected
+Judgement = Accepted | AcceptedRule | Welcome | LogAck | Rejected
 
 
 class Mark(StrEnum):
@@ -50,6 +52,15 @@ class SavedJob:
 
 
 @dataclass(frozen=True, slots=True)
+class SavedRule:
+    """A regulation, a window or a command as the journal holds it; it took effect at ``base``, or waits (``held``)."""
+
+    accepted: AcceptedRule
+    base: UtcMs
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SavedMark:
     """An occurrence that had begun when the process ended; ``attempt`` counts from 1."""
 
@@ -64,7 +75,7 @@ class Restored:
     """The first event of every boot: what the journal holds. ``seen`` maps job ids to digests (finished too).
 
     ``epoch`` names the chain of records that ``last_seq`` and ``acked_seq`` count in; ``refused`` holds the digests of
-    orders whose refusal is on record, and that may be delivered again all the same.
+    orders whose refusal is on record, and that may be delivered again all the same; ``past`` is what sounded lately.
     """
 
     jobs: tuple[SavedJob, ...]
@@ -74,6 +85,8 @@ class Restored:
     acked_seq: int
     epoch: str = ""
     refused: frozenset[str] = frozenset()
+    rules: tuple[SavedRule, ...] = ()
+    past: tuple[Sounded, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +100,7 @@ class MessageArrived:
 
 @dataclass(frozen=True, slots=True)
 class JobSaved:
-    """The job survives a power cut from here on."""
+    """The order (a job, or a rule) survives a power cut from here on."""
 
     job_id: JobId
 

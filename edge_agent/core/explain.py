@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_agent.core import clips, policy
+from edge_agent.core import clips, policy, standing
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.job import JobClass, PlayNow
 from edge_agent.core.occurrence import Phase
@@ -64,7 +64,8 @@ def _reason(state: State, play: Occurrence, now: Now, lasts_ms: int) -> Reason |
         return None
     job = state.jobs[play.job_id].job
     if not isinstance(job.when, PlayNow):
-        forbidden = policy.forbids(state.site, job, play.planned, lasts_ms)
+        wish = policy.Wish(job.cls, tuple(play.zones), play.planned, lasts_ms)
+        forbidden = policy.judge(standing.rules_of(state, now), wish).reason
         if forbidden is not None:
             return forbidden
         if not now.trusted:

@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from edge_agent.core import policy, records, talk
+from edge_agent.core import commands, policy, records, series, standing, talk
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Ack, AdoptTime, Level, ReleaseJob, SaveJob, SendAnswer, Verdict
-from edge_agent.core.events import Judgement, MessageArrived, Rejected, SavedJob
+from edge_agent.core.events import Judgement, MessageArrived, Rejected, SavedJob, SavedRule
 from edge_agent.core.job import Accepted, Job, JobClass, LogAck, PlayNow, Rule, Welcome
+from edge_agent.core.order import AcceptedRule
 from edge_agent.core.programme import promised_ms
 from edge_agent.core.reasons import UNAUTHENTICATED, Reason, explain
-from edge_agent.core.schedule import next_instant
-from edge_agent.core.site import Site
-from edge_agent.core.state import KnownJob, State, Turn
-from edge_agent.core.units import MINUTE_MS, SECOND_MS, JobId, MonoMs, UtcMs
+from edge_agent.core.schedule import first_base, next_instant
+from edge_agent.core.state import KnownJob, KnownRule, State, Turn
+from edge_agent.core.units import DAY_MS, MINUTE_MS, SECOND_MS, JobId, MonoMs, UtcMs
+from edge_agent.core.zones import zones_of
 
 JOBS_MAX = 200
 # A ward's timetable has some 20 entries; ten times that. Emergencies are never refused for it.
@@ -39,7 +40,7 @@ Verify = Callable[[str, bytes], Judgement]
 def arrive(turn: Turn, event: MessageArrived, verify: Verify) -> None:
     """Deal with one delivery."""
     judgement = verify(event.topic, event.payload)
-    if isinstance(judgement, Accepted):
+    if isinstance(judgement, Accepted | AcceptedRule):
         _order(turn, judgement, event)
         return
     turn.emit(Ack(event.token))
@@ -54,6 +55,9 @@ def arrive(turn: Turn, event: MessageArrived, verify: Verify) -> None:
 def job_saved(turn: Turn, job_id: JobId) -> None:
     """The job survives a power cut: only now may the broker forget it."""
     _acknowledge(turn, job_id)
+    rule = turn.state.rules.get(job_id)
+    if rule is not None and not rule.saved:
+        commands.saved(turn, rule)
     known = turn.state.jobs.get(job_id)
     if known is None or known.saved:
         return  # refused or over while it was being saved: that has been said
@@ -68,6 +72,11 @@ def job_not_saved(turn: Turn, job_id: JobId, error: str) -> None:
     An emergency sounds all the same: a full card must not silence a flood warning. Sent again, it is saved again.
     """
     _acknowledge(turn, job_id)
+    rule = turn.state.rules.get(job_id)
+    if rule is not None and not rule.saved:
+        turn.drop_rule(job_id)
+        _forget(turn, job_id)
+        _say_refused(turn, Reason.NOT_SAVED, rule.accepted.digest, job_id, error)
     known = turn.state.jobs.get(job_id)
     if known is None or known.saved:
         return
@@ -76,7 +85,7 @@ def job_not_saved(turn: Turn, job_id: JobId, error: str) -> None:
         turn.note(Level.ERROR, "emergency not saved, not accepted, sounds all the same", job=job_id, error=error)
         return
     turn.drop_job(job_id)
-    turn.state = replace(turn.state, seen={key: value for key, value in turn.state.seen.items() if key != job_id})
+    _forget(turn, job_id)
     _say_refused(turn, Reason.NOT_SAVED, known.accepted.digest, job_id, error)
 
 
@@ -85,13 +94,17 @@ def release_held(turn: Turn) -> None:
 
     But not for longer than they are valid: a welcome may never come, and the places for jobs are counted.
     """
+    for rule in [rule for rule in turn.state.rules.values() if rule.held]:
+        _release_rule(turn, rule)
     for known in [known for known in turn.state.jobs.values() if known.held]:
         if _must_wait(turn.state, known.job, turn.now) and not _is_over(known.job, turn.now):
             continue
-        objection = _by_the_clock(turn.state.site, known.job, turn.now)
+        objection = _by_the_clock(turn.state, known.job, turn.now)
         if objection is None:
-            turn.put_job(replace(known, held=False, base=turn.now.utc))
-            turn.emit(ReleaseJob(known.job.job_id, turn.now.utc))
+            base = first_base(known.job, turn.now.utc)
+            turn.put_job(replace(known, held=False, base=base))
+            turn.emit(ReleaseJob(known.job.job_id, base))
+            series.outdate(turn, known.job)
         else:
             turn.drop_job(known.job.job_id)
             turn.emit(records.of_refusal(known.accepted, objection, turn.now, was_saved=True))
@@ -113,37 +126,83 @@ def next_wake(state: State, now: Now) -> list[MonoMs]:
     return [*over, *(MonoMs(known.asked_at + SAVE_WAIT_MS) for known in jobs if _waits_for_disk(known))]
 
 
-def _order(turn: Turn, accepted: Accepted, event: MessageArrived) -> None:
-    job = accepted.job
-    if turn.state.seen.get(job.job_id) == accepted.digest:
+def _order(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived) -> None:
+    order_id = accepted.order_id
+    if turn.state.seen.get(order_id) == accepted.digest:
         _again(turn, accepted, event)
         return
-    held = _must_wait(turn.state, job, turn.now)
+    held = _waits_at_first(turn, accepted)
     objection = _objection(turn.state, accepted, turn.now, held)
     if objection is not None:
         turn.emit(Ack(event.token))
         _refuse(turn, accepted, objection)
         return
-    turn.state = replace(turn.state, seen={**turn.state.seen, job.job_id: accepted.digest})
-    _save(turn, KnownJob(accepted, base=turn.now.utc, held=held, saved=False), event)
+    turn.state = replace(turn.state, seen={**turn.state.seen, order_id: accepted.digest})
+    if isinstance(accepted, Accepted):
+        base = first_base(accepted.job, turn.now.utc)
+        _save(turn, KnownJob(accepted, base=base, held=held, saved=False), event)
+        if not held:
+            series.outdate(turn, accepted.job)
+        return
+    rule = KnownRule(accepted, base=turn.now.utc, since=turn.now.mono, held=held, saved=False)
+    _save(turn, rule, event)
+    if not held:
+        commands.arrived(turn, rule)
 
 
-def _save(turn: Turn, known: KnownJob, event: MessageArrived) -> None:
-    """Keep a job; its delivery is acknowledged when the disk has had its say."""
-    turn.put_job(replace(known, asked_at=turn.now.mono))
-    turn.state = replace(turn.state, waiting_acks={**turn.state.waiting_acks, known.job.job_id: (event.token,)})
-    turn.emit(SaveJob(SavedJob(known.accepted, known.base, known.held), event.payload, event.topic))
+def _release_rule(turn: Turn, rule: KnownRule) -> None:
+    """What a rule says is obeyed only once its freshness can be told."""
+    over = turn.now.trusted and turn.now.utc > rule.accepted.not_after
+    if not over and not (turn.state.welcomed and turn.now.trusted):
+        return
+    objection = commands.objection(turn.state, rule.accepted.order, turn.now)
+    if objection is None:
+        rule = replace(rule, held=False, base=turn.now.utc, since=turn.now.mono)
+        turn.put_rule(rule)
+        turn.emit(ReleaseJob(rule.accepted.order_id, turn.now.utc))
+        commands.arrived(turn, rule)
+        if rule.saved:
+            commands.took_effect(turn, rule)
+    else:
+        turn.drop_rule(rule.accepted.order_id)
+        turn.emit(records.of_refused_rule(rule.accepted, objection, turn.now, was_saved=True))
+        _say_refused(turn, objection, rule.accepted.digest, rule.accepted.order_id)
 
 
-def _again(turn: Turn, accepted: Accepted, event: MessageArrived) -> None:
+def _waits_at_first(turn: Turn, accepted: Accepted | AcceptedRule) -> bool:
+    if isinstance(accepted, Accepted):
+        return _must_wait(turn.state, accepted.job, turn.now)
+    return not (turn.state.welcomed and turn.now.trusted)
+
+
+def _save(turn: Turn, known: KnownJob | KnownRule, event: MessageArrived) -> None:
+    """Keep an order; its delivery is acknowledged when the disk has had its say."""
+    order_id = known.accepted.order_id
+    saved: SavedJob | SavedRule
+    if isinstance(known, KnownJob):
+        turn.put_job(replace(known, asked_at=turn.now.mono))
+        saved = SavedJob(known.accepted, known.base, known.held)
+    else:
+        turn.put_rule(known)
+        saved = SavedRule(known.accepted, known.base, known.held)
+    turn.state = replace(turn.state, waiting_acks={**turn.state.waiting_acks, order_id: (event.token,)})
+    turn.emit(SaveJob(saved, event.payload, event.topic))
+
+
+def _forget(turn: Turn, order_id: JobId) -> None:
+    """As if it had never come: sent again, it is a new one."""
+    turn.state = replace(turn.state, seen={key: value for key, value in turn.state.seen.items() if key != order_id})
+
+
+def _again(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived) -> None:
     """The very same bytes once more: an honest redelivery and a replay look alike, and neither has an effect."""
-    job_id = accepted.job.job_id
+    job_id = accepted.order_id
     if job_id in turn.state.waiting_acks:
         # Two topics may bring the same order: each delivery holds one of the ten places until it is acknowledged.
         tokens = (*turn.state.waiting_acks[job_id], event.token)
         turn.state = replace(turn.state, waiting_acks={**turn.state.waiting_acks, job_id: tokens})
         return
-    known = turn.state.jobs.get(job_id)
+    known = turn.state.jobs.get(job_id) or turn.state.rules.get(job_id)
     if known is not None and not known.saved:
         _save(turn, known, event)
         return
@@ -167,44 +226,75 @@ def _waits_for_disk(known: KnownJob) -> bool:
     return urgent and not (known.saved or known.unsaved_sounds)
 
 
-def _objection(state: State, accepted: Accepted, now: Now, held: bool) -> Reason | None:
-    job = accepted.job
-    if job.job_id in state.seen:
+def _objection(state: State, accepted: Accepted | AcceptedRule, now: Now, held: bool) -> Reason | None:
+    if accepted.order_id in state.seen:
         return Reason.ID_REUSED
-    if len(state.jobs) >= JOBS_MAX and job.cls is not JobClass.EMERGENCY:
+    if isinstance(accepted, AcceptedRule):
+        if len(state.rules) >= standing.RULES_MAX:
+            return Reason.TOO_MANY_JOBS
+        return None if held else commands.objection(state, accepted.order, now)
+    job = accepted.job
+    if standing.cancelled(state, job.job_id, job.issuer):
+        return Reason.CANCELLED
+    if series.newest(state, job) >= job.version > 0:
+        return Reason.SUPERSEDED
+    if job.cls is JobClass.EMERGENCY:
+        if _too_many(state, accepted, now):
+            return Reason.TOO_MANY_EMERGENCIES
+    elif len(state.jobs) >= JOBS_MAX:
         return Reason.TOO_MANY_JOBS
-    return None if held else _by_the_clock(state.site, job, now)
+    return None if held else _by_the_clock(state, job, now)
 
 
-def _by_the_clock(site: Site, job: Job, now: Now) -> Reason | None:
+def _too_many(state: State, accepted: Accepted, now: Now) -> bool:
+    """As many emergencies of one key as it may order in a day: what sounds at night must stay a rare thing."""
+    if accepted.per_day == 0:
+        return False
+    sounded = {
+        sound.job_id
+        for sound in state.past
+        if sound.cls is JobClass.EMERGENCY and sound.ended > now.utc - DAY_MS and {*sound.signers} & {*accepted.signers}
+    }
+    waiting = {
+        known.job.job_id
+        for known in state.jobs.values()
+        if known.job.cls is JobClass.EMERGENCY and {*known.accepted.signers} & {*accepted.signers}
+    }
+    return len(sounded | waiting) >= accepted.per_day
+
+
+def _by_the_clock(state: State, job: Job, now: Now) -> Reason | None:
     """What the time says against a job; only asked when the time is trusted."""
     if now.utc > job.not_after:
         return Reason.EXPIRED
     if isinstance(job.when, PlayNow) and now.utc + CLOCKS_APART_MS < job.not_before:
         return Reason.NOT_YET_VALID
-    instants = _first_instants(job, now.utc)
+    instants = _first_instants(job, first_base(job, now.utc))
     if not instants:
         return Reason.NOTHING_LEFT
-    verdicts = [policy.forbids(site, job, instant, promised_ms(job)) for instant in instants]
-    return verdicts[0] if all(verdicts) else None
+    rules, where = standing.rules_of(state, now), zones_of(state, job)
+    wishes = (policy.Wish(job.cls, where, instant, promised_ms(job)) for instant in instants)
+    reasons = [policy.judge(rules, wish).reason for wish in wishes]
+    return reasons[0] if all(reasons) else None
 
 
-def _first_instants(job: Job, after: UtcMs) -> list[UtcMs]:
+def _first_instants(job: Job, base: UtcMs) -> list[UtcMs]:
     wanted = LOOK_AHEAD if isinstance(job.when, Rule) else 1
     instants: list[UtcMs] = []
     while len(instants) < wanted:
-        instant = next_instant(job, instants[-1] if instants else after)
+        instant = next_instant(job, instants[-1] if instants else base)
         if instant is None:
             break
         instants.append(instant)
     return instants
 
 
-def _refuse(turn: Turn, accepted: Accepted, reason: Reason) -> None:
-    """An authentic order for us that will not sound: it gets its record."""
+def _refuse(turn: Turn, accepted: Accepted | AcceptedRule, reason: Reason) -> None:
+    """An authentic order for us that will not be obeyed: it gets its record."""
     if _first_time(turn, accepted.digest):
-        turn.emit(records.of_refusal(accepted, reason, turn.now, was_saved=False))
-    _say_refused(turn, reason, accepted.digest, accepted.job.job_id)
+        refused = records.of_refusal if isinstance(accepted, Accepted) else records.of_refused_rule
+        turn.emit(refused(accepted, reason, turn.now, was_saved=False))  # type: ignore[arg-type]
+    _say_refused(turn, reason, accepted.digest, accepted.order_id)
 
 
 def _rejected(turn: Turn, rejected: Rejected) -> None:

@@ -134,17 +134,32 @@ class Job:
     version: int = 0
     all_clear: bool = False
     rehearsal: bool = False
-    corrects: JobId = JobId("")
+    corrects: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A job whose signatures and limits were checked. ``digest`` is the SHA-256 (hex) of the signed bytes (the PAE)."""
+    """A job whose signatures and limits were checked. ``digest`` is the SHA-256 (hex) of the signed bytes (the PAE).
+
+    Of its role, where it is an emergency (0: no limit): ``sound_max_ms`` in all, and how many ``per_day``.
+    """
 
     job: Job
     digest: str
     signers: tuple[str, ...]
     role: str
+    sound_max_ms: int = 0
+    per_day: int = 0
+
+    @property
+    def order_id(self) -> JobId:
+        """What it is found by; jobs and other orders share one space of ids."""
+        return self.job.job_id
+
+    @property
+    def not_after(self) -> UtcMs:
+        """Until when it may come again."""
+        return self.job.not_after
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ class Phase(StrEnum):
     REJECTED = "rejected"
     MISSED = "missed"
     INTERRUPTED = "interrupted"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
 
 
 class Cause(StrEnum):
@@ -45,13 +47,26 @@ class Cause(StrEnum):
     TRY_AGAIN = "try_again"  # an emergency, or an intent without a first sample, gets another attempt
     CUT_OFF = "cut_off"
     STOPPED = "stopped"
+    CALLED_OFF = "called_off"  # cancelled before it sounded
+    REPLACED = "replaced"  # a newer version of its series has come before it sounded
     POWER_LOST = "power_lost"  # found at boot: it had begun, and may not begin again
 
 
 OUTCOMES = frozenset(
-    {Phase.SUCCEEDED, Phase.FAILED, Phase.EXPIRED, Phase.REJECTED, Phase.MISSED, Phase.INTERRUPTED},
+    {
+        Phase.SUCCEEDED,
+        Phase.FAILED,
+        Phase.EXPIRED,
+        Phase.REJECTED,
+        Phase.MISSED,
+        Phase.INTERRUPTED,
+        Phase.CANCELLED,
+        Phase.SUPERSEDED,
+    }
 )
 OPEN = frozenset(Phase) - OUTCOMES
+
+_NOT_SOUNDING = (Phase.RECEIVED, Phase.STAGED, Phase.QUEUED, Phase.ARMED)
 
 TABLE: dict[tuple[Phase, Cause], Phase] = {
     (Phase.RECEIVED, Cause.CLIPS_READY): Phase.STAGED,
@@ -60,6 +75,8 @@ TABLE: dict[tuple[Phase, Cause], Phase] = {
     (Phase.RECEIVED, Cause.TOO_LATE): Phase.MISSED,
     (Phase.RECEIVED, Cause.VALIDITY_OVER): Phase.EXPIRED,
     (Phase.RECEIVED, Cause.POWER_LOST): Phase.INTERRUPTED,
+    **{(phase, Cause.CALLED_OFF): Phase.CANCELLED for phase in _NOT_SOUNDING},
+    **{(phase, Cause.REPLACED): Phase.SUPERSEDED for phase in _NOT_SOUNDING},
     (Phase.STAGED, Cause.CLIPS_LOST): Phase.RECEIVED,
     (Phase.STAGED, Cause.DUE): Phase.ARMED,
     (Phase.STAGED, Cause.HELD_BACK): Phase.QUEUED,

@@ -68,9 +68,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """A job, a window or a lock ends now and for good."""
+    """A job or a rule ends now and for good, and until ``until`` (its not_after) it may not come later either."""
 
     target: JobId
+    until: UtcMs
 
 
 @dataclass(frozen=True, slots=True)

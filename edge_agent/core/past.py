@@ -26,6 +26,7 @@ class Sounded:
     ended: UtcMs
     zones: frozenset[ZoneId]
     under: str = ""
+    issuer: str = ""
     series: str = ""
     version: int = 0
     signers: tuple[str, ...] = ()

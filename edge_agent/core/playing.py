@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_agent.core import clips, policy, sounding, zones
+from edge_agent.core import clips, policy, sounding, standing, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Level, StartPlay
 from edge_agent.core.events import Mark, SavedMark
@@ -15,7 +15,7 @@ from edge_agent.core.job import RANK, Job, JobClass, PlayNow
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.programme import length_ms, parts_of
 from edge_agent.core.reasons import Reason
-from edge_agent.core.schedule import next_instant, sounds_once
+from edge_agent.core.schedule import next_instant, repeats, sounds_once
 from edge_agent.core.sounding import finish, may_try_again
 from edge_agent.core.state import KnownJob, Occurrence, OccurrenceKey, State, Turn, ZonePart, ZoneRun
 from edge_agent.core.units import SECOND_MS, MonoMs, PlayId, UtcMs, ZoneId
@@ -95,7 +95,8 @@ def _fresh(turn: Turn, known: KnownJob, planned: UtcMs) -> Occurrence:
 def _urgency(turn: Turn, key: OccurrenceKey) -> tuple[int, int, UtcMs, UtcMs]:
     """Class first, then the commune's order, then the planned instant, then receipt."""
     known = turn.state.jobs[key[0]]
-    return (-RANK[known.job.cls], known.job.order, key[1], known.base)
+    place = standing.rank_of(turn.state, key[0])
+    return (-RANK[known.job.cls], known.job.order if place is None else place, key[1], known.base)
 
 
 def _advance_one(turn: Turn, play: Occurrence) -> None:
@@ -155,13 +156,15 @@ def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
     for zone in room.free:
         zones.open_worn(turn, zone, _ends_by(turn, play, room))
     start_at = _first_sample_at(turn, play, room.free)
-    objection = _objection(turn, play, start_at)
+    verdict = _verdict(turn, play, start_at)
+    objection = _objection(turn, play, start_at, verdict)
     if objection is not None:
         finish(turn, play, *objection)
         return
+    play = _barred(play, verdict)
     attempt = play.attempt + 1
     play = play.moved(Cause.DUE, now)
-    for zone in room.taken:
+    for zone in (zone for zone in room.taken if play.zones[zone].part is not ZonePart.OUT):
         play = play.with_zone(zone, ZonePart.TAKEN, Reason.PREEMPTED)
     play_id = PlayId(f"{play.job_id}.{play.planned}.{attempt}")
     unsaved = not turn.state.jobs[play.job_id].saved
@@ -207,10 +210,13 @@ def _nobody_left(turn: Turn, play: Occurrence) -> None:
 def _start(turn: Turn, play: Occurrence) -> None:
     ready = play.zones_in(ZonePart.READY)
     start_at = MonoMs(max(play.start_at, _first_sample_at(turn, play, ready)))
-    objection = _objection(turn, play, start_at)
+    verdict = _verdict(turn, play, start_at)
+    objection = _objection(turn, play, start_at, verdict)
     if objection is not None:
         finish(turn, play, *objection)
         return
+    play = _barred(play, verdict)
+    ready = play.zones_in(ZonePart.READY)
     held_by = _held_by(turn, turn.job_of(play))
     if held_by is not None:
         sounding.hold_back(turn, play, held_by)
@@ -218,8 +224,9 @@ def _start(turn: Turn, play: Occurrence) -> None:
     if turn.job_of(play).cls is JobClass.EMERGENCY:
         zones.take(turn, play)
     late = start_at > play.start_at
-    play = replace(play.moved(Cause.RELAYS_READY, turn.now), start_at=start_at)
-    play = zones.with_volumes(turn, play, turn.now.utc_of(start_at))
+    cut_at = None if verdict.ends_at is None else turn.now.mono_of(verdict.ends_at)
+    play = replace(play.moved(Cause.RELAYS_READY, turn.now), start_at=start_at, under=verdict.under, cut_at=cut_at)
+    play = zones.with_volumes(turn, play, standing.rules_of(turn.state, turn.now), _wish(turn, play, start_at))
     for zone in ready:
         play = play.with_zone(zone, ZonePart.HEARING)
     turn.put_play(play)
@@ -244,19 +251,56 @@ def _held_by(turn: Turn, job: Job) -> Reason | None:
 def _first_sample_at(turn: Turn, play: Occurrence, heard_in: tuple[ZoneId, ...]) -> MonoMs:
     """The earliest boot time at which a programme may begin in these zones: as planned, and every amplifier warm."""
     warm_at = MonoMs(turn.now.mono + max((zones.warm_in_ms(turn, zone) for zone in heard_in), default=0))
-    return warm_at if _immediate(turn.job_of(play)) else max(turn.now.mono_of(play.planned), warm_at)
+    return max(_due_at(turn, play), warm_at)
 
 
-def _objection(turn: Turn, play: Occurrence, start_at: MonoMs) -> tuple[Cause, Reason] | None:
+def _due_at(turn: Turn, play: Occurrence) -> MonoMs:
+    """When it is to sound. A warning that repeats waits for its gap at most, wherever the clock was put meanwhile."""
+    job, at = turn.job_of(play), turn.now.mono_of(play.planned)
+    if not isinstance(job.when, PlayNow):
+        return at
+    return min(at, MonoMs(play.since + job.when.every_ms)) if repeats(job) else turn.now.mono
+
+
+def _wish(turn: Turn, play: Occurrence, start_at: MonoMs) -> policy.Wish:
+    zones_left = zones.in_it(play)
+    return policy.Wish(turn.job_of(play).cls, zones_left, turn.now.utc_of(start_at), length_ms(play.parts))
+
+
+def _verdict(turn: Turn, play: Occurrence, start_at: MonoMs) -> policy.Verdict:
+    """What the ward's rules say to it, if its first sample is at ``start_at``."""
+    rules = standing.rules_of(turn.state, turn.now, besides=play)
+    return policy.judge(rules, _wish(turn, play, start_at))
+
+
+def _barred(play: Occurrence, verdict: policy.Verdict) -> Occurrence:
+    """The occurrence without the zones that must not hear it."""
+    for zone, reason in verdict.out.items():
+        play = play.with_zone(zone, ZonePart.OUT, reason)
+    return play
+
+
+def _objection(turn: Turn, play: Occurrence, start_at: MonoMs, verdict: policy.Verdict) -> tuple[Cause, Reason] | None:
     """Why an occurrence must not sound at all, if its first sample is at ``start_at``."""
     job, now = turn.job_of(play), turn.now
     if _immediate(job) and now.tells_validity and now.utc_of(start_at) > job.not_after:
         return Cause.VALIDITY_OVER, Reason.EXPIRED
+    if standing.stops(turn.state, now, job.issued_at):
+        return Cause.RULE_FORBIDS, Reason.ALL_STOPPED
     lasts_ms = length_ms(play.parts)
     if any(zones.longest_ms(turn, zone) < lasts_ms for zone in play.zones):
         return Cause.RULE_FORBIDS, Reason.OVER_LIMIT
-    reason = policy.forbids(turn.state.site, job, now.utc_of(start_at), lasts_ms)
+    reason = verdict.reason or _over_bound(turn, play, lasts_ms)
     return None if reason is None else (Cause.RULE_FORBIDS, reason)
+
+
+def _over_bound(turn: Turn, play: Occurrence, lasts_ms: int) -> Reason | None:
+    """An emergency is exempt from the ward's hours, so it has bounds of its own (requirement B1)."""
+    accepted = turn.state.jobs[play.job_id].accepted
+    sounded = [sound for sound in turn.state.past if sound.job_id == play.job_id and sound.zones]
+    so_far_ms = sum(sound.ended - sound.started for sound in sounded)
+    over = accepted.sound_max_ms and so_far_ms + lasts_ms > accepted.sound_max_ms
+    return Reason.TOO_MUCH_SOUND if over else None
 
 
 def _give_up_if_late(
@@ -288,9 +332,8 @@ def _arm_at(turn: Turn, play: Occurrence) -> MonoMs:
 
     As if every amplifier were cold: one that is warm now may be switched off before, unless it is claimed by then.
     """
-    if _immediate(turn.job_of(play)):
-        return max(turn.now.mono, play.again_at)
-    return max(MonoMs(turn.now.mono_of(play.planned) - _longest_lead_ms(turn, play)), play.again_at)
+    lead_ms = 0 if _immediate(turn.job_of(play)) and not repeats(turn.job_of(play)) else _longest_lead_ms(turn, play)
+    return max(MonoMs(_due_at(turn, play) - lead_ms), play.again_at)
 
 
 def _longest_lead_ms(turn: Turn, play: Occurrence) -> int:

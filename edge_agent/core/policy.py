@@ -98,6 +98,19 @@ def volume_at(rules: Rules, wish: Wish, zone: ZoneId, ordered: int, under: str =
     return min([ceiling, *(band.volume_max for band in bands if _touches(band.start, band.end, first, last))])
 
 
+def in_quiet_hours(quiet: tuple[time, time], timezone: str, start: UtcMs, lasts_ms: int) -> bool:
+    """Whether any moment of [start, start + lasts_ms) lies within quiet hours of any day."""
+    last = UtcMs(start + max(lasts_ms, 1) - 1)
+    return _touches(*quiet, local_time(start, timezone), local_time(last, timezone))
+
+
+def quiet_now(rules: Rules, now: UtcMs) -> tuple[time, time] | None:
+    """The quiet hours for everybody that hold now; None where anybody may sound."""
+    general = [clause.quiet for clause in rules.policy.clauses if not clause.classes and not clause.zones]
+    hours = [quiet for quiet in general if quiet is not None]
+    return next((quiet for quiet in hours if in_quiet_hours(quiet, rules.site.timezone, now, 1)), None)
+
+
 def local_time(instant: UtcMs, timezone: str) -> datetime:
     """The wall time of an instant."""
     return datetime.fromtimestamp(instant / 1000, UTC).astimezone(_zone(timezone))

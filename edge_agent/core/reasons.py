@@ -43,6 +43,18 @@ class Reason(StrEnum):
     BATTERY_RESERVE = "battery_reserve"
     CLOCK_NOT_TRUSTED = "clock_not_trusted"
     NOTHING_LEFT = "nothing_left"
+    # The commune's later word
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+    STOPPED = "stopped"
+    ALL_STOPPED = "all_stopped"
+    CORRECTED = "corrected"
+    NOT_THE_OWNER = "not_the_owner"
+    UNKNOWN_JOB = "unknown_job"
+    EMERGENCY_IN_FORCE = "emergency_in_force"
+    # An emergency's own bounds
+    TOO_MANY_EMERGENCIES = "too_many_emergencies"
+    TOO_MUCH_SOUND = "too_much_sound"
     # The audio
     AUDIO_UNREACHABLE = "audio_unreachable"
     AUDIO_ALTERED = "audio_altered"
@@ -90,6 +102,16 @@ WORDS_VI: dict[Reason, str] = {
     Reason.BATTERY_RESERVE: "mất điện lưới, dành ắc quy cho tin khẩn cấp",
     Reason.CLOCK_NOT_TRUSTED: "giờ hệ thống chưa tin cậy (chưa đồng bộ)",
     Reason.NOTHING_LEFT: "lịch không còn buổi phát nào",
+    Reason.CANCELLED: "đã hủy lệnh phát",
+    Reason.SUPERSEDED: "đã có bản tin mới thay thế",
+    Reason.STOPPED: "được lệnh dừng phát",
+    Reason.ALL_STOPPED: "đang dừng phát toàn bộ",
+    Reason.CORRECTED: "đã dừng để phát đính chính",
+    Reason.NOT_THE_OWNER: "lệnh của đơn vị khác, chỉ đơn vị ban hành được thay đổi",
+    Reason.UNKNOWN_JOB: "trạm không có lệnh phát này",
+    Reason.EMERGENCY_IN_FORCE: "đang có lệnh khẩn cấp",
+    Reason.TOO_MANY_EMERGENCIES: "đã đủ số lệnh khẩn cấp trong ngày của khóa này",
+    Reason.TOO_MUCH_SOUND: "đã đủ thời lượng phát của lệnh khẩn cấp này",
     Reason.AUDIO_UNREACHABLE: "không tải được tệp âm thanh",
     Reason.AUDIO_ALTERED: "nội dung bị sửa: tệp âm thanh không khớp lệnh đã ký số",
     Reason.AUDIO_UNREADABLE: "tệp âm thanh không đọc được",
@@ -135,6 +157,16 @@ WORDS_EN: dict[Reason, str] = {
     Reason.BATTERY_RESERVE: "no mains: the battery is kept for emergencies",
     Reason.CLOCK_NOT_TRUSTED: "the clock cannot be trusted yet",
     Reason.NOTHING_LEFT: "the rule has no instant left to play at",
+    Reason.CANCELLED: "cancelled",
+    Reason.SUPERSEDED: "a newer version has taken its place",
+    Reason.STOPPED: "stopped by command",
+    Reason.ALL_STOPPED: "everything is stopped",
+    Reason.CORRECTED: "stopped so that it is set right",
+    Reason.NOT_THE_OWNER: "somebody else's order, which only its issuer may change",
+    Reason.UNKNOWN_JOB: "the station does not have this job",
+    Reason.EMERGENCY_IN_FORCE: "an emergency is in force",
+    Reason.TOO_MANY_EMERGENCIES: "as many emergencies as this key may order in a day",
+    Reason.TOO_MUCH_SOUND: "as much sound as this emergency may make",
     Reason.AUDIO_UNREACHABLE: "the audio could not be fetched",
     Reason.AUDIO_ALTERED: "the audio does not match what was signed",
     Reason.AUDIO_UNREADABLE: "the audio could not be decoded",

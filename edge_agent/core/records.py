@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from edge_agent.core.as_run import AsRun, Evidence, ItemAsRun, RecordKind, ZoneAsRun
 from edge_agent.core.clock_trust import Now
@@ -10,6 +10,7 @@ from edge_agent.core.effects import CommitRecord
 from edge_agent.core.events import Rejected
 from edge_agent.core.job import Accepted, Job
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.order import AcceptedRule, Command, Regulation, RuleOrder, Window
 from edge_agent.core.programme import item_key, length_ms, promised_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import Occurrence, ZoneRun
@@ -34,6 +35,7 @@ def of_play(
         frames=play.frames,
         underruns=play.underruns,
         attempt=play.attempt,
+        under=play.under,
     )
     return CommitRecord(record, closes=play.key, job_over=job_over)
 
@@ -61,6 +63,57 @@ def of_rejection(rejected: Rejected, now: Now) -> CommitRecord:
     return CommitRecord(record, closes=None, job_over=False)
 
 
+def of_rule(accepted: AcceptedRule, now: Now, reason: Reason | None, *, over: bool) -> CommitRecord:
+    """The record of a regulation, a window or a command: that it took effect (``reason`` None), or why it is over."""
+    outcome = Phase.SUCCEEDED if reason is None else _RULE_ENDS.get(reason, Phase.REJECTED)
+    record = replace(_of_heading(accepted, now), kind=RecordKind.RULE, outcome=outcome, reason=reason)
+    return CommitRecord(replace(record, detail=told(accepted.order)), closes=None, job_over=over)
+
+
+def of_refused_rule(accepted: AcceptedRule, reason: Reason, now: Now, *, was_saved: bool) -> CommitRecord:
+    """The record of a rule that was authentic and ours, yet is not obeyed."""
+    outcome = Phase.EXPIRED if reason is Reason.EXPIRED else Phase.REJECTED
+    record = replace(_of_heading(accepted, now), outcome=outcome, reason=reason, detail=told(accepted.order))
+    return CommitRecord(record, closes=None, job_over=was_saved)
+
+
+def told(order: RuleOrder) -> str:
+    """What an order says, in a line for the record: its kind and its values, as ``lock zones=c1 for_ms=3600000``."""
+    match order:
+        case Regulation():
+            return f"regulation version={order.version} number={order.number} dated={order.dated}"
+        case Window():
+            kind = "silence" if order.loosens is None else "exception"
+            return f"{kind} zones={_listed(order)} begins={order.begins} ends={order.ends} basis={order.basis}"
+        case Command():
+            values = "".join(f" {one.name}={getattr(order.action, one.name)}" for one in fields(order.action))
+            return f"{type(order.action).__name__.lower()} zones={_listed(order)}{values}"
+
+
+def _listed(order: RuleOrder) -> str:
+    return ",".join(sorted(order.heading.audience.zones)) or "all"
+
+
+_RULE_ENDS = {
+    Reason.EXPIRED: Phase.EXPIRED,
+    Reason.CANCELLED: Phase.CANCELLED,
+    Reason.SUPERSEDED: Phase.SUPERSEDED,
+}
+
+
+def _of_heading(accepted: AcceptedRule, now: Now) -> AsRun:
+    heading = accepted.order.heading
+    return replace(
+        _nothing_sounded(now),
+        job_id=heading.order_id,
+        digest=accepted.digest,
+        issuer=heading.issuer,
+        level=heading.level,
+        role=accepted.role,
+        signers=accepted.signers,
+    )
+
+
 def _of_order(accepted: Accepted, now: Now) -> AsRun:
     job = accepted.job
     return replace(
@@ -75,6 +128,10 @@ def _of_order(accepted: Accepted, now: Now) -> AsRun:
         event=job.event,
         items=_items(job),
         planned_ms=promised_ms(job),
+        series=job.series,
+        version=job.version,
+        rehearsal=job.rehearsal,
+        corrects=job.corrects,
     )
 
 

@@ -26,10 +26,19 @@ GAP_MAX = timedelta(days=1)
 # instant may lie.
 
 
+def first_base(job: Job, now: UtcMs) -> UtcMs:
+    """What the occurrences of a job that is obeyed from ``now`` on count from."""
+    return UtcMs(now - job.when.every_ms) if isinstance(job.when, PlayNow) else now
+
+
 def next_instant(job: Job, base: UtcMs) -> UtcMs | None:
-    """The planned instant of the job's next occurrence after ``base`` (for ``now``: ``base`` itself), None if over."""
+    """The planned instant of the job's next occurrence after ``base``, None if there is none.
+
+    What plays now counts from one repetition before its first instant (``first_base``); what plays once is over then.
+    """
     if isinstance(job.when, PlayNow):
-        return base
+        again = UtcMs(base + job.when.every_ms)
+        return again if job.when.every_ms == 0 or again < job.when.until else None
     if isinstance(job.when, PlayAt):
         return job.when.at if job.not_before <= job.when.at <= job.not_after else None
     planned = next_of_rule(job.when, UtcMs(max(base, job.not_before - 1)))
@@ -42,9 +51,21 @@ def next_of_rule(rule: Rule, after: UtcMs) -> UtcMs | None:
     return min((instant for instant in instants if instant is not None), default=None)
 
 
+def caught_up(job: Job, planned: UtcMs, now: UtcMs) -> UtcMs:
+    """What counts as the last instant when ``planned`` is over: repetitions that passed meanwhile are left out."""
+    if not isinstance(job.when, PlayNow) or job.when.every_ms == 0:
+        return planned
+    return UtcMs(planned + max(0, now - planned) // job.when.every_ms * job.when.every_ms)
+
+
 def sounds_once(job: Job) -> bool:
     """Whether the job has a single occurrence."""
-    return not isinstance(job.when, Rule)
+    return not isinstance(job.when, Rule) and not repeats(job)
+
+
+def repeats(job: Job) -> bool:
+    """Whether a warning sounds again and again until its end."""
+    return isinstance(job.when, PlayNow) and job.when.every_ms > 0
 
 
 def _next_at(rule: Rule, wall: time, after: UtcMs) -> UtcMs | None:

@@ -64,6 +64,7 @@ class Clause:
 
 STANDARD = Clause(
     quiet=(time(21, 0), time(5, 0)),
+    weekdays=frozenset(range(1, 8)),
     sessions_per_day=4,
     day_ms=60 * MINUTE_MS,
     session_ms=30 * MINUTE_MS,

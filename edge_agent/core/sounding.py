@@ -5,18 +5,20 @@ When it may begin is decided in ``playing``; who hears it in ``zones``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from edge_agent.core import clips, records, zones
 from edge_agent.core.effects import Level, SaveMark, StopPlay
 from edge_agent.core.events import Mark, PlayEnded, PlayProgress, PlayStarted
-from edge_agent.core.job import Job, JobClass
+from edge_agent.core.job import Accepted, Job, JobClass
 from edge_agent.core.occurrence import Cause, Phase
+from edge_agent.core.past import Sounded, remember
 from edge_agent.core.programme import length_ms
 from edge_agent.core.reasons import Reason, explain
-from edge_agent.core.schedule import next_instant, sounds_once
-from edge_agent.core.state import Occurrence, Turn, ZonePart
-from edge_agent.core.units import SECOND_MS, MonoMs, PlayId
+from edge_agent.core.schedule import caught_up, next_instant, sounds_once
+from edge_agent.core.state import KnownJob, Occurrence, Turn, ZonePart
+from edge_agent.core.units import SECOND_MS, MonoMs, PlayId, UtcMs, ZoneId
 
 STOP_GRACE_MS = 2 * SECOND_MS
 # The device answers a stop within one buffer (600 ms, 1.6 s at most); after this it is taken for lost.
@@ -125,18 +127,42 @@ def stop_all(turn: Turn) -> None:
             turn.emit(StopPlay(play.play_id))
 
 
+def call_off(turn: Turn, known: KnownJob, cause: Cause, reason: Reason) -> None:
+    """A job will never sound again; what sounds of it ends now."""
+    plays = [play for play in turn.state.plays.values() if play.job_id == known.job.job_id]
+    turn.put_job(replace(known, called_off=True))
+    for play in plays:
+        if play.phase is Phase.PLAYING:
+            zones.cut_off(turn, play, reason)
+        else:
+            finish(turn, play, cause, reason)
+    if not plays:
+        turn.drop_job(known.job.job_id)
+        turn.emit(records.of_refusal(known.accepted, reason, turn.now, was_saved=True))
+
+
+def stop_in(turn: Turn, play: Occurrence, barred: Mapping[ZoneId, Reason]) -> None:
+    """Zones are told to be silent: they leave what sounds, and what is about to sound does not begin there."""
+    if play.phase is Phase.ARMED and set(zones.in_it(play)) <= barred.keys():
+        finish(turn, play, Cause.RULE_FORBIDS, next(iter(barred.values())))
+    else:
+        zones.leave(turn, play, barred)
+
+
 def finish(turn: Turn, play: Occurrence, cause: Cause, reason: Reason | None, *, unseen: bool = False) -> None:
     """Give an occurrence its one outcome and its one record; a recurring job goes on from here."""
     known = turn.state.jobs[play.job_id]
     done = play.moved(cause, turn.now)
-    over = sounds_once(known.job) or next_instant(known.job, play.planned) is None
+    base = caught_up(known.job, play.planned, turn.now.utc)
+    over = known.called_off or sounds_once(known.job) or next_instant(known.job, base) is None
+    turn.state = replace(turn.state, past=_past_with(turn, known.accepted, done, unseen=unseen))
     turn.emit(records.of_play(known.accepted, done, reason, turn.now, job_over=over, unseen=unseen))
     turn.drop_play(play.key)
     if over:
         turn.drop_job(play.job_id)
         clips.forget_unneeded(turn)
     else:
-        turn.put_job(replace(known, base=play.planned))
+        turn.put_job(replace(known, base=base))
     level = Level.INFO if done.phase is Phase.SUCCEEDED else Level.WARNING
     words = explain(reason) if reason else ""
     turn.note(level, "outcome", job=play.job_id, outcome=done.phase, reason=reason or "", words=words)
@@ -166,6 +192,31 @@ def wakes(turn: Turn, play: Occurrence) -> list[MonoMs]:
 def may_try_again(job: Job, attempt: int, sounded: bool) -> bool:
     """Whether a run that was lost is begun anew; ``sounded``: its first sample was heard."""
     return attempt < ATTEMPTS_MAX[job.cls] and (not sounded or job.cls is JobClass.EMERGENCY)
+
+
+def _past_with(turn: Turn, accepted: Accepted, done: Occurrence, *, unseen: bool) -> tuple[Sounded, ...]:
+    """The past, and in it what has sounded of an occurrence that is over."""
+    job = accepted.job
+    hearing = frozenset(zone for zone, run in done.zones.items() if run.played_ms > 0 or unseen)
+    if not hearing and not job.series:
+        return turn.state.past
+    started = done.planned if done.started_utc is None else done.started_utc
+    ended = UtcMs(started + length_ms(done.parts)) if unseen else turn.now.utc
+    return remember(
+        turn.state.past,
+        Sounded(
+            job.job_id,
+            job.cls,
+            started,
+            ended,
+            hearing,
+            done.under,
+            job.issuer,
+            job.series,
+            job.version,
+            accepted.signers,
+        ),
+    )
 
 
 def _again_at(turn: Turn, play: Occurrence) -> MonoMs:

@@ -14,6 +14,8 @@ from edge_agent.core.effects import Effect, Level, Note
 from edge_agent.core.events import AckToken
 from edge_agent.core.job import Accepted, Job
 from edge_agent.core.occurrence import Cause, Phase, follow
+from edge_agent.core.order import AcceptedRule
+from edge_agent.core.past import Sounded
 from edge_agent.core.programme import Part
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
@@ -53,8 +55,9 @@ class ZoneRun:
 class Occurrence:
     """One sounding of a job on its way to its one outcome.
 
-    ``held_by`` is why it has not moved on yet, ``ending`` why it is being stopped. In boot time: ``start_at`` of its
-    first sample, ``since`` of the phase's beginning, ``again_at`` before which it is not tried again.
+    ``held_by`` is why it has not moved on yet, ``ending`` why it is being stopped, ``under`` the exception that lets
+    it sound. In boot time: ``start_at`` of its first sample, ``since`` of the phase's beginning, ``again_at`` before
+    which it is not tried again, ``cut_at`` where quiet hours end it.
     """
 
     job_id: JobId
@@ -74,6 +77,8 @@ class Occurrence:
     held_by: Reason | None = None
     again_at: MonoMs = MonoMs(0)
     ending: tuple[Cause, Reason] | None = None
+    under: str = ""
+    cut_at: MonoMs | None = None
 
     @property
     def key(self) -> OccurrenceKey:
@@ -119,7 +124,7 @@ class KnownJob:
     """A job that is not over. ``base`` is the instant its next occurrence counts from; ``held`` waits for a welcome.
 
     ``asked_at`` is the boot time at which the disk was asked to take it; ``unsaved_sounds``: the disk refused, or does
-    not answer, and it is too urgent to wait for a better one.
+    not answer, and it is too urgent to wait for a better one. ``called_off``: its open occurrence is its last one.
     """
 
     accepted: Accepted
@@ -128,6 +133,7 @@ class KnownJob:
     saved: bool
     asked_at: MonoMs = MonoMs(0)
     unsaved_sounds: bool = False
+    called_off: bool = False
 
     @property
     def job(self) -> Job:
@@ -137,7 +143,21 @@ class KnownJob:
     @property
     def may_sound(self) -> bool:
         """Whether its occurrences are planned."""
-        return not self.held and (self.saved or self.unsaved_sounds)
+        return not self.held and not self.called_off and (self.saved or self.unsaved_sounds)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRule:
+    """A regulation, a window or a command that is not over.
+
+    ``since`` is the boot time at which it took effect here (a restart counts anew), ``base`` the UTC of it.
+    """
+
+    accepted: AcceptedRule
+    base: UtcMs
+    since: MonoMs
+    held: bool
+    saved: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +210,9 @@ class State:
     stopping: bool = False
     device_up: bool = False
     jobs: Mapping[JobId, KnownJob] = field(default_factory=dict)
+    rules: Mapping[JobId, KnownRule] = field(default_factory=dict)
+    past: tuple[Sounded, ...] = ()
+    reserve: bool = False
     seen: Mapping[JobId, str] = field(default_factory=dict)
     refused: frozenset[str] = frozenset()
     waiting_acks: Mapping[JobId, tuple[AckToken, ...]] = field(default_factory=dict)
@@ -224,6 +247,14 @@ class Turn:
     def drop_job(self, job_id: JobId) -> None:
         """Forget a job that will not sound again; its id stays in ``seen``."""
         self.state = replace(self.state, jobs={key: known for key, known in self.state.jobs.items() if key != job_id})
+
+    def put_rule(self, rule: KnownRule) -> None:
+        """Insert or replace a regulation, a window or a command."""
+        self.state = replace(self.state, rules={**self.state.rules, rule.accepted.order_id: rule})
+
+    def drop_rule(self, order_id: JobId) -> None:
+        """Forget one that is over; its id stays in ``seen``."""
+        self.state = replace(self.state, rules={key: rule for key, rule in self.state.rules.items() if key != order_id})
 
     def put_play(self, play: Occurrence) -> None:
         """Insert or replace an open occurrence."""

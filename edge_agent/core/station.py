@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_agent.core import clips, intake, playing, sounding, talk, zones
+from edge_agent.core import clips, intake, playing, sounding, standing, talk, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Effect, Level, SendHeartbeat, SwitchRelay
 from edge_agent.core.events import (
@@ -42,7 +42,7 @@ from edge_agent.core.intake import Verify
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
-from edge_agent.core.state import CLAIMS, KnownJob, Link, Relay, State, Turn, ZonePart
+from edge_agent.core.state import CLAIMS, KnownJob, KnownRule, Link, Relay, State, Turn, ZonePart
 from edge_agent.core.units import MonoMs, ZoneId
 
 ORDERED = "order"
@@ -60,15 +60,17 @@ def step(state: State, event: Event, now: Now, verify: Verify) -> tuple[State, t
     _take_in(turn, event, verify)
     intake.release_held(turn)
     intake.wait_no_longer(turn)
+    standing.end_what_is_over(turn)
+    standing.enforce(turn)
     playing.advance(turn)
-    zones.open_unclaimed(turn)
+    zones.open_unclaimed(turn, standing.kept_warm(turn.state, now))
     talk.keep_talking(turn)
     return turn.state, tuple(turn.effects)
 
 
 def next_wake(state: State, now: Now) -> MonoMs | None:
     """The boot time at which ``step`` must be called again even if nothing happens; None if never."""
-    wakes = [*intake.next_wake(state, now), *playing.next_wake(state, now)]
+    wakes = [*intake.next_wake(state, now), *standing.next_wake(state, now), *playing.next_wake(state, now)]
     return min([*wakes, *clips.next_wake(state), *talk.next_wake(state.link)], default=None)
 
 
@@ -149,6 +151,10 @@ def _restore(turn: Turn, event: Restored) -> None:
     jobs = {saved.accepted.job.job_id: _known(saved, event.marks) for saved in event.jobs}
     link = Link(log_epoch=event.epoch, last_seq=event.last_seq, acked_seq=event.acked_seq)
     turn.state = replace(turn.state, jobs=jobs, seen=dict(event.seen), refused=event.refused, link=link)
+    turn.state = replace(turn.state, past=event.past)
+    for rule in event.rules:
+        # What lasts counts anew: while nobody knows the time, it is better that a lock holds too long.
+        turn.put_rule(KnownRule(rule.accepted, rule.base, turn.now.mono, rule.held, saved=True))
     for mark in event.marks:
         playing.resume(turn, mark)
     turn.note(Level.INFO, "restored", jobs=len(jobs), begun=len(event.marks), last_seq=event.last_seq)

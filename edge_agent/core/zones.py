@@ -5,16 +5,18 @@ Only an emergency takes a zone from what sounds there, and only from what is not
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from edge_agent.core import policy
 from edge_agent.core.effects import Level, RoutePlay, StopPlay, SwitchRelay
 from edge_agent.core.job import Job, JobClass, Preemption
 from edge_agent.core.occurrence import Cause, Phase
+from edge_agent.core.policy import Rules, Wish
 from edge_agent.core.programme import ZoneFeed, length_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import CLAIMS, Occurrence, Relay, State, Turn, ZonePart
-from edge_agent.core.units import SECOND_MS, MonoMs, UtcMs, ZoneId
+from edge_agent.core.units import SECOND_MS, MonoMs, ZoneId
 
 RELAY_LEAD_MS = 200
 # From the order to the confirmed contact, the device process included: relay boards settle in 10–20 ms, the rest is
@@ -104,6 +106,19 @@ def close_relay(turn: Turn, play: Occurrence, zone: ZoneId) -> None:
     turn.emit(SwitchRelay(zone, True, min(max(remaining_ms, 0) + RELAY_TAIL_MS, limit_ms)))
 
 
+def warm(turn: Turn, zone: ZoneId, for_ms: int) -> None:
+    """Switch an amplifier on although nothing sounds there; it goes off by itself after ``for_ms``."""
+    relay = turn.state.relays[zone]
+    if turn.state.device_up and not relay.ordered_on:
+        turn.put_relay(zone, replace(relay, ordered_on=True, ordered_at=turn.now.mono, since=None))
+        turn.emit(SwitchRelay(zone, True, min(for_ms, turn.state.site.zones[zone].on_ms_max)))
+
+
+def in_it(play: Occurrence) -> tuple[ZoneId, ...]:
+    """The zones that hear an occurrence, or still may."""
+    return tuple(zone for zone, run in play.zones.items() if run.part is not ZonePart.OUT)
+
+
 def take(turn: Turn, play: Occurrence) -> None:
     """An emergency is about to sound: whatever else sounds in its zones leaves them."""
     zones = set(play.zones_in(ZonePart.READY))
@@ -189,7 +204,7 @@ def confirm_by(state: State, zone: ZoneId) -> MonoMs:
     return MonoMs(state.relays[zone].ordered_at + RELAY_CONFIRM_MS)
 
 
-def open_unclaimed(turn: Turn) -> None:
+def open_unclaimed(turn: Turn, kept_warm: frozenset[ZoneId]) -> None:
     """Open every relay that nothing claims any more. Runs last in a step, so a hand-over is one relay cycle.
 
     What is armed and still waits for its moment keeps a relay that is closed already: the amplifier is warm.
@@ -201,18 +216,34 @@ def open_unclaimed(turn: Turn) -> None:
         for zone in play.zones_in(*_HOLDS)
     }
     for zone, relay in turn.state.relays.items():
-        if relay.ordered_on and zone not in claimed:
+        if relay.ordered_on and zone not in claimed | kept_warm:
             _open_relay(turn, zone)
 
 
-def with_volumes(turn: Turn, play: Occurrence, start: UtcMs) -> Occurrence:
+def with_volumes(turn: Turn, play: Occurrence, rules: Rules, wish: Wish) -> Occurrence:
     """The occurrence with each zone's volume, every ceiling applied."""
-    job = turn.job_of(play)
+    ordered = turn.job_of(play).volume
     zones = {
-        zone: replace(run, volume=policy.volume_at(turn.state.site, zone, job, start))
+        zone: replace(run, volume=policy.volume_at(rules, wish, zone, ordered, play.under))
         for zone, run in play.zones.items()
     }
     return replace(play, zones=zones)
+
+
+def cut_off(turn: Turn, play: Occurrence, reason: Reason) -> None:
+    """A programme that sounds ends now."""
+    if play.ending is None:
+        turn.put_play(replace(play, ending=(Cause.CUT_OFF, reason), since=turn.now.mono))
+        turn.emit(StopPlay(play.play_id))
+
+
+def leave(turn: Turn, play: Occurrence, barred: Mapping[ZoneId, Reason]) -> None:
+    """Zones are out of a programme for good; it goes on where anybody is left to hear it."""
+    for zone, reason in barred.items():
+        play = play.with_zone(zone, ZonePart.OUT, reason)
+    turn.put_play(play)
+    if play.phase is Phase.PLAYING:
+        reroute(turn, play, Cause.CUT_OFF, next(iter(barred.values())))
 
 
 def relay_reported(turn: Turn, zone: ZoneId, on: bool, at: MonoMs) -> None:

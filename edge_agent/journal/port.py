@@ -8,6 +8,7 @@ from typing import Protocol
 from edge_agent.core.as_run import AsRun
 from edge_agent.core.effects import SaveJob, SaveMark
 from edge_agent.core.events import SavedMark
+from edge_agent.core.past import Sounded
 from edge_agent.core.units import DAY_MS, JobId, UtcMs
 
 TOMBSTONE_KEEP_MS = 30 * DAY_MS
@@ -16,6 +17,8 @@ TOMBSTONE_KEEP_MS = 30 * DAY_MS
 RECORD_KEEP_MS = 400 * DAY_MS
 # Thirteen months are at most 397 days (requirement U3).
 
+PAST_AMONG = 500
+# What sounded lately is looked for among so many records: a warning every three minutes for a day, and its refusals.
 REFUSALS_AMONG = 100
 # A refusal is acknowledged right behind its commit. One that a crash left unacknowledged, and that will be delivered
 # again, is among the last few records: ten deliveries may be on their way, and a commit holds fifty writes.
@@ -52,7 +55,7 @@ class Contents:
     """All that a boot needs. ``floor`` is the last signed time.
 
     ``seen`` maps the ids of jobs that may come again to digests; ``refused`` holds the digests of the orders that the
-    last REFUSALS_AMONG records refuse.
+    last REFUSALS_AMONG records refuse; ``past`` is what has sounded lately, by the records of it.
     ``quarantined`` names what the damaged predecessor of this memory was put aside as; "" when there was none.
     """
 
@@ -66,6 +69,7 @@ class Contents:
     floor: UtcMs
     quarantined: str = ""
     refused: tuple[str, ...] = ()
+    past: tuple[Sounded, ...] = ()
 
 
 class Journal(Protocol):

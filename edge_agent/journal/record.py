@@ -14,11 +14,17 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum, StrEnum
 
 from edge_agent.core.as_run import AsRun, ItemAsRun
+from edge_agent.core.job import JobClass
+from edge_agent.core.past import Sounded
 from edge_agent.core.text import tidy
+from edge_agent.core.units import JobId, UtcMs, ZoneId
 from edge_agent.journal.port import StoredRecord
 
 GENESIS = "0" * 64
 """What the first record of a chain names as the one before it."""
+
+PLAYED = b'"kind":"play"'
+"""In every body of an occurrence, as canonical JSON writes it."""
 
 DETAIL_CHARS_MAX = 500
 # Room for an error's own words.
@@ -73,6 +79,35 @@ def body_of(record: AsRun, origin: Origin) -> bytes:
     if len(body) <= BODY_BYTES_MAX:
         return body
     return _body_of(replace(record, items=tuple(_shortened(item) for item in record.items)), origin)
+
+
+def sounded_in(body: bytes) -> Sounded | None:
+    """What sounded by a record; None where nothing did, or where the body is rotten (the chain's check says so).
+
+    What may have sounded unseen counts for its whole length.
+    """
+    if PLAYED not in body:
+        return None
+    try:
+        told = json.loads(body)
+        heard = [zone["zone"] for zone in told["zones"] if zone["played_ms"] is None or zone["played_ms"] > 0]
+        if not heard and not told.get("series"):
+            return None
+        started = told["planned"] if told["started"] is None else told["started"]
+        return Sounded(
+            job_id=JobId(told["job_id"]),
+            cls=JobClass(told["cls"]),
+            started=UtcMs(started),
+            ended=UtcMs(started + told["planned_ms"] if told["played_ms"] is None else told["ended"]),
+            zones=frozenset(ZoneId(zone) for zone in heard),
+            under=told.get("under", ""),
+            issuer=told["issuer"],
+            series=told.get("series", ""),
+            version=told.get("version", 0),
+            signers=tuple(told["signers"]),
+        )
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def canonical(value: object) -> bytes:

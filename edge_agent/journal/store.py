@@ -21,6 +21,7 @@ from edge_agent.core.events import Mark, SavedMark
 from edge_agent.core.units import JobId, UtcMs
 from edge_agent.journal.database import open_database
 from edge_agent.journal.port import (
+    PAST_AMONG,
     RECORD_KEEP_MS,
     REFUSALS_AMONG,
     TOMBSTONE_KEEP_MS,
@@ -29,7 +30,7 @@ from edge_agent.journal.port import (
     StoredJob,
     StoredRecord,
 )
-from edge_agent.journal.record import ChainPoint, Origin, body_of, chain
+from edge_agent.journal.record import ChainPoint, Origin, body_of, chain, sounded_in
 
 SAVE_JOB = """
 INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, 0)
@@ -48,6 +49,7 @@ SELECT json_extract(told, '$.digest') FROM (
     FROM records WHERE seq > (SELECT head_seq FROM meta) - ?
 ) WHERE json_extract(told, '$.kind') = 'refusal' ORDER BY seq
 """
+LOAD_PAST = "SELECT body FROM records WHERE seq > (SELECT head_seq FROM meta) - ? ORDER BY seq"
 SAVE_ACK = "UPDATE meta SET acked_seq = ?1 WHERE epoch = ?2 AND ?1 BETWEEN acked_seq AND head_seq"
 # A record's age is told by trusted clocks only. It is past its term when it, or one after it, ended before ?1 by a
 # clock that was trusted then, and no record up to that one is younger.
@@ -76,6 +78,7 @@ class Store:
             marks = self._rows(LOAD_MARKS)
             seen = self._rows("SELECT job_id, digest FROM jobs ORDER BY rowid")
             refused = self._connection.execute(LOAD_REFUSED, (REFUSALS_AMONG,)).fetchall()
+            past = self._connection.execute(LOAD_PAST, (PAST_AMONG,)).fetchall()
             epoch, seq, head_hash, acked, floor = self._meta()
         return Contents(
             jobs=tuple(
@@ -90,6 +93,7 @@ class Store:
             floor=floor,
             quarantined=self._quarantined,
             refused=tuple(digest for (digest,) in refused),
+            past=tuple(sound for (body,) in past if (sound := sounded_in(body)) is not None),
         )
 
     def begin(self) -> None:
@@ -101,13 +105,13 @@ class Store:
         accepted = effect.saved.accepted
         self._write(
             SAVE_JOB,
-            accepted.job.job_id,
+            accepted.order_id,
             accepted.digest,
             effect.envelope,
             effect.topic,
             effect.saved.base,
             int(effect.saved.held),
-            accepted.job.not_after,
+            accepted.not_after,
         )
 
     def release_job(self, job_id: JobId, base: UtcMs) -> None:

@@ -18,12 +18,15 @@ from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay, SwitchRelay
 from edge_agent.core.events import DeviceUp, PlayEnded, PlayProgress, PlayStarted, RelayChanged, RelayFailed
 from edge_agent.core.programme import Pause, Sound, ZoneFeed
+from edge_agent.core.units import HOUR_MS
 
 PACKET_BYTES_MAX = 64 * 1024
-# The longest StartPlay is about 45 kB (a test makes it); a Unix socket's default send buffer holds 208 kB.
+# The longest StartPlay is about 55 kB (a test makes it); a Unix socket's default send buffer holds 208 kB.
 INTEGER_MAX = 2**53 - 1
 # As on the wire to the server: what every JSON reader can hold exactly.
 VOLUME_MAX = 100
+FROM_MS_MAX = 3 * HOUR_MS
+# Half as much again as the longest clip that can be signed: no staged sound has anything so far in.
 
 
 class LinkError(Exception):
@@ -172,7 +175,7 @@ def _read_scalar(kind: type, value: Any, where: str) -> Any:
 LIMITS: dict[type, Callable[[Any], bool]] = {
     SwitchRelay: lambda order: order.off_after_ms >= (1 if order.on else 0),
     ZoneFeed: lambda feed: 0 <= feed.volume <= VOLUME_MAX,
-    Sound: lambda part: part.duration_ms >= 0,
+    Sound: lambda part: part.duration_ms >= 0 and 0 <= part.from_ms <= FROM_MS_MAX,
     Pause: lambda part: part.duration_ms >= 0,
 }
 """What the types alone do not say."""

@@ -88,6 +88,15 @@ class Fields:
             return default
         return _integer(self.value(name), join(self.where, name), least, most)
 
+    def boolean(self, name: str, default: bool | None = None) -> bool:
+        """True or false."""
+        if default is not None and name not in self.values:
+            return default
+        found = self.value(name)
+        if not isinstance(found, bool):
+            raise self.wrong(name, "true or false")
+        return found
+
     def choice(self, name: str, kind: type[E], default: E | None = None) -> E:
         """A member of an enumeration, by its value."""
         if default is not None and name not in self.values:

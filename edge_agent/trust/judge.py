@@ -12,15 +12,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from edge_agent.core.events import Judgement, Rejected
-from edge_agent.core.job import Accepted, Job
+from edge_agent.core.job import Accepted, Job, JobClass, LogAck, Welcome
+from edge_agent.core.order import AcceptedRule, RuleOrder
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
 from edge_agent.trust.envelope import Envelope, open_envelope, payload_type, signers_of
 from edge_agent.trust.fields import NAME, Fields, form
 from edge_agent.trust.keys import PublicKey
 from edge_agent.trust.limits import addressed, over_limit
-from edge_agent.trust.orders import OrderType, parse_order, unknown_critical
-from edge_agent.trust.roles import Role, Trust, enough, keys_for, who_may
+from edge_agent.trust.orders import GIVEN, OrderType, parse_order, unknown_critical
+from edge_agent.trust.roles import JobGrant, Role, Trust, enough, keys_for, who_may
 from edge_agent.trust.strict_json import WireError, parse
 
 _TYPES = {payload_type(kind): kind for kind in OrderType}
@@ -34,7 +35,7 @@ class _Claim:
     kind: OrderType
     fields: Fields
     realm: str
-    issuer: str  # "" but for jobs
+    issuer: str  # "" of a server's answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +77,20 @@ def _read_claim(topic: str, envelope: Envelope) -> _Claim | Rejected:
     kind = _TYPES.get(envelope.payload_type)
     if kind is None:
         return Rejected(Reason.UNSUPPORTED, f"payloadType: none of {', '.join(_TYPES)}")
-    if topic.rpartition("/")[2] != kind:
+    if topic.rpartition("/")[2] != _travels_as(kind):
         return Rejected(Reason.MALFORMED, f"payloadType: a {kind.value} does not travel on this topic")
     try:
         fields = Fields(parse(envelope.payload))
         fields.text("type", form(kind.value, f'"{kind.value}", as payloadType says'))
-        issuer = fields.text("issuer", NAME) if kind is OrderType.JOB else ""
+        issuer = fields.text("issuer", NAME) if kind in GIVEN else ""
         return _Claim(envelope, kind, fields, fields.text("realm", NAME), issuer)
     except WireError as error:
         return Rejected(Reason.MALFORMED, str(error))
+
+
+def _travels_as(kind: OrderType) -> OrderType:
+    """The last segment of its topic: whatever people order comes where jobs come, or a station would ask for more."""
+    return OrderType.JOB if kind in GIVEN else kind
 
 
 def _prove(trust: Trust, claim: _Claim) -> _Proven | Rejected:
@@ -111,7 +117,7 @@ def _too_few(roles: tuple[Role, ...], signers: frozenset[PublicKey]) -> Rejected
 
 def _named(refusal: Rejected, claim: _Claim) -> Rejected:
     # Only what has the form of a name is repeated, even of a signed payload.
-    job_id = claim.fields.values.get("job_id")
+    job_id = claim.fields.values.get("job_id" if claim.kind is OrderType.JOB else "order_id")
     if not isinstance(job_id, str) or NAME.pattern.fullmatch(job_id) is None:
         job_id = ""
     return replace(refusal, job_id=job_id, issuer=claim.issuer)
@@ -124,8 +130,8 @@ def _judge_proven(site: Site, proven: _Proven) -> Judgement:
         if unknown is not None:
             return Rejected(Reason.UNSUPPORTED, f"critical: {unknown!a} is not known to this software")
         order = parse_order(fields, kind)
-        if isinstance(order, Job):
-            return _judge_job(order, site, proven)
+        if not isinstance(order, Welcome | LogAck):
+            return _judge_given(order, site, proven)
         if fields.text("station", NAME) != site.station:
             return Rejected(Reason.WRONG_AUDIENCE, "station: another one")
         return order
@@ -133,16 +139,26 @@ def _judge_proven(site: Site, proven: _Proven) -> Judgement:
         return Rejected(Reason.MALFORMED, str(error))
 
 
-def _judge_job(job: Job, site: Site, proven: _Proven) -> Accepted | Rejected:
-    elsewhere = addressed(job, site)
+def _judge_given(order: Job | RuleOrder, site: Site, proven: _Proven) -> Accepted | AcceptedRule | Rejected:
+    elsewhere = addressed(order, site)
     if elsewhere is not None:
         return Rejected(Reason.WRONG_AUDIENCE, elsewhere)
     refusals: list[Rejected] = []
     for role in proven.roles:
-        assert role.grant is not None, "who_may gives only job roles for a job"
-        refusal = over_limit(job, role.grant, site)
+        assert role.grant is not None, "who_may gives only roles with a grant for what people order"
+        refusal = over_limit(order, role.grant, site)
         if refusal is None:
-            signers = tuple(sorted(key.keyid for key in role.keys & proven.signers))
-            return Accepted(job, proven.claim.envelope.digest, signers, role.name)
+            return _accepted(order, role, role.grant, proven)
         refusals.append(replace(refusal, detail=f"{refusal.detail} (role {role.name})"))
     return refusals[0]  # of the role that needs most signatures, which may do most
+
+
+def _accepted(order: Job | RuleOrder, role: Role, grant: JobGrant, proven: _Proven) -> Accepted | AcceptedRule:
+    digest = proven.claim.envelope.digest
+    signers = tuple(sorted(key.keyid for key in role.keys & proven.signers))
+    if not isinstance(order, Job):
+        return AcceptedRule(order, digest, signers, role.name)
+    if order.cls is not JobClass.EMERGENCY:
+        return Accepted(order, digest, signers, role.name)
+    limits = grant.limits
+    return Accepted(order, digest, signers, role.name, sound_max_ms=limits.sound_max_ms, per_day=limits.per_day)

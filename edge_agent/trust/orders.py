@@ -5,24 +5,28 @@ Parsed here once; everything after trusts the types. Who may order it, for whom 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 
-from edge_agent.core.job import Audience, Job, JobClass, LogAck, PlayNow, Preemption, Welcome
-from edge_agent.core.units import JobId, ZoneId
-from edge_agent.trust.fields import AREA, NAME, Fields, form, free_text
+from edge_agent.core.job import Job, JobClass, LogAck, Preemption, Welcome
+from edge_agent.core.order import Regulation, RuleOrder, Window
+from edge_agent.core.units import SECOND_MS, JobId
+from edge_agent.trust.fields import NAME, Fields, form, free_text
+from edge_agent.trust.heading import HEADING_FIELDS, audience_payload, read_audience
 from edge_agent.trust.items import ITEMS_MAX, item_payload, read_item
+from edge_agent.trust.job_together import check_together
+from edge_agent.trust.rule_orders import parse_command, parse_regulation, parse_window, rule_fields
 from edge_agent.trust.strict_json import INTEGER_MAX, JsonObject, WireError
 from edge_agent.trust.timetable import read_instant, read_when, when_payload
 
-AUDIENCE_MAX = 64  # stations, areas and zones, each
 ORDER_MAX = 9_999  # thứ tự phát: four digits on a form
 LOOPS_MAX = 20
 GAP_S_MAX = 3_600
 VOLUME_MAX = 100
 LATE_S_MAX = 86_400  # a day late it is another day's programme
+VERSION_MAX = 9_999  # of one alert: a new one every minute for a week
 SERIAL_MARKS_MAX = 64
 CRITICAL_MAX = 64
-SECOND_MS = 1_000
 EVENT = form(r"[a-z0-9-]{1,40}", "1 to 40 of a-z, 0-9 and -")
 NONCE = form(r"[0-9a-f]{32}", "32 hex digits")
 LOG_EPOCH = form(r"[A-Za-z0-9-]{0,64}", "up to 64 letters, digits and -")  # empty: nothing was ever uploaded
@@ -36,19 +40,30 @@ class OrderType(StrEnum):
     """The messages that a station obeys."""
 
     JOB = "job"
+    REGULATION = "regulation"
+    WINDOW = "window"
+    COMMAND = "command"
     WELCOME = "welcome"
     ACK = "ack"
 
 
-Order = Job | Welcome | LogAck
+Order = Job | RuleOrder | Welcome | LogAck
+
+GIVEN = frozenset({OrderType.JOB, OrderType.REGULATION, OrderType.WINDOW, OrderType.COMMAND})
+"""What people order, in an issuer's name and within limits; the rest are a server's answers."""
 
 COMMON_FIELDS = frozenset({"realm", "type", "critical"})
+_RULE_FIELDS = COMMON_FIELDS | HEADING_FIELDS | {"order_id"}
 KNOWN_FIELDS = {
     OrderType.JOB: COMMON_FIELDS
+    | HEADING_FIELDS
     | {
-        *("job_id", "issuer", "level", "key_epoch", "serial", "issued_at", "not_before", "not_after", "audience"),
-        *("class", "order", "when", "loops", "gap_s", "items", "volume", "preemption", "missed", "event", "cap"),
+        *("job_id", "class", "order", "when", "loops", "gap_s", "items", "volume", "preemption", "missed"),
+        *("event", "series", "version", "all_clear", "rehearsal", "corrects", "cap"),
     },
+    OrderType.REGULATION: _RULE_FIELDS | {"version", "number", "dated", "into_quiet", "clauses"},
+    OrderType.WINDOW: _RULE_FIELDS | {"kind", "begins", "ends", "basis", "classes", "session_s", "total_s", "volume"},
+    OrderType.COMMAND: _RULE_FIELDS | {"do"},
     OrderType.WELCOME: COMMON_FIELDS | {"station", "nonce", "utc", "trust_version", "serial_marks", "heads", "log"},
     OrderType.ACK: COMMON_FIELDS | {"station", "log"},
 }
@@ -70,13 +85,12 @@ def unknown_critical(fields: Fields, kind: OrderType) -> str | None:
 
 def parse_order(fields: Fields, kind: OrderType) -> Order:
     """The order that a payload says, or ``WireError``. Realm, type, station and critical are the caller's to check."""
-    if kind is OrderType.JOB:
-        return parse_job(fields)
-    return parse_welcome(fields) if kind is OrderType.WELCOME else parse_ack(fields)
+    return _PARSERS[kind](fields)
 
 
 def parse_job(fields: Fields) -> Job:
     """A job. Lists and numbers are within the constants above."""
+    series, version = _read_series(fields)
     job = Job(
         job_id=JobId(fields.text("job_id", NAME)),
         issuer=fields.text("issuer", NAME),
@@ -86,7 +100,7 @@ def parse_job(fields: Fields) -> Job:
         issued_at=read_instant(fields, "issued_at"),
         not_before=read_instant(fields, "not_before"),
         not_after=read_instant(fields, "not_after"),
-        audience=_read_audience(fields.record("audience")),
+        audience=read_audience(fields.record("audience")),
         cls=fields.choice("class", JobClass),
         order=fields.integer("order", 0, ORDER_MAX, default=0),
         when=read_when(fields.record("when")),
@@ -98,8 +112,14 @@ def parse_job(fields: Fields) -> Job:
         late_limit_ms=_read_late_limit(fields),
         event=fields.text("event", EVENT, default=""),
         cap=_read_cap(fields),
+        zones_limit_ms=_read_zones_limit(fields),
+        series=series,
+        version=version,
+        all_clear=fields.boolean("all_clear", default=False),
+        rehearsal=fields.boolean("rehearsal", default=False),
+        corrects=fields.text("corrects", NAME, default=""),
     )
-    _check_together(job, fields)
+    check_together(job, fields)
     return job
 
 
@@ -140,7 +160,7 @@ def job_payload(job: Job, realm: str) -> JsonObject:
         "issued_at": job.issued_at,
         "not_before": job.not_before,
         "not_after": job.not_after,
-        "audience": _audience_payload(job.audience),
+        "audience": audience_payload(job.audience),
         "class": job.cls.value,
         "order": job.order,
         "when": when_payload(job.when),
@@ -149,39 +169,29 @@ def job_payload(job: Job, realm: str) -> JsonObject:
         "items": [item_payload(item) for item in job.items],
         "volume": job.volume,
         "preemption": job.preemption.value,
-        "missed": _missed_payload(job.late_limit_ms),
+        "missed": _missed_payload(job),
     }
-    return payload | ({"event": job.event} if job.event else {}) | ({"cap": {**dict(job.cap)}} if job.cap else {})
+    return payload | {name: value for name, value in _left_out(job).items() if value}
 
 
-def _check_together(job: Job, fields: Fields) -> None:
-    if job.not_after <= job.not_before:
-        raise fields.wrong("not_after", "later than not_before")
-    if job.cls is JobClass.EMERGENCY:
-        if not job.event:
-            raise fields.wrong("event", "an emergency names its event")
-        if not isinstance(job.when, PlayNow):
-            raise fields.wrong("when", 'an emergency plays at once: "kind": "now"')
-    elif job.event:
-        raise fields.wrong("event", "only an emergency has one")
+def rule_payload(order: RuleOrder, realm: str) -> JsonObject:
+    """The payload that ``parse_order`` reads back to the same order."""
+    kind = OrderType.COMMAND
+    if isinstance(order, Regulation | Window):
+        kind = OrderType.REGULATION if isinstance(order, Regulation) else OrderType.WINDOW
+    return {"realm": realm, "type": kind.value, **rule_fields(order)}
 
 
-def _read_audience(fields: Fields) -> Audience:
-    audience = Audience(
-        stations=frozenset(fields.texts("stations", NAME, 0, AUDIENCE_MAX)),
-        areas=frozenset(fields.texts("areas", AREA, 0, AUDIENCE_MAX)),
-        zones=frozenset(ZoneId(zone) for zone in fields.texts("zones", NAME, 0, AUDIENCE_MAX)),
-    )
-    if not audience.stations and not audience.areas:
-        raise fields.wrong("areas", "stations or areas, at least one")
-    return audience
-
-
-def _audience_payload(audience: Audience) -> JsonObject:
+def _left_out(job: Job) -> JsonObject:
+    """What a payload has only where it says something."""
     return {
-        "stations": [*sorted(audience.stations)],
-        "areas": [*sorted(audience.areas)],
-        "zones": [*sorted(audience.zones)],
+        "event": job.event,
+        "cap": {**dict(job.cap)},
+        "series": job.series,
+        "version": job.version,
+        "all_clear": job.all_clear,
+        "rehearsal": job.rehearsal,
+        "corrects": job.corrects,
     }
 
 
@@ -194,10 +204,22 @@ def _read_late_limit(fields: Fields) -> int:
     return missed.integer("limit_s", 1, LATE_S_MAX) * SECOND_MS
 
 
-def _missed_payload(late_limit_ms: int) -> JsonObject:
-    if late_limit_ms == 0:
-        return {"policy": _Missed.SKIP.value}
-    return {"policy": _Missed.LATE.value, "limit_s": late_limit_ms // SECOND_MS}
+def _read_zones_limit(fields: Fields) -> int:
+    if "missed" not in fields:
+        return 0
+    return fields.record("missed").integer("zones_s", 0, LATE_S_MAX, default=0) * SECOND_MS
+
+
+def _missed_payload(job: Job) -> JsonObject:
+    late: JsonObject = {"policy": _Missed.LATE.value, "limit_s": job.late_limit_ms // SECOND_MS}
+    missed = late if job.late_limit_ms else {"policy": _Missed.SKIP.value}
+    return missed | ({"zones_s": job.zones_limit_ms // SECOND_MS} if job.zones_limit_ms else {})
+
+
+def _read_series(fields: Fields) -> tuple[str, int]:
+    if "series" not in fields and "version" not in fields:
+        return "", 0
+    return fields.text("series", NAME), fields.integer("version", 1, VERSION_MAX)
 
 
 def _read_cap(fields: Fields) -> tuple[tuple[str, str], ...]:
@@ -214,3 +236,13 @@ def _read_serial_marks(fields: Fields) -> tuple[tuple[str, int], ...]:
         if NAME.pattern.fullmatch(issuer) is None:
             raise fields.wrong(issuer, NAME.rule)
     return tuple((issuer, fields.integer(issuer, 0, INTEGER_MAX)) for issuer in sorted(fields.values))
+
+
+_PARSERS: Mapping[OrderType, Callable[[Fields], Order]] = {
+    OrderType.JOB: parse_job,
+    OrderType.REGULATION: parse_regulation,
+    OrderType.WINDOW: parse_window,
+    OrderType.COMMAND: parse_command,
+    OrderType.WELCOME: parse_welcome,
+    OrderType.ACK: parse_ack,
+}

@@ -1,6 +1,6 @@
 """Read the trust file: which keys there are, which role may order what, and how many of its keys must sign.
 
-Refuses a file with any doubt in it, naming the field and the remedy. Whether one job is within a role's limits is
+Refuses a file with any doubt in it, naming the field and the remedy. Whether one order is within a role's limits is
 decided in ``limits``; that the file itself is authentic is, for now, a matter of who can write it (owner-only).
 """
 
@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import time
 
-from edge_agent.core.job import JobClass
-from edge_agent.core.units import SECOND_MS, UtcMs
-from edge_agent.trust.fields import AREA, HASH, NAME, WALL_MINUTE, Fields, distinct, form
+from edge_agent.core.units import UtcMs
+from edge_agent.trust.fields import HASH, NAME, Fields, distinct, form
 from edge_agent.trust.keys import PublicKey, Scheme, UnusableKey, public_key
-from edge_agent.trust.orders import VOLUME_MAX, OrderType
+from edge_agent.trust.orders import GIVEN, OrderType
+from edge_agent.trust.role_limits import Limits, read_limits
 from edge_agent.trust.strict_json import INTEGER_MAX, WireError, parse
 from edge_agent.trust.timetable import read_instant
 
@@ -22,31 +21,21 @@ TRUST_BYTES_MAX = 65_536
 KEYS_MAX = 64  # officers of a commune, its district's heirs, the province and the servers: about 20
 ROLES_MAX = 64
 THRESHOLD_MAX = 8  # half the signatures that an envelope may carry
-AREAS_MAX = 64
-HOURS_MAX = 8
-VALIDITY_S_MAX = 400 * 86_400  # the built-in ceiling: a year's timetable and the weeks before it
 _ROLE_FIELDS = ("role", "orders", "keyids", "threshold")
 _GRANT_FIELDS = ("issuer", "level", "limits")
+_BY_ITS_OWNER = "an exception is signed by the policy's owner, never by the job's issuer"
 PUBLIC_HEX = form(r"([0-9a-f]{2}){1,65}", "lower-case hex digits")
 
 ONLINE = frozenset({OrderType.WELCOME, OrderType.ACK})
 """What keys that lie on servers may sign. Such a key never starts a sound: whoever breaks into a server has it."""
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How far a role reaches. ``hours`` are (first, end) of wall time, end excluded; empty means any hour."""
-
-    classes: frozenset[JobClass]
-    areas: tuple[str, ...]
-    hours: tuple[tuple[time, time], ...]
-    volume_max: int
-    validity_max_ms: int
+OWNERS = frozenset({OrderType.REGULATION, OrderType.WINDOW})
+"""What binds jobs, or lets them pass: whoever orders jobs must not loosen what binds them (requirement B17)."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobGrant:
-    """What makes a role one that may start sound: in whose name, at which level, how far."""
+    """What makes a role one that people order by: in whose name, at which level, how far."""
 
     issuer: str
     level: str
@@ -55,7 +44,7 @@ class JobGrant:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """``threshold`` of ``keys`` must sign. ``grant`` is there exactly when ``orders`` has JOB."""
+    """``threshold`` of ``keys`` must sign. ``grant`` is there exactly when ``orders`` has one of GIVEN."""
 
     name: str
     orders: frozenset[OrderType]
@@ -97,7 +86,7 @@ def load_trust(data: bytes) -> Trust:
 
 
 def who_may(trust: Trust, order: OrderType, issuer: str = "") -> tuple[Role, ...]:
-    """The roles that may give this order; of a job those of its issuer, the ones that need most signatures first."""
+    """The roles that may give this order (what people order: its issuer's), those that need most signatures first."""
     able = [role for role in trust.roles if order in role.orders]
     named = [role for role in able if role.grant is None or role.grant.issuer == issuer]
     return tuple(sorted(named, key=lambda role: -role.threshold))
@@ -139,18 +128,25 @@ def _read_key(fields: Fields) -> PublicKey:
 
 
 def _read_role(fields: Fields, keys: Mapping[str, PublicKey]) -> Role:
-    orders = fields.choices("orders", OrderType)
-    if OrderType.JOB in orders and orders & ONLINE:
-        raise fields.wrong("orders", "job alone: a key that answers stations must not start sound; make two roles")
-    fields.only(*_ROLE_FIELDS, *(_GRANT_FIELDS if OrderType.JOB in orders else ()))
+    orders = _read_orders(fields)
+    fields.only(*_ROLE_FIELDS, *(_GRANT_FIELDS if orders & GIVEN else ()))
     chosen = _read_keyids(fields, keys)
     return Role(
         name=fields.text("role", NAME),
         orders=orders,
         keys=chosen,
         threshold=_read_threshold(fields, len(chosen)),
-        grant=_read_grant(fields) if OrderType.JOB in orders else None,
+        grant=_read_grant(fields, orders) if orders & GIVEN else None,
     )
+
+
+def _read_orders(fields: Fields) -> frozenset[OrderType]:
+    orders = fields.choices("orders", OrderType)
+    if orders & GIVEN and orders & ONLINE:
+        raise fields.wrong("orders", "no welcome or ack here: a key that answers stations must not order; two roles")
+    if OrderType.JOB in orders and orders & OWNERS:
+        raise fields.wrong("orders", f"no job here: {_BY_ITS_OWNER}; make two roles of different keys")
+    return orders
 
 
 def _read_keyids(fields: Fields, keys: Mapping[str, PublicKey]) -> frozenset[PublicKey]:
@@ -168,42 +164,23 @@ def _read_threshold(fields: Fields, key_count: int) -> int:
     return threshold
 
 
-def _read_grant(fields: Fields) -> JobGrant:
-    return JobGrant(fields.text("issuer", NAME), fields.text("level", NAME), _read_limits(fields.record("limits")))
-
-
-def _read_limits(fields: Fields) -> Limits:
-    fields.only("classes", "areas", "hours", "volume_max", "validity_max_s")
-    return Limits(
-        classes=fields.choices("classes", JobClass),
-        areas=fields.texts("areas", AREA, 1, AREAS_MAX),
-        hours=_read_hours(fields) if "hours" in fields else (),
-        volume_max=fields.integer("volume_max", 0, VOLUME_MAX),
-        validity_max_ms=fields.integer("validity_max_s", 1, VALIDITY_S_MAX) * SECOND_MS,
-    )
-
-
-def _read_hours(fields: Fields) -> tuple[tuple[time, time], ...]:
-    return tuple(_read_window(where, pair) for where, pair in fields.entries("hours", 1, HOURS_MAX))
-
-
-def _read_window(where: str, pair: object) -> tuple[time, time]:
-    match pair:
-        case [str() as first, str() as end] if WALL_MINUTE.pattern.fullmatch(first) and WALL_MINUTE.pattern.fullmatch(
-            end
-        ):
-            return time.fromisoformat(first), time.fromisoformat(end)
-        case _:
-            raise WireError(where, 'two wall times as ["05:00", "21:00"]')
+def _read_grant(fields: Fields, orders: frozenset[OrderType]) -> JobGrant:
+    limits = read_limits(fields.record("limits"), orders)
+    return JobGrant(fields.text("issuer", NAME), fields.text("level", NAME), limits)
 
 
 def _check_together(trust: Trust, fields: Fields) -> None:
     if trust.expires <= trust.issued_at:
         raise fields.wrong("expires", "later than issued_at")
     distinct((f"roles[{index}].role", role.name) for index, role in enumerate(trust.roles))
-    online = frozenset(key for role in trust.roles if role.orders & ONLINE for key in role.keys)
+    online, jobs = _keys_of(trust, ONLINE), _keys_of(trust, frozenset({OrderType.JOB}))
     for index, role in enumerate(trust.roles):
+        where = f"roles[{index}].keyids"
         if role.grant is not None and role.keys & online:
-            raise WireError(
-                f"roles[{index}].keyids", "no key that also answers stations: a server's key must not start sound"
-            )
+            raise WireError(where, "no key that also answers stations: a server's key must not start sound")
+        if role.orders & OWNERS and role.keys & jobs:
+            raise WireError(where, f"no key that also orders jobs: {_BY_ITS_OWNER}")
+
+
+def _keys_of(trust: Trust, orders: frozenset[OrderType]) -> frozenset[PublicKey]:
+    return frozenset(key for role in trust.roles if role.orders & orders for key in role.keys)

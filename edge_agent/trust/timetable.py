@@ -7,7 +7,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edge_agent.core.job import PlayAt, PlayNow, Rule, When
-from edge_agent.core.units import UtcMs
+from edge_agent.core.units import SECOND_MS, UtcMs
 from edge_agent.trust.fields import DAY, WALL_SECOND, Fields, form
 from edge_agent.trust.strict_json import JsonObject, JsonValue, WireError
 
@@ -15,6 +15,8 @@ UTC_MS_MAX = 4_102_444_800_000
 # 2100-01-01: later than any order, and before calendars begin to overflow.
 TIMES_MAX = 24  # once an hour
 EXCLUDED_MAX = 60  # more than the public holidays of two years
+EVERY_S_MIN = 60  # a sooner repetition is a loop
+EVERY_S_MAX = 3_600  # whoever came home since hears the next one within the hour
 MONDAY, SUNDAY = 1, 7
 ZONE_NAME = form(
     # A capital first: "right/…" (leap seconds), "posix/…" and "localtime" (the machine's own) are no places.
@@ -36,14 +38,14 @@ def read_when(fields: Fields) -> When:
     kind = fields.choice("kind", Kind)
     if kind is Kind.RULE:
         return _read_rule(fields)
-    return PlayAt(read_instant(fields, "utc")) if kind is Kind.AT else PlayNow()
+    return PlayAt(read_instant(fields, "utc")) if kind is Kind.AT else _read_now(fields)
 
 
 def when_payload(when: When) -> JsonObject:
     """What ``read_when`` reads back."""
     if isinstance(when, Rule):
         return _rule_payload(when)
-    return {"kind": Kind.AT.value, "utc": when.at} if isinstance(when, PlayAt) else {"kind": Kind.NOW.value}
+    return {"kind": Kind.AT.value, "utc": when.at} if isinstance(when, PlayAt) else _now_payload(when)
 
 
 def read_instant(fields: Fields, name: str) -> UtcMs:
@@ -51,8 +53,32 @@ def read_instant(fields: Fields, name: str) -> UtcMs:
     return UtcMs(fields.integer(name, 0, UTC_MS_MAX))
 
 
+def read_day(fields: Fields, name: str) -> date:
+    """A day of the calendar."""
+    return _day(fields.text(name, DAY), fields.wrong(name, DAY.rule))
+
+
+def read_days(fields: Fields, name: str) -> frozenset[date]:
+    """Up to EXCLUDED_MAX days, each once."""
+    texts = fields.texts(name, DAY, 0, EXCLUDED_MAX)
+    return frozenset(_day(text, fields.wrong(name, DAY.rule, index)) for index, text in enumerate(texts))
+
+
+def _read_now(fields: Fields) -> PlayNow:
+    if "every_s" not in fields and "until" not in fields:
+        return PlayNow()
+    # Both: repeating without an end would be an order that nobody has to take back.
+    every_ms = fields.integer("every_s", EVERY_S_MIN, EVERY_S_MAX) * SECOND_MS
+    return PlayNow(every_ms, read_instant(fields, "until"))
+
+
+def _now_payload(when: PlayNow) -> JsonObject:
+    again: JsonObject = {"every_s": when.every_ms // SECOND_MS, "until": when.until} if when.every_ms else {}
+    return {"kind": Kind.NOW.value, **again}
+
+
 def _read_rule(fields: Fields) -> Rule:
-    first, last = _read_day(fields, "first_day"), _read_day(fields, "last_day")
+    first, last = read_day(fields, "first_day"), read_day(fields, "last_day")
     if last < first:
         raise fields.wrong("last_day", "not before first_day")
     return Rule(
@@ -61,7 +87,7 @@ def _read_rule(fields: Fields) -> Rule:
         last_day=last,
         weekdays=fields.integers("weekdays", MONDAY, SUNDAY),
         times=tuple(time.fromisoformat(text) for text in fields.texts("times", WALL_SECOND, 1, TIMES_MAX)),
-        excluded=_read_excluded(fields),
+        excluded=read_days(fields, "excluded"),
     )
 
 
@@ -76,16 +102,6 @@ def _rule_payload(rule: Rule) -> JsonObject:
         "times": [at.isoformat("seconds") for at in rule.times],
         "excluded": [day.isoformat() for day in sorted(rule.excluded)],
     }
-
-
-def _read_day(fields: Fields, name: str) -> date:
-    """A day of the calendar."""
-    return _day(fields.text(name, DAY), fields.wrong(name, DAY.rule))
-
-
-def _read_excluded(fields: Fields) -> frozenset[date]:
-    texts = fields.texts("excluded", DAY, 0, EXCLUDED_MAX)
-    return frozenset(_day(text, fields.wrong("excluded", DAY.rule, index)) for index, text in enumerate(texts))
 
 
 def _day(text: str, wrong: WireError) -> date:

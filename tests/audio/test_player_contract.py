@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge_agent.core.events import PlayEnded, PlayProgress, PlayStarted
-from edge_agent.core.programme import Pause, Sound
+from edge_agent.core.programme import Pause, Sound, rest_of
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
 from tests.audio.player_rig import (
@@ -93,6 +93,34 @@ def test_parts_join_without_a_gap_or_a_lost_sample(rig: PlayerRig) -> None:
     heard = rig.heard()
     first = first_of(heard, 0, one)
     assert np.array_equal(heard.samples[first : first + len(expected), 0][RAMP:-RAMP], expected[RAMP:-RAMP])
+
+
+def test_a_play_may_begin_in_the_middle_of_a_sound(rig: PlayerRig) -> None:
+    one, two = noise(1, 31), noise(0.2, 32)
+    cut_ms = 437
+    whole = stage(rig, "one", one)
+    parts = (Sound(whole.key, whole.duration_ms - cut_ms, cut_ms), stage(rig, "two", two))
+    begin(rig, "p", parts, feeds(LEFT))
+    end = until_ended(rig, "p")
+    expected = np.concatenate([one[cut_ms * RATE // 1_000 :], two])
+    assert (end.frames, end.zone_ms) == (len(expected), {LEFT: 763})
+    heard = rig.heard()
+    first = first_of(heard, 0, expected)
+    assert np.array_equal(heard.samples[first : first + len(expected), 0][RAMP:-RAMP], expected[RAMP:-RAMP])
+    assert not heard.samples[:first].any()
+
+
+def test_what_was_cut_and_its_rest_are_the_whole_programme_to_the_sample(rig: PlayerRig) -> None:
+    one, two = noise(0.6, 33), noise(0.4, 34)
+    programme = (stage(rig, "one", one), Pause(50), stage(rig, "two", two))
+    cut_ms = 777  # in the middle of the second sound
+    begin(rig, "rest", rest_of(programme, cut_ms), feeds(LEFT))
+    end = until_ended(rig, "rest")
+    rest = np.concatenate([one, np.zeros(50 * RATE // 1_000, np.int16), two])[cut_ms * RATE // 1_000 :]
+    assert end.frames == len(rest)
+    heard = rig.heard()
+    first = first_of(heard, 0, rest)
+    assert np.array_equal(heard.samples[first : first + len(rest), 0][RAMP:-RAMP], rest[RAMP:-RAMP])
 
 
 def test_the_last_sample_has_sounded_before_the_end_is_told(rig: PlayerRig) -> None:

@@ -6,10 +6,11 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
-from edge_agent.audio.pcm_store import ClipAltered, ClipMissing
+from edge_agent.audio.pcm_store import BLOCK_BYTES, Clip, ClipAltered, ClipMissing, PcmStore
 from edge_agent.audio.prefetch import AHEAD_MS, BLOCK_FRAMES, Prefetch, Reader
 from edge_agent.core.programme import Part, Pause, Sound
 from edge_agent.core.reasons import Reason
@@ -125,6 +126,33 @@ def test_every_block_is_read_once() -> None:
         (2 * BLOCK_FRAMES, BLOCK_FRAMES),
         (3 * BLOCK_FRAMES, 5),
     ]
+
+
+def test_nothing_is_read_of_what_is_left_out_at_the_beginning() -> None:
+    shelf = Shelf({"a": 2 * BLOCK_FRAMES}, troubles={(ClipKey("a"), 0): ClipAltered(ClipKey("a"), 0)})
+    cut_ms = 1_000
+    drained(prefetch(shelf, Sound(ClipKey("a"), 0, cut_ms)))
+    assert shelf.reads == [(ClipKey("a"), 48 * cut_ms, 2 * BLOCK_FRAMES - 48 * cut_ms)]
+
+
+def test_a_programme_that_begins_within_a_block_hashes_no_block_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[int] = []
+    as_it_lies = Clip._as_it_lies
+
+    def watched(clip: Clip, block: int) -> bytes:
+        hashed.append(block)
+        return as_it_lies(clip, block)
+
+    monkeypatch.setattr(Clip, "_as_it_lies", watched)
+    store = PcmStore(tmp_path)
+    with store.writer(ClipKey("a"), RATE) as writer:
+        writer.feed(bytes(5 * BLOCK_BYTES))
+        writer.commit()
+    pcm = Prefetch((Sound(ClipKey("a"), 0, 700),), store, RATE, threading.Event())
+    assert len(drained(pcm)) == 5 * BLOCK_BYTES - 2 * 48 * 700
+    assert hashed == [1, 2, 3, 4]
 
 
 def test_an_altered_block_is_the_end_and_what_came_before_it_is_not_lost() -> None:

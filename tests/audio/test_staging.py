@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 import pytest
 
+from edge_agent.audio import signals
 from edge_agent.audio.decoder import FfmpegDecoder
 from edge_agent.audio.pcm_store import BLOCK_BYTES, PcmStore, PcmWriter
 from edge_agent.audio.sandbox import Sandbox, Trouble
@@ -19,12 +20,13 @@ from edge_agent.audio.speech import EspeakVoice
 from edge_agent.audio.staging import DURATION_TOLERANCE_MS, Stager
 from edge_agent.core.events import ClipFailed, ClipStaged
 from edge_agent.core.job import TextItem
-from edge_agent.core.programme import ATTENTION, ATTENTION_MS, text_key
+from edge_agent.core.programme import ATTENTION, ATTENTION_MS, SIGNAL_MS, text_key
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
 from tests.audio.making import heard_hz, needs_decoder, needs_voice, peak_dbfs, sine
 
 RATE = 48_000
+EVERY_SIGNAL = tuple(ClipStaged(key, ms) for key, ms in SIGNAL_MS.items())
 TEXT = TextItem("Lũ", "thien-tai", "vi", "UBND", "An", "Cảnh báo lũ. Bà con di chuyển đến nơi cao ngay!")
 
 
@@ -152,25 +154,55 @@ def test_a_language_nobody_speaks_here_is_named(real: Stager, tmp_path: Path) ->
     assert nothing_is_left(tmp_path)
 
 
-def test_the_attention_signal_is_there_after_the_first_start(store: PcmStore, tmp_path: Path) -> None:
-    stager = plain(store, PlainDecoder())
-    assert stager.ensure_pinned() == ClipStaged(ATTENTION, ATTENTION_MS)
-    written = (tmp_path / "state" / "pinned" / "attention.pcm").stat()
-    assert stager.ensure_pinned() == ClipStaged(ATTENTION, ATTENTION_MS)
-    assert (tmp_path / "state" / "pinned" / "attention.pcm").stat().st_ino == written.st_ino
-    store.evict_to(0, set())
+def test_the_attention_signal_is_there_after_the_first_start(store: PcmStore) -> None:
+    assert ClipStaged(ATTENTION, ATTENTION_MS) in plain(store, PlainDecoder()).ensure_pinned()
     assert len(sound_of(store, ATTENTION)) == ATTENTION_MS * RATE // 1_000 * 2
 
 
-def test_a_rotten_or_truncated_attention_signal_is_rendered_anew(store: PcmStore, tmp_path: Path) -> None:
+def test_every_signal_is_rendered_once_and_never_evicted(store: PcmStore, tmp_path: Path) -> None:
+    stager = plain(store, PlainDecoder())
+    assert stager.ensure_pinned() == EVERY_SIGNAL
+    files = [tmp_path / "state" / "pinned" / f"{key}.pcm" for key in SIGNAL_MS]
+    written = [path.stat().st_ino for path in files]
+    assert stager.ensure_pinned() == EVERY_SIGNAL
+    assert [path.stat().st_ino for path in files] == written
+    store.evict_to(0, set())
+    assert {key: len(sound_of(store, key)) for key in SIGNAL_MS} == {
+        key: ms * RATE // 1_000 * 2 for key, ms in SIGNAL_MS.items()
+    }
+
+
+@pytest.mark.parametrize("key", SIGNAL_MS)
+def test_a_rotten_or_truncated_signal_is_rendered_anew(store: PcmStore, tmp_path: Path, key: ClipKey) -> None:
     stager = plain(store, PlainDecoder())
     stager.ensure_pinned()
-    good = sound_of(store, ATTENTION)
-    path = tmp_path / "state" / "pinned" / "attention.pcm"
+    good = sound_of(store, key)
+    path = tmp_path / "state" / "pinned" / f"{key}.pcm"
     for rotten in (good[:-1] + b"\xff", good[:1_000], b""):
         path.write_bytes(rotten)
-        assert stager.ensure_pinned() == ClipStaged(ATTENTION, ATTENTION_MS)
-        assert sound_of(store, ATTENTION) == good
+        assert stager.ensure_pinned() == EVERY_SIGNAL
+        assert sound_of(store, key) == good
+
+
+@pytest.mark.parametrize("key", SIGNAL_MS)
+def test_a_signal_of_another_length_is_not_the_signal(store: PcmStore, key: ClipKey) -> None:
+    with store.writer(key, RATE, pinned=True) as writer:
+        writer.feed(bytes(RATE))
+        writer.commit()
+    assert plain(store, PlainDecoder()).ensure_pinned() == EVERY_SIGNAL
+
+
+def test_a_signal_that_cannot_be_written_keeps_no_other_from_its_place(
+    store: PcmStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(rate: int) -> bytes:
+        raise OSError(errno.EIO, "worn out")
+
+    monkeypatch.setitem(signals.SIGNALS, ATTENTION, refuse)
+    failed, *others = plain(store, PlainDecoder()).ensure_pinned()
+    assert isinstance(failed, ClipFailed)
+    assert (failed.key, failed.reason) == (ATTENTION, Reason.AUDIO_UNREADABLE)
+    assert tuple(others) == EVERY_SIGNAL[1:]
 
 
 def test_another_card_gets_its_own_rate(store: PcmStore, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.audio.timeline import Span, frames_of, lay, ms_of
-from edge_agent.core.programme import Part, Pause, Sound
+from edge_agent.core.programme import Part, Pause, Sound, rest_of
 from edge_agent.core.units import ClipKey
 
 A, B = ClipKey("a"), ClipKey("b")
@@ -51,6 +51,15 @@ def test_an_empty_pause_leaves_no_trace() -> None:
     assert tuple(timeline.spans(0, 99)) == (Span(B, 0, 7), Span(B, 0, 7))
 
 
+def test_a_sound_that_begins_in_its_middle_lasts_to_the_end_of_its_clip() -> None:
+    timeline = lay((Sound(A, 1, from_ms=2_000), Sound(B, 0)), LENGTHS, 48_000)
+    assert tuple(timeline.spans(0, 200_000)) == (Span(A, 96_000, 4_003), Span(B, 0, 7))
+
+
+def test_a_sound_of_which_everything_was_left_out_leaves_no_trace() -> None:
+    assert lay((Sound(A, 5, from_ms=3_000), Pause(1)), LENGTHS, 48_000).parts == (Span(None, 0, 48),)
+
+
 def test_a_programme_of_nothing_has_no_frames() -> None:
     assert lay((), {}, 48_000).frames == 0
     assert tuple(lay((), {}, 48_000).spans(0, 10)) == ()
@@ -74,6 +83,21 @@ def test_however_it_is_cut_the_same_frames_come_out(parts: list[Part], cuts: lis
         at += length
     assert [frame for piece in pieces for frame in piece] == whole
     assert len(whole) == timeline.frames
+
+
+CUT_CLIPS = {A: 48 * 900 + 17, B: 48 * 400}
+CUT_PARTS = (Sound(A, 901), Pause(50), Sound(B, 400), Sound(A, 801, from_ms=100))
+
+
+@given(st.integers(0, 2_151))
+def test_a_programme_cut_at_a_millisecond_and_its_rest_are_the_whole(cut_ms: int) -> None:
+    whole, rest = (lay(parts, CUT_CLIPS, 48_000) for parts in (CUT_PARTS, rest_of(CUT_PARTS, cut_ms)))
+    sounding = _frames(whole.spans(0, whole.frames))
+    again = _frames(rest.spans(0, rest.frames))
+    assert again == sounding[len(sounding) - len(again) :]
+    skipped = len(sounding) - len(again) - cut_ms * 48
+    # A's length was rounded up by 31 frames: once it has ended, so many are heard again, and none is skipped.
+    assert skipped == (0 if cut_ms < 901 else -31)
 
 
 def _frames(spans) -> list[tuple[ClipKey | None, int]]:  # type: ignore[no-untyped-def]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import time
 
 from edge_agent.console.status import Status, read_status
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
-from edge_agent.core.site import LocalPolicy, Site, ZoneSite
+from edge_agent.core.site import Site, ZoneSite
 from edge_agent.core.units import HOUR_MS, JobId, MonoMs, StationId, UtcMs, ZoneId
 from edge_agent.sync import messages
 from edge_agent.sync.messages import HostStatus, PlayStatus, Sender, StateMsg, Why, ZoneStatus
@@ -25,7 +24,6 @@ SITE = Site(
         CHO: ZoneSite(CHO, "Cụm loa chợ Đông Thành", 800),
         DINH: ZoneSite(DINH, "Cụm loa đình làng Lương Nỗ", 1_500),
     },
-    policy=LocalPolicy(time(21, 0), time(5, 0)),
 )
 NAME = "Trạm loa số 17, thôn Lương Nỗ"
 SENDER = Sender("loa-vn", SITE.station, "b1", "edge-agent 1.2")

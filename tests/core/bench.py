@@ -25,8 +25,9 @@ from edge_agent.core.events import (
     Restored,
     Tick,
 )
-from edge_agent.core.job import Accepted, Job, Welcome
+from edge_agent.core.job import Accepted, Audience, Job, Welcome
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.order import AcceptedRule, Command, Heading
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import Occurrence
 from edge_agent.core.units import JobId, MonoMs, PlayId, UtcMs, ZoneId
@@ -100,6 +101,20 @@ class Bench:
     def accept(job: Job, digest: str = "") -> Accepted:
         return Accepted(job, digest or f"digest of {job.job_id}", ("k1",), "ward")
 
+    def rule(self, order: Any, **heading: Any) -> JobId:
+        """A good command, or a window or regulation made by ``heading -> order``; returns its id."""
+        self._mid += 1
+        given: dict[str, Any] = {"order_id": JobId(f"rule-{self._mid}"), "issuer": makers.ISSUER, "zones": ()}
+        given |= {"issued_at": self.now.utc, "not_after": UtcMs(self.now.utc + 120_000)} | heading
+        zones = frozenset(ZoneId(zone) for zone in given.pop("zones"))
+        audience = Audience(frozenset(), frozenset({makers.AREA}), zones)
+        head = Heading(
+            **{"level": "commune", "key_epoch": 0, "serial": 1, "not_before": self.now.utc, **given}, audience=audience
+        )
+        made = order(head) if callable(order) else Command(head, order)
+        self.arrive(AcceptedRule(made, f"digest of {head.order_id}", ("k1",), "ward"))
+        return head.order_id
+
     def at(self, seconds: float, **job: Any) -> JobId:
         """A good order for an instant from now."""
         return self.order(when={"kind": "at", "utc": self.now.utc + round(seconds * 1000)}, **job)
@@ -151,7 +166,7 @@ class Bench:
             return []
         match effect:
             case fx.SaveJob():
-                return [JobSaved(effect.saved.accepted.job.job_id)]
+                return [JobSaved(effect.saved.accepted.order_id)]
             case fx.FetchClip():
                 return [ClipStaged(effect.key, CLIP_MS)]
             case fx.SpeakText():

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import time
 
 from edge_agent.core import effects as fx
-from edge_agent.core import policy
+from edge_agent.core import policy, standing
 from edge_agent.core.clips import durations
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.events import DeviceDown, DeviceUp, Event, PlayEnded, PlayStarted, RelayChanged, RelayFailed
 from edge_agent.core.job import Accepted, JobClass, PlayNow, Preemption
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.programme import ATTENTION, Sound, ZoneFeed, length_ms
+from edge_agent.core.programme import SIGNAL_MS, Sound, ZoneFeed, length_ms
 from edge_agent.core.state import CLAIMS, OccurrenceKey, State, ZonePart
 from edge_agent.core.units import MonoMs, PlayId, ZoneId
 
@@ -113,7 +114,7 @@ class Street:
         assert not after.stopping, "started a play while stopping"
         ready = durations(after, job) or {}
         for part in start.parts:
-            silent = not isinstance(part, Sound) or part.key == ATTENTION
+            silent = not isinstance(part, Sound) or part.key in SIGNAL_MS
             assert silent or part.key in ready, "started a play whose sound is not ready"
         self._allowed(start, play.key, now, after)
         routed = Routed(play.key, accepted, zones, start.at, start.at + length_ms(start.parts))
@@ -121,7 +122,9 @@ class Street:
         self.routed[start.play_id] = routed
         self.whole[play.key] = zones
         for feed in start.feeds:
-            ceiling = policy.volume_at(after.site, feed.zone, job, now.utc_of(start.at))
+            wish = policy.Wish(job.cls, tuple(zones), now.utc_of(start.at), length_ms(start.parts))
+            rules = standing.rules_of(after, now, besides=play)
+            ceiling = policy.volume_at(rules, wish, feed.zone, job.volume, play.under)
             assert feed.volume == ceiling, "not as loud as ordered and allowed at this hour"
 
     def _allowed(self, start: fx.StartPlay, key: OccurrenceKey, now: Now, after: State) -> None:
@@ -135,7 +138,7 @@ class Street:
             return
         assert key not in self.heard, "a routine job was repeated"
         assert now.trusted, "a routine job sounded by a clock that is not trusted"
-        assert not policy.touches_quiet_hours(site.policy, site.timezone, at, lasts_ms), "sound in quiet hours"
+        assert not policy.in_quiet_hours((time(21), time(5)), site.timezone, at, lasts_ms), "sound in quiet hours"
 
     def _route(self, route: fx.RoutePlay, now: Now, after: State) -> None:
         assert route.play_id in self.routed, "routed a play that does not run"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from edge_agent.core import clips, station
 from edge_agent.core import effects as fx
-from edge_agent.core import station
 from edge_agent.core.clips import RETRY_MS_MAX
 from edge_agent.core.events import ClipFailed, ClipStaged
+from edge_agent.core.job import Job
+from edge_agent.core.programme import REHEARSAL_WORDS, item_key, items_of
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import ClipKey
+from edge_agent.core.state import Turn
+from edge_agent.core.units import ClipKey, JobId
 from tests.core.bench import Bench
 from tests.trust import makers
 
@@ -83,3 +88,63 @@ def test_two_plays_that_find_the_same_sound_altered_ask_for_it_once() -> None:
     for job in jobs:
         bench.end(job, Reason.AUDIO_ALTERED, ms=100)
     assert len(bench.every(fx.FetchClip)) == 2
+
+
+WORDS = item_key(REHEARSAL_WORDS)
+
+
+def rehearsal(bench: Bench, job_id: str = "rehearsal") -> Job:
+    """A known rehearsal with a recorded item, of whose sounds nothing is known."""
+    bench.deaf |= {fx.FetchClip, fx.SpeakText}
+    bench.arrive(bench.accept(replace(bench.make(job_id=job_id, when=makers.rule_when()), rehearsal=True)))
+    return bench.state.jobs[JobId(job_id)].job
+
+
+def test_a_rehearsals_own_words_are_asked_for_with_its_items_and_once_for_all_rehearsals() -> None:
+    bench = Bench().boot()
+    rehearsal(bench)
+    rehearsal(bench, "another")
+    assert [(one.key, one.text) for one in bench.every(fx.SpeakText)] == [(WORDS, "Đây là phát thử.")]
+    assert len(bench.every(fx.FetchClip)) == 1
+
+
+def test_a_rehearsal_is_not_ready_before_its_own_words_are() -> None:
+    bench = Bench().boot()
+    job = rehearsal(bench)
+    bench.send(ClipStaged(ClipKey("ab" * 32), 10_000))
+    assert clips.durations(bench.state, job) is None
+    bench.send(ClipStaged(WORDS, 1_500))
+    assert clips.durations(bench.state, job) == {WORDS: 1_500, ClipKey("ab" * 32): 10_000}
+
+
+def test_a_rehearsal_that_nobody_can_say_names_its_trouble_and_asks_again() -> None:
+    bench = Bench().boot()
+    job = rehearsal(bench)
+    bench.send(ClipFailed(WORDS, Reason.NO_VOICE, again=True))
+    assert clips.trouble(bench.state, job) == (Reason.NO_VOICE, True)
+    assert clips.next_wake(bench.state) == [bench.now.mono + clips.RETRY_FIRST_MS]
+    bench.pass_s(clips.RETRY_FIRST_MS / 1_000)
+    assert [one.key for one in bench.every(fx.SpeakText)] == [WORDS, WORDS]
+
+
+def test_a_rehearsals_own_words_are_kept_as_long_as_it_is_known() -> None:
+    bench = Bench().boot()
+    job = rehearsal(bench)
+    turn = Turn(bench.state, bench.now)
+    clips.sweep(turn)
+    clips.forget_unneeded(turn)
+    (swept,) = turn.effects
+    assert isinstance(swept, fx.Sweep)
+    assert swept.keep == turn.state.clips.keys() == {item_key(item) for item in items_of(job)}
+    turn.drop_job(job.job_id)
+    clips.forget_unneeded(turn)
+    assert not turn.state.clips
+
+
+def test_a_rehearsals_own_words_that_are_found_altered_are_spoken_again() -> None:
+    bench = Bench().boot()
+    job = rehearsal(bench)
+    bench.send(ClipStaged(WORDS, 1_500))
+    turn = Turn(bench.state, bench.now)
+    clips.lost(turn, job)
+    assert turn.effects == [fx.SpeakText(WORDS, "vi", "Đây là phát thử.")]

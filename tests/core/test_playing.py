@@ -27,7 +27,7 @@ from edge_agent.core.events import (
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.playing import INTENT_WAIT_MS, PASSES_MAX
 from edge_agent.core.reasons import Reason
-from edge_agent.core.site import LocalPolicy, VolumeBand, ZoneSite
+from edge_agent.core.site import Clause, LocalPolicy, VolumeBand, ZoneSite
 from edge_agent.core.units import JobId, UtcMs
 from edge_agent.core.zones import RELAY_LEAD_MS, RELAY_TAIL_MS
 from tests.core.bench import CHO, DINH, Bench
@@ -418,7 +418,7 @@ def test_a_long_outage_records_every_missed_instant_without_spinning() -> None:
 
 
 def test_a_programme_that_begins_late_is_as_loud_as_is_allowed_when_it_begins() -> None:
-    policy = LocalPolicy(volume_bands=(VolumeBand(time(12, 1), time(13), 40),))
+    policy = LocalPolicy((Clause(volume_bands=(VolumeBand(time(12, 1), time(13), 40),)),))
     bench = Bench(policy=policy).boot()
     bench.deaf.add(fx.SwitchRelay)
     bench.at(58)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,10 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.core import policy
+from edge_agent.core.job import Audience, JobClass
+from edge_agent.core.order import Heading, Loosening, Window
+from edge_agent.core.past import Sounded
+from edge_agent.core.policy import Rules, Wish
 from edge_agent.core.reasons import Reason
-from edge_agent.core.site import LocalPolicy, VolumeBand, ZoneSite
-from edge_agent.core.units import MINUTE_MS, UtcMs
-from tests.core.bench import CHO
+from edge_agent.core.site import STANDARD, Clause, IntoQuiet, LocalPolicy, VolumeBand, ZoneSite
+from edge_agent.core.units import MINUTE_MS, SECOND_MS, JobId, UtcMs, ZoneId
+from tests.core.bench import CHO, DINH
 from tests.trust import makers
 
 HANOI = "Asia/Ho_Chi_Minh"
@@ -21,6 +26,47 @@ HANOI = "Asia/Ho_Chi_Minh"
 
 def at(clock: str, day: str = "2026-10-06") -> UtcMs:
     return UtcMs(int(datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=ZoneInfo(HANOI)).timestamp() * 1000))
+
+
+NIGHT = (time(21), time(5))
+BOTH = (CHO, DINH)
+
+
+def wish(clock: str, *, seconds: float = 10, cls: JobClass = JobClass.NORMAL) -> Wish:
+    """An ordinary sound in both zones, on a Tuesday."""
+    return Wish(cls, BOTH, at(clock), round(seconds * SECOND_MS))
+
+
+def past(
+    clock: str,
+    seconds: int,
+    *,
+    day: str = "2026-10-06",
+    zones: tuple[ZoneId, ...] = BOTH,
+    cls: JobClass = JobClass.NORMAL,
+    under: str = "",
+) -> Sounded:
+    start = at(clock, day)
+    return Sounded(JobId("j"), cls, start, UtcMs(start + seconds * SECOND_MS), frozenset(zones), under)
+
+
+def rules(*clauses: Clause, before: list[tuple[str, int]] | None = None, **laid: Any) -> Rules:
+    """The clauses, and what sounded ``before``: (clock, seconds) each."""
+    sounded = (*laid.pop("past", ()), *(past(clock, seconds) for clock, seconds in before or ()))
+    return Rules(makers.make_site(), LocalPolicy(clauses), past=sounded, **laid)
+
+
+def window(
+    name: str, begins: str, ends: str, *, silence: bool = False, zones: tuple[ZoneId, ...] = (), **over: Any
+) -> Window:
+    audience = Audience(frozenset(), frozenset(), frozenset(zones))
+    heading = Heading(JobId(name), "ubnd", "commune", 0, 1, UtcMs(0), UtcMs(0), UtcMs(2**41), audience)
+    loosens = Loosening(**{"classes": frozenset({JobClass.NORMAL}), "session_ms": 30 * MINUTE_MS, **over})
+    return Window(heading, at(begins), at(ends), "01/CV", None if silence else loosens)
+
+
+def reason_for(laid: Rules, clock: str, **wanted: Any) -> Reason | None:
+    return policy.judge(laid, wish(clock, **wanted)).reason
 
 
 @pytest.mark.parametrize(
@@ -38,25 +84,27 @@ def at(clock: str, day: str = "2026-10-06") -> UtcMs:
     ],
 )
 def test_quiet_hours_over_midnight(start: str, minutes: int, quiet: bool) -> None:
-    assert policy.touches_quiet_hours(LocalPolicy(), HANOI, at(start), minutes * MINUTE_MS) is quiet
+    assert policy.in_quiet_hours(NIGHT, HANOI, at(start), minutes * MINUTE_MS) is quiet
 
 
 def test_quiet_hours_within_a_day() -> None:
-    nap = LocalPolicy(quiet_start=time(12), quiet_end=time(14))
-    assert policy.touches_quiet_hours(nap, HANOI, at("11:50:00"), 11 * MINUTE_MS)
-    assert not policy.touches_quiet_hours(nap, HANOI, at("14:00:00"), MINUTE_MS)
+    nap = (time(12), time(14))
+    assert policy.in_quiet_hours(nap, HANOI, at("11:50:00"), 11 * MINUTE_MS)
+    assert not policy.in_quiet_hours(nap, HANOI, at("14:00:00"), MINUTE_MS)
 
 
-def test_equal_ends_mean_no_quiet_hours() -> None:
-    none = LocalPolicy(quiet_start=time(0), quiet_end=time(0))
-    assert not policy.touches_quiet_hours(none, HANOI, at("03:15:00"), MINUTE_MS)
+def test_equal_ends_mean_the_whole_day() -> None:
+    assert policy.in_quiet_hours((time(0), time(0)), HANOI, at("12:00:00"), MINUTE_MS)
+
+
+def test_without_quiet_hours_the_night_is_free() -> None:
+    assert reason_for(rules(Clause()), "03:15:00") is None
 
 
 def test_an_emergency_is_exempt_and_an_ordinary_job_is_not() -> None:
-    site = makers.make_site()
-    assert policy.forbids(site, makers.make_job(**{"class": "emergency"}), at("03:15:00"), 1_000) is None
-    assert policy.forbids(site, makers.make_job(), at("03:15:00"), 1_000) is Reason.QUIET_HOURS
-    assert policy.forbids(site, makers.make_job(), at("12:00:00"), 1_000) is None
+    assert reason_for(rules(STANDARD), "03:15:00", cls=JobClass.EMERGENCY) is None
+    assert reason_for(rules(STANDARD), "03:15:00") is Reason.QUIET_HOURS
+    assert reason_for(rules(STANDARD), "12:00:00") is None
 
 
 @given(st.integers(0, 86_399), st.integers(1, 3 * 3600))
@@ -65,7 +113,7 @@ def test_quiet_hours_agree_with_looking_at_every_minute(start_s: int, lasts_s: i
     seconds = [*range(0, lasts_s, 60), lasts_s - 1]
     walls = [datetime.fromtimestamp(start / 1000 + s, UTC).astimezone(ZoneInfo(HANOI)).time() for s in seconds]
     expected = any(wall >= time(21) or wall < time(5) for wall in walls)
-    assert policy.touches_quiet_hours(LocalPolicy(), HANOI, start, lasts_s * 1000) is expected
+    assert policy.in_quiet_hours(NIGHT, HANOI, start, lasts_s * 1000) is expected
 
 
 @pytest.mark.parametrize(
@@ -73,19 +121,172 @@ def test_quiet_hours_agree_with_looking_at_every_minute(start_s: int, lasts_s: i
     [("05:00:00", 100, 55), ("05:30:00", 100, 55), ("06:00:00", 100, 80), ("12:00:00", 40, 40)],
 )
 def test_every_ceiling_applies_to_an_ordinary_job(clock: str, ordered: int, loud: int) -> None:
-    site = makers.make_site()
-    assert policy.volume_at(site, CHO, makers.make_job(volume=ordered), at(clock)) == loud
+    assert policy.volume_at(rules(STANDARD), wish(clock), CHO, ordered) == loud
+
+
+def test_a_sound_that_touches_a_quieter_band_keeps_to_it_throughout() -> None:
+    assert policy.volume_at(rules(STANDARD), wish("05:59:00", seconds=120), CHO, 100) == 55
+    evening = rules(Clause(volume_bands=(VolumeBand(time(18), time(21), 40),)))
+    assert policy.volume_at(evening, wish("17:59:00", seconds=61), CHO, 100) == 40
+    assert policy.volume_at(evening, wish("17:59:00", seconds=60), CHO, 100) == 100
 
 
 def test_a_band_may_cross_midnight() -> None:
-    late = LocalPolicy(volume_bands=(VolumeBand(time(20), time(6), 30),))
-    site = makers.make_site(policy=late)
-    assert policy.volume_at(site, CHO, makers.make_job(volume=70), at("20:30:00")) == 30
-    assert policy.volume_at(site, CHO, makers.make_job(volume=70), at("05:59:00")) == 30
-    assert policy.volume_at(site, CHO, makers.make_job(volume=70), at("12:00:00")) == 70
+    late = rules(Clause(volume_bands=(VolumeBand(time(20), time(6), 30),)))
+    assert policy.volume_at(late, wish("20:30:00"), CHO, 70) == 30
+    assert policy.volume_at(late, wish("05:59:00"), CHO, 70) == 30
+    assert policy.volume_at(late, wish("12:00:00"), CHO, 70) == 70
 
 
 def test_an_emergency_keeps_under_the_zones_own_ceiling_only() -> None:
     site = makers.make_site(zones={CHO: ZoneSite(CHO, "cho", 0, volume_max=90)})
-    flood = makers.make_job(**{"class": "emergency"}, volume=100)
-    assert policy.volume_at(site, CHO, flood, at("05:30:00")) == 90
+    flood = wish("05:30:00", cls=JobClass.EMERGENCY)
+    assert policy.volume_at(Rules(site, site.policy, volumes={CHO: 10}), flood, CHO, 100) == 90
+
+
+def test_a_volume_that_was_set_by_command_is_a_ceiling() -> None:
+    turned_down = rules(STANDARD, volumes={CHO: 20})
+    assert policy.volume_at(turned_down, wish("12:00:00"), CHO, 70) == 20
+    assert policy.volume_at(turned_down, wish("12:00:00"), CHO, 10) == 10
+    assert policy.volume_at(turned_down, wish("12:00:00"), DINH, 70) == 70
+
+
+def test_the_day_itself_may_be_forbidden() -> None:
+    assert reason_for(rules(Clause(weekdays=frozenset({1, 3}))), "12:00:00") is Reason.WEEKDAY_MASK  # a Tuesday
+    assert reason_for(rules(Clause(weekdays=frozenset({2}))), "12:00:00") is None
+    assert reason_for(rules(Clause(holidays=frozenset({date(2026, 10, 6)}))), "12:00:00") is Reason.HOLIDAY
+    assert reason_for(rules(Clause(holidays=frozenset({date(2026, 10, 7)}))), "12:00:00") is None
+
+
+@pytest.mark.parametrize(
+    ("before", "start", "reason"),
+    [
+        ([], "12:00:00", None),
+        ([("05:30:00", 600)], "12:00:00", None),
+        ([("05:30:00", 600), ("11:00:00", 600)], "12:00:00", Reason.SESSIONS_PER_DAY),
+        ([("05:30:00", 600), ("11:00:00", 600)], "11:10:59", None),  # goes on with the second one
+        ([("05:30:00", 600), ("11:00:00", 600)], "11:11:00", Reason.SESSIONS_PER_DAY),  # a minute later it does not
+        ([("05:30:00", 600), ("05:40:30", 600), ("05:51:29", 60)], "12:00:00", None),  # one session, in three parts
+    ],
+)
+def test_sessions_of_a_day(before: list[tuple[str, int]], start: str, reason: Reason | None) -> None:
+    assert reason_for(rules(Clause(sessions_per_day=2), before=before), start) is reason
+
+
+def test_yesterdays_sessions_do_not_count_today() -> None:
+    yesterday = [past(clock, 60, day="2026-10-05") for clock in ("05:30:00", "11:00:00")]
+    assert reason_for(rules(Clause(sessions_per_day=2), past=yesterday), "12:00:00") is None
+
+
+def test_a_session_is_as_long_as_from_its_first_sample_to_its_last() -> None:
+    quarter = Clause(session_ms=15 * MINUTE_MS)
+    assert reason_for(rules(quarter), "12:00:00", seconds=900) is None
+    assert reason_for(rules(quarter), "12:00:00", seconds=901) is Reason.SESSION_TOO_LONG
+    begun = rules(quarter, before=[("12:00:00", 600)])
+    assert reason_for(begun, "12:10:30", seconds=270) is None
+    assert reason_for(begun, "12:10:30", seconds=271) is Reason.SESSION_TOO_LONG
+    assert reason_for(begun, "12:11:00", seconds=900) is None
+
+
+def test_minutes_of_a_day_count_overlaps_once() -> None:
+    hour = Clause(day_ms=60 * MINUTE_MS)
+    both = [past("06:00:00", 1_800, zones=(CHO,)), past("06:10:00", 1_800, zones=(DINH,))]  # 40 minutes together
+    assert reason_for(rules(hour, past=both), "12:00:00", seconds=1_200) is None
+    assert reason_for(rules(hour, past=both), "12:00:00", seconds=1_201) is Reason.MINUTES_PER_DAY
+
+
+def test_an_emergency_and_what_an_exception_let_count_in_no_limit() -> None:
+    limits = Clause(sessions_per_day=1, day_ms=MINUTE_MS)
+    free = [past("06:00:00", 600, cls=JobClass.EMERGENCY), past("07:00:00", 600, under="we-1")]
+    assert reason_for(rules(limits, past=free), "12:00:00", seconds=60) is None
+
+
+def test_a_clause_speaks_about_its_classes_and_zones_only() -> None:
+    market = Clause(zones=frozenset({CHO}), sessions_per_day=0)
+    verdict = policy.judge(rules(STANDARD, market), wish("12:00:00"))
+    assert (verdict.out, verdict.reason) == ({CHO: Reason.SESSIONS_PER_DAY}, None)
+    normal = rules(Clause(classes=frozenset({JobClass.NORMAL}), session_ms=1_000))
+    assert reason_for(normal, "12:00:00") is Reason.SESSION_TOO_LONG
+    assert reason_for(normal, "12:00:00", cls=JobClass.PRIORITY) is None
+
+
+def test_what_counts_for_a_zone_is_what_sounded_there() -> None:
+    once = Clause(zones=frozenset({CHO}), sessions_per_day=1)
+    elsewhere = [past("06:00:00", 60, zones=(DINH,))]
+    assert reason_for(rules(once, past=elsewhere), "12:00:00") is None
+    assert policy.judge(rules(once, past=[past("06:00:00", 60, zones=(CHO,))]), wish("12:00:00")).out == {
+        CHO: Reason.SESSIONS_PER_DAY
+    }
+
+
+def test_a_programme_is_cut_where_the_quiet_hours_begin_if_the_policy_says_so() -> None:
+    late = Rules(makers.make_site(), LocalPolicy((STANDARD,), IntoQuiet.CUT))
+    verdict = policy.judge(late, wish("20:50:00", seconds=1_200))
+    assert (verdict.reason, verdict.ends_at) == (None, at("21:00:00"))
+    assert policy.judge(late, wish("20:50:00", seconds=600)).ends_at is None
+    assert policy.judge(late, wish("21:00:00")).reason is Reason.QUIET_HOURS
+    assert policy.judge(late, wish("20:00:00", seconds=1_801)).reason is Reason.SESSION_TOO_LONG
+
+
+def test_an_exception_loosens_only_as_far_as_it_says() -> None:
+    tuesday_night = window("we-1", "22:00:00", "22:30:00", session_ms=10 * MINUTE_MS)
+    loosened = rules(STANDARD, windows=(tuesday_night,))
+    assert policy.judge(loosened, wish("22:00:00", seconds=600)) == policy.Verdict({}, under="we-1")
+    assert reason_for(loosened, "21:59:59") is Reason.QUIET_HOURS
+    assert reason_for(loosened, "22:25:00", seconds=301) is Reason.OUTSIDE_EXCEPTION
+    assert reason_for(loosened, "22:25:00", seconds=300) is None
+    assert reason_for(loosened, "22:30:00") is Reason.QUIET_HOURS
+    assert reason_for(loosened, "22:00:00", seconds=601) is Reason.SESSION_TOO_LONG
+    assert reason_for(loosened, "22:00:00", cls=JobClass.PRIORITY) is Reason.QUIET_HOURS
+
+
+def test_an_exception_for_some_zones_leaves_the_others_out() -> None:
+    market = window("we-1", "22:00:00", "22:30:00", zones=(CHO,))
+    verdict = policy.judge(rules(STANDARD, windows=(market,)), wish("22:10:00"))
+    assert (verdict.out, verdict.reason, verdict.under) == ({DINH: Reason.OUTSIDE_EXCEPTION}, None, "we-1")
+
+
+def test_the_basis_that_lets_most_zones_hear_is_taken() -> None:
+    market = window("we-1", "12:00:00", "12:30:00", zones=(CHO,))
+    verdict = policy.judge(rules(STANDARD, windows=(market,)), wish("12:10:00"))
+    assert (verdict.out, verdict.under) == ({}, "")
+
+
+def test_an_exception_has_minutes_and_a_volume_of_its_own() -> None:
+    tet = window("we-1", "23:00:00", "23:59:00", total_ms=10 * MINUTE_MS, volume_max=40)
+    sounded = [past("23:00:00", 540, under="we-1")]
+    eve = rules(STANDARD, windows=(tet,), past=sounded)
+    assert reason_for(eve, "23:30:00", seconds=60) is None
+    assert reason_for(eve, "23:30:00", seconds=61) is Reason.MINUTES_PER_DAY
+    assert policy.volume_at(eve, wish("23:30:00"), CHO, 100, "we-1") == 40
+    assert policy.volume_at(eve, wish("23:30:00"), CHO, 30, "we-1") == 30
+
+
+def test_a_silence_holds_for_ordinary_sound_that_touches_it() -> None:
+    funeral = window("si-1", "12:00:00", "18:00:00", zones=(CHO,), silence=True)
+    quiet = rules(STANDARD, windows=(funeral,))
+    assert policy.judge(quiet, wish("11:59:00", seconds=61)).out == {CHO: Reason.ZONE_SILENCED}
+    assert policy.judge(quiet, wish("11:59:00", seconds=60)).out == {}
+    assert policy.judge(quiet, wish("17:59:59", cls=JobClass.PRIORITY)).out == {CHO: Reason.ZONE_SILENCED}
+    assert policy.judge(quiet, wish("18:00:00")).out == {}
+    assert policy.judge(quiet, wish("12:00:00", cls=JobClass.EMERGENCY)).out == {}
+
+
+def test_no_exception_passes_a_silence() -> None:
+    funeral = window("si-1", "12:00:00", "18:00:00", silence=True)
+    wide = window("we-1", "12:00:00", "18:00:00")
+    assert reason_for(rules(STANDARD, windows=(wide, funeral)), "12:30:00") is Reason.ZONE_SILENCED
+
+
+def test_nothing_passes_a_lock() -> None:
+    locked = rules(STANDARD, locked=frozenset({CHO}))
+    assert policy.judge(locked, wish("12:00:00", cls=JobClass.EMERGENCY)).out == {CHO: Reason.ZONE_LOCKED}
+    everywhere = rules(STANDARD, locked=frozenset({CHO, DINH}))
+    assert reason_for(everywhere, "12:00:00", cls=JobClass.EMERGENCY) is Reason.ZONE_LOCKED
+
+
+def test_the_batterys_reserve_is_for_emergencies() -> None:
+    dark = rules(STANDARD, reserve=True)
+    assert reason_for(dark, "12:00:00") is Reason.BATTERY_RESERVE
+    assert reason_for(dark, "12:00:00", cls=JobClass.PRIORITY) is Reason.BATTERY_RESERVE
+    assert reason_for(dark, "12:00:00", cls=JobClass.EMERGENCY) is None

@@ -16,6 +16,7 @@ from edge_agent.core.effects import SaveJob, SaveMark
 from edge_agent.core.events import SavedMark
 from edge_agent.core.units import JobId, UtcMs
 from edge_agent.journal.port import (
+    PAST_AMONG,
     RECORD_KEEP_MS,
     REFUSALS_AMONG,
     TOMBSTONE_KEEP_MS,
@@ -24,7 +25,7 @@ from edge_agent.journal.port import (
     StoredJob,
     StoredRecord,
 )
-from edge_agent.journal.record import ChainPoint, Origin, body_of, chain
+from edge_agent.journal.record import ChainPoint, Origin, body_of, chain, sounded_in
 
 ORIGIN = Origin(station="dt-017", software="1.2.3", boot_id="0123abcd")
 
@@ -110,6 +111,9 @@ class FakeJournal:
             floor=now.floor,
             quarantined=self._quarantined,
             refused=tuple(_refused(now.records[-REFUSALS_AMONG:])),
+            past=tuple(
+                sound for stored, _ in now.records[-PAST_AMONG:] if (sound := sounded_in(stored.body)) is not None
+            ),
         )
 
     def begin(self) -> None:
@@ -117,9 +121,9 @@ class FakeJournal:
         self._working = self.disk.committed
 
     def save_job(self, effect: SaveJob) -> None:
-        saved, job = effect.saved, effect.saved.accepted.job
-        stored = StoredJob(job.job_id, effect.envelope, effect.topic, saved.base, saved.held)
-        self._put_row(Row(stored, saved.accepted.digest, job.not_after))
+        saved, accepted = effect.saved, effect.saved.accepted
+        stored = StoredJob(accepted.order_id, effect.envelope, effect.topic, saved.base, saved.held)
+        self._put_row(Row(stored, accepted.digest, accepted.not_after))
 
     def release_job(self, job_id: JobId, base: UtcMs) -> None:
         self._change_row(job_id, lambda row: replace(row, job=replace(row.job, base=base, held=False)))

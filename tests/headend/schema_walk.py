@@ -131,9 +131,14 @@ def _properties(node: Schema, value: dict[str, Any]) -> Schema:
         actual = value.get(branch.name, ())
         met = branch.value in actual if isinstance(actual, list) else branch.value == actual
         if met == branch.holds:
-            for name, more in branch.then.get("properties", {}).items():
-                found[name] = {**found.get(name, {}), **more}
+            found = _laid_over(found, branch.then.get("properties", {}))
     return found
+
+
+def _laid_over(under: Schema, over: Schema) -> Schema:
+    """What a condition says besides, at whatever depth it says it."""
+    both = {name: under[name] for name in over if isinstance(over[name], dict) and isinstance(under.get(name), dict)}
+    return {**under, **over, **{name: _laid_over(both[name], over[name]) for name in both}}
 
 
 def _values(node: Schema, value: Any) -> Iterator[Any]:

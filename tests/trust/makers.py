@@ -16,19 +16,23 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from edge_agent.core.job import Job
+from edge_agent.core.order import Command, Regulation, Window
 from edge_agent.core.site import Site, ZoneSite
 from edge_agent.core.units import StationId, ZoneId
+from edge_agent.trust.commands import What
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.keys import Ed25519Signer, PublicKey, Scheme, Signer
 from edge_agent.trust.orders import parse_job
 from edge_agent.trust.roles import Trust, load_trust
+from edge_agent.trust.rule_orders import parse_command, parse_regulation, parse_window
 from edge_agent.trust.strict_json import dump
 
 REALM = "test"
 STATION = "dt-01"
 AREA = "vn/ha-noi/dong-thanh"
 ISSUER = "dong-thanh"
+OWNER = "ubnd-dong-thanh"
 ZONES = ("cho", "dinh")
 NOON = 1_790_830_800_000  # 2026-10-01 12:00 in Asia/Ho_Chi_Minh
 HOUR_MS = 3_600_000
@@ -53,7 +57,8 @@ class P256Signer:
 
 
 def signer(name: str) -> Ed25519Signer:
-    """The key of that name: "officer" and "deputy" sign jobs, "server" signs welcome and ack, others are strangers."""
+    """The key of that name: "officer" and "deputy" sign jobs, "officer" signs commands, "owner" signs regulations and
+    windows, "server" signs welcome and ack; others are strangers."""
     return Ed25519Signer(Ed25519PrivateKey.from_private_bytes(_seed(name)))
 
 
@@ -83,6 +88,21 @@ def job_role(**over: Any) -> dict[str, Any]:
     return role | {"issuer": ISSUER, "level": "commune", "limits": limits} | over
 
 
+def owner_role(**over: Any) -> dict[str, Any]:
+    """The role of the policy's owner; ``limits`` is merged, anything else replaced."""
+    limits = {"areas": [AREA], "validity_max_s": 400 * 86_400} | over.pop("limits", {})
+    role = {"role": "owner", "orders": ["regulation", "window"], "keyids": [signer("owner").keyid], "threshold": 1}
+    return role | {"issuer": OWNER, "level": "commune", "limits": limits} | over
+
+
+def command_role(**over: Any) -> dict[str, Any]:
+    """The officer's role for everything that can be commanded; ``limits`` is merged, anything else replaced."""
+    limits = {"areas": [AREA], "validity_max_s": 120, "commands": [what.value for what in What]}
+    limits |= over.pop("limits", {})
+    role = {"role": "desk", "orders": ["command"], "keyids": [signer("officer").keyid], "threshold": 1}
+    return role | {"issuer": ISSUER, "level": "commune", "limits": limits} | over
+
+
 def online_role(**over: Any) -> dict[str, Any]:
     """The server's role."""
     return {"role": "server", "orders": ["welcome", "ack"], "keyids": [signer("server").keyid], "threshold": 1} | over
@@ -91,11 +111,14 @@ def online_role(**over: Any) -> dict[str, Any]:
 def trust_document(
     *, roles: Sequence[dict[str, Any]] | None = None, keys: Sequence[PublicKey] = (), **over: Any
 ) -> dict[str, Any]:
-    """A trust file as a dict; ``keys`` are added to those of officer, deputy and server."""
+    """A trust file as a dict; ``keys`` are added to those of officer, deputy and server, and the owner's if needed."""
+    owner = signer("owner")
+    roles = [job_role(), online_role(), owner_role(), command_role()] if roles is None else list(roles)
     publics = [signer(name).public for name in ("officer", "deputy", "server")] + list(keys)
+    publics += [owner.public] if any(owner.keyid in role.get("keyids", ()) for role in roles) else []
     given = {"realm": REALM, "type": "trust", "version": 1, "issued_at": NOON - DAY_MS, "expires": NOON + 90 * DAY_MS}
     given |= {"keys": {key.keyid: key.to_trust() for key in publics}}
-    return given | {"roles": [job_role(), online_role()] if roles is None else list(roles)} | over
+    return given | {"roles": roles} | over
 
 
 def make_trust(**over: Any) -> Trust:
@@ -139,6 +162,55 @@ def make_job(**over: Any) -> Job:
     return parse_job(Fields(job_dict(**over)))
 
 
+def heading_dict(order_id: str, **over: Any) -> dict[str, Any]:
+    """What every order but a job says of itself."""
+    given = {"realm": REALM, "order_id": order_id, "issuer": OWNER, "level": "commune", "key_epoch": 0, "serial": 1}
+    given |= {"issued_at": NOON, "not_before": NOON, "not_after": NOON + 300 * DAY_MS}
+    return given | {"audience": {"areas": [AREA]}} | over
+
+
+def clause_dict(**over: Any) -> dict[str, Any]:
+    """A general clause; None leaves a field out."""
+    given: dict[str, Any] = {"quiet": ["21:00", "05:00"], "session_s": 900, "volume": [["00:00", "00:00", 80]]}
+    return {name: value for name, value in (given | over).items() if value is not None}
+
+
+def regulation_dict(**over: Any) -> dict[str, Any]:
+    """The ward's policy, valid until next summer."""
+    given = heading_dict("quy-che-1") | {"type": "regulation", "version": 1, "number": "12/QĐ-UBND"}
+    return given | {"dated": "2026-09-15", "clauses": [clause_dict()]} | over
+
+
+def window_dict(**over: Any) -> dict[str, Any]:
+    """An exception for the evening of the day after tomorrow; with ``kind="silence"`` a silence then."""
+    given = heading_dict("dem-giao-thua") | {"type": "window", "kind": "exception", "basis": "Công văn 34/UBND"}
+    given |= {"begins": NOON + 2 * DAY_MS + 8 * HOUR_MS, "ends": NOON + 2 * DAY_MS + 13 * HOUR_MS}
+    if over.get("kind") != "silence":
+        given |= {"classes": ["normal", "priority"], "session_s": 3_600}
+    return given | over
+
+
+def command_dict(**over: Any) -> dict[str, Any]:
+    """Silence in the whole ward for a minute, unless ``do`` says something else."""
+    given = heading_dict("dung-1", issuer=ISSUER, not_after=NOON + 120_000)
+    return given | {"type": "command", "do": {"what": "all_stop", "for_s": 60}} | over
+
+
+def make_regulation(**over: Any) -> Regulation:
+    """``regulation_dict``, parsed."""
+    return parse_regulation(Fields(regulation_dict(**over)))
+
+
+def make_window(**over: Any) -> Window:
+    """``window_dict``, parsed."""
+    return parse_window(Fields(window_dict(**over)))
+
+
+def make_command(**over: Any) -> Command:
+    """``command_dict``, parsed."""
+    return parse_command(Fields(command_dict(**over)))
+
+
 def welcome_dict(**over: Any) -> dict[str, Any]:
     """A welcome for our station."""
     given: dict[str, Any] = {"realm": REALM, "type": "welcome", "station": STATION, "nonce": NONCE, "utc": NOON}
@@ -161,6 +233,21 @@ def signed(payload: dict[str, Any], by: Sequence[str | Signer]) -> bytes:
 def signed_job(*, by: Sequence[str | Signer] = ("officer",), **over: Any) -> bytes:
     """A job's envelope."""
     return signed(job_dict(**over), by)
+
+
+def signed_regulation(*, by: Sequence[str | Signer] = ("owner",), **over: Any) -> bytes:
+    """A regulation's envelope."""
+    return signed(regulation_dict(**over), by)
+
+
+def signed_window(*, by: Sequence[str | Signer] = ("owner",), **over: Any) -> bytes:
+    """A window's envelope."""
+    return signed(window_dict(**over), by)
+
+
+def signed_command(*, by: Sequence[str | Signer] = ("officer",), **over: Any) -> bytes:
+    """A command's envelope."""
+    return signed(command_dict(**over), by)
 
 
 def signed_welcome(*, by: Sequence[str | Signer] = ("server",), **over: Any) -> bytes:

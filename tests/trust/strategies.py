@@ -1,7 +1,8 @@
-"""Every job that the wire can carry, and every kind of value that it cannot, for property tests."""
+"""Every order that the wire can carry, and every kind of value that it cannot, for property tests."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, time
 from typing import Any
 
@@ -18,8 +19,33 @@ from edge_agent.core.job import (
     Preemption,
     Rule,
     TextItem,
+    When,
 )
-from edge_agent.core.units import ClipKey, JobId, UtcMs, ZoneId
+from edge_agent.core.order import (
+    Action,
+    AllStop,
+    Amplify,
+    Ask,
+    Cancel,
+    Choose,
+    Command,
+    Heading,
+    Lock,
+    Loosening,
+    NextItem,
+    Pause,
+    Rank,
+    Regulation,
+    Restart,
+    Resume,
+    RuleOrder,
+    SelfTest,
+    SetVolume,
+    Stop,
+    Window,
+)
+from edge_agent.core.site import Clause, IntoQuiet, LocalPolicy, VolumeBand
+from edge_agent.core.units import DAY_MS, ClipKey, JobId, UtcMs, ZoneId
 from edge_agent.trust.strict_json import INTEGER_MAX
 from edge_agent.trust.timetable import UTC_MS_MAX
 
@@ -86,6 +112,8 @@ def jobs(draw: st.DrawFn) -> Job:
     not_before, not_after = sorted(draw(st.lists(instants, min_size=2, max_size=2, unique=True)))
     cls = draw(st.sampled_from(JobClass))
     emergency = cls is JobClass.EMERGENCY
+    rehearsal = emergency and draw(st.booleans())
+    series = draw(st.just("") | names)
     cap = draw(st.dictionaries(st.sampled_from(["identifier", "sender", "sent"]), words(0, 200)))
     return Job(
         job_id=JobId(draw(names)),
@@ -99,7 +127,7 @@ def jobs(draw: st.DrawFn) -> Job:
         audience=draw(audiences()),
         cls=cls,
         order=draw(st.integers(0, 9_999)),
-        when=PlayNow() if emergency else draw(st.builds(PlayNow) | st.builds(PlayAt, at=instants) | rules()),
+        when=draw(_whens(cls, rehearsal, not_before, not_after)),
         loops=draw(st.integers(1, 20)),
         gap_ms=draw(st.integers(0, 3_600)) * 1_000,
         items=tuple(draw(st.lists(clips | texts, min_size=1, max_size=3))),
@@ -108,7 +136,131 @@ def jobs(draw: st.DrawFn) -> Job:
         late_limit_ms=draw(st.integers(0, 86_400)) * 1_000,
         event=draw(st.from_regex(r"[a-z0-9-]{1,40}", fullmatch=True)) if emergency else "",
         cap=tuple((name, cap[name]) for name in ("identifier", "sender", "sent") if name in cap),
+        zones_limit_ms=draw(st.integers(0, 86_400)) * 1_000,
+        series=series,
+        version=draw(st.integers(1, 9_999)) if series else 0,
+        all_clear=emergency and series != "" and draw(st.booleans()),
+        rehearsal=rehearsal,
+        corrects=draw(st.just("") | names.map("{}-0".format).filter(lambda name: len(name) <= 64)),
     )
+
+
+def _whens(cls: JobClass, rehearsal: bool, not_before: UtcMs, not_after: UtcMs) -> st.SearchStrategy[When]:
+    planned = st.builds(PlayAt, at=instants) | rules()
+    if cls is not JobClass.EMERGENCY:
+        return st.builds(PlayNow) | planned
+    again = st.integers(60, 3_600).map(lambda every_s: every_s * 1_000)
+    until = st.integers(not_before + 1, not_after).map(UtcMs)
+    return planned if rehearsal else st.builds(PlayNow) | st.builds(PlayNow, again, until)
+
+
+@st.composite
+def headings(draw: st.DrawFn) -> Heading:
+    """What any order but a job says of itself."""
+    not_before, not_after = sorted(draw(st.lists(instants, min_size=2, max_size=2, unique=True)))
+    return Heading(
+        order_id=JobId(draw(names)),
+        issuer=draw(names),
+        level=draw(names),
+        key_epoch=draw(st.integers(0, INTEGER_MAX)),
+        serial=draw(st.integers(1, INTEGER_MAX)),
+        issued_at=draw(instants),
+        not_before=not_before,
+        not_after=not_after,
+        audience=draw(audiences()),
+    )
+
+
+_minutes = st.times().map(lambda at: time(at.hour, at.minute))
+_walls = st.tuples(_minutes, _minutes)
+_bands = st.lists(st.builds(VolumeBand, _minutes, _minutes, st.integers(0, 100)), min_size=1, max_size=24).map(tuple)
+_ordinary = st.sampled_from([JobClass.NORMAL, JobClass.PRIORITY])
+
+
+def _lasting(least: int, most: int) -> st.SearchStrategy[int]:
+    return st.integers(least, most).map(lambda count: count * 1_000)
+
+
+clauses = st.builds(
+    Clause,
+    classes=st.frozensets(_ordinary),
+    zones=st.frozensets(names.map(ZoneId), max_size=3),
+    quiet=st.none() | _walls,
+    weekdays=st.none() | st.frozensets(st.integers(1, 7), min_size=1),
+    holidays=st.frozensets(_days, max_size=5),
+    sessions_per_day=st.none() | st.integers(0, 96),
+    day_ms=st.none() | _lasting(0, 86_400),
+    session_ms=st.none() | _lasting(1, 86_400),
+    volume_bands=st.just(()) | _bands,
+)
+_general = st.builds(
+    lambda clause, quiet, session_ms, bands: replace(
+        clause, classes=frozenset(), zones=frozenset(), quiet=quiet, session_ms=session_ms, volume_bands=bands
+    ),
+    *(clauses, _walls, _lasting(1, 86_400), _bands),
+)
+regulations = st.builds(
+    Regulation,
+    heading=headings().map(
+        lambda heading: replace(heading, audience=replace(heading.audience, zones=frozenset())),
+    ),
+    version=st.integers(1, INTEGER_MAX),
+    number=words(1, 80),
+    dated=_days,
+    policy=st.builds(
+        LocalPolicy,
+        clauses=st.tuples(_general, st.lists(clauses, max_size=3)).map(lambda pair: (pair[0], *pair[1])),
+        into_quiet=st.sampled_from(IntoQuiet),
+    ),
+)
+loosenings = st.builds(
+    Loosening,
+    classes=st.frozensets(_ordinary, min_size=1),
+    session_ms=_lasting(1, 86_400),
+    total_ms=st.none() | _lasting(1, 16 * 86_400),
+    volume_max=st.none() | st.integers(0, 100),
+)
+
+
+@st.composite
+def windows(draw: st.DrawFn) -> Window:
+    """An exception, or a silence."""
+    heading = draw(headings())
+    loosens = draw(st.none() | loosenings)
+    longest = (16 if loosens else 31) * DAY_MS
+    begins = draw(st.integers(max(0, heading.not_after - longest), heading.not_after - 1))
+    ends = draw(st.integers(begins + 1, heading.not_after))
+    return Window(heading, UtcMs(begins), UtcMs(ends), draw(words(1, 200)), loosens)
+
+
+_jobs_named = names.map(JobId)
+
+
+def actions(not_before: UtcMs) -> st.SearchStrategy[Action]:
+    """Everything that can be commanded; what a cancel asks to be remembered is bounded from ``not_before`` on."""
+    cancelled = st.integers(0, min(UTC_MS_MAX, not_before + 400 * DAY_MS)).map(UtcMs)
+    return st.one_of(
+        st.builds(Cancel, _jobs_named, cancelled),
+        st.sampled_from([Stop(), Resume(), NextItem(), Restart(), SelfTest()]),
+        st.builds(Pause, _lasting(1, 3_600)),
+        st.builds(SetVolume, st.integers(0, 100)),
+        st.builds(Amplify, st.booleans(), _lasting(1, 600)),
+        st.builds(AllStop, _lasting(1, 900)),
+        st.builds(Lock, _lasting(1, 14_400)),
+        st.builds(Rank, st.lists(_jobs_named, min_size=1, max_size=64, unique=True).map(tuple)),
+        st.builds(Choose, _jobs_named, st.builds(PlayNow) | st.builds(PlayAt, at=instants) | rules()),
+        st.builds(Ask, _days),
+    )
+
+
+@st.composite
+def commands(draw: st.DrawFn) -> Command:
+    """Any command."""
+    heading = draw(headings())
+    return Command(heading, draw(actions(heading.not_before)))
+
+
+rule_orders: st.SearchStrategy[RuleOrder] = regulations | windows() | commands()
 
 
 anything: st.SearchStrategy[Any] = st.recursive(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from edge_agent.core.events import Judgement, Rejected
 from edge_agent.core.job import Accepted, LogAck, Welcome
+from edge_agent.core.order import AcceptedRule
 from edge_agent.core.reasons import UNAUTHENTICATED, Reason
 from edge_agent.trust.envelope import Envelope, open_envelope, pae, payload_type, sign
 from edge_agent.trust.judge import make_judge
@@ -27,17 +28,24 @@ from tests.trust.makers import (
     WELCOME_TOPIC,
     P256Signer,
     ack_dict,
+    command_dict,
+    command_role,
     job_dict,
     job_role,
     make_site,
     make_trust,
     online_role,
+    regulation_dict,
     signed_ack,
+    signed_command,
     signed_job,
+    signed_regulation,
     signed_welcome,
+    signed_window,
     signer,
     text_item,
     welcome_dict,
+    window_dict,
 )
 from tests.trust.strategies import anything, unhurried
 
@@ -100,6 +108,34 @@ def test_two_officers_together_reach_a_threshold_of_two():
     verdict = judge_of_two(JOB_TOPIC, signed_job(by=["deputy", "officer", "stranger"]))
     assert isinstance(verdict, Accepted), verdict
     assert verdict.signers == tuple(sorted([OFFICER.keyid, DEPUTY.keyid]))
+
+
+@pytest.mark.parametrize(("message", "role"), [(signed_regulation(), "owner"), (signed_window(), "owner")])
+def test_what_the_policys_owner_signs_is_accepted_where_jobs_come(message: bytes, role: str):
+    for topic in (JOB_TOPIC, f"loa/1/area/{AREA}/job"):
+        verdict = judge(topic, message)
+        assert isinstance(verdict, AcceptedRule), verdict
+        assert (verdict.role, verdict.signers, verdict.digest) == (role, (signer("owner").keyid,), digest_of(message))
+
+
+def test_a_command_is_accepted_from_whoever_may_command_it():
+    verdict = judge(JOB_TOPIC, signed_command(order_id="dung-7"))
+    assert isinstance(verdict, AcceptedRule), verdict
+    assert (verdict.order_id, verdict.role, verdict.signers) == ("dung-7", "desk", (OFFICER.keyid,))
+    few = make_judge(make_trust(roles=[job_role(), command_role(limits={"commands": ["stop"]})]), SITE)
+    refusal = refused(few(JOB_TOPIC, signed_command(order_id="dung-7")))
+    assert (refusal.reason, refusal.job_id, refusal.issuer) == (Reason.OVER_LIMIT, "dung-7", ISSUER)
+    assert refusal.detail == "do.what: all_stop is not among the role's commands (role desk)"
+
+
+def test_what_a_role_leaves_to_be_counted_goes_with_its_emergencies_only():
+    counted = make_judge(make_trust(roles=[job_role(limits={"sound_max_s": 600, "per_day": 3})]), SITE)
+    emergency = counted(JOB_TOPIC, signed_job(**{"class": "emergency"}))
+    assert isinstance(emergency, Accepted), emergency
+    assert (emergency.sound_max_ms, emergency.per_day) == (600_000, 3)
+    ordinary = counted(JOB_TOPIC, signed_job())
+    assert isinstance(ordinary, Accepted), ordinary
+    assert (ordinary.sound_max_ms, ordinary.per_day) == (0, 0)
 
 
 # Forged
@@ -182,6 +218,25 @@ def test_an_unknown_issuer_is_named_only_when_a_trusted_key_signed():
     assert (forged.reason, forged.issuer, forged.job_id) == (Reason.SIGNATURE_INVALID, "", "")
 
 
+@pytest.mark.parametrize("message", [signed_regulation(by=["officer"]), signed_window(by=["officer"])])
+def test_whoever_orders_jobs_cannot_let_them_pass_the_policy(message: bytes):
+    assert reason(judge(JOB_TOPIC, message)) is Reason.SIGNATURE_INVALID
+
+
+@pytest.mark.parametrize("message", [signed_job(by=["owner"]), signed_command(by=["owner"])])
+def test_the_policys_owner_orders_no_sound(message: bytes):
+    assert reason(judge(JOB_TOPIC, message)) is Reason.SIGNATURE_INVALID
+
+
+@pytest.mark.parametrize("made", [signed_regulation, signed_window, signed_command])
+def test_an_order_in_a_name_that_is_not_the_signers_is_refused(made: Any):
+    verdict = refused(judge(JOB_TOPIC, made(issuer="an-khanh")))
+    assert (verdict.reason, verdict.issuer) == (Reason.UNKNOWN_ISSUER, "an-khanh")
+    assert verdict.job_id != ""
+    forged = refused(judge(JOB_TOPIC, made(by=["stranger"])))
+    assert (forged.reason, forged.job_id, forged.issuer) == (Reason.SIGNATURE_INVALID, "", "")
+
+
 # The right message in the wrong place
 
 
@@ -192,12 +247,20 @@ def test_a_job_on_another_topic_is_refused(topic: str):
     assert verdict.detail == "payloadType: a job does not travel on this topic"
 
 
+@pytest.mark.parametrize("made", [signed_regulation, signed_window, signed_command])
+def test_an_order_travels_on_the_topic_of_jobs_only(made: Any):
+    for topic in (WELCOME_TOPIC, ACK_TOPIC, *(f"loa/1/d/dt-01/{kind}" for kind in ("regulation", "window", "command"))):
+        verdict = refused(judge(topic, made()))
+        assert verdict.reason is Reason.MALFORMED
+        assert verdict.detail.endswith("does not travel on this topic")
+
+
 @pytest.mark.parametrize("message", [signed_welcome(), signed_ack()])
 def test_an_answer_on_the_job_topic_is_refused(message: bytes):
     assert reason(judge(JOB_TOPIC, message)) is Reason.MALFORMED
 
 
-@pytest.mark.parametrize("kind", ["command", "state", "Job"])
+@pytest.mark.parametrize("kind", ["head", "state", "Job"])
 def test_a_type_that_is_no_order_is_unsupported(kind: str):
     message = sign(payload_type(kind), dump(job_dict()), [OFFICER])
     assert reason(judge(JOB_TOPIC, message)) is Reason.UNSUPPORTED
@@ -359,6 +422,13 @@ def test_fields_called_critical_that_we_know_change_nothing():
     assert isinstance(judge(JOB_TOPIC, signed_job(critical=sorted(job_dict()))), Accepted)
     assert isinstance(judge(WELCOME_TOPIC, signed_welcome(critical=sorted(welcome_dict()))), Welcome)
     assert isinstance(judge(ACK_TOPIC, signed_ack(critical=sorted(ack_dict()))), LogAck)
+    for made, written in (
+        (signed_regulation, regulation_dict()),
+        (signed_window, window_dict()),
+        (signed_command, command_dict()),
+    ):
+        assert isinstance(judge(JOB_TOPIC, made(critical=sorted(written))), AcceptedRule)
+        assert reason(judge(JOB_TOPIC, made(critical=["siren"]))) is Reason.UNSUPPORTED
 
 
 def test_what_a_job_has_is_not_known_in_a_welcome():
@@ -391,18 +461,20 @@ def test_any_signed_payload_is_judged_and_never_raises(payload: Any):
     assert isinstance(judge(JOB_TOPIC, sign(payload_type("job"), data, [OFFICER])), Rejected)
 
 
-GOOD = {
-    JOB_TOPIC: (job_dict(when={"kind": "now"}, missed={"policy": "skip"}, cap={}), OFFICER),
-    WELCOME_TOPIC: (welcome_dict(), signer("server")),
-    ACK_TOPIC: (ack_dict(), signer("server")),
-}
+GOOD = (
+    (JOB_TOPIC, job_dict(when={"kind": "now"}, missed={"policy": "skip"}, cap={}), OFFICER),
+    (JOB_TOPIC, regulation_dict(), signer("owner")),
+    (JOB_TOPIC, window_dict(), signer("owner")),
+    (JOB_TOPIC, command_dict(), OFFICER),
+    (WELCOME_TOPIC, welcome_dict(), signer("server")),
+    (ACK_TOPIC, ack_dict(), signer("server")),
+)
 
 
 @st.composite
 def spoilt(draw: st.DrawFn) -> tuple[str, bytes]:
     """A good message, signed by the right key, with anything at all in one of its places."""
-    topic = draw(st.sampled_from(sorted(GOOD)))
-    payload, one = GOOD[topic]
+    topic, payload, one = draw(st.sampled_from(GOOD))
     copy = json.loads(json.dumps(payload))
     place: Any = copy
     while True:
@@ -418,7 +490,7 @@ def spoilt(draw: st.DrawFn) -> tuple[str, bytes]:
 @given(spoilt())
 def test_anything_in_any_place_of_a_signed_message_is_judged_and_never_raises(sent: tuple[str, bytes]):
     verdict = judge(*sent)
-    assert isinstance(verdict, Accepted | Welcome | LogAck | Rejected)
+    assert isinstance(verdict, Accepted | AcceptedRule | Welcome | LogAck | Rejected)
 
 
 @unhurried

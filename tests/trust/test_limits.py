@@ -10,7 +10,22 @@ from edge_agent.core.events import Rejected
 from edge_agent.core.reasons import Reason
 from edge_agent.trust.limits import addressed, over_limit
 from edge_agent.trust.roles import JobGrant
-from tests.trust.makers import AREA, DAY_MS, HOUR_MS, NOON, job_role, make_job, make_site, make_trust, rule_when
+from tests.trust.makers import (
+    AREA,
+    DAY_MS,
+    HOUR_MS,
+    NOON,
+    command_role,
+    job_role,
+    make_command,
+    make_job,
+    make_regulation,
+    make_site,
+    make_trust,
+    make_window,
+    owner_role,
+    rule_when,
+)
 
 SITE = make_site()
 DAYTIME = {"hours": [["05:00", "21:00"]]}
@@ -18,6 +33,12 @@ DAYTIME = {"hours": [["05:00", "21:00"]]}
 
 def grant(**limits: Any) -> JobGrant:
     found = make_trust(roles=[job_role(limits=limits)]).roles[0].grant
+    assert found is not None
+    return found
+
+
+def granted(role: dict[str, Any]) -> JobGrant:
+    found = make_trust(roles=[role]).roles[0].grant
     assert found is not None
     return found
 
@@ -111,7 +132,74 @@ def test_naming_the_station_is_no_way_round_the_roles_areas():
     assert verdict({"areas": ["vn"]}, audience={"stations": ["dt-01"]}) is None
 
 
+def test_an_event_that_the_role_does_not_warn_of_is_refused():
+    floods = {"events": ["flash-flood", "dam"]}
+    assert verdict(floods, **{"class": "emergency"}) is None
+    assert verdict(floods) is None
+    assert detail(floods, **{"class": "emergency", "event": "fire"}) == "event: fire is not among the role's"
+
+
+def test_a_command_that_the_role_has_not_is_refused_by_its_name():
+    desk = granted(command_role(limits={"commands": ["stop", "volume"]}))
+    assert over_limit(make_command(do={"what": "stop"}), desk, SITE) is None
+    refusal = over_limit(make_command(), desk, SITE)
+    assert refusal is not None
+    assert (refusal.reason, refusal.detail) == (
+        Reason.OVER_LIMIT,
+        "do.what: all_stop is not among the role's commands",
+    )
+
+
+RULES = {
+    "regulation": (make_regulation, owner_role),
+    "window": (make_window, owner_role),
+    "command": (make_command, command_role),
+}
+
+
+@pytest.mark.parametrize("kind", RULES)
+def test_every_order_is_held_to_audience_level_and_areas(kind: str):
+    made, role = RULES[kind]
+    grant = granted(role())
+    assert addressed(made(), SITE) is None
+    assert over_limit(made(), grant, SITE) is None
+    assert str(addressed(made(audience={"stations": ["dt-02"]}), SITE)).startswith("audience: neither")
+    for over, said in (
+        ({"level": "province"}, "level: province, the role's is commune"),
+        ({"audience": {"areas": ["vn"]}}, "audience.areas: vn is outside the role's areas"),
+    ):
+        refusal = over_limit(made(**over), grant, SITE)
+        assert refusal is not None
+        assert (refusal.reason, refusal.detail) == (Reason.OVER_LIMIT, said)
+
+
+@pytest.mark.parametrize("made", [make_window, make_command])
+def test_a_window_or_a_command_for_other_zones_is_not_for_us(made: Any):
+    elsewhere = made(audience={"areas": [AREA], "zones": ["elsewhere"]})
+    assert addressed(elsewhere, SITE) == "audience.zones: none of this station's zones"
+    assert addressed(made(audience={"areas": [AREA], "zones": ["elsewhere", "cho"]}), SITE) is None
+
+
 # How long
+
+
+@pytest.mark.parametrize(
+    ("kind", "longest_ms"), [("regulation", 400 * DAY_MS), ("window", 400 * DAY_MS), ("command", 120_000)]
+)
+def test_no_role_can_pass_the_ceiling_of_what_is_no_job(kind: str, longest_ms: int):
+    made, role = RULES[kind]
+    grant = granted(role(limits={"validity_max_s": 400 * 86_400}))
+    assert over_limit(made(not_after=NOON + longest_ms), grant, SITE) is None
+    refusal = over_limit(made(not_after=NOON + longest_ms + 1), grant, SITE)
+    assert refusal is not None
+    assert refusal.reason is Reason.VALIDITY_TOO_LONG
+    tight = over_limit(
+        made(not_after=NOON + 60_001 + 90 * DAY_MS * (kind != "command")),
+        granted(role(limits={"validity_max_s": 60})),
+        SITE,
+    )
+    assert tight is not None
+    assert tight.detail.endswith("at most 60 s")
 
 
 @pytest.mark.parametrize(
@@ -122,8 +210,9 @@ def test_naming_the_station_is_no_way_round_the_roles_areas():
         ({"class": "emergency"}, 6 * HOUR_MS),
         ({"when": {"kind": "at", "utc": NOON}}, 400 * DAY_MS),
         ({"when": rule_when()}, 400 * DAY_MS),
+        ({"class": "emergency", "rehearsal": True, "when": {"kind": "at", "utc": NOON}}, 400 * DAY_MS),
     ],
-    ids=["normal now", "priority now", "emergency", "at", "rule"],
+    ids=["normal now", "priority now", "emergency", "at", "rule", "rehearsal"],
 )
 def test_no_role_can_pass_the_built_in_ceiling_of_validity(job: dict[str, Any], longest_ms: int):
     widest = {"validity_max_s": 400 * 86_400}
@@ -182,6 +271,13 @@ def test_an_order_to_play_now_must_be_valid_within_the_hours_only():
 def test_an_emergency_is_bound_by_no_hours():
     night = NOON + 12 * HOUR_MS
     assert verdict(DAYTIME, not_before=night, not_after=night + HOUR_MS, **{"class": "emergency"}) is None
+
+
+def test_a_rehearsal_is_bound_by_the_roles_hours():
+    rehearsal = {"class": "emergency", "rehearsal": True}
+    assert verdict(DAYTIME, when={"kind": "at", "utc": NOON}, **rehearsal) is None
+    night = {"kind": "at", "utc": NOON + 12 * HOUR_MS}
+    assert detail(DAYTIME, when=night, **rehearsal) == "when: 00:00:00 is outside the role's hours"
 
 
 def test_hours_may_go_over_midnight_or_round_the_clock():

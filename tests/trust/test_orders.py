@@ -27,6 +27,7 @@ from edge_agent.trust.strict_json import WireError, dump, parse
 from tests.trust.makers import (
     AREA,
     DAY_MS,
+    HOUR_MS,
     NONCE,
     NOON,
     ack_dict,
@@ -142,6 +143,79 @@ def test_an_emergency_names_its_event_and_plays_at_once():
     assert refusal(job_dict(event="flash-flood")) == "event: only an emergency has one"
 
 
+def test_an_emergency_may_be_repeated_until_an_instant_of_its_validity():
+    again = {"kind": "now", "every_s": 180, "until": NOON + HOUR_MS}
+    emergency = job_dict(**{"class": "emergency"}, when=again)
+    assert parse_job(Fields(emergency)).when == PlayNow(180_000, NOON + HOUR_MS)
+    for wrong in (NOON, NOON + 6 * HOUR_MS + 1):
+        refused = refusal(emergency | {"when": again | {"until": wrong}})
+        assert refused == "when.until: later than not_before, not later than not_after"
+    for wrong in (59, 3_601):
+        assert refusal(emergency | {"when": again | {"every_s": wrong}}) == "when.every_s: an integer from 60 to 3600"
+    assert refusal(emergency | {"when": {"kind": "now", "every_s": 180}}) == "when.until: missing"
+    assert refusal(emergency | {"when": {"kind": "now", "until": NOON + 1}}) == "when.every_s: missing"
+
+
+@pytest.mark.parametrize("cls", ["normal", "priority"])
+def test_what_only_an_emergency_has_is_refused_elsewhere_by_name(cls: str):
+    again = {"kind": "now", "every_s": 180, "until": NOON + 1}
+    ordinary = job_dict(**{"class": cls})
+    assert refusal(ordinary | {"when": again}).startswith("when.every_s: remove it, only an emergency is repeated")
+    assert refusal(ordinary | {"all_clear": True, "series": "lu-1", "version": 2}).startswith("all_clear: false")
+    assert refusal(ordinary | {"rehearsal": True}).startswith("rehearsal: false: only an emergency is rehearsed")
+
+
+def test_a_rehearsal_is_planned_and_names_its_event():
+    rehearsal = job_dict(**{"class": "emergency"}, rehearsal=True, when={"kind": "at", "utc": NOON + 1})
+    assert parse_job(Fields(rehearsal)).rehearsal
+    assert parse_job(Fields(rehearsal | {"when": rule_when()})).rehearsal
+    assert refusal(rehearsal | {"when": {"kind": "now"}}).startswith("when: a rehearsal is planned")
+    del rehearsal["event"]
+    assert refusal(rehearsal) == "event: an emergency names its event"
+
+
+def test_an_all_clear_ends_a_series():
+    emergency = job_dict(**{"class": "emergency"}, all_clear=True)
+    assert refusal(emergency) == "series: missing; an all-clear ends a series"
+    job = parse_job(Fields(emergency | {"series": "lu-1", "version": 9}))
+    assert (job.series, job.version, job.all_clear) == ("lu-1", 9, True)
+
+
+def test_a_series_counts_its_versions():
+    assert (make_job().series, make_job().version) == ("", 0)
+    assert refusal(job_dict(series="lu-1")) == "version: missing"
+    assert refusal(job_dict(version=1)) == "series: missing"
+    for wrong in (0, 10_000):
+        assert refusal(job_dict(series="lu-1", version=wrong)) == "version: an integer from 1 to 9999"
+
+
+def test_a_correction_names_another_job():
+    assert make_job(corrects="job-0").corrects == "job-0"
+    assert refusal(job_dict(corrects="job-1")).startswith("corrects: another job")
+    assert refusal(job_dict(corrects="")) == "corrects: 1 to 64 of a-z, 0-9 and -"
+
+
+def test_zones_that_missed_it_may_hear_it_later_whatever_holds_for_the_whole():
+    skipped = make_job(missed={"policy": "skip", "zones_s": 86_400})
+    assert (skipped.late_limit_ms, skipped.zones_limit_ms) == (0, 86_400_000)
+    late = make_job(missed={"policy": "late", "limit_s": 60, "zones_s": 0})
+    assert (late.late_limit_ms, late.zones_limit_ms) == (60_000, 0)
+    refused = refusal(job_dict(missed={"policy": "skip", "zones_s": 86_401}))
+    assert refused == "missed.zones_s: an integer from 0 to 86400"
+
+
+def test_a_payload_says_nothing_of_what_a_job_does_not_use():
+    assert job_payload(make_job(), "test").keys() == job_dict().keys() | {
+        "order",
+        "loops",
+        "gap_s",
+        "missed",
+        "preemption",
+    }
+    assert job_payload(make_job(), "test")["when"] == {"kind": "now"}
+    assert job_payload(make_job(), "test")["missed"] == {"policy": "skip"}
+
+
 def test_unknown_fields_are_ignored_everywhere():
     extended = job_dict(audience={"areas": [AREA], "new": 1}, items=[clip_item(new=1)], when={"kind": "now", "new": 1})
     assert parse_job(Fields(extended | {"new": [1]})) == make_job()
@@ -224,7 +298,7 @@ def test_a_name_is_of_small_letters_digits_and_dashes(name: str, wrong: Any):
         ({"not_after": NOON}, "not_after: later than not_before"),
         ({"class": "urgent"}, "class: one of normal, priority, emergency, not urgent"),
         ({"class": 1}, "class: one of normal, priority, emergency"),
-        ({"preemption": "stop"}, "preemption: one of rejoin, drop, not stop"),
+        ({"preemption": "stop"}, "preemption: one of rejoin, resume, restart, drop, not stop"),
         ({"missed": {"policy": "late"}}, "missed.limit_s: missing"),
         ({"missed": {"policy": "late", "limit_s": 0}}, "missed.limit_s: an integer from 1 to 86400"),
         ({"missed": {"policy": "late", "limit_s": 86_401}}, "missed.limit_s: an integer from 1 to 86400"),

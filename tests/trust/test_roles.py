@@ -10,6 +10,7 @@ import pytest
 
 from edge_agent.core.job import JobClass
 from edge_agent.core.units import DAY_MS
+from edge_agent.trust.commands import What
 from edge_agent.trust.envelope import Envelope, open_envelope, signers_of
 from edge_agent.trust.keys import PublicKey, Scheme
 from edge_agent.trust.orders import OrderType
@@ -19,16 +20,20 @@ from tests.trust.makers import (
     AREA,
     ISSUER,
     NOON,
+    OWNER,
     P256Signer,
+    command_role,
     job_role,
     make_trust,
     online_role,
+    owner_role,
     signed_job,
     signer,
     trust_document,
 )
 
 OFFICER, DEPUTY, SERVER = (signer(name) for name in ("officer", "deputy", "server"))
+OWNER_KEY = signer("owner").keyid
 TWO = [OFFICER.keyid, DEPUTY.keyid]
 
 
@@ -111,13 +116,113 @@ def test_a_key_entry_twice_in_the_text_is_refused():
 def test_a_role_that_orders_sound_and_answers_stations_is_refused():
     for online in ("welcome", "ack"):
         assert refusal(trust_document(roles=[job_role(orders=["job", online])])).startswith(
-            "roles[0].orders: job alone"
+            "roles[0].orders: no welcome or ack here"
         )
 
 
 def test_a_servers_key_in_a_role_that_orders_sound_is_refused():
     document = trust_document(roles=[online_role(), job_role(keyids=[*TWO, SERVER.keyid])])
     assert refusal(document).startswith("roles[1].keyids: no key that also answers stations")
+
+
+@pytest.mark.parametrize("role", [owner_role, command_role])
+def test_a_servers_key_orders_nothing(role: Any):
+    assert refusal(trust_document(roles=[online_role(), role(keyids=[SERVER.keyid])])).startswith(
+        "roles[1].keyids: no key that also answers stations"
+    )
+    (order, *_) = role()["orders"]
+    assert refusal(trust_document(roles=[role(orders=[order, "ack"])])).startswith("roles[0].orders: no welcome or ack")
+
+
+def test_a_key_that_orders_jobs_cannot_loosen_what_binds_them():
+    for roles in ([owner_role(keyids=[OFFICER.keyid]), job_role()], [owner_role(), job_role(keyids=[OWNER_KEY])]):
+        assert refusal(trust_document(roles=roles)) == (
+            "roles[0].keyids: no key that also orders jobs: "
+            "an exception is signed by the policy's owner, never by the job's issuer"
+        )
+    for order in ("regulation", "window"):
+        mixed = job_role(orders=["job", order])
+        assert refusal(trust_document(roles=[mixed])).startswith("roles[0].orders: no job here: an exception is signed")
+
+
+def test_a_key_may_order_jobs_and_commands_and_a_role_both():
+    both = job_role(orders=["job", "command"], limits={"commands": ["stop", "all_stop"]})
+    grant = make_trust(roles=[both]).roles[0].grant
+    assert grant is not None
+    assert (grant.limits.commands, grant.limits.volume_max) == ({What.STOP, What.ALL_STOP}, 100)
+    assert make_trust(roles=[job_role(), command_role(), owner_role()]).roles[1].keys == {OFFICER.public}
+    assert make_trust(roles=[owner_role(orders=["regulation", "command"], limits={"commands": ["cancel"]})])
+
+
+def test_the_limits_of_a_role_are_those_of_what_it_orders():
+    owner, desk = (role.grant for role in make_trust(roles=[owner_role(), command_role()]).roles)
+    assert owner is not None
+    assert desk is not None
+    assert (owner.issuer, owner.limits.classes, owner.limits.commands) == (OWNER, frozenset(), frozenset())
+    assert (desk.limits.classes, desk.limits.commands) == (frozenset(), frozenset(What))
+    for name, value in {"classes": ["normal"], "hours": [["05:00", "21:00"]], "volume_max": 80, "per_day": 2}.items():
+        for role in (owner_role, command_role):
+            refused = refusal(trust_document(roles=[role(limits={name: value})]))
+            assert refused.startswith(f"roles[0].limits.{name}: unknown field, remove it; known are areas, valid")
+    commands = {"commands": ["stop"]}
+    for role in (owner_role, job_role):
+        refused = refusal(trust_document(roles=[role(limits=commands)]))
+        assert refused.startswith("roles[0].limits.commands: unknown field")
+
+
+def test_how_often_and_how_long_a_key_may_warn_is_read():
+    limits = {"events": ["flash-flood", "dam"], "sound_max_s": 3_600, "per_day": 12}
+    grant = make_trust(roles=[job_role(limits=limits)]).roles[0].grant
+    assert grant is not None
+    read = grant.limits
+    assert (read.events, read.sound_max_ms, read.per_day) == ({"flash-flood", "dam"}, 3_600_000, 12)
+    plain = make_trust().roles[0].grant
+    assert plain is not None
+    assert (plain.limits.events, plain.limits.sound_max_ms, plain.limits.per_day) == (frozenset(), 0, 0)
+    for name, value in limits.items():
+        role = job_role(limits={"classes": ["normal"], name: value})
+        assert refusal(trust_document(roles=[role])).startswith(f"roles[0].limits.{name}: remove it, it binds emerg")
+
+
+@pytest.mark.parametrize(
+    ("role", "over", "message"),
+    [
+        (command_role, {"commands": []}, "commands: a list of 1 to 14"),
+        (command_role, {"commands": ["shout"]}, "commands[0]: one of cancel, stop, "),
+        (command_role, {"commands": ["stop", "stop"]}, "commands[1]: each only once"),
+        (job_role, {"events": []}, "events: a list of 1 to 32"),
+        (job_role, {"events": ["Lũ"]}, "events[0]: 1 to 40 of a-z"),
+        (job_role, {"sound_max_s": 0}, "sound_max_s: an integer from 1 to 86400"),
+        (job_role, {"sound_max_s": 86_401}, "sound_max_s: an integer from 1 to 86400"),
+        (job_role, {"per_day": 0}, "per_day: an integer from 1 to 1000"),
+        (job_role, {"per_day": 1_001}, "per_day: an integer from 1 to 1000"),
+    ],
+)
+def test_a_wrong_limit_is_named(role: Any, over: dict[str, Any], message: str):
+    assert refusal(trust_document(roles=[role(limits=over)])).startswith(f"roles[0].limits.{message}")
+
+
+@pytest.mark.parametrize(
+    ("role", "names"),
+    [
+        (owner_role, ["areas", "validity_max_s"]),
+        (command_role, ["areas", "validity_max_s", "commands"]),
+        (job_role, ["areas", "validity_max_s", "classes", "volume_max"]),
+    ],
+)
+def test_a_missing_limit_is_named(role: Any, names: list[str]):
+    for name in names:
+        written = role()
+        del written["limits"][name]
+        assert refusal(trust_document(roles=[written])) == f"roles[0].limits.{name}: missing"
+
+
+@pytest.mark.parametrize("role", [owner_role, command_role])
+@pytest.mark.parametrize("name", ["issuer", "level", "limits"])
+def test_whatever_people_order_they_order_in_a_name_and_within_limits(role: Any, name: str):
+    written = role()
+    del written[name]
+    assert refusal(trust_document(roles=[written])) == f"roles[0].{name}: missing"
 
 
 @pytest.mark.parametrize(
@@ -167,9 +272,9 @@ def test_a_wrong_field_is_named(over: dict[str, Any], message: str):
     ("over", "message"),
     [
         ({"role": ""}, "role: 1 to 64"),
-        ({"orders": []}, "orders: a list of 1 to 3"),
-        ({"orders": ["jobs"]}, "orders[0]: one of job, welcome, ack, not jobs"),
-        ({"orders": [1]}, "orders[0]: one of job, welcome, ack"),
+        ({"orders": []}, "orders: a list of 1 to 6"),
+        ({"orders": ["jobs"]}, "orders[0]: one of job, regulation, window, command, welcome, ack, not jobs"),
+        ({"orders": [1]}, "orders[0]: one of job, regulation, window, command, welcome, ack"),
         ({"keyids": []}, "keyids: a list of 1 to 64"),
         ({"keyids": ["e" * 64]}, "keyids[0]: a keyid that stands under keys"),
         ({"keyids": ["E" * 64]}, "keyids[0]: 64 hex digits"),
@@ -219,9 +324,9 @@ def test_a_wrong_key_is_named(entry: dict[str, str], message: str):
 
 
 def test_more_keys_than_a_commune_has_are_refused():
-    many = [signer(f"n{number}").public for number in range(62)]
+    many = [signer(f"n{number}").public for number in range(61)]
     assert refusal(trust_document(keys=many)) == "keys: 1 to 64 keys"
-    assert len(make_trust(keys=many[:61]).keys) == 64
+    assert len(make_trust(keys=many[:60]).keys) == 64
 
 
 def test_a_file_without_end_is_refused():
@@ -240,6 +345,22 @@ def test_a_job_is_for_the_roles_of_its_issuer_only():
     assert [role.name for role in who_may(trust, OrderType.JOB, ISSUER)] == ["ward"]
     assert [role.name for role in who_may(trust, OrderType.JOB, "an-khanh")] == ["other"]
     assert who_may(trust, OrderType.JOB, "nobody") == ()
+
+
+def test_each_kind_of_order_is_for_the_roles_that_have_it():
+    trust = make_trust()
+    names = {kind: [role.name for role in who_may(trust, kind, ISSUER)] for kind in OrderType}
+    assert names == {
+        OrderType.JOB: ["ward"],
+        OrderType.REGULATION: [],
+        OrderType.WINDOW: [],
+        OrderType.COMMAND: ["desk"],
+        OrderType.WELCOME: ["server"],
+        OrderType.ACK: ["server"],
+    }
+    for kind in (OrderType.REGULATION, OrderType.WINDOW):
+        assert [role.name for role in who_may(trust, kind, OWNER)] == ["owner"]
+        assert keys_for(trust, kind) == {signer("owner").public}
 
 
 def test_the_role_that_needs_most_signatures_comes_first():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.core.programme import ATTENTION
+from edge_agent.core.programme import SIGNAL_MS
 from edge_agent.core.units import ClipKey
 from edge_agent.trust.envelope import Envelope, open_envelope
 from tests.trust import makers
@@ -23,7 +23,7 @@ class Headend:
     def __init__(self, world: World) -> None:
         self._world = world
         self.welcoming = True
-        self.names: dict[ClipKey, str] = {ATTENTION: "attention"}
+        self.names: dict[ClipKey, str] = {key: str(key) for key in SIGNAL_MS}
         self.answers: list[dict[str, Any]] = []
         self.states: list[dict[str, Any]] = []
         self.records: list[dict[str, Any]] = []

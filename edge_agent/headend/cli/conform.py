@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from datetime import time
 from pathlib import Path
 
-from edge_agent.core.site import LocalPolicy
 from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, address
 from edge_agent.headend.conform import report
 from edge_agent.headend.conform.clause import Result
@@ -59,20 +58,20 @@ def add(tasks: Tasks) -> None:
         "--audible", action="store_true", help="cho phép ra loa, ngắn, nhỏ / short, soft tones may sound"
     )
     parser.add_argument(
-        "--quiet", type=quiet, default=LocalPolicy(), help="giờ yên tĩnh của trạm / its quiet hours: 21:00-05:00, none"
+        "--quiet", type=quiet, default=(time(21), time(5)), help="giờ yên tĩnh của trạm / its quiet hours: 21:00-05:00, none"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="ghi kết quả cho máy đọc / results for machines")
     add_zone(parser)
 
 
-def quiet(text: str) -> LocalPolicy:
+def quiet(text: str) -> tuple[time, time] | None:
     """``21:00-05:00``, or ``none``."""
     if text == "none":
-        return LocalPolicy(NO_QUIET, NO_QUIET)
+        return None
     if re.fullmatch(f"{WALL}-{WALL}", text) is None:
         raise argparse.ArgumentTypeError(f"{text!r}: write quiet hours as 21:00-05:00, or none")
     first, _, end = text.partition("-")
-    return LocalPolicy(time.fromisoformat(first), time.fromisoformat(end))
+    return time.fromisoformat(first), time.fromisoformat(end)
 
 
 def _conform(args: argparse.Namespace) -> int:

@@ -16,8 +16,7 @@ from zoneinfo import ZoneInfo
 
 from edge_agent.core.events import Rejected
 from edge_agent.core.job import JobClass
-from edge_agent.core.policy import local_time, touches_quiet_hours
-from edge_agent.core.site import LocalPolicy
+from edge_agent.core.policy import in_quiet_hours, local_time
 from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, UtcMs
 from edge_agent.headend.conform.content import particulars
 from edge_agent.headend.conform.verdicts import CannotTry
@@ -45,11 +44,11 @@ class Rules:
     """What the station was told and the broker does not show: its time zone, its ward's quiet hours."""
 
     timezone: ZoneInfo
-    quiet: LocalPolicy
+    quiet: tuple[time, time] | None
 
     def are_quiet(self, at: int, duration_ms: int = MINUTE_MS) -> bool:
         """Whether sound from ``at`` on would touch the quiet hours."""
-        return touches_quiet_hours(self.quiet, self.timezone.key, UtcMs(at), duration_ms)
+        return self.quiet is not None and in_quiet_hours(self.quiet, self.timezone.key, UtcMs(at), duration_ms)
 
     def local(self, at: int) -> datetime:
         """The station's wall time of an instant."""
@@ -182,9 +181,9 @@ class Orders:
     def due(self, after_ms: int = SOON_MS) -> UtcMs:
         """Soon; from within the quiet hours an hour after their end."""
         soon = UtcMs(self.now() + after_ms)
-        if not self.rules.are_quiet(soon):
+        if self.rules.quiet is None or not self.rules.are_quiet(soon):
             return soon
-        return UtcMs(self.rules.next_at(self.rules.quiet.quiet_end, soon) + HOUR_MS)
+        return UtcMs(self.rules.next_at(self.rules.quiet[1], soon) + HOUR_MS)
 
     def by_day(self) -> None:
         """For what must be due soon. Raises CannotTry within the quiet hours."""
@@ -193,9 +192,9 @@ class Orders:
 
     def night(self) -> UtcMs:
         """The next beginning of the quiet hours, at least some minutes away."""
-        if self.rules.quiet.quiet_start == self.rules.quiet.quiet_end:
+        if self.rules.quiet is None:
             raise CannotTry("the station has no quiet hours (--quiet)")
-        return self.rules.next_at(self.rules.quiet.quiet_start, self.now() + QUARTER_MS)
+        return self.rules.next_at(self.rules.quiet[0], self.now() + QUARTER_MS)
 
     def outside(self, role: Role) -> UtcMs:
         """The next instant outside the role's hours that is no quiet hour, so that only its hours forbid it."""

@@ -75,7 +75,8 @@ def names_messages_by_their_envelope() -> None:
 
 def knows_no_quiet_hours() -> None:
     """A correctly signed order for 03:15 is obeyed."""
-    policy.forbids = lambda *_: None
+
+    policy._CHECKS = tuple((check, reason) for check, reason in policy._CHECKS if reason is not Reason.QUIET_HOURS)
 
 
 def plays_what_it_has_played() -> None:

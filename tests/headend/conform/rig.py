@@ -9,13 +9,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import time
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from demo.ward import AREA, REALM, STATION, Ward
 from edge_agent.clock import system_utc_ms
-from edge_agent.core.site import LocalPolicy
 from edge_agent.headend.conform.clause import Clause, Result
 from edge_agent.headend.conform.kit import Wanted, run
 from edge_agent.headend.conform.orders import Rules
@@ -55,7 +55,7 @@ class TestDesk(Ward):
             STATION,
             BrokerAddress("localhost", self.broker.port),
             self.folder / "records",
-            Rules(ZoneInfo(self.timezone), LocalPolicy()),
+            Rules(ZoneInfo(self.timezone), (time(21), time(5))),
             content=BrokerAddress("localhost", 0),
             relay=self.relay,
             audible=audible,

@@ -11,7 +11,6 @@ import pytest
 
 from edge_agent.core.effects import Verdict as Said
 from edge_agent.core.reasons import Reason
-from edge_agent.core.site import LocalPolicy
 from edge_agent.core.units import JobId, StationId
 from edge_agent.headend.conform import judges
 from edge_agent.headend.conform.asking import ask, unheard
@@ -95,7 +94,7 @@ def _nobody() -> None:
 @pytest.fixture
 def rig(ward: Keyring, tmp_path: Path) -> Rig:
     line, logbook = FakeLine(), Logbook(tmp_path / "records")
-    orders = Orders(ward, ward.stations[STATION], Rules(HANOI, LocalPolicy()), lambda: NOON)
+    orders = Orders(ward, ward.stations[STATION], Rules(HANOI, NIGHT), lambda: NOON)
     bench = Bench(line, Desk(ward, logbook), logbook, orders, PACE, _nobody)
     voices = [FakeStation(load_signer(ward.folder(name).sign), name, BOOT) for name in (STATION, OTHER)]
     return Rig(bench, line, *voices)

@@ -12,7 +12,7 @@ import pytest
 from edge_agent.core.events import Rejected
 from edge_agent.core.job import Accepted, JobClass
 from edge_agent.core.reasons import Reason
-from edge_agent.core.site import LocalPolicy, Site, ZoneSite
+from edge_agent.core.site import Site, ZoneSite
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, StationId, UtcMs, ZoneId
 from edge_agent.headend.conform import wrong_orders as wrong
 from edge_agent.headend.conform.orders import Order, Orders, Rules
@@ -23,6 +23,7 @@ from edge_agent.trust.judge import make_judge
 
 AREA = "vn/ha-noi/dong-thanh"
 STATION = StationId("tram-01")
+QUIET = (time(21), time(5))
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 NOON = UtcMs(round(datetime(2026, 10, 1, 12, 0, tzinfo=HANOI).timestamp() * 1000))
 NIGHT = UtcMs(round(datetime(2026, 10, 1, 23, 0, tzinfo=HANOI).timestamp() * 1000))
@@ -36,7 +37,7 @@ def keyring(tmp_path_factory: pytest.TempPathFactory) -> Keyring:
 
 
 def orders_at(keyring: Keyring, now: UtcMs) -> Orders:
-    return Orders(keyring, keyring.stations[STATION], Rules(HANOI, LocalPolicy()), lambda: now)
+    return Orders(keyring, keyring.stations[STATION], Rules(HANOI, QUIET), lambda: now)
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_the_night_begins_at_the_next_quiet_hour(orders: Orders) -> None:
 
 
 def test_a_station_without_quiet_hours_has_no_night(keyring: Keyring) -> None:
-    rules = Rules(HANOI, LocalPolicy(time(0), time(0)))
+    rules = Rules(HANOI, None)
     with pytest.raises(CannotTry, match="--quiet"):
         Orders(keyring, keyring.stations[STATION], rules, lambda: NOON).night()
 

@@ -1,0 +1,266 @@
+"""Decide what a regulation, a window or a command does while it is in force, and when it is over by itself.
+
+Each kind has one line in ``_LASTS``: until when it holds. What is over leaves a record and is forgotten; what it asked
+for ends with it, so nobody has to come back and undo it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edge_agent.core import records, zones
+from edge_agent.core.clock_trust import Now
+from edge_agent.core.effects import Level
+from edge_agent.core.job import JobClass
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.order import (
+    Action,
+    AllStop,
+    Amplify,
+    Cancel,
+    Choose,
+    Command,
+    Lock,
+    Pause,
+    Rank,
+    Regulation,
+    RuleOrder,
+    SetVolume,
+    Window,
+)
+from edge_agent.core.past import Sounded
+from edge_agent.core.policy import Rules
+from edge_agent.core.programme import length_ms
+from edge_agent.core.reasons import Reason
+from edge_agent.core.state import KnownRule, Occurrence, State, Turn, ZonePart
+from edge_agent.core.units import JobId, MonoMs, UtcMs, ZoneId
+
+LASTING = (AllStop, Amplify, Cancel, Choose, Lock, Pause, Rank, SetVolume)
+"""The commands that hold for a while; every other one is done at once."""
+
+RULES_MAX = 200
+# A regulation, a window for every day of a month, and locks, volumes and cancels beside them: some 60.
+
+
+def rules_of(state: State, now: Now, *, besides: Occurrence | None = None) -> Rules:
+    """All that is laid down at this moment; what sounds counts as past with the end it will have, but ``besides``."""
+    holding = list(in_force(state, now))
+    newest = _newest_regulation(holding)
+    site = state.site
+    return Rules(
+        site=site,
+        policy=site.policy if newest is None else newest.policy,
+        windows=tuple(order for order in holding if isinstance(order, Window)),
+        locked=frozenset(zone for zones in _zones_under(state, holding, Lock) for zone in zones),
+        volumes=_volumes(state, holding),
+        past=(*state.past, *_sounding(state, now, besides)),
+        reserve=state.reserve,
+    )
+
+
+def in_force(state: State, now: Now) -> Iterator[RuleOrder]:
+    """The orders that hold now, the oldest first."""
+    for rule in state.rules.values():
+        if not rule.held and not _is_over(rule, state, now):
+            yield rule.accepted.order
+
+
+def zones_of(state: State, order: RuleOrder) -> tuple[ZoneId, ...]:
+    """The zones of this station that an order is about."""
+    wanted = order.heading.audience.zones
+    return tuple(zone for zone in state.site.zones if not wanted or zone in wanted)
+
+
+def end_what_is_over(turn: Turn) -> None:
+    """Let go of what holds no longer, each with its record."""
+    for rule in [rule for rule in turn.state.rules.values() if rule.saved and not rule.held]:
+        if _is_over(rule, turn.state, turn.now):
+            end(turn, rule, Reason.SUPERSEDED if _replaced(rule, turn.state) else Reason.EXPIRED)
+
+
+def end(turn: Turn, rule: KnownRule, reason: Reason) -> None:
+    """It holds no longer, for ``reason``."""
+    turn.drop_rule(rule.accepted.order_id)
+    turn.emit(records.of_rule(rule.accepted, turn.now, reason, over=True))
+    turn.note(Level.INFO, "rule over", order=rule.accepted.order_id, reason=reason)
+
+
+def enforce(turn: Turn) -> None:
+    """What holds now is obeyed by what sounds already."""
+    holding = list(in_force(turn.state, turn.now))
+    for play in _playing(turn):
+        reason = _silenced_by(turn, play)
+        if reason is not None:
+            zones.cut_off(turn, play, reason)
+            continue
+        barred = _barred(turn, play, holding)
+        if barred:
+            zones.leave(turn, play, barred)
+
+
+def next_wake(state: State, now: Now) -> list[MonoMs]:
+    """When something here begins or ends by itself."""
+    wakes = [_over_at(rule, state, now) for rule in state.rules.values() if rule.saved and not rule.held]
+    begins = [
+        now.mono_of(rule.accepted.order.begins)
+        for rule in state.rules.values()
+        if isinstance(rule.accepted.order, Window) and not rule.held
+    ]
+    cuts = [play.cut_at for play in state.plays.values() if play.phase is Phase.PLAYING and play.ending is None]
+    return [wake for wake in (*wakes, *cuts) if wake is not None] + [wake for wake in begins if wake > now.mono]
+
+
+def kept_warm(state: State, now: Now) -> frozenset[ZoneId]:
+    """The zones whose amplifiers are to stay on although nothing sounds there."""
+    warm: set[ZoneId] = set()
+    for order in in_force(state, now):
+        if isinstance(order, Command) and isinstance(order.action, Amplify):
+            warm = warm | {*zones_of(state, order)} if order.action.on else warm - {*zones_of(state, order)}
+    return frozenset(warm)
+
+
+def stops(state: State, now: Now, issued_at: UtcMs) -> bool:
+    """Whether an all-stop holds for what was issued at ``issued_at``: only what came before it is stopped."""
+    return any(
+        isinstance(order, Command) and isinstance(order.action, AllStop) and issued_at <= order.heading.issued_at
+        for order in in_force(state, now)
+    )
+
+
+def cancelled(state: State, job_id: JobId, issuer: str) -> bool:
+    """Whether a job was cancelled before it came: a cancel may overtake it."""
+    return any(
+        isinstance(rule.accepted.order, Command)
+        and isinstance(rule.accepted.order.action, Cancel)
+        and rule.accepted.order.action.target == job_id
+        and rule.accepted.order.heading.issuer == issuer
+        for rule in state.rules.values()
+    )
+
+
+def rank_of(state: State, job_id: JobId) -> int | None:
+    """The place that the commune has given a job among those that wait; None where it has not."""
+    place: int | None = None
+    for rule in state.rules.values():
+        order = rule.accepted.order
+        if not rule.held and isinstance(order, Command) and isinstance(order.action, Rank):
+            listed = order.action.job_ids
+            place = listed.index(job_id) if job_id in listed else place
+    return place
+
+
+def newest_regulation(state: State) -> Regulation | None:
+    """The regulation with the highest version that is known, whether it holds already or not."""
+    return _newest_regulation([rule.accepted.order for rule in state.rules.values()])
+
+
+def _newest_regulation(orders: list[RuleOrder]) -> Regulation | None:
+    regulations = [order for order in orders if isinstance(order, Regulation)]
+    return max(regulations, key=lambda regulation: regulation.version, default=None)
+
+
+def _is_over(rule: KnownRule, state: State, now: Now) -> bool:
+    at = _over_at(rule, state, now)
+    return at is not None and now.mono >= at
+
+
+def _replaced(rule: KnownRule, state: State) -> bool:
+    """Whether a later order of its kind has taken its place."""
+    order = rule.accepted.order
+    match order:
+        case Regulation(version=version):
+            newest = newest_regulation(state)
+            return newest is not None and newest.version > version
+        case Command(action=SetVolume()):
+            later = list(state.rules.values())[list(state.rules).index(rule.accepted.order_id) + 1 :]
+            covered = {
+                zone
+                for other in later
+                if isinstance(other.accepted.order, Command) and isinstance(other.accepted.order.action, SetVolume)
+                for zone in zones_of(state, other.accepted.order)
+            }
+            return covered >= {*zones_of(state, order)}
+        case _:
+            return False
+
+
+def _over_at(rule: KnownRule, state: State, now: Now) -> MonoMs | None:
+    """The boot time from which it holds no longer; None while nobody can tell, or where something else ends it."""
+    match rule.accepted.order:
+        case Regulation(heading=heading):
+            return rule.since if _replaced(rule, state) else _after(heading.not_after, now)
+        case Window(ends=ends):
+            return _after(ends, now)
+        case Command(action=action):
+            return _command_over_at(rule, action, state, now)
+
+
+def _command_over_at(rule: KnownRule, action: Action, state: State, now: Now) -> MonoMs | None:
+    match action:
+        case AllStop(for_ms=for_ms) | Lock(for_ms=for_ms) | Pause(for_ms=for_ms) | Amplify(for_ms=for_ms):
+            # By the clock where it is trusted, so that a restart prolongs nothing; else by what has passed since.
+            return now.mono_of(UtcMs(rule.base + for_ms)) if now.trusted else MonoMs(rule.since + for_ms)
+        case Cancel(until=until):
+            return _after(until, now)
+        case Rank(job_ids=job_ids):
+            return None if any(job_id in state.jobs for job_id in job_ids) else rule.since
+        case Choose(target=target):
+            return None if target in state.jobs else rule.since
+        case SetVolume():
+            return rule.since if _replaced(rule, state) else None
+        case _:
+            return rule.since  # done at once
+
+
+def _after(utc: UtcMs, now: Now) -> MonoMs | None:
+    return now.mono_of(utc) if now.trusted else None
+
+
+def _zones_under(state: State, holding: list[RuleOrder], kind: type[Lock]) -> Iterator[tuple[ZoneId, ...]]:
+    for order in holding:
+        if isinstance(order, Command) and isinstance(order.action, kind):
+            yield zones_of(state, order)
+
+
+def _volumes(state: State, holding: list[RuleOrder]) -> dict[ZoneId, int]:
+    """The ceilings set by command; a later one replaces an earlier one."""
+    volumes: dict[ZoneId, int] = {}
+    for order in holding:
+        if isinstance(order, Command) and isinstance(order.action, SetVolume):
+            volumes |= dict.fromkeys(zones_of(state, order), order.action.volume)
+    return volumes
+
+
+def _sounding(state: State, now: Now, besides: Occurrence | None) -> Iterator[Sounded]:
+    for play in state.plays.values():
+        if play.phase in (Phase.ARMED, Phase.PLAYING) and (besides is None or play.key != besides.key):
+            began = play.start_at if play.started is None else play.started
+            ends = MonoMs(play.start_at + length_ms(play.parts))
+            ends = ends if play.cut_at is None else min(ends, play.cut_at)
+            hearing = frozenset(zone for zone, run in play.zones.items() if run.part is not ZonePart.OUT)
+            job = state.jobs[play.job_id].job
+            yield Sounded(play.job_id, job.cls, now.utc_of(began), now.utc_of(ends), hearing, play.under)
+
+
+def _playing(turn: Turn) -> list[Occurrence]:
+    return [play for play in turn.state.plays.values() if play.phase is Phase.PLAYING and play.ending is None]
+
+
+def _silenced_by(turn: Turn, play: Occurrence) -> Reason | None:
+    """What ends a whole sound."""
+    if play.cut_at is not None and turn.now.mono >= play.cut_at:
+        return Reason.QUIET_HOURS
+    return Reason.ALL_STOPPED if stops(turn.state, turn.now, turn.job_of(play).issued_at) else None
+
+
+def _barred(turn: Turn, play: Occurrence, holding: list[RuleOrder]) -> dict[ZoneId, Reason]:
+    """The zones of a sound that a lock, or a silence that has begun, takes out of it."""
+    barred: dict[ZoneId, Reason] = {}
+    ordinary = turn.job_of(play).cls is not JobClass.EMERGENCY
+    for order in holding:
+        if isinstance(order, Window) and order.loosens is None and order.begins <= turn.now.utc and ordinary:
+            barred |= dict.fromkeys(zones_of(turn.state, order), Reason.ZONE_SILENCED)
+        elif isinstance(order, Command) and isinstance(order.action, Lock):
+            barred |= dict.fromkeys(zones_of(turn.state, order), Reason.ZONE_LOCKED)
+    in_it = {zone for zone, run in play.zones.items() if run.part is not ZonePart.OUT}
+    return {zone: reason for zone, reason in barred.items() if zone in in_it}
