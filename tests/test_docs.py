@@ -23,6 +23,7 @@ from edge_agent.core.effects import Verdict
 from edge_agent.core.events import Rejected
 from edge_agent.core.job import Accepted, JobClass, LogAck, Preemption, Welcome
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.order import AcceptedRule
 from edge_agent.core.reasons import WORDS_EN, WORDS_VI, Reason
 from edge_agent.core.site import Site, ZoneSite
 from edge_agent.headend.cli import build_parser as headend_parser
@@ -32,6 +33,7 @@ from edge_agent.headend.schemas import KINDS
 from edge_agent.journal.record import Origin
 from edge_agent.sync.messages import Why
 from edge_agent.sync.topics import Up, up_topic
+from edge_agent.trust.commands import What
 from edge_agent.trust.judge import make_judge
 from edge_agent.trust.keys import Scheme
 from edge_agent.trust.orders import KNOWN_FIELDS
@@ -80,11 +82,20 @@ def _station() -> Site:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("job", Accepted), ("emergency", Accepted), ("welcome", Welcome), ("ack", LogAck)]
+    ("name", "kind"),
+    [
+        ("job", Accepted),
+        ("emergency", Accepted),
+        ("regulation", AcceptedRule),
+        ("window", AcceptedRule),
+        ("command", AcceptedRule),
+        ("welcome", Welcome),
+        ("ack", LogAck),
+    ],
 )
 def test_a_station_obeys_each_example_that_comes_down(name: str, kind: type) -> None:
     judge = make_judge(load_trust((EXAMPLES / "trust.json").read_bytes()), _station())
-    last = "job" if name == "emergency" else name
+    last = name if name in ("welcome", "ack") else "job"
     judgement = judge(f"loa/1/d/{example_ward.STATION}/{last}", (EXAMPLES / f"{name}.json").read_bytes())
     assert isinstance(judgement, kind), judgement
 
@@ -162,7 +173,7 @@ def test_every_field_that_travels_stands_in_the_protocol() -> None:
 def test_every_value_of_an_enumeration_stands_in_the_protocol() -> None:
     named = _named(PROTOCOL.read_text("utf-8"))
     kinds: tuple[type[StrEnum], ...] = (
-        *(JobClass, Preemption, Phase, Reason, Verdict, Why, ClockSource, RecordKind, Scheme, Up),
+        *(JobClass, Preemption, Phase, Reason, Verdict, Why, ClockSource, RecordKind, Scheme, Up, What),
     )
     missing = [f"{kind.__name__}.{member.name}" for kind in kinds for member in kind if member.value not in named]
     assert missing == []

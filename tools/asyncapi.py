@@ -20,6 +20,7 @@ from edge_agent.sync.client import SESSION_EXPIRY_S, WILL_DELAY_S, BrokerSetting
 from edge_agent.sync.limits import PACKET_BYTES_MAX, RECEIVE_MAXIMUM
 from edge_agent.sync.topics import Down, Up, area_job_topic, down_topic, up_topic
 from edge_agent.trust.envelope import payload_type
+from edge_agent.trust.orders import GIVEN, OrderType
 from tools import example_ward as ward
 from tools.document import keep
 from tools.schema_tree import whole
@@ -104,6 +105,8 @@ def _channels() -> Node:
     found = {f"down-{kind}": _channel(_station(down_topic, kind), kind, whose) for kind in Down}
     area = area_job_topic("area").replace("area/area", "area/{area}")
     found["area-job"] = _channel(area, Down.JOB, {"area": {"$ref": "#/components/parameters/area"}})
+    for name in ("down-job", "area-job"):
+        found[name]["messages"] |= {kind.value: _sent(kind) for kind in sorted(GIVEN - {OrderType.JOB})}
     return found | {f"up-{kind}": _channel(_station(up_topic, kind), kind, whose) for kind in Up}
 
 
@@ -115,9 +118,13 @@ def _station(topic: Any, kind: Up | Down) -> str:
 def _channel(address: str, kind: str, parameters: Node) -> Node:
     return {
         "address": address,
-        "messages": {kind: {"$ref": f"#/components/messages/{kind}"}},
+        "messages": {kind: _sent(kind)},
         "parameters": parameters,
     }
+
+
+def _sent(kind: str) -> Node:
+    return {"$ref": f"#/components/messages/{kind}"}
 
 
 def _operations() -> Node:

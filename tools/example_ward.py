@@ -16,7 +16,9 @@ from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.effects import Verdict
 from edge_agent.core.job import Audience, ClipItem, Job, JobClass, PlayNow, Preemption, Rule, TextItem
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.order import Command, Heading, Lock, Loosening, Regulation, RuleOrder, Window
 from edge_agent.core.reasons import Reason
+from edge_agent.core.site import Clause, LocalPolicy, VolumeBand
 from edge_agent.core.units import (
     DAY_MS,
     HOUR_MS,
@@ -34,10 +36,11 @@ from edge_agent.headend.roles import default_roles, trust_document
 from edge_agent.journal.record import ChainPoint, Origin, body_of, chain
 from edge_agent.sync import messages as say
 from edge_agent.sync.messages import HostStatus, LogCursor, LogRecord, PlayStatus, Sender, Why, ZoneStatus
+from edge_agent.trust.commands import What
 from edge_agent.trust.envelope import Envelope, open_envelope, payload_type, sign
 from edge_agent.trust.keys import Ed25519Signer
-from edge_agent.trust.orders import job_payload
-from edge_agent.trust.strict_json import JsonObject, dump
+from edge_agent.trust.orders import job_payload, rule_payload
+from edge_agent.trust.strict_json import JsonObject, JsonValue, dump
 
 REALM = "demo"
 AREA = "vn/ha-noi/dong-thanh"
@@ -53,10 +56,15 @@ SENDER = Sender(REALM, STATION, "4e1fa09cd27b3865", SOFTWARE)
 ORIGIN = Origin(STATION, SOFTWARE, SENDER.boot_id)
 NIGHT = "dong-thanh-20261001-44"
 NIGHT_DIGEST = hashlib.sha256(b"an order for 03:15").hexdigest()
+EVE = UtcMs(1_801_839_600_000)  # 2027-02-05 22:00 in Hanoi, the last evening of the lunar year
 ROLES = default_roles(AREA, 2)
+POLICY = "ward-policy-1"  # the key of whoever lays down the ward's policy: it orders no sound
 SIGNERS = {
     "job": ("ward-routine-1",),
     "emergency": ("ward-emergency-1", "ward-emergency-2"),
+    "regulation": (POLICY,),
+    "window": (POLICY,),
+    "command": ("ward-routine-1",),
     "welcome": ("welcome-1",),
     "ack": ("ack-1",),
     **dict.fromkeys(("hello", "state", "will", "heartbeat", "log", "answer", "refused"), ("station",)),
@@ -156,6 +164,41 @@ def emergency() -> Job:
     )
 
 
+def regulation() -> Regulation:
+    """The ward's policy: quiet from nine to five, four half hours a day, and working days only at the market."""
+    general = Clause(
+        quiet=(time(21), time(5)),
+        sessions_per_day=4,
+        day_ms=90 * MINUTE_MS,
+        session_ms=30 * MINUTE_MS,
+        volume_bands=(VolumeBand(time(5), time(6), 45), VolumeBand(time(0), time(0), 80)),
+    )
+    market = Clause(zones=frozenset({C2}), weekdays=frozenset({1, 2, 3, 4, 5}), holidays=frozenset({date(2027, 1, 1)}))
+    everybody = Audience(frozenset(), frozenset({AREA}), frozenset())
+    heading = _heading("ubnd-dong-thanh-quy-che-1", "ubnd-dong-thanh", UtcMs(ISSUED + 365 * DAY_MS), everybody)
+    return Regulation(heading, 1, "128/QĐ-UBND", date(2026, 9, 28), LocalPolicy((general, market)))
+
+
+def window() -> Window:
+    """New Year's Eve at the house of culture, until half past midnight."""
+    ends = UtcMs(EVE + 150 * MINUTE_MS)
+    there = Audience(frozenset(), frozenset({AREA}), frozenset({C1}))
+    heading = _heading("ubnd-dong-thanh-giao-thua-2027", "ubnd-dong-thanh", ends, there, serial=2)
+    loosens = Loosening(frozenset({JobClass.NORMAL, JobClass.PRIORITY}), 150 * MINUTE_MS, volume_max=60)
+    return Window(heading, EVE, ends, "Kế hoạch 15/KH-UBND ngày 20/01/2027", loosens)
+
+
+def command() -> Command:
+    """A technician goes up to the horns of the market, for two hours at most."""
+    there = Audience(frozenset({STATION}), frozenset(), frozenset({C2}))
+    heading = _heading("dong-thanh-20260930-45", "dong-thanh", UtcMs(ISSUED + 2 * MINUTE_MS), there, serial=45)
+    return Command(heading, Lock(2 * HOUR_MS))
+
+
+def _heading(order_id: str, issuer: str, not_after: UtcMs, audience: Audience, serial: int = 1) -> Heading:
+    return Heading(JobId(order_id), issuer, "commune", 0, serial, ISSUED, ISSUED, not_after, audience)
+
+
 def records() -> list[LogRecord]:
     """What the station writes down: the first sounding of ``routine``, and an order for the night that it refused."""
     job = routine()
@@ -221,8 +264,15 @@ def _chained(*played: AsRun) -> list[LogRecord]:
 
 def signed(name: str) -> bytes:
     """An order, signed by the officers who may."""
-    job = routine() if name == "job" else emergency()
-    return sign(payload_type("job"), dump(job_payload(job, REALM)), [key(one) for one in SIGNERS[name]])
+    payload = _payload(name)
+    return sign(payload_type(str(payload["type"])), dump(payload), [key(one) for one in SIGNERS[name]])
+
+
+def _payload(name: str) -> JsonObject:
+    if name in ("job", "emergency"):
+        return job_payload(routine() if name == "job" else emergency(), REALM)
+    made: dict[str, RuleOrder] = {"regulation": regulation(), "window": window(), "command": command()}
+    return rule_payload(made[name], REALM)
 
 
 def digest_of(envelope: bytes) -> str:
@@ -233,14 +283,13 @@ def digest_of(envelope: bytes) -> str:
 
 
 def orders() -> dict[str, bytes]:
-    """What comes down: jobs signed by officers, welcome and ack signed by the server."""
+    """What comes down: orders signed by those who may, welcome and ack signed by the server."""
     last = records()[-1]
     held = LogCursor(EPOCH, last.seq, last.hash)
     (welcome_key,), (ack_key,) = ([key(one) for one in SIGNERS[name]] for name in ("welcome", "ack"))
     marks = {"dong-thanh": 42}
     return {
-        "job": signed("job"),
-        "emergency": signed("emergency"),
+        **{name: signed(name) for name in ("job", "emergency", "regulation", "window", "command")},
         "welcome": signing.welcome(REALM, STATION, NONCE, ISSUED, 1, marks, LogCursor("", 0, ""), welcome_key),
         "ack": signing.ack(REALM, STATION, held, ack_key),
     }
@@ -306,4 +355,20 @@ def state() -> say.StateMsg:
 def trust() -> JsonObject:
     """The file by which the station judges these orders."""
     keys = {spec.name: [one.public for one in role_keys(spec.name)] for spec in ROLES}
-    return trust_document(REALM, 1, ROLES, keys, ISSUED)
+    document = trust_document(REALM, 1, ROLES, keys, ISSUED)
+    owner, officer = key(POLICY), key("ward-routine-1")
+    named, roles = document["keys"], document["roles"]
+    assert isinstance(named, dict)
+    assert isinstance(roles, list)
+    named[owner.keyid] = {**owner.public.to_trust()}
+    commands: JsonObject = {"commands": [what.value for what in What]}
+    roles += [
+        _role("ward-policy", ["regulation", "window"], owner, "ubnd-dong-thanh", {"validity_max_s": 400 * 86_400}),
+        _role("ward-desk", ["command"], officer, "dong-thanh", {"validity_max_s": 120, **commands}),
+    ]
+    return document
+
+
+def _role(name: str, orders: list[JsonValue], signer: Ed25519Signer, issuer: str, limits: JsonObject) -> JsonObject:
+    written: JsonObject = {"role": name, "orders": orders, "keyids": [signer.keyid], "threshold": 1}
+    return written | {"issuer": issuer, "level": "commune", "limits": {"areas": [AREA], **limits}}

@@ -6,22 +6,26 @@ The rest (``AFTER_COMMIT``) is done once, after the commit. What holds for a whi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
-from edge_agent.core import policy, records, sounding, standing, zones
+from edge_agent.core import policy, records, selftest, sounding, standing, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import EndProcess, Level, RoutePlay, SendAnswer, Verdict
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.order import (
+    AcceptedRule,
     Action,
     Amplify,
     Cancel,
     Choose,
     Command,
     NextItem,
+    Pause,
     Regulation,
     Restart,
+    Resume,
     RuleOrder,
     SelfTest,
     SetVolume,
@@ -30,9 +34,11 @@ from edge_agent.core.order import (
 )
 from edge_agent.core.programme import length_ms
 from edge_agent.core.reasons import Reason
-from edge_agent.core.state import KnownRule, Occurrence, State, Turn
-from edge_agent.core.units import ZoneId
+from edge_agent.core.state import Ending, GoesOn, KnownRule, Occurrence, State, Turn
+from edge_agent.core.units import MINUTE_MS, ZoneId
 
+CLOCKS_APART_MS = 2 * MINUTE_MS
+# How far an honest centre's clock may be ahead of ours (clock_trust.TIMETABLE_ERROR_MAX_MS).
 AFTER_COMMIT = (NextItem, Restart, SelfTest)
 
 
@@ -40,6 +46,8 @@ def objection(state: State, order: RuleOrder, now: Now) -> Reason | None:
     """What time and memory say against a rule; only asked when the time is trusted."""
     if now.utc > order.heading.not_after or (isinstance(order, Window) and now.utc >= order.ends):
         return Reason.EXPIRED
+    if isinstance(order, Command) and now.utc + CLOCKS_APART_MS < order.heading.not_before:
+        return Reason.NOT_YET_VALID
     if isinstance(order, Regulation):
         newest = standing.newest_regulation(state)
         return Reason.SUPERSEDED if newest is not None and newest.version >= order.version else None
@@ -63,7 +71,7 @@ def arrived(turn: Turn, rule: KnownRule) -> None:
     """Obey what may be obeyed before it is on disk."""
     order = rule.accepted.order
     if isinstance(order, Command) and not isinstance(order.action, AFTER_COMMIT):
-        _do(turn, order, order.action)
+        _do(turn, rule.accepted, order)
     standing.enforce(turn)
 
 
@@ -76,34 +84,56 @@ def saved(turn: Turn, rule: KnownRule) -> None:
         took_effect(turn, rule)
 
 
+def restored(turn: Turn, order: RuleOrder) -> None:
+    """After a restart: what a command had changed in a job is changed again."""
+    if isinstance(order, Command) and isinstance(order.action, Choose):
+        known = turn.state.jobs.get(order.action.target)
+        if known is not None:
+            base = known.base
+            choose(turn, order.action)
+            turn.put_job(replace(turn.state.jobs[order.action.target], base=base))
+
+
 def took_effect(turn: Turn, rule: KnownRule) -> None:
     """Record it; what is done at once is over with that."""
     order = rule.accepted.order
     if isinstance(order, Command) and isinstance(order.action, AFTER_COMMIT):
-        _do(turn, order, order.action)
+        _do(turn, rule.accepted, order)
     at_once = isinstance(order, Command) and not isinstance(order.action, standing.LASTING)
-    turn.emit(records.of_rule(rule.accepted, turn.now, None, over=at_once))
+    if not (isinstance(order, Command) and isinstance(order.action, SelfTest)):  # its record tells what it came to
+        turn.emit(records.of_rule(rule.accepted, turn.now, None, over=at_once))
     if at_once:
         turn.drop_rule(rule.accepted.order_id)
 
 
-def _do(turn: Turn, command: Command, action: Action) -> None:
-    where = standing.zones_of(turn.state, command)
-    match action:
-        case Cancel(target=target):
-            _cancel(turn, target)
-        case Stop():
-            _stop(turn, command, where)
-        case SetVolume():
-            _turn_down(turn)
-        case Amplify():
-            for zone in where if action.on else ():
-                zones.warm(turn, zone, action.for_ms)
-        case Restart():
-            sounding.stop_all(turn)
-            turn.emit(EndProcess())
-        case _:
-            pass  # it holds from now on: whoever decides looks at what is in force
+def _do(turn: Turn, accepted: AcceptedRule, command: Command) -> None:
+    """What a command asks for at once; what only holds from now on is for whoever looks at what is in force."""
+    obey = _OBEY.get(type(command.action))
+    if obey is not None:
+        obey(turn, accepted, command)
+
+
+def _self_test(turn: Turn, accepted: AcceptedRule, command: Command) -> None:
+    selftest.begin(turn, accepted, standing.zones_of(turn.state, command))
+
+
+def _restart(turn: Turn, _accepted: AcceptedRule, _command: Command) -> None:
+    sounding.stop_all(turn)
+    turn.emit(EndProcess())
+
+
+def _choose(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
+    assert isinstance(command.action, Choose)
+    choose(turn, command.action)
+
+
+def choose(turn: Turn, choice: Choose) -> None:
+    """An offered job is planned as the commune has chosen, within what its issuer has signed it for."""
+    known = turn.state.jobs.get(choice.target)
+    if known is None:
+        return
+    accepted = replace(known.accepted, job=replace(known.job, when=choice.when))
+    turn.put_job(replace(known, accepted=accepted, offered=False, base=turn.now.utc))
 
 
 def _may_cancel(state: State, command: Command, target: str) -> bool:
@@ -117,39 +147,89 @@ def _may_cancel(state: State, command: Command, target: str) -> bool:
     return True
 
 
-def _cancel(turn: Turn, target: str) -> None:
+def _cancel(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
+    assert isinstance(command.action, Cancel)
+    target = command.action.target
     for rule in [rule for rule in turn.state.rules.values() if rule.accepted.order_id == target]:
         standing.end(turn, rule, Reason.CANCELLED)
     for known in [known for known in turn.state.jobs.values() if known.job.job_id == target]:
         sounding.call_off(turn, known, Cause.CALLED_OFF, Reason.CANCELLED)
 
 
-def _stop(turn: Turn, command: Command, where: tuple[ZoneId, ...]) -> None:
+def _stop(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
     """Ordinary sound, and the issuer's own emergencies."""
+    where = standing.zones_of(turn.state, command)
     for play in [play for play in turn.state.plays.values() if play.phase in (Phase.ARMED, Phase.PLAYING)]:
         job = turn.job_of(play)
-        if job.cls is JobClass.EMERGENCY and job.issuer != command.heading.issuer:
+        if job.plays_as is JobClass.EMERGENCY and job.issuer != command.heading.issuer:
             continue
         barred = {zone: Reason.STOPPED for zone in where if zone in zones.in_it(play)}
         if barred:
             sounding.stop_in(turn, play, barred)
 
 
-def _turn_down(turn: Turn) -> None:
+def _pause(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
+    where = standing.zones_of(turn.state, command)
+    _halt(turn, where, Ending(Cause.SET_ASIDE, Reason.PAUSED, GoesOn.REST))
+
+
+def _next_item(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
+    where = standing.zones_of(turn.state, command)
+    _halt(turn, where, Ending(Cause.SET_ASIDE, Reason.SKIPPED, GoesOn.NEXT))
+
+
+def _halt(turn: Turn, where: tuple[ZoneId, ...], ending: Ending) -> None:
+    """Ordinary programmes of which a zone is named stop, to go on later."""
+    for play in [play for play in turn.state.plays.values() if play.phase is Phase.PLAYING]:
+        if turn.job_of(play).plays_as is not JobClass.EMERGENCY and {*where} & {*zones.in_it(play)}:
+            zones.stop(turn, play, ending)
+
+
+def _resume(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
+    """Every pause of a zone that is named is over."""
+    where = standing.zones_of(turn.state, command)
+    for rule in list(turn.state.rules.values()):
+        order = rule.accepted.order
+        paused = isinstance(order, Command) and isinstance(order.action, Pause)
+        if paused and {*where} & {*standing.zones_of(turn.state, order)}:
+            standing.end(turn, rule, Reason.CANCELLED)
+
+
+def _turn_down(turn: Turn, _accepted: AcceptedRule, _command: Command) -> None:
     """Whatever sounds takes over the ceiling that was set just now."""
     for play in [play for play in turn.state.plays.values() if play.phase is Phase.PLAYING and play.ending is None]:
         rules = standing.rules_of(turn.state, turn.now, besides=play)
-        louder = zones.with_volumes(turn, play, rules, wish_of(turn, play))
+        louder = zones.with_volumes(turn, play, rules, _wish_of(turn, play))
         if louder != play:
             turn.put_play(louder)
             turn.emit(RoutePlay(play.play_id, zones.feeds_of(louder)))
 
 
-def wish_of(turn: Turn, play: Occurrence) -> policy.Wish:
+def _wish_of(turn: Turn, play: Occurrence) -> policy.Wish:
     """What a sound that has begun asks of the rules."""
     begins = turn.now.utc_of(play.start_at)
-    return policy.Wish(turn.job_of(play).cls, tuple(play.zones), begins, length_ms(play.parts))
+    return policy.wish_for(turn.job_of(play), tuple(play.zones), begins, length_ms(play.parts))
+
+
+def _warm(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
+    assert isinstance(command.action, Amplify)
+    for zone in standing.zones_of(turn.state, command) if command.action.on else ():
+        zones.warm(turn, zone, command.action.for_ms)
 
 
 def _urgent(state: State, play: Occurrence) -> bool:
-    return state.jobs[play.job_id].job.cls is JobClass.EMERGENCY
+    return state.jobs[play.job_id].job.plays_as is JobClass.EMERGENCY
+
+
+_OBEY: dict[type[Action], Callable[[Turn, AcceptedRule, Command], None]] = {
+    Amplify: _warm,
+    Cancel: _cancel,
+    Choose: _choose,
+    NextItem: _next_item,
+    Pause: _pause,
+    Restart: _restart,
+    Resume: _resume,
+    SelfTest: _self_test,
+    SetVolume: _turn_down,
+    Stop: _stop,
+}

@@ -19,7 +19,7 @@ from edge_agent.core.programme import promised_ms
 from edge_agent.core.reasons import UNAUTHENTICATED, Reason, explain
 from edge_agent.core.schedule import first_base, next_instant
 from edge_agent.core.state import KnownJob, KnownRule, State, Turn
-from edge_agent.core.units import DAY_MS, MINUTE_MS, SECOND_MS, JobId, MonoMs, UtcMs
+from edge_agent.core.units import DAY_MS, SECOND_MS, JobId, MonoMs, UtcMs
 from edge_agent.core.zones import zones_of
 
 JOBS_MAX = 200
@@ -30,9 +30,6 @@ SAVE_WAIT_MS = 1 * SECOND_MS
 # How long an emergency waits for the disk to take it; an SD card's worst fsync is some 500 ms.
 LOOK_AHEAD = 8
 # How many instants of a rule are tried on arrival before it is called one that can never play.
-
-CLOCKS_APART_MS = 2 * MINUTE_MS
-# How far an honest centre's clock may be ahead of ours (clock_trust.TIMETABLE_ERROR_MAX_MS).
 
 Verify = Callable[[str, bytes], Judgement]
 
@@ -63,7 +60,7 @@ def job_saved(turn: Turn, job_id: JobId) -> None:
         return  # refused or over while it was being saved: that has been said
     turn.put_job(replace(known, saved=True))
     turn.emit(SendAnswer(Verdict.ACCEPTED, known.accepted.digest, job_id, None))
-    turn.note(Level.INFO, "job accepted", job=job_id, cls=known.job.cls, issuer=known.job.issuer, held=known.held)
+    turn.note(Level.INFO, "job accepted", job=job_id, cls=known.job.plays_as, issuer=known.job.issuer, held=known.held)
 
 
 def job_not_saved(turn: Turn, job_id: JobId, error: str) -> None:
@@ -80,7 +77,7 @@ def job_not_saved(turn: Turn, job_id: JobId, error: str) -> None:
     known = turn.state.jobs.get(job_id)
     if known is None or known.saved:
         return
-    if known.job.cls is JobClass.EMERGENCY:
+    if known.job.plays_as is JobClass.EMERGENCY:
         turn.put_job(replace(known, unsaved_sounds=True))
         turn.note(Level.ERROR, "emergency not saved, not accepted, sounds all the same", job=job_id, error=error)
         return
@@ -105,6 +102,7 @@ def release_held(turn: Turn) -> None:
             turn.put_job(replace(known, held=False, base=base))
             turn.emit(ReleaseJob(known.job.job_id, base))
             series.outdate(turn, known.job)
+            series.set_right(turn, known.job)
         else:
             turn.drop_job(known.job.job_id)
             turn.emit(records.of_refusal(known.accepted, objection, turn.now, was_saved=True))
@@ -140,9 +138,10 @@ def _order(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived)
     turn.state = replace(turn.state, seen={**turn.state.seen, order_id: accepted.digest})
     if isinstance(accepted, Accepted):
         base = first_base(accepted.job, turn.now.utc)
-        _save(turn, KnownJob(accepted, base=base, held=held, saved=False), event)
+        _save(turn, KnownJob(accepted, base=base, held=held, saved=False, offered=accepted.offered), event)
         if not held:
             series.outdate(turn, accepted.job)
+            series.set_right(turn, accepted.job)
         return
     rule = KnownRule(accepted, base=turn.now.utc, since=turn.now.mono, held=held, saved=False)
     _save(turn, rule, event)
@@ -212,7 +211,7 @@ def _again(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived)
 
 def _must_wait(state: State, job: Job, now: Now) -> bool:
     """Until the first welcome only what was known before may sound, and emergencies if their validity can be told."""
-    if job.cls is JobClass.EMERGENCY:
+    if job.plays_as is JobClass.EMERGENCY:
         return not now.tells_validity
     return not (state.welcomed and now.trusted)
 
@@ -222,7 +221,7 @@ def _is_over(job: Job, now: Now) -> bool:
 
 
 def _waits_for_disk(known: KnownJob) -> bool:
-    urgent = known.job.cls is JobClass.EMERGENCY
+    urgent = known.job.plays_as is JobClass.EMERGENCY
     return urgent and not (known.saved or known.unsaved_sounds)
 
 
@@ -238,12 +237,12 @@ def _objection(state: State, accepted: Accepted | AcceptedRule, now: Now, held: 
         return Reason.CANCELLED
     if series.newest(state, job) >= job.version > 0:
         return Reason.SUPERSEDED
-    if job.cls is JobClass.EMERGENCY:
+    if job.plays_as is JobClass.EMERGENCY:
         if _too_many(state, accepted, now):
             return Reason.TOO_MANY_EMERGENCIES
     elif len(state.jobs) >= JOBS_MAX:
         return Reason.TOO_MANY_JOBS
-    return None if held else _by_the_clock(state, job, now)
+    return None if held or accepted.offered else _by_the_clock(state, job, now)
 
 
 def _too_many(state: State, accepted: Accepted, now: Now) -> bool:
@@ -258,7 +257,7 @@ def _too_many(state: State, accepted: Accepted, now: Now) -> bool:
     waiting = {
         known.job.job_id
         for known in state.jobs.values()
-        if known.job.cls is JobClass.EMERGENCY and {*known.accepted.signers} & {*accepted.signers}
+        if known.job.plays_as is JobClass.EMERGENCY and {*known.accepted.signers} & {*accepted.signers}
     }
     return len(sounded | waiting) >= accepted.per_day
 
@@ -267,13 +266,15 @@ def _by_the_clock(state: State, job: Job, now: Now) -> Reason | None:
     """What the time says against a job; only asked when the time is trusted."""
     if now.utc > job.not_after:
         return Reason.EXPIRED
-    if isinstance(job.when, PlayNow) and now.utc + CLOCKS_APART_MS < job.not_before:
+    if isinstance(job.when, PlayNow) and now.utc + commands.CLOCKS_APART_MS < job.not_before:
         return Reason.NOT_YET_VALID
     instants = _first_instants(job, first_base(job, now.utc))
     if not instants:
         return Reason.NOTHING_LEFT
     rules, where = standing.rules_of(state, now), zones_of(state, job)
-    wishes = (policy.Wish(job.cls, where, instant, promised_ms(job)) for instant in instants)
+    if not where:
+        return Reason.NOT_HEARD_HERE
+    wishes = (policy.wish_for(job, where, instant, promised_ms(job)) for instant in instants)
     reasons = [policy.judge(rules, wish).reason for wish in wishes]
     return reasons[0] if all(reasons) else None
 

@@ -136,12 +136,18 @@ class Job:
     rehearsal: bool = False
     corrects: str = ""
 
+    @property
+    def plays_as(self) -> JobClass:
+        """The class by whose rules it plays: a rehearsal takes the emergency's path, but nobody's zone and no night."""
+        return JobClass.PRIORITY if self.rehearsal else self.cls
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """A job whose signatures and limits were checked. ``digest`` is the SHA-256 (hex) of the signed bytes (the PAE).
 
-    Of its role, where it is an emergency (0: no limit): ``sound_max_ms`` in all, and how many ``per_day``.
+    Of its role, where it is an emergency (0: no limit): ``sound_max_ms`` in all, and how many ``per_day``. ``offered``:
+    the role may only offer it, and the commune chooses.
     """
 
     job: Job
@@ -150,6 +156,7 @@ class Accepted:
     role: str
     sound_max_ms: int = 0
     per_day: int = 0
+    offered: bool = False
 
     @property
     def order_id(self) -> JobId:

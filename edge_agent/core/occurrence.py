@@ -46,9 +46,11 @@ class Cause(StrEnum):
     DEVICE_LOST = "device_lost"
     TRY_AGAIN = "try_again"  # an emergency, or an intent without a first sample, gets another attempt
     CUT_OFF = "cut_off"
+    SET_ASIDE = "set_aside"  # what sounded is to go on later: an emergency took every zone, or it was paused
     STOPPED = "stopped"
     CALLED_OFF = "called_off"  # cancelled before it sounded
     REPLACED = "replaced"  # a newer version of its series has come before it sounded
+    SERVED = "served"  # it had sounded, and the zones that missed it do not hear it later either
     POWER_LOST = "power_lost"  # found at boot: it had begun, and may not begin again
 
 
@@ -99,6 +101,13 @@ TABLE: dict[tuple[Phase, Cause], Phase] = {
     (Phase.PLAYING, Cause.DEVICE_LOST): Phase.FAILED,
     (Phase.PLAYING, Cause.TRY_AGAIN): Phase.QUEUED,
     (Phase.PLAYING, Cause.CUT_OFF): Phase.INTERRUPTED,
+    (Phase.PLAYING, Cause.SET_ASIDE): Phase.QUEUED,
+    (Phase.QUEUED, Cause.CUT_OFF): Phase.INTERRUPTED,
+    (Phase.ARMED, Cause.CUT_OFF): Phase.INTERRUPTED,
+    (Phase.RECEIVED, Cause.CUT_OFF): Phase.INTERRUPTED,
+    (Phase.QUEUED, Cause.SERVED): Phase.SUCCEEDED,
+    (Phase.ARMED, Cause.SERVED): Phase.SUCCEEDED,
+    (Phase.RECEIVED, Cause.SERVED): Phase.SUCCEEDED,
     (Phase.PLAYING, Cause.STOPPED): Phase.INTERRUPTED,
 }
 

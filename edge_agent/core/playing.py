@@ -15,15 +15,15 @@ from edge_agent.core.job import RANK, Job, JobClass, PlayNow
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.programme import length_ms, parts_of
 from edge_agent.core.reasons import Reason
-from edge_agent.core.schedule import next_instant, repeats, sounds_once
+from edge_agent.core.schedule import LATE_GRACE_MS, next_instant, repeats, sounds_once
 from edge_agent.core.sounding import finish, may_try_again
 from edge_agent.core.state import KnownJob, Occurrence, OccurrenceKey, State, Turn, ZonePart, ZoneRun
-from edge_agent.core.units import SECOND_MS, MonoMs, PlayId, UtcMs, ZoneId
+from edge_agent.core.units import MINUTE_MS, SECOND_MS, MonoMs, PlayId, UtcMs, ZoneId
 
-LATE_GRACE_MS = 10 * SECOND_MS
-# A job that may not play late may still start this late: a relay, a child process or a hand-over took its time.
 INTENT_WAIT_MS = 1 * SECOND_MS
 # How long a play waits for its intent to reach the disk; an SD card's worst fsync is some 500 ms.
+ASIDE_MS = 10 * MINUTE_MS
+# How long what was set aside waits to go on, if it may not play later than that: after it, it is another programme.
 PASSES_MAX = 10
 # How often one step goes over all occurrences; more is left to the next step, which follows at once.
 
@@ -96,7 +96,7 @@ def _urgency(turn: Turn, key: OccurrenceKey) -> tuple[int, int, UtcMs, UtcMs]:
     """Class first, then the commune's order, then the planned instant, then receipt."""
     known = turn.state.jobs[key[0]]
     place = standing.rank_of(turn.state, key[0])
-    return (-RANK[known.job.cls], known.job.order if place is None else place, key[1], known.base)
+    return (-RANK[known.job.plays_as], known.job.order if place is None else place, key[1], known.base)
 
 
 def _advance_one(turn: Turn, play: Occurrence) -> None:
@@ -115,7 +115,8 @@ def _stage(turn: Turn, play: Occurrence) -> None:
     clips.want(turn, job)
     durations = clips.durations(turn.state, job)
     if durations is not None:
-        turn.put_play(replace(play.moved(Cause.CLIPS_READY, turn.now), parts=parts_of(job, durations)))
+        parts = parts_of(job, durations)
+        turn.put_play(replace(play.moved(Cause.CLIPS_READY, turn.now), parts=parts, whole=parts))
         return
     trouble = clips.trouble(turn.state, job)
     if trouble is None:
@@ -145,6 +146,8 @@ def _arm_when_due(turn: Turn, play: Occurrence) -> None:
     room = zones.room_for(turn, play)
     if not turn.state.device_up:
         _queue(turn, play, Reason.DEVICE_FAILED)
+    elif standing.pauses(turn.state, turn.now, play):
+        _queue(turn, play, Reason.PAUSED)
     elif room.busy or not room.free:
         _queue(turn, play, Reason.ZONES_BUSY)
     else:
@@ -159,19 +162,26 @@ def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
     verdict = _verdict(turn, play, start_at)
     objection = _objection(turn, play, start_at, verdict)
     if objection is not None:
-        finish(turn, play, *objection)
+        sounding.give_up(turn, play, *objection)
         return
     play = _barred(play, verdict)
     attempt = play.attempt + 1
     play = play.moved(Cause.DUE, now)
-    for zone in (zone for zone in room.taken if play.zones[zone].part is not ZonePart.OUT):
+    for zone in (zone for zone in room.taken if zone in zones.in_it(play)):
         play = play.with_zone(zone, ZonePart.TAKEN, Reason.PREEMPTED)
-    play_id = PlayId(f"{play.job_id}.{play.planned}.{attempt}")
-    unsaved = not turn.state.jobs[play.job_id].saved
+    play_id = _play_id(play, attempt)
+    # What sounded before it was set aside has its mark already; an intent would undo that.
+    unsaved = play.segment > 0 or not turn.state.jobs[play.job_id].saved
     play = replace(play, attempt=attempt, play_id=play_id, start_at=start_at, intent_saved=unsaved)
     turn.put_play(play)
-    sounding.keep_mark(turn, play, Mark.INTENT)
+    if not unsaved:
+        sounding.keep_mark(turn, play, Mark.INTENT)
     turn.note(Level.INFO, "armed", job=play.job_id, zones=",".join(room.free), starts_in_ms=start_at - now.mono)
+
+
+def _play_id(play: Occurrence, attempt: int) -> PlayId:
+    segment = f"-{play.segment}" if play.segment else ""
+    return PlayId(f"{play.job_id}.{play.planned}.{attempt}{segment}")
 
 
 def _ends_by(turn: Turn, play: Occurrence, room: zones.Room) -> MonoMs:
@@ -213,7 +223,7 @@ def _start(turn: Turn, play: Occurrence) -> None:
     verdict = _verdict(turn, play, start_at)
     objection = _objection(turn, play, start_at, verdict)
     if objection is not None:
-        finish(turn, play, *objection)
+        sounding.give_up(turn, play, *objection)
         return
     play = _barred(play, verdict)
     ready = play.zones_in(ZonePart.READY)
@@ -221,7 +231,7 @@ def _start(turn: Turn, play: Occurrence) -> None:
     if held_by is not None:
         sounding.hold_back(turn, play, held_by)
         return
-    if turn.job_of(play).cls is JobClass.EMERGENCY:
+    if turn.job_of(play).plays_as is JobClass.EMERGENCY:
         zones.take(turn, play)
     late = start_at > play.start_at
     cut_at = None if verdict.ends_at is None else turn.now.mono_of(verdict.ends_at)
@@ -238,7 +248,7 @@ def _start(turn: Turn, play: Occurrence) -> None:
 
 def _clock_forbids(turn: Turn, job: Job) -> bool:
     """Without a clock to be trusted nobody knows the quiet hours, so routine waits; an emergency does not."""
-    return job.cls is not JobClass.EMERGENCY and not turn.now.trusted
+    return job.plays_as is not JobClass.EMERGENCY and not turn.now.trusted
 
 
 def _held_by(turn: Turn, job: Job) -> Reason | None:
@@ -255,8 +265,13 @@ def _first_sample_at(turn: Turn, play: Occurrence, heard_in: tuple[ZoneId, ...])
 
 
 def _due_at(turn: Turn, play: Occurrence) -> MonoMs:
-    """When it is to sound. A warning that repeats waits for its gap at most, wherever the clock was put meanwhile."""
+    """When it is to sound: what was set aside as soon as it may.
+
+    A warning that repeats waits for its gap at most, wherever the clock was put meanwhile.
+    """
     job, at = turn.job_of(play), turn.now.mono_of(play.planned)
+    if play.segment > 0:
+        return turn.now.mono
     if not isinstance(job.when, PlayNow):
         return at
     return min(at, MonoMs(play.since + job.when.every_ms)) if repeats(job) else turn.now.mono
@@ -264,7 +279,7 @@ def _due_at(turn: Turn, play: Occurrence) -> MonoMs:
 
 def _wish(turn: Turn, play: Occurrence, start_at: MonoMs) -> policy.Wish:
     zones_left = zones.in_it(play)
-    return policy.Wish(turn.job_of(play).cls, zones_left, turn.now.utc_of(start_at), length_ms(play.parts))
+    return policy.wish_for(turn.job_of(play), zones_left, turn.now.utc_of(start_at), length_ms(play.parts))
 
 
 def _verdict(turn: Turn, play: Occurrence, start_at: MonoMs) -> policy.Verdict:
@@ -285,6 +300,8 @@ def _objection(turn: Turn, play: Occurrence, start_at: MonoMs, verdict: policy.V
     job, now = turn.job_of(play), turn.now
     if _immediate(job) and now.tells_validity and now.utc_of(start_at) > job.not_after:
         return Cause.VALIDITY_OVER, Reason.EXPIRED
+    if job.rehearsal and standing.alert_in_force(turn.state):
+        return Cause.RULE_FORBIDS, Reason.EMERGENCY_IN_FORCE
     if standing.stops(turn.state, now, job.issued_at):
         return Cause.RULE_FORBIDS, Reason.ALL_STOPPED
     lasts_ms = length_ms(play.parts)
@@ -308,18 +325,22 @@ def _give_up_if_late(
 ) -> bool:
     """End an occurrence whose time or validity has passed; says whether it did."""
     job, now = turn.job_of(play), turn.now
-    deadline = _deadline(job, play, now)
+    deadline = _deadline(turn, play)
     if deadline is None or now.mono <= deadline:
         return False
     if _immediate(job) and late_cause is Cause.TOO_LATE:
-        finish(turn, play, Cause.VALIDITY_OVER, play.held_by or Reason.EXPIRED)
+        sounding.give_up(turn, play, Cause.VALIDITY_OVER, play.held_by or Reason.EXPIRED)
     else:
-        finish(turn, play, late_cause, late_reason or play.held_by or Reason.MISSED)
+        sounding.give_up(turn, play, late_cause, late_reason or play.held_by or Reason.MISSED)
     return True
 
 
-def _deadline(job: Job, play: Occurrence, now: Now) -> MonoMs | None:
+def _deadline(turn: Turn, play: Occurrence) -> MonoMs | None:
     """The last boot time at which an occurrence may still start; None while the clock cannot tell."""
+    job, now = turn.job_of(play), turn.now
+    if play.segment > 0:
+        patience_ms = max(job.late_limit_ms, job.zones_limit_ms, ASIDE_MS)
+        return None if standing.pauses(turn.state, now, play) else MonoMs(play.since + patience_ms)
     if _immediate(job):
         return now.mono_of(job.not_after) if now.tells_validity else None
     if not now.trusted:
@@ -347,7 +368,9 @@ def _hold(turn: Turn, play: Occurrence, reason: Reason | None) -> None:
 
 
 def _queue(turn: Turn, play: Occurrence, reason: Reason) -> None:
-    """Due, but it cannot start: wait until its deadline."""
+    """Due, but it cannot start: wait until its deadline. What an emergency has set aside still waits because of it."""
+    if play.segment > 0 and reason is Reason.ZONES_BUSY and play.held_by is Reason.PREEMPTED:
+        return
     if play.phase is Phase.STAGED:
         play = play.moved(Cause.HELD_BACK, turn.now)
     _hold(turn, play, reason)
@@ -364,8 +387,7 @@ def _wakes(turn: Turn, play: Occurrence) -> list[MonoMs]:
         return _armed_wakes(turn, play)
     if turn.state.stopping and play.phase in _WAITING:
         return []
-    job = turn.job_of(play)
-    deadline = _deadline(job, play, turn.now)
+    deadline = _deadline(turn, play)
     wakes = [] if deadline is None else [MonoMs(deadline + 1)]
     if play.again_at > turn.now.mono:
         wakes.append(play.again_at)

@@ -13,15 +13,18 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from edge_agent.core.job import JobClass
+from edge_agent.core.job import Job, JobClass
 from edge_agent.core.order import Loosening, Window
 from edge_agent.core.past import Sounded
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Clause, IntoQuiet, LocalPolicy, Site
-from edge_agent.core.units import SECOND_MS, UtcMs, ZoneId
+from edge_agent.core.units import MINUTE_MS, SECOND_MS, UtcMs, ZoneId
 
 SESSION_GAP_MS = 60 * SECOND_MS
 # What starts sooner than this after the sound before it ended belongs to the same session (buổi phát).
+
+CORRECTION_MS_MAX = 2 * MINUTE_MS
+# What was said wrongly, and what is right; longer is another programme.
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +46,26 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A sound that somebody wants: its class, where, [start, start + lasts_ms)."""
+    """A sound that somebody wants: its class, where, [start, start + lasts_ms).
+
+    ``sets_right``: it corrects what sounded wrongly, and if it is short no day's limit keeps it from that.
+    """
 
     cls: JobClass
     zones: tuple[ZoneId, ...]
     start: UtcMs
     lasts_ms: int
+    sets_right: bool = False
 
     @property
     def end(self) -> UtcMs:
         """When it would be over."""
         return UtcMs(self.start + self.lasts_ms)
+
+
+def wish_for(job: Job, zones: tuple[ZoneId, ...], start: UtcMs, lasts_ms: int) -> Wish:
+    """What a job asks of the rules."""
+    return Wish(job.plays_as, zones, start, lasts_ms, sets_right=bool(job.corrects))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +193,10 @@ def _by_policy(rules: Rules, wish: Wish, zones: tuple[ZoneId, ...]) -> Verdict:
 def _objection(rules: Rules, wish: Wish, zone: ZoneId) -> Reason | None:
     """The first clause that forbids it; what the day itself forbids comes before what the day's limits forbid."""
     clauses = _clauses(rules, wish.cls, zone)
+    spared = wish.sets_right and wish.lasts_ms <= CORRECTION_MS_MAX
     for asks, reason in _CHECKS:
+        if spared and reason in _DAYS_LIMITS:
+            continue
         if any(asks(rules, wish, clause) for clause in clauses):
             return reason
     return None
@@ -231,6 +246,9 @@ _CHECKS: tuple[tuple[Callable[[Rules, Wish, Clause], bool], Reason], ...] = (
     (_too_many_sessions, Reason.SESSIONS_PER_DAY),
     (_too_many_minutes, Reason.MINUTES_PER_DAY),
 )
+
+
+_DAYS_LIMITS = (Reason.SESSION_TOO_LONG, Reason.SESSIONS_PER_DAY, Reason.MINUTES_PER_DAY)
 
 
 def _clauses(rules: Rules, cls: JobClass, zone: ZoneId) -> list[Clause]:

@@ -47,8 +47,11 @@ class Reason(StrEnum):
     CANCELLED = "cancelled"
     SUPERSEDED = "superseded"
     STOPPED = "stopped"
+    PAUSED = "paused"
+    SKIPPED = "skipped"
     ALL_STOPPED = "all_stopped"
     CORRECTED = "corrected"
+    NOT_HEARD_HERE = "not_heard_here"
     NOT_THE_OWNER = "not_the_owner"
     UNKNOWN_JOB = "unknown_job"
     EMERGENCY_IN_FORCE = "emergency_in_force"
@@ -105,8 +108,11 @@ WORDS_VI: dict[Reason, str] = {
     Reason.CANCELLED: "đã hủy lệnh phát",
     Reason.SUPERSEDED: "đã có bản tin mới thay thế",
     Reason.STOPPED: "được lệnh dừng phát",
+    Reason.PAUSED: "tạm dừng theo lệnh",
+    Reason.SKIPPED: "chuyển sang bản tin kế tiếp theo lệnh",
     Reason.ALL_STOPPED: "đang dừng phát toàn bộ",
     Reason.CORRECTED: "đã dừng để phát đính chính",
+    Reason.NOT_HEARD_HERE: "bản tin đó chưa phát ở đây, không cần báo yên hay đính chính",
     Reason.NOT_THE_OWNER: "lệnh của đơn vị khác, chỉ đơn vị ban hành được thay đổi",
     Reason.UNKNOWN_JOB: "trạm không có lệnh phát này",
     Reason.EMERGENCY_IN_FORCE: "đang có lệnh khẩn cấp",
@@ -160,8 +166,11 @@ WORDS_EN: dict[Reason, str] = {
     Reason.CANCELLED: "cancelled",
     Reason.SUPERSEDED: "a newer version has taken its place",
     Reason.STOPPED: "stopped by command",
+    Reason.PAUSED: "paused by command",
+    Reason.SKIPPED: "the next item was called for",
     Reason.ALL_STOPPED: "everything is stopped",
     Reason.CORRECTED: "stopped so that it is set right",
+    Reason.NOT_HEARD_HERE: "that was not heard here, so there is nothing to clear or to correct",
     Reason.NOT_THE_OWNER: "somebody else's order, which only its issuer may change",
     Reason.UNKNOWN_JOB: "the station does not have this job",
     Reason.EMERGENCY_IN_FORCE: "an emergency is in force",

@@ -14,6 +14,7 @@ from edge_agent.core.order import AcceptedRule, Command, Regulation, RuleOrder, 
 from edge_agent.core.programme import item_key, length_ms, promised_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import Occurrence, ZoneRun
+from edge_agent.core.units import ZoneId
 
 
 def of_play(
@@ -29,10 +30,10 @@ def of_play(
         reason=reason,
         evidence=max((zone.evidence for zone in zones), default=Evidence.ACCEPTED),
         zones=zones,
-        started=play.started_utc,
-        planned_ms=length_ms(play.parts) if play.parts else promised_ms(accepted.job),
-        played_ms=None if unseen else max((run.played_ms for run in play.zones.values()), default=0),
-        frames=play.frames,
+        started=play.started_utc if play.began is None else play.began,
+        planned_ms=length_ms(play.whole) if play.whole else promised_ms(accepted.job),
+        played_ms=None if unseen else max((_heard_ms(run) for run in play.zones.values()), default=0),
+        frames=play.frames_before + play.frames,
         underruns=play.underruns,
         attempt=play.attempt,
         under=play.under,
@@ -68,6 +69,13 @@ def of_rule(accepted: AcceptedRule, now: Now, reason: Reason | None, *, over: bo
     outcome = Phase.SUCCEEDED if reason is None else _RULE_ENDS.get(reason, Phase.REJECTED)
     record = replace(_of_heading(accepted, now), kind=RecordKind.RULE, outcome=outcome, reason=reason)
     return CommitRecord(replace(record, detail=told(accepted.order)), closes=None, job_over=over)
+
+
+def of_self_test(accepted: AcceptedRule, now: Now, seen: tuple[tuple[ZoneId, str], ...]) -> CommitRecord:
+    """The record of a self-test, with what was seen in each zone."""
+    detail = " ".join(["self_test", *(f"{zone}={result}" for zone, result in seen)])
+    record = replace(_of_heading(accepted, now), kind=RecordKind.RULE, outcome=Phase.SUCCEEDED, detail=detail)
+    return CommitRecord(record, closes=None, job_over=True)
 
 
 def of_refused_rule(accepted: AcceptedRule, reason: Reason, now: Now, *, was_saved: bool) -> CommitRecord:
@@ -177,13 +185,18 @@ def _of_zone(run: ZoneRun, play: Occurrence, reason: Reason | None, unseen: bool
     evidence = Evidence.ACCEPTED
     if run.relay_on is not None:
         evidence = Evidence.RELAY_CLOSED
-    if run.played_ms > 0:
+    if _heard_ms(run) > 0:
         evidence = Evidence.SAMPLES_OUT
     return ZoneAsRun(
         zone=run.zone,
         evidence=evidence,
-        played_ms=None if unseen else run.played_ms,
+        played_ms=None if unseen else _heard_ms(run),
         volume=run.volume,
         relay_on=run.relay_on,
         reason=run.reason or (reason if play.phase is not Phase.SUCCEEDED else None),
     )
+
+
+def _heard_ms(run: ZoneRun) -> int:
+    """What a zone heard of an occurrence, every segment of it."""
+    return run.earlier_ms + run.played_ms

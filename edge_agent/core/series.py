@@ -11,7 +11,6 @@ from edge_agent.core.job import Job
 from edge_agent.core.occurrence import Cause
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import State, Turn
-from edge_agent.core.units import ZoneId
 
 
 def newest(state: State, job: Job) -> int:
@@ -30,10 +29,11 @@ def outdate(turn: Turn, job: Job) -> None:
             sounding.call_off(turn, known, Cause.REPLACED, Reason.SUPERSEDED)
 
 
-def heard_in(state: State, job: Job) -> frozenset[ZoneId]:
-    """The zones that heard any version of a job's series."""
-    sounds = [sound for sound in state.past if (sound.series, sound.issuer) == (job.series, job.issuer)]
-    return frozenset(zone for sound in sounds for zone in sound.zones)
+def set_right(turn: Turn, job: Job) -> None:
+    """A correction is here: what it corrects ends, whether it sounds or waits (requirement B21)."""
+    for known in [known for known in turn.state.jobs.values() if job.corrects and known.job.job_id == job.corrects]:
+        if known.job.issuer == job.issuer:
+            sounding.call_off(turn, known, Cause.CALLED_OFF, Reason.CORRECTED)
 
 
 def _same(one: Job, other: Job) -> bool:

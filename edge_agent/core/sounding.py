@@ -14,10 +14,10 @@ from edge_agent.core.events import Mark, PlayEnded, PlayProgress, PlayStarted
 from edge_agent.core.job import Accepted, Job, JobClass
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.past import Sounded, remember
-from edge_agent.core.programme import length_ms
+from edge_agent.core.programme import Part, length_ms, next_item_at, rest_of
 from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.schedule import caught_up, next_instant, sounds_once
-from edge_agent.core.state import KnownJob, Occurrence, Turn, ZonePart
+from edge_agent.core.state import Ending, GoesOn, KnownJob, Occurrence, Turn, ZonePart, ZoneRun
 from edge_agent.core.units import SECOND_MS, MonoMs, PlayId, UtcMs, ZoneId
 
 STOP_GRACE_MS = 2 * SECOND_MS
@@ -28,7 +28,7 @@ PLAY_GRACE_MS = 10 * SECOND_MS
 # How much longer than its length a play may take before the device is taken for lost.
 LAST_TRY_AFTER_MS = {JobClass.NORMAL: 3_000, JobClass.PRIORITY: 3_000, JobClass.EMERGENCY: 10_000}
 # Before its last try whatever failed gets time to come back: a sound card that was unplugged needs some 5 s, the device
-# process 1 s. A routine job has to begin within its grace of 10 s (playing.LATE_GRACE_MS).
+# process 1 s. A routine job has to begin within its grace of 10 s (schedule.LATE_GRACE_MS).
 ATTEMPTS_MAX = {JobClass.NORMAL: 2, JobClass.PRIORITY: 2, JobClass.EMERGENCY: 3}
 # Before the first sample everybody gets a second try; only an emergency begins again after it (protocol).
 
@@ -72,9 +72,9 @@ def ended(turn: Turn, event: PlayEnded) -> None:
         return
     play = replace(_counted(play, event), frames=event.frames)
     if play.ending is not None:
-        conclude(turn, play, *play.ending)
+        conclude(turn, play, play.ending)
     elif event.reason is None:
-        finish(turn, play, Cause.ALL_SAMPLES_OUT, None)
+        all_out(turn, play)
     else:
         if event.reason is Reason.AUDIO_ALTERED:
             clips.lost(turn, turn.job_of(play))
@@ -83,18 +83,103 @@ def ended(turn: Turn, event: PlayEnded) -> None:
         lose(turn, play, Cause.DEVICE_LOST, Reason.DEVICE_FAILED if unasked else event.reason)
 
 
-def conclude(turn: Turn, play: Occurrence, cause: Cause, reason: Reason) -> None:
+def all_out(turn: Turn, play: Occurrence) -> None:
+    """The last sample has left the card. Zones that missed it, because they were taken, may hear it later (B14)."""
+    missed = [zone for zone, run in play.zones.items() if run.reason is Reason.PREEMPTED]
+    if not missed or turn.job_of(play).zones_limit_ms == 0:
+        finish(turn, play, Cause.ALL_SAMPLES_OUT, None)
+        return
+    set_aside(turn, play, Ending(Cause.SET_ASIDE, Reason.PREEMPTED, GoesOn.MISSED))
+
+
+def conclude(turn: Turn, play: Occurrence, ending: Ending) -> None:
     """A play that was being stopped is over; where its relays were lost, it may get another try."""
-    if cause is Cause.DEVICE_LOST:
-        lose(turn, play, cause, reason)
+    if ending.cause is Cause.DEVICE_LOST:
+        lose(turn, play, ending.cause, ending.reason)
+    elif ending.goes_on is not GoesOn.NOT:
+        set_aside(turn, play, ending)
     else:
+        finish(turn, play, ending.cause, ending.reason)
+
+
+def set_aside(turn: Turn, play: Occurrence, ending: Ending) -> None:
+    """What sounded is to go on, in another segment of the same occurrence; with nothing left of it, it is over."""
+    parts = _what_is_left(play, ending.goes_on)
+    if not parts:
+        finish(turn, play, Cause.ALL_SAMPLES_OUT, None)
+        return
+    turn.state = replace(turn.state, past=_past_with(turn, turn.state.jobs[play.job_id].accepted, play, unseen=False))
+    aside = replace(play.moved(Cause.SET_ASIDE, turn.now), zones=_zones_aside(play, ending), held_by=ending.reason)
+    turn.put_play(
+        replace(
+            aside,
+            parts=parts,
+            segment=play.segment + 1,
+            began=play.started_utc if play.began is None else play.began,
+            frames_before=play.frames_before + play.frames,
+            frames=0,
+            attempt=0,
+            play_id=PlayId(""),
+            intent_saved=False,
+            started=None,
+            started_utc=None,
+            ending=None,
+            cut_at=None,
+        )
+    )
+    turn.note(Level.WARNING, "set aside, goes on later", job=play.job_id, reason=ending.reason, how=ending.goes_on)
+
+
+def _what_is_left(play: Occurrence, goes_on: GoesOn) -> tuple[Part, ...]:
+    played_ms = max((run.played_ms for run in play.zones.values()), default=0)
+    match goes_on:
+        case GoesOn.REST:
+            return rest_of(play.parts, played_ms)
+        case GoesOn.NEXT:
+            at_ms = next_item_at(play.parts, played_ms)
+            return () if at_ms is None else rest_of(play.parts, at_ms)
+        case _:
+            return play.whole
+
+
+def _zones_aside(play: Occurrence, ending: Ending) -> dict[ZoneId, ZoneRun]:
+    """Each zone as it waits for the next segment; what an earlier one brought it is kept."""
+    again = {}
+    for zone, run in play.zones.items():
+        missed = ending.goes_on is not GoesOn.MISSED or run.reason is Reason.PREEMPTED
+        if run.part in (ZonePart.OUT, ZonePart.SERVED) and not (missed and run.reason is Reason.PREEMPTED):
+            again[zone] = replace(run, earlier_ms=run.earlier_ms + run.played_ms, played_ms=0)
+            continue
+        part = ZonePart.WAITING if missed else ZonePart.SERVED
+        heard_ms = run.earlier_ms + run.played_ms
+        again[zone] = replace(run, part=part, reason=None, earlier_ms=heard_ms, played_ms=0)
+    return again
+
+
+def give_up(turn: Turn, play: Occurrence, cause: Cause, reason: Reason) -> None:
+    """It will not begin, or not go on: what has sounded before was cut off then."""
+    if play.segment == 0:
         finish(turn, play, cause, reason)
+    elif any(run.part is ZonePart.SERVED for run in play.zones.values()):
+        late = {zone: reason for zone, run in play.zones.items() if run.part is not ZonePart.SERVED}
+        finish(turn, _with_reasons(play, late), Cause.SERVED, None)
+    else:
+        finish(turn, play, Cause.CUT_OFF, reason)
+
+
+def _with_reasons(play: Occurrence, reasons: Mapping[ZoneId, Reason]) -> Occurrence:
+    for zone, reason in reasons.items():
+        play = play.with_zone(zone, ZonePart.OUT, reason)
+    return play
 
 
 def lose(turn: Turn, play: Occurrence, cause: Cause, reason: Reason) -> None:
     """The device or its relays failed under an armed or playing occurrence: another try, or the end."""
     if may_try_again(turn.job_of(play), play.attempt, play.started is not None):
-        waiting = {zone: replace(run, part=ZonePart.WAITING) for zone, run in play.zones.items()}
+        waiting = {
+            zone: run if run.part is ZonePart.SERVED else replace(run, part=ZonePart.WAITING)
+            for zone, run in play.zones.items()
+        }
         queued = replace(play.moved(Cause.TRY_AGAIN, turn.now), zones=waiting, held_by=reason)
         queued = replace(queued, play_id=PlayId(""), intent_saved=False, started=None, ending=None)
         turn.put_play(replace(queued, again_at=_again_at(turn, play)))
@@ -106,7 +191,7 @@ def lose(turn: Turn, play: Occurrence, cause: Cause, reason: Reason) -> None:
 def hold_back(turn: Turn, play: Occurrence, reason: Reason) -> None:
     """Armed, but it must not begin yet. That was no attempt: nothing was ordered to sound."""
     waiting = {
-        zone: run if run.part is ZonePart.OUT else replace(run, part=ZonePart.WAITING)
+        zone: run if run.part in (ZonePart.OUT, ZonePart.SERVED) else replace(run, part=ZonePart.WAITING)
         for zone, run in play.zones.items()
     }
     queued = replace(play.moved(Cause.HELD_BACK, turn.now), zones=waiting, attempt=play.attempt - 1, held_by=reason)
@@ -123,8 +208,7 @@ def stop_all(turn: Turn) -> None:
         if play.phase is Phase.ARMED:
             hold_back(turn, play, Reason.SHUTDOWN)
         elif play.phase is Phase.PLAYING and play.ending is None:
-            turn.put_play(replace(play, ending=(Cause.STOPPED, Reason.SHUTDOWN), since=turn.now.mono))
-            turn.emit(StopPlay(play.play_id))
+            zones.stop(turn, play, Ending(Cause.STOPPED, Reason.SHUTDOWN))
 
 
 def call_off(turn: Turn, known: KnownJob, cause: Cause, reason: Reason) -> None:
@@ -133,7 +217,9 @@ def call_off(turn: Turn, known: KnownJob, cause: Cause, reason: Reason) -> None:
     turn.put_job(replace(known, called_off=True))
     for play in plays:
         if play.phase is Phase.PLAYING:
-            zones.cut_off(turn, play, reason)
+            zones.stop(turn, play, Ending(Cause.CUT_OFF, reason))
+        elif play.segment > 0:
+            finish(turn, play, Cause.CUT_OFF, reason)
         else:
             finish(turn, play, cause, reason)
     if not plays:
@@ -144,7 +230,7 @@ def call_off(turn: Turn, known: KnownJob, cause: Cause, reason: Reason) -> None:
 def stop_in(turn: Turn, play: Occurrence, barred: Mapping[ZoneId, Reason]) -> None:
     """Zones are told to be silent: they leave what sounds, and what is about to sound does not begin there."""
     if play.phase is Phase.ARMED and set(zones.in_it(play)) <= barred.keys():
-        finish(turn, play, Cause.RULE_FORBIDS, next(iter(barred.values())))
+        give_up(turn, play, Cause.RULE_FORBIDS, next(iter(barred.values())))
     else:
         zones.leave(turn, play, barred)
 
@@ -172,7 +258,7 @@ def watch(turn: Turn, play: Occurrence) -> None:
     """A play that zones come back into, or whose end is overdue: the device does not answer any more."""
     if play.ending is not None:
         if turn.now.mono >= play.since + STOP_GRACE_MS:
-            conclude(turn, play, *play.ending)
+            conclude(turn, play, play.ending)
     elif turn.now.mono >= _answer_by(play):
         turn.emit(StopPlay(play.play_id))
         lose(turn, play, Cause.DEVICE_LOST, Reason.DEVICE_FAILED)
@@ -191,7 +277,7 @@ def wakes(turn: Turn, play: Occurrence) -> list[MonoMs]:
 
 def may_try_again(job: Job, attempt: int, sounded: bool) -> bool:
     """Whether a run that was lost is begun anew; ``sounded``: its first sample was heard."""
-    return attempt < ATTEMPTS_MAX[job.cls] and (not sounded or job.cls is JobClass.EMERGENCY)
+    return attempt < ATTEMPTS_MAX[job.plays_as] and (not sounded or job.plays_as is JobClass.EMERGENCY)
 
 
 def _past_with(turn: Turn, accepted: Accepted, done: Occurrence, *, unseen: bool) -> tuple[Sounded, ...]:
@@ -206,7 +292,7 @@ def _past_with(turn: Turn, accepted: Accepted, done: Occurrence, *, unseen: bool
         turn.state.past,
         Sounded(
             job.job_id,
-            job.cls,
+            job.plays_as,
             started,
             ended,
             hearing,
@@ -220,7 +306,7 @@ def _past_with(turn: Turn, accepted: Accepted, done: Occurrence, *, unseen: bool
 
 
 def _again_at(turn: Turn, play: Occurrence) -> MonoMs:
-    cls = turn.job_of(play).cls
+    cls = turn.job_of(play).plays_as
     last = play.attempt + 1 == ATTEMPTS_MAX[cls]
     return MonoMs(turn.now.mono + (LAST_TRY_AFTER_MS[cls] if last else 0))
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edge_agent.core import records, zones
+from edge_agent.core import records, sounding, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Level
 from edge_agent.core.job import JobClass
-from edge_agent.core.occurrence import Phase
+from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.order import (
     Action,
     AllStop,
@@ -32,7 +32,7 @@ from edge_agent.core.past import Sounded
 from edge_agent.core.policy import Rules
 from edge_agent.core.programme import length_ms
 from edge_agent.core.reasons import Reason
-from edge_agent.core.state import KnownRule, Occurrence, State, Turn, ZonePart
+from edge_agent.core.state import Ending, KnownRule, Occurrence, State, Turn
 from edge_agent.core.units import JobId, MonoMs, UtcMs, ZoneId
 
 LASTING = (AllStop, Amplify, Cancel, Choose, Lock, Pause, Rank, SetVolume)
@@ -61,7 +61,7 @@ def rules_of(state: State, now: Now, *, besides: Occurrence | None = None) -> Ru
 def in_force(state: State, now: Now) -> Iterator[RuleOrder]:
     """The orders that hold now, the oldest first."""
     for rule in state.rules.values():
-        if not rule.held and not _is_over(rule, state, now):
+        if not rule.held and not _is_over(rule, state, now) and not _is_ahead(rule, now):
             yield rule.accepted.order
 
 
@@ -75,7 +75,18 @@ def end_what_is_over(turn: Turn) -> None:
     """Let go of what holds no longer, each with its record."""
     for rule in [rule for rule in turn.state.rules.values() if rule.saved and not rule.held]:
         if _is_over(rule, turn.state, turn.now):
-            end(turn, rule, Reason.SUPERSEDED if _replaced(rule, turn.state) else Reason.EXPIRED)
+            _give_up_the_paused(turn, rule)
+            end(turn, rule, Reason.SUPERSEDED if _replaced(rule, turn.state, turn.now) else Reason.EXPIRED)
+
+
+def _give_up_the_paused(turn: Turn, rule: KnownRule) -> None:
+    """A pause that nobody ended: whoever forgot it does not want the rest an hour later."""
+    order = rule.accepted.order
+    if not (isinstance(order, Command) and isinstance(order.action, Pause)):
+        return
+    for play in list(turn.state.plays.values()):
+        if play.held_by is Reason.PAUSED and {*zones_of(turn.state, order)} & {*play.zones}:
+            sounding.give_up(turn, play, Cause.TOO_LATE, Reason.PAUSED)
 
 
 def end(turn: Turn, rule: KnownRule, reason: Reason) -> None:
@@ -91,7 +102,7 @@ def enforce(turn: Turn) -> None:
     for play in _playing(turn):
         reason = _silenced_by(turn, play)
         if reason is not None:
-            zones.cut_off(turn, play, reason)
+            zones.stop(turn, play, Ending(Cause.CUT_OFF, reason))
             continue
         barred = _barred(turn, play, holding)
         if barred:
@@ -101,11 +112,7 @@ def enforce(turn: Turn) -> None:
 def next_wake(state: State, now: Now) -> list[MonoMs]:
     """When something here begins or ends by itself."""
     wakes = [_over_at(rule, state, now) for rule in state.rules.values() if rule.saved and not rule.held]
-    begins = [
-        now.mono_of(rule.accepted.order.begins)
-        for rule in state.rules.values()
-        if isinstance(rule.accepted.order, Window) and not rule.held
-    ]
+    begins = [now.mono_of(at) for rule in state.rules.values() if not rule.held for at in _begins(rule.accepted.order)]
     cuts = [play.cut_at for play in state.plays.values() if play.phase is Phase.PLAYING and play.ending is None]
     return [wake for wake in (*wakes, *cuts) if wake is not None] + [wake for wake in begins if wake > now.mono]
 
@@ -119,10 +126,31 @@ def kept_warm(state: State, now: Now) -> frozenset[ZoneId]:
     return frozenset(warm)
 
 
+def _begins(order: RuleOrder) -> tuple[UtcMs, ...]:
+    """The instants from which on it may change what sounds."""
+    ahead = order.heading.not_before
+    return (ahead, order.begins) if isinstance(order, Window) else (ahead,)
+
+
 def stops(state: State, now: Now, issued_at: UtcMs) -> bool:
     """Whether an all-stop holds for what was issued at ``issued_at``: only what came before it is stopped."""
     return any(
         isinstance(order, Command) and isinstance(order.action, AllStop) and issued_at <= order.heading.issued_at
+        for order in in_force(state, now)
+    )
+
+
+def alert_in_force(state: State) -> bool:
+    """Whether a real warning sounds, waits or repeats here: nobody rehearses meanwhile (requirement B20)."""
+    return any(known.job.plays_as is JobClass.EMERGENCY and not known.called_off for known in state.jobs.values())
+
+
+def pauses(state: State, now: Now, play: Occurrence) -> bool:
+    """Whether an ordinary programme is held: it was paused in one of its zones."""
+    if state.jobs[play.job_id].job.plays_as is JobClass.EMERGENCY:
+        return False
+    return any(
+        isinstance(order, Command) and isinstance(order.action, Pause) and {*zones_of(state, order)} & {*play.zones}
         for order in in_force(state, now)
     )
 
@@ -159,18 +187,27 @@ def _newest_regulation(orders: list[RuleOrder]) -> Regulation | None:
     return max(regulations, key=lambda regulation: regulation.version, default=None)
 
 
+def _is_ahead(rule: KnownRule, now: Now) -> bool:
+    """Whether it was signed ahead: next year's regulation holds from its own day on."""
+    return now.trusted and now.utc < rule.accepted.order.heading.not_before
+
+
 def _is_over(rule: KnownRule, state: State, now: Now) -> bool:
     at = _over_at(rule, state, now)
     return at is not None and now.mono >= at
 
 
-def _replaced(rule: KnownRule, state: State) -> bool:
+def _is_newer(other: KnownRule, version: int, now: Now) -> bool:
+    order = other.accepted.order
+    return isinstance(order, Regulation) and order.version > version and not other.held and not _is_ahead(other, now)
+
+
+def _replaced(rule: KnownRule, state: State, now: Now) -> bool:
     """Whether a later order of its kind has taken its place."""
     order = rule.accepted.order
     match order:
         case Regulation(version=version):
-            newest = newest_regulation(state)
-            return newest is not None and newest.version > version
+            return any(_is_newer(other, version, now) for other in state.rules.values())
         case Command(action=SetVolume()):
             later = list(state.rules.values())[list(state.rules).index(rule.accepted.order_id) + 1 :]
             covered = {
@@ -188,7 +225,7 @@ def _over_at(rule: KnownRule, state: State, now: Now) -> MonoMs | None:
     """The boot time from which it holds no longer; None while nobody can tell, or where something else ends it."""
     match rule.accepted.order:
         case Regulation(heading=heading):
-            return rule.since if _replaced(rule, state) else _after(heading.not_after, now)
+            return rule.since if _replaced(rule, state, now) else _after(heading.not_after, now)
         case Window(ends=ends):
             return _after(ends, now)
         case Command(action=action):
@@ -207,7 +244,7 @@ def _command_over_at(rule: KnownRule, action: Action, state: State, now: Now) ->
         case Choose(target=target):
             return None if target in state.jobs else rule.since
         case SetVolume():
-            return rule.since if _replaced(rule, state) else None
+            return rule.since if _replaced(rule, state, now) else None
         case _:
             return rule.since  # done at once
 
@@ -237,9 +274,9 @@ def _sounding(state: State, now: Now, besides: Occurrence | None) -> Iterator[So
             began = play.start_at if play.started is None else play.started
             ends = MonoMs(play.start_at + length_ms(play.parts))
             ends = ends if play.cut_at is None else min(ends, play.cut_at)
-            hearing = frozenset(zone for zone, run in play.zones.items() if run.part is not ZonePart.OUT)
+            hearing = frozenset(zones.in_it(play))
             job = state.jobs[play.job_id].job
-            yield Sounded(play.job_id, job.cls, now.utc_of(began), now.utc_of(ends), hearing, play.under)
+            yield Sounded(play.job_id, job.plays_as, now.utc_of(began), now.utc_of(ends), hearing, play.under)
 
 
 def _playing(turn: Turn) -> list[Occurrence]:
@@ -250,17 +287,18 @@ def _silenced_by(turn: Turn, play: Occurrence) -> Reason | None:
     """What ends a whole sound."""
     if play.cut_at is not None and turn.now.mono >= play.cut_at:
         return Reason.QUIET_HOURS
+    if turn.job_of(play).rehearsal and alert_in_force(turn.state):
+        return Reason.EMERGENCY_IN_FORCE
     return Reason.ALL_STOPPED if stops(turn.state, turn.now, turn.job_of(play).issued_at) else None
 
 
 def _barred(turn: Turn, play: Occurrence, holding: list[RuleOrder]) -> dict[ZoneId, Reason]:
     """The zones of a sound that a lock, or a silence that has begun, takes out of it."""
     barred: dict[ZoneId, Reason] = {}
-    ordinary = turn.job_of(play).cls is not JobClass.EMERGENCY
+    ordinary = turn.job_of(play).plays_as is not JobClass.EMERGENCY
     for order in holding:
         if isinstance(order, Window) and order.loosens is None and order.begins <= turn.now.utc and ordinary:
             barred |= dict.fromkeys(zones_of(turn.state, order), Reason.ZONE_SILENCED)
         elif isinstance(order, Command) and isinstance(order.action, Lock):
             barred |= dict.fromkeys(zones_of(turn.state, order), Reason.ZONE_LOCKED)
-    in_it = {zone for zone, run in play.zones.items() if run.part is not ZonePart.OUT}
-    return {zone: reason for zone, reason in barred.items() if zone in in_it}
+    return {zone: reason for zone, reason in barred.items() if zone in zones.in_it(play)}

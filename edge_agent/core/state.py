@@ -33,6 +33,7 @@ class ZonePart(StrEnum):
     HEARING = "hearing"  # routed into the programme
     TAKEN = "taken"  # an emergency sounds there
     OUT = "out"  # will not hear this occurrence any more
+    SERVED = "served"  # has heard it; others that missed it hear it now
 
 
 CLAIMS = frozenset({ZonePart.CLOSING, ZonePart.READY, ZonePart.HEARING})
@@ -41,14 +42,37 @@ CLAIMS = frozenset({ZonePart.CLOSING, ZonePart.READY, ZonePart.HEARING})
 
 @dataclass(frozen=True, slots=True)
 class ZoneRun:
-    """One zone in one occurrence. ``played_ms`` counts what left the card for it in the last attempt."""
+    """One zone in one occurrence. ``played_ms`` counts what left the card for it in the last attempt.
+
+    ``earlier_ms`` counts what it heard before the programme was set aside.
+    """
 
     zone: ZoneId
     part: ZonePart = ZonePart.WAITING
     volume: int = 0
     relay_on: MonoMs | None = None
     played_ms: int = 0
+    earlier_ms: int = 0
     reason: Reason | None = None
+
+
+class GoesOn(StrEnum):
+    """How a programme that was stopped is to go on."""
+
+    NOT = "not"
+    REST = "rest"  # where it was cut off
+    ANEW = "anew"
+    NEXT = "next"  # with its next item
+    MISSED = "missed"  # whole, in the zones that missed it
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why a programme is being stopped, and how it goes on."""
+
+    cause: Cause
+    reason: Reason
+    goes_on: GoesOn = GoesOn.NOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +82,9 @@ class Occurrence:
     ``held_by`` is why it has not moved on yet, ``ending`` why it is being stopped, ``under`` the exception that lets
     it sound. In boot time: ``start_at`` of its first sample, ``since`` of the phase's beginning, ``again_at`` before
     which it is not tried again, ``cut_at`` where quiet hours end it.
+
+    What was set aside goes on in another ``segment`` (the first is 0): ``parts`` are what is left by then, ``whole``
+    what was ordered; ``began`` (UTC) and ``frames_before`` are the first segment's.
     """
 
     job_id: JobId
@@ -76,7 +103,11 @@ class Occurrence:
     underruns: int = 0
     held_by: Reason | None = None
     again_at: MonoMs = MonoMs(0)
-    ending: tuple[Cause, Reason] | None = None
+    ending: Ending | None = None
+    segment: int = 0
+    whole: tuple[Part, ...] = ()
+    began: UtcMs | None = None
+    frames_before: int = 0
     under: str = ""
     cut_at: MonoMs | None = None
 
@@ -125,6 +156,7 @@ class KnownJob:
 
     ``asked_at`` is the boot time at which the disk was asked to take it; ``unsaved_sounds``: the disk refused, or does
     not answer, and it is too urgent to wait for a better one. ``called_off``: its open occurrence is its last one.
+    ``offered``: it waits for the commune to choose it (requirement B2).
     """
 
     accepted: Accepted
@@ -134,6 +166,7 @@ class KnownJob:
     asked_at: MonoMs = MonoMs(0)
     unsaved_sounds: bool = False
     called_off: bool = False
+    offered: bool = False
 
     @property
     def job(self) -> Job:
@@ -143,7 +176,8 @@ class KnownJob:
     @property
     def may_sound(self) -> bool:
         """Whether its occurrences are planned."""
-        return not self.held and not self.called_off and (self.saved or self.unsaved_sounds)
+        waits = self.held or self.offered or self.called_off
+        return not waits and (self.saved or self.unsaved_sounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +192,16 @@ class KnownRule:
     since: MonoMs
     held: bool
     saved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTesting:
+    """A self-test on its way: ``zone`` is the one under test, ``results`` what was seen of those before it."""
+
+    accepted: AcceptedRule
+    zones: tuple[ZoneId, ...]
+    zone: ZoneId | None = None
+    results: tuple[tuple[ZoneId, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +257,7 @@ class State:
     rules: Mapping[JobId, KnownRule] = field(default_factory=dict)
     past: tuple[Sounded, ...] = ()
     reserve: bool = False
+    testing: SelfTesting | None = None
     seen: Mapping[JobId, str] = field(default_factory=dict)
     refused: frozenset[str] = frozenset()
     waiting_acks: Mapping[JobId, tuple[AckToken, ...]] = field(default_factory=dict)

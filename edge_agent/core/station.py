@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_agent.core import clips, intake, playing, sounding, standing, talk, zones
+from edge_agent.core import clips, commands, intake, playing, selftest, sounding, standing, talk, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Effect, Level, SendHeartbeat, SwitchRelay
 from edge_agent.core.events import (
@@ -63,14 +63,16 @@ def step(state: State, event: Event, now: Now, verify: Verify) -> tuple[State, t
     standing.end_what_is_over(turn)
     standing.enforce(turn)
     playing.advance(turn)
-    zones.open_unclaimed(turn, standing.kept_warm(turn.state, now))
+    selftest.advance(turn)
+    zones.open_unclaimed(turn, standing.kept_warm(turn.state, now) | selftest.tested(turn.state))
     talk.keep_talking(turn)
     return turn.state, tuple(turn.effects)
 
 
 def next_wake(state: State, now: Now) -> MonoMs | None:
     """The boot time at which ``step`` must be called again even if nothing happens; None if never."""
-    wakes = [*intake.next_wake(state, now), *standing.next_wake(state, now), *playing.next_wake(state, now)]
+    wakes = [*intake.next_wake(state, now), *standing.next_wake(state, now), *selftest.next_wake(state, now)]
+    wakes += [*playing.next_wake(state, now)]
     return min([*wakes, *clips.next_wake(state), *talk.next_wake(state.link)], default=None)
 
 
@@ -155,6 +157,7 @@ def _restore(turn: Turn, event: Restored) -> None:
     for rule in event.rules:
         # What lasts counts anew: while nobody knows the time, it is better that a lock holds too long.
         turn.put_rule(KnownRule(rule.accepted, rule.base, turn.now.mono, rule.held, saved=True))
+        commands.restored(turn, rule.accepted.order)
     for mark in event.marks:
         playing.resume(turn, mark)
     turn.note(Level.INFO, "restored", jobs=len(jobs), begun=len(event.marks), last_seq=event.last_seq)
@@ -163,7 +166,8 @@ def _restore(turn: Turn, event: Restored) -> None:
 def _known(saved: SavedJob, marks: tuple[SavedMark, ...]) -> KnownJob:
     """A job as the journal has it. One that had begun waits for nothing, even if the disk did not take its release."""
     begun = any(mark.job_id == saved.accepted.job.job_id for mark in marks)
-    return KnownJob(saved.accepted, saved.base, saved.held and not begun, saved=True)
+    offered = saved.accepted.offered and not begun
+    return KnownJob(saved.accepted, saved.base, saved.held and not begun, saved=True, offered=offered)
 
 
 def _relay_changed(turn: Turn, event: RelayChanged) -> None:
@@ -209,7 +213,7 @@ def _device_down(turn: Turn, detail: str) -> None:
     turn.note(Level.ERROR, "device process lost, its relays are open", detail=detail)
     for play in list(turn.state.plays.values()):
         if play.ending is not None:
-            sounding.conclude(turn, play, *play.ending)
+            sounding.conclude(turn, play, play.ending)
         elif play.phase in (Phase.ARMED, Phase.PLAYING):
             sounding.lose(turn, play, Cause.DEVICE_LOST, Reason.DEVICE_FAILED)
 

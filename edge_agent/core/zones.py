@@ -15,7 +15,7 @@ from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.policy import Rules, Wish
 from edge_agent.core.programme import ZoneFeed, length_ms
 from edge_agent.core.reasons import Reason
-from edge_agent.core.state import CLAIMS, Occurrence, Relay, State, Turn, ZonePart
+from edge_agent.core.state import CLAIMS, Ending, GoesOn, Occurrence, Relay, State, Turn, ZonePart
 from edge_agent.core.units import SECOND_MS, MonoMs, ZoneId
 
 RELAY_LEAD_MS = 200
@@ -41,17 +41,37 @@ class Room:
 def zones_of(state: State, job: Job) -> tuple[ZoneId, ...]:
     """The zones of this station that a job is for, in the station's own order."""
     wanted = job.audience.zones
-    return tuple(zone for zone in state.site.zones if not wanted or zone in wanted)
+    named = tuple(zone for zone in state.site.zones if not wanted or zone in wanted)
+    if not (job.all_clear or job.corrects):
+        return named
+    heard = _heard_in(state, job)
+    return tuple(zone for zone in named if zone in heard)
+
+
+def _heard_in(state: State, job: Job) -> frozenset[ZoneId]:
+    """Where that was heard which an all-clear ends, or a correction sets right; what sounds just now included."""
+
+    def meant(issuer: str, series: str, job_id: str) -> bool:
+        if issuer != job.issuer or job_id == job.job_id:
+            return False
+        return job_id == job.corrects if job.corrects else series == job.series
+
+    heard = {zone for sound in state.past if meant(sound.issuer, sound.series, sound.job_id) for zone in sound.zones}
+    for play in state.plays.values():
+        other = state.jobs[play.job_id].job
+        if meant(other.issuer, other.series, other.job_id):
+            heard |= {z for z, run in play.zones.items() if run.part is ZonePart.HEARING or run.played_ms > 0}
+    return frozenset(heard)
 
 
 def room_for(turn: Turn, play: Occurrence) -> Room:
     """Sort the zones of an occurrence that are not out of it by who sounds there."""
-    urgent = turn.job_of(play).cls is JobClass.EMERGENCY
+    urgent = turn.job_of(play).plays_as is JobClass.EMERGENCY
     free: list[ZoneId] = []
     taken: list[ZoneId] = []
     busy: list[ZoneId] = []
-    for zone in (zone for zone, run in play.zones.items() if run.part is not ZonePart.OUT):
-        classes = [turn.job_of(other).cls for other in _holders(turn.state, zone) if other.key != play.key]
+    for zone in in_it(play):
+        classes = [turn.job_of(other).plays_as for other in _holders(turn.state, zone) if other.key != play.key]
         if JobClass.EMERGENCY in classes:
             (busy if urgent else taken).append(zone)
         elif classes and not urgent:
@@ -116,7 +136,7 @@ def warm(turn: Turn, zone: ZoneId, for_ms: int) -> None:
 
 def in_it(play: Occurrence) -> tuple[ZoneId, ...]:
     """The zones that hear an occurrence, or still may."""
-    return tuple(zone for zone, run in play.zones.items() if run.part is not ZonePart.OUT)
+    return tuple(zone for zone, run in play.zones.items() if run.part not in (ZonePart.OUT, ZonePart.SERVED))
 
 
 def take(turn: Turn, play: Occurrence) -> None:
@@ -142,7 +162,22 @@ def reroute(turn: Turn, play: Occurrence, cause: Cause, reason: Reason) -> None:
     if feeds:
         turn.emit(RoutePlay(play.play_id, feeds))
     else:
-        turn.put_play(replace(play, ending=(cause, reason), since=turn.now.mono))
+        stop(turn, play, _ending_for(turn.job_of(play), cause, reason))
+
+
+def _ending_for(job: Job, cause: Cause, reason: Reason) -> Ending:
+    """Whom an emergency took everywhere goes on afterwards, if its policy says so (requirement B13)."""
+    goes_on = _AFTER_AN_EMERGENCY.get(job.preemption) if reason is Reason.PREEMPTED else None
+    return Ending(cause, reason) if goes_on is None else Ending(Cause.SET_ASIDE, reason, goes_on)
+
+
+_AFTER_AN_EMERGENCY = {Preemption.RESUME: GoesOn.REST, Preemption.RESTART: GoesOn.ANEW}
+
+
+def stop(turn: Turn, play: Occurrence, ending: Ending) -> None:
+    """A programme that sounds is told to end; what becomes of it is decided when it has."""
+    if play.ending is None:
+        turn.put_play(replace(play, ending=ending, since=turn.now.mono))
         turn.emit(StopPlay(play.play_id))
 
 
@@ -162,7 +197,7 @@ def give_back(turn: Turn) -> None:
 
 
 def _come_back(turn: Turn, play: Occurrence, back: list[ZoneId]) -> None:
-    if turn.job_of(play).preemption is Preemption.DROP:
+    if turn.job_of(play).preemption is Preemption.DROP or turn.job_of(play).rehearsal:
         for zone in back:
             play = play.with_zone(zone, ZonePart.OUT, Reason.PREEMPTED)
         turn.put_play(play)
@@ -205,19 +240,20 @@ def confirm_by(state: State, zone: ZoneId) -> MonoMs:
 
 
 def open_unclaimed(turn: Turn, kept_warm: frozenset[ZoneId]) -> None:
-    """Open every relay that nothing claims any more. Runs last in a step, so a hand-over is one relay cycle.
+    """Open every relay that nothing claims any more. Runs last in a step, so a hand-over is one relay cycle."""
+    for zone, relay in turn.state.relays.items():
+        if relay.ordered_on and zone not in kept_warm and not is_claimed(turn.state, zone):
+            _open_relay(turn, zone)
+
+
+def is_claimed(state: State, zone: ZoneId) -> bool:
+    """Whether a programme needs a zone's relay closed.
 
     What is armed and still waits for its moment keeps a relay that is closed already: the amplifier is warm.
     """
-    claimed = {
-        zone
-        for play in turn.state.plays.values()
-        if play.phase in (Phase.ARMED, Phase.PLAYING)
-        for zone in play.zones_in(*_HOLDS)
-    }
-    for zone, relay in turn.state.relays.items():
-        if relay.ordered_on and zone not in claimed | kept_warm:
-            _open_relay(turn, zone)
+    return any(
+        zone in play.zones_in(*_HOLDS) for play in state.plays.values() if play.phase in (Phase.ARMED, Phase.PLAYING)
+    )
 
 
 def with_volumes(turn: Turn, play: Occurrence, rules: Rules, wish: Wish) -> Occurrence:
@@ -228,13 +264,6 @@ def with_volumes(turn: Turn, play: Occurrence, rules: Rules, wish: Wish) -> Occu
         for zone, run in play.zones.items()
     }
     return replace(play, zones=zones)
-
-
-def cut_off(turn: Turn, play: Occurrence, reason: Reason) -> None:
-    """A programme that sounds ends now."""
-    if play.ending is None:
-        turn.put_play(replace(play, ending=(Cause.CUT_OFF, reason), since=turn.now.mono))
-        turn.emit(StopPlay(play.play_id))
 
 
 def leave(turn: Turn, play: Occurrence, barred: Mapping[ZoneId, Reason]) -> None:

@@ -87,13 +87,11 @@ def parse_command(fields: Fields) -> Command:
 
 def rule_fields(order: RuleOrder) -> JsonObject:
     """What the three parsers read back: the payload but for its realm and type."""
-    match order:
-        case Regulation(heading):
-            return heading_payload(heading) | _regulation_fields(order)
-        case Window(heading):
-            return heading_payload(heading) | _window_fields(order)
-        case Command(heading, action):
-            return heading_payload(heading) | {"do": action_payload(action)}
+    if isinstance(order, Regulation):
+        own = _regulation_fields(order)
+    else:
+        own = _window_fields(order) if isinstance(order, Window) else {"do": action_payload(order.action)}
+    return heading_payload(order.heading) | own
 
 
 def _regulation_fields(regulation: Regulation) -> JsonObject:

@@ -13,6 +13,7 @@ from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.effects import Verdict
 from edge_agent.core.job import Job, JobClass
 from edge_agent.core.occurrence import OUTCOMES, Phase
+from edge_agent.core.order import RuleOrder
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey, JobId, MonoMs, StationId, UtcMs, ZoneId
 from edge_agent.headend.schemas import faults
@@ -20,11 +21,11 @@ from edge_agent.journal.record import ChainPoint, Origin, body_of, chain
 from edge_agent.sync import messages as say
 from edge_agent.sync.messages import HostStatus, LogCursor, LogRecord, Outgoing, PlayStatus, Sender, Why, ZoneStatus
 from edge_agent.trust.fields import Fields
-from edge_agent.trust.orders import job_payload, parse_job
+from edge_agent.trust.orders import OrderType, job_payload, parse_order, rule_payload
 from edge_agent.trust.strict_json import INTEGER_MAX, WireError, parse
 from tests.headend.schema_walk import replaced
-from tests.headend.test_schemas import BEYOND_JOB
-from tests.trust.strategies import anything, areas, hashes, instants, jobs, names, unhurried, words
+from tests.headend.test_schemas import BEYOND_RULE
+from tests.trust.strategies import anything, areas, hashes, instants, jobs, names, rule_orders, unhurried, words
 
 some = settings(unhurried, max_examples=60)
 """Each change costs a walk through a schema; the bounds themselves are tried one by one in ``test_schemas``."""
@@ -125,39 +126,48 @@ records = st.builds(
 )
 
 
-@given(job=jobs())
+orders = jobs() | rule_orders
+
+
+def _written(order: Job | RuleOrder) -> Any:
+    payload = job_payload(order, "demo") if isinstance(order, Job) else rule_payload(order, "demo")
+    return json.loads(json.dumps(payload))
+
+
+@given(order=orders)
 @some
-def test_every_order_that_the_code_can_write_is_valid(job: Job) -> None:
-    assert faults("job", job_payload(job, "demo")) == []
+def test_every_order_that_the_code_can_write_is_valid(order: Job | RuleOrder) -> None:
+    payload = _written(order)
+    assert faults(payload["type"], payload) == []
 
 
-@given(job=jobs(), data=st.data(), value=anything)
+@given(order=orders, data=st.data(), value=anything)
 @some
 def test_what_a_station_takes_is_valid_and_what_is_not_valid_it_refuses(
-    job: Job, data: st.DataObject, value: Any
+    order: Job | RuleOrder, data: st.DataObject, value: Any
 ) -> None:
-    payload = json.loads(json.dumps(job_payload(job, "demo")))
+    payload = _written(order)
     # Realm and type are the judge's to check, before this parser.
     paths = [path for path in _paths(payload, ()) if path[0] not in ("realm", "type")]
     path = data.draw(st.sampled_from(paths))
     changed = json.dumps(
         replaced(payload, path, data.draw(st.just(value) | st.sampled_from(_leaves(payload))))
     ).encode()
-    refusal = _refusal(changed)
-    found = faults("job", json.loads(changed))
+    refusal = _refusal(payload["type"], changed)
+    found = faults(payload["type"], json.loads(changed))
     if refusal is None:
         assert found == []
     elif not found:
-        assert any(rule in refusal for rule in (*BEYOND_JOB, *STRICT)), refusal
+        assert any(rule in refusal for rule in (*BEYOND_RULE, *STRICT)), refusal
 
 
 STRICT = ("NFC", "control characters", "integers only", "2^53", "levels", "a field only once")
 """What the strict reader forbids before any form is looked at."""
 
 
-def _refusal(payload: bytes) -> str | None:
+def _refusal(kind: str, payload: bytes) -> str | None:
     try:
-        parse_job(Fields(parse(payload)))
+        parse_order(Fields(parse(payload)), OrderType(kind))
     except WireError as error:
         return str(error)
     return None

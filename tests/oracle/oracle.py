@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Literal
 
-from tests.oracle.walltime import DAY_S, day_number, iso_weekday, local_day, local_second, midnight, second_of_day
+from tests.oracle.strips import Seconds, Strip, first_within
+from tests.oracle.walltime import DAY_S, day_number, iso_weekday, local_day, midnight
 from tests.oracle.world import Clause, Closure, Cls, ExceptionWindow, Instant, Life, Play, Policy, Zone, timeline
 
 Outcome = Literal["played", "refused", "cut", "skipped"]
 
-SESSION_GAP_S = 60
 POLICY = "policy"
 EMERGENCY = "emergency"
 STRIP_DAYS = 4
@@ -58,48 +57,7 @@ def expect(life: Life) -> list[Expected]:
     return [station.judge(each) for each in timeline(life.plays)]
 
 
-# ---------------------------------------------------------------- seconds
-
-
-class Seconds:
-    """Which seconds are marked: one bytearray for each day (UTC) that has any."""
-
-    def __init__(self) -> None:
-        self._days: dict[int, bytearray] = {}
-
-    def mark(self, begins: int, ends: int) -> None:
-        for day in range(begins // DAY_S, (ends - 1) // DAY_S + 1):
-            seconds = self._days.setdefault(day, bytearray(DAY_S))
-            first, last = max(begins - day * DAY_S, 0), min(ends - day * DAY_S, DAY_S)
-            seconds[first:last] = b"\1" * (last - first)
-
-    def any_in(self, begins: int, ends: int) -> bool:
-        days = range(begins // DAY_S, (ends - 1) // DAY_S + 1)
-        strip = b"".join(bytes(self._days.get(day, bytearray(DAY_S))) for day in days)
-        first = begins - days[0] * DAY_S
-        return 1 in strip[first : first + ends - begins]
-
-
-@cache
-def _of_the_clock(begins: str, ends: str) -> bytes:
-    """Three days of seconds, marked within hours of the wall clock: over midnight if they must, all day if equal."""
-    first, last = second_of_day(begins), second_of_day(ends)
-    if first < last:
-        day = bytes(first) + b"\1" * (last - first) + bytes(DAY_S - last)
-    else:
-        day = b"\1" * last + bytes(first - last) + b"\1" * (DAY_S - first)
-    assert len(day) == DAY_S
-    return day * 3
-
-
-def first_within(begins: str, ends: str, start: int, stop: int) -> int | None:
-    """The first second of a sound that lies within hours of the wall clock."""
-    second = local_second(start)
-    found = _of_the_clock(begins, ends).find(1, second, second + stop - start)
-    return None if found < 0 else start + found - second
-
-
-# ---------------------------------------------------------------- what has sounded
+# ---------------------------------------------------------------- section 2: the policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,47 +69,11 @@ class Sound:
     basis: str
 
 
-class Strip:
-    """A few days' seconds from an origin on, marked where one of some sounds sounded."""
-
-    def __init__(self, origin: int, length_s: int, sounds: list[Sound]) -> None:
-        self.origin = origin
-        self._seconds = bytearray(length_s)
-        for sound in sounds:
-            self.mark(sound.begins, sound.ends)
-
-    def mark(self, begins: int, ends: int) -> None:
-        first = max(begins - self.origin, 0)
-        last = ends - self.origin
-        assert last <= len(self._seconds), "a sound runs off the strip"
-        self._seconds[first:last] = b"\1" * (last - first)
-
-    def sounding_s(self) -> int:
-        return self._seconds.count(1)
-
-    def session_began(self, start: int) -> int:
-        """The first second of the session that a sound would go on with; its own if there is none."""
-        first = start - self.origin
-        while True:
-            earlier = self._seconds.find(1, max(first - SESSION_GAP_S, 0), first)
-            if earlier < 0:
-                return first + self.origin
-            first = earlier
-
-    def sessions_begun(self, begins: int, ends: int) -> int:
-        """How many sessions have their first second within [begins, ends)."""
-        begun = 0
-        last = ends - self.origin
-        second = self._seconds.find(1, begins - self.origin, last)
-        while second >= 0:
-            if 1 not in self._seconds[max(second - SESSION_GAP_S, 0) : second]:
-                begun += 1
-            silent = self._seconds.find(0, second)
-            second = self._seconds.find(1, silent, last) if silent >= 0 else -1
-        return begun
-
-
-# ---------------------------------------------------------------- section 2: the policy
+def _painted(origin: int, length_s: int, sounds: list[Sound]) -> Strip:
+    strip = Strip(origin, length_s)
+    for sound in sounds:
+        strip.mark(sound.begins, sound.ends)
+    return strip
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +89,7 @@ class Case:
         return local_day(self.start)
 
     def strip(self, counted: list[Sound]) -> Strip:
-        return Strip(midnight(self.day - 1), STRIP_DAYS * DAY_S, counted)
+        return _painted(midnight(self.day - 1), STRIP_DAYS * DAY_S, counted)
 
 
 def _on_a_holiday(clause: Clause, case: Case) -> bool:
@@ -260,7 +182,7 @@ def _covers(window: ExceptionWindow, play: Play, start: int) -> bool:
 def _reason_of_exception(window: ExceptionWindow, start: int, stop: int, under_it: list[Sound]) -> str | None:
     if stop > window.ends:
         return "outside_exception"
-    strip = Strip(window.begins, window.ends - window.begins, under_it)
+    strip = _painted(window.begins, window.ends - window.begins, under_it)
     if stop - strip.session_began(start) > window.session_s:
         return "session_too_long"
     strip.mark(start, stop)

@@ -100,4 +100,17 @@ def nightly(dice: Random, zones: tuple[str, ...], holidays: tuple[str, ...]) -> 
     return Policy((general, Clause(classes=PRIORITY, session_s=1200)), dice.choice(("cut", "refuse")))
 
 
-KINDS: tuple[Kind, ...] = (urban, rural, by_class, by_zone, cutting, nightly)
+def thrifty(dice: Random, zones: tuple[str, ...], holidays: tuple[str, ...]) -> Policy:
+    """As often as one likes, within so many minutes a day; one zone has fewer."""
+    return Policy(
+        (
+            Clause(
+                quiet=("21:00", "05:00"), holidays=holidays, day_s=dice.choice((900, 1500, 2100)), volume=_bands(dice)
+            ),
+            Clause(classes=PRIORITY, day_s=600),
+            Clause(zones=(dice.choice(zones),), day_s=720),
+        )
+    )
+
+
+KINDS: tuple[Kind, ...] = (urban, rural, by_class, by_zone, cutting, nightly, thrifty)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.oracle.test_oracle import ALL, at, judged, last, play, told, under
+from tests.oracle.cases import ALL, at, judged, last, play, told, under
 from tests.oracle.world import Clause, Closure, ExceptionWindow, Life
 
 CLOSED = Clause(weekdays=(7,))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from edge_agent.core.events import Judgement, Rejected
 from edge_agent.core.job import Accepted
+from edge_agent.core.order import AcceptedRule
 from edge_agent.core.reasons import UNAUTHENTICATED
 from edge_agent.trust.envelope import Envelope, open_envelope, pae, payload_type, sign
 from edge_agent.trust.judge import make_judge
@@ -27,6 +28,7 @@ TRUST = makers.make_trust(
         makers.job_role(keyids=[makers.signer("officer").keyid, TOKEN.keyid], threshold=2),
         makers.job_role(role="deputies", keyids=[makers.signer("deputy").keyid]),
         makers.online_role(),
+        makers.command_role(keyids=[makers.signer("deputy").keyid]),
     ],
 )
 NEEDED = {role.name: role.threshold for role in TRUST.roles}
@@ -35,6 +37,7 @@ MESSAGES = {
     "one signature": (makers.JOB_TOPIC, makers.signed_job(by=["deputy"])),
     "two of two, one of them a token's": (makers.JOB_TOPIC, makers.signed_job(by=["officer", TOKEN])),
     "enough twice over": (makers.JOB_TOPIC, makers.signed_job(by=["deputy", "officer", TOKEN])),
+    "command": (makers.JOB_TOPIC, makers.signed_command(by=["deputy"])),
     "welcome": (makers.WELCOME_TOPIC, makers.signed_welcome()),
     "acknowledgement": (makers.ACK_TOPIC, makers.signed_ack()),
 }
@@ -45,6 +48,8 @@ def meaning(verdict: Judgement) -> object:
     """What the station would do, whoever's signatures are left for it; None for a refusal."""
     if isinstance(verdict, Rejected):
         return None
+    if isinstance(verdict, AcceptedRule):
+        return verdict.order, verdict.digest
     return (verdict.job, verdict.digest) if isinstance(verdict, Accepted) else verdict
 
 
@@ -53,7 +58,7 @@ def allowed(topic: str, message: bytes, original: bytes) -> bool:
     verdict = judge(topic, message)
     if isinstance(verdict, Rejected):
         return verdict.reason in UNAUTHENTICATED
-    if isinstance(verdict, Accepted) and len(verdict.signers) < NEEDED[verdict.role]:
+    if isinstance(verdict, Accepted | AcceptedRule) and len(verdict.signers) < NEEDED[verdict.role]:
         return False
     return meaning(verdict) == meaning(judge(topic, original))
 

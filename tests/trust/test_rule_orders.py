@@ -31,7 +31,7 @@ from edge_agent.core.order import (
     Window,
 )
 from edge_agent.core.site import Clause, IntoQuiet, LocalPolicy, VolumeBand
-from edge_agent.trust.commands import What, what_of
+from edge_agent.trust.commands import What, action_payload, what_of
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.orders import OrderType, parse_order, rule_payload
 from edge_agent.trust.strict_json import WireError, dump, parse
@@ -341,6 +341,7 @@ def test_every_command_arrives_with_what_it_needs(what: What):
     command = make_command(do={"what": what.value, **needs})
     assert command.action == action
     assert what_of(command.action) is what
+    assert action_payload(action) == {"what": what.value, **needs}
     for name in needs:
         without = {other: value for other, value in needs.items() if other != name}
         assert commanded(what=what.value, **without) == f"do.{name}: missing"

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 
 from edge_agent.core.events import Rejected
 from edge_agent.core.job import Accepted, LogAck, Welcome
+from edge_agent.core.order import AcceptedRule
 from edge_agent.core.reasons import Reason
+from edge_agent.trust.commands import What
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.judge import make_judge
+from edge_agent.trust.orders import OrderType
 from edge_agent.trust.roles import load_trust
 from edge_agent.trust.strict_json import WireError
 from tests.trust import makers
@@ -26,6 +29,7 @@ from tests.trust.wrong import (
     UTC_MAX,
     Wrong,
     names,
+    no_boolean,
     no_choice,
     no_integer,
     no_list,
@@ -33,6 +37,7 @@ from tests.trust.wrong import (
     no_text,
     no_words,
     put,
+    scraps,
 )
 
 judge = make_judge(makers.make_trust(), makers.make_site())
@@ -42,13 +47,36 @@ JOB = makers.job_dict(
     audience={"stations": [makers.STATION], "areas": [makers.AREA], "zones": ["cho"]},
     items=[makers.clip_item(), makers.text_item()],
     when=makers.rule_when(),
-    missed={"policy": "late", "limit_s": 90},
+    missed={"policy": "late", "limit_s": 90, "zones_s": 600},
     cap=CAP,
     critical=[],
+    series="lu-1",
+    version=2,
+    corrects="job-0",
     **{"class": "priority", "order": 1, "loops": 2, "gap_s": 3, "preemption": "drop"},
 )
 AT = makers.job_dict(when={"kind": "at", "utc": makers.NOON + 1})
-EMERGENCY = makers.job_dict(**{"class": "emergency"})
+EMERGENCY = makers.job_dict(
+    **{"class": "emergency"},
+    when={"kind": "now", "every_s": 180, "until": makers.NOON + 1},
+    series="lu-1",
+    version=3,
+    all_clear=True,
+    rehearsal=False,
+)
+EVERYWHERE = {"stations": [makers.STATION], "areas": [makers.AREA], "zones": ["cho"]}
+REGULATION = makers.regulation_dict(
+    audience=EVERYWHERE | {"zones": []},
+    into_quiet="cut",
+    clauses=[
+        makers.clause_dict(),
+        makers.clause_dict(
+            classes=["normal"], zones=["cho"], weekdays=[1], holidays=["2027-02-06"], sessions_per_day=4, day_s=3_600
+        ),
+    ],
+)
+WINDOW = makers.window_dict(audience=EVERYWHERE, total_s=3_600, volume=60)
+COMMAND = makers.command_dict(audience=EVERYWHERE)
 
 WRONG_IN_JOB: dict[str, Wrong] = {
     "realm": no_text(NAME),
@@ -99,10 +127,16 @@ WRONG_IN_JOB: dict[str, Wrong] = {
     "items[0].urls[0]": no_text(r"https://.*"),
     "items[1].text": no_words(1, 2_000),
     "volume": no_integer(0, 100),
-    "preemption": no_choice("rejoin", "drop"),
+    "preemption": no_choice("rejoin", "resume", "restart", "drop"),
     "missed": no_object(),
     "missed.policy": no_choice("skip", "late"),
     "missed.limit_s": no_integer(1, 86_400),
+    "missed.zones_s": no_integer(0, 86_400),
+    "series": no_text(NAME),
+    "version": no_integer(1, 9_999),
+    "all_clear": no_boolean() | st.just(True),
+    "rehearsal": no_boolean() | st.just(True),
+    "corrects": no_text(NAME) | st.just("job-1"),
     "event": no_text(r"[a-z0-9-]{1,40}") | st.just("flash-flood"),
     "cap": no_object(),
     "cap.identifier": no_words(0, 200),
@@ -110,6 +144,71 @@ WRONG_IN_JOB: dict[str, Wrong] = {
     "cap.sent": no_words(0, 200),
     "critical": no_list(0, 64, "known-{}".format),
     "critical[0]": no_words(1, 64),
+}
+WRONG_IN_EMERGENCY: dict[str, Wrong] = {
+    "when.every_s": no_integer(60, 3_600),
+    "when.until": INSTANT | st.integers(0, makers.NOON) | st.integers(makers.NOON + 6 * makers.HOUR_MS + 1, UTC_MAX),
+    "series": no_text(NAME),
+    "version": no_integer(1, 9_999),
+    "all_clear": no_boolean(),
+    "rehearsal": no_boolean(),
+}
+WRONG_IN_HEADING: dict[str, Wrong] = {
+    "order_id": no_text(NAME),
+    **{
+        path: WRONG_IN_JOB[path]
+        for path in (
+            *("realm", "issuer", "level", "key_epoch", "serial", "issued_at", "not_before", "not_after"),
+            *("audience", "audience.stations", "audience.stations[0]", "audience.areas", "audience.areas[0]"),
+        )
+    },
+}
+CLASSES = no_list(1, 2, lambda number: ("normal", "priority")[number % 2]) | st.just(["emergency"])
+WALLS = no_object() | st.just(["21:00"]) | st.just(["21:00", "24:00"])
+WRONG_IN_REGULATION: dict[str, Wrong] = WRONG_IN_HEADING | {
+    "audience.zones": no_list(0, 0, "cho-{}".format),
+    "version": no_integer(1, INTEGER_MAX),
+    "number": no_words(1, 80),
+    "dated": no_text(r"[0-9]{4}-[0-9]{2}-[0-9]{2}") | st.just("2026-02-30"),
+    "into_quiet": no_choice("refuse", "cut"),
+    "clauses": no_list(1, 16, lambda _: makers.clause_dict()),
+    "clauses[1]": no_object(),
+    "clauses[0].quiet": WALLS,
+    "clauses[0].session_s": no_integer(1, 86_400),
+    "clauses[0].volume": no_list(1, 24, lambda _: ["05:00", "06:00", 45]),
+    "clauses[0].volume[0]": WALLS | st.just(["05:00", "06:00", 101]) | st.just(["05:00", "06:00", 45, 45]),
+    "clauses[0].classes": st.just(["normal"]),
+    "clauses[0].zones": st.just(["cho"]),
+    "clauses[1].classes": CLASSES,
+    "clauses[1].classes[0]": no_choice("normal", "priority", "emergency"),
+    "clauses[1].zones": no_list(1, 64, "cho-{}".format),
+    "clauses[1].zones[0]": no_text(NAME),
+    "clauses[1].quiet": WALLS,
+    "clauses[1].weekdays": no_list(1, 7, lambda number: number + 1),
+    "clauses[1].weekdays[0]": no_integer(1, 7),
+    "clauses[1].holidays": no_list(0, 60, lambda number: str(date(2026, 10, 1) + timedelta(days=number))),
+    "clauses[1].holidays[0]": no_text(r"[0-9]{4}-[0-9]{2}-[0-9]{2}") | st.just("2026-02-31"),
+    "clauses[1].sessions_per_day": no_integer(0, 96),
+    "clauses[1].day_s": no_integer(0, 86_400),
+    "clauses[1].session_s": no_integer(1, 86_400),
+    "clauses[1].more": scraps,
+}
+WRONG_IN_WINDOW: dict[str, Wrong] = WRONG_IN_HEADING | {
+    "audience.zones": WRONG_IN_JOB["audience.zones"],
+    "kind": no_choice("exception", "silence"),
+    "begins": INSTANT,
+    "ends": INSTANT | st.integers(0, WINDOW["begins"]) | st.integers(WINDOW["not_after"] + 1, UTC_MAX),
+    "basis": no_words(1, 200),
+    "classes": CLASSES,
+    "session_s": no_integer(1, 86_400),
+    "total_s": no_integer(1, 16 * 86_400),
+    "volume": no_integer(0, 100),
+}
+WRONG_IN_COMMAND: dict[str, Wrong] = WRONG_IN_HEADING | {
+    "audience.zones": WRONG_IN_JOB["audience.zones"],
+    "do": no_object(),
+    "do.what": no_choice(*What),
+    "do.for_s": no_integer(1, 900),
 }
 WRONG_IN_WELCOME: dict[str, Wrong] = {
     "type": no_choice("welcome"),
@@ -135,8 +234,8 @@ WRONG_IN_TRUST: dict[str, Wrong] = {
     "roles": no_list(1, 64, lambda number: makers.online_role(role=f"server-{number}")),
     "roles[0]": no_object(),
     "roles[0].role": no_text(NAME),
-    "roles[0].orders": no_list(1, 3, "job-{}".format),
-    "roles[0].orders[0]": no_choice("job", "welcome", "ack"),
+    "roles[0].orders": no_list(1, 6, "job-{}".format),
+    "roles[0].orders[0]": no_choice(*OrderType),
     "roles[0].keyids": no_list(1, 64, "{:064x}".format),
     "roles[0].keyids[0]": no_text(HEX_64) | st.just("ab" * 32),
     "roles[0].threshold": no_integer(1, 8) | st.integers(2, 8),
@@ -151,16 +250,40 @@ WRONG_IN_TRUST: dict[str, Wrong] = {
     "roles[0].limits.hours[0]": no_object() | st.just(["05:00"]) | st.just(["05:00", "24:00"]),
     "roles[0].limits.volume_max": no_integer(0, 100),
     "roles[0].limits.validity_max_s": no_integer(1, 400 * 86_400),
+    "roles[0].limits.events": no_list(1, 32, "dam-{}".format),
+    "roles[0].limits.events[0]": no_text(r"[a-z0-9-]{1,40}"),
+    "roles[0].limits.sound_max_s": no_integer(1, 86_400),
+    "roles[0].limits.per_day": no_integer(1, 1_000),
+    "roles[2].limits.commands": no_list(1, 14, "stop-{}".format),
+    "roles[2].limits.commands[0]": no_choice(*What),
+    "roles[2].limits.validity_max_s": no_integer(1, 400 * 86_400),
+    "roles[3].limits.areas": no_list(1, 64, "vn/{}".format),
+    "roles[3].keyids": st.just([makers.signer("officer").keyid]),
+    "roles[3].keyids[0]": no_text(HEX_64),
 }
-TRUST = makers.trust_document(roles=[makers.job_role(limits={"hours": [["05:00", "21:00"]]}), makers.online_role()])
+COUNTED = {"events": ["flash-flood"], "sound_max_s": 600, "per_day": 3}
+TRUST = makers.trust_document(
+    roles=[
+        makers.job_role(limits={"hours": [["05:00", "21:00"]], **COUNTED}),
+        makers.online_role(),
+        makers.command_role(),
+        makers.owner_role(),
+    ]
+)
+GIVEN = {"job": "officer", "regulation": "owner", "window": "owner", "command": "officer"}
 
 
 def judged(payload: dict[str, Any]) -> object:
     """The station's word on the payload, signed by whoever may sign it."""
-    by = "officer" if payload["type"] == "job" or "items" in payload else "server"
-    kind = "job" if by == "officer" else "ack" if "nonce" not in payload else "welcome"
-    message = sign(payload_type(kind), json.dumps(payload).encode(), [makers.signer(by)])
-    return judge(f"loa/1/d/{makers.STATION}/{kind}", message)
+    kind = kind_of(payload)
+    message = sign(payload_type(kind), json.dumps(payload).encode(), [makers.signer(GIVEN.get(kind, "server"))])
+    return judge(f"loa/1/d/{makers.STATION}/{'job' if kind in GIVEN else kind}", message)
+
+
+def kind_of(payload: dict[str, Any]) -> str:
+    """What it is, even where ``type`` was spoilt."""
+    marks = {"items": "job", "clauses": "regulation", "basis": "window", "do": "command", "nonce": "welcome"}
+    return next((kind for mark, kind in marks.items() if mark in payload), "ack")
 
 
 def named(payload: dict[str, Any]) -> str:
@@ -190,6 +313,30 @@ def test_one_wrong_field_of_a_job_is_the_one_that_is_named(paths: list[str], dat
     for path in paths:
         document = JOB | ({"critical": ["title"]} if path == "critical[0]" else {})
         wrong = data.draw(WRONG_IN_JOB[path], path)
+        if path != "audience.areas" or wrong != []:  # a station is named, so no area is enough
+            assert names(named(put(document, path, wrong)), path)
+
+
+@given(some_of(WRONG_IN_EMERGENCY), st.data())
+def test_one_wrong_field_of_an_emergency_is_the_one_that_is_named(paths: list[str], data: st.DataObject) -> None:
+    for path in paths:
+        assert names(named(put(EMERGENCY, path, data.draw(WRONG_IN_EMERGENCY[path], path))), path)
+
+
+RULES = {
+    "regulation": (REGULATION, WRONG_IN_REGULATION),
+    "window": (WINDOW, WRONG_IN_WINDOW),
+    "command": (COMMAND, WRONG_IN_COMMAND),
+}
+
+
+@pytest.mark.parametrize("kind", RULES)
+@given(data=st.data())
+def test_one_wrong_field_of_another_order_is_the_one_that_is_named(kind: str, data: st.DataObject) -> None:
+    document, wrongs = RULES[kind]
+    assert isinstance(judged(document), AcceptedRule), judged(document)
+    for path in data.draw(some_of(wrongs)):
+        wrong = data.draw(wrongs[path], path)
         if path != "audience.areas" or wrong != []:  # a station is named, so no area is enough
             assert names(named(put(document, path, wrong)), path)
 

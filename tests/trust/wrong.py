@@ -50,6 +50,11 @@ def no_choice(*choices: str) -> Wrong:
     return scraps | st.integers(-9, 9) | st.text(max_size=12).filter(lambda text: text not in choices)
 
 
+def no_boolean() -> Wrong:
+    """Anything but true or false."""
+    return st.none() | st.integers(-9, 9) | st.text(max_size=9) | st.lists(st.integers(0, 9), max_size=2) | st.just({})
+
+
 def no_object() -> Wrong:
     """Anything but an object."""
     return (

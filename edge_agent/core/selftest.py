@@ -1,0 +1,79 @@
+"""Decide how the station tests its relays in silence: one idle zone after the other closes and opens, nothing sounds.
+
+What was seen goes into one record (``self_test c1=ok c2=relay_failed c3=busy``). A zone that is needed meanwhile is let
+go at once: a test delays nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge_agent.core import records, zones
+from edge_agent.core.clock_trust import Now
+from edge_agent.core.effects import Level
+from edge_agent.core.order import AcceptedRule
+from edge_agent.core.state import SelfTesting, State, Turn
+from edge_agent.core.units import SECOND_MS, MonoMs, ZoneId
+
+CLOSED_MS = 1 * SECOND_MS
+# Long enough for a read-back and for a technician's ear at the relay box; no amplifier thumps that did not before.
+OK, FAILED, BUSY, DEVICE_DOWN = "ok", "relay_failed", "busy", "device_failed"
+
+
+def begin(turn: Turn, accepted: AcceptedRule, where: tuple[ZoneId, ...]) -> None:
+    """Test the zones in turn; a test that runs already goes first and this one takes its place."""
+    turn.state = replace(turn.state, testing=SelfTesting(accepted, where))
+
+
+def advance(turn: Turn) -> None:
+    """One zone at a time: close it, look, open it."""
+    test = turn.state.testing
+    if test is None:
+        return
+    if test.zone is not None:
+        seen = _seen(turn, test.zone)
+        if seen is None:
+            return
+        test = replace(test, zone=None, results=(*test.results, (test.zone, seen)))
+    test = _next(turn, test)
+    if test.zone is None:
+        turn.emit(records.of_self_test(test.accepted, turn.now, test.results))
+        turn.note(Level.INFO, "self-test done", seen=" ".join(f"{zone}={seen}" for zone, seen in test.results))
+    turn.state = replace(turn.state, testing=test if test.zone is not None else None)
+
+
+def tested(state: State) -> frozenset[ZoneId]:
+    """The zone whose relay is closed for the test."""
+    return frozenset() if state.testing is None or state.testing.zone is None else frozenset({state.testing.zone})
+
+
+def next_wake(state: State, now: Now) -> list[MonoMs]:
+    """When the zone under test has been closed for long enough, or is given up."""
+    test = state.testing
+    if test is None or test.zone is None:
+        return []
+    since = state.relays[test.zone].closed_since
+    due = MonoMs(since + CLOSED_MS) if since is not None else zones.confirm_by(state, test.zone)
+    return [max(due, now.mono)]
+
+
+def _seen(turn: Turn, zone: ZoneId) -> str | None:
+    """What the test of a zone came to; None while it goes on."""
+    relay = turn.state.relays[zone]
+    if not turn.state.device_up:
+        return DEVICE_DOWN
+    if zones.is_claimed(turn.state, zone):
+        return BUSY
+    if relay.closed_since is None:
+        return FAILED if not relay.ordered_on or turn.now.mono >= zones.confirm_by(turn.state, zone) else None
+    return OK if turn.now.mono >= relay.closed_since + CLOSED_MS else None
+
+
+def _next(turn: Turn, test: SelfTesting) -> SelfTesting:
+    """Go on with the next zone that nothing needs."""
+    for zone in test.zones[len(test.results) :]:
+        if turn.state.device_up and not zones.is_claimed(turn.state, zone) and not turn.state.relays[zone].ordered_on:
+            zones.warm(turn, zone, CLOSED_MS + zones.RELAY_CONFIRM_MS)
+            return replace(test, zone=zone)
+        test = replace(test, results=(*test.results, (zone, BUSY if turn.state.device_up else DEVICE_DOWN)))
+    return test

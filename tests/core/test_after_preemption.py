@@ -1,0 +1,172 @@
+"""After an emergency: rejoin, resume, restart or drop, and later in the zones that missed it; nothing else starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from edge_agent.core import effects as fx
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.programme import Sound
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import JobId
+from tests.core.bench import CHO, CLIP_MS, DINH, Bench
+from tests.trust import makers
+
+
+def at_work() -> Bench:
+    return Bench().boot()
+
+
+def audience(*zones: str) -> dict[str, Any]:
+    return {"areas": [makers.AREA], "zones": [*zones]}
+
+
+def flood(bench: Bench, *zones: str, job_id: str = "flood", loops: int = 1) -> JobId:
+    """A warning; with ``loops`` one of several minutes."""
+    urgent = {"class": "emergency", "loops": loops, "gap_s": 300}
+    return bench.order(job_id=job_id, audience=audience(*zones), **urgent)
+
+
+def taken_everywhere(bench: Bench, preemption: str, **job: Any) -> JobId:
+    """A bulletin that an emergency took everywhere after 4 s; the emergency is over."""
+    bulletin = bench.order(job_id="bulletin", preemption=preemption, **job)
+    bench.pass_s(4)
+    warning = flood(bench)
+    bench.end(bulletin, Reason.SHUTDOWN, ms=4_000)
+    bench.pass_s(1)
+    assert bench.phase(warning) is Phase.PLAYING
+    bench.end(warning)
+    return bulletin
+
+
+def test_it_resumes_where_it_was_cut_off() -> None:
+    bench = at_work()
+    bulletin = taken_everywhere(bench, "resume")
+    bench.pass_s(1)
+    (part,) = bench.every(fx.StartPlay)[-1].parts
+    assert part == Sound(part.key, CLIP_MS - 4_000, 4_000)
+    bench.end(bulletin, ms=6_000)
+    assert bench.outcomes()[-1] == (bulletin, "succeeded", None)
+    record = bench.every(fx.CommitRecord)[-1].record
+    assert (record.played_ms, record.planned_ms) == (CLIP_MS, CLIP_MS)
+
+
+def test_it_restarts_from_its_beginning() -> None:
+    bench = at_work()
+    bulletin = taken_everywhere(bench, "restart")
+    bench.pass_s(1)
+    (part,) = bench.every(fx.StartPlay)[-1].parts
+    assert part == Sound(part.key, CLIP_MS)
+    bench.end(bulletin)
+    assert bench.outcomes()[-1] == (bulletin, "succeeded", None)
+
+
+@pytest.mark.parametrize("preemption", ["rejoin", "drop"])
+def test_it_is_over_where_nobody_is_left_to_rejoin(preemption: str) -> None:
+    bench = at_work()
+    bulletin = taken_everywhere(bench, preemption)
+    assert (bulletin, "interrupted", "preempted") in bench.outcomes()
+    bench.pass_s(1)
+    assert bench.state.plays == {}
+
+
+@pytest.mark.parametrize("preemption", ["resume", "restart", "rejoin"])
+def test_while_others_play_on_the_zone_rejoins(preemption: str) -> None:
+    bench = at_work()
+    bulletin = bench.order(job_id="bulletin", preemption=preemption)
+    bench.pass_s(4)
+    warning = flood(bench, CHO)
+    bench.pass_s(1)
+    assert [feed.zone for feed in bench.every(fx.RoutePlay)[-1].feeds] == [DINH]
+    bench.end(warning)
+    bench.pass_s(1)
+    assert [feed.zone for feed in bench.every(fx.RoutePlay)[-1].feeds] == [CHO, DINH]
+    assert bench.every(fx.StopPlay) == []
+    assert bench.phase(bulletin) is Phase.PLAYING
+
+
+def test_stacked_calls_are_played_first_and_then_it_goes_on() -> None:
+    bench = at_work()
+    bulletin = bench.order(job_id="bulletin", preemption="resume")
+    bench.pass_s(4)
+    first = flood(bench)
+    bench.end(bulletin, Reason.SHUTDOWN, ms=4_000)
+    bench.pass_s(1)
+    second = flood(bench, job_id="second")
+    bench.end(first)
+    bench.pass_s(1)
+    assert bench.phase(second) is Phase.PLAYING
+    assert bench.phase(bulletin) is Phase.QUEUED
+    bench.end(second)
+    bench.pass_s(1)
+    assert bench.phase(bulletin) is Phase.PLAYING
+
+
+def test_what_waits_too_long_to_go_on_is_over() -> None:
+    bench = at_work()
+    bulletin = bench.order(job_id="bulletin", preemption="resume")
+    bench.pass_s(4)
+    flood(bench, loops=4)
+    bench.end(bulletin, Reason.SHUTDOWN, ms=4_000)
+    bench.pass_s(1)
+    bench.pass_s(601)
+    assert (bulletin, "interrupted", "preempted") in bench.outcomes()
+
+
+def test_what_may_not_sound_by_then_is_cut_off_for_that() -> None:
+    bench = at_work()
+    bench.pass_s(9 * 3600 - 60)  # a minute before the quiet hours
+    bulletin = bench.order(job_id="bulletin", preemption="resume", loops=4)
+    bench.pass_s(4)
+    warning = flood(bench)
+    bench.end(bulletin, Reason.SHUTDOWN, ms=4_000)
+    bench.pass_s(60)
+    bench.end(warning)
+    assert (bulletin, "interrupted", "quiet_hours") in bench.outcomes()
+
+
+def test_nothing_starts_that_was_not_playing() -> None:
+    bench = at_work()
+    warning = flood(bench, loops=4)
+    bench.pass_s(1)
+    bench.order(job_id="bulletin", preemption="resume")
+    bench.pass_s(11 * 60)
+    bench.end(warning)
+    bench.pass_s(1)
+    assert bench.state.plays == {}
+    assert ("bulletin", "expired", "zones_busy") in bench.outcomes()
+
+
+def test_zones_that_missed_it_hear_it_later() -> None:
+    bench = at_work()
+    bulletin = bench.order(job_id="bulletin", preemption="drop", missed={"policy": "skip", "zones_s": 1800})
+    bench.pass_s(4)
+    warning = flood(bench, CHO)
+    bench.pass_s(6)
+    bench.end(bulletin)
+    assert bench.phase(bulletin) is Phase.QUEUED
+    bench.end(warning)
+    bench.pass_s(1)
+    start = bench.every(fx.StartPlay)[-1]
+    assert [feed.zone for feed in start.feeds] == [CHO]
+    assert start.parts == bench.every(fx.StartPlay)[0].parts
+    play = bench.play(bulletin)
+    assert play.segment == 1
+    bench.end(bulletin)
+    assert bench.outcomes()[-1] == (bulletin, "succeeded", None)
+    assert [zone.reason for zone in bench.every(fx.CommitRecord)[-1].record.zones] == [None, None]
+
+
+def test_zones_that_cannot_hear_it_later_either_are_named() -> None:
+    bench = at_work()
+    bulletin = bench.order(job_id="bulletin", preemption="drop", missed={"policy": "skip", "zones_s": 600})
+    bench.pass_s(4)
+    flood(bench, CHO, loops=4)
+    bench.pass_s(6)
+    bench.end(bulletin)
+    bench.pass_s(601)
+    assert (bulletin, "succeeded", None) in bench.outcomes()
+    (record,) = [effect.record for effect in bench.every(fx.CommitRecord) if effect.record.job_id == bulletin]
+    assert [zone.reason for zone in record.zones] == [Reason.PREEMPTED, None]
