@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_agent.core.job import JobClass
+from edge_agent.core.schedule import LATE_GRACE_MS
 from edge_agent.core.units import DAY_MS, JobId, UtcMs, ZoneId
 
 PAST_MS = 2 * DAY_MS
@@ -18,7 +19,10 @@ PAST_MAX = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Sounded:
-    """One sound in the street: [started, ended) in UTC ms, in ``zones``; ``under`` names the exception that let it."""
+    """One sound in the street: [started, ended) in UTC ms, in ``zones``; ``under`` names the exception that let it.
+
+    ``started`` is what counts (``counted_start``), and ``ended`` is so much later as sounded.
+    """
 
     job_id: JobId
     cls: JobClass
@@ -30,6 +34,11 @@ class Sounded:
     series: str = ""
     version: int = 0
     signers: tuple[str, ...] = ()
+
+
+def counted_start(planned: UtcMs | None, started: UtcMs) -> UtcMs:
+    """From when on a sound counts: from its instant, unless it began later than a hand-over or a warm-up explains."""
+    return planned if planned is not None and 0 <= started - planned <= LATE_GRACE_MS else started
 
 
 def remember(past: tuple[Sounded, ...], sound: Sounded) -> tuple[Sounded, ...]:

@@ -279,7 +279,8 @@ def _due_at(turn: Turn, play: Occurrence) -> MonoMs:
 
 def _wish(turn: Turn, play: Occurrence, start_at: MonoMs) -> policy.Wish:
     zones_left = zones.in_it(play)
-    return policy.wish_for(turn.job_of(play), zones_left, turn.now.utc_of(start_at), length_ms(play.parts))
+    planned = play.planned if play.segment == 0 else None
+    return policy.wish_for(turn.job_of(play), zones_left, turn.now.utc_of(start_at), length_ms(play.parts), planned)
 
 
 def _verdict(turn: Turn, play: Occurrence, start_at: MonoMs) -> policy.Verdict:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from edge_agent.core.job import Job, JobClass
 from edge_agent.core.order import Loosening, Window
-from edge_agent.core.past import Sounded
+from edge_agent.core.past import Sounded, counted_start
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Clause, IntoQuiet, LocalPolicy, Site
 from edge_agent.core.units import MINUTE_MS, SECOND_MS, UtcMs, ZoneId
@@ -49,6 +49,8 @@ class Wish:
     """A sound that somebody wants: its class, where, [start, start + lasts_ms).
 
     ``sets_right``: it corrects what sounded wrongly, and if it is short no day's limit keeps it from that.
+    ``planned`` is what the day's limits count from where it begins a little late, so that two programmes back to back
+    are as long as they were ordered, and no hand-over costs the ward a session.
     """
 
     cls: JobClass
@@ -56,16 +58,27 @@ class Wish:
     start: UtcMs
     lasts_ms: int
     sets_right: bool = False
+    planned: UtcMs | None = None
 
     @property
     def end(self) -> UtcMs:
         """When it would be over."""
         return UtcMs(self.start + self.lasts_ms)
 
+    @property
+    def counts_from(self) -> UtcMs:
+        """Its beginning, as the day's limits see it."""
+        return counted_start(self.planned, self.start)
 
-def wish_for(job: Job, zones: tuple[ZoneId, ...], start: UtcMs, lasts_ms: int) -> Wish:
+    @property
+    def counts_to(self) -> UtcMs:
+        """Its end, as the day's limits see it."""
+        return UtcMs(self.counts_from + self.lasts_ms)
+
+
+def wish_for(job: Job, zones: tuple[ZoneId, ...], start: UtcMs, lasts_ms: int, planned: UtcMs | None = None) -> Wish:
     """What a job asks of the rules."""
-    return Wish(job.plays_as, zones, start, lasts_ms, sets_right=bool(job.corrects))
+    return Wish(job.plays_as, zones, start, lasts_ms, bool(job.corrects), planned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +187,7 @@ def _beyond(rules: Rules, wish: Wish, window: Window, loosens: Loosening) -> Rea
     under = [sound for sound in rules.past if sound.under == window.heading.order_id]
     if wish.end > window.ends:
         return Reason.OUTSIDE_EXCEPTION
-    if wish.end - _session_start(under, wish) > loosens.session_ms:
+    if wish.counts_to - _session_start(under, wish) > loosens.session_ms:
         return Reason.SESSION_TOO_LONG
     if loosens.total_ms is not None and _occupied_ms(under) + wish.lasts_ms > loosens.total_ms:
         return Reason.MINUTES_PER_DAY
@@ -216,7 +229,8 @@ def _in_quiet_hours(rules: Rules, wish: Wish, clause: Clause) -> bool:
 
 def _session_too_long(rules: Rules, wish: Wish, clause: Clause) -> bool:
     return (
-        clause.session_ms is not None and wish.end - _session_start(_counted(rules, clause), wish) > clause.session_ms
+        clause.session_ms is not None
+        and wish.counts_to - _session_start(_counted(rules, clause), wish) > clause.session_ms
     )
 
 
@@ -224,16 +238,16 @@ def _too_many_sessions(rules: Rules, wish: Wish, clause: Clause) -> bool:
     if clause.sessions_per_day is None:
         return False
     begun = [first for first, _ in _sessions(_counted(rules, clause))]
-    if _session_start(_counted(rules, clause), wish) != wish.start:
+    if _session_start(_counted(rules, clause), wish) != wish.counts_from:
         return False  # it goes on with one that was counted when it began
-    day = _day(rules, wish.start)
+    day = _day(rules, wish.counts_from)
     return sum(_day(rules, first) == day for first in begun) >= clause.sessions_per_day
 
 
 def _too_many_minutes(rules: Rules, wish: Wish, clause: Clause) -> bool:
     if clause.day_ms is None:
         return False
-    day = _day(rules, wish.start)
+    day = _day(rules, wish.counts_from)
     today = [sound for sound in _counted(rules, clause) if _day(rules, sound.started) == day]
     return _occupied_ms(today) + wish.lasts_ms > clause.day_ms
 
@@ -285,9 +299,9 @@ def _sessions(sounds: Sequence[Sounded], gap_ms: int = SESSION_GAP_MS) -> list[t
 
 def _session_start(sounds: Sequence[Sounded], wish: Wish) -> UtcMs:
     """When the session began that the wish would go on with; its own start where it begins one."""
-    before = [session for session in _sessions(sounds) if session[0] <= wish.start]
-    goes_on = bool(before) and wish.start < before[-1][1] + SESSION_GAP_MS
-    return before[-1][0] if goes_on else wish.start
+    before = [session for session in _sessions(sounds) if session[0] <= wish.counts_from]
+    goes_on = bool(before) and wish.counts_from < before[-1][1] + SESSION_GAP_MS
+    return before[-1][0] if goes_on else wish.counts_from
 
 
 def _occupied_ms(sounds: Sequence[Sounded]) -> int:

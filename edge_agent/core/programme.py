@@ -31,7 +31,8 @@ SIGNAL_MS = {ATTENTION: ATTENTION_MS, REHEARSAL: REHEARSAL_MS, ALL_CLEAR: ALL_CL
 
 ATTENTION_GAP_MS = 500
 ITEM_GAP_MS = 300
-# Long enough to hear that another item begins, short enough not to sound like the end.
+# Around what the station speaks itself: long enough to hear that another item begins, short enough not to sound like
+# the end. Recordings bring their own pauses, and a programme of them is as long as was ordered.
 REHEARSAL_WORDS = TextItem("Phát thử", field="", language="vi", source="", approver="", text="Đây là phát thử.")
 # The station's own, so that no order can leave them out.
 
@@ -101,11 +102,14 @@ def items_of(job: Job) -> tuple[Item, ...]:
 def parts_of(job: Job, durations: dict[ClipKey, int]) -> tuple[Part, ...]:
     """Lay out a job whose sounds are all staged; ``durations`` maps each key of ``items_of`` to milliseconds."""
     once: list[Part] = []
+    before: Item | None = None
     for item in (*spoken_of(job), *job.items, *spoken_of(job)):
-        if once:
+        if isinstance(item, TextItem) or isinstance(before, TextItem):
             once.append(Pause(ITEM_GAP_MS))
         key = item_key(item)
         once.append(Sound(key, durations[key]))
+        before = item
+    once = once[1:] if isinstance(once[0], Pause) else once
     signal = signal_of(job)
     if signal is not None:
         once = [Sound(signal, SIGNAL_MS[signal]), Pause(ATTENTION_GAP_MS), *once]

@@ -13,7 +13,7 @@ from edge_agent.core.effects import Level, SaveMark, StopPlay
 from edge_agent.core.events import Mark, PlayEnded, PlayProgress, PlayStarted
 from edge_agent.core.job import Accepted, Job, JobClass
 from edge_agent.core.occurrence import Cause, Phase
-from edge_agent.core.past import Sounded, remember
+from edge_agent.core.past import Sounded, counted_start, remember
 from edge_agent.core.programme import Part, length_ms, next_item_at, rest_of
 from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.schedule import caught_up, next_instant, sounds_once
@@ -286,8 +286,9 @@ def _past_with(turn: Turn, accepted: Accepted, done: Occurrence, *, unseen: bool
     hearing = frozenset(zone for zone, run in done.zones.items() if run.played_ms > 0 or unseen)
     if not hearing and not job.series:
         return turn.state.past
-    started = done.planned if done.started_utc is None else done.started_utc
-    ended = UtcMs(started + length_ms(done.parts)) if unseen else turn.now.utc
+    started = counted_start(done.planned, done.planned if done.started_utc is None else done.started_utc)
+    lasted_ms = length_ms(done.parts) if unseen else max((run.played_ms for run in done.zones.values()), default=0)
+    ended = UtcMs(started + lasted_ms)
     return remember(
         turn.state.past,
         Sounded(

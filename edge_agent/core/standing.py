@@ -28,7 +28,7 @@ from edge_agent.core.order import (
     SetVolume,
     Window,
 )
-from edge_agent.core.past import Sounded
+from edge_agent.core.past import Sounded, counted_start
 from edge_agent.core.policy import Rules
 from edge_agent.core.programme import length_ms
 from edge_agent.core.reasons import Reason
@@ -271,12 +271,12 @@ def _volumes(state: State, holding: list[RuleOrder]) -> dict[ZoneId, int]:
 def _sounding(state: State, now: Now, besides: Occurrence | None) -> Iterator[Sounded]:
     for play in state.plays.values():
         if play.phase in (Phase.ARMED, Phase.PLAYING) and (besides is None or play.key != besides.key):
-            began = play.start_at if play.started is None else play.started
-            ends = MonoMs(play.start_at + length_ms(play.parts))
-            ends = ends if play.cut_at is None else min(ends, play.cut_at)
+            began = counted_start(play.planned, now.utc_of(play.start_at if play.started is None else play.started))
+            ends = UtcMs(began + length_ms(play.parts))
+            ends = ends if play.cut_at is None else min(ends, now.utc_of(play.cut_at))
             hearing = frozenset(zones.in_it(play))
             job = state.jobs[play.job_id].job
-            yield Sounded(play.job_id, job.plays_as, now.utc_of(began), now.utc_of(ends), hearing, play.under)
+            yield Sounded(play.job_id, job.plays_as, began, ends, hearing, play.under)
 
 
 def _playing(turn: Turn) -> list[Occurrence]:

@@ -5,25 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from edge_agent.core.job import Job
 from edge_agent.core.units import SECOND_MS, StationId, UtcMs
 from edge_agent.headend.audio_facts import facts_of
 from edge_agent.headend.content import Shelf
-from edge_agent.headend.drafts import Finished, Surroundings, finish
-from edge_agent.headend.keyring import Keyring, KeyringError
-from edge_agent.headend.signing import SigningError, sign_job
+from edge_agent.headend.drafting import Finished, Surroundings
+from edge_agent.headend.drafts import finish, kind_of_draft
+from edge_agent.headend.given import Given, heading_of
+from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.signing import SigningError, sign_order
 from edge_agent.sync.topics import Down, area_job_topic, down_topic
 
 
-def topics_of(job: Job) -> tuple[str, ...]:
-    """Where an order for its audience is published."""
-    stations = [down_topic(StationId(station), Down.JOB) for station in sorted(job.audience.stations)]
-    return (*stations, *(area_job_topic(area) for area in sorted(job.audience.areas)))
+def topics_of(order: Given) -> tuple[str, ...]:
+    """Where an order for its audience is published: whatever its kind, where jobs go."""
+    audience = heading_of(order).audience
+    stations = [down_topic(StationId(station), Down.JOB) for station in sorted(audience.stations)]
+    return (*stations, *(area_job_topic(area) for area in sorted(audience.areas)))
 
 
-def expiry_s(job: Job, now: UtcMs) -> int:
+def expiry_s(order: Given, now: UtcMs) -> int:
     """How long a broker may keep the order: until ``not_after``. Raises SigningError when that has passed."""
-    left_ms = job.not_after - now
+    left_ms = heading_of(order).not_after - now
     if left_ms <= 0:
         raise SigningError("not_after: has passed (lệnh phát đã hết hiệu lực); make and sign a new order")
     return -(-left_ms // SECOND_MS)
@@ -37,15 +39,13 @@ def compose(
     now: UtcMs,
     base: Path = Path(),
 ) -> tuple[Finished, bytes]:
-    """A draft, finished and signed by the named keys; issuer and level are those of the first key's role."""
+    """A draft, finished and signed by the named keys; issuer and level are those of the first key's role for it."""
     signers = [keyring.signer(name) for name in keys]
-    role = keyring.role_of(signers[0])
-    if role.grant is None:
-        raise KeyringError(f"key {keys[0]}: role {role.name} may order no sound; take a ward's or the province's key")
+    grant = keyring.grant_of(signers[0], kind_of_draft(draft))
     around = Surroundings(
         keyring.realm,
-        role.grant.issuer,
-        role.grant.level,
+        grant.issuer,
+        grant.level,
         now,
         keyring.next_serial,
         facts_of,
@@ -53,4 +53,4 @@ def compose(
         base,
     )
     finished = finish(draft, around)
-    return finished, sign_job(finished, signers)
+    return finished, sign_order(finished, signers)

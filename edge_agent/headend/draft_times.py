@@ -1,4 +1,4 @@
-"""Read the times of a draft: instants with their offset, and the three ways to say when. Pure.
+"""Read the times of a draft: instants with their offset, and the ways to say when. Pure.
 
 A person writes wall time; what is signed is UTC milliseconds, or a rule in the wall time of a named zone.
 """
@@ -23,13 +23,13 @@ EVERY_DAY: list[JsonValue] = [1, 2, 3, 4, 5, 6, 7]
 
 
 def when_payload(fields: Fields) -> JsonObject:
-    """``when = "now"``, ``[when] at = …`` or ``[when] first_day, last_day, times, …`` as the payload says it."""
+    """``when = "now"``, ``[when] at = …``, ``[when] first_day, last_day, times, …``, or (of an emergency that is
+    repeated) ``[when] every_minutes = …, until = …`` as the payload says it."""
     if "when" not in fields or fields.values["when"] == "now":
         return {"kind": "now"}
     if not isinstance(fields.values["when"], dict):
         raise fields.wrong("when", '"now", or a table with at, or with first_day, last_day and times')
-    table = fields.record("when")
-    payload: JsonObject = _at(table) if "at" in table else _rule(table)
+    payload = _of_table(fields.record("when"))
     read_when(Fields(payload, "when"))  # here, so that an error names the draft's own field
     return payload
 
@@ -48,22 +48,49 @@ def instant(fields: Fields, name: str, timezone: str = "") -> UtcMs:
     return UtcMs((wall - EPOCH) // timedelta(milliseconds=1))
 
 
+def instant_in(fields: Fields, name: str) -> UtcMs:
+    """An instant, of which ``timezone`` beside it may name the zone."""
+    zone = fields.text("timezone", free_text(64), default="")
+    if zone:
+        _check_zone(fields, zone)
+    return instant(fields, name, zone)
+
+
+def _check_zone(fields: Fields, zone: str) -> None:
+    """By the one rule that a payload's zone has."""
+    try:
+        read_when(Fields(_rule_of(zone)))
+    except WireError as error:
+        raise fields.wrong("timezone", error.rule) from error
+
+
 def end_of(when: JsonObject, start: UtcMs) -> UtcMs:
     """The last instant at which a checked ``when`` may still be due: of a rule, the midnight after its last day."""
     if when["kind"] == "now":
-        return start
+        return UtcMs(cast(int, when.get("until", start)))
     if when["kind"] == "at":
         return UtcMs(cast(int, when["utc"]))
     midnight = datetime.combine(date.fromisoformat(str(when["last_day"])) + timedelta(days=1), time())
     return UtcMs(int(midnight.replace(tzinfo=ZoneInfo(str(when["timezone"]))).timestamp()) * SECOND_MS)
 
 
+def _of_table(table: Fields) -> JsonObject:
+    if "at" in table:
+        return _at(table)
+    return _again(table) if "every_minutes" in table or "every_s" in table else _rule(table)
+
+
 def _at(table: Fields) -> JsonObject:
     table.only("at", "timezone")
-    zone = table.text("timezone", free_text(64), default="")
-    if zone:
-        read_when(Fields(_rule_of(zone), "when"))  # only to have the zone's name checked by its one rule
-    return {"kind": "at", "utc": instant(table, "at", zone)}
+    return {"kind": "at", "utc": instant_in(table, "at")}
+
+
+def _again(table: Fields) -> JsonObject:
+    table.only("every_minutes", "every_s", "until", "timezone")
+    if "every_minutes" in table and "every_s" in table:
+        raise table.wrong("every_minutes", "either this or every_s, not both")
+    every_s = _any(table.values["every_s"]) if "every_s" in table else table.integer("every_minutes", 1, 60) * 60
+    return {"kind": "now", "every_s": every_s, "until": instant_in(table, "until")}
 
 
 def _rule(table: Fields) -> JsonObject:

@@ -18,12 +18,13 @@ from edge_agent.core.units import JobId, StationId, UtcMs
 from edge_agent.headend.composing import compose, expiry_s, topics_of
 from edge_agent.headend.content import Shelf
 from edge_agent.headend.desk import Desk, Kept, Noted, Presence
-from edge_agent.headend.drafts import Finished
+from edge_agent.headend.drafting import Finished
+from edge_agent.headend.given import heading_of
 from edge_agent.headend.keyring import HEADEND_ID, Keyring
 from edge_agent.headend.listening import Heard
 from edge_agent.headend.logbook import Logbook
 from edge_agent.headend.session import Arrival, BrokerAddress, LinkDown, LinkUp, Message, PublishError, Receipt, Session
-from edge_agent.headend.signing import read_job
+from edge_agent.headend.signing import read_order
 from edge_agent.journal.port import StoredRecord
 from edge_agent.sync.messages import AnswerMsg, StateMsg
 from edge_agent.sync.topics import ROOT
@@ -91,17 +92,17 @@ class Headend:
         """Sign a draft without publishing it."""
         return compose(self.keyring, draft, keys, self._shelf, self._clock(), base)
 
-    def publish_job(self, draft: Mapping[str, object], keys: Sequence[str], base: Path = Path()) -> JobId:
-        """Sign a draft and publish it to its whole audience; returns when the broker has it."""
+    def publish_order(self, draft: Mapping[str, object], keys: Sequence[str], base: Path = Path()) -> JobId:
+        """Sign a draft of any kind and publish it to its whole audience; returns its id when the broker has it."""
         finished, envelope = self.compose(draft, keys, base)
-        self.publish(envelope, *topics_of(finished.job))
-        return finished.job.job_id
+        self.publish(envelope)
+        return heading_of(finished.order).order_id
 
     def publish(self, envelope: bytes, *topics: str) -> tuple[Receipt, ...]:
         """Publish a signed order as it is, to ``topics`` or else to its audience. Raises PublishError, SigningError."""
-        job = read_job(envelope)
+        order = read_order(envelope)
         return tuple(
-            self.publish_raw(envelope, topic, expiry_s(job, self._clock())) for topic in topics or topics_of(job)
+            self.publish_raw(envelope, topic, expiry_s(order, self._clock())) for topic in topics or topics_of(order)
         )
 
     def publish_raw(self, payload: bytes, topic: str, expiry: int | None = None) -> Receipt:
@@ -114,7 +115,7 @@ class Headend:
             return self._changed.wait_for(condition, timeout_s)
 
     def answers(self, job_id: str = "") -> list[tuple[StationId, AnswerMsg]]:
-        """What stations said to an order (to any, without a job id), oldest first."""
+        """What stations said to an order of any kind (to all of them, without an id), oldest first."""
         heard = [one for one in self._all_noted() if isinstance(one, Heard)]
         said = [(one.station, one.said) for one in heard if isinstance(one.said, AnswerMsg)]
         return [(station, answer) for station, answer in said if job_id in ("", answer.job_id)]

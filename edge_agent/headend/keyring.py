@@ -9,6 +9,7 @@ hands it over in the station's folder; a key made on the device, that never leav
     keys/ROLE-N.pem       officers' and servers' private keys
     pki/  clients/        TLS: authority, broker, content server; the headend's two client certificates
     stations/ID/          what is carried to a station: client.pem, client.key, sign.pem, ca.pem, trust.json
+    orders/ID.json        what was published and may still be obeyed (``outbox``)
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from edge_agent.headend.pki import Issued
 from edge_agent.headend.roles import RoleSpec, trust_document
 from edge_agent.trust.fields import AREA, NAME, Fields, Form
 from edge_agent.trust.keys import Ed25519Signer, UnusableKey, load_signer, new_signer
-from edge_agent.trust.roles import Role, Trust, load_trust
+from edge_agent.trust.orders import OrderType
+from edge_agent.trust.roles import JobGrant, Role, Trust, load_trust
 from edge_agent.trust.strict_json import INTEGER_MAX, WireError, dump, parse
 
 HEADEND_ID = "headend"
@@ -84,12 +86,21 @@ class Keyring:
         except (OSError, UnusableKey) as error:
             raise KeyringError(f"key {name}: {error}") from error
 
-    def role_of(self, signer: Ed25519Signer) -> Role:
-        """The first role of the trust file that this key signs for."""
+    def role_of(self, signer: Ed25519Signer, order: OrderType) -> Role:
+        """The first role of the trust file by which this key may give such an order."""
         for role in self.trust.roles:
-            if signer.public in role.keys:
+            if signer.public in role.keys and order in role.orders:
                 return role
+        if any(signer.public in role.keys for role in self.trust.roles):
+            able = ", ".join(role.name for role in self.trust.roles if order in role.orders)
+            raise KeyringError(f"key: may sign no {order}; take one of {able or 'a trust file that has such a role'}")
         raise KeyringError(f"key {signer.keyid[:12]}… belongs to no role of trust.json: was `keys init` run again?")
+
+    def grant_of(self, signer: Ed25519Signer, order: OrderType) -> JobGrant:
+        """In whose name, and how far, this key may order it: ``order`` is one of GIVEN."""
+        grant = self.role_of(signer, order).grant
+        assert grant is not None, "a role of what people order has one"
+        return grant
 
     def enrol(self, station: str, area: str, name: str = "") -> StationFolder:
         """Make a station's certificate and signing key, and note its public key. A station is enrolled only once."""
@@ -172,7 +183,7 @@ def create_keyring(
     make_private_directory(directory)
     _make_certificates(directory, realm, hosts)
     signers = {spec.name: [_make_key(directory, spec.name, n) for n in range(1, spec.key_count + 1)] for spec in specs}
-    public = {name: [signer.public for signer in made] for name, made in signers.items()}
+    public = {name: [signer.public for signer in made] for name, made in signers.items() if made}
     document = dump(trust_document(realm, 1, specs, public, now))
     try:
         load_trust(document)  # the very reading that a station will do

@@ -33,7 +33,10 @@ class ZonePlay:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """One record: an occurrence, or an order refused on arrival (``kind``)."""
+    """One record: an occurrence, an order refused on arrival, or a rule and its effect (``kind``).
+
+    ``detail`` is what a rule says; ``under`` the exception by which it sounded; ``rehearsal`` counts apart.
+    """
 
     station: str
     kind: RecordKind
@@ -50,6 +53,12 @@ class Play:
     planned_ms: int
     played_ms: int | None
     zones: tuple[ZonePlay, ...]
+    detail: str = ""
+    under: str = ""
+    series: str = ""
+    version: int = 0
+    rehearsal: bool = False
+    corrects: str = ""
 
     @property
     def at(self) -> UtcMs:
@@ -59,12 +68,18 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Counts and milliseconds. A play whose length nobody saw counts as nothing played, and is counted apart."""
+    """Counts and milliseconds. A play whose length nobody saw counts as nothing played, and is counted apart.
+
+    ``cancelled`` and ``superseded`` are among the ``silent``. ``rehearsals`` are in no other number.
+    """
 
     plays: int
     succeeded: int
     partly: int
     silent: int
+    cancelled: int
+    superseded: int
+    rehearsals: int
     refused_orders: int
     planned_ms: int
     played_ms: int
@@ -91,22 +106,36 @@ def read_play(record: StoredRecord) -> Play:
         planned_ms=body.integer("planned_ms", 0, INTEGER_MAX),
         played_ms=_length(body),
         zones=tuple(_zone(zone) for zone in body.records("zones", 0, ZONES_MAX)),
+        # Absent in the records of stations whose software is older than these fields.
+        detail=body.text("detail", TEXT, default=""),
+        under=body.text("under", free_text(64), default=""),
+        series=body.text("series", free_text(64), default=""),
+        version=body.integer("version", 0, INTEGER_MAX, default=0),
+        rehearsal=body.boolean("rehearsal", default=False),
+        corrects=body.text("corrects", free_text(64), default=""),
     )
 
 
 def count(plays: Iterable[Play]) -> Totals:
     """Add up. Reasons are those of everything that did not sound whole, the most frequent first."""
     listed = list(plays)
-    real = [play for play in listed if play.kind is RecordKind.PLAY]
+    sounding = [play for play in listed if play.kind is RecordKind.PLAY]
+    real = [play for play in sounding if not play.rehearsal]
     succeeded = [play for play in real if play.outcome is Phase.SUCCEEDED]
     partly = [play for play in real if play.outcome is not Phase.SUCCEEDED and play.played_ms != 0]
-    reasons = Counter(play.reason for play in listed if play.reason is not None and play.outcome is not Phase.SUCCEEDED)
+    silent = [play for play in real if play.outcome is not Phase.SUCCEEDED and play.played_ms == 0]
+    refused = [play for play in listed if play.kind is RecordKind.REFUSAL]
+    short = [play for play in (*real, *refused) if play.outcome is not Phase.SUCCEEDED]
+    reasons = Counter(play.reason for play in short if play.reason is not None)
     return Totals(
         plays=len(real),
         succeeded=len(succeeded),
         partly=len(partly),
-        silent=len(real) - len(succeeded) - len(partly),
-        refused_orders=len(listed) - len(real),
+        silent=len(silent),
+        cancelled=sum(play.outcome is Phase.CANCELLED for play in silent),
+        superseded=sum(play.outcome is Phase.SUPERSEDED for play in silent),
+        rehearsals=len(sounding) - len(real),
+        refused_orders=len(refused),
         planned_ms=sum(play.planned_ms for play in real),
         played_ms=sum(play.played_ms or 0 for play in real),
         unknown_length=sum(play.played_ms is None for play in real),

@@ -13,10 +13,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from edge_agent.core.as_run import RecordKind
+from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import WORDS_VI, Reason
 from edge_agent.core.units import MINUTE_MS
 from edge_agent.headend.logbook import LogbookError, checked_records
 from edge_agent.headend.plays import Play, Totals, ZonePlay, count, read_play
+from edge_agent.headend.rule_words import became, of_record
 from edge_agent.headend.words import EVIDENCE, PHASES, day_and_hour, local, number, percent, seconds
 from edge_agent.trust.strict_json import WireError
 
@@ -33,6 +35,8 @@ COLUMNS = (
     "Lý do",
 )
 NUMBERS = frozenset({6, 7})
+ENDS_ITSELF = (Reason.EXPIRED, Reason.CANCELLED, Reason.SUPERSEDED)
+# Reasons that the word for the outcome says already.
 TITLE_CHARS = 40
 # Keeps a line within what a landscape page prints.
 
@@ -62,7 +66,10 @@ def as_table(plays: Sequence[Play], zone: ZoneInfo) -> str:
     refused = [play for play in plays if play.kind is RecordKind.REFUSAL]
     parts = ["NHẬT KÝ PHÁT SÓNG", _aligned([COLUMNS, *(row for play in heard for row in _rows(play, zone))])]
     if refused:
-        parts += ["", "Lệnh phát bị từ chối khi nhận:", *(_refusal(play, zone) for play in refused)]
+        parts += ["", "Lệnh bị từ chối khi nhận:", *(_refusal(play, zone) for play in refused)]
+    rules = [play for play in plays if play.kind is RecordKind.RULE]
+    if rules:
+        parts += ["", "Quy chế, trường hợp đặc biệt và lệnh điều khiển:", *(_rule(play, zone) for play in rules)]
     return "\n".join([*parts, "", *_total_lines(count(plays))]) + "\n"
 
 
@@ -90,20 +97,33 @@ def _rows(play: Play, zone: ZoneInfo) -> Iterator[tuple[str, ...]]:
     zones = play.zones or (ZonePlay("–", play.played_ms, play.evidence, play.reason),)
     for number_, one in enumerate(zones):
         lead = (*first, PHASES[play.outcome]) if number_ == 0 else ("",) * 5
-        reason = one.reason or play.reason
+        reason = _reason(one.reason or play.reason)
+        under = f"trường hợp đặc biệt {play.under}" if play.under else ""
         times = (seconds(play.planned_ms), seconds(one.played_ms))
-        yield (*lead, one.zone, *times, EVIDENCE[one.evidence], _reason(reason))
+        yield (*lead, one.zone, *times, EVIDENCE[one.evidence], "; ".join(filter(None, (reason, under))))
 
 
 def _refusal(play: Play, zone: ZoneInfo) -> str:
     return f"  {play.station}  {day_and_hour(play.ended, zone)}  {play.job_id or '–'}  {_reason(play.reason)}"
 
 
+def _rule(play: Play, zone: ZoneInfo) -> str:
+    why = f", lý do: {_reason(play.reason)}" if play.reason not in (None, *ENDS_ITSELF) else ""
+    effect = became(play.detail, play.outcome)
+    return f"  {play.station}  {day_and_hour(play.ended, zone)}  {of_record(play.detail)}: {effect}{why}"
+
+
 def _title(play: Play) -> str:
     first = play.titles[0] if play.titles else play.job_id
     more = f" (+{len(play.titles) - 1})" if len(play.titles) > 1 else ""
     short = first if len(first) <= TITLE_CHARS else first[: TITLE_CHARS - 1] + "…"
-    return short + more
+    return _marks(play) + short + more
+
+
+def _marks(play: Play) -> str:
+    """What must not be mistaken for an ordinary broadcast."""
+    marks = (("DIỄN TẬP: ", play.rehearsal), ("ĐÍNH CHÍNH: ", bool(play.corrects)))
+    return "".join(mark for mark, has in marks if has)
 
 
 def _reason(reason: Reason | None) -> str:
@@ -129,12 +149,17 @@ def _total_lines(totals: Totals) -> Iterator[str]:
     yield f"  đã phát xong: {number(totals.succeeded)} ({percent(totals.succeeded, totals.plays)})"
     yield f"  phát một phần: {number(totals.partly)}"
     yield f"  không phát: {number(totals.silent)}"
+    for words, times in ((PHASES[Phase.CANCELLED], totals.cancelled), (PHASES[Phase.SUPERSEDED], totals.superseded)):
+        if times:
+            yield f"    trong đó {words}: {number(times)}"
     planned, played = totals.planned_ms / MINUTE_MS, totals.played_ms / MINUTE_MS
     share = percent(totals.played_ms, totals.planned_ms)
     yield f"Thời lượng: kế hoạch {number(planned, 1)} phút, đã phát {number(played, 1)} phút ({share})"
     if totals.unknown_length:
         yield f"  không rõ thời lượng (không tính là đã phát): {number(totals.unknown_length)} lần"
-    yield f"Lệnh phát bị từ chối khi nhận: {number(totals.refused_orders)}"
+    if totals.rehearsals:
+        yield f"Diễn tập (không tính ở trên): {number(totals.rehearsals)} lần"
+    yield f"Lệnh bị từ chối khi nhận: {number(totals.refused_orders)}"
     if totals.reasons:
         yield "Lý do không phát trọn vẹn:"
     for reason, times in totals.reasons:

@@ -2,15 +2,19 @@
 
 The defaults follow the protocol: a key on a server (welcome, ack) never starts sound; one officer of a ward warns his
 own ward for half an hour, two officers for longer; the province schedules, and warns only with keys added later.
+
+Cancelling goes by issuer. So the desk commands in the name in which the ward orders jobs, by the same officer's key;
+and whoever lays down the ward's policy has a name, a key and a way to take his windows back of his own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge_agent.core.job import JobClass
 from edge_agent.core.units import DAY_MS, UtcMs
+from edge_agent.trust.commands import What
 from edge_agent.trust.keys import PublicKey
 from edge_agent.trust.orders import OrderType
 from edge_agent.trust.strict_json import JsonObject, JsonValue
@@ -26,11 +30,20 @@ TRUST_DAYS = 400
 # A year and a month, so that it is renewed with the yearly timetable; delegations of 90 days come with rotation.
 ROUTINE_VOLUME = 80
 EMERGENCY_VOLUME = 100
+EMERGENCY_SOUND_S = 2 * HOUR_S
+# A short text every few minutes through a night of flood; more than that nobody listens to.
+EMERGENCIES_PER_DAY = 24
+# One an hour: who warns more often sends new versions of something that belongs into one order.
+COMMAND_S = 120
+# As long as the protocol lets a command be valid.
 
 
 @dataclass(frozen=True, slots=True)
 class RoleSpec:
-    """A role before it has keys: ``key_count`` of them are made. ``issuer`` "" means that it may order no sound."""
+    """A role before it has keys: ``key_count`` of them are made, or it has those of the role ``keys_of``.
+
+    ``issuer`` "" means that it orders nothing: it answers stations.
+    """
 
     name: str
     orders: tuple[OrderType, ...]
@@ -42,38 +55,26 @@ class RoleSpec:
     areas: tuple[str, ...] = ()
     volume_max: int = 0
     validity_max_s: int = 0
+    keys_of: str = ""
+    commands: tuple[What, ...] = ()
+    sound_max_s: int = 0
+    per_day: int = 0
 
 
+SCHEDULED = (JobClass.NORMAL, JobClass.PRIORITY)
 ONLINE = (RoleSpec("welcome", (OrderType.WELCOME,)), RoleSpec("ack", (OrderType.ACK,)))
 
 
 def default_roles(area: str, emergency_threshold: int) -> tuple[RoleSpec, ...]:
     """The roles of one ward (``area`` like vn/ha-noi/dong-thanh), its province and its servers."""
-    scheduled = (JobClass.NORMAL, JobClass.PRIORITY)
     parts = area.split("/")
-    ward = RoleSpec(
-        "ward-routine", (OrderType.JOB,), 1, 1, parts[-1], "commune", scheduled, (area,), ROUTINE_VOLUME, TIMETABLE_S
-    )
-    alone = emergency_threshold == 1
-    emergency = RoleSpec(
-        "ward-emergency",
-        (OrderType.JOB,),
-        emergency_threshold,
-        emergency_threshold,
-        parts[-1],
-        "commune",
-        (JobClass.EMERGENCY,),
-        (area,),
-        EMERGENCY_VOLUME,
-        ONE_OFFICER_S if alone else TWO_OFFICERS_S,
-    )
-    return (ward, emergency, *_province(parts), *ONLINE)
+    return (*_of_jobs(area, parts[-1], emergency_threshold), *_of_rules(area, parts[-1]), *_province(parts), *ONLINE)
 
 
 def trust_document(
     realm: str, version: int, specs: Sequence[RoleSpec], keys: Mapping[str, Sequence[PublicKey]], now: UtcMs
 ) -> JsonObject:
-    """The trust file that ``trust.roles.load_trust`` reads; ``keys`` maps role names to their public keys."""
+    """The trust file that ``trust.roles.load_trust`` reads; ``keys`` maps roles that have their own to public keys."""
     every = {key.keyid: key for owned in keys.values() for key in owned}
     return {
         "realm": realm,
@@ -82,17 +83,60 @@ def trust_document(
         "issued_at": now,
         "expires": now + TRUST_DAYS * DAY_MS,
         "keys": {keyid: {**key.to_trust()} for keyid, key in every.items()},
-        "roles": [_role(spec, keys[spec.name]) for spec in specs],
+        "roles": [_role(spec, keys[spec.keys_of or spec.name]) for spec in specs],
     }
+
+
+def _of_jobs(area: str, ward: str, emergency_threshold: int) -> tuple[RoleSpec, ...]:
+    """Who broadcasts, and what the same officers may command."""
+    jobs = (OrderType.JOB,)
+    routine = RoleSpec("ward-routine", jobs, 1, 1, ward, "commune", SCHEDULED, (area,), ROUTINE_VOLUME, TIMETABLE_S)
+    emergency = RoleSpec(
+        "ward-emergency",
+        jobs,
+        emergency_threshold,
+        emergency_threshold,
+        ward,
+        "commune",
+        (JobClass.EMERGENCY,),
+        (area,),
+        EMERGENCY_VOLUME,
+        ONE_OFFICER_S if emergency_threshold == 1 else TWO_OFFICERS_S,
+        sound_max_s=EMERGENCY_SOUND_S,
+        per_day=EMERGENCIES_PER_DAY,
+    )
+    # Every action: who may start a programme may stop it, and a lock must not wait for a second officer.
+    return (routine, emergency, _desk("ward-desk", routine, tuple(What)))
+
+
+def _of_rules(area: str, ward: str) -> tuple[RoleSpec, ...]:
+    """Who lays down the ward's policy, opens windows in it, and takes them back."""
+    orders = (OrderType.REGULATION, OrderType.WINDOW)
+    owner = RoleSpec("ward-policy", orders, 1, 1, f"ubnd-{ward}", "commune", (), (area,), 0, TIMETABLE_S)
+    return (owner, _desk("ward-policy-desk", owner, (What.CANCEL,)))
+
+
+def _desk(name: str, of: RoleSpec, commands: tuple[What, ...]) -> RoleSpec:
+    """A role that commands in another one's name, by that one's keys."""
+    return replace(
+        of,
+        name=name,
+        orders=(OrderType.COMMAND,),
+        key_count=0,
+        keys_of=of.name,
+        classes=(),
+        volume_max=0,
+        validity_max_s=COMMAND_S,
+        commands=commands,
+    )
 
 
 def _province(parts: Sequence[str]) -> tuple[RoleSpec, ...]:
     if len(parts) < 3:
         return ()  # country and ward only: there is no province between them
-    scheduled = (JobClass.NORMAL, JobClass.PRIORITY)
     area = "/".join(parts[:2])
     jobs = (OrderType.JOB,)
-    return (RoleSpec("province", jobs, 1, 1, parts[1], "province", scheduled, (area,), ROUTINE_VOLUME, TIMETABLE_S),)
+    return (RoleSpec("province", jobs, 1, 1, parts[1], "province", SCHEDULED, (area,), ROUTINE_VOLUME, TIMETABLE_S),)
 
 
 def _role(spec: RoleSpec, keys: Sequence[PublicKey]) -> JsonObject:
@@ -103,15 +147,18 @@ def _role(spec: RoleSpec, keys: Sequence[PublicKey]) -> JsonObject:
 
 
 def _grant(spec: RoleSpec) -> JsonObject:
-    classes: list[JsonValue] = [cls.value for cls in spec.classes]
-    areas: list[JsonValue] = [*spec.areas]
-    return {
-        "issuer": spec.issuer,
-        "level": spec.level,
-        "limits": {
-            "classes": classes,
-            "areas": areas,
-            "volume_max": spec.volume_max,
-            "validity_max_s": spec.validity_max_s,
-        },
-    }
+    return {"issuer": spec.issuer, "level": spec.level, "limits": _limits(spec)}
+
+
+def _limits(spec: RoleSpec) -> JsonObject:
+    """Only those that bind what the role orders: the trust file may have no other."""
+    limits: dict[str, JsonValue] = {"areas": [*spec.areas], "validity_max_s": spec.validity_max_s}
+    if OrderType.JOB in spec.orders:
+        limits |= {"classes": [cls.value for cls in spec.classes], "volume_max": spec.volume_max}
+    if OrderType.COMMAND in spec.orders:
+        limits["commands"] = [what.value for what in spec.commands]
+    return limits | {name: value for name, value in _of_emergencies(spec) if value}
+
+
+def _of_emergencies(spec: RoleSpec) -> tuple[tuple[str, int], ...]:
+    return (("sound_max_s", spec.sound_max_s), ("per_day", spec.per_day))

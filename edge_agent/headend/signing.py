@@ -1,4 +1,4 @@
-"""Sign what the central side says: jobs by officers' keys, welcomes and acknowledgements by the servers' keys.
+"""Sign what the central side says: orders by officers' keys, welcomes and acknowledgements by the servers' keys.
 
 Several officers may sign one after the other: each adds a signature to the same bytes and changes nothing in them.
 """
@@ -9,51 +9,57 @@ import json
 from collections.abc import Mapping, Sequence
 
 from edge_agent.core.events import Rejected
-from edge_agent.core.job import Job
 from edge_agent.core.units import StationId, UtcMs
-from edge_agent.headend.drafts import Finished
+from edge_agent.headend.drafting import Finished
 from edge_agent.headend.errors import HeadendError
+from edge_agent.headend.given import Given, kind_of, parse_given
 from edge_agent.sync.messages import LogCursor
-from edge_agent.trust.envelope import ENVELOPE_BYTES_MAX, SIGNATURES_MAX, open_envelope, payload_type, sign
+from edge_agent.trust.envelope import ENVELOPE_BYTES_MAX, SIGNATURES_MAX, Envelope, open_envelope, payload_type, sign
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.keys import Signer
-from edge_agent.trust.orders import OrderType, parse_job
+from edge_agent.trust.orders import GIVEN, OrderType
 from edge_agent.trust.strict_json import JsonObject, WireError, dump, parse
+
+
+_GIVEN_TYPES = {payload_type(kind): kind for kind in OrderType if kind in GIVEN}
 
 
 class SigningError(HeadendError):
     """An envelope cannot be made or read; the text names the field and what would be right."""
 
 
-def sign_job(finished: Finished, signers: Sequence[Signer]) -> bytes:
+def sign_order(finished: Finished, signers: Sequence[Signer]) -> bytes:
     """The envelope of a finished draft."""
     try:
-        return sign(payload_type(OrderType.JOB), finished.payload, signers)
+        return sign(payload_type(kind_of(finished.order)), finished.payload, signers)
     except ValueError as error:
         raise SigningError(f"envelope: {error}") from error
 
 
-def read_job(envelope: bytes) -> Job:
-    """The job in an envelope, its signatures unchecked: for showing it to the next officer, and for its expiry."""
-    opened = open_envelope(envelope)
-    if isinstance(opened, Rejected):
-        raise SigningError(f"envelope: {opened.detail}")
+def read_order(envelope: bytes) -> Given:
+    """The order in an envelope, its signatures unchecked: for showing it to the next officer, and for its expiry."""
+    opened = _opened(envelope)
+    kind = _GIVEN_TYPES.get(opened.payload_type)
     try:
-        if opened.payload_type != payload_type(OrderType.JOB):
-            raise WireError("payloadType", f"{payload_type(OrderType.JOB)}, a job")
-        return parse_job(Fields(parse(opened.payload)))
+        if kind is None:
+            raise WireError("payloadType", f"one of {', '.join(_GIVEN_TYPES)}")
+        return parse_given(Fields(parse(opened.payload)), kind)
     except WireError as error:
         raise SigningError(f"envelope: {error}") from error
 
 
+def digest_of(envelope: bytes) -> str:
+    """The identity of an order: what its answers and records call it."""
+    return _opened(envelope).digest
+
+
 def add_signature(envelope: bytes, signer: Signer) -> bytes:
     """The same envelope with one more officer's signature."""
-    read_job(envelope)
+    read_order(envelope)
     written = json.loads(envelope)
     if any(one["keyid"] == signer.keyid for one in written["signatures"]):
         raise SigningError("key: has signed this order already; another officer's key is needed")
-    opened = open_envelope(envelope)
-    assert not isinstance(opened, Rejected), "read_job has opened it"
+    opened = _opened(envelope)
     whole = sign(opened.payload_type, opened.payload, [signer])
     written["signatures"] += json.loads(whole)["signatures"]
     return _within_bounds(dump(written), len(written["signatures"]))
@@ -88,6 +94,13 @@ def ack(realm: str, station: StationId, held: LogCursor, signer: Signer) -> byte
     """The signed word that every record up to ``held`` is on disk here."""
     payload: JsonObject = {"realm": realm, "type": OrderType.ACK.value, "station": station, "log": _cursor(held)}
     return sign(payload_type(OrderType.ACK), dump(payload), [signer])
+
+
+def _opened(envelope: bytes) -> Envelope:
+    opened = open_envelope(envelope)
+    if isinstance(opened, Rejected):
+        raise SigningError(f"envelope: {opened.detail}")
+    return opened
 
 
 def _cursor(cursor: LogCursor) -> JsonObject:

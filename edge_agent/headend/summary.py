@@ -1,55 +1,65 @@
-"""Show an order to whoever is about to sign it: every particular that will be heard, when and where. Pure."""
+"""Show an order to whoever is about to sign it: every particular that will be heard, when and where. Pure.
+
+Of a broadcast here; of the ward's policy, windows and commands in ``rule_summary``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-from edge_agent.core.job import ClipItem, Item, Job, PlayAt, PlayNow, Rule
+from edge_agent.core.job import ClipItem, Item, Job, Preemption
 from edge_agent.core.units import SECOND_MS
+from edge_agent.headend.given import Given
+from edge_agent.headend.rule_summary import rule_lines
+from edge_agent.headend.when_words import when_words
 from edge_agent.headend.words import CLASSES, day_and_hour, seconds
 
-WEEKDAYS = {1: "T2", 2: "T3", 3: "T4", 4: "T5", 5: "T6", 6: "T7", 7: "CN"}
-# As every Vietnamese calendar prints them.
+PREEMPTED = {
+    Preemption.RESUME: "phát tiếp từ chỗ bị ngắt",
+    Preemption.RESTART: "phát lại từ đầu",
+    Preemption.DROP: "không phát nữa",
+}
+"""What becomes of it when an emergency takes its zones; to rejoin is what everybody expects, and is not told."""
 
 
-def summary(job: Job, zone: ZoneInfo) -> str:
+def summary(order: Given, zone: ZoneInfo) -> str:
     """Several lines of Vietnamese."""
-    return "\n".join(_lines(job, zone)) + "\n"
+    lines = _job_lines(order, zone) if isinstance(order, Job) else rule_lines(order, zone)
+    return "\n".join(lines) + "\n"
 
 
-def _lines(job: Job, zone: ZoneInfo) -> Iterator[str]:
+def _job_lines(job: Job, zone: ZoneInfo) -> Iterator[str]:
     event = f" ({job.event})" if job.event else ""
     yield f"Lệnh phát {job.job_id}, số {job.serial}, đơn vị ban hành {job.issuer} ({job.level})"
+    yield from _standing(job)
     yield f"  loại: {CLASSES[job.cls]}{event}; âm lượng {job.volume}"
     yield f"  vùng phát: {', '.join((*sorted(job.audience.areas), *sorted(job.audience.stations)))}"
     yield f"  cụm loa: {', '.join(sorted(job.audience.zones)) or 'tất cả'}"
-    yield f"  lịch phát: {_when(job, zone)}"
+    yield f"  lịch phát: {when_words(job.when, zone)}"
     if job.loops > 1:
         yield f"  số lần phát: {job.loops}, khoảng nghỉ {job.gap_ms // SECOND_MS} giây"
     if job.late_limit_ms:
         yield f"  được phát muộn đến {job.late_limit_ms // SECOND_MS} giây"
+    if job.zones_limit_ms:
+        yield f"  phát bù cho cụm loa bị chiếm, muộn đến {job.zones_limit_ms // SECOND_MS} giây"
+    if job.preemption in PREEMPTED:
+        yield f"  nếu bị tin khẩn cấp ngắt: {PREEMPTED[job.preemption]}"
     yield f"  hiệu lực: {day_and_hour(job.not_before, zone)} – {day_and_hour(job.not_after, zone)}"
     for number, item in enumerate(job.items, 1):
         yield f"  bản tin {number}: {_item(item)}"
 
 
-def _when(job: Job, zone: ZoneInfo) -> str:
-    match job.when:
-        case PlayNow():
-            return "phát ngay"
-        case PlayAt(at=at):
-            return f"một lần, {day_and_hour(at, zone)}"
-        case Rule() as rule:
-            return _rule(rule)
-
-
-def _rule(rule: Rule) -> str:
-    days = ", ".join(WEEKDAYS[day] for day in sorted(rule.weekdays))
-    times = ", ".join(at.strftime("%Hh%M:%S" if at.second else "%Hh%M") for at in rule.times)
-    first, last = rule.first_day.strftime("%d/%m/%Y"), rule.last_day.strftime("%d/%m/%Y")
-    except_ = f", trừ {', '.join(day.strftime('%d/%m/%Y') for day in sorted(rule.excluded))}" if rule.excluded else ""
-    return f"{times} các ngày {days}, từ {first} đến {last}{except_} (giờ {rule.timezone})"
+def _standing(job: Job) -> Iterator[str]:
+    """What it is beside other orders: a rehearsal of one, the end of a series, the correction of a mistake."""
+    if job.rehearsal:
+        yield "  DIỄN TẬP: không phải tình huống thật"
+    if job.all_clear:
+        yield "  BÁO YÊN: hết tình trạng khẩn cấp"
+    if job.series:
+        yield f"  đợt cảnh báo {job.series}, phiên bản {job.version}"
+    if job.corrects:
+        yield f"  ĐÍNH CHÍNH lệnh {job.corrects}: lệnh đó dừng"
 
 
 def _item(item: Item) -> str:

@@ -6,12 +6,14 @@ import json
 from dataclasses import asdict
 from zoneinfo import ZoneInfo
 
+from edge_agent.core.as_run import RecordKind
 from edge_agent.core.reasons import WORDS_VI, Reason
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.desk import Kept, LateWill, LogTrouble
 from edge_agent.headend.headend import Shown
 from edge_agent.headend.listening import Heard, Unheard
 from edge_agent.headend.plays import Play, read_play
+from edge_agent.headend.rule_words import became, of_record
 from edge_agent.headend.session import LinkDown, LinkUp
 from edge_agent.headend.words import DOUBTS, EVIDENCE, PHASES, VERDICTS, WHYS, local, number, seconds
 from edge_agent.journal.port import StoredRecord
@@ -93,7 +95,13 @@ def _record(record: StoredRecord) -> str:
         play = read_play(record)
     except WireError as error:
         return f"nhật ký phát số {record.seq}, không đọc được [unreadable]: {error}"
-    return f"nhật ký phát số {record.seq}: {_play(play)}"
+    told = _rule(play) if play.kind is RecordKind.RULE else _play(play)
+    return f"nhật ký phát số {record.seq}: {told}"
+
+
+def _rule(play: Play) -> str:
+    effect = f"{became(play.detail, play.outcome)} [{play.outcome}]{_because(play.reason)}"
+    return f"{of_record(play.detail)}: {effect}; lệnh {play.job_id}"
 
 
 def _play(play: Play) -> str:
@@ -101,7 +109,8 @@ def _play(play: Play) -> str:
     zones = ", ".join(f"{zone.zone} {seconds(zone.played_ms)} giây" for zone in play.zones)
     length = f"đã phát {seconds(play.played_ms)}/{seconds(play.planned_ms)} giây"
     seen = f"xác nhận: {EVIDENCE[play.evidence]}"
-    told = f"{title or '?'}: {PHASES[play.outcome]} [{play.outcome}]{_because(play.reason)}"
+    rehearsal = "DIỄN TẬP " if play.rehearsal else ""
+    told = f"{rehearsal}{title or '?'}: {PHASES[play.outcome]} [{play.outcome}]{_because(play.reason)}"
     return f"{told}; {length}{f' ({zones})' if zones else ''}; {seen}"
 
 

@@ -9,7 +9,7 @@ from edge_agent.core.as_run import Evidence
 from edge_agent.core.effects import Verdict
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.units import SECOND_MS
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS
 from edge_agent.headend.listening import Doubt
 from edge_agent.sync.messages import Why
 
@@ -25,6 +25,8 @@ PHASES = {
     Phase.REJECTED: "từ chối phát",
     Phase.MISSED: "lỡ lịch phát",
     Phase.INTERRUPTED: "bị cắt trước khi hết",
+    Phase.CANCELLED: "đã hủy lệnh phát",
+    Phase.SUPERSEDED: "đã có bản tin mới thay thế",
 }
 CLASSES = {
     JobClass.NORMAL: "bản tin thông thường",
@@ -45,9 +47,9 @@ WHYS = {
     Why.CONNECTION_LOST: "MẤT KẾT NỐI",
 }
 VERDICTS = {
-    Verdict.ACCEPTED: "đã nhận lệnh phát",
-    Verdict.KNOWN: "lệnh phát này đã có",
-    Verdict.REFUSED: "từ chối phát",
+    Verdict.ACCEPTED: "đã nhận lệnh",
+    Verdict.KNOWN: "lệnh này đã có",
+    Verdict.REFUSED: "từ chối lệnh",
 }
 DOUBTS = {
     Doubt.NOT_ENROLLED: "trạm loa chưa được đăng ký",
@@ -61,6 +63,14 @@ DOUBTS = {
 def seconds(ms: int | None) -> str:
     """61,0 — or that nobody saw how long."""
     return "không rõ" if ms is None else number(ms / SECOND_MS, 1)
+
+
+def duration(ms: int) -> str:
+    """2 giờ, 90 phút, 45 giây: the largest unit of which it is a whole number."""
+    for unit, word in ((HOUR_MS, "giờ"), (MINUTE_MS, "phút")):
+        if ms >= unit and ms % unit == 0:
+            return f"{number(ms // unit)} {word}"
+    return f"{number(ms // SECOND_MS)} giây"
 
 
 def number(value: float, decimals: int = 0) -> str:

@@ -10,9 +10,12 @@ import logging
 import os
 import secrets
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+from edge_agent.journal.port import JournalError
 from edge_agent.journal.schema import DamagedError, is_damage, prepare
 
 FILE_NAME = "journal.db"
@@ -39,13 +42,42 @@ def open_database(folder: Path) -> tuple[sqlite3.Connection, str]:
     return _connect(folder), aside
 
 
+def read_only(folder: Path) -> sqlite3.Connection:
+    """A connection that changes nothing, beside a running agent or without one.
+
+    Where no write-ahead log lies beside it nobody has it open, and the file alone is the whole of it: looked at as one
+    that does not change, it needs no files of shared memory, which would have to be made.
+    """
+    file = folder / FILE_NAME
+    how = "mode=ro" if file.with_name(f"{FILE_NAME}-wal").exists() else "mode=ro&immutable=1"
+    connection = sqlite3.connect(f"{file.resolve().as_uri()}?{how}", uri=True, isolation_level=None)
+    connection.text_factory = _text
+    return connection
+
+
+@contextmanager
+def disk() -> Iterator[None]:
+    """The seam: what the database or the disk says becomes a JournalError with its name."""
+    try:
+        yield
+    except sqlite3.Error as exc:
+        name = getattr(exc, "sqlite_errorname", type(exc).__name__)
+        raise JournalError(f"{name}: {exc}") from exc
+    except OSError as exc:
+        raise JournalError(str(exc)) from exc
+
+
+def _text(raw: bytes) -> str:
+    """A rotten letter must not keep the station from starting: what a job says is judged by its signed envelope."""
+    return raw.decode("utf-8", "replace")
+
+
 def _connect(folder: Path) -> sqlite3.Connection:
     # Opened at boot by one thread, used by another one afterwards: never by two at a time, so the check is off.
     connection = sqlite3.connect(
         folder / FILE_NAME, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
     )
-    # A rotten letter must not keep the station from starting: what a job says is judged by its signed envelope.
-    connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    connection.text_factory = _text
     try:
         _write_ahead(connection)
         connection.execute("PRAGMA synchronous = FULL")  # NORMAL may lose the last commits in a power cut

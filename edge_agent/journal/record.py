@@ -15,7 +15,7 @@ from enum import Enum, StrEnum
 
 from edge_agent.core.as_run import AsRun, ItemAsRun
 from edge_agent.core.job import JobClass
-from edge_agent.core.past import Sounded
+from edge_agent.core.past import Sounded, counted_start
 from edge_agent.core.text import tidy
 from edge_agent.core.units import JobId, UtcMs, ZoneId
 from edge_agent.journal.port import StoredRecord
@@ -93,12 +93,13 @@ def sounded_in(body: bytes) -> Sounded | None:
         heard = [zone["zone"] for zone in told["zones"] if zone["played_ms"] is None or zone["played_ms"] > 0]
         if not heard and not told.get("series"):
             return None
-        started = told["planned"] if told["started"] is None else told["started"]
+        started = counted_start(told["planned"], told["planned"] if told["started"] is None else told["started"])
+        lasted_ms = told["planned_ms"] if told["played_ms"] is None else told["played_ms"]
         return Sounded(
             job_id=JobId(told["job_id"]),
             cls=JobClass(told["cls"]),
             started=UtcMs(started),
-            ended=UtcMs(started + told["planned_ms"] if told["played_ms"] is None else told["ended"]),
+            ended=UtcMs(started + lasted_ms),
             zones=frozenset(ZoneId(zone) for zone in heard),
             under=told.get("under", ""),
             issuer=told["issuer"],

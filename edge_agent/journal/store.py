@@ -8,48 +8,26 @@ decides. Times are UTC ms, sizes bytes.
 from __future__ import annotations
 
 import logging
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from edge_agent.core.as_run import AsRun
 from edge_agent.core.clock_trust import TIMETABLE_SOURCES
 from edge_agent.core.effects import SaveJob, SaveMark
-from edge_agent.core.events import Mark, SavedMark
 from edge_agent.core.units import JobId, UtcMs
-from edge_agent.journal.database import open_database
-from edge_agent.journal.port import (
-    PAST_AMONG,
-    RECORD_KEEP_MS,
-    REFUSALS_AMONG,
-    TOMBSTONE_KEEP_MS,
-    Contents,
-    JournalError,
-    StoredJob,
-    StoredRecord,
-)
-from edge_agent.journal.record import ChainPoint, Origin, body_of, chain, sounded_in
+from edge_agent.journal.database import disk, open_database
+from edge_agent.journal.port import RECORD_KEEP_MS, TOMBSTONE_KEEP_MS, Contents, JournalError, StoredRecord
+from edge_agent.journal.reading import LOAD_META, contents_of
+from edge_agent.journal.record import ChainPoint, Origin, body_of, chain
 
 SAVE_JOB = """
 INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, 0)
 ON CONFLICT (job_id) DO UPDATE SET digest = excluded.digest, envelope = excluded.envelope, topic = excluded.topic,
     base = excluded.base, held = excluded.held, not_after = excluded.not_after, over = 0
 """
-LOAD_MARKS = """
-SELECT marks.job_id, planned, mark, attempt FROM marks JOIN jobs USING (job_id) WHERE NOT over ORDER BY planned, job_id
-"""
 # A mark without a job: an emergency that sounded although the disk had refused it, and then the power went.
 PRUNE_MARKS = "DELETE FROM marks WHERE job_id NOT IN (SELECT job_id FROM jobs WHERE NOT over)"
-# JSON functions want text, and whole text: a rotten body must not keep the station from starting.
-LOAD_REFUSED = """
-SELECT json_extract(told, '$.digest') FROM (
-    SELECT seq, CASE WHEN json_valid(CAST(body AS TEXT)) THEN CAST(body AS TEXT) END AS told
-    FROM records WHERE seq > (SELECT head_seq FROM meta) - ?
-) WHERE json_extract(told, '$.kind') = 'refusal' ORDER BY seq
-"""
-LOAD_PAST = "SELECT body FROM records WHERE seq > (SELECT head_seq FROM meta) - ? ORDER BY seq"
 SAVE_ACK = "UPDATE meta SET acked_seq = ?1 WHERE epoch = ?2 AND ?1 BETWEEN acked_seq AND head_seq"
 # A record's age is told by trusted clocks only. It is past its term when it, or one after it, ended before ?1 by a
 # clock that was trusted then, and no record up to that one is younger.
@@ -69,36 +47,16 @@ class Store:
         """Open the journal in ``folder``, which is its own and made if need be. Raises JournalError."""
         self._origin = origin
         self._pruned = False
-        with _disk():
+        with disk():
             self._connection, self._quarantined = open_database(folder)
 
     def load(self) -> Contents:
-        with _disk():
-            jobs = self._rows("SELECT job_id, envelope, topic, base, held FROM jobs WHERE NOT over ORDER BY rowid")
-            marks = self._rows(LOAD_MARKS)
-            seen = self._rows("SELECT job_id, digest FROM jobs ORDER BY rowid")
-            refused = self._connection.execute(LOAD_REFUSED, (REFUSALS_AMONG,)).fetchall()
-            past = self._connection.execute(LOAD_PAST, (PAST_AMONG,)).fetchall()
-            epoch, seq, head_hash, acked, floor = self._meta()
-        return Contents(
-            jobs=tuple(
-                StoredJob(job_id, envelope, topic, base, bool(held)) for job_id, envelope, topic, base, held in jobs
-            ),
-            marks=tuple(SavedMark(job_id, planned, Mark(mark), attempt) for job_id, planned, mark, attempt in marks),
-            seen=tuple(seen),
-            epoch=epoch,
-            last_seq=seq,
-            last_hash=head_hash,
-            acked_seq=acked,
-            floor=floor,
-            quarantined=self._quarantined,
-            refused=tuple(digest for (digest,) in refused),
-            past=tuple(sound for (body,) in past if (sound := sounded_in(body)) is not None),
-        )
+        with disk():
+            return contents_of(self._connection, self._quarantined)
 
     def begin(self) -> None:
         assert not self._connection.in_transaction
-        with _disk():
+        with disk():
             self._connection.execute("BEGIN IMMEDIATE")
 
     def save_job(self, effect: SaveJob) -> None:
@@ -127,7 +85,7 @@ class Store:
         )
 
     def append(self, record: AsRun, closes: tuple[JobId, UtcMs] | None, job_over: bool) -> StoredRecord:
-        with _disk():
+        with disk():
             epoch, seq, head_hash, _, _ = self._meta()
         stored = chain(epoch, ChainPoint(seq, head_hash), body_of(record, self._origin))
         trusted_at = record.ended if record.clock in TIMETABLE_SOURCES else None
@@ -159,7 +117,7 @@ class Store:
     def commit(self) -> None:
         assert self._connection.in_transaction
         try:
-            with _disk():
+            with disk():
                 self._connection.execute("COMMIT")
         except JournalError:
             self.rollback()
@@ -170,13 +128,13 @@ class Store:
 
     def rollback(self) -> None:
         if self._connection.in_transaction:  # SQLite has often rolled back by itself
-            with _disk():
+            with disk():
                 self._connection.execute("ROLLBACK")
 
     def records_after(self, seq: int, bytes_max: int) -> tuple[StoredRecord, ...]:
         found: list[StoredRecord] = []
         room = bytes_max
-        with _disk():
+        with disk():
             epoch, *_ = self._meta()
             query = "SELECT seq, prev, hash, body FROM records WHERE seq > ? ORDER BY seq"
             with closing(self._connection.execute(query, (seq,))) as rows:
@@ -191,7 +149,7 @@ class Store:
         """Drop what was not committed and close."""
         self.rollback()
         self._checkpoint()
-        with _disk():
+        with disk():
             self._connection.close()
 
     def _checkpoint(self) -> None:
@@ -201,7 +159,7 @@ class Store:
         in the database the log would grow until the card is full.
         """
         try:
-            with _disk():
+            with disk():
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         except JournalError as exc:
             log.error("journal not checkpointed error=%s next=nothing is lost; look at the card", exc)
@@ -209,23 +167,8 @@ class Store:
     def _write(self, statement: str, *values: object) -> None:
         """One change within the transaction; outside of one it would be durable by itself, which nobody asked for."""
         assert self._connection.in_transaction
-        with _disk():
+        with disk():
             self._connection.execute(statement, values)
 
-    def _rows(self, query: str) -> list[Any]:
-        return self._connection.execute(query).fetchall()
-
     def _meta(self) -> Any:
-        return self._connection.execute("SELECT epoch, head_seq, head_hash, acked_seq, floor FROM meta").fetchone()
-
-
-@contextmanager
-def _disk() -> Iterator[None]:
-    """The seam: what the database or the disk says becomes a JournalError with its name."""
-    try:
-        yield
-    except sqlite3.Error as exc:
-        name = getattr(exc, "sqlite_errorname", type(exc).__name__)
-        raise JournalError(f"{name}: {exc}") from exc
-    except OSError as exc:
-        raise JournalError(str(exc)) from exc
+        return self._connection.execute(LOAD_META).fetchone()

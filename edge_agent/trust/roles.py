@@ -24,6 +24,7 @@ THRESHOLD_MAX = 8  # half the signatures that an envelope may carry
 _ROLE_FIELDS = ("role", "orders", "keyids", "threshold")
 _GRANT_FIELDS = ("issuer", "level", "limits")
 _BY_ITS_OWNER = "an exception is signed by the policy's owner, never by the job's issuer"
+_OWN_NAME = "the policy's owner has a name of its own: cancelling goes by issuer"
 PUBLIC_HEX = form(r"([0-9a-f]{2}){1,65}", "lower-case hex digits")
 
 ONLINE = frozenset({OrderType.WELCOME, OrderType.ACK})
@@ -174,12 +175,15 @@ def _check_together(trust: Trust, fields: Fields) -> None:
         raise fields.wrong("expires", "later than issued_at")
     distinct((f"roles[{index}].role", role.name) for index, role in enumerate(trust.roles))
     online, jobs = _keys_of(trust, ONLINE), _keys_of(trust, frozenset({OrderType.JOB}))
+    issuers = {role.grant.issuer for role in trust.roles if role.grant is not None and OrderType.JOB in role.orders}
     for index, role in enumerate(trust.roles):
         where = f"roles[{index}].keyids"
         if role.grant is not None and role.keys & online:
             raise WireError(where, "no key that also answers stations: a server's key must not start sound")
         if role.orders & OWNERS and role.keys & jobs:
             raise WireError(where, f"no key that also orders jobs: {_BY_ITS_OWNER}")
+        if role.grant is not None and role.orders & OWNERS and role.grant.issuer in issuers:
+            raise WireError(f"roles[{index}].issuer", f"not {role.grant.issuer}, which also orders jobs: {_OWN_NAME}")
 
 
 def _keys_of(trust: Trust, orders: frozenset[OrderType]) -> frozenset[PublicKey]:

@@ -41,10 +41,22 @@ def emergency(**fields: bool) -> Job:
     return replace(makers.make_job(**{"class": "emergency"}), **fields)  # type: ignore[arg-type]
 
 
-def test_items_come_in_order_with_a_gap_and_loops_with_theirs() -> None:
+def test_recordings_follow_each_other_at_once_and_loops_with_their_gap() -> None:
     job = makers.make_job(items=[makers.clip_item(digest=A), makers.clip_item(digest=B)], loops=2, gap_s=5)
-    once = [Sound(ClipKey(A), 100), Pause(ITEM_GAP_MS), Sound(ClipKey(B), 200)]
+    once = [Sound(ClipKey(A), 100), Sound(ClipKey(B), 200)]
     assert parts_of(job, {ClipKey(A): 100, ClipKey(B): 200}) == (*once, Pause(5_000), *once)
+
+
+def test_what_the_station_speaks_is_set_apart() -> None:
+    job = makers.make_job(items=[makers.clip_item(digest=A), makers.text_item(), makers.clip_item(digest=B)])
+    words = item_key(job.items[1])
+    assert parts_of(job, {ClipKey(A): 100, words: 50, ClipKey(B): 200}) == (
+        Sound(ClipKey(A), 100),
+        Pause(ITEM_GAP_MS),
+        Sound(words, 50),
+        Pause(ITEM_GAP_MS),
+        Sound(ClipKey(B), 200),
+    )
 
 
 def test_loops_without_a_gap_follow_at_once() -> None:

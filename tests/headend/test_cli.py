@@ -15,7 +15,8 @@ import pytest
 
 from edge_agent.headend.cli import main
 from edge_agent.headend.keyring import Keyring
-from edge_agent.headend.signing import read_job
+from edge_agent.core.job import Job
+from edge_agent.headend.signing import read_order
 from edge_agent.sync.topics import subscriptions
 from edge_agent.trust.keys import load_signer
 from tests.headend.fake_station import AREA, RECORD, FakeStation
@@ -58,7 +59,9 @@ def test_two_officers_sign_one_after_the_other(ward: Path, capsys: pytest.Captur
     assert sign(ward, "--add", str(order), "--key", "ward-emergency-2") == 0
     assert capsys.readouterr().err == ""
     assert len(json.loads(order.read_bytes())["signatures"]) == 2
-    assert read_job(order.read_bytes()).event == "lu-quet"
+    signed = read_order(order.read_bytes())
+    assert isinstance(signed, Job)
+    assert signed.event == "lu-quet"
 
 
 @pytest.mark.parametrize(

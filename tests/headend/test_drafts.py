@@ -12,7 +12,8 @@ import pytest
 from edge_agent.core.job import ClipItem, JobClass, PlayAt, PlayNow, Rule, TextItem
 from edge_agent.core.units import ClipKey, UtcMs
 from edge_agent.headend.audio_facts import AudioError, AudioFacts
-from edge_agent.headend.drafts import DraftError, Finished, Surroundings, finish, read_draft
+from edge_agent.headend.drafting import DraftError, Finished, Surroundings, read_draft
+from edge_agent.headend.drafts import finish
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.orders import parse_job
 from edge_agent.trust.strict_json import parse

@@ -103,7 +103,7 @@ def test_records_arrive_once_and_are_acknowledged_also_after_the_headend_was_awa
 
 def test_an_order_reaches_every_station_of_its_area_and_their_answers_come_back(net: Net) -> None:
     (first, first_client), (second, second_client) = net.station("tram-01"), net.station("tram-02")
-    job_id = net.headend.publish_job(FLOOD, ["ward-emergency"])
+    job_id = net.headend.publish_order(FLOOD, ["ward-emergency"])
     for name, client in (("tram-01", first_client), ("tram-02", second_client)):
         accepted = net.judged(client.next(), name)
         assert isinstance(accepted, Accepted)
@@ -118,7 +118,7 @@ def test_an_order_reaches_every_station_of_its_area_and_their_answers_come_back(
 
 
 def test_an_order_is_never_retained(net: Net) -> None:
-    net.headend.publish_job(FLOOD, ["ward-emergency"])
+    net.headend.publish_order(FLOOD, ["ward-emergency"])
     station, client = net.station()  # subscribes after it
     client.publish(*station.hello())
     assert client.next()[0] == "loa/1/d/tram-01/welcome"

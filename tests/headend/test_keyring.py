@@ -116,7 +116,7 @@ def test_a_torn_serial_file_stops_signing_instead_of_beginning_again_at_one(keyr
 
 
 def test_a_key_is_found_by_its_role_and_a_wrong_name_lists_what_there_is(keyring: Keyring) -> None:
-    assert keyring.role_of(keyring.signer("ward-routine")).name == "ward-routine"
+    assert keyring.role_of(keyring.signer("ward-routine"), OrderType.JOB).name == "ward-routine"
     assert keyring.signer("ward-emergency").keyid == keyring.signer("ward-emergency-1").keyid
     for wrong in ("ward", "../pki/ca", "ward-emergency-3"):
         with pytest.raises(KeyringError, match="ward-emergency-2"):

@@ -95,7 +95,7 @@ def test_totals_count_what_sounded_and_why_the_rest_did_not(tmp_path: Path) -> N
         "  không phát: 1",
         "Thời lượng: kế hoạch 3,0 phút, đã phát 1,0 phút (33,3 %)",
         "  không rõ thời lượng (không tính là đã phát): 1 lần",
-        "Lệnh phát bị từ chối khi nhận: 1",
+        "Lệnh bị từ chối khi nhận: 1",
         "  1 × trong khung giờ không phát [quiet_hours]",
         "  tram-01  06/10/2026 05h31:01  job-bad  lệnh cho địa bàn hoặc cụm loa khác",
     ):

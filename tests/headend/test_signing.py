@@ -15,7 +15,7 @@ from edge_agent.core.units import StationId, UtcMs, ZoneId
 from edge_agent.headend.composing import compose, expiry_s, topics_of
 from edge_agent.headend.keyring import Keyring, KeyringError, create_keyring
 from edge_agent.headend.roles import default_roles
-from edge_agent.headend.signing import SigningError, add_signature, read_job
+from edge_agent.headend.signing import SigningError, add_signature, read_order
 from edge_agent.trust.judge import make_judge
 from edge_agent.trust.keys import new_signer
 from tests.headend.fake_station import AREA
@@ -70,7 +70,7 @@ def test_an_order_takes_issuer_and_level_from_the_keys_role(keyring: Keyring) ->
 
 
 def test_a_servers_key_composes_no_order(keyring: Keyring) -> None:
-    with pytest.raises(KeyringError, match="may order no sound"):
+    with pytest.raises(KeyringError, match="may sign no job; take one of ward-routine, ward-emergency, province"):
         compose(keyring, FLOOD, ["welcome"], None, NOW)
     assert keyring.serials() == {}
 
@@ -94,7 +94,7 @@ def test_what_is_no_job_cannot_be_signed_on(keyring: Keyring) -> None:
     _, envelope = compose(keyring, FLOOD, ["ward-emergency-1"], None, NOW)
     other = json.loads(envelope) | {"payloadType": "application/vnd.loa.welcome+json"}
     with pytest.raises(SigningError, match="payloadType"):
-        read_job(json.dumps(other).encode())
+        read_order(json.dumps(other).encode())
 
 
 def test_an_envelope_takes_sixteen_signatures_and_no_more(keyring: Keyring, tmp_path: Path) -> None:

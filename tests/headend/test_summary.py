@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.audio_facts import AudioFacts
-from edge_agent.headend.drafts import Surroundings, finish
+from edge_agent.headend.drafting import Surroundings
+from edge_agent.headend.drafts import finish
 from edge_agent.headend.summary import summary
 
 TIMETABLE = """

@@ -33,14 +33,14 @@ PLANTS = (
     Plant(
         "an order is acknowledged before it is saved",
         f"{CORE}/intake.py",
-        "    turn.put_job(replace(known, asked_at=turn.now.mono))\n",
-        "    turn.put_job(replace(known, asked_at=turn.now.mono))\n    turn.emit(Ack(event.token))\n",
+        "    turn.emit(SaveJob(saved, event.payload, event.topic))\n",
+        "    turn.emit(Ack(event.token), SaveJob(saved, event.payload, event.topic))\n",
     ),
     Plant(
         "a job is called saved although the disk refused it",
         "edge_agent/workers.py",
-        'self._post(JournalFailed("save job", order.saved.accepted.job.job_id, error))',
-        "self._post(JobSaved(order.saved.accepted.job.job_id))",
+        'self._post(JournalFailed("save job", order.saved.accepted.order_id, error))',
+        "self._post(JobSaved(order.saved.accepted.order_id))",
     ),
     Plant(
         "a record that the disk refused is dropped",
@@ -51,26 +51,26 @@ PLANTS = (
     Plant(
         "the quiet hours are asked for but not obeyed",
         f"{CORE}/policy.py",
-        "        return Reason.QUIET_HOURS\n",
-        "        return None\n",
+        "    (_in_quiet_hours, Reason.QUIET_HOURS),\n",
+        "",
     ),
     Plant(
         "the quiet hours are those of Greenwich",
         f"{CORE}/policy.py",
-        "opens, closes = _quiet_of(policy, day, _zone(timezone))",
-        'opens, closes = _quiet_of(policy, day, _zone("Etc/UTC"))',
+        "return local_time(wish.start, rules.site.timezone), local_time(last, rules.site.timezone)",
+        'return local_time(wish.start, "Etc/UTC"), local_time(last, "Etc/UTC")',
     ),
     Plant(
         "a timetable plays by a clock that nobody trusts",
         f"{CORE}/playing.py",
-        "return job.cls is not JobClass.EMERGENCY and not turn.now.trusted",
+        "return job.plays_as is not JobClass.EMERGENCY and not turn.now.trusted",
         "return False",
     ),
     Plant(
         "relays stay closed when nothing claims them",
         f"{CORE}/zones.py",
-        "        if relay.ordered_on and zone not in claimed:\n",
-        "        if relay.ordered_on and zone not in claimed and not turn.state.plays:\n",
+        "        if relay.ordered_on and zone not in kept_warm and not is_claimed(turn.state, zone):\n",
+        "        if relay.ordered_on and not turn.state.plays:\n",
     ),
     Plant(
         "the lease never runs out",
@@ -112,7 +112,7 @@ PLANTS = (
     Plant(
         "a replay is an order",
         f"{CORE}/intake.py",
-        "    turn.state = replace(turn.state, seen={**turn.state.seen, job.job_id: accepted.digest})\n",
+        "    turn.state = replace(turn.state, seen={**turn.state.seen, order_id: accepted.digest})\n",
         "",
     ),
     Plant(
@@ -149,14 +149,14 @@ PLANTS = (
     Plant(
         "an emergency is tried again for ever",
         f"{CORE}/sounding.py",
-        "    return attempt < ATTEMPTS_MAX[job.cls] and (not sounded or job.cls is JobClass.EMERGENCY)",
-        "    return (attempt < ATTEMPTS_MAX[job.cls] and not sounded) or job.cls is JobClass.EMERGENCY",
+        "    return attempt < ATTEMPTS_MAX[job.plays_as] and (not sounded or job.plays_as is JobClass.EMERGENCY)",
+        "    return (attempt < ATTEMPTS_MAX[job.plays_as] and not sounded) or job.plays_as is JobClass.EMERGENCY",
     ),
     Plant(
         "a routine job that was cut off by a crash begins again",
         f"{CORE}/sounding.py",
-        "    return attempt < ATTEMPTS_MAX[job.cls] and (not sounded or job.cls is JobClass.EMERGENCY)",
-        "    return attempt < ATTEMPTS_MAX[job.cls]",
+        "    return attempt < ATTEMPTS_MAX[job.plays_as] and (not sounded or job.plays_as is JobClass.EMERGENCY)",
+        "    return attempt < ATTEMPTS_MAX[job.plays_as]",
     ),
     Plant(
         "the log is sent once and taken for delivered",
@@ -198,7 +198,7 @@ PLANTS = (
     Plant(
         "a play whose end never comes is waited for",
         f"{CORE}/sounding.py",
-        "            conclude(turn, play, *play.ending)\n    elif",
+        "            conclude(turn, play, play.ending)\n    elif",
         "            pass\n    elif",
     ),
 )

@@ -145,6 +145,19 @@ def test_a_key_that_orders_jobs_cannot_loosen_what_binds_them():
         assert refusal(trust_document(roles=[mixed])).startswith("roles[0].orders: no job here: an exception is signed")
 
 
+@pytest.mark.parametrize("order", ["regulation", "window"])
+def test_a_policys_owner_of_the_same_name_as_who_orders_jobs_is_refused(order: str):
+    """His windows, and the silence among them, could be cancelled by whoever they bind."""
+    for roles in ([job_role(), owner_role(orders=[order], issuer=ISSUER)], [job_role(issuer=OWNER), owner_role()]):
+        issuer = roles[1]["issuer"]
+        assert refusal(trust_document(roles=roles)) == (
+            f"roles[1].issuer: not {issuer}, which also orders jobs: "
+            "the policy's owner has a name of its own: cancelling goes by issuer"
+        )
+    owners_own = command_role(keyids=[OWNER_KEY], issuer=OWNER, limits={"commands": ["cancel"]})
+    assert make_trust(roles=[job_role(), owner_role(orders=[order]), owners_own])
+
+
 def test_a_key_may_order_jobs_and_commands_and_a_role_both():
     both = job_role(orders=["job", "command"], limits={"commands": ["stop", "all_stop"]})
     grant = make_trust(roles=[both]).roles[0].grant

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from edge_agent import __version__
 from edge_agent.headend.cli import books, conform, keys, orders, servers
-from edge_agent.headend.drafts import DraftError
+from edge_agent.headend.drafting import DraftError
 from edge_agent.headend.errors import HeadendError
 
 EXIT_WELL = 0

@@ -24,6 +24,7 @@ from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.keyring import Keyring
 from edge_agent.trust.envelope import open_envelope, pae, payload_type, sign
 from edge_agent.trust.keys import Ed25519Signer, Signer
+from edge_agent.trust.orders import OrderType
 from edge_agent.trust.roles import JobGrant, Role
 from edge_agent.trust.strict_json import dump
 
@@ -208,7 +209,7 @@ class Orders:
 
     def _reaches(self, role: Role) -> bool:
         here = self.station.area
-        areas = role.grant.limits.areas if role.grant is not None else ()
+        areas = role.grant.limits.areas if role.grant is not None and OrderType.JOB in role.orders else ()
         return any(here == area or here.startswith(f"{area}/") for area in areas)
 
     def _signers(self, role: Role) -> tuple[Ed25519Signer, ...]:

@@ -12,7 +12,7 @@ from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from edge_agent.headend.conform.orders import Order, Orders, Pen, rule
 from edge_agent.headend.conform.verdicts import CannotTry
 from edge_agent.trust.limits import EMERGENCY_VALIDITY_MS_MAX, TIMETABLE_VALIDITY_MS_MAX
-from edge_agent.trust.orders import VOLUME_MAX
+from edge_agent.trust.orders import VOLUME_MAX, OrderType
 from edge_agent.trust.roles import JobGrant
 
 ELSEWHERE = "vn/noi-khac/xa-khac"
@@ -33,8 +33,8 @@ def audience(orders: Orders, **over: Any) -> Order:
 
 def of_another_issuer(orders: Orders) -> Order:
     pen = orders.pen()
-    others = [role.grant.issuer for role in orders.keyring.trust.roles if role.grant is not None]
-    foreign = [issuer for issuer in others if issuer != grant(pen).issuer]
+    roles = [role for role in orders.keyring.trust.roles if OrderType.JOB in role.orders]
+    foreign = [role.grant.issuer for role in roles if role.grant and role.grant.issuer != grant(pen).issuer]
     if not foreign:
         raise CannotTry("the trust file has one issuer only")
     return orders.signed(orders.payload(pen, issuer=foreign[0]), pen.enough)

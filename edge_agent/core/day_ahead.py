@@ -1,0 +1,411 @@
+"""Play a day through beforehand: what would sound when, where and how loud, and what would not, with its reason (B15).
+
+Goes from one moment to the next as ``playing`` does: whoever is due takes its zones, the most urgent first, and the
+ward's rules are asked then and once more before the first sample, as if all before it had sounded. What nobody can know
+is not in it: an emergency to come, a relay that fails, whom a repeated warning will interrupt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from edge_agent.core import clips, policy, standing, zones
+from edge_agent.core.clock_trust import Now
+from edge_agent.core.job import RANK, Job, JobClass, PlayAt, PlayNow
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.past import PAST_MS, Sounded, remember
+from edge_agent.core.policy import Rules, Verdict, Wish
+from edge_agent.core.programme import length_ms, parts_of, promised_ms
+from edge_agent.core.reasons import Reason
+from edge_agent.core.schedule import LATE_GRACE_MS, caught_up, next_instant, repeats, sounds_once
+from edge_agent.core.state import KnownJob, Occurrence, State, Turn, ZonePart, ZoneRun
+from edge_agent.core.units import SECOND_MS, JobId, UtcMs, ZoneId
+
+PLANNED_MAX = 500
+# More than a day of the longest timetable (24 times a day for 20 entries); a station lists no more.
+LOOKED_AT_MAX = 1_500
+# That day and the two before it, which the day's limits look back on: a second's work for the smallest board.
+
+_WAITING = (Phase.RECEIVED, Phase.STAGED, Phase.QUEUED)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One instant of a day's plan. ``starts`` is when it would begin, ``ends`` its last sample, cut or not.
+
+    ``volumes`` are the zones that would hear it, ``out`` the zones that would not, each with its reason; ``reason``:
+    nobody would. ``under`` names the exception, ``cut`` says that quiet hours end it.
+    """
+
+    job_id: JobId
+    title: str
+    cls: JobClass
+    level: str
+    order: int | None
+    planned: UtcMs
+    starts: UtcMs
+    ends: UtcMs
+    volumes: Mapping[ZoneId, int]
+    out: Mapping[ZoneId, Reason]
+    reason: Reason | None
+    under: str = ""
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """The one occurrence of a job that is still to begin; ``number`` counts them as they were made.
+
+    A new one is not ``ready`` before the others have had their turn: its sound is looked for first.
+    """
+
+    known: KnownJob
+    planned: UtcMs
+    zones: tuple[ZoneId, ...]
+    lasts_ms: int
+    number: int
+    ready: bool = True
+    goes_on: bool = False
+    held_by: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """One that has its zones: ``begins_at`` is when the rules are asked again; then it has ``begun``."""
+
+    one: _Open
+    zones: tuple[ZoneId, ...]
+    out: Mapping[ZoneId, Reason]
+    starts: UtcMs
+    begins_at: UtcMs
+    ends: UtcMs
+    begun: bool = False
+    under: str = ""
+
+
+def day_plan(state: State, now: Now, day: date) -> tuple[Planned, ...]:
+    """What will sound on a local day from now on, what sounds now, and what will not, in the order of its beginning."""
+    first, last = _bounds(day, state.site.timezone)
+    run = _Run(state, now, last)
+    run.go_from(UtcMs(max(now.utc, first - PAST_MS)))
+    of_day = [one for one in run.plan if first <= one.planned < last]
+    return tuple(sorted(of_day, key=lambda one: (one.starts, one.planned)))[:PLANNED_MAX]
+
+
+@dataclass(slots=True)
+class _Run:
+    """The street from moment to moment, as far as it can be foreseen; lives for a single ``day_plan``."""
+
+    state: State
+    now: Now
+    last: UtcMs
+    past: tuple[Sounded, ...] = ()
+    bases: dict[JobId, UtcMs] = field(default_factory=dict)
+    waiting: list[_Open] = field(default_factory=list)
+    taken: list[_Taken] = field(default_factory=list)
+    closed: dict[ZoneId, UtcMs] = field(default_factory=dict)
+    plan: list[Planned] = field(default_factory=list)
+    made: int = 0
+
+    def go_from(self, at: UtcMs) -> None:
+        """Begin with what is open now, or long before the day in question with nothing, and play to its end."""
+        self.past = self.state.past
+        if at <= self.now.utc:
+            self._as_it_is()
+        for job_id, base in self._bases_at(at):
+            self.bases[job_id] = base
+        moment: UtcMs | None = at
+        while moment is not None and len(self.plan) < LOOKED_AT_MAX:
+            self.now = replace(self.now, mono=self.now.mono_of(moment), utc=moment)
+            self._settle()
+            moment = self._next_moment()
+
+    def _as_it_is(self) -> None:
+        for play in self.state.plays.values():
+            known = self.state.jobs[play.job_id]
+            one = self._opened(known, play.planned, length_ms(play.parts) if play.parts else None)
+            if play.phase in _WAITING:
+                self.waiting.append(replace(one, goes_on=play.segment > 0, held_by=play.held_by))
+            elif play.ending is None:
+                self._take_over(one, play)
+
+    def _take_over(self, one: _Open, play: Occurrence) -> None:
+        """What has its zones already."""
+        starts = self.now.utc_of(play.start_at if play.started is None else play.started)
+        ends = UtcMs(self.now.utc_of(play.start_at) + one.lasts_ms)
+        begun = play.phase is Phase.PLAYING
+        if begun and play.cut_at is not None:
+            ends = min(ends, self.now.utc_of(play.cut_at))
+        out = {zone: run.reason for zone, run in play.zones.items() if run.part is ZonePart.OUT and run.reason}
+        self.taken.append(_Taken(one, zones.in_it(play), out, starts, self.now.utc, ends, begun, play.under))
+        self.closed |= dict.fromkeys(zones.in_it(play), UtcMs(0))
+        if begun:
+            volumes = {zone: play.zones[zone].volume for zone in zones.in_it(play)}
+            self._tell(one, starts, ends, volumes, out, None, play.under, cut=ends < starts + one.lasts_ms)
+
+    def _bases_at(self, at: UtcMs) -> Iterator[tuple[JobId, UtcMs]]:
+        """What each job's instants count from, if it has any after ``at``."""
+        have = {one.known.job.job_id for one in self.waiting} | {held.one.known.job.job_id for held in self.taken}
+        for known in self.state.jobs.values():
+            job = known.job
+            ahead = at > self.now.utc
+            over = known.offered or known.called_off or (sounds_once(job) and job.job_id in have)
+            if over or (ahead and isinstance(job.when, PlayNow) and not repeats(job)):
+                continue
+            if ahead and isinstance(job.when, PlayAt) and job.when.at < at:
+                continue
+            if ahead:
+                yield job.job_id, caught_up(job, known.base, at) if repeats(job) else UtcMs(max(known.base, at - 1))
+            else:
+                yield job.job_id, known.base
+
+    # One moment
+
+    def _settle(self) -> None:
+        """What ends now makes room one after the other; then whoever is due takes its zones or begins."""
+        while (
+            over := next((one for one in self._in_order() if one.begun and one.ends <= self.now.utc), None)
+        ) is not None:
+            self.taken.remove(over)
+            self.past = remember(self.past, _sounded(over))
+            self._done(over.one)
+            self._advance()
+        self._advance()
+
+    def _advance(self) -> None:
+        while self._anybody_moves() or self._somebody_begins():
+            pass
+        held = {zone for one in self.taken for zone in one.zones}
+        self.closed = {zone: since for zone, since in self.closed.items() if zone in held}
+
+    def _anybody_moves(self) -> bool:
+        self._open_next()
+        moved = [self._moves(one) for one in sorted(self.waiting, key=self._urgency)]
+        return any(moved)
+
+    def _somebody_begins(self) -> bool:
+        for one in sorted(self.taken, key=lambda taken: self._urgency(taken.one)):
+            if not one.begun and one.begins_at <= self.now.utc:
+                self._begin(one)
+                return True
+        return False
+
+    def _next_moment(self) -> UtcMs | None:
+        ends = [one.ends if one.begun else one.begins_at for one in self.taken]
+        due = [at for one in self.waiting for at in (self._takes_at(one), self._given_up_at(one)) if at is not None]
+        return min((UtcMs(at) for at in (*ends, *due) if at > self.now.utc), default=None)
+
+    def _open_next(self) -> None:
+        """Every job that may sound has its next occurrence; there is never more than one open."""
+        have = {one.known.job.job_id for one in self.waiting} | {held.one.known.job.job_id for held in self.taken}
+        for known in self.state.jobs.values():
+            base = self.bases.get(known.job.job_id)
+            if known.job.job_id in have or base is None:
+                continue
+            planned = next_instant(known.job, base)
+            if planned is not None and planned < self.last:
+                self.waiting.append(replace(self._opened(known, planned, None), ready=False))
+
+    def _opened(self, known: KnownJob, planned: UtcMs, lasts_ms: int | None) -> _Open:
+        self.made += 1
+        lasts_ms = _lasts_ms(self.state, known.job) if lasts_ms is None else lasts_ms
+        return _Open(known, planned, zones.zones_of(self.state, known.job), lasts_ms, self.made)
+
+    def _urgency(self, one: _Open) -> tuple[int, int, UtcMs, UtcMs, int]:
+        """Class first, then the commune's order, then the planned instant, then receipt."""
+        job = one.known.job
+        place = standing.rank_of(self.state, job.job_id)
+        base = self.bases.get(job.job_id, one.known.base)
+        return (-RANK[job.plays_as], job.order if place is None else place, one.planned, base, one.number)
+
+    def _in_order(self) -> list[_Taken]:
+        return sorted(self.taken, key=lambda taken: (taken.ends, taken.one.number))
+
+    # One occurrence
+
+    def _takes_at(self, one: _Open) -> UtcMs:
+        """When it takes its zones, so that its first sample is on time; what may begin at once does not wait."""
+        if one.goes_on or _at_once(one.known.job):
+            return self.now.utc
+        turn = Turn(self.state, self.now)
+        return UtcMs(one.planned - max((zones.cold_lead_ms(turn, zone) for zone in one.zones), default=0))
+
+    def _given_up_at(self, one: _Open) -> UtcMs | None:
+        job = one.known.job
+        if one.goes_on:
+            return None
+        if isinstance(job.when, PlayNow):
+            return UtcMs(job.not_after + 1)
+        return UtcMs(one.planned + max(job.late_limit_ms, LATE_GRACE_MS) + 1)
+
+    def _moves(self, one: _Open) -> bool:
+        """Give it up, let it wait, or let it take its zones; says whether anything has changed."""
+        if not one.ready:
+            self.waiting[self.waiting.index(one)] = replace(one, ready=True)
+            return True
+        given_up_at = self._given_up_at(one)
+        why_not = self._why_not(one.known.job, one)
+        if given_up_at is not None and self.now.utc >= given_up_at:
+            late = Reason.EXPIRED if isinstance(one.known.job.when, PlayNow) else Reason.MISSED
+            return self._refuse(one, self.now.utc, one.held_by or late, {})
+        if self.now.utc < self._takes_at(one):
+            return False
+        if why_not is not None:
+            return self._refuse(one, UtcMs(max(one.planned, self.now.utc)), why_not, {})
+        free = self._room(one)
+        if not free:
+            self.waiting[self.waiting.index(one)] = replace(one, held_by=Reason.ZONES_BUSY)
+            return one.held_by is not Reason.ZONES_BUSY
+        return self._take(one, free)
+
+    def _why_not(self, job: Job, one: _Open) -> Reason | None:
+        """What keeps it silent that is no rule of the ward's."""
+        if not one.zones:
+            return Reason.NOT_HEARD_HERE
+        urgent = job.plays_as is JobClass.EMERGENCY
+        if not urgent and not self.now.trusted:
+            return Reason.CLOCK_NOT_TRUSTED
+        waits = Occurrence(
+            job.job_id, one.planned, Phase.STAGED, self.now.mono, {zone: ZoneRun(zone) for zone in one.zones}
+        )
+        if standing.pauses(self.state, self.now, waits):
+            return Reason.PAUSED
+        trouble = clips.trouble(self.state, job)
+        return None if urgent or trouble is None else trouble[0]
+
+    def _room(self, one: _Open) -> tuple[ZoneId, ...]:
+        """The zones in which it would begin; none while it has to wait for others."""
+        urgent = one.known.job.plays_as is JobClass.EMERGENCY
+        free = []
+        for zone in one.zones:
+            classes = [other.one.known.job.plays_as for other in self.taken if zone in other.zones]
+            alert = JobClass.EMERGENCY in classes
+            if (classes and not urgent and not alert) or (alert and urgent):
+                return ()
+            if not alert:
+                free.append(zone)
+        return tuple(free)
+
+    def _take(self, one: _Open, free: tuple[ZoneId, ...]) -> bool:
+        due = self.now.utc if one.goes_on or _at_once(one.known.job) else one.planned
+        starts = UtcMs(max(due, self.now.utc + max(self._warm_in_ms(zone) for zone in free)))
+        wish = policy.wish_for(one.known.job, one.zones, starts, one.lasts_ms)
+        verdict = policy.judge(self._rules(), wish)
+        objection = self._objection(one, wish, verdict)
+        if objection is not None:
+            return self._refuse(one, starts, objection, verdict.out)
+        begins_at = UtcMs(
+            max(self.now.utc, starts - min(self._warm_in_ms(zone) for zone in free) - zones.RELAY_LEAD_MS)
+        )
+        self.waiting.remove(one)
+        heard_in = tuple(zone for zone in one.zones if zone not in verdict.out)
+        self.taken.append(_Taken(one, heard_in, dict(verdict.out), starts, begins_at, wish.end))
+        for zone in heard_in:
+            warm_up_ms = self.state.site.zones[zone].warm_up_ms
+            self.closed.setdefault(zone, UtcMs(max(self.now.utc, starts - warm_up_ms - zones.RELAY_LEAD_MS)))
+        return True
+
+    def _begin(self, taken: _Taken) -> None:
+        """Its relays are closed: the rules are asked once more, for others may have come meanwhile."""
+        one = taken.one
+        self.taken.remove(taken)
+        wish = policy.wish_for(one.known.job, taken.zones, taken.starts, one.lasts_ms)
+        rules = self._rules()
+        verdict = policy.judge(rules, wish)
+        objection = self._objection(one, wish, verdict)
+        out = {**taken.out, **verdict.out}
+        if objection is not None:
+            self._refuse(one, taken.starts, objection, out)
+            return
+        hearing = tuple(zone for zone in taken.zones if zone not in verdict.out)
+        ends = wish.end if verdict.ends_at is None else verdict.ends_at
+        self.taken.append(replace(taken, zones=hearing, out=out, ends=ends, begun=True, under=verdict.under))
+        volumes = {zone: self._volume(rules, wish, one, zone, verdict) for zone in hearing}
+        self._tell(one, taken.starts, ends, volumes, out, None, verdict.under, cut=verdict.ends_at is not None)
+
+    def _volume(self, rules: Rules, wish: Wish, one: _Open, zone: ZoneId, verdict: Verdict) -> int:
+        return policy.volume_at(rules, wish, zone, one.known.job.volume, verdict.under)
+
+    def _warm_in_ms(self, zone: ZoneId) -> int:
+        since, warm_up_ms = self.closed.get(zone), self.state.site.zones[zone].warm_up_ms
+        return warm_up_ms if since is None else max(0, since + warm_up_ms - self.now.utc)
+
+    def _rules(self) -> Rules:
+        """All that holds at this moment, and what has sounded by then."""
+        return replace(standing.rules_of(self.state, self.now), past=(*self.past, *map(_sounded, self.taken)))
+
+    def _objection(self, one: _Open, wish: Wish, verdict: Verdict) -> Reason | None:
+        """Why it must not sound at all, in the order in which ``playing`` asks."""
+        job, turn = one.known.job, Turn(self.state, self.now)
+        if isinstance(job.when, PlayNow) and self.now.tells_validity and wish.start > job.not_after:
+            return Reason.EXPIRED
+        if job.rehearsal and standing.alert_in_force(self.state):
+            return Reason.EMERGENCY_IN_FORCE
+        if standing.stops(self.state, self.now, job.issued_at):
+            return Reason.ALL_STOPPED
+        if any(zones.longest_ms(turn, zone) < one.lasts_ms for zone in one.zones):
+            return Reason.OVER_LIMIT
+        return verdict.reason or self._over_bound(one)
+
+    def _over_bound(self, one: _Open) -> Reason | None:
+        most_ms = one.known.accepted.sound_max_ms
+        so_far_ms = sum(sound.ended - sound.started for sound in self.past if sound.job_id == one.known.job.job_id)
+        return Reason.TOO_MUCH_SOUND if most_ms and so_far_ms + one.lasts_ms > most_ms else None
+
+    def _refuse(self, one: _Open, starts: UtcMs, reason: Reason, out: Mapping[ZoneId, Reason]) -> bool:
+        if one in self.waiting:
+            self.waiting.remove(one)
+        self._done(one)
+        self._tell(one, starts, UtcMs(starts + one.lasts_ms), {}, out, reason)
+        return True
+
+    def _done(self, one: _Open) -> None:
+        """It has its outcome; a job that recurs goes on from here."""
+        job = one.known.job
+        if sounds_once(job):
+            self.bases.pop(job.job_id, None)
+        else:
+            self.bases[job.job_id] = caught_up(job, one.planned, self.now.utc)
+
+    def _tell(
+        self,
+        one: _Open,
+        starts: UtcMs,
+        ends: UtcMs,
+        volumes: Mapping[ZoneId, int],
+        out: Mapping[ZoneId, Reason],
+        reason: Reason | None,
+        under: str = "",
+        *,
+        cut: bool = False,
+    ) -> None:
+        job = one.known.job
+        place = standing.rank_of(self.state, job.job_id)
+        order = place if place is not None else job.order or None
+        what = (job.job_id, job.items[0].title, job.cls, job.level, order)
+        self.plan.append(Planned(*what, one.planned, starts, ends, volumes, out, reason, under, cut))
+
+
+def _sounded(taken: _Taken) -> Sounded:
+    """As the day's limits will count it."""
+    job = taken.one.known.job
+    return Sounded(job.job_id, job.plays_as, taken.starts, taken.ends, frozenset(taken.zones), taken.under)
+
+
+def _at_once(job: Job) -> bool:
+    return isinstance(job.when, PlayNow) and not repeats(job)
+
+
+def _lasts_ms(state: State, job: Job) -> int:
+    durations = clips.durations(state, job)
+    return promised_ms(job) if durations is None else length_ms(parts_of(job, durations))
+
+
+def _bounds(day: date, timezone: str) -> tuple[UtcMs, UtcMs]:
+    """[from, to) of a local day."""
+    zone = ZoneInfo(timezone)
+    first, last = (datetime.combine(at, time(), zone).timestamp() for at in (day, day + timedelta(days=1)))
+    return UtcMs(round(first * SECOND_MS)), UtcMs(round(last * SECOND_MS))

@@ -1,0 +1,160 @@
+"""What drafts of every kind have in common: reading the file, the fields of the heading, lengths of time. Pure but for
+the file. What stands in a draft beside these is decided in ``job_drafts``, ``rule_drafts`` and ``command_drafts``.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+
+from edge_agent.core.job import Job
+from edge_agent.core.units import MINUTE_MS, SECOND_MS, UtcMs
+from edge_agent.headend.audio_facts import AudioFacts
+from edge_agent.headend.draft_times import instant
+from edge_agent.headend.errors import HeadendError
+from edge_agent.headend.given import Given
+from edge_agent.trust.fields import Fields, form
+from edge_agent.trust.orders import OrderType
+from edge_agent.trust.strict_json import JsonObject, JsonValue
+
+DRAFT_BYTES_MAX = 256 * 1024
+# Twenty texts of 2,000 characters of up to 4 bytes, and room for comments.
+NAMED = ("issuer", "level", "key_epoch")
+HEADING = ("type", "realm", "stations", "areas", "zones", "not_before", "not_after", *NAMED)
+MINUTE_S = MINUTE_MS // SECOND_MS
+
+FindAudio = Callable[[Path, int | None], AudioFacts]
+PublishAudio = Callable[[Path, AudioFacts], tuple[str, ...]]
+
+
+class DraftError(HeadendError):
+    """The draft cannot become an order: ``field`` names the place, ``remedy`` what would be right."""
+
+    def __init__(self, field: str, remedy: str) -> None:
+        self.field = field
+        self.remedy = remedy
+        super().__init__(f"{field}: {remedy}")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a draft is completed from. ``publish_audio`` puts a file where stations fetch it and returns its URLs;
+    without it a draft must say where its audio is."""
+
+    realm: str
+    issuer: str
+    level: str
+    now: UtcMs
+    next_serial: Callable[[str], int]
+    find_audio: FindAudio
+    publish_audio: PublishAudio | None
+    base: Path = Path()
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An order ready to be signed: ``payload`` are the very bytes, ``order`` what a station will read in them."""
+
+    order: Given
+    payload: bytes
+
+    @property
+    def job(self) -> Job:
+        """The order, of a draft that was one of a job."""
+        assert isinstance(self.order, Job), "the caller's draft was no job"
+        return self.order
+
+
+def read_draft(path: Path) -> dict[str, object]:
+    """The draft in a ``.toml`` or ``.json`` file."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DraftError(str(path), f"cannot be read ({error.strerror})") from error
+    if len(content) > DRAFT_BYTES_MAX:
+        raise DraftError(str(path), f"at most {DRAFT_BYTES_MAX} bytes; put audio in files of its own")
+    try:
+        found = json.loads(content) if path.suffix == ".json" else tomllib.loads(content.decode())
+    except ValueError as error:  # of JSON, TOML and UTF-8 alike
+        raise DraftError(str(path), f"not readable: {error}") from error
+    if not isinstance(found, dict):
+        raise DraftError(str(path), "one table of fields")
+    return found
+
+
+def heading(fields: Fields, around: Surroundings, kind: OrderType) -> JsonObject:
+    """What every payload says of itself, but for its id, its serial and how long it is valid."""
+    payload: JsonObject = {
+        "realm": fields.text("realm", form(around.realm, f'"{around.realm}", or nothing'), default=around.realm),
+        "type": kind.value,
+        "issuer": around.issuer,
+        "level": around.level,
+        "key_epoch": 0,
+        "serial": 1,
+        "issued_at": around.now,
+        "audience": {name: as_json(fields.values.get(name, [])) for name in ("stations", "areas", "zones")},
+    }
+    return payload | copied(fields, *NAMED)
+
+
+def begin(fields: Fields, now: UtcMs) -> UtcMs:
+    """``not_before``, or now."""
+    return instant(fields, "not_before") if "not_before" in fields else now
+
+
+def validity(fields: Fields, start: UtcMs, end: int) -> JsonObject:
+    """From ``start`` until ``end``, unless the draft names another ``not_after``."""
+    return {"not_before": start, "not_after": instant(fields, "not_after") if "not_after" in fields else end}
+
+
+def length(fields: Fields, stem: str, least: int, most_s: int) -> int:
+    """Seconds, written as ``<stem>_minutes`` or ``<stem>_s``; ``least`` of either."""
+    minutes, seconds = f"{stem}_minutes", f"{stem}_s"
+    if minutes in fields and seconds in fields:
+        raise fields.wrong(minutes, f"either this or {seconds}, not both")
+    if seconds in fields:
+        return fields.integer(seconds, least, most_s)
+    return fields.integer(minutes, least, most_s // MINUTE_S) * MINUTE_S
+
+
+def has_length(fields: Fields, stem: str) -> bool:
+    """Whether the draft says how long."""
+    return f"{stem}_minutes" in fields or f"{stem}_s" in fields
+
+
+def copied(fields: Fields, *names: str) -> JsonObject:
+    """The fields that a payload takes over as they are."""
+    return {name: as_json(fields.value(name)) for name in names if name in fields}
+
+
+class Decimal(str):
+    """A number with a fraction, which only ``duration_s`` may be; elsewhere it is refused as the text it is."""
+
+    __slots__ = ()
+
+
+def plain(value: object) -> object:
+    """The draft in JSON's types, words in NFC: TOML's dates and times become their ISO text."""
+    match value:
+        case str():
+            return unicodedata.normalize("NFC", value)
+        case float():
+            return Decimal(value)
+        case datetime() | date() | time():
+            return value.isoformat()
+        case dict():
+            return {str(name): plain(entry) for name, entry in value.items()}
+        case list():
+            return [plain(entry) for entry in value]
+        case _:
+            return value
+
+
+def as_json(value: object) -> JsonValue:
+    """A draft's value in a payload."""
+    return value  # type: ignore[return-value]  # checked whole by ``dump`` and field by field by the order's parser

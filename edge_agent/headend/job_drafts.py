@@ -1,0 +1,108 @@
+"""Turn a draft of a broadcast into the payload of a job. What the draft leaves out is filled in here: validity, and
+length, digest and duration of audio. Bounds are the parser's to check.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_agent.core.job import JobClass
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, UtcMs
+from edge_agent.headend.audio_facts import AudioError, AudioFacts
+from edge_agent.headend.draft_times import end_of, when_payload
+from edge_agent.headend.drafting import HEADING, Decimal, Surroundings, as_json, begin, copied, heading, validity
+from edge_agent.trust.fields import Fields, form
+from edge_agent.trust.orders import LATE_S_MAX, OrderType
+from edge_agent.trust.strict_json import JsonObject, JsonValue
+
+NOW_VALID_MS = 10 * MINUTE_MS
+EMERGENCY_VALID_MS = HOUR_MS // 2
+# As long as the protocol lets one officer order; who needs longer writes not_after.
+DURATION_S_MAX = 7_200
+COPIED = (
+    *("job_id", "class", "order", "loops", "gap_s", "volume", "preemption", "event", "cap"),
+    *("series", "version", "all_clear", "rehearsal", "corrects"),
+)
+OWN = ("when", "items", "late_limit_s", "zones_late_limit_s")
+ITEM_COPIED = ("title", "field", "language", "source", "approver", "codec")
+ITEM_OWN = ("file", "text", "digest", "length", "duration_s", "urls")
+PAYLOAD_TO_DRAFT = {"missed.limit_s": "late_limit_s", "missed.zones_s": "zones_late_limit_s"}
+
+
+def job_payload(fields: Fields, around: Surroundings) -> JsonObject:
+    """The payload, complete but for the serial and an id that was not given."""
+    fields.only(*COPIED, *OWN, *HEADING)
+    when = when_payload(fields)
+    own: JsonObject = {
+        "when": when,
+        "items": [_item(item, around) for item in fields.records("items", 1, 20)],
+        "missed": _missed(fields),
+    }
+    return heading(fields, around, OrderType.JOB) | own | copied(fields, *COPIED) | _validity(fields, when, around.now)
+
+
+def _validity(fields: Fields, when: JsonObject, now: UtcMs) -> JsonObject:
+    start = begin(fields, now)
+    last = end_of(when, start)
+    if "until" in when:  # no repetition begins later, so there is nothing to be late for
+        return validity(fields, start, last)
+    longest = EMERGENCY_VALID_MS if fields.values.get("class") == JobClass.EMERGENCY else NOW_VALID_MS
+    late_s = max(_late(fields, "late_limit_s"), _late(fields, "zones_late_limit_s"))
+    return validity(fields, start, last + max(longest, late_s * SECOND_MS))
+
+
+def _late(fields: Fields, name: str) -> int:
+    return fields.integer(name, 0, LATE_S_MAX, default=0)
+
+
+def _missed(fields: Fields) -> JsonObject:
+    limit, zones = _late(fields, "late_limit_s"), _late(fields, "zones_late_limit_s")
+    missed: JsonObject = {"policy": "late", "limit_s": limit} if limit else {"policy": "skip"}
+    return missed | ({"zones_s": zones} if zones else {})
+
+
+def _item(fields: Fields, around: Surroundings) -> JsonObject:
+    fields.only(*ITEM_COPIED, *ITEM_OWN)
+    item: JsonObject = {"field": "", "language": "vi", "source": "", "approver": ""}
+    item |= copied(fields, *ITEM_COPIED)
+    if "text" in fields:
+        if "file" in fields or "digest" in fields:
+            raise fields.wrong("text", "either words to be spoken or audio (file), not both")
+        return item | {"kind": "text", "text": as_json(fields.value("text"))}
+    return item | {"kind": "clip"} | (_found(fields, around) if "file" in fields else _given(fields))
+
+
+def _found(fields: Fields, around: Surroundings) -> JsonObject:
+    path = around.base / fields.text("file", form(r".{1,500}", "the path of an audio file, seen from the draft"))
+    try:
+        facts = around.find_audio(path, _duration_ms(fields) if "duration_s" in fields else None)
+        urls = as_json(fields.value("urls")) if "urls" in fields else _published(fields, path, facts, around)
+    except AudioError as error:
+        raise fields.wrong("file", str(error)) from error
+    return {
+        "digest": facts.digest,
+        "length": facts.length_bytes,
+        "duration_ms": facts.duration_ms,
+        "codec": facts.codec,
+        "urls": urls,
+    }
+
+
+def _published(fields: Fields, path: Path, facts: AudioFacts, around: Surroundings) -> JsonValue:
+    if around.publish_audio is None:
+        raise fields.wrong("urls", "missing: say where stations fetch the file, or give --content-url")
+    return [*around.publish_audio(path, facts)]
+
+
+def _given(fields: Fields) -> JsonObject:
+    if "digest" not in fields:
+        raise fields.wrong("file", "missing: an item needs file (audio), text (to be spoken), or digest with length")
+    given = {name: as_json(fields.value(name)) for name in ("digest", "length", "urls")}
+    return given | {"duration_ms": _duration_ms(fields)}
+
+
+def _duration_ms(fields: Fields) -> int:
+    value = fields.value("duration_s")
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 < float(value) <= DURATION_S_MAX:
+        raise fields.wrong("duration_s", f"seconds, more than 0 and at most {DURATION_S_MAX}")
+    return max(1, round(float(value) * SECOND_MS))

@@ -1,0 +1,86 @@
+"""Vietnamese words for the ward's policy, dated windows and commands: for whoever signs them, and for whoever reads what
+became of them. Pure.
+
+A record tells a rule in one line of ``name=value`` (``lock zones=c1 for_ms=7200000``): what of it is known here is put
+into words, the rest is left out, since the order itself says it whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from edge_agent.core.occurrence import Phase
+from edge_agent.headend.words import PHASES, duration
+from edge_agent.trust.commands import What
+
+SILENCE, EXCEPTION, REGULATION = "silence", "exception", "regulation"
+WHATS = {
+    What.CANCEL: "Hủy lệnh",
+    What.STOP: "Dừng phát",
+    What.PAUSE: "Tạm dừng phát",
+    What.RESUME: "Phát tiếp",
+    What.NEXT_ITEM: "Chuyển sang bản tin kế tiếp",
+    What.VOLUME: "Giới hạn âm lượng",
+    What.AMPLIFIER: "Tăng âm",
+    What.RESTART: "Khởi động lại phần mềm trạm",
+    What.SELF_TEST: "Tự kiểm tra rơ-le",
+    What.ALL_STOP: "DỪNG PHÁT TOÀN BỘ",
+    What.LOCK: "Khóa bảo trì",
+    What.RANK: "Đặt thứ tự phát",
+    What.CHOOSE: "Chọn phát bản tin",
+    What.ASK: "Hỏi lịch phát",
+}
+KINDS = {
+    REGULATION: "Quy chế",
+    EXCEPTION: "Trường hợp đặc biệt được phép phát",
+    SILENCE: "Tạm ngừng phát",
+    # A record has the names of the core's types, without a sign between their words; only a self-test has its own.
+    **{what.value.replace("_", ""): words for what, words in WHATS.items()},
+    "setvolume": WHATS[What.VOLUME],
+    "amplify": WHATS[What.AMPLIFIER],
+    "self_test": WHATS[What.SELF_TEST],
+}
+AT_ONCE = frozenset({"stop", "resume", "nextitem", "restart", "selftest", "self_test", "ask"})
+"""Done when its record says ``succeeded``; the others hold from then on, until a record says that they are over."""
+ENDS = {
+    Phase.EXPIRED: "hết hiệu lực",
+    Phase.CANCELLED: "đã hủy",
+    Phase.SUPERSEDED: "đã được thay thế",
+}
+_VALUE = re.compile(r"(\w+)=(\S+)")
+
+
+def in_zones(zones: str) -> str:
+    """cụm loa c1, c2 — or every one."""
+    return f"cụm loa {zones.replace(',', ', ')}" if zones not in ("", "all") else "mọi cụm loa"
+
+
+def of_record(detail: str) -> str:
+    """Khóa bảo trì cụm loa c1, 2 giờ."""
+    kind, _, rest = detail.partition(" ")
+    words = KINDS.get(kind, detail)
+    if kind == "self_test":
+        return f"{words}: {rest.replace(' ', ', ') or 'không có cụm loa nào'}"
+    values = dict(_VALUE.findall(rest))
+    where = f" {in_zones(values['zones'])}" if "zones" in values else ""
+    return f"{words}{where}{''.join(f', {value}' for value in _values(values))}"
+
+
+def became(detail: str, outcome: Phase) -> str:
+    """What a record of a rule says of it: that it holds, is done, or is over."""
+    if outcome is Phase.SUCCEEDED:
+        return "đã thực hiện" if detail.partition(" ")[0] in AT_ONCE else "có hiệu lực"
+    return ENDS.get(outcome, PHASES[outcome])
+
+
+def _values(values: Mapping[str, str]) -> list[str]:
+    told = [f"{words} {values[name]}" for name, words in _TOLD.items() if name in values]
+    if "on" in values:
+        told.append("bật" if values["on"] == "True" else "tắt")
+    if values.get("for_ms", "").isdecimal():
+        told.append(duration(int(values["for_ms"])))
+    return told
+
+
+_TOLD = {"number": "số", "version": "phiên bản", "target": "lệnh", "volume": "tối đa", "day": "ngày"}

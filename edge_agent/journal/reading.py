@@ -1,0 +1,73 @@
+"""Read what the journal holds: for the agent as it starts, and for whoever only looks, while the agent runs or not.
+
+A looker opens the database read-only: it makes no file, brings nothing up to date, puts nothing aside. What it cannot
+read it says; mending is the agent's business.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from edge_agent.core.events import Mark, SavedMark
+from edge_agent.journal.database import FILE_NAME, disk, read_only
+from edge_agent.journal.port import PAST_AMONG, REFUSALS_AMONG, Contents, JournalError, StoredJob
+from edge_agent.journal.record import sounded_in
+from edge_agent.journal.schema import VERSION
+
+LOAD_JOBS = "SELECT job_id, envelope, topic, base, held FROM jobs WHERE NOT over ORDER BY rowid"
+LOAD_SEEN = "SELECT job_id, digest FROM jobs ORDER BY rowid"
+LOAD_META = "SELECT epoch, head_seq, head_hash, acked_seq, floor FROM meta"
+LOAD_MARKS = """
+SELECT marks.job_id, planned, mark, attempt FROM marks JOIN jobs USING (job_id) WHERE NOT over ORDER BY planned, job_id
+"""
+# JSON functions want text, and whole text: a rotten body must not keep the station from starting.
+LOAD_REFUSED = """
+SELECT json_extract(told, '$.digest') FROM (
+    SELECT seq, CASE WHEN json_valid(CAST(body AS TEXT)) THEN CAST(body AS TEXT) END AS told
+    FROM records WHERE seq > (SELECT head_seq FROM meta) - ?
+) WHERE json_extract(told, '$.kind') = 'refusal' ORDER BY seq
+"""
+LOAD_PAST = "SELECT body FROM records WHERE seq > (SELECT head_seq FROM meta) - ? ORDER BY seq"
+
+
+def read_journal(folder: Path) -> Contents:
+    """What is durable in the journal of ``folder``, at one moment. Raises JournalError; changes nothing."""
+    if not (folder / FILE_NAME).exists():
+        raise JournalError(f"there is no {FILE_NAME} in {folder}")
+    with disk(), closing(read_only(folder)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version != VERSION:
+            raise JournalError(f"version {version}, this software reads version {VERSION}")
+        connection.execute("BEGIN")  # what the agent commits meanwhile is not seen by halves
+        return contents_of(connection)
+
+
+def contents_of(connection: sqlite3.Connection, quarantined: str = "") -> Contents:
+    """All that a boot needs, from an open database."""
+    jobs = _rows(connection, LOAD_JOBS)
+    marks = _rows(connection, LOAD_MARKS)
+    refused = _rows(connection, LOAD_REFUSED, REFUSALS_AMONG)
+    past = _rows(connection, LOAD_PAST, PAST_AMONG)
+    epoch, seq, head_hash, acked, floor = connection.execute(LOAD_META).fetchone()
+    return Contents(
+        jobs=tuple(
+            StoredJob(job_id, envelope, topic, base, bool(held)) for job_id, envelope, topic, base, held in jobs
+        ),
+        marks=tuple(SavedMark(job_id, planned, Mark(mark), attempt) for job_id, planned, mark, attempt in marks),
+        seen=tuple(_rows(connection, LOAD_SEEN)),
+        epoch=epoch,
+        last_seq=seq,
+        last_hash=head_hash,
+        acked_seq=acked,
+        floor=floor,
+        quarantined=quarantined,
+        refused=tuple(digest for (digest,) in refused),
+        past=tuple(sound for (body,) in past if (sound := sounded_in(body)) is not None),
+    )
+
+
+def _rows(connection: sqlite3.Connection, query: str, *values: int) -> list[Any]:
+    return connection.execute(query, values).fetchall()

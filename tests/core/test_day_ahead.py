@@ -1,0 +1,161 @@
+"""A day's plan says what then plays: when, where, how loud, and why not. Held to the station itself, day by day."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, time
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_agent.core import effects as fx
+from edge_agent.core import station
+from edge_agent.core.as_run import AsRun, RecordKind
+from edge_agent.core.day_ahead import Planned, day_plan
+from edge_agent.core.events import ClipStaged, Event, PlayEnded, Tick
+from edge_agent.core.job import JobClass
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.programme import length_ms
+from edge_agent.core.reasons import Reason
+from edge_agent.core.site import Clause, IntoQuiet, LocalPolicy, VolumeBand, ZoneSite
+from edge_agent.core.state import Occurrence, ZonePart
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, MonoMs, UtcMs
+from tests.core.bench import CHO, DINH, Bench
+from tests.trust import makers
+from tests.trust.strategies import unhurried
+
+DAY = date(2026, 10, 2)
+FOUR = UtcMs(makers.NOON + 16 * HOUR_MS)  # 04:00 of that day
+MIDNIGHT = UtcMs(makers.NOON + 36 * HOUR_MS)
+SITE = {"zones": {CHO: ZoneSite(CHO, "Chợ", 1_000, 90), DINH: ZoneSite(DINH, "Đình", 12_000)}}
+
+Told = tuple[str, int, int | None, dict[str, int], str, str | None]
+"""Job, planned instant, first sample, volumes by zone, outcome, reason."""
+
+
+class Ward(Bench):
+    """A station whose sounds last as long as was signed, and end by themselves."""
+
+    def wake_at(self, utc: UtcMs) -> Ward:
+        """A new start at that instant."""
+        self.now = replace(self.now, utc=utc)
+        self.boot()
+        return self
+
+    def live_until(self, utc: UtcMs) -> None:
+        """Step whenever the core wants to, and whenever something that sounds is over."""
+        while (moment := self._next()) < self.now.mono_of(utc):
+            self.now = replace(self.now, mono=MonoMs(moment), utc=self.now.utc_of(MonoMs(moment)))
+            while over := self._over():
+                self.send(self._ended(over))
+            self.send(Tick())
+
+    def told(self) -> list[Told]:
+        """What the records say."""
+        records = [effect.record for effect in self.every(fx.CommitRecord)]
+        return sorted(_of_record(one) for one in records if one.kind is RecordKind.PLAY and one.planned < MIDNIGHT)
+
+    def _next(self) -> MonoMs:
+        ends = [self._end(play) for play in self._playing()]
+        wake = station.next_wake(self.state, self.now)
+        return MonoMs(max(self.now.mono, min([*ends, *([] if wake is None else [wake])], default=2**52)))
+
+    def _playing(self) -> list[Occurrence]:
+        return [play for play in self.state.plays.values() if play.phase is Phase.PLAYING]
+
+    def _end(self, play: Occurrence) -> MonoMs:
+        return MonoMs(play.start_at + length_ms(play.parts))
+
+    def _over(self) -> Occurrence | None:
+        over = [play for play in self._playing() if self._end(play) <= self.now.mono]
+        return min(over, key=self._end, default=None)
+
+    def _ended(self, play: Occurrence) -> PlayEnded:
+        ms = min(self.now.mono, self._end(play)) - play.start_at
+        zone_ms = dict.fromkeys(play.zones_in(ZonePart.HEARING), ms)
+        return PlayEnded(play.play_id, zone_ms, ms * 48, 0, self.now.mono, None)
+
+    def _answers(self, effect: fx.Effect) -> list[Event]:
+        match effect:
+            case fx.FetchClip():
+                return [ClipStaged(effect.key, effect.duration_ms)]
+            case fx.StopPlay(play_id=play_id):
+                return [self._ended(play) for play in self._playing() if play.play_id == play_id]
+        return super()._answers(effect)
+
+
+def _of_record(one: AsRun) -> Told:
+    heard = {zone.zone: zone.volume for zone in one.zones if zone.played_ms}
+    started = one.started if heard else None
+    reason = None if one.reason is None else one.reason.value
+    return (one.job_id, one.planned or 0, started, heard, "played" if heard else "silent", reason)
+
+
+def _of_plan(one: Planned) -> Told:
+    heard = one.reason is None
+    reason = one.reason or (Reason.QUIET_HOURS if one.cut else None)
+    told = "played" if heard else "silent"
+    return (one.job_id, one.planned, one.starts if heard else None, dict(one.volumes), told, reason and reason.value)
+
+
+walls = st.builds(time, st.integers(4, 8), st.sampled_from((0, 1, 2, 5, 30, 59)), st.sampled_from((0, 0, 5)))
+maybe = st.none
+clauses = st.builds(
+    Clause,
+    classes=st.sampled_from((frozenset(), frozenset(), frozenset({JobClass.NORMAL}), frozenset({JobClass.PRIORITY}))),
+    zones=st.sampled_from((frozenset(), frozenset(), frozenset({CHO}), frozenset({DINH}))),
+    quiet=st.sampled_from((None, None, (time(21), time(5)), (time(6, 30), time(7, 2)))),
+    weekdays=st.sampled_from((None, None, None, frozenset({1}))),
+    sessions_per_day=maybe() | st.integers(0, 4),
+    day_ms=maybe() | st.integers(1, 40).map(lambda minutes: minutes * MINUTE_MS),
+    session_ms=maybe() | st.integers(1, 20).map(lambda minutes: minutes * MINUTE_MS),
+    volume_bands=st.sampled_from(((), (VolumeBand(time(5), time(6), 55),))),
+)
+policies = st.builds(
+    lambda more, into: LocalPolicy((Clause(quiet=(time(21), time(5))), *more), into),
+    st.lists(clauses, max_size=2),
+    st.sampled_from(IntoQuiet),
+)
+jobs = st.fixed_dictionaries(
+    {
+        "class": st.sampled_from(("normal", "normal", "priority")),
+        "zones": st.sampled_from(((), (CHO,), (DINH,))),
+        "times": st.lists(walls, min_size=1, max_size=3, unique=True),
+        "once": st.booleans(),
+        "seconds": st.sampled_from((20, 60, 119, 300, 900)),
+        "late_s": st.sampled_from((0, 0, 60, 3_600)),
+        "order": st.integers(0, 2),
+        "volume": st.sampled_from((40, 70, 100)),
+    }
+)
+
+
+def order_all(ward: Ward, drafts: list[dict[str, Any]]) -> None:
+    for number, draft in enumerate(drafts):
+        # No two sounds are of one length, so that no two of them end in the same millisecond.
+        clip = makers.clip_item(digest=f"{number:064x}", duration_ms=draft["seconds"] * SECOND_MS + 7 * number + 1)
+        job = {name: draft[name] for name in ("class", "order", "volume")} | {"job_id": f"j{number}", "items": [clip]}
+        job |= {"missed": {"policy": "late", "limit_s": draft["late_s"]}} if draft["late_s"] else {}
+        job |= {"audience": {"areas": [makers.AREA], "zones": list(draft["zones"])}, "when": _when(draft)}
+        ward.order(**job)
+
+
+def _when(draft: dict[str, Any]) -> dict[str, Any]:
+    if draft["once"]:
+        first = draft["times"][0]
+        at = FOUR + (first.hour - 4) * HOUR_MS + first.minute * MINUTE_MS + first.second * SECOND_MS
+        return {"kind": "at", "utc": at}
+    times = sorted(f"{wall:%H:%M:%S}" for wall in draft["times"])
+    return makers.rule_when(times=times, weekdays=[*range(1, 8)], first_day="2026-10-02", last_day="2026-10-02")
+
+
+@given(drafts=st.lists(jobs, min_size=1, max_size=6), policy=policies)
+@settings(unhurried, max_examples=300)
+def test_what_was_planned_is_what_then_plays(drafts: list[dict[str, Any]], policy: LocalPolicy) -> None:
+    ward = Ward(**SITE, policy=policy).wake_at(FOUR)
+    order_all(ward, drafts)
+    ward.said.clear()  # what has been refused already is no plan any more
+    plan = day_plan(ward.state, ward.now, DAY)
+    ward.live_until(UtcMs(MIDNIGHT + HOUR_MS))
+    assert sorted(_of_plan(one) for one in plan) == ward.told()
