@@ -202,12 +202,16 @@ class Runtime:
             case _:
                 self._say(effect, now)
 
-    def _say(self, effect: fx.SendHello | fx.SendAnswer | fx.SendState | fx.SendHeartbeat, now: Now) -> None:
+    def _say(
+        self, effect: fx.SendHello | fx.SendAnswer | fx.SendPlan | fx.SendState | fx.SendHeartbeat, now: Now
+    ) -> None:
         match effect:
             case fx.SendHello():
                 self._ports.upstream.hello(effect.nonce, now, self._cursor(), again=effect.again)
             case fx.SendAnswer():
                 self._ports.upstream.answer(effect, now)
+            case fx.SendPlan():
+                self._ports.upstream.plan(self._state, now, effect.day)
             case fx.SendState():
                 # By the clock of this moment: a welcome in the same step may just have set it.
                 self._ports.upstream.state(self._state, self._ports.clock.now(), online=effect.online)

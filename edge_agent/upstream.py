@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 
 from edge_agent.core import explain
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import SendAnswer
-from edge_agent.core.explain import Upcoming
+from edge_agent.core.explain import Planned, Upcoming
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.state import State
 from edge_agent.core.units import ZoneId
@@ -26,8 +27,13 @@ from edge_agent.sync.messages import (
     HostStatus,
     LogCursor,
     LogRecord,
+    OfferStatus,
     Outgoing,
+    PlanEntry,
+    PlanMsg,
     PlayStatus,
+    PolicyStatus,
+    RulesStatus,
     Sender,
     StateMsg,
     Why,
@@ -86,6 +92,15 @@ class Upstream:
         msg = AnswerMsg(answer.verdict, answer.digest, answer.job_id, answer.reason, now.utc)
         self._send(messages.answer(self._who.sender, msg))
 
+    def plan(self, state: State, now: Now, day: date) -> None:
+        """Tell what will play on a day, and what will not."""
+        sheet, paper = explain.day_sheet(state, now, day), None
+        if sheet.regulation is not None:
+            paper = PolicyStatus(sheet.regulation.number, sheet.regulation.dated)
+        entries = tuple(_entry(one) for one in sheet.plan)
+        msg = PlanMsg(day, state.site.timezone, now.utc, paper, entries, _offers(state))
+        self._send(messages.plan(self._who.sender, msg))
+
     def records(self, stored: tuple[StoredRecord, ...]) -> None:
         """Publish the oldest records that still wait, as many as fit one packet, of one chain."""
         listed = [LogRecord(one.seq, one.prev, one.hash, one.body) for one in stored if one.epoch == stored[0].epoch]
@@ -119,7 +134,7 @@ class Upstream:
 
     def picture(self, state: State, now: Now, why: Why) -> StateMsg:
         """The state as people and the centre see it."""
-        coming = explain.upcoming(state, now)
+        coming, holds = explain.upcoming(state, now), explain.in_force(state, now)
         return StateMsg(
             online=why is not Why.GOODBYE,
             why=why,
@@ -133,6 +148,8 @@ class Upstream:
             welcomed=state.welcomed,
             device_up=state.device_up,
             host=self._host(),
+            offers=_offers(state),
+            rules=RulesStatus(holds.regulation, holds.quiet, holds.locked, holds.silenced),
         )
 
     def picture_bytes(self, state: State, now: Now) -> bytes:
@@ -160,6 +177,15 @@ def _zones(state: State) -> tuple[ZoneStatus, ...]:
         )
         for site in state.site.zones.values()
     )
+
+
+def _offers(state: State) -> tuple[OfferStatus, ...]:
+    return tuple(OfferStatus(one.job_id, one.title, one.cls, one.level, one.expires) for one in explain.offers(state))
+
+
+def _entry(one: Planned) -> PlanEntry:
+    what = (one.job_id, one.title, one.cls, one.level, one.order)
+    return PlanEntry(*what, one.planned, one.starts, one.ends, one.volumes, one.out, one.reason, one.under, one.cut)
 
 
 def _play(one: Upcoming, zones: tuple[ZoneId, ...]) -> PlayStatus:

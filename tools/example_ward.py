@@ -35,12 +35,23 @@ from edge_agent.headend import signing
 from edge_agent.headend.roles import default_roles, trust_document
 from edge_agent.journal.record import ChainPoint, Origin, body_of, chain
 from edge_agent.sync import messages as say
-from edge_agent.sync.messages import HostStatus, LogCursor, LogRecord, PlayStatus, Sender, Why, ZoneStatus
-from edge_agent.trust.commands import What
+from edge_agent.sync.messages import (
+    HostStatus,
+    LogCursor,
+    LogRecord,
+    OfferStatus,
+    PlanEntry,
+    PlayStatus,
+    PolicyStatus,
+    RulesStatus,
+    Sender,
+    Why,
+    ZoneStatus,
+)
 from edge_agent.trust.envelope import Envelope, open_envelope, payload_type, sign
 from edge_agent.trust.keys import Ed25519Signer
 from edge_agent.trust.orders import job_payload, rule_payload
-from edge_agent.trust.strict_json import JsonObject, JsonValue, dump
+from edge_agent.trust.strict_json import JsonObject, dump
 
 REALM = "demo"
 AREA = "vn/ha-noi/dong-thanh"
@@ -58,7 +69,7 @@ NIGHT = "dong-thanh-20261001-44"
 NIGHT_DIGEST = hashlib.sha256(b"an order for 03:15").hexdigest()
 EVE = UtcMs(1_801_839_600_000)  # 2027-02-05 22:00 in Hanoi, the last evening of the lunar year
 ROLES = default_roles(AREA, 2)
-POLICY = "ward-policy-1"  # the key of whoever lays down the ward's policy: it orders no sound
+POLICY = "ward-policy-1"
 SIGNERS = {
     "job": ("ward-routine-1",),
     "emergency": ("ward-emergency-1", "ward-emergency-2"),
@@ -67,10 +78,13 @@ SIGNERS = {
     "command": ("ward-routine-1",),
     "welcome": ("welcome-1",),
     "ack": ("ack-1",),
-    **dict.fromkeys(("hello", "state", "will", "heartbeat", "log", "answer", "refused"), ("station",)),
+    **dict.fromkeys(("hello", "state", "will", "heartbeat", "log", "answer", "refused", "plan"), ("station",)),
 }
 """Whose signatures the examples carry, in this order."""
 CLOCK = Now(MonoMs(0), PLANNED, ClockSource.SIGNED, 214)
+OFFER = OfferStatus(
+    JobId("ha-noi-20260930-7"), "Chương trình thành phố", JobClass.NORMAL, "province", UtcMs(PLANNED + 5 * DAY_MS)
+)
 HOST = HostStatus("10.20.30.41", "DT-0001", 21_400, 47, False)
 
 
@@ -81,7 +95,7 @@ def key(name: str) -> Ed25519Signer:
 
 
 def role_keys(role: str) -> list[Ed25519Signer]:
-    """As many keys as the role has."""
+    """As many keys as the role has of its own."""
     (count,) = [spec.key_count for spec in ROLES if spec.name == role]
     return [key(f"{role}-{number}") for number in range(1, count + 1)]
 
@@ -307,6 +321,7 @@ def reports() -> dict[str, bytes]:
         "answer": say.answer(SENDER, accepted),
         "refused": say.answer(SENDER, refused),
         "log": say.log(SENDER, EPOCH, records()),
+        "plan": say.plan(SENDER, plan()),
     }
     return {name: sign(payload_type(one.kind), one.payload, [key("station")]) for name, one in said.items() if one}
 
@@ -323,7 +338,40 @@ def _gone(shown: say.StateMsg) -> say.StateMsg:
         welcomed=False,
         device_up=False,
         host=HostStatus(),
+        offers=(),
+        rules=RulesStatus(),
     )
+
+
+def plan() -> say.PlanMsg:
+    """What the station says of the day on which ``routine`` begins, asked for in its first minute."""
+    title, paper = routine().items[0].title, regulation()
+    morning = PlanEntry(
+        job_id=routine().job_id,
+        title=title,
+        cls=JobClass.NORMAL,
+        level="commune",
+        order=None,
+        planned=PLANNED,
+        starts=PLANNED,
+        ends=UtcMs(PLANNED + MINUTE_MS),
+        volumes={C1: 45, C2: 45},
+        out={},
+        reason=None,
+        under="",
+        cut=False,
+    )
+    five = UtcMs(PLANNED + 11 * HOUR_MS + 30 * MINUTE_MS)
+    evening = replace(
+        morning,
+        planned=five,
+        starts=five,
+        ends=UtcMs(five + MINUTE_MS),
+        volumes={C1: 70},
+        out={C2: Reason.ZONE_SILENCED},
+    )
+    policy = PolicyStatus(paper.number, paper.dated)
+    return say.PlanMsg(date(2026, 10, 1), "Asia/Ho_Chi_Minh", PLANNED, policy, (morning, evening), (OFFER,))
 
 
 def state() -> say.StateMsg:
@@ -349,26 +397,14 @@ def state() -> say.StateMsg:
         welcomed=True,
         device_up=True,
         host=HOST,
+        offers=(OFFER,),
+        rules=RulesStatus(regulation().number, (time(21), time(5)), locked=(C2,), silenced=(C2,)),
     )
 
 
 def trust() -> JsonObject:
     """The file by which the station judges these orders."""
-    keys = {spec.name: [one.public for one in role_keys(spec.name)] for spec in ROLES}
-    document = trust_document(REALM, 1, ROLES, keys, ISSUED)
-    owner, officer = key(POLICY), key("ward-routine-1")
-    named, roles = document["keys"], document["roles"]
-    assert isinstance(named, dict)
-    assert isinstance(roles, list)
-    named[owner.keyid] = {**owner.public.to_trust()}
-    commands: JsonObject = {"commands": [what.value for what in What]}
-    roles += [
-        _role("ward-policy", ["regulation", "window"], owner, "ubnd-dong-thanh", {"validity_max_s": 400 * 86_400}),
-        _role("ward-desk", ["command"], officer, "dong-thanh", {"validity_max_s": 120, **commands}),
-    ]
-    return document
-
-
-def _role(name: str, orders: list[JsonValue], signer: Ed25519Signer, issuer: str, limits: JsonObject) -> JsonObject:
-    written: JsonObject = {"role": name, "orders": orders, "keyids": [signer.keyid], "threshold": 1}
-    return written | {"issuer": issuer, "level": "commune", "limits": {"areas": [AREA], **limits}}
+    own = [spec for spec in ROLES if not spec.keys_of]
+    return trust_document(
+        REALM, 1, ROLES, {spec.name: [one.public for one in role_keys(spec.name)] for spec in own}, ISSUED
+    )

@@ -69,6 +69,8 @@ PURE: dict[str, frozenset[str]] = {
     "sync.topics": frozenset(),
     "console.catalogue": frozenset(),
     "console.commands": frozenset(),
+    "console.day_svg": frozenset(),
+    "console.day_table": frozenset(),
     "console.line_editor": frozenset(),
     "console.screen": frozenset(),
     "console.silence": frozenset(),

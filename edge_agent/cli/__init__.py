@@ -6,13 +6,20 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from datetime import date, datetime, time
 from io import TextIOWrapper  # by name: ``io`` is the device process here
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_agent import __version__
 
+if TYPE_CHECKING:
+    from edge_agent.config import Config
+
 CONFIG_FILE = Path("/etc/edge-agent/edge-agent.toml")
 EXIT_USAGE = 2
+YEAR_MIN, YEAR_MAX = 2000, 2100
+# The days of which anybody may ask: no order is for later.
 BAUD_MIN, BAUD_MAX = 300, 4_000_000
 # From the slowest modem to the fastest that Linux has a name for (B4000000).
 
@@ -51,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     _add(tasks, "io", _io, "tiến trình thiết bị: rơ-le và âm thanh / the device process: relays and sound, no network")
     _add(tasks, "relays-off", _relays_off, "mở mọi rơ-le rồi thoát / open every relay (for systemd's stop hook)")
     _add_json(_add(tasks, "status", _status, "tình trạng trạm / how the station is"))
-    _add_json(_add(tasks, "next", _next, "sắp phát gì, khi nào, ở đâu, vì sao không / what plays next, and why not"))
+    _add_day(_add(tasks, "next", _next, "sắp phát gì, khi nào, ở đâu, vì sao không / what plays next, and why not"))
     _add(tasks, "doctor", _doctor, "kiểm tra cấu hình và môi trường, nói cách sửa / what is wrong, and what to do")
     console = _add(tasks, "console", _console, "bảng lệnh cho kỹ thuật viên trên cổng nối tiếp / the serial console")
     console.add_argument("--port", required=True, help="cổng nối tiếp / serial port, e.g. /dev/ttyUSB0")
@@ -73,6 +80,38 @@ def _add(
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="cho máy đọc / for machines")
+
+
+def _add_day(parser: argparse.ArgumentParser) -> None:
+    _add_json(parser)
+    parser.add_argument(
+        "--day", type=_day, metavar="DATE", help="cả ngày: 2026-10-06, hom-nay, ngay-mai / a whole day, today, tomorrow"
+    )
+    parser.add_argument("--at", type=_wall, metavar="TIME", help="phút đó phát gì: 17:30 / what sounds at that minute")
+    parser.add_argument("--zone", default="", help="chỉ một cụm loa / only that zone")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="vẽ cả ngày vào tệp / draw the day into a file")
+
+
+def _day(text: str) -> date | int:
+    """A day, or how many days from today."""
+    words = {"today": 0, "hom-nay": 0, "hôm-nay": 0, "tomorrow": 1, "ngay-mai": 1, "ngày-mai": 1}
+    if text in words:
+        return words[text]
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = date.min
+    if not YEAR_MIN <= day.year < YEAR_MAX:
+        raise argparse.ArgumentTypeError(f"ngày như 2026-10-06, hom-nay, ngay-mai / a day, today or tomorrow: {text!r}")
+    return day
+
+
+def _wall(text: str) -> time:
+    """A minute of the day, as clocks or as people write it."""
+    try:
+        return datetime.strptime(text.replace("h", ":"), "%H:%M").time()
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"giờ như 17:30 hoặc 17h30 / a time as 17:30: {text!r}") from None
 
 
 def _baud(text: str) -> int:
@@ -109,9 +148,19 @@ def _status(args: argparse.Namespace) -> int:
 
 
 def _next(args: argparse.Namespace) -> int:
+    return _configured(args, lambda config: _next_of(config, args))
+
+
+def _next_of(config: Config, args: argparse.Namespace) -> int:
     from edge_agent.cli import show
 
-    return _configured(args, lambda config: show.coming(config, as_json=args.json))
+    if show.unknown_zone(config, args.zone):
+        return EXIT_USAGE
+    if args.day is None and args.at is None and args.svg is None:
+        return show.coming(config, as_json=args.json, zone=args.zone)
+    from edge_agent.cli import day
+
+    return day.run(config, day.Asked(args.day or 0, args.at, args.zone, as_json=args.json, svg=args.svg))
 
 
 def _doctor(args: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from edge_agent.cli import paths
@@ -20,7 +21,7 @@ from edge_agent.config import Config
 from edge_agent.console.commands import Command, answer, new_session
 from edge_agent.console.screen import View
 from edge_agent.console.serial_line import Line, serve
-from edge_agent.console.status import STATUS_BYTES_MAX, Absence, Status, StatusError, read_status
+from edge_agent.console.status import STATUS_BYTES_MAX, Absence, Play, Status, StatusError, read_status
 from edge_agent.console.words import Language
 
 STALE_S = 10
@@ -33,9 +34,9 @@ def status(config: Config, as_json: bool) -> int:
     return _show(config, Command.STATUS, as_json)
 
 
-def coming(config: Config, as_json: bool) -> int:
-    """Print what plays next, and why not."""
-    return _show(config, Command.NEXT, as_json)
+def coming(config: Config, as_json: bool, zone: str = "") -> int:
+    """Print what plays next, and why not; ``zone`` "": everywhere."""
+    return _show(config, Command.NEXT, as_json, zone)
 
 
 def console(config: Config, port: str, baud: int) -> int:
@@ -75,23 +76,40 @@ def read_picture(file: Path, now_s: float) -> tuple[Status, bytes] | Absence:
         return Absence.DAMAGED
 
 
-def _show(config: Config, command: Command, as_json: bool) -> int:
+def unknown_zone(config: Config, zone: str) -> bool:
+    """Whether a zone was asked for that this station has not; says so, and which it has."""
+    if not zone or zone in config.site.zones:
+        return False
+    known = ", ".join(f"{one.zone} ({one.name})" for one in config.site.zones.values())
+    print(f"trạm không có cụm loa {zone!r}; các cụm / no such zone here; its zones: {known}", file=sys.stderr)
+    return True
+
+
+def _show(config: Config, command: Command, as_json: bool, zone: str = "") -> int:
     seen = read_picture(paths.status(config), time.time())
     if isinstance(seen, Absence):
         view = View(seen, device_up=None)
         print("\n".join(answer(command, view, config.site, language(config))), file=sys.stderr)
         return EXIT_NOT_RUNNING
     picture, data = seen
+    if zone:
+        picture = replace(picture, playing=_in_zone(picture.playing, zone), next=_in_zone(picture.next, zone))
     if as_json:
-        print(_json(command, data))
+        print(_json(command, data, zone))
     else:
         view = View(picture, device_up(paths.socket(config)))
         print("\n".join(answer(command, view, config.site, language(config))))
     return 0
 
 
-def _json(command: Command, data: bytes) -> str:
+def _in_zone(plays: tuple[Play, ...], zone: str) -> tuple[Play, ...]:
+    return tuple(play for play in plays if zone in play.zones)
+
+
+def _json(command: Command, data: bytes, zone: str) -> str:
     """The picture as the agent wrote it; of what comes, only that part."""
     whole = json.loads(data)
     shown = whole if command is Command.STATUS else {key: whole[key] for key in ("clock", "playing", "next")}
+    for key in ("playing", "next") if zone else ():
+        shown[key] = [play for play in shown[key] if zone in play["zones"]]
     return json.dumps(shown, ensure_ascii=False)

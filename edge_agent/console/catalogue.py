@@ -46,6 +46,9 @@ RELAYS = {
     False: Text("rơ-le mở", "relay off"),
     None: Text("rơ-le không rõ", "relay unknown"),
 }
+LOCKED = Text("KHÓA BẢO TRÌ (cấm phát)", "LOCKED for maintenance")
+SILENCED = Text("Tạm ngừng phát theo yêu cầu của địa phương", "Silent at the ward's own request")
+OFFERS = Text("Bản tin chờ xã/phường lựa chọn", "Waiting for the commune to choose")
 CLOCK_NOT_TRUSTED = Text("GIỜ CHƯA CHUẨN", "CLOCK NOT TRUSTED")
 CLOCK_REMEDY = Text(
     "kiểm tra mạng và SIM: trạm lấy giờ từ máy chủ hoặc NTP",

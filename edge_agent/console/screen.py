@@ -14,14 +14,17 @@ from edge_agent.console.catalogue import (
     CLOCK_NOT_TRUSTED,
     CLOCK_REMEDY,
     DEVICE_REMEDY,
+    LOCKED,
+    OFFERS,
     PHASES,
     RELAYS,
+    SILENCED,
     SOURCES,
     reason_words,
 )
 from edge_agent.console.silence import NOTHING, why_silent
-from edge_agent.console.status import Absence, Host, Play, Status
-from edge_agent.console.times import clock_face, moment
+from edge_agent.console.status import Absence, Host, InForce, Play, Status
+from edge_agent.console.times import clock_face, moment, wall
 from edge_agent.console.words import Language, Text
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.job import JobClass
@@ -45,13 +48,15 @@ def absent(absence: Absence, language: Language) -> Iterator[str]:
 
 
 def status_lines(status: Status, device_up: bool | None, site: Site, language: Language) -> Iterator[str]:
-    """How the station is: clock, server, device, box, zones, what sounds, and the very next."""
+    """How the station is: clock, server, device, box, zones, rules, what waits to be chosen, sounds, and is next."""
     yield f"{status.name} ({status.station}), {status.software}"
     yield from _clock_lines(status.clock, site, language)
     yield _server_line(status).say(language)
     yield from _device_lines(device_up, language)
     yield from _host_lines(status.host, language)
     yield from _zone_lines(status, language)
+    yield from _rule_lines(status, language)
+    yield from _offer_lines(status, site, language)
     yield from _plan_lines(status, site, language, at_most=1)
 
 
@@ -124,6 +129,40 @@ def _zone_lines(status: Status, language: Language) -> Iterator[str]:
             title = titles.get(zone.playing, zone.playing)
             line += Text(f", ĐANG PHÁT “{title}”", f', PLAYING "{title}"').say(language)
         yield line
+
+
+def _rule_lines(status: Status, language: Language) -> Iterator[str]:
+    """Whose policy holds, and which zones are kept silent by somebody's order."""
+    rules = status.rules
+    if rules is None:
+        return
+    yield _policy_line(rules).say(language)
+    names = {zone.zone: zone.name for zone in status.zones}
+    for zones, label in ((rules.locked, LOCKED), (rules.silenced, SILENCED)):
+        if zones:
+            yield f"{label.say(language)}: {', '.join(names.get(zone, zone) for zone in zones)}"
+
+
+def _policy_line(rules: InForce) -> Text:
+    own = Text("của trạm, chưa có quy chế ký số", "the station's own, no signed regulation")
+    whose = Text(rules.regulation, rules.regulation) if rules.regulation else own
+    if rules.quiet is None:
+        return Text(f"Quy chế: {whose.vi}", f"Policy: {whose.en}")
+    begins, ends = wall(rules.quiet[0]), wall(rules.quiet[1])
+    return Text(
+        f"Quy chế: {whose.vi}; giờ không phát {begins.vi} – {ends.vi}",
+        f"Policy: {whose.en}; quiet hours {begins.en} – {ends.en}",
+    )
+
+
+def _offer_lines(status: Status, site: Site, language: Language) -> Iterator[str]:
+    if status.offers:
+        yield OFFERS.say(language) + ":"
+    for offer in status.offers:
+        until = moment(offer.expires, site.timezone)
+        yield Text(f"  “{offer.title}”, chọn trước {until.vi}", f'  "{offer.title}", to be chosen by {until.en}').say(
+            language
+        )
 
 
 def _plan_lines(status: Status, site: Site, language: Language, at_most: int | None = None) -> Iterator[str]:

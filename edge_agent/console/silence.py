@@ -6,17 +6,22 @@ Judges by the same rules as the core (its policy and its clock trust), from the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import time
 
 from edge_agent.console.catalogue import CLOCK_NOT_TRUSTED, CLOCK_REMEDY, DEVICE_REMEDY, SOURCES, reason_words
 from edge_agent.console.status import Play, Status
 from edge_agent.console.times import moment, span, wall
 from edge_agent.console.words import Text
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.policy import Rules, quiet_now
+from edge_agent.core.policy import Rules, in_quiet_hours, quiet_now
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
 
 NOTHING = Text("", "")
+UNLOCK = Text(
+    "khóa tự hết giờ (tối đa 4 giờ); mở sớm: phường hủy lệnh khóa khi không còn ai ở cột loa",
+    "it ends by itself (4 hours at most); sooner: the ward cancels it when nobody is at the horns",
+)
 HOLDING = frozenset(Reason) - {Reason.CLOCK_NOT_TRUSTED}
 """Reasons of single plans; an untrusted clock is told once, for all of them."""
 
@@ -37,6 +42,7 @@ def why_silent(status: Status, site: Site, device_up: bool | None) -> tuple[Caus
         *_clock(status),
         *_server(status),
         *_quiet(status, site),
+        *_ordered(status),
         *_zones(status),
         *_plans(status, site),
     )
@@ -90,7 +96,7 @@ def _server(status: Status) -> tuple[Cause, ...]:
 
 
 def _quiet(status: Status, site: Site) -> tuple[Cause, ...]:
-    quiet = quiet_now(Rules(site, site.policy), status.clock.utc) if status.clock.trusted else None
+    quiet = _quiet_hours(status, site) if status.clock.trusted else None
     if quiet is None:
         return ()
     start, end = wall(quiet[0]), wall(quiet[1])
@@ -99,6 +105,30 @@ def _quiet(status: Status, site: Site) -> tuple[Cause, ...]:
         f"Quiet hours ({start.en} – {end.en}): only emergencies sound.",
     )
     return (Cause(words),)
+
+
+def _quiet_hours(status: Status, site: Site) -> tuple[time, time] | None:
+    """The quiet hours that hold now: the agent knows the signed regulation, the station's file is only a stand-in."""
+    if status.rules is None:
+        return quiet_now(Rules(site, site.policy), status.clock.utc)
+    quiet = status.rules.quiet
+    return quiet if quiet is not None and in_quiet_hours(quiet, site.timezone, status.clock.utc, 1) else None
+
+
+def _ordered(status: Status) -> tuple[Cause, ...]:
+    """Zones that somebody's order keeps silent."""
+    if status.rules is None:
+        return ()
+    names = {zone.zone: zone.name for zone in status.zones}
+    locked = tuple(_kept_silent(names.get(zone, zone), Reason.ZONE_LOCKED, UNLOCK) for zone in status.rules.locked)
+    return locked + tuple(
+        _kept_silent(names.get(zone, zone), Reason.ZONE_SILENCED, NOTHING) for zone in status.rules.silenced
+    )
+
+
+def _kept_silent(name: str, reason: Reason, remedy: Text) -> Cause:
+    why = reason_words(reason)
+    return Cause(Text(f"{name}: {why.vi}.", f"Zone {name}: {why.en}."), remedy)
 
 
 def _zones(status: Status) -> tuple[Cause, ...]:

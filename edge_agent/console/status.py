@@ -8,8 +8,10 @@ this process began.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import time
 from enum import Enum, StrEnum, auto
 from typing import TypeVar
 
@@ -24,6 +26,8 @@ STATUS_BYTES_MAX = 65_536
 UTC_MAX = 365 * 1_000 * DAY_MS
 # The calendar of the standard library ends with the year 9999; a station's plans end well before 2969.
 MS_MAX = 1_000 * 365 * DAY_MS
+
+WALL_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 Choice = TypeVar("Choice", bound=StrEnum)
 Kind = TypeVar("Kind", str, int, bool)
@@ -63,6 +67,26 @@ class Play:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """What waits to be chosen, until ``expires``."""
+
+    job_id: JobId
+    title: str
+    cls: JobClass
+    expires: UtcMs
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What holds: the regulation's number ("": the station's own policy), general quiet hours, who must be silent."""
+
+    regulation: str
+    quiet: tuple[time, time] | None
+    locked: tuple[ZoneId, ...]
+    silenced: tuple[ZoneId, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """The box; None where it cannot be seen."""
 
@@ -86,6 +110,8 @@ class Status:
     records_waiting: int
     welcomed: bool
     host: Host
+    offers: tuple[Offer, ...] = ()
+    rules: InForce | None = None  # None: an agent of the version before, which says nothing of them
 
 
 class StatusError(ValueError):
@@ -112,6 +138,8 @@ def read_status(data: bytes) -> Status:
         records_waiting=top.number("records_waiting", 0, 2**63),
         welcomed=top.get("welcomed", bool),
         host=_host(top.table("host")),
+        offers=tuple(_offer(offer) for offer in top.tables("offers")) if "offers" in top else (),
+        rules=_rules(top.table("rules")) if "rules" in top else None,
     )
 
 
@@ -123,6 +151,9 @@ class _Fields:
             raise StatusError(f"{where}: no object")
         self._where = where
         self._values: Mapping[str, object] = value
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._values
 
     def get(self, key: str, kind: type[Kind]) -> Kind:
         value = self._values.get(key)
@@ -160,6 +191,16 @@ class _Fields:
         if len(texts) != len(self._list(key)):
             raise StatusError(f"{self._where}.{key}: no list of texts")
         return tuple(texts)
+
+    def walls(self, key: str) -> tuple[time, time] | None:
+        """Two wall times, or null."""
+        if key in self._values and self._values[key] is None:
+            return None
+        texts = self.texts(key)
+        if len(texts) != 2 or any(WALL_TIME.fullmatch(text) is None for text in texts):
+            raise StatusError(f"{self._where}.{key}: no two times of day")
+        begins, ends = (time.fromisoformat(text) for text in texts)
+        return begins, ends
 
     def _list(self, key: str) -> list[object]:
         value = self._values.get(key)
@@ -199,6 +240,24 @@ def _play(fields: _Fields, reason: str | None = None) -> Play:
         planned=UtcMs(fields.number("planned", 0, UTC_MAX)),
         zones=tuple(ZoneId(zone) for zone in fields.texts("zones")),
         reason=held,
+    )
+
+
+def _offer(fields: _Fields) -> Offer:
+    return Offer(
+        job_id=JobId(fields.get("job_id", str)),
+        title=fields.get("title", str),
+        cls=fields.choice("class", JobClass),
+        expires=UtcMs(fields.number("expires", 0, UTC_MAX)),
+    )
+
+
+def _rules(fields: _Fields) -> InForce:
+    return InForce(
+        regulation=fields.get("regulation", str),
+        quiet=fields.walls("quiet"),
+        locked=tuple(ZoneId(zone) for zone in fields.texts("locked")),
+        silenced=tuple(ZoneId(zone) for zone in fields.texts("silenced")),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import time
+from datetime import date, time
 
 from edge_agent.console.words import Text
 from edge_agent.core.policy import local_time
@@ -35,6 +35,11 @@ def clock_face(utc: UtcMs, timezone: str) -> Text:
 def wall(at: time) -> Text:
     """A time of day."""
     return Text(f"{at:%Hh%M}", f"{at:%H:%M}")
+
+
+def weekday(day: date) -> Text:
+    """``T3``."""
+    return Text(_WEEKDAYS_VI[day.weekday()], _WEEKDAYS_EN[day.weekday()])
 
 
 def span(length_ms: int) -> Text:

@@ -11,13 +11,14 @@ from dataclasses import replace
 
 from edge_agent.core import policy, records, selftest, sounding, standing, zones
 from edge_agent.core.clock_trust import Now
-from edge_agent.core.effects import EndProcess, Level, RoutePlay, SendAnswer, Verdict
+from edge_agent.core.effects import EndProcess, Level, RoutePlay, SendAnswer, SendPlan, Verdict
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.order import (
     AcceptedRule,
     Action,
     Amplify,
+    Ask,
     Cancel,
     Choose,
     Command,
@@ -39,7 +40,7 @@ from edge_agent.core.units import MINUTE_MS, ZoneId
 
 CLOCKS_APART_MS = 2 * MINUTE_MS
 # How far an honest centre's clock may be ahead of ours (clock_trust.TIMETABLE_ERROR_MAX_MS).
-AFTER_COMMIT = (NextItem, Restart, SelfTest)
+AFTER_COMMIT = (Ask, NextItem, Restart, SelfTest)
 
 
 def objection(state: State, order: RuleOrder, now: Now) -> Reason | None:
@@ -120,6 +121,11 @@ def _self_test(turn: Turn, accepted: AcceptedRule, command: Command) -> None:
 def _restart(turn: Turn, _accepted: AcceptedRule, _command: Command) -> None:
     sounding.stop_all(turn)
     turn.emit(EndProcess())
+
+
+def _tell_the_day(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
+    assert isinstance(command.action, Ask)
+    turn.emit(SendPlan(command.action.day))
 
 
 def _choose(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
@@ -223,6 +229,7 @@ def _urgent(state: State, play: Occurrence) -> bool:
 
 _OBEY: dict[type[Action], Callable[[Turn, AcceptedRule, Command], None]] = {
     Amplify: _warm,
+    Ask: _tell_the_day,
     Cancel: _cancel,
     Choose: _choose,
     NextItem: _next_item,

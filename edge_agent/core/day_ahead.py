@@ -16,7 +16,7 @@ from edge_agent.core import clips, policy, standing, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.job import RANK, Job, JobClass, PlayAt, PlayNow
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.past import PAST_MS, Sounded, remember
+from edge_agent.core.past import PAST_MS, Sounded, counted_start, remember
 from edge_agent.core.policy import Rules, Verdict, Wish
 from edge_agent.core.programme import length_ms, parts_of, promised_ms
 from edge_agent.core.reasons import Reason
@@ -29,6 +29,9 @@ PLANNED_MAX = 500
 LOOKED_AT_MAX = 1_500
 # That day and the two before it, which the day's limits look back on: a second's work for the smallest board.
 
+YEAR_MIN, YEAR_MAX = 2000, 2100
+# Nobody plans beyond: orders end before 2100, and at both ends of the calendar a day has no neighbour.
+
 _WAITING = (Phase.RECEIVED, Phase.STAGED, Phase.QUEUED)
 
 
@@ -36,8 +39,8 @@ _WAITING = (Phase.RECEIVED, Phase.STAGED, Phase.QUEUED)
 class Planned:
     """One instant of a day's plan. ``starts`` is when it would begin, ``ends`` its last sample, cut or not.
 
-    ``volumes`` are the zones that would hear it, ``out`` the zones that would not, each with its reason; ``reason``:
-    nobody would. ``under`` names the exception, ``cut`` says that quiet hours end it.
+    ``zones`` are those it is for, ``volumes`` those that would hear it, ``out`` those that would not, each with its
+    reason; ``reason``: nobody would. ``order`` None: nobody has set one. ``under`` names the exception, ``cut`` says that quiet hours end it.
     """
 
     job_id: JobId
@@ -53,6 +56,7 @@ class Planned:
     reason: Reason | None
     under: str = ""
     cut: bool = False
+    zones: tuple[ZoneId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +92,18 @@ class _Taken:
 
 def day_plan(state: State, now: Now, day: date) -> tuple[Planned, ...]:
     """What will sound on a local day from now on, what sounds now, and what will not, in the order of its beginning."""
+    if not YEAR_MIN <= day.year < YEAR_MAX:
+        return ()
     first, last = _bounds(day, state.site.timezone)
     run = _Run(state, now, last)
     run.go_from(UtcMs(max(now.utc, first - PAST_MS)))
     of_day = [one for one in run.plan if first <= one.planned < last]
     return tuple(sorted(of_day, key=lambda one: (one.starts, one.planned)))[:PLANNED_MAX]
+
+
+def day_begins(day: date, timezone: str) -> UtcMs:
+    """The first instant of a local day."""
+    return UtcMs(round(datetime.combine(day, time(), ZoneInfo(timezone)).timestamp() * SECOND_MS))
 
 
 @dataclass(slots=True)
@@ -170,7 +181,7 @@ class _Run:
             over := next((one for one in self._in_order() if one.begun and one.ends <= self.now.utc), None)
         ) is not None:
             self.taken.remove(over)
-            self.past = remember(self.past, _sounded(over))
+            self.past = remember(self.past, _sounded(over, over=True))
             self._done(over.one)
             self._advance()
         self._advance()
@@ -292,7 +303,7 @@ class _Run:
     def _take(self, one: _Open, free: tuple[ZoneId, ...]) -> bool:
         due = self.now.utc if one.goes_on or _at_once(one.known.job) else one.planned
         starts = UtcMs(max(due, self.now.utc + max(self._warm_in_ms(zone) for zone in free)))
-        wish = policy.wish_for(one.known.job, one.zones, starts, one.lasts_ms)
+        wish = _wish(one, one.zones, starts)
         verdict = policy.judge(self._rules(), wish)
         objection = self._objection(one, wish, verdict)
         if objection is not None:
@@ -312,7 +323,7 @@ class _Run:
         """Its relays are closed: the rules are asked once more, for others may have come meanwhile."""
         one = taken.one
         self.taken.remove(taken)
-        wish = policy.wish_for(one.known.job, taken.zones, taken.starts, one.lasts_ms)
+        wish = _wish(one, taken.zones, taken.starts)
         rules = self._rules()
         verdict = policy.judge(rules, wish)
         objection = self._objection(one, wish, verdict)
@@ -384,15 +395,22 @@ class _Run:
     ) -> None:
         job = one.known.job
         place = standing.rank_of(self.state, job.job_id)
-        order = place if place is not None else job.order or None
+        order = place + 1 if place is not None else job.order or None
         what = (job.job_id, job.items[0].title, job.cls, job.level, order)
-        self.plan.append(Planned(*what, one.planned, starts, ends, volumes, out, reason, under, cut))
+        self.plan.append(Planned(*what, one.planned, starts, ends, volumes, out, reason, under, cut, one.zones))
 
 
-def _sounded(taken: _Taken) -> Sounded:
-    """As the day's limits will count it."""
-    job = taken.one.known.job
-    return Sounded(job.job_id, job.plays_as, taken.starts, taken.ends, frozenset(taken.zones), taken.under)
+def _sounded(taken: _Taken, *, over: bool = False) -> Sounded:
+    """As the day's limits count it: what sounds with the end that it is going to have."""
+    one, job = taken.one, taken.one.known.job
+    began = counted_start(one.planned, taken.starts)
+    ends = began + taken.ends - taken.starts if over else min(began + one.lasts_ms, taken.ends)
+    return Sounded(job.job_id, job.plays_as, began, UtcMs(ends), frozenset(taken.zones), taken.under)
+
+
+def _wish(one: _Open, where: tuple[ZoneId, ...], starts: UtcMs) -> Wish:
+    planned = None if one.goes_on else one.planned
+    return policy.wish_for(one.known.job, where, starts, one.lasts_ms, planned)
 
 
 def _at_once(job: Job) -> bool:
@@ -406,6 +424,4 @@ def _lasts_ms(state: State, job: Job) -> int:
 
 def _bounds(day: date, timezone: str) -> tuple[UtcMs, UtcMs]:
     """[from, to) of a local day."""
-    zone = ZoneInfo(timezone)
-    first, last = (datetime.combine(at, time(), zone).timestamp() for at in (day, day + timedelta(days=1)))
-    return UtcMs(round(first * SECOND_MS)), UtcMs(round(last * SECOND_MS))
+    return day_begins(day, timezone), day_begins(day + timedelta(days=1), timezone)

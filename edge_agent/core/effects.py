@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
 from edge_agent.core.as_run import AsRun
@@ -146,6 +147,13 @@ class SendAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class SendPlan:
+    """Tell the server what will play on a day."""
+
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
 class SendState:
     """Publish the station's whole state (birth or change), retained. ``online`` False is the proper goodbye."""
 
@@ -217,6 +225,7 @@ Effect = (
     | AdoptTime
     | SendHello
     | SendAnswer
+    | SendPlan
     | SendState
     | SendHeartbeat
     | SendLog

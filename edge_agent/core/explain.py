@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date, time
 
 from edge_agent.core import clips, policy, standing
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.day_ahead import Planned as Planned
+from edge_agent.core.day_ahead import day_begins
 from edge_agent.core.day_ahead import day_plan as day_plan
 from edge_agent.core.job import JobClass, PlayNow
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.order import Regulation
 from edge_agent.core.policy import Rules
 from edge_agent.core.programme import length_ms, promised_ms
 from edge_agent.core.reasons import Reason
@@ -47,6 +50,34 @@ class Offer:
     lasts_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What holds now, for people: the regulation's number ("": the station's own policy), and who must be silent.
+
+    ``quiet`` are the general quiet hours: those that hold now, else the first of the policy.
+    """
+
+    regulation: str = ""
+    quiet: tuple[time, time] | None = None
+    locked: tuple[ZoneId, ...] = ()
+    silenced: tuple[ZoneId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DaySheet:
+    """A day as it is shown: the plan, and the rules that hold when the day begins (or now, if it has begun).
+
+    ``regulation`` None: the policy is the station's own.
+    """
+
+    day: date
+    now: Now
+    rules: Rules
+    regulation: Regulation | None
+    plan: tuple[Planned, ...]
+    offers: tuple[Offer, ...]
+
+
 def upcoming(state: State, now: Now) -> tuple[Upcoming, ...]:
     """Every open occurrence, what sounds first, then by planned instant."""
     rules = standing.rules_of(state, now)
@@ -63,12 +94,45 @@ def offers(state: State) -> tuple[Offer, ...]:
     return tuple(sorted(listed, key=lambda offer: (offer.expires, offer.job_id)))
 
 
+def in_force(state: State, now: Now) -> InForce:
+    """The rules that hold now, as far as people ask for them first."""
+    rules, regulation = standing.rules_of(state, now), _regulation(state, now)
+    quiet = policy.quiet_now(rules, now.utc) if now.trusted else None
+    zones = tuple(state.site.zones)
+    silences = [one for one in rules.windows if one.loosens is None and one.begins <= now.utc < one.ends]
+    silent = {zone for silence in silences for zone in standing.zones_of(state, silence)}
+    return InForce(
+        regulation="" if regulation is None else regulation.number,
+        quiet=quiet or _general_quiet(rules),
+        locked=tuple(zone for zone in zones if zone in rules.locked),
+        silenced=tuple(zone for zone in zones if zone in silent),
+    )
+
+
+def day_sheet(state: State, now: Now, day: date) -> DaySheet:
+    """All that is shown of a day."""
+    begins = day_begins(day, state.site.timezone)
+    then = now if begins <= now.utc else replace(now, mono=now.mono_of(begins), utc=begins)
+    rules = standing.rules_of(state, then)
+    return DaySheet(day, now, rules, _regulation(state, then), day_plan(state, now, day), offers(state))
+
+
 def sounding_in(state: State, zone: ZoneId) -> JobId | None:
     """The job that sounds in a zone now."""
     for play in state.plays.values():
         if zone in play.zones_in(ZonePart.HEARING):
             return play.job_id
     return None
+
+
+def _regulation(state: State, now: Now) -> Regulation | None:
+    holding = [order for order in standing.in_force(state, now) if isinstance(order, Regulation)]
+    return max(holding, key=lambda regulation: regulation.version, default=None)
+
+
+def _general_quiet(rules: Rules) -> tuple[time, time] | None:
+    general = [clause.quiet for clause in rules.policy.clauses if not clause.classes and not clause.zones]
+    return next((quiet for quiet in general if quiet is not None), None)
 
 
 def _shown(state: State, play: Occurrence, now: Now, rules: Rules) -> Upcoming:

@@ -275,6 +275,8 @@ def _by_the_clock(state: State, job: Job, now: Now) -> Reason | None:
     if not where:
         return Reason.NOT_HEARD_HERE
     wishes = (policy.wish_for(job, where, instant, promised_ms(job)) for instant in instants)
+    if not isinstance(job.when, PlayNow):
+        rules = policy.by_itself(rules)  # what will have sounded by then nobody knows yet
     reasons = [policy.judge(rules, wish).reason for wish in wishes]
     return reasons[0] if all(reasons) else None
 

@@ -14,11 +14,11 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from edge_agent.core.job import Job, JobClass
-from edge_agent.core.order import Loosening, Window
+from edge_agent.core.order import Loosening, Regulation, Window
 from edge_agent.core.past import Sounded, counted_start
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Clause, IntoQuiet, LocalPolicy, Site
-from edge_agent.core.units import MINUTE_MS, SECOND_MS, UtcMs, ZoneId
+from edge_agent.core.units import MINUTE_MS, SECOND_MS, JobId, UtcMs, ZoneId
 
 SESSION_GAP_MS = 60 * SECOND_MS
 # What starts sooner than this after the sound before it ended belongs to the same session (buổi phát).
@@ -31,14 +31,16 @@ CORRECTION_MS_MAX = 2 * MINUTE_MS
 class Rules:
     """All that is laid down for one station at one moment.
 
-    ``past`` is what has sounded, and what sounds with the end it is going to have. ``volumes`` are ceilings set by
-    command. ``reserve``: the battery is down to what is kept for emergencies.
+    ``policy`` is the one in force now; where there are ``regulations``, each instant is judged by the one of then.
+    ``past`` is what has sounded, and what sounds with the end it is going to have. ``locked`` says until when nothing
+    sounds in a zone, ``volumes`` are ceilings set by command. ``reserve``: the battery is kept for emergencies.
     """
 
     site: Site
     policy: LocalPolicy
+    regulations: tuple[Regulation, ...] = ()
     windows: tuple[Window, ...] = ()
-    locked: frozenset[ZoneId] = frozenset()
+    locked: Mapping[ZoneId, UtcMs] = field(default_factory=dict)
     volumes: Mapping[ZoneId, int] = field(default_factory=dict)
     past: tuple[Sounded, ...] = ()
     reserve: bool = False
@@ -94,6 +96,11 @@ class Verdict:
     under: str = ""
 
 
+def by_itself(rules: Rules) -> Rules:
+    """What is laid down, without what passes: what sounded so far, locks, the battery. For what is still to come."""
+    return replace(rules, past=(), locked={}, reserve=False)
+
+
 def judge(rules: Rules, wish: Wish) -> Verdict:
     """Whether a sound may begin, and where: by the one basis (an exception, or the policy) that lets most zones hear.
 
@@ -119,7 +126,7 @@ def volume_at(rules: Rules, wish: Wish, zone: ZoneId, ordered: int, under: str =
     if excepted is not None:
         return min(ceiling, excepted)
     first, last = _walls(rules, wish)
-    bands = [band for clause in _clauses(rules, wish.cls, zone) for band in clause.volume_bands]
+    bands = [band for clause in _clauses(rules, wish, zone) for band in clause.volume_bands]
     return min([ceiling, *(band.volume_max for band in bands if _touches(band.start, band.end, first, last))])
 
 
@@ -149,7 +156,7 @@ def _whole(wish: Wish, verdict: Verdict) -> Verdict:
 
 def _barred(rules: Rules, wish: Wish, zone: ZoneId) -> Reason | None:
     """What no exception passes: somebody at the horn; for ordinary sound a dated silence and an empty battery too."""
-    if zone in rules.locked:
+    if wish.start < rules.locked.get(zone, 0):
         return Reason.ZONE_LOCKED
     if wish.cls is JobClass.EMERGENCY:
         return None
@@ -189,7 +196,7 @@ def _beyond(rules: Rules, wish: Wish, window: Window, loosens: Loosening) -> Rea
         return Reason.OUTSIDE_EXCEPTION
     if wish.counts_to - _session_start(under, wish) > loosens.session_ms:
         return Reason.SESSION_TOO_LONG
-    if loosens.total_ms is not None and _occupied_ms(under) + wish.lasts_ms > loosens.total_ms:
+    if loosens.total_ms is not None and _occupied_ms(under, wish) > loosens.total_ms:
         return Reason.MINUTES_PER_DAY
     return None
 
@@ -205,7 +212,7 @@ def _by_policy(rules: Rules, wish: Wish, zones: tuple[ZoneId, ...]) -> Verdict:
 
 def _objection(rules: Rules, wish: Wish, zone: ZoneId) -> Reason | None:
     """The first clause that forbids it; what the day itself forbids comes before what the day's limits forbid."""
-    clauses = _clauses(rules, wish.cls, zone)
+    clauses = _clauses(rules, wish, zone)
     spared = wish.sets_right and wish.lasts_ms <= CORRECTION_MS_MAX
     for asks, reason in _CHECKS:
         if spared and reason in _DAYS_LIMITS:
@@ -249,7 +256,7 @@ def _too_many_minutes(rules: Rules, wish: Wish, clause: Clause) -> bool:
         return False
     day = _day(rules, wish.counts_from)
     today = [sound for sound in _counted(rules, clause) if _day(rules, sound.started) == day]
-    return _occupied_ms(today) + wish.lasts_ms > clause.day_ms
+    return _occupied_ms(today, wish) > clause.day_ms
 
 
 _CHECKS: tuple[tuple[Callable[[Rules, Wish, Clause], bool], Reason], ...] = (
@@ -265,12 +272,20 @@ _CHECKS: tuple[tuple[Callable[[Rules, Wish, Clause], bool], Reason], ...] = (
 _DAYS_LIMITS = (Reason.SESSION_TOO_LONG, Reason.SESSIONS_PER_DAY, Reason.MINUTES_PER_DAY)
 
 
-def _clauses(rules: Rules, cls: JobClass, zone: ZoneId) -> list[Clause]:
-    """What applies to a class in a zone."""
+def policy_at(rules: Rules, instant: UtcMs) -> LocalPolicy:
+    """Whose policy holds at an instant: the newest regulation's of those in force then, else the station's own."""
+    in_force = [one for one in rules.regulations if one.heading.not_before <= instant <= one.heading.not_after]
+    if in_force:
+        return max(in_force, key=lambda regulation: regulation.version).policy
+    return rules.site.policy if rules.regulations else rules.policy
+
+
+def _clauses(rules: Rules, wish: Wish, zone: ZoneId) -> list[Clause]:
+    """What applies to a sound in a zone."""
     return [
         clause
-        for clause in rules.policy.clauses
-        if (not clause.classes or cls in clause.classes) and (not clause.zones or zone in clause.zones)
+        for clause in policy_at(rules, wish.start).clauses
+        if (not clause.classes or wish.cls in clause.classes) and (not clause.zones or zone in clause.zones)
     ]
 
 
@@ -304,18 +319,19 @@ def _session_start(sounds: Sequence[Sounded], wish: Wish) -> UtcMs:
     return before[-1][0] if goes_on else wish.counts_from
 
 
-def _occupied_ms(sounds: Sequence[Sounded]) -> int:
-    """How long something sounded, what sounds at the same time counted once."""
-    return sum(last - first for first, last in _sessions(sounds, gap_ms=0))
+def _occupied_ms(sounds: Sequence[Sounded], wish: Wish) -> int:
+    """How long something would have sounded with the wish, what sounds at the same time counted once."""
+    wished = Sounded(JobId(""), wish.cls, wish.counts_from, wish.counts_to, frozenset(wish.zones))
+    return sum(last - first for first, last in _sessions([*sounds, wished], gap_ms=0))
 
 
 def _cut_at(rules: Rules, wish: Wish, zone: ZoneId) -> UtcMs | None:
     """Where quiet hours begin within a wish that is to be cut there; None where nothing is cut."""
-    if rules.policy.into_quiet is not IntoQuiet.CUT:
+    if policy_at(rules, wish.start).into_quiet is not IntoQuiet.CUT:
         return None
     begins = [
         at
-        for clause in _clauses(rules, wish.cls, zone)
+        for clause in _clauses(rules, wish, zone)
         if clause.quiet is not None
         for at in [_next_wall(rules, wish.start, clause.quiet[0])]
         if at < wish.end

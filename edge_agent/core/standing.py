@@ -50,8 +50,9 @@ def rules_of(state: State, now: Now, *, besides: Occurrence | None = None) -> Ru
     return Rules(
         site=site,
         policy=site.policy if newest is None else newest.policy,
+        regulations=_regulations(state),
         windows=tuple(order for order in holding if isinstance(order, Window)),
-        locked=frozenset(zone for zones in _zones_under(state, holding, Lock) for zone in zones),
+        locked=_locked(state, now),
         volumes=_volumes(state, holding),
         past=(*state.past, *_sounding(state, now, besides)),
         reserve=state.reserve,
@@ -182,6 +183,12 @@ def newest_regulation(state: State) -> Regulation | None:
     return _newest_regulation([rule.accepted.order for rule in state.rules.values()])
 
 
+def _regulations(state: State) -> tuple[Regulation, ...]:
+    """Every one that is known, those that were signed ahead included."""
+    known = [rule.accepted.order for rule in state.rules.values() if not rule.held]
+    return tuple(order for order in known if isinstance(order, Regulation))
+
+
 def _newest_regulation(orders: list[RuleOrder]) -> Regulation | None:
     regulations = [order for order in orders if isinstance(order, Regulation)]
     return max(regulations, key=lambda regulation: regulation.version, default=None)
@@ -253,10 +260,16 @@ def _after(utc: UtcMs, now: Now) -> MonoMs | None:
     return now.mono_of(utc) if now.trusted else None
 
 
-def _zones_under(state: State, holding: list[RuleOrder], kind: type[Lock]) -> Iterator[tuple[ZoneId, ...]]:
-    for order in holding:
-        if isinstance(order, Command) and isinstance(order.action, kind):
-            yield zones_of(state, order)
+def _locked(state: State, now: Now) -> dict[ZoneId, UtcMs]:
+    """Until when each locked zone is silent."""
+    locked: dict[ZoneId, UtcMs] = {}
+    for rule in state.rules.values():
+        order, until = rule.accepted.order, _over_at(rule, state, now)
+        lock = isinstance(order, Command) and isinstance(order.action, Lock) and not rule.held
+        if lock and until is not None and until > now.mono:
+            for zone in zones_of(state, order):
+                locked[zone] = max(locked.get(zone, UtcMs(0)), now.utc_of(until))
+    return locked
 
 
 def _volumes(state: State, holding: list[RuleOrder]) -> dict[ZoneId, int]:

@@ -115,7 +115,7 @@ def _headend_block(headend: str) -> str:
 
 
 def _publisher_block(publisher: str) -> str:
-    return f"user {publisher}\ntopic write loa/1/d/+/job\ntopic write loa/1/area/#\n"
+    return f"user {publisher}\ntopic write loa/1/d/+/job\ntopic write loa/1/area/#\ntopic read loa/1/u/+/answer\n"
 
 
 def _user_lines() -> list[str]:

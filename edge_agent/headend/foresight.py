@@ -1,6 +1,6 @@
 """Say before an order travels what the stations it names will answer, by the stations' own judgement. Pure.
 
-It foresees what keys, roles and limits decide, of jobs and rules alike. What a station alone knows (its zones, its quiet
+It foresees what keys, roles and limits decide, of jobs and of rules. What a station alone knows (its zones, its quiet
 hours, what it has seen already) it cannot foresee.
 """
 

@@ -1,4 +1,4 @@
-"""What people order, of whichever kind: its heading, its kind, its payload read back. Decides nothing about any of them.
+"""What people order, of whichever kind: its heading, its kind, its payload read back. Decides nothing about it.
 
 A job has the fields of a heading in itself; here it is looked at like the others, so that what travels, expires and is
 answered the same way is written once.

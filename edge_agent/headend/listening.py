@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import time
 from enum import StrEnum
 
 from edge_agent.core.clock_trust import ClockSource, Now
@@ -26,22 +27,29 @@ from edge_agent.sync.messages import (
     HelloMsg,
     HostStatus,
     LogCursor,
+    OfferStatus,
+    PlanEntry,
+    PlanMsg,
     PlayStatus,
+    PolicyStatus,
+    RulesStatus,
     StateMsg,
     Why,
     ZoneStatus,
 )
 from edge_agent.sync.topics import ROOT, Up
 from edge_agent.trust.envelope import open_envelope, payload_type, signers_of
-from edge_agent.trust.fields import AREA, HASH, NAME, Fields, form, free_text
+from edge_agent.trust.fields import AREA, HASH, NAME, WALL_MINUTE, Fields, form, free_text
 from edge_agent.trust.orders import LOG_EPOCH, LOG_HASH, NONCE
 from edge_agent.trust.strict_json import INTEGER_MAX, WireError, parse
-from edge_agent.trust.timetable import read_instant
+from edge_agent.trust.timetable import ZONE_NAME, read_day, read_instant
 
 RECORDS_MAX = 1_000
 # More than fit into 48 kB.
 PLAYS_MAX = 64
 ZONES_MAX = 64
+ENTRIES_MAX = 500
+# A plan's, as many as a station lists.
 WORDS = free_text(200)
 NAME_OR_NOTHING = form(r"[a-z0-9-]{0,64}", "a name or nothing")
 DIGEST_OR_NOTHING = form(r"([0-9a-f]{64})?", "64 hex digits or nothing")
@@ -74,7 +82,7 @@ class LogBatch:
     records: tuple[StoredRecord, ...]
 
 
-Said = HelloMsg | StateMsg | HeartbeatMsg | LogBatch | AnswerMsg
+Said = HelloMsg | StateMsg | HeartbeatMsg | LogBatch | AnswerMsg | PlanMsg
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +162,9 @@ def _state(fields: Fields) -> StateMsg:
         welcomed=_flag(fields, "welcomed"),
         device_up=_flag(fields, "device_up"),
         host=_host(fields.record("host")),
+        # A station of the version before says neither.
+        offers=tuple(_offer(offer) for offer in fields.records("offers", 0, PLAYS_MAX)) if "offers" in fields else (),
+        rules=_rules(fields.record("rules")) if "rules" in fields else RulesStatus(),
     )
 
 
@@ -189,12 +200,74 @@ def _answer(fields: Fields) -> AnswerMsg:
     )
 
 
+def _plan(fields: Fields) -> PlanMsg:
+    return PlanMsg(
+        day=read_day(fields, "day"),
+        timezone=fields.text("timezone", ZONE_NAME),
+        now=read_instant(fields, "now"),
+        policy=None if fields.value("policy") is None else _policy(fields.record("policy")),
+        entries=tuple(_entry(entry) for entry in fields.records("entries", 0, ENTRIES_MAX)),
+        offers=tuple(_offer(offer) for offer in fields.records("offers", 0, PLAYS_MAX)),
+        left_out=fields.integer("left_out", 0, INTEGER_MAX),
+    )
+
+
+def _policy(fields: Fields) -> PolicyStatus:
+    return PolicyStatus(fields.text("number", WORDS), read_day(fields, "dated"))
+
+
+def _entry(fields: Fields) -> PlanEntry:
+    heard, out = fields.records("zones", 0, ZONES_MAX), fields.records("out", 0, ZONES_MAX)
+    return PlanEntry(
+        job_id=JobId(fields.text("job_id", NAME)),
+        title=fields.text("title", WORDS),
+        cls=fields.choice("class", JobClass),
+        level=fields.text("level", NAME),
+        order=None if fields.value("order") is None else fields.integer("order", 0, INTEGER_MAX),
+        planned=read_instant(fields, "planned"),
+        starts=read_instant(fields, "starts"),
+        ends=read_instant(fields, "ends"),
+        volumes={ZoneId(one.text("zone", NAME)): one.integer("volume", 0, 100) for one in heard},
+        out={ZoneId(one.text("zone", NAME)): one.choice("reason", Reason) for one in out},
+        reason=_reason(fields),
+        under=fields.text("under", NAME_OR_NOTHING),
+        cut=_flag(fields, "cut"),
+    )
+
+
+def _offer(fields: Fields) -> OfferStatus:
+    return OfferStatus(
+        job_id=JobId(fields.text("job_id", NAME)),
+        title=fields.text("title", WORDS),
+        cls=fields.choice("class", JobClass),
+        level=fields.text("level", NAME),
+        expires=read_instant(fields, "expires"),
+    )
+
+
+def _rules(fields: Fields) -> RulesStatus:
+    return RulesStatus(
+        regulation=fields.text("regulation", WORDS),
+        quiet=None if fields.value("quiet") is None else _quiet(fields),
+        locked=tuple(ZoneId(zone) for zone in fields.texts("locked", NAME, 0, ZONES_MAX)),
+        silenced=tuple(ZoneId(zone) for zone in fields.texts("silenced", NAME, 0, ZONES_MAX)),
+    )
+
+
+def _quiet(fields: Fields) -> tuple[time, time]:
+    match [value for _, value in fields.entries("quiet", 2, 2)]:
+        case [str() as begins, str() as ends] if all(WALL_MINUTE.pattern.fullmatch(one) for one in (begins, ends)):
+            return time.fromisoformat(begins), time.fromisoformat(ends)
+    raise fields.wrong("quiet", WALL_MINUTE.rule)
+
+
 _READERS: dict[Up, Callable[[Fields], Said]] = {
     Up.HELLO: _hello,
     Up.STATE: _state,
     Up.HEARTBEAT: _heartbeat,
     Up.LOG: _log,
     Up.ANSWER: _answer,
+    Up.PLAN: _plan,
 }
 
 

@@ -52,6 +52,8 @@ def window_payload(fields: Fields, around: Surroundings) -> JsonObject:
     fields.only(*WINDOW_COPIED, *HEADING, "timezone", "begins", "ends", *written)
     begins = instant_in(fields, "begins") if "begins" in fields else around.now
     ends = _ends(fields, begins)
+    if ends <= around.now:
+        raise fields.wrong("ends" if "ends" in fields else "begins", "later than now; a window that has passed is none")
     own: JsonObject = {"begins": begins, "ends": ends, **copied(fields, *WINDOW_COPIED)}
     for stem in WINDOW_LENGTHS:
         if has_length(fields, stem):

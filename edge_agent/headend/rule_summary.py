@@ -20,6 +20,7 @@ from edge_agent.core.order import (
     Pause,
     Rank,
     Regulation,
+    Restart,
     RuleOrder,
     SetVolume,
     Window,
@@ -30,6 +31,8 @@ from edge_agent.headend.when_words import dates, weekdays, when_words
 from edge_agent.headend.words import CLASSES, day_and_hour, duration
 from edge_agent.trust.commands import what_of
 
+OF_NO_ZONE = (Cancel, Rank, Choose, Ask, Restart)
+"""Commands about orders or about the whole station: the zones of their audience mean nothing."""
 INTO_QUIET = {IntoQuiet.REFUSE: "không phát", IntoQuiet.CUT: "phát đến giờ đó thì cắt"}
 
 
@@ -107,15 +110,17 @@ def _loosened(loosens: Loosening) -> Iterator[str]:
 
 
 def _command(order: Command, zone: ZoneInfo) -> str:
-    where = in_zones(",".join(sorted(order.heading.audience.zones)))
-    more = _particulars(order.action, zone)
-    return f"{WHATS[what_of(order.action)]}, {where}{f', {more}' if more else ''}"
+    parts = [WHATS[what_of(order.action)]]
+    if not isinstance(order.action, OF_NO_ZONE):
+        parts.append(in_zones(",".join(sorted(order.heading.audience.zones))))
+    parts.append(_particulars(order.action, zone))
+    return ", ".join(part for part in parts if part)
 
 
 def _particulars(action: Action, zone: ZoneInfo) -> str:
     match action:
         case Cancel(target, until):
-            return f"lệnh {target}: không phát nữa, kể cả khi lệnh đó đến muộn (trước {day_and_hour(until, zone)})"
+            return f"{target}, kể cả khi lệnh đó đến muộn (trước {day_and_hour(until, zone)})"
         case Pause(for_ms) | AllStop(for_ms) | Lock(for_ms):
             return duration(for_ms)
         case SetVolume(volume):
@@ -125,7 +130,7 @@ def _particulars(action: Action, zone: ZoneInfo) -> str:
         case Rank(job_ids):
             return " → ".join(job_ids)
         case Choose(target, when):
-            return f"lệnh {target}: {when_words(when, zone)}"
+            return f"{target}: {when_words(when, zone)}"
         case Ask(day):
             return f"ngày {day.strftime('%d/%m/%Y')}"
         case _:

@@ -1,5 +1,4 @@
-"""Vietnamese words for the ward's policy, dated windows and commands: for whoever signs them, and for whoever reads what
-became of them. Pure.
+"""Vietnamese words for the ward's policy, dated windows and commands, and for what became of them. Pure.
 
 A record tells a rule in one line of ``name=value`` (``lock zones=c1 for_ms=7200000``): what of it is known here is put
 into words, the rest is left out, since the order itself says it whole.

@@ -88,7 +88,10 @@ class PublishError(HeadendError):
 
 
 class Session:
-    """A session under the id that the certificate names. ``post`` is called in the network thread."""
+    """A session under the id that the certificate names. ``post`` is called in the network thread.
+
+    What is sent to a ``lasting`` one waits at the broker while it is away; any other begins anew each time.
+    """
 
     def __init__(
         self,
@@ -100,10 +103,12 @@ class Session:
         filters: Sequence[str] = (),
         *,
         as_published: bool = False,
+        lasting: bool = True,
     ) -> None:
         self._address = address
         self._post = post
         self._filters = tuple(filters)
+        self._lasting = lasting
         self._wanted = SubscribeOptions(qos=1, retainAsPublished=as_published)
         self._changed = threading.Condition()
         self._connected = False
@@ -119,9 +124,11 @@ class Session:
             self._address.host,
             self._address.port,
             KEEPALIVE_S,
-            clean_start=False,
+            clean_start=not self._lasting,
             properties=properties(
-                PacketTypes.CONNECT, SessionExpiryInterval=SESSION_EXPIRY_S, MaximumPacketSize=PACKET_BYTES_MAX
+                PacketTypes.CONNECT,
+                SessionExpiryInterval=SESSION_EXPIRY_S if self._lasting else 0,
+                MaximumPacketSize=PACKET_BYTES_MAX,
             ),
         )
         self._thread.start()

@@ -20,7 +20,6 @@ from edge_agent.trust.keys import Signer
 from edge_agent.trust.orders import GIVEN, OrderType
 from edge_agent.trust.strict_json import JsonObject, WireError, dump, parse
 
-
 _GIVEN_TYPES = {payload_type(kind): kind for kind in OrderType if kind in GIVEN}
 
 

@@ -7,9 +7,11 @@ name, and where and how the signed envelope travels.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, time
 from enum import StrEnum
+from itertools import accumulate
 
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Verdict
@@ -28,8 +30,13 @@ LOG_BODIES_BYTES = 32_000
 # The runtime asks the journal for about so much at once: a batch that a 2G link still carries within a keepalive.
 NEXT_MAX = 10
 PLAYING_MAX = 8
+OFFERS_MAX = 10
 TITLE_CHARS_MAX = 80
 # State is paid for by the megabyte and published at every change: ten lines tell what is next as well as a hundred.
+
+
+LEFT_OUT_DIGITS = 8
+# Room in a plan for the count of what is left out, which is known only afterwards.
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,27 @@ class HelloMsg:
     trust_version: int
     log: LogCursor
     clock: Now
+
+
+@dataclass(frozen=True, slots=True)
+class OfferStatus:
+    """A job that waits for the commune to choose it, until ``expires``."""
+
+    job_id: JobId
+    title: str
+    cls: JobClass
+    level: str
+    expires: UtcMs
+
+
+@dataclass(frozen=True, slots=True)
+class RulesStatus:
+    """What holds: the regulation's number ("": the station's own policy), the general quiet hours, who is silent."""
+
+    regulation: str = ""
+    quiet: tuple[time, time] | None = None
+    locked: tuple[ZoneId, ...] = ()
+    silenced: tuple[ZoneId, ...] = ()
 
 
 class Why(StrEnum):
@@ -132,6 +160,8 @@ class StateMsg:
     welcomed: bool
     device_up: bool
     host: HostStatus
+    offers: tuple[OfferStatus, ...] = ()
+    rules: RulesStatus = RulesStatus()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +196,52 @@ class AnswerMsg:
     at: UtcMs
 
 
+@dataclass(frozen=True, slots=True)
+class PlanEntry:
+    """One instant of a day's plan: ``volumes`` by zone that would hear it, ``out`` by zone that would not.
+
+    ``reason``: nobody would. ``under`` names the exception by which it sounds, ``cut``: quiet hours end it.
+    """
+
+    job_id: JobId
+    title: str
+    cls: JobClass
+    level: str
+    order: int | None
+    planned: UtcMs
+    starts: UtcMs
+    ends: UtcMs
+    volumes: Mapping[ZoneId, int]
+    out: Mapping[ZoneId, Reason]
+    reason: Reason | None
+    under: str
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyStatus:
+    """Whose paper the policy is."""
+
+    number: str
+    dated: date
+
+
+@dataclass(frozen=True, slots=True)
+class PlanMsg:
+    """What will play on ``day``, by the station's clock at ``now``; ``policy`` None: the station's own.
+
+    ``left_out`` counts the entries, the latest ones, that a message had no room for.
+    """
+
+    day: date
+    timezone: str
+    now: UtcMs
+    policy: PolicyStatus | None
+    entries: tuple[PlanEntry, ...]
+    offers: tuple[OfferStatus, ...]
+    left_out: int = 0
+
+
 def hello(sender: Sender, msg: HelloMsg) -> Outgoing:
     """Ask for a welcome."""
     return _outgoing(
@@ -184,7 +260,7 @@ def hello(sender: Sender, msg: HelloMsg) -> Outgoing:
 
 def state(sender: Sender, msg: StateMsg) -> Outgoing:
     """The station's state, at most STATE_BYTES_MAX: what is furthest away in ``next`` is left out first."""
-    msg = replace(msg, playing=msg.playing[:PLAYING_MAX], next=msg.next[:NEXT_MAX])
+    msg = replace(msg, playing=msg.playing[:PLAYING_MAX], next=msg.next[:NEXT_MAX], offers=msg.offers[:OFFERS_MAX])
     out = _state(sender, msg)
     while len(out.payload) > STATE_BYTES_MAX and (msg.next or msg.playing):
         msg = replace(msg, next=msg.next[:-1]) if msg.next else replace(msg, playing=msg.playing[:-1])
@@ -212,6 +288,8 @@ def _state(sender: Sender, msg: StateMsg) -> Outgoing:
             "welcomed": msg.welcomed,
             "device_up": msg.device_up,
             "host": _host(msg.host),
+            "offers": [_offer(offer) for offer in msg.offers],
+            "rules": _rules(msg.rules),
         },
     )
 
@@ -255,11 +333,42 @@ def answer(sender: Sender, msg: AnswerMsg) -> Outgoing:
     )
 
 
+def plan(sender: Sender, msg: PlanMsg) -> Outgoing:
+    """What will play on a day (requirement B15): of more than a message holds, the earliest."""
+    entries = [_entry(entry) for entry in msg.entries]
+    room = PAYLOAD_BYTES_MAX - len(_plan(sender, msg, []).payload) - LEFT_OUT_DIGITS
+    sizes = accumulate(len(_json(entry)) + 1 for entry in entries)  # a comma behind each
+    kept = entries[: sum(size <= room for size in sizes)]
+    return _plan(sender, replace(msg, left_out=msg.left_out + len(entries) - len(kept)), kept)
+
+
+def _plan(sender: Sender, msg: PlanMsg, entries: list[dict[str, object]]) -> Outgoing:
+    policy = msg.policy
+    return _outgoing(
+        sender,
+        Up.PLAN,
+        {
+            "boot_id": sender.boot_id,
+            "day": msg.day.isoformat(),
+            "timezone": msg.timezone,
+            "now": msg.now,
+            "policy": None if policy is None else {"number": _text(policy.number), "dated": policy.dated.isoformat()},
+            "entries": entries,
+            "offers": [_offer(offer) for offer in msg.offers[:OFFERS_MAX]],
+            "left_out": msg.left_out,
+        },
+    )
+
+
 def _outgoing(sender: Sender, kind: Up, fields: dict[str, object]) -> Outgoing:
     whole = {"realm": sender.realm, "type": kind.value, "station": sender.station, **fields}
-    payload = json.dumps(whole, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
+    payload = _json(whole)
     qos = 0 if kind is Up.HEARTBEAT else 1
     return Outgoing(kind, up_topic(sender.station, kind), payload, qos, retain=kind is Up.STATE)
+
+
+def _json(fields: dict[str, object]) -> bytes:
+    return json.dumps(fields, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _clock(now: Now) -> dict[str, object]:
@@ -285,6 +394,43 @@ def _play(play: PlayStatus) -> dict[str, object]:
         "phase": play.phase.value,
         "planned": play.planned,
         "zones": list(play.zones),
+    }
+
+
+def _offer(offer: OfferStatus) -> dict[str, object]:
+    return {
+        "job_id": offer.job_id,
+        "title": _text(offer.title),
+        "class": offer.cls.value,
+        "level": offer.level,
+        "expires": offer.expires,
+    }
+
+
+def _rules(rules: RulesStatus) -> dict[str, object]:
+    return {
+        "regulation": _text(rules.regulation),
+        "quiet": None if rules.quiet is None else [f"{at:%H:%M}" for at in rules.quiet],
+        "locked": list(rules.locked),
+        "silenced": list(rules.silenced),
+    }
+
+
+def _entry(entry: PlanEntry) -> dict[str, object]:
+    return {
+        "job_id": entry.job_id,
+        "title": _text(entry.title),
+        "class": entry.cls.value,
+        "level": entry.level,
+        "order": entry.order,
+        "planned": entry.planned,
+        "starts": entry.starts,
+        "ends": entry.ends,
+        "zones": [{"zone": zone, "volume": volume} for zone, volume in entry.volumes.items()],
+        "out": [{"zone": zone, "reason": reason.value} for zone, reason in entry.out.items()],
+        "reason": _code(entry.reason),
+        "under": entry.under,
+        "cut": entry.cut,
     }
 
 

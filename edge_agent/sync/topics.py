@@ -21,6 +21,7 @@ class Up(StrEnum):
     HEARTBEAT = "heartbeat"
     LOG = "log"
     ANSWER = "answer"
+    PLAN = "plan"
 
 
 class Down(StrEnum):

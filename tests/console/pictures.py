@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import time
 
 from edge_agent.console.status import Status, read_status
 from edge_agent.core.clock_trust import ClockSource, Now
@@ -12,7 +13,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site, ZoneSite
 from edge_agent.core.units import HOUR_MS, JobId, MonoMs, StationId, UtcMs, ZoneId
 from edge_agent.sync import messages
-from edge_agent.sync.messages import HostStatus, PlayStatus, Sender, StateMsg, Why, ZoneStatus
+from edge_agent.sync.messages import HostStatus, PlayStatus, RulesStatus, Sender, StateMsg, Why, ZoneStatus
 
 CHO, DINH = ZoneId("cho"), ZoneId("dinh-lang")
 SITE = Site(
@@ -64,6 +65,7 @@ def state(**changes: object) -> StateMsg:
         welcomed=True,
         device_up=True,
         host=HostStatus("10.7.0.17", "LOA-1", 12_405, 45, False),
+        rules=RulesStatus(quiet=(time(21), time(5))),
     )
     return replace(healthy, **changes)
 

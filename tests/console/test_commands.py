@@ -23,11 +23,12 @@ from edge_agent.console.commands import (
 from edge_agent.console.screen import View
 from edge_agent.console.status import Absence
 from edge_agent.console.words import COLUMNS, Language, width
+from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import UtcMs
-from edge_agent.sync.messages import NEXT_MAX, HostStatus, ZoneStatus
-from tests.console.pictures import AT, BULLETIN, CHO, FLOOD, FLOOR, NAME, SITE, held, status
+from edge_agent.core.units import HOUR_MS, JobId, UtcMs
+from edge_agent.sync.messages import NEXT_MAX, HostStatus, OfferStatus, RulesStatus, ZoneStatus
+from tests.console.pictures import AT, BULLETIN, CHO, DINH, FLOOD, FLOOR, NAME, SITE, held, status
 
 HEALTHY = View(status(), device_up=True)
 PICTURES = (Command.STATUS, Command.NEXT, Command.WHY)
@@ -93,6 +94,7 @@ def test_status_shows_clock_server_device_box_zones_and_the_next() -> None:
         "Cụm loa:\n"
         "  cho: Cụm loa chợ Đông Thành, rơ-le mở\n"
         "  dinh-lang: Cụm loa đình làng Lương Nỗ, rơ-le mở\n"
+        "Quy chế: của trạm, chưa có quy chế ký số; giờ không phát 21h00 – 05h00\n"
         "Sắp phát:\n"
         "  17h30 T4 25/11/2026  Bản tin sáng\n"
         "    sẵn sàng; Cụm loa chợ Đông Thành, Cụm loa đình làng Lương Nỗ"
@@ -116,11 +118,30 @@ def test_status_of_a_station_in_trouble_says_so_in_capitals_with_remedies() -> N
         "Box: LOW VOLTAGE: check the power supply\n"
         "Zones:\n"
         '  cho: Chợ, relay unknown, PLAYING "Lũ trên sông Hồng"\n'
+        "Policy: the station's own, no signed regulation; quiet hours 21:00 – 05:00\n"
         "Playing:\n"
         "  17:30 Wed 2026-11-25  [EMERGENCY] Lũ trên sông Hồng\n"
         "    playing; Chợ, dinh-lang\n"
         "Next: no broadcast job waits."
     )
+
+
+def test_status_says_whose_policy_holds_who_is_kept_silent_and_what_waits_to_be_chosen() -> None:
+    rules = RulesStatus("128/QĐ-UBND", None, locked=(CHO,), silenced=(CHO, DINH))
+    offer = OfferStatus(JobId("t-7"), "Chương trình thành phố", JobClass.NORMAL, "province", UtcMs(AT + 8 * HOUR_MS))
+    told = typed("tt", view=View(status(rules=rules, offers=(offer,)), True))
+    assert (
+        "Quy chế: 128/QĐ-UBND\n"
+        "KHÓA BẢO TRÌ (cấm phát): Cụm loa chợ Đông Thành\n"
+        "Tạm ngừng phát theo yêu cầu của địa phương: Cụm loa chợ Đông Thành, Cụm loa đình\n"
+        "  làng Lương Nỗ\n"
+        "Bản tin chờ xã/phường lựa chọn:\n"
+        "  “Chương trình thành phố”, chọn trước 17h30 T4 25/11/2026\n"
+    ) in told
+
+
+def test_a_picture_of_an_agent_that_knows_no_rules_yet_shows_none() -> None:
+    assert "Quy chế" not in typed("tt", view=View(replace(status(), rules=None), True))
 
 
 def test_next_says_when_what_where_and_why_not() -> None:

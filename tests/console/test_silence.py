@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import time
 
 import pytest
 
@@ -11,7 +12,7 @@ from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import WORDS_EN, WORDS_VI, Reason
 from edge_agent.core.units import HOUR_MS, UtcMs
-from edge_agent.sync.messages import ZoneStatus
+from edge_agent.sync.messages import RulesStatus, ZoneStatus
 from tests.console.pictures import BULLETIN, CHO, DINH, FLOOD, FLOOR, NIGHT, SITE, TRUSTED, held, status
 
 
@@ -37,6 +38,26 @@ def test_quiet_hours_until_when() -> None:
     quiet, due = causes(clock=NIGHT, next=(replace(BULLETIN, planned=UtcMs(NIGHT.utc + 8 * HOUR_MS)),))
     assert quiet == "Quiet hours (21:00 – 05:00): only emergencies sound."
     assert due.startswith("Not due yet")
+
+
+def test_the_quiet_hours_are_those_of_the_regulation_and_not_of_the_stations_file() -> None:
+    rules = RulesStatus("128/QĐ-UBND", (time(9), time(10)))
+    assert causes(rules=rules)[0] == "Quiet hours (09:00 – 10:00): only emergencies sound."
+    assert causes(clock=NIGHT, rules=RulesStatus(quiet=None))[0].startswith("Not due yet")
+
+
+def test_an_agent_that_does_not_tell_its_rules_is_judged_by_the_stations_file() -> None:
+    told = why_silent(replace(status(clock=NIGHT), rules=None), SITE, True)
+    assert told[0].words.en.startswith("Quiet hours (21:00 – 05:00)")
+
+
+def test_a_locked_zone_and_a_silenced_one_are_named() -> None:
+    rules = RulesStatus(locked=(CHO,), silenced=(DINH,))
+    locked, silent, _ = why_silent(status(rules=rules), SITE, True)
+    assert locked.words.vi == "Cụm loa chợ Đông Thành: cụm loa đang khóa bảo trì (cấm phát)."
+    assert "4 hours" in locked.remedy.en
+    assert silent.words.en == "Zone Cụm loa đình làng Lương Nỗ: the zone is silent at the ward's own request."
+    assert silent.remedy == NOTHING
 
 
 @pytest.mark.parametrize("source", [ClockSource.UNSET, ClockSource.FLOOR, ClockSource.DISPUTED])

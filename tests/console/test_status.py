@@ -5,26 +5,31 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import time
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.console.status import STATUS_BYTES_MAX, UTC_MAX, StatusError, read_status
+from edge_agent.console.status import STATUS_BYTES_MAX, UTC_MAX, InForce, StatusError, read_status
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import UtcMs
-from edge_agent.sync.messages import STATE_BYTES_MAX, HostStatus, ZoneStatus
+from edge_agent.sync.messages import STATE_BYTES_MAX, HostStatus, OfferStatus, RulesStatus, ZoneStatus
 from tests.console.pictures import AT, BULLETIN, CHO, FLOOD, NAME, SENDER, held, picture, status
 
 FULL = picture(
     playing=(FLOOD,),
     next=(held(Reason.QUIET_HOURS),),
     zones=(ZoneStatus(CHO, "Chợ", True, FLOOD.job_id, 70),),
+    offers=(OfferStatus(FLOOD.job_id, "Chương trình thành phố", JobClass.NORMAL, "province", AT),),
+    rules=RulesStatus("128/QĐ-UBND", (time(21), time(5)), locked=(CHO,), silenced=(CHO,)),
 )
-UNUSED = {"area", "at", "boot_id", "device_up", "online", "realm", "type", "why", "serial"}
+LATER = {("offers",), ("rules",)}
+# What an agent of the version before did not say: without it the rest is shown all the same.
+UNUSED = {"area", "level", "at", "boot_id", "device_up", "online", "realm", "type", "why", "serial"}
 # Whether the device process is up the console asks itself.
 # What only the centre reads.
 
@@ -43,6 +48,24 @@ def test_what_the_agent_writes_is_read_back() -> None:
         (BULLETIN.title, BULLETIN.planned, Reason.QUIET_HOURS)
     ]
     assert (seen.host.address, seen.host.temperature_c, seen.host.undervoltage) == ("10.7.0.17", 45, False)
+
+
+def test_what_holds_and_what_waits_to_be_chosen_is_read_back() -> None:
+    seen = read_status(FULL)
+    assert [(offer.title, offer.expires) for offer in seen.offers] == [("Chương trình thành phố", AT)]
+    assert seen.rules == InForce("128/QĐ-UBND", (time(21), time(5)), (CHO,), (CHO,))
+
+
+def test_an_agent_of_the_version_before_says_nothing_of_them() -> None:
+    whole = {name: value for name, value in json.loads(FULL).items() if (name,) not in LATER}
+    seen = read_status(json.dumps(whole).encode())
+    assert (seen.offers, seen.rules) == ((), None)
+
+
+@pytest.mark.parametrize("quiet", [["21:00"], ["21:00", "24:00"], ["9", "5"], [21, 5], "21:00"])
+def test_quiet_hours_are_two_times_of_day(quiet: object) -> None:
+    with pytest.raises(StatusError, match="quiet"):
+        read_status(changed(("rules", "quiet"), lambda inside, key: inside.update({key: quiet})))
 
 
 def test_a_station_that_sees_nothing_of_its_box_is_readable() -> None:
@@ -78,7 +101,7 @@ def changed(path: tuple[Any, ...], change: Any) -> bytes:
     return json.dumps(whole).encode()
 
 
-@pytest.mark.parametrize("path", [path for path in USED if isinstance(path[-1], str)], ids=str)
+@pytest.mark.parametrize("path", [path for path in USED if isinstance(path[-1], str) and path not in LATER], ids=str)
 def test_a_picture_without_one_of_its_fields_is_refused(path: tuple[Any, ...]) -> None:
     with pytest.raises(StatusError):
         read_status(changed(path, lambda inside, key: inside.pop(key)))

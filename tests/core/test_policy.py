@@ -279,10 +279,19 @@ def test_no_exception_passes_a_silence() -> None:
 
 
 def test_nothing_passes_a_lock() -> None:
-    locked = rules(STANDARD, locked=frozenset({CHO}))
+    locked = rules(STANDARD, locked={CHO: at("13:00:00")})
     assert policy.judge(locked, wish("12:00:00", cls=JobClass.EMERGENCY)).out == {CHO: Reason.ZONE_LOCKED}
-    everywhere = rules(STANDARD, locked=frozenset({CHO, DINH}))
+    everywhere = rules(STANDARD, locked=dict.fromkeys(BOTH, at("13:00:00")))
     assert reason_for(everywhere, "12:00:00", cls=JobClass.EMERGENCY) is Reason.ZONE_LOCKED
+    assert reason_for(everywhere, "12:59:59") is Reason.ZONE_LOCKED
+    assert reason_for(everywhere, "13:00:00") is None
+
+
+def test_what_passes_is_nothing_against_what_is_still_to_come() -> None:
+    passing = rules(Clause(sessions_per_day=1), before=[("06:00:00", 60)], locked={CHO: at("13:00:00")}, reserve=True)
+    assert reason_for(passing, "13:00:00") is Reason.BATTERY_RESERVE
+    assert reason_for(policy.by_itself(passing), "12:00:00") is None
+    assert reason_for(policy.by_itself(rules(Clause(sessions_per_day=0))), "12:00:00") is Reason.SESSIONS_PER_DAY
 
 
 def test_the_batterys_reserve_is_for_emergencies() -> None:

@@ -75,6 +75,15 @@ def test_a_station_cannot_speak_as_another_or_give_orders(connect: Connect, topi
     assert headend.next() == ("loa/1/u/tram-01/hello", b"honest")
 
 
+def test_who_publishes_hears_answers_and_nothing_else_of_stations(connect: Connect) -> None:
+    publisher, station = connect("publisher"), connect("tram-01")
+    publisher.subscribe("loa/1/u/+/#")
+    for kind in ("state", "log", "answer"):
+        station.publish(f"loa/1/u/tram-01/{kind}", kind.encode())
+    assert publisher.next() == ("loa/1/u/tram-01/answer", b"answer")
+    assert publisher.publish("loa/1/u/tram-01/answer", b"forged") == "Not authorized"
+
+
 def test_a_stations_certificate_cannot_take_anothers_session_and_its_orders(connect: Connect) -> None:
     headend, owner = connect("headend"), connect("tram-01")
     owner.subscribe("loa/1/d/tram-01/job")

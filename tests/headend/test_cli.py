@@ -7,19 +7,29 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from edge_agent.headend.cli import main
-from edge_agent.headend.keyring import Keyring
+from edge_agent.core.effects import Verdict
 from edge_agent.core.job import Job
-from edge_agent.headend.signing import read_order
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import UtcMs
+from edge_agent.headend.cli import draft_examples, main
+from edge_agent.headend.given import heading_of
+from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.listening import LogBatch
+from edge_agent.headend.logbook import Logbook
+from edge_agent.headend.signing import digest_of, read_order
+from edge_agent.sync import messages
 from edge_agent.sync.topics import subscriptions
 from edge_agent.trust.keys import load_signer
 from tests.headend.fake_station import AREA, RECORD, FakeStation
+from tests.headend.fake_station import AT as RECORD_AT
 from tests.headend.mqtt_client import TIMEOUT_S, Client
 
 DRAFT = """
@@ -31,6 +41,17 @@ volume = 100
 title = "Cảnh báo lũ quét"
 text = "Nước đang lên."
 """
+
+TIMETABLE = """
+class = "normal"
+areas = ["vn/ha-noi/dong-thanh"]
+volume = 70
+not_before = 2098-12-31T00:00:00+07:00
+when = { first_day = 2099-01-01, last_day = 2099-03-31, times = ["05:30"] }
+items = [{ title = "Tin", text = "Xin chào." }]
+"""
+CALLED_OFF = UtcMs(RECORD_AT - 60_000)  # 05:29 in Hanoi
+AT = ["--dir", "{ward}", "--broker", "localhost:1"]
 
 
 @pytest.fixture
@@ -62,6 +83,27 @@ def test_two_officers_sign_one_after_the_other(ward: Path, capsys: pytest.Captur
     signed = read_order(order.read_bytes())
     assert isinstance(signed, Job)
     assert signed.event == "lu-quet"
+
+
+@pytest.mark.parametrize(
+    ("example", "key", "told"),
+    [
+        (draft_examples.EXCEPTION, "ward-policy", "Trường hợp đặc biệt được phép phát, mọi cụm loa, từ "),
+        (draft_examples.REGULATION, "ward-policy", "Quy chế số 128/QĐ-UBND ngày 28/09/2026"),
+    ],
+)
+def test_an_officer_reads_what_a_rule_does_and_whether_it_will_be_obeyed(
+    ward: Path, capsys: pytest.CaptureFixture[str], example: str, key: str, told: str
+) -> None:
+    draft = ward.parent / "rule.toml"
+    draft.write_text("\n".join(line.strip() for line in example.splitlines()[1:]))
+    assert sign(ward, "--draft", str(draft), "--key", key) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith(told)
+    assert captured.err == ""
+    draft.write_text(draft.read_text().replace("dong-thanh", "yen-son"))
+    assert sign(ward, "--draft", str(draft), "--key", key) == 0
+    assert "no enrolled station is addressed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -102,6 +144,13 @@ def test_keys_list_tells_roles_and_stations_and_no_secret(ward: Path, capsys: py
         (["sign", "--dir", "{ward}", "--add", "{new}", "--key", "ward-routine", "--out", "{new}"], 1, "--add"),
         (["publish", "--dir", "{ward}", "--envelope", "{draft}", "--broker", "localhost:1"], 1, "envelope: "),
         (["report", "--records", "{new}"], 1, "no records"),
+        (["order", "stop", *AT], 2, "areas: stations or areas"),
+        (["order", "lock", *AT, "--area", AREA, "--minutes", "600"], 2, "for_minutes: an integer from 1 to 240"),
+        (["order", "volume", "120", *AT, "--area", AREA], 2, "volume: an integer from 0 to 100"),
+        (["order", "stop", *AT, "--area", AREA, "--key", "welcome"], 1, "may sign no command; take one of ward-desk"),
+        (["order", "choose", "x", "--at", "5h30", *AT, "--area", AREA], 2, "when.at: an instant with its offset"),
+        (["order", "cancel", "Job!", *AT], 2, "target: 1 to 64"),
+        (["order", "cancel", "x", *AT, "--job-envelope", "{new}"], 1, "--job-envelope"),
     ],
 )
 def test_a_failure_is_one_line_on_stderr_that_names_the_remedy(
@@ -126,6 +175,9 @@ def test_a_failure_is_one_line_on_stderr_that_names_the_remedy(
         ["report", "--records", "x", "--from", "6/10/2026"],
         ["report", "--records", "x", "--timezone", "Hanoi"],
         ["sign", "--dir", "x", "--key", "k", "--out", "o"],
+        ["order", "lock", "--dir", "x", "--broker", "localhost:1"],
+        ["order", "stop", "--dir", "x", "--broker", "localhost:1", "--wait-s", "61"],
+        ["order", "ask", "--dir", "x", "--broker", "localhost:1", "--day", "hom-nay"],
         [],
     ],
 )
@@ -142,6 +194,7 @@ def test_a_wrong_option_ends_with_2_and_says_what_would_be_right(
     "words",
     [
         *([], ["keys"], ["keys", "init"], ["sign"], ["publish"]),
+        *(["order"], ["order", "cancel"], ["order", "all-stop"], ["order", "lock"]),
         *(["watch"], ["report"], ["broker"], ["content"], ["conform"]),
     ],
 )
@@ -227,6 +280,99 @@ def test_from_keys_to_report_by_commands_alone(
     assert (watch.end(), broker.end()) == (0, 0)
     assert main(["report", "--records", str(ward / "records")]) == 0
     assert "Tổng số lần phát theo lịch và lệnh: 1" in capsys.readouterr().out
+
+
+class Desk:
+    """A ward with a broker and one station that answers as it is told."""
+
+    def __init__(self, ward: Path, started: list[Running], capsys: pytest.CaptureFixture[str]) -> None:
+        broker = Running("broker", "--dir", str(ward), "--listen", "127.0.0.1:0")
+        started.append(broker)
+        port = int(broker.line_with("Mosquitto: ").split(":")[2].split(",")[0])
+        self.ward, self._capsys = ward, capsys
+        self._broker = f"localhost:{port}"
+        folder = Keyring(ward).folder("tram-01")
+        self.client = Client(folder.authority, folder.tls, port, "tram-01")
+        self.station = FakeStation(load_signer(folder.sign))
+        self.client.subscribe(*subscriptions(self.station.sender.station, AREA))
+
+    def order(self, *words: str, wait_s: int = TIMEOUT_S, verdict: Verdict | None = Verdict.ACCEPTED) -> list[str]:
+        """The last lines: of the order, and of what the station answered."""
+        answering = threading.Thread(target=self._answer, args=(verdict,))
+        if verdict is not None:
+            answering.start()
+        where = ("--dir", str(self.ward), "--broker", self._broker, "--wait-s", str(wait_s))
+        assert main(["order", *words, *where]) == 0
+        if verdict is not None:
+            answering.join()
+        else:
+            self.client.next()
+        return self._capsys.readouterr().out.splitlines()
+
+    def _answer(self, verdict: Verdict) -> None:
+        envelope = self.client.next()[1]
+        order_id, reason = heading_of(read_order(envelope)).order_id, None
+        if verdict is Verdict.REFUSED:
+            reason = Reason.NOT_THE_OWNER
+        said = messages.AnswerMsg(verdict, digest_of(envelope), order_id, reason, CALLED_OFF)
+        self.client.publish(*self.station.answer(Verdict.ACCEPTED, "another-order"))  # is not mistaken for its own
+        self.client.publish(*self.station.signed(messages.answer(self.station.sender, said)))
+
+
+@pytest.fixture
+def desk(ward: Path, started: list[Running], capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
+    desk = Desk(ward, started, capsys)
+    yield desk
+    desk.client.close()
+
+
+@pytest.mark.host
+def test_a_command_is_signed_sent_and_answered_at_once(desk: Desk) -> None:
+    lines = desk.order("lock", "--station", "tram-01", "--zone", "c1", "--minutes", "120")
+    assert lines[0] == "Khóa bảo trì, cụm loa c1, 2 giờ"
+    assert lines[-2].startswith("dong-thanh-")
+    assert "→ loa/1/d/tram-01/job: máy chủ đã nhận" in lines[-2]
+    assert lines[-1] == "tram-01: đã nhận lệnh lúc 06/10/2026 05h29 / accepted"
+    assert desk.order("stop", "--area", AREA, verdict=Verdict.REFUSED)[-1].startswith("tram-01: từ chối lệnh / refused")
+    nobody = desk.order("all-stop", wait_s=1, verdict=None)
+    assert nobody[:2] == ["DỪNG PHÁT TOÀN BỘ, mọi cụm loa, 15 phút", f"  vùng phát: {AREA}"]
+    assert nobody[-1] == "tram-01: CHƯA TRẢ LỜI, có thể chưa nhận lệnh / NO ANSWER, it may not have it"
+
+
+@pytest.mark.host
+def test_a_cancel_is_answered_per_station(desk: Desk) -> None:
+    lock = desk.order("lock", "--station", "tram-01", "--minutes", "120")[-2].split(" ")[0]
+    told = desk.order("cancel", lock)
+    assert told[0].startswith(f"Hủy lệnh, {lock}, kể cả khi lệnh đó đến muộn (trước ")
+    assert "  vùng phát: tram-01" in told  # that of the lock
+    assert told[-1] == "tram-01: đã hủy lúc 06/10/2026 05h29 / cancelled"
+
+    timetable = desk.ward.parent / "job.toml"
+    timetable.write_text(TIMETABLE)
+    assert sign(desk.ward, "--draft", str(timetable), "--key", "ward-routine") == 0
+    envelope = desk.ward.parent / "order.json"
+    job_id = heading_of(read_order(envelope.read_bytes())).order_id
+    gone = desk.order("cancel", job_id, "--job-envelope", str(envelope), wait_s=1, verdict=None)
+    assert gone[-1].startswith("tram-01: CHƯA TRẢ LỜI: vẫn có thể phát lúc 01/01/2099 05h30, 02/01/2099 05h30")
+    assert "không rõ giờ nào" in desk.order("cancel", "another", wait_s=1, verdict=None)[-1]
+
+    desk.station.play(replace(RECORD, job_id="another"))
+    Logbook(desk.ward / "records").of("tram-01").add(LogBatch("epoch-1", tuple(desk.station.records)))
+    assert "trước đó đã phát xong lúc 06/10/2026 05h31:01" in desk.order("cancel", "another")[-1]
+
+
+@pytest.mark.host
+def test_who_cancels_what_is_not_his_is_told_whose_it_is(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    envelope = desk.ward.parent / "order.json"
+    draft = desk.ward.parent / "rule.toml"
+    draft.write_text("\n".join(line.strip() for line in draft_examples.EXCEPTION.splitlines()[1:]))
+    assert sign(desk.ward, "--draft", str(draft), "--key", "ward-policy") == 0
+    window = heading_of(read_order(envelope.read_bytes())).order_id
+    words = ("cancel", window, "--job-envelope", str(envelope), "--dir", str(desk.ward), "--broker", desk._broker)
+    assert main(["order", *words, "--wait-s", "0"]) == 0
+    assert "only ubnd-dong-thanh may cancel it" in capsys.readouterr().err
+    assert main(["order", *words, "--wait-s", "0", "--key", "ward-policy"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.host

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.core.job import ClipItem, JobClass, PlayAt, PlayNow, Rule, TextItem
+from edge_agent.core.job import ClipItem, JobClass, PlayAt, PlayNow, Preemption, Rule, TextItem
 from edge_agent.core.units import ClipKey, UtcMs
 from edge_agent.headend.audio_facts import AudioError, AudioFacts
 from edge_agent.headend.drafting import DraftError, Finished, Surroundings, read_draft
@@ -155,6 +155,30 @@ def test_an_emergency_of_words_plays_now_and_is_valid_for_half_an_hour(world: Wo
     assert item.text == "Nước đang lên.\nĐề nghị bà con sơ tán ngay."
 
 
+def test_a_warning_that_is_repeated_ends_with_its_last_repetition(world: World) -> None:
+    job = world.finish(FLOOD, when={"every_minutes": 10, "until": "2026-09-22T00:00:00+07:00"}).job
+    assert job.when == PlayNow(600_000, UtcMs(1_790_010_000_000))
+    assert job.not_after == 1_790_010_000_000
+
+
+def test_a_version_of_a_series_and_its_all_clear(world: World) -> None:
+    job = world.finish(FLOOD, series="lu-2026-09", version=3, all_clear=True).job
+    assert (job.series, job.version, job.all_clear) == ("lu-2026-09", 3, True)
+
+
+def test_a_rehearsal_is_planned(world: World) -> None:
+    job = world.finish(FLOOD, rehearsal=True, when={"at": "2026-10-06T09:30:00+07:00"}).job
+    assert (job.rehearsal, job.when) == (True, PlayAt(UtcMs(1_791_253_800_000)))
+    assert job.not_after == 1_791_253_800_000 + 30 * 60_000
+
+
+def test_a_job_says_what_becomes_of_it_when_it_was_interrupted_or_was_wrong(world: World) -> None:
+    job = world.finish(BULLETIN, preemption="restart", zones_late_limit_s=1800, corrects="dong-thanh-20260921-7").job
+    assert (job.preemption, job.zones_limit_ms, job.late_limit_ms) == (Preemption.RESTART, 1_800_000, 0)
+    assert job.corrects == "dong-thanh-20260921-7"
+    assert job.not_after == 1_798_736_400_000 + 1_800_000
+
+
 def test_words_typed_in_another_unicode_form_are_signed_in_the_agreed_one(world: World) -> None:
     items = [{"title": "Tin", "text": "tie\u0302\u0301ng Vie\u0323\u0302t"}]
     (item,) = world.finish(FLOOD, items=items).job.items
@@ -224,6 +248,14 @@ def test_the_payload_is_what_a_station_reads(world: World) -> None:
         ({"when": {"times": ["5h30"]}}, "when.times[0]", '"05:30"'),
         ({"when": {"times": ["05:30"], "first_day": "2026-10-01"}}, "when.last_day", "missing"),
         ({"not_after": "2020-01-01T00:00:00Z"}, "not_after", "later than not_before"),
+        ({"when": {"every_minutes": 10, "until": "2026-09-22T00:00:00+07:00"}}, "when.every_s", "emergency"),
+        ({"when": {"every_minutes": 10}}, "when.until", "missing"),
+        ({"when": {"every_minutes": 10, "every_s": 9}}, "when.every_minutes", "not both"),
+        ({"when": {"every_s": 9, "until": "2026-09-22T00:00:00Z"}}, "when.every_s", "60 to 3600"),
+        ({"zones_late_limit_s": 90_000}, "zones_late_limit_s", "0 to 86400"),
+        ({"series": "lu"}, "version", "missing"),
+        ({"rehearsal": True}, "rehearsal", "only an emergency"),
+        ({"type": "jobs"}, "type", "one of job"),
         ({"late_limit_s": 90_000}, "late_limit_s", "0 to 86400"),
         ({"realm": "other"}, "realm", '"demo"'),
     ],

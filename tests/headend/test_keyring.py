@@ -13,6 +13,7 @@ from edge_agent.core.units import UtcMs
 from edge_agent.headend.enrolment import read_stations
 from edge_agent.headend.keyring import Keyring, KeyringError, create_keyring
 from edge_agent.headend.roles import default_roles
+from edge_agent.trust.commands import What
 from edge_agent.trust.keys import load_signer
 from edge_agent.trust.orders import OrderType
 from edge_agent.trust.roles import load_trust
@@ -29,12 +30,43 @@ def keyring(tmp_path: Path) -> Keyring:
 
 def test_a_new_network_has_the_wards_the_provinces_and_the_servers_roles(keyring: Keyring) -> None:
     roles = {role.name: role for role in keyring.trust.roles}
-    assert list(roles) == ["ward-routine", "ward-emergency", "province", "welcome", "ack"]
+    assert list(roles) == [
+        *("ward-routine", "ward-emergency", "ward-desk", "ward-policy", "ward-policy-desk"),
+        *("province", "welcome", "ack"),
+    ]
     emergency = roles["ward-emergency"]
     assert emergency.grant is not None
     assert (emergency.threshold, len(emergency.keys)) == (2, 2)
     assert emergency.grant.limits.classes == {JobClass.EMERGENCY}
     assert roles["welcome"].orders == {OrderType.WELCOME}
+
+
+def test_whoever_broadcasts_takes_back_what_is_his_and_no_window_of_the_owner(keyring: Keyring) -> None:
+    roles = {role.name: role for role in keyring.trust.roles}
+    routine, desk = roles["ward-routine"], roles["ward-desk"]
+    owner, owners_desk = roles["ward-policy"], roles["ward-policy-desk"]
+    assert (desk.keys, desk.orders) == (routine.keys, {OrderType.COMMAND})
+    assert (owners_desk.keys, owner.orders) == (owner.keys, {OrderType.REGULATION, OrderType.WINDOW})
+    assert not owner.keys & routine.keys
+    grants = [role.grant for role in (routine, desk, owner, owners_desk)]
+    assert [grant.issuer for grant in grants if grant] == ["dong-thanh"] * 2 + ["ubnd-dong-thanh"] * 2
+    commands = [grant.limits.commands for grant in grants if grant]
+    assert commands == [frozenset(), frozenset(What), frozenset(), {What.CANCEL}]
+
+
+def test_an_emergency_of_the_ward_has_a_longest_sound_and_a_number_a_day(keyring: Keyring) -> None:
+    (emergency,) = [role for role in keyring.trust.roles if role.name == "ward-emergency"]
+    assert emergency.grant is not None
+    assert (emergency.grant.limits.sound_max_ms, emergency.grant.limits.per_day) == (2 * 3_600_000, 24)
+    assert emergency.grant.limits.events == frozenset()
+
+
+def test_a_key_has_the_role_for_what_is_ordered(keyring: Keyring) -> None:
+    officer, owner = keyring.signer("ward-routine"), keyring.signer("ward-policy")
+    assert keyring.role_of(officer, OrderType.COMMAND).name == "ward-desk"
+    assert keyring.role_of(owner, OrderType.COMMAND).name == "ward-policy-desk"
+    with pytest.raises(KeyringError, match="may sign no window; take one of ward-policy"):
+        keyring.role_of(officer, OrderType.WINDOW)
 
 
 def test_one_officer_alone_warns_for_half_an_hour_at_most(tmp_path: Path) -> None:
@@ -53,7 +85,7 @@ def test_no_key_that_lies_on_a_server_may_order_sound(keyring: Keyring) -> None:
 def test_every_secret_is_for_its_owner_only(keyring: Keyring) -> None:
     keyring.enrol("tram-01", WARD)
     secret = [path for path in keyring.directory.rglob("*") if path.is_file() and b"PRIVATE KEY" in path.read_bytes()]
-    assert len(secret) == 6 + 5 + 2  # officers and servers; TLS of CA, two servers, two clients; the station's two
+    assert len(secret) == 7 + 5 + 2  # officers and servers; TLS of CA, two servers, two clients; the station's two
     assert {path.stat().st_mode & 0o077 for path in secret} == {0}
     assert {path.parent.stat().st_mode & 0o077 for path in secret} <= {0}
 

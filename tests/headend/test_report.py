@@ -14,12 +14,20 @@ from edge_agent.core.as_run import AsRun, Evidence, RecordKind, ZoneAsRun
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
+from edge_agent.core.records import told
 from edge_agent.core.units import DAY_MS, UtcMs, ZoneId
 from edge_agent.headend.listening import LogBatch
 from edge_agent.headend.logbook import Logbook, LogbookError
+from edge_agent.headend.plays import read_play
 from edge_agent.headend.report import Wanted, as_json, as_table, collect
+from edge_agent.headend.rule_words import KINDS, of_record
+from edge_agent.journal.port import StoredRecord
+from edge_agent.journal.record import canonical
+from edge_agent.trust.commands import What
 from edge_agent.trust.keys import new_signer
+from edge_agent.trust.strict_json import parse
 from tests.headend.fake_station import AT, RECORD, FakeStation
+from tests.trust.makers import make_command, make_regulation, make_window
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 SILENT = (ZoneAsRun(ZoneId("c1"), Evidence.ACCEPTED, 0, 70, None, Reason.QUIET_HOURS),)
@@ -58,6 +66,24 @@ CUT = replace(
     played_ms=None,
     planned=UtcMs(AT + 2 * DAY_MS),
 )
+
+
+NEWER_FIELDS = ("detail", "under", "series", "version", "rehearsal", "corrects")
+DOES: dict[What, dict[str, object]] = {
+    What.CANCEL: {"target": "x", "until": 1_790_830_800_000},
+    What.VOLUME: {"volume": 50},
+    What.AMPLIFIER: {"on": True, "for_s": 60},
+    **{what: {"for_s": 60} for what in (What.PAUSE, What.ALL_STOP, What.LOCK)},
+    What.RANK: {"job_ids": ["x", "y"]},
+    What.CHOOSE: {"target": "x", "when": {"kind": "now"}},
+    What.ASK: {"day": "2026-10-06"},
+}
+
+
+def keep_one(record: AsRun) -> StoredRecord:
+    chain = FakeStation(new_signer())
+    chain.play(record)
+    return chain.records[0]
 
 
 def keep(directory: Path, *records: AsRun, station: str = "tram-01") -> Path:
@@ -100,6 +126,65 @@ def test_totals_count_what_sounded_and_why_the_rest_did_not(tmp_path: Path) -> N
         "  tram-01  06/10/2026 05h31:01  job-bad  lệnh cho địa bàn hoặc cụm loa khác",
     ):
         assert line in table.splitlines()
+
+
+def test_what_was_called_off_is_told_and_a_rehearsal_counts_apart(tmp_path: Path) -> None:
+    silent = replace(QUIET, planned_ms=30_000)
+    cancelled = replace(silent, job_id="job-2", outcome=Phase.CANCELLED, reason=Reason.CANCELLED)
+    superseded = replace(silent, job_id="job-3", outcome=Phase.SUPERSEDED, reason=Reason.SUPERSEDED)
+    rehearsed = replace(RECORD, job_id="job-4", rehearsal=True)
+    corrected = replace(RECORD, job_id="job-5", corrects="job-1", under="dem-giao-thua")
+    table = as_table(collect(keep(tmp_path, cancelled, superseded, rehearsed, corrected), Wanted(HANOI)), HANOI)
+    for line in (
+        "Tổng số lần phát theo lịch và lệnh: 3",
+        "  không phát: 2",
+        "    trong đó đã hủy lệnh phát: 1",
+        "    trong đó đã có bản tin mới thay thế: 1",
+        "Thời lượng: kế hoạch 2,0 phút, đã phát 1,0 phút (50,4 %)",
+        "Diễn tập (không tính ở trên): 1 lần",
+    ):
+        assert line in table.splitlines()
+    assert "DIỄN TẬP: Bản tin phường" in table
+    assert "ĐÍNH CHÍNH: Bản tin phường" in table
+    assert "đã ra tiếng   trường hợp đặc biệt dem-giao-thua" in table
+
+
+@pytest.mark.parametrize(
+    ("detail", "outcome", "reason", "told"),
+    [
+        ("lock zones=c1 for_ms=7200000", Phase.SUCCEEDED, None, "Khóa bảo trì cụm loa c1, 2 giờ: có hiệu lực"),
+        ("stop zones=all", Phase.SUCCEEDED, None, "Dừng phát mọi cụm loa: đã thực hiện"),
+        ("self_test c1=ok c2=busy", Phase.SUCCEEDED, None, "Tự kiểm tra rơ-le: c1=ok, c2=busy: đã thực hiện"),
+        ("setvolume zones=all volume=60", Phase.SUPERSEDED, Reason.SUPERSEDED, ", tối đa 60: đã được thay thế"),
+        ("cancel zones=all target=job-1 until=1", Phase.SUCCEEDED, None, "Hủy lệnh mọi cụm loa, lệnh job-1: có"),
+        ("amplify zones=c1 on=True for_ms=60000", Phase.SUCCEEDED, None, "Tăng âm cụm loa c1, bật, 1 phút: có"),
+        ("silence zones=c2 begins=1 ends=2 basis=Tang", Phase.CANCELLED, Reason.CANCELLED, "cụm loa c2: đã hủy"),
+        ("regulation version=3 number=128/QĐ dated=2026-09-28", Phase.SUCCEEDED, None, "số 128/QĐ, phiên bản 3: có"),
+        ("of newer software", Phase.REJECTED, Reason.STOPPED, "of newer software: từ chối phát, lý do: được lệnh dừng"),
+    ],
+)
+def test_a_rule_is_told_by_what_it_does(
+    tmp_path: Path, detail: str, outcome: Phase, reason: Reason | None, told: str
+) -> None:
+    rule = replace(REFUSED, kind=RecordKind.RULE, detail=detail, outcome=outcome, reason=reason)
+    plays = collect(keep(tmp_path, rule), Wanted(HANOI))
+    table = as_table(plays, HANOI)
+    assert told in table
+    assert "Lệnh bị từ chối khi nhận: 0" in table
+    assert "Tổng số lần phát theo lịch và lệnh: 0" in table
+
+
+def test_every_kind_of_rule_that_a_station_records_has_words() -> None:
+    kinds = {told(make_regulation()), told(make_window()), told(make_window(kind="silence"))}
+    kinds |= {told(make_command(do={"what": what.value, **DOES.get(what, {})})) for what in What}
+    for detail in kinds:
+        assert KINDS[detail.partition(" ")[0]] in of_record(detail)
+
+
+def test_records_of_older_software_can_be_reported(tmp_path: Path) -> None:
+    newer = read_play(keep_one(RECORD))
+    body = {name: value for name, value in parse(keep_one(RECORD).body).items() if name not in NEWER_FIELDS}
+    assert read_play(replace(keep_one(RECORD), body=canonical(body))) == newer
 
 
 def test_days_are_days_of_the_ward(tmp_path: Path) -> None:

@@ -9,10 +9,14 @@ import pytest
 
 from edge_agent.core.events import Rejected
 from edge_agent.core.job import Accepted
+from edge_agent.core.order import AcceptedRule
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site, ZoneSite
 from edge_agent.core.units import StationId, UtcMs, ZoneId
 from edge_agent.headend.composing import compose, expiry_s, topics_of
+from edge_agent.headend.enrolment import Enrolled
+from edge_agent.headend.foresight import Foreseen, foresee
+from edge_agent.headend.given import heading_of
 from edge_agent.headend.keyring import Keyring, KeyringError, create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.signing import SigningError, add_signature, read_order
@@ -29,6 +33,23 @@ FLOOD: dict[str, object] = {
     "volume": 100,
     "items": [{"title": "Cảnh báo lũ quét", "text": "Nước đang lên."}],
 }
+
+
+REGULATION: dict[str, object] = {
+    "type": "regulation",
+    "number": "128/QĐ-UBND",
+    "dated": "2026-09-01",
+    "areas": [AREA],
+    "clauses": [{"quiet": ["21:00", "05:00"], "session_minutes": 15, "volume": 70}],
+}
+SILENCE: dict[str, object] = {
+    "type": "window",
+    "kind": "silence",
+    "basis": "Nhà có tang",
+    "for_minutes": 600,
+    "areas": [AREA],
+}
+STATIONS = {StationId("tram-01"): Enrolled(StationId("tram-01"), AREA, "", new_signer().public)}
 
 
 @pytest.fixture
@@ -67,6 +88,44 @@ def test_one_officer_cannot_sign_twice(keyring: Keyring) -> None:
 def test_an_order_takes_issuer_and_level_from_the_keys_role(keyring: Keyring) -> None:
     finished, _ = compose(keyring, FLOOD, ["ward-emergency-1"], None, NOW)
     assert (finished.job.issuer, finished.job.level, finished.job.serial) == ("dong-thanh", "commune", 1)
+
+
+@pytest.mark.parametrize(
+    ("draft", "key"),
+    [
+        (REGULATION, "ward-policy"),
+        (SILENCE, "ward-policy"),
+        ({"type": "command", "do": "lock", "for_minutes": 120, "areas": [AREA], "zones": ["c1"]}, "ward-routine"),
+        ({"type": "command", "do": "cancel", "target": "ubnd-dong-thanh-1", "areas": [AREA]}, "ward-policy"),
+    ],
+)
+def test_an_order_of_each_kind_is_signed_read_back_and_obeyed(
+    keyring: Keyring, draft: dict[str, object], key: str
+) -> None:
+    finished, envelope = compose(keyring, draft, [key], None, NOW)
+    accepted = judged(keyring, envelope)
+    assert isinstance(accepted, AcceptedRule)
+    assert accepted.order == finished.order == read_order(envelope)
+    assert topics_of(finished.order) == (f"loa/1/area/{AREA}/job",)
+    assert expiry_s(finished.order, NOW) * 1_000 == heading_of(finished.order).not_after - NOW
+    assert foresee(keyring.trust, STATIONS, finished.order, envelope, "Asia/Ho_Chi_Minh") == Foreseen(1, ())
+
+
+def test_what_its_role_may_not_command_is_foreseen(keyring: Keyring) -> None:
+    draft = {"type": "command", "do": "stop", "areas": [AREA]}
+    finished, envelope = compose(keyring, draft, ["ward-policy"], None, NOW)
+    told = foresee(keyring.trust, STATIONS, finished.order, envelope, "Asia/Ho_Chi_Minh")
+    ((station, reason, detail),) = told.refusals
+    assert (told.addressed, station, reason) == (1, "tram-01", Reason.OVER_LIMIT)
+    assert "stop is not among the role's commands" in detail
+
+
+def test_no_key_signs_what_its_roles_do_not_order(keyring: Keyring) -> None:
+    with pytest.raises(KeyringError, match="may sign no window; take one of ward-policy"):
+        compose(keyring, SILENCE, ["ward-routine"], None, NOW)
+    with pytest.raises(KeyringError, match="may sign no job"):
+        compose(keyring, FLOOD, ["ward-policy"], None, NOW)
+    assert keyring.serials() == {}
 
 
 def test_a_servers_key_composes_no_order(keyring: Keyring) -> None:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from edge_agent.core.as_run import RecordKind
 from edge_agent.core.effects import Verdict
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
@@ -30,6 +31,11 @@ NOW = UtcMs(AT + 5_000)
 
 def said(message: tuple[str, bytes]) -> Shown:
     return hear(STATIONS, "demo", *message)
+
+
+def rule(detail: str, outcome: Phase = Phase.SUCCEEDED, reason: Reason | None = None) -> Kept:
+    plain = {"kind": RecordKind.RULE, "job_id": "dong-thanh-45", "items": (), "zones": (), "planned": None}
+    return kept(plain | {"detail": detail, "outcome": outcome, "reason": reason})
 
 
 def kept(*changes: dict[str, object]) -> Kept:
@@ -56,12 +62,27 @@ CASES: list[tuple[Shown, str]] = [
     ),
     (
         said(STATION.answer(Verdict.REFUSED, "job-9", Reason.WRONG_AUDIENCE)),
-        "05:30:05 tram-01: từ chối phát job-9 [refused], lý do: lệnh cho địa bàn hoặc cụm loa khác [wrong_audience]",
+        "05:30:05 tram-01: từ chối lệnh job-9 [refused], lý do: lệnh cho địa bàn hoặc cụm loa khác [wrong_audience]",
     ),
     (
         kept({}),
         "05:30:05 tram-01: nhật ký phát số 1: Bản tin phường: đã phát xong [succeeded]; đã phát 61,0/61,0 giây "
         "(c1 61,0 giây, c2 40,5 giây); xác nhận: đã ra tiếng",
+    ),
+    (
+        rule("lock zones=c1 for_ms=7200000"),
+        "05:30:05 tram-01: nhật ký phát số 1: Khóa bảo trì cụm loa c1, 2 giờ: có hiệu lực [succeeded]; "
+        "lệnh dong-thanh-45",
+    ),
+    (
+        rule("lock zones=c1,c2 for_ms=5400000", Phase.EXPIRED, Reason.EXPIRED),
+        "05:30:05 tram-01: nhật ký phát số 1: Khóa bảo trì cụm loa c1, c2, 90 phút: hết hiệu lực [expired], lý do: "
+        "lệnh phát đã hết hiệu lực [expired]; lệnh dong-thanh-45",
+    ),
+    (
+        kept({"rehearsal": True}),
+        "05:30:05 tram-01: nhật ký phát số 1: DIỄN TẬP Bản tin phường: đã phát xong [succeeded]; đã phát 61,0/61,0 "
+        "giây (c1 61,0 giây, c2 40,5 giây); xác nhận: đã ra tiếng",
     ),
     (Kept(StationId("tram-01"), "epoch-1", ()), "05:30:05 tram-01: nhật ký phát đã có, xác nhận lại [known]"),
     (
@@ -81,7 +102,7 @@ CASES: list[tuple[Shown, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("shown", "line"), CASES, ids=[line[9:40] for _, line in CASES])
+@pytest.mark.parametrize(("shown", "line"), CASES, ids=[line[9:60] for _, line in CASES])
 def test_a_person_reads(shown: Shown, line: str) -> None:
     assert for_people(shown, NOW, HANOI) == line
 

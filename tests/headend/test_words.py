@@ -44,6 +44,11 @@ def test_numbers_have_a_decimal_comma_and_thousands_by_full_stop() -> None:
     assert words.seconds(None) == "không rõ"
 
 
+def test_a_length_of_time_is_told_by_its_largest_unit() -> None:
+    lengths = [7_200_000, 5_400_000, 60_000, 90_000, 0]
+    assert [words.duration(ms) for ms in lengths] == ["2 giờ", "90 phút", "1 phút", "90 giây", "0 giây"]
+
+
 def test_instants_are_written_in_the_wards_own_time() -> None:
     assert words.day_and_hour(1_791_239_400_000, HANOI) == "06/10/2026 05h30"
     assert words.day_and_hour(1_791_239_441_000, HANOI) == "06/10/2026 05h30:41"

@@ -142,7 +142,8 @@ def _with_commands(dice: Random, life: Life) -> Life:
         if everywhere.isdisjoint((begins // MINUTE_S, ends // MINUTE_S)):
             reserves.append(Span(begins, ends))
         since = dice.choice(moments)
-        if since // MINUTE_S not in near[zone]:
+        taken = {(each.zone, each.since) for each in ceilings}
+        if since // MINUTE_S not in near[zone] and (zone, since) not in taken:
             ceilings.append(SetCeiling(zone, since, dice.choice((40, 75, 100))))
     ordered = tuple(sorted(ceilings, key=lambda each: each.since))
     return replace(life, locks=tuple(locks), reserves=tuple(reserves), set_ceilings=ordered)

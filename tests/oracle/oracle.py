@@ -171,11 +171,11 @@ def _reason_of_policy(clauses: list[Clause], start: int, stop: int, sounds: list
 # ---------------------------------------------------------------- section 3: exceptions
 
 
-def _covers(window: ExceptionWindow, play: Play, start: int) -> bool:
+def _covers(window: ExceptionWindow, play: Play, free: list[str], start: int) -> bool:
     return (
         window.begins <= start < window.ends
         and (not window.classes or play.cls in window.classes)
-        and (not window.zones or any(zone in window.zones for zone in play.zones))
+        and (not window.zones or any(zone in window.zones for zone in free))
     )
 
 
@@ -231,7 +231,8 @@ class _Station:
         if play.cls == "emergency":
             return Offer(EMERGENCY, dict.fromkeys(free, stop), blocked)
         windows = sorted(self._life.exceptions, key=lambda window: (window.begins, window.id))
-        offers = [self._by_exception(window, free, start, stop) for window in windows if _covers(window, play, start)]
+        windows = [window for window in windows if _covers(window, play, free, start)]
+        offers = [self._by_exception(window, free, start, stop) for window in windows]
         offers.append(self._by_policy(play, free, start, stop))
         # max() keeps the first of equals.
         best = max(offers, key=lambda offer: len(offer.stops))
@@ -303,7 +304,7 @@ class _Station:
 
     def _volume(self, zone: Zone, play: Play, sound: Sound) -> int:
         if play.cls == "emergency":
-            return play.volume
+            return min(play.volume, zone.ceiling)
         commands = [each for each in self._life.set_ceilings if each.zone == zone.name and each.since <= sound.begins]
         commanded = max(commands, key=lambda each: each.since).percent if commands else 100
         return min(play.volume, zone.ceiling, commanded, *self._bands(zone, play, sound))

@@ -17,6 +17,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from tests.soak.campaign import KINDS, Outcome, Tally, kind_of, play
 from tests.soak.shrink import kind, live, shrunk
 from tests.soak.trace import told
+from tests.soak.years import year
 
 TOLD_MAX = 3
 # Different failures that are shrunk and told; each takes a minute.
@@ -26,10 +27,14 @@ CALM_DAYS = 365
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status."""
     options = _options().parse_args(arguments)
+    if options.year is not None:
+        return _year_again(options.year)
     if options.life is not None:
         return _again(options.kind, options.life)
     seed = secrets.randbits(24) if options.seed is None else options.seed
     begun = time.monotonic()
+    if options.years:
+        return _years(options.years, seed, begun)
     tally = _calm(options.calm) if options.calm else _campaign(seed, begun + options.minutes * 60)
     _tell(tally)
     print(tally.figures(f"soak seed={seed}", time.monotonic() - begun))
@@ -41,6 +46,8 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, default=1, help="for how long (default: 1)")
     parser.add_argument("--seed", type=int, help="of the campaign (default: a new one)")
     parser.add_argument("--calm", type=int, metavar="YEARS", help="so many ordinary years instead, for the pace")
+    parser.add_argument("--years", type=int, help="so many years of rules instead, each held against the oracle")
+    parser.add_argument("--year", type=int, help="this one year of rules again, and what differs")
     parser.add_argument("--life", type=int, help="play this one life again, and tell it")
     parser.add_argument("--kind", choices=sorted(KINDS), default="evening", help="what kind of life it was")
     return parser
@@ -67,6 +74,26 @@ def _calm(years: int) -> Tally:
         for outcome in pool.map(play, ["calm"] * years, [CALM_DAYS] * years):
             tally.add(outcome)
     return tally
+
+
+def _years(count: int, seed: int, begun: float) -> int:
+    """Years without a fault: every play and every reason, held against what the oracle expects."""
+    judged = different = 0
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        for number, (occurrences, differences) in enumerate(pool.map(year, range(seed, seed + count))):
+            judged += occurrences
+            different += bool(differences)
+            if differences:
+                print(f"{differences[0]}\n  again: ./run soak --year {seed + number}\n")
+    wall_min = (time.monotonic() - begun) / 60
+    print(f"soak seed={seed} minutes={wall_min:.1f} rule-years={count} occurrences={judged} failed={different}")
+    return 1 if different else 0
+
+
+def _year_again(seed: int) -> int:
+    occurrences, differences = year(seed)
+    print("\n".join(differences) or f"year {seed}: {occurrences} occurrences, all as expected")
+    return 1 if differences else 0
 
 
 def _again(name: str, life: int) -> int:

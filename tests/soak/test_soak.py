@@ -6,6 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from edge_agent.core import policy
+from tests.oracle.generate import random_days
+from tests.oracle.oracle import expect
 from tests.soak import faults, script
 from tests.soak.__main__ import main
 from tests.soak.campaign import play
@@ -13,6 +16,7 @@ from tests.soak.life import Life
 from tests.soak.script import Happening, Script, calm, evening, ten_days
 from tests.soak.shrink import live, shrunk
 from tests.soak.trace import told
+from tests.soak.years import compare, year
 
 EVENINGS = range(20)
 ROUTINE = {"cls": "normal", "in_s": 5, "tone": "a", "seconds": 12.0}
@@ -27,6 +31,19 @@ def test_an_evening_of_faults_breaks_no_promise(seed: int) -> None:
 def test_ten_days_of_troubles_break_no_promise() -> None:
     failure = live(ten_days(1))
     assert failure is None, f"./run soak --kind ten-days --life 1: {failure}"
+
+
+def test_a_year_of_rules_is_what_the_oracle_expects() -> None:
+    occurrences, differences = year(1)
+    assert occurrences > 1_000
+    assert differences == [], "./run soak --year 1"
+
+
+def test_a_rule_that_the_core_bends_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: what begins a minute and a half later still belongs to the session before."""
+    monkeypatch.setattr(policy, "SESSION_GAP_MS", 90_000)
+    lives = [random_days(seed, 60) for seed in range(2, 8)]
+    assert any(compare(life, expect(life)) for life in lives)
 
 
 def test_an_ordinary_month_plays_everything_and_at_a_pace_that_makes_years_cheap() -> None:

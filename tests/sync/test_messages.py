@@ -110,6 +110,8 @@ def test_state_has_the_agreed_form_and_is_retained() -> None:
         "welcomed": True,
         "device_up": True,
         "host": HOST_OUT,
+        "offers": [],
+        "rules": {"regulation": "", "quiet": None, "locked": [], "silenced": []},
     }
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from edge_agent import __version__
-from edge_agent.headend.cli import books, conform, keys, orders, servers
+from edge_agent.headend.cli import books, commands, conform, keys, orders, servers
 from edge_agent.headend.drafting import DraftError
 from edge_agent.headend.errors import HeadendError
 
@@ -29,6 +29,7 @@ Thường dùng theo thứ tự / the usual order:
   edge-agent-headend sign --dir ward --draft ban-tin.toml --key ward-routine --out lenh.json \\
                           --content-url https://localhost:8443
   edge-agent-headend publish --dir ward --envelope lenh.json --broker localhost:8883
+  edge-agent-headend order all-stop --dir ward --broker localhost:8883
   edge-agent-headend report --records ward/records
   edge-agent-headend conform --dir ward --broker localhost:8883 --station tram-01
 
@@ -60,6 +61,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"edge-agent-headend {__version__}")
     tasks = parser.add_subparsers(required=True, metavar="TASK")
-    for part in (keys, orders, servers, books, conform):
+    for part in (keys, orders, commands, servers, books, conform):
         part.add(tasks)
     return parser

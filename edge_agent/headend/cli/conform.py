@@ -58,7 +58,10 @@ def add(tasks: Tasks) -> None:
         "--audible", action="store_true", help="cho phép ra loa, ngắn, nhỏ / short, soft tones may sound"
     )
     parser.add_argument(
-        "--quiet", type=quiet, default=(time(21), time(5)), help="giờ yên tĩnh của trạm / its quiet hours: 21:00-05:00, none"
+        "--quiet",
+        type=quiet,
+        default=(time(21), time(5)),
+        help="giờ yên tĩnh của trạm / its quiet hours: 21:00-05:00, none",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="ghi kết quả cho máy đọc / results for machines")
     add_zone(parser)

@@ -21,6 +21,7 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import SendAnswer
 from edge_agent.core.events import Judgement, Rejected
 from edge_agent.core.job import Accepted
+from edge_agent.core.reasons import Reason
 from edge_agent.core.state import Link
 from edge_agent.journal.port import StoredRecord
 from edge_agent.sync import client, connection
@@ -75,7 +76,6 @@ def names_messages_by_their_envelope() -> None:
 
 def knows_no_quiet_hours() -> None:
     """A correctly signed order for 03:15 is obeyed."""
-
     policy._CHECKS = tuple((check, reason) for check, reason in policy._CHECKS if reason is not Reason.QUIET_HOURS)
 
 

@@ -29,7 +29,7 @@ from edge_agent.sync import messages
 from edge_agent.sync.messages import AnswerMsg
 from edge_agent.sync.topics import Up
 from edge_agent.trust.keys import load_signer, new_signer
-from tests.headend.conform.test_orders import AREA, HANOI, NOON, STATION
+from tests.headend.conform.test_orders import AREA, HANOI, NOON, QUIET, STATION
 from tests.headend.fake_station import RECORD, STATE, FakeStation
 
 PACE = Pace(answer_s=0.2, silence_s=0.05, show_s=0.2, back_s_max=0.2)
@@ -94,7 +94,7 @@ def _nobody() -> None:
 @pytest.fixture
 def rig(ward: Keyring, tmp_path: Path) -> Rig:
     line, logbook = FakeLine(), Logbook(tmp_path / "records")
-    orders = Orders(ward, ward.stations[STATION], Rules(HANOI, NIGHT), lambda: NOON)
+    orders = Orders(ward, ward.stations[STATION], Rules(HANOI, QUIET), lambda: NOON)
     bench = Bench(line, Desk(ward, logbook), logbook, orders, PACE, _nobody)
     voices = [FakeStation(load_signer(ward.folder(name).sign), name, BOOT) for name in (STATION, OTHER)]
     return Rig(bench, line, *voices)

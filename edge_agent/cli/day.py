@@ -1,0 +1,161 @@
+"""``edge-agent next --day``: a whole day's plan, by the very rules that play it. Composes, decides no words.
+
+Looks only: it reads the journal beside a running agent, or without one, judges the stored orders as the agent does at
+its start, and plays the day through in memory. Whatever that would set going is thrown away.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from datetime import time as WallTime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from edge_agent.cli import paths, show
+from edge_agent.clock import boot_ms, system_utc_ms
+from edge_agent.config import Config
+from edge_agent.console import day_table
+from edge_agent.console.day_svg import day_svg
+from edge_agent.console.status import Absence, Play, Status
+from edge_agent.console.words import Text, screenful
+from edge_agent.core import explain, policy, standing, station
+from edge_agent.core.clock_trust import ClockSource, Now
+from edge_agent.core.events import Restored
+from edge_agent.core.explain import DaySheet, Planned
+from edge_agent.core.intake import Verify
+from edge_agent.core.job import Accepted
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.programme import Pause, promised_ms
+from edge_agent.core.site import Site
+from edge_agent.core.state import KnownJob, Occurrence, State, ZonePart, ZoneRun
+from edge_agent.core.units import SECOND_MS, UtcMs, ZoneId
+from edge_agent.journal.port import JournalError
+from edge_agent.journal.reading import read_journal
+from edge_agent.runtime import restored
+from edge_agent.trust.judge import make_judge
+from edge_agent.trust.roles import load_trust
+from edge_agent.trust.strict_json import WireError
+
+EXIT_UNREADABLE = 1
+BY_SYSTEM_CLOCK = Text("agent không chạy: tính theo giờ máy", "agent not running: by the system clock")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody wants to see. ``day`` may be so many days from today; ``at`` None: the whole day."""
+
+    day: date | int
+    at: WallTime | None = None
+    zone: str = ""
+    as_json: bool = False
+    svg: Path | None = None
+
+
+def run(config: Config, asked: Asked) -> int:
+    """Print the day, and draw it if a file is named."""
+    seen = show.look(config).status
+    now = _now(seen)
+    try:
+        state = _state(config, now, seen)
+    except (OSError, WireError, JournalError) as error:
+        remedy = "chạy bằng sudo? rồi: edge-agent doctor / use sudo? then: edge-agent doctor"
+        print(f"không đọc được lệnh phát đã nạp / cannot read the stored orders: {error} → {remedy}", file=sys.stderr)
+        return EXIT_UNREADABLE
+    sheet = explain.day_sheet(state, now, _day(asked.day, now, config.site))
+    shown = _shown(sheet, asked, config.site)
+    if isinstance(seen, Absence):
+        print(f"{BY_SYSTEM_CLOCK.vi} / {BY_SYSTEM_CLOCK.en}", file=sys.stderr)
+    if asked.svg is not None:
+        asked.svg.write_text(day_svg(shown, config.site, sheet.rules, sheet.day, now), "utf-8")
+    if asked.as_json:
+        print(json.dumps([_as_json(one, config.site) for one in shown], ensure_ascii=False))
+    elif asked.svg is None:
+        language = show.language(config)
+        print("\n".join(screenful(day_table.day_lines(sheet, shown, config.site, language), language)))
+    return 0
+
+
+def _now(seen: Status | Absence) -> Now:
+    """The agent's own clock with its trust; without an agent the system's, taken for right because nothing plays."""
+    if isinstance(seen, Status):
+        return replace(seen.clock, mono=boot_ms())
+    return Now(boot_ms(), system_utc_ms(), ClockSource.NTP, 0)
+
+
+def _state(config: Config, now: Now, seen: Status | Absence) -> State:
+    """What the agent knows, or would know if it started now."""
+    verify = make_judge(load_trust(config.trust.file.read_bytes()), config.site)
+    event = restored(read_journal(paths.journal(config)), verify)
+    playing = [play for play in seen.playing if play.phase is Phase.PLAYING] if isinstance(seen, Status) else []
+    return _sounding(_started(config.site, event, now, verify), event, now, playing)
+
+
+def _started(site: Site, event: Restored, now: Now, verify: Verify) -> State:
+    # As if welcomed: what waits for a welcome will have had one by the time it is due.
+    fresh = replace(station.start(site), welcomed=True)
+    state, _ = station.step(fresh, event, now, verify)
+    return state
+
+
+def _sounding(state: State, event: Restored, now: Now, playing: list[Play]) -> State:
+    """What sounds just now goes on; by the journal alone it looks like something that a power cut has ended."""
+    accepted = {saved.accepted.job.job_id: saved for saved in event.jobs}
+    for play in playing:
+        saved = accepted.get(play.job_id)
+        if saved is None:
+            continue
+        known = KnownJob(saved.accepted, saved.base, held=False, saved=True)
+        others = {key: other for key, other in state.plays.items() if key[0] != play.job_id}
+        plays = {**others, (play.job_id, play.planned): _as_it_sounds(state, play, saved.accepted, now)}
+        state = replace(state, jobs={**state.jobs, play.job_id: known}, plays=plays)
+    return state
+
+
+def _as_it_sounds(state: State, play: Play, accepted: Accepted, now: Now) -> Occurrence:
+    job, begins = accepted.job, now.mono_of(play.planned)
+    rules, wish = standing.rules_of(state, now), policy.wish_for(job, play.zones, play.planned, promised_ms(job))
+    runs = {
+        zone: ZoneRun(zone, ZonePart.HEARING, policy.volume_at(rules, wish, zone, job.volume)) for zone in play.zones
+    }
+    parts = (Pause(promised_ms(job)),)
+    return Occurrence(
+        job.job_id, play.planned, Phase.PLAYING, begins, runs, parts=parts, start_at=begins, started=begins
+    )
+
+
+def _day(asked: date | int, now: Now, site: Site) -> date:
+    today = policy.local_time(now.utc, site.timezone).date()
+    return today + timedelta(days=asked) if isinstance(asked, int) else asked
+
+
+def _shown(sheet: DaySheet, asked: Asked, site: Site) -> tuple[Planned, ...]:
+    plan = day_table.in_zone(sheet.plan, ZoneId(asked.zone)) if asked.zone else sheet.plan
+    if asked.at is None:
+        return plan
+    local = datetime.combine(sheet.day, asked.at, ZoneInfo(site.timezone))
+    return day_table.at_minute(plan, UtcMs(round(local.timestamp()) * SECOND_MS))
+
+
+def _as_json(one: Planned, site: Site) -> Mapping[str, object]:
+    """Stable names; instants in UTC ms, and as local time for whoever reads it."""
+    instants = {"planned": one.planned, "starts": one.starts, "ends": one.ends}
+    local = {f"{name}_local": policy.local_time(at, site.timezone).isoformat() for name, at in instants.items()}
+    return {
+        "job_id": one.job_id,
+        "title": one.title,
+        "class": one.cls.value,
+        "level": one.level,
+        "order": one.order,
+        **instants,
+        **local,
+        "zones": list(one.zones),
+        "volumes": dict(one.volumes),
+        "out": {zone: reason.value for zone, reason in one.out.items()},
+        "reason": one.reason and one.reason.value,
+        "under": one.under,
+        "cut": one.cut,
+    }

@@ -1,0 +1,207 @@
+"""Lay out a day's plan as lines: what plays when, where and how loud, and why anything will not. Pure, judges nothing.
+
+Lines are made in the fullest form; ``words.screenful`` fits them to the language's letters and to 80 columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+from edge_agent.console.catalogue import CLASSES, CLOCK_NOT_TRUSTED, OFFERS, reason_words
+from edge_agent.console.times import moment, span, wall, weekday
+from edge_agent.console.words import Language, Text
+from edge_agent.core.explain import DaySheet, Offer, Planned
+from edge_agent.core.job import JobClass
+from edge_agent.core.past import Sounded
+from edge_agent.core.policy import SESSION_GAP_MS, Rules, local_time
+from edge_agent.core.site import Clause, Site
+from edge_agent.core.units import MINUTE_MS, UtcMs, ZoneId
+
+NOT_PLAYED = Text("KHÔNG PHÁT", "NOT PLAYED")
+EMPTY = Text("Không có gì để phát.", "Nothing is to be played.")
+WHOLE_STATION = Text("cả trạm", "the whole station")
+UNRANKED = Text("chưa xếp thứ tự", "no order set")
+
+
+def in_zone(plan: tuple[Planned, ...], zone: ZoneId) -> tuple[Planned, ...]:
+    """The day as one zone lives it."""
+    return tuple(one for one in plan if zone in one.zones)
+
+
+def at_minute(plan: tuple[Planned, ...], at: UtcMs) -> tuple[Planned, ...]:
+    """What is to sound in that minute, and the first that sounds after it."""
+    ends = at + MINUTE_MS
+    then = [one for one in plan if one.starts < ends and (one.ends > at or one.starts >= at)]
+    after = [one for one in plan if one.starts >= ends and one.reason is None]
+    return (*then, *after[:1])
+
+
+def day_lines(sheet: DaySheet, shown: tuple[Planned, ...], site: Site, language: Language) -> Iterator[str]:
+    """The table: whose rules, each instant that is ``shown``, and what the whole day has used of its limits."""
+    yield from _head(sheet, language)
+    yield ""
+    for one in shown:
+        yield from _entry(one, sheet, site, language)
+    if not shown:
+        yield EMPTY.say(language)
+    yield ""
+    yield _used(sheet, site).say(language)
+    yield from _waiting(sheet.offers, site, language)
+
+
+def _head(sheet: DaySheet, language: Language) -> Iterator[str]:
+    day = weekday(sheet.day)
+    yield Text(
+        f"Lịch phát {day.vi} {sheet.day:%d/%m/%Y} ({sheet.day})", f"Plan of {day.en} {sheet.day} ({sheet.day:%d/%m/%Y})"
+    ).say(language)
+    yield _policy(sheet).say(language)
+    if not sheet.now.trusted:
+        yield CLOCK_NOT_TRUSTED.say(language)
+
+
+def _policy(sheet: DaySheet) -> Text:
+    paper = sheet.regulation
+    own = Text("Quy chế: của trạm, chưa có quy chế ký số", "Policy: the station's own, no signed regulation")
+    if paper is not None:
+        own = Text(
+            f"Quy chế: {paper.number} ngày {paper.dated:%d/%m/%Y}",
+            f"Policy: regulation {paper.number} of {paper.dated}",
+        )
+    quiet = [clause.quiet for clause in general(sheet.rules) if clause.quiet is not None]
+    hours = [Text(*(f"{getattr(wall(a), way)} – {getattr(wall(b), way)}" for way in ("vi", "en"))) for a, b in quiet]
+    if not hours:
+        return own
+    told_vi, told_en = (", ".join(hour.say(language) for hour in hours) for language in (Language.VI, Language.EN))
+    return Text(f"{own.vi}; giờ không phát {told_vi}", f"{own.en}; quiet hours {told_en}")
+
+
+def general(rules: Rules) -> list[Clause]:
+    """The clauses that speak of every sound in every zone."""
+    return [clause for clause in rules.policy.clauses if not clause.classes and not clause.zones]
+
+
+def _entry(one: Planned, sheet: DaySheet, site: Site, language: Language) -> Iterator[str]:
+    times = f"{_clock(one.starts, site, language)}–{_end(one, site, language)}"
+    marks = [CLASSES[one.cls].say(language), *(text.say(language) for text in _order(one, sheet.plan))]
+    where = "" if one.reason is not None else f"; {_where(one, site, language)}"
+    yield f"{times}  [{', '.join(marks)}] {one.title}{where}"
+    for line in _remarks(one, sheet.rules, site):
+        yield f"    {line.say(language)}"
+
+
+def _remarks(one: Planned, rules: Rules, site: Site) -> Iterator[Text]:
+    if one.reason is not None:
+        why = reason_words(one.reason)
+        yield Text(f"{NOT_PLAYED.vi}: {why.vi}", f"{NOT_PLAYED.en}: {why.en}")
+        return
+    if one.starts - one.planned >= MINUTE_MS:
+        due = wall(local_time(one.planned, site.timezone).time())
+        yield Text(f"lịch {due.vi}, phát muộn vì phải chờ cụm loa", f"due at {due.en}, waits for its zones")
+    if one.under:
+        basis = _basis(one.under, rules)
+        yield Text(f"theo trường hợp đặc biệt: {basis}", f"by the exception: {basis}")
+    for zone, reason in one.out.items():
+        name, why = site.zones[zone].name, reason_words(reason)
+        yield Text(f"không phát ở {name}: {why.vi}", f"not at {name}: {why.en}")
+    if one.cut:
+        ends = wall(local_time(one.ends, site.timezone).time())
+        yield Text(f"bị cắt lúc {ends.vi}: bắt đầu giờ không phát", f"cut at {ends.en}: quiet hours begin")
+
+
+def _basis(under: str, rules: Rules) -> str:
+    return next((window.basis for window in rules.windows if window.heading.order_id == under), under)
+
+
+def _order(one: Planned, plan: Sequence[Planned]) -> Iterator[Text]:
+    if one.order is not None:
+        yield Text(f"thứ tự {one.order}", f"no. {one.order}")
+    elif any(_compete(one, other) for other in plan):
+        yield UNRANKED
+
+
+def _compete(one: Planned, other: Planned) -> bool:
+    """Whether they want a zone at the same time, in the names of different levels, and nobody has set an order."""
+    apart = one.ends <= other.planned or other.ends <= one.planned
+    alike = one.cls is other.cls and one.level != other.level and other.order is None
+    return alike and not apart and bool({*one.zones} & {*other.zones})
+
+
+def _where(one: Planned, site: Site, language: Language) -> str:
+    """The zones that hear it with their volume, said once where it is the same."""
+    names = [(site.zones[zone].name, volume) for zone, volume in one.volumes.items()]
+    if len({volume for _, volume in names}) == 1:
+        everywhere = len(names) == len(site.zones)
+        told = WHOLE_STATION.say(language) if everywhere else ", ".join(name for name, _ in names)
+        return f"{told}; {Text('âm lượng', 'volume').say(language)} {names[0][1]}"
+    label = Text("âm lượng", "volume").say(language)
+    return "; ".join(f"{name}, {label} {volume}" for name, volume in names)
+
+
+def _clock(utc: UtcMs, site: Site, language: Language) -> str:
+    return wall(local_time(utc, site.timezone).time()).say(language)
+
+
+def _end(one: Planned, site: Site, language: Language) -> str:
+    """Rounded up to a minute; "?" for words of which nobody knows yet how long they take to say."""
+    if one.ends == one.starts:
+        return "?"
+    return _clock(UtcMs(-(-one.ends // MINUTE_MS) * MINUTE_MS), site, language)
+
+
+def _used(sheet: DaySheet, site: Site) -> Text:
+    """Sessions and minutes of the day, what has sounded already included, and how much the general clauses allow."""
+    counted = _counted(sheet, site)
+    sessions, minutes = len(_spans(counted, SESSION_GAP_MS)), _spans(counted, 0)
+    used_ms = sum(ends - begins for begins, ends in minutes)
+    clauses = general(sheet.rules)
+    most = min((clause.sessions_per_day for clause in clauses if clause.sessions_per_day is not None), default=None)
+    most_ms = min((clause.day_ms for clause in clauses if clause.day_ms is not None), default=None)
+    of_sessions = "" if most is None else f"/{most}"
+    of_minutes = "" if most_ms is None else f"/{most_ms // MINUTE_MS}"
+    used = -(-used_ms // MINUTE_MS)
+    return Text(
+        f"Cả ngày: {sessions}{of_sessions} buổi, {used}{of_minutes} phút",
+        f"The whole day: {sessions}{of_sessions} sessions, {used}{of_minutes} min",
+    )
+
+
+def _counted(sheet: DaySheet, site: Site) -> list[tuple[UtcMs, UtcMs]]:
+    """What counts in the day's limits: ordinary sound that began on it, but not under an exception."""
+    past = [(sound.started, sound.ended) for sound in sheet.rules.past if _counts(sound)]
+    ahead = [
+        (one.starts, one.ends)
+        for one in sheet.plan
+        if one.reason is None and one.cls is not JobClass.EMERGENCY and not one.under and one.starts >= sheet.now.utc
+    ]
+    return sorted(span for span in (*past, *ahead) if _day(span[0], site) == sheet.day)
+
+
+def _counts(sound: Sounded) -> bool:
+    return sound.cls is not JobClass.EMERGENCY and not sound.under
+
+
+def _spans(sounds: list[tuple[UtcMs, UtcMs]], gap_ms: int) -> list[tuple[UtcMs, UtcMs]]:
+    """Sounds that follow each other within ``gap_ms`` as one."""
+    joined: list[tuple[UtcMs, UtcMs]] = []
+    for begins, ends in sounds:
+        if joined and begins < joined[-1][1] + gap_ms:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], ends))
+        else:
+            joined.append((begins, ends))
+    return joined
+
+
+def _day(utc: UtcMs, site: Site) -> date:
+    return local_time(utc, site.timezone).date()
+
+
+def _waiting(offers: Sequence[Offer], site: Site, language: Language) -> Iterator[str]:
+    if offers:
+        yield f"{OFFERS.say(language)}: {len(offers)}"
+    for offer in offers:
+        until, lasts, cls = moment(offer.expires, site.timezone), span(offer.lasts_ms), CLASSES[offer.cls]
+        yield Text(
+            f"  “{offer.title}” ({cls.vi}, {lasts.vi}): chọn trước {until.vi}",
+            f'  "{offer.title}" ({cls.en}, {lasts.en}): to be chosen by {until.en}',
+        ).say(language)

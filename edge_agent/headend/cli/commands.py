@@ -1,0 +1,158 @@
+"""``order``: a command composed, signed and published at once, and what its stations answered. For the desk at 05:00.
+
+Which commands there are, and what belongs to each, stands in ``actions``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from edge_agent.core.units import SECOND_MS, UtcMs
+from edge_agent.headend.cli.actions import ACTIONS, Action, Draft
+from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, address, read_file
+from edge_agent.headend.cli.shown import answered, show_order, show_receipts, warn
+from edge_agent.headend.composing import compose
+from edge_agent.headend.dispatch import Sent, send
+from edge_agent.headend.drafting import DraftError
+from edge_agent.headend.enrolment import Enrolled
+from edge_agent.headend.fates import fate
+from edge_agent.headend.foresight import addressed
+from edge_agent.headend.given import Given, heading_of
+from edge_agent.headend.headend import utc_now
+from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.logbook import LogbookError, checked_records
+from edge_agent.headend.outbox import Outbox
+from edge_agent.headend.plays import Play, read_play
+from edge_agent.headend.signing import read_order
+from edge_agent.trust.limits import COMMAND_VALIDITY_MS_MAX
+from edge_agent.trust.orders import OrderType
+from edge_agent.trust.rule_orders import CANCEL_MS_MAX
+from edge_agent.trust.strict_json import WireError
+
+WAIT_S = 5.0
+# A station on 3G answers within two seconds; longer nobody looks at a screen that does not move.
+WAIT_S_MAX = 60.0
+NARROW = "chọn / choose --station, --area"
+WHOLE_WARD = "không chọn nơi nhận: cả địa bàn của khóa / with no audience: the whole area of the key's role"
+
+
+def add(tasks: Tasks) -> None:
+    """Add the commands."""
+    words = "lệnh điều khiển: soạn, ký số và gửi ngay / a command: composed, signed and published at once"
+    parser = tasks.add_parser("order", help=words, description=words)
+    of_order = parser.add_subparsers(required=True, metavar="WHAT")
+    for action in ACTIONS:
+        one = add_task(of_order, action.name, _task(action), action.words, _more(action))
+        action.add(one)
+        _add_common(one)
+
+
+def _more(action: Action) -> str:
+    if action.name == "cancel":
+        return "Không chọn nơi nhận: như lệnh bị hủy / with no audience: that of the order that is cancelled."
+    return WHOLE_WARD if action.name == "all-stop" else NARROW
+
+
+def _task(action: Action) -> Callable[[argparse.Namespace], int]:
+    return lambda args: _order(args, {"type": OrderType.COMMAND.value, "do": action.name, **action.draft(args)})
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    add_dir(parser)
+    parser.add_argument("--broker", type=address, required=True, help="máy chủ MQTT / HOST:PORT")
+    parser.add_argument("--station", nargs="+", default=[], help="các trạm / stations")
+    parser.add_argument("--area", nargs="+", default=[], help="các địa bàn / areas: vn/ha-noi/dong-thanh")
+    parser.add_argument("--zone", nargs="+", default=[], help="chỉ các cụm loa này / these zones only: c1 c2")
+    parser.add_argument("--key", nargs="+", default=["ward-routine"], help="khóa / keys (ward-routine)")
+    parser.add_argument("--records", type=Path, help="nơi `watch` lưu nhật ký / where records are (DIR/records)")
+    parser.add_argument(
+        "--wait-s", type=_wait_s, default=WAIT_S, help=f"chờ trạm trả lời bao lâu / wait for answers ({WAIT_S:.0f} s)"
+    )
+    add_zone(parser)
+
+
+def _wait_s(text: str) -> float:
+    if not text.isascii() or not text.isdigit() or int(text) > WAIT_S_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r}: whole seconds, at most {WAIT_S_MAX:.0f}; 0 does not wait")
+    return float(text)
+
+
+def _order(args: argparse.Namespace, draft: Draft) -> int:
+    keyring, now, outbox = Keyring(args.dir), utc_now(), Outbox(args.dir / "orders")
+    target = _target(args, outbox)
+    draft |= _audience(args, keyring, target) | _until(target, now)
+    finished, envelope = compose(keyring, draft, args.key, None, now)
+    show_order(finished.order, args.timezone)
+    warn(keyring, finished.order, envelope, args.timezone)
+    _warn_of_owner(target, finished.order)
+    sent = send(keyring, args.broker, envelope, now, wait_s=args.wait_s)
+    show_receipts(finished.order, sent.receipts)
+    outbox.keep(envelope, now)
+    for enrolled in addressed(keyring.stations, finished.order) if args.wait_s else ():
+        print(f"{enrolled.station}: {_became(args, enrolled, sent, target)}")
+    return 0 if sent.taken else 1
+
+
+def _target(args: argparse.Namespace, outbox: Outbox) -> Given | None:
+    """The order that is cancelled, where it is known."""
+    if not hasattr(args, "job_envelope"):
+        return None
+    if args.job_envelope is None:
+        return outbox.find(args.target)
+    found = read_order(read_file(args.job_envelope, "--job-envelope"))
+    if heading_of(found).order_id != args.target:
+        raise DraftError("--job-envelope", f"is {heading_of(found).order_id}, not {args.target}")
+    return found
+
+
+def _warn_of_owner(target: Given | None, cancel: Given) -> None:
+    if target is not None and heading_of(target).issuer != heading_of(cancel).issuer:
+        owner = heading_of(target).issuer
+        print(f"chú ý / note: lệnh này của {owner}, cần khóa của {owner} / only {owner} may cancel it", file=sys.stderr)
+
+
+def _audience(args: argparse.Namespace, keyring: Keyring, target: Given | None) -> Draft:
+    named = {"stations": args.station, "areas": args.area, "zones": args.zone}
+    if args.station or args.area or not _may_mean_all(args):
+        return {name: list(chosen) for name, chosen in named.items() if chosen}
+    if target is not None:
+        audience = heading_of(target).audience
+        return {"stations": sorted(audience.stations), "areas": sorted(audience.areas), "zones": list(args.zone)}
+    grant = keyring.grant_of(keyring.signer(args.key[0]), OrderType.COMMAND)
+    return {"areas": list(grant.limits.areas), "zones": list(args.zone)}
+
+
+def _may_mean_all(args: argparse.Namespace) -> bool:
+    """A cancel harms nobody who has no such order, and in a panic nothing but everything is meant; else say whom."""
+    return bool(args.means_all)
+
+
+def _until(target: Given | None, now: UtcMs) -> Draft:
+    """What is cancelled can come no later than its own end, so nobody need remember the cancel for longer."""
+    if target is None:
+        return {}
+    last = max(heading_of(target).not_after, now + COMMAND_VALIDITY_MS_MAX)
+    last = min(last, now + CANCEL_MS_MAX)  # of what begins only next year a station remembers it no longer
+    return {"until": datetime.fromtimestamp(last / SECOND_MS, UTC).isoformat()}
+
+
+def _became(args: argparse.Namespace, enrolled: Enrolled, sent: Sent, target: Given | None) -> str:
+    answer = sent.answers.get(enrolled.station)
+    if not hasattr(args, "job_envelope"):
+        return answered(answer, args.timezone)
+    plays = _plays(args, str(enrolled.station), args.target)
+    return fate(answer, plays, target, utc_now(), args.timezone)
+
+
+def _plays(args: argparse.Namespace, station: str, job_id: str) -> list[Play]:
+    """The records of a job that ``watch`` has kept so far; a damaged file is told, and is no reason not to go on."""
+    path = (args.records or args.dir / "records") / f"{station}.jsonl"
+    try:
+        return [play for play in map(read_play, checked_records(path)) if play.job_id == job_id]
+    except (LogbookError, WireError) as error:
+        print(f"chú ý / note: {error}", file=sys.stderr)
+        return []

@@ -1,0 +1,54 @@
+"""How an order is shown on the screen: what will be refused, what the broker said, what each station answered."""
+
+from __future__ import annotations
+
+import sys
+from zoneinfo import ZoneInfo
+
+from edge_agent.core.effects import Verdict
+from edge_agent.core.reasons import explain
+from edge_agent.headend.foresight import Foreseen, foresee
+from edge_agent.headend.given import Given, heading_of
+from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.session import Receipt
+from edge_agent.headend.summary import summary
+from edge_agent.headend.words import VERDICTS, day_and_hour
+from edge_agent.sync.messages import AnswerMsg
+
+BROKER_SAID = {
+    Receipt.TAKEN: "máy chủ đã nhận / taken by the broker; trạm trả lời ở `watch`",
+    Receipt.NOBODY_LISTENS: "không trạm nào đang nhận / taken, but no station listens there: gửi lại khi có kết nối",
+}
+
+
+def show_order(order: Given, zone: ZoneInfo) -> None:
+    """What stations will do, before anything is sent."""
+    print(summary(order, zone), end="")
+
+
+def warn(keyring: Keyring, order: Given, envelope: bytes, zone: ZoneInfo) -> None:
+    """On stderr, and no failure: the second officer may still be to come, or the station still to be enrolled."""
+    foreseen: Foreseen = foresee(keyring.trust, keyring.stations, order, envelope, zone.key)
+    if not foreseen.addressed:
+        print(
+            "chú ý / note: không trạm nào đã đăng ký ở vùng phát này / no enrolled station is addressed",
+            file=sys.stderr,
+        )
+    for station, reason, detail in foreseen.refusals:
+        print(f"chú ý / note: trạm {station} sẽ từ chối / will refuse: {explain(reason)}: {detail}", file=sys.stderr)
+
+
+def show_receipts(order: Given, receipts: tuple[tuple[str, Receipt], ...]) -> None:
+    """One line for each topic."""
+    for topic, receipt in receipts:
+        print(f"{heading_of(order).order_id} → {topic}: {BROKER_SAID[receipt]}")
+
+
+def answered(answer: AnswerMsg | None, zone: ZoneInfo) -> str:
+    """What a station said to a command, or that it said nothing."""
+    if answer is None:
+        return "CHƯA TRẢ LỜI, có thể chưa nhận lệnh / NO ANSWER, it may not have it"
+    if answer.verdict is Verdict.REFUSED:
+        why = f": {explain(answer.reason)}" if answer.reason else ""
+        return f"{VERDICTS[answer.verdict]} / refused{why}"
+    return f"{VERDICTS[answer.verdict]} lúc {day_and_hour(answer.at, zone)} / {answer.verdict}"

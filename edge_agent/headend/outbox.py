@@ -1,0 +1,57 @@
+"""Keep what was published while it may be obeyed, and a day longer: to send it again, and to know what is taken back.
+
+One directory of envelopes, named by the order's id. They are no secrets: every station has them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_agent.core.units import DAY_MS, UtcMs
+from edge_agent.headend.errors import HeadendError
+from edge_agent.headend.files import EVERYBODY_READS, make_private_directory, write_durably
+from edge_agent.headend.given import Given, heading_of
+from edge_agent.headend.signing import SigningError, read_order
+from edge_agent.trust.fields import NAME
+
+KEPT_AFTER_MS = DAY_MS
+# A lock holds for hours after its command has lapsed, and is taken back by its id.
+
+
+class OutboxError(HeadendError):
+    """The directory cannot be written."""
+
+
+class Outbox:
+    """What is in the directory of a ward's published orders."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def keep(self, envelope: bytes, now: UtcMs) -> None:
+        """Remember an order that goes out now, and forget those that nobody obeys any more."""
+        try:
+            make_private_directory(self.directory)
+            self._tidy(now)
+            name = f"{heading_of(read_order(envelope)).order_id}.json"
+            write_durably(self.directory / name, envelope, EVERYBODY_READS)
+        except OSError as error:
+            raise OutboxError(f"{self.directory}: cannot be written ({error.strerror})") from error
+
+    def find(self, order_id: str) -> Given | None:
+        """The order of that id, None where it was not published from here, or long ago."""
+        path = self.directory / f"{order_id}.json"
+        return _read(path) if NAME.pattern.fullmatch(order_id) else None
+
+    def _tidy(self, now: UtcMs) -> None:
+        for path in self.directory.glob("*.json"):
+            order = _read(path)
+            if order is not None and heading_of(order).not_after + KEPT_AFTER_MS < now:
+                path.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> Given | None:
+    try:
+        return read_order(path.read_bytes())
+    except (OSError, SigningError):
+        return None

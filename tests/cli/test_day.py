@@ -1,0 +1,285 @@
+"""``next --day`` reads the journal beside the agent or without it, changes nothing, and tells what will play."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent.cli import main, paths
+from edge_agent.core.clock_trust import ClockSource, Now
+from edge_agent.core.effects import SaveJob, SaveMark
+from edge_agent.core.events import Mark, SavedJob, SavedRule
+from edge_agent.core.job import Accepted
+from edge_agent.core.order import AcceptedRule
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, JobId, MonoMs, UtcMs, ZoneId
+from edge_agent.journal.database import FILE_NAME
+from edge_agent.journal.port import JournalError
+from edge_agent.journal.reading import read_journal
+from edge_agent.journal.record import Origin
+from edge_agent.journal.store import Store
+from edge_agent.sync.messages import PlayStatus, RulesStatus
+from edge_agent.trust.judge import make_judge
+from tests.cli.stations import StationRig, make_station
+from tests.console.pictures import FLOOD, picture
+from tests.trust import makers
+
+ORIGIN = Origin("dt-01", "edge-agent 1.2.3", "b1")
+SECOND_ZONE = """
+[[zones]]
+id = "dinh"
+name = "Cụm loa đình"
+card = "main"
+channel = "right"
+line = 18
+warm_up_ms = 800
+"""
+CLOCK = Now(MonoMs(0), UtcMs(makers.NOON), ClockSource.NTP, 20)
+DAILY = makers.rule_when(weekdays=[*range(1, 8)])
+
+
+class Desk:
+    """A station's command line and its journal."""
+
+    def __init__(self, station: StationRig, capsys: pytest.CaptureFixture[str]) -> None:
+        self.station = station
+        self.capsys = capsys
+        station.given.trust.write_text(json.dumps(makers.trust_document()))
+        self.folder = paths.journal(station.config)
+        self.store = Store(self.folder, ORIGIN)
+        self.runs = True
+        self.judge = make_judge(makers.make_trust(), station.config.site)
+
+    def keep(self, *envelopes: bytes) -> None:
+        """The agent has taken these orders."""
+        self.store.begin()
+        for envelope in envelopes:
+            judgement = self.judge(makers.JOB_TOPIC, envelope)
+            assert isinstance(judgement, Accepted | AcceptedRule), judgement
+            base = UtcMs(makers.NOON)
+            saved = SavedJob(judgement, base, held=False) if isinstance(judgement, Accepted) else None
+            made = saved or SavedRule(judgement, base, held=False)  # type: ignore[arg-type]
+            self.store.save_job(SaveJob(made, envelope, makers.JOB_TOPIC))
+        self.store.commit()
+
+    def agent_runs(self, **changes: Any) -> None:
+        changes = {"clock": CLOCK, "next": (), "zones": (), "rules": RulesStatus()} | changes
+        self.station.show(picture(**changes))
+
+    def agent_ends(self) -> None:
+        """In order, so that no write-ahead log is left."""
+        if self.runs:
+            self.runs = False
+            self.store.close()
+
+    def next(self, *words: str) -> tuple[int, str, str]:
+        """(exit status, standard output, standard error)"""
+        status = main(["next", "--config", str(self.station.file), *words])
+        told = self.capsys.readouterr()
+        return status, told.out, told.err
+
+
+@pytest.fixture
+def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
+    made = Desk(make_station(tmp_path, more=SECOND_ZONE), capsys)
+    yield made
+    made.agent_ends()
+
+
+def daily(**over: Any) -> bytes:
+    return makers.signed_job(**({"when": DAILY} | over))
+
+
+def test_a_day_is_told_as_a_table_beside_the_running_agent(desk: Desk) -> None:
+    desk.keep(daily(), makers.signed_regulation())
+    desk.agent_runs()
+    assert desk.next("--day", "2026-10-02") == (
+        0,
+        "Lịch phát T6 02/10/2026 (2026-10-02)\n"
+        "Quy chế: 12/QĐ-UBND ngày 15/09/2026; giờ không phát 21h00 – 05h00\n"
+        "\n"
+        "05h30–05h31  [thường] Bản tin sáng; cả trạm; âm lượng 70\n"
+        "17h00–17h01  [thường] Bản tin sáng; cả trạm; âm lượng 70\n"
+        "\n"
+        "Cả ngày: 2 buổi, 1 phút\n",
+        "",
+    )
+
+
+def test_today_and_tomorrow_are_the_stations_own_days_by_the_agents_clock(desk: Desk) -> None:
+    desk.keep(daily())
+    desk.agent_runs(clock=replace(CLOCK, utc=UtcMs(makers.NOON + 13 * HOUR_MS)))  # 01:00 of October 2nd there
+    assert desk.next("--day", "hom-nay")[1].startswith("Lịch phát T6 02/10/2026")
+    assert desk.next("--day", "tomorrow")[1].startswith("Lịch phát T7 03/10/2026")
+
+
+def test_a_minute_shows_what_sounds_then_and_the_next_after_it(desk: Desk) -> None:
+    desk.keep(daily(), daily(job_id="job-2", when={**DAILY, "times": ["18:00:00", "19:00:00"]}))
+    desk.agent_runs()
+    lines = desk.next("--at", "17h00")[1].splitlines()
+    assert [line[:11] for line in lines if "Bản tin" in line] == ["17h00–17h01", "18h00–18h01"]
+    lines = desk.next("--day", "2026-10-02", "--at", "12:00")[1].splitlines()
+    assert [line[:11] for line in lines if "Bản tin" in line] == ["17h00–17h01"]
+
+
+def test_one_zone_is_told_without_what_it_does_not_concern(desk: Desk) -> None:
+    only = {"areas": [makers.AREA], "zones": ["cho"]}
+    desk.keep(daily(audience=only))
+    desk.agent_runs()
+    assert "âm lượng" in desk.next("--day", "2026-10-02", "--zone", "cho")[1]
+    assert "Không có gì để phát." in desk.next("--day", "2026-10-02", "--zone", "dinh")[1]
+
+
+@pytest.mark.parametrize("words", [["--zone", "chua"], ["--day", "2026-10-02", "--zone", "chua"]])
+def test_a_zone_that_is_not_here_is_refused_with_those_that_are(desk: Desk, words: list[str]) -> None:
+    status, out, err = desk.next(*words)
+    assert (status, out) == (2, "")
+    assert "cho (Cụm loa chợ), dinh (Cụm loa đình)" in err
+
+
+def test_what_is_open_now_can_be_told_for_one_zone_too(desk: Desk) -> None:
+    here = replace(FLOOD, zones=(ZoneId("cho"),), title="Ở chợ")
+    there = replace(FLOOD, zones=(ZoneId("dinh"),), title="Ở đình")
+    desk.agent_runs(playing=(here, there))
+    told = desk.next("--zone", "cho")[1]
+    assert "Ở chợ" in told
+    assert "Ở đình" not in told
+    shown = json.loads(desk.next("--zone", "dinh", "--json")[1])
+    assert [play["title"] for play in shown["playing"]] == ["Ở đình"]
+
+
+def test_machines_get_every_field_with_stable_names(desk: Desk) -> None:
+    desk.keep(daily())
+    desk.agent_runs()
+    morning, _ = json.loads(desk.next("--day", "2026-10-02", "--json")[1])
+    planned = makers.NOON + 17 * HOUR_MS + 30 * MINUTE_MS
+    assert morning == {
+        "job_id": "job-1",
+        "title": "Bản tin sáng",
+        "class": "normal",
+        "level": "commune",
+        "order": None,
+        "planned": planned,
+        "starts": planned,
+        "ends": planned + 10_000,
+        "planned_local": "2026-10-02T05:30:00+07:00",
+        "starts_local": "2026-10-02T05:30:00+07:00",
+        "ends_local": "2026-10-02T05:30:10+07:00",
+        "zones": ["cho", "dinh"],
+        "volumes": {"cho": 55, "dinh": 55},
+        "out": {},
+        "reason": None,
+        "under": "",
+        "cut": False,
+    }
+
+
+def test_the_day_is_drawn_into_a_file(desk: Desk, tmp_path: Path) -> None:
+    desk.keep(daily())
+    desk.agent_runs()
+    assert desk.next("--day", "2026-10-02", "--svg", str(tmp_path / "day.svg"))[:2] == (0, "")
+    assert ET.parse(tmp_path / "day.svg").getroot().tag.endswith("svg")
+
+
+def test_what_sounds_just_now_is_told_as_going_on_and_not_as_cut_by_a_power_cut(desk: Desk) -> None:
+    clip = makers.clip_item(duration_ms=600_000)
+    desk.keep(daily(items=[clip], when={"kind": "at", "utc": makers.NOON + HOUR_MS}))
+    desk.store.begin()
+    desk.store.save_mark(SaveMark(JobId("job-1"), UtcMs(makers.NOON + HOUR_MS), Mark.FIRST_SAMPLE, 1))
+    desk.store.commit()
+    sounds = replace(FLOOD, job_id=JobId("job-1"), planned=UtcMs(makers.NOON + HOUR_MS), zones=(ZoneId("cho"),))
+    assert isinstance(sounds, PlayStatus)
+    desk.agent_runs(clock=replace(CLOCK, utc=UtcMs(makers.NOON + HOUR_MS + MINUTE_MS)), playing=(sounds,))
+    (now,) = json.loads(desk.next("--day", "today", "--json")[1])
+    assert (now["starts_local"], now["ends_local"]) == ("2026-10-01T13:00:00+07:00", "2026-10-01T13:10:00+07:00")
+
+
+def test_without_an_agent_the_day_is_told_by_the_system_clock_and_that_is_said(desk: Desk) -> None:
+    today = datetime.now(UTC)
+    tomorrow = (today + timedelta(hours=7, days=1)).date()
+    issued = int(today.timestamp() * 1000) - 1_000
+    given = {"issued_at": issued, "not_before": issued, "not_after": issued + 9 * makers.DAY_MS}
+    span = {"first_day": f"{tomorrow}", "last_day": f"{tomorrow}", "times": ["08:00:00"]}
+    desk.keep(daily(**given, when={**DAILY, **span, "excluded": []}))
+    status, out, err = desk.next("--day", "ngay-mai")
+    assert (status, "08h00–08h01" in out) == (0, True)
+    assert err == "agent không chạy: tính theo giờ máy / agent not running: by the system clock\n"
+
+
+def test_an_order_whose_key_was_revoked_meanwhile_is_not_in_it(desk: Desk) -> None:
+    desk.keep(daily())
+    desk.agent_runs()
+    desk.station.given.trust.write_text(json.dumps(makers.trust_document(roles=[makers.online_role()])))
+    assert json.loads(desk.next("--day", "2026-10-02", "--json")[1]) == []
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_nothing_in_the_journals_folder_changes(desk: Desk, running: bool) -> None:
+    desk.keep(daily())
+    if not running:
+        desk.agent_ends()
+    before = {file.name: (file.stat().st_mtime_ns, file.read_bytes()) for file in desk.folder.iterdir()}
+    desk.agent_runs()
+    assert "05h30" in desk.next("--day", "2026-10-02")[1]
+    after = {file.name: (file.stat().st_mtime_ns, file.read_bytes()) for file in desk.folder.iterdir()}
+    assert after.keys() == before.keys()
+    assert {name: of for name, of in after.items() if "-shm" not in name} == {
+        name: of for name, of in before.items() if "-shm" not in name
+    }
+
+
+def test_an_agent_that_was_killed_leaves_its_last_orders_readable(desk: Desk, tmp_path: Path) -> None:
+    """They are in the write-ahead log only."""
+    desk.keep(daily())
+    left = tmp_path / "left"
+    left.mkdir()
+    for name in (FILE_NAME, f"{FILE_NAME}-wal"):
+        (left / name).write_bytes((desk.folder / name).read_bytes())
+    assert [stored.job_id for stored in read_journal(left).jobs] == ["job-1"]
+
+
+def test_a_journal_of_another_version_is_not_touched(desk: Desk) -> None:
+    desk.agent_ends()
+    with closing(sqlite3.connect(desk.folder / FILE_NAME, isolation_level=None)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(JournalError, match="version 99"):
+        read_journal(desk.folder)
+    desk.agent_runs()
+    status, out, err = desk.next("--day", "today")
+    assert (status, out) == (1, "")
+    assert "edge-agent doctor" in err
+    assert not [name for name in os.listdir(desk.folder.parent) if "quarantined" in name]
+
+
+def test_no_journal_at_all_is_said_and_none_is_made(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="there is no"):
+        read_journal(tmp_path / "nowhere")
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--day", "mai"], "2026-10-06"),
+        (["--day", "2026-13-01"], "2026-10-06"),
+        (["--day", "9999-12-31"], "2026-10-06"),
+        (["--at", "25:00"], "17:30"),
+        (["--at", "sáng"], "17:30"),
+    ],
+)
+def test_a_day_or_time_that_is_none_is_refused_with_the_form(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["next", *words])
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err

@@ -1,0 +1,181 @@
+"""A day as lines: whose rules, what plays when and where, why anything will not, and what is left of the limits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from edge_agent.console.day_table import at_minute, day_lines, in_zone
+from edge_agent.console.words import COLUMNS, Language, screenful, width
+from edge_agent.core.clock_trust import ClockSource, Now
+from edge_agent.core.explain import DaySheet, Offer, Planned
+from edge_agent.core.job import Audience, JobClass
+from edge_agent.core.order import Heading, Loosening, Regulation, Window
+from edge_agent.core.past import Sounded
+from edge_agent.core.policy import Rules
+from edge_agent.core.reasons import Reason
+from edge_agent.core.site import LocalPolicy
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, JobId, MonoMs, UtcMs
+from tests.console.pictures import CHO, DINH, SITE
+
+DAY = date(2026, 10, 6)
+MIDNIGHT = UtcMs(1_791_219_600_000)  # of that day in Viet Nam
+NOW = Now(MonoMs(5_000_000), UtcMs(MIDNIGHT - 3 * HOUR_MS), ClockSource.NTP, 20)
+HEADING = Heading(
+    *(JobId("r-1"), "ubnd", "commune", 0, 1, MIDNIGHT, MIDNIGHT, UtcMs(MIDNIGHT + 24 * HOUR_MS)),
+    Audience(frozenset(), frozenset({SITE.area}), frozenset()),
+)
+BOTH = (CHO, DINH)
+
+
+def at(wall: str) -> UtcMs:
+    hours, minutes = wall.split(":")
+    return UtcMs(MIDNIGHT + int(hours) * HOUR_MS + int(minutes) * MINUTE_MS)
+
+
+def entry(wall: str = "05:30", minutes: float = 10, **changes: Any) -> Planned:
+    begins = at(wall)
+    made = Planned(
+        job_id=JobId("j-1"),
+        title="Bản tin sáng",
+        cls=JobClass.NORMAL,
+        level="commune",
+        order=None,
+        planned=begins,
+        starts=begins,
+        ends=UtcMs(begins + round(minutes * MINUTE_MS)),
+        volumes={CHO: 55, DINH: 55},
+        out={},
+        reason=None,
+        zones=BOTH,
+    )
+    return replace(made, **changes)
+
+
+def sheet(*plan: Planned, **changes: Any) -> DaySheet:
+    return replace(DaySheet(DAY, NOW, Rules(SITE, LocalPolicy()), None, plan, ()), **changes)
+
+
+def lines(of: DaySheet, language: Language = Language.VI) -> tuple[str, ...]:
+    return screenful(day_lines(of, of.plan, SITE, language), language)
+
+
+def remarks(of: DaySheet, language: Language = Language.VI) -> list[str]:
+    return [line.strip() for line in lines(of, language) if line.startswith("    ")]
+
+
+def test_the_head_names_the_day_twice_and_whose_policy_holds() -> None:
+    assert lines(sheet())[:2] == (
+        "Lịch phát T3 06/10/2026 (2026-10-06)",
+        "Quy chế: của trạm, chưa có quy chế ký số; giờ không phát 21h00 – 05h00",
+    )
+    paper = Regulation(HEADING, 1, "128/QĐ-UBND", date(2026, 9, 28), LocalPolicy())
+    assert lines(sheet(regulation=paper))[1] == "Quy chế: 128/QĐ-UBND ngày 28/09/2026; giờ không phát 21h00 – 05h00"
+    assert lines(sheet(), Language.EN)[0] == "Plan of Tue 2026-10-06 (06/10/2026)"
+
+
+def test_an_instant_is_one_line() -> None:
+    one = entry()
+    assert lines(sheet(one))[3] == "05h30–05h40  [thường] Bản tin sáng; cả trạm; âm lượng 55"
+    assert lines(sheet(replace(one, cls=JobClass.PRIORITY, order=2)), Language.EN)[3] == (
+        "05:30–05:40  [priority, no. 2] Bản tin sáng; the whole station; volume 55"
+    )
+
+
+def test_zones_are_named_where_it_is_not_the_whole_station_or_not_equally_loud() -> None:
+    assert lines(sheet(entry(volumes={DINH: 40})))[3].endswith("Cụm loa đình làng Lương Nỗ; âm lượng")
+    (line,) = screenful([lines(sheet(entry(title="A", volumes={CHO: 55, DINH: 40})))[3]], Language.VI)
+    assert "Cụm loa chợ Đông Thành, âm lượng 55; " in line
+
+
+def test_levels_that_compete_without_an_order_are_marked() -> None:
+    ward, city = entry(), entry("05:35", job_id=JobId("j-2"), level="province")
+    marked = [line for line in lines(sheet(ward, city)) if "chưa xếp thứ tự" in line]
+    assert len(marked) == 2
+    apart = [ward, replace(city, planned=at("07:00"), starts=at("07:00"), ends=at("07:10"))]
+    elsewhere = [replace(ward, zones=(CHO,)), replace(city, zones=(DINH,))]
+    ranked = [replace(ward, order=1), replace(city, order=2)]
+    for plan in (apart, elsewhere, ranked, [ward, replace(city, level="commune")]):
+        assert not [line for line in lines(sheet(*plan)) if "chưa xếp thứ tự" in line]
+
+
+def test_what_is_refused_says_so_in_capitals_with_its_reason() -> None:
+    refused = entry(volumes={}, reason=Reason.SESSIONS_PER_DAY)
+    assert remarks(sheet(refused)) == ["KHÔNG PHÁT: đã đủ số buổi phát trong ngày"]
+    assert remarks(sheet(refused), Language.EN) == ["NOT PLAYED: the day's sessions are used up"]
+    assert "âm lượng" not in lines(sheet(refused))[3]
+
+
+def test_a_zone_that_stays_out_is_named_with_its_reason() -> None:
+    partly = entry(volumes={CHO: 55}, out={DINH: Reason.ZONE_SILENCED})
+    told = " ".join(remarks(sheet(partly)))
+    assert told == "không phát ở Cụm loa đình làng Lương Nỗ: cụm loa tạm ngừng phát theo yêu cầu của địa phương"
+
+
+def test_an_exception_is_told_by_its_basis() -> None:
+    loosens = Loosening(frozenset({JobClass.NORMAL}), HOUR_MS)
+    window = Window(HEADING, at("05:00"), at("23:00"), "Kế hoạch 15/KH-UBND", loosens)
+    rules = Rules(SITE, LocalPolicy(), windows=(window,))
+    assert remarks(sheet(entry(under="r-1"), rules=rules)) == ["theo trường hợp đặc biệt: Kế hoạch 15/KH-UBND"]
+    assert remarks(sheet(entry(under="r-9"), rules=rules)) == ["theo trường hợp đặc biệt: r-9"]
+
+
+def test_a_late_beginning_and_a_cut_end_are_told() -> None:
+    late = entry("20:50", starts=at("20:55"), ends=at("21:00"), cut=True)
+    assert remarks(sheet(late)) == [
+        "lịch 20h50, phát muộn vì phải chờ cụm loa",
+        "bị cắt lúc 21h00: bắt đầu giờ không phát",
+    ]
+
+
+def test_words_of_unknown_length_have_no_end() -> None:
+    assert lines(sheet(entry(minutes=0)))[3].startswith("05h30–?  ")
+
+
+def test_the_foot_counts_what_has_sounded_and_what_will() -> None:
+    past = Sounded(JobId("j-0"), JobClass.NORMAL, at("05:00"), at("05:10"), frozenset(BOTH))
+    warning = replace(past, cls=JobClass.EMERGENCY, started=at("05:12"), ended=at("05:20"))
+    yesterday = replace(past, started=UtcMs(past.started - 24 * HOUR_MS), ended=UtcMs(past.ended - 24 * HOUR_MS))
+    excepted = entry("19:00", under="r-1")
+    day = sheet(
+        entry("06:00", 14.5),
+        entry("06:15", 5),
+        entry("07:00", reason=Reason.HOLIDAY),
+        excepted,
+        rules=Rules(SITE, LocalPolicy(), past=(yesterday, past, warning)),
+    )
+    assert lines(day)[-1] == "Cả ngày: 2/4 buổi, 30/60 phút"
+    assert lines(day, Language.EN)[-1] == "The whole day: 2/4 sessions, 30/60 min"
+
+
+def test_offers_are_told_with_their_expiry() -> None:
+    offer = Offer(JobId("t-7"), "Chương trình thành phố", JobClass.PRIORITY, "province", at("17:00"), 10 * MINUTE_MS)
+    assert lines(sheet(offers=(offer,)))[-2:] == (
+        "Bản tin chờ xã/phường lựa chọn: 1",
+        "  “Chương trình thành phố” (ưu tiên, 10 phút): chọn trước 17h00 T3 06/10/2026",
+    )
+
+
+def test_an_empty_day_and_an_untrusted_clock_are_said() -> None:
+    blind = sheet(now=replace(NOW, source=ClockSource.FLOOR))
+    assert lines(blind)[2:5] == ("GIỜ CHƯA CHUẨN", "", "Không có gì để phát.")
+
+
+def test_a_minute_shows_what_sounds_in_it_and_the_next_that_sounds() -> None:
+    plan = (entry("05:30"), entry("05:35", reason=Reason.HOLIDAY), entry("06:00"), entry("07:00"))
+    assert at_minute(plan, at("05:39")) == (plan[0], plan[1], plan[2])
+    assert at_minute(plan, at("05:40")) == (plan[1], plan[2])
+    assert at_minute(plan, at("08:00")) == ()
+
+
+def test_a_zone_sees_what_is_for_it() -> None:
+    plan = (entry(zones=(CHO,)), entry(zones=BOTH))
+    assert in_zone(plan, DINH) == (plan[1],)
+
+
+def test_no_line_is_wider_than_the_screen_and_ascii_has_only_ascii() -> None:
+    long = entry(title="Rất dài " * 30, out={DINH: Reason.ZONE_LOCKED}, under="x" * 64)
+    for language in Language:
+        assert max(width(line) for line in lines(sheet(long), language)) <= COLUMNS
+    assert all(line.isascii() for line in lines(sheet(long), Language.VI_ASCII))
