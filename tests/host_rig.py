@@ -93,6 +93,24 @@ class HostRig:
         self.replay(job_id)
         return job_id
 
+    def command(self, zones: tuple[str, ...] = (), **do: Any) -> str:
+        return self._rule({"type": "command", "do": do.pop("what"), **do}, zones, "ward-routine")
+
+    def window(self, kind: str, from_s: float, to_s: float, zones: tuple[str, ...] = ()) -> str:
+        begins, ends = (datetime.fromtimestamp(self._utc0 / 1000 + at, UTC) for at in (from_s, to_s))
+        draft = {"type": "window", "kind": kind, "basis": "Kịch bản kiểm thử", "begins": begins, "ends": ends}
+        return self._rule(draft, zones, "ward-policy")
+
+    def regulate(self, **clause: Any) -> str:
+        general = {"quiet": ["21:00", "05:00"], "session_s": 900, "volume": 80, **clause}
+        today = datetime.now(UTC).date()
+        draft = {"type": "regulation", "number": "12/QĐ-UBND", "dated": today, "clauses": [general]}
+        return self._rule(draft, (), "ward-policy")
+
+    def _rule(self, draft: dict[str, object], zones: tuple[str, ...], key: str) -> str:
+        audience = {"areas": [AREA], **({"zones": list(zones)} if zones else {})}
+        return str(self.ward.headend.publish_order({**draft, **audience}, [key], self.folder))
+
     def replay(self, job_id: str) -> None:
         self.ward.headend.publish_raw(*self._sent[job_id])
 

@@ -104,6 +104,18 @@ class Rig(Protocol):
         """Sign, publish, return the job id."""
         ...
 
+    def command(self, zones: tuple[str, ...] = (), **do: Any) -> str:
+        """Sign and publish a command, by the officer at the desk; returns its id."""
+        ...
+
+    def window(self, kind: str, from_s: float, to_s: float, zones: tuple[str, ...] = ()) -> str:
+        """Sign and publish an exception or a silence, by the policy's owner; returns its id."""
+        ...
+
+    def regulate(self, **clause: Any) -> str:
+        """Sign and publish a newer regulation of one general clause, by the policy's owner; returns its id."""
+        ...
+
     def replay(self, job_id: str) -> None:
         """Publish the very same bytes once more."""
         ...

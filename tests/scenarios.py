@@ -192,7 +192,74 @@ def nothing_new_sounds_before_the_welcome(rig: Rig) -> None:
     assert [record["outcome"] for record in records_of(rig, job)] == ["missed"]
 
 
+def a_lock_and_a_stop_silence_what_sounds(rig: Rig) -> None:
+    """Somebody goes up to a horn: nothing sounds there, emergency included; a stop ends the rest (S7, B16)."""
+    rig.switch_on()
+    rig.run_until(1)
+    job = rig.publish(Order(at_s=6, tones=(Tone("b", 24.0),)))
+    rig.run_until(9)
+    rig.command((LEFT,), what="lock", for_s=3600)
+    rig.run_until(12)
+    flood = rig.publish(Order(cls="emergency", spoken="Lũ quét!", zones=(LEFT,)))
+    rig.run_until(13)
+    rig.command(what="stop")
+    rig.run_until(16)
+    (left,), (right,) = sounds(rig, LEFT), sounds(rig, RIGHT)
+    assert 9 - rig.tolerance_s <= left.end_s <= 10 + rig.tolerance_s
+    assert 13 - rig.tolerance_s <= right.end_s <= 14 + rig.tolerance_s
+    (record,) = records_of(rig, job)
+    assert (record["outcome"], record["reason"]) == ("interrupted", "stopped")
+    assert {zone["zone"]: zone["reason"] for zone in record["zones"]} == {LEFT: "zone_locked", RIGHT: "stopped"}
+    assert [record["reason"] for record in records_of(rig, flood)] == ["zone_locked"]
+
+
+def what_is_paused_goes_on_where_it_was(rig: Rig) -> None:
+    """A pause holds a programme, and its rest follows: nothing is left out, nothing repeated (B16)."""
+    rig.switch_on()
+    rig.run_until(1)
+    job = rig.publish(Order(at_s=6, tones=(Tone("b", 9.0),)))
+    rig.run_until(10)
+    rig.command(what="pause", for_s=60)
+    rig.run_until(12)
+    assert not [edge for edge in rig.relay_edges() if edge.on and edge.at_s > 10], "nothing is on while it is paused"
+    rig.command(what="resume")
+    rig.run_until(22)
+    for zone in (LEFT, RIGHT):
+        first, rest = sounds(rig, zone)
+        assert {first.what, rest.what} == {"b"}
+        assert abs(first.end_s - first.start_s + rest.end_s - rest.start_s - 9.0) <= 2 * rig.tolerance_s
+        assert rest.start_s >= 12
+    (record,) = records_of(rig, job)
+    assert (record["outcome"], record["planned_ms"]) == ("succeeded", 9000)
+    assert abs(record["played_ms"] - 9000) <= 50
+
+
+def the_wards_own_rules_come_before_an_ordinary_order(rig: Rig) -> None:
+    """A dated silence keeps a zone out, a new regulation keeps the next order out, an emergency passes both (B10, N6)."""
+    rig.switch_on()
+    rig.run_until(1)
+    rig.window("silence", 0, 3600, (RIGHT,))
+    rig.run_until(2)
+    job = rig.publish(Order(tones=(Tone("a", 3.0),)))
+    rig.run_until(9)
+    assert [sound.what for sound in sounds(rig, LEFT)] == ["a"]
+    assert sounds(rig, RIGHT) == []
+    rig.regulate(sessions_per_day=0)
+    rig.run_until(10)
+    refused = rig.publish(Order(tones=(Tone("a", 3.0),)))
+    flood = rig.publish(Order(cls="emergency", spoken="Lũ quét!"))
+    rig.run_until(24)
+    (record,) = records_of(rig, job)
+    assert {zone["zone"]: zone["reason"] for zone in record["zones"]} == {LEFT: None, RIGHT: "zone_silenced"}
+    assert [record["reason"] for record in records_of(rig, refused)] == ["sessions_per_day"]
+    assert [record["outcome"] for record in records_of(rig, flood)] == ["succeeded"]
+    assert [sound.what for sound in sounds(rig, RIGHT)] == [ATTENTION, SPEECH]
+
+
 ALL = (
+    a_lock_and_a_stop_silence_what_sounds,
+    what_is_paused_goes_on_where_it_was,
+    the_wards_own_rules_come_before_an_ordinary_order,
     bulletin_is_heard_on_both_zones_on_time,
     emergency_cuts_in_and_the_zone_rejoins,
     emergency_ends_a_programme_that_drops,

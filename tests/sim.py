@@ -57,6 +57,22 @@ class SimRig:
         self.replay(job_id)
         return job_id
 
+    def command(self, zones: tuple[str, ...] = (), **do: Any) -> str:
+        return self._rule(command_of(do, zones, self.world.utc()), "officer")
+
+    def window(self, kind: str, from_s: float, to_s: float, zones: tuple[str, ...] = ()) -> str:
+        return self._rule(window_of(kind, (from_s, to_s), zones, self.world.utc(), BEGAN), "owner")
+
+    def regulate(self, **clause: Any) -> str:
+        return self._rule(regulation_of(clause, len(self._sent) + 1, self.world.utc()), "owner")
+
+    def _rule(self, payload: dict[str, Any], by: str) -> str:
+        serial = len(self._sent) + 1
+        order_id = f"rule-{serial}"
+        self._sent[order_id] = makers.signed({**payload, "order_id": order_id, "serial": serial}, [by])
+        self.replay(order_id)
+        return order_id
+
     def replay(self, job_id: str) -> None:
         self.world.broker.publish(makers.JOB_TOPIC, self._sent[job_id])
 
@@ -101,7 +117,29 @@ def ward_trust() -> Trust:
     district = makers.signer("district")
     above = {"role": "district", "issuer": DISTRICT["issuer"], "level": DISTRICT["level"], "keyids": [district.keyid]}
     above_role = makers.job_role(**above, limits={"areas": [makers.AREA, WARD_NEXT_DOOR]})
-    return makers.make_trust(roles=[day, emergency, above_role, makers.online_role()], keys=[district.public])
+    rules = [makers.owner_role(), makers.command_role()]
+    return makers.make_trust(roles=[day, emergency, above_role, *rules, makers.online_role()], keys=[district.public])
+
+
+def command_of(do: dict[str, Any], zones: tuple[str, ...], now: UtcMs) -> dict[str, Any]:
+    """A command's payload without id and serial, for any rig whose keys and names are those of ``makers``."""
+    times = {"issued_at": now, "not_before": now, "not_after": now + 120_000}
+    return makers.command_dict(do=do, audience={"areas": [makers.AREA], "zones": [*zones]}, **times)
+
+
+def window_of(
+    kind: str, span_s: tuple[float, float], zones: tuple[str, ...], now: UtcMs, began: UtcMs
+) -> dict[str, Any]:
+    """A window's payload, from and to in seconds after the rig ``began``."""
+    begins, ends = (began + round(at * 1000) for at in span_s)
+    times = {"issued_at": now, "not_before": now, "not_after": max(ends, now + 1), "begins": begins, "ends": ends}
+    return makers.window_dict(kind=kind, audience={"areas": [makers.AREA], "zones": [*zones]}, **times)
+
+
+def regulation_of(clause: dict[str, Any], version: int, now: UtcMs) -> dict[str, Any]:
+    """A regulation's payload: the usual clause, but for what is said here."""
+    times = {"issued_at": now, "not_before": now, "not_after": now + 30 * makers.DAY_MS}
+    return makers.regulation_dict(version=version, clauses=[makers.clause_dict(**clause)], **times)
 
 
 def signers_of(order: Order, tampering: Tampering) -> list[str | Signer]:

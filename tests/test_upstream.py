@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import date, time
 
 import pytest
 
@@ -13,9 +14,11 @@ from edge_agent.core.effects import SendAnswer, Verdict
 from edge_agent.core.events import DeviceDown, RecordSaved, Restored
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.order import Lock, Regulation
 from edge_agent.core.reasons import Reason
+from edge_agent.core.site import LocalPolicy
 from edge_agent.core.state import State
-from edge_agent.core.units import JobId, MonoMs, StationId, UtcMs
+from edge_agent.core.units import HOUR_MS, JobId, MonoMs, StationId, UtcMs
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.listening import Heard, LogBatch, Said, hear
 from edge_agent.journal.port import StoredRecord
@@ -27,7 +30,10 @@ from edge_agent.sync.messages import (
     HelloMsg,
     HostStatus,
     LogCursor,
+    PlanMsg,
     PlayStatus,
+    PolicyStatus,
+    RulesStatus,
     Sender,
     StateMsg,
     Why,
@@ -43,6 +49,7 @@ BOOT_ID = "0123abcd"
 SOFTWARE = "edge-agent 1.2.3"
 BOX = HostStatus("10.0.0.7", "100000002fa5b61c", 21_000, 58, undervoltage=False)
 NOW = Now(MonoMs(1_000_000), UtcMs(makers.NOON), ClockSource.SIGNED, 10)
+TODAY = date(2026, 10, 1)
 CURSOR = LogCursor("e" * 16, 7, "cd" * 32)
 
 
@@ -187,6 +194,33 @@ def test_an_answer_carries_verdict_reason_and_instant(wire: Wire) -> None:
         AnswerMsg(Verdict.REFUSED, "ab" * 32, JobId("job-1"), Reason.QUIET_HOURS, NOW.utc),
         AnswerMsg(Verdict.REFUSED, "", JobId(""), Reason.MALFORMED, NOW.utc),
     ]
+
+
+def test_a_plan_tells_the_day_by_the_rules_that_play_it(wire: Wire) -> None:
+    bench = Bench().boot()
+    bench.at(600)
+    bench.rule(Lock(HOUR_MS), zones=[DINH])
+    bench.rule(lambda head: Regulation(head, 1, "12/QĐ-UBND", TODAY, LocalPolicy()), not_after=UtcMs(NOW.utc + HOUR_MS))
+    wire.upstream.plan(bench.state, bench.now, TODAY)
+    (plan,) = wire.said()
+    assert isinstance(plan, PlanMsg)
+    assert (plan.day, plan.timezone, plan.now) == (TODAY, "Asia/Ho_Chi_Minh", bench.now.utc)
+    assert plan.policy == PolicyStatus("12/QĐ-UBND", TODAY)
+    (entry,) = plan.entries
+    assert (dict(entry.volumes), dict(entry.out), entry.reason) == ({CHO: 70}, {DINH: Reason.ZONE_LOCKED}, None)
+    assert entry.starts == entry.planned
+
+
+def test_a_state_tells_what_holds_and_what_waits_to_be_chosen(wire: Wire) -> None:
+    bench = Bench().boot()
+    bench.rule(Lock(HOUR_MS), zones=[DINH])
+    job = bench.make(when={"kind": "at", "utc": bench.now.utc + HOUR_MS})
+    bench.arrive(replace(bench.accept(job), offered=True))
+    wire.upstream.state(bench.state, bench.now, online=True)
+    (state,) = wire.said()
+    assert isinstance(state, StateMsg)
+    assert state.rules == RulesStatus("", (time(21), time(5)), locked=(DINH,))
+    assert [offer.job_id for offer in state.offers] == [job.job_id]
 
 
 def test_a_heartbeat_names_what_sounds_and_only_that(wire: Wire) -> None:

@@ -23,9 +23,19 @@ class Tap:
         self.faults: list[str] = []
 
     def __call__(self, topic: str, message: bytes) -> None:
-        kind = topic.rpartition("/")[2]
+        envelope = json.loads(message)
+        kind = _kind(topic, envelope)
         self.seen[kind] += 1
-        self.faults += [f"{topic}: {fault}" for fault in _wrong(kind, json.loads(message))]
+        self.faults += [f"{topic}: {fault}" for fault in _wrong(kind, envelope)]
+
+
+def _kind(topic: str, envelope: dict[str, Any]) -> str:
+    """What a topic's messages are; on that of jobs whatever people order travels."""
+    last = topic.rpartition("/")[2]
+    if last != "job":
+        return last
+    kind = json.loads(base64.b64decode(envelope["payload"])).get("type")
+    return kind if kind in ("regulation", "window", "command") else last
 
 
 def _wrong(kind: str, envelope: dict[str, Any]) -> Iterator[str]:

@@ -22,14 +22,16 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
 from edge_agent.core.units import UtcMs, ZoneId
 
-LEFT, TOP, RIGHT, ROW, BAR = 150, 64, 16, 58, 22
-# Names of zones on the left, title and hours above; a row holds a bar, its title, and the words of a band.
+LEFT, TOP, RIGHT, ROW, BAR = 150, 64, 16, 76, 22
+# Names of zones on the left, title and hours above; a row holds a bar, two lines of titles, and the words of a band.
+LANES, LANE_PX, LETTER_PX = 2, 14, 7
+# A title that would run into the one before it goes one line down; with no room there either, it stands in the tooltip.
 DAY_HOURS = (5, 22)
 DAY_HOUR_PX, NIGHT_HOUR_PX = 60, 22
 # The hours in which a ward is spoken to are drawn wide, the night narrow.
 BAR_PX_MIN = 3
 # What lasts a minute must be seen.
-NAME_CHARS, LABEL_CHARS = 20, 18
+NAME_CHARS, LABEL_CHARS = 20, 22
 LEGEND_PX = 64
 
 FILLS = {JobClass.NORMAL: "#8fb8de", JobClass.PRIORITY: "url(#priority)", JobClass.EMERGENCY: "url(#emergency)"}
@@ -65,6 +67,7 @@ def day_svg(plan: tuple[Planned, ...], site: Site, rules: Rules, day: date, now:
         *_windows(rules, axis, rows),
         *_grid(site, axis, rows),
         *(bar for one in plan for bar in _bars(one, axis, rows)),
+        *_labels(plan, axis, rows),
         *_now_line(now, axis, rows),
         *_legend(height - LEGEND_PX + 26),
         "</svg>",
@@ -156,7 +159,22 @@ def _bars(one: Planned, axis: _Axis, rows: dict[ZoneId, int]) -> Iterator[str]:
         fill = f'fill="{FILLS[one.cls]}" stroke="#222222" class="{one.cls.value}"'
         words = f"{_times(one, axis)} {one.title} ({CLASSES[one.cls].vi}), âm lượng {one.volumes.get(zone, 0)}"
         yield _rect(x, y, width, BAR, fill, f"{words}; bị cắt: bắt đầu giờ không phát" if one.cut else words)
-        yield _text(x, y + BAR + 12, _cut(one.title, LABEL_CHARS), "")
+
+
+def _labels(plan: tuple[Planned, ...], axis: _Axis, rows: dict[ZoneId, int]) -> Iterator[str]:
+    """Beginning and title below each bar that has room for them."""
+    taken = {zone: [0] * LANES for zone in rows}
+    for one in plan:
+        x = axis.x(one.starts)
+        for zone in one.zones:
+            refused = one.reason is not None or zone in one.out
+            begins = wall(local_time(one.starts, axis.timezone).time()).vi
+            words = _cut(f"{'✕ ' if refused else ''}{begins} {one.title}", LABEL_CHARS)
+            lane = next((number for number in range(LANES) if taken[zone][number] <= x), None)
+            if lane is not None:
+                taken[zone][lane] = x + LETTER_PX * len(words)
+                y = rows[zone] + 4 + BAR + LANE_PX * lane + 12
+                yield _text(x, y, words, 'font-style="italic"' if refused else "")
 
 
 def _refused(one: Planned, reason: Reason, x: int, y: int, width: int, axis: _Axis) -> Iterator[str]:
@@ -164,7 +182,6 @@ def _refused(one: Planned, reason: Reason, x: int, y: int, width: int, axis: _Ax
     yield _rect(x, y, width, BAR, look, f"{_times(one, axis)} {one.title}: KHÔNG PHÁT, {reason_words(reason).vi}")
     cross = f"M{x} {y}L{x + width} {y + BAR}M{x + width} {y}L{x} {y + BAR}"
     yield f'<path d="{cross}" stroke="#222222" stroke-width="0.8"/>'
-    yield _text(x, y + BAR + 12, _cut(f"✕ {one.title}", LABEL_CHARS), 'font-style="italic"')
 
 
 def _times(one: Planned, axis: _Axis) -> str:
@@ -203,8 +220,8 @@ def _text(x: int, y: int, words: str, look: str) -> str:
 
 
 def _short(words: str, width: int) -> str:
-    """As much of it as a band has room for, at some 6 px a letter."""
-    return _cut(words, max(width // 6, 1))
+    """As much of it as a band has room for."""
+    return _cut(words, max(width // LETTER_PX, 1))
 
 
 def _cut(words: str, chars: int) -> str:

@@ -16,8 +16,10 @@ from edge_agent.core.job import JobClass
 from edge_agent.core.past import Sounded
 from edge_agent.core.policy import SESSION_GAP_MS, Rules, local_time
 from edge_agent.core.site import Clause, Site
-from edge_agent.core.units import MINUTE_MS, UtcMs, ZoneId
+from edge_agent.core.units import MINUTE_MS, SECOND_MS, UtcMs, ZoneId
 
+WARM_UP_MS = 5 * SECOND_MS
+# Whoever waits for its zones begins so much later as an amplifier takes; nobody wants to see a minute for that.
 NOT_PLAYED = Text("KHÔNG PHÁT", "NOT PLAYED")
 EMPTY = Text("Không có gì để phát.", "Nothing is to be played.")
 WHOLE_STATION = Text("cả trạm", "the whole station")
@@ -143,10 +145,11 @@ def _clock(utc: UtcMs, site: Site, language: Language) -> str:
 
 
 def _end(one: Planned, site: Site, language: Language) -> str:
-    """Rounded up to a minute; "?" for words of which nobody knows yet how long they take to say."""
+    """Rounded up to a minute, but for the seconds of a warm-up; "?": words that nobody has measured yet."""
     if one.ends == one.starts:
         return "?"
-    return _clock(UtcMs(-(-one.ends // MINUTE_MS) * MINUTE_MS), site, language)
+    minute = max(-(-(one.ends - WARM_UP_MS) // MINUTE_MS), one.starts // MINUTE_MS + 1)
+    return _clock(UtcMs(minute * MINUTE_MS), site, language)
 
 
 def _used(sheet: DaySheet, site: Site) -> Text:

@@ -208,6 +208,13 @@ class PlayEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class PowerReported:
+    """The mains are gone and the battery is down to its ``reserve``, or one of them is back."""
+
+    reserve: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Connected:
     """A new session with the broker; ``nonce`` is fresh randomness that this session's hellos draw on."""
 
@@ -263,6 +270,7 @@ Event = (
     | PlayStarted
     | PlayProgress
     | PlayEnded
+    | PowerReported
     | Connected
     | Disconnected
     | HeartbeatDue

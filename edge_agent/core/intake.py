@@ -109,6 +109,14 @@ def release_held(turn: Turn) -> None:
             _say_refused(turn, objection, known.accepted.digest, known.job.job_id)
 
 
+def expire_offers(turn: Turn) -> None:
+    """An offer that nobody has chosen in time is over."""
+    for known in [known for known in turn.state.jobs.values() if known.offered and known.saved]:
+        if _is_over(known.job, turn.now):
+            turn.drop_job(known.job.job_id)
+            turn.emit(records.of_refusal(known.accepted, Reason.EXPIRED, turn.now, was_saved=True))
+
+
 def wait_no_longer(turn: Turn) -> None:
     """An emergency that the disk has not answered about sounds all the same; it is accepted when the disk has it."""
     for known in [known for known in turn.state.jobs.values() if _waits_for_disk(known)]:
@@ -120,7 +128,8 @@ def wait_no_longer(turn: Turn) -> None:
 def next_wake(state: State, now: Now) -> list[MonoMs]:
     """When a job has waited for long enough."""
     jobs = state.jobs.values()
-    over = [MonoMs(now.mono_of(known.job.not_after) + 1) for known in jobs if known.held and now.trusted]
+    waiting = [known for known in jobs if known.held or (known.offered and known.saved)]
+    over = [MonoMs(now.mono_of(known.job.not_after) + 1) for known in waiting if now.trusted]
     return [*over, *(MonoMs(known.asked_at + SAVE_WAIT_MS) for known in jobs if _waits_for_disk(known))]
 
 

@@ -14,7 +14,7 @@ from edge_agent.core.events import Mark, PlayEnded, PlayProgress, PlayStarted
 from edge_agent.core.job import Accepted, Job, JobClass
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.past import Sounded, counted_start, remember
-from edge_agent.core.programme import Part, length_ms, next_item_at, rest_of
+from edge_agent.core.programme import Part, length_ms, next_item_at, promised_ms, rest_of
 from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.schedule import caught_up, next_instant, sounds_once
 from edge_agent.core.state import Ending, GoesOn, KnownJob, Occurrence, Turn, ZonePart, ZoneRun
@@ -108,8 +108,11 @@ def set_aside(turn: Turn, play: Occurrence, ending: Ending) -> None:
     if not parts:
         finish(turn, play, Cause.ALL_SAMPLES_OUT, None)
         return
-    turn.state = replace(turn.state, past=_past_with(turn, turn.state.jobs[play.job_id].accepted, play, unseen=False))
     aside = replace(play.moved(Cause.SET_ASIDE, turn.now), zones=_zones_aside(play, ending), held_by=ending.reason)
+    if not zones.in_it(aside):
+        finish(turn, play, Cause.CUT_OFF, ending.reason)
+        return
+    turn.state = replace(turn.state, past=_past_with(turn, turn.state.jobs[play.job_id].accepted, play, unseen=False))
     turn.put_play(
         replace(
             aside,
@@ -117,6 +120,8 @@ def set_aside(turn: Turn, play: Occurrence, ending: Ending) -> None:
             segment=play.segment + 1,
             began=play.started_utc if play.began is None else play.began,
             frames_before=play.frames_before + play.frames,
+            aside_at=play.aside_at if play.all_out else turn.now.mono,
+            all_out=play.all_out or ending.goes_on is GoesOn.MISSED,
             frames=0,
             attempt=0,
             play_id=PlayId(""),
@@ -158,34 +163,26 @@ def _zones_aside(play: Occurrence, ending: Ending) -> dict[ZoneId, ZoneRun]:
 
 def give_up(turn: Turn, play: Occurrence, cause: Cause, reason: Reason) -> None:
     """It will not begin, or not go on: what has sounded before was cut off then."""
-    if play.segment == 0:
-        finish(turn, play, cause, reason)
-    elif any(run.part is ZonePart.SERVED for run in play.zones.values()):
-        late = {zone: reason for zone, run in play.zones.items() if run.part is not ZonePart.SERVED}
-        finish(turn, _with_reasons(play, late), Cause.SERVED, None)
-    else:
-        finish(turn, play, Cause.CUT_OFF, reason)
-
-
-def _with_reasons(play: Occurrence, reasons: Mapping[ZoneId, Reason]) -> Occurrence:
-    for zone, reason in reasons.items():
-        play = play.with_zone(zone, ZonePart.OUT, reason)
-    return play
+    begun = play.segment > 0 and cause is not Cause.CLIPS_FAILED
+    finish(turn, play, Cause.CUT_OFF if begun else cause, reason)
 
 
 def lose(turn: Turn, play: Occurrence, cause: Cause, reason: Reason) -> None:
     """The device or its relays failed under an armed or playing occurrence: another try, or the end."""
     if may_try_again(turn.job_of(play), play.attempt, play.started is not None):
-        waiting = {
-            zone: run if run.part is ZonePart.SERVED else replace(run, part=ZonePart.WAITING)
-            for zone, run in play.zones.items()
-        }
+        waiting = {zone: _once_more(run) for zone, run in play.zones.items()}
         queued = replace(play.moved(Cause.TRY_AGAIN, turn.now), zones=waiting, held_by=reason)
         queued = replace(queued, play_id=PlayId(""), intent_saved=False, started=None, ending=None)
         turn.put_play(replace(queued, again_at=_again_at(turn, play)))
         turn.note(Level.ERROR, "play lost, trying again", job=play.job_id, attempt=play.attempt, reason=reason)
     else:
         finish(turn, play, cause, reason)
+
+
+def _once_more(run: ZoneRun) -> ZoneRun:
+    """A zone before another try: what failed may have come back, but who was told to be silent stays silent."""
+    stays = run.part is ZonePart.SERVED or (run.part is ZonePart.OUT and run.reason is not Reason.RELAY_FAILED)
+    return run if stays else replace(run, part=ZonePart.WAITING)
 
 
 def hold_back(turn: Turn, play: Occurrence, reason: Reason) -> None:
@@ -199,16 +196,19 @@ def hold_back(turn: Turn, play: Occurrence, reason: Reason) -> None:
 
 
 def stop_all(turn: Turn) -> None:
-    """The service is told to end: stop what sounds, record it, start nothing more.
+    """The service is told to end: stop what sounds, record it and what was set aside, start nothing more.
 
     What only warms up its amplifiers is left for the next start, as it would be after a crash.
     """
     turn.state = replace(turn.state, stopping=True)
     for play in list(turn.state.plays.values()):
-        if play.phase is Phase.ARMED:
+        if play.phase is Phase.PLAYING:
+            if play.ending is None or play.ending.goes_on is not GoesOn.NOT:
+                zones.stop(turn, play, Ending(Cause.STOPPED, Reason.SHUTDOWN))
+        elif play.segment > 0:
+            give_up(turn, play, Cause.CUT_OFF, Reason.SHUTDOWN)
+        elif play.phase is Phase.ARMED:
             hold_back(turn, play, Reason.SHUTDOWN)
-        elif play.phase is Phase.PLAYING and play.ending is None:
-            zones.stop(turn, play, Ending(Cause.STOPPED, Reason.SHUTDOWN))
 
 
 def call_off(turn: Turn, known: KnownJob, cause: Cause, reason: Reason) -> None:
@@ -236,7 +236,12 @@ def stop_in(turn: Turn, play: Occurrence, barred: Mapping[ZoneId, Reason]) -> No
 
 
 def finish(turn: Turn, play: Occurrence, cause: Cause, reason: Reason | None, *, unseen: bool = False) -> None:
-    """Give an occurrence its one outcome and its one record; a recurring job goes on from here."""
+    """Give an occurrence its one outcome and its one record; a recurring job goes on from here.
+
+    What has sounded to its end has succeeded, whatever keeps it from the zones that missed it.
+    """
+    if play.all_out and reason is not None:
+        play, cause, reason = _without_the_late(turn, play, reason), Cause.SERVED, None
     known = turn.state.jobs[play.job_id]
     done = play.moved(cause, turn.now)
     base = caught_up(known.job, play.planned, turn.now.utc)
@@ -252,6 +257,15 @@ def finish(turn: Turn, play: Occurrence, cause: Cause, reason: Reason | None, *,
     level = Level.INFO if done.phase is Phase.SUCCEEDED else Level.WARNING
     words = explain(reason) if reason else ""
     turn.note(level, "outcome", job=play.job_id, outcome=done.phase, reason=reason or "", words=words)
+
+
+def _without_the_late(turn: Turn, play: Occurrence, reason: Reason) -> Occurrence:
+    """The occurrence as those heard it who heard it in time; the others have their reason."""
+    late = zones.in_it(play)
+    play = play.moved(Cause.SET_ASIDE, turn.now) if play.phase is Phase.PLAYING else play
+    for zone in late:
+        play = play.with_zone(zone, ZonePart.OUT, reason)
+    return play
 
 
 def watch(turn: Turn, play: Occurrence) -> None:
@@ -286,8 +300,9 @@ def _past_with(turn: Turn, accepted: Accepted, done: Occurrence, *, unseen: bool
     hearing = frozenset(zone for zone, run in done.zones.items() if run.played_ms > 0 or unseen)
     if not hearing and not job.series:
         return turn.state.past
-    started = counted_start(done.planned, done.planned if done.started_utc is None else done.started_utc)
-    lasted_ms = length_ms(done.parts) if unseen else max((run.played_ms for run in done.zones.values()), default=0)
+    began = done.planned if done.started_utc is None else done.started_utc
+    started = counted_start(done.planned, began) if done.segment == 0 else began
+    lasted_ms = promised_ms(job) if unseen else max((run.played_ms for run in done.zones.values()), default=0)
     ended = UtcMs(started + lasted_ms)
     return remember(
         turn.state.past,

@@ -83,8 +83,9 @@ class Occurrence:
     it sound. In boot time: ``start_at`` of its first sample, ``since`` of the phase's beginning, ``again_at`` before
     which it is not tried again, ``cut_at`` where quiet hours end it.
 
-    What was set aside goes on in another ``segment`` (the first is 0): ``parts`` are what is left by then, ``whole``
-    what was ordered; ``began`` (UTC) and ``frames_before`` are the first segment's.
+    What was set aside (at ``aside_at``) goes on in another ``segment`` (the first is 0): ``parts`` are what is left by
+    then, ``whole`` what was ordered; ``began`` (UTC) and ``frames_before`` are the first segment's. ``all_out``: it has
+    sounded to its end, and waits for zones that missed it.
     """
 
     job_id: JobId
@@ -108,6 +109,8 @@ class Occurrence:
     whole: tuple[Part, ...] = ()
     began: UtcMs | None = None
     frames_before: int = 0
+    aside_at: MonoMs = MonoMs(0)
+    all_out: bool = False
     under: str = ""
     cut_at: MonoMs | None = None
 

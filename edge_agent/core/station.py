@@ -28,6 +28,7 @@ from edge_agent.core.events import (
     PlayEnded,
     PlayProgress,
     PlayStarted,
+    PowerReported,
     RecordSaved,
     RelayChanged,
     RelayFailed,
@@ -59,6 +60,7 @@ def step(state: State, event: Event, now: Now, verify: Verify) -> tuple[State, t
     turn = Turn(state, now)
     _take_in(turn, event, verify)
     intake.release_held(turn)
+    intake.expire_offers(turn)
     intake.wait_no_longer(turn)
     standing.end_what_is_over(turn)
     standing.enforce(turn)
@@ -90,6 +92,8 @@ def _take_in(turn: Turn, event: Event, verify: Verify) -> None:
             clips.failed(turn, event)
         case Connected() | Disconnected() | HelloDue() | HeartbeatDue():
             _from_network(turn, event)
+        case PowerReported():
+            turn.state = replace(turn.state, reserve=event.reserve)
         case StopAsked():
             sounding.stop_all(turn)
         case SweepDue():

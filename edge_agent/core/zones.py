@@ -175,10 +175,19 @@ _AFTER_AN_EMERGENCY = {Preemption.RESUME: GoesOn.REST, Preemption.RESTART: GoesO
 
 
 def stop(turn: Turn, play: Occurrence, ending: Ending) -> None:
-    """A programme that sounds is told to end; what becomes of it is decided when it has."""
+    """A programme that sounds is told to end; what becomes of it is decided when it has.
+
+    An end for good takes the place of one after which it would go on, or be tried again.
+    """
     if play.ending is None:
         turn.put_play(replace(play, ending=ending, since=turn.now.mono))
         turn.emit(StopPlay(play.play_id))
+    elif _for_good(ending) and not _for_good(play.ending):
+        turn.put_play(replace(play, ending=ending))
+
+
+def _for_good(ending: Ending) -> bool:
+    return ending.goes_on is GoesOn.NOT and ending.cause is not Cause.DEVICE_LOST
 
 
 def feeds_of(play: Occurrence) -> tuple[ZoneFeed, ...]:
@@ -271,8 +280,13 @@ def leave(turn: Turn, play: Occurrence, barred: Mapping[ZoneId, Reason]) -> None
     for zone, reason in barred.items():
         play = play.with_zone(zone, ZonePart.OUT, reason)
     turn.put_play(play)
-    if play.phase is Phase.PLAYING:
-        reroute(turn, play, Cause.CUT_OFF, next(iter(barred.values())))
+    if play.phase is not Phase.PLAYING:
+        return
+    reason = next(iter(barred.values()))
+    if not in_it(play):
+        stop(turn, play, Ending(Cause.CUT_OFF, reason))
+    else:
+        reroute(turn, play, Cause.CUT_OFF, reason)
 
 
 def relay_reported(turn: Turn, zone: ZoneId, on: bool, at: MonoMs) -> None:

@@ -110,11 +110,11 @@ def _loosened(loosens: Loosening) -> Iterator[str]:
 
 
 def _command(order: Command, zone: ZoneInfo) -> str:
-    parts = [WHATS[what_of(order.action)]]
-    if not isinstance(order.action, OF_NO_ZONE):
-        parts.append(in_zones(",".join(sorted(order.heading.audience.zones))))
-    parts.append(_particulars(order.action, zone))
-    return ", ".join(part for part in parts if part)
+    words, more = WHATS[what_of(order.action)], _particulars(order.action, zone)
+    if isinstance(order.action, OF_NO_ZONE):
+        return f"{words} {more}".rstrip()
+    where = in_zones(",".join(sorted(order.heading.audience.zones)))
+    return f"{words}, {where}{f', {more}' if more else ''}"
 
 
 def _particulars(action: Action, zone: ZoneInfo) -> str:

@@ -42,6 +42,8 @@ KINDS = {
 }
 AT_ONCE = frozenset({"stop", "resume", "nextitem", "restart", "selftest", "self_test", "ask"})
 """Done when its record says ``succeeded``; the others hold from then on, until a record says that they are over."""
+OF_NO_ZONE = frozenset({"cancel", "rank", "choose", "ask", "restart"})
+"""About orders, or about the whole station."""
 ENDS = {
     Phase.EXPIRED: "hết hiệu lực",
     Phase.CANCELLED: "đã hủy",
@@ -62,6 +64,8 @@ def of_record(detail: str) -> str:
     if kind == "self_test":
         return f"{words}: {rest.replace(' ', ', ') or 'không có cụm loa nào'}"
     values = dict(_VALUE.findall(rest))
+    if kind in OF_NO_ZONE:
+        return f"{words} {values.get('target', values.get('day', ''))}".rstrip()
     where = f" {in_zones(values['zones'])}" if "zones" in values else ""
     return f"{words}{where}{''.join(f', {value}' for value in _values(values))}"
 
@@ -82,4 +86,4 @@ def _values(values: Mapping[str, str]) -> list[str]:
     return told
 
 
-_TOLD = {"number": "số", "version": "phiên bản", "target": "lệnh", "volume": "tối đa", "day": "ngày"}
+_TOLD = {"number": "số", "version": "phiên bản", "volume": "tối đa"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,7 @@ from edge_agent.headend.rule_words import became, of_record
 from edge_agent.headend.session import LinkDown, LinkUp
 from edge_agent.headend.words import DOUBTS, EVIDENCE, PHASES, VERDICTS, WHYS, local, number, seconds
 from edge_agent.journal.port import StoredRecord
-from edge_agent.sync.messages import AnswerMsg, HeartbeatMsg, HelloMsg, StateMsg, ZoneStatus
+from edge_agent.sync.messages import AnswerMsg, HeartbeatMsg, HelloMsg, PlanMsg, StateMsg, ZoneStatus
 from edge_agent.trust.strict_json import WireError, parse
 
 RELAYS = {True: "đóng", False: "mở", None: "không rõ"}
@@ -38,11 +39,13 @@ def for_machines(shown: Shown, now: UtcMs) -> str:
         what |= {"station": shown.station, "epoch": shown.epoch, "records": records}
     else:
         what |= asdict(shown)
-    return json.dumps(what, ensure_ascii=False)
+    return json.dumps(what, ensure_ascii=False, default=str)  # a day and a time of day as ISO 8601 writes them
 
 
 def _lines(shown: Shown) -> list[str]:
     match shown:
+        case Heard(said=PlanMsg() as plan):
+            return [f"{shown.station}: {line}" for line in _plan(plan)]
         case Heard():
             return [f"{shown.station}: {_said(shown)}"]
         case Kept():
@@ -74,6 +77,18 @@ def _said(heard: Heard) -> str:
             return f"{VERDICTS[answer.verdict]} {answer.job_id or '?'} [{answer.verdict}]{_because(answer.reason)}"
         case _:
             return heard.kind.value
+
+
+def _plan(plan: PlanMsg) -> Iterator[str]:
+    silent = sum(entry.reason is not None for entry in plan.entries)
+    told = f"{len(plan.entries) - silent} lần phát, {silent} lần không phát"
+    more = f", còn {plan.left_out} lần không ghi hết" if plan.left_out else ""
+    waiting = f"; {len(plan.offers)} bản tin chờ xã/phường lựa chọn" if plan.offers else ""
+    yield f"lịch phát ngày {plan.day:%d/%m/%Y} [plan]: {told}{more}{waiting}"
+    for entry in plan.entries:
+        begins = local(entry.starts, ZoneInfo(plan.timezone)).strftime("%H:%M")
+        where = "" if entry.reason else f": {', '.join(entry.volumes)}"
+        yield f"  {begins} {entry.title}{where}{', KHÔNG PHÁT' if entry.reason else ''}{_because(entry.reason)}"
 
 
 def _state(state: StateMsg, heard: Heard) -> str:

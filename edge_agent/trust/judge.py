@@ -159,6 +159,6 @@ def _accepted(order: Job | RuleOrder, role: Role, grant: JobGrant, proven: _Prov
     if not isinstance(order, Job):
         return AcceptedRule(order, digest, signers, role.name)
     if order.cls is not JobClass.EMERGENCY:
-        return Accepted(order, digest, signers, role.name)
+        return Accepted(order, digest, signers, role.name, offered=order.cls in grant.limits.offered)
     limits = grant.limits
     return Accepted(order, digest, signers, role.name, sound_max_ms=limits.sound_max_ms, per_day=limits.per_day)

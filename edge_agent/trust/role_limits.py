@@ -22,7 +22,7 @@ EVENTS_MAX = 32  # kinds of emergency that one office warns of: a dozen or two
 SOUND_S_MAX = 86_400  # all the sound of one emergency: a day of it is no warning any more
 PER_DAY_MAX = 1_000
 _OF_ALL = ("areas", "validity_max_s")
-_OF_JOBS = ("classes", "hours", "volume_max")
+_OF_JOBS = ("classes", "hours", "volume_max", "offered")
 _OF_EMERGENCIES = ("events", "sound_max_s", "per_day")
 
 
@@ -30,6 +30,7 @@ _OF_EMERGENCIES = ("events", "sound_max_s", "per_day")
 class Limits:
     """How far a role reaches. ``hours`` are (first, end) of wall time, end excluded; empty means any hour.
 
+    Jobs of the classes in ``offered`` are only offered: the commune chooses and schedules them (requirement B2).
     ``commands`` are the actions that it may command. ``events`` (empty: any), ``sound_max_ms`` for one emergency and
     ``per_day`` for all of a day's (0: no limit) bind its emergencies only.
     """
@@ -39,6 +40,7 @@ class Limits:
     hours: tuple[tuple[time, time], ...]
     volume_max: int
     validity_max_ms: int
+    offered: frozenset[JobClass] = frozenset()
     commands: frozenset[What] = frozenset()
     events: frozenset[str] = frozenset()
     sound_max_ms: int = 0
@@ -56,11 +58,14 @@ def read_limits(fields: Fields, orders: frozenset[OrderType]) -> Limits:
         hours=_read_hours(fields) if "hours" in fields else (),
         volume_max=fields.integer("volume_max", 0, VOLUME_MAX) if jobs else 0,
         validity_max_ms=fields.integer("validity_max_s", 1, VALIDITY_S_MAX) * SECOND_MS,
+        offered=fields.choices("offered", JobClass) if "offered" in fields else frozenset(),
         commands=fields.choices("commands", What) if commands else frozenset(),
         events=frozenset(fields.texts("events", EVENT, 1, EVENTS_MAX) if "events" in fields else ()),
         sound_max_ms=fields.integer("sound_max_s", 1, SOUND_S_MAX, default=0) * SECOND_MS,
         per_day=fields.integer("per_day", 1, PER_DAY_MAX, default=0),
     )
+    if not limits.offered <= limits.classes - {JobClass.EMERGENCY}:
+        raise fields.wrong("offered", "some of classes, without emergency: that waits for nobody")
     for name in _OF_EMERGENCIES:
         if name in fields and JobClass.EMERGENCY not in limits.classes:
             raise fields.wrong(name, 'remove it, it binds emergencies alone; or add "emergency" to classes')

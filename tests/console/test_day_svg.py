@@ -59,7 +59,16 @@ def test_what_is_refused_is_an_outline_with_its_reason() -> None:
         "05h30–05h40 Bản tin sáng: KHÔNG PHÁT, ngày nghỉ lễ, tạm dừng phát thường ngày",
         "06h00–06h10 Bản tin sáng: KHÔNG PHÁT, cụm loa đang khóa bảo trì (cấm phát)",
     ]
-    assert "✕ Bản tin sáng" in texts(root)
+    assert "✕ 05h30 Bản tin sáng" in texts(root)
+
+
+def test_titles_that_would_run_into_each_other_go_one_line_down_and_no_further() -> None:
+    root = drawn(*(entry(wall, 1, title=f"Số {wall}", zones=(CHO,)) for wall in ("06:00", "06:01", "06:02", "12:00")))
+    labels = {element.text: element for element in root.iter("{http://www.w3.org/2000/svg}text")}
+    first, second = labels["06h00 Số 06:00"], labels["06h01 Số 06:01"]
+    assert int(second.get("y", "")) > int(first.get("y", ""))
+    assert "06h02 Số 06:02" not in labels
+    assert labels["12h00 Số 12:00"].get("y") == first.get("y")
 
 
 def test_quiet_hours_silences_and_exceptions_are_bands_with_their_words() -> None:

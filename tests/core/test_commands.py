@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from edge_agent.core.events import JobSaved, RelayFailed, Restored
 from edge_agent.core.job import PlayAt
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import (
+    Ask,
     Cancel,
     Choose,
     Command,
@@ -230,6 +232,16 @@ def test_a_restart_ends_the_process_in_order_but_not_under_an_emergency() -> Non
     assert bench.state.stopping
 
 
+def test_a_day_is_told_once_and_only_after_the_commit() -> None:
+    bench = at_work()
+    bench.deaf.add(fx.SaveJob)
+    order = bench.rule(Ask(date(2026, 10, 2)))
+    assert bench.every(fx.SendPlan) == []
+    bench.send(JobSaved(order))
+    assert bench.every(fx.SendPlan) == [fx.SendPlan(date(2026, 10, 2))]
+    assert order not in bench.state.rules
+
+
 def test_a_self_test_closes_one_zone_after_the_other_and_records_what_it_saw() -> None:
     bench = at_work()
     order = bench.rule(SelfTest())
@@ -281,6 +293,15 @@ def test_an_offer_waits_until_the_commune_chooses_it() -> None:
     bench.pass_s(1)
     bench.end(offer)
     assert (offer, "succeeded", None) in bench.outcomes()
+
+
+def test_an_offer_that_nobody_chooses_expires_on_record() -> None:
+    bench = at_work()
+    offer = offered(bench, not_after=bench.now.utc + 3_600_000)
+    assert bench.wakes_in_ms() <= 3_600_001
+    bench.pass_s(3_601)
+    assert bench.outcomes()[-1] == (offer, "expired", "expired")
+    assert bench.state.jobs == {}
 
 
 def test_a_choice_outlives_a_restart() -> None:

@@ -3,15 +3,51 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date, time, timedelta
+from typing import Any
+
+import pytest
 
 from edge_agent.core import effects as fx
 from edge_agent.core import explain
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import ClipFailed, DeviceDown
+from edge_agent.core.explain import InForce, Planned
+from edge_agent.core.job import Accepted, JobClass
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.order import AllStop, Lock, Loosening, Pause, Rank, Regulation, Window
 from edge_agent.core.reasons import Reason
-from tests.core.bench import CHO, DINH, Bench
+from edge_agent.core.site import STANDARD, Clause, IntoQuiet, LocalPolicy
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, UtcMs
+from tests.core.bench import CHO, CLIP_MS, DINH, Bench
+from tests.core.long_day import Ward
 from tests.trust import makers
+
+TODAY, TOMORROW = date(2026, 10, 1), date(2026, 10, 2)
+MIDNIGHT = UtcMs(makers.NOON + 12 * HOUR_MS)
+NEVER_QUIET = LocalPolicy((Clause(),))
+
+
+def at_work(*clauses: Clause, **policy: Any) -> Bench:
+    """A station at noon; without a clause nothing is forbidden."""
+    return Ward(policy=LocalPolicy(clauses or (Clause(),), **policy)).boot()
+
+
+def plan(bench: Bench, day: date = TODAY) -> list[Planned]:
+    return list(explain.day_plan(bench.state, bench.now, day))
+
+
+def told(bench: Bench, day: date = TODAY) -> list[tuple[str, str | None]]:
+    return [(one.job_id, one.reason and one.reason.value) for one in plan(bench, day)]
+
+
+def clip(number: int, seconds: float = 10) -> dict[str, Any]:
+    return makers.clip_item(digest=f"{number:064x}", duration_ms=round(seconds * SECOND_MS))
+
+
+def window(begins_s: float, ends_s: float, loosens: Loosening | None = None) -> Any:
+    begins, ends = (UtcMs(makers.NOON + round(at * SECOND_MS)) for at in (begins_s, ends_s))
+    return lambda heading: Window(heading, begins, ends, "Công văn 34/UBND", loosens)
 
 
 def test_what_sounds_comes_first_then_by_instant() -> None:
@@ -59,3 +95,212 @@ def test_a_lost_device_is_named() -> None:
     bench.order()
     (shown,) = explain.upcoming(bench.state, bench.now)
     assert shown.reason is Reason.DEVICE_FAILED
+
+
+# A whole day beforehand: the cases that people ask for. That it holds is tried at random in ``test_day_ahead``.
+
+
+def test_when_the_days_sessions_have_run_out_the_rest_is_not_played() -> None:
+    bench = at_work(Clause(sessions_per_day=2))
+    for hour in (1, 2, 3):
+        bench.at(hour * 3600, job_id=f"j{hour}")
+    assert told(bench) == [("j1", None), ("j2", None), ("j3", "sessions_per_day")]
+
+
+def test_minutes_that_an_exception_lets_pass_do_not_count() -> None:
+    bench = at_work(Clause(day_ms=CLIP_MS))
+    bench.at(3600, job_id="excepted")
+    bench.at(7200, job_id="counted")
+    exception = bench.rule(window(3000, 4000, Loosening(frozenset({JobClass.NORMAL}), HOUR_MS, volume_max=30)))
+    excepted, counted = plan(bench)
+    assert (excepted.under, dict(excepted.volumes)) == (exception, {CHO: 30, DINH: 30})
+    assert (counted.under, counted.reason) == ("", None)
+
+
+def test_a_silence_keeps_its_zone_out_and_where_it_is_everywhere_the_whole() -> None:
+    bench = at_work()
+    bench.at(3600, job_id="here")
+    bench.at(7200, job_id="nowhere")
+    bench.rule(window(3000, 4000), zones=[CHO])
+    bench.rule(window(7000, 8000))
+    here, nowhere = plan(bench)
+    assert (dict(here.volumes), dict(here.out), here.reason) == ({DINH: 70}, {CHO: Reason.ZONE_SILENCED}, None)
+    assert (nowhere.reason, nowhere.zones) == (Reason.ZONE_SILENCED, (CHO, DINH))
+
+
+def test_what_runs_into_the_quiet_hours_is_cut_there_or_refused() -> None:
+    quiet = Clause(quiet=(time(21), time(5)))
+    nine = makers.NOON + 9 * HOUR_MS
+    for into, ends, cut, reason in (
+        (IntoQuiet.CUT, nine, True, None),
+        (IntoQuiet.REFUSE, nine + 5_000, False, Reason.QUIET_HOURS),
+    ):
+        bench = at_work(quiet, into_quiet=into)
+        bench.arrive(bench.accept(bench.make(when={"kind": "at", "utc": nine - 5_000})))
+        if into is IntoQuiet.REFUSE:
+            assert bench.answers()[-1] == ("refused", "quiet_hours")
+            continue
+        (one,) = plan(bench)
+        assert (one.ends, one.cut, one.reason) == (ends, cut, reason)
+
+
+def test_of_two_that_wait_the_communes_order_says_which_goes_first() -> None:
+    bench = at_work()
+    bench.at(600, job_id="long", items=[clip(1, 120)], **LATE)
+    bench.at(630, job_id="a", items=[clip(2)], **LATE)
+    bench.at(660, job_id="b", items=[clip(3)], **LATE)
+    assert [one.job_id for one in plan(bench)] == ["long", "a", "b"]
+    bench.rule(Rank(("b", "a")))  # type: ignore[arg-type]
+    ranked = plan(bench)
+    assert [(one.job_id, one.order) for one in ranked] == [("long", None), ("b", 1), ("a", 2)]
+    assert ranked[1].starts == ranked[0].ends
+    assert ranked[2].starts == ranked[1].ends
+
+
+LATE: dict[str, Any] = {"missed": {"policy": "late", "limit_s": 600}}
+
+
+def test_what_may_not_wait_for_an_equal_says_that_its_zones_are_busy() -> None:
+    bench = at_work()
+    bench.at(600, job_id="long", items=[clip(1, 120)])
+    bench.at(630, job_id="skipped", items=[clip(2)])
+    assert told(bench) == [("long", None), ("skipped", "zones_busy")]
+
+
+def test_a_repeated_warning_is_told_at_each_of_its_instants_until_its_sound_is_used_up() -> None:
+    bench = at_work()
+    every = {"kind": "now", "every_s": 600, "until": makers.NOON + 3_000_000}
+    job = bench.make(**{"class": "emergency"}, when=every, not_after=makers.NOON + HOUR_MS)
+    bench.arrive(replace(bench.accept(job), sound_max_ms=30_000))
+    shown = plan(bench)
+    assert [one.planned - shown[0].planned for one in shown] == [600_000 * number for number in range(5)]
+    assert [one.reason for one in shown] == [*[None] * 3, *[Reason.TOO_MUCH_SOUND] * 2]
+
+
+def test_what_waits_to_be_chosen_is_an_offer_and_no_part_of_the_plan() -> None:
+    bench = at_work()
+    job = bench.make(when={"kind": "at", "utc": bench.now.utc + HOUR_MS})
+    bench.arrive(replace(bench.accept(job), offered=True))
+    assert plan(bench) == []
+    (offer,) = explain.offers(bench.state)
+    assert (offer.job_id, offer.expires) == (job.job_id, job.not_after)
+
+
+def test_what_sounds_now_is_in_it_with_the_beginning_it_had() -> None:
+    bench = at_work()
+    job = bench.order()
+    began = bench.play(job).start_at
+    bench.pass_s(5)
+    (one,) = plan(bench)
+    assert (one.job_id, one.starts, one.reason) == (job, bench.now.utc_of(began), None)
+    assert plan(bench, TOMORROW) == []
+
+
+def test_a_lock_that_will_be_over_by_then_keeps_nobody_out() -> None:
+    bench = at_work()
+    bench.at(600, job_id="soon")
+    bench.at(7200, job_id="later")
+    bench.rule(Lock(HOUR_MS))
+    assert told(bench) == [("soon", "zone_locked"), ("later", None)]
+
+
+def test_an_all_stop_and_a_pause_are_told_while_they_hold() -> None:
+    bench = at_work()
+    bench.at(60, job_id="soon")
+    bench.at(7200, job_id="later")
+    bench.rule(AllStop(15 * MINUTE_MS))
+    assert told(bench) == [("soon", "all_stopped"), ("later", None)]
+    bench = at_work()
+    bench.at(60, job_id="soon")
+    bench.rule(Pause(HOUR_MS))
+    assert told(bench) == [("soon", "paused")]
+
+
+def test_a_regulation_that_was_signed_ahead_holds_from_its_own_day_on() -> None:
+    bench = at_work()
+    times = makers.rule_when(times=["17:00:00"], weekdays=[*range(1, 8)])
+    bench.order(when=times)
+    holiday = Clause(holidays=frozenset({TODAY, TOMORROW}))
+    bench.rule(
+        lambda heading: Regulation(heading, 1, "12/QĐ-UBND", TODAY, LocalPolicy((holiday,))),
+        not_before=MIDNIGHT,
+        not_after=UtcMs(MIDNIGHT + 30 * makers.DAY_MS),
+    )
+    assert told(bench, TODAY) == [("job-1", None)]
+    assert told(bench, TOMORROW) == [("job-1", "holiday")]
+    assert explain.day_sheet(bench.state, bench.now, TODAY).regulation is None
+    sheet = explain.day_sheet(bench.state, bench.now, TOMORROW)
+    assert sheet.regulation is not None
+    assert sheet.regulation.number == "12/QĐ-UBND"
+
+
+def test_a_day_far_ahead_is_told_as_well_as_tomorrow() -> None:
+    bench = at_work()
+    bench.order(when=makers.rule_when(weekdays=[*range(1, 8)]))
+    far = TODAY + timedelta(days=80)
+    assert [one.reason for one in plan(bench, far)] == [None, None]
+
+
+@pytest.mark.parametrize("day", [date.min, date.max, date(2026, 9, 30), date(2040, 1, 1)])
+def test_a_day_that_is_past_or_of_another_age_has_no_plan(day: date) -> None:
+    bench = at_work()
+    bench.order(when=makers.rule_when(weekdays=[*range(1, 8)]))
+    assert plan(bench, day) == []
+
+
+def test_without_a_trusted_clock_the_plan_says_so() -> None:
+    bench = at_work()
+    bench.at(600)
+    blind = replace(bench.now, source=ClockSource.UNSET)
+    assert [one.reason for one in explain.day_plan(bench.state, blind, TODAY)] == [Reason.CLOCK_NOT_TRUSTED]
+
+
+def test_sound_that_cannot_be_had_is_named_in_the_plan() -> None:
+    bench = at_work()
+    bench.deaf.add(fx.FetchClip)
+    bench.at(600)
+    bench.send(ClipFailed(bench.every(fx.FetchClip)[0].key, Reason.AUDIO_UNREACHABLE, again=True))
+    assert [one.reason for one in plan(bench)] == [Reason.AUDIO_UNREACHABLE]
+
+
+def test_a_rehearsal_gives_way_to_a_warning_that_repeats() -> None:
+    bench = at_work()
+    bench.at(600, job_id="rehearsal", **{"class": "emergency"}, rehearsal=True)
+    assert told(bench)[0] == ("rehearsal", None)
+    warning = {"kind": "now", "every_s": 3_600, "until": makers.NOON + 3 * HOUR_MS}
+    bench.order(job_id="warning", **{"class": "emergency"}, when=warning, not_after=makers.NOON + 4 * HOUR_MS)
+    assert ("rehearsal", "emergency_in_force") in told(bench)
+
+
+def test_a_correction_of_what_nobody_heard_is_not_played() -> None:
+    bench = at_work()
+    job = bench.make(job_id="correction", when={"kind": "at", "utc": bench.now.utc + HOUR_MS}, corrects="unheard")
+    known = bench.order(when={"kind": "at", "utc": bench.now.utc + HOUR_MS})
+    accepted = Accepted(job, "digest", ("k1",), "ward")
+    state = replace(bench.state, jobs={job.job_id: replace(bench.state.jobs[known], accepted=accepted)}, plays={})
+    assert [one.reason for one in explain.day_plan(state, bench.now, TODAY)] == [Reason.NOT_HEARD_HERE]
+
+
+def test_a_programme_longer_than_a_relay_may_stay_closed_is_refused_beforehand() -> None:
+    bench = at_work()
+    bench.at(600, items=[clip(1, 7_200)], loops=2)
+    assert [one.reason for one in plan(bench)] == [Reason.OVER_LIMIT]
+
+
+# What holds now
+
+
+def test_what_holds_now_is_the_stations_own_policy_until_a_regulation_comes() -> None:
+    bench = Bench().boot()
+    assert explain.in_force(bench.state, bench.now) == InForce("", (time(21), time(5)))
+    noon = LocalPolicy((STANDARD, Clause(quiet=(time(11, 30), time(13)))))
+    bench.rule(lambda heading: Regulation(heading, 1, "12/QĐ-UBND", TODAY, noon), not_after=MIDNIGHT)
+    assert explain.in_force(bench.state, bench.now) == InForce("12/QĐ-UBND", (time(11, 30), time(13)))
+
+
+def test_locked_and_silenced_zones_are_those_of_now() -> None:
+    bench = at_work()
+    bench.rule(Lock(HOUR_MS), zones=[CHO])
+    bench.rule(window(-60, 600), zones=[DINH])
+    bench.rule(window(3600, 7200), zones=[CHO])
+    assert explain.in_force(bench.state, bench.now) == InForce("", None, (CHO,), (DINH,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 from edge_agent.core.as_run import AsRun, Evidence, ItemAsRun, RecordKind, ZoneAsRun
 from edge_agent.core.clock_trust import ClockSource, Now
@@ -21,8 +22,12 @@ from edge_agent.sync.messages import (
     HostStatus,
     LogCursor,
     LogRecord,
+    OfferStatus,
     Outgoing,
+    PlanEntry,
+    PlanMsg,
     PlayStatus,
+    PolicyStatus,
     Sender,
     StateMsg,
     Why,
@@ -52,6 +57,29 @@ STATE = StateMsg(
     welcomed=True,
     device_up=True,
     host=HostStatus("10.0.0.7", "b8:27", 1200, 55, False),
+)
+MORNING = PlanEntry(
+    job_id=JobId("job-1"),
+    title="Bản tin phường",
+    cls=JobClass.NORMAL,
+    level="commune",
+    order=2,
+    planned=AT,
+    starts=AT,
+    ends=UtcMs(AT + 61_000),
+    volumes={ZoneId("c1"): 55},
+    out={ZoneId("c2"): Reason.ZONE_LOCKED},
+    reason=None,
+    under="dem-giao-thua",
+    cut=True,
+)
+PLAN = PlanMsg(
+    day=date(2026, 10, 6),
+    timezone="Asia/Ho_Chi_Minh",
+    now=AT,
+    policy=PolicyStatus("128/QĐ-UBND", date(2026, 9, 28)),
+    entries=(MORNING, replace(MORNING, order=None, volumes={}, out={}, reason=Reason.HOLIDAY, under="", cut=False)),
+    offers=(OfferStatus(JobId("t-7"), "Chương trình thành phố", JobClass.NORMAL, "province", UtcMs(AT + 60_000)),),
 )
 RECORD = AsRun(
     kind=RecordKind.PLAY,
@@ -113,6 +141,9 @@ class FakeStation:
 
     def answer(self, verdict: Verdict, job_id: str, reason: Reason | None = None) -> tuple[str, bytes]:
         return self.signed(messages.answer(self.sender, AnswerMsg(verdict, "a" * 64, job_id, reason, AT)))
+
+    def plan(self, plan: PlanMsg) -> tuple[str, bytes]:
+        return self.signed(messages.plan(self.sender, plan))
 
     def play(self, *plays: AsRun) -> None:
         """Append to the chain."""

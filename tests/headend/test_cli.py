@@ -343,7 +343,7 @@ def test_a_command_is_signed_sent_and_answered_at_once(desk: Desk) -> None:
 def test_a_cancel_is_answered_per_station(desk: Desk) -> None:
     lock = desk.order("lock", "--station", "tram-01", "--minutes", "120")[-2].split(" ")[0]
     told = desk.order("cancel", lock)
-    assert told[0].startswith(f"Hủy lệnh, {lock}, kể cả khi lệnh đó đến muộn (trước ")
+    assert told[0].startswith(f"Hủy lệnh {lock}, kể cả khi lệnh đó đến muộn (trước ")
     assert "  vùng phát: tram-01" in told  # that of the lock
     assert told[-1] == "tram-01: đã hủy lúc 06/10/2026 05h29 / cancelled"
 
@@ -368,10 +368,10 @@ def test_who_cancels_what_is_not_his_is_told_whose_it_is(desk: Desk, capsys: pyt
     draft.write_text("\n".join(line.strip() for line in draft_examples.EXCEPTION.splitlines()[1:]))
     assert sign(desk.ward, "--draft", str(draft), "--key", "ward-policy") == 0
     window = heading_of(read_order(envelope.read_bytes())).order_id
-    words = ("cancel", window, "--job-envelope", str(envelope), "--dir", str(desk.ward), "--broker", desk._broker)
-    assert main(["order", *words, "--wait-s", "0"]) == 0
+    words = ("cancel", "--job-envelope", str(envelope), "--dir", str(desk.ward), "--broker", desk._broker)
+    assert main(["order", *words, "--wait-s", "0", window]) == 0
     assert "only ubnd-dong-thanh may cancel it" in capsys.readouterr().err
-    assert main(["order", *words, "--wait-s", "0", "--key", "ward-policy"]) == 0
+    assert main(["order", *words, "--wait-s", "0", "--key", "ward-policy", window]) == 0
     assert capsys.readouterr().err == ""
 
 

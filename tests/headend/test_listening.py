@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import time
 
 import pytest
 
 from edge_agent.core.effects import Verdict
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import StationId
+from edge_agent.core.units import StationId, ZoneId
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.listening import Doubt, Heard, LogBatch, Unheard, hear
 from edge_agent.sync import messages
-from edge_agent.sync.messages import AnswerMsg, HeartbeatMsg, HelloMsg
+from edge_agent.sync.messages import AnswerMsg, HeartbeatMsg, HelloMsg, RulesStatus
 from edge_agent.sync.topics import Up
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.keys import Ed25519Signer, new_signer
-from tests.headend.fake_station import AREA, NONCE, RECORD, STATE, FakeStation
+from tests.headend.fake_station import AREA, NONCE, PLAN, RECORD, STATE, FakeStation
 
 KEY = new_signer()
 OTHER = new_signer()
@@ -55,6 +57,42 @@ def test_hello_heartbeat_and_answer_are_read_back(station: FakeStation) -> None:
     assert isinstance(answer, Heard)
     assert isinstance(answer.said, AnswerMsg)
     assert (answer.said.verdict, answer.said.reason) == (Verdict.REFUSED, Reason.WRONG_AUDIENCE)
+
+
+def test_a_plan_is_read_back_as_it_was_written(station: FakeStation) -> None:
+    plan = heard(station.plan(PLAN))
+    assert isinstance(plan, Heard)
+    assert plan.said == PLAN
+    bare = heard(station.plan(replace(PLAN, policy=None, entries=(), offers=())))
+    assert isinstance(bare, Heard)
+    assert bare.said == replace(PLAN, policy=None, entries=(), offers=())
+
+
+def test_a_state_tells_what_holds_and_what_waits_to_be_chosen(station: FakeStation) -> None:
+    full = replace(
+        STATE,
+        offers=PLAN.offers,
+        rules=RulesStatus("128/QĐ-UBND", (time(21), time(5)), (ZoneId("c1"),), (ZoneId("c2"),)),
+    )
+    said = heard(station.state(full))
+    assert isinstance(said, Heard)
+    assert said.said == full
+
+
+def test_a_state_of_the_version_before_is_read_without_them(station: FakeStation) -> None:
+    state = json.loads(messages.state(station.sender, STATE).payload)
+    del state["offers"], state["rules"]
+    said = heard(("loa/1/u/tram-01/state", sign(payload_type("state"), json.dumps(state).encode(), [KEY])))
+    assert isinstance(said, Heard)
+    assert said.said == STATE
+
+
+@pytest.mark.parametrize("quiet", [["21:00"], ["21:00", "24:00"], [21, 5], "night"])
+def test_quiet_hours_that_are_no_two_times_are_malformed(station: FakeStation, quiet: object) -> None:
+    state = json.loads(messages.state(station.sender, STATE).payload)
+    state["rules"]["quiet"] = quiet
+    envelope = sign(payload_type("state"), json.dumps(state).encode(), [KEY])
+    assert doubt(("loa/1/u/tram-01/state", envelope)) is Doubt.MALFORMED
 
 
 def test_records_come_back_as_the_very_bytes_that_were_chained(station: FakeStation) -> None:

@@ -156,7 +156,7 @@ def test_what_was_called_off_is_told_and_a_rehearsal_counts_apart(tmp_path: Path
         ("stop zones=all", Phase.SUCCEEDED, None, "Dừng phát mọi cụm loa: đã thực hiện"),
         ("self_test c1=ok c2=busy", Phase.SUCCEEDED, None, "Tự kiểm tra rơ-le: c1=ok, c2=busy: đã thực hiện"),
         ("setvolume zones=all volume=60", Phase.SUPERSEDED, Reason.SUPERSEDED, ", tối đa 60: đã được thay thế"),
-        ("cancel zones=all target=job-1 until=1", Phase.SUCCEEDED, None, "Hủy lệnh mọi cụm loa, lệnh job-1: có"),
+        ("cancel zones=all target=job-1 until=1", Phase.SUCCEEDED, None, "Hủy lệnh job-1: có hiệu lực"),
         ("amplify zones=c1 on=True for_ms=60000", Phase.SUCCEEDED, None, "Tăng âm cụm loa c1, bật, 1 phút: có"),
         ("silence zones=c2 begins=1 ends=2 basis=Tang", Phase.CANCELLED, Reason.CANCELLED, "cụm loa c2: đã hủy"),
         ("regulation version=3 number=128/QĐ dated=2026-09-28", Phase.SUCCEEDED, None, "số 128/QĐ, phiên bản 3: có"),

@@ -71,11 +71,27 @@ zones = st.builds(
     st.none() | names.map(JobId),
     st.integers(0, 100),
 )
+offers = st.builds(say.OfferStatus, names.map(JobId), whatever, st.sampled_from(JobClass), names, instants)
+holding = st.builds(say.RulesStatus, whatever, st.none() | st.tuples(st.times(), st.times()), zone_lists, zone_lists)
+entries = st.builds(
+    say.PlanEntry,
+    *(names.map(JobId), whatever, st.sampled_from(JobClass), names, st.none() | counts, instants, instants, instants),
+    st.dictionaries(names.map(ZoneId), st.integers(0, 100), max_size=4),
+    st.dictionaries(names.map(ZoneId), st.sampled_from(Reason), max_size=4),
+    *(reasons, st.just("") | names, st.booleans()),
+)
+plans = st.builds(
+    say.PlanMsg,
+    *(st.dates(), st.sampled_from(("Asia/Ho_Chi_Minh", "UTC")), instants),
+    st.none() | st.builds(say.PolicyStatus, whatever, st.dates()),
+    st.lists(entries, max_size=8).map(tuple),
+    st.lists(offers, max_size=12).map(tuple),
+)
 states = st.builds(
     say.StateMsg,
     *(st.booleans(), st.sampled_from(Why), areas, whatever, clocks, st.lists(zones, max_size=8).map(tuple)),
     *(plays(Phase.ARMED, Phase.PLAYING), plays(Phase.RECEIVED, Phase.STAGED, Phase.QUEUED), counts),
-    *(st.booleans(), st.booleans(), hosts),
+    *(st.booleans(), st.booleans(), hosts, st.lists(offers, max_size=12).map(tuple), holding),
 )
 played = st.none() | counts
 records = st.builds(
@@ -200,6 +216,12 @@ def test_every_hello_is_valid(sender: Sender, nonce: str, version: int, cursor: 
 @some
 def test_every_state_is_valid_whatever_a_configuration_calls_things(sender: Sender, state: say.StateMsg) -> None:
     assert _faults_of(say.state(sender, state)) == []
+
+
+@given(sender=senders, plan=plans)
+@some
+def test_every_plan_is_valid_whatever_a_configuration_calls_things(sender: Sender, plan: say.PlanMsg) -> None:
+    assert _faults_of(say.plan(sender, plan)) == []
 
 
 @given(sender=senders, up=counts, clock=clocks, playing=st.lists(names.map(JobId), unique=True), host=hosts)

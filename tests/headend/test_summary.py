@@ -171,11 +171,11 @@ def test_windows() -> None:
         ('do = "amplifier"\non = false\nfor_s = 90', "Tăng âm, cụm loa c1, tắt 90 giây"),
         (
             'do = "cancel"\ntarget = "x-1"\nuntil = 2026-10-06T05:30:00+07:00',
-            "Hủy lệnh, x-1, kể cả khi lệnh đó đến muộn (trước 06/10/2026 05h30)",
+            "Hủy lệnh x-1, kể cả khi lệnh đó đến muộn (trước 06/10/2026 05h30)",
         ),
-        ('do = "rank"\njob_ids = ["x-2", "x-1"]', "Đặt thứ tự phát, x-2 → x-1"),
-        ('do = "choose"\ntarget = "x-1"\nwhen = "now"', "Chọn phát bản tin, x-1: phát ngay"),
-        ('do = "ask"\nday = 2026-10-06', "Hỏi lịch phát, ngày 06/10/2026"),
+        ('do = "rank"\njob_ids = ["x-2", "x-1"]', "Đặt thứ tự phát x-2 → x-1"),
+        ('do = "choose"\ntarget = "x-1"\nwhen = "now"', "Chọn phát bản tin x-1: phát ngay"),
+        ('do = "ask"\nday = 2026-10-06', "Hỏi lịch phát ngày 06/10/2026"),
         ('do = "restart"', "Khởi động lại phần mềm trạm"),
     ],
 )

@@ -21,7 +21,7 @@ from edge_agent.headend.session import LinkDown, LinkUp
 from edge_agent.headend.telling import for_machines, for_people
 from edge_agent.sync.messages import Why
 from edge_agent.trust.keys import new_signer
-from tests.headend.fake_station import AREA, AT, RECORD, STATE, FakeStation
+from tests.headend.fake_station import AREA, AT, PLAN, RECORD, STATE, FakeStation
 
 KEY = new_signer()
 STATIONS = {StationId("tram-01"): Enrolled(StationId("tram-01"), AREA, "", KEY.public)}
@@ -63,6 +63,14 @@ CASES: list[tuple[Shown, str]] = [
     (
         said(STATION.answer(Verdict.REFUSED, "job-9", Reason.WRONG_AUDIENCE)),
         "05:30:05 tram-01: từ chối lệnh job-9 [refused], lý do: lệnh cho địa bàn hoặc cụm loa khác [wrong_audience]",
+    ),
+    (
+        said(STATION.plan(replace(PLAN, left_out=3))),
+        "05:30:05 tram-01: lịch phát ngày 06/10/2026 [plan]: 1 lần phát, 1 lần không phát, còn 3 lần không ghi hết; "
+        "1 bản tin chờ xã/phường lựa chọn\n"
+        "05:30:05 tram-01:   05:30 Bản tin phường: c1\n"
+        "05:30:05 tram-01:   05:30 Bản tin phường, KHÔNG PHÁT, lý do: ngày nghỉ lễ, tạm dừng phát thường ngày "
+        "[holiday]",
     ),
     (
         kept({}),

@@ -138,8 +138,10 @@ class Draft:
         if move < 0.05:
             play = self._drawn(cls="emergency", length_s=dice.choice((8, 20, 60, 120)))
             start = midnight(day) + dice.randrange(DAY_S)
-        elif move < 0.40:
+        elif move < 0.32:
             play, start = self._following(day)
+        elif move < 0.40 and self.together:
+            play, start = self._beside(day)
         elif move < 0.65:
             play, start = self._at_an_edge(dice.choice((*edges, *edges, *self._edges_of_policy(day))))
         elif move < 0.72:
@@ -183,6 +185,22 @@ class Draft:
         cls = other.play.cls if other.play.cls != "emergency" and dice.random() < 0.7 else None
         zones = other.play.zones if dice.random() < 0.6 else None
         return self._drawn(cls, rest_s if dice.random() < 0.6 else None, zones), start
+
+    def _beside(self, day: int) -> tuple[Play, int]:
+        """In other zones while another sounds; often just as long as the day has room for, overlaps counted once."""
+        dice, before = self.dice, self._taken.get(day, [])
+        elsewhere = [
+            (other, zones)
+            for other in before
+            if (zones := tuple(zone.name for zone in self.life.zones if zone.name not in other.play.zones))
+        ]
+        if not elsewhere:
+            return self._following(day)
+        other, zones = dice.choice(elsewhere)
+        start = other.utc + dice.randrange(1, max(2, other.play.length_s))
+        over_s = other.utc + other.play.length_s - start
+        rest_s = dice.choice(self._rests_s(day, other, start)) + over_s + dice.choice((0, 1))
+        return self._drawn(None, min(rest_s, LENGTH_S_MAX) if dice.random() < 0.7 else None, zones), start
 
     def _rests_s(self, day: int, other: Instant, start: int) -> list[int]:
         """What would fill the session of another sound, or the day, had everything before this one sounded."""

@@ -1,8 +1,8 @@
 """``./run plant``: each planted fault must be caught, by the promises at every step and by the street alone.
 
 The street's judges see contacts, sound, disk and what the centre holds, and nothing of the core. What escapes them is
-caught at least by the promises that are looked at after every step. Exits with 1 if a fault escapes both, or if
-something is caught where nothing is planted.
+caught at least by the promises that are looked at after every step. Faults in the ward's rules are hunted by the oracle
+and by the days of docs/days. Exits with 1 if a fault escapes both hunts, or if one catches where nothing is planted.
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.plant.hunt import LIVES
+from tests.plant.hunt_rules import LOOKED
 from tests.plant.plants import PLANTS, Plant
+from tests.plant.rules import RULES
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "proof.md"
-BEGIN, END = "<!-- planted -->\n", "<!-- end -->\n"
-HEAD = "| planted | caught at a step by | in life | caught by the street alone, by | in life |\n|---|---|---|---|---|"
+END = "<!-- end -->\n"
 HUNT_S_MAX = 240
 # All lives of a hunt take a minute. One that takes longer has caught nothing: a slow machine is no proof.
 
@@ -38,7 +40,35 @@ class Catch:
     lives: int
 
 
-UNHURT = (Catch(None, LIVES), Catch(None, LIVES))
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Where faults are planted, and the two hunts for them; ``unhurt`` is what these find where nothing is planted."""
+
+    plants: tuple[Plant, ...]
+    module: str
+    hunts: tuple[str, str]
+    unhurt: tuple[Catch, ...]
+    begin: str
+    head: str
+
+
+CHAOS = Field(
+    PLANTS,
+    "tests.plant.hunt",
+    ("steps", "street"),
+    (Catch(None, LIVES), Catch(None, LIVES)),
+    "<!-- planted -->\n",
+    "| planted | caught at a step by | in life | caught by the street alone, by | in life |\n|---|---|---|---|---|",
+)
+DAY = Field(
+    RULES,
+    "tests.plant.hunt_rules",
+    ("years", "days"),
+    tuple(Catch(None, count) for count in LOOKED.values()),
+    "<!-- planted rules -->\n",
+    "| planted | the oracle says | in life | the days say | in day |\n|---|---|---|---|---|",
+)
+FIELDS = (CHAOS, DAY)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,46 +77,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", default="", help="only faults with this in their name")
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.name}")
     options = parser.parse_args(arguments)
-    plants = [plant for plant in PLANTS if options.only in plant.name]
-    if (sound := hunted(None)) != UNHURT:
-        print(f"caught without a fault: {sound}")
-        return 1
-    rows = []
-    escaped = on_the_street = 0
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for plant, (steps, street) in zip(plants, pool.map(hunted, plants), strict=True):
-            escaped += steps.promise is None and street.promise is None
-            on_the_street += street.promise is not None
-            rows.append(f"| {plant.name} | {_cells(steps)} | {_cells(street)} |")
-            print(rows[-1], flush=True)
-    if options.write and not options.only:
-        PAGE.write_text(with_table(PAGE.read_text("utf-8"), rows), "utf-8")
-    print(f"plant faults={len(plants)} caught={len(plants) - escaped} by-the-street={on_the_street} escaped={escaped}")
-    return 1 if escaped else 0
+    faults = caught = 0
+    for field in FIELDS:
+        plants = [plant for plant in field.plants if options.only in plant.name]
+        if plants and (sound := hunted(None, field)) != field.unhurt:
+            print(f"caught without a fault: {sound}")
+            return 1
+        rows, here = [], 0
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for plant, catches in zip(plants, pool.map(partial(hunted, field=field), plants), strict=True):
+                here += any(catch.promise is not None for catch in catches)
+                rows.append(f"| {plant.name} | {_cells(catches[0])} | {_cells(catches[1])} |")
+                print(rows[-1], flush=True)
+        if options.write and not options.only:
+            PAGE.write_text(with_table(PAGE.read_text("utf-8"), rows, field), "utf-8")
+        faults, caught = faults + len(plants), caught + here
+    print(f"plant faults={faults} caught={caught} escaped={faults - caught}")
+    return 1 if caught < faults else 0
 
 
-def with_table(text: str, rows: list[str]) -> str:
-    """The page with these rows in its table."""
-    before, found, rest = text.partition(BEGIN)
+def with_table(text: str, rows: list[str], field: Field) -> str:
+    """The page with these rows in the field's table."""
+    before, found, rest = text.partition(field.begin)
     _, ended, after = rest.partition(END)
     assert found, f"{PAGE.name} has lost the mark before its table"
     assert ended, f"{PAGE.name} has lost the mark after its table"
-    return before + BEGIN + "\n".join((HEAD, *rows)) + "\n" + END + after
+    return before + field.begin + "\n".join((field.head, *rows)) + "\n" + END + after
 
 
-def hunted(plant: Plant | None) -> tuple[Catch, Catch]:
-    """What catches a fault, or the product as it is: with all promises, and with the street's alone."""
+def hunted(plant: Plant | None, field: Field) -> tuple[Catch, ...]:
+    """What catches a fault, or the product as it is, in each of the field's two hunts."""
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
-        for name in ("edge_agent", "tests"):
+        for name in ("edge_agent", "tests", "docs/days"):
             shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
         if plant is not None:
             plant.put_into(root)
-        return _hunt(root, "steps"), _hunt(root, "street")
+        return tuple(_hunt(root, field.module, how) for how in field.hunts)
 
 
-def _hunt(root: Path, how: str) -> Catch:
-    command = [sys.executable, "-m", "tests.plant.hunt", how]
+def _hunt(root: Path, module: str, how: str) -> Catch:
+    command = [sys.executable, "-m", module, how]
     try:
         done = subprocess.run(
             command, cwd=root, capture_output=True, text=True, timeout=HUNT_S_MAX, env={**os.environ, "PYTHONPATH": ""}

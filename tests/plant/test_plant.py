@@ -7,11 +7,12 @@ import ast
 import pytest
 
 import tests.plant.__main__ as plant_task
-from tests.plant.__main__ import BEGIN, END, PAGE, ROOT, Catch, hunted
+from tests.plant.__main__ import CHAOS, DAY, END, FIELDS, PAGE, ROOT, Catch, Field, hunted
 from tests.plant.plants import PLANTS, Plant
+from tests.plant.rules import RULES
 
 
-@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.name)
+@pytest.mark.parametrize("plant", [*PLANTS, *RULES], ids=lambda plant: plant.name)
 def test_a_planted_fault_fits_one_place_and_is_still_a_programme(plant: Plant) -> None:
     assert plant.applies(ROOT), f"{plant.file} has changed: plant it anew"
     text = (ROOT / plant.file).read_text("utf-8")
@@ -22,29 +23,36 @@ def test_a_planted_fault_fits_one_place_and_is_still_a_programme(plant: Plant) -
 
 def test_there_are_enough_of_them() -> None:
     assert len({plant.name for plant in PLANTS}) == len(PLANTS) >= 10
+    assert len({plant.name for plant in RULES}) == len(RULES) >= 8
 
 
-def test_the_page_says_of_each_what_caught_it() -> None:
-    table = PAGE.read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
+@pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.module)
+def test_the_page_says_of_each_what_caught_it(field: Field) -> None:
+    table = PAGE.read_text("utf-8").partition(field.begin)[2].partition(END)[0]
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
-    assert [row[0] for row in rows] == [plant.name for plant in PLANTS], "run ./run plant --write"
-    assert [row[0] for row in rows if "escaped" in row[1]] == []
+    assert [row[0] for row in rows] == [plant.name for plant in field.plants], "run ./run plant --write"
+    assert [row[0] for row in rows if "escaped" in row[1] and "escaped" in row[3]] == []
 
 
 def test_a_fault_is_caught_at_a_step_and_by_the_street() -> None:
     (plant,) = [plant for plant in PLANTS if plant.name == "the quiet hours are asked for but not obeyed"]
-    steps, street = hunted(plant)
+    steps, street = hunted(plant, CHAOS)
     assert steps.promise is not None
     assert street == Catch("quiet_hours_are_quiet", street.lives)
 
 
 def test_a_hunt_that_takes_too_long_has_caught_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plant_task, "HUNT_S_MAX", 0.01)
-    assert hunted(PLANTS[0]) == (Catch(None, 0), Catch(None, 0))
+    assert hunted(PLANTS[0], CHAOS) == (Catch(None, 0), Catch(None, 0))
+
+
+def test_a_fault_in_the_rules_is_caught_by_the_oracle_or_by_a_day() -> None:
+    (plant,) = [plant for plant in RULES if plant.name == "an exception has no end"]
+    assert any(catch.promise is not None for catch in hunted(plant, DAY))
 
 
 def test_a_hunt_that_cannot_start_is_no_catch() -> None:
     good = "from __future__ import annotations"
     broken = Plant("no programme", "edge_agent/core/policy.py", good, "import nothing_of_that_name")
     with pytest.raises(RuntimeError, match="nothing_of_that_name"):
-        hunted(broken)
+        hunted(broken, CHAOS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from datetime import date, time
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from edge_agent.core.units import JobId, MonoMs, StationId, UtcMs, ZoneId
 from edge_agent.sync import messages
 from edge_agent.sync.limits import PACKET_BYTES_MAX
 from edge_agent.sync.messages import (
+    OFFERS_MAX,
     PAYLOAD_BYTES_MAX,
     STATE_BYTES_MAX,
     AnswerMsg,
@@ -28,8 +30,13 @@ from edge_agent.sync.messages import (
     HostStatus,
     LogCursor,
     LogRecord,
+    OfferStatus,
     Outgoing,
+    PlanEntry,
+    PlanMsg,
     PlayStatus,
+    PolicyStatus,
+    RulesStatus,
     Sender,
     StateMsg,
     Why,
@@ -55,6 +62,33 @@ WAITING = replace(PLAY, job_id=JobId("j-2"), phase=Phase.REJECTED, reason=Reason
 ZONE = ZoneStatus(ZoneId("z1"), "Cụm chợ", True, JobId("j-1"), 80)
 AREA = "vn/ha-noi/dong-thanh"
 STATE = StateMsg(True, Why.BIRTH, AREA, "Trạm A", CLOCK, (ZONE,), (PLAY,), (WAITING,), 3, True, True, HOST)
+
+
+OFFER = OfferStatus(JobId("t-7"), "Chương trình", JobClass.NORMAL, "province", UtcMs(1_790_000_900_000))
+OFFER_OUT = {
+    "job_id": "t-7",
+    "title": "Chương trình",
+    "class": "normal",
+    "level": "province",
+    "expires": 1_790_000_900_000,
+}
+ENTRY = PlanEntry(
+    job_id=JobId("j-1"),
+    title="Bản tin sáng",
+    cls=JobClass.PRIORITY,
+    level="commune",
+    order=1,
+    planned=CLOCK.utc,
+    starts=UtcMs(CLOCK.utc + 1_000),
+    ends=UtcMs(CLOCK.utc + 61_000),
+    volumes={ZoneId("z1"): 55},
+    out={ZoneId("z2"): Reason.ZONE_LOCKED},
+    reason=None,
+    under="dem-giao-thua",
+    cut=False,
+)
+POLICY = PolicyStatus("128/QĐ-UBND", date(2026, 9, 28))
+PLAN = PlanMsg(date(2026, 10, 6), "Asia/Ho_Chi_Minh", CLOCK.utc, POLICY, (ENTRY,), (OFFER,))
 
 
 def decoded(out: Outgoing | None) -> dict[str, Any]:
@@ -113,6 +147,66 @@ def test_state_has_the_agreed_form_and_is_retained() -> None:
         "offers": [],
         "rules": {"regulation": "", "quiet": None, "locked": [], "silenced": []},
     }
+
+
+def test_state_tells_what_holds_and_what_waits_to_be_chosen() -> None:
+    rules = RulesStatus("128/QĐ-UBND", (time(21), time(5)), locked=(ZoneId("z1"),), silenced=(ZoneId("z2"),))
+    state = decoded(messages.state(SENDER, replace(STATE, rules=rules, offers=(OFFER,) * (OFFERS_MAX + 1))))
+    assert state["rules"] == {
+        "regulation": "128/QĐ-UBND",
+        "quiet": ["21:00", "05:00"],
+        "locked": ["z1"],
+        "silenced": ["z2"],
+    }
+    assert state["offers"] == [OFFER_OUT] * OFFERS_MAX
+
+
+def test_a_plan_has_the_agreed_form() -> None:
+    out = messages.plan(SENDER, PLAN)
+    assert (out.kind, out.topic, out.qos, out.retain) == (Up.PLAN, "loa/1/u/st-a/plan", 1, False)
+    assert decoded(out) == {
+        "realm": "loa-hn",
+        "type": "plan",
+        "station": "st-a",
+        "boot_id": "b0071d",
+        "day": "2026-10-06",
+        "timezone": "Asia/Ho_Chi_Minh",
+        "now": 1_790_000_000_000,
+        "policy": {"number": "128/QĐ-UBND", "dated": "2026-09-28"},
+        "entries": [
+            {
+                "job_id": "j-1",
+                "title": "Bản tin sáng",
+                "class": "priority",
+                "level": "commune",
+                "order": 1,
+                "planned": 1_790_000_000_000,
+                "starts": 1_790_000_001_000,
+                "ends": 1_790_000_061_000,
+                "zones": [{"zone": "z1", "volume": 55}],
+                "out": [{"zone": "z2", "reason": "zone_locked"}],
+                "reason": None,
+                "under": "dem-giao-thua",
+                "cut": False,
+            }
+        ],
+        "offers": [OFFER_OUT],
+        "left_out": 0,
+    }
+
+
+@pytest.mark.parametrize("count", [1, 100, 500])
+@pytest.mark.parametrize("title", ["x", "Ệ" * 80])
+def test_a_plan_keeps_the_earliest_entries_that_fit_and_counts_the_rest(count: int, title: str) -> None:
+    entries = tuple(replace(ENTRY, job_id=JobId(f"j-{number}"), title=title) for number in range(count))
+    out = messages.plan(SENDER, replace(PLAN, entries=entries))
+    told = decoded(out)
+    assert len(out.payload) <= PAYLOAD_BYTES_MAX
+    kept = [entry["job_id"] for entry in told["entries"]]
+    assert kept == [f"j-{number}" for number in range(len(kept))]
+    assert len(kept) + told["left_out"] == count
+    one_more = len(json.dumps(told["entries"][0], ensure_ascii=False, separators=(",", ":")).encode()) + 20
+    assert told["left_out"] == 0 or len(out.payload) + one_more > PAYLOAD_BYTES_MAX
 
 
 @pytest.mark.parametrize(("seen", "told"), [(True, "on"), (False, "off"), (None, "unknown")])

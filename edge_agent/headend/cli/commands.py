@@ -64,15 +64,20 @@ def _task(action: Action) -> Callable[[argparse.Namespace], int]:
 def _add_common(parser: argparse.ArgumentParser) -> None:
     add_dir(parser)
     parser.add_argument("--broker", type=address, required=True, help="máy chủ MQTT / HOST:PORT")
-    parser.add_argument("--station", nargs="+", default=[], help="các trạm / stations")
-    parser.add_argument("--area", nargs="+", default=[], help="các địa bàn / areas: vn/ha-noi/dong-thanh")
-    parser.add_argument("--zone", nargs="+", default=[], help="chỉ các cụm loa này / these zones only: c1 c2")
-    parser.add_argument("--key", nargs="+", default=["ward-routine"], help="khóa / keys (ward-routine)")
+    # Commas, so that no option swallows an order's id that is written after it.
+    parser.add_argument("--station", type=_several, default=[], help="các trạm / stations: tram-01,tram-02")
+    parser.add_argument("--area", type=_several, default=[], help="các địa bàn / areas: vn/ha-noi/dong-thanh")
+    parser.add_argument("--zone", type=_several, default=[], help="chỉ các cụm loa này / these zones only: c1,c2")
+    parser.add_argument("--key", type=_several, default=["ward-routine"], help="khóa / keys (ward-routine)")
     parser.add_argument("--records", type=Path, help="nơi `watch` lưu nhật ký / where records are (DIR/records)")
     parser.add_argument(
         "--wait-s", type=_wait_s, default=WAIT_S, help=f"chờ trạm trả lời bao lâu / wait for answers ({WAIT_S:.0f} s)"
     )
     add_zone(parser)
+
+
+def _several(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _wait_s(text: str) -> float:

@@ -12,7 +12,8 @@ from edge_agent.headend.roles import default_roles
 from edge_agent.trust.fields import AREA
 
 INIT_MORE = """\
-Tạo / makes: ward-routine (bản tin thông thường, ưu tiên), ward-emergency (khẩn cấp), province, welcome, ack;
+Tạo / makes: ward-routine (bản tin thông thường, ưu tiên; và lệnh điều khiển), ward-emergency (khẩn cấp), ward-policy
+(quy chế, trường hợp đặc biệt, tạm ngừng phát: của chủ quy chế, không phải của người phát), province, welcome, ack;
 trust.json (danh sách khóa được tin cậy); chứng thư TLS.
 Sao lưu thư mục này, và giữ kín / back this directory up, and keep it secret."""
 STATION_MORE = """\

@@ -1,0 +1,105 @@
+"""Faults planted in the ward's rules: what a hurried hand might make of docs/wards-day.md."""
+
+from __future__ import annotations
+
+from tests.plant.plants import CORE, Plant
+
+POLICY = f"{CORE}/policy.py"
+RULES = (
+    Plant(
+        "what begins a minute and a half later still belongs to the session",
+        POLICY,
+        "SESSION_GAP_MS = 60 * SECOND_MS",
+        "SESSION_GAP_MS = 90 * SECOND_MS",
+    ),
+    Plant(
+        "yesterday's sessions count today",
+        POLICY,
+        "return sum(_day(rules, first) == day for first in begun) >= clause.sessions_per_day",
+        "return len(begun) >= clause.sessions_per_day",
+    ),
+    Plant(
+        "a day's minutes count what sounds at once twice",
+        POLICY,
+        "return sum(last - first for first, last in _sessions([*sounds, wished], gap_ms=0))",
+        "return sum(sound.ended - sound.started for sound in [*sounds, wished])",
+    ),
+    Plant(
+        "what an exception let sound uses up the day",
+        POLICY,
+        "        and not sound.under\n",
+        "",
+    ),
+    Plant(
+        "an emergency uses up the day",
+        POLICY,
+        "        if sound.cls is not JobClass.EMERGENCY\n        and not",
+        "        if sound.cls is not None\n        and not",
+    ),
+    Plant(
+        "an exception has no end",
+        POLICY,
+        "    if wish.end > window.ends:\n        return Reason.OUTSIDE_EXCEPTION\n",
+        "",
+    ),
+    Plant(
+        "an exception for one zone is one for all",
+        POLICY,
+        "        if not _concerns(window, zone):\n            out[zone] = Reason.OUTSIDE_EXCEPTION\n",
+        "        pass\n",
+    ),
+    Plant(
+        "a silence holds only for what begins in it",
+        POLICY,
+        "    if any(silence.begins < wish.end and wish.start < silence.ends for silence in silences):",
+        "    if any(silence.begins <= wish.start < silence.ends for silence in silences):",
+    ),
+    Plant(
+        "holidays are days like any other",
+        POLICY,
+        "    (_on_holiday, Reason.HOLIDAY),\n",
+        "",
+    ),
+    Plant(
+        "only the band of the beginning makes it quieter",
+        POLICY,
+        "    first, last = _walls(rules, wish)\n",
+        "    first = last = _walls(rules, wish)[0]\n",
+    ),
+    Plant(
+        "nobody is locked out of an emergency",
+        POLICY,
+        "    if wish.start < rules.locked.get(zone, 0):",
+        "    if wish.cls is not JobClass.EMERGENCY and wish.start < rules.locked.get(zone, 0):",
+    ),
+    Plant(
+        "a newer version leaves the older one its repetitions",
+        f"{CORE}/series.py",
+        "        if known.job.version < job.version:\n",
+        "        if known.job.version < job.version - 1:\n",
+    ),
+    Plant(
+        "an older version that comes late sounds",
+        f"{CORE}/intake.py",
+        "    if series.newest(state, job) >= job.version > 0:\n        return Reason.SUPERSEDED\n",
+        "",
+    ),
+    Plant(
+        "the all-clear sounds everywhere",
+        f"{CORE}/zones.py",
+        "    if not (job.all_clear or job.corrects):\n",
+        "    if True:\n",
+    ),
+    Plant(
+        "an all-stop stops what is issued after it too",
+        f"{CORE}/standing.py",
+        " and issued_at <= order.heading.issued_at\n",
+        "\n",
+    ),
+    Plant(
+        "a repeated warning catches up what it missed",
+        f"{CORE}/schedule.py",
+        "    return UtcMs(planned + max(0, now - planned) // job.when.every_ms * job.when.every_ms)",
+        "    return planned",
+    ),
+)
