@@ -235,24 +235,23 @@ def what_is_paused_goes_on_where_it_was(rig: Rig) -> None:
 
 
 def the_wards_own_rules_come_before_an_ordinary_order(rig: Rig) -> None:
-    """A dated silence keeps a zone out, a new regulation keeps the next order out, an emergency passes both (B10, N6)."""
+    """A silence keeps a zone out, a new regulation the next order, and an emergency passes both (B10, N6)."""
     rig.switch_on()
     rig.run_until(1)
     rig.window("silence", 0, 3600, (RIGHT,))
     rig.run_until(2)
     job = rig.publish(Order(tones=(Tone("a", 3.0),)))
     rig.run_until(9)
-    assert [sound.what for sound in sounds(rig, LEFT)] == ["a"]
-    assert sounds(rig, RIGHT) == []
-    rig.regulate(sessions_per_day=0)
+    rig.regulate(session_s=1)
     rig.run_until(10)
     refused = rig.publish(Order(tones=(Tone("a", 3.0),)))
     flood = rig.publish(Order(cls="emergency", spoken="Lũ quét!"))
     rig.run_until(24)
     (record,) = records_of(rig, job)
     assert {zone["zone"]: zone["reason"] for zone in record["zones"]} == {LEFT: None, RIGHT: "zone_silenced"}
-    assert [record["reason"] for record in records_of(rig, refused)] == ["sessions_per_day"]
+    assert [record["reason"] for record in records_of(rig, refused)] == ["session_too_long"]
     assert [record["outcome"] for record in records_of(rig, flood)] == ["succeeded"]
+    assert [sound.what for sound in sounds(rig, LEFT)] == ["a", ATTENTION, SPEECH]
     assert [sound.what for sound in sounds(rig, RIGHT)] == [ATTENTION, SPEECH]
 
 

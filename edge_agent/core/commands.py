@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from edge_agent.core import policy, records, selftest, sounding, standing, zones
+from edge_agent.core import policy, records, selftest, series, sounding, standing, zones
 from edge_agent.core.clock_trust import Now
-from edge_agent.core.effects import EndProcess, Level, RoutePlay, SendAnswer, SendPlan, Verdict
+from edge_agent.core.effects import EndProcess, Level, ReleaseJob, RoutePlay, SendAnswer, SendPlan, Verdict
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.order import (
@@ -35,6 +35,7 @@ from edge_agent.core.order import (
 )
 from edge_agent.core.programme import length_ms
 from edge_agent.core.reasons import Reason
+from edge_agent.core.schedule import first_base, next_instant
 from edge_agent.core.state import Ending, GoesOn, KnownRule, Occurrence, State, Turn
 from edge_agent.core.units import MINUTE_MS, ZoneId
 
@@ -53,19 +54,28 @@ def objection(state: State, order: RuleOrder, now: Now) -> Reason | None:
         newest = standing.newest_regulation(state)
         return Reason.SUPERSEDED if newest is not None and newest.version >= order.version else None
     if isinstance(order, Command):
-        return _objection_to(state, order)
+        return _objection_to(state, order, now)
     return None
 
 
-def _objection_to(state: State, command: Command) -> Reason | None:
+def _objection_to(state: State, command: Command, now: Now) -> Reason | None:
     match command.action:
         case Cancel(target=target) if not _may_cancel(state, command, target):
             return Reason.NOT_THE_OWNER
         case Restart() if any(_urgent(state, play) for play in state.plays.values()):
             return Reason.EMERGENCY_IN_FORCE
-        case Choose(target=target) if target not in state.jobs:
-            return Reason.UNKNOWN_JOB
+        case Choose():
+            return _objection_to_choice(state, command.action, now)
     return None
+
+
+def _objection_to_choice(state: State, choice: Choose, now: Now) -> Reason | None:
+    """Only what waits to be chosen is, and only for a time within what its issuer has signed."""
+    known = state.jobs.get(choice.target)
+    if known is None or not known.offered:
+        return Reason.UNKNOWN_JOB
+    chosen = replace(known.job, when=choice.when)
+    return Reason.NOTHING_LEFT if next_instant(chosen, first_base(chosen, now.utc)) is None else None
 
 
 def arrived(turn: Turn, rule: KnownRule) -> None:
@@ -88,11 +98,7 @@ def saved(turn: Turn, rule: KnownRule) -> None:
 def restored(turn: Turn, order: RuleOrder) -> None:
     """After a restart: what a command had changed in a job is changed again."""
     if isinstance(order, Command) and isinstance(order.action, Choose):
-        known = turn.state.jobs.get(order.action.target)
-        if known is not None:
-            base = known.base
-            choose(turn, order.action)
-            turn.put_job(replace(turn.state.jobs[order.action.target], base=base))
+        choose(turn, order.action)
 
 
 def took_effect(turn: Turn, rule: KnownRule) -> None:
@@ -131,15 +137,21 @@ def _tell_the_day(turn: Turn, _accepted: AcceptedRule, command: Command) -> None
 def _choose(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
     assert isinstance(command.action, Choose)
     choose(turn, command.action)
+    known = turn.state.jobs.get(command.action.target)
+    if known is None:
+        return
+    base = first_base(known.job, turn.now.utc)
+    turn.put_job(replace(known, base=base))
+    turn.emit(ReleaseJob(known.job.job_id, base))  # a restart counts from here too
+    series.take_place(turn, known.job)
 
 
 def choose(turn: Turn, choice: Choose) -> None:
     """An offered job is planned as the commune has chosen, within what its issuer has signed it for."""
     known = turn.state.jobs.get(choice.target)
-    if known is None:
-        return
-    accepted = replace(known.accepted, job=replace(known.job, when=choice.when))
-    turn.put_job(replace(known, accepted=accepted, offered=False, base=turn.now.utc))
+    if known is not None:
+        accepted = replace(known.accepted, job=replace(known.job, when=choice.when))
+        turn.put_job(replace(known, accepted=accepted, offered=False))
 
 
 def _may_cancel(state: State, command: Command, target: str) -> bool:
@@ -187,7 +199,9 @@ def _next_item(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
 def _halt(turn: Turn, where: tuple[ZoneId, ...], ending: Ending) -> None:
     """Ordinary programmes of which a zone is named stop, to go on later."""
     for play in [play for play in turn.state.plays.values() if play.phase is Phase.PLAYING]:
-        if turn.job_of(play).plays_as is not JobClass.EMERGENCY and {*where} & {*zones.in_it(play)}:
+        skips_silence = ending.goes_on is GoesOn.NEXT and play.started is None
+        ordinary = turn.job_of(play).plays_as is not JobClass.EMERGENCY
+        if ordinary and not skips_silence and {*where} & {*zones.in_it(play)}:
             zones.stop(turn, play, ending)
 
 
@@ -219,8 +233,10 @@ def _wish_of(turn: Turn, play: Occurrence) -> policy.Wish:
 
 def _warm(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
     assert isinstance(command.action, Amplify)
+    allowed = standing.kept_warm(turn.state, turn.now)
     for zone in standing.zones_of(turn.state, command) if command.action.on else ():
-        zones.warm(turn, zone, command.action.for_ms)
+        if zone in allowed:
+            zones.warm(turn, zone, command.action.for_ms)
 
 
 def _urgent(state: State, play: Occurrence) -> bool:

@@ -26,8 +26,10 @@ from edge_agent.core.units import SECOND_MS, JobId, UtcMs, ZoneId
 
 PLANNED_MAX = 500
 # More than a day of the longest timetable (24 times a day for 20 entries); a station lists no more.
-LOOKED_AT_MAX = 1_500
-# That day and the two before it, which the day's limits look back on: a second's work for the smallest board.
+LOOKED_AT_MAX = 750
+# Ten times what a ward plays on that day and the two before it, which its limits look back on; a second's work. Where
+# those two are too full, the day is told without them.
+NEVER = UtcMs(2**53)
 
 YEAR_MIN, YEAR_MAX = 2000, 2100
 # Nobody plans beyond: orders end before 2100, and at both ends of the calendar a day has no neighbour.
@@ -40,7 +42,8 @@ class Planned:
     """One instant of a day's plan. ``starts`` is when it would begin, ``ends`` its last sample, cut or not.
 
     ``zones`` are those it is for, ``volumes`` those that would hear it, ``out`` those that would not, each with its
-    reason; ``reason``: nobody would. ``order`` None: nobody has set one. ``under`` names the exception, ``cut`` says that quiet hours end it.
+    reason; ``reason``: nobody would. ``order`` None: nobody has set one. ``under`` names the exception, ``cut`` says
+    that quiet hours end it.
     """
 
     job_id: JobId
@@ -63,7 +66,8 @@ class Planned:
 class _Open:
     """The one occurrence of a job that is still to begin; ``number`` counts them as they were made.
 
-    A new one is not ``ready`` before the others have had their turn: its sound is looked for first.
+    It takes its zones at ``takes_at`` (0: it may begin at once), so that its first sample is on time, and is given up at
+    ``given_up_at``. A new one is not ``ready`` before the others have had their turn: its sound is looked for first.
     """
 
     known: KnownJob
@@ -71,6 +75,8 @@ class _Open:
     zones: tuple[ZoneId, ...]
     lasts_ms: int
     number: int
+    takes_at: UtcMs
+    given_up_at: UtcMs
     ready: bool = True
     goes_on: bool = False
     held_by: Reason | None = None
@@ -96,7 +102,9 @@ def day_plan(state: State, now: Now, day: date) -> tuple[Planned, ...]:
         return ()
     first, last = _bounds(day, state.site.timezone)
     run = _Run(state, now, last)
-    run.go_from(UtcMs(max(now.utc, first - PAST_MS)))
+    if not run.go_from(UtcMs(max(now.utc, first - PAST_MS))) and now.utc < first:
+        run = _Run(state, now, last)
+        run.go_from(first)
     of_day = [one for one in run.plan if first <= one.planned < last]
     return tuple(sorted(of_day, key=lambda one: (one.starts, one.planned)))[:PLANNED_MAX]
 
@@ -121,8 +129,8 @@ class _Run:
     plan: list[Planned] = field(default_factory=list)
     made: int = 0
 
-    def go_from(self, at: UtcMs) -> None:
-        """Begin with what is open now, or long before the day in question with nothing, and play to its end."""
+    def go_from(self, at: UtcMs) -> bool:
+        """Begin with what is open now, or before the day in question with nothing; says whether its end was reached."""
         self.past = self.state.past
         if at <= self.now.utc:
             self._as_it_is()
@@ -133,13 +141,15 @@ class _Run:
             self.now = replace(self.now, mono=self.now.mono_of(moment), utc=moment)
             self._settle()
             moment = self._next_moment()
+        return moment is None
 
     def _as_it_is(self) -> None:
         for play in self.state.plays.values():
             known = self.state.jobs[play.job_id]
-            one = self._opened(known, play.planned, length_ms(play.parts) if play.parts else None)
+            lasts_ms = length_ms(play.parts) if play.parts else None
+            one = self._opened(known, play.planned, lasts_ms, goes_on=play.segment > 0)
             if play.phase in _WAITING:
-                self.waiting.append(replace(one, goes_on=play.segment > 0, held_by=play.held_by))
+                self.waiting.append(replace(one, held_by=play.held_by))
             elif play.ending is None:
                 self._take_over(one, play)
 
@@ -194,7 +204,9 @@ class _Run:
 
     def _anybody_moves(self) -> bool:
         self._open_next()
-        moved = [self._moves(one) for one in sorted(self.waiting, key=self._urgency)]
+        now = self.now.utc
+        due = [one for one in self.waiting if not one.ready or min(one.takes_at, one.given_up_at) <= now]
+        moved = [self._moves(one) for one in sorted(due, key=self._urgency)]
         return any(moved)
 
     def _somebody_begins(self) -> bool:
@@ -206,8 +218,8 @@ class _Run:
 
     def _next_moment(self) -> UtcMs | None:
         ends = [one.ends if one.begun else one.begins_at for one in self.taken]
-        due = [at for one in self.waiting for at in (self._takes_at(one), self._given_up_at(one)) if at is not None]
-        return min((UtcMs(at) for at in (*ends, *due) if at > self.now.utc), default=None)
+        due = [at for one in self.waiting for at in (one.takes_at, one.given_up_at)]
+        return min((at for at in (*ends, *due) if self.now.utc < at < NEVER), default=None)
 
     def _open_next(self) -> None:
         """Every job that may sound has its next occurrence; there is never more than one open."""
@@ -217,13 +229,25 @@ class _Run:
             if known.job.job_id in have or base is None:
                 continue
             planned = next_instant(known.job, base)
-            if planned is not None and planned < self.last:
+            if planned is None or planned >= self.last:
+                del self.bases[known.job.job_id]  # nothing more on this day: the calendar is not asked again
+            else:
                 self.waiting.append(replace(self._opened(known, planned, None), ready=False))
 
-    def _opened(self, known: KnownJob, planned: UtcMs, lasts_ms: int | None) -> _Open:
+    def _opened(self, known: KnownJob, planned: UtcMs, lasts_ms: int | None, *, goes_on: bool = False) -> _Open:
         self.made += 1
-        lasts_ms = _lasts_ms(self.state, known.job) if lasts_ms is None else lasts_ms
-        return _Open(known, planned, zones.zones_of(self.state, known.job), lasts_ms, self.made)
+        job, where = known.job, zones.zones_of(self.state, known.job)
+        lead_ms = max((zones.cold_lead_ms(Turn(self.state, self.now), zone) for zone in where), default=0)
+        return _Open(
+            known,
+            planned,
+            where,
+            lasts_ms=_lasts_ms(self.state, job) if lasts_ms is None else lasts_ms,
+            number=self.made,
+            takes_at=UtcMs(0 if goes_on or _at_once(job) else planned - lead_ms),
+            given_up_at=NEVER if goes_on else _given_up_at(job, planned),
+            goes_on=goes_on,
+        )
 
     def _urgency(self, one: _Open) -> tuple[int, int, UtcMs, UtcMs, int]:
         """Class first, then the commune's order, then the planned instant, then receipt."""
@@ -237,33 +261,15 @@ class _Run:
 
     # One occurrence
 
-    def _takes_at(self, one: _Open) -> UtcMs:
-        """When it takes its zones, so that its first sample is on time; what may begin at once does not wait."""
-        if one.goes_on or _at_once(one.known.job):
-            return self.now.utc
-        turn = Turn(self.state, self.now)
-        return UtcMs(one.planned - max((zones.cold_lead_ms(turn, zone) for zone in one.zones), default=0))
-
-    def _given_up_at(self, one: _Open) -> UtcMs | None:
-        job = one.known.job
-        if one.goes_on:
-            return None
-        if isinstance(job.when, PlayNow):
-            return UtcMs(job.not_after + 1)
-        return UtcMs(one.planned + max(job.late_limit_ms, LATE_GRACE_MS) + 1)
-
     def _moves(self, one: _Open) -> bool:
         """Give it up, let it wait, or let it take its zones; says whether anything has changed."""
         if not one.ready:
             self.waiting[self.waiting.index(one)] = replace(one, ready=True)
             return True
-        given_up_at = self._given_up_at(one)
-        why_not = self._why_not(one.known.job, one)
-        if given_up_at is not None and self.now.utc >= given_up_at:
+        if self.now.utc >= one.given_up_at:
             late = Reason.EXPIRED if isinstance(one.known.job.when, PlayNow) else Reason.MISSED
             return self._refuse(one, self.now.utc, one.held_by or late, {})
-        if self.now.utc < self._takes_at(one):
-            return False
+        why_not = self._why_not(one.known.job, one)
         if why_not is not None:
             return self._refuse(one, UtcMs(max(one.planned, self.now.utc)), why_not, {})
         free = self._room(one)
@@ -411,6 +417,13 @@ def _sounded(taken: _Taken, *, over: bool = False) -> Sounded:
 def _wish(one: _Open, where: tuple[ZoneId, ...], starts: UtcMs) -> Wish:
     planned = None if one.goes_on else one.planned
     return policy.wish_for(one.known.job, where, starts, one.lasts_ms, planned)
+
+
+def _given_up_at(job: Job, planned: UtcMs) -> UtcMs:
+    """From when on it is too late for it to begin."""
+    if isinstance(job.when, PlayNow):
+        return UtcMs(job.not_after + 1)
+    return UtcMs(planned + max(job.late_limit_ms, LATE_GRACE_MS) + 1)
 
 
 def _at_once(job: Job) -> bool:

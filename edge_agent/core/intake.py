@@ -93,20 +93,36 @@ def release_held(turn: Turn) -> None:
     """
     for rule in [rule for rule in turn.state.rules.values() if rule.held]:
         _release_rule(turn, rule)
-    for known in [known for known in turn.state.jobs.values() if known.held]:
-        if _must_wait(turn.state, known.job, turn.now) and not _is_over(known.job, turn.now):
-            continue
-        objection = _by_the_clock(turn.state, known.job, turn.now)
-        if objection is None:
-            base = first_base(known.job, turn.now.utc)
-            turn.put_job(replace(known, held=False, base=base))
-            turn.emit(ReleaseJob(known.job.job_id, base))
-            series.outdate(turn, known.job)
-            series.set_right(turn, known.job)
-        else:
-            turn.drop_job(known.job.job_id)
-            turn.emit(records.of_refusal(known.accepted, objection, turn.now, was_saved=True))
-            _say_refused(turn, objection, known.accepted.digest, known.job.job_id)
+    for job_id in [known.job.job_id for known in turn.state.jobs.values() if known.held]:
+        known = turn.state.jobs.get(job_id)
+        if known is None:
+            continue  # one that was released before it has taken its place
+        if not _must_wait(turn.state, known.job, turn.now) or _is_over(known.job, turn.now):
+            _release(turn, known)
+
+
+def _release(turn: Turn, known: KnownJob) -> None:
+    objection = _in_time(turn.state, known.accepted, turn.now)
+    if objection is None:
+        base = first_base(known.job, turn.now.utc)
+        turn.put_job(replace(known, held=False, base=base))
+        turn.emit(ReleaseJob(known.job.job_id, base))
+        if not known.offered:
+            series.take_place(turn, known.job)
+        return
+    turn.drop_job(known.job.job_id)
+    turn.emit(records.of_refusal(known.accepted, objection, turn.now, was_saved=True))
+    _say_refused(turn, objection, known.accepted.digest, known.job.job_id)
+    if objection is Reason.NOT_HEARD_HERE:
+        series.heard_of(turn, known.accepted)
+
+
+def over_by(state: State, known: KnownJob) -> Reason | None:
+    """Why a job that the journal brought back is over: the process ended before it could say so."""
+    if known.held:
+        return None
+    cancelled = standing.cancelled(state, known.job.job_id, known.job.issuer)
+    return Reason.CANCELLED if cancelled else series.over_by(state, known.job)
 
 
 def expire_offers(turn: Turn) -> None:
@@ -129,7 +145,8 @@ def next_wake(state: State, now: Now) -> list[MonoMs]:
     """When a job has waited for long enough."""
     jobs = state.jobs.values()
     waiting = [known for known in jobs if known.held or (known.offered and known.saved)]
-    over = [MonoMs(now.mono_of(known.job.not_after) + 1) for known in waiting if now.trusted]
+    orders = [known.accepted for known in waiting] + [rule.accepted for rule in state.rules.values() if rule.held]
+    over = [MonoMs(now.mono_of(accepted.not_after) + 1) for accepted in orders if now.trusted]
     return [*over, *(MonoMs(known.asked_at + SAVE_WAIT_MS) for known in jobs if _waits_for_disk(known))]
 
 
@@ -143,14 +160,15 @@ def _order(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived)
     if objection is not None:
         turn.emit(Ack(event.token))
         _refuse(turn, accepted, objection)
+        if objection is Reason.NOT_HEARD_HERE and isinstance(accepted, Accepted):
+            series.heard_of(turn, accepted)
         return
     turn.state = replace(turn.state, seen={**turn.state.seen, order_id: accepted.digest})
     if isinstance(accepted, Accepted):
         base = first_base(accepted.job, turn.now.utc)
         _save(turn, KnownJob(accepted, base=base, held=held, saved=False, offered=accepted.offered), event)
-        if not held:
-            series.outdate(turn, accepted.job)
-            series.set_right(turn, accepted.job)
+        if not (held or accepted.offered):
+            series.take_place(turn, accepted.job)
         return
     rule = KnownRule(accepted, base=turn.now.utc, since=turn.now.mono, held=held, saved=False)
     _save(turn, rule, event)
@@ -251,7 +269,7 @@ def _objection(state: State, accepted: Accepted | AcceptedRule, now: Now, held: 
             return Reason.TOO_MANY_EMERGENCIES
     elif len(state.jobs) >= JOBS_MAX:
         return Reason.TOO_MANY_JOBS
-    return None if held or accepted.offered else _by_the_clock(state, job, now)
+    return None if held else _in_time(state, accepted, now)
 
 
 def _too_many(state: State, accepted: Accepted, now: Now) -> bool:
@@ -269,6 +287,13 @@ def _too_many(state: State, accepted: Accepted, now: Now) -> bool:
         if known.job.plays_as is JobClass.EMERGENCY and {*known.accepted.signers} & {*accepted.signers}
     }
     return len(sounded | waiting) >= accepted.per_day
+
+
+def _in_time(state: State, accepted: Accepted, now: Now) -> Reason | None:
+    """What the time says against an order; when an offer is to sound nobody has said yet."""
+    if accepted.offered:
+        return Reason.EXPIRED if _is_over(accepted.job, now) else None
+    return _by_the_clock(state, accepted.job, now)
 
 
 def _by_the_clock(state: State, job: Job, now: Now) -> Reason | None:

@@ -18,7 +18,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import LATE_GRACE_MS, next_instant, repeats, sounds_once
 from edge_agent.core.sounding import finish, may_try_again
 from edge_agent.core.state import KnownJob, Occurrence, OccurrenceKey, State, Turn, ZonePart, ZoneRun
-from edge_agent.core.units import MINUTE_MS, SECOND_MS, MonoMs, PlayId, UtcMs, ZoneId
+from edge_agent.core.units import MINUTE_MS, SECOND_MS, ClipKey, MonoMs, PlayId, UtcMs, ZoneId
 
 INTENT_WAIT_MS = 1 * SECOND_MS
 # How long a play waits for its intent to reach the disk; an SD card's worst fsync is some 500 ms.
@@ -68,11 +68,11 @@ def next_wake(state: State, now: Now) -> list[MonoMs]:
 def resume(turn: Turn, mark: SavedMark) -> None:
     """An occurrence had begun when the process ended: begin again where that is right, else record it."""
     known = turn.state.jobs.get(mark.job_id)
-    if known is None:
+    sounded = mark.mark is Mark.FIRST_SAMPLE
+    if known is None or (known.called_off and not sounded):
         return
     play = replace(_fresh(turn, known, mark.planned), attempt=mark.attempt)
-    sounded = mark.mark is Mark.FIRST_SAMPLE
-    if may_try_again(known.job, mark.attempt, sounded):
+    if may_try_again(known.job, mark.attempt, sounded) and not known.called_off:
         turn.put_play(play)
     else:
         finish(turn, play, Cause.POWER_LOST, Reason.POWER_CUT, unseen=sounded)
@@ -112,11 +112,13 @@ def _advance_one(turn: Turn, play: Occurrence) -> None:
 
 def _stage(turn: Turn, play: Occurrence) -> None:
     job = turn.job_of(play)
+    if not play.zones:
+        finish(turn, play, Cause.RULE_FORBIDS, Reason.NOT_HEARD_HERE)
+        return
     clips.want(turn, job)
     durations = clips.durations(turn.state, job)
     if durations is not None:
-        parts = parts_of(job, durations)
-        turn.put_play(replace(play.moved(Cause.CLIPS_READY, turn.now), parts=parts, whole=parts))
+        _staged(turn, play, durations)
         return
     trouble = clips.trouble(turn.state, job)
     if trouble is None:
@@ -129,10 +131,21 @@ def _stage(turn: Turn, play: Occurrence) -> None:
         _give_up_if_late(turn, play, Cause.CLIPS_FAILED, reason)
 
 
+def _staged(turn: Turn, play: Occurrence, durations: dict[ClipKey, int]) -> None:
+    """Its sound lies ready. What was set aside goes on with what is left of it, and is due already."""
+    staged = play.moved(Cause.CLIPS_READY, turn.now)
+    if play.segment > 0:
+        turn.put_play(replace(staged.moved(Cause.HELD_BACK, turn.now), held_by=play.held_by))
+        return
+    parts = parts_of(turn.job_of(play), durations)
+    turn.put_play(replace(staged, parts=parts, whole=parts))
+
+
 def _arm_when_due(turn: Turn, play: Occurrence) -> None:
     job = turn.job_of(play)
     if clips.durations(turn.state, job) is None:
-        turn.put_play(play.moved(Cause.CLIPS_LOST, turn.now))
+        why = play.held_by if play.segment > 0 else None
+        turn.put_play(replace(play.moved(Cause.CLIPS_LOST, turn.now), held_by=why))
         return
     if turn.state.stopping or _give_up_if_late(turn, play):
         return
@@ -227,7 +240,7 @@ def _start(turn: Turn, play: Occurrence) -> None:
         return
     play = _barred(play, verdict)
     ready = play.zones_in(ZonePart.READY)
-    held_by = _held_by(turn, turn.job_of(play))
+    held_by = _held_by(turn, play)
     if held_by is not None:
         sounding.hold_back(turn, play, held_by)
         return
@@ -251,10 +264,13 @@ def _clock_forbids(turn: Turn, job: Job) -> bool:
     return job.plays_as is not JobClass.EMERGENCY and not turn.now.trusted
 
 
-def _held_by(turn: Turn, job: Job) -> Reason | None:
+def _held_by(turn: Turn, play: Occurrence) -> Reason | None:
     """What has changed since the relays were told to close, so that it must not begin yet."""
+    job = turn.job_of(play)
     if clips.durations(turn.state, job) is None:
         return Reason.AUDIO_ALTERED
+    if standing.pauses(turn.state, turn.now, play):
+        return Reason.PAUSED
     return Reason.CLOCK_NOT_TRUSTED if _clock_forbids(turn, job) else None
 
 
@@ -340,8 +356,8 @@ def _deadline(turn: Turn, play: Occurrence) -> MonoMs | None:
     """The last boot time at which an occurrence may still start; None while the clock cannot tell."""
     job, now = turn.job_of(play), turn.now
     if play.segment > 0:
-        patience_ms = max(job.late_limit_ms, job.zones_limit_ms, ASIDE_MS)
-        return None if standing.pauses(turn.state, now, play) else MonoMs(play.since + patience_ms)
+        patience_ms = job.zones_limit_ms if play.all_out else max(job.late_limit_ms, ASIDE_MS)
+        return None if standing.pauses(turn.state, now, play) else MonoMs(play.aside_at + patience_ms)
     if _immediate(job):
         return now.mono_of(job.not_after) if now.tells_validity else None
     if not now.trusted:

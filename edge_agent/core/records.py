@@ -35,7 +35,7 @@ def of_play(
         played_ms=None if unseen else max((_heard_ms(run) for run in play.zones.values()), default=0),
         frames=play.frames_before + play.frames,
         underruns=play.underruns,
-        attempt=play.attempt,
+        attempt=play.attempt or min(play.segment, 1),  # what was set aside has sounded, if not in this segment
         under=play.under,
     )
     return CommitRecord(record, closes=play.key, job_over=job_over)

@@ -1,14 +1,14 @@
 """Decide how the station tests its relays in silence: one idle zone after the other closes and opens, nothing sounds.
 
-What was seen goes into one record (``self_test c1=ok c2=relay_failed c3=busy``). A zone that is needed meanwhile is let
-go at once: a test delays nothing.
+What was seen goes into one record (``self_test c1=ok c2=relay_failed c3=busy``). A zone that is needed meanwhile, or
+locked, is let go at once: a test delays nothing, and closes nothing under whoever is at the horn.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_agent.core import records, zones
+from edge_agent.core import records, standing, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Level
 from edge_agent.core.order import AcceptedRule
@@ -17,11 +17,15 @@ from edge_agent.core.units import SECOND_MS, MonoMs, ZoneId
 
 CLOSED_MS = 1 * SECOND_MS
 # Long enough for a read-back and for a technician's ear at the relay box; no amplifier thumps that did not before.
-OK, FAILED, BUSY, DEVICE_DOWN = "ok", "relay_failed", "busy", "device_failed"
+OK, FAILED, BUSY, DEVICE_DOWN, LOCKED = "ok", "relay_failed", "busy", "device_failed", "zone_locked"
 
 
 def begin(turn: Turn, accepted: AcceptedRule, where: tuple[ZoneId, ...]) -> None:
-    """Test the zones in turn; a test that runs already goes first and this one takes its place."""
+    """Test the zones in turn. A test that runs already ends here, with what it has seen."""
+    running = turn.state.testing
+    if running is not None:
+        left = running.zones[len(running.results) :]
+        _report(turn, replace(running, results=(*running.results, *((zone, BUSY) for zone in left))))
     turn.state = replace(turn.state, testing=SelfTesting(accepted, where))
 
 
@@ -37,9 +41,13 @@ def advance(turn: Turn) -> None:
         test = replace(test, zone=None, results=(*test.results, (test.zone, seen)))
     test = _next(turn, test)
     if test.zone is None:
-        turn.emit(records.of_self_test(test.accepted, turn.now, test.results))
-        turn.note(Level.INFO, "self-test done", seen=" ".join(f"{zone}={seen}" for zone, seen in test.results))
+        _report(turn, test)
     turn.state = replace(turn.state, testing=test if test.zone is not None else None)
+
+
+def _report(turn: Turn, test: SelfTesting) -> None:
+    turn.emit(records.of_self_test(test.accepted, turn.now, test.results))
+    turn.note(Level.INFO, "self-test done", seen=" ".join(f"{zone}={seen}" for zone, seen in test.results))
 
 
 def tested(state: State) -> frozenset[ZoneId]:
@@ -60,10 +68,9 @@ def next_wake(state: State, now: Now) -> list[MonoMs]:
 def _seen(turn: Turn, zone: ZoneId) -> str | None:
     """What the test of a zone came to; None while it goes on."""
     relay = turn.state.relays[zone]
-    if not turn.state.device_up:
-        return DEVICE_DOWN
-    if zones.is_claimed(turn.state, zone):
-        return BUSY
+    hindrance = _hindrance(turn, zone)
+    if hindrance is not None:
+        return hindrance
     if relay.closed_since is None:
         return FAILED if not relay.ordered_on or turn.now.mono >= zones.confirm_by(turn.state, zone) else None
     return OK if turn.now.mono >= relay.closed_since + CLOSED_MS else None
@@ -72,8 +79,19 @@ def _seen(turn: Turn, zone: ZoneId) -> str | None:
 def _next(turn: Turn, test: SelfTesting) -> SelfTesting:
     """Go on with the next zone that nothing needs."""
     for zone in test.zones[len(test.results) :]:
-        if turn.state.device_up and not zones.is_claimed(turn.state, zone) and not turn.state.relays[zone].ordered_on:
+        hindrance = BUSY if turn.state.relays[zone].ordered_on else None
+        hindrance = _hindrance(turn, zone) or hindrance
+        if hindrance is None:
             zones.warm(turn, zone, CLOSED_MS + zones.RELAY_CONFIRM_MS)
             return replace(test, zone=zone)
-        test = replace(test, results=(*test.results, (zone, BUSY if turn.state.device_up else DEVICE_DOWN)))
+        test = replace(test, results=(*test.results, (zone, hindrance)))
     return test
+
+
+def _hindrance(turn: Turn, zone: ZoneId) -> str | None:
+    """Why a zone cannot be tested now: somebody is at the horn, or somebody needs it, or the station is ending."""
+    if not turn.state.device_up:
+        return DEVICE_DOWN
+    if zone in standing.locked(turn.state, turn.now):
+        return LOCKED
+    return BUSY if turn.state.stopping or zones.is_claimed(turn.state, zone) else None

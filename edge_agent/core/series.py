@@ -1,4 +1,4 @@
-"""Decide what a newer version of an alert does to the older ones, and where its all-clear is heard (requirement B19).
+"""Decide what a newer version of an alert, or a correction, does to what was ordered before (requirements B19, B21).
 
 A series is one issuer's: versions grow, only the newest one sounds, and one that comes late never does. What has
 sounded is remembered with its version (``past``), so a restart changes nothing.
@@ -6,9 +6,12 @@ sounded is remembered with its version (``past``), so a restart changes nothing.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edge_agent.core import sounding
-from edge_agent.core.job import Job
+from edge_agent.core.job import Accepted, Job
 from edge_agent.core.occurrence import Cause
+from edge_agent.core.past import Sounded, remember
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import State, Turn
 
@@ -18,22 +21,46 @@ def newest(state: State, job: Job) -> int:
     if not job.series:
         return 0
     waiting = [known.job.version for known in state.jobs.values() if _same(known.job, job)]
-    sounded = [sound.version for sound in state.past if (sound.series, sound.issuer) == (job.series, job.issuer)]
-    return max([*waiting, *sounded], default=0)
+    return max([*waiting, _newest_sounded(state, job)])
 
 
-def outdate(turn: Turn, job: Job) -> None:
-    """A newer version is here: older ones end, whether they sound or wait."""
+def take_place(turn: Turn, job: Job) -> None:
+    """A newer version, or a correction, is here: what it takes the place of ends, whether it sounds or waits."""
     for known in [known for known in turn.state.jobs.values() if _same(known.job, job)]:
         if known.job.version < job.version:
             sounding.call_off(turn, known, Cause.REPLACED, Reason.SUPERSEDED)
+    for known in [known for known in turn.state.jobs.values() if _corrects(job, known.job)]:
+        sounding.call_off(turn, known, Cause.CALLED_OFF, Reason.CORRECTED)
 
 
-def set_right(turn: Turn, job: Job) -> None:
-    """A correction is here: what it corrects ends, whether it sounds or waits (requirement B21)."""
-    for known in [known for known in turn.state.jobs.values() if job.corrects and known.job.job_id == job.corrects]:
-        if known.job.issuer == job.issuer:
-            sounding.call_off(turn, known, Cause.CALLED_OFF, Reason.CORRECTED)
+def heard_of(turn: Turn, accepted: Accepted) -> None:
+    """An all-clear, or a correction, of what was heard nowhere here does not sound, yet it ends what waits.
+
+    It is remembered: a version that comes after its all-clear never sounds.
+    """
+    job, now = accepted.job, turn.now.utc
+    take_place(turn, job)
+    if job.series:
+        unheard = Sounded(job.job_id, job.plays_as, now, now, frozenset(), "", job.issuer, job.series, job.version)
+        turn.state = replace(turn.state, past=remember(turn.state.past, unheard))
+
+
+def over_by(state: State, job: Job) -> Reason | None:
+    """Why a job that the journal brought back is over all the same: a crash came before its record."""
+    others = [known.job for known in state.jobs.values() if not (known.held or known.offered)]
+    if any(_corrects(other, job) for other in others):
+        return Reason.CORRECTED
+    waiting = max((other.version for other in others if _same(other, job)), default=0)
+    return Reason.SUPERSEDED if max(waiting, _newest_sounded(state, job)) > job.version > 0 else None
+
+
+def _newest_sounded(state: State, job: Job) -> int:
+    sounded = [sound.version for sound in state.past if (sound.series, sound.issuer) == (job.series, job.issuer)]
+    return max(sounded, default=0)
+
+
+def _corrects(job: Job, other: Job) -> bool:
+    return bool(job.corrects) and (job.corrects, job.issuer) == (other.job_id, other.issuer)
 
 
 def _same(one: Job, other: Job) -> bool:

@@ -7,6 +7,7 @@ for ends with it, so nobody has to come back and undo it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from edge_agent.core import records, sounding, zones
 from edge_agent.core.clock_trust import Now
@@ -81,33 +82,53 @@ def end_what_is_over(turn: Turn) -> None:
 
 
 def _give_up_the_paused(turn: Turn, rule: KnownRule) -> None:
-    """A pause that nobody ended: whoever forgot it does not want the rest an hour later."""
-    order = rule.accepted.order
-    if not (isinstance(order, Command) and isinstance(order.action, Pause)):
-        return
-    for play in list(turn.state.plays.values()):
-        if play.held_by is Reason.PAUSED and {*zones_of(turn.state, order)} & {*play.zones}:
+    """A pause that nobody ended: whoever forgot it does not want the rest an hour later.
+
+    What had not begun has its own deadline.
+    """
+    for play in _paused_by(turn, rule):
+        if play.ending is not None:
+            zones.stop(turn, play, Ending(Cause.CUT_OFF, Reason.PAUSED))
+        else:
             sounding.give_up(turn, play, Cause.TOO_LATE, Reason.PAUSED)
 
 
+def _paused_by(turn: Turn, rule: KnownRule) -> list[Occurrence]:
+    """What was set aside, or is about to be, and would go on but for this pause."""
+    order = rule.accepted.order
+    if not (isinstance(order, Command) and isinstance(order.action, Pause)):
+        return []
+    where = {*zones_of(turn.state, order)}
+    halted = [play for play in turn.state.plays.values() if where & {*zones.in_it(play)}]
+    return [
+        play
+        for play in halted
+        if (play.ending is not None and play.ending.reason is Reason.PAUSED)
+        or (play.ending is None and play.segment > 0 and play.phase is not Phase.PLAYING)
+    ]
+
+
 def end(turn: Turn, rule: KnownRule, reason: Reason) -> None:
-    """It holds no longer, for ``reason``."""
+    """It holds no longer, for ``reason``. What a pause has kept waiting has all its time to go on from here."""
+    for play in _paused_by(turn, rule):
+        if play.ending is None and not play.all_out:
+            turn.put_play(replace(play, aside_at=turn.now.mono))
     turn.drop_rule(rule.accepted.order_id)
     turn.emit(records.of_rule(rule.accepted, turn.now, reason, over=True))
     turn.note(Level.INFO, "rule over", order=rule.accepted.order_id, reason=reason)
 
 
 def enforce(turn: Turn) -> None:
-    """What holds now is obeyed by what sounds already."""
+    """What holds now is obeyed by what sounds already, and what is about to sound lets go of barred zones' relays."""
     holding = list(in_force(turn.state, turn.now))
-    for play in _playing(turn):
-        reason = _silenced_by(turn, play)
+    for play in _sounds_or_will(turn):
+        reason = _silenced_by(turn, play) if play.phase is Phase.PLAYING else None
         if reason is not None:
             zones.stop(turn, play, Ending(Cause.CUT_OFF, reason))
             continue
         barred = _barred(turn, play, holding)
         if barred:
-            zones.leave(turn, play, barred)
+            sounding.stop_in(turn, play, barred)
 
 
 def next_wake(state: State, now: Now) -> list[MonoMs]:
@@ -119,18 +140,29 @@ def next_wake(state: State, now: Now) -> list[MonoMs]:
 
 
 def kept_warm(state: State, now: Now) -> frozenset[ZoneId]:
-    """The zones whose amplifiers are to stay on although nothing sounds there."""
+    """The zones whose amplifiers are to stay on although nothing sounds there; never where somebody is at the horn."""
     warm: set[ZoneId] = set()
     for order in in_force(state, now):
         if isinstance(order, Command) and isinstance(order.action, Amplify):
             warm = warm | {*zones_of(state, order)} if order.action.on else warm - {*zones_of(state, order)}
-    return frozenset(warm)
+    return frozenset(warm - locked(state, now))
+
+
+def locked(state: State, now: Now) -> frozenset[ZoneId]:
+    """The zones that are locked for maintenance."""
+    return frozenset(_locked(state, now))
 
 
 def _begins(order: RuleOrder) -> tuple[UtcMs, ...]:
-    """The instants from which on it may change what sounds."""
+    """The instants from which on it may change what sounds; a command does so at once."""
     ahead = order.heading.not_before
-    return (ahead, order.begins) if isinstance(order, Window) else (ahead,)
+    match order:
+        case Window(begins=begins):
+            return ahead, begins
+        case Regulation():
+            return (ahead,)
+        case _:
+            return ()
 
 
 def stops(state: State, now: Now, issued_at: UtcMs) -> bool:
@@ -151,7 +183,9 @@ def pauses(state: State, now: Now, play: Occurrence) -> bool:
     if state.jobs[play.job_id].job.plays_as is JobClass.EMERGENCY:
         return False
     return any(
-        isinstance(order, Command) and isinstance(order.action, Pause) and {*zones_of(state, order)} & {*play.zones}
+        isinstance(order, Command)
+        and isinstance(order.action, Pause)
+        and {*zones_of(state, order)} & {*zones.in_it(play)}
         for order in in_force(state, now)
     )
 
@@ -163,6 +197,7 @@ def cancelled(state: State, job_id: JobId, issuer: str) -> bool:
         and isinstance(rule.accepted.order.action, Cancel)
         and rule.accepted.order.action.target == job_id
         and rule.accepted.order.heading.issuer == issuer
+        and not rule.held
         for rule in state.rules.values()
     )
 
@@ -195,8 +230,12 @@ def _newest_regulation(orders: list[RuleOrder]) -> Regulation | None:
 
 
 def _is_ahead(rule: KnownRule, now: Now) -> bool:
-    """Whether it was signed ahead: next year's regulation holds from its own day on."""
-    return now.trusted and now.utc < rule.accepted.order.heading.not_before
+    """Whether it was signed ahead: next year's regulation holds from its own day on.
+
+    A command is never ahead, wherever the clock is put: nobody has a lock lifted under him by that.
+    """
+    order = rule.accepted.order
+    return not isinstance(order, Command) and now.trusted and now.utc < order.heading.not_before
 
 
 def _is_over(rule: KnownRule, state: State, now: Now) -> bool:
@@ -206,7 +245,8 @@ def _is_over(rule: KnownRule, state: State, now: Now) -> bool:
 
 def _is_newer(other: KnownRule, version: int, now: Now) -> bool:
     order = other.accepted.order
-    return isinstance(order, Regulation) and order.version > version and not other.held and not _is_ahead(other, now)
+    holds = other.saved and not other.held and not _is_ahead(other, now)
+    return isinstance(order, Regulation) and order.version > version and holds
 
 
 def _replaced(rule: KnownRule, state: State, now: Now) -> bool:
@@ -214,12 +254,14 @@ def _replaced(rule: KnownRule, state: State, now: Now) -> bool:
     order = rule.accepted.order
     match order:
         case Regulation(version=version):
-            return any(_is_newer(other, version, now) for other in state.rules.values())
+            # By a clock that cannot be trusted nobody knows whether the newer one holds already.
+            return now.trusted and any(_is_newer(other, version, now) for other in state.rules.values())
         case Command(action=SetVolume()):
             later = list(state.rules.values())[list(state.rules).index(rule.accepted.order_id) + 1 :]
             covered = {
                 zone
                 for other in later
+                if other.saved and not other.held
                 if isinstance(other.accepted.order, Command) and isinstance(other.accepted.order.action, SetVolume)
                 for zone in zones_of(state, other.accepted.order)
             }
@@ -242,8 +284,9 @@ def _over_at(rule: KnownRule, state: State, now: Now) -> MonoMs | None:
 def _command_over_at(rule: KnownRule, action: Action, state: State, now: Now) -> MonoMs | None:
     match action:
         case AllStop(for_ms=for_ms) | Lock(for_ms=for_ms) | Pause(for_ms=for_ms) | Amplify(for_ms=for_ms):
-            # By the clock where it is trusted, so that a restart prolongs nothing; else by what has passed since.
-            return now.mono_of(UtcMs(rule.base + for_ms)) if now.trusted else MonoMs(rule.since + for_ms)
+            # By the clock where it is trusted, so that a restart prolongs nothing; and never longer than was ordered.
+            passed = MonoMs(rule.since + for_ms)
+            return min(passed, now.mono_of(UtcMs(rule.base + for_ms))) if now.trusted else passed
         case Cancel(until=until):
             return _after(until, now)
         case Rank(job_ids=job_ids):
@@ -284,7 +327,8 @@ def _volumes(state: State, holding: list[RuleOrder]) -> dict[ZoneId, int]:
 def _sounding(state: State, now: Now, besides: Occurrence | None) -> Iterator[Sounded]:
     for play in state.plays.values():
         if play.phase in (Phase.ARMED, Phase.PLAYING) and (besides is None or play.key != besides.key):
-            began = counted_start(play.planned, now.utc_of(play.start_at if play.started is None else play.started))
+            began = now.utc_of(play.start_at if play.started is None else play.started)
+            began = counted_start(play.planned, began) if play.segment == 0 else began
             ends = UtcMs(began + length_ms(play.parts))
             ends = ends if play.cut_at is None else min(ends, now.utc_of(play.cut_at))
             hearing = frozenset(zones.in_it(play))
@@ -292,8 +336,9 @@ def _sounding(state: State, now: Now, besides: Occurrence | None) -> Iterator[So
             yield Sounded(play.job_id, job.plays_as, began, ends, hearing, play.under)
 
 
-def _playing(turn: Turn) -> list[Occurrence]:
-    return [play for play in turn.state.plays.values() if play.phase is Phase.PLAYING and play.ending is None]
+def _sounds_or_will(turn: Turn) -> list[Occurrence]:
+    going = [play for play in turn.state.plays.values() if play.phase in (Phase.ARMED, Phase.PLAYING)]
+    return [play for play in going if play.ending is None]
 
 
 def _silenced_by(turn: Turn, play: Occurrence) -> Reason | None:
@@ -312,6 +357,5 @@ def _barred(turn: Turn, play: Occurrence, holding: list[RuleOrder]) -> dict[Zone
     for order in holding:
         if isinstance(order, Window) and order.loosens is None and order.begins <= turn.now.utc and ordinary:
             barred |= dict.fromkeys(zones_of(turn.state, order), Reason.ZONE_SILENCED)
-        elif isinstance(order, Command) and isinstance(order.action, Lock):
-            barred |= dict.fromkeys(zones_of(turn.state, order), Reason.ZONE_LOCKED)
+    barred |= dict.fromkeys(_locked(turn.state, turn.now), Reason.ZONE_LOCKED)
     return {zone: reason for zone, reason in barred.items() if zone in zones.in_it(play)}

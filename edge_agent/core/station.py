@@ -161,9 +161,15 @@ def _restore(turn: Turn, event: Restored) -> None:
     for rule in event.rules:
         # What lasts counts anew: while nobody knows the time, it is better that a lock holds too long.
         turn.put_rule(KnownRule(rule.accepted, rule.base, turn.now.mono, rule.held, saved=True))
-        commands.restored(turn, rule.accepted.order)
+        if not rule.held:
+            commands.restored(turn, rule.accepted.order)
+    over = {job_id: why for job_id, known in turn.state.jobs.items() if (why := intake.over_by(turn.state, known))}
+    for job_id in over:
+        turn.put_job(replace(turn.state.jobs[job_id], called_off=True))
     for mark in event.marks:
         playing.resume(turn, mark)
+    for known in [known for known in turn.state.jobs.values() if known.called_off]:
+        sounding.call_off(turn, known, Cause.CALLED_OFF, over[known.job.job_id])
     turn.note(Level.INFO, "restored", jobs=len(jobs), begun=len(event.marks), last_seq=event.last_seq)
 
 
