@@ -42,7 +42,7 @@ from edge_agent.status_file import StatusFile
 from edge_agent.sync.messages import LOG_BODIES_BYTES, LogCursor
 from edge_agent.sync.port import Session
 from edge_agent.upstream import Upstream
-from edge_agent.workers import Afterwards, JournalWorker, Prune, SaveFloor, Staging, StagingWorker
+from edge_agent.workers import Afterwards, Aside, JournalWorker, Prune, SaveFloor, Staging, StagingWorker
 
 INBOX_MAX = 1_000
 # Ten unacknowledged messages, a report a second for each zone, and room; a full inbox blocks whoever posts.
@@ -142,6 +142,7 @@ class Runtime:
         self._state = station.start(ports.site)
         self._journal = JournalWorker(ports.journal, inbox.post, self._send_records, LOG_BODIES_BYTES)
         self._staging = StagingWorker(ports.staging, inbox.post)
+        self._aside = Aside()
         self._renewed = MonoMs(0)
         self._status = StatusFile(ports.status_file)
         self._ending_at: MonoMs | None = None
@@ -153,6 +154,7 @@ class Runtime:
             log.error("journal was damaged kept_as=%s next=tell the headend", self._ports.contents.quarantined)
         self._journal.start()
         self._staging.start()
+        self._aside.start()
         self._step(restored(self._ports.contents, self._ports.verify))
         self._ports.device.start()
         self._ports.session.start()
@@ -211,12 +213,17 @@ class Runtime:
             case fx.SendAnswer():
                 self._ports.upstream.answer(effect, now)
             case fx.SendPlan():
-                self._ports.upstream.plan(self._state, now, effect.day)
+                self._tell_the_day(effect, now)
             case fx.SendState():
                 # By the clock of this moment: a welcome in the same step may just have set it.
                 self._ports.upstream.state(self._state, self._ports.clock.now(), online=effect.online)
             case fx.SendHeartbeat():
                 self._ports.upstream.heartbeat(self._state, now)
+
+    def _tell_the_day(self, effect: fx.SendPlan, now: Now) -> None:
+        """Not here: for the longest timetables it takes longer than the device's lease."""
+        if not self._aside.order(partial(self._ports.upstream.plan, self._state, now, effect.day)):
+            log.warning("plan not told, too many were asked for day=%s next=ask again", effect.day)
 
     def _cursor(self) -> LogCursor:
         """The newest record that is durable."""

@@ -46,6 +46,9 @@ RETRY_S = 5.0
 WAITING_MAX = 2_000
 # Orders to the disk that may wait: a day's worth. More means that the disk has stopped, and then the process ends.
 
+ASIDE_MAX = 10
+# Whoever asks more often than that within seconds wants no answer.
+
 log = logging.getLogger(__name__)
 
 
@@ -292,3 +295,26 @@ class StagingWorker:
                     self._post(self._staging.text(order))
                 case Sweep() as order:
                     self._staging.sweep(order.keep)
+
+
+class Aside:
+    """Works out what takes its time and changes nothing, one after the other, so that the core never waits for it."""
+
+    def __init__(self) -> None:
+        self._orders: queue.Queue[Callable[[], None]] = queue.Queue(ASIDE_MAX)
+
+    def start(self) -> None:
+        """Begin to take orders."""
+        threading.Thread(target=self._run, name="aside", daemon=True).start()
+
+    def order(self, do: Callable[[], None]) -> bool:
+        """Have it done soon; False where too much waits already."""
+        try:
+            self._orders.put_nowait(do)
+        except queue.Full:
+            return False
+        return True
+
+    def _run(self) -> None:
+        while True:
+            self._orders.get()()

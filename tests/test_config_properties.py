@@ -121,6 +121,7 @@ WRONG: dict[str, Literal] = {
     "[speech] voice": no_choice("vi", "vi-vn-x-central", "vi-vn-x-south"),
     "[speech] rate_wpm": no_integer(80, 450),
     "[cache] bytes_max": no_integer(1_000_000, 1_000_000_000_000),
+    "[cache] fetch_mb_per_day": no_integer(1, 100_000),
     "[decoder] sandbox": no_choice("bwrap", "none"),
     "[reporting] heartbeat_s": no_integer(15, 3_600),
     "[console] language": no_choice("vi", "vi-ascii", "en"),

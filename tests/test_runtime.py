@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -119,6 +120,20 @@ def test_every_stored_job_is_judged_anew(tmp_path: Path) -> None:
     revoked = makers.make_trust(roles=[makers.job_role(keyids=[makers.signer("deputy").keyid])])
     assert [saved.accepted.job.job_id for saved in restored(contents, agent.ports.verify).jobs] == ["job-1"]
     assert restored(contents, make_judge(revoked, site)).jobs == ()
+
+
+def test_whoever_asks_is_told_the_day(tmp_path: Path) -> None:
+    with Agent(tmp_path) as agent:
+        agent.until_welcomed()
+        planned = agent.utc() + 600_000
+        agent.publish(when={"kind": "at", "utc": planned}, not_after=planned + 600_000)
+        today = datetime.fromtimestamp(planned / 1000, UTC).date()
+        valid = {"issued_at": agent.utc(), "not_before": agent.utc(), "not_after": agent.utc() + 120_000}
+        ask = makers.signed_command(**valid, do={"what": "ask", "day": today.isoformat()})
+        agent.broker.publish(makers.JOB_TOPIC, ask)
+        agent.until(lambda: len(agent.broker.said("plan")) == 1)
+        (plan,) = agent.broker.said("plan")
+    assert (plan["day"], [entry["job_id"] for entry in plan["entries"]]) == (today.isoformat(), ["job-1"])
 
 
 # -- what is acknowledged ----------------------------------------------------------------------------------------------

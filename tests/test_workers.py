@@ -10,6 +10,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,17 @@ from edge_agent.core.effects import CommitRecord, ReleaseJob, SaveJob, SaveLogAc
 from edge_agent.core.events import Event, IntentSaved, JobSaved, JournalFailed, Mark, RecordSaved
 from edge_agent.core.units import JobId, UtcMs
 from edge_agent.journal.port import TOMBSTONE_KEEP_MS, JournalError, StoredRecord
-from edge_agent.workers import BATCH_MAX, WAITING_MAX, Afterwards, JournalOrder, JournalWorker, Prune, SaveFloor
+from edge_agent.workers import (
+    ASIDE_MAX,
+    BATCH_MAX,
+    WAITING_MAX,
+    Afterwards,
+    Aside,
+    JournalOrder,
+    JournalWorker,
+    Prune,
+    SaveFloor,
+)
 from tests.fakes.journal import FakeDisk, FakeJournal
 from tests.journal.samples import NOON, record_of, save_job, save_mark
 
@@ -451,3 +462,16 @@ def test_no_interleaving_of_orders_and_failures_loses_or_reorders_a_record(wishe
     refused = [event.job_id for event in desk.said if isinstance(event, JournalFailed) and event.job_id]
     assert sorted([*answered, *refused]) == sorted(jobs)
     assert set(answered) == set(desk.disk.committed.jobs)
+
+
+def test_what_is_done_aside_is_done_in_order_and_too_much_is_not_taken() -> None:
+    aside, gate, done = Aside(), threading.Event(), queue.Queue[int]()
+
+    def wait() -> None:
+        gate.wait(PATIENCE_S)
+
+    taken = [aside.order(wait)] + [aside.order(partial(done.put, number)) for number in range(ASIDE_MAX)]
+    assert taken == [*[True] * ASIDE_MAX, False]
+    aside.start()
+    gate.set()
+    assert [done.get(timeout=PATIENCE_S) for _ in range(ASIDE_MAX - 1)] == list(range(ASIDE_MAX - 1))

@@ -7,6 +7,7 @@ be checked on the technician's own desk. The reference for people is docs/config
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from edge_agent.config.reader import ConfigError, Fault, Form, Problem, Table, open_report
@@ -29,6 +30,7 @@ from edge_agent.config.sections import (
     TrustFiles,
 )
 from edge_agent.config.station import NAME, SERIAL, ZONES_MAX, read_cards, read_site, read_wiring
+from edge_agent.core.site import FETCH_BYTES_PER_DAY
 
 CONFIG_BYTES_MAX = 65_536
 # 64 zones of 12 lines are 20 kB; a file beyond this is not a configuration.
@@ -42,6 +44,9 @@ CACHE_BYTES_MIN, CACHE_BYTES_MAX = 1_000_000, 1_000_000_000_000
 # From one attention signal and one spoken text, to the largest disk that is put on such a board (1 TB).
 CACHE_BYTES = 2_000_000_000
 # Signed originals for ten busy days are 0.5 GB, PCM for the next 36 hours at most 1.5 GB.
+MEGABYTE = 1_000_000
+FETCH_MB_MAX = 100_000
+# As good as no limit, for a station on a wire.
 RATE_WPM_MIN, RATE_WPM_MAX = 80, 450
 # What espeak-ng itself accepts (espeakRATE_MINIMUM, espeakRATE_MAXIMUM).
 RATE_WPM = 150
@@ -70,8 +75,10 @@ def read_all(top: Table, folder: Path) -> Config:
     """Read every table. What comes back may be used only after ``Report.check()``."""
     station, zones = top.table("station"), top.list_of_tables("zones", ZONES_MAX)
     cards = read_cards(top.table("cards"))
+    cache = _cache(top.table("cache", required=False))
+    site = read_site(station, zones, top.table("policy", required=False))
     config = Config(
-        site=read_site(station, zones, top.table("policy", required=False)),
+        site=replace(site, fetch_bytes_per_day=cache.fetch_mb_per_day * MEGABYTE),
         name=station.text("name", NAME),
         serial=station.text("serial", SERIAL, default=""),
         broker=_broker(top.table("broker"), folder),
@@ -83,7 +90,7 @@ def read_all(top: Table, folder: Path) -> Config:
         relays=_relays(top.table("relays"), folder),
         zones=read_wiring(zones, cards),
         speech=_speech(top.table("speech", required=False)),
-        cache=_cache(top.table("cache", required=False)),
+        cache=cache,
         decoder=_decoder(top.table("decoder", required=False)),
         reporting=_reporting(top.table("reporting", required=False)),
         console=_console(top.table("console", required=False)),
@@ -161,7 +168,10 @@ def _speech(table: Table) -> Speech:
 
 
 def _cache(table: Table) -> Cache:
-    cache = Cache(table.integer("bytes_max", CACHE_BYTES_MIN, CACHE_BYTES_MAX, default=CACHE_BYTES))
+    cache = Cache(
+        table.integer("bytes_max", CACHE_BYTES_MIN, CACHE_BYTES_MAX, default=CACHE_BYTES),
+        table.integer("fetch_mb_per_day", 1, FETCH_MB_MAX, default=FETCH_BYTES_PER_DAY // MEGABYTE),
+    )
     table.done()
     return cache
 

@@ -146,9 +146,10 @@ class Speech:
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """How much of the disk audio may take."""
+    """How much of the disk audio may take, and how much of the SIM's data audio for later may cost a day."""
 
     bytes_max: int
+    fetch_mb_per_day: int
 
 
 @dataclass(frozen=True, slots=True)

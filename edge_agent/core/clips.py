@@ -4,28 +4,50 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from edge_agent.core import look_ahead
 from edge_agent.core.effects import Effect, FetchClip, Level, SpeakText, Sweep
 from edge_agent.core.events import ClipFailed, ClipStaged
 from edge_agent.core.job import ClipItem, Item, Job
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.programme import item_key, items_of
 from edge_agent.core.reasons import Reason, explain
-from edge_agent.core.state import Clip, ClipStatus, State, Turn
-from edge_agent.core.units import MINUTE_MS, SECOND_MS, ClipKey, MonoMs
+from edge_agent.core.state import Clip, ClipStatus, Fetched, State, Turn
+from edge_agent.core.units import MINUTE_MS, SECOND_MS, ClipKey, MonoMs, UtcMs
 
 RETRY_FIRST_MS = 5 * SECOND_MS
 RETRY_MS_MAX = 10 * MINUTE_MS
 # Doubling from 5 s: a short gap in 4G costs seconds, a server that is down for a day costs 144 requests.
 
 
-def want(turn: Turn, job: Job) -> None:
-    """Ask for every sound of the job that nobody has asked for, and again for those whose retry is due."""
+def want(turn: Turn, job: Job, due: UtcMs | None) -> None:
+    """Ask for every sound of the job in its time, and again for those whose retry is due. ``due`` None: it is now."""
     for item in items_of(job):
-        clip = turn.state.clips.get(item_key(item))
-        if clip is None or (clip.retry_at is not None and turn.now.mono >= clip.retry_at):
-            asked = Clip(ClipStatus.ASKED) if clip is None else replace(clip, status=ClipStatus.ASKED, retry_at=None)
-            turn.put_clip(item_key(item), asked)
+        key = item_key(item)
+        clip = turn.state.clips.get(key)
+        if clip is None or clip.status is ClipStatus.WAITING:
+            clip = _in_its_time(turn, item, clip, due)
+            if turn.state.clips.get(key) != clip:
+                turn.put_clip(key, clip)
+        if clip.retry_at is not None and turn.now.mono >= clip.retry_at:
+            turn.put_clip(key, replace(clip, status=ClipStatus.ASKED, retry_at=None))
             turn.emit(_request(item))
+
+
+def _in_its_time(turn: Turn, item: Item, clip: Clip | None, due: UtcMs | None) -> Clip:
+    """When a sound that nobody has asked for yet is asked for: in its own moment of the night, at once what is urgent.
+
+    Where another job needs it sooner it comes sooner; where the day's bytes are used up it waits for the next night.
+    """
+    site, now, key = turn.state.site, turn.now, item_key(item)
+    at = look_ahead.ask_at(site, now, key, due) if isinstance(item, ClipItem) else now.mono
+    planned = at if clip is None or clip.retry_at is None else min(at, clip.retry_at)
+    if now.mono >= planned and isinstance(item, ClipItem) and now.trusted:
+        night = look_ahead.night_of(site, now.utc)
+        used = turn.state.fetched.bytes if turn.state.fetched.night == night else 0
+        if not look_ahead.is_urgent(now, due) and used + item.length_bytes > site.fetch_bytes_per_day:
+            return Clip(ClipStatus.WAITING, retry_at=look_ahead.next_night(site, now, key))
+        turn.state = replace(turn.state, fetched=Fetched(night, used + item.length_bytes))
+    return Clip(ClipStatus.WAITING, retry_at=planned)
 
 
 def staged(turn: Turn, event: ClipStaged) -> None:

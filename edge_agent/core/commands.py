@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from edge_agent.core import policy, records, selftest, series, sounding, standing, zones
+from edge_agent.core import policy, records, selftest, series, sounding, standing, timetable, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import EndProcess, Level, ReleaseJob, RoutePlay, SendAnswer, SendPlan, Verdict
 from edge_agent.core.job import JobClass
@@ -31,6 +31,7 @@ from edge_agent.core.order import (
     SelfTest,
     SetVolume,
     Stop,
+    Timetable,
     Window,
 )
 from edge_agent.core.programme import length_ms
@@ -53,9 +54,9 @@ def objection(state: State, order: RuleOrder, now: Now) -> Reason | None:
     if isinstance(order, Regulation):
         newest = standing.newest_regulation(state)
         return Reason.SUPERSEDED if newest is not None and newest.version >= order.version else None
-    if isinstance(order, Command):
-        return _objection_to(state, order, now)
-    return None
+    if isinstance(order, Timetable):
+        return timetable.objection(state, order, now)
+    return _objection_to(state, order, now) if isinstance(order, Command) else None
 
 
 def _objection_to(state: State, command: Command, now: Now) -> Reason | None:
@@ -104,6 +105,7 @@ def restored(turn: Turn, order: RuleOrder) -> None:
 def took_effect(turn: Turn, rule: KnownRule) -> None:
     """Record it; what is done at once is over with that."""
     order = rule.accepted.order
+    timetable.take_place(turn, rule)
     if isinstance(order, Command) and isinstance(order.action, AFTER_COMMIT):
         _do(turn, rule.accepted, order)
     at_once = isinstance(order, Command) and not isinstance(order.action, standing.LASTING)
@@ -170,7 +172,7 @@ def _cancel(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
     target = command.action.target
     for rule in [rule for rule in turn.state.rules.values() if rule.accepted.order_id == target]:
         standing.end(turn, rule, Reason.CANCELLED)
-    for known in [known for known in turn.state.jobs.values() if known.job.job_id == target]:
+    for known in [known for known in turn.state.jobs.values() if target in known.accepted.goes_by]:
         sounding.call_off(turn, known, Cause.CALLED_OFF, Reason.CANCELLED)
 
 

@@ -14,20 +14,36 @@ from edge_agent.core.units import ClipKey, JobId, MonoMs, PlayId, UtcMs, ZoneId
 
 
 @dataclass(frozen=True, slots=True)
+class Entries:
+    """The entries of a timetable: those that ``begin`` with it, and those that the journal has and that ``go_on``."""
+
+    begin: tuple[JobId, ...]
+    go_on: tuple[JobId, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SaveJob:
-    """Commit a job or a rule (insert or replace). Answered by JobSaved or JournalFailed."""
+    """Commit a job or a rule (insert or replace). Answered by JobSaved or JournalFailed.
+
+    A timetable and its ``entries`` are one transaction.
+    """
 
     saved: SavedJob | SavedRule
     envelope: bytes
     topic: str
+    entries: Entries | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseJob:
-    """A job that waited for a welcome counts its occurrences from ``base`` now. No answer."""
+    """A job that waited for a welcome counts its occurrences from ``base`` now. No answer.
+
+    With ``entries`` it is a timetable that takes effect, in one transaction; that is answered as SaveJob is.
+    """
 
     job_id: JobId
     base: UtcMs
+    entries: Entries | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,21 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from edge_agent.core import commands, policy, records, series, standing, talk
+from edge_agent.core import commands, policy, records, series, standing, talk, timetable
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Ack, AdoptTime, Level, ReleaseJob, SaveJob, SendAnswer, Verdict
 from edge_agent.core.events import Judgement, MessageArrived, Rejected, SavedJob, SavedRule
 from edge_agent.core.job import Accepted, Job, JobClass, LogAck, PlayNow, Rule, Welcome
-from edge_agent.core.order import AcceptedRule
+from edge_agent.core.order import AcceptedRule, RuleOrder, Timetable
 from edge_agent.core.programme import promised_ms
 from edge_agent.core.reasons import UNAUTHENTICATED, Reason, explain
 from edge_agent.core.schedule import first_base, next_instant
-from edge_agent.core.state import KnownJob, KnownRule, State, Turn
+from edge_agent.core.state import JOBS_MAX, KnownJob, KnownRule, State, Turn
 from edge_agent.core.units import DAY_MS, SECOND_MS, JobId, MonoMs, UtcMs
 from edge_agent.core.zones import zones_of
 
-JOBS_MAX = 200
-# A ward's timetable has some 20 entries; ten times that. Emergencies are never refused for it.
 REFUSED_KEPT = 1_000
 # Digests of refused orders, so that a repeated one is not journalled twice: 64 kB.
 SAVE_WAIT_MS = 1 * SECOND_MS
@@ -71,6 +69,7 @@ def job_not_saved(turn: Turn, job_id: JobId, error: str) -> None:
     _acknowledge(turn, job_id)
     rule = turn.state.rules.get(job_id)
     if rule is not None and not rule.saved:
+        timetable.not_saved(turn, rule)
         turn.drop_rule(job_id)
         _forget(turn, job_id)
         _say_refused(turn, Reason.NOT_SAVED, rule.accepted.digest, job_id, error)
@@ -91,7 +90,7 @@ def release_held(turn: Turn) -> None:
 
     But not for longer than they are valid: a welcome may never come, and the places for jobs are counted.
     """
-    for rule in [rule for rule in turn.state.rules.values() if rule.held]:
+    for rule in timetable.newest_first(rule for rule in turn.state.rules.values() if rule.held):
         _release_rule(turn, rule)
     for job_id in [known.job.job_id for known in turn.state.jobs.values() if known.held]:
         known = turn.state.jobs.get(job_id)
@@ -122,7 +121,9 @@ def over_by(state: State, known: KnownJob) -> Reason | None:
     if known.held:
         return None
     cancelled = standing.cancelled(state, known.job.job_id, known.job.issuer)
-    return Reason.CANCELLED if cancelled else series.over_by(state, known.job)
+    if cancelled:
+        return Reason.CANCELLED
+    return timetable.over_by(state, known.accepted) or series.over_by(state, known.job)
 
 
 def expire_offers(turn: Turn) -> None:
@@ -147,7 +148,8 @@ def next_wake(state: State, now: Now) -> list[MonoMs]:
     waiting = [known for known in jobs if known.held or (known.offered and known.saved)]
     orders = [known.accepted for known in waiting] + [rule.accepted for rule in state.rules.values() if rule.held]
     over = [MonoMs(now.mono_of(accepted.not_after) + 1) for accepted in orders if now.trusted]
-    return [*over, *(MonoMs(known.asked_at + SAVE_WAIT_MS) for known in jobs if _waits_for_disk(known))]
+    asked = [MonoMs(known.asked_at + SAVE_WAIT_MS) for known in jobs if _waits_for_disk(known)]
+    return [*over, *asked, *timetable.next_wake(state, now)]
 
 
 def _order(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived) -> None:
@@ -171,6 +173,8 @@ def _order(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived)
             series.take_place(turn, accepted.job)
         return
     rule = KnownRule(accepted, base=turn.now.utc, since=turn.now.mono, held=held, saved=False)
+    if not held:
+        timetable.enter(turn, rule)
     _save(turn, rule, event)
     if not held:
         commands.arrived(turn, rule)
@@ -179,10 +183,15 @@ def _order(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived)
 def _release_rule(turn: Turn, rule: KnownRule) -> None:
     """What a rule says is obeyed only once its freshness can be told."""
     over = turn.now.trusted and turn.now.utc > rule.accepted.not_after
-    if not over and not (turn.state.welcomed and turn.now.trusted):
+    if not over and _rule_waits(turn, rule.accepted.order):
         return
+    whole = isinstance(rule.accepted.order, Timetable)
+    if whole and not rule.saved:
+        return  # what it does is tied to a commit, and the disk has not answered about the first one
     objection = commands.objection(turn.state, rule.accepted.order, turn.now)
-    if objection is None:
+    if objection is None and whole:
+        timetable.release(turn, rule)
+    elif objection is None:
         rule = replace(rule, held=False, base=turn.now.utc, since=turn.now.mono)
         turn.put_rule(rule)
         turn.emit(ReleaseJob(rule.accepted.order_id, turn.now.utc))
@@ -198,21 +207,24 @@ def _release_rule(turn: Turn, rule: KnownRule) -> None:
 def _waits_at_first(turn: Turn, accepted: Accepted | AcceptedRule) -> bool:
     if isinstance(accepted, Accepted):
         return _must_wait(turn.state, accepted.job, turn.now)
-    return not (turn.state.welcomed and turn.now.trusted)
+    return _rule_waits(turn, accepted.order)
+
+
+def _rule_waits(turn: Turn, order: RuleOrder) -> bool:
+    return not (turn.state.welcomed and turn.now.trusted) or timetable.is_ahead(order, turn.now)
 
 
 def _save(turn: Turn, known: KnownJob | KnownRule, event: MessageArrived) -> None:
     """Keep an order; its delivery is acknowledged when the disk has had its say."""
     order_id = known.accepted.order_id
-    saved: SavedJob | SavedRule
+    turn.state = replace(turn.state, waiting_acks={**turn.state.waiting_acks, order_id: (event.token,)})
     if isinstance(known, KnownJob):
         turn.put_job(replace(known, asked_at=turn.now.mono))
-        saved = SavedJob(known.accepted, known.base, known.held)
+        turn.emit(SaveJob(SavedJob(known.accepted, known.base, known.held), event.payload, event.topic))
     else:
         turn.put_rule(known)
         saved = SavedRule(known.accepted, known.base, known.held)
-    turn.state = replace(turn.state, waiting_acks={**turn.state.waiting_acks, order_id: (event.token,)})
-    turn.emit(SaveJob(saved, event.payload, event.topic))
+        turn.emit(SaveJob(saved, event.payload, event.topic, timetable.rows(turn.state, known)))
 
 
 def _forget(turn: Turn, order_id: JobId) -> None:
@@ -253,7 +265,7 @@ def _waits_for_disk(known: KnownJob) -> bool:
 
 
 def _objection(state: State, accepted: Accepted | AcceptedRule, now: Now, held: bool) -> Reason | None:
-    if accepted.order_id in state.seen:
+    if accepted.order_id in state.seen or accepted.order_id in state.jobs:
         return Reason.ID_REUSED
     if isinstance(accepted, AcceptedRule):
         if len(state.rules) >= standing.RULES_MAX:

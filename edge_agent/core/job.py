@@ -143,11 +143,20 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Edition:
+    """The version of a timetable that a job is an entry of; ``order_id`` is the whole timetable's."""
+
+    order_id: JobId
+    name: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """A job whose signatures and limits were checked. ``digest`` is the SHA-256 (hex) of the signed bytes (the PAE).
 
     Of its role, where it is an emergency (0: no limit): ``sound_max_ms`` in all, and how many ``per_day``. ``offered``:
-    the role may only offer it, and the commune chooses.
+    the role may only offer it, and the commune chooses. ``edition``: it was signed as an entry of a timetable.
     """
 
     job: Job
@@ -157,6 +166,7 @@ class Accepted:
     sound_max_ms: int = 0
     per_day: int = 0
     offered: bool = False
+    edition: Edition | None = None
 
     @property
     def order_id(self) -> JobId:
@@ -167,6 +177,11 @@ class Accepted:
     def not_after(self) -> UtcMs:
         """Until when it may come again."""
         return self.job.not_after
+
+    @property
+    def goes_by(self) -> tuple[JobId, ...]:
+        """The ids by which it is cancelled: its own, and its timetable's."""
+        return (self.job.job_id,) if self.edition is None else (self.job.job_id, self.edition.order_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
-"""What may be ordered beside a broadcast: the ward's policy, dated windows, commands. Types only, decides nothing.
+"""What may be ordered beside one broadcast: the ward's policy, dated windows, commands, timetables. Types only.
 
-``trust.rule_orders`` parses them once; how each is obeyed is decided in ``standing`` and ``commands``.
+``trust.rule_orders`` and ``trust.entries`` parse them once; how each is obeyed is decided in ``standing``, ``commands``
+and ``timetable``.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from edge_agent.core.job import Audience, JobClass, When
+from edge_agent.core.job import Audience, Job, JobClass, When
 from edge_agent.core.site import LocalPolicy
 from edge_agent.core.units import JobId, UtcMs
 
@@ -183,17 +184,42 @@ class Command:
     action: Action
 
 
-RuleOrder = Regulation | Window | Command
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """A whole timetable (lịch phát): it takes the place of the issuer's older version of the same ``name``, at once.
+
+    ``jobs`` are its entries, as far as they are for this station; an entry keeps its id for as long as it says the same.
+    """
+
+    heading: Heading
+    name: str
+    version: int
+    jobs: tuple[Job, ...]
+
+    def is_version_of(self, issuer: str, name: str) -> bool:
+        """Whether it is a version of this issuer's timetable of this name."""
+        return (self.heading.issuer, self.name) == (issuer, name)
+
+    def replaces(self, older: Timetable) -> bool:
+        """Whether it takes the place of the other one."""
+        return self.is_version_of(older.heading.issuer, older.name) and self.version > older.version
+
+
+RuleOrder = Regulation | Window | Command | Timetable
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptedRule:
-    """An order of this file whose signatures and limits were checked; the fields mean what they do in ``Accepted``."""
+    """An order of this file whose signatures and limits were checked; the fields mean what they do in ``Accepted``.
+
+    ``offered``: the classes of a timetable's entries that its role may only offer.
+    """
 
     order: RuleOrder
     digest: str
     signers: tuple[str, ...]
     role: str
+    offered: frozenset[JobClass] = frozenset()
 
     @property
     def order_id(self) -> JobId:

@@ -115,7 +115,7 @@ def _stage(turn: Turn, play: Occurrence) -> None:
     if not play.zones:
         finish(turn, play, Cause.RULE_FORBIDS, Reason.NOT_HEARD_HERE)
         return
-    clips.want(turn, job)
+    clips.want(turn, job, None if _immediate(job) else play.planned)
     durations = clips.durations(turn.state, job)
     if durations is not None:
         _staged(turn, play, durations)
@@ -252,6 +252,7 @@ def _start(turn: Turn, play: Occurrence) -> None:
     play = zones.with_volumes(turn, play, standing.rules_of(turn.state, turn.now), _wish(turn, play, start_at))
     for zone in ready:
         play = play.with_zone(zone, ZonePart.HEARING)
+    play = play.going_on_without(play.zones_in(ZonePart.TAKEN))
     turn.put_play(play)
     if late:
         for zone in ready:  # each closing carries its own end, which was counted from an earlier start

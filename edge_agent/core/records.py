@@ -10,7 +10,7 @@ from edge_agent.core.effects import CommitRecord
 from edge_agent.core.events import Rejected
 from edge_agent.core.job import Accepted, Job
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.order import AcceptedRule, Command, Regulation, RuleOrder, Window
+from edge_agent.core.order import AcceptedRule, Command, Regulation, RuleOrder, Timetable, Window
 from edge_agent.core.programme import item_key, length_ms, promised_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import Occurrence, ZoneRun
@@ -21,7 +21,7 @@ def of_play(
     accepted: Accepted, play: Occurrence, reason: Reason | None, now: Now, *, job_over: bool, unseen: bool = False
 ) -> CommitRecord:
     """The record of an occurrence that has its outcome. ``unseen``: it may have sounded while nobody looked."""
-    zones = tuple(_of_zone(run, play, reason, unseen) for run in play.zones.values())
+    zones = tuple(_of_zone(run, reason, unseen) for run in play.zones.values())
     record = replace(
         _of_order(accepted, now),
         kind=RecordKind.PLAY,
@@ -65,7 +65,7 @@ def of_rejection(rejected: Rejected, now: Now) -> CommitRecord:
 
 
 def of_rule(accepted: AcceptedRule, now: Now, reason: Reason | None, *, over: bool) -> CommitRecord:
-    """The record of a regulation, a window or a command: that it took effect (``reason`` None), or why it is over."""
+    """The record of a regulation, a window, a command or a timetable: that it took effect (``reason`` None), or why it is over."""
     outcome = Phase.SUCCEEDED if reason is None else _RULE_ENDS.get(reason, Phase.REJECTED)
     record = replace(_of_heading(accepted, now), kind=RecordKind.RULE, outcome=outcome, reason=reason)
     return CommitRecord(replace(record, detail=told(accepted.order)), closes=None, job_over=over)
@@ -93,6 +93,8 @@ def told(order: RuleOrder) -> str:
         case Window():
             kind = "silence" if order.loosens is None else "exception"
             return f"{kind} zones={_listed(order)} begins={order.begins} ends={order.ends} basis={order.basis}"
+        case Timetable():
+            return f"timetable name={order.name} version={order.version} entries={len(order.jobs)}"
         case Command():
             values = "".join(f" {one.name}={getattr(order.action, one.name)}" for one in fields(order.action))
             return f"{type(order.action).__name__.lower()} zones={_listed(order)}{values}"
@@ -181,7 +183,7 @@ def _nothing_sounded(now: Now) -> AsRun:
     )
 
 
-def _of_zone(run: ZoneRun, play: Occurrence, reason: Reason | None, unseen: bool) -> ZoneAsRun:
+def _of_zone(run: ZoneRun, reason: Reason | None, unseen: bool) -> ZoneAsRun:
     evidence = Evidence.ACCEPTED
     if run.relay_on is not None:
         evidence = Evidence.RELAY_CLOSED
@@ -193,7 +195,7 @@ def _of_zone(run: ZoneRun, play: Occurrence, reason: Reason | None, unseen: bool
         played_ms=None if unseen else _heard_ms(run),
         volume=run.volume,
         relay_on=run.relay_on,
-        reason=run.reason or (reason if play.phase is not Phase.SUCCEEDED else None),
+        reason=run.reason or (Reason.PREEMPTED if run.missed else reason),
     )
 
 

@@ -12,6 +12,8 @@ from edge_agent.core.units import MINUTE_MS, SECOND_MS, StationId, ZoneId
 
 WARM_UP_MS_MAX = 60 * SECOND_MS
 # The slowest thing we drive: an old FM transmitter or valve amplifier (requirement S9).
+FETCH_BYTES_PER_DAY = 200_000_000
+# Six hours of audio at 64 kbit/s: more than a ward plays in a week, and a tenth of a small SIM's month.
 RELAY_ON_MS_MAX = 2 * 60 * MINUTE_MS
 # Longest programme the field knows is a 45-minute session with relays; twice that and some (requirement S3).
 
@@ -94,6 +96,7 @@ class Site:
     timezone: str
     zones: Mapping[ZoneId, ZoneSite]
     policy: LocalPolicy = LocalPolicy()
+    fetch_bytes_per_day: int = FETCH_BYTES_PER_DAY
 
     def areas(self) -> frozenset[str]:
         """Every area that contains this station, from the country down to the ward."""

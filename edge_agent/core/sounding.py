@@ -85,7 +85,7 @@ def ended(turn: Turn, event: PlayEnded) -> None:
 
 def all_out(turn: Turn, play: Occurrence) -> None:
     """The last sample has left the card. Zones that missed it, because they were taken, may hear it later (B14)."""
-    missed = [zone for zone, run in play.zones.items() if run.reason is Reason.PREEMPTED]
+    missed = any(_hears_later(run) for run in play.zones.values())
     if not missed or turn.job_of(play).zones_limit_ms == 0:
         finish(turn, play, Cause.ALL_SAMPLES_OUT, None)
         return
@@ -149,16 +149,22 @@ def _what_is_left(play: Occurrence, goes_on: GoesOn) -> tuple[Part, ...]:
 
 def _zones_aside(play: Occurrence, ending: Ending) -> dict[ZoneId, ZoneRun]:
     """Each zone as it waits for the next segment; what an earlier one brought it is kept."""
+    later = ending.goes_on is GoesOn.MISSED
     again = {}
     for zone, run in play.zones.items():
-        missed = ending.goes_on is not GoesOn.MISSED or run.reason is Reason.PREEMPTED
-        if run.part in (ZonePart.OUT, ZonePart.SERVED) and not (missed and run.reason is Reason.PREEMPTED):
-            again[zone] = replace(run, earlier_ms=run.earlier_ms + run.played_ms, played_ms=0)
-            continue
-        part = ZonePart.WAITING if missed else ZonePart.SERVED
-        heard_ms = run.earlier_ms + run.played_ms
-        again[zone] = replace(run, part=part, reason=None, earlier_ms=heard_ms, played_ms=0)
+        run = replace(run, earlier_ms=run.earlier_ms + run.played_ms, played_ms=0)
+        if later and _hears_later(run):
+            run = replace(run, part=ZonePart.WAITING, reason=None, missed=False)
+        elif run.part not in (ZonePart.OUT, ZonePart.SERVED):
+            missed = run.missed and ending.goes_on is not GoesOn.ANEW
+            run = replace(run, part=ZonePart.SERVED if later else ZonePart.WAITING, reason=None, missed=missed)
+        again[zone] = run
     return again
+
+
+def _hears_later(run: ZoneRun) -> bool:
+    """Whether a zone missed some because it was taken, and for no other reason."""
+    return run.missed and (run.part is not ZonePart.OUT or run.reason is Reason.PREEMPTED)
 
 
 def give_up(turn: Turn, play: Occurrence, cause: Cause, reason: Reason) -> None:

@@ -27,6 +27,7 @@ from edge_agent.core.order import (
     Regulation,
     RuleOrder,
     SetVolume,
+    Timetable,
     Window,
 )
 from edge_agent.core.past import Sounded, counted_start
@@ -249,6 +250,11 @@ def _is_newer(other: KnownRule, version: int, now: Now) -> bool:
     return isinstance(order, Regulation) and order.version > version and holds
 
 
+def _has_switched(other: KnownRule, order: Timetable) -> bool:
+    newer = other.accepted.order
+    return other.saved and not other.held and isinstance(newer, Timetable) and newer.replaces(order)
+
+
 def _replaced(rule: KnownRule, state: State, now: Now) -> bool:
     """Whether a later order of its kind has taken its place."""
     order = rule.accepted.order
@@ -256,6 +262,8 @@ def _replaced(rule: KnownRule, state: State, now: Now) -> bool:
         case Regulation(version=version):
             # By a clock that cannot be trusted nobody knows whether the newer one holds already.
             return now.trusted and any(_is_newer(other, version, now) for other in state.rules.values())
+        case Timetable():
+            return any(_has_switched(other, order) for other in state.rules.values())
         case Command(action=SetVolume()):
             later = list(state.rules.values())[list(state.rules).index(rule.accepted.order_id) + 1 :]
             covered = {
@@ -273,7 +281,7 @@ def _replaced(rule: KnownRule, state: State, now: Now) -> bool:
 def _over_at(rule: KnownRule, state: State, now: Now) -> MonoMs | None:
     """The boot time from which it holds no longer; None while nobody can tell, or where something else ends it."""
     match rule.accepted.order:
-        case Regulation(heading=heading):
+        case Regulation(heading=heading) | Timetable(heading=heading):
             return rule.since if _replaced(rule, state, now) else _after(heading.not_after, now)
         case Window(ends=ends):
             return _after(ends, now)

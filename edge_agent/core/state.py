@@ -5,7 +5,7 @@ Decides nothing. ``Turn`` is the only mutable thing in the core, and it lives fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -22,6 +22,9 @@ from edge_agent.core.site import Site
 from edge_agent.core.units import ClipKey, JobId, MonoMs, PlayId, UtcMs, ZoneId
 
 OccurrenceKey = tuple[JobId, UtcMs]
+
+JOBS_MAX = 200
+# A ward's timetable has some 20 entries; ten times that. Emergencies are never refused for it.
 
 
 class ZonePart(StrEnum):
@@ -44,7 +47,8 @@ CLAIMS = frozenset({ZonePart.CLOSING, ZonePart.READY, ZonePart.HEARING})
 class ZoneRun:
     """One zone in one occurrence. ``played_ms`` counts what left the card for it in the last attempt.
 
-    ``earlier_ms`` counts what it heard before the programme was set aside.
+    ``earlier_ms`` counts what it heard before the programme was set aside; ``missed``: an emergency sounded there while
+    the others went on.
     """
 
     zone: ZoneId
@@ -53,6 +57,7 @@ class ZoneRun:
     relay_on: MonoMs | None = None
     played_ms: int = 0
     earlier_ms: int = 0
+    missed: bool = False
     reason: Reason | None = None
 
 
@@ -132,10 +137,16 @@ class Occurrence:
         run = replace(self.zones[zone], part=part, reason=reason)
         return replace(self, zones={**self.zones, zone: run})
 
+    def going_on_without(self, zones: Iterable[ZoneId]) -> Occurrence:
+        """The occurrence when others hear it, and these zones do not."""
+        missing = {zone: replace(self.zones[zone], missed=True) for zone in zones}
+        return replace(self, zones={**self.zones, **missing})
+
 
 class ClipStatus(StrEnum):
     """Where the staging of one sound stands."""
 
+    WAITING = "waiting"  # for its moment of the night
     ASKED = "asked"
     READY = "ready"
     FAILED = "failed"
@@ -143,7 +154,7 @@ class ClipStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One sound. ``retry_at`` is when a failed one is asked for again."""
+    """One sound. ``retry_at`` is when one that waits or has failed is asked for."""
 
     status: ClipStatus
     duration_ms: int = 0
@@ -151,6 +162,14 @@ class Clip:
     retry_at: MonoMs | None = None
     reason: Reason | None = None
     again: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """How many bytes were asked for since a night began (``look_ahead.night_of``)."""
+
+    night: int = 0
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +285,7 @@ class State:
     waiting_acks: Mapping[JobId, tuple[AckToken, ...]] = field(default_factory=dict)
     plays: Mapping[OccurrenceKey, Occurrence] = field(default_factory=dict)
     clips: Mapping[ClipKey, Clip] = field(default_factory=dict)
+    fetched: Fetched = Fetched()
     relays: Mapping[ZoneId, Relay] = field(default_factory=dict)
     link: Link = Link()
     unauthenticated: int = 0

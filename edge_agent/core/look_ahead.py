@@ -1,0 +1,72 @@
+"""Decide when a sound is fetched ahead: what is due soon at once, the rest spread over the night, within a day's bytes.
+
+Fifty stations of a commune get the same order in the same second, and their SIM cards are paid for: each takes its own
+moment of the night, drawn from its name and the sound's. An emergency, and whatever plays now, never waits here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, time, timedelta
+
+from edge_agent.core.clock_trust import Now
+from edge_agent.core.policy import local_time
+from edge_agent.core.site import Site
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, ClipKey, MonoMs, UtcMs
+
+AT_ONCE_MS = 1 * HOUR_MS
+# What is due within this is fetched without waiting for anything.
+SOON_MS = 12 * HOUR_MS
+# What is due within this does not wait for the night, but is spread over SPREAD_MS.
+SPREAD_MS = 10 * MINUTE_MS
+NIGHT_BEGINS, NIGHT_MS = time(22, 0), 5 * HOUR_MS
+# From 22:00, when the networks are empty, to 03:00: two hours are left for other tries before the first session.
+MARGIN_MS = 1 * HOUR_MS
+# A night that ends later than this before the sound is due is no night to wait for.
+
+
+def ask_at(site: Site, now: Now, key: ClipKey, due: UtcMs | None) -> MonoMs:
+    """The boot time at which a sound that is ``due`` is asked for; now, where nobody knows the time or it is urgent."""
+    if due is None or not now.trusted or due - now.utc <= AT_ONCE_MS:
+        return now.mono
+    share = _share(site, key)
+    if due - now.utc <= SOON_MS:
+        return MonoMs(now.mono + int(SPREAD_MS * share))
+    begins = _night(site, now.utc)
+    first = max(begins, now.utc)
+    at = UtcMs(first + int((begins + NIGHT_MS - first) * share))
+    return now.mono_of(at) if at <= due - MARGIN_MS else now.mono
+
+
+def is_urgent(now: Now, due: UtcMs | None) -> bool:
+    """Whether a sound is fetched whatever it costs."""
+    return due is None or not now.trusted or due - now.utc <= SOON_MS
+
+
+def next_night(site: Site, now: Now, key: ClipKey) -> MonoMs:
+    """The same moment of the night after this one: the day's bytes are used up."""
+    begins = _night(site, UtcMs(now.utc + NIGHT_MS))
+    return now.mono_of(UtcMs(begins + int(NIGHT_MS * _share(site, key))))
+
+
+def night_of(site: Site, utc: UtcMs) -> int:
+    """Which day's bytes an instant counts in: from one night's beginning to the next, as the number of the day."""
+    return (local_time(utc, site.timezone) - timedelta(hours=NIGHT_BEGINS.hour)).toordinal()
+
+
+def _night(site: Site, utc: UtcMs) -> UtcMs:
+    """The beginning of the night that ``utc`` is in, or else of the next one."""
+    local = local_time(utc, site.timezone)
+    today = datetime.combine(local.date(), NIGHT_BEGINS, local.tzinfo)
+    yesterdays = _utc(today - timedelta(days=1))
+    return yesterdays if utc < yesterdays + NIGHT_MS else _utc(today)
+
+
+def _utc(moment: datetime) -> UtcMs:
+    return UtcMs(round(moment.timestamp() * 1000))
+
+
+def _share(site: Site, key: ClipKey) -> float:
+    """A number from 0 to 1 that is this station's for this sound: always the same, and no two stations' alike."""
+    drawn = hashlib.sha256(f"{site.station}\0{key}".encode()).digest()
+    return int.from_bytes(drawn[:6]) / 2**48

@@ -1,0 +1,120 @@
+"""Audio for later comes in the night, each station in its own moment, and no day costs more bytes than it may."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import time
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.core import effects as fx
+from edge_agent.core import look_ahead
+from edge_agent.core.clock_trust import ClockSource, Now
+from edge_agent.core.events import ClipFailed
+from edge_agent.core.look_ahead import ask_at
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.policy import local_time
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, ClipKey, MonoMs, StationId, UtcMs
+from tests.core.bench import Bench
+from tests.trust import makers
+
+SITE = makers.make_site()
+KEY = ClipKey("ab" * 32)
+NOON = Now(MonoMs(5_000_000), UtcMs(makers.NOON), ClockSource.SIGNED, 10)
+TOMORROW = UtcMs(makers.NOON + DAY_MS)
+
+
+def wall(at: MonoMs, now: Now = NOON) -> time:
+    return local_time(now.utc_of(at), SITE.timezone).time()
+
+
+def wake_until_asked(bench: Bench, times: int = 1) -> None:
+    """From wake to wake until the sound has been asked for so often."""
+    for _ in range(10):
+        if len(bench.every(fx.FetchClip)) == times:
+            return
+        bench.pass_s(bench.wakes_in_ms() / 1000)
+    raise AssertionError("it is never asked for")
+
+
+def test_what_plays_now_or_within_the_hour_is_fetched_at_once() -> None:
+    assert ask_at(SITE, NOON, KEY, None) == NOON.mono
+    assert ask_at(SITE, NOON, KEY, UtcMs(NOON.utc + HOUR_MS)) == NOON.mono
+
+
+def test_without_a_clock_nobody_waits_for_a_night() -> None:
+    assert ask_at(SITE, replace(NOON, source=ClockSource.UNSET), KEY, TOMORROW) == NOON.mono
+
+
+@given(st.text("abcdef0123456789", min_size=8, max_size=8), st.integers(13, 240))
+def test_what_is_due_later_comes_in_the_night_and_hours_before_it_is_due(station: str, hours: int) -> None:
+    site = replace(SITE, station=StationId(station))
+    due = UtcMs(NOON.utc + hours * HOUR_MS)
+    at = ask_at(site, NOON, KEY, due)
+    assert NOON.utc_of(at) <= due - look_ahead.MARGIN_MS
+    assert at == NOON.mono or wall(at) >= time(22) or wall(at) <= time(3)
+
+
+def test_fifty_stations_of_a_commune_do_not_come_at_once() -> None:
+    sites = [replace(SITE, station=StationId(f"dt-{number}")) for number in range(50)]
+    moments = sorted(ask_at(site, NOON, KEY, TOMORROW) for site in sites)
+    busiest = max(sum(1 for at in moments if first <= at < first + 10 * MINUTE_MS) for first in moments)
+    assert busiest <= 10, "ten minutes of the five hours have their thirtieth, and some"
+    assert moments[-1] - moments[0] > 4 * HOUR_MS
+
+
+def test_in_the_night_itself_only_its_rest_is_left() -> None:
+    late = Now(MonoMs(0), UtcMs(makers.NOON + 14 * HOUR_MS), ClockSource.SIGNED, 10)  # 02:00
+    at = ask_at(SITE, late, KEY, UtcMs(late.utc + 20 * HOUR_MS))
+    assert 0 <= at <= HOUR_MS
+
+
+def test_a_sound_for_tomorrow_is_asked_for_in_the_night_and_played_in_time() -> None:
+    bench = Bench().boot()
+    job = bench.order(when={"kind": "at", "utc": makers.NOON + DAY_MS})
+    assert bench.every(fx.FetchClip) == []
+    assert bench.phase(job) is Phase.RECEIVED
+    wake_until_asked(bench)
+    assert wall(bench.now.mono, bench.now) >= time(22) or wall(bench.now.mono, bench.now) <= time(3)
+    assert bench.phase(job) is Phase.STAGED
+
+
+def test_another_job_that_needs_it_sooner_brings_it_sooner() -> None:
+    bench = Bench().boot()
+    bench.order(job_id="tomorrow", when={"kind": "at", "utc": makers.NOON + DAY_MS})
+    bench.order(job_id="soon", when={"kind": "at", "utc": bench.now.utc + MINUTE_MS})
+    assert len(bench.every(fx.FetchClip)) == 1
+    assert {play.phase for play in bench.state.plays.values()} == {Phase.STAGED}
+
+
+def test_a_day_that_has_used_up_its_bytes_leaves_the_rest_to_the_next_night() -> None:
+    bench = Bench(fetch_bytes_per_day=100_000).boot()
+    for number in range(3):
+        clip = makers.clip_item(digest=f"{number}" * 64, length=80_000)
+        bench.order(job_id=f"j-{number}", items=[clip], when={"kind": "at", "utc": makers.NOON + 4 * DAY_MS})
+    fetched = []
+    for _ in range(4 * 24):
+        bench.pass_s(3_600)
+        fetched.append(len(bench.every(fx.FetchClip)))
+    assert [fetched[15], fetched[39], fetched[63]] == [1, 2, 3], "one each night"
+
+
+def test_what_is_due_today_is_fetched_whatever_it_costs() -> None:
+    bench = Bench(fetch_bytes_per_day=1).boot()
+    job = bench.order(when={"kind": "at", "utc": bench.now.utc + 2 * HOUR_MS})
+    bench.pass_s(600)
+    assert bench.phase(job) is Phase.STAGED
+    warning = bench.order(job_id="warning", **{"class": "emergency"}, items=[makers.clip_item(digest="c" * 64)])
+    assert warning in {play.job_id for play in bench.state.plays.values() if play.phase is not Phase.RECEIVED}
+
+
+def test_a_night_without_a_network_is_tried_again_until_the_morning() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.FetchClip)
+    bench.order(when={"kind": "at", "utc": makers.NOON + DAY_MS})
+    wake_until_asked(bench)
+    for tries in range(2, 5):
+        bench.send(ClipFailed(KEY, Reason.AUDIO_UNREACHABLE, again=True))
+        wake_until_asked(bench, tries)
