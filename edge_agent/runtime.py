@@ -11,13 +11,13 @@ import logging
 import queue
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Protocol
 
 from edge_agent.clock import StationClock
 from edge_agent.core import effects as fx
-from edge_agent.core import station
+from edge_agent.core import station, timetable
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Effect
 from edge_agent.core.events import (
@@ -286,7 +286,8 @@ class Runtime:
 
 def restored(contents: Contents, verify: Verify) -> Restored:
     """Judge every stored order again: a key that was revoked meanwhile orders nothing any more."""
-    saved = [order for stored in contents.jobs if (order := _judged(stored, verify)) is not None]
+    once = cache(verify)  # the entries of a timetable share its bytes
+    saved = [order for stored in contents.jobs if (order := _judged(stored, once)) is not None]
     return Restored(
         jobs=tuple(order for order in saved if isinstance(order, SavedJob)),
         rules=tuple(order for order in saved if isinstance(order, SavedRule)),
@@ -304,8 +305,12 @@ def _judged(stored: StoredJob, verify: Verify) -> SavedJob | SavedRule | None:
     judgement = verify(stored.topic, stored.envelope)
     if isinstance(judgement, Accepted):
         return SavedJob(judgement, stored.base, stored.held)
-    if isinstance(judgement, AcceptedRule):
+    if isinstance(judgement, AcceptedRule) and judgement.order_id == stored.job_id:
         return SavedRule(judgement, stored.base, stored.held)
+    listed = timetable.entries(judgement) if isinstance(judgement, AcceptedRule) else ()
+    for entry in listed:
+        if entry.order_id == stored.job_id:
+            return SavedJob(entry, stored.base, stored.held)
     log.warning("stored job refused now job=%s verdict=%s", stored.job_id, judgement)
     return None
 

@@ -22,6 +22,7 @@ from edge_agent.journal.port import StoredRecord
 from edge_agent.sync import messages
 from edge_agent.sync.messages import (
     AnswerMsg,
+    ConflictStatus,
     HeartbeatMsg,
     HelloMsg,
     HostStatus,
@@ -89,7 +90,8 @@ class Upstream:
 
     def answer(self, answer: SendAnswer, now: Now) -> None:
         """Tell what became of an order on arrival."""
-        msg = AnswerMsg(answer.verdict, answer.digest, answer.job_id, answer.reason, now.utc)
+        foreseen = tuple(ConflictStatus(one.planned, one.reason, one.zones) for one in answer.conflicts)
+        msg = AnswerMsg(answer.verdict, answer.digest, answer.job_id, answer.reason, now.utc, foreseen)
         self._send(messages.answer(self._who.sender, msg))
 
     def plan(self, state: State, now: Now, day: date) -> None:

@@ -190,7 +190,8 @@ class JournalWorker:
                 self._journal.save_job(order)
                 return JobSaved(order.saved.accepted.order_id)
             case ReleaseJob():
-                self._journal.release_job(order.job_id, order.base)
+                self._journal.release_job(order.job_id, order.base, order.entries)
+                return None if order.entries is None else JobSaved(order.job_id)
             case SaveMark():
                 self._journal.save_mark(order)
                 return IntentSaved(order.job_id, order.planned) if order.mark is Mark.INTENT else None
@@ -216,6 +217,8 @@ class JournalWorker:
                     self._owed.append(order)
                 case SaveJob():
                     self._post(JournalFailed("save job", order.saved.accepted.order_id, error))
+                case ReleaseJob() if order.entries is not None:
+                    self._post(JournalFailed("release timetable", order.job_id, error))
                 case SaveMark(mark=Mark.INTENT):
                     log.error("intent not saved job=%s error=%s next=it sounds all the same", order.job_id, error)
                     self._post(IntentSaved(order.job_id, order.planned, durable=False))

@@ -153,13 +153,23 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Conflict:
+    """An instant of an accepted job that will not sound as ordered: nowhere, or not in ``zones``."""
+
+    planned: UtcMs
+    reason: Reason
+    zones: tuple[ZoneId, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SendAnswer:
-    """Tell the server what became of an order on arrival."""
+    """Tell the server what became of an order on arrival; ``conflicts`` are foreseen among its next instants."""
 
     verdict: Verdict
     digest: str
     job_id: str
     reason: Reason | None
+    conflicts: tuple[Conflict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

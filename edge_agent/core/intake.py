@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from edge_agent.core import commands, policy, records, series, standing, talk, timetable
+from edge_agent.core import commands, conflicts, policy, records, series, standing, talk, timetable
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Ack, AdoptTime, Level, ReleaseJob, SaveJob, SendAnswer, Verdict
 from edge_agent.core.events import Judgement, MessageArrived, Rejected, SavedJob, SavedRule
@@ -57,7 +57,8 @@ def job_saved(turn: Turn, job_id: JobId) -> None:
     if known is None or known.saved:
         return  # refused or over while it was being saved: that has been said
     turn.put_job(replace(known, saved=True))
-    turn.emit(SendAnswer(Verdict.ACCEPTED, known.accepted.digest, job_id, None))
+    foreseen = conflicts.of_job(turn.state, known, turn.now)
+    turn.emit(SendAnswer(Verdict.ACCEPTED, known.accepted.digest, job_id, None, foreseen))
     turn.note(Level.INFO, "job accepted", job=job_id, cls=known.job.plays_as, issuer=known.job.issuer, held=known.held)
 
 
@@ -211,7 +212,7 @@ def _waits_at_first(turn: Turn, accepted: Accepted | AcceptedRule) -> bool:
 
 
 def _rule_waits(turn: Turn, order: RuleOrder) -> bool:
-    return not (turn.state.welcomed and turn.now.trusted) or timetable.is_ahead(order, turn.now)
+    return not (turn.state.welcomed and turn.now.trusted) or timetable.waits(turn.state, order, turn.now)
 
 
 def _save(turn: Turn, known: KnownJob | KnownRule, event: MessageArrived) -> None:

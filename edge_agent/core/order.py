@@ -188,7 +188,7 @@ class Command:
 class Timetable:
     """A whole timetable (lịch phát): it takes the place of the issuer's older version of the same ``name``, at once.
 
-    ``jobs`` are its entries, as far as they are for this station; an entry keeps its id for as long as it says the same.
+    ``jobs`` are its entries, as far as they are for this station; an entry keeps its id while it says the same.
     """
 
     heading: Heading

@@ -65,7 +65,7 @@ def of_rejection(rejected: Rejected, now: Now) -> CommitRecord:
 
 
 def of_rule(accepted: AcceptedRule, now: Now, reason: Reason | None, *, over: bool) -> CommitRecord:
-    """The record of a regulation, a window, a command or a timetable: that it took effect (``reason`` None), or why it is over."""
+    """The record of an order beside a broadcast: that it took effect (``reason`` None), or why it is over."""
     outcome = Phase.SUCCEEDED if reason is None else _RULE_ENDS.get(reason, Phase.REJECTED)
     record = replace(_of_heading(accepted, now), kind=RecordKind.RULE, outcome=outcome, reason=reason)
     return CommitRecord(replace(record, detail=told(accepted.order)), closes=None, job_over=over)

@@ -41,9 +41,15 @@ def entries(accepted: AcceptedRule) -> tuple[Accepted, ...]:
     )
 
 
-def is_ahead(order: RuleOrder, now: Now) -> bool:
-    """Whether it was signed ahead: next month's timetable waits for its own day, and the old one holds until then."""
-    return isinstance(order, Timetable) and now.trusted and now.utc < order.heading.not_before
+def waits(state: State, order: RuleOrder, now: Now) -> bool:
+    """Whether it was signed ahead: next month's timetable waits for its own day, and the old one holds until then.
+
+    Not where a newer one has come meanwhile: its turn never comes, and the centre is to hear of that at once.
+    """
+    if not (isinstance(order, Timetable) and now.trusted and now.utc < order.heading.not_before):
+        return False
+    others = [rule.accepted.order for rule in state.rules.values() if not rule.held]
+    return not any(isinstance(other, Timetable) and other.replaces(order) for other in others)
 
 
 def objection(state: State, order: Timetable, now: Now) -> Reason | None:
@@ -107,8 +113,9 @@ def take_place(turn: Turn, rule: KnownRule) -> None:
         accepted = new.get(known.job.job_id)
         if accepted is None:
             _let_go(turn, known)
-        elif not known.called_off:
-            turn.put_job(replace(known, accepted=_as_chosen(known, accepted), saved=True))
+        else:
+            cancelled = known.called_off and _is_cancelled(turn.state, known.accepted)
+            turn.put_job(replace(known, accepted=_as_chosen(known, accepted), saved=True, called_off=cancelled))
             _within_validity(turn, accepted.job)
     known_ids = {job_id for job_id in new if job_id in turn.state.jobs or job_id in turn.state.seen}
     turn.state = replace(turn.state, seen={**turn.state.seen, **dict.fromkeys(known_ids, rule.accepted.digest)})
@@ -119,7 +126,7 @@ def over_by(state: State, accepted: Accepted) -> Reason | None:
     edition, issuer = accepted.edition, accepted.job.issuer
     if edition is None:
         return None
-    if standing.cancelled(state, edition.order_id, issuer):
+    if _is_cancelled(state, accepted):
         return Reason.CANCELLED
     rules = [rule for rule in state.rules.values() if not rule.held and isinstance(rule.accepted.order, Timetable)]
     versions = [_timetable(rule) for rule in rules]
@@ -130,8 +137,8 @@ def over_by(state: State, accepted: Accepted) -> Reason | None:
 
 def next_wake(state: State, now: Now) -> list[MonoMs]:
     """When one that was signed ahead has its day."""
-    ahead = [rule.accepted.order for rule in state.rules.values() if rule.held and is_ahead(rule.accepted.order, now)]
-    return [now.mono_of(order.heading.not_before) for order in ahead]
+    held = [rule.accepted.order for rule in state.rules.values() if rule.held]
+    return [now.mono_of(order.heading.not_before) for order in held if waits(state, order, now)]
 
 
 def newest_first(rules: Iterator[KnownRule]) -> list[KnownRule]:
@@ -196,6 +203,11 @@ def _as_chosen(known: KnownJob, accepted: Accepted) -> Accepted:
     if not known.accepted.offered or known.offered:
         return accepted
     return replace(accepted, job=replace(accepted.job, when=known.job.when))
+
+
+def _is_cancelled(state: State, accepted: Accepted) -> bool:
+    """By itself, or with its whole timetable."""
+    return any(standing.cancelled(state, name, accepted.job.issuer) for name in accepted.goes_by)
 
 
 def _live(state: State, order: Timetable, now: UtcMs) -> set[JobId]:

@@ -23,6 +23,7 @@ from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import canonical
 from edge_agent.sync.messages import (
     AnswerMsg,
+    ConflictStatus,
     HeartbeatMsg,
     HelloMsg,
     HostStatus,
@@ -48,6 +49,7 @@ RECORDS_MAX = 1_000
 # More than fit into 48 kB.
 PLAYS_MAX = 64
 ZONES_MAX = 64
+CONFLICTS_MAX = 16
 ENTRIES_MAX = 500
 # A plan's, as many as a station lists.
 WORDS = free_text(200)
@@ -197,7 +199,15 @@ def _answer(fields: Fields) -> AnswerMsg:
         job_id=fields.text("job_id", NAME_OR_NOTHING),
         reason=_reason(fields),
         at=read_instant(fields, "at"),
+        conflicts=tuple(_conflict(one) for one in fields.records("conflicts", 0, CONFLICTS_MAX))
+        if "conflicts" in fields
+        else (),
     )
+
+
+def _conflict(fields: Fields) -> ConflictStatus:
+    zones = tuple(ZoneId(zone) for zone in fields.texts("zones", NAME, 0, ZONES_MAX))
+    return ConflictStatus(read_instant(fields, "planned"), fields.choice("reason", Reason), zones)
 
 
 def _plan(fields: Fields) -> PlanMsg:

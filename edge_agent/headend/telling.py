@@ -18,7 +18,7 @@ from edge_agent.headend.rule_words import became, of_record
 from edge_agent.headend.session import LinkDown, LinkUp
 from edge_agent.headend.words import DOUBTS, EVIDENCE, PHASES, VERDICTS, WHYS, local, number, seconds
 from edge_agent.journal.port import StoredRecord
-from edge_agent.sync.messages import AnswerMsg, HeartbeatMsg, HelloMsg, PlanMsg, StateMsg, ZoneStatus
+from edge_agent.sync.messages import AnswerMsg, ConflictStatus, HeartbeatMsg, HelloMsg, PlanMsg, StateMsg, ZoneStatus
 from edge_agent.trust.strict_json import WireError, parse
 
 RELAYS = {True: "đóng", False: "mở", None: "không rõ"}
@@ -28,7 +28,7 @@ HOUR_S = 3_600
 def for_people(shown: Shown, now: UtcMs, zone: ZoneInfo) -> str:
     """Vietnamese words and the code: ``05:30:00 tram-01: bắt đầu kết nối … [birth]``. May be several lines."""
     clock = local(now, zone).strftime("%H:%M:%S")
-    return "\n".join(f"{clock} {line}" for line in _lines(shown))
+    return "\n".join(f"{clock} {line}" for line in _lines(shown, zone))
 
 
 def for_machines(shown: Shown, now: UtcMs) -> str:
@@ -42,12 +42,12 @@ def for_machines(shown: Shown, now: UtcMs) -> str:
     return json.dumps(what, ensure_ascii=False, default=str)  # a day and a time of day as ISO 8601 writes them
 
 
-def _lines(shown: Shown) -> list[str]:
+def _lines(shown: Shown, zone: ZoneInfo) -> list[str]:
     match shown:
         case Heard(said=PlanMsg() as plan):
             return [f"{shown.station}: {line}" for line in _plan(plan)]
         case Heard():
-            return [f"{shown.station}: {_said(shown)}"]
+            return [f"{shown.station}: {_said(shown, zone)}"]
         case Kept():
             return [f"{shown.station}: {_record(record)}" for record in shown.new] or [
                 f"{shown.station}: nhật ký phát đã có, xác nhận lại [known]"
@@ -64,7 +64,7 @@ def _lines(shown: Shown) -> list[str]:
             return [f"máy chủ trung tâm mất kết nối [disconnected]: {shown.detail}"]
 
 
-def _said(heard: Heard) -> str:
+def _said(heard: Heard, zone: ZoneInfo) -> str:
     match heard.said:
         case HelloMsg():
             return f"xin giờ, đã trả lời [hello]; phần mềm {heard.software}"
@@ -74,9 +74,16 @@ def _said(heard: Heard) -> str:
             hours = number(beat.uptime_s / HOUR_S, 1)
             return f"báo trạng thái [heartbeat]: chạy {hours} giờ, chờ gửi {beat.records_waiting} bản ghi nhật ký"
         case AnswerMsg() as answer:
-            return f"{VERDICTS[answer.verdict]} {answer.job_id or '?'} [{answer.verdict}]{_because(answer.reason)}"
+            told = f"{VERDICTS[answer.verdict]} {answer.job_id or '?'} [{answer.verdict}]{_because(answer.reason)}"
+            return "; ".join((told, *(_conflict(one, zone) for one in answer.conflicts)))
         case _:
             return heard.kind.value
+
+
+def _conflict(conflict: ConflictStatus, zone: ZoneInfo) -> str:
+    where = f" ở cụm {', '.join(conflict.zones)}" if conflict.zones else ""
+    when = local(conflict.planned, zone).strftime("%Hh%M ngày %d/%m/%Y")
+    return f"LƯU Ý: {when} sẽ không phát{where}{_because(conflict.reason)}"
 
 
 def _plan(plan: PlanMsg) -> Iterator[str]:

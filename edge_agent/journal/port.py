@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge_agent.core.as_run import AsRun
-from edge_agent.core.effects import SaveJob, SaveMark
+from edge_agent.core.effects import Entries, SaveJob, SaveMark
 from edge_agent.core.events import SavedMark
 from edge_agent.core.past import Sounded
 from edge_agent.core.units import DAY_MS, JobId, UtcMs
@@ -84,10 +84,16 @@ class Journal(Protocol):
 
     def begin(self) -> None: ...
 
-    def save_job(self, effect: SaveJob) -> None: ...
+    def save_job(self, effect: SaveJob) -> None:
+        """Keep an order, and the entries that it may have.
 
-    def release_job(self, job_id: JobId, base: UtcMs) -> None:
-        """A held job counts from ``base`` and is held no more."""
+        Each entry is a job of its own, but for its bytes: they are the whole timetable's, and kept once. An entry that
+        begins counts from the timetable's base, whatever became of it before; one that goes on is where it was.
+        """
+        ...
+
+    def release_job(self, job_id: JobId, base: UtcMs, entries: Entries | None = None) -> None:
+        """A held job counts from ``base`` and is held no more; a held timetable has its ``entries`` from here on."""
         ...
 
     def save_mark(self, effect: SaveMark) -> None: ...

@@ -17,7 +17,12 @@ from edge_agent.journal.port import PAST_AMONG, REFUSALS_AMONG, Contents, Journa
 from edge_agent.journal.record import sounded_in
 from edge_agent.journal.schema import VERSION
 
-LOAD_JOBS = "SELECT job_id, envelope, topic, base, held FROM jobs WHERE NOT over ORDER BY rowid"
+# An entry of a timetable has no bytes of its own: they stand in the timetable's row, which has the same digest.
+LOAD_JOBS = """
+SELECT one.job_id, coalesce(whole.envelope, one.envelope), one.topic, one.base, one.held FROM jobs AS one
+LEFT JOIN jobs AS whole ON length(one.envelope) = 0 AND whole.digest = one.digest AND length(whole.envelope) > 0
+WHERE NOT one.over ORDER BY one.rowid
+"""
 LOAD_SEEN = "SELECT job_id, digest FROM jobs ORDER BY rowid"
 LOAD_META = "SELECT epoch, head_seq, head_hash, acked_seq, floor FROM meta"
 LOAD_MARKS = """

@@ -14,7 +14,7 @@ from typing import Any
 
 from edge_agent.core.as_run import AsRun
 from edge_agent.core.clock_trust import TIMETABLE_SOURCES
-from edge_agent.core.effects import SaveJob, SaveMark
+from edge_agent.core.effects import Entries, SaveJob, SaveMark
 from edge_agent.core.units import JobId, UtcMs
 from edge_agent.journal.database import disk, open_database
 from edge_agent.journal.port import RECORD_KEEP_MS, TOMBSTONE_KEEP_MS, Contents, JournalError, StoredRecord
@@ -25,6 +25,16 @@ SAVE_JOB = """
 INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, 0)
 ON CONFLICT (job_id) DO UPDATE SET digest = excluded.digest, envelope = excluded.envelope, topic = excluded.topic,
     base = excluded.base, held = excluded.held, not_after = excluded.not_after, over = 0
+"""
+# The bytes of an entry stand in its timetable's row, and are found by the digest of both (reading.LOAD_JOBS).
+BEGIN_ENTRY = """
+INSERT INTO jobs SELECT ?2, digest, x'', topic, base, 0, not_after, 0 FROM jobs WHERE job_id = ?1
+ON CONFLICT (job_id) DO UPDATE SET digest = excluded.digest, envelope = x'', topic = excluded.topic,
+    base = excluded.base, held = 0, not_after = excluded.not_after, over = 0
+"""
+GO_ON_ENTRY = """
+UPDATE jobs SET digest = whole.digest, envelope = x'', topic = whole.topic, not_after = whole.not_after
+FROM (SELECT digest, topic, not_after FROM jobs WHERE job_id = ?1) AS whole WHERE job_id = ?2
 """
 # A mark without a job: an emergency that sounded although the disk had refused it, and then the power went.
 PRUNE_MARKS = "DELETE FROM marks WHERE job_id NOT IN (SELECT job_id FROM jobs WHERE NOT over)"
@@ -71,9 +81,11 @@ class Store:
             int(effect.saved.held),
             accepted.not_after,
         )
+        self._save_entries(accepted.order_id, effect.entries)
 
-    def release_job(self, job_id: JobId, base: UtcMs) -> None:
+    def release_job(self, job_id: JobId, base: UtcMs, entries: Entries | None = None) -> None:
         self._write("UPDATE jobs SET held = 0, base = ? WHERE job_id = ?", base, job_id)
+        self._save_entries(job_id, entries)
 
     def save_mark(self, effect: SaveMark) -> None:
         self._write(
@@ -151,6 +163,14 @@ class Store:
         self._checkpoint()
         with disk():
             self._connection.close()
+
+    def _save_entries(self, order_id: JobId, entries: Entries | None) -> None:
+        if entries is None:
+            return
+        for job_id in entries.begin:
+            self._write(BEGIN_ENTRY, order_id, job_id)
+        for job_id in entries.go_on:
+            self._write(GO_ON_ENTRY, order_id, job_id)
 
     def _checkpoint(self) -> None:
         """Bring the write-ahead log into the database, daily and at the end, and name what hinders it.

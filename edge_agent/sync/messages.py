@@ -186,6 +186,15 @@ class LogRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ConflictStatus:
+    """An instant of an accepted job that will not sound as ordered: nowhere (no ``zones``), or not in these."""
+
+    planned: UtcMs
+    reason: Reason
+    zones: tuple[ZoneId, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerMsg:
     """What became of an order on arrival; ``digest`` and ``job_id`` are "" where they could not be read."""
 
@@ -194,6 +203,7 @@ class AnswerMsg:
     job_id: str
     reason: Reason | None
     at: UtcMs
+    conflicts: tuple[ConflictStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +339,9 @@ def answer(sender: Sender, msg: AnswerMsg) -> Outgoing:
             "job_id": msg.job_id,
             "reason": _code(msg.reason),
             "at": msg.at,
+            "conflicts": [
+                {"planned": one.planned, "reason": one.reason.value, "zones": list(one.zones)} for one in msg.conflicts
+            ],
         },
     )
 

@@ -13,7 +13,7 @@ from functools import partial
 
 from edge_agent.core.events import Judgement, Rejected
 from edge_agent.core.job import Accepted, Job, JobClass, LogAck, Welcome
-from edge_agent.core.order import AcceptedRule, RuleOrder
+from edge_agent.core.order import AcceptedRule, RuleOrder, Timetable
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
 from edge_agent.trust.envelope import Envelope, open_envelope, payload_type, signers_of
@@ -148,14 +148,23 @@ def _judge_given(order: Job | RuleOrder, site: Site, proven: _Proven) -> Accepte
         assert role.grant is not None, "who_may gives only roles with a grant for what people order"
         refusal = over_limit(order, role.grant, site)
         if refusal is None:
-            return _accepted(order, role, role.grant, proven)
+            return _accepted(_for_us(order, site), role, role.grant, proven)
         refusals.append(replace(refusal, detail=f"{refusal.detail} (role {role.name})"))
     return refusals[0]  # of the role that needs most signatures, which may do most
+
+
+def _for_us(order: Job | RuleOrder, site: Site) -> Job | RuleOrder:
+    """Of a timetable the entries that this station is to play: others may be for other stations alone."""
+    if not isinstance(order, Timetable):
+        return order
+    return replace(order, jobs=tuple(job for job in order.jobs if addressed(job, site) is None))
 
 
 def _accepted(order: Job | RuleOrder, role: Role, grant: JobGrant, proven: _Proven) -> Accepted | AcceptedRule:
     digest = proven.claim.envelope.digest
     signers = tuple(sorted(key.keyid for key in role.keys & proven.signers))
+    if isinstance(order, Timetable):
+        return AcceptedRule(order, digest, signers, role.name, offered=grant.limits.offered)
     if not isinstance(order, Job):
         return AcceptedRule(order, digest, signers, role.name)
     if order.cls is not JobClass.EMERGENCY:

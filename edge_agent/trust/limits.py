@@ -5,12 +5,13 @@ A role's hours bind the planned instants. The ward's quiet hours bind the sound 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from edge_agent.core.events import Rejected
 from edge_agent.core.job import Job, JobClass, PlayAt, PlayNow, Rule
-from edge_agent.core.order import Command, Heading, RuleOrder
+from edge_agent.core.order import Command, Heading, RuleOrder, Timetable
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
 from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, UtcMs
@@ -47,7 +48,17 @@ def over_limit(order: Job | RuleOrder, grant: JobGrant, site: Site) -> Rejected 
         or _beyond_areas(heading, limits, site)
         or _valid_too_long(heading, min(limits.validity_max_ms, _ceiling_ms(order)))
         or (_outside_hours(order, limits, site) if isinstance(order, Job) else None)
+        or (_beyond_entry(order, grant, site) if isinstance(order, Timetable) else None)
     )
+
+
+def _beyond_entry(order: Timetable, grant: JobGrant, site: Site) -> Rejected | None:
+    """The first entry that its role may not order: it refuses the whole, wherever that entry is to sound."""
+    for index, job in enumerate(order.jobs):
+        refusal = over_limit(job, grant, site)
+        if refusal is not None:
+            return replace(refusal, detail=f"entries[{index}].{refusal.detail}")
+    return None
 
 
 def _heading(order: Job | RuleOrder) -> Job | Heading:

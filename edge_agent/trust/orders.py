@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 from edge_agent.core.job import Job, JobClass, LogAck, Preemption, Welcome
-from edge_agent.core.order import Regulation, RuleOrder, Window
+from edge_agent.core.order import Regulation, RuleOrder, Timetable, Window
 from edge_agent.core.units import SECOND_MS, JobId
+from edge_agent.trust.entries import entry_payload, read_timetable, timetable_fields
 from edge_agent.trust.fields import NAME, Fields, form, free_text
 from edge_agent.trust.heading import HEADING_FIELDS, audience_payload, read_audience
 from edge_agent.trust.items import ITEMS_MAX, item_payload, read_item
@@ -43,36 +44,47 @@ class OrderType(StrEnum):
     REGULATION = "regulation"
     WINDOW = "window"
     COMMAND = "command"
+    TIMETABLE = "timetable"
     WELCOME = "welcome"
     ACK = "ack"
 
 
 Order = Job | RuleOrder | Welcome | LogAck
 
-GIVEN = frozenset({OrderType.JOB, OrderType.REGULATION, OrderType.WINDOW, OrderType.COMMAND})
+GIVEN = frozenset({OrderType.JOB, OrderType.REGULATION, OrderType.WINDOW, OrderType.COMMAND, OrderType.TIMETABLE})
 """What people order, in an issuer's name and within limits; the rest are a server's answers."""
 
 COMMON_FIELDS = frozenset({"realm", "type", "critical"})
-_RULE_FIELDS = COMMON_FIELDS | HEADING_FIELDS | {"order_id"}
-KNOWN_FIELDS = {
-    OrderType.JOB: COMMON_FIELDS
-    | HEADING_FIELDS
-    | {
+_JOB_FIELDS = frozenset(
+    {
         *("job_id", "class", "order", "when", "loops", "gap_s", "items", "volume", "preemption", "missed"),
         *("event", "series", "version", "all_clear", "rehearsal", "corrects", "cap"),
-    },
+    }
+)
+_RULE_FIELDS = COMMON_FIELDS | HEADING_FIELDS | {"order_id"}
+KNOWN_FIELDS = {
+    OrderType.JOB: COMMON_FIELDS | HEADING_FIELDS | _JOB_FIELDS,
     OrderType.REGULATION: _RULE_FIELDS | {"version", "number", "dated", "into_quiet", "clauses"},
     OrderType.WINDOW: _RULE_FIELDS | {"kind", "begins", "ends", "basis", "classes", "session_s", "total_s", "volume"},
     OrderType.COMMAND: _RULE_FIELDS | {"do"},
+    OrderType.TIMETABLE: _RULE_FIELDS | {"name", "version", "entries"} | _JOB_FIELDS,
     OrderType.WELCOME: COMMON_FIELDS | {"station", "nonce", "utc", "trust_version", "serial_marks", "heads", "log"},
     OrderType.ACK: COMMON_FIELDS | {"station", "log"},
 }
-"""What this software reads; a payload that calls another field critical is UNSUPPORTED."""
+"""What this software reads; a payload that calls another field critical is UNSUPPORTED.
+
+A timetable speaks for its entries too: an entry calls nothing critical by itself.
+"""
 
 
 class _Missed(StrEnum):
     SKIP = "skip"
     LATE = "late"
+
+
+def ordered_as(kind: OrderType) -> OrderType:
+    """What a role must order for it: a timetable is nothing but jobs."""
+    return OrderType.JOB if kind is OrderType.TIMETABLE else kind
 
 
 def unknown_critical(fields: Fields, kind: OrderType) -> str | None:
@@ -174,8 +186,16 @@ def job_payload(job: Job, realm: str) -> JsonObject:
     return payload | {name: value for name, value in _left_out(job).items() if value}
 
 
+def parse_timetable(fields: Fields) -> Timetable:
+    """A whole timetable."""
+    return read_timetable(fields, parse_job)
+
+
 def rule_payload(order: RuleOrder, realm: str) -> JsonObject:
     """The payload that ``parse_order`` reads back to the same order."""
+    if isinstance(order, Timetable):
+        entries = [entry_payload(order, job_payload(job, realm)) for job in order.jobs]
+        return {"realm": realm, "type": OrderType.TIMETABLE.value, **timetable_fields(order, entries)}
     kind = OrderType.COMMAND
     if isinstance(order, Regulation | Window):
         kind = OrderType.REGULATION if isinstance(order, Regulation) else OrderType.WINDOW
@@ -243,6 +263,7 @@ _PARSERS: Mapping[OrderType, Callable[[Fields], Order]] = {
     OrderType.REGULATION: parse_regulation,
     OrderType.WINDOW: parse_window,
     OrderType.COMMAND: parse_command,
+    OrderType.TIMETABLE: parse_timetable,
     OrderType.WELCOME: parse_welcome,
     OrderType.ACK: parse_ack,
 }

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from edge_agent.core.units import UtcMs
 from edge_agent.trust.fields import HASH, NAME, Fields, distinct, form
 from edge_agent.trust.keys import PublicKey, Scheme, UnusableKey, public_key
-from edge_agent.trust.orders import GIVEN, OrderType
+from edge_agent.trust.orders import GIVEN, OrderType, ordered_as
 from edge_agent.trust.role_limits import Limits, read_limits
 from edge_agent.trust.strict_json import INTEGER_MAX, WireError, parse
 from edge_agent.trust.timetable import read_instant
@@ -88,14 +88,14 @@ def load_trust(data: bytes) -> Trust:
 
 def who_may(trust: Trust, order: OrderType, issuer: str = "") -> tuple[Role, ...]:
     """The roles that may give this order (what people order: its issuer's), those that need most signatures first."""
-    able = [role for role in trust.roles if order in role.orders]
+    able = [role for role in trust.roles if ordered_as(order) in role.orders]
     named = [role for role in able if role.grant is None or role.grant.issuer == issuer]
     return tuple(sorted(named, key=lambda role: -role.threshold))
 
 
 def keys_for(trust: Trust, order: OrderType) -> frozenset[PublicKey]:
     """Every key that has a part in giving such orders, for whichever issuer."""
-    return frozenset(key for role in trust.roles if order in role.orders for key in role.keys)
+    return frozenset(key for role in trust.roles if ordered_as(order) in role.orders for key in role.keys)
 
 
 def enough(role: Role, signers: frozenset[PublicKey]) -> bool:
@@ -143,6 +143,8 @@ def _read_role(fields: Fields, keys: Mapping[str, PublicKey]) -> Role:
 
 def _read_orders(fields: Fields) -> frozenset[OrderType]:
     orders = fields.choices("orders", OrderType)
+    if OrderType.TIMETABLE in orders:
+        raise fields.wrong("orders", 'no timetable here: whoever orders "job" orders whole timetables too')
     if orders & GIVEN and orders & ONLINE:
         raise fields.wrong("orders", "no welcome or ack here: a key that answers stations must not order; two roles")
     if OrderType.JOB in orders and orders & OWNERS:

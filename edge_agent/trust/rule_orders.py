@@ -10,7 +10,7 @@ from datetime import time
 from enum import StrEnum
 
 from edge_agent.core.job import JobClass
-from edge_agent.core.order import Cancel, Command, Loosening, Regulation, RuleOrder, Window
+from edge_agent.core.order import Cancel, Command, Loosening, Regulation, Window
 from edge_agent.core.site import Clause, IntoQuiet, LocalPolicy, VolumeBand
 from edge_agent.core.units import DAY_MS, SECOND_MS, ZoneId
 from edge_agent.trust.commands import action_payload, read_action
@@ -85,7 +85,7 @@ def parse_command(fields: Fields) -> Command:
     return command
 
 
-def rule_fields(order: RuleOrder) -> JsonObject:
+def rule_fields(order: Regulation | Window | Command) -> JsonObject:
     """What the three parsers read back: the payload but for its realm and type."""
     if isinstance(order, Regulation):
         own = _regulation_fields(order)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import time
+from typing import Any
 
 from edge_agent.console.status import Status, read_status
 from edge_agent.core.clock_trust import ClockSource, Now
@@ -50,7 +51,7 @@ def held(reason: Reason, phase: Phase = Phase.STAGED) -> PlayStatus:
     return replace(BULLETIN, reason=reason, phase=phase)
 
 
-def state(**changes: object) -> StateMsg:
+def state(**changes: Any) -> StateMsg:
     """A healthy station at half past nine with one bulletin ahead, but for ``changes``."""
     healthy = StateMsg(
         online=True,
@@ -70,11 +71,11 @@ def state(**changes: object) -> StateMsg:
     return replace(healthy, **changes)
 
 
-def picture(**changes: object) -> bytes:
+def picture(**changes: Any) -> bytes:
     """The status file of such a station."""
     return messages.state(SENDER, state(**changes)).payload
 
 
-def status(**changes: object) -> Status:
+def status(**changes: Any) -> Status:
     """What the console makes of it."""
     return read_status(picture(**changes))

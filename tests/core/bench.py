@@ -167,6 +167,8 @@ class Bench:
         match effect:
             case fx.SaveJob():
                 return [JobSaved(effect.saved.accepted.order_id)]
+            case fx.ReleaseJob(entries=fx.Entries()):
+                return [JobSaved(effect.job_id)]
             case fx.FetchClip():
                 return [ClipStaged(effect.key, CLIP_MS)]
             case fx.SpeakText():

@@ -68,7 +68,9 @@ class SlowDisk:
                 case fx.CommitRecord():
                     self.owed.append(write)
                 case fx.SaveJob(saved=saved):
-                    self.answers.append(JournalFailed("save job", saved.accepted.job.job_id, "full"))
+                    self.answers.append(JournalFailed("save job", saved.accepted.order_id, "full"))
+                case fx.ReleaseJob(entries=fx.Entries()):
+                    self.answers.append(JournalFailed("release timetable", write.job_id, "full"))
                 case fx.SaveMark(mark=Mark.INTENT):
                     self.answers.append(IntentSaved(write.job_id, write.planned, durable=False))
                 case _:
@@ -83,9 +85,11 @@ class SlowDisk:
         match write:
             case fx.SaveJob(saved=saved):
                 self.journal.save_job(write)
-                self.answers.append(JobSaved(saved.accepted.job.job_id))
-            case fx.ReleaseJob(job_id=job_id, base=base):
-                self.journal.release_job(job_id, base)
+                self.answers.append(JobSaved(saved.accepted.order_id))
+            case fx.ReleaseJob():
+                self.journal.release_job(write.job_id, write.base, write.entries)
+                if write.entries is not None:
+                    self.answers.append(JobSaved(write.job_id))
             case fx.SaveMark():
                 self.journal.save_mark(write)
                 if write.mark is Mark.INTENT:

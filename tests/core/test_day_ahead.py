@@ -15,7 +15,7 @@ from edge_agent.core.job import JobClass
 from edge_agent.core.order import Command, Lock, Loosening, Rank, RuleOrder, SetVolume, Window
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Clause, IntoQuiet, LocalPolicy, VolumeBand, ZoneSite
-from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, JobId, UtcMs
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, JobId, UtcMs, ZoneId
 from tests.core.bench import CHO, DINH
 from tests.core.long_day import Ward
 from tests.trust import makers
@@ -26,7 +26,7 @@ FOUR = UtcMs(makers.NOON + 16 * HOUR_MS)  # 04:00 of that day
 MIDNIGHT = UtcMs(makers.NOON + 36 * HOUR_MS)
 SITE = {"zones": {CHO: ZoneSite(CHO, "Chợ", 1_000, 90), DINH: ZoneSite(DINH, "Đình", 12_000)}}
 
-Told = tuple[str, int, int | None, dict[str, int], str, str | None]
+Told = tuple[str, int, int | None, dict[ZoneId, int], str, str | None]
 """Job, planned instant, first sample, volumes by zone, outcome, reason."""
 
 

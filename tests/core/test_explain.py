@@ -304,3 +304,20 @@ def test_locked_and_silenced_zones_are_those_of_now() -> None:
     bench.rule(window(-60, 600), zones=[DINH])
     bench.rule(window(3600, 7200), zones=[CHO])
     assert explain.in_force(bench.state, bench.now) == InForce("", None, (CHO,), (DINH,))
+
+
+def test_what_will_not_sound_is_told_on_receipt() -> None:
+    bench = Bench().boot()
+    long = [makers.clip_item(digest="1" * 64, duration_ms=60_000)]
+    bench.order(job_id="first", when=makers.rule_when(times=["13:00:00"], weekdays=[4]), items=long, loops=20)
+    bench.order(job_id="second", when=makers.rule_when(times=["13:02:00", "22:00:00"], weekdays=[4, 5]))
+    answer = bench.every(fx.SendAnswer)[-1]
+    assert answer.verdict is fx.Verdict.ACCEPTED
+    told = [(one.planned - makers.NOON, one.reason, one.zones) for one in answer.conflicts[:2]]
+    assert told == [(62 * MINUTE_MS, Reason.ZONES_BUSY, ()), (10 * HOUR_MS, Reason.QUIET_HOURS, ())]
+
+
+def test_a_job_that_meets_nothing_is_accepted_without_a_word() -> None:
+    bench = Bench().boot()
+    bench.order(when=makers.rule_when())
+    assert bench.every(fx.SendAnswer)[-1].conflicts == ()

@@ -12,7 +12,7 @@ from itertools import count
 
 from edge_agent.core.as_run import AsRun, RecordKind
 from edge_agent.core.clock_trust import TIMETABLE_SOURCES
-from edge_agent.core.effects import SaveJob, SaveMark
+from edge_agent.core.effects import Entries, SaveJob, SaveMark
 from edge_agent.core.events import SavedMark
 from edge_agent.core.units import JobId, UtcMs
 from edge_agent.journal.port import (
@@ -101,7 +101,7 @@ class FakeJournal:
         alive = {job_id for job_id, row in now.jobs.items() if not row.over}
         marks = [mark for mark in now.marks.values() if mark.job_id in alive]
         return Contents(
-            jobs=tuple(row.job for row in now.jobs.values() if not row.over),
+            jobs=tuple(_whole(row, now) for row in now.jobs.values() if not row.over),
             marks=tuple(sorted(marks, key=lambda mark: (mark.planned, mark.job_id))),
             seen=tuple((job_id, row.digest) for job_id, row in now.jobs.items()),
             epoch=now.epoch,
@@ -124,9 +124,23 @@ class FakeJournal:
         saved, accepted = effect.saved, effect.saved.accepted
         stored = StoredJob(accepted.order_id, effect.envelope, effect.topic, saved.base, saved.held)
         self._put_row(Row(stored, accepted.digest, accepted.not_after))
+        self._save_entries(accepted.order_id, effect.entries)
 
-    def release_job(self, job_id: JobId, base: UtcMs) -> None:
+    def release_job(self, job_id: JobId, base: UtcMs, entries: Entries | None = None) -> None:
         self._change_row(job_id, lambda row: replace(row, job=replace(row.job, base=base, held=False)))
+        self._save_entries(job_id, entries)
+
+    def _save_entries(self, order_id: JobId, entries: Entries | None) -> None:
+        whole = self._open().jobs.get(order_id)
+        if whole is None or entries is None:
+            return
+        for job_id in entries.begin:
+            self._put_row(replace(whole, job=replace(whole.job, job_id=job_id, envelope=b"", held=False), over=False))
+        for job_id in entries.go_on:
+            self._change_row(
+                job_id,
+                lambda row: replace(whole, job=replace(row.job, envelope=b"", topic=whole.job.topic), over=row.over),
+            )
 
     def save_mark(self, effect: SaveMark) -> None:
         mark = SavedMark(effect.job_id, effect.planned, effect.mark, effect.attempt)
@@ -220,6 +234,14 @@ class FakeJournal:
         row = self._open().jobs.get(job_id)
         if row is not None:
             self._put_row(change(row))
+
+
+def _whole(row: Row, now: Committed) -> StoredJob:
+    """The job with its bytes; those of an entry stand in its timetable's row."""
+    if row.job.envelope:
+        return row.job
+    wholes = [other.job.envelope for other in now.jobs.values() if other.digest == row.digest and other.job.envelope]
+    return replace(row.job, envelope=wholes[0]) if wholes else row.job
 
 
 def _refused(records: tuple[tuple[StoredRecord, UtcMs | None], ...]) -> Iterator[str]:

@@ -25,6 +25,7 @@ from edge_agent.sync.messages import (
     PAYLOAD_BYTES_MAX,
     STATE_BYTES_MAX,
     AnswerMsg,
+    ConflictStatus,
     HeartbeatMsg,
     HelloMsg,
     HostStatus,
@@ -251,7 +252,14 @@ def test_answer_has_the_agreed_form(reason: Reason | None, code: str | None) -> 
         "job_id": "",
         "reason": code,
         "at": 17,
+        "conflicts": [],
     }
+
+
+def test_an_answer_names_what_will_not_sound() -> None:
+    conflict = ConflictStatus(UtcMs(60_000), Reason.QUIET_HOURS, (ZoneId("c1"),))
+    out = messages.answer(SENDER, AnswerMsg(Verdict.ACCEPTED, "d" * 64, "j-1", None, UtcMs(17), (conflict,)))
+    assert decoded(out)["conflicts"] == [{"planned": 60_000, "reason": "quiet_hours", "zones": ["c1"]}]
 
 
 def test_log_carries_each_body_so_that_its_hash_can_be_made_again() -> None:
