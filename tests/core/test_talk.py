@@ -130,3 +130,11 @@ def test_the_sweep_keeps_what_a_known_job_needs() -> None:
     (sweep,) = bench.every(fx.Sweep)
     assert sweep.keep == {"ab" * 32}
     assert sweep.now == bench.now.utc
+
+
+def test_a_welcome_that_answers_no_hello_of_ours_is_refused_by_name() -> None:
+    bench = Bench().boot(welcomed=False)
+    bench.welcome("ff" * 16)
+    assert not bench.state.welcomed
+    (note,) = [note for note in bench.every(fx.Note) if note.what == "welcome refused"]
+    assert dict(note.fields)["reason"] == "not_our_nonce"
