@@ -59,7 +59,7 @@ def main() -> int:
     if not hardware.watched:
         screen.line("rơ-le thật: không thấy được tiếp điểm, KHÔNG xét", "real relays: not judged")
     kept = ", ".join(f"{zone}.wav" for zone in ZONES)
-    screen.line(f"còn lại trong {args.folder}: {kept}, nhat-ky.jsonl, timeline.svg", "left for you to look at")
+    screen.line(f"còn lại trong {args.folder}: {kept}, nhat-ky.jsonl, timeline.svg, day.svg", "left for you to look at")
     held = all(check.held for check in results)
     screen.line("ĐẠT: nghe đúng như lệnh" if held else "KHÔNG ĐẠT", "heard as ordered" if held else "NOT as ordered")
     return 0 if held else EXIT_NOT_HEARD

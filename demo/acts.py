@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -47,6 +48,8 @@ class Story:
     goodbye_seen: bool = False
     birth_seen: bool = False
     heartbeats: int = 0
+    evening: str = ""
+    tomorrow: list[dict[str, object]] = field(default_factory=list)
 
 
 def play(ward: Ward, folder: Path, screen: Screen) -> Story:
@@ -58,6 +61,7 @@ def play(ward: Ward, folder: Path, screen: Screen) -> Story:
     screen.block(ward.command("next"))
     _cut_in(ward, screen, story)
     _await_records(ward, screen, story.bulletin, story.flood)
+    _tomorrow(ward, folder, screen, story)
     _goodbye(ward, screen, story)
     _killed(ward, folder, screen, story)
     story.heartbeats = sum(isinstance(one, Heard) and isinstance(one.said, HeartbeatMsg) for one in ward.headend.noted)
@@ -194,6 +198,29 @@ def _await_records(ward: Ward, screen: Screen, *jobs: str) -> None:
     screen.line("nhật ký phát đã về máy chủ, đã kiểm chuỗi băm, đã ký nhận", "the log arrived, verified, acknowledged")
     time.sleep(1.2)  # the station's own picture is written once a second
     screen.block(ward.command("status"))
+
+
+def _tomorrow(ward: Ward, folder: Path, screen: Screen, story: Story) -> None:
+    """What the station says beforehand: the daily bulletin, an evening programme, and a zone that a funeral silences."""
+    screen.title("Ngày mai phát gì, ở đâu, và vì sao không", "Tomorrow: what, where, and why not")
+    day = (datetime.now(ZoneInfo(ward.timezone)) + timedelta(days=1)).date()
+    silence = {
+        "type": "window",
+        "kind": "silence",
+        "areas": [AREA],
+        "zones": ["c2"],
+        "basis": "Nhà cạnh cụm loa có tang",
+    }
+    silence |= {"begins": f"{day}T16:00:00", "ends": f"{day}T19:00:00", "timezone": ward.timezone}
+    ward.headend.publish_order(silence, ["ward-policy"])
+    when = {"at": f"{day}T17:00:00", "timezone": ward.timezone}
+    item = item_of("Bản tin chiều", "thoi-su", file=str(folder / "short.mp3"))
+    story.evening = ward.publish(draft_of("normal", when, item), ["ward-routine"])
+    wait(ward, lambda: bool(ward.headend.answers(story.evening)), "an answer to the evening's order")
+    time.sleep(1.2)
+    screen.block(ward.command("next", "--day", day.isoformat()))
+    ward.command("next", "--day", day.isoformat(), "--svg", str(folder / "day.svg"))
+    story.tomorrow = json.loads(ward.command("next", "--day", day.isoformat(), "--json"))
 
 
 def recorded(ward: Ward) -> set[str]:

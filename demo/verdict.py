@@ -25,6 +25,7 @@ def checks(story: Story, evidence: Evidence, *, relays_watched: bool = True) -> 
     yield _whole_chain(evidence)
     yield _refusals(story, evidence)
     yield _seen(story)
+    yield _planned(story)
 
 
 def _outcomes(story: Story, evidence: Evidence) -> Check:
@@ -52,6 +53,15 @@ def _refusals(story: Story, evidence: Evidence) -> Check:
     told = f"{len(story.refused) - len(missing)}/{WRONG_ORDERS}"
     held = not missing and len(story.refused) == WRONG_ORDERS
     return Check(held, "năm lệnh sai bị từ chối đúng lý do", "five wrong orders, each refused by name", told)
+
+
+def _planned(story: Story) -> Check:
+    """Tomorrow, as the station tells it: the daily bulletin in both zones, the evening one where nobody mourns."""
+    plan = {str(one["job_id"]): one for one in story.tomorrow}
+    bulletin, evening = plan.get(story.bulletin, {}), plan.get(story.evening, {})
+    held = bulletin.get("out") == {} and evening.get("out") == {"c2": "zone_silenced"}
+    vietnamese, english = "nói trước đúng lịch ngày mai, và vì sao một cụm không phát", "tomorrow is told, and why not"
+    return Check(held, vietnamese, english, f"{len(story.tomorrow)} planned")
 
 
 def _seen(story: Story) -> Check:

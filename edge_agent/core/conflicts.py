@@ -1,4 +1,4 @@
-"""Say on receipt what of a job will not sound as it was ordered, so that its officer learns of it before anything plays.
+"""Say on receipt what of a job will not sound as ordered, so that its officer learns of it before anything plays.
 
 A day beforehand is told by ``day_ahead``; here are only the days of the job's next instants, and what is its own.
 """

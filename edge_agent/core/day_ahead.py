@@ -16,11 +16,11 @@ from edge_agent.core import clips, policy, standing, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.job import RANK, Job, JobClass, PlayAt, PlayNow
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.past import PAST_MS, Sounded, counted_start, remember
+from edge_agent.core.past import LATE_GRACE_MS, PAST_MS, Sounded, counted_start, remember
 from edge_agent.core.policy import Rules, Verdict, Wish
 from edge_agent.core.programme import length_ms, parts_of, promised_ms
 from edge_agent.core.reasons import Reason
-from edge_agent.core.schedule import LATE_GRACE_MS, caught_up, next_instant, repeats, sounds_once
+from edge_agent.core.schedule import caught_up, next_instant, repeats, sounds_once
 from edge_agent.core.state import KnownJob, Occurrence, State, Turn, ZonePart, ZoneRun
 from edge_agent.core.units import SECOND_MS, JobId, UtcMs, ZoneId
 

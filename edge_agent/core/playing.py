@@ -13,9 +13,10 @@ from edge_agent.core.effects import Level, StartPlay
 from edge_agent.core.events import Mark, SavedMark
 from edge_agent.core.job import RANK, Job, JobClass, PlayNow
 from edge_agent.core.occurrence import Cause, Phase
+from edge_agent.core.past import LATE_GRACE_MS
 from edge_agent.core.programme import length_ms, parts_of
 from edge_agent.core.reasons import Reason
-from edge_agent.core.schedule import LATE_GRACE_MS, next_instant, repeats, sounds_once
+from edge_agent.core.schedule import next_instant, repeats, sounds_once
 from edge_agent.core.sounding import finish, may_try_again
 from edge_agent.core.state import KnownJob, Occurrence, OccurrenceKey, State, Turn, ZonePart, ZoneRun
 from edge_agent.core.units import MINUTE_MS, SECOND_MS, ClipKey, MonoMs, PlayId, UtcMs, ZoneId
@@ -24,6 +25,7 @@ INTENT_WAIT_MS = 1 * SECOND_MS
 # How long a play waits for its intent to reach the disk; an SD card's worst fsync is some 500 ms.
 ASIDE_MS = 10 * MINUTE_MS
 # How long what was set aside waits to go on, if it may not play later than that: after it, it is another programme.
+NEVER = UtcMs(2**53)
 PASSES_MAX = 10
 # How often one step goes over all occurrences; more is left to the next step, which follows at once.
 
@@ -301,8 +303,12 @@ def _wish(turn: Turn, play: Occurrence, start_at: MonoMs) -> policy.Wish:
 
 
 def _verdict(turn: Turn, play: Occurrence, start_at: MonoMs) -> policy.Verdict:
-    """What the ward's rules say to it, if its first sample is at ``start_at``."""
+    """What the ward's rules say to it, if its first sample is at ``start_at``.
+
+    A zone that is locked now is locked for it: its relay would close while somebody is still up there.
+    """
     rules = standing.rules_of(turn.state, turn.now, besides=play)
+    rules = replace(rules, locked=dict.fromkeys(rules.locked, NEVER))
     return policy.judge(rules, _wish(turn, play, start_at))
 
 

@@ -16,13 +16,10 @@ from zoneinfo import ZoneInfo
 from apscheduler.triggers.cron import CronTrigger
 
 from edge_agent.core.job import Job, PlayAt, PlayNow, Rule
-from edge_agent.core.units import SECOND_MS, UtcMs
+from edge_agent.core.units import UtcMs
 
 _TRIGGERS_KEPT = 1_000
 # 200 jobs (station.JOBS_MAX) of a few times a day; a trigger takes 3 ms to build on the bench and 2 kB to keep.
-
-LATE_GRACE_MS = 10 * SECOND_MS
-# A job that may not play late may still start this late: a relay, a child process or a hand-over took its time.
 
 GAP_MAX = timedelta(days=1)
 # The most that clocks were ever put forward at once (Samoa skipped a day in 2011): so much later than its wall time an

@@ -28,7 +28,7 @@ PLAY_GRACE_MS = 10 * SECOND_MS
 # How much longer than its length a play may take before the device is taken for lost.
 LAST_TRY_AFTER_MS = {JobClass.NORMAL: 3_000, JobClass.PRIORITY: 3_000, JobClass.EMERGENCY: 10_000}
 # Before its last try whatever failed gets time to come back: a sound card that was unplugged needs some 5 s, the device
-# process 1 s. A routine job has to begin within its grace of 10 s (schedule.LATE_GRACE_MS).
+# process 1 s. A routine job has to begin within its grace of 10 s (past.LATE_GRACE_MS).
 ATTEMPTS_MAX = {JobClass.NORMAL: 2, JobClass.PRIORITY: 2, JobClass.EMERGENCY: 3}
 # Before the first sample everybody gets a second try; only an emergency begins again after it (protocol).
 

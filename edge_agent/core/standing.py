@@ -362,8 +362,10 @@ def _barred(turn: Turn, play: Occurrence, holding: list[RuleOrder]) -> dict[Zone
     """The zones of a sound that a lock, or a silence that has begun, takes out of it."""
     barred: dict[ZoneId, Reason] = {}
     ordinary = turn.job_of(play).plays_as is not JobClass.EMERGENCY
+    # The device has it a moment before its first sample, and a silence may end just then.
+    sounds_at = turn.now.utc_of(MonoMs(max(turn.now.mono, play.start_at)))
     for order in holding:
-        if isinstance(order, Window) and order.loosens is None and order.begins <= turn.now.utc and ordinary:
+        if isinstance(order, Window) and order.loosens is None and order.begins <= sounds_at < order.ends and ordinary:
             barred |= dict.fromkeys(zones_of(turn.state, order), Reason.ZONE_SILENCED)
     barred |= dict.fromkeys(_locked(turn.state, turn.now), Reason.ZONE_LOCKED)
     return {zone: reason for zone, reason in barred.items() if zone in zones.in_it(play)}

@@ -48,7 +48,7 @@ def waits(state: State, order: RuleOrder, now: Now) -> bool:
     """
     if not (isinstance(order, Timetable) and now.trusted and now.utc < order.heading.not_before):
         return False
-    others = [rule.accepted.order for rule in state.rules.values() if not rule.held]
+    others = [rule.accepted.order for rule in state.rules.values() if rule.saved and not rule.held]
     return not any(isinstance(other, Timetable) and other.replaces(order) for other in others)
 
 

@@ -13,8 +13,9 @@ from edge_agent.core.as_run import RecordKind
 from edge_agent.core.effects import Verdict
 from edge_agent.core.job import Job, PlayAt, PlayNow, Rule
 from edge_agent.core.order import AllStop, Amplify, Command, Lock, Pause, RuleOrder, Window
+from edge_agent.core.past import LATE_GRACE_MS
 from edge_agent.core.reasons import explain
-from edge_agent.core.schedule import LATE_GRACE_MS, next_of_rule, sounds_once
+from edge_agent.core.schedule import next_of_rule, sounds_once
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.given import Given
 from edge_agent.headend.plays import Play

@@ -115,6 +115,14 @@ class Bench:
         self.arrive(AcceptedRule(made, f"digest of {head.order_id}", ("k1",), "ward"))
         return head.order_id
 
+    def timetable(self, version: int, *entries: dict[str, Any], by: dict[str, Any] | None = None, **over: Any) -> JobId:
+        """A good timetable of these entries arrives (``by``: more of what was judged); returns its id."""
+        given: dict[str, Any] = {"order_id": f"lich-{version}", "version": version, "entries": list(entries)}
+        made = makers.make_timetable(**{**given, "issued_at": self.now.utc, "not_before": self.now.utc, **over})
+        digest = f"digest of {made.heading.order_id}"
+        self.arrive(AcceptedRule(made, digest, ("k1",), "ward", **(by or {})))
+        return made.heading.order_id
+
     def at(self, seconds: float, **job: Any) -> JobId:
         """A good order for an instant from now."""
         return self.order(when={"kind": "at", "utc": self.now.utc + round(seconds * 1000)}, **job)

@@ -167,6 +167,8 @@ def told_story() -> Story:
         goodbye_seen=True,
         birth_seen=True,
         heartbeats=3,
+        evening="evening",
+        tomorrow=[{"job_id": "bulletin", "out": {}}, {"job_id": "evening", "out": {"c2": "zone_silenced"}}],
     )
 
 

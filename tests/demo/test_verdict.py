@@ -48,6 +48,7 @@ LOG = "the headend's log says what happened"
 CHAIN = "the log's hash chain holds"
 REFUSED = "five wrong orders, each refused by name"
 SEEN = "birth, heartbeat, goodbye and will were seen"
+PLANNED = "tomorrow is told, and why not"
 
 Plant = Callable[[Rehearsal], None]
 
@@ -253,6 +254,8 @@ FAULTS: list[tuple[Plant, set[str]]] = [
     (unseen("goodbye_seen"), {SEEN}),
     (unseen("birth_seen"), {SEEN}),
     (unseen("heartbeats", 0), {SEEN}),
+    (unseen("tomorrow", [{"job_id": "bulletin", "out": {}}, {"job_id": "evening", "out": {}}]), {PLANNED}),
+    (unseen("tomorrow", []), {PLANNED}),
     (everything_silent, {ON_TIME, WHOLE, CUT_IN, ATTENTION, WORDS, BESIDE, DURING, WARM}),
 ]
 

@@ -51,6 +51,42 @@ def replay(life: Life, *, serial: int) -> None:
         life.rig.replay(f"job-{serial}")
 
 
+# What the desk and the policy's owner say
+
+
+@_fault
+def lock(life: Life, *, zone: str, for_s: int) -> None:
+    """Somebody goes up to a horn."""
+    life.hushed(life.rig.command((zone,), what="lock", for_s=for_s), zone, for_s * 1000, everybody=True)
+
+
+@_fault
+def silence(life: Life, *, zone: str, for_s: int) -> None:
+    """A dated silence that begins at once."""
+    now_s = life.world.mono / 1000
+    life.hushed(life.rig.window("silence", now_s, now_s + for_s, (zone,)), zone, for_s * 1000, everybody=False)
+
+
+@_fault
+def stop(life: Life) -> None:
+    life.rig.command(what="stop")
+
+
+@_fault
+def all_stop(life: Life, *, for_s: int) -> None:
+    life.rig.command(what="all_stop", for_s=for_s)
+
+
+@_fault
+def turn_down(life: Life, *, volume: int) -> None:
+    life.rig.command(what="volume", volume=volume)
+
+
+@_fault
+def self_test(life: Life) -> None:
+    life.rig.command(what="self_test")
+
+
 # Processes and power
 
 

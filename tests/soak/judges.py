@@ -32,6 +32,8 @@ ORPHANED_MS = 500
 # How long a contact may stay closed when the kernel has told the device process that its agent is gone.
 LEASE_SLACK_MS = 1_100
 # The device's loop looks at least once a second.
+SETTLED_CLOCK_MS = 5 * MINUTE_MS
+# How far a clock that was stepped may end a lock early, beside what it says of itself.
 SETTLED_MS = 45 * MINUTE_MS
 # An occurrence this long before the end has had its late limit, its length, and the way of its record to the centre.
 ATTEMPTS = {JobClass.NORMAL: 1, JobClass.PRIORITY: 1, JobClass.EMERGENCY: 3}
@@ -128,6 +130,22 @@ def quiet_hours_are_quiet(life: Life) -> Iterator[str]:
         for _, start, end in run.spans(life.world.mono):
             if at_night(BEGAN + start + CLOCK_MS + off_ms, BEGAN + end - CLOCK_MS - off_ms):
                 yield f"{run.job_id} sounds in the quiet hours, from {start} to {end}"
+
+
+@_judge
+def who_asks_for_silence_gets_it(life: Life) -> Iterator[str]:
+    """From when a lock or a silence is on disk until it ends, whatever dies meanwhile; a clock may be minutes off."""
+    for order_id, hushed in life.hushes.items():
+        since = life.watch.obeyed_at.get(order_id)
+        if since is None or order_id in life.void:
+            continue
+        until = since + hushed.for_ms - TIMETABLE_ERROR_MAX_MS - SETTLED_CLOCK_MS
+        for run in life.world.runs:
+            urgent = life.orders[run.job_id].order.cls == JobClass.EMERGENCY
+            for zone, start, end in run.spans(life.world.mono):
+                loud = min(end, until) - max(start, since) > STOP_MS + EARS_MS + DISK_MS
+                if zone == hushed.zone and loud and (hushed.everybody or not urgent):
+                    yield f"{run.job_id} sounds in {zone} from {start} to {end}, silenced by {order_id} from {since}"
 
 
 @_judge

@@ -33,6 +33,15 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Hushed:
+    """A lock (for ``everybody``) or a silence (for ordinary sound) that was sent for a zone, and for how long."""
+
+    zone: str
+    for_ms: int
+    everybody: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Ordered:
     """What an officer, or somebody else, sent."""
 
@@ -60,6 +69,7 @@ class Life:
         self.world = self.rig.world
         self.world.keep_notes = keep_notes
         self.orders: dict[str, Ordered] = {}
+        self.hushes: dict[str, Hushed] = {}
         self.void: set[str] = set()
         """Jobs that were ordered before a journal was torn: nothing is promised about them any more."""
         self.welcomes: list[tuple[str, bytes]] = []
@@ -99,9 +109,13 @@ class Life:
         """Somebody has sent it."""
         self.orders[job_id] = Ordered(order, tampering, self.world.mono)
 
+    def hushed(self, order_id: str, zone: str, for_ms: int, *, everybody: bool) -> None:
+        """Somebody wants a zone to be silent."""
+        self.hushes[order_id] = Hushed(zone, for_ms, everybody)
+
     def torn(self) -> None:
         """What the journal promised is void; its successor begins a new chain."""
-        self.void |= set(self.orders)
+        self.void |= set(self.orders) | set(self.hushes)
         self.watch.void = self.void
 
     def had(self, *names: str) -> bool:

@@ -209,6 +209,12 @@ def _what_meets_sound(dice: random.Random, scale: int) -> dict[str, Any]:
 
 _ZONE = ("zone", ZONES)
 _FAULTS: dict[str, tuple[int, Args]] = {
+    "lock": (2, _just(_ZONE, ("for_s", (60, 600, 3_600)))),
+    "silence": (2, _just(_ZONE, ("for_s", (60, 600, 3_600)))),
+    "stop": (2, _just()),
+    "all_stop": (1, _just(("for_s", (30, 900)))),
+    "turn_down": (1, _just(("volume", (0, 30, 100)))),
+    "self_test": (2, _just()),
     "kill_agent": (3, _just()),
     "kill_io": (3, _just()),
     "kill_both": (1, _just()),

@@ -33,7 +33,8 @@ class Belief:
 
 
 class StepWatch:
-    """``beliefs`` by play; ``counts_from`` is the instant after which a job's occurrences count.
+    """``beliefs`` by play; ``counts_from`` is the instant after which a job's occurrences count, ``obeyed_at`` the true
+    time from which a rule is on disk and obeyed.
 
     ``thorough`` looks at every step with all of the core's promises, which takes thrice as long as the step.
     """
@@ -46,6 +47,7 @@ class StepWatch:
         self._at, self._steps = 0, 0
         self.beliefs: dict[PlayId, Belief] = {}
         self.counts_from: dict[JobId, UtcMs] = {}
+        self.obeyed_at: dict[str, int] = {}
         self.void: set[str] = set()
         judge = world.judge
 
@@ -74,9 +76,12 @@ class StepWatch:
         """One step of it."""
         if self._thorough:
             self._look(agent, before, event)
+        for order_id, rule in agent.state.rules.items():
+            if rule.saved and not rule.held:
+                self.obeyed_at.setdefault(order_id, self._world.mono)
         for effect in agent.effects:
             if isinstance(effect, fx.SaveJob) and not effect.saved.held:
-                self.counts_from[effect.saved.accepted.job.job_id] = effect.saved.base
+                self.counts_from[effect.saved.accepted.order_id] = effect.saved.base
             elif isinstance(effect, fx.ReleaseJob):
                 self.counts_from[effect.job_id] = effect.base
             elif isinstance(effect, fx.StartPlay):

@@ -16,14 +16,14 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from edge_agent.core.job import Job
-from edge_agent.core.order import Command, Regulation, Window
+from edge_agent.core.order import Command, Regulation, Timetable, Window
 from edge_agent.core.site import Site, ZoneSite
 from edge_agent.core.units import StationId, ZoneId
 from edge_agent.trust.commands import What
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.keys import Ed25519Signer, PublicKey, Scheme, Signer
-from edge_agent.trust.orders import parse_job
+from edge_agent.trust.orders import parse_job, parse_timetable
 from edge_agent.trust.roles import Trust, load_trust
 from edge_agent.trust.rule_orders import parse_command, parse_regulation, parse_window
 from edge_agent.trust.strict_json import dump
@@ -196,6 +196,23 @@ def command_dict(**over: Any) -> dict[str, Any]:
     return given | {"type": "command", "do": {"what": "all_stop", "for_s": 60}} | over
 
 
+def entry_dict(job_id: str = "sang", **over: Any) -> dict[str, Any]:
+    """A daily programme of a timetable."""
+    given = {"job_id": job_id, "class": "normal", "when": rule_when(), "items": [clip_item()], "volume": 70}
+    return given | over
+
+
+def timetable_dict(**over: Any) -> dict[str, Any]:
+    """The ward's timetable: one programme, unless ``entries`` says otherwise."""
+    given = heading_dict("lich-1", issuer=ISSUER, not_after=NOON + 92 * DAY_MS)
+    return given | {"type": "timetable", "version": 1, "entries": [entry_dict()]} | over
+
+
+def make_timetable(**over: Any) -> Timetable:
+    """``timetable_dict``, parsed."""
+    return parse_timetable(Fields(timetable_dict(**over)))
+
+
 def make_regulation(**over: Any) -> Regulation:
     """``regulation_dict``, parsed."""
     return parse_regulation(Fields(regulation_dict(**over)))
@@ -248,6 +265,11 @@ def signed_window(*, by: Sequence[str | Signer] = ("owner",), **over: Any) -> by
 def signed_command(*, by: Sequence[str | Signer] = ("officer",), **over: Any) -> bytes:
     """A command's envelope."""
     return signed(command_dict(**over), by)
+
+
+def signed_timetable(*, by: Sequence[str | Signer] = ("officer",), **over: Any) -> bytes:
+    """A timetable's envelope."""
+    return signed(timetable_dict(**over), by)
 
 
 def signed_welcome(*, by: Sequence[str | Signer] = ("server",), **over: Any) -> bytes:

@@ -285,9 +285,13 @@ def test_a_wrong_field_is_named(over: dict[str, Any], message: str):
     ("over", "message"),
     [
         ({"role": ""}, "role: 1 to 64"),
-        ({"orders": []}, "orders: a list of 1 to 6"),
-        ({"orders": ["jobs"]}, "orders[0]: one of job, regulation, window, command, welcome, ack, not jobs"),
-        ({"orders": [1]}, "orders[0]: one of job, regulation, window, command, welcome, ack"),
+        ({"orders": []}, "orders: a list of 1 to 7"),
+        ({"orders": ["jobs"]}, "orders[0]: one of job, regulation, window, command, timetable, welcome, ack, not jobs"),
+        ({"orders": [1]}, "orders[0]: one of job, regulation, window, command, timetable, welcome, ack"),
+        (
+            {"orders": ["job", "timetable"]},
+            'orders: no timetable here: whoever orders "job" orders whole timetables too',
+        ),
         ({"keyids": []}, "keyids: a list of 1 to 64"),
         ({"keyids": ["e" * 64]}, "keyids[0]: a keyid that stands under keys"),
         ({"keyids": ["E" * 64]}, "keyids[0]: 64 hex digits"),
@@ -368,6 +372,7 @@ def test_each_kind_of_order_is_for_the_roles_that_have_it():
         OrderType.REGULATION: [],
         OrderType.WINDOW: [],
         OrderType.COMMAND: ["desk"],
+        OrderType.TIMETABLE: ["ward"],
         OrderType.WELCOME: ["server"],
         OrderType.ACK: ["server"],
     }
