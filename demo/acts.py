@@ -201,7 +201,7 @@ def _await_records(ward: Ward, screen: Screen, *jobs: str) -> None:
 
 
 def _tomorrow(ward: Ward, folder: Path, screen: Screen, story: Story) -> None:
-    """What the station says beforehand: the daily bulletin, an evening programme, and a zone that a funeral silences."""
+    """What the station says beforehand: the daily bulletin, an evening programme, a zone silenced by a funeral."""
     screen.title("Ngày mai phát gì, ở đâu, và vì sao không", "Tomorrow: what, where, and why not")
     day = (datetime.now(ZoneInfo(ward.timezone)) + timedelta(days=1)).date()
     silence = {

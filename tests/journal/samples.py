@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from edge_agent.core.as_run import AsRun, Evidence, ItemAsRun, RecordKind, ZoneAsRun
 from edge_agent.core.clock_trust import ClockSource
-from edge_agent.core.effects import SaveJob, SaveMark
-from edge_agent.core.events import Mark, SavedJob
+from edge_agent.core.effects import Entries, SaveJob, SaveMark
+from edge_agent.core.events import Mark, SavedJob, SavedRule
 from edge_agent.core.job import Accepted, Audience, Job, JobClass, PlayAt, Preemption, TextItem
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.order import AcceptedRule, Heading, Timetable
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import DAY_MS, ClipKey, JobId, MonoMs, UtcMs, ZoneId
 from edge_agent.journal.record import Origin
@@ -46,6 +47,22 @@ def job_of(job_id: str = "tiem-chung", not_after: int = NOON + DAY_MS) -> Job:
 def save_job(job_id: str = "tiem-chung", *, held: bool = False, not_after: int = NOON + DAY_MS) -> SaveJob:
     accepted = Accepted(job_of(job_id, not_after), digest=f"digest of {job_id}", signers=("k",), role="xa")
     return SaveJob(SavedJob(accepted, NOON, held), f"envelope of {job_id}".encode(), "loa/1/d/dt-017/job")
+
+
+def entries(begin: str = "", go_on: str = "") -> Entries:
+    """Entries by the names in each text."""
+    return Entries(tuple(map(JobId, begin.split())), tuple(map(JobId, go_on.split())))
+
+
+def save_timetable(
+    order_id: str = "lich", rows: Entries | None = None, *, base: int = NOON, not_after: int = NOON + DAY_MS
+) -> SaveJob:
+    """Without ``rows`` it is held; which jobs it has the journal does not ask."""
+    audience = Audience(frozenset({"dt-017"}), frozenset(), frozenset())
+    heading = Heading(JobId(order_id), "dong-thanh", "commune", 0, 1, NOON, NOON, UtcMs(not_after), audience)
+    accepted = AcceptedRule(Timetable(heading, "main", 1, ()), f"digest of {order_id}", ("k",), "xa")
+    saved = SavedRule(accepted, UtcMs(base), held=rows is None)
+    return SaveJob(saved, f"envelope of {order_id}".encode(), "loa/1/d/dt-017/job", rows)
 
 
 def save_mark(job_id: str = "tiem-chung", planned: int = NOON + 1000, mark: Mark = Mark.INTENT) -> SaveMark:

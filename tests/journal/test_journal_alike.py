@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from edge_agent.core.events import Mark
 from edge_agent.core.units import DAY_MS, JobId, UtcMs
 from edge_agent.journal.port import RECORD_KEEP_MS, TOMBSTONE_KEEP_MS, Contents, Journal, JournalError, StoredRecord
-from tests.journal.samples import NOON, record_of, save_job, save_mark
+from tests.journal.samples import NOON, entries, record_of, save_job, save_mark, save_timetable
 from tests.journal.test_journal_contract import FakeRig, StoreRig
 
 EXAMPLES = 40
@@ -22,11 +22,14 @@ EXAMPLES = 40
 WHOLE = 1_000_000
 
 names = st.sampled_from(("a", "a", "b"))
+some_names = st.sampled_from(("", "a", "b", "c", "a b", "b c"))
 instants = st.sampled_from((NOON, NOON + 1_000, NOON + 2_000)).map(UtcMs)
 booleans = st.booleans()
 writes = st.one_of(
     st.tuples(st.just("job"), names, booleans),
     st.tuples(st.just("release"), names, instants),
+    st.tuples(st.just("timetable"), st.sampled_from(("lich-1", "lich-2")), some_names, some_names),
+    st.tuples(st.just("take effect"), st.sampled_from(("lich-1", "lich-2")), some_names, some_names),
     st.tuples(st.just("mark"), names, instants, st.sampled_from(Mark)),
     st.tuples(st.just("append"), names, st.none() | instants, booleans),
     st.tuples(st.just("append"), names, instants, st.just(False)),
@@ -44,6 +47,10 @@ def write(journal: Journal, words: tuple[object, ...]) -> StoredRecord | None:
             journal.save_job(save_job(name, held=held))
         case ("release", str(name), int(base)):
             journal.release_job(JobId(name), UtcMs(base))
+        case ("timetable", str(name), str(begin), str(go_on)):
+            journal.save_job(save_timetable(name, entries(begin, go_on) if begin else None))
+        case ("take effect", str(name), str(begin), str(go_on)):
+            journal.release_job(JobId(name), NOON, entries(begin, go_on))
         case ("mark", str(name), int(planned), Mark() as mark):
             journal.save_mark(save_mark(name, planned, mark))
         case ("append", str(name), closes, bool(over)):

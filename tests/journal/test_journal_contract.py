@@ -11,10 +11,13 @@ from typing import Protocol
 
 import pytest
 
-from edge_agent.core.as_run import RecordKind
+from edge_agent.core.as_run import Evidence, RecordKind, ZoneAsRun
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import Mark, SavedMark
-from edge_agent.core.units import DAY_MS, JobId, UtcMs
+from edge_agent.core.job import JobClass
+from edge_agent.core.past import Sounded
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import DAY_MS, JobId, UtcMs, ZoneId
 from edge_agent.journal.port import (
     RECORD_KEEP_MS,
     REFUSALS_AMONG,
@@ -27,7 +30,7 @@ from edge_agent.journal.port import (
 from edge_agent.journal.record import GENESIS, ChainPoint, verify_chain
 from edge_agent.journal.store import Store
 from tests.fakes.journal import FakeDisk, FakeJournal
-from tests.journal.samples import NOON, ORIGIN, record_of, save_job, save_mark
+from tests.journal.samples import NOON, ORIGIN, entries, record_of, save_job, save_mark, save_timetable
 
 JOB = JobId("tiem-chung")
 PLANNED = UtcMs(NOON + 1000)
@@ -134,6 +137,26 @@ def test_a_new_journal_is_empty_and_names_its_epoch(rig: Rig) -> None:
     assert contents == Contents((), (), (), contents.epoch, 0, GENESIS, 0, UtcMs(0), "")
     assert len(contents.epoch) == 16
     assert set(contents.epoch) <= set("0123456789abcdef")
+
+
+def test_what_has_sounded_is_read_back_for_the_days_limits_and_the_series(rig: Rig) -> None:
+    """A restart forgets no session of the day, no zone that heard an alert, no version of it."""
+    unseen = ZoneAsRun(ZoneId("cho"), Evidence.ACCEPTED, None, 60, None, Reason.POWER_CUT)
+    silent = ZoneAsRun(ZoneId("cho"), Evidence.ACCEPTED, 0, 60, None, Reason.QUIET_HOURS)
+    with transaction(rig.boot()) as journal:
+        journal.append(record_of("bulletin", under="we-1"), None, job_over=False)
+        journal.append(record_of("silent", zones=(silent,), played_ms=0, started=None), None, job_over=False)
+        alert = {"series": "lu", "version": 3, "cls": JobClass.EMERGENCY, "zones": (silent,), "played_ms": 0}
+        journal.append(record_of("alert", **alert), None, job_over=False)
+        journal.append(record_of("cut", zones=(unseen,), played_ms=None, started=None), None, job_over=False)
+        journal.append(record_of("refused", kind=RecordKind.REFUSAL, zones=()), None, job_over=False)
+    cho, started = frozenset({ZoneId("cho")}), UtcMs(NOON + 1_000)
+    of_ward = {"issuer": "dong-thanh", "signers": ("k",)}
+    assert rig.boot().load().past == (
+        Sounded(JobId("bulletin"), JobClass.NORMAL, started, UtcMs(NOON + 11_000), cho, under="we-1", **of_ward),
+        Sounded(JobId("alert"), JobClass.EMERGENCY, started, started, frozenset(), series="lu", version=3, **of_ward),
+        Sounded(JobId("cut"), JobClass.NORMAL, started, UtcMs(NOON + 21_000), cho, **of_ward),
+    )
 
 
 def test_what_was_committed_is_there_after_a_power_cut(rig: Rig) -> None:
@@ -250,6 +273,89 @@ def test_a_job_refused_before_any_occurrence_is_over_too(rig: Rig) -> None:
         journal.save_job(save_job(held=True))
         journal.append(record_of(), None, job_over=True)
     assert rig.boot().load().jobs == ()
+
+
+def listed(contents: Contents) -> list[tuple[str, bytes, int, bool]]:
+    """What is alive: under which bytes, counting from when."""
+    return [(job.job_id, job.envelope, job.base - NOON, job.held) for job in contents.jobs]
+
+
+def test_a_timetable_and_its_entries_are_one_transaction(rig: Rig) -> None:
+    """Each entry is a job, and has the bytes that were signed for all of them."""
+    with transaction(rig.boot()) as journal:
+        journal.save_job(save_timetable("lich-1", entries("a b")))
+    old = [(name, b"envelope of lich-1", 0, False) for name in ("lich-1", "a", "b")]
+    assert listed(rig.boot().load()) == old
+    journal = rig.boot()
+    journal.begin()
+    journal.save_job(save_timetable("lich-2", entries("c", "a"), base=NOON + 7))
+    journal.close()
+    assert listed(rig.boot().load()) == old
+    with transaction(rig.boot()) as journal:
+        journal.save_job(save_timetable("lich-2", entries("c", "a"), base=NOON + 7))
+    assert listed(rig.boot().load()) == [
+        ("lich-1", b"envelope of lich-1", 0, False),
+        ("a", b"envelope of lich-2", 0, False),
+        ("b", b"envelope of lich-1", 0, False),
+        ("lich-2", b"envelope of lich-2", 7, False),
+        ("c", b"envelope of lich-2", 7, False),
+    ]
+    assert dict(rig.boot().load().seen)[JobId("a")] == "digest of lich-2"
+
+
+def test_a_timetable_that_the_disk_refuses_leaves_the_one_before_it(rig: Rig) -> None:
+    with transaction(rig.boot()) as journal:
+        journal.save_job(save_timetable("lich-1", entries("a b")))
+    before = journal.load()
+    journal.begin()
+    journal.save_job(save_timetable("lich-2", entries("c", "a")))
+    with rig.refusing(), pytest.raises(JournalError):
+        journal.commit()
+    assert journal.load() == before
+    assert rig.boot().load() == before
+
+
+def test_a_held_timetable_has_its_entries_from_its_release_on(rig: Rig) -> None:
+    with transaction(rig.boot()) as journal:
+        journal.save_job(save_timetable())
+    assert listed(rig.boot().load()) == [("lich", b"envelope of lich", 0, True)]
+    with transaction(rig.boot()) as journal:
+        journal.release_job(JobId("lich"), UtcMs(NOON + 9), entries("a"))
+    assert listed(rig.boot().load()) == [(name, b"envelope of lich", 9, False) for name in ("lich", "a")]
+
+
+def test_an_entry_is_marked_recorded_and_over_like_any_job(rig: Rig) -> None:
+    with transaction(rig.boot()) as journal:
+        journal.save_job(save_timetable("lich-1", entries("a b")))
+        journal.save_mark(save_mark("a"))
+        journal.append(record_of("a"), (JobId("a"), PLANNED), job_over=False)
+        journal.save_mark(save_mark("b"))
+        journal.append(record_of("b"), (JobId("b"), PLANNED), job_over=True)
+        journal.append(record_of("lich-1"), None, job_over=True)
+    contents = rig.boot().load()
+    assert (listed(contents), contents.marks) == ([("a", b"envelope of lich-1", 1_000, False)], ())
+    assert [job_id for job_id, _ in contents.seen] == ["lich-1", "a", "b"]
+
+
+def test_an_entry_that_is_over_begins_again_only_where_it_is_said_to(rig: Rig) -> None:
+    with transaction(rig.boot()) as journal:
+        journal.save_job(save_timetable("lich-1", entries("a b")))
+        journal.append(record_of("a"), None, job_over=True)
+        journal.append(record_of("b"), None, job_over=True)
+        journal.save_job(save_timetable("lich-2", entries("a", "b"), base=NOON + 5))
+    assert listed(rig.boot().load())[1:] == [
+        ("a", b"envelope of lich-2", 5, False),
+        ("lich-2", b"envelope of lich-2", 5, False),
+    ]
+
+
+def test_the_bytes_stay_as_long_as_an_entry_may_come_again(rig: Rig) -> None:
+    """What sounds when its timetable is replaced has its record later, perhaps after a power cut."""
+    with transaction(rig.boot()) as journal:
+        journal.save_job(save_timetable("lich-1", entries("a"), not_after=NOON))
+        journal.append(record_of("lich-1"), None, job_over=True)
+        journal.prune(UtcMs(NOON + TOMBSTONE_KEEP_MS))
+    assert listed(rig.boot().load()) == [("a", b"envelope of lich-1", 0, False)]
 
 
 def test_a_rejection_that_only_names_a_job_leaves_that_job_alone(rig: Rig) -> None:
