@@ -35,7 +35,7 @@ def _kind(topic: str, envelope: dict[str, Any]) -> str:
     if last != "job":
         return last
     kind = json.loads(base64.b64decode(envelope["payload"])).get("type")
-    return kind if kind in ("regulation", "window", "command") else last
+    return kind if kind in ("regulation", "window", "command", "timetable") else last
 
 
 def _wrong(kind: str, envelope: dict[str, Any]) -> Iterator[str]:

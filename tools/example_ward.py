@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from edge_agent.core.as_run import AsRun, Evidence, ItemAsRun, RecordKind, ZoneAsRun
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.effects import Verdict
-from edge_agent.core.job import Audience, ClipItem, Job, JobClass, PlayNow, Preemption, Rule, TextItem
+from edge_agent.core.job import Audience, ClipItem, Job, JobClass, PlayAt, PlayNow, Preemption, Rule, TextItem
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.order import Command, Heading, Lock, Loosening, Regulation, RuleOrder, Window
+from edge_agent.core.order import Command, Heading, Lock, Loosening, Regulation, RuleOrder, Timetable, Window
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Clause, LocalPolicy, VolumeBand
 from edge_agent.core.units import (
@@ -76,6 +76,7 @@ SIGNERS = {
     "regulation": (POLICY,),
     "window": (POLICY,),
     "command": ("ward-routine-1",),
+    "timetable": ("ward-routine-1",),
     "welcome": ("welcome-1",),
     "ack": ("ack-1",),
     **dict.fromkeys(("hello", "state", "will", "heartbeat", "log", "answer", "refused", "plan"), ("station",)),
@@ -209,6 +210,40 @@ def command() -> Command:
     return Command(heading, Lock(2 * HOUR_MS))
 
 
+def timetable() -> Timetable:
+    """The ward's timetable for October: the daily bulletin, and one notice for the market alone."""
+    everybody = Audience(frozenset(), frozenset({AREA}), frozenset())
+    heading = _heading("dong-thanh-20260930-46", "dong-thanh", UtcMs(ISSUED + 32 * DAY_MS), everybody, serial=46)
+    shared = replace(
+        routine(),
+        serial=46,
+        not_after=heading.not_after,
+        when=replace(_rule(), last_day=date(2026, 10, 31), excluded=frozenset()),
+    )
+    daily = replace(shared, job_id=JobId("dong-thanh-main-3f9a0c51d2"))
+    notice = replace(
+        shared,
+        job_id=JobId("dong-thanh-main-b07e44a918"),
+        audience=replace(everybody, zones=frozenset({C2})),
+        when=PlayAt(UtcMs(PLANNED + 2 * DAY_MS + HOUR_MS)),
+        items=(replace(_words(), title="Dọn vệ sinh chợ", text="Sáng nay mời bà con tiểu thương cùng dọn vệ sinh chợ."),),
+        late_limit_ms=0,
+    )
+    return Timetable(heading, "main", 46, (daily, notice))
+
+
+def _rule() -> Rule:
+    when = routine().when
+    assert isinstance(when, Rule)
+    return when
+
+
+def _words() -> TextItem:
+    (item,) = emergency().items
+    assert isinstance(item, TextItem)
+    return replace(item, field="van-hoa", source="Ban quản lý chợ Đông Thành")
+
+
 def _heading(order_id: str, issuer: str, not_after: UtcMs, audience: Audience, serial: int = 1) -> Heading:
     return Heading(JobId(order_id), issuer, "commune", 0, serial, ISSUED, ISSUED, not_after, audience)
 
@@ -285,7 +320,12 @@ def signed(name: str) -> bytes:
 def _payload(name: str) -> JsonObject:
     if name in ("job", "emergency"):
         return job_payload(routine() if name == "job" else emergency(), REALM)
-    made: dict[str, RuleOrder] = {"regulation": regulation(), "window": window(), "command": command()}
+    made: dict[str, RuleOrder] = {
+        "regulation": regulation(),
+        "window": window(),
+        "command": command(),
+        "timetable": timetable(),
+    }
     return rule_payload(made[name], REALM)
 
 
@@ -303,7 +343,7 @@ def orders() -> dict[str, bytes]:
     (welcome_key,), (ack_key,) = ([key(one) for one in SIGNERS[name]] for name in ("welcome", "ack"))
     marks = {"dong-thanh": 42}
     return {
-        **{name: signed(name) for name in ("job", "emergency", "regulation", "window", "command")},
+        **{name: signed(name) for name in ("job", "emergency", "regulation", "window", "command", "timetable")},
         "welcome": signing.welcome(REALM, STATION, NONCE, ISSUED, 1, marks, LogCursor("", 0, ""), welcome_key),
         "ack": signing.ack(REALM, STATION, held, ack_key),
     }

@@ -70,7 +70,7 @@ def _fields(node: Schema, where: str, only: str = "") -> Iterator[_Field]:
 
 
 def _inner(field: _Field) -> Iterator[_Field]:
-    if _own_table(field.node):
+    if _own_table(field.node) or "x-table" in field.node:  # its fields stand in that message's table
         return
     node, where = followed(field.node), field.path
     while node.get("type") == "array":

@@ -19,7 +19,7 @@ DEFAULT_NAME = "main"
 SAID_ONCE = (HEADING_FIELDS - {"audience"}) | {"realm", "type", "critical", "order_id"}
 """What the timetable says for all its entries."""
 
-_BY_ITSELF = ("series", "version", "corrects")
+_BY_ITSELF = ("event", "series", "version", "all_clear", "rehearsal", "corrects")
 
 
 def read_timetable(fields: Fields, parse_job: Callable[[Fields], Job]) -> Timetable:
@@ -55,7 +55,7 @@ def _read_entry(entry: Fields, whole: Fields, parse_job: Callable[[Fields], Job]
         if name in SAID_ONCE:
             raise entry.wrong(name, "remove it: the timetable says it for all its entries")
         if name in _BY_ITSELF:
-            raise entry.wrong(name, "remove it: an alert's version, or a correction, is ordered by itself")
+            raise entry.wrong(name, "remove it: alerts, rehearsals and corrections are ordered by themselves")
     if entry.choice("class", JobClass) is JobClass.EMERGENCY:
         raise entry.wrong("class", "normal or priority: an emergency is ordered by itself")
     job = parse_job(Fields({**{name: whole.value(name) for name in HEADING_FIELDS}, **entry.values}, entry.where))

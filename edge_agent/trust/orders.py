@@ -55,26 +55,22 @@ GIVEN = frozenset({OrderType.JOB, OrderType.REGULATION, OrderType.WINDOW, OrderT
 """What people order, in an issuer's name and within limits; the rest are a server's answers."""
 
 COMMON_FIELDS = frozenset({"realm", "type", "critical"})
-_JOB_FIELDS = frozenset(
-    {
-        *("job_id", "class", "order", "when", "loops", "gap_s", "items", "volume", "preemption", "missed"),
-        *("event", "series", "version", "all_clear", "rehearsal", "corrects", "cap"),
-    }
-)
 _RULE_FIELDS = COMMON_FIELDS | HEADING_FIELDS | {"order_id"}
 KNOWN_FIELDS = {
-    OrderType.JOB: COMMON_FIELDS | HEADING_FIELDS | _JOB_FIELDS,
+    OrderType.JOB: COMMON_FIELDS
+    | HEADING_FIELDS
+    | {
+        *("job_id", "class", "order", "when", "loops", "gap_s", "items", "volume", "preemption", "missed"),
+        *("event", "series", "version", "all_clear", "rehearsal", "corrects", "cap"),
+    },
     OrderType.REGULATION: _RULE_FIELDS | {"version", "number", "dated", "into_quiet", "clauses"},
     OrderType.WINDOW: _RULE_FIELDS | {"kind", "begins", "ends", "basis", "classes", "session_s", "total_s", "volume"},
     OrderType.COMMAND: _RULE_FIELDS | {"do"},
-    OrderType.TIMETABLE: _RULE_FIELDS | {"name", "version", "entries"} | _JOB_FIELDS,
+    OrderType.TIMETABLE: _RULE_FIELDS | {"name", "version", "entries"},
     OrderType.WELCOME: COMMON_FIELDS | {"station", "nonce", "utc", "trust_version", "serial_marks", "heads", "log"},
     OrderType.ACK: COMMON_FIELDS | {"station", "log"},
 }
-"""What this software reads; a payload that calls another field critical is UNSUPPORTED.
-
-A timetable speaks for its entries too: an entry calls nothing critical by itself.
-"""
+"""What this software reads; a payload that calls another field critical is UNSUPPORTED."""
 
 
 class _Missed(StrEnum):

@@ -101,6 +101,22 @@ COMMANDS = (
     *(makers.command_dict(do={"what": what}) for what in ("stop", "resume", "next_item", "restart", "self_test")),
     *(makers.command_dict(do=do) for do in DO),
 )
+ENTRIES = (
+    makers.entry_dict(
+        audience=ZONED,
+        order=1,
+        loops=2,
+        gap_s=3,
+        preemption="drop",
+        missed={"policy": "late", "limit_s": 60, "zones_s": 600},
+        cap={"identifier": "1", "sender": "2", "sent": "3"},
+    ),
+    makers.entry_dict("trua", when={"kind": "at", "utc": makers.NOON}, items=[makers.text_item()]),
+)
+TIMETABLES = (
+    makers.timetable_dict(audience=ZONED, critical=["entries"], name="loa-cho", entries=[*ENTRIES]),
+    makers.timetable_dict(entries=[]),
+)
 WELCOME, ACK = makers.welcome_dict(critical=["log"]), makers.ack_dict(critical=["log"])
 BEYOND_JOB = (
     "not_after: later than not_before",
@@ -116,6 +132,8 @@ BEYOND_RULE = (
     "ends: not later than not_after",
     "days after begins",
     "do.until: at most 400 days after not_before",
+    "job_id: each only once",
+    "another job_id, this is the timetable's own",
 )
 """What a parser may find in an order that its schema cannot say: each is a line of the schema's ``x-beyond``."""
 BEYOND_TRUST = (
@@ -131,12 +149,13 @@ BEYOND_TRUST = (
 )
 
 
-SIGNERS = {"job": "officer", "regulation": "owner", "window": "owner", "command": "officer"}
+SIGNERS = {"job": "officer", "regulation": "owner", "window": "owner", "command": "officer", "timetable": "officer"}
 ORDERS = {
     "job": JOBS,
     "regulation": REGULATIONS,
     "window": WINDOWS,
     "command": COMMANDS,
+    "timetable": TIMETABLES,
     "welcome": (WELCOME,),
     "ack": (ACK,),
 }
@@ -280,7 +299,7 @@ def test_the_enumerations_are_the_codes_own() -> None:
     assert record["kind"]["enum"] == [kind.value for kind in RecordKind]
     assert whole("answer")["properties"]["verdict"]["enum"] == [verdict.value for verdict in Verdict]
     assert whole("state")["properties"]["why"]["enum"] == [why.value for why in Why]
-    assert whole("job")["properties"]["preemption"]["enum"] == [one.value for one in Preemption]
+    assert common["preemption"]["enum"] == [one.value for one in Preemption]
     assert whole("regulation")["properties"]["into_quiet"]["enum"] == [one.value for one in IntoQuiet]
     assert whole("command")["properties"]["do"]["properties"]["what"]["enum"] == [one.value for one in What]
     role = whole("trust")["properties"]["roles"]["items"]["properties"]

@@ -270,7 +270,7 @@ TRUST = makers.trust_document(
         makers.owner_role(),
     ]
 )
-GIVEN = {"job": "officer", "regulation": "owner", "window": "owner", "command": "officer"}
+GIVEN = {"job": "officer", "regulation": "owner", "window": "owner", "command": "officer", "timetable": "officer"}
 
 
 def judged(payload: dict[str, Any]) -> object:

@@ -22,7 +22,7 @@ from referencing.jsonschema import DRAFT202012
 
 Schema = dict[str, Any]
 
-DOWN = ("job", "regulation", "window", "command", "welcome", "ack")
+DOWN = ("job", "regulation", "window", "command", "timetable", "welcome", "ack")
 UP = ("hello", "state", "heartbeat", "log", "answer", "plan")
 KINDS = ("envelope", *DOWN, *UP, "record", "trust")
 """``envelope`` is around every message, ``record`` the body of a log record, ``trust`` the station's trust file."""
