@@ -89,6 +89,7 @@ def _station() -> Site:
         ("regulation", AcceptedRule),
         ("window", AcceptedRule),
         ("command", AcceptedRule),
+        ("timetable", AcceptedRule),
         ("welcome", Welcome),
         ("ack", LogAck),
     ],

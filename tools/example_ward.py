@@ -226,7 +226,7 @@ def timetable() -> Timetable:
         job_id=JobId("dong-thanh-main-b07e44a918"),
         audience=replace(everybody, zones=frozenset({C2})),
         when=PlayAt(UtcMs(PLANNED + 2 * DAY_MS + HOUR_MS)),
-        items=(replace(_words(), title="Dọn vệ sinh chợ", text="Sáng nay mời bà con tiểu thương cùng dọn vệ sinh chợ."),),
+        items=(_words(),),
         late_limit_ms=0,
     )
     return Timetable(heading, "main", 46, (daily, notice))
@@ -241,7 +241,8 @@ def _rule() -> Rule:
 def _words() -> TextItem:
     (item,) = emergency().items
     assert isinstance(item, TextItem)
-    return replace(item, field="van-hoa", source="Ban quản lý chợ Đông Thành")
+    words = "Sáng nay mời bà con tiểu thương cùng dọn vệ sinh chợ."
+    return replace(item, title="Dọn vệ sinh chợ", field="van-hoa", source="Ban quản lý chợ Đông Thành", text=words)
 
 
 def _heading(order_id: str, issuer: str, not_after: UtcMs, audience: Audience, serial: int = 1) -> Heading:

@@ -1,13 +1,14 @@
 """Turn a draft that a person wrote (TOML or JSON) into the payload of an order, complete and checked.
 
-``type`` says of which kind: "job" (where it is left out), "regulation", "window" or "command". What a draft leaves out
-is filled in: ids, serial, validity, particulars of audio. What a station would refuse to read is refused here, by the
-same parser, before anybody signs it; whether the issuer may order it is the stations' to judge (``foresight`` asks them
-beforehand). ``sign --help`` and docs/operations.md show examples.
+``type`` says of which kind: "job" (where it is left out), "regulation", "window", "command" or "timetable". What a
+draft leaves out is filled in: ids, serial, validity, particulars of audio. What a station would refuse to read is
+refused here, by the same parser, before anybody signs it; whether the issuer may order it is the stations' to judge
+(``foresight`` asks them beforehand). ``sign --help`` and docs/operations.md show examples.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
@@ -18,9 +19,13 @@ from edge_agent.headend.drafting import DraftError, Finished, Surroundings, plai
 from edge_agent.headend.given import parse_given
 from edge_agent.headend.job_drafts import job_payload
 from edge_agent.headend.rule_drafts import regulation_payload, window_payload
+from edge_agent.headend.timetable_drafts import timetable_payload
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.orders import GIVEN, OrderType
 from edge_agent.trust.strict_json import JsonObject, WireError, dump, parse
+
+VERSIONED = frozenset({OrderType.REGULATION, OrderType.TIMETABLE})
+_IN_ENTRY = re.compile(r"(entries\[\d+\]\.)(.+)")
 
 
 def kind_of_draft(draft: Mapping[str, object]) -> OrderType:
@@ -41,7 +46,7 @@ def finish(draft: Mapping[str, object], around: Surroundings) -> Finished:
         serial = around.next_serial(str(payload["issuer"]))
         payload["serial"] = serial
         payload.setdefault(_id_name(kind), _order_id(str(payload["issuer"]), around.now, serial))
-        if kind is OrderType.REGULATION and "version" not in draft:
+        if kind in VERSIONED and "version" not in draft:
             payload["version"] = serial  # higher than any before: the newest one signed is the one that holds
         return _checked(payload, kind)
     except WireError as error:
@@ -66,6 +71,9 @@ def _order_id(issuer: str, now: UtcMs, serial: int) -> str:
 
 def _draft_name(where: str, kind: OrderType) -> str:
     """What the draft calls a field of the payload."""
+    entry = _IN_ENTRY.fullmatch(where)
+    if entry is not None:
+        return entry[1] + _draft_name(entry[2], OrderType.JOB)
     for theirs, ours in {"audience.": "", **_NAMES.get(kind, {})}.items():
         if where.startswith(theirs):
             return ours + where[len(theirs) :]
@@ -79,5 +87,6 @@ _PAYLOADS: Mapping[OrderType, Callable[[Fields, Surroundings], JsonObject]] = {
     OrderType.REGULATION: regulation_payload,
     OrderType.WINDOW: window_payload,
     OrderType.COMMAND: command_payload,
+    OrderType.TIMETABLE: timetable_payload,
 }
 _NAMES = {OrderType.JOB: job_drafts.PAYLOAD_TO_DRAFT, OrderType.COMMAND: command_drafts.PAYLOAD_TO_DRAFT}

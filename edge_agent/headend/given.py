@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import cast
 
 from edge_agent.core.job import Job
-from edge_agent.core.order import Command, Heading, Regulation, RuleOrder
+from edge_agent.core.order import Command, Heading, Regulation, RuleOrder, Timetable
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.orders import GIVEN, OrderType, parse_order
 
@@ -42,6 +42,8 @@ def kind_of(order: Given) -> OrderType:
             return OrderType.REGULATION
         case Command():
             return OrderType.COMMAND
+        case Timetable():
+            return OrderType.TIMETABLE
         case _:
             return OrderType.WINDOW
 

@@ -12,6 +12,7 @@ from edge_agent.headend.audio_facts import AudioError, AudioFacts
 from edge_agent.headend.draft_times import end_of, when_payload
 from edge_agent.headend.drafting import HEADING, Decimal, Surroundings, as_json, begin, copied, heading, validity
 from edge_agent.trust.fields import Fields, form
+from edge_agent.trust.items import ITEMS_MAX
 from edge_agent.trust.orders import LATE_S_MAX, OrderType
 from edge_agent.trust.strict_json import JsonObject, JsonValue
 
@@ -23,7 +24,7 @@ COPIED = (
     *("job_id", "class", "order", "loops", "gap_s", "volume", "preemption", "event", "cap"),
     *("series", "version", "all_clear", "rehearsal", "corrects"),
 )
-OWN = ("when", "items", "late_limit_s", "zones_late_limit_s")
+BROADCAST = ("when", "items", "late_limit_s", "zones_late_limit_s")
 ITEM_COPIED = ("title", "field", "language", "source", "approver", "codec")
 ITEM_OWN = ("file", "text", "digest", "length", "duration_s", "urls")
 PAYLOAD_TO_DRAFT = {"missed.limit_s": "late_limit_s", "missed.zones_s": "zones_late_limit_s"}
@@ -31,14 +32,20 @@ PAYLOAD_TO_DRAFT = {"missed.limit_s": "late_limit_s", "missed.zones_s": "zones_l
 
 def job_payload(fields: Fields, around: Surroundings) -> JsonObject:
     """The payload, complete but for the serial and an id that was not given."""
-    fields.only(*COPIED, *OWN, *HEADING)
-    when = when_payload(fields)
-    own: JsonObject = {
-        "when": when,
-        "items": [_item(item, around) for item in fields.records("items", 1, 20)],
+    fields.only(*COPIED, *BROADCAST, *HEADING)
+    own = broadcast(fields, around)
+    when = own["when"]
+    assert isinstance(when, dict), "that is how it was made"
+    return heading(fields, around, OrderType.JOB) | own | copied(fields, *COPIED) | _validity(fields, when, around.now)
+
+
+def broadcast(fields: Fields, around: Surroundings) -> JsonObject:
+    """What is played, and when, of a job or of an entry of a timetable."""
+    return {
+        "when": when_payload(fields),
+        "items": [_item(item, around) for item in fields.records("items", 1, ITEMS_MAX)],
         "missed": _missed(fields),
     }
-    return heading(fields, around, OrderType.JOB) | own | copied(fields, *COPIED) | _validity(fields, when, around.now)
 
 
 def _validity(fields: Fields, when: JsonObject, now: UtcMs) -> JsonObject:

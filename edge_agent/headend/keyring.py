@@ -29,7 +29,7 @@ from edge_agent.headend.pki import Issued
 from edge_agent.headend.roles import RoleSpec, trust_document
 from edge_agent.trust.fields import AREA, NAME, Fields, Form
 from edge_agent.trust.keys import Ed25519Signer, UnusableKey, load_signer, new_signer
-from edge_agent.trust.orders import OrderType
+from edge_agent.trust.orders import OrderType, ordered_as
 from edge_agent.trust.roles import JobGrant, Role, Trust, load_trust
 from edge_agent.trust.strict_json import INTEGER_MAX, WireError, dump, parse
 
@@ -89,10 +89,10 @@ class Keyring:
     def role_of(self, signer: Ed25519Signer, order: OrderType) -> Role:
         """The first role of the trust file by which this key may give such an order."""
         for role in self.trust.roles:
-            if signer.public in role.keys and order in role.orders:
+            if signer.public in role.keys and ordered_as(order) in role.orders:
                 return role
         if any(signer.public in role.keys for role in self.trust.roles):
-            able = ", ".join(role.name for role in self.trust.roles if order in role.orders)
+            able = ", ".join(role.name for role in self.trust.roles if ordered_as(order) in role.orders)
             raise KeyringError(f"key: may sign no {order}; take one of {able or 'a trust file that has such a role'}")
         raise KeyringError(f"key {signer.keyid[:12]}… belongs to no role of trust.json: was `keys init` run again?")
 

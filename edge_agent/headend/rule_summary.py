@@ -45,10 +45,11 @@ def rule_lines(order: RuleOrder, zone: ZoneInfo) -> Iterator[str]:
             yield from _window(order, zone)
         case Command():
             yield _command(order, zone)
-    yield from _heading(order.heading, zone)
+    yield from heading_lines(order.heading, zone)
 
 
-def _heading(heading: Heading, zone: ZoneInfo) -> Iterator[str]:
+def heading_lines(heading: Heading, zone: ZoneInfo) -> Iterator[str]:
+    """For whom, by whom, how long."""
     audience = heading.audience
     yield f"  vùng phát: {', '.join((*sorted(audience.areas), *sorted(audience.stations)))}"
     yield f"  lệnh {heading.order_id}, số {heading.serial}, đơn vị ban hành {heading.issuer} ({heading.level})"

@@ -13,7 +13,7 @@ from edge_agent.core.occurrence import Phase
 from edge_agent.headend.words import PHASES, duration
 from edge_agent.trust.commands import What
 
-SILENCE, EXCEPTION, REGULATION = "silence", "exception", "regulation"
+SILENCE, EXCEPTION, REGULATION, TIMETABLE = "silence", "exception", "regulation", "timetable"
 WHATS = {
     What.CANCEL: "Hủy lệnh",
     What.STOP: "Dừng phát",
@@ -34,6 +34,7 @@ KINDS = {
     REGULATION: "Quy chế",
     EXCEPTION: "Trường hợp đặc biệt được phép phát",
     SILENCE: "Tạm ngừng phát",
+    TIMETABLE: "Lịch phát",
     # A record has the names of the core's types, without a sign between their words; only a self-test has its own.
     **{what.value.replace("_", ""): words for what, words in WHATS.items()},
     "setvolume": WHATS[What.VOLUME],
@@ -78,7 +79,7 @@ def became(detail: str, outcome: Phase) -> str:
 
 
 def _values(values: Mapping[str, str]) -> list[str]:
-    told = [f"{words} {values[name]}" for name, words in _TOLD.items() if name in values]
+    told = [f"{words} {values[name]}".lstrip() for name, words in _TOLD.items() if name in values]
     if "on" in values:
         told.append("bật" if values["on"] == "True" else "tắt")
     if values.get("for_ms", "").isdecimal():
@@ -86,4 +87,4 @@ def _values(values: Mapping[str, str]) -> list[str]:
     return told
 
 
-_TOLD = {"number": "số", "version": "phiên bản", "volume": "tối đa"}
+_TOLD = {"name": "", "number": "số", "version": "phiên bản", "entries": "số mục", "volume": "tối đa"}

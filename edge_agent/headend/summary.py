@@ -1,6 +1,6 @@
 """Show an order to whoever is about to sign it: every particular that will be heard, when and where. Pure.
 
-Of a broadcast here; of the ward's policy, windows and commands in ``rule_summary``.
+Of a broadcast and of a whole timetable here; of the ward's policy, windows and commands in ``rule_summary``.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
 from edge_agent.core.job import ClipItem, Item, Job, Preemption
+from edge_agent.core.order import Timetable
 from edge_agent.core.units import SECOND_MS
 from edge_agent.headend.given import Given
-from edge_agent.headend.rule_summary import rule_lines
+from edge_agent.headend.rule_summary import heading_lines, rule_lines
+from edge_agent.headend.rule_words import KINDS, TIMETABLE
 from edge_agent.headend.when_words import when_words
 from edge_agent.headend.words import CLASSES, day_and_hour, seconds
 
@@ -25,8 +27,28 @@ PREEMPTED = {
 
 def summary(order: Given, zone: ZoneInfo) -> str:
     """Several lines of Vietnamese."""
-    lines = _job_lines(order, zone) if isinstance(order, Job) else rule_lines(order, zone)
+    match order:
+        case Job():
+            lines = _job_lines(order, zone)
+        case Timetable():
+            lines = _timetable_lines(order, zone)
+        case _:
+            lines = rule_lines(order, zone)
     return "\n".join(lines) + "\n"
+
+
+def _timetable_lines(order: Timetable, zone: ZoneInfo) -> Iterator[str]:
+    """Whoever signs it must see that what is not listed ends."""
+    yield f"{KINDS[TIMETABLE]} {order.name}, phiên bản {order.version}, {len(order.jobs)} mục: thay toàn bộ lịch cũ"
+    if not order.jobs:
+        yield "  KHÔNG CÒN MỤC NÀO: mọi buổi phát của lịch này dừng"
+    yield from heading_lines(order.heading, zone)
+    for number, job in enumerate(order.jobs, 1):
+        yield f"mục {number}: {job.job_id}"
+        yield f"  loại: {CLASSES[job.cls]}; âm lượng {job.volume}"
+        if job.audience != order.heading.audience:
+            yield _where(job)
+        yield from _sound_lines(job, zone)
 
 
 def _job_lines(job: Job, zone: ZoneInfo) -> Iterator[str]:
@@ -34,7 +56,17 @@ def _job_lines(job: Job, zone: ZoneInfo) -> Iterator[str]:
     yield f"Lệnh phát {job.job_id}, số {job.serial}, đơn vị ban hành {job.issuer} ({job.level})"
     yield from _standing(job)
     yield f"  loại: {CLASSES[job.cls]}{event}; âm lượng {job.volume}"
-    yield f"  vùng phát: {', '.join((*sorted(job.audience.areas), *sorted(job.audience.stations)))}"
+    yield _where(job)
+    yield from _sound_lines(
+        job, zone, f"  hiệu lực: {day_and_hour(job.not_before, zone)} – {day_and_hour(job.not_after, zone)}"
+    )
+
+
+def _where(job: Job) -> str:
+    return f"  vùng phát: {', '.join((*sorted(job.audience.areas), *sorted(job.audience.stations)))}"
+
+
+def _sound_lines(job: Job, zone: ZoneInfo, *validity: str) -> Iterator[str]:
     yield f"  cụm loa: {', '.join(sorted(job.audience.zones)) or 'tất cả'}"
     yield f"  lịch phát: {when_words(job.when, zone)}"
     if job.loops > 1:
@@ -45,7 +77,7 @@ def _job_lines(job: Job, zone: ZoneInfo) -> Iterator[str]:
         yield f"  phát bù cho cụm loa bị chiếm, muộn đến {job.zones_limit_ms // SECOND_MS} giây"
     if job.preemption in PREEMPTED:
         yield f"  nếu bị tin khẩn cấp ngắt: {PREEMPTED[job.preemption]}"
-    yield f"  hiệu lực: {day_and_hour(job.not_before, zone)} – {day_and_hour(job.not_after, zone)}"
+    yield from validity
     for number, item in enumerate(job.items, 1):
         yield f"  bản tin {number}: {_item(item)}"
 

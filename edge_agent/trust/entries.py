@@ -14,7 +14,7 @@ from edge_agent.trust.fields import NAME, Fields, distinct
 from edge_agent.trust.heading import HEADING_FIELDS, audience_payload, heading_payload, read_heading
 from edge_agent.trust.strict_json import INTEGER_MAX, JsonObject
 
-ENTRIES_MAX = 60  # three times a ward's timetable; the 48 KiB of an envelope hold some 50 of one clip each
+ENTRIES_MAX = 60  # three times a ward's timetable; of one clip each they fill the 48 KiB of an envelope
 DEFAULT_NAME = "main"
 SAID_ONCE = (HEADING_FIELDS - {"audience"}) | {"realm", "type", "critical", "order_id"}
 """What the timetable says for all its entries."""

@@ -90,6 +90,7 @@ def test_two_officers_sign_one_after_the_other(ward: Path, capsys: pytest.Captur
     [
         (draft_examples.EXCEPTION, "ward-policy", "Trường hợp đặc biệt được phép phát, mọi cụm loa, từ "),
         (draft_examples.REGULATION, "ward-policy", "Quy chế số 128/QĐ-UBND ngày 28/09/2026"),
+        (draft_examples.TIMETABLE, "ward-routine", "Lịch phát main, phiên bản 1, 2 mục: thay toàn bộ lịch cũ"),
     ],
 )
 def test_an_officer_reads_what_a_rule_does_and_whether_it_will_be_obeyed(

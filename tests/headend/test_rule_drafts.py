@@ -231,7 +231,7 @@ def test_a_slip_in_a_command_is_named(world: World, do: str, more: dict[str, obj
     assert world.serial == 41
 
 
-@pytest.mark.parametrize("name", ["EXCEPTION", "SILENCE", "REGULATION", "COMMAND"])
+@pytest.mark.parametrize("name", ["EXCEPTION", "SILENCE", "REGULATION", "COMMAND", "TIMETABLE"])
 def test_the_drafts_that_help_shows_are_good_ones(world: World, name: str) -> None:
     for text in getattr(draft_examples, name).split("  type = ")[1:]:
         lines = [line.removeprefix("  ") for line in text.splitlines() if line.startswith(("  ", '"'))]

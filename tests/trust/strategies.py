@@ -42,6 +42,7 @@ from edge_agent.core.order import (
     SelfTest,
     SetVolume,
     Stop,
+    Timetable,
     Window,
 )
 from edge_agent.core.site import Clause, IntoQuiet, LocalPolicy, VolumeBand
@@ -260,7 +261,24 @@ def commands(draw: st.DrawFn) -> Command:
     return Command(heading, draw(actions(heading.not_before)))
 
 
-rule_orders: st.SearchStrategy[RuleOrder] = regulations | windows() | commands()
+@st.composite
+def timetables(draw: st.DrawFn) -> Timetable:
+    """Any timetable: jobs that are planned and ordinary, under one heading."""
+    heading = draw(headings())
+    shared = {name: getattr(heading, name) for name in ("issuer", "level", "key_epoch", "serial", "issued_at")}
+    shared |= {"not_before": heading.not_before, "not_after": heading.not_after}
+    shared |= {"event": "", "series": "", "version": 0, "all_clear": False, "rehearsal": False, "corrects": ""}
+    found = {}
+    for job in draw(st.lists(jobs(), max_size=3)):
+        cls = draw(_ordinary)
+        when = draw(st.builds(PlayAt, at=instants) | rules())
+        audience = draw(st.sampled_from([job.audience, heading.audience]))
+        found[job.job_id] = replace(job, **shared, cls=cls, when=when, audience=audience)
+    found.pop(heading.order_id, None)
+    return Timetable(heading, draw(names), draw(st.integers(1, INTEGER_MAX)), tuple(found.values()))
+
+
+rule_orders: st.SearchStrategy[RuleOrder] = regulations | windows() | commands() | timetables()
 
 
 anything: st.SearchStrategy[Any] = st.recursive(

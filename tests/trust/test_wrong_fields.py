@@ -77,6 +77,14 @@ REGULATION = makers.regulation_dict(
 )
 WINDOW = makers.window_dict(audience=EVERYWHERE, total_s=3_600, volume=60)
 COMMAND = makers.command_dict(audience=EVERYWHERE)
+TIMETABLE = makers.timetable_dict(
+    audience=EVERYWHERE,
+    name="loa-cho",
+    entries=[
+        makers.entry_dict(audience={"areas": [makers.AREA], "zones": ["cho"]}, order=1, loops=2),
+        makers.entry_dict("trua"),
+    ],
+)
 
 WRONG_IN_JOB: dict[str, Wrong] = {
     "realm": no_text(NAME),
@@ -210,6 +218,23 @@ WRONG_IN_COMMAND: dict[str, Wrong] = WRONG_IN_HEADING | {
     "do.what": no_choice(*What),
     "do.for_s": no_integer(1, 900),
 }
+_OF_AN_ENTRY = (
+    *("job_id", "audience.zones[0]", "when", "when.timezone", "when.times[0]", "loops", "order", "items", "items[0]"),
+    *("items[0].kind", "items[0].title", "items[0].digest", "volume"),
+)
+WRONG_IN_TIMETABLE: dict[str, Wrong] = (
+    WRONG_IN_HEADING
+    | {
+        "audience.zones": WRONG_IN_JOB["audience.zones"],
+        "name": no_text(NAME),
+        "version": no_integer(1, INTEGER_MAX),
+        "entries": no_list(0, 60, lambda number: makers.entry_dict(f"e-{number}")),
+        "entries[0].class": no_choice("normal", "priority"),
+        "entries[0].when.kind": no_choice("at", "rule", "now"),
+        "entries[1].job_id": st.sampled_from(("sang", "Sang", "")),
+    }
+    | {f"entries[0].{path}": WRONG_IN_JOB[path] for path in _OF_AN_ENTRY}
+)
 WRONG_IN_WELCOME: dict[str, Wrong] = {
     "type": no_choice("welcome"),
     "station": no_text(NAME),
@@ -282,7 +307,14 @@ def judged(payload: dict[str, Any]) -> object:
 
 def kind_of(payload: dict[str, Any]) -> str:
     """What it is, even where ``type`` was spoilt."""
-    marks = {"items": "job", "clauses": "regulation", "basis": "window", "do": "command", "nonce": "welcome"}
+    marks = {
+        "entries": "timetable",
+        "items": "job",
+        "clauses": "regulation",
+        "basis": "window",
+        "do": "command",
+        "nonce": "welcome",
+    }
     return next((kind for mark, kind in marks.items() if mark in payload), "ack")
 
 
@@ -327,6 +359,7 @@ RULES = {
     "regulation": (REGULATION, WRONG_IN_REGULATION),
     "window": (WINDOW, WRONG_IN_WINDOW),
     "command": (COMMAND, WRONG_IN_COMMAND),
+    "timetable": (TIMETABLE, WRONG_IN_TIMETABLE),
 }
 
 

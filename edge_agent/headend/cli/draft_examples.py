@@ -70,6 +70,26 @@ Hủy một lệnh phát / cancel a job:
   areas = ["vn/ha-noi/dong-thanh"]
   target = "dong-thanh-20261006-41"
 """
+TIMETABLE = """\
+Thay cả lịch phát / replace the whole timetable (--key ward-routine):
+  type = "timetable"                  # mục nào không có ở đây thì dừng / what is not listed here ends
+  areas = ["vn/ha-noi/dong-thanh"]
+  [[entries]]                         # mỗi mục như một lệnh phát / each like a broadcast
+  class = "normal"
+  volume = 70
+  when = { first_day = 2026-11-01, last_day = 2026-11-30, times = ["05:30", "17:00"] }
+  [[entries.items]]
+  title = "Bản tin phường"
+  text = "Bản tin phường Đông Thành."
+  [[entries]]
+  class = "priority"
+  zones = ["c2"]                      # bỏ trống: như trên / absent: as above
+  volume = 60
+  when = { at = 2026-11-08T07:00:00+07:00 }
+  [[entries.items]]
+  title = "Dọn vệ sinh chợ"
+  text = "Mời bà con cùng dọn vệ sinh chợ."
+"""
 SIGN_MORE = f"""\
 Bản thảo TOML hoặc JSON / a draft.
 {JOB}
@@ -77,4 +97,5 @@ Bản thảo TOML hoặc JSON / a draft.
 {SILENCE}
 {REGULATION}
 {COMMAND}
+{TIMETABLE}
 Nhiều người ký / several officers: người thứ nhất dùng --draft, người sau dùng --add."""
