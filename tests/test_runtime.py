@@ -122,6 +122,32 @@ def test_every_stored_job_is_judged_anew(tmp_path: Path) -> None:
     assert restored(contents, make_judge(revoked, site)).jobs == ()
 
 
+def test_the_entries_of_a_stored_timetable_come_back_as_jobs(tmp_path: Path) -> None:
+    """Its bytes are stored once, and judged once."""
+    disk, asked = FakeDisk(), []
+    with Agent(tmp_path, disk) as agent:
+        agent.until_welcomed()
+        valid = {"issued_at": agent.utc(), "not_before": agent.utc(), "not_after": agent.utc() + 9 * makers.DAY_MS}
+        planned = {"kind": "at", "utc": agent.utc() + makers.DAY_MS}
+        entries = [makers.entry_dict(name, when=planned) for name in ("sang", "trua")]
+        agent.broker.publish(makers.JOB_TOPIC, makers.signed_timetable(**valid, entries=entries))
+        agent.until(lambda: len(agent.broker.said("answer")) == 1)
+        verify = agent.ports.verify
+
+    def counted(topic: str, envelope: bytes) -> object:
+        asked.append(topic)
+        return verify(topic, envelope)
+
+    found = restored(FakeJournal(disk).load(), counted)
+    assert len(asked) == 1
+    assert [saved.accepted.order_id for saved in found.rules] == ["lich-1"]
+    jobs = [saved.accepted for saved in found.jobs]
+    assert [(one.order_id, one.edition and one.edition.order_id) for one in jobs] == [
+        ("sang", "lich-1"),
+        ("trua", "lich-1"),
+    ]
+
+
 def test_whoever_asks_is_told_the_day(tmp_path: Path) -> None:
     with Agent(tmp_path) as agent:
         agent.until_welcomed()

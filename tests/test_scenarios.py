@@ -9,7 +9,7 @@ import pytest
 from edge_agent.headend.schemas import DOWN, UP
 from tests.rig import Order, Rig, Tampering, Tone
 from tests.scenarios import ALL
-from tests.sim import SimRig
+from tests.sim import BEGAN, SimRig
 from tests.traffic import Tap
 from tests.trust import makers
 
@@ -31,6 +31,7 @@ def test_the_scenarios_send_every_kind_of_message_and_each_is_as_its_schema_says
     rig.command(what="ask", day="2026-10-02")
     rig.window("silence", 10_000, 20_000)
     rig.regulate()
+    rig.world.broker.publish(makers.JOB_TOPIC, makers.signed_timetable(issued_at=BEGAN, not_before=BEGAN))
     rig.run_until(700)
     rig.kill_agent()
     rig.run_until(720)

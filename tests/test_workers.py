@@ -32,7 +32,7 @@ from edge_agent.workers import (
     SaveFloor,
 )
 from tests.fakes.journal import FakeDisk, FakeJournal
-from tests.journal.samples import NOON, record_of, save_job, save_mark
+from tests.journal.samples import NOON, entries, record_of, save_job, save_mark, save_timetable
 
 AT_ONCE_S = 0.002
 NEVER_S = 3_600.0
@@ -217,6 +217,20 @@ def test_every_order_reaches_the_journal() -> None:
         assert [mark.mark for mark in now.marks.values()] == [Mark.FIRST_SAMPLE]
         assert (now.floor, now.acked_seq) == (NOON + 9, 1)
         assert list(now.jobs) == ["a", "last"]
+
+
+def test_a_timetable_that_takes_effect_is_answered_as_one_that_is_saved() -> None:
+    with at_work() as desk:
+        desk.order(save_timetable())
+        desk.order(ReleaseJob(JobId("lich"), UtcMs(NOON + 7), entries("a b")))
+        desk.until(lambda: len(desk.of(JobSaved)) == 2)
+        assert desk.of(JobSaved) == [JobSaved(JobId("lich"))] * 2
+        assert [row.job.held for row in desk.disk.committed.jobs.values()] == [False] * 3
+        desk.disk.refuse_commits = 1
+        desk.order(ReleaseJob(JobId("lich"), UtcMs(NOON + 9), entries("c")))
+        desk.until(lambda: len(desk.of(JournalFailed)) == 1)
+        (failed,) = desk.of(JournalFailed)
+        assert failed == JournalFailed("release timetable", JobId("lich"), "no space left on the fake disk")
 
 
 def test_the_newest_record_is_the_last_that_is_durable() -> None:

@@ -352,7 +352,8 @@ def orders() -> dict[str, bytes]:
 
 def reports() -> dict[str, bytes]:
     """What goes up, signed by the station."""
-    accepted = say.AnswerMsg(Verdict.ACCEPTED, digest_of(signed("job")), routine().job_id, None, ISSUED)
+    silenced = say.ConflictStatus(PLANNED, Reason.ZONE_SILENCED, (ZoneId("c2"),))
+    accepted = say.AnswerMsg(Verdict.ACCEPTED, digest_of(signed("job")), routine().job_id, None, ISSUED, (silenced,))
     refused = say.AnswerMsg(Verdict.REFUSED, NIGHT_DIGEST, NIGHT, Reason.QUIET_HOURS, UtcMs(PLANNED + 90_000))
     said = {
         "hello": say.hello(SENDER, say.HelloMsg(NONCE, 1, LogCursor(EPOCH, 0, "0" * 64), CLOCK)),

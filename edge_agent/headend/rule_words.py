@@ -67,7 +67,7 @@ def of_record(detail: str) -> str:
     values = dict(_VALUE.findall(rest))
     if kind in OF_NO_ZONE:
         return f"{words} {values.get('target', values.get('day', ''))}".rstrip()
-    where = f" {in_zones(values['zones'])}" if "zones" in values else ""
+    where = f" {in_zones(values['zones'])}" if "zones" in values else f" {values.get('name', '')}".rstrip()
     return f"{words}{where}{''.join(f', {value}' for value in _values(values))}"
 
 
@@ -79,7 +79,7 @@ def became(detail: str, outcome: Phase) -> str:
 
 
 def _values(values: Mapping[str, str]) -> list[str]:
-    told = [f"{words} {values[name]}".lstrip() for name, words in _TOLD.items() if name in values]
+    told = [f"{words} {values[name]}" for name, words in _TOLD.items() if name in values]
     if "on" in values:
         told.append("bật" if values["on"] == "True" else "tắt")
     if values.get("for_ms", "").isdecimal():
@@ -87,4 +87,4 @@ def _values(values: Mapping[str, str]) -> list[str]:
     return told
 
 
-_TOLD = {"name": "", "number": "số", "version": "phiên bản", "entries": "số mục", "volume": "tối đa"}
+_TOLD = {"number": "số", "version": "phiên bản", "entries": "số mục", "volume": "tối đa"}

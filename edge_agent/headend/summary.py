@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-from edge_agent.core.job import ClipItem, Item, Job, Preemption
+from edge_agent.core.job import Audience, ClipItem, Item, Job, Preemption
 from edge_agent.core.order import Timetable
 from edge_agent.core.units import SECOND_MS
 from edge_agent.headend.given import Given
@@ -46,8 +46,8 @@ def _timetable_lines(order: Timetable, zone: ZoneInfo) -> Iterator[str]:
     for number, job in enumerate(order.jobs, 1):
         yield f"mục {number}: {job.job_id}"
         yield f"  loại: {CLASSES[job.cls]}; âm lượng {job.volume}"
-        if job.audience != order.heading.audience:
-            yield _where(job)
+        if _where(job.audience) != _where(order.heading.audience):
+            yield _where(job.audience)
         yield from _sound_lines(job, zone)
 
 
@@ -56,14 +56,14 @@ def _job_lines(job: Job, zone: ZoneInfo) -> Iterator[str]:
     yield f"Lệnh phát {job.job_id}, số {job.serial}, đơn vị ban hành {job.issuer} ({job.level})"
     yield from _standing(job)
     yield f"  loại: {CLASSES[job.cls]}{event}; âm lượng {job.volume}"
-    yield _where(job)
+    yield _where(job.audience)
     yield from _sound_lines(
         job, zone, f"  hiệu lực: {day_and_hour(job.not_before, zone)} – {day_and_hour(job.not_after, zone)}"
     )
 
 
-def _where(job: Job) -> str:
-    return f"  vùng phát: {', '.join((*sorted(job.audience.areas), *sorted(job.audience.stations)))}"
+def _where(audience: Audience) -> str:
+    return f"  vùng phát: {', '.join((*sorted(audience.areas), *sorted(audience.stations)))}"
 
 
 def _sound_lines(job: Job, zone: ZoneInfo, *validity: str) -> Iterator[str]:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge_agent.core import effects as fx
 from edge_agent.core.events import AckToken, Connected, DeviceUp, JobSaved, JournalFailed, MessageArrived
@@ -404,8 +406,16 @@ class Home(Bench):
                 return
             self.disk.commit(1)
             self.commits += 1
-            while self.disk.answers:
-                self.send(self.disk.answers.popleft())
+            self._hear()
+
+    def refuse(self, most: int) -> None:
+        """The disk takes none of these."""
+        self.disk.refuse(most)
+        self._hear()
+
+    def _hear(self) -> None:
+        while self.disk.answers:
+            self.send(self.disk.answers.popleft())
 
     def cut(self) -> Home:
         """The next boot."""
@@ -485,3 +495,44 @@ def test_the_same_bytes_are_known_after_a_restart() -> None:
     again.send(MessageArrived(makers.JOB_TOPIC, str(home._mid).encode(), AckToken(2, 1)))
     assert again.answers()[-1] == ("known", "replayed")
     assert jobs(again) == {SANG}
+
+
+names = st.sets(st.sampled_from("abcdef"))
+happenings = st.one_of(
+    st.tuples(st.just("replace"), names),
+    st.tuples(st.just("replace ahead"), names),
+    st.tuples(st.just("commit"), st.integers(1, 6)),
+    st.tuples(st.just("refuse"), st.integers(1, 6)),
+    st.tuples(st.just("cut"), st.just(0)),
+    st.tuples(st.just("wait"), st.integers(1, 90)),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(happenings, max_size=25))
+def test_whatever_happens_it_is_one_version_or_another_and_never_some_of_each(script: list[tuple[str, Any]]) -> None:
+    home, version = Home(), 0
+    home.boot()
+    versions: list[set[str]] = [set()]
+    for what, more in script:
+        match what:
+            case "replace" | "replace ahead":
+                version += 1
+                ahead = {"not_before": home.now.utc + 60_000} if what == "replace ahead" else {}
+                home.timetable(version, *(daily(name) for name in sorted(more)), **ahead)
+                versions.append(more)
+            case "commit":
+                home.commit(more)
+            case "refuse":
+                home.refuse(more)
+            case "cut":
+                home = home.cut()
+            case _:
+                home.pass_s(more)
+        assert jobs(home) in versions
+    home.commit()
+    home.pass_s(61)
+    home.commit()
+    home.timetable(version + 1, daily("a"), daily("g"))
+    home.commit()
+    assert jobs(home) == jobs(home.cut()) == {"a", "g"}

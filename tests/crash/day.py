@@ -1,7 +1,8 @@
 """The scripted day: what is ordered, cut and asked of a station between one morning and the next.
 
-It goes once through everything that writes: orders of every kind and fate, downloads and staged sound, a bulletin that
-an emergency cuts, the log's way upward, the nightly sweep, a proper end and a boot from what was kept.
+It goes once through everything that writes: orders of every kind and fate, a timetable that is replaced, downloads and
+staged sound, a bulletin that an emergency cuts, the log's way upward, the nightly sweep, a proper end and a boot from
+what was kept.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from enum import StrEnum
 from typing import Any
 
 from edge_agent.core.units import UtcMs
+from edge_agent.trust.entries import SAID_ONCE
 from tests.rig import HONEST, LEFT, RIGHT, Order, Tampering, Tone
 from tests.sim import BEGAN, TIMEZONE, payload_of, signers_of
 from tests.trust import makers
 
 MINUTE_S, HOUR_S = 60, 3_600
 ENDS_S = 25 * HOUR_S
+LISTED_UNTIL_S = round(24.7 * HOUR_S)
 CLIP_BYTES = 20_000
 # More than one TLS record, so that it arrives, and is written, in two parts.
 
@@ -47,11 +50,16 @@ class Step:
 
 @dataclass(frozen=True)
 class Ordered:
-    """An order of the day, and what the log must say of it when nothing goes wrong ("": no record at all)."""
+    """An order of the day, and what the log must say of it when nothing goes wrong ("": no record at all).
+
+    ``entries`` are those of a timetable, which are orders of this table too; its log tells that it took effect, unless
+    a crash came in between, and how it ended.
+    """
 
     order: Order
     outcome: str
     tampering: Tampering = HONEST
+    entries: tuple[str, ...] = ()
 
 
 ALTERED = Tone("x", 10.0)
@@ -69,6 +77,11 @@ ORDERS = {
     "ngay": Ordered(Order(cls="priority", tones=(Tone("d", 8.0),), spoken="Mời họp tổ dân phố.", loops=2), "succeeded"),
     "mat-mang": Ordered(Order(at_s=2 * HOUR_S + 900, tones=(Tone("a", 60.0),)), "succeeded"),
     "qua-muon": Ordered(Order(at_s=2 * HOUR_S + 1_200, tones=(Tone("b", 20.0),)), "missed"),
+    "cu": Ordered(Order(at_s=24.2 * HOUR_S, tones=(Tone("f", 8.0),)), "superseded"),
+    "giu": Ordered(Order(at_s=24.3 * HOUR_S, tones=(Tone("f", 8.0),)), "succeeded"),
+    "moi": Ordered(Order(at_s=24.4 * HOUR_S, tones=(Tone("c", 12.0),)), "succeeded"),
+    "lich-1": Ordered(Order(), "superseded", entries=("cu", "giu")),
+    "lich-2": Ordered(Order(), "expired", entries=("giu", "moi")),
     "cuoi-ngay": Ordered(Order(at_s=10.5 * HOUR_S, tones=(Tone("e", 40.0),)), "succeeded"),
     "nua-dem": Ordered(Order(cls="emergency", spoken="Cháy chợ! Bà con tránh xa."), "succeeded"),
     "sang-sau": Ordered(Order(at_s=24.5 * HOUR_S, tones=(Tone("a", 60.0),)), "succeeded"),
@@ -86,6 +99,8 @@ DAY = (
     Step(75, Do.PUBLISH, "lu"),
     Step(100, Do.REPLAY, "sang"),
     Step(400, Do.PUBLISH, "ngay"),
+    Step(420, Do.PUBLISH, "lich-1"),
+    Step(440, Do.PUBLISH, "lich-2"),
     Step(900, Do.HEARTBEAT),
     Step(2 * HOUR_S, Do.CUT_NETWORK),
     Step(2 * HOUR_S + 300, Do.PUBLISH, "qua-muon"),
@@ -119,11 +134,26 @@ def files() -> dict[str, bytes]:
 def envelope_of(job: str, now: UtcMs, content_url: str) -> bytes:
     """The signed order, issued now."""
     ordered = ORDERS[job]
+    if ordered.entries:
+        return _timetable_of(job, now, content_url)
+    by = signers_of(ordered.order, ordered.tampering)
+    return makers.signed(_payload_of(job, now, content_url), by)
+
+
+def _payload_of(job: str, now: UtcMs, content_url: str) -> dict[str, Any]:
+    ordered = ORDERS[job]
     payload = payload_of(ordered.order, ordered.tampering, now, BEGAN, TIMEZONE)
     clips = [_clip(tone, content_url) for tone in ordered.order.tones]
     payload["items"] = [*clips, *(item for item in payload["items"] if item["kind"] != "clip")]
-    by = signers_of(ordered.order, ordered.tampering)
-    return makers.signed({**payload, "job_id": job, "serial": list(ORDERS).index(job) + 1}, by)
+    return {**payload, "job_id": job, "serial": list(ORDERS).index(job) + 1}
+
+
+def _timetable_of(name: str, now: UtcMs, content_url: str) -> bytes:
+    number = list(ORDERS).index(name) + 1
+    written = [_payload_of(entry, now, content_url) for entry in ORDERS[name].entries]
+    entries = [{field: value for field, value in one.items() if field not in SAID_ONCE} for one in written]
+    valid = {"issued_at": now, "not_before": now, "not_after": BEGAN + LISTED_UNTIL_S * 1_000}
+    return makers.signed_timetable(order_id=name, serial=number, version=number, entries=entries, **valid)
 
 
 def _clip(tone: Tone, content_url: str) -> dict[str, Any]:

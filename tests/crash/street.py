@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import random
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from edge_agent.core.events import DeviceDown, Event, HeartbeatDue, HelloDue, StopAsked, SweepDue
 from edge_agent.core.reasons import Reason
-from edge_agent.core.site import ZoneSite
+from edge_agent.core.site import STANDARD, LocalPolicy, ZoneSite
 from edge_agent.core.units import ZoneId
 from edge_agent.link import ToCore
 from tests.crash import day, life, shim
@@ -38,6 +38,8 @@ AGAIN_MS, AGAIN_MAX = 15_007, 20
 # How often the centre sends again what a station could not save; an order for now is valid for ten minutes. Odd, so
 # that it never coincides with a step of the day.
 EVENTS = {Do.HELLO: HelloDue(), Do.HEARTBEAT: HeartbeatDue(), Do.SWEEP: SweepDue(), Do.STOP: StopAsked()}
+POLICY = LocalPolicy((replace(STANDARD, sessions_per_day=6),))
+# The scripted day has more of them than a ward's.
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ class Street(World):
 
     def __init__(self, place: Place, seed: int | None, fates: dict[int, Fate], plant: str = "") -> None:
         zones = {ZoneId(zone): ZoneSite(ZoneId(zone), zone, WARM_UP_MS) for zone in (LEFT, RIGHT)}
-        super().__init__(makers.make_site(zones=zones, timezone=TIMEZONE), ward_trust(), BEGAN)
+        super().__init__(makers.make_site(zones=zones, timezone=TIMEZONE, policy=POLICY), ward_trust(), BEGAN)
         self.place = place
         self.state_dir = place.folder / "state"
         self.state_dir.mkdir(parents=True)

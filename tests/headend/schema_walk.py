@@ -105,7 +105,7 @@ def strangers(kind: str, message: Any) -> list[str]:
     return [
         f"{plain(path)}.{name}"
         for path, node in fields(kind, message)
-        if "properties" in node
+        if "properties" in node and isinstance(_at(message, path), dict)
         for name in set(_at(message, path)) - set(_properties(node, _at(message, path)))
     ]
 

@@ -146,6 +146,7 @@ BEYOND_TRUST = (
     "role: each only once",
     "a server's key must not start sound",
     "no key that also orders jobs",
+    "some of classes, without emergency",
 )
 
 
@@ -174,7 +175,11 @@ def trust_documents() -> tuple[dict[str, Any], ...]:
     token = makers.P256Signer("token")
     counted = {"events": ["flash-flood"], "sound_max_s": 3_600, "per_day": 12}
     ward = makers.job_role(keyids=[token.keyid], limits={"hours": [["05:00", "21:00"]], **counted})
-    both = makers.job_role(role="both", orders=["job", "command"], limits={"classes": ["normal"], "commands": ["stop"]})
+    both = makers.job_role(
+        role="both",
+        orders=["job", "command"],
+        limits={"classes": ["normal"], "offered": ["normal"], "commands": ["stop"]},
+    )
     roles = [ward, makers.online_role(), makers.owner_role(), makers.command_role(), both]
     return (makers.trust_document(keys=[token.public], roles=roles),)
 

@@ -1,4 +1,4 @@
-"""Drafts of a whole timetable: what an entry takes over, which id it gets, and what an officer reads before he signs."""
+"""Drafts of a whole timetable: what an entry takes over, which id it gets, and what its officer reads beforehand."""
 
 from __future__ import annotations
 
@@ -155,11 +155,7 @@ def test_who_signs_it_reads_every_entry_and_that_the_rest_ends() -> None:
     order = World().finish(draft())
     shown = summary(order, ZoneInfo("Asia/Ho_Chi_Minh")).splitlines()
     assert shown[0] == "Lịch phát main, phiên bản 42, 2 mục: thay toàn bộ lịch cũ"
-    assert (
-        "  lịch phát: 05h30 các ngày T2, T3, T4, T5, T6, T7, CN, từ 01/10/2026 đến 31/10/2026 (giờ Asia/Ho_Chi_Minh)"
-        in (shown)
-        or any("05h30" in line for line in shown)
-    )
+    assert sum("05h30" in line for line in shown) == 1
     assert [line for line in shown if line.startswith("mục ")] == [
         f"mục {number}: {job.job_id}" for number, job in enumerate(order.jobs, 1)
     ]
@@ -171,6 +167,6 @@ def test_who_signs_it_reads_every_entry_and_that_the_rest_ends() -> None:
 
 def test_its_record_is_put_into_words() -> None:
     detail = "timetable name=main version=42 entries=2"
-    assert of_record(detail) == "Lịch phát, main, phiên bản 42, số mục 2"
+    assert of_record(detail) == "Lịch phát main, phiên bản 42, số mục 2"
     assert became(detail, Phase.SUCCEEDED) == "có hiệu lực"
     assert became(detail, Phase.SUPERSEDED) == "đã được thay thế"

@@ -59,6 +59,11 @@ def _played_at_night(life: Life) -> None:
     run.stopped = None
 
 
+def _somebody_asked_for_silence(life: Life) -> None:
+    life.hushed("lock", LEFT, 24 * HOUR_MS, everybody=True)
+    life.watch.obeyed_at["lock"] = 0
+
+
 def _no_records(life: Life) -> None:
     life.world.headend.records.clear()
 
@@ -88,6 +93,7 @@ TAMPERED: dict[str, Callable[[Life], None]] = {
     "nobody_hears_a_cold_amplifier": _never_closed,
     "one_programme_at_a_time_in_a_zone": _played_twice,
     "quiet_hours_are_quiet": _played_at_night,
+    "who_asks_for_silence_gets_it": _somebody_asked_for_silence,
     "nothing_sounds_twice": _played_twice,
     "one_outcome_and_one_record_each": _no_records,
     "no_order_vanishes": _silence,
