@@ -217,15 +217,16 @@ def _rule_waits(turn: Turn, order: RuleOrder) -> bool:
 
 def _save(turn: Turn, known: KnownJob | KnownRule, event: MessageArrived) -> None:
     """Keep an order; its delivery is acknowledged when the disk has had its say."""
-    order_id = known.accepted.order_id
-    turn.state = replace(turn.state, waiting_acks={**turn.state.waiting_acks, order_id: (event.token,)})
+    order_id, entries = known.accepted.order_id, None
+    saved: SavedJob | SavedRule
     if isinstance(known, KnownJob):
         turn.put_job(replace(known, asked_at=turn.now.mono))
-        turn.emit(SaveJob(SavedJob(known.accepted, known.base, known.held), event.payload, event.topic))
+        saved = SavedJob(known.accepted, known.base, known.held)
     else:
         turn.put_rule(known)
-        saved = SavedRule(known.accepted, known.base, known.held)
-        turn.emit(SaveJob(saved, event.payload, event.topic, timetable.rows(turn.state, known)))
+        saved, entries = SavedRule(known.accepted, known.base, known.held), timetable.rows(turn.state, known)
+    turn.state = replace(turn.state, waiting_acks={**turn.state.waiting_acks, order_id: (event.token,)})
+    turn.emit(SaveJob(saved, event.payload, event.topic, entries))
 
 
 def _forget(turn: Turn, order_id: JobId) -> None:

@@ -179,6 +179,10 @@ def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
     if objection is not None:
         sounding.give_up(turn, play, *objection)
         return
+    if ({*room.free} & standing.locked(turn.state, now)) - verdict.out.keys():
+        # The lock is over when it begins, but not yet when an amplifier would have to be switched on.
+        _queue(turn, play, Reason.ZONE_LOCKED)
+        return
     play = _barred(play, verdict)
     attempt = play.attempt + 1
     play = play.moved(Cause.DUE, now)
@@ -242,7 +246,10 @@ def _start(turn: Turn, play: Occurrence) -> None:
         return
     play = _barred(play, verdict)
     ready = play.zones_in(ZonePart.READY)
-    held_by = _held_by(turn, play)
+    if not ready:
+        _nobody_left(turn, play)
+        return
+    held_by = _held_by(turn, play, start_at)
     if held_by is not None:
         sounding.hold_back(turn, play, held_by)
         return
@@ -267,14 +274,16 @@ def _clock_forbids(turn: Turn, job: Job) -> bool:
     return job.plays_as is not JobClass.EMERGENCY and not turn.now.trusted
 
 
-def _held_by(turn: Turn, play: Occurrence) -> Reason | None:
+def _held_by(turn: Turn, play: Occurrence, start_at: MonoMs) -> Reason | None:
     """What has changed since the relays were told to close, so that it must not begin yet."""
     job = turn.job_of(play)
     if clips.durations(turn.state, job) is None:
         return Reason.AUDIO_ALTERED
     if standing.pauses(turn.state, turn.now, play):
         return Reason.PAUSED
-    return Reason.CLOCK_NOT_TRUSTED if _clock_forbids(turn, job) else None
+    # Where the clock was put back, its zones are others' until its instant comes again.
+    put_back = start_at - turn.now.mono > _longest_lead_ms(turn, play) + LATE_GRACE_MS
+    return Reason.CLOCK_NOT_TRUSTED if put_back or _clock_forbids(turn, job) else None
 
 
 def _first_sample_at(turn: Turn, play: Occurrence, heard_in: tuple[ZoneId, ...]) -> MonoMs:
@@ -293,7 +302,8 @@ def _due_at(turn: Turn, play: Occurrence) -> MonoMs:
         return turn.now.mono
     if not isinstance(job.when, PlayNow):
         return at
-    return min(at, MonoMs(play.since + job.when.every_ms)) if repeats(job) else turn.now.mono
+    waits = repeats(job) and play.phase in (Phase.RECEIVED, Phase.STAGED)  # later it was due, and stays so
+    return min(at, MonoMs(play.since + job.when.every_ms)) if waits else turn.now.mono
 
 
 def _wish(turn: Turn, play: Occurrence, start_at: MonoMs) -> policy.Wish:

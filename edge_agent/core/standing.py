@@ -122,7 +122,7 @@ def end(turn: Turn, rule: KnownRule, reason: Reason) -> None:
 def enforce(turn: Turn) -> None:
     """What holds now is obeyed by what sounds already, and what is about to sound lets go of barred zones' relays."""
     holding = list(in_force(turn.state, turn.now))
-    for play in _sounds_or_will(turn):
+    for play in [play for play in turn.state.plays.values() if play.phase in (Phase.ARMED, Phase.PLAYING)]:
         reason = _silenced_by(turn, play) if play.phase is Phase.PLAYING else None
         if reason is not None:
             zones.stop(turn, play, Ending(Cause.CUT_OFF, reason))
@@ -134,7 +134,12 @@ def enforce(turn: Turn) -> None:
 
 def next_wake(state: State, now: Now) -> list[MonoMs]:
     """When something here begins or ends by itself."""
-    wakes = [_over_at(rule, state, now) for rule in state.rules.values() if rule.saved and not rule.held]
+    wakes = [
+        at
+        for rule in state.rules.values()
+        if not rule.held and (at := _over_at(rule, state, now)) is not None
+        if rule.saved or at > now.mono  # what the disk has not taken holds no longer either, but is not let go of
+    ]
     begins = [now.mono_of(at) for rule in state.rules.values() if not rule.held for at in _begins(rule.accepted.order)]
     cuts = [play.cut_at for play in state.plays.values() if play.phase is Phase.PLAYING and play.ending is None]
     return [wake for wake in (*wakes, *cuts) if wake is not None] + [wake for wake in begins if wake > now.mono]
@@ -344,11 +349,6 @@ def _sounding(state: State, now: Now, besides: Occurrence | None) -> Iterator[So
             yield Sounded(play.job_id, job.plays_as, began, ends, hearing, play.under)
 
 
-def _sounds_or_will(turn: Turn) -> list[Occurrence]:
-    going = [play for play in turn.state.plays.values() if play.phase in (Phase.ARMED, Phase.PLAYING)]
-    return [play for play in going if play.ending is None]
-
-
 def _silenced_by(turn: Turn, play: Occurrence) -> Reason | None:
     """What ends a whole sound."""
     if play.cut_at is not None and turn.now.mono >= play.cut_at:
@@ -363,9 +363,9 @@ def _barred(turn: Turn, play: Occurrence, holding: list[RuleOrder]) -> dict[Zone
     barred: dict[ZoneId, Reason] = {}
     ordinary = turn.job_of(play).plays_as is not JobClass.EMERGENCY
     # The device has it a moment before its first sample, and a silence may end just then.
-    sounds_at = turn.now.utc_of(MonoMs(max(turn.now.mono, play.start_at)))
-    for order in holding:
-        if isinstance(order, Window) and order.loosens is None and order.begins <= sounds_at < order.ends and ordinary:
+    sounds_at = max(turn.now.utc, turn.now.utc_of(play.start_at))
+    for order in holding if ordinary and play.phase is Phase.PLAYING else ():
+        if isinstance(order, Window) and order.loosens is None and order.begins <= sounds_at < order.ends:
             barred |= dict.fromkeys(zones_of(turn.state, order), Reason.ZONE_SILENCED)
     barred |= dict.fromkeys(_locked(turn.state, turn.now), Reason.ZONE_LOCKED)
     return {zone: reason for zone, reason in barred.items() if zone in zones.in_it(play)}

@@ -23,14 +23,18 @@ from edge_agent.core.units import JobId, MonoMs, UtcMs
 
 
 def entries(accepted: AcceptedRule) -> tuple[Accepted, ...]:
-    """Each entry as the job that it is; none of any other order."""
+    """Each entry as the job that it is; none of any other order.
+
+    It begins when its timetable takes effect, which is what it counts from. The ``not_before`` of a later version would
+    take away an instant that still waits.
+    """
     order = accepted.order
     if not isinstance(order, Timetable):
         return ()
     edition = Edition(accepted.order_id, order.name, order.version)
     return tuple(
         Accepted(
-            job,
+            replace(job, not_before=UtcMs(0)),
             accepted.digest,
             accepted.signers,
             accepted.role,
@@ -213,7 +217,7 @@ def _is_cancelled(state: State, accepted: Accepted) -> bool:
 def _live(state: State, order: Timetable, now: UtcMs) -> set[JobId]:
     """The entries that are to be planned: those that are, and those that have something left and are not cancelled.
 
-    What is over here, and is listed again, comes back only if it has: the past is not played a second time.
+    What is over here, and is listed again, comes back only if it has: the past is not played, a second time or late.
     """
     return {job.job_id for job in order.jobs if job.job_id in state.jobs or _may_begin(state, job, now)}
 
@@ -221,9 +225,7 @@ def _live(state: State, order: Timetable, now: UtcMs) -> set[JobId]:
 def _may_begin(state: State, job: Job, now: UtcMs) -> bool:
     if standing.cancelled(state, job.job_id, job.issuer):
         return False
-    if job.job_id in state.seen and isinstance(job.when, PlayAt):
-        return job.when.at > now
-    return next_instant(job, now) is not None
+    return job.when.at > now if isinstance(job.when, PlayAt) else next_instant(job, now) is not None
 
 
 def _let_go(turn: Turn, known: KnownJob) -> None:

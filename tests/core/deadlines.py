@@ -1,7 +1,8 @@
 """The books of waiting: nothing waits longer than its deadline, and whoever waits has asked to be woken for it.
 
-A deadline for each open phase of ``occurrence.TABLE``, for what is within a phase (a stop, a zone that comes back), and
-for a job before it has an occurrence (the disk, the welcome). Only a clock that cannot tell the time lets things wait.
+A deadline for each open phase of ``occurrence.TABLE``, for what is within a phase (a stop, a zone that comes back), for
+what was set aside, for a rule, and for a job before it has an occurrence (the disk, the welcome, the commune's choice).
+Only a clock that cannot tell the time, or a pause, which ends by itself, lets things wait.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.intake import SAVE_WAIT_MS
 from edge_agent.core.job import Job, JobClass, PlayNow
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.playing import LATE_GRACE_MS
-from edge_agent.core.programme import item_key, length_ms
+from edge_agent.core.order import AllStop, Amplify, Cancel, Command, Lock, Pause, Regulation, Window
+from edge_agent.core.playing import ASIDE_MS, LATE_GRACE_MS
+from edge_agent.core.programme import item_key, items_of, length_ms
 from edge_agent.core.reasons import Reason
+from edge_agent.core.schedule import repeats
+from edge_agent.core.selftest import CLOSED_MS
 from edge_agent.core.sounding import PLAY_GRACE_MS, STOP_GRACE_MS
-from edge_agent.core.state import KnownJob, Occurrence, State, Turn, ZonePart
-from edge_agent.core.units import MonoMs
+from edge_agent.core.state import KnownJob, KnownRule, Occurrence, State, Turn, ZonePart
+from edge_agent.core.units import MonoMs, UtcMs
 
 What = tuple[object, ...]
 WAITING = (Phase.RECEIVED, Phase.STAGED, Phase.QUEUED)
@@ -49,12 +53,39 @@ class Deadlines:
                 yield self._for((play.key, play.phase, play.since), _armed_ms(Turn(state, now), play), now)
             elif play.phase is Phase.PLAYING:
                 yield from self._playing(play, now)
+            elif not state.stopping and play.segment > 0:
+                yield from self._set_aside(state, play, job, now)
             elif not state.stopping and _tells(job, now):
                 yield (play.key, play.phase), _begin_by(job, play, now)
             if play.phase is Phase.RECEIVED and not state.stopping:
                 yield from self._sounds(state, job)
         for known in state.jobs.values():
             yield from self._before(known, now)
+        for rule in state.rules.values():
+            yield from self._rule(rule, now)
+        if state.testing is not None:
+            zone = state.testing.zone
+            yield self._for((zone, len(state.testing.results), "test"), zones.RELAY_CONFIRM_MS + CLOSED_MS, now)
+
+    def _set_aside(self, state: State, play: Occurrence, job: Job, now: Now) -> Iterator[tuple[What, MonoMs]]:
+        """Ten minutes, or as late as it may be; zones that missed it wait as long as was signed. A pause stops that."""
+        if not any(_pauses(rule, play, now) for rule in state.rules.values()):
+            patience_ms = job.zones_limit_ms if play.all_out else max(job.late_limit_ms, ASIDE_MS)
+            first = play.segment if not play.all_out else "all out"
+            yield self._for((play.key, "aside", first), patience_ms, now)
+
+    def _rule(self, rule: KnownRule, now: Now) -> Iterator[tuple[What, MonoMs]]:
+        what, order = (rule.accepted.order_id, rule.held, "rule"), rule.accepted.order
+        if rule.held and now.trusted:
+            yield what, now.mono_of(order.heading.not_after)
+        elif rule.saved and not rule.held:
+            match order:
+                case Command(action=Lock(for_ms) | AllStop(for_ms) | Pause(for_ms) | Amplify(for_ms=for_ms)):
+                    yield self._for((*what, rule.since), for_ms, now)
+                case Window(ends=ends) | Command(action=Cancel(until=ends)) if now.trusted:
+                    yield what, now.mono_of(UtcMs(ends - 1))
+                case Regulation(heading=heading) if now.trusted:
+                    yield what, now.mono_of(heading.not_after)
 
     def _playing(self, play: Occurrence, now: Now) -> Iterator[tuple[What, MonoMs]]:
         if play.ending is not None:
@@ -66,19 +97,27 @@ class Deadlines:
             yield self._for((play.key, zone, play.play_id), zones.RELAY_CONFIRM_MS, now)
 
     def _sounds(self, state: State, job: Job) -> Iterator[tuple[What, MonoMs]]:
-        for item in job.items:
+        for item in items_of(job):
             clip = state.clips.get(item_key(item))
             if clip is not None and clip.retry_at is not None:
                 yield (item_key(item), "asked for again"), clip.retry_at
 
     def _before(self, known: KnownJob, now: Now) -> Iterator[tuple[What, MonoMs]]:
-        if known.held and now.trusted:
+        if (known.held or (known.offered and known.saved)) and now.trusted:
             yield (known.job.job_id, "held"), now.mono_of(known.job.not_after)
-        if known.job.cls is JobClass.EMERGENCY and not (known.saved or known.unsaved_sounds):
+        if known.job.plays_as is JobClass.EMERGENCY and not (known.saved or known.unsaved_sounds):
             yield self._for((known.job.job_id, "saving"), SAVE_WAIT_MS, now)
 
     def _for(self, what: What, ms: int, now: Now) -> tuple[What, MonoMs]:
         return what, MonoMs(self.since.setdefault(what, now.mono) + ms)
+
+
+def _pauses(rule: KnownRule, play: Occurrence, now: Now) -> bool:
+    order = rule.accepted.order
+    if rule.held or not isinstance(order, Command) or not isinstance(order.action, Pause):
+        return False
+    over = now.mono >= rule.since + order.action.for_ms
+    return not over and (not order.heading.audience.zones or bool(order.heading.audience.zones & {*zones.in_it(play)}))
 
 
 def _tells(job: Job, now: Now) -> bool:
@@ -100,10 +139,12 @@ def _due(turn: Turn, play: Occurrence) -> None:
     job, state, now = turn.job_of(play), turn.state, turn.now
     if play.phase is not Phase.STAGED or state.stopping:
         return
-    if job.cls is not JobClass.EMERGENCY and not now.trusted:
+    if job.plays_as is not JobClass.EMERGENCY and not now.trusted:
         assert play.held_by is Reason.CLOCK_NOT_TRUSTED, "what waits for the clock says so"
         return
     assert play.held_by is None, "nothing holds it back any more"
-    due_at = now.mono_of(play.planned) - max(zones.cold_lead_ms(turn, zone) for zone in play.zones)
-    due_at = now.mono if isinstance(job.when, PlayNow) else due_at
+    lead_ms = max(zones.cold_lead_ms(turn, zone) for zone in play.zones)
+    due_at = now.mono_of(play.planned) - lead_ms
+    if isinstance(job.when, PlayNow):  # a repetition waits for its gap at most, wherever the clock was put
+        due_at = min(due_at, play.since + job.when.every_ms - lead_ms) if repeats(job) else now.mono
     assert now.mono < max(due_at, play.again_at), "what is due does not wait for its instant"

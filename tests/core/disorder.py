@@ -21,6 +21,7 @@ from edge_agent.core.events import (
     Tick,
 )
 from edge_agent.core.job import Accepted, Welcome
+from edge_agent.core.order import AcceptedRule
 from edge_agent.core.site import Site
 from edge_agent.core.units import SECOND_MS, JobId, MonoMs, PlayId, UtcMs
 from edge_agent.runtime import restored
@@ -37,6 +38,8 @@ ANSWERS_MAX = 1_000
 # What a month of missed instants may ask of an obliging journal at one instant, and some.
 SPEECH_MS = 3_000
 LIFE_EVENTS = 20
+USELESS_WAKES_MAX = 50
+# In a row: a wake may find that what it was for has been settled meanwhile, but somebody must make progress.
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class Disorder:
         self.now = Now(MonoMs(1_000), UtcMs(1_000), ClockSource.UNSET, 0)
         self.watch = Watch()
         self.disk = SlowDisk()
+        self.rules: dict[str, AcceptedRule] = {}
         self.judgements: dict[bytes, Judgement] = {}
         self.sent: list[tuple[str, bytes]] = []
         self.plays: list[PlayId] = []
@@ -133,6 +137,8 @@ class Disorder:
         self.judgements[payload] = judgement
         if isinstance(judgement, Accepted):
             self.watch.accepted[judgement.digest] = judgement
+        elif isinstance(judgement, AcceptedRule):
+            self.rules[judgement.digest] = judgement
         self.sent.append((topic, payload))
         self.deliver(len(self.sent) - 1)
 
@@ -161,10 +167,13 @@ class Disorder:
 
     def let_pass(self, ms: int, *, awake: bool) -> None:
         """Time passes; ``awake``: the agent looks whenever it wanted to, else only at the end."""
-        end = self.now.mono + ms
+        end, useless = self.now.mono + ms, 0
         while awake and (wake := self._next_happening()) is not None and wake < end:
             self._jump(MonoMs(max(wake, self.now.mono)))
+            before = self.state
             self.send(Tick())
+            useless = useless + 1 if self.state == before else 0
+            assert useless < USELESS_WAKES_MAX, "the agent wakes again and again, and nothing comes of it"
         self._jump(MonoMs(end))
         self.send(Tick())
 

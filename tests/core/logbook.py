@@ -8,15 +8,41 @@ from itertools import pairwise
 from edge_agent.core import effects as fx
 from edge_agent.core.as_run import AsRun, Evidence, RecordKind, ZoneAsRun
 from edge_agent.core.events import Event, PlayEnded, PlayProgress, PlayStarted, RelayChanged
-from edge_agent.core.job import Accepted, JobClass
+from edge_agent.core.job import Accepted, Job, JobClass, PlayNow
 from edge_agent.core.occurrence import OUTCOMES, Phase
+from edge_agent.core.programme import length_ms
 from edge_agent.core.reasons import Reason
-from edge_agent.core.schedule import next_instant, sounds_once
-from edge_agent.core.state import OccurrenceKey, State
-from edge_agent.core.units import JobId, ZoneId
+from edge_agent.core.schedule import next_instant, repeats, sounds_once
+from edge_agent.core.state import GoesOn, OccurrenceKey, State
+from edge_agent.core.units import JobId, UtcMs, ZoneId
 from tests.core.slow_disk import SlowDisk
 
-HELD_BACK = {Reason.ZONES_BUSY, Reason.DEVICE_FAILED, Reason.RELAY_FAILED, Reason.CLOCK_NOT_TRUSTED}
+HELD_BACK = {
+    Reason.ZONES_BUSY,
+    Reason.DEVICE_FAILED,
+    Reason.RELAY_FAILED,
+    Reason.CLOCK_NOT_TRUSTED,
+    Reason.PAUSED,
+    Reason.ZONE_LOCKED,
+}
+RULES = {
+    Reason.HOLIDAY,
+    Reason.WEEKDAY_MASK,
+    Reason.QUIET_HOURS,
+    Reason.SESSION_TOO_LONG,
+    Reason.SESSIONS_PER_DAY,
+    Reason.MINUTES_PER_DAY,
+    Reason.OUTSIDE_EXCEPTION,
+    Reason.ZONE_LOCKED,
+    Reason.ZONE_SILENCED,
+    Reason.ALL_STOPPED,
+    Reason.STOPPED,
+    Reason.OVER_LIMIT,
+    Reason.TOO_MUCH_SOUND,
+    Reason.NOT_HEARD_HERE,
+    Reason.EMERGENCY_IN_FORCE,
+}
+TAKEN_BACK = {Reason.CANCELLED, Reason.SUPERSEDED, Reason.CORRECTED}
 AUDIO = {
     Reason.AUDIO_UNREACHABLE,
     Reason.AUDIO_ALTERED,
@@ -29,11 +55,16 @@ WHY: dict[Phase, set[Reason | None]] = {
     Phase.SUCCEEDED: {None},
     Phase.FAILED: {*AUDIO, Reason.RELAY_FAILED, Reason.DEVICE_FAILED},
     Phase.EXPIRED: {Reason.EXPIRED, *HELD_BACK},
-    Phase.REJECTED: {Reason.QUIET_HOURS, Reason.OVER_LIMIT},
+    Phase.REJECTED: RULES,
     Phase.MISSED: {Reason.MISSED, *HELD_BACK},
-    Phase.INTERRUPTED: {Reason.PREEMPTED, Reason.POWER_CUT, Reason.SHUTDOWN},
+    Phase.INTERRUPTED: {Reason.PREEMPTED, Reason.POWER_CUT, Reason.SHUTDOWN, *RULES, *TAKEN_BACK, *HELD_BACK},
+    Phase.CANCELLED: {Reason.CANCELLED, Reason.CORRECTED},
+    Phase.SUPERSEDED: {Reason.SUPERSEDED},
 }
-"""Which reasons an occurrence's outcome may have (docs/protocol.md, section 8)."""
+"""Which reasons an occurrence's outcome may have (docs/protocol.md, section 8).
+
+What was set aside and could not go on was interrupted by whatever kept it from that.
+"""
 
 
 @dataclass
@@ -43,15 +74,21 @@ class Logbook:
     accepted: dict[str, Accepted]
     closed: set[OccurrenceKey]  # have their record
     began: set[OccurrenceKey] = field(default_factory=set)
-    counted: dict[OccurrenceKey, dict[ZoneId, int]] = field(default_factory=dict)
+    counted: dict[OccurrenceKey, dict[int, dict[ZoneId, int]]] = field(default_factory=dict)  # of each segment
+    lasts: dict[OccurrenceKey, int] = field(default_factory=dict)  # what its first segment was to last
+    all_out: set[OccurrenceKey] = field(default_factory=set)  # the last sample was reported out
     reported_on: set[ZoneId] = field(default_factory=set)
 
-    def see(self, before: State, event: Event, effects: tuple[fx.Effect, ...]) -> None:
+    def see(self, before: State, event: Event, effects: tuple[fx.Effect, ...], after: State) -> None:
         """Look at one step."""
         self._hear(before, event)
         for effect in effects:
             if isinstance(effect, fx.CommitRecord):
-                self._record(effect, before, event)
+                self._record(effect, before)
+            elif isinstance(effect, fx.StartPlay):
+                (play,) = [play for play in after.plays.values() if play.play_id == effect.play_id]
+                if play.segment == 0:
+                    self.lasts[play.key] = length_ms(effect.parts)
 
     def _hear(self, before: State, event: Event) -> None:
         if isinstance(event, RelayChanged) and event.on:
@@ -63,23 +100,27 @@ class Logbook:
                 continue
             if isinstance(event, PlayStarted):
                 self.began.add(play.key)
-            else:
-                self.counted[play.key] = self.counted.get(play.key, {}) | dict(event.zone_ms)
+                continue
+            segments = self.counted.setdefault(play.key, {})
+            segments[play.segment] = segments.get(play.segment, {}) | dict(event.zone_ms)
+            if isinstance(event, PlayEnded) and event.reason is None:
+                self.all_out.add(play.key)
 
-    def _record(self, commit: fx.CommitRecord, before: State, event: Event) -> None:
+    def _record(self, commit: fx.CommitRecord, before: State) -> None:
         record = commit.record
         assert record.outcome in OUTCOMES, "a record is about something that is over"
         assert (record.reason is None) == (record.outcome is Phase.SUCCEEDED), "every non-play has a reason, by name"
         if commit.closes is None:
-            assert record.kind is RecordKind.REFUSAL, "what sounded, or should have, closes its occurrence"
+            assert record.kind is not RecordKind.PLAY, "what sounded, or should have, closes its occurrence"
             assert not record.zones, "what was refused had no zones"
             return
         assert commit.closes not in self.closed, "one occurrence, one record"
         self.closed.add(commit.closes)
         self._of_play(record, commit.closes, before)
         if record.outcome is Phase.SUCCEEDED:
-            assert isinstance(event, PlayEnded), "it succeeded, and the device had not said so"
-            assert event.reason is None, "it succeeded, and the device had said that it did not"
+            ending = before.plays[commit.closes].ending
+            nothing_left = ending is not None and ending.goes_on in (GoesOn.REST, GoesOn.NEXT)
+            assert commit.closes in self.all_out or nothing_left, "it succeeded, and the device had not said so"
 
     def _of_play(self, record: AsRun, key: OccurrenceKey, before: State) -> None:
         job = self.accepted[record.digest].job
@@ -87,10 +128,14 @@ class Logbook:
         assert job.job_id == record.job_id, "signed under another id"
         assert record.reason in WHY[record.outcome], f"{record.outcome} for {record.reason}"
         wanted = [zone for zone in before.site.zones if not job.audience.zones or zone in job.audience.zones]
-        assert [one.zone for one in record.zones] == wanted, "other zones than were ordered"
+        told = [one.zone for one in record.zones]
+        sets_right = job.all_clear or job.corrects  # where it was heard, which is not everywhere
+        assert told == [zone for zone in wanted if not sets_right or zone in told], "other zones than were ordered"
         assert (record.started is not None) == (key in self.began), "when it began is what the device reported"
+        segments = self.counted.get(key, {}).values()
+        assert len(segments) <= 1 or record.planned_ms == self.lasts[key], "it was planned to last another time"
         for one in record.zones:
-            self._of_zone(one, record, self.counted.get(key, {}).get(one.zone, 0))
+            self._of_zone(one, record, sum(segment.get(one.zone, 0) for segment in segments))
 
     def _of_zone(self, one: ZoneAsRun, record: AsRun, reported_ms: int) -> None:
         unseen = one.played_ms is None
@@ -105,10 +150,11 @@ class Logbook:
 def whole(disk: SlowDisk, accepted: dict[str, Accepted], doubtful: set[JobId]) -> None:
     """What the disk holds when all is quiet: every accepted job has its records, and no instant is left out.
 
-    ``doubtful`` are the jobs about which the disk was said to have told things that it had not.
+    ``doubtful`` are the jobs about which the disk was said to have told things that it had not. What was only offered
+    may have been chosen for any time, or for none.
     """
     for job_id, row in disk.jobs.items():
-        if job_id in doubtful:
+        if job_id in doubtful or row.digest not in accepted or accepted[row.digest].offered:
             continue
         job = accepted[row.digest].job
         about = [one for one in disk.told() if (one.job_id, one.digest) == (job_id, row.digest)]
@@ -118,4 +164,11 @@ def whole(disk: SlowDisk, accepted: dict[str, Accepted], doubtful: set[JobId]) -
             assert about, f"{job_id} was accepted, and never heard of again"
             assert len(planned) <= 1 or job.cls is JobClass.EMERGENCY, f"{job_id} has two records"
         for earlier, later in pairwise(planned):
-            assert sounds_once(job) or next_instant(job, earlier) == later, f"{job_id} left out an instant"
+            assert _follows(job, earlier, later), f"{job_id} left out an instant"
+
+
+def _follows(job: Job, earlier: UtcMs, later: UtcMs) -> bool:
+    """Whether an instant comes next; of a repeated warning those are left out that passed meanwhile."""
+    if repeats(job) and isinstance(job.when, PlayNow):
+        return later > earlier and (later - earlier) % job.when.every_ms == 0
+    return sounds_once(job) or next_instant(job, earlier) == later

@@ -1,4 +1,4 @@
-"""The books of relays and sound: who hears what, through which relay, warm or not, allowed or not.
+"""The books of relays and sound: who hears what, through which relay, warm or not, allowed or not, once or again.
 
 Believes the device's reports and the core's own orders, and nothing of the core's state but who claims what.
 """
@@ -6,22 +6,28 @@ Believes the device's reports and the core's own orders, and nothing of the core
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
-from datetime import time
+from dataclasses import dataclass, field, replace
 
 from edge_agent.core import effects as fx
 from edge_agent.core import policy, standing
 from edge_agent.core.clips import durations
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.events import DeviceDown, DeviceUp, Event, PlayEnded, PlayStarted, RelayChanged, RelayFailed
-from edge_agent.core.job import Accepted, JobClass, PlayNow, Preemption
+from edge_agent.core.job import Accepted, Job, JobClass, PlayNow, Preemption
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.programme import SIGNAL_MS, Sound, ZoneFeed, length_ms
+from edge_agent.core.order import NextItem, Pause
+from edge_agent.core.playing import LATE_GRACE_MS
+from edge_agent.core.programme import SIGNAL_MS, Part, Sound, ZoneFeed, length_ms
 from edge_agent.core.state import CLAIMS, OccurrenceKey, State, ZonePart
 from edge_agent.core.units import MonoMs, PlayId, ZoneId
+from edge_agent.core.zones import RELAY_LEAD_MS
+from tests.core.alerts import Alerts
+from tests.core.lawbook import Lawbook
 
 SOUNDING = (Phase.ARMED, Phase.PLAYING)
 RUNS_MAX = 3
+GO_ON = (Preemption.RESUME, Preemption.RESTART)
+"""After these policies a programme that an emergency took everywhere goes on."""
 
 
 @dataclass
@@ -40,26 +46,33 @@ class Street:
     """One process life. ``told`` maps a zone to (since, until) of the closing that we ordered."""
 
     accepted: dict[str, Accepted]  # by digest: everything that verify ever let pass
+    lawbook: Lawbook
+    alerts: Alerts
     heard: set[OccurrenceKey]  # began to sound, and the journal knew it at boot
     reported_on: dict[ZoneId, MonoMs] = field(default_factory=dict)
     confirmed: set[ZoneId] = field(default_factory=set)  # reported on since we told it to be
     told: dict[ZoneId, tuple[int, int]] = field(default_factory=dict)
     routed: dict[PlayId, Routed] = field(default_factory=dict)
-    runs: Counter[OccurrenceKey] = field(default_factory=Counter)
+    runs: Counter[tuple[OccurrenceKey, int]] = field(default_factory=Counter)  # of each segment
     armed: dict[OccurrenceKey, MonoMs] = field(default_factory=dict)  # since when it takes its zones
     whole: dict[OccurrenceKey, frozenset[ZoneId]] = field(default_factory=dict)  # heard it from its beginning until now
+    parts: dict[OccurrenceKey, tuple[Part, ...]] = field(default_factory=dict)  # what was played first
+    served: dict[OccurrenceKey, frozenset[ZoneId]] = field(default_factory=dict)  # heard it to its end
+    goes_on: set[OccurrenceKey] = field(default_factory=set)  # was set aside, and may begin once more
 
     def see(self, event: Event, now: Now, effects: tuple[fx.Effect, ...], after: State) -> None:
         """Look at one step."""
-        self._hear(event)
+        self._hear(event, after)
         sounding = [play.key for play in after.plays.values() if play.phase in SOUNDING]
         self.armed = {key: self.armed.get(key, now.mono) for key in sounding}
         for effect in effects:
-            self._effect(effect, now, after)
+            self._effect(effect, effects, now, after)
         self._unasked(event, effects)
-        self._relays_are_claimed(after)
+        self._relays_are_claimed(now, after)
+        self.lawbook.obeyed([(one.accepted.job, one.zones, one.at) for one in self.routed.values()], now, after)
+        self.alerts.in_order([one.accepted.job for one in self.routed.values()], after)
 
-    def _hear(self, event: Event) -> None:
+    def _hear(self, event: Event, after: State) -> None:
         match event:
             case DeviceUp() | DeviceDown():
                 for book in (self.reported_on, self.confirmed, self.told, self.routed):
@@ -76,10 +89,20 @@ class Street:
                 self.confirmed.discard(zone)
             case PlayStarted(play_id=play_id) if play_id in self.routed:
                 self.heard.add(self.routed[play_id].key)
-            case PlayEnded(play_id=play_id):
-                self.routed.pop(play_id, None)
+                self.goes_on.discard(self.routed[play_id].key)
+            case PlayEnded(play_id=play_id, reason=reason) if play_id in self.routed:
+                routed = self.routed.pop(play_id)
+                if reason is None:
+                    self._all_out(routed, after)
 
-    def _effect(self, effect: fx.Effect, now: Now, after: State) -> None:
+    def _all_out(self, routed: Routed, after: State) -> None:
+        """The last sample is out; those who missed some because they were taken may hear it later."""
+        key, job = routed.key, routed.accepted.job
+        self.served[key] = self.served.get(key, frozenset()) | self.whole[key]
+        if job.zones_limit_ms and key in after.plays and {*after.plays[key].zones} - self.served[key]:
+            self.goes_on.add(key)
+
+    def _effect(self, effect: fx.Effect, effects: tuple[fx.Effect, ...], now: Now, after: State) -> None:
         match effect:
             case fx.SwitchRelay(zone=zone, on=True):
                 longest_ms = after.site.zones[zone].on_ms_max
@@ -96,22 +119,45 @@ class Street:
                 self._route(effect, now, after)
             case fx.CommitRecord(record=record, closes=key) if key is not None and record.outcome is Phase.SUCCEEDED:
                 silent = {one.zone for one in record.zones if one.reason is not None}
-                assert {one.zone for one in record.zones} - silent <= self.whole[key], (
-                    "it missed some, without a reason"
-                )
+                hearing = self.whole[key] | self.served.get(key, frozenset())
+                assert {one.zone for one in record.zones} - silent <= hearing, "it missed some, without a reason"
             case fx.StopPlay(play_id=play_id):
                 assert play_id in self.routed, "stopped a play that does not run"
+                if self._is_set_aside(self.routed[play_id], effects, after):
+                    self.goes_on.add(self.routed[play_id].key)
                 del self.routed[play_id]
+
+    def _is_set_aside(self, routed: Routed, effects: tuple[fx.Effect, ...], after: State) -> bool:
+        """Whether a play is stopped by what lets it go on later."""
+        urgent = {
+            feed.zone
+            for start in effects
+            if isinstance(start, fx.StartPlay)
+            for feed in start.feeds
+            if self._job_of(start, after).plays_as is JobClass.EMERGENCY
+        }
+        halted = any(isinstance(law.action, Pause | NextItem) for law in self.lawbook.fresh)
+        return halted or (routed.accepted.job.preemption in GO_ON and routed.zones <= urgent)
+
+    @staticmethod
+    def _job_of(start: fx.StartPlay, after: State) -> Job:
+        (play,) = [play for play in after.plays.values() if play.play_id == start.play_id]
+        return after.jobs[play.job_id].job
 
     def _start(self, start: fx.StartPlay, now: Now, after: State) -> None:
         (play,) = [play for play in after.plays.values() if play.play_id == start.play_id]
         accepted = after.jobs[play.job_id].accepted
         job, zones = accepted.job, frozenset(feed.zone for feed in start.feeds)
-        assert self.accepted.get(accepted.digest) == accepted, "sounded what was never verified"
+        signed = self.accepted[accepted.digest]
+        signed = replace(signed, job=replace(signed.job, when=job.when)) if signed.offered else signed
+        assert signed == accepted, "sounded what was never verified"
         assert zones, "a play that nobody hears"
         assert start.play_id not in self.routed, "started a play twice"
         assert after.device_up, "started a play without a device"
         assert not after.stopping, "started a play while stopping"
+        slowest_ms = max(site.warm_up_ms for site in after.site.zones.values())
+        ahead_ms = start.at - now.mono
+        assert ahead_ms <= slowest_ms + RELAY_LEAD_MS + LATE_GRACE_MS, "holds its zones long before it begins"
         ready = durations(after, job) or {}
         for part in start.parts:
             silent = not isinstance(part, Sound) or part.key in SIGNAL_MS
@@ -120,32 +166,45 @@ class Street:
         routed = Routed(play.key, accepted, zones, start.at, start.at + length_ms(start.parts))
         self._may_hear(zones, start.feeds, routed, now, after)
         self.routed[start.play_id] = routed
-        self.whole[play.key] = zones
+        self.alerts.sounds(job, zones)
+        self._heard_so_far(play.key, start.parts, zones)
         for feed in start.feeds:
-            wish = policy.Wish(job.cls, tuple(zones), now.utc_of(start.at), length_ms(start.parts))
-            rules = standing.rules_of(after, now, besides=play)
+            wish = policy.Wish(job.plays_as, tuple(zones), now.utc_of(start.at), length_ms(start.parts))
+            rules = self.lawbook.rules(standing.rules_of(after, now, besides=play), now, after)
             ceiling = policy.volume_at(rules, wish, feed.zone, job.volume, play.under)
             assert feed.volume == ceiling, "not as loud as ordered and allowed at this hour"
 
+    def _heard_so_far(self, key: OccurrenceKey, parts: tuple[Part, ...], zones: frozenset[ZoneId]) -> None:
+        """Whoever hears the beginning, or has heard all until here, has heard it whole so far."""
+        anew = parts == self.parts.setdefault(key, parts) or key not in self.goes_on
+        self.parts[key] = parts if key not in self.goes_on else self.parts[key]
+        self.whole[key] = zones if anew else zones & self.whole[key]
+
     def _allowed(self, start: fx.StartPlay, key: OccurrenceKey, now: Now, after: State) -> None:
-        job, site = after.jobs[key[0]].job, after.site
+        job, play = after.jobs[key[0]].job, after.plays[key]
         at, lasts_ms = now.utc_of(start.at), length_ms(start.parts)
-        self.runs[key] += 1
-        assert self.runs[key] <= RUNS_MAX, "begun again and again"
+        self.runs[key, play.segment] += 1
+        assert self.runs[key, play.segment] <= RUNS_MAX, "begun again and again"
         if isinstance(job.when, PlayNow) and now.tells_validity:
             assert at <= job.not_after, "began after its validity"
-        if job.cls is JobClass.EMERGENCY:
+        if job.plays_as is JobClass.EMERGENCY:
             return
-        assert key not in self.heard, "a routine job was repeated"
+        zones = tuple(feed.zone for feed in start.feeds)
+        assert key not in self.heard or key in self.goes_on, "a routine job was repeated"
+        assert not self.served.get(key, frozenset()) & {*zones}, "a zone that has heard it whole hears it again"
         assert now.trusted, "a routine job sounded by a clock that is not trusted"
-        assert not policy.in_quiet_hours((time(21), time(5)), site.timezone, at, lasts_ms), "sound in quiet hours"
+        rules = self.lawbook.rules(standing.rules_of(after, now, besides=play), now, after)
+        wish = policy.wish_for(job, zones, at, lasts_ms, play.planned if play.segment == 0 else None)
+        forbidden = policy.judge(rules, wish).out
+        assert not forbidden, f"sound that the ward's rules forbid: {sorted({*forbidden.values()})}"
 
     def _route(self, route: fx.RoutePlay, now: Now, after: State) -> None:
         assert route.play_id in self.routed, "routed a play that does not run"
         routed = self.routed[route.play_id]
         hearing = frozenset(feed.zone for feed in route.feeds)
         new = hearing - routed.zones
-        assert not new or routed.accepted.job.preemption is Preemption.REJOIN, "came back although it drops"
+        assert not new or routed.accepted.job.preemption is not Preemption.DROP, "came back although it drops"
+        self.alerts.sounds(routed.accepted.job, new)
         self._may_hear(new, route.feeds, routed, now, after)
         routed.zones = hearing
         self.whole[routed.key] &= hearing
@@ -163,7 +222,7 @@ class Street:
             assert max(now.mono, routed.at) >= warm_at, "sound for an amplifier that is not warm"
             since, until = self.told[zone]
             assert until >= min(routed.ends, since + site.on_ms_max), "its relay opens before the end"
-            urgent = routed.accepted.job.cls is JobClass.EMERGENCY
+            urgent = routed.accepted.job.plays_as is JobClass.EMERGENCY
             own = since >= self.armed[routed.key]
             lasts = self.reported_on[zone] + site.on_ms_max >= routed.ends
             assert own or urgent or lasts, "its relay was closed too long before it"
@@ -175,14 +234,14 @@ class Street:
         if isinstance(event, RelayChanged) and event.on and event.zone not in self.told:
             assert fx.SwitchRelay(event.zone, False, 0) in effects, "a relay that nobody wants closed is let be"
 
-    def _relays_are_claimed(self, after: State) -> None:
+    def _relays_are_claimed(self, now: Now, after: State) -> None:
         claimed = {
             zone
             for play in after.plays.values()
             if play.phase in SOUNDING
             for zone in play.zones_in(*CLAIMS, ZonePart.WAITING)
         }
-        assert self.told.keys() <= claimed, "a relay is ordered on that nothing claims"
+        self.lawbook.relays(frozenset(self.told), frozenset(claimed), now, after)
         ordered = {zone for zone, relay in after.relays.items() if relay.ordered_on}
         assert ordered == self.told.keys(), "the core does not know what it ordered"
         closed = {zone for zone, relay in after.relays.items() if relay.closed_since is not None}

@@ -2,14 +2,16 @@
 
 Each example is one station's life among a journal, a device, a stager, a clock and a network that answer late, never,
 twice or wrongly. ``tests/core/watch.py`` says what must hold after every step. The suite runs a fixed number of fixed
-examples; ``INVARIANT_EXAMPLES=20000`` runs that many new ones.
+examples; ``INVARIANT_EXAMPLES=20000`` runs that many new ones. A failure is told as it was found, for to shrink a life
+takes minutes; ``INVARIANT_SHRINK=1`` shrinks it.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -36,30 +38,42 @@ from edge_agent.core.events import (
     SweepDue,
     Tick,
 )
-from edge_agent.core.job import Accepted, LogAck
+from edge_agent.core.job import LogAck
+from edge_agent.core.order import AcceptedRule, RuleOrder
 from edge_agent.core.reasons import UNAUTHENTICATED, Reason
 from edge_agent.core.schedule import sounds_once
+from edge_agent.core.site import Site
 from edge_agent.core.units import DAY_MS, HOUR_MS, SECOND_MS, ClipKey, JobId, MonoMs, PlayId, UtcMs, ZoneId
 from tests.core.disorder import EVERYBODY, Disorder, Obliging, staged
 from tests.core.drafts import (
     CLIPS,
     ELSEWHERE,
     NOON,
-    SITE,
+    SITES,
     STARTS,
     TEXTS,
     ZONES,
     Draft,
+    alarms,
     anything,
+    commands,
     few,
     items,
     often,
+    pauses,
+    regulations,
     routine,
+    signed_command,
     signed_job,
+    signed_regulation,
+    signed_window,
+    some_zones,
     texts,
     timetable,
+    windows,
     zones,
 )
+from tests.core.lawbook import ended
 from tests.core.logbook import whole
 from tests.trust import makers
 
@@ -88,14 +102,16 @@ class Ward(RuleBasedStateMachine):
     """Rules are what may happen next; nothing here is asserted but by ``Disorder`` and ``Watch``."""
 
     @initialize(
+        site=st.sampled_from(SITES),
         utc=st.sampled_from(STARTS),
         welcome=often,
         device=often,
         obliging=st.builds(Obliging, journal=often, stager=often, device=often),
     )
-    def begin(self, utc: UtcMs, welcome: bool, device: bool, obliging: Obliging) -> None:
-        self.world = Disorder(SITE, utc, obliging)
+    def begin(self, site: Site, utc: UtcMs, welcome: bool, device: bool, obliging: Obliging) -> None:
+        self.world = Disorder(site, utc, obliging)
         self.orders = 0
+        self.targets: list[str] = []
         if device:
             self.world.device_up()
         if welcome:
@@ -118,30 +134,121 @@ class Ward(RuleBasedStateMachine):
         when = timetable(UtcMs(self.world.true_utc + in_s * SECOND_MS))
         self._order(order | {"class": cls, "items": items, "when": when, "valid_s": 30 * 86_400}, new)
 
-    @rule(order=anything, items=st.lists(texts, min_size=1, max_size=2), new=often)
-    def order_an_emergency(self, order: Draft, items: list[Draft], new: bool) -> None:
-        self._order(order | URGENT | {"items": items, "when": {"kind": "now"}}, new)
+    @rule(order=anything, alarm=alarms, items=st.lists(texts, min_size=1, max_size=2), new=often)
+    def order_an_emergency(self, order: Draft, alarm: Draft, items: list[Draft], new: bool) -> None:
+        self._order(order | alarm | URGENT | {"items": items, "when": {"kind": "now"}}, new)
 
-    @rule(cls=routine, order=anything, flooded=st.sets(zones, min_size=1, max_size=2), wait_s=few, then_s=few)
-    def an_emergency_cuts_in(self, cls: str, order: Draft, flooded: set[ZoneId], wait_s: int, then_s: int) -> None:
-        """What single rules seldom bring about: a long programme plays, an emergency takes some of its zones."""
+    @rule(order=anything, in_s=st.sampled_from((5, 30, 90)), all_clear=st.sampled_from((0, 0, 1)))
+    def rehearse(self, order: Draft, in_s: int, all_clear: int) -> None:
+        when = {"kind": "at", "utc": self.world.true_utc + in_s * SECOND_MS}
+        drill = URGENT | {"rehearsal": True, "items": TEXTS[:1], "when": when, "valid_s": 10_800, "from_s": 0}
+        self._order(order | drill | {"all_clear": all_clear}, new=True)
+
+    @rule(order=anything, versions=st.lists(st.integers(1, 3), min_size=2, max_size=3), cleared=few, then_s=few)
+    def order_a_series(self, order: Draft, versions: list[int], cleared: int, then_s: int) -> None:
+        """Several versions of one alert, in some order, and perhaps the end of it."""
+        self._all_is_well()
+        alert = order | URGENT | {"items": TEXTS[:1], "series": f"so-tan-{self.orders}", "per_day": 0}
+        for version in versions:
+            self._programme(alert | {"version": version, "every_s": 60}, 3 * then_s)
+        if cleared < 3:
+            self._programme(alert | {"version": 4 - cleared, "all_clear": 1}, 10)
+
+    @rule(cls=routine, order=anything, zones=some_zones, wait_s=few, then_s=few)
+    def a_correction_follows(self, cls: str, order: Draft, zones: list[ZoneId], wait_s: int, then_s: int) -> None:
+        """What it corrects waits, sounds, or has sounded."""
+        self._all_is_well()
+        self._programme(order | {"class": cls, "items": [TEXTS[0]]}, 3 * wait_s)
+        self._programme(order | {"class": cls, "zones": zones, "items": [TEXTS[1]], "corrects": 1}, 3 * then_s)
+
+    # Rules
+
+    @rule(draft=commands, new=often)
+    def command(self, draft: Draft, new: bool) -> None:
+        self._lay_down(signed_command(draft, self._next_rule(new), self.targets, self.world.true_utc))
+
+    @rule(draft=windows, new=often)
+    def order_a_window(self, draft: Draft, new: bool) -> None:
+        self._lay_down(signed_window(draft, self._next_rule(new), self.world.true_utc))
+
+    @rule(draft=regulations)
+    def regulate(self, draft: Draft) -> None:
+        self._lay_down(signed_regulation(draft, self._next_rule(new=True), self.world.true_utc))
+
+    @rule(cls=routine, order=anything, s=st.sampled_from((1, 3, 13)), draft=commands, then=commands, then_s=pauses)
+    def a_programme_is_commanded(self, cls: str, order: Draft, s: int, draft: Draft, then: Draft, then_s: int) -> None:
+        """While its amplifiers warm up, or while it sounds; and a little later something else is commanded."""
+        self._all_is_well()
+        self._programme(order | {"class": cls, "items": [CLIPS[1], TEXTS[0]]}, s)
+        for each in (draft, then):
+            self._command_now(each)
+            self._pass(then_s)
+
+    @rule(cls=routine, order=anything, draft=commands)
+    def an_offer_is_chosen(self, cls: str, order: Draft, draft: Draft) -> None:
+        at = {"kind": "at", "utc": self.world.true_utc + 600 * SECOND_MS}
+        self._order(order | {"class": cls, "items": [CLIPS[0]], "when": at, "valid_s": 900, "offered": True}, new=True)
+        self.world.oblige()
+        self._command_now(draft | {"what": "choose", "back": 0})
+
+    def _command_now(self, draft: Draft) -> None:
+        """A good command, and everybody does his part."""
+        good = draft | {"issuer": makers.ISSUER, "skew_s": 0}
+        self._lay_down(signed_command(good, self._next_rule(new=True), self.targets, self.world.true_utc))
+        self.world.oblige()
+
+    def _next_rule(self, new: bool) -> str:
+        self.orders += new
+        return f"rule-{self.orders}"
+
+    def _lay_down(self, order: RuleOrder) -> None:
+        self.targets.append(order.heading.order_id)
+        self.world.arrive(AcceptedRule(order, f"digest {len(self.world.sent)}", ("k1",), "ward"))
+
+    @rule(cls=routine, order=anything, flooded=st.sets(zones, min_size=1), wait_s=few, then_s=pauses, draft=commands)
+    def an_emergency_cuts_in(
+        self, cls: str, order: Draft, flooded: set[ZoneId], wait_s: int, then_s: int, draft: Draft
+    ) -> None:
+        """What single rules seldom bring about: a long programme plays, an emergency takes some of its zones, or all.
+
+        When that is over, the programme goes on; something may be commanded then.
+        """
+        self._all_is_well()
         self._programme(order | {"class": cls, "zones": [], "items": [CLIPS[2]]}, 10 + wait_s)
-        flood = URGENT | {"zones": sorted(flooded), "items": [TEXTS[0]]}
-        self._programme(order | flood, then_s)
+        self._programme(order | URGENT | {"zones": sorted(flooded), "items": [TEXTS[0]]}, then_s)
+        if wait_s < 3:
+            self._command_now(draft)
+            self._pass(then_s)
 
     @rule(cls=st.sampled_from((NORMAL, URGENT)), order=anything, s=st.sampled_from((1, 3, 9, 13)), how=mishaps)
     def a_programme_meets(self, cls: Draft, order: Draft, s: int, how: Mishap) -> None:
         """Or a mishap, while its amplifiers warm up or while it sounds; and a little later all is well again."""
         self._programme(order | cls | {"items": [TEXTS[1]]}, s)
         self._mishap(how)
-        self.world.let_pass(s * SECOND_MS, awake=True)
-        self.world.oblige()
+        self._pass(s)
 
     def _programme(self, order: Draft, passes_s: int) -> None:
         """Something for now is ordered, and everybody does his part for a while."""
         self._order(order | {"when": {"kind": "now"}, "from_s": 0, "valid_s": 600}, new=True)
         self.world.oblige()
-        self.world.let_pass(passes_s * SECOND_MS, awake=True)
+        self._pass(passes_s)
+
+    def _pass(self, s: int) -> None:
+        self.world.let_pass(s * SECOND_MS, awake=True)
+        self.world.oblige()
+
+    def _all_is_well(self) -> None:
+        """Mostly: a station that runs, knows the time and has been welcomed, on a device that answers."""
+        if self.orders % 8 == 7:
+            return
+        if self.world.state.stopping:
+            self.world.boot()
+        self.world.set_clock(ClockSource.NTP, self.world.true_utc, 10)
+        if not self.world.state.device_up:
+            self.world.device_up()
+        if not self.world.state.welcomed:
+            self.world.connect()
+            self.world.welcome("good", 0)
         self.world.oblige()
 
     def _mishap(self, how: Mishap) -> None:
@@ -164,8 +271,9 @@ class Ward(RuleBasedStateMachine):
     def _order(self, order: Draft, new: bool) -> None:
         """Sign it as it is; where it is not ``new``, under an id that may have been used for something else."""
         self.orders += new
-        made = signed_job(order, f"job-{self.orders}", self.world.true_utc)
-        self.world.arrive(Accepted(made, f"digest {len(self.world.sent)}", ("k1",), "ward"))
+        made = signed_job(order, self.orders, self.world.true_utc)
+        self.targets.append(made.order_id)
+        self.world.arrive(replace(made, digest=f"digest {len(self.world.sent)}"))
 
     # Messages and the network
 
@@ -282,9 +390,9 @@ class Ward(RuleBasedStateMachine):
             self.world.device.runs.pop(play_id, None)
         self.world.send(event)
 
-    @rule(number=few, kind=few, durable=st.booleans(), key=st.sampled_from("12345"))
-    def senseless_answer(self, number: int, kind: int, durable: bool, key: str) -> None:
-        job_id, clip = JobId(f"job-{number}"), ClipKey(key * 64)
+    @rule(number=few, kind=few, durable=st.booleans(), key=st.sampled_from("12345"), rule=st.booleans())
+    def senseless_answer(self, number: int, kind: int, durable: bool, key: str, rule: bool) -> None:
+        job_id, clip = JobId(f"rule-{number}" if rule else f"job-{number}"), ClipKey(key * 64)
         planned = next((planned for job, planned in self.world.state.plays if job == job_id), NOON)
         events: tuple[Event, ...] = (
             JobSaved(job_id),
@@ -359,6 +467,7 @@ class Ward(RuleBasedStateMachine):
         world.oblige()
         assert not [key for key in world.state.plays if sounds_once(world.state.jobs[key[0]].job)], "it never ended"
         whole(world.disk, world.watch.accepted, world.lied_about)
+        ended(world.disk, world.rules, world.lied_about)
 
 
 TestWard = Ward.TestCase
@@ -369,4 +478,7 @@ TestWard.settings = settings(
     database=None,
     deadline=None,
     suppress_health_check=list(HealthCheck),
+    phases=[
+        phase for phase in Phase if phase not in (Phase.explain, Phase.shrink) or os.environ.get("INVARIANT_SHRINK")
+    ],
 )

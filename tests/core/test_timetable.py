@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.core import effects as fx
-from edge_agent.core.events import AckToken, Connected, DeviceUp, JobSaved, JournalFailed, MessageArrived
+from edge_agent.core.events import AckToken, Connected, DeviceDown, DeviceUp, JobSaved, JournalFailed, MessageArrived
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Cancel, Choose
@@ -364,7 +364,7 @@ def test_what_was_played_is_not_played_again_because_it_is_still_listed() -> Non
     bench.pass_s(60)
     bench.pass_s(1)
     bench.end(SANG)
-    bench.timetable(2, entry, daily(TRUA))
+    bench.timetable(2, entry, daily(TRUA), not_before=makers.NOON)
     assert jobs(bench) == {TRUA}
     assert len(bench.every(fx.StartPlay)) == 1
 
@@ -484,6 +484,40 @@ def test_a_version_older_than_the_one_on_the_disk_is_refused_after_a_restart() -
     again = home.cut()
     again.timetable(4, daily(SANG))
     assert again.answers()[-1] == ("refused", "superseded")
+
+
+def test_what_waits_to_begin_late_still_does_after_a_new_version_and_a_power_cut() -> None:
+    home = Home()
+    home.boot()
+    late = daily(SANG, "12:01:00", missed={"policy": "late", "limit_s": 600})
+    home.timetable(1, late)
+    home.commit()
+    home.send(DeviceDown("unplugged"))
+    home.pass_s(120)
+    home.timetable(2, late, daily(TRUA))
+    home.commit()
+    again = home.cut()
+    again.commit()
+    again.pass_s(1)
+    assert again.phase(SANG) is Phase.PLAYING
+
+
+def test_what_was_dropped_while_it_sounded_does_not_come_back_when_nothing_is_in_force() -> None:
+    home = Home()
+    home.boot()
+    home.timetable(1, daily(SANG, "12:01:00"))
+    home.commit()
+    home.pass_s(60)
+    home.commit()
+    home.pass_s(1)
+    home.timetable(2, not_after=home.now.utc + 2_000)
+    home.commit()
+    home.pass_s(3)
+    home.commit()
+    assert home.phase(SANG) is Phase.PLAYING
+    again = home.cut()
+    assert again.state.jobs == {}
+    assert (SANG, "interrupted", "power_cut") in again.outcomes()
 
 
 def test_the_same_bytes_are_known_after_a_restart() -> None:

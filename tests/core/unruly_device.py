@@ -23,10 +23,21 @@ class Run:
     start: fx.StartPlay
     zones: frozenset[ZoneId]
     started: bool = False
+    since: dict[ZoneId, int] = field(default_factory=dict)
+    heard_ms: dict[ZoneId, int] = field(default_factory=dict)
 
     @property
     def ends(self) -> int:
         return self.start.at + length_ms(self.start.parts)
+
+    def feed(self, zones: frozenset[ZoneId], now: int) -> None:
+        """Who hears it from now on; what the others have heard is counted."""
+        for zone in self.zones - zones:
+            heard = max(0, min(now, self.ends) - self.since.pop(zone))
+            self.heard_ms[zone] = self.heard_ms.get(zone, 0) + heard
+        for zone in zones - self.zones:
+            self.since[zone] = max(now, self.start.at)
+        self.zones = zones
 
 
 @dataclass
@@ -34,7 +45,7 @@ class Device:
     """The device process: orders wait until it works, reports until they are fetched.
 
     ``contacts`` maps a closed relay to (since, until at the latest); ``unsure`` are those of which false things were
-    reported, or which have moved by themselves since the last order.
+    reported, or which have moved by themselves, until they are opened in order.
     """
 
     site: Site
@@ -93,8 +104,8 @@ class Device:
         run = self.runs.pop(play_id, None)
         if run is not None:
             played_ms = max(0, min(now, run.ends) - run.start.at)
-            zone_ms = dict.fromkeys(run.zones, played_ms)
-            self.reports.append(PlayEnded(play_id, zone_ms, played_ms * 48, 0, now, reason))
+            run.feed(frozenset(), now)
+            self.reports.append(PlayEnded(play_id, dict(run.heard_ms), played_ms * 48, 0, now, reason))
 
     def _switch(self, order: fx.SwitchRelay, now: MonoMs, broken: bool) -> None:
         zone = order.zone
@@ -102,7 +113,8 @@ class Device:
             self.reports.append(RelayFailed(zone, "does not move"))
             return
         since, _ = self.contacts.pop(zone, (now, 0))
-        self.unsure.discard(zone)
+        if not order.on:
+            self.unsure.discard(zone)
         if order.on:
             self.contacts[zone] = (since, min(now + order.off_after_ms, since + self.site.zones[zone].on_ms_max))
         self.reports.append(RelayChanged(zone, order.on, "order", now))
@@ -114,4 +126,4 @@ class Device:
             assert zone in self.contacts, "sound behind an open relay"
             warm_at = self.contacts[zone][0] + self.site.zones[zone].warm_up_ms
             assert max(now, run.start.at) >= warm_at, "sound for an amplifier that is cold"
-        run.zones = hearing
+        run.feed(hearing, now)

@@ -1,7 +1,7 @@
 """What must hold after every single step of the core, whatever happened: one named assertion for each promise.
 
 ``Watch`` is told each event with the state before and after and what was asked for. It keeps its own books
-(``deliveries``, ``logbook``, ``street``), so that a slip in the core's books is seen.
+(``deliveries``, ``logbook``, ``lawbook``, ``alerts``, ``street``), so that a slip in the core's books is seen.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.events import Event, JournalFailed, Restored
 from edge_agent.core.job import Accepted, JobClass
 from edge_agent.core.occurrence import OPEN, Phase
-from edge_agent.core.schedule import next_instant
+from edge_agent.core.reasons import Reason
+from edge_agent.core.schedule import next_instant, repeats
 from edge_agent.core.state import OccurrenceKey, State, ZonePart
-from edge_agent.core.units import JobId
+from edge_agent.core.units import JobId, ZoneId
+from tests.core.alerts import Alerts
 from tests.core.deliveries import Deliveries
+from tests.core.lawbook import Lawbook
 from tests.core.logbook import Logbook
 from tests.core.street import SOUNDING, Street
 
@@ -50,19 +53,24 @@ class Watch:
 
     def __init__(self) -> None:
         self.accepted: dict[str, Accepted] = {}
+        self.sent: dict[JobId, set[ZoneId]] = {}
         self.restarted(Durable())
 
     def restarted(self, durable: Durable) -> None:
         """A new process knows what is durable, and nothing else."""
         self.logbook = Logbook(self.accepted, set(durable.closed))
         self.deliveries = Deliveries(saved=set(durable.jobs))
-        self.street = Street(self.accepted, set(durable.heard))
+        self.lawbook = Lawbook()
+        self.alerts = Alerts(self.accepted, self.sent)
+        self.street = Street(self.accepted, self.lawbook, self.alerts, set(durable.heard))
 
     def see(self, before: State, event: Event, now: Now, effects: tuple[fx.Effect, ...], after: State) -> None:
         """Look at one step."""
         for effect in effects:
             assert hash(effect) is not None, "an effect is immutable data"
-        self.logbook.see(before, event, effects)
+        self.lawbook.see(event, now, effects, after)
+        self.alerts.see(event, effects)
+        self.logbook.see(before, event, effects, after)
         self.deliveries.see(event, effects, after)
         self.street.see(event, now, effects, after)
         self._occurrences(before, effects, after)
@@ -96,7 +104,7 @@ def _state_is_sound(after: State, now: Now) -> None:
     for play in after.plays.values():
         assert play.phase in OPEN, "what is over is not kept"
         assert play.phase is not Phase.QUEUED or play.held_by is not None, "what waits says why"
-        urgent = after.jobs[play.job_id].job.cls is JobClass.EMERGENCY
+        urgent = after.jobs[play.job_id].job.plays_as is JobClass.EMERGENCY
         assert not urgent or not play.zones_in(ZonePart.TAKEN), "an equal took over"
         for run in play.zones.values():
             out = run.part in (ZonePart.OUT, ZonePart.TAKEN)
@@ -107,10 +115,12 @@ def settled(after: State, now: Now) -> None:
     """What must hold when a step has left nothing to do at this instant: an emergency waits for no lesser thing."""
     for play in after.plays.values():
         job = after.jobs[play.job_id].job
-        waits = play.phase in (Phase.STAGED, Phase.QUEUED) and job.cls is JobClass.EMERGENCY
+        waits = play.phase in (Phase.STAGED, Phase.QUEUED) and job.plays_as is JobClass.EMERGENCY
         waits &= now.mono >= play.again_at  # what failed before waits for its last try
+        waits &= not repeats(job) or play.phase is Phase.QUEUED  # a repetition waits for its instant
+        waits &= play.held_by is not Reason.ZONE_LOCKED  # somebody comes down within the warm-up
         if not waits or not after.device_up or after.stopping or durations(after, job) is None:
             continue
         rivals = [other for other in after.plays.values() if other.phase in SOUNDING and other.key != play.key]
-        urgent = [other for other in rivals if after.jobs[other.job_id].job.cls is JobClass.EMERGENCY]
+        urgent = [other for other in rivals if after.jobs[other.job_id].job.plays_as is JobClass.EMERGENCY]
         assert any(set(play.zones) & set(other.zones) for other in urgent), "an emergency waits for less than another"

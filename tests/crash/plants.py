@@ -24,7 +24,7 @@ def ack_before_commit(runtime: Runtime) -> None:
     def early(writes: list[Any]) -> list[Any]:
         for order in writes:
             if isinstance(order, SaveJob):
-                for token in runtime._state.waiting_acks.get(order.saved.accepted.job.job_id, ()):
+                for token in runtime._state.waiting_acks.get(order.saved.accepted.order_id, ()):
                     runtime._ports.session.ack(token)
         answers: list[Any] = write(writes)
         return answers
