@@ -34,7 +34,7 @@ class SimRig:
         zones = {ZoneId(zone): ZoneSite(ZoneId(zone), zone, WARM_UP_MS) for zone in (LEFT, RIGHT)}
         site: Site = makers.make_site(zones=zones, timezone=TIMEZONE)
         self.world = World(site, ward_trust(), BEGAN, **fitted)
-        self._sent: dict[str, bytes] = {}
+        self.sent: dict[str, bytes] = {}
 
     def switch_on(self, *, welcome: bool = True) -> None:
         self.world.headend.welcoming = welcome
@@ -45,7 +45,7 @@ class SimRig:
         self.world.headend.welcome()
 
     def publish(self, order: Order, tampering: Tampering = HONEST, serial: int = 0) -> str:
-        serial = serial or len(self._sent) + 1
+        serial = serial or len(self.sent) + 1
         job_id = f"job-{serial}"
         for tone in order.tones:
             self.world.headend.names[clip_key(tone.name, tone.seconds)] = tone.name
@@ -53,7 +53,7 @@ class SimRig:
                 self.world.content.altered.add(clip_key(tone.name, tone.seconds))
         payload = payload_of(order, tampering, self.world.utc(), BEGAN, TIMEZONE)
         by = signers_of(order, tampering)
-        self._sent[job_id] = makers.signed({**payload, "job_id": job_id, "serial": serial}, by)
+        self.sent[job_id] = makers.signed({**payload, "job_id": job_id, "serial": serial}, by)
         self.replay(job_id)
         return job_id
 
@@ -64,17 +64,17 @@ class SimRig:
         return self._rule(window_of(kind, (from_s, to_s), zones, self.world.utc(), BEGAN), "owner")
 
     def regulate(self, **clause: Any) -> str:
-        return self._rule(regulation_of(clause, len(self._sent) + 1, self.world.utc()), "owner")
+        return self._rule(regulation_of(clause, len(self.sent) + 1, self.world.utc()), "owner")
 
     def _rule(self, payload: dict[str, Any], by: str) -> str:
-        serial = len(self._sent) + 1
+        serial = len(self.sent) + 1
         order_id = f"rule-{serial}"
-        self._sent[order_id] = makers.signed({**payload, "order_id": order_id, "serial": serial}, [by])
+        self.sent[order_id] = makers.signed({**payload, "order_id": order_id, "serial": serial}, [by])
         self.replay(order_id)
         return order_id
 
     def replay(self, job_id: str) -> None:
-        self.world.broker.publish(makers.JOB_TOPIC, self._sent[job_id])
+        self.world.broker.publish(makers.JOB_TOPIC, self.sent[job_id])
 
     def run_until(self, at_s: float) -> None:
         self.world.run_until(round(at_s * 1000))

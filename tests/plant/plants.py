@@ -33,8 +33,8 @@ PLANTS = (
     Plant(
         "an order is acknowledged before it is saved",
         f"{CORE}/intake.py",
-        "    turn.emit(SaveJob(saved, event.payload, event.topic))\n",
-        "    turn.emit(Ack(event.token), SaveJob(saved, event.payload, event.topic))\n",
+        "    turn.emit(SaveJob(saved, event.payload, event.topic, entries))\n",
+        "    turn.emit(Ack(event.token), SaveJob(saved, event.payload, event.topic, entries))\n",
     ),
     Plant(
         "a job is called saved although the disk refused it",

@@ -276,7 +276,8 @@ def _records(life: Life, kind: str) -> list[dict[str, Any]]:
 
 
 def _accepted(life: Life) -> set[str]:
-    return {answer["job_id"] for answer in life.world.headend.answers if answer["verdict"] == "accepted"}
+    accepted = {answer["job_id"] for answer in life.world.headend.answers if answer["verdict"] == "accepted"}
+    return accepted & life.orders.keys()
 
 
 def _instants(life: Life, job_id: str) -> Iterator[int]:

@@ -115,7 +115,7 @@ class Life:
 
     def torn(self) -> None:
         """What the journal promised is void; its successor begins a new chain."""
-        self.void |= set(self.orders) | set(self.hushes)
+        self.void |= set(self.orders) | set(self.rig.sent)
         self.watch.void = self.void
 
     def had(self, *names: str) -> bool:
