@@ -75,6 +75,9 @@ class Living:
             found.append((day.sent(line), lambda line=line: self._play(line)))
             if "cancel_at" in line:
                 found.append((moment(line["cancel_at"]), lambda line=line: self._cancel(line)))
+        if "power_lost" in day.head:
+            lost, back = day.head["power_lost"]
+            found += [(moment(lost), world.cut_power), (moment(back), world.boot)]
         for name, off in (
             ("network_lost", lambda: world.set_network(False)),
             ("mains_lost", lambda: self.reserve(True)),

@@ -68,10 +68,10 @@ class Seen:
     def starts(self) -> list[str]:
         """When each run began, to the second of the written one."""
         written: list[str] = self.line["expect"]["starts"]
-        return self._like(written, [run.play.at for run in self.runs])
+        return self._like(written, [run.begins for run in self.runs])
 
     def last_play(self) -> str:
-        return self._like([self.line["expect"]["last_play"]], [self.runs[-1].play.at])[0]
+        return self._like([self.line["expect"]["last_play"]], [self.runs[-1].begins])[0]
 
     def relay_on(self) -> dict[str, str]:
         """When the relays named closed for it."""
@@ -79,10 +79,14 @@ class Seen:
         moved = self.living.world.relays.moved
         closed = {}
         for zone, text in written.items():
-            first = self.runs[0].play.at
+            first = self.runs[0].begins
             closings = [at for which, on, at in moved if (which, on) == (zone, True) and at <= first]
             closed[zone] = self._like([text], [closings[-1]])[0]
         return closed
+
+    def heard(self) -> list[str]:
+        """The zones that did."""
+        return [zone["zone"] for zone in self.records[-1]["zones"] if zone["played_ms"]]
 
     def volume(self) -> int | list[int]:
         """Of every zone that heard it."""
