@@ -90,7 +90,7 @@ class Upstream:
 
     def answer(self, answer: SendAnswer, now: Now) -> None:
         """Tell what became of an order on arrival."""
-        foreseen = tuple(ConflictStatus(one.planned, one.reason, one.zones) for one in answer.conflicts)
+        foreseen = tuple(ConflictStatus(one.job_id, one.planned, one.reason, one.zones) for one in answer.conflicts)
         msg = AnswerMsg(answer.verdict, answer.digest, answer.job_id, answer.reason, now.utc, foreseen)
         self._send(messages.answer(self._who.sender, msg))
 

@@ -352,7 +352,7 @@ def orders() -> dict[str, bytes]:
 
 def reports() -> dict[str, bytes]:
     """What goes up, signed by the station."""
-    silenced = say.ConflictStatus(PLANNED, Reason.ZONE_SILENCED, (ZoneId("c2"),))
+    silenced = say.ConflictStatus(JobId(routine().job_id), PLANNED, Reason.ZONE_SILENCED, (ZoneId("c2"),))
     accepted = say.AnswerMsg(Verdict.ACCEPTED, digest_of(signed("job")), routine().job_id, None, ISSUED, (silenced,))
     refused = say.AnswerMsg(Verdict.REFUSED, NIGHT_DIGEST, NIGHT, Reason.QUIET_HOURS, UtcMs(PLANNED + 90_000))
     said = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from edge_agent.core import policy, records, selftest, series, sounding, standing, timetable, zones
+from edge_agent.core import conflicts, policy, records, selftest, series, sounding, standing, timetable, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import EndProcess, Level, ReleaseJob, RoutePlay, SendAnswer, SendPlan, Verdict
 from edge_agent.core.job import JobClass
@@ -90,7 +90,10 @@ def arrived(turn: Turn, rule: KnownRule) -> None:
 def saved(turn: Turn, rule: KnownRule) -> None:
     """It survives a power cut: say so, and do what may be done only once."""
     turn.put_rule(replace(rule, saved=True))
-    turn.emit(SendAnswer(Verdict.ACCEPTED, rule.accepted.digest, rule.accepted.order_id, None))
+    if not rule.held:
+        timetable.take_place(turn, rule)
+    foreseen = conflicts.of_timetable(turn.state, rule, turn.now)
+    turn.emit(SendAnswer(Verdict.ACCEPTED, rule.accepted.digest, rule.accepted.order_id, None, foreseen))
     turn.note(Level.INFO, "rule accepted", order=rule.accepted.order_id, says=records.told(rule.accepted.order))
     if not rule.held:
         took_effect(turn, rule)
@@ -105,7 +108,6 @@ def restored(turn: Turn, order: RuleOrder) -> None:
 def took_effect(turn: Turn, rule: KnownRule) -> None:
     """Record it; what is done at once is over with that."""
     order = rule.accepted.order
-    timetable.take_place(turn, rule)
     if isinstance(order, Command) and isinstance(order.action, AFTER_COMMIT):
         _do(turn, rule.accepted, order)
     at_once = isinstance(order, Command) and not isinstance(order.action, standing.LASTING)

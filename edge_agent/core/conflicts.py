@@ -1,12 +1,12 @@
-"""Say on receipt what of a job will not sound as ordered, so that its officer learns of it before anything plays.
+"""Say on receipt what of an order will not sound as ordered, so that its officer learns of it before anything plays.
 
-A day beforehand is told by ``day_ahead``; here are only the days of the job's next instants, and what is its own.
+A day beforehand is told by ``day_ahead``; here are only the days of its next instants, and what is its own: the job's,
+or that of a whole timetable's entries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Iterator, Sequence
 
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.day_ahead import Planned, day_plan
@@ -14,42 +14,59 @@ from edge_agent.core.effects import Conflict
 from edge_agent.core.job import PlayNow
 from edge_agent.core.policy import local_time
 from edge_agent.core.schedule import next_instant, sounds_once
-from edge_agent.core.state import KnownJob, State
+from edge_agent.core.state import KnownJob, KnownRule, State
+from edge_agent.core.units import UtcMs
 
 INSTANTS_MAX = 8
 # As many as intake looks at before it calls a rule one that can never play: a week and a day of a daily programme.
 CONFLICTS_MAX = 16
+LOOKED_AT_MAX = 300
+# No further day is looked at after so many instants, a ward's fortnight: meanwhile an emergency waits for this step.
 
 
 def of_job(state: State, known: KnownJob, now: Now) -> tuple[Conflict, ...]:
     """What the ward's rules, or a programme that has its zones then, will keep from sounding."""
-    if known.held or known.offered or isinstance(known.job.when, PlayNow) or not now.trusted:
-        return ()
-    found = [
-        conflict
-        for day in _days(state, known)
-        for one in day_plan(state, now, day)
-        if one.job_id == known.job.job_id
-        for conflict in _of_one(one)
-    ]
+    return _of(state, now, [known])
+
+
+def of_timetable(state: State, rule: KnownRule, now: Now) -> tuple[Conflict, ...]:
+    """The same of all entries of a timetable that has just taken the place of the one before."""
+    whole = rule.accepted.order_id
+    jobs = [known for known in state.jobs.values() if known.accepted.edition is not None]
+    return _of(
+        state, now, [known for known in jobs if known.accepted.edition and known.accepted.edition.order_id == whole]
+    )
+
+
+def _of(state: State, now: Now, jobs: Sequence[KnownJob]) -> tuple[Conflict, ...]:
+    jobs = [known for known in jobs if not (known.held or known.offered or isinstance(known.job.when, PlayNow))]
+    ours = {known.job.job_id for known in jobs}
+    instants = sorted(instant for known in jobs for instant in _instants(known))
+    days = dict.fromkeys(local_time(instant, state.site.timezone).date() for instant in instants)
+    found: list[Conflict] = []
+    looked_at = 0
+    for day in list(days)[:INSTANTS_MAX] if now.trusted else ():
+        plan = day_plan(state, now, day)
+        found += [conflict for one in plan if one.job_id in ours for conflict in _of_one(one)]
+        looked_at += len(plan)
+        if looked_at > LOOKED_AT_MAX:
+            break
     return tuple(found[:CONFLICTS_MAX])
 
 
-def _days(state: State, known: KnownJob) -> list[date]:
-    """The local days of its next instants."""
-    days: dict[date, None] = {}
+def _instants(known: KnownJob) -> Iterator[UtcMs]:
+    """Its next ones."""
     at = next_instant(known.job, known.base)
     for _ in range(1 if sounds_once(known.job) else INSTANTS_MAX):
         if at is None:
-            break
-        days[local_time(at, state.site.timezone).date()] = None
+            return
+        yield at
         at = next_instant(known.job, at)
-    return list(days)
 
 
 def _of_one(one: Planned) -> Iterator[Conflict]:
     if one.reason is not None:
-        yield Conflict(one.planned, one.reason, ())
+        yield Conflict(one.job_id, one.planned, one.reason, ())
         return
     for zone, reason in one.out.items():
-        yield Conflict(one.planned, reason, (zone,))
+        yield Conflict(one.job_id, one.planned, reason, (zone,))

@@ -22,14 +22,13 @@ from edge_agent.core.programme import length_ms, parts_of, promised_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import caught_up, next_instant, repeats, sounds_once
 from edge_agent.core.state import KnownJob, Occurrence, State, Turn, ZonePart, ZoneRun
-from edge_agent.core.units import SECOND_MS, JobId, UtcMs, ZoneId
+from edge_agent.core.units import NEVER, SECOND_MS, JobId, UtcMs, ZoneId
 
 PLANNED_MAX = 500
 # More than a day of the longest timetable (24 times a day for 20 entries); a station lists no more.
 LOOKED_AT_MAX = 750
 # Ten times what a ward plays on that day and the two before it, which its limits look back on. Where those two are too
 # full, the day is told without them. Some 0.1 s on the bench for a ward, 2 s for 200 jobs that play once an hour.
-NEVER = UtcMs(2**53)
 
 YEAR_MIN, YEAR_MAX = 2000, 2100
 # Nobody plans beyond: orders end before 2100, and at both ends of the calendar a day has no neighbour.
@@ -354,7 +353,8 @@ class _Run:
 
     def _rules(self) -> Rules:
         """All that holds at this moment, and what has sounded by then."""
-        return replace(standing.rules_of(self.state, self.now), past=(*self.past, *map(_sounded, self.taken)))
+        rules = policy.at_the_relay(standing.rules_of(self.state, self.now))
+        return replace(rules, past=(*self.past, *map(_sounded, self.taken)))
 
     def _objection(self, one: _Open, wish: Wish, verdict: Verdict) -> Reason | None:
         """Why it must not sound at all, in the order in which ``playing`` asks."""

@@ -154,8 +154,9 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """An instant of an accepted job that will not sound as ordered: nowhere, or not in ``zones``."""
+    """An instant of a job, or a timetable's entry, that will not sound as ordered: nowhere, or not in ``zones``."""
 
+    job_id: JobId
     planned: UtcMs
     reason: Reason
     zones: tuple[ZoneId, ...]

@@ -25,7 +25,6 @@ INTENT_WAIT_MS = 1 * SECOND_MS
 # How long a play waits for its intent to reach the disk; an SD card's worst fsync is some 500 ms.
 ASIDE_MS = 10 * MINUTE_MS
 # How long what was set aside waits to go on, if it may not play later than that: after it, it is another programme.
-NEVER = UtcMs(2**53)
 PASSES_MAX = 10
 # How often one step goes over all occurrences; more is left to the next step, which follows at once.
 
@@ -313,12 +312,8 @@ def _wish(turn: Turn, play: Occurrence, start_at: MonoMs) -> policy.Wish:
 
 
 def _verdict(turn: Turn, play: Occurrence, start_at: MonoMs) -> policy.Verdict:
-    """What the ward's rules say to it, if its first sample is at ``start_at``.
-
-    A zone that is locked now is locked for it: its relay would close while somebody is still up there.
-    """
-    rules = standing.rules_of(turn.state, turn.now, besides=play)
-    rules = replace(rules, locked=dict.fromkeys(rules.locked, NEVER))
+    """What the ward's rules say to it, if its first sample is at ``start_at``."""
+    rules = policy.at_the_relay(standing.rules_of(turn.state, turn.now, besides=play))
     return policy.judge(rules, _wish(turn, play, start_at))
 
 

@@ -18,7 +18,7 @@ from edge_agent.core.order import Loosening, Regulation, Window
 from edge_agent.core.past import Sounded, counted_start
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Clause, IntoQuiet, LocalPolicy, Site
-from edge_agent.core.units import MINUTE_MS, SECOND_MS, JobId, UtcMs, ZoneId
+from edge_agent.core.units import MINUTE_MS, NEVER, SECOND_MS, JobId, UtcMs, ZoneId
 
 SESSION_GAP_MS = 60 * SECOND_MS
 # What starts sooner than this after the sound before it ended belongs to the same session (buổi phát).
@@ -94,6 +94,11 @@ class Verdict:
     reason: Reason | None = None
     ends_at: UtcMs | None = None
     under: str = ""
+
+
+def at_the_relay(rules: Rules) -> Rules:
+    """For what closes its relays now: where it is locked now it is locked for it, for somebody is still up there."""
+    return replace(rules, locked=dict.fromkeys(rules.locked, NEVER))
 
 
 def by_itself(rules: Rules) -> Rules:

@@ -23,3 +23,6 @@ SECOND_MS = 1_000
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
+
+NEVER = UtcMs(2**53)
+"""An instant that does not come; JSON still counts that far."""

@@ -207,7 +207,8 @@ def _answer(fields: Fields) -> AnswerMsg:
 
 def _conflict(fields: Fields) -> ConflictStatus:
     zones = tuple(ZoneId(zone) for zone in fields.texts("zones", NAME, 0, ZONES_MAX))
-    return ConflictStatus(read_instant(fields, "planned"), fields.choice("reason", Reason), zones)
+    job_id = JobId(fields.text("job_id", NAME))
+    return ConflictStatus(job_id, read_instant(fields, "planned"), fields.choice("reason", Reason), zones)
 
 
 def _plan(fields: Fields) -> PlanMsg:

@@ -75,15 +75,16 @@ def _said(heard: Heard, zone: ZoneInfo) -> str:
             return f"báo trạng thái [heartbeat]: chạy {hours} giờ, chờ gửi {beat.records_waiting} bản ghi nhật ký"
         case AnswerMsg() as answer:
             told = f"{VERDICTS[answer.verdict]} {answer.job_id or '?'} [{answer.verdict}]{_because(answer.reason)}"
-            return "; ".join((told, *(_conflict(one, zone) for one in answer.conflicts)))
+            return "; ".join((told, *(_conflict(one, answer.job_id, zone) for one in answer.conflicts)))
         case _:
             return heard.kind.value
 
 
-def _conflict(conflict: ConflictStatus, zone: ZoneInfo) -> str:
+def _conflict(conflict: ConflictStatus, answered: str, zone: ZoneInfo) -> str:
+    what = "" if conflict.job_id == answered else f" {conflict.job_id}"
     where = f" ở cụm {', '.join(conflict.zones)}" if conflict.zones else ""
     when = local(conflict.planned, zone).strftime("%Hh%M ngày %d/%m/%Y")
-    return f"LƯU Ý: {when} sẽ không phát{where}{_because(conflict.reason)}"
+    return f"LƯU Ý: {when} sẽ không phát{what}{where}{_because(conflict.reason)}"
 
 
 def _plan(plan: PlanMsg) -> Iterator[str]:

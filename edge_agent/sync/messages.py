@@ -187,8 +187,9 @@ class LogRecord:
 
 @dataclass(frozen=True, slots=True)
 class ConflictStatus:
-    """An instant of an accepted job that will not sound as ordered: nowhere (no ``zones``), or not in these."""
+    """An instant of a job, or a timetable's entry, that will not sound as ordered: nowhere, or not in ``zones``."""
 
+    job_id: JobId
     planned: UtcMs
     reason: Reason
     zones: tuple[ZoneId, ...]
@@ -340,7 +341,8 @@ def answer(sender: Sender, msg: AnswerMsg) -> Outgoing:
             "reason": _code(msg.reason),
             "at": msg.at,
             "conflicts": [
-                {"planned": one.planned, "reason": one.reason.value, "zones": list(one.zones)} for one in msg.conflicts
+                {"job_id": one.job_id, "planned": one.planned, "reason": one.reason.value, "zones": list(one.zones)}
+                for one in msg.conflicts
             ],
         },
     )

@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.core import effects as fx
+from edge_agent.core.conflicts import INSTANTS_MAX
 from edge_agent.core.events import AckToken, Connected, DeviceDown, DeviceUp, JobSaved, JournalFailed, MessageArrived
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Cancel, Choose
+from edge_agent.core.reasons import Reason
 from edge_agent.core.state import JOBS_MAX
 from edge_agent.core.units import DAY_MS, HOUR_MS, JobId, UtcMs
 from edge_agent.runtime import restored
@@ -63,6 +65,25 @@ def test_the_old_timetable_is_in_force_until_the_new_one_is_on_the_disk() -> Non
     assert {play.job_id for play in bench.state.plays.values()} == {CHIEU}
     assert bench.answers() == [("accepted", None)] * 2
     assert len(bench.every(fx.Ack)) == 2
+
+
+def test_its_answer_names_the_entries_that_will_not_sound_as_the_new_timetable_has_them() -> None:
+    bench = at_work()
+    bench.timetable(1, daily(SANG, "22:00:00"), daily(TRUA))
+    bench.timetable(2, daily(TRUA), daily(CHIEU, "22:30:00"))
+    first, second = bench.every(fx.SendAnswer)
+    assert {(one.job_id, one.reason) for one in first.conflicts} == {(SANG, Reason.QUIET_HOURS)}
+    assert {(one.job_id, one.reason) for one in second.conflicts} == {(CHIEU, Reason.QUIET_HOURS)}
+    assert len(second.conflicts) == INSTANTS_MAX
+
+
+def test_a_timetable_that_is_still_ahead_foresees_nothing_before_its_day() -> None:
+    bench = at_work()
+    bench.timetable(1, daily(SANG, "22:00:00"), not_before=bench.now.utc + DAY_MS)
+    bench.pass_s(24 * 3_600 + 60)
+    ahead, in_force = bench.every(fx.SendAnswer)
+    assert ahead.conflicts == ()
+    assert {one.job_id for one in in_force.conflicts} == {SANG}
 
 
 def test_the_log_tells_what_waited_and_what_took_its_place() -> None:

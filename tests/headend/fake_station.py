@@ -17,6 +17,7 @@ from edge_agent.journal.record import ChainPoint, Origin, body_of, chain
 from edge_agent.sync import messages
 from edge_agent.sync.messages import (
     AnswerMsg,
+    ConflictStatus,
     HeartbeatMsg,
     HelloMsg,
     HostStatus,
@@ -139,8 +140,10 @@ class FakeStation:
         beat = HeartbeatMsg(4_000, CLOCK, (JobId("job-1"),), 3, HostStatus())
         return self.signed(messages.heartbeat(self.sender, beat))
 
-    def answer(self, verdict: Verdict, job_id: str, reason: Reason | None = None) -> tuple[str, bytes]:
-        return self.signed(messages.answer(self.sender, AnswerMsg(verdict, "a" * 64, job_id, reason, AT)))
+    def answer(
+        self, verdict: Verdict, job_id: str, reason: Reason | None = None, *conflicts: ConflictStatus
+    ) -> tuple[str, bytes]:
+        return self.signed(messages.answer(self.sender, AnswerMsg(verdict, "a" * 64, job_id, reason, AT, conflicts)))
 
     def plan(self, plan: PlanMsg) -> tuple[str, bytes]:
         return self.signed(messages.plan(self.sender, plan))

@@ -11,15 +11,15 @@ import pytest
 
 from edge_agent.core.effects import Verdict
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import StationId, ZoneId
+from edge_agent.core.units import JobId, StationId, ZoneId
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.listening import Doubt, Heard, LogBatch, Unheard, hear
 from edge_agent.sync import messages
-from edge_agent.sync.messages import AnswerMsg, HeartbeatMsg, HelloMsg, RulesStatus
+from edge_agent.sync.messages import AnswerMsg, ConflictStatus, HeartbeatMsg, HelloMsg, RulesStatus
 from edge_agent.sync.topics import Up
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.keys import Ed25519Signer, new_signer
-from tests.headend.fake_station import AREA, NONCE, PLAN, RECORD, STATE, FakeStation
+from tests.headend.fake_station import AREA, AT, NONCE, PLAN, RECORD, STATE, FakeStation
 
 KEY = new_signer()
 OTHER = new_signer()
@@ -47,7 +47,8 @@ def test_a_state_is_read_back_as_it_was_written(station: FakeStation) -> None:
 
 def test_hello_heartbeat_and_answer_are_read_back(station: FakeStation) -> None:
     hello, beat = heard(station.hello()), heard(station.heartbeat())
-    answer = heard(station.answer(Verdict.REFUSED, "job-9", Reason.WRONG_AUDIENCE))
+    conflict = ConflictStatus(JobId("sang"), AT, Reason.QUIET_HOURS, (ZoneId("c1"),))
+    answer = heard(station.answer(Verdict.REFUSED, "job-9", Reason.WRONG_AUDIENCE, conflict))
     assert isinstance(hello, Heard)
     assert isinstance(hello.said, HelloMsg)
     assert hello.said.nonce == NONCE
@@ -57,6 +58,7 @@ def test_hello_heartbeat_and_answer_are_read_back(station: FakeStation) -> None:
     assert isinstance(answer, Heard)
     assert isinstance(answer.said, AnswerMsg)
     assert (answer.said.verdict, answer.said.reason) == (Verdict.REFUSED, Reason.WRONG_AUDIENCE)
+    assert answer.said.conflicts == (conflict,)
 
 
 def test_a_plan_is_read_back_as_it_was_written(station: FakeStation) -> None:

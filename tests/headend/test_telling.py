@@ -12,14 +12,14 @@ from edge_agent.core.as_run import RecordKind
 from edge_agent.core.effects import Verdict
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import StationId, UtcMs
+from edge_agent.core.units import JobId, StationId, UtcMs, ZoneId
 from edge_agent.headend.desk import Kept, LateWill, LogTrouble
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.headend import Shown
 from edge_agent.headend.listening import Doubt, Unheard, hear
 from edge_agent.headend.session import LinkDown, LinkUp
 from edge_agent.headend.telling import for_machines, for_people
-from edge_agent.sync.messages import Why
+from edge_agent.sync.messages import ConflictStatus, Why
 from edge_agent.trust.keys import new_signer
 from tests.headend.fake_station import AREA, AT, PLAN, RECORD, STATE, FakeStation
 
@@ -45,6 +45,10 @@ def kept(*changes: dict[str, object]) -> Kept:
 
 
 STATION = FakeStation(KEY)
+CONFLICTS = (
+    ConflictStatus(JobId("sang"), AT, Reason.QUIET_HOURS, ()),
+    ConflictStatus(JobId("lich-10"), AT, Reason.ZONE_LOCKED, (ZoneId("c2"),)),
+)
 CASES: list[tuple[Shown, str]] = [
     (said(STATION.hello()), "05:30:05 tram-01: xin giờ, đã trả lời [hello]; phần mềm 0.1.0"),
     (
@@ -63,6 +67,12 @@ CASES: list[tuple[Shown, str]] = [
     (
         said(STATION.answer(Verdict.REFUSED, "job-9", Reason.WRONG_AUDIENCE)),
         "05:30:05 tram-01: từ chối lệnh job-9 [refused], lý do: lệnh cho địa bàn hoặc cụm loa khác [wrong_audience]",
+    ),
+    (
+        said(STATION.answer(Verdict.ACCEPTED, "lich-10", None, *CONFLICTS)),
+        "05:30:05 tram-01: đã nhận lệnh lich-10 [accepted]; LƯU Ý: 05h30 ngày 06/10/2026 sẽ không phát sang, lý do: "
+        "trong khung giờ không phát [quiet_hours]; LƯU Ý: 05h30 ngày 06/10/2026 sẽ không phát ở cụm c2, lý do: cụm "
+        "loa đang khóa bảo trì (cấm phát) [zone_locked]",
     ),
     (
         said(STATION.plan(replace(PLAN, left_out=3))),

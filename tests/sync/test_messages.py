@@ -257,9 +257,9 @@ def test_answer_has_the_agreed_form(reason: Reason | None, code: str | None) -> 
 
 
 def test_an_answer_names_what_will_not_sound() -> None:
-    conflict = ConflictStatus(UtcMs(60_000), Reason.QUIET_HOURS, (ZoneId("c1"),))
+    conflict = ConflictStatus(JobId("j-1"), UtcMs(60_000), Reason.QUIET_HOURS, (ZoneId("c1"),))
     out = messages.answer(SENDER, AnswerMsg(Verdict.ACCEPTED, "d" * 64, "j-1", None, UtcMs(17), (conflict,)))
-    assert decoded(out)["conflicts"] == [{"planned": 60_000, "reason": "quiet_hours", "zones": ["c1"]}]
+    assert decoded(out)["conflicts"] == [{"job_id": "j-1", "planned": 60_000, "reason": "quiet_hours", "zones": ["c1"]}]
 
 
 def test_log_carries_each_body_so_that_its_hash_can_be_made_again() -> None:
