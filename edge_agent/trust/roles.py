@@ -177,7 +177,7 @@ def _check_together(trust: Trust, fields: Fields) -> None:
         raise fields.wrong("expires", "later than issued_at")
     distinct((f"roles[{index}].role", role.name) for index, role in enumerate(trust.roles))
     online, jobs = _keys_of(trust, ONLINE), _keys_of(trust, frozenset({OrderType.JOB}))
-    issuers = {role.grant.issuer for role in trust.roles if role.grant is not None and OrderType.JOB in role.orders}
+    issuers, owners = _names_of(trust, frozenset({OrderType.JOB})), _names_of(trust, OWNERS)
     for index, role in enumerate(trust.roles):
         where = f"roles[{index}].keyids"
         if role.grant is not None and role.keys & online:
@@ -186,6 +186,12 @@ def _check_together(trust: Trust, fields: Fields) -> None:
             raise WireError(where, f"no key that also orders jobs: {_BY_ITS_OWNER}")
         if role.grant is not None and role.orders & OWNERS and role.grant.issuer in issuers:
             raise WireError(f"roles[{index}].issuer", f"not {role.grant.issuer}, which also orders jobs: {_OWN_NAME}")
+        if role.grant is not None and role.grant.issuer in owners - issuers and role.keys & jobs:
+            raise WireError(where, f"no key that also orders jobs acts as {role.grant.issuer}: {_OWN_NAME}")
+
+
+def _names_of(trust: Trust, orders: frozenset[OrderType]) -> frozenset[str]:
+    return frozenset(role.grant.issuer for role in trust.roles if role.grant is not None and role.orders & orders)
 
 
 def _keys_of(trust: Trust, orders: frozenset[OrderType]) -> frozenset[PublicKey]:

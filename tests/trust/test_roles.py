@@ -158,6 +158,14 @@ def test_a_policys_owner_of_the_same_name_as_who_orders_jobs_is_refused(order: s
     assert make_trust(roles=[job_role(), owner_role(orders=[order]), owners_own])
 
 
+def test_a_key_that_orders_jobs_cannot_cancel_in_the_name_of_the_policys_owner():
+    in_his_name = command_role(keyids=[OFFICER.keyid], issuer=OWNER, limits={"commands": ["cancel"]})
+    assert refusal(trust_document(roles=[job_role(), owner_role(), in_his_name])) == (
+        f"roles[2].keyids: no key that also orders jobs acts as {OWNER}: "
+        "the policy's owner has a name of its own: cancelling goes by issuer"
+    )
+
+
 def test_a_key_may_order_jobs_and_commands_and_a_role_both():
     both = job_role(orders=["job", "command"], limits={"commands": ["stop", "all_stop"]})
     grant = make_trust(roles=[both]).roles[0].grant
