@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_agent.core import conflicts
 from edge_agent.core import effects as fx
+from edge_agent.core.clock_trust import Now
 from edge_agent.core.conflicts import INSTANTS_MAX
+from edge_agent.core.day_ahead import Planned, day_plan
 from edge_agent.core.events import AckToken, Connected, DeviceDown, DeviceUp, JobSaved, JournalFailed, MessageArrived
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Cancel, Choose
 from edge_agent.core.reasons import Reason
-from edge_agent.core.state import JOBS_MAX
+from edge_agent.core.state import JOBS_MAX, State
 from edge_agent.core.units import DAY_MS, HOUR_MS, JobId, UtcMs
 from edge_agent.runtime import restored
 from tests.core.bench import CHO, DINH, Bench
@@ -75,6 +79,23 @@ def test_its_answer_names_the_entries_that_will_not_sound_as_the_new_timetable_h
     assert {(one.job_id, one.reason) for one in first.conflicts} == {(SANG, Reason.QUIET_HOURS)}
     assert {(one.job_id, one.reason) for one in second.conflicts} == {(CHIEU, Reason.QUIET_HOURS)}
     assert len(second.conflicts) == INSTANTS_MAX
+
+
+def test_a_full_timetable_is_not_looked_at_day_after_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An emergency that comes meanwhile would wait for it."""
+    days: list[date] = []
+
+    def counted(state: State, now: Now, day: date) -> tuple[Planned, ...]:
+        days.append(day)
+        return day_plan(state, now, day)
+
+    monkeypatch.setattr(conflicts, "day_plan", counted)
+    bench = at_work()
+    bench.timetable(1, *(in_one_zone(f"ngan-{number}") for number in range(3)))
+    ordinary = len(days)
+    hourly = makers.rule_when(times=[f"{hour:02}:00:00" for hour in range(5, 21)])
+    bench.timetable(2, *(makers.entry_dict(f"day-{number}", when=hourly) for number in range(20)))
+    assert (ordinary, len(days) - ordinary) == (INSTANTS_MAX, 1)
 
 
 def test_a_timetable_that_is_still_ahead_foresees_nothing_before_its_day() -> None:
