@@ -214,7 +214,7 @@ def _resume(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
     where = standing.zones_of(turn.state, command)
     for rule in list(turn.state.rules.values()):
         order = rule.accepted.order
-        paused = isinstance(order, Command) and isinstance(order.action, Pause)
+        paused = isinstance(order, Command) and isinstance(order.action, Pause) and not rule.held
         if paused and {*where} & {*standing.zones_of(turn.state, order)}:
             standing.end(turn, rule, Reason.CANCELLED)
 

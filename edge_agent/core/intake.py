@@ -91,8 +91,10 @@ def release_held(turn: Turn) -> None:
 
     But not for longer than they are valid: a welcome may never come, and the places for jobs are counted.
     """
-    for rule in timetable.newest_first(rule for rule in turn.state.rules.values() if rule.held):
-        _release_rule(turn, rule)
+    for waiting in timetable.newest_first(rule for rule in turn.state.rules.values() if rule.held):
+        rule = turn.state.rules.get(waiting.accepted.order_id)
+        if rule is not None:  # else one that was released before it has taken it back
+            _release_rule(turn, rule)
     for job_id in [known.job.job_id for known in turn.state.jobs.values() if known.held]:
         known = turn.state.jobs.get(job_id)
         if known is None:

@@ -178,10 +178,6 @@ def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
     if objection is not None:
         sounding.give_up(turn, play, *objection)
         return
-    if ({*room.free} & standing.locked(turn.state, now)) - verdict.out.keys():
-        # The lock is over when it begins, but not yet when an amplifier would have to be switched on.
-        _queue(turn, play, Reason.ZONE_LOCKED)
-        return
     play = _barred(play, verdict)
     attempt = play.attempt + 1
     play = play.moved(Cause.DUE, now)
@@ -260,7 +256,6 @@ def _start(turn: Turn, play: Occurrence) -> None:
     play = zones.with_volumes(turn, play, standing.rules_of(turn.state, turn.now), _wish(turn, play, start_at))
     for zone in ready:
         play = play.with_zone(zone, ZonePart.HEARING)
-    play = play.going_on_without(play.zones_in(ZonePart.TAKEN))
     turn.put_play(play)
     if late:
         for zone in ready:  # each closing carries its own end, which was counted from an earlier start
@@ -327,7 +322,8 @@ def _barred(play: Occurrence, verdict: policy.Verdict) -> Occurrence:
 def _objection(turn: Turn, play: Occurrence, start_at: MonoMs, verdict: policy.Verdict) -> tuple[Cause, Reason] | None:
     """Why an occurrence must not sound at all, if its first sample is at ``start_at``."""
     job, now = turn.job_of(play), turn.now
-    if _immediate(job) and now.tells_validity and now.utc_of(start_at) > job.not_after:
+    begins = _immediate(job) and play.segment == 0  # what was set aside has begun in time
+    if begins and now.tells_validity and now.utc_of(start_at) > job.not_after:
         return Cause.VALIDITY_OVER, Reason.EXPIRED
     if job.rehearsal and standing.alert_in_force(turn.state):
         return Cause.RULE_FORBIDS, Reason.EMERGENCY_IN_FORCE

@@ -34,7 +34,7 @@ def of_play(
         planned_ms=length_ms(play.whole) if play.whole else promised_ms(accepted.job),
         played_ms=None if unseen else max((_heard_ms(run) for run in play.zones.values()), default=0),
         frames=play.frames_before + play.frames,
-        underruns=play.underruns,
+        underruns=play.underruns_before + play.underruns,
         attempt=play.attempt or min(play.segment, 1),  # what was set aside has sounded, if not in this segment
         under=play.under,
     )

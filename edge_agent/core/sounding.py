@@ -38,7 +38,10 @@ def started(turn: Turn, event: PlayStarted) -> None:
     play = turn.play_by_id(event.play_id)
     if play is None:
         return
-    turn.put_play(replace(play, started=event.at, started_utc=turn.now.utc_of(event.at)))
+    begun = replace(play, started=event.at, started_utc=turn.now.utc_of(event.at))
+    goes_on = play.ending is None  # else it stops for everybody
+    away = play.zones_in(ZonePart.TAKEN, ZonePart.CLOSING, ZonePart.READY) if goes_on else ()
+    turn.put_play(begun.going_on_without(away))
     keep_mark(turn, play, Mark.FIRST_SAMPLE)
     turn.note(
         Level.INFO,
@@ -123,6 +126,8 @@ def set_aside(turn: Turn, play: Occurrence, ending: Ending) -> None:
             aside_at=play.aside_at if play.all_out else turn.now.mono,
             all_out=play.all_out or ending.goes_on is GoesOn.MISSED,
             frames=0,
+            underruns_before=play.underruns_before + play.underruns,
+            underruns=0,
             attempt=0,
             play_id=PlayId(""),
             intent_saved=False,

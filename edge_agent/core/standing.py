@@ -115,7 +115,10 @@ def end(turn: Turn, rule: KnownRule, reason: Reason) -> None:
         if play.ending is None and not play.all_out:
             turn.put_play(replace(play, aside_at=turn.now.mono))
     turn.drop_rule(rule.accepted.order_id)
-    turn.emit(records.of_rule(rule.accepted, turn.now, reason, over=True))
+    if rule.held:  # it never took effect
+        turn.emit(records.of_refused_rule(rule.accepted, reason, turn.now, was_saved=True))
+    else:
+        turn.emit(records.of_rule(rule.accepted, turn.now, reason, over=True))
     turn.note(Level.INFO, "rule over", order=rule.accepted.order_id, reason=reason)
 
 

@@ -89,8 +89,8 @@ class Occurrence:
     which it is not tried again, ``cut_at`` where quiet hours end it.
 
     What was set aside (at ``aside_at``) goes on in another ``segment`` (the first is 0): ``parts`` are what is left by
-    then, ``whole`` what was ordered; ``began`` (UTC) and ``frames_before`` are the first segment's. ``all_out``: it has
-    sounded to its end, and waits for zones that missed it.
+    then, ``whole`` what was ordered; ``began`` (UTC) is the first segment's, ``frames_before`` and ``underruns_before``
+    are those of all before. ``all_out``: it has sounded to its end, and waits for zones that missed it.
     """
 
     job_id: JobId
@@ -114,6 +114,7 @@ class Occurrence:
     whole: tuple[Part, ...] = ()
     began: UtcMs | None = None
     frames_before: int = 0
+    underruns_before: int = 0
     aside_at: MonoMs = MonoMs(0)
     all_out: bool = False
     under: str = ""

@@ -148,7 +148,7 @@ def take(turn: Turn, play: Occurrence) -> None:
             continue
         for zone in lost:
             other = other.with_zone(zone, ZonePart.TAKEN, Reason.PREEMPTED)
-        if other.zones_in(ZonePart.HEARING):
+        if other.started is not None and other.zones_in(ZonePart.HEARING):
             other = other.going_on_without(lost)
         turn.put_play(other)
         turn.note(Level.WARNING, "zones taken for an emergency", job=other.job_id, zones=",".join(sorted(lost)))

@@ -20,7 +20,8 @@ class Alerts:
     """One process life; ``sent`` (where a job was sent) and ``accepted`` outlive it.
 
     ``waits`` counts for how many releases a job waits: for a welcome, and for being chosen where it is only offered.
-    ``versions`` are those that are obeyed, and all-clears of what was not heard here.
+    ``versions`` are those that are obeyed, and all-clears of what was not heard here; ``corrected`` are jobs that were
+    here when somebody set them right.
     """
 
     accepted: dict[str, Accepted]
@@ -28,7 +29,7 @@ class Alerts:
     waits: dict[JobId, int] = field(default_factory=dict)
     jobs: dict[JobId, Job] = field(default_factory=dict)
     versions: dict[Series, dict[JobId, int]] = field(default_factory=dict)
-    corrections: dict[JobId, Job] = field(default_factory=dict)
+    corrected: set[JobId] = field(default_factory=set)
 
     def see(self, event: Event, effects: tuple[fx.Effect, ...]) -> None:
         """Look at one step."""
@@ -57,15 +58,16 @@ class Alerts:
             return
         if job.series:
             self.versions.setdefault((job.issuer, job.series), {})[job.job_id] = job.version
-        if job.corrects:
-            self.corrections[job.job_id] = job
+        wrong = self.jobs.get(JobId(job.corrects))
+        if wrong is not None and wrong.issuer == job.issuer:
+            self.corrected.add(wrong.job_id)
 
     def _refused(self, job: Job, reason: Reason | None) -> None:
         if reason is Reason.NOT_HEARD_HERE:
             self._obeyed(job)
         elif reason is Reason.NOT_SAVED:
             self.versions.get((job.issuer, job.series), {}).pop(job.job_id, None)
-            self.corrections.pop(job.job_id, None)
+            self.jobs.pop(job.job_id, None)
 
     def sounds(self, job: Job, zones: Iterable[ZoneId]) -> None:
         """A job is sent to zones."""
@@ -85,9 +87,8 @@ class Alerts:
     def in_order(self, playing: Iterable[Job], state: State) -> None:
         """What sounds at the end of a step is the newest of its kind, and not corrected; nobody rehearses an alert."""
         known = [one for one in state.jobs.values() if one.job.plays_as is JobClass.EMERGENCY and not one.called_off]
-        corrected = {(job.issuer, job.corrects) for job in self.corrections.values()}
         for job in playing:
             versions = self.versions.get((job.issuer, job.series), {}).values()
             assert not job.series or job.version >= max(versions, default=0), "an older version sounds"
-            assert (job.issuer, job.job_id) not in corrected, "what was corrected sounds"
+            assert job.job_id not in self.corrected, "what was corrected sounds"
             assert not (job.rehearsal and known), "a rehearsal while a real warning is in force"

@@ -23,7 +23,6 @@ HELD_BACK = {
     Reason.RELAY_FAILED,
     Reason.CLOCK_NOT_TRUSTED,
     Reason.PAUSED,
-    Reason.ZONE_LOCKED,
 }
 RULES = {
     Reason.HOLIDAY,

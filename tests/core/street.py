@@ -39,6 +39,8 @@ class Routed:
     zones: frozenset[ZoneId]
     at: MonoMs
     ends: int
+    so_far: frozenset[ZoneId]  # heard all that came before it
+    started: bool = False  # as far as was reported
 
 
 @dataclass
@@ -88,6 +90,7 @@ class Street:
             case RelayFailed(zone=zone):
                 self.confirmed.discard(zone)
             case PlayStarted(play_id=play_id) if play_id in self.routed:
+                self.routed[play_id].started = True
                 self.heard.add(self.routed[play_id].key)
                 self.goes_on.discard(self.routed[play_id].key)
             case PlayEnded(play_id=play_id, reason=reason) if play_id in self.routed:
@@ -163,29 +166,32 @@ class Street:
             silent = not isinstance(part, Sound) or part.key in SIGNAL_MS
             assert silent or part.key in ready, "started a play whose sound is not ready"
         self._allowed(start, play.key, now, after)
-        routed = Routed(play.key, accepted, zones, start.at, start.at + length_ms(start.parts))
+        so_far = self._heard_so_far(play.key, start.parts, frozenset(play.zones))
+        routed = Routed(play.key, accepted, zones, start.at, start.at + length_ms(start.parts), so_far)
         self._may_hear(zones, start.feeds, routed, now, after)
         self.routed[start.play_id] = routed
+        self.whole[play.key] = zones & so_far
         self.alerts.sounds(job, zones)
-        self._heard_so_far(play.key, start.parts, zones)
         for feed in start.feeds:
             wish = policy.Wish(job.plays_as, tuple(zones), now.utc_of(start.at), length_ms(start.parts))
             rules = self.lawbook.rules(standing.rules_of(after, now, besides=play), now, after)
             ceiling = policy.volume_at(rules, wish, feed.zone, job.volume, play.under)
             assert feed.volume == ceiling, "not as loud as ordered and allowed at this hour"
 
-    def _heard_so_far(self, key: OccurrenceKey, parts: tuple[Part, ...], zones: frozenset[ZoneId]) -> None:
-        """Whoever hears the beginning, or has heard all until here, has heard it whole so far."""
-        anew = parts == self.parts.setdefault(key, parts) or key not in self.goes_on
-        self.parts[key] = parts if key not in self.goes_on else self.parts[key]
-        self.whole[key] = zones if anew else zones & self.whole[key]
+    def _heard_so_far(
+        self, key: OccurrenceKey, parts: tuple[Part, ...], everybody: frozenset[ZoneId]
+    ) -> frozenset[ZoneId]:
+        """Who has heard all that comes before these parts: before the beginning that is everybody."""
+        if key not in self.goes_on:
+            self.parts[key] = parts
+        return everybody if parts == self.parts[key] else self.whole[key]
 
     def _allowed(self, start: fx.StartPlay, key: OccurrenceKey, now: Now, after: State) -> None:
         job, play = after.jobs[key[0]].job, after.plays[key]
         at, lasts_ms = now.utc_of(start.at), length_ms(start.parts)
         self.runs[key, play.segment] += 1
         assert self.runs[key, play.segment] <= RUNS_MAX, "begun again and again"
-        if isinstance(job.when, PlayNow) and now.tells_validity:
+        if isinstance(job.when, PlayNow) and now.tells_validity and key not in self.goes_on:
             assert at <= job.not_after, "began after its validity"
         if job.plays_as is JobClass.EMERGENCY:
             return
@@ -207,7 +213,7 @@ class Street:
         self.alerts.sounds(routed.accepted.job, new)
         self._may_hear(new, route.feeds, routed, now, after)
         routed.zones = hearing
-        self.whole[routed.key] &= hearing
+        self.whole[routed.key] = hearing & (self.whole[routed.key] if routed.started else routed.so_far)
 
     def _may_hear(
         self, zones: frozenset[ZoneId], feeds: tuple[ZoneFeed, ...], routed: Routed, now: Now, after: State

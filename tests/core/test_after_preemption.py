@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from edge_agent.core import effects as fx
+from edge_agent.core.events import ClipFailed, ClipStaged, PlayEnded, PlayStarted, RelayChanged
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.order import Pause, Resume, Window
 from edge_agent.core.programme import Sound
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import JobId
+from edge_agent.core.units import JobId, UtcMs
 from tests.core.bench import CHO, CLIP_MS, DINH, Bench
 from tests.trust import makers
 
@@ -170,3 +172,130 @@ def test_zones_that_cannot_hear_it_later_either_are_named() -> None:
     assert (bulletin, "succeeded", None) in bench.outcomes()
     (record,) = [effect.record for effect in bench.every(fx.CommitRecord) if effect.record.job_id == bulletin]
     assert [zone.reason for zone in record.zones] == [Reason.PREEMPTED, None]
+
+
+def test_zones_that_missed_it_wait_no_longer_than_was_signed() -> None:
+    bench = at_work()
+    bulletin = bench.order(job_id="bulletin", preemption="drop", missed={"policy": "skip", "zones_s": 60})
+    bench.pass_s(4)
+    flood(bench, CHO, loops=4)
+    bench.pass_s(6)
+    bench.end(bulletin)
+    bench.pass_s(61)
+    assert (bulletin, "succeeded", None) in bench.outcomes()
+
+
+def test_sound_that_is_staged_anew_is_not_begun_anew() -> None:
+    bench = at_work()
+    bulletin = bench.order(job_id="bulletin", preemption="resume")
+    bench.pass_s(4)
+    warning = flood(bench)
+    bench.end(bulletin, Reason.SHUTDOWN, ms=4_000)
+    bench.pass_s(1)
+    key = bench.play(bulletin).parts[0].key
+    bench.send(ClipFailed(key, Reason.AUDIO_UNREACHABLE, again=True))
+    assert bench.phase(bulletin) is Phase.RECEIVED
+    bench.send(ClipStaged(key, CLIP_MS))
+    bench.end(warning)
+    bench.pass_s(1)
+    assert bench.every(fx.StartPlay)[-1].parts == (Sound(key, CLIP_MS - 4_000, 4_000),)
+
+
+def test_what_was_heard_whole_has_succeeded_whatever_becomes_of_the_rest() -> None:
+    bench = at_work()
+    bulletin = bench.order(job_id="bulletin", preemption="drop", missed={"policy": "skip", "zones_s": 1800})
+    bench.pass_s(4)
+    warning = flood(bench, CHO)
+    bench.pass_s(6)
+    bench.end(bulletin)
+    bench.end(warning)
+    bench.pass_s(1)
+    bench.end(bulletin, Reason.DEVICE_FAILED, ms=2_000)
+    assert bench.outcomes()[-1] == (bulletin, "succeeded", None)
+    assert [zone.reason for zone in bench.every(fx.CommitRecord)[-1].record.zones] == [Reason.DEVICE_FAILED, None]
+
+
+def test_what_has_begun_in_time_goes_on_after_its_validity() -> None:
+    bench = at_work()
+    bulletin = bench.order(job_id="bulletin", preemption="resume", not_after=bench.now.utc + 10_000)
+    bench.pass_s(4)
+    warning = flood(bench)
+    bench.end(bulletin, Reason.SHUTDOWN, ms=4_000)
+    bench.pass_s(60)
+    bench.end(warning)
+    bench.pass_s(1)
+    assert bench.phase(bulletin) is Phase.PLAYING
+
+
+def test_a_zone_that_missed_some_before_the_rest_says_so() -> None:
+    bench = at_work()
+    bulletin = bench.order(job_id="bulletin", preemption="resume")
+    bench.pass_s(4)
+    warning = flood(bench, CHO)
+    bench.pass_s(1)
+    bench.end(warning)
+    bench.pass_s(1)
+    bench.rule(Pause(60_000))
+    bench.end(bulletin, Reason.SHUTDOWN, ms=4_000)
+    bench.rule(Resume())
+    bench.pass_s(1)
+    bench.end(bulletin, ms=6_000)
+    assert bench.outcomes()[-1] == (bulletin, "succeeded", None)
+    assert [zone.reason for zone in bench.every(fx.CommitRecord)[-1].record.zones] == [Reason.PREEMPTED, None]
+
+
+def test_nothing_starts_that_nobody_would_hear() -> None:
+    bench = at_work()
+    warning = flood(bench, CHO, loops=4)
+    bench.pass_s(1)
+    assert bench.phase(warning) is Phase.PLAYING
+    bench.deaf = {fx.SwitchRelay}
+    bulletin = bench.order(job_id="bulletin")
+    assert bench.phase(bulletin) is Phase.ARMED
+    begins, ends = bench.now.utc, UtcMs(bench.now.utc + 3_600_000)
+    bench.rule(lambda heading: Window(heading, begins, ends, "tang", None), zones=[DINH], not_after=ends)
+    bench.send(RelayChanged(DINH, True, "order", bench.now.mono))
+    assert len(bench.every(fx.StartPlay)) == 1
+    assert bench.phase(bulletin) is Phase.QUEUED
+
+
+def test_two_parts_of_a_programme_count_twice_where_the_second_begins_soon() -> None:
+    bench = at_work()
+    bulletin = bench.order(job_id="bulletin")
+    bench.pass_s(4)
+    bench.rule(Pause(60_000))
+    bench.end(bulletin, Reason.SHUTDOWN, ms=3_000)
+    bench.rule(Resume())
+    bench.pass_s(1)
+    bench.end(bulletin, ms=7_000)
+    first, second = bench.state.past
+    assert (first.ended - first.started, second.ended - second.started) == (3_000, 7_000)
+    assert second.started >= first.ended
+
+
+def test_a_first_sample_that_is_told_after_the_emergency_makes_nobody_miss_it() -> None:
+    bench = at_work()
+    bench.deaf = {fx.StartPlay}
+    bulletin = bench.order(job_id="bulletin", preemption="resume", missed={"policy": "skip", "zones_s": 1800})
+    begun = bench.every(fx.StartPlay)[-1]
+    bench.deaf = set()
+    warning = flood(bench)
+    bench.send(PlayStarted(begun.play_id, bench.now.mono))
+    bench.end(bulletin, Reason.SHUTDOWN, ms=0)
+    bench.end(warning)
+    bench.pass_s(1)
+    bench.end(bulletin)
+    assert bench.outcomes()[-1] == (bulletin, "succeeded", None)
+
+
+def test_what_was_seen_of_every_part_is_on_record() -> None:
+    bench = at_work()
+    bulletin = bench.order(job_id="bulletin")
+    bench.pass_s(4)
+    bench.rule(Pause(60_000))
+    bench.send(PlayEnded(bench.play(bulletin).play_id, {CHO: 4_000}, 192_000, 2, bench.now.mono, Reason.SHUTDOWN))
+    bench.rule(Resume())
+    bench.pass_s(1)
+    bench.send(PlayEnded(bench.play(bulletin).play_id, {CHO: 6_000}, 288_000, 1, bench.now.mono, None))
+    record = bench.every(fx.CommitRecord)[-1].record
+    assert (record.frames, record.underruns, record.zones[0].played_ms) == (480_000, 3, 10_000)

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from edge_agent.core import effects as fx
-from edge_agent.core.events import JobSaved, RelayFailed, Restored
+from edge_agent.core.events import (
+    DeviceDown,
+    DeviceUp,
+    JobSaved,
+    RelayChanged,
+    RelayFailed,
+    Restored,
+    StopAsked,
+)
 from edge_agent.core.job import PlayAt
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import (
@@ -334,3 +342,196 @@ def test_every_command_is_answered_and_on_record(action: Any) -> None:
     assert records
     assert records[0].kind == "rule"
     assert isinstance(bench.every(fx.SaveJob)[-1].saved.accepted.order, Command)
+
+
+def test_what_is_cancelled_while_it_stops_for_a_pause_does_not_go_on() -> None:
+    bench = at_work()
+    job = playing(bench)
+    bench.rule(Pause(MINUTE_MS))
+    bench.rule(cancel(job))
+    bench.end(job, Reason.SHUTDOWN, ms=2_000)
+    assert bench.outcomes()[-1] == (job, "interrupted", "cancelled")
+    assert bench.state.jobs == {}
+
+
+def test_a_stop_of_what_stops_for_a_pause_is_the_end() -> None:
+    bench = at_work()
+    job = playing(bench)
+    bench.rule(Pause(MINUTE_MS))
+    bench.rule(Stop())
+    bench.end(job, Reason.SHUTDOWN, ms=2_000)
+    assert bench.outcomes()[-1] == (job, "interrupted", "stopped")
+
+
+def test_what_is_about_to_sound_waits_for_a_pause_too() -> None:
+    bench = at_work()
+    bench.deaf = {fx.SwitchRelay}
+    job = bench.order()
+    bench.rule(Pause(MINUTE_MS))
+    for zone in (CHO, DINH):
+        bench.send(RelayChanged(zone, True, "order", bench.now.mono))
+    assert (bench.phase(job), bench.play(job).held_by) == (Phase.QUEUED, Reason.PAUSED)
+    assert bench.every(fx.StartPlay) == []
+
+
+def test_what_was_paused_for_long_has_all_its_time_when_it_is_resumed() -> None:
+    bench = at_work()
+    job = playing(bench)
+    bench.rule(Pause(HOUR_MS))
+    bench.end(job, Reason.SHUTDOWN, ms=4_000)
+    bench.pass_s(50 * 60)
+    bench.rule(Resume())
+    bench.pass_s(1)
+    assert bench.phase(job) is Phase.PLAYING
+
+
+def test_a_pause_that_is_over_before_the_device_has_stopped_is_the_end() -> None:
+    bench = at_work()
+    job = playing(bench)
+    bench.rule(Pause(1_000))
+    bench.pass_s(1)
+    bench.end(job, Reason.SHUTDOWN, ms=4_000)
+    assert bench.outcomes()[-1] == (job, "interrupted", "paused")
+
+
+def test_what_only_waited_through_a_pause_begins_after_it() -> None:
+    bench = at_work()
+    bench.rule(Pause(MINUTE_MS))
+    job = bench.order()
+    bench.pass_s(60)
+    bench.pass_s(1)
+    assert bench.phase(job) is Phase.PLAYING
+
+
+def test_a_paused_programme_is_on_record_when_the_service_ends() -> None:
+    bench = at_work()
+    job = playing(bench)
+    bench.rule(Pause(MINUTE_MS))
+    bench.end(job, Reason.SHUTDOWN, ms=4_000)
+    bench.send(StopAsked())
+    assert bench.outcomes()[-1] == (job, "interrupted", "shutdown")
+    record = bench.every(fx.CommitRecord)[-1].record
+    assert (record.played_ms, record.attempt) == (4_000, 1)
+
+
+def test_what_stops_for_a_pause_when_the_service_ends_is_on_record_too() -> None:
+    bench = at_work()
+    job = playing(bench)
+    bench.rule(Pause(MINUTE_MS))
+    bench.send(StopAsked())
+    bench.end(job, Reason.SHUTDOWN, ms=4_000)
+    assert bench.outcomes()[-1] == (job, "interrupted", "shutdown")
+
+
+def test_the_next_item_is_not_called_for_before_the_first_one_sounds() -> None:
+    bench = at_work()
+    bench.deaf = {fx.StartPlay}
+    job = bench.order(items=TWO_ITEMS)
+    bench.rule(NextItem())
+    assert bench.phase(job) is Phase.PLAYING
+    assert bench.every(fx.StopPlay) == []
+
+
+def test_a_zone_that_was_stopped_stays_silent_in_the_next_try() -> None:
+    bench = at_work()
+    bench.deaf = {fx.SwitchRelay}
+    warning = bench.order(**EMERGENCY)
+    bench.rule(Stop(), zones=[CHO])
+    bench.deaf = set()
+    bench.send(DeviceDown("killed"))
+    bench.send(DeviceUp())
+    bench.pass_s(10)
+    bench.pass_s(1)
+    assert bench.phase(warning) is Phase.PLAYING
+    assert [feed.zone for feed in bench.every(fx.StartPlay)[-1].feeds] == [DINH]
+
+
+def test_a_resume_ends_no_pause_that_came_after_it_while_both_waited() -> None:
+    bench = Bench().boot(welcomed=False)
+    bench.rule(Resume())
+    pause = bench.rule(Pause(MINUTE_MS))
+    bench.welcome()
+    assert (pause, "cancelled", "cancelled") not in bench.outcomes()
+    assert [*bench.state.rules] == [pause]
+
+
+def test_what_was_taken_back_while_it_waited_is_not_released() -> None:
+    bench = Bench().boot(welcomed=False)
+    bench.rule(cancel(JobId("rule-2")), order_id=JobId("rule-1"))
+    bench.rule(Lock(HOUR_MS), order_id=JobId("rule-2"))
+    bench.welcome()
+    assert ("rule-2", "rejected", "cancelled") in bench.outcomes()
+    assert [*bench.state.rules] == ["rule-1"]
+
+
+def test_a_cancel_that_waits_for_a_welcome_keeps_no_emergency_out() -> None:
+    bench = Bench().boot(welcomed=False)
+    bench.rule(cancel(JobId("flood")))
+    bench.order(job_id="flood", **EMERGENCY)
+    assert bench.answers()[-1] == ("accepted", None)
+
+
+def test_a_job_that_was_cancelled_is_over_after_a_restart_too() -> None:
+    bench = at_work()
+    job = bench.order(when=makers.rule_when())
+    bench.rule(cancel(job))
+    saved, rule = (effect.saved for effect in bench.every(fx.SaveJob))
+    again = Bench()
+    again.send(Restored((saved,), (), {}, 0, 0, "e1", rules=(rule,)))
+    assert again.state.jobs == {}
+    assert again.outcomes() == [(job, "rejected", "cancelled")]
+
+
+def test_nothing_is_chosen_for_a_time_that_its_issuer_has_not_signed() -> None:
+    bench = at_work()
+    offer = offered(bench, not_after=bench.now.utc + HOUR_MS)
+    bench.rule(Choose(offer, PlayAt(UtcMs(bench.now.utc + 2 * HOUR_MS))))
+    assert bench.answers()[-1] == ("refused", "nothing_left")
+    assert bench.state.jobs[offer].offered
+
+
+def test_only_what_is_offered_is_chosen() -> None:
+    bench = at_work()
+    job = bench.at(60)
+    bench.rule(Choose(job, PlayAt(UtcMs(bench.now.utc + 120_000))))
+    assert bench.answers()[-1] == ("refused", "unknown_job")
+
+
+def test_what_is_chosen_counts_from_then_on_after_a_restart_too() -> None:
+    bench = at_work()
+    offer = offered(bench)
+    bench.pass_s(30)
+    bench.rule(Choose(offer, PlayAt(UtcMs(bench.now.utc + 60_000))))
+    assert fx.ReleaseJob(offer, bench.now.utc) in bench.said
+
+
+def test_an_offer_that_waits_for_a_welcome_is_not_refused_for_its_own_hour() -> None:
+    bench = Bench().boot(welcomed=False)
+    made = bench.make(job_id="offer", when={"kind": "at", "utc": bench.now.utc + 12 * HOUR_MS})  # at midnight
+    bench.arrive(replace(bench.accept(made), offered=True))
+    bench.welcome()
+    assert bench.state.jobs[made.job_id].offered
+
+
+def test_a_self_test_that_is_ordered_again_ends_the_first_on_record() -> None:
+    bench = at_work()
+    first = bench.rule(SelfTest())
+    bench.rule(SelfTest())
+    records = {effect.record.job_id: effect.record.detail for effect in bench.every(fx.CommitRecord)}
+    assert records[first] == f"self_test {CHO}=busy {DINH}=busy"
+
+
+def test_a_self_test_closes_nothing_under_whoever_is_at_the_horn() -> None:
+    bench = at_work()
+    bench.rule(Lock(HOUR_MS), zones=[CHO])
+    bench.rule(SelfTest())
+    assert bench.closed() == {DINH}
+    bench.pass_s(1)
+    assert bench.every(fx.CommitRecord)[-1].record.detail == f"self_test {CHO}=zone_locked {DINH}=ok"
+
+
+def test_a_self_test_lets_a_zone_go_that_is_locked() -> None:
+    bench = at_work()
+    bench.rule(SelfTest())
+    bench.rule(Lock(HOUR_MS))
+    assert bench.closed() == set()

@@ -385,6 +385,15 @@ def test_what_had_begun_before_a_power_cut(cls: str, mark: Mark, attempt: int, b
     assert record.played_ms is (None if mark is Mark.FIRST_SAMPLE else 0) or record.played_ms == 0
 
 
+def test_what_may_have_sounded_unseen_counts_for_its_whole_length() -> None:
+    bench = Bench()
+    job = bench.make()
+    saved = SavedJob(bench.accept(job), bench.now.utc, held=False)
+    bench.send(Restored((saved,), (SavedMark(job.job_id, bench.now.utc, Mark.FIRST_SAMPLE, 1),), {}, 3, 3))
+    (sound,) = bench.state.past
+    assert sound.ended - sound.started == 10_000
+
+
 def test_what_had_begun_although_the_disk_did_not_take_its_release_is_refused_by_no_welcome() -> None:
     """The release was lost, the mark was not: held and open at once, the welcome ended the agent at every boot."""
     bench = Bench()

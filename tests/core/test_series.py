@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edge_agent.core import effects as fx
-from edge_agent.core.events import DeviceUp, Restored
+from edge_agent.core.events import DeviceUp, JobSaved, Mark, Restored, SavedMark
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.programme import ALL_CLEAR, ATTENTION, REHEARSAL, Sound
 from edge_agent.core.reasons import Reason
@@ -268,3 +268,81 @@ def test_a_key_orders_only_so_many_emergencies_a_day() -> None:
     made = bench.make(job_id="flood-3", **EMERGENCY)
     bench.arrive(replace(bench.accept(made), per_day=2))
     assert bench.answers()[-1] == ("accepted", None)
+
+
+def test_an_all_clear_of_what_was_heard_nowhere_ends_what_waits() -> None:
+    bench = at_work()
+    bench.deaf = {fx.SpeakText}
+    warning = alert(bench, 1)
+    alert(bench, 2, all_clear=True)
+    assert bench.answers()[-1] == ("refused", "not_heard_here")
+    assert bench.outcomes()[-1] == (warning, "superseded", "superseded")
+
+
+def test_a_warning_that_comes_after_its_all_clear_never_sounds() -> None:
+    bench = at_work()
+    alert(bench, 2, all_clear=True)
+    alert(bench, 1)
+    assert bench.answers()[-1] == ("refused", "superseded")
+
+
+def test_a_correction_of_what_was_heard_nowhere_ends_what_waits() -> None:
+    bench = at_work()
+    wrong = bench.at(60, job_id="wrong")
+    bench.order(job_id="right", corrects="wrong")
+    assert bench.answers()[-1] == ("refused", "not_heard_here")
+    assert bench.outcomes()[-1] == (wrong, "cancelled", "corrected")
+
+
+def test_a_correction_of_what_was_stopped_before_anybody_heard_it_is_refused_by_name() -> None:
+    bench = at_work()
+    wrong = bench.order(job_id="wrong")
+    bench.pass_s(1)
+    bench.deaf = {fx.SaveJob}
+    right = bench.order(job_id="right", corrects="wrong")
+    bench.end(wrong, Reason.SHUTDOWN, ms=0)
+    bench.send(JobSaved(right))
+    assert bench.outcomes()[-1] == (right, "rejected", "not_heard_here")
+
+
+def test_what_was_corrected_while_it_waited_is_not_released() -> None:
+    bench = Bench().boot(welcomed=False)
+    bench.order(job_id="right", corrects="wrong")
+    wrong = bench.at(60, job_id="wrong")
+    bench.welcome()
+    assert (wrong, "rejected", "corrected") in bench.outcomes()
+    assert bench.state.jobs == {}
+
+
+def test_what_is_only_offered_takes_nobodys_place() -> None:
+    bench = at_work()
+    wrong = bench.at(3_600, job_id="wrong")
+    made = bench.make(job_id="right", corrects="wrong", when={"kind": "at", "utc": bench.now.utc + 60_000})
+    bench.arrive(replace(bench.accept(made), offered=True))
+    assert bench.phase(wrong) is Phase.STAGED
+
+
+def test_an_older_version_that_the_journal_brings_back_is_over() -> None:
+    bench = at_work()
+    first = alert(bench, 1)
+    bench.pass_s(1)
+    second = alert(bench, 2)
+    saved = tuple(effect.saved for effect in bench.every(fx.SaveJob))
+    again = Bench()
+    mark = SavedMark(first, bench.play(first).planned, Mark.FIRST_SAMPLE, 1)
+    again.send(Restored(saved, (mark,), {}, 0, 0, "e1"))
+    assert again.outcomes() == [(first, "interrupted", "power_cut")]
+    assert [*again.state.jobs] == [second]
+
+
+def test_a_repetition_that_is_due_stays_due_when_the_clock_is_put_back() -> None:
+    bench = at_work()
+    warning = alert(bench, 1, **repeating(bench))
+    sounds(bench, warning)
+    other = bench.order(job_id="other", loops=20, gap_s=60, **EMERGENCY)
+    bench.pass_s(889)
+    assert bench.play(warning).held_by is Reason.ZONES_BUSY
+    bench.now = replace(bench.now, utc=UtcMs(bench.now.utc - DAY_MS))
+    bench.end(other)
+    bench.pass_s(1)
+    assert bench.phase(warning) is Phase.PLAYING

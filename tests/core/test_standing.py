@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from edge_agent.core import effects as fx
+from edge_agent.core import intake
 from edge_agent.core.clock_trust import ClockSource
-from edge_agent.core.events import DeviceUp, RecordSaved, Restored
+from edge_agent.core.events import DeviceUp, JournalFailed, RecordSaved, Restored
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.order import AllStop, Amplify, Lock, Loosening, Rank, Regulation, SetVolume, Window
+from edge_agent.core.order import AllStop, Amplify, Lock, Loosening, Pause, Rank, Regulation, SetVolume, Window
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import STANDARD, Clause, IntoQuiet, LocalPolicy
 from edge_agent.core.state import ZonePart
@@ -278,8 +279,6 @@ def test_a_stale_command_is_refused() -> None:
 
 
 def test_a_rule_that_the_disk_refuses_is_refused_by_name() -> None:
-    from edge_agent.core.events import JournalFailed
-
     bench = at_work()
     bench.deaf = {fx.SaveJob}
     lock = bench.rule(Lock(HOUR_MS))
@@ -293,3 +292,111 @@ def test_records_of_rules_are_counted_like_any_other() -> None:
     bench.rule(Lock(HOUR_MS))
     bench.send(RecordSaved(1))
     assert bench.state.link.last_seq == 1
+
+
+def test_no_amplifier_is_switched_on_under_whoever_is_at_the_horn() -> None:
+    bench = at_work()
+    bench.rule(Lock(HOUR_MS), zones=[CHO])
+    bench.rule(Amplify(True, 60_000))
+    assert bench.closed() == {DINH}
+
+
+def test_a_lock_takes_off_an_amplifier_that_was_switched_on() -> None:
+    bench = at_work()
+    bench.rule(Amplify(True, 600_000))
+    bench.rule(Lock(HOUR_MS), zones=[CHO])
+    assert bench.closed() == {DINH}
+
+
+def test_a_lock_opens_the_relay_of_what_is_about_to_sound() -> None:
+    bench = at_work()
+    bench.deaf = {fx.SwitchRelay}
+    job = bench.order()
+    assert bench.closed() == {CHO, DINH}
+    bench.rule(Lock(HOUR_MS), zones=[CHO])
+    assert bench.closed() == {DINH}
+    assert bench.play(job).zones_in(ZonePart.OUT) == (CHO,)
+
+
+def test_what_begins_just_after_a_lock_closes_no_relay_under_it() -> None:
+    bench = at_work()
+    job = bench.at(10)
+    bench.pass_s(8.7)
+    bench.rule(Lock(1_000))
+    bench.pass_s(0.1)
+    assert bench.closed() == set()
+    assert bench.outcomes()[-1] == (job, "rejected", "zone_locked")
+
+
+def test_a_lock_that_comes_while_it_stops_for_a_pause_is_obeyed_at_once() -> None:
+    bench = at_work()
+    job = playing(bench)
+    bench.rule(Pause(60_000))
+    bench.rule(Lock(HOUR_MS))
+    assert bench.closed() == set()
+    bench.end(job, Reason.SHUTDOWN, ms=1_000)
+    assert bench.outcomes()[-1] == (job, "interrupted", "zone_locked")
+
+
+def test_a_clock_that_is_put_back_prolongs_no_all_stop() -> None:
+    bench = at_work()
+    bench.rule(AllStop(15 * MINUTE_MS))
+    bench.now = replace(bench.now, utc=UtcMs(bench.now.utc - 10 * HOUR_MS))
+    bench.pass_s(15 * 60)
+    assert bench.state.rules == {}
+
+
+def test_a_clock_that_is_put_back_lifts_no_lock() -> None:
+    bench = at_work()
+    bench.rule(Lock(HOUR_MS), zones=[CHO])
+    bench.now = replace(bench.now, utc=UtcMs(bench.now.utc - 10 * MINUTE_MS))
+    job = playing(bench, not_before=bench.now.utc)
+    assert bench.play(job).zones_in(ZonePart.HEARING) == (DINH,)
+
+
+def test_a_lock_whose_signer_has_a_fast_clock_holds_at_once() -> None:
+    bench = at_work()
+    job = playing(bench)
+    ahead = UtcMs(bench.now.utc + 90_000)
+    bench.rule(Lock(HOUR_MS), zones=[CHO], not_before=ahead, not_after=UtcMs(ahead + 120_000))
+    assert bench.play(job).zones_in(ZonePart.HEARING) == (DINH,)
+
+
+def test_a_clock_that_cannot_be_trusted_drops_no_regulation_for_one_that_is_ahead() -> None:
+    bench = at_work()
+    first = bench.rule(regulation(1), not_after=LATER)
+    bench.rule(regulation(2), not_before=UtcMs(bench.now.utc + 24 * HOUR_MS), not_after=LATER)
+    bench.now = replace(bench.now, source=ClockSource.UNSET)
+    bench.pass_s(1)
+    assert first in bench.state.rules
+
+
+@pytest.mark.parametrize("kind", ["regulation", "volume"])
+def test_what_the_disk_refuses_takes_nobodys_place(kind: str) -> None:
+    bench = at_work()
+    older, newer = (regulation(1), regulation(2)) if kind == "regulation" else (SetVolume(30), SetVolume(90))
+    kept = bench.rule(older, not_after=LATER)
+    bench.deaf = {fx.SaveJob}
+    refused = bench.rule(newer, not_after=LATER)
+    bench.pass_s(1)
+    bench.send(JournalFailed("job", refused, "no space"))
+    bench.pass_s(1)
+    assert [*bench.state.rules] == [kept]
+
+
+def test_a_silence_that_ends_before_the_first_sample_takes_no_zone() -> None:
+    bench = at_work()
+    job = bench.at(10)
+    bench.rule(silence(0, 10.5), not_after=LATER)  # the bench began a second after noon
+    bench.pass_s(8.8)
+    bench.pass_s(0.1)
+    assert bench.phase(job) is Phase.PLAYING
+    assert bench.play(job).zones_in(ZonePart.HEARING) == (CHO, DINH)
+
+
+def test_a_rule_that_waits_for_a_welcome_in_vain_is_let_go_of_in_time() -> None:
+    bench = Bench().boot(welcomed=False)
+    bench.rule(Lock(HOUR_MS))
+    assert intake.next_wake(bench.state, bench.now) == [bench.now.mono + 120_001]
+    bench.pass_s(120.001)
+    assert bench.state.rules == {}

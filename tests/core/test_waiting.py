@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+
+import pytest
 
 from edge_agent.core import effects as fx
 from edge_agent.core import intake, playing, station
 from edge_agent.core.clock_trust import ClockSource
-from edge_agent.core.events import DeviceDown, DeviceUp, HelloDue, JobSaved, JournalFailed, RelayChanged, RelayFailed
+from edge_agent.core.events import (
+    DeviceDown,
+    DeviceUp,
+    Disconnected,
+    HelloDue,
+    JobSaved,
+    JournalFailed,
+    RelayChanged,
+    RelayFailed,
+    Tick,
+)
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.order import Action, AllStop, Amplify, Cancel, Lock, Pause, Rank, SelfTest, SetVolume
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import ZoneSite
 from edge_agent.core.state import ZonePart
-from edge_agent.core.units import UtcMs
+from edge_agent.core.units import JobId, UtcMs
 from tests.core.bench import CHO, DINH, Bench
 from tests.trust import makers
 
@@ -169,3 +183,89 @@ def test_a_clock_that_jumps_over_the_instant_is_named_as_the_reason() -> None:
     bench.now = replace(bench.now, source=ClockSource.SIGNED, utc=UtcMs(bench.now.utc + 3_600_000))
     bench.pass_s(1)
     assert bench.outcomes() == [(job, "missed", "clock_not_trusted")]
+
+
+def test_a_clock_that_is_put_back_frees_the_zones_of_what_was_about_to_begin() -> None:
+    bench = Bench().boot()
+    job = bench.at(10)
+    bench.deaf = {fx.SwitchRelay}
+    bench.pass_s(8.8)
+    assert bench.phase(job) is Phase.ARMED
+    bench.now = replace(bench.now, utc=UtcMs(bench.now.utc - 3_600_000))
+    for zone in (CHO, DINH):
+        bench.send(RelayChanged(zone, True, "order", bench.now.mono))
+    assert bench.every(fx.StartPlay) == []
+    assert bench.phase(job) is Phase.QUEUED
+    assert bench.closed() == set()
+
+
+def paused(bench: Bench) -> None:
+    job = bench.order()
+    bench.pass_s(1)
+    bench.rule(Pause(3_600_000))
+    bench.end(job, Reason.SHUTDOWN, ms=1_000)
+
+
+def taken_everywhere(bench: Bench) -> None:
+    job = bench.order(preemption="resume")
+    bench.pass_s(1)
+    bench.order(job_id="flood", loops=5, gap_s=300, **{"class": "emergency"})
+    bench.end(job, Reason.SHUTDOWN, ms=1_000)
+
+
+def missed_in_a_zone(bench: Bench) -> None:
+    job = bench.order(missed={"policy": "skip", "zones_s": 600})
+    bench.pass_s(1)
+    there = {"areas": [makers.AREA], "zones": [CHO]}
+    bench.order(job_id="flood", audience=there, loops=5, gap_s=300, **{"class": "emergency"})
+    bench.pass_s(1)
+    bench.end(job)
+
+
+def offered(bench: Bench) -> None:
+    bench.arrive(replace(bench.accept(bench.make()), offered=True))
+
+
+def repeating(bench: Bench) -> None:
+    again = {"kind": "now", "every_s": 60, "until": bench.now.utc + 600_000}
+    bench.order(when=again, **{"class": "emergency"})
+    bench.pass_s(1)
+    bench.end(JobId("job-1"))
+
+
+def ordered(action: Action) -> Callable[[Bench], object]:
+    return lambda bench: bench.rule(action)
+
+
+def under_test_on_a_deaf_device(bench: Bench) -> None:
+    bench.deaf = {fx.SwitchRelay}
+    bench.rule(SelfTest())
+
+
+def laid_down_before_the_welcome(bench: Bench) -> None:
+    bench.state = replace(bench.state, welcomed=False)
+    bench.rule(Lock(60_000))
+
+
+@pytest.mark.parametrize(
+    "waits",
+    [
+        *(paused, taken_everywhere, missed_in_a_zone, offered, repeating),
+        *(under_test_on_a_deaf_device, laid_down_before_the_welcome),
+        *map(ordered, (Lock(60_000), AllStop(60_000), Pause(60_000), Amplify(True, 60_000), SelfTest(), SetVolume(3))),
+        *map(ordered, (Cancel(JobId("x"), UtcMs(makers.NOON + 90_000)), Rank((JobId("x"),)))),
+    ],
+)
+def test_whatever_waits_is_woken_and_nothing_spins(waits: Callable[[Bench], object]) -> None:
+    bench = Bench().boot()
+    bench.send(Disconnected("its hellos would be all that happens"))
+    waits(bench)
+    for _ in range(100):
+        bench.send(Tick())
+        wait_ms = bench.wakes_in_ms()
+        if wait_ms == float("inf"):
+            break
+        assert wait_ms > 0, "it is woken for what it has just looked at"
+        bench.pass_s(wait_ms / 1000)
+    assert [play for play in bench.state.plays.values() if play.phase is not Phase.PLAYING] == []
+    assert all(isinstance(rule.accepted.order.action, SetVolume) for rule in bench.state.rules.values())

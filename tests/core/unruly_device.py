@@ -113,7 +113,7 @@ class Device:
             self.reports.append(RelayFailed(zone, "does not move"))
             return
         since, _ = self.contacts.pop(zone, (now, 0))
-        if not order.on:
+        if not (order.on or self.orders):  # nothing is left that was ordered while others believed otherwise
             self.unsure.discard(zone)
         if order.on:
             self.contacts[zone] = (since, min(now + order.off_after_ms, since + self.site.zones[zone].on_ms_max))

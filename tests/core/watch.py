@@ -17,7 +17,6 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.events import Event, JournalFailed, Restored
 from edge_agent.core.job import Accepted, JobClass
 from edge_agent.core.occurrence import OPEN, Phase
-from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import next_instant, repeats
 from edge_agent.core.state import OccurrenceKey, State, ZonePart
 from edge_agent.core.units import JobId, ZoneId
@@ -118,7 +117,6 @@ def settled(after: State, now: Now) -> None:
         waits = play.phase in (Phase.STAGED, Phase.QUEUED) and job.plays_as is JobClass.EMERGENCY
         waits &= now.mono >= play.again_at  # what failed before waits for its last try
         waits &= not repeats(job) or play.phase is Phase.QUEUED  # a repetition waits for its instant
-        waits &= play.held_by is not Reason.ZONE_LOCKED  # somebody comes down within the warm-up
         if not waits or not after.device_up or after.stopping or durations(after, job) is None:
             continue
         rivals = [other for other in after.plays.values() if other.phase in SOUNDING and other.key != play.key]
