@@ -81,6 +81,9 @@ class Fitting:
     state_dir: Path | None = None
     run_dir: Path | None = None
     # The station's folders where they should not lie in the ward's own.
+    session_minutes: int = 30
+    minutes_per_day: int = 60
+    # The station's own limits; a programme that is measured may be longer than a ward would stand.
 
 
 AS_IN_THE_DEMO = Fitting()
@@ -297,6 +300,10 @@ run_dir = "{self.fitting.run_dir or self.folder / "run"}"
 [clock]
 ntp = "off"   # the time is trusted by a signed welcome only
 rtc = false
+
+[policy]
+session_minutes = {self.fitting.session_minutes}
+minutes_per_day = {self.fitting.minutes_per_day}
 
 [reporting]
 heartbeat_s = {self.fitting.heartbeat_s}
