@@ -179,9 +179,10 @@ def _cancel(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
 
 
 def _stop(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
-    """Ordinary sound, and the issuer's own emergencies."""
+    """Ordinary sound, and the issuer's own emergencies; what was set aside, by a pause say, does not go on either."""
     where = standing.zones_of(turn.state, command)
-    for play in [play for play in turn.state.plays.values() if play.phase in (Phase.ARMED, Phase.PLAYING)]:
+    begun = [play for play in turn.state.plays.values() if play.phase in (Phase.ARMED, Phase.PLAYING) or play.segment]
+    for play in begun:
         job = turn.job_of(play)
         if job.plays_as is JobClass.EMERGENCY and job.issuer != command.heading.issuer:
             continue

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from edge_agent.core.clock_trust import Now
-from edge_agent.core.day_ahead import Planned, day_plan
+from edge_agent.core.day_ahead import day_plan
 from edge_agent.core.effects import Conflict
 from edge_agent.core.job import PlayNow
+from edge_agent.core.outlook import Planned
 from edge_agent.core.policy import local_time
 from edge_agent.core.schedule import next_instant, sounds_once
 from edge_agent.core.state import KnownJob, KnownRule, State

@@ -343,10 +343,12 @@ def _first_instants(job: Job, base: UtcMs) -> list[UtcMs]:
 
 
 def _refuse(turn: Turn, accepted: Accepted | AcceptedRule, reason: Reason) -> None:
-    """An authentic order for us that will not be obeyed: it gets its record."""
-    if _first_time(turn, accepted.digest):
-        refused = records.of_refusal if isinstance(accepted, Accepted) else records.of_refused_rule
-        turn.emit(refused(accepted, reason, turn.now, was_saved=False))  # type: ignore[arg-type]
+    """An authentic order for us that will not be obeyed: it gets its record, unless it is to be sent again as it is."""
+    if reason is not Reason.NOT_SAVED and _first_time(turn, accepted.digest):
+        if isinstance(accepted, Accepted):
+            turn.emit(records.of_refusal(accepted, reason, turn.now, was_saved=False))
+        else:
+            turn.emit(records.of_refused_rule(accepted, reason, turn.now, was_saved=False))
     _say_refused(turn, reason, accepted.digest, accepted.order_id)
 
 

@@ -5,6 +5,7 @@ What becomes of it once it sounds, and how it gets its outcome, is ``sounding``'
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from edge_agent.core import clips, policy, sounding, standing, zones
@@ -19,7 +20,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import next_instant, repeats, sounds_once
 from edge_agent.core.sounding import finish, may_try_again
 from edge_agent.core.state import KnownJob, Occurrence, OccurrenceKey, State, Turn, ZonePart, ZoneRun
-from edge_agent.core.units import MINUTE_MS, SECOND_MS, ClipKey, MonoMs, PlayId, UtcMs, ZoneId
+from edge_agent.core.units import MINUTE_MS, SECOND_MS, ClipKey, JobId, MonoMs, PlayId, UtcMs, ZoneId
 
 INTENT_WAIT_MS = 1 * SECOND_MS
 # How long a play waits for its intent to reach the disk; an SD card's worst fsync is some 500 ms.
@@ -50,7 +51,8 @@ def advance(turn: Turn) -> None:
     for _ in range(PASSES_MAX):
         before = turn.state
         plan(turn)
-        for key in sorted(turn.state.plays, key=lambda key: _urgency(turn, key)):
+        receipt = {job_id: number for number, job_id in enumerate(turn.state.jobs)}
+        for key in sorted(turn.state.plays, key=lambda key: _urgency(turn, key, receipt)):
             _advance_one(turn, turn.state.plays[key])
         zones.give_back(turn)
         if turn.state is before:
@@ -93,11 +95,11 @@ def _fresh(turn: Turn, known: KnownJob, planned: UtcMs) -> Occurrence:
     return Occurrence(known.job.job_id, planned, Phase.RECEIVED, turn.now.mono, runs)
 
 
-def _urgency(turn: Turn, key: OccurrenceKey) -> tuple[int, int, UtcMs, UtcMs]:
+def _urgency(turn: Turn, key: OccurrenceKey, receipt: Mapping[JobId, int]) -> tuple[int, int, UtcMs, int]:
     """Class first, then the commune's order, then the planned instant, then receipt."""
-    known = turn.state.jobs[key[0]]
+    job = turn.state.jobs[key[0]].job
     place = standing.rank_of(turn.state, key[0])
-    return (-RANK[known.job.plays_as], known.job.order if place is None else place, key[1], known.base)
+    return (-RANK[job.plays_as], job.order if place is None else place, key[1], receipt[key[0]])
 
 
 def _advance_one(turn: Turn, play: Occurrence) -> None:

@@ -207,12 +207,12 @@ def _beyond(rules: Rules, wish: Wish, window: Window, loosens: Loosening) -> Rea
 
 
 def _by_policy(rules: Rules, wish: Wish, zones: tuple[ZoneId, ...]) -> Verdict:
-    cuts = [_cut_at(rules, wish, zone) for zone in zones]
-    ends_at = min((cut for cut in cuts if cut is not None), default=None)
-    if ends_at is not None and ends_at > wish.start:
-        wish = replace(wish, lasts_ms=ends_at - wish.start)
-    out = {zone: reason for zone in zones if (reason := _objection(rules, wish, zone)) is not None}
-    return Verdict(out, ends_at=ends_at)
+    """What the policy says of each zone, up to its own cut; the first cut of those that hear it ends the sound."""
+    cuts = {zone: _cut_at(rules, wish, zone) for zone in zones}
+    upto = {zone: wish if at is None else replace(wish, lasts_ms=at - wish.start) for zone, at in cuts.items()}
+    out = {zone: reason for zone in zones if (reason := _objection(rules, upto[zone], zone)) is not None}
+    heard = [at for zone, at in cuts.items() if at is not None and zone not in out]
+    return Verdict(out, ends_at=min(heard, default=None))
 
 
 def _objection(rules: Rules, wish: Wish, zone: ZoneId) -> Reason | None:

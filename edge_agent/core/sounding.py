@@ -240,7 +240,7 @@ def call_off(turn: Turn, known: KnownJob, cause: Cause, reason: Reason) -> None:
 
 def stop_in(turn: Turn, play: Occurrence, barred: Mapping[ZoneId, Reason]) -> None:
     """Zones are told to be silent: they leave what sounds, and what is about to sound does not begin there."""
-    if play.phase is Phase.ARMED and set(zones.in_it(play)) <= barred.keys():
+    if play.phase is not Phase.PLAYING and set(zones.in_it(play)) <= barred.keys():
         give_up(turn, play, Cause.RULE_FORBIDS, next(iter(barred.values())))
     else:
         zones.leave(turn, play, barred)

@@ -223,8 +223,8 @@ def rank_of(state: State, job_id: JobId) -> int | None:
 
 
 def newest_regulation(state: State) -> Regulation | None:
-    """The regulation with the highest version that is known, whether it holds already or not."""
-    return _newest_regulation([rule.accepted.order for rule in state.rules.values()])
+    """The regulation with the highest version that was taken, whether it holds already or not."""
+    return _newest_regulation([rule.accepted.order for rule in state.rules.values() if not rule.held])
 
 
 def _regulations(state: State) -> tuple[Regulation, ...]:

@@ -15,7 +15,7 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Entries, ReleaseJob
 from edge_agent.core.job import Accepted, Audience, Edition, Job, PlayAt
 from edge_agent.core.occurrence import Cause, Phase
-from edge_agent.core.order import AcceptedRule, RuleOrder, Timetable
+from edge_agent.core.order import AcceptedRule, Regulation, RuleOrder, Timetable
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import next_instant
 from edge_agent.core.state import JOBS_MAX, KnownJob, KnownRule, Occurrence, State, Turn
@@ -151,7 +151,7 @@ def newest_first(rules: Iterator[KnownRule]) -> list[KnownRule]:
 
 
 def _place(rule: KnownRule) -> int:
-    return -rule.accepted.order.version if isinstance(rule.accepted.order, Timetable) else 0
+    return -rule.accepted.order.version if isinstance(rule.accepted.order, Timetable | Regulation) else 0
 
 
 def _timetable(rule: KnownRule) -> Timetable:

@@ -23,8 +23,8 @@ from edge_agent.journal.port import StoredRecord
 GENESIS = "0" * 64
 """What the first record of a chain names as the one before it."""
 
-PLAYED = b'"kind":"play"'
-"""In every body of an occurrence, as canonical JSON writes it."""
+PLAYED, UNHEARD = b'"kind":"play"', b'"reason":"not_heard_here"'
+"""In every body of an occurrence, or of what was refused as heard nowhere here, as canonical JSON writes it."""
 
 DETAIL_CHARS_MAX = 500
 # Room for an error's own words.
@@ -84,16 +84,17 @@ def body_of(record: AsRun, origin: Origin) -> bytes:
 def sounded_in(body: bytes) -> Sounded | None:
     """What sounded by a record; None where nothing did, or where the body is rotten (the chain's check says so).
 
-    What may have sounded unseen counts for its whole length.
+    What may have sounded unseen counts for its whole length. Of a series the version counts that was heard nowhere.
     """
-    if PLAYED not in body:
+    if PLAYED not in body and UNHEARD not in body:
         return None
     try:
         told = json.loads(body)
         heard = [zone["zone"] for zone in told["zones"] if zone["played_ms"] is None or zone["played_ms"] > 0]
         if not heard and not told.get("series"):
             return None
-        started = counted_start(told["planned"], told["planned"] if told["started"] is None else told["started"])
+        planned = told["ended"] if told["planned"] is None else told["planned"]
+        started = counted_start(planned, planned if told["started"] is None else told["started"])
         lasted_ms = told["planned_ms"] if told["played_ms"] is None else told["played_ms"]
         return Sounded(
             job_id=JobId(told["job_id"]),
