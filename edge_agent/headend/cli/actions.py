@@ -20,16 +20,22 @@ Draft = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A subcommand: how it is called and explained, its own arguments, and what they say in a draft."""
+    """A subcommand: how it is called and explained, its own arguments, and what they say in a draft.
+
+    ``means_all``: with no audience it is for everybody whom the key may order. ``by_zone``: it may be for some zones of
+    a station; every other command reaches the whole station, whichever are named.
+    """
 
     name: str
     words: str
     add: Callable[[argparse.ArgumentParser], None]
     draft: Callable[[argparse.Namespace], Draft]
+    means_all: bool = False
+    by_zone: bool = True
 
 
-def _nothing(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(means_all=False)
+def _nothing(_parser: argparse.ArgumentParser) -> None:
+    """It has no arguments of its own."""
 
 
 def _no_draft(_args: argparse.Namespace) -> Draft:
@@ -41,7 +47,6 @@ def _minutes(default: int | None = None) -> Callable[[argparse.ArgumentParser], 
         shown = "" if default is None else f" ({default})"
         words = f"bao nhiêu phút / for how many minutes{shown}"
         parser.add_argument("--minutes", type=int, required=default is None, default=default, help=words)
-        parser.set_defaults(means_all=default is not None)
 
     return add_minutes
 
@@ -53,12 +58,14 @@ def _for_minutes(args: argparse.Namespace) -> Draft:
 def _add_cancel(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", help="mã lệnh bị hủy / the order's id")
     parser.add_argument("--job-envelope", type=Path, help="tệp lệnh đó, nếu không gửi từ đây / its envelope")
-    parser.set_defaults(means_all=True)
+
+
+def _target(args: argparse.Namespace) -> Draft:
+    return {"target": args.target}
 
 
 def _add_volume(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("volume", type=int, help="âm lượng tối đa / the ceiling, 0–100")
-    _nothing(parser)
 
 
 def _add_amplifier(parser: argparse.ArgumentParser) -> None:
@@ -68,18 +75,15 @@ def _add_amplifier(parser: argparse.ArgumentParser) -> None:
 
 def _add_rank(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("job_ids", nargs="+", help="các lệnh phát, lệnh phát trước đứng trước / the first one first")
-    _nothing(parser)
 
 
 def _add_choose(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", help="mã bản tin được chọn / the offered job's id")
     parser.add_argument("--at", help="2026-10-06T05:30:00+07:00; bỏ trống: phát ngay / absent: now")
-    _nothing(parser)
 
 
 def _add_ask(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--day", type=day, help="ngày nào, bỏ trống: hôm nay / absent: today; 2026-10-06")
-    _nothing(parser)
 
 
 def _asked(args: argparse.Namespace) -> Draft:
@@ -88,13 +92,15 @@ def _asked(args: argparse.Namespace) -> Draft:
 
 
 ACTIONS = (
-    Action("cancel", "hủy một lệnh / cancel an order", _add_cancel, lambda args: {"target": args.target}),
+    Action("cancel", "hủy một lệnh / cancel an order", _add_cancel, _target, means_all=True, by_zone=False),
     Action("stop", "dừng phát / stop what sounds; lịch phát vẫn giữ", _nothing, _no_draft),
     Action(
         "all-stop",
         "DỪNG PHÁT TOÀN BỘ, kể cả tin khẩn cấp đã gửi / stop everything that was issued before",
         _minutes(ALL_STOP_MINUTES),
         _for_minutes,
+        means_all=True,
+        by_zone=False,
     ),
     Action("lock", "khóa bảo trì cụm loa / lock zones: somebody is up at the horns", _minutes(), _for_minutes),
     Action("pause", "tạm dừng phát / hold what sounds", _minutes(), _for_minutes),
@@ -113,18 +119,26 @@ ACTIONS = (
         lambda args: {"on": args.switch == "on", **_for_minutes(args)},
     ),
     Action("self-test", "tự kiểm tra rơ-le, không ra tiếng / test relays in silence", _nothing, _no_draft),
-    Action("restart", "khởi động lại phần mềm trạm / restart the station's software", _nothing, _no_draft),
+    Action(
+        "restart",
+        "khởi động lại phần mềm trạm / restart the station's software",
+        _nothing,
+        _no_draft,
+        by_zone=False,
+    ),
     Action(
         "rank",
         "đặt thứ tự phát / set the order among jobs that wait",
         _add_rank,
         lambda args: {"job_ids": list(args.job_ids)},
+        by_zone=False,
     ),
     Action(
         "choose",
         "chọn phát bản tin được gửi đến / play an offered item",
         _add_choose,
         lambda args: {"target": args.target, "when": {"at": args.at} if args.at else "now"},
+        by_zone=False,
     ),
-    Action("ask", "hỏi lịch phát một ngày / ask what will play on a day", _add_ask, _asked),
+    Action("ask", "hỏi lịch phát một ngày / ask what will play on a day", _add_ask, _asked, by_zone=False),
 )

@@ -48,26 +48,29 @@ def add(tasks: Tasks) -> None:
     for action in ACTIONS:
         one = add_task(of_order, action.name, _task(action), action.words, _more(action))
         action.add(one)
-        _add_common(one)
+        _add_common(one, by_zone=action.by_zone)
 
 
 def _more(action: Action) -> str:
     if action.name == "cancel":
         return "Không chọn nơi nhận: như lệnh bị hủy / with no audience: that of the order that is cancelled."
-    return WHOLE_WARD if action.name == "all-stop" else NARROW
+    return WHOLE_WARD if action.means_all else NARROW
 
 
 def _task(action: Action) -> Callable[[argparse.Namespace], int]:
-    return lambda args: _order(args, {"type": OrderType.COMMAND.value, "do": action.name, **action.draft(args)})
+    kind = {"type": OrderType.COMMAND.value, "do": action.name}
+    return lambda args: _order(args, {**kind, **action.draft(args)}, means_all=action.means_all)
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
+def _add_common(parser: argparse.ArgumentParser, *, by_zone: bool) -> None:
     add_dir(parser)
     parser.add_argument("--broker", type=address, required=True, help="máy chủ MQTT / HOST:PORT")
     # Commas, so that no option swallows an order's id that is written after it.
     parser.add_argument("--station", type=_several, default=[], help="các trạm / stations: tram-01,tram-02")
     parser.add_argument("--area", type=_several, default=[], help="các địa bàn / areas: vn/ha-noi/dong-thanh")
-    parser.add_argument("--zone", type=_several, default=[], help="chỉ các cụm loa này / these zones only: c1,c2")
+    parser.set_defaults(zone=[])
+    if by_zone:
+        parser.add_argument("--zone", type=_several, help="chỉ các cụm loa này / these zones only: c1,c2")
     parser.add_argument("--key", type=_several, default=["ward-routine"], help="khóa / keys (ward-routine)")
     parser.add_argument("--records", type=Path, help="nơi `watch` lưu nhật ký / where records are (DIR/records)")
     parser.add_argument(
@@ -86,10 +89,10 @@ def _wait_s(text: str) -> float:
     return float(text)
 
 
-def _order(args: argparse.Namespace, draft: Draft) -> int:
+def _order(args: argparse.Namespace, draft: Draft, *, means_all: bool) -> int:
     keyring, now, outbox = Keyring(args.dir), utc_now(), Outbox(args.dir / "orders")
     target = _target(args, outbox)
-    draft |= _audience(args, keyring, target) | _until(target, now)
+    draft |= _audience(args, keyring, target, means_all=means_all) | _until(target, now)
     finished, envelope = compose(keyring, draft, args.key, None, now)
     show_order(finished.order, args.timezone)
     warn(keyring, finished.order, envelope, args.timezone)
@@ -120,20 +123,16 @@ def _warn_of_owner(target: Given | None, cancel: Given) -> None:
         print(f"chú ý / note: lệnh này của {owner}, cần khóa của {owner} / only {owner} may cancel it", file=sys.stderr)
 
 
-def _audience(args: argparse.Namespace, keyring: Keyring, target: Given | None) -> Draft:
+def _audience(args: argparse.Namespace, keyring: Keyring, target: Given | None, *, means_all: bool) -> Draft:
+    """A cancel harms nobody who has no such order, and in a panic nothing but everything is meant; else say whom."""
     named = {"stations": args.station, "areas": args.area, "zones": args.zone}
-    if args.station or args.area or not _may_mean_all(args):
+    if args.station or args.area or not means_all:
         return {name: list(chosen) for name, chosen in named.items() if chosen}
     if target is not None:
         audience = heading_of(target).audience
-        return {"stations": sorted(audience.stations), "areas": sorted(audience.areas), "zones": list(args.zone)}
+        return {"stations": sorted(audience.stations), "areas": sorted(audience.areas)}
     grant = keyring.grant_of(keyring.signer(args.key[0]), OrderType.COMMAND)
-    return {"areas": list(grant.limits.areas), "zones": list(args.zone)}
-
-
-def _may_mean_all(args: argparse.Namespace) -> bool:
-    """A cancel harms nobody who has no such order, and in a panic nothing but everything is meant; else say whom."""
-    return bool(args.means_all)
+    return {"areas": list(grant.limits.areas)}
 
 
 def _until(target: Given | None, now: UtcMs) -> Draft:

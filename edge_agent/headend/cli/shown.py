@@ -13,7 +13,7 @@ from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.session import Receipt
 from edge_agent.headend.summary import summary
 from edge_agent.headend.words import VERDICTS, day_and_hour
-from edge_agent.sync.messages import AnswerMsg
+from edge_agent.sync.reports import AnswerMsg
 
 BROKER_SAID = {
     Receipt.TAKEN: "máy chủ đã nhận / taken by the broker; trạm trả lời ở `watch`",
