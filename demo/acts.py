@@ -19,7 +19,7 @@ from edge_agent.core.reasons import WORDS_VI, Reason
 from edge_agent.core.units import StationId
 from edge_agent.headend.headend import Shown
 from edge_agent.headend.listening import Heard
-from edge_agent.sync.messages import AnswerMsg, HeartbeatMsg, HelloMsg, StateMsg, Why
+from edge_agent.sync.reports import AnswerMsg, HeartbeatMsg, HelloMsg, StateMsg, Why
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.keys import new_signer
 from edge_agent.trust.strict_json import dump, parse

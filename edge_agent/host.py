@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from edge_agent.sync.messages import HostStatus
+from edge_agent.sync.reports import HostStatus
 
 READ_EVERY_S = 30.0
 # Temperature and free storage move over minutes, and heartbeats are 300 s apart.

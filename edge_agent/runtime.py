@@ -39,8 +39,9 @@ from edge_agent.core.site import Site
 from edge_agent.core.units import SECOND_MS, MonoMs
 from edge_agent.journal.port import Contents, Journal, StoredJob, StoredRecord
 from edge_agent.status_file import StatusFile
-from edge_agent.sync.messages import LOG_BODIES_BYTES, LogCursor
+from edge_agent.sync.messages import LOG_BODIES_BYTES
 from edge_agent.sync.port import Session
+from edge_agent.sync.reports import LogCursor
 from edge_agent.upstream import Upstream
 from edge_agent.workers import Afterwards, Aside, JournalWorker, Prune, SaveFloor, Staging, StagingWorker
 

@@ -14,33 +14,29 @@ from datetime import date
 from edge_agent.core import explain
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import SendAnswer
-from edge_agent.core.explain import Planned, Upcoming
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.outlook import Upcoming
 from edge_agent.core.state import State
 from edge_agent.core.units import ZoneId
 from edge_agent.journal.port import StoredRecord
 from edge_agent.sync import messages
-from edge_agent.sync.messages import (
+from edge_agent.sync.messages import Outgoing, Sender
+from edge_agent.sync.port import Session
+from edge_agent.sync.reports import (
     AnswerMsg,
-    ConflictStatus,
     HeartbeatMsg,
     HelloMsg,
     HostStatus,
     LogCursor,
     LogRecord,
     OfferStatus,
-    Outgoing,
-    PlanEntry,
     PlanMsg,
     PlayStatus,
     PolicyStatus,
-    RulesStatus,
-    Sender,
     StateMsg,
     Why,
     ZoneStatus,
 )
-from edge_agent.sync.port import Session
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +86,7 @@ class Upstream:
 
     def answer(self, answer: SendAnswer, now: Now) -> None:
         """Tell what became of an order on arrival."""
-        foreseen = tuple(ConflictStatus(one.job_id, one.planned, one.reason, one.zones) for one in answer.conflicts)
-        msg = AnswerMsg(answer.verdict, answer.digest, answer.job_id, answer.reason, now.utc, foreseen)
+        msg = AnswerMsg(answer.verdict, answer.digest, answer.job_id, answer.reason, now.utc, answer.conflicts)
         self._send(messages.answer(self._who.sender, msg))
 
     def plan(self, state: State, now: Now, day: date) -> None:
@@ -99,8 +94,7 @@ class Upstream:
         sheet, paper = explain.day_sheet(state, now, day), None
         if sheet.regulation is not None:
             paper = PolicyStatus(sheet.regulation.number, sheet.regulation.dated)
-        entries = tuple(_entry(one) for one in sheet.plan)
-        msg = PlanMsg(day, state.site.timezone, now.utc, paper, entries, _offers(state))
+        msg = PlanMsg(day, state.site.timezone, now.utc, paper, sheet.plan, _offers(state))
         self._send(messages.plan(self._who.sender, msg))
 
     def records(self, stored: tuple[StoredRecord, ...]) -> None:
@@ -136,7 +130,7 @@ class Upstream:
 
     def picture(self, state: State, now: Now, why: Why) -> StateMsg:
         """The state as people and the centre see it."""
-        coming, holds = explain.upcoming(state, now), explain.in_force(state, now)
+        coming = explain.upcoming(state, now)
         return StateMsg(
             online=why is not Why.GOODBYE,
             why=why,
@@ -151,7 +145,7 @@ class Upstream:
             device_up=state.device_up,
             host=self._host(),
             offers=_offers(state),
-            rules=RulesStatus(holds.regulation, holds.quiet, holds.locked, holds.silenced),
+            rules=explain.in_force(state, now),
         )
 
     def picture_bytes(self, state: State, now: Now) -> bytes:
@@ -183,11 +177,6 @@ def _zones(state: State) -> tuple[ZoneStatus, ...]:
 
 def _offers(state: State) -> tuple[OfferStatus, ...]:
     return tuple(OfferStatus(one.job_id, one.title, one.cls, one.level, one.expires) for one in explain.offers(state))
-
-
-def _entry(one: Planned) -> PlanEntry:
-    what = (one.job_id, one.title, one.cls, one.level, one.order)
-    return PlanEntry(*what, one.planned, one.starts, one.ends, one.volumes, one.out, one.reason, one.under, one.cut)
 
 
 def _play(one: Upcoming, zones: tuple[ZoneId, ...]) -> PlayStatus:

@@ -21,7 +21,7 @@ from edge_agent.sync.limits import PACKET_BYTES_MAX, RECEIVE_MAXIMUM
 from edge_agent.sync.topics import Down, Up, area_job_topic, down_topic, up_topic
 from edge_agent.trust.envelope import payload_type
 from edge_agent.trust.orders import GIVEN, OrderType
-from tools import example_ward as ward
+from tools import example_traffic as traffic
 from tools.document import keep
 from tools.schema_tree import whole
 
@@ -169,7 +169,7 @@ def _enveloped(kind: str) -> Schema:
 
 
 def _examples(kind: str) -> list[tuple[str, bytes]]:
-    mine = (ward.orders() | ward.reports()).items()
+    mine = (traffic.orders() | traffic.reports()).items()
     return [(name, envelope) for name, envelope in mine if _decoded(envelope)["type"] == kind]
 
 

@@ -66,6 +66,7 @@ PURE: dict[str, frozenset[str]] = {
     "audio.timeline": frozenset(),
     "relay.interlock": frozenset(),
     "sync.messages": frozenset(),
+    "sync.reports": frozenset(),
     "sync.topics": frozenset(),
     "console.catalogue": frozenset(),
     "console.commands": frozenset(),

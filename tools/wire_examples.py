@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from edge_agent.trust.keys import Ed25519Signer
 from edge_agent.trust.strict_json import dump
+from tools import example_traffic as traffic
 from tools import example_ward as ward
 from tools.document import keep
 
@@ -52,7 +53,7 @@ def with_examples(text: str) -> str:
         before, found, rest = text.partition(begin)
         assert found, f"{DOCUMENT.name} has lost {begin!r}"
         text = before + begin + _shown(name) + end + rest.partition(end)[2]
-    first, second = ward.records()
+    first, second = traffic.records()
     lines = (first.hash, first.hash, second.hash, second.hash, second.prev)
     before, _, rest = text.partition(CHAIN)
     return before + CHAIN + "\n".join(lines) + "\n```\n" + rest.partition("```\n")[2]
@@ -77,7 +78,7 @@ def commands(name: str) -> tuple[str, str]:
 
 
 def _examples() -> dict[str, bytes]:
-    return ward.orders() | ward.reports()
+    return traffic.orders() | traffic.reports()
 
 
 def _shown(name: str) -> str:

@@ -25,10 +25,11 @@ from edge_agent.console.words import Text, screenful
 from edge_agent.core import explain, policy, standing, station
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.events import Restored
-from edge_agent.core.explain import DaySheet, Planned
+from edge_agent.core.explain import DaySheet
 from edge_agent.core.intake import Verify
 from edge_agent.core.job import Accepted
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.outlook import Planned
 from edge_agent.core.programme import Pause, promised_ms
 from edge_agent.core.site import Site
 from edge_agent.core.state import KnownJob, Occurrence, State, ZonePart, ZoneRun

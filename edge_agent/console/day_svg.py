@@ -14,9 +14,10 @@ from edge_agent.console.catalogue import CLASSES, reason_words
 from edge_agent.console.times import wall, weekday
 from edge_agent.console.words import printable
 from edge_agent.core.clock_trust import Now
-from edge_agent.core.day_ahead import Planned, day_begins
+from edge_agent.core.day_ahead import day_begins
 from edge_agent.core.job import JobClass
 from edge_agent.core.order import Window
+from edge_agent.core.outlook import Planned
 from edge_agent.core.policy import Rules, local_time
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site

@@ -11,8 +11,9 @@ from datetime import date
 from edge_agent.console.catalogue import CLASSES, CLOCK_NOT_TRUSTED, OFFERS, reason_words
 from edge_agent.console.times import moment, span, wall, weekday
 from edge_agent.console.words import Language, Text
-from edge_agent.core.explain import DaySheet, Offer, Planned
+from edge_agent.core.explain import DaySheet
 from edge_agent.core.job import JobClass
+from edge_agent.core.outlook import Offer, Planned
 from edge_agent.core.past import Sounded
 from edge_agent.core.policy import SESSION_GAP_MS, Rules, local_time
 from edge_agent.core.site import Clause, Site

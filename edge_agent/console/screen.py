@@ -23,11 +23,12 @@ from edge_agent.console.catalogue import (
     reason_words,
 )
 from edge_agent.console.silence import NOTHING, why_silent
-from edge_agent.console.status import Absence, Host, InForce, Play, Status
+from edge_agent.console.status import Absence, Host, Play, Status
 from edge_agent.console.times import clock_face, moment, wall
 from edge_agent.console.words import Language, Text
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.job import JobClass
+from edge_agent.core.outlook import InForce
 from edge_agent.core.site import Site
 from edge_agent.core.units import SECOND_MS
 

@@ -18,6 +18,7 @@ from typing import TypeVar
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.outlook import InForce
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import DAY_MS, JobId, MonoMs, UtcMs, ZoneId
 
@@ -74,16 +75,6 @@ class Offer:
     title: str
     cls: JobClass
     expires: UtcMs
-
-
-@dataclass(frozen=True, slots=True)
-class InForce:
-    """What holds: the regulation's number ("": the station's own policy), general quiet hours, who must be silent."""
-
-    regulation: str
-    quiet: tuple[time, time] | None
-    locked: tuple[ZoneId, ...]
-    silenced: tuple[ZoneId, ...]
 
 
 @dataclass(frozen=True, slots=True)

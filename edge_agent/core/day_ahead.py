@@ -16,6 +16,7 @@ from edge_agent.core import clips, policy, standing, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.job import RANK, Job, JobClass, PlayAt, PlayNow
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.outlook import Planned
 from edge_agent.core.past import LATE_GRACE_MS, PAST_MS, Sounded, counted_start, remember
 from edge_agent.core.policy import Rules, Verdict, Wish
 from edge_agent.core.programme import length_ms, parts_of, promised_ms
@@ -34,31 +35,6 @@ YEAR_MIN, YEAR_MAX = 2000, 2100
 # Nobody plans beyond: orders end before 2100, and at both ends of the calendar a day has no neighbour.
 
 _WAITING = (Phase.RECEIVED, Phase.STAGED, Phase.QUEUED)
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """One instant of a day's plan. ``starts`` is when it would begin, ``ends`` its last sample, cut or not.
-
-    ``zones`` are those it is for, ``volumes`` those that would hear it, ``out`` those that would not, each with its
-    reason; ``reason``: nobody would. ``order`` None: nobody has set one. ``under`` names the exception, ``cut`` says
-    that quiet hours end it.
-    """
-
-    job_id: JobId
-    title: str
-    cls: JobClass
-    level: str
-    order: int | None
-    planned: UtcMs
-    starts: UtcMs
-    ends: UtcMs
-    volumes: Mapping[ZoneId, int]
-    out: Mapping[ZoneId, Reason]
-    reason: Reason | None
-    under: str = ""
-    cut: bool = False
-    zones: tuple[ZoneId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +102,11 @@ class _Run:
     taken: list[_Taken] = field(default_factory=list)
     closed: dict[ZoneId, UtcMs] = field(default_factory=dict)
     plan: list[Planned] = field(default_factory=list)
+    receipt: dict[JobId, int] = field(default_factory=dict)
     made: int = 0
+
+    def __post_init__(self) -> None:
+        self.receipt |= {job_id: number for number, job_id in enumerate(self.state.jobs)}
 
     def go_from(self, at: UtcMs) -> bool:
         """Begin with what is open now, or before the day in question with nothing; says whether its end was reached."""
@@ -248,12 +228,12 @@ class _Run:
             goes_on=goes_on,
         )
 
-    def _urgency(self, one: _Open) -> tuple[int, int, UtcMs, UtcMs, int]:
+    def _urgency(self, one: _Open) -> tuple[int, int, UtcMs, int]:
         """Class first, then the commune's order, then the planned instant, then receipt."""
         job = one.known.job
         place = standing.rank_of(self.state, job.job_id)
-        base = self.bases.get(job.job_id, one.known.base)
-        return (-RANK[job.plays_as], job.order if place is None else place, one.planned, base, one.number)
+        order = job.order if place is None else place
+        return (-RANK[job.plays_as], order, one.planned, self.receipt[job.job_id])
 
     def _in_order(self) -> list[_Taken]:
         return sorted(self.taken, key=lambda taken: (taken.ends, taken.one.number))

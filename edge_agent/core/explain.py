@@ -10,57 +10,16 @@ from datetime import date, time
 
 from edge_agent.core import clips, policy, standing
 from edge_agent.core.clock_trust import Now
-from edge_agent.core.day_ahead import Planned as Planned
-from edge_agent.core.day_ahead import day_begins
-from edge_agent.core.day_ahead import day_plan as day_plan
-from edge_agent.core.job import JobClass, PlayNow
+from edge_agent.core.day_ahead import day_begins, day_plan
+from edge_agent.core.job import PlayNow
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Regulation
+from edge_agent.core.outlook import InForce, Offer, Planned, Upcoming
 from edge_agent.core.policy import Rules
 from edge_agent.core.programme import length_ms, promised_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import Occurrence, State, ZonePart
-from edge_agent.core.units import JobId, UtcMs, ZoneId
-
-
-@dataclass(frozen=True, slots=True)
-class Upcoming:
-    """One occurrence as people see it. ``reason`` is why it does not, or may not, sound as planned."""
-
-    job_id: JobId
-    title: str
-    cls: JobClass
-    planned: UtcMs
-    lasts_ms: int
-    zones: tuple[ZoneId, ...]
-    hearing: tuple[ZoneId, ...]
-    phase: Phase
-    reason: Reason | None
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A job that waits for the commune to choose it, until ``expires``."""
-
-    job_id: JobId
-    title: str
-    cls: JobClass
-    level: str
-    expires: UtcMs
-    lasts_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class InForce:
-    """What holds now, for people: the regulation's number ("": the station's own policy), and who must be silent.
-
-    ``quiet`` are the general quiet hours: those that hold now, else the first of the policy.
-    """
-
-    regulation: str = ""
-    quiet: tuple[time, time] | None = None
-    locked: tuple[ZoneId, ...] = ()
-    silenced: tuple[ZoneId, ...] = ()
+from edge_agent.core.units import JobId, ZoneId
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.listening import Doubt, Heard, LogBatch, Unheard, hear
 from edge_agent.headend.logbook import NO_CURSOR, Logbook, LogbookError, NotTaken, Taken
 from edge_agent.journal.port import StoredRecord
-from edge_agent.sync.messages import HelloMsg, LogCursor, StateMsg, Why
+from edge_agent.sync.reports import HelloMsg, LogCursor, StateMsg, Why
 from edge_agent.sync.topics import Down, down_topic
 
 

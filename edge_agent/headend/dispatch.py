@@ -18,7 +18,7 @@ from edge_agent.headend.keyring import PUBLISHER_ID, Keyring
 from edge_agent.headend.listening import Heard, hear
 from edge_agent.headend.session import Arrival, BrokerAddress, Message, Receipt, Session
 from edge_agent.headend.signing import digest_of, read_order
-from edge_agent.sync.messages import AnswerMsg
+from edge_agent.sync.reports import AnswerMsg
 from edge_agent.sync.topics import ROOT, Up
 
 ANSWERS = f"{ROOT}/u/+/{Up.ANSWER}"

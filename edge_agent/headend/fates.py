@@ -20,7 +20,7 @@ from edge_agent.core.units import UtcMs
 from edge_agent.headend.given import Given
 from edge_agent.headend.plays import Play
 from edge_agent.headend.words import PHASES, day_and_hour
-from edge_agent.sync.messages import AnswerMsg
+from edge_agent.sync.reports import AnswerMsg
 
 TOLD_MAX = 3
 # The next instants: who has not been reached by then is visited.

@@ -26,7 +26,7 @@ from edge_agent.headend.logbook import Logbook
 from edge_agent.headend.session import Arrival, BrokerAddress, LinkDown, LinkUp, Message, PublishError, Receipt, Session
 from edge_agent.headend.signing import read_order
 from edge_agent.journal.port import StoredRecord
-from edge_agent.sync.messages import AnswerMsg, StateMsg
+from edge_agent.sync.reports import AnswerMsg, StateMsg
 from edge_agent.sync.topics import ROOT
 
 LISTENS_TO = (f"{ROOT}/u/+/#",)

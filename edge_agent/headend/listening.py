@@ -12,28 +12,26 @@ from datetime import time
 from enum import StrEnum
 
 from edge_agent.core.clock_trust import ClockSource, Now
-from edge_agent.core.effects import Verdict
+from edge_agent.core.effects import Conflict, Verdict
 from edge_agent.core.events import Rejected
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.outlook import InForce, Planned
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import JobId, MonoMs, StationId, ZoneId
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import canonical
-from edge_agent.sync.messages import (
+from edge_agent.sync.reports import (
     AnswerMsg,
-    ConflictStatus,
     HeartbeatMsg,
     HelloMsg,
     HostStatus,
     LogCursor,
     OfferStatus,
-    PlanEntry,
     PlanMsg,
     PlayStatus,
     PolicyStatus,
-    RulesStatus,
     StateMsg,
     Why,
     ZoneStatus,
@@ -166,7 +164,7 @@ def _state(fields: Fields) -> StateMsg:
         host=_host(fields.record("host")),
         # A station of the version before says neither.
         offers=tuple(_offer(offer) for offer in fields.records("offers", 0, PLAYS_MAX)) if "offers" in fields else (),
-        rules=_rules(fields.record("rules")) if "rules" in fields else RulesStatus(),
+        rules=_rules(fields.record("rules")) if "rules" in fields else InForce(),
     )
 
 
@@ -205,10 +203,10 @@ def _answer(fields: Fields) -> AnswerMsg:
     )
 
 
-def _conflict(fields: Fields) -> ConflictStatus:
+def _conflict(fields: Fields) -> Conflict:
     zones = tuple(ZoneId(zone) for zone in fields.texts("zones", NAME, 0, ZONES_MAX))
     job_id = JobId(fields.text("job_id", NAME))
-    return ConflictStatus(job_id, read_instant(fields, "planned"), fields.choice("reason", Reason), zones)
+    return Conflict(job_id, read_instant(fields, "planned"), fields.choice("reason", Reason), zones)
 
 
 def _plan(fields: Fields) -> PlanMsg:
@@ -227,9 +225,12 @@ def _policy(fields: Fields) -> PolicyStatus:
     return PolicyStatus(fields.text("number", WORDS), read_day(fields, "dated"))
 
 
-def _entry(fields: Fields) -> PlanEntry:
-    heard, out = fields.records("zones", 0, ZONES_MAX), fields.records("out", 0, ZONES_MAX)
-    return PlanEntry(
+def _entry(fields: Fields) -> Planned:
+    heard = {
+        ZoneId(one.text("zone", NAME)): one.integer("volume", 0, 100) for one in fields.records("zones", 0, ZONES_MAX)
+    }
+    out = {ZoneId(one.text("zone", NAME)): one.choice("reason", Reason) for one in fields.records("out", 0, ZONES_MAX)}
+    return Planned(
         job_id=JobId(fields.text("job_id", NAME)),
         title=fields.text("title", WORDS),
         cls=fields.choice("class", JobClass),
@@ -238,11 +239,12 @@ def _entry(fields: Fields) -> PlanEntry:
         planned=read_instant(fields, "planned"),
         starts=read_instant(fields, "starts"),
         ends=read_instant(fields, "ends"),
-        volumes={ZoneId(one.text("zone", NAME)): one.integer("volume", 0, 100) for one in heard},
-        out={ZoneId(one.text("zone", NAME)): one.choice("reason", Reason) for one in out},
+        volumes=heard,
+        out=out,
         reason=_reason(fields),
         under=fields.text("under", NAME_OR_NOTHING),
         cut=_flag(fields, "cut"),
+        zones=(*heard, *out),  # those that it names
     )
 
 
@@ -256,8 +258,8 @@ def _offer(fields: Fields) -> OfferStatus:
     )
 
 
-def _rules(fields: Fields) -> RulesStatus:
-    return RulesStatus(
+def _rules(fields: Fields) -> InForce:
+    return InForce(
         regulation=fields.text("regulation", WORDS),
         quiet=None if fields.value("quiet") is None else _quiet(fields),
         locked=tuple(ZoneId(zone) for zone in fields.texts("locked", NAME, 0, ZONES_MAX)),

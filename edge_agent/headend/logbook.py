@@ -17,7 +17,7 @@ from edge_agent.headend.files import append_durably, make_private_directory
 from edge_agent.headend.listening import LogBatch, read_record
 from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import ChainPoint, Damage, verify_chain
-from edge_agent.sync.messages import LogCursor
+from edge_agent.sync.reports import LogCursor
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.orders import LOG_EPOCH
 from edge_agent.trust.strict_json import WireError, dump, parse

@@ -13,7 +13,7 @@ from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend.drafting import Finished
 from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.given import Given, kind_of, parse_given
-from edge_agent.sync.messages import LogCursor
+from edge_agent.sync.reports import LogCursor
 from edge_agent.trust.envelope import ENVELOPE_BYTES_MAX, SIGNATURES_MAX, Envelope, open_envelope, payload_type, sign
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.keys import Signer

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from zoneinfo import ZoneInfo
 
 from edge_agent.core.as_run import RecordKind
+from edge_agent.core.effects import Conflict
 from edge_agent.core.reasons import WORDS_VI, Reason
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.desk import Kept, LateWill, LogTrouble
@@ -18,7 +19,7 @@ from edge_agent.headend.rule_words import became, of_record
 from edge_agent.headend.session import LinkDown, LinkUp
 from edge_agent.headend.words import DOUBTS, EVIDENCE, PHASES, VERDICTS, WHYS, local, number, seconds
 from edge_agent.journal.port import StoredRecord
-from edge_agent.sync.messages import AnswerMsg, ConflictStatus, HeartbeatMsg, HelloMsg, PlanMsg, StateMsg, ZoneStatus
+from edge_agent.sync.reports import AnswerMsg, HeartbeatMsg, HelloMsg, PlanMsg, StateMsg, ZoneStatus
 from edge_agent.trust.strict_json import WireError, parse
 
 RELAYS = {True: "đóng", False: "mở", None: "không rõ"}
@@ -80,7 +81,7 @@ def _said(heard: Heard, zone: ZoneInfo) -> str:
             return heard.kind.value
 
 
-def _conflict(conflict: ConflictStatus, answered: str, zone: ZoneInfo) -> str:
+def _conflict(conflict: Conflict, answered: str, zone: ZoneInfo) -> str:
     what = "" if conflict.job_id == answered else f" {conflict.job_id}"
     where = f" ở cụm {', '.join(conflict.zones)}" if conflict.zones else ""
     when = local(conflict.planned, zone).strftime("%Hh%M ngày %d/%m/%Y")

@@ -11,7 +11,7 @@ from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS
 from edge_agent.headend.listening import Doubt
-from edge_agent.sync.messages import Why
+from edge_agent.sync.reports import Why
 
 PHASES = {
     Phase.RECEIVED: "đang nạp",

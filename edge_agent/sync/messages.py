@@ -7,19 +7,27 @@ name, and where and how the signed envelope travels.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, time
-from enum import StrEnum
 from itertools import accumulate
 
 from edge_agent.core.clock_trust import Now
-from edge_agent.core.effects import Verdict
-from edge_agent.core.job import JobClass
-from edge_agent.core.occurrence import Phase
+from edge_agent.core.outlook import InForce, Planned
 from edge_agent.core.reasons import Reason
 from edge_agent.core.text import tidy
-from edge_agent.core.units import JobId, StationId, UtcMs, ZoneId
+from edge_agent.core.units import StationId
+from edge_agent.sync.reports import (
+    AnswerMsg,
+    HeartbeatMsg,
+    HelloMsg,
+    HostStatus,
+    LogRecord,
+    OfferStatus,
+    PlanMsg,
+    PlayStatus,
+    StateMsg,
+    ZoneStatus,
+)
 from edge_agent.sync.topics import Up, up_topic
 
 PAYLOAD_BYTES_MAX = 48_000
@@ -58,199 +66,6 @@ class Sender:
     station: StationId
     boot_id: str
     software: str
-
-
-@dataclass(frozen=True, slots=True)
-class LogCursor:
-    """The newest record of a chain: which chain, its number (0: none yet) and its hash."""
-
-    epoch: str
-    seq: int
-    hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class HelloMsg:
-    """A request for a welcome. ``nonce`` is 32 hex digits, never used before."""
-
-    nonce: str
-    trust_version: int
-    log: LogCursor
-    clock: Now
-
-
-@dataclass(frozen=True, slots=True)
-class OfferStatus:
-    """A job that waits for the commune to choose it, until ``expires``."""
-
-    job_id: JobId
-    title: str
-    cls: JobClass
-    level: str
-    expires: UtcMs
-
-
-@dataclass(frozen=True, slots=True)
-class RulesStatus:
-    """What holds: the regulation's number ("": the station's own policy), the general quiet hours, who is silent."""
-
-    regulation: str = ""
-    quiet: tuple[time, time] | None = None
-    locked: tuple[ZoneId, ...] = ()
-    silenced: tuple[ZoneId, ...] = ()
-
-
-class Why(StrEnum):
-    """Why a state is published."""
-
-    BIRTH = "birth"
-    CHANGE = "change"
-    GOODBYE = "goodbye"
-    CONNECTION_LOST = "connection_lost"
-
-
-@dataclass(frozen=True, slots=True)
-class ZoneStatus:
-    """One zone now. ``relay_on`` None: nobody can tell."""
-
-    zone: ZoneId
-    name: str
-    relay_on: bool | None
-    playing: JobId | None
-    volume_max: int
-
-
-@dataclass(frozen=True, slots=True)
-class PlayStatus:
-    """An occurrence that sounds, or one that will (requirement B15); ``reason``: why it waits or will not sound."""
-
-    job_id: JobId
-    title: str
-    cls: JobClass
-    phase: Phase
-    planned: UtcMs
-    zones: tuple[ZoneId, ...]
-    reason: Reason | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class HostStatus:
-    """What the box says of itself; None where it cannot be seen (requirement U1)."""
-
-    address: str | None = None
-    serial: str | None = None
-    storage_free_mb: int | None = None
-    temperature_c: int | None = None
-    undervoltage: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StateMsg:
-    """The whole station. ``online`` False with GOODBYE is the proper end, with CONNECTION_LOST the will."""
-
-    online: bool
-    why: Why
-    area: str
-    name: str
-    clock: Now
-    zones: tuple[ZoneStatus, ...]
-    playing: tuple[PlayStatus, ...]
-    next: tuple[PlayStatus, ...]
-    records_waiting: int
-    welcomed: bool
-    device_up: bool
-    host: HostStatus
-    offers: tuple[OfferStatus, ...] = ()
-    rules: RulesStatus = RulesStatus()
-
-
-@dataclass(frozen=True, slots=True)
-class HeartbeatMsg:
-    """A sign of life with the little that changes by itself."""
-
-    uptime_s: int
-    clock: Now
-    playing: tuple[JobId, ...]
-    records_waiting: int
-    host: HostStatus
-
-
-@dataclass(frozen=True, slots=True)
-class LogRecord:
-    """A record in its place in the chain; ``body`` is its canonical JSON, over which ``hash`` was made."""
-
-    seq: int
-    prev: str
-    hash: str
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class ConflictStatus:
-    """An instant of a job, or a timetable's entry, that will not sound as ordered: nowhere, or not in ``zones``."""
-
-    job_id: JobId
-    planned: UtcMs
-    reason: Reason
-    zones: tuple[ZoneId, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerMsg:
-    """What became of an order on arrival; ``digest`` and ``job_id`` are "" where they could not be read."""
-
-    verdict: Verdict
-    digest: str
-    job_id: str
-    reason: Reason | None
-    at: UtcMs
-    conflicts: tuple[ConflictStatus, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PlanEntry:
-    """One instant of a day's plan: ``volumes`` by zone that would hear it, ``out`` by zone that would not.
-
-    ``reason``: nobody would. ``under`` names the exception by which it sounds, ``cut``: quiet hours end it.
-    """
-
-    job_id: JobId
-    title: str
-    cls: JobClass
-    level: str
-    order: int | None
-    planned: UtcMs
-    starts: UtcMs
-    ends: UtcMs
-    volumes: Mapping[ZoneId, int]
-    out: Mapping[ZoneId, Reason]
-    reason: Reason | None
-    under: str
-    cut: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyStatus:
-    """Whose paper the policy is."""
-
-    number: str
-    dated: date
-
-
-@dataclass(frozen=True, slots=True)
-class PlanMsg:
-    """What will play on ``day``, by the station's clock at ``now``; ``policy`` None: the station's own.
-
-    ``left_out`` counts the entries, the latest ones, that a message had no room for.
-    """
-
-    day: date
-    timezone: str
-    now: UtcMs
-    policy: PolicyStatus | None
-    entries: tuple[PlanEntry, ...]
-    offers: tuple[OfferStatus, ...]
-    left_out: int = 0
 
 
 def hello(sender: Sender, msg: HelloMsg) -> Outgoing:
@@ -422,7 +237,7 @@ def _offer(offer: OfferStatus) -> dict[str, object]:
     }
 
 
-def _rules(rules: RulesStatus) -> dict[str, object]:
+def _rules(rules: InForce) -> dict[str, object]:
     return {
         "regulation": _text(rules.regulation),
         "quiet": None if rules.quiet is None else [f"{at:%H:%M}" for at in rules.quiet],
@@ -431,7 +246,7 @@ def _rules(rules: RulesStatus) -> dict[str, object]:
     }
 
 
-def _entry(entry: PlanEntry) -> dict[str, object]:
+def _entry(entry: Planned) -> dict[str, object]:
     return {
         "job_id": entry.job_id,
         "title": _text(entry.title),

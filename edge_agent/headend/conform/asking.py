@@ -11,7 +11,7 @@ from edge_agent.headend.conform.bench import Bench, Seen
 from edge_agent.headend.conform.clause import Clause
 from edge_agent.headend.conform.orders import Order, Orders
 from edge_agent.headend.conform.verdicts import Failed, Passed, Verdict
-from edge_agent.sync.messages import AnswerMsg
+from edge_agent.sync.reports import AnswerMsg
 
 Write: TypeAlias = "Callable[[Orders], Order]"
 

@@ -25,7 +25,7 @@ from edge_agent.headend.listening import Heard, LogBatch, Unheard, hear
 from edge_agent.headend.logbook import Logbook
 from edge_agent.headend.schemas import faults
 from edge_agent.headend.session import Arrival, LinkDown, Message, Receipt
-from edge_agent.sync.messages import AnswerMsg, StateMsg
+from edge_agent.sync.reports import AnswerMsg, StateMsg
 from edge_agent.sync.topics import ROOT, Down, Up, down_topic
 from edge_agent.trust.envelope import open_envelope
 from edge_agent.trust.strict_json import WireError, parse

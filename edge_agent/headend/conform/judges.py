@@ -13,7 +13,7 @@ from edge_agent.headend.conform.verdicts import Failed, Passed, Verdict
 from edge_agent.headend.listening import LogBatch
 from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import ChainPoint, verify_chain
-from edge_agent.sync.messages import AnswerMsg
+from edge_agent.sync.reports import AnswerMsg
 
 NO_ANSWER = "no answer"
 TRANSIT_MS = 2_000

@@ -9,7 +9,7 @@ from edge_agent.headend.conform.asking import ask
 from edge_agent.headend.conform.bench import Bench, Seen
 from edge_agent.headend.conform.orders import Order
 from edge_agent.headend.conform.verdicts import CannotTry
-from edge_agent.sync.messages import AnswerMsg, Why
+from edge_agent.sync.reports import AnswerMsg, Why
 from edge_agent.sync.topics import Up
 
 NO_RELAY = "the station must connect through the kit, so that its line can be cut: --relay HOST:PORT"

@@ -14,7 +14,7 @@ from edge_agent.headend import signing
 from edge_agent.headend.conform.asking import ask, awaited
 from edge_agent.headend.conform.bench import Bench, Seen
 from edge_agent.headend.conform.orders import NOBODY, Order, digest_of
-from edge_agent.sync.messages import AnswerMsg
+from edge_agent.sync.reports import AnswerMsg
 from edge_agent.sync.topics import Down, Up
 from edge_agent.trust.keys import Signer
 

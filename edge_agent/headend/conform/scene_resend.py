@@ -9,7 +9,7 @@ from edge_agent.headend.conform.asking import ask
 from edge_agent.headend.conform.bench import Bench, Seen
 from edge_agent.headend.conform.orders import digest_of
 from edge_agent.headend.conform.scene_return import places
-from edge_agent.sync.messages import LogCursor
+from edge_agent.sync.reports import LogCursor
 from edge_agent.sync.topics import Down, Up
 from edge_agent.trust.keys import Signer, new_signer
 

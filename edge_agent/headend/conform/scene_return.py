@@ -13,7 +13,7 @@ from edge_agent.headend.conform.bench import Bench, Seen
 from edge_agent.headend.conform.orders import Order
 from edge_agent.headend.conform.scene_greeting import Greeting, greet
 from edge_agent.headend.conform.verdicts import CannotTry
-from edge_agent.sync.messages import AnswerMsg
+from edge_agent.sync.reports import AnswerMsg
 from edge_agent.sync.topics import Up
 
 SHORT_MS = SECOND_MS

@@ -15,7 +15,7 @@ from edge_agent.headend.conform.asking import ask
 from edge_agent.headend.conform.bench import Bench
 from edge_agent.headend.conform.content import Clip, Content, particulars, tone
 from edge_agent.headend.conform.orders import Order, Orders, rule
-from edge_agent.sync.messages import AnswerMsg
+from edge_agent.sync.reports import AnswerMsg
 
 SILENCE_MS = SECOND_MS
 SETTLED_S = 45

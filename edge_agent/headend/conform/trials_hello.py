@@ -11,7 +11,7 @@ from edge_agent.headend.conform.clause import Clause, never
 from edge_agent.headend.conform.scene_greeting import Greeting
 from edge_agent.headend.conform.scene_return import come_back
 from edge_agent.headend.conform.verdicts import CannotTry, Failed, Passed, Verdict, first_failure
-from edge_agent.sync.messages import AnswerMsg
+from edge_agent.sync.reports import AnswerMsg
 from edge_agent.sync.topics import Up
 
 SCENE = "after the lost session "

@@ -13,7 +13,7 @@ from edge_agent.headend.conform.orders import Order
 from edge_agent.headend.conform.scene_cut import cut_off
 from edge_agent.headend.conform.verdicts import CannotTry, Failed, Passed, Verdict, first_failure
 from edge_agent.sync.limits import RECEIVE_MAXIMUM
-from edge_agent.sync.messages import AnswerMsg
+from edge_agent.sync.reports import AnswerMsg
 from edge_agent.sync.topics import Up, area_job_topic
 
 POISON = RECEIVE_MAXIMUM + 2

@@ -12,7 +12,7 @@ from edge_agent.headend.conform.scene_cut import cut_off
 from edge_agent.headend.conform.scene_return import NeverBack, come_back
 from edge_agent.headend.conform.verdicts import CannotTry, Failed, Passed, Verdict, first_failure
 from edge_agent.headend.listening import Heard
-from edge_agent.sync.messages import Why
+from edge_agent.sync.reports import Why
 from edge_agent.sync.topics import Up, area_job_topic
 from edge_agent.trust.keys import new_signer
 

@@ -20,7 +20,7 @@ from edge_agent.headend.conform.clause import Clause, never
 from edge_agent.headend.conform.content import particulars, tone
 from edge_agent.headend.conform.orders import LOUD_ENOUGH, Order
 from edge_agent.headend.conform.verdicts import CannotTry, Failed, Passed, Verdict
-from edge_agent.sync.messages import AnswerMsg
+from edge_agent.sync.reports import AnswerMsg
 from edge_agent.sync.topics import Up
 
 SHORT_MS = 2 * SECOND_MS

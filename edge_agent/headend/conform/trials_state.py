@@ -18,7 +18,8 @@ from edge_agent.headend.conform.verdicts import CannotTry, Failed, Passed, Verdi
 from edge_agent.headend.listening import Unheard
 from edge_agent.headend.schemas import UP, faults
 from edge_agent.journal.record import canonical
-from edge_agent.sync.messages import STATE_BYTES_MAX, Why
+from edge_agent.sync.messages import STATE_BYTES_MAX
+from edge_agent.sync.reports import Why
 from edge_agent.sync.topics import Up
 from edge_agent.trust.envelope import ENVELOPE_BYTES_MAX
 
