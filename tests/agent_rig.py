@@ -19,7 +19,8 @@ from edge_agent.core.events import AckToken, Event, StopAsked
 from edge_agent.core.site import ZoneSite
 from edge_agent.core.units import MonoMs, StationId, UtcMs, ZoneId
 from edge_agent.runtime import Inbox, Ports, Runtime
-from edge_agent.sync.messages import HostStatus, Sender
+from edge_agent.sync.messages import Sender
+from edge_agent.sync.reports import HostStatus
 from edge_agent.trust.envelope import Envelope, open_envelope, payload_type, sign
 from edge_agent.trust.judge import make_judge
 from edge_agent.trust.roles import Trust

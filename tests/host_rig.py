@@ -21,7 +21,7 @@ from edge_agent.clock import boot_ms, system_utc_ms
 from edge_agent.headend.headend import Shown
 from edge_agent.headend.listening import Heard as Said
 from edge_agent.headend.session import Arrival, Message
-from edge_agent.sync.messages import AnswerMsg
+from edge_agent.sync.reports import AnswerMsg
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.keys import Signer, new_signer
 from edge_agent.trust.strict_json import dump, parse

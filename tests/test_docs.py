@@ -31,14 +31,14 @@ from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.listening import Heard, hear
 from edge_agent.headend.schemas import KINDS
 from edge_agent.journal.record import Origin
-from edge_agent.sync.messages import Why
+from edge_agent.sync.reports import Why
 from edge_agent.sync.topics import Up, up_topic
 from edge_agent.trust.commands import What
 from edge_agent.trust.judge import make_judge
 from edge_agent.trust.keys import Scheme
 from edge_agent.trust.orders import KNOWN_FIELDS
 from edge_agent.trust.roles import load_trust
-from tools import example_ward, protocol_tables, reasons_table, wire_examples
+from tools import example_traffic, example_ward, protocol_tables, reasons_table, wire_examples
 from tools.phases import DOCUMENT, with_diagram
 
 ROOT = Path(__file__).parent.parent
@@ -143,7 +143,7 @@ def test_the_printed_commands_follow_the_hash_chain(tmp_path: Path) -> None:
     shutil.copytree(EXAMPLES, tmp_path / "docs" / "examples")
     done = _run(_block("verify chain"), tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, _block("verify chain prints"), "")
-    first, second = example_ward.records()
+    first, second = example_traffic.records()
     assert done.stdout.split() == [first.hash, first.hash, second.hash, second.hash, first.hash]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.host import HostReader, read
-from edge_agent.sync.messages import HostStatus
+from edge_agent.sync.reports import HostStatus
 
 PATIENCE_S = 60
 BROKER = ("127.0.0.1", 8883)

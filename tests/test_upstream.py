@@ -15,6 +15,7 @@ from edge_agent.core.events import DeviceDown, RecordSaved, Restored
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Lock, Regulation
+from edge_agent.core.outlook import InForce
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import LocalPolicy
 from edge_agent.core.state import State
@@ -23,8 +24,8 @@ from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.listening import Heard, LogBatch, Said, hear
 from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import ChainPoint, canonical, chain, verify_chain
-from edge_agent.sync.messages import (
-    PAYLOAD_BYTES_MAX,
+from edge_agent.sync.messages import PAYLOAD_BYTES_MAX, Sender
+from edge_agent.sync.reports import (
     AnswerMsg,
     HeartbeatMsg,
     HelloMsg,
@@ -33,8 +34,6 @@ from edge_agent.sync.messages import (
     PlanMsg,
     PlayStatus,
     PolicyStatus,
-    RulesStatus,
-    Sender,
     StateMsg,
     Why,
 )
@@ -219,7 +218,7 @@ def test_a_state_tells_what_holds_and_what_waits_to_be_chosen(wire: Wire) -> Non
     wire.upstream.state(bench.state, bench.now, online=True)
     (state,) = wire.said()
     assert isinstance(state, StateMsg)
-    assert state.rules == RulesStatus("", (time(21), time(5)), locked=(DINH,))
+    assert state.rules == InForce("", (time(21), time(5)), locked=(DINH,))
     assert [offer.job_id for offer in state.offers] == [job.job_id]
 
 

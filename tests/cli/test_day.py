@@ -21,13 +21,14 @@ from edge_agent.core.effects import SaveJob, SaveMark
 from edge_agent.core.events import Mark, SavedJob, SavedRule
 from edge_agent.core.job import Accepted
 from edge_agent.core.order import AcceptedRule
+from edge_agent.core.outlook import InForce
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, JobId, MonoMs, UtcMs, ZoneId
 from edge_agent.journal.database import FILE_NAME
 from edge_agent.journal.port import JournalError
 from edge_agent.journal.reading import read_journal
 from edge_agent.journal.record import Origin
 from edge_agent.journal.store import Store
-from edge_agent.sync.messages import PlayStatus, RulesStatus
+from edge_agent.sync.reports import PlayStatus
 from edge_agent.trust.judge import make_judge
 from tests.cli.stations import StationRig, make_station
 from tests.console.pictures import FLOOD, picture
@@ -72,7 +73,7 @@ class Desk:
         self.store.commit()
 
     def agent_runs(self, **changes: Any) -> None:
-        changes = {"clock": CLOCK, "next": (), "zones": (), "rules": RulesStatus()} | changes
+        changes = {"clock": CLOCK, "next": (), "zones": (), "rules": InForce()} | changes
         self.station.show(picture(**changes))
 
     def agent_ends(self) -> None:

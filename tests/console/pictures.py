@@ -10,11 +10,13 @@ from edge_agent.console.status import Status, read_status
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.outlook import InForce
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site, ZoneSite
 from edge_agent.core.units import HOUR_MS, JobId, MonoMs, StationId, UtcMs, ZoneId
 from edge_agent.sync import messages
-from edge_agent.sync.messages import HostStatus, PlayStatus, RulesStatus, Sender, StateMsg, Why, ZoneStatus
+from edge_agent.sync.messages import Sender
+from edge_agent.sync.reports import HostStatus, PlayStatus, StateMsg, Why, ZoneStatus
 
 CHO, DINH = ZoneId("cho"), ZoneId("dinh-lang")
 SITE = Site(
@@ -66,7 +68,7 @@ def state(**changes: Any) -> StateMsg:
         welcomed=True,
         device_up=True,
         host=HostStatus("10.7.0.17", "LOA-1", 12_405, 45, False),
-        rules=RulesStatus(quiet=(time(21), time(5))),
+        rules=InForce(quiet=(time(21), time(5))),
     )
     return replace(healthy, **changes)
 

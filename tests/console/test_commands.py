@@ -25,9 +25,11 @@ from edge_agent.console.status import Absence
 from edge_agent.console.words import COLUMNS, Language, width
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.outlook import InForce
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import HOUR_MS, JobId, UtcMs
-from edge_agent.sync.messages import NEXT_MAX, HostStatus, OfferStatus, RulesStatus, ZoneStatus
+from edge_agent.sync.messages import NEXT_MAX
+from edge_agent.sync.reports import HostStatus, OfferStatus, ZoneStatus
 from tests.console.pictures import AT, BULLETIN, CHO, DINH, FLOOD, FLOOR, NAME, SITE, held, status
 
 HEALTHY = View(status(), device_up=True)
@@ -127,7 +129,7 @@ def test_status_of_a_station_in_trouble_says_so_in_capitals_with_remedies() -> N
 
 
 def test_status_says_whose_policy_holds_who_is_kept_silent_and_what_waits_to_be_chosen() -> None:
-    rules = RulesStatus("128/QĐ-UBND", None, locked=(CHO,), silenced=(CHO, DINH))
+    rules = InForce("128/QĐ-UBND", None, locked=(CHO,), silenced=(CHO, DINH))
     offer = OfferStatus(JobId("t-7"), "Chương trình thành phố", JobClass.NORMAL, "province", UtcMs(AT + 8 * HOUR_MS))
     told = typed("tt", view=View(status(rules=rules, offers=(offer,)), True))
     assert (

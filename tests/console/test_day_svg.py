@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.console.day_svg import LEFT, RIGHT, day_svg
-from edge_agent.core.explain import Planned
 from edge_agent.core.job import Audience, JobClass
 from edge_agent.core.order import Loosening, Window
+from edge_agent.core.outlook import Planned
 from edge_agent.core.policy import Rules
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Clause, LocalPolicy

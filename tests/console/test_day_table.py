@@ -9,9 +9,10 @@ from typing import Any
 from edge_agent.console.day_table import at_minute, day_lines, in_zone
 from edge_agent.console.words import COLUMNS, Language, screenful, width
 from edge_agent.core.clock_trust import ClockSource, Now
-from edge_agent.core.explain import DaySheet, Offer, Planned
+from edge_agent.core.explain import DaySheet
 from edge_agent.core.job import Audience, JobClass
 from edge_agent.core.order import Heading, Loosening, Regulation, Window
+from edge_agent.core.outlook import Offer, Planned
 from edge_agent.core.past import Sounded
 from edge_agent.core.policy import Rules
 from edge_agent.core.reasons import Reason

@@ -10,9 +10,10 @@ import pytest
 from edge_agent.console.silence import NOTHING, why_silent
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.outlook import InForce
 from edge_agent.core.reasons import WORDS_EN, WORDS_VI, Reason
 from edge_agent.core.units import HOUR_MS, UtcMs
-from edge_agent.sync.messages import RulesStatus, ZoneStatus
+from edge_agent.sync.reports import ZoneStatus
 from tests.console.pictures import BULLETIN, CHO, DINH, FLOOD, FLOOR, NIGHT, SITE, TRUSTED, held, status
 
 
@@ -41,9 +42,9 @@ def test_quiet_hours_until_when() -> None:
 
 
 def test_the_quiet_hours_are_those_of_the_regulation_and_not_of_the_stations_file() -> None:
-    rules = RulesStatus("128/QĐ-UBND", (time(9), time(10)))
+    rules = InForce("128/QĐ-UBND", (time(9), time(10)))
     assert causes(rules=rules)[0] == "Quiet hours (09:00 – 10:00): only emergencies sound."
-    assert causes(clock=NIGHT, rules=RulesStatus(quiet=None))[0].startswith("Not due yet")
+    assert causes(clock=NIGHT, rules=InForce(quiet=None))[0].startswith("Not due yet")
 
 
 def test_an_agent_that_does_not_tell_its_rules_is_judged_by_the_stations_file() -> None:
@@ -52,7 +53,7 @@ def test_an_agent_that_does_not_tell_its_rules_is_judged_by_the_stations_file() 
 
 
 def test_a_locked_zone_and_a_silenced_one_are_named() -> None:
-    rules = RulesStatus(locked=(CHO,), silenced=(DINH,))
+    rules = InForce(locked=(CHO,), silenced=(DINH,))
     locked, silent, _ = why_silent(status(rules=rules), SITE, True)
     assert locked.words.vi == "Cụm loa chợ Đông Thành: cụm loa đang khóa bảo trì (cấm phát)."
     assert "4 hours" in locked.remedy.en

@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.console.status import STATUS_BYTES_MAX, UTC_MAX, InForce, StatusError, read_status
+from edge_agent.console.status import STATUS_BYTES_MAX, UTC_MAX, StatusError, read_status
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.outlook import InForce
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import UtcMs
-from edge_agent.sync.messages import STATE_BYTES_MAX, HostStatus, OfferStatus, RulesStatus, ZoneStatus
+from edge_agent.sync.messages import STATE_BYTES_MAX
+from edge_agent.sync.reports import HostStatus, OfferStatus, ZoneStatus
 from tests.console.pictures import AT, BULLETIN, CHO, FLOOD, NAME, SENDER, held, picture, status
 
 FULL = picture(
@@ -25,7 +27,7 @@ FULL = picture(
     next=(held(Reason.QUIET_HOURS),),
     zones=(ZoneStatus(CHO, "Chợ", True, FLOOD.job_id, 70),),
     offers=(OfferStatus(FLOOD.job_id, "Chương trình thành phố", JobClass.NORMAL, "province", AT),),
-    rules=RulesStatus("128/QĐ-UBND", (time(21), time(5)), locked=(CHO,), silenced=(CHO,)),
+    rules=InForce("128/QĐ-UBND", (time(21), time(5)), locked=(CHO,), silenced=(CHO,)),
 )
 LATER = {("offers",), ("rules",)}
 # What an agent of the version before did not say: without it the rest is shown all the same.

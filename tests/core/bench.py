@@ -38,6 +38,16 @@ SPEECH_MS = 3_000
 CHO, DINH = (ZoneId(zone) for zone in makers.ZONES)
 
 
+def at_work() -> Bench:
+    """A station that has booted and is welcomed."""
+    return Bench().boot()
+
+
+def audience(*zones: str) -> dict[str, Any]:
+    """Of an order for these zones of the ward; without any, for all."""
+    return {"areas": [makers.AREA], "zones": [*zones]}
+
+
 class Bench:
     """A station at noon with a trusted clock. ``deaf`` holds the effects that nobody answers."""
 
@@ -127,6 +137,13 @@ class Bench:
         """A good order for an instant from now."""
         return self.order(when={"kind": "at", "utc": self.now.utc + round(seconds * 1000)}, **job)
 
+    def playing(self, **job: Any) -> JobId:
+        """A good order that sounds since a moment ago."""
+        job_id = self.order(**job)
+        self.pass_s(1)
+        assert self.phase(job_id) is Phase.PLAYING
+        return job_id
+
     def pass_s(self, seconds: float) -> list[fx.Effect]:
         """Let time pass in one jump, then look."""
         ms = round(seconds * 1000)
@@ -138,6 +155,11 @@ class Bench:
         play = self.play(job_id)
         zone_ms = dict.fromkeys(play.zones, ms)
         return self.send(PlayEnded(play.play_id, zone_ms, ms * 48, 0, self.now.mono, reason))
+
+    def confirm_relays(self) -> None:
+        """The device, which was deaf, tells at last that both relays have closed."""
+        for zone in (CHO, DINH):
+            self.send(RelayChanged(zone, True, "order", self.now.mono))
 
     def play(self, job_id: JobId) -> Occurrence:
         """The open occurrence of a job."""

@@ -13,16 +13,7 @@ from edge_agent.core.order import Pause, Resume, Window
 from edge_agent.core.programme import Sound
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import JobId, UtcMs
-from tests.core.bench import CHO, CLIP_MS, DINH, Bench
-from tests.trust import makers
-
-
-def at_work() -> Bench:
-    return Bench().boot()
-
-
-def audience(*zones: str) -> dict[str, Any]:
-    return {"areas": [makers.AREA], "zones": [*zones]}
+from tests.core.bench import CHO, CLIP_MS, DINH, Bench, at_work, audience
 
 
 def flood(bench: Bench, *zones: str, job_id: str = "flood", loops: int = 1) -> JobId:
@@ -31,16 +22,41 @@ def flood(bench: Bench, *zones: str, job_id: str = "flood", loops: int = 1) -> J
     return bench.order(job_id=job_id, audience=audience(*zones), **urgent)
 
 
-def taken_everywhere(bench: Bench, preemption: str, **job: Any) -> JobId:
-    """A bulletin that an emergency took everywhere after 4 s; the emergency is over."""
-    bulletin = bench.order(job_id="bulletin", preemption=preemption, **job)
+def cut_into(bench: Bench, *zones: str, calls: int = 1, **job: Any) -> tuple[JobId, JobId]:
+    """After 4 s of a bulletin a warning of so many calls takes these zones of it; or all, and the bulletin stops."""
+    bulletin = bench.order(job_id="bulletin", **job)
     bench.pass_s(4)
-    warning = flood(bench)
-    bench.end(bulletin, Reason.SHUTDOWN, ms=4_000)
+    warning = flood(bench, *zones, loops=calls)
+    if not zones:
+        bench.end(bulletin, Reason.SHUTDOWN, ms=4_000)
+    return bulletin, warning
+
+
+def taken_everywhere(bench: Bench, preemption: str) -> JobId:
+    """The bulletin, when the warning that took all of its zones is over."""
+    bulletin, warning = cut_into(bench, preemption=preemption)
     bench.pass_s(1)
     assert bench.phase(warning) is Phase.PLAYING
     bench.end(warning)
     return bulletin
+
+
+def missed_in_a_zone(bench: Bench, zones_s: int, calls: int = 1) -> tuple[JobId, JobId]:
+    """The bulletin has ended in one zone, while the warning still has the other; that may be made up for so long."""
+    missed = {"policy": "skip", "zones_s": zones_s}
+    bulletin, warning = cut_into(bench, CHO, calls=calls, preemption="drop", missed=missed)
+    bench.pass_s(6)
+    bench.end(bulletin)
+    return bulletin, warning
+
+
+def heard_in_two_parts(bench: Bench, bulletin: JobId, first_ms: int) -> None:
+    """A pause cuts it off after so long, and the rest sounds to its end."""
+    bench.rule(Pause(60_000))
+    bench.end(bulletin, Reason.SHUTDOWN, ms=first_ms)
+    bench.rule(Resume())
+    bench.pass_s(1)
+    bench.end(bulletin, ms=CLIP_MS - first_ms)
 
 
 def test_it_resumes_where_it_was_cut_off() -> None:
@@ -77,9 +93,7 @@ def test_it_is_over_where_nobody_is_left_to_rejoin(preemption: str) -> None:
 @pytest.mark.parametrize("preemption", ["resume", "restart", "rejoin"])
 def test_while_others_play_on_the_zone_rejoins(preemption: str) -> None:
     bench = at_work()
-    bulletin = bench.order(job_id="bulletin", preemption=preemption)
-    bench.pass_s(4)
-    warning = flood(bench, CHO)
+    bulletin, warning = cut_into(bench, CHO, preemption=preemption)
     bench.pass_s(1)
     assert [feed.zone for feed in bench.every(fx.RoutePlay)[-1].feeds] == [DINH]
     bench.end(warning)
@@ -91,10 +105,7 @@ def test_while_others_play_on_the_zone_rejoins(preemption: str) -> None:
 
 def test_stacked_calls_are_played_first_and_then_it_goes_on() -> None:
     bench = at_work()
-    bulletin = bench.order(job_id="bulletin", preemption="resume")
-    bench.pass_s(4)
-    first = flood(bench)
-    bench.end(bulletin, Reason.SHUTDOWN, ms=4_000)
+    bulletin, first = cut_into(bench, preemption="resume")
     bench.pass_s(1)
     second = flood(bench, job_id="second")
     bench.end(first)
@@ -108,10 +119,7 @@ def test_stacked_calls_are_played_first_and_then_it_goes_on() -> None:
 
 def test_what_waits_too_long_to_go_on_is_over() -> None:
     bench = at_work()
-    bulletin = bench.order(job_id="bulletin", preemption="resume")
-    bench.pass_s(4)
-    flood(bench, loops=4)
-    bench.end(bulletin, Reason.SHUTDOWN, ms=4_000)
+    bulletin, _ = cut_into(bench, calls=4, preemption="resume")
     bench.pass_s(1)
     bench.pass_s(601)
     assert (bulletin, "interrupted", "preempted") in bench.outcomes()
@@ -120,10 +128,7 @@ def test_what_waits_too_long_to_go_on_is_over() -> None:
 def test_what_may_not_sound_by_then_is_cut_off_for_that() -> None:
     bench = at_work()
     bench.pass_s(9 * 3600 - 60)  # a minute before the quiet hours
-    bulletin = bench.order(job_id="bulletin", preemption="resume", loops=4)
-    bench.pass_s(4)
-    warning = flood(bench)
-    bench.end(bulletin, Reason.SHUTDOWN, ms=4_000)
+    bulletin, warning = cut_into(bench, preemption="resume", loops=4)
     bench.pass_s(60)
     bench.end(warning)
     assert (bulletin, "interrupted", "quiet_hours") in bench.outcomes()
@@ -143,11 +148,7 @@ def test_nothing_starts_that_was_not_playing() -> None:
 
 def test_zones_that_missed_it_hear_it_later() -> None:
     bench = at_work()
-    bulletin = bench.order(job_id="bulletin", preemption="drop", missed={"policy": "skip", "zones_s": 1800})
-    bench.pass_s(4)
-    warning = flood(bench, CHO)
-    bench.pass_s(6)
-    bench.end(bulletin)
+    bulletin, warning = missed_in_a_zone(bench, 1800)
     assert bench.phase(bulletin) is Phase.QUEUED
     bench.end(warning)
     bench.pass_s(1)
@@ -163,11 +164,7 @@ def test_zones_that_missed_it_hear_it_later() -> None:
 
 def test_zones_that_cannot_hear_it_later_either_are_named() -> None:
     bench = at_work()
-    bulletin = bench.order(job_id="bulletin", preemption="drop", missed={"policy": "skip", "zones_s": 600})
-    bench.pass_s(4)
-    flood(bench, CHO, loops=4)
-    bench.pass_s(6)
-    bench.end(bulletin)
+    bulletin, _ = missed_in_a_zone(bench, 600, calls=4)
     bench.pass_s(601)
     assert (bulletin, "succeeded", None) in bench.outcomes()
     (record,) = [effect.record for effect in bench.every(fx.CommitRecord) if effect.record.job_id == bulletin]
@@ -176,21 +173,14 @@ def test_zones_that_cannot_hear_it_later_either_are_named() -> None:
 
 def test_zones_that_missed_it_wait_no_longer_than_was_signed() -> None:
     bench = at_work()
-    bulletin = bench.order(job_id="bulletin", preemption="drop", missed={"policy": "skip", "zones_s": 60})
-    bench.pass_s(4)
-    flood(bench, CHO, loops=4)
-    bench.pass_s(6)
-    bench.end(bulletin)
+    bulletin, _ = missed_in_a_zone(bench, 60, calls=4)
     bench.pass_s(61)
     assert (bulletin, "succeeded", None) in bench.outcomes()
 
 
 def test_sound_that_is_staged_anew_is_not_begun_anew() -> None:
     bench = at_work()
-    bulletin = bench.order(job_id="bulletin", preemption="resume")
-    bench.pass_s(4)
-    warning = flood(bench)
-    bench.end(bulletin, Reason.SHUTDOWN, ms=4_000)
+    bulletin, warning = cut_into(bench, preemption="resume")
     bench.pass_s(1)
     key = bench.play(bulletin).parts[0].key
     bench.send(ClipFailed(key, Reason.AUDIO_UNREACHABLE, again=True))
@@ -203,11 +193,7 @@ def test_sound_that_is_staged_anew_is_not_begun_anew() -> None:
 
 def test_what_was_heard_whole_has_succeeded_whatever_becomes_of_the_rest() -> None:
     bench = at_work()
-    bulletin = bench.order(job_id="bulletin", preemption="drop", missed={"policy": "skip", "zones_s": 1800})
-    bench.pass_s(4)
-    warning = flood(bench, CHO)
-    bench.pass_s(6)
-    bench.end(bulletin)
+    bulletin, warning = missed_in_a_zone(bench, 1800)
     bench.end(warning)
     bench.pass_s(1)
     bench.end(bulletin, Reason.DEVICE_FAILED, ms=2_000)
@@ -217,10 +203,7 @@ def test_what_was_heard_whole_has_succeeded_whatever_becomes_of_the_rest() -> No
 
 def test_what_has_begun_in_time_goes_on_after_its_validity() -> None:
     bench = at_work()
-    bulletin = bench.order(job_id="bulletin", preemption="resume", not_after=bench.now.utc + 10_000)
-    bench.pass_s(4)
-    warning = flood(bench)
-    bench.end(bulletin, Reason.SHUTDOWN, ms=4_000)
+    bulletin, warning = cut_into(bench, preemption="resume", not_after=bench.now.utc + 10_000)
     bench.pass_s(60)
     bench.end(warning)
     bench.pass_s(1)
@@ -229,17 +212,11 @@ def test_what_has_begun_in_time_goes_on_after_its_validity() -> None:
 
 def test_a_zone_that_missed_some_before_the_rest_says_so() -> None:
     bench = at_work()
-    bulletin = bench.order(job_id="bulletin", preemption="resume")
-    bench.pass_s(4)
-    warning = flood(bench, CHO)
+    bulletin, warning = cut_into(bench, CHO, preemption="resume")
     bench.pass_s(1)
     bench.end(warning)
     bench.pass_s(1)
-    bench.rule(Pause(60_000))
-    bench.end(bulletin, Reason.SHUTDOWN, ms=4_000)
-    bench.rule(Resume())
-    bench.pass_s(1)
-    bench.end(bulletin, ms=6_000)
+    heard_in_two_parts(bench, bulletin, 4_000)
     assert bench.outcomes()[-1] == (bulletin, "succeeded", None)
     assert [zone.reason for zone in bench.every(fx.CommitRecord)[-1].record.zones] == [Reason.PREEMPTED, None]
 
@@ -263,11 +240,7 @@ def test_two_parts_of_a_programme_count_twice_where_the_second_begins_soon() -> 
     bench = at_work()
     bulletin = bench.order(job_id="bulletin")
     bench.pass_s(4)
-    bench.rule(Pause(60_000))
-    bench.end(bulletin, Reason.SHUTDOWN, ms=3_000)
-    bench.rule(Resume())
-    bench.pass_s(1)
-    bench.end(bulletin, ms=7_000)
+    heard_in_two_parts(bench, bulletin, 3_000)
     first, second = bench.state.past
     assert (first.ended - first.started, second.ended - second.started) == (3_000, 7_000)
     assert second.started >= first.ended

@@ -13,7 +13,7 @@ from edge_agent.core.programme import REHEARSAL_WORDS, item_key, items_of
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import Turn
 from edge_agent.core.units import ClipKey, JobId
-from tests.core.bench import Bench
+from tests.core.bench import Bench, audience
 from tests.trust import makers
 
 
@@ -79,10 +79,7 @@ def test_news_about_a_sound_that_nobody_asked_for_is_harmless() -> None:
 def test_two_plays_that_find_the_same_sound_altered_ask_for_it_once() -> None:
     bench = Bench().boot()
     rule = makers.rule_when(times=["12:30:00"])
-    jobs = [
-        bench.order(job_id=f"in-{zone}", when=rule, audience={"areas": [makers.AREA], "zones": [zone]})
-        for zone in makers.ZONES
-    ]
+    jobs = [bench.order(job_id=f"in-{zone}", when=rule, audience=audience(zone)) for zone in makers.ZONES]
     bench.pass_s(1_798)
     bench.deaf.add(fx.FetchClip)
     for job in jobs:

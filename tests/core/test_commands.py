@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -13,17 +12,13 @@ from edge_agent.core.events import (
     DeviceDown,
     DeviceUp,
     JobSaved,
-    RelayChanged,
-    RelayFailed,
     Restored,
     StopAsked,
 )
-from edge_agent.core.job import PlayAt
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import (
     Ask,
     Cancel,
-    Choose,
     Command,
     Lock,
     NextItem,
@@ -37,23 +32,12 @@ from edge_agent.core.order import (
 from edge_agent.core.programme import Sound
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, JobId, UtcMs
-from tests.core.bench import CHO, CLIP_MS, DINH, Bench
+from tests.core.bench import CHO, CLIP_MS, DINH, Bench, at_work
 from tests.trust import makers
 
 EMERGENCY = {"class": "emergency"}
 LATER = UtcMs(makers.NOON + 30 * 24 * HOUR_MS)
 TWO_ITEMS = [makers.clip_item(digest="1" * 64), makers.clip_item(digest="2" * 64)]
-
-
-def at_work() -> Bench:
-    return Bench().boot()
-
-
-def playing(bench: Bench, **job: Any) -> JobId:
-    job_id = bench.order(**job)
-    bench.pass_s(1)
-    assert bench.phase(job_id) is Phase.PLAYING
-    return job_id
 
 
 def cancel(target: JobId) -> Cancel:
@@ -71,7 +55,7 @@ def test_a_job_that_waits_is_cancelled_for_good() -> None:
 
 def test_a_job_that_sounds_is_cut_off_and_does_not_come_again() -> None:
     bench = at_work()
-    job = playing(bench)
+    job = bench.playing()
     bench.rule(cancel(job))
     assert len(bench.every(fx.StopPlay)) == 1
     bench.end(job, Reason.SHUTDOWN, ms=2_000)
@@ -107,7 +91,7 @@ def test_a_window_and_a_lock_are_taken_back_by_who_set_them() -> None:
     bench.rule(cancel(lock))
     assert (window, "cancelled", "cancelled") in bench.outcomes()
     assert (lock, "cancelled", "cancelled") in bench.outcomes()
-    playing(bench)
+    bench.playing()
 
 
 def test_a_stop_ends_what_sounds_and_the_next_day_plays() -> None:
@@ -124,7 +108,7 @@ def test_a_stop_ends_what_sounds_and_the_next_day_plays() -> None:
 
 def test_a_stop_in_one_zone_leaves_the_other() -> None:
     bench = at_work()
-    job = playing(bench)
+    job = bench.playing()
     bench.rule(Stop(), zones=[CHO])
     assert [feed.zone for feed in bench.every(fx.RoutePlay)[-1].feeds] == [DINH]
     bench.end(job)
@@ -143,7 +127,7 @@ def test_a_stop_reaches_what_is_about_to_sound() -> None:
 
 def test_a_stop_ends_no_emergency_of_somebody_else() -> None:
     bench = at_work()
-    warning = playing(bench, **EMERGENCY)
+    warning = bench.playing(**EMERGENCY)
     bench.rule(Stop(), issuer="somebody-else")
     assert bench.every(fx.StopPlay) == []
     bench.rule(Stop())
@@ -154,7 +138,7 @@ def test_a_stop_ends_no_emergency_of_somebody_else() -> None:
 
 def test_what_is_paused_goes_on_where_it_was() -> None:
     bench = at_work()
-    job = playing(bench, items=TWO_ITEMS)
+    job = bench.playing(items=TWO_ITEMS)
     bench.rule(Pause(10 * MINUTE_MS))
     bench.end(job, Reason.SHUTDOWN, ms=4_000)
     bench.pass_s(60)
@@ -173,9 +157,32 @@ def test_what_is_paused_goes_on_where_it_was() -> None:
     assert record.started == bench.now.utc_of(first) < bench.now.utc_of(second)
 
 
+def test_a_stop_ends_what_is_paused() -> None:
+    bench = at_work()
+    job = bench.playing()
+    bench.rule(Pause(10 * MINUTE_MS))
+    bench.end(job, Reason.SHUTDOWN, ms=4_000)
+    bench.rule(Stop())
+    assert (job, "interrupted", "stopped") in bench.outcomes()
+    bench.rule(Resume())
+    bench.pass_s(1)
+    assert len(bench.every(fx.StartPlay)) == 1
+
+
+def test_a_stop_in_one_zone_leaves_the_rest_of_what_is_paused_to_the_other() -> None:
+    bench = at_work()
+    job = bench.playing()
+    bench.rule(Pause(10 * MINUTE_MS))
+    bench.end(job, Reason.SHUTDOWN, ms=4_000)
+    bench.rule(Stop(), zones=[CHO])
+    bench.rule(Resume())
+    bench.pass_s(1)
+    assert [feed.zone for feed in bench.every(fx.StartPlay)[-1].feeds] == [DINH]
+
+
 def test_a_pause_that_nobody_ends_is_the_end() -> None:
     bench = at_work()
-    job = playing(bench)
+    job = bench.playing()
     bench.rule(Pause(10 * MINUTE_MS))
     bench.end(job, Reason.SHUTDOWN, ms=4_000)
     bench.pass_s(601)
@@ -185,14 +192,14 @@ def test_a_pause_that_nobody_ends_is_the_end() -> None:
 
 def test_an_emergency_cannot_be_paused() -> None:
     bench = at_work()
-    playing(bench, **EMERGENCY)
+    bench.playing(**EMERGENCY)
     bench.rule(Pause(MINUTE_MS))
     assert bench.every(fx.StopPlay) == []
 
 
 def test_the_next_item_is_called_for() -> None:
     bench = at_work()
-    job = playing(bench, items=TWO_ITEMS)
+    job = bench.playing(items=TWO_ITEMS)
     bench.rule(NextItem())
     bench.end(job, Reason.SHUTDOWN, ms=4_000)
     bench.pass_s(1)
@@ -205,7 +212,7 @@ def test_the_next_item_is_called_for() -> None:
 
 def test_the_next_item_is_called_for_only_after_the_commit_and_only_once() -> None:
     bench = at_work()
-    job = playing(bench, items=TWO_ITEMS)
+    job = bench.playing(items=TWO_ITEMS)
     bench.deaf = {fx.SaveJob}
     order = bench.rule(NextItem())
     assert bench.every(fx.StopPlay) == []
@@ -218,7 +225,7 @@ def test_the_next_item_is_called_for_only_after_the_commit_and_only_once() -> No
 
 def test_a_redelivered_command_does_nothing_twice() -> None:
     bench = at_work()
-    job = playing(bench, items=TWO_ITEMS)
+    job = bench.playing(items=TWO_ITEMS)
     order = bench.rule(NextItem())
     saved = bench.every(fx.SaveJob)[-1].saved
     bench.end(job, Reason.SHUTDOWN, ms=4_000)
@@ -231,7 +238,7 @@ def test_a_redelivered_command_does_nothing_twice() -> None:
 
 def test_a_restart_ends_the_process_in_order_but_not_under_an_emergency() -> None:
     bench = at_work()
-    warning = playing(bench, **EMERGENCY)
+    warning = bench.playing(**EMERGENCY)
     bench.rule(Restart())
     assert bench.answers()[-1] == ("refused", "emergency_in_force")
     bench.end(warning)
@@ -250,87 +257,6 @@ def test_a_day_is_told_once_and_only_after_the_commit() -> None:
     assert order not in bench.state.rules
 
 
-def test_a_self_test_closes_one_zone_after_the_other_and_records_what_it_saw() -> None:
-    bench = at_work()
-    order = bench.rule(SelfTest())
-    assert bench.closed() == {CHO}
-    bench.pass_s(1)
-    assert bench.closed() == {DINH}
-    bench.pass_s(1)
-    assert bench.closed() == set()
-    record = bench.every(fx.CommitRecord)[-1].record
-    assert (record.job_id, record.detail) == (order, f"self_test {CHO}=ok {DINH}=ok")
-    assert bench.every(fx.StartPlay) == []
-
-
-def test_a_self_test_names_the_relay_that_fails_and_the_zone_that_is_needed() -> None:
-    bench = at_work()
-    playing(bench, audience={"areas": [makers.AREA], "zones": [DINH]})
-    bench.deaf = {fx.SwitchRelay}
-    bench.rule(SelfTest())
-    bench.send(RelayFailed(CHO, "no contact"))
-    record = bench.every(fx.CommitRecord)[-1].record
-    assert record.detail == f"self_test {CHO}=relay_failed {DINH}=busy"
-
-
-def test_a_self_test_lets_a_zone_go_that_is_needed() -> None:
-    bench = at_work()
-    bench.rule(SelfTest())
-    warning = bench.order(**EMERGENCY)
-    bench.pass_s(1)
-    assert bench.phase(warning) is Phase.PLAYING
-    assert bench.every(fx.CommitRecord)[-1].record.detail == f"self_test {CHO}=busy {DINH}=busy"
-
-
-def offered(bench: Bench, **job: Any) -> JobId:
-    made = bench.make(job_id="offer", when={"kind": "at", "utc": bench.now.utc + 60_000}, **job)
-    bench.arrive(replace(bench.accept(made), offered=True))
-    return made.job_id
-
-
-def test_an_offer_waits_until_the_commune_chooses_it() -> None:
-    bench = at_work()
-    offer = offered(bench)
-    assert bench.answers()[-1] == ("accepted", None)
-    bench.pass_s(120)
-    assert bench.state.plays == {}
-    assert offer in bench.state.jobs
-    bench.rule(Choose(offer, PlayAt(UtcMs(bench.now.utc + 60_000))))
-    assert bench.phase(offer) is Phase.STAGED
-    bench.pass_s(60)
-    bench.pass_s(1)
-    bench.end(offer)
-    assert (offer, "succeeded", None) in bench.outcomes()
-
-
-def test_an_offer_that_nobody_chooses_expires_on_record() -> None:
-    bench = at_work()
-    offer = offered(bench, not_after=bench.now.utc + 3_600_000)
-    assert bench.wakes_in_ms() <= 3_600_001
-    bench.pass_s(3_601)
-    assert bench.outcomes()[-1] == (offer, "expired", "expired")
-    assert bench.state.jobs == {}
-
-
-def test_a_choice_outlives_a_restart() -> None:
-    bench = at_work()
-    offer = offered(bench)
-    bench.rule(Choose(offer, PlayAt(UtcMs(bench.now.utc + 60_000))))
-    job, rule = (effect.saved for effect in bench.every(fx.SaveJob))
-    again = Bench()
-    again.send(Restored((job,), (), {}, 0, 0, "e1", rules=(rule,)))
-    assert again.play(offer).planned == makers.NOON + 1_000 + 60_000
-    alone = Bench()
-    alone.send(Restored((job,), (), {}, 0, 0, "e1"))
-    assert alone.state.plays == {}
-
-
-def test_nothing_is_chosen_that_is_not_here() -> None:
-    bench = at_work()
-    bench.rule(Choose(JobId("nowhere"), PlayAt(UtcMs(bench.now.utc + 60_000))))
-    assert bench.answers()[-1] == ("refused", "unknown_job")
-
-
 @pytest.mark.parametrize("action", [Stop(), cancel(JobId("x")), Lock(1_000), Pause(1_000), NextItem(), SelfTest()])
 def test_every_command_is_answered_and_on_record(action: Any) -> None:
     bench = at_work()
@@ -346,7 +272,7 @@ def test_every_command_is_answered_and_on_record(action: Any) -> None:
 
 def test_what_is_cancelled_while_it_stops_for_a_pause_does_not_go_on() -> None:
     bench = at_work()
-    job = playing(bench)
+    job = bench.playing()
     bench.rule(Pause(MINUTE_MS))
     bench.rule(cancel(job))
     bench.end(job, Reason.SHUTDOWN, ms=2_000)
@@ -356,7 +282,7 @@ def test_what_is_cancelled_while_it_stops_for_a_pause_does_not_go_on() -> None:
 
 def test_a_stop_of_what_stops_for_a_pause_is_the_end() -> None:
     bench = at_work()
-    job = playing(bench)
+    job = bench.playing()
     bench.rule(Pause(MINUTE_MS))
     bench.rule(Stop())
     bench.end(job, Reason.SHUTDOWN, ms=2_000)
@@ -368,15 +294,14 @@ def test_what_is_about_to_sound_waits_for_a_pause_too() -> None:
     bench.deaf = {fx.SwitchRelay}
     job = bench.order()
     bench.rule(Pause(MINUTE_MS))
-    for zone in (CHO, DINH):
-        bench.send(RelayChanged(zone, True, "order", bench.now.mono))
+    bench.confirm_relays()
     assert (bench.phase(job), bench.play(job).held_by) == (Phase.QUEUED, Reason.PAUSED)
     assert bench.every(fx.StartPlay) == []
 
 
 def test_what_was_paused_for_long_has_all_its_time_when_it_is_resumed() -> None:
     bench = at_work()
-    job = playing(bench)
+    job = bench.playing()
     bench.rule(Pause(HOUR_MS))
     bench.end(job, Reason.SHUTDOWN, ms=4_000)
     bench.pass_s(50 * 60)
@@ -387,7 +312,7 @@ def test_what_was_paused_for_long_has_all_its_time_when_it_is_resumed() -> None:
 
 def test_a_pause_that_is_over_before_the_device_has_stopped_is_the_end() -> None:
     bench = at_work()
-    job = playing(bench)
+    job = bench.playing()
     bench.rule(Pause(1_000))
     bench.pass_s(1)
     bench.end(job, Reason.SHUTDOWN, ms=4_000)
@@ -405,7 +330,7 @@ def test_what_only_waited_through_a_pause_begins_after_it() -> None:
 
 def test_a_paused_programme_is_on_record_when_the_service_ends() -> None:
     bench = at_work()
-    job = playing(bench)
+    job = bench.playing()
     bench.rule(Pause(MINUTE_MS))
     bench.end(job, Reason.SHUTDOWN, ms=4_000)
     bench.send(StopAsked())
@@ -416,7 +341,7 @@ def test_a_paused_programme_is_on_record_when_the_service_ends() -> None:
 
 def test_what_stops_for_a_pause_when_the_service_ends_is_on_record_too() -> None:
     bench = at_work()
-    job = playing(bench)
+    job = bench.playing()
     bench.rule(Pause(MINUTE_MS))
     bench.send(StopAsked())
     bench.end(job, Reason.SHUTDOWN, ms=4_000)
@@ -480,58 +405,3 @@ def test_a_job_that_was_cancelled_is_over_after_a_restart_too() -> None:
     again.send(Restored((saved,), (), {}, 0, 0, "e1", rules=(rule,)))
     assert again.state.jobs == {}
     assert again.outcomes() == [(job, "rejected", "cancelled")]
-
-
-def test_nothing_is_chosen_for_a_time_that_its_issuer_has_not_signed() -> None:
-    bench = at_work()
-    offer = offered(bench, not_after=bench.now.utc + HOUR_MS)
-    bench.rule(Choose(offer, PlayAt(UtcMs(bench.now.utc + 2 * HOUR_MS))))
-    assert bench.answers()[-1] == ("refused", "nothing_left")
-    assert bench.state.jobs[offer].offered
-
-
-def test_only_what_is_offered_is_chosen() -> None:
-    bench = at_work()
-    job = bench.at(60)
-    bench.rule(Choose(job, PlayAt(UtcMs(bench.now.utc + 120_000))))
-    assert bench.answers()[-1] == ("refused", "unknown_job")
-
-
-def test_what_is_chosen_counts_from_then_on_after_a_restart_too() -> None:
-    bench = at_work()
-    offer = offered(bench)
-    bench.pass_s(30)
-    bench.rule(Choose(offer, PlayAt(UtcMs(bench.now.utc + 60_000))))
-    assert fx.ReleaseJob(offer, bench.now.utc) in bench.said
-
-
-def test_an_offer_that_waits_for_a_welcome_is_not_refused_for_its_own_hour() -> None:
-    bench = Bench().boot(welcomed=False)
-    made = bench.make(job_id="offer", when={"kind": "at", "utc": bench.now.utc + 12 * HOUR_MS})  # at midnight
-    bench.arrive(replace(bench.accept(made), offered=True))
-    bench.welcome()
-    assert bench.state.jobs[made.job_id].offered
-
-
-def test_a_self_test_that_is_ordered_again_ends_the_first_on_record() -> None:
-    bench = at_work()
-    first = bench.rule(SelfTest())
-    bench.rule(SelfTest())
-    records = {effect.record.job_id: effect.record.detail for effect in bench.every(fx.CommitRecord)}
-    assert records[first] == f"self_test {CHO}=busy {DINH}=busy"
-
-
-def test_a_self_test_closes_nothing_under_whoever_is_at_the_horn() -> None:
-    bench = at_work()
-    bench.rule(Lock(HOUR_MS), zones=[CHO])
-    bench.rule(SelfTest())
-    assert bench.closed() == {DINH}
-    bench.pass_s(1)
-    assert bench.every(fx.CommitRecord)[-1].record.detail == f"self_test {CHO}=zone_locked {DINH}=ok"
-
-
-def test_a_self_test_lets_a_zone_go_that_is_locked() -> None:
-    bench = at_work()
-    bench.rule(SelfTest())
-    bench.rule(Lock(HOUR_MS))
-    assert bench.closed() == set()

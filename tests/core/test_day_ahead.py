@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from edge_agent.core import effects as fx
 from edge_agent.core.as_run import AsRun, RecordKind
-from edge_agent.core.day_ahead import Planned, day_plan
+from edge_agent.core.day_ahead import day_plan
 from edge_agent.core.job import JobClass
 from edge_agent.core.order import Lock, Loosening, Rank, SetVolume, Window
+from edge_agent.core.outlook import Planned
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Clause, IntoQuiet, LocalPolicy, VolumeBand, ZoneSite
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, JobId, UtcMs, ZoneId

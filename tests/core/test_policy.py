@@ -228,6 +228,22 @@ def test_a_programme_is_cut_where_the_quiet_hours_begin_if_the_policy_says_so() 
     assert policy.judge(late, wish("20:00:00", seconds=1_801)).reason is Reason.SESSION_TOO_LONG
 
 
+def test_a_zone_that_hears_nothing_today_cuts_nobody_off() -> None:
+    holiday = Clause(zones=frozenset({CHO}), quiet=NIGHT, holidays=frozenset({date(2026, 10, 6)}))
+    late = Rules(makers.make_site(), LocalPolicy((holiday,), IntoQuiet.CUT))
+    assert policy.judge(late, wish("20:50:00", seconds=1_200)) == policy.Verdict({CHO: Reason.HOLIDAY})
+
+
+def test_each_zone_is_judged_up_to_its_own_cut_and_all_end_at_the_first() -> None:
+    early = Clause(zones=frozenset({CHO}), quiet=NIGHT, session_ms=10 * MINUTE_MS)
+    other = Clause(zones=frozenset({DINH}), quiet=(time(21, 5), time(5)), session_ms=20 * MINUTE_MS)
+    late = Rules(makers.make_site(), LocalPolicy((early, other), IntoQuiet.CUT))
+    assert policy.judge(late, wish("20:50:00", seconds=1_800)) == policy.Verdict({}, ends_at=at("21:00:00"))
+    assert policy.judge(late, wish("20:49:00", seconds=1_800)) == policy.Verdict(
+        {CHO: Reason.SESSION_TOO_LONG}, ends_at=at("21:05:00")
+    )
+
+
 def test_an_exception_loosens_only_as_far_as_it_says() -> None:
     tuesday_night = window("we-1", "22:00:00", "22:30:00", session_ms=10 * MINUTE_MS)
     loosened = rules(STANDARD, windows=(tuesday_night,))

@@ -9,25 +9,20 @@ from typing import Any
 import pytest
 
 from edge_agent.core import effects as fx
-from edge_agent.core.events import DeviceUp, JobSaved, Mark, Restored, SavedMark
+from edge_agent.core.events import Connected, DeviceUp, JobSaved, Mark, Restored, SavedMark
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.programme import ALL_CLEAR, ATTENTION, REHEARSAL, Sound
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, JobId, UtcMs
-from tests.core.bench import CHO, DINH, Bench
+from tests.core.bench import CHO, DINH, Bench, at_work, audience
 from tests.trust import makers
 
 EMERGENCY = {"class": "emergency"}
 
 
-def at_work() -> Bench:
-    return Bench().boot()
-
-
 def alert(bench: Bench, version: int, *, zones: tuple[str, ...] = (), **job: Any) -> JobId:
-    audience = {"areas": [makers.AREA], "zones": [*zones]}
-    given = {"job_id": f"so-tan-{version}", "series": "so-tan", "version": version, "audience": audience, **EMERGENCY}
-    given["not_after"] = bench.now.utc + 6 * HOUR_MS
+    given = {"job_id": f"so-tan-{version}", "series": "so-tan", "version": version, **EMERGENCY}
+    given |= {"audience": audience(*zones), "not_after": bench.now.utc + 6 * HOUR_MS}
     return bench.order(**{**given, **job})
 
 
@@ -126,8 +121,8 @@ def test_an_older_version_never_sounds_after_a_restart_either() -> None:
     again = Bench()
     again.send(Restored((), (), {}, 0, 0, "e1", past=bench.state.past))
     again.send(DeviceUp())
-    again.boot()
-    again.state = replace(again.state, past=bench.state.past)
+    again.send(Connected(1, "ab" * 16))
+    again.welcome()
     alert(again, 1)
     assert again.answers()[-1] == ("refused", "superseded")
 
@@ -169,7 +164,7 @@ def test_nothing_is_cleared_where_nothing_was_heard() -> None:
 
 def test_a_correction_stops_what_it_corrects_and_sounds_where_that_was_heard() -> None:
     bench = at_work()
-    wrong = bench.order(job_id="wrong", audience={"areas": [makers.AREA], "zones": [CHO]})
+    wrong = bench.order(job_id="wrong", audience=audience(CHO))
     bench.pass_s(1)
     right = bench.order(job_id="right", corrects="wrong", **{"class": "priority"})
     assert len(bench.every(fx.StopPlay)) == 1
@@ -183,7 +178,7 @@ def test_a_correction_stops_what_it_corrects_and_sounds_where_that_was_heard() -
 
 def test_a_correction_of_what_was_played_goes_to_who_heard_it() -> None:
     bench = at_work()
-    wrong = bench.order(job_id="wrong", audience={"areas": [makers.AREA], "zones": [DINH]})
+    wrong = bench.order(job_id="wrong", audience=audience(DINH))
     sounds(bench, wrong)
     bench.pass_s(3_600)
     bench.order(job_id="right", corrects="wrong")

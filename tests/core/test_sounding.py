@@ -18,7 +18,7 @@ from edge_agent.core.events import (
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import PlayId
-from tests.core.bench import CHO, DINH, Bench
+from tests.core.bench import CHO, DINH, Bench, audience
 from tests.trust import makers
 
 EMERGENCY = {"class": "emergency"}
@@ -156,9 +156,9 @@ def test_an_emergency_whose_sound_was_altered_waits_for_good_sound_before_it_tri
 def test_what_shares_altered_sound_waits_for_good_sound_too() -> None:
     bench = Bench().boot()
     waiting = bench.at(60, job_id="waiting")
-    playing = bench.order(job_id="playing", audience={"areas": [makers.AREA], "zones": [CHO]})
+    playing = bench.order(job_id="playing", audience=audience(CHO))
     bench.deaf |= {fx.SwitchRelay, fx.FetchClip}
-    armed = bench.order(job_id="armed", audience={"areas": [makers.AREA], "zones": [DINH]})
+    armed = bench.order(job_id="armed", audience=audience(DINH))
     assert bench.phase(armed) is Phase.ARMED
     bench.end(playing, Reason.AUDIO_ALTERED, ms=500)
     bench.send(RelayChanged(DINH, True, "order", bench.now.mono))

@@ -18,16 +18,12 @@ from edge_agent.core.order import AllStop, Amplify, Lock, Loosening, Pause, Rank
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import STANDARD, Clause, IntoQuiet, LocalPolicy
 from edge_agent.core.state import ZonePart
-from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, JobId, UtcMs
-from tests.core.bench import CHO, CLIP_MS, DINH, Bench
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, JobId, MonoMs, UtcMs
+from tests.core.bench import CHO, CLIP_MS, DINH, Bench, at_work
 from tests.trust import makers
 
 EMERGENCY = {"class": "emergency"}
 LATER = UtcMs(makers.NOON + 30 * 24 * HOUR_MS)
-
-
-def at_work() -> Bench:
-    return Bench().boot()
 
 
 def silence(begins_s: float, ends_s: float) -> Any:
@@ -40,14 +36,6 @@ def regulation(version: int, *clauses: Clause, into_quiet: IntoQuiet = IntoQuiet
     return lambda heading: Regulation(heading, version, "12/2026/QĐ-UBND", date(2026, 10, 1), policy)
 
 
-def playing(bench: Bench, **job: Any) -> JobId:
-    """A job that sounds in both zones."""
-    job_id = bench.order(**job)
-    bench.pass_s(1)
-    assert bench.phase(job_id) is Phase.PLAYING
-    return job_id
-
-
 def zone_reasons(bench: Bench) -> dict[str, str | None]:
     record = bench.every(fx.CommitRecord)[-1].record
     return {zone.zone: zone.reason and zone.reason.value for zone in record.zones}
@@ -56,7 +44,7 @@ def zone_reasons(bench: Bench) -> dict[str, str | None]:
 @pytest.mark.parametrize("cls", ["normal", "emergency"])
 def test_a_lock_silences_its_zone_at_once_and_the_neighbour_plays_on(cls: str) -> None:
     bench = at_work()
-    job = playing(bench, **({"class": cls} if cls == "emergency" else {}))
+    job = bench.playing(**({"class": cls} if cls == "emergency" else {}))
     bench.rule(Lock(4 * HOUR_MS), zones=[CHO])
     assert [route.feeds[0].zone for route in bench.every(fx.RoutePlay)] == [DINH]
     assert bench.closed() == {DINH}
@@ -104,7 +92,7 @@ def test_a_lock_outlives_a_restart_whatever_the_clock_says() -> None:
 def test_a_silence_that_begins_ends_what_sounds_there() -> None:
     bench = at_work()
     bench.rule(silence(5, 3600), zones=[CHO], not_after=LATER)
-    job = playing(bench, items=[makers.clip_item(duration_ms=CLIP_MS)])  # it touches the silence: not there at all
+    job = bench.playing(items=[makers.clip_item(duration_ms=CLIP_MS)])  # it touches the silence: not there at all
     assert bench.play(job).zones_in(ZonePart.OUT) == (CHO,)
     bench.end(job)
     assert zone_reasons(bench) == {CHO: "zone_silenced", DINH: None}
@@ -112,7 +100,7 @@ def test_a_silence_that_begins_ends_what_sounds_there() -> None:
 
 def test_a_silence_that_comes_while_it_sounds_takes_its_zone_when_it_begins() -> None:
     bench = at_work()
-    job = playing(bench)
+    job = bench.playing()
     bench.rule(silence(5, 3600), zones=[CHO], not_after=LATER)
     assert bench.play(job).zones_in(ZonePart.HEARING) == (CHO, DINH)
     assert bench.wakes_in_ms() <= 4_000
@@ -123,7 +111,7 @@ def test_a_silence_that_comes_while_it_sounds_takes_its_zone_when_it_begins() ->
 def test_an_emergency_passes_a_silence() -> None:
     bench = at_work()
     bench.rule(silence(0, 3600), not_after=LATER)
-    warning = playing(bench, **EMERGENCY)
+    warning = bench.playing(**EMERGENCY)
     assert bench.play(warning).zones_in(ZonePart.HEARING) == (CHO, DINH)
 
 
@@ -179,7 +167,7 @@ def test_a_programme_is_cut_where_the_quiet_hours_begin() -> None:
     bench = at_work()
     nap = Clause(quiet=(time(12, 1), time(14)))
     bench.rule(regulation(1, nap, into_quiet=IntoQuiet.CUT), not_after=LATER)
-    job = playing(bench, items=[makers.clip_item(duration_ms=CLIP_MS)], loops=10)
+    job = bench.playing(items=[makers.clip_item(duration_ms=CLIP_MS)], loops=10)
     assert bench.play(job).cut_at is not None
     bench.pass_s(57.5)
     assert bench.every(fx.StopPlay) == []
@@ -191,13 +179,13 @@ def test_a_programme_is_cut_where_the_quiet_hours_begin() -> None:
 
 def test_an_all_stop_ends_emergencies_too_and_later_ones_sound() -> None:
     bench = at_work()
-    warning = playing(bench, **EMERGENCY, job_id="first")
+    warning = bench.playing(**EMERGENCY, job_id="first")
     bench.pass_s(1)
     bench.rule(AllStop(15 * MINUTE_MS))
     bench.end(warning, Reason.SHUTDOWN, ms=1_000)
     assert bench.outcomes()[-1] == (warning, "interrupted", "all_stopped")
     bench.pass_s(1)
-    later = playing(bench, **EMERGENCY, job_id="second")
+    later = bench.playing(**EMERGENCY, job_id="second")
     assert bench.phase(later) is Phase.PLAYING
 
 
@@ -214,12 +202,12 @@ def test_what_was_due_during_an_all_stop_is_refused_by_name_and_what_is_due_late
 
 def test_the_volume_that_was_set_holds_for_what_sounds_and_what_comes() -> None:
     bench = at_work()
-    job = playing(bench, volume=70)
+    job = bench.playing(volume=70)
     bench.rule(SetVolume(30), zones=[CHO])
     assert {feed.zone: feed.volume for feed in bench.every(fx.RoutePlay)[-1].feeds} == {CHO: 30, DINH: 70}
     bench.end(job)
     bench.pass_s(120)
-    playing(bench, volume=70, job_id="next")
+    bench.playing(volume=70, job_id="next")
     assert {feed.zone: feed.volume for feed in bench.every(fx.StartPlay)[-1].feeds} == {CHO: 30, DINH: 70}
     bench.rule(SetVolume(100), zones=[CHO])
     assert {feed.zone: feed.volume for feed in bench.every(fx.RoutePlay)[-1].feeds} == {CHO: 70, DINH: 70}
@@ -228,7 +216,7 @@ def test_the_volume_that_was_set_holds_for_what_sounds_and_what_comes() -> None:
 def test_a_volume_is_no_limit_for_an_emergency() -> None:
     bench = at_work()
     bench.rule(SetVolume(0))
-    playing(bench, **EMERGENCY, volume=90)
+    bench.playing(**EMERGENCY, volume=90)
     assert {feed.volume for feed in bench.every(fx.StartPlay)[-1].feeds} == {90}
 
 
@@ -248,7 +236,7 @@ def test_an_amplifier_that_was_switched_on_goes_off_by_itself_and_by_command() -
 
 def test_the_order_that_the_commune_sets_decides_among_those_who_wait() -> None:
     bench = at_work()
-    first = playing(bench, job_id="first")
+    first = bench.playing(job_id="first")
     late = {"missed": {"policy": "late", "limit_s": 600}, "class": "priority"}
     bench.at(2, job_id="province", order=1, **late)
     bench.at(3, job_id="commune", order=2, **late)
@@ -269,6 +257,46 @@ def test_a_rule_waits_for_the_welcome_as_every_new_order_does() -> None:
     assert not any(rule.held for rule in bench.state.rules.values())
     bench.order()
     assert bench.answers()[-1] == ("refused", "zone_silenced")
+
+
+def test_a_regulation_that_waits_for_the_welcome_takes_effect_with_it() -> None:
+    bench = Bench().boot(welcomed=False)
+    first = bench.rule(regulation(1, Clause(sessions_per_day=0)), not_after=LATER)
+    bench.welcome()
+    assert (first, "succeeded", None) in bench.outcomes()
+    bench.order(when={"kind": "at", "utc": bench.now.utc + 60_000})
+    bench.pass_s(61)
+    assert bench.outcomes()[-1][1:] == ("rejected", "sessions_per_day")
+
+
+@pytest.mark.parametrize("versions", [(1, 2), (2, 1)])
+def test_of_two_regulations_that_wait_for_the_welcome_the_newer_one_holds(versions: tuple[int, int]) -> None:
+    bench = Bench().boot(welcomed=False)
+    ids = {version: bench.rule(regulation(version), not_after=LATER) for version in versions}
+    bench.welcome()
+    assert [*bench.state.rules] == [ids[2]]
+    assert bench.outcomes() == [(ids[2], "succeeded", None), (ids[1], "rejected", "superseded")]
+
+
+def test_a_regulation_whose_time_is_up_when_the_welcome_comes_takes_nobodys_place() -> None:
+    bench = Bench().boot(welcomed=False)
+    first = bench.rule(regulation(1), not_after=LATER)
+    bench.rule(regulation(2), not_after=UtcMs(bench.now.utc + 1_000))
+    bench.now = replace(bench.now, mono=MonoMs(bench.now.mono + 2_000), utc=UtcMs(bench.now.utc + 2_000))
+    bench.welcome()
+    assert [*bench.state.rules] == [first]
+
+
+def test_of_two_that_are_due_at_once_the_first_received_begins_whatever_it_has_played_before() -> None:
+    bench = at_work()
+    bench.order(job_id="first", when=makers.rule_when(times=["12:01:00", "17:00:00"], weekdays=[4]))
+    bench.order(job_id="second", when=makers.rule_when(times=["17:00:00"], weekdays=[4]))
+    bench.pass_s(60)
+    bench.end(JobId("first"))
+    bench.pass_s(5 * 3_600 - 70)
+    bench.pass_s(10)
+    assert bench.phase(JobId("first")) is Phase.PLAYING
+    assert bench.phase(JobId("second")) is Phase.QUEUED
 
 
 def test_a_stale_command_is_refused() -> None:
@@ -330,7 +358,7 @@ def test_what_begins_just_after_a_lock_closes_no_relay_under_it() -> None:
 
 def test_a_lock_that_comes_while_it_stops_for_a_pause_is_obeyed_at_once() -> None:
     bench = at_work()
-    job = playing(bench)
+    job = bench.playing()
     bench.rule(Pause(60_000))
     bench.rule(Lock(HOUR_MS))
     assert bench.closed() == set()
@@ -340,9 +368,11 @@ def test_a_lock_that_comes_while_it_stops_for_a_pause_is_obeyed_at_once() -> Non
 
 def test_a_clock_that_is_put_back_prolongs_no_all_stop() -> None:
     bench = at_work()
-    bench.rule(AllStop(15 * MINUTE_MS))
+    stop = bench.rule(AllStop(15 * MINUTE_MS))
     bench.now = replace(bench.now, utc=UtcMs(bench.now.utc - 10 * HOUR_MS))
-    bench.pass_s(15 * 60)
+    bench.pass_s(15 * 60 - 1)
+    assert [*bench.state.rules] == [stop]
+    bench.pass_s(1)
     assert bench.state.rules == {}
 
 
@@ -350,13 +380,13 @@ def test_a_clock_that_is_put_back_lifts_no_lock() -> None:
     bench = at_work()
     bench.rule(Lock(HOUR_MS), zones=[CHO])
     bench.now = replace(bench.now, utc=UtcMs(bench.now.utc - 10 * MINUTE_MS))
-    job = playing(bench, not_before=bench.now.utc)
+    job = bench.playing(not_before=bench.now.utc)
     assert bench.play(job).zones_in(ZonePart.HEARING) == (DINH,)
 
 
 def test_a_lock_whose_signer_has_a_fast_clock_holds_at_once() -> None:
     bench = at_work()
-    job = playing(bench)
+    job = bench.playing()
     ahead = UtcMs(bench.now.utc + 90_000)
     bench.rule(Lock(HOUR_MS), zones=[CHO], not_before=ahead, not_after=UtcMs(ahead + 120_000))
     assert bench.play(job).zones_in(ZonePart.HEARING) == (DINH,)

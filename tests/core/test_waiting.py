@@ -17,7 +17,6 @@ from edge_agent.core.events import (
     HelloDue,
     JobSaved,
     JournalFailed,
-    RelayChanged,
     RelayFailed,
     Tick,
 )
@@ -27,7 +26,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.site import ZoneSite
 from edge_agent.core.state import ZonePart
 from edge_agent.core.units import JobId, UtcMs
-from tests.core.bench import CHO, DINH, Bench
+from tests.core.bench import CHO, DINH, Bench, audience
 from tests.trust import makers
 
 FLOOD = {"class": "emergency", "job_id": "flood"}
@@ -112,7 +111,7 @@ def test_a_zone_that_is_to_come_back_does_not_wait_for_a_relay_that_does_not_clo
     """It was called preempted to the end, and nobody heard of the relay."""
     minute = {CHO: ZoneSite(CHO, "cho", 1_000, on_ms_max=60_000), DINH: ZoneSite(DINH, "dinh", 1_000)}
     bench = Bench(zones=minute).boot()
-    flood = bench.order(**FLOOD, audience={"areas": [makers.AREA], "zones": [CHO]})
+    flood = bench.order(**FLOOD, audience=audience(CHO))
     bench.pass_s(15)
     bulletin = bench.order(job_id="bulletin", loops=5)
     bench.pass_s(1)
@@ -137,8 +136,7 @@ def test_an_emergency_whose_relay_does_not_answer_is_tried_again() -> None:
         bench.send(RelayFailed(zone, "no lease: the core or the audio writer stands still"))
     assert (bench.phase(flood), bench.play(flood).attempt) == (Phase.ARMED, 2), "the second try does not wait"
     bench.deaf.clear()
-    for zone in (CHO, DINH):
-        bench.send(RelayChanged(zone, True, "order", bench.now.mono))
+    bench.confirm_relays()
     assert bench.phase(flood) is Phase.PLAYING
 
 
@@ -192,8 +190,7 @@ def test_a_clock_that_is_put_back_frees_the_zones_of_what_was_about_to_begin() -
     bench.pass_s(8.8)
     assert bench.phase(job) is Phase.ARMED
     bench.now = replace(bench.now, utc=UtcMs(bench.now.utc - 3_600_000))
-    for zone in (CHO, DINH):
-        bench.send(RelayChanged(zone, True, "order", bench.now.mono))
+    bench.confirm_relays()
     assert bench.every(fx.StartPlay) == []
     assert bench.phase(job) is Phase.QUEUED
     assert bench.closed() == set()
@@ -216,8 +213,7 @@ def taken_everywhere(bench: Bench) -> None:
 def missed_in_a_zone(bench: Bench) -> None:
     job = bench.order(missed={"policy": "skip", "zones_s": 600})
     bench.pass_s(1)
-    there = {"areas": [makers.AREA], "zones": [CHO]}
-    bench.order(job_id="flood", audience=there, loops=5, gap_s=300, **{"class": "emergency"})
+    bench.order(job_id="flood", audience=audience(CHO), loops=5, gap_s=300, **{"class": "emergency"})
     bench.pass_s(1)
     bench.end(job)
 
@@ -260,6 +256,7 @@ def test_whatever_waits_is_woken_and_nothing_spins(waits: Callable[[Bench], obje
     bench = Bench().boot()
     bench.send(Disconnected("its hellos would be all that happens"))
     waits(bench)
+    assert bench.every(fx.SaveJob), "nothing waits"
     for _ in range(100):
         bench.send(Tick())
         wait_ms = bench.wakes_in_ms()

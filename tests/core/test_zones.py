@@ -12,16 +12,11 @@ from edge_agent.core.site import ZoneSite
 from edge_agent.core.state import ZonePart
 from edge_agent.core.units import JobId, MonoMs, ZoneId
 from edge_agent.core.zones import RELAY_TAIL_MS
-from tests.core.bench import CHO, DINH, Bench
-from tests.trust import makers
+from tests.core.bench import CHO, DINH, Bench, audience
 
 BEN = ZoneId("ben")
 THREE = {zone: ZoneSite(zone, zone, 1_000) for zone in (CHO, DINH, BEN)}
 FLOOD = {"class": "emergency", "job_id": "flood"}
-
-
-def audience(*zones: str) -> dict[str, object]:
-    return {"areas": [makers.AREA], "zones": list(zones)}
 
 
 def test_an_emergency_takes_its_zone_and_the_neighbour_plays_on() -> None:
@@ -156,8 +151,7 @@ def test_an_emergency_that_comes_while_a_bulletin_warms_up_goes_first() -> None:
     bulletin = bench.order(job_id="bulletin")
     flood = bench.order(**FLOOD)
     assert (bench.phase(bulletin), bench.phase(flood)) == (Phase.ARMED, Phase.ARMED)
-    for zone in (CHO, DINH):
-        bench.send(RelayChanged(zone, True, "order", bench.now.mono))
+    bench.confirm_relays()
     assert bench.phase(flood) is Phase.PLAYING
     assert bench.phase(bulletin) is not Phase.PLAYING
     bench.deaf.clear()

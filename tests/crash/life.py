@@ -27,7 +27,8 @@ from edge_agent.journal.store import Store
 from edge_agent.runtime import Ports, Runtime
 from edge_agent.sync.download import HttpsFetcher
 from edge_agent.sync.https import Trust
-from edge_agent.sync.messages import HostStatus, Sender
+from edge_agent.sync.messages import Sender
+from edge_agent.sync.reports import HostStatus
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.judge import make_judge
 from edge_agent.upstream import Identity, Upstream

@@ -16,6 +16,8 @@ MODULES = (
     "tests.trust.test_strict_json_oracle",
     "tests.trust.test_envelope",
     "tests.trust.test_orders",
+    "tests.trust.test_rule_orders",
+    "tests.trust.test_timetable_order",
     "tests.trust.test_judge",
     "tests.trust.test_changed_on_the_way",
     "tests.trust.test_wrong_fields",

@@ -7,29 +7,27 @@ from datetime import date
 
 from edge_agent.core.as_run import AsRun, Evidence, ItemAsRun, RecordKind, ZoneAsRun
 from edge_agent.core.clock_trust import ClockSource, Now
-from edge_agent.core.effects import Verdict
+from edge_agent.core.effects import Conflict, Verdict
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.outlook import Planned
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey, JobId, MonoMs, StationId, UtcMs, ZoneId
 from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import ChainPoint, Origin, body_of, chain
 from edge_agent.sync import messages
-from edge_agent.sync.messages import (
+from edge_agent.sync.messages import Outgoing, Sender
+from edge_agent.sync.reports import (
     AnswerMsg,
-    ConflictStatus,
     HeartbeatMsg,
     HelloMsg,
     HostStatus,
     LogCursor,
     LogRecord,
     OfferStatus,
-    Outgoing,
-    PlanEntry,
     PlanMsg,
     PlayStatus,
     PolicyStatus,
-    Sender,
     StateMsg,
     Why,
     ZoneStatus,
@@ -59,7 +57,7 @@ STATE = StateMsg(
     device_up=True,
     host=HostStatus("10.0.0.7", "b8:27", 1200, 55, False),
 )
-MORNING = PlanEntry(
+MORNING = Planned(
     job_id=JobId("job-1"),
     title="Bản tin phường",
     cls=JobClass.NORMAL,
@@ -73,13 +71,17 @@ MORNING = PlanEntry(
     reason=None,
     under="dem-giao-thua",
     cut=True,
+    zones=(ZoneId("c1"), ZoneId("c2")),
 )
 PLAN = PlanMsg(
     day=date(2026, 10, 6),
     timezone="Asia/Ho_Chi_Minh",
     now=AT,
     policy=PolicyStatus("128/QĐ-UBND", date(2026, 9, 28)),
-    entries=(MORNING, replace(MORNING, order=None, volumes={}, out={}, reason=Reason.HOLIDAY, under="", cut=False)),
+    entries=(
+        MORNING,
+        replace(MORNING, order=None, volumes={}, out={}, reason=Reason.HOLIDAY, under="", cut=False, zones=()),
+    ),
     offers=(OfferStatus(JobId("t-7"), "Chương trình thành phố", JobClass.NORMAL, "province", UtcMs(AT + 60_000)),),
 )
 RECORD = AsRun(
@@ -141,7 +143,7 @@ class FakeStation:
         return self.signed(messages.heartbeat(self.sender, beat))
 
     def answer(
-        self, verdict: Verdict, job_id: str, reason: Reason | None = None, *conflicts: ConflictStatus
+        self, verdict: Verdict, job_id: str, reason: Reason | None = None, *conflicts: Conflict
     ) -> tuple[str, bytes]:
         return self.signed(messages.answer(self.sender, AnswerMsg(verdict, "a" * 64, job_id, reason, AT, conflicts)))
 

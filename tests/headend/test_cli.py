@@ -25,7 +25,7 @@ from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.listening import LogBatch
 from edge_agent.headend.logbook import Logbook
 from edge_agent.headend.signing import digest_of, read_order
-from edge_agent.sync import messages
+from edge_agent.sync import messages, reports
 from edge_agent.sync.topics import subscriptions
 from edge_agent.trust.keys import load_signer
 from tests.headend.fake_station import AREA, RECORD, FakeStation
@@ -315,7 +315,7 @@ class Desk:
         order_id, reason = heading_of(read_order(envelope)).order_id, None
         if verdict is Verdict.REFUSED:
             reason = Reason.NOT_THE_OWNER
-        said = messages.AnswerMsg(verdict, digest_of(envelope), order_id, reason, CALLED_OFF)
+        said = reports.AnswerMsg(verdict, digest_of(envelope), order_id, reason, CALLED_OFF)
         self.client.publish(*self.station.answer(Verdict.ACCEPTED, "another-order"))  # is not mistaken for its own
         self.client.publish(*self.station.signed(messages.answer(self.station.sender, said)))
 

@@ -16,7 +16,7 @@ from edge_agent.headend.keyring import Keyring, create_keyring
 from edge_agent.headend.listening import Heard, Unheard
 from edge_agent.headend.logbook import Logbook
 from edge_agent.headend.roles import default_roles
-from edge_agent.sync.messages import Why
+from edge_agent.sync.reports import Why
 from edge_agent.trust.judge import make_judge
 from edge_agent.trust.keys import load_signer
 from tests.headend.fake_station import AREA, NONCE, RECORD, STATE, FakeStation

@@ -16,7 +16,7 @@ from edge_agent.core.units import HOUR_MS, JobId, UtcMs
 from edge_agent.headend.fates import fate
 from edge_agent.headend.given import Given
 from edge_agent.headend.plays import Play, read_play
-from edge_agent.sync.messages import AnswerMsg
+from edge_agent.sync.reports import AnswerMsg
 from edge_agent.trust.keys import new_signer
 from tests.headend.fake_station import AT, RECORD, FakeStation
 from tests.trust.makers import make_command, make_job, make_window, rule_when

@@ -23,7 +23,7 @@ from edge_agent.headend.listening import Doubt, Unheard
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import BrokerAddress, LinkDown, PublishError, Receipt
 from edge_agent.headend.signing import SigningError
-from edge_agent.sync.messages import Why
+from edge_agent.sync.reports import Why
 from edge_agent.sync.topics import subscriptions
 from edge_agent.trust.judge import make_judge
 from edge_agent.trust.keys import load_signer, new_signer

@@ -9,13 +9,14 @@ from datetime import time
 
 import pytest
 
-from edge_agent.core.effects import Verdict
+from edge_agent.core.effects import Conflict, Verdict
+from edge_agent.core.outlook import InForce
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import JobId, StationId, ZoneId
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.listening import Doubt, Heard, LogBatch, Unheard, hear
 from edge_agent.sync import messages
-from edge_agent.sync.messages import AnswerMsg, ConflictStatus, HeartbeatMsg, HelloMsg, RulesStatus
+from edge_agent.sync.reports import AnswerMsg, HeartbeatMsg, HelloMsg
 from edge_agent.sync.topics import Up
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.keys import Ed25519Signer, new_signer
@@ -47,7 +48,7 @@ def test_a_state_is_read_back_as_it_was_written(station: FakeStation) -> None:
 
 def test_hello_heartbeat_and_answer_are_read_back(station: FakeStation) -> None:
     hello, beat = heard(station.hello()), heard(station.heartbeat())
-    conflict = ConflictStatus(JobId("sang"), AT, Reason.QUIET_HOURS, (ZoneId("c1"),))
+    conflict = Conflict(JobId("sang"), AT, Reason.QUIET_HOURS, (ZoneId("c1"),))
     answer = heard(station.answer(Verdict.REFUSED, "job-9", Reason.WRONG_AUDIENCE, conflict))
     assert isinstance(hello, Heard)
     assert isinstance(hello.said, HelloMsg)
@@ -74,7 +75,7 @@ def test_a_state_tells_what_holds_and_what_waits_to_be_chosen(station: FakeStati
     full = replace(
         STATE,
         offers=PLAN.offers,
-        rules=RulesStatus("128/QĐ-UBND", (time(21), time(5)), (ZoneId("c1"),), (ZoneId("c2"),)),
+        rules=InForce("128/QĐ-UBND", (time(21), time(5)), (ZoneId("c1"),), (ZoneId("c2"),)),
     )
     said = heard(station.state(full))
     assert isinstance(said, Heard)

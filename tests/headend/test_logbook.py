@@ -11,7 +11,7 @@ from edge_agent.headend.listening import LogBatch
 from edge_agent.headend.logbook import NO_CURSOR, BatchDoubt, Logbook, LogbookError, NotTaken, Taken
 from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import hash_of
-from edge_agent.sync.messages import LogCursor
+from edge_agent.sync.reports import LogCursor
 from edge_agent.trust.keys import new_signer
 from tests.headend.fake_station import RECORD, FakeStation
 

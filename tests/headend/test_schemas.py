@@ -23,7 +23,8 @@ from edge_agent.core.units import StationId
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.listening import Heard, hear
 from edge_agent.headend.schemas import DOWN, KINDS, SHARED, UP, faults, schema
-from edge_agent.sync.messages import PAYLOAD_BYTES_MAX, Why
+from edge_agent.sync.messages import PAYLOAD_BYTES_MAX
+from edge_agent.sync.reports import Why
 from edge_agent.sync.topics import Up, up_topic
 from edge_agent.trust.commands import What
 from edge_agent.trust.envelope import open_envelope, payload_type, sign

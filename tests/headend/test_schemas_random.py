@@ -14,12 +14,15 @@ from edge_agent.core.effects import Verdict
 from edge_agent.core.job import Job, JobClass
 from edge_agent.core.occurrence import OUTCOMES, Phase
 from edge_agent.core.order import RuleOrder
+from edge_agent.core.outlook import InForce, Planned
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey, JobId, MonoMs, StationId, UtcMs, ZoneId
 from edge_agent.headend.schemas import faults
 from edge_agent.journal.record import ChainPoint, Origin, body_of, chain
 from edge_agent.sync import messages as say
-from edge_agent.sync.messages import HostStatus, LogCursor, LogRecord, Outgoing, PlayStatus, Sender, Why, ZoneStatus
+from edge_agent.sync import reports
+from edge_agent.sync.messages import Outgoing, Sender
+from edge_agent.sync.reports import HostStatus, LogCursor, LogRecord, PlayStatus, Why, ZoneStatus
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.orders import OrderType, job_payload, parse_order, rule_payload
 from edge_agent.trust.strict_json import INTEGER_MAX, WireError, parse
@@ -71,24 +74,24 @@ zones = st.builds(
     st.none() | names.map(JobId),
     st.integers(0, 100),
 )
-offers = st.builds(say.OfferStatus, names.map(JobId), whatever, st.sampled_from(JobClass), names, instants)
-holding = st.builds(say.RulesStatus, whatever, st.none() | st.tuples(st.times(), st.times()), zone_lists, zone_lists)
+offers = st.builds(reports.OfferStatus, names.map(JobId), whatever, st.sampled_from(JobClass), names, instants)
+holding = st.builds(InForce, whatever, st.none() | st.tuples(st.times(), st.times()), zone_lists, zone_lists)
 entries = st.builds(
-    say.PlanEntry,
+    Planned,
     *(names.map(JobId), whatever, st.sampled_from(JobClass), names, st.none() | counts, instants, instants, instants),
     st.dictionaries(names.map(ZoneId), st.integers(0, 100), max_size=4),
     st.dictionaries(names.map(ZoneId), st.sampled_from(Reason), max_size=4),
     *(reasons, st.just("") | names, st.booleans()),
 )
 plans = st.builds(
-    say.PlanMsg,
+    reports.PlanMsg,
     *(st.dates(), st.sampled_from(("Asia/Ho_Chi_Minh", "UTC")), instants),
-    st.none() | st.builds(say.PolicyStatus, whatever, st.dates()),
+    st.none() | st.builds(reports.PolicyStatus, whatever, st.dates()),
     st.lists(entries, max_size=8).map(tuple),
     st.lists(offers, max_size=12).map(tuple),
 )
 states = st.builds(
-    say.StateMsg,
+    reports.StateMsg,
     *(st.booleans(), st.sampled_from(Why), areas, whatever, clocks, st.lists(zones, max_size=8).map(tuple)),
     *(plays(Phase.ARMED, Phase.PLAYING), plays(Phase.RECEIVED, Phase.STAGED, Phase.QUEUED), counts),
     *(st.booleans(), st.booleans(), hosts, st.lists(offers, max_size=12).map(tuple), holding),
@@ -209,25 +212,25 @@ def _faults_of(out: Outgoing | None) -> list[str]:
 @given(sender=senders, nonce=hashes, version=counts, cursor=cursors, clock=clocks)
 @some
 def test_every_hello_is_valid(sender: Sender, nonce: str, version: int, cursor: LogCursor, clock: Now) -> None:
-    assert _faults_of(say.hello(sender, say.HelloMsg(nonce[:32], version, cursor, clock))) == []
+    assert _faults_of(say.hello(sender, reports.HelloMsg(nonce[:32], version, cursor, clock))) == []
 
 
 @given(sender=senders, state=states)
 @some
-def test_every_state_is_valid_whatever_a_configuration_calls_things(sender: Sender, state: say.StateMsg) -> None:
+def test_every_state_is_valid_whatever_a_configuration_calls_things(sender: Sender, state: reports.StateMsg) -> None:
     assert _faults_of(say.state(sender, state)) == []
 
 
 @given(sender=senders, plan=plans)
 @some
-def test_every_plan_is_valid_whatever_a_configuration_calls_things(sender: Sender, plan: say.PlanMsg) -> None:
+def test_every_plan_is_valid_whatever_a_configuration_calls_things(sender: Sender, plan: reports.PlanMsg) -> None:
     assert _faults_of(say.plan(sender, plan)) == []
 
 
 @given(sender=senders, up=counts, clock=clocks, playing=st.lists(names.map(JobId), unique=True), host=hosts)
 @some
 def test_every_heartbeat_is_valid(sender: Sender, up: int, clock: Now, playing: list[JobId], host: HostStatus) -> None:
-    assert _faults_of(say.heartbeat(sender, say.HeartbeatMsg(up, clock, tuple(playing), 0, host))) == []
+    assert _faults_of(say.heartbeat(sender, reports.HeartbeatMsg(up, clock, tuple(playing), 0, host))) == []
 
 
 @given(sender=senders, digest=hashes, job_id=names, at=instants)
@@ -238,8 +241,8 @@ def test_every_answer_is_valid(sender: Sender, digest: str, job_id: str, at: Utc
         (Verdict.KNOWN, Reason.REPLAYED),
         (Verdict.REFUSED, Reason.OVER_LIMIT),
     ):
-        assert _faults_of(say.answer(sender, say.AnswerMsg(verdict, digest, job_id, reason, at))) == []
-    assert _faults_of(say.answer(sender, say.AnswerMsg(Verdict.REFUSED, "", "", Reason.TOO_LARGE, at))) == []
+        assert _faults_of(say.answer(sender, reports.AnswerMsg(verdict, digest, job_id, reason, at))) == []
+    assert _faults_of(say.answer(sender, reports.AnswerMsg(Verdict.REFUSED, "", "", Reason.TOO_LARGE, at))) == []
 
 
 @given(sender=senders, record=records)

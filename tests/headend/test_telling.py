@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge_agent.core.as_run import RecordKind
-from edge_agent.core.effects import Verdict
+from edge_agent.core.effects import Conflict, Verdict
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import JobId, StationId, UtcMs, ZoneId
@@ -19,7 +19,7 @@ from edge_agent.headend.headend import Shown
 from edge_agent.headend.listening import Doubt, Unheard, hear
 from edge_agent.headend.session import LinkDown, LinkUp
 from edge_agent.headend.telling import for_machines, for_people
-from edge_agent.sync.messages import ConflictStatus, Why
+from edge_agent.sync.reports import Why
 from edge_agent.trust.keys import new_signer
 from tests.headend.fake_station import AREA, AT, PLAN, RECORD, STATE, FakeStation
 
@@ -46,8 +46,8 @@ def kept(*changes: dict[str, object]) -> Kept:
 
 STATION = FakeStation(KEY)
 CONFLICTS = (
-    ConflictStatus(JobId("sang"), AT, Reason.QUIET_HOURS, ()),
-    ConflictStatus(JobId("lich-10"), AT, Reason.ZONE_LOCKED, (ZoneId("c2"),)),
+    Conflict(JobId("sang"), AT, Reason.QUIET_HOURS, ()),
+    Conflict(JobId("lich-10"), AT, Reason.ZONE_LOCKED, (ZoneId("c2"),)),
 )
 CASES: list[tuple[Shown, str]] = [
     (said(STATION.hello()), "05:30:05 tram-01: xin giờ, đã trả lời [hello]; phần mềm 0.1.0"),

@@ -13,7 +13,7 @@ from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.headend import words
 from edge_agent.headend.listening import Doubt
-from edge_agent.sync.messages import Why
+from edge_agent.sync.reports import Why
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 

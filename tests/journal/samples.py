@@ -13,10 +13,13 @@ from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AcceptedRule, Heading, Timetable
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import DAY_MS, ClipKey, JobId, MonoMs, UtcMs, ZoneId
+from edge_agent.journal.port import StoredJob
 from edge_agent.journal.record import Origin
 
 NOON = UtcMs(1_790_000_000_000)
 ORIGIN = Origin(station="dt-017", software="1.2.3", boot_id="0123abcd")
+JOB = JobId("tiem-chung")
+PLANNED = UtcMs(NOON + 1000)
 ITEM = TextItem("Lịch tiêm chủng", "y tế", "vi", "Trạm y tế", "cb-01", "Ngày mai tiêm chủng.")
 
 
@@ -47,6 +50,13 @@ def job_of(job_id: str = "tiem-chung", not_after: int = NOON + DAY_MS) -> Job:
 def save_job(job_id: str = "tiem-chung", *, held: bool = False, not_after: int = NOON + DAY_MS) -> SaveJob:
     accepted = Accepted(job_of(job_id, not_after), digest=f"digest of {job_id}", signers=("k",), role="xa")
     return SaveJob(SavedJob(accepted, NOON, held), f"envelope of {job_id}".encode(), "loa/1/d/dt-017/job")
+
+
+def stored_job(**changes: object) -> StoredJob:
+    """What a boot reads of ``save_job()``."""
+    effect = save_job()
+    values = {"job_id": JOB, "envelope": effect.envelope, "topic": effect.topic, "base": NOON, "held": False}
+    return StoredJob(**(values | changes))
 
 
 def entries(begin: str = "", go_on: str = "") -> Entries:

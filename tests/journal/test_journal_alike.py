@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from edge_agent.core.events import Mark
 from edge_agent.core.units import DAY_MS, JobId, UtcMs
 from edge_agent.journal.port import RECORD_KEEP_MS, TOMBSTONE_KEEP_MS, Contents, Journal, JournalError, StoredRecord
+from tests.journal.rigs import FakeRig, StoreRig
 from tests.journal.samples import NOON, entries, record_of, save_job, save_mark, save_timetable
-from tests.journal.test_journal_contract import FakeRig, StoreRig
 
 EXAMPLES = 40
 # Each commits some ten times to a real disk.

@@ -15,7 +15,8 @@ from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey, MonoMs, StationId, UtcMs, ZoneId
 from edge_agent.journal.record import BODY_BYTES_MAX, ChainPoint, body_of, canonical, chain, verify_chain
-from edge_agent.sync.messages import LogRecord, Sender, log
+from edge_agent.sync.messages import Sender, log
+from edge_agent.sync.reports import LogRecord
 from edge_agent.trust.strict_json import dump, parse
 from tests.journal.samples import ORIGIN, record_of
 from tests.trust.strategies import hashes, instants, languages, names, words

@@ -16,17 +16,14 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.text import tidy
 from edge_agent.core.units import JobId, MonoMs, StationId, UtcMs, ZoneId
 from edge_agent.sync import messages
-from edge_agent.sync.messages import (
-    PAYLOAD_BYTES_MAX,
-    TITLE_CHARS_MAX,
+from edge_agent.sync.messages import PAYLOAD_BYTES_MAX, TITLE_CHARS_MAX, Outgoing, Sender
+from edge_agent.sync.reports import (
     AnswerMsg,
     HeartbeatMsg,
     HelloMsg,
     HostStatus,
     LogCursor,
-    Outgoing,
     PlayStatus,
-    Sender,
     StateMsg,
     Why,
     ZoneStatus,

@@ -13,32 +13,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.core.clock_trust import ClockSource, Now
-from edge_agent.core.effects import Verdict
+from edge_agent.core.effects import Conflict, Verdict
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.outlook import InForce, Planned
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import JobId, MonoMs, StationId, UtcMs, ZoneId
 from edge_agent.sync import messages
 from edge_agent.sync.limits import PACKET_BYTES_MAX
-from edge_agent.sync.messages import (
-    OFFERS_MAX,
-    PAYLOAD_BYTES_MAX,
-    STATE_BYTES_MAX,
+from edge_agent.sync.messages import OFFERS_MAX, PAYLOAD_BYTES_MAX, STATE_BYTES_MAX, Outgoing, Sender
+from edge_agent.sync.reports import (
     AnswerMsg,
-    ConflictStatus,
     HeartbeatMsg,
     HelloMsg,
     HostStatus,
     LogCursor,
     LogRecord,
     OfferStatus,
-    Outgoing,
-    PlanEntry,
     PlanMsg,
     PlayStatus,
     PolicyStatus,
-    RulesStatus,
-    Sender,
     StateMsg,
     Why,
     ZoneStatus,
@@ -73,7 +67,7 @@ OFFER_OUT = {
     "level": "province",
     "expires": 1_790_000_900_000,
 }
-ENTRY = PlanEntry(
+ENTRY = Planned(
     job_id=JobId("j-1"),
     title="Bản tin sáng",
     cls=JobClass.PRIORITY,
@@ -151,7 +145,7 @@ def test_state_has_the_agreed_form_and_is_retained() -> None:
 
 
 def test_state_tells_what_holds_and_what_waits_to_be_chosen() -> None:
-    rules = RulesStatus("128/QĐ-UBND", (time(21), time(5)), locked=(ZoneId("z1"),), silenced=(ZoneId("z2"),))
+    rules = InForce("128/QĐ-UBND", (time(21), time(5)), locked=(ZoneId("z1"),), silenced=(ZoneId("z2"),))
     state = decoded(messages.state(SENDER, replace(STATE, rules=rules, offers=(OFFER,) * (OFFERS_MAX + 1))))
     assert state["rules"] == {
         "regulation": "128/QĐ-UBND",
@@ -257,7 +251,7 @@ def test_answer_has_the_agreed_form(reason: Reason | None, code: str | None) -> 
 
 
 def test_an_answer_names_what_will_not_sound() -> None:
-    conflict = ConflictStatus(JobId("j-1"), UtcMs(60_000), Reason.QUIET_HOURS, (ZoneId("c1"),))
+    conflict = Conflict(JobId("j-1"), UtcMs(60_000), Reason.QUIET_HOURS, (ZoneId("c1"),))
     out = messages.answer(SENDER, AnswerMsg(Verdict.ACCEPTED, "d" * 64, "j-1", None, UtcMs(17), (conflict,)))
     assert decoded(out)["conflicts"] == [{"job_id": "j-1", "planned": 60_000, "reason": "quiet_hours", "zones": ["c1"]}]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date, time
 from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from edge_agent.core import order
 from edge_agent.core.job import (
     Audience,
     ClipItem,
@@ -20,30 +21,6 @@ from edge_agent.core.job import (
     Rule,
     TextItem,
     When,
-)
-from edge_agent.core.order import (
-    Action,
-    AllStop,
-    Amplify,
-    Ask,
-    Cancel,
-    Choose,
-    Command,
-    Heading,
-    Lock,
-    Loosening,
-    NextItem,
-    Pause,
-    Rank,
-    Regulation,
-    Restart,
-    Resume,
-    RuleOrder,
-    SelfTest,
-    SetVolume,
-    Stop,
-    Timetable,
-    Window,
 )
 from edge_agent.core.site import Clause, IntoQuiet, LocalPolicy, VolumeBand
 from edge_agent.core.units import DAY_MS, ClipKey, JobId, UtcMs, ZoneId
@@ -108,16 +85,11 @@ def audiences(draw: st.DrawFn) -> Audience:
 
 
 @st.composite
-def jobs(draw: st.DrawFn) -> Job:
-    """Any job that is well-formed."""
+def headings(draw: st.DrawFn) -> order.Heading:
+    """What any order says of itself, a job as well."""
     not_before, not_after = sorted(draw(st.lists(instants, min_size=2, max_size=2, unique=True)))
-    cls = draw(st.sampled_from(JobClass))
-    emergency = cls is JobClass.EMERGENCY
-    rehearsal = emergency and draw(st.booleans())
-    series = draw(st.just("") | names)
-    cap = draw(st.dictionaries(st.sampled_from(["identifier", "sender", "sent"]), words(0, 200)))
-    return Job(
-        job_id=JobId(draw(names)),
+    return order.Heading(
+        order_id=JobId(draw(names)),
         issuer=draw(names),
         level=draw(names),
         key_epoch=draw(st.integers(0, INTEGER_MAX)),
@@ -126,9 +98,29 @@ def jobs(draw: st.DrawFn) -> Job:
         not_before=not_before,
         not_after=not_after,
         audience=draw(audiences()),
+    )
+
+
+def _beneath(heading: order.Heading) -> dict[str, Any]:
+    """What a job has of a heading: all but its id."""
+    return {field.name: getattr(heading, field.name) for field in fields(heading) if field.name != "order_id"}
+
+
+@st.composite
+def jobs(draw: st.DrawFn) -> Job:
+    """Any job that is well-formed."""
+    heading = draw(headings())
+    cls = draw(st.sampled_from(JobClass))
+    emergency = cls is JobClass.EMERGENCY
+    rehearsal = emergency and draw(st.booleans())
+    series = draw(st.just("") | names)
+    cap = draw(st.dictionaries(st.sampled_from(["identifier", "sender", "sent"]), words(0, 200)))
+    return Job(
+        job_id=heading.order_id,
+        **_beneath(heading),
         cls=cls,
         order=draw(st.integers(0, 9_999)),
-        when=draw(_whens(cls, rehearsal, not_before, not_after)),
+        when=draw(_whens(cls, rehearsal, heading.not_before, heading.not_after)),
         loops=draw(st.integers(1, 20)),
         gap_ms=draw(st.integers(0, 3_600)) * 1_000,
         items=tuple(draw(st.lists(clips | texts, min_size=1, max_size=3))),
@@ -153,23 +145,6 @@ def _whens(cls: JobClass, rehearsal: bool, not_before: UtcMs, not_after: UtcMs) 
     again = st.integers(60, 3_600).map(lambda every_s: every_s * 1_000)
     until = st.integers(not_before + 1, not_after).map(UtcMs)
     return planned if rehearsal else st.builds(PlayNow) | st.builds(PlayNow, again, until)
-
-
-@st.composite
-def headings(draw: st.DrawFn) -> Heading:
-    """What any order but a job says of itself."""
-    not_before, not_after = sorted(draw(st.lists(instants, min_size=2, max_size=2, unique=True)))
-    return Heading(
-        order_id=JobId(draw(names)),
-        issuer=draw(names),
-        level=draw(names),
-        key_epoch=draw(st.integers(0, INTEGER_MAX)),
-        serial=draw(st.integers(1, INTEGER_MAX)),
-        issued_at=draw(instants),
-        not_before=not_before,
-        not_after=not_after,
-        audience=draw(audiences()),
-    )
 
 
 _minutes = st.times().map(lambda at: time(at.hour, at.minute))
@@ -201,7 +176,7 @@ _general = st.builds(
     *(clauses, _walls, _lasting(1, 86_400), _bands),
 )
 regulations = st.builds(
-    Regulation,
+    order.Regulation,
     heading=headings().map(
         lambda heading: replace(heading, audience=replace(heading.audience, zones=frozenset())),
     ),
@@ -215,7 +190,7 @@ regulations = st.builds(
     ),
 )
 loosenings = st.builds(
-    Loosening,
+    order.Loosening,
     classes=st.frozensets(_ordinary, min_size=1),
     session_ms=_lasting(1, 86_400),
     total_ms=st.none() | _lasting(1, 16 * 86_400),
@@ -224,61 +199,60 @@ loosenings = st.builds(
 
 
 @st.composite
-def windows(draw: st.DrawFn) -> Window:
+def windows(draw: st.DrawFn) -> order.Window:
     """An exception, or a silence."""
     heading = draw(headings())
     loosens = draw(st.none() | loosenings)
     longest = (16 if loosens else 31) * DAY_MS
     begins = draw(st.integers(max(0, heading.not_after - longest), heading.not_after - 1))
     ends = draw(st.integers(begins + 1, heading.not_after))
-    return Window(heading, UtcMs(begins), UtcMs(ends), draw(words(1, 200)), loosens)
+    return order.Window(heading, UtcMs(begins), UtcMs(ends), draw(words(1, 200)), loosens)
 
 
 _jobs_named = names.map(JobId)
 
 
-def actions(not_before: UtcMs) -> st.SearchStrategy[Action]:
+def actions(not_before: UtcMs) -> st.SearchStrategy[order.Action]:
     """Everything that can be commanded; what a cancel asks to be remembered is bounded from ``not_before`` on."""
     cancelled = st.integers(0, min(UTC_MS_MAX, not_before + 400 * DAY_MS)).map(UtcMs)
     return st.one_of(
-        st.builds(Cancel, _jobs_named, cancelled),
-        st.sampled_from([Stop(), Resume(), NextItem(), Restart(), SelfTest()]),
-        st.builds(Pause, _lasting(1, 3_600)),
-        st.builds(SetVolume, st.integers(0, 100)),
-        st.builds(Amplify, st.booleans(), _lasting(1, 600)),
-        st.builds(AllStop, _lasting(1, 900)),
-        st.builds(Lock, _lasting(1, 14_400)),
-        st.builds(Rank, st.lists(_jobs_named, min_size=1, max_size=64, unique=True).map(tuple)),
-        st.builds(Choose, _jobs_named, st.builds(PlayNow) | st.builds(PlayAt, at=instants) | rules()),
-        st.builds(Ask, _days),
+        st.builds(order.Cancel, _jobs_named, cancelled),
+        st.sampled_from([order.Stop(), order.Resume(), order.NextItem(), order.Restart(), order.SelfTest()]),
+        st.builds(order.Pause, _lasting(1, 3_600)),
+        st.builds(order.SetVolume, st.integers(0, 100)),
+        st.builds(order.Amplify, st.booleans(), _lasting(1, 600)),
+        st.builds(order.AllStop, _lasting(1, 900)),
+        st.builds(order.Lock, _lasting(1, 14_400)),
+        st.builds(order.Rank, st.lists(_jobs_named, min_size=1, max_size=64, unique=True).map(tuple)),
+        st.builds(order.Choose, _jobs_named, st.builds(PlayNow) | st.builds(PlayAt, at=instants) | rules()),
+        st.builds(order.Ask, _days),
     )
 
 
 @st.composite
-def commands(draw: st.DrawFn) -> Command:
+def commands(draw: st.DrawFn) -> order.Command:
     """Any command."""
     heading = draw(headings())
-    return Command(heading, draw(actions(heading.not_before)))
+    return order.Command(heading, draw(actions(heading.not_before)))
 
 
 @st.composite
-def timetables(draw: st.DrawFn) -> Timetable:
+def timetables(draw: st.DrawFn) -> order.Timetable:
     """Any timetable: jobs that are planned and ordinary, under one heading."""
     heading = draw(headings())
-    shared = {name: getattr(heading, name) for name in ("issuer", "level", "key_epoch", "serial", "issued_at")}
-    shared |= {"not_before": heading.not_before, "not_after": heading.not_after}
-    shared |= {"event": "", "series": "", "version": 0, "all_clear": False, "rehearsal": False, "corrects": ""}
+    by_itself = {"event": "", "series": "", "version": 0, "all_clear": False, "rehearsal": False, "corrects": ""}
+    shared = _beneath(heading) | by_itself
     found = {}
     for job in draw(st.lists(jobs(), max_size=3)):
         cls = draw(_ordinary)
         when = draw(st.builds(PlayAt, at=instants) | rules())
         audience = draw(st.sampled_from([job.audience, heading.audience]))
-        found[job.job_id] = replace(job, **shared, cls=cls, when=when, audience=audience)
+        found[job.job_id] = replace(job, **(shared | {"cls": cls, "when": when, "audience": audience}))
     found.pop(heading.order_id, None)
-    return Timetable(heading, draw(names), draw(st.integers(1, INTEGER_MAX)), tuple(found.values()))
+    return order.Timetable(heading, draw(names), draw(st.integers(1, INTEGER_MAX)), tuple(found.values()))
 
 
-rule_orders: st.SearchStrategy[RuleOrder] = regulations | windows() | commands() | timetables()
+rule_orders: st.SearchStrategy[order.RuleOrder] = regulations | windows() | commands() | timetables()
 
 
 anything: st.SearchStrategy[Any] = st.recursive(

@@ -1,4 +1,4 @@
-"""Regulations, windows and commands: every bound at its edge, and an error that names the field and the remedy."""
+"""Regulations and windows: every bound at its edge, and an error that names the field and the remedy."""
 
 from __future__ import annotations
 
@@ -8,33 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from edge_agent.core.job import Audience, JobClass, PlayAt, PlayNow
-from edge_agent.core.order import (
-    AllStop,
-    Amplify,
-    Ask,
-    Cancel,
-    Choose,
-    Heading,
-    Lock,
-    Loosening,
-    NextItem,
-    Pause,
-    Rank,
-    Regulation,
-    Restart,
-    Resume,
-    RuleOrder,
-    SelfTest,
-    SetVolume,
-    Stop,
-    Window,
-)
+from edge_agent.core.job import Audience, JobClass
+from edge_agent.core.order import Heading, Loosening, Regulation, RuleOrder, Window
 from edge_agent.core.site import Clause, IntoQuiet, LocalPolicy, VolumeBand
-from edge_agent.trust.commands import What, action_payload, what_of
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.orders import OrderType, parse_order, rule_payload
-from edge_agent.trust.strict_json import WireError, dump, parse
+from edge_agent.trust.strict_json import dump, parse
 from tests.trust.makers import (
     AREA,
     DAY_MS,
@@ -42,31 +21,19 @@ from tests.trust.makers import (
     NOON,
     OWNER,
     clause_dict,
-    command_dict,
-    make_command,
     make_regulation,
     make_window,
     regulation_dict,
-    rule_when,
     window_dict,
 )
+from tests.trust.refusals import refusal
 from tests.trust.strategies import rule_orders, unhurried
 
 BEGINS = NOON + 2 * DAY_MS
 
 
-def refusal(payload: dict[str, Any]) -> str:
-    with pytest.raises(WireError) as caught:
-        parse_order(Fields(payload), OrderType(payload["type"]))
-    return str(caught.value)
-
-
 def regulated(*clauses: dict[str, Any]) -> str:
     return refusal(regulation_dict(clauses=list(clauses)))
-
-
-def commanded(**do: Any) -> str:
-    return refusal(command_dict(do=do))
 
 
 @unhurried
@@ -74,48 +41,6 @@ def commanded(**do: Any) -> str:
 def test_any_order_reads_back_from_its_payload_unchanged(order: RuleOrder):
     payload = rule_payload(order, "test")
     assert parse_order(Fields(parse(dump(payload))), OrderType(str(payload["type"]))) == order
-
-
-HEADED = {
-    "regulation": (regulation_dict, make_regulation),
-    "window": (window_dict, make_window),
-    "command": (command_dict, make_command),
-}
-
-
-@pytest.mark.parametrize("kind", HEADED)
-@pytest.mark.parametrize(
-    ("over", "message"),
-    [
-        ({"order_id": "A"}, "order_id: 1 to 64 of a-z, 0-9 and -"),
-        ({"issuer": ""}, "issuer: 1 to 64"),
-        ({"level": None}, "level: 1 to 64"),
-        ({"key_epoch": -1}, "key_epoch: an integer from 0"),
-        ({"serial": 0}, "serial: an integer from 1"),
-        ({"issued_at": "now"}, "issued_at: an integer from 0"),
-        ({"not_before": -1}, "not_before: an integer from 0"),
-        ({"not_after": NOON}, "not_after: later than not_before"),
-        ({"audience": {}}, "audience.areas: stations or areas, at least one"),
-    ],
-)
-def test_a_wrong_heading_is_named_in_every_kind(kind: str, over: dict[str, Any], message: str):
-    made, _ = HEADED[kind]
-    assert refusal(made(**over)).startswith(message)
-
-
-@pytest.mark.parametrize("kind", HEADED)
-def test_a_missing_field_of_a_heading_is_named(kind: str):
-    made, _ = HEADED[kind]
-    for name in ("order_id", "issuer", "level", "key_epoch", "serial", "issued_at", "not_before", "audience"):
-        payload = made()
-        del payload[name]
-        assert refusal(payload) == f"{name}: missing"
-
-
-@pytest.mark.parametrize("kind", HEADED)
-def test_unknown_fields_of_an_order_are_ignored(kind: str):
-    _, parsed = HEADED[kind]
-    assert parsed(new=[1]) == parsed()
 
 
 # Regulations
@@ -312,81 +237,3 @@ def test_a_missing_field_of_an_exception_is_named(name: str):
     payload = window_dict()
     del payload[name]
     assert refusal(payload) == f"{name}: missing"
-
-
-# Commands
-
-
-COMMANDS = {
-    What.CANCEL: ({"target": "job-1", "until": NOON + DAY_MS}, Cancel("job-1", NOON + DAY_MS)),
-    What.STOP: ({}, Stop()),
-    What.PAUSE: ({"for_s": 3_600}, Pause(3_600_000)),
-    What.RESUME: ({}, Resume()),
-    What.NEXT_ITEM: ({}, NextItem()),
-    What.VOLUME: ({"volume": 40}, SetVolume(40)),
-    What.AMPLIFIER: ({"on": True, "for_s": 600}, Amplify(True, 600_000)),
-    What.RESTART: ({}, Restart()),
-    What.SELF_TEST: ({}, SelfTest()),
-    What.ALL_STOP: ({"for_s": 900}, AllStop(900_000)),
-    What.LOCK: ({"for_s": 14_400}, Lock(14_400_000)),
-    What.RANK: ({"job_ids": ["job-2", "job-1"]}, Rank(("job-2", "job-1"))),
-    What.CHOOSE: ({"target": "tin-1", "when": {"kind": "at", "utc": NOON}}, Choose("tin-1", PlayAt(NOON))),
-    What.ASK: ({"day": "2026-10-02"}, Ask(date(2026, 10, 2))),
-}
-
-
-@pytest.mark.parametrize("what", list(What))
-def test_every_command_arrives_with_what_it_needs(what: What):
-    needs, action = COMMANDS[what]
-    command = make_command(do={"what": what.value, **needs})
-    assert command.action == action
-    assert what_of(command.action) is what
-    assert action_payload(action) == {"what": what.value, **needs}
-    for name in needs:
-        without = {other: value for other, value in needs.items() if other != name}
-        assert commanded(what=what.value, **without) == f"do.{name}: missing"
-
-
-@pytest.mark.parametrize(("what", "most"), [("pause", 3_600), ("amplifier", 600), ("all_stop", 900), ("lock", 14_400)])
-def test_whatever_holds_for_a_while_comes_to_its_end_by_itself(what: str, most: int):
-    needs, _ = COMMANDS[What(what)]
-    for wrong in (0, most + 1, True, None):
-        assert commanded(what=what, **(needs | {"for_s": wrong})) == f"do.for_s: an integer from 1 to {most}"
-    assert make_command(do={"what": what, **(needs | {"for_s": 1})})
-
-
-@pytest.mark.parametrize(
-    ("do", "message"),
-    [
-        ({}, "do.what: missing"),
-        ({"what": "explode"}, "do.what: one of cancel, stop, pause,"),
-        ({"what": "cancel", "target": "A", "until": NOON}, "do.target: 1 to 64"),
-        ({"what": "cancel", "target": "a", "until": -1}, "do.until: an integer from 0"),
-        ({"what": "volume", "volume": 101}, "do.volume: an integer from 0 to 100"),
-        ({"what": "amplifier", "on": 1, "for_s": 60}, "do.on: true or false"),
-        ({"what": "rank", "job_ids": []}, "do.job_ids: a list of 1 to 64"),
-        ({"what": "rank", "job_ids": ["a", "a"]}, "do.job_ids[1]: each only once"),
-        ({"what": "rank", "job_ids": [f"j{n}" for n in range(65)]}, "do.job_ids: a list of 1 to 64"),
-        ({"what": "choose", "target": "a", "when": "now"}, "do.when: an object"),
-        ({"what": "choose", "target": "a", "when": rule_when(times=[])}, "do.when.times: a list of 1 to 24"),
-        ({"what": "ask", "day": "tomorrow"}, "do.day: a day"),
-        ({"what": "ask", "day": "2026-02-30"}, "do.day: a day"),
-    ],
-)
-def test_a_wrong_field_of_a_command_is_named(do: dict[str, Any], message: str):
-    assert commanded(**do).startswith(message)
-    assert refusal(command_dict(do="stop")) == "do: an object"
-
-
-def test_an_offer_is_chosen_for_once_or_for_a_rule_and_is_never_repeated_like_an_emergency():
-    assert make_command(do={"what": "choose", "target": "a", "when": {"kind": "now"}}).action == Choose("a", PlayNow())
-    again = {"kind": "now", "every_s": 60, "until": NOON + HOUR_MS}
-    assert commanded(what="choose", target="a", when=again) == (
-        "do.when.every_s: nothing: only an emergency is repeated"
-    )
-
-
-def test_a_cancel_is_remembered_no_longer_than_any_order_may_come():
-    assert make_command(do={"what": "cancel", "target": "a", "until": NOON + 400 * DAY_MS})
-    refused = commanded(what="cancel", target="a", until=NOON + 400 * DAY_MS + 1)
-    assert refused == "do.until: at most 400 days after not_before"

@@ -79,7 +79,8 @@ def test_what_the_timetable_says_for_all_no_entry_says_by_itself(name: str) -> N
 
 @pytest.mark.parametrize("name", ["event", "series", "version", "all_clear", "rehearsal", "corrects"])
 def test_no_entry_is_an_alert_or_a_correction(name: str) -> None:
-    assert refusal(entries=[makers.entry_dict(), makers.entry_dict("b", **{name: 1})]).startswith(f"entries[1].{name}:")
+    refused = refusal(entries=[makers.entry_dict(), makers.entry_dict("b", **{name: 1})])
+    assert refused.startswith(f"entries[1].{name}: remove it: alerts, rehearsals and corrections")
 
 
 @pytest.mark.parametrize(

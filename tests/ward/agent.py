@@ -17,7 +17,8 @@ from edge_agent.core.units import HOUR_MS, MINUTE_MS, MonoMs
 from edge_agent.journal.port import StoredRecord
 from edge_agent.link import ToCore, ToDevice
 from edge_agent.runtime import LOOP_MS_MAX, Inbox, Ports, Runtime, restored
-from edge_agent.sync.messages import LOG_BODIES_BYTES, HostStatus, Sender
+from edge_agent.sync.messages import LOG_BODIES_BYTES, Sender
+from edge_agent.sync.reports import HostStatus
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.upstream import Identity, Upstream
 from edge_agent.workers import RETRY_S, Aside, JournalOrder, JournalWorker, StagingOrder

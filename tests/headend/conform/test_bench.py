@@ -26,7 +26,7 @@ from edge_agent.headend.logbook import Logbook
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import Arrival, LinkDown, Message, Receipt
 from edge_agent.sync import messages
-from edge_agent.sync.messages import AnswerMsg
+from edge_agent.sync.reports import AnswerMsg
 from edge_agent.sync.topics import Up
 from edge_agent.trust.keys import load_signer, new_signer
 from tests.headend.conform.test_orders import AREA, HANOI, NOON, QUIET, STATION

@@ -16,7 +16,7 @@ from edge_agent.headend.conform.verdicts import Failed, NotTried, Passed, Verdic
 from edge_agent.headend.listening import LogBatch
 from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import ChainPoint, chain
-from edge_agent.sync.messages import AnswerMsg
+from edge_agent.sync.reports import AnswerMsg
 
 ACCEPTED = AnswerMsg(Said.ACCEPTED, "a" * 64, JobId("job-1"), None, UtcMs(1))
 REFUSED = AnswerMsg(Said.REFUSED, "a" * 64, JobId(""), Reason.SIGNATURE_INVALID, UtcMs(1))

@@ -1,0 +1,95 @@
+"""Offers of upper levels: they wait for the commune's choice, sound as it was made, or expire on record."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from edge_agent.core import effects as fx
+from edge_agent.core.events import Restored
+from edge_agent.core.job import PlayAt
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.order import Choose
+from edge_agent.core.units import HOUR_MS, JobId, UtcMs
+from tests.core.bench import Bench, at_work
+from tests.trust import makers
+
+
+def offered(bench: Bench, **job: Any) -> JobId:
+    made = bench.make(job_id="offer", when={"kind": "at", "utc": bench.now.utc + 60_000}, **job)
+    bench.arrive(replace(bench.accept(made), offered=True))
+    return made.job_id
+
+
+def test_an_offer_waits_until_the_commune_chooses_it() -> None:
+    bench = at_work()
+    offer = offered(bench)
+    assert bench.answers()[-1] == ("accepted", None)
+    bench.pass_s(120)
+    assert bench.state.plays == {}
+    assert offer in bench.state.jobs
+    bench.rule(Choose(offer, PlayAt(UtcMs(bench.now.utc + 60_000))))
+    assert bench.phase(offer) is Phase.STAGED
+    bench.pass_s(60)
+    bench.pass_s(1)
+    bench.end(offer)
+    assert (offer, "succeeded", None) in bench.outcomes()
+
+
+def test_an_offer_that_nobody_chooses_expires_on_record() -> None:
+    bench = at_work()
+    offer = offered(bench, not_after=bench.now.utc + 3_600_000)
+    assert bench.wakes_in_ms() <= 3_600_001
+    bench.pass_s(3_601)
+    assert bench.outcomes()[-1] == (offer, "expired", "expired")
+    assert bench.state.jobs == {}
+
+
+def test_an_offer_that_waits_for_a_welcome_is_not_refused_for_its_own_hour() -> None:
+    bench = Bench().boot(welcomed=False)
+    made = bench.make(job_id="offer", when={"kind": "at", "utc": bench.now.utc + 12 * HOUR_MS})  # at midnight
+    bench.arrive(replace(bench.accept(made), offered=True))
+    bench.welcome()
+    assert bench.state.jobs[made.job_id].offered
+
+
+def test_a_choice_outlives_a_restart() -> None:
+    bench = at_work()
+    offer = offered(bench)
+    bench.rule(Choose(offer, PlayAt(UtcMs(bench.now.utc + 60_000))))
+    job, rule = (effect.saved for effect in bench.every(fx.SaveJob))
+    again = Bench()
+    again.send(Restored((job,), (), {}, 0, 0, "e1", rules=(rule,)))
+    assert again.play(offer).planned == makers.NOON + 1_000 + 60_000
+    alone = Bench()
+    alone.send(Restored((job,), (), {}, 0, 0, "e1"))
+    assert alone.state.plays == {}
+
+
+def test_what_is_chosen_counts_from_then_on_after_a_restart_too() -> None:
+    bench = at_work()
+    offer = offered(bench)
+    bench.pass_s(30)
+    bench.rule(Choose(offer, PlayAt(UtcMs(bench.now.utc + 60_000))))
+    assert fx.ReleaseJob(offer, bench.now.utc) in bench.said
+
+
+def test_nothing_is_chosen_that_is_not_here() -> None:
+    bench = at_work()
+    bench.rule(Choose(JobId("nowhere"), PlayAt(UtcMs(bench.now.utc + 60_000))))
+    assert bench.answers()[-1] == ("refused", "unknown_job")
+
+
+def test_only_what_is_offered_is_chosen() -> None:
+    bench = at_work()
+    job = bench.at(60)
+    bench.rule(Choose(job, PlayAt(UtcMs(bench.now.utc + 120_000))))
+    assert bench.answers()[-1] == ("refused", "unknown_job")
+
+
+def test_nothing_is_chosen_for_a_time_that_its_issuer_has_not_signed() -> None:
+    bench = at_work()
+    offer = offered(bench, not_after=bench.now.utc + HOUR_MS)
+    bench.rule(Choose(offer, PlayAt(UtcMs(bench.now.utc + 2 * HOUR_MS))))
+    assert bench.answers()[-1] == ("refused", "nothing_left")
+    assert bench.state.jobs[offer].offered

@@ -1,0 +1,73 @@
+"""A timetable before and after its time: it waits for the welcome and for its day, and says when it is over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge_agent.core import effects as fx
+from edge_agent.core.events import Connected, JournalFailed
+from edge_agent.core.units import HOUR_MS
+from tests.core.bench import at_work
+from tests.core.entries import CHIEU, SANG, TRUA, daily, jobs
+from tests.trust import makers
+
+
+def test_before_the_welcome_it_waits_and_the_old_one_holds() -> None:
+    bench = at_work()
+    bench.timetable(1, daily(SANG))
+    bench.state = replace(bench.state, welcomed=False)
+    bench.timetable(2, daily(TRUA))
+    bench.timetable(3, daily(CHIEU))
+    assert jobs(bench) == {SANG}
+    bench.send(Connected(2, "cd" * 16))
+    bench.welcome()
+    bench.pass_s(1)
+    assert jobs(bench) == {CHIEU}
+    assert ("lich-2", "rejected", "superseded") in bench.outcomes()
+
+
+def test_one_signed_ahead_waits_for_its_day() -> None:
+    bench = at_work()
+    bench.timetable(1, daily(SANG))
+    bench.timetable(2, daily(TRUA), not_before=bench.now.utc + HOUR_MS)
+    assert bench.answers()[-1] == ("accepted", None)
+    bench.pass_s(3_599)
+    assert jobs(bench) == {SANG}
+    assert bench.wakes_in_ms() <= 1_000
+    bench.pass_s(1)
+    assert jobs(bench) == {TRUA}
+
+
+def test_one_signed_ahead_that_a_newer_one_overtakes_is_refused_at_once() -> None:
+    bench = at_work()
+    bench.timetable(2, daily(TRUA), not_before=makers.NOON + HOUR_MS)
+    bench.timetable(3, daily(CHIEU))
+    assert bench.answers()[-1] == ("refused", "superseded")
+    assert jobs(bench) == {CHIEU}
+
+
+def test_where_the_disk_refuses_its_release_the_old_one_stays() -> None:
+    bench = at_work()
+    bench.timetable(1, daily(SANG))
+    whole = bench.timetable(2, daily(TRUA), not_before=makers.NOON + HOUR_MS)
+    bench.deaf.add(fx.ReleaseJob)
+    bench.pass_s(3_600)
+    assert jobs(bench) == {SANG}
+    bench.send(JournalFailed("release timetable", whole, "full"))
+    assert bench.answers()[-1] == ("refused", "not_saved")
+    assert bench.state.jobs.keys() == {SANG}
+
+
+def test_at_the_end_of_its_validity_it_says_so() -> None:
+    bench = at_work()
+    bench.timetable(1, daily(SANG), not_after=makers.NOON + HOUR_MS)
+    bench.pass_s(3_601)
+    assert bench.outcomes()[-1] == ("lich-1", "expired", "expired")
+
+
+def test_a_version_that_ends_sooner_lets_go_of_what_would_come_later() -> None:
+    bench = at_work()
+    bench.timetable(1, daily(SANG))
+    bench.timetable(2, daily(SANG), not_after=makers.NOON + HOUR_MS)
+    assert (SANG, "superseded", "superseded") in bench.outcomes()
+    assert bench.state.plays == {}

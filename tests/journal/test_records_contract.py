@@ -1,0 +1,188 @@
+"""What every journal promises of records: one chain without a gap, what is read back of it, and how long it stays."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_agent.core.as_run import Evidence, RecordKind, ZoneAsRun
+from edge_agent.core.clock_trust import ClockSource
+from edge_agent.core.job import JobClass
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.past import Sounded
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import DAY_MS, JobId, UtcMs, ZoneId
+from edge_agent.journal.port import RECORD_KEEP_MS, REFUSALS_AMONG, Journal
+from edge_agent.journal.record import ChainPoint, verify_chain
+from tests.journal.rigs import Rig, transaction
+from tests.journal.samples import NOON, record_of
+
+
+def test_records_form_one_gapless_chain_over_transactions_and_boots(rig: Rig) -> None:
+    made = []
+    for boot in range(3):
+        with transaction(rig.boot()) as journal:
+            made += [journal.append(record_of(f"{boot}-{number}"), None, job_over=False) for number in range(4)]
+    kept = rig.boot().records_after(0, 1_000_000)
+    assert list(kept) == made
+    assert [record.seq for record in kept] == list(range(1, 13))
+    contents = rig.boot().load()
+    assert verify_chain(kept, head=ChainPoint(contents.last_seq, contents.last_hash)) is None
+    assert {record.epoch for record in kept} == {contents.epoch}
+
+
+def test_a_rolled_back_record_leaves_no_gap(rig: Rig) -> None:
+    journal = rig.boot()
+    journal.begin()
+    journal.append(record_of("lost"), None, job_over=False)
+    journal.rollback()
+    with transaction(journal):
+        journal.append(record_of("kept"), None, job_over=False)
+    kept = journal.records_after(0, 1_000_000)
+    assert [record.seq for record in kept] == [1]
+    assert verify_chain(kept) is None
+
+
+def test_records_for_upload_are_bounded_in_bytes_and_at_least_one(rig: Rig) -> None:
+    with transaction(rig.boot()) as journal:
+        made = [journal.append(record_of(), None, job_over=False) for _ in range(5)]
+    size = len(made[0].body)
+    assert all(len(record.body) == size for record in made)
+    assert journal.records_after(0, 1) == tuple(made[:1])
+    assert journal.records_after(0, 2 * size) == tuple(made[:2])
+    assert journal.records_after(0, 3 * size - 1) == tuple(made[:2])
+    assert journal.records_after(3, 1_000_000) == tuple(made[3:])
+    assert journal.records_after(5, 1_000_000) == ()
+
+
+def test_an_ack_moves_the_cursor_and_takes_no_record(rig: Rig) -> None:
+    with transaction(rig.boot()) as journal:
+        epoch = journal.load().epoch
+        for _ in range(3):
+            journal.append(record_of(), None, job_over=False)
+        journal.save_ack(epoch, 2)
+    assert rig.boot().load().acked_seq == 2
+    assert len(rig.boot().records_after(0, 1_000_000)) == 3
+
+
+@pytest.mark.parametrize(("epoch", "seq"), [("another", 3), (None, 1), (None, 4)])
+def test_an_ack_of_another_epoch_an_older_record_or_one_that_never_was_changes_nothing(
+    rig: Rig, epoch: str | None, seq: int
+) -> None:
+    with transaction(rig.boot()) as journal:
+        ours = journal.load().epoch
+        for _ in range(3):
+            journal.append(record_of(), None, job_over=False)
+        journal.save_ack(ours, 2)
+        journal.save_ack(epoch or ours, seq)
+    assert rig.boot().load().acked_seq == 2
+
+
+# -- what is read back of them -----------------------------------------------------------------------------------------
+
+
+def test_what_has_sounded_is_read_back_for_the_days_limits_and_the_series(rig: Rig) -> None:
+    """A restart forgets no session of the day, no zone that heard an alert, no version of it."""
+    unseen = ZoneAsRun(ZoneId("cho"), Evidence.ACCEPTED, None, 60, None, Reason.POWER_CUT)
+    silent = ZoneAsRun(ZoneId("cho"), Evidence.ACCEPTED, 0, 60, None, Reason.QUIET_HOURS)
+    with transaction(rig.boot()) as journal:
+        journal.append(record_of("bulletin", under="we-1"), None, job_over=False)
+        journal.append(record_of("silent", zones=(silent,), played_ms=0, started=None), None, job_over=False)
+        alert = {"series": "lu", "version": 3, "cls": JobClass.EMERGENCY, "zones": (silent,), "played_ms": 0}
+        journal.append(record_of("alert", **alert), None, job_over=False)
+        journal.append(record_of("cut", zones=(unseen,), played_ms=None, started=None), None, job_over=False)
+        journal.append(record_of("refused", kind=RecordKind.REFUSAL, zones=()), None, job_over=False)
+    cho, started = frozenset({ZoneId("cho")}), UtcMs(NOON + 1_000)
+    of_ward = {"issuer": "dong-thanh", "signers": ("k",)}
+    assert rig.boot().load().past == (
+        Sounded(JobId("bulletin"), JobClass.NORMAL, started, UtcMs(NOON + 11_000), cho, under="we-1", **of_ward),
+        Sounded(JobId("alert"), JobClass.EMERGENCY, started, started, frozenset(), series="lu", version=3, **of_ward),
+        Sounded(JobId("cut"), JobClass.NORMAL, started, UtcMs(NOON + 21_000), cho, **of_ward),
+    )
+
+
+def test_a_version_that_was_heard_nowhere_is_remembered_by_the_next_boot(rig: Rig) -> None:
+    """Or a warning that comes after its all-clear would sound once the station has restarted."""
+    unheard = {"kind": RecordKind.REFUSAL, "outcome": Phase.REJECTED, "reason": Reason.NOT_HEARD_HERE, "zones": ()}
+    unheard |= {"planned": None, "started": None, "played_ms": 0, "ended": NOON, "cls": JobClass.EMERGENCY}
+    with transaction(rig.boot()) as journal:
+        journal.append(record_of("all-clear", series="lu", version=4, **unheard), None, job_over=False)
+        journal.append(record_of("correction", **unheard), None, job_over=False)
+    (sound,) = rig.boot().load().past
+    assert (sound.job_id, sound.series, sound.version, sound.zones) == ("all-clear", "lu", 4, frozenset())
+    assert sound.started == sound.ended == NOON
+
+
+def test_the_next_boot_knows_which_orders_were_refused_last(rig: Rig) -> None:
+    """Or an order that was refused, and delivered again because of a crash, would be on record twice."""
+    journal = rig.boot()
+    journal.begin()
+    journal.append(record_of(digest="too long ago", kind=RecordKind.REFUSAL), None, job_over=False)
+    for number in range(REFUSALS_AMONG - 2):
+        journal.append(record_of(digest=f"sounded {number}"), None, job_over=False)
+    journal.append(record_of(digest="refused", kind=RecordKind.REFUSAL), None, job_over=False)
+    journal.append(record_of(digest="refused too", kind=RecordKind.REFUSAL), None, job_over=False)
+    journal.commit()
+    assert rig.boot().load().refused == ("refused", "refused too")
+
+
+# -- how long they stay ------------------------------------------------------------------------------------------------
+
+
+def seqs(journal: Journal) -> list[int]:
+    return [record.seq for record in journal.records_after(0, 10_000_000)]
+
+
+def test_records_are_kept_for_thirteen_months_and_no_longer(rig: Rig) -> None:
+    with transaction(rig.boot()) as journal:
+        for day in range(3):
+            journal.append(record_of(ended=UtcMs(NOON + day * DAY_MS)), None, job_over=False)
+        journal.save_ack(journal.load().epoch, 3)
+        journal.prune(UtcMs(NOON + 397 * DAY_MS))
+    assert seqs(rig.boot()) == [1, 2, 3]
+    with transaction(rig.boot()) as journal:
+        journal.prune(UtcMs(NOON + DAY_MS + RECORD_KEEP_MS))
+    assert seqs(rig.boot()) == [2, 3]
+
+
+def test_a_record_that_was_never_delivered_is_kept_whatever_its_age(rig: Rig) -> None:
+    with transaction(rig.boot()) as journal:
+        for _ in range(3):
+            journal.append(record_of(), None, job_over=False)
+        journal.save_ack(journal.load().epoch, 1)
+        journal.prune(UtcMs(NOON + 10 * RECORD_KEEP_MS))
+    assert seqs(rig.boot()) == [2, 3]
+
+
+def test_a_record_made_by_an_unset_clock_is_as_old_as_its_neighbours_say(rig: Rig) -> None:
+    """A boot without a clock writes 1970; that must not make a fresh record look fifty years old."""
+    with transaction(rig.boot()) as journal:
+        journal.append(record_of(ended=UtcMs(0), clock=ClockSource.UNSET), None, job_over=False)
+        journal.append(record_of(ended=NOON), None, job_over=False)
+        journal.append(record_of(ended=UtcMs(0), clock=ClockSource.FLOOR), None, job_over=False)
+        journal.save_ack(journal.load().epoch, 3)
+        journal.prune(UtcMs(NOON + DAY_MS))
+    assert seqs(rig.boot()) == [1, 2, 3]
+    with transaction(rig.boot()) as journal:
+        journal.prune(UtcMs(NOON + RECORD_KEEP_MS + 1))
+    assert seqs(rig.boot()) == [3]
+
+
+def test_a_clock_that_once_ran_behind_does_not_take_younger_records_with_it(rig: Rig) -> None:
+    with transaction(rig.boot()) as journal:
+        journal.append(record_of(ended=UtcMs(NOON + 500 * DAY_MS)), None, job_over=False)
+        journal.append(record_of(ended=NOON), None, job_over=False)
+        journal.save_ack(journal.load().epoch, 2)
+        journal.prune(UtcMs(NOON + RECORD_KEEP_MS + 1))
+    assert seqs(rig.boot()) == [1, 2]
+
+
+def test_the_chain_goes_on_from_its_head_when_every_record_was_pruned(rig: Rig) -> None:
+    with transaction(rig.boot()) as journal:
+        first = journal.append(record_of(), None, job_over=False)
+        journal.save_ack(first.epoch, 1)
+        journal.prune(UtcMs(NOON + 2 * RECORD_KEEP_MS))
+    assert seqs(rig.boot()) == []
+    with transaction(rig.boot()) as journal:
+        second = journal.append(record_of(), None, job_over=False)
+    assert (second.seq, second.prev) == (2, first.hash)
+    assert rig.boot().load().quarantined == ""

@@ -1,0 +1,172 @@
+"""The journal's thread on a disk that fails or hangs: what is owed is written later and in order; it ends in time."""
+
+from __future__ import annotations
+
+import queue
+
+import pytest
+
+from edge_agent.core.events import IntentSaved, JobSaved, JournalFailed, Mark, RecordSaved
+from edge_agent.core.units import JobId
+from edge_agent.workers import BATCH_MAX, WAITING_MAX, SaveFloor
+from tests.gated_journal import PATIENCE_S
+from tests.journal.samples import NOON, save_job, save_mark
+from tests.journal_desk import NEVER_S, at_work, behind_the_gate, record
+
+pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+
+
+# -- a disk that fails -------------------------------------------------------------------------------------------------
+
+
+def test_a_job_that_the_disk_refused_is_never_called_saved() -> None:
+    with at_work() as desk:
+        desk.disk.refuse_commits = 1
+        desk.order(save_job("a"))
+        desk.until(lambda: bool(desk.of(JournalFailed)))
+        desk.order(save_job("b"))
+        desk.until_said(JobSaved(JobId("b")))
+        (failed,) = desk.of(JournalFailed)
+        assert (failed.what, failed.job_id) == ("save job", "a")
+        assert "no space left" in failed.error
+        assert desk.of(JobSaved) == [JobSaved(JobId("b"))]
+        assert list(desk.disk.committed.jobs) == ["b"]
+
+
+def test_what_stood_in_a_batch_with_a_refused_write_is_not_half_done() -> None:
+    with at_work(retry_s=NEVER_S) as desk:
+        desk.journal.refuses_jobs = True
+        behind_the_gate(desk)
+        desk.order(record("before"), save_job("a"), record("after"))
+        desk.journal.gate.set()
+        desk.until(lambda: len(desk.of(JournalFailed)) == 2)
+        assert desk.recorded() == []
+        desk.order(SaveFloor(NOON))
+        desk.until_said(RecordSaved(2))
+        assert desk.recorded() == ["before", "after"]
+
+
+def test_an_intent_that_the_disk_refused_is_answered_as_not_durable(caplog: pytest.LogCaptureFixture) -> None:
+    with at_work() as desk:
+        desk.disk.refuse_commits = 1
+        desk.order(save_mark("a"))
+        desk.until_said(IntentSaved(JobId("a"), save_mark("a").planned, durable=False))
+        assert desk.disk.committed.marks == {}
+        assert len(desk.said) == 1
+    assert "intent not saved job=a error=no space left on the fake disk" in caplog.text
+
+
+def test_what_nobody_waits_for_is_named_when_it_is_lost() -> None:
+    with at_work() as desk:
+        desk.disk.refuse_commits = 1
+        desk.order(SaveFloor(NOON))
+        desk.until(lambda: bool(desk.said))
+        assert [(event.what, event.job_id) for event in desk.of(JournalFailed)] == [("SaveFloor", None)]
+
+
+def test_owed_records_are_committed_in_order_when_the_disk_heals() -> None:
+    with at_work() as desk:
+        desk.disk.refuse_commits = 4
+        desk.order(*(record(f"r{number}") for number in range(10)))
+        desk.until_said(RecordSaved(10))
+        assert desk.recorded() == [f"r{number}" for number in range(10)]
+        assert desk.of(RecordSaved) == [RecordSaved(seq) for seq in range(1, 11)]
+        assert any("writes owed" in event.what for event in desk.of(JournalFailed))
+        assert desk.early == []
+
+
+def test_that_something_sounds_is_remembered_when_the_disk_heals() -> None:
+    """Forgotten, a power cut would repeat the bulletin, or call it missed after the street has heard it."""
+    with at_work(retry_s=0.01) as desk:
+        desk.order(save_job("a"))
+        desk.until_said(JobSaved(JobId("a")))
+        desk.disk.refuse_commits = 2
+        desk.order(save_mark("a", mark=Mark.FIRST_SAMPLE))
+        desk.until(lambda: len(desk.of(JournalFailed)) == 2)
+        desk.order(save_job("b"))
+        desk.until_said(JobSaved(JobId("b")))
+    (mark,) = desk.disk.committed.marks.values()
+    assert mark.mark is Mark.FIRST_SAMPLE
+
+
+def test_a_new_record_goes_behind_those_that_are_owed() -> None:
+    with at_work(retry_s=NEVER_S) as desk:
+        desk.disk.refuse_commits = 1
+        desk.order(record("older"))
+        desk.until(lambda: bool(desk.of(JournalFailed)))
+        desk.order(record("newer"))
+        desk.until_said(RecordSaved(2))
+        assert desk.recorded() == ["older", "newer"]
+
+
+def test_a_record_that_is_owed_is_tried_again_by_itself() -> None:
+    with at_work() as desk:
+        desk.disk.refuse_commits = 1
+        desk.order(record("alone"))
+        desk.until_said(RecordSaved(1))
+        assert desk.recorded() == ["alone"]
+
+
+# -- the bound and the end ---------------------------------------------------------------------------------------------
+
+
+def test_a_disk_that_stands_still_ends_loudly() -> None:
+    with at_work() as desk:
+        behind_the_gate(desk)
+        desk.order(*(SaveFloor(NOON) for _ in range(WAITING_MAX)))
+        with pytest.raises(queue.Full):
+            desk.order(record("one too many"))
+
+
+def test_finish_does_what_was_ordered_and_closes() -> None:
+    with at_work() as desk:
+        behind_the_gate(desk)
+        desk.order(*(record(f"r{number}") for number in range(BATCH_MAX + 3)))
+        desk.journal.gate.set()
+        assert desk.worker.finish(PATIENCE_S)
+        assert len(desk.recorded()) == BATCH_MAX + 3
+        assert desk.journal.closed
+
+
+def test_finish_tries_once_more_what_is_owed() -> None:
+    with at_work(retry_s=NEVER_S) as desk:
+        desk.disk.refuse_commits = 1
+        desk.order(record("a"))
+        desk.until(lambda: bool(desk.of(JournalFailed)))
+        assert desk.worker.finish(PATIENCE_S)
+        assert desk.recorded() == ["a"]
+
+
+def test_finish_tries_once_more_when_the_very_last_commit_failed() -> None:
+    with at_work(retry_s=NEVER_S) as desk:
+        behind_the_gate(desk)
+        desk.disk.refuse_commits = 2  # the commit that waits at the gate, and the one with the record
+        desk.order(record("last"))
+        assert not desk.worker.finish(0.01)
+        desk.journal.gate.set()
+        assert desk.worker.finish(PATIENCE_S)
+        assert desk.recorded() == ["last"]
+
+
+def test_finish_says_when_a_record_stays_owed() -> None:
+    with at_work(retry_s=NEVER_S) as desk:
+        desk.disk.refuse_commits = 1_000
+        desk.order(record("a"))
+        assert not desk.worker.finish(PATIENCE_S)
+        assert desk.journal.closed
+
+
+def test_finish_is_bounded_by_its_time_when_the_disk_hangs() -> None:
+    with at_work() as desk:
+        behind_the_gate(desk)
+        assert not desk.worker.finish(0.01)
+        desk.order(*(SaveFloor(NOON) for _ in range(WAITING_MAX - 1)))
+        assert not desk.worker.finish(0.01)
+
+
+def test_a_journal_that_will_not_close_keeps_nobody_from_the_goodbye() -> None:
+    with at_work() as desk:
+        desk.journal.will_not_close = True
+        desk.order(record("a"))
+        assert desk.worker.finish(PATIENCE_S)
+        assert desk.journal.closed
