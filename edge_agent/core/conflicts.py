@@ -7,7 +7,9 @@ or that of a whole timetable's entries.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from edge_agent.core import timetable
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.day_ahead import day_plan
 from edge_agent.core.effects import Conflict
@@ -31,9 +33,13 @@ def of_job(state: State, known: KnownJob, now: Now) -> tuple[Conflict, ...]:
 
 
 def of_timetable(state: State, rule: KnownRule, now: Now) -> tuple[Conflict, ...]:
-    """The same of all entries of a timetable that has just taken the place of the one before."""
-    whole = rule.accepted.order_id
-    jobs = [known for known in state.jobs.values() if known.accepted.edition is not None]
+    """The same of all entries of a timetable that has just taken the place of the one before, or will on its day."""
+    whole, order = rule.accepted.order_id, rule.accepted.order
+    known_then = state.jobs
+    if rule.held and timetable.waits(state, order, now):
+        begins = order.heading.not_before
+        known_then = timetable.switched(state, replace(now, mono=now.mono_of(begins), utc=begins)).jobs
+    jobs = [known for known in known_then.values() if known.accepted.edition is not None]
     return _of(
         state, now, [known for known in jobs if known.accepted.edition and known.accepted.edition.order_id == whole]
     )

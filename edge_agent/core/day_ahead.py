@@ -1,8 +1,9 @@
 """Play a day through beforehand: what would sound when, where and how loud, and what would not, with its reason (B15).
 
 Goes from one moment to the next as ``playing`` does: whoever is due takes its zones, the most urgent first, and the
-ward's rules are asked then and once more before the first sample, as if all before it had sounded. What nobody can know
-is not in it: an emergency to come, a relay that fails, whom a repeated warning will interrupt.
+ward's rules are asked then and once more before the first sample, as if all before it had sounded. A timetable that was
+signed ahead takes its place on its day. What nobody can know is not in it: an emergency to come, a relay that fails,
+whom a repeated warning will interrupt.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from edge_agent.core import clips, policy, standing, zones
+from edge_agent.core import clips, policy, standing, timetable, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.job import RANK, Job, JobClass, PlayAt, PlayNow
 from edge_agent.core.occurrence import Phase
@@ -22,7 +23,7 @@ from edge_agent.core.policy import Rules, Verdict, Wish
 from edge_agent.core.programme import length_ms, parts_of, promised_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import caught_up, next_instant, repeats, sounds_once
-from edge_agent.core.state import KnownJob, Occurrence, State, Turn, ZonePart, ZoneRun
+from edge_agent.core.state import KnownJob, Occurrence, State, Turn, ZonePart
 from edge_agent.core.units import NEVER, SECOND_MS, JobId, UtcMs, ZoneId
 
 PLANNED_MAX = 500
@@ -111,16 +112,59 @@ class _Run:
     def go_from(self, at: UtcMs) -> bool:
         """Begin with what is open now, or before the day in question with nothing; says whether its end was reached."""
         self.past = self.state.past
-        if at <= self.now.utc:
+        ahead = at > self.now.utc
+        if not ahead:
             self._as_it_is()
-        for job_id, base in self._bases_at(at):
+        while (switch := timetable.next_switch(self.state, self.now)) is not None and switch <= at:
+            self._be_at(switch)
+            self._switch()
+        for job_id, base in self._bases_at(at, ahead=ahead):
             self.bases[job_id] = base
         moment: UtcMs | None = at
         while moment is not None and len(self.plan) < LOOKED_AT_MAX:
-            self.now = replace(self.now, mono=self.now.mono_of(moment), utc=moment)
+            switches = moment == timetable.next_switch(self.state, self.now)
+            self._be_at(moment)
+            if switches:
+                self._switch()
             self._settle()
             moment = self._next_moment()
         return moment is None
+
+    def _be_at(self, moment: UtcMs) -> None:
+        self.now = replace(self.now, mono=self.now.mono_of(moment), utc=moment)
+
+    def _switch(self) -> None:
+        """A timetable that was signed ahead takes the place of the one before it; what has begun goes on to its end."""
+        self._forget_what_is_over()
+        before = self.state.jobs.keys()
+        self.state = timetable.switched(self.state, self.now)
+        for number, known in enumerate(self.state.jobs.values(), start=len(self.receipt)):
+            job_id = known.job.job_id
+            self.receipt.setdefault(job_id, number)
+            if job_id not in before:
+                self.bases[job_id] = known.base
+        for gone in before - self.state.jobs.keys():
+            self.bases.pop(gone, None)
+        for one in [*self.waiting.values()]:
+            if self._is_replaced(one):
+                self._refuse(one, UtcMs(max(one.planned, self.now.utc)), Reason.SUPERSEDED, {})
+        for taken in [taken for taken in self.taken if not taken.begun and self._is_replaced(taken.one)]:
+            self.taken.remove(taken)
+            self._refuse(taken.one, taken.starts, Reason.SUPERSEDED, taken.out)
+
+    def _forget_what_is_over(self) -> None:
+        """As the station will have done by then: an entry of that name may say something else now."""
+        have = {*self.waiting} | {held.one.known.job.job_id for held in self.taken}
+        left = {
+            job_id: known
+            for job_id, known in self.state.jobs.items()
+            if job_id in have or known.accepted.edition is None or next_instant(known.job, self.now.utc) is not None
+        }
+        self.state = replace(self.state, jobs=left)
+
+    def _is_replaced(self, one: _Open) -> bool:
+        known = self.state.jobs.get(one.known.job.job_id)
+        return not one.goes_on and (known is None or one.planned > known.job.not_after)
 
     def _as_it_is(self) -> None:
         for play in self.state.plays.values():
@@ -146,12 +190,11 @@ class _Run:
             volumes = {zone: play.zones[zone].volume for zone in zones.in_it(play)}
             self._tell(one, starts, ends, volumes, out, None, play.under, cut=ends < starts + one.lasts_ms)
 
-    def _bases_at(self, at: UtcMs) -> Iterator[tuple[JobId, UtcMs]]:
+    def _bases_at(self, at: UtcMs, *, ahead: bool) -> Iterator[tuple[JobId, UtcMs]]:
         """What each job's instants count from, if it has any after ``at``."""
         have = {*self.waiting} | {held.one.known.job.job_id for held in self.taken}
         for known in self.state.jobs.values():
             job = known.job
-            ahead = at > self.now.utc
             over = known.offered or known.called_off or (sounds_once(job) and job.job_id in have)
             if over or (ahead and isinstance(job.when, PlayNow) and not repeats(job)):
                 continue
@@ -198,7 +241,9 @@ class _Run:
     def _next_moment(self) -> UtcMs | None:
         ends = [one.ends if one.begun else one.begins_at for one in self.taken]
         due = [at for one in self.waiting.values() for at in (one.takes_at, one.given_up_at)]
-        return min((at for at in (*ends, *due) if self.now.utc < at < NEVER), default=None)
+        switch = timetable.next_switch(self.state, self.now)
+        switches = [] if switch is None or switch >= self.last else [switch]
+        return min((at for at in (*ends, *due, *switches) if self.now.utc < at < NEVER), default=None)
 
     def _open_next(self) -> None:
         """Every job that may sound has its next occurrence; there is never more than one open."""
@@ -216,7 +261,7 @@ class _Run:
     def _opened(self, known: KnownJob, planned: UtcMs, lasts_ms: int | None, *, goes_on: bool = False) -> _Open:
         self.made += 1
         job, where = known.job, zones.zones_of(self.state, known.job)
-        lead_ms = max((zones.cold_lead_ms(Turn(self.state, self.now), zone) for zone in where), default=0)
+        lead_ms = max((zones.cold_lead_ms(self.state.site, zone) for zone in where), default=0)
         return _Open(
             known,
             planned,
@@ -266,10 +311,7 @@ class _Run:
         urgent = job.plays_as is JobClass.EMERGENCY
         if not urgent and not self.now.trusted:
             return Reason.CLOCK_NOT_TRUSTED
-        waits = Occurrence(
-            job.job_id, one.planned, Phase.STAGED, self.now.mono, {zone: ZoneRun(zone) for zone in one.zones}
-        )
-        if standing.pauses(self.state, self.now, waits):
+        if standing.pauses(self.state, self.now, job, one.zones):
             return Reason.PAUSED
         trouble = clips.trouble(self.state, job)
         return None if urgent or trouble is None else trouble[0]
@@ -363,7 +405,7 @@ class _Run:
     def _done(self, one: _Open) -> None:
         """It has its outcome; a job that recurs goes on from here."""
         job = one.known.job
-        if sounds_once(job):
+        if sounds_once(job) or job.job_id not in self.state.jobs:
             self.bases.pop(job.job_id, None)
         else:
             self.bases[job.job_id] = caught_up(job, one.planned, self.now.utc)

@@ -162,7 +162,7 @@ def _arm_when_due(turn: Turn, play: Occurrence) -> None:
     room = zones.room_for(turn, play)
     if not turn.state.device_up:
         _queue(turn, play, Reason.DEVICE_FAILED)
-    elif standing.pauses(turn.state, turn.now, play):
+    elif standing.pauses(turn.state, turn.now, turn.job_of(play), zones.in_it(play)):
         _queue(turn, play, Reason.PAUSED)
     elif room.busy or not room.free:
         _queue(turn, play, Reason.ZONES_BUSY)
@@ -275,7 +275,7 @@ def _held_by(turn: Turn, play: Occurrence, start_at: MonoMs) -> Reason | None:
     job = turn.job_of(play)
     if clips.durations(turn.state, job) is None:
         return Reason.AUDIO_ALTERED
-    if standing.pauses(turn.state, turn.now, play):
+    if standing.pauses(turn.state, turn.now, turn.job_of(play), zones.in_it(play)):
         return Reason.PAUSED
     # Where the clock was put back, its zones are others' until its instant comes again.
     put_back = start_at - turn.now.mono > _longest_lead_ms(turn, play) + LATE_GRACE_MS
@@ -367,7 +367,7 @@ def _deadline(turn: Turn, play: Occurrence) -> MonoMs | None:
     job, now = turn.job_of(play), turn.now
     if play.segment > 0:
         patience_ms = job.zones_limit_ms if play.all_out else max(job.late_limit_ms, ASIDE_MS)
-        return None if standing.pauses(turn.state, now, play) else MonoMs(play.aside_at + patience_ms)
+        return None if standing.pauses(turn.state, now, job, zones.in_it(play)) else MonoMs(play.aside_at + patience_ms)
     if _immediate(job):
         return now.mono_of(job.not_after) if now.tells_validity else None
     if not now.trusted:
@@ -385,7 +385,7 @@ def _arm_at(turn: Turn, play: Occurrence) -> MonoMs:
 
 
 def _longest_lead_ms(turn: Turn, play: Occurrence) -> int:
-    return max(zones.cold_lead_ms(turn, zone) for zone in play.zones)
+    return max(zones.cold_lead_ms(turn.state.site, zone) for zone in play.zones)
 
 
 def _hold(turn: Turn, play: Occurrence, reason: Reason | None) -> None:

@@ -6,13 +6,13 @@ for ends with it, so nobody has to come back and undo it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from edge_agent.core import records, sounding, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Level
-from edge_agent.core.job import JobClass
+from edge_agent.core.job import Job, JobClass
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.order import (
     Action,
@@ -187,14 +187,14 @@ def alert_in_force(state: State) -> bool:
     return any(known.job.plays_as is JobClass.EMERGENCY and not known.called_off for known in state.jobs.values())
 
 
-def pauses(state: State, now: Now, play: Occurrence) -> bool:
-    """Whether an ordinary programme is held: it was paused in one of its zones."""
-    if state.jobs[play.job_id].job.plays_as is JobClass.EMERGENCY:
+def pauses(state: State, now: Now, job: Job, where: Iterable[ZoneId]) -> bool:
+    """Whether an ordinary programme is held: it was paused in one of the zones ``where`` it is to sound."""
+    if job.plays_as is JobClass.EMERGENCY:
         return False
     return any(
         isinstance(order, Command)
         and isinstance(order.action, Pause)
-        and {*zones_of(state, order)} & {*zones.in_it(play)}
+        and not {*zones_of(state, order)}.isdisjoint(where)
         for order in in_force(state, now)
     )
 

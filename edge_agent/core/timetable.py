@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from edge_agent.core import sounding, standing
+from edge_agent.core import sounding, standing, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Entries, ReleaseJob
 from edge_agent.core.job import Accepted, Audience, Edition, Job, PlayAt
@@ -78,7 +78,8 @@ def enter(turn: Turn, rule: KnownRule) -> None:
     for accepted in entries(rule.accepted):
         job_id = accepted.order_id
         if job_id in live and job_id not in turn.state.jobs:
-            turn.put_job(KnownJob(accepted, rule.base, held=False, saved=False, offered=accepted.offered))
+            base = _counts_from(turn.state, accepted.job, rule.base)
+            turn.put_job(KnownJob(accepted, base, held=False, saved=False, offered=accepted.offered))
 
 
 def rows(state: State, rule: KnownRule) -> Entries | None:
@@ -141,8 +142,33 @@ def over_by(state: State, accepted: Accepted) -> Reason | None:
 
 def next_wake(state: State, now: Now) -> list[MonoMs]:
     """When one that was signed ahead has its day."""
+    at = next_switch(state, now)
+    return [] if at is None else [now.mono_of(at)]
+
+
+def next_switch(state: State, now: Now) -> UtcMs | None:
+    """The day of the first of those that were signed ahead."""
     held = [rule.accepted.order for rule in state.rules.values() if rule.held]
-    return [now.mono_of(order.heading.not_before) for order in held if waits(state, order, now)]
+    return min((order.heading.not_before for order in held if waits(state, order, now)), default=None)
+
+
+def switched(state: State, now: Now) -> State:
+    """What will be known once those whose day has come have taken their places, the disk willing; for who looks ahead.
+
+    What is open now is not in it: until then that has come to its end.
+    """
+    turn = Turn(replace(state, plays={}), now)
+    for rule in newest_first(rule for rule in state.rules.values() if rule.held and state.welcomed):
+        order = rule.accepted.order
+        if not isinstance(order, Timetable) or waits(turn.state, order, now):
+            continue
+        if now.utc > order.heading.not_after or objection(turn.state, order, now) is not None:
+            turn.drop_rule(rule.accepted.order_id)
+            continue
+        release(turn, rule)
+        turn.put_rule(replace(turn.state.rules[rule.accepted.order_id], saved=True))
+        take_place(turn, turn.state.rules[rule.accepted.order_id])
+    return turn.state
 
 
 def newest_first(rules: Iterator[KnownRule]) -> list[KnownRule]:
@@ -225,7 +251,18 @@ def _live(state: State, order: Timetable, now: UtcMs) -> set[JobId]:
 def _may_begin(state: State, job: Job, now: UtcMs) -> bool:
     if standing.cancelled(state, job.job_id, job.issuer):
         return False
-    return job.when.at > now if isinstance(job.when, PlayAt) else next_instant(job, now) is not None
+    since = _counts_from(state, job, now)
+    return job.when.at > since if isinstance(job.when, PlayAt) else next_instant(job, since) is not None
+
+
+def _counts_from(state: State, job: Job, now: UtcMs) -> UtcMs:
+    """From when on its instants are to come; of what is over here those are not whose relays would be closed by now.
+
+    Whether they sound was decided, and recorded, as early as that.
+    """
+    if job.job_id not in state.seen:
+        return now
+    return UtcMs(now + max((zones.cold_lead_ms(state.site, zone) for zone in state.site.zones), default=0))
 
 
 def _let_go(turn: Turn, known: KnownJob) -> None:

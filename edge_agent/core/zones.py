@@ -15,6 +15,7 @@ from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.policy import Rules, Wish
 from edge_agent.core.programme import ZoneFeed, length_ms
 from edge_agent.core.reasons import Reason
+from edge_agent.core.site import Site
 from edge_agent.core.state import CLAIMS, Ending, GoesOn, Occurrence, Relay, State, Turn, ZonePart
 from edge_agent.core.units import SECOND_MS, MonoMs, ZoneId
 
@@ -93,9 +94,9 @@ def lead_ms(turn: Turn, zone: ZoneId) -> int:
     return warm_in_ms(turn, zone) + RELAY_LEAD_MS
 
 
-def cold_lead_ms(turn: Turn, zone: ZoneId) -> int:
+def cold_lead_ms(site: Site, zone: ZoneId) -> int:
     """How long before its first sample a zone is given the order that is cold then."""
-    return turn.state.site.zones[zone].warm_up_ms + RELAY_LEAD_MS
+    return site.zones[zone].warm_up_ms + RELAY_LEAD_MS
 
 
 def open_worn(turn: Turn, zone: ZoneId, ends_at: MonoMs) -> None:
@@ -111,7 +112,7 @@ def open_worn(turn: Turn, zone: ZoneId, ends_at: MonoMs) -> None:
 
 def longest_ms(turn: Turn, zone: ZoneId) -> int:
     """The longest programme for which a zone's relay may stay closed, its warm-up before it included."""
-    return turn.state.site.zones[zone].on_ms_max - cold_lead_ms(turn, zone)
+    return turn.state.site.zones[zone].on_ms_max - cold_lead_ms(turn.state.site, zone)
 
 
 def close_relay(turn: Turn, play: Occurrence, zone: ZoneId) -> None:

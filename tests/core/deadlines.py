@@ -131,7 +131,7 @@ def _begin_by(job: Job, play: Occurrence, now: Now) -> MonoMs:
 
 def _armed_ms(turn: Turn, play: Occurrence) -> int:
     """From the order to the slowest amplifier's first sample, and the patience for a relay that does not answer."""
-    return max(zones.cold_lead_ms(turn, zone) for zone in play.zones) + zones.RELAY_CONFIRM_MS
+    return max(zones.cold_lead_ms(turn.state.site, zone) for zone in play.zones) + zones.RELAY_CONFIRM_MS
 
 
 def _due(turn: Turn, play: Occurrence) -> None:
@@ -143,7 +143,7 @@ def _due(turn: Turn, play: Occurrence) -> None:
         assert play.held_by is Reason.CLOCK_NOT_TRUSTED, "what waits for the clock says so"
         return
     assert play.held_by is None, "nothing holds it back any more"
-    lead_ms = max(zones.cold_lead_ms(turn, zone) for zone in play.zones)
+    lead_ms = max(zones.cold_lead_ms(turn.state.site, zone) for zone in play.zones)
     due_at = now.mono_of(play.planned) - lead_ms
     if isinstance(job.when, PlayNow):  # a repetition waits for its gap at most, wherever the clock was put
         due_at = min(due_at, play.since + job.when.every_ms - lead_ms) if repeats(job) else now.mono

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from edge_agent.core import effects as fx
@@ -68,10 +69,20 @@ def test_a_full_timetable_is_not_looked_at_day_after_day() -> None:
     assert [(one.job_id, one.planned) for one in full.conflicts] == [(CHIEU, silences[0])]
 
 
-def test_a_timetable_that_is_still_ahead_foresees_nothing_before_its_day() -> None:
+def test_a_timetable_that_was_signed_ahead_is_told_its_conflicts_on_receipt_and_on_its_day() -> None:
     bench = at_work()
-    bench.timetable(1, daily(SANG, "22:00:00"), not_before=bench.now.utc + DAY_MS)
+    bench.timetable(1, daily(TRUA, "22:30:00"))
+    begins = UtcMs(bench.now.utc + DAY_MS)
+    bench.timetable(2, daily(SANG, "22:00:00"), not_before=begins)
     bench.pass_s(24 * 3_600 + 60)
-    ahead, in_force = bench.every(fx.SendAnswer)
-    assert ahead.conflicts == ()
-    assert {one.job_id for one in in_force.conflicts} == {SANG}
+    _, ahead, in_force = bench.every(fx.SendAnswer)
+    assert {(one.job_id, one.reason) for one in ahead.conflicts} == {(SANG, Reason.QUIET_HOURS)}
+    assert min(one.planned for one in ahead.conflicts) > begins
+    assert ahead.conflicts == in_force.conflicts
+
+
+def test_one_that_waits_for_the_welcome_foresees_nothing_that_nobody_can_know() -> None:
+    bench = at_work()
+    bench.state = replace(bench.state, welcomed=False)
+    bench.timetable(1, daily(SANG, "22:00:00"), not_before=bench.now.utc + DAY_MS)
+    assert bench.every(fx.SendAnswer)[-1].conflicts == ()

@@ -109,12 +109,15 @@ jobs = st.fixed_dictionaries(
 
 def order_all(ward: Ward, drafts: list[dict[str, Any]]) -> None:
     for number, draft in enumerate(drafts):
-        # No two sounds are of one length, so that no two of them end in the same millisecond.
-        clip = makers.clip_item(digest=f"{number:064x}", duration_ms=draft["seconds"] * SECOND_MS + 7 * number + 1)
-        job = {name: draft[name] for name in ("class", "order", "volume")} | {"job_id": f"j{number}", "items": [clip]}
-        job |= {"missed": {"policy": "late", "limit_s": draft["late_s"]}} if draft["late_s"] else {}
-        job |= {"audience": {"areas": [makers.AREA], "zones": list(draft["zones"])}, "when": _when(draft)}
-        ward.order(**job)
+        ward.order(**job_of(number, draft))
+
+
+def job_of(number: int, draft: dict[str, Any]) -> dict[str, Any]:
+    # No two sounds are of one length, so that no two of them end in the same millisecond.
+    clip = makers.clip_item(digest=f"{number:064x}", duration_ms=draft["seconds"] * SECOND_MS + 7 * number + 1)
+    job = {name: draft[name] for name in ("class", "order", "volume")} | {"job_id": f"j{number}", "items": [clip]}
+    job |= {"missed": {"policy": "late", "limit_s": draft["late_s"]}} if draft["late_s"] else {}
+    return job | {"audience": {"areas": [makers.AREA], "zones": list(draft["zones"])}, "when": _when(draft)}
 
 
 def _when(draft: dict[str, Any]) -> dict[str, Any]:
@@ -136,6 +139,44 @@ def test_what_was_planned_is_what_then_plays(
     for rule, zones in given_rules:
         ward.rule(rule, zones=zones, **({"not_after": MIDNIGHT} if callable(rule) else {}))
     ward.said.clear()  # what has been refused already is no plan any more
+    plan = day_plan(ward.state, ward.now, DAY)
+    ward.live_until(UtcMs(MIDNIGHT + HOUR_MS))
+    assert sorted(_of_plan(one) for one in plan) == told(ward)
+
+
+@given(
+    drafts=st.lists(jobs, min_size=2, max_size=6),
+    share=st.tuples(st.integers(0, 6), st.integers(0, 6), st.integers(0, 6)).map(sorted),
+    begins=walls,
+    ends=maybe() | st.integers(1, 120),
+    policy=policies,
+    given_rules=st.lists(rules, max_size=1),
+)
+@settings(unhurried, max_examples=200)
+def test_the_day_on_which_a_timetable_signed_ahead_begins_is_planned_with_both(
+    drafts: list[dict[str, Any]],
+    share: list[int],
+    begins: time,
+    ends: int | None,
+    policy: LocalPolicy,
+    given_rules: list[tuple[Any, tuple[str, ...]]],
+) -> None:
+    """The old one lists [0, second), the new one [first, third); the rest are orders of their own."""
+    ward = Ward(**SITE, policy=policy).wake_at(FOUR)
+    entries = [makers.entry_dict(**job_of(number, draft)) for number, draft in enumerate(drafts)]
+    first, second, third = share
+    old, new = entries[:second], entries[first:third]
+    if old:
+        ward.timetable(1, *old)
+    for number in range(third, len(drafts)):
+        ward.order(**job_of(number, drafts[number]))
+    switch = UtcMs(FOUR + (begins.hour - 4) * HOUR_MS + begins.minute * MINUTE_MS + begins.second * SECOND_MS)
+    if new:
+        over = {"not_after": UtcMs(switch + ends * MINUTE_MS)} if ends else {}
+        ward.timetable(2, *new, not_before=switch, **over)
+    for rule, zones in given_rules:
+        ward.rule(rule, zones=zones, **({"not_after": MIDNIGHT} if callable(rule) else {}))
+    ward.said.clear()
     plan = day_plan(ward.state, ward.now, DAY)
     ward.live_until(UtcMs(MIDNIGHT + HOUR_MS))
     assert sorted(_of_plan(one) for one in plan) == told(ward)

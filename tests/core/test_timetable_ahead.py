@@ -8,7 +8,7 @@ from edge_agent.core import effects as fx
 from edge_agent.core.events import Connected, JournalFailed
 from edge_agent.core.units import HOUR_MS
 from tests.core.bench import at_work
-from tests.core.entries import CHIEU, SANG, TRUA, daily, jobs
+from tests.core.entries import CHIEU, SANG, TRUA, daily, jobs, once
 from tests.trust import makers
 
 
@@ -44,6 +44,20 @@ def test_one_signed_ahead_that_a_newer_one_overtakes_is_refused_at_once() -> Non
     bench.timetable(3, daily(CHIEU))
     assert bench.answers()[-1] == ("refused", "superseded")
     assert jobs(bench) == {CHIEU}
+
+
+def test_what_was_refused_while_its_relays_would_close_is_not_refused_once_more_by_the_next_version() -> None:
+    """The instant is still to come then, but whether it sounds was decided and recorded before."""
+    bench = at_work()
+    at_night = once(bench, SANG, 10 * 3_600 + 1)
+    bench.timetable(1, at_night)
+    bench.timetable(2, at_night, daily(TRUA), not_before=bench.now.utc + 10 * HOUR_MS)
+    bench.pass_s(10 * 3_600 - 0.1)
+    assert bench.outcomes()[-1] == (SANG, "rejected", "quiet_hours")
+    bench.pass_s(0.1)
+    assert jobs(bench) == {TRUA}
+    bench.pass_s(10)
+    assert [told for told in bench.outcomes() if told[0] == SANG] == [(SANG, "rejected", "quiet_hours")]
 
 
 def test_where_the_disk_refuses_its_release_the_old_one_stays() -> None:
