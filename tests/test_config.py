@@ -10,9 +10,10 @@ from edge_agent.audio.prefetch import KEPT_MS
 from edge_agent.config import Channel, Language, Ntp, RelayDriver, Sandbox, load
 from edge_agent.config.parse import read_all
 from edge_agent.config.reader import open_report
-from edge_agent.config.station import PERIOD_MS_MAX, PERIODS_MAX
+from edge_agent.config.station import PERIOD_MS_MAX, PERIODS_MAX, TIMEZONE
 from edge_agent.core.site import IntoQuiet, LocalPolicy, VolumeBand
 from edge_agent.core.units import MINUTE_MS
+from edge_agent.trust.timetable import ZONE_NAME
 from tests.config_texts import (
     DOCS,
     EXAMPLE,
@@ -96,6 +97,10 @@ def test_relative_paths_count_from_the_folder_of_the_file_and_absolute_ones_stay
     config = load(file)
     assert config.broker.ca_file == tmp_path / "pki" / "broker-ca.pem"
     assert config.broker.key_file == Path("/etc/keys/station.key")
+
+
+def test_the_stations_own_time_zone_is_one_that_orders_and_plans_may_name() -> None:
+    assert TIMEZONE.pattern.pattern == ZONE_NAME.pattern.pattern
 
 
 def test_every_key_stands_in_the_reference() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from edge_agent.cli import paths, show
+from edge_agent.cli.finding import words
 from edge_agent.clock import boot_ms, system_utc_ms
 from edge_agent.config import Config
 from edge_agent.console import day_table
@@ -41,7 +42,7 @@ from edge_agent.trust.judge import make_judge
 from edge_agent.trust.roles import load_trust
 from edge_agent.trust.strict_json import WireError
 
-EXIT_UNREADABLE = 1
+EXIT_UNREADABLE = EXIT_NOT_DRAWN = 1
 BY_SYSTEM_CLOCK = Text("agent không chạy: tính theo giờ máy", "agent not running: by the system clock")
 
 
@@ -67,11 +68,12 @@ def run(config: Config, asked: Asked) -> int:
         print(f"không đọc được lệnh phát đã nạp / cannot read the stored orders: {error} → {remedy}", file=sys.stderr)
         return EXIT_UNREADABLE
     sheet = explain.day_sheet(state, now, _day(asked.day, now, config.site))
-    shown = _shown(sheet, asked, config.site)
+    only = ZoneId(asked.zone) if asked.zone else None
+    shown = _shown(sheet, asked.at, only, config.site)
     if isinstance(seen, Absence):
         print(f"{BY_SYSTEM_CLOCK.vi} / {BY_SYSTEM_CLOCK.en}", file=sys.stderr)
-    if asked.svg is not None:
-        asked.svg.write_text(day_svg(shown, config.site, sheet.rules, sheet.day, now), "utf-8")
+    if asked.svg is not None and not _draw(asked.svg, day_svg(shown, config.site, sheet.rules, sheet.day, now, only)):
+        return EXIT_NOT_DRAWN
     if asked.as_json:
         print(json.dumps([_as_json(one, config.site) for one in shown], ensure_ascii=False))
     elif asked.svg is None:
@@ -107,11 +109,14 @@ def _sounding(state: State, event: Restored, now: Now, playing: list[Play]) -> S
     accepted = {saved.accepted.job.job_id: saved for saved in event.jobs}
     for play in playing:
         saved = accepted.get(play.job_id)
-        if saved is None:
+        # The agent may still play in a zone that was taken out of the file since; there it has no tomorrow.
+        here = tuple(zone for zone in play.zones if zone in state.site.zones)
+        if saved is None or not here:
             continue
         known = KnownJob(saved.accepted, saved.base, held=False, saved=True)
         others = {key: other for key, other in state.plays.items() if key[0] != play.job_id}
-        plays = {**others, (play.job_id, play.planned): _as_it_sounds(state, play, saved.accepted, now)}
+        sounding = _as_it_sounds(state, replace(play, zones=here), saved.accepted, now)
+        plays = {**others, (play.job_id, play.planned): sounding}
         state = replace(state, jobs={**state.jobs, play.job_id: known}, plays=plays)
     return state
 
@@ -133,12 +138,23 @@ def _day(asked: date | int, now: Now, site: Site) -> date:
     return today + timedelta(days=asked) if isinstance(asked, int) else asked
 
 
-def _shown(sheet: DaySheet, asked: Asked, site: Site) -> tuple[Planned, ...]:
-    plan = day_table.in_zone(sheet.plan, ZoneId(asked.zone)) if asked.zone else sheet.plan
-    if asked.at is None:
+def _shown(sheet: DaySheet, at: WallTime | None, only: ZoneId | None, site: Site) -> tuple[Planned, ...]:
+    plan = sheet.plan if only is None else day_table.in_zone(sheet.plan, only)
+    if at is None:
         return plan
-    local = datetime.combine(sheet.day, asked.at, ZoneInfo(site.timezone))
+    local = datetime.combine(sheet.day, at, ZoneInfo(site.timezone))
     return day_table.at_minute(plan, UtcMs(round(local.timestamp()) * SECOND_MS))
+
+
+def _draw(file: Path, picture: str) -> bool:
+    """Whether it could be written; says why not."""
+    try:
+        file.write_text(picture, "utf-8")
+    except OSError as error:
+        told = f"không ghi được hình / cannot write the picture: --svg {file}: {words(error)}"
+        print(f"{told} → ghi vào tệp khác / name another file", file=sys.stderr)
+        return False
+    return True
 
 
 def _as_json(one: Planned, site: Site) -> Mapping[str, object]:

@@ -53,9 +53,12 @@ PATTERNS = (
 )
 
 
-def day_svg(plan: tuple[Planned, ...], site: Site, rules: Rules, day: date, now: Now) -> str:
-    """The picture of one local day, as a whole SVG document."""
-    rows = {zone: TOP + ROW * number for number, zone in enumerate(site.zones)}
+def day_svg(
+    plan: tuple[Planned, ...], site: Site, rules: Rules, day: date, now: Now, only: ZoneId | None = None
+) -> str:
+    """The picture of one local day, as a whole SVG document; of one zone, or of all."""
+    drawn = site.zones if only is None else [only]
+    rows = {zone: TOP + ROW * number for number, zone in enumerate(drawn)}
     axis = _Axis(day, site.timezone)
     height = TOP + ROW * len(rows) + LEGEND_PX
     parts = [
@@ -148,10 +151,10 @@ def _grid(site: Site, axis: _Axis, rows: dict[ZoneId, int]) -> Iterator[str]:
 
 
 def _bars(one: Planned, axis: _Axis, rows: dict[ZoneId, int]) -> Iterator[str]:
-    """One bar in each zone that it is for."""
+    """One bar in each row that it is for."""
     x = axis.x(one.starts)
     width = max(axis.x(one.ends) - x, BAR_PX_MIN)
-    for zone in one.zones:
+    for zone in _rows_of(one, rows):
         y = rows[zone] + 4
         reason = one.out.get(zone) if one.reason is None else one.reason
         if reason is not None:
@@ -162,12 +165,16 @@ def _bars(one: Planned, axis: _Axis, rows: dict[ZoneId, int]) -> Iterator[str]:
         yield _rect(x, y, width, BAR, fill, f"{words}; bị cắt: bắt đầu giờ không phát" if one.cut else words)
 
 
+def _rows_of(one: Planned, rows: dict[ZoneId, int]) -> tuple[ZoneId, ...]:
+    return tuple(zone for zone in one.zones if zone in rows)
+
+
 def _labels(plan: tuple[Planned, ...], axis: _Axis, rows: dict[ZoneId, int]) -> Iterator[str]:
     """Beginning and title below each bar that has room for them."""
     taken = {zone: [0] * LANES for zone in rows}
     for one in plan:
         x = axis.x(one.starts)
-        for zone in one.zones:
+        for zone in _rows_of(one, rows):
             refused = one.reason is not None or zone in one.out
             begins = wall(local_time(one.starts, axis.timezone).time()).vi
             words = _cut(f"{'✕ ' if refused else ''}{begins} {one.title}", LABEL_CHARS)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend import signing
+from edge_agent.headend.boots import Boots
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.listening import Doubt, Heard, LogBatch, Unheard, hear
 from edge_agent.headend.logbook import NO_CURSOR, Logbook, LogbookError, NotTaken, Taken
@@ -45,7 +46,15 @@ class LogTrouble:
 
 @dataclass(frozen=True, slots=True)
 class LateWill:
-    """The broker tells the death of a boot that another boot has followed already; it changes nothing."""
+    """The broker tells the death of an earlier boot, or of an earlier connection of this one; it changes nothing."""
+
+    station: StationId
+    boot_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OldState:
+    """A state of a boot that another boot has followed already is shown again; it changes nothing."""
 
     station: StationId
     boot_id: str
@@ -60,7 +69,7 @@ class Presence:
     boot_id: str
 
 
-Noted = Heard | Unheard | Kept | LogTrouble | LateWill
+Noted = Heard | Unheard | Kept | LogTrouble | LateWill | OldState
 
 
 class Desk:
@@ -71,6 +80,7 @@ class Desk:
         self._logbook = logbook
         self._welcome_key = keyring.signer("welcome")
         self._ack_key = keyring.signer("ack")
+        self._boots: dict[StationId, Boots] = {}
         self.presence: dict[StationId, Presence] = {}
 
     def take(self, topic: str, message: bytes, now: UtcMs) -> tuple[list[Noted], list[Reply]]:
@@ -78,13 +88,14 @@ class Desk:
         heard = self._hear(topic, message)
         if isinstance(heard, Unheard):
             return [heard], []
+        counts = self._boots.setdefault(heard.station, Boots()).counts(heard)
         match heard.said:
             case HelloMsg() as hello:
                 return self._welcome(heard, hello, now)
             case LogBatch() as batch:
                 return self._keep(heard, batch)
             case StateMsg() as state:
-                return [self._see(heard, state)], []
+                return [self._see(heard, state) if counts else _no_news(heard, state)], []
             case _:
                 return [heard], []
 
@@ -133,8 +144,10 @@ class Desk:
                 return [Kept(heard.station, batch.epoch, new)], [Reply(down_topic(heard.station, Down.ACK), envelope)]
 
     def _see(self, heard: Heard, state: StateMsg) -> Noted:
-        known = self.presence.get(heard.station)
-        if state.why is Why.CONNECTION_LOST and known is not None and known.boot_id != heard.boot_id:
-            return LateWill(heard.station, heard.boot_id)
         self.presence[heard.station] = Presence(state.online, state.why, heard.boot_id)
         return heard
+
+
+def _no_news(heard: Heard, state: StateMsg) -> Noted:
+    late = state.why is Why.CONNECTION_LOST
+    return LateWill(heard.station, heard.boot_id) if late else OldState(heard.station, heard.boot_id)

@@ -5,6 +5,7 @@ Knows no private key. An entry is what a station's word is checked against, so a
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,12 @@ def read_stations(path: Path, realm: str) -> dict[StationId, Enrolled]:
     fields.text("realm", form(realm, f'"{realm}", as trust.json says'))
     listed = fields.record("stations")
     return {StationId(station): _read_one(station, listed) for station in listed.values}
+
+
+def station_name(text: str) -> str:
+    """A name for people as the file takes it, or ``WireError``. Some keyboards write Vietnamese marks apart: in NFC."""
+    composed = {"name": unicodedata.normalize("NFC", text)}
+    return Fields(parse(dump(composed))).text("name", STATION_NAME)
 
 
 def write_stations(path: Path, realm: str, stations: Mapping[StationId, Enrolled]) -> None:

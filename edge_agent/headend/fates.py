@@ -14,12 +14,11 @@ from edge_agent.core.effects import Verdict
 from edge_agent.core.job import Job, PlayAt, PlayNow, Rule
 from edge_agent.core.order import AllStop, Amplify, Command, Lock, Pause, RuleOrder, Window
 from edge_agent.core.past import LATE_GRACE_MS
-from edge_agent.core.reasons import explain
 from edge_agent.core.schedule import next_of_rule, sounds_once
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.given import Given
 from edge_agent.headend.plays import Play
-from edge_agent.headend.words import PHASES, day_and_hour
+from edge_agent.headend.words import PHASES, day_and_hour, reason_explained
 from edge_agent.sync.reports import AnswerMsg
 
 TOLD_MAX = 3
@@ -36,7 +35,7 @@ def fate(answer: AnswerMsg | None, plays: Sequence[Play], target: Given | None, 
     if answer is None:
         return f"CHƯA TRẢ LỜI: {_may_still(target, now, zone)}{before}"
     if answer.verdict is Verdict.REFUSED:
-        why = explain(answer.reason) if answer.reason else ""
+        why = reason_explained(answer.reason) if answer.reason else ""
         return f"TỪ CHỐI hủy / refused: {why}{before}"
     return f"đã hủy lúc {day_and_hour(answer.at, zone)} / cancelled{before}"
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend import pki
-from edge_agent.headend.enrolment import Enrolled, read_stations, write_stations
+from edge_agent.headend.enrolment import Enrolled, read_stations, station_name, write_stations
 from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.files import make_private_directory, write_durably
 from edge_agent.headend.pki import Issued
@@ -105,12 +105,15 @@ class Keyring:
     def enrol(self, station: str, area: str, name: str = "") -> StationFolder:
         """Make a station's certificate and signing key, and note its public key. A station is enrolled only once."""
         _check("id", station, NAME)
+        if station in (HEADEND_ID, PUBLISHER_ID):
+            raise KeyringError(f"id: {station} is a session of the headend's own; take another id")
         _check("area", area, AREA)
+        named = _name_for_people(name or station)
         folder = self.folder(station)
         if station in self.stations or folder.directory.exists():
             raise KeyringError(f"id: {station} is enrolled already; take another id, or remove its folder and entry")
         key = self._fill(folder, station)
-        enrolled = Enrolled(StationId(station), area, name or station, key.public)
+        enrolled = Enrolled(StationId(station), area, named, key.public)
         self.stations = {**self.stations, enrolled.station: enrolled}
         write_stations(self.directory / "stations.json", self.realm, self.stations)
         return folder
@@ -214,6 +217,13 @@ def _read_trust(path: Path) -> Trust:
         raise KeyringError(f"{path} cannot be read ({error.strerror}): run `keys init` first, or name --dir") from error
     except WireError as error:
         raise KeyringError(f"{path}: {error}") from error
+
+
+def _name_for_people(text: str) -> str:
+    try:
+        return station_name(text)
+    except WireError as error:
+        raise KeyringError(f"name: {text!r} will not do, use {error.rule}") from error
 
 
 def _check(what: str, text: str, rule: Form) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import time
 from enum import StrEnum
+from typing import TypeVar, cast
 
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.effects import Conflict, Verdict
@@ -18,7 +19,7 @@ from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import InForce, Planned
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import JobId, MonoMs, StationId, ZoneId
+from edge_agent.core.units import JobId, MonoMs, StationId, UtcMs, ZoneId
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import canonical
@@ -53,6 +54,9 @@ ENTRIES_MAX = 500
 WORDS = free_text(200)
 NAME_OR_NOTHING = form(r"[a-z0-9-]{0,64}", "a name or nothing")
 DIGEST_OR_NOTHING = form(r"([0-9a-f]{64})?", "64 hex digits or nothing")
+NEWER_NAME = free_text(64, least=1)
+
+E = TypeVar("E", bound=StrEnum)
 
 
 class Doubt(StrEnum):
@@ -87,13 +91,14 @@ Said = HelloMsg | StateMsg | HeartbeatMsg | LogBatch | AnswerMsg | PlanMsg
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A station's own word. ``boot_id`` and ``software`` are "" where the message does not tell them."""
+    """A station's own word. ``boot_id`` and ``software`` are "", ``made_at`` is None where the message tells none."""
 
     station: StationId
     kind: Up
     boot_id: str
     software: str
     said: Said
+    made_at: UtcMs | None = None
 
 
 def hear(stations: Mapping[StationId, Enrolled], realm: str, topic: str, message: bytes) -> Heard | Unheard:
@@ -128,8 +133,19 @@ def _read(fields: Fields, station: StationId, realm: str, kind: Up) -> Heard | U
         return Unheard(station, Doubt.OTHER_REALM, "the station belongs to another realm")
     if fields.text("station", NAME) != station or fields.text("type", NAME) != kind:
         return Unheard(station, Doubt.OTHER_SENDER, "signed as another station or kind than its topic says")
-    boot_id = fields.text("boot_id", WORDS, default="")
-    return Heard(station, kind, boot_id, fields.text("software", WORDS, default=""), _READERS[kind](fields))
+    boot_id, software = (fields.text(name, WORDS, default="") for name in ("boot_id", "software"))
+    made_at = read_instant(fields, "at") if "at" in fields else None
+    return Heard(station, kind, boot_id, software, _READERS[kind](fields), made_at)
+
+
+def known_or_plain(fields: Fields, name: str, kind: type[E]) -> E:
+    """A member of ``kind``; or what a newer station says there, as plain text (protocol, 3.9).
+
+    Plain text is typed as a member all the same, because nobody here does more with it than compare and show it.
+    """
+    text = fields.text(name, NEWER_NAME)
+    found = next((member for member in kind if member == text), None)
+    return cast(E, text) if found is None else found
 
 
 def _hello(fields: Fields) -> HelloMsg:
@@ -151,7 +167,7 @@ def read_cursor(fields: Fields) -> LogCursor:
 def _state(fields: Fields) -> StateMsg:
     return StateMsg(
         online=_flag(fields, "online"),
-        why=fields.choice("why", Why),
+        why=known_or_plain(fields, "why", Why),
         area=fields.text("area", AREA),
         name=fields.text("name", WORDS),
         clock=_clock(fields.record("clock")),
@@ -206,7 +222,7 @@ def _answer(fields: Fields) -> AnswerMsg:
 def _conflict(fields: Fields) -> Conflict:
     zones = tuple(ZoneId(zone) for zone in fields.texts("zones", NAME, 0, ZONES_MAX))
     job_id = JobId(fields.text("job_id", NAME))
-    return Conflict(job_id, read_instant(fields, "planned"), fields.choice("reason", Reason), zones)
+    return Conflict(job_id, read_instant(fields, "planned"), known_or_plain(fields, "reason", Reason), zones)
 
 
 def _plan(fields: Fields) -> PlanMsg:
@@ -229,7 +245,10 @@ def _entry(fields: Fields) -> Planned:
     heard = {
         ZoneId(one.text("zone", NAME)): one.integer("volume", 0, 100) for one in fields.records("zones", 0, ZONES_MAX)
     }
-    out = {ZoneId(one.text("zone", NAME)): one.choice("reason", Reason) for one in fields.records("out", 0, ZONES_MAX)}
+    out = {
+        ZoneId(one.text("zone", NAME)): known_or_plain(one, "reason", Reason)
+        for one in fields.records("out", 0, ZONES_MAX)
+    }
     return Planned(
         job_id=JobId(fields.text("job_id", NAME)),
         title=fields.text("title", WORDS),
@@ -286,7 +305,7 @@ _READERS: dict[Up, Callable[[Fields], Said]] = {
 
 def _clock(fields: Fields) -> Now:
     # A station's boot time means nothing here.
-    utc, source = read_instant(fields, "utc"), fields.choice("source", ClockSource)
+    utc, source = read_instant(fields, "utc"), known_or_plain(fields, "source", ClockSource)
     return Now(MonoMs(0), utc, source, fields.integer("max_error_ms", 0, INTEGER_MAX))
 
 
@@ -306,7 +325,7 @@ def _play(fields: Fields) -> PlayStatus:
         job_id=JobId(fields.text("job_id", NAME)),
         title=fields.text("title", WORDS),
         cls=fields.choice("class", JobClass),
-        phase=fields.choice("phase", Phase),
+        phase=known_or_plain(fields, "phase", Phase),
         planned=read_instant(fields, "planned"),
         zones=tuple(ZoneId(zone) for zone in fields.texts("zones", NAME, 0, ZONES_MAX)),
         reason=_reason(fields),
@@ -337,4 +356,4 @@ def _flag(fields: Fields, name: str) -> bool:
 def _reason(fields: Fields) -> Reason | None:
     if fields.values.get("reason") is None:
         return None
-    return fields.choice("reason", Reason)
+    return known_or_plain(fields, "reason", Reason)

@@ -1,8 +1,8 @@
 """Make the TLS certificates of a network: one authority, its servers, one client per station or headend.
 
 Certificates say who is connected; they order nothing (that is ``keyring``'s business). Nothing secret is ever printed.
-Dates overlap: a certificate begins a day early, is due for renewal long before its end, and never outlives the
-authority; the old and the new one are both good in between, so that no renewal can silence a ward.
+A certificate begins a day early and never outlives the authority. A new one takes nothing from the old one, which
+stays good until its own end: no renewal can silence a ward.
 """
 
 from __future__ import annotations
@@ -26,8 +26,6 @@ AUTHORITY_DAYS = 3_650
 # Ten years: as long as a cluster's hardware is planned for; replaced by hand, station by station, before that.
 LEAF_DAYS = 825
 # Two years and a quarter: a yearly renewal round may fail once completely.
-RENEW_DAYS_BEFORE = 425
-# Renewal is due from day 400 on; until day 825 the old certificate is still good.
 EARLY_DAYS = 1
 # A box whose clock is some hours behind must still find the new certificate valid.
 CLIENT_ID = re.compile(r"[a-z0-9-]{1,64}")
@@ -99,11 +97,6 @@ def issue_client(authority: Authority, directory: Path, client_id: str, now: dat
         raise PkiError(f"id {client_id!r}: use 1 to 64 of a-z, 0-9 and '-'")
     wanted = x509.SubjectAlternativeName([x509.DNSName(client_id)])
     return _issue(authority, directory, client_id, ExtendedKeyUsageOID.CLIENT_AUTH, wanted, now)
-
-
-def renewal_due(certificate: x509.Certificate, now: datetime) -> bool:
-    """Whether a new certificate should be made; the old one stays good for RENEW_DAYS_BEFORE days."""
-    return now >= certificate.not_valid_after_utc - timedelta(days=RENEW_DAYS_BEFORE)
 
 
 def _issue(

@@ -11,6 +11,7 @@ from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import UtcMs
+from edge_agent.headend.listening import known_or_plain
 from edge_agent.journal.port import StoredRecord
 from edge_agent.trust.fields import NAME, Fields, free_text
 from edge_agent.trust.strict_json import INTEGER_MAX, parse
@@ -156,7 +157,7 @@ def _length(fields: Fields) -> int | None:
 
 
 def _reason(fields: Fields) -> Reason | None:
-    return None if fields.value("reason") is None else fields.choice("reason", Reason)
+    return None if fields.value("reason") is None else known_or_plain(fields, "reason", Reason)
 
 
 def _evidence(fields: Fields) -> Evidence:

@@ -14,12 +14,12 @@ from zoneinfo import ZoneInfo
 
 from edge_agent.core.as_run import RecordKind
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.reasons import WORDS_VI, Reason
+from edge_agent.core.reasons import Reason
 from edge_agent.core.units import MINUTE_MS
 from edge_agent.headend.logbook import LogbookError, checked_records
 from edge_agent.headend.plays import Play, Totals, ZonePlay, count, read_play
 from edge_agent.headend.rule_words import became, of_record
-from edge_agent.headend.words import EVIDENCE, PHASES, day_and_hour, local, number, percent, seconds
+from edge_agent.headend.words import EVIDENCE, PHASES, day_and_hour, local, number, percent, reason_words, seconds
 from edge_agent.trust.strict_json import WireError
 
 COLUMNS = (
@@ -127,7 +127,7 @@ def _marks(play: Play) -> str:
 
 
 def _reason(reason: Reason | None) -> str:
-    return "" if reason is None else WORDS_VI[reason]
+    return "" if reason is None else reason_words(reason)
 
 
 def _aligned(rows: Iterable[tuple[str, ...]]) -> str:
@@ -163,4 +163,4 @@ def _total_lines(totals: Totals) -> Iterator[str]:
     if totals.reasons:
         yield "Lý do không phát trọn vẹn:"
     for reason, times in totals.reasons:
-        yield f"  {number(times)} × {WORDS_VI[reason]} [{reason}]"
+        yield f"  {number(times)} × {reason_words(reason)} [{reason}]"

@@ -20,19 +20,16 @@ from edge_agent.core.order import (
     Pause,
     Rank,
     Regulation,
-    Restart,
     RuleOrder,
     SetVolume,
     Window,
 )
 from edge_agent.core.site import Clause, IntoQuiet
-from edge_agent.headend.rule_words import EXCEPTION, KINDS, REGULATION, SILENCE, WHATS, in_zones
+from edge_agent.headend.rule_words import EXCEPTION, KINDS, OF_NO_ZONE, REGULATION, SILENCE, WHATS, in_zones, obeyed_in
 from edge_agent.headend.when_words import dates, weekdays, when_words
 from edge_agent.headend.words import CLASSES, day_and_hour, duration
 from edge_agent.trust.commands import what_of
 
-OF_NO_ZONE = (Cancel, Rank, Choose, Ask, Restart)
-"""Commands about orders or about the whole station: the zones of their audience mean nothing."""
 INTO_QUIET = {IntoQuiet.REFUSE: "không phát", IntoQuiet.CUT: "phát đến giờ đó thì cắt"}
 
 
@@ -111,11 +108,11 @@ def _loosened(loosens: Loosening) -> Iterator[str]:
 
 
 def _command(order: Command, zone: ZoneInfo) -> str:
-    words, more = WHATS[what_of(order.action)], _particulars(order.action, zone)
-    if isinstance(order.action, OF_NO_ZONE):
-        return f"{words} {more}".rstrip()
-    where = in_zones(",".join(sorted(order.heading.audience.zones)))
-    return f"{words}, {where}{f', {more}' if more else ''}"
+    what, more = what_of(order.action), _particulars(order.action, zone)
+    if what in OF_NO_ZONE:
+        return f"{WHATS[what]} {more}".rstrip()
+    zones = obeyed_in(what, ",".join(sorted(order.heading.audience.zones)))
+    return f"{WHATS[what]}, {zones}{f', {more}' if more else ''}"
 
 
 def _particulars(action: Action, zone: ZoneInfo) -> str:

@@ -30,32 +30,43 @@ WHATS = {
     What.CHOOSE: "Chọn phát bản tin",
     What.ASK: "Hỏi lịch phát",
 }
+RECORDED = {
+    # A record has the names of the core's types, without a sign between their words; only a self-test has its own.
+    **{what.value.replace("_", ""): what for what in What},
+    "setvolume": What.VOLUME,
+    "amplify": What.AMPLIFIER,
+    "self_test": What.SELF_TEST,
+}
 KINDS = {
     REGULATION: "Quy chế",
     EXCEPTION: "Trường hợp đặc biệt được phép phát",
     SILENCE: "Tạm ngừng phát",
     TIMETABLE: "Lịch phát",
-    # A record has the names of the core's types, without a sign between their words; only a self-test has its own.
-    **{what.value.replace("_", ""): words for what, words in WHATS.items()},
-    "setvolume": WHATS[What.VOLUME],
-    "amplify": WHATS[What.AMPLIFIER],
-    "self_test": WHATS[What.SELF_TEST],
+    **{kind: WHATS[what] for kind, what in RECORDED.items()},
 }
 AT_ONCE = frozenset({"stop", "resume", "nextitem", "restart", "selftest", "self_test", "ask"})
 """Done when its record says ``succeeded``; the others hold from then on, until a record says that they are over."""
-OF_NO_ZONE = frozenset({"cancel", "rank", "choose", "ask", "restart"})
-"""About orders, or about the whole station."""
+OF_NO_ZONE = frozenset({What.CANCEL, What.RANK, What.CHOOSE, What.ASK, What.RESTART})
+"""About orders, or about the station's software: of zones nothing is said."""
+BY_ZONE = frozenset(What) - OF_NO_ZONE - {What.ALL_STOP}
+"""Obeyed in the zones of their audience. All others reach the whole station, whichever zones are named."""
 ENDS = {
     Phase.EXPIRED: "hết hiệu lực",
     Phase.CANCELLED: "đã hủy",
     Phase.SUPERSEDED: "đã được thay thế",
 }
-_VALUE = re.compile(r"(\w+)=(\S+)")
+_VALUE = re.compile(r"(\w+)=((?<=number=).*(?= dated=)|(?<=basis=).*|\S+)")
+# Somebody's own words: a paper's number goes on to its date, a basis to the end. What they say is no value of ours.
 
 
 def in_zones(zones: str) -> str:
     """cụm loa c1, c2 — or every one."""
     return f"cụm loa {zones.replace(',', ', ')}" if zones not in ("", "all") else "mọi cụm loa"
+
+
+def obeyed_in(what: What | None, zones: str) -> str:
+    """The zones in which a command is obeyed, of those that it names; None: anything that is no command."""
+    return in_zones(zones if what is None or what in BY_ZONE else "")
 
 
 def of_record(detail: str) -> str:
@@ -64,11 +75,11 @@ def of_record(detail: str) -> str:
     words = KINDS.get(kind, detail)
     if kind == "self_test":
         return f"{words}: {rest.replace(' ', ', ') or 'không có cụm loa nào'}"
-    values = dict(_VALUE.findall(rest))
-    if kind in OF_NO_ZONE:
+    values, what = dict(_VALUE.findall(rest)), RECORDED.get(kind)
+    if what in OF_NO_ZONE:
         return f"{words} {values.get('target', values.get('day', ''))}".rstrip()
-    where = f" {in_zones(values['zones'])}" if "zones" in values else f" {values.get('name', '')}".rstrip()
-    return f"{words}{where}{''.join(f', {value}' for value in _values(values))}"
+    whose = obeyed_in(what, values["zones"]) if "zones" in values else values.get("name", "")
+    return f"{words} {whose}".rstrip() + "".join(f", {value}" for value in _values(values))
 
 
 def became(detail: str, outcome: Phase) -> str:

@@ -9,15 +9,26 @@ from zoneinfo import ZoneInfo
 
 from edge_agent.core.as_run import RecordKind
 from edge_agent.core.effects import Conflict
-from edge_agent.core.reasons import WORDS_VI, Reason
+from edge_agent.core.reasons import Reason
 from edge_agent.core.units import UtcMs
-from edge_agent.headend.desk import Kept, LateWill, LogTrouble
+from edge_agent.headend.desk import Kept, LateWill, LogTrouble, OldState
 from edge_agent.headend.headend import Shown
 from edge_agent.headend.listening import Heard, Unheard
 from edge_agent.headend.plays import Play, read_play
 from edge_agent.headend.rule_words import became, of_record
 from edge_agent.headend.session import LinkDown, LinkUp
-from edge_agent.headend.words import DOUBTS, EVIDENCE, PHASES, VERDICTS, WHYS, local, number, seconds
+from edge_agent.headend.words import (
+    DOUBTS,
+    EVIDENCE,
+    PHASES,
+    VERDICTS,
+    WHYS,
+    in_words,
+    local,
+    number,
+    reason_words,
+    seconds,
+)
 from edge_agent.journal.port import StoredRecord
 from edge_agent.sync.reports import AnswerMsg, HeartbeatMsg, HelloMsg, PlanMsg, StateMsg, ZoneStatus
 from edge_agent.trust.strict_json import WireError, parse
@@ -56,7 +67,9 @@ def _lines(shown: Shown, zone: ZoneInfo) -> list[str]:
         case LogTrouble():
             return [f"{shown.station}: NHẬT KÝ PHÁT CÓ VẤN ĐỀ, cần kiểm tra [log_trouble]: {shown.detail}"]
         case LateWill():
-            return [f"{shown.station}: tin mất kết nối của lần khởi động trước, bỏ qua [late_will]"]
+            return [f"{shown.station}: tin mất kết nối của lần khởi động hoặc kết nối trước, bỏ qua [late_will]"]
+        case OldState():
+            return [f"{shown.station}: trạng thái cũ của lần khởi động trước, bỏ qua [old_state]"]
         case Unheard():
             return [f"{shown.station or '?'}: bỏ qua, {DOUBTS[shown.doubt]} [{shown.doubt}]: {shown.detail}"]
         case LinkUp():
@@ -102,11 +115,11 @@ def _plan(plan: PlanMsg) -> Iterator[str]:
 
 def _state(state: StateMsg, heard: Heard) -> str:
     if not state.online:
-        return f"{WHYS[state.why]} [{state.why}]"
+        return f"{in_words(WHYS, state.why)} [{state.why}]"
     zones = ", ".join(_zone(zone) for zone in state.zones)
     soon = state.next[0] if state.next else None
-    next_ = f"; sắp tới: {soon.title} ({PHASES[soon.phase]}{_because(soon.reason)})" if soon else ""
-    return f"{WHYS[state.why]} [{state.why}]; phần mềm {heard.software}; cụm: {zones or 'không có'}{next_}"
+    next_ = f"; sắp tới: {soon.title} ({in_words(PHASES, soon.phase)}{_because(soon.reason)})" if soon else ""
+    return f"{in_words(WHYS, state.why)} [{state.why}]; phần mềm {heard.software}; cụm: {zones or 'không có'}{next_}"
 
 
 def _zone(zone: ZoneStatus) -> str:
@@ -139,4 +152,4 @@ def _play(play: Play) -> str:
 
 
 def _because(reason: Reason | None) -> str:
-    return "" if reason is None else f", lý do: {WORDS_VI[reason]} [{reason}]"
+    return "" if reason is None else f", lý do: {reason_words(reason)} [{reason}]"

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from edge_agent.core.as_run import Evidence
 from edge_agent.core.effects import Verdict
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.reasons import WORDS_VI, Reason, explain
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS
 from edge_agent.headend.listening import Doubt
 from edge_agent.sync.reports import Why
+
+E = TypeVar("E", bound=StrEnum)
 
 PHASES = {
     Phase.RECEIVED: "đang nạp",
@@ -58,6 +64,21 @@ DOUBTS = {
     Doubt.OTHER_REALM: "của hệ thống khác",
     Doubt.OTHER_SENDER: "nội dung không khớp nơi gửi",
 }
+
+
+def in_words(told: Mapping[E, str], said: E) -> str:
+    """Its words, or what a newer station says, as it is (protocol, 3.9)."""
+    return told.get(said, said)
+
+
+def reason_words(reason: Reason) -> str:
+    """Why, in Vietnamese."""
+    return in_words(WORDS_VI, reason)
+
+
+def reason_explained(reason: Reason) -> str:
+    """Why, in both languages."""
+    return explain(reason) if reason in WORDS_VI else reason
 
 
 def seconds(ms: int | None) -> str:

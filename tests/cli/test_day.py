@@ -191,6 +191,42 @@ def test_the_day_is_drawn_into_a_file(desk: Desk, tmp_path: Path) -> None:
     assert ET.parse(tmp_path / "day.svg").getroot().tag.endswith("svg")
 
 
+@pytest.mark.parametrize("file", ["nowhere/day.svg", "."])
+def test_a_picture_that_cannot_be_written_is_one_line_that_says_why(desk: Desk, tmp_path: Path, file: str) -> None:
+    desk.keep(daily())
+    desk.agent_runs()
+    status, out, err = desk.next("--day", "2026-10-02", "--svg", str(tmp_path / file))
+    assert (status, out) == (1, "")
+    (line,) = err.splitlines()
+    assert line.startswith(f"không ghi được hình / cannot write the picture: --svg {tmp_path / file}: ")
+
+
+def test_a_zone_alone_is_drawn_as_one_row(desk: Desk, tmp_path: Path) -> None:
+    desk.keep(daily())
+    desk.agent_runs()
+    assert desk.next("--day", "2026-10-02", "--zone", "dinh", "--svg", str(tmp_path / "day.svg"))[0] == 0
+    texts = [element.text for element in ET.parse(tmp_path / "day.svg").iter()]
+    assert "Cụm loa đình" in texts
+    assert "Cụm loa chợ" not in texts
+    assert texts.count("05h30 Bản tin sáng") == 1
+
+
+@pytest.mark.parametrize(("zones", "heard"), [(("cho", "taken-down"), ["cho"]), (("taken-down",), [])])
+def test_a_zone_that_was_taken_out_of_the_file_while_the_agent_plays_in_it_has_no_day(
+    desk: Desk, zones: tuple[str, ...], heard: list[str]
+) -> None:
+    desk.keep(daily(items=[makers.clip_item(duration_ms=600_000)]))
+    sounds = replace(
+        FLOOD, job_id=JobId("job-1"), planned=UtcMs(makers.NOON), zones=tuple(ZoneId(zone) for zone in zones)
+    )
+    desk.agent_runs(playing=(sounds,))
+    status, out, _ = desk.next("--day", "today", "--json")
+    assert status == 0
+    *now, evening = json.loads(out)
+    assert [[*one["volumes"]] for one in now] == ([heard] if heard else [])
+    assert evening["planned_local"] == "2026-10-01T17:00:00+07:00"
+
+
 def test_what_sounds_just_now_is_told_as_going_on_and_not_as_cut_by_a_power_cut(desk: Desk) -> None:
     clip = makers.clip_item(duration_ms=600_000)
     desk.keep(daily(items=[clip], when={"kind": "at", "utc": makers.NOON + HOUR_MS}))

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.console.day_svg import LEFT, RIGHT, day_svg
+from edge_agent.console.day_svg import LEFT, RIGHT, TOP, day_svg
 from edge_agent.core.job import Audience, JobClass
 from edge_agent.core.order import Loosening, Window
 from edge_agent.core.outlook import Planned
@@ -48,6 +48,17 @@ def test_each_sound_is_a_bar_in_every_zone_that_hears_it() -> None:
     morning, _ = of_class(root, "normal")
     assert int(morning.get("x", "")) < int(priority.get("x", ""))
     assert int(morning.get("y", "")) < int(priority.get("y", "")), "the second zone has the second row"
+
+
+def test_one_zone_is_drawn_without_the_rows_of_others() -> None:
+    noon = Clause(quiet=(time(12), time(13)), zones=frozenset({CHO}))
+    rules = Rules(SITE, LocalPolicy((noon,)))
+    refused = entry("06:00", volumes={CHO: 50}, out={DINH: Reason.ZONE_LOCKED})
+    root = ET.fromstring(day_svg((entry(), refused), SITE, rules, DAY, NOW, only=DINH))
+    assert len(of_class(root, "normal")) == len(of_class(root, "refused")) == 1
+    assert of_class(root, "quiet") == []
+    assert {bar.get("y") for bar in (*of_class(root, "normal"), *of_class(root, "refused"))} == {str(TOP + 4)}
+    assert texts(root).count("05h30 Bản tin sáng") == 1
 
 
 def test_what_is_refused_is_an_outline_with_its_reason() -> None:

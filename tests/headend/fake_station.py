@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64decode
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 from edge_agent.core.as_run import AsRun, Evidence, ItemAsRun, RecordKind, ZoneAsRun
 from edge_agent.core.clock_trust import ClockSource, Now
@@ -116,6 +119,21 @@ RECORD = AsRun(
     clock_error_ms=80,
 )
 
+Place = tuple[str | int, ...]
+NEWER = "mast_on_fire"
+"""What only newer software says."""
+NEWER_NAMES: list[tuple[str, Place]] = [
+    *((kind, ("clock", "source")) for kind in ("hello", "state", "heartbeat")),
+    ("state", ("why",)),
+    ("state", ("next", 0, "phase")),
+    ("state", ("next", 0, "reason")),
+    ("answer", ("reason",)),
+    ("answer", ("conflicts", 0, "reason")),
+    ("plan", ("entries", 1, "reason")),
+    ("plan", ("entries", 0, "out", 0, "reason")),
+]
+"""Wherever a station may say more than this version knows (protocol, 3.9): the message, and the place in it."""
+
 
 class FakeStation:
     """Keeps its chain in memory, as a journal would."""
@@ -169,3 +187,24 @@ class FakeStation:
         outgoing = messages.log(self.sender, self.epoch, listed)
         assert outgoing is not None
         return self.signed(outgoing)
+
+
+def newer(key: Signer, kind: str, path: Place) -> tuple[str, bytes]:
+    """(topic, envelope) of a message in which ``path`` says what only newer software does."""
+    station = FakeStation(key)
+    conflict = Conflict(JobId("sang"), AT, Reason.QUIET_HOURS, ())
+    said = {
+        "hello": station.hello,
+        "state": station.state,
+        "heartbeat": station.heartbeat,
+        "answer": lambda: station.answer(Verdict.REFUSED, "job-9", Reason.WRONG_AUDIENCE, conflict),
+        "plan": lambda: station.plan(PLAN),
+    }
+    topic, envelope = said[kind]()
+    payload: Any = json.loads(b64decode(json.loads(envelope)["payload"]))
+    *outer, name = path
+    inner = payload
+    for step in outer:
+        inner = inner[step]
+    inner[name] = NEWER
+    return topic, sign(payload_type(kind), json.dumps(payload).encode(), [key])

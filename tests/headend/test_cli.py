@@ -20,13 +20,16 @@ from edge_agent.core.job import Job
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.cli import draft_examples, main
+from edge_agent.headend.cli.actions import ACTIONS, Action
 from edge_agent.headend.given import heading_of
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.listening import LogBatch
 from edge_agent.headend.logbook import Logbook
+from edge_agent.headend.rule_words import BY_ZONE
 from edge_agent.headend.signing import digest_of, read_order
 from edge_agent.sync import messages, reports
 from edge_agent.sync.topics import subscriptions
+from edge_agent.trust.commands import What
 from edge_agent.trust.keys import load_signer
 from tests.headend.fake_station import AREA, RECORD, FakeStation
 from tests.headend.fake_station import AT as RECORD_AT
@@ -85,6 +88,29 @@ def test_two_officers_sign_one_after_the_other(ward: Path, capsys: pytest.Captur
     assert signed.event == "lu-quet"
 
 
+@pytest.mark.parametrize("option", [["--content-url", "https://localhost:8443"], ["--content-dir", "audio"]])
+def test_a_second_signature_refuses_options_that_only_a_draft_has_a_use_for(
+    ward: Path, capsys: pytest.CaptureFixture[str], option: list[str]
+) -> None:
+    assert sign(ward, "--draft", str(ward.parent / "draft.toml"), "--key", "ward-emergency-1") == 0
+    before = (ward.parent / "order.json").read_bytes()
+    capsys.readouterr()
+    assert sign(ward, "--add", str(ward.parent / "order.json"), "--key", "ward-emergency-2", *option) == 2
+    assert capsys.readouterr().err.startswith(f"lỗi / error: {option[0]}: only with --draft")
+    assert (ward.parent / "order.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=[action.name for action in ACTIONS])
+def test_zones_and_records_are_asked_for_only_by_the_commands_that_use_them(
+    capsys: pytest.CaptureFixture[str], action: Action
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["order", action.name, "--help"])
+    shown = capsys.readouterr().out
+    assert ("--zone" in shown) is (What(action.name.replace("-", "_")) in BY_ZONE)
+    assert ("--records" in shown) is (action.name == "cancel")
+
+
 @pytest.mark.parametrize(
     ("example", "key", "told"),
     [
@@ -139,6 +165,8 @@ def test_keys_list_tells_roles_and_stations_and_no_secret(ward: Path, capsys: py
         (["keys", "init", "--dir", "{new}", "--realm", "Demo!", "--area", AREA], 1, "realm: 'Demo!'"),
         (["keys", "init", "--dir", "{new}", "--realm", "demo", "--area", "VN"], 1, "--area VN"),
         (["keys", "station", "--dir", "{ward}", "--id", "tram-01", "--area", AREA], 1, "enrolled already"),
+        (["keys", "station", "--dir", "{ward}", "--id", "x", "--area", AREA, "--name", "x" * 81], 1, "name: 'xxx"),
+        (["keys", "station", "--dir", "{ward}", "--id", "headend", "--area", AREA], 1, "take another id"),
         (["keys", "list", "--dir", "{new}"], 1, "keys init"),
         (["sign", "--dir", "{ward}", "--draft", "{draft}", "--key", "nobody", "--out", "{new}"], 1, "ward-routine-1"),
         (["sign", "--dir", "{ward}", "--draft", "{bad}", "--key", "ward-routine", "--out", "{new}"], 2, "volume: "),
@@ -179,6 +207,9 @@ def test_a_failure_is_one_line_on_stderr_that_names_the_remedy(
         ["order", "lock", "--dir", "x", "--broker", "localhost:1"],
         ["order", "stop", "--dir", "x", "--broker", "localhost:1", "--wait-s", "61"],
         ["order", "ask", "--dir", "x", "--broker", "localhost:1", "--day", "hom-nay"],
+        ["order", "all-stop", "--dir", "x", "--broker", "localhost:1", "--zone", "c1"],
+        ["order", "lock", "--dir", "x", "--broker", "localhost:1", "--minutes", "5", "--records", "x"],
+        ["report", "--records", "x", "--timezone", "right/Asia/Ho_Chi_Minh"],
         [],
     ],
 )

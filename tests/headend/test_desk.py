@@ -11,15 +11,15 @@ from edge_agent.core.events import Rejected
 from edge_agent.core.job import LogAck, Welcome
 from edge_agent.core.site import Site
 from edge_agent.core.units import StationId, UtcMs
-from edge_agent.headend.desk import Desk, Kept, LateWill, LogTrouble, Presence
+from edge_agent.headend.desk import Desk, Kept, LateWill, LogTrouble, OldState, Presence
 from edge_agent.headend.keyring import Keyring, create_keyring
 from edge_agent.headend.listening import Heard, Unheard
 from edge_agent.headend.logbook import Logbook
 from edge_agent.headend.roles import default_roles
-from edge_agent.sync.reports import Why
+from edge_agent.sync.reports import StateMsg, Why
 from edge_agent.trust.judge import make_judge
 from edge_agent.trust.keys import load_signer
-from tests.headend.fake_station import AREA, NONCE, RECORD, STATE, FakeStation
+from tests.headend.fake_station import AREA, NONCE, RECORD, STATE, FakeStation, newer
 
 NOW = UtcMs(1_791_239_999_000)
 
@@ -128,6 +128,56 @@ def test_a_will_tells_the_death_of_its_own_boot_only(desk: Desk, station: FakeSt
     assert desk.presence["tram-01"] == Presence(True, Why.BIRTH, "boot-2")
     desk.take(*later.state(lost), NOW)
     assert desk.presence["tram-01"] == Presence(False, Why.CONNECTION_LOST, "boot-2")
+
+
+def test_a_will_between_the_next_hello_and_its_state_is_of_the_boot_before(desk: Desk, station: FakeStation) -> None:
+    lost = replace(STATE, online=False, why=Why.CONNECTION_LOST)
+    desk.take(*station.state(), NOW)
+    desk.take(*FakeStation(station.key, boot_id="boot-2").hello(), NOW)
+    assert desk.take(*station.state(lost), NOW) == ([LateWill(StationId("tram-01"), "boot-1")], [])
+    assert desk.presence["tram-01"].online
+
+
+def made(after_s: int, why: Why, *, online: bool) -> StateMsg:
+    clock = replace(STATE.clock, utc=UtcMs(STATE.clock.utc + after_s * 1_000))
+    return replace(STATE, why=why, online=online, clock=clock)
+
+
+def test_a_will_of_an_earlier_connection_of_the_same_boot_is_not_believed(desk: Desk, station: FakeStation) -> None:
+    will = station.state(made(0, Why.CONNECTION_LOST, online=False))
+    desk.take(*station.state(made(61, Why.BIRTH, online=True)), NOW)
+    assert desk.take(*will, NOW) == ([LateWill(StationId("tram-01"), "boot-1")], [])
+    assert desk.presence["tram-01"].online
+
+
+def test_a_will_is_believed_however_long_its_own_connection_has_lasted(desk: Desk, station: FakeStation) -> None:
+    will = station.state(made(0, Why.CONNECTION_LOST, online=False))
+    desk.take(*station.state(made(60, Why.BIRTH, online=True)), NOW)  # as long as connecting may take
+    desk.take(*station.state(made(9_000, Why.CHANGE, online=True)), NOW)
+    desk.take(*will, NOW)
+    assert desk.presence["tram-01"] == Presence(False, Why.CONNECTION_LOST, "boot-1")
+
+
+def test_a_state_of_a_boot_that_another_has_followed_is_an_old_one_shown_again(
+    desk: Desk, station: FakeStation
+) -> None:
+    later = FakeStation(station.key, boot_id="boot-2")
+    goodbye = replace(STATE, online=False, why=Why.GOODBYE)
+    for state in (station.state(), later.state()):
+        desk.take(*state, NOW)
+    for old in (station.state(), station.state(goodbye)):
+        assert desk.take(*old, NOW) == ([OldState(StationId("tram-01"), "boot-1")], [])
+    assert desk.presence["tram-01"] == Presence(True, Why.BIRTH, "boot-2")
+    desk.take(*station.hello(), NOW)  # shown again too: it does not bring the boot back
+    desk.take(*later.state(replace(STATE, online=False, why=Why.CONNECTION_LOST)), NOW)
+    assert desk.presence["tram-01"] == Presence(False, Why.CONNECTION_LOST, "boot-2")
+
+
+def test_a_hello_that_names_a_source_of_time_that_only_a_newer_station_knows_is_welcomed(
+    desk: Desk, station: FakeStation, keyring: Keyring
+) -> None:
+    _, (reply,) = desk.take(*newer(station.key, "hello", ("clock", "source")), NOW)
+    assert isinstance(judged(keyring, reply.topic, reply.envelope), Welcome)
 
 
 def test_a_proper_goodbye_is_no_lost_connection(desk: Desk, station: FakeStation) -> None:

@@ -12,13 +12,16 @@ from edge_agent.core.effects import Verdict
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Lock
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import HOUR_MS, JobId, UtcMs
+from edge_agent.core.units import HOUR_MS, JobId, StationId, UtcMs
+from edge_agent.headend.cli.shown import answered
+from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.fates import fate
 from edge_agent.headend.given import Given
+from edge_agent.headend.listening import Heard, hear
 from edge_agent.headend.plays import Play, read_play
 from edge_agent.sync.reports import AnswerMsg
 from edge_agent.trust.keys import new_signer
-from tests.headend.fake_station import AT, RECORD, FakeStation
+from tests.headend.fake_station import AREA, AT, NEWER, RECORD, FakeStation, newer
 from tests.trust.makers import make_command, make_job, make_window, rule_when
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -58,6 +61,16 @@ def test_of_what_plays_once_and_has_played_nothing_is_left(answer: AnswerMsg | N
 def test_one_that_was_cut_by_the_cancel_says_so() -> None:
     cut = play(outcome=Phase.CANCELLED, reason=Reason.CANCELLED, ended=NOW)
     assert told(CANCELLED, ONCE, cut).startswith("đã hủy lệnh phát lúc 06/10/2026 05h29")
+
+
+def test_a_refusal_by_a_name_that_only_a_newer_station_knows_is_told_as_it_is() -> None:
+    key = new_signer()
+    stations = {StationId("tram-01"): Enrolled(StationId("tram-01"), AREA, "", key.public)}
+    heard = hear(stations, "demo", *newer(key, "answer", ("reason",)))
+    assert isinstance(heard, Heard)
+    assert isinstance(heard.said, AnswerMsg)
+    assert told(heard.said, DAILY) == f"TỪ CHỐI hủy / refused: {NEWER}"
+    assert answered(heard.said, HANOI) == f"từ chối lệnh / refused: {NEWER}"
 
 
 def test_a_station_out_of_reach_plays_on_at_the_next_instants_of_the_timetable() -> None:

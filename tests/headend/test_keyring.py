@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from edge_agent.core.job import JobClass
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.enrolment import read_stations
-from edge_agent.headend.keyring import Keyring, KeyringError, create_keyring
+from edge_agent.headend.keyring import HEADEND_ID, PUBLISHER_ID, Keyring, KeyringError, create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.trust.commands import What
 from edge_agent.trust.keys import load_signer
@@ -122,6 +123,28 @@ def test_a_station_is_enrolled_once(keyring: Keyring) -> None:
 def test_an_id_or_area_that_is_no_topic_is_refused_by_name(keyring: Keyring, station: str, area: str) -> None:
     with pytest.raises(KeyringError, match=r"^(id|area): "):
         keyring.enrol(station, area)
+
+
+@pytest.mark.parametrize("name", ["x" * 81, "Trạm 1\nTrạm 2", "Tr\udcc1m"])
+def test_a_name_with_which_the_list_of_stations_could_not_be_read_again_is_refused_before_anything_is_made(
+    keyring: Keyring, name: str
+) -> None:
+    with pytest.raises(KeyringError, match=r"^name: .* will not do, use "):
+        keyring.enrol("tram-01", WARD, name)
+    assert not keyring.folder("tram-01").directory.exists()
+    assert Keyring(keyring.directory).stations == {}
+
+
+def test_a_name_that_was_typed_with_its_marks_apart_is_kept_composed(keyring: Keyring) -> None:
+    keyring.enrol("tram-01", WARD, unicodedata.normalize("NFD", "Trạm loa số 1"))
+    assert Keyring(keyring.directory).stations["tram-01"].name == "Trạm loa số 1"
+
+
+@pytest.mark.parametrize("station", [HEADEND_ID, PUBLISHER_ID])
+def test_no_station_gets_the_id_of_a_session_of_the_headends_own(keyring: Keyring, station: str) -> None:
+    with pytest.raises(KeyringError, match=f"^id: {station} is a session of the headend's own; take another id"):
+        keyring.enrol(station, WARD)
+    assert not keyring.folder(station).directory.exists()
 
 
 def test_a_serial_is_never_given_out_twice_whoever_asks(keyring: Keyring) -> None:

@@ -20,7 +20,19 @@ from edge_agent.sync.reports import AnswerMsg, HeartbeatMsg, HelloMsg
 from edge_agent.sync.topics import Up
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.keys import Ed25519Signer, new_signer
-from tests.headend.fake_station import AREA, AT, NONCE, PLAN, RECORD, STATE, FakeStation
+from tests.headend.fake_station import (
+    AREA,
+    AT,
+    NEWER,
+    NEWER_NAMES,
+    NONCE,
+    PLAN,
+    RECORD,
+    STATE,
+    FakeStation,
+    Place,
+    newer,
+)
 
 KEY = new_signer()
 OTHER = new_signer()
@@ -43,7 +55,7 @@ def station() -> FakeStation:
 
 
 def test_a_state_is_read_back_as_it_was_written(station: FakeStation) -> None:
-    assert heard(station.state()) == Heard(StationId("tram-01"), Up.STATE, "boot-1", "0.1.0", STATE)
+    assert heard(station.state()) == Heard(StationId("tram-01"), Up.STATE, "boot-1", "0.1.0", STATE, AT)
 
 
 def test_hello_heartbeat_and_answer_are_read_back(station: FakeStation) -> None:
@@ -157,13 +169,13 @@ Change = Callable[[dict[str, object]], object]
     [
         lambda state: state.pop("online"),
         lambda state: state.update(online=1),
-        lambda state: state.update(why="whim"),
+        lambda state: state.update(why=""),
         lambda state: state.update(zones=[{"zone": "c1"}]),
         lambda state: state.update(area="../x"),
-        lambda state: state["clock"].update(source="guess"),
+        lambda state: state["clock"].update(source=None),
         lambda state: state["host"].pop("address"),
         lambda state: state["zones"][0].update(relay="perhaps"),
-        lambda state: state["next"][0].update(reason="because"),
+        lambda state: state["next"][0].update(reason=["because"]),
     ],
 )
 def test_a_signed_state_with_a_wrong_field_is_malformed(station: FakeStation, change: Change) -> None:
@@ -171,6 +183,13 @@ def test_a_signed_state_with_a_wrong_field_is_malformed(station: FakeStation, ch
     change(state)
     envelope = sign(payload_type("state"), json.dumps(state).encode(), [KEY])
     assert doubt(("loa/1/u/tram-01/state", envelope)) is Doubt.MALFORMED
+
+
+@pytest.mark.parametrize(("kind", "path"), NEWER_NAMES)
+def test_a_name_that_only_a_newer_station_knows_is_taken_as_plain_text(kind: str, path: Place) -> None:
+    said = heard(newer(KEY, kind, path))
+    assert isinstance(said, Heard), said
+    assert f"'{NEWER}'" in repr(said)
 
 
 def test_a_field_that_a_newer_station_adds_is_ignored(station: FakeStation) -> None:

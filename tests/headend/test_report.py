@@ -20,14 +20,15 @@ from edge_agent.headend.listening import LogBatch
 from edge_agent.headend.logbook import Logbook, LogbookError
 from edge_agent.headend.plays import read_play
 from edge_agent.headend.report import Wanted, as_json, as_table, collect
-from edge_agent.headend.rule_words import KINDS, of_record
+from edge_agent.headend.rule_words import BY_ZONE, KINDS, of_record
+from edge_agent.headend.summary import summary
 from edge_agent.journal.port import StoredRecord
-from edge_agent.journal.record import canonical
+from edge_agent.journal.record import ChainPoint, canonical, chain
 from edge_agent.trust.commands import What
 from edge_agent.trust.keys import new_signer
 from edge_agent.trust.strict_json import parse
-from tests.headend.fake_station import AT, RECORD, FakeStation
-from tests.trust.makers import make_command, make_regulation, make_window
+from tests.headend.fake_station import AT, NEWER, RECORD, FakeStation
+from tests.trust.makers import AREA, make_command, make_regulation, make_window
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 SILENT = (ZoneAsRun(ZoneId("c1"), Evidence.ACCEPTED, 0, 70, None, Reason.QUIET_HOURS),)
@@ -160,6 +161,12 @@ def test_what_was_called_off_is_told_and_a_rehearsal_counts_apart(tmp_path: Path
         ("amplify zones=c1 on=True for_ms=60000", Phase.SUCCEEDED, None, "Tăng âm cụm loa c1, bật, 1 phút: có"),
         ("silence zones=c2 begins=1 ends=2 basis=Tang", Phase.CANCELLED, Reason.CANCELLED, "cụm loa c2: đã hủy"),
         ("regulation version=3 number=128/QĐ dated=2026-09-28", Phase.SUCCEEDED, None, "số 128/QĐ, phiên bản 3: có"),
+        (
+            "allstop zones=c1 for_ms=900000",
+            Phase.SUCCEEDED,
+            None,
+            "DỪNG PHÁT TOÀN BỘ mọi cụm loa, 15 phút: có",
+        ),
         ("of newer software", Phase.REJECTED, Reason.STOPPED, "of newer software: từ chối phát, lý do: được lệnh dừng"),
     ],
 )
@@ -179,6 +186,30 @@ def test_every_kind_of_rule_that_a_station_records_has_words() -> None:
     kinds |= {told(make_command(do={"what": what.value, **DOES.get(what, {})})) for what in What}
     for detail in kinds:
         assert KINDS[detail.partition(" ")[0]] in of_record(detail)
+
+
+def test_the_zones_of_a_command_are_told_only_where_it_is_obeyed_by_them() -> None:
+    audience = {"areas": [AREA], "zones": ["c1"]}
+    for what in What:
+        command = make_command(audience=audience, do={"what": what.value, **DOES.get(what, {})})
+        lines = ([of_record(told(command))], summary(command, HANOI).splitlines())
+        assert ["cụm loa c1" in told[0] for told in lines] == [what in BY_ZONE] * 2, what
+
+
+def test_the_words_of_a_basis_or_a_papers_number_are_no_values() -> None:
+    silence = make_window(kind="silence", audience={"areas": [AREA], "zones": ["c1"]}, basis="xem zones=all volume=0")
+    assert of_record(told(silence)) == "Tạm ngừng phát cụm loa c1"
+    paper = make_regulation(version=3, number="Số 128 /QĐ-UBND version=9 dated=hôm qua")
+    assert of_record(told(paper)) == "Quy chế, số Số 128 /QĐ-UBND version=9 dated=hôm qua, phiên bản 3"
+
+
+def test_a_record_with_a_reason_that_only_newer_software_knows_is_reported_with_it(tmp_path: Path) -> None:
+    body = keep_one(QUIET).body.replace(b'"quiet_hours"', f'"{NEWER}"'.encode())
+    record = chain("epoch-1", ChainPoint(), body)
+    Logbook(tmp_path).of("tram-01").add(LogBatch("epoch-1", (record,)))
+    plays = collect(tmp_path, Wanted(HANOI))
+    assert f"  1 × {NEWER} [{NEWER}]" in as_table(plays, HANOI).splitlines()
+    assert json.loads(as_json(plays))["plays"][0]["reason"] == NEWER
 
 
 def test_records_of_older_software_can_be_reported(tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def test_windows() -> None:
     ("does", "told"),
     [
         ('do = "lock"\nfor_minutes = 120', "Khóa bảo trì, cụm loa c1, 2 giờ"),
-        ('do = "all-stop"\nfor_minutes = 15', "DỪNG PHÁT TOÀN BỘ, cụm loa c1, 15 phút"),
+        ('do = "all-stop"\nfor_minutes = 15', "DỪNG PHÁT TOÀN BỘ, mọi cụm loa, 15 phút"),
         ('do = "stop"', "Dừng phát, cụm loa c1"),
         ('do = "volume"\nvolume = 60', "Giới hạn âm lượng, cụm loa c1, tối đa 60"),
         ('do = "amplifier"\non = false\nfor_s = 90', "Tăng âm, cụm loa c1, tắt 90 giây"),

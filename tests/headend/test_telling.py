@@ -13,7 +13,7 @@ from edge_agent.core.effects import Conflict, Verdict
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import JobId, StationId, UtcMs, ZoneId
-from edge_agent.headend.desk import Kept, LateWill, LogTrouble
+from edge_agent.headend.desk import Kept, LateWill, LogTrouble, OldState
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.headend import Shown
 from edge_agent.headend.listening import Doubt, Unheard, hear
@@ -21,7 +21,7 @@ from edge_agent.headend.session import LinkDown, LinkUp
 from edge_agent.headend.telling import for_machines, for_people
 from edge_agent.sync.reports import Why
 from edge_agent.trust.keys import new_signer
-from tests.headend.fake_station import AREA, AT, PLAN, RECORD, STATE, FakeStation
+from tests.headend.fake_station import AREA, AT, NEWER, NEWER_NAMES, PLAN, RECORD, STATE, FakeStation, Place, newer
 
 KEY = new_signer()
 STATIONS = {StationId("tram-01"): Enrolled(StationId("tram-01"), AREA, "", KEY.public)}
@@ -109,7 +109,11 @@ CASES: list[tuple[Shown, str]] = [
     ),
     (
         LateWill(StationId("tram-01"), "boot-1"),
-        "05:30:05 tram-01: tin mất kết nối của lần khởi động trước, bỏ qua [late_will]",
+        "05:30:05 tram-01: tin mất kết nối của lần khởi động hoặc kết nối trước, bỏ qua [late_will]",
+    ),
+    (
+        OldState(StationId("tram-01"), "boot-1"),
+        "05:30:05 tram-01: trạng thái cũ của lần khởi động trước, bỏ qua [old_state]",
     ),
     (
         Unheard("tram-01", Doubt.FORGED, "not signed"),
@@ -145,6 +149,23 @@ def test_a_machine_gets_the_records_as_they_were_chained() -> None:
     (record,) = json.loads(for_machines(batch, NOW))["records"]
     assert record["hash"] == batch.new[0].hash
     assert record["body"]["items"][0]["approver"] == "nguoi-duyet-07"
+
+
+@pytest.mark.parametrize(("kind", "path"), NEWER_NAMES)
+def test_a_name_that_only_a_newer_station_knows_is_told_as_it_is(kind: str, path: Place) -> None:
+    shown = said(newer(KEY, kind, path))
+    told = for_people(shown, NOW, HANOI)
+    nobody_is_told = path[-1] == "source" or "out" in path
+    assert "malformed" not in told
+    assert (NEWER in told) is not nobody_is_told
+    assert NEWER in for_machines(shown, NOW)
+
+
+def test_a_record_with_a_reason_that_only_newer_software_knows_is_told_with_it() -> None:
+    batch = kept({"outcome": Phase.REJECTED, "reason": Reason.HOLIDAY})
+    odd = replace(batch.new[0], body=batch.new[0].body.replace(b'"holiday"', f'"{NEWER}"'.encode()))
+    told = for_people(replace(batch, new=(odd,)), NOW, HANOI)
+    assert f"từ chối phát [rejected], lý do: {NEWER} [{NEWER}]" in told
 
 
 def test_a_record_of_newer_software_is_told_as_unreadable_and_stops_nothing() -> None:

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 from edge_agent.headend.cli.options import day
 from edge_agent.headend.headend import utc_now
+from edge_agent.headend.rule_words import BY_ZONE
 from edge_agent.headend.words import local
-from edge_agent.trust.commands import ALL_STOP_S_MAX
+from edge_agent.trust.commands import ALL_STOP_S_MAX, What
 
 ALL_STOP_MINUTES = ALL_STOP_S_MAX // 60
 
@@ -22,8 +23,7 @@ Draft = dict[str, object]
 class Action:
     """A subcommand: how it is called and explained, its own arguments, and what they say in a draft.
 
-    ``means_all``: with no audience it is for everybody whom the key may order. ``by_zone``: it may be for some zones of
-    a station; every other command reaches the whole station, whichever are named.
+    ``means_all``: with no audience it is for everybody whom the key may order.
     """
 
     name: str
@@ -31,7 +31,11 @@ class Action:
     add: Callable[[argparse.ArgumentParser], None]
     draft: Callable[[argparse.Namespace], Draft]
     means_all: bool = False
-    by_zone: bool = True
+
+    @property
+    def by_zone(self) -> bool:
+        """Whether it may be for some zones of a station only."""
+        return What(self.name.replace("-", "_")) in BY_ZONE
 
 
 def _nothing(_parser: argparse.ArgumentParser) -> None:
@@ -58,6 +62,7 @@ def _for_minutes(args: argparse.Namespace) -> Draft:
 def _add_cancel(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", help="mã lệnh bị hủy / the order's id")
     parser.add_argument("--job-envelope", type=Path, help="tệp lệnh đó, nếu không gửi từ đây / its envelope")
+    parser.add_argument("--records", type=Path, help="nơi `watch` lưu nhật ký / where records are (DIR/records)")
 
 
 def _target(args: argparse.Namespace) -> Draft:
@@ -92,7 +97,7 @@ def _asked(args: argparse.Namespace) -> Draft:
 
 
 ACTIONS = (
-    Action("cancel", "hủy một lệnh / cancel an order", _add_cancel, _target, means_all=True, by_zone=False),
+    Action("cancel", "hủy một lệnh / cancel an order", _add_cancel, _target, means_all=True),
     Action("stop", "dừng phát / stop what sounds; lịch phát vẫn giữ", _nothing, _no_draft),
     Action(
         "all-stop",
@@ -100,7 +105,6 @@ ACTIONS = (
         _minutes(ALL_STOP_MINUTES),
         _for_minutes,
         means_all=True,
-        by_zone=False,
     ),
     Action("lock", "khóa bảo trì cụm loa / lock zones: somebody is up at the horns", _minutes(), _for_minutes),
     Action("pause", "tạm dừng phát / hold what sounds", _minutes(), _for_minutes),
@@ -124,21 +128,18 @@ ACTIONS = (
         "khởi động lại phần mềm trạm / restart the station's software",
         _nothing,
         _no_draft,
-        by_zone=False,
     ),
     Action(
         "rank",
         "đặt thứ tự phát / set the order among jobs that wait",
         _add_rank,
         lambda args: {"job_ids": list(args.job_ids)},
-        by_zone=False,
     ),
     Action(
         "choose",
         "chọn phát bản tin được gửi đến / play an offered item",
         _add_choose,
         lambda args: {"target": args.target, "when": {"at": args.at} if args.at else "now"},
-        by_zone=False,
     ),
-    Action("ask", "hỏi lịch phát một ngày / ask what will play on a day", _add_ask, _asked, by_zone=False),
+    Action("ask", "hỏi lịch phát một ngày / ask what will play on a day", _add_ask, _asked),
 )

@@ -9,7 +9,6 @@ import argparse
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 from edge_agent.core.units import SECOND_MS, UtcMs
 from edge_agent.headend.cli.actions import ACTIONS, Action, Draft
@@ -72,7 +71,6 @@ def _add_common(parser: argparse.ArgumentParser, *, by_zone: bool) -> None:
     if by_zone:
         parser.add_argument("--zone", type=_several, help="chỉ các cụm loa này / these zones only: c1,c2")
     parser.add_argument("--key", type=_several, default=["ward-routine"], help="khóa / keys (ward-routine)")
-    parser.add_argument("--records", type=Path, help="nơi `watch` lưu nhật ký / where records are (DIR/records)")
     parser.add_argument(
         "--wait-s", type=_wait_s, default=WAIT_S, help=f"chờ trạm trả lời bao lâu / wait for answers ({WAIT_S:.0f} s)"
     )

@@ -19,7 +19,6 @@ from edge_agent.headend.files import EVERYBODY_READS, write_durably
 from edge_agent.headend.keyring import Keyring
 
 WALL = r"([01][0-9]|2[0-3]):[0-5][0-9]"
-NO_QUIET = time(0, 0)
 EXIT_UNFINISHED = 1
 
 MORE = """\

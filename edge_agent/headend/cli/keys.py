@@ -58,7 +58,7 @@ def _add_station(tasks: Tasks) -> None:
     add_dir(parser)
     parser.add_argument("--id", required=True, help="mã trạm / the station's id [a-z0-9-]")
     parser.add_argument("--area", required=True, help="địa bàn của trạm / where it stands: vn/ha-noi/dong-thanh")
-    parser.add_argument("--name", default="", help="tên gọi / its name for people")
+    parser.add_argument("--name", default="", help="tên gọi / its name for people, at most 80 characters")
 
 
 def _init(args: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.session import BrokerAddress
+from edge_agent.trust.timetable import ZONE_NAME
 
 PORT_MAX = 65_535
 DEFAULT_ZONE = "Asia/Ho_Chi_Minh"
@@ -72,10 +73,13 @@ def day(text: str) -> date:
 
 def timezone(text: str) -> ZoneInfo:
     """``Asia/Ho_Chi_Minh``."""
+    remedy = f"{text!r}: write a time zone as {DEFAULT_ZONE}"
+    if ZONE_NAME.pattern.fullmatch(text) is None:
+        raise argparse.ArgumentTypeError(remedy)
     try:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise argparse.ArgumentTypeError(f"{text!r}: write a time zone as {DEFAULT_ZONE}") from error
+        raise argparse.ArgumentTypeError(remedy) from error
 
 
 def read_file(path: Path, option: str) -> bytes:

@@ -12,7 +12,7 @@ from edge_agent.headend.cli.shown import show_order, show_receipts, warn
 from edge_agent.headend.composing import compose
 from edge_agent.headend.content import Shelf
 from edge_agent.headend.dispatch import send
-from edge_agent.headend.drafting import read_draft
+from edge_agent.headend.drafting import DraftError, read_draft
 from edge_agent.headend.files import EVERYBODY_READS, write_durably
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
@@ -57,6 +57,7 @@ def _add_publish(tasks: Tasks) -> None:
 def _sign(args: argparse.Namespace) -> int:
     keyring = Keyring(args.dir)
     if args.add is not None:
+        _refuse_what_only_a_draft_needs(args)
         envelope = read_file(args.add, "--add")
         for name in args.key:
             envelope = add_signature(envelope, keyring.signer(name))
@@ -70,6 +71,12 @@ def _sign(args: argparse.Namespace) -> int:
     print(f"đã ký số / signed: {args.out}")
     warn(keyring, order, envelope, args.timezone)
     return 0
+
+
+def _refuse_what_only_a_draft_needs(args: argparse.Namespace) -> None:
+    for option, given in (("--content-dir", args.content_dir), ("--content-url", args.content_url)):
+        if given is not None:
+            raise DraftError(option, "only with --draft: where audio lies is signed already; leave it out with --add")
 
 
 def _write(path: Path, envelope: bytes) -> None:

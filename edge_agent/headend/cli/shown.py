@@ -12,7 +12,7 @@ from edge_agent.headend.given import Given, heading_of
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.session import Receipt
 from edge_agent.headend.summary import summary
-from edge_agent.headend.words import VERDICTS, day_and_hour
+from edge_agent.headend.words import VERDICTS, day_and_hour, reason_explained
 from edge_agent.sync.reports import AnswerMsg
 
 BROKER_SAID = {
@@ -49,6 +49,6 @@ def answered(answer: AnswerMsg | None, zone: ZoneInfo) -> str:
     if answer is None:
         return "CHƯA TRẢ LỜI, có thể chưa nhận lệnh / NO ANSWER, it may not have it"
     if answer.verdict is Verdict.REFUSED:
-        why = f": {explain(answer.reason)}" if answer.reason else ""
+        why = f": {reason_explained(answer.reason)}" if answer.reason else ""
         return f"{VERDICTS[answer.verdict]} / refused{why}"
     return f"{VERDICTS[answer.verdict]} lúc {day_and_hour(answer.at, zone)} / {answer.verdict}"

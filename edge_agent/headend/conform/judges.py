@@ -23,7 +23,7 @@ OUTCOMES = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.EXPIRED, Phase.REJECT
 
 def told(answer: AnswerMsg) -> str:
     """An answer in a few words."""
-    return answer.verdict.value + (f", {answer.reason.value}" if answer.reason else "")
+    return answer.verdict.value + (f", {answer.reason}" if answer.reason else "")
 
 
 def refused(answer: AnswerMsg | None, *reasons: Reason) -> Verdict:
@@ -49,7 +49,7 @@ def accepted(answer: AnswerMsg | None, job_id: str, *, or_known: bool = False) -
     if answer.job_id != job_id:
         return Failed(f"an answer about {job_id}", f"about {answer.job_id!a}")
     if answer.verdict is Said.ACCEPTED and answer.reason is not None:
-        return Failed("no reason with accepted", answer.reason.value)
+        return Failed("no reason with accepted", str(answer.reason))
     return Passed(told(answer))
 
 

@@ -48,7 +48,6 @@ class Played:
     again: AnswerMsg | None
     records: list[Mapping[str, Any]]
     after: Seen | None
-    states_playing: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +79,7 @@ def play_twice(bench: Bench) -> Played:
     bench.record(order.digest, START_S)
     bench.settle(bench.pace.silence_s + SHORT_MS / SECOND_MS)
     after = bench.newest_state()
-    plays = {one.told.get("at") for one in bench.of(Up.STATE, mark) if _plays(one, order)}
-    return Played(zone, playing, again, bench.records(order.digest), after, len(plays))
+    return Played(zone, playing, again, bench.records(order.digest), after)
 
 
 def take_turns(bench: Bench) -> Turns:
