@@ -86,8 +86,9 @@ def test_the_entries_of_a_stored_timetable_come_back_as_jobs(tmp_path: Path) -> 
     disk, asked = FakeDisk(), []
     with Agent(tmp_path, disk) as agent:
         agent.until_welcomed()
-        valid = {"issued_at": agent.utc(), "not_before": agent.utc(), "not_after": agent.utc() + 9 * makers.DAY_MS}
-        planned = {"kind": "at", "utc": agent.utc() + makers.DAY_MS}
+        now = agent.utc() - 1_000  # a clock that is ms behind would take it for one that was signed ahead
+        valid = {"issued_at": now, "not_before": now, "not_after": now + 9 * makers.DAY_MS}
+        planned = {"kind": "at", "utc": now + makers.DAY_MS}
         entries = [makers.entry_dict(name, when=planned) for name in ("sang", "trua")]
         agent.broker.publish(makers.JOB_TOPIC, makers.signed_timetable(**valid, entries=entries))
         agent.until(lambda: len(agent.broker.said("answer")) == 1)

@@ -19,8 +19,11 @@ RETRY_MS_MAX = 10 * MINUTE_MS
 # Doubling from 5 s: a short gap in 4G costs seconds, a server that is down for a day costs 144 requests.
 
 
-def want(turn: Turn, job: Job, due: UtcMs | None) -> None:
-    """Ask for every sound of the job in its time, and again for those whose retry is due. ``due`` None: it is now."""
+def want(turn: Turn, job: Job, due: UtcMs | None, since: MonoMs) -> None:
+    """Ask for every sound of the job in its time, and again for those whose retry is due. ``due`` None: it is now.
+
+    Then it waits for no retry of what failed before ``since``: that was another job's, with other addresses perhaps.
+    """
     for item in items_of(job):
         key = item_key(item)
         clip = turn.state.clips.get(key)
@@ -28,7 +31,8 @@ def want(turn: Turn, job: Job, due: UtcMs | None) -> None:
             clip = _in_its_time(turn, item, clip, due)
             if turn.state.clips.get(key) != clip:
                 turn.put_clip(key, clip)
-        if clip.retry_at is not None and turn.now.mono >= clip.retry_at:
+        anew = due is None and clip.status is ClipStatus.FAILED and clip.failed_at < since
+        if anew or (clip.retry_at is not None and turn.now.mono >= clip.retry_at):
             turn.put_clip(key, replace(clip, status=ClipStatus.ASKED, retry_at=None))
             turn.emit(_request(item))
 
@@ -60,7 +64,8 @@ def failed(turn: Turn, event: ClipFailed) -> None:
     tries = turn.state.clips.get(event.key, Clip(ClipStatus.ASKED)).tries + 1
     pause_ms = min(RETRY_FIRST_MS << min(tries - 1, 10), RETRY_MS_MAX) if event.again else RETRY_MS_MAX
     retry_at = MonoMs(turn.now.mono + pause_ms)
-    turn.put_clip(event.key, Clip(ClipStatus.FAILED, 0, tries, retry_at, event.reason, event.again))
+    clip = Clip(ClipStatus.FAILED, 0, tries, retry_at, event.reason, event.again, failed_at=turn.now.mono)
+    turn.put_clip(event.key, clip)
     level = Level.WARNING if event.again else Level.ERROR
     turn.note(
         level,
@@ -96,11 +101,14 @@ def durations(state: State, job: Job) -> dict[ClipKey, int] | None:
     return ready if len(ready) == len(clips) else None
 
 
-def trouble(state: State, job: Job) -> tuple[Reason, bool] | None:
-    """The first reason why a sound of the job is not ready, and whether another try may help; None if none failed."""
+def trouble(state: State, job: Job, since: MonoMs = MonoMs(0)) -> tuple[Reason, bool] | None:
+    """The first reason why a sound of the job is not ready, and whether another try may help; None if none failed.
+
+    What failed before ``since`` says nothing.
+    """
     for item in items_of(job):
         clip = state.clips.get(item_key(item))
-        if clip is not None and clip.reason is not None:
+        if clip is not None and clip.reason is not None and clip.failed_at >= since:
             return clip.reason, clip.again
     return None
 

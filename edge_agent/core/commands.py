@@ -12,7 +12,7 @@ from dataclasses import replace
 from edge_agent.core import conflicts, policy, records, selftest, series, sounding, standing, timetable, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import EndProcess, Level, ReleaseJob, RoutePlay, SendAnswer, SendPlan, Verdict
-from edge_agent.core.job import JobClass
+from edge_agent.core.job import JobClass, PlayNow
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.order import (
     AcceptedRule,
@@ -37,16 +37,20 @@ from edge_agent.core.order import (
 from edge_agent.core.programme import length_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import first_base, next_instant
-from edge_agent.core.state import Ending, GoesOn, KnownRule, Occurrence, State, Turn
-from edge_agent.core.units import MINUTE_MS, ZoneId
+from edge_agent.core.state import Ending, GoesOn, KnownJob, KnownRule, Occurrence, State, Turn
+from edge_agent.core.units import MINUTE_MS, UtcMs, ZoneId
 
 CLOCKS_APART_MS = 2 * MINUTE_MS
 # How far an honest centre's clock may be ahead of ours (clock_trust.TIMETABLE_ERROR_MAX_MS).
-AFTER_COMMIT = (Ask, NextItem, Restart, SelfTest)
+CHOSEN_NOW_MS = 10 * MINUTE_MS
+# What is chosen for now is worth as little later as what was ordered for now (trust.limits.NOW_VALIDITY_MS_MAX).
+AFTER_COMMIT = (Ask, Choose, NextItem, Restart, SelfTest)
 
 
 def objection(state: State, order: RuleOrder, now: Now) -> Reason | None:
     """What time and memory say against a rule; only asked when the time is trusted."""
+    if standing.cancelled(state, order.heading.order_id, order.heading.issuer):
+        return Reason.CANCELLED
     if now.utc > order.heading.not_after or (isinstance(order, Window) and now.utc >= order.ends):
         return Reason.EXPIRED
     if isinstance(order, Command) and now.utc + CLOCKS_APART_MS < order.heading.not_before:
@@ -99,10 +103,11 @@ def saved(turn: Turn, rule: KnownRule) -> None:
         took_effect(turn, rule)
 
 
-def restored(turn: Turn, order: RuleOrder) -> None:
+def restored(turn: Turn, rule: KnownRule) -> None:
     """After a restart: what a command had changed in a job is changed again."""
+    order = rule.accepted.order
     if isinstance(order, Command) and isinstance(order.action, Choose):
-        choose(turn, order.action)
+        choose(turn, order.action, rule.base)
 
 
 def took_effect(turn: Turn, rule: KnownRule) -> None:
@@ -140,8 +145,7 @@ def _tell_the_day(turn: Turn, _accepted: AcceptedRule, command: Command) -> None
 
 def _choose(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
     assert isinstance(command.action, Choose)
-    choose(turn, command.action)
-    known = turn.state.jobs.get(command.action.target)
+    known = choose(turn, command.action, turn.now.utc)
     if known is None:
         return
     base = first_base(known.job, turn.now.utc)
@@ -150,12 +154,17 @@ def _choose(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
     series.take_place(turn, known.job)
 
 
-def choose(turn: Turn, choice: Choose) -> None:
+def choose(turn: Turn, choice: Choose, chosen_at: UtcMs) -> KnownJob | None:
     """An offered job is planned as the commune has chosen, within what its issuer has signed it for."""
     known = turn.state.jobs.get(choice.target)
-    if known is not None:
-        accepted = replace(known.accepted, job=replace(known.job, when=choice.when))
-        turn.put_job(replace(known, accepted=accepted, offered=False))
+    if known is None or not known.offered:
+        return None
+    job = replace(known.job, when=choice.when)
+    if isinstance(choice.when, PlayNow) and job.plays_as is not JobClass.EMERGENCY:
+        job = replace(job, not_after=UtcMs(min(job.not_after, chosen_at + CHOSEN_NOW_MS)))
+    known = replace(known, accepted=replace(known.accepted, job=job), offered=False)
+    turn.put_job(known)
+    return known
 
 
 def _may_cancel(state: State, command: Command, target: str) -> bool:
@@ -179,9 +188,10 @@ def _cancel(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
 
 
 def _stop(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
-    """Ordinary sound, and the issuer's own emergencies; what was set aside, by a pause say, does not go on either."""
+    """Ordinary sound, and the issuer's own emergencies; what waits to go on, or for another try, does not either."""
     where = standing.zones_of(turn.state, command)
-    begun = [play for play in turn.state.plays.values() if play.phase in (Phase.ARMED, Phase.PLAYING) or play.segment]
+    under_way = (Phase.ARMED, Phase.PLAYING)
+    begun = [play for play in turn.state.plays.values() if play.phase in under_way or play.segment or play.attempt]
     for play in begun:
         job = turn.job_of(play)
         if job.plays_as is JobClass.EMERGENCY and job.issuer != command.heading.issuer:

@@ -58,7 +58,7 @@ def _of(state: State, now: Now, jobs: Sequence[KnownJob]) -> tuple[Conflict, ...
         looked_at += len(plan)
         if looked_at > LOOKED_AT_MAX:
             break
-    return tuple(found[:CONFLICTS_MAX])
+    return tuple(dict.fromkeys(found))[:CONFLICTS_MAX]  # what sounds over midnight is in both days
 
 
 def _instants(known: KnownJob) -> Iterator[UtcMs]:

@@ -22,7 +22,7 @@ from edge_agent.core.past import LATE_GRACE_MS, PAST_MS, Sounded, counted_start,
 from edge_agent.core.policy import Rules, Verdict, Wish
 from edge_agent.core.programme import length_ms, parts_of, promised_ms
 from edge_agent.core.reasons import Reason
-from edge_agent.core.schedule import caught_up, next_instant, repeats, sounds_once
+from edge_agent.core.schedule import caught_up, next_instant, repeats, sounds_once, valid_until
 from edge_agent.core.state import KnownJob, Occurrence, State, Turn, ZonePart
 from edge_agent.core.units import NEVER, SECOND_MS, JobId, UtcMs, ZoneId
 
@@ -73,7 +73,10 @@ class _Taken:
 
 
 def day_plan(state: State, now: Now, day: date) -> tuple[Planned, ...]:
-    """What will sound on a local day from now on, what sounds now, and what will not, in the order of its beginning."""
+    """What will sound on a local day from now on, what sounds now, and what will not, in the order of its beginning.
+
+    What sounds over midnight is in both days.
+    """
     if not YEAR_MIN <= day.year < YEAR_MAX:
         return ()
     first, last = _bounds(day, state.site.timezone)
@@ -81,7 +84,8 @@ def day_plan(state: State, now: Now, day: date) -> tuple[Planned, ...]:
     if not run.go_from(UtcMs(max(now.utc, first - PAST_MS))) and now.utc < first:
         run = _Run(state, now, last)
         run.go_from(first)
-    of_day = [one for one in run.plan if first <= one.planned < last]
+    reaches_in = [one for one in run.plan if one.planned < first < one.ends and one.reason is None]
+    of_day = [*reaches_in, *(one for one in run.plan if first <= one.planned < last)]
     return tuple(sorted(of_day, key=lambda one: (one.starts, one.planned)))[:PLANNED_MAX]
 
 
@@ -105,8 +109,10 @@ class _Run:
     plan: list[Planned] = field(default_factory=list)
     receipt: dict[JobId, int] = field(default_factory=dict)
     made: int = 0
+    begun: UtcMs = UtcMs(0)
 
     def __post_init__(self) -> None:
+        self.begun = self.now.utc
         self.receipt |= {job_id: number for number, job_id in enumerate(self.state.jobs)}
 
     def go_from(self, at: UtcMs) -> bool:
@@ -171,6 +177,7 @@ class _Run:
             known = self.state.jobs[play.job_id]
             lasts_ms = length_ms(play.parts) if play.parts else None
             one = self._opened(known, play.planned, lasts_ms, goes_on=play.segment > 0)
+            one = replace(one, zones=zones.in_it(play))
             if play.phase in _WAITING:
                 self.waiting[play.job_id] = replace(one, held_by=play.held_by)
             elif play.ending is None:
@@ -243,7 +250,8 @@ class _Run:
         due = [at for one in self.waiting.values() for at in (one.takes_at, one.given_up_at)]
         switch = timetable.next_switch(self.state, self.now)
         switches = [] if switch is None or switch >= self.last else [switch]
-        return min((at for at in (*ends, *due, *switches) if self.now.utc < at < NEVER), default=None)
+        pauses = standing.pauses_end(self.state, self.now)
+        return min((at for at in (*ends, *due, *switches, *pauses) if self.now.utc < at < NEVER), default=None)
 
     def _open_next(self) -> None:
         """Every job that may sound has its next occurrence; there is never more than one open."""
@@ -296,13 +304,14 @@ class _Run:
         why_not = self._why_not(one.known.job, one)
         if why_not is not None:
             return self._refuse(one, UtcMs(max(one.planned, self.now.utc)), why_not, {})
+        if standing.pauses(self.state, self.now, one.known.job, one.zones):
+            return self._waits(one, Reason.PAUSED)
         free = self._room(one)
-        if free:
-            return self._take(one, free)
-        if one.held_by is Reason.ZONES_BUSY:
-            return False
-        self.waiting[one.known.job.job_id] = replace(one, held_by=Reason.ZONES_BUSY)
-        return True
+        return self._take(one, free) if free else self._waits(one, Reason.ZONES_BUSY)
+
+    def _waits(self, one: _Open, reason: Reason) -> bool:
+        self.waiting[one.known.job.job_id] = replace(one, held_by=reason)
+        return one.held_by is not reason
 
     def _why_not(self, job: Job, one: _Open) -> Reason | None:
         """What keeps it silent that is no rule of the ward's."""
@@ -311,8 +320,6 @@ class _Run:
         urgent = job.plays_as is JobClass.EMERGENCY
         if not urgent and not self.now.trusted:
             return Reason.CLOCK_NOT_TRUSTED
-        if standing.pauses(self.state, self.now, job, one.zones):
-            return Reason.PAUSED
         trouble = clips.trouble(self.state, job)
         return None if urgent or trouble is None else trouble[0]
 
@@ -376,20 +383,32 @@ class _Run:
     def _rules(self) -> Rules:
         """All that holds at this moment, and what has sounded by then."""
         rules = policy.at_the_relay(standing.rules_of(self.state, self.now))
-        return replace(rules, past=(*self.past, *map(_sounded, self.taken)))
+        # How long the battery is kept for emergencies nobody knows: that is told of what is due by now.
+        reserve = rules.reserve and self.now.utc <= self.begun
+        return replace(rules, past=(*self.past, *map(_sounded, self.taken)), reserve=reserve)
 
     def _objection(self, one: _Open, wish: Wish, verdict: Verdict) -> Reason | None:
         """Why it must not sound at all, in the order in which ``playing`` asks."""
         job, turn = one.known.job, Turn(self.state, self.now)
-        if isinstance(job.when, PlayNow) and self.now.tells_validity and wish.start > job.not_after:
+        begins = isinstance(job.when, PlayNow) and not one.goes_on
+        if begins and self.now.tells_validity and wish.start > valid_until(job):
             return Reason.EXPIRED
-        if job.rehearsal and standing.alert_in_force(self.state):
+        if job.rehearsal and self._alert_in_force():
             return Reason.EMERGENCY_IN_FORCE
         if standing.stops(self.state, self.now, job.issued_at):
             return Reason.ALL_STOPPED
         if any(zones.longest_ms(turn, zone) < one.lasts_ms for zone in one.zones):
             return Reason.OVER_LIMIT
         return verdict.reason or self._over_bound(one)
+
+    def _alert_in_force(self) -> bool:
+        """Whether one that is known today can still begin then, or sounds."""
+        alerts = [known for known in self.state.jobs.values() if known.job.plays_as is JobClass.EMERGENCY]
+        sounding = {taken.one.known.job.job_id for taken in self.taken}
+        return any(
+            known.job.job_id in sounding or (valid_until(known.job) >= self.now.utc and not known.called_off)
+            for known in alerts
+        )
 
     def _over_bound(self, one: _Open) -> Reason | None:
         most_ms = one.known.accepted.sound_max_ms
@@ -445,7 +464,7 @@ def _wish(one: _Open, where: tuple[ZoneId, ...], starts: UtcMs) -> Wish:
 def _given_up_at(job: Job, planned: UtcMs) -> UtcMs:
     """From when on it is too late for it to begin."""
     if isinstance(job.when, PlayNow):
-        return UtcMs(job.not_after + 1)
+        return UtcMs(valid_until(job) + 1)
     return UtcMs(planned + max(job.late_limit_ms, LATE_GRACE_MS) + 1)
 
 

@@ -272,7 +272,7 @@ def _objection(state: State, accepted: Accepted | AcceptedRule, now: Now, held: 
     if accepted.order_id in state.seen or accepted.order_id in state.jobs:
         return Reason.ID_REUSED
     if isinstance(accepted, AcceptedRule):
-        if len(state.rules) >= standing.RULES_MAX:
+        if not standing.has_room(state, accepted.order):
             return Reason.TOO_MANY_JOBS
         return None if held else commands.objection(state, accepted.order, now)
     job = accepted.job

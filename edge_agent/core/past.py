@@ -14,8 +14,10 @@ LATE_GRACE_MS = 10 * SECOND_MS
 # A job that may not play late may still start this late: a relay, a child process or a hand-over took its time.
 PAST_MS = 2 * DAY_MS
 # What a day's limits look at: the local day, and the session that ran over its midnight.
+HEARD_MS = 30 * DAY_MS
+# For so long a correction finds the zones that heard what was wrong; an alert's are remembered longer.
 PAST_MAX = 1_000
-# Two days of a repeated warning every three minutes; the oldest goes first.
+# Two days of a repeated warning every three minutes, or a month of a ward's days; the oldest goes first.
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,11 @@ def counted_start(planned: UtcMs | None, started: UtcMs) -> UtcMs:
 
 
 def remember(past: tuple[Sounded, ...], sound: Sounded) -> tuple[Sounded, ...]:
-    """The past with one more sound, and without what no limit looks at any more."""
-    kept = [one for one in past if one.series or one.ended > sound.ended - PAST_MS]
+    """The past with one more sound, and without what nobody asks for any more."""
+    kept = [one for one in past if one.series or one.ended > sound.ended - HEARD_MS]
     return (*kept[-PAST_MAX + 1 :], sound)
+
+
+def lately(past: tuple[Sounded, ...], now: UtcMs) -> tuple[Sounded, ...]:
+    """What limits look at."""
+    return tuple(sound for sound in past if sound.ended > now - PAST_MS)

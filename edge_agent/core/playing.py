@@ -14,10 +14,10 @@ from edge_agent.core.effects import Level, StartPlay
 from edge_agent.core.events import Mark, SavedMark
 from edge_agent.core.job import RANK, Job, JobClass, PlayNow
 from edge_agent.core.occurrence import Cause, Phase
-from edge_agent.core.past import LATE_GRACE_MS
+from edge_agent.core.past import LATE_GRACE_MS, lately
 from edge_agent.core.programme import length_ms, parts_of
 from edge_agent.core.reasons import Reason
-from edge_agent.core.schedule import next_instant, repeats, sounds_once
+from edge_agent.core.schedule import next_instant, repeats, sounds_once, valid_until
 from edge_agent.core.sounding import finish, may_try_again
 from edge_agent.core.state import KnownJob, Occurrence, OccurrenceKey, State, Turn, ZonePart, ZoneRun
 from edge_agent.core.units import MINUTE_MS, SECOND_MS, ClipKey, JobId, MonoMs, PlayId, UtcMs, ZoneId
@@ -76,7 +76,7 @@ def resume(turn: Turn, mark: SavedMark) -> None:
         return
     play = replace(_fresh(turn, known, mark.planned), attempt=mark.attempt)
     if may_try_again(known.job, mark.attempt, sounded) and not known.called_off:
-        turn.put_play(play)
+        turn.put_play(sounding.heard_unseen(turn, play) if sounded else play)
     else:
         finish(turn, play, Cause.POWER_LOST, Reason.POWER_CUT, unseen=sounded)
 
@@ -118,12 +118,12 @@ def _stage(turn: Turn, play: Occurrence) -> None:
     if not play.zones:
         finish(turn, play, Cause.RULE_FORBIDS, Reason.NOT_HEARD_HERE)
         return
-    clips.want(turn, job, None if _immediate(job) else play.planned)
+    clips.want(turn, job, None if _immediate(job) else play.planned, play.since)
     durations = clips.durations(turn.state, job)
     if durations is not None:
         _staged(turn, play, durations)
         return
-    trouble = clips.trouble(turn.state, job)
+    trouble = clips.trouble(turn.state, job, play.since)
     if trouble is None:
         _give_up_if_late(turn, play)
         return
@@ -325,7 +325,7 @@ def _objection(turn: Turn, play: Occurrence, start_at: MonoMs, verdict: policy.V
     """Why an occurrence must not sound at all, if its first sample is at ``start_at``."""
     job, now = turn.job_of(play), turn.now
     begins = _immediate(job) and play.segment == 0  # what was set aside has begun in time
-    if begins and now.tells_validity and now.utc_of(start_at) > job.not_after:
+    if begins and now.tells_validity and now.utc_of(start_at) > valid_until(job):
         return Cause.VALIDITY_OVER, Reason.EXPIRED
     if job.rehearsal and standing.alert_in_force(turn.state):
         return Cause.RULE_FORBIDS, Reason.EMERGENCY_IN_FORCE
@@ -341,7 +341,8 @@ def _objection(turn: Turn, play: Occurrence, start_at: MonoMs, verdict: policy.V
 def _over_bound(turn: Turn, play: Occurrence, lasts_ms: int) -> Reason | None:
     """An emergency is exempt from the ward's hours, so it has bounds of its own (requirement B1)."""
     accepted = turn.state.jobs[play.job_id].accepted
-    sounded = [sound for sound in turn.state.past if sound.job_id == play.job_id and sound.zones]
+    lately_heard = lately(turn.state.past, turn.now.utc)
+    sounded = [sound for sound in lately_heard if sound.job_id == play.job_id and sound.zones]
     so_far_ms = sum(sound.ended - sound.started for sound in sounded)
     over = accepted.sound_max_ms and so_far_ms + lasts_ms > accepted.sound_max_ms
     return Reason.TOO_MUCH_SOUND if over else None
@@ -358,8 +359,15 @@ def _give_up_if_late(
     if _immediate(job) and late_cause is Cause.TOO_LATE:
         sounding.give_up(turn, play, Cause.VALIDITY_OVER, play.held_by or Reason.EXPIRED)
     else:
-        sounding.give_up(turn, play, late_cause, late_reason or play.held_by or Reason.MISSED)
+        sounding.give_up(turn, play, late_cause, late_reason or play.held_by or _missed(turn, play))
     return True
+
+
+def _missed(turn: Turn, play: Occurrence) -> Reason:
+    """Why its time has passed: nobody knew the time then, or nobody was there."""
+    timeless, at = turn.state.timeless, turn.now.mono_of(play.planned)
+    knew_no_time = timeless is not None and timeless.since <= at < (timeless.until or turn.now.mono)
+    return Reason.CLOCK_NOT_TRUSTED if knew_no_time else Reason.MISSED
 
 
 def _deadline(turn: Turn, play: Occurrence) -> MonoMs | None:
@@ -369,7 +377,7 @@ def _deadline(turn: Turn, play: Occurrence) -> MonoMs | None:
         patience_ms = job.zones_limit_ms if play.all_out else max(job.late_limit_ms, ASIDE_MS)
         return None if standing.pauses(turn.state, now, job, zones.in_it(play)) else MonoMs(play.aside_at + patience_ms)
     if _immediate(job):
-        return now.mono_of(job.not_after) if now.tells_validity else None
+        return now.mono_of(valid_until(job)) if now.tells_validity else None
     if not now.trusted:
         return None
     return now.mono_of(UtcMs(play.planned + max(job.late_limit_ms, LATE_GRACE_MS)))

@@ -278,10 +278,14 @@ _DAYS_LIMITS = (Reason.SESSION_TOO_LONG, Reason.SESSIONS_PER_DAY, Reason.MINUTES
 
 
 def policy_at(rules: Rules, instant: UtcMs) -> LocalPolicy:
-    """Whose policy holds at an instant: the newest regulation's of those in force then, else the station's own."""
-    in_force = [one for one in rules.regulations if one.heading.not_before <= instant <= one.heading.not_after]
-    if in_force:
-        return max(in_force, key=lambda regulation: regulation.version).policy
+    """Whose policy holds at an instant: the newest regulation's of those that have begun, if it still holds.
+
+    Else the station's own: an older one that a newer one has replaced does not come back when that one ends.
+    """
+    begun = [one for one in rules.regulations if one.heading.not_before <= instant]
+    newest = max(begun, key=lambda regulation: regulation.version, default=None)
+    if newest is not None and instant <= newest.heading.not_after:
+        return newest.policy
     return rules.site.policy if rules.regulations else rules.policy
 
 

@@ -51,6 +51,12 @@ def next_of_rule(rule: Rule, after: UtcMs) -> UtcMs | None:
     return min((instant for instant in instants if instant is not None), default=None)
 
 
+def valid_until(job: Job) -> UtcMs:
+    """The last instant at which a sound of what plays now may begin."""
+    ends = job.when.until - 1 if isinstance(job.when, PlayNow) and job.when.every_ms else job.not_after
+    return UtcMs(min(ends, job.not_after))
+
+
 def caught_up(job: Job, planned: UtcMs, now: UtcMs) -> UtcMs:
     """What counts as the last instant when ``planned`` is over: repetitions that passed meanwhile are left out."""
     if not isinstance(job.when, PlayNow) or job.when.every_ms == 0:

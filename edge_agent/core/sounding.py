@@ -109,7 +109,7 @@ def set_aside(turn: Turn, play: Occurrence, ending: Ending) -> None:
     """What sounded is to go on, in another segment of the same occurrence; with nothing left of it, it is over."""
     parts = _what_is_left(play, ending.goes_on)
     if not parts:
-        finish(turn, play, Cause.ALL_SAMPLES_OUT, None)
+        all_out(turn, play)
         return
     aside = replace(play.moved(Cause.SET_ASIDE, turn.now), zones=_zones_aside(play, ending), held_by=ending.reason)
     if not zones.in_it(aside):
@@ -174,13 +174,25 @@ def _hears_later(run: ZoneRun) -> bool:
 
 def give_up(turn: Turn, play: Occurrence, cause: Cause, reason: Reason) -> None:
     """It will not begin, or not go on: what has sounded before was cut off then."""
-    begun = play.segment > 0 and cause is not Cause.CLIPS_FAILED
-    finish(turn, play, Cause.CUT_OFF if begun else cause, reason)
+    begun = play.was_heard and cause is not Cause.CLIPS_FAILED
+    cut_by_power = play.unseen and cause in (Cause.TOO_LATE, Cause.VALIDITY_OVER)  # and it did not begin anew in time
+    finish(turn, play, Cause.CUT_OFF if begun else cause, Reason.POWER_CUT if cut_by_power else reason)
+
+
+def heard_unseen(turn: Turn, play: Occurrence) -> Occurrence:
+    """It had sounded when the process ended and begins anew: that counts, and the all-clear goes where it may have."""
+    accepted = turn.state.jobs[play.job_id].accepted
+    turn.state = replace(turn.state, past=_past_with(turn, accepted, play, unseen=True))
+    return replace(play, sounded=True, unseen=True)
 
 
 def lose(turn: Turn, play: Occurrence, cause: Cause, reason: Reason) -> None:
     """The device or its relays failed under an armed or playing occurrence: another try, or the end."""
     if may_try_again(turn.job_of(play), play.attempt, play.started is not None):
+        if play.started is not None:
+            accepted = turn.state.jobs[play.job_id].accepted
+            turn.state = replace(turn.state, past=_past_with(turn, accepted, play, unseen=False))
+            play = replace(play, sounded=True, unseen=False)
         waiting = {zone: _once_more(run) for zone, run in play.zones.items()}
         queued = replace(play.moved(Cause.TRY_AGAIN, turn.now), zones=waiting, held_by=reason)
         queued = replace(queued, play_id=PlayId(""), intent_saved=False, started=None, ending=None)
@@ -229,7 +241,7 @@ def call_off(turn: Turn, known: KnownJob, cause: Cause, reason: Reason) -> None:
     for play in plays:
         if play.phase is Phase.PLAYING:
             zones.stop(turn, play, Ending(Cause.CUT_OFF, reason))
-        elif play.segment > 0:
+        elif play.was_heard:
             finish(turn, play, Cause.CUT_OFF, reason)
         else:
             finish(turn, play, cause, reason)
@@ -257,7 +269,9 @@ def finish(turn: Turn, play: Occurrence, cause: Cause, reason: Reason | None, *,
     done = play.moved(cause, turn.now)
     base = caught_up(known.job, play.planned, turn.now.utc)
     over = known.called_off or sounds_once(known.job) or next_instant(known.job, base) is None
-    turn.state = replace(turn.state, past=_past_with(turn, known.accepted, done, unseen=unseen))
+    if play.started is not None or not play.sounded:  # else it is there already
+        turn.state = replace(turn.state, past=_past_with(turn, known.accepted, done, unseen=unseen))
+    unseen = unseen or (play.unseen and play.started is None)
     turn.emit(records.of_play(known.accepted, done, reason, turn.now, job_over=over, unseen=unseen))
     turn.drop_play(play.key)
     if over:

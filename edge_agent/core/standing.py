@@ -27,10 +27,11 @@ from edge_agent.core.order import (
     Regulation,
     RuleOrder,
     SetVolume,
+    Stop,
     Timetable,
     Window,
 )
-from edge_agent.core.past import Sounded, counted_start
+from edge_agent.core.past import Sounded, counted_start, lately
 from edge_agent.core.policy import Rules
 from edge_agent.core.programme import length_ms
 from edge_agent.core.reasons import Reason
@@ -42,6 +43,8 @@ LASTING = (AllStop, Amplify, Cancel, Choose, Lock, Pause, Rank, SetVolume)
 
 RULES_MAX = 200
 # A regulation, a window for every day of a month, and locks, volumes and cancels beside them: some 60.
+CANCELS_MAX, SILENCERS_MAX = 250, 300
+# More of what takes back, and still more of what silences: no heap of other orders keeps somebody from silence.
 
 
 def rules_of(state: State, now: Now, *, besides: Occurrence | None = None) -> Rules:
@@ -53,10 +56,10 @@ def rules_of(state: State, now: Now, *, besides: Occurrence | None = None) -> Ru
         site=site,
         policy=site.policy if newest is None else newest.policy,
         regulations=_regulations(state),
-        windows=tuple(order for order in holding if isinstance(order, Window)),
+        windows=_windows(state, now),
         locked=_locked(state, now),
         volumes=_volumes(state, holding),
-        past=(*state.past, *_sounding(state, now, besides)),
+        past=(*lately(state.past, now.utc), *_sounding(state, now, besides)),
         reserve=state.reserve,
     )
 
@@ -74,6 +77,18 @@ def zones_of(state: State, order: RuleOrder) -> tuple[ZoneId, ...]:
     return tuple(zone for zone in state.site.zones if not wanted or zone in wanted)
 
 
+def has_room(state: State, order: RuleOrder) -> bool:
+    """Whether one more may be kept."""
+    match order:
+        case Command(action=Cancel()):
+            most = CANCELS_MAX
+        case Command(action=AllStop() | Lock() | Pause() | Stop()):
+            most = SILENCERS_MAX
+        case _:
+            most = RULES_MAX
+    return len(state.rules) < most
+
+
 def end_what_is_over(turn: Turn) -> None:
     """Let go of what holds no longer, each with its record."""
     for rule in [rule for rule in turn.state.rules.values() if rule.saved and not rule.held]:
@@ -88,6 +103,8 @@ def _give_up_the_paused(turn: Turn, rule: KnownRule) -> None:
     What had not begun has its own deadline.
     """
     for play in _paused_by(turn, rule):
+        if pauses(turn.state, turn.now, turn.job_of(play), zones.in_it(play)):
+            continue  # by another one, which still holds
         if play.ending is not None:
             zones.stop(turn, play, Ending(Cause.CUT_OFF, Reason.PAUSED))
         else:
@@ -199,6 +216,16 @@ def pauses(state: State, now: Now, job: Job, where: Iterable[ZoneId]) -> bool:
     )
 
 
+def pauses_end(state: State, now: Now) -> list[UtcMs]:
+    """When the pauses of this moment are over by themselves."""
+    paused = [
+        rule
+        for rule in state.rules.values()
+        if isinstance(rule.accepted.order, Command) and isinstance(rule.accepted.order.action, Pause) and not rule.held
+    ]
+    return [now.utc_of(at) for rule in paused if (at := _over_at(rule, state, now)) is not None]
+
+
 def cancelled(state: State, job_id: JobId, issuer: str) -> bool:
     """Whether a job was cancelled before it came: a cancel may overtake it."""
     return any(
@@ -225,6 +252,13 @@ def rank_of(state: State, job_id: JobId) -> int | None:
 def newest_regulation(state: State) -> Regulation | None:
     """The regulation with the highest version that was taken, whether it holds already or not."""
     return _newest_regulation([rule.accepted.order for rule in state.rules.values() if not rule.held])
+
+
+def _windows(state: State, now: Now) -> tuple[Window, ...]:
+    """Every one that is not over, each for as long as it holds; those that were signed ahead included."""
+    known = [rule for rule in state.rules.values() if not rule.held and not _is_over(rule, state, now)]
+    windows = [rule.accepted.order for rule in known if isinstance(rule.accepted.order, Window)]
+    return tuple(replace(one, begins=max(one.begins, one.heading.not_before)) for one in windows)
 
 
 def _regulations(state: State) -> tuple[Regulation, ...]:
@@ -306,13 +340,22 @@ def _command_over_at(rule: KnownRule, action: Action, state: State, now: Now) ->
         case Cancel(until=until):
             return _after(until, now)
         case Rank(job_ids=job_ids):
-            return None if any(job_id in state.jobs for job_id in job_ids) else rule.since
+            return _rank_over_at(rule, job_ids, state, now)
         case Choose(target=target):
             return None if target in state.jobs else rule.since
         case SetVolume():
             return rule.since if _replaced(rule, state, now) else None
         case _:
             return rule.since  # done at once
+
+
+def _rank_over_at(rule: KnownRule, job_ids: tuple[JobId, ...], state: State, now: Now) -> MonoMs | None:
+    """With the last of its jobs; it may come before all of them, and then waits for its own validity."""
+    if any(job_id in state.jobs for job_id in job_ids):
+        return None
+    if any(job_id in state.seen for job_id in job_ids):
+        return rule.since
+    return _after(rule.accepted.not_after, now)
 
 
 def _after(utc: UtcMs, now: Now) -> MonoMs | None:

@@ -91,6 +91,8 @@ class Occurrence:
     What was set aside (at ``aside_at``) goes on in another ``segment`` (the first is 0): ``parts`` are what is left by
     then, ``whole`` what was ordered; ``began`` (UTC) is the first segment's, ``frames_before`` and ``underruns_before``
     are those of all before. ``all_out``: it has sounded to its end, and waits for zones that missed it.
+
+    ``sounded``: an earlier try was heard; ``unseen``: and nobody knows for how long, as the process ended meanwhile.
     """
 
     job_id: JobId
@@ -119,6 +121,13 @@ class Occurrence:
     all_out: bool = False
     under: str = ""
     cut_at: MonoMs | None = None
+    sounded: bool = False
+    unseen: bool = False
+
+    @property
+    def was_heard(self) -> bool:
+        """Whether some of it has sounded before what it is at now."""
+        return self.segment > 0 or self.sounded
 
     @property
     def key(self) -> OccurrenceKey:
@@ -155,7 +164,7 @@ class ClipStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One sound. ``retry_at`` is when one that waits or has failed is asked for."""
+    """One sound. ``retry_at`` is when one that waits or has failed is asked for, ``failed_at`` when it last failed."""
 
     status: ClipStatus
     duration_ms: int = 0
@@ -163,6 +172,7 @@ class Clip:
     retry_at: MonoMs | None = None
     reason: Reason | None = None
     again: bool = True
+    failed_at: MonoMs = MonoMs(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,13 +241,15 @@ class SelfTesting:
 class Relay:
     """A relay as ordered and as reported.
 
-    ``ordered_at`` is when it was last ordered to close while open, ``since`` when it was reported to have closed.
+    ``ordered_at`` is when it was last ordered to close while open, ``since`` when it was reported to have closed, and
+    ``warm_until`` until when it is to stay so although nothing sounds.
     """
 
     ordered_on: bool = False
     ordered_at: MonoMs = MonoMs(0)
     on: bool | None = None
     since: MonoMs | None = None
+    warm_until: MonoMs = MonoMs(0)
 
     @property
     def closed_since(self) -> MonoMs | None:
@@ -266,6 +278,14 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Timeless:
+    """The last while in which the clock could not be trusted, in boot time; ``until`` None: it goes on."""
+
+    since: MonoMs
+    until: MonoMs | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """The whole station. Built once by ``station.start`` and then only by ``station.step``.
 
@@ -291,6 +311,7 @@ class State:
     link: Link = Link()
     unauthenticated: int = 0
     unsettled: bool = False
+    timeless: Timeless | None = None
 
 
 class Turn:

@@ -43,7 +43,7 @@ from edge_agent.core.intake import Verify
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
-from edge_agent.core.state import CLAIMS, KnownJob, KnownRule, Link, Relay, State, Turn, ZonePart
+from edge_agent.core.state import CLAIMS, KnownJob, KnownRule, Link, Relay, State, Timeless, Turn, ZonePart
 from edge_agent.core.units import MonoMs, ZoneId
 
 ORDERED = "order"
@@ -58,6 +58,7 @@ def start(site: Site) -> State:
 def step(state: State, event: Event, now: Now, verify: Verify) -> tuple[State, tuple[Effect, ...]]:
     """What the station knows after ``event`` at ``now``, and what is to be done."""
     turn = Turn(state, now)
+    _look_at_the_clock(turn)
     _take_in(turn, event, verify)
     intake.release_held(turn)
     intake.expire_offers(turn)
@@ -76,6 +77,16 @@ def next_wake(state: State, now: Now) -> MonoMs | None:
     wakes = [*intake.next_wake(state, now), *standing.next_wake(state, now), *selftest.next_wake(state, now)]
     wakes += [*playing.next_wake(state, now)]
     return min([*wakes, *clips.next_wake(state), *talk.next_wake(state.link)], default=None)
+
+
+def _look_at_the_clock(turn: Turn) -> None:
+    """Remember since when, or until when, nobody knew the time: what fell due meanwhile is to say so."""
+    timeless, now = turn.state.timeless, turn.now
+    goes_on = timeless is not None and timeless.until is None
+    if not now.trusted and not goes_on:
+        turn.state = replace(turn.state, timeless=Timeless(now.mono))
+    elif timeless is not None and goes_on and now.trusted:
+        turn.state = replace(turn.state, timeless=replace(timeless, until=now.mono))
 
 
 def _take_in(turn: Turn, event: Event, verify: Verify) -> None:
@@ -160,9 +171,10 @@ def _restore(turn: Turn, event: Restored) -> None:
     turn.state = replace(turn.state, past=event.past)
     for rule in event.rules:
         # What lasts counts anew: while nobody knows the time, it is better that a lock holds too long.
-        turn.put_rule(KnownRule(rule.accepted, rule.base, turn.now.mono, rule.held, saved=True))
+        known_rule = KnownRule(rule.accepted, rule.base, turn.now.mono, rule.held, saved=True)
+        turn.put_rule(known_rule)
         if not rule.held:
-            commands.restored(turn, rule.accepted.order)
+            commands.restored(turn, known_rule)
     over = {job_id: why for job_id, known in turn.state.jobs.items() if (why := intake.over_by(turn.state, known))}
     for job_id in over:
         turn.put_job(replace(turn.state.jobs[job_id], called_off=True))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 
+from edge_agent.core import explain
+from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Level, SaveLogAck, SendHello, SendLog, SendState
 from edge_agent.core.events import Connected
 from edge_agent.core.job import LogAck, Welcome
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.state import Link, State, Turn, ZonePart
-from edge_agent.core.units import HOUR_MS, SECOND_MS, MonoMs
+from edge_agent.core.units import SECOND_MS, MonoMs
 
 HELLO_AGAIN_MS = 30 * SECOND_MS
 # Without a welcome after this, ask again (protocol, "Freshness": an unset clock waits 30 s for one).
-WELCOME_GOOD_MS = 6 * HOUR_MS
-# Freshness is proven again this often (protocol); housekeeping posts HelloDue.
 WELCOME_LATE_MS = 5 * SECOND_MS
 WELCOME_TRIES = 3
 # A welcome is as imprecise as its round trip, and whoever delays it moves our clock. 4G answers within a second, a bad
@@ -149,4 +149,14 @@ def _worth_showing(state: State, turn: Turn) -> tuple[object, ...]:
         if play.phase in (Phase.ARMED, Phase.PLAYING)
     )
     relays = tuple((zone, relay.on) for zone, relay in state.relays.items())
-    return (sounding, relays, tuple(state.jobs), state.device_up, state.welcomed, turn.now.trusted)
+    waits = tuple((job_id, known.offered) for job_id, known in state.jobs.items())
+    trust = (state.device_up, state.welcomed, turn.now.trusted)
+    return (sounding, relays, waits, _laid_down(state, turn.now), *trust)
+
+
+def _laid_down(state: State, now: Now) -> tuple[object, ...]:
+    """Whose policy holds, and who must be silent; quiet hours come and go every day, and everybody knows them."""
+    if not state.rules:
+        return ()
+    told = explain.in_force(state, now)
+    return (told.regulation, told.locked, told.silenced)

@@ -65,6 +65,8 @@ def objection(state: State, order: Timetable, now: Now) -> Reason | None:
         return Reason.NOT_SAVED  # two at once: if the disk refused the first, nobody could tell whose an entry is
     if any(_is_taken(state, order, job) for job in order.jobs):
         return Reason.ID_REUSED
+    if any(isinstance(job.when, PlayAt) and job.when.at > job.not_after for job in order.jobs):
+        return Reason.NOTHING_LEFT
     beside = [known for known in state.jobs.values() if not _is_of(known, order)]
     return Reason.TOO_MANY_JOBS if len(beside) + len(_live(state, order, now.utc)) > JOBS_MAX else None
 
@@ -210,8 +212,14 @@ def _is_taken(state: State, order: Timetable, job: Job) -> bool:
     """Whether an entry's id stands for something else here: another order, or other words in the version before."""
     known = state.jobs.get(job.job_id)
     if known is None:
-        return job.job_id in state.rules
+        return job.job_id in state.rules or _was_an_order_of_its_own(state, job.job_id)
     return not (_is_of(known, order) and _says_the_same(known, job))
+
+
+def _was_an_order_of_its_own(state: State, job_id: JobId) -> bool:
+    """Whether what is over was no entry: of a timetable and its entries the digest is the same."""
+    digest = state.seen.get(job_id)
+    return digest is not None and list(state.seen.values()).count(digest) == 1
 
 
 def _says_the_same(known: KnownJob, job: Job) -> bool:

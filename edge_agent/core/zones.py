@@ -75,11 +75,25 @@ def room_for(turn: Turn, play: Occurrence) -> Room:
         classes = [turn.job_of(other).plays_as for other in _holders(turn.state, zone) if other.key != play.key]
         if JobClass.EMERGENCY in classes:
             (busy if urgent else taken).append(zone)
-        elif classes and not urgent:
+        elif not urgent and (classes or _is_awaited(turn, play, zone)):
             busy.append(zone)
         else:
             free.append(zone)
     return Room(tuple(free), tuple(taken), tuple(busy))
+
+
+def _is_awaited(turn: Turn, play: Occurrence, zone: ZoneId) -> bool:
+    """Whether a running programme comes back into a zone that an emergency has left just now: no equal is before it."""
+    return any(
+        other.phase is Phase.PLAYING and other.ending is None and not _drops(turn.job_of(other))
+        for other in turn.state.plays.values()
+        if other.key != play.key and zone in other.zones_in(ZonePart.TAKEN)
+    )
+
+
+def _drops(job: Job) -> bool:
+    """Whether it does not come back where an emergency has sounded."""
+    return job.preemption is Preemption.DROP or job.rehearsal
 
 
 def warm_in_ms(turn: Turn, zone: ZoneId) -> int:
@@ -118,21 +132,27 @@ def longest_ms(turn: Turn, zone: ZoneId) -> int:
 def close_relay(turn: Turn, play: Occurrence, zone: ZoneId) -> None:
     """Order a zone's relay closed for as long as the longest programme that claims it still lasts, and no longer."""
     claims = [other for other in turn.state.plays.values() if zone in other.zones_in(*CLAIMS) or other.key == play.key]
-    remaining_ms = max(claim.start_at + length_ms(claim.parts) - turn.now.mono for claim in claims)
-    relay = turn.state.relays.get(zone, Relay())
-    if not relay.ordered_on:
-        # An opening may be on its way whose report has not come, or never will: the warm-up counts from this closing.
-        turn.put_relay(zone, replace(relay, ordered_on=True, ordered_at=turn.now.mono, since=None))
-    limit_ms = turn.state.site.zones[zone].on_ms_max
-    turn.emit(SwitchRelay(zone, True, min(max(remaining_ms, 0) + RELAY_TAIL_MS, limit_ms)))
+    _close(turn, zone, max(claim.start_at + length_ms(claim.parts) for claim in claims))
 
 
 def warm(turn: Turn, zone: ZoneId, for_ms: int) -> None:
     """Switch an amplifier on although nothing sounds there; it goes off by itself after ``for_ms``."""
-    relay = turn.state.relays[zone]
-    if turn.state.device_up and not relay.ordered_on:
+    if turn.state.device_up:
+        relay = turn.state.relays[zone]
+        turn.put_relay(zone, replace(relay, warm_until=max(relay.warm_until, MonoMs(turn.now.mono + for_ms))))
+        claims = [play for play in turn.state.plays.values() if zone in play.zones_in(*CLAIMS)]
+        _close(turn, zone, max((claim.start_at + length_ms(claim.parts) for claim in claims), default=0))
+
+
+def _close(turn: Turn, zone: ZoneId, sounds_until: int) -> None:
+    """Order a relay closed until both its sound is over and its amplifier needs not be warm any more, and no longer."""
+    relay = turn.state.relays.get(zone, Relay())
+    if not relay.ordered_on:
+        # An opening may be on its way whose report has not come, or never will: the warm-up counts from this closing.
         turn.put_relay(zone, replace(relay, ordered_on=True, ordered_at=turn.now.mono, since=None))
-        turn.emit(SwitchRelay(zone, True, min(for_ms, turn.state.site.zones[zone].on_ms_max)))
+    sound_ms = max(sounds_until - turn.now.mono, 0) + RELAY_TAIL_MS if sounds_until else 0
+    for_ms = max(sound_ms, relay.warm_until - turn.now.mono)
+    turn.emit(SwitchRelay(zone, True, min(for_ms, turn.state.site.zones[zone].on_ms_max)))
 
 
 def in_it(play: Occurrence) -> tuple[ZoneId, ...]:
@@ -147,6 +167,8 @@ def take(turn: Turn, play: Occurrence) -> None:
         lost = zones & set(other.zones_in(*_HOLDS))
         if other.key == play.key or not lost or other.phase not in (Phase.ARMED, Phase.PLAYING):
             continue
+        if other.ending is not None:
+            continue  # it leaves them by itself, and how it goes on has been decided
         for zone in lost:
             other = other.with_zone(zone, ZonePart.TAKEN, Reason.PREEMPTED)
         if other.started is not None and other.zones_in(ZonePart.HEARING):
@@ -209,7 +231,7 @@ def give_back(turn: Turn) -> None:
 
 
 def _come_back(turn: Turn, play: Occurrence, back: list[ZoneId]) -> None:
-    if turn.job_of(play).preemption is Preemption.DROP or turn.job_of(play).rehearsal:
+    if _drops(turn.job_of(play)):
         for zone in back:
             play = play.with_zone(zone, ZonePart.OUT, Reason.PREEMPTED)
         turn.put_play(play)
@@ -314,7 +336,7 @@ def unconfirmed(turn: Turn, zone: ZoneId) -> None:
 
 
 def _open_relay(turn: Turn, zone: ZoneId) -> None:
-    turn.put_relay(zone, replace(turn.state.relays[zone], ordered_on=False))
+    turn.put_relay(zone, replace(turn.state.relays[zone], ordered_on=False, warm_until=MonoMs(0)))
     turn.emit(SwitchRelay(zone, False, 0))
 
 

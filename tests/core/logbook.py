@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from edge_agent.core import effects as fx
 from edge_agent.core.as_run import AsRun, Evidence, RecordKind, ZoneAsRun
-from edge_agent.core.events import Event, PlayEnded, PlayProgress, PlayStarted, RelayChanged
+from edge_agent.core.events import Event, Mark, PlayEnded, PlayProgress, PlayStarted, RelayChanged, Restored
 from edge_agent.core.job import Accepted, Job, JobClass, PlayNow
 from edge_agent.core.occurrence import OUTCOMES, Phase
 from edge_agent.core.programme import length_ms
@@ -73,6 +73,7 @@ class Logbook:
     accepted: dict[str, Accepted]
     closed: set[OccurrenceKey]  # have their record
     began: set[OccurrenceKey] = field(default_factory=set)
+    sounded_before: set[OccurrenceKey] = field(default_factory=set)  # as the disk has it: in a process that ended
     counted: dict[OccurrenceKey, dict[int, dict[ZoneId, int]]] = field(default_factory=dict)  # of each segment
     lasts: dict[OccurrenceKey, int] = field(default_factory=dict)  # what its first segment was to last
     all_out: set[OccurrenceKey] = field(default_factory=set)  # the last sample was reported out
@@ -92,6 +93,8 @@ class Logbook:
     def _hear(self, before: State, event: Event) -> None:
         if isinstance(event, RelayChanged) and event.on:
             self.reported_on.add(event.zone)
+        if isinstance(event, Restored):
+            self.sounded_before = {(one.job_id, one.planned) for one in event.marks if one.mark is Mark.FIRST_SAMPLE}
         if not isinstance(event, PlayStarted | PlayProgress | PlayEnded):
             return
         for play in before.plays.values():
@@ -134,11 +137,11 @@ class Logbook:
         segments = self.counted.get(key, {}).values()
         assert len(segments) <= 1 or record.planned_ms == self.lasts[key], "it was planned to last another time"
         for one in record.zones:
-            self._of_zone(one, record, sum(segment.get(one.zone, 0) for segment in segments))
+            self._of_zone(one, record, key, sum(segment.get(one.zone, 0) for segment in segments))
 
-    def _of_zone(self, one: ZoneAsRun, record: AsRun, reported_ms: int) -> None:
+    def _of_zone(self, one: ZoneAsRun, record: AsRun, key: OccurrenceKey, reported_ms: int) -> None:
         unseen = one.played_ms is None
-        assert not unseen or record.reason is Reason.POWER_CUT, "somebody did see how long it sounded"
+        assert unseen == (key in self.sounded_before and key not in self.began), "who saw how long it sounded?"
         assert unseen or one.played_ms == reported_ms, "claims other sound than was reported"
         assert (one.evidence >= Evidence.SAMPLES_OUT) == (reported_ms > 0), "claims samples that were not reported"
         closed = one.evidence is not Evidence.RELAY_CLOSED or one.zone in self.reported_on

@@ -152,7 +152,9 @@ class Street:
         accepted = after.jobs[play.job_id].accepted
         job, zones = accepted.job, frozenset(feed.zone for feed in start.feeds)
         signed = self.accepted[accepted.digest]
-        signed = replace(signed, job=replace(signed.job, when=job.when)) if signed.offered else signed
+        if signed.offered:
+            assert job.not_after <= signed.not_after, "chosen for a time that nobody signed it for"
+            signed = replace(signed, job=replace(signed.job, when=job.when, not_after=job.not_after))
         assert signed == accepted, "sounded what was never verified"
         assert zones, "a play that nobody hears"
         assert start.play_id not in self.routed, "started a play twice"

@@ -9,9 +9,10 @@ import pytest
 from edge_agent.core import effects as fx
 from edge_agent.core.events import ClipFailed, ClipStaged, PlayEnded, PlayStarted, RelayChanged
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.order import Pause, Resume, Window
+from edge_agent.core.order import NextItem, Pause, Resume, Window
 from edge_agent.core.programme import Sound
 from edge_agent.core.reasons import Reason
+from edge_agent.core.state import ZonePart
 from edge_agent.core.units import JobId, UtcMs
 from tests.core.bench import CHO, CLIP_MS, DINH, Bench, at_work, audience
 
@@ -272,3 +273,56 @@ def test_what_was_seen_of_every_part_is_on_record() -> None:
     bench.send(PlayEnded(bench.play(bulletin).play_id, {CHO: 6_000}, 288_000, 1, bench.now.mono, None))
     record = bench.every(fx.CommitRecord)[-1].record
     assert (record.frames, record.underruns, record.zones[0].played_ms) == (480_000, 3, 10_000)
+
+
+def test_an_equal_does_not_take_the_zone_that_a_running_programme_comes_back_into() -> None:
+    bench = at_work()
+    bulletin = bench.playing(job_id="bulletin", loops=10)
+    warning = flood(bench, CHO)
+    bench.pass_s(1)
+    equal = bench.order(job_id="equal", audience=audience(CHO))
+    bench.pass_s(2)
+    bench.end(warning)
+    bench.pass_s(2)
+    assert bench.play(bulletin).zones_in(ZonePart.HEARING) == (CHO, DINH)
+    assert bench.phase(equal) is Phase.QUEUED
+
+
+def test_an_equal_takes_the_zone_that_a_programme_has_dropped() -> None:
+    bench = at_work()
+    bench.playing(job_id="bulletin", loops=10, preemption="drop")
+    warning = flood(bench, CHO)
+    bench.pass_s(1)
+    equal = bench.order(job_id="equal", audience=audience(CHO))
+    bench.end(warning)
+    bench.pass_s(2)
+    assert bench.phase(equal) is Phase.PLAYING
+
+
+def test_an_emergency_that_meets_a_programme_which_is_being_paused_takes_nothing_from_it() -> None:
+    """The zone would hear the rest after the pause, and then the whole again as one that had missed it."""
+    bench = at_work()
+    bulletin = bench.playing(job_id="bulletin", missed={"policy": "skip", "zones_s": 3_600})
+    bench.rule(Pause(600_000))
+    warning = flood(bench, CHO)
+    bench.pass_s(1)
+    assert bench.phase(warning) is Phase.PLAYING
+    bench.end(bulletin, Reason.SHUTDOWN, ms=2_500)
+    bench.end(warning)
+    bench.rule(Resume())
+    bench.pass_s(1)
+    bench.end(bulletin, ms=7_500)
+    assert (bulletin, "succeeded", None) in bench.outcomes()
+    assert bench.state.plays == {}
+
+
+def test_zones_that_missed_a_programme_hear_it_even_if_its_last_item_was_passed_over() -> None:
+    bench = at_work()
+    bulletin = bench.playing(job_id="bulletin", preemption="drop", missed={"policy": "skip", "zones_s": 3_600})
+    warning = flood(bench, CHO)
+    bench.pass_s(1)
+    bench.rule(NextItem())
+    bench.end(bulletin, Reason.SHUTDOWN, ms=4_000)
+    bench.end(warning)
+    bench.pass_s(2)
+    assert bench.play(bulletin).zones_in(ZonePart.HEARING) == (CHO,)

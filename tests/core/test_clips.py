@@ -9,6 +9,7 @@ from edge_agent.core import effects as fx
 from edge_agent.core.clips import RETRY_MS_MAX
 from edge_agent.core.events import ClipFailed, ClipStaged
 from edge_agent.core.job import Job
+from edge_agent.core.occurrence import Phase
 from edge_agent.core.programme import REHEARSAL_WORDS, item_key, items_of
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import Turn
@@ -146,3 +147,19 @@ def test_a_rehearsals_own_words_that_are_found_altered_are_spoken_again() -> Non
     turn = Turn(bench.state, bench.now)
     clips.lost(turn, job)
     assert turn.effects == [fx.SpeakText(WORDS, "vi", "Đây là phát thử.")]
+
+
+def test_what_failed_for_one_job_is_asked_for_at_once_by_an_urgent_one() -> None:
+    """With its own addresses; the other one's failure ends it not."""
+    bench = Bench().boot()
+    bench.deaf.add(fx.FetchClip)
+    bench.order(job_id="daily", when=makers.rule_when(), items=[makers.clip_item(urls=["https://old.test/a.mp3"])])
+    bench.pass_s(24 * 3_600)
+    key = bench.every(fx.FetchClip)[-1].key
+    bench.send(ClipFailed(key, Reason.AUDIO_ALTERED, again=False))
+    bench.pass_s(1)
+    now = bench.order(job_id="now", items=[makers.clip_item(urls=["https://new.test/a.mp3"])])
+    assert bench.every(fx.FetchClip)[-1].urls == ("https://new.test/a.mp3",)
+    assert bench.phase(now) is Phase.RECEIVED
+    bench.send(ClipFailed(key, Reason.AUDIO_ALTERED, again=False))
+    assert bench.outcomes()[-1] == (now, "failed", "audio_altered")

@@ -405,3 +405,49 @@ def test_a_job_that_was_cancelled_is_over_after_a_restart_too() -> None:
     again.send(Restored((saved,), (), {}, 0, 0, "e1", rules=(rule,)))
     assert again.state.jobs == {}
     assert again.outcomes() == [(job, "rejected", "cancelled")]
+
+
+def test_a_window_or_timetable_that_comes_after_its_cancel_is_refused() -> None:
+    bench = at_work()
+    bench.rule(cancel(JobId("tang")))
+    bench.rule(cancel(JobId("lich-1")))
+    bench.rule(lambda heading: Window(heading, bench.now.utc, LATER, "Có tang", None), order_id=JobId("tang"))
+    assert bench.answers()[-1] == ("refused", "cancelled")
+    bench.timetable(1, makers.entry_dict())
+    assert bench.answers()[-1] == ("refused", "cancelled")
+    assert bench.state.jobs == {}
+
+
+def test_who_did_not_order_it_cancels_nothing_that_is_still_to_come() -> None:
+    bench = at_work()
+    bench.rule(cancel(JobId("tang")), issuer="somebody-else")
+    bench.rule(lambda heading: Window(heading, bench.now.utc, LATER, "Có tang", None), order_id=JobId("tang"))
+    assert bench.answers()[-1] == ("accepted", None)
+
+
+def test_the_end_of_one_pause_leaves_what_another_one_holds() -> None:
+    bench = at_work()
+    job = bench.playing()
+    bench.rule(Pause(60_000))
+    bench.end(job, Reason.SHUTDOWN, ms=3_000)
+    bench.pass_s(50)
+    bench.rule(Pause(30 * MINUTE_MS))
+    bench.pass_s(15)
+    assert (job, "interrupted", "paused") not in bench.outcomes()
+    bench.rule(Resume())
+    bench.pass_s(1)
+    assert bench.phase(job) is Phase.PLAYING
+
+
+def test_a_stop_reaches_an_emergency_that_waits_for_its_next_try() -> None:
+    bench = at_work()
+    flood = bench.playing(**EMERGENCY)
+    for _ in range(2):
+        bench.send(DeviceDown("killed"))
+        bench.send(DeviceUp())
+        bench.pass_s(1)
+    assert bench.phase(flood) is Phase.QUEUED
+    bench.rule(Stop())
+    assert bench.outcomes()[-2:] == [(flood, "interrupted", "stopped"), ("rule-3", "succeeded", None)]
+    bench.pass_s(12)
+    assert bench.state.plays == {}

@@ -12,7 +12,7 @@ from edge_agent.core import effects as fx
 from edge_agent.core import explain
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.day_ahead import day_plan
-from edge_agent.core.events import ClipFailed, DeviceDown
+from edge_agent.core.events import ClipFailed, DeviceDown, PowerReported
 from edge_agent.core.job import Accepted, JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AllStop, Lock, Loosening, Pause, Rank, Regulation, Window
@@ -302,3 +302,61 @@ def test_locked_and_silenced_zones_are_those_of_now() -> None:
     bench.rule(window(-60, 600), zones=[DINH])
     bench.rule(window(3600, 7200), zones=[CHO])
     assert explain.in_force(bench.state, bench.now) == InForce("", None, (CHO,), (DINH,))
+
+
+def test_what_a_pause_holds_is_planned_for_its_end() -> None:
+    bench = at_work()
+    bench.at(60, missed={"policy": "late", "limit_s": 3_600})
+    bench.rule(Pause(600_000))
+    (one,) = plan(bench)
+    assert (one.reason, one.starts) == (None, bench.now.utc + 601_000)
+
+
+def test_what_a_pause_holds_for_too_long_is_told_as_paused() -> None:
+    bench = at_work()
+    bench.at(60)
+    bench.rule(Pause(600_000))
+    assert told(bench) == [("job-1", "paused")]
+
+
+def test_what_was_set_aside_for_the_zones_that_missed_it_is_planned_for_these() -> None:
+    bench = at_work()
+    late = bench.playing(preemption="drop", missed={"policy": "skip", "zones_s": 3_600})
+    bench.order(job_id="flood", audience=audience(CHO), **{"class": "emergency"}, loops=20, gap_s=60)
+    bench.pass_s(9)
+    bench.end(late)
+    (one,) = [one for one in plan(bench) if one.job_id == late]
+    assert one.zones == (CHO,)
+
+
+def test_what_was_set_aside_goes_on_after_its_validity() -> None:
+    bench = at_work()
+    job = bench.playing()
+    bench.rule(Pause(900_000))
+    bench.end(job, Reason.SHUTDOWN, ms=2_000)
+    bench.pass_s(599)
+    assert told(bench) == [(job, None)]
+
+
+def test_an_alert_of_today_keeps_no_rehearsal_from_tomorrow() -> None:
+    bench = at_work()
+    bench.order(job_id="flood", not_after=UtcMs(bench.now.utc + HOUR_MS), **{"class": "emergency"})
+    rehearsal = {"class": "emergency", "rehearsal": True, "items": [makers.text_item()]}
+    bench.order(job_id="tap", when={"kind": "at", "utc": bench.now.utc + 24 * HOUR_MS}, **rehearsal)
+    assert told(bench, TOMORROW) == [("tap", None)]
+
+
+def test_a_battery_that_is_low_today_says_nothing_of_tomorrow() -> None:
+    bench = at_work()
+    bench.at(24 * 3_600)
+    bench.send(PowerReported(reserve=True))
+    assert told(bench, TOMORROW) == [("job-1", None)]
+
+
+def test_what_sounds_over_midnight_is_in_both_days() -> None:
+    bench = at_work()
+    bench.at(12 * 3_600 - 5, items=[clip(1)])
+    assert told(bench) == told(bench, TOMORROW) == [("job-1", None)]
+    bench.pass_s(12 * 3_600)
+    assert bench.phase("job-1") is Phase.PLAYING
+    assert told(bench, TOMORROW) == [("job-1", None)]

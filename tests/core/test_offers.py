@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from edge_agent.core import effects as fx
-from edge_agent.core.events import Restored
-from edge_agent.core.job import PlayAt
+from edge_agent.core.events import JournalFailed, Restored, SavedJob, SavedRule
+from edge_agent.core.job import PlayAt, PlayNow
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Choose
 from edge_agent.core.units import HOUR_MS, JobId, UtcMs
@@ -93,3 +93,43 @@ def test_nothing_is_chosen_for_a_time_that_its_issuer_has_not_signed() -> None:
     bench.rule(Choose(offer, PlayAt(UtcMs(bench.now.utc + 2 * HOUR_MS))))
     assert bench.answers()[-1] == ("refused", "nothing_left")
     assert bench.state.jobs[offer].offered
+
+
+def test_what_was_chosen_for_now_is_not_played_days_later() -> None:
+    bench = at_work()
+    bench.deaf.add(fx.FetchClip)
+    offer = offered(bench)
+    bench.rule(Choose(offer, PlayNow()))
+    bench.pass_s(601)
+    assert bench.outcomes()[-1] == (offer, "expired", "expired")
+
+
+def test_what_was_chosen_for_now_before_a_restart_keeps_its_end() -> None:
+    bench = at_work()
+    bench.deaf.add(fx.FetchClip)
+    offer = offered(bench)
+    bench.rule(Choose(offer, PlayNow()))
+    (saved,) = [effect.saved for effect in bench.every(fx.SaveJob) if isinstance(effect.saved, SavedJob)]
+    (rule,) = [effect.saved for effect in bench.every(fx.SaveJob) if isinstance(effect.saved, SavedRule)]
+    again = Bench()
+    again.deaf.add(fx.FetchClip)
+    again.now = bench.now
+    again.pass_s(300)
+    again.send(Restored((saved,), (), {}, 0, 0, "e1", rules=(rule,)))
+    again.pass_s(301)
+    assert again.outcomes()[-1] == (offer, "expired", "expired")
+
+
+def test_a_choice_that_the_disk_refuses_has_chosen_nothing() -> None:
+    """Its officer is told to send the same bytes again."""
+    bench = at_work()
+    offer = offered(bench)
+    bench.deaf.add(fx.SaveJob)
+    choice = bench.rule(Choose(offer, PlayAt(UtcMs(bench.now.utc + 60_000))))
+    bench.send(JournalFailed("save order", choice, "full"))
+    assert bench.answers()[-1] == ("refused", "not_saved")
+    assert bench.state.jobs[offer].offered
+    bench.deaf.clear()
+    bench.rule(Choose(offer, PlayAt(UtcMs(bench.now.utc + 60_000))), order_id=choice)
+    assert bench.answers()[-1] == ("accepted", None)
+    assert bench.phase(offer) is Phase.STAGED

@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 
 from edge_agent.core import effects as fx
-from edge_agent.core.events import Connected, DeviceUp, JobSaved, Mark, Restored, SavedMark
+from edge_agent.core import standing, station
+from edge_agent.core.events import (
+    Connected,
+    DeviceDown,
+    DeviceUp,
+    JobSaved,
+    Mark,
+    PlayProgress,
+    Restored,
+    SavedJob,
+    SavedMark,
+)
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.programme import ALL_CLEAR, ATTENTION, REHEARSAL, Sound
 from edge_agent.core.reasons import Reason
@@ -341,3 +352,118 @@ def test_a_repetition_that_is_due_stays_due_when_the_clock_is_put_back() -> None
     bench.end(other)
     bench.pass_s(1)
     assert bench.phase(warning) is Phase.PLAYING
+
+
+def after_a_crash(bench: Bench, job: JobId, seconds: float) -> None:
+    """The process is back so much later, and finds the mark of a first sample."""
+    mark = SavedMark(job, bench.play(job).planned, Mark.FIRST_SAMPLE, 1)
+    saved = tuple(SavedJob(known.accepted, known.base, known.held) for known in bench.state.jobs.values())
+    seen, bench.state = bench.state.seen, station.start(bench.state.site)
+    bench.pass_s(seconds)
+    bench.send(Restored(saved, (mark,), seen, 0, 0, "e1"))
+    bench.send(Connected(2, "cd" * 16))
+    bench.welcome()
+
+
+def test_a_warning_cut_by_a_power_cut_that_comes_back_too_late_was_heard_and_can_be_cleared() -> None:
+    bench = at_work()
+    warning = alert(bench, 1, not_after=bench.now.utc + 10 * MINUTE_MS)
+    bench.pass_s(3)
+    assert bench.phase(warning) is Phase.PLAYING
+    after_a_crash(bench, warning, 700)
+    assert bench.outcomes()[-1] == (warning, "interrupted", "power_cut")
+    assert bench.every(fx.CommitRecord)[-1].record.played_ms is None, "nobody saw for how long"
+    alert(bench, 2, all_clear=True)
+    assert bench.answers()[-1] == ("accepted", None)
+
+
+def test_an_all_clear_that_comes_before_a_warning_begins_anew_after_a_power_cut_is_heard() -> None:
+    bench = at_work()
+    warning = alert(bench, 1)
+    bench.pass_s(3)
+    after_a_crash(bench, warning, 30)
+    clear = alert(bench, 2, all_clear=True)
+    assert bench.outcomes()[-1] == (warning, "interrupted", "superseded")
+    bench.send(DeviceUp())
+    bench.pass_s(1)
+    assert bench.phase(clear) is Phase.PLAYING
+
+
+def test_a_warning_that_is_begun_anew_after_a_power_cut_and_ends_was_heard_whole() -> None:
+    bench = at_work()
+    warning = alert(bench, 1)
+    bench.pass_s(3)
+    after_a_crash(bench, warning, 30)
+    bench.send(DeviceUp())
+    sounds(bench, warning)
+    assert bench.outcomes()[-1] == (warning, "succeeded", None)
+    assert bench.every(fx.CommitRecord)[-1].record.played_ms == 10_000
+
+
+def test_a_warning_whose_device_stays_away_was_interrupted_and_did_not_just_expire() -> None:
+    bench = at_work()
+    warning = alert(bench, 1, not_after=bench.now.utc + 10 * MINUTE_MS)
+    bench.pass_s(1)
+    bench.send(PlayProgress(bench.play(warning).play_id, {CHO: 2_000, DINH: 2_000}, 0))
+    bench.send(DeviceDown("killed"))
+    bench.pass_s(601)
+    assert bench.outcomes()[-1] == (warning, "interrupted", "device_failed")
+    assert bench.every(fx.CommitRecord)[-1].record.played_ms == 2_000
+
+
+def test_no_repetition_begins_after_its_end_because_the_device_was_away() -> None:
+    bench = at_work()
+    bench.send(DeviceDown("killed"))
+    warning = alert(bench, 1, **repeating(bench, every_s=300, for_s=600))
+    bench.pass_s(601)
+    assert (warning, "expired", "device_failed") in bench.outcomes()
+    bench.send(DeviceUp())
+    bench.pass_s(1)
+    assert bench.every(fx.StartPlay) == []
+
+
+def test_what_every_try_of_a_warning_has_sounded_counts_in_its_bound() -> None:
+    bench = at_work()
+    given = {"not_after": bench.now.utc + 6 * HOUR_MS, **EMERGENCY}
+    bounded = replace(bench.accept(bench.make(job_id="lu", **given)), sound_max_ms=15_000)
+    bench.arrive(bounded)
+    bench.pass_s(1)
+    bench.send(PlayProgress(bench.play(JobId("lu")).play_id, {CHO: 8_000, DINH: 8_000}, 0))
+    bench.send(DeviceDown("killed"))
+    bench.send(DeviceUp())
+    bench.pass_s(11)
+    assert bench.outcomes()[-1] == ("lu", "interrupted", "too_much_sound")
+
+
+def test_a_zone_of_an_old_version_that_is_being_stopped_says_superseded() -> None:
+    bench = at_work()
+    alert(bench, 1)
+    bench.pass_s(3)
+    newer = alert(bench, 2)
+    bench.pass_s(1)
+    assert bench.phase(newer) is Phase.PLAYING
+    bench.end(JobId("so-tan-1"), Reason.SHUTDOWN, ms=3_000)
+    record = bench.every(fx.CommitRecord)[-1].record
+    assert {zone.reason for zone in record.zones} == {Reason.SUPERSEDED}
+
+
+def test_a_correction_finds_who_heard_what_was_wrong_weeks_ago() -> None:
+    bench = at_work()
+    wrong = bench.playing()
+    bench.pass_s(9)
+    bench.end(wrong)
+    bench.pass_s(20 * 24 * 3_600)
+    other = bench.playing(job_id="other")
+    bench.pass_s(9)
+    bench.end(other)
+    bench.order(job_id="right", corrects=wrong)
+    assert bench.answers()[-1] == ("accepted", None)
+
+
+def test_who_heard_what_counts_in_no_limit_of_a_later_day() -> None:
+    bench = at_work()
+    for day in range(3):
+        bench.end(bench.playing(job_id=f"day-{day}"))
+        bench.pass_s(24 * 3_600)
+    assert [sound.job_id for sound in bench.state.past] == ["day-0", "day-1", "day-2"]
+    assert [sound.job_id for sound in standing.rules_of(bench.state, bench.now).past] == ["day-1", "day-2"]

@@ -14,9 +14,22 @@ from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import DeviceUp, JournalFailed, RecordSaved, Restored
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.order import AllStop, Amplify, Lock, Loosening, Pause, Rank, Regulation, SetVolume, Window
+from edge_agent.core.order import (
+    AllStop,
+    Amplify,
+    Cancel,
+    Lock,
+    Loosening,
+    Pause,
+    Rank,
+    Regulation,
+    SetVolume,
+    Stop,
+    Window,
+)
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import STANDARD, Clause, IntoQuiet, LocalPolicy
+from edge_agent.core.standing import CANCELS_MAX
 from edge_agent.core.state import ZonePart
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, JobId, MonoMs, UtcMs
 from tests.core.bench import CHO, CLIP_MS, DINH, Bench, at_work
@@ -430,3 +443,110 @@ def test_a_rule_that_waits_for_a_welcome_in_vain_is_let_go_of_in_time() -> None:
     assert intake.next_wake(bench.state, bench.now) == [bench.now.mono + 120_001]
     bench.pass_s(120.001)
     assert bench.state.rules == {}
+
+
+def test_an_exception_that_was_signed_ahead_lets_in_what_it_will_let_sound() -> None:
+    """Refused on arrival it would be refused for good."""
+    bench = at_work()
+    loosens = Loosening(frozenset({JobClass.NORMAL}), HOUR_MS)
+    begins, ends = UtcMs(makers.NOON + 10 * HOUR_MS), UtcMs(makers.NOON + 11 * HOUR_MS)
+    tonight = bench.rule(
+        lambda heading: Window(heading, begins, ends, "Giao thừa", loosens),
+        not_before=UtcMs(makers.NOON + HOUR_MS),
+        not_after=ends,
+    )
+    job = bench.at(10 * 3_600 + 60)
+    assert bench.answers()[-1] == ("accepted", None)
+    bench.pass_s(10 * 3_600 + 61)
+    assert bench.phase(job) is Phase.PLAYING
+    assert bench.play(job).under == tonight
+
+
+def test_an_exception_lets_nothing_sound_before_it_may_be_obeyed() -> None:
+    bench = at_work()
+    loosens = Loosening(frozenset({JobClass.NORMAL}), HOUR_MS)
+    begins, ends = UtcMs(makers.NOON + 10 * HOUR_MS), UtcMs(makers.NOON + 12 * HOUR_MS)
+    bench.rule(
+        lambda heading: Window(heading, begins, ends, "Giao thừa", loosens),
+        not_before=UtcMs(makers.NOON + 11 * HOUR_MS),
+        not_after=ends,
+    )
+    bench.at(10 * 3_600 + 60)
+    assert bench.answers()[-1] == ("refused", "quiet_hours")
+
+
+def test_an_older_regulation_does_not_come_back_where_the_newer_one_ends() -> None:
+    """Not in what is judged today of that day either."""
+    bench = at_work()
+    bench.rule(regulation(1, Clause(quiet=(time(0), time(1)))), not_after=LATER)
+    begins, ends = (UtcMs(makers.NOON + days * 24 * HOUR_MS) for days in (2, 3))
+    bench.rule(regulation(2, Clause(quiet=(time(0), time(1)))), not_before=begins, not_after=ends)
+    at_ten = 10 * 3_600
+    bench.at(24 * 3_600 + at_ten, job_id="under-1")
+    bench.at(2 * 24 * 3_600 + at_ten, job_id="under-2")
+    bench.at(4 * 24 * 3_600 + at_ten, job_id="under-none")
+    assert bench.answers()[-3:] == [("accepted", None), ("accepted", None), ("refused", "quiet_hours")]
+
+
+def test_a_rank_that_comes_before_its_programmes_orders_them_all_the_same() -> None:
+    bench = at_work()
+    bench.rule(Rank((JobId("second"), JobId("first"))))
+    busy = bench.playing(job_id="busy")
+    bench.order(job_id="first")
+    bench.order(job_id="second")
+    bench.pass_s(9)
+    bench.end(busy)
+    bench.pass_s(1)
+    assert bench.phase(JobId("second")) is Phase.PLAYING
+
+
+def test_a_rank_is_over_with_the_last_of_its_programmes() -> None:
+    bench = at_work()
+    rank = bench.rule(Rank((JobId("only"),)), not_after=LATER)
+    assert rank in bench.state.rules
+    bench.end(bench.playing(job_id="only"))
+    bench.pass_s(1)
+    assert rank not in bench.state.rules
+
+
+def test_no_heap_of_other_orders_keeps_somebody_from_silence() -> None:
+    bench = at_work()
+    for number in range(CANCELS_MAX):
+        bench.rule(Cancel(JobId(f"x-{number}"), LATER), order_id=JobId(f"huy-{number}"))
+        assert bench.answers()[-1] == ("accepted", None)
+    for action in (SetVolume(40), Cancel(JobId("x"), LATER)):
+        bench.rule(action)
+        assert bench.answers()[-1] == ("refused", "too_many_jobs")
+    for action in (Stop(), AllStop(60_000), Lock(60_000)):
+        bench.rule(action)
+        assert bench.answers()[-1] == ("accepted", None)
+
+
+def test_an_amplifier_that_is_on_is_kept_on_for_as_long_as_the_later_order_says() -> None:
+    bench = at_work()
+    bench.rule(Amplify(True, 60_000))
+    bench.rule(Amplify(True, 600_000))
+    assert [one.off_after_ms for one in bench.every(fx.SwitchRelay)[-2:]] == [600_000, 600_000]
+
+
+def test_a_sound_that_ends_early_does_not_shorten_how_long_the_amplifier_is_on() -> None:
+    """The device process opens a relay by itself when the time of its last closing is over."""
+    bench = at_work()
+    bench.rule(Amplify(True, 900_000))
+    bench.end(bench.playing())
+    assert bench.closed() == {CHO, DINH}
+    last = {one.zone: one.off_after_ms for one in bench.every(fx.SwitchRelay)}
+    assert min(last.values()) > 890_000
+
+
+def test_what_fell_due_while_nobody_knew_the_time_says_so_and_what_came_before_does_not() -> None:
+    bench = at_work()
+    job = bench.order(when=makers.rule_when(times=["12:30:00", "13:30:00"], weekdays=[4, 5, 6]))
+    trusted = bench.now
+    bench.now = replace(trusted, source=ClockSource.UNSET)
+    bench.pass_s(1)
+    bench.pass_s(24 * 3_600)
+    bench.now = replace(bench.now, source=trusted.source)
+    bench.pass_s(1)
+    reasons = [reason for name, _, reason in bench.outcomes() if name == job]
+    assert reasons == ["clock_not_trusted"] * 2

@@ -7,9 +7,11 @@ from dataclasses import replace
 from edge_agent.core import effects as fx
 from edge_agent.core import station
 from edge_agent.core.events import Connected, Disconnected, HeartbeatDue, HelloDue, RecordSaved, SweepDue, Tick
-from edge_agent.core.job import LogAck, Welcome
+from edge_agent.core.job import LogAck, PlayAt, Welcome
+from edge_agent.core.order import Choose, Lock
 from edge_agent.core.talk import HELLO_AGAIN_MS, LOG_AGAIN_MS, SHOW_AGAIN_MS
-from tests.core.bench import CLIP_MS, Bench
+from edge_agent.core.units import HOUR_MS, JobId, UtcMs
+from tests.core.bench import CLIP_MS, Bench, at_work
 from tests.trust import makers
 
 
@@ -138,3 +140,20 @@ def test_a_welcome_that_answers_no_hello_of_ours_is_refused_by_name() -> None:
     assert not bench.state.welcomed
     (note,) = [note for note in bench.every(fx.Note) if note.what == "welcome refused"]
     assert dict(note.fields)["reason"] == "not_our_nonce"
+
+
+def test_a_lock_and_its_end_and_an_offer_that_is_gone_are_shown_at_once() -> None:
+    bench = at_work()
+    in_a_day = {"kind": "at", "utc": bench.now.utc + 24 * HOUR_MS}
+    bench.arrive(replace(bench.accept(bench.make(job_id="offer", when=in_a_day)), offered=True))
+    bench.pass_s(1)
+    shown = len(bench.every(fx.SendState))
+    for act in (
+        lambda: bench.rule(Lock(HOUR_MS)),
+        lambda: bench.pass_s(3_600),
+        lambda: bench.rule(Choose(JobId("offer"), PlayAt(UtcMs(bench.now.utc + 60_000)))),
+    ):
+        act()
+        bench.pass_s(1)
+        assert len(bench.every(fx.SendState)) > shown, act
+        shown = len(bench.every(fx.SendState))

@@ -8,9 +8,9 @@ from edge_agent.core import effects as fx
 from edge_agent.core.events import JobSaved
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.order import Cancel, Choose
+from edge_agent.core.order import Cancel, Choose, Stop
 from edge_agent.core.state import JOBS_MAX
-from edge_agent.core.units import DAY_MS, JobId, UtcMs
+from edge_agent.core.units import DAY_MS, HOUR_MS, JobId, UtcMs
 from tests.core.bench import Bench, at_work
 from tests.core.entries import CHIEU, SANG, TRUA, daily, in_one_zone, jobs, once
 from tests.trust import makers
@@ -247,3 +247,20 @@ def test_an_entry_that_the_role_may_only_offer_is_chosen_and_stays_chosen() -> N
     bench.timetable(2, daily(SANG), by=offered)
     assert jobs(bench) == {SANG}
     assert bench.state.jobs[SANG].job.when == chosen
+
+
+def test_an_entry_after_the_timetables_end_is_refused_and_does_not_just_disappear() -> None:
+    bench = at_work()
+    bench.timetable(1, once(bench, SANG, 7_200), not_after=UtcMs(bench.now.utc + HOUR_MS))
+    assert bench.answers()[-1] == ("refused", "nothing_left")
+    assert bench.state.jobs == {}
+
+
+def test_an_entry_may_not_take_the_id_of_another_order_that_is_over() -> None:
+    bench = at_work()
+    bench.end(bench.playing(job_id=SANG))
+    bench.timetable(1, daily(SANG))
+    assert bench.answers()[-1] == ("refused", "id_reused")
+    stop = bench.rule(Stop())
+    bench.timetable(2, daily(stop))
+    assert bench.answers()[-1] == ("refused", "id_reused")
