@@ -12,15 +12,18 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
 
 from edge_agent.core import clock_trust
-from edge_agent.core.clock_trust import ClockState, Now
+from edge_agent.core.clock_trust import ClockState, KeptTime, Now
 from edge_agent.core.units import SECOND_MS, MonoMs, UtcMs
 
 RTC_ERROR_MS = 30 * SECOND_MS
 # A DS3231 drifts 2 ppm, one minute a year; half a year between syncs is the most a station in use sees.
 NTP_CHECK_MS = 60 * SECOND_MS
 # chrony and timesyncd poll every 64 s at the shortest.
+BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +36,15 @@ def boot_ms() -> MonoMs:
 def system_utc_ms() -> UtcMs:
     """What the system clock says, believed or not."""
     return UtcMs(time.time_ns() // 1_000_000)
+
+
+def kernel_boot_id(file: Path = BOOT_ID_FILE) -> str | None:
+    """The kernel's own name for this boot, a new UUID each time (random(4)); None where it cannot be read."""
+    try:
+        return str(UUID(file.read_text("ascii").strip()))
+    except (OSError, ValueError) as error:
+        log.warning("boot id unreadable error=%s next=a new process will not know the time by itself", error)
+        return None
 
 
 class _Timex(ctypes.Structure):
@@ -72,11 +84,12 @@ def kernel_sync() -> KernelSync:
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """The clocks that a station reads: boot time (ms), the system's UTC (ms), and how well that is disciplined."""
+    """What a station reads: boot time (ms), the system's UTC (ms), how well that is disciplined, which boot it is."""
 
     boot: Callable[[], MonoMs] = boot_ms
     utc: Callable[[], UtcMs] = system_utc_ms
     sync: Callable[[], KernelSync] = kernel_sync
+    boot_id: Callable[[], str | None] = kernel_boot_id
 
 
 THIS_MACHINE = Readings()
@@ -85,14 +98,28 @@ THIS_MACHINE = Readings()
 class StationClock:
     """The station's clock: one ``now()`` for every decision. Safe to call from any thread."""
 
-    def __init__(self, *, ntp: bool, rtc: bool, floor: UtcMs, readings: Readings = THIS_MACHINE) -> None:
-        """``floor`` is the last signed time, 0 before the first: it is not earlier, whatever any clock says."""
+    def __init__(
+        self,
+        *,
+        ntp: bool,
+        rtc: bool,
+        floor: UtcMs,
+        kept: KeptTime | None = None,
+        readings: Readings = THIS_MACHINE,
+    ) -> None:
+        """``floor`` is the last signed time, 0 before the first: neither chip nor NTP is believed behind it.
+
+        ``kept`` is what an earlier process has kept of it.
+        """
         self._lock = threading.Lock()
         self._ntp = ntp
         self._floor = floor
         self._readings = readings
         self._checked: MonoMs | None = None
-        self._clock = self._at_boot(rtc)
+        self._boot_id = readings.boot_id()
+        self._clock = self._at_start(rtc, kept)
+        self.kept: KeptTime | None = None
+        """The last welcome, for the next process in this boot; None before the first, or where the boot has no name."""
 
     def now(self) -> Now:
         """This instant, and how far it is trusted."""
@@ -110,6 +137,8 @@ class StationClock:
         with self._lock:
             middle = MonoMs(mono - round_trip_ms // 2)
             self._floor = max(self._floor, utc)
+            if self._boot_id is not None:
+                self.kept = KeptTime(self._boot_id, middle, utc, round_trip_ms)
             self._clock = clock_trust.adopt_signed(self._clock, utc, middle, round_trip_ms)
             return self._clock.read(mono)
 
@@ -125,9 +154,14 @@ class StationClock:
             return
         self._clock = clock_trust.adopt_ntp(self._clock, utc, mono, sync.max_error_ms)
 
-    def _at_boot(self, rtc: bool) -> ClockState:
-        """What is known before anybody was asked: a clock chip not behind the floor, the floor, or nothing."""
+    def _at_start(self, rtc: bool, kept: KeptTime | None) -> ClockState:
+        """What is known before anybody was asked: signed time of this boot, a chip, the floor, or nothing."""
         mono, utc = self._readings.boot(), self._readings.utc()
+        resumed = clock_trust.resumed(kept, self._boot_id, mono)
+        if resumed is not None and (resumed.read(mono).trusted or not rtc):  # what is too old by now is the chip's turn
+            now = resumed.read(mono)
+            log.info("clock goes on from this boot utc=%s max_error_ms=%s", now.utc, now.max_error_ms)
+            return resumed
         if rtc and utc >= self._floor:
             return clock_trust.from_rtc(utc, mono, RTC_ERROR_MS)
         if rtc:

@@ -240,10 +240,10 @@ class Runtime:
             self._journal.order(Prune(effect.now))
 
     def _adopt(self, effect: fx.AdoptTime) -> None:
-        """Take over signed time, remember it as the floor, and step once more by the new clock."""
+        """Take over signed time, remember it for the next process, and step once more by the new clock."""
         now = self._ports.clock.adopt_signed(effect.utc, effect.asked_at)
         log.info("clock utc=%s source=%s max_error_ms=%s", now.utc, now.source, now.max_error_ms)
-        self._journal.order(SaveFloor(effect.utc))
+        self._journal.order(SaveFloor(effect.utc, self._ports.clock.kept))
         self._clock_moved = True
 
     def _renew(self, mono: MonoMs) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge_agent.audio.staging import Stager
+from edge_agent.core.clock_trust import KeptTime
 from edge_agent.core.effects import (
     CommitRecord,
     FetchClip,
@@ -54,9 +55,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SaveFloor:
-    """Remember the last signed time."""
+    """Remember the last signed time, and what the next process in this boot goes on from."""
 
     floor: UtcMs
+    kept: KeptTime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +203,7 @@ class JournalWorker:
             case SaveLogAck():
                 self._journal.save_ack(order.epoch, order.seq)
             case SaveFloor():
-                self._journal.save_floor(order.floor)
+                self._journal.save_floor(order.floor, order.kept)
             case Prune():
                 self._journal.prune(order.now)
         return None

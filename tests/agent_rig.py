@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from uuid import uuid4
 
 from edge_agent.clock import Readings, StationClock
 from edge_agent.core.events import AckToken, Event, StopAsked
@@ -109,7 +110,9 @@ class Agent:
         self.ready = 0
         self.readings = readings or Readings()
         contents = self.journal.load()
-        self.clock = StationClock(ntp=False, rtc=False, floor=contents.floor, readings=self.readings)
+        self.clock = StationClock(
+            ntp=False, rtc=False, floor=contents.floor, kept=contents.kept, readings=self.readings
+        )
         self._began = self.readings.boot()
         self.broker = HeadendBroker(self.utc)
         self.device = FakeDeviceLine(self.inbox.post, self.readings.boot)
@@ -216,13 +219,14 @@ class Agent:
 
 
 class VirtualMachine:
-    """Clocks that only a ``VirtualInbox`` moves."""
+    """Clocks that only a ``VirtualInbox`` moves; each machine has booted by itself."""
 
     def __init__(self) -> None:
         self.mono = 50_000
+        self.boot_id = str(uuid4())
 
     def readings(self) -> Readings:
-        return Readings(lambda: MonoMs(self.mono), lambda: UtcMs(makers.NOON + self.mono))
+        return Readings(lambda: MonoMs(self.mono), lambda: UtcMs(makers.NOON + self.mono), boot_id=lambda: self.boot_id)
 
 
 class VirtualInbox(Inbox):

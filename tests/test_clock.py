@@ -8,12 +8,22 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from edge_agent import clock
-from edge_agent.clock import NTP_CHECK_MS, RTC_ERROR_MS, KernelSync, Readings, StationClock, boot_ms, system_utc_ms
-from edge_agent.core.clock_trust import DISPUTE_MS, ClockSource
+from edge_agent.clock import (
+    NTP_CHECK_MS,
+    RTC_ERROR_MS,
+    KernelSync,
+    Readings,
+    StationClock,
+    boot_ms,
+    kernel_boot_id,
+    system_utc_ms,
+)
+from edge_agent.core.clock_trust import DISPUTE_MS, HOLDOVER_AFTER_MS, ClockSource, KeptTime
 from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, MonoMs, UtcMs
 
 NOON = UtcMs(1_790_830_800_000)
@@ -30,9 +40,10 @@ class FakeMachine:
     utc: int = NOON
     sync: KernelSync = field(default=NOBODY)
     asked: int = 0
+    boot_id: str | None = "first boot"
 
     def readings(self) -> Readings:
-        return Readings(lambda: MonoMs(self.mono), lambda: UtcMs(self.utc), self._ask)
+        return Readings(lambda: MonoMs(self.mono), lambda: UtcMs(self.utc), self._ask, lambda: self.boot_id)
 
     def go_on(self, ms: int) -> None:
         self.mono += ms
@@ -48,8 +59,15 @@ def machine() -> FakeMachine:
     return FakeMachine()
 
 
-def station(machine: FakeMachine, *, ntp: bool = False, rtc: bool = False, floor: int = LAST_WELCOME) -> StationClock:
-    return StationClock(ntp=ntp, rtc=rtc, floor=UtcMs(floor), readings=machine.readings())
+def station(
+    machine: FakeMachine,
+    *,
+    ntp: bool = False,
+    rtc: bool = False,
+    floor: int = LAST_WELCOME,
+    kept: KeptTime | None = None,
+) -> StationClock:
+    return StationClock(ntp=ntp, rtc=rtc, floor=UtcMs(floor), kept=kept, readings=machine.readings())
 
 
 # -- at boot -----------------------------------------------------------------------------------------------------------
@@ -172,6 +190,92 @@ def test_ntp_far_from_signed_time_stops_the_timetable(machine: FakeMachine) -> N
     assert (now.utc, now.source, now.trusted) == (NOON, ClockSource.DISPUTED, False)
 
 
+# -- a new process -----------------------------------------------------------------------------------------------------
+
+
+def welcomed(machine: FakeMachine, round_trip_ms: int = 400) -> StationClock:
+    """A process that has been told the time, and may end now."""
+    ours = station(machine)
+    asked_at = MonoMs(machine.mono)
+    machine.go_on(round_trip_ms)
+    ours.adopt_signed(NOON, asked_at)
+    return ours
+
+
+def test_a_new_process_in_the_same_boot_keeps_signed_time(machine: FakeMachine) -> None:
+    kept = welcomed(machine).kept
+    assert kept == KeptTime("first boot", MonoMs(20_200), NOON, 400)
+    machine.go_on(MINUTE_MS)
+    now = station(machine, floor=NOON, kept=kept).now()
+    assert (now.utc, now.source, now.trusted) == (NOON + 200 + MINUTE_MS, ClockSource.SIGNED, True)
+
+
+@pytest.mark.parametrize("for_ms", [0, HOLDOVER_AFTER_MS, HOLDOVER_AFTER_MS + 1, 9 * DAY_MS, 14 * DAY_MS])
+def test_its_error_grows_as_if_the_process_had_never_ended(machine: FakeMachine, for_ms: int) -> None:
+    one = welcomed(machine)
+    for at_ms in (for_ms, DAY_MS):
+        machine.go_on(at_ms)
+        another = station(machine, floor=NOON, kept=one.kept)
+        assert another.now() == one.now()
+
+
+def test_after_a_power_cut_the_kept_time_is_worth_nothing(machine: FakeMachine) -> None:
+    kept = welcomed(machine).kept
+    machine.boot_id = "second boot"
+    machine.go_on(HOUR_MS)  # its boot time may well be later than the one that was kept
+    now = station(machine, floor=NOON, kept=kept).now()
+    assert (now.utc, now.source, now.trusted) == (NOON, ClockSource.FLOOR, False)
+    assert station(machine, floor=NOON, rtc=True, kept=kept).now().source is ClockSource.RTC
+
+
+def test_a_kept_time_from_the_future_boot_time_is_not_believed(machine: FakeMachine) -> None:
+    kept = welcomed(machine).kept
+    assert kept is not None
+    machine.mono = kept.mono - 1
+    assert station(machine, floor=NOON, kept=kept).now().source is ClockSource.FLOOR
+
+
+def test_where_the_boot_has_no_name_nothing_is_kept_and_nothing_believed(machine: FakeMachine) -> None:
+    kept = welcomed(machine).kept
+    machine.boot_id = None
+    assert station(machine, floor=NOON, kept=kept).now().source is ClockSource.FLOOR
+    assert welcomed(machine).kept is None
+
+
+def test_a_kept_time_that_is_too_old_by_now_leaves_it_to_the_chip(machine: FakeMachine) -> None:
+    kept = welcomed(machine).kept
+    machine.go_on(14 * DAY_MS)
+    assert not station(machine, floor=NOON, kept=kept).now().trusted
+    now = station(machine, floor=NOON, rtc=True, kept=kept).now()
+    assert (now.source, now.trusted) == (ClockSource.RTC, True)
+
+
+def test_kept_time_goes_before_a_clock_chip(machine: FakeMachine) -> None:
+    """Whoever has set the system clock since does not move what plays."""
+    kept = welcomed(machine).kept
+    machine.utc += 10 * DAY_MS
+    now = station(machine, rtc=True, floor=NOON, kept=kept).now()
+    assert (now.utc, now.source) == (NOON + 200, ClockSource.SIGNED)
+
+
+def test_ntp_is_asked_at_once_beside_kept_time_and_a_lie_is_seen(machine: FakeMachine) -> None:
+    kept, machine.sync = welcomed(machine).kept, CHRONY
+    assert station(machine, ntp=True, floor=NOON, kept=kept).now().source is ClockSource.NTP
+    machine.utc += DISPUTE_MS + 1
+    now = station(machine, ntp=True, floor=NOON, kept=kept).now()
+    assert (now.utc, now.source, now.trusted) == (NOON + 200, ClockSource.DISPUTED, False)
+
+
+def test_a_welcome_that_only_confirms_ntp_is_kept_all_the_same(machine: FakeMachine) -> None:
+    """Its own instant, not NTP's: whoever answers NTP must not be remembered as signed."""
+    machine.sync, machine.utc = CHRONY, NOON + MINUTE_MS
+    ours = station(machine, ntp=True)
+    ours.now()
+    now = ours.adopt_signed(NOON, MonoMs(machine.mono - 400))
+    assert (now.utc, now.source) == (NOON + MINUTE_MS, ClockSource.NTP)
+    assert ours.kept == KeptTime("first boot", MonoMs(machine.mono - 200), NOON, 400)
+
+
 # -- the real machine --------------------------------------------------------------------------------------------------
 
 
@@ -196,6 +300,29 @@ def test_the_kernel_s_answer_has_room(tmp_path: Path) -> None:
     size, maxerror, status = (int(number) for number in told.split())
     assert ctypes.sizeof(clock._Timex) >= size
     assert (clock._Timex.maxerror.offset, clock._Timex.status.offset) == (maxerror, status)
+
+
+def test_a_boot_of_this_machine_has_one_name() -> None:
+    name = kernel_boot_id()
+    assert name is not None
+    assert str(UUID(name)) == name == kernel_boot_id()
+
+
+def test_the_boot_s_name_is_read_as_the_kernel_writes_it(tmp_path: Path) -> None:
+    file = tmp_path / "boot_id"
+    file.write_text("6C6d93ab-66ac-4cf0-a7b5-2f8a2f4c0c5d\n")
+    assert kernel_boot_id(file) == "6c6d93ab-66ac-4cf0-a7b5-2f8a2f4c0c5d"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n", b"6c6d93ab-66ac-4cf0", b"\xff\xfe\x00", b"hello"])
+def test_a_boot_whose_name_cannot_be_read_has_none_and_that_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, content: bytes | None
+) -> None:
+    file = tmp_path / "boot_id"
+    if content is not None:
+        file.write_bytes(content)
+    assert kernel_boot_id(file) is None
+    assert "boot id unreadable" in caplog.text
 
 
 def test_boot_time_and_utc_are_read_in_milliseconds() -> None:

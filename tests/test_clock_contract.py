@@ -156,6 +156,17 @@ def test_an_instant_is_a_pair_that_nothing_takes_apart(rig: Rig) -> None:
     assert len(offsets) == 1
 
 
+def test_the_ward_s_box_names_each_boot_anew_and_no_process() -> None:
+    """As the kernel does; that of this machine is read in ``test_clock``."""
+    machine = WardRig().machine
+    names = []
+    for _ in range(3):
+        machine.power_on()
+        names += [machine.readings().boot_id(), machine.readings().boot_id()]
+    assert names[::2] == names[1::2]
+    assert len(set(names)) == 3
+
+
 def test_boot_time_is_small_and_wall_time_is_not(rig: Rig) -> None:
     """Milliseconds both, so that neither is ever taken for the other."""
     look = rig.look()

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.core.units import JobId
+from edge_agent.clock import Readings
+from edge_agent.core.clock_trust import ClockSource
+from edge_agent.core.units import JobId, MonoMs
 from edge_agent.runtime import restored
 from edge_agent.trust.judge import make_judge
 from tests.agent_rig import Agent
@@ -34,8 +36,24 @@ def test_signed_time_is_the_floor_of_the_next_boot(tmp_path: Path) -> None:
     disk = FakeDisk()
     with Agent(tmp_path, disk) as agent:
         agent.until(lambda: disk.committed.floor > 0)
+    again = Agent(tmp_path, disk, readings=Readings(boot_id=lambda: "another"))
+    assert again.clock.now().utc >= makers.NOON
+    assert again.clock.now().source is ClockSource.FLOOR
+
+
+def test_signed_time_is_kept_for_the_next_process_and_is_no_welcome(tmp_path: Path) -> None:
+    disk = FakeDisk()
     with Agent(tmp_path, disk) as agent:
-        assert agent.clock.now().utc >= makers.NOON
+        agent.until(lambda: disk.committed.kept is not None)
+        assert disk.committed.kept == agent.clock.kept
+        offset = agent.clock.now().utc_of(MonoMs(0))
+    again = Agent(tmp_path, disk)
+    again.broker.welcoming = False
+    with again as agent:
+        agent.until(lambda: agent.broker.said("state") != [])
+        state = agent.broker.said("state")[-1]
+        assert (state["clock"]["source"], state["welcomed"]) == ("signed", False)
+        assert agent.clock.now().utc_of(MonoMs(0)) == offset
 
 
 def test_a_journal_that_was_put_aside_is_said_at_boot(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

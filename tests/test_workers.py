@@ -14,7 +14,7 @@ from edge_agent.core.units import JobId, UtcMs
 from edge_agent.journal.port import TOMBSTONE_KEEP_MS
 from edge_agent.workers import BATCH_MAX, Afterwards, Prune, SaveFloor
 from tests.gated_journal import PATIENCE_S
-from tests.journal.samples import NOON, entries, record_of, save_job, save_mark, save_timetable
+from tests.journal.samples import KEPT, NOON, entries, record_of, save_job, save_mark, save_timetable
 from tests.journal_desk import NEVER_S, at_work, behind_the_gate, record
 
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
@@ -74,14 +74,14 @@ def test_every_order_reaches_the_journal() -> None:
     with at_work() as desk:
         old = UtcMs(NOON + TOMBSTONE_KEEP_MS)
         desk.order(save_job("a", held=True), ReleaseJob(JobId("a"), UtcMs(NOON + 7)))
-        desk.order(save_mark("a", mark=Mark.FIRST_SAMPLE), record("a"), SaveFloor(UtcMs(NOON + 9)))
+        desk.order(save_mark("a", mark=Mark.FIRST_SAMPLE), record("a"), SaveFloor(UtcMs(NOON + 9), KEPT))
         desk.order(save_job("over", not_after=NOON - 1), CommitRecord(record_of("over"), None, job_over=True))
         desk.order(SaveLogAck(desk.disk.committed.epoch, 1), Prune(old), save_job("last"))
         desk.until_said(JobSaved(JobId("last")))
         now = desk.disk.committed
         assert (now.jobs[JobId("a")].job.held, now.jobs[JobId("a")].job.base) == (False, NOON + 7)
         assert [mark.mark for mark in now.marks.values()] == [Mark.FIRST_SAMPLE]
-        assert (now.floor, now.acked_seq) == (NOON + 9, 1)
+        assert (now.floor, now.kept, now.acked_seq) == (NOON + 9, KEPT, 1)
         assert list(now.jobs) == ["a", "last"]
 
 

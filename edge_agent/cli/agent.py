@@ -19,6 +19,7 @@ from edge_agent.config import Config, Ntp
 from edge_agent.core.units import HOUR_MS, SECOND_MS, MonoMs
 from edge_agent.host import HostReader
 from edge_agent.housekeeping import Chore, Housekeeping
+from edge_agent.journal.port import Contents
 from edge_agent.journal.record import Origin
 from edge_agent.journal.store import Store
 from edge_agent.link.client import DeviceClient
@@ -73,7 +74,7 @@ def _ports(config: Config, trust: Trust, signer: Ed25519Signer, inbox: Inbox, no
     boot_id = secrets.token_hex(8)
     journal = Store(paths.journal(config), Origin(config.site.station, SOFTWARE, boot_id))
     contents = journal.load()
-    clock = StationClock(ntp=config.clock.ntp is Ntp.AUTO, rtc=config.clock.rtc, floor=contents.floor)
+    clock = _clock(config, contents)
     sign_as = partial(_sign, signer)
     session = MqttSession(_broker(config), inbox.post, clock.now, lambda: upstream.will(clock.now()))
     sender = Sender(config.site.realm, config.site.station, boot_id, SOFTWARE)
@@ -97,6 +98,11 @@ def _ports(config: Config, trust: Trust, signer: Ed25519Signer, inbox: Inbox, no
         ready=partial(_ready, notifier, inbox, config.reporting.heartbeat_s),
         alive=partial(_alive, progress),
     )
+
+
+def _clock(config: Config, contents: Contents) -> StationClock:
+    ntp, rtc = config.clock.ntp is Ntp.AUTO, config.clock.rtc
+    return StationClock(ntp=ntp, rtc=rtc, floor=contents.floor, kept=contents.kept)
 
 
 def _broker(config: Config) -> BrokerSettings:

@@ -89,6 +89,26 @@ class ClockState:
         return Now(mono, UtcMs(mono + self.offset_ms), source, error_ms)
 
 
+@dataclass(frozen=True, slots=True)
+class KeptTime:
+    """Signed time as it was adopted: ``utc`` at the boot time ``mono`` of the boot ``boot_id``, within ``error_ms``."""
+
+    boot_id: str
+    mono: MonoMs
+    utc: UtcMs
+    error_ms: int
+
+
+def resumed(kept: KeptTime | None, boot_id: str | None, mono: MonoMs) -> ClockState | None:
+    """A new process in the boot in which signed time was adopted: its clock, as if no process had ended.
+
+    None where nothing is kept, or where it is not certain that boot time has gone on since.
+    """
+    if kept is None or kept.boot_id != boot_id or mono < kept.mono:
+        return None
+    return adopt_signed(ClockState(), kept.utc, kept.mono, kept.error_ms)
+
+
 def at_floor(floor: UtcMs, mono: MonoMs) -> ClockState:
     """A boot without a clock: it is at least ``floor`` (the last signed time), by how much later nobody knows."""
     return ClockState(offset_ms=floor - mono, source=ClockSource.FLOOR, set_at=mono)

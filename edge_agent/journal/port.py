@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge_agent.core.as_run import AsRun
+from edge_agent.core.clock_trust import KeptTime
 from edge_agent.core.effects import Entries, SaveJob, SaveMark
 from edge_agent.core.events import SavedMark
 from edge_agent.core.past import Sounded
@@ -52,7 +53,7 @@ class StoredRecord:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """All that a boot needs. ``floor`` is the last signed time.
+    """All that a boot needs. ``floor`` is the last signed time, ``kept`` what a process in the same boot tells it by.
 
     ``seen`` maps the ids of jobs that may come again to digests; ``refused`` holds the digests of the orders that the
     last REFUSALS_AMONG records refuse; ``past`` is what has sounded lately, by the records of it.
@@ -70,6 +71,7 @@ class Contents:
     quarantined: str = ""
     refused: tuple[str, ...] = ()
     past: tuple[Sounded, ...] = ()
+    kept: KeptTime | None = None
 
 
 class Journal(Protocol):
@@ -109,8 +111,8 @@ class Journal(Protocol):
         """Records up to ``seq`` are held elsewhere. Of another epoch, older, or beyond the last record: no effect."""
         ...
 
-    def save_floor(self, floor: UtcMs) -> None:
-        """Signed time was ``floor``. It never goes back."""
+    def save_floor(self, floor: UtcMs, kept: KeptTime | None = None) -> None:
+        """Signed time was ``floor``, which never goes back; ``kept`` takes the place of what was kept before."""
         ...
 
     def prune(self, now: UtcMs) -> None:

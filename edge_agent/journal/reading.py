@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from edge_agent.core.clock_trust import KeptTime
 from edge_agent.core.events import Mark, SavedMark
 from edge_agent.journal.database import FILE_NAME, disk, read_only
 from edge_agent.journal.port import PAST_AMONG, REFUSALS_AMONG, Contents, JournalError, StoredJob
@@ -25,6 +26,7 @@ WHERE NOT one.over ORDER BY one.rowid
 """
 LOAD_SEEN = "SELECT job_id, digest FROM jobs ORDER BY rowid"
 LOAD_META = "SELECT epoch, head_seq, head_hash, acked_seq, floor FROM meta"
+LOAD_KEPT = "SELECT kept_boot, kept_mono, kept_utc, kept_error_ms FROM meta WHERE kept_boot != ''"
 LOAD_MARKS = """
 SELECT marks.job_id, planned, mark, attempt FROM marks JOIN jobs USING (job_id) WHERE NOT over ORDER BY planned, job_id
 """
@@ -57,6 +59,7 @@ def contents_of(connection: sqlite3.Connection, quarantined: str = "") -> Conten
     refused = _rows(connection, LOAD_REFUSED, REFUSALS_AMONG)
     past = _rows(connection, LOAD_PAST, PAST_AMONG)
     epoch, seq, head_hash, acked, floor = connection.execute(LOAD_META).fetchone()
+    kept = connection.execute(LOAD_KEPT).fetchone()
     return Contents(
         jobs=tuple(
             StoredJob(job_id, envelope, topic, base, bool(held)) for job_id, envelope, topic, base, held in jobs
@@ -68,6 +71,7 @@ def contents_of(connection: sqlite3.Connection, quarantined: str = "") -> Conten
         last_hash=head_hash,
         acked_seq=acked,
         floor=floor,
+        kept=None if kept is None else KeptTime(*kept),
         quarantined=quarantined,
         refused=tuple(digest for (digest,) in refused),
         past=tuple(sound for (body,) in past if (sound := sounded_in(body)) is not None),

@@ -49,8 +49,16 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             floor INTEGER NOT NULL
         ) STRICT""",
     ),
+    # What a new process in the same boot tells the time by (``clock_trust.KeptTime``); no boot: nothing is kept.
+    (
+        "ALTER TABLE meta ADD COLUMN kept_boot TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE meta ADD COLUMN kept_mono INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE meta ADD COLUMN kept_utc INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE meta ADD COLUMN kept_error_ms INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 VERSION = len(MIGRATIONS)
+NEW_META = "INSERT INTO meta (one, epoch, head_seq, head_hash, acked_seq, floor) VALUES (1, ?, 0, ?, 0, 0)"
 
 DAMAGE_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH})
 # What SQLite answers about a file that is not (any more) the database it should be; ERROR: a table is missing.
@@ -94,7 +102,7 @@ def _migrate(connection: sqlite3.Connection, new_epoch: str) -> None:
     connection.execute("BEGIN IMMEDIATE")
     _make_tables(connection, version)
     if version == 0:
-        connection.execute("INSERT INTO meta VALUES (1, ?, 0, ?, 0, 0)", (new_epoch, GENESIS))
+        connection.execute(NEW_META, (new_epoch, GENESIS))
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
 

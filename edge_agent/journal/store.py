@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.core.as_run import AsRun
-from edge_agent.core.clock_trust import TIMETABLE_SOURCES
+from edge_agent.core.clock_trust import TIMETABLE_SOURCES, KeptTime
 from edge_agent.core.effects import Entries, SaveJob, SaveMark
-from edge_agent.core.units import JobId, UtcMs
+from edge_agent.core.units import JobId, MonoMs, UtcMs
 from edge_agent.journal.database import disk, open_database
 from edge_agent.journal.port import RECORD_KEEP_MS, TOMBSTONE_KEEP_MS, Contents, JournalError, StoredRecord
 from edge_agent.journal.reading import LOAD_META, contents_of
@@ -38,6 +38,9 @@ FROM (SELECT digest, topic, not_after FROM jobs WHERE job_id = ?1) AS whole WHER
 """
 # A mark without a job: an emergency that sounded although the disk had refused it, and then the power went.
 PRUNE_MARKS = "DELETE FROM marks WHERE job_id NOT IN (SELECT job_id FROM jobs WHERE NOT over)"
+SAVE_FLOOR = """
+UPDATE meta SET floor = max(floor, ?), kept_boot = ?, kept_mono = ?, kept_utc = ?, kept_error_ms = ?
+"""
 SAVE_ACK = "UPDATE meta SET acked_seq = ?1 WHERE epoch = ?2 AND ?1 BETWEEN acked_seq AND head_seq"
 # A record's age is told by trusted clocks only. It is past its term when it, or one after it, ended before ?1 by a
 # clock that was trusted then, and no record up to that one is younger.
@@ -46,6 +49,8 @@ DELETE FROM records WHERE seq <= (SELECT acked_seq FROM meta) AND seq <= (
     SELECT max(seq) FROM records WHERE trusted_at < ?1 AND seq < (
         SELECT coalesce(min(seq), 9223372036854775807) FROM records WHERE trusted_at >= ?1))
 """
+
+NOTHING_KEPT = KeptTime("", MonoMs(0), UtcMs(0), 0)
 
 log = logging.getLogger(__name__)
 
@@ -117,8 +122,9 @@ class Store:
     def save_ack(self, epoch: str, seq: int) -> None:
         self._write(SAVE_ACK, seq, epoch)
 
-    def save_floor(self, floor: UtcMs) -> None:
-        self._write("UPDATE meta SET floor = max(floor, ?)", floor)
+    def save_floor(self, floor: UtcMs, kept: KeptTime | None = None) -> None:
+        kept = kept or NOTHING_KEPT
+        self._write(SAVE_FLOOR, floor, kept.boot_id, kept.mono, kept.utc, kept.error_ms)
 
     def prune(self, now: UtcMs) -> None:
         self._write("DELETE FROM jobs WHERE over AND not_after < ?", now - TOMBSTONE_KEEP_MS)

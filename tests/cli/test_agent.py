@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from edge_agent.audio.sandbox import Sandbox
 from edge_agent.audio.speech import EspeakVoice
 from edge_agent.cli import agent, paths
+from edge_agent.clock import boot_ms, kernel_boot_id
+from edge_agent.core.clock_trust import ClockSource, KeptTime
+from edge_agent.core.units import MonoMs, UtcMs
+from edge_agent.journal.port import Contents
 from tests.cli.stations import make_station
+
+NOON = UtcMs(1_790_830_800_000)
 
 
 def test_the_station_speaks_with_the_configured_voice_and_pace(tmp_path: Path) -> None:
@@ -20,3 +27,15 @@ def test_without_a_wish_the_station_speaks_as_it_was_measured(tmp_path: Path) ->
     station = make_station(tmp_path)
     paths.prepare(station.config)
     assert agent._stager(station.config).voice == EspeakVoice(Sandbox())
+
+
+def test_the_clock_goes_on_from_what_the_journal_has_kept_of_this_boot(tmp_path: Path) -> None:
+    station = make_station(tmp_path)
+    boot_id, mono = kernel_boot_id(), MonoMs(boot_ms() - 1)
+    assert boot_id is not None
+    kept = KeptTime(boot_id, mono, NOON, error_ms=40)
+    empty = Contents((), (), (), epoch="e", last_seq=0, last_hash="", acked_seq=0, floor=UtcMs(0))
+    now = agent._clock(station.config, replace(empty, kept=kept)).now()
+    assert (now.source, now.utc_of(mono), now.max_error_ms) == (ClockSource.SIGNED, NOON, 40)
+    other = replace(empty, kept=replace(kept, boot_id="another"))
+    assert agent._clock(station.config, other).now().source is ClockSource.RTC, "which this station has"

@@ -10,15 +10,18 @@ from edge_agent.core.clock_trust import (
     TIMETABLE_ERROR_MAX_MS,
     ClockSource,
     ClockState,
+    KeptTime,
     adopt_ntp,
     adopt_signed,
     at_floor,
     from_rtc,
+    resumed,
 )
 from edge_agent.core.units import DAY_MS, MonoMs, UtcMs
 
 UTC = UtcMs(1_790_830_800_000)
 BOOT = MonoMs(5_000)
+KEPT = KeptTime("this boot", BOOT, UTC, 300)
 
 
 def later(ms: int) -> MonoMs:
@@ -105,3 +108,23 @@ def test_the_last_millisecond_of_agreement_is_no_dispute() -> None:
     assert adopt_ntp(signed, UtcMs(UTC + DISPUTE_MS), BOOT, 5).read(BOOT).trusted
     ntp = adopt_ntp(ClockState(), UTC, BOOT, 5)
     assert adopt_signed(ntp, UtcMs(UTC + DISPUTE_MS), BOOT, 5).read(BOOT).source is ClockSource.NTP
+
+
+def test_a_new_process_in_the_same_boot_has_the_clock_of_the_one_that_ended() -> None:
+    clock = resumed(KEPT, "this boot", later(DAY_MS))
+    assert clock == adopt_signed(ClockState(), UTC, BOOT, 300)
+    assert resumed(KEPT, "this boot", BOOT) == clock, "the very millisecond is not before it"
+
+
+def test_what_is_kept_is_worth_nothing_in_another_boot_or_before_its_own_boot_time() -> None:
+    assert resumed(KEPT, "another boot", later(DAY_MS)) is None
+    assert resumed(KEPT, None, later(DAY_MS)) is None
+    assert resumed(KEPT, "this boot", later(-1)) is None
+    assert resumed(None, None, later(DAY_MS)) is None
+
+
+def test_kept_time_is_still_held_against_ntp() -> None:
+    clock = resumed(KEPT, "this boot", later(DAY_MS))
+    assert clock is not None
+    now = adopt_ntp(clock, UtcMs(UTC + DAY_MS + DISPUTE_MS + 1), later(DAY_MS), 5).read(later(DAY_MS))
+    assert (now.utc, now.source) == (UTC + DAY_MS, ClockSource.DISPUTED)

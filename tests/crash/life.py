@@ -58,6 +58,7 @@ class Birth:
     content_ca: Path
     site: Site
     boot_id: str
+    kernel_boot_id: str
     mono: int
     seed: int | None
     plant: str = ""
@@ -71,8 +72,9 @@ def live(birth: Birth, line: Line) -> None:
     journal = Store(birth.state_dir / "journal", Origin(birth.site.station, SOFTWARE, birth.boot_id))
     plants.on_store(birth.plant, journal)
     contents = journal.load()
-    readings = Readings(lambda: MonoMs(machine.mono))  # neither NTP nor a chip: the system's UTC is not asked
-    clock = StationClock(ntp=False, rtc=False, floor=contents.floor, readings=readings)
+    # Neither NTP nor a chip: the system's UTC is not asked.
+    readings = Readings(lambda: MonoMs(machine.mono), boot_id=lambda: birth.kernel_boot_id)
+    clock = StationClock(ntp=False, rtc=False, floor=contents.floor, kept=contents.kept, readings=readings)
     inbox = StreetInbox(line, machine, birth.seed, lambda: upstream.will(clock.now()))
     session = LineSession(line)
     inbox.heard = session.hear

@@ -265,6 +265,7 @@ class Street(World):
             content_ca=self.place.content_ca,
             site=self.site,
             boot_id=f"{self.lives:016x}",
+            kernel_boot_id=self.machine.boot_id(),
             mono=self.machine.boot(),
             seed=self._seed,
             plant=self._plant,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from edge_agent.core.as_run import AsRun, RecordKind
-from edge_agent.core.clock_trust import TIMETABLE_SOURCES
+from edge_agent.core.clock_trust import TIMETABLE_SOURCES, KeptTime
 from edge_agent.core.effects import Entries, SaveJob, SaveMark
 from edge_agent.core.events import SavedMark
 from edge_agent.core.units import JobId, UtcMs
@@ -51,6 +51,7 @@ class Committed:
     head: ChainPoint = field(default_factory=ChainPoint)
     acked_seq: int = 0
     floor: UtcMs = UtcMs(0)
+    kept: KeptTime | None = None
 
 
 class FakeDisk:
@@ -109,6 +110,7 @@ class FakeJournal:
             last_hash=now.head.hash,
             acked_seq=now.acked_seq,
             floor=now.floor,
+            kept=now.kept,
             quarantined=self._quarantined,
             refused=tuple(_refused(now.records[-REFUSALS_AMONG:])),
             past=tuple(
@@ -167,8 +169,8 @@ class FakeJournal:
         if epoch == now.epoch and now.acked_seq <= seq <= now.head.seq:
             self._write(acked_seq=seq)
 
-    def save_floor(self, floor: UtcMs) -> None:
-        self._write(floor=UtcMs(max(self._open().floor, floor)))
+    def save_floor(self, floor: UtcMs, kept: KeptTime | None = None) -> None:
+        self._write(floor=UtcMs(max(self._open().floor, floor)), kept=kept)
 
     def prune(self, now: UtcMs) -> None:
         jobs = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge_agent.core.as_run import AsRun, Evidence, ItemAsRun, RecordKind, ZoneAsRun
-from edge_agent.core.clock_trust import ClockSource
+from edge_agent.core.clock_trust import ClockSource, KeptTime
 from edge_agent.core.effects import Entries, SaveJob, SaveMark
 from edge_agent.core.events import Mark, SavedJob, SavedRule
 from edge_agent.core.job import Accepted, Audience, Job, JobClass, PlayAt, Preemption, TextItem
@@ -20,6 +20,7 @@ NOON = UtcMs(1_790_000_000_000)
 ORIGIN = Origin(station="dt-017", software="1.2.3", boot_id="0123abcd")
 JOB = JobId("tiem-chung")
 PLANNED = UtcMs(NOON + 1000)
+KEPT = KeptTime("6c6d93ab-66ac-4cf0-a7b5-2f8a2f4c0c5d", MonoMs(5_000), NOON, 400)
 ITEM = TextItem("Lịch tiêm chủng", "y tế", "vi", "Trạm y tế", "cb-01", "Ngày mai tiêm chủng.")
 
 

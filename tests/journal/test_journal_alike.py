@@ -15,7 +15,7 @@ from edge_agent.core.events import Mark
 from edge_agent.core.units import DAY_MS, JobId, UtcMs
 from edge_agent.journal.port import RECORD_KEEP_MS, TOMBSTONE_KEEP_MS, Contents, Journal, JournalError, StoredRecord
 from tests.journal.rigs import FakeRig, StoreRig
-from tests.journal.samples import NOON, entries, record_of, save_job, save_mark, save_timetable
+from tests.journal.samples import KEPT, NOON, entries, record_of, save_job, save_mark, save_timetable
 
 EXAMPLES = 40
 # Each commits some ten times to a real disk.
@@ -34,7 +34,7 @@ writes = st.one_of(
     st.tuples(st.just("append"), names, st.none() | instants, booleans),
     st.tuples(st.just("append"), names, instants, st.just(False)),
     st.tuples(st.just("ack"), st.integers(0, 12), booleans),
-    st.tuples(st.just("floor"), instants),
+    st.tuples(st.just("floor"), instants, booleans),
     st.tuples(st.just("prune"), st.sampled_from((0, 1, TOMBSTONE_KEEP_MS + 2 * DAY_MS, RECORD_KEEP_MS + 2 * DAY_MS))),
 )
 endings = st.sampled_from(("commit", "commit", "commit", "rollback", "power cut", "refused"))
@@ -58,8 +58,8 @@ def write(journal: Journal, words: tuple[object, ...]) -> StoredRecord | None:
             return journal.append(record_of(name), closing, job_over=over)
         case ("ack", int(seq), bool(ours)):
             journal.save_ack(journal.load().epoch if ours else "another", seq)
-        case ("floor", int(floor)):
-            journal.save_floor(UtcMs(floor))
+        case ("floor", int(floor), bool(named)):
+            journal.save_floor(UtcMs(floor), replace(KEPT, utc=UtcMs(floor)) if named else None)
         case ("prune", int(later)):
             journal.prune(UtcMs(NOON + later))
         case _:

@@ -5,6 +5,8 @@ Of orders and records more stands in ``test_orders_contract`` and ``test_records
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from edge_agent.core.events import Mark, SavedMark
@@ -12,7 +14,7 @@ from edge_agent.core.units import UtcMs
 from edge_agent.journal.port import Contents, JournalError
 from edge_agent.journal.record import GENESIS
 from tests.journal.rigs import Rig, transaction
-from tests.journal.samples import JOB, NOON, PLANNED, record_of, save_job, save_mark, stored_job
+from tests.journal.samples import JOB, KEPT, NOON, PLANNED, record_of, save_job, save_mark, stored_job
 
 
 def test_a_new_journal_is_empty_and_names_its_epoch(rig: Rig) -> None:
@@ -69,6 +71,46 @@ def test_the_floor_never_goes_back(rig: Rig) -> None:
     assert rig.boot().load().floor == NOON
 
 
+def test_what_the_next_process_tells_the_time_by_is_kept_beside_the_floor(rig: Rig) -> None:
+    with transaction(rig.boot()) as journal:
+        journal.save_floor(NOON, KEPT)
+    contents = rig.boot().load()
+    assert (contents.floor, contents.kept) == (NOON, KEPT)
+
+
+def test_of_two_welcomes_the_later_one_is_kept_although_the_floor_never_goes_back(rig: Rig) -> None:
+    later = replace(KEPT, mono=KEPT.mono + 9, utc=UtcMs(NOON - 1))
+    with transaction(rig.boot()) as journal:
+        journal.save_floor(NOON, KEPT)
+        journal.save_floor(later.utc, later)
+    contents = rig.boot().load()
+    assert (contents.floor, contents.kept) == (NOON, later)
+
+
+def test_signed_time_of_a_boot_without_a_name_takes_away_what_was_kept(rig: Rig) -> None:
+    journal = rig.boot()
+    with transaction(journal):
+        journal.save_floor(NOON, KEPT)
+    with transaction(journal):
+        journal.save_floor(UtcMs(NOON + 1))
+    contents = rig.boot().load()
+    assert (contents.floor, contents.kept) == (NOON + 1, None)
+
+
+def test_floor_and_kept_time_are_durable_together_or_not_at_all(rig: Rig) -> None:
+    journal = rig.boot()
+    with transaction(journal):
+        journal.save_floor(NOON, KEPT)
+    with rig.refusing():
+        journal.begin()
+        journal.append(record_of(), None, job_over=False)
+        journal.save_floor(UtcMs(NOON + 7), replace(KEPT, utc=UtcMs(NOON + 7)))
+        with pytest.raises(JournalError):
+            journal.commit()
+    contents = rig.boot().load()
+    assert (contents.floor, contents.kept) == (NOON, KEPT)
+
+
 def test_a_full_disk_refuses_the_whole_transaction_and_the_journal_goes_on(rig: Rig) -> None:
     journal = rig.boot()
     with transaction(journal):
@@ -94,6 +136,7 @@ def test_a_torn_journal_is_put_aside_and_a_new_chain_begins(rig: Rig) -> None:
     with transaction(rig.boot()) as journal:
         journal.save_job(save_job())
         journal.append(record_of(), None, job_over=False)
+        journal.save_floor(NOON, KEPT)
     old_epoch = journal.load().epoch
     journal.close()
     rig.tear()
@@ -101,6 +144,7 @@ def test_a_torn_journal_is_put_aside_and_a_new_chain_begins(rig: Rig) -> None:
     assert contents.quarantined == "journal.quarantined-1"
     assert contents.epoch != old_epoch
     assert (contents.jobs, contents.seen, contents.last_seq, contents.last_hash) == ((), (), 0, GENESIS)
+    assert (contents.floor, contents.kept) == (0, None)
 
 
 def test_after_a_quarantine_the_next_boot_goes_on_quietly_with_the_new_chain(rig: Rig) -> None:

@@ -159,7 +159,7 @@ class Agent(Runtime):
         if self._clock_moved:
             self._clock_moved = False
             wakes.append(MonoMs(0))
-        if not now.trusted or machine.troubled:
+        if (not now.trusted and machine.ntp) or machine.troubled:
             wakes.append(MonoMs(now.mono + LOOP_MS_MAX))  # the real loop looks that often; here only if it may matter
         # A wake that is due already follows at once, yet after what else happens in this millisecond.
         self.wake = max(machine.true_of(min(wakes)), self._world.mono + 1) if wakes else None
@@ -181,7 +181,9 @@ class Agent(Runtime):
         world = self._world
         contents = journal.load()
         machine = world.machine
-        clock = StationClock(ntp=machine.ntp, rtc=machine.chip, floor=contents.floor, readings=machine.readings())
+        clock = StationClock(
+            ntp=machine.ntp, rtc=machine.chip, floor=contents.floor, kept=contents.kept, readings=machine.readings()
+        )
         sender = Sender(world.site.realm, world.site.station, f"{world.mono:016x}", "edge-agent test")
         session = world.broker.session_for(self.post, lambda: upstream.will(clock.now()))
         upstream = Upstream(Identity(sender, world.site.area, "Trạm thử", 1), session, _sign, HostStatus)

@@ -24,6 +24,7 @@ class Machine:
         self._began = began
         self._drift_ppm = drift_ppm
         self._powered_at = 0
+        self._boots = 0
         self.chip = chip
         self.ntp = ntp
         self.ntp_answers = True
@@ -36,8 +37,13 @@ class Machine:
         return self.ntp and (self.step_ms != 0 or not self.ntp_answers)
 
     def power_on(self) -> None:
-        """Boot time begins anew."""
+        """Boot time begins anew, and the boot has another name."""
         self._powered_at = self._true()
+        self._boots += 1
+
+    def boot_id(self) -> str:
+        """Which boot it is."""
+        return f"boot-{self._boots}"
 
     def boot(self) -> MonoMs:
         """CLOCK_BOOTTIME by this crystal."""
@@ -53,7 +59,7 @@ class Machine:
 
     def readings(self) -> Readings:
         """What ``StationClock`` reads."""
-        return Readings(boot=self.boot, utc=self._utc, sync=self._sync)
+        return Readings(boot=self.boot, utc=self._utc, sync=self._sync, boot_id=self.boot_id)
 
     def _utc(self) -> UtcMs:
         return UtcMs(self._began + self._true() + self.step_ms)
