@@ -102,6 +102,7 @@ TABLE: dict[tuple[Phase, Cause], Phase] = {
     (Phase.PLAYING, Cause.TRY_AGAIN): Phase.QUEUED,
     (Phase.PLAYING, Cause.CUT_OFF): Phase.INTERRUPTED,
     (Phase.PLAYING, Cause.SET_ASIDE): Phase.QUEUED,
+    (Phase.STAGED, Cause.CUT_OFF): Phase.INTERRUPTED,
     (Phase.QUEUED, Cause.CUT_OFF): Phase.INTERRUPTED,
     (Phase.ARMED, Cause.CUT_OFF): Phase.INTERRUPTED,
     (Phase.RECEIVED, Cause.CUT_OFF): Phase.INTERRUPTED,

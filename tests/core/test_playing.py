@@ -442,3 +442,23 @@ def test_what_waits_for_its_instant_does_not_mind_a_lost_device() -> None:
     bench.send(DeviceUp())
     bench.pass_s(59)
     assert bench.phase(job) is Phase.PLAYING
+
+
+def test_a_station_whose_time_zone_is_changed_keeps_instants_and_judges_them_by_its_own_night() -> None:
+    """An order says in which zone its wall times are; the quiet hours are those of the place."""
+    bench = Bench().boot()
+    early = bench.order(job_id="early", when=makers.rule_when(times=["17:00:00"]))
+    late = bench.order(job_id="late", when=makers.rule_when(times=["19:30:00"]))
+    planned = {job: bench.play(job).planned for job in (early, late)}
+    jobs = tuple(SavedJob(known.accepted, known.base, known.held) for known in bench.state.jobs.values())
+    moved = Bench()
+    moved.now = bench.now
+    moved.state = station.start(replace(bench.state.site, timezone="Asia/Tokyo"))
+    moved.send(Restored(jobs, (), {}, 0, 0, "e1"))
+    moved.send(DeviceUp())
+    assert {job: moved.play(job).planned for job in planned} == planned
+    moved.pass_s(5 * 3_600 + 1)
+    assert moved.phase(early) is Phase.PLAYING
+    moved.end(early)
+    moved.pass_s(2.5 * 3_600)
+    assert moved.outcomes()[-1] == (late, "rejected", "quiet_hours"), "half past nine in the evening there"

@@ -8,11 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.soak.life import Failure, Life
-from tests.soak.script import CALM_MS, DAY_MS, Script, calm, evening, ten_days
+from tests.soak.script import ALONE, CALM_MS, DAY_MS, Script, alone, calm, clocks, evening, ten_days
 
-KINDS: dict[str, Callable[[int], Script]] = {"evening": evening, "ten-days": ten_days, "calm": calm}
-TEN_DAYS_EVERY = 6
-# One life in six is a long one: about half of the time goes there.
+KINDS: dict[str, Callable[[int], Script]] = {
+    "evening": evening,
+    "ten-days": ten_days,
+    "clocks": clocks,
+    ALONE: alone,
+    "calm": calm,
+}
+LONG_ONES = {5: "ten-days", 11: "ten-days", 14: "clocks", 17: ALONE}
+# Of so many lives in a row these are long: more than half of the time goes there.
 YEAR_MS = 365 * DAY_MS
 
 
@@ -61,7 +67,7 @@ class Tally:
 
 def kind_of(number: int) -> str:
     """Which kind the campaign's life of that number is."""
-    return "ten-days" if number % TEN_DAYS_EVERY == TEN_DAYS_EVERY - 1 else "evening"
+    return LONG_ONES.get(number % (max(LONG_ONES) + 1), "evening")
 
 
 def play(kind: str, seed: int) -> Outcome:

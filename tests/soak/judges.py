@@ -18,6 +18,7 @@ from edge_agent.core.units import DAY_MS, MINUTE_MS, JobId
 from edge_agent.relay.interlock import LEASE_MS
 from tests.sim import BEGAN, WARM_UP_MS
 from tests.soak.promises import Broken
+from tests.soak.script import ALONE, ALONE_MS
 from tests.ward.card import Run, closed_spans
 from tests.ward.ears import CLOCK_MS, EARS_MS, at_night
 from tests.ward.timing import DISK_MS, LINK_MS, STOP_MS, WATCHDOG_MS
@@ -38,6 +39,7 @@ SETTLED_MS = 45 * MINUTE_MS
 # An occurrence this long before the end has had its late limit, its length, and the way of its record to the centre.
 ATTEMPTS = {JobClass.NORMAL: 1, JobClass.PRIORITY: 1, JobClass.EMERGENCY: 3}
 NOT_PLAYED = ("missed", "rejected", "expired")
+_ENDS_IT = ("power_cut", "kill_agent", "kill_io", "kill_both")
 
 Judge = Callable[["Life"], Iterator[str]]
 JUDGES: list[Judge] = []
@@ -130,6 +132,43 @@ def quiet_hours_are_quiet(life: Life) -> Iterator[str]:
         for _, start, end in run.spans(life.world.mono):
             if at_night(BEGAN + start + CLOCK_MS + off_ms, BEGAN + end - CLOCK_MS - off_ms):
                 yield f"{run.job_id} sounds in the quiet hours, from {start} to {end}"
+
+
+@_judge
+def nothing_sounds_early(life: Life) -> Iterator[str]:
+    """By the true time, but for what the station's clock may honestly be off, or was lied to."""
+    timed = [run for run in life.world.runs if life.orders[run.job_id].order.at_s is not None]
+    for run in timed:
+        planned = int(run.play.play_id.split(".")[-2])
+        belief = life.watch.beliefs.get(run.play.play_id)
+        off_ms = 0 if belief is None else abs(belief.utc - belief.true_utc)
+        early_ms = planned - (BEGAN + run.begins)
+        if early_ms > off_ms + CLOCK_MS and off_ms <= TIMETABLE_ERROR_MAX_MS:
+            yield f"{run.job_id} begins {early_ms} ms before its instant, by a clock that is {off_ms} ms off"
+
+
+@_judge
+def who_is_alone_plays_on(life: Life) -> Iterator[str]:
+    """What is due while the power stays on is heard for ten days; without a chip a power cut takes the time away."""
+    if life.script.name != ALONE:
+        return
+    gone = life.script.setting.chaos_until_ms - ALONE_MS
+    cuts = [one.at_ms for one in life.script.happenings if one.what == "power_cut"]
+    troubles = [(one.at_ms, one.args.get("for_ms", 0)) for one in life.script.happenings if one.what in _ENDS_IT]
+    reasons = {(one["job_id"], one["planned"]): one["reason"] for one in _records(life, "play")}
+    for job_id in _accepted(life) - life.void:
+        for instant in _instants(life, job_id):
+            at = instant - BEGAN
+            beside = any(since - SETTLED_MS < at < since + for_ms + SETTLED_MS for since, for_ms in troubles)
+            if beside or not gone < at < gone + ALONE_MS - SETTLED_MS:
+                continue
+            expected: set[str | None] = {None}
+            if not life.script.setting.chip and any(cut < at for cut in cuts):
+                expected = {Reason.CLOCK_NOT_TRUSTED}
+                if any(since > at for since, _ in troubles):
+                    expected.add(Reason.MISSED)  # whoever starts anew knows only that nobody told him the time
+            if reasons.get((job_id, instant), "no record") not in expected:
+                yield f"{job_id} at {instant}: {reasons.get((job_id, instant), 'no record')}, expected {expected}"
 
 
 @_judge

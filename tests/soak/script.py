@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 SECOND_MS = 1_000
@@ -25,6 +25,12 @@ LASTS_MS_MAX = max(LASTS_MS) * TENDAYS_SCALE
 CALM_MS = 3 * HOUR_MS
 # An order of an evening lives for an hour after its instant, and may be as late.
 CALM = "calm"
+ALONE = "alone"
+ALONE_AFTER_MS = 26 * HOUR_MS
+# A night is among them: what is due later was fetched in it.
+ALONE_MS = TENDAYS_MS
+CLOCK_DAYS, CLOCK_SCALE = 3, 180
+# A meddled clock stays so for seconds, or up to three and a half hours.
 PAUSES_MS = (1, 5, 30, 200, 1_000, 3_000, 10_000, 30_000)
 TEXTS = ("Lũ quét!", "Bà con rời nhà ngay, lên chỗ cao.")
 ZONES = ("c1", "c2")
@@ -100,6 +106,34 @@ def ten_days(seed: int) -> Script:
     for _ in range(30):
         happenings.append(_fault(dice, begins + dice.randrange(TENDAYS_MS - LASTS_MS_MAX), scale=TENDAYS_SCALE))
     return Script("ten days", setting, tuple(sorted(happenings, key=lambda one: one.at_ms)))
+
+
+def alone(seed: int) -> Script:
+    """A timetable, and after a day ten without anybody: no centre, no content, no time but what the box itself has."""
+    dice = random.Random(f"alone {seed}")
+    setting = replace(_setting(dice, 0, ALONE_AFTER_MS + ALONE_MS), welcome=True, ntp=False)
+    happenings = _timetable(0, days=12)
+    happenings += [Happening(ALONE_AFTER_MS, what, {"for_ms": ALONE_MS}) for what in ("network_down", "content_down")]
+    for _ in range(dice.choice((0, 1, 3))):
+        at = ALONE_AFTER_MS + dice.randrange(ALONE_MS - DAY_MS)
+        happenings.append(Happening(at, "power_cut", {"for_ms": dice.choice((50, 70_000, 2 * HOUR_MS))}))
+    for _ in range(dice.choice((0, 2))):
+        at = ALONE_AFTER_MS + dice.randrange(ALONE_MS - DAY_MS)
+        happenings.append(Happening(at, dice.choice(("kill_agent", "kill_io", "kill_both"))))
+    return Script(ALONE, setting, tuple(sorted(happenings, key=lambda one: one.at_ms)))
+
+
+def clocks(seed: int) -> Script:
+    """A timetable, and all the time somebody sets the clock, or takes away whoever tells it."""
+    dice = random.Random(f"clocks {seed}")
+    lasts = CLOCK_DAYS * DAY_MS
+    happenings = _timetable(0, CLOCK_DAYS)
+    for _ in range(80):
+        what = dice.choice(tuple(_CLOCK_FAULTS))
+        at = dice.randrange(lasts - max(LASTS_MS) * CLOCK_SCALE)
+        happenings.append(Happening(at, what, _CLOCK_FAULTS[what](dice, CLOCK_SCALE)))
+    setting = _setting(dice, 0, lasts)
+    return Script("clocks", setting, tuple(sorted(happenings, key=lambda one: one.at_ms)))
 
 
 def calm(days: int) -> Script:
@@ -255,4 +289,15 @@ _FAULTS: dict[str, tuple[int, Args]] = {
     "card_mute": (2, _for()),
     "card_late": (2, _for(("ms", (400, 7_000, 40_000)))),
     "audio_rots": (1, _just(("tone", ("a", "b", "c")))),
+}
+
+_STEPS_S = (-400 * 86_400, -86_400, -7_200, -300, -119, -30, 30, 119, 300, 7_200, 86_400, 400 * 86_400)
+_CLOCK_FAULTS: dict[str, Args] = {
+    "clock_stepped": _for(("by_s", _STEPS_S)),
+    "ntp_gone": _for(),
+    "no_welcome": _for(),
+    "welcome_replayed": _just(("age", (1, 3, 100))),
+    "network_down": _for(),
+    "power_cut": _for(),
+    "kill_agent": _just(),
 }

@@ -11,7 +11,7 @@ from edge_agent.core.units import HOUR_MS, MINUTE_MS, UtcMs, ZoneId
 from tests.soak import judges
 from tests.soak.judges import JUDGES
 from tests.soak.life import Life
-from tests.soak.script import EVENING_MS, Happening, Script, evening
+from tests.soak.script import ALONE, ALONE_MS, EVENING_MS, Happening, Script, evening
 
 LEFT = ZoneId("c1")
 DRIVEN_FOR_LONG = [(LEFT, True, 1_000), (LEFT, False, 20_000)]
@@ -59,6 +59,18 @@ def _played_at_night(life: Life) -> None:
     run.stopped = None
 
 
+def _began_early(life: Life) -> None:
+    life.world.runs[0].begins -= MINUTE_MS
+
+
+def _was_alone_and_silent(life: Life) -> None:
+    """As if it had been for these minutes, with a bulletin that recurs."""
+    life.script = replace(life.script, name=ALONE, setting=replace(life.script.setting, chaos_until_ms=ALONE_MS))
+    for job_id, ordered in life.orders.items():
+        life.orders[job_id] = replace(ordered, order=replace(ordered.order, recurring=True))
+    life.world.headend.records.clear()
+
+
 def _somebody_asked_for_silence(life: Life) -> None:
     life.hushed("lock", LEFT, 24 * HOUR_MS, everybody=True)
     life.watch.obeyed_at["lock"] = 0
@@ -93,6 +105,8 @@ TAMPERED: dict[str, Callable[[Life], None]] = {
     "nobody_hears_a_cold_amplifier": _never_closed,
     "one_programme_at_a_time_in_a_zone": _played_twice,
     "quiet_hours_are_quiet": _played_at_night,
+    "nothing_sounds_early": _began_early,
+    "who_is_alone_plays_on": _was_alone_and_silent,
     "who_asks_for_silence_gets_it": _somebody_asked_for_silence,
     "nothing_sounds_twice": _played_twice,
     "one_outcome_and_one_record_each": _no_records,

@@ -13,7 +13,7 @@ from tests.soak import faults, script
 from tests.soak.__main__ import main
 from tests.soak.campaign import play
 from tests.soak.life import Life
-from tests.soak.script import Happening, Script, calm, evening, ten_days
+from tests.soak.script import Happening, Script, alone, calm, clocks, evening, ten_days
 from tests.soak.shrink import live, shrunk
 from tests.soak.trace import told
 from tests.soak.years import compare, year
@@ -31,6 +31,18 @@ def test_an_evening_of_faults_breaks_no_promise(seed: int) -> None:
 def test_ten_days_of_troubles_break_no_promise() -> None:
     failure = live(ten_days(1))
     assert failure is None, f"./run soak --kind ten-days --life 1: {failure}"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_ten_days_without_anybody_play_on_or_say_that_the_time_is_not_known(seed: int) -> None:
+    failure = live(alone(seed))
+    assert failure is None, f"./run soak --kind alone --life {seed}: {failure}"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_days_of_meddled_clocks_play_nothing_early_twice_or_in_silence(seed: int) -> None:
+    failure = live(clocks(seed))
+    assert failure is None, f"./run soak --kind clocks --life {seed}: {failure}"
 
 
 def test_a_year_of_rules_is_what_the_oracle_expects() -> None:

@@ -33,6 +33,11 @@ class Broker(FakeBroker):
         self._life = 0
 
     @property
+    def reachable(self) -> bool:
+        """Whether there is a way to it."""
+        return self._world.network
+
+    @property
     def session(self) -> FakeSession | None:
         """The station's session, whoever holds it."""
         return self.sessions.get(self._world.site.station)
@@ -123,7 +128,13 @@ class Broker(FakeBroker):
 
 
 class _Session(FakeSession):
-    """The station's; it can be where its process dies."""
+    """The station's; it can be where its process dies, and a new process finds no way where there is none."""
+
+    def connect(self) -> None:
+        broker = self._broker
+        assert isinstance(broker, Broker)
+        if broker.reachable:
+            super().connect()
 
     def ack(self, token: AckToken) -> None:
         message = self._unacked.get(token.mid)
