@@ -11,12 +11,13 @@ from datetime import date
 from edge_agent.console.catalogue import CLASSES, CLOCK_NOT_TRUSTED, OFFERS, reason_words
 from edge_agent.console.times import moment, span, wall, weekday
 from edge_agent.console.words import Language, Text
+from edge_agent.core import policy
 from edge_agent.core.explain import DaySheet
 from edge_agent.core.job import JobClass
 from edge_agent.core.outlook import Offer, Planned
 from edge_agent.core.past import Sounded
 from edge_agent.core.policy import SESSION_GAP_MS, Rules, local_time
-from edge_agent.core.site import Clause, Site
+from edge_agent.core.site import Site
 from edge_agent.core.units import MINUTE_MS, SECOND_MS, UtcMs, ZoneId
 
 WARM_UP_MS = 5 * SECOND_MS
@@ -25,6 +26,7 @@ NOT_PLAYED = Text("KHÔNG PHÁT", "NOT PLAYED")
 EMPTY = Text("Không có gì để phát.", "Nothing is to be played.")
 WHOLE_STATION = Text("cả trạm", "the whole station")
 UNRANKED = Text("chưa xếp thứ tự", "no order set")
+SINCE_THE_DAY_BEFORE = Text("từ hôm trước", "since the day before")
 
 
 def in_zone(plan: tuple[Planned, ...], zone: ZoneId) -> tuple[Planned, ...]:
@@ -71,7 +73,7 @@ def _policy(sheet: DaySheet) -> Text:
             f"Quy chế: {paper.number} ngày {paper.dated:%d/%m/%Y}",
             f"Policy: regulation {paper.number} of {paper.dated}",
         )
-    quiet = [clause.quiet for clause in general(sheet.rules) if clause.quiet is not None]
+    quiet = policy.general_quiet(sheet.rules)
     hours = [Text(*(f"{getattr(wall(a), way)} – {getattr(wall(b), way)}" for way in ("vi", "en"))) for a, b in quiet]
     if not hours:
         return own
@@ -79,14 +81,10 @@ def _policy(sheet: DaySheet) -> Text:
     return Text(f"{own.vi}; giờ không phát {told_vi}", f"{own.en}; quiet hours {told_en}")
 
 
-def general(rules: Rules) -> list[Clause]:
-    """The clauses that speak of every sound in every zone."""
-    return [clause for clause in rules.policy.clauses if not clause.classes and not clause.zones]
-
-
 def _entry(one: Planned, sheet: DaySheet, site: Site, language: Language) -> Iterator[str]:
     times = f"{_clock(one.starts, site, language)}–{_end(one, site, language)}"
-    marks = [CLASSES[one.cls].say(language), *(text.say(language) for text in _order(one, sheet.plan))]
+    since = [SINCE_THE_DAY_BEFORE] if local_time(one.starts, site.timezone).date() < sheet.day else []
+    marks = [text.say(language) for text in (CLASSES[one.cls], *since, *_order(one, sheet.plan))]
     where = "" if one.reason is not None else f"; {_where(one, site, language)}"
     yield f"{times}  [{', '.join(marks)}] {one.title}{where}"
     for line in _remarks(one, sheet.rules, site):
@@ -158,7 +156,7 @@ def _used(sheet: DaySheet, site: Site) -> Text:
     counted = _counted(sheet, site)
     sessions, minutes = len(_spans(counted, SESSION_GAP_MS)), _spans(counted, 0)
     used_ms = sum(ends - begins for begins, ends in minutes)
-    clauses = general(sheet.rules)
+    clauses = policy.general(sheet.rules)
     most = min((clause.sessions_per_day for clause in clauses if clause.sessions_per_day is not None), default=None)
     most_ms = min((clause.day_ms for clause in clauses if clause.day_ms is not None), default=None)
     of_sessions = "" if most is None else f"/{most}"

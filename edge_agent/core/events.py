@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from edge_agent.core.job import Accepted, LogAck, Welcome
+from edge_agent.core.job import Accepted, LogAck, Seen, Welcome
 from edge_agent.core.order import AcceptedRule
 from edge_agent.core.past import Sounded
 from edge_agent.core.reasons import Reason
@@ -72,7 +72,7 @@ class SavedMark:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """The first event of every boot: what the journal holds. ``seen`` maps job ids to digests (finished too).
+    """The first event of every boot: what the journal holds. ``seen`` is what is remembered of every id.
 
     ``epoch`` names the chain of records that ``last_seq`` and ``acked_seq`` count in; ``refused`` holds the digests of
     orders whose refusal is on record, and that may be delivered again all the same; ``past`` is what sounded lately.
@@ -80,7 +80,7 @@ class Restored:
 
     jobs: tuple[SavedJob, ...]
     marks: tuple[SavedMark, ...]
-    seen: Mapping[JobId, str]
+    seen: Mapping[JobId, Seen]
     last_seq: int
     acked_seq: int
     epoch: str = ""

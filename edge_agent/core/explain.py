@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, time
+from datetime import date
 
 from edge_agent.core import clips, policy, standing
 from edge_agent.core.clock_trust import Now
@@ -55,14 +55,14 @@ def offers(state: State) -> tuple[Offer, ...]:
 
 def in_force(state: State, now: Now) -> InForce:
     """The rules that hold now, as far as people ask for them first."""
-    rules, regulation = standing.rules_of(state, now), _regulation(state, now)
+    rules, regulation = standing.rules_of(state, now), standing.regulation_in_force(state, now)
     quiet = policy.quiet_now(rules, now.utc) if now.trusted else None
     zones = tuple(state.site.zones)
     silences = [one for one in rules.windows if one.loosens is None and one.begins <= now.utc < one.ends]
     silent = {zone for silence in silences for zone in standing.zones_of(state, silence)}
     return InForce(
         regulation="" if regulation is None else regulation.number,
-        quiet=quiet or _general_quiet(rules),
+        quiet=quiet or next(iter(policy.general_quiet(rules)), None),
         locked=tuple(zone for zone in zones if zone in rules.locked),
         silenced=tuple(zone for zone in zones if zone in silent),
     )
@@ -72,8 +72,8 @@ def day_sheet(state: State, now: Now, day: date) -> DaySheet:
     """All that is shown of a day."""
     begins = day_begins(day, state.site.timezone)
     then = now if begins <= now.utc else replace(now, mono=now.mono_of(begins), utc=begins)
-    rules = standing.rules_of(state, then)
-    return DaySheet(day, now, rules, _regulation(state, then), day_plan(state, now, day), offers(state))
+    rules, regulation = standing.rules_of(state, then), standing.regulation_in_force(state, then)
+    return DaySheet(day, now, rules, regulation, day_plan(state, now, day), offers(state))
 
 
 def sounding_in(state: State, zone: ZoneId) -> JobId | None:
@@ -82,16 +82,6 @@ def sounding_in(state: State, zone: ZoneId) -> JobId | None:
         if zone in play.zones_in(ZonePart.HEARING):
             return play.job_id
     return None
-
-
-def _regulation(state: State, now: Now) -> Regulation | None:
-    holding = [order for order in standing.in_force(state, now) if isinstance(order, Regulation)]
-    return max(holding, key=lambda regulation: regulation.version, default=None)
-
-
-def _general_quiet(rules: Rules) -> tuple[time, time] | None:
-    general = [clause.quiet for clause in rules.policy.clauses if not clause.classes and not clause.zones]
-    return next((quiet for quiet in general if quiet is not None), None)
 
 
 def _shown(state: State, play: Occurrence, now: Now, rules: Rules) -> Upcoming:

@@ -13,7 +13,7 @@ from edge_agent.core import commands, conflicts, policy, records, series, standi
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Ack, AdoptTime, Level, ReleaseJob, SaveJob, SendAnswer, Verdict
 from edge_agent.core.events import Judgement, MessageArrived, Rejected, SavedJob, SavedRule
-from edge_agent.core.job import Accepted, Job, JobClass, LogAck, PlayNow, Rule, Welcome
+from edge_agent.core.job import TOMBSTONE_KEEP_MS, Accepted, Job, JobClass, LogAck, PlayNow, Rule, Seen, Welcome
 from edge_agent.core.order import AcceptedRule, RuleOrder, Timetable
 from edge_agent.core.programme import promised_ms
 from edge_agent.core.reasons import UNAUTHENTICATED, Reason, explain
@@ -157,7 +157,8 @@ def next_wake(state: State, now: Now) -> list[MonoMs]:
 
 def _order(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived) -> None:
     order_id = accepted.order_id
-    if turn.state.seen.get(order_id) == accepted.digest:
+    seen = turn.state.seen.get(order_id)
+    if seen is not None and seen.digest == accepted.digest:
         _again(turn, accepted, event)
         return
     held = _waits_at_first(turn, accepted)
@@ -168,7 +169,8 @@ def _order(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived)
         if objection is Reason.NOT_HEARD_HERE and isinstance(accepted, Accepted):
             series.heard_of(turn, accepted)
         return
-    turn.state = replace(turn.state, seen={**turn.state.seen, order_id: accepted.digest})
+    remembered = Seen(accepted.digest, accepted.not_after)
+    turn.state = replace(turn.state, seen={**turn.state.seen, order_id: remembered})
     if isinstance(accepted, Accepted):
         base = first_base(accepted.job, turn.now.utc)
         _save(turn, KnownJob(accepted, base=base, held=held, saved=False, offered=accepted.offered), event)
@@ -234,6 +236,20 @@ def _save(turn: Turn, known: KnownJob | KnownRule, event: MessageArrived) -> Non
 def _forget(turn: Turn, order_id: JobId) -> None:
     """As if it had never come: sent again, it is a new one."""
     turn.state = replace(turn.state, seen={key: value for key, value in turn.state.seen.items() if key != order_id})
+
+
+def forget_long_over(turn: Turn) -> None:
+    """What cannot come again by its own validity needs not be remembered, as the journal does not either."""
+    state = turn.state
+    if not turn.now.trusted:
+        return
+    kept = {
+        order_id: seen
+        for order_id, seen in state.seen.items()
+        if order_id in state.jobs or order_id in state.rules or seen.not_after >= turn.now.utc - TOMBSTONE_KEEP_MS
+    }
+    if len(kept) < len(state.seen):
+        turn.state = replace(state, seen=kept)
 
 
 def _again(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived) -> None:

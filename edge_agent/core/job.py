@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, time
 from enum import StrEnum
 
-from edge_agent.core.units import ClipKey, JobId, UtcMs, ZoneId
+from edge_agent.core.units import DAY_MS, ClipKey, JobId, UtcMs, ZoneId
 
 
 class JobClass(StrEnum):
@@ -184,6 +184,19 @@ class Accepted:
         return (self.job.job_id,) if self.edition is None else (self.job.job_id, self.edition.order_id)
 
 
+TOMBSTONE_KEEP_MS = 30 * DAY_MS
+# An order that is over is known by its id for so long after its validity: a broker's session queue lives a day, the
+# rest is for clocks that are wrong by weeks.
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is remembered of an order's id, also when it is over: its ``digest``, and until when it may come again."""
+
+    digest: str
+    not_after: UtcMs
+
+
 @dataclass(frozen=True, slots=True)
 class Welcome:
     """The signed answer to our hello; marks that only a server can remember come with it."""
@@ -204,8 +217,3 @@ class LogAck:
     epoch: str
     seq: int
     head_hash: str
-
-
-def clip_keys(job: Job) -> tuple[ClipKey, ...]:
-    """The recorded clips of a job, each once, in order."""
-    return tuple(dict.fromkeys(item.digest for item in job.items if isinstance(item, ClipItem)))

@@ -141,10 +141,19 @@ def in_quiet_hours(quiet: tuple[time, time], timezone: str, start: UtcMs, lasts_
     return _touches(*quiet, local_time(start, timezone), local_time(last, timezone))
 
 
+def general(rules: Rules) -> list[Clause]:
+    """The clauses that speak of every sound in every zone."""
+    return [clause for clause in rules.policy.clauses if not clause.classes and not clause.zones]
+
+
+def general_quiet(rules: Rules) -> list[tuple[time, time]]:
+    """The quiet hours for everybody, in the policy's own order."""
+    return [clause.quiet for clause in general(rules) if clause.quiet is not None]
+
+
 def quiet_now(rules: Rules, now: UtcMs) -> tuple[time, time] | None:
     """The quiet hours for everybody that hold now; None where anybody may sound."""
-    general = [clause.quiet for clause in rules.policy.clauses if not clause.classes and not clause.zones]
-    hours = [quiet for quiet in general if quiet is not None]
+    hours = general_quiet(rules)
     return next((quiet for quiet in hours if in_quiet_hours(quiet, rules.site.timezone, now, 1)), None)
 
 

@@ -1,6 +1,6 @@
 """Decide what a regulation, a window or a command does while it is in force, and when it is over by itself.
 
-Each kind has one line in ``_LASTS``: until when it holds. What is over leaves a record and is forgotten; what it asked
+Until when each kind holds stands in ``_over_at``. What is over leaves a record and is forgotten; what it asked
 for ends with it, so nobody has to come back and undo it.
 """
 
@@ -247,6 +247,11 @@ def rank_of(state: State, job_id: JobId) -> int | None:
             listed = order.action.job_ids
             place = listed.index(job_id) if job_id in listed else place
     return place
+
+
+def regulation_in_force(state: State, now: Now) -> Regulation | None:
+    """The one whose policy holds at this moment; None: the station's own does."""
+    return _newest_regulation([*in_force(state, now)])
 
 
 def newest_regulation(state: State) -> Regulation | None:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Effect, Level, Note
 from edge_agent.core.events import AckToken
-from edge_agent.core.job import Accepted, Job
+from edge_agent.core.job import Accepted, Job, Seen
 from edge_agent.core.occurrence import Cause, Phase, follow
 from edge_agent.core.order import AcceptedRule
 from edge_agent.core.past import Sounded
@@ -301,7 +301,7 @@ class State:
     past: tuple[Sounded, ...] = ()
     reserve: bool = False
     testing: SelfTesting | None = None
-    seen: Mapping[JobId, str] = field(default_factory=dict)
+    seen: Mapping[JobId, Seen] = field(default_factory=dict)
     refused: frozenset[str] = frozenset()
     waiting_acks: Mapping[JobId, tuple[AckToken, ...]] = field(default_factory=dict)
     plays: Mapping[OccurrenceKey, Occurrence] = field(default_factory=dict)

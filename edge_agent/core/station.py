@@ -109,6 +109,7 @@ def _take_in(turn: Turn, event: Event, verify: Verify) -> None:
             sounding.stop_all(turn)
         case SweepDue():
             clips.sweep(turn)
+            intake.forget_long_over(turn)
         case _:
             _from_device(turn, event)
 

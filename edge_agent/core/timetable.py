@@ -13,7 +13,7 @@ from dataclasses import replace
 from edge_agent.core import sounding, standing, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Entries, ReleaseJob
-from edge_agent.core.job import Accepted, Audience, Edition, Job, PlayAt
+from edge_agent.core.job import Accepted, Audience, Edition, Job, PlayAt, Seen
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.order import AcceptedRule, Regulation, RuleOrder, Timetable
 from edge_agent.core.reasons import Reason
@@ -124,8 +124,9 @@ def take_place(turn: Turn, rule: KnownRule) -> None:
             cancelled = known.called_off and _is_cancelled(turn.state, known.accepted)
             turn.put_job(replace(known, accepted=_as_chosen(known, accepted), saved=True, called_off=cancelled))
             _within_validity(turn, accepted.job)
+    seen = Seen(rule.accepted.digest, rule.accepted.not_after)
     known_ids = {job_id for job_id in new if job_id in turn.state.jobs or job_id in turn.state.seen}
-    turn.state = replace(turn.state, seen={**turn.state.seen, **dict.fromkeys(known_ids, rule.accepted.digest)})
+    turn.state = replace(turn.state, seen={**turn.state.seen, **dict.fromkeys(known_ids, seen)})
 
 
 def over_by(state: State, accepted: Accepted) -> Reason | None:
@@ -218,8 +219,8 @@ def _is_taken(state: State, order: Timetable, job: Job) -> bool:
 
 def _was_an_order_of_its_own(state: State, job_id: JobId) -> bool:
     """Whether what is over was no entry: of a timetable and its entries the digest is the same."""
-    digest = state.seen.get(job_id)
-    return digest is not None and list(state.seen.values()).count(digest) == 1
+    seen = state.seen.get(job_id)
+    return seen is not None and sum(other.digest == seen.digest for other in state.seen.values()) == 1
 
 
 def _says_the_same(known: KnownJob, job: Job) -> bool:

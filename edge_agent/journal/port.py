@@ -9,12 +9,10 @@ from edge_agent.core.as_run import AsRun
 from edge_agent.core.clock_trust import KeptTime
 from edge_agent.core.effects import Entries, SaveJob, SaveMark
 from edge_agent.core.events import SavedMark
+from edge_agent.core.job import Seen
 from edge_agent.core.past import Sounded
 from edge_agent.core.units import DAY_MS, JobId, UtcMs
 
-TOMBSTONE_KEEP_MS = 30 * DAY_MS
-# A job that is over is known by its id for so long after its validity: a broker's session queue lives a day, the rest
-# is for clocks that are wrong by weeks.
 RECORD_KEEP_MS = 400 * DAY_MS
 # Thirteen months are at most 397 days (requirement U3).
 
@@ -55,14 +53,14 @@ class StoredRecord:
 class Contents:
     """All that a boot needs. ``floor`` is the last signed time, ``kept`` what a process in the same boot tells it by.
 
-    ``seen`` maps the ids of jobs that may come again to digests; ``refused`` holds the digests of the orders that the
+    ``seen`` holds the ids that may come again; ``refused`` holds the digests of the orders that the
     last REFUSALS_AMONG records refuse; ``past`` is what has sounded lately, by the records of it.
     ``quarantined`` names what the damaged predecessor of this memory was put aside as; "" when there was none.
     """
 
     jobs: tuple[StoredJob, ...]
     marks: tuple[SavedMark, ...]
-    seen: tuple[tuple[JobId, str], ...]
+    seen: tuple[tuple[JobId, Seen], ...]
     epoch: str
     last_seq: int
     last_hash: str

@@ -15,9 +15,10 @@ from typing import Any
 from edge_agent.core.as_run import AsRun
 from edge_agent.core.clock_trust import TIMETABLE_SOURCES, KeptTime
 from edge_agent.core.effects import Entries, SaveJob, SaveMark
+from edge_agent.core.job import TOMBSTONE_KEEP_MS
 from edge_agent.core.units import JobId, MonoMs, UtcMs
 from edge_agent.journal.database import disk, open_database
-from edge_agent.journal.port import RECORD_KEEP_MS, TOMBSTONE_KEEP_MS, Contents, JournalError, StoredRecord
+from edge_agent.journal.port import RECORD_KEEP_MS, Contents, JournalError, StoredRecord
 from edge_agent.journal.reading import LOAD_META, contents_of
 from edge_agent.journal.record import ChainPoint, Origin, body_of, chain
 

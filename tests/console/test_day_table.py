@@ -130,6 +130,13 @@ def test_a_late_beginning_and_a_cut_end_are_told() -> None:
     ]
 
 
+def test_what_sounds_over_midnight_says_that_it_began_the_day_before() -> None:
+    began = UtcMs(at("00:00") - 10 * MINUTE_MS)
+    (line,) = [one for one in lines(sheet(entry("00:00", starts=began))) if "Bản tin sáng" in one]
+    assert "từ hôm trước" in line
+    assert "từ hôm trước" not in "".join(lines(sheet(entry("00:00"))))
+
+
 def test_words_of_unknown_length_have_no_end() -> None:
     assert lines(sheet(entry(minutes=0)))[3].startswith("05h30–?  ")
 

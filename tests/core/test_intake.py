@@ -17,6 +17,7 @@ from edge_agent.core.events import (
     RecordSaved,
     Rejected,
     Restored,
+    SweepDue,
     Tick,
 )
 from edge_agent.core.intake import JOBS_MAX, REFUSED_KEPT
@@ -399,3 +400,17 @@ def test_a_refused_order_that_comes_again_is_recorded_once() -> None:
     bench.arrive(bench.accept(expired))
     assert len(bench.outcomes()) == 1
     assert bench.answers() == [("refused", "expired")] * 2
+
+
+def test_an_id_is_remembered_for_a_month_after_its_order_can_no_longer_come_and_no_longer() -> None:
+    bench = Bench().boot()
+    job = bench.order()
+    bench.pass_s(1)
+    bench.end(job)
+    bench.order(job_id="recurs", when=makers.rule_when())
+    bench.pass_s(29 * 24 * 3_600)
+    bench.send(SweepDue())
+    assert job in bench.state.seen
+    bench.pass_s(2 * 24 * 3_600)
+    bench.send(SweepDue())
+    assert set(bench.state.seen) == {"recurs"}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.core.job import Job, TextItem, clip_keys
+from edge_agent.core.job import Job, TextItem
 from edge_agent.core.programme import (
     ALL_CLEAR,
     ATTENTION,
@@ -132,11 +132,6 @@ def test_a_rehearsal_promises_its_signal_and_its_pauses_at_least() -> None:
 def test_the_same_words_in_another_language_are_another_sound() -> None:
     vi, en = (makers.make_job(**{"class": "emergency"}, items=[makers.text_item(language=one)]) for one in ("vi", "en"))
     assert item_key(vi.items[0]) != item_key(en.items[0])
-
-
-def test_a_clip_used_twice_is_one_clip() -> None:
-    job = makers.make_job(items=[makers.clip_item(digest=A), makers.clip_item(digest=B), makers.clip_item(digest=A)])
-    assert clip_keys(job) == (A, B)
 
 
 # What is left of a programme

@@ -14,12 +14,12 @@ from edge_agent.core.as_run import AsRun, RecordKind
 from edge_agent.core.clock_trust import TIMETABLE_SOURCES, KeptTime
 from edge_agent.core.effects import Entries, SaveJob, SaveMark
 from edge_agent.core.events import SavedMark
+from edge_agent.core.job import TOMBSTONE_KEEP_MS, Seen
 from edge_agent.core.units import JobId, UtcMs
 from edge_agent.journal.port import (
     PAST_AMONG,
     RECORD_KEEP_MS,
     REFUSALS_AMONG,
-    TOMBSTONE_KEEP_MS,
     Contents,
     JournalError,
     StoredJob,
@@ -104,7 +104,7 @@ class FakeJournal:
         return Contents(
             jobs=tuple(_whole(row, now) for row in now.jobs.values() if not row.over),
             marks=tuple(sorted(marks, key=lambda mark: (mark.planned, mark.job_id))),
-            seen=tuple((job_id, row.digest) for job_id, row in now.jobs.items()),
+            seen=tuple((job_id, Seen(row.digest, row.not_after)) for job_id, row in now.jobs.items()),
             epoch=now.epoch,
             last_seq=now.head.seq,
             last_hash=now.head.hash,

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.core.events import Mark
+from edge_agent.core.job import TOMBSTONE_KEEP_MS
 from edge_agent.core.units import DAY_MS, JobId, UtcMs
-from edge_agent.journal.port import RECORD_KEEP_MS, TOMBSTONE_KEEP_MS, Contents, Journal, JournalError, StoredRecord
+from edge_agent.journal.port import RECORD_KEEP_MS, Contents, Journal, JournalError, StoredRecord
 from tests.journal.rigs import FakeRig, StoreRig
 from tests.journal.samples import KEPT, NOON, entries, record_of, save_job, save_mark, save_timetable
 

@@ -33,7 +33,7 @@ def test_what_was_committed_is_there_after_a_power_cut(rig: Rig) -> None:
     contents = rig.boot().load()
     assert contents.jobs == (stored_job(held=True),)
     assert contents.marks == (SavedMark(JOB, PLANNED, Mark.INTENT, 1),)
-    assert contents.seen == ((JOB, "digest of tiem-chung"),)
+    assert [(job_id, seen.digest) for job_id, seen in contents.seen] == [(JOB, "digest of tiem-chung")]
     assert (contents.last_seq, contents.last_hash, contents.floor) == (1, record.hash, NOON)
 
 

@@ -112,7 +112,7 @@ PLANTS = (
     Plant(
         "a replay is an order",
         f"{CORE}/intake.py",
-        "    turn.state = replace(turn.state, seen={**turn.state.seen, order_id: accepted.digest})\n",
+        "    turn.state = replace(turn.state, seen={**turn.state.seen, order_id: remembered})\n",
         "",
     ),
     Plant(
