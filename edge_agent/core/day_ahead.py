@@ -18,7 +18,7 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.job import RANK, Job, JobClass, PlayAt, PlayNow
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import Planned
-from edge_agent.core.past import LATE_GRACE_MS, PAST_MS, Sounded, counted_start, remember
+from edge_agent.core.past import LATE_GRACE_MS, PAST_MS, Sounded, counted_start, lately, remember
 from edge_agent.core.policy import Rules, Verdict, Wish
 from edge_agent.core.programme import length_ms, parts_of, promised_ms
 from edge_agent.core.reasons import Reason
@@ -117,7 +117,7 @@ class _Run:
 
     def go_from(self, at: UtcMs) -> bool:
         """Begin with what is open now, or before the day in question with nothing; says whether its end was reached."""
-        self.past = self.state.past
+        self.past = lately(self.state.past, at)
         ahead = at > self.now.utc
         if not ahead:
             self._as_it_is()
