@@ -34,6 +34,7 @@ RULES = {
     Reason.OUTSIDE_EXCEPTION,
     Reason.ZONE_LOCKED,
     Reason.ZONE_SILENCED,
+    Reason.BATTERY_RESERVE,
     Reason.ALL_STOPPED,
     Reason.STOPPED,
     Reason.OVER_LIMIT,
@@ -42,6 +43,7 @@ RULES = {
     Reason.EMERGENCY_IN_FORCE,
 }
 TAKEN_BACK = {Reason.CANCELLED, Reason.SUPERSEDED, Reason.CORRECTED}
+SET_ASIDE = {Reason.SKIPPED, Reason.AUDIO_ALTERED}
 AUDIO = {
     Reason.AUDIO_UNREACHABLE,
     Reason.AUDIO_ALTERED,
@@ -56,7 +58,15 @@ WHY: dict[Phase, set[Reason | None]] = {
     Phase.EXPIRED: {Reason.EXPIRED, *HELD_BACK},
     Phase.REJECTED: RULES,
     Phase.MISSED: {Reason.MISSED, *HELD_BACK},
-    Phase.INTERRUPTED: {Reason.PREEMPTED, Reason.POWER_CUT, Reason.SHUTDOWN, *RULES, *TAKEN_BACK, *HELD_BACK},
+    Phase.INTERRUPTED: {
+        Reason.PREEMPTED,
+        Reason.POWER_CUT,
+        Reason.SHUTDOWN,
+        *SET_ASIDE,
+        *RULES,
+        *TAKEN_BACK,
+        *HELD_BACK,
+    },
     Phase.CANCELLED: {Reason.CANCELLED, Reason.CORRECTED},
     Phase.SUPERSEDED: {Reason.SUPERSEDED},
 }

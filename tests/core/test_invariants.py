@@ -29,6 +29,7 @@ from edge_agent.core.events import (
     PlayEnded,
     PlayProgress,
     PlayStarted,
+    PowerReported,
     RecordSaved,
     Rejected,
     RelayChanged,
@@ -112,6 +113,10 @@ class Ward(Office):
             self.world.arrive(LogAck(self.world.disk.disk.committed.epoch, number % 8, ""), makers.ACK_TOPIC)
         else:
             self.world.welcome(what, number)
+
+    @rule(reserve=often)
+    def the_battery_is_low_or_not(self, reserve: bool) -> None:
+        self.world.send(PowerReported(not reserve))
 
     @rule(what=st.sampled_from((None, Disconnected("gone"), HelloDue(), HeartbeatDue(), SweepDue())))
     def network(self, what: Event | None) -> None:
