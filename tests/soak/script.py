@@ -29,7 +29,7 @@ ALONE = "alone"
 ALONE_AFTER_MS = 26 * HOUR_MS
 # A night is among them: what is due later was fetched in it.
 ALONE_MS = TENDAYS_MS
-CLOCK_DAYS, CLOCK_SCALE = 3, 180
+CLOCK_DAYS, CLOCK_SCALE = 2, 180
 # A meddled clock stays so for seconds, or up to three and a half hours.
 PAUSES_MS = (1, 5, 30, 200, 1_000, 3_000, 10_000, 30_000)
 TEXTS = ("Lũ quét!", "Bà con rời nhà ngay, lên chỗ cao.")
@@ -128,7 +128,7 @@ def clocks(seed: int) -> Script:
     dice = random.Random(f"clocks {seed}")
     lasts = CLOCK_DAYS * DAY_MS
     happenings = _timetable(0, CLOCK_DAYS)
-    for _ in range(80):
+    for _ in range(60):
         what = dice.choice(tuple(_CLOCK_FAULTS))
         at = dice.randrange(lasts - max(LASTS_MS) * CLOCK_SCALE)
         happenings.append(Happening(at, what, _CLOCK_FAULTS[what](dice, CLOCK_SCALE)))
