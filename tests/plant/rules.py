@@ -67,10 +67,10 @@ RULES = (
         "    first = last = _walls(rules, wish)[0]\n",
     ),
     Plant(
-        "nobody is locked out of an emergency",
-        POLICY,
-        "    if wish.start < rules.locked.get(zone, 0):",
-        "    if wish.cls is not JobClass.EMERGENCY and wish.start < rules.locked.get(zone, 0):",
+        "a lock is over at half of its time",
+        f"{CORE}/standing.py",
+        "            passed = MonoMs(rule.since + for_ms)\n",
+        "            passed = MonoMs(rule.since + for_ms // 2)\n",
     ),
     Plant(
         "a newer version leaves the older one its repetitions",
