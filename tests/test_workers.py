@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from edge_agent.core.effects import CommitRecord, ReleaseJob, SaveLogAck, SendLog
 from edge_agent.core.events import IntentSaved, JobSaved, JournalFailed, Mark, RecordSaved
+from edge_agent.core.job import TOMBSTONE_KEEP_MS
 from edge_agent.core.units import JobId, UtcMs
-from edge_agent.journal.port import TOMBSTONE_KEEP_MS
 from edge_agent.workers import BATCH_MAX, Afterwards, Prune, SaveFloor
 from tests.gated_journal import PATIENCE_S
 from tests.journal.samples import KEPT, NOON, entries, record_of, save_job, save_mark, save_timetable
