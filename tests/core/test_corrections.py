@@ -1,0 +1,86 @@
+"""A correction ends what was wrong, and goes to whoever heard it."""
+
+from __future__ import annotations
+
+from edge_agent.core import effects as fx
+from edge_agent.core import standing
+from edge_agent.core.events import (
+    JobSaved,
+)
+from edge_agent.core.reasons import Reason
+from tests.core.bench import CHO, DINH, Bench, at_work, audience
+from tests.core.series import sounds
+
+
+def test_a_correction_stops_what_it_corrects_and_sounds_where_that_was_heard() -> None:
+    bench = at_work()
+    wrong = bench.order(job_id="wrong", audience=audience(CHO))
+    bench.pass_s(1)
+    right = bench.order(job_id="right", corrects="wrong", **{"class": "priority"})
+    assert len(bench.every(fx.StopPlay)) == 1
+    bench.end(wrong, Reason.SHUTDOWN, ms=500)
+    assert (wrong, "interrupted", "corrected") in bench.outcomes()
+    bench.pass_s(1)
+    assert [feed.zone for feed in bench.every(fx.StartPlay)[-1].feeds] == [CHO]
+    bench.end(right)
+    assert bench.every(fx.CommitRecord)[-1].record.corrects == "wrong"
+
+
+def test_a_correction_of_what_was_played_goes_to_who_heard_it() -> None:
+    bench = at_work()
+    wrong = bench.order(job_id="wrong", audience=audience(DINH))
+    sounds(bench, wrong)
+    bench.pass_s(3_600)
+    bench.order(job_id="right", corrects="wrong")
+    bench.pass_s(1)
+    assert [feed.zone for feed in bench.every(fx.StartPlay)[-1].feeds] == [DINH]
+
+
+def test_a_correction_of_what_was_heard_nowhere_ends_what_waits() -> None:
+    bench = at_work()
+    wrong = bench.at(60, job_id="wrong")
+    bench.order(job_id="right", corrects="wrong")
+    assert bench.answers()[-1] == ("refused", "not_heard_here")
+    assert bench.outcomes()[-1] == (wrong, "cancelled", "corrected")
+
+
+def test_a_correction_of_what_was_stopped_before_anybody_heard_it_is_refused_by_name() -> None:
+    bench = at_work()
+    wrong = bench.order(job_id="wrong")
+    bench.pass_s(1)
+    bench.deaf = {fx.SaveJob}
+    right = bench.order(job_id="right", corrects="wrong")
+    bench.end(wrong, Reason.SHUTDOWN, ms=0)
+    bench.send(JobSaved(right))
+    assert bench.outcomes()[-1] == (right, "rejected", "not_heard_here")
+
+
+def test_what_was_corrected_while_it_waited_is_not_released() -> None:
+    bench = Bench().boot(welcomed=False)
+    bench.order(job_id="right", corrects="wrong")
+    wrong = bench.at(60, job_id="wrong")
+    bench.welcome()
+    assert (wrong, "rejected", "corrected") in bench.outcomes()
+    assert bench.state.jobs == {}
+
+
+def test_a_correction_finds_who_heard_what_was_wrong_weeks_ago() -> None:
+    bench = at_work()
+    wrong = bench.playing()
+    bench.pass_s(9)
+    bench.end(wrong)
+    bench.pass_s(20 * 24 * 3_600)
+    other = bench.playing(job_id="other")
+    bench.pass_s(9)
+    bench.end(other)
+    bench.order(job_id="right", corrects=wrong)
+    assert bench.answers()[-1] == ("accepted", None)
+
+
+def test_who_heard_what_counts_in_no_limit_of_a_later_day() -> None:
+    bench = at_work()
+    for day in range(3):
+        bench.end(bench.playing(job_id=f"day-{day}"))
+        bench.pass_s(24 * 3_600)
+    assert [sound.job_id for sound in bench.state.past] == ["day-0", "day-1", "day-2"]
+    assert [sound.job_id for sound in standing.rules_of(bench.state, bench.now).past] == ["day-1", "day-2"]
