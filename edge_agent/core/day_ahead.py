@@ -13,17 +13,17 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from edge_agent.core import clips, policy, standing, timetable, zones
+from edge_agent.core import policy, standing, timetable, zones
 from edge_agent.core.clock_trust import Now
-from edge_agent.core.job import RANK, Job, JobClass, PlayAt, PlayNow
+from edge_agent.core.job import RANK, PlayAt, PlayNow
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import Planned
-from edge_agent.core.past import LATE_GRACE_MS, PAST_MS, Sounded, counted_start, lately, remember
-from edge_agent.core.policy import Rules, Verdict, Wish
-from edge_agent.core.programme import length_ms, parts_of, promised_ms
+from edge_agent.core.past import PAST_MS, lately, remember
+from edge_agent.core.programme import length_ms
 from edge_agent.core.reasons import Reason
-from edge_agent.core.schedule import caught_up, next_instant, repeats, sounds_once, valid_until
-from edge_agent.core.state import KnownJob, Occurrence, State, Turn, ZonePart
+from edge_agent.core.schedule import caught_up, next_instant, repeats, sounds_once
+from edge_agent.core.state import KnownJob, Occurrence, State, ZonePart
+from edge_agent.core.street_ahead import Open, Street, Taken, at_once, given_up_at, lasts_ms_of, sounded, wish_of
 from edge_agent.core.units import NEVER, SECOND_MS, JobId, UtcMs, ZoneId
 
 PLANNED_MAX = 500
@@ -38,40 +38,6 @@ YEAR_MIN, YEAR_MAX = 2000, 2100
 _WAITING = (Phase.RECEIVED, Phase.STAGED, Phase.QUEUED)
 
 
-@dataclass(frozen=True, slots=True)
-class _Open:
-    """The one occurrence of a job that is still to begin; ``number`` counts them as they were made.
-
-    It takes its zones at ``takes_at`` (0: at once), so that its first sample is on time, and is given up at
-    ``given_up_at``. A new one is not ``ready`` before the others have had their turn: its sound is looked for first.
-    """
-
-    known: KnownJob
-    planned: UtcMs
-    zones: tuple[ZoneId, ...]
-    lasts_ms: int
-    number: int
-    takes_at: UtcMs
-    given_up_at: UtcMs
-    ready: bool = True
-    goes_on: bool = False
-    held_by: Reason | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Taken:
-    """One that has its zones: ``begins_at`` is when the rules are asked again; then it has ``begun``."""
-
-    one: _Open
-    zones: tuple[ZoneId, ...]
-    out: Mapping[ZoneId, Reason]
-    starts: UtcMs
-    begins_at: UtcMs
-    ends: UtcMs
-    begun: bool = False
-    under: str = ""
-
-
 def day_plan(state: State, now: Now, day: date) -> tuple[Planned, ...]:
     """What will sound on a local day from now on, what sounds now, and what will not, in the order of its beginning.
 
@@ -80,9 +46,9 @@ def day_plan(state: State, now: Now, day: date) -> tuple[Planned, ...]:
     if not YEAR_MIN <= day.year < YEAR_MAX:
         return ()
     first, last = _bounds(day, state.site.timezone)
-    run = _Run(state, now, last)
+    run = _Run(state, now, last=last)
     if not run.go_from(UtcMs(max(now.utc, first - PAST_MS))) and now.utc < first:
-        run = _Run(state, now, last)
+        run = _Run(state, now, last=last)
         run.go_from(first)
     reaches_in = [one for one in run.plan if one.planned < first < one.ends and one.reason is None]
     of_day = [*reaches_in, *(one for one in run.plan if first <= one.planned < last)]
@@ -95,21 +61,15 @@ def day_begins(day: date, timezone: str) -> UtcMs:
 
 
 @dataclass(slots=True)
-class _Run:
+class _Run(Street):
     """The street from moment to moment, as far as it can be foreseen; lives for a single ``day_plan``."""
 
-    state: State
-    now: Now
-    last: UtcMs
-    past: tuple[Sounded, ...] = ()
+    last: UtcMs = UtcMs(0)
     bases: dict[JobId, UtcMs] = field(default_factory=dict)
-    waiting: dict[JobId, _Open] = field(default_factory=dict)
-    taken: list[_Taken] = field(default_factory=list)
-    closed: dict[ZoneId, UtcMs] = field(default_factory=dict)
+    waiting: dict[JobId, Open] = field(default_factory=dict)
     plan: list[Planned] = field(default_factory=list)
     receipt: dict[JobId, int] = field(default_factory=dict)
     made: int = 0
-    begun: UtcMs = UtcMs(0)
 
     def __post_init__(self) -> None:
         self.begun = self.now.utc
@@ -168,7 +128,7 @@ class _Run:
         }
         self.state = replace(self.state, jobs=left)
 
-    def _is_replaced(self, one: _Open) -> bool:
+    def _is_replaced(self, one: Open) -> bool:
         known = self.state.jobs.get(one.known.job.job_id)
         return not one.goes_on and (known is None or one.planned > known.job.not_after)
 
@@ -183,7 +143,7 @@ class _Run:
             elif play.ending is None:
                 self._take_over(one, play)
 
-    def _take_over(self, one: _Open, play: Occurrence) -> None:
+    def _take_over(self, one: Open, play: Occurrence) -> None:
         """What has its zones already."""
         starts = self.now.utc_of(play.start_at if play.started is None else play.started)
         ends = UtcMs(self.now.utc_of(play.start_at) + one.lasts_ms)
@@ -191,7 +151,7 @@ class _Run:
         if begun and play.cut_at is not None:
             ends = min(ends, self.now.utc_of(play.cut_at))
         out = {zone: run.reason for zone, run in play.zones.items() if run.part is ZonePart.OUT and run.reason}
-        self.taken.append(_Taken(one, zones.in_it(play), out, starts, self.now.utc, ends, begun, play.under))
+        self.taken.append(Taken(one, zones.in_it(play), out, starts, self.now.utc, ends, begun, play.under))
         self.closed |= dict.fromkeys(zones.in_it(play), UtcMs(0))
         if begun:
             volumes = {zone: play.zones[zone].volume for zone in zones.in_it(play)}
@@ -220,7 +180,7 @@ class _Run:
             over := next((one for one in self._in_order() if one.begun and one.ends <= self.now.utc), None)
         ) is not None:
             self.taken.remove(over)
-            self.past = remember(self.past, _sounded(over, over=True))
+            self.past = remember(self.past, sounded(over, over=True))
             self._done(over.one)
             self._advance()
         self._advance()
@@ -266,34 +226,34 @@ class _Run:
             else:
                 self.waiting[known.job.job_id] = replace(self._opened(known, planned, None), ready=False)
 
-    def _opened(self, known: KnownJob, planned: UtcMs, lasts_ms: int | None, *, goes_on: bool = False) -> _Open:
+    def _opened(self, known: KnownJob, planned: UtcMs, lasts_ms: int | None, *, goes_on: bool = False) -> Open:
         self.made += 1
         job, where = known.job, zones.zones_of(self.state, known.job)
         lead_ms = max((zones.cold_lead_ms(self.state.site, zone) for zone in where), default=0)
-        return _Open(
+        return Open(
             known,
             planned,
             where,
-            lasts_ms=_lasts_ms(self.state, job) if lasts_ms is None else lasts_ms,
+            lasts_ms=lasts_ms_of(self.state, job) if lasts_ms is None else lasts_ms,
             number=self.made,
-            takes_at=UtcMs(0 if goes_on or _at_once(job) else planned - lead_ms),
-            given_up_at=NEVER if goes_on else _given_up_at(job, planned),
+            takes_at=UtcMs(0 if goes_on or at_once(job) else planned - lead_ms),
+            given_up_at=NEVER if goes_on else given_up_at(job, planned),
             goes_on=goes_on,
         )
 
-    def _urgency(self, one: _Open) -> tuple[int, int, UtcMs, int]:
+    def _urgency(self, one: Open) -> tuple[int, int, UtcMs, int]:
         """Class first, then the commune's order, then the planned instant, then receipt."""
         job = one.known.job
         place = standing.rank_of(self.state, job.job_id)
         order = job.order if place is None else place
         return (-RANK[job.plays_as], order, one.planned, self.receipt[job.job_id])
 
-    def _in_order(self) -> list[_Taken]:
+    def _in_order(self) -> list[Taken]:
         return sorted(self.taken, key=lambda taken: (taken.ends, taken.one.number))
 
     # One occurrence
 
-    def _moves(self, one: _Open) -> bool:
+    def _moves(self, one: Open) -> bool:
         """Give it up, let it wait, or let it take its zones; says whether anything has changed."""
         if not one.ready:
             self.waiting[one.known.job.job_id] = replace(one, ready=True)
@@ -301,68 +261,43 @@ class _Run:
         if self.now.utc >= one.given_up_at:
             late = Reason.EXPIRED if isinstance(one.known.job.when, PlayNow) else Reason.MISSED
             return self._refuse(one, self.now.utc, one.held_by or late, {})
-        why_not = self._why_not(one.known.job, one)
+        why_not = self.why_not(one)
         if why_not is not None:
             return self._refuse(one, UtcMs(max(one.planned, self.now.utc)), why_not, {})
         if standing.pauses(self.state, self.now, one.known.job, one.zones):
             return self._waits(one, Reason.PAUSED)
-        free = self._room(one)
+        free = self.room(one)
         return self._take(one, free) if free else self._waits(one, Reason.ZONES_BUSY)
 
-    def _waits(self, one: _Open, reason: Reason) -> bool:
+    def _waits(self, one: Open, reason: Reason) -> bool:
         self.waiting[one.known.job.job_id] = replace(one, held_by=reason)
         return one.held_by is not reason
 
-    def _why_not(self, job: Job, one: _Open) -> Reason | None:
-        """What keeps it silent that is no rule of the ward's."""
-        if not one.zones:
-            return Reason.NOT_HEARD_HERE
-        urgent = job.plays_as is JobClass.EMERGENCY
-        if not urgent and not self.now.trusted:
-            return Reason.CLOCK_NOT_TRUSTED
-        trouble = clips.trouble(self.state, job)
-        return None if urgent or trouble is None else trouble[0]
-
-    def _room(self, one: _Open) -> tuple[ZoneId, ...]:
-        """The zones in which it would begin; none while it has to wait for others."""
-        urgent = one.known.job.plays_as is JobClass.EMERGENCY
-        free = []
-        for zone in one.zones:
-            classes = [other.one.known.job.plays_as for other in self.taken if zone in other.zones]
-            alert = JobClass.EMERGENCY in classes
-            if (classes and not urgent and not alert) or (alert and urgent):
-                return ()
-            if not alert:
-                free.append(zone)
-        return tuple(free)
-
-    def _take(self, one: _Open, free: tuple[ZoneId, ...]) -> bool:
-        due = self.now.utc if one.goes_on or _at_once(one.known.job) else one.planned
-        starts = UtcMs(max(due, self.now.utc + max(self._warm_in_ms(zone) for zone in free)))
-        wish = _wish(one, one.zones, starts)
-        verdict = policy.judge(self._rules(), wish)
-        objection = self._objection(one, wish, verdict)
+    def _take(self, one: Open, free: tuple[ZoneId, ...]) -> bool:
+        due = self.now.utc if one.goes_on or at_once(one.known.job) else one.planned
+        starts = UtcMs(max(due, self.now.utc + max(self.warm_in_ms(zone) for zone in free)))
+        wish = wish_of(one, one.zones, starts)
+        verdict = policy.judge(self.rules(), wish)
+        objection = self.objection(one, wish, verdict)
         if objection is not None:
             return self._refuse(one, starts, objection, verdict.out)
-        begins_at = UtcMs(
-            max(self.now.utc, starts - min(self._warm_in_ms(zone) for zone in free) - zones.RELAY_LEAD_MS)
-        )
+        begins_at = UtcMs(max(self.now.utc, starts - min(self.warm_in_ms(zone) for zone in free) - zones.RELAY_LEAD_MS))
         del self.waiting[one.known.job.job_id]
         heard_in = tuple(zone for zone in one.zones if zone not in verdict.out)
-        self.taken.append(_Taken(one, heard_in, dict(verdict.out), starts, begins_at, wish.end))
+        self.taken.append(Taken(one, heard_in, dict(verdict.out), starts, begins_at, wish.end))
         for zone in heard_in:
             warm_up_ms = self.state.site.zones[zone].warm_up_ms
             self.closed.setdefault(zone, UtcMs(max(self.now.utc, starts - warm_up_ms - zones.RELAY_LEAD_MS)))
         return True
 
-    def _begin(self, taken: _Taken) -> None:
+    def _begin(self, taken: Taken) -> None:
         """Its relays are closed: the rules are asked once more, for others may have come meanwhile."""
         one = taken.one
         self.taken.remove(taken)
-        wish = _wish(one, taken.zones, taken.starts)
-        rules = self._rules()
+        wish = wish_of(one, taken.zones, taken.starts)
+        rules = self.rules()
         verdict = policy.judge(rules, wish)
-        objection = self._objection(one, wish, verdict)
+        objection = self.objection(one, wish, verdict)
         out = {**taken.out, **verdict.out}
         if objection is not None:
             self._refuse(one, taken.starts, objection, out)
@@ -370,58 +305,17 @@ class _Run:
         hearing = tuple(zone for zone in taken.zones if zone not in verdict.out)
         ends = wish.end if verdict.ends_at is None else verdict.ends_at
         self.taken.append(replace(taken, zones=hearing, out=out, ends=ends, begun=True, under=verdict.under))
-        volumes = {zone: self._volume(rules, wish, one, zone, verdict) for zone in hearing}
+        ordered = one.known.job.volume
+        volumes = {zone: policy.volume_at(rules, wish, zone, ordered, verdict.under) for zone in hearing}
         self._tell(one, taken.starts, ends, volumes, out, None, verdict.under, cut=verdict.ends_at is not None)
 
-    def _volume(self, rules: Rules, wish: Wish, one: _Open, zone: ZoneId, verdict: Verdict) -> int:
-        return policy.volume_at(rules, wish, zone, one.known.job.volume, verdict.under)
-
-    def _warm_in_ms(self, zone: ZoneId) -> int:
-        since, warm_up_ms = self.closed.get(zone), self.state.site.zones[zone].warm_up_ms
-        return warm_up_ms if since is None else max(0, since + warm_up_ms - self.now.utc)
-
-    def _rules(self) -> Rules:
-        """All that holds at this moment, and what has sounded by then."""
-        rules = policy.at_the_relay(standing.rules_of(self.state, self.now))
-        # How long the battery is kept for emergencies nobody knows: that is told of what is due by now.
-        reserve = rules.reserve and self.now.utc <= self.begun
-        return replace(rules, past=(*self.past, *map(_sounded, self.taken)), reserve=reserve)
-
-    def _objection(self, one: _Open, wish: Wish, verdict: Verdict) -> Reason | None:
-        """Why it must not sound at all, in the order in which ``playing`` asks."""
-        job, turn = one.known.job, Turn(self.state, self.now)
-        begins = isinstance(job.when, PlayNow) and not one.goes_on
-        if begins and self.now.tells_validity and wish.start > valid_until(job):
-            return Reason.EXPIRED
-        if job.rehearsal and self._alert_in_force():
-            return Reason.EMERGENCY_IN_FORCE
-        if standing.stops(self.state, self.now, job.issued_at):
-            return Reason.ALL_STOPPED
-        if any(zones.longest_ms(turn, zone) < one.lasts_ms for zone in one.zones):
-            return Reason.OVER_LIMIT
-        return verdict.reason or self._over_bound(one)
-
-    def _alert_in_force(self) -> bool:
-        """Whether one that is known today can still begin then, or sounds."""
-        alerts = [known for known in self.state.jobs.values() if known.job.plays_as is JobClass.EMERGENCY]
-        sounding = {taken.one.known.job.job_id for taken in self.taken}
-        return any(
-            known.job.job_id in sounding or (valid_until(known.job) >= self.now.utc and not known.called_off)
-            for known in alerts
-        )
-
-    def _over_bound(self, one: _Open) -> Reason | None:
-        most_ms = one.known.accepted.sound_max_ms
-        so_far_ms = sum(sound.ended - sound.started for sound in self.past if sound.job_id == one.known.job.job_id)
-        return Reason.TOO_MUCH_SOUND if most_ms and so_far_ms + one.lasts_ms > most_ms else None
-
-    def _refuse(self, one: _Open, starts: UtcMs, reason: Reason, out: Mapping[ZoneId, Reason]) -> bool:
+    def _refuse(self, one: Open, starts: UtcMs, reason: Reason, out: Mapping[ZoneId, Reason]) -> bool:
         self.waiting.pop(one.known.job.job_id, None)
         self._done(one)
         self._tell(one, starts, UtcMs(starts + one.lasts_ms), {}, out, reason)
         return True
 
-    def _done(self, one: _Open) -> None:
+    def _done(self, one: Open) -> None:
         """It has its outcome; a job that recurs goes on from here."""
         job = one.known.job
         if sounds_once(job) or job.job_id not in self.state.jobs:
@@ -431,7 +325,7 @@ class _Run:
 
     def _tell(
         self,
-        one: _Open,
+        one: Open,
         starts: UtcMs,
         ends: UtcMs,
         volumes: Mapping[ZoneId, int],
@@ -446,35 +340,6 @@ class _Run:
         order = place + 1 if place is not None else job.order or None
         what = (job.job_id, job.items[0].title, job.cls, job.level, order)
         self.plan.append(Planned(*what, one.planned, starts, ends, volumes, out, reason, under, cut, one.zones))
-
-
-def _sounded(taken: _Taken, *, over: bool = False) -> Sounded:
-    """As the day's limits count it: what sounds with the end that it is going to have."""
-    one, job = taken.one, taken.one.known.job
-    began = counted_start(one.planned, taken.starts)
-    ends = began + taken.ends - taken.starts if over else min(began + one.lasts_ms, taken.ends)
-    return Sounded(job.job_id, job.plays_as, began, UtcMs(ends), frozenset(taken.zones), taken.under)
-
-
-def _wish(one: _Open, where: tuple[ZoneId, ...], starts: UtcMs) -> Wish:
-    planned = None if one.goes_on else one.planned
-    return policy.wish_for(one.known.job, where, starts, one.lasts_ms, planned)
-
-
-def _given_up_at(job: Job, planned: UtcMs) -> UtcMs:
-    """From when on it is too late for it to begin."""
-    if isinstance(job.when, PlayNow):
-        return UtcMs(valid_until(job) + 1)
-    return UtcMs(planned + max(job.late_limit_ms, LATE_GRACE_MS) + 1)
-
-
-def _at_once(job: Job) -> bool:
-    return isinstance(job.when, PlayNow) and not repeats(job)
-
-
-def _lasts_ms(state: State, job: Job) -> int:
-    durations = clips.durations(state, job)
-    return promised_ms(job) if durations is None else length_ms(parts_of(job, durations))
 
 
 def _bounds(day: date, timezone: str) -> tuple[UtcMs, UtcMs]:

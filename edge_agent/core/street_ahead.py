@@ -1,0 +1,165 @@
+"""What the street of a day to come says to whoever wants to sound there: who has the zones, what the rules answer.
+
+Asks only. ``day_ahead`` goes through the day with it; ``playing`` asks the same of the street as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from edge_agent.core import clips, policy, standing, zones
+from edge_agent.core.clock_trust import Now
+from edge_agent.core.job import Job, JobClass, PlayNow
+from edge_agent.core.past import LATE_GRACE_MS, Sounded, counted_start
+from edge_agent.core.policy import Rules, Verdict, Wish
+from edge_agent.core.programme import length_ms, parts_of, promised_ms
+from edge_agent.core.reasons import Reason
+from edge_agent.core.schedule import repeats, valid_until
+from edge_agent.core.state import KnownJob, State, Turn
+from edge_agent.core.units import UtcMs, ZoneId
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """The one occurrence of a job that is still to begin; ``number`` counts them as they were made.
+
+    It takes its zones at ``takes_at`` (0: at once), so that its first sample is on time, and is given up at
+    ``given_up_at``. A new one is not ``ready`` before the others have had their turn: its sound is looked for first.
+    """
+
+    known: KnownJob
+    planned: UtcMs
+    zones: tuple[ZoneId, ...]
+    lasts_ms: int
+    number: int
+    takes_at: UtcMs
+    given_up_at: UtcMs
+    ready: bool = True
+    goes_on: bool = False
+    held_by: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One that has its zones: ``begins_at`` is when the rules are asked again; then it has ``begun``."""
+
+    one: Open
+    zones: tuple[ZoneId, ...]
+    out: Mapping[ZoneId, Reason]
+    starts: UtcMs
+    begins_at: UtcMs
+    ends: UtcMs
+    begun: bool = False
+    under: str = ""
+
+
+@dataclass(slots=True)
+class Street:
+    """The street at ``now``, which began to be foreseen at ``begun``: what has sounded by then, and who has its zones.
+
+    ``closed`` says since when a relay is closed.
+    """
+
+    state: State
+    now: Now
+    past: tuple[Sounded, ...] = ()
+    taken: list[Taken] = field(default_factory=list)
+    closed: dict[ZoneId, UtcMs] = field(default_factory=dict)
+    begun: UtcMs = UtcMs(0)
+
+    def why_not(self, one: Open) -> Reason | None:
+        """What keeps it silent that is no rule of the ward's."""
+        job = one.known.job
+        if not one.zones:
+            return Reason.NOT_HEARD_HERE
+        urgent = job.plays_as is JobClass.EMERGENCY
+        if not urgent and not self.now.trusted:
+            return Reason.CLOCK_NOT_TRUSTED
+        trouble = clips.trouble(self.state, job)
+        return None if urgent or trouble is None else trouble[0]
+
+    def room(self, one: Open) -> tuple[ZoneId, ...]:
+        """The zones in which it would begin; none while it has to wait for others."""
+        urgent = one.known.job.plays_as is JobClass.EMERGENCY
+        free = []
+        for zone in one.zones:
+            classes = [other.one.known.job.plays_as for other in self.taken if zone in other.zones]
+            alert = JobClass.EMERGENCY in classes
+            if (classes and not urgent and not alert) or (alert and urgent):
+                return ()
+            if not alert:
+                free.append(zone)
+        return tuple(free)
+
+    def warm_in_ms(self, zone: ZoneId) -> int:
+        """How long until a zone's amplifier is warm, if its relay closes now or is closed already."""
+        since, warm_up_ms = self.closed.get(zone), self.state.site.zones[zone].warm_up_ms
+        return warm_up_ms if since is None else max(0, since + warm_up_ms - self.now.utc)
+
+    def rules(self) -> Rules:
+        """All that holds at this moment, and what has sounded by then."""
+        rules = policy.at_the_relay(standing.rules_of(self.state, self.now))
+        # How long the battery is kept for emergencies nobody knows: that is told of what is due by now.
+        reserve = rules.reserve and self.now.utc <= self.begun
+        return replace(rules, past=(*self.past, *map(sounded, self.taken)), reserve=reserve)
+
+    def objection(self, one: Open, wish: Wish, verdict: Verdict) -> Reason | None:
+        """Why it must not sound at all, in the order in which ``playing`` asks."""
+        job, turn = one.known.job, Turn(self.state, self.now)
+        begins = isinstance(job.when, PlayNow) and not one.goes_on
+        if begins and self.now.tells_validity and wish.start > valid_until(job):
+            return Reason.EXPIRED
+        if job.rehearsal and self._alert_in_force():
+            return Reason.EMERGENCY_IN_FORCE
+        if standing.stops(self.state, self.now, job.issued_at):
+            return Reason.ALL_STOPPED
+        if any(zones.longest_ms(turn, zone) < one.lasts_ms for zone in one.zones):
+            return Reason.OVER_LIMIT
+        return verdict.reason or self._over_bound(one)
+
+    def _alert_in_force(self) -> bool:
+        """Whether one that is known today can still begin then, or sounds."""
+        alerts = [known for known in self.state.jobs.values() if known.job.plays_as is JobClass.EMERGENCY]
+        sounding = {taken.one.known.job.job_id for taken in self.taken}
+        return any(
+            known.job.job_id in sounding or (valid_until(known.job) >= self.now.utc and not known.called_off)
+            for known in alerts
+        )
+
+    def _over_bound(self, one: Open) -> Reason | None:
+        most_ms = one.known.accepted.sound_max_ms
+        so_far_ms = sum(sound.ended - sound.started for sound in self.past if sound.job_id == one.known.job.job_id)
+        return Reason.TOO_MUCH_SOUND if most_ms and so_far_ms + one.lasts_ms > most_ms else None
+
+
+def sounded(taken: Taken, *, over: bool = False) -> Sounded:
+    """As the day's limits count it: what sounds with the end that it is going to have."""
+    one, job = taken.one, taken.one.known.job
+    began = counted_start(one.planned, taken.starts)
+    ends = began + taken.ends - taken.starts if over else min(began + one.lasts_ms, taken.ends)
+    return Sounded(job.job_id, job.plays_as, began, UtcMs(ends), frozenset(taken.zones), taken.under)
+
+
+def wish_of(one: Open, where: tuple[ZoneId, ...], starts: UtcMs) -> Wish:
+    """What it asks of the rules."""
+    planned = None if one.goes_on else one.planned
+    return policy.wish_for(one.known.job, where, starts, one.lasts_ms, planned)
+
+
+def given_up_at(job: Job, planned: UtcMs) -> UtcMs:
+    """From when on it is too late for it to begin."""
+    if isinstance(job.when, PlayNow):
+        return UtcMs(valid_until(job) + 1)
+    return UtcMs(planned + max(job.late_limit_ms, LATE_GRACE_MS) + 1)
+
+
+def at_once(job: Job) -> bool:
+    """Whether it waits for no instant."""
+    return isinstance(job.when, PlayNow) and not repeats(job)
+
+
+def lasts_ms_of(state: State, job: Job) -> int:
+    """As long as its sound is, or was promised to be."""
+    durations = clips.durations(state, job)
+    return promised_ms(job) if durations is None else length_ms(parts_of(job, durations))
