@@ -13,7 +13,7 @@ from tests.rig import Rig
 from tests.scenarios import ALL
 
 AT_ONCE = 3
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.live]
 
 
 @pytest.fixture(scope="module")

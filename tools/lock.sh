@@ -32,9 +32,9 @@ cp requirements/build.txt "$work/build.txt" 2>/dev/null || true
 
 step "make the lockers" make_lockers
 step "lock the build's packages" "$work/py-oldest/bin/pip-compile" "${COMPILE[@]}" "$@" -o "$work/build.txt" requirements/build.in
-step "lock on $("$OLDEST" -V)" "$work/py-oldest/bin/pip-compile" "${COMPILE[@]}" "$@" --extra dev \
+step "lock on $("$OLDEST" -V)" "$work/py-oldest/bin/pip-compile" "${COMPILE[@]}" "$@" --extra dev --extra token \
   -c "$work/build.txt" -o "$work/oldest.txt" setup.cfg
-step "lock on $("$NEWEST" -V)" "$work/py-newest/bin/pip-compile" "${COMPILE[@]}" "$@" --extra dev \
+step "lock on $("$NEWEST" -V)" "$work/py-newest/bin/pip-compile" "${COMPILE[@]}" "$@" --extra dev --extra token \
   -c "$work/build.txt" -c "$work/oldest.txt" -o "$work/newest.txt" setup.cfg
 while read -r name; do
   grep -q "^$name" "$work/newest.txt" || fail "${name%==} is needed on 3.11 only: give it a marker in setup.cfg, then lock again"

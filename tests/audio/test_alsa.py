@@ -38,7 +38,7 @@ from tests.host.pulse import SYSTEM_ALSA_CONFIG, Pulse, private_pulse
 from tests.host.recording import Recorder
 from tests.host.served import served
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.live]
 
 ONE_CHANNEL = """
 pcm.narrow { type multi slaves.a.pcm "null" slaves.a.channels 1 bindings.0.slave a bindings.0.channel 0 }

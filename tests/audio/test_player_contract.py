@@ -50,7 +50,7 @@ def pulse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pulse]:
         yield server
 
 
-@pytest.fixture(params=["virtual", pytest.param("pulse", marks=pytest.mark.host)])
+@pytest.fixture(params=["virtual", pytest.param("pulse", marks=[pytest.mark.host, pytest.mark.live])])
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PlayerRig]:
     if request.param == "virtual":
         yield VirtualRig(tmp_path)

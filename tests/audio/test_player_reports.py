@@ -129,7 +129,7 @@ def pulse_rig(folder: Path) -> Iterator[StagedPulseRig]:
         rig.player.close()
 
 
-@pytest.fixture(params=["fake", "ward", "virtual", pytest.param("pulse", marks=pytest.mark.host)])
+@pytest.fixture(params=["fake", "ward", "virtual", pytest.param("pulse", marks=[pytest.mark.host, pytest.mark.live])])
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     match request.param:
         case "fake":

@@ -212,6 +212,7 @@ def test_a_copied_fader_goes_its_own_way() -> None:
 
 
 @pytest.mark.host
+@pytest.mark.live
 def test_behind_a_sound_server_too_the_queue_is_not_waited_for(pulse_rig: PulseRig) -> None:
     bulletin, urgent = noise(5, 1), noise(0.5, 2)
     on_air(pulse_rig, bulletin)

@@ -24,6 +24,7 @@ def hour() -> LongRun:
 
 
 @pytest.mark.host
+@pytest.mark.live
 @needs_decoder
 def test_an_hour_takes_no_more_memory_than_minutes_of_any_process(hour: LongRun) -> None:
     assert hour.outcome == "succeeded"
@@ -33,6 +34,7 @@ def test_an_hour_takes_no_more_memory_than_minutes_of_any_process(hour: LongRun)
 
 
 @pytest.mark.host
+@pytest.mark.live
 @needs_decoder
 def test_the_decoder_child_was_seen_and_stays_small(hour: LongRun) -> None:
     assert 10 * MB < hour.decoder_peak < DECODER_MB_MAX * MB, (

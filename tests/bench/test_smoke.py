@@ -11,7 +11,7 @@ from bench.station import running, watch
 from tests.host.parts import ABSENT
 from tests.host.pulse import missing
 
-pytestmark = [pytest.mark.host, pytest.mark.skipif(bool(missing()), reason=ABSENT + missing())]
+pytestmark = [pytest.mark.host, pytest.mark.live, pytest.mark.skipif(bool(missing()), reason=ABSENT + missing())]
 
 
 def test_a_real_station_is_looked_at_and_started_anew() -> None:

@@ -424,6 +424,7 @@ def test_without_diacritics_doctor_prints_plain_ascii(tmp_path: Path, capsys: py
 
 
 @pytest.mark.host
+@pytest.mark.live
 @needs_broker
 @needs_decoder
 @needs_voice

@@ -158,6 +158,7 @@ def test_the_console_is_a_process_that_stops_when_told(station: StationRig) -> N
 
 
 @pytest.mark.host
+@pytest.mark.live
 @needs("mosquitto")
 @pytest.mark.skipif(missing() != "", reason=ABSENT + missing())
 def test_a_running_station_shows_itself_on_every_way(tmp_path: Path) -> None:

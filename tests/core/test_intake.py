@@ -17,13 +17,14 @@ from edge_agent.core.events import (
     RecordSaved,
     Rejected,
     Restored,
+    SavedJob,
     SweepDue,
     Tick,
 )
 from edge_agent.core.intake import JOBS_MAX, REFUSED_KEPT
 from edge_agent.core.job import LogAck
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import JobId
+from edge_agent.core.units import HOUR_MS, JobId
 from tests.core.bench import Bench
 from tests.trust import makers
 
@@ -120,9 +121,15 @@ def test_an_instant_outside_the_validity_has_nothing_left() -> None:
 
 
 def test_a_full_station_takes_no_more_jobs_but_emergencies() -> None:
-    bench = Bench().boot()
-    for number in range(JOBS_MAX):
-        bench.at(3600 + number, job_id=f"n-{number}")
+    bench = Bench()
+    later = {"kind": "at", "utc": bench.now.utc + HOUR_MS}
+    waiting = [bench.make(job_id=f"n-{number}", when=later) for number in range(JOBS_MAX)]
+    kept = tuple(SavedJob(bench.accept(job), bench.now.utc, held=False) for job in waiting[1:])
+    bench.send(Restored(kept, (), {}, 0, 0, "e1"))
+    bench.send(Connected(1, "ab" * 16))
+    bench.welcome()
+    bench.arrive(bench.accept(waiting[0]))
+    assert bench.answers()[-1] == ("accepted", None)
     bench.at(7200, job_id="one-too-many")
     assert bench.answers()[-1] == ("refused", "too_many_jobs")
     bench.order(**{"class": "emergency"}, job_id="flood")

@@ -13,7 +13,7 @@ from tests.host_rig import HostRig
 
 SEED = 6
 # An evening in which agent, device process and power die.
-pytestmark = [pytest.mark.host, pytest.mark.skipif(bool(missing()), reason=ABSENT + missing())]
+pytestmark = [pytest.mark.host, pytest.mark.live, pytest.mark.skipif(bool(missing()), reason=ABSENT + missing())]
 
 
 def test_a_real_station_that_is_killed_at_random_breaks_no_promise(tmp_path: Path) -> None:

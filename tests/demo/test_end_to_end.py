@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PATIENCE_S = 300
 # It takes 60 s; a machine that is busy with other tests may take longer, one that hangs may not take for ever.
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.live]
 
 
 def test_the_demo_is_heard_as_ordered_and_leaves_its_folder(tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ def running_stranger(ward: Ward, store: Path) -> Iterator[Stranger]:
 
 
 @pytest.mark.host
+@pytest.mark.live
 def test_a_server_written_from_the_document_alone_runs_a_station(tmp_path: Path) -> None:
     with Ward(tmp_path) as ward:
         ward.headend.stop()  # the stranger is the only centre

@@ -18,7 +18,7 @@ RATE = 48_000
 APART_MS = 60
 # Two sound servers' worth of buffers on a busy machine; each alone is far better.
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.live]
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from tests.headend.conform.deviations import CAUGHT_BY
 from tests.headend.conform.rig import TestDesk
 from tests.headend.conform.station import QUICK
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.live]
 AT_ONCE = 4
 HONEST = ""
 UNSEEN = 10
