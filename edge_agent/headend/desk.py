@@ -13,10 +13,13 @@ from edge_agent.headend import signing
 from edge_agent.headend.boots import Boots
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.listening import Doubt, Heard, LogBatch, Unheard, hear
-from edge_agent.headend.logbook import NO_CURSOR, Logbook, LogbookError, NotTaken, Taken
+from edge_agent.headend.logbook import NO_CURSOR, HeldChain, Logbook, LogbookError, NotTaken
+from edge_agent.headend.proof import Proof, Whose, canonical_form, proof_path
 from edge_agent.journal.port import StoredRecord
 from edge_agent.sync.reports import HelloMsg, LogCursor, StateMsg, Why
 from edge_agent.sync.topics import Down, down_topic
+from edge_agent.trust.orders import OrderType
+from edge_agent.trust.roles import keys_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Desk:
         self._logbook = logbook
         self._welcome_key = keyring.signer("welcome")
         self._ack_key = keyring.signer("ack")
+        self._proofs: dict[StationId, Proof] = {}
         self._boots: dict[StationId, Boots] = {}
         self.presence: dict[StationId, Presence] = {}
 
@@ -93,7 +97,7 @@ class Desk:
             case HelloMsg() as hello:
                 return self._welcome(heard, hello, now)
             case LogBatch() as batch:
-                return self._keep(heard, batch)
+                return self._keep(heard, batch, message, now)
             case StateMsg() as state:
                 return [self._see(heard, state) if counts else _no_news(heard, state)], []
             case _:
@@ -130,18 +134,33 @@ class Desk:
         except LogbookError as error:
             return NO_CURSOR, LogTrouble(station, str(error))
 
-    def _keep(self, heard: Heard, batch: LogBatch) -> tuple[list[Noted], list[Reply]]:
+    def _keep(self, heard: Heard, batch: LogBatch, message: bytes, now: UtcMs) -> tuple[list[Noted], list[Reply]]:
         try:
-            done = self._logbook.of(heard.station).add(batch)
+            log = self._logbook.of(heard.station)
+            done = log.add(batch)
+            if isinstance(done, NotTaken):
+                return [LogTrouble(heard.station, f"{done.doubt}: {done.detail}")], []
+            # Before the acknowledgement: what a station is told to be safe is also proven to be its own.
+            self._prove(heard.station, batch, message, log.held(), now)
         except LogbookError as error:
             return [LogTrouble(heard.station, str(error))], []
-        match done:
-            case NotTaken(doubt=doubt, detail=detail):
-                return [LogTrouble(heard.station, f"{doubt}: {detail}")], []
-            case Taken(new=new, cursor=cursor):
-                # Also when nothing was new: the station did not get our word for it the first time.
-                envelope = signing.ack(self._keyring.realm, heard.station, cursor, self._ack_key)
-                return [Kept(heard.station, batch.epoch, new)], [Reply(down_topic(heard.station, Down.ACK), envelope)]
+        # Also when nothing was new: the station did not get our word for it the first time.
+        envelope = signing.ack(self._keyring.realm, heard.station, done.cursor, self._ack_key)
+        return [Kept(heard.station, batch.epoch, done.new)], [Reply(down_topic(heard.station, Down.ACK), envelope)]
+
+    def _prove(
+        self, station: StationId, batch: LogBatch, message: bytes, chains: tuple[HeldChain, ...], now: UtcMs
+    ) -> None:
+        enrolled, realm = self._keyring.stations[station], self._keyring.realm
+        if station not in self._proofs:
+            whose = Whose(realm, enrolled, keys_for(self._keyring.trust, OrderType.ACK))
+            self._proofs[station] = Proof(proof_path(self._logbook.directory, station), whose)
+        self._proofs[station].keep(
+            batch,
+            canonical_form(message, [enrolled.key]),
+            chains,
+            lambda: signing.held(realm, station, now, chains, self._ack_key),
+        )
 
     def _see(self, heard: Heard, state: StateMsg) -> Noted:
         self.presence[heard.station] = Presence(state.online, state.why, heard.boot_id)

@@ -1,7 +1,7 @@
 """Keep the stations' records: one JSONL file each, appended and synced before anything is acknowledged.
 
 A batch is taken only where it continues the chain that is held already; a record that was taken is never changed or
-taken twice (requirement U4). The file alone proves itself: each line has its place, the hash before it and its own.
+taken twice (requirement U4). Each line has its place, the hash before it and its own; who signed them, ``proof`` keeps.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from edge_agent.trust.strict_json import WireError, dump, parse
 
 NO_CURSOR = LogCursor("", 0, "")
 """What a station is told of which nothing is held."""
+CHAINS_MAX = 128
+# A station begins a chain when its journal was damaged. What we sign of 128 chains still fits one envelope (64 KiB).
 
 
 class LogbookError(HeadendError):
@@ -36,6 +38,7 @@ class BatchDoubt(StrEnum):
     GAP = "gap"  # records between what is held and what came are missing
     REWRITTEN = "rewritten"  # a record that is held already came again with other content
     BROKEN = "broken"  # the batch itself does not hold together
+    CHAINS = "chains"  # one more journal of this station than CHAINS_MAX was damaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +58,27 @@ class NotTaken:
     cursor: LogCursor
 
 
+@dataclass(frozen=True, slots=True)
+class HeldChain:
+    """What is held of one epoch: everything behind ``before``, up to and with ``head``."""
+
+    epoch: str
+    before: ChainPoint
+    head: ChainPoint
+
+
 @dataclass(slots=True)
 class _Chain:
-    """The hashes held of one epoch; the first belongs to ``first_seq``."""
+    """The hashes held of one epoch; the first belongs to the record behind ``before``."""
 
-    first_seq: int
+    before: ChainPoint
     hashes: list[str] = field(default_factory=list)
 
     def head(self) -> ChainPoint:
-        return ChainPoint(self.first_seq + len(self.hashes) - 1, self.hashes[-1])
+        return ChainPoint(self.before.seq + len(self.hashes), self.hashes[-1])
 
     def hash_at(self, seq: int) -> str | None:
-        place = seq - self.first_seq
+        place = seq - self.before.seq - 1
         return self.hashes[place] if 0 <= place < len(self.hashes) else None
 
 
@@ -92,8 +104,14 @@ class StationLog:
         head = chain.head()
         return LogCursor(epoch if epoch in self._chains else self._epoch, head.seq, head.hash)
 
+    def held(self) -> tuple[HeldChain, ...]:
+        """Every chain, in the order in which their first records came."""
+        return tuple(HeldChain(epoch, chain.before, chain.head()) for epoch, chain in self._chains.items())
+
     def add(self, batch: LogBatch) -> Taken | NotTaken:
         """Store what is new of a batch, durably, or say why nothing was."""
+        if batch.epoch not in self._chains and len(self._chains) >= CHAINS_MAX:
+            return self._refuse(BatchDoubt.CHAINS, f"{CHAINS_MAX} chains are held: look at the station's card", batch)
         for record in batch.records:
             held = self._hash_at(record)
             if held is not None and held != record.hash:
@@ -102,7 +120,7 @@ class StationLog:
         if fault := self._fault(new):
             return self._refuse(*fault, batch)
         if new:
-            append_durably(self._path, b"".join(_line(record) for record in new))
+            append_durably(self._path, b"".join(line_of(record) for record in new))
         for record in new:
             self._remember(record)
         return Taken(tuple(new), self.cursor(batch.epoch))
@@ -129,7 +147,8 @@ class StationLog:
         return chain.hash_at(record.seq) if chain else None
 
     def _remember(self, record: StoredRecord) -> None:
-        self._chains.setdefault(record.epoch, _Chain(record.seq)).hashes.append(record.hash)
+        before = ChainPoint(record.seq - 1, record.prev)
+        self._chains.setdefault(record.epoch, _Chain(before)).hashes.append(record.hash)
         self._epoch = record.epoch
 
 
@@ -173,7 +192,8 @@ def read_lines(path: Path) -> Iterator[StoredRecord]:
                 raise LogbookError(f"{path}:{number}: {error}; restore the file, or move it away") from error
 
 
-def _line(record: StoredRecord) -> bytes:
+def line_of(record: StoredRecord) -> bytes:
+    """The one way to write a record: a line that is written otherwise was not written here."""
     body = dict(parse(record.body))
     whole = {"epoch": record.epoch, "seq": record.seq, "prev": record.prev, "hash": record.hash, "body": body}
     return dump(whole) + b"\n"

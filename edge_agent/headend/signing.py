@@ -13,6 +13,7 @@ from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend.drafting import Finished
 from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.given import Given, kind_of, parse_given
+from edge_agent.headend.logbook import HeldChain
 from edge_agent.sync.reports import LogCursor
 from edge_agent.trust.envelope import ENVELOPE_BYTES_MAX, SIGNATURES_MAX, Envelope, open_envelope, payload_type, sign
 from edge_agent.trust.fields import Fields
@@ -20,6 +21,8 @@ from edge_agent.trust.keys import Signer
 from edge_agent.trust.orders import GIVEN, OrderType
 from edge_agent.trust.strict_json import JsonObject, WireError, dump, parse
 
+HELD = "held"
+"""The type of our word of what is held; no station knows it."""
 _GIVEN_TYPES = {payload_type(kind): kind for kind in OrderType if kind in GIVEN}
 
 
@@ -93,6 +96,20 @@ def ack(realm: str, station: StationId, held: LogCursor, signer: Signer) -> byte
     """The signed word that every record up to ``held`` is on disk here."""
     payload: JsonObject = {"realm": realm, "type": OrderType.ACK.value, "station": station, "log": _cursor(held)}
     return sign(payload_type(OrderType.ACK), dump(payload), [signer])
+
+
+def held(realm: str, station: StationId, utc: UtcMs, chains: Sequence[HeldChain], signer: Signer) -> bytes:
+    """Our signed word, for auditors, of all that is on disk here at ``utc``. It is kept and never sent."""
+    listed = [
+        {
+            "epoch": one.epoch,
+            "before": {"seq": one.before.seq, "hash": one.before.hash},
+            "head": {"seq": one.head.seq, "hash": one.head.hash},
+        }
+        for one in chains
+    ]
+    payload = {"realm": realm, "type": HELD, "station": station, "utc": utc, "chains": listed}
+    return sign(payload_type(HELD), dump(payload), [signer])
 
 
 def _opened(envelope: bytes) -> Envelope:

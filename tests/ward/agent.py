@@ -15,6 +15,7 @@ from edge_agent.core.events import DeviceDown, Event, HeartbeatDue, HelloDue, St
 from edge_agent.core.state import State
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, MonoMs
 from edge_agent.journal.port import StoredRecord
+from edge_agent.journal.record import Origin
 from edge_agent.link import ToCore, ToDevice
 from edge_agent.runtime import LOOP_MS_MAX, Inbox, Ports, Runtime, restored
 from edge_agent.sync.messages import LOG_BODIES_BYTES, Sender
@@ -48,7 +49,7 @@ class Agent(Runtime):
         self.dies_after: int | None = None
         self.effects: tuple[Effect, ...] = ()
         self._device_there = False
-        journal = FakeJournal(world.disk)
+        journal = FakeJournal(world.disk, Origin(world.site.station, "1.2.3", "0123abcd"))
         super().__init__(self._ports(journal), Inbox())
         self._journal: VirtualJournal = VirtualJournal(self, journal)
         self._staging: VirtualStaging = VirtualStaging(self)  # type: ignore[assignment]

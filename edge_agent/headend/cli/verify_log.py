@@ -1,0 +1,100 @@
+"""``verify-log``: prove the records of stations offline, by public keys alone."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from edge_agent.core.events import Rejected
+from edge_agent.core.units import StationId
+from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_json, add_task, add_zone, read_file
+from edge_agent.headend.enrolment import Enrolled
+from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.proof import Whose, Word, believe, proof_path
+from edge_agent.headend.verdict_words import for_machines, for_people
+from edge_agent.headend.verifying import verify
+from edge_agent.trust.envelope import open_envelope
+from edge_agent.trust.keys import PublicKey, Scheme, UnusableKey, public_key
+from edge_agent.trust.orders import OrderType
+from edge_agent.trust.roles import keys_for
+from edge_agent.trust.strict_json import WireError
+
+WORDS = "chứng minh nhật ký phát nguyên vẹn, không cần mạng / prove that records are whole, offline"
+MORE = """\
+Chỉ cần trust.json, stations.json, records/ID.jsonl, records/ID.proof; không cần khóa bí mật nào.
+All it needs are these four files, and no private key.
+--head: một xác nhận đã ký giữ ở nơi khác: dòng cuối của tệp .proof cũ, một `ack`, hoặc một `hello` của trạm.
+Chỉ cách này thấy được cả hai tệp cùng bị thay bằng bản cũ.
+A signed head kept elsewhere (the last line of an old .proof, an `ack`, a station's `hello`): nothing else shows that
+both files were put back to an earlier state."""
+
+
+def add(tasks: Tasks) -> None:
+    """Add the command."""
+    parser = add_task(tasks, "verify-log", _verify_log, WORDS, MORE)
+    add_dir(parser)
+    parser.add_argument("--station", help="chỉ một trạm / one station only")
+    parser.add_argument("--records", type=Path, help="nơi `watch` lưu nhật ký / where records are (DIR/records)")
+    parser.add_argument(
+        "--key", type=_key, help="khóa công khai của trạm, trên giấy nghiệm thu / its public key as on paper: 64 hex"
+    )
+    parser.add_argument(
+        "--head", type=Path, action="append", default=[], help="xác nhận giữ ở nơi khác / a head kept elsewhere"
+    )
+    add_zone(parser)
+    add_json(parser)
+
+
+def _verify_log(args: argparse.Namespace) -> int:
+    keyring, records = Keyring(args.dir), args.records or args.dir / "records"
+    if args.station is None and (args.key or args.head):
+        raise CannotDo("--key, --head: say which --station they are of")
+    well = [_prove(args, keyring, records, station) for station in _chosen(args, keyring, records)]
+    return 0 if all(well) else 1  # after every station was looked at
+
+
+def _prove(args: argparse.Namespace, keyring: Keyring, records: Path, enrolled: Enrolled) -> bool:
+    if args.key is not None:
+        enrolled = replace(enrolled, key=args.key)
+    whose = Whose(keyring.realm, enrolled, keys_for(keyring.trust, OrderType.ACK))
+    elsewhere = [word for path in args.head for word in _heads(path, whose)]
+    # In this order: `watch` writes records first, so what is read of the proof is never ahead of them.
+    proof = _content(proof_path(records, enrolled.station))
+    verdict = verify(_content(records / f"{enrolled.station}.jsonl"), proof, whose, elsewhere)
+    print(for_machines(verdict, whose) if args.json else for_people(verdict, whose, args.timezone), end="")
+    return verdict.finding is None
+
+
+def _chosen(args: argparse.Namespace, keyring: Keyring, records: Path) -> list[Enrolled]:
+    """The one that is asked for; else every station of which anything is known here."""
+    there = {path.stem for suffix in ("jsonl", "proof") for path in records.glob(f"*.{suffix}")}
+    if args.station is not None and args.station not in there:
+        raise CannotDo(f"{records}: no records of {args.station} here")
+    names = {args.station} if args.station is not None else there | set(keyring.stations)
+    for name in sorted(names - set(keyring.stations)):
+        raise CannotDo(f"{records}: {name} is not in stations.json; take the one of that time")
+    return [keyring.stations[StationId(name)] for name in sorted(names)]
+
+
+def _content(path: Path) -> bytes:
+    return read_file(path, "--records") if path.exists() else b""
+
+
+def _heads(path: Path, whose: Whose) -> Iterator[Word]:
+    """One envelope, however it is laid out, or the lines of a proof."""
+    content = read_file(path, "--head")
+    envelopes = content.splitlines() if isinstance(open_envelope(content), Rejected) else [content]
+    for envelope in envelopes:
+        try:
+            yield believe(envelope, whose)
+        except WireError as error:
+            raise CannotDo(f"--head {path}: {error}; it proves nothing of {whose.station.station}") from error
+
+
+def _key(text: str) -> PublicKey:
+    try:
+        return public_key(Scheme.ED25519, bytes.fromhex(text))
+    except (ValueError, UnusableKey) as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: an Ed25519 public key, 64 hex digits") from error

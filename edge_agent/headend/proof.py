@@ -1,0 +1,190 @@
+"""Keep what proves a station's records to somebody who trusts neither this computer nor its people.
+
+Beside ``<station>.jsonl`` lies ``<station>.proof``: of each chain the farthest batch that the station signed, and one
+word of ours, signed by the key of acknowledgements, of all that is held. A hash vouches for everything before it, so
+the newest signature covers the whole chain, and the file does not grow with the log. Each line is an envelope as it
+was signed, in its one canonical form: there is no byte in it that nobody signed.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_agent.core.events import Rejected
+from edge_agent.core.units import StationId, UtcMs
+from edge_agent.headend.enrolment import Enrolled
+from edge_agent.headend.files import write_durably
+from edge_agent.headend.listening import Heard, LogBatch, hear, read_cursor
+from edge_agent.headend.logbook import CHAINS_MAX, HeldChain, LogbookError
+from edge_agent.headend.signing import HELD
+from edge_agent.journal.record import ChainPoint
+from edge_agent.sync.reports import HelloMsg, LogCursor
+from edge_agent.sync.topics import Up, up_topic
+from edge_agent.trust.envelope import Envelope, open_envelope, pae, payload_type, signers_of
+from edge_agent.trust.fields import HASH, NAME, Fields, form
+from edge_agent.trust.keys import PublicKey
+from edge_agent.trust.orders import LOG_EPOCH, OrderType
+from edge_agent.trust.strict_json import INTEGER_MAX, WireError, dump, parse
+from edge_agent.trust.timetable import read_instant
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The server's word of ``utc``: these chains were on its disk."""
+
+    utc: UtcMs
+    chains: tuple[HeldChain, ...]
+
+
+Word = LogBatch | HelloMsg | LogCursor | Held
+"""Who signed what: a station its batch or hello, the server its acknowledgement (a cursor) or what it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Whose word counts: the station's by its own key, the server's by any key that may acknowledge."""
+
+    realm: str
+    station: Enrolled
+    server: frozenset[PublicKey]
+
+
+def proof_path(directory: Path, station: str) -> Path:
+    """Where the proof of ``<station>.jsonl`` lies."""
+    return directory / f"{station}.proof"
+
+
+def believe(message: bytes, whose: Whose) -> Word:
+    """What an envelope says about this station's log; ``WireError`` where it is not signed by whoever may say so."""
+    envelope = _opened(message)
+    for kind in (Up.LOG, Up.HELLO):
+        if envelope.payload_type == payload_type(kind):
+            return _of_station(message, kind, whose)
+    for name, read in ((OrderType.ACK.value, _read_ack), (HELD, _read_held)):
+        if envelope.payload_type == payload_type(name):
+            return read(_of_server(envelope, name, whose))
+    raise WireError("payloadType", "log, hello, ack or held")
+
+
+def canonical_form(message: bytes, keys: Iterable[PublicKey]) -> bytes:
+    """The envelope of the same payload with the one signature by one of ``keys``, in the one way to write it."""
+    envelope, known = _opened(message), {key.keyid: key for key in keys}
+    signed = pae(envelope.payload_type, envelope.payload)
+    for claim in envelope.signatures:
+        if claim.keyid in known and known[claim.keyid].signed(signed, claim.sig):
+            signature = {"keyid": claim.keyid, "sig": _base64(claim.sig)}
+            payload = {"payload": _base64(envelope.payload), "payloadType": envelope.payload_type}
+            return dump({**payload, "signatures": [signature]})
+    raise WireError("signatures", "signed by none of the keys that may say this")
+
+
+def place_of(word: Word) -> tuple[bool, str]:
+    """The order of lines: batches by their epoch, then what is held; two lines of the same place are one too many."""
+    if isinstance(word, LogBatch):
+        return False, word.epoch
+    if isinstance(word, Held):
+        return True, ""
+    raise WireError("payloadType", "log or held")
+
+
+class Proof:
+    """One station's file, for its one writer. What it says never goes back: not even where the records have."""
+
+    def __init__(self, path: Path, whose: Whose) -> None:
+        self._path = path
+        self._batches: dict[str, tuple[int, bytes]] = {}
+        self._held: tuple[tuple[HeldChain, ...], bytes] | None = None
+        content = path.read_bytes() if path.exists() else b""
+        for number, line in enumerate(content.splitlines(), 1):
+            try:
+                self._remember(believe(line, whose), line)
+            except WireError as error:
+                raise LogbookError(f"{path}:{number}: {error}; restore the file, or move it away") from error
+
+    def keep(self, batch: LogBatch, signed: bytes, chains: tuple[HeldChain, ...], sign: Callable[[], bytes]) -> None:
+        """Keep the batch's envelope, and our word of ``chains``, durably, where they say more than what is kept."""
+        batches, held = dict(self._batches), self._held
+        head = batch.records[-1].seq
+        if head > batches.get(batch.epoch, (0, b""))[0]:
+            batches[batch.epoch] = (head, signed)
+        if held is None or _goes_on(held[0], chains):
+            held = (chains, sign())
+        if (batches, held) == (self._batches, self._held):
+            return
+        lines = [line for _, (_, line) in sorted(batches.items())]
+        write_durably(self._path, b"".join(line + b"\n" for line in (*lines, held[1])))
+        self._batches, self._held = batches, held
+
+    def _remember(self, word: Word, line: bytes) -> None:
+        place_of(word)
+        if isinstance(word, LogBatch):
+            self._batches[word.epoch] = (word.records[-1].seq, line)
+        else:
+            assert isinstance(word, Held), "nothing else has a place"
+            self._held = (word.chains, line)
+
+
+def _goes_on(kept: Sequence[HeldChain], now: Sequence[HeldChain]) -> bool:
+    """Whether everything that we signed for is still there, and something more.
+
+    Somebody who cuts our files while we sleep would otherwise have his cut signed by us when we wake.
+    """
+    there = {chain.epoch: chain for chain in now}
+    return tuple(kept) != tuple(now) and all(
+        (found := there.get(chain.epoch)) is not None
+        and found.before == chain.before
+        and found.head.seq >= chain.head.seq
+        for chain in kept
+    )
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _opened(message: bytes) -> Envelope:
+    envelope = open_envelope(message)
+    if isinstance(envelope, Rejected):
+        raise WireError("envelope", envelope.detail)
+    return envelope
+
+
+def _of_station(message: bytes, kind: Up, whose: Whose) -> LogBatch | HelloMsg:
+    station: StationId = whose.station.station
+    heard = hear({station: whose.station}, whose.realm, up_topic(station, kind), message)
+    if not isinstance(heard, Heard):
+        raise WireError("envelope", heard.detail)
+    assert isinstance(heard.said, LogBatch | HelloMsg), "asked for one of these two"
+    return heard.said
+
+
+def _of_server(envelope: Envelope, kind: str, whose: Whose) -> Fields:
+    if not signers_of(envelope, whose.server):
+        raise WireError("envelope", "not signed by a key of the trust file that may acknowledge records")
+    fields = Fields(parse(envelope.payload))
+    fields.text("realm", form(whose.realm, f'"{whose.realm}"'))
+    fields.text("type", form(kind, f'"{kind}", as payloadType says'))
+    if fields.text("station", NAME) != whose.station.station:
+        raise fields.wrong("station", f'"{whose.station.station}"')
+    return fields
+
+
+def _read_ack(fields: Fields) -> LogCursor:
+    return read_cursor(fields.record("log"))
+
+
+def _read_held(fields: Fields) -> Held:
+    chains = tuple(_read_chain(chain) for chain in fields.records("chains", 1, CHAINS_MAX))
+    return Held(read_instant(fields, "utc"), chains)
+
+
+def _read_chain(fields: Fields) -> HeldChain:
+    epoch = fields.text("epoch", LOG_EPOCH)
+    return HeldChain(epoch, _read_point(fields.record("before")), _read_point(fields.record("head")))
+
+
+def _read_point(fields: Fields) -> ChainPoint:
+    return ChainPoint(fields.integer("seq", 0, INTEGER_MAX), fields.text("hash", HASH))
