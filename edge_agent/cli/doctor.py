@@ -19,6 +19,7 @@ from edge_agent.config import Config, Ntp
 from edge_agent.console.status import Absence
 from edge_agent.console.words import Language, Text, ascii_of
 from edge_agent.core.clock_trust import Now
+from edge_agent.core.site import is_training
 from edge_agent.core.units import UtcMs
 
 EXIT_FAULT = 1
@@ -61,7 +62,8 @@ def findings(config: Config) -> Iterator[Finding]:
 def configuration(config: Config) -> Finding:
     """It has been read, or doctor would not run."""
     zones = ", ".join(config.site.zones)
-    return Finding(CONFIGURATION, f"station {config.site.station}, area {config.site.area}, zones {zones}")
+    training = ", TẬP HUẤN / TRAINING: no real relays" if is_training(config.site.realm) else ""
+    return Finding(CONFIGURATION, f"station {config.site.station}, area {config.site.area}, zones {zones}{training}")
 
 
 def clock_of(config: Config) -> Now:

@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from edge_agent.config.reader import ConfigError, Fault, Form, Problem, Table, open_report
+from edge_agent.config.reader import ConfigError, Fault, Form, Problem, Table, open_report, shown
 from edge_agent.config.sections import (
     Broker,
     Cache,
@@ -30,7 +30,7 @@ from edge_agent.config.sections import (
     TrustFiles,
 )
 from edge_agent.config.station import NAME, SERIAL, ZONES_MAX, read_cards, read_site, read_wiring
-from edge_agent.core.site import FETCH_BYTES_PER_DAY
+from edge_agent.core.site import FETCH_BYTES_PER_DAY, TRAINING_PREFIX, is_training
 
 CONFIG_BYTES_MAX = 65_536
 # 64 zones of 12 lines are 20 kB; a file beyond this is not a configuration.
@@ -77,6 +77,7 @@ def read_all(top: Table, folder: Path) -> Config:
     cards = read_cards(top.table("cards"))
     cache = _cache(top.table("cache", required=False))
     site = read_site(station, zones, top.table("policy", required=False))
+    relays = top.table("relays")
     config = Config(
         site=replace(site, fetch_bytes_per_day=cache.fetch_mb_per_day * MEGABYTE),
         name=station.text("name", NAME),
@@ -87,7 +88,7 @@ def read_all(top: Table, folder: Path) -> Config:
         paths=_paths(top.table("paths", required=False), folder),
         clock=_clock(top.table("clock", required=False)),
         cards=cards,
-        relays=_relays(top.table("relays"), folder),
+        relays=_relays(relays, folder),
         zones=read_wiring(zones, cards),
         speech=_speech(top.table("speech", required=False)),
         cache=cache,
@@ -95,6 +96,7 @@ def read_all(top: Table, folder: Path) -> Config:
         reporting=_reporting(top.table("reporting", required=False)),
         console=_console(top.table("console", required=False)),
     )
+    _refuse_real_relays_in_training(station, relays, config)
     for table in (station, *zones, top):
         table.done()
     return config
@@ -158,6 +160,18 @@ def _relays(table: Table, folder: Path) -> RelaySettings:
         table.fault("simulated", Fault.CLASH, 'driver is "gpio"', remedy)
     table.done()
     return RelaySettings(driver, chip, simulated_dir)
+
+
+def _refuse_real_relays_in_training(station: Table, relays: Table, config: Config) -> None:
+    """Nobody who practises may find that the street has heard it."""
+    sound = station.sound("realm") and relays.sound("driver")
+    if sound and is_training(config.site.realm) and config.relays.driver is RelayDriver.GPIO:
+        detail = f"[station] realm = {shown(config.site.realm)} là mạng tập huấn / is for training"
+        remedy = (
+            'tập huấn thì / to train: driver = "simulated" and [relays.simulated]; '
+            f'trạm thật thì / for real: a realm that does not begin with "{TRAINING_PREFIX}"'
+        )
+        relays.fault("driver", Fault.CLASH, detail, remedy)
 
 
 def _speech(table: Table) -> Speech:

@@ -17,6 +17,9 @@ FETCH_BYTES_PER_DAY = 200_000_000
 RELAY_ON_MS_MAX = 2 * 60 * MINUTE_MS
 # Longest programme the field knows is a 45-minute session with relays; twice that and some (requirement S3).
 
+TRAINING_PREFIX = "tap-huan"
+"""How the name of every training realm begins (tập huấn, requirement B21)."""
+
 
 @dataclass(frozen=True, slots=True)
 class ZoneSite:
@@ -102,3 +105,11 @@ class Site:
         """Every area that contains this station, from the country down to the ward."""
         parts = self.area.split("/")
         return frozenset("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+
+
+def is_training(realm: str) -> bool:
+    """Whether a realm is for training: its stations may switch no real relay.
+
+    In its name, because that is signed: it stands in the trust file and in every order, and a station refuses others.
+    """
+    return realm.startswith(TRAINING_PREFIX)

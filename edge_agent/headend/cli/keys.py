@@ -5,17 +5,21 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from edge_agent.core.site import TRAINING_PREFIX, is_training
 from edge_agent.headend.cli.options import Tasks, add_dir, add_task
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring, KeyringError, create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.trust.fields import AREA
 
-INIT_MORE = """\
+INIT_MORE = f"""\
 Tạo / makes: ward-routine (bản tin thông thường, ưu tiên; và lệnh điều khiển), ward-emergency (khẩn cấp), ward-policy
 (quy chế, trường hợp đặc biệt, tạm ngừng phát: của chủ quy chế, không phải của người phát), province, welcome, ack;
 trust.json (danh sách khóa được tin cậy); chứng thư TLS.
-Sao lưu thư mục này, và giữ kín / back this directory up, and keep it secret."""
+Sao lưu thư mục này, và giữ kín / back this directory up, and keep it secret.
+Tên (--realm) bắt đầu bằng {TRAINING_PREFIX} là mạng TẬP HUẤN: trạm của mạng đó không điều khiển rơ-le thật
+/ a --realm that begins with {TRAINING_PREFIX} is a TRAINING network: its stations switch no real relay."""
+TRAINING = "mạng TẬP HUẤN: không điều khiển rơ-le thật / a TRAINING network: no real relays"
 STATION_MORE = """\
 Trong bản này khóa ký của trạm được tạo tại đây rồi chép sang trạm / in this version the station's signing key is made
 here and carried to the station; a key made on the device comes later."""
@@ -67,6 +71,7 @@ def _init(args: argparse.Namespace) -> int:
     specs = default_roles(args.area, args.emergency_threshold)
     keyring = create_keyring(args.dir, args.realm, specs, utc_now(), args.host)
     print(f"đã tạo mạng {keyring.realm} trong {args.dir} / made")
+    _print_training(keyring)
     _print_roles(keyring)
     print("tiếp theo / next: edge-agent-headend keys station --dir … --id … --area …")
     return 0
@@ -82,10 +87,16 @@ def _station(args: argparse.Namespace) -> int:
 def _list(args: argparse.Namespace) -> int:
     keyring = Keyring(args.dir)
     print(f"mạng / realm: {keyring.realm}, trust.json phiên bản / version {keyring.trust.version}")
+    _print_training(keyring)
     _print_roles(keyring)
     for station in keyring.stations.values():
         print(f"trạm / station {station.station}: {station.area}, {station.name}, khóa / key {station.key.keyid[:12]}…")
     return 0
+
+
+def _print_training(keyring: Keyring) -> None:
+    if is_training(keyring.realm):
+        print(TRAINING)
 
 
 def _print_roles(keyring: Keyring) -> None:

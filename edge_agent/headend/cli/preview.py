@@ -1,0 +1,76 @@
+"""``preview``: a draft or a signed order as a WAV file and a table. Signs nothing, sends nothing, needs no key."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from edge_agent.audio.card import RATE
+from edge_agent.audio.decoder import FfmpegDecoder
+from edge_agent.audio.pcm_store import PcmStore
+from edge_agent.audio.sandbox import Sandbox
+from edge_agent.audio.speech import EspeakVoice
+from edge_agent.audio.staging import Stager
+from edge_agent.core.job import Job
+from edge_agent.headend.cli.options import CannotDo, Tasks, add_task, read_file
+from edge_agent.headend.drafting import read_draft
+from edge_agent.headend.headend import utc_now
+from edge_agent.headend.preview import Studio
+from edge_agent.headend.preview_jobs import job_of_draft, job_of_envelope
+from edge_agent.headend.preview_table import table
+
+WORDS = "nghe thử trước khi ký: đúng tiếng trạm sẽ phát, vào tệp WAV / hear a draft as a station would sound it"
+MORE = """\
+Cùng âm báo, lời máy đọc, khoảng nghỉ và số lần phát lại như ở trạm; tệp âm thanh hỏng bị từ chối với cùng lý do. Không
+cần khóa, không ký, không gửi gì. Tệp WAV ở mức âm lượng 100; trạm phát theo âm lượng của lệnh và quy chế. Giọng đọc của
+trạm có thể khác, nếu cấu hình của trạm chọn khác ([speech]). Cả chương trình dài tối đa 60 phút.
+
+Signals, spoken words, pauses and loops as at a station; a broken file is refused for the same reason. No key, no
+signature, nothing is sent. The WAV is at volume 100; a station plays at the order's volume, under its policy. Its voice
+may be another if its configuration says so ([speech]). 60 minutes at most."""
+
+
+def add(tasks: Tasks) -> None:
+    """Add the command."""
+    parser = add_task(tasks, "preview", _preview, WORDS, MORE)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--draft", type=Path, help="bản thảo / the draft (.toml, .json)")
+    source.add_argument("--envelope", type=Path, help="lệnh đã ký / a signed order; chữ ký không được kiểm tra")
+    parser.add_argument("--out", type=Path, required=True, help="tệp WAV / where the sound goes")
+    parser.add_argument("--entry", type=int, metavar="N", help="mục thứ mấy của lịch phát / which entry of a timetable")
+    parser.add_argument(
+        "--content-dir", type=Path, help="nơi `sign` đặt âm thanh của lệnh đã ký / where a signed order's audio lies"
+    )
+
+
+def _preview(args: argparse.Namespace) -> int:
+    with tempfile.TemporaryDirectory(prefix="nghe-thu-") as folder:
+        studio = Studio(_stager(Path(folder)), args.content_dir)
+        programme = studio.programme(_job(args, studio))
+        _refuse_a_source(args.out, (args.draft or args.envelope, *studio.files.values()))
+        try:
+            studio.write(programme, args.out.absolute())
+        except OSError as error:
+            raise CannotDo(f"--out {args.out}: cannot be written ({error.strerror})") from error
+    print(table(programme, RATE), end="")
+    print(f"đã ghi / written: {args.out}")
+    return 0
+
+
+def _stager(folder: Path) -> Stager:
+    """As a station has it that was configured without a wish of its own."""
+    sandbox = Sandbox()
+    return Stager(PcmStore(folder), FfmpegDecoder(sandbox), EspeakVoice(sandbox), RATE)
+
+
+def _job(args: argparse.Namespace, studio: Studio) -> Job:
+    if args.envelope is not None:
+        return job_of_envelope(read_file(args.envelope, "--envelope"), args.entry)
+    return job_of_draft(read_draft(args.draft), args.entry, args.draft.parent, studio.find_audio, utc_now())
+
+
+def _refuse_a_source(out: Path, sources: Iterable[Path]) -> None:
+    if out.exists() and any(out.samefile(source) for source in sources):
+        raise CannotDo(f"--out {out}: is what the preview is made from; name another file")
