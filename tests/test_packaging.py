@@ -56,7 +56,7 @@ def test_each_task_of_the_agent_has_help(commands: Path, task: str) -> None:
 
 
 @pytest.mark.host
-@pytest.mark.parametrize("task", ["keys", "sign", "publish", "watch", "report"])
+@pytest.mark.parametrize("task", ["keys", "preview", "sign", "publish", "watch", "report", "verify-log"])
 def test_each_task_of_the_headend_has_help(commands: Path, task: str) -> None:
     assert task in run(commands / "edge-agent-headend", "--help")
     assert "usage" in run(commands / "edge-agent-headend", task, "--help").lower()

@@ -175,4 +175,5 @@ def _as_json(one: Planned, site: Site) -> Mapping[str, object]:
         "reason": one.reason and one.reason.value,
         "under": one.under,
         "cut": one.cut,
+        "rehearsal": one.rehearsal,
     }

@@ -10,6 +10,7 @@ from edge_agent.console.words import Text
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.outlook import Planned
 from edge_agent.core.reasons import WORDS_EN, WORDS_VI, Reason
 
 PHASES = {
@@ -32,6 +33,7 @@ CLASSES = {
     JobClass.PRIORITY: Text("ưu tiên", "priority"),
     JobClass.EMERGENCY: Text("KHẨN CẤP", "EMERGENCY"),
 }
+REHEARSAL = Text("DIỄN TẬP", "rehearsal")
 SOURCES = {
     ClockSource.UNSET: Text("chưa có nguồn giờ nào", "no source of time yet"),
     ClockSource.DISPUTED: Text("giờ NTP và giờ máy chủ lệch nhau", "NTP and the server's time disagree"),
@@ -89,6 +91,11 @@ ABSENCES = {
         ),
     ),
 }
+
+
+def class_words(one: Planned) -> Text:
+    """How urgent it is: nobody may take a rehearsal for a flood, nor a flood for a rehearsal."""
+    return REHEARSAL if one.rehearsal else CLASSES[one.cls]
 
 
 def reason_words(reason: Reason) -> Text:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from edge_agent.console.catalogue import CLASSES, reason_words
+from edge_agent.console.catalogue import CLASSES, class_words, reason_words
 from edge_agent.console.times import wall, weekday
 from edge_agent.console.words import printable
 from edge_agent.core.clock_trust import Now
@@ -161,7 +161,7 @@ def _bars(one: Planned, axis: _Axis, rows: dict[ZoneId, int]) -> Iterator[str]:
             yield from _refused(one, reason, x, y, width, axis)
             continue
         fill = f'fill="{FILLS[one.cls]}" stroke="#222222" class="{one.cls.value}"'
-        words = f"{_times(one, axis)} {one.title} ({CLASSES[one.cls].vi}), âm lượng {one.volumes.get(zone, 0)}"
+        words = f"{_times(one, axis)} {one.title} ({class_words(one).vi}), âm lượng {one.volumes.get(zone, 0)}"
         yield _rect(x, y, width, BAR, fill, f"{words}; bị cắt: bắt đầu giờ không phát" if one.cut else words)
 
 

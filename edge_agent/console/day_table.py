@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from edge_agent.console.catalogue import CLASSES, CLOCK_NOT_TRUSTED, OFFERS, reason_words
+from edge_agent.console.catalogue import CLASSES, CLOCK_NOT_TRUSTED, OFFERS, class_words, reason_words
 from edge_agent.console.times import moment, span, wall, weekday
 from edge_agent.console.words import Language, Text
 from edge_agent.core import policy
@@ -84,7 +84,7 @@ def _policy(sheet: DaySheet) -> Text:
 def _entry(one: Planned, sheet: DaySheet, site: Site, language: Language) -> Iterator[str]:
     times = f"{_clock(one.starts, site, language)}–{_end(one, site, language)}"
     since = [SINCE_THE_DAY_BEFORE] if local_time(one.starts, site.timezone).date() < sheet.day else []
-    marks = [text.say(language) for text in (CLASSES[one.cls], *since, *_order(one, sheet.plan))]
+    marks = [text.say(language) for text in (class_words(one), *since, *_order(one, sheet.plan))]
     where = "" if one.reason is not None else f"; {_where(one, site, language)}"
     yield f"{times}  [{', '.join(marks)}] {one.title}{where}"
     for line in _remarks(one, sheet.rules, site):

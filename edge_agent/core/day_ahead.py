@@ -339,7 +339,8 @@ class _Run(Street):
         place = standing.rank_of(self.state, job.job_id)
         order = place + 1 if place is not None else job.order or None
         what = (job.job_id, job.items[0].title, job.cls, job.level, order)
-        self.plan.append(Planned(*what, one.planned, starts, ends, volumes, out, reason, under, cut, one.zones))
+        when = (one.planned, starts, ends)
+        self.plan.append(Planned(*what, *when, volumes, out, reason, under, cut, one.zones, job.rehearsal))
 
 
 def _bounds(day: date, timezone: str) -> tuple[UtcMs, UtcMs]:

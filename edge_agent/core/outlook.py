@@ -61,7 +61,7 @@ class Planned:
 
     ``zones`` are those it is for, ``volumes`` those that would hear it, ``out`` those that would not, each with its
     reason; ``reason``: nobody would. ``order`` None: nobody has set one. ``under`` names the exception, ``cut`` says
-    that quiet hours end it.
+    that quiet hours end it, ``rehearsal`` that an emergency is none.
     """
 
     job_id: JobId
@@ -78,3 +78,4 @@ class Planned:
     under: str = ""
     cut: bool = False
     zones: tuple[ZoneId, ...] = ()
+    rehearsal: bool = False

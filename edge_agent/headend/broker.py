@@ -21,6 +21,7 @@ from types import TracebackType
 from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.files import make_private_directory, write_durably
 from edge_agent.headend.pki import Issued
+from edge_agent.sync.topics import Up
 
 PACKET_BYTES_MAX = 65_536
 # The whole packet, as the wire format says; what is larger travels over HTTPS by its digest.
@@ -115,7 +116,9 @@ def _headend_block(headend: str) -> str:
 
 
 def _publisher_block(publisher: str) -> str:
-    return f"user {publisher}\ntopic write loa/1/d/+/job\ntopic write loa/1/area/#\ntopic read loa/1/u/+/answer\n"
+    own = ["topic write loa/1/d/+/job", "topic write loa/1/area/#"]
+    replies = [f"topic read loa/1/u/+/{kind}" for kind in (Up.ANSWER, Up.PLAN)]
+    return "\n".join([f"user {publisher}", *own, *replies, ""])
 
 
 def _user_lines() -> list[str]:

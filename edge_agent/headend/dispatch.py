@@ -1,4 +1,4 @@
-"""Send a signed order to the broker at once, and hear for some seconds what its stations answer. Decides nothing.
+"""Send signed orders to the broker at once, and hear for some seconds what stations say to them. Decides nothing.
 
 It speaks under the publisher's id, so that it may be run beside a ``watch`` of the same ward.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from edge_agent.core.units import StationId, UtcMs
@@ -21,20 +22,26 @@ from edge_agent.headend.signing import digest_of, read_order
 from edge_agent.sync.reports import AnswerMsg
 from edge_agent.sync.topics import ROOT, Up
 
-ANSWERS = f"{ROOT}/u/+/{Up.ANSWER}"
+Receipts = tuple[tuple[str, Receipt], ...]
+"""What the broker said on each topic."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
     """What the broker said on each topic, and which stations answered in time."""
 
-    receipts: tuple[tuple[str, Receipt], ...]
+    receipts: Receipts
     answers: dict[StationId, AnswerMsg] = field(default_factory=dict)
 
     @property
     def taken(self) -> bool:
         """Whether it reached anybody's topic at all."""
-        return any(receipt is Receipt.TAKEN for _, receipt in self.receipts)
+        return is_taken(self.receipts)
+
+
+def is_taken(receipts: Receipts) -> bool:
+    """Whether anybody listens on any of the topics."""
+    return any(receipt is Receipt.TAKEN for _, receipt in receipts)
 
 
 def send(
@@ -49,33 +56,56 @@ def send(
     no longer than ``wait_s``. Raises PublishError, SigningError."""
     order = read_order(envelope)
     expiry = expiry_s(order, now)
+    with talking(keyring, broker, (Up.ANSWER,) if wait_s > 0 else ()) as talk:
+        receipts = talk.publish(topics or topics_of(order), envelope, expiry)
+        wanted = {enrolled.station for enrolled in addressed(keyring.stations, order)}
+        answers = _answers(talk.heard(wait_s), digest_of(envelope), wanted)
+    return Sent(receipts, answers)
+
+
+class Talk:
+    """A session while it is open: orders go out, and what enrolled stations say to them comes in."""
+
+    def __init__(self, keyring: Keyring, session: Session, inbox: queue.Queue[Arrival]) -> None:
+        self._keyring = keyring
+        self._session = session
+        self._inbox = inbox
+
+    def publish(self, topics: Sequence[str], envelope: bytes, expiry: int) -> Receipts:
+        """Hand an order to the broker, on each topic. Raises PublishError."""
+        return tuple((topic, self._session.deliver(topic, envelope, expiry, PUBLISH_S)) for topic in topics)
+
+    def heard(self, wait_s: float) -> Iterator[Heard]:
+        """What is said, as it comes; ends after ``wait_s``."""
+        until = time.monotonic() + wait_s
+        while (left := until - time.monotonic()) > 0:
+            try:
+                arrival = self._inbox.get(timeout=left)
+            except queue.Empty:
+                return
+            if isinstance(arrival, Message):
+                heard = hear(self._keyring.stations, self._keyring.realm, arrival.topic, arrival.payload)
+                if isinstance(heard, Heard):
+                    yield heard
+
+
+@contextmanager
+def talking(keyring: Keyring, broker: BrokerAddress, kinds: Sequence[Up] = ()) -> Iterator[Talk]:
+    """A session in which messages of these kinds are heard; it ends with the block."""
     inbox: queue.Queue[Arrival] = queue.Queue()
+    filters = [f"{ROOT}/u/+/{kind}" for kind in kinds]
     identity = keyring.client(PUBLISHER_ID)
-    filters = (ANSWERS,) if wait_s > 0 else ()
     session = Session(broker, keyring.authority_path, identity, PUBLISHER_ID, inbox.put, filters, lasting=False)
     session.start()
     try:
-        receipts = [
-            (topic, session.deliver(topic, envelope, expiry, PUBLISH_S)) for topic in topics or topics_of(order)
-        ]
-        wanted = {enrolled.station for enrolled in addressed(keyring.stations, order)}
-        answers = _answers(keyring, inbox, digest_of(envelope), wanted, time.monotonic() + wait_s)
+        yield Talk(keyring, session, inbox)
     finally:
         session.stop()
-    return Sent(tuple(receipts), answers)
 
 
-def _answers(
-    keyring: Keyring, inbox: queue.Queue[Arrival], digest: str, wanted: set[StationId], until: float
-) -> dict[StationId, AnswerMsg]:
+def _answers(heard: Iterator[Heard], digest: str, wanted: set[StationId]) -> dict[StationId, AnswerMsg]:
     found: dict[StationId, AnswerMsg] = {}
-    while wanted - found.keys() and (left := until - time.monotonic()) > 0:
-        try:
-            arrival = inbox.get(timeout=left)
-        except queue.Empty:
-            break
-        if isinstance(arrival, Message):
-            heard = hear(keyring.stations, keyring.realm, arrival.topic, arrival.payload)
-            if isinstance(heard, Heard) and isinstance(heard.said, AnswerMsg) and heard.said.digest == digest:
-                found[heard.station] = heard.said
+    while wanted - found.keys() and (one := next(heard, None)) is not None:
+        if isinstance(one.said, AnswerMsg) and one.said.digest == digest:
+            found[one.station] = one.said
     return found

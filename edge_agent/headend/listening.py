@@ -264,6 +264,7 @@ def _entry(fields: Fields) -> Planned:
         under=fields.text("under", NAME_OR_NOTHING),
         cut=_flag(fields, "cut"),
         zones=(*heard, *out),  # those that it names
+        rehearsal=_flag(fields, "rehearsal"),
     )
 
 

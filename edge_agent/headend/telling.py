@@ -28,6 +28,7 @@ from edge_agent.headend.words import (
     number,
     reason_words,
     seconds,
+    zone_of,
 )
 from edge_agent.journal.port import StoredRecord
 from edge_agent.sync.reports import AnswerMsg, HeartbeatMsg, HelloMsg, PlanMsg, StateMsg, ZoneStatus
@@ -57,7 +58,7 @@ def for_machines(shown: Shown, now: UtcMs) -> str:
 def _lines(shown: Shown, zone: ZoneInfo) -> list[str]:
     match shown:
         case Heard(said=PlanMsg() as plan):
-            return [f"{shown.station}: {line}" for line in _plan(plan)]
+            return [f"{shown.station}: {line}" for line in _plan(plan, zone_of(plan.timezone, zone))]
         case Heard():
             return [f"{shown.station}: {_said(shown, zone)}"]
         case Kept():
@@ -101,14 +102,14 @@ def _conflict(conflict: Conflict, answered: str, zone: ZoneInfo) -> str:
     return f"LƯU Ý: {when} sẽ không phát{what}{where}{_because(conflict.reason)}"
 
 
-def _plan(plan: PlanMsg) -> Iterator[str]:
+def _plan(plan: PlanMsg, zone: ZoneInfo) -> Iterator[str]:
     silent = sum(entry.reason is not None for entry in plan.entries)
     told = f"{len(plan.entries) - silent} lần phát, {silent} lần không phát"
     more = f", còn {plan.left_out} lần không ghi hết" if plan.left_out else ""
     waiting = f"; {len(plan.offers)} bản tin chờ xã/phường lựa chọn" if plan.offers else ""
     yield f"lịch phát ngày {plan.day:%d/%m/%Y} [plan]: {told}{more}{waiting}"
     for entry in plan.entries:
-        begins = local(entry.starts, ZoneInfo(plan.timezone)).strftime("%H:%M")
+        begins = local(entry.starts, zone).strftime("%H:%M")
         where = "" if entry.reason else f": {', '.join(entry.volumes)}"
         yield f"  {begins} {entry.title}{where}{', KHÔNG PHÁT' if entry.reason else ''}{_because(entry.reason)}"
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edge_agent.core.as_run import Evidence
 from edge_agent.core.effects import Verdict
@@ -107,6 +107,14 @@ def percent(part: int, whole: int) -> str:
 def local(utc_ms: int, zone: ZoneInfo) -> datetime:
     """An instant as wall time."""
     return datetime.fromtimestamp(utc_ms / SECOND_MS, UTC).astimezone(zone)
+
+
+def zone_of(name: str, otherwise: ZoneInfo) -> ZoneInfo:
+    """A station's own zone, unless this machine has none of that name."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return otherwise
 
 
 def day_and_hour(utc_ms: int | None, zone: ZoneInfo) -> str:

@@ -261,6 +261,7 @@ def _entry(entry: Planned) -> dict[str, object]:
         "reason": _code(entry.reason),
         "under": entry.under,
         "cut": entry.cut,
+        "rehearsal": entry.rehearsal,
     }
 
 

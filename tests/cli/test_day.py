@@ -181,6 +181,7 @@ def test_machines_get_every_field_with_stable_names(desk: Desk) -> None:
         "reason": None,
         "under": "",
         "cut": False,
+        "rehearsal": False,
     }
 
 

@@ -108,6 +108,13 @@ def test_what_is_refused_says_so_in_capitals_with_its_reason() -> None:
     assert "âm lượng" not in lines(sheet(refused))[3]
 
 
+def test_a_rehearsal_is_called_one_and_no_emergency() -> None:
+    drill = entry(cls=JobClass.EMERGENCY, rehearsal=True)
+    assert "[DIỄN TẬP] Bản tin sáng" in "\n".join(day_lines(sheet(drill), (drill,), SITE, Language.VI))
+    flood = replace(drill, rehearsal=False)
+    assert "[KHẨN CẤP] Bản tin sáng" in "\n".join(day_lines(sheet(flood), (flood,), SITE, Language.VI))
+
+
 def test_a_zone_that_stays_out_is_named_with_its_reason() -> None:
     partly = entry(volumes={CHO: 55}, out={DINH: Reason.ZONE_SILENCED})
     told = " ".join(remarks(sheet(partly)))

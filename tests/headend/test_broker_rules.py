@@ -75,12 +75,13 @@ def test_a_station_cannot_speak_as_another_or_give_orders(connect: Connect, topi
     assert headend.next() == ("loa/1/u/tram-01/hello", b"honest")
 
 
-def test_who_publishes_hears_answers_and_nothing_else_of_stations(connect: Connect) -> None:
+def test_who_publishes_hears_answers_and_plans_and_nothing_else_of_stations(connect: Connect) -> None:
     publisher, station = connect("publisher"), connect("tram-01")
     publisher.subscribe("loa/1/u/+/#")
-    for kind in ("state", "log", "answer"):
+    for kind in ("state", "log", "answer", "heartbeat", "plan"):
         station.publish(f"loa/1/u/tram-01/{kind}", kind.encode())
     assert publisher.next() == ("loa/1/u/tram-01/answer", b"answer")
+    assert publisher.next() == ("loa/1/u/tram-01/plan", b"plan")
     assert publisher.publish("loa/1/u/tram-01/answer", b"forged") == "Not authorized"
 
 

@@ -227,7 +227,7 @@ def test_a_wrong_option_ends_with_2_and_says_what_would_be_right(
     [
         *([], ["keys"], ["keys", "init"], ["sign"], ["publish"]),
         *(["order"], ["order", "cancel"], ["order", "all-stop"], ["order", "lock"]),
-        *(["watch"], ["report"], ["broker"], ["content"], ["conform"]),
+        *(["watch"], ["report"], ["verify-log"], ["broker"], ["content"], ["conform"]),
     ],
 )
 def test_every_command_explains_itself_in_both_languages(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:

@@ -183,6 +183,7 @@ def test_a_plan_has_the_agreed_form() -> None:
                 "reason": None,
                 "under": "dem-giao-thua",
                 "cut": False,
+                "rehearsal": False,
             }
         ],
         "offers": [OFFER_OUT],

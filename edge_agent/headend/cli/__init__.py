@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from edge_agent import __version__
-from edge_agent.headend.cli import books, commands, conform, keys, orders, servers
+from edge_agent.headend.cli import books, commands, conform, keys, orders, preview, servers, verify_log, week
 from edge_agent.headend.drafting import DraftError
 from edge_agent.headend.errors import HeadendError
 
@@ -26,11 +26,14 @@ Thường dùng theo thứ tự / the usual order:
   edge-agent-headend broker --dir ward --listen 127.0.0.1:8883
   edge-agent-headend content --dir ward --listen 127.0.0.1:8443
   edge-agent-headend watch --dir ward --broker localhost:8883
+  edge-agent-headend preview --draft ban-tin.toml --out nghe-thu.wav
   edge-agent-headend sign --dir ward --draft ban-tin.toml --key ward-routine --out lenh.json \\
                           --content-url https://localhost:8443
   edge-agent-headend publish --dir ward --envelope lenh.json --broker localhost:8883
   edge-agent-headend order all-stop --dir ward --broker localhost:8883
+  edge-agent-headend week --dir ward --broker localhost:8883 --html lich.html
   edge-agent-headend report --records ward/records
+  edge-agent-headend verify-log --dir ward
   edge-agent-headend conform --dir ward --broker localhost:8883 --station tram-01
 
 Mã thoát / exit status: 0 tốt / well, 1 không làm được / could not be done, 2 viết sai / wrong use or draft."""
@@ -61,6 +64,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"edge-agent-headend {__version__}")
     tasks = parser.add_subparsers(required=True, metavar="TASK")
-    for part in (keys, orders, commands, servers, books, conform):
+    for part in (keys, preview, orders, commands, servers, week, books, verify_log, conform):
         part.add(tasks)
     return parser

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from edge_agent.core.units import SECOND_MS, UtcMs
 from edge_agent.headend.cli.actions import ACTIONS, Action, Draft
-from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, address, read_file
+from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, address, read_file, several
 from edge_agent.headend.cli.shown import answered, show_order, show_receipts, warn
 from edge_agent.headend.composing import compose
 from edge_agent.headend.dispatch import Sent, send
@@ -64,21 +64,16 @@ def _task(action: Action) -> Callable[[argparse.Namespace], int]:
 def _add_common(parser: argparse.ArgumentParser, *, by_zone: bool) -> None:
     add_dir(parser)
     parser.add_argument("--broker", type=address, required=True, help="máy chủ MQTT / HOST:PORT")
-    # Commas, so that no option swallows an order's id that is written after it.
-    parser.add_argument("--station", type=_several, default=[], help="các trạm / stations: tram-01,tram-02")
-    parser.add_argument("--area", type=_several, default=[], help="các địa bàn / areas: vn/ha-noi/dong-thanh")
+    parser.add_argument("--station", type=several, default=[], help="các trạm / stations: tram-01,tram-02")
+    parser.add_argument("--area", type=several, default=[], help="các địa bàn / areas: vn/ha-noi/dong-thanh")
     parser.set_defaults(zone=[])
     if by_zone:
-        parser.add_argument("--zone", type=_several, help="chỉ các cụm loa này / these zones only: c1,c2")
-    parser.add_argument("--key", type=_several, default=["ward-routine"], help="khóa / keys (ward-routine)")
+        parser.add_argument("--zone", type=several, help="chỉ các cụm loa này / these zones only: c1,c2")
+    parser.add_argument("--key", type=several, default=["ward-routine"], help="khóa / keys (ward-routine)")
     parser.add_argument(
         "--wait-s", type=_wait_s, default=WAIT_S, help=f"chờ trạm trả lời bao lâu / wait for answers ({WAIT_S:.0f} s)"
     )
     add_zone(parser)
-
-
-def _several(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _wait_s(text: str) -> float:

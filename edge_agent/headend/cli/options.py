@@ -63,6 +63,14 @@ def address(text: str) -> BrokerAddress:
     return BrokerAddress(host.strip("[]"), int(port))
 
 
+def several(text: str) -> list[str]:
+    """Names joined by commas, so that no option swallows what is written after it; at least one."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words:
+        raise argparse.ArgumentTypeError(f"{text!r}: write names, joined by commas")
+    return words
+
+
 def day(text: str) -> date:
     """``2026-10-06``."""
     try:
