@@ -134,8 +134,8 @@ def test_a_misspelt_key_comes_with_the_likely_one() -> None:
 
 
 def test_a_setting_that_does_not_exist_yet_is_refused_by_name() -> None:
-    """Nothing is accepted for later: a unit as sandbox would otherwise be believed to work."""
-    problem = only_problem('# [decoder]\n# sandbox = "bwrap"', '[decoder]\nsandbox = "unit"', at='sandbox = "unit"')
+    """Nothing is accepted for later: a container as sandbox would otherwise be believed to work."""
+    problem = only_problem('# [decoder]\n# sandbox = "auto"', '[decoder]\nsandbox = "docker"', at='sandbox = "docker"')
     assert problem.fault is Fault.RANGE
 
 

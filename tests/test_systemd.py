@@ -10,6 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.audio import decode_worker
+from edge_agent.audio.child import OPEN_FILES_MAX, PROCESSES_MAX
+from edge_agent.audio.decode_service import SOCKET
+from edge_agent.audio.decoder import CPU_BASE_S, CPU_SHARE, DATA_BYTES_MAX, WALL_BASE_S, WALL_SHARE, FfmpegDecoder
+from edge_agent.audio.sandbox import Sandbox
+from edge_agent.audio.speech import EspeakVoice
 from edge_agent.core.units import SECOND_MS
 from edge_agent.device.process import WRITER_MS_MAX
 from edge_agent.link.server import AGENT_USER
@@ -18,6 +24,10 @@ from tests.host.parts import ABSENT
 
 SYSTEMD = Path(__file__).parents[1] / "systemd"
 UNITS = ["edge-agent.service", "edge-agent-io.service"]
+DECODE_SOCKET = "edge-agent-decode.socket"
+DECODE_WORKER = "edge-agent-decode@.service"
+CLIP_S_MAX = 2 * 3_600
+# The longest clip that a job may sign for.
 PROGRAM = "/opt/edge-agent/bin/edge-agent"
 CONFIG = "--config /etc/edge-agent/edge-agent.toml"
 RESTART_S_MAX = 15
@@ -48,13 +58,15 @@ def run(*command: str) -> str:
 
 
 @pytest.mark.host
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", [*UNITS, DECODE_SOCKET, DECODE_WORKER])
 def test_the_service_manager_finds_no_fault_in_a_unit(unit: str, tmp_path: Path) -> None:
     analyze = tool("systemd-analyze")
-    for name in UNITS:  # each names the other
-        text = (SYSTEMD / name).read_text().replace(PROGRAM, shutil.which("true") or "/bin/true")
+    true = shutil.which("true") or "/bin/true"
+    for name in (*UNITS, DECODE_SOCKET, DECODE_WORKER):  # each names another
+        text = (SYSTEMD / name).read_text().replace(PROGRAM, true).replace("/opt/edge-agent/bin/python", true)
         (tmp_path / name).write_text(text)
-    assert run(analyze, "verify", "--man=no", "--recursive-errors=no", str(tmp_path / unit)).strip() == ""
+    given = tmp_path / unit.replace("@.", "@one.")
+    assert run(analyze, "verify", "--man=no", "--recursive-errors=no", str(given)).strip() == ""
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -94,6 +106,49 @@ def test_an_agent_without_a_device_process_or_a_network_starts_all_the_same() ->
     assert "Requires" not in found
     assert "BindsTo" not in found
     assert not any("network-online" in value for value in found.get("After", []) + found.get("Wants", []))
+
+
+def test_the_decoding_socket_is_the_agents_and_each_connection_gets_a_worker() -> None:
+    found = directives(DECODE_SOCKET)
+    assert found["ListenSequentialPacket"] == [str(SOCKET)]
+    assert found["Accept"] == ["yes"]
+    assert (found["SocketUser"], found["SocketMode"]) == ([AGENT_USER], ["0600"])
+    agent = directives("edge-agent.service")
+    assert DECODE_SOCKET in agent["Wants"][0].split()
+    assert DECODE_SOCKET in agent["After"][0].split()
+
+
+def test_the_worker_runs_the_decoder_and_the_voice_and_sees_them() -> None:
+    found = directives(DECODE_WORKER)
+    walls = Sandbox()
+    programs = [FfmpegDecoder(walls).program, EspeakVoice(walls).program]
+    interpreter = "/opt/edge-agent/bin/python -I -m"
+    assert found["ExecStart"] == [f"{interpreter} {decode_worker.__name__} {' '.join(programs)}"]
+    seen = " ".join(found["BindReadOnlyPaths"]).split()
+    assert {*programs, "/opt/edge-agent", "/usr/lib"} <= set(seen)
+    assert not any(path.startswith(("/etc/edge", "/var", "/home", "/run")) for path in seen)
+
+
+def test_the_worker_may_take_what_the_longest_clip_needs_and_no_more() -> None:
+    found = directives(DECODE_WORKER)
+    megabytes = int(found["MemoryMax"][0].removesuffix("M"))
+    assert DATA_BYTES_MAX < megabytes * 1_024 * 1_024 <= 2 * DATA_BYTES_MAX
+    hours = int(found["RuntimeMaxSec"][0].removesuffix("h"))
+    assert hours * 3_600 > WALL_BASE_S + CLIP_S_MAX // WALL_SHARE
+    assert int(found["LimitCPU"][0].removesuffix("h")) * 3_600 > CPU_BASE_S + CLIP_S_MAX // CPU_SHARE
+    for limit, most in (("NOFILE", OPEN_FILES_MAX), ("NPROC", PROCESSES_MAX), ("FSIZE", 0), ("CORE", 0)):
+        assert found[f"Limit{limit}"] == [str(most)], "else the worker could not lower it to that"
+
+
+def test_the_worker_has_neither_network_nor_privileges_and_the_agent_no_namespaces() -> None:
+    worker, agent = directives(DECODE_WORKER), directives("edge-agent.service")
+    assert worker["PrivateNetwork"] == worker["DynamicUser"] == worker["NoNewPrivileges"] == ["yes"]
+    assert worker["MemoryDenyWriteExecute"] == worker["RestrictNamespaces"] == ["yes"]
+    assert worker["IPAddressDeny"] == ["any"]
+    assert worker["RestrictAddressFamilies"] == ["none"]
+    assert worker["CapabilityBoundingSet"] == [""]
+    assert agent["RestrictNamespaces"] == ["yes"]
+    assert "AF_NETLINK" not in agent["RestrictAddressFamilies"][0]
 
 
 @pytest.mark.host

@@ -7,8 +7,9 @@ DEBIAN_PACKAGES=(
   libasound2-plugins alsa-utils pulseaudio pulseaudio-utils     # a sound card where there is none
   mosquitto openssl                                             # the private broker and its certificates
   ffmpeg bubblewrap espeak-ng                                   # decoding in a sandbox, speech
+  softhsm2 # officers' tokens, of software
   tzdata strace procps
-  jq systemd # the documents' own commands and the units, which the tests run
+  jq systemd systemd-container # the documents' own commands and the units, which the tests run, some on a booted system
 )
 LOG_DIR=build/log
 LOG_TAIL_LINES=30 # what a person still reads; the whole log's path is printed too

@@ -1,17 +1,20 @@
 """Turn untrusted audio into the card's PCM, in an ffmpeg child that can harm nobody.
 
-Decides which formats are let in, and how much time, memory and output a clip is worth. Whether the bytes are the signed
-ones is checked before (``staging``); confinement is ``sandbox``'s. Levels are left as they are: nothing is evened out.
+Decides which formats are let in, and how much time, memory and output a clip is worth. The format is what the content
+is, whatever the file is called. Whether the bytes are the signed ones is checked before (``staging``); confinement is
+``confined``'s. Levels are left as they are: nothing is evened out.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
+from edge_agent.audio.confined import KILLED_STATUS, Confined, End, Ended, Limits, Trouble
 from edge_agent.audio.pcm_store import FRAME_BYTES, PcmWriter
-from edge_agent.audio.sandbox import KILLED_STATUS, End, Ended, Limits, Sandbox, Trouble
+from edge_agent.audio.sniff import HEAD_BYTES, not_sound
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import SECOND_MS
 
@@ -29,6 +32,8 @@ CODECS = "mp3float,mp3,aac,flac,vorbis,opus,pcm_s16le"
 MP4_MARK = b"ftyp"
 MP4_MARK_AT = 4
 
+_NOT_LET_IN = re.compile(r"\[([\w,]+) @ \w+\] (?:Format|Codec \(\w+\)) not on whitelist")
+
 
 class Decoder(Protocol):
     """Whatever makes PCM of audio files."""
@@ -45,25 +50,28 @@ class Decoder(Protocol):
 class FfmpegDecoder:
     """Mono, 16 bit, at the writer's rate, by ffmpeg (6.1 or newer for MP4; 5.1 does for the rest)."""
 
-    sandbox: Sandbox
+    confined: Confined
     program: str = "/usr/bin/ffmpeg"
 
     def decode(self, source: BinaryIO, into: PcmWriter, ms_max: int) -> Trouble | None:
+        head = os.pread(source.fileno(), HEAD_BYTES, 0)
+        named = not_sound(head)
+        if named:
+            return Trouble(Reason.AUDIO_UNREADABLE, again=False, detail=f"no sound but {named}")
         limits = Limits(
             data_bytes=DATA_BYTES_MAX,
             cpu_s=CPU_BASE_S + ms_max // SECOND_MS // CPU_SHARE,
             wall_s=WALL_BASE_S + ms_max // SECOND_MS // WALL_SHARE,
             output_bytes=ms_max * into.rate // SECOND_MS * FRAME_BYTES,
         )
-        argv = _command(self.program, _protocol(source), into.rate)
+        argv = _command(self.program, _protocol(head), into.rate)
         source.seek(0)
-        return _judge(self.sandbox.run(argv, source, limits, into.feed))
+        return _judge(self.confined.run(argv, source, limits, into.feed))
 
 
-def _protocol(source: BinaryIO) -> str:
+def _protocol(head: bytes) -> str:
     """MP4 may have its index at the end and must be able to seek; the rest needs no more than a pipe can."""
-    head = os.pread(source.fileno(), MP4_MARK_AT + len(MP4_MARK), 0)
-    return "fd" if head[MP4_MARK_AT:] == MP4_MARK else "pipe"
+    return "fd" if head.startswith(MP4_MARK, MP4_MARK_AT) else "pipe"
 
 
 def _command(program: str, protocol: str, rate: int) -> tuple[str, ...]:
@@ -76,7 +84,9 @@ def _command(program: str, protocol: str, rate: int) -> tuple[str, ...]:
 
 
 def _judge(ended: Ended) -> Trouble | None:
-    detail = ended.complaint or f"decoder ended with status {ended.status}"
+    refused = _NOT_LET_IN.search(ended.complaint)
+    said = ended.complaint or f"decoder ended with status {ended.status}"
+    detail = f"{refused[1]} is not let in" if refused else said
     if ended.how is End.TOO_MUCH:
         return Trouble(Reason.AUDIO_TOO_LONG, again=False, detail="more sound than was signed")
     if ended.how is End.NO_SANDBOX:

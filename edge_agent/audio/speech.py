@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
-from edge_agent.audio.sandbox import KILLED_STATUS, End, Ended, Limits, Sandbox, Trouble
+from edge_agent.audio.confined import KILLED_STATUS, Confined, End, Ended, Limits, Trouble
 from edge_agent.core.reasons import Reason
 
 VOICE_VI = "vi"
@@ -44,7 +44,7 @@ class EspeakVoice:
     ``vietnamese`` is its voice for Vietnamese texts (northern ``vi``, ``vi-vn-x-central``, ``vi-vn-x-south``).
     """
 
-    sandbox: Sandbox
+    confined: Confined
     vietnamese: str = VOICE_VI
     words_per_minute: int = WORDS_PER_MINUTE
     program: str = "/usr/bin/espeak-ng"
@@ -61,7 +61,7 @@ class EspeakVoice:
         argv = (self.program, "-v", voice, "-s", str(self.words_per_minute), "-b", "1", "--stdin", "--stdout")
         limits = Limits(DATA_BYTES_MAX, CPU_S, WALL_S, WAV_BYTES_MAX)
         with _as_file(words) as source:
-            return _judge(self.sandbox.run(argv, source, limits, wav.write))
+            return _judge(self.confined.run(argv, source, limits, wav.write))
 
     def voice_for(self, language: str) -> str | None:
         """The voice for a language tag; its region makes no difference."""

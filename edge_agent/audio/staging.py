@@ -17,9 +17,9 @@ from io import FileIO
 from pathlib import Path
 
 from edge_agent.audio import signals
+from edge_agent.audio.confined import Trouble
 from edge_agent.audio.decoder import Decoder
 from edge_agent.audio.pcm_store import FRAME_BYTES, ClipUnusable, PcmStore, PcmWriter, duration_ms
-from edge_agent.audio.sandbox import Trouble
 from edge_agent.audio.speech import SPEECH_MS_MAX, Voice
 from edge_agent.core.events import ClipFailed, ClipStaged
 from edge_agent.core.programme import SIGNAL_MS

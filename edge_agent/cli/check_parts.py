@@ -10,15 +10,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_agent.audio.card import CardConfig
+from edge_agent.audio.confined import available, trouble_with
+from edge_agent.audio.decode_service import DecodeService
 from edge_agent.audio.decoder import FfmpegDecoder
 from edge_agent.audio.port import PlayerError
-from edge_agent.audio.sandbox import Sandbox, available
+from edge_agent.audio.sandbox import Sandbox
 from edge_agent.audio.speech import EspeakVoice
+from edge_agent.cli.confinement import Walls
 from edge_agent.cli.finding import Finding, words
 from edge_agent.config import Config, RelayDriver
 from edge_agent.console.words import Text
 
-SANDBOX = Text("vùng cách ly bwrap", "sandbox bwrap")
+SANDBOX = Text("vùng cách ly", "sandbox")
 DECODER = Text("giải mã ffmpeg", "decoder ffmpeg")
 VOICE = Text("giọng đọc espeak-ng", "voice espeak-ng")
 RELAYS = Text("rơ-le", "relays")
@@ -27,15 +30,21 @@ NAMESPACES = Text(
     "cho phép user namespaces: sysctl kernel.unprivileged_userns_clone user.max_user_namespaces",
     "allow user namespaces: sysctl kernel.unprivileged_userns_clone user.max_user_namespaces",
 )
+WORKER = Text(
+    "systemctl enable --now edge-agent-decode.socket; xem journalctl -u 'edge-agent-decode*'",
+    "systemctl enable --now edge-agent-decode.socket; see journalctl -u 'edge-agent-decode*'",
+)
+NOTHING = "/usr/bin/true"
 SAMPLE = "Đây là phát thử."
 IN_USE = "in use by the device process, which is running"
 
 
-def programs(config: Config, sandbox: Sandbox) -> Iterator[Finding]:
+def programs(config: Config, confined: Walls) -> Iterator[Finding]:
     """What makes sound of files and texts, each tried where it will run: inside the sandbox."""
-    yield sandbox_works(sandbox)
-    yield decoder_works(sandbox, FfmpegDecoder(sandbox).program)
-    yield voice_speaks(EspeakVoice(sandbox, config.speech.voice, config.speech.rate_wpm))
+    program = FfmpegDecoder(confined).program
+    yield worker_answers(confined, program) if isinstance(confined, DecodeService) else sandbox_works(confined)
+    yield decoder_works(confined, program)
+    yield voice_speaks(EspeakVoice(confined, config.speech.voice, config.speech.rate_wpm))
 
 
 def relays(config: Config, device_up: bool | None) -> Finding:
@@ -74,16 +83,24 @@ def sandbox_works(sandbox: Sandbox) -> Finding:
     """Whether a program can be confined at all."""
     if not available(sandbox.bwrap):
         return Finding(SANDBOX, f"{sandbox.bwrap} is not there", _install("bubblewrap"))
-    trouble = sandbox.check()
+    trouble = trouble_with(sandbox, NOTHING)
     return Finding(SANDBOX, trouble, NAMESPACES) if trouble else Finding(SANDBOX, f"{sandbox.bwrap} works")
 
 
-def decoder_works(sandbox: Sandbox, program: str) -> Finding:
+def worker_answers(service: DecodeService, program: str) -> Finding:
+    """Whether the service manager starts a worker, and the worker a program."""
+    trouble = trouble_with(service, program)
+    return Finding(SANDBOX, trouble, WORKER) if trouble else Finding(SANDBOX, f"{service.path} answers")
+
+
+def decoder_works(confined: Walls, program: str) -> Finding:
     """Whether ffmpeg starts where it is confined."""
     if not available(program):
         return Finding(DECODER, f"{program} is not there", _install("ffmpeg"))
-    trouble = sandbox.check(program)
-    return Finding(DECODER, trouble, NAMESPACES) if trouble else Finding(DECODER, f"{program} runs in the sandbox")
+    trouble = trouble_with(confined, program)
+    if trouble:
+        return Finding(DECODER, trouble, WORKER if isinstance(confined, DecodeService) else NAMESPACES)
+    return Finding(DECODER, f"{program} runs in the sandbox")
 
 
 def voice_speaks(voice: EspeakVoice) -> Finding:
@@ -94,8 +111,8 @@ def voice_speaks(voice: EspeakVoice) -> Finding:
     trouble = voice.speak("vi", SAMPLE, wav)
     if trouble is not None:
         remedy = Text(
-            "sửa lỗi bwrap trước; không phải bwrap thì: apt install --reinstall espeak-ng espeak-ng-data",
-            "put bwrap right first; if it is well: apt install --reinstall espeak-ng espeak-ng-data",
+            "sửa vùng cách ly trước; không phải lỗi ở đó thì: apt install --reinstall espeak-ng espeak-ng-data",
+            "put the sandbox right first; if it is well: apt install --reinstall espeak-ng espeak-ng-data",
         )
         return Finding(VOICE, trouble.detail, remedy)
     return Finding(VOICE, f"{voice.program} speaks into memory ({len(wav.getvalue())} bytes)")

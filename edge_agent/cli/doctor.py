@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from edge_agent.audio.sandbox import Sandbox
 from edge_agent.cli import check_files, check_parts, check_talk, paths
+from edge_agent.cli.confinement import confinement
 from edge_agent.cli.finding import Finding
 from edge_agent.cli.knock import device_up
 from edge_agent.cli.show import language, read_picture
@@ -51,7 +51,7 @@ def findings(config: Config) -> Iterator[Finding]:
     yield key
     yield from check_files.certificates(config, now)
     yield from check_files.folders(config)
-    yield from check_parts.programs(config, Sandbox())
+    yield from check_parts.programs(config, confinement(config.decoder.sandbox))
     yield check_parts.relays(config, up)
     yield check_parts.sound_card(config, up)
     yield check_talk.broker(config, now, key_usable=not key.fault)

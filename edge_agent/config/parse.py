@@ -191,7 +191,7 @@ def _cache(table: Table) -> Cache:
 
 
 def _decoder(table: Table) -> Decoder:
-    decoder = Decoder(table.choice("sandbox", Sandbox, default=Sandbox.BWRAP))
+    decoder = Decoder(table.choice("sandbox", Sandbox, default=Sandbox.AUTO))
     table.done()
     return decoder
 

@@ -47,8 +47,10 @@ class RelayDriver(StrEnum):
 
 
 class Sandbox(StrEnum):
-    """What keeps the audio decoder away from everything else."""
+    """What keeps the audio decoder away from everything else. ``AUTO``: the unit if its socket is there, else bwrap."""
 
+    AUTO = "auto"
+    UNIT = "unit"
     BWRAP = "bwrap"
 
 

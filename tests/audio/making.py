@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.audio.sandbox import available
+from edge_agent.audio.confined import available
 from tests.host.parts import ABSENT
 
 FFMPEG = "/usr/bin/ffmpeg"

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.audio.clip import BLOCKS_FILE_BYTES_MAX, CLIP_BYTES_MAX, LINE_BYTES
+from edge_agent.audio.confined import available
 from edge_agent.audio.pcm_store import (
     BLOCK_BYTES,
     FRAME_BYTES,
@@ -21,7 +22,6 @@ from edge_agent.audio.pcm_store import (
     PcmStore,
     duration_ms,
 )
-from edge_agent.audio.sandbox import available
 from edge_agent.core.units import ClipKey
 from tests.host.parts import ABSENT
 

@@ -81,7 +81,7 @@ class WardRig:
     length_ms = 300
 
     def __init__(self) -> None:
-        self._world = World(makers.make_site(), makers.make_trust(), makers.NOON)  # type: ignore[arg-type]
+        self._world = World(makers.make_site(), makers.trust_file(), makers.NOON)  # type: ignore[arg-type]
         self._told: list[tuple[int, PlayReport]] = []
         self.player: Player = Card(
             self._world, CardTrouble(), [], lambda report: self._told.append((self.now_ms(), report))

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives import serialization as form
 
 from demo.ward import Ward
 from edge_agent.audio.card import CardConfig
+from edge_agent.audio.decode_service import DecodeService
 from edge_agent.audio.sandbox import Sandbox
 from edge_agent.cli import check_files, check_parts, check_talk, doctor
 from edge_agent.cli.finding import Finding
@@ -33,6 +34,7 @@ from edge_agent.core.units import DAY_MS, HOUR_MS, UtcMs
 from edge_agent.headend.broker import BrokerSetup, Mosquitto
 from edge_agent.headend.pki import create_authority, issue_client, issue_server
 from tests.audio.making import needs_decoder, needs_voice
+from tests.audio.walls import stand_in_manager
 from tests.cli.stations import AREA, STATION, StationRig, make_station
 from tests.console.pictures import picture
 from tests.host.parts import ABSENT, needs
@@ -218,7 +220,7 @@ def test_a_folder_that_cannot_be_written(shared: StationRig) -> None:
 @needs_voice
 def test_programs_that_are_there_work_in_the_sandbox(shared: StationRig) -> None:
     findings = list(check_parts.programs(shared.config, Sandbox()))
-    assert [finding.what.en for finding in findings] == ["sandbox bwrap", "decoder ffmpeg", "voice espeak-ng"]
+    assert [finding.what.en for finding in findings] == ["sandbox", "decoder ffmpeg", "voice espeak-ng"]
     for finding in findings:
         assert_well(finding)
 
@@ -245,6 +247,24 @@ def test_a_sandbox_that_the_kernel_refuses_is_told_with_what_to_allow(tmp_path: 
     sandbox = Sandbox(str(refusing))
     assert_fault(check_parts.sandbox_works(sandbox), "No permissions", "user namespaces")
     assert_fault(check_parts.decoder_works(sandbox, "/usr/bin/ffmpeg"), "No permissions", "user namespaces")
+
+
+@pytest.mark.host
+@needs_decoder
+@needs_voice
+def test_a_worker_that_answers_is_well(shared: StationRig, tmp_path: Path) -> None:
+    with stand_in_manager(tmp_path, "/usr/bin/ffmpeg", "/usr/bin/espeak-ng") as service:
+        findings = list(check_parts.programs(shared.config, service))
+    for finding in findings:
+        assert_well(finding)
+    assert findings[0].seen == f"{service.path} answers"
+
+
+def test_a_worker_that_does_not_answer_is_told_with_its_unit(shared: StationRig, tmp_path: Path) -> None:
+    sandbox, *others = check_parts.programs(shared.config, DecodeService(tmp_path / "nobody.sock"))
+    assert_fault(sandbox, "No such file", "systemctl enable --now edge-agent-decode.socket")
+    assert len(others) == 2
+    assert all(finding.fault for finding in others)
 
 
 def test_simulated_relays_are_called_so_and_are_no_fault(shared: StationRig) -> None:

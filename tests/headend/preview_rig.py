@@ -12,9 +12,10 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_agent.audio.confined import Trouble
 from edge_agent.audio.decoder import FfmpegDecoder
 from edge_agent.audio.pcm_store import PcmStore, PcmWriter
-from edge_agent.audio.sandbox import Sandbox, Trouble
+from edge_agent.audio.sandbox import Sandbox
 from edge_agent.audio.speech import EspeakVoice
 from edge_agent.audio.staging import Stager
 from edge_agent.core.job import Job
