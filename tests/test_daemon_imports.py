@@ -11,8 +11,8 @@ from bench.libraries import AGENT, DEVICE
 
 # With what they load when they open their devices; gpiozero, where there are real relays, brings 2.7 MB of its own.
 NEVER = frozenset(
-    "decimal demo fractions jsonschema multiprocessing numpy pydub pytest securesystemslib statistics tests unittest "
-    "xml".split()
+    "asn1crypto decimal demo fractions jsonschema multiprocessing numpy pkcs11 pydub pytest securesystemslib "
+    "statistics tests unittest xml".split()
 )
 """Heavy, or not a station's at all. pydub is loaded to make the pinned tones, once in a station's life."""
 

@@ -40,8 +40,8 @@ def compose(
     base: Path = Path(),
 ) -> tuple[Finished, bytes]:
     """A draft, finished and signed by the named keys; issuer and level are those of the first key's role for it."""
-    signers = [keyring.signer(name) for name in keys]
-    grant = keyring.grant_of(signers[0], kind_of_draft(draft))
+    kind = kind_of_draft(draft)
+    signers, grant = keyring.signers(keys, kind), keyring.grant_of(keys[0], kind)
     around = Surroundings(
         keyring.realm,
         grant.issuer,

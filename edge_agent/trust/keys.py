@@ -81,6 +81,11 @@ class Signer(Protocol):
     """Whoever can sign: a key file, a token, a test."""
 
     @property
+    def public(self) -> PublicKey:
+        """The key by which receivers know it."""
+        ...
+
+    @property
     def keyid(self) -> str:
         """The public key's name."""
         ...
@@ -109,7 +114,7 @@ class Ed25519Signer:
     def save(self, path: Path) -> None:
         """Write PKCS#8 PEM for the owner's eyes only, durably. ``FileExistsError``: a key is never overwritten."""
         pem = self._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        _write_new(path, pem)
+        write_new(path, pem)
 
 
 def new_signer() -> Ed25519Signer:
@@ -119,7 +124,7 @@ def new_signer() -> Ed25519Signer:
 
 def load_signer(path: Path) -> Ed25519Signer:
     """The key in a file that ``save`` wrote. ``UnusableKey`` says what is wrong with it."""
-    pem = _read_private(path)
+    pem = read_private(path)
     try:
         private = load_pem_private_key(pem, password=None)
     except (ValueError, TypeError) as error:  # TypeError: it is encrypted
@@ -143,7 +148,8 @@ def _crypto(scheme: Scheme, raw: bytes) -> Ed25519PublicKey | EllipticCurvePubli
         raise UnusableKey("a P-256 public key is an uncompressed SEC1 point on the curve") from error
 
 
-def _read_private(path: Path) -> bytes:
+def read_private(path: Path) -> bytes:
+    """What stands in a file that only its owner can open, else ``UnusableKey``."""
     with path.open("rb") as file:
         mode = os.fstat(file.fileno()).st_mode
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
@@ -151,7 +157,8 @@ def _read_private(path: Path) -> bytes:
         return file.read(KEY_FILE_BYTES_MAX)
 
 
-def _write_new(path: Path, content: bytes) -> None:
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file for its owner's eyes only, durably; ``FileExistsError`` where there is one already."""
     draft = path.with_name(f".{path.name}.draft")
     draft.unlink(missing_ok=True)  # of a write that was cut short
     # Created with its mode: there is no moment at which others could open it.

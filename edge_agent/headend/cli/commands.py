@@ -83,8 +83,10 @@ def _wait_s(text: str) -> float:
 
 
 def _order(args: argparse.Namespace, draft: Draft, *, means_all: bool) -> int:
-    keyring, now, outbox = Keyring(args.dir), utc_now(), Outbox(args.dir / "orders")
+    keyring, outbox = Keyring(args.dir), Outbox(args.dir / "orders")
     target = _target(args, outbox)
+    keyring.signers(args.key, OrderType.COMMAND)  # PINs first: a command is valid for 120 s, from when it is made
+    now = utc_now()
     draft |= _audience(args, keyring, target, means_all=means_all) | _until(target, now)
     finished, envelope = compose(keyring, draft, args.key, None, now)
     show_order(finished.order, args.timezone)
@@ -124,7 +126,7 @@ def _audience(args: argparse.Namespace, keyring: Keyring, target: Given | None, 
     if target is not None:
         audience = heading_of(target).audience
         return {"stations": sorted(audience.stations), "areas": sorted(audience.areas)}
-    grant = keyring.grant_of(keyring.signer(args.key[0]), OrderType.COMMAND)
+    grant = keyring.grant_of(args.key[0], OrderType.COMMAND)
     return {"areas": list(grant.limits.areas)}
 
 

@@ -1,25 +1,44 @@
-"""``keys init``, ``keys station``, ``keys list``. Prints names and public keys, never a secret."""
+"""``keys init``, ``station``, ``protect``, ``list``. Prints names and public keys, never a secret."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from edge_agent.core.site import TRAINING_PREFIX, is_training
 from edge_agent.headend.cli.options import Tasks, add_dir, add_task
+from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.headend import utc_now
-from edge_agent.headend.keyring import Keyring, KeyringError, create_keyring
-from edge_agent.headend.roles import default_roles
+from edge_agent.headend.key_folder import EVERY_KEY, Wish, prepare
+from edge_agent.headend.keyring import Keyring, check_new, create_keyring
+from edge_agent.headend.passphrases import FILE_VARIABLE, NEW_FILE_VARIABLE
+from edge_agent.headend.roles import RoleSpec, default_roles
 from edge_agent.trust.fields import AREA
+from edge_agent.trust.keys import Scheme
 
 INIT_MORE = f"""\
 Tạo / makes: ward-routine (bản tin thông thường, ưu tiên; và lệnh điều khiển), ward-emergency (khẩn cấp), ward-policy
 (quy chế, trường hợp đặc biệt, tạm ngừng phát: của chủ quy chế, không phải của người phát), province, welcome, ack;
 trust.json (danh sách khóa được tin cậy); chứng thư TLS.
+--encrypt: mỗi khóa của cán bộ một mật khẩu. --token, --token-label: khóa tạo ngay trong thiết bị ký số (PKCS#11), không
+lấy ra được. welcome và ack luôn là tệp không mật khẩu, vì máy chủ tự khởi động; hai khóa đó không phát được gì.
+/ --encrypt: a passphrase for each officer's key. --token, --token-label: keys are made on PKCS#11 tokens and never
+leave them. welcome and ack stay files without a passphrase, as servers start unattended; these two start no sound.
 Sao lưu thư mục này, và giữ kín / back this directory up, and keep it secret.
 Tên (--realm) bắt đầu bằng {TRAINING_PREFIX} là mạng TẬP HUẤN: trạm của mạng đó không điều khiển rơ-le thật
 / a --realm that begins with {TRAINING_PREFIX} is a TRAINING network: its stations switch no real relay."""
 TRAINING = "mạng TẬP HUẤN: không điều khiển rơ-le thật / a TRAINING network: no real relays"
+SECRETS = f"""\
+Mật khẩu, mã PIN được hỏi trên màn hình. Chạy tự động: biến {FILE_VARIABLE} (mật khẩu mới: {NEW_FILE_VARIABLE})
+chỉ ra một tệp (quyền 600) có mật khẩu ở dòng đầu. Không bao giờ ghi mật khẩu vào dòng lệnh.
+Passphrases and PINs are asked for at the terminal. Unattended: {FILE_VARIABLE} (a new one: {NEW_FILE_VARIABLE})
+names a file (mode 600) whose first line it is. Never write one on the command line."""
+PROTECT_MORE = f"""\
+Tệp cũ được thay bằng tệp mới; bản sao lưu cũ vẫn không có mật khẩu: hủy chúng. Quên mật khẩu là mất khóa.
+The old file is replaced; older backups still have no passphrase: destroy them. A forgotten passphrase is a lost key.
+{SECRETS}"""
 STATION_MORE = """\
 Trong bản này khóa ký của trạm được tạo tại đây rồi chép sang trạm / in this version the station's signing key is made
 here and carried to the station; a key made on the device comes later."""
@@ -32,12 +51,15 @@ def add(tasks: Tasks) -> None:
     of_keys = parser.add_subparsers(required=True, metavar="WHAT")
     _add_init(of_keys)
     _add_station(of_keys)
+    _add_protect(of_keys)
     listing = add_task(of_keys, "list", _list, "vai trò, khóa công khai, trạm loa / roles, public keys, stations")
     add_dir(listing)
 
 
 def _add_init(tasks: Tasks) -> None:
-    parser = add_task(tasks, "init", _init, "tạo mạng mới: khóa, vai trò, chứng thư / a new network", INIT_MORE)
+    parser = add_task(
+        tasks, "init", _init, "tạo mạng mới: khóa, vai trò, chứng thư / a new network", f"{INIT_MORE}\n{SECRETS}"
+    )
     parser.add_argument("--dir", type=Path, required=True, help="thư mục mới / a new directory")
     parser.add_argument("--realm", required=True, help="tên hệ thống / name of the system [a-z0-9-]")
     parser.add_argument("--area", required=True, help="địa bàn xã, phường / the ward's area: vn/ha-noi/dong-thanh")
@@ -55,6 +77,40 @@ def _add_init(tasks: Tasks) -> None:
         default=[],
         help="tên hoặc địa chỉ máy chủ, ngoài localhost; dùng nhiều lần được / a server name or address, repeatable",
     )
+    add_where_keys_lie(parser)
+
+
+def add_where_keys_lie(parser: argparse.ArgumentParser) -> None:
+    """Options of every command that makes officers' keys."""
+    parser.add_argument(
+        "--scheme",
+        type=Scheme,
+        choices=list(Scheme),
+        help="thuật toán ký của khóa cán bộ / the officers' keys' (ed25519; on a token ecdsa-p256)",
+    )
+    parser.add_argument(
+        "--encrypt",
+        action="store_true",
+        help="khóa cán bộ là tệp có mật khẩu / a passphrase for each officer's key file",
+    )
+    parser.add_argument(
+        "--token", type=Path, metavar="MODULE", help="thư viện PKCS#11 của thiết bị ký số / the token's library (.so)"
+    )
+    parser.add_argument(
+        "--token-label",
+        action="append",
+        default=[],
+        metavar="[KEY=]LABEL",
+        help="thiết bị nào giữ khóa nào; không có KEY=: mọi khóa còn lại / which token holds which key or role's keys; "
+        "without KEY= all others; repeatable",
+    )
+
+
+def _add_protect(tasks: Tasks) -> None:
+    words = "đặt hoặc đổi mật khẩu cho tệp khóa / put a key file under a passphrase, or change it"
+    parser = add_task(tasks, "protect", _protect, words, PROTECT_MORE)
+    add_dir(parser)
+    parser.add_argument("--key", required=True, help="khóa / the key: ward-routine-1")
 
 
 def _add_station(tasks: Tasks) -> None:
@@ -68,12 +124,48 @@ def _add_station(tasks: Tasks) -> None:
 def _init(args: argparse.Namespace) -> int:
     if AREA.pattern.fullmatch(args.area) is None:
         raise KeyringError(f"--area {args.area}: {AREA.rule}")
+    check_new(args.dir, args.realm)  # before anybody types passphrases for it
     specs = default_roles(args.area, args.emergency_threshold)
-    keyring = create_keyring(args.dir, args.realm, specs, utc_now(), args.host)
+    make = prepare([name for spec in specs if spec.of_officers for name in spec.key_names], wish_of(args))
+    _warn_of_one_token(specs, wish_of(args))
+    keyring = create_keyring(args.dir, args.realm, specs, utc_now(), args.host, make)
     print(f"đã tạo mạng {keyring.realm} trong {args.dir} / made")
     _print_training(keyring)
     _print_roles(keyring)
     print("tiếp theo / next: edge-agent-headend keys station --dir … --id … --area …")
+    return 0
+
+
+def wish_of(args: argparse.Namespace) -> Wish:
+    """What those options ask for."""
+    if (args.token is None) != (not args.token_label):
+        raise KeyringError("--token, --token-label: each needs the other: the token's library, and what it is called")
+    split = [text.rpartition("=") for text in args.token_label]
+    labels = {key or EVERY_KEY: label for key, _, label in split}
+    if len(labels) < len(split) or "" in labels.values():
+        raise KeyringError(
+            "--token-label: one without a label, or the same keys meant twice; write KEY=LABEL, e.g. "
+            "ward-emergency-2=TRUONG-CA"
+        )
+    return Wish(args.scheme, args.encrypt, "" if args.token is None else str(args.token.absolute()), labels)
+
+
+def _warn_of_one_token(specs: Sequence[RoleSpec], wish: Wish) -> None:
+    """Where two must sign, two should hold a token."""
+    for spec in specs:
+        labels = [label for name in spec.key_names if (label := wish.label(name)) is not None]
+        if spec.threshold > 1 and len(set(labels)) < len(labels):
+            print(
+                f"chú ý / note: {spec.name} cần {spec.threshold} chữ ký, nhưng một thiết bị giữ nhiều khóa / needs "
+                f"{spec.threshold} signatures, but one token holds several of its keys: one person signs for two",
+                file=sys.stderr,
+            )
+
+
+def _protect(args: argparse.Namespace) -> int:
+    keyring = Keyring(args.dir)
+    keyring.protect(args.key)
+    print(f"khóa {args.key} đã có mật khẩu mới / has a new passphrase; {args.dir / 'keys'}")
     return 0
 
 
@@ -89,6 +181,8 @@ def _list(args: argparse.Namespace) -> int:
     print(f"mạng / realm: {keyring.realm}, trust.json phiên bản / version {keyring.trust.version}")
     _print_training(keyring)
     _print_roles(keyring)
+    for name in keyring.keys.names():
+        print(f"khóa / key {name}: {_about(keyring, name)}")
     for station in keyring.stations.values():
         print(f"trạm / station {station.station}: {station.area}, {station.name}, khóa / key {station.key.keyid[:12]}…")
     return 0
@@ -103,3 +197,12 @@ def _print_roles(keyring: Keyring) -> None:
     for role in keyring.trust.roles:
         names = ", ".join(sorted(order.value for order in role.orders))
         print(f"vai trò / role {role.name}: {names}; cần / needs {role.threshold}/{len(role.keys)} chữ ký / signatures")
+
+
+def _about(keyring: Keyring, name: str) -> str:
+    """Where a key lies and what it is; one that is in disorder does not hide the others."""
+    try:
+        key = keyring.keys.key(name)
+    except KeyringError as error:
+        return f"LỖI / FAULT: {error}"
+    return f"{key.where}; {key.public.scheme}, {key.public.keyid[:12]}…"

@@ -13,6 +13,7 @@ from edge_agent.headend.composing import compose
 from edge_agent.headend.content import Shelf
 from edge_agent.headend.dispatch import send
 from edge_agent.headend.drafting import DraftError, read_draft
+from edge_agent.headend.drafts import kind_of_draft
 from edge_agent.headend.files import EVERYBODY_READS, write_durably
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
@@ -64,6 +65,7 @@ def _sign(args: argparse.Namespace) -> int:
     else:
         shelf = Shelf(args.content_dir or args.dir / "content", args.content_url) if args.content_url else None
         draft = read_draft(args.draft)
+        keyring.signers(args.key, kind_of_draft(draft))  # PINs first: what is to sound now is dated when it is made
         envelope = compose(keyring, draft, args.key, shelf, utc_now(), args.draft.parent)[1]
     _write(args.out, envelope)
     order = read_order(envelope)

@@ -81,8 +81,10 @@ def _whole(most: int) -> Callable[[str], int]:
 
 
 def _week(args: argparse.Namespace) -> int:
-    keyring, now = Keyring(args.dir), utc_now()
+    keyring = Keyring(args.dir)
     names = {} if args.names is None else _zone_names(args.names, keyring.stations)
+    keyring.signers(args.key, OrderType.COMMAND)  # PINs first: nobody obeys the question for longer than 120 s
+    now = utc_now()
     asks = _asks(args, keyring, now)
     question = next(iter(asks.values()))
     stations = addressed(keyring.stations, read_order(question))
@@ -107,7 +109,7 @@ def _asks(args: argparse.Namespace, keyring: Keyring, now: UtcMs) -> dict[date, 
     unknown = [name for name in args.station if name not in keyring.stations]
     if unknown:
         raise DraftError("--station", f"{', '.join(unknown)}: not enrolled; `keys list` names those that are")
-    grant = keyring.grant_of(keyring.signer(args.key[0]), OrderType.COMMAND)
+    grant = keyring.grant_of(args.key[0], OrderType.COMMAND)
     audience = {"stations": args.station} if args.station else {"areas": list(grant.limits.areas)}
     draft = {"type": OrderType.COMMAND.value, "do": What.ASK.value, **audience}
     return {on: compose(keyring, {**draft, "day": on}, args.key, None, now)[1] for on in _days(args, now)}

@@ -1,0 +1,84 @@
+"""Load the libraries of PKCS#11 tokens, and give each failure a name and a remedy. Knows no keys (``token``).
+
+They are loaded only when a token is used: most headends have none, and no station ever does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from edge_agent.headend.errors import HeadendError
+
+if TYPE_CHECKING:
+    import pkcs11
+
+PULLED_OUT = "was it pulled out? Plug it in again, and repeat the command"
+
+
+class TokenError(HeadendError):
+    """A token cannot be used; the text says what to do. Each kind is a class of its own."""
+
+
+class NoTokenLibrary(TokenError):
+    """python-pkcs11, or the token's own library, cannot be loaded."""
+
+
+class TokenAbsent(TokenError):
+    """No such token is plugged in."""
+
+
+class WrongPin(TokenError):
+    """Not this token's PIN."""
+
+
+class PinLocked(TokenError):
+    """Too many wrong PINs."""
+
+
+class KeyAbsent(TokenError):
+    """The token is there, the key is not on it."""
+
+
+class OtherKey(TokenError):
+    """What signed is not the key of the note."""
+
+
+class TokenFailed(TokenError):
+    """It answered with an error, or was pulled out."""
+
+
+def p11() -> ModuleType:
+    """python-pkcs11."""
+    try:
+        import pkcs11
+    except ImportError as error:
+        raise NoTokenLibrary(
+            "thiếu thư viện Python cho thiết bị ký số / the Python library for tokens is missing: "
+            "pip install 'edge-agent[token]'"
+        ) from error
+    return pkcs11
+
+
+def tokens(module: str, label: str) -> list[pkcs11.Token]:
+    """Those of that label that are plugged in, as the library ``module`` sees them."""
+    try:
+        loaded = p11().lib(module)
+    except p11().PKCS11Error as error:
+        raise NoTokenLibrary(
+            f"thư viện của thiết bị ký số / token library {module}: cannot be loaded ({error}); install what came with "
+            "the token and name its .so with its whole path"
+        ) from error
+    with failures(label):
+        return list(loaded.get_tokens(token_label=label))
+
+
+@contextmanager
+def failures(label: str, remedy: str = PULLED_OUT) -> Iterator[None]:
+    """The library's errors have names and no words."""
+    try:
+        yield
+    except p11().PKCS11Error as error:
+        raise TokenFailed(f"token {label}: thiết bị báo lỗi / failed ({type(error).__name__}): {remedy}") from error

@@ -1,0 +1,279 @@
+"""Officers' keys by commands alone: made, listed, protected, signed with; and no secret in anything left behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent.headend.cli import main
+from edge_agent.headend.key_files import LockedKey, PlainKey
+from edge_agent.headend.keyring import Keyring, KeyringError
+from edge_agent.headend.passphrases import FILE_VARIABLE, NEW_FILE_VARIABLE
+from edge_agent.headend.roles import default_roles
+from edge_agent.trust.keys import Scheme
+from edge_agent.trust.orders import OrderType
+from tests.headend.fake_station import AREA
+from tests.host.softhsm import NEEDS_SOFTHSM, PIN, SO_PIN, Drawer, drawer, see_again
+from tests.host.terminal import Person
+
+PASSPHRASE = "trăng sáng vườn chè"
+OFFICERS = [name for spec in default_roles(AREA, 2) if spec.of_officers for name in spec.key_names]
+ON_TOKENS = ("ward-emergency-1", "ward-policy-1")
+DRAFT = """
+class = "emergency"
+event = "lu-quet"
+areas = ["vn/ha-noi/dong-thanh"]
+volume = 100
+[[items]]
+title = "Cảnh báo lũ quét"
+text = "Nước đang lên."
+"""
+OF_A_KEY = "khóa / key "
+CLI = "import sys; from edge_agent.headend.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+class Ward:
+    """A folder in which commands are typed, with the passphrase in a file that the environment names."""
+
+    def __init__(self, place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self.place, self.folder = place, place / "ward"
+        self._capsys, self._monkeypatch = capsys, monkeypatch
+        (place / "draft.toml").write_text(DRAFT)
+
+    def knows(self, secret: str, *variables: str) -> None:
+        path = self.place / "secret"
+        path.touch(0o600)
+        path.write_text(secret)
+        for variable in variables or (FILE_VARIABLE, NEW_FILE_VARIABLE):
+            self._monkeypatch.setenv(variable, str(path))
+
+    def init(self, *more: str, status: int = 0) -> str:
+        """What it says on stderr."""
+        words = ("--dir", str(self.folder), "--realm", "demo", "--area", AREA, *more)
+        assert main(["keys", "init", *words]) == status
+        said = self._capsys.readouterr().err
+        if status == 0:
+            assert main(["keys", "station", "--dir", str(self.folder), "--id", "tram-01", "--area", AREA]) == 0
+            self._capsys.readouterr()
+        return said
+
+    def sign(self, *more: str, out: str = "order.json", status: int = 0) -> str:
+        """What it says on stderr: nothing, where the ward's station would obey."""
+        assert main(["sign", "--dir", str(self.folder), "--out", str(self.place / out), *more]) == status
+        return self._capsys.readouterr().err
+
+    def sign_draft(self, *keys: str, status: int = 0) -> str:
+        return self.sign("--draft", str(self.place / "draft.toml"), "--key", *keys, status=status)
+
+    def keys(self, *words: str, status: int = 0) -> tuple[str, str]:
+        assert main(["keys", *words, "--dir", str(self.folder)]) == status
+        said = self._capsys.readouterr()
+        return said.out, said.err
+
+    def listed(self) -> dict[str, str]:
+        lines = self.keys("list")[0].splitlines()
+        return dict(line.removeprefix(OF_A_KEY).split(": ", 1) for line in lines if line.startswith(OF_A_KEY))
+
+
+@pytest.fixture
+def ward(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ward:
+    return Ward(tmp_path, capsys, monkeypatch)
+
+
+def test_with_encrypt_officers_keys_have_a_passphrase_and_servers_start_without(ward: Ward) -> None:
+    ward.knows(PASSPHRASE)
+    ward.init("--encrypt")
+    keys = Keyring(ward.folder).keys
+    locked = [name for name in keys.names() if isinstance(keys.key(name), LockedKey)]
+    assert locked == sorted(OFFICERS)
+    assert all(isinstance(keys.key(name), PlainKey) for name in ("welcome-1", "ack-1"))
+    assert ward.sign_draft("ward-emergency-1", "ward-emergency-2") == ""
+    assert len(json.loads((ward.place / "order.json").read_bytes())["signatures"]) == 2
+
+
+def test_a_station_obeys_p256_keys(ward: Ward) -> None:
+    ward.init("--scheme", "ecdsa-p256")
+    keys = Keyring(ward.folder).keys
+    assert {keys.key(name).public.scheme for name in OFFICERS} == {Scheme.ECDSA_P256}
+    assert {keys.key(name).public.scheme for name in ("welcome-1", "ack-1")} == {Scheme.ED25519}
+    assert "fewer valid signatures" in ward.sign_draft("ward-emergency-1")
+    assert ward.sign_draft("ward-emergency-1", "ward-emergency-2") == ""
+    assert "fewer valid signatures" in ward.sign_draft("ward-emergency-1")
+
+
+def test_the_list_tells_where_each_key_lies_and_asks_for_nothing(ward: Ward) -> None:
+    ward.knows(PASSPHRASE, NEW_FILE_VARIABLE)
+    ward.init("--encrypt", "--scheme", "ecdsa-p256")
+    listed = ward.listed()
+    assert sorted(listed) == sorted([*OFFICERS, "welcome-1", "ack-1"])
+    assert listed["ward-policy-1"].startswith("tệp có mật khẩu / file with a passphrase; ecdsa-p256, ")
+    assert listed["welcome-1"].startswith("tệp / file; ed25519, ")
+
+
+def test_a_key_in_disorder_is_listed_with_its_fault_and_hides_no_other(ward: Ward) -> None:
+    ward.init()
+    (ward.folder / "keys" / "province-1.pem").chmod(0o644)
+    listed = ward.listed()
+    assert listed["province-1"].startswith("LỖI / FAULT: key province-1: ")
+    assert listed["ward-policy-1"].startswith("tệp / file; ed25519, ")
+
+
+def test_a_key_is_protected_and_from_then_on_takes_its_passphrase(ward: Ward) -> None:
+    ward.init()
+    public = Keyring(ward.folder).keys.key("ward-routine").public
+    ward.knows(PASSPHRASE, NEW_FILE_VARIABLE)
+    out, _ = ward.keys("protect", "--key", "ward-routine")
+    assert "đã có mật khẩu mới / has a new passphrase" in out
+    assert Keyring(ward.folder).keys.key("ward-routine").public == public
+    ward.knows(PASSPHRASE, FILE_VARIABLE)
+    assert Keyring(ward.folder).signer("ward-routine").public == public
+
+
+@pytest.mark.parametrize("name", ["welcome", "ack-1"])
+def test_a_servers_key_is_not_protected_as_nobody_is_there_when_it_starts(ward: Ward, name: str) -> None:
+    ward.init()
+    ward.knows(PASSPHRASE)
+    assert "starts with nobody there to type" in ward.keys("protect", "--key", name, status=1)[1]
+    assert isinstance(Keyring(ward.folder).keys.key(name), PlainKey)
+
+
+def test_a_wrong_passphrase_is_one_line_and_signs_nothing(ward: Ward) -> None:
+    ward.knows(PASSPHRASE)
+    ward.init("--encrypt")
+    ward.knows("trăng mờ vườn cà", FILE_VARIABLE)
+    said = ward.sign_draft("ward-emergency-1", status=1)
+    assert said.startswith("lỗi / error: key ward-emergency-1: sai mật khẩu")
+    assert len(said.splitlines()) == 1
+    assert not (ward.place / "order.json").exists()
+    assert Keyring(ward.folder).serials() == {}  # no number was used up
+
+
+def test_who_may_not_sign_it_is_told_before_anything_is_asked(ward: Ward) -> None:
+    ward.knows(PASSPHRASE, NEW_FILE_VARIABLE)
+    ward.init("--encrypt")
+
+    def never(what: str) -> str:
+        raise AssertionError(what)
+
+    keyring = Keyring(ward.folder, never)
+    with pytest.raises(KeyringError, match="may sign no window"):
+        keyring.signers(["ward-routine"], OrderType.WINDOW)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--token", "/t.so"], "--token, --token-label: each needs the other"),
+        (["--token-label", "A"], "--token, --token-label: each needs the other"),
+        (["--token", "/t.so", "--token-label", "A", "--token-label", "B"], "the same keys meant twice"),
+        (["--token", "/t.so", "--token-label", "ward-policy="], "one without a label"),
+        (["--token", "/t.so", "--token-label", "ward-emergncy=A"], "--token-label ward-emergncy: no such key"),
+        (["--token", "/no/t.so", "--token-label", "A"], "token library /no/t.so: cannot be loaded"),
+        (["--encrypt"], "at least 12 characters"),
+    ],
+)
+def test_a_wish_that_cannot_be_met_makes_nothing(ward: Ward, more: list[str], told: str) -> None:
+    ward.knows("quá ngắn")
+    assert told in ward.init(*more, status=1)
+    assert not ward.folder.exists()
+
+
+def test_nobody_types_passphrases_for_a_network_that_cannot_be_made(ward: Ward) -> None:
+    ward.init()
+    said = ward.init("--encrypt", status=1)  # which could ask nobody
+    assert "new keys would lock every station out" in said
+
+
+@pytest.fixture
+def tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Drawer]:
+    with drawer(tmp_path / "hsm", monkeypatch) as made:
+        for label in ("LOA-A", "LOA-B"):
+            made.plug_in_new(label)
+        see_again(made)
+        yield made
+
+
+@NEEDS_SOFTHSM[0]
+@pytest.mark.host
+def test_two_officers_with_a_token_each_warn_a_ward_and_a_third_key_is_a_file(ward: Ward, tokens: Drawer) -> None:
+    ward.knows(PIN)
+    labels = ("--token-label", "ward-emergency-1=LOA-A", "--token-label", "ward-emergency-2=LOA-B")
+    assert ward.init("--encrypt", "--token", tokens.module, *labels) == ""
+    see_again(tokens)
+    listed = ward.listed()
+    assert listed["ward-emergency-1"].startswith("thiết bị ký số PKCS#11 / token LOA-A (")
+    assert "; ecdsa-p256, " in listed["ward-emergency-2"]
+    assert listed["ward-routine-1"].startswith("tệp có mật khẩu")
+    ward.sign_draft("ward-emergency-1")
+    see_again(tokens)
+    added = ("--add", str(ward.place / "order.json"), "--key", "ward-emergency-2")
+    assert ward.sign(*added) == ""
+
+
+@NEEDS_SOFTHSM[0]
+@pytest.mark.host
+def test_one_token_for_two_officers_is_made_and_warned_of(ward: Ward, tokens: Drawer) -> None:
+    ward.knows(PIN)
+    said = ward.init("--token", tokens.module, "--token-label", "LOA-A", "--scheme", "ed25519")
+    assert "ward-emergency cần 2 chữ ký" in said
+    assert "one person signs for two" in said
+    see_again(tokens)
+    assert ward.sign_draft("ward-emergency-1", "ward-emergency-2") == ""
+
+
+@NEEDS_SOFTHSM[0]
+@pytest.mark.host
+def test_a_wrong_pin_is_found_out_before_anything_is_made(ward: Ward, tokens: Drawer) -> None:
+    ward.knows("not-the-pin-1234")
+    assert "sai mã PIN / wrong PIN" in ward.init("--token", tokens.module, "--token-label", "LOA-A", status=1)
+    assert not ward.folder.exists()
+
+
+@NEEDS_SOFTHSM[0]
+@pytest.mark.host
+def test_no_secret_is_seen_or_written_anywhere(tmp_path: Path, tokens: Drawer) -> None:
+    """Typed at a terminal: neither shown, nor an argument, nor in the environment, nor in a file."""
+    secrets = {PASSPHRASE, "mật khẩu thứ hai đây", PIN, SO_PIN}
+    ward = str(tmp_path / "ward")
+    (tmp_path / "draft.toml").write_text(DRAFT)
+    labels = ("--token-label", "ward-emergency-1=LOA-A", "--token-label", "ward-policy=LOA-B")
+    people = []
+
+    def at_terminal(*words: str, answers: list[tuple[str, str]], status: int = 0) -> None:
+        person = Person("-c", CLI, *words)
+        people.append(person)
+        for prompt, secret in answers:
+            seen = (Path(f"/proc/{person.process.pid}") / name for name in ("cmdline", "environ"))
+            assert not any(one.encode() in path.read_bytes() for path in seen for one in secrets)
+            person.answer(prompt, secret)
+        assert person.leave() == status, person.seen
+
+    new = [
+        (f"key {name}, {word}", PASSPHRASE)
+        for name in OFFICERS
+        if name not in ON_TOKENS
+        for word in ("mới / new", "nhập lại / again")
+    ]
+    pins = [("PIN of token LOA-A", PIN), ("PIN of token LOA-B", PIN)]
+    init = ("keys", "init", "--dir", ward, "--realm", "demo", "--area", AREA, "--encrypt")
+    at_terminal(*init, "--token", tokens.module, *labels, answers=[*pins, *new])
+    draft = ("sign", "--dir", ward, "--draft", str(tmp_path / "draft.toml"), "--out", str(tmp_path / "order.json"))
+    typed = [("PIN of token LOA-A", PIN), ("passphrase of key ward-emergency-2", PASSPHRASE)]
+    at_terminal(*draft, "--key", "ward-emergency-1", "ward-emergency-2", answers=typed)
+    at_terminal(*draft, "--key", "ward-emergency-1", answers=[("PIN of token LOA-A", PASSPHRASE)], status=1)
+    at_terminal(*draft, "--key", "ward-emergency-2", answers=[("of key ward-emergency-2", PIN)], status=1)
+    change = [("passphrase of key ward-routine-1: ", PASSPHRASE)]
+    change += [(word, "mật khẩu thứ hai đây") for word in ("mới / new", "nhập lại / again")]
+    at_terminal("keys", "protect", "--dir", ward, "--key", "ward-routine", answers=change)
+    at_terminal("keys", "list", "--dir", ward, answers=[])
+
+    assert "sai mã PIN" in people[2].seen
+    assert "sai mật khẩu" in people[3].seen
+    written = [path for path in tmp_path.rglob("*") if path.is_file() and tmp_path / "hsm" not in path.parents]
+    assert len(written) > 20
+    contents = [*(path.read_bytes() for path in written), *(person.seen.encode() for person in people)]
+    assert [secret for secret in secrets for content in contents if secret.encode() in content] == []
+    assert {path.stat().st_mode & 0o077 for path in written if path.parent.name == "keys"} == {0}
