@@ -20,9 +20,8 @@ from edge_agent.headend.headend import Shown
 from edge_agent.headend.listening import Heard
 from edge_agent.sync.messages import AnswerMsg
 from edge_agent.trust.envelope import Envelope, open_envelope, payload_type, sign
-from edge_agent.trust.judge import make_judge
+from edge_agent.trust.keeper import believing
 from edge_agent.trust.keys import new_signer
-from edge_agent.trust.roles import load_trust
 
 ACCEPTED, ACCEPTED_QUICK = 150, 40
 # A station keeps at most 200 jobs.
@@ -88,7 +87,7 @@ def _ask(ward: Ward, order: bytes, answers: Answers, verdict: Verdict) -> float:
 def _inside(ward: Ward, runs: int) -> list[float]:
     """The judge and one step on an emergency, as the agent's own thread runs them; ms."""
     config = load(ward.config)
-    verify = make_judge(load_trust(config.trust.file.read_bytes()), config.site)
+    verify = believing(config.trust.file.read_bytes(), (), config.site).judge
     draft = draft_of("emergency", "now", item_of("Lũ", "thien-tai", text="Lũ về.")) | {"event": "lu-quet"}
     _, order = ward.headend.compose(draft, ["ward-emergency"])
     now = Now(boot_ms(), system_utc_ms(), ClockSource.NTP, 0)

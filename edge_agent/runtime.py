@@ -30,18 +30,21 @@ from edge_agent.core.events import (
     StopAsked,
     SweepDue,
     Tick,
+    TrustChanged,
 )
 from edge_agent.core.intake import Verify
 from edge_agent.core.job import Accepted
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AcceptedRule
 from edge_agent.core.site import Site
+from edge_agent.core.trust_standing import NOTHING_STANDS, TrustStanding
 from edge_agent.core.units import SECOND_MS, MonoMs
 from edge_agent.journal.port import Contents, Journal, StoredJob, StoredRecord
 from edge_agent.status_file import StatusFile
 from edge_agent.sync.messages import LOG_BODIES_BYTES
 from edge_agent.sync.port import Session
 from edge_agent.sync.reports import LogCursor
+from edge_agent.trust.keeper import Keeper
 from edge_agent.upstream import Upstream
 from edge_agent.workers import Afterwards, Aside, JournalWorker, Prune, SaveFloor, Staging, StagingWorker
 
@@ -83,7 +86,7 @@ class Ports:
     device: Device
     staging: Staging
     upstream: Upstream
-    verify: Verify
+    trust: Keeper
     status_file: Path
     ready: Callable[[], None]
     alive: Callable[[], None]
@@ -156,7 +159,8 @@ class Runtime:
         self._journal.start()
         self._staging.start()
         self._aside.start()
-        self._step(restored(self._ports.contents, self._ports.verify))
+        trust = self._ports.trust
+        self._step(restored(self._ports.contents, trust.judge, trust.standing))
         self._ports.device.start()
         self._ports.session.start()
         self._ports.ready()
@@ -176,12 +180,14 @@ class Runtime:
         for ack in behind:
             self._journal.order(Afterwards(partial(self._ports.session.ack, ack.token)))
         self._renew(now.mono)
+        if any(isinstance(effect, fx.TakeTrust) for effect in effects):
+            self._step(self._trust_changed())
         self._status.show(now.mono, lambda: self._ports.upstream.picture_bytes(self._state, now))
         if isinstance(event, StopAsked):
             self._ending_at = MonoMs(now.mono + STOP_MS_MAX)
 
     def _decide(self, event: Event, now: Now) -> tuple[Effect, ...]:
-        self._state, effects = station.step(self._state, event, now, self._ports.verify)
+        self._state, effects = station.step(self._state, event, now, self._ports.trust.judge)
         return effects
 
     def _perform(self, effect: Effect, now: Now) -> None:
@@ -193,6 +199,9 @@ class Runtime:
             case fx.FetchClip() | fx.SpeakText():
                 self._staging.order(effect)
             case fx.SaveJob() | fx.ReleaseJob() | fx.SaveMark() | fx.CommitRecord() | fx.SaveLogAck() | fx.SendLog():
+                self._journal.order(effect)
+            case fx.TakeTrust():
+                self._ports.trust.take(effect.envelope)
                 self._journal.order(effect)
             case fx.Ack():
                 self._ports.session.ack(effect.token)
@@ -210,7 +219,7 @@ class Runtime:
     ) -> None:
         match effect:
             case fx.SendHello():
-                self._ports.upstream.hello(effect.nonce, now, self._cursor(), again=effect.again)
+                self._ports.upstream.hello(effect.nonce, now, self._cursor(), self._state.trust, again=effect.again)
             case fx.SendAnswer():
                 self._ports.upstream.answer(effect, now)
             case fx.SendPlan():
@@ -225,6 +234,12 @@ class Runtime:
         """Not here: for the longest timetables it takes longer than the device's lease."""
         if not self._aside.order(partial(self._ports.upstream.plan, self._state, now, effect.day)):
             log.warning("plan not told, too many were asked for day=%s next=ask again", effect.day)
+
+    def _trust_changed(self) -> TrustChanged:
+        """Every known order is judged once more by what is believed now."""
+        orders: list[Accepted | AcceptedRule] = [known.accepted for known in self._state.jobs.values()]
+        orders += [rule.accepted for rule in self._state.rules.values()]
+        return TrustChanged(self._ports.trust.standing, self._ports.trust.revoked(orders))
 
     def _cursor(self) -> LogCursor:
         """The newest record that is durable."""
@@ -285,7 +300,7 @@ class Runtime:
             self._ports.upstream.records(records)
 
 
-def restored(contents: Contents, verify: Verify) -> Restored:
+def restored(contents: Contents, verify: Verify, believed: TrustStanding = NOTHING_STANDS) -> Restored:
     """Judge every stored order again: a key that was revoked meanwhile orders nothing any more."""
     once = cache(verify)  # the entries of a timetable share its bytes
     saved = [order for stored in contents.jobs if (order := _judged(stored, once)) is not None]
@@ -299,6 +314,7 @@ def restored(contents: Contents, verify: Verify) -> Restored:
         acked_seq=contents.acked_seq,
         epoch=contents.epoch,
         refused=frozenset(contents.refused),
+        trust=believed,
     )
 
 
@@ -317,12 +333,12 @@ def _judged(stored: StoredJob, verify: Verify) -> SavedJob | SavedRule | None:
 
 
 def _behind_the_record(effects: tuple[Effect, ...]) -> list[fx.Ack]:
-    """Acknowledgements that wait for the record of the same step, or a crash could lose a refusal without a trace.
+    """Acknowledgements that wait for the record, or the trust document, of the same step: a crash loses neither.
 
     They wait for the disk's say, not for its yes: on a full card a record stays owed, and ten refusals that nobody
     acknowledges would keep an emergency out.
     """
-    if not any(isinstance(effect, fx.CommitRecord) for effect in effects):
+    if not any(isinstance(effect, fx.CommitRecord | fx.TakeTrust) for effect in effects):
         return []
     return [effect for effect in effects if isinstance(effect, fx.Ack)]
 

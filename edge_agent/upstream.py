@@ -17,6 +17,7 @@ from edge_agent.core.effects import SendAnswer
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import Upcoming
 from edge_agent.core.state import State
+from edge_agent.core.trust_standing import TrustStanding
 from edge_agent.core.units import ZoneId
 from edge_agent.journal.port import StoredRecord
 from edge_agent.sync import messages
@@ -48,12 +49,11 @@ SOUNDING = (Phase.ARMED, Phase.PLAYING)
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What every message says about who speaks. ``trust_version`` is that of the trust file in use."""
+    """What every message says about who speaks."""
 
     sender: Sender
     area: str
     name: str
-    trust_version: int
 
 
 class Upstream:
@@ -66,10 +66,10 @@ class Upstream:
         self._host = host
         self._born = False
 
-    def hello(self, nonce: str, now: Now, cursor: LogCursor, *, again: bool = False) -> None:
+    def hello(self, nonce: str, now: Now, cursor: LogCursor, trust: TrustStanding, *, again: bool = False) -> None:
         """Ask for a welcome; the state that follows the first hello of a session is a birth."""
         self._born = self._born and again
-        self._send(messages.hello(self._who.sender, HelloMsg(nonce, self._who.trust_version, cursor, now)))
+        self._send(messages.hello(self._who.sender, HelloMsg(nonce, trust.heads, cursor, now)))
 
     def state(self, state: State, now: Now, *, online: bool) -> None:
         """Publish the whole state."""

@@ -25,6 +25,7 @@ from edge_agent.core.effects import (
     SendLog,
     SpeakText,
     Sweep,
+    TakeTrust,
 )
 from edge_agent.core.events import (
     ClipFailed,
@@ -75,7 +76,7 @@ class Afterwards:
     do: Callable[[], None]
 
 
-Write = SaveJob | ReleaseJob | SaveMark | CommitRecord | SaveLogAck | SaveFloor | Prune
+Write = SaveJob | ReleaseJob | SaveMark | CommitRecord | SaveLogAck | SaveFloor | TakeTrust | Prune
 JournalOrder = Write | SendLog | Afterwards
 
 Post = Callable[[Event], None]
@@ -204,6 +205,8 @@ class JournalWorker:
                 self._journal.save_ack(order.epoch, order.seq)
             case SaveFloor():
                 self._journal.save_floor(order.floor, order.kept)
+            case TakeTrust():
+                self._journal.save_trust(order.area, order.envelope)
             case Prune():
                 self._journal.prune(order.now)
         return None

@@ -23,8 +23,7 @@ from edge_agent.runtime import Inbox, Ports, Runtime
 from edge_agent.sync.messages import Sender
 from edge_agent.sync.reports import HostStatus
 from edge_agent.trust.envelope import Envelope, open_envelope, payload_type, sign
-from edge_agent.trust.judge import make_judge
-from edge_agent.trust.roles import Trust
+from edge_agent.trust.keeper import believing
 from edge_agent.upstream import Identity, Upstream
 from tests.fakes.device_line import FakeDeviceLine
 from tests.fakes.journal import FakeDisk, FakeJournal
@@ -96,7 +95,7 @@ class Agent:
         folder: Path,
         disk: FakeDisk | None = None,
         *,
-        trust: Trust | None = None,
+        trust: bytes | None = None,
         readings: Readings | None = None,
         inbox: Inbox | None = None,
         journal: FakeJournal | None = None,
@@ -128,7 +127,7 @@ class Agent:
             device=self.device,
             staging=self.staging,
             upstream=self.upstream,
-            verify=make_judge(trust or makers.make_trust(), site),
+            trust=believing(trust or makers.trust_file(), contents.trust, site),
             status_file=self.status_file,
             ready=self._is_ready,
             alive=self._is_alive,
@@ -269,4 +268,4 @@ def _upstream(session: FakeSession) -> Upstream:
     def signed(kind: str, payload: bytes) -> bytes:
         return sign(payload_type(kind), payload, [makers.signer("station")])
 
-    return Upstream(Identity(sender, makers.AREA, "Trạm thử", 1), session, signed, HostStatus)
+    return Upstream(Identity(sender, makers.AREA, "Trạm thử"), session, signed, HostStatus)

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from edge_agent.core.site import Site, ZoneSite
 from edge_agent.core.units import ClipKey, UtcMs, ZoneId
 from edge_agent.trust.keys import Signer
-from edge_agent.trust.roles import Trust
 from tests.rig import HONEST, LEFT, RIGHT, Edge, Heard, Order, Tampering, Told
 from tests.trust import makers
 from tests.ward import World
@@ -109,7 +108,7 @@ class SimRig:
         return Told(headend.answers, headend.states, headend.records)
 
 
-def ward_trust() -> Trust:
+def ward_trust() -> bytes:
     """An officer by day, two for an emergency; and the district, which may order here and in the ward next door."""
     day = makers.job_role(limits={"classes": ["normal", "priority"]})
     pair = [makers.signer(name).keyid for name in ("officer", "deputy")]
@@ -118,7 +117,7 @@ def ward_trust() -> Trust:
     above = {"role": "district", "issuer": DISTRICT["issuer"], "level": DISTRICT["level"], "keyids": [district.keyid]}
     above_role = makers.job_role(**above, limits={"areas": [makers.AREA, WARD_NEXT_DOOR]})
     rules = [makers.owner_role(), makers.command_role()]
-    return makers.make_trust(roles=[day, emergency, above_role, *rules, makers.online_role()], keys=[district.public])
+    return makers.trust_file(roles=[day, emergency, above_role, *rules, makers.online_role()], keys=[district.public])
 
 
 def command_of(do: dict[str, Any], zones: tuple[str, ...], now: UtcMs) -> dict[str, Any]:

@@ -33,11 +33,12 @@ from edge_agent.headend.schemas import KINDS
 from edge_agent.journal.record import Origin
 from edge_agent.sync.reports import Why
 from edge_agent.sync.topics import Up, up_topic
+from edge_agent.trust.bundle import believe
+from edge_agent.trust.chain import Chain, begin, offer
 from edge_agent.trust.commands import What
-from edge_agent.trust.judge import make_judge
+from edge_agent.trust.keeper import Keeper, believing
 from edge_agent.trust.keys import Scheme
 from edge_agent.trust.orders import KNOWN_FIELDS
-from edge_agent.trust.roles import load_trust
 from tools import example_traffic, example_ward, protocol_tables, reasons_table, wire_examples
 from tools.phases import DOCUMENT, with_diagram
 
@@ -81,6 +82,10 @@ def _station() -> Site:
     return Site(ward.STATION, ward.REALM, ward.AREA, "Asia/Ho_Chi_Minh", zones)
 
 
+def _keeper() -> Keeper:
+    return believing((EXAMPLES / "trust.json").read_bytes(), (), _station())
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
@@ -95,16 +100,25 @@ def _station() -> Site:
     ],
 )
 def test_a_station_obeys_each_example_that_comes_down(name: str, kind: type) -> None:
-    judge = make_judge(load_trust((EXAMPLES / "trust.json").read_bytes()), _station())
     last = name if name in ("welcome", "ack") else "job"
-    judgement = judge(f"loa/1/d/{example_ward.STATION}/{last}", (EXAMPLES / f"{name}.json").read_bytes())
+    judgement = _keeper().judge(f"loa/1/d/{example_ward.STATION}/{last}", (EXAMPLES / f"{name}.json").read_bytes())
     assert isinstance(judgement, kind), judgement
 
 
+def test_a_station_believes_each_trust_document_of_the_examples_and_they_are_its_trust_file() -> None:
+    root, *others = [(EXAMPLES / f"{name}.json").read_bytes() for name in example_ward.DOCUMENTS]
+    chain = begin(root)
+    for envelope in others:
+        after = offer(chain, envelope, _station().areas())
+        assert isinstance(after, Chain), after
+        chain = after
+    assert believe((EXAMPLES / "trust.json").read_bytes(), (), _station().areas()).trust == chain.trust
+    assert _keeper().standing.heads == example_ward.trust_heads()
+
+
 def test_an_example_with_a_changed_word_is_refused_as_forged() -> None:
-    judge = make_judge(load_trust((EXAMPLES / "trust.json").read_bytes()), _station())
     changed = _changed((EXAMPLES / "job.json").read_bytes(), b'"volume":70', b'"volume":99')
-    judgement = judge(f"loa/1/d/{example_ward.STATION}/job", changed)
+    judgement = _keeper().judge(f"loa/1/d/{example_ward.STATION}/job", changed)
     assert isinstance(judgement, Rejected)
     assert judgement.reason is Reason.SIGNATURE_INVALID
 
@@ -151,7 +165,7 @@ def test_the_tables_of_fields_are_the_schemas() -> None:
     text = PROTOCOL.read_text("utf-8")
     assert text == protocol_tables.with_tables(text), "run python -m tools.protocol_tables"
     shown = {kind for _, _, kind, _ in protocol_tables.MARK.findall(text)}
-    assert shown == {*KINDS, "clock", "host", "common"}
+    assert shown == {*KINDS, "clock", "host", "limits", "common"}
 
 
 def test_every_rule_of_the_protocol_has_a_number_of_its_own() -> None:

@@ -9,9 +9,9 @@ import pytest
 
 from edge_agent.clock import Readings
 from edge_agent.core.clock_trust import ClockSource
+from edge_agent.core.events import Judgement
 from edge_agent.core.units import JobId, MonoMs
 from edge_agent.runtime import restored
-from edge_agent.trust.judge import make_judge
 from tests.agent_rig import Agent
 from tests.fakes.journal import FakeDisk, FakeJournal
 from tests.trust import makers
@@ -94,9 +94,9 @@ def test_every_stored_job_is_judged_anew(tmp_path: Path) -> None:
         agent.until(lambda: len(agent.broker.said("answer")) == 1)
         contents = FakeJournal(disk).load()
         site = agent.ports.site
-    revoked = makers.make_trust(roles=[makers.job_role(keyids=[makers.signer("deputy").keyid])])
-    assert [saved.accepted.job.job_id for saved in restored(contents, agent.ports.verify).jobs] == ["job-1"]
-    assert restored(contents, make_judge(revoked, site)).jobs == ()
+    revoked = makers.make_keeper(site, roles=[makers.job_role(keyids=[makers.signer("deputy").keyid])])
+    assert [saved.accepted.job.job_id for saved in restored(contents, agent.ports.trust.judge).jobs] == ["job-1"]
+    assert restored(contents, revoked.judge).jobs == ()
 
 
 def test_the_entries_of_a_stored_timetable_come_back_as_jobs(tmp_path: Path) -> None:
@@ -110,11 +110,11 @@ def test_the_entries_of_a_stored_timetable_come_back_as_jobs(tmp_path: Path) -> 
         entries = [makers.entry_dict(name, when=planned) for name in ("sang", "trua")]
         agent.broker.publish(makers.JOB_TOPIC, makers.signed_timetable(**valid, entries=entries))
         agent.until(lambda: len(agent.broker.said("answer")) == 1)
-        verify = agent.ports.verify
+        judge = agent.ports.trust.judge
 
-    def counted(topic: str, envelope: bytes) -> object:
+    def counted(topic: str, envelope: bytes) -> Judgement:
         asked.append(topic)
-        return verify(topic, envelope)
+        return judge(topic, envelope)
 
     found = restored(FakeJournal(disk).load(), counted)
     assert len(asked) == 1

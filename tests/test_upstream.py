@@ -19,6 +19,7 @@ from edge_agent.core.outlook import InForce
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import LocalPolicy
 from edge_agent.core.state import State
+from edge_agent.core.trust_standing import TrustHead, TrustStanding
 from edge_agent.core.units import HOUR_MS, JobId, MonoMs, StationId, UtcMs
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.listening import Heard, LogBatch, Said, hear
@@ -49,6 +50,7 @@ SOFTWARE = "edge-agent 1.2.3"
 BOX = HostStatus("10.0.0.7", "100000002fa5b61c", 21_000, 58, undervoltage=False)
 NOW = Now(MonoMs(1_000_000), UtcMs(makers.NOON), ClockSource.SIGNED, 10)
 TODAY = date(2026, 10, 1)
+TRUST = TrustStanding((TrustHead("", 0, 3, UtcMs(makers.NOON + makers.DAY_MS)),))
 CURSOR = LogCursor("e" * 16, 7, "cd" * 32)
 
 
@@ -62,7 +64,7 @@ class Wire:
     def __post_init__(self) -> None:
         self.session = FakeSession(self.broker, STATION, makers.AREA, lambda event: None, lambda: b"")
         self.upstream = Upstream(
-            Identity(Sender(makers.REALM, STATION, BOOT_ID, SOFTWARE), makers.AREA, "Trạm loa Đông Thành 01", 3),
+            Identity(Sender(makers.REALM, STATION, BOOT_ID, SOFTWARE), makers.AREA, "Trạm loa Đông Thành 01"),
             self.session,
             lambda kind, payload: sign(payload_type(kind), payload, [makers.signer(self.key)]),
             lambda: BOX,
@@ -103,26 +105,26 @@ def at_the_server(clock: Now) -> Now:
 
 
 def test_after_a_hello_comes_a_birth_then_changes(wire: Wire, state: State) -> None:
-    wire.upstream.hello(makers.NONCE, NOW, CURSOR)
+    wire.upstream.hello(makers.NONCE, NOW, CURSOR, TRUST)
     for _ in range(3):
         wire.upstream.state(state, NOW, online=True)
     hello, *states = wire.said()
-    assert hello == HelloMsg(makers.NONCE, 3, CURSOR, at_the_server(NOW))
+    assert hello == HelloMsg(makers.NONCE, TRUST.heads, CURSOR, at_the_server(NOW))
     assert [one.why for one in states if isinstance(one, StateMsg)] == [Why.BIRTH, Why.CHANGE, Why.CHANGE]
 
 
 def test_a_new_session_begins_with_a_birth_again(wire: Wire, state: State) -> None:
     for _ in range(2):
-        wire.upstream.hello(makers.NONCE, NOW, CURSOR)
+        wire.upstream.hello(makers.NONCE, NOW, CURSOR, TRUST)
         wire.upstream.state(state, NOW, online=True)
     assert [one.why for one in wire.said() if isinstance(one, StateMsg)] == [Why.BIRTH, Why.BIRTH]
 
 
 def test_asking_again_within_a_session_makes_no_second_birth(wire: Wire, state: State) -> None:
-    wire.upstream.hello(makers.NONCE, NOW, CURSOR)
-    wire.upstream.hello(makers.NONCE, NOW, CURSOR, again=True)
+    wire.upstream.hello(makers.NONCE, NOW, CURSOR, TRUST)
+    wire.upstream.hello(makers.NONCE, NOW, CURSOR, TRUST, again=True)
     wire.upstream.state(state, NOW, online=True)
-    wire.upstream.hello(makers.NONCE, NOW, CURSOR, again=True)
+    wire.upstream.hello(makers.NONCE, NOW, CURSOR, TRUST, again=True)
     wire.upstream.state(state, NOW, online=True)
     assert [one.why for one in wire.said() if isinstance(one, StateMsg)] == [Why.BIRTH, Why.CHANGE]
 
@@ -145,7 +147,7 @@ def test_the_will_claims_nothing_but_the_boot_that_left_it(wire: Wire, state: St
 
 
 def test_every_message_names_station_boot_and_software(wire: Wire, state: State) -> None:
-    wire.upstream.hello(makers.NONCE, NOW, CURSOR)
+    wire.upstream.hello(makers.NONCE, NOW, CURSOR, TRUST)
     wire.upstream.state(state, NOW, online=True)
     wire.upstream.heartbeat(state, NOW)
     wire.upstream.answer(SendAnswer(Verdict.ACCEPTED, "ab" * 32, "job-1", None), NOW)
@@ -175,7 +177,7 @@ def test_a_message_changed_on_the_way_is_not_believed(wire: Wire, state: State) 
 
 def test_without_a_session_nothing_is_queued(wire: Wire, state: State) -> None:
     wire.broker.stop()
-    wire.upstream.hello(makers.NONCE, NOW, CURSOR)
+    wire.upstream.hello(makers.NONCE, NOW, CURSOR, TRUST)
     wire.upstream.state(state, NOW, online=True)
     wire.upstream.heartbeat(state, NOW)
     wire.upstream.records(records(2))

@@ -28,6 +28,7 @@ from tools.schema_tree import whole
 DOCUMENT = Path(__file__).parent.parent / "docs" / "asyncapi.yaml"
 DIALECT = "application/schema+json;version=draft-2020-12"
 BINDING = "0.2.0"
+TRUST = "trust"
 Node = dict[str, Any]
 
 
@@ -42,7 +43,7 @@ def document() -> Node:
         "operations": _operations(),
         "components": {
             "schemas": _schemas(),
-            "messages": {kind: _message(kind) for kind in (*DOWN, *UP)},
+            "messages": {kind: _message(kind) for kind in (*DOWN, TRUST, *UP)},
             "parameters": {
                 "station": {"description": "a station's id: 1 to 64 of a-z, 0-9 and -"},
                 "area": {"description": "an area's path, such as vn/ha-noi/dong-thanh: 1 to 6 segments of the topic"},
@@ -106,7 +107,7 @@ def _channels() -> Node:
     area = area_job_topic("area").replace("area/area", "area/{area}")
     found["area-job"] = _channel(area, Down.JOB, {"area": {"$ref": "#/components/parameters/area"}})
     for name in ("down-job", "area-job"):
-        found[name]["messages"] |= {kind.value: _sent(kind) for kind in sorted(GIVEN - {OrderType.JOB})}
+        found[name]["messages"] |= {kind: _sent(kind) for kind in (*sorted(GIVEN - {OrderType.JOB}), TRUST)}
     return found | {f"up-{kind}": _channel(_station(up_topic, kind), kind, whose) for kind in Up}
 
 
@@ -179,7 +180,7 @@ def _decoded(envelope: bytes) -> Node:
 
 
 def _schemas() -> Node:
-    messages = {kind: _component(whole(kind), kind) for kind in KINDS if kind != "trust"}
+    messages = {kind: _component(whole(kind), kind) for kind in KINDS if kind != "trust_file"}
     return messages | {name: _component(node) for name, node in whole(SHARED)["$defs"].items()}
 
 

@@ -56,6 +56,8 @@ from tools.example_ward import (
     regulation,
     routine,
     signed,
+    trust_documents,
+    trust_heads,
 )
 
 NONCE = "6f0c2e9d4b7a18532c94e0d1a6b8f375"
@@ -136,7 +138,7 @@ def _chained(*played: AsRun) -> list[LogRecord]:
 
 
 def orders() -> dict[str, bytes]:
-    """What comes down: orders signed by those who may, welcome and ack signed by the server."""
+    """What comes down: orders and trust documents signed by those who may, welcome and ack by the server."""
     last = records()[-1]
     held = LogCursor(EPOCH, last.seq, last.hash)
     (welcome_key,), (ack_key,) = ([key(one) for one in SIGNERS[name]] for name in ("welcome", "ack"))
@@ -145,6 +147,7 @@ def orders() -> dict[str, bytes]:
         **{name: signed(name) for name in ("job", "emergency", "regulation", "window", "command", "timetable")},
         "welcome": signing.welcome(REALM, STATION, NONCE, ISSUED, 1, marks, LogCursor("", 0, ""), welcome_key),
         "ack": signing.ack(REALM, STATION, held, ack_key),
+        **trust_documents(),
     }
 
 
@@ -154,7 +157,7 @@ def reports() -> dict[str, bytes]:
     accepted = AnswerMsg(Verdict.ACCEPTED, digest_of(signed("job")), routine().job_id, None, ISSUED, (silenced,))
     refused = AnswerMsg(Verdict.REFUSED, NIGHT_DIGEST, NIGHT, Reason.QUIET_HOURS, UtcMs(PLANNED + 90_000))
     said = {
-        "hello": say.hello(SENDER, HelloMsg(NONCE, 1, LogCursor(EPOCH, 0, "0" * 64), CLOCK)),
+        "hello": say.hello(SENDER, HelloMsg(NONCE, trust_heads(), LogCursor(EPOCH, 0, "0" * 64), CLOCK)),
         "state": say.state(SENDER, state()),
         "will": say.state(SENDER, _gone(state())),
         "heartbeat": say.heartbeat(SENDER, HeartbeatMsg(73_800, CLOCK, (routine().job_id,), 0, HOST)),

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from edge_agent.core.job import Audience, ClipItem, Job, JobClass, PlayAt, PlayNow, Preemption, Rule, TextItem
 from edge_agent.core.order import Command, Heading, Lock, Loosening, Regulation, RuleOrder, Timetable, Window
 from edge_agent.core.site import Clause, LocalPolicy, VolumeBand
+from edge_agent.core.trust_standing import TrustHead
 from edge_agent.core.units import (
     DAY_MS,
     HOUR_MS,
@@ -25,7 +26,10 @@ from edge_agent.core.units import (
     UtcMs,
     ZoneId,
 )
-from edge_agent.headend.roles import default_roles, trust_document
+from edge_agent.headend.roles import default_roles
+from edge_agent.headend.trust_making import Draft, first_documents
+from edge_agent.trust.bundle import write_file
+from edge_agent.trust.documents import Document, load_document
 from edge_agent.trust.envelope import Envelope, open_envelope, payload_type, sign
 from edge_agent.trust.keys import Ed25519Signer
 from edge_agent.trust.orders import job_payload, rule_payload
@@ -41,7 +45,12 @@ CLIP = ClipKey(hashlib.sha256(b"the bytes of an MP3").hexdigest())
 EVE = UtcMs(1_801_839_600_000)  # 2027-02-05 22:00 in Hanoi, the last evening of the lunar year
 ROLES = default_roles(AREA, 2)
 POLICY = "ward-policy-1"
+DOCUMENTS = ("trust-root", "trust-province", "trust-ward")
+"""The trust documents, from above down."""
 SIGNERS = {
+    "trust-root": ("root-1", "root-2", "root-3"),
+    "trust-province": ("national-trust-1",),
+    "trust-ward": ("ha-noi-trust-1",),
     "job": ("ward-routine-1",),
     "emergency": ("ward-emergency-1", "ward-emergency-2"),
     "regulation": (POLICY,),
@@ -240,9 +249,31 @@ def digest_of(envelope: bytes) -> str:
     return opened.digest
 
 
-def trust() -> JsonObject:
+def trust_documents() -> dict[str, bytes]:
+    """What the station believes, from the root down to its ward."""
+    return {name: _signed_document(draft) for name, draft in zip(DOCUMENTS, _drafts(), strict=True)}
+
+
+def trust_heads() -> tuple[TrustHead, ...]:
+    """The same, as it says so itself."""
+    return tuple(_head(load_document(dump(draft.payload))) for draft in _drafts())
+
+
+def trust_file() -> bytes:
     """The file by which the station judges these orders."""
+    return write_file(trust_documents().values())
+
+
+def _drafts() -> tuple[Draft, ...]:
     own = [spec for spec in ROLES if not spec.keys_of]
-    return trust_document(
-        REALM, 1, ROLES, {spec.name: [one.public for one in role_keys(spec.name)] for spec in own}, ISSUED
+    return first_documents(
+        REALM, ROLES, {spec.name: [one.public for one in role_keys(spec.name)] for spec in own}, ISSUED
     )
+
+
+def _signed_document(draft: Draft) -> bytes:
+    return sign(payload_type("trust"), dump(draft.payload), [key(one) for one in draft.by])
+
+
+def _head(document: Document) -> TrustHead:
+    return TrustHead(document.area, document.epoch, document.version, document.expires)

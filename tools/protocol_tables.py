@@ -17,7 +17,7 @@ from tools.schema_tree import branches, followed, whole
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "protocol.md"
 HEAD = "| field | type | limit | meaning |\n|---|---|---|---|\n"
-OWN_TABLE = ("clock", "host", "record")
+OWN_TABLE = ("clock", "host", "record", "limits")
 """Objects that have a table of their own, because several messages or readers want it."""
 JSON_TYPES = {"string": "text", "integer": "integer", "boolean": "true, false", "object": "object", "null": "null"}
 MARK = re.compile(r"(<!-- (fields|forms) of ([a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)

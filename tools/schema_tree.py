@@ -14,6 +14,8 @@ from typing import Any
 from edge_agent.headend.schemas import Schema, schema
 
 SUFFIX = ".schema.json"
+PRESENT = object()
+"""The value of a branch that holds where the field is there, whatever it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,19 @@ def branches(node: Schema) -> Iterator[Branch]:
     for one in [node, *node.get("allOf", [])]:
         if "if" not in one:
             continue
-        ((name, test),) = one["if"].get("properties", {"": one["if"]}).items()
-        value = test["contains"]["const"] if "contains" in test else test["const"]
+        name, value = _asked(one["if"])
         yield Branch(name, value, True, one["then"])
         if "else" in one:
             yield Branch(name, value, False, one["else"])
+
+
+def _asked(condition: Schema) -> tuple[str, object]:
+    """The field that a condition looks at, and for what."""
+    if "properties" not in condition:
+        (name,) = condition["required"]
+        return name, PRESENT
+    ((name, test),) = condition["properties"].items()
+    return name, test["contains"]["const"] if "contains" in test else test["const"]
 
 
 def _laid_over(under: Schema, over: Schema) -> Schema:

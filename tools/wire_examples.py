@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from edge_agent.trust.keys import Ed25519Signer
-from edge_agent.trust.strict_json import dump
 from tools import example_traffic as traffic
 from tools import example_ward as ward
 from tools.document import keep
@@ -39,11 +38,7 @@ def files() -> dict[str, bytes]:
     """Everything in docs/examples, by name."""
     envelopes = {f"{name}.json": data + b"\n" for name, data in _examples().items()}
     signers = {key for keys in ward.SIGNERS.values() for key in keys}
-    return (
-        envelopes
-        | {f"{key}.pub.pem": _pem(ward.key(key)) for key in signers}
-        | {"trust.json": dump(ward.trust()) + b"\n"}
-    )
+    return envelopes | {f"{key}.pub.pem": _pem(ward.key(key)) for key in signers} | {"trust.json": ward.trust_file()}
 
 
 def with_examples(text: str) -> str:

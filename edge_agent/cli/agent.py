@@ -9,10 +9,10 @@ from functools import partial
 from edge_agent import __version__, host
 from edge_agent.audio.decoder import FfmpegDecoder
 from edge_agent.audio.pcm_store import PcmStore
-from edge_agent.audio.sandbox import Sandbox
 from edge_agent.audio.speech import EspeakVoice
 from edge_agent.audio.staging import Stager
 from edge_agent.cli import paths
+from edge_agent.cli.confinement import confinement
 from edge_agent.cli.process import die_with_any_thread, log_to_stderr, on_stop
 from edge_agent.clock import StationClock, boot_ms
 from edge_agent.config import Config, Ntp
@@ -31,10 +31,8 @@ from edge_agent.sync.https import Trust as ContentTrust
 from edge_agent.sync.messages import Sender
 from edge_agent.sync.mqtt import MqttSession
 from edge_agent.trust.envelope import payload_type, sign
-from edge_agent.trust.judge import make_judge
-from edge_agent.trust.keys import Ed25519Signer, UnusableKey, load_signer
-from edge_agent.trust.roles import Trust, load_trust
-from edge_agent.trust.strict_json import WireError
+from edge_agent.trust.keeper import believing
+from edge_agent.trust.keys import Ed25519Signer, load_signer
 from edge_agent.upstream import Identity, Upstream
 from edge_agent.watchdog import Notifier, Progress
 from edge_agent.workers import FetchAndStage
@@ -57,9 +55,10 @@ def run(config: Config) -> int:
     die_with_any_thread()
     paths.prepare(config)
     try:
-        trust = load_trust(config.trust.file.read_bytes())
+        trust = config.trust.file.read_bytes()
+        believing(trust, (), config.site)
         signer = load_signer(config.trust.station_key_file)
-    except (OSError, WireError, UnusableKey) as error:
+    except (OSError, ValueError) as error:
         log.error("trust not usable error=%s next=edge-agent doctor", error)
         return EXIT_SETUP
     inbox = Inbox()
@@ -70,7 +69,7 @@ def run(config: Config) -> int:
     return 0
 
 
-def _ports(config: Config, trust: Trust, signer: Ed25519Signer, inbox: Inbox, notifier: Notifier) -> Ports:
+def _ports(config: Config, trust: bytes, signer: Ed25519Signer, inbox: Inbox, notifier: Notifier) -> Ports:
     boot_id = secrets.token_hex(8)
     journal = Store(paths.journal(config), Origin(config.site.station, SOFTWARE, boot_id))
     contents = journal.load()
@@ -78,7 +77,7 @@ def _ports(config: Config, trust: Trust, signer: Ed25519Signer, inbox: Inbox, no
     sign_as = partial(_sign, signer)
     session = MqttSession(_broker(config), inbox.post, clock.now, lambda: upstream.will(clock.now()))
     sender = Sender(config.site.realm, config.site.station, boot_id, SOFTWARE)
-    identity = Identity(sender, config.site.area, config.name, trust.version)
+    identity = Identity(sender, config.site.area, config.name)
     broker = (config.broker.host, config.broker.port)
     box = HostReader(partial(host.read, config.paths.state_dir, broker, config.serial))
     box.start()
@@ -93,7 +92,7 @@ def _ports(config: Config, trust: Trust, signer: Ed25519Signer, inbox: Inbox, no
         device=DeviceClient(paths.socket(config), inbox.post),
         staging=FetchAndStage(_fetcher(config, clock), _stager(config), config.cache.bytes_max),
         upstream=upstream,
-        verify=make_judge(trust, config.site),
+        trust=believing(trust, contents.trust, config.site),
         status_file=paths.status(config),
         ready=partial(_ready, notifier, inbox, config.reporting.heartbeat_s),
         alive=partial(_alive, progress),
@@ -124,12 +123,13 @@ def _fetcher(config: Config, clock: StationClock) -> HttpsFetcher:
 
 def _stager(config: Config) -> Stager:
     (card,) = config.cards.values()
-    sandbox = Sandbox()
+    confined = confinement(config.decoder.sandbox)
     store = PcmStore(paths.audio(config))
     store.sweep()
     stager = Stager(
-        store, FfmpegDecoder(sandbox), EspeakVoice(sandbox, config.speech.voice, config.speech.rate_wpm), card.rate
+        store, FfmpegDecoder(confined), EspeakVoice(confined, config.speech.voice, config.speech.rate_wpm), card.rate
     )
+    log.info("sound from outside is confined by %s", confined)
     log.info("pinned emergency set: %s", stager.ensure_pinned())
     return stager
 

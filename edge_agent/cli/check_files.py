@@ -26,8 +26,8 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.units import UtcMs
 from edge_agent.link.server import AGENT_USER
 from edge_agent.sync.tls import clock_dates_certificates
+from edge_agent.trust.bundle import FILE_BYTES_MAX, believe
 from edge_agent.trust.keys import UnusableKey, load_signer
-from edge_agent.trust.roles import TRUST_BYTES_MAX, load_trust
 from edge_agent.trust.strict_json import WireError
 
 MEGABYTE = 1_000_000
@@ -53,17 +53,22 @@ CLOCK_FIRST = "; dates NOT judged: the clock is not trusted"
 
 
 def trust_file(config: Config, now: Now) -> Finding:
-    """Whether the trust document can be used, is of this realm, and has not expired."""
+    """Whether the trust file can be used, is of this realm, and none of its documents has expired.
+
+    A running station may have newer documents than the file brought it; what it believes, its state says.
+    """
     file = config.trust.file
     try:
-        trust = load_trust(_read(file, TRUST_BYTES_MAX))
+        chain = believe(_read(file, FILE_BYTES_MAX), (), config.site.areas())
     except (OSError, WireError) as exc:
         return Finding(TRUST, f"{file}: {words(exc)}", COPY)
-    if trust.realm != config.site.realm:
+    if chain.trust.realm != config.site.realm:
         remedy = Text("sửa realm trong tệp cấu hình, hoặc chép đúng tệp", "correct realm, or copy the right file")
-        return Finding(TRUST, f"{file}: realm {trust.realm}, but this station is of {config.site.realm}", remedy)
-    seen = f"version {trust.version}, {len(trust.keys)} keys, {len(trust.roles)} roles"
-    return _dated(TRUST, seen, (trust.issued_at, trust.expires), now)
+        return Finding(TRUST, f"{file}: realm {chain.trust.realm}, but this station is of {config.site.realm}", remedy)
+    documents = [held.document for held in chain.standing]
+    heads = ", ".join(f"{document.area or 'root'} {document.version}" for document in documents)
+    seen = f"{heads}; {len(chain.trust.roles)} roles"
+    return _dated(TRUST, seen, (max(document.issued_at for document in documents), chain.expires), now)
 
 
 def signing_key(config: Config, service_uid: int | None) -> Finding:

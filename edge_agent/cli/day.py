@@ -38,8 +38,7 @@ from edge_agent.core.units import SECOND_MS, UtcMs, ZoneId
 from edge_agent.journal.port import JournalError
 from edge_agent.journal.reading import read_journal
 from edge_agent.runtime import restored
-from edge_agent.trust.judge import make_judge
-from edge_agent.trust.roles import load_trust
+from edge_agent.trust.keeper import believing
 from edge_agent.trust.strict_json import WireError
 
 EXIT_UNREADABLE = EXIT_NOT_DRAWN = 1
@@ -91,10 +90,11 @@ def _now(seen: Status | Absence) -> Now:
 
 def _state(config: Config, now: Now, seen: Status | Absence) -> State:
     """What the agent knows, or would know if it started now."""
-    verify = make_judge(load_trust(config.trust.file.read_bytes()), config.site)
-    event = restored(read_journal(paths.journal(config)), verify)
+    contents = read_journal(paths.journal(config))
+    trust = believing(config.trust.file.read_bytes(), contents.trust, config.site)
+    event = restored(contents, trust.judge, trust.standing)
     playing = [play for play in seen.playing if play.phase is Phase.PLAYING] if isinstance(seen, Status) else []
-    return _sounding(_started(config.site, event, now, verify), event, now, playing)
+    return _sounding(_started(config.site, event, now, trust.judge), event, now, playing)
 
 
 def _started(site: Site, event: Restored, now: Now, verify: Verify) -> State:

@@ -47,6 +47,14 @@ class ReleaseJob:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeTrust:
+    """Believe a trust document from here on, and keep it. Answered by TrustChanged."""
+
+    area: str
+    envelope: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Ack:
     """Tell the broker that it may forget a delivery."""
 
@@ -240,6 +248,7 @@ class Note:
 Effect = (
     SaveJob
     | ReleaseJob
+    | TakeTrust
     | Ack
     | FetchClip
     | SpeakText

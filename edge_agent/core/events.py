@@ -10,6 +10,7 @@ from edge_agent.core.job import Accepted, LogAck, Seen, Welcome
 from edge_agent.core.order import AcceptedRule
 from edge_agent.core.past import Sounded
 from edge_agent.core.reasons import Reason
+from edge_agent.core.trust_standing import NOTHING_STANDS, AcceptedTrust, TrustStanding
 from edge_agent.core.units import ClipKey, JobId, MonoMs, PlayId, UtcMs, ZoneId
 
 
@@ -32,7 +33,7 @@ class Rejected:
     issuer: str = ""
 
 
-Judgement = Accepted | AcceptedRule | Welcome | LogAck | Rejected
+Judgement = Accepted | AcceptedRule | AcceptedTrust | Welcome | LogAck | Rejected
 
 
 class Mark(StrEnum):
@@ -75,7 +76,8 @@ class Restored:
     """The first event of every boot: what the journal holds. ``seen`` is what is remembered of every id.
 
     ``epoch`` names the chain of records that ``last_seq`` and ``acked_seq`` count in; ``refused`` holds the digests of
-    orders whose refusal is on record, and that may be delivered again all the same; ``past`` is what sounded lately.
+    orders whose refusal is on record, and that may be delivered again all the same; ``past`` is what sounded lately;
+    ``trust`` is what is believed.
     """
 
     jobs: tuple[SavedJob, ...]
@@ -87,6 +89,7 @@ class Restored:
     refused: frozenset[str] = frozenset()
     rules: tuple[SavedRule, ...] = ()
     past: tuple[Sounded, ...] = ()
+    trust: TrustStanding = NOTHING_STANDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,14 @@ class MessageArrived:
     topic: str
     payload: bytes
     token: AckToken
+
+
+@dataclass(frozen=True, slots=True)
+class TrustChanged:
+    """From here on other trust documents are believed; ``revoked`` are the known orders that they do not stand for."""
+
+    standing: TrustStanding
+    revoked: frozenset[JobId]
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +268,7 @@ class StopAsked:
 Event = (
     Restored
     | MessageArrived
+    | TrustChanged
     | JobSaved
     | IntentSaved
     | RecordSaved

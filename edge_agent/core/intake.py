@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from edge_agent.core import commands, conflicts, policy, records, series, standing, talk, timetable
+from edge_agent.core import commands, conflicts, entrusted, policy, records, series, standing, talk, timetable
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Ack, AdoptTime, Level, ReleaseJob, SaveJob, SendAnswer, Verdict
 from edge_agent.core.events import Judgement, MessageArrived, Rejected, SavedJob, SavedRule
@@ -19,6 +19,7 @@ from edge_agent.core.programme import promised_ms
 from edge_agent.core.reasons import UNAUTHENTICATED, Reason, explain
 from edge_agent.core.schedule import first_base, next_instant
 from edge_agent.core.state import JOBS_MAX, KnownJob, KnownRule, State, Turn
+from edge_agent.core.trust_standing import AcceptedTrust
 from edge_agent.core.units import DAY_MS, SECOND_MS, JobId, MonoMs, UtcMs
 from edge_agent.core.zones import zones_of
 
@@ -37,6 +38,9 @@ def arrive(turn: Turn, event: MessageArrived, verify: Verify) -> None:
     judgement = verify(event.topic, event.payload)
     if isinstance(judgement, Accepted | AcceptedRule):
         _order(turn, judgement, event)
+        return
+    if isinstance(judgement, AcceptedTrust):
+        entrusted.arrived(turn, judgement, event)
         return
     turn.emit(Ack(event.token))
     if isinstance(judgement, Welcome):
@@ -323,6 +327,8 @@ def _too_many(state: State, accepted: Accepted, now: Now) -> bool:
 
 def _in_time(state: State, accepted: Accepted, now: Now) -> Reason | None:
     """What the time says against an order; when an offer is to sound nobody has said yet."""
+    if entrusted.expired(state, accepted.job, now):
+        return Reason.TRUST_EXPIRED
     if accepted.offered:
         return Reason.EXPIRED if _is_over(accepted.job, now) else None
     return _by_the_clock(state, accepted.job, now)

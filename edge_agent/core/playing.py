@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from edge_agent.core import clips, policy, sounding, standing, zones
+from edge_agent.core import clips, entrusted, policy, sounding, standing, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Level, StartPlay
 from edge_agent.core.events import Mark, SavedMark
@@ -331,6 +331,8 @@ def _objection(turn: Turn, play: Occurrence, start_at: MonoMs, verdict: policy.V
         return Cause.RULE_FORBIDS, Reason.EMERGENCY_IN_FORCE
     if standing.stops(turn.state, now, job.issued_at):
         return Cause.RULE_FORBIDS, Reason.ALL_STOPPED
+    if entrusted.expired(turn.state, job, now):
+        return Cause.RULE_FORBIDS, Reason.TRUST_EXPIRED
     lasts_ms = length_ms(play.parts)
     if any(zones.longest_ms(turn, zone) < lasts_ms for zone in play.zones):
         return Cause.RULE_FORBIDS, Reason.OVER_LIMIT

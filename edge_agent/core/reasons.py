@@ -30,6 +30,13 @@ class Reason(StrEnum):
     NOT_OUR_NONCE = "not_our_nonce"
     TOO_MANY_JOBS = "too_many_jobs"
     NOT_SAVED = "not_saved"
+    # A trust document, or what it means for an order
+    TRUST_ROLLED_BACK = "trust_rolled_back"
+    TRUST_EQUIVOCAL = "trust_equivocal"
+    TRUST_GAP = "trust_gap"
+    TRUST_BEYOND_PARENT = "trust_beyond_parent"
+    TRUST_EXPIRED = "trust_expired"
+    KEY_REVOKED = "key_revoked"
     # The ward's rules
     QUIET_HOURS = "quiet_hours"
     WEEKDAY_MASK = "weekday_mask"
@@ -93,6 +100,12 @@ WORDS_VI: dict[Reason, str] = {
     Reason.NOT_OUR_NONCE: "không phải câu trả lời cho trạm này",
     Reason.TOO_MANY_JOBS: "trạm đã giữ đủ số lệnh tối đa",
     Reason.NOT_SAVED: "trạm không ghi được lệnh vào bộ nhớ, cần gửi lại",
+    Reason.TRUST_ROLLED_BACK: "văn bản ủy quyền cũ hơn bản trạm đang dùng",
+    Reason.TRUST_EQUIVOCAL: "hai văn bản ủy quyền khác nhau mang cùng số phiên bản",
+    Reason.TRUST_GAP: "thiếu văn bản ủy quyền đứng trước",
+    Reason.TRUST_BEYOND_PARENT: "văn bản ủy quyền vượt thẩm quyền cấp trên giao",
+    Reason.TRUST_EXPIRED: "văn bản ủy quyền đã hết hạn, chỉ còn phát tin khẩn cấp",
+    Reason.KEY_REVOKED: "khóa ký lệnh này đã bị thu hồi",
     Reason.QUIET_HOURS: "trong khung giờ không phát",
     Reason.WEEKDAY_MASK: "ngày không có lịch phát theo quy chế",
     Reason.HOLIDAY: "ngày nghỉ lễ, tạm dừng phát thường ngày",
@@ -151,6 +164,12 @@ WORDS_EN: dict[Reason, str] = {
     Reason.NOT_OUR_NONCE: "not an answer to this station's hello",
     Reason.TOO_MANY_JOBS: "the station holds as many jobs as it can",
     Reason.NOT_SAVED: "the station's storage did not take the order; send it again",
+    Reason.TRUST_ROLLED_BACK: "an older trust document than the one in use",
+    Reason.TRUST_EQUIVOCAL: "two different trust documents bear the same version",
+    Reason.TRUST_GAP: "a trust document that must come first is missing",
+    Reason.TRUST_BEYOND_PARENT: "a trust document grants more than its parent may",
+    Reason.TRUST_EXPIRED: "the trust documents have expired: only emergencies sound",
+    Reason.KEY_REVOKED: "the keys that signed it may not order it any more",
     Reason.QUIET_HOURS: "within the hours in which nothing is played",
     Reason.WEEKDAY_MASK: "the ward's policy plays nothing on this weekday",
     Reason.HOLIDAY: "a holiday, on which the daily programme rests",

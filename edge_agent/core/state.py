@@ -19,6 +19,7 @@ from edge_agent.core.past import Sounded
 from edge_agent.core.programme import Part
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
+from edge_agent.core.trust_standing import NOTHING_STANDS, TrustStanding
 from edge_agent.core.units import ClipKey, JobId, MonoMs, PlayId, UtcMs, ZoneId
 
 OccurrenceKey = tuple[JobId, UtcMs]
@@ -312,6 +313,7 @@ class State:
     unauthenticated: int = 0
     unsettled: bool = False
     timeless: Timeless | None = None
+    trust: TrustStanding = NOTHING_STANDS
 
 
 class Turn:

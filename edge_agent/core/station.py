@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_agent.core import clips, commands, intake, playing, selftest, sounding, standing, talk, zones
+from edge_agent.core import clips, commands, entrusted, intake, playing, selftest, sounding, standing, talk, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Effect, Level, SendHeartbeat, SwitchRelay
 from edge_agent.core.events import (
@@ -38,6 +38,7 @@ from edge_agent.core.events import (
     StopAsked,
     SweepDue,
     Tick,
+    TrustChanged,
 )
 from edge_agent.core.intake import Verify
 from edge_agent.core.occurrence import Cause, Phase
@@ -103,6 +104,14 @@ def _take_in(turn: Turn, event: Event, verify: Verify) -> None:
             clips.failed(turn, event)
         case Connected() | Disconnected() | HelloDue() | HeartbeatDue():
             _from_network(turn, event)
+        case PowerReported() | StopAsked() | SweepDue() | TrustChanged():
+            _from_the_house(turn, event)
+        case _:
+            _from_device(turn, event)
+
+
+def _from_the_house(turn: Turn, event: PowerReported | StopAsked | SweepDue | TrustChanged) -> None:
+    match event:
         case PowerReported():
             turn.state = replace(turn.state, reserve=event.reserve)
         case StopAsked():
@@ -111,7 +120,7 @@ def _take_in(turn: Turn, event: Event, verify: Verify) -> None:
             clips.sweep(turn)
             intake.forget_long_over(turn)
         case _:
-            _from_device(turn, event)
+            entrusted.changed(turn, event)
 
 
 def _from_journal(turn: Turn, event: JobSaved | IntentSaved | RecordSaved | JournalFailed | Restored) -> None:
@@ -169,7 +178,7 @@ def _restore(turn: Turn, event: Restored) -> None:
     jobs = {saved.accepted.job.job_id: _known(saved, event.marks) for saved in event.jobs}
     link = Link(log_epoch=event.epoch, last_seq=event.last_seq, acked_seq=event.acked_seq)
     turn.state = replace(turn.state, jobs=jobs, seen=dict(event.seen), refused=event.refused, link=link)
-    turn.state = replace(turn.state, past=event.past)
+    turn.state = replace(turn.state, past=event.past, trust=event.trust)
     for rule in event.rules:
         # What lasts counts anew: while nobody knows the time, it is better that a lock holds too long.
         known_rule = KnownRule(rule.accepted, rule.base, turn.now.mono, rule.held, saved=True)

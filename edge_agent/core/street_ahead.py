@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from edge_agent.core import clips, policy, standing, zones
+from edge_agent.core import clips, entrusted, policy, standing, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.job import Job, JobClass, PlayNow
 from edge_agent.core.past import LATE_GRACE_MS, Sounded, counted_start
@@ -114,6 +114,8 @@ class Street:
             return Reason.EMERGENCY_IN_FORCE
         if standing.stops(self.state, self.now, job.issued_at):
             return Reason.ALL_STOPPED
+        if entrusted.expired(self.state, job, self.now):
+            return Reason.TRUST_EXPIRED
         if any(zones.longest_ms(turn, zone) < one.lasts_ms for zone in one.zones):
             return Reason.OVER_LIMIT
         return verdict.reason or self._over_bound(one)

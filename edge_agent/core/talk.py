@@ -43,6 +43,13 @@ def hello(turn: Turn) -> None:
     turn.put_link(nonce=nonce, hellos=link.hellos + 1, unanswered=link.unanswered + 1, hello_again_at=again_at)
     turn.put_link(asked_at=turn.now.mono)
     turn.emit(SendHello(nonce, again=link.hellos > 0))
+    _alarm_of_expiry(turn)
+
+
+def _alarm_of_expiry(turn: Turn) -> None:
+    expires, until = turn.state.trust.expires, turn.state.trust.routine_until
+    if expires is not None and turn.now.trusted and turn.now.utc > expires:
+        turn.note(Level.ERROR, "trust documents have expired", since=expires, routine_until=until, next="renew them")
 
 
 def is_late(turn: Turn) -> bool:

@@ -126,7 +126,12 @@ class Desk:
             self._welcome_key,
         )
         noted: list[Noted] = [heard] if trouble is None else [heard, trouble]
-        return noted, [Reply(down_topic(heard.station, Down.WELCOME), envelope)]
+        self._keyring.refresh()  # a ceremony may have been held since
+        area = self._keyring.stations[heard.station].area
+        documents = self._keyring.lacking(area, hello.trust)
+        job = down_topic(heard.station, Down.JOB)
+        welcome = Reply(down_topic(heard.station, Down.WELCOME), envelope)
+        return noted, [welcome, *(Reply(job, one) for one in documents)]
 
     def _held(self, station: StationId, epoch: str) -> tuple[LogCursor, LogTrouble | None]:
         try:

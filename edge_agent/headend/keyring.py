@@ -6,7 +6,7 @@ hands it over in the station's folder; a key made on the device, that never leav
     trust.json            goes to every station
     stations.json         who signs for which station
     serials.json          the last serial number of each issuer: after a restore from a backup, move it forward
-    keys/ROLE-N.pem       officers' and servers' private keys
+    keys/                 officers' and servers' private keys, or which token holds them (``key_folder``)
     pki/  clients/        TLS: authority, broker, content server; the headend's two client certificates
     stations/ID/          what is carried to a station: client.pem, client.key, sign.pem, ca.pem, trust.json
     orders/ID.json        what was published and may still be obeyed (``outbox``)
@@ -20,26 +20,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_agent.core.events import Rejected
+from edge_agent.core.reasons import explain
+from edge_agent.core.trust_standing import TrustHead
 from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend import pki
 from edge_agent.headend.enrolment import Enrolled, read_stations, station_name, write_stations
-from edge_agent.headend.errors import HeadendError
+from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.files import make_private_directory, write_durably
+from edge_agent.headend.key_folder import KeyFolder, MakeKey, plain_file
+from edge_agent.headend.passphrases import Ask, ask, ask_new
 from edge_agent.headend.pki import Issued
-from edge_agent.headend.roles import RoleSpec, trust_document
-from edge_agent.trust.fields import AREA, NAME, Fields, Form
-from edge_agent.trust.keys import Ed25519Signer, UnusableKey, load_signer, new_signer
+from edge_agent.headend.roles import RoleSpec
+from edge_agent.headend.trust_making import Draft, first_documents
+from edge_agent.trust.bundle import believe, read_document, read_file, write_file
+from edge_agent.trust.chain import TRUST_TYPE, Chain, offer
+from edge_agent.trust.documents import ROOT
+from edge_agent.trust.envelope import sign
+from edge_agent.trust.fields import AREA, NAME, Fields, Form, within_areas
+from edge_agent.trust.keys import Ed25519Signer, Signer, new_signer
 from edge_agent.trust.orders import OrderType, ordered_as
-from edge_agent.trust.roles import JobGrant, Role, Trust, load_trust
+from edge_agent.trust.roles import JobGrant, Role, Trust
 from edge_agent.trust.strict_json import INTEGER_MAX, WireError, dump, parse
 
 HEADEND_ID = "headend"
 PUBLISHER_ID = "publisher"
 # Two ids, because one id is one session: publishing must not throw out the headend that watches.
-
-
-class KeyringError(HeadendError):
-    """Something is missing, doubtful or would be overwritten; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +60,18 @@ class StationFolder:
 
 
 class Keyring:
-    """An opened directory. Reads private keys only when asked to sign."""
+    """An opened directory. Reads private keys only when asked to sign, and asks for no passphrase or PIN before."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, asking: Ask = ask) -> None:
         self.directory = directory
-        self.trust = _read_trust(directory / "trust.json")
+        self.keys = KeyFolder(directory / "keys", asking)
+        self.documents, self.chain = _read_trust(directory / "trust.json")
         self.stations: Mapping[StationId, Enrolled] = self._read_stations()
+
+    @property
+    def trust(self) -> Trust:
+        """What the documents of this network say together."""
+        return self.chain.trust
 
     @property
     def realm(self) -> str:
@@ -78,29 +90,62 @@ class Keyring:
         """The certificate of HEADEND_ID or PUBLISHER_ID."""
         return Issued(self.directory / "clients" / f"{client_id}.pem", self.directory / "clients" / f"{client_id}.key")
 
-    def signer(self, name: str) -> Ed25519Signer:
-        """The private key ``ROLE-N``; a bare role name means its first key."""
-        path = self._key_path(name)
-        try:
-            return load_signer(path)
-        except (OSError, UnusableKey) as error:
-            raise KeyringError(f"key {name}: {error}") from error
+    def signer(self, name: str) -> Signer:
+        """The private key ``ROLE-N``; a bare role name means its first key. May ask for a passphrase or PIN."""
+        return self.keys.signer(name)
 
-    def role_of(self, signer: Ed25519Signer, order: OrderType) -> Role:
+    def signers(self, names: Sequence[str], order: OrderType) -> list[Signer]:
+        """Those who sign such an order. Whoever may not is told before he has typed his PIN."""
+        self.grant_of(names[0], order)
+        return [self.signer(name) for name in names]
+
+    def role_of(self, name: str, order: OrderType) -> Role:
         """The first role of the trust file by which this key may give such an order."""
+        key = self.keys.key(name).public
         for role in self.trust.roles:
-            if signer.public in role.keys and ordered_as(order) in role.orders:
+            if key in role.keys and ordered_as(order) in role.orders:
                 return role
-        if any(signer.public in role.keys for role in self.trust.roles):
+        if any(key in role.keys for role in self.trust.roles):
             able = ", ".join(role.name for role in self.trust.roles if ordered_as(order) in role.orders)
             raise KeyringError(f"key: may sign no {order}; take one of {able or 'a trust file that has such a role'}")
-        raise KeyringError(f"key {signer.keyid[:12]}… belongs to no role of trust.json: was `keys init` run again?")
+        raise KeyringError(f"key {key.keyid[:12]}… belongs to no role of trust.json: was `keys init` run again?")
 
-    def grant_of(self, signer: Ed25519Signer, order: OrderType) -> JobGrant:
+    def grant_of(self, name: str, order: OrderType) -> JobGrant:
         """In whose name, and how far, this key may order it: ``order`` is one of GIVEN."""
-        grant = self.role_of(signer, order).grant
+        grant = self.role_of(name, order).grant
         assert grant is not None, "a role of what people order has one"
         return grant
+
+    def protect(self, name: str, asking_new: Ask = ask_new) -> None:
+        """Put an officer's key file under a new passphrase."""
+        key = self.keys.key(name).public
+        if any(key in role.keys and role.grant is None for role in self.trust.roles):
+            raise KeyringError(
+                f"key {name}: khóa của máy chủ tự khởi động / serves a server, which starts with nobody there to type; "
+                "it starts no sound, and stays a file that only its owner reads"
+            )
+        self.keys.protect(name, asking_new)
+
+    def lacking(self, area: str, heads: Sequence[TrustHead]) -> tuple[bytes, ...]:
+        """The trust documents that a station in ``area`` has not got, in the order in which it can believe them."""
+        held = {head.area: (head.epoch, head.version) for head in heads}
+        own = [(read_document(envelope), envelope) for envelope in self.documents]
+        missing = [
+            (document, envelope)
+            for document, envelope in own
+            if document.area == ROOT or within_areas(area, (document.area,))
+            if (document.epoch, document.version) > held.get(document.area, (0, 0))
+        ]
+        return tuple(envelope for _, envelope in missing)
+
+    def add_document(self, envelope: bytes) -> None:
+        """Take in a signed trust document, as every station will; it goes to them at their next hello."""
+        area = read_document(envelope).area
+        after = offer(self.chain, envelope, frozenset({area}))
+        if isinstance(after, Rejected):
+            raise KeyringError(f"trust document: {explain(after.reason)}: {after.detail}")
+        self.documents, self.chain = (*self.documents, envelope), after
+        write_durably(self.directory / "trust.json", write_file(self.documents))
 
     def enrol(self, station: str, area: str, name: str = "") -> StationFolder:
         """Make a station's certificate and signing key, and note its public key. A station is enrolled only once."""
@@ -119,7 +164,8 @@ class Keyring:
         return folder
 
     def refresh(self) -> None:
-        """Take in stations that somebody else has enrolled since."""
+        """Take in stations that somebody else has enrolled since, and trust documents that were signed."""
+        self.documents, self.chain = _read_trust(self.directory / "trust.json")
         self.stations = self._read_stations()
 
     def folder(self, station: str) -> StationFolder:
@@ -147,14 +193,6 @@ class Keyring:
         except WireError as error:
             raise KeyringError(f"serials.json: {error}; restore it, its numbers must never go back") from error
 
-    def _key_path(self, name: str) -> Path:
-        for stem in (name, f"{name}-1"):
-            path = self.directory / "keys" / f"{stem}.pem"
-            if NAME.pattern.fullmatch(name) and path.exists():
-                return path
-        known = ", ".join(sorted(path.stem for path in (self.directory / "keys").glob("*.pem")))
-        raise KeyringError(f"key: no {name!r} in {self.directory / 'keys'}; there are {known or 'none'}")
-
     def _fill(self, folder: StationFolder, station: str) -> Ed25519Signer:
         authority = pki.load_authority(self.directory / "pki")
         issued = pki.issue_client(authority, folder.directory, station)
@@ -173,27 +211,42 @@ class Keyring:
             raise KeyringError(f"stations.json: {error}") from error
 
 
-def create_keyring(
-    directory: Path, realm: str, specs: Sequence[RoleSpec], now: UtcMs, hosts: Sequence[str] = ()
-) -> Keyring:
-    """Make every key and certificate of a new network in ``directory``. Refuses one that has a trust file."""
+def check_new(directory: Path, realm: str) -> None:
+    """Whether a network of that name can be made there."""
     _check("realm", realm, NAME)
     if (directory / "trust.json").exists():
         raise KeyringError(
             f"{directory / 'trust.json'} exists: new keys would lock every station out; take another --dir"
         )
+
+
+def create_keyring(
+    directory: Path,
+    realm: str,
+    specs: Sequence[RoleSpec],
+    now: UtcMs,
+    hosts: Sequence[str] = (),
+    make: MakeKey = plain_file,
+    asking: Ask = ask,
+) -> Keyring:
+    """Make every key and certificate of a new network in ``directory``. Refuses one that has a trust file.
+
+    ``make`` makes the officers' keys. Those of servers are plain files: they start with nobody there to type.
+    """
+    check_new(directory, realm)
     make_private_directory(directory / "keys")
     make_private_directory(directory)
     _make_certificates(directory, realm, hosts)
-    signers = {spec.name: [_make_key(directory, spec.name, n) for n in range(1, spec.key_count + 1)] for spec in specs}
-    public = {name: [signer.public for signer in made] for name, made in signers.items() if made}
-    document = dump(trust_document(realm, 1, specs, public, now))
-    try:
-        load_trust(document)  # the very reading that a station will do
-    except WireError as error:
-        raise KeyringError(f"trust file: {error}") from error
-    write_durably(directory / "trust.json", document)
-    return Keyring(directory)
+    made = {spec.name: _make_keys(directory / "keys", spec, make) for spec in specs if spec.key_count}
+    public = {role: [signer.public for signer in keys.values()] for role, keys in made.items()}
+    signers = {name: signer for keys in made.values() for name, signer in keys.items()}
+    documents = [_signed(draft, signers) for draft in first_documents(realm, specs, public, now)]
+    write_durably(directory / "trust.json", write_file(documents))
+    return Keyring(directory, asking)
+
+
+def _signed(draft: Draft, signers: Mapping[str, Signer]) -> bytes:
+    return sign(TRUST_TYPE, dump(draft.payload), [signers[name] for name in draft.by])
 
 
 def _make_certificates(directory: Path, realm: str, hosts: Sequence[str]) -> None:
@@ -204,15 +257,17 @@ def _make_certificates(directory: Path, realm: str, hosts: Sequence[str]) -> Non
         pki.issue_client(authority, directory / "clients", client)
 
 
-def _make_key(directory: Path, role: str, number: int) -> Ed25519Signer:
-    signer = new_signer()
-    signer.save(directory / "keys" / f"{role}-{number}.pem")
-    return signer
+def _make_keys(directory: Path, spec: RoleSpec, make: MakeKey) -> dict[str, Signer]:
+    """By their names, ready to sign: nobody is asked again for what he has just chosen."""
+    return {name: (make if spec.of_officers else plain_file)(directory, name) for name in spec.key_names}
 
 
-def _read_trust(path: Path) -> Trust:
+def _read_trust(path: Path) -> tuple[tuple[bytes, ...], Chain]:
+    """The documents of this network, and what a station would believe that had them all."""
     try:
-        return load_trust(path.read_bytes())
+        file = path.read_bytes()
+        documents = read_file(file)
+        return documents, believe(file, (), frozenset(read_document(one).area for one in documents))
     except OSError as error:
         raise KeyringError(f"{path} cannot be read ({error.strerror}): run `keys init` first, or name --dir") from error
     except WireError as error:

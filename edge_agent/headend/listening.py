@@ -19,6 +19,7 @@ from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import InForce, Planned
 from edge_agent.core.reasons import Reason
+from edge_agent.core.trust_standing import TrustHead
 from edge_agent.core.units import JobId, MonoMs, StationId, UtcMs, ZoneId
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.journal.port import StoredRecord
@@ -51,7 +52,10 @@ ZONES_MAX = 64
 CONFLICTS_MAX = 16
 ENTRIES_MAX = 500
 # A plan's, as many as a station lists.
+TRUST_HEADS_MAX = 7
+# The root's, and one of each name that an area may have.
 WORDS = free_text(200)
+AREA_OR_ROOT = form(rf"({AREA.pattern.pattern})?", f"{AREA.rule}; or nothing, of the root")
 NAME_OR_NOTHING = form(r"[a-z0-9-]{0,64}", "a name or nothing")
 DIGEST_OR_NOTHING = form(r"([0-9a-f]{64})?", "64 hex digits or nothing")
 NEWER_NAME = free_text(64, least=1)
@@ -151,7 +155,7 @@ def known_or_plain(fields: Fields, name: str, kind: type[E]) -> E:
 def _hello(fields: Fields) -> HelloMsg:
     return HelloMsg(
         nonce=fields.text("nonce", NONCE),
-        trust_version=fields.integer("trust_version", 0, INTEGER_MAX),
+        trust=tuple(_trust_head(one) for one in fields.records("trust", 1, TRUST_HEADS_MAX)),
         log=read_cursor(fields.record("log")),
         clock=_clock(fields.record("clock")),
     )
@@ -358,3 +362,12 @@ def _reason(fields: Fields) -> Reason | None:
     if fields.values.get("reason") is None:
         return None
     return known_or_plain(fields, "reason", Reason)
+
+
+def _trust_head(fields: Fields) -> TrustHead:
+    return TrustHead(
+        area=fields.text("area", AREA_OR_ROOT),
+        epoch=fields.integer("epoch", 0, INTEGER_MAX),
+        version=fields.integer("version", 1, INTEGER_MAX),
+        expires=read_instant(fields, "expires"),
+    )

@@ -1,4 +1,4 @@
-"""Decide which roles a new network starts with, and write its trust file. Makes and keeps no key itself.
+"""Decide which roles a new network starts with. Makes and keeps no key itself.
 
 The defaults follow the protocol: a key on a server (welcome, ack) never starts sound; one officer of a ward warns his
 own ward for half an hour, two officers for longer; the province schedules, and warns only with keys added later.
@@ -9,11 +9,10 @@ and whoever lays down the ward's policy has a name, a key and a way to take his 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from edge_agent.core.job import JobClass
-from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.trust.commands import What
 from edge_agent.trust.keys import PublicKey
 from edge_agent.trust.orders import OrderType
@@ -26,8 +25,7 @@ TIMETABLE_S = 400 * DAY_S
 ONE_OFFICER_S = HOUR_S // 2
 TWO_OFFICERS_S = 6 * HOUR_S
 # "A ward's one token warns its own commune for at most 30 minutes; longer takes two officers" (protocol, trust).
-TRUST_DAYS = 400
-# A year and a month, so that it is renewed with the yearly timetable; delegations of 90 days come with rotation.
+ROOT_HOLDERS = "root"
 ROUTINE_VOLUME = 80
 EMERGENCY_VOLUME = 100
 EMERGENCY_SOUND_S = 2 * HOUR_S
@@ -42,7 +40,7 @@ COMMAND_S = 120
 class RoleSpec:
     """A role before it has keys: ``key_count`` of them are made, or it has those of the role ``keys_of``.
 
-    ``issuer`` "" means that it orders nothing: it answers stations.
+    ``issuer`` "" means that it orders nothing: it answers stations; without ``orders`` too, it signs trust documents.
     """
 
     name: str
@@ -60,6 +58,16 @@ class RoleSpec:
     sound_max_s: int = 0
     per_day: int = 0
 
+    @property
+    def of_officers(self) -> bool:
+        """Whether people sign by it, and not a server; what orders nothing signs trust documents."""
+        return bool(self.issuer) or not self.orders
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """``ROLE-1``, ``ROLE-2`` …: the keys of its own."""
+        return tuple(f"{self.name}-{number}" for number in range(1, self.key_count + 1))
+
 
 SCHEDULED = (JobClass.NORMAL, JobClass.PRIORITY)
 ONLINE = (RoleSpec("welcome", (OrderType.WELCOME,)), RoleSpec("ack", (OrderType.ACK,)))
@@ -68,23 +76,28 @@ ONLINE = (RoleSpec("welcome", (OrderType.WELCOME,)), RoleSpec("ack", (OrderType.
 def default_roles(area: str, emergency_threshold: int) -> tuple[RoleSpec, ...]:
     """The roles of one ward (``area`` like vn/ha-noi/dong-thanh), its province and its servers."""
     parts = area.split("/")
-    return (*_of_jobs(area, parts[-1], emergency_threshold), *_of_rules(area, parts[-1]), *_province(parts), *ONLINE)
+    ward = (*_of_jobs(area, parts[-1], emergency_threshold), *_of_rules(area, parts[-1]))
+    return (*ward, *_province(parts), *ONLINE, *_of_trust(parts))
 
 
-def trust_document(
-    realm: str, version: int, specs: Sequence[RoleSpec], keys: Mapping[str, Sequence[PublicKey]], now: UtcMs
-) -> JsonObject:
-    """The trust file that ``trust.roles.load_trust`` reads; ``keys`` maps roles that have their own to public keys."""
-    every = {key.keyid: key for owned in keys.values() for key in owned}
-    return {
-        "realm": realm,
-        "type": "trust",
-        "version": version,
-        "issued_at": now,
-        "expires": now + TRUST_DAYS * DAY_MS,
-        "keys": {keyid: {**key.to_trust()} for keyid, key in every.items()},
-        "roles": [_role(spec, keys[spec.keys_of or spec.name]) for spec in specs],
-    }
+def delegates_of(area: str) -> str:
+    """What those are called who sign trust documents below an area; ROOT's are the nation's."""
+    return f"{area.rpartition('/')[2]}-trust" if area else "national-trust"
+
+
+def written_role(spec: RoleSpec, keys: Sequence[PublicKey]) -> JsonObject:
+    """A role as it stands in a trust document."""
+    keyids: list[JsonValue] = [key.keyid for key in keys]
+    orders: list[JsonValue] = [order.value for order in spec.orders]
+    written: JsonObject = {"role": spec.name, "orders": orders, "keyids": keyids, "threshold": spec.threshold}
+    return written | (_grant(spec) if spec.issuer else {})
+
+
+def _of_trust(parts: Sequence[str]) -> tuple[RoleSpec, ...]:
+    """Who signs trust documents: two of three hold the root, the nation signs provinces, a province its wards."""
+    holders = RoleSpec(ROOT_HOLDERS, (), threshold=2, key_count=3)
+    above = ["", "/".join(parts[:2])] if len(parts) >= 3 else [""]
+    return (holders, *(RoleSpec(delegates_of(area), ()) for area in above))
 
 
 def _of_jobs(area: str, ward: str, emergency_threshold: int) -> tuple[RoleSpec, ...]:
@@ -137,13 +150,6 @@ def _province(parts: Sequence[str]) -> tuple[RoleSpec, ...]:
     area = "/".join(parts[:2])
     jobs = (OrderType.JOB,)
     return (RoleSpec("province", jobs, 1, 1, parts[1], "province", SCHEDULED, (area,), ROUTINE_VOLUME, TIMETABLE_S),)
-
-
-def _role(spec: RoleSpec, keys: Sequence[PublicKey]) -> JsonObject:
-    keyids: list[JsonValue] = [key.keyid for key in keys]
-    orders: list[JsonValue] = [order.value for order in spec.orders]
-    written: JsonObject = {"role": spec.name, "orders": orders, "keyids": keyids, "threshold": spec.threshold}
-    return written | (_grant(spec) if spec.issuer else {})
 
 
 def _grant(spec: RoleSpec) -> JsonObject:

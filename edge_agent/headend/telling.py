@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from edge_agent.core.as_run import RecordKind
 from edge_agent.core.effects import Conflict
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import UtcMs
+from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.desk import Kept, LateWill, LogTrouble, OldState
 from edge_agent.headend.headend import Shown
 from edge_agent.headend.listening import Heard, Unheard
@@ -36,6 +36,8 @@ from edge_agent.trust.strict_json import WireError, parse
 
 RELAYS = {True: "đóng", False: "mở", None: "không rõ"}
 HOUR_S = 3_600
+EXPIRES_SOON_MS = 30 * DAY_MS
+# Time to bring together whoever holds the keys.
 
 
 def for_people(shown: Shown, now: UtcMs, zone: ZoneInfo) -> str:
@@ -82,7 +84,7 @@ def _lines(shown: Shown, zone: ZoneInfo) -> list[str]:
 def _said(heard: Heard, zone: ZoneInfo) -> str:
     match heard.said:
         case HelloMsg():
-            return f"xin giờ, đã trả lời [hello]; phần mềm {heard.software}"
+            return f"xin giờ, đã trả lời [hello]; phần mềm {heard.software}{_expiry(heard.said, zone)}"
         case StateMsg() as state:
             return _state(state, heard)
         case HeartbeatMsg() as beat:
@@ -93,6 +95,13 @@ def _said(heard: Heard, zone: ZoneInfo) -> str:
             return "; ".join((told, *(_conflict(one, answer.job_id, zone) for one in answer.conflicts)))
         case _:
             return heard.kind.value
+
+
+def _expiry(hello: HelloMsg, zone: ZoneInfo) -> str:
+    """Whether what the station believes ends within a month, by its own clock."""
+    soon = [head for head in hello.trust if head.expires < hello.clock.utc + EXPIRES_SOON_MS]
+    told = [f"{head.area or 'gốc'} {local(head.expires, zone):%d/%m/%Y}" for head in soon]
+    return f"; VĂN BẢN ỦY QUYỀN SẮP HẾT HẠN / trust expires: {', '.join(told)}" if told else ""
 
 
 def _conflict(conflict: Conflict, answered: str, zone: ZoneInfo) -> str:

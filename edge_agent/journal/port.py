@@ -55,6 +55,7 @@ class Contents:
 
     ``seen`` holds the ids that may come again; ``refused`` holds the digests of the orders that the
     last REFUSALS_AMONG records refuse; ``past`` is what has sounded lately, by the records of it.
+    ``trust`` are the envelopes of the newest trust documents, one of each area.
     ``quarantined`` names what the damaged predecessor of this memory was put aside as; "" when there was none.
     """
 
@@ -70,6 +71,7 @@ class Contents:
     refused: tuple[str, ...] = ()
     past: tuple[Sounded, ...] = ()
     kept: KeptTime | None = None
+    trust: tuple[bytes, ...] = ()
 
 
 class Journal(Protocol):
@@ -111,6 +113,10 @@ class Journal(Protocol):
 
     def save_floor(self, floor: UtcMs, kept: KeptTime | None = None) -> None:
         """Signed time was ``floor``, which never goes back; ``kept`` takes the place of what was kept before."""
+        ...
+
+    def save_trust(self, area: str, envelope: bytes) -> None:
+        """The newest trust document of an area; it takes the place of the one before."""
         ...
 
     def prune(self, now: UtcMs) -> None:

@@ -42,6 +42,9 @@ PRUNE_MARKS = "DELETE FROM marks WHERE job_id NOT IN (SELECT job_id FROM jobs WH
 SAVE_FLOOR = """
 UPDATE meta SET floor = max(floor, ?), kept_boot = ?, kept_mono = ?, kept_utc = ?, kept_error_ms = ?
 """
+SAVE_TRUST = """
+INSERT INTO trust VALUES (?, ?) ON CONFLICT (area) DO UPDATE SET envelope = excluded.envelope
+"""
 SAVE_ACK = "UPDATE meta SET acked_seq = ?1 WHERE epoch = ?2 AND ?1 BETWEEN acked_seq AND head_seq"
 # A record's age is told by trusted clocks only. It is past its term when it, or one after it, ended before ?1 by a
 # clock that was trusted then, and no record up to that one is younger.
@@ -126,6 +129,9 @@ class Store:
     def save_floor(self, floor: UtcMs, kept: KeptTime | None = None) -> None:
         kept = kept or NOTHING_KEPT
         self._write(SAVE_FLOOR, floor, kept.boot_id, kept.mono, kept.utc, kept.error_ms)
+
+    def save_trust(self, area: str, envelope: bytes) -> None:
+        self._write(SAVE_TRUST, area, envelope)
 
     def prune(self, now: UtcMs) -> None:
         self._write("DELETE FROM jobs WHERE over AND not_after < ?", now - TOMBSTONE_KEEP_MS)

@@ -15,6 +15,7 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.outlook import InForce, Planned
 from edge_agent.core.reasons import Reason
 from edge_agent.core.text import tidy
+from edge_agent.core.trust_standing import TrustHead
 from edge_agent.core.units import StationId
 from edge_agent.sync.reports import (
     AnswerMsg,
@@ -77,7 +78,7 @@ def hello(sender: Sender, msg: HelloMsg) -> Outgoing:
             "boot_id": sender.boot_id,
             "nonce": msg.nonce,
             "software": _text(sender.software),
-            "trust_version": msg.trust_version,
+            "trust": [_trust_head(head) for head in msg.trust],
             "log": {"epoch": msg.log.epoch, "seq": msg.log.seq, "hash": msg.log.hash},
             "clock": _clock(msg.clock),
         },
@@ -283,3 +284,7 @@ def _text(text: str) -> str:
     """Words as the wire wants them, not longer than a line."""
     clean = tidy(text)
     return clean if len(clean) <= TITLE_CHARS_MAX else clean[: TITLE_CHARS_MAX - 1] + "…"
+
+
+def _trust_head(head: TrustHead) -> dict[str, object]:
+    return {"area": head.area, "epoch": head.epoch, "version": head.version, "expires": head.expires}

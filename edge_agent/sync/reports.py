@@ -15,6 +15,7 @@ from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import InForce, Planned
 from edge_agent.core.reasons import Reason
+from edge_agent.core.trust_standing import TrustHead
 from edge_agent.core.units import JobId, UtcMs, ZoneId
 
 NOTHING_LAID_DOWN = InForce()
@@ -31,10 +32,10 @@ class LogCursor:
 
 @dataclass(frozen=True, slots=True)
 class HelloMsg:
-    """A request for a welcome. ``nonce`` is 32 hex digits, never used before."""
+    """A request for a welcome. ``nonce`` is 32 hex digits, never used before; ``trust`` is what is believed."""
 
     nonce: str
-    trust_version: int
+    trust: tuple[TrustHead, ...]
     log: LogCursor
     clock: Now
 

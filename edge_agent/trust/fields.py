@@ -43,6 +43,12 @@ WALL_SECOND = form(r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]", 'wall time as "0
 DAY = form(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", 'a day as "2026-10-01"')
 
 
+def within_areas(area: str, areas: Iterable[str]) -> bool:
+    """Whether an area is one of these, or lies in one."""
+    # With the slash: vn/ha-noi/dong-thanh-2 does not lie in vn/ha-noi/dong-thanh.
+    return any(area == outer or area.startswith(f"{outer}/") for outer in areas)
+
+
 class Fields:
     """One JSON object and its path. Each reader returns the field's value or raises ``WireError``."""
 

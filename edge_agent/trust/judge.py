@@ -13,7 +13,7 @@ from functools import partial
 
 from edge_agent.core.events import Judgement, Rejected
 from edge_agent.core.job import Accepted, Job, JobClass, LogAck, Welcome
-from edge_agent.core.order import AcceptedRule, RuleOrder, Timetable
+from edge_agent.core.order import AcceptedRule, Command, Regulation, RuleOrder, Timetable, Window
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
 from edge_agent.trust.envelope import Envelope, open_envelope, payload_type, signers_of
@@ -25,6 +25,13 @@ from edge_agent.trust.roles import JobGrant, Role, Trust, enough, keys_for, who_
 from edge_agent.trust.strict_json import WireError, parse
 
 _TYPES = {payload_type(kind): kind for kind in OrderType}
+_KINDS: dict[type[Job | RuleOrder], OrderType] = {
+    Job: OrderType.JOB,
+    Regulation: OrderType.REGULATION,
+    Window: OrderType.WINDOW,
+    Command: OrderType.COMMAND,
+    Timetable: OrderType.TIMETABLE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +63,24 @@ def make_judge(trust: Trust, site: Site) -> Callable[[str, bytes], Judgement]:
 
 def _judge(trust: Trust, site: Site, topic: str, message: bytes) -> Judgement:
     envelope = open_envelope(message)
-    if isinstance(envelope, Rejected):
-        return envelope
+    return envelope if isinstance(envelope, Rejected) else judge_opened(trust, site, topic, envelope)
+
+
+def judge_opened(trust: Trust, site: Site, topic: str, envelope: Envelope) -> Judgement:
+    """The same of an envelope that was opened already."""
     verdict = _judge_envelope(trust, site, topic, envelope)
     return replace(verdict, digest=envelope.digest) if isinstance(verdict, Rejected) else verdict
+
+
+def still_stands(trust: Trust, site: Site, accepted: Accepted | AcceptedRule) -> bool:
+    """Whether an order that was accepted before would be today, by the keys that had signed it then."""
+    order = accepted.job if isinstance(accepted, Accepted) else accepted.order
+    kind = _KINDS[type(order)]
+    signers = frozenset(key for key in keys_for(trust, kind) if key.keyid in accepted.signers)
+    issuer = order.issuer if isinstance(order, Job) else order.heading.issuer
+    holding = [role for role in who_may(trust, kind, issuer) if enough(role, signers)]
+    grants = [role.grant for role in holding if role.grant is not None]
+    return any(over_limit(order, grant, site) is None for grant in grants)
 
 
 def _judge_envelope(trust: Trust, site: Site, topic: str, envelope: Envelope) -> Judgement:

@@ -16,6 +16,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
 from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, UtcMs
 from edge_agent.trust.commands import what_of
+from edge_agent.trust.fields import within_areas
 from edge_agent.trust.role_limits import Limits
 from edge_agent.trust.roles import JobGrant
 
@@ -90,17 +91,12 @@ def _over(detail: str) -> Rejected:
 
 def _beyond_areas(heading: Job | Heading, limits: Limits, site: Site) -> Rejected | None:
     for area in sorted(heading.audience.areas):
-        if not _within(area, limits.areas):
+        if not within_areas(area, limits.areas):
             return _over(f"audience.areas: {area} is outside the role's areas")
     # Other stations that are named will check their own area; here only ours is known.
-    if site.station in heading.audience.stations and not _within(site.area, limits.areas):
+    if site.station in heading.audience.stations and not within_areas(site.area, limits.areas):
         return _over("audience.stations: this station is outside the role's areas")
     return None
-
-
-def _within(area: str, areas: tuple[str, ...]) -> bool:
-    # With the slash: vn/ha-noi/dong-thanh-2 does not lie in vn/ha-noi/dong-thanh.
-    return any(area == outer or area.startswith(f"{outer}/") for outer in areas)
 
 
 def _valid_too_long(heading: Job | Heading, longest_ms: int) -> Rejected | None:

@@ -1,7 +1,7 @@
-"""Read the trust file: which keys there are, which role may order what, and how many of its keys must sign.
+"""Read keys and roles out of a trust document: which role may order what, and how many of its keys must sign.
 
-Refuses a file with any doubt in it, naming the field and the remedy. Whether one order is within a role's limits is
-decided in ``limits``; that the file itself is authentic is, for now, a matter of who can write it (owner-only).
+Refuses a document with any doubt in it, naming the field and the remedy. Whether one order is within a role's limits is
+decided in ``limits``; whether the document itself is to be believed, and how far it may reach, in ``chain``.
 """
 
 from __future__ import annotations
@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from edge_agent.core.units import UtcMs
 from edge_agent.trust.fields import HASH, NAME, Fields, distinct, form
 from edge_agent.trust.keys import PublicKey, Scheme, UnusableKey, public_key
 from edge_agent.trust.orders import GIVEN, OrderType, ordered_as
 from edge_agent.trust.role_limits import Limits, read_limits
-from edge_agent.trust.strict_json import INTEGER_MAX, WireError, parse
-from edge_agent.trust.timetable import read_instant
+from edge_agent.trust.strict_json import WireError
 
-TRUST_BYTES_MAX = 65_536
 KEYS_MAX = 64  # officers of a commune, its district's heirs, the province and the servers: about 20
 ROLES_MAX = 64
 THRESHOLD_MAX = 8  # half the signatures that an envelope may carry
@@ -44,6 +41,14 @@ class JobGrant:
 
 
 @dataclass(frozen=True, slots=True)
+class Quorum:
+    """``threshold`` of ``keys`` must sign."""
+
+    keys: frozenset[PublicKey]
+    threshold: int
+
+
+@dataclass(frozen=True, slots=True)
 class Role:
     """``threshold`` of ``keys`` must sign. ``grant`` is there exactly when ``orders`` has one of GIVEN."""
 
@@ -56,34 +61,11 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """A trust file that holds together. Whether it has expired is for whoever knows the time."""
+    """All the roles that hold on a station, from the root down. ``version`` is the root's."""
 
     realm: str
     version: int
-    issued_at: UtcMs
-    expires: UtcMs
-    keys: Mapping[str, PublicKey]
     roles: tuple[Role, ...]
-
-
-def load_trust(data: bytes) -> Trust:
-    """Read a trust file, or raise ``WireError`` with the field and what would be right."""
-    if len(data) > TRUST_BYTES_MAX:
-        raise WireError("trust file", f"at most {TRUST_BYTES_MAX} bytes")
-    fields = Fields(parse(data))
-    fields.only("realm", "type", "version", "issued_at", "expires", "keys", "roles")
-    fields.text("type", form("trust", '"trust"'))
-    keys = _read_keys(fields.record("keys"))
-    trust = Trust(
-        realm=fields.text("realm", NAME),
-        version=fields.integer("version", 1, INTEGER_MAX),
-        issued_at=read_instant(fields, "issued_at"),
-        expires=read_instant(fields, "expires"),
-        keys=keys,
-        roles=tuple(_read_role(role, keys) for role in fields.records("roles", 1, ROLES_MAX)),
-    )
-    _check_together(trust, fields)
-    return trust
 
 
 def who_may(trust: Trust, order: OrderType, issuer: str = "") -> tuple[Role, ...]:
@@ -98,14 +80,15 @@ def keys_for(trust: Trust, order: OrderType) -> frozenset[PublicKey]:
     return frozenset(key for role in trust.roles if ordered_as(order) in role.orders for key in role.keys)
 
 
-def enough(role: Role, signers: frozenset[PublicKey]) -> bool:
-    """Whether as many different keys of the role signed as it needs."""
+def enough(role: Role | Quorum, signers: frozenset[PublicKey]) -> bool:
+    """Whether as many different keys signed as are needed."""
     return len(role.keys & signers) >= role.threshold
 
 
-def _read_keys(fields: Fields) -> dict[str, PublicKey]:
-    if not 1 <= len(fields.values) <= KEYS_MAX:
-        raise WireError("keys", f"1 to {KEYS_MAX} keys")
+def read_keys(fields: Fields, least: int) -> dict[str, PublicKey]:
+    """The keys of a document by their names; each is called by the SHA-256 of its bytes, and stands there once."""
+    if not least <= len(fields.values) <= KEYS_MAX:
+        raise WireError("keys", f"{least} to {KEYS_MAX} keys")
     keys = {keyid: _read_key(fields.record(keyid)) for keyid in fields.values}
     first_name: dict[bytes, str] = {}
     for keyid, key in keys.items():
@@ -128,23 +111,49 @@ def _read_key(fields: Fields) -> PublicKey:
         raise fields.wrong("public", str(error)) from error
 
 
-def _read_role(fields: Fields, keys: Mapping[str, PublicKey]) -> Role:
-    orders = _read_orders(fields)
+def read_quorum(fields: Fields, keys: Mapping[str, PublicKey]) -> Quorum:
+    """``keyids`` and ``threshold`` of a role, or of whoever signs documents."""
+    keyids = fields.texts("keyids", HASH, 1, KEYS_MAX)
+    for index, keyid in enumerate(keyids):
+        if keyid not in keys:
+            raise fields.wrong("keyids", "a keyid that stands under keys", index)
+    threshold = fields.integer("threshold", 1, THRESHOLD_MAX)
+    if threshold > len(keyids):
+        raise fields.wrong("threshold", f"at most {len(keyids)}, the number of its keyids")
+    return Quorum(frozenset(keys[keyid] for keyid in keyids), threshold)
+
+
+def read_role(fields: Fields, keys: Mapping[str, PublicKey]) -> Role:
+    """One role; its keys are among ``keys``."""
+    orders = _read_role_orders(fields)
     fields.only(*_ROLE_FIELDS, *(_GRANT_FIELDS if orders & GIVEN else ()))
-    chosen = _read_keyids(fields, keys)
+    quorum = read_quorum(fields, keys)
     return Role(
         name=fields.text("role", NAME),
         orders=orders,
-        keys=chosen,
-        threshold=_read_threshold(fields, len(chosen)),
+        keys=quorum.keys,
+        threshold=quorum.threshold,
         grant=_read_grant(fields, orders) if orders & GIVEN else None,
     )
+
+
+def read_bound_orders(fields: Fields) -> frozenset[OrderType]:
+    """What the roles below may order at all; a server's answers are for the root alone to grant."""
+    orders = _read_orders(fields)
+    if orders & ONLINE:
+        raise fields.wrong("orders", "no welcome or ack here: who answers stations stands in the root's document")
+    return orders
 
 
 def _read_orders(fields: Fields) -> frozenset[OrderType]:
     orders = fields.choices("orders", OrderType)
     if OrderType.TIMETABLE in orders:
         raise fields.wrong("orders", 'no timetable here: whoever orders "job" orders whole timetables too')
+    return orders
+
+
+def _read_role_orders(fields: Fields) -> frozenset[OrderType]:
+    orders = _read_orders(fields)
     if orders & GIVEN and orders & ONLINE:
         raise fields.wrong("orders", "no welcome or ack here: a key that answers stations must not order; two roles")
     if OrderType.JOB in orders and orders & OWNERS:
@@ -152,33 +161,17 @@ def _read_orders(fields: Fields) -> frozenset[OrderType]:
     return orders
 
 
-def _read_keyids(fields: Fields, keys: Mapping[str, PublicKey]) -> frozenset[PublicKey]:
-    keyids = fields.texts("keyids", HASH, 1, KEYS_MAX)
-    for index, keyid in enumerate(keyids):
-        if keyid not in keys:
-            raise fields.wrong("keyids", "a keyid that stands under keys", index)
-    return frozenset(keys[keyid] for keyid in keyids)
-
-
-def _read_threshold(fields: Fields, key_count: int) -> int:
-    threshold = fields.integer("threshold", 1, THRESHOLD_MAX)
-    if threshold > key_count:
-        raise fields.wrong("threshold", f"at most {key_count}, the number of its keyids")
-    return threshold
-
-
 def _read_grant(fields: Fields, orders: frozenset[OrderType]) -> JobGrant:
     limits = read_limits(fields.record("limits"), orders)
     return JobGrant(fields.text("issuer", NAME), fields.text("level", NAME), limits)
 
 
-def _check_together(trust: Trust, fields: Fields) -> None:
-    if trust.expires <= trust.issued_at:
-        raise fields.wrong("expires", "later than issued_at")
-    distinct((f"roles[{index}].role", role.name) for index, role in enumerate(trust.roles))
-    online, jobs = _keys_of(trust, ONLINE), _keys_of(trust, frozenset({OrderType.JOB}))
-    issuers, owners = _names_of(trust, frozenset({OrderType.JOB})), _names_of(trust, OWNERS)
-    for index, role in enumerate(trust.roles):
+def check_together(roles: tuple[Role, ...]) -> None:
+    """What must not meet in one hand: answering and ordering, ordering jobs and laying down what binds them."""
+    distinct((f"roles[{index}].role", role.name) for index, role in enumerate(roles))
+    online, jobs = _keys_of(roles, ONLINE), _keys_of(roles, frozenset({OrderType.JOB}))
+    issuers, owners = _names_of(roles, frozenset({OrderType.JOB})), _names_of(roles, OWNERS)
+    for index, role in enumerate(roles):
         where = f"roles[{index}].keyids"
         if role.grant is not None and role.keys & online:
             raise WireError(where, "no key that also answers stations: a server's key must not start sound")
@@ -190,9 +183,9 @@ def _check_together(trust: Trust, fields: Fields) -> None:
             raise WireError(where, f"no key that also orders jobs acts as {role.grant.issuer}: {_OWN_NAME}")
 
 
-def _names_of(trust: Trust, orders: frozenset[OrderType]) -> frozenset[str]:
-    return frozenset(role.grant.issuer for role in trust.roles if role.grant is not None and role.orders & orders)
+def _names_of(roles: tuple[Role, ...], orders: frozenset[OrderType]) -> frozenset[str]:
+    return frozenset(role.grant.issuer for role in roles if role.grant is not None and role.orders & orders)
 
 
-def _keys_of(trust: Trust, orders: frozenset[OrderType]) -> frozenset[PublicKey]:
-    return frozenset(key for role in trust.roles if role.orders & orders for key in role.keys)
+def _keys_of(roles: tuple[Role, ...], orders: frozenset[OrderType]) -> frozenset[PublicKey]:
+    return frozenset(key for role in roles if role.orders & orders for key in role.keys)

@@ -54,7 +54,7 @@ class Desk:
     def __init__(self, station: StationRig, capsys: pytest.CaptureFixture[str]) -> None:
         self.station = station
         self.capsys = capsys
-        station.given.trust.write_text(json.dumps(makers.trust_document()))
+        station.given.trust.write_bytes(makers.trust_file())
         self.folder = paths.journal(station.config)
         self.store = Store(self.folder, ORIGIN)
         self.runs = True
@@ -256,7 +256,7 @@ def test_without_an_agent_the_day_is_told_by_the_system_clock_and_that_is_said(d
 def test_an_order_whose_key_was_revoked_meanwhile_is_not_in_it(desk: Desk) -> None:
     desk.keep(daily())
     desk.agent_runs()
-    desk.station.given.trust.write_text(json.dumps(makers.trust_document(roles=[makers.online_role()])))
+    desk.station.given.trust.write_bytes(makers.trust_file(roles=[makers.online_role()]))
     assert json.loads(desk.next("--day", "2026-10-02", "--json")[1]) == []
 
 

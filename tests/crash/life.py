@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from edge_agent.audio.confined import Trouble
 from edge_agent.audio.pcm_store import FRAME_BYTES, PcmStore, PcmWriter
-from edge_agent.audio.sandbox import Trouble
 from edge_agent.audio.staging import Stager
 from edge_agent.cli.process import die_with_any_thread
 from edge_agent.clock import Readings, StationClock
@@ -30,7 +30,7 @@ from edge_agent.sync.https import Trust
 from edge_agent.sync.messages import Sender
 from edge_agent.sync.reports import HostStatus
 from edge_agent.trust.envelope import payload_type, sign
-from edge_agent.trust.judge import make_judge
+from edge_agent.trust.keeper import believing
 from edge_agent.upstream import Identity, Upstream
 from edge_agent.workers import FetchAndStage, Staging
 from tests.crash import plants
@@ -79,7 +79,7 @@ def live(birth: Birth, line: Line) -> None:
     session = LineSession(line)
     inbox.heard = session.hear
     sender = Sender(birth.site.realm, birth.site.station, birth.boot_id, SOFTWARE)
-    upstream = Upstream(Identity(sender, birth.site.area, "Trạm thử", 1), session, _sign, HostStatus)
+    upstream = Upstream(Identity(sender, birth.site.area, "Trạm thử"), session, _sign, HostStatus)
     ports = Ports(
         site=birth.site,
         clock=clock,
@@ -89,7 +89,7 @@ def live(birth: Birth, line: Line) -> None:
         device=LineDevice(line),
         staging=Reachable(_staging(birth), machine),
         upstream=upstream,
-        verify=make_judge(ward_trust(), birth.site),
+        trust=believing(ward_trust(), contents.trust, birth.site),
         status_file=birth.run_dir / "status.json",
         ready=lambda: None,
         alive=lambda: None,

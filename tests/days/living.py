@@ -14,7 +14,6 @@ from typing import Any
 from edge_agent.core.events import AckToken, MessageArrived, PowerReported
 from edge_agent.core.site import Site, ZoneSite
 from edge_agent.core.units import ClipKey, StationId, UtcMs, ZoneId
-from edge_agent.trust.roles import Trust
 from tests.days.reading import Day, moment, utc_ms
 from tests.trust import makers
 from tests.ward import World
@@ -228,7 +227,7 @@ def _site(day: Day) -> Site:
     return makers.make_site(zones=zones, station=StationId(makers.STATION))
 
 
-def _trust() -> Trust:
+def _trust() -> bytes:
     """The officer by day, two for an emergency, the policy's owner, and the province."""
     pair = [makers.signer(name).keyid for name in ("officer", "deputy")]
     province = makers.signer("province")
@@ -245,4 +244,4 @@ def _trust() -> Trust:
         makers.command_role(),
         makers.online_role(),
     ]
-    return makers.make_trust(roles=roles, keys=[province.public])
+    return makers.trust_file(roles=roles, keys=[province.public])

@@ -52,6 +52,7 @@ class Committed:
     acked_seq: int = 0
     floor: UtcMs = UtcMs(0)
     kept: KeptTime | None = None
+    trust: dict[str, bytes] = field(default_factory=dict)
 
 
 class FakeDisk:
@@ -116,6 +117,7 @@ class FakeJournal:
             past=tuple(
                 sound for stored, _ in now.records[-PAST_AMONG:] if (sound := sounded_in(stored.body)) is not None
             ),
+            trust=tuple(envelope for _, envelope in sorted(now.trust.items())),
         )
 
     def begin(self) -> None:
@@ -171,6 +173,9 @@ class FakeJournal:
 
     def save_floor(self, floor: UtcMs, kept: KeptTime | None = None) -> None:
         self._write(floor=UtcMs(max(self._open().floor, floor)), kept=kept)
+
+    def save_trust(self, area: str, envelope: bytes) -> None:
+        self._write(trust={**self._open().trust, area: envelope})
 
     def prune(self, now: UtcMs) -> None:
         jobs = {

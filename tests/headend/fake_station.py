@@ -15,7 +15,8 @@ from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import Planned
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import ClipKey, JobId, MonoMs, StationId, UtcMs, ZoneId
+from edge_agent.core.trust_standing import TrustHead
+from edge_agent.core.units import DAY_MS, ClipKey, JobId, MonoMs, StationId, UtcMs, ZoneId
 from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import ChainPoint, Origin, body_of, chain
 from edge_agent.sync import messages
@@ -42,6 +43,12 @@ AT = UtcMs(1_791_239_400_000)  # 2026-10-06 05:30:00 in Hanoi
 CLOCK = Now(MonoMs(0), AT, ClockSource.SIGNED, 80)
 AREA = "vn/ha-noi/dong-thanh"
 NONCE = "0123456789abcdef0123456789abcdef"
+TRUST = (
+    TrustHead("", 0, 1, UtcMs(AT + 700 * DAY_MS)),
+    TrustHead("vn/ha-noi", 1, 1, UtcMs(AT + 80 * DAY_MS)),
+    TrustHead(AREA, 1, 1, UtcMs(AT + 80 * DAY_MS)),
+)
+"""It holds the first documents of a new network."""
 PLAY = PlayStatus(JobId("job-1"), "Bản tin", JobClass.NORMAL, Phase.PLAYING, AT, (ZoneId("c1"),))
 STATE = StateMsg(
     online=True,
@@ -149,9 +156,9 @@ class FakeStation:
         """(topic, envelope)"""
         return outgoing.topic, sign(payload_type(outgoing.kind), outgoing.payload, [self.key])
 
-    def hello(self, seq: int = 0) -> tuple[str, bytes]:
+    def hello(self, seq: int = 0, trust: tuple[TrustHead, ...] = TRUST) -> tuple[str, bytes]:
         cursor = LogCursor(self.epoch, seq, self.records[seq - 1].hash if seq else "")
-        return self.signed(messages.hello(self.sender, HelloMsg(NONCE, 1, cursor, CLOCK)))
+        return self.signed(messages.hello(self.sender, HelloMsg(NONCE, trust, cursor, CLOCK)))
 
     def state(self, state: StateMsg = STATE) -> tuple[str, bytes]:
         return self.signed(messages.state(self.sender, state))

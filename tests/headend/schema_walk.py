@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_agent.headend.schemas import Schema
-from tools.schema_tree import branches, followed, whole
+from tools.schema_tree import PRESENT, Branch, branches, followed, whole
 
 Path = tuple[str | int, ...]
 OF_ANOTHER_TYPE: tuple[Any, ...] = (None, True, 0, 7, -1, "", "x", "1", [], [7], {}, {"a": 1})
@@ -128,11 +128,16 @@ def _properties(node: Schema, value: dict[str, Any]) -> Schema:
     """What may stand in this very object: its properties, and those of each condition that it fulfils."""
     found = dict(node.get("properties", {}))
     for branch in branches(node):
-        actual = value.get(branch.name, ())
-        met = branch.value in actual if isinstance(actual, list) else branch.value == actual
-        if met == branch.holds:
+        if _met(branch, value) == branch.holds:
             found = _laid_over(found, branch.then.get("properties", {}))
     return found
+
+
+def _met(branch: Branch, value: dict[str, Any]) -> bool:
+    if branch.value is PRESENT:
+        return branch.name in value
+    actual = value.get(branch.name, ())
+    return branch.value in actual if isinstance(actual, list) else branch.value == actual
 
 
 def _laid_over(under: Schema, over: Schema) -> Schema:

@@ -36,7 +36,7 @@ SESSION_EXPIRY_S = 86_400  # 15.3
 
 @dataclass(frozen=True)
 class Files:
-    """What was made before the first message (15.1): PEM files, and each station's public key as its raw bytes."""
+    """What was made before the first message (15.1): PEM files, the trust file, stations' public keys as raw bytes."""
 
     authority: Path
     certificate: Path
@@ -44,6 +44,7 @@ class Files:
     officer: Path
     welcome: Path
     ack: Path
+    trust: Path
     stations: Mapping[str, bytes]
 
 
@@ -58,6 +59,8 @@ class Stranger:
         self.unanswered: dict[str, tuple[bytes, str, int]] = {}
         self.changed = threading.Condition()
         self._stations = {one: Ed25519PublicKey.from_public_bytes(raw) for one, raw in files.stations.items()}
+        documents = json.loads(files.trust.read_bytes())["documents"]
+        self._trust = [(one, json.loads(base64.b64decode(one["payload"]))) for one in documents]
         self._officer, self._welcome, self._ack = (_private(path) for path in (files.officer, files.welcome, files.ack))
         self._client = Client(CallbackAPIVersion.VERSION2, name, protocol=MQTTProtocolVersion.MQTTv5, manual_ack=True)
         tls = ssl.create_default_context(cafile=str(files.authority))
@@ -163,11 +166,28 @@ class Stranger:
             "station": station,
             "nonce": hello["nonce"],  # 7.1
             "utc": _now(),  # 7.4
-            "trust_version": hello["trust_version"],
+            "trust_version": self._root_version(hello),
             "serial_marks": {},
             "log": self._held(station, hello["log"]["epoch"]),  # 9.11
         }
         self._publish(f"loa/1/d/{station}/welcome", _sealed("welcome", payload, self._welcome)[0], WELCOME_EXPIRY_S)
+        for envelope in self._lacking(hello):
+            self._publish(f"loa/1/d/{station}/job", envelope)  # 6.12
+
+    def _lacking(self, hello: Payload) -> list[bytes]:
+        """The trust documents, in the order of the file, that are newer than what the station believes (6.12)."""
+        held = {one["area"]: (one["epoch"], one["version"]) for one in hello["trust"]}
+        return [
+            json.dumps(envelope).encode()
+            for envelope, says in self._trust
+            if (says.get("epoch", 0), says["version"]) > held.get(says.get("area", ""), (0, 0))
+        ]
+
+    def _root_version(self, hello: Payload) -> int:
+        """Of the newest root, ours or the station's."""
+        roots = [says["version"] for _, says in self._trust if "area" not in says]
+        version: int = max(*roots, *(one["version"] for one in hello["trust"] if one["area"] == ""))
+        return version
 
     def _keep(self, station: str, batch: Payload) -> None:
         """Rule 9.9, step by step."""

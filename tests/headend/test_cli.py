@@ -225,7 +225,7 @@ def test_a_wrong_option_ends_with_2_and_says_what_would_be_right(
 @pytest.mark.parametrize(
     "words",
     [
-        *([], ["keys"], ["keys", "init"], ["sign"], ["publish"]),
+        *([], ["keys"], ["keys", "init"], ["keys", "protect"], ["sign"], ["publish"]),
         *(["order"], ["order", "cancel"], ["order", "all-stop"], ["order", "lock"]),
         *(["watch"], ["report"], ["verify-log"], ["broker"], ["content"], ["conform"]),
     ],

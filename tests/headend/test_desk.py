@@ -11,6 +11,7 @@ from edge_agent.core.events import Rejected
 from edge_agent.core.job import LogAck, Welcome
 from edge_agent.core.site import Site
 from edge_agent.core.units import StationId, UtcMs
+from edge_agent.headend.ceremonies import renew
 from edge_agent.headend.desk import Desk, Kept, LateWill, LogTrouble, OldState, Presence
 from edge_agent.headend.keyring import Keyring, create_keyring
 from edge_agent.headend.listening import Heard, Unheard
@@ -19,7 +20,7 @@ from edge_agent.headend.roles import default_roles
 from edge_agent.sync.reports import StateMsg, Why
 from edge_agent.trust.judge import make_judge
 from edge_agent.trust.keys import load_signer
-from tests.headend.fake_station import AREA, NONCE, RECORD, STATE, FakeStation, newer
+from tests.headend.fake_station import AREA, NONCE, RECORD, STATE, TRUST, FakeStation, newer
 
 NOW = UtcMs(1_791_239_999_000)
 
@@ -59,6 +60,19 @@ def test_a_hello_is_answered_by_a_welcome_that_the_station_accepts(
 def test_a_welcome_is_for_one_station_only(desk: Desk, station: FakeStation, keyring: Keyring) -> None:
     _, (reply,) = desk.take(*station.hello(), NOW)
     assert isinstance(judged(keyring, reply.topic, reply.envelope, "tram-02"), Rejected)
+
+
+def test_a_hello_gets_the_trust_documents_that_it_shows_to_be_lacking_from_above_down(
+    desk: Desk, station: FakeStation, keyring: Keyring
+) -> None:
+    _, province, ward = keyring.documents
+    _, (_, *given) = desk.take(*station.hello(trust=TRUST[:1]), NOW)
+    assert [(reply.topic, reply.envelope) for reply in given] == [
+        ("loa/1/d/tram-01/job", province),
+        ("loa/1/d/tram-01/job", ward),
+    ]
+    renew(keyring, "vn/ha-noi", NOW)
+    assert [reply.envelope for reply in desk.take(*station.hello(), NOW)[1][1:]] == [keyring.documents[-1]]
 
 
 def test_records_are_acknowledged_once_they_are_on_disk(

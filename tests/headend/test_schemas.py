@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,13 @@ from edge_agent.headend.schemas import DOWN, KINDS, SHARED, UP, faults, schema
 from edge_agent.sync.messages import PAYLOAD_BYTES_MAX
 from edge_agent.sync.reports import Why
 from edge_agent.sync.topics import Up, up_topic
+from edge_agent.trust.bundle import read_file
 from edge_agent.trust.commands import What
+from edge_agent.trust.documents import load_document
 from edge_agent.trust.envelope import open_envelope, payload_type, sign
 from edge_agent.trust.judge import make_judge
 from edge_agent.trust.keys import Scheme
-from edge_agent.trust.orders import KNOWN_FIELDS, OrderType, ordered_as
-from edge_agent.trust.roles import load_trust
+from edge_agent.trust.orders import GIVEN, KNOWN_FIELDS, OrderType, ordered_as
 from edge_agent.trust.strict_json import WireError
 from tests.headend.schema_walk import Change, changes, fields, plain
 from tests.trust import makers
@@ -139,6 +140,8 @@ BEYOND_RULE = (
 """What a parser may find in an order that its schema cannot say: each is a line of the schema's ``x-beyond``."""
 BEYOND_TRUST = (
     "expires: later than issued_at",
+    "days after issued_at",
+    "at most issued_at",
     "the SHA-256 of the key's bytes",
     "a key counts once",
     "SEC1 point on the curve",
@@ -182,7 +185,30 @@ def trust_documents() -> tuple[dict[str, Any], ...]:
         limits={"classes": ["normal"], "offered": ["normal"], "commands": ["stop"]},
     )
     roles = [ward, makers.online_role(), makers.owner_role(), makers.command_role(), both]
-    return (makers.trust_document(keys=[token.public], roles=roles),)
+    keys = [token.public, makers.signer("national").public]
+    root = makers.trust_document(keys=keys, roles=roles, delegates=_delegates("national"))
+    closed = makers.area_document(makers.AREA)
+    area = makers.area_document(
+        "vn/ha-noi", "officer", "deputy", "so-tttt", version=7, epoch=2, roles=[ward], delegates=_delegates("so-tttt")
+    )
+    area["keys"] |= {token.keyid: token.public.to_trust()}
+    papers = makers.delegates("owner", orders=["regulation", "window"], levels=["commune"])
+    papers["limits"] = {"areas": [makers.AREA], "validity_max_s": 86_400}
+    policy = makers.area_document(makers.AREA, "owner", roles=[makers.owner_role()], delegates=papers)
+    return root, area, policy, closed
+
+
+def _delegates(name: str) -> dict[str, Any]:
+    """Bounds of every kind."""
+    counted = {"events": ["flash-flood"], "sound_max_s": 3_600, "per_day": 12}
+    return makers.delegates(name, limits={"hours": [["05:00", "21:00"]], "offered": ["normal"], **counted})
+
+
+TRUST: dict[str, tuple[Any, ...]] = {
+    "trust": trust_documents(),
+    "trust_file": ({"type": "trust-file", "documents": [{}, {}]},),
+}
+"""Documents of the root and of areas; of a file only the frame: its envelopes are opened one by one."""
 
 
 def judged(kind: str, payload: Any) -> Rejected | None:
@@ -199,7 +225,7 @@ def test_each_schema_is_one(kind: str) -> None:
     Draft202012Validator.check_schema(schema(kind))
 
 
-@pytest.mark.parametrize("kind", [*DOWN, *UP, "record"])
+@pytest.mark.parametrize("kind", [*DOWN, "trust", *UP, "record"])
 def test_every_example_is_valid_by_its_schema(kind: str) -> None:
     found = examples(kind)
     assert found
@@ -208,7 +234,9 @@ def test_every_example_is_valid_by_its_schema(kind: str) -> None:
 
 def test_every_envelope_of_the_examples_and_the_trust_file_are_valid() -> None:
     for path in EXAMPLES.glob("*.json"):
-        assert faults("trust" if path.stem == "trust" else "envelope", json.loads(path.read_bytes())) == [], path
+        assert faults("trust_file" if path.stem == "trust" else "envelope", json.loads(path.read_bytes())) == [], path
+    file = json.loads((EXAMPLES / "trust.json").read_bytes())
+    assert [faults("envelope", one) for one in file["documents"]] == [[], [], []]
 
 
 @pytest.mark.parametrize("kind", DOWN)
@@ -229,16 +257,18 @@ def test_an_envelope_is_malformed_exactly_where_its_schema_says_so() -> None:
     assert min(both.values()) > 20
 
 
-def test_a_trust_file_is_refused_exactly_where_its_schema_says_so() -> None:
-    both = {True: 0, False: 0}
-    for change in changes("trust", *trust_documents()):
-        both[_agree("trust", change, _trust_refused(change.message), BEYOND_TRUST)] += 1
-    assert min(both.values()) > 20
+@pytest.mark.parametrize("kind", ["trust", "trust_file"])
+def test_a_trust_file_is_refused_exactly_where_its_schema_says_so(kind: str) -> None:
+    both, read = {True: 0, False: 0}, load_document if kind == "trust" else read_file
+    assert [(faults(kind, one), _unread(read, one)) for one in TRUST[kind]] == [([], None)] * len(TRUST[kind])
+    for change in changes(kind, *TRUST[kind]):
+        both[_agree(kind, change, _unread(read, change.message), BEYOND_TRUST)] += 1
+    assert min(both.values()) > (20 if kind == "trust" else 4)
 
 
-def _trust_refused(document: Any) -> Rejected | None:
+def _unread(read: Callable[[bytes], object], document: Any) -> Rejected | None:
     try:
-        load_trust(json.dumps(document).encode())
+        read(json.dumps(document).encode())
     except WireError as error:
         return Rejected(Reason.MALFORMED, str(error))
     return None
@@ -275,7 +305,7 @@ def _short(message: dict[str, Any]) -> dict[str, Any]:
 
 def test_every_field_of_every_schema_is_tried_at_its_bounds() -> None:
     """A field that no sound message above has would never be changed."""
-    documents = ORDERS | {"trust": trust_documents()}
+    documents = ORDERS | TRUST
     documents |= {kind: tuple(examples(kind)) for kind in UP}
     documents |= {"envelope": (json.loads(makers.signed_job()),)}
     for kind, messages in documents.items():
@@ -310,7 +340,9 @@ def test_the_enumerations_are_the_codes_own() -> None:
     assert whole("command")["properties"]["do"]["properties"]["what"]["enum"] == [one.value for one in What]
     role = whole("trust")["properties"]["roles"]["items"]["properties"]
     assert role["orders"]["items"]["enum"] == [one.value for one in OrderType if ordered_as(one) is one]
-    assert role["limits"]["properties"]["commands"]["items"]["enum"] == [one.value for one in What]
+    below = whole("trust")["properties"]["delegates"]["properties"]
+    assert below["orders"]["items"]["enum"] == [one for one in role["orders"]["items"]["enum"] if one in GIVEN]
+    assert common["limits"]["properties"]["commands"]["items"]["enum"] == [one.value for one in What]
     scheme = whole("trust")["properties"]["keys"]["additionalProperties"]["properties"]["scheme"]
     assert scheme["enum"] == [one.value for one in Scheme]
 
@@ -350,7 +382,7 @@ def test_a_fault_names_the_field_and_what_would_be_right(change: dict[str, Any],
 
 
 def test_all_faults_of_a_message_are_named_at_once() -> None:
-    document = trust_documents()[0] | {"version": 0, "extra": 1}
+    document = TRUST["trust"][0] | {"version": 0, "extra": 1}
     del document["realm"]
     assert faults("trust", document) == [
         "extra: unknown, remove it",

@@ -16,6 +16,7 @@ from edge_agent.core.occurrence import OUTCOMES, Phase
 from edge_agent.core.order import RuleOrder
 from edge_agent.core.outlook import InForce, Planned
 from edge_agent.core.reasons import Reason
+from edge_agent.core.trust_standing import TrustHead
 from edge_agent.core.units import ClipKey, JobId, MonoMs, StationId, UtcMs, ZoneId
 from edge_agent.headend.schemas import faults
 from edge_agent.journal.record import ChainPoint, Origin, body_of, chain
@@ -37,6 +38,7 @@ whatever = st.text(max_size=120)
 counts = st.integers(0, INTEGER_MAX)
 clocks = st.builds(Now, counts.map(MonoMs), instants, st.sampled_from(ClockSource), counts)
 senders = st.builds(Sender, names, names.map(StationId), hashes.map(lambda one: one[:16]), whatever)
+heads = st.builds(TrustHead, st.just("") | areas, counts, st.integers(1, INTEGER_MAX), instants)
 cursors = st.builds(LogCursor, hashes.map(lambda one: one[:16]), counts, hashes)
 reasons = st.none() | st.sampled_from(Reason)
 zone_lists = st.lists(names.map(ZoneId), max_size=5, unique=True).map(tuple)
@@ -209,10 +211,12 @@ def _faults_of(out: Outgoing | None) -> list[str]:
     return faults(out.kind.value, parse(out.payload))
 
 
-@given(sender=senders, nonce=hashes, version=counts, cursor=cursors, clock=clocks)
+@given(sender=senders, nonce=hashes, trust=st.lists(heads, min_size=1, max_size=7), cursor=cursors, clock=clocks)
 @some
-def test_every_hello_is_valid(sender: Sender, nonce: str, version: int, cursor: LogCursor, clock: Now) -> None:
-    assert _faults_of(say.hello(sender, reports.HelloMsg(nonce[:32], version, cursor, clock))) == []
+def test_every_hello_is_valid(
+    sender: Sender, nonce: str, trust: list[TrustHead], cursor: LogCursor, clock: Now
+) -> None:
+    assert _faults_of(say.hello(sender, reports.HelloMsg(nonce[:32], tuple(trust), cursor, clock))) == []
 
 
 @given(sender=senders, state=states)

@@ -48,6 +48,7 @@ def running_stranger(ward: Ward, store: Path) -> Iterator[Stranger]:
         officer=keys / "ward-routine-1.pem",
         welcome=keys / "welcome-1.pem",
         ack=keys / "ack-1.pem",
+        trust=ward.keyring.directory / "trust.json",
         stations={STATION: ward.keyring.stations[STATION].key.raw},
     )
     running = Stranger(HEADEND_ID, ward.broker.port, REALM, files, store)

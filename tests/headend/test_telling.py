@@ -12,7 +12,8 @@ from edge_agent.core.as_run import RecordKind
 from edge_agent.core.effects import Conflict, Verdict
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import JobId, StationId, UtcMs, ZoneId
+from edge_agent.core.trust_standing import TrustHead
+from edge_agent.core.units import DAY_MS, JobId, StationId, UtcMs, ZoneId
 from edge_agent.headend.desk import Kept, LateWill, LogTrouble, OldState
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.headend import Shown
@@ -21,7 +22,19 @@ from edge_agent.headend.session import LinkDown, LinkUp
 from edge_agent.headend.telling import for_machines, for_people
 from edge_agent.sync.reports import Why
 from edge_agent.trust.keys import new_signer
-from tests.headend.fake_station import AREA, AT, NEWER, NEWER_NAMES, PLAN, RECORD, STATE, FakeStation, Place, newer
+from tests.headend.fake_station import (
+    AREA,
+    AT,
+    CLOCK,
+    NEWER,
+    NEWER_NAMES,
+    PLAN,
+    RECORD,
+    STATE,
+    FakeStation,
+    Place,
+    newer,
+)
 
 KEY = new_signer()
 STATIONS = {StationId("tram-01"): Enrolled(StationId("tram-01"), AREA, "", KEY.public)}
@@ -51,6 +64,11 @@ CONFLICTS = (
 )
 CASES: list[tuple[Shown, str]] = [
     (said(STATION.hello()), "05:30:05 tram-01: xin giờ, đã trả lời [hello]; phần mềm 0.1.0"),
+    (
+        said(STATION.hello(trust=(TrustHead("", 0, 1, UtcMs(CLOCK.utc + 3 * DAY_MS)),))),
+        "05:30:05 tram-01: xin giờ, đã trả lời [hello]; phần mềm 0.1.0; VĂN BẢN ỦY QUYỀN SẮP HẾT HẠN / trust expires: "
+        "gốc 09/10/2026",
+    ),
     (
         said(STATION.state()),
         "05:30:05 tram-01: bắt đầu kết nối [birth]; phần mềm 0.1.0; cụm: c1 rơ-le đóng, đang phát job-1, c2 rơ-le "

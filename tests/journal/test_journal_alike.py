@@ -36,6 +36,7 @@ writes = st.one_of(
     st.tuples(st.just("append"), names, instants, st.just(False)),
     st.tuples(st.just("ack"), st.integers(0, 12), booleans),
     st.tuples(st.just("floor"), instants, booleans),
+    st.tuples(st.just("trust"), st.sampled_from(("", "vn")), st.binary(min_size=1, max_size=3)),
     st.tuples(st.just("prune"), st.sampled_from((0, 1, TOMBSTONE_KEEP_MS + 2 * DAY_MS, RECORD_KEEP_MS + 2 * DAY_MS))),
 )
 endings = st.sampled_from(("commit", "commit", "commit", "rollback", "power cut", "refused"))
@@ -57,15 +58,24 @@ def write(journal: Journal, words: tuple[object, ...]) -> StoredRecord | None:
         case ("append", str(name), closes, bool(over)):
             closing = (JobId(name), UtcMs(closes)) if isinstance(closes, int) else None
             return journal.append(record_of(name), closing, job_over=over)
+        case _:
+            write_beside(journal, words)
+    return None
+
+
+def write_beside(journal: Journal, words: tuple[object, ...]) -> None:
+    """What is no order and no record."""
+    match words:
         case ("ack", int(seq), bool(ours)):
             journal.save_ack(journal.load().epoch if ours else "another", seq)
         case ("floor", int(floor), bool(named)):
             journal.save_floor(UtcMs(floor), replace(KEPT, utc=UtcMs(floor)) if named else None)
+        case ("trust", str(area), bytes(envelope)):
+            journal.save_trust(area, envelope)
         case ("prune", int(later)):
             journal.prune(UtcMs(NOON + later))
         case _:
             raise AssertionError(words)
-    return None
 
 
 def remembered(journal: Journal) -> tuple[Contents, tuple[StoredRecord, ...], tuple[StoredRecord, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge_agent.core import effects as fx
@@ -12,6 +13,7 @@ from edge_agent.core.events import Event, Judgement, Mark
 from edge_agent.core.job import Accepted
 from edge_agent.core.state import State
 from edge_agent.core.units import JobId, PlayId, UtcMs
+from edge_agent.trust.keeper import Keeper
 from tests.core.deadlines import Deadlines
 from tests.core.watch import Durable, Watch, settled
 from tests.soak.promises import Broken
@@ -49,15 +51,22 @@ class StepWatch:
         self.counts_from: dict[JobId, UtcMs] = {}
         self.obeyed_at: dict[str, int] = {}
         self.void: set[str] = set()
-        judge = world.judge
+        make = world.keeper
 
-        def judged(topic: str, payload: bytes) -> Judgement:
-            judgement = judge(topic, payload)
-            if isinstance(judgement, Accepted):
-                self._watch.accepted[judgement.digest] = judgement
-            return judgement
+        def keeper(kept: Sequence[bytes]) -> Keeper:
+            made = make(kept)
+            judge = made.judge
 
-        world.judge = judged
+            def judged(topic: str, payload: bytes) -> Judgement:
+                judgement = judge(topic, payload)
+                if isinstance(judgement, Accepted):
+                    self._watch.accepted[judgement.digest] = judgement
+                return judgement
+
+            made.judge = judged  # type: ignore[method-assign]
+            return made
+
+        world.keeper = keeper  # type: ignore[method-assign]
         world.watches.append(self)
 
     def booted(self, agent: Agent) -> None:

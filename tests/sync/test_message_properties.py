@@ -14,6 +14,7 @@ from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
 from edge_agent.core.text import tidy
+from edge_agent.core.trust_standing import TrustHead
 from edge_agent.core.units import JobId, MonoMs, StationId, UtcMs, ZoneId
 from edge_agent.sync import messages
 from edge_agent.sync.messages import PAYLOAD_BYTES_MAX, TITLE_CHARS_MAX, Outgoing, Sender
@@ -114,8 +115,10 @@ def test_a_state_arrives_as_it_was_meant(sender: Sender, msg: StateMsg) -> None:
 def test_a_hello_arrives_as_it_was_meant(
     sender: Sender, nonce: str, version: int, cursor: LogCursor, clock: Now
 ) -> None:
-    value = received(messages.hello(sender, HelloMsg(nonce, version, cursor, clock)), sender)
-    assert (value["nonce"], value["trust_version"], value["software"]) == (nonce, version, shown(sender.software))
+    head = TrustHead("vn", 1, version, UtcMs(0))
+    value = received(messages.hello(sender, HelloMsg(nonce, (head,), cursor, clock)), sender)
+    assert (value["nonce"], value["software"]) == (nonce, shown(sender.software))
+    assert value["trust"] == [{"area": "vn", "epoch": 1, "version": version, "expires": 0}]
     assert value["log"] == {"epoch": cursor.epoch, "seq": cursor.seq, "hash": cursor.hash}
     assert value["clock"] == {"utc": clock.utc, "source": clock.source.value, "max_error_ms": clock.max_error_ms}
 

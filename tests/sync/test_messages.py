@@ -18,6 +18,7 @@ from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import InForce, Planned
 from edge_agent.core.reasons import Reason
+from edge_agent.core.trust_standing import TrustHead
 from edge_agent.core.units import JobId, MonoMs, StationId, UtcMs, ZoneId
 from edge_agent.sync import messages
 from edge_agent.sync.limits import PACKET_BYTES_MAX
@@ -94,7 +95,8 @@ def decoded(out: Outgoing | None) -> dict[str, Any]:
 
 
 def test_hello_has_the_agreed_form() -> None:
-    out = messages.hello(SENDER, HelloMsg("0" * 32, 7, LogCursor("e1", 12, "f" * 64), CLOCK))
+    root = TrustHead("", 0, 7, UtcMs(1_800_000_000_000))
+    out = messages.hello(SENDER, HelloMsg("0" * 32, (root,), LogCursor("e1", 12, "f" * 64), CLOCK))
     assert (out.kind, out.topic, out.qos, out.retain) == (Up.HELLO, "loa/1/u/st-a/hello", 1, False)
     assert decoded(out) == {
         "realm": "loa-hn",
@@ -103,7 +105,7 @@ def test_hello_has_the_agreed_form() -> None:
         "boot_id": "b0071d",
         "nonce": "0" * 32,
         "software": "0.1.0",
-        "trust_version": 7,
+        "trust": [{"area": "", "epoch": 0, "version": 7, "expires": 1_800_000_000_000}],
         "log": {"epoch": "e1", "seq": 12, "hash": "f" * 64},
         "clock": CLOCK_OUT,
     }

@@ -19,12 +19,15 @@ from edge_agent.core.job import Job
 from edge_agent.core.order import Command, Regulation, Timetable, Window
 from edge_agent.core.site import Site, ZoneSite
 from edge_agent.core.units import StationId, ZoneId
+from edge_agent.trust.bundle import write_file
 from edge_agent.trust.commands import What
+from edge_agent.trust.documents import load_document, together
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.fields import Fields
+from edge_agent.trust.keeper import Keeper, believing
 from edge_agent.trust.keys import Ed25519Signer, PublicKey, Scheme, Signer
 from edge_agent.trust.orders import parse_job, parse_timetable
-from edge_agent.trust.roles import Trust, load_trust
+from edge_agent.trust.roles import Trust
 from edge_agent.trust.rule_orders import parse_command, parse_regulation, parse_window
 from edge_agent.trust.strict_json import dump
 
@@ -111,19 +114,61 @@ def online_role(**over: Any) -> dict[str, Any]:
 def trust_document(
     *, roles: Sequence[dict[str, Any]] | None = None, keys: Sequence[PublicKey] = (), **over: Any
 ) -> dict[str, Any]:
-    """A trust file as a dict; ``keys`` are added to those of officer, deputy and server, and the owner's if needed."""
+    """A root's trust document as a dict, for a network with no other; ``keys`` are added to those of officer, deputy,
+    server and holder, and the owner's if needed."""
     owner = signer("owner")
     roles = [job_role(), online_role(), owner_role(), command_role()] if roles is None else list(roles)
-    publics = [signer(name).public for name in ("officer", "deputy", "server")] + list(keys)
+    publics = [signer(name).public for name in ("officer", "deputy", "server", "holder")] + list(keys)
     publics += [owner.public] if any(owner.keyid in role.get("keyids", ()) for role in roles) else []
-    given = {"realm": REALM, "type": "trust", "version": 1, "issued_at": NOON - DAY_MS, "expires": NOON + 90 * DAY_MS}
+    given = {"realm": REALM, "type": "trust", "version": 1, "issued_at": NOON - DAY_MS, "expires": NOON + 700 * DAY_MS}
     given |= {"keys": {key.keyid: key.to_trust() for key in publics}}
-    return given | {"roles": roles} | over
+    holders = {"keyids": [signer("holder").keyid], "threshold": 1}
+    return given | {"roles": roles, "signers": holders} | over
+
+
+def delegates(*names: str, **over: Any) -> dict[str, Any]:
+    """Who signs below: the keys of these names, any one of them, for whatever a ward may do."""
+    limits: dict[str, Any] = {
+        "classes": ["normal", "priority", "emergency"],
+        "areas": ["vn/ha-noi"],
+        "volume_max": 100,
+        "validity_max_s": 400 * 86_400,
+        "commands": [what.value for what in What],
+    }
+    limits |= over.pop("limits", {})
+    given = {"keyids": [signer(name).keyid for name in names], "threshold": 1, "epoch": 1}
+    given |= {"orders": ["job", "command", "regulation", "window"], "levels": ["province", "commune"]}
+    return given | {"limits": limits} | over
+
+
+def area_document(
+    area: str, *names: str, roles: Sequence[dict[str, Any]] = (), version: int = 1, **over: Any
+) -> dict[str, Any]:
+    """The trust document of an area, with the keys of these names."""
+    given = {"realm": REALM, "type": "trust", "area": area, "epoch": 1, "version": version}
+    given |= {"issued_at": NOON - DAY_MS, "expires": NOON + 60 * DAY_MS}
+    keys = {signer(name).keyid: signer(name).public.to_trust() for name in names}
+    return given | {"keys": keys, "roles": list(roles)} | over
+
+
+def signed_trust(document: dict[str, Any], *names: str) -> bytes:
+    """The envelope of a trust document, signed by the keys of these names."""
+    return sign(payload_type("trust"), json.dumps(document).encode(), [signer(name) for name in names])
 
 
 def make_trust(**over: Any) -> Trust:
-    """``trust_document``, parsed."""
-    return load_trust(json.dumps(trust_document(**over)).encode())
+    """What a station believes by ``trust_document`` alone."""
+    return together([load_document(json.dumps(trust_document(**over)).encode())])
+
+
+def trust_file(**over: Any) -> bytes:
+    """The trust file of a station that believes ``trust_document`` alone."""
+    return write_file([signed_trust(trust_document(**over), "holder")])
+
+
+def make_keeper(site: Site | None = None, **over: Any) -> Keeper:
+    """What a station believes by ``trust_file``."""
+    return believing(trust_file(**over), (), site or make_site())
 
 
 def clip_item(**over: Any) -> dict[str, Any]:

@@ -11,10 +11,11 @@ import pytest
 from edge_agent.core.job import JobClass
 from edge_agent.core.units import DAY_MS
 from edge_agent.trust.commands import What
+from edge_agent.trust.documents import DOCUMENT_BYTES_MAX, load_document, together
 from edge_agent.trust.envelope import Envelope, open_envelope, signers_of
 from edge_agent.trust.keys import PublicKey, Scheme
 from edge_agent.trust.orders import OrderType
-from edge_agent.trust.roles import TRUST_BYTES_MAX, enough, keys_for, load_trust, who_may
+from edge_agent.trust.roles import enough, keys_for, who_may
 from edge_agent.trust.strict_json import WireError
 from tests.trust.makers import (
     AREA,
@@ -39,7 +40,7 @@ TWO = [OFFICER.keyid, DEPUTY.keyid]
 
 def refusal(document: dict[str, Any]) -> str:
     with pytest.raises(WireError) as caught:
-        load_trust(json.dumps(document).encode())
+        load_document(json.dumps(document).encode())
     return str(caught.value)
 
 
@@ -50,8 +51,7 @@ def with_keys(entries: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_trust_file_is_read_as_it_was_written():
     trust = make_trust(roles=[job_role(limits={"hours": [["05:00", "21:00"]], "validity_max_s": 600}), online_role()])
-    assert (trust.realm, trust.version, trust.issued_at) == ("test", 1, NOON - DAY_MS)
-    assert trust.keys == {one.keyid: one.public for one in (OFFICER, DEPUTY, SERVER)}
+    assert (trust.realm, trust.version) == ("test", 1)
     ward, server = trust.roles
     assert (ward.name, ward.orders, ward.threshold) == ("ward", {OrderType.JOB}, 1)
     assert ward.keys == {OFFICER.public}
@@ -77,7 +77,7 @@ def test_a_token_with_ecdsa_p256_can_hold_a_role():
 
 
 def test_the_file_may_be_written_for_people_to_read():
-    assert load_trust(json.dumps(trust_document(), indent=2).encode()) == make_trust()
+    assert together([load_document(json.dumps(trust_document(), indent=2).encode())]) == make_trust()
 
 
 # Attacks and slips of the pen
@@ -110,7 +110,7 @@ def test_a_key_entry_twice_in_the_text_is_refused():
     text = json.dumps(trust_document())
     entry = f'"{OFFICER.keyid}": {json.dumps(OFFICER.public.to_trust())}, '
     with pytest.raises(WireError, match="only once"):
-        load_trust(text.replace('"keys": {', '"keys": {' + entry).encode())
+        load_document(text.replace('"keys": {', '"keys": {' + entry).encode())
 
 
 def test_a_role_that_orders_sound_and_answers_stations_is_refused():
@@ -351,14 +351,14 @@ def test_a_wrong_key_is_named(entry: dict[str, str], message: str):
 def test_more_keys_than_a_commune_has_are_refused():
     many = [signer(f"n{number}").public for number in range(61)]
     assert refusal(trust_document(keys=many)) == "keys: 1 to 64 keys"
-    assert len(make_trust(keys=many[:60]).keys) == 64
+    assert make_trust(keys=many[:59])
 
 
 def test_a_file_without_end_is_refused():
     text = json.dumps(trust_document())
-    assert load_trust(text.ljust(TRUST_BYTES_MAX).encode())
-    with pytest.raises(WireError, match="at most 65536 bytes"):
-        load_trust(text.ljust(TRUST_BYTES_MAX + 1).encode())
+    assert load_document(text.ljust(DOCUMENT_BYTES_MAX).encode())
+    with pytest.raises(WireError, match="at most 49152 bytes"):
+        load_document(text.ljust(DOCUMENT_BYTES_MAX + 1).encode())
 
 
 # Who may order what

@@ -15,10 +15,10 @@ from edge_agent.core.job import Accepted, LogAck, Welcome
 from edge_agent.core.order import AcceptedRule
 from edge_agent.core.reasons import Reason
 from edge_agent.trust.commands import What
+from edge_agent.trust.documents import load_document
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.judge import make_judge
 from edge_agent.trust.orders import OrderType
-from edge_agent.trust.roles import load_trust
 from edge_agent.trust.strict_json import WireError
 from tests.trust import makers
 from tests.trust.wrong import (
@@ -332,7 +332,7 @@ def test_what_is_spoilt_below_was_right_before(payload: dict[str, Any]) -> None:
     assert isinstance(judged(payload), Accepted)
     assert isinstance(judged(makers.welcome_dict()), Welcome)
     assert isinstance(judged(makers.ack_dict()), LogAck)
-    assert load_trust(json.dumps(TRUST).encode())
+    assert load_document(json.dumps(TRUST).encode())
 
 
 def some_of(fields: dict[str, Wrong]) -> st.SearchStrategy[list[str]]:
@@ -400,7 +400,7 @@ def test_one_wrong_field_of_a_trust_file_is_the_one_that_is_named(paths: list[st
     for path in paths:
         wrong = data.draw(WRONG_IN_TRUST[path], path)
         with pytest.raises(WireError) as caught:
-            load_trust(json.dumps(put(TRUST, path, wrong)).encode())
+            load_document(json.dumps(put(TRUST, path, wrong)).encode())
         assert names(caught.value.where, path)
 
 
@@ -408,6 +408,6 @@ def test_one_wrong_field_of_a_trust_file_is_the_one_that_is_named(paths: list[st
 def test_a_field_of_a_trust_file_that_nobody_reads_is_named_with_a_remedy(place: str, name: str) -> None:
     slip = f"{place}x-{name[:40]}"
     with pytest.raises(WireError) as caught:
-        load_trust(json.dumps(put(TRUST, slip, 1)).encode())
+        load_document(json.dumps(put(TRUST, slip, 1)).encode())
     assert caught.value.where == slip
     assert "remove it" in caught.value.rule or "did you mean" in caught.value.rule

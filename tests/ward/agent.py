@@ -82,7 +82,8 @@ class Agent(Runtime):
 
     def boot(self) -> None:
         """What ``Runtime.run`` does before its loop."""
-        self.take(restored(self._ports.contents, self._ports.verify))
+        trust = self._ports.trust
+        self.take(restored(self._ports.contents, trust.judge, trust.standing))
         self._ports.device.start()
         self._ports.session.start()
         for every_ms, event in ((HEARTBEAT_MS, HeartbeatDue), (HELLO_MS, HelloDue), (SWEEP_MS, SweepDue)):
@@ -187,7 +188,7 @@ class Agent(Runtime):
         )
         sender = Sender(world.site.realm, world.site.station, f"{world.mono:016x}", "edge-agent test")
         session = world.broker.session_for(self.post, lambda: upstream.will(clock.now()))
-        upstream = Upstream(Identity(sender, world.site.area, "Trạm thử", 1), session, _sign, HostStatus)
+        upstream = Upstream(Identity(sender, world.site.area, "Trạm thử"), session, _sign, HostStatus)
         return Ports(
             site=world.site,
             clock=clock,
@@ -197,7 +198,7 @@ class Agent(Runtime):
             device=_Line(world, self),
             staging=None,  # type: ignore[arg-type]
             upstream=upstream,
-            verify=world.judge,
+            trust=world.keeper(contents.trust),
             status_file=Path("/nonexistent"),
             ready=_nothing,
             alive=_nothing,

@@ -7,7 +7,7 @@ what its original would.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from edge_agent.core.effects import Note
@@ -16,8 +16,7 @@ from edge_agent.core.site import Site
 from edge_agent.core.state import State
 from edge_agent.core.units import MINUTE_MS, ClipKey, UtcMs
 from edge_agent.relay.port import RelayError
-from edge_agent.trust.judge import make_judge
-from edge_agent.trust.roles import Trust
+from edge_agent.trust.keeper import Keeper, believing
 from tests.fakes.journal import FakeDisk
 from tests.ward.agent import Agent
 from tests.ward.broker import Broker
@@ -43,13 +42,14 @@ class Watch(Protocol):
 class World:
     """One station, its broker, its headend and the street. ``mono`` is the true time in ms since it ``began``.
 
-    ``wired`` says that the relays' contacts are read back; ``progress_ms`` how often a card tells how far it is.
+    ``trust`` is the station's trust file. ``wired`` says that the relays' contacts are read back; ``progress_ms`` how
+    often a card tells how far it is.
     """
 
     def __init__(
         self,
         site: Site,
-        trust: Trust,
+        trust: bytes,
         began: UtcMs,
         *,
         wired: bool = False,
@@ -66,7 +66,7 @@ class World:
         self.progress_ms = progress_ms
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
-        self.judge = make_judge(trust, site)
+        self.trust_file = trust
         self.machine = Machine(lambda: self.mono, began, drift_ppm=drift_ppm, chip=chip, ntp=ntp)
         self.disk = FakeDisk()
         self.cache: dict[ClipKey, int] = {}
@@ -98,6 +98,10 @@ class World:
         self._minute = self._happened = 0
         self.supervised = False
         """Whether a service manager restarts what ends, and the power comes back."""
+
+    def keeper(self, kept: Sequence[bytes]) -> Keeper:
+        """What a new process believes, by the trust file and what the one before it has kept."""
+        return believing(self.trust_file, kept, self.site)
 
     def close(self) -> None:
         """Nothing happens here any more. Moves no relay and stops no sound: they may still be looked at."""

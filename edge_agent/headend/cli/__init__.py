@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from edge_agent import __version__
-from edge_agent.headend.cli import books, commands, conform, keys, orders, preview, servers, verify_log, week
+from edge_agent.headend.cli import books, commands, conform, keys, orders, preview, servers, trust, verify_log, week
 from edge_agent.headend.drafting import DraftError
 from edge_agent.headend.errors import HeadendError
 
@@ -33,6 +33,7 @@ Thường dùng theo thứ tự / the usual order:
   edge-agent-headend order all-stop --dir ward --broker localhost:8883
   edge-agent-headend week --dir ward --broker localhost:8883 --html lich.html
   edge-agent-headend report --records ward/records
+  edge-agent-headend trust renew --dir ward --broker localhost:8883
   edge-agent-headend verify-log --dir ward
   edge-agent-headend conform --dir ward --broker localhost:8883 --station tram-01
 
@@ -64,6 +65,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"edge-agent-headend {__version__}")
     tasks = parser.add_subparsers(required=True, metavar="TASK")
-    for part in (keys, preview, orders, commands, servers, week, books, verify_log, conform):
+    for part in (keys, trust, preview, orders, commands, servers, week, books, verify_log, conform):
         part.add(tasks)
     return parser

@@ -23,7 +23,7 @@ from edge_agent.headend.conform.verdicts import CannotTry
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.keyring import Keyring
 from edge_agent.trust.envelope import open_envelope, pae, payload_type, sign
-from edge_agent.trust.keys import Ed25519Signer, Signer
+from edge_agent.trust.keys import Signer
 from edge_agent.trust.orders import OrderType
 from edge_agent.trust.roles import JobGrant, Role
 from edge_agent.trust.strict_json import dump
@@ -67,10 +67,10 @@ class Pen:
     """A role of the trust file, and those of its keys that lie in the ward's directory."""
 
     role: Role
-    signers: tuple[Ed25519Signer, ...]
+    signers: tuple[Signer, ...]
 
     @property
-    def enough(self) -> tuple[Ed25519Signer, ...]:
+    def enough(self) -> tuple[Signer, ...]:
         """As many as the role needs."""
         return self.signers[: self.role.threshold]
 
@@ -107,8 +107,9 @@ class Orders:
     _count: int = 0
 
     def pens(self) -> list[Pen]:
-        """Every role that may order sound here and has enough keys at hand, fewest signatures first."""
-        made = [Pen(role, self._signers(role)) for role in self.keyring.trust.roles if self._reaches(role)]
+        """Every role that may order sound here and has enough keys at hand, fewest signatures and the ward's first."""
+        downward = self.keyring.trust.roles  # from the root's document to the ward's
+        made = [Pen(role, self._signers(role)) for role in reversed(downward) if self._reaches(role)]
         return sorted((pen for pen in made if pen.signers), key=lambda pen: pen.role.threshold)
 
     def pen(self, cls: JobClass = JobClass.NORMAL) -> Pen:
@@ -212,9 +213,9 @@ class Orders:
         areas = role.grant.limits.areas if role.grant is not None and OrderType.JOB in role.orders else ()
         return any(here == area or here.startswith(f"{area}/") for area in areas)
 
-    def _signers(self, role: Role) -> tuple[Ed25519Signer, ...]:
-        names = sorted(path.stem for path in (self.keyring.directory / "keys").glob("*.pem"))
-        return tuple(signer for signer in map(self.keyring.signer, names) if signer.public in role.keys)
+    def _signers(self, role: Role) -> tuple[Signer, ...]:
+        keys = self.keyring.keys
+        return tuple(keys.signer(name) for name in keys.names() if keys.key(name).public in role.keys)
 
 
 def rule(orders: Orders, at: int, **over: Any) -> dict[str, Any]:

@@ -16,21 +16,24 @@ from zoneinfo import ZoneInfo
 
 from demo.ward import AREA, REALM, STATION, Ward
 from edge_agent.clock import system_utc_ms
+from edge_agent.headend.ceremonies import renew
 from edge_agent.headend.conform.clause import Clause, Result
 from edge_agent.headend.conform.kit import Wanted, run
 from edge_agent.headend.conform.orders import Rules
 from edge_agent.headend.conform.pace import PROTOCOL, Pace
-from edge_agent.headend.files import write_durably
 from edge_agent.headend.keyring import Keyring, create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import BrokerAddress
-from edge_agent.trust.strict_json import dump, parse
 
 RELAY_PORTS = range(20_000, 30_000)
 # Below the ports that the kernel gives to whoever connects (32,768 and up): the relay listens later than it is written
 # into the station's configuration, and meanwhile nobody must be given its port.
 PROVINCE_HOURS = [["06:00", "20:00"]]
 EMERGENCY_SIGNATURES = 2
+
+
+def _by_day_only(province: Any) -> None:
+    province["roles"][0]["limits"]["hours"] = PROVINCE_HOURS
 
 
 class TestDesk(Ward):
@@ -66,13 +69,8 @@ class TestDesk(Ward):
     def _make_keys(self) -> Keyring:
         """As for a ward whose emergencies need two officers, and whose province may plan by day only."""
         directory = self.folder / "headend"
-        create_keyring(directory, REALM, default_roles(AREA, EMERGENCY_SIGNATURES), system_utc_ms())
-        trust: Any = parse((directory / "trust.json").read_bytes())
-        for role in trust["roles"]:
-            if role["role"] == "province":
-                role["limits"]["hours"] = PROVINCE_HOURS
-        write_durably(directory / "trust.json", dump(trust))
-        keyring = Keyring(directory)
+        keyring = create_keyring(directory, REALM, default_roles(AREA, EMERGENCY_SIGNATURES), system_utc_ms())
+        renew(keyring, AREA.rpartition("/")[0], system_utc_ms(), _by_day_only)
         keyring.enrol(STATION, AREA, "Trạm loa Đông Thành 01")
         return keyring
 

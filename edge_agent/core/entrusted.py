@@ -1,0 +1,59 @@
+"""Decide what becomes of orders when what a station believes changes, and when it has expired.
+
+A revocation holds at once: what the revoked keys have ordered ends, what sounds of it too. Expiry is no revocation: it
+is told for as long as its grace lasts, then ordinary broadcasts stop. Emergencies never do; a clock alone ends no
+warning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge_agent.core import sounding, standing
+from edge_agent.core.clock_trust import TIMETABLE_ERROR_MAX_MS, Now
+from edge_agent.core.effects import Ack, Level, SendAnswer, TakeTrust, Verdict
+from edge_agent.core.events import MessageArrived, TrustChanged
+from edge_agent.core.job import Job, JobClass
+from edge_agent.core.occurrence import Cause
+from edge_agent.core.reasons import Reason
+from edge_agent.core.state import State, Turn
+from edge_agent.core.trust_standing import AcceptedTrust
+
+
+def arrived(turn: Turn, accepted: AcceptedTrust, event: MessageArrived) -> None:
+    """Believe it from the next event on; whether the disk has it or not, for a revocation must not wait for a card."""
+    turn.emit(Ack(event.token))
+    if accepted.again:
+        turn.emit(SendAnswer(Verdict.KNOWN, accepted.digest, "", Reason.REPLAYED))
+        return
+    objection = _by_the_clock(accepted, turn.now)
+    if objection is not None:
+        turn.emit(SendAnswer(Verdict.REFUSED, accepted.digest, "", objection))
+        turn.note(Level.WARNING, "trust document refused", area=accepted.area, reason=objection)
+        return
+    turn.emit(TakeTrust(accepted.area, event.payload))
+    turn.emit(SendAnswer(Verdict.ACCEPTED, accepted.digest, "", None))
+
+
+def _by_the_clock(accepted: AcceptedTrust, now: Now) -> Reason | None:
+    """A document from the future could be passed by no honest one; sent again, it is looked at again."""
+    if not now.tells_validity:
+        return Reason.CLOCK_NOT_TRUSTED
+    return Reason.NOT_YET_VALID if accepted.issued_at > now.utc + TIMETABLE_ERROR_MAX_MS else None
+
+
+def changed(turn: Turn, event: TrustChanged) -> None:
+    """What the documents of today do not stand for any more is over."""
+    turn.state = replace(turn.state, trust=event.standing)
+    versions = ", ".join(f"{head.area or 'root'} {head.version}" for head in event.standing.heads)
+    turn.note(Level.INFO, "trust changed", documents=versions, revoked=len(event.revoked))
+    for rule in [rule for rule in turn.state.rules.values() if rule.accepted.order_id in event.revoked]:
+        standing.end(turn, rule, Reason.KEY_REVOKED)
+    for known in [known for known in turn.state.jobs.values() if known.job.job_id in event.revoked]:
+        sounding.call_off(turn, known, Cause.CALLED_OFF, Reason.KEY_REVOKED)
+
+
+def expired(state: State, job: Job, now: Now) -> bool:
+    """Whether a job must not sound for want of a trust document that is still valid."""
+    until = state.trust.routine_until
+    return until is not None and job.plays_as is not JobClass.EMERGENCY and now.trusted and now.utc > until

@@ -1,0 +1,77 @@
+"""Hold what a station believes now: judge by it, take over what it is offered, tell what that ends. For one thread.
+
+Decides nothing itself: which documents are believed is ``chain``'s, what an order may do ``judge``'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from edge_agent.core.events import Judgement, Rejected
+from edge_agent.core.job import Accepted
+from edge_agent.core.order import AcceptedRule
+from edge_agent.core.reasons import Reason
+from edge_agent.core.site import Site
+from edge_agent.core.trust_standing import AcceptedTrust, TrustHead, TrustStanding
+from edge_agent.core.units import JobId, UtcMs
+from edge_agent.trust.bundle import believe
+from edge_agent.trust.chain import TRUST_TYPE, Chain, Held, offer
+from edge_agent.trust.envelope import Envelope, open_envelope
+from edge_agent.trust.judge import judge_opened, still_stands
+from edge_agent.trust.orders import OrderType
+
+
+class Keeper:
+    """What one station believes. ``ValueError`` when the documents and the station are of different realms."""
+
+    def __init__(self, chain: Chain, site: Site) -> None:
+        if chain.trust.realm != site.realm:
+            raise ValueError(f"the trust documents are for realm {chain.trust.realm}, the station is of {site.realm}")
+        self.chain = chain
+        self._site = site
+
+    @property
+    def standing(self) -> TrustStanding:
+        """What the core must know of it."""
+        return TrustStanding(tuple(_head(held) for held in self.chain.standing))
+
+    def judge(self, topic: str, message: bytes) -> Judgement:
+        """Whether a message is authentic, for us, and within its signers' limits, by what is believed now."""
+        opened = open_envelope(message)
+        if isinstance(opened, Rejected):
+            return opened
+        if opened.payload_type == TRUST_TYPE:
+            return self._judge_document(topic, opened, message)
+        return judge_opened(self.chain.trust, self._site, topic, opened)
+
+    def take(self, envelope: bytes) -> None:
+        """Believe a document that was judged just now. No effect if it is not to be believed any more."""
+        after = offer(self.chain, envelope, self._site.areas())
+        if isinstance(after, Chain):
+            self.chain = after
+
+    def revoked(self, orders: Iterable[Accepted | AcceptedRule]) -> frozenset[JobId]:
+        """Those of the orders, accepted before, that whoever signed them may not give any more."""
+        trust = self.chain.trust
+        return frozenset(one.order_id for one in orders if not still_stands(trust, self._site, one))
+
+    def _judge_document(self, topic: str, opened: Envelope, message: bytes) -> AcceptedTrust | Rejected:
+        if topic.rpartition("/")[2] != OrderType.JOB:
+            return Rejected(Reason.MALFORMED, "payloadType: a trust document comes where orders come", opened.digest)
+        after = offer(self.chain, message, self._site.areas())
+        if isinstance(after, Chain):
+            (new,) = (held for held in after.newest.values() if held.digest == opened.digest)
+            return AcceptedTrust(opened.digest, new.document.area, new.document.issued_at)
+        if after.reason is Reason.REPLAYED:
+            return AcceptedTrust(opened.digest, "", UtcMs(0), again=True)
+        return after
+
+
+def believing(file: bytes, kept: Sequence[bytes], site: Site) -> Keeper:
+    """A station's keeper, by its trust file and the documents it has kept. ``WireError``: the file is no good."""
+    return Keeper(believe(file, kept, site.areas()), site)
+
+
+def _head(held: Held) -> TrustHead:
+    document = held.document
+    return TrustHead(document.area, document.epoch, document.version, document.expires)

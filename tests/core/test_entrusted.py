@@ -1,0 +1,162 @@
+"""A key that is revoked orders nothing from that moment; documents that have expired stop routine, and no warning."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from edge_agent.core import effects as fx
+from edge_agent.core.clock_trust import ClockSource
+from edge_agent.core.effects import Verdict
+from edge_agent.core.events import HelloDue, Restored, TrustChanged
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.order import AllStop, Lock
+from edge_agent.core.reasons import Reason
+from edge_agent.core.trust_standing import TRUST_GRACE_MS, AcceptedTrust, TrustHead, TrustStanding
+from edge_agent.core.units import DAY_MS, HOUR_MS, JobId, UtcMs
+from tests.core.bench import CHO, Bench, at_work
+from tests.trust import makers
+
+EMERGENCY: dict[str, Any] = {"class": "emergency", "event": "lu-quet"}
+
+
+def standing(expires: int) -> TrustStanding:
+    return TrustStanding((TrustHead("", 0, 1, UtcMs(expires)), TrustHead(makers.AREA, 1, 4, UtcMs(expires + 1))))
+
+
+def revoke(bench: Bench, *orders: JobId) -> None:
+    bench.send(TrustChanged(standing(bench.now.utc + 90 * DAY_MS), frozenset(orders)))
+
+
+def expire(bench: Bench, ago_ms: int) -> None:
+    """The first document has expired so long ago."""
+    bench.send(TrustChanged(standing(bench.now.utc - ago_ms), frozenset()))
+
+
+def test_a_document_is_believed_before_the_disk_has_it_and_answered() -> None:
+    bench = at_work()
+    said = bench.arrive(AcceptedTrust("d", makers.AREA, bench.now.utc))
+    assert [type(effect) for effect in said[:3]] == [fx.Ack, fx.TakeTrust, fx.SendAnswer]
+    assert isinstance(said[1], fx.TakeTrust)
+    assert said[1].area == makers.AREA
+    assert bench.answers() == [("accepted", None)]
+
+
+def test_a_document_from_the_future_is_not_believed_before_its_time() -> None:
+    bench = at_work()
+    for ahead_ms, taken in ((119_000, 1), (121_000, 0)):
+        said = bench.arrive(AcceptedTrust(f"{ahead_ms}", makers.AREA, UtcMs(bench.now.utc + ahead_ms)))
+        assert len([effect for effect in said if isinstance(effect, fx.TakeTrust)]) == taken
+    assert bench.answers() == [("accepted", None), ("refused", "not_yet_valid")]
+
+
+def test_by_a_clock_that_nobody_trusts_no_document_is_believed() -> None:
+    bench = at_work()
+    bench.now = replace(bench.now, source=ClockSource.FLOOR)
+    said = bench.arrive(AcceptedTrust("d", makers.AREA, UtcMs(0)))
+    assert not [effect for effect in said if isinstance(effect, fx.TakeTrust)]
+    assert bench.answers() == [("refused", "clock_not_trusted")]
+
+
+def test_the_same_document_again_changes_nothing() -> None:
+    bench = at_work()
+    said = bench.arrive(AcceptedTrust("d", "", UtcMs(0), again=True))
+    assert not [effect for effect in said if isinstance(effect, fx.TakeTrust)]
+    assert bench.answers() == [(Verdict.KNOWN.value, "replayed")]
+
+
+def test_what_a_revoked_key_has_ordered_falls_silent_at_once() -> None:
+    bench = at_work()
+    playing, waiting = bench.playing(), bench.at(3_600, job_id="waiting")
+    revoke(bench, playing, waiting)
+    assert bench.every(fx.StopPlay)
+    bench.end(playing, Reason.SHUTDOWN, ms=1_000)
+    assert (playing, "interrupted", "key_revoked") in bench.outcomes()
+    assert (waiting, "cancelled", "key_revoked") in bench.outcomes()
+    assert not bench.state.jobs
+
+
+def test_an_emergency_of_a_revoked_key_falls_silent_too() -> None:
+    bench = at_work()
+    flood = bench.playing(job_id="flood", **EMERGENCY)
+    revoke(bench, flood)
+    assert bench.every(fx.StopPlay)
+
+
+def test_what_others_have_ordered_goes_on() -> None:
+    bench = at_work()
+    mine, theirs = bench.playing(), bench.at(3_600, job_id="theirs")
+    revoke(bench, theirs)
+    assert bench.phase(mine) is Phase.PLAYING
+    assert ("theirs", "cancelled", "key_revoked") in bench.outcomes()
+
+
+def test_a_lock_of_a_revoked_key_is_lifted_and_an_all_stop_ends() -> None:
+    bench = at_work()
+    lock = bench.rule(Lock(2 * HOUR_MS), zones=(CHO,))
+    stop = bench.rule(AllStop(600_000))
+    revoke(bench, lock, stop)
+    assert not bench.state.rules
+    bulletin = bench.order()
+    bench.pass_s(1)
+    assert bench.phase(bulletin) is Phase.PLAYING
+
+
+@pytest.mark.parametrize(("past_ms", "sounds"), [(TRUST_GRACE_MS - 1_000, True), (TRUST_GRACE_MS + 1_000, False)])
+def test_expired_documents_stop_routine_after_their_grace(past_ms: int, sounds: bool) -> None:
+    bench = at_work()
+    expire(bench, past_ms)
+    bench.order(job_id="bulletin")
+    bench.pass_s(1)
+    assert (JobId("bulletin") in bench.state.jobs) is sounds
+    assert bench.answers()[-1] == (("accepted", None) if sounds else ("refused", "trust_expired"))
+
+
+def test_expired_documents_stop_what_was_planned_before() -> None:
+    bench = at_work()
+    planned = bench.at(60, job_id="planned")
+    expire(bench, TRUST_GRACE_MS + 1_000)
+    bench.pass_s(60)
+    bench.pass_s(1)
+    assert (planned, "rejected", "trust_expired") in bench.outcomes()
+
+
+def test_expired_documents_never_stop_an_emergency() -> None:
+    bench = at_work()
+    expire(bench, TRUST_GRACE_MS + 400 * DAY_MS)
+    flood = bench.order(job_id="flood", **EMERGENCY)
+    bench.pass_s(1)
+    assert bench.phase(flood) is Phase.PLAYING
+
+
+def test_by_a_clock_that_nobody_trusts_nothing_has_expired() -> None:
+    """A clock put forward by years must not silence a ward by itself; without a trusted time routine waits anyway."""
+    bench = at_work()
+    planned = bench.at(60, job_id="planned")
+    bench.now = replace(bench.now, source=ClockSource.UNSET)
+    expire(bench, TRUST_GRACE_MS + DAY_MS)
+    bench.pass_s(60)
+    assert planned in bench.state.jobs
+
+
+def test_expired_documents_are_told_at_every_hello() -> None:
+    bench = at_work()
+    expire(bench, DAY_MS)
+    bench.send(HelloDue())
+    assert [note.what for note in bench.every(fx.Note) if note.level is fx.Level.ERROR] == [
+        "trust documents have expired"
+    ]
+    bench.said.clear()
+    expire(bench, -DAY_MS)
+    bench.send(HelloDue())
+    assert not [note for note in bench.every(fx.Note) if note.level is fx.Level.ERROR]
+
+
+def test_what_was_believed_is_known_after_a_restart() -> None:
+    bench = Bench()
+    believed = standing(makers.NOON + DAY_MS)
+    bench.send(Restored((), (), {}, 0, 0, "e1", trust=believed))
+    assert bench.state.trust == believed
+    assert bench.state.trust.routine_until == makers.NOON + DAY_MS + TRUST_GRACE_MS

@@ -1,0 +1,189 @@
+"""Renewing and replacing: each ceremony ends in documents that a station believes, and takes the thief's key away."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from edge_agent.core.site import Site
+from edge_agent.core.trust_standing import TrustHead
+from edge_agent.core.units import DAY_MS, StationId, UtcMs
+from edge_agent.headend.ceremonies import renew, replace_key
+from edge_agent.headend.cli import main
+from edge_agent.headend.errors import KeyringError
+from edge_agent.headend.keyring import Keyring, create_keyring
+from edge_agent.headend.roles import default_roles
+from edge_agent.trust.bundle import write_file
+from edge_agent.trust.documents import ROOT
+from edge_agent.trust.keeper import Keeper, believing
+from edge_agent.trust.keys import Ed25519Signer, new_signer
+
+NOW = UtcMs(1_790_000_000_000)
+LATER = UtcMs(NOW + 60 * DAY_MS)
+WARD = "vn/ha-noi/dong-thanh"
+PROVINCE = "vn/ha-noi"
+SITE = Site(StationId("tram-01"), "demo", WARD, "Asia/Ho_Chi_Minh", {})
+
+
+@pytest.fixture
+def keyring(tmp_path: Path) -> Keyring:
+    return create_keyring(tmp_path / "net", "demo", default_roles(WARD, 2), NOW)
+
+
+class Station:
+    """Believes what it was given at first, then what the headend sends after each hello."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self.keeper: Keeper = believing((keyring.directory / "trust.json").read_bytes(), (), SITE)
+
+    def greet(self, keyring: Keyring) -> list[str]:
+        """Say hello and take what is lacking; returns the areas of it."""
+        before = {head.area: head for head in self.keeper.standing.heads}
+        for envelope in keyring.lacking(WARD, self.keeper.standing.heads):
+            self.keeper.take(envelope)
+        after = {head.area: head for head in self.keeper.standing.heads}
+        assert keyring.lacking(WARD, self.keeper.standing.heads) == ()
+        return [area for area in after if after[area] != before.get(area)]
+
+
+def new_key(keyring: Keyring, name: str) -> Ed25519Signer:
+    made = new_signer()
+    made.save(keyring.directory / "keys" / f"{name}.pem")
+    return made
+
+
+def replace(keyring: Keyring, name: str, new: str) -> tuple[str, ...]:
+    made = new_key(keyring, new)
+    return replace_key(keyring, keyring.keys.key(name).public, made.public, LATER)
+
+
+def test_a_new_networks_documents_are_believed_and_nothing_is_lacking(keyring: Keyring) -> None:
+    station = Station(keyring)
+    assert [head.area for head in station.keeper.standing.heads] == [ROOT, PROVINCE, WARD]
+    assert station.greet(keyring) == []
+    assert keyring.lacking(WARD, [TrustHead(ROOT, 0, 1, NOW)]) == keyring.documents[1:]
+    assert keyring.lacking("vn/hue", ()) == keyring.documents[:1]
+
+
+@pytest.mark.parametrize("area", [ROOT, PROVINCE, WARD])
+def test_a_renewed_document_is_valid_for_its_whole_term_again(keyring: Keyring, area: str) -> None:
+    station = Station(keyring)
+    before = station.keeper.standing.expires
+    assert before == NOW + 90 * DAY_MS
+    renew(keyring, area, LATER)
+    assert station.greet(keyring) == [area]
+    (head,) = [head for head in station.keeper.standing.heads if head.area == area]
+    assert (head.version, head.expires > before) == (2, True)
+    assert Keyring(keyring.directory).trust == keyring.trust, "what was signed is on disk"
+
+
+def test_an_officers_stolen_key_is_replaced(keyring: Keyring) -> None:
+    station = Station(keyring)
+    stolen = keyring.keys.key("ward-routine-1").public
+    assert replace(keyring, "ward-routine-1", "ward-routine-2") == (WARD,)
+    assert station.greet(keyring) == [WARD]
+    assert not [role for role in station.keeper.chain.trust.roles if stolen in role.keys]
+    assert {role.name for role in station.keeper.chain.trust.roles} == {role.name for role in keyring.trust.roles}
+
+
+@pytest.mark.parametrize(
+    ("stolen", "areas"),
+    [("ha-noi-trust-1", [PROVINCE, WARD]), ("national-trust-1", [ROOT, PROVINCE])],
+)
+def test_a_stolen_key_of_those_who_sign_documents_ends_with_a_new_epoch(
+    keyring: Keyring, tmp_path: Path, stolen: str, areas: list[str]
+) -> None:
+    station = Station(keyring)
+    thief = Keyring(Path(shutil.copytree(keyring.directory, tmp_path / "thief")))
+    assert list(replace(keyring, stolen, f"{stolen[:-2]}-2")) == areas
+    assert station.greet(keyring) == areas
+    assert station.keeper.chain.trust == keyring.trust
+    renew(thief, areas[1], LATER)
+    for envelope in thief.documents:
+        station.keeper.take(envelope)
+    assert station.keeper.chain.trust == keyring.trust, "what the thief signs is not believed any more"
+
+
+def test_a_lost_key_of_the_root_is_replaced_by_the_two_others(keyring: Keyring) -> None:
+    station = Station(keyring)
+    lost = keyring.keys.key("root-2").public
+    made = new_key(keyring, "root-4")
+    (keyring.directory / "keys" / "root-2.pem").unlink()
+    assert replace_key(keyring, lost, made.public, LATER) == (ROOT,)
+    assert station.greet(keyring) == [ROOT]
+    assert [head.area for head in station.keeper.standing.heads] == [ROOT, PROVINCE, WARD], "the others still stand"
+    renew(keyring, ROOT, LATER)
+    assert station.greet(keyring) == [ROOT]
+
+
+def test_with_too_few_keys_nothing_is_signed(keyring: Keyring) -> None:
+    for name in ("root-1", "root-2"):
+        (keyring.directory / "keys" / f"{name}.pem").unlink()
+    with pytest.raises(KeyringError, match="2 of root must sign, and 1 of their keys are here"):
+        renew(keyring, ROOT, LATER)
+    assert len(keyring.documents) == 3
+
+
+def test_a_document_that_no_station_would_believe_is_not_taken(keyring: Keyring) -> None:
+    with pytest.raises(KeyringError, match=r"trust_beyond_parent|cấp trên giao"):
+        renew(keyring, WARD, LATER, lambda payload: payload["roles"][0]["limits"].update({"areas": ["vn/hue"]}))  # type: ignore[call-overload,index,union-attr]
+    assert len(keyring.documents) == 3
+    with pytest.raises(KeyringError, match="no document of it; there are root, vn/ha-noi, vn/ha-noi/dong-thanh"):
+        renew(keyring, "vn/hue", LATER)
+    with pytest.raises(KeyringError, match="stands in no trust document"):
+        replace_key(keyring, new_signer().public, new_signer().public, LATER)
+
+
+def test_a_trust_file_of_another_network_is_not_taken(keyring: Keyring, tmp_path: Path) -> None:
+    other = create_keyring(tmp_path / "other", "demo", default_roles(WARD, 1), NOW)
+    with pytest.raises(KeyringError, match="trust document"):
+        keyring.add_document(other.documents[1])
+    assert believing(write_file(keyring.documents), (), SITE).chain.trust == keyring.trust
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    status = main(list(words))
+    said = capsys.readouterr()
+    return status, said.out, said.err
+
+
+def test_the_list_tells_what_expires_when_and_what_must_be_renewed_now(
+    keyring: Keyring, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, _ = run(capsys, "trust", "list", "--dir", str(keyring.directory))
+    assert (status, len(out.splitlines())) == (0, 3)
+    assert "GIA HẠN NGAY" in out, "they were made long ago"
+    status, out, _ = run(capsys, "trust", "renew", "--dir", str(keyring.directory))
+    assert (status, [line.split(":")[1].strip() for line in out.splitlines()]) == (0, [PROVINCE, WARD])
+    status, out, _ = run(capsys, "trust", "list", "--dir", str(keyring.directory))
+    assert "GIA HẠN NGAY" not in "\n".join(out.splitlines()[1:])
+    status, out, _ = run(capsys, "trust", "renew", "--dir", str(keyring.directory), "--area", "root")
+    assert (status, "gốc / root: phiên bản / version 2" in out) == (0, True)
+
+
+def test_a_key_is_replaced_by_one_command(keyring: Keyring, capsys: pytest.CaptureFixture[str]) -> None:
+    station = Station(keyring)
+    status, out, _ = run(capsys, "trust", "replace", "--dir", str(keyring.directory), "--key", "ward-emergency-2")
+    assert status == 0
+    assert "ward-emergency-2 → ward-emergency-3" in out
+    assert station.greet(Keyring(keyring.directory)) == [WARD]
+    assert (keyring.directory / "keys" / "retired" / "ward-emergency-2.pem").exists()
+    stolen = keyring.signer("ward-routine-1").keyid
+    status, out, _ = run(capsys, "trust", "replace", "--dir", str(keyring.directory), "--key", "ward-routine-1")
+    assert Keyring(keyring.directory).signer("ward-routine").keyid != stolen
+    status, out, _ = run(capsys, "trust", "replace", "--dir", str(keyring.directory), "--key", "ward-routine-2")
+    assert "ward-routine-2 → ward-routine-3" in out
+    status, _, err = run(capsys, "trust", "replace", "--dir", str(keyring.directory), "--key", "nobody")
+    assert (status, "0 keys of" in err) == (1, True)
+
+
+def test_a_key_whose_file_is_gone_is_replaced_where_it_is_the_only_one(
+    keyring: Keyring, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("root-3", "ha-noi-trust-1"):
+        (keyring.directory / "keys" / f"{name}.pem").unlink()
+        status, out, _ = run(capsys, "trust", "replace", "--dir", str(keyring.directory), "--key", name)
+        assert (status, f"{name} → " in out) == (0, True)
+    assert len(Keyring(keyring.directory).chain.standing) == 3

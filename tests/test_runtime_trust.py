@@ -1,0 +1,93 @@
+"""What a running agent makes of a trust document: a revocation ends what waits, a restart takes nothing back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_agent.trust.bundle import write_file
+from tests.agent_rig import Agent
+from tests.fakes.journal import FakeDisk
+from tests.trust import makers
+from tests.trust.delegation import HANOI, NATIONAL, PROVINCE_1, ROOT_1, WARD_1, province, root, ward
+from tests.trust.makers import AREA, signed_trust
+
+FILE = write_file([ROOT_1, PROVINCE_1, WARD_1])
+
+
+def believed(agent: Agent) -> dict[str, int]:
+    """By area, what the station says at its newest hello."""
+    return {head["area"]: head["version"] for head in agent.broker.said("hello")[-1]["trust"]}
+
+
+def answers(agent: Agent) -> list[tuple[str, str | None]]:
+    return [(answer["verdict"], answer["reason"]) for answer in agent.broker.said("answer")]
+
+
+def send(agent: Agent, *documents: bytes) -> None:
+    """Documents come where orders come; each is answered."""
+    for document in documents:
+        before = len(answers(agent))
+        agent.broker.publish(makers.JOB_TOPIC, document)
+        agent.until(lambda: len(answers(agent)) > before)  # noqa: B023 - waited for at once
+
+
+def plan_for_later(agent: Agent) -> None:
+    before = len(answers(agent))
+    agent.publish(job_id=f"later-{before}", when={"kind": "at", "utc": agent.utc() + 60_000})
+    agent.until(lambda: len(answers(agent)) > before)
+
+
+def test_a_station_obeys_the_officer_whom_its_ward_trusts(tmp_path: Path) -> None:
+    with Agent(tmp_path, trust=FILE) as agent:
+        agent.until_welcomed()
+        assert believed(agent) == {"": 1, "vn/ha-noi": 1, AREA: 1}
+        plan_for_later(agent)
+        assert answers(agent) == [("accepted", None)]
+
+
+def test_a_revoked_officer_orders_nothing_more_and_what_he_ordered_is_recorded_as_over(tmp_path: Path) -> None:
+    with Agent(tmp_path, trust=FILE) as agent:
+        agent.until_welcomed()
+        plan_for_later(agent)
+        send(agent, signed_trust(ward(2, roles=[]), HANOI))
+        agent.until(lambda: [record["reason"] for record in agent.records()] == ["key_revoked"])
+        plan_for_later(agent)
+    assert answers(agent) == [("accepted", None), ("accepted", None), ("refused", "signature_invalid")]
+
+
+def test_a_document_is_kept_and_an_older_one_refused_after_a_restart(tmp_path: Path) -> None:
+    disk = FakeDisk()
+    two = signed_trust(ward(2), HANOI)
+    with Agent(tmp_path, disk, trust=FILE) as agent:
+        agent.until_welcomed()
+        send(agent, two)
+        agent.until(lambda: AREA in disk.committed.trust)
+    with Agent(tmp_path, disk, trust=FILE) as again:
+        again.until_welcomed()
+        assert believed(again)[AREA] == 2
+        send(again, WARD_1, two)
+        again.until(lambda: [record["reason"] for record in again.records()] == ["trust_rolled_back"])
+    assert answers(again) == [("refused", "trust_rolled_back"), ("known", "replayed")]
+
+
+def test_several_documents_in_a_row_are_believed_each_by_the_one_before(tmp_path: Path) -> None:
+    """The second must not wait for the disk to have the first: the headend sends them back to back."""
+    steps = [signed_trust(root(2, holders=("a",)), "holder", "a"), signed_trust(root(3), "a", "holder")]
+    moved = province(2, "officer-2", delegates=makers.delegates("officer-2", epoch=2))
+    with Agent(tmp_path, trust=FILE) as agent:
+        agent.until_welcomed()
+        for document in (*steps, signed_trust(moved, NATIONAL), signed_trust(ward(1, epoch=2), "officer-2")):
+            agent.broker.publish(makers.JOB_TOPIC, document)
+        agent.until(lambda: len(answers(agent)) == 4)
+        assert answers(agent) == [("accepted", None)] * 4
+        agent.until(lambda: len(agent.disk.committed.trust) == 3)
+
+
+def test_a_disk_that_refuses_keeps_no_revocation_from_its_effect(tmp_path: Path) -> None:
+    with Agent(tmp_path, trust=FILE) as agent:
+        agent.until_welcomed()
+        agent.disk.full = True
+        send(agent, signed_trust(ward(2, roles=[]), HANOI))
+        plan_for_later(agent)
+        assert answers(agent)[-1] == ("refused", "signature_invalid")
+        assert not agent.disk.committed.trust

@@ -1,0 +1,283 @@
+"""Which trust documents a station believes; each test is called by the attack or the mishap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from edge_agent.core.events import Rejected
+from edge_agent.core.reasons import Reason
+from edge_agent.core.site import Site
+from edge_agent.trust.chain import Chain, begin, offer, remembered
+from edge_agent.trust.documents import ROOT
+from edge_agent.trust.envelope import payload_type, sign
+from edge_agent.trust.strict_json import WireError, dump
+from tests.trust.delegation import (
+    HANOI,
+    NATIONAL,
+    NEXT_HANOI,
+    PROVINCE,
+    PROVINCE_1,
+    ROOT_1,
+    WARD_1,
+    province,
+    root,
+    ward,
+)
+from tests.trust.makers import (
+    AREA,
+    DAY_MS,
+    NOON,
+    area_document,
+    delegates,
+    job_role,
+    make_site,
+    signed_trust,
+    signer,
+)
+
+SITE: Site = make_site()
+
+
+def believe(chain: Chain, *envelopes: bytes) -> Chain:
+    for envelope in envelopes:
+        after = offer(chain, envelope, SITE.areas())
+        assert isinstance(after, Chain), after
+        chain = after
+    return chain
+
+
+def refusal(chain: Chain, envelope: bytes) -> Rejected:
+    after = offer(chain, envelope, SITE.areas())
+    assert isinstance(after, Rejected)
+    return after
+
+
+def whole() -> Chain:
+    """Root, province and ward as they were first."""
+    return believe(begin(ROOT_1), PROVINCE_1, WARD_1)
+
+
+def areas(chain: Chain) -> list[str]:
+    return [held.document.area for held in chain.standing]
+
+
+def names(chain: Chain) -> list[str]:
+    return [role.name for role in chain.trust.roles]
+
+
+def test_trust_is_delegated_from_the_root_to_the_ward() -> None:
+    assert areas(whole()) == [ROOT, PROVINCE, AREA]
+    assert names(whole()) == ["server", "ward"]
+
+
+def test_a_root_that_its_own_holders_have_not_signed_is_no_beginning() -> None:
+    with pytest.raises(WireError, match="1 of 2 signatures"):
+        begin(signed_trust(root(holders=("a", "b"), threshold=2), "a", "stranger"))
+    with pytest.raises(WireError, match="the root's"):
+        begin(WARD_1)
+    with pytest.raises(WireError, match="payload"):
+        begin(b"{}")
+
+
+def test_several_steps_of_the_root_in_a_row_are_taken_one_after_the_other() -> None:
+    second = signed_trust(root(2, holders=("a", "b"), threshold=2), "holder", "a", "b")
+    third = signed_trust(root(3, holders=("c",)), "a", "b", "c")
+    assert believe(whole(), second, third).trust.version == 3
+    assert areas(believe(whole(), second, third)) == [ROOT, PROVINCE, AREA]
+
+
+def test_a_step_of_the_root_that_is_left_out_is_named() -> None:
+    third = signed_trust(root(3), "holder")
+    assert refusal(whole(), third).reason is Reason.TRUST_GAP
+    assert "2 must come first" in refusal(whole(), third).detail
+
+
+@pytest.mark.parametrize(("signers", "whose"), [(("holder",), "its own"), (("a", "b"), "the root before it")])
+def test_a_new_root_needs_the_holders_of_both(signers: tuple[str, ...], whose: str) -> None:
+    both = signed_trust(root(2, holders=("a", "b"), threshold=2), *signers, NATIONAL)
+    refused = refusal(whole(), both)
+    assert (refused.reason, whose in refused.detail) == (Reason.TOO_FEW_SIGNATURES, True)
+
+
+def test_rollback_of_the_root_and_of_an_area() -> None:
+    root_2, ward_5 = signed_trust(root(2), "holder"), signed_trust(ward(5), HANOI)
+    chain = believe(whole(), root_2, ward_5)
+    assert refusal(chain, ROOT_1).reason is Reason.TRUST_ROLLED_BACK
+    assert refusal(chain, WARD_1).reason is Reason.TRUST_ROLLED_BACK
+    assert "5 of epoch 1 was believed already" in refusal(chain, WARD_1).detail
+
+
+def test_the_same_document_again_is_a_replay_and_another_of_the_same_version_an_equivocation() -> None:
+    assert refusal(whole(), WARD_1).reason is Reason.REPLAYED
+    other = signed_trust(ward(1, roles=[]), HANOI)
+    assert refusal(whole(), other).reason is Reason.TRUST_EQUIVOCAL
+    assert refusal(whole(), signed_trust(root(1, issued_at=NOON), "holder")).reason is Reason.TRUST_EQUIVOCAL
+
+
+def test_mix_and_match_a_wards_document_under_another_province() -> None:
+    elsewhere = signed_trust(area_document("vn/hue/phu-hoi", version=9), HANOI)
+    assert refusal(whole(), elsewhere).reason is Reason.WRONG_AUDIENCE
+    early = believe(begin(ROOT_1), PROVINCE_1)
+    new = believe(early, signed_trust(province(2, NEXT_HANOI, delegates=delegates(NEXT_HANOI, epoch=2)), NATIONAL))
+    assert refusal(new, WARD_1).reason is Reason.SIGNATURE_INVALID, "signed by whom the new province does not know"
+
+
+def test_fast_forward_is_healed_by_a_new_epoch() -> None:
+    driven = believe(whole(), signed_trust(ward(NOON - DAY_MS, roles=[]), HANOI))
+    assert names(driven) == ["server"]
+    assert refusal(driven, signed_trust(ward(2), HANOI)).reason is Reason.TRUST_ROLLED_BACK
+    healed = believe(driven, signed_trust(province(2, NEXT_HANOI, delegates=delegates(NEXT_HANOI, epoch=2)), NATIONAL))
+    assert areas(healed) == [ROOT, PROVINCE]
+    back = believe(healed, signed_trust(ward(1, epoch=2), NEXT_HANOI))
+    assert names(back) == ["server", "ward"]
+
+
+def test_what_a_thief_of_the_nations_key_has_driven_up_is_passed_by_who_signs_later() -> None:
+    """Epochs and versions as high as they can be at his time, in the province's document and in the ward's."""
+    thiefs = province(2, "thief", delegates=delegates("thief", epoch=NOON - DAY_MS))
+    driven = believe(
+        whole(),
+        signed_trust(thiefs, NATIONAL),
+        signed_trust(ward(NOON - DAY_MS, epoch=NOON - DAY_MS, roles=[]), "thief"),
+    )
+    assert names(driven) == ["server"]
+    new_root = root(2, delegates=delegates("national-2", epoch=2))
+    new_root["keys"] |= _keys("national-2")
+    later = {"issued_at": NOON}
+    new_province = province(1, HANOI, epoch=2, delegates=delegates(HANOI, epoch=NOON), **later)
+    healed = believe(
+        driven,
+        signed_trust(new_root, "holder"),
+        signed_trust(new_province, "national-2"),
+        signed_trust(ward(1, epoch=NOON, **later), HANOI),
+    )
+    assert names(healed) == ["server", "ward"]
+    assert areas(healed) == [ROOT, PROVINCE, AREA]
+
+
+def test_no_number_runs_ahead_of_the_time_of_signing() -> None:
+    future = NOON - DAY_MS + 1
+    for early in (ward(future), ward(2, epoch=future)):
+        assert "at most issued_at" in refusal(whole(), signed_trust(early, HANOI)).detail
+    ahead = province(2, delegates=delegates(HANOI, epoch=future))
+    assert "delegates.epoch: at most issued_at" in refusal(whole(), signed_trust(ahead, NATIONAL)).detail
+
+
+def test_an_epoch_that_goes_back_brings_nothing_back() -> None:
+    second = believe(whole(), signed_trust(province(2, delegates=delegates(HANOI, epoch=2)), NATIONAL))
+    refused = refusal(second, signed_trust(province(3), NATIONAL))
+    assert (refused.reason, "delegates.epoch" in refused.detail) == (Reason.TRUST_ROLLED_BACK, True)
+    assert areas(second) == [ROOT, PROVINCE]
+
+
+def test_an_old_document_does_not_come_back_where_only_the_keys_have_changed() -> None:
+    """Ward 2 ends with the key that signed it; ward 1, signed by the key that stays, must not be next."""
+    two = signed_trust(province(delegates=delegates(HANOI, "second")) | {"keys": _keys(HANOI, "second")}, NATIONAL)
+    chain = believe(begin(ROOT_1), two, WARD_1, signed_trust(ward(2, roles=[]), "second"))
+    without = believe(chain, signed_trust(province(2), NATIONAL))
+    assert areas(without) == [ROOT, PROVINCE]
+    assert refusal(without, WARD_1).reason is Reason.TRUST_ROLLED_BACK
+    assert names(believe(without, signed_trust(ward(3), HANOI))) == ["server", "ward"]
+
+
+def _keys(*named: str) -> dict[str, Any]:
+    return {signer(name).keyid: signer(name).public.to_trust() for name in named}
+
+
+def test_a_document_of_another_epoch_than_the_delegates_above() -> None:
+    assert refusal(whole(), signed_trust(ward(2, epoch=2), HANOI)).reason is Reason.TRUST_GAP
+    second = believe(whole(), signed_trust(province(2, delegates=delegates(HANOI, epoch=2)), NATIONAL))
+    assert areas(second) == [ROOT, PROVINCE]
+    late = signed_trust(ward(7), HANOI)
+    assert refusal(second, late).reason is Reason.TRUST_ROLLED_BACK
+
+
+def test_a_key_that_the_root_revokes_ends_all_that_was_signed_by_it_at_once() -> None:
+    revoked = root(2, delegates=delegates("national-2", epoch=2))
+    revoked["keys"] |= _keys("national-2")
+    after = believe(whole(), signed_trust(revoked, "holder"))
+    assert areas(after) == [ROOT]
+    assert names(after) == ["server"]
+
+
+def test_nobody_signs_for_an_area_above_or_beside_his_own() -> None:
+    assert refusal(whole(), signed_trust(province(2), HANOI)).reason is Reason.TOO_FEW_SIGNATURES
+    assert refusal(whole(), signed_trust(root(2), HANOI)).reason is Reason.TOO_FEW_SIGNATURES
+    assert refusal(whole(), signed_trust(ward(2), NATIONAL)).reason is Reason.TOO_FEW_SIGNATURES
+    assert refusal(whole(), signed_trust(ward(2), "officer")).reason is Reason.SIGNATURE_INVALID
+
+
+def test_one_holder_under_two_names_is_one_holder() -> None:
+    pair = province(2, HANOI, NEXT_HANOI, delegates=delegates(HANOI, NEXT_HANOI, threshold=2, epoch=2))
+    chain = believe(whole(), signed_trust(pair, NATIONAL))
+    twice = signed_trust(ward(1, epoch=2), HANOI, HANOI)
+    assert refusal(chain, twice).detail == "1 of 2 signatures"
+
+
+def test_a_document_before_the_one_above_it_waits_for_it_by_name() -> None:
+    alone = believe(begin(signed_trust(root(delegates=delegates(HANOI)) | {"keys": _root_keys()}, "holder")), WARD_1)
+    assert areas(alone) == [ROOT, AREA], "the root's delegates may sign for every area below"
+    nobody = root()
+    del nobody["delegates"]
+    assert refusal(begin(signed_trust(nobody, "holder")), signed_trust(ward(), "holder")).reason is Reason.TRUST_GAP
+
+
+def _root_keys() -> dict[str, Any]:
+    keys: dict[str, Any] = root()["keys"]
+    return keys | _keys(HANOI)
+
+
+def test_a_document_of_another_realm_or_of_no_sense() -> None:
+    assert refusal(whole(), signed_trust(ward(2, realm="other"), HANOI)).reason is Reason.WRONG_REALM
+    nonsense = refusal(whole(), signed_trust(ward(0), HANOI))
+    assert (nonsense.reason, "version" in nonsense.detail) == (Reason.MALFORMED, True)
+    assert refusal(whole(), b"no envelope").reason is Reason.MALFORMED
+
+
+def test_an_order_in_the_form_of_a_trust_document_is_none() -> None:
+    as_job = signed_trust(ward(2), HANOI).replace(b"vnd.loa.trust", b"vnd.loa.other")
+    assert refusal(whole(), as_job).reason is Reason.SIGNATURE_INVALID
+    signed_as_job = sign(payload_type("job"), dump(ward(2)), [signer(HANOI)])
+    assert refusal(whole(), signed_as_job).reason is Reason.UNSUPPORTED
+
+
+def test_a_ward_that_orders_in_the_provinces_name_is_not_believed() -> None:
+    reach = {"areas": [PROVINCE], "classes": ["normal"]}
+    mine = job_role(role="province", issuer="ha-noi", level="province", limits=reach)
+    chain = believe(begin(ROOT_1), signed_trust(province(1, HANOI, "officer", roles=[mine]), NATIONAL))
+    stolen = signed_trust(ward(1, roles=[job_role(issuer="ha-noi", limits={"classes": ["normal"]})]), HANOI)
+    refused = refusal(chain, stolen)
+    assert (refused.reason, "in whose name others order" in refused.detail) == (Reason.TRUST_BEYOND_PARENT, True)
+
+
+def test_a_ward_that_lets_a_servers_key_order_is_not_believed() -> None:
+    with_server = ward(1, roles=[job_role(keyids=[signer("server").keyid], limits={"classes": ["normal"]})])
+    with_server["keys"] |= _keys("server")
+    refused = refusal(believe(begin(ROOT_1), PROVINCE_1), signed_trust(with_server, HANOI))
+    assert (refused.reason, "with the documents above" in refused.detail) == (Reason.TRUST_BEYOND_PARENT, True)
+
+
+def test_what_was_believed_is_remembered_with_its_floor() -> None:
+    chain = believe(whole(), signed_trust(ward(5), HANOI))
+    kept = [held.envelope for area, held in chain.newest.items() if area != ROOT]
+    again = remembered(chain.newest[ROOT].envelope, kept)
+    assert again == chain
+    assert refusal(again, WARD_1).reason is Reason.TRUST_ROLLED_BACK
+    with pytest.raises(WireError):
+        remembered(ROOT_1, [b"torn"])
+
+
+def test_a_floor_outlives_a_document_that_is_void() -> None:
+    ended = believe(whole(), signed_trust(ward(5), HANOI), signed_trust(province(2, NEXT_HANOI), NATIONAL))
+    assert areas(ended) == [ROOT, PROVINCE]
+    kept = [held.envelope for area, held in ended.newest.items() if area != ROOT]
+    assert refusal(remembered(ended.newest[ROOT].envelope, kept), signed_trust(ward(4), NEXT_HANOI)).reason is (
+        Reason.TRUST_ROLLED_BACK
+    )
+
+
+def test_it_expires_with_the_first_of_its_documents() -> None:
+    assert whole().expires == min(held.document.expires for held in whole().standing)
+    assert whole().expires < begin(ROOT_1).expires
