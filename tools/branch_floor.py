@@ -13,6 +13,7 @@ from typing import Any
 FULLY_COVERED = (
     "edge_agent/core/occurrence.py",  # the transition table
     "edge_agent/core/station.py",  # every decision of a running station
+    "edge_agent/trust/chain.py",  # whose documents are believed
     "edge_agent/trust/envelope.py",  # what counts as signed
     "edge_agent/trust/roles.py",  # who may order what
 )

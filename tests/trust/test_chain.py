@@ -165,6 +165,13 @@ def test_no_number_runs_ahead_of_the_time_of_signing() -> None:
     assert "delegates.epoch: at most issued_at" in refusal(whole(), signed_trust(ahead, NATIONAL)).detail
 
 
+def test_a_document_that_ends_before_it_begins_or_lasts_too_long_is_none() -> None:
+    for area, days in ((ward, 0), (ward, 91), (province, 91)):
+        wrong = area(2, expires=NOON - DAY_MS + days * DAY_MS)
+        assert "expires" in refusal(whole(), signed_trust(wrong, HANOI)).detail
+    assert "at most 800 days" in refusal(whole(), signed_trust(root(2, expires=NOON + 800 * DAY_MS), "holder")).detail
+
+
 def test_an_epoch_that_goes_back_brings_nothing_back() -> None:
     second = believe(whole(), signed_trust(province(2, delegates=delegates(HANOI, epoch=2)), NATIONAL))
     refused = refusal(second, signed_trust(province(3), NATIONAL))

@@ -25,7 +25,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.state import Link
 from edge_agent.journal.port import StoredRecord
 from edge_agent.sync import client, connection
-from edge_agent.trust import envelope, judge
+from edge_agent.trust import envelope, judge, keeper
 from edge_agent.trust.envelope import Envelope
 from edge_agent.trust.keys import PublicKey, new_signer
 from edge_agent.upstream import Upstream
@@ -44,7 +44,7 @@ def counts_signatures_instead_of_keys() -> None:
     """One officer who signs twice is two."""
     honest = judge.enough  # type: ignore[attr-defined]
     counted: dict[str, int] = {}
-    opened = judge.open_envelope  # type: ignore[attr-defined]
+    opened = keeper.open_envelope  # type: ignore[attr-defined]
 
     def count(data: bytes) -> Envelope | Rejected:
         found = opened(data)
@@ -52,7 +52,7 @@ def counts_signatures_instead_of_keys() -> None:
             counted["signatures"] = len(found.signatures)
         return found
 
-    judge.open_envelope = count  # type: ignore[attr-defined]
+    keeper.open_envelope = count  # type: ignore[attr-defined]
     judge.enough = lambda role, signers: (  # type: ignore[attr-defined]
         honest(role, signers) or bool(role.keys & signers and counted["signatures"] >= role.threshold)
     )
@@ -65,13 +65,13 @@ def takes_any_base64() -> None:
 
 def names_messages_by_their_envelope() -> None:
     """The identity of a message is the hash of its envelope, which anybody on the way may write differently."""
-    honest = judge.open_envelope  # type: ignore[attr-defined]
+    honest = keeper.open_envelope  # type: ignore[attr-defined]
 
     def opened(data: bytes) -> Envelope | Rejected:
         found = honest(data)
         return replace(found, digest=hashlib.sha256(data).hexdigest()) if isinstance(found, Envelope) else found
 
-    judge.open_envelope = opened  # type: ignore[attr-defined]
+    keeper.open_envelope = opened  # type: ignore[attr-defined]
 
 
 def knows_no_quiet_hours() -> None:
