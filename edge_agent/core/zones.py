@@ -103,9 +103,13 @@ def warm_in_ms(turn: Turn, zone: ZoneId) -> int:
     return warm_up_ms if since is None else max(0, since + warm_up_ms - turn.now.mono)
 
 
-def lead_ms(turn: Turn, zone: ZoneId) -> int:
-    """How long before its first sample a zone is given the order, when there is time."""
-    return warm_in_ms(turn, zone) + RELAY_LEAD_MS
+def order_at(turn: Turn, zone: ZoneId, start_at: MonoMs) -> MonoMs:
+    """When a zone is given the order for a first sample at ``start_at``; it may be past."""
+    at = MonoMs(start_at - warm_in_ms(turn, zone) - RELAY_LEAD_MS)
+    if at > turn.now.mono and turn.state.relays[zone].closed_since is not None:
+        # What it still needs to be warm shrinks as time passes: an instant counted from that would never come nearer.
+        return MonoMs(start_at - RELAY_LEAD_MS)
+    return at
 
 
 def cold_lead_ms(site: Site, zone: ZoneId) -> int:

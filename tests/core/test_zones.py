@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from edge_agent.core import effects as fx
 from edge_agent.core import station
 from edge_agent.core.events import RelayChanged, RelayFailed, StopAsked
@@ -11,8 +13,8 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.site import ZoneSite
 from edge_agent.core.state import ZonePart
 from edge_agent.core.units import JobId, MonoMs, ZoneId
-from edge_agent.core.zones import RELAY_TAIL_MS
-from tests.core.bench import CHO, DINH, Bench, audience
+from edge_agent.core.zones import RELAY_LEAD_MS, RELAY_TAIL_MS
+from tests.core.bench import CHO, DINH, Bench, at_work, audience
 
 BEN = ZoneId("ben")
 THREE = {zone: ZoneSite(zone, zone, 1_000) for zone in (CHO, DINH, BEN)}
@@ -314,6 +316,21 @@ def test_a_zone_comes_back_through_a_fresh_closing_where_the_old_one_would_not_l
     assert bench.play(bulletin).zones[CHO].part is not ZonePart.HEARING
     bench.pass_s(1)
     assert bench.play(bulletin).zones[CHO].part is ZonePart.HEARING
+
+
+@pytest.mark.parametrize("later_ms", [RELAY_LEAD_MS + 1, RELAY_LEAD_MS + 3, 700])
+def test_a_second_order_for_an_amplifier_that_warms_up_is_waited_for_and_not_counted_down(later_ms: int) -> None:
+    """What the amplifier still needs shrinks with the clock; an instant counted from that ran ahead of it by 1 ms."""
+    bench = at_work()
+    bench.order(job_id="bulletin", audience=audience("dinh"))
+    bench.pass_s(later_ms / 1_000)
+    flood = bench.order(**FLOOD)
+    steps = 0
+    while bench.phase(flood) is Phase.ARMED:
+        bench.pass_s(bench.wakes_in_ms() / 1_000)
+        steps += 1
+        assert steps < 20
+    assert bench.phase(flood) is Phase.PLAYING
 
 
 def test_a_programme_for_a_busy_and_a_free_zone_waits_for_both() -> None:

@@ -18,7 +18,8 @@ from tests.soak.shrink import live, shrunk
 from tests.soak.trace import told
 from tests.soak.years import compare, year
 
-EVENINGS = range(20)
+EVENINGS = (*range(20), 4684)
+# In the last one the agent stepped each millisecond for the length of a warm-up.
 ROUTINE = {"cls": "normal", "in_s": 5, "tone": "a", "seconds": 12.0}
 
 
