@@ -1,0 +1,178 @@
+"""What lies on a station's disk: each file that is missing, wrong or expired is a finding with its remedy."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import shutil
+import subprocess
+import sys
+import termios
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization as form
+
+from edge_agent.cli import check_files, check_talk
+from edge_agent.headend.pki import create_authority, issue_client
+from tests.cli.findings import (
+    EARLIER,
+    END_S,
+    LATER,
+    LOST,
+    NOBODY,
+    NOW,
+    assert_fault,
+    assert_well,
+    is_root,
+)
+from tests.cli.stations import StationRig, make_station
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> StationRig:
+    """A station whose files no test changes."""
+    return make_station(tmp_path_factory.mktemp("station"))
+
+
+def test_files_fresh_from_the_headend_are_well(shared: StationRig) -> None:
+    assert_well(check_files.trust_file(shared.config, NOW))
+    assert_well(check_files.signing_key(shared.config, None))
+    assert_well(check_files.tls_key(shared.config, None))
+    for finding in (*check_files.certificates(shared.config, NOW), *check_files.folders(shared.config)):
+        assert_well(finding)
+
+
+def test_a_trust_file_that_is_missing_or_no_trust_file(tmp_path: Path) -> None:
+    station = make_station(tmp_path)
+    station.given.trust.write_text('{"type": "trust"}')
+    assert_fault(check_files.trust_file(station.config, NOW), "trust.json", "copy the file anew")
+    station.given.trust.unlink()
+    assert_fault(check_files.trust_file(station.config, NOW), "No such file", "copy the file anew")
+
+
+def test_the_trust_file_of_another_realm(shared: StationRig) -> None:
+    config = replace(shared.config, site=replace(shared.config.site, realm="elsewhere"))
+    assert_fault(check_files.trust_file(config, NOW), "realm test, but this station is of elsewhere", "correct realm")
+
+
+def test_an_expired_trust_file_and_expired_certificates(shared: StationRig) -> None:
+    findings = [check_files.trust_file(shared.config, LATER), *check_files.certificates(shared.config, LATER)]
+    assert len(findings) == 4
+    for finding in findings:
+        assert_fault(finding, "EXPIRED on 20", "ask the operator")
+
+
+def test_a_certificate_that_has_not_begun_by_a_clock_that_is_trusted(shared: StationRig) -> None:
+    for finding in check_files.certificates(shared.config, EARLIER):
+        assert_fault(finding, "begins only on 20", "ask the operator")
+
+
+def test_a_clock_that_is_not_trusted_is_blamed_and_not_the_files(shared: StationRig) -> None:
+    for finding in (check_files.trust_file(shared.config, LOST), *check_files.certificates(shared.config, LOST)):
+        assert_well(finding)
+        assert "dates NOT judged: the clock is not trusted" in finding.seen
+    assert_fault(check_talk.clock(shared.config, LOST), "NOT TRUSTED: 08:00:00 Thu 1970-01-01", "check network")
+
+
+def test_a_certificate_made_out_to_another_station(shared: StationRig) -> None:
+    config = replace(shared.config, site=replace(shared.config.site, station="dt-02"))
+    own, *_ = check_files.certificates(config, NOW)
+    assert_fault(own, "made out to ['dt-01'], but this station is dt-02", "correct id")
+
+
+def test_a_certificate_file_that_holds_something_else(tmp_path: Path) -> None:
+    station = make_station(tmp_path)
+    station.given.tls.certificate.write_text("-----BEGIN NOTHING-----")
+    own, *_ = check_files.certificates(station.config, NOW)
+    assert_fault(own, "client.pem", "copy the file anew")
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
+def test_keys_that_others_can_reach(tmp_path: Path, mode: int) -> None:
+    station = make_station(tmp_path)
+    for key in (station.given.sign, station.given.tls.key):
+        key.chmod(mode)
+    assert_fault(check_files.signing_key(station.config, None), "others can read it", "chmod 600")
+    assert_fault(check_files.tls_key(station.config, None), "others can read it", "chmod 600")
+
+
+def test_keys_that_are_missing(tmp_path: Path) -> None:
+    station = make_station(tmp_path)
+    station.given.sign.unlink()
+    station.given.tls.key.unlink()
+    assert_fault(check_files.signing_key(station.config, None), "No such file", "enrol anew")
+    assert_fault(check_files.tls_key(station.config, None), "No such file", "copy the file anew")
+
+
+def test_a_key_of_another_certificate(tmp_path: Path) -> None:
+    station = make_station(tmp_path)
+    other = issue_client(create_authority(tmp_path / "ca", "other"), tmp_path / "other", "dt-01")
+    shutil.copy(other.key, station.given.tls.key)
+    assert_fault(check_files.tls_key(station.config, None), "does not go with", "copy the file anew")
+
+
+def test_an_encrypted_key_is_refused_without_asking_for_its_password(tmp_path: Path) -> None:
+    station = make_station(tmp_path)
+    key = form.load_pem_private_key(station.given.tls.key.read_bytes(), None)
+    locked = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.BestAvailableEncryption(b"secret"))
+    station.given.tls.key.write_bytes(locked)
+    assert_fault(check_files.tls_key(station.config, None), "does not go with", "copy the file anew")
+    shown = on_a_terminal("doctor", "--config", str(station.file))
+    assert "pass phrase" not in shown
+    assert "broker: localhost:1 not tried" in shown
+
+
+def on_a_terminal(*words: str) -> str:
+    """All that a command shows on a terminal of its own, where a library could ask for a password."""
+    far, near = os.openpty()
+
+    def take_terminal() -> None:
+        fcntl.ioctl(near, termios.TIOCSCTTY, 0)
+
+    command = [sys.executable, "-m", "edge_agent", *words]
+    child = subprocess.Popen(
+        command, stdin=near, stdout=near, stderr=near, start_new_session=True, preexec_fn=take_terminal
+    )
+    os.close(near)
+    shown = b""
+    with child, closing(os.fdopen(far, "rb", buffering=0)) as terminal:
+        try:
+            while select.select([terminal], [], [], END_S)[0]:
+                shown += terminal.read(65_536)
+        except OSError:
+            pass  # EIO: the command has ended
+        child.kill()
+    return shown.decode("utf-8", "replace")
+
+
+def test_root_is_told_of_keys_that_the_service_cannot_read(shared: StationRig) -> None:
+    for finding in (check_files.signing_key(shared.config, NOBODY), check_files.tls_key(shared.config, NOBODY)):
+        assert_fault(finding, "the service's user edge-agent cannot read it", "chown edge-agent:")
+
+
+@is_root
+def test_keys_that_belong_to_the_service_are_well(tmp_path: Path) -> None:
+    station = make_station(tmp_path)
+    for key in (station.given.sign, station.given.tls.key):
+        os.chown(key, NOBODY, NOBODY)
+    assert_well(check_files.signing_key(station.config, NOBODY))
+    assert_well(check_files.tls_key(station.config, NOBODY))
+
+
+def test_folders_that_are_missing_or_full(shared: StationRig, tmp_path: Path) -> None:
+    paths = replace(shared.config.paths, state_dir=tmp_path / "gone")
+    state, run = check_files.folders(replace(shared.config, paths=paths))
+    assert_fault(state, "No such file", "start the service")
+    assert_well(run)
+    full = check_files.folder_usable(check_files.STATE, tmp_path, free_bytes_min=2**62)
+    assert_fault(full, "MB free", "make room")
+    assert list(tmp_path.iterdir()) == [], "looking leaves nothing behind"
+
+
+def test_a_folder_that_cannot_be_written(shared: StationRig) -> None:
+    finding = check_files.folder_usable(check_files.RUN, Path("/proc/self"), free_bytes_min=0)
+    assert_fault(finding, "/proc/self", "read-only")

@@ -1,0 +1,112 @@
+"""The box's own parts: programs, relays and card, each there and at work, or a finding with its remedy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_agent.audio.card import CardConfig
+from edge_agent.audio.decode_service import DecodeService
+from edge_agent.audio.sandbox import Sandbox
+from edge_agent.cli import check_parts
+from edge_agent.cli.finding import Finding
+from edge_agent.config import RelayDriver
+from tests.audio.making import needs_decoder, needs_voice
+from tests.audio.walls import stand_in_manager
+from tests.cli.findings import (
+    assert_fault,
+    assert_well,
+)
+from tests.cli.stations import StationRig, make_station
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> StationRig:
+    """A station whose files no test changes."""
+    return make_station(tmp_path_factory.mktemp("station"))
+
+
+@pytest.mark.host
+@needs_decoder
+@needs_voice
+def test_programs_that_are_there_work_in_the_sandbox(shared: StationRig) -> None:
+    findings = list(check_parts.programs(shared.config, Sandbox()))
+    assert [finding.what.en for finding in findings] == ["sandbox", "decoder ffmpeg", "voice espeak-ng"]
+    for finding in findings:
+        assert_well(finding)
+
+
+def test_without_bubblewrap_nothing_of_it_works(shared: StationRig) -> None:
+    sandbox, *others = check_parts.programs(shared.config, Sandbox("/nowhere/bwrap"))
+    assert_fault(sandbox, "is not there", "apt install bubblewrap")
+    assert len(others) == 2
+    assert all(finding.fault for finding in others)
+
+
+def test_programs_that_are_missing_are_named_by_their_package(tmp_path: Path) -> None:
+    assert_fault(check_parts.decoder_works(Sandbox(), "/nowhere/ffmpeg"), "is not there", "apt install ffmpeg")
+    silent = check_parts.EspeakVoice(Sandbox(), program="/nowhere/espeak-ng")
+    assert_fault(check_parts.voice_speaks(silent), "is not there", "apt install espeak-ng")
+
+
+@pytest.mark.host
+@needs_decoder
+def test_a_sandbox_that_the_kernel_refuses_is_told_with_what_to_allow(tmp_path: Path) -> None:
+    refusing = tmp_path / "bwrap"
+    refusing.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
+    refusing.chmod(0o755)
+    sandbox = Sandbox(str(refusing))
+    assert_fault(check_parts.sandbox_works(sandbox), "No permissions", "user namespaces")
+    assert_fault(check_parts.decoder_works(sandbox, "/usr/bin/ffmpeg"), "No permissions", "user namespaces")
+
+
+@pytest.mark.host
+@needs_decoder
+@needs_voice
+def test_a_worker_that_answers_is_well(shared: StationRig, tmp_path: Path) -> None:
+    with stand_in_manager(tmp_path, "/usr/bin/ffmpeg", "/usr/bin/espeak-ng") as service:
+        findings = list(check_parts.programs(shared.config, service))
+    for finding in findings:
+        assert_well(finding)
+    assert findings[0].seen == f"{service.path} answers"
+
+
+def test_a_worker_that_does_not_answer_is_told_with_its_unit(shared: StationRig, tmp_path: Path) -> None:
+    sandbox, *others = check_parts.programs(shared.config, DecodeService(tmp_path / "nobody.sock"))
+    assert_fault(sandbox, "No such file", "systemctl enable --now edge-agent-decode.socket")
+    assert len(others) == 2
+    assert all(finding.fault for finding in others)
+
+
+def test_simulated_relays_are_called_so_and_are_no_fault(shared: StationRig) -> None:
+    finding = check_parts.relays(shared.config, device_up=False)
+    assert_well(finding)
+    assert "SIMULATED" in finding.seen
+    assert "MÔ PHỎNG" in finding.seen
+
+
+def with_chip(station: StationRig, chip: str) -> Finding:
+    settings = replace(station.config.relays, driver=RelayDriver.GPIO, chip=Path(chip), simulated_dir=None)
+    return check_parts.relays(replace(station.config, relays=settings), device_up=False)
+
+
+def test_a_gpio_chip_is_looked_for_where_it_is_configured(shared: StationRig) -> None:
+    assert_fault(with_chip(shared, "/dev/gpiochip99"), "No such file", "gpiodetect")
+    assert_fault(with_chip(shared, str(shared.file)), "is no device", "gpiodetect")
+    assert_well(with_chip(shared, "/dev/null"))
+
+
+def test_parts_that_the_device_process_holds_are_left_alone(shared: StationRig) -> None:
+    gpio = replace(shared.config.relays, driver=RelayDriver.GPIO, chip=Path("/dev/gpiochip99"))
+    config = replace(shared.config, relays=gpio)
+    for finding in (check_parts.relays(config, device_up=True), check_parts.sound_card(config, device_up=True)):
+        assert_well(finding)
+        assert "in use by the device process" in finding.seen
+
+
+@pytest.mark.host
+def test_a_card_that_opens_and_one_that_is_not_there(shared: StationRig) -> None:
+    assert_well(check_parts.sound_card(shared.config, device_up=False))
+    assert_fault(check_parts.card_opens(CardConfig("hw:CARD=Nowhere")), "hw:CARD=Nowhere does not open", "aplay -L")

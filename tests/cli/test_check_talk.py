@@ -1,0 +1,150 @@
+"""Who answers a station: agent, device process, clock and broker, each by a real line, or a finding with its remedy."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_agent.cli import check_talk
+from edge_agent.cli.finding import Finding
+from edge_agent.console.status import Absence, read_status
+from edge_agent.core.clock_trust import Now
+from edge_agent.headend.broker import BrokerSetup, Mosquitto
+from edge_agent.headend.pki import create_authority, issue_client, issue_server
+from tests.cli.findings import (
+    LATER,
+    LOST,
+    NOW,
+    assert_fault,
+    assert_well,
+    needs_broker,
+)
+from tests.cli.stations import AREA, STATION, StationRig, make_station
+from tests.console.pictures import picture
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> StationRig:
+    """A station whose files no test changes."""
+    return make_station(tmp_path_factory.mktemp("station"))
+
+
+def test_the_agent_that_runs_and_the_one_that_does_not() -> None:
+    assert_well(check_talk.agent(read_status(picture())))
+    assert "NOT answered" in check_talk.agent(read_status(picture(welcomed=False))).seen
+    for absence in Absence:
+        assert check_talk.agent(absence).fault
+
+
+@pytest.mark.parametrize(("up", "fault"), [(True, False), (False, True), (None, True)])
+def test_the_device_process_that_runs_and_the_one_that_does_not(up: bool | None, fault: bool) -> None:
+    assert check_talk.device(up).fault is fault
+
+
+def test_a_clock_that_is_trusted(shared: StationRig) -> None:
+    assert_well(check_talk.clock(shared.config, NOW))
+    assert_fault(check_talk.clock(shared.config, replace(NOW, max_error_ms=121_000)), "NOT TRUSTED", "check network")
+
+
+def ask(station: StationRig, port: int, now: Now = NOW, host: str = "localhost") -> Finding:
+    broker = replace(station.config.broker, port=port, host=host)
+    return check_talk.broker(replace(station.config, broker=broker), now, key_usable=True)
+
+
+@contextmanager
+def answering(talk: ssl.SSLContext | bytes) -> Iterator[int]:
+    """A server that shakes hands and waits, or says some bytes that are no TLS; yields its port."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        done = threading.Event()
+
+        def serve() -> None:
+            line, _ = server.accept()
+            with line:
+                if isinstance(talk, bytes):
+                    line.sendall(talk)
+                    done.wait(30)
+                    return
+                try:
+                    with talk.wrap_socket(line, server_side=True) as tls:
+                        tls.recv(1)
+                except OSError:
+                    pass  # the station did not like us
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            done.set()
+            thread.join(30)
+
+
+def stranger(folder: Path) -> ssl.SSLContext:
+    """A server's side of TLS with a certificate that the station has no reason to trust."""
+    authority = create_authority(folder / "stranger", "stranger")
+    server = issue_server(authority, folder / "server", "broker")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(server.certificate, server.key)
+    return context
+
+
+@pytest.mark.host
+@needs_broker
+def test_a_broker_that_takes_our_certificate(tmp_path: Path) -> None:
+    station = make_station(tmp_path)
+    keyring = station.keyring
+    setup = BrokerSetup(tmp_path / "broker", keyring.authority_path, keyring.server("broker"), {STATION: AREA})
+    with Mosquitto(setup) as mosquitto:
+        finding = ask(station, mosquitto.port)
+        assert_well(finding)
+        assert "TLSv1.3" in finding.seen
+        assert_fault(ask(station, mosquitto.port, LATER), "certificate ended on", "tell the broker's operator")
+        assert_well(ask(station, mosquitto.port, LOST))
+
+
+@pytest.mark.host
+@needs_broker
+def test_a_broker_that_refuses_our_certificate(tmp_path: Path) -> None:
+    station = make_station(tmp_path)
+    keyring = station.keyring
+    setup = BrokerSetup(tmp_path / "broker", keyring.authority_path, keyring.server("broker"), {STATION: AREA})
+    other = issue_client(create_authority(tmp_path / "ca", "other"), tmp_path / "other", STATION)
+    broker = replace(station.config.broker, cert_file=other.certificate, key_file=other.key)
+    with Mosquitto(setup) as mosquitto:
+        finding = ask(replace(station, config=replace(station.config, broker=broker)), mosquitto.port)
+    assert_fault(finding, "localhost", "refuses our certificate")
+
+
+def test_a_broker_of_another_authority_is_not_ours(shared: StationRig, tmp_path: Path) -> None:
+    with answering(stranger(tmp_path)) as port:
+        assert_fault(ask(shared, port), "unable to get local issuer", "this is not the system's broker")
+
+
+def test_a_port_that_speaks_no_tls(shared: StationRig) -> None:
+    with answering(b"220 mail.example ESMTP\r\n") as port:
+        assert_fault(ask(shared, port), "TLS:", "check the port")
+
+
+def test_a_port_where_nobody_listens(shared: StationRig) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+    assert_fault(ask(shared, port), "refused", "firewall")
+
+
+def test_a_host_that_no_name_server_knows(shared: StationRig) -> None:
+    assert_fault(ask(shared, 8883, host="nowhere.invalid"), "nowhere.invalid:8883", "DNS")
+
+
+def test_a_broker_is_not_asked_without_usable_certificates(shared: StationRig, tmp_path: Path) -> None:
+    unusable = check_talk.broker(shared.config, NOW, key_usable=False)
+    assert_fault(unusable, "not tried", "certificates and key")
+    broker = replace(shared.config.broker, ca_file=tmp_path / "gone.pem")
+    gone = check_talk.broker(replace(shared.config, broker=broker), NOW, key_usable=True)
+    assert_fault(gone, "gone.pem: No such file", "certificates and key")

@@ -1,0 +1,190 @@
+"""Several chains of a station, and words that were kept elsewhere: what a log and its proof tell of both."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_agent.core.units import StationId
+from edge_agent.headend import signing
+from edge_agent.headend.desk import Desk, Kept
+from edge_agent.headend.enrolment import Enrolled, write_stations
+from edge_agent.headend.keyring import Keyring, create_keyring
+from edge_agent.headend.logbook import Logbook, line_of
+from edge_agent.headend.proof import Whose, believe
+from edge_agent.headend.roles import default_roles
+from edge_agent.headend.verifying import Finding, Kind, verify
+from edge_agent.journal.record import ChainPoint, chain
+from edge_agent.sync.reports import LogCursor
+from edge_agent.trust.orders import OrderType
+from edge_agent.trust.roles import keys_for
+from edge_agent.trust.strict_json import WireError
+from tests.headend.kept_logs import NOW, SMALL, Files, Ward
+from tests.rig import Order, Tone
+from tests.sim import SimRig
+from tests.trust import makers
+
+
+@pytest.fixture
+def ward(tmp_path: Path) -> Ward:
+    return Ward(tmp_path / "ward")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ward, Files]:
+    """Three records that came one by one: to be read only."""
+    ward = Ward(tmp_path_factory.mktemp("small") / "ward")
+    ward.play(3)
+    return ward, ward.files()
+
+
+@pytest.fixture
+def two_chains(ward: Ward) -> Ward:
+    """The journal of the station was damaged after two records, and it began anew."""
+    ward.play(2)
+    ward.station.new_chain("epoch-2")
+    ward.play(2)
+    return ward
+
+
+def test_both_chains_of_a_station_are_proven(two_chains: Ward) -> None:
+    verdict = two_chains.verify()
+    assert [(one.epoch, one.first, one.last, one.signed, one.confirmed) for one in verdict.chains] == [
+        ("epoch-1", 1, 2, 2, 2),
+        ("epoch-2", 1, 2, 2, 2),
+    ]
+    assert verdict.finding is None
+
+
+@pytest.mark.parametrize("epoch", ["epoch-1", "epoch-2"])
+def test_a_whole_chain_that_is_missing_is_found(two_chains: Ward, epoch: str) -> None:
+    files = two_chains.files()
+    kept = files.with_lines([line for line in files.lines if epoch.encode() not in line])
+    assert two_chains.found(kept) == Finding(Kind.CUT, 3, epoch, 1, 2)
+    proof = [line for line in files.proof.splitlines(keepends=True) if epoch not in str(_payload(line).get("epoch"))]
+    # With its batch taken out as well, our own word still says that it was there.
+    finding = two_chains.found(replace(kept, proof=b"".join(proof)))
+    assert finding == Finding(Kind.CUT, 3, epoch, 1, 2)
+
+
+def _payload(line: bytes) -> dict[str, object]:
+    payload: dict[str, object] = json.loads(b64decode(json.loads(line)["payload"]))
+    return payload
+
+
+def test_chains_in_another_order_than_they_came_are_named(two_chains: Ward) -> None:
+    files = two_chains.files()
+    swapped = files.with_lines(files.lines[2:] + files.lines[:2])
+    assert two_chains.found(swapped) == Finding(Kind.REORDERED, 1, "epoch-2", 1, 1)
+
+
+@pytest.mark.parametrize("line", range(4))
+def test_a_record_under_another_chains_name_is_found(two_chains: Ward, line: int) -> None:
+    files = two_chains.files()
+    lines = files.lines
+    epochs = (b"epoch-1", b"epoch-2")
+    lines[line] = lines[line].replace(*(epochs if line < 2 else epochs[::-1]))
+    assert two_chains.found(files.with_lines(lines)).line in (line + 1, line + 2)
+
+
+def test_a_whole_chain_under_another_name_is_found(small: tuple[Ward, Files]) -> None:
+    ward, files = small
+    renamed = replace(files, records=files.records.replace(b"epoch-1", b"epoch-9"))
+    assert ward.found(renamed) == Finding(Kind.CUT, 4, "epoch-1", 1, 3)
+
+
+def taken_over(ward: Ward) -> Files:
+    """This headend got the station in the middle of its chain."""
+    ward.station.play(*[SMALL] * 5)
+    ward.take(ward.station.log(4, 5))
+    return ward.files()
+
+
+def test_a_chain_that_was_taken_over_begins_where_the_server_signed_that_it_began(ward: Ward) -> None:
+    files = taken_over(ward)
+    assert [(one.first, one.last) for one in ward.verify(files).chains] == [(4, 5)]
+    assert ward.verify(files).finding is None
+    assert ward.found(files.with_lines(files.lines[1:])) == Finding(Kind.CUT, 1, "epoch-1", 4, 4)
+    earlier = [chain("epoch-1", ChainPoint(2, ward.station.records[1].hash), ward.station.records[2].body)]
+    assert ward.found(files.with_lines([line_of(earlier[0]), *files.lines])).kind is Kind.REORDERED
+    assert ward.found(replace(files, proof=files.proof.replace(b"A", b"B", 1))).kind is Kind.PROOF
+    ack_before = _ack(ward, 3)
+    assert ward.verify(files, ack_before).finding is None
+    other = _ack(ward, 3, "e" * 64)
+    assert ward.found(files, other) == Finding(Kind.CHANGED, 1, "epoch-1", 4, 4)
+
+
+def _ack(ward: Ward, seq: int, hash_: str = "") -> bytes:
+    cursor = LogCursor("epoch-1", seq, hash_ or ward.station.records[seq - 1].hash)
+    return signing.ack("demo", StationId("tram-01"), cursor, ward.keyring.signer("ack"))
+
+
+def test_a_head_that_nobody_should_have_cut_is_not_signed_away_at_the_next_start(ward: Ward) -> None:
+    ward.play(3)
+    files = ward.files()
+    for lines in (files.lines[1:], files.lines[:1]):
+        ward.put(files.with_lines(lines))
+        ward.restart()
+        ward.station.play(SMALL)
+        ward.take(ward.station.log(len(ward.station.records)))
+        assert ward.found().kind is Kind.CUT
+
+
+@pytest.mark.parametrize("station", ["tram-01", "tram-02"])
+def test_a_word_for_another_station_or_realm_proves_nothing(ward: Ward, station: str) -> None:
+    ack = ward.play(1, station)
+    held = ward.files(station).proof.splitlines()[-1]
+    whose = replace(ward.whose(station), realm="elsewhere")
+    other = ward.whose("tram-02" if station == "tram-01" else "tram-01")
+    for word in (ack, held):
+        believe(word, ward.whose(station))
+        for wrong in (whose, other):
+            with pytest.raises(WireError):
+                believe(word, wrong)
+        with pytest.raises(WireError, match="may acknowledge"):
+            believe(word, replace(ward.whose(station), server=frozenset()))
+
+
+@pytest.mark.parametrize("kind", ["state", "heartbeat"])
+def test_what_is_no_word_about_a_log_is_refused(ward: Ward, kind: str) -> None:
+    _, message = getattr(ward.station, kind)()
+    with pytest.raises(WireError, match="log, hello, ack or held"):
+        believe(message, ward.whose())
+
+
+def test_what_a_whole_station_really_sends_is_kept_and_proven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The station's own journal, batches and signature, in virtual time; a crash and an outage among them."""
+    rig = SimRig()
+    rig.world.supervised = True
+    sent: list[tuple[str, bytes]] = []
+    rig.world.broker.taps.append(lambda topic, data: sent.append((topic, data)))
+    rig.switch_on()
+    rig.run_until(1)
+    for at_s in (60, 400, 800, 1_200):
+        rig.publish(Order(at_s=at_s, tones=(Tone(f"t-{at_s}", 5.0),)))
+    rig.run_until(300)
+    rig.cut_network()
+    rig.run_until(900)
+    rig.kill_agent()
+    rig.restore_network()
+    rig.run_until(1_400)
+    keyring = create_keyring(tmp_path, makers.REALM, default_roles(makers.AREA, 1), NOW)
+    key = makers.signer("station").public
+    enrolled = Enrolled(StationId(makers.STATION), makers.AREA, "Trạm", key)
+    write_stations(tmp_path / "stations.json", makers.REALM, {enrolled.station: enrolled})
+    desk = Desk(Keyring(tmp_path), Logbook(tmp_path / "records"))
+    batches = [message for message in sent if message[0].endswith("/log")]
+    for message in batches:
+        assert isinstance(desk.take(*message, NOW)[0][0], Kept)
+    whose = Whose(makers.REALM, enrolled, keys_for(keyring.trust, OrderType.ACK))
+    records, proof = ((tmp_path / "records" / f"{makers.STATION}.{kind}").read_bytes() for kind in ("jsonl", "proof"))
+    verdict = verify(records, proof, whose)
+    assert verdict.finding is None
+    assert [(one.first, one.last, one.signed, one.confirmed) for one in verdict.chains] == [(1, 4, 4, 4)]
+    assert len(batches) > 2
+    hellos = [believe(data, whose) for topic, data in sent if topic.endswith("/hello")]
+    assert verify(records, proof, whose, hellos).finding is None

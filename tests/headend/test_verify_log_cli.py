@@ -1,0 +1,153 @@
+"""``verify-log`` as an auditor uses it: what it needs, what it says of each finding, what it answers to a wrong use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_agent.core.units import StationId
+from edge_agent.headend.cli import main
+from edge_agent.trust.keys import Ed25519Signer
+from tests.headend.kept_logs import Files, Ward, forged
+
+
+@pytest.fixture
+def ward(tmp_path: Path) -> Ward:
+    return Ward(tmp_path / "ward")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ward, Files]:
+    """Three records that came one by one: to be read only."""
+    ward = Ward(tmp_path_factory.mktemp("small") / "ward")
+    ward.play(3)
+    return ward, ward.files()
+
+
+def run(ward: Ward, *more: str) -> int:
+    return main(["verify-log", "--dir", str(ward.directory), *more])
+
+
+def test_the_command_needs_public_things_only_and_says_what_it_found(
+    ward: Ward, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ward.play(3)
+    auditor = tmp_path / "auditor"
+    (auditor / "records").mkdir(parents=True)
+    for name in ("trust.json", "stations.json", "records/tram-01.jsonl", "records/tram-01.proof"):
+        (auditor / name).write_bytes((ward.directory / name).read_bytes())
+    key = ward.keyring.stations[StationId("tram-01")].key.raw.hex()
+    assert main(["verify-log", "--dir", str(auditor), "--station", "tram-01", "--key", key]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "tram-01: NHẬT KÝ PHÁT NGUYÊN VẸN / the log is whole [well]"
+    assert told[1].startswith(
+        "  chuỗi / chain epoch-1: bản ghi / records 1–3 (3); trạm đã ký đến số / signed to 3 (06/10"
+    )
+    assert key in told[3]
+    assert len(told) == 5
+
+
+def test_the_command_names_line_record_and_remedy(ward: Ward, capsys: pytest.CaptureFixture[str]) -> None:
+    ward.play(3)
+    files = ward.files()
+    ward.put(files.with_lines([files.lines[0], files.lines[1].replace(b"succeeded", b"missed"), files.lines[2]]))
+    assert run(ward) == 1
+    told = capsys.readouterr().out
+    assert "tram-01: NHẬT KÝ PHÁT CÓ VẤN ĐỀ / not whole [changed]" in told
+    where = "tram-01.jsonl, dòng / line 2 (chuỗi / chain epoch-1): bản ghi số 2 đã bị sửa / record 2 was changed"
+    assert where in told
+    assert "cần làm / what to do: giữ nguyên tệp làm chứng cứ" in told
+    assert "tram-02: chưa có bản ghi nào / no records [empty]" in told
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda files: forged(files, 1), "line 1 (chuỗi / chain epoch-1): một bản ghi trong số 1–2 đã bị sửa"),
+        (
+            lambda files: files.with_lines(files.lines[:1]),
+            "line 2 (chuỗi / chain epoch-1): thiếu bản ghi số 2–3",
+        ),
+        (lambda files: replace(files, records=b"{}\n"), "dòng / line 1: bản ghi ở dòng này đã bị sửa"),
+        (lambda files: replace(files, proof=b"{}\n"), "tram-01.proof, dòng / line 1: tệp chứng cứ không còn nguyên"),
+        (lambda files: replace(files, proof=b""), "trạm chưa ký / not signed; máy chủ chưa xác nhận / not confirmed"),
+    ],
+)
+def test_each_finding_is_told_in_words(
+    ward: Ward, capsys: pytest.CaptureFixture[str], spoil: Callable[[Files], Files], told: str
+) -> None:
+    ward.play(3)
+    ward.put(spoil(ward.files()))
+    assert run(ward, "--station", "tram-01") == 1
+    assert told in capsys.readouterr().out
+
+
+def test_the_command_tells_machines_the_same(ward: Ward, capsys: pytest.CaptureFixture[str]) -> None:
+    ward.play(2)
+    assert run(ward, "--station", "tram-01", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["well"] is True
+    assert told["chains"][0]["signed"] == 2
+    ward.path("proof").unlink()
+    assert run(ward, "--station", "tram-01", "--json") == 1
+    assert json.loads(capsys.readouterr().out)["finding"]["kind"] == "unsigned"
+
+
+@pytest.mark.parametrize("form", ["proof", "envelope", "printed"])
+def test_a_head_kept_elsewhere_may_be_a_file_of_any_layout(
+    ward: Ward, tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    ward.play(1)
+    earlier = ward.files()
+    ack = ward.play(2)
+    later = ward.files()
+    head = tmp_path / "head"
+    content = {"proof": later.proof, "envelope": ack, "printed": json.dumps(json.loads(ack), indent=1).encode()}
+    head.write_bytes(content[form])
+    assert run(ward, "--station", "tram-01", "--head", str(head)) == 0
+    ward.put(earlier)
+    assert run(ward, "--station", "tram-01") == 0
+    capsys.readouterr()
+    assert run(ward, "--station", "tram-01", "--head", str(head)) == 1
+    assert "thiếu bản ghi số 2–3" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("more", "remedy"),
+    [
+        (["--station", "tram-09"], "no records of tram-09 here"),
+        (["--head", "x"], "say which --station"),
+        (["--station", "tram-01", "--head", "/nowhere"], "cannot be read"),
+        (["--station", "tram-01", "--head", "{ward}/trust.json"], "it proves nothing of tram-01"),
+    ],
+)
+def test_a_wrong_use_of_the_command_is_answered_with_the_remedy(
+    ward: Ward, capsys: pytest.CaptureFixture[str], more: list[str], remedy: str
+) -> None:
+    ward.play()
+    assert run(ward, *(word.format(ward=ward.directory) for word in more)) == 1
+    assert remedy in capsys.readouterr().err
+
+
+def test_records_of_a_station_that_is_not_enrolled_are_not_passed_over(
+    ward: Ward, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ward.play()
+    ward.path("jsonl", "tram-03").write_bytes(ward.files().records)
+    assert run(ward) == 1
+    assert "tram-03 is not in stations.json" in capsys.readouterr().err
+
+
+def test_a_key_on_paper_that_is_another_one_is_believed_rather_than_the_list(
+    ward: Ward, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ward.play()
+    other: Ed25519Signer = ward.keyring.signer("province")
+    assert run(ward, "--station", "tram-01", "--key", other.public.raw.hex()) == 1
+    assert "not signed by the key" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        run(ward, "--station", "tram-01", "--key", "12")
