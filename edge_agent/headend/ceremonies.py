@@ -12,8 +12,8 @@ from edge_agent.core.units import UtcMs
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.roles import ROOT_HOLDERS, delegates_of
-from edge_agent.trust.chain import TRUST_TYPE, opened_payload
-from edge_agent.trust.documents import AREA_VALID_MS_MAX, ROOT, ROOT_VALID_MS_MAX, Document
+from edge_agent.trust.chain import TRUST_TYPE, nearest_above, opened_payload
+from edge_agent.trust.documents import ROOT, Document, valid_ms
 from edge_agent.trust.envelope import sign
 from edge_agent.trust.keys import PublicKey, Signer
 from edge_agent.trust.strict_json import JsonObject, dump
@@ -21,43 +21,59 @@ from edge_agent.trust.strict_json import JsonObject, dump
 Change = Callable[[JsonObject], None]
 
 
-def renew(keyring: Keyring, area: str, now: UtcMs, change: Change | None = None, without: str = "") -> None:
+def renew(keyring: Keyring, area: str, now: UtcMs, change: Change | None = None) -> None:
     """Sign and take in the next version of an area's document (ROOT: the root's), valid from ``now``.
 
-    ``change`` edits its payload; nobody is asked to sign with the key of the id ``without``. Raises KeyringError: there
-    is no such document, too few of the keys that must sign lie here, or stations would refuse it.
+    It is signed in the epoch that the delegates above are in now, so that one that did not stand any more stands again.
+    ``change`` edits its payload. Raises KeyringError: there is no such document, too few of the keys that must sign lie
+    here, or stations would refuse it; then nothing has changed.
     """
+    with keyring.ceremony():
+        _sign_anew(keyring, area, now, change or _as_it_is)
+
+
+def replace_key(keyring: Keyring, old: PublicKey, new: Signer, now: UtcMs) -> tuple[str, ...]:
+    """Put one key in the place of another in every document that names it; returns the areas that were signed anew.
+
+    Where the old one signed documents, its delegates begin a new epoch, and all below are signed in it by the others.
+    All of it is signed, or nothing is.
+    """
+    with keyring.ceremony():
+        touched: list[str] = []
+        for area in [held.document.area for held in keyring.chain.standing]:
+            document = keyring.chain.newest[area].document
+            delegates = document.delegates is not None and old in document.delegates.quorum.keys
+            below = _next_below(keyring, area) if delegates else []
+            if delegates or _names(document, old):
+                _sign_anew(keyring, area, now, _swap(old, new.public, new_epoch=delegates), old, new)
+                touched.append(area)
+            for one in below:
+                _sign_anew(keyring, one, now, _as_it_is, old, new)
+                touched.append(one)
+    if not touched:
+        raise KeyringError(f"key {old.keyid[:12]}…: stands in no trust document of this network")
+    return tuple(dict.fromkeys(touched))
+
+
+def _sign_anew(
+    keyring: Keyring, area: str, now: UtcMs, change: Change, old: PublicKey | None = None, new: Signer | None = None
+) -> None:
+    """The next version, signed by others than ``old``; ``new`` may sign too."""
     if area not in keyring.chain.newest:
         known = ", ".join(sorted(one or "root" for one in keyring.chain.newest))
         raise KeyringError(f"--area {area}: this network has no document of it; there are {known}")
     before = keyring.chain.newest[area]
+    above = nearest_above(keyring.chain.standing, area)
     payload = opened_payload(before)
-    payload |= {"version": before.document.version + 1, "issued_at": now}
-    payload["expires"] = now + (ROOT_VALID_MS_MAX if area == ROOT else AREA_VALID_MS_MAX)
-    if change is not None:
-        change(payload)
-    keyring.add_document(sign(TRUST_TYPE, dump(payload), _signers(keyring, area, without)))
+    payload |= {"version": before.document.version + 1, "issued_at": now, "expires": now + valid_ms(area)}
+    if above is not None and above.delegates is not None and above.delegates.epoch != before.document.epoch:
+        payload |= {"epoch": above.delegates.epoch, "version": 1}
+    change(payload)
+    keyring.add_document(sign(TRUST_TYPE, dump(payload), _signers(keyring, area, above, old, new)))
 
 
-def replace_key(keyring: Keyring, old: PublicKey, new: PublicKey, now: UtcMs) -> tuple[str, ...]:
-    """Put one key in the place of another in every document that names it; returns the areas that were signed anew.
-
-    Where the old one signed documents, its delegates begin a new epoch, and all below are signed in it by the others.
-    """
-    touched: list[str] = []
-    for held in sorted(keyring.chain.standing, key=lambda held: held.document.area.count("/")):
-        document = held.document
-        delegates = document.delegates is not None and old in document.delegates.quorum.keys
-        below = _next_below(keyring, document.area) if delegates else []
-        if delegates or _names(document, old):
-            renew(keyring, document.area, now, _swap(old, new, new_epoch=delegates), without=old.keyid)
-            touched.append(document.area)
-        for area in below:
-            renew(keyring, area, now, _in_epoch_of(keyring, document.area), without=old.keyid)
-            touched.append(area)
-    if not touched:
-        raise KeyringError(f"key {old.keyid[:12]}…: stands in no trust document of this network")
-    return tuple(dict.fromkeys(touched))
+def _as_it_is(_payload: JsonObject) -> None:
+    """Nothing but its dates is new."""
 
 
 def holders_of(keyring: Keyring, role: str) -> frozenset[PublicKey]:
@@ -91,16 +107,6 @@ def _swap(old: PublicKey, new: PublicKey, *, new_epoch: bool) -> Change:
     return swap
 
 
-def _in_epoch_of(keyring: Keyring, above: str) -> Change:
-    delegates = keyring.chain.newest[above].document.delegates
-    assert delegates is not None, "it has just been signed with them"
-
-    def begin(payload: JsonObject) -> None:
-        payload |= {"epoch": delegates.epoch, "version": 1}
-
-    return begin
-
-
 def _quorums(payload: JsonObject) -> list[JsonObject]:
     roles = payload["roles"]
     assert isinstance(roles, list), "as it was read"
@@ -114,33 +120,26 @@ def _record(payload: JsonObject, name: str) -> JsonObject:
     return found
 
 
-def _above(keyring: Keyring, area: str) -> Document | None:
-    """The nearest document above an area; None of the root."""
-    above = [one.document for one in keyring.chain.standing if area != ROOT and _contains(one.document.area, area)]
-    return above[-1] if above else None
-
-
 def _next_below(keyring: Keyring, area: str) -> list[str]:
     """The areas whose documents are signed by those whom this one's names."""
-    above = {one: _above(keyring, one) for one in keyring.chain.newest}
+    above = {one: nearest_above(keyring.chain.standing, one) for one in keyring.chain.newest}
     return sorted(one for one, document in above.items() if document is not None and document.area == area)
 
 
-def _contains(outer: str, area: str) -> bool:
-    return outer == ROOT or area.startswith(f"{outer}/")
-
-
-def _signers(keyring: Keyring, area: str, without: str) -> Sequence[Signer]:
-    """Everybody here who may sign it: of the root's holders as many as lie here, of others as many as are needed."""
-    above = _above(keyring, area)
+def _signers(
+    keyring: Keyring, area: str, above: Document | None, old: PublicKey | None, new: Signer | None
+) -> Sequence[Signer]:
+    """Who may sign it: of the root's holders as many as lie here, of others as many as are needed."""
     if above is None:
         quorum, role = keyring.chain.standing[0].document.signers, ROOT_HOLDERS
     else:
         quorum, role = (above.delegates.quorum if above.delegates else None), delegates_of(above.area)
     if quorum is None:
         raise KeyringError(f"--area {area}: nobody above it may sign documents")
-    able = {key.keyid for key in quorum.keys} - {without}
-    names = [name for name in keyring.keys.names() if keyring.keys.key(name).public.keyid in able]
-    if len(names) < quorum.threshold:
+    able = quorum.keys - {old}
+    names = [name for name, public in keyring.keys.readable().items() if public in able]
+    of_new = [new] if new is not None and (new.public in able or (area == ROOT and old in quorum.keys)) else []
+    if len(names) + len([one for one in of_new if one.public in able]) < quorum.threshold:
         raise KeyringError(f"key: {quorum.threshold} of {role} must sign, and {len(names)} of their keys are here")
-    return [keyring.signer(name) for name in (names if area == ROOT else names[: quorum.threshold])]
+    wanted = names if area == ROOT else names[: quorum.threshold - len(of_new)]
+    return [*of_new, *(keyring.signer(name) for name in wanted)]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend import signing
 from edge_agent.headend.boots import Boots
+from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.listening import Doubt, Heard, LogBatch, Unheard, hear
 from edge_agent.headend.logbook import NO_CURSOR, HeldChain, Logbook, LogbookError, NotTaken
@@ -18,8 +19,8 @@ from edge_agent.headend.proof import Proof, Whose, canonical_form, proof_path
 from edge_agent.journal.port import StoredRecord
 from edge_agent.sync.reports import HelloMsg, LogCursor, StateMsg, Why
 from edge_agent.sync.topics import Down, down_topic
-from edge_agent.trust.orders import OrderType
-from edge_agent.trust.roles import keys_for
+from edge_agent.trust.bundle import read_document
+from edge_agent.trust.documents import ROOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,12 @@ class Desk:
         return hear(self._keyring.stations, self._keyring.realm, topic, message)
 
     def _welcome(self, heard: Heard, hello: HelloMsg, now: UtcMs) -> tuple[list[Noted], list[Reply]]:
+        trouble: LogTrouble | None
         held, trouble = self._held(heard.station, hello.log.epoch)
+        try:
+            self._keyring.refresh()  # a ceremony may have been held since
+        except KeyringError as error:
+            trouble = LogTrouble(heard.station, str(error))  # answered by what was known before
         if held.epoch == hello.log.epoch and held.seq > hello.log.seq:
             detail = f"the station's log ends at {hello.log.seq}, {held.seq} records are held: an old card was restored"
             trouble = LogTrouble(heard.station, detail)
@@ -126,12 +132,15 @@ class Desk:
             self._welcome_key,
         )
         noted: list[Noted] = [heard] if trouble is None else [heard, trouble]
-        self._keyring.refresh()  # a ceremony may have been held since
-        area = self._keyring.stations[heard.station].area
-        documents = self._keyring.lacking(area, hello.trust)
-        job = down_topic(heard.station, Down.JOB)
         welcome = Reply(down_topic(heard.station, Down.WELCOME), envelope)
-        return noted, [welcome, *(Reply(job, one) for one in documents)]
+        return noted, self._with_documents(heard.station, hello, welcome)
+
+    def _with_documents(self, station: StationId, hello: HelloMsg, welcome: Reply) -> list[Reply]:
+        """Roots before the welcome, whose key the newest of them may have named; the rest once the time is known."""
+        job = down_topic(station, Down.JOB)
+        lacking = self._keyring.lacking(self._keyring.stations[station].area, hello.trust)
+        roots = [Reply(job, one) for one in lacking if _is_root(one)]
+        return [*roots, welcome, *(Reply(job, one) for one in lacking if not _is_root(one))]
 
     def _held(self, station: StationId, epoch: str) -> tuple[LogCursor, LogTrouble | None]:
         try:
@@ -158,7 +167,7 @@ class Desk:
     ) -> None:
         enrolled, realm = self._keyring.stations[station], self._keyring.realm
         if station not in self._proofs:
-            whose = Whose(realm, enrolled, keys_for(self._keyring.trust, OrderType.ACK))
+            whose = Whose(realm, enrolled, self._keyring.every_ack_key)
             self._proofs[station] = Proof(proof_path(self._logbook.directory, station), whose)
         self._proofs[station].keep(
             batch,
@@ -170,6 +179,10 @@ class Desk:
     def _see(self, heard: Heard, state: StateMsg) -> Noted:
         self.presence[heard.station] = Presence(state.online, state.why, heard.boot_id)
         return heard
+
+
+def _is_root(document: bytes) -> bool:
+    return read_document(document).area == ROOT
 
 
 def _no_news(heard: Heard, state: StateMsg) -> Noted:

@@ -6,6 +6,7 @@ ROLE-N.token    the note of a key on a PKCS#11 token (``token``)
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from edge_agent.headend.key_files import KeptKey, lock_key, new_private, read_ke
 from edge_agent.headend.passphrases import Ask, ask, ask_new
 from edge_agent.headend.token import find_token, log_in, make_key, read_note, write_note
 from edge_agent.trust.fields import NAME
-from edge_agent.trust.keys import Scheme, Signer, UnusableKey
+from edge_agent.trust.keys import PublicKey, Scheme, Signer, UnusableKey
 
 FILE, NOTE = ".pem", ".token"
 EVERY_KEY = ""
@@ -39,18 +40,42 @@ class KeyFolder:
         """Every ``ROLE-N``."""
         return sorted({path.stem for ending in (FILE, NOTE) for path in self.directory.glob(f"[!.]*{ending}")})
 
+    def readable(self) -> dict[str, PublicKey]:
+        """What can be read of them: one damaged file, which may be the one to be replaced, hides no other."""
+        found: dict[str, PublicKey] = {}
+        for name in self.names():
+            with contextlib.suppress(KeyringError):
+                found[name] = self.key(name).public
+        return found
+
     def of_role(self, role: str) -> list[str]:
         """The keys ``ROLE-N`` of a role, by their numbers."""
-        named = [name.rpartition("-") for name in self.names()]
-        numbers = sorted(int(number) for own, _, number in named if own == role and number.isdigit())
-        return [f"{role}-{number}" for number in numbers]
+        numbers = [number for own, number in map(_split, self.names()) if own == role and number]
+        return [f"{role}-{number}" for number in sorted(numbers)]
 
-    def retire(self, name: str) -> None:
-        """Move a key that orders nothing any more out of the way: for whoever must show what it was, or destroy it."""
+    def retire(self, name: str) -> bool:
+        """Move a key that orders nothing any more out of the way, for whoever must show what it was, or destroy it.
+
+        False: it does not lie here.
+        """
         retired = self.directory / RETIRED
         make_private_directory(retired)
-        path = self._path(name)
-        path.rename(retired / path.name)
+        there = [self.directory / f"{name}{ending}" for ending in (FILE, NOTE)]
+        for path in (path for path in there if path.exists()):
+            path.rename(retired / path.name)
+            return True
+        return False
+
+    def new_name(self, role: str, besides: str) -> str:
+        """The next number of a role: what was ever called so, here or as ``besides``, is not given out again."""
+        retired = [path.stem for path in (self.directory / RETIRED).glob(f"{role}-*")]
+        numbers = [_split(one)[1] for one in (*self.of_role(role), *retired, besides) if _split(one)[0] == role]
+        return f"{role}-{max(numbers, default=0) + 1}"
+
+    def discard(self, name: str) -> None:
+        """A key that was made for documents which then were not signed; on a token it stays, named by nothing."""
+        for ending in (FILE, NOTE):
+            (self.directory / f"{name}{ending}").unlink(missing_ok=True)
 
     def key(self, name: str) -> KeptKey:
         """The key ``ROLE-N``; a bare role name means its first one. Asks for nothing."""
@@ -92,6 +117,17 @@ class KeyFolder:
         raise KeyringError(f"key: no {name!r} in {self.directory}; there are {known or 'none'}")
 
 
+def role_of(name: str) -> str:
+    """``ward-routine-2`` -> ``ward-routine``, and a bare role is itself."""
+    return _split(name)[0]
+
+
+def _split(name: str) -> tuple[str, int]:
+    """Role and number; 0 of a bare role."""
+    role, _, number = name.rpartition("-")
+    return (role, int(number)) if role and number.isdecimal() and number.isascii() else (name, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """Where new keys shall lie. ``labels``: a key's or role's name, or EVERY_KEY, to the label of its token."""
@@ -103,8 +139,7 @@ class Wish:
 
     def label(self, name: str) -> str | None:
         """The token for the key ``ROLE-N``; None stands for a file."""
-        role = name.rpartition("-")[0]
-        return next((self.labels[one] for one in (name, role, EVERY_KEY) if one in self.labels), None)
+        return next((self.labels[one] for one in (name, role_of(name), EVERY_KEY) if one in self.labels), None)
 
 
 def plain_file(directory: Path, name: str) -> Signer:
@@ -113,8 +148,8 @@ def plain_file(directory: Path, name: str) -> Signer:
 
 
 def prepare(names: Sequence[str], wish: Wish, asking: Ask = ask, asking_new: Ask = ask_new) -> MakeKey:
-    """How to make each of these keys. Every passphrase and PIN is asked for here, before anything has been made."""
-    meant = {role for name in names for role in (name, name.rpartition("-")[0])}
+    """How to make each of these keys. What is asked for to make them is asked for here, before anything is made."""
+    meant = {role for name in names for role in (name, role_of(name))}
     if unknown := wish.labels.keys() - meant - {EVERY_KEY}:
         raise KeyringError(f"--token-label {', '.join(sorted(unknown))}: no such key; there will be {', '.join(names)}")
     labels = {name: label for name in names if (label := wish.label(name)) is not None}
@@ -131,4 +166,10 @@ def prepare(names: Sequence[str], wish: Wish, asking: Ask = ask, asking_new: Ask
         write_note(directory / f"{name}{NOTE}", made.note)
         return made
 
-    return make
+    def make_or_tell(directory: Path, name: str) -> Signer:
+        try:
+            return make(directory, name)
+        except OSError as error:
+            raise KeyringError(f"key {name}: cannot be written to {directory} ({error.strerror})") from error
+
+    return make_or_tell

@@ -14,9 +14,10 @@ hands it over in the station's folder; a key made on the device, that never leav
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,11 +35,11 @@ from edge_agent.headend.pki import Issued
 from edge_agent.headend.roles import RoleSpec
 from edge_agent.headend.trust_making import Draft, first_documents
 from edge_agent.trust.bundle import believe, read_document, read_file, write_file
-from edge_agent.trust.chain import TRUST_TYPE, Chain, offer
+from edge_agent.trust.chain import TRUST_TYPE, Chain, offer, remembered
 from edge_agent.trust.documents import ROOT
 from edge_agent.trust.envelope import sign
 from edge_agent.trust.fields import AREA, NAME, Fields, Form, within_areas
-from edge_agent.trust.keys import Ed25519Signer, Signer, new_signer
+from edge_agent.trust.keys import Ed25519Signer, PublicKey, Signer, new_signer
 from edge_agent.trust.orders import OrderType, ordered_as
 from edge_agent.trust.roles import JobGrant, Role, Trust
 from edge_agent.trust.strict_json import INTEGER_MAX, WireError, dump, parse
@@ -91,8 +92,11 @@ class Keyring:
         return Issued(self.directory / "clients" / f"{client_id}.pem", self.directory / "clients" / f"{client_id}.key")
 
     def signer(self, name: str) -> Signer:
-        """The private key ``ROLE-N``; a bare role name means its first key. May ask for a passphrase or PIN."""
-        return self.keys.signer(name)
+        """The private key ``ROLE-N``; a bare role name means the first of its keys that stands in a trust document.
+
+        May ask for a passphrase or PIN.
+        """
+        return self.keys.signer(self._named(name))
 
     def signers(self, names: Sequence[str], order: OrderType) -> list[Signer]:
         """Those who sign such an order. Whoever may not is told before he has typed his PIN."""
@@ -101,7 +105,7 @@ class Keyring:
 
     def role_of(self, name: str, order: OrderType) -> Role:
         """The first role of the trust file by which this key may give such an order."""
-        key = self.keys.key(name).public
+        key = self.keys.key(self._named(name)).public
         for role in self.trust.roles:
             if key in role.keys and ordered_as(order) in role.orders:
                 return role
@@ -119,33 +123,67 @@ class Keyring:
     def protect(self, name: str, asking_new: Ask = ask_new) -> None:
         """Put an officer's key file under a new passphrase."""
         key = self.keys.key(name).public
-        if any(key in role.keys and role.grant is None for role in self.trust.roles):
+        if key in self.server_keys:
             raise KeyringError(
                 f"key {name}: khóa của máy chủ tự khởi động / serves a server, which starts with nobody there to type; "
                 "it starts no sound, and stays a file that only its owner reads"
             )
         self.keys.protect(name, asking_new)
 
+    @property
+    def every_ack_key(self) -> frozenset[PublicKey]:
+        """Those that sign for records, and those that ever did by a root of this network: what they signed stands."""
+        roots = [document for document in map(read_document, self.documents) if document.area == ROOT]
+        roles = [role for root in roots for role in root.roles if OrderType.ACK in role.orders]
+        return frozenset(key for role in roles for key in role.keys)
+
+    @property
+    def server_keys(self) -> frozenset[PublicKey]:
+        """Those by which servers answer stations, with nobody there to type a passphrase."""
+        return frozenset(key for role in self.trust.roles if role.grant is None for key in role.keys)
+
     def lacking(self, area: str, heads: Sequence[TrustHead]) -> tuple[bytes, ...]:
         """The trust documents that a station in ``area`` has not got, in the order in which it can believe them."""
         held = {head.area: (head.epoch, head.version) for head in heads}
-        own = [(read_document(envelope), envelope) for envelope in self.documents]
-        missing = [
-            (document, envelope)
-            for document, envelope in own
-            if document.area == ROOT or within_areas(area, (document.area,))
-            if (document.epoch, document.version) > held.get(document.area, (0, 0))
-        ]
-        return tuple(envelope for _, envelope in missing)
+        standing = {one.envelope for one in self.chain.standing}
+        missing = []
+        for envelope in self.documents:
+            document = read_document(envelope)
+            around = document.area == ROOT or (within_areas(area, (document.area,)) and envelope in standing)
+            if around and (document.epoch, document.version) > held.get(document.area, (0, 0)):
+                missing.append(envelope)
+        return tuple(missing)
+
+    @contextlib.contextmanager
+    def ceremony(self) -> Iterator[None]:
+        """Documents are signed by one at a time, by what lies here now, and written when all of them are signed.
+
+        Half a ceremony would take away what its other half gives back; if it fails, nothing has happened.
+        """
+        with (self.directory / "trust.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.refresh()
+            before = self.documents, self.chain
+            try:
+                yield
+                file = write_file(self.documents)
+                read_file(file)  # what nobody could read must not be written
+                write_durably(self.directory / "trust.json", file)
+            except BaseException as error:
+                self.documents, self.chain = before
+                if isinstance(error, WireError):
+                    raise KeyringError(f"trust.json: {error}; begin a new network") from error
+                raise
 
     def add_document(self, envelope: bytes) -> None:
-        """Take in a signed trust document, as every station will; it goes to them at their next hello."""
+        """Take in a signed trust document, within a ``ceremony``, as every station will at its next hello."""
         area = read_document(envelope).area
         after = offer(self.chain, envelope, frozenset({area}))
         if isinstance(after, Rejected):
             raise KeyringError(f"trust document: {explain(after.reason)}: {after.detail}")
-        self.documents, self.chain = (*self.documents, envelope), after
-        write_durably(self.directory / "trust.json", write_file(self.documents))
+        # Every root is a step that somebody may still have to take; of an area only the newest counts.
+        kept = [one for one in self.documents if area == ROOT or read_document(one).area != area]
+        self.documents, self.chain = tuple(sorted([*kept, envelope], key=_from_above)), after
 
     def enrol(self, station: str, area: str, name: str = "") -> StationFolder:
         """Make a station's certificate and signing key, and note its public key. A station is enrolled only once."""
@@ -192,6 +230,19 @@ class Keyring:
             return {}
         except WireError as error:
             raise KeyringError(f"serials.json: {error}; restore it, its numbers must never go back") from error
+
+    def _named(self, name: str) -> str:
+        if name not in self.keys.names():
+            listed = self.keys.readable()
+            return next((one for one in self.keys.of_role(name) if listed.get(one) in self._keys_in_documents()), name)
+        return name
+
+    def _keys_in_documents(self) -> frozenset[PublicKey]:
+        documents = [held.document for held in self.chain.standing]
+        quorums = [document.signers for document in documents]
+        quorums += [document.delegates.quorum for document in documents if document.delegates is not None]
+        of_quorums = [quorum.keys for quorum in quorums if quorum is not None]
+        return frozenset[PublicKey]().union(*of_quorums, *(role.keys for role in self.trust.roles))
 
     def _fill(self, folder: StationFolder, station: str) -> Ed25519Signer:
         authority = pki.load_authority(self.directory / "pki")
@@ -263,15 +314,25 @@ def _make_keys(directory: Path, spec: RoleSpec, make: MakeKey) -> dict[str, Sign
 
 
 def _read_trust(path: Path) -> tuple[tuple[bytes, ...], Chain]:
-    """The documents of this network, and what a station would believe that had them all."""
+    """The documents of this network, and what a station would believe that had them all.
+
+    One that does not stand any more is remembered, or nobody could sign the next one of its area.
+    """
     try:
         file = path.read_bytes()
         documents = read_file(file)
-        return documents, believe(file, (), frozenset(read_document(one).area for one in documents))
+        areas = frozenset(read_document(one).area for one in documents)
+        root = believe(file, (), areas).newest[ROOT].envelope
+        return documents, remembered(root, [one for one in documents if read_document(one).area != ROOT])
     except OSError as error:
         raise KeyringError(f"{path} cannot be read ({error.strerror}): run `keys init` first, or name --dir") from error
     except WireError as error:
         raise KeyringError(f"{path}: {error}") from error
+
+
+def _from_above(envelope: bytes) -> tuple[int, str, int]:
+    document = read_document(envelope)
+    return len(document.area.split("/")) if document.area else 0, document.area, document.version
 
 
 def _name_for_people(text: str) -> str:

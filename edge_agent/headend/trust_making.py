@@ -13,7 +13,7 @@ from edge_agent.core.job import JobClass
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.roles import ROOT_HOLDERS, RoleSpec, delegates_of, written_role
 from edge_agent.trust.commands import What
-from edge_agent.trust.documents import AREA_VALID_MS_MAX, ROOT, ROOT_VALID_MS_MAX
+from edge_agent.trust.documents import ROOT, is_above, valid_ms
 from edge_agent.trust.keys import PublicKey
 from edge_agent.trust.orders import VOLUME_MAX, OrderType
 from edge_agent.trust.role_limits import VALIDITY_S_MAX
@@ -59,7 +59,7 @@ def _draft(realm: str, area: str, areas: Sequence[str], specs: Sequence[RoleSpec
 
 def _above(area: str, areas: Sequence[str]) -> str:
     """The nearest area above that has a document."""
-    return [one for one in areas if one == ROOT or area.startswith(f"{one}/")][-1]
+    return [one for one in areas if is_above(one, area)][-1]
 
 
 def _area_of(spec: RoleSpec) -> str:
@@ -68,8 +68,7 @@ def _area_of(spec: RoleSpec) -> str:
 
 def _heading(realm: str, area: str, now: UtcMs) -> JsonObject:
     place: dict[str, JsonValue] = {} if area == ROOT else {"area": area, "epoch": FIRST_EPOCH}
-    valid_ms = ROOT_VALID_MS_MAX if area == ROOT else AREA_VALID_MS_MAX
-    return {**place, "realm": realm, "type": "trust", "version": 1, "issued_at": now, "expires": now + valid_ms}
+    return {**place, "realm": realm, "type": "trust", "version": 1, "issued_at": now, "expires": now + valid_ms(area)}
 
 
 def _delegates(spec: RoleSpec, area: str, areas: Sequence[str], keys: Keys) -> JsonObject:

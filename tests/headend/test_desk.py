@@ -11,7 +11,7 @@ from edge_agent.core.events import Rejected
 from edge_agent.core.job import LogAck, Welcome
 from edge_agent.core.site import Site
 from edge_agent.core.units import StationId, UtcMs
-from edge_agent.headend.ceremonies import renew
+from edge_agent.headend.ceremonies import renew, replace_key
 from edge_agent.headend.desk import Desk, Kept, LateWill, LogTrouble, OldState, Presence
 from edge_agent.headend.keyring import Keyring, create_keyring
 from edge_agent.headend.listening import Heard, Unheard
@@ -19,7 +19,7 @@ from edge_agent.headend.logbook import Logbook
 from edge_agent.headend.roles import default_roles
 from edge_agent.sync.reports import StateMsg, Why
 from edge_agent.trust.judge import make_judge
-from edge_agent.trust.keys import load_signer
+from edge_agent.trust.keys import load_signer, new_signer
 from tests.headend.fake_station import AREA, NONCE, RECORD, STATE, TRUST, FakeStation, newer
 
 NOW = UtcMs(1_791_239_999_000)
@@ -72,7 +72,40 @@ def test_a_hello_gets_the_trust_documents_that_it_shows_to_be_lacking_from_above
         ("loa/1/d/tram-01/job", ward),
     ]
     renew(keyring, "vn/ha-noi", NOW)
-    assert [reply.envelope for reply in desk.take(*station.hello(), NOW)[1][1:]] == [keyring.documents[-1]]
+    renewed = keyring.chain.newest["vn/ha-noi"].envelope
+    assert [reply.envelope for reply in desk.take(*station.hello(), NOW)[1][1:]] == [renewed]
+
+
+def test_a_new_welcome_key_is_named_before_it_signs(desk: Desk, station: FakeStation, keyring: Keyring) -> None:
+    """Nobody could take the welcome otherwise, nor without one tell the time by which later documents are judged."""
+    renew(Keyring(keyring.directory), "", NOW)
+    _, replies = desk.take(*station.hello(), NOW)
+    assert [reply.topic.rpartition("/")[2] for reply in replies] == ["job", "welcome"]
+
+
+def test_a_trust_file_that_somebody_has_damaged_is_told_and_ends_no_watch(
+    desk: Desk, station: FakeStation, keyring: Keyring
+) -> None:
+    (keyring.directory / "trust.json").write_text("{")
+    noted, replies = desk.take(*station.hello(), NOW)
+    assert [type(one).__name__ for one in noted] == ["Heard", "LogTrouble"]
+    assert len(replies) == 1
+
+
+def test_records_are_taken_on_after_the_key_that_confirms_them_was_replaced(
+    desk: Desk, station: FakeStation, keyring: Keyring, tmp_path: Path
+) -> None:
+    station.play(RECORD)
+    desk.take(*station.log(), NOW)
+    made = new_signer()
+    made.save(keyring.directory / "keys" / "ack-2.pem")
+    replace_key(keyring, keyring.keys.key("ack-1").public, made, NOW)
+    again = Desk(Keyring(keyring.directory), Logbook(tmp_path / "records"))
+    station.play(RECORD)
+    noted, replies = again.take(*station.log(), NOW)
+    assert [type(one).__name__ for one in noted] == ["Kept"]
+    (reply,) = replies
+    assert isinstance(judged(Keyring(keyring.directory), reply.topic, reply.envelope), LogAck)
 
 
 def test_records_are_acknowledged_once_they_are_on_disk(

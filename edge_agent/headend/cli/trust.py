@@ -1,20 +1,22 @@
-"""``trust list``, ``renew``, ``replace``: the trust documents of a network, and the ceremonies that sign new ones."""
+"""``trust list``, ``renew``, ``replace``, ``send``: the trust documents of a network, and how new ones are signed."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.ceremonies import holders_of, renew, replace_key
 from edge_agent.headend.cli.keys import add_where_keys_lie, wish_of
 from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, address
-from edge_agent.headend.cli.shown import BROKER_SAID
 from edge_agent.headend.dispatch import talking
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.headend import utc_now
-from edge_agent.headend.key_folder import RETIRED, prepare
+from edge_agent.headend.key_files import PlainKey
+from edge_agent.headend.key_folder import RETIRED, Wish, prepare, role_of
 from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.session import PublishError, Receipt
 from edge_agent.headend.telling import EXPIRES_SOON_MS
 from edge_agent.headend.words import day_and_hour
 from edge_agent.sync.topics import area_job_topic
@@ -27,6 +29,11 @@ EXPIRY_S = 3_600
 # Whoever connects later is sent what he lacks.
 SHOWN_ROOT = "root"
 """How the root is called on the command line: it has no area."""
+LATER = "trạm vắng mặt nhận ở lần chào `watch` kế tiếp / who is absent takes it at the next hello to `watch`"
+SAID = {
+    Receipt.TAKEN: "máy chủ đã nhận / taken by the broker",
+    Receipt.NOBODY_LISTENS: f"không trạm nào đang nhận / no station listens there; {LATER}",
+}
 RENEW_MORE = """\
 Văn bản của tỉnh, xã hết hạn sau 90 ngày, của gốc sau 800 ngày. Quá hạn 30 ngày, trạm chỉ còn phát tin khẩn cấp.
 Không có --broker: trạm nhận ở lần chào `watch` kế tiếp / without it stations take them at their next hello to `watch`.
@@ -42,94 +49,146 @@ def add(tasks: Tasks) -> None:
     parser = tasks.add_parser("trust", help=words, description=words)
     of_trust = parser.add_subparsers(required=True, metavar="WHAT")
     listing = add_task(of_trust, "list", _list, "văn bản nào, hết hạn khi nào / which documents, and until when")
-    add_dir(listing)
-    add_zone(listing)
     renewing = add_task(of_trust, "renew", _renew, "ký phiên bản mới với thời hạn mới / sign anew", RENEW_MORE)
-    add_dir(renewing)
-    add_zone(renewing)
     renewing.add_argument(
         "--area",
         action="append",
         default=[],
         help=f"địa bàn, hoặc {SHOWN_ROOT}; bỏ trống: mọi địa bàn / an area, or {SHOWN_ROOT}; absent: every area",
     )
-    words = "thay một khóa bằng khóa mới / a new key for another"
-    replacing = add_task(of_trust, "replace", _replace, words, REPLACE_MORE)
-    add_dir(replacing)
-    add_zone(replacing)
-    for ceremony in (renewing, replacing):
-        ceremony.add_argument("--broker", type=address, help="gửi ngay cho trạm / send them at once: HOST:PORT")
-    replacing.add_argument("--key", required=True, help="khóa bị mất, bị lộ / the lost or stolen key: ward-routine-1")
-    add_where_keys_lie(replacing)
+    replacing = add_task(of_trust, "replace", _replace, "thay một khóa / a new key for another", REPLACE_MORE)
+    _add_keys(replacing)
+    sending = add_task(of_trust, "send", _send_all, "gửi lại cho trạm / send them once more")
+    for part in (listing, renewing, replacing, sending):
+        add_dir(part)
+        add_zone(part)
+    for ceremony in (renewing, replacing, sending):
+        told = "máy chủ MQTT, gửi ngay cho trạm / send to stations at once: HOST:PORT"
+        ceremony.add_argument("--broker", type=address, required=ceremony is sending, help=told)
+
+
+def _add_keys(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--key", required=True, help="khóa bị mất, bị lộ / the lost or stolen key: ward-routine-1")
+    parser.add_argument("--keyid", help="nếu khóa đó không ở đây: mã của nó / where it is not here: its id")
+    add_where_keys_lie(parser)
+    told = "tệp không mật khẩu, dù khóa cũ có / a plain file, though the old one is none"
+    parser.add_argument("--plain", action="store_true", help=told)
 
 
 def _list(args: argparse.Namespace) -> int:
     keyring, now = Keyring(args.dir), utc_now()
-    for held in keyring.chain.standing:
-        print(_told(held, args, now))
+    for held in _from_above(keyring):
+        print(_told(keyring, held, args, now))
     return 0
 
 
 def _renew(args: argparse.Namespace) -> int:
+    """What can be signed here is; who holds the keys of the rest signs it there."""
     keyring, now = Keyring(args.dir), utc_now()
-    before = len(keyring.documents)
-    areas = [ROOT if area == SHOWN_ROOT else area for area in args.area]
-    for area in areas or [held.document.area for held in keyring.chain.standing if held.document.area != ROOT]:
-        renew(keyring, area, now)
-        print(f"đã ký / signed: {_told(keyring.chain.newest[area], args, now)}")
-    return _send(args, keyring, keyring.documents[before:])
+    named = [ROOT if area == SHOWN_ROOT else area for area in args.area]
+    signed: list[Held] = []
+    refused = 0
+    for area in named or [held.document.area for held in _from_above(keyring) if held.document.area != ROOT]:
+        try:
+            renew(keyring, area, now)
+        except KeyringError as error:
+            print(f"CHƯA KÝ / NOT signed: {area or SHOWN_ROOT}: {error}", file=sys.stderr)
+            refused += 1
+            continue
+        signed.append(keyring.chain.newest[area])
+        print(f"đã ký / signed: {_told(keyring, signed[-1], args, now)}")
+    sent = _send(args, keyring, [held.envelope for held in signed])
+    return 1 if refused else sent
 
 
 def _replace(args: argparse.Namespace) -> int:
     keyring, now = Keyring(args.dir), utc_now()
-    before = len(keyring.documents)
-    role = args.key.rpartition("-")[0]
-    old, name = _public(keyring, args.key, role), _next_name(keyring, role)
-    made = prepare([name], wish_of(args))(keyring.directory / "keys", name)
-    for area in replace_key(keyring, old, made.public, now):
-        print(f"đã ký / signed: {_told(keyring.chain.newest[area], args, now)}")
-    if args.key in keyring.keys.names():
-        keyring.keys.retire(args.key)
-    print(f"{args.key} → {name}; khóa cũ đã chuyển vào / the old key was moved to keys/{RETIRED}")
-    return _send(args, keyring, keyring.documents[before:])
+    name = _exact(keyring, args.key)
+    old = _public(keyring, name, args.keyid)
+    new_name = keyring.keys.new_name(role_of(name), name)
+    made = prepare([new_name], _wish(args, keyring, name, old))(keyring.keys.directory, new_name)
+    try:
+        areas = replace_key(keyring, old, made, now)
+    except BaseException:
+        keyring.keys.discard(new_name)
+        raise
+    for area in areas:
+        print(f"đã ký / signed: {_told(keyring, keyring.chain.newest[area], args, now)}")
+    moved = keyring.keys.retire(name)
+    where = f"; khóa cũ đã chuyển vào / the old key was moved to keys/{RETIRED}" if moved else ""
+    print(f"{name} → {new_name}{where}")
+    return _send(args, keyring, [keyring.chain.newest[area].envelope for area in areas])
+
+
+def _send_all(args: argparse.Namespace) -> int:
+    keyring = Keyring(args.dir)
+    return _send(args, keyring, [held.envelope for held in keyring.chain.standing])
 
 
 def _send(args: argparse.Namespace, keyring: Keyring, documents: Sequence[bytes]) -> int:
     """To whoever is there; the others take them at their next hello."""
-    if args.broker is None:
+    if args.broker is None or not documents:
         return 0
-    with talking(keyring, args.broker) as talk:
-        for envelope in documents:
-            area = read_document(envelope).area
-            tops = {enrolled.area.partition("/")[0] for enrolled in keyring.stations.values()}
-            topics = [area_job_topic(one) for one in ([area] if area else sorted(tops))]
-            for topic, receipt in talk.publish(topics, envelope, EXPIRY_S):
-                print(f"{area or SHOWN_ROOT} → {topic}: {BROKER_SAID[receipt]}")
+    tops = sorted({enrolled.area.partition("/")[0] for enrolled in keyring.stations.values()})
+    try:
+        with talking(keyring, args.broker) as talk:
+            for envelope in documents:
+                area = read_document(envelope).area
+                topics = [area_job_topic(one) for one in ([area] if area else tops)]
+                for topic, receipt in talk.publish(topics, envelope, EXPIRY_S):
+                    print(f"{area or SHOWN_ROOT} → {topic}: {SAID[receipt]}")
+    except PublishError as error:
+        again = f"trust send --dir {args.dir} --broker HOST:PORT"
+        print(f"đã ký, CHƯA GỬI / signed, NOT sent: {error}; {again}; {LATER}", file=sys.stderr)
+        return 1
     return 0
 
 
-def _next_name(keyring: Keyring, role: str) -> str:
-    """The next number of its role: one that is gone is not given out again."""
-    named = [*keyring.keys.of_role(role), *(path.stem for path in (keyring.keys.directory / RETIRED).glob(f"{role}-*"))]
-    numbers = [int(number) for name in named if (number := name.rpartition("-")[2]).isdigit()]
-    return f"{role}-{max(numbers, default=1) + 1}"
+def _exact(keyring: Keyring, name: str) -> str:
+    """A bare role means its only key."""
+    if name != role_of(name):
+        return name
+    numbered = keyring.keys.of_role(name)
+    if len(numbered) != 1:
+        raise KeyringError(f"--key {name}: which one? {', '.join(numbered) or 'none of that name is here'}")
+    return numbered[0]
 
 
-def _public(keyring: Keyring, name: str, role: str) -> PublicKey:
-    """The public half of a key that lies here, or of the only one of its role that does not."""
-    here = {one: keyring.keys.key(one).public for one in keyring.keys.names()}
-    if name in here:
+def _public(keyring: Keyring, name: str, keyid: str | None) -> PublicKey:
+    """The public half of a key that lies here, or of the one of its role that has this id."""
+    here = keyring.keys.readable()
+    if name in here and keyid in (None, here[name].keyid):
         return here[name]
-    gone = holders_of(keyring, role) - set(here.values())
-    if len(gone) != 1:
-        lost = f"not here, and {len(gone)} keys of {role or name!r} are not"
-        raise KeyringError(f"--key {name}: {lost}; restore it from a backup, or name one that is here")
-    return next(iter(gone))
+    others = {key.keyid: key for key in holders_of(keyring, role_of(name)) - set(here.values())}
+    if keyid not in others:
+        known = ", ".join(sorted(others)) or "none"
+        raise KeyringError(f"--key {name}: is not here; --keyid says which one of {role_of(name)} it is: {known}")
+    return others[keyid]
 
 
-def _told(held: Held, args: argparse.Namespace, now: UtcMs) -> str:
+def _wish(args: argparse.Namespace, keyring: Keyring, name: str, old: PublicKey) -> Wish:
+    """In what the new key shall lie; never in less than the old one, unless somebody says so."""
+    wish = wish_of(args)
+    asked = wish.passphrases or bool(wish.module)
+    if old in keyring.server_keys:
+        if asked:
+            raise KeyringError(f"--encrypt, --token: {name} serves a server, which starts with nobody there to type")
+        return wish
+    plain = name in keyring.keys.readable() and isinstance(keyring.keys.key(name), PlainKey)
+    if not (asked or args.plain or plain):
+        raise KeyringError(f"--key {name}: say in what the new key shall lie: --encrypt, --token …, or --plain")
+    return wish
+
+
+def _from_above(keyring: Keyring) -> list[Held]:
+    return [keyring.chain.newest[area] for area in sorted(keyring.chain.newest, key=lambda one: (one != ROOT, one))]
+
+
+def _told(keyring: Keyring, held: Held, args: argparse.Namespace, now: UtcMs) -> str:
     document = held.document
     until, days = day_and_hour(document.expires, args.timezone), (document.expires - now) // DAY_MS
-    soon = ", GIA HẠN NGAY / RENEW NOW" if document.expires - now < EXPIRES_SOON_MS else ""
+    remark = ", GIA HẠN NGAY / RENEW NOW" if document.expires - now < EXPIRES_SOON_MS else ""
+    if held not in keyring.chain.standing:
+        remark = ", KHÔNG CÒN HIỆU LỰC, ký lại / DOES NOT STAND, sign it anew"
     place = document.area or f"gốc / {SHOWN_ROOT}"
-    return f"{place}: phiên bản / version {document.version}, hết hạn / expires {until}, còn {days} ngày / days{soon}"
+    return f"{place}: phiên bản / version {document.version}, hết hạn / expires {until}, còn {days} ngày / days{remark}"

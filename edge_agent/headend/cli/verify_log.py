@@ -17,8 +17,6 @@ from edge_agent.headend.verdict_words import for_machines, for_people
 from edge_agent.headend.verifying import verify
 from edge_agent.trust.envelope import open_envelope
 from edge_agent.trust.keys import PublicKey, Scheme, UnusableKey, public_key
-from edge_agent.trust.orders import OrderType
-from edge_agent.trust.roles import keys_for
 from edge_agent.trust.strict_json import WireError
 
 WORDS = "chứng minh nhật ký phát nguyên vẹn, không cần mạng / prove that records are whole, offline"
@@ -58,7 +56,7 @@ def _verify_log(args: argparse.Namespace) -> int:
 def _prove(args: argparse.Namespace, keyring: Keyring, records: Path, enrolled: Enrolled) -> bool:
     if args.key is not None:
         enrolled = replace(enrolled, key=args.key)
-    whose = Whose(keyring.realm, enrolled, keys_for(keyring.trust, OrderType.ACK))
+    whose = Whose(keyring.realm, enrolled, keyring.every_ack_key)
     elsewhere = [word for path in args.head for word in _heads(path, whose)]
     # In this order: `watch` writes records first, so what is read of the proof is never ahead of them.
     proof = _content(proof_path(records, enrolled.station))
