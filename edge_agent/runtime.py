@@ -46,7 +46,7 @@ from edge_agent.sync.port import Session
 from edge_agent.sync.reports import LogCursor
 from edge_agent.trust.keeper import Keeper
 from edge_agent.upstream import Upstream
-from edge_agent.workers import Afterwards, Aside, JournalWorker, Prune, SaveFloor, Staging, StagingWorker
+from edge_agent.workers import Afterwards, Aside, JournalWorker, KeepTrust, Prune, SaveFloor, Staging, StagingWorker
 
 INBOX_MAX = 1_000
 # Ten unacknowledged messages, a report a second for each zone, and room; a full inbox blocks whoever posts.
@@ -160,6 +160,7 @@ class Runtime:
         self._staging.start()
         self._aside.start()
         trust = self._ports.trust
+        self._keep_trust()
         self._step(restored(self._ports.contents, trust.judge, trust.standing))
         self._ports.device.start()
         self._ports.session.start()
@@ -202,7 +203,7 @@ class Runtime:
                 self._journal.order(effect)
             case fx.TakeTrust():
                 self._ports.trust.take(effect.envelope)
-                self._journal.order(effect)
+                self._keep_trust()
             case fx.Ack():
                 self._ports.session.ack(effect.token)
             case fx.Sweep():
@@ -234,6 +235,12 @@ class Runtime:
         """Not here: for the longest timetables it takes longer than the device's lease."""
         if not self._aside.order(partial(self._ports.upstream.plan, self._state, now, effect.day)):
             log.warning("plan not told, too many were asked for day=%s next=ask again", effect.day)
+
+    def _keep_trust(self) -> None:
+        """What is believed and not kept yet, the trust file's too: an older file must not take it back."""
+        trust = self._ports.trust
+        for area, envelope in trust.unkept():
+            self._journal.order(KeepTrust(area, envelope, trust.anchor))
 
     def _trust_changed(self) -> TrustChanged:
         """Every known order is judged once more by what is believed now."""

@@ -25,7 +25,6 @@ from edge_agent.core.effects import (
     SendLog,
     SpeakText,
     Sweep,
-    TakeTrust,
 )
 from edge_agent.core.events import (
     ClipFailed,
@@ -63,6 +62,15 @@ class SaveFloor:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepTrust:
+    """Remember an area's newest trust document, for as long as the trust file begins with the root ``anchor``."""
+
+    area: str
+    envelope: bytes
+    anchor: str
+
+
+@dataclass(frozen=True, slots=True)
 class Prune:
     """Forget what is past its term at ``now``."""
 
@@ -76,7 +84,7 @@ class Afterwards:
     do: Callable[[], None]
 
 
-Write = SaveJob | ReleaseJob | SaveMark | CommitRecord | SaveLogAck | SaveFloor | TakeTrust | Prune
+Write = SaveJob | ReleaseJob | SaveMark | CommitRecord | SaveLogAck | SaveFloor | KeepTrust | Prune
 JournalOrder = Write | SendLog | Afterwards
 
 Post = Callable[[Event], None]
@@ -205,8 +213,8 @@ class JournalWorker:
                 self._journal.save_ack(order.epoch, order.seq)
             case SaveFloor():
                 self._journal.save_floor(order.floor, order.kept)
-            case TakeTrust():
-                self._journal.save_trust(order.area, order.envelope)
+            case KeepTrust():
+                self._journal.save_trust(order.area, order.envelope, order.anchor)
             case Prune():
                 self._journal.prune(order.now)
         return None

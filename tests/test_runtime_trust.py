@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edge_agent.core.effects import Ack, TakeTrust
+from edge_agent.core.events import AckToken
+from edge_agent.runtime import _behind_the_record
 from edge_agent.trust.bundle import write_file
 from tests.agent_rig import Agent
 from tests.fakes.journal import FakeDisk
@@ -61,7 +64,7 @@ def test_a_document_is_kept_and_an_older_one_refused_after_a_restart(tmp_path: P
     with Agent(tmp_path, disk, trust=FILE) as agent:
         agent.until_welcomed()
         send(agent, two)
-        agent.until(lambda: AREA in disk.committed.trust)
+        agent.until(lambda: disk.committed.trust.get(AREA, ("", b""))[1] == two)
     with Agent(tmp_path, disk, trust=FILE) as again:
         again.until_welcomed()
         assert believed(again)[AREA] == 2
@@ -80,14 +83,34 @@ def test_several_documents_in_a_row_are_believed_each_by_the_one_before(tmp_path
             agent.broker.publish(makers.JOB_TOPIC, document)
         agent.until(lambda: len(answers(agent)) == 4)
         assert answers(agent) == [("accepted", None)] * 4
-        agent.until(lambda: len(agent.disk.committed.trust) == 3)
+        agent.until(lambda: agent.disk.committed.trust[""][1] == steps[-1])
+
+
+def test_a_revoked_desk_pauses_nobody_any_more(tmp_path: Path) -> None:
+    desk = makers.command_role()
+    file = write_file([ROOT_1, PROVINCE_1, signed_trust(ward(roles=[desk]), HANOI)])
+    with Agent(tmp_path, trust=file) as agent:
+        agent.until_welcomed()
+        lock = {"what": "lock", "for_s": 3_600}
+        now = agent.utc()
+        times = {"issued_at": now, "not_before": now, "not_after": now + 120_000}
+        agent.broker.publish(makers.JOB_TOPIC, makers.signed_command(do=lock, **times))
+        agent.until(lambda: agent.broker.said("state")[-1]["zones"] and len(answers(agent)) == 1)
+        send(agent, signed_trust(ward(2, roles=[]), HANOI))
+        agent.until(lambda: "key_revoked" in [record["reason"] for record in agent.records()])
+
+
+def test_a_document_is_acknowledged_when_the_disk_has_had_its_say(tmp_path: Path) -> None:
+    effects = (TakeTrust(AREA, b""), Ack(AckToken(1, 2)))
+    assert _behind_the_record(effects) == [effects[1]]
 
 
 def test_a_disk_that_refuses_keeps_no_revocation_from_its_effect(tmp_path: Path) -> None:
     with Agent(tmp_path, trust=FILE) as agent:
         agent.until_welcomed()
+        agent.until(lambda: len(agent.disk.committed.trust) == 3)
         agent.disk.full = True
         send(agent, signed_trust(ward(2, roles=[]), HANOI))
         plan_for_later(agent)
         assert answers(agent)[-1] == ("refused", "signature_invalid")
-        assert not agent.disk.committed.trust
+        assert agent.disk.committed.trust[AREA] == (agent.ports.trust.anchor, WARD_1)

@@ -19,14 +19,18 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from edge_agent.cli import paths
 from edge_agent.cli.finding import Finding, words
 from edge_agent.config import Config
 from edge_agent.console.words import Text
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.units import UtcMs
+from edge_agent.journal.port import JournalError
+from edge_agent.journal.reading import read_journal
 from edge_agent.link.server import AGENT_USER
 from edge_agent.sync.tls import clock_dates_certificates
 from edge_agent.trust.bundle import FILE_BYTES_MAX, believe
+from edge_agent.trust.keeper import believing
 from edge_agent.trust.keys import UnusableKey, load_signer
 from edge_agent.trust.strict_json import WireError
 
@@ -53,22 +57,29 @@ CLOCK_FIRST = "; dates NOT judged: the clock is not trusted"
 
 
 def trust_file(config: Config, now: Now) -> Finding:
-    """Whether the trust file can be used, is of this realm, and none of its documents has expired.
-
-    A running station may have newer documents than the file brought it; what it believes, its state says.
-    """
+    """Whether the trust file can be used, is of this realm, and nothing of what the station believes has expired."""
     file = config.trust.file
     try:
-        chain = believe(_read(file, FILE_BYTES_MAX), (), config.site.areas())
+        data = _read(file, FILE_BYTES_MAX)
+        realm = believe(data, (), config.site.areas()).trust.realm
+        if realm != config.site.realm:
+            remedy = Text("sửa realm trong tệp cấu hình, hoặc chép đúng tệp", "correct realm, or copy the right file")
+            return Finding(TRUST, f"{file}: realm {realm}, but this station is of {config.site.realm}", remedy)
+        chain = believing(data, _kept(config), config.site).chain
     except (OSError, WireError) as exc:
         return Finding(TRUST, f"{file}: {words(exc)}", COPY)
-    if chain.trust.realm != config.site.realm:
-        remedy = Text("sửa realm trong tệp cấu hình, hoặc chép đúng tệp", "correct realm, or copy the right file")
-        return Finding(TRUST, f"{file}: realm {chain.trust.realm}, but this station is of {config.site.realm}", remedy)
     documents = [held.document for held in chain.standing]
     heads = ", ".join(f"{document.area or 'root'} {document.version}" for document in documents)
     seen = f"{heads}; {len(chain.trust.roles)} roles"
     return _dated(TRUST, seen, (max(document.issued_at for document in documents), chain.expires), now)
+
+
+def _kept(config: Config) -> tuple[tuple[str, bytes], ...]:
+    """The documents that came since the file; none where there is no journal to read, which is another finding."""
+    try:
+        return read_journal(paths.journal(config)).trust
+    except JournalError:
+        return ()
 
 
 def signing_key(config: Config, service_uid: int | None) -> Finding:

@@ -162,7 +162,8 @@ def choose(turn: Turn, choice: Choose, chosen_at: UtcMs) -> KnownJob | None:
     job = replace(known.job, when=choice.when)
     if isinstance(choice.when, PlayNow) and job.plays_as is not JobClass.EMERGENCY:
         job = replace(job, not_after=UtcMs(min(job.not_after, chosen_at + CHOSEN_NOW_MS)))
-    known = replace(known, accepted=replace(known.accepted, job=job), offered=False)
+    signed = known.accepted.signed or known.job
+    known = replace(known, accepted=replace(known.accepted, job=job, signed=signed), offered=False)
     turn.put_job(known)
     return known
 

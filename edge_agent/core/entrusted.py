@@ -13,11 +13,12 @@ from edge_agent.core import sounding, standing
 from edge_agent.core.clock_trust import TIMETABLE_ERROR_MAX_MS, Now
 from edge_agent.core.effects import Ack, Level, SendAnswer, TakeTrust, Verdict
 from edge_agent.core.events import MessageArrived, TrustChanged
-from edge_agent.core.job import Job, JobClass
+from edge_agent.core.job import Accepted, Job, JobClass
 from edge_agent.core.occurrence import Cause
+from edge_agent.core.order import AcceptedRule
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import State, Turn
-from edge_agent.core.trust_standing import AcceptedTrust
+from edge_agent.core.trust_standing import ROOT_AREA, AcceptedTrust
 
 
 def arrived(turn: Turn, accepted: AcceptedTrust, event: MessageArrived) -> None:
@@ -36,7 +37,12 @@ def arrived(turn: Turn, accepted: AcceptedTrust, event: MessageArrived) -> None:
 
 
 def _by_the_clock(accepted: AcceptedTrust, now: Now) -> Reason | None:
-    """A document from the future could be passed by no honest one; sent again, it is looked at again."""
+    """A document from the future could be passed by no honest one; sent again, it is looked at again.
+
+    A root's goes by steps of one, and names who tells the time: it must not wait for that.
+    """
+    if accepted.area == ROOT_AREA:
+        return None
     if not now.tells_validity:
         return Reason.CLOCK_NOT_TRUSTED
     return Reason.NOT_YET_VALID if accepted.issued_at > now.utc + TIMETABLE_ERROR_MAX_MS else None
@@ -47,9 +53,15 @@ def changed(turn: Turn, event: TrustChanged) -> None:
     turn.state = replace(turn.state, trust=event.standing)
     versions = ", ".join(f"{head.area or 'root'} {head.version}" for head in event.standing.heads)
     turn.note(Level.INFO, "trust changed", documents=versions, revoked=len(event.revoked))
-    for rule in [rule for rule in turn.state.rules.values() if rule.accepted.order_id in event.revoked]:
+    rules = [rule for rule in turn.state.rules.values() if rule.accepted.order_id in event.revoked]
+    jobs = [known for known in turn.state.jobs.values() if known.job.job_id in event.revoked]
+    unanswered: list[Accepted | AcceptedRule] = [known.accepted for known in jobs if not known.saved]
+    unanswered += [rule.accepted for rule in rules if not rule.saved]
+    for accepted in unanswered:  # the disk's answer will find it gone
+        turn.emit(SendAnswer(Verdict.REFUSED, accepted.digest, accepted.order_id, Reason.KEY_REVOKED))
+    for rule in rules:
         standing.end(turn, rule, Reason.KEY_REVOKED)
-    for known in [known for known in turn.state.jobs.values() if known.job.job_id in event.revoked]:
+    for known in jobs:
         sounding.call_off(turn, known, Cause.CALLED_OFF, Reason.KEY_REVOKED)
 
 

@@ -157,6 +157,8 @@ class Accepted:
 
     Of its role, where it is an emergency (0: no limit): ``sound_max_ms`` in all, and how many ``per_day``. ``offered``:
     the role may only offer it, and the commune chooses. ``edition``: it was signed as an entry of a timetable.
+    ``signers`` are of that role, ``proven`` all whose signatures were checked; ``signed`` is the job as it was signed,
+    where it is planned otherwise: chosen, or from a timetable on.
     """
 
     job: Job
@@ -167,6 +169,8 @@ class Accepted:
     per_day: int = 0
     offered: bool = False
     edition: Edition | None = None
+    proven: tuple[str, ...] = ()
+    signed: Job | None = None
 
     @property
     def order_id(self) -> JobId:

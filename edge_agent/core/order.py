@@ -220,6 +220,7 @@ class AcceptedRule:
     signers: tuple[str, ...]
     role: str
     offered: frozenset[JobClass] = frozenset()
+    proven: tuple[str, ...] = ()
 
     @property
     def order_id(self) -> JobId:

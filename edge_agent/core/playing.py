@@ -210,7 +210,7 @@ def _close_and_start(turn: Turn, play: Occurrence) -> None:
     if not play.intent_saved and turn.now.mono < play.since + INTENT_WAIT_MS:
         return
     for zone in play.zones_in(ZonePart.WAITING):
-        if turn.now.mono >= play.start_at - zones.lead_ms(turn, zone):
+        if turn.now.mono >= zones.order_at(turn, zone, play.start_at):
             zones.close_relay(turn, play, zone)
             play = play.with_zone(zone, ZonePart.CLOSING)
             turn.put_play(play)
@@ -437,5 +437,5 @@ def _armed_wakes(turn: Turn, play: Occurrence) -> list[MonoMs]:
     patient_until = MonoMs(play.since + INTENT_WAIT_MS)
     if not play.intent_saved and turn.now.mono < patient_until:
         return [patient_until]
-    closing = [MonoMs(play.start_at - zones.lead_ms(turn, zone)) for zone in play.zones_in(ZonePart.WAITING)]
+    closing = [zones.order_at(turn, zone, play.start_at) for zone in play.zones_in(ZonePart.WAITING)]
     return [*closing, MonoMs(play.start_at + zones.RELAY_CONFIRM_MS)]

@@ -40,6 +40,8 @@ def entries(accepted: AcceptedRule) -> tuple[Accepted, ...]:
             accepted.role,
             offered=job.cls in accepted.offered,
             edition=edition,
+            proven=accepted.proven,
+            signed=job,
         )
         for job in order.jobs
     )

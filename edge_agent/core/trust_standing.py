@@ -14,6 +14,10 @@ TRUST_GRACE_MS = 30 * DAY_MS
 # How long ordinary broadcasts go on after the first document has expired: a month to hold a ceremony, in plain alarm.
 
 
+ROOT_AREA = ""
+"""The root's: above every area."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrustHead:
     """The newest document of one area ("": the root's). Versions count within an ``epoch`` of whoever signs them."""

@@ -55,7 +55,7 @@ class Contents:
 
     ``seen`` holds the ids that may come again; ``refused`` holds the digests of the orders that the
     last REFUSALS_AMONG records refuse; ``past`` is what has sounded lately, by the records of it.
-    ``trust`` are the envelopes of the newest trust documents, one of each area.
+    ``trust`` are the envelopes of the newest trust documents, one of each area, each behind the root it began with.
     ``quarantined`` names what the damaged predecessor of this memory was put aside as; "" when there was none.
     """
 
@@ -71,7 +71,7 @@ class Contents:
     refused: tuple[str, ...] = ()
     past: tuple[Sounded, ...] = ()
     kept: KeptTime | None = None
-    trust: tuple[bytes, ...] = ()
+    trust: tuple[tuple[str, bytes], ...] = ()
 
 
 class Journal(Protocol):
@@ -115,8 +115,11 @@ class Journal(Protocol):
         """Signed time was ``floor``, which never goes back; ``kept`` takes the place of what was kept before."""
         ...
 
-    def save_trust(self, area: str, envelope: bytes) -> None:
-        """The newest trust document of an area; it takes the place of the one before."""
+    def save_trust(self, area: str, envelope: bytes, anchor: str) -> None:
+        """The newest trust document of an area; it takes the place of the one before.
+
+        ``anchor`` is the digest of the root that the station's trust file begins with.
+        """
         ...
 
     def prune(self, now: UtcMs) -> None:

@@ -38,7 +38,7 @@ SELECT json_extract(told, '$.digest') FROM (
     FROM records WHERE seq > (SELECT head_seq FROM meta) - ?
 ) WHERE json_extract(told, '$.kind') = 'refusal' ORDER BY seq
 """
-LOAD_TRUST = "SELECT envelope FROM trust ORDER BY area"
+LOAD_TRUST = "SELECT anchor, envelope FROM trust ORDER BY area"
 LOAD_PAST = "SELECT body FROM records WHERE seq > (SELECT head_seq FROM meta) - ? ORDER BY seq"
 
 
@@ -77,7 +77,7 @@ def contents_of(connection: sqlite3.Connection, quarantined: str = "") -> Conten
         quarantined=quarantined,
         refused=tuple(digest for (digest,) in refused),
         past=tuple(sound for (body,) in past if (sound := sounded_in(body)) is not None),
-        trust=tuple(envelope for (envelope,) in _rows(connection, LOAD_TRUST)),
+        trust=tuple(_rows(connection, LOAD_TRUST)),
     )
 
 

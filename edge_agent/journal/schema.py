@@ -56,8 +56,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE meta ADD COLUMN kept_utc INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE meta ADD COLUMN kept_error_ms INTEGER NOT NULL DEFAULT 0",
     ),
-    # The newest trust document of each area ("": the root's), standing or not: older ones are refused by it.
-    ("CREATE TABLE trust (area TEXT PRIMARY KEY, envelope BLOB NOT NULL) STRICT, WITHOUT ROWID",),
+    # The newest trust document of each area ("": the root's), standing or not: older ones are refused by it. It counts
+    # only beside the trust file that begins with the root ``anchor``: with another one a station begins anew.
+    (
+        """CREATE TABLE trust (
+            area TEXT PRIMARY KEY,
+            envelope BLOB NOT NULL,
+            anchor TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID""",
+    ),
 )
 VERSION = len(MIGRATIONS)
 NEW_META = "INSERT INTO meta (one, epoch, head_seq, head_hash, acked_seq, floor) VALUES (1, ?, 0, ?, 0, 0)"

@@ -43,7 +43,8 @@ SAVE_FLOOR = """
 UPDATE meta SET floor = max(floor, ?), kept_boot = ?, kept_mono = ?, kept_utc = ?, kept_error_ms = ?
 """
 SAVE_TRUST = """
-INSERT INTO trust VALUES (?, ?) ON CONFLICT (area) DO UPDATE SET envelope = excluded.envelope
+INSERT INTO trust VALUES (?, ?, ?)
+ON CONFLICT (area) DO UPDATE SET envelope = excluded.envelope, anchor = excluded.anchor
 """
 SAVE_ACK = "UPDATE meta SET acked_seq = ?1 WHERE epoch = ?2 AND ?1 BETWEEN acked_seq AND head_seq"
 # A record's age is told by trusted clocks only. It is past its term when it, or one after it, ended before ?1 by a
@@ -130,8 +131,8 @@ class Store:
         kept = kept or NOTHING_KEPT
         self._write(SAVE_FLOOR, floor, kept.boot_id, kept.mono, kept.utc, kept.error_ms)
 
-    def save_trust(self, area: str, envelope: bytes) -> None:
-        self._write(SAVE_TRUST, area, envelope)
+    def save_trust(self, area: str, envelope: bytes, anchor: str) -> None:
+        self._write(SAVE_TRUST, area, envelope, anchor)
 
     def prune(self, now: UtcMs) -> None:
         self._write("DELETE FROM jobs WHERE over AND not_after < ?", now - TOMBSTONE_KEEP_MS)

@@ -82,7 +82,7 @@ def _of_jobs(limits: Limits, most: Limits) -> Iterator[str]:
         yield f"limits.volume_max: at most {most.volume_max}"
     if not most.offered & limits.classes <= limits.offered:
         yield f"limits.offered: at least {', '.join(sorted(most.offered & limits.classes))}"
-    if limits.classes != frozenset({JobClass.EMERGENCY}) and not _minutes(limits) <= _minutes(most):
+    if not _minutes(limits) <= _minutes(most):  # of emergencies too: they are exempt, and their rehearsals are not
         yield "limits.hours: within the parent's"
     if JobClass.EMERGENCY in limits.classes:
         yield from _of_emergencies(limits, most)

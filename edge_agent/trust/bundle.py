@@ -48,15 +48,17 @@ def write_file(envelopes: Iterable[bytes]) -> bytes:
 def believe(file: bytes, kept: Sequence[bytes], areas: frozenset[str]) -> Chain:
     """What a station within ``areas`` believes by its trust file and by the documents it has kept.
 
-    What a rotten card has made unreadable of those is as if it had not come: the headend sends it again. ``WireError``:
-    the file does not begin with a root that its own holders have signed.
+    What a rotten card has made unreadable of those is as if it had not come: the headend sends it again; and a station
+    that has moved to another ward lets go of the old one's. ``WireError``: the file does not begin with a root that its
+    own holders have signed.
     """
     root, *others = read_file(file)
     chain = begin(root)
     readable = {envelope: document for envelope in kept if (document := _readable(envelope)) is not None}
     roots = [envelope for envelope, document in readable.items() if document.area == ROOT]
     newer = [envelope for envelope in roots if readable[envelope].version > chain.trust.version]
-    chain = remembered(newer[0] if newer else root, [envelope for envelope in readable if envelope not in roots])
+    around = [envelope for envelope, document in readable.items() if document.area in areas]
+    chain = remembered(newer[0] if newer else root, around)
     for envelope in (root, *others):
         after = offer(chain, envelope, areas)
         chain = after if isinstance(after, Chain) else chain

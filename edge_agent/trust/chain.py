@@ -19,7 +19,7 @@ from edge_agent.core.events import Rejected
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import UtcMs
 from edge_agent.trust.bounds import beyond
-from edge_agent.trust.documents import ROOT, Delegates, Document, load_document, together
+from edge_agent.trust.documents import ROOT, Document, is_above, load_document, together
 from edge_agent.trust.envelope import Envelope, open_envelope, payload_type, signers_of
 from edge_agent.trust.keys import PublicKey
 from edge_agent.trust.roles import Quorum, Trust, enough
@@ -54,6 +54,12 @@ class Chain:
     def expires(self) -> UtcMs:
         """When the first of them does."""
         return min(held.document.expires for held in self.standing)
+
+
+def nearest_above(standing: tuple[Held, ...], area: str) -> Document | None:
+    """The document whose delegates sign an area's; None of the root's, which nobody stands above."""
+    above = [held.document for held in standing if is_above(held.document.area, area)]
+    return above[-1] if above else None
 
 
 def opened_payload(held: Held) -> JsonObject:
@@ -132,7 +138,8 @@ def _backwards(chain: Chain, held: Held) -> Refusal | None:
     if held.place < before.place:
         return Reason.TRUST_ROLLED_BACK, f"version: {_place(held)}, {_place(before)} was believed already"
     if held.digest == before.digest:
-        return Reason.REPLAYED, ""
+        # Anybody on the way can take signatures off; with others the same words may stand where they did not.
+        return (Reason.REPLAYED, "") if before in chain.standing else None
     return Reason.TRUST_EQUIVOCAL, f"version: {_place(held)} was signed twice, and the other came first"
 
 
@@ -147,10 +154,11 @@ def _unproven(chain: Chain, held: Held, opened: Envelope) -> Refusal | None:
 
 def _earlier_epoch(before: Document, document: Document) -> Refusal | None:
     """Delegates whose epoch went back would bring back what that epoch has ended."""
-    if before.delegates is None or document.delegates is None or document.delegates.epoch >= before.delegates.epoch:
+    if before.delegates is None:
         return None
-    told = f"delegates.epoch: {document.delegates.epoch}, {before.delegates.epoch} was believed already"
-    return Reason.TRUST_ROLLED_BACK, told
+    epoch = 0 if document.delegates is None else document.delegates.epoch  # none at all would forget where they were
+    told = f"delegates.epoch: {epoch or 'none'}, {before.delegates.epoch} was believed already"
+    return None if epoch >= before.delegates.epoch else (Reason.TRUST_ROLLED_BACK, told)
 
 
 def _of_root(before: Document, document: Document, opened: Envelope) -> Refusal | None:
@@ -166,7 +174,8 @@ def _of_root(before: Document, document: Document, opened: Envelope) -> Refusal 
 
 def _objection(above: tuple[Held, ...], document: Document, opened: Envelope) -> Refusal | None:
     """Why a document below the root is not believed by those that stand above it."""
-    delegates = _delegates_above(above, document.area)
+    nearest = nearest_above(above, document.area)
+    delegates = None if nearest is None else nearest.delegates
     if delegates is None:
         return Reason.TRUST_GAP, f"area: nobody above {document.area} may sign for it; is a document missing?"
     if too_few := _too_few(opened, delegates.quorum):
@@ -181,7 +190,7 @@ def _objection(above: tuple[Held, ...], document: Document, opened: Envelope) ->
 
 def _not_with(above: tuple[Held, ...], document: Document) -> str | None:
     """What must not meet in one hand, or in one name, does so only together with the documents above."""
-    others = [held.document for held in above if _is_above(held.document.area, document.area)]
+    others = [held.document for held in above if is_above(held.document.area, document.area)]
     taken = {role.grant.issuer for other in others for role in other.roles if role.grant is not None}
     for index, role in enumerate(document.roles):
         if role.grant is not None and role.grant.issuer in taken:
@@ -203,16 +212,6 @@ def _chain(newest: Mapping[str, Held]) -> Chain:
         if _objection(standing, held.document, opened) is None:
             standing = (*standing, held)
     return Chain(newest, standing, together([held.document for held in standing]))
-
-
-def _delegates_above(above: tuple[Held, ...], area: str) -> Delegates | None:
-    """Those of the nearest document above."""
-    nearest = [held.document for held in above if _is_above(held.document.area, area)]
-    return nearest[-1].delegates
-
-
-def _is_above(outer: str, area: str) -> bool:
-    return outer == ROOT or area.startswith(f"{outer}/")
 
 
 def _who_sign(chain: Chain) -> frozenset[PublicKey]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edge_agent.core.trust_standing import ROOT_AREA
 from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.trust.fields import AREA, NAME, Fields, form
 from edge_agent.trust.keys import PublicKey
@@ -28,12 +29,11 @@ from edge_agent.trust.roles import (
 from edge_agent.trust.strict_json import INTEGER_MAX, WireError, parse
 from edge_agent.trust.timetable import read_instant
 
-DOCUMENT_BYTES_MAX = 48 * 1_024  # what an envelope of 64 KiB holds, in base64 and with its signatures
+DOCUMENT_BYTES_MAX = 46 * 1_024  # what an envelope of 64 KiB holds, in base64 and beside sixteen signatures
 ROOT_VALID_MS_MAX = 800 * DAY_MS  # two years: the ceremony with every holder of a root key in one room
 AREA_VALID_MS_MAX = 90 * DAY_MS  # and its grace: so long does who is cut off from us play what a revoked key orders
 LEVELS_MAX = 8
-ROOT = ""
-"""The root's area: above all of them."""
+ROOT = ROOT_AREA
 
 _OF_ALL = ("realm", "type", "version", "issued_at", "expires", "keys", "roles", "delegates")
 _OF_ROOT = (*_OF_ALL, "signers")
@@ -97,17 +97,33 @@ def load_document(payload: bytes) -> Document:
         signers=None if of_area else _read_signers(fields.record("signers"), keys),
         delegates=_read_delegates(fields.record("delegates"), keys) if "delegates" in fields else None,
     )
-    check_together(document.roles)
+    check_together(document.roles, _sign_documents(document))
     _check_validity(document, fields)
     return document
+
+
+def valid_ms(area: str) -> int:
+    """How long a document of an area may be valid."""
+    return ROOT_VALID_MS_MAX if area == ROOT else AREA_VALID_MS_MAX
+
+
+def is_above(outer: str, area: str) -> bool:
+    """Whether an area lies in another one; every area lies in ROOT, but for ROOT itself."""
+    return area != ROOT and (outer == ROOT or area.startswith(f"{outer}/"))
 
 
 def together(documents: Sequence[Document]) -> Trust:
     """What a station believes that holds these, the root first. ``WireError``: what must not meet in one hand does."""
     roles = tuple(role for document in documents for role in document.roles)
     if len(documents) > 1:  # each alone was looked at when it was read
-        check_together(roles)
+        check_together(roles, frozenset[PublicKey]().union(*map(_sign_documents, documents)))
     return Trust(documents[0].realm, documents[0].version, roles)
+
+
+def _sign_documents(document: Document) -> frozenset[PublicKey]:
+    """Whom it lets sign documents."""
+    holders = frozenset[PublicKey]() if document.signers is None else document.signers.keys
+    return holders if document.delegates is None else holders | document.delegates.quorum.keys
 
 
 def _read_signers(fields: Fields, keys: dict[str, PublicKey]) -> Quorum:
@@ -127,7 +143,7 @@ def _read_delegates(fields: Fields, keys: dict[str, PublicKey]) -> Delegates:
 
 
 def _check_validity(document: Document, fields: Fields) -> None:
-    longest = ROOT_VALID_MS_MAX if document.area == ROOT else AREA_VALID_MS_MAX
+    longest = valid_ms(document.area)
     if document.expires <= document.issued_at:
         raise fields.wrong("expires", "later than issued_at")
     if document.expires - document.issued_at > longest:

@@ -74,9 +74,9 @@ def judge_opened(trust: Trust, site: Site, topic: str, envelope: Envelope) -> Ju
 
 def still_stands(trust: Trust, site: Site, accepted: Accepted | AcceptedRule) -> bool:
     """Whether an order that was accepted before would be today, by the keys that had signed it then."""
-    order = accepted.job if isinstance(accepted, Accepted) else accepted.order
+    order = (accepted.signed or accepted.job) if isinstance(accepted, Accepted) else accepted.order
     kind = _KINDS[type(order)]
-    signers = frozenset(key for key in keys_for(trust, kind) if key.keyid in accepted.signers)
+    signers = frozenset(key for key in keys_for(trust, kind) if key.keyid in accepted.proven)
     issuer = order.issuer if isinstance(order, Job) else order.heading.issuer
     holding = [role for role in who_may(trust, kind, issuer) if enough(role, signers)]
     grants = [role.grant for role in holding if role.grant is not None]
@@ -182,13 +182,13 @@ def _for_us(order: Job | RuleOrder, site: Site) -> Job | RuleOrder:
 
 
 def _accepted(order: Job | RuleOrder, role: Role, grant: JobGrant, proven: _Proven) -> Accepted | AcceptedRule:
-    digest = proven.claim.envelope.digest
-    signers = tuple(sorted(key.keyid for key in role.keys & proven.signers))
-    if isinstance(order, Timetable):
-        return AcceptedRule(order, digest, signers, role.name, offered=grant.limits.offered)
+    digest, limits = proven.claim.envelope.digest, grant.limits
+    of_role = tuple(sorted(key.keyid for key in role.keys & proven.signers))
+    everybody = tuple(sorted(key.keyid for key in proven.signers))
     if not isinstance(order, Job):
-        return AcceptedRule(order, digest, signers, role.name)
+        offered = limits.offered if isinstance(order, Timetable) else frozenset[JobClass]()
+        return AcceptedRule(order, digest, of_role, role.name, offered, proven=everybody)
+    accepted = Accepted(order, digest, of_role, role.name, proven=everybody)
     if order.cls is not JobClass.EMERGENCY:
-        return Accepted(order, digest, signers, role.name, offered=order.cls in grant.limits.offered)
-    limits = grant.limits
-    return Accepted(order, digest, signers, role.name, sound_max_ms=limits.sound_max_ms, per_day=limits.per_day)
+        return replace(accepted, offered=order.cls in limits.offered)
+    return replace(accepted, sound_max_ms=limits.sound_max_ms, per_day=limits.per_day)

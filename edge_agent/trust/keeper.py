@@ -14,8 +14,9 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
 from edge_agent.core.trust_standing import AcceptedTrust, TrustHead, TrustStanding
 from edge_agent.core.units import JobId, UtcMs
-from edge_agent.trust.bundle import believe
-from edge_agent.trust.chain import TRUST_TYPE, Chain, Held, offer
+from edge_agent.trust.bundle import believe, read_file
+from edge_agent.trust.chain import TRUST_TYPE, Chain, Held, begin, offer
+from edge_agent.trust.documents import ROOT
 from edge_agent.trust.envelope import Envelope, open_envelope
 from edge_agent.trust.judge import judge_opened, still_stands
 from edge_agent.trust.orders import OrderType
@@ -24,10 +25,13 @@ from edge_agent.trust.orders import OrderType
 class Keeper:
     """What one station believes. ``ValueError`` when the documents and the station are of different realms."""
 
-    def __init__(self, chain: Chain, site: Site) -> None:
+    def __init__(self, chain: Chain, site: Site, anchor: str = "", kept: Iterable[bytes] = ()) -> None:
         if chain.trust.realm != site.realm:
             raise ValueError(f"the trust documents are for realm {chain.trust.realm}, the station is of {site.realm}")
         self.chain = chain
+        self.anchor = anchor
+        """The digest of the root that the trust file begins with: what is kept counts only beside it."""
+        self._kept = frozenset(kept)
         self._site = site
 
     @property
@@ -50,6 +54,12 @@ class Keeper:
         if isinstance(after, Chain):
             self.chain = after
 
+    def unkept(self) -> tuple[tuple[str, bytes], ...]:
+        """(area, envelope) of what is believed and was not told here before."""
+        new = {held.envelope: area for area, held in self.chain.newest.items() if held.envelope not in self._kept}
+        self._kept |= new.keys()
+        return tuple((area, envelope) for envelope, area in new.items())
+
     def revoked(self, orders: Iterable[Accepted | AcceptedRule]) -> frozenset[JobId]:
         """Those of the orders, accepted before, that whoever signed them may not give any more."""
         trust = self.chain.trust
@@ -67,9 +77,15 @@ class Keeper:
         return after
 
 
-def believing(file: bytes, kept: Sequence[bytes], site: Site) -> Keeper:
-    """A station's keeper, by its trust file and the documents it has kept. ``WireError``: the file is no good."""
-    return Keeper(believe(file, kept, site.areas()), site)
+def believing(file: bytes, kept: Sequence[tuple[str, bytes]], site: Site) -> Keeper:
+    """A station's keeper, by its trust file and the documents it has kept, each behind its anchor.
+
+    ``ValueError``: the file is no good, or of another realm. What was kept beside a file that began with another root
+    does not count: so hands at a station heal it, whatever it has been made to believe.
+    """
+    anchor = begin(read_file(file)[0]).newest[ROOT].digest
+    ours = [envelope for root, envelope in kept if root == anchor]
+    return Keeper(believe(file, ours, site.areas()), site, anchor, ours)
 
 
 def _head(held: Held) -> TrustHead:

@@ -166,13 +166,15 @@ def _read_grant(fields: Fields, orders: frozenset[OrderType]) -> JobGrant:
     return JobGrant(fields.text("issuer", NAME), fields.text("level", NAME), limits)
 
 
-def check_together(roles: tuple[Role, ...]) -> None:
+def check_together(roles: tuple[Role, ...], sign_documents: frozenset[PublicKey]) -> None:
     """What must not meet in one hand: answering and ordering, ordering jobs and laying down what binds them."""
     distinct((f"roles[{index}].role", role.name) for index, role in enumerate(roles))
     online, jobs = _keys_of(roles, ONLINE), _keys_of(roles, frozenset({OrderType.JOB}))
     issuers, owners = _names_of(roles, frozenset({OrderType.JOB})), _names_of(roles, OWNERS)
     for index, role in enumerate(roles):
         where = f"roles[{index}].keyids"
+        if role.orders & ONLINE and role.keys & sign_documents:
+            raise WireError(where, "no key that signs trust documents: whoever breaks into a server has it")
         if role.grant is not None and role.keys & online:
             raise WireError(where, "no key that also answers stations: a server's key must not start sound")
         if role.orders & OWNERS and role.keys & jobs:

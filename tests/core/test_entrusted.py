@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from edge_agent.core import effects as fx
+from edge_agent.core import entrusted, explain
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.effects import Verdict
-from edge_agent.core.events import HelloDue, Restored, TrustChanged
+from edge_agent.core.events import HelloDue, JobSaved, Restored, TrustChanged
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AllStop, Lock
+from edge_agent.core.policy import local_time
 from edge_agent.core.reasons import Reason
 from edge_agent.core.trust_standing import TRUST_GRACE_MS, AcceptedTrust, TrustHead, TrustStanding
 from edge_agent.core.units import DAY_MS, HOUR_MS, JobId, UtcMs
@@ -131,14 +133,44 @@ def test_expired_documents_never_stop_an_emergency() -> None:
     assert bench.phase(flood) is Phase.PLAYING
 
 
-def test_by_a_clock_that_nobody_trusts_nothing_has_expired() -> None:
-    """A clock put forward by years must not silence a ward by itself; without a trusted time routine waits anyway."""
+@pytest.mark.parametrize(("source", "over"), [(ClockSource.SIGNED, True), (ClockSource.DISPUTED, False)])
+def test_by_a_clock_that_nobody_trusts_nothing_has_expired(source: ClockSource, over: bool) -> None:
+    """A clock put forward by years must not silence a ward by itself."""
     bench = at_work()
-    planned = bench.at(60, job_id="planned")
-    bench.now = replace(bench.now, source=ClockSource.UNSET)
+    job = bench.make()
     expire(bench, TRUST_GRACE_MS + DAY_MS)
-    bench.pass_s(60)
-    assert planned in bench.state.jobs
+    assert entrusted.expired(bench.state, job, replace(bench.now, source=source)) is over
+
+
+def test_a_rehearsal_is_no_emergency_that_expiry_lets_pass() -> None:
+    bench = at_work()
+    expire(bench, TRUST_GRACE_MS + DAY_MS)
+    bench.order(job_id="drill", rehearsal=True, when={"kind": "at", "utc": bench.now.utc + 60_000}, **EMERGENCY)
+    assert bench.answers()[-1] == ("refused", "trust_expired")
+
+
+def test_a_plan_tells_that_nothing_will_sound_when_documents_have_expired() -> None:
+    bench = at_work()
+    bench.at(3_600, job_id="planned")
+    expire(bench, TRUST_GRACE_MS + 1_000)
+    (entry,) = explain.day_sheet(bench.state, bench.now, local_time(bench.now.utc, "Asia/Ho_Chi_Minh").date()).plan
+    assert entry.reason is Reason.TRUST_EXPIRED
+
+
+def test_an_order_that_is_revoked_before_the_disk_has_answered_is_answered() -> None:
+    bench = at_work()
+    bench.deaf = {fx.SaveJob}
+    waiting = bench.at(3_600, job_id="waiting")
+    revoke(bench, waiting)
+    bench.send(JobSaved(waiting))
+    assert bench.answers() == [("refused", "key_revoked")]
+
+
+def test_a_new_root_does_not_wait_for_a_clock_that_only_it_can_bring() -> None:
+    bench = at_work()
+    bench.now = replace(bench.now, source=ClockSource.FLOOR)
+    said = bench.arrive(AcceptedTrust("d", "", UtcMs(bench.now.utc + DAY_MS)))
+    assert [effect for effect in said if isinstance(effect, fx.TakeTrust)]
 
 
 def test_expired_documents_are_told_at_every_hello() -> None:

@@ -52,7 +52,7 @@ class Committed:
     acked_seq: int = 0
     floor: UtcMs = UtcMs(0)
     kept: KeptTime | None = None
-    trust: dict[str, bytes] = field(default_factory=dict)
+    trust: dict[str, tuple[str, bytes]] = field(default_factory=dict)
 
 
 class FakeDisk:
@@ -117,7 +117,7 @@ class FakeJournal:
             past=tuple(
                 sound for stored, _ in now.records[-PAST_AMONG:] if (sound := sounded_in(stored.body)) is not None
             ),
-            trust=tuple(envelope for _, envelope in sorted(now.trust.items())),
+            trust=tuple(kept for _, kept in sorted(now.trust.items())),
         )
 
     def begin(self) -> None:
@@ -174,8 +174,8 @@ class FakeJournal:
     def save_floor(self, floor: UtcMs, kept: KeptTime | None = None) -> None:
         self._write(floor=UtcMs(max(self._open().floor, floor)), kept=kept)
 
-    def save_trust(self, area: str, envelope: bytes) -> None:
-        self._write(trust={**self._open().trust, area: envelope})
+    def save_trust(self, area: str, envelope: bytes, anchor: str) -> None:
+        self._write(trust={**self._open().trust, area: (anchor, envelope)})
 
     def prune(self, now: UtcMs) -> None:
         jobs = {

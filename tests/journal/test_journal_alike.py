@@ -71,7 +71,7 @@ def write_beside(journal: Journal, words: tuple[object, ...]) -> None:
         case ("floor", int(floor), bool(named)):
             journal.save_floor(UtcMs(floor), replace(KEPT, utc=UtcMs(floor)) if named else None)
         case ("trust", str(area), bytes(envelope)):
-            journal.save_trust(area, envelope)
+            journal.save_trust(area, envelope, "a1")
         case ("prune", int(later)):
             journal.prune(UtcMs(NOON + later))
         case _:

@@ -100,8 +100,8 @@ def test_signed_time_of_a_boot_without_a_name_takes_away_what_was_kept(rig: Rig)
 def test_the_newest_trust_document_of_each_area_is_kept_the_root_first(rig: Rig) -> None:
     with transaction(rig.boot()) as journal:
         for area, envelope in (("vn/ha-noi", b"p1"), ("", b"r1"), ("vn/ha-noi", b"p2")):
-            journal.save_trust(area, envelope)
-    assert rig.boot().load().trust == (b"r1", b"p2")
+            journal.save_trust(area, envelope, "a1")
+    assert rig.boot().load().trust == (("a1", b"r1"), ("a1", b"p2"))
 
 
 def test_floor_and_kept_time_are_durable_together_or_not_at_all(rig: Rig) -> None:

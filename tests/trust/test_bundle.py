@@ -10,7 +10,7 @@ from edge_agent.trust.bundle import DOCUMENTS_MAX, FILE_BYTES_MAX, believe, read
 from edge_agent.trust.documents import ROOT
 from edge_agent.trust.strict_json import WireError
 from tests.trust.delegation import HANOI, PROVINCE_1, ROOT_1, WARD_1, root, ward
-from tests.trust.makers import AREA, make_site, signed_trust
+from tests.trust.makers import AREA, NOON, make_site, signed_trust
 
 AREAS = make_site().areas()
 FILE = write_file([ROOT_1, PROVINCE_1, WARD_1])
@@ -31,6 +31,11 @@ def test_a_trust_file_reads_back_as_the_documents_that_it_holds() -> None:
 def test_a_station_goes_on_from_what_it_has_kept_where_that_is_newer() -> None:
     assert versions(WARD_2) == {ROOT: 1, "vn/ha-noi": 1, AREA: 2}
     assert versions(ROOT_2, WARD_2) == {ROOT: 2, "vn/ha-noi": 1, AREA: 2}
+
+
+def test_of_two_roots_of_one_version_the_files_counts() -> None:
+    other = signed_trust(root(1, issued_at=NOON), "holder")
+    assert believe(FILE, [other], AREAS).newest[ROOT].envelope == ROOT_1
 
 
 def test_a_newer_file_brings_what_the_station_has_missed() -> None:

@@ -179,6 +179,51 @@ def test_an_epoch_that_goes_back_brings_nothing_back() -> None:
     assert areas(second) == [ROOT, PROVINCE]
 
 
+def test_delegates_that_are_left_out_once_do_not_come_back_in_an_old_epoch() -> None:
+    fifth = believe(whole(), signed_trust(province(2, delegates=delegates(HANOI, epoch=5)), NATIONAL))
+    without = province(3)
+    del without["delegates"]
+    refused = refusal(fifth, signed_trust(without, NATIONAL))
+    assert (refused.reason, "delegates.epoch: none" in refused.detail) == (Reason.TRUST_ROLLED_BACK, True)
+
+
+def test_signatures_that_a_broker_has_taken_off_do_not_keep_a_document_from_standing_later() -> None:
+    both = signed_trust(province(delegates=delegates(HANOI, "second")) | {"keys": _keys(HANOI, "second")}, NATIONAL)
+    document = ward()
+    trimmed, whole_ = signed_trust(document, "second"), signed_trust(document, "second", HANOI)
+    chain = believe(begin(ROOT_1), both, trimmed)
+    assert refusal(chain, whole_).reason is Reason.REPLAYED
+    without = believe(chain, signed_trust(province(2), NATIONAL))
+    assert areas(without) == [ROOT, PROVINCE]
+    assert areas(believe(without, whole_)) == [ROOT, PROVINCE, AREA]
+
+
+def test_a_ward_that_reaches_beyond_its_province_is_not_believed() -> None:
+    loud = ward(2, roles=[job_role(limits={"classes": ["normal"], "areas": ["vn"]})])
+    assert refusal(whole(), signed_trust(loud, HANOI)).reason is Reason.TRUST_BEYOND_PARENT
+
+
+@pytest.mark.parametrize("name", ["signers", "delegates"])
+def test_a_servers_key_signs_no_documents(name: str) -> None:
+    """Whoever breaks into the server has it, and would name officers of his own."""
+    mixed = root()
+    mixed[name]["keyids"] = [signer("server").keyid]
+    with pytest.raises(WireError, match="no key that signs trust documents"):
+        begin(signed_trust(mixed, "holder", "server"))
+    with_server = province(2, HANOI, "server", delegates=delegates("server"))
+    assert refusal(whole(), signed_trust(with_server, NATIONAL)).reason is Reason.TRUST_BEYOND_PARENT
+
+
+def test_documents_stand_from_above_down_in_whatever_order_they_were_kept() -> None:
+    for hamlet in ("a", "b", "c"):
+        area = f"{AREA}/{hamlet}"
+        below = signed_trust(area_document(area, "officer"), "officer-of-wards")
+        with_delegates = ward(delegates=delegates("officer-of-wards", limits={"areas": [AREA]}))
+        with_delegates["keys"] |= _keys("officer-of-wards")
+        chain = remembered(ROOT_1, [below, signed_trust(with_delegates, HANOI), PROVINCE_1])
+        assert areas(chain) == [ROOT, PROVINCE, AREA, area]
+
+
 def test_an_old_document_does_not_come_back_where_only_the_keys_have_changed() -> None:
     """Ward 2 ends with the key that signed it; ward 1, signed by the key that stays, must not be next."""
     two = signed_trust(province(delegates=delegates(HANOI, "second")) | {"keys": _keys(HANOI, "second")}, NATIONAL)

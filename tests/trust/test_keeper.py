@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from edge_agent.core import timetable
 from edge_agent.core.events import Rejected
-from edge_agent.core.job import Accepted
+from edge_agent.core.job import Accepted, PlayNow
 from edge_agent.core.order import AcceptedRule
 from edge_agent.core.reasons import Reason
 from edge_agent.core.trust_standing import AcceptedTrust
 from edge_agent.trust.bundle import write_file
 from edge_agent.trust.keeper import Keeper, believing
-from tests.trust.delegation import HANOI, PROVINCE_1, ROOT_1, WARD_1, ward
+from tests.trust.delegation import HANOI, PROVINCE_1, ROOT_1, WARD_1, root, ward
 from tests.trust.makers import (
     ACK_TOPIC,
     AREA,
+    DAY_MS,
     JOB_TOPIC,
+    NOON,
     WELCOME_TOPIC,
     command_role,
     job_role,
@@ -71,7 +75,7 @@ def test_a_document_is_judged_as_it_will_be_believed() -> None:
     two = signed_trust(ward(2), HANOI)
     judgement = made.judge(JOB_TOPIC, two)
     assert isinstance(judgement, AcceptedTrust)
-    assert (judgement.area, judgement.again) == (AREA, False)
+    assert (judgement.area, judgement.again, judgement.issued_at) == (AREA, False, NOON - DAY_MS)
     assert made.standing.heads[-1].version == 1, "judging changes nothing"
     made.take(two)
     assert made.standing.heads[-1].version == 2
@@ -122,3 +126,64 @@ def test_a_job_stands_only_within_what_its_signers_may_do_today(role: dict[str, 
     order = accepted(made, signed_job())
     made.take(full_ward(3, role))
     assert (made.revoked([order]) == set()) is stands
+
+
+def test_the_entries_of_a_timetable_stand_on_as_they_were_signed() -> None:
+    """They are planned from a beginning of their own, which nobody has signed."""
+    made = taught(*ALL)
+    whole = accepted(made, signed_timetable())
+    assert isinstance(whole, AcceptedRule)
+    entries = timetable.entries(whole)
+    assert entries
+    made.take(full_ward(3, *ALL))
+    assert made.revoked(entries) == set()
+    made.take(full_ward(4))
+    assert made.revoked(entries) == {one.order_id for one in entries}
+
+
+def test_an_offer_that_was_chosen_stands_on_as_it_was_signed() -> None:
+    """Its choice is later than the ten minutes for which something may be ordered for now."""
+    made = taught(*ALL)
+    offer = accepted(made, signed_job(when={"kind": "at", "utc": NOON + 3_600_000}, not_after=NOON + 7_200_000))
+    assert isinstance(offer, Accepted)
+    chosen = replace(offer, job=replace(offer.job, when=PlayNow()), signed=offer.job)
+    made.take(full_ward(3, *ALL))
+    assert made.revoked([chosen]) == set()
+
+
+def test_an_order_that_two_signed_stands_on_by_the_other_ones_role() -> None:
+    deputys = job_role(role="deputys", keyids=BOTH[1:], limits=LIMITS)
+    made = taught(job_role(limits=LIMITS), deputys)
+    order = accepted(made, signed_job(by=("officer", "deputy")))
+    made.take(full_ward(3, deputys))
+    assert made.revoked([order]) == set()
+
+
+def test_what_is_believed_and_not_kept_is_told_once() -> None:
+    made = keeper()
+    assert [area for area, _ in made.unkept()] == ["", "vn/ha-noi", AREA]
+    assert made.unkept() == ()
+    made.take(full_ward(2))
+    assert made.unkept() == ((AREA, full_ward(2)),)
+
+
+def test_an_older_trust_file_takes_back_nothing_that_a_newer_one_brought() -> None:
+    first = believing(write_file([ROOT_1, PROVINCE_1, full_ward(2)]), (), make_site())
+    kept = [(first.anchor, envelope) for _, envelope in first.unkept()]
+    again = believing(FILE, kept, make_site())
+    assert again.standing.heads[-1].version == 2
+    assert again.unkept() == ()
+
+
+def test_a_trust_file_with_another_root_is_a_beginning_whatever_was_believed() -> None:
+    """Hands at the station must heal it even of a stolen root."""
+    kept = [(keeper().anchor, signed_trust(root(9), "holder")), (keeper().anchor, full_ward(9))]
+    fresh = write_file([signed_trust(root(holders=("new",)), "new"), PROVINCE_1, WARD_1])
+    assert [head.version for head in believing(fresh, kept, make_site()).standing.heads] == [1, 1, 1]
+
+
+def test_a_station_that_was_moved_lets_go_of_the_old_wards_documents() -> None:
+    made = keeper()
+    kept = [(made.anchor, envelope) for _, envelope in made.unkept()]
+    elsewhere = believing(FILE, kept, make_site(area="vn/ha-noi/tay-ho"))
+    assert [head.area for head in elsewhere.standing.heads] == ["", "vn/ha-noi"]

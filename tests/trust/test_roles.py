@@ -357,7 +357,7 @@ def test_more_keys_than_a_commune_has_are_refused():
 def test_a_file_without_end_is_refused():
     text = json.dumps(trust_document())
     assert load_document(text.ljust(DOCUMENT_BYTES_MAX).encode())
-    with pytest.raises(WireError, match="at most 49152 bytes"):
+    with pytest.raises(WireError, match="at most 47104 bytes"):
         load_document(text.ljust(DOCUMENT_BYTES_MAX + 1).encode())
 
 
