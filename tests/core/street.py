@@ -154,7 +154,8 @@ class Street:
         signed = self.accepted[accepted.digest]
         if signed.offered:
             assert job.not_after <= signed.not_after, "chosen for a time that nobody signed it for"
-            signed = replace(signed, job=replace(signed.job, when=job.when, not_after=job.not_after))
+            planned = replace(signed.job, when=job.when, not_after=job.not_after)
+            signed = replace(signed, job=planned, signed=signed.signed or signed.job)
         assert signed == accepted, "sounded what was never verified"
         assert zones, "a play that nobody hears"
         assert start.play_id not in self.routed, "started a play twice"
