@@ -102,3 +102,28 @@ def test_a_task_with_a_hyphen_is_found(tmp_path: Path) -> None:
 def test_a_row_may_be_shown_in_part(tmp_path: Path) -> None:
     in_part = SOUND.replace("`./run demo --fast`", "`./run demo`; on a bare system not yet")
     assert trace.faults(project(tmp_path, in_part)) == []
+
+
+@pytest.mark.parametrize("page", ["SECURITY.md", "docs/threat-model.md", "docs/days/README.md"])
+@pytest.mark.parametrize(
+    ("named", "fault"),
+    [
+        ("tests/core/test_job.py::test_four", "no such test in that file"),
+        ("tests/core/test_jobs.py::test_three_classes", "no such file"),
+        ("tests/core/test_job.py::test_three_classes[x]", "neither tests/….py::test_… nor ./run TASK"),
+        ("./run lint", "run has no such task"),
+    ],
+)
+def test_what_any_page_names_must_exist(tmp_path: Path, page: str, named: str, fault: str) -> None:
+    root = project(tmp_path)
+    (root / page).parent.mkdir(exist_ok=True)
+    (root / page).write_text(f"Shown by `./run demo` and `{named}`.\n", "utf-8")
+    assert trace.faults(root) == [f"{page} names `{named}`: {fault}"]
+
+
+def test_a_page_may_name_files_and_show_commands(tmp_path: Path) -> None:
+    root = project(tmp_path)
+    page = "`tests/soak/` and `./run demo\n--fast`:\n\n```sh\n./run lint `x`\n```\n`./run self-check`\n"
+    (root / "docs/page.md").write_text(page, "utf-8")
+    assert trace.references(page) == ["./run demo\n--fast", "./run self-check"]
+    assert trace.faults(root) == []

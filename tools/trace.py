@@ -1,7 +1,8 @@
 """Decide whether every numbered requirement has a row that says what shows it, and whether that exists.
 
 Reads ``docs/requirements.md`` (which numbers there are), ``docs/traceability.md`` (what shows each), the named test
-files and ``run``. Runs no test: whether what is named also passes, pytest says.
+files and ``run``. Every other document is held to the same for the tests and tasks that it names. Runs no test: whether
+what is named also passes, pytest says.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ NUMBER = re.compile(r"[A-Z]\d+|[a-z]+\.\d+")
 CELL_BORDER = re.compile(r"(?<!\\)\|")
 REFERENCE = re.compile(r"`([^`]+)`")
 NODE_ID = re.compile(r"(?P<file>tests/[\w/]+\.py)::(?:(?P<cls>Test\w+)::)?(?P<test>test_\w+)")
-COMMAND = re.compile(r"\./run (?P<task>[a-z-]+)( .+)?")
+COMMAND = re.compile(r"\./run (?P<task>[a-z-]+)(\s.+)?", re.DOTALL)
+FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 NOT_YET = "not yet"
+TRACED = "docs/traceability.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,9 @@ def rows(markdown: str) -> list[Row]:
 def faults(root: Path) -> list[str]:
     """What is wrong, one sentence each; empty when every number is accounted for."""
     required = [row.number for row in rows((root / "docs/requirements.md").read_text("utf-8"))]
-    traced = rows((root / "docs/traceability.md").read_text("utf-8"))
-    return [*_number_faults(required, [row.number for row in traced]), *_row_faults(root, traced)]
+    traced = rows((root / TRACED).read_text("utf-8"))
+    numbers = [row.number for row in traced]
+    return [*_number_faults(required, numbers), *_row_faults(root, traced), *_page_faults(root)]
 
 
 def _number_faults(required: list[str], traced: list[str]) -> Iterator[str]:
@@ -67,6 +71,21 @@ def _row_faults(root: Path, traced: list[Row]) -> Iterator[str]:
         for reference in row.references:
             if fault := _reference_fault(root, tasks, reference):
                 yield f"{row.number} names `{reference}`: {fault}"
+
+
+def _page_faults(root: Path) -> Iterator[str]:
+    """Of the pages that are read for what they say: a test or a task that they name must be there."""
+    tasks = _tasks((root / "run").read_text("utf-8"))
+    for page in sorted({*root.glob("*.md"), *(root / "docs").rglob("*.md")} - {root / TRACED}):
+        for reference in references(page.read_text("utf-8")):
+            if fault := _reference_fault(root, tasks, reference):
+                yield f"{page.relative_to(root)} names `{reference}`: {fault}"
+
+
+def references(page: str) -> list[str]:
+    """The tests and tasks that stand in backticks on a page, outside of blocks of commands."""
+    quoted = REFERENCE.findall(FENCED.sub("", page))
+    return [one for one in quoted if one.startswith("./run ") or (one.startswith("tests/") and "::" in one)]
 
 
 def _reference_fault(root: Path, tasks: frozenset[str], reference: str) -> str | None:
@@ -99,7 +118,7 @@ def main() -> int:
     found = faults(root)
     for fault in found:
         print(f"trace: {fault}")
-    traced = rows((root / "docs/traceability.md").read_text("utf-8"))
+    traced = rows((root / TRACED).read_text("utf-8"))
     open_numbers = sum(NOT_YET in row.shown_by for row in traced)
     print(f"trace: {len(traced)} numbers, {len(traced) - open_numbers} shown, {open_numbers} not yet or in part")
     return 1 if found else 0
