@@ -6,8 +6,8 @@ system clock moves nothing that plays.
 
 from __future__ import annotations
 
-import ctypes
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -18,12 +18,14 @@ from uuid import UUID
 from edge_agent.core import clock_trust
 from edge_agent.core.clock_trust import ClockState, KeptTime, Now
 from edge_agent.core.units import SECOND_MS, MonoMs, UtcMs
+from edge_agent.ntp import KernelSync, kernel_sync
 
 RTC_ERROR_MS = 30 * SECOND_MS
 # A DS3231 drifts 2 ppm, one minute a year; half a year between syncs is the most a station in use sees.
 NTP_CHECK_MS = 60 * SECOND_MS
 # chrony and timesyncd poll every 64 s at the shortest.
 BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
+BOOT_ID_VARIABLE = "BOOT_ID"
 
 log = logging.getLogger(__name__)
 
@@ -39,47 +41,16 @@ def system_utc_ms() -> UtcMs:
 
 
 def kernel_boot_id(file: Path = BOOT_ID_FILE) -> str | None:
-    """The kernel's own name for this boot, a new UUID each time (random(4)); None where it cannot be read."""
+    """The kernel's own name for this boot, a new UUID each time (random(4)); None where it cannot be read.
+
+    The agent's unit hides the file with the rest of the machine's /proc, and passes what stands in it.
+    """
+    told = os.environ.get(BOOT_ID_VARIABLE)
     try:
-        return str(UUID(file.read_text("ascii").strip()))
+        return str(UUID(file.read_text("ascii").strip() if told is None else told))
     except (OSError, ValueError) as error:
         log.warning("boot id unreadable error=%s next=a new process will not know the time by itself", error)
         return None
-
-
-class _Timex(ctypes.Structure):
-    """The head of ``struct timex`` (adjtimex(2)); the kernel writes beyond it, hence the tail."""
-
-    _fields_ = [
-        ("modes", ctypes.c_uint),
-        ("offset", ctypes.c_long),
-        ("freq", ctypes.c_long),
-        ("maxerror", ctypes.c_long),
-        ("esterror", ctypes.c_long),
-        ("status", ctypes.c_int),
-        ("tail", ctypes.c_byte * 256),
-    ]
-
-
-_STA_UNSYNC = 0x0040
-_TIME_ERROR = 5
-# What adjtimex answers with while nobody disciplines the clock.
-
-
-@dataclass(frozen=True, slots=True)
-class KernelSync:
-    """What the kernel says of the system clock's discipline; ``max_error_ms`` is meant only while synchronised."""
-
-    synchronised: bool
-    max_error_ms: int
-
-
-def kernel_sync() -> KernelSync:
-    """Ask the kernel (adjtimex, read only); every NTP client reports to it."""
-    timex = _Timex()
-    state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex))
-    synchronised = state >= 0 and state != _TIME_ERROR and not timex.status & _STA_UNSYNC
-    return KernelSync(synchronised, int(timex.maxerror) // 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +101,16 @@ class StationClock:
                 self._check_ntp()
             return self._clock.read(mono)
 
-    def adopt_signed(self, utc: UtcMs, asked_at: MonoMs) -> Now:
-        """A verified welcome says that it was ``utc`` at some moment since ``asked_at``."""
+    def adopt_signed(self, utc: UtcMs, asked_at: MonoMs, floor: UtcMs | None = None) -> Now:
+        """A verified welcome says that it was ``utc`` at some moment since ``asked_at``.
+
+        From then on nothing is believed that is before ``floor``, or else ``utc``.
+        """
         mono = self._readings.boot()
         round_trip_ms = max(0, mono - asked_at)
         with self._lock:
             middle = MonoMs(mono - round_trip_ms // 2)
-            self._floor = max(self._floor, utc)
+            self._floor = max(self._floor, utc if floor is None else floor)
             if self._boot_id is not None:
                 self.kept = KeptTime(self._boot_id, middle, utc, round_trip_ms)
             self._clock = clock_trust.adopt_signed(self._clock, utc, middle, round_trip_ms)

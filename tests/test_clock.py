@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import subprocess
 import threading
 import time
 from dataclasses import dataclass, field
@@ -12,11 +10,9 @@ from uuid import UUID
 
 import pytest
 
-from edge_agent import clock
 from edge_agent.clock import (
     NTP_CHECK_MS,
     RTC_ERROR_MS,
-    KernelSync,
     Readings,
     StationClock,
     boot_ms,
@@ -25,6 +21,7 @@ from edge_agent.clock import (
 )
 from edge_agent.core.clock_trust import DISPUTE_MS, HOLDOVER_AFTER_MS, ClockSource, KeptTime
 from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, MonoMs, UtcMs
+from edge_agent.ntp import KernelSync
 
 NOON = UtcMs(1_790_830_800_000)
 LAST_WELCOME = UtcMs(NOON - HOUR_MS)
@@ -279,29 +276,6 @@ def test_a_welcome_that_only_confirms_ntp_is_kept_all_the_same(machine: FakeMach
 # -- the real machine --------------------------------------------------------------------------------------------------
 
 
-def test_what_the_kernel_says_of_its_clock_is_plausible() -> None:
-    sync = clock.kernel_sync()
-    assert isinstance(sync.synchronised, bool)
-    # It counts up to 16 s (NTP_PHASE_LIMIT) and stays there while nobody disciplines it; then it is never called good.
-    assert 0 <= sync.max_error_ms <= 16_000
-    assert not (sync.synchronised and sync.max_error_ms == 16_000)
-
-
-def test_the_kernel_s_answer_has_room(tmp_path: Path) -> None:
-    """adjtimex writes a whole ``struct timex``, as long as the system's own headers say."""
-    source = tmp_path / "size.c"
-    source.write_text(
-        "#include <stddef.h>\n#include <stdio.h>\n#include <sys/timex.h>\n"
-        'int main(void) { printf("%zu %zu %zu", sizeof(struct timex), offsetof(struct timex, maxerror),'
-        " offsetof(struct timex, status)); return 0; }\n"
-    )
-    subprocess.run(["cc", "-o", tmp_path / "size", source], check=True)
-    told = subprocess.run([tmp_path / "size"], check=True, capture_output=True, text=True).stdout
-    size, maxerror, status = (int(number) for number in told.split())
-    assert ctypes.sizeof(clock._Timex) >= size
-    assert (clock._Timex.maxerror.offset, clock._Timex.status.offset) == (maxerror, status)
-
-
 def test_a_boot_of_this_machine_has_one_name() -> None:
     name = kernel_boot_id()
     assert name is not None
@@ -312,6 +286,11 @@ def test_the_boot_s_name_is_read_as_the_kernel_writes_it(tmp_path: Path) -> None
     file = tmp_path / "boot_id"
     file.write_text("6C6d93ab-66ac-4cf0-a7b5-2f8a2f4c0c5d\n")
     assert kernel_boot_id(file) == "6c6d93ab-66ac-4cf0-a7b5-2f8a2f4c0c5d"
+
+
+def test_a_unit_that_hides_proc_passes_the_boot_s_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOOT_ID", "6c6d93ab66ac4cf0a7b52f8a2f4c0c5d")  # as systemd's %b has it
+    assert kernel_boot_id(tmp_path / "absent") == "6c6d93ab-66ac-4cf0-a7b5-2f8a2f4c0c5d"
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\n", b"6c6d93ab-66ac-4cf0", b"\xff\xfe\x00", b"hello"])

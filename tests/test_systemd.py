@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -10,20 +11,26 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent import ntp
 from edge_agent.audio import decode_worker
 from edge_agent.audio.child import OPEN_FILES_MAX, PROCESSES_MAX
 from edge_agent.audio.decode_service import SOCKET
 from edge_agent.audio.decoder import CPU_BASE_S, CPU_SHARE, DATA_BYTES_MAX, WALL_BASE_S, WALL_SHARE, FfmpegDecoder
 from edge_agent.audio.sandbox import Sandbox
 from edge_agent.audio.speech import EspeakVoice
-from edge_agent.core.units import SECOND_MS
+from edge_agent.clock import BOOT_ID_VARIABLE
+from edge_agent.core.units import MINUTE_MS, SECOND_MS
 from edge_agent.device.process import WRITER_MS_MAX
 from edge_agent.link.server import AGENT_USER
 from edge_agent.watchdog import FEED_EVERY_MS
 from tests.host.parts import ABSENT
 
 SYSTEMD = Path(__file__).parents[1] / "systemd"
-UNITS = ["edge-agent.service", "edge-agent-io.service"]
+AGENT, DEVICE, CLOCK = "edge-agent.service", "edge-agent-io.service", "edge-agent-clock.service"
+UNITS = [AGENT, DEVICE]
+CLOCK_TIMER = "edge-agent-clock.timer"
+CONFINED = SYSTEMD / "drop-ins/edge-agent-confined.conf"
+# For the agent, where it sees no file but what it needs.
 DECODE_SOCKET = "edge-agent-decode.socket"
 DECODE_WORKER = "edge-agent-decode@.service"
 CLIP_S_MAX = 2 * 3_600
@@ -58,15 +65,77 @@ def run(*command: str) -> str:
 
 
 @pytest.mark.host
-@pytest.mark.parametrize("unit", [*UNITS, DECODE_SOCKET, DECODE_WORKER])
+@pytest.mark.parametrize("unit", [*UNITS, CLOCK, CLOCK_TIMER, DECODE_SOCKET, DECODE_WORKER])
 def test_the_service_manager_finds_no_fault_in_a_unit(unit: str, tmp_path: Path) -> None:
     analyze = tool("systemd-analyze")
     true = shutil.which("true") or "/bin/true"
-    for name in (*UNITS, DECODE_SOCKET, DECODE_WORKER):  # each names another
+    for name in (*UNITS, CLOCK, CLOCK_TIMER, DECODE_SOCKET, DECODE_WORKER):  # each names another
         text = (SYSTEMD / name).read_text().replace(PROGRAM, true).replace("/opt/edge-agent/bin/python", true)
         (tmp_path / name).write_text(text)
     given = tmp_path / unit.replace("@.", "@one.")
     assert run(analyze, "verify", "--man=no", "--recursive-errors=no", str(given)).strip() == ""
+
+
+def exposure(unit: str, folder: Path, drop_in: str = "", without: str = "") -> float:
+    """What systemd-analyze makes of a shipped unit, alone or with a drop-in, whole or without one directive."""
+    kept = [line for line in (SYSTEMD / unit).read_text().splitlines() if not without or not line.startswith(without)]
+    (folder / unit).write_text("\n".join(kept))
+    if drop_in:
+        (folder / f"{unit}.d").mkdir()
+        (folder / f"{unit}.d" / "drop-in.conf").write_text(drop_in)
+    command = [tool("systemd-analyze"), "security", "--offline=true", "--no-pager"]
+    done = subprocess.run([*command, str(folder / unit)], capture_output=True, text=True, timeout=120, check=False)
+    return float(re.findall(r"exposure level for \S+: ([0-9.]+)", done.stdout)[-1])
+
+
+SCORES = [
+    pytest.param(AGENT, "", 1.1, id="agent"),
+    pytest.param(AGENT, CONFINED.read_text(), 0.9, id="agent with a root of its own"),
+    pytest.param(DEVICE, "", 0.6, id="device process"),
+    pytest.param(CLOCK, "", 0.6, id="clock"),
+    pytest.param(DECODE_WORKER, "", 1.1, id="decoder"),
+]
+
+
+@pytest.mark.host
+@pytest.mark.parametrize(("unit", "drop_in", "most"), SCORES)
+def test_a_unit_is_exposed_no_more_than_was_promised(unit: str, drop_in: str, most: float, tmp_path: Path) -> None:
+    assert exposure(unit, tmp_path, drop_in) <= most
+
+
+@pytest.mark.host
+@pytest.mark.parametrize("without", ["SystemCallFilter=", "ProtectClock=", "CapabilityBoundingSet=", "PrivateUsers="])
+def test_an_agent_without_one_directive_is_exposed_more(without: str, tmp_path: Path) -> None:
+    assert exposure(AGENT, tmp_path, without=without) > 1.1
+
+
+@pytest.mark.host
+@pytest.mark.parametrize("without", ["SystemCallFilter=", "PrivateNetwork=", "CapabilityBoundingSet="])
+def test_a_device_process_without_one_directive_is_exposed_more(without: str, tmp_path: Path) -> None:
+    assert exposure(DEVICE, tmp_path, without=without) > 0.6
+
+
+@pytest.mark.host
+def test_a_device_process_on_debian_12_keeps_the_promise(tmp_path: Path) -> None:
+    """Its systemd does not know PrivateUsers=identity, and goes without."""
+    assert exposure(DEVICE, tmp_path, without="PrivateUsers=") <= 0.6
+
+
+def test_the_clock_is_asked_by_a_unit_of_its_own_and_told_where_the_agent_reads() -> None:
+    clock, agent = directives(CLOCK), directives(AGENT)
+    assert clock["ExecStart"] == [f"/opt/edge-agent/bin/python -I -m {ntp.__name__} {ntp.REPORT}"]
+    assert clock["ReadWritePaths"] == [str(ntp.REPORT.parent)]
+    assert CLOCK_TIMER in agent["Wants"][0].split()
+    assert agent["Environment"] == [f"{BOOT_ID_VARIABLE}=%b"]
+    minutes = int(directives(CLOCK_TIMER)["OnUnitActiveSec"][0].removesuffix("min"))
+    assert 2 * minutes * MINUTE_MS < ntp.REPORT_AGE_MS_MAX, "one that was missed costs nothing"
+    assert str(ntp.REPORT.parent) in CONFINED.read_text()
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_no_part_of_a_process_is_written_to_a_card(unit: str) -> None:
+    found = directives(unit)
+    assert (found["LimitCORE"], found["MemorySwapMax"]) == (["0"], ["0"])
 
 
 @pytest.mark.parametrize("unit", UNITS)

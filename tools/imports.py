@@ -18,6 +18,7 @@ PACKAGE = "edge_agent"
 # Every part of the package stands on one floor and may import only lower ones and itself. A new part needs a line here.
 FLOORS = {
     "core": 1,
+    "ntp": 1,
     "trust": 2,
     "journal": 2,
     "audio": 2,
@@ -35,13 +36,14 @@ FLOORS = {
     "host": 3,
     "upstream": 3,
     "device": 3,
-    "headend": 3,
-    "cli": 4,
-    "__main__": 5,
+    "identity": 3,
+    "headend": 4,
+    "cli": 5,
+    "__main__": 6,
 }
 
 # The agent's process is several files on one floor: these count as runtime's own.
-OF_RUNTIME = frozenset({"workers", "host", "housekeeping", "upstream"})
+OF_RUNTIME = frozenset({"workers", "host", "housekeeping", "upstream", "manifest_worker"})
 
 # What opens a device, a socket or a database. Others work against the port beside it.
 ADAPTERS = frozenset(
@@ -51,6 +53,7 @@ ADAPTERS = frozenset(
         "relay.simulated",
         "sync.mqtt",
         "sync.download",
+        "sync.home",
         "console.serial_line",
         "journal.store",
     }
@@ -99,8 +102,8 @@ HOMES = {
     "serial": {"console"},
     "sqlite3": {"journal"},
     "apscheduler": {"core"},
-    "cryptography": {"trust", "headend", "cli"},
-    "pkcs11": {"headend"},
+    "cryptography": {"trust", "identity", "headend", "cli"},
+    "pkcs11": {"identity"},
 }
 
 # Tests and the demo listen to recordings with numpy, and hold our envelopes to securesystemslib; no station carries

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 import subprocess
+from collections.abc import Iterable, Sequence
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from tests.host.parts import needs
 
-BOOT_S = 180  # only so that a system that hangs ends; it is off again within two seconds
+BOOT_S = 600  # only so that a system that hangs ends; booting and ending take two seconds
 TARGET = "booted-test.target"
 SERVICE = "booted-test.service"
 SHARED = "/mnt"
@@ -51,7 +54,7 @@ cp -r "$2/." "$1/root/"
 rm -rf "$1"/root/etc/systemd/system/*.wants
 cp -r "$2/etc/systemd/system/." "$1/root/etc/systemd/system/"
 exec systemd-nspawn --quiet --directory="$1/root" --register=no --keep-unit --private-network --bind="$3:$4" \\
-    --boot -- systemd.unit="$5" systemd.show_status=no
+    "${@:6}" --boot -- systemd.unit="$5" systemd.show_status=no
 """
 
 needs_boot = needs("systemd-nspawn", "unshare")
@@ -64,11 +67,11 @@ def _may_mount() -> bool:
     return os.geteuid() == 0 and subprocess.run(trial, capture_output=True, check=False).returncode == 0
 
 
-def run_booted(folder: Path, added: Path, script: str, service: str = "") -> str:
+def run_booted(folder: Path, added: Path, script: str, service: str = "", options: Sequence[str] = ()) -> str:
     """Boot with the files under ``added`` put over the system's own, run ``script`` there, and return what it said.
 
-    ``folder`` is shared with it as SHARED, ``script`` a command line, ``service`` more lines for the unit that runs it.
-    Skips the test where nothing can be mounted.
+    ``folder`` is shared with it as SHARED, ``script`` a command line, ``service`` more lines for the unit that runs it,
+    ``options`` more for systemd-nspawn. Skips the test where nothing can be mounted.
     """
     if not _may_mount():
         pytest.skip("only root that may mount can boot a system")
@@ -80,11 +83,12 @@ def run_booted(folder: Path, added: Path, script: str, service: str = "") -> str
     place.mkdir()
     folder.chmod(0o755)  # whoever runs the script reads it too
     boot = ["unshare", "--mount", "bash", "-c", _BOOT, "boot", str(place), str(added), str(folder), SHARED, TARGET]
+    boot += options
     done = subprocess.run(boot, capture_output=True, text=True, timeout=BOOT_S, check=False, stdin=subprocess.DEVNULL)
     said = folder / "said"
     complaints = folder / "complaints"
     assert said.exists(), f"it did not boot:\n{done.stdout}\n{done.stderr}"
-    assert complaints.read_text() == "", said.read_text()
+    assert complaints.read_text() == "", f"{said.read_text()}\n{complaints.read_text()}"
     return said.read_text()
 
 
@@ -101,3 +105,35 @@ def installed(root: Path, package: Path) -> None:
         home / "lib" / version / "site-packages" / package.name,
         ignore=shutil.ignore_patterns("__pycache__"),
     )
+
+
+def installed_libraries(root: Path, *names: str) -> None:
+    """And the libraries that it and these need, as they lie in this environment; with its command."""
+    home = root / "opt/edge-agent"
+    (place,) = home.glob("lib/python3*/site-packages")
+    for distribution in _closure(names):
+        for file in distribution.files or ():
+            # No .pth: through it this checkout would be found too, which no station has.
+            if ".." not in file.parts and "__pycache__" not in file.parts and file.suffix != ".pth":
+                (place / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(Path(str(distribution.locate_file(file))), place / file)
+    command = home / "bin/edge-agent"
+    command.write_text("#!/opt/edge-agent/bin/python\nimport sys\nfrom edge_agent.cli import main\nsys.exit(main())\n")
+    command.chmod(0o755)
+
+
+def _closure(names: Iterable[str]) -> list[metadata.Distribution]:
+    """These distributions and all that they require, where it is installed; extras are nobody's need."""
+    wanted, known = list(names), {}
+    while wanted:
+        name = wanted.pop()
+        if name in known:
+            continue
+        try:
+            known[name] = metadata.distribution(name)
+        except metadata.PackageNotFoundError:  # for another Python or another system
+            continue
+        for line in known[name].requires or ():
+            if "extra ==" not in line:
+                wanted.append(re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0])
+    return list(known.values())
