@@ -33,6 +33,11 @@ def socket(config: Config) -> Path:
     return config.paths.run_dir / "io.sock"
 
 
+def certificate_trouble(config: Config) -> Path:
+    """Why the last connection failed, while certificates or the clock are the reason."""
+    return config.paths.run_dir / "certificate-trouble.json"
+
+
 def status(config: Config) -> Path:
     """What the agent shows of itself, for the console and for ``edge-agent status``."""
     return config.paths.run_dir / "status.json"

@@ -15,14 +15,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge_agent.cli import paths
+from edge_agent.cli.certificate_note import read_note
 from edge_agent.cli.knock import device_up
 from edge_agent.cli.process import die_with_any_thread, log_to_stderr, on_stop
 from edge_agent.config import Config
 from edge_agent.console.commands import Command, answer, new_session
 from edge_agent.console.screen import View
 from edge_agent.console.serial_line import Line, serve
+from edge_agent.console.silence import Cause
 from edge_agent.console.status import STATUS_BYTES_MAX, Absence, Play, Status, StatusError, read_status
-from edge_agent.console.words import Language
+from edge_agent.console.words import Language, Text
+from edge_agent.sync.tls_trouble import WORDS
 
 STALE_S = 10
 # Five times the longest interval at which the agent renews the file, and what systemd's watchdog allows it.
@@ -57,7 +60,17 @@ def language(config: Config) -> Language:
 def look(config: Config) -> View:
     """The station's picture as of now."""
     seen = read_picture(paths.status(config), time.time())
-    return View(seen if isinstance(seen, Absence) else seen[0], device_up(paths.socket(config)))
+    return View(seen if isinstance(seen, Absence) else seen[0], device_up(paths.socket(config)), unconnected(config))
+
+
+def unconnected(config: Config) -> Cause | None:
+    """Why there is no connection, where certificates or the clock are the reason."""
+    trouble = read_note(paths.certificate_trouble(config))
+    if trouble is None:
+        return None
+    words = WORDS[trouble.kind]
+    said = Text(f"Không kết nối được: {trouble.vi}.", f"No connection: {trouble.en}.")
+    return Cause(said, Text(words.remedy_vi, words.remedy_en))
 
 
 def read_picture(file: Path, now_s: float) -> tuple[Status, bytes] | Absence:
@@ -97,7 +110,7 @@ def _show(config: Config, command: Command, as_json: bool, zone: str = "") -> in
     if as_json:
         print(_json(command, data, zone))
     else:
-        view = View(picture, device_up(paths.socket(config)))
+        view = View(picture, device_up(paths.socket(config)), unconnected(config))
         print("\n".join(answer(command, view, config.site, language(config))))
     return 0
 

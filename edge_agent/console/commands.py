@@ -179,11 +179,11 @@ def _picture(command: Command, view: View, site: Site, language: Language) -> It
     if isinstance(status, Absence):
         yield from absent(status, language)
     elif command is Command.STATUS:
-        yield from status_lines(status, view.device_up, site, language)
+        yield from status_lines(status, view, site, language)
     elif command is Command.NEXT:
         yield from coming_lines(status, site, language)
     else:
-        yield from silence_lines(status, view.device_up, site, language)
+        yield from silence_lines(status, view, site, language)
 
 
 def _not_understood(session: Session, line: str) -> tuple[Session, tuple[str, ...]]:

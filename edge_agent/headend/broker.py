@@ -57,6 +57,8 @@ class BrokerSetup:
     publishers: Sequence[str] = ("publisher",)
     host: str = "127.0.0.1"
     queued_messages_max: int = QUEUED_MESSAGES_MAX
+    revoked: Path | None = None
+    # The authority's list of certificates that it took back; read anew with every changed list of stations.
 
 
 def configuration(setup: BrokerSetup, port: int) -> str:
@@ -69,6 +71,7 @@ def configuration(setup: BrokerSetup, port: int) -> str:
         f"cafile {setup.authority}",
         f"certfile {setup.identity.certificate}",
         f"keyfile {setup.identity.key}",
+        *([] if setup.revoked is None else [f"crlfile {setup.revoked}"]),
         "tls_version tlsv1.3",
         "require_certificate true",
         "use_identity_as_username true",

@@ -16,7 +16,7 @@ from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.files import make_private_directory
 from edge_agent.headend.key_files import KeptKey, lock_key, new_private, read_key, write_key
 from edge_agent.headend.passphrases import Ask, ask, ask_new
-from edge_agent.headend.token import find_token, log_in, make_key, read_note, write_note
+from edge_agent.identity.token import find_token, log_in, make_key, read_note, write_note
 from edge_agent.trust.fields import NAME
 from edge_agent.trust.keys import PublicKey, Scheme, Signer, UnusableKey
 

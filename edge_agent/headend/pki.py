@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -63,7 +63,7 @@ def create_authority(directory: Path, realm: str, now: datetime | None = None) -
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name(f"loa {realm} CA")
     start, end = _dates(now, AUTHORITY_DAYS)
-    builder = _builder(name, name, key, start, end)
+    builder = _builder(name, name, key.public_key(), start, end)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     builder = builder.add_extension(_key_usage(signs_certificates=True), critical=True)
     certificate = builder.sign(key, hashes.SHA256())
@@ -83,6 +83,35 @@ def load_authority(directory: Path) -> Authority:
     return Authority(certificate, key, directory / "ca.pem")
 
 
+def revocations(directory: Path) -> Path:
+    """Where the authority in ``directory`` lists the certificates that it takes back; an empty list is made now."""
+    path = directory / "crl.pem"
+    if not path.exists():
+        _write_revocations(load_authority(directory), path, {})
+    return path
+
+
+def revoke(directory: Path, certificates: Sequence[x509.Certificate], now: datetime | None = None) -> None:
+    """Take these back, for ever: brokers that read the list turn them away at the next connection."""
+    path = revocations(directory)
+    listed = {one.serial_number: one.revocation_date_utc for one in x509.load_pem_x509_crl(path.read_bytes())}
+    at = now or datetime.now(UTC)
+    fresh = {one.serial_number: at for one in certificates}
+    if fresh.keys() - listed.keys():
+        _write_revocations(load_authority(directory), path, {**fresh, **listed})
+
+
+def _write_revocations(authority: Authority, path: Path, serials: Mapping[int, datetime]) -> None:
+    # Good until the authority's own end: a list that ran out would turn every station away.
+    builder = x509.CertificateRevocationListBuilder(
+        authority.certificate.subject, datetime.now(UTC), authority.certificate.not_valid_after_utc
+    )
+    for serial, at in serials.items():
+        one = x509.RevokedCertificateBuilder(serial, at)
+        builder = builder.add_revoked_certificate(one.build())
+    write_durably(path, builder.sign(authority.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+
+
 def issue_server(
     authority: Authority, directory: Path, name: str, hosts: Sequence[str] = (), now: datetime | None = None
 ) -> Issued:
@@ -93,10 +122,22 @@ def issue_server(
 
 def issue_client(authority: Authority, directory: Path, client_id: str, now: datetime | None = None) -> Issued:
     """Make ``id.pem``/``id.key`` whose common name is the station's or headend's id ([a-z0-9-], at most 64)."""
+    purpose, wanted = _of_client(client_id)
+    return _issue(authority, directory, client_id, purpose, wanted, now)
+
+
+def certify_client(
+    authority: Authority, client_id: str, public: ec.EllipticCurvePublicKey, now: datetime | None = None
+) -> x509.Certificate:
+    """A certificate for a key that was made elsewhere and stays there."""
+    purpose, wanted = _of_client(client_id)
+    return _certify(authority, client_id, public, purpose, wanted, now)
+
+
+def _of_client(client_id: str) -> tuple[ObjectIdentifier, x509.SubjectAlternativeName]:
     if CLIENT_ID.fullmatch(client_id) is None:
         raise PkiError(f"id {client_id!r}: use 1 to 64 of a-z, 0-9 and '-'")
-    wanted = x509.SubjectAlternativeName([x509.DNSName(client_id)])
-    return _issue(authority, directory, client_id, ExtendedKeyUsageOID.CLIENT_AUTH, wanted, now)
+    return ExtendedKeyUsageOID.CLIENT_AUTH, x509.SubjectAlternativeName([x509.DNSName(client_id)])
 
 
 def _issue(
@@ -109,27 +150,37 @@ def _issue(
 ) -> Issued:
     make_private_directory(directory)
     key = ec.generate_private_key(ec.SECP256R1())
+    return _write(directory, name, _certify(authority, name, key.public_key(), purpose, names, now), key)
+
+
+def _certify(
+    authority: Authority,
+    name: str,
+    public: ec.EllipticCurvePublicKey,
+    purpose: ObjectIdentifier,
+    names: x509.SubjectAlternativeName,
+    now: datetime | None,
+) -> x509.Certificate:
     start, end = _dates(now, LEAF_DAYS)
     end = min(end, authority.certificate.not_valid_after_utc)
-    builder = _builder(_name(name), authority.certificate.subject, key, start, end)
+    builder = _builder(_name(name), authority.certificate.subject, public, start, end)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_key_usage(signs_certificates=False), critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
     builder = builder.add_extension(names, critical=False)
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
-    certificate = builder.add_extension(issuer, critical=False).sign(authority.key, hashes.SHA256())
-    return _write(directory, name, certificate, key)
+    return builder.add_extension(issuer, critical=False).sign(authority.key, hashes.SHA256())
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, start: datetime, end: datetime
+    subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublicKey, start: datetime, end: datetime
 ) -> x509.CertificateBuilder:
     return (
-        x509.CertificateBuilder(subject_name=subject, issuer_name=issuer, public_key=key.public_key())
+        x509.CertificateBuilder(subject_name=subject, issuer_name=issuer, public_key=public)
         .serial_number(x509.random_serial_number())
         .not_valid_before(start)
         .not_valid_after(end)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
     )
 
 

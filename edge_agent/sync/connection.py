@@ -30,6 +30,7 @@ from edge_agent.sync.client import OUTGOING_MAX, BrokerSettings, new_client, ope
 from edge_agent.sync.guard import GuardedSocket, PacketGuard
 from edge_agent.sync.limits import PACKET_BYTES_MAX, RECEIVE_MAXIMUM
 from edge_agent.sync.tls import clock_dates_certificates, dates_trouble
+from edge_agent.sync.tls_trouble import DatesTrouble, TlsTrouble, trouble_in
 from edge_agent.sync.topics import subscriptions
 
 ESTABLISH_S = 60
@@ -47,11 +48,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Why a connection ended, how long it was up (0: never), and whether another client took our session."""
+    """Why a connection ended, how long it was up (0: never), whether another client took our session, and what is wrong
+    with certificates, if they are the reason."""
 
     detail: str
     lasted_ms: int
     taken_over: bool
+    trouble: TlsTrouble | None = None
 
 
 class CallbackFailed(RuntimeError):
@@ -85,6 +88,7 @@ class Connection:
         self._answers = 0
         self._dates_checked = False
         self._detail = ""
+        self._trouble: TlsTrouble | None = None
         self._taken_over = False
         self.proven_at = MonoMs(0)
         self._client = self._new_client(will)
@@ -98,7 +102,7 @@ class Connection:
         finally:
             since = self._close()
         lasted_ms = 0 if since is None else self._clock().mono - since
-        return Ending(self._detail or "connection lost", lasted_ms, self._taken_over)
+        return Ending(self._detail or "connection lost", lasted_ms, self._taken_over, self._trouble)
 
     def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> bool:
         """Hand a message to the library; False if there is no session or too much is under way already."""
@@ -147,7 +151,7 @@ class Connection:
             if self._leaving:
                 self._client.disconnect()
             self._note_answers()
-            self._detail = self._detail or self._overdue(begun) or self._dates() or ""
+            self._detail = self._detail or self._overdue(begun) or str(self._dates() or "")
             if self._detail:
                 return
 
@@ -156,7 +160,8 @@ class Connection:
         try:
             return turn() == MQTTErrorCode.MQTT_ERR_SUCCESS
         except BROKER_NONSENSE as error:
-            self._detail = self._detail or f"{type(error).__name__}: {error}"
+            self._trouble = trouble_in(error, self._settings.host)
+            self._detail = self._detail or str(self._trouble or f"{type(error).__name__}: {error}")
             return False
 
     def _close(self) -> MonoMs | None:
@@ -186,14 +191,15 @@ class Connection:
         patience_ms = self._settings.keepalive_s * SECOND_MS * 17 // 12
         return f"no answer for {silent_ms} ms" if silent_ms > patience_ms else None
 
-    def _dates(self) -> str | None:
+    def _dates(self) -> TlsTrouble | None:
         """The dates of the certificates, as soon as the clock is fit to judge them."""
         now = self._clock()
         sock = self._client.socket()
         if self._dates_checked or not isinstance(sock, ssl.SSLSocket) or not clock_dates_certificates(now):
             return None
         self._dates_checked = True
-        return dates_trouble(sock, now)
+        self._trouble = dates_trouble(sock, now)
+        return self._trouble
 
     def _on_socket_open(self, _client: Client, _userdata: Any, sock: Any) -> None:
         """After the handshake, before the first byte of MQTT."""
@@ -202,7 +208,7 @@ class Connection:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.guard = self._guard
         if trouble := self._dates():
-            raise ssl.SSLCertVerificationError(trouble)
+            raise DatesTrouble(trouble)
 
     def _on_connect(self, client: Client, _userdata: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
         if reason.is_failure:
@@ -250,6 +256,9 @@ class Connection:
 
     def _on_disconnect(self, _client: Client, _userdata: Any, flags: Any, reason: ReasonCode, _properties: Any) -> None:
         self._taken_over = flags.is_disconnect_packet_from_server and reason.value == TAKEN_OVER
+        if self._guard.alert is not None and self._trouble is None:
+            self._trouble = trouble_in(self._guard.alert, self._settings.host)
+            self._detail = self._detail or str(self._trouble or "")
         who = "broker" if flags.is_disconnect_packet_from_server else "connection"
         self._detail = self._detail or self._guard.refused or f"{who}: {reason} (0x{reason.value:02x})"
 

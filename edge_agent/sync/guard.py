@@ -29,12 +29,14 @@ class PacketRefused(OSError):
 class PacketGuard:
     """Follows the packets in a byte stream. ``feed`` takes the bytes in any portions and raises PacketRefused.
 
-    ``refused`` says why afterwards, because the library swallows what the exception tells. ``answers`` counts up.
+    ``refused`` says why afterwards, and ``alert`` what TLS said, because the library swallows what exceptions tell.
+    ``answers`` counts up.
     """
 
     def __init__(self) -> None:
         self.refused = ""
         self.answers = 0
+        self.alert: ssl.SSLError | None = None
         self._command = 0
         self._length = 0
         self._length_bytes = 0
@@ -83,7 +85,15 @@ class GuardedSocket(ssl.SSLSocket):
     guard: PacketGuard | None = None
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        data = super().recv(buflen, flags)
+        try:
+            data = super().recv(buflen, flags)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as error:
+            # A broker that will not have our certificate says so here, after the handshake.
+            if self.guard is not None:
+                self.guard.alert = error
+            raise
         if self.guard is not None:
             self.guard.feed(data)
         return data

@@ -16,6 +16,7 @@ from edge_agent.core.events import AckToken, Disconnected, Event
 from edge_agent.core.units import SECOND_MS
 from edge_agent.sync.client import BrokerSettings
 from edge_agent.sync.connection import Connection, Ending
+from edge_agent.sync.tls_trouble import TlsTrouble
 
 STABLE_S = 60
 # A connection that lasted this long was a good one: the next wait begins small again. A broker that takes us in and
@@ -34,8 +35,9 @@ class MqttSession:
 
     ``post`` must take an event without waiting for this session: at most RECEIVE_MAXIMUM messages are on their way
     before one is acknowledged. ``will`` makes the (signed) state that the broker publishes when we vanish; it is called
-    before each attempt. A failure of ``post`` or ``will`` ends the thread through ``threading.excepthook``, on purpose:
-    a session that cannot hand over its messages must not look alive.
+    before each attempt; ``on_trouble`` hears after each whether certificates were the reason. A failure of these ends
+    the thread through ``threading.excepthook``, on purpose: a session that cannot hand over its messages must not look
+    alive.
     """
 
     def __init__(
@@ -44,11 +46,13 @@ class MqttSession:
         post: Callable[[Event], None],
         clock: Callable[[], Now],
         will: Callable[[], bytes],
+        on_trouble: Callable[[TlsTrouble | None], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._post = post
         self._clock = clock
         self._will = will
+        self._on_trouble = on_trouble
         self._stopping = threading.Event()
         self._connection: Connection | None = None
         self._proven_at = 0
@@ -104,6 +108,7 @@ class MqttSession:
     def _part(self, ending: Ending, wait_s: float) -> None:
         detail = f"{CLONE_SUSPECTED}: {ending.detail}" if ending.taken_over else ending.detail
         _log.warning("event=disconnected detail=%r lasted_ms=%d next_s=%.1f", detail, ending.lasted_ms, wait_s)
+        self._on_trouble(ending.trouble)
         self._post(Disconnected(detail))
         self._stopping.wait(wait_s)
 

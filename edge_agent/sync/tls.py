@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from edge_agent.core.clock_trust import TIMETABLE_SOURCES, Now
 from edge_agent.core.units import SECOND_MS
+from edge_agent.sync.tls_trouble import Kind, TlsTrouble
 
 NO_CHECK_TIME = 0x20_0000
 # X509_V_FLAG_NO_CHECK_TIME of OpenSSL's x509_vfy.h; Python's ssl passes it on, but has no name for it.
@@ -35,19 +37,23 @@ def clock_dates_certificates(now: Now) -> bool:
     return now.source in TIMETABLE_SOURCES
 
 
-def dates_trouble(connection: ssl.SSLSocket, now: Now) -> str | None:
+def dates_trouble(connection: ssl.SSLSocket, now: Now) -> TlsTrouble | None:
     """What is wrong with the dates of the peer's certificate or of our authority's, by ``now``; None if nothing is."""
-    peer = connection.getpeercert() or {}
-    for whose, certificate in (("peer", peer), *(("authority", each) for each in connection.context.get_ca_certs())):
+    for certificate in (connection.getpeercert() or {}, *connection.context.get_ca_certs()):
         if trouble := _dates_trouble(certificate, now):
-            return f"{whose}'s certificate {trouble}"
+            return trouble
     return None
 
 
-def _dates_trouble(certificate: Mapping[str, Any], now: Now) -> str | None:
-    start, end = str(certificate["notBefore"]), str(certificate["notAfter"])
-    if ssl.cert_time_to_seconds(start) * SECOND_MS > now.utc + now.max_error_ms:
-        return f"begins only on {start}"
-    if ssl.cert_time_to_seconds(end) * SECOND_MS < now.utc - now.max_error_ms:
-        return f"ended on {end}"
+def _dates_trouble(certificate: Mapping[str, Any], now: Now) -> TlsTrouble | None:
+    start, end = (ssl.cert_time_to_seconds(str(certificate[name])) * SECOND_MS for name in ("notBefore", "notAfter"))
+    if start > now.utc + now.max_error_ms:
+        return TlsTrouble(Kind.SERVER_NOT_YET, moment(now.utc))
+    if end < now.utc - now.max_error_ms:
+        return TlsTrouble(Kind.SERVER_EXPIRED, moment(end))
     return None
+
+
+def moment(utc_ms: int) -> str:
+    """As people compare it with a watch and a calendar: the station's own zone is not known here."""
+    return f"{datetime.fromtimestamp(utc_ms / SECOND_MS, UTC):%Y-%m-%d %H:%M} UTC"

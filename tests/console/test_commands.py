@@ -23,6 +23,7 @@ from edge_agent.console.commands import (
 from edge_agent.console.screen import View
 from edge_agent.console.status import Absence
 from edge_agent.console.words import COLUMNS, Language, width
+from edge_agent.core.heads import ScopeStatus
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import InForce
@@ -140,6 +141,15 @@ def test_status_says_whose_policy_holds_who_is_kept_silent_and_what_waits_to_be_
         "Bản tin chờ xã/phường lựa chọn:\n"
         "  “Chương trình thành phố”, chọn trước 17h30 T4 25/11/2026\n"
     ) in told
+
+
+def test_status_says_what_is_lacking_and_what_is_wrong_with_a_manifest() -> None:
+    well = ScopeStatus("area/vn", 1, 7, UtcMs(AT), 0, None)
+    scopes = (well, replace(well, scope="station/dt-017", lacking=3), replace(well, reason=Reason.HEAD_STALE))
+    told = typed("tt", view=View(status(manifests=scopes), True))
+    assert "Bản kê lệnh station/dt-017: thiếu 3 lệnh (đang tải)\n" in told
+    assert "Bản kê lệnh area/vn: thiếu 0 lệnh (bản kê lệnh cũ" in told
+    assert told.count("Bản kê lệnh") == 2
 
 
 def test_a_picture_of_an_agent_that_knows_no_rules_yet_shows_none() -> None:

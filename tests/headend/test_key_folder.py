@@ -10,7 +10,7 @@ from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.key_files import new_private, write_key
 from edge_agent.headend.key_folder import EVERY_KEY, KeyFolder, Wish, plain_file, prepare
 from edge_agent.headend.passphrases import NoPassphrase
-from edge_agent.headend.token import TokenKey, write_note
+from edge_agent.identity.token import TokenKey, write_note
 from edge_agent.trust.keys import Scheme
 from tests.trust import makers
 

@@ -14,7 +14,7 @@ from edge_agent.core.events import Rejected
 from edge_agent.core.job import Accepted
 from edge_agent.core.reasons import Reason
 from edge_agent.headend.key_files import new_private, read_key, write_key
-from edge_agent.headend.token import find_token, log_in, make_key, read_note, write_note
+from edge_agent.identity.token import find_token, log_in, make_key, read_note, write_note
 from edge_agent.trust.envelope import open_envelope, payload_type, sign, signers_of
 from edge_agent.trust.judge import make_judge
 from edge_agent.trust.keys import Scheme, Signer, public_key

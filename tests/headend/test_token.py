@@ -14,7 +14,7 @@ import pkcs11
 import pytest
 from pkcs11 import Attribute, ObjectClass, TokenFlag
 
-from edge_agent.headend.token import (
+from edge_agent.identity.token import (
     TEST_MESSAGE,
     TokenKey,
     TokenSigner,
@@ -24,7 +24,7 @@ from edge_agent.headend.token import (
     read_note,
     write_note,
 )
-from edge_agent.headend.token_library import (
+from edge_agent.identity.token_library import (
     KeyAbsent,
     NoTokenLibrary,
     OtherKey,

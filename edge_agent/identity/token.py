@@ -1,6 +1,6 @@
 """Private keys on PKCS#11 tokens: made there, never seen outside, used with a PIN.
 
-A key is known here by a note, ``keys/ROLE-N.token``: which token, which key on it, and its public half. Every signature
+A key is known here by a note, a file ``NAME.token``: which token, which key on it, and its public half. Every signature
 is checked against that before anybody gets it: a token with another key, or a faulty one, is found out here.
 """
 
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from edge_agent.headend.passphrases import Ask
-from edge_agent.headend.token_library import (
+from edge_agent.identity.token_library import (
     KeyAbsent,
     OtherKey,
     PinLocked,
@@ -41,6 +41,9 @@ from edge_agent.trust.strict_json import WireError, dump, parse
 
 if TYPE_CHECKING:
     import pkcs11
+
+Ask: TypeAlias = Callable[[str], str]
+"""From what is asked for, in words, to the PIN."""
 
 TEST_MESSAGE = b"loa: is this the key?"
 # No message of ours begins so: a DSSE envelope's signed bytes begin with its name.
@@ -86,6 +89,13 @@ class TokenKey:
                 "it initialised again? Take the right token, or replace the key"
             )
         return TokenSigner(self, found[0])
+
+    def destroy(self, ask: Ask) -> None:
+        """Take both halves off the token. Not found there: they are gone already."""
+        session = log_in(find_token(self.module, self.token, self.serial), ask)
+        with failures(self.token):
+            for half in list(session.get_objects({p11().Attribute.ID: self.key_id})):
+                half.destroy()
 
 
 class TokenSigner:

@@ -1,6 +1,6 @@
 """Load the libraries of PKCS#11 tokens, and give each failure a name and a remedy. Knows no keys (``token``).
 
-They are loaded only when a token is used: most headends have none, and no station ever does.
+They are loaded only when a token is used: most headends have none, and few stations.
 """
 
 from __future__ import annotations
@@ -10,15 +10,13 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from edge_agent.headend.errors import HeadendError
-
 if TYPE_CHECKING:
     import pkcs11
 
 PULLED_OUT = "was it pulled out? Plug it in again, and repeat the command"
 
 
-class TokenError(HeadendError):
+class TokenError(Exception):
     """A token cannot be used; the text says what to do. Each kind is a class of its own."""
 
 

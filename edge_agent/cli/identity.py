@@ -1,0 +1,166 @@
+"""``edge-agent enrol``, ``renew``, ``factory-reset``: what a technician does about who this station is. Composes only.
+
+Nothing secret is printed. As root, as on a station, what is made belongs to the service's account.
+"""
+
+from __future__ import annotations
+
+import pwd
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_agent.cli import paths
+from edge_agent.cli.check_files import service_account
+from edge_agent.cli.knock import device_up
+from edge_agent.cli.show import read_picture
+from edge_agent.config import Config
+from edge_agent.config.identity import CannotWrite
+from edge_agent.console.status import Absence
+from edge_agent.identity import asking, installing
+from edge_agent.identity.asking import NoIdentity, Server
+from edge_agent.identity.certificate import Certificate, NotOurs, read_certificate
+from edge_agent.identity.codes import WrongCode, read_code
+from edge_agent.identity.file_keys import Owner
+from edge_agent.identity.installing import Places
+from edge_agent.identity.port import SigningKey
+from edge_agent.identity.renewing import Renewal
+from edge_agent.identity.resetting import forget
+from edge_agent.identity.token_keys import NOTE, TokenKey, signing_key
+from edge_agent.identity.token_library import TokenError
+from edge_agent.trust.keys import Scheme, UnusableKey
+
+EXIT_FAILED = 1
+CONFIRMED = "XOA"
+TROUBLE = (NoIdentity, NotOurs, CannotWrite, WrongCode, TokenError, UnusableKey, OSError, ValueError)
+RESTART = "sudo systemctl restart edge-agent-io edge-agent"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What ``enrol`` was told. ``code`` "": it is asked for at the terminal."""
+
+    server: str
+    code: str = ""
+    ca_file: Path | None = None
+    token: Path | None = None
+    token_label: str = ""
+    scheme: Scheme = Scheme.ECDSA_P256
+
+
+def enrol(config: Config, file: Path, asked: Asked) -> int:
+    """Become a station, by a one-time code; or finish what a power cut left."""
+    places = Places(file, config, owner())
+    try:
+        if not installing.unfinished(config):
+            if (name := enrolled_as(places)) is not None:
+                print(f"trạm đã đăng ký / is enrolled already: {name}; muốn đổi / to change: edge-agent factory-reset")
+                return 0
+            _ask(places, asked)
+        given = installing.finish(places)
+    except TROUBLE as error:
+        return _failed(error)
+    print(f"đã đăng ký trạm / enrolled: {given.station}, {given.name}, {given.area}")
+    print(f"tiếp theo / next: sudo edge-agent doctor; {RESTART}")
+    return 0
+
+
+def renew(config: Config) -> int:
+    """Get the next certificate now."""
+    try:
+        Renewal(config, signing_key(config.trust.station_key_file).open(), owner()).renew()
+        until = time.strftime("%Y-%m-%d", time.gmtime(_certificate(config).ends / 1000))
+    except TROUBLE as error:
+        return _failed(error)
+    print(f"đã gia hạn chứng thư đến / certificate renewed until {until}")
+    return 0
+
+
+def factory_reset(config: Config, *, sure: bool) -> int:
+    """Forget who this station is, all that it was told and all that it did."""
+    if runs(config):
+        stop = "sudo systemctl stop edge-agent edge-agent-io edge-agent-decode.socket"
+        return _failed(f"trạm đang chạy, chưa xóa gì / the station runs; nothing was deleted. {stop}")
+    station = config.site.station
+    if not sure and not _confirmed(station):
+        return _failed("chưa xóa gì / nothing was deleted")
+    try:
+        forget(config, list(_folders(config)))
+    except TROUBLE as error:
+        return _failed(error)
+    print(f"đã xóa khóa, chứng thư, lệnh phát, nhật ký, âm thanh của {station} / all keys and data are gone.")
+    print(
+        "Tệp cấu hình còn nguyên. Muốn dùng lại: xin mã mới / to use it again, enrol with a new code: edge-agent enrol"
+    )
+    return 0
+
+
+def enrolled_as(places: Places) -> str | None:
+    """The name in this station's certificate, if it has one for its key."""
+    try:
+        certificate = _certificate(places.config)
+        return ", ".join(certificate.names) if certificate.public == places.tls_key.public else None
+    except (OSError, ValueError):
+        return None
+
+
+def runs(config: Config) -> bool:
+    """Whether one of the two processes lives; who may not ask is told that they do."""
+    picture = read_picture(paths.status(config), time.time())
+    return picture not in (Absence.NOT_RUNNING, Absence.STALE) or device_up(paths.socket(config)) is not False
+
+
+def owner() -> Owner:
+    """Whose the files shall be: the service's, where root works for it."""
+    service = service_account()
+    return None if service is None else (service, pwd.getpwuid(service).pw_gid)
+
+
+def _ask(places: Places, asked: Asked) -> None:
+    code = read_code(asked.code or _typed("mã một lần / one-time code: "))
+    if not asked.server:
+        raise NoIdentity("thêm --server https://… / say --server https://…, as on the slip")
+    installing.check_writable(places)
+    places.tls_key.make()
+    signer = _key(places, asked).make()
+    given = asking.enrol(Server(asked.server.rstrip("/"), asked.ca_file), code, signer, places.tls_key.request(""))
+    installing.commit(places, given, asked.server.rstrip("/"))
+
+
+def _key(places: Places, asked: Asked) -> SigningKey:
+    path = places.config.trust.station_key_file
+    if asked.token is None:
+        return signing_key(path, places.owner)
+    if path.suffix != NOTE:
+        raise UnusableKey(f'{path}: [trust] station_key_file phải có đuôi / must end in "{NOTE}" where --token is used')
+    return TokenKey(path, str(asked.token.absolute()), asked.token_label, asked.scheme, places.owner)
+
+
+def _certificate(config: Config) -> Certificate:
+    return read_certificate(config.broker.cert_file.read_bytes())
+
+
+def _folders(config: Config) -> Iterator[Path]:
+    yield from (paths.originals(config), paths.audio(config), paths.journal(config))
+    yield from config.paths.state_dir.glob(f"{paths.journal(config).name}.*")  # damaged ones that were put aside
+
+
+def _confirmed(station: str) -> bool:
+    print(f"Xóa hết khóa, lệnh phát, nhật ký, âm thanh của trạm {station}? Không lấy lại được.")
+    print(f"This deletes all keys and data of {station} for ever.")
+    return _typed(f"gõ {CONFIRMED} để xóa / type {CONFIRMED} to delete: ").strip() == CONFIRMED
+
+
+def _typed(what: str) -> str:
+    """Seen while it is typed: a code is worth nothing once it was used, and blind typing wastes tries."""
+    try:
+        return input(what)
+    except EOFError:
+        return ""
+
+
+def _failed(why: object) -> int:
+    print(f"lỗi / error: {why}", file=sys.stderr)
+    return EXIT_FAILED

@@ -1,0 +1,141 @@
+"""The book of one-time codes: for which station each is, until when, how often it was tried, and by whom it was used.
+
+Of a code it keeps the key that both sides stretch from it, and never the code. One writer at a time; each change is
+durable before anybody hears of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import fcntl
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edge_agent.core.units import HOUR_MS, StationId, UtcMs
+from edge_agent.headend.enrolment import STATION_NAME
+from edge_agent.headend.errors import KeyringError
+from edge_agent.headend.files import write_durably
+from edge_agent.identity.codes import SLOT_CHARS, Code, new_code
+from edge_agent.identity.messages import DER_BYTES_MAX, SLOT
+from edge_agent.trust.fields import AREA, HASH, NAME, Fields, form, free_text
+from edge_agent.trust.strict_json import INTEGER_MAX, WireError, dump, parse
+
+HOURS, HOURS_MAX = 72, 24 * 14
+# Long enough for a technician's way into the mountains; a code that lies about longer is a code that somebody finds.
+TRIES_MAX = 10
+# Wrong proofs of one slot. Of 2^60 secrets that is nothing; whoever burns codes so makes work, and gets nothing.
+CODES_MAX = 1_000
+# A province enrols some hundreds of stations at once; 32,768 slots are more than enough apart.
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Who used a code: SHA-256 of the TLS key, keyid of the signing key; and the certificate (DER) that was given."""
+
+    tls: str
+    keyid: str
+    certificate: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One code, without itself."""
+
+    station: StationId
+    area: str
+    name: str
+    key: bytes
+    expires: UtcMs
+    tries: int = 0
+    taken: Taken | None = None
+
+
+class CodeBook:
+    """``codes.json`` of a keyring's directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / "codes.json"
+        self._lock = directory / "codes.lock"
+
+    def entries(self) -> dict[str, Entry]:
+        """Every entry, by its slot."""
+        try:
+            fields = Fields(parse(self._path.read_bytes()))
+            fields.only("type", "codes")
+            fields.text("type", form("codes", '"codes"'))
+            listed = fields.record("codes")
+            return {slot: _read(slot, listed) for slot in listed.values}
+        except FileNotFoundError:
+            return {}
+        except (WireError, ValueError) as error:
+            raise KeyringError(f"codes.json: {error}; remove it, and give out new codes") from error
+
+    def give_out(self, station: StationId, area: str, name: str, now: UtcMs, hours: int = HOURS) -> Code:
+        """A new code for a station. Earlier ones for it, and those out of date, are gone."""
+        with self.changing() as entries:
+            for slot, entry in list(entries.items()):
+                if entry.station == station or entry.expires < now:
+                    del entries[slot]
+            if len(entries) >= CODES_MAX:
+                raise KeyringError(f"codes: {CODES_MAX} are out already; wait until some are used or out of date")
+            code = new_code(frozenset(entries))
+            entries[code.slot] = Entry(station, area, name, code.key(), UtcMs(now + hours * HOUR_MS))
+        return code
+
+    def drop(self, station: str) -> int:
+        """Take back the codes of a station; how many there were."""
+        with self.changing() as entries:
+            slots = [slot for slot, entry in entries.items() if entry.station == station]
+            for slot in slots:
+                del entries[slot]
+        return len(slots)
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[dict[str, Entry]]:
+        """The entries, to be changed in place; written at the end, if the block ends well."""
+        with self._lock.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            entries = self.entries()
+            before = dict(entries)
+            yield entries
+            if entries != before:
+                listed = {slot: _entry(entry) for slot, entry in entries.items()}
+                write_durably(self._path, dump({"type": "codes", "codes": listed}))
+
+
+def tried(entry: Entry) -> Entry:
+    """After one more wrong proof."""
+    return replace(entry, tries=entry.tries + 1)
+
+
+def _read(slot: str, listed: Fields) -> Entry:
+    if SLOT.pattern.fullmatch(slot) is None:
+        raise listed.wrong(slot, f"a slot has {SLOT_CHARS} characters")
+    fields = listed.record(slot)
+    fields.only("station", "area", "name", "key", "expires", "tries", "taken")
+    return Entry(
+        station=StationId(fields.text("station", NAME)),
+        area=fields.text("area", AREA),
+        name=fields.text("name", STATION_NAME),
+        key=bytes.fromhex(fields.text("key", HASH)),
+        expires=UtcMs(fields.integer("expires", 0, INTEGER_MAX)),
+        tries=fields.integer("tries", 0, TRIES_MAX),
+        taken=_read_taken(fields.record("taken")) if "taken" in fields else None,
+    )
+
+
+def _read_taken(fields: Fields) -> Taken:
+    der = base64.b64decode(fields.text("certificate", free_text(DER_BYTES_MAX * 2)), validate=True)
+    return Taken(fields.text("tls", HASH), fields.text("keyid", HASH), der)
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    written: dict[str, Any] = {"station": entry.station, "area": entry.area, "name": entry.name}
+    written |= {"key": entry.key.hex(), "expires": entry.expires, "tries": entry.tries}
+    if entry.taken is not None:
+        der = base64.b64encode(entry.taken.certificate).decode()
+        written["taken"] = {"tls": entry.taken.tls, "keyid": entry.taken.keyid, "certificate": der}
+    return written

@@ -1,0 +1,69 @@
+"""Carry enrolments and renewals over HTTPS to the registrar: two paths, POST, bounded. Decides nothing about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+from edge_agent.core.units import UtcMs
+from edge_agent.headend.https_server import IDLE_S, TlsService
+from edge_agent.headend.pki import Issued
+from edge_agent.headend.registrar import Answer, Refused, Registrar
+from edge_agent.identity.messages import ENROL_PATH, RENEW_PATH, REQUEST_BYTES_MAX, refusal
+
+Serve = Callable[[str], None]
+
+
+class _Request(BaseHTTPRequestHandler):
+    """One connection, one request."""
+
+    server_version = "loa-enrolment"
+    sys_version = ""
+    timeout = IDLE_S
+    registrar: Registrar
+    clock: Callable[[], UtcMs]
+    note: Serve
+
+    def do_POST(self) -> None:
+        task = {ENROL_PATH: self.registrar.enrol, RENEW_PATH: self.registrar.renew}.get(self.path)
+        length = self.headers.get("Content-Length", "")
+        if task is None:
+            return self._send(HTTPStatus.NOT_FOUND, b"")
+        if not length.isascii() or not length.isdigit() or len(length) > 7 or int(length) > REQUEST_BYTES_MAX:
+            return self._send(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"")
+        body = self.rfile.read(int(length))
+        try:
+            answer: Answer = task(body, self.clock())
+        except Refused as refused:
+            self.note(f"{self.client_address[0]} refused {refused}")
+            return self._send(HTTPStatus.FORBIDDEN, refusal(refused.reason))
+        self.note(f"{self.client_address[0]} {answer.what} {answer.station}")
+        return self._send(HTTPStatus.OK, answer.body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """``note`` says more."""
+
+    def _send(self, status: HTTPStatus, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+class EnrolmentServer(TlsService):
+    """Serves until stopped; a context manager. Port 0 takes a free one, see ``port``."""
+
+    def __init__(
+        self,
+        registrar: Registrar,
+        identity: Issued,
+        clock: Callable[[], UtcMs],
+        host: str = "127.0.0.1",
+        port: int = 0,
+        note: Serve = lambda _: None,
+    ) -> None:
+        own = {"registrar": registrar, "clock": staticmethod(clock), "note": staticmethod(note)}
+        super().__init__("enrolment", type("_Enrolment", (_Request,), own), identity, host, port)

@@ -1,0 +1,224 @@
+"""Decide who is given a certificate: a box that proves a one-time code, and a station that proves its own key.
+
+Answers bytes by bytes; ``enrolment_server`` carries them. The same request twice has the same answer, so that a station
+that lost the first one asks again and comes to the same end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
+
+from edge_agent.core.clock_trust import ClockSource, Now
+from edge_agent.core.units import SECOND_MS, MonoMs, StationId, UtcMs
+from edge_agent.headend.code_book import TRIES_MAX, CodeBook, Entry, Taken, tried
+from edge_agent.headend.enrolment import Enrolled
+from edge_agent.headend.files import EVERYBODY_READS, make_private_directory, write_durably
+from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.pki import certify_client, load_authority, revoke
+from edge_agent.headend.session import BrokerAddress
+from edge_agent.identity import messages
+from edge_agent.identity.certificate import due, read_certificate
+from edge_agent.identity.codes import request_proof, same
+from edge_agent.identity.messages import EnrolRequest, Given, Refusal
+from edge_agent.trust.envelope import signers_of
+from edge_agent.trust.strict_json import WireError
+
+KEPT_MAX = 16
+# Certificates of one station, the newest first: at two years each the older ones have ended long ago.
+
+
+class Refused(Exception):
+    """No certificate, for this reason."""
+
+    def __init__(self, reason: Refusal, who: str = "") -> None:
+        self.reason, self.who = reason, who
+        super().__init__(f"{who or '?'}: {reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A certificate request whose sender has the key."""
+
+    public: ec.EllipticCurvePublicKey
+    der: bytes
+    names: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """By which a repeated request is known."""
+        return hashlib.sha256(self.der).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What to send, and for the log: to whom, and what was done."""
+
+    body: bytes
+    station: str
+    what: str
+
+
+class Registrar:
+    """Over one keyring. ``broker``: where stations that are enrolled here connect."""
+
+    def __init__(self, keyring: Keyring, broker: BrokerAddress) -> None:
+        self._keyring = keyring
+        self._book = CodeBook(keyring.directory)
+        self._broker = broker
+        self._alone = threading.Lock()
+
+    def enrol(self, body: bytes, now: UtcMs) -> Answer:
+        """Answer a box that was given a code. Raises Refused."""
+        with self._alone:  # nothing in here takes long, and lists of certificates are read, changed and written
+            return self._enrol(body, now)
+
+    def renew(self, body: bytes, now: UtcMs) -> Answer:
+        """Answer a station that proves its signing key. Raises Refused."""
+        with self._alone:
+            return self._renew(body, now)
+
+    def _enrol(self, body: bytes, now: UtcMs) -> Answer:
+        try:
+            request = messages.read_enrol_request(body)
+        except WireError as error:
+            raise Refused(Refusal.MALFORMED) from error
+        entry = self._proven(request)
+        station = entry.station
+        if now > entry.expires:
+            raise Refused(Refusal.CODE_EXPIRED, station)
+        asked = _asked(request.csr, station)
+        if not request.possessed:
+            raise Refused(Refusal.NO_POSSESSION, station)
+        certificate = self._certificate_by_code(request, asked, now)
+        self._replace(Enrolled(station, entry.area, entry.name, request.signing_key), certificate)
+        given = self._given(entry, certificate)
+        return Answer(messages.enrol_answer(entry.key, request.envelope.digest, given), station, "enrolled")
+
+    def _renew(self, body: bytes, now: UtcMs) -> Answer:
+        try:
+            request = messages.read_renew_request(body)
+        except WireError as error:
+            raise Refused(Refusal.MALFORMED) from error
+        self._keyring.refresh()
+        station = StationId(request.station)
+        enrolled = self._keyring.stations.get(station)
+        known = enrolled is not None and request.realm == self._keyring.realm
+        if enrolled is None or not known or not signers_of(request.envelope, [enrolled.key]):
+            raise Refused(Refusal.UNKNOWN_STATION, station)
+        asked = _asked(request.csr, station)
+        if asked.names != (station,):
+            raise Refused(Refusal.IDENTITY_CHANGED, station)
+        certificate = self._standing(station, asked, now) or self._issue(station, asked, now)
+        self._keep(station, certificate, *self._known(station))
+        return Answer(messages.renew_answer(request.envelope.digest, certificate), station, "renewed")
+
+    def _replace(self, enrolled: Enrolled, certificate: bytes) -> None:
+        """Another box takes the station's place, or the first one does: what was given to another key ends now."""
+        self._keyring.refresh()
+        before = self._keyring.stations.get(enrolled.station)
+        if before is not None and before.key != enrolled.key:
+            old = [x509.load_der_x509_certificate(der) for der in self._known(enrolled.station) if der != certificate]
+            revoke(self._keyring.directory / "pki", old)
+            self._keep(enrolled.station, certificate)
+        else:
+            self._keep(enrolled.station, certificate, *self._known(enrolled.station))
+        self._keyring.admit(enrolled)
+
+    def _known(self, station: StationId) -> list[bytes]:
+        """Every certificate of a station that may still be shown, the newest first; also one that was carried to it."""
+        carried = self._keyring.folder(station).tls.certificate
+        pems = [path.read_bytes() for path in (self._issued(station), carried) if path.exists()]
+        return [one.public_bytes(Encoding.DER) for pem in pems for one in x509.load_pem_x509_certificates(pem)]
+
+    def _proven(self, request: EnrolRequest) -> Entry:
+        """The entry whose code was typed. A slot that is not there, or is burnt, looks like a wrong code."""
+        with self._book.changing() as entries:
+            entry = entries.get(request.slot)
+            if entry is None or entry.tries >= TRIES_MAX:
+                wrong = True
+            elif wrong := not same(request.proof, request_proof(entry.key, request.proved)):
+                entries[request.slot] = tried(entry)
+        if entry is None or wrong:
+            raise Refused(Refusal.WRONG_CODE, entry.station if entry else "")
+        return entry
+
+    def _certificate_by_code(self, request: EnrolRequest, asked: Asked, now: UtcMs) -> bytes:
+        """Made once for a code, and noted with it; the same box is given the same one again."""
+        with self._book.changing() as entries:
+            entry = entries.get(request.slot)
+            if entry is None:  # taken back between two lines
+                raise Refused(Refusal.WRONG_CODE)
+            keyid = request.signing_key.keyid
+            if entry.taken is None:
+                taken = Taken(asked.digest, keyid, self._issue(entry.station, asked, now))
+                entries[request.slot] = replace(entry, taken=taken)
+                return taken.certificate
+            if (entry.taken.tls, entry.taken.keyid) != (asked.digest, keyid):
+                raise Refused(Refusal.CODE_USED, entry.station)
+            return entry.taken.certificate
+
+    def _issue(self, station: StationId, asked: Asked, now: UtcMs) -> bytes:
+        authority = load_authority(self._keyring.directory / "pki")
+        at = datetime.fromtimestamp(now / SECOND_MS, UTC)
+        return certify_client(authority, station, asked.public, at).public_bytes(Encoding.DER)
+
+    def _standing(self, station: StationId, asked: Asked, now: UtcMs) -> bytes | None:
+        """The certificate that was given last, if it is for this key and young: asking often makes no more of them."""
+        try:
+            pem = self._issued(station).read_bytes()
+            last = read_certificate(pem)
+        except (OSError, ValueError):
+            return None
+        if last.public != asked.der or due(Now(MonoMs(0), now, ClockSource.NTP, 0), last):
+            return None
+        return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+
+    def _keep(self, station: StationId, *certificates: bytes) -> None:
+        path = self._issued(station)
+        make_private_directory(path.parent)
+        each = dict.fromkeys(certificates)
+        pems = [x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM) for der in each]
+        write_durably(path, b"".join(pems[:KEPT_MAX]), EVERYBODY_READS)
+
+    def _issued(self, station: StationId) -> Path:
+        return self._keyring.directory / "issued" / f"{station}.pem"
+
+    def _given(self, entry: Entry, certificate: bytes) -> Given:
+        authority = load_authority(self._keyring.directory / "pki").certificate
+        return Given(
+            station=entry.station,
+            area=entry.area,
+            realm=self._keyring.realm,
+            name=entry.name,
+            host=self._broker.host,
+            port=self._broker.port,
+            certificate=certificate,
+            authority=authority.public_bytes(Encoding.DER),
+            trust=(self._keyring.directory / "trust.json").read_bytes(),
+        )
+
+
+def _asked(csr: bytes, who: str) -> Asked:
+    """A certificate request of a P-256 key that its sender has."""
+    try:
+        found = x509.load_der_x509_csr(csr)
+        public = found.public_key()
+        valid = found.is_signature_valid
+    except (ValueError, UnsupportedAlgorithm, InvalidSignature) as error:
+        raise Refused(Refusal.MALFORMED, who) from error
+    if not isinstance(public, ec.EllipticCurvePublicKey) or not isinstance(public.curve, ec.SECP256R1):
+        raise Refused(Refusal.MALFORMED, who)
+    if not valid:
+        raise Refused(Refusal.NO_POSSESSION, who)
+    names = tuple(str(part.value) for part in found.subject.get_attributes_for_oid(NameOID.COMMON_NAME))
+    return Asked(public, public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo), names)

@@ -1,0 +1,49 @@
+"""Write files so that a power cut leaves the old or the new content, never half. Decides nothing about it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+OWNER_ONLY = 0o600
+GROUP_READS = 0o640
+EVERYBODY_READS = 0o644
+
+
+def make_folder(folder: Path, owner: tuple[int, int] | None = None) -> None:
+    """Make a folder, if there is none, in which ``owner`` can put a renewed file in the place of an old one."""
+    if not folder.is_dir():
+        folder.mkdir(mode=0o750, parents=True)
+        if owner is not None:
+            os.chown(folder, *owner)
+
+
+def write_durably(path: Path, content: bytes, mode: int = OWNER_ONLY, owner: tuple[int, int] | None = None) -> None:
+    """Replace ``path`` by ``content``: temporary file with its final mode, fsync, rename, fsync of the directory."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, mode)  # a leftover of a crash keeps its old mode, and the umask takes bits away
+        if owner is not None:
+            os.fchown(descriptor, *owner)
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+    beside.replace(path)
+    sync_directory(path.parent)
+
+
+def remove_durably(path: Path) -> None:
+    """Take a file away, if there is one, and wait until that survives a power cut."""
+    if path.exists() or path.is_symlink():
+        path.unlink()
+        sync_directory(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make a rename or a new name inside ``directory`` survive a power cut."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,102 @@
+"""Renew the station's certificate: when it is time, and when the broker will not have the old one any more.
+
+It works in a thread of its own and holds nothing up. The certificate's file is replaced in one step, and read anew at
+the next connection; the one before is good until its own end, so no renewal can silence a station.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edge_agent.config import Config
+from edge_agent.core.clock_trust import Now
+from edge_agent.identity import asking
+from edge_agent.identity.asking import NoIdentity, Server
+from edge_agent.identity.certificate import NotOurs, authority_der, due, read_certificate, take
+from edge_agent.identity.file_keys import Owner, TlsKey
+from edge_agent.identity.files import GROUP_READS, write_durably
+from edge_agent.trust.keys import Signer
+
+TRY_AGAIN_S = 3_600
+# The broker refuses again every two minutes, and a server that is down need not be asked as often.
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """One station's way to its next certificate."""
+
+    config: Config
+    signer: Signer
+    owner: Owner = None
+
+    def due(self, now: Now) -> bool:
+        """Whether it is time. A certificate that cannot be read is for people."""
+        try:
+            return due(now, read_certificate(self.config.broker.cert_file.read_bytes()))
+        except (OSError, ValueError):
+            return False
+
+    def renew(self) -> None:
+        """Ask, check, and put it in place. Raises NoIdentity, NotOurs, OSError or UnusableKey; then nothing changed."""
+        config = self.config
+        if not config.enrolment.url:
+            raise NoIdentity(
+                "tệp cấu hình không có [enrolment] url: chép chứng thư mới bằng tay / without [enrolment] url a new "
+                "certificate is carried by hand"
+            )
+        station, key = config.site.station, TlsKey(config.broker.key_file)
+        server = Server(config.enrolment.url, config.broker.ca_file)
+        der = asking.renew(server, config.site.realm, station, self.signer, key.request(station))
+        pem = take(der, authority_der(config.broker.ca_file.read_bytes()), station, key.public)
+        write_durably(config.broker.cert_file, pem, GROUP_READS, self.owner)
+
+
+class Renewer:
+    """Looks when it is reminded; after a refusal it asks whatever the clock says, as that may be what is wrong."""
+
+    def __init__(self, renewal: Renewal, clock: Callable[[], Now]) -> None:
+        self._renewal = renewal
+        self._clock = clock
+        self._wake = threading.Event()
+        self._refused = False
+        self._tried_at: float | None = None
+
+    def start(self) -> None:
+        """Look once now, and then whenever reminded."""
+        self._wake.set()
+        threading.Thread(target=self._run, name="renewing", daemon=True).start()
+
+    def remind(self) -> None:
+        """Some time has passed."""
+        self._wake.set()
+
+    def refused(self) -> None:
+        """The broker would not have our certificate."""
+        self._refused = True
+        self._wake.set()
+
+    def turn(self, at_s: float) -> None:
+        """One look, at ``at_s`` of a clock that only goes forward."""
+        refused, self._refused = self._refused, False
+        if not (refused or self._renewal.due(self._clock())):
+            return
+        if self._tried_at is not None and at_s - self._tried_at < TRY_AGAIN_S:
+            return
+        self._tried_at = at_s
+        try:
+            self._renewal.renew()
+            log.info("certificate renewed file=%s", self._renewal.config.broker.cert_file)
+        except (NoIdentity, NotOurs, OSError, ValueError) as error:
+            log.error("certificate not renewed error=%s next=again in an hour or when reminded", error)
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            self.turn(time.monotonic())

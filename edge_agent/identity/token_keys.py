@@ -1,0 +1,68 @@
+"""The key a station signs with in a secure element or TPM (PKCS#11): made there, and no copy of it can exist.
+
+``NAME.token`` beside the other files says where it lies, ``NAME.pin`` holds the PIN, as nobody is there to type it. So
+whoever holds the box can sign with it; whoever copies the card cannot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_agent.identity.file_keys import FileKey, Owner, give
+from edge_agent.identity.files import remove_durably
+from edge_agent.identity.port import SigningKey
+from edge_agent.identity.token import find_token, log_in, make_key, read_note, write_note
+from edge_agent.trust.keys import Scheme, Signer, UnusableKey, read_private
+
+NOTE, PIN = ".token", ".pin"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenKey:
+    """``module`` (the whole path of the element's library) and ``label`` are needed to make a key, not to use it."""
+
+    note: Path
+    module: str = ""
+    label: str = ""
+    scheme: Scheme = Scheme.ECDSA_P256  # few elements, and no TPM, know Ed25519
+    owner: Owner = None
+
+    @property
+    def pin_file(self) -> Path:
+        """Its first line is the PIN."""
+        return self.note.with_suffix(PIN)
+
+    def make(self) -> Signer:
+        """See ``port.SigningKey``. Cut short after the making, a key stays on the element that nothing names."""
+        if not self.note.exists():
+            if not self.module or not self.label:
+                raise UnusableKey(f"{self.note}: chưa có khóa; thêm --token, --label / no key yet; say --token …")
+            session = log_in(find_token(self.module, self.label), self._pin)
+            write_note(self.note, make_key(session, self.module, self.note.stem, self.scheme).note)
+            session.close()
+        for path in (self.note, self.pin_file):
+            give(path, self.owner)
+        return self.open()
+
+    def open(self) -> Signer:
+        """See ``port.SigningKey``."""
+        return read_note(self.note).open(self._pin)
+
+    def destroy(self) -> None:
+        """See ``port.SigningKey``."""
+        if self.note.exists():
+            read_note(self.note).destroy(self._pin)
+        remove_durably(self.note)
+        remove_durably(self.pin_file)
+
+    def _pin(self, _what: str) -> str:
+        try:
+            return read_private(self.pin_file).decode().splitlines()[0]
+        except (OSError, ValueError, IndexError) as error:
+            raise UnusableKey(f"{self.pin_file}: a file (mode 600) with the PIN in its first line") from error
+
+
+def signing_key(path: Path, owner: Owner = None) -> SigningKey:
+    """The key that the station's file names: a note of an element, or the key itself."""
+    return TokenKey(path, owner=owner) if path.suffix == NOTE else FileKey(path, owner)

@@ -1,0 +1,175 @@
+"""One-time codes and the enrolment service as people use them, and a station's own commands against them."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+from http.client import HTTPSConnection
+from pathlib import Path
+
+import pytest
+
+from edge_agent.cli import main as station_main
+from edge_agent.headend.cli import main
+from edge_agent.headend.code_book import CODES_MAX, TRIES_MAX, CodeBook
+from edge_agent.headend.keyring import Keyring
+from edge_agent.identity.codes import read_code
+from edge_agent.identity.messages import ENROL_PATH, REQUEST_BYTES_MAX
+from tests.headend.fake_station import AREA
+from tests.headend.test_cli import Running
+from tests.identity.street import box, office
+
+
+@pytest.fixture
+def ward(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    folder = tmp_path / "ward"
+    assert main(["keys", "init", "--dir", str(folder), "--realm", "demo", "--area", AREA]) == 0
+    capsys.readouterr()
+    return folder
+
+
+def new(ward: Path, *more: str, station: str = "tram-01") -> int:
+    return main(["codes", "new", station, "--dir", str(ward), "--area", AREA, *more])
+
+
+CODE = re.compile(r"[0-9A-Z]{4}(?:-[0-9A-Z]{4}){3}")
+
+
+def test_a_slip_says_everything_that_a_technician_types_vietnamese_first(
+    ward: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert new(ward, "--name", "Trạm chợ", "--server", "https://mqtt.example.vn:8444") == 0
+    slip = capsys.readouterr().out
+    first, second = CODE.findall(slip)
+    assert first == second
+    assert slip.startswith("PHIẾU ĐĂNG KÝ TRẠM LOA / STATION SLIP\n")
+    for words in ("tram-01, Trạm chợ", AREA, "demo", f"enrol --server https://mqtt.example.vn:8444 --code {first}"):
+        assert words in slip
+    assert CodeBook(ward).entries()[read_code(first).slot].key == read_code(first).key()
+    assert first.encode() not in (ward / "codes.json").read_bytes()
+
+
+def test_codes_are_listed_with_what_became_of_them_but_never_shown_again(
+    ward: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new(ward)
+    code = read_code(CODE.findall(capsys.readouterr().out)[0])
+    with CodeBook(ward).changing() as entries:
+        entries[code.slot] = entries[code.slot].__class__(
+            **{name: getattr(entries[code.slot], name) for name in ("station", "area", "name", "key", "expires")},
+            tries=TRIES_MAX,
+        )
+    assert main(["codes", "list", "--dir", str(ward)]) == 0
+    listed = capsys.readouterr().out
+    assert f"{code.slot}…: tram-01, {AREA}; ĐÃ HỦY sau {TRIES_MAX} lần thử sai / BURNT" in listed
+    assert code.secret not in listed
+    assert main(["codes", "drop", "tram-01", "--dir", str(ward)]) == 0
+    assert "đã hủy 1 mã của tram-01" in capsys.readouterr().out
+    assert CodeBook(ward).entries() == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "station", "told"),
+    [
+        ((), "headend", "session of the headend's own"),
+        ((), "Tram", "1 to 64 of a-z"),
+        (("--name", "x" * 81), "tram-01", "at most|0 to 80"),
+    ],
+)
+def test_a_station_that_cannot_be_called_so_gets_no_code(
+    ward: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], station: str, told: str
+) -> None:
+    assert new(ward, *words, station=station) == 1
+    assert re.search(told, capsys.readouterr().err)
+    assert CodeBook(ward).entries() == {}
+
+
+@pytest.mark.parametrize("hours", ["0", "337", "x", "-1"])
+def test_a_code_is_valid_for_hours_within_bounds(ward: Path, hours: str) -> None:
+    with pytest.raises(SystemExit):
+        new(ward, "--hours", hours)
+
+
+def test_a_station_that_exists_is_replaced_only_on_purpose(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Keyring(ward).enrol("tram-01", AREA)
+    assert new(ward) == 1
+    assert "đã có trạm này" in capsys.readouterr().err
+    assert new(ward, "--replace") == 0
+
+
+def test_codes_are_bounded(ward: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("edge_agent.headend.code_book.CODES_MAX", 1)
+    assert new(ward) == 0
+    assert new(ward, station="tram-02") == 1
+    assert "are out already" in capsys.readouterr().err
+    assert CODES_MAX == 1_000
+
+
+def test_a_box_is_enrolled_renewed_and_reset_by_commands_alone(
+    ward: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service = Running("enrolment", "--dir", str(ward), "--listen", "127.0.0.1:0", "--broker", "localhost:18883")
+    try:
+        port = re.search(r"HTTPS: 127\.0\.0\.1:(\d+)", service.line_with("HTTPS"))
+        assert port is not None
+        server = f"https://localhost:{port[1]}"
+        new(ward, "--server", server)
+        slip = capsys.readouterr().out
+        typed = slip.rsplit("sudo edge-agent ", 1)[1].split()
+        made = box(tmp_path / "a")
+        assert station_main([*typed, "--config", str(made.file)]) == 0
+        assert "enrolled tram-01" in service.line_with("enrolled")
+        assert made.config.site.station == "tram-01"
+        assert station_main(["renew", "--config", str(made.file)]) == 0
+        assert "renewed tram-01" in service.line_with("renewed")
+        assert station_main(["factory-reset", "--yes", "--config", str(made.file)]) == 0
+        assert station_main(["renew", "--config", str(made.file)]) == 1
+        assert main(["codes", "list", "--dir", str(ward)]) == 0
+        assert "đã dùng, khóa / used, key" in capsys.readouterr().out
+    finally:
+        assert service.end() == 0
+
+
+def test_an_address_in_use_is_named(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        where = f"127.0.0.1:{taken.getsockname()[1]}"
+        assert main(["enrolment", "--dir", str(ward), "--listen", where, "--broker", "localhost:8883"]) == 1
+    assert f"--listen {where}" in capsys.readouterr().err
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[HTTPSConnection]:
+    with office(tmp_path) as made:
+        context = ssl.create_default_context(cafile=made.keyring.authority_path)
+        connection = HTTPSConnection("localhost", made.server.port, timeout=30, context=context)
+        yield connection
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "length", "status"),
+    [
+        ("GET", ENROL_PATH, 0, 501),
+        ("POST", "/", 2, 404),
+        ("POST", "/codes.json", 2, 404),
+        ("POST", f"{ENROL_PATH}/../../pki/ca.key", 2, 404),
+        ("POST", ENROL_PATH, 2, 403),
+    ],
+)
+def test_the_service_answers_two_questions_and_nothing_else(
+    line: HTTPSConnection, method: str, path: str, length: int, status: int
+) -> None:
+    line.request(method, path, b"{" + b" " * (length - 1) if length else None)
+    response = line.getresponse()
+    assert response.status == status
+    assert b"PRIVATE" not in response.read()
+
+
+@pytest.mark.parametrize("length", ["-1", "99999999999", "x", "", str(REQUEST_BYTES_MAX + 1)])
+def test_a_length_that_is_none_is_refused_unread(line: HTTPSConnection, length: str) -> None:
+    line.putrequest("POST", ENROL_PATH)
+    line.putheader("Content-Length", length)
+    line.endheaders()
+    assert line.getresponse().status == 413

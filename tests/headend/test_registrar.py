@@ -1,0 +1,358 @@
+"""Who is given a certificate: each wrong way of asking has its name, and none of them changes anything."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
+
+from edge_agent.clock import system_utc_ms
+from edge_agent.core.units import DAY_MS, HOUR_MS, StationId, UtcMs
+from edge_agent.headend.code_book import HOURS, TRIES_MAX, CodeBook
+from edge_agent.headend.errors import KeyringError
+from edge_agent.headend.keyring import Keyring, create_keyring
+from edge_agent.headend.registrar import Refused, Registrar
+from edge_agent.headend.roles import default_roles
+from edge_agent.headend.session import BrokerAddress
+from edge_agent.identity import messages
+from edge_agent.identity.certificate import NotOurs, take
+from edge_agent.identity.codes import Code
+from edge_agent.identity.messages import Given, Refusal
+from edge_agent.trust.envelope import payload_type, sign
+from edge_agent.trust.keys import Ed25519Signer, new_signer
+from edge_agent.trust.strict_json import WireError, dump
+from tests.trust.makers import P256Signer
+
+REALM, AREA, STATION = "test", "vn/ha-noi/dong-thanh", "dt-01"
+NOW = UtcMs(system_utc_ms())
+NONCE = "0" * 32
+
+
+@dataclass
+class Desk:
+    keyring: Keyring
+    registrar: Registrar
+
+    def code(self, station: str = STATION, now: UtcMs = NOW) -> Code:
+        return CodeBook(self.keyring.directory).give_out(StationId(station), AREA, "Trạm 1", now)
+
+    @property
+    def keyids(self) -> dict[str, str]:
+        self.keyring.refresh()
+        return {station: enrolled.key.keyid for station, enrolled in self.keyring.stations.items()}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    keyring = create_keyring(tmp_path / "ward", REALM, default_roles(AREA, 1), NOW)
+    return Desk(keyring, Registrar(Keyring(keyring.directory), BrokerAddress("mqtt.example.vn", 8883)))
+
+
+@dataclass
+class Box:
+    """What a box asks with."""
+
+    signer: Ed25519Signer
+    tls: ec.EllipticCurvePrivateKey
+
+    def csr(self, name: str = "") -> bytes:
+        named = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)] if name else [])
+        made = x509.CertificateSigningRequestBuilder(named).sign(self.tls, hashes.SHA256())
+        return made.public_bytes(Encoding.DER)
+
+    def asks(self, code: Code, csr: bytes | None = None) -> tuple[bytes, str]:
+        return messages.enrol_request(code, code.key(), self.signer, csr or self.csr(), NONCE)
+
+    def renews(self, station: str = STATION, realm: str = REALM, name: str | None = None) -> bytes:
+        csr = self.csr(station if name is None else name)
+        return messages.renew_request(realm, station, self.signer, csr, NONCE)[0]
+
+
+def new_box() -> Box:
+    return Box(new_signer(), ec.generate_private_key(ec.SECP256R1()))
+
+
+@pytest.fixture
+def box() -> Box:
+    return new_box()
+
+
+def enrol(desk: Desk, box: Box, code: Code, now: UtcMs = NOW) -> Given:
+    body, digest = box.asks(code)
+    return messages.read_enrol_answer(desk.registrar.enrol(body, now).body, code.key(), digest)
+
+
+def assert_refused(reason: Refusal, ask: Callable[[], object]) -> None:
+    with pytest.raises(Refused) as caught:
+        ask()
+    assert caught.value.reason is reason
+
+
+def test_a_box_with_a_code_becomes_the_station_that_the_code_is_for(desk: Desk, box: Box) -> None:
+    given = enrol(desk, box, desk.code())
+    assert (given.station, given.area, given.realm, given.name) == (STATION, AREA, REALM, "Trạm 1")
+    assert (given.host, given.port) == ("mqtt.example.vn", 8883)
+    assert given.trust == (desk.keyring.directory / "trust.json").read_bytes()
+    certificate = x509.load_der_x509_certificate(given.certificate)
+    assert certificate.public_key() == box.tls.public_key()
+    assert desk.keyids == {STATION: box.signer.keyid}
+
+
+def test_the_headend_holds_nothing_that_is_the_stations_secret_nor_the_code(desk: Desk, box: Box) -> None:
+    code = desk.code()
+    enrol(desk, box, code)
+    raw = box.tls.private_numbers().private_value.to_bytes(32)
+    for path in (path for path in desk.keyring.directory.rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        assert code.secret.encode() not in content, path
+        assert code.typed().encode() not in content, path
+        assert raw not in content, path
+    assert not (desk.keyring.directory / "stations").exists()
+    assert (desk.keyring.directory / "codes.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_answer_that_was_lost_is_given_again_with_the_same_certificate(desk: Desk, box: Box) -> None:
+    code = desk.code()
+    first, second = enrol(desk, box, code), enrol(desk, box, code)  # another CSR of the same key, as ECDSA is random
+    assert first == second
+    assert desk.keyids == {STATION: box.signer.keyid}
+
+
+def test_a_cut_between_the_note_and_the_station_list_is_healed_by_asking_again(desk: Desk, box: Box) -> None:
+    code = desk.code()
+    enrol(desk, box, code)
+    (desk.keyring.directory / "stations.json").unlink()  # as if the power had gone before it was written
+    enrol(desk, box, code)
+    assert desk.keyids == {STATION: box.signer.keyid}
+
+
+@pytest.mark.parametrize("change", ["signer", "tls", "both"])
+def test_a_used_code_is_of_no_use_to_another_box(desk: Desk, box: Box, change: str) -> None:
+    code, other = desk.code(), new_box()
+    enrol(desk, box, code)
+    thief = Box(box.signer if change == "tls" else other.signer, box.tls if change == "signer" else other.tls)
+    assert_refused(Refusal.CODE_USED, lambda: enrol(desk, thief, code))
+    assert desk.keyids == {STATION: box.signer.keyid}
+
+
+def test_a_code_is_good_until_its_hour_and_no_longer(desk: Desk, box: Box) -> None:
+    code = desk.code()
+    assert_refused(Refusal.CODE_EXPIRED, lambda: enrol(desk, box, code, UtcMs(NOW + HOURS * HOUR_MS + 1)))
+    assert desk.keyids == {}
+    assert enrol(desk, box, code, UtcMs(NOW + HOURS * HOUR_MS)).station == STATION
+
+
+def test_after_ten_wrong_tries_even_the_right_code_is_dead(desk: Desk, box: Box) -> None:
+    code = desk.code()
+    for _ in range(TRIES_MAX):
+        assert_refused(Refusal.WRONG_CODE, lambda: enrol(desk, box, replace(code, secret="0" * 12)))
+    assert_refused(Refusal.WRONG_CODE, lambda: enrol(desk, box, code))
+    assert desk.keyids == {}
+
+
+def test_one_try_less_and_the_right_code_is_still_good(desk: Desk, box: Box) -> None:
+    code = desk.code()
+    for _ in range(TRIES_MAX - 1):
+        assert_refused(Refusal.WRONG_CODE, lambda: enrol(desk, box, replace(code, secret="0" * 12)))
+    assert enrol(desk, box, code).station == STATION
+
+
+def test_a_slot_that_nobody_was_given_looks_like_a_wrong_code(desk: Desk, box: Box) -> None:
+    assert_refused(Refusal.WRONG_CODE, lambda: enrol(desk, box, Code("AAA", "0" * 12)))
+
+
+def test_a_new_code_ends_the_one_before_it(desk: Desk, box: Box) -> None:
+    first = desk.code()
+    second = desk.code()
+    assert_refused(Refusal.WRONG_CODE, lambda: enrol(desk, box, first))
+    assert enrol(desk, box, second).station == STATION
+
+
+def test_tries_at_the_same_moment_are_all_counted(desk: Desk, box: Box) -> None:
+    code = desk.code()
+    wrong = box.asks(replace(code, secret="0" * 12))[0]
+
+    def one_try() -> None:
+        with pytest.raises(Refused):
+            desk.registrar.enrol(wrong, NOW)
+
+    threads = [threading.Thread(target=one_try) for _ in range(TRIES_MAX - 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert CodeBook(desk.keyring.directory).entries()[code.slot].tries == TRIES_MAX - 1
+
+
+def test_a_changed_request_is_no_proof(desk: Desk, box: Box) -> None:
+    """The man in the middle puts his own certificate request, or his own signing key, into a request that he saw."""
+    code, thief = desk.code(), new_box()
+    body = json.loads(box.asks(code)[0])
+    stolen = json.loads(thief.asks(Code(code.slot, "0" * 12))[0])
+    assert_refused(
+        Refusal.WRONG_CODE, lambda: desk.registrar.enrol(dump({**body, "envelope": stolen["envelope"]}), NOW)
+    )
+    assert_refused(Refusal.WRONG_CODE, lambda: desk.registrar.enrol(dump({**stolen, "proof": body["proof"]}), NOW))
+    assert desk.keyids == {}
+
+
+def test_whoever_claims_a_signing_key_that_is_not_his_gets_nothing(desk: Desk, box: Box) -> None:
+    """He knows the code, but signs with another key than the one he names."""
+    code, victim = desk.code(), new_box()
+
+    class Claims:
+        public, keyid = victim.signer.public, victim.signer.keyid
+
+        def sign(self, message: bytes) -> bytes:
+            return box.signer.sign(message)
+
+    body, _ = messages.enrol_request(code, code.key(), Claims(), box.csr(), NONCE)
+    assert_refused(Refusal.NO_POSSESSION, lambda: desk.registrar.enrol(body, NOW))
+    assert desk.keyids == {}
+
+
+def test_whoever_claims_a_tls_key_that_is_not_his_gets_nothing(desk: Desk, box: Box) -> None:
+    code, csr = desk.code(), bytearray(box.csr())
+    csr[-1] ^= 1  # the signature's last byte
+    assert_refused(Refusal.NO_POSSESSION, lambda: desk.registrar.enrol(box.asks(code, bytes(csr))[0], NOW))
+
+
+def _csr_of(key: object) -> bytes:
+    algorithm = None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    made = x509.CertificateSigningRequestBuilder(x509.Name([])).sign(key, algorithm)  # type: ignore[arg-type]
+    return made.public_bytes(Encoding.DER)
+
+
+P384, ED25519 = ec.generate_private_key(ec.SECP384R1()), ed25519.Ed25519PrivateKey.generate()
+
+
+@pytest.mark.parametrize(
+    "csr", [b"\x30\x00", b"no DER", _csr_of(P384), _csr_of(ED25519)], ids=["empty", "text", "P-384", "Ed25519"]
+)
+def test_a_request_for_no_p256_key_is_not_understood(desk: Desk, box: Box, csr: bytes) -> None:
+    assert_refused(Refusal.MALFORMED, lambda: desk.registrar.enrol(box.asks(desk.code(), csr)[0], NOW))
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"\xff", b'{"type":"enrol-request"}', b"{" * 1_000])
+def test_what_is_no_request_is_refused_by_name(desk: Desk, body: bytes) -> None:
+    assert_refused(Refusal.MALFORMED, lambda: desk.registrar.enrol(body, NOW))
+    assert_refused(Refusal.MALFORMED, lambda: desk.registrar.renew(body, NOW))
+
+
+@pytest.mark.parametrize("field", ["slot", "proof", "envelope"])
+def test_a_request_without_one_of_its_fields_is_refused(desk: Desk, box: Box, field: str) -> None:
+    body = json.loads(box.asks(desk.code())[0])
+    del body[field]
+    assert_refused(Refusal.MALFORMED, lambda: desk.registrar.enrol(dump(body), NOW))
+
+
+def test_a_signed_message_of_another_kind_is_no_request(desk: Desk, box: Box) -> None:
+    envelope = sign(payload_type("log"), dump({"type": "renew", "realm": REALM}), [box.signer])
+    assert_refused(Refusal.MALFORMED, lambda: desk.registrar.renew(envelope, NOW))
+
+
+def test_an_answer_that_was_changed_on_the_way_is_not_believed(desk: Desk, box: Box) -> None:
+    code = desk.code()
+    body, digest = box.asks(code)
+    answer = json.loads(desk.registrar.enrol(body, NOW).body)
+    forged = messages.enrol_answer(b"another key", digest, replace(enrol(desk, box, code), host="evil.example"))
+    swapped = {**answer, "payload": json.loads(forged)["payload"]}
+    for wrong in (forged, dump(swapped)):
+        with pytest.raises(WireError, match="proof: by the code; this is not the server that made it"):
+            messages.read_enrol_answer(wrong, code.key(), digest)
+    with pytest.raises(WireError, match="answers something else"):
+        messages.read_enrol_answer(dump(answer), code.key(), "0" * 64)
+
+
+def test_an_expired_station_is_renewed_by_its_signing_key_alone(desk: Desk, box: Box) -> None:
+    enrol(desk, box, desk.code())
+    later = UtcMs(NOW + 3_000 * DAY_MS)
+    answer = json.loads(desk.registrar.renew(box.renews(), later).body)
+    renewed = messages.read_renew_answer(dump(answer), answer["request"])
+    assert x509.load_der_x509_certificate(renewed).not_valid_after_utc.timestamp() * 1000 > later
+
+
+def renewed(desk: Desk, body: bytes, now: UtcMs) -> bytes:
+    answer = desk.registrar.renew(body, now).body
+    return messages.read_renew_answer(answer, json.loads(answer)["request"])
+
+
+def test_asking_often_makes_no_more_certificates_than_are_due(desk: Desk, box: Box) -> None:
+    first = enrol(desk, box, desk.code()).certificate
+    assert renewed(desk, box.renews(), UtcMs(NOW + 500 * DAY_MS)) == first
+    second = renewed(desk, box.renews(), UtcMs(NOW + 600 * DAY_MS))
+    assert second != first
+    assert renewed(desk, box.renews(), UtcMs(NOW + 601 * DAY_MS)) == second
+
+
+def test_a_renewal_takes_a_new_tls_key_if_the_signing_key_vouches_for_it(desk: Desk, box: Box) -> None:
+    enrol(desk, box, desk.code())
+    rotated = Box(box.signer, ec.generate_private_key(ec.SECP256R1()))
+    found = x509.load_der_x509_certificate(renewed(desk, rotated.renews(), NOW))
+    assert found.public_key() == rotated.tls.public_key()
+
+
+def test_a_station_cannot_become_another_one_by_renewing(desk: Desk, box: Box) -> None:
+    enrol(desk, box, desk.code())
+    other = new_box()
+    enrol(desk, other, desk.code("dt-02"))
+    assert_refused(Refusal.IDENTITY_CHANGED, lambda: desk.registrar.renew(box.renews(name="dt-02"), NOW))
+    assert_refused(Refusal.IDENTITY_CHANGED, lambda: desk.registrar.renew(box.renews(name=""), NOW))
+    assert_refused(Refusal.UNKNOWN_STATION, lambda: desk.registrar.renew(box.renews("dt-02"), NOW))
+    assert_refused(Refusal.UNKNOWN_STATION, lambda: desk.registrar.renew(box.renews("dt-03"), NOW))
+    assert_refused(Refusal.UNKNOWN_STATION, lambda: desk.registrar.renew(box.renews(realm="other"), NOW))
+
+
+def test_the_old_key_of_a_replaced_station_renews_nothing(desk: Desk, box: Box) -> None:
+    enrol(desk, box, desk.code())
+    fresh = new_box()
+    enrol(desk, fresh, desk.code())
+    assert desk.keyids == {STATION: fresh.signer.keyid}
+    assert_refused(Refusal.UNKNOWN_STATION, lambda: desk.registrar.renew(box.renews(), NOW))
+    assert renewed(desk, fresh.renews(), NOW)
+
+
+def test_a_code_that_was_used_before_a_replacement_does_not_bring_the_old_box_back(desk: Desk, box: Box) -> None:
+    first = desk.code()
+    enrol(desk, box, first)
+    fresh = new_box()
+    enrol(desk, fresh, desk.code())
+    assert_refused(Refusal.WRONG_CODE, lambda: enrol(desk, box, first))
+    assert desk.keyids == {STATION: fresh.signer.keyid}
+
+
+def test_a_secure_elements_key_is_enrolled_like_any_other(desk: Desk, box: Box) -> None:
+    code, element = desk.code(), P256Signer("element")
+    body, _ = messages.enrol_request(code, code.key(), element, box.csr(), NONCE)
+    desk.registrar.enrol(body, NOW)
+    assert desk.keyids == {STATION: element.public.keyid}
+
+
+def test_a_station_takes_only_its_own_certificate_of_its_own_authority(desk: Desk, box: Box, tmp_path: Path) -> None:
+    given = enrol(desk, box, desk.code())
+    public = x509.load_der_x509_csr(box.csr()).public_key()
+    own = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    assert take(given.certificate, given.authority, STATION, own)
+    other = create_keyring(tmp_path / "other", REALM, default_roles(AREA, 1), NOW)
+    stranger = x509.load_pem_x509_certificate((other.directory / "pki" / "ca.pem").read_bytes())
+    with pytest.raises(NotOurs, match="not signed by our authority"):
+        take(given.certificate, stranger.public_bytes(Encoding.DER), STATION, own)
+    with pytest.raises(NotOurs, match="and not to dt-02"):
+        take(given.certificate, given.authority, "dt-02", own)
+    with pytest.raises(NotOurs, match="another key"):
+        take(given.certificate, given.authority, STATION, own + b"\x00")
+
+
+def test_a_damaged_book_of_codes_is_named(desk: Desk) -> None:
+    (desk.keyring.directory / "codes.json").write_text('{"type":"codes","codes":{"??":{}}}')
+    with pytest.raises(KeyringError, match=r"codes\.json: codes.*a slot has 3 characters"):
+        desk.code()

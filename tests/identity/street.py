@@ -1,0 +1,142 @@
+"""A headend that enrols, and boxes that want to be stations: real files, a real HTTPS service on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge_agent.cli import identity
+from edge_agent.cli.identity import Asked
+from edge_agent.clock import system_utc_ms
+from edge_agent.config import Config, load
+from edge_agent.core.units import DAY_MS, StationId, UtcMs
+from edge_agent.headend.code_book import HOURS, CodeBook
+from edge_agent.headend.enrolment_server import EnrolmentServer
+from edge_agent.headend.keyring import Keyring, create_keyring
+from edge_agent.headend.registrar import Registrar
+from edge_agent.headend.roles import default_roles
+from edge_agent.headend.session import BrokerAddress
+from edge_agent.identity.codes import Code
+
+REALM = "test"
+AREA = "vn/ha-noi/dong-thanh"
+
+TEMPLATE = """\
+# Trạm mẫu, chưa đăng ký. A box as it comes from the shelf.
+[station]
+id = "chua-dang-ky"                  # mã trạm
+realm = "chua-dang-ky"
+name = "Chưa đăng ký"
+area = "vn"
+timezone = "Asia/Ho_Chi_Minh"
+
+[broker]                             # máy chủ trung tâm
+host = "localhost"
+ca_file = "identity/ca.pem"
+cert_file = "identity/station.pem"
+key_file = "identity/station.key"
+
+[content]
+ca_file = "identity/ca.pem"
+
+[trust]
+file = "identity/trust.json"
+station_key_file = "identity/{signing}"
+
+[paths]
+state_dir = "state"
+run_dir = "run"
+
+[clock]
+ntp = "off"
+rtc = true
+
+[cards.main]
+device = "null"
+channels = 2
+
+[relays]
+driver = "simulated"
+[relays.simulated]
+dir = "relays"
+
+[[zones]]
+id = "cho"
+name = "Cụm loa chợ"                 # do not touch
+card = "main"
+channel = "left"
+line = 17
+warm_up_ms = 800
+"""
+
+
+@dataclass
+class Office:
+    """The central side. ``now`` is its clock, which a test may move."""
+
+    keyring: Keyring
+    server: EnrolmentServer
+    said: list[str]
+    days: list[float] = field(default_factory=lambda: [0.0])
+
+    @property
+    def url(self) -> str:
+        return f"https://localhost:{self.server.port}"
+
+    @property
+    def book(self) -> CodeBook:
+        return CodeBook(self.keyring.directory)
+
+    def now(self) -> UtcMs:
+        return UtcMs(int(system_utc_ms() + self.days[0] * DAY_MS))
+
+    def code(self, station: str, hours: int = HOURS) -> Code:
+        return self.book.give_out(StationId(station), AREA, f"Trạm {station}", self.now(), hours)
+
+    def key_of(self, station: str) -> str:
+        self.keyring.refresh()
+        return self.keyring.stations[StationId(station)].key.keyid
+
+
+@contextmanager
+def office(folder: Path, broker_port: int = 8883) -> Iterator[Office]:
+    keyring = create_keyring(folder / "headend", REALM, default_roles(AREA, 1), system_utc_ms())
+    said: list[str] = []
+    days = [0.0]
+    clock = lambda: UtcMs(int(system_utc_ms() + days[0] * DAY_MS))  # noqa: E731
+    registrar = Registrar(Keyring(keyring.directory), BrokerAddress("localhost", broker_port))
+    with EnrolmentServer(registrar, keyring.server("content"), clock, note=said.append) as server:
+        yield Office(keyring, server, said, days)
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box from the shelf, or the station it has become."""
+
+    folder: Path
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "station.toml"
+
+    @property
+    def config(self) -> Config:
+        return load(self.file)
+
+    def enrol(self, office: Office, code: Code, **more: object) -> int:
+        asked = Asked(office.url, code.typed(), **more)  # type: ignore[arg-type]
+        return identity.enrol(self.config, self.file, asked)
+
+    def files(self) -> dict[str, bytes]:
+        return {
+            str(path.relative_to(self.folder)): path.read_bytes() for path in self.folder.rglob("*.*") if path.is_file()
+        }
+
+
+def box(folder: Path, signing: str = "signing.key") -> Box:
+    folder.mkdir()
+    (folder / "run").mkdir()
+    (folder / "station.toml").write_text(TEMPLATE.format(signing=signing), "utf-8")
+    return Box(folder)

@@ -1,0 +1,253 @@
+"""A box becomes a station over real HTTPS: by the code alone, whoever sits on the line, wherever the power goes."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_agent.cli import identity
+from edge_agent.cli.identity import Asked
+from edge_agent.identity import asking, installing
+from edge_agent.identity.certificate import read_certificate
+from edge_agent.identity.codes import Code, answer_proof
+from edge_agent.trust.bundle import believe
+from edge_agent.trust.keys import load_signer
+from edge_agent.trust.strict_json import dump
+from tests.headend.test_registrar import new_box
+from tests.host.softhsm import NEEDS_SOFTHSM, PIN, drawer, see_again
+from tests.identity.middle import Middle
+from tests.identity.street import AREA, REALM, Box, Office, box, office
+
+GIVEN = ("ca.pem", "station.pem", "trust.json")
+
+
+@pytest.fixture
+def ward(tmp_path: Path) -> Iterator[Office]:
+    with office(tmp_path, 18_883) as made:
+        yield made
+
+
+def assert_station(made: Box, ward: Office, name: str) -> None:
+    """Everything fits together, and the headend knows it by its own key."""
+    config = made.config
+    site = config.site
+    assert (site.station, site.area, site.realm, config.name) == (name, AREA, REALM, f"Trạm {name}")
+    assert (config.broker.host, config.broker.port, config.enrolment.url) == ("localhost", 18_883, ward.url)
+    certificate = read_certificate(config.broker.cert_file.read_bytes())
+    assert certificate.names == (name,)
+    assert certificate.public == installing.Places(made.file, config).tls_key.public
+    assert believe(config.trust.file.read_bytes(), (), site.areas()).trust.realm == REALM
+    assert config.broker.ca_file.read_bytes() == ward.keyring.authority_path.read_bytes()
+    assert load_signer(config.trust.station_key_file).keyid == ward.key_of(name)
+    assert not installing.unfinished(config)
+
+
+def test_a_box_with_a_code_becomes_a_station_and_its_file_keeps_every_remark(ward: Office, tmp_path: Path) -> None:
+    made = box(tmp_path / "a")
+    assert made.enrol(ward, ward.code("dt-01")) == 0
+    assert_station(made, ward, "dt-01")
+    text = made.file.read_text("utf-8")
+    assert "# do not touch" in text
+    assert "# mã trạm" in text
+    for key in ("station.key", "signing.key"):
+        assert (made.folder / "identity" / key).stat().st_mode & 0o777 == 0o600
+
+
+def test_enrolling_again_is_told_and_changes_nothing(
+    ward: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = box(tmp_path / "a")
+    made.enrol(ward, ward.code("dt-01"))
+    before = made.files()
+    assert made.enrol(ward, ward.code("dt-01")) == 0
+    assert "is enrolled already: dt-01" in capsys.readouterr().out
+    assert made.files() == before
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [("AAAA-BBBB", "đã gõ 8"), ("", "đã gõ 0"), (Code("AAA", "0" * 12).typed(), "a wrong code")],
+    ids=["short", "nothing", "stranger"],
+)
+def test_a_code_that_is_none_changes_nothing_that_was_configured(
+    ward: Office,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    typed: str,
+    told: str,
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    made = box(tmp_path / "a")
+    text = made.file.read_text()
+    assert identity.enrol(made.config, made.file, Asked(ward.url, typed)) == 1
+    assert told in capsys.readouterr().err
+    assert made.file.read_text() == text
+    assert [name for name in GIVEN if (made.folder / "identity" / name).exists()] == []
+
+
+def test_a_server_that_is_down_is_told_and_the_code_stays_good(
+    ward: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, code = box(tmp_path / "a"), ward.code("dt-01")
+    for url in ("https://localhost:1", "http://localhost:8444", "https://"):
+        assert identity.enrol(made.config, made.file, Asked(url, code.typed())) == 1
+        assert "không hỏi được máy chủ / cannot be asked" in capsys.readouterr().err
+    assert made.enrol(ward, code) == 0
+
+
+def test_a_file_that_only_a_person_can_change_is_told_before_the_code_is_used(
+    ward: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, code = box(tmp_path / "a"), ward.code("dt-01")
+    text = made.file.read_text("utf-8")
+    made.file.write_text(text.replace('"Chưa đăng ký"', '"""Chưa\tđăng ký"""'.replace("\t", " ")), "utf-8")
+    made.file.write_text(
+        made.file.read_text("utf-8").replace('id = "chua-dang-ky"  ', 'id = """chua-dang-ky"""  '), "utf-8"
+    )
+    assert made.enrol(ward, code) == 1
+    assert "lỗi / error" in capsys.readouterr().err
+    assert ward.book.entries()[code.slot].taken is None
+
+
+def test_a_man_in_the_middle_who_changes_nothing_sees_no_secret(ward: Office, tmp_path: Path) -> None:
+    made, code = box(tmp_path / "a"), ward.code("dt-01")
+    with Middle(tmp_path / "middle", ward.server.port) as middle:
+        assert identity.enrol(made.config, made.file, Asked(middle.url, code.typed())) == 0
+    heard = b"".join(middle.seen) + base64.b64decode(json.loads(middle.seen[0])["envelope"]["payload"])
+    assert b"csr" in heard
+    private = [line for path in made.folder.rglob("*.key") for line in path.read_bytes().splitlines()[1:-1]]
+    assert len(private) > 2
+    for secret in (code.secret.encode(), code.key().hex().encode(), *private):
+        assert secret not in heard
+
+
+def test_a_man_in_the_middle_cannot_put_his_own_keys_into_the_request(
+    ward: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, code, thief = box(tmp_path / "a"), ward.code("dt-01"), new_box()
+
+    def swap(body: bytes) -> bytes:
+        stolen = json.loads(thief.asks(replace(code, secret="0" * 12))[0])
+        return dump({**json.loads(body), "envelope": stolen["envelope"]})
+
+    with Middle(tmp_path / "middle", ward.server.port, asked=swap) as middle:
+        assert identity.enrol(made.config, made.file, Asked(middle.url, code.typed())) == 1
+    assert "a wrong code" in capsys.readouterr().err
+    ward.keyring.refresh()
+    assert ward.keyring.stations == {}
+
+
+def test_a_man_in_the_middle_cannot_put_his_own_authority_into_the_answer(
+    ward: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, code = box(tmp_path / "a"), ward.code("dt-01")
+
+    def swap(answer: bytes) -> bytes:
+        payload = json.loads(base64.b64decode(json.loads(answer)["payload"]))
+        forged = {**payload, "authority": payload["certificate"], "broker": {"host": "evil.example", "port": 1}}
+        text = dump(forged)
+        proof = answer_proof(b"what he has not got", text)
+        return dump({**json.loads(answer), "payload": base64.b64encode(text).decode(), "proof": proof})
+
+    with Middle(tmp_path / "middle", ward.server.port, answered=swap) as middle:
+        assert identity.enrol(made.config, made.file, Asked(middle.url, code.typed())) == 1
+    assert "not the server that gave the code; nothing was changed" in capsys.readouterr().err
+    assert [name for name in GIVEN if (made.folder / "identity" / name).exists()] == []
+    assert made.enrol(ward, code) == 0  # and with the real server it still becomes the station
+    assert_station(made, ward, "dt-01")
+
+
+def test_an_answer_to_another_enrolment_is_not_taken(ward: Office, tmp_path: Path) -> None:
+    """He keeps the answer to the first try from the box, and plays it when it asks again."""
+    made, code = box(tmp_path / "a"), ward.code("dt-01")
+    kept: list[bytes] = []
+
+    def first_one(answer: bytes) -> bytes:
+        kept.append(answer)
+        return b"{}" if len(kept) == 1 else kept[0]
+
+    with Middle(tmp_path / "middle", ward.server.port, answered=first_one) as middle:
+        for _ in range(2):
+            assert identity.enrol(made.config, made.file, Asked(middle.url, code.typed())) == 1
+    assert len(kept) == 2
+    assert made.enrol(ward, code) == 0
+
+
+def test_with_the_authority_on_the_card_the_line_itself_must_be_the_right_one(
+    ward: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, code, ca = box(tmp_path / "a"), ward.code("dt-01"), ward.keyring.authority_path
+    with Middle(tmp_path / "middle", ward.server.port) as middle:
+        assert identity.enrol(made.config, made.file, Asked(middle.url, code.typed(), ca)) == 1
+    assert middle.seen == []
+    assert "certificate verify failed" in capsys.readouterr().err
+    assert identity.enrol(made.config, made.file, Asked(ward.url, code.typed(), ca)) == 0
+
+
+@pytest.mark.host
+def test_a_power_cut_at_any_touch_of_the_disk_is_healed_by_enrolling_again(ward: Office, tmp_path: Path) -> None:
+    cuts = 0
+    for number in range(1, 200):
+        name = f"dt-{number:03}"
+        made, code = box(tmp_path / name), ward.code(name)
+        text = made.file.read_text("utf-8")
+        command = [sys.executable, "-m", "tests.identity.cut", str(number), str(made.folder), ward.url, code.typed()]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        cuts += 1
+        if (
+            not installing.unfinished(made.config)
+            and identity.enrolled_as(installing.Places(made.file, made.config)) is None
+        ):
+            assert made.file.read_text("utf-8") == text, f"cut {number}: changed before anything was kept"
+            assert [one for one in GIVEN if (made.folder / "identity" / one).exists()] == []
+        assert made.enrol(ward, code) == 0, f"cut {number}"
+        assert_station(made, ward, name)
+    assert cuts > 20
+    print(f"cut at each of {cuts} touches, healed by enrolling again")
+
+
+@pytest.mark.parametrize("element", [pytest.param(True, marks=NEEDS_SOFTHSM)])
+def test_a_station_whose_signing_key_lies_in_a_secure_element(
+    ward: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, element: bool
+) -> None:
+    with drawer(tmp_path / "hsm", monkeypatch) as elements:
+        elements.plug_in_new("TRAM")
+        see_again(elements)
+        made = box(tmp_path / "a", "signing.token")
+        (made.folder / "identity").mkdir()
+        pin = made.folder / "identity" / "signing.pin"
+        pin.write_text(PIN)
+        pin.chmod(0o600)
+        on_element = {"token": Path(elements.module), "token_label": "TRAM"}
+        assert made.enrol(ward, ward.code("dt-01"), **on_element) == 0
+        see_again(elements)
+        assert identity.renew(made.config) == 0  # signed by the element
+        assert "renewed dt-01" in ward.said[-1]
+        see_again(elements)
+        assert identity.factory_reset(made.config, sure=True) == 0
+        assert not pin.exists()
+
+
+def test_a_server_that_dawdles_holds_nobody_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It sends its answer byte by byte, each in time: the whole has a deadline too."""
+    monkeypatch.setattr(asking, "ANSWER_S", 0.0)
+    made = box(tmp_path / "a")
+    with office(tmp_path) as ward, Middle(tmp_path / "middle", ward.server.port) as middle:
+        code, key = ward.code("dt-01"), installing.Places(made.file, made.config).tls_key
+        key.make()
+        csr, signer = key.request(""), new_box().signer
+        with pytest.raises(asking.NoIdentity, match="too slow"):
+            asking.enrol(asking.Server(middle.url), code, signer, csr)

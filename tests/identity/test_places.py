@@ -1,0 +1,110 @@
+"""Whose the files are, and what is said where a file, a key or a server is not what it should be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_agent.cli import identity
+from edge_agent.identity import asking, installing
+from edge_agent.identity.asking import NoIdentity, Server
+from edge_agent.identity.codes import new_code
+from edge_agent.identity.file_keys import FileKey, TlsKey
+from edge_agent.identity.installing import CannotWrite, Places
+from edge_agent.trust.keys import UnusableKey, new_signer
+from tests.cli.findings import NOBODY, is_root
+from tests.headend.test_registrar import new_box
+from tests.identity.middle import Middle
+from tests.identity.street import box, office
+
+
+@is_root
+def test_what_root_makes_belongs_to_the_service_which_must_renew_it(tmp_path: Path) -> None:
+    made = box(tmp_path / "a")
+    places = Places(made.file, made.config, (NOBODY, NOBODY))
+    with office(tmp_path) as ward:
+        code = ward.code("dt-01")
+        places.tls_key.make()
+        signer = FileKey(made.config.trust.station_key_file, places.owner).make()
+        given = asking.enrol(Server(ward.url), code, signer, places.tls_key.request(""))
+        installing.commit(places, given, ward.url)
+        installing.finish(places)
+    folder = made.folder / "identity"
+    assert {path.name: path.stat().st_uid for path in (folder, *folder.iterdir())} == {
+        "identity": NOBODY,
+        "ca.pem": NOBODY,
+        "station.pem": NOBODY,
+        "station.key": NOBODY,
+        "signing.key": NOBODY,
+        "trust.json": NOBODY,
+    }
+    assert made.file.stat().st_uid == 0  # the technician's own, as before
+
+
+@pytest.mark.parametrize("content", [b"", b"no PEM", b"-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----\n"])
+def test_a_tls_key_that_is_none_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "station.key"
+    path.write_bytes(content)
+    path.chmod(0o600)
+    with pytest.raises(UnusableKey, match=r"station\.key"):
+        _ = TlsKey(path).public
+
+
+def test_a_tls_key_of_another_kind_is_named(tmp_path: Path) -> None:
+    new_signer().save(tmp_path / "station.key")
+    with pytest.raises(UnusableKey, match="a P-256 key is needed"):
+        _ = TlsKey(tmp_path / "station.key").public
+
+
+def test_a_file_that_writes_a_table_on_one_line_is_told_beforehand(tmp_path: Path) -> None:
+    made = box(tmp_path / "a")
+    text = made.file.read_text("utf-8")
+    inline = 'broker = { host = "localhost", ca_file = "a", cert_file = "b", key_file = "c" }\n'
+    before, _, after = text.partition("[broker]")
+    made.file.write_text(inline + before + after.partition("\n\n")[2], "utf-8")
+    with pytest.raises(CannotWrite):
+        installing.check_writable(Places(made.file, made.config))
+
+
+def test_a_server_that_answers_something_else_is_no_enrolment_service(tmp_path: Path) -> None:
+    def other(_answer: bytes) -> bytes:
+        return b"<html>router login</html>"
+
+    with office(tmp_path) as ward, Middle(tmp_path / "middle", ward.server.port, answered=other) as middle:
+        box_of, code = new_box(), new_code()
+        with pytest.raises(NoIdentity, match="no enrolment service"):  # the code is unknown, so it was a refusal
+            asking.enrol(Server(middle.url), code, box_of.signer, box_of.csr())
+        known = ward.code("dt-01")
+        with pytest.raises(NoIdentity, match="not the server that gave the code"):
+            asking.enrol(Server(middle.url), known, box_of.signer, box_of.csr())
+        with pytest.raises(NoIdentity, match="makes no sense"):
+            asking.renew(Server(middle.url), "test", "dt-01", box_of.signer, box_of.csr("dt-01"))
+
+
+def test_a_key_that_cannot_be_destroyed_stops_the_reset_before_anything_is_gone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = box(tmp_path / "a", "signing.token")
+    (made.folder / "identity").mkdir()
+    for name in ("signing.token", "station.key"):
+        (made.folder / "identity" / name).write_text("{}")
+        (made.folder / "identity" / name).chmod(0o600)
+    assert identity.factory_reset(made.config, sure=True) == 1
+    assert "signing.token" in capsys.readouterr().err
+    assert (made.folder / "identity" / "station.key").exists()
+
+
+def test_a_token_is_asked_for_only_where_the_configuration_names_a_note(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = box(tmp_path / "a")
+    with office(tmp_path) as ward:
+        assert made.enrol(ward, ward.code("dt-01"), token=Path("/lib/t.so"), token_label="TRAM") == 1
+    assert 'must end in ".token" where --token is used' in capsys.readouterr().err
+
+
+def test_without_a_server_the_slip_is_pointed_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = box(tmp_path / "a")
+    assert identity.enrol(made.config, made.file, identity.Asked("", new_code().typed())) == 1
+    assert "--server https://" in capsys.readouterr().err

@@ -1,0 +1,108 @@
+"""When a station asks for its next certificate, and how often: by virtual time, no network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.config import Config
+from edge_agent.core.clock_trust import ClockSource, Now
+from edge_agent.core.units import DAY_MS, MonoMs, UtcMs
+from edge_agent.identity.asking import NoIdentity
+from edge_agent.identity.certificate import Certificate, due, trouble_by_clock
+from edge_agent.identity.renewing import TRY_AGAIN_S, Renewal, Renewer
+from edge_agent.sync.tls_trouble import Kind
+
+BEGIN = UtcMs(1_800_000_000_000)
+LIFE = 825 * DAY_MS
+CERTIFICATE = Certificate(("dt-01",), BEGIN, UtcMs(BEGIN + LIFE), b"")
+FIT = frozenset({ClockSource.RTC, ClockSource.NTP, ClockSource.SIGNED, ClockSource.HOLDOVER})
+
+
+def at(ms: int, source: ClockSource = ClockSource.NTP, max_error_ms: int = 0) -> Now:
+    return Now(MonoMs(0), UtcMs(ms), source, max_error_ms)
+
+
+@given(st.integers(0, 2 * LIFE))
+def test_it_is_due_in_the_last_third_and_ever_after(age_ms: int) -> None:
+    assert due(at(BEGIN + age_ms), CERTIFICATE) is (age_ms >= LIFE * 2 // 3)
+
+
+@pytest.mark.parametrize("source", ClockSource)
+def test_a_clock_that_nobody_trusts_makes_nothing_due(source: ClockSource) -> None:
+    assert due(at(BEGIN + LIFE * 2, source), CERTIFICATE) is (source in FIT)
+
+
+def test_dates_are_named_with_the_clocks_own_error_in_the_stations_favour() -> None:
+    assert trouble_by_clock(CERTIFICATE, at(BEGIN + LIFE + 1)) is not None
+    assert trouble_by_clock(CERTIFICATE, at(BEGIN + LIFE + 1, max_error_ms=1)) is None
+    early = trouble_by_clock(CERTIFICATE, at(BEGIN - 60_000))
+    assert early is not None
+    assert (early.kind, early.what) == (Kind.OURS_NOT_YET, "2027-01-15 07:59 UTC")
+    assert trouble_by_clock(CERTIFICATE, at(0, ClockSource.UNSET)) is None
+
+
+class Asked(Renewal):
+    """A renewal that counts, and fails as often as it is told."""
+
+    __slots__ = ("asked", "failures", "is_due")
+
+    def __init__(self, failures: int = 0, is_due: bool = True) -> None:
+        config = cast(Config, _Config())
+        super().__init__(config, cast(object, None))  # type: ignore[arg-type]
+        object.__setattr__(self, "asked", [])
+        object.__setattr__(self, "failures", [None] * failures)
+        object.__setattr__(self, "is_due", is_due)
+
+    def due(self, now: Now) -> bool:
+        return self.is_due
+
+    def renew(self) -> None:
+        self.asked.append(True)
+        if self.failures:
+            self.failures.pop()
+            raise NoIdentity("the server is down")
+
+
+class _Config:
+    class broker:
+        cert_file = Path("station.pem")
+
+
+def test_what_is_not_due_is_not_asked_for() -> None:
+    renewal = Asked(is_due=False)
+    Renewer(renewal, lambda: at(0)).turn(0)
+    assert renewal.asked == []
+
+
+def test_a_refusal_of_the_broker_asks_whatever_the_clock_says_but_not_at_every_refusal() -> None:
+    renewal = Asked(is_due=False)
+    renewer = Renewer(renewal, lambda: at(0, ClockSource.UNSET))
+    for second in range(0, TRY_AGAIN_S, 120):  # the broker refuses every two minutes
+        renewer.refused()
+        renewer.turn(second)
+    assert len(renewal.asked) == 1
+    renewer.refused()
+    renewer.turn(TRY_AGAIN_S)
+    assert len(renewal.asked) == 2
+
+
+def test_a_server_that_is_down_is_asked_again_at_the_next_reminder(caplog: pytest.LogCaptureFixture) -> None:
+    renewal = Asked(failures=2)
+    renewer = Renewer(renewal, lambda: at(0))
+    for hour in range(0, 24, 6):
+        renewer.turn(hour * 3_600)
+    assert len(renewal.asked) == 4
+    assert sum("certificate not renewed" in record.message for record in caplog.records) == 2
+
+
+def test_a_certificate_that_cannot_be_read_is_left_to_people(tmp_path: Path) -> None:
+    class Config:
+        class broker:
+            cert_file = tmp_path / "gone.pem"
+
+    assert Renewal(cast(object, Config()), cast(object, None)).due(at(0)) is False  # type: ignore[arg-type]
