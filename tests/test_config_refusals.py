@@ -9,7 +9,8 @@ import pytest
 from edge_agent.config import ConfigError, load
 from edge_agent.config.lines import index_lines
 from edge_agent.config.parse import CONFIG_BYTES_MAX, RUN_DIR_BYTES_MAX
-from edge_agent.config.reader import Fault
+from edge_agent.config.reader import PROBLEMS_MAX, SHOWN_CHARS_MAX, SYNTAX_CHARS_MAX, Fault
+from edge_agent.config.toml import DOTS_MAX, read_toml
 from tests.config_texts import (
     EXAMPLE,
     changed,
@@ -89,7 +90,7 @@ def test_a_wrong_value_is_named_where_it_stands(old: str, new: str, fault: Fault
     ("old", "where", "at"),
     [
         ('id = "dt-017"  ', "[station] id", "[station]"),
-        ('file = "trust.json"', "[trust] file", "[trust]"),
+        ('file = "/var/lib/edge-agent/identity/trust.json"', "[trust] file", "[trust]"),
         ("warm_up_ms = 1500", "[[zones]] #2 warm_up_ms", "# cụm loa 2"),
         ('driver = "gpio" ', "[relays] driver", "[relays]"),
         ("channels = 2", "[cards.main] channels", "[cards.main]"),
@@ -297,3 +298,35 @@ def test_lines_are_found_past_comments_texts_and_arrays_that_look_like_keys() ->
         ("zones", 1): 13,
         ("zones", 1, "id"): 14,
     }
+
+
+# What costs more than it is worth: each of these took minutes, gigabytes, or a screen of letters.
+
+
+def test_a_key_with_dots_without_end_is_refused_before_the_library_sees_it() -> None:
+    (problem,) = problems_of("a = 1\n" + "a." * 30_000 + "a = 1\n")
+    assert (problem.fault, problem.line) == (Fault.SYNTAX, 2)
+    assert f"More than {DOTS_MAX} dots" in problem.detail
+
+
+def test_a_line_of_dots_under_a_heading_is_no_such_key() -> None:
+    assert read_toml("# " + "." * 118 + "\na = 1\n") == {"a": 1}
+
+
+def test_zones_beyond_their_number_are_counted_and_not_read() -> None:
+    problems = problems_of(EXAMPLE + "\n[[zones]]" * 5_000)
+    assert "must be 1 to 64" in " ".join(problem.remedy for problem in problems)
+    assert not [problem for problem in problems if "#65" in problem.where]
+
+
+def test_of_problems_without_end_the_first_are_told() -> None:
+    problems = problems_of(EXAMPLE + "".join(f"\nx{number} = 1" for number in range(5_000)))
+    assert len(problems) == PROBLEMS_MAX
+
+
+@pytest.mark.parametrize(
+    "text", ["a" * 60_000 + " = 1", "[cards." + "a" * 60_000 + "]", ("[" + "a" * 30_000 + "]\n") * 2]
+)
+def test_a_name_without_end_is_repeated_in_short(text: str) -> None:
+    longest = max(len(problem.where) + len(problem.detail) + len(problem.remedy) for problem in problems_of(text))
+    assert longest < 10 * SHOWN_CHARS_MAX + SYNTAX_CHARS_MAX

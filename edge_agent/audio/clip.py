@@ -36,6 +36,7 @@ BLOCKS_FILE_BYTES_MAX = 64 + LINE_BYTES * (CLIP_BYTES_MAX // BLOCK_BYTES + 2)
 
 _KEY = re.compile(r"[a-z0-9-]{1,64}")
 _HEAD = re.compile(rb"([1-9][0-9]{3,5}) ([1-9][0-9]{0,9})\n")
+_LINES = re.compile(rb"([0-9a-f]{64}\n)*+")
 
 
 class ClipUnusable(Exception):
@@ -174,9 +175,11 @@ def _parse_listing(data: bytes) -> Listing | None:
     head = _HEAD.match(body)
     if head is None or seal != hashlib.sha256(body).hexdigest().encode() + b"\n":
         return None
-    # The seal holds, so the lines are the ones we wrote.
-    digests = bytes.fromhex(body[head.end() :].decode("ascii"))
-    return Listing(int(head[1]), int(head[2]), digests)
+    # The seal tells rot from what was written, not who wrote it: who plays a clip has another user than who stages it.
+    lines = body[head.end() :]
+    if _LINES.fullmatch(lines) is None:
+        return None
+    return Listing(int(head[1]), int(head[2]), bytes.fromhex(lines.decode("ascii")))
 
 
 def checked(key: ClipKey) -> ClipKey:

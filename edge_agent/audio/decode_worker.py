@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import resource
 import select
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from edge_agent.audio import call_filter
 from edge_agent.audio.child import ADDRESS_BYTES_MAX, ENVIRONMENT, OPEN_FILES_MAX, PROCESSES_MAX, STACK_BYTES
@@ -29,10 +31,21 @@ ENDED = b"ended "
 REFUSED = b"refused "
 PACKET_BYTES_MAX = 4_096
 DESCRIPTORS = 3
+BOUND = re.compile(r"[1-9][0-9]{0,14}")
+# -1 would be no bound at all (RLIM_INFINITY).
 
 
 class Refused(Exception):
     """Nothing was started. The message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A program and its arguments, and what it may take: bytes of private memory, seconds of CPU."""
+
+    data_bytes: int
+    cpu_s: int
+    argv: tuple[str, ...]
 
 
 def main(programs: Sequence[str]) -> int:
@@ -65,38 +78,46 @@ def request(data_bytes: int, cpu_s: int, argv: Sequence[str]) -> bytes:
     return b"\0".join(part.encode() for part in (str(data_bytes), str(cpu_s), *argv))
 
 
-def _start(packet: bytes, descriptors: Sequence[int], programs: Sequence[str]) -> subprocess.Popen[bytes]:
+def read_request(packet: bytes, programs: Sequence[str]) -> Request:
+    """What ``request`` made. Raises Refused."""
     try:
         data_bytes, cpu_s, *argv = packet.decode().split("\0")
-        bounds = int(data_bytes), int(cpu_s)
-        source, output, complaints = descriptors
     except ValueError as exc:
         raise Refused("no request") from exc
+    if not BOUND.fullmatch(data_bytes) or not BOUND.fullmatch(cpu_s):
+        raise Refused("no request")
     if not argv or argv[0] not in programs:
         raise Refused(f"{argv[:1]} is none of {list(programs)}")
+    return Request(int(data_bytes), int(cpu_s), tuple(argv))
+
+
+def _start(packet: bytes, descriptors: Sequence[int], programs: Sequence[str]) -> subprocess.Popen[bytes]:
+    asked = read_request(packet, programs)
+    if len(descriptors) != DESCRIPTORS:
+        raise Refused("no request")
+    source, output, complaints = descriptors
     try:
         load_filter = call_filter.loader()
         return subprocess.Popen(
-            argv,
+            asked.argv,
             stdin=source,
             stdout=output,
             stderr=complaints,
             env=ENVIRONMENT,
             cwd="/",
-            preexec_fn=lambda: _confine(bounds, load_filter),
+            preexec_fn=lambda: _confine(asked, load_filter),
         )
     except (OSError, call_filter.NoFilter, subprocess.SubprocessError) as exc:
         raise Refused(str(exc)) from exc
 
 
-def _confine(bounds: tuple[int, int], load_filter: Callable[[], None]) -> None:
+def _confine(asked: Request, load_filter: Callable[[], None]) -> None:
     """In the child, before the program. The filter last: it lets nobody set limits."""
-    data_bytes, cpu_s = bounds
     for what, most in (
-        (resource.RLIMIT_DATA, data_bytes),
+        (resource.RLIMIT_DATA, asked.data_bytes),
         (resource.RLIMIT_AS, ADDRESS_BYTES_MAX),
         (resource.RLIMIT_STACK, STACK_BYTES),
-        (resource.RLIMIT_CPU, cpu_s),
+        (resource.RLIMIT_CPU, asked.cpu_s),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, OPEN_FILES_MAX),
         (resource.RLIMIT_NPROC, PROCESSES_MAX),

@@ -9,16 +9,20 @@ from __future__ import annotations
 import difflib
 import json
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
 from edge_agent.config.lines import Path, index_lines, line_of
+from edge_agent.config.toml import read_toml
 
 SHOWN_CHARS_MAX = 40
 # Of a wrong value, so that a message stays on one line of an 80-column console.
+SYNTAX_CHARS_MAX = 200
+# Of what the library says, which repeats a key as long as it is.
+PROBLEMS_MAX = 200
+# Nobody reads further, and each is compared with all before it.
 
 Choice = TypeVar("Choice", bound=StrEnum)
 Kind = TypeVar("Kind", str, int, bool, list[object], dict[str, object])
@@ -84,9 +88,16 @@ class Report:
     def add(self, path: Path, fault: Fault, detail: str, remedy: str) -> None:
         """Note a problem at ``path`` and go on."""
         self.faulty.add(path)
+        if self.full:
+            return
         problem = Problem(line_of(self.lines, path), place(path), fault, detail, remedy)
         if problem not in self.problems:  # a zone's id is read by two readers
             self.problems.append(problem)
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more is noted."""
+        return len(self.problems) >= PROBLEMS_MAX
 
     def check(self) -> None:
         """Raise ConfigError if anything was wrong."""
@@ -97,9 +108,8 @@ class Report:
 def open_report(text: str, file: str) -> tuple[Report, Table]:
     """Parse the TOML itself. Raises ConfigError with the line at which it stops being TOML."""
     try:
-        content = tomllib.loads(text)
-    except (ValueError, RecursionError) as exc:
-        # Besides TOMLDecodeError: a number of thousands of digits, or brackets nested without end.
+        content = read_toml(text)
+    except ValueError as exc:
         raise ConfigError(file, [_syntax(text, str(exc))]) from exc
     report = Report(file, index_lines(text))
     return report, Table(report, (), content)
@@ -187,11 +197,13 @@ class Table:
         tables = [(number, item) for number, item in enumerate(items) if isinstance(item, dict)]
         if len(tables) != len(items):
             self.fault(key, Fault.TYPE, "not every element is a table", f"write [[{key}]] and its keys below it")
-        return [Table(self.report, (*self.path, key, number), item) for number, item in tables]
+        return [Table(self.report, (*self.path, key, number), item) for number, item in tables[:count_max]]
 
     def done(self) -> None:
         """Name every key that is written here and was not asked for."""
         for key in self._content.keys() - self._asked:
+            if self.report.full:
+                return
             near = difflib.get_close_matches(key, self._asked - self._content.keys(), n=1)
             known = ", ".join(sorted(self._asked)) or "none"
             remedy = f"did you mean {near[0]}?" if near else f"remove it; known here: {known}"
@@ -213,13 +225,12 @@ class Table:
 
 def shown(value: object) -> str:
     """A value as it may be shown in a message: short, on one line."""
-    text = _printable(json.dumps(value, ensure_ascii=False, default=str))
-    return text if len(text) <= SHOWN_CHARS_MAX else text[: SHOWN_CHARS_MAX - 1] + "…"
+    return _short(json.dumps(value, ensure_ascii=False, default=str), SHOWN_CHARS_MAX)
 
 
 def place(path: Path) -> str:
     """A path as a technician finds it in the file: ``[broker] port``, ``[[zones]] #2 line``, ``[cards.main] rate``."""
-    *table, key = (_printable(step) if isinstance(step, str) else step for step in path)
+    *table, key = (_short(step, SHOWN_CHARS_MAX) if isinstance(step, str) else step for step in path)
     numbers = [step for step in table if isinstance(step, int)]
     names = ".".join(step for step in table if isinstance(step, str))
     if numbers:
@@ -227,8 +238,9 @@ def place(path: Path) -> str:
     return f"[{names}] {key}" if names else f"[{key}]"
 
 
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else "�" for char in text)
+def _short(text: str, most: int) -> str:
+    text = "".join(char if char.isprintable() else "�" for char in text)
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _has_control(value: object) -> bool:
@@ -243,11 +255,13 @@ def _kind_words(value: object) -> str:
 
 
 def _write_table(path: Path, key: str) -> str:
-    return "write [" + ".".join([*(str(step) for step in path), key]) + "] and its keys below it"
+    return (
+        "write [" + ".".join([*(_short(str(step), SHOWN_CHARS_MAX) for step in path), key]) + "] and its keys below it"
+    )
 
 
 def _syntax(text: str, message: str) -> Problem:
     found = re.search(r"at line ([0-9]+)", message)
     line = int(found[1]) if found else text.count("\n") + 1
     remedy = "put right what the message names; texts need quotes, and a key may stand in a table only once"
-    return Problem(line, "", Fault.SYNTAX, message, remedy)
+    return Problem(line, "", Fault.SYNTAX, _short(message, SYNTAX_CHARS_MAX), remedy)

@@ -5,13 +5,13 @@ the file. What stands in a draft beside these is decided in ``job_drafts``, ``ru
 from __future__ import annotations
 
 import json
-import tomllib
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
 
+from edge_agent.config.toml import read_toml
 from edge_agent.core.job import Job
 from edge_agent.core.units import MINUTE_MS, SECOND_MS, UtcMs
 from edge_agent.headend.audio_facts import AudioFacts
@@ -79,8 +79,8 @@ def read_draft(path: Path) -> dict[str, object]:
     if len(content) > DRAFT_BYTES_MAX:
         raise DraftError(str(path), f"at most {DRAFT_BYTES_MAX} bytes; put audio in files of its own")
     try:
-        found = json.loads(content) if path.suffix == ".json" else tomllib.loads(content.decode())
-    except ValueError as error:  # of JSON, TOML and UTF-8 alike
+        found = json.loads(content) if path.suffix == ".json" else read_toml(content.decode())
+    except (ValueError, RecursionError) as error:  # of JSON, TOML and UTF-8 alike
         raise DraftError(str(path), f"not readable: {error}") from error
     if not isinstance(found, dict):
         raise DraftError(str(path), "one table of fields")

@@ -108,7 +108,7 @@ def sounded_in(body: bytes) -> Sounded | None:
             version=told.get("version", 0),
             signers=tuple(told["signers"]),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

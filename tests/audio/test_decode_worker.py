@@ -67,7 +67,9 @@ def test_a_program_begins_and_its_end_is_told(lines: Lines, program: str, status
         (b"x\x005\x00" + TRUE.encode(), 3, "no request"),
         (b"5", 3, "no request"),
         (b"\xff\x005\x00" + TRUE.encode(), 3, "no request"),
-        (request(TRUE, cpu_s=10**30), 3, "preexec_fn"),
+        (request(TRUE, cpu_s=10**30), 3, "no request"),
+        (request(TRUE, cpu_s=-1), 3, "no request"),
+        (b"05\x005\x00" + TRUE.encode(), 3, "no request"),
     ],
     ids=[
         "another program",
@@ -78,6 +80,8 @@ def test_a_program_begins_and_its_end_is_told(lines: Lines, program: str, status
         "too short",
         "no text",
         "limit",
+        "no limit at all",
+        "another way to write a limit",
     ],
 )
 def test_what_it_was_not_started_for_is_refused(lines: Lines, packet: bytes, descriptors: int, why: str) -> None:

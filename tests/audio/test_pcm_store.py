@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import random
 import subprocess
@@ -132,6 +133,15 @@ def test_any_flipped_bit_in_the_digest_list_is_found_at_opening(store: PcmStore,
 def test_a_clip_of_another_length_is_found_at_opening(store: PcmStore, tmp_path: Path, size: int) -> None:
     put(store, noise(BLOCK_FRAMES + 1))
     os.truncate(tmp_path / "pcm" / f"{KEY}.pcm", size)
+    with pytest.raises(ClipAltered):
+        store.open(KEY)
+
+
+@pytest.mark.parametrize("lines", [b"no digest\n", b"\xcc" * 64 + b"\n", b"AB" * 32 + b"\n", b"ab" * 33 + b"\n"])
+def test_a_list_that_somebody_else_sealed_is_an_altered_clip(store: PcmStore, tmp_path: Path, lines: bytes) -> None:
+    put(store, noise(1))
+    body = b"48000 1\n" + lines
+    (tmp_path / "pcm" / f"{KEY}.blocks").write_bytes(body + hashlib.sha256(body).hexdigest().encode() + b"\n")
     with pytest.raises(ClipAltered):
         store.open(KEY)
 

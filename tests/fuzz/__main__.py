@@ -1,67 +1,117 @@
-"""``./run fuzz``: every property of the parsers with fresh seeds, until the minutes are over.
+"""``./run fuzz``: hostile input for every parser: properties with fresh seeds, and bytes guided by coverage.
 
-Ends with one line of figures; the exit status is 1 if a property did not hold. Each failure comes with the smallest
-input that shows it, and with the command that shows it again.
+``--minutes N`` is shared: half for the properties, in whole rounds, half for the parsers, equally. 0 is the short form:
+one round, and a few hundred inputs a parser. Ends with one line of figures; the exit status is 1 if a property did not
+hold or a parser broke its promise. Each failure comes with what shows it, and with the command that shows it again.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import secrets
 import sys
 import time
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 from hypothesis import settings
 
-from tests.fuzz.campaign import Failure, Tally, run
+from tests.fuzz.campaign import Failure, Hung, Tally, ending_in_time, run
+from tests.fuzz.guiding import Outcome, guided, why_not
+from tests.fuzz.parsers import PARSERS
 from tests.fuzz.targets import all_targets
 
 TOLD_CHARS_MAX = 6_000
 # The end of a traceback: the smallest input stands last.
+BYTES = "bytes:"
+"""Before a parser's name; before a property's stands its module."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status."""
     options = _options().parse_args(arguments)
+    if options.replay is not None:
+        return _replay(options.target.removeprefix(BYTES), options.replay)
     settings.register_profile("fuzz", deadline=None, database=None)
     settings.load_profile("fuzz")  # before the tests are read: their own settings are made of it
-    targets = [target for target in all_targets() if options.only in target.name]
-    if not targets:
-        print(f"no property has {options.only!r} in its name", file=sys.stderr)
+    targets = [target for target in all_targets() if options.target in target.name]
+    parsers = [name for name in PARSERS if options.target in BYTES + name]
+    if not targets and not parsers:
+        print(f"no property and no parser has {options.target!r} in its name", file=sys.stderr)
         return 2
+    if parsers and why_not():
+        print(f"fuzz: NOT GUIDED, only the properties run: {why_not()}")
+        parsers = []
     seed = secrets.randbits(32) if options.seed is None else options.seed
     begun = time.monotonic()
-    tally = run(targets, seed, lambda: time.monotonic() - begun < options.minutes * 60)
+    seconds = options.minutes * 60 / (2 if targets and parsers else 1)
+    tally = run(targets, seed, lambda: time.monotonic() - begun < seconds) if targets else Tally()
     for failure in tally.failures:
         print(_told(failure))
-    print(_table(tally))
-    print(_figures(tally, seed, time.monotonic() - begun))
-    return 1 if tally.failures else 0
+    outcomes = _guide(parsers, seconds / max(1, len(parsers)), seed)
+    print(_table(tally, outcomes))
+    print(_figures(tally, outcomes, seed, time.monotonic() - begun))
+    return 1 if tally.failures or any(outcome.finding for outcome in outcomes) else 0
 
 
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./run fuzz", description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--minutes", type=float, default=1, help="for how long; 0: one round (default: 1)")
+    parser.add_argument("--minutes", type=float, default=1, help="for how long; 0: the short form (default: 1)")
     parser.add_argument("--seed", type=int, help="repeat the campaign that began with this seed (default: a new one)")
-    parser.add_argument("--only", default="", help="only properties with this in their name")
+    parser.add_argument("--target", default="", help=f'only what has this in its name; "{BYTES}" alone: all parsers')
+    parser.add_argument("--replay", type=Path, help="give the parser named by --target this file, once")
     return parser
 
 
+def _guide(parsers: Sequence[str], seconds: float, seed: int) -> list[Outcome]:
+    outcomes = []
+    for outcome in guided(parsers, seconds, seed) if parsers else ():
+        outcomes.append(outcome)
+        if outcome.finding:
+            again = f"./run fuzz --target {BYTES}{outcome.parser} --replay {os.path.relpath(outcome.finding)}"
+            print(f"{outcome.told[:TOLD_CHARS_MAX]}\nFAILED {BYTES}{outcome.parser}\n  again: {again}\n")
+    return outcomes
+
+
+def _replay(name: str, file: Path) -> int:
+    """One input for one parser, without an instrument: on any machine, and under any debugger."""
+    if name not in PARSERS:
+        print(f"no parser is called {name!r}; there are {', '.join(PARSERS)}", file=sys.stderr)
+        return 2
+    content = file.read_bytes()
+    try:
+        with ending_in_time(content):
+            PARSERS[name].promise()(content)
+    except (Exception, Hung):  # noqa: BLE001 - whatever it is, it is what we look for
+        traceback.print_exc()
+        print(f"FAILED {BYTES}{name}")
+        return 1
+    print(f"{BYTES}{name} kept its promise")
+    return 0
+
+
 def _told(failure: Failure) -> str:
-    again = f"./run fuzz --minutes 0 --seed {failure.seed} --only {failure.target}"
+    again = f"./run fuzz --minutes 0 --seed {failure.seed} --target {failure.target}"
     return f"{failure.told[-TOLD_CHARS_MAX:]}\nFAILED {failure.target}\n  again: {again}\n"
 
 
-def _table(tally: Tally) -> str:
-    return "\n".join(f"{count:>9,}  {name}" for name, count in tally.examples.items())
+def _table(tally: Tally, outcomes: Sequence[Outcome]) -> str:
+    lines = [f"{count:>13,}  {name}" for name, count in tally.examples.items()]
+    for outcome in outcomes:
+        figures = f"{outcome.edges:,} edges, {outcome.cpu_s:.1f} s of CPU"
+        lines.append(f"{outcome.executions:>13,}  {BYTES}{outcome.parser}, {figures}")
+    return "\n".join(lines)
 
 
-def _figures(tally: Tally, seed: int, seconds: float) -> str:
-    counts = tally.examples.values()
+def _figures(tally: Tally, outcomes: Sequence[Outcome], seed: int, seconds: float) -> str:
+    examples, executions = sum(tally.examples.values()), sum(outcome.executions for outcome in outcomes)
+    findings = sum(bool(outcome.finding) for outcome in outcomes)
     return (
-        f"fuzz: {sum(counts):,} examples, {min(counts):,} to {max(counts):,} for each of {len(counts)} targets, "
-        f"{tally.rounds} rounds, {seconds:.0f} s, seed {seed}, {len(tally.failures)} failures"
+        f"fuzz: {examples:,} examples of {len(tally.examples)} properties in {tally.rounds} rounds; "
+        f"{executions:,} inputs of {len(outcomes)} parsers, {sum(outcome.edges for outcome in outcomes):,} edges; "
+        f"{seconds:.0f} s, seed {seed}, {len(tally.failures) + findings} failures"
     )
 
 

@@ -73,7 +73,7 @@ def _prove(target: Target, seed: int, tally: Tally) -> Failure | None:
     @wraps(inner)
     def counted(*arguments: object, **named: object) -> object:
         tally.examples[target.name] += 1
-        with _ending_in_time(named):
+        with ending_in_time(named):
             return inner(*arguments, **named)
 
     handle.inner_test = counted
@@ -87,7 +87,9 @@ def _prove(target: Target, seed: int, tally: Tally) -> Failure | None:
 
 
 @contextmanager
-def _ending_in_time(example: object) -> Iterator[None]:
+def ending_in_time(example: object) -> Iterator[None]:
+    """``Hung`` is raised in the block when it takes longer than HANG_S."""
+
     def hung(number: int, frame: FrameType | None) -> None:
         raise Hung(f"longer than {HANG_S} s with {repr(example)[:SHOWN_CHARS_MAX]}")
 

@@ -75,10 +75,10 @@ def test_a_planted_fault_is_found_with_the_command_that_shows_it_again(
     where, instead, name = PLANTS[fault]
     with monkeypatch.context() as planted:
         planted.setattr(where, instead)
-        assert main(["--minutes", "0", "--seed", "7", "--only", name]) == 1
+        assert main(["--minutes", "0", "--seed", "7", "--target", name]) == 1
         said = capsys.readouterr().out
         (again,) = re.findall(r"again: \./run fuzz (.*)", said)
-        assert re.search(r"fuzz: [0-9,]+ examples, .* seed 7, 1 failures\n\Z", said)
+        assert re.search(r"fuzz: [0-9,]+ examples of 1 properties .* seed 7, 1 failures\n\Z", said)
         assert "Failing test case" in said or "Falsifying example" in said
         assert main(again.split()) == 1
     assert main(again.split()) == 0
@@ -117,5 +117,5 @@ def test_an_example_without_end_is_a_failure(monkeypatch: pytest.MonkeyPatch) ->
     assert "longer than 0.05 s with {'number': 1}" in failure.told
 
 
-def test_a_name_that_no_property_has_is_told() -> None:
-    assert main(["--only", "no such thing"]) == 2
+def test_a_name_that_nothing_has_is_told() -> None:
+    assert main(["--target", "no such thing"]) == 2

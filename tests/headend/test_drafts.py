@@ -54,6 +54,10 @@ text = "Nước đang lên.\\nĐề nghị bà con sơ tán ngay."
 """
 
 
+ENDLESS = [("a.json", "[" * 100_000), ("a.toml", "x = " + "[" * 100_000), ("a.toml", "a." * 100_000 + "a = 1")]
+"""Brackets that end the interpreter's stack, and a key of which the library would make some 40 GB."""
+
+
 class World:
     """The surroundings of a draft, with a memory of serials and of published files."""
 
@@ -271,7 +275,7 @@ def test_a_slip_is_named_with_its_remedy_and_uses_up_no_serial(
 
 
 @pytest.mark.parametrize(
-    ("name", "content"), [("a.toml", "class = "), ("a.json", "{"), ("a.json", "[]"), ("a.toml", "x = '\xff'")]
+    ("name", "content"), [("a.toml", "class = "), ("a.json", "{"), ("a.json", "[]"), ("a.toml", "x = '\xff'"), *ENDLESS]
 )
 def test_an_unreadable_draft_is_named_by_its_file(tmp_path: Path, name: str, content: str) -> None:
     (tmp_path / name).write_bytes(content.encode("latin-1"))

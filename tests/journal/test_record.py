@@ -28,6 +28,7 @@ from edge_agent.journal.record import (
     canonical,
     chain,
     hash_of,
+    sounded_in,
     verify_chain,
 )
 from tests.journal.samples import ORIGIN, record_of
@@ -254,3 +255,7 @@ def test_no_flipped_bit_anywhere_goes_unnoticed(seed: int) -> None:
     new = bytes(content) if isinstance(old, bytes) else content.decode()
     records[victim] = replace(records[victim], **{name: new})
     assert verify_chain(records) == ChainFault(victim + 1, Damage.CHANGED)
+
+
+def test_a_body_with_brackets_without_end_tells_of_no_sound() -> None:
+    assert sounded_in(b'{"kind":"play","items":' + b"[" * 100_000) is None

@@ -1,0 +1,125 @@
+"""Guided by coverage, in its short form: every parser keeps its promise, and one that is broken is found and told."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from edge_agent.headend.listening import Said
+from edge_agent.trust.orders import OrderType
+from tests.fuzz import __main__, guiding
+from tests.fuzz.__main__ import main
+from tests.fuzz.guiding import CORPUS, Outcome, guided, why_not
+from tests.fuzz.mutate import mutated
+from tests.fuzz.parsers import PARSERS
+from tests.fuzz.parsers.parser import Parser
+from tests.fuzz.plants import PLANTS
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+MUTATIONS = 300
+
+needs_atheris = pytest.mark.skipif(bool(why_not()), reason=why_not())
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_the_seeds_and_all_that_ever_broke_a_promise_break_it_no_more(name: str) -> None:
+    parser = PARSERS[name]
+    promise = parser.promise()
+    for content in [*parser.seeds(), *(path.read_bytes() for path in sorted((CORPUS / name).glob("*")))]:
+        assert len(content) <= parser.bytes_max
+        promise(content)
+
+
+def test_what_is_kept_belongs_to_a_parser() -> None:
+    assert {folder.name for folder in CORPUS.iterdir()} <= PARSERS.keys()
+
+
+def test_every_kind_of_message_has_a_parser_and_the_documents_name_them_all() -> None:
+    assert {f"order-{kind}" for kind in OrderType} <= PARSERS.keys()
+    assert len([name for name in PARSERS if name.startswith("said-")]) == len(Said.__args__)
+    told = (DOCS / "fuzzing.md").read_text("utf-8")
+    listed = re.findall(r"^\| `([a-z-]+)`", told.partition("## Measured")[0], re.MULTILINE)
+    assert sorted(listed) == sorted(PARSERS)
+
+
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory: pytest.TempPathFactory) -> list[Outcome]:
+    """One for both tests: what costs is to instrument everything that is imported."""
+    return [*guided(PARSERS, 0, 7, tmp_path_factory.mktemp("fuzz"), planted=True)]
+
+
+@pytest.mark.host
+@needs_atheris
+def test_every_parser_keeps_its_promise_for_some_hundred_inputs(campaign: list[Outcome]) -> None:
+    outcomes = [outcome for outcome in campaign if not outcome.plant]
+    assert [outcome.told for outcome in outcomes if outcome.finding] == []
+    assert [outcome.parser for outcome in outcomes] == [*PARSERS]
+    assert min(outcome.executions for outcome in outcomes) >= guiding.SHORT_RUNS
+    assert min(outcome.edges for outcome in outcomes) > 1, "nothing guides it"
+
+
+@pytest.mark.host
+@needs_atheris
+def test_planted_faults_are_found_with_inputs_that_show_them(campaign: list[Outcome]) -> None:
+    outcomes = [outcome for outcome in campaign if outcome.plant]
+    assert [outcome.plant for outcome in outcomes] == [*PLANTS]
+    for outcome in outcomes:
+        assert outcome.finding, f"escaped: {outcome.plant}"
+        assert "Uncaught Python exception" in outcome.told
+        PARSERS[outcome.parser].promise()(Path(outcome.finding).read_bytes())  # without the fault it is kept
+
+
+def _broken_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    def promise(data: bytes) -> None:
+        assert b"!" not in data, "an exclamation"
+
+    broken = Parser("broken", "nothing", lambda: promise, list, 10)
+    monkeypatch.setattr(__main__, "PARSERS", {"broken": broken})
+
+
+def test_a_finding_is_shown_again_by_the_command_that_was_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _broken_parser(monkeypatch)
+    kept = tmp_path / "broken-crash-1"
+    kept.write_bytes(b"a!")
+    finding = Outcome("broken", "", 3, 2, 0.1, str(kept), "=== Uncaught Python exception")
+    monkeypatch.setattr(__main__, "guided", lambda *_: iter([finding]))
+    monkeypatch.setattr(__main__, "why_not", lambda: "")
+    assert main(["--target", "bytes:", "--minutes", "0", "--seed", "1"]) == 1
+    said = capsys.readouterr().out
+    assert re.search(r"; 3 inputs of 1 parsers, 2 edges; .* seed 1, 1 failures\n\Z", said)
+    (again,) = re.findall(r"again: \./run fuzz (.*)", said)
+    assert main(again.split()) == 1
+    assert "an exclamation" in capsys.readouterr().err
+    kept.write_bytes(b"a")
+    assert main(again.split()) == 0
+
+
+def test_a_parser_that_nobody_knows_is_told() -> None:
+    assert main(["--target", "bytes:nothing", "--replay", "/dev/null"]) == 2
+
+
+def test_another_machine_runs_the_properties_and_says_what_it_leaves_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    assert main(["--target", "bytes:", "--minutes", "0", "--seed", "1"]) == 0
+    assert "NOT GUIDED, only the properties run: Atheris is built for x86_64 alone" in capsys.readouterr().out
+
+
+def test_json_is_changed_as_json_and_everything_else_byte_by_byte() -> None:
+    message = json.dumps({"a": [1, {"b": "x"}], "c": None}).encode()
+    changed = [mutated(message, Random(seed), lambda part: part + b"!") for seed in range(MUTATIONS)]
+    assert changed == [mutated(message, Random(seed), lambda part: part + b"!") for seed in range(MUTATIONS)]
+    assert len({*changed}) > MUTATIONS / 3
+    readable = [one for one in changed if not one.endswith(b"}!")]
+    assert len(readable) > MUTATIONS / 2
+    for one in readable:
+        json.loads(one)
+    assert mutated(b"{no json", Random(1), lambda part: part + b"!") == b"{no json!"
