@@ -66,7 +66,7 @@ def rules_of(state: State, now: Now, *, besides: Occurrence | None = None) -> Ru
 
 def in_force(state: State, now: Now) -> Iterator[RuleOrder]:
     """The orders that hold now, the oldest first."""
-    for rule in state.rules.values():
+    for rule in _by_age(state):
         if not rule.held and not _is_over(rule, state, now) and not _is_ahead(rule, now):
             yield rule.accepted.order
 
@@ -87,6 +87,17 @@ def has_room(state: State, order: RuleOrder) -> bool:
         case _:
             most = RULES_MAX
     return len(state.rules) < most
+
+
+def only_silences(order: RuleOrder) -> bool:
+    """Whether all that an order can do is that less sounds."""
+    match order:
+        case Command(action=AllStop() | Cancel() | Lock() | Pause() | Stop()):
+            return True
+        case Window():
+            return order.loosens is None
+        case _:
+            return False
 
 
 def end_what_is_over(turn: Turn) -> None:
@@ -241,7 +252,7 @@ def cancelled(state: State, job_id: JobId, issuer: str) -> bool:
 def rank_of(state: State, job_id: JobId) -> int | None:
     """The place that the commune has given a job among those that wait; None where it has not."""
     place: int | None = None
-    for rule in state.rules.values():
+    for rule in _by_age(state):
         order = rule.accepted.order
         if not rule.held and isinstance(order, Command) and isinstance(order.action, Rank):
             listed = order.action.job_ids
@@ -257,6 +268,14 @@ def regulation_in_force(state: State, now: Now) -> Regulation | None:
 def newest_regulation(state: State) -> Regulation | None:
     """The regulation with the highest version that was taken, whether it holds already or not."""
     return _newest_regulation([rule.accepted.order for rule in state.rules.values() if not rule.held])
+
+
+def _by_age(state: State) -> list[KnownRule]:
+    """What was signed last stands last, whatever came first: one command may overtake another on its way.
+
+    By ``not_before``, which ``intake`` holds to within minutes of now; what somebody writes into ``issued_at`` is not.
+    """
+    return sorted(state.rules.values(), key=lambda rule: rule.accepted.order.heading.not_before)
 
 
 def _windows(state: State, now: Now) -> tuple[Window, ...]:
@@ -312,7 +331,8 @@ def _replaced(rule: KnownRule, state: State, now: Now) -> bool:
         case Timetable():
             return any(_has_switched(other, order) for other in state.rules.values())
         case Command(action=SetVolume()):
-            later = list(state.rules.values())[list(state.rules).index(rule.accepted.order_id) + 1 :]
+            by_age = {other.accepted.order_id: other for other in _by_age(state)}
+            later = list(by_age.values())[list(by_age).index(rule.accepted.order_id) + 1 :]
             covered = {
                 zone
                 for other in later

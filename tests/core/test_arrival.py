@@ -1,0 +1,58 @@
+"""Whatever a ward signs, in whatever order it comes, doubled, and with restarts between: a station ends up the same.
+
+Compared is all that anybody could notice (``arrivals.settled``): which documents stand, what waits, what is laid down,
+and what will sound where on the days to come. What has no good answer is sent again, as servers do. Two orders never
+have the same number among equals, the same id or the same instant, for between equals receipt decides (protocol 8.3).
+Four things do depend on what came first, and ``test_races`` has each by its name: an all-clear sounds where its warning
+was heard before; a cancelled version that never came has replaced nothing; a correction, a choice and a resume act on
+what is there.
+
+The suite tries some new examples each time; ``ARRIVAL_EXAMPLES=5000`` tries that many.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.core.arrivals import WARD, Arrivals, came, sent_again, settled
+
+EXAMPLES = int(os.environ.get("ARRIVAL_EXAMPLES", "40"))
+MESSAGES_MAX, AGAIN_MAX, RESTARTS_MAX = 14, 4, 2
+"""Two restarts: an emergency that has begun is tried three times in all, so a third would end it."""
+
+Delivered = tuple[list[str], list[int]]
+
+
+@st.composite
+def deliveries(draw: st.DrawFn) -> tuple[Delivered, Delivered]:
+    """Some of the ward's messages in two orders, each with repetitions and restarts of its own."""
+    chosen = draw(st.lists(st.sampled_from(sorted(WARD)), min_size=2, max_size=MESSAGES_MAX, unique=True))
+    return _delivered(draw, chosen), _delivered(draw, chosen)
+
+
+def _delivered(draw: st.DrawFn, chosen: list[str]) -> Delivered:
+    again = draw(st.lists(st.sampled_from(chosen), max_size=AGAIN_MAX))
+    order = draw(st.permutations([*chosen, *again]))
+    return order, draw(st.lists(st.integers(0, len(order) - 1), max_size=RESTARTS_MAX, unique=True))
+
+
+def ends_up(names: list[str], restarts: list[int]) -> Arrivals:
+    messages = [WARD[name] for name in names]
+    return sent_again(came(messages, restarts), messages)
+
+
+@settings(max_examples=EXAMPLES)
+@given(deliveries())
+def test_the_order_of_arrival_changes_nothing(both: tuple[Delivered, Delivered]) -> None:
+    one, other = (settled(ends_up(*delivered)) for delivered in both)
+    assert one == other
+
+
+def test_what_is_compared_tells_one_ward_from_another() -> None:
+    """So that the test above can fail: taken away alone, most of what was signed is missed."""
+    whole = settled(ends_up(list(WARD), []))
+    missed = {name for name in WARD if settled(ends_up([other for other in WARD if other != name], [])) != whole}
+    assert missed >= {"province", "sang", "toi", "dem", "regulation 3", "silence", "lock", "volume again"}

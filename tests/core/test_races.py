@@ -1,0 +1,359 @@
+"""Races, each by its name: what is lost, late, doubled or overtaken on its way does what it would have done in order.
+
+``test_arrival`` tries whole heaps in any order. Where the order does matter, a test here says so, and why it must.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from edge_agent.core import effects as fx
+from edge_agent.core.events import Connected, DeviceUp, JobSaved, JournalFailed, RecordSaved, Restored
+from edge_agent.core.job import LogAck, Seen
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.order import Action, AllStop, Ask, NextItem, Restart, SelfTest, Stop
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import JobId
+from tests.core.arrivals import (
+    CANCELS,
+    COMMANDS,
+    DOCUMENTS,
+    JOBS,
+    RULES,
+    Arrivals,
+    at_hour,
+    came,
+    cancel,
+    command,
+    job,
+    sent_again,
+    settled,
+)
+from tests.core.bench import Bench, at_work
+from tests.trust import makers
+from tests.trust.makers import AREA, DAY_MS, HOUR_MS, NOON
+
+PROVINCE, WARD = DOCUMENTS["province"], DOCUMENTS["ward"]
+BELIEVED = [PROVINCE, WARD]
+TWO_ITEMS = [makers.clip_item(digest=digit * 64) for digit in "12"]
+AREA_TOPIC = f"loa/1/area/{AREA}/job"
+
+
+def after(*messages: bytes) -> Arrivals:
+    """A station that believes the ward's documents, and to which these came in this order."""
+    return came([*BELIEVED, *messages])
+
+
+def verdicts(station: Arrivals) -> list[tuple[str, str | None]]:
+    """What it answered to all but the documents."""
+    return station.answers()[len(BELIEVED) :]
+
+
+def acknowledged(station: Arrivals) -> list[int]:
+    """Which of the deliveries after the documents, counted from 1, in the order of their acknowledgement."""
+    before = 1 + len(BELIEVED)  # a welcome
+    return [ack.token.mid - before for ack in station.every(fx.Ack) if ack.token.mid > before]
+
+
+# Identity: an id and the digest of what was signed, remembered for as long as it could come again
+
+
+def test_an_order_with_a_lower_serial_number_after_a_higher_one_is_taken() -> None:
+    station = after(job("chin", serial=9, when=at_hour(1)), job("hai", serial=2, when=at_hour(2)))
+    assert verdicts(station) == [("accepted", None)] * 2
+    assert station.state.jobs.keys() == {"chin", "hai"}
+
+
+def test_one_order_on_two_topics_is_one_effect_and_two_acknowledgements() -> None:
+    station = after()
+    for topic in (makers.JOB_TOPIC, AREA_TOPIC):
+        station.deliver(JOBS["chieu"], topic)
+    assert verdicts(station) == [("accepted", None), ("known", "replayed")]
+    assert acknowledged(station) == [1, 2]
+    assert len(station.every(fx.SaveJob)) == 1
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_one_id_for_two_orders_belongs_to_whichever_came_first(restarted: bool) -> None:
+    """Here the order does decide: two orders with one id are a mistake of whoever gives out ids, told by name."""
+    for first, second in ((2, 3), (3, 2)):
+        station = after(job("mot", when=at_hour(first)))
+        station = station.restarted() if restarted else station
+        station.deliver(job("mot", when=at_hour(second)))
+        assert station.answers()[-1] == ("refused", "id_reused")
+        assert station.state.jobs[JobId("mot")].job.when.at == NOON + first * HOUR_MS  # type: ignore[union-attr]
+
+
+def test_an_order_that_is_over_is_not_taken_again_when_it_comes_again_after_a_restart() -> None:
+    station = after(JOBS["chieu"], CANCELS["cancel of chieu"]).restarted()
+    station.deliver(JOBS["chieu"])
+    assert station.answers()[-1] == ("known", "replayed")
+    assert station.state.jobs == {}
+
+
+def test_ten_refused_messages_leave_the_window_free() -> None:
+    """Ten places are all that a broker has for what nobody has acknowledged; a refusal takes none of them."""
+    station = after()
+    poison = [job(f"doc-{number}", audience={"areas": ["vn/hue"]}) for number in range(10)]
+    for envelope in (*poison, b"rubbish", JOBS["chieu"]):
+        station.deliver(envelope)
+    assert acknowledged(station) == list(range(1, 13))
+    assert station.state.waiting_acks == {}
+
+
+# Cancel: it names its order, is its issuer's, and is remembered until that order could not come any more
+
+
+@pytest.mark.parametrize(
+    ("target", "order", "by"),
+    [
+        ("chieu", JOBS["chieu"], "officer"),
+        ("lich-chinh-1", RULES["timetable 1"], "officer"),
+        ("tin-sang", RULES["timetable 1"], "officer"),
+        ("am-luong", COMMANDS["volume"], "officer"),
+        ("le-hoi", RULES["exception"], "owner"),
+        ("dam-tang", RULES["silence"], "owner"),
+        ("quy-che-1", RULES["regulation 1"], "owner"),
+    ],
+)
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_cancel_before_its_order_does_what_it_does_after_it(
+    target: str, order: bytes, by: str, restarted: bool
+) -> None:
+    taken_back = cancel(target, 99, by)
+    in_order, overtaken = after(order, taken_back), after(taken_back)
+    overtaken = overtaken.restarted() if restarted else overtaken
+    overtaken.deliver(order)
+    assert settled(overtaken) == settled(in_order)
+    assert settled(in_order) != settled(after(order))
+
+
+def test_a_cancel_is_forgotten_with_the_end_of_what_it_names() -> None:
+    station = after(cancel("chieu", 99))
+    station.pass_s(30 * DAY_MS / 1_000 + 1)
+    assert "huy-99" not in station.state.rules
+
+
+@pytest.mark.parametrize("first", ["the order", "the cancel"])
+def test_a_cancel_by_somebody_else_takes_nothing_back_whichever_comes_first(first: str) -> None:
+    order, theirs = JOBS["chieu"], cancel("chieu", 99, "owner")
+    station = after(*((order, theirs) if first == "the order" else (theirs, order)))
+    assert "chieu" in station.state.jobs
+
+
+def test_a_version_that_was_taken_back_before_it_came_leaves_the_older_one_in_force() -> None:
+    """Here the order does decide: after it came the older one had been replaced, and does not come back."""
+    newer, older, taken_back = RULES["timetable 2"], RULES["timetable 1"], cancel("lich-chinh-2", 99)
+    assert after(older, taken_back, newer).state.jobs.keys() == {"tin-sang", "nhac"}
+    assert after(older, newer, taken_back).state.jobs.keys() == set()
+
+
+# Versions
+
+
+@pytest.mark.parametrize(
+    ("newer", "older"),
+    [
+        (RULES["timetable 2"], RULES["timetable 1"]),
+        (RULES["regulation 2"], RULES["regulation 1"]),
+        (JOBS["warning 2"], JOBS["warning 1"]),
+        (COMMANDS["volume again"], COMMANDS["volume"]),
+        (COMMANDS["rank again"], COMMANDS["rank"]),
+        (COMMANDS["amplifier off"], COMMANDS["amplifier"]),
+    ],
+    ids=["timetable", "regulation", "series", "volume", "rank", "amplifier"],
+)
+@pytest.mark.parametrize("restarted", [False, True])
+def test_an_older_version_after_a_newer_one_changes_nothing(newer: bytes, older: bytes, restarted: bool) -> None:
+    others = (JOBS["sang"], JOBS["toi"], JOBS["dem"])
+    late = after(*others, newer)
+    late = late.restarted() if restarted else late
+    late.deliver(older)
+    assert settled(late) == settled(after(*others, older, newer))
+
+
+def test_of_two_that_were_signed_in_the_same_millisecond_the_later_received_holds() -> None:
+    """Between equals nothing else is left to decide."""
+    one, other = (command(f"v-{volume}", {"what": "volume", "volume": volume}, 30) for volume in (40, 60))
+    assert set(settled(after(one, other))["volumes"].values()) == {60}  # type: ignore[attr-defined]
+    assert set(settled(after(other, one))["volumes"].values()) == {40}  # type: ignore[attr-defined]
+
+
+# Trust documents and the orders that need them
+
+
+def test_an_order_before_the_document_that_grants_its_role_is_taken_when_it_comes_again() -> None:
+    station = came([JOBS["sang"], PROVINCE, JOBS["sang"], WARD])
+    assert [reason for _, reason in station.answers()] == ["signature_invalid", None, "signature_invalid", None]
+    station.deliver(JOBS["sang"])
+    assert settled(station) == settled(after(JOBS["sang"]))
+
+
+def test_documents_from_below_upwards_are_believed_when_they_have_come_often_enough() -> None:
+    messages = [JOBS["sang"], WARD, PROVINCE]
+    assert settled(sent_again(came(messages), messages)) == settled(after(JOBS["sang"]))
+
+
+@pytest.mark.parametrize("first", ["the order", "the document"])
+def test_an_order_of_a_revoked_key_is_over_whichever_comes_first(first: str) -> None:
+    order, revoking = JOBS["the deputy's"], DOCUMENTS["ward without the deputy"]
+    station = after(*((order, revoking) if first == "the order" else (revoking, order)))
+    assert station.state.jobs == {}
+    told = {record.record.reason for record in station.every(fx.CommitRecord)}
+    assert told == ({"key_revoked"} if first == "the order" else set())
+
+
+# All-clear, correction, choice
+
+
+def test_a_warning_after_its_all_clear_never_sounds() -> None:
+    station = after(JOBS["all-clear"], JOBS["warning 1"])
+    assert verdicts(station) == [("refused", "not_heard_here"), ("refused", "superseded")]
+    assert station.every(fx.StartPlay) == []
+
+
+def test_a_warning_after_its_all_clear_never_sounds_after_a_restart_either() -> None:
+    station = after(JOBS["all-clear"]).restarted()
+    station.deliver(JOBS["warning 1"])
+    assert station.answers()[-1] == ("refused", "superseded")
+
+
+def test_a_correction_before_what_it_corrects_is_obeyed_when_it_comes_again() -> None:
+    """Here the order does decide: what was never heard cannot be corrected yet, and the station says so by name."""
+    wrong = job("sai", when=at_hour(1))
+    right = job("dung", corrects="sai", when={"kind": "now"}, not_before=NOON, not_after=NOON + 600_000)
+    station = after(right, wrong)
+    assert verdicts(station) == [("refused", "not_heard_here"), ("accepted", None)]
+    station.deliver(right)
+    assert station.state.jobs == {}
+    assert after(wrong, right).state.jobs == {}
+
+
+def test_a_choice_before_its_offer_is_refused_by_name_and_taken_when_it_comes_again() -> None:
+    do = {"what": "choose", "target": "chieu", "when": at_hour(3)}
+    station = after(command("chon", do, 10))
+    assert verdicts(station) == [("refused", "unknown_job")]
+    station.deliver(JOBS["chieu"], offered=True)
+    station.deliver(command("chon", do, 10))
+    assert station.answers()[-1] == ("accepted", None)
+    assert not station.state.jobs[JobId("chieu")].offered
+
+
+# Commands: what may be done twice is done at least once, and what may not at most once
+
+
+def test_a_stop_that_the_disk_did_not_take_is_obeyed_at_once_and_again_when_it_comes_again() -> None:
+    bench = at_work()
+    first = bench.playing()
+    bench.deaf.add(fx.SaveJob)
+    order = bench.rule(Stop())
+    assert len(bench.every(fx.StopPlay)) == 1, "before the disk has it"
+    bench.end(first, Reason.SHUTDOWN, ms=1_000)
+    bench.send(JournalFailed("save order", order, "full"))
+    assert bench.answers()[-1] == ("refused", "not_saved")
+    bench.deaf.clear()
+    bench.playing(job_id="job-2")
+    bench.rule(Stop(), order_id=order)
+    assert len(bench.every(fx.StopPlay)) == 2
+    assert bench.answers()[-1] == ("accepted", None)
+
+
+DONE = (fx.SendPlan, fx.EndProcess, fx.SwitchRelay, fx.StopPlay)
+
+
+@pytest.mark.parametrize("action", [Ask(date(2026, 10, 2)), Restart(), SelfTest(), NextItem()])
+def test_what_must_not_be_done_twice_waits_for_its_commit_and_is_not_done_after_a_power_cut(action: Action) -> None:
+    bench = at_work()
+    bench.playing(items=TWO_ITEMS)
+    bench.said.clear()
+    bench.deaf.add(fx.SaveJob)
+    bench.rule(action)
+    assert not [one for one in bench.said if isinstance(one, DONE)], "not before the disk has it"
+    saved = bench.every(fx.SaveJob)[-1].saved  # the disk has it, and the power fails before anybody hears of that
+    again = Bench()
+    again.send(Restored((), (), {saved.accepted.order_id: Seen("d", saved.accepted.not_after)}, 0, 0, rules=(saved,)))
+    again.send(DeviceUp())
+    again.send(Connected(2, "cd" * 16))
+    again.welcome()
+    again.pass_s(5)
+    assert not [one for one in again.said if isinstance(one, DONE)]
+    assert [record.record.job_id for record in again.every(fx.CommitRecord)] == [saved.accepted.order_id]
+
+
+def test_a_resume_that_overtakes_its_pause_ends_nothing_and_the_pause_ends_by_itself() -> None:
+    """Here the order does decide: what is done at once is done to what is there. The pause names its own end."""
+    pause = command("ngung", {"what": "pause", "for_s": 600}, 40)
+    resume = command("tiep", {"what": "resume"}, 20)
+    assert "ngung" not in after(pause, resume).state.rules
+    station = after(resume, pause)
+    assert "ngung" in station.state.rules
+    station.pass_s(601)
+    assert "ngung" not in station.state.rules
+
+
+@pytest.mark.parametrize("first", ["the order", "the all-stop"])
+@pytest.mark.parametrize(("issued_s", "sounds"), [(-60, False), (-1, True)])
+def test_an_all_stop_stops_what_was_issued_before_it_and_nothing_else_whatever_comes_first(
+    first: str, issued_s: int, sounds: bool
+) -> None:
+    bench = at_work()
+    made = bench.make(job_id="mot", issued_at=bench.now.utc + issued_s * 1_000)
+    if first == "the order":
+        bench.arrive(bench.accept(made))
+        bench.pass_s(1)
+    bench.rule(AllStop(600_000), issued_at=bench.now.utc - 30_000)
+    if first == "the all-stop":
+        bench.arrive(bench.accept(made))
+    bench.pass_s(2)
+    assert [play.job_id for play in bench.state.plays.values() if play.phase is Phase.PLAYING and not play.ending] == (
+        [made.job_id] if sounds else []
+    )
+
+
+# Welcome, session, log
+
+
+def test_a_welcome_while_an_order_is_in_flight_releases_it_once() -> None:
+    bench = Bench().boot(welcomed=False)
+    bench.deaf.add(fx.SaveJob)
+    order = bench.order(job_id="tren-duong")
+    bench.welcome()
+    bench.send(JobSaved(order))
+    bench.welcome()
+    bench.pass_s(2)
+    assert len(bench.every(fx.StartPlay)) == 1
+    assert [verdict for verdict, _ in bench.answers()].count("accepted") == 1
+
+
+def test_a_delivery_of_an_earlier_connection_is_delivered_again_and_has_one_effect() -> None:
+    bench = at_work()
+    bench.deaf.add(fx.SaveJob)
+    made = bench.make(job_id="mot", when={"kind": "at", "utc": bench.now.utc + 60_000})
+    bench.arrive(bench.accept(made))
+    bench.send(Connected(2, "cd" * 16))
+    bench.arrive(bench.accept(made))
+    bench.send(JobSaved(made.job_id))
+    assert len(bench.every(fx.SaveJob)) == 1
+    assert len(bench.every(fx.Ack)) == 2
+    assert bench.answers() == [("accepted", None)]
+
+
+@pytest.mark.parametrize("order", [(3, 5, 7), (7, 5, 3), (5, 7, 3), (7, 7, 5)])
+def test_acks_in_any_order_move_the_cursor_forward_and_never_back(order: tuple[int, ...]) -> None:
+    bench = at_work()
+    for seq in range(1, 9):
+        bench.send(RecordSaved(seq))
+    for seq in order:
+        bench.arrive(LogAck("e1", seq, "h"), makers.ACK_TOPIC)
+    assert bench.state.link.acked_seq == 7
+    moved = [one.seq for one in bench.every(fx.SaveLogAck)]
+    assert moved == sorted(set(moved))
+
+
+def test_an_ack_of_a_chain_that_is_not_written_any_more_moves_nothing() -> None:
+    bench = at_work()
+    bench.send(RecordSaved(1))
+    bench.arrive(LogAck("e0", 1, "h"), makers.ACK_TOPIC)
+    assert bench.state.link.acked_seq == 0

@@ -1,0 +1,71 @@
+"""What a station remembers, as the judges see it: taken and obeyed, until an older card, or a new one, is put in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """Whether it could tell what is still valid, and the last signed time on its card."""
+
+    tells_validity: bool
+    floor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """In use from ``since`` on, with what it knew at ``as_of``; -1: it was new."""
+
+    since: int
+    as_of: int
+
+
+class Memory:
+    """``spans`` holds, by what was taken, each [from, until) in which the station's card knew of it."""
+
+    def __init__(self) -> None:
+        self.spans: dict[str, list[tuple[int, int]]] = {}
+        self.first: dict[str, int] = {}
+        """When it was obeyed for the first time: from then on counts what holds for a while."""
+        self.beliefs: dict[str, list[tuple[int, Belief]]] = {}
+        """By play, what the station knew of the time when it was about to begin: a restored card plays again."""
+        self.deaths: list[int] = []
+        self.boots: list[int] = []
+        self.lives: list[Card] = [Card(0, -1)]
+        self.shown_old: list[int] = []
+        """When it took a welcome that shows the card to have forgotten something."""
+        self._open: dict[str, int] = {}
+
+    def obeys(self, name: str, at: int) -> None:
+        """It is on the card, and in force."""
+        self.first.setdefault(name, at)
+        self._open.setdefault(name, at)
+
+    def died(self, at: int) -> None:
+        """Processes ended: what sounded may be begun again as often as the protocol says."""
+        self.deaths.append(at)
+
+    def copied(self, at: int) -> tuple[int, Mapping[str, int]]:
+        """What a copy made now will know."""
+        return at, dict(self._open)
+
+    def restored(self, at: int, copy: tuple[int, Mapping[str, int]] | None) -> None:
+        """The card knows what it knew then; None: a new one, which knows nothing."""
+        as_of, known = copy or (-1, {})
+        for name, since in self._open.items():
+            self.spans.setdefault(name, []).append((since, at))
+        self._open = dict.fromkeys(known, at)
+        self.lives.append(Card(at, as_of))
+
+    def believed(self, play_id: str, at: int) -> Belief:
+        """What it knew of the time when the sound that begins at ``at`` was ordered from the card."""
+        return [belief for then, belief in self.beliefs[play_id] if then <= at][-1]
+
+    def since(self, name: str, at: int) -> int | None:
+        """From when on it was known without a break, of what is known at ``at``."""
+        opened = self._open.get(name)
+        if opened is not None and opened <= at:
+            return opened
+        return next((since for since, until in self.spans.get(name, ()) if since <= at < until), None)

@@ -1,0 +1,90 @@
+"""Faults that would let somebody order what he may not, as a change of one place in the product."""
+
+from __future__ import annotations
+
+from tests.plant.plants import CORE, Plant
+
+TRUST = "edge_agent/trust"
+PLANTS = (
+    Plant(
+        "a signature is believed without being verified",
+        f"{TRUST}/envelope.py",
+        "        if claim.keyid in known and known[claim.keyid].signed(signed_bytes, claim.sig)\n",
+        "        if claim.keyid in known and signed_bytes\n",
+    ),
+    Plant(
+        "any signature counts for any key of the role",
+        f"{TRUST}/envelope.py",
+        "        known[claim.keyid]\n        for claim in envelope.signatures\n        if claim.keyid in known"
+        " and known[claim.keyid].signed(signed_bytes, claim.sig)\n",
+        "        known[claim.keyid]\n        for claim in envelope.signatures\n        if claim.keyid in known"
+        " and any(key.signed(signed_bytes, claim.sig) for key in known.values())\n",
+    ),
+    Plant(
+        "one signature is enough for a role of two",
+        f"{TRUST}/roles.py",
+        "    return len(role.keys & signers) >= role.threshold\n",
+        "    return bool(role.keys & signers)\n",
+    ),
+    Plant(
+        "an order of another realm is taken",
+        f"{TRUST}/judge.py",
+        "    if claim.realm != trust.realm:\n",
+        "    if not claim.realm:\n",
+    ),
+    Plant(
+        "nobody asks whom an order is for",
+        f"{TRUST}/limits.py",
+        "    if site.station not in audience.stations and not audience.areas & site.areas():\n",
+        "    if not audience.stations and not audience.areas:\n",
+    ),
+    Plant(
+        "a role may order every class",
+        f"{TRUST}/limits.py",
+        "    if job.cls not in limits.classes:\n",
+        "    if not limits.classes:\n",
+    ),
+    Plant(
+        "an order is valid for an hour longer than was signed",
+        f"{TRUST}/judge.py",
+        "    if not isinstance(order, Timetable):\n        return order\n",
+        "    if isinstance(order, Job):\n        return replace(order, not_after=order.not_after + 3_600_000)\n"
+        "    if not isinstance(order, Timetable):\n        return order\n",
+    ),
+    Plant(
+        "what was heard is forgotten in a restart",
+        f"{CORE}/station.py",
+        "seen=dict(event.seen), refused",
+        "seen={}, refused",
+    ),
+    Plant(
+        "a welcome for any hello is taken",
+        f"{CORE}/talk.py",
+        '    return link.nonce != "" and nonce == link.nonce\n',
+        "    return True\n",
+    ),
+    Plant(
+        "a cancel is forgotten when it has been obeyed",
+        f"{CORE}/intake.py",
+        "    if standing.cancelled(state, job.job_id, job.issuer):\n        return Reason.CANCELLED\n",
+        "",
+    ),
+    Plant(
+        "a revoked key's orders play on",
+        f"{TRUST}/keeper.py",
+        "        return frozenset(one.order_id for one in orders if not still_stands(trust, self._site, one))\n",
+        "        return frozenset(one.order_id for one in orders if not trust.roles)\n",
+    ),
+    Plant(
+        "a new card takes for new whatever comes",
+        f"{CORE}/freshness.py",
+        "    return not exempt and serial <= state.forgotten.get(issuer, 0)\n",
+        "    return False\n",
+    ),
+    Plant(
+        "a warning that nobody can date needs one signature",
+        f"{CORE}/freshness.py",
+        "    proven = len({*known.accepted.signers}) >= UNPROVEN_SIGNERS and job.issued_at >= state.floor\n",
+        "    proven = True\n",
+    ),
+)

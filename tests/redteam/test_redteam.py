@@ -1,0 +1,129 @@
+"""The campaigns' short form, and that they catch, replay and tell what they are there for."""
+
+from __future__ import annotations
+
+import ast
+import random
+import re
+from dataclasses import replace
+
+import pytest
+
+from edge_agent.trust.envelope import Envelope, open_envelope, signers_of
+from tests.plant.__main__ import ROOT, Field, hunted
+from tests.plant.plants import Plant
+from tests.redteam import forging, script
+from tests.redteam.__main__ import live, main
+from tests.redteam.campaign import Tally, play
+from tests.redteam.enemy import MOVES
+from tests.redteam.life import Life
+from tests.redteam.papers import DEPUTY, OFFICER, key
+from tests.redteam.plants import PLANTS
+from tests.redteam.script import campaign
+from tests.soak.script import Happening
+from tests.trust import makers
+
+CAMPAIGNS = range(16)
+FIELD = Field(PLANTS, "tests.redteam.hunt", ("campaigns",), (), "", "")
+
+
+@pytest.mark.parametrize("seed", CAMPAIGNS)
+def test_whatever_the_attacker_does_only_what_was_ordered_sounds(seed: int) -> None:
+    failure = live(campaign(seed))
+    assert failure is None, f"./run redteam --campaign {seed}: {failure}"
+
+
+def test_every_move_is_made() -> None:
+    made = {one.args["name"] for seed in range(60) for one in campaign(seed).happenings if one.what == "move"}
+    assert made | {"everything_again"} == MOVES.keys()
+
+
+def test_a_campaign_counts_what_was_done_and_heard() -> None:
+    tally = Tally()
+    for seed in range(6):
+        tally.add(play(seed))
+    assert tally.failures == []
+    assert tally.sounds > 6, "where nothing sounds nothing can be stolen"
+    assert tally.answers["refused"] > tally.answers["accepted"] > 6
+    assert re.fullmatch(r"redteam seed=1 .* sounds=[0-9]+ unauthorised=0", tally.figures(1, 60.0))
+
+
+def test_the_same_seed_is_the_same_campaign() -> None:
+    assert campaign(3) == campaign(3) != campaign(4)
+    one, other = Life(campaign(3)), Life(campaign(3))
+    one.live()
+    other.live()
+    for station, world in one.worlds.items():
+        assert world.relays.moved == other.worlds[station].relays.moved
+    assert one.enemy.done == other.enemy.done
+
+
+@pytest.mark.parametrize("name", forging.REWRITTEN)
+def test_no_rewriting_of_a_message_is_worth_more_than_the_message(name: str) -> None:
+    """Whatever is opened of it says what one of the two said, signed by no more keys than had signed that."""
+    keys = [key(OFFICER), key(DEPUTY)]
+    one, other = makers.signed_job(by=keys, job_id="one"), makers.signed_job(by=keys[:1], job_id="other")
+    publics = [one.public for one in keys]
+    signed = {(made := open_envelope(message)).digest: signers_of(made, publics) for message in (one, other)}  # type: ignore[union-attr,arg-type]
+    for seed in range(60):
+        for first, second in ((one, other), (other, one)):
+            made = open_envelope(forging.REWRITTEN[name](random.Random(seed), first, second))
+            if isinstance(made, Envelope):
+                assert signers_of(made, publics) <= signed.get(made.digest, frozenset())
+
+
+def test_some_rewritings_are_as_good_as_the_message() -> None:
+    """So that the test above can fail: an envelope has many texts, and an ECDSA signature has two forms."""
+    message = makers.signed_job(by=[key(OFFICER)])
+    for name in ("pretty", "other_form"):
+        made = open_envelope(forging.REWRITTEN[name](random.Random(1), message, message))
+        assert isinstance(made, Envelope)
+        assert signers_of(made, [key(OFFICER).public]), name
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.name)
+def test_a_planted_fault_fits_one_place_and_is_still_a_programme(plant: Plant) -> None:
+    assert plant.applies(ROOT), f"{plant.file} has changed: plant it anew"
+    text = (ROOT / plant.file).read_text("utf-8")
+    ast.parse(text.replace(plant.good, plant.bad))
+
+
+@pytest.mark.parametrize("name", ["nobody asks whom an order is for", "an order of another realm is taken"])
+def test_a_planted_fault_sounds_in_few_campaigns(name: str) -> None:
+    (plant,) = [plant for plant in PLANTS if plant.name == name]
+    (catch,) = hunted(plant, FIELD)
+    assert catch.promise in ("only_what_was_ordered_sounds", "only_where_it_was_ordered")
+    assert catch.lives < 40
+
+
+def test_a_failure_is_shrunk_and_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Planted: whoever is named as a signer has signed."""
+    monkeypatch.setattr(
+        "edge_agent.trust.judge.signers_of",
+        lambda envelope, keys: frozenset(
+            one for one in keys if one.keyid in {claim.keyid for claim in envelope.signatures}
+        ),
+    )
+    seed = next(seed for seed in range(20) if live(campaign(seed)) is not None)
+    assert main(["--campaign", str(seed)]) == 1
+    said = capsys.readouterr().out
+    assert "BROKEN only_what_was_ordered_sounds" in said
+    moves = re.findall(r">> (\S+) ", said)
+    assert len(moves) <= 3
+    assert "move" in moves
+
+
+def test_a_restored_card_repeats_what_its_copy_had_not_heard_yet() -> None:
+    """What is promised of it, and no more: an emergency, within its validity (protocol 12.14)."""
+    order = {"serial": 1, "kind": "job", "ward": "here", "cls": "emergency", "spoken": "Lũ!", "valid_ms": 600_000}
+    happenings = (
+        Happening(1_000, "copy_card", {"station": "dt-01"}),
+        Happening(2_000, "order", {**order, "fate": {}}),
+        Happening(60_000, "restore_card", {"station": "dt-01", "which": 0}),
+        Happening(80_000, "move", {"name": "everything_again", "dice": 1}),
+    )
+    base = campaign(0)
+    setting = replace(base.setting, stations=("dt-01",), begins_ms=0, stolen=(), after_ms=script.HOUR_MS)
+    life = Life(replace(base, setting=setting, happenings=happenings))
+    assert life.live() is None
+    assert len(life.worlds["dt-01"].runs) == 2
