@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from edge_agent.core.clock_trust import Now
 from edge_agent.sync.tls import client_context, clock_dates_certificates, dates_trouble
+from edge_agent.sync.tls_trouble import DatesTrouble
 
 REDIRECTS_MAX = 2
 # One to a mirror, one from there to its storage; more is a loop.
@@ -83,6 +85,51 @@ def get(url: str, first_byte: int, trust: Trust, stall_s: float, deadline: float
     raise HTTPException(f"more than {REDIRECTS_MAX} redirects")
 
 
+class Visit:
+    """Several small things from one server, on one connection as far as it lasts. Redirects are not followed."""
+
+    def __init__(self, base_url: str, trust: Trust, stall_s: float, deadline: float) -> None:
+        self._target = _checked(base_url)
+        self._trust = trust
+        self._stall_s = stall_s
+        self._deadline = deadline
+        self._connection: HTTPSConnection | None = None
+
+    def read(self, path: str, bytes_max: int, body: bytes | None = None) -> bytes:
+        """What lies at ``path``, or is answered there to ``body``.
+
+        Raises HTTPS_TROUBLE; the next one is asked for on a new connection then.
+        """
+        if self._connection is None or self._connection.sock is None:
+            self._connection = _connect(self._target, self._trust, self._stall_s, self._deadline)
+            # It would connect again by itself, with no deadline and no look at the certificate's dates.
+            self._connection.auto_open = 0
+        try:
+            return _whole(_ask(self._connection, self._target._replace(path=path), 0, body), bytes_max)
+        except HTTPS_TROUBLE:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._connection is not None:
+            self._connection.close()
+
+
+def _whole(response: HTTPResponse, bytes_max: int) -> bytes:
+    if response.status != HTTPStatus.OK:
+        raise HTTPException(f"HTTP {response.status}")
+    body = bytearray()
+    # read1 returns after one receive: a server that dribbles cannot keep us from looking at the deadline.
+    while block := response.read1(bytes_max + 1 - len(body)):
+        body += block
+        if len(body) > bytes_max:
+            raise HTTPException(f"more than {bytes_max} bytes")
+    if response.length:
+        raise HTTPException(f"ended {response.length} bytes early")
+    return bytes(body)
+
+
 def _checked(url: str) -> SplitResult:
     target = urlsplit(url)
     if target.scheme != "https" or not target.hostname:
@@ -104,13 +151,14 @@ def _connect(target: SplitResult, trust: Trust, stall_s: float, deadline: float)
     now = trust.clock()
     if clock_dates_certificates(now) and (trouble := dates_trouble(sock, now)):
         connection.close()
-        raise ssl.SSLCertVerificationError(trouble)
+        raise DatesTrouble(trouble)
     return connection
 
 
-def _ask(connection: HTTPSConnection, target: SplitResult, first_byte: int) -> HTTPResponse:
+def _ask(connection: HTTPSConnection, target: SplitResult, first_byte: int, body: bytes | None = None) -> HTTPResponse:
     headers = {"Accept-Encoding": "identity", "User-Agent": "edge-agent"}
     if first_byte:
         headers["Range"] = f"bytes={first_byte}-"
-    connection.request("GET", target._replace(scheme="", netloc="", fragment="").geturl() or "/", headers=headers)
+    place = target._replace(scheme="", netloc="", fragment="").geturl() or "/"
+    connection.request("GET" if body is None else "POST", place, body, headers)
     return connection.getresponse()

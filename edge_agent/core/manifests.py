@@ -1,0 +1,333 @@
+"""Decide what follows from the manifests of a station's scopes: what is withdrawn, what is lacking, when to ask again.
+
+A head's key lies on a server. So nothing here starts a sound of its own accord, ends an emergency, takes away what
+protects residents (regulations, windows, locks), or deletes a record: by a manifest alone only jobs and timetables end.
+What it lists was signed by officers, and is judged as if the broker had brought it. A stale manifest stops nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from edge_agent.core import sounding, standing
+from edge_agent.core.clock_trust import TIMETABLE_ERROR_MAX_MS, Now
+from edge_agent.core.effects import FetchHeads, FetchManifest, FetchPaper, KeepManifest, Level
+from edge_agent.core.events import (
+    AckToken,
+    HeadsFetched,
+    Judgement,
+    ManifestRead,
+    MessageArrived,
+    PaperMissed,
+    PaperRead,
+    Rejected,
+)
+from edge_agent.core.heads import (
+    HEAD_GOOD_MS,
+    Head,
+    Home,
+    Kept,
+    ListedOrder,
+    ListedTrust,
+    Manifest,
+    Paper,
+    ScopeStatus,
+    Wanted,
+    area_scope,
+    scopes_of,
+    station_scope,
+)
+from edge_agent.core.job import Accepted, Audience, JobClass
+from edge_agent.core.occurrence import Cause
+from edge_agent.core.order import AcceptedRule, Timetable
+from edge_agent.core.reasons import Reason, explain
+from edge_agent.core.site import Site
+from edge_agent.core.state import State, Turn
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, MonoMs, UtcMs
+
+HEAD_TOPIC = "head"
+"""How a head is told from what the broker brings: it has no topic."""
+NO_DELIVERY = AckToken(0, 0)
+"""Nobody waits for an acknowledgement: connections are counted from 1."""
+SOON_MS = 30 * SECOND_MS
+# After a welcome; a ward that comes back together after a power cut is spread over so long.
+ASK_GAP_MS = MINUTE_MS
+# Whoever replays what was withdrawn makes us ask no more often than that.
+LOOK_BYTES_MAX = 1_000_000
+# Fetched at one look, the next hour goes on from there: some 200 orders of 5 kB, all that a station holds.
+
+Verify = Callable[[str, bytes], Judgement]
+
+
+def restored(turn: Turn, kept: tuple[Kept, ...]) -> None:
+    """What the journal holds counts from the first step on; a crash may have come between it and what it ends."""
+    if not turn.state.site.polls_home:
+        return
+    hourly = MonoMs(turn.now.mono + _share(turn.state.site, HOUR_MS))
+    _put(turn, kept={one.head.scope: one for one in kept}, hourly_at=hourly)
+    _withdraw(turn)
+
+
+def disowned(turn: Turn, scopes: frozenset[str]) -> None:
+    """A head of a key that may sign none any more proves nothing, and binds no later one: what a thief drove up.
+
+    One whose manifest is still to be had is asked for anew, and judged by what is believed now.
+    """
+    if not turn.state.site.polls_home:
+        return
+    kept = {scope: one for scope, one in turn.state.home.kept.items() if scope not in scopes}
+    _put(turn, kept=kept, wanted={})
+    ask_soon(turn)
+
+
+def ask_soon(turn: Turn) -> None:
+    """Look at the heads within seconds: after a welcome, and where an order comes that should be listed and is not."""
+    home = turn.state.home
+    if not turn.state.site.polls_home or home.soon_at is not None:
+        return
+    at = turn.now.mono + _share(turn.state.site, SOON_MS)
+    if home.asked_at is not None:
+        at = max(at, home.asked_at + ASK_GAP_MS)
+    _put(turn, soon_at=MonoMs(at))
+
+
+def withdrawn(state: State, accepted: Accepted | AcceptedRule) -> bool:
+    """Whether an order is no longer in force: every scope that it is addressed by knows of it, and none lists it.
+
+    Jobs and timetables alone, and no emergency: whoever has stolen a head's key must not take away a warning, nor what
+    protects people from noise. An entry ends with its timetable.
+    """
+    if isinstance(accepted, Accepted):
+        job = accepted.signed or accepted.job
+        if job.plays_as is JobClass.EMERGENCY or accepted.edition is not None:
+            return False
+        audience, issuer, serial = job.audience, job.issuer, job.serial
+    elif isinstance(accepted.order, Timetable):
+        heading = accepted.order.heading
+        audience, issuer, serial = heading.audience, heading.issuer, heading.serial
+    else:
+        return False
+    scopes = _scopes_by(state.site, audience)
+    kept = [state.home.kept[scope].manifest for scope in scopes if scope in state.home.kept]
+    if not scopes or len(kept) < len(scopes):
+        return False
+    return all(one.upto.get(issuer, 0) >= serial and accepted.digest not in one.digests for one in kept)
+
+
+def heads_fetched(turn: Turn, event: HeadsFetched, verify: Verify) -> None:
+    """What the server gave for each scope; a newer head's manifest is to be had."""
+    _put(turn, asking=False)
+    for scope, got in event.heads:
+        trouble = got if isinstance(got, Reason) else _head_came(turn, scope, verify(HEAD_TOPIC, got), got)
+        _tell_trouble(turn, scope, trouble)
+
+
+def manifest_read(turn: Turn, event: ManifestRead) -> None:
+    """A manifest is here whole. It counts if it says what its head does of itself; from here on it is kept."""
+    home, manifest = turn.state.home, event.manifest
+    _put(turn, under_way="")
+    wanted = next((one for one in home.wanted.values() if one.head.digest == event.digest), None)
+    if wanted is None:
+        return
+    head = wanted.head
+    if (manifest.scope, manifest.epoch, manifest.counter) != (head.scope, head.epoch, head.counter):
+        _missed(turn, event.digest, Reason.MANIFEST_ALTERED, "it is another one than its head says")
+        return
+    left = {scope: one for scope, one in home.wanted.items() if scope != head.scope}
+    kept = {**home.kept, head.scope: Kept(head, wanted.envelope, manifest)}
+    _put(turn, kept=kept, wanted=left, tried=frozenset(), missed={}, stale=home.stale - {head.scope})
+    turn.emit(KeepManifest(head.scope, wanted.envelope, event.raw))
+    turn.note(Level.INFO, "manifest", scope=head.scope, epoch=head.epoch, counter=head.counter)
+    _withdraw(turn)
+
+
+def paper_missed(turn: Turn, event: PaperMissed) -> None:
+    """Not to be had at this look; the next one tries again."""
+    _put(turn, under_way="")
+    _missed(turn, event.envelope, event.reason, event.detail)
+
+
+def paper_read(turn: Turn, event: PaperRead) -> MessageArrived | None:
+    """An order, or a trust document: to be judged as if it had come where orders come. None: it is listed no more."""
+    home = turn.state.home
+    missed = {paper: reason for paper, reason in home.missed.items() if paper != event.envelope}
+    _put(turn, under_way="", tried=home.tried | {event.envelope}, missed=missed)
+    if not any(event.envelope in kept.manifest.papers for kept in home.kept.values()):
+        return None
+    return MessageArrived(event.topic, event.payload, NO_DELIVERY, vouched=True)
+
+
+def advance(turn: Turn) -> None:
+    """Ask for heads when it is time, and fetch what is lacking, one after the other."""
+    home = turn.state.home
+    if not turn.state.site.polls_home:
+        return
+    _ask(turn, home)
+    _tell_stale(turn)
+    if not turn.state.home.under_way:
+        _fetch_next(turn, turn.state.home)
+
+
+def next_wake(state: State) -> list[MonoMs]:
+    """When the heads are to be looked at."""
+    home = state.home
+    return [at for at in (home.soon_at, home.hourly_at) if at is not None and not home.asking]
+
+
+def shown(state: State, now: Now) -> tuple[object, ...]:
+    """What of it the centre wants to know at once."""
+    home = state.home
+    scopes = told(state, now) or ()
+    return tuple((one.scope, one.lacking, home.trouble.get(one.scope), one.scope in home.stale) for one in scopes)
+
+
+def told(state: State, now: Now) -> tuple[ScopeStatus, ...] | None:
+    """What the station says of its scopes; None where no home is configured."""
+    if not state.site.polls_home:
+        return None
+    return tuple(_status(state, now, scope) for scope in scopes_of(state.site))
+
+
+def _status(state: State, now: Now, scope: str) -> ScopeStatus:
+    home = state.home
+    kept = home.kept.get(scope)
+    missed = [
+        home.missed[one.head.digest] for one in (home.wanted.get(scope),) if one and one.head.digest in home.missed
+    ]
+    if kept is None:
+        reason = next(iter(missed), None) or home.trouble.get(scope)
+        return ScopeStatus(scope, 0, 0, UtcMs(0), 0, reason)
+    lacking = lacks(state, kept.manifest, now)
+    missed += [home.missed[one.paper.envelope] for one in lacking if one.paper.envelope in home.missed]
+    stale = Reason.HEAD_STALE if _is_old(kept.head, now) else None
+    reason = home.trouble.get(scope) or stale or next(iter(missed), None)
+    return ScopeStatus(scope, kept.head.epoch, kept.head.counter, kept.head.issued_at, len(lacking), reason)
+
+
+def lacks(state: State, manifest: Manifest, now: Now) -> tuple[ListedOrder, ...]:
+    """What is listed and still valid, and is neither held here, nor known to be over, nor was judged already."""
+    past = now.utc if now.trusted else 0
+    valid = [one for one in manifest.orders if one.not_after >= past and one.paper.envelope not in state.home.tried]
+    return tuple(one for one in valid if not _is_known(state, one))
+
+
+def _is_known(state: State, listed: ListedOrder) -> bool:
+    seen = state.seen.get(listed.order_id)
+    return seen is not None and seen.digest == listed.digest
+
+
+def _head_came(turn: Turn, scope: str, head: Judgement, envelope: bytes) -> Reason | None:
+    """What is wrong with it, if anything; a newer one is wanted."""
+    if isinstance(head, Rejected):
+        return head.reason
+    if not isinstance(head, Head) or head.scope != scope:
+        return Reason.MANIFEST_ALTERED
+    if turn.now.trusted and head.issued_at > turn.now.utc + TIMETABLE_ERROR_MAX_MS:
+        return Reason.NOT_YET_VALID
+    kept = turn.state.home.kept.get(scope)
+    if kept is not None and head.place == kept.head.place:
+        return None if head.digest == kept.head.digest else Reason.HEAD_EQUIVOCAL
+    if kept is not None and head.place < kept.head.place:
+        return Reason.HEAD_STALE
+    _put(turn, wanted={**turn.state.home.wanted, scope: Wanted(head, envelope)})
+    return None
+
+
+def _tell_trouble(turn: Turn, scope: str, trouble: Reason | None) -> None:
+    """What is wrong is told once, when it begins."""
+    before = turn.state.home.trouble
+    if trouble is None:
+        _put(turn, trouble={other: reason for other, reason in before.items() if other != scope})
+    elif before.get(scope) is not trouble:
+        _put(turn, trouble={**before, scope: trouble})
+        turn.note(Level.WARNING, "manifest head", scope=scope, reason=trouble, words=explain(trouble))
+
+
+def _tell_stale(turn: Turn) -> None:
+    old = {scope for scope, kept in turn.state.home.kept.items() if _is_old(kept.head, turn.now)}
+    for scope in sorted(old - turn.state.home.stale):
+        words = explain(Reason.HEAD_STALE)
+        turn.note(Level.WARNING, "manifest not renewed, everything plays on", scope=scope, words=words)
+    if old != turn.state.home.stale:
+        _put(turn, stale=frozenset(old))
+
+
+def _is_old(head: Head, now: Now) -> bool:
+    return now.trusted and now.utc > head.issued_at + HEAD_GOOD_MS
+
+
+def _missed(turn: Turn, paper: str, reason: Reason, detail: str) -> None:
+    home = turn.state.home
+    _put(turn, missed={**home.missed, paper: reason}, given_up=home.given_up | {paper})
+    turn.note(Level.WARNING, "not to be had from the content server", sha256=paper, reason=reason, detail=detail)
+
+
+def _withdraw(turn: Turn) -> None:
+    """What is no longer in force ends, what sounds of it too, each with its record."""
+    gone: set[str] = set()
+    for rule in [rule for rule in turn.state.rules.values() if withdrawn(turn.state, rule.accepted)]:
+        gone.add(rule.accepted.order_id)
+        standing.end(turn, rule, Reason.WITHDRAWN)
+    for known in list(turn.state.jobs.values()):
+        with_it = known.accepted.edition is not None and known.accepted.edition.order_id in gone
+        if with_it or withdrawn(turn.state, known.accepted):
+            sounding.call_off(turn, known, Cause.CALLED_OFF, Reason.WITHDRAWN)
+
+
+def _ask(turn: Turn, home: Home) -> None:
+    due = [at for at in (home.soon_at, home.hourly_at) if at is not None and turn.now.mono >= at]
+    if not due or home.asking:
+        return
+    hourly = turn.now.mono if home.hourly_at is None else home.hourly_at
+    while hourly <= turn.now.mono:
+        hourly = MonoMs(hourly + HOUR_MS)
+    _put(turn, asking=True, asked_at=turn.now.mono, soon_at=None, hourly_at=hourly, spent=0)
+    _put(turn, given_up=frozenset())
+    turn.emit(FetchHeads(scopes_of(turn.state.site)))
+
+
+def _fetch_next(turn: Turn, home: Home) -> None:
+    """Manifests first, then what makes orders believed, then orders."""
+    for wanted in home.wanted.values():
+        if wanted.head.digest not in home.given_up:
+            _put(turn, under_way=wanted.head.digest)
+            turn.emit(FetchManifest(wanted.head.digest, wanted.head.length))
+            return
+    for scope, paper in _papers(turn.state, turn.now):
+        if paper.envelope not in home.given_up and home.spent + paper.length <= LOOK_BYTES_MAX:
+            _put(turn, under_way=paper.envelope, spent=home.spent + paper.length)
+            turn.emit(FetchPaper(scope, paper.envelope, paper.length))
+            return
+
+
+def _papers(state: State, now: Now) -> Iterator[tuple[str, Paper]]:
+    """What to fetch. By an old head, or by nobody knows which time, no order: it may have been withdrawn since."""
+    for scope, kept in state.home.kept.items():
+        yield from ((scope, one.paper) for one in _newer_trust(state, kept.manifest))
+    for scope, kept in state.home.kept.items():
+        if now.trusted and not _is_old(kept.head, now):
+            yield from ((scope, one.paper) for one in lacks(state, kept.manifest, now))
+
+
+def _newer_trust(state: State, manifest: Manifest) -> list[ListedTrust]:
+    have = {head.area: (head.epoch, head.version) for head in state.trust.heads}
+    newer = [one for one in manifest.trust if (one.epoch, one.version) > have.get(one.area, (0, 0))]
+    ours = [one for one in newer if one.paper.envelope not in state.home.tried]
+    return sorted(ours, key=lambda one: (one.area.count("/"), one.area != "", one.epoch, one.version))
+
+
+def _scopes_by(site: Site, audience: Audience) -> tuple[str, ...]:
+    """The scopes of this station that an order is addressed by."""
+    named = [area_scope(area) for area in audience.areas & site.areas()]
+    return (*named, *((station_scope(site.station),) if site.station in audience.stations else ()))
+
+
+def _share(site: Site, span_ms: int) -> int:
+    """A station's own place within a span: the same at every start, and spread over the stations."""
+    return int(hashlib.sha256(site.station.encode()).hexdigest()[:12], 16) % span_ms
+
+
+def _put(turn: Turn, **changes: object) -> None:
+    turn.state = replace(turn.state, home=replace(turn.state.home, **changes))  # type: ignore[arg-type]

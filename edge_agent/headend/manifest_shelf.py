@@ -1,0 +1,234 @@
+"""Keep the manifests of a ward's scopes on the content server's shelf: new when something changed, else twice a day.
+
+One writer at a time (a lock). What was given out is noted first (``manifests.json``): a counter is never used twice. A
+headend that comes back from a backup finds newer heads on the shelf than it remembers, and begins a new epoch.
+
+    manifests.json        in the keyring's directory: epoch; of each scope counter, content, last serials
+    head/SCOPE/head.json  on the shelf: the signed head (an area's folder holds those of the areas in it)
+    paper/SHA-256         on the shelf: manifests, and the envelopes that they list
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from edge_agent.core.heads import MANIFEST_ORDERS_MAX, Head, ListedTrust, Manifest, area_scope, station_scope
+from edge_agent.core.units import DAY_MS, HOUR_MS, UtcMs
+from edge_agent.headend.content import HEAD_FILE
+from edge_agent.headend.errors import HeadendError, KeyringError
+from edge_agent.headend.files import EVERYBODY_READS, write_durably
+from edge_agent.headend.given import Given, heading_of
+from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.manifests import (
+    Made,
+    Published,
+    addressed_by,
+    in_force,
+    last_serials,
+    listed_order,
+    listed_trust,
+    make,
+    paper_of,
+    published,
+)
+from edge_agent.headend.outbox import Outbox
+from edge_agent.trust.envelope import Envelope, open_envelope
+from edge_agent.trust.fields import HASH, Fields
+from edge_agent.trust.manifests import parse_head, read_manifest, write_manifest
+from edge_agent.trust.orders import OrderType
+from edge_agent.trust.strict_json import INTEGER_MAX, JsonObject, WireError, dump, parse
+from edge_agent.trust.timetable import read_instant
+
+RENEW_MS = 12 * HOUR_MS
+# A station calls a head old after 26 h: one renewal may fail.
+
+
+class ShelfError(HeadendError):
+    """The manifests cannot be kept; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenOut:
+    """What was given out for a scope: ``content`` is the SHA-256 of its manifest without epoch and counter."""
+
+    counter: int = 0
+    issued_at: UtcMs = UtcMs(0)
+    content: str = "0" * 64
+    upto: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """All that was given out in this ``epoch``."""
+
+    epoch: int
+    scopes: Mapping[str, GivenOut]
+
+
+def can_sign(keyring: Keyring) -> bool:
+    """Whether this network has a role for heads; one that is older has none."""
+    return any(OrderType.HEAD in role.orders for role in keyring.trust.roles)
+
+
+def is_covered(keyring: Keyring, order: Given) -> bool:
+    """Whether a manifest that was given out knows of an order's serial: it was signed early, and is published late."""
+    heading = heading_of(order)
+    memory = _remembered(keyring.directory / "manifests.json", UtcMs(0))
+    scopes = [one for scope, one in memory.scopes.items() if addressed_by(scope, order)]
+    return any(one.upto.get(heading.issuer, 0) >= heading.serial for one in scopes)
+
+
+def renew(keyring: Keyring, shelf: Path, now: UtcMs) -> tuple[str, ...]:
+    """Bring every scope's manifest up to date; returns the scopes of which a new one was given out."""
+    try:
+        with _alone(keyring.directory):
+            keyring.refresh()
+            return _renew(keyring, shelf, now)
+    except OSError as error:
+        raise ShelfError(f"manifests: {error.filename}: {error.strerror}") from error
+
+
+def _renew(keyring: Keyring, shelf: Path, now: UtcMs) -> tuple[str, ...]:
+    memory = _remembered(keyring.directory / "manifests.json", now)
+    scopes = _scopes(keyring)
+    on_shelf = {scope: _head_on(shelf, scope) for scope in scopes}
+    if any(head is not None and _is_ahead(head, memory) for head in on_shelf.values()):
+        memory = _begun_anew(memory, now)
+    orders = [published(envelope) for envelope in Outbox(keyring.directory / "orders").envelopes()]
+    fresh: list[str] = []
+    for scope, area in scopes.items():
+        given = memory.scopes.get(scope, GivenOut())
+        mine = [one for one in orders if addressed_by(scope, one.order)]
+        manifest = _manifest(scope, memory.epoch, given, mine, listed_trust(keyring.documents, area), now)
+        content = _content(manifest, keyring.realm)
+        head = on_shelf[scope]
+        lies_there = head is not None and head.place == (memory.epoch, given.counter)
+        if lies_there and content == given.content and now < given.issued_at + RENEW_MS:
+            continue
+        given = GivenOut(given.counter + 1, now, content, manifest.upto)
+        memory = Memory(memory.epoch, {**memory.scopes, scope: given})
+        write_durably(keyring.directory / "manifests.json", _written(memory))
+        made = make(replace(manifest, counter=given.counter), keyring.realm, now, keyring.signer("head"))
+        _put(shelf, made, [*(one.envelope for one in mine), *keyring.documents])
+        fresh.append(scope)
+    if fresh:
+        _tidy(shelf, scopes, now)
+    return tuple(fresh)
+
+
+def _begun_anew(memory: Memory, now: UtcMs) -> Memory:
+    """An epoch above every one that an honest clock has given out; counters begin anew in it."""
+    scopes = {scope: replace(given, counter=0) for scope, given in memory.scopes.items()}
+    return Memory(max(now, memory.epoch + 1), scopes)
+
+
+def _content(manifest: Manifest, realm: str) -> str:
+    return hashlib.sha256(write_manifest(replace(manifest, epoch=0, counter=0), realm)).hexdigest()
+
+
+def _put(shelf: Path, made: Made, papers: list[bytes]) -> None:
+    """The head last: what it names lies there already."""
+    for content in (*papers, made.body):
+        _put_paper(shelf, content)
+    head = _head_path(shelf, made.head.scope)
+    head.parent.mkdir(parents=True, exist_ok=True)
+    write_durably(head, made.envelope, EVERYBODY_READS)
+
+
+def _tidy(shelf: Path, scopes: Mapping[str, str], now: UtcMs) -> None:
+    """Papers that no manifest of today lists go after a day: whoever is fetching them comes to an end."""
+    listed: set[str] = set()
+    for head in filter(None, (_head_on(shelf, scope) for scope in scopes)):
+        manifest = read_manifest((shelf / "paper" / head.digest).read_bytes())
+        listed |= {head.digest, *manifest.papers}
+    for path in (shelf / "paper").iterdir():
+        if path.name not in listed and path.stat().st_mtime * 1000 < now - DAY_MS:
+            path.unlink(missing_ok=True)
+
+
+def _manifest(
+    scope: str, epoch: int, given: GivenOut, mine: list[Published], trust: tuple[ListedTrust, ...], now: UtcMs
+) -> Manifest:
+    orders = tuple(listed_order(one) for one in in_force(mine, now))
+    if len(orders) > MANIFEST_ORDERS_MAX:
+        raise ShelfError(f"manifests: {scope} has {len(orders)} orders in force, {MANIFEST_ORDERS_MAX} fit")
+    return Manifest(scope, epoch, given.counter, last_serials(mine, given.upto), orders, trust)
+
+
+def _scopes(keyring: Keyring) -> dict[str, str]:
+    """The scopes of the enrolled stations, each with its area."""
+    scopes: dict[str, str] = {}
+    for enrolled in keyring.stations.values():
+        scopes[station_scope(enrolled.station)] = enrolled.area
+        parts = enrolled.area.split("/")
+        around = ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+        scopes |= {area_scope(area): area for area in around}
+    return scopes
+
+
+def _is_ahead(head: Head, memory: Memory) -> bool:
+    """Whether the shelf has a newer head than this server remembers to have given out: it came from a backup."""
+    return head.place > (memory.epoch, memory.scopes.get(head.scope, GivenOut()).counter)
+
+
+def _head_path(shelf: Path, scope: str) -> Path:
+    return shelf / "head" / scope / HEAD_FILE
+
+
+def _head_on(shelf: Path, scope: str) -> Head | None:
+    try:
+        opened = open_envelope(_head_path(shelf, scope).read_bytes())
+        return parse_head(Fields(parse(opened.payload))) if isinstance(opened, Envelope) else None
+    except (FileNotFoundError, WireError):
+        return None
+
+
+def _put_paper(shelf: Path, content: bytes) -> None:
+    path = shelf / "paper" / paper_of(content).envelope
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_durably(path, content, EVERYBODY_READS)
+
+
+def _remembered(path: Path, now: UtcMs) -> Memory:
+    try:
+        fields = Fields(parse(path.read_bytes()))
+        scopes = fields.record("scopes")
+        return Memory(
+            fields.integer("epoch", 1, INTEGER_MAX),
+            {scope: _read_given(scopes.record(scope)) for scope in scopes.values},
+        )
+    except FileNotFoundError:
+        return Memory(now, {})
+    except WireError as error:
+        raise KeyringError(f"manifests.json: {error}; move it away, and a new epoch begins") from error
+
+
+def _read_given(fields: Fields) -> GivenOut:
+    upto = fields.record("upto")
+    return GivenOut(
+        counter=fields.integer("counter", 0, INTEGER_MAX),
+        issued_at=read_instant(fields, "issued_at"),
+        content=fields.text("content", HASH),
+        upto={issuer: upto.integer(issuer, 1, INTEGER_MAX) for issuer in upto.values},
+    )
+
+
+def _written(memory: Memory) -> bytes:
+    scopes: JsonObject = {
+        scope: {"counter": one.counter, "issued_at": one.issued_at, "content": one.content, "upto": {**one.upto}}
+        for scope, one in memory.scopes.items()
+    }
+    return dump({"epoch": memory.epoch, "scopes": scopes})
+
+
+@contextlib.contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    with (directory / "manifests.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

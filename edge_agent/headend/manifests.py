@@ -1,0 +1,146 @@
+"""Decide what is in force in a scope, and write it down as a manifest. Pure; files and keys are ``manifest_shelf``'s.
+
+In force is what was published, may still be obeyed, and was neither cancelled nor replaced by a newer version. Commands
+are not listed: they are valid for two minutes, and what they have stopped is not listed either.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from edge_agent.core.heads import Head, ListedOrder, ListedTrust, Manifest, Paper, area_scope, station_scope
+from edge_agent.core.job import Job
+from edge_agent.core.order import Cancel, Command, Regulation, Timetable
+from edge_agent.core.trust_standing import ROOT_AREA
+from edge_agent.core.units import UtcMs
+from edge_agent.headend.given import Given, heading_of
+from edge_agent.headend.signing import digest_of, read_order
+from edge_agent.trust.bundle import read_document
+from edge_agent.trust.envelope import payload_type, sign
+from edge_agent.trust.fields import within_areas
+from edge_agent.trust.keys import Signer
+from edge_agent.trust.manifests import head_payload, write_manifest
+from edge_agent.trust.orders import OrderType
+from edge_agent.trust.strict_json import dump
+
+Replaceable = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """An order as it went out."""
+
+    order: Given
+    digest: str
+    envelope: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A manifest with its head, and its bytes."""
+
+    head: Head
+    envelope: bytes
+    body: bytes
+
+
+def published(envelope: bytes) -> Published:
+    """What an envelope says that was signed here. Raises SigningError."""
+    return Published(read_order(envelope), digest_of(envelope), envelope)
+
+
+def in_force(orders: Iterable[Published], now: UtcMs) -> list[Published]:
+    """Those that stations should hold at ``now``, by their serials."""
+    listed = list(orders)
+    taken_back = {(heading_of(one.order).issuer, target) for one in listed for target in _takes_back(one.order)}
+    newest = _newest(listed, now)
+    kept = [
+        one
+        for one in listed
+        if not isinstance(one.order, Command)
+        and heading_of(one.order).not_after >= now
+        and (heading_of(one.order).issuer, heading_of(one.order).order_id) not in taken_back
+        and _version(one.order) >= newest.get(_series(one.order), 0)
+    ]
+    return sorted(kept, key=lambda one: (heading_of(one.order).issuer, heading_of(one.order).serial))
+
+
+def addressed_by(scope: str, order: Given) -> bool:
+    """Whether an order names the scope."""
+    audience = heading_of(order).audience
+    return scope in {*map(area_scope, audience.areas), *map(station_scope, audience.stations)}
+
+
+def last_serials(orders: Iterable[Published], before: Mapping[str, int]) -> dict[str, int]:
+    """The last serial of each issuer among what was ever published in a scope."""
+    upto = dict(before)
+    for one in orders:
+        heading = heading_of(one.order)
+        upto[heading.issuer] = max(heading.serial, upto.get(heading.issuer, 0))
+    return upto
+
+
+def listed_order(one: Published) -> ListedOrder:
+    """How an order stands in a manifest."""
+    heading = heading_of(one.order)
+    return ListedOrder(one.digest, heading.order_id, heading.not_after, paper_of(one.envelope))
+
+
+def listed_trust(documents: Iterable[bytes], area: str) -> tuple[ListedTrust, ...]:
+    """The trust documents around an area, each root's step among them."""
+    found = [(read_document(envelope), envelope) for envelope in documents]
+    return tuple(
+        ListedTrust(one.area, one.epoch, one.version, paper_of(envelope))
+        for one, envelope in found
+        if one.area == ROOT_AREA or within_areas(area, (one.area,))
+    )
+
+
+def paper_of(content: bytes) -> Paper:
+    """By what it is found on the content server."""
+    return Paper(hashlib.sha256(content).hexdigest(), len(content))
+
+
+def make(manifest: Manifest, realm: str, now: UtcMs, signer: Signer) -> Made:
+    """The manifest's bytes, and their signed head."""
+    body = write_manifest(manifest, realm)
+    paper = paper_of(body)
+    head = Head(manifest.scope, manifest.epoch, manifest.counter, now, paper.envelope, paper.length)
+    return Made(head, sign(payload_type(OrderType.HEAD), dump(head_payload(head, realm)), [signer]), body)
+
+
+def _takes_back(order: Given) -> tuple[str, ...]:
+    """The orders that it ends, of its own issuer."""
+    if isinstance(order, Command) and isinstance(order.action, Cancel):
+        return (order.action.target,)
+    return (order.corrects,) if isinstance(order, Job) and order.corrects else ()
+
+
+def _newest(orders: Iterable[Published], now: UtcMs) -> dict[Replaceable, int]:
+    """The newest version of everything that has versions, and that holds already."""
+    newest: dict[Replaceable, int] = {}
+    for one in orders:
+        series = _series(one.order)
+        if series and (isinstance(one.order, Job) or heading_of(one.order).not_before <= now):
+            newest[series] = max(_version(one.order), newest.get(series, 0))
+    return newest
+
+
+def _series(order: Given) -> Replaceable:
+    """What it is a version of; nothing."""
+    issuer = heading_of(order).issuer
+    match order:
+        case Job(series=series) if series:
+            return ("series", issuer, series)
+        case Timetable(name=name):
+            return ("timetable", issuer, name)
+        case Regulation():
+            return ("regulation", issuer)
+        case _:
+            return ()
+
+
+def _version(order: Given) -> int:
+    return order.version if isinstance(order, Job | Timetable | Regulation) else 0

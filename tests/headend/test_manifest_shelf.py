@@ -1,0 +1,271 @@
+"""The headend's manifests on its shelf: what is listed, when a new one is given out, and after a backup came back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_agent.core.effects import FetchHeads, FetchManifest, FetchPaper
+from edge_agent.core.events import HeadsFetched, ManifestRead, PaperMissed, PaperRead
+from edge_agent.core.heads import Head, Manifest
+from edge_agent.core.manifests import HEAD_TOPIC
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, UtcMs
+from edge_agent.headend.cli import main
+from edge_agent.headend.content import ContentServer
+from edge_agent.headend.keyring import Keyring, create_keyring
+from edge_agent.headend.manifest_shelf import RENEW_MS, can_sign, is_covered, renew
+from edge_agent.headend.outbox import Outbox
+from edge_agent.headend.roles import default_roles
+from edge_agent.headend.signing import digest_of, read_order
+from edge_agent.manifest_worker import answer, topic_of
+from edge_agent.sync.home import HttpsHome
+from edge_agent.sync.https import Trust
+from edge_agent.trust.envelope import Envelope, open_envelope
+from edge_agent.trust.fields import Fields
+from edge_agent.trust.judge import make_judge
+from edge_agent.trust.manifests import parse_head, read_manifest
+from edge_agent.trust.strict_json import parse
+from tests.sync.rigs import host_clock
+from tests.trust import makers
+
+AREA = "vn/ha-noi/dong-thanh"
+NOW = UtcMs(1_790_830_800_000)
+WARD, STATION = f"area/{AREA}", "station/tram-01"
+
+
+class Office:
+    """A ward's headend that publishes, and its shelf."""
+
+    def __init__(self, directory: Path) -> None:
+        self.keyring = create_keyring(directory / "net", "demo", default_roles(AREA, 1), NOW)
+        self.keyring.enrol("tram-01", AREA)
+        self.shelf = directory / "shelf"
+        self.now = NOW
+        self.serial = 0
+
+    def publish(self, **over: Any) -> str:
+        """Keep a bulletin for tomorrow as published; returns its digest."""
+        self.serial += 1
+        given = {"realm": "demo", "job_id": f"job-{self.serial}", "serial": self.serial, "not_before": self.now}
+        given |= {"when": {"kind": "at", "utc": self.now + DAY_MS}, "not_after": self.now + 2 * DAY_MS}
+        return self.keep(makers.signed_job(**(given | over)))
+
+    def warn(self, version: int) -> str:
+        """A version of a warning."""
+        over = {
+            "class": "emergency",
+            "event": "lu",
+            "series": "so-tan",
+            "version": version,
+            "items": [makers.text_item()],
+        }
+        return self.publish(when={"kind": "now"}, **over)
+
+    def command(self, **do: Any) -> str:
+        """Keep a command as published."""
+        self.serial += 1
+        order_id, until = f"lenh-{self.serial}", self.now + 120_000
+        command = {"realm": "demo", "order_id": order_id, "serial": self.serial, "not_before": self.now}
+        return self.keep(makers.signed_command(**command, not_after=until, do=do))
+
+    def keep(self, envelope: bytes) -> str:
+        Outbox(self.keyring.directory / "orders").keep(envelope, self.now)
+        return digest_of(envelope)
+
+    def renew(self) -> tuple[str, ...]:
+        return renew(self.keyring, self.shelf, self.now)
+
+    def head(self, scope: str = WARD) -> Head:
+        opened = open_envelope((self.shelf / "head" / scope / "head.json").read_bytes())
+        assert isinstance(opened, Envelope)
+        return parse_head(Fields(parse(opened.payload)))
+
+    def manifest(self, scope: str = WARD) -> Manifest:
+        return read_manifest((self.shelf / "paper" / self.head(scope).digest).read_bytes())
+
+    def pass_ms(self, ms: int) -> None:
+        self.now = UtcMs(self.now + ms)
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def test_every_scope_of_every_station_has_a_manifest(office: Office) -> None:
+    assert set(office.renew()) == {STATION, "area/vn", "area/vn/ha-noi", WARD}
+    assert office.manifest().orders == ()
+    assert [one.area for one in office.manifest().trust] == ["", "vn/ha-noi", AREA]
+
+
+def test_what_was_published_stands_in_the_scopes_that_it_names_alone(office: Office) -> None:
+    digest = office.publish()
+    own = office.publish(audience={"stations": ["tram-01"]})
+    office.renew()
+    assert office.manifest().digests == {digest}
+    assert office.manifest(STATION).digests == {own}
+    assert office.manifest("area/vn").digests == frozenset()
+    assert (dict(office.manifest().upto), dict(office.manifest(STATION).upto)) == ({"dong-thanh": 1}, {"dong-thanh": 2})
+
+
+def test_a_new_one_is_given_out_when_something_changed_and_twice_a_day(office: Office) -> None:
+    office.renew()
+    first = office.head()
+    office.pass_ms(RENEW_MS - 1)
+    assert office.renew() == ()
+    office.publish()
+    assert office.renew() == (WARD,)
+    assert office.head().place == (first.epoch, first.counter + 1)
+    office.pass_ms(1)
+    assert set(office.renew()) == {STATION, "area/vn", "area/vn/ha-noi"}
+    office.pass_ms(RENEW_MS)
+    assert WARD in office.renew()
+
+
+def test_what_is_over_by_itself_is_listed_no_more_and_its_serial_still_covered(office: Office) -> None:
+    office.publish()
+    office.renew()
+    office.pass_ms(3 * DAY_MS)
+    office.renew()
+    assert office.manifest().orders == ()
+    assert dict(office.manifest().upto) == {"dong-thanh": 1}
+
+
+def test_a_cancelled_order_is_listed_no_more_and_for_as_long_as_it_could_come_again(office: Office) -> None:
+    until = office.now + 90 * DAY_MS
+    digest = office.publish(job_id="cu", not_after=until)
+    office.command(what="cancel", target="cu", until=until)
+    office.renew()
+    assert digest not in office.manifest().digests
+    office.pass_ms(60 * DAY_MS)
+    office.publish()  # which tidies up
+    office.renew()
+    assert digest not in office.manifest().digests
+
+
+def test_commands_are_never_listed(office: Office) -> None:
+    office.command(what="stop")
+    office.renew()
+    assert office.manifest().orders == ()
+
+
+def test_only_the_newest_version_of_an_alert_is_listed(office: Office) -> None:
+    office.warn(1)
+    newest = office.warn(2)
+    office.renew()
+    assert office.manifest().digests == {newest}
+
+
+def test_a_key_that_answers_stations_signs_it_and_a_station_believes_it(office: Office) -> None:
+    office.renew()
+    envelope = (office.shelf / "head" / WARD / "head.json").read_bytes()
+    judge = make_judge(office.keyring.trust, makers.make_site(realm="demo", area=AREA))
+    assert judge(HEAD_TOPIC, envelope) == office.head()
+
+
+def test_a_headend_that_came_back_from_a_backup_begins_a_new_epoch(office: Office, tmp_path: Path) -> None:
+    office.renew()
+    shutil.copytree(office.keyring.directory, tmp_path / "backup")
+    office.pass_ms(MINUTE_MS)
+    office.publish()
+    office.renew()
+    lost = office.head()
+    shutil.rmtree(office.keyring.directory)
+    shutil.copytree(tmp_path / "backup", office.keyring.directory)
+    office.pass_ms(HOUR_MS)
+    office.keyring = Keyring(office.keyring.directory)
+    assert len(office.renew()) == 4
+    assert office.head().place > lost.place
+    assert office.head().epoch > lost.epoch
+    assert office.manifest().upto == {}, "what it has forgotten it withdraws from nobody"
+
+
+def test_a_head_that_was_noted_and_not_written_is_given_out_at_the_next_look(office: Office) -> None:
+    """The power goes between the two."""
+    office.renew()
+    before = (office.shelf / "head" / WARD / "head.json").read_bytes()
+    office.publish()
+    office.renew()
+    (office.shelf / "head" / WARD / "head.json").write_bytes(before)
+    assert office.renew() == (WARD,)
+    assert office.head().counter == 3
+
+
+def test_an_order_that_is_published_late_is_known_to_be_covered(office: Office) -> None:
+    late = makers.signed_job(realm="demo", job_id="late", serial=1)
+    assert not is_covered(office.keyring, read_order(late)), "there is no manifest yet"
+    office.serial = 1
+    office.publish()
+    office.renew()
+    assert is_covered(office.keyring, read_order(late))
+    assert not is_covered(office.keyring, read_order(makers.signed_job(realm="demo", job_id="new", serial=3)))
+    elsewhere = makers.signed_job(realm="demo", job_id="x", serial=1, audience={"stations": ["tram-01"]})
+    assert not is_covered(office.keyring, read_order(elsewhere)), "of another scope"
+
+
+def test_the_command_renews_them_once_and_says_which(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    ward = ["--dir", str(office.keyring.directory), "--content-dir", str(office.shelf)]
+    assert main(["manifests", *ward]) == 0
+    assert "mới / new: station/tram-01" in capsys.readouterr().out
+    assert main(["manifests", *ward]) == 0
+    assert capsys.readouterr().out == "0 bản kê mới / new manifests\n"
+
+
+def test_the_command_says_that_an_older_network_has_no_role_for_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create_keyring(tmp_path / "net", "demo", [role for role in default_roles(AREA, 1) if role.name != "head"], NOW)
+    assert main(["manifests", "--dir", str(tmp_path / "net")]) == 1
+    assert "has no role for heads" in capsys.readouterr().err
+
+
+def test_papers_that_nobody_lists_go_after_a_day(office: Office) -> None:
+    office.renew()
+    old = office.shelf / "paper" / office.head().digest
+    office.publish()
+    office.renew()
+    assert old.exists()
+    os.utime(old, (0, 0))
+    office.publish()
+    office.renew()
+    assert not old.exists()
+    assert (office.shelf / "paper" / office.head().digest).exists()
+
+
+def test_a_network_from_before_there_were_manifests_has_none(tmp_path: Path) -> None:
+    roles = [role for role in default_roles(AREA, 1) if role.name != "head"]
+    assert not can_sign(create_keyring(tmp_path / "net", "demo", roles, NOW))
+
+
+@pytest.mark.host
+def test_a_station_has_it_all_by_real_https(office: Office) -> None:
+    digest = office.publish()
+    office.renew()
+    (listed,) = office.manifest().orders
+    with ContentServer(office.shelf, office.keyring.server("content")) as server:
+        home = HttpsHome(f"https://localhost:{server.port}", Trust(office.keyring.authority_path, host_clock))
+        heads = answer(home, FetchHeads((WARD, STATION, "area/vn/elsewhere")))
+        assert isinstance(heads, HeadsFetched)
+        assert [scope for scope, got in heads.heads if isinstance(got, bytes)] == [WARD, STATION]
+        assert dict(heads.heads)["area/vn/elsewhere"] is Reason.MANIFEST_UNREACHABLE
+        read = answer(home, FetchManifest(office.head().digest, office.head().length))
+        assert isinstance(read, ManifestRead)
+        assert read.manifest == office.manifest()
+        paper = answer(home, FetchPaper(WARD, listed.paper.envelope, listed.paper.length))
+        assert isinstance(paper, PaperRead)
+        assert (digest_of(paper.payload), paper.topic) == (digest, f"loa/1/area/{AREA}/job")
+        altered = office.shelf / "paper" / listed.paper.envelope
+        altered.write_bytes(altered.read_bytes()[:-1] + b" ")
+        assert answer(home, FetchPaper(WARD, listed.paper.envelope, listed.paper.length)) == PaperMissed(
+            listed.paper.envelope, Reason.MANIFEST_ALTERED, "SHA-256 differs"
+        )
+
+
+def test_each_scopes_orders_come_on_its_own_topic() -> None:
+    assert topic_of(WARD) == f"loa/1/area/{AREA}/job"
+    assert topic_of(STATION) == "loa/1/d/tram-01/job"

@@ -1,0 +1,91 @@
+"""The thread that asks the home server: what was asked for, whole and proven, or why not; what the journal keeps."""
+
+from __future__ import annotations
+
+import hashlib
+import queue
+from dataclasses import replace
+
+import pytest
+
+from edge_agent.core.effects import FetchHeads, FetchManifest, FetchPaper
+from edge_agent.core.events import Event, HeadsFetched, ManifestRead, PaperMissed, PaperRead
+from edge_agent.core.heads import Head, Manifest
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import UtcMs
+from edge_agent.manifest_worker import ManifestWorker, answer, kept_manifests, topic_of
+from edge_agent.trust.judge import make_judge
+from edge_agent.trust.manifests import head_payload, write_manifest
+from tests.fakes.home import FakeHome
+from tests.trust import makers
+
+WARD = f"area/{makers.AREA}"
+BODY = write_manifest(Manifest(WARD, 1, 3, {makers.ISSUER: 4}, (), ()), makers.REALM)
+DIGEST = hashlib.sha256(BODY).hexdigest()
+HEAD = Head(WARD, 1, 3, UtcMs(makers.NOON), DIGEST, len(BODY))
+PATIENCE_S = 60
+
+
+def envelope(head: Head = HEAD, by: str = "server") -> bytes:
+    return makers.signed({**head_payload(head, makers.REALM)}, [by])
+
+
+def test_each_head_is_given_or_the_reason_why_not() -> None:
+    home = FakeHome({f"/head/{WARD}": b"one"})
+    got = answer(home, FetchHeads((WARD, "area/vn")))
+    assert got == HeadsFetched(((WARD, b"one"), ("area/vn", Reason.MANIFEST_UNREACHABLE)))
+
+
+def test_a_manifest_is_read_where_its_digest_is_the_heads() -> None:
+    got = answer(FakeHome({f"/paper/{DIGEST}": BODY}), FetchManifest(DIGEST, len(BODY)))
+    assert isinstance(got, ManifestRead)
+    assert (got.digest, got.raw, got.manifest.upto) == (DIGEST, BODY, {makers.ISSUER: 4})
+
+
+@pytest.mark.parametrize(
+    ("lies_there", "reason"),
+    [
+        (None, Reason.MANIFEST_UNREACHABLE),
+        (BODY[:-1] + b" ", Reason.MANIFEST_ALTERED),
+        (BODY[:-1], Reason.MANIFEST_ALTERED),
+        (BODY + b" ", Reason.MANIFEST_UNREACHABLE),
+    ],
+)
+def test_a_manifest_that_is_another_one_is_not_read(lies_there: bytes | None, reason: Reason) -> None:
+    home = FakeHome({} if lies_there is None else {f"/paper/{DIGEST}": lies_there})
+    for order in (FetchManifest(DIGEST, len(BODY)), FetchPaper(WARD, DIGEST, len(BODY))):
+        got = answer(home, order)
+        assert isinstance(got, PaperMissed)
+        assert (got.envelope, got.reason) == (DIGEST, reason)
+
+
+def test_what_has_the_digest_and_is_no_manifest_is_told() -> None:
+    digest = hashlib.sha256(b"{}").hexdigest()
+    got = answer(FakeHome({f"/paper/{digest}": b"{}"}), FetchManifest(digest, 2))
+    assert isinstance(got, PaperMissed)
+    assert (got.reason, got.detail) == (Reason.MANIFEST_ALTERED, "type: missing")
+
+
+def test_an_order_comes_with_the_topic_of_its_scope() -> None:
+    got = answer(FakeHome({f"/paper/{DIGEST}": BODY}), FetchPaper("station/dt-01", DIGEST, len(BODY)))
+    assert got == PaperRead(DIGEST, makers.JOB_TOPIC, BODY)
+    assert topic_of("area/vn") == "loa/1/area/vn/job"
+
+
+def test_the_thread_answers_in_order() -> None:
+    events: queue.Queue[Event] = queue.Queue()
+    worker = ManifestWorker(FakeHome({f"/paper/{DIGEST}": BODY}), events.put)
+    worker.order(FetchHeads((WARD,)))
+    worker.order(FetchManifest(DIGEST, len(BODY)))
+    worker.start()
+    assert [type(events.get(timeout=PATIENCE_S)) for _ in range(2)] == [HeadsFetched, ManifestRead]
+
+
+def test_what_the_journal_keeps_is_believed_by_todays_keys_and_only_whole() -> None:
+    judge = make_judge(makers.make_trust(), makers.make_site())
+    (kept,) = kept_manifests([(envelope(), BODY)], judge)
+    assert (kept.head, kept.envelope) == (HEAD, envelope())
+    revoked = envelope(by="stranger")
+    other = envelope(replace(HEAD, digest="ab" * 32))
+    rotten = BODY[:-1] + b" "
+    assert kept_manifests([(revoked, BODY), (other, BODY), (envelope(), rotten), (b"", b"")], judge) == ()
