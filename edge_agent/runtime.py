@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +25,7 @@ from edge_agent.core.events import (
     Event,
     HeartbeatDue,
     HelloDue,
+    Rejected,
     Restored,
     SavedJob,
     SavedRule,
@@ -34,22 +36,36 @@ from edge_agent.core.events import (
 )
 from edge_agent.core.intake import Verify
 from edge_agent.core.job import Accepted
+from edge_agent.core.manifests import HEAD_TOPIC
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AcceptedRule
 from edge_agent.core.site import Site
 from edge_agent.core.trust_standing import NOTHING_STANDS, TrustStanding
 from edge_agent.core.units import SECOND_MS, MonoMs
 from edge_agent.journal.port import Contents, Journal, StoredJob, StoredRecord
+from edge_agent.manifest_worker import ManifestWorker, PostHello, kept_manifests
 from edge_agent.status_file import StatusFile
 from edge_agent.sync.messages import LOG_BODIES_BYTES
-from edge_agent.sync.port import Session
+from edge_agent.sync.port import HomeServer, Session
 from edge_agent.sync.reports import LogCursor
 from edge_agent.trust.keeper import Keeper
 from edge_agent.upstream import Upstream
-from edge_agent.workers import Afterwards, Aside, JournalWorker, KeepTrust, Prune, SaveFloor, Staging, StagingWorker
+from edge_agent.workers import (
+    Afterwards,
+    Aside,
+    JournalWorker,
+    KeepTrust,
+    Prune,
+    SaveFloor,
+    Staging,
+    StagingOrder,
+    StagingWorker,
+)
 
 INBOX_MAX = 1_000
 # Ten unacknowledged messages, a report a second for each zone, and room; a full inbox blocks whoever posts.
+SEED_BYTES = 16
+# Of nonces, before the first connection brings its own.
 RENEW_MS = SECOND_MS
 # A third of the device's lease: two renewals may be late.
 RENEW_EARLY_MS = 300
@@ -58,6 +74,8 @@ LOOP_MS_MAX = 2 * SECOND_MS
 # The longest sleep: the watchdog wants progress, and a clock that came right may have made something due.
 STOP_MS_MAX = 4 * SECOND_MS
 # What sounds is stopped and recorded within this, then the process ends (systemd waits longer).
+
+Said = fx.SendHello | fx.AskHome | fx.SendAnswer | fx.SendPlan | fx.SendState | fx.SendHeartbeat
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +108,7 @@ class Ports:
     status_file: Path
     ready: Callable[[], None]
     alive: Callable[[], None]
+    home: HomeServer | None = None
 
 
 class Inbox:
@@ -147,6 +166,7 @@ class Runtime:
         self._journal = JournalWorker(ports.journal, inbox.post, self._send_records, LOG_BODIES_BYTES)
         self._staging = StagingWorker(ports.staging, inbox.post)
         self._aside = Aside()
+        self._manifests = None if ports.home is None else ManifestWorker(ports.home, inbox.post)
         self._renewed = MonoMs(0)
         self._status = StatusFile(ports.status_file)
         self._ending_at: MonoMs | None = None
@@ -159,9 +179,12 @@ class Runtime:
         self._journal.start()
         self._staging.start()
         self._aside.start()
+        if self._manifests is not None:
+            self._manifests.start()
         trust = self._ports.trust
         self._keep_trust()
-        self._step(restored(self._ports.contents, trust.judge, trust.standing))
+        again = restored(self._ports.contents, trust.judge, trust.standing)
+        self._step(replace(again, seed=secrets.token_hex(SEED_BYTES)))
         self._ports.device.start()
         self._ports.session.start()
         self._ports.ready()
@@ -197,9 +220,18 @@ class Runtime:
                 _write_note(effect)
             case fx.SwitchRelay() | fx.StartPlay() | fx.RoutePlay() | fx.StopPlay():
                 self._ports.device.send(effect)
-            case fx.FetchClip() | fx.SpeakText():
-                self._staging.order(effect)
-            case fx.SaveJob() | fx.ReleaseJob() | fx.SaveMark() | fx.CommitRecord() | fx.SaveLogAck() | fx.SendLog():
+            case fx.FetchClip() | fx.SpeakText() | fx.FetchHeads() | fx.FetchManifest() | fx.FetchPaper():
+                self._fetch(effect)
+            case (
+                fx.SaveJob()
+                | fx.ReleaseJob()
+                | fx.SaveMark()
+                | fx.CommitRecord()
+                | fx.SaveLogAck()
+                | fx.SendLog()
+                | fx.CompareLog()
+                | fx.KeepManifest()
+            ):
                 self._journal.order(effect)
             case fx.TakeTrust():
                 self._ports.trust.take(effect.envelope)
@@ -215,12 +247,12 @@ class Runtime:
             case _:
                 self._say(effect, now)
 
-    def _say(
-        self, effect: fx.SendHello | fx.SendAnswer | fx.SendPlan | fx.SendState | fx.SendHeartbeat, now: Now
-    ) -> None:
+    def _say(self, effect: Said, now: Now) -> None:
         match effect:
             case fx.SendHello():
                 self._ports.upstream.hello(effect.nonce, now, self._cursor(), self._state.trust, again=effect.again)
+            case fx.AskHome():
+                self._ask_home(effect, now)
             case fx.SendAnswer():
                 self._ports.upstream.answer(effect, now)
             case fx.SendPlan():
@@ -230,6 +262,11 @@ class Runtime:
                 self._ports.upstream.state(self._state, self._ports.clock.now(), online=effect.online)
             case fx.SendHeartbeat():
                 self._ports.upstream.heartbeat(self._state, now)
+
+    def _ask_home(self, effect: fx.AskHome, now: Now) -> None:
+        assert self._manifests is not None, "the core asks only where a home is configured"
+        envelope = self._ports.upstream.hello_by_home(effect.nonce, now, self._cursor(), self._state.trust)
+        self._manifests.order(PostHello(self._ports.site.station, envelope))
 
     def _tell_the_day(self, effect: fx.SendPlan, now: Now) -> None:
         """Not here: for the longest timetables it takes longer than the device's lease."""
@@ -246,7 +283,16 @@ class Runtime:
         """Every known order is judged once more by what is believed now."""
         orders: list[Accepted | AcceptedRule] = [known.accepted for known in self._state.jobs.values()]
         orders += [rule.accepted for rule in self._state.rules.values()]
-        return TrustChanged(self._ports.trust.standing, self._ports.trust.revoked(orders))
+        trust, kept = self._ports.trust, self._state.home.kept
+        disowned = [scope for scope, one in kept.items() if isinstance(trust.judge(HEAD_TOPIC, one.envelope), Rejected)]
+        return TrustChanged(trust.standing, trust.revoked(orders), frozenset(disowned))
+
+    def _fetch(self, effect: StagingOrder | fx.FetchHeads | fx.FetchManifest | fx.FetchPaper) -> None:
+        if not isinstance(effect, fx.FetchHeads | fx.FetchManifest | fx.FetchPaper):
+            self._staging.order(effect)
+            return
+        assert self._manifests is not None, "the core asks only where a home is configured"
+        self._manifests.order(effect)
 
     def _cursor(self) -> LogCursor:
         """The newest record that is durable."""
@@ -263,9 +309,10 @@ class Runtime:
 
     def _adopt(self, effect: fx.AdoptTime) -> None:
         """Take over signed time, remember it for the next process, and step once more by the new clock."""
-        now = self._ports.clock.adopt_signed(effect.utc, effect.asked_at)
+        floor = self._ports.trust.standing.floor(effect.utc)
+        now = self._ports.clock.adopt_signed(effect.utc, effect.asked_at, floor)
         log.info("clock utc=%s source=%s max_error_ms=%s", now.utc, now.source, now.max_error_ms)
-        self._journal.order(SaveFloor(effect.utc, self._ports.clock.kept))
+        self._journal.order(SaveFloor(floor, self._ports.clock.kept))
         self._clock_moved = True
 
     def _renew(self, mono: MonoMs) -> None:
@@ -322,6 +369,10 @@ def restored(contents: Contents, verify: Verify, believed: TrustStanding = NOTHI
         epoch=contents.epoch,
         refused=frozenset(contents.refused),
         trust=believed,
+        floor=believed.floor(contents.floor),
+        forgotten=dict(contents.forgotten),
+        chain_from=contents.chain_from,
+        manifests=kept_manifests(contents.manifests, verify),
     )
 
 

@@ -11,14 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-from edge_agent.core import explain
+from edge_agent.core import explain, freshness, manifests
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import SendAnswer
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import Upcoming
+from edge_agent.core.reasons import UNAUTHENTICATED
 from edge_agent.core.state import State
 from edge_agent.core.trust_standing import TrustStanding
-from edge_agent.core.units import ZoneId
+from edge_agent.core.units import MINUTE_MS, MonoMs, ZoneId
 from edge_agent.journal.port import StoredRecord
 from edge_agent.sync import messages
 from edge_agent.sync.messages import Outgoing, Sender
@@ -44,6 +45,10 @@ log = logging.getLogger(__name__)
 Sign = Callable[[str, bytes], bytes]
 """(message type, payload) -> signed envelope."""
 
+RUBBISH_ANSWERS_A_MINUTE = 120
+# An answer is some 900 bytes with its envelope: two a second are a quarter of a GPRS uplink (some 60 kbit/s), and more
+# than a server's own mistakes ever ask for.
+
 SOUNDING = (Phase.ARMED, Phase.PLAYING)
 
 
@@ -65,11 +70,17 @@ class Upstream:
         self._sign = sign
         self._host = host
         self._born = False
+        self._rubbish = _Minute()
 
     def hello(self, nonce: str, now: Now, cursor: LogCursor, trust: TrustStanding, *, again: bool = False) -> None:
         """Ask for a welcome; the state that follows the first hello of a session is a birth."""
         self._born = self._born and again
         self._send(messages.hello(self._who.sender, HelloMsg(nonce, trust.heads, cursor, now)))
+
+    def hello_by_home(self, nonce: str, now: Now, cursor: LogCursor, trust: TrustStanding) -> bytes:
+        """The same, signed, for the home server."""
+        out = messages.hello(self._who.sender, HelloMsg(nonce, trust.heads, cursor, now))
+        return self._sign(out.kind, out.payload)
 
     def state(self, state: State, now: Now, *, online: bool) -> None:
         """Publish the whole state."""
@@ -85,7 +96,9 @@ class Upstream:
         self._send(messages.heartbeat(self._who.sender, beat))
 
     def answer(self, answer: SendAnswer, now: Now) -> None:
-        """Tell what became of an order on arrival."""
+        """Tell what became of an order on arrival; of what anybody could have sent, only so often."""
+        if answer.reason in UNAUTHENTICATED and self._rubbish.is_full(now.mono):
+            return
         msg = AnswerMsg(answer.verdict, answer.digest, answer.job_id, answer.reason, now.utc, answer.conflicts)
         self._send(messages.answer(self._who.sender, msg))
 
@@ -142,6 +155,8 @@ class Upstream:
             next=tuple(_play(one, one.zones) for one in coming if one.phase not in SOUNDING),
             records_waiting=_waiting(state),
             welcomed=state.welcomed,
+            waits=freshness.obstacle(state, now),
+            manifests=manifests.told(state, now),
             device_up=state.device_up,
             host=self._host(),
             offers=_offers(state),
@@ -156,6 +171,25 @@ class Upstream:
         envelope = self._sign(out.kind, out.payload)
         if not self._session.publish(out.topic, envelope, qos=out.qos, retain=out.retain):
             log.info("not sent kind=%s next=said again after the next connection", out.kind)
+
+
+class _Minute:
+    """Counts within a minute of boot time, and says once in each how much was not answered in the one before."""
+
+    def __init__(self) -> None:
+        self._number = -1
+        self._count = 0
+
+    def is_full(self, mono: MonoMs) -> bool:
+        """Whether one more is too many."""
+        number = mono // MINUTE_MS
+        if number != self._number:
+            if self._count > RUBBISH_ANSWERS_A_MINUTE:
+                left_out = self._count - RUBBISH_ANSWERS_A_MINUTE
+                log.warning("flooded with rubbish not_answered=%s next=ask who else writes to our topics", left_out)
+            self._number, self._count = number, 0
+        self._count += 1
+        return self._count > RUBBISH_ANSWERS_A_MINUTE
 
 
 def _waiting(state: State) -> int:

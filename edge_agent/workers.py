@@ -17,7 +17,9 @@ from edge_agent.audio.staging import Stager
 from edge_agent.core.clock_trust import KeptTime
 from edge_agent.core.effects import (
     CommitRecord,
+    CompareLog,
     FetchClip,
+    KeepManifest,
     ReleaseJob,
     SaveJob,
     SaveLogAck,
@@ -33,6 +35,7 @@ from edge_agent.core.events import (
     IntentSaved,
     JobSaved,
     JournalFailed,
+    LogForked,
     Mark,
     RecordSaved,
 )
@@ -84,8 +87,8 @@ class Afterwards:
     do: Callable[[], None]
 
 
-Write = SaveJob | ReleaseJob | SaveMark | CommitRecord | SaveLogAck | SaveFloor | KeepTrust | Prune
-JournalOrder = Write | SendLog | Afterwards
+Write = SaveJob | ReleaseJob | SaveMark | CommitRecord | SaveLogAck | SaveFloor | KeepTrust | KeepManifest | Prune
+JournalOrder = Write | SendLog | CompareLog | Afterwards
 
 Post = Callable[[Event], None]
 
@@ -161,7 +164,10 @@ class JournalWorker:
     def _commit(self, batch: list[JournalOrder]) -> None:
         """One transaction for the whole batch, what is owed first; answers go out only after it is durable."""
         owed, self._owed = self._owed, []
-        writes: list[Write] = [*owed, *(order for order in batch if not isinstance(order, SendLog | Afterwards))]
+        writes: list[Write] = [
+            *owed,
+            *(order for order in batch if not isinstance(order, SendLog | CompareLog | Afterwards)),
+        ]
         try:
             answers = self._write(writes)
         except JournalError as exc:
@@ -174,6 +180,8 @@ class JournalWorker:
             match order:
                 case SendLog():
                     self._upload(order)
+                case CompareLog():
+                    self._compare(order)
                 case Afterwards():
                     order.do()
 
@@ -185,6 +193,16 @@ class JournalWorker:
             self._post(JournalFailed("read the log", None, str(exc)))
         else:
             self._send_log(records)
+
+    def _compare(self, order: CompareLog) -> None:
+        """A disk that cannot be read says nothing against the log."""
+        try:
+            ours = self._journal.hash_at(order.epoch, order.seq)
+        except JournalError as exc:
+            self._post(JournalFailed("compare the log", None, str(exc)))
+        else:
+            if ours not in (None, order.hash):
+                self._post(LogForked(order.epoch, order.seq, order.hash))
 
     def _write(self, writes: list[Write]) -> list[Event]:
         if not writes:
@@ -207,14 +225,16 @@ class JournalWorker:
                 self._journal.save_mark(order)
                 return IntentSaved(order.job_id, order.planned) if order.mark is Mark.INTENT else None
             case CommitRecord():
-                self._appended = self._journal.append(order.record, order.closes, order.job_over)
+                self._appended = self._journal.append(order.record, order.closes, order.job_over, order.chain)
                 return RecordSaved(self._appended.seq)
             case SaveLogAck():
-                self._journal.save_ack(order.epoch, order.seq)
+                self._journal.save_ack(order.epoch, order.seq, order.word)
             case SaveFloor():
                 self._journal.save_floor(order.floor, order.kept)
             case KeepTrust():
                 self._journal.save_trust(order.area, order.envelope, order.anchor)
+            case KeepManifest():
+                self._journal.save_manifest(order.scope, order.head, order.body)
             case Prune():
                 self._journal.prune(order.now)
         return None

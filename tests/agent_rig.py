@@ -109,14 +109,14 @@ class Agent:
         self.ready = 0
         self.readings = readings or Readings()
         contents = self.journal.load()
-        self.clock = StationClock(
-            ntp=False, rtc=False, floor=contents.floor, kept=contents.kept, readings=self.readings
-        )
+        site = makers.make_site(zones=ZONES)
+        keeper = believing(trust or makers.trust_file(), contents.trust, site)
+        floor = keeper.standing.floor(contents.floor)
+        self.clock = StationClock(ntp=False, rtc=False, floor=floor, kept=contents.kept, readings=self.readings)
         self._began = self.readings.boot()
         self.broker = HeadendBroker(self.utc)
         self.device = FakeDeviceLine(self.inbox.post, self.readings.boot)
         self.session = SharedSession(self.broker, STATION, makers.AREA, self.inbox.post, self._will)
-        site = makers.make_site(zones=ZONES)
         self.upstream = _upstream(self.session)
         self.ports = Ports(
             site=site,
@@ -127,7 +127,7 @@ class Agent:
             device=self.device,
             staging=self.staging,
             upstream=self.upstream,
-            trust=believing(trust or makers.trust_file(), contents.trust, site),
+            trust=keeper,
             status_file=self.status_file,
             ready=self._is_ready,
             alive=self._is_alive,

@@ -17,7 +17,17 @@ from tests.host.parts import ABSENT, required
 settings.register_profile("house", deadline=None, print_blob=True)
 settings.load_profile("house")
 
-CAMPAIGNS = ("soak/", "oracle/", "plant/", "fuzz/", "core/test_invariants.py", "headend/test_schemas")
+CAMPAIGNS = (
+    "soak/",
+    "oracle/",
+    "plant/",
+    "fuzz/",
+    "redteam/test_redteam",
+    "core/test_invariants.py",
+    "core/test_arrival.py",
+    "theft/",
+    "headend/test_schemas",
+)
 HERE = Path(__file__).parent
 
 

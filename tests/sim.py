@@ -28,10 +28,10 @@ class SimRig:
     tolerance_s = 0.005
     warm_up_s = WARM_UP_MS / 1000
 
-    def __init__(self, **fitted: Any) -> None:
-        """``fitted`` is how the box is made, as ``World`` takes it."""
+    def __init__(self, *, home: bool = False, **fitted: Any) -> None:
+        """``home``: there is a server of manifests. ``fitted`` is how the box is made, as ``World`` takes it."""
         zones = {ZoneId(zone): ZoneSite(ZoneId(zone), zone, WARM_UP_MS) for zone in (LEFT, RIGHT)}
-        site: Site = makers.make_site(zones=zones, timezone=TIMEZONE)
+        site: Site = makers.make_site(zones=zones, timezone=TIMEZONE, polls_home=home)
         self.world = World(site, ward_trust(), BEGAN, **fitted)
         self.sent: dict[str, bytes] = {}
 
@@ -53,6 +53,8 @@ class SimRig:
         payload = payload_of(order, tampering, self.world.utc(), BEGAN, TIMEZONE)
         by = signers_of(order, tampering)
         self.sent[job_id] = makers.signed({**payload, "job_id": job_id, "serial": serial}, by)
+        self._mark(payload["issuer"], serial)
+        self._list(job_id)
         self.replay(job_id)
         return job_id
 
@@ -69,8 +71,19 @@ class SimRig:
         serial = len(self.sent) + 1
         order_id = f"rule-{serial}"
         self.sent[order_id] = makers.signed({**payload, "order_id": order_id, "serial": serial}, [by])
+        self._mark(payload["issuer"], serial)
+        self._list(order_id)
         self.replay(order_id)
         return order_id
+
+    def _mark(self, issuer: str, serial: int) -> None:
+        marks = self.world.headend.marks
+        marks[issuer] = max(serial, marks.get(issuer, 0))
+
+    def _list(self, order_id: str) -> None:
+        if self.world.site.polls_home:
+            self.world.home.publish(self.sent[order_id])
+            self.world.home.renew()
 
     def replay(self, job_id: str) -> None:
         self.world.broker.publish(makers.JOB_TOPIC, self.sent[job_id])

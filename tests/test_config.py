@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import time
 from pathlib import Path
 
@@ -56,13 +57,14 @@ def test_the_example_shows_the_defaults_truly() -> None:
     plain, full = read(EXAMPLE), read(FULL)
     assert (full.broker, full.paths, full.clock, full.cards) == (plain.broker, plain.paths, plain.clock, plain.cards)
     assert (full.site, full.cache, full.decoder, full.console, full.speech) == (
-        plain.site,
+        replace(plain.site, polls_home=True),
         plain.cache,
         plain.decoder,
         plain.console,
         plain.speech,
     )
     assert full.relays.simulated_dir == FOLDER / "simulated-relays"
+    assert full.content.home == "https://content.example.vn:8443"
     assert (full.serial, full.zones["cho"].read_back_line) == ("LOA-2026-000123", 22)
 
 
@@ -93,10 +95,10 @@ def test_the_limits_of_a_hanoi_ward() -> None:
 
 def test_relative_paths_count_from_the_folder_of_the_file_and_absolute_ones_stay(tmp_path: Path) -> None:
     file = tmp_path / "edge-agent.toml"
-    file.write_text(changed('"pki/station.key"', '"/etc/keys/station.key"'), encoding="utf-8")
+    file.write_text(changed('"/var/lib/edge-agent/identity/station.pem"', '"pki/station.pem"'), encoding="utf-8")
     config = load(file)
-    assert config.broker.ca_file == tmp_path / "pki" / "broker-ca.pem"
-    assert config.broker.key_file == Path("/etc/keys/station.key")
+    assert config.broker.cert_file == tmp_path / "pki" / "station.pem"
+    assert config.broker.key_file == Path("/var/lib/edge-agent/identity/station.key")
 
 
 def test_the_stations_own_time_zone_is_one_that_orders_and_plans_may_name() -> None:

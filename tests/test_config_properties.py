@@ -90,6 +90,7 @@ WRONG: dict[str, Literal] = {
     "[broker] cert_file": no_file,
     "[broker] key_file": no_file,
     "[broker] keepalive_s": no_integer(15, 900),
+    "[enrolment] url": no_text(r"https://[A-Za-z0-9.:_\[\]-]{1,260}"),
     "[content] ca_file": no_file,
     "[trust] file": no_file,
     "[trust] station_key_file": no_file,

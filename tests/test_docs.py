@@ -21,6 +21,7 @@ from edge_agent.core.as_run import AsRun, ItemAsRun, RecordKind, ZoneAsRun
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.effects import Verdict
 from edge_agent.core.events import Rejected
+from edge_agent.core.heads import Head
 from edge_agent.core.job import Accepted, JobClass, LogAck, Preemption, Welcome
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AcceptedRule
@@ -97,10 +98,11 @@ def _keeper() -> Keeper:
         ("timetable", AcceptedRule),
         ("welcome", Welcome),
         ("ack", LogAck),
+        ("head", Head),
     ],
 )
 def test_a_station_obeys_each_example_that_comes_down(name: str, kind: type) -> None:
-    last = name if name in ("welcome", "ack") else "job"
+    last = name if name in ("welcome", "ack", "head") else "job"
     judgement = _keeper().judge(f"loa/1/d/{example_ward.STATION}/{last}", (EXAMPLES / f"{name}.json").read_bytes())
     assert isinstance(judgement, kind), judgement
 
@@ -174,7 +176,7 @@ def test_every_rule_of_the_protocol_has_a_number_of_its_own() -> None:
     assert len(numbers) > 100
     assert numbers == sorted(set(numbers))
     sections = [int(number) for number in re.findall(r"^## (\d+)\. ", text, re.MULTILINE)]
-    assert sections == list(range(1, 16))
+    assert sections == list(range(1, 18))
     for section, rule in re.findall(r"\((?:[^()]* )?(\d+)\.(\d+)(?:, \d+\.\d+)*\)", text):
         assert (int(section), int(rule)) in numbers, f"{section}.{rule} is named but is no rule"
 

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 import edge_agent
+from edge_agent.trust.keys import new_signer
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "edge_agent"
 INSTALL_LIMIT_S = 300  # only so that a hanging install ends; it takes some seconds
-LOCKS = ("requirements/build.txt", "requirements/lock.txt")
+LOCKS = ("requirements/build.txt", "requirements/lock.txt", "requirements/station.txt")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def test_the_agent_command_knows_its_version(commands: Path) -> None:
 
 
 @pytest.mark.host
-@pytest.mark.parametrize("task", ["run", "io", "status", "next", "doctor", "console"])
+@pytest.mark.parametrize("task", ["run", "io", "status", "next", "doctor", "enrol", "renew", "console"])
 def test_each_task_of_the_agent_has_help(commands: Path, task: str) -> None:
     assert task in run(commands / "edge-agent", "--help")
     assert "usage" in run(commands / "edge-agent", task, "--help").lower()
@@ -72,6 +73,36 @@ def test_the_installed_package_is_whole(commands: Path) -> None:
     data = {f.relative_to(source) for f in source.rglob("*") if f.is_file() and f.suffix not in {".py", ".pyc"}}
     assert Path("py.typed") in data
     assert [name for name in sorted(data) if not (installed / name).is_file()] == []
+
+
+KEY = re.compile(rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----\s+[A-Za-z0-9+/=]")
+"""With what follows in a real one: a document or a test may name the line."""
+
+
+def keys_in(folder: Path) -> list[str]:
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return [str(path.relative_to(folder)) for path in files if KEY.search(path.read_bytes())]
+
+
+@pytest.mark.host
+def test_what_is_installed_holds_no_private_key(commands: Path) -> None:
+    """Every station is installed from the same package: a key in it would be everybody's."""
+    (installed,) = (commands.parent / "lib").glob(f"python3*/site-packages/{PACKAGE}")
+    assert (installed / "identity").is_dir()
+    assert keys_in(installed) == []
+
+
+def test_nothing_that_goes_onto_a_station_or_into_the_repository_holds_a_private_key() -> None:
+    tracked = ("edge_agent", "firmware_image", "systemd", "tools", "demo", "docs", "bench", "tests", "hil_tests")
+    there = [ROOT / name for name in tracked if (ROOT / name).is_dir()]
+    assert len(there) > 6
+    assert [found for folder in there for found in keys_in(folder)] == []
+
+
+def test_a_key_that_was_left_in_a_folder_is_found(tmp_path: Path) -> None:
+    new_signer().save(tmp_path / "left.pem")
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\nMII\n")
+    assert keys_in(tmp_path) == ["left.pem"]
 
 
 @pytest.mark.parametrize("lock", LOCKS)

@@ -20,7 +20,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.site import LocalPolicy
 from edge_agent.core.state import State
 from edge_agent.core.trust_standing import TrustHead, TrustStanding
-from edge_agent.core.units import HOUR_MS, JobId, MonoMs, StationId, UtcMs
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, JobId, MonoMs, StationId, UtcMs
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.listening import Heard, LogBatch, Said, hear
 from edge_agent.journal.port import StoredRecord
@@ -39,7 +39,7 @@ from edge_agent.sync.reports import (
     Why,
 )
 from edge_agent.trust.envelope import payload_type, sign
-from edge_agent.upstream import Identity, Upstream
+from edge_agent.upstream import RUBBISH_ANSWERS_A_MINUTE, Identity, Upstream
 from tests.core.bench import CHO, DINH, Bench
 from tests.fakes.session import FakeBroker, FakeSession, Message
 from tests.trust import makers
@@ -195,6 +195,19 @@ def test_an_answer_carries_verdict_reason_and_instant(wire: Wire) -> None:
         AnswerMsg(Verdict.REFUSED, "ab" * 32, JobId("job-1"), Reason.QUIET_HOURS, NOW.utc),
         AnswerMsg(Verdict.REFUSED, "", JobId(""), Reason.MALFORMED, NOW.utc),
     ]
+
+
+def test_rubbish_is_answered_so_often_a_minute_and_orders_always(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    rubbish = SendAnswer(Verdict.REFUSED, "", "", Reason.SIGNATURE_INVALID)
+    for _ in range(RUBBISH_ANSWERS_A_MINUTE + 7):
+        wire.upstream.answer(rubbish, NOW)
+    wire.upstream.answer(SendAnswer(Verdict.REFUSED, "ab" * 32, "job-1", Reason.EXPIRED), NOW)
+    said = [message.reason for message in wire.said() if isinstance(message, AnswerMsg)]
+    assert said == [Reason.SIGNATURE_INVALID] * RUBBISH_ANSWERS_A_MINUTE + [Reason.EXPIRED]
+    assert "flooded" not in caplog.text
+    wire.upstream.answer(rubbish, replace(NOW, mono=MonoMs(NOW.mono + MINUTE_MS)))
+    assert len(wire.said()) == RUBBISH_ANSWERS_A_MINUTE + 2
+    assert "flooded with rubbish not_answered=7" in caplog.text
 
 
 def test_a_plan_tells_the_day_by_the_rules_that_play_it(wire: Wire) -> None:

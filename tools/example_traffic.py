@@ -9,10 +9,12 @@ from datetime import date, time
 from edge_agent.core.as_run import AsRun, Evidence, ItemAsRun, RecordKind, ZoneAsRun
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.effects import Conflict, Verdict
+from edge_agent.core.heads import Manifest, ScopeStatus, area_scope, station_scope
 from edge_agent.core.job import ClipItem, JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import InForce, Planned
 from edge_agent.core.reasons import Reason
+from edge_agent.core.trust_standing import TrustVersion
 from edge_agent.core.units import (
     DAY_MS,
     HOUR_MS,
@@ -23,6 +25,7 @@ from edge_agent.core.units import (
     ZoneId,
 )
 from edge_agent.headend import signing
+from edge_agent.headend.manifests import in_force, last_serials, listed_order, listed_trust, make, published
 from edge_agent.journal.record import ChainPoint, Origin, body_of, chain
 from edge_agent.sync import messages as say
 from edge_agent.sync.messages import Sender
@@ -143,12 +146,23 @@ def orders() -> dict[str, bytes]:
     held = LogCursor(EPOCH, last.seq, last.hash)
     (welcome_key,), (ack_key,) = ([key(one) for one in SIGNERS[name]] for name in ("welcome", "ack"))
     marks = {"dong-thanh": 42}
+    named = [TrustVersion(head.area, head.epoch, head.version) for head in trust_heads()]
     return {
         **{name: signed(name) for name in ("job", "emergency", "regulation", "window", "command", "timetable")},
-        "welcome": signing.welcome(REALM, STATION, NONCE, ISSUED, 1, marks, LogCursor("", 0, ""), welcome_key),
+        "welcome": signing.welcome(REALM, STATION, NONCE, ISSUED, named, marks, LogCursor("", 0, ""), welcome_key),
         "ack": signing.ack(REALM, STATION, held, ack_key),
+        "head": head(),
         **trust_documents(),
     }
+
+
+def head() -> bytes:
+    """That of the ward's manifest, in which the ward's orders stand."""
+    named = [published(signed(name)) for name in ("job", "regulation", "window", "timetable")]
+    orders = tuple(listed_order(one) for one in in_force(named, ISSUED))
+    trust = listed_trust(trust_documents().values(), AREA)
+    manifest = Manifest(area_scope(AREA), ISSUED - DAY_MS, 3, last_serials(named, {}), orders, trust)
+    return make(manifest, REALM, ISSUED, *(key(one) for one in SIGNERS["head"])).envelope
 
 
 def reports() -> dict[str, bytes]:
@@ -242,4 +256,8 @@ def state() -> StateMsg:
         host=HOST,
         offers=(OFFER,),
         rules=InForce(regulation().number, (time(21), time(5)), locked=(C2,), silenced=(C2,)),
+        manifests=(
+            ScopeStatus(station_scope(STATION), ISSUED - DAY_MS, 2, ISSUED, 0, None),
+            ScopeStatus(area_scope(AREA), ISSUED - DAY_MS, 3, ISSUED, 1, Reason.MANIFEST_UNREACHABLE),
+        ),
     )

@@ -59,6 +59,7 @@ SIGNERS = {
     "timetable": ("ward-routine-1",),
     "welcome": ("welcome-1",),
     "ack": ("ack-1",),
+    "head": ("head-1",),
     **dict.fromkeys(("hello", "state", "will", "heartbeat", "log", "answer", "refused", "plan"), ("station",)),
 }
 """Whose signatures the examples carry, in this order."""
@@ -276,4 +277,4 @@ def _signed_document(draft: Draft) -> bytes:
 
 
 def _head(document: Document) -> TrustHead:
-    return TrustHead(document.area, document.epoch, document.version, document.expires)
+    return TrustHead(document.area, document.epoch, document.version, document.expires, document.issued_at)

@@ -59,7 +59,12 @@ def _parser() -> argparse.ArgumentParser:
     _add(tasks, "relays-off", _relays_off, "mở mọi rơ-le rồi thoát / open every relay (for systemd's stop hook)")
     _add_json(_add(tasks, "status", _status, "tình trạng trạm / how the station is"))
     _add_day(_add(tasks, "next", _next, "sắp phát gì, khi nào, ở đâu, vì sao không / what plays next, and why not"))
+    _add(tasks, "word", _word, "lời máy chủ đã ký cho nhật ký / the server's signed word for the log, for auditors")
     _add(tasks, "doctor", _doctor, "kiểm tra cấu hình và môi trường, nói cách sửa / what is wrong, and what to do")
+    _add_enrol(_add(tasks, "enrol", _enrol, "đăng ký trạm bằng mã một lần / become a station, by a one-time code"))
+    _add(tasks, "renew", _renew, "gia hạn chứng thư của trạm / get the station's next certificate now")
+    reset = _add(tasks, "factory-reset", _factory_reset, "xóa hết khóa và dữ liệu / delete all keys and data")
+    reset.add_argument("--yes", action="store_true", help="không hỏi lại / without asking")
     console = _add(tasks, "console", _console, "bảng lệnh cho kỹ thuật viên trên cổng nối tiếp / the serial console")
     console.add_argument("--port", required=True, help="cổng nối tiếp / serial port, e.g. /dev/ttyUSB0")
     console.add_argument("--baud", type=_baud, default=115200, help="tốc độ / line speed (115200)")
@@ -76,6 +81,20 @@ def _add(
     parser.add_argument("--config", type=Path, default=CONFIG_FILE, help=f"tệp cấu hình / its file ({CONFIG_FILE})")
     parser.set_defaults(task=task)
     return parser
+
+
+def _add_enrol(parser: argparse.ArgumentParser) -> None:
+    told = "nơi cấp mã / where the code is from: https://mqtt.example.vn:8444"
+    parser.add_argument("--server", metavar="URL", default="", help=told)
+    parser.add_argument("--code", default="", help="mã một lần, bỏ trống: được hỏi / the one-time code; else asked for")
+    told = "chứng thư gốc, nếu có trên thẻ / the authority, if it is on the card"
+    parser.add_argument("--ca", type=Path, metavar="FILE", help=told)
+    told = "chip bảo mật: thư viện PKCS#11 / a secure element: its library (.so)"
+    parser.add_argument("--token", type=Path, metavar="MODULE", help=told)
+    parser.add_argument("--label", metavar="NAME", default="", help="tên chip / what the secure element is called")
+    schemes = ("ecdsa-p256", "ed25519")
+    told = f"khóa trong chip / the key in it: {' | '.join(schemes)}"
+    parser.add_argument("--scheme", metavar="NAME", default=schemes[0], choices=schemes, help=told)
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
@@ -167,6 +186,32 @@ def _doctor(args: argparse.Namespace) -> int:
     from edge_agent.cli import doctor
 
     return _configured(args, doctor.run)
+
+
+def _word(args: argparse.Namespace) -> int:
+    from edge_agent.cli import word
+
+    return _configured(args, word.run)
+
+
+def _enrol(args: argparse.Namespace) -> int:
+    from edge_agent.cli import identity
+    from edge_agent.trust.keys import Scheme
+
+    asked = identity.Asked(args.server, args.code, args.ca, args.token, args.label, Scheme(args.scheme))
+    return _configured(args, lambda config: identity.enrol(config, args.config, asked))
+
+
+def _renew(args: argparse.Namespace) -> int:
+    from edge_agent.cli import identity
+
+    return _configured(args, identity.renew)
+
+
+def _factory_reset(args: argparse.Namespace) -> int:
+    from edge_agent.cli import identity
+
+    return _configured(args, lambda config: identity.factory_reset(config, sure=args.yes))
 
 
 def _console(args: argparse.Namespace) -> int:

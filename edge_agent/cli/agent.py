@@ -12,13 +12,19 @@ from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.speech import EspeakVoice
 from edge_agent.audio.staging import Stager
 from edge_agent.cli import paths
+from edge_agent.cli.certificate_note import certificate_note
 from edge_agent.cli.confinement import confinement
 from edge_agent.cli.process import die_with_any_thread, log_to_stderr, on_stop
 from edge_agent.clock import StationClock, boot_ms
 from edge_agent.config import Config, Ntp
+from edge_agent.core.trust_standing import TrustStanding
 from edge_agent.core.units import HOUR_MS, SECOND_MS, MonoMs
 from edge_agent.host import HostReader
 from edge_agent.housekeeping import Chore, Housekeeping
+from edge_agent.identity.installing import unfinished
+from edge_agent.identity.renewing import Renewal, Renewer
+from edge_agent.identity.token_keys import signing_key
+from edge_agent.identity.token_library import TokenError
 from edge_agent.journal.port import Contents
 from edge_agent.journal.record import Origin
 from edge_agent.journal.store import Store
@@ -27,12 +33,13 @@ from edge_agent.memory import settle
 from edge_agent.runtime import Inbox, Ports, Runtime
 from edge_agent.sync.client import BrokerSettings
 from edge_agent.sync.download import HttpsFetcher
+from edge_agent.sync.home import HttpsHome
 from edge_agent.sync.https import Trust as ContentTrust
 from edge_agent.sync.messages import Sender
 from edge_agent.sync.mqtt import MqttSession
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.keeper import believing
-from edge_agent.trust.keys import Ed25519Signer, load_signer
+from edge_agent.trust.keys import Signer
 from edge_agent.upstream import Identity, Upstream
 from edge_agent.watchdog import Notifier, Progress
 from edge_agent.workers import FetchAndStage
@@ -42,7 +49,9 @@ CORE_MS_MAX = 5 * SECOND_MS
 # The core steps at least every two seconds (runtime.LOOP_MS_MAX); systemd restarts after ten without a sign.
 HELLO_MS = 6 * HOUR_MS
 SWEEP_MS = 24 * HOUR_MS
-# Freshness is proven again this often (protocol); the cache is swept daily.
+RENEWAL_MS = 6 * HOUR_MS
+# Freshness is proven again this often (protocol); the cache is swept daily. A renewal that fails at the first look has
+# a thousand more before the certificate ends.
 SOFTWARE = f"edge-agent {__version__}"
 EXIT_SETUP = 2
 
@@ -54,11 +63,14 @@ def run(config: Config) -> int:
     log_to_stderr()
     die_with_any_thread()
     paths.prepare(config)
+    if unfinished(config):
+        log.error("enrolment was cut short, chưa đăng ký xong next=sudo edge-agent enrol")
+        return EXIT_SETUP
     try:
         trust = config.trust.file.read_bytes()
         believing(trust, (), config.site)
-        signer = load_signer(config.trust.station_key_file)
-    except (OSError, ValueError) as error:
+        signer = signing_key(config.trust.station_key_file).open()
+    except (OSError, ValueError, TokenError) as error:
         log.error("trust not usable error=%s next=edge-agent doctor", error)
         return EXIT_SETUP
     inbox = Inbox()
@@ -69,13 +81,17 @@ def run(config: Config) -> int:
     return 0
 
 
-def _ports(config: Config, trust: bytes, signer: Ed25519Signer, inbox: Inbox, notifier: Notifier) -> Ports:
+def _ports(config: Config, trust: bytes, signer: Signer, inbox: Inbox, notifier: Notifier) -> Ports:
     boot_id = secrets.token_hex(8)
     journal = Store(paths.journal(config), Origin(config.site.station, SOFTWARE, boot_id))
     contents = journal.load()
-    clock = _clock(config, contents)
+    keeper = believing(trust, contents.trust, config.site)
+    clock = _clock(config, contents, keeper.standing)
     sign_as = partial(_sign, signer)
-    session = MqttSession(_broker(config), inbox.post, clock.now, lambda: upstream.will(clock.now()))
+    renewer = Renewer(Renewal(config, signer), clock.now)
+    note = certificate_note(config, paths.certificate_trouble(config), clock.now, renewer.refused)
+    post = note.watch(inbox.post)
+    session = MqttSession(_broker(config), post, clock.now, lambda: upstream.will(clock.now()), note.ended)
     sender = Sender(config.site.realm, config.site.station, boot_id, SOFTWARE)
     identity = Identity(sender, config.site.area, config.name)
     broker = (config.broker.host, config.broker.port)
@@ -92,16 +108,17 @@ def _ports(config: Config, trust: bytes, signer: Ed25519Signer, inbox: Inbox, no
         device=DeviceClient(paths.socket(config), inbox.post),
         staging=FetchAndStage(_fetcher(config, clock), _stager(config), config.cache.bytes_max),
         upstream=upstream,
-        trust=believing(trust, contents.trust, config.site),
+        trust=keeper,
         status_file=paths.status(config),
-        ready=partial(_ready, notifier, inbox, config.reporting.heartbeat_s),
+        ready=partial(_ready, notifier, inbox, config.reporting.heartbeat_s, renewer),
         alive=partial(_alive, progress),
+        home=_home(config, clock),
     )
 
 
-def _clock(config: Config, contents: Contents) -> StationClock:
+def _clock(config: Config, contents: Contents, believed: TrustStanding) -> StationClock:
     ntp, rtc = config.clock.ntp is Ntp.AUTO, config.clock.rtc
-    return StationClock(ntp=ntp, rtc=rtc, floor=contents.floor, kept=contents.kept)
+    return StationClock(ntp=ntp, rtc=rtc, floor=believed.floor(contents.floor), kept=contents.kept)
 
 
 def _broker(config: Config) -> BrokerSettings:
@@ -121,6 +138,12 @@ def _fetcher(config: Config, clock: StationClock) -> HttpsFetcher:
     return HttpsFetcher(paths.originals(config), ContentTrust(config.content.ca_file, clock.now))
 
 
+def _home(config: Config, clock: StationClock) -> HttpsHome | None:
+    if not config.content.home:
+        return None
+    return HttpsHome(config.content.home, ContentTrust(config.content.ca_file, clock.now))
+
+
 def _stager(config: Config) -> Stager:
     (card,) = config.cards.values()
     confined = confinement(config.decoder.sandbox)
@@ -134,17 +157,19 @@ def _stager(config: Config) -> Stager:
     return stager
 
 
-def _sign(signer: Ed25519Signer, kind: str, payload: bytes) -> bytes:
+def _sign(signer: Signer, kind: str, payload: bytes) -> bytes:
     return sign(payload_type(kind), payload, [signer])
 
 
-def _ready(notifier: Notifier, inbox: Inbox, heartbeat_s: int) -> None:
+def _ready(notifier: Notifier, inbox: Inbox, heartbeat_s: int, renewer: Renewer) -> None:
     notifier.ready()
     chores = (
         Chore(inbox.heartbeat_due, heartbeat_s * SECOND_MS),
         Chore(inbox.hello_due, HELLO_MS),
         Chore(inbox.sweep_due, SWEEP_MS),
+        Chore(renewer.remind, RENEWAL_MS),
     )
+    renewer.start()
     Housekeeping(chores, boot_ms).start()
     settle()
 

@@ -25,13 +25,18 @@ from edge_agent.config import Config
 from edge_agent.console.words import Text
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.units import UtcMs
+from edge_agent.identity.certificate import read_certificate, trouble_by_clock
+from edge_agent.identity.installing import pending, unfinished
+from edge_agent.identity.token_keys import signing_key as signing_key_at
+from edge_agent.identity.token_library import TokenError
 from edge_agent.journal.port import JournalError
 from edge_agent.journal.reading import read_journal
 from edge_agent.link.server import AGENT_USER
 from edge_agent.sync.tls import clock_dates_certificates
+from edge_agent.sync.tls_trouble import WORDS
 from edge_agent.trust.bundle import FILE_BYTES_MAX, believe
 from edge_agent.trust.keeper import believing
-from edge_agent.trust.keys import UnusableKey, load_signer
+from edge_agent.trust.keys import UnusableKey
 from edge_agent.trust.strict_json import WireError
 
 MEGABYTE = 1_000_000
@@ -43,6 +48,7 @@ SHOWN_KEYID_CHARS = 16
 # Enough to compare with the headend's list by eye.
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
+ENROLMENT = Text("đăng ký trạm", "enrolment")
 TRUST = Text("danh sách khóa được tin cậy", "trust file")
 SIGNING_KEY = Text("khóa ký của trạm", "station's signing key")
 TLS_KEY = Text("khóa bí mật của chứng thư", "certificate's private key")
@@ -54,6 +60,13 @@ RUN = Text("thư mục chạy", "run folder")
 RENEW = Text("xin chứng thư mới từ đơn vị quản lý hệ thống", "ask the operator of the system for a new one")
 COPY = Text("chép lại tệp từ đơn vị quản lý hệ thống", "copy the file anew from the operator of the system")
 CLOCK_FIRST = "; dates NOT judged: the clock is not trusted"
+
+
+def enrolment(config: Config) -> Iterator[Finding]:
+    """Whether an enrolment was cut short; nothing where none was."""
+    if unfinished(config):
+        remedy = Text("sudo edge-agent enrol (không cần mã)", "sudo edge-agent enrol (no code needed)")
+        yield Finding(ENROLMENT, f"{pending(config)}: chưa ghi xong / not yet taken in whole", remedy)
 
 
 def trust_file(config: Config, now: Now) -> Finding:
@@ -86,8 +99,8 @@ def signing_key(config: Config, service_uid: int | None) -> Finding:
     """Whether the station can sign, and nobody else can read its key. ``service_uid``: see ``service_account``."""
     file = config.trust.station_key_file
     try:
-        signer = load_signer(file)
-    except (OSError, UnusableKey) as exc:
+        signer = signing_key_at(file).open()
+    except (OSError, UnusableKey, TokenError) as exc:
         remedy = Text(
             f"chmod 600 {file}; thiếu tệp thì đăng ký lại trạm", f"chmod 600 {file}; if it is missing, enrol anew"
         )
@@ -137,7 +150,14 @@ def _certificate(what: Text, file: Path, now: Now, name: str | None = None) -> F
         return Finding(what, f"{file}: made out to {names}, but this station is {name}", remedy)
     start = max(certificate.not_valid_before_utc for certificate in found)
     end = min(certificate.not_valid_after_utc for certificate in found)
-    return _dated(what, str(file), (_ms(start), _ms(end)), now)
+    valid = _ms(start), _ms(end)
+    if name is None:
+        return _dated(what, str(file), valid, now)
+    if trouble := trouble_by_clock(read_certificate(_read(file, PEM_BYTES_MAX)), now):
+        words_of = WORDS[trouble.kind]
+        seen = f"{file}: {trouble.vi} / {trouble.en}"
+        return Finding(what, seen, Text(words_of.remedy_vi, words_of.remedy_en))
+    return _dated(what, str(file), valid, now)
 
 
 def _dated(what: Text, seen: str, valid: tuple[UtcMs, UtcMs], now: Now) -> Finding:
@@ -146,9 +166,10 @@ def _dated(what: Text, seen: str, valid: tuple[UtcMs, UtcMs], now: Now) -> Findi
     if not clock_dates_certificates(now):
         return Finding(what, f"{seen}, {until}{CLOCK_FIRST}")
     if now.utc - now.max_error_ms > end:
-        return Finding(what, f"{seen}, EXPIRED on {_day(end)}", RENEW)
+        return Finding(what, f"{seen}, HẾT HẠN ngày / EXPIRED on {_day(end)}", RENEW)
     if now.utc + now.max_error_ms < start:
-        return Finding(what, f"{seen}, begins only on {_day(start)}", RENEW)
+        shown = f"begins only on {_day(start)}; đồng hồ của trạm đang là / the station's clock says {_day(now.utc)}"
+        return Finding(what, f"{seen}, {shown}", RENEW)
     return Finding(what, f"{seen}, {until}")
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import socket
 import ssl
 
+from edge_agent.cli.certificate_note import trouble_of_own
 from edge_agent.cli.finding import Finding, words
-from edge_agent.config import Config
+from edge_agent.config import Broker, Config
 from edge_agent.console.catalogue import ABSENCES, CLOCK_REMEDY, DEVICE_REMEDY, SOURCES
 from edge_agent.console.status import Absence, Status
 from edge_agent.console.times import clock_face
 from edge_agent.console.words import Text
 from edge_agent.core.clock_trust import Now
 from edge_agent.sync.tls import client_context, clock_dates_certificates, dates_trouble
+from edge_agent.sync.tls_trouble import WORDS, TlsTrouble, trouble_in
 
 CONNECT_S = 10
 # Three round trips over 3G at 2 s, and a slow broker; who waits in front of a box waits no longer.
@@ -22,6 +24,11 @@ REFUSAL_S = 3
 AGENT = Text("chương trình của trạm", "agent")
 DEVICE = Text("phần âm thanh và rơ-le", "device process")
 CLOCK = Text("giờ", "clock")
+MANIFESTS = Text("bản kê lệnh", "manifests")
+MANIFESTS_REMEDY = Text(
+    "kiểm tra mạng và [content] home; nếu mạng tốt, báo đơn vị quản lý máy chủ",
+    "check the network and [content] home; if they are well, tell the server's operator",
+)
 BROKER = Text("máy chủ trung tâm", "broker")
 
 
@@ -32,6 +39,19 @@ def agent(seen: Status | Absence) -> Finding:
         return Finding(AGENT, said.en, remedy)
     welcomed = "the server has answered" if seen.welcomed else "the server has NOT answered since it started"
     return Finding(AGENT, f"{seen.software} is running; {welcomed}")
+
+
+def manifests(config: Config, seen: Status | Absence) -> Finding:
+    """Whether the station could notice that a broker keeps something back, and what it lacks."""
+    if not config.content.home:
+        return Finding(MANIFESTS, "no [content] home: nobody else than the broker tells what is in force")
+    if isinstance(seen, Absence) or seen.manifests is None:
+        return Finding(MANIFESTS, f"{config.content.home}: not known, as the agent does not tell")
+    wrong = [one for one in seen.manifests if one.lacking or one.reason is not None]
+    if not wrong:
+        return Finding(MANIFESTS, f"{config.content.home}: nothing is lacking")
+    told = "; ".join(f"{one.scope}: lacks {one.lacking}, {one.reason or 'being fetched'}" for one in wrong)
+    return Finding(MANIFESTS, f"{config.content.home}: {told}", MANIFESTS_REMEDY)
 
 
 def device(device_up: bool | None) -> Finding:
@@ -62,7 +82,7 @@ def broker(config: Config, now: Now, *, key_usable: bool) -> Finding:
         return Finding(BROKER, f"{where} not tried: {settings.ca_file}: {words(exc)}", first)
     try:
         with socket.create_connection((settings.host, settings.port), CONNECT_S) as line:
-            return _greeted(where, line, context, settings.host, now)
+            return _greeted(where, line, context, settings, now)
     except socket.gaierror as exc:
         remedy = Text("kiểm tra mạng, SIM, DNS và [broker] host", "check network, SIM, DNS and [broker] host")
         return Finding(BROKER, f"{where}: {words(exc)}", remedy)
@@ -74,30 +94,34 @@ def broker(config: Config, now: Now, *, key_usable: bool) -> Finding:
         return Finding(BROKER, f"{where}: {words(exc)}", remedy)
 
 
-def _greeted(where: str, line: socket.socket, context: ssl.SSLContext, host: str, now: Now) -> Finding:
+def _greeted(where: str, line: socket.socket, context: ssl.SSLContext, settings: Broker, now: Now) -> Finding:
+    host, certificate = settings.host, settings.cert_file
     try:
         with context.wrap_socket(line, server_hostname=host) as tls:
             trouble = dates_trouble(tls, now) if clock_dates_certificates(now) else None
             refusal = None if trouble else _refusal(tls)
             seen = f"{where}: {tls.version()}, certificate trusted"
-    except ssl.SSLCertVerificationError as exc:
-        remedy = Text(
-            "đây không phải máy chủ của hệ thống, hoặc sai [broker] ca_file, host",
-            "this is not the system's broker, or [broker] ca_file, host are wrong",
-        )
-        return Finding(BROKER, f"{where}: {exc.verify_message}", remedy)
     except OSError as exc:
+        if found := trouble_in(exc, host):
+            return _troubled(where, found)
         remedy = Text("kiểm tra port và cổng TLS của máy chủ", "check the port; the broker must speak TLS 1.3 there")
         return Finding(BROKER, f"{where}: TLS: {words(exc)}", remedy)
     if trouble is not None:
-        return Finding(BROKER, f"{where}: {trouble}", Text("báo đơn vị quản lý máy chủ", "tell the broker's operator"))
+        return _troubled(where, trouble)
+    if isinstance(refusal, TlsTrouble):
+        return _troubled(where, trouble_of_own(certificate, now, refusal))
     if refusal is not None:
         remedy = Text("máy chủ không nhận chứng thư của trạm: đăng ký lại", "the broker refuses our certificate: enrol")
         return Finding(BROKER, f"{where}: {refusal}", remedy)
     return Finding(BROKER, seen)
 
 
-def _refusal(tls: ssl.SSLSocket) -> str | None:
+def _troubled(where: str, trouble: TlsTrouble) -> Finding:
+    words = WORDS[trouble.kind]
+    return Finding(BROKER, f"{where}: {trouble.vi} / {trouble.en}", Text(words.remedy_vi, words.remedy_en))
+
+
+def _refusal(tls: ssl.SSLSocket) -> TlsTrouble | str | None:
     """Why the broker hangs up on our certificate; None when it keeps waiting for us to speak."""
     tls.settimeout(REFUSAL_S)
     try:
@@ -105,5 +129,5 @@ def _refusal(tls: ssl.SSLSocket) -> str | None:
     except TimeoutError:
         return None
     except OSError as exc:
-        return words(exc)
+        return trouble_in(exc, "") or words(exc)
     return "it hung up at once"

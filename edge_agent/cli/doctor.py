@@ -44,6 +44,7 @@ def findings(config: Config) -> Iterator[Finding]:
     up = device_up(paths.socket(config))
     yield configuration(config)
     yield check_talk.clock(config, now)
+    yield from check_files.enrolment(config)
     yield check_files.trust_file(config, now)
     service_uid = check_files.service_account()
     yield check_files.signing_key(config, service_uid)
@@ -57,6 +58,7 @@ def findings(config: Config) -> Iterator[Finding]:
     yield check_talk.broker(config, now, key_usable=not key.fault)
     yield check_talk.device(up)
     yield check_talk.agent(picture)
+    yield check_talk.manifests(config, picture)
 
 
 def configuration(config: Config) -> Finding:

@@ -19,6 +19,7 @@ from edge_agent.config.sections import (
     Console,
     Content,
     Decoder,
+    Enrolment,
     Language,
     Ntp,
     Paths,
@@ -53,7 +54,12 @@ RATE_WPM = 150
 # The voice's own 175 runs together under the echo of horns (audio.speech).
 
 HOST = Form(re.compile(r"[A-Za-z0-9.:_-]{1,253}"), "a host name or address without scheme or port")
+URL = Form(re.compile(r"https://[A-Za-z0-9.:_\[\]-]{1,260}"), 'such as "https://mqtt.example.vn:8444", without a path')
 FILE = Form(re.compile(r".{1,1000}"), "a path, absolute or from the folder of this file")
+HOME = Form(
+    re.compile(r"https://([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?/?"),
+    'an address such as "https://noi-dung.example:8443", without a path',
+)
 VOICE = Form(re.compile(r"vi(-vn-x-(central|south))?"), '"vi", "vi-vn-x-central" or "vi-vn-x-south"')
 # espeak-ng takes any other name too, and then speaks with a voice of its own choice.
 
@@ -77,13 +83,15 @@ def read_all(top: Table, folder: Path) -> Config:
     cards = read_cards(top.table("cards"))
     cache = _cache(top.table("cache", required=False))
     site = read_site(station, zones, top.table("policy", required=False))
-    relays = top.table("relays")
+    relays, content = top.table("relays"), _content(top.table("content"), folder)
+    station_site = replace(site, fetch_bytes_per_day=cache.fetch_mb_per_day * MEGABYTE, polls_home=bool(content.home))
     config = Config(
-        site=replace(site, fetch_bytes_per_day=cache.fetch_mb_per_day * MEGABYTE),
+        site=station_site,
         name=station.text("name", NAME),
         serial=station.text("serial", SERIAL, default=""),
         broker=_broker(top.table("broker"), folder),
-        content=_content(top.table("content"), folder),
+        enrolment=_enrolment(top.table("enrolment", required=False)),
+        content=content,
         trust=_trust(top.table("trust"), folder),
         paths=_paths(top.table("paths", required=False), folder),
         clock=_clock(top.table("clock", required=False)),
@@ -119,8 +127,15 @@ def _broker(table: Table, folder: Path) -> Broker:
     return broker
 
 
+def _enrolment(table: Table) -> Enrolment:
+    enrolment = Enrolment(table.text("url", URL, default=""))
+    table.done()
+    return enrolment
+
+
 def _content(table: Table, folder: Path) -> Content:
-    content = Content(ca_file=_path(table, "ca_file", folder))
+    home = table.text("home", HOME) if table.know("home") else ""
+    content = Content(ca_file=_path(table, "ca_file", folder), home=home)
     table.done()
     return content
 

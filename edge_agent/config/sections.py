@@ -75,10 +75,18 @@ class Broker:
 
 
 @dataclass(frozen=True, slots=True)
+class Enrolment:
+    """Where this station was enrolled and asks for its next certificate; "" where certificates are carried by hand."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
-    """Whose certificates the content servers must show."""
+    """Whose certificates the content servers must show; ``home`` is the one that keeps manifests, "" for none."""
 
     ca_file: Path
+    home: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +191,7 @@ class Config:
     name: str
     serial: str
     broker: Broker
+    enrolment: Enrolment
     content: Content
     trust: TrustFiles
     paths: Paths

@@ -22,13 +22,14 @@ from edge_agent.console.catalogue import (
     SOURCES,
     reason_words,
 )
-from edge_agent.console.silence import NOTHING, why_silent
+from edge_agent.console.silence import NOTHING, Cause, why_silent
 from edge_agent.console.status import Absence, Host, Play, Status
 from edge_agent.console.times import clock_face, moment, wall
 from edge_agent.console.words import Language, Text
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.job import JobClass
 from edge_agent.core.outlook import InForce
+from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
 from edge_agent.core.units import SECOND_MS
 
@@ -39,6 +40,8 @@ class View:
 
     status: Status | Absence
     device_up: bool | None
+    unconnected: Cause | None = None
+    # Why there is no connection, where certificates or the clock are the reason.
 
 
 def absent(absence: Absence, language: Language) -> Iterator[str]:
@@ -48,12 +51,14 @@ def absent(absence: Absence, language: Language) -> Iterator[str]:
     yield f"→ {remedy.say(language)}"
 
 
-def status_lines(status: Status, device_up: bool | None, site: Site, language: Language) -> Iterator[str]:
+def status_lines(status: Status, view: View, site: Site, language: Language) -> Iterator[str]:
     """How the station is: clock, server, device, box, zones, rules, what waits to be chosen, sounds, and is next."""
     yield f"{status.name} ({status.station}), {status.software}"
     yield from _clock_lines(status.clock, site, language)
     yield _server_line(status).say(language)
-    yield from _device_lines(device_up, language)
+    yield from _unconnected_lines(view.unconnected, language)
+    yield from _manifest_lines(status, language)
+    yield from _device_lines(view.device_up, language)
     yield from _host_lines(status.host, language)
     yield from _zone_lines(status, language)
     yield from _rule_lines(status, language)
@@ -68,9 +73,9 @@ def coming_lines(status: Status, site: Site, language: Language) -> Iterator[str
     yield from _plan_lines(status, site, language)
 
 
-def silence_lines(status: Status, device_up: bool | None, site: Site, language: Language) -> Iterator[str]:
+def silence_lines(status: Status, view: View, site: Site, language: Language) -> Iterator[str]:
     """Every cause of silence, numbered, each with what to do about it."""
-    for number, cause in enumerate(why_silent(status, site, device_up), start=1):
+    for number, cause in enumerate(why_silent(status, site, view.device_up, view.unconnected), start=1):
         yield f"{number}. {cause.words.say(language)}"
         if cause.remedy != NOTHING:
             yield f"   → {cause.remedy.say(language)}"
@@ -95,9 +100,35 @@ def _server_line(status: Status) -> Text:
             f"Máy chủ: CHƯA TRẢ LỜI từ khi khởi động; nhật ký chờ gửi: {waiting}",
             f"Server: NO ANSWER since the start; records to be sent: {waiting}",
         )
+    if status.waits is Reason.TRUST_BEHIND:
+        return Text(
+            f"Máy chủ: có VĂN BẢN ỦY QUYỀN MỚI chưa nhận được, lệnh mới phải chờ; nhật ký chờ gửi: {waiting}",
+            f"Server: NEWER TRUST DOCUMENTS have not come, new orders wait; records to be sent: {waiting}",
+        )
+    if status.waits is Reason.NOT_WELCOMED:
+        return Text(
+            f"Máy chủ: KHÔNG TRẢ LỜI hơn 26 giờ, lệnh mới phải chờ; nhật ký chờ gửi: {waiting}",
+            f"Server: NO ANSWER for more than 26 h, new orders wait; records to be sent: {waiting}",
+        )
     return Text(
         f"Máy chủ: đã trả lời; nhật ký chờ gửi: {waiting}", f"Server: has answered; records to be sent: {waiting}"
     )
+
+
+def _unconnected_lines(cause: Cause | None, language: Language) -> Iterator[str]:
+    if cause is not None:
+        yield f"  {cause.words.say(language)}"
+        yield f"  → {cause.remedy.say(language)}"
+
+
+def _manifest_lines(status: Status, language: Language) -> Iterator[str]:
+    """Where something is lacking, or wrong."""
+    for one in status.manifests or ():
+        if one.lacking or one.reason is not None:
+            why = Text("đang tải", "being fetched") if one.reason is None else reason_words(one.reason)
+            lacking = Text(f"thiếu {one.lacking} lệnh", f"{one.lacking} orders are lacking")
+            label = Text("Bản kê lệnh", "Manifest").say(language)
+            yield f"{label} {one.scope}: {lacking.say(language)} ({why.say(language)})"
 
 
 def _device_lines(device_up: bool | None, language: Language) -> Iterator[str]:

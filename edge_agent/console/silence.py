@@ -34,13 +34,15 @@ class Cause:
     remedy: Text = NOTHING
 
 
-def why_silent(status: Status, site: Site, device_up: bool | None) -> tuple[Cause, ...]:
+def why_silent(
+    status: Status, site: Site, device_up: bool | None, unconnected: Cause | None = None
+) -> tuple[Cause, ...]:
     """Every cause, the weightiest first; never empty. What sounds is named first: it may be unheard all the same."""
     return (
         *_sounding(status),
         *_device(device_up),
         *_clock(status),
-        *_server(status),
+        *(_server(status) if unconnected is None else (unconnected,)),
         *_quiet(status, site),
         *_ordered(status),
         *_zones(status),
@@ -86,7 +88,13 @@ def _clock(status: Status) -> tuple[Cause, ...]:
 
 
 def _server(status: Status) -> tuple[Cause, ...]:
-    if status.welcomed:
+    if status.waits is Reason.TRUST_BEHIND:
+        words = Text(
+            "Có văn bản ủy quyền mới mà trạm chưa nhận được: lệnh phát mới phải chờ, lịch đã nạp vẫn phát.",
+            "Newer trust documents have not come: new orders wait, what was loaded plays.",
+        )
+        return (Cause(words, Text("báo đơn vị vận hành máy chủ", "tell whoever runs the server")),)
+    if status.welcomed and status.waits is not Reason.NOT_WELCOMED:
         return ()
     words = Text(
         "Máy chủ chưa trả lời từ khi khởi động: lệnh phát mới phải chờ, lịch đã nạp vẫn phát.",

@@ -78,6 +78,16 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """The manifest of one scope (``issued_at`` 0: none is held): how many of its orders are lacking, what is wrong."""
+
+    scope: str
+    issued_at: UtcMs
+    lacking: int
+    reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """The box; None where it cannot be seen."""
 
@@ -102,6 +112,8 @@ class Status:
     welcomed: bool
     host: Host
     offers: tuple[Offer, ...] = ()
+    waits: Reason | None = None
+    manifests: tuple[Scope, ...] | None = None
     rules: InForce | None = None  # None: an agent of the version before, which says nothing of them
 
 
@@ -130,6 +142,8 @@ def read_status(data: bytes) -> Status:
         welcomed=top.get("welcomed", bool),
         host=_host(top.table("host")),
         offers=tuple(_offer(offer) for offer in top.tables("offers")) if "offers" in top else (),
+        waits=_waits(top),
+        manifests=_manifests(top),
         rules=_rules(top.table("rules")) if "rules" in top else None,
     )
 
@@ -156,6 +170,9 @@ class _Fields:
         if key in self._values and self._values[key] is None:
             return None
         return self.get(key, kind)
+
+    def is_null(self, key: str) -> bool:
+        return key in self._values and self._values[key] is None
 
     def number(self, key: str, first: int, last: int) -> int:
         number = self.get(key, int)
@@ -218,6 +235,26 @@ def _zone(fields: _Fields) -> Zone:
         playing=None if playing is None else JobId(playing),
         volume_max=fields.number("volume_max", 0, 100),
     )
+
+
+def _manifests(top: _Fields) -> tuple[Scope, ...] | None:
+    """None: no home is configured, or an agent of the version before."""
+    if "manifests" not in top or top.is_null("manifests"):
+        return None
+    return tuple(
+        Scope(
+            scope=one.get("scope", str),
+            issued_at=UtcMs(one.number("issued_at", 0, UTC_MAX)),
+            lacking=one.number("lacking", 0, 2**63),
+            reason=None if one.is_null("reason") else one.choice("reason", Reason),
+        )
+        for one in top.tables("manifests")
+    )
+
+
+def _waits(top: _Fields) -> Reason | None:
+    # An agent of the version before says nothing of it.
+    return top.choice("waits", Reason) if "waits" in top and top.maybe("waits", str) is not None else None
 
 
 def _play(fields: _Fields, reason: str | None = None) -> Play:

@@ -23,11 +23,12 @@ class Evidence(IntEnum):
 
 
 class RecordKind(StrEnum):
-    """A record is about one occurrence, an authentic order that was refused on arrival, or a rule and its effect."""
+    """About one occurrence, an authentic order that was refused, a rule and its effect, or the log itself."""
 
     PLAY = "play"
     REFUSAL = "refusal"
     RULE = "rule"
+    CHAIN = "chain"
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ def next_wake(state: State) -> list[MonoMs]:
 def sweep(turn: Turn) -> None:
     """Let the cache be tidied; nothing that a known job needs may go."""
     keep = {item_key(item) for known in turn.state.jobs.values() for item in items_of(known.job)}
-    turn.emit(Sweep(frozenset(keep), turn.now.utc if turn.now.trusted else None))
+    turn.emit(Sweep(frozenset(keep), turn.state.trust.passed(turn.now.utc) if turn.now.trusted else None))
 
 
 def _request(item: Item) -> Effect:

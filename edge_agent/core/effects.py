@@ -72,6 +72,39 @@ class FetchClip:
 
 
 @dataclass(frozen=True, slots=True)
+class FetchHeads:
+    """Ask the content server for the head of each scope. Answered by HeadsFetched."""
+
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FetchManifest:
+    """Fetch and read a manifest by its SHA-256. Answered by ManifestRead or PaperMissed."""
+
+    digest: str
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class FetchPaper:
+    """Fetch an envelope by its SHA-256, which a manifest of the scope lists. Answered by PaperRead or PaperMissed."""
+
+    scope: str
+    envelope: str
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeepManifest:
+    """Commit the newest manifest of a scope, behind its head's envelope. No answer."""
+
+    scope: str
+    head: bytes
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class SpeakText:
     """Render words to staged sound. Answered by ClipStaged or ClipFailed."""
 
@@ -125,6 +158,24 @@ class StopPlay:
 
 
 @dataclass(frozen=True, slots=True)
+class AskHome:
+    """Say the same hello to the home server, over HTTPS: the broker does not bring the answer, or is not there."""
+
+    nonce: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewChain:
+    """From the record on that comes with it, the log is the chain ``epoch`` and says what came before it.
+
+    ``marks`` (issuer, serial) are remembered with it: up to there this card may have forgotten what it did.
+    """
+
+    epoch: str
+    marks: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CommitRecord:
     """Append to the as-run log; if ``closes`` is set, that occurrence is over in the same transaction.
 
@@ -134,6 +185,16 @@ class CommitRecord:
     record: AsRun
     closes: tuple[JobId, UtcMs] | None
     job_over: bool
+    chain: NewChain | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CompareLog:
+    """The centre says that record ``seq`` of the chain ``epoch`` has this ``hash``. Answered by LogForked if not."""
+
+    epoch: str
+    seq: int
+    hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +270,10 @@ class SendLog:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Tidy up: no sound in ``keep`` may go; records and tombstones past their term at ``now`` may (None: unknown)."""
+    """Tidy up: no sound in ``keep`` may go; records and tombstones past their term at ``now`` may (None: unknown).
+
+    ``now`` has certainly passed (``TrustStanding.passed``): no server's clock, nor its keys, take evidence away.
+    """
 
     keep: frozenset[ClipKey]
     now: UtcMs | None
@@ -222,10 +286,11 @@ class EndProcess:
 
 @dataclass(frozen=True, slots=True)
 class SaveLogAck:
-    """Move the upload cursor. The records stay."""
+    """Move the upload cursor. The records stay, and so does the centre's signed ``word`` for it."""
 
     epoch: str
     seq: int
+    word: bytes = b""
 
 
 class Level(StrEnum):
@@ -251,6 +316,10 @@ Effect = (
     | TakeTrust
     | Ack
     | FetchClip
+    | FetchHeads
+    | FetchManifest
+    | FetchPaper
+    | KeepManifest
     | SpeakText
     | SaveMark
     | SwitchRelay
@@ -258,6 +327,8 @@ Effect = (
     | RoutePlay
     | StopPlay
     | CommitRecord
+    | CompareLog
+    | AskHome
     | AdoptTime
     | SendHello
     | SendAnswer

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from edge_agent.core.heads import Head, Kept, Manifest
 from edge_agent.core.job import Accepted, LogAck, Seen, Welcome
 from edge_agent.core.order import AcceptedRule
 from edge_agent.core.past import Sounded
@@ -33,7 +34,7 @@ class Rejected:
     issuer: str = ""
 
 
-Judgement = Accepted | AcceptedRule | AcceptedTrust | Welcome | LogAck | Rejected
+Judgement = Accepted | AcceptedRule | AcceptedTrust | Welcome | LogAck | Head | Rejected
 
 
 class Mark(StrEnum):
@@ -77,7 +78,8 @@ class Restored:
 
     ``epoch`` names the chain of records that ``last_seq`` and ``acked_seq`` count in; ``refused`` holds the digests of
     orders whose refusal is on record, and that may be delivered again all the same; ``past`` is what sounded lately;
-    ``trust`` is what is believed.
+    ``trust`` is what is believed, ``floor`` the last signed time, ``forgotten`` the serials (by issuer) up to which
+    this card may have forgotten what it did; ``chain_from`` and ``seed`` as in ``state.Link``.
     """
 
     jobs: tuple[SavedJob, ...]
@@ -90,23 +92,76 @@ class Restored:
     rules: tuple[SavedRule, ...] = ()
     past: tuple[Sounded, ...] = ()
     trust: TrustStanding = NOTHING_STANDS
+    floor: UtcMs = UtcMs(0)
+    forgotten: Mapping[str, int] = field(default_factory=dict)
+    chain_from: int | None = None
+    seed: str = ""
+    manifests: tuple[Kept, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class MessageArrived:
-    """A message from the broker, untouched but for its size cap."""
+    """A message from the broker, untouched but for its size cap; ``vouched``: a manifest says that it is in force."""
 
     topic: str
     payload: bytes
     token: AckToken
+    vouched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TrustChanged:
-    """From here on other trust documents are believed; ``revoked`` are the known orders that they do not stand for."""
+    """From here on other trust documents are believed; ``revoked`` are the known orders that they do not stand for.
+
+    ``disowned`` are the scopes whose manifest was signed by a key that may sign none any more.
+    """
 
     standing: TrustStanding
     revoked: frozenset[JobId]
+    disowned: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class HeadsFetched:
+    """What the content server gave as the head of each scope, unjudged; or why it gave none."""
+
+    heads: tuple[tuple[str, bytes | Reason], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRead:
+    """The manifest with that SHA-256 was fetched and read; ``raw`` are its bytes."""
+
+    digest: str
+    manifest: Manifest
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PaperRead:
+    """The envelope with that SHA-256 was fetched; ``topic`` is where it would have come by the broker."""
+
+    envelope: str
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PaperMissed:
+    """The envelope, or manifest, with that SHA-256 could not be had, or could not be read."""
+
+    envelope: str
+    reason: Reason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogForked:
+    """Record ``seq`` of our chain ``epoch`` is not the one with ``hash`` that the centre holds."""
+
+    epoch: str
+    seq: int
+    hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,9 +324,14 @@ Event = (
     Restored
     | MessageArrived
     | TrustChanged
+    | HeadsFetched
+    | ManifestRead
+    | PaperRead
+    | PaperMissed
     | JobSaved
     | IntentSaved
     | RecordSaved
+    | LogForked
     | JournalFailed
     | ClipStaged
     | ClipFailed

@@ -9,11 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from edge_agent.core import commands, conflicts, entrusted, policy, records, series, standing, talk, timetable
+from edge_agent.core import (
+    commands,
+    conflicts,
+    entrusted,
+    freshness,
+    manifests,
+    policy,
+    records,
+    series,
+    sounding,
+    standing,
+    talk,
+    timetable,
+)
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Ack, AdoptTime, Level, ReleaseJob, SaveJob, SendAnswer, Verdict
 from edge_agent.core.events import Judgement, MessageArrived, Rejected, SavedJob, SavedRule
 from edge_agent.core.job import TOMBSTONE_KEEP_MS, Accepted, Job, JobClass, LogAck, PlayNow, Rule, Seen, Welcome
+from edge_agent.core.occurrence import Cause
 from edge_agent.core.order import AcceptedRule, RuleOrder, Timetable
 from edge_agent.core.programme import promised_ms
 from edge_agent.core.reasons import UNAUTHENTICATED, Reason, explain
@@ -46,8 +60,8 @@ def arrive(turn: Turn, event: MessageArrived, verify: Verify) -> None:
     if isinstance(judgement, Welcome):
         _welcome(turn, judgement)
     elif isinstance(judgement, LogAck):
-        talk.log_acked(turn, judgement)
-    else:
+        talk.log_acked(turn, judgement, event.payload)
+    elif isinstance(judgement, Rejected):  # a head comes by HTTPS alone, and the broker has no topic for it
         _rejected(turn, judgement)
 
 
@@ -99,7 +113,8 @@ def release_held(turn: Turn) -> None:
         rule = turn.state.rules.get(waiting.accepted.order_id)
         if rule is not None:  # else one that was released before it has taken it back
             _release_rule(turn, rule)
-    for job_id in [known.job.job_id for known in turn.state.jobs.values() if known.held]:
+    held = [known for known in turn.state.jobs.values() if known.held and not known.called_off]
+    for job_id in [known.job.job_id for known in held]:
         known = turn.state.jobs.get(job_id)
         if known is None:
             continue  # one that was released before it has taken its place
@@ -108,19 +123,38 @@ def release_held(turn: Turn) -> None:
 
 
 def _release(turn: Turn, known: KnownJob) -> None:
+    sounds = any(play.job_id == known.job.job_id for play in turn.state.plays.values())
+    known = known if known.unproven is None else freshness.with_opening(known, ())
     objection = _in_time(turn.state, known.accepted, turn.now)
+    if _may_be_forgotten(turn, known):
+        objection = Reason.MAYBE_HEARD
     if objection is None:
-        base = first_base(known.job, turn.now.utc)
-        turn.put_job(replace(known, held=False, base=base))
+        base = _released_base(known, turn.now.utc, sounds=sounds)
+        turn.put_job(replace(known, held=False, base=base, unproven=None))
         turn.emit(ReleaseJob(known.job.job_id, base))
         if not known.offered:
             series.take_place(turn, known.job)
         return
-    turn.drop_job(known.job.job_id)
-    turn.emit(records.of_refusal(known.accepted, objection, turn.now, was_saved=True))
+    cause = Cause.VALIDITY_OVER if objection is Reason.EXPIRED else Cause.RULE_FORBIDS
+    sounding.call_off(turn, known, cause, objection)
     _say_refused(turn, objection, known.accepted.digest, known.job.job_id)
     if objection is Reason.NOT_HEARD_HERE:
         series.heard_of(turn, known.accepted)
+
+
+def _may_be_forgotten(turn: Turn, known: KnownJob | KnownRule) -> bool:
+    """What came before the welcome said that this card has forgotten what it did; a manifest may bring it again."""
+    if known.vouched or not freshness.maybe_heard(turn.state, known.accepted):
+        return False
+    _forget(turn, known.accepted.order_id)
+    return True
+
+
+def _released_base(known: KnownJob, now: UtcMs, *, sounds: bool) -> UtcMs:
+    """What its occurrences count from; one that has sounded already waits for its gap."""
+    if sounds:
+        return known.base
+    return first_base(known.job, now) if known.unproven is None else now
 
 
 def over_by(state: State, known: KnownJob) -> Reason | None:
@@ -166,22 +200,25 @@ def _order(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived)
         _again(turn, accepted, event)
         return
     held = _waits_at_first(turn, accepted)
-    objection = _objection(turn.state, accepted, turn.now, held)
+    objection = _objection(turn.state, accepted, turn.now, held=held, vouched=event.vouched)
     if objection is not None:
         turn.emit(Ack(event.token))
         _refuse(turn, accepted, objection)
         if objection is Reason.NOT_HEARD_HERE and isinstance(accepted, Accepted):
             series.heard_of(turn, accepted)
+        if objection is Reason.WITHDRAWN:
+            manifests.ask_soon(turn)
         return
     remembered = Seen(accepted.digest, accepted.not_after)
     turn.state = replace(turn.state, seen={**turn.state.seen, order_id: remembered})
     if isinstance(accepted, Accepted):
         base = first_base(accepted.job, turn.now.utc)
-        _save(turn, KnownJob(accepted, base=base, held=held, saved=False, offered=accepted.offered), event)
+        known = KnownJob(accepted, base, held, saved=False, offered=accepted.offered, vouched=event.vouched)
+        _save(turn, known, event)
         if not (held or accepted.offered):
             series.take_place(turn, accepted.job)
         return
-    rule = KnownRule(accepted, base=turn.now.utc, since=turn.now.mono, held=held, saved=False)
+    rule = KnownRule(accepted, turn.now.utc, turn.now.mono, held, saved=False, vouched=event.vouched)
     if not held:
         timetable.enter(turn, rule)
     _save(turn, rule, event)
@@ -198,6 +235,8 @@ def _release_rule(turn: Turn, rule: KnownRule) -> None:
     if whole and not rule.saved:
         return  # what it does is tied to a commit, and the disk has not answered about the first one
     objection = commands.objection(turn.state, rule.accepted.order, turn.now)
+    if _may_be_forgotten(turn, rule):
+        objection = Reason.MAYBE_HEARD
     if objection is None and whole:
         timetable.release(turn, rule)
     elif objection is None:
@@ -220,7 +259,7 @@ def _waits_at_first(turn: Turn, accepted: Accepted | AcceptedRule) -> bool:
 
 
 def _rule_waits(turn: Turn, order: RuleOrder) -> bool:
-    return not (turn.state.welcomed and turn.now.trusted) or timetable.waits(turn.state, order, turn.now)
+    return freshness.obstacle(turn.state, turn.now) is not None or timetable.waits(turn.state, order, turn.now)
 
 
 def _save(turn: Turn, known: KnownJob | KnownRule, event: MessageArrived) -> None:
@@ -247,10 +286,11 @@ def forget_long_over(turn: Turn) -> None:
     state = turn.state
     if not turn.now.trusted:
         return
+    passed = state.trust.passed(turn.now.utc)
     kept = {
         order_id: seen
         for order_id, seen in state.seen.items()
-        if order_id in state.jobs or order_id in state.rules or seen.not_after >= turn.now.utc - TOMBSTONE_KEEP_MS
+        if order_id in state.jobs or order_id in state.rules or seen.not_after >= passed - TOMBSTONE_KEEP_MS
     }
     if len(kept) < len(state.seen):
         turn.state = replace(state, seen=kept)
@@ -273,10 +313,10 @@ def _again(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived)
 
 
 def _must_wait(state: State, job: Job, now: Now) -> bool:
-    """Until the first welcome only what was known before may sound, and emergencies if their validity can be told."""
+    """Without a welcome only what was known before may sound, and emergencies if their validity can be told."""
     if job.plays_as is JobClass.EMERGENCY:
         return not now.tells_validity
-    return not (state.welcomed and now.trusted)
+    return freshness.obstacle(state, now) is not None
 
 
 def _is_over(job: Job, now: Now) -> bool:
@@ -288,9 +328,14 @@ def _waits_for_disk(known: KnownJob) -> bool:
     return urgent and not (known.saved or known.unsaved_sounds)
 
 
-def _objection(state: State, accepted: Accepted | AcceptedRule, now: Now, held: bool) -> Reason | None:
+def _objection(
+    state: State, accepted: Accepted | AcceptedRule, now: Now, *, held: bool, vouched: bool
+) -> Reason | None:
     if accepted.order_id in state.seen or accepted.order_id in state.jobs:
         return Reason.ID_REUSED
+    doubt = _doubt(state, accepted, vouched=vouched)
+    if doubt is not None:
+        return doubt
     if isinstance(accepted, AcceptedRule):
         if not standing.has_room(state, accepted.order):
             return Reason.TOO_MANY_JOBS
@@ -306,6 +351,13 @@ def _objection(state: State, accepted: Accepted | AcceptedRule, now: Now, held: 
     elif len(state.jobs) >= JOBS_MAX:
         return Reason.TOO_MANY_JOBS
     return None if held else _in_time(state, accepted, now)
+
+
+def _doubt(state: State, accepted: Accepted | AcceptedRule, *, vouched: bool) -> Reason | None:
+    """Whether it may be an old one."""
+    if manifests.withdrawn(state, accepted):
+        return Reason.WITHDRAWN
+    return Reason.MAYBE_HEARD if not vouched and freshness.maybe_heard(state, accepted) else None
 
 
 def _too_many(state: State, accepted: Accepted, now: Now) -> bool:
@@ -414,7 +466,8 @@ def _welcome(turn: Turn, welcome: Welcome) -> None:
         talk.hello(turn)
         return
     turn.emit(AdoptTime(welcome.utc, turn.state.link.asked_at))
-    turn.state = replace(turn.state, welcomed=True)
+    freshness.told(turn, welcome)
     talk.welcomed(turn)
+    manifests.ask_soon(turn)
     turn.note(Level.INFO, "welcome", utc=welcome.utc, log_seq_there=welcome.log_seq)
     talk.log_held(turn, welcome)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, time
 from enum import StrEnum
 
+from edge_agent.core.trust_standing import TrustVersion
 from edge_agent.core.units import DAY_MS, ClipKey, JobId, UtcMs, ZoneId
 
 
@@ -135,6 +136,7 @@ class Job:
     all_clear: bool = False
     rehearsal: bool = False
     corrects: str = ""
+    opening: tuple[TextItem, ...] = ()
 
     @property
     def plays_as(self) -> JobClass:
@@ -203,11 +205,14 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """The signed answer to our hello; marks that only a server can remember come with it."""
+    """The signed answer to our hello, and what only a server can remember.
+
+    ``trust`` names the newest trust documents of the station's path, ``serial_marks`` the last serial of each issuer.
+    """
 
     nonce: str
     utc: UtcMs
-    trust_version: int
+    trust: tuple[TrustVersion, ...]
     serial_marks: tuple[tuple[str, int], ...]
     log_epoch: str
     log_seq: int

@@ -94,7 +94,7 @@ def spoken_of(job: Job) -> tuple[TextItem, ...]:
 def items_of(job: Job) -> tuple[Item, ...]:
     """Every item whose sound the job needs, the station's own too, each sound once."""
     distinct: dict[ClipKey, Item] = {}
-    for item in (*spoken_of(job), *job.items):
+    for item in (*job.opening, *spoken_of(job), *job.items):
         distinct.setdefault(item_key(item), item)
     return tuple(distinct.values())
 
@@ -103,7 +103,7 @@ def parts_of(job: Job, durations: dict[ClipKey, int]) -> tuple[Part, ...]:
     """Lay out a job whose sounds are all staged; ``durations`` maps each key of ``items_of`` to milliseconds."""
     once: list[Part] = []
     before: Item | None = None
-    for item in (*spoken_of(job), *job.items, *spoken_of(job)):
+    for item in (*job.opening, *spoken_of(job), *job.items, *spoken_of(job)):
         if isinstance(item, TextItem) or isinstance(before, TextItem):
             once.append(Pause(ITEM_GAP_MS))
         key = item_key(item)

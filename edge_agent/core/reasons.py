@@ -30,6 +30,16 @@ class Reason(StrEnum):
     NOT_OUR_NONCE = "not_our_nonce"
     TOO_MANY_JOBS = "too_many_jobs"
     NOT_SAVED = "not_saved"
+    # How fresh it is, nobody can tell
+    NOT_WELCOMED = "not_welcomed"
+    TRUST_BEHIND = "trust_behind"
+    MAYBE_HEARD = "maybe_heard"
+    # What a manifest says is in force
+    WITHDRAWN = "withdrawn"
+    HEAD_STALE = "head_stale"
+    HEAD_EQUIVOCAL = "head_equivocal"
+    MANIFEST_UNREACHABLE = "manifest_unreachable"
+    MANIFEST_ALTERED = "manifest_altered"
     # A trust document, or what it means for an order
     TRUST_ROLLED_BACK = "trust_rolled_back"
     TRUST_EQUIVOCAL = "trust_equivocal"
@@ -100,6 +110,14 @@ WORDS_VI: dict[Reason, str] = {
     Reason.NOT_OUR_NONCE: "không phải câu trả lời cho trạm này",
     Reason.TOO_MANY_JOBS: "trạm đã giữ đủ số lệnh tối đa",
     Reason.NOT_SAVED: "trạm không ghi được lệnh vào bộ nhớ, cần gửi lại",
+    Reason.NOT_WELCOMED: "máy chủ chưa trả lời trạm (hoặc đã quá 26 giờ), lệnh mới phải chờ",
+    Reason.TRUST_BEHIND: "đã có văn bản ủy quyền mới mà trạm chưa nhận được, lệnh mới phải chờ",
+    Reason.MAYBE_HEARD: "có thể đã phát rồi: thẻ nhớ của trạm đã bị thay hoặc khôi phục, cần ký lệnh mới",
+    Reason.WITHDRAWN: "máy chủ không còn liệt kê lệnh này: đã rút",
+    Reason.HEAD_STALE: "bản kê lệnh cũ: không được làm mới quá 26 giờ, hoặc cũ hơn bản trạm đã có",
+    Reason.HEAD_EQUIVOCAL: "hai bản kê lệnh khác nhau mang cùng một số",
+    Reason.MANIFEST_UNREACHABLE: "không tải được bản kê lệnh hoặc lệnh trong đó",
+    Reason.MANIFEST_ALTERED: "bản kê lệnh không khớp phần đã ký số",
     Reason.TRUST_ROLLED_BACK: "văn bản ủy quyền cũ hơn bản trạm đang dùng",
     Reason.TRUST_EQUIVOCAL: "hai văn bản ủy quyền khác nhau mang cùng số phiên bản",
     Reason.TRUST_GAP: "thiếu văn bản ủy quyền đứng trước",
@@ -164,6 +182,14 @@ WORDS_EN: dict[Reason, str] = {
     Reason.NOT_OUR_NONCE: "not an answer to this station's hello",
     Reason.TOO_MANY_JOBS: "the station holds as many jobs as it can",
     Reason.NOT_SAVED: "the station's storage did not take the order; send it again",
+    Reason.NOT_WELCOMED: "the server has not answered the station (or not for 26 hours): new orders wait",
+    Reason.TRUST_BEHIND: "a newer trust document exists that has not come: new orders wait",
+    Reason.MAYBE_HEARD: "it may have sounded already: the station's card was put back or replaced; sign a new order",
+    Reason.WITHDRAWN: "no longer in force: the server's manifest does not list it",
+    Reason.HEAD_STALE: "a manifest that is old: not renewed for 26 hours, or older than the one held",
+    Reason.HEAD_EQUIVOCAL: "two different manifests bear the same number",
+    Reason.MANIFEST_UNREACHABLE: "a manifest, or what it lists, could not be fetched",
+    Reason.MANIFEST_ALTERED: "a manifest, or what it lists, is not what was signed",
     Reason.TRUST_ROLLED_BACK: "an older trust document than the one in use",
     Reason.TRUST_EQUIVOCAL: "two different trust documents bear the same version",
     Reason.TRUST_GAP: "a trust document that must come first is missing",

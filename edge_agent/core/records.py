@@ -16,11 +16,24 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.state import Occurrence, ZoneRun
 from edge_agent.core.units import ZoneId
 
+FRESHNESS_UNPROVEN = "freshness_unproven"
+"""What a record says of a warning that sounded by signatures alone: with no time, and nobody there to ask."""
+
 
 def of_play(
-    accepted: Accepted, play: Occurrence, reason: Reason | None, now: Now, *, job_over: bool, unseen: bool = False
+    accepted: Accepted,
+    play: Occurrence,
+    reason: Reason | None,
+    now: Now,
+    *,
+    job_over: bool,
+    unseen: bool = False,
+    unproven: bool = False,
 ) -> CommitRecord:
-    """The record of an occurrence that has its outcome. ``unseen``: it may have sounded while nobody looked."""
+    """The record of an occurrence that has its outcome.
+
+    ``unseen``: it may have sounded while nobody looked. ``unproven``: nobody could tell how old the order was.
+    """
     zones = tuple(_of_zone(run, reason, unseen) for run in play.zones.values())
     record = replace(
         _of_order(accepted, now),
@@ -28,6 +41,7 @@ def of_play(
         planned=play.planned,
         outcome=play.phase,
         reason=reason,
+        detail=FRESHNESS_UNPROVEN if unproven else "",
         evidence=max((zone.evidence for zone in zones), default=Evidence.ACCEPTED),
         zones=zones,
         started=play.started_utc if play.began is None else play.began,
@@ -83,6 +97,12 @@ def of_refused_rule(accepted: AcceptedRule, reason: Reason, now: Now, *, was_sav
     outcome = Phase.EXPIRED if reason is Reason.EXPIRED else Phase.REJECTED
     record = replace(_of_heading(accepted, now), outcome=outcome, reason=reason, detail=told(accepted.order))
     return CommitRecord(record, closes=None, job_over=was_saved)
+
+
+def of_chain(held: tuple[str, int, str], now: Now) -> AsRun:
+    """The record by which a chain says what the centre held before it: epoch, seq and hash."""
+    detail = "after epoch={} seq={} hash={}".format(*held)
+    return replace(_nothing_sounded(now), kind=RecordKind.CHAIN, outcome=Phase.SUCCEEDED, detail=detail)
 
 
 def told(order: RuleOrder) -> str:

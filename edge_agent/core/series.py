@@ -24,6 +24,11 @@ def newest(state: State, job: Job) -> int:
     return max([*waiting, _newest_sounded(state, job)])
 
 
+def is_outdated(state: State, job: Job) -> bool:
+    """Whether a newer version of its series is known here, whatever it waits for."""
+    return newest(state, job) > job.version > 0
+
+
 def take_place(turn: Turn, job: Job) -> None:
     """A newer version, or a correction, is here: what it takes the place of ends, whether it sounds or waits."""
     for known in [known for known in turn.state.jobs.values() if _same(known.job, job)]:

@@ -100,6 +100,7 @@ class Site:
     zones: Mapping[ZoneId, ZoneSite]
     policy: LocalPolicy = LocalPolicy()
     fetch_bytes_per_day: int = FETCH_BYTES_PER_DAY
+    polls_home: bool = False  # whether a content server is configured that keeps manifests
 
     def areas(self) -> frozenset[str]:
         """Every area that contains this station, from the country down to the ward."""

@@ -17,7 +17,7 @@ from edge_agent.core.past import Sounded, counted_start, remember
 from edge_agent.core.programme import Part, length_ms, next_item_at, promised_ms, rest_of
 from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.schedule import caught_up, next_instant, sounds_once
-from edge_agent.core.state import Ending, GoesOn, KnownJob, Occurrence, Turn, ZonePart, ZoneRun
+from edge_agent.core.state import Ending, GoesOn, KnownJob, Occurrence, Turn, Unproven, ZonePart, ZoneRun
 from edge_agent.core.units import SECOND_MS, MonoMs, PlayId, UtcMs, ZoneId
 
 STOP_GRACE_MS = 2 * SECOND_MS
@@ -272,13 +272,14 @@ def finish(turn: Turn, play: Occurrence, cause: Cause, reason: Reason | None, *,
     if play.started is not None or not play.sounded:  # else it is there already
         turn.state = replace(turn.state, past=_past_with(turn, known.accepted, done, unseen=unseen))
     unseen = unseen or (play.unseen and play.started is None)
-    turn.emit(records.of_play(known.accepted, done, reason, turn.now, job_over=over, unseen=unseen))
+    unproven = known.unproven is not None
+    turn.emit(records.of_play(known.accepted, done, reason, turn.now, job_over=over, unseen=unseen, unproven=unproven))
     turn.drop_play(play.key)
     if over:
         turn.drop_job(play.job_id)
         clips.forget_unneeded(turn)
     else:
-        turn.put_job(replace(known, base=base))
+        turn.put_job(replace(known, base=base, unproven=Unproven.HAS_SOUNDED if unproven else None))
     level = Level.INFO if done.phase is Phase.SUCCEEDED else Level.WARNING
     words = explain(reason) if reason else ""
     turn.note(level, "outcome", job=play.job_id, outcome=done.phase, reason=reason or "", words=words)

@@ -12,6 +12,7 @@ from enum import StrEnum
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Effect, Level, Note
 from edge_agent.core.events import AckToken
+from edge_agent.core.heads import NO_HOME, Home
 from edge_agent.core.job import Accepted, Job, Seen
 from edge_agent.core.occurrence import Cause, Phase, follow
 from edge_agent.core.order import AcceptedRule
@@ -19,7 +20,7 @@ from edge_agent.core.past import Sounded
 from edge_agent.core.programme import Part
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
-from edge_agent.core.trust_standing import NOTHING_STANDS, TrustStanding
+from edge_agent.core.trust_standing import NOTHING_STANDS, TrustStanding, TrustVersion
 from edge_agent.core.units import ClipKey, JobId, MonoMs, PlayId, UtcMs, ZoneId
 
 OccurrenceKey = tuple[JobId, UtcMs]
@@ -184,9 +185,19 @@ class Fetched:
     bytes: int = 0
 
 
+class Unproven(StrEnum):
+    """A warning sounds once although nobody can tell how old it is; then it waits again."""
+
+    SOUNDS = "sounds"
+    HAS_SOUNDED = "has_sounded"
+
+
 @dataclass(frozen=True, slots=True)
 class KnownJob:
     """A job that is not over. ``base`` is the instant its next occurrence counts from; ``held`` waits for a welcome.
+
+    ``unproven``: it is held, and sounds, or has sounded, all the same (``freshness``). ``vouched``: a manifest says
+    that it is in force.
 
     ``asked_at`` is the boot time at which the disk was asked to take it; ``unsaved_sounds``: the disk refused, or does
     not answer, and it is too urgent to wait for a better one. ``called_off``: its open occurrence is its last one.
@@ -201,6 +212,8 @@ class KnownJob:
     unsaved_sounds: bool = False
     called_off: bool = False
     offered: bool = False
+    unproven: Unproven | None = None
+    vouched: bool = False
 
     @property
     def job(self) -> Job:
@@ -210,7 +223,7 @@ class KnownJob:
     @property
     def may_sound(self) -> bool:
         """Whether its occurrences are planned."""
-        waits = self.held or self.offered or self.called_off
+        waits = (self.held and self.unproven is not Unproven.SOUNDS) or self.offered or self.called_off
         return not waits and (self.saved or self.unsaved_sounds)
 
 
@@ -226,6 +239,7 @@ class KnownRule:
     since: MonoMs
     held: bool
     saved: bool
+    vouched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +274,11 @@ class Relay:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The talk with the central side: what was said, what is waited for."""
+    """The talk with the central side: what was said, what is waited for.
+
+    ``chain_from``: behind this record the chain ``log_epoch`` begins, and it says which one came before; None: it does
+    not say that.
+    """
 
     connected: bool = False
     seed: str = ""
@@ -270,12 +288,22 @@ class Link:
     asked_at: MonoMs = MonoMs(0)
     hello_again_at: MonoMs | None = None
     log_epoch: str = ""
+    chain_from: int | None = None
     last_seq: int = 0
     acked_seq: int = 0
     log_sent_at: MonoMs | None = None
     shown: tuple[object, ...] = ()
     shown_at: MonoMs = MonoMs(0)
     show_at: MonoMs | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the last welcome has told, and when (boot time): what we should have, and the last serial of each issuer."""
+
+    at: MonoMs | None = None
+    trust: tuple[TrustVersion, ...] = ()
+    marks: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,11 +318,15 @@ class Timeless:
 class State:
     """The whole station. Built once by ``station.start`` and then only by ``station.step``.
 
-    ``unsettled``: the last step had more to do than one step may; the next one follows at once.
+    ``forgotten`` are the serials (by issuer) up to which this card may have forgotten what it did; ``floor`` is the
+    last signed time. ``unsettled``: the last step had more to do than one step may; the next one follows at once.
     """
 
     site: Site
     welcomed: bool = False
+    told: Told = Told()
+    floor: UtcMs = UtcMs(0)
+    forgotten: Mapping[str, int] = field(default_factory=dict)
     stopping: bool = False
     device_up: bool = False
     jobs: Mapping[JobId, KnownJob] = field(default_factory=dict)
@@ -314,6 +346,7 @@ class State:
     unsettled: bool = False
     timeless: Timeless | None = None
     trust: TrustStanding = NOTHING_STANDS
+    home: Home = NO_HOME
 
 
 class Turn:

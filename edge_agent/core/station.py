@@ -8,7 +8,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_agent.core import clips, commands, entrusted, intake, playing, selftest, sounding, standing, talk, zones
+from edge_agent.core import (
+    clips,
+    commands,
+    entrusted,
+    freshness,
+    intake,
+    manifests,
+    playing,
+    selftest,
+    sounding,
+    standing,
+    talk,
+    zones,
+)
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Effect, Level, SendHeartbeat, SwitchRelay
 from edge_agent.core.events import (
@@ -19,12 +32,17 @@ from edge_agent.core.events import (
     DeviceUp,
     Disconnected,
     Event,
+    HeadsFetched,
     HeartbeatDue,
     HelloDue,
     IntentSaved,
     JobSaved,
     JournalFailed,
+    LogForked,
+    ManifestRead,
     MessageArrived,
+    PaperMissed,
+    PaperRead,
     PlayEnded,
     PlayProgress,
     PlayStarted,
@@ -34,17 +52,17 @@ from edge_agent.core.events import (
     RelayFailed,
     Restored,
     SavedJob,
-    SavedMark,
     StopAsked,
     SweepDue,
     Tick,
     TrustChanged,
 )
 from edge_agent.core.intake import Verify
+from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
-from edge_agent.core.state import CLAIMS, KnownJob, KnownRule, Link, Relay, State, Timeless, Turn, ZonePart
+from edge_agent.core.state import CLAIMS, KnownJob, KnownRule, Link, Relay, State, Timeless, Turn, Unproven, ZonePart
 from edge_agent.core.units import MonoMs, ZoneId
 
 ORDERED = "order"
@@ -62,6 +80,7 @@ def step(state: State, event: Event, now: Now, verify: Verify) -> tuple[State, t
     _look_at_the_clock(turn)
     _take_in(turn, event, verify)
     intake.release_held(turn)
+    freshness.sound_unproven(turn)
     intake.expire_offers(turn)
     intake.wait_no_longer(turn)
     standing.end_what_is_over(turn)
@@ -69,6 +88,7 @@ def step(state: State, event: Event, now: Now, verify: Verify) -> tuple[State, t
     playing.advance(turn)
     selftest.advance(turn)
     zones.open_unclaimed(turn, standing.kept_warm(turn.state, now) | selftest.tested(turn.state))
+    manifests.advance(turn)
     talk.keep_talking(turn)
     return turn.state, tuple(turn.effects)
 
@@ -76,7 +96,7 @@ def step(state: State, event: Event, now: Now, verify: Verify) -> tuple[State, t
 def next_wake(state: State, now: Now) -> MonoMs | None:
     """The boot time at which ``step`` must be called again even if nothing happens; None if never."""
     wakes = [*intake.next_wake(state, now), *standing.next_wake(state, now), *selftest.next_wake(state, now)]
-    wakes += [*playing.next_wake(state, now)]
+    wakes += [*playing.next_wake(state, now), *freshness.next_wake(state, now), *manifests.next_wake(state)]
     return min([*wakes, *clips.next_wake(state), *talk.next_wake(state.link)], default=None)
 
 
@@ -96,7 +116,7 @@ def _take_in(turn: Turn, event: Event, verify: Verify) -> None:
             intake.arrive(turn, event, verify)
         case Tick():
             pass
-        case JobSaved() | IntentSaved() | RecordSaved() | JournalFailed() | Restored():
+        case JobSaved() | IntentSaved() | RecordSaved() | LogForked() | JournalFailed() | Restored():
             _from_journal(turn, event)
         case ClipStaged():
             clips.staged(turn, event)
@@ -106,6 +126,8 @@ def _take_in(turn: Turn, event: Event, verify: Verify) -> None:
             _from_network(turn, event)
         case PowerReported() | StopAsked() | SweepDue() | TrustChanged():
             _from_the_house(turn, event)
+        case HeadsFetched() | ManifestRead() | PaperRead() | PaperMissed():
+            _from_home(turn, event, verify)
         case _:
             _from_device(turn, event)
 
@@ -121,9 +143,26 @@ def _from_the_house(turn: Turn, event: PowerReported | StopAsked | SweepDue | Tr
             intake.forget_long_over(turn)
         case _:
             entrusted.changed(turn, event)
+            manifests.disowned(turn, event.disowned)
 
 
-def _from_journal(turn: Turn, event: JobSaved | IntentSaved | RecordSaved | JournalFailed | Restored) -> None:
+def _from_home(turn: Turn, event: HeadsFetched | ManifestRead | PaperRead | PaperMissed, verify: Verify) -> None:
+    match event:
+        case HeadsFetched():
+            manifests.heads_fetched(turn, event, verify)
+        case ManifestRead():
+            manifests.manifest_read(turn, event)
+        case PaperMissed():
+            manifests.paper_missed(turn, event)
+        case _:
+            message = manifests.paper_read(turn, event)
+            if message is not None:
+                intake.arrive(turn, message, verify)
+
+
+def _from_journal(
+    turn: Turn, event: JobSaved | IntentSaved | RecordSaved | LogForked | JournalFailed | Restored
+) -> None:
     match event:
         case JobSaved():
             intake.job_saved(turn, event.job_id)
@@ -131,6 +170,8 @@ def _from_journal(turn: Turn, event: JobSaved | IntentSaved | RecordSaved | Jour
             playing.intent_saved(turn, (event.job_id, event.planned), event.durable)
         case RecordSaved():
             talk.record_saved(turn, event.seq)
+        case LogForked():
+            talk.log_forked(turn, event)
         case JournalFailed():
             turn.note(Level.ERROR, "journal failed", doing=event.what, error=event.error)
             if event.job_id is not None:
@@ -175,10 +216,11 @@ def _from_device(
 
 
 def _restore(turn: Turn, event: Restored) -> None:
-    jobs = {saved.accepted.job.job_id: _known(saved, event.marks) for saved in event.jobs}
-    link = Link(log_epoch=event.epoch, last_seq=event.last_seq, acked_seq=event.acked_seq)
+    jobs = {saved.accepted.job.job_id: _known(turn, saved, event) for saved in event.jobs}
+    link = Link(log_epoch=event.epoch, chain_from=event.chain_from, last_seq=event.last_seq, acked_seq=event.acked_seq)
+    link = replace(link, seed=event.seed)
     turn.state = replace(turn.state, jobs=jobs, seen=dict(event.seen), refused=event.refused, link=link)
-    turn.state = replace(turn.state, past=event.past, trust=event.trust)
+    turn.state = replace(turn.state, past=event.past, trust=event.trust, floor=event.floor, forgotten=event.forgotten)
     for rule in event.rules:
         # What lasts counts anew: while nobody knows the time, it is better that a lock holds too long.
         known_rule = KnownRule(rule.accepted, rule.base, turn.now.mono, rule.held, saved=True)
@@ -192,14 +234,27 @@ def _restore(turn: Turn, event: Restored) -> None:
         playing.resume(turn, mark)
     for known in [known for known in turn.state.jobs.values() if known.called_off]:
         sounding.call_off(turn, known, Cause.CALLED_OFF, over[known.job.job_id])
+    manifests.restored(turn, event.manifests)
+    talk.alone(turn)
     turn.note(Level.INFO, "restored", jobs=len(jobs), begun=len(event.marks), last_seq=event.last_seq)
 
 
-def _known(saved: SavedJob, marks: tuple[SavedMark, ...]) -> KnownJob:
-    """A job as the journal has it. One that had begun waits for nothing, even if the disk did not take its release."""
-    begun = any(mark.job_id == saved.accepted.job.job_id for mark in marks)
+def _known(turn: Turn, saved: SavedJob, event: Restored) -> KnownJob:
+    """A job as the journal has it. One that had begun waits for nothing, even if the disk did not take its release.
+
+    But a warning that had begun without a time is still without one: it sounds once, and waits again.
+    """
+    job_id = saved.accepted.job.job_id
+    begun = any(mark.job_id == job_id for mark in event.marks)
     offered = saved.accepted.offered and not begun
-    return KnownJob(saved.accepted, saved.base, saved.held and not begun, saved=True, offered=offered)
+    known = KnownJob(saved.accepted, saved.base, saved.held and not begun, saved=True, offered=offered)
+    if not saved.held or known.job.plays_as is not JobClass.EMERGENCY or turn.now.tells_validity:
+        return known
+    known = replace(known, held=True, asked_at=turn.now.mono)
+    if begun:
+        return freshness.as_unproven(turn.state, known)
+    sounded = any(sound.job_id == job_id for sound in event.past)
+    return replace(known, unproven=Unproven.HAS_SOUNDED) if sounded else known
 
 
 def _relay_changed(turn: Turn, event: RelayChanged) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 
-from edge_agent.core import explain
+from edge_agent.core import explain, freshness, manifests
 from edge_agent.core.clock_trust import Now
-from edge_agent.core.effects import Level, SaveLogAck, SendHello, SendLog, SendState
-from edge_agent.core.events import Connected
+from edge_agent.core.effects import AskHome, CompareLog, Level, SaveLogAck, SendHello, SendLog, SendState
+from edge_agent.core.events import Connected, LogForked
 from edge_agent.core.job import LogAck, Welcome
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.state import Link, State, Turn, ZonePart
-from edge_agent.core.units import SECOND_MS, MonoMs
+from edge_agent.core.units import MINUTE_MS, SECOND_MS, MonoMs
 
 HELLO_AGAIN_MS = 30 * SECOND_MS
 # Without a welcome after this, ask again (protocol, "Freshness": an unset clock waits 30 s for one).
@@ -22,6 +22,10 @@ WELCOME_TRIES = 3
 SHOW_AGAIN_MS = 500
 # Two relays and a phase change within milliseconds: one message of 2 kB instead of four; nobody reads faster.
 NONCE_DIGITS = 32
+HOME_AFTER = 2
+# Hellos without an answer before the home server is asked too: somebody keeps the answers, or their server is down.
+HOME_FIRST_MS, HOME_AGAIN_MS = MINUTE_MS, 15 * MINUTE_MS
+# Without a session: a reconnect takes seconds; then 96 questions a day of 3 kB.
 LOG_AGAIN_MS = 60 * SECOND_MS
 # A batch without its acknowledgement is sent again; 4G with a full uplink needs some 10 s for 48 kB.
 
@@ -36,13 +40,17 @@ def connected(turn: Turn, event: Connected) -> None:
 def hello(turn: Turn) -> None:
     """Ask for a welcome. Every asking has its own nonce, or an answer to an earlier one would pass for a quick one."""
     link = turn.state.link
-    if not link.connected:
+    by_home = turn.state.site.polls_home and link.seed != "" and (not link.connected or link.unanswered >= HOME_AFTER)
+    if not (link.connected or by_home):
         return
     nonce = hashlib.sha256(f"{link.seed} {link.hellos}".encode()).hexdigest()[:NONCE_DIGITS]
-    again_at = MonoMs(turn.now.mono + HELLO_AGAIN_MS)
+    again_at = MonoMs(turn.now.mono + (HELLO_AGAIN_MS if link.connected else HOME_AGAIN_MS))
     turn.put_link(nonce=nonce, hellos=link.hellos + 1, unanswered=link.unanswered + 1, hello_again_at=again_at)
     turn.put_link(asked_at=turn.now.mono)
-    turn.emit(SendHello(nonce, again=link.hellos > 0))
+    if link.connected:
+        turn.emit(SendHello(nonce, again=link.hellos > 0))
+    if by_home:
+        turn.emit(AskHome(nonce))
     _alarm_of_expiry(turn)
 
 
@@ -70,8 +78,15 @@ def welcomed(turn: Turn) -> None:
 
 def disconnected(turn: Turn, detail: str) -> None:
     """The session is gone; what plays, plays on."""
-    turn.put_link(connected=False, nonce="", hello_again_at=None, log_sent_at=None)
+    turn.put_link(connected=False, nonce="", log_sent_at=None)
+    alone(turn)
     turn.note(Level.WARNING, "disconnected, playing on from the cache", detail=detail)
+
+
+def alone(turn: Turn) -> None:
+    """Without a session the home server is asked for the time, if there is one; soon, then now and then."""
+    soon = MonoMs(turn.now.mono + HOME_FIRST_MS)
+    turn.put_link(hello_again_at=soon if turn.state.site.polls_home else None)
 
 
 def record_saved(turn: Turn, seq: int) -> None:
@@ -79,31 +94,48 @@ def record_saved(turn: Turn, seq: int) -> None:
     turn.put_link(last_seq=max(seq, turn.state.link.last_seq))
 
 
-def log_acked(turn: Turn, ack: LogAck) -> None:
-    """The server holds everything up to ``ack.seq``; the cursor moves, the records stay."""
+def log_acked(turn: Turn, ack: LogAck, word: bytes) -> None:
+    """The server holds everything up to ``ack.seq``, and has signed its ``word`` for it; the records stay."""
     link = turn.state.link
     if ack.epoch != link.log_epoch or not link.acked_seq < ack.seq <= link.last_seq:
         return
     turn.put_link(acked_seq=ack.seq, log_sent_at=None)
-    turn.emit(SaveLogAck(ack.epoch, ack.seq))
+    turn.emit(SaveLogAck(ack.epoch, ack.seq, word))
 
 
 def log_held(turn: Turn, welcome: Welcome) -> None:
-    """What the centre holds of our log. It may have come back from a backup: what it has lost since is sent again."""
+    """What the centre holds of our log.
+
+    Either may have come back from a copy: what the centre has lost since is sent again, and what this card has lost
+    it cannot know any more (``freshness``).
+    """
     link = turn.state.link
-    held = welcome.log_seq if welcome.log_epoch == link.log_epoch else 0
-    if held > link.last_seq:
-        turn.note(Level.ERROR, "the server holds records that this card has lost", seq_there=held)
-    elif held < link.acked_seq:
+    there = welcome.log_epoch, welcome.log_seq, welcome.log_hash
+    held = welcome.log_seq
+    if held > 0 and welcome.log_epoch != link.log_epoch:
+        held = link.chain_from or 0  # of this chain nothing
+        if link.chain_from is None:
+            freshness.card_forgot(turn, there, fork=False)
+    elif held > link.last_seq:
+        freshness.card_forgot(turn, there, fork=True)
+    elif held > 0:
+        turn.emit(CompareLog(*there))
+    if held < link.acked_seq:
         turn.note(Level.WARNING, "the server has lost records, sending them again", seq_there=held, seq=link.acked_seq)
         turn.put_link(acked_seq=held, log_sent_at=None)
 
 
+def log_forked(turn: Turn, event: LogForked) -> None:
+    """The centre holds another record in the place of ours: this card was copied, or put back, and wrote on."""
+    if event.epoch == turn.state.link.log_epoch:
+        freshness.card_forgot(turn, (event.epoch, event.seq, event.hash), fork=True)
+
+
 def keep_talking(turn: Turn) -> None:
     """Whatever is due to be said now; called at the end of every step."""
+    _hello_again(turn)
     if not turn.state.link.connected:
         return
-    _hello_again(turn)
     _send_log(turn)
     _show_changes(turn)
 
@@ -111,7 +143,7 @@ def keep_talking(turn: Turn) -> None:
 def next_wake(link: Link) -> list[MonoMs]:
     """When something has to be said again."""
     if not link.connected:
-        return []
+        return [] if link.hello_again_at is None else [link.hello_again_at]
     again = [wake for wake in (link.hello_again_at, link.show_at) if wake is not None]
     if link.log_sent_at is not None:
         again.append(MonoMs(link.log_sent_at + LOG_AGAIN_MS))
@@ -127,7 +159,8 @@ def _hello_again(turn: Turn) -> None:
 
 def _send_log(turn: Turn) -> None:
     link = turn.state.link
-    if link.acked_seq >= link.last_seq:
+    if link.acked_seq >= link.last_seq or (link.chain_from is None and not turn.state.welcomed):
+        # What a new card sends before its welcome would make the centre's word on the old one unheard (``freshness``).
         return
     if link.log_sent_at is not None and turn.now.mono < link.log_sent_at + LOG_AGAIN_MS:
         return
@@ -157,8 +190,8 @@ def _worth_showing(state: State, turn: Turn) -> tuple[object, ...]:
     )
     relays = tuple((zone, relay.on) for zone, relay in state.relays.items())
     waits = tuple((job_id, known.offered) for job_id, known in state.jobs.items())
-    trust = (state.device_up, state.welcomed, turn.now.trusted)
-    return (sounding, relays, waits, _laid_down(state, turn.now), *trust)
+    trust = (state.device_up, state.welcomed, turn.now.trusted, freshness.obstacle(state, turn.now))
+    return (sounding, relays, waits, _laid_down(state, turn.now), manifests.shown(state, turn.now), *trust)
 
 
 def _laid_down(state: State, now: Now) -> tuple[object, ...]:

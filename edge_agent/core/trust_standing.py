@@ -6,6 +6,7 @@ Whether a document is to be believed is decided in ``trust.chain``; what becomes
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edge_agent.core.units import DAY_MS, UtcMs
@@ -26,6 +27,16 @@ class TrustHead:
     epoch: int
     version: int
     expires: UtcMs
+    issued_at: UtcMs = UtcMs(0)
+
+
+@dataclass(frozen=True, slots=True)
+class TrustVersion:
+    """A document as a server names it: the newest that it knows of an area."""
+
+    area: str
+    epoch: int
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,27 @@ class TrustStanding:
     """The documents that stand, the root first; none in a test that is not about them."""
 
     heads: tuple[TrustHead, ...] = ()
+
+    def lacks(self, named: Iterable[TrustVersion]) -> tuple[str, ...]:
+        """The areas of which a newer document is named than stands here."""
+        have = {head.area: (head.epoch, head.version) for head in self.heads}
+        return tuple(one.area for one in named if have.get(one.area, (0, 0)) < (one.epoch, one.version))
+
+    def floor(self, signed: UtcMs) -> UtcMs:
+        """Before which it cannot be now, if ``signed`` is the last signed time: documents were issued since, perhaps.
+
+        Never later than the root's own end, or one wrong welcome would make every clock unbelievable for ever.
+        """
+        newest = max([signed, *(head.issued_at for head in self.heads)])
+        return min([newest, *(head.expires for head in self.heads if head.area == ROOT_AREA)])
+
+    def passed(self, now: UtcMs) -> UtcMs:
+        """The time that has certainly passed at ``now``: that at which the newest document was signed.
+
+        By it, and by no server's word alone, things are forgotten for good: documents are signed anew every 90 days, by
+        keys that lie on no server. Where nothing stands, ``now``.
+        """
+        return min([now, *([max(head.issued_at for head in self.heads)] if self.heads else [])])
 
     @property
     def expires(self) -> UtcMs | None:

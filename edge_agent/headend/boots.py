@@ -40,6 +40,10 @@ class Boots:
             self._follow(heard, state)
         return True
 
+    def comes_back(self, boot_id: str) -> bool:
+        """Whether another boot has followed this one, so that there are two boxes, or an old word is said again."""
+        return boot_id in self.past
+
     def _of_earlier_connection(self, will: Heard) -> bool:
         if self.last not in ("", will.boot_id):
             return True

@@ -1,4 +1,7 @@
-"""Serve signed audio over HTTPS by its SHA-256: ``/clip/<64 hex>``, with HEAD and ranges, and nothing else.
+"""Serve over HTTPS, with HEAD and ranges, what is signed or proven by a digest, and nothing else.
+
+Audio by its SHA-256 (``/clip/<64 hex>``), manifests and envelopes likewise (``/paper/…``), heads (``/head/<scope>``);
+and where somebody greets, a welcome for a hello (``POST /hello/<station>``).
 
 The server is trusted with nothing: a station checks length and digest itself, so no client certificate is asked for and
 no content is checked here. There is no listing and no other path, so nothing can be found that is not already named.
@@ -8,31 +11,31 @@ from __future__ import annotations
 
 import hashlib
 import re
-import ssl
-import sys
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from socket import socket
-from types import TracebackType
 from typing import Any, BinaryIO
 
 from edge_agent.headend.audio_facts import AudioFacts
 from edge_agent.headend.files import EVERYBODY_READS, write_durably
+from edge_agent.headend.https_server import IDLE_S, TlsService
 from edge_agent.headend.pki import Issued
 
-CLIP_PATH = re.compile(r"/clip/([0-9a-f]{64})")
+BY_DIGEST = re.compile(r"/(clip|paper)/([0-9a-f]{64})")
+HEAD_PATH = re.compile(r"/(head/(?:area|station)(?:/[a-z0-9-]{1,64}){1,6})")
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
-IDLE_S = 30
-# A station on 4G that sends nothing for half a minute has lost its link; it comes back with a range.
-CONNECTIONS_MAX = 64
-# A commune has at most 50 stations (requirement S1); each fetches one clip at a time.
 BLOCK_BYTES = 64 * 1024
+HEAD_FILE = "head.json"
+# With a dot, which no name of an area has: the folders of the areas in it lie beside it.
 
+HELLO_PATH = re.compile(r"/hello/([a-z0-9-]{1,64})")
+HELLO_BYTES_MAX = 16 * 1024
+# A hello has some 2 kB.
 Serve = Callable[[str], None]
+Greet = Callable[[str, bytes], bytes | None]
+"""(station, hello) to the welcome; None for whoever is no station."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,14 @@ class Shelf:
         return (f"{self.base_url}/clip/{facts.digest}",)
 
 
+def found_at(path: str) -> Path | None:
+    """Where it lies in the server's folder; None: no such thing is served."""
+    if match := BY_DIGEST.fullmatch(path):
+        return Path(match[2]) if match[1] == "clip" else Path("paper", match[2])
+    match = HEAD_PATH.fullmatch(path)
+    return None if match is None else Path(match[1], HEAD_FILE)
+
+
 def wanted_span(header: str | None, size: int) -> Span | None:
     """What a Range header asks of ``size`` bytes; everything when it is absent or of a form we need not know.
 
@@ -95,6 +106,7 @@ class _ClipRequest(BaseHTTPRequestHandler):
     timeout = IDLE_S
     directory: Path
     note: Serve
+    greet: Greet | None
 
     def do_GET(self) -> None:
         self._answer(with_body=True)
@@ -102,19 +114,37 @@ class _ClipRequest(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self._answer(with_body=False)
 
+    def do_POST(self) -> None:
+        hello = HELLO_PATH.fullmatch(self.path)
+        length = self.headers.get("Content-Length", "")
+        if hello is None or self.greet is None:
+            return self._refuse(HTTPStatus.NOT_FOUND)
+        if not length.isascii() or not length.isdigit() or len(length) > 6 or int(length) > HELLO_BYTES_MAX:
+            self.close_connection = True  # what follows is not looked at
+            return self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        welcome = self.greet(hello[1], self.rfile.read(int(length)))
+        if welcome is None:
+            return self._refuse(HTTPStatus.FORBIDDEN)
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(welcome)))
+        self.end_headers()
+        self.wfile.write(welcome)
+        return None
+
     def log_message(self, format: str, *args: Any) -> None:
         self.note(f"{self.client_address[0]} {format % args}")
 
     def _answer(self, *, with_body: bool) -> None:
-        match = CLIP_PATH.fullmatch(self.path)
-        if match is None:
+        path = found_at(self.path)
+        if path is None:
             return self._refuse(HTTPStatus.NOT_FOUND)
         try:
-            file = (self.directory / match[1]).open("rb")
+            file = (self.directory / path).open("rb")
         except OSError:
             return self._refuse(HTTPStatus.NOT_FOUND)
         with file:
-            return self._send(file, match[1], with_body=with_body)
+            return self._send(file, path.name, with_body=with_body)
 
     def _send(self, file: BinaryIO, digest: str, *, with_body: bool) -> None:
         size = file.seek(0, 2)
@@ -157,59 +187,23 @@ class _ClipRequest(BaseHTTPRequestHandler):
         self.end_headers()
 
 
-class _TlsServer(ThreadingHTTPServer):
-    """Shakes hands in the connection's own thread, so that a silent client cannot stop the next one from coming in."""
-
-    daemon_threads = True
-    request_queue_size = CONNECTIONS_MAX
-
-    def __init__(self, address: tuple[str, int], request: type[_ClipRequest], tls: ssl.SSLContext) -> None:
-        super().__init__(address, request)
-        self._tls = tls
-        self._places = threading.BoundedSemaphore(CONNECTIONS_MAX)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        if self._places.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
-            self.shutdown_request(request)
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            super().process_request_thread(self._wrapped(request), client_address)
-        except OSError:
-            self.shutdown_request(request)  # it hung up before the first byte
-        finally:
-            self._places.release()
-
-    def _wrapped(self, plain: socket) -> ssl.SSLSocket:
-        plain.settimeout(IDLE_S)
-        return self._tls.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up or talks no TLS is an ordinary day; anything else is our own bug and is shown."""
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
-
-
-class ContentServer:
+class ContentServer(TlsService):
     """Serves ``directory`` until stopped; a context manager. Port 0 takes a free one, see ``port``."""
 
     def __init__(
-        self, directory: Path, identity: Issued, host: str = "127.0.0.1", port: int = 0, note: Serve = lambda _: None
+        self,
+        directory: Path,
+        identity: Issued,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        note: Serve = lambda _: None,
+        greet: Greet | None = None,
     ) -> None:
-        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        tls.minimum_version = ssl.TLSVersion.TLSv1_3
-        tls.load_cert_chain(identity.certificate, identity.key)
-        request = type("_Request", (_ClipRequest,), {"directory": directory, "note": staticmethod(note)})
-        self._server = _TlsServer((host, port), request, tls)
-        self._thread = threading.Thread(target=self._server.serve_forever, name="content", daemon=True)
+        """``greet``: hellos are answered here too; else there is no such path."""
+        own = {"directory": directory, "note": staticmethod(note), "greet": greet and staticmethod(greet)}
+        request = type("_Request", (_ClipRequest,), own)
+        super().__init__("content", request, identity, host, port)
         self.directory = directory
-        self.host = host
-
-    @property
-    def port(self) -> int:
-        return int(self._server.server_address[1])
 
     def url(self, digest: str, host: str = "localhost") -> str:
         """Where a station finds the clip."""
@@ -218,19 +212,3 @@ class ContentServer:
     def shelf(self, host: str = "localhost") -> Shelf:
         """The same place, seen by whoever writes orders."""
         return Shelf(self.directory, f"https://{host}:{self.port}")
-
-    def start(self) -> None:
-        """Begin to serve in a thread of its own."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End; connections that still send are cut off with the process."""
-        self._server.shutdown()
-        self._server.server_close()
-
-    def __enter__(self) -> ContentServer:
-        self.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
-        self.stop()

@@ -12,6 +12,7 @@ from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend import signing
 from edge_agent.headend.boots import Boots
 from edge_agent.headend.errors import KeyringError
+from edge_agent.headend.greeting import welcome_to
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.listening import Doubt, Heard, LogBatch, Unheard, hear
 from edge_agent.headend.logbook import NO_CURSOR, HeldChain, Logbook, LogbookError, NotTaken
@@ -73,7 +74,15 @@ class Presence:
     boot_id: str
 
 
-Noted = Heard | Unheard | Kept | LogTrouble | LateWill | OldState
+@dataclass(frozen=True, slots=True)
+class CloneSuspected:
+    """A boot that another one has followed says hello again: there are two boxes, or somebody repeats its old word."""
+
+    station: StationId
+    boot_id: str
+
+
+Noted = Heard | Unheard | Kept | LogTrouble | LateWill | OldState | CloneSuspected
 
 
 class Desk:
@@ -93,10 +102,13 @@ class Desk:
         heard = self._hear(topic, message)
         if isinstance(heard, Unheard):
             return [heard], []
-        counts = self._boots.setdefault(heard.station, Boots()).counts(heard)
+        boots = self._boots.setdefault(heard.station, Boots())
+        counts = boots.counts(heard)
         match heard.said:
             case HelloMsg() as hello:
-                return self._welcome(heard, hello, now)
+                noted, replies = self._welcome(heard, hello, now)
+                twice = boots.comes_back(heard.boot_id)
+                return [*noted, CloneSuspected(heard.station, heard.boot_id)] if twice else noted, replies
             case LogBatch() as batch:
                 return self._keep(heard, batch, message, now)
             case StateMsg() as state:
@@ -121,16 +133,7 @@ class Desk:
         if held.epoch == hello.log.epoch and held.seq > hello.log.seq:
             detail = f"the station's log ends at {hello.log.seq}, {held.seq} records are held: an old card was restored"
             trouble = LogTrouble(heard.station, detail)
-        envelope = signing.welcome(
-            self._keyring.realm,
-            heard.station,
-            hello.nonce,
-            now,
-            self._keyring.trust.version,
-            self._keyring.serials(),
-            held,
-            self._welcome_key,
-        )
+        envelope = welcome_to(self._keyring, heard, hello, held, now, self._welcome_key)
         noted: list[Noted] = [heard] if trouble is None else [heard, trouble]
         welcome = Reply(down_topic(heard.station, Down.WELCOME), envelope)
         return noted, self._with_documents(heard.station, hello, welcome)

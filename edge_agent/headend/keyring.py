@@ -1,7 +1,7 @@
 """Keep what the central side must keep: officers' and servers' keys, the trust file, the stations, the serial numbers.
 
-One directory, owner-only. Nothing secret is ever printed. In this version the headend makes a station's signing key and
-hands it over in the station's folder; a key made on the device, that never leaves it, comes with the identity work.
+One directory, owner-only. Nothing secret is ever printed. A station makes its keys itself and is admitted by a one-time
+code (``registrar``); for demonstrations ``enrol`` makes them here and hands them over in the station's folder.
 
     trust.json            goes to every station
     stations.json         who signs for which station
@@ -9,7 +9,10 @@ hands it over in the station's folder; a key made on the device, that never leav
     keys/                 officers' and servers' private keys, or which token holds them (``key_folder``)
     pki/  clients/        TLS: authority, broker, content server; the headend's two client certificates
     stations/ID/          what is carried to a station: client.pem, client.key, sign.pem, ca.pem, trust.json
+    codes.json            one-time codes that bring stations in (``code_book``)
+    issued/ID.pem         the newest certificate of each station that made its own keys
     orders/ID.json        what was published and may still be obeyed (``outbox``)
+    manifests.json        what was told to be in force (``manifest_shelf``)
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from pathlib import Path
 
 from edge_agent.core.events import Rejected
 from edge_agent.core.reasons import explain
-from edge_agent.core.trust_standing import TrustHead
+from edge_agent.core.trust_standing import TrustHead, TrustVersion
 from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend import pki
 from edge_agent.headend.enrolment import Enrolled, read_stations, station_name, write_stations
@@ -36,10 +39,10 @@ from edge_agent.headend.roles import RoleSpec
 from edge_agent.headend.trust_making import Draft, first_documents
 from edge_agent.trust.bundle import believe, read_document, read_file, write_file
 from edge_agent.trust.chain import TRUST_TYPE, Chain, offer, remembered
-from edge_agent.trust.documents import ROOT
+from edge_agent.trust.documents import ROOT, Document
 from edge_agent.trust.envelope import sign
 from edge_agent.trust.fields import AREA, NAME, Fields, Form, within_areas
-from edge_agent.trust.keys import Ed25519Signer, PublicKey, Signer, new_signer
+from edge_agent.trust.keys import Ed25519Signer, PublicKey, Signer, new_signer, write_new
 from edge_agent.trust.orders import OrderType, ordered_as
 from edge_agent.trust.roles import JobGrant, Role, Trust
 from edge_agent.trust.strict_json import INTEGER_MAX, WireError, dump, parse
@@ -82,6 +85,11 @@ class Keyring:
     def authority_path(self) -> Path:
         """The authority's certificate, which clients pin."""
         return self.directory / "pki" / "ca.pem"
+
+    @property
+    def revoked_path(self) -> Path:
+        """The list of certificates that are good no more, for brokers."""
+        return pki.revocations(self.directory / "pki")
 
     def server(self, name: str) -> Issued:
         """The certificate of "broker" or "content"."""
@@ -154,6 +162,12 @@ class Keyring:
                 missing.append(envelope)
         return tuple(missing)
 
+    def newest(self, area: str) -> tuple[TrustVersion, ...]:
+        """The trust documents that a station in ``area`` is to have, the root's first."""
+        standing = [held.document for held in self.chain.standing]
+        around = [one for one in standing if one.area == ROOT or within_areas(area, (one.area,))]
+        return tuple(TrustVersion(one.area, one.epoch, one.version) for one in around)
+
     @contextlib.contextmanager
     def ceremony(self) -> Iterator[None]:
         """Documents are signed by one at a time, by what lies here now, and written when all of them are signed.
@@ -177,29 +191,36 @@ class Keyring:
 
     def add_document(self, envelope: bytes) -> None:
         """Take in a signed trust document, within a ``ceremony``, as every station will at its next hello."""
-        area = read_document(envelope).area
-        after = offer(self.chain, envelope, frozenset({area}))
-        if isinstance(after, Rejected):
-            raise KeyringError(f"trust document: {explain(after.reason)}: {after.detail}")
+        area, after = read_document(envelope).area, believing_too(self.chain, envelope)
         # Every root is a step that somebody may still have to take; of an area only the newest counts.
         kept = [one for one in self.documents if area == ROOT or read_document(one).area != area]
-        self.documents, self.chain = tuple(sorted([*kept, envelope], key=_from_above)), after
+        listed = sorted([*kept, envelope], key=lambda one: from_above(read_document(one)))
+        self.documents, self.chain = tuple(listed), after
 
     def enrol(self, station: str, area: str, name: str = "") -> StationFolder:
         """Make a station's certificate and signing key, and note its public key. A station is enrolled only once."""
-        _check("id", station, NAME)
-        if station in (HEADEND_ID, PUBLISHER_ID):
-            raise KeyringError(f"id: {station} is a session of the headend's own; take another id")
-        _check("area", area, AREA)
-        named = _name_for_people(name or station)
+        named = self.place_for(station, area, name)
         folder = self.folder(station)
         if station in self.stations or folder.directory.exists():
             raise KeyringError(f"id: {station} is enrolled already; take another id, or remove its folder and entry")
         key = self._fill(folder, station)
-        enrolled = Enrolled(StationId(station), area, named, key.public)
-        self.stations = {**self.stations, enrolled.station: enrolled}
-        write_stations(self.directory / "stations.json", self.realm, self.stations)
+        self.admit(Enrolled(StationId(station), area, named, key.public))
         return folder
+
+    def place_for(self, station: str, area: str, name: str = "") -> str:
+        """Whether a station can be called so and stand there; its name for people."""
+        _check("id", station, NAME)
+        if station in (HEADEND_ID, PUBLISHER_ID):
+            raise KeyringError(f"id: {station} is a session of the headend's own; take another id")
+        _check("area", area, AREA)
+        return _name_for_people(name or station)
+
+    def admit(self, enrolled: Enrolled) -> None:
+        """Note by which key a station signs from now on. What another key signed before is not believed any more."""
+        with (self.directory / "stations.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.stations = {**self._read_stations(), enrolled.station: enrolled}
+            write_stations(self.directory / "stations.json", self.realm, self.stations)
 
     def refresh(self) -> None:
         """Take in stations that somebody else has enrolled since, and trust documents that were signed."""
@@ -296,6 +317,35 @@ def create_keyring(
     return Keyring(directory, asking)
 
 
+def create_servers(
+    directory: Path, realm: str, specs: Sequence[RoleSpec], hosts: Sequence[str]
+) -> dict[str, PublicKey]:
+    """Certificates and servers' keys of a network whose other keys are made elsewhere; it waits for its first root."""
+    check_new(directory, realm)
+    make_private_directory(directory / "keys")
+    make_private_directory(directory)
+    _make_certificates(directory, realm, hosts)
+    servers = [_make_keys(directory / "keys", spec, plain_file) for spec in specs if not spec.of_officers]
+    return {name: signer.public for keys in servers for name, signer in keys.items()}
+
+
+def begin_network(directory: Path, documents: Sequence[bytes]) -> Keyring:
+    """Write a first trust file, of documents that are believed in their order. Never over another one."""
+    try:
+        write_new(directory / "trust.json", write_file(documents))
+    except FileExistsError as error:
+        raise KeyringError(f"{directory / 'trust.json'} exists: go on from it, without --first") from error
+    return Keyring(directory)
+
+
+def believing_too(chain: Chain, envelope: bytes) -> Chain:
+    """What stations that were offered this document believe then. ``KeyringError``: they would refuse it."""
+    after = offer(chain, envelope, frozenset({read_document(envelope).area}))
+    if isinstance(after, Rejected):
+        raise KeyringError(f"trust document: {explain(after.reason)}: {after.detail}")
+    return after
+
+
 def _signed(draft: Draft, signers: Mapping[str, Signer]) -> bytes:
     return sign(TRUST_TYPE, dump(draft.payload), [signers[name] for name in draft.by])
 
@@ -330,8 +380,8 @@ def _read_trust(path: Path) -> tuple[tuple[bytes, ...], Chain]:
         raise KeyringError(f"{path}: {error}") from error
 
 
-def _from_above(envelope: bytes) -> tuple[int, str, int]:
-    document = read_document(envelope)
+def from_above(document: Document) -> tuple[int, str, int]:
+    """Sorts trust documents into the order in which they can be believed."""
     return len(document.area.split("/")) if document.area else 0, document.area, document.version
 
 

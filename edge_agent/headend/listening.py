@@ -15,6 +15,7 @@ from typing import TypeVar, cast
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.effects import Conflict, Verdict
 from edge_agent.core.events import Rejected
+from edge_agent.core.heads import ScopeStatus
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import InForce, Planned
@@ -40,22 +41,22 @@ from edge_agent.sync.reports import (
 )
 from edge_agent.sync.topics import ROOT, Up
 from edge_agent.trust.envelope import open_envelope, payload_type, signers_of
-from edge_agent.trust.fields import AREA, HASH, NAME, WALL_MINUTE, Fields, form, free_text
-from edge_agent.trust.orders import LOG_EPOCH, LOG_HASH, NONCE
+from edge_agent.trust.fields import AREA, AREA_OR_ROOT, HASH, NAME, WALL_MINUTE, Fields, form, free_text
+from edge_agent.trust.manifests import SCOPE
+from edge_agent.trust.orders import LOG_EPOCH, LOG_HASH, NONCE, TRUST_HEADS_MAX
 from edge_agent.trust.strict_json import INTEGER_MAX, WireError, parse
 from edge_agent.trust.timetable import ZONE_NAME, read_day, read_instant
 
 RECORDS_MAX = 1_000
 # More than fit into 48 kB.
+SCOPES_MAX = 7
+# A station, and one of each name that an area may have.
 PLAYS_MAX = 64
 ZONES_MAX = 64
 CONFLICTS_MAX = 16
 ENTRIES_MAX = 500
 # A plan's, as many as a station lists.
-TRUST_HEADS_MAX = 7
-# The root's, and one of each name that an area may have.
 WORDS = free_text(200)
-AREA_OR_ROOT = form(rf"({AREA.pattern.pattern})?", f"{AREA.rule}; or nothing, of the root")
 NAME_OR_NOTHING = form(r"[a-z0-9-]{0,64}", "a name or nothing")
 DIGEST_OR_NOTHING = form(r"([0-9a-f]{64})?", "64 hex digits or nothing")
 NEWER_NAME = free_text(64, least=1)
@@ -180,11 +181,13 @@ def _state(fields: Fields) -> StateMsg:
         next=tuple(_play(play) for play in fields.records("next", 0, PLAYS_MAX)),
         records_waiting=fields.integer("records_waiting", 0, INTEGER_MAX),
         welcomed=_flag(fields, "welcomed"),
+        waits=_reason(fields, "waits"),
         device_up=_flag(fields, "device_up"),
         host=_host(fields.record("host")),
         # A station of the version before says neither.
         offers=tuple(_offer(offer) for offer in fields.records("offers", 0, PLAYS_MAX)) if "offers" in fields else (),
         rules=_rules(fields.record("rules")) if "rules" in fields else InForce(),
+        manifests=_manifests(fields),
     )
 
 
@@ -282,6 +285,23 @@ def _offer(fields: Fields) -> OfferStatus:
     )
 
 
+def _manifests(fields: Fields) -> tuple[ScopeStatus, ...] | None:
+    """None of a station that has no home, or is of the version before."""
+    if fields.values.get("manifests") is None:
+        return None
+    return tuple(
+        ScopeStatus(
+            scope=one.text("scope", SCOPE),
+            epoch=one.integer("epoch", 0, INTEGER_MAX),
+            counter=one.integer("counter", 0, INTEGER_MAX),
+            issued_at=read_instant(one, "issued_at"),
+            lacking=one.integer("lacking", 0, INTEGER_MAX),
+            reason=_reason(one),
+        )
+        for one in fields.records("manifests", 0, SCOPES_MAX)
+    )
+
+
 def _rules(fields: Fields) -> InForce:
     return InForce(
         regulation=fields.text("regulation", WORDS),
@@ -358,10 +378,10 @@ def _flag(fields: Fields, name: str) -> bool:
     return value
 
 
-def _reason(fields: Fields) -> Reason | None:
-    if fields.values.get("reason") is None:
+def _reason(fields: Fields, name: str = "reason") -> Reason | None:
+    if fields.values.get(name) is None:
         return None
-    return known_or_plain(fields, "reason", Reason)
+    return known_or_plain(fields, name, Reason)
 
 
 def _trust_head(fields: Fields) -> TrustHead:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edge_agent.core.order import Cancel, Command
 from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.files import EVERYBODY_READS, make_private_directory, write_durably
@@ -43,11 +44,24 @@ class Outbox:
         path = self.directory / f"{order_id}.json"
         return _read(path) if NAME.pattern.fullmatch(order_id) else None
 
+    def envelopes(self) -> list[bytes]:
+        """Everything that is kept."""
+        paths = sorted(self.directory.glob("*.json"))
+        return [path.read_bytes() for path in paths if _read(path) is not None]
+
     def _tidy(self, now: UtcMs) -> None:
         for path in self.directory.glob("*.json"):
             order = _read(path)
-            if order is not None and heading_of(order).not_after + KEPT_AFTER_MS < now:
+            if order is not None and _counts_until(order) + KEPT_AFTER_MS < now:
                 path.unlink(missing_ok=True)
+
+
+def _counts_until(order: Given) -> UtcMs:
+    """Until when it may be obeyed; a cancel holds for as long as what it has taken back could come again."""
+    not_after = heading_of(order).not_after
+    if isinstance(order, Command) and isinstance(order.action, Cancel):
+        return max(not_after, order.action.until)
+    return not_after
 
 
 def _read(path: Path) -> Given | None:

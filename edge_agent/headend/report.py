@@ -19,7 +19,17 @@ from edge_agent.core.units import MINUTE_MS
 from edge_agent.headend.logbook import LogbookError, checked_records
 from edge_agent.headend.plays import Play, Totals, ZonePlay, count, read_play
 from edge_agent.headend.rule_words import became, of_record
-from edge_agent.headend.words import EVIDENCE, PHASES, day_and_hour, local, number, percent, reason_words, seconds
+from edge_agent.headend.words import (
+    CARD_FORGOT,
+    EVIDENCE,
+    PHASES,
+    day_and_hour,
+    local,
+    number,
+    percent,
+    reason_words,
+    seconds,
+)
 from edge_agent.trust.strict_json import WireError
 
 COLUMNS = (
@@ -70,6 +80,9 @@ def as_table(plays: Sequence[Play], zone: ZoneInfo) -> str:
     rules = [play for play in plays if play.kind is RecordKind.RULE]
     if rules:
         parts += ["", "Quy chế, trường hợp đặc biệt và lệnh điều khiển:", *(_rule(play, zone) for play in rules)]
+    chains = [play for play in plays if play.kind is RecordKind.CHAIN]
+    if chains:
+        parts += ["", f"{CARD_FORGOT}:", *(_chain(play, zone) for play in chains)]
     return "\n".join([*parts, "", *_total_lines(count(plays))]) + "\n"
 
 
@@ -101,6 +114,10 @@ def _rows(play: Play, zone: ZoneInfo) -> Iterator[tuple[str, ...]]:
         under = f"trường hợp đặc biệt {play.under}" if play.under else ""
         times = (seconds(play.planned_ms), seconds(one.played_ms))
         yield (*lead, one.zone, *times, EVIDENCE[one.evidence], "; ".join(filter(None, (reason, under))))
+
+
+def _chain(play: Play, zone: ZoneInfo) -> str:
+    return f"  {play.station}  {day_and_hour(play.ended, zone)}  {play.detail}"
 
 
 def _refusal(play: Play, zone: ZoneInfo) -> str:

@@ -1,7 +1,7 @@
 """Decide which roles a new network starts with. Makes and keeps no key itself.
 
-The defaults follow the protocol: a key on a server (welcome, ack) never starts sound; one officer of a ward warns his
-own ward for half an hour, two officers for longer; the province schedules, and warns only with keys added later.
+The defaults follow the protocol: a key on a server (welcome, ack, head) never starts sound; one officer of a ward warns
+his own ward for half an hour, two officers for longer; the province schedules, and warns only with keys added later.
 
 Cancelling goes by issuer. So the desk commands in the name in which the ward orders jobs, by the same officer's key;
 and whoever lays down the ward's policy has a name, a key and a way to take his windows back of his own.
@@ -70,7 +70,11 @@ class RoleSpec:
 
 
 SCHEDULED = (JobClass.NORMAL, JobClass.PRIORITY)
-ONLINE = (RoleSpec("welcome", (OrderType.WELCOME,)), RoleSpec("ack", (OrderType.ACK,)))
+ONLINE = (
+    RoleSpec("welcome", (OrderType.WELCOME,)),
+    RoleSpec("ack", (OrderType.ACK,)),
+    RoleSpec("head", (OrderType.HEAD,)),
+)
 
 
 def default_roles(area: str, emergency_threshold: int) -> tuple[RoleSpec, ...]:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from edge_agent.core.events import Rejected
+from edge_agent.core.trust_standing import TrustVersion
 from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend.drafting import Finished
 from edge_agent.headend.errors import HeadendError
@@ -72,7 +73,7 @@ def welcome(
     station: StationId,
     nonce: str,
     utc: UtcMs,
-    trust_version: int,
+    trust: Sequence[TrustVersion],
     marks: Mapping[str, int],
     held: LogCursor,
     signer: Signer,
@@ -84,7 +85,7 @@ def welcome(
         "station": station,
         "nonce": nonce,
         "utc": utc,
-        "trust_version": trust_version,
+        "trust": [{"area": one.area, "epoch": one.epoch, "version": one.version} for one in trust],
         "serial_marks": {**marks},
         "heads": {},
         "log": _cursor(held),

@@ -11,13 +11,14 @@ from edge_agent.core.as_run import RecordKind
 from edge_agent.core.effects import Conflict
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import DAY_MS, UtcMs
-from edge_agent.headend.desk import Kept, LateWill, LogTrouble, OldState
+from edge_agent.headend.desk import CloneSuspected, Kept, LateWill, LogTrouble, OldState
 from edge_agent.headend.headend import Shown
 from edge_agent.headend.listening import Heard, Unheard
 from edge_agent.headend.plays import Play, read_play
 from edge_agent.headend.rule_words import became, of_record
 from edge_agent.headend.session import LinkDown, LinkUp
 from edge_agent.headend.words import (
+    CARD_FORGOT,
     DOUBTS,
     EVIDENCE,
     PHASES,
@@ -57,6 +58,13 @@ def for_machines(shown: Shown, now: UtcMs) -> str:
     return json.dumps(what, ensure_ascii=False, default=str)  # a day and a time of day as ISO 8601 writes them
 
 
+OF_BOOTS = {
+    LateWill: "tin mất kết nối của lần khởi động hoặc kết nối trước, bỏ qua [late_will]",
+    CloneSuspected: "CÓ THỂ CÓ HAI MÁY CÙNG CHỨNG THƯ, cần tìm máy kia [clone_suspected]",
+    OldState: "trạng thái cũ của lần khởi động trước, bỏ qua [old_state]",
+}
+
+
 def _lines(shown: Shown, zone: ZoneInfo) -> list[str]:
     match shown:
         case Heard(said=PlanMsg() as plan):
@@ -69,10 +77,8 @@ def _lines(shown: Shown, zone: ZoneInfo) -> list[str]:
             ]
         case LogTrouble():
             return [f"{shown.station}: NHẬT KÝ PHÁT CÓ VẤN ĐỀ, cần kiểm tra [log_trouble]: {shown.detail}"]
-        case LateWill():
-            return [f"{shown.station}: tin mất kết nối của lần khởi động hoặc kết nối trước, bỏ qua [late_will]"]
-        case OldState():
-            return [f"{shown.station}: trạng thái cũ của lần khởi động trước, bỏ qua [old_state]"]
+        case LateWill() | CloneSuspected() | OldState():
+            return [f"{shown.station}: {OF_BOOTS[type(shown)]}"]
         case Unheard():
             return [f"{shown.station or '?'}: bỏ qua, {DOUBTS[shown.doubt]} [{shown.doubt}]: {shown.detail}"]
         case LinkUp():
@@ -142,8 +148,17 @@ def _record(record: StoredRecord) -> str:
         play = read_play(record)
     except WireError as error:
         return f"nhật ký phát số {record.seq}, không đọc được [unreadable]: {error}"
-    told = _rule(play) if play.kind is RecordKind.RULE else _play(play)
-    return f"nhật ký phát số {record.seq}: {told}"
+    return f"nhật ký phát số {record.seq}: {_told(play)}"
+
+
+def _told(play: Play) -> str:
+    match play.kind:
+        case RecordKind.RULE:
+            return _rule(play)
+        case RecordKind.CHAIN:
+            return f"{CARD_FORGOT} [chain]: {play.detail}"
+        case _:
+            return _play(play)
 
 
 def _rule(play: Play) -> str:

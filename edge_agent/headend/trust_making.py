@@ -6,7 +6,7 @@ the areas below is bounded by nothing but what any role may do: a network narrow
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from edge_agent.core.job import JobClass
@@ -33,10 +33,12 @@ class Draft:
     by: tuple[str, ...]
 
 
-def first_documents(realm: str, specs: Sequence[RoleSpec], keys: Keys, now: UtcMs) -> tuple[Draft, ...]:
-    """The root's document and those of the areas, from above down."""
+def first_documents(
+    realm: str, specs: Sequence[RoleSpec], keys: Keys, now: UtcMs, wanted: Callable[[str], bool] = lambda _area: True
+) -> tuple[Draft, ...]:
+    """The root's document and those of the areas, from above down; only for those that are wanted keys are needed."""
     areas = sorted({_area_of(spec) for spec in specs if spec.orders} | {ROOT}, key=lambda area: area.split("/"))
-    return tuple(_draft(realm, area, areas, specs, keys, now) for area in areas)
+    return tuple(_draft(realm, area, areas, specs, keys, now) for area in areas if wanted(area))
 
 
 def _draft(realm: str, area: str, areas: Sequence[str], specs: Sequence[RoleSpec], keys: Keys, now: UtcMs) -> Draft:

@@ -7,11 +7,13 @@ does the station's own signature reach its end? Nobody without the station's key
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 
+from edge_agent.core.as_run import RecordKind
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.listening import LogBatch, read_record
 from edge_agent.headend.logbook import line_of
@@ -21,6 +23,8 @@ from edge_agent.sync.reports import HelloMsg
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.orders import LOG_EPOCH
 from edge_agent.trust.strict_json import WireError, parse
+
+_AFTER = re.compile(r"after epoch=(\S{1,64}) seq=([1-9][0-9]{0,15}) hash=([0-9a-f]{64})")
 
 
 class Kind(StrEnum):
@@ -79,7 +83,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A line of the records. Its body has been held to its hash (``whole``) and let go."""
+    """A line of the records. Its body has been held to its hash (``whole``) and let go.
+
+    ``cites`` is the place of another chain that the station says was held here when it began this one.
+    """
 
     line: int
     epoch: str
@@ -87,6 +94,7 @@ class _Place:
     prev: str
     hash: str
     whole: bool
+    cites: tuple[str, ChainPoint] | None = None
 
 
 @dataclass(slots=True)
@@ -122,7 +130,7 @@ def verify(records: bytes, proof: bytes, whose: Whose, elsewhere: Sequence[Word]
     words, amiss = _read_proof(proof, whose)
     known = [*words, *elsewhere]
     places, unreadable = _read_places(records, whose.station.station)
-    starts, pins = _starts(known), _pins(known)
+    starts, pins = _starts(known), _pins(known, places)
     chains, broken = _walk(places, starts)
     held = next((word for word in words if isinstance(word, Held)), None)
     # Where a chain may begin stands in the proof: with a spoilt one, a chain that was taken over only seems to be cut.
@@ -161,9 +169,16 @@ def _read_place(number: int, line: bytes, station: str) -> _Place | Finding:
     except WireError as error:
         return Finding(Kind.CHANGED, number, detail=str(error))
     whole = record.hash == hash_of(record.prev, record.body)
-    if whole and fields.record("body").values.get("station") != station:
+    body = fields.record("body").values
+    if whole and body.get("station") != station:
         return Finding(Kind.FOREIGN, number, record.epoch, record.seq, record.seq)
-    return _Place(number, record.epoch, record.seq, record.prev, record.hash, whole)
+    return _Place(number, record.epoch, record.seq, record.prev, record.hash, whole, _cited(body) if whole else None)
+
+
+def _cited(body: Mapping[str, object]) -> tuple[str, ChainPoint] | None:
+    """What a record of kind ``chain`` says was held of the chain before it (protocol, 7.10)."""
+    found = _AFTER.fullmatch(str(body.get("detail"))) if body.get("kind") == RecordKind.CHAIN else None
+    return None if found is None else (found[1], ChainPoint(int(found[2]), found[3]))
 
 
 def _starts(words: Sequence[Word]) -> dict[str, ChainPoint]:
@@ -243,11 +258,13 @@ def _read_word(line: bytes, whose: Whose) -> Word:
     return word
 
 
-def _pins(words: Iterable[Word]) -> dict[str, list[_Pin]]:
-    """By epoch, in the order of their numbers."""
+def _pins(words: Iterable[Word], places: Iterable[_Place]) -> dict[str, list[_Pin]]:
+    """By epoch, in the order of their numbers; the station's citations in its records among them."""
     pins: dict[str, list[_Pin]] = {}
     for epoch, pin in (found for word in words for found in _pins_of(word)):
         pins.setdefault(epoch, []).append(pin)
+    for epoch, at in (place.cites for place in places if place.cites is not None):
+        pins.setdefault(epoch, []).append(_Pin(at.seq, at.hash, by_station=False))
     return {epoch: sorted(found, key=lambda pin: pin.seq) for epoch, found in pins.items()}
 
 

@@ -52,6 +52,10 @@ WHYS = {
     Why.GOODBYE: "ngừng kết nối theo lệnh",
     Why.CONNECTION_LOST: "MẤT KẾT NỐI",
 }
+CARD_FORGOT = (
+    "THẺ NHỚ ĐÃ BỊ KHÔI PHỤC, SAO CHÉP HOẶC THAY, nhật ký nối tiếp / the card was put back, copied or replaced"
+)
+
 VERDICTS = {
     Verdict.ACCEPTED: "đã nhận lệnh",
     Verdict.KNOWN: "lệnh này đã có",

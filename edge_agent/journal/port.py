@@ -7,7 +7,7 @@ from typing import Protocol
 
 from edge_agent.core.as_run import AsRun
 from edge_agent.core.clock_trust import KeptTime
-from edge_agent.core.effects import Entries, SaveJob, SaveMark
+from edge_agent.core.effects import Entries, NewChain, SaveJob, SaveMark
 from edge_agent.core.events import SavedMark
 from edge_agent.core.job import Seen
 from edge_agent.core.past import Sounded
@@ -56,6 +56,10 @@ class Contents:
     ``seen`` holds the ids that may come again; ``refused`` holds the digests of the orders that the
     last REFUSALS_AMONG records refuse; ``past`` is what has sounded lately, by the records of it.
     ``trust`` are the envelopes of the newest trust documents, one of each area, each behind the root it began with.
+    ``forgotten`` are the serials, by issuer, up to which this card may have forgotten what it did; ``chain_from``:
+    behind this record the chain begins, and it says which one came before; None: it does not say that. ``word`` is the
+    centre's signed acknowledgement of ``acked_seq``; b"": of nothing, or nobody kept it.
+    ``manifests`` are the newest of each scope, each behind its head's envelope.
     ``quarantined`` names what the damaged predecessor of this memory was put aside as; "" when there was none.
     """
 
@@ -72,6 +76,10 @@ class Contents:
     past: tuple[Sounded, ...] = ()
     kept: KeptTime | None = None
     trust: tuple[tuple[str, bytes], ...] = ()
+    forgotten: tuple[tuple[str, int], ...] = ()
+    chain_from: int | None = None
+    word: bytes = b""
+    manifests: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class Journal(Protocol):
@@ -100,15 +108,21 @@ class Journal(Protocol):
 
     def save_mark(self, effect: SaveMark) -> None: ...
 
-    def append(self, record: AsRun, closes: tuple[JobId, UtcMs] | None, job_over: bool) -> StoredRecord:
+    def append(
+        self, record: AsRun, closes: tuple[JobId, UtcMs] | None, job_over: bool, new: NewChain | None = None
+    ) -> StoredRecord:
         """Chain the record; if ``closes`` is set, drop that occurrence's mark and move the job's base to its instant.
 
         ``job_over``: the record's job will never sound again; it stays as a tombstone, so that a redelivery is known.
+        ``new``: from what is not acknowledged on, this is the chain ``new.epoch``, and its marks are kept.
         """
         ...
 
-    def save_ack(self, epoch: str, seq: int) -> None:
-        """Records up to ``seq`` are held elsewhere. Of another epoch, older, or beyond the last record: no effect."""
+    def save_ack(self, epoch: str, seq: int, word: bytes = b"") -> None:
+        """Records up to ``seq`` are held elsewhere, says whoever has signed ``word``.
+
+        Of another epoch, older, or beyond the last record: no effect.
+        """
         ...
 
     def save_floor(self, floor: UtcMs, kept: KeptTime | None = None) -> None:
@@ -122,6 +136,10 @@ class Journal(Protocol):
         """
         ...
 
+    def save_manifest(self, scope: str, head: bytes, body: bytes) -> None:
+        """The newest manifest of a scope, and its head's envelope; it takes the place of the one before."""
+        ...
+
     def prune(self, now: UtcMs) -> None:
         """Forget what nobody needs at ``now`` (trusted time): old tombstones, and delivered records past their term."""
         ...
@@ -132,6 +150,10 @@ class Journal(Protocol):
 
     def rollback(self) -> None:
         """Drop what was not committed; no harm where there is nothing to drop."""
+        ...
+
+    def hash_at(self, epoch: str, seq: int) -> str | None:
+        """The hash of a record of the chain that is written now; None where it is of another, not there, or pruned."""
         ...
 
     def records_after(self, seq: int, bytes_max: int) -> tuple[StoredRecord, ...]:

@@ -39,6 +39,8 @@ SELECT json_extract(told, '$.digest') FROM (
 ) WHERE json_extract(told, '$.kind') = 'refusal' ORDER BY seq
 """
 LOAD_TRUST = "SELECT anchor, envelope FROM trust ORDER BY area"
+LOAD_FORGOTTEN = "SELECT issuer, serial FROM forgotten ORDER BY issuer"
+LOAD_MANIFESTS = "SELECT head, body FROM manifests ORDER BY scope"
 LOAD_PAST = "SELECT body FROM records WHERE seq > (SELECT head_seq FROM meta) - ? ORDER BY seq"
 
 
@@ -62,6 +64,7 @@ def contents_of(connection: sqlite3.Connection, quarantined: str = "") -> Conten
     past = _rows(connection, LOAD_PAST, PAST_AMONG)
     epoch, seq, head_hash, acked, floor = connection.execute(LOAD_META).fetchone()
     kept = connection.execute(LOAD_KEPT).fetchone()
+    chain_from, word = connection.execute("SELECT chain_from, ack FROM meta").fetchone()
     return Contents(
         jobs=tuple(
             StoredJob(job_id, envelope, topic, base, bool(held)) for job_id, envelope, topic, base, held in jobs
@@ -78,6 +81,10 @@ def contents_of(connection: sqlite3.Connection, quarantined: str = "") -> Conten
         refused=tuple(digest for (digest,) in refused),
         past=tuple(sound for (body,) in past if (sound := sounded_in(body)) is not None),
         trust=tuple(_rows(connection, LOAD_TRUST)),
+        forgotten=tuple(_rows(connection, LOAD_FORGOTTEN)),
+        chain_from=chain_from,
+        word=word,
+        manifests=tuple(_rows(connection, LOAD_MANIFESTS)),
     )
 
 

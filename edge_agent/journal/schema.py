@@ -65,6 +65,25 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             anchor TEXT NOT NULL
         ) STRICT, WITHOUT ROWID""",
     ),
+    # The serials, by issuer, up to which this card may have forgotten what it did; and behind which record the chain
+    # begins that is written now (NULL: it does not say which one came before it).
+    (
+        """CREATE TABLE forgotten (
+            issuer TEXT PRIMARY KEY,
+            serial INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID""",
+        "ALTER TABLE meta ADD COLUMN chain_from INTEGER",
+        # The centre's signed word for what is acknowledged: it, too, may come back from a copy.
+        "ALTER TABLE meta ADD COLUMN ack BLOB NOT NULL DEFAULT x''",
+    ),
+    # The newest manifest of each scope, and the signed head that proves it.
+    (
+        """CREATE TABLE manifests (
+            scope TEXT PRIMARY KEY,
+            head BLOB NOT NULL,
+            body BLOB NOT NULL
+        ) STRICT, WITHOUT ROWID""",
+    ),
 )
 VERSION = len(MIGRATIONS)
 NEW_META = "INSERT INTO meta (one, epoch, head_seq, head_hash, acked_seq, floor) VALUES (1, ?, 0, ?, 0, 0)"

@@ -14,7 +14,7 @@ from typing import Any
 
 from edge_agent.core.as_run import AsRun
 from edge_agent.core.clock_trust import TIMETABLE_SOURCES, KeptTime
-from edge_agent.core.effects import Entries, SaveJob, SaveMark
+from edge_agent.core.effects import Entries, NewChain, SaveJob, SaveMark
 from edge_agent.core.job import TOMBSTONE_KEEP_MS
 from edge_agent.core.units import JobId, MonoMs, UtcMs
 from edge_agent.journal.database import disk, open_database
@@ -46,7 +46,12 @@ SAVE_TRUST = """
 INSERT INTO trust VALUES (?, ?, ?)
 ON CONFLICT (area) DO UPDATE SET envelope = excluded.envelope, anchor = excluded.anchor
 """
-SAVE_ACK = "UPDATE meta SET acked_seq = ?1 WHERE epoch = ?2 AND ?1 BETWEEN acked_seq AND head_seq"
+# One that goes by another name begins with what the old one has not got acknowledged.
+NEW_CHAIN = "UPDATE meta SET chain_from = CASE WHEN epoch = ?1 THEN 0 ELSE acked_seq END, epoch = ?1"
+SAVE_FORGOTTEN = """
+INSERT INTO forgotten VALUES (?, ?) ON CONFLICT (issuer) DO UPDATE SET serial = max(serial, excluded.serial)
+"""
+SAVE_ACK = "UPDATE meta SET acked_seq = ?1, ack = ?3 WHERE epoch = ?2 AND ?1 BETWEEN acked_seq AND head_seq"
 # A record's age is told by trusted clocks only. It is past its term when it, or one after it, ended before ?1 by a
 # clock that was trusted then, and no record up to that one is younger.
 PRUNE_RECORDS = """
@@ -106,7 +111,13 @@ class Store:
             effect.attempt,
         )
 
-    def append(self, record: AsRun, closes: tuple[JobId, UtcMs] | None, job_over: bool) -> StoredRecord:
+    def append(
+        self, record: AsRun, closes: tuple[JobId, UtcMs] | None, job_over: bool, new: NewChain | None = None
+    ) -> StoredRecord:
+        if new is not None:
+            self._write(NEW_CHAIN, new.epoch)
+            for issuer, serial in new.marks:
+                self._write(SAVE_FORGOTTEN, issuer, serial)
         with disk():
             epoch, seq, head_hash, _, _ = self._meta()
         stored = chain(epoch, ChainPoint(seq, head_hash), body_of(record, self._origin))
@@ -124,8 +135,8 @@ class Store:
             self._write("DELETE FROM marks WHERE job_id = ?", record.job_id)
         return stored
 
-    def save_ack(self, epoch: str, seq: int) -> None:
-        self._write(SAVE_ACK, seq, epoch)
+    def save_ack(self, epoch: str, seq: int, word: bytes = b"") -> None:
+        self._write(SAVE_ACK, seq, epoch, word)
 
     def save_floor(self, floor: UtcMs, kept: KeptTime | None = None) -> None:
         kept = kept or NOTHING_KEPT
@@ -133,6 +144,9 @@ class Store:
 
     def save_trust(self, area: str, envelope: bytes, anchor: str) -> None:
         self._write(SAVE_TRUST, area, envelope, anchor)
+
+    def save_manifest(self, scope: str, head: bytes, body: bytes) -> None:
+        self._write("INSERT OR REPLACE INTO manifests VALUES (?, ?, ?)", scope, head, body)
 
     def prune(self, now: UtcMs) -> None:
         self._write("DELETE FROM jobs WHERE over AND not_after < ?", now - TOMBSTONE_KEEP_MS)
@@ -156,6 +170,16 @@ class Store:
         if self._connection.in_transaction:  # SQLite has often rolled back by itself
             with disk():
                 self._connection.execute("ROLLBACK")
+
+    def hash_at(self, epoch: str, seq: int) -> str | None:
+        with disk():
+            ours, head_seq, head_hash, _, _ = self._meta()
+            found = self._connection.execute("SELECT hash FROM records WHERE seq = ?", (seq,)).fetchone()
+        if epoch != ours:
+            return None
+        if seq == head_seq:
+            return str(head_hash)
+        return None if found is None else str(found[0])
 
     def records_after(self, seq: int, bytes_max: int) -> tuple[StoredRecord, ...]:
         found: list[StoredRecord] = []

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from edge_agent.core.clock_trust import Now
+from edge_agent.core.heads import ScopeStatus
 from edge_agent.core.outlook import InForce, Planned
 from edge_agent.core.reasons import Reason
 from edge_agent.core.text import tidy
@@ -113,10 +114,12 @@ def _state(sender: Sender, msg: StateMsg) -> Outgoing:
             "next": [{**_play(play), "reason": _code(play.reason)} for play in msg.next],
             "records_waiting": msg.records_waiting,
             "welcomed": msg.welcomed,
+            "waits": _code(msg.waits),
             "device_up": msg.device_up,
             "host": _host(msg.host),
             "offers": [_offer(offer) for offer in msg.offers],
             "rules": _rules(msg.rules),
+            "manifests": None if msg.manifests is None else [_scope(one) for one in msg.manifests],
         },
     )
 
@@ -235,6 +238,17 @@ def _offer(offer: OfferStatus) -> dict[str, object]:
         "class": offer.cls.value,
         "level": offer.level,
         "expires": offer.expires,
+    }
+
+
+def _scope(scope: ScopeStatus) -> dict[str, object]:
+    return {
+        "scope": scope.scope,
+        "epoch": scope.epoch,
+        "counter": scope.counter,
+        "issued_at": scope.issued_at,
+        "lacking": scope.lacking,
+        "reason": _code(scope.reason),
     }
 
 

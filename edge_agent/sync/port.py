@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -58,4 +59,23 @@ class Fetcher(Protocol):
 
     def sweep(self, keep: frozenset[ClipKey]) -> int:
         """Delete originals, begun ones too, that no known job needs; returns how many. Never beside a ``fetch``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NotRead:
+    """Why something small could not be had."""
+
+    detail: str
+
+
+class HomeServer(Protocol):
+    """The content server that keeps heads, manifests and envelopes. Blocks; called from a worker thread."""
+
+    def get(self, paths: Sequence[str], bytes_max: int) -> tuple[bytes | NotRead, ...]:
+        """What lies at each path, whole and in memory; of more than ``bytes_max`` nothing. Nothing is checked here."""
+        ...
+
+    def post(self, path: str, body: bytes, bytes_max: int) -> bytes | NotRead:
+        """What is answered to ``body``, in the same way."""
         ...

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Conflict, Verdict
+from edge_agent.core.heads import ScopeStatus
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import InForce, Planned
@@ -112,6 +113,8 @@ class StateMsg:
     device_up: bool
     host: HostStatus
     offers: tuple[OfferStatus, ...] = ()
+    waits: Reason | None = None
+    manifests: tuple[ScopeStatus, ...] | None = None
     rules: InForce = NOTHING_LAID_DOWN
 
 

@@ -6,7 +6,7 @@ binds everybody, however deep. A commune's one officer warns his own commune for
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import time
 
 from edge_agent.core.job import JobClass
@@ -15,7 +15,7 @@ from edge_agent.trust.documents import Bounds, Document
 from edge_agent.trust.fields import within_areas
 from edge_agent.trust.orders import OrderType
 from edge_agent.trust.role_limits import Limits
-from edge_agent.trust.roles import Role
+from edge_agent.trust.roles import JobGrant, Role
 
 ALONE_MS_MAX = 30 * MINUTE_MS
 # One signature that can wake a ward must not do so for longer than it takes to find a second officer.
@@ -39,12 +39,15 @@ def _excesses(document: Document, bounds: Bounds) -> Iterator[str]:
         yield from (f"delegates.{excess}" for excess in _of_place(below.limits, document.area))
 
 
-def _of_role(role: Role, area: str, bounds: Bounds) -> Iterator[str]:
+def _of_role(role: Role, area: str, bounds: Bounds) -> Iterable[str]:
     if role.grant is None:
-        yield "orders: what answers stations stands in the root's document alone"
-        return
-    limits = role.grant.limits
-    yield from _of_kinds(role.orders, frozenset({role.grant.level}), bounds)
+        return ["orders: what answers stations stands in the root's document alone"]
+    return _of_grant(role, role.grant, area, bounds)
+
+
+def _of_grant(role: Role, grant: JobGrant, area: str, bounds: Bounds) -> Iterator[str]:
+    limits = grant.limits
+    yield from _of_kinds(role.orders, frozenset({grant.level}), bounds)
     yield from _of_limits(limits, role.orders, bounds)
     yield from _of_place(limits, area)
     if role.threshold == 1 and JobClass.EMERGENCY in limits.classes and limits.validity_max_ms > ALONE_MS_MAX:

@@ -37,6 +37,7 @@ def free_text(most: int, *, least: int = 0) -> Form:
 
 NAME = form(r"[a-z0-9-]{1,64}", "1 to 64 of a-z, 0-9 and -")
 AREA = form(r"[a-z0-9-]{1,64}(/[a-z0-9-]{1,64}){0,5}", "1 to 6 names of a-z, 0-9 and -, joined by /")
+AREA_OR_ROOT = form(rf"({AREA.pattern.pattern})?", f"{AREA.rule}; or nothing, of the root")
 HASH = form(r"[0-9a-f]{64}", "64 hex digits")
 WALL_MINUTE = form(r"([01][0-9]|2[0-3]):[0-5][0-9]", 'wall time as "05:00"')
 WALL_SECOND = form(r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]", 'wall time as "05:30:00"')

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from edge_agent.core.events import Judgement, Rejected
+from edge_agent.core.heads import Head
 from edge_agent.core.job import Accepted, Job, JobClass, LogAck, Welcome
 from edge_agent.core.order import AcceptedRule, Command, Regulation, RuleOrder, Timetable, Window
 from edge_agent.core.reasons import Reason
@@ -151,6 +152,8 @@ def _judge_proven(site: Site, proven: _Proven) -> Judgement:
         if unknown is not None:
             return Rejected(Reason.UNSUPPORTED, f"critical: {unknown!a} is not known to this software")
         order = parse_order(fields, kind)
+        if isinstance(order, Head):
+            return order  # of which scope it is, whoever has asked for it knows
         if not isinstance(order, Welcome | LogAck):
             return _judge_given(order, site, proven)
         if fields.text("station", NAME) != site.station:

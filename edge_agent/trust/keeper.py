@@ -90,4 +90,4 @@ def believing(file: bytes, kept: Sequence[tuple[str, bytes]], site: Site) -> Kee
 
 def _head(held: Held) -> TrustHead:
     document = held.document
-    return TrustHead(document.area, document.epoch, document.version, document.expires)
+    return TrustHead(document.area, document.epoch, document.version, document.expires, document.issued_at)

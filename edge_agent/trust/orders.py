@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
+from edge_agent.core.heads import Head
 from edge_agent.core.job import Job, JobClass, LogAck, Preemption, Welcome
 from edge_agent.core.order import Regulation, RuleOrder, Timetable, Window
+from edge_agent.core.trust_standing import TrustVersion
 from edge_agent.core.units import SECOND_MS, JobId
 from edge_agent.trust.entries import entry_payload, read_timetable, timetable_fields
-from edge_agent.trust.fields import NAME, Fields, form, free_text
+from edge_agent.trust.fields import AREA_OR_ROOT, NAME, Fields, form, free_text
 from edge_agent.trust.heading import HEADING_FIELDS, audience_payload, read_audience
 from edge_agent.trust.items import ITEMS_MAX, item_payload, read_item
 from edge_agent.trust.job_together import check_together
+from edge_agent.trust.manifests import HEAD_FIELDS, parse_head
 from edge_agent.trust.rule_orders import parse_command, parse_regulation, parse_window, rule_fields
 from edge_agent.trust.strict_json import INTEGER_MAX, JsonObject, WireError
 from edge_agent.trust.timetable import read_instant, read_when, when_payload
@@ -27,6 +30,8 @@ VOLUME_MAX = 100
 LATE_S_MAX = 86_400  # a day late it is another day's programme
 VERSION_MAX = 9_999  # of one alert: a new one every minute for a week
 SERIAL_MARKS_MAX = 64
+TRUST_HEADS_MAX = 7
+# The root's, and one of each name that an area may have.
 CRITICAL_MAX = 64
 EVENT = form(r"[a-z0-9-]{1,40}", "1 to 40 of a-z, 0-9 and -")
 NONCE = form(r"[0-9a-f]{32}", "32 hex digits")
@@ -47,9 +52,10 @@ class OrderType(StrEnum):
     TIMETABLE = "timetable"
     WELCOME = "welcome"
     ACK = "ack"
+    HEAD = "head"
 
 
-Order = Job | RuleOrder | Welcome | LogAck
+Order = Job | RuleOrder | Welcome | LogAck | Head
 
 GIVEN = frozenset({OrderType.JOB, OrderType.REGULATION, OrderType.WINDOW, OrderType.COMMAND, OrderType.TIMETABLE})
 """What people order, in an issuer's name and within limits; the rest are a server's answers."""
@@ -67,8 +73,9 @@ KNOWN_FIELDS = {
     OrderType.WINDOW: _RULE_FIELDS | {"kind", "begins", "ends", "basis", "classes", "session_s", "total_s", "volume"},
     OrderType.COMMAND: _RULE_FIELDS | {"do"},
     OrderType.TIMETABLE: _RULE_FIELDS | {"name", "version", "entries"},
-    OrderType.WELCOME: COMMON_FIELDS | {"station", "nonce", "utc", "trust_version", "serial_marks", "heads", "log"},
+    OrderType.WELCOME: COMMON_FIELDS | {"station", "nonce", "utc", "trust", "serial_marks", "heads", "log"},
     OrderType.ACK: COMMON_FIELDS | {"station", "log"},
+    OrderType.HEAD: COMMON_FIELDS | HEAD_FIELDS,
 }
 """What this software reads; a payload that calls another field critical is UNSUPPORTED."""
 
@@ -137,7 +144,7 @@ def parse_welcome(fields: Fields) -> Welcome:
     return Welcome(
         nonce=fields.text("nonce", NONCE),
         utc=read_instant(fields, "utc"),
-        trust_version=fields.integer("trust_version", 0, INTEGER_MAX),
+        trust=tuple(_read_trust_version(one) for one in fields.records("trust", 1, TRUST_HEADS_MAX)),
         serial_marks=_read_serial_marks(fields.record("serial_marks")),
         log_epoch=log.text("epoch", LOG_EPOCH),
         log_seq=log.integer("seq", 0, INTEGER_MAX),
@@ -245,6 +252,14 @@ def _read_cap(fields: Fields) -> tuple[tuple[str, str], ...]:
     return tuple((name, cap.text(name, CAP_TEXT)) for name in CAP_FIELDS if name in cap)
 
 
+def _read_trust_version(fields: Fields) -> TrustVersion:
+    return TrustVersion(
+        area=fields.text("area", AREA_OR_ROOT),
+        epoch=fields.integer("epoch", 0, INTEGER_MAX),
+        version=fields.integer("version", 1, INTEGER_MAX),
+    )
+
+
 def _read_serial_marks(fields: Fields) -> tuple[tuple[str, int], ...]:
     if len(fields.values) > SERIAL_MARKS_MAX:
         raise WireError(fields.where, f"at most {SERIAL_MARKS_MAX} issuers")
@@ -262,4 +277,5 @@ _PARSERS: Mapping[OrderType, Callable[[Fields], Order]] = {
     OrderType.TIMETABLE: parse_timetable,
     OrderType.WELCOME: parse_welcome,
     OrderType.ACK: parse_ack,
+    OrderType.HEAD: parse_head,
 }

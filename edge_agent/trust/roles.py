@@ -24,7 +24,7 @@ _BY_ITS_OWNER = "an exception is signed by the policy's owner, never by the job'
 _OWN_NAME = "the policy's owner has a name of its own: cancelling goes by issuer"
 PUBLIC_HEX = form(r"([0-9a-f]{2}){1,65}", "lower-case hex digits")
 
-ONLINE = frozenset({OrderType.WELCOME, OrderType.ACK})
+ONLINE = frozenset({OrderType.WELCOME, OrderType.ACK, OrderType.HEAD})
 """What keys that lie on servers may sign. Such a key never starts a sound: whoever breaks into a server has it."""
 
 OWNERS = frozenset({OrderType.REGULATION, OrderType.WINDOW})
@@ -141,7 +141,7 @@ def read_bound_orders(fields: Fields) -> frozenset[OrderType]:
     """What the roles below may order at all; a server's answers are for the root alone to grant."""
     orders = _read_orders(fields)
     if orders & ONLINE:
-        raise fields.wrong("orders", "no welcome or ack here: who answers stations stands in the root's document")
+        raise fields.wrong("orders", "no welcome, ack or head here: who answers stations stands in the root's document")
     return orders
 
 
@@ -155,7 +155,7 @@ def _read_orders(fields: Fields) -> frozenset[OrderType]:
 def _read_role_orders(fields: Fields) -> frozenset[OrderType]:
     orders = _read_orders(fields)
     if orders & GIVEN and orders & ONLINE:
-        raise fields.wrong("orders", "no welcome or ack here: a key that answers stations must not order; two roles")
+        raise fields.wrong("orders", "no welcome, ack or head here: who answers stations must not order; two roles")
     if OrderType.JOB in orders and orders & OWNERS:
         raise fields.wrong("orders", f"no job here: {_BY_ITS_OWNER}; make two roles of different keys")
     return orders

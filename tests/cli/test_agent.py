@@ -8,8 +8,9 @@ from pathlib import Path
 from edge_agent.audio.sandbox import Sandbox
 from edge_agent.audio.speech import EspeakVoice
 from edge_agent.cli import agent, paths
-from edge_agent.clock import boot_ms, kernel_boot_id
+from edge_agent.clock import boot_ms, kernel_boot_id, system_utc_ms
 from edge_agent.core.clock_trust import ClockSource, KeptTime
+from edge_agent.core.trust_standing import NOTHING_STANDS, TrustHead, TrustStanding
 from edge_agent.core.units import MonoMs, UtcMs
 from edge_agent.journal.port import Contents
 from tests.cli.stations import make_station
@@ -35,7 +36,20 @@ def test_the_clock_goes_on_from_what_the_journal_has_kept_of_this_boot(tmp_path:
     assert boot_id is not None
     kept = KeptTime(boot_id, mono, NOON, error_ms=40)
     empty = Contents((), (), (), epoch="e", last_seq=0, last_hash="", acked_seq=0, floor=UtcMs(0))
-    now = agent._clock(station.config, replace(empty, kept=kept)).now()
+    now = agent._clock(station.config, replace(empty, kept=kept), NOTHING_STANDS).now()
     assert (now.source, now.utc_of(mono), now.max_error_ms) == (ClockSource.SIGNED, NOON, 40)
     other = replace(empty, kept=replace(kept, boot_id="another"))
-    assert agent._clock(station.config, other).now().source is ClockSource.RTC, "which this station has"
+    assert agent._clock(station.config, other, NOTHING_STANDS).now().source is ClockSource.RTC, "which this station has"
+
+
+def test_it_cannot_be_earlier_than_the_newest_trust_document_was_signed(tmp_path: Path) -> None:
+    """A fresh card with a chip that has lost its battery: the documents in the trust file tell that much."""
+    station = make_station(tmp_path)
+    signed_at = UtcMs(system_utc_ms() + 60_000)
+    root = TrustHead("", 0, 1, UtcMs(signed_at + 60_000), issued_at=signed_at)
+    empty = Contents((), (), (), epoch="e", last_seq=0, last_hash="", acked_seq=0, floor=UtcMs(0))
+    now = agent._clock(station.config, empty, TrustStanding((root,))).now()
+    assert (now.source, now.utc >= signed_at) == (ClockSource.FLOOR, True)
+    late = replace(root, expires=UtcMs(signed_at - 120_000))
+    now = agent._clock(station.config, empty, TrustStanding((late,))).now()
+    assert now.source is ClockSource.RTC, "never beyond the root's own end"

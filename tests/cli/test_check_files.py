@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import serialization as form
 
 from edge_agent.cli import check_files, check_talk
 from edge_agent.headend.pki import create_authority, issue_client
+from edge_agent.identity.installing import pending
 from tests.cli.findings import (
     EARLIER,
     END_S,
@@ -59,16 +60,31 @@ def test_the_trust_file_of_another_realm(shared: StationRig) -> None:
     assert_fault(check_files.trust_file(config, NOW), "realm test, but this station is of elsewhere", "correct realm")
 
 
+def test_an_enrolment_that_was_cut_short_is_told(tmp_path: Path) -> None:
+    station = make_station(tmp_path)
+    assert list(check_files.enrolment(station.config)) == []
+    pending(station.config).write_bytes(b"{}")
+    (finding,) = check_files.enrolment(station.config)
+    assert_fault(finding, "not yet taken in whole", "sudo edge-agent enrol")
+
+
 def test_an_expired_trust_file_and_expired_certificates(shared: StationRig) -> None:
     findings = [check_files.trust_file(shared.config, LATER), *check_files.certificates(shared.config, LATER)]
     assert len(findings) == 4
+    own = findings.pop(1)
     for finding in findings:
-        assert_fault(finding, "EXPIRED on 20", "ask the operator")
+        assert_fault(finding, "HẾT HẠN ngày / EXPIRED on 20", "ask the operator")
+    assert_fault(own, "chứng thư của trạm đã hết hạn ngày 20", "sudo edge-agent renew")
+    assert "the station's certificate expired on 20" in own.seen
 
 
 def test_a_certificate_that_has_not_begun_by_a_clock_that_is_trusted(shared: StationRig) -> None:
-    for finding in check_files.certificates(shared.config, EARLIER):
+    own, *authorities = check_files.certificates(shared.config, EARLIER)
+    for finding in authorities:
         assert_fault(finding, "begins only on 20", "ask the operator")
+        assert "the station's clock says 1970-01-01" in finding.seen
+    assert_fault(own, "chưa đến ngày có hiệu lực: đồng hồ của trạm đang là 1970-01-01", "set the clock right")
+    assert "not yet valid: the station's clock says 1970-01-01 00:00 UTC" in own.seen
 
 
 def test_a_clock_that_is_not_trusted_is_blamed_and_not_the_files(shared: StationRig) -> None:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,13 @@ from edge_agent.cli import check_talk
 from edge_agent.cli.finding import Finding
 from edge_agent.console.status import Absence, read_status
 from edge_agent.core.clock_trust import Now
+from edge_agent.core.heads import ScopeStatus
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import UtcMs
 from edge_agent.headend.broker import BrokerSetup, Mosquitto
-from edge_agent.headend.pki import create_authority, issue_client, issue_server
+from edge_agent.headend.pki import create_authority, issue_client, issue_server, load_authority
 from tests.cli.findings import (
+    EARLIER,
     LATER,
     LOST,
     NOW,
@@ -41,6 +46,18 @@ def test_the_agent_that_runs_and_the_one_that_does_not() -> None:
     assert "NOT answered" in check_talk.agent(read_status(picture(welcomed=False))).seen
     for absence in Absence:
         assert check_talk.agent(absence).fault
+
+
+def test_what_manifests_a_station_has_and_what_it_lacks(shared: StationRig) -> None:
+    config = shared.config
+    assert "no [content] home" in check_talk.manifests(config, Absence.NOT_RUNNING).seen
+    config = replace(config, content=replace(config.content, home="https://home.example"))
+    well = ScopeStatus("area/vn", 1, 7, UtcMs(1), 0, None)
+    assert_well(check_talk.manifests(config, Absence.NOT_RUNNING))
+    assert_well(check_talk.manifests(config, read_status(picture(manifests=(well,)))))
+    lacks = replace(well, lacking=2, reason=Reason.MANIFEST_UNREACHABLE)
+    found = check_talk.manifests(config, read_status(picture(manifests=(well, lacks))))
+    assert_fault(found, "area/vn: lacks 2, manifest_unreachable", "check the network")
 
 
 @pytest.mark.parametrize(("up", "fault"), [(True, False), (False, True), (None, True)])
@@ -105,7 +122,12 @@ def test_a_broker_that_takes_our_certificate(tmp_path: Path) -> None:
         finding = ask(station, mosquitto.port)
         assert_well(finding)
         assert "TLSv1.3" in finding.seen
-        assert_fault(ask(station, mosquitto.port, LATER), "certificate ended on", "tell the broker's operator")
+        assert_fault(
+            ask(station, mosquitto.port, LATER), "server's certificate expired on", "tell the broker's operator"
+        )
+        assert_fault(
+            ask(station, mosquitto.port, EARLIER), "the station's clock says 1970-01-01", "set the clock right"
+        )
         assert_well(ask(station, mosquitto.port, LOST))
 
 
@@ -119,12 +141,53 @@ def test_a_broker_that_refuses_our_certificate(tmp_path: Path) -> None:
     broker = replace(station.config.broker, cert_file=other.certificate, key_file=other.key)
     with Mosquitto(setup) as mosquitto:
         finding = ask(replace(station, config=replace(station.config, broker=broker)), mosquitto.port)
-    assert_fault(finding, "localhost", "refuses our certificate")
+    assert_fault(finding, "the broker refused the station's certificate", "enrol with a new code")
+    assert "máy chủ không nhận chứng thư của trạm" in finding.seen
+
+
+@pytest.mark.host
+@needs_broker
+@pytest.mark.parametrize(
+    ("days", "vi", "en", "remedy"),
+    [
+        (-900, "chứng thư của trạm đã hết hạn ngày 20", "station's certificate expired on 20", "edge-agent renew"),
+        (900, "chưa đến ngày có hiệu lực: đồng hồ của trạm", "not yet valid: the station's clock says 20", "the clock"),
+    ],
+)
+def test_a_broker_that_refuses_our_certificate_for_its_dates_says_so_by_day_and_clock(
+    tmp_path: Path, days: int, vi: str, en: str, remedy: str
+) -> None:
+    station = make_station(tmp_path)
+    keyring = station.keyring
+    setup = BrokerSetup(tmp_path / "broker", keyring.authority_path, keyring.server("broker"), {STATION: AREA})
+    at = datetime.now(UTC) + timedelta(days=days)
+    wrong = issue_client(load_authority(keyring.directory / "pki"), tmp_path / "wrong", STATION, at)
+    broker = replace(station.config.broker, cert_file=wrong.certificate, key_file=wrong.key)
+    with Mosquitto(setup) as mosquitto:
+        finding = ask(replace(station, config=replace(station.config, broker=broker)), mosquitto.port)
+    assert_fault(finding, vi, remedy)
+    assert en in finding.seen
+
+
+@pytest.mark.host
+@needs_broker
+def test_a_broker_whose_certificate_does_not_name_the_host(tmp_path: Path) -> None:
+    station = make_station(tmp_path)
+    keyring = station.keyring
+    setup = BrokerSetup(
+        tmp_path / "broker", keyring.authority_path, keyring.server("broker"), {STATION: AREA}, host="127.0.0.2"
+    )
+    with Mosquitto(setup) as mosquitto:
+        finding = ask(station, mosquitto.port, host="127.0.0.2")
+    assert_fault(finding, "the name does not match", "correct [broker] host")
+    assert "không ghi tên 127.0.0.2" in finding.seen
 
 
 def test_a_broker_of_another_authority_is_not_ours(shared: StationRig, tmp_path: Path) -> None:
     with answering(stranger(tmp_path)) as port:
-        assert_fault(ask(shared, port), "unable to get local issuer", "this is not the system's broker")
+        finding = ask(shared, port)
+    assert_fault(finding, "of another authority (unable to get local issuer", "this is not the system's broker")
+    assert "chứng thư của máy chủ do nơi khác cấp" in finding.seen
 
 
 def test_a_port_that_speaks_no_tls(shared: StationRig) -> None:

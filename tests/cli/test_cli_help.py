@@ -17,7 +17,7 @@ from edge_agent import __version__
 from tests.cli.stations import make_station
 from tests.console.pictures import picture
 
-TASKS = ["run", "io", "relays-off", "status", "next", "doctor", "console"]
+TASKS = ["run", "io", "relays-off", "status", "next", "word", "doctor", "enrol", "renew", "factory-reset", "console"]
 NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 VIETNAMESE = re.compile("[ạảấầậẩếềệểốồộổứừựửơưđăâêô]")
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.console.status import STATUS_BYTES_MAX, UTC_MAX, StatusError, read_status
+from edge_agent.console.status import STATUS_BYTES_MAX, UTC_MAX, Scope, StatusError, read_status
+from edge_agent.core.heads import ScopeStatus
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import InForce
@@ -28,10 +29,11 @@ FULL = picture(
     zones=(ZoneStatus(CHO, "Chợ", True, FLOOD.job_id, 70),),
     offers=(OfferStatus(FLOOD.job_id, "Chương trình thành phố", JobClass.NORMAL, "province", AT),),
     rules=InForce("128/QĐ-UBND", (time(21), time(5)), locked=(CHO,), silenced=(CHO,)),
+    manifests=(ScopeStatus("area/vn", 1, 7, AT, 2, Reason.MANIFEST_UNREACHABLE),),
 )
-LATER = {("offers",), ("rules",)}
+LATER = {("offers",), ("rules",), ("waits",), ("manifests",)}
 # What an agent of the version before did not say: without it the rest is shown all the same.
-UNUSED = {"area", "level", "at", "boot_id", "device_up", "online", "realm", "type", "why", "serial"}
+UNUSED = {"area", "level", "at", "boot_id", "device_up", "online", "realm", "type", "why", "serial", "epoch", "counter"}
 # Whether the device process is up the console asks itself.
 # What only the centre reads.
 
@@ -56,6 +58,12 @@ def test_what_holds_and_what_waits_to_be_chosen_is_read_back() -> None:
     seen = read_status(FULL)
     assert [(offer.title, offer.expires) for offer in seen.offers] == [("Chương trình thành phố", AT)]
     assert seen.rules == InForce("128/QĐ-UBND", (time(21), time(5)), (CHO,), (CHO,))
+
+
+def test_what_the_manifests_say_is_lacking_is_read_back() -> None:
+    assert read_status(FULL).manifests == (Scope("area/vn", AT, 2, Reason.MANIFEST_UNREACHABLE),)
+    assert read_status(picture()).manifests is None, "no home is configured"
+    assert read_status(picture(manifests=())).manifests == ()
 
 
 def test_an_agent_of_the_version_before_says_nothing_of_them() -> None:

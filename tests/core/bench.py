@@ -49,13 +49,17 @@ def audience(*zones: str) -> dict[str, Any]:
 
 
 class Bench:
-    """A station at noon with a trusted clock. ``deaf`` holds the effects that nobody answers."""
+    """A station at noon with a trusted clock. ``deaf`` holds the effects that nobody answers.
+
+    ``answered``: while time passes each of its hellos has its welcome.
+    """
 
     def __init__(self, **site: Any) -> None:
         self.state = station.start(makers.make_site(**site))
         self.now = Now(MonoMs(1_000_000), UtcMs(makers.NOON), ClockSource.SIGNED, 10)
         self.said: list[fx.Effect] = []
         self.deaf: set[type] = set()
+        self.answered = True
         self._judgements: dict[bytes, Judgement] = {}
         self._mid = 0
 
@@ -82,15 +86,15 @@ class Bench:
 
     def welcome(self, nonce: str | None = None) -> list[fx.Effect]:
         """The headend answers the last hello (or another one)."""
-        welcome = Welcome(nonce or self.state.link.nonce, self.now.utc, 1, (), "", 0, "")
+        welcome = Welcome(nonce or self.state.link.nonce, self.now.utc, (), (), "", 0, "")
         return self.arrive(welcome, makers.WELCOME_TOPIC)
 
-    def arrive(self, judgement: Judgement, topic: str = makers.JOB_TOPIC) -> list[fx.Effect]:
+    def arrive(self, judgement: Judgement, topic: str = makers.JOB_TOPIC, *, vouched: bool = False) -> list[fx.Effect]:
         """A message of which ``verify`` will say so."""
         self._mid += 1
         payload = str(self._mid).encode()
         self._judgements[payload] = judgement
-        return self.send(MessageArrived(topic, payload, AckToken(1, self._mid)))
+        return self.send(MessageArrived(topic, payload, AckToken(1, self._mid), vouched))
 
     def order(self, **job: Any) -> JobId:
         """A good order arrives; returns its id."""
@@ -148,6 +152,8 @@ class Bench:
         """Let time pass in one jump, then look."""
         ms = round(seconds * 1000)
         self.now = replace(self.now, mono=MonoMs(self.now.mono + ms), utc=UtcMs(self.now.utc + ms))
+        if self.answered and self.state.told.at is not None:  # every six hours, as a headend does
+            self.state = replace(self.state, told=replace(self.state.told, at=self.now.mono))
         return self.send(Tick())
 
     def end(self, job_id: JobId, reason: Reason | None = None, ms: int = CLIP_MS) -> list[fx.Effect]:

@@ -151,7 +151,7 @@ class Disorder:
         """The server answers the last hello ("good"), or another one."""
         nonce = self.state.link.nonce if kind == "good" else "ff" * 16
         utc = UtcMs(self.true_utc + skew_s * SECOND_MS)
-        self.arrive(Welcome(nonce, utc, 1, (), "e", 3, ""), makers.WELCOME_TOPIC)
+        self.arrive(Welcome(nonce, utc, (), (), "e", 3, ""), makers.WELCOME_TOPIC)
 
     def device_up(self) -> None:
         """A fresh device process answers."""

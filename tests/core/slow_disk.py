@@ -97,9 +97,9 @@ class SlowDisk:
                 else:
                     self.heard.add((write.job_id, write.planned))
             case fx.CommitRecord():
-                stored = self.journal.append(write.record, write.closes, write.job_over)
+                stored = self.journal.append(write.record, write.closes, write.job_over, write.chain)
                 if write.closes is not None:
                     self.closed.add(write.closes)
                 self.answers.append(RecordSaved(stored.seq))
-            case fx.SaveLogAck(epoch=epoch, seq=seq):
-                self.journal.save_ack(epoch, seq)
+            case fx.SaveLogAck(epoch=epoch, seq=seq, word=word):
+                self.journal.save_ack(epoch, seq, word)

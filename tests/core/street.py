@@ -156,6 +156,9 @@ class Street:
             assert job.not_after <= signed.not_after, "chosen for a time that nobody signed it for"
             planned = replace(signed.job, when=job.when, not_after=job.not_after)
             signed = replace(signed, job=planned, signed=signed.signed or signed.job)
+        if job.opening:
+            assert len({*signed.signers}) > 1, "one officer alone sounded without a time"
+            signed = replace(signed, job=replace(signed.job, opening=job.opening), signed=signed.signed or signed.job)
         assert signed == accepted, "sounded what was never verified"
         assert zones, "a play that nobody hears"
         assert start.play_id not in self.routed, "started a play twice"

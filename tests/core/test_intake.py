@@ -245,15 +245,6 @@ def test_a_delayed_welcome_does_not_move_the_clock_until_the_line_is_known_to_be
     assert bench.state.welcomed
 
 
-def test_a_server_that_holds_more_records_than_we_do_is_reported() -> None:
-    bench = Bench().boot(welcomed=False)
-    link = bench.state.link
-    from edge_agent.core.job import Welcome
-
-    said = bench.arrive(Welcome(link.nonce, bench.now.utc, 1, (), "e1", 99, "x"), makers.WELCOME_TOPIC)
-    assert any(isinstance(one, fx.Note) and one.level is fx.Level.ERROR for one in said)
-
-
 def test_a_disk_that_refuses_an_order_refuses_it_by_name_and_takes_it_later() -> None:
     bench = Bench().boot()
     bench.deaf.add(fx.SaveJob)

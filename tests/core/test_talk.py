@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from edge_agent.core import effects as fx
 from edge_agent.core import station
-from edge_agent.core.events import Connected, Disconnected, HeartbeatDue, HelloDue, RecordSaved, SweepDue, Tick
+from edge_agent.core.events import (
+    Connected,
+    DeviceUp,
+    Disconnected,
+    HeartbeatDue,
+    HelloDue,
+    RecordSaved,
+    Restored,
+    SweepDue,
+    Tick,
+)
 from edge_agent.core.job import LogAck, PlayAt, Welcome
 from edge_agent.core.order import Choose, Lock
-from edge_agent.core.talk import HELLO_AGAIN_MS, LOG_AGAIN_MS, SHOW_AGAIN_MS
+from edge_agent.core.talk import HELLO_AGAIN_MS, HOME_AGAIN_MS, HOME_FIRST_MS, LOG_AGAIN_MS, SHOW_AGAIN_MS
 from edge_agent.core.units import HOUR_MS, JobId, UtcMs
 from tests.core.bench import CLIP_MS, Bench, at_work
 from tests.trust import makers
@@ -54,7 +65,8 @@ def test_records_are_sent_from_the_cursor_on_and_again_until_acknowledged() -> N
     bench.pass_s(LOG_AGAIN_MS / 1000)
     bench.arrive(LogAck("e1", 1, "h"), makers.ACK_TOPIC)
     assert bench.every(fx.SendLog) == [fx.SendLog(0), fx.SendLog(0), fx.SendLog(1)]
-    assert bench.every(fx.SaveLogAck) == [fx.SaveLogAck("e1", 1)]
+    (saved,) = bench.every(fx.SaveLogAck)
+    assert (saved.epoch, saved.seq, saved.word != b"") == ("e1", 1, True)
 
 
 def _three_records_acknowledged(bench: Bench) -> None:
@@ -66,7 +78,7 @@ def _three_records_acknowledged(bench: Bench) -> None:
 
 
 def _welcome(bench: Bench, epoch: str, seq: int) -> None:
-    welcome = Welcome(bench.state.link.nonce, bench.now.utc, 1, (), epoch, seq, "h")
+    welcome = Welcome(bench.state.link.nonce, bench.now.utc, (), (), epoch, seq, "h")
     bench.arrive(welcome, makers.WELCOME_TOPIC)
 
 
@@ -88,7 +100,7 @@ def test_a_server_that_holds_more_than_this_card_is_noted() -> None:
     bench = Bench().boot()
     _three_records_acknowledged(bench)
     _welcome(bench, "e1", 9)
-    assert "the server holds records that this card has lost" in [note.what for note in bench.every(fx.Note)]
+    assert "this card has forgotten what it did" in [note.what for note in bench.every(fx.Note)]
     assert bench.every(fx.SendLog) == []
 
 
@@ -157,3 +169,70 @@ def test_a_lock_and_its_end_and_an_offer_that_is_gone_are_shown_at_once() -> Non
         bench.pass_s(1)
         assert len(bench.every(fx.SendState)) > shown, act
         shown = len(bench.every(fx.SendState))
+
+
+# By the home server, where the broker does not bring the answer
+
+
+def homely(**site: Any) -> Bench:
+    """A station with a home server, before anybody has answered it."""
+    bench = Bench(polls_home=True, **site)
+    bench.send(Restored((), (), {}, 0, 0, "e1", seed="ef" * 16))
+    bench.send(DeviceUp())
+    return bench
+
+
+def test_a_broker_that_keeps_the_welcome_is_gone_round_after_two_hellos() -> None:
+    bench = homely()
+    bench.send(Connected(1, "ab" * 16))
+    for _ in range(2):
+        assert bench.every(fx.AskHome) == []
+        bench.pass_s(HELLO_AGAIN_MS / 1000)
+    (asked,) = bench.every(fx.AskHome)
+    assert asked.nonce == bench.every(fx.SendHello)[-1].nonce, "the first answer counts, whichever way it comes"
+    bench.welcome(asked.nonce)
+    assert bench.state.welcomed
+
+
+def test_without_a_session_the_home_server_is_asked_soon_and_then_now_and_then() -> None:
+    bench = homely()
+    bench.pass_s(HOME_FIRST_MS / 1000 - 1)
+    assert bench.every(fx.AskHome) == []
+    bench.pass_s(1)
+    bench.pass_s(HOME_AGAIN_MS / 1000)
+    first, second = bench.every(fx.AskHome)
+    assert first.nonce != second.nonce
+    assert station.next_wake(bench.state, bench.now) == bench.now.mono + HOME_AGAIN_MS
+    bench.welcome(second.nonce)
+    assert bench.state.welcomed
+    assert bench.every(fx.SendHello) == []
+
+
+def test_a_lost_session_is_missed_at_the_home_server_too() -> None:
+    bench = homely()
+    bench.send(Connected(1, "ab" * 16))
+    bench.welcome()
+    bench.send(Disconnected("gone"))
+    bench.pass_s(HOME_FIRST_MS / 1000)
+    assert len(bench.every(fx.AskHome)) == 1
+
+
+def test_nonces_before_the_first_session_are_not_those_of_the_boot_before() -> None:
+    """A welcome that somebody has kept must not answer the first question of another boot."""
+    nonces = set()
+    for seed in ("ef", "cd"):
+        bench = Bench(polls_home=True)
+        bench.send(Restored((), (), {}, 0, 0, "e1", seed=seed * 16))
+        bench.pass_s(HOME_FIRST_MS / 1000)
+        nonces.add(bench.every(fx.AskHome)[0].nonce)
+    assert len(nonces) == 2
+
+
+def test_without_a_home_server_nobody_is_asked_but_the_broker() -> None:
+    bench = Bench()
+    bench.send(Restored((), (), {}, 0, 0, "e1", seed="ef" * 16))
+    bench.pass_s(10_000)
+    bench.send(Connected(1, "ab" * 16))
+    for _ in range(5):
+        bench.pass_s(HELLO_AGAIN_MS / 1000)
+    assert bench.every(fx.AskHome) == []

@@ -124,7 +124,7 @@ def named_reasons(street: Street, journal: Readback) -> Iterator[str]:
 
 def forgotten(street: Street, journal: Readback) -> Iterator[str]:
     """What was planned well after a death is as it is on a day without one."""
-    for record in journal.records:
+    for record in [record for record in journal.records if record["kind"] != RecordKind.CHAIN]:
         planned = None if record["planned"] is None else record["planned"] - street.began
         wanted = ORDERS[record["job_id"]].outcome
         if _disturbed(street, planned) or record["outcome"] == wanted or record["reason"] == wanted:

@@ -12,7 +12,7 @@ from itertools import count
 
 from edge_agent.core.as_run import AsRun, RecordKind
 from edge_agent.core.clock_trust import TIMETABLE_SOURCES, KeptTime
-from edge_agent.core.effects import Entries, SaveJob, SaveMark
+from edge_agent.core.effects import Entries, NewChain, SaveJob, SaveMark
 from edge_agent.core.events import SavedMark
 from edge_agent.core.job import TOMBSTONE_KEEP_MS, Seen
 from edge_agent.core.units import JobId, UtcMs
@@ -53,6 +53,10 @@ class Committed:
     floor: UtcMs = UtcMs(0)
     kept: KeptTime | None = None
     trust: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    forgotten: dict[str, int] = field(default_factory=dict)
+    chain_from: int | None = None
+    word: bytes = b""
+    manifests: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
 
 
 class FakeDisk:
@@ -118,6 +122,10 @@ class FakeJournal:
                 sound for stored, _ in now.records[-PAST_AMONG:] if (sound := sounded_in(stored.body)) is not None
             ),
             trust=tuple(kept for _, kept in sorted(now.trust.items())),
+            forgotten=tuple(sorted(now.forgotten.items())),
+            chain_from=now.chain_from,
+            word=now.word,
+            manifests=tuple(kept for _, kept in sorted(now.manifests.items())),
         )
 
     def begin(self) -> None:
@@ -150,7 +158,11 @@ class FakeJournal:
         mark = SavedMark(effect.job_id, effect.planned, effect.mark, effect.attempt)
         self._write(marks={**self._open().marks, (effect.job_id, effect.planned): mark})
 
-    def append(self, record: AsRun, closes: tuple[JobId, UtcMs] | None, job_over: bool) -> StoredRecord:
+    def append(
+        self, record: AsRun, closes: tuple[JobId, UtcMs] | None, job_over: bool, new: NewChain | None = None
+    ) -> StoredRecord:
+        if new is not None:
+            self._begin_chain(new)
         now = self._open()
         stored = chain(now.epoch, now.head, body_of(record, self._origin))
         trusted_at = record.ended if record.clock in TIMETABLE_SOURCES else None
@@ -166,16 +178,26 @@ class FakeJournal:
             self._write(marks={key: mark for key, mark in self._open().marks.items() if key[0] != record.job_id})
         return stored
 
-    def save_ack(self, epoch: str, seq: int) -> None:
+    def _begin_chain(self, new: NewChain) -> None:
+        now = self._open()
+        marks = {issuer: max(serial, now.forgotten.get(issuer, 0)) for issuer, serial in new.marks}
+        begins = 0 if new.epoch == now.epoch else now.acked_seq
+        renamed = tuple((replace(record, epoch=new.epoch), at) for record, at in now.records)
+        self._write(epoch=new.epoch, chain_from=begins, forgotten={**now.forgotten, **marks}, records=renamed)
+
+    def save_ack(self, epoch: str, seq: int, word: bytes = b"") -> None:
         now = self._open()
         if epoch == now.epoch and now.acked_seq <= seq <= now.head.seq:
-            self._write(acked_seq=seq)
+            self._write(acked_seq=seq, word=word)
 
     def save_floor(self, floor: UtcMs, kept: KeptTime | None = None) -> None:
         self._write(floor=UtcMs(max(self._open().floor, floor)), kept=kept)
 
     def save_trust(self, area: str, envelope: bytes, anchor: str) -> None:
         self._write(trust={**self._open().trust, area: (anchor, envelope)})
+
+    def save_manifest(self, scope: str, head: bytes, body: bytes) -> None:
+        self._write(manifests={**self._open().manifests, scope: (head, body)})
 
     def prune(self, now: UtcMs) -> None:
         jobs = {
@@ -200,6 +222,13 @@ class FakeJournal:
 
     def rollback(self) -> None:
         self._working = None
+
+    def hash_at(self, epoch: str, seq: int) -> str | None:
+        now = self._visible()
+        if epoch != now.epoch:
+            return None
+        known = {record.seq: record.hash for record, _ in now.records} | {now.head.seq: now.head.hash}
+        return known.get(seq)
 
     def records_after(self, seq: int, bytes_max: int) -> tuple[StoredRecord, ...]:
         found: list[StoredRecord] = []

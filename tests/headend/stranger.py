@@ -166,7 +166,7 @@ class Stranger:
             "station": station,
             "nonce": hello["nonce"],  # 7.1
             "utc": _now(),  # 7.4
-            "trust_version": self._root_version(hello),
+            "trust": self._newest(hello),
             "serial_marks": {},
             "log": self._held(station, hello["log"]["epoch"]),  # 9.11
         }
@@ -183,11 +183,13 @@ class Stranger:
             if (says.get("epoch", 0), says["version"]) > held.get(says.get("area", ""), (0, 0))
         ]
 
-    def _root_version(self, hello: Payload) -> int:
-        """Of the newest root, ours or the station's."""
-        roots = [says["version"] for _, says in self._trust if "area" not in says]
-        version: int = max(*roots, *(one["version"] for one in hello["trust"] if one["area"] == ""))
-        return version
+    def _newest(self, hello: Payload) -> list[Payload]:
+        """The newest document of each area, ours or the station's (6.14)."""
+        newest = {one["area"]: (one["epoch"], one["version"]) for one in hello["trust"]}
+        for _, says in self._trust:
+            area = says.get("area", "")
+            newest[area] = max(newest.get(area, (0, 0)), (says.get("epoch", 0), says["version"]))
+        return [{"area": area, "epoch": epoch, "version": version} for area, (epoch, version) in newest.items()]
 
     def _keep(self, station: str, batch: Payload) -> None:
         """Rule 9.9, step by step."""

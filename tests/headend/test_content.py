@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent.headend import pki
-from edge_agent.headend.content import CONNECTIONS_MAX, ContentServer, Span, add_clip, wanted_span
+from edge_agent.headend.content import ContentServer, Span, add_clip, wanted_span
+from edge_agent.headend.https_server import CONNECTIONS_MAX
 
 AUDIO = bytes(range(256)) * 1000
 TIMEOUT_S = 30

@@ -12,7 +12,7 @@ from edge_agent.core.job import LogAck, Welcome
 from edge_agent.core.site import Site
 from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend.ceremonies import renew, replace_key
-from edge_agent.headend.desk import Desk, Kept, LateWill, LogTrouble, OldState, Presence
+from edge_agent.headend.desk import CloneSuspected, Desk, Kept, LateWill, LogTrouble, OldState, Presence
 from edge_agent.headend.keyring import Keyring, create_keyring
 from edge_agent.headend.listening import Heard, Unheard
 from edge_agent.headend.logbook import Logbook
@@ -54,7 +54,9 @@ def test_a_hello_is_answered_by_a_welcome_that_the_station_accepts(
     keyring.next_serial("dong-thanh")
     _, (reply,) = desk.take(*station.hello(), NOW)
     assert reply.topic == "loa/1/d/tram-01/welcome"
-    assert judged(keyring, reply.topic, reply.envelope) == Welcome(NONCE, NOW, 1, (("dong-thanh", 1),), "", 0, "")
+    assert judged(keyring, reply.topic, reply.envelope) == Welcome(
+        NONCE, NOW, keyring.newest(AREA), (("dong-thanh", 1),), "", 0, ""
+    )
 
 
 def test_a_welcome_is_for_one_station_only(desk: Desk, station: FakeStation, keyring: Keyring) -> None:
@@ -244,3 +246,23 @@ def test_a_forged_hello_gets_no_answer(desk: Desk, keyring: Keyring) -> None:
     noted, replies = desk.take(*FakeStation(keyring.signer("welcome")).hello(), NOW)
     assert isinstance(noted[0], Unheard)
     assert replies == []
+
+
+def test_a_cloned_card_is_told_by_boots_that_alternate(
+    desk: Desk, station: FakeStation, keyring: Keyring, tmp_path: Path
+) -> None:
+    clone = FakeStation(load_signer(keyring.folder("tram-01").sign), "tram-01", "boot-2")
+    suspected = []
+    for one in (station, clone, station, clone):
+        noted, _ = desk.take(*one.hello(), NOW)
+        suspected += [said for said in noted if isinstance(said, CloneSuspected)]
+        desk.take(*one.state(), NOW)
+    assert [one.boot_id for one in suspected] == ["boot-1"], "the other one is the newest, as far as anybody knows"
+
+
+def test_a_restart_is_no_clone(desk: Desk, keyring: Keyring) -> None:
+    for boot in ("boot-1", "boot-2", "boot-3"):
+        one = FakeStation(load_signer(keyring.folder("tram-01").sign), "tram-01", boot)
+        noted, _ = desk.take(*one.hello(), NOW)
+        assert not any(isinstance(said, CloneSuspected) for said in noted)
+        desk.take(*one.state(), NOW)

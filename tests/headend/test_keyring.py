@@ -33,7 +33,7 @@ def keyring(tmp_path: Path) -> Keyring:
 def test_a_new_network_has_the_wards_the_provinces_and_the_servers_roles(keyring: Keyring) -> None:
     roles = {role.name: role for role in keyring.trust.roles}
     assert list(roles) == [
-        *("welcome", "ack", "province"),
+        *("welcome", "ack", "head", "province"),
         *("ward-routine", "ward-emergency", "ward-desk", "ward-policy", "ward-policy-desk"),
     ], "from the root down"
     emergency = roles["ward-emergency"]
@@ -87,7 +87,7 @@ def test_every_secret_is_for_its_owner_only(keyring: Keyring) -> None:
     keyring.enrol("tram-01", WARD)
     secret = [path for path in keyring.directory.rglob("*") if path.is_file() and b"PRIVATE KEY" in path.read_bytes()]
     # Officers and servers; who signs trust documents; TLS of CA, two servers, two clients; the station's two.
-    assert len(secret) == 7 + 5 + 5 + 2
+    assert len(secret) == 8 + 5 + 5 + 2
     assert {path.stat().st_mode & 0o077 for path in secret} == {0}
     assert {path.parent.stat().st_mode & 0o077 for path in secret} <= {0}
 

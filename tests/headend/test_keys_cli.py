@@ -108,7 +108,7 @@ def test_the_list_tells_where_each_key_lies_and_asks_for_nothing(ward: Ward) -> 
     ward.knows(PASSPHRASE, NEW_FILE_VARIABLE)
     ward.init("--encrypt", "--scheme", "ecdsa-p256")
     listed = ward.listed()
-    assert sorted(listed) == sorted([*OFFICERS, "welcome-1", "ack-1"])
+    assert sorted(listed) == sorted([*OFFICERS, "welcome-1", "ack-1", "head-1"])
     assert listed["ward-policy-1"].startswith("tệp có mật khẩu / file with a passphrase; ecdsa-p256, ")
     assert listed["welcome-1"].startswith("tệp / file; ed25519, ")
 

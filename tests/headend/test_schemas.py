@@ -32,6 +32,7 @@ from edge_agent.trust.documents import load_document
 from edge_agent.trust.envelope import open_envelope, payload_type, sign
 from edge_agent.trust.judge import make_judge
 from edge_agent.trust.keys import Scheme
+from edge_agent.trust.manifests import read_manifest
 from edge_agent.trust.orders import GIVEN, KNOWN_FIELDS, OrderType, ordered_as
 from edge_agent.trust.strict_json import WireError
 from tests.headend.schema_walk import Change, changes, fields, plain
@@ -155,6 +156,19 @@ BEYOND_TRUST = (
 
 
 SIGNERS = {"job": "officer", "regulation": "owner", "window": "owner", "command": "officer", "timetable": "officer"}
+HEAD = {"realm": makers.REALM, "type": "head", "critical": ["scope"], "scope": f"area/{makers.AREA}", "epoch": 1}
+HEAD |= {"counter": 1, "issued_at": makers.NOON, "digest": "ab" * 32, "length": 900}
+PAPER = {"envelope": "cd" * 32, "length": 900}
+MANIFEST = {
+    "realm": makers.REALM,
+    "type": "manifest",
+    "scope": f"station/{makers.STATION}",
+    "epoch": 1,
+    "counter": 1,
+    "upto": {makers.ISSUER: 4},
+    "orders": [{"digest": "ab" * 32, "order_id": "job-1", "not_after": makers.NOON, **PAPER}],
+    "trust": [{"area": "", "epoch": 0, "version": 1, **PAPER}],
+}
 ORDERS = {
     "job": JOBS,
     "regulation": REGULATIONS,
@@ -163,6 +177,7 @@ ORDERS = {
     "timetable": TIMETABLES,
     "welcome": (WELCOME,),
     "ack": (ACK,),
+    "head": (HEAD,),
 }
 
 
@@ -225,7 +240,7 @@ def test_each_schema_is_one(kind: str) -> None:
     Draft202012Validator.check_schema(schema(kind))
 
 
-@pytest.mark.parametrize("kind", [*DOWN, "trust", *UP, "record"])
+@pytest.mark.parametrize("kind", [*DOWN, "trust", *UP, "record", "head"])
 def test_every_example_is_valid_by_its_schema(kind: str) -> None:
     found = examples(kind)
     assert found
@@ -254,6 +269,14 @@ def test_an_envelope_is_malformed_exactly_where_its_schema_says_so() -> None:
     for change in changes("envelope", envelope):
         opened = open_envelope(json.dumps(change.message).encode())
         both[_agree("envelope", change, opened if isinstance(opened, Rejected) else None, ())] += 1
+    assert min(both.values()) > 20
+
+
+def test_a_manifest_is_refused_exactly_where_its_schema_says_so() -> None:
+    both = {True: 0, False: 0}
+    assert (faults("manifest", MANIFEST), _unread(read_manifest, MANIFEST)) == ([], None)
+    for change in changes("manifest", MANIFEST):
+        both[_agree("manifest", change, _unread(read_manifest, change.message), ("each only once",))] += 1
     assert min(both.values()) > 20
 
 
@@ -307,7 +330,7 @@ def test_every_field_of_every_schema_is_tried_at_its_bounds() -> None:
     """A field that no sound message above has would never be changed."""
     documents = ORDERS | TRUST
     documents |= {kind: tuple(examples(kind)) for kind in UP}
-    documents |= {"envelope": (json.loads(makers.signed_job()),)}
+    documents |= {"envelope": (json.loads(makers.signed_job()),), "manifest": (MANIFEST,)}
     for kind, messages in documents.items():
         tried = {plain(path) for message in messages for path, _ in fields(kind, message)}
         assert sorted(set(_properties(whole(kind), "")) - tried) == [], kind

@@ -14,7 +14,7 @@ from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
 from edge_agent.core.trust_standing import TrustHead
 from edge_agent.core.units import DAY_MS, JobId, StationId, UtcMs, ZoneId
-from edge_agent.headend.desk import Kept, LateWill, LogTrouble, OldState
+from edge_agent.headend.desk import CloneSuspected, Kept, LateWill, LogTrouble, OldState
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.headend import Shown
 from edge_agent.headend.listening import Doubt, Unheard, hear
@@ -128,6 +128,15 @@ CASES: list[tuple[Shown, str]] = [
     (
         LateWill(StationId("tram-01"), "boot-1"),
         "05:30:05 tram-01: tin mất kết nối của lần khởi động hoặc kết nối trước, bỏ qua [late_will]",
+    ),
+    (
+        CloneSuspected(StationId("tram-01"), "boot-1"),
+        "05:30:05 tram-01: CÓ THỂ CÓ HAI MÁY CÙNG CHỨNG THƯ, cần tìm máy kia [clone_suspected]",
+    ),
+    (
+        kept({"kind": RecordKind.CHAIN, "detail": "after epoch=e1 seq=9 hash=ab", "items": (), "zones": ()}),
+        "05:30:05 tram-01: nhật ký phát số 1: THẺ NHỚ ĐÃ BỊ KHÔI PHỤC, SAO CHÉP HOẶC THAY, nhật ký nối tiếp / the card "
+        "was put back, copied or replaced [chain]: after epoch=e1 seq=9 hash=ab",
     ),
     (
         OldState(StationId("tram-01"), "boot-1"),

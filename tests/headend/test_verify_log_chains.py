@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.core.as_run import RecordKind
 from edge_agent.core.units import StationId
 from edge_agent.headend import signing
 from edge_agent.headend.desk import Desk, Kept
 from edge_agent.headend.enrolment import Enrolled, write_stations
 from edge_agent.headend.keyring import Keyring, create_keyring
-from edge_agent.headend.logbook import Logbook, line_of
+from edge_agent.headend.logbook import HeldChain, Logbook, line_of
 from edge_agent.headend.proof import Whose, believe
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.verifying import Finding, Kind, verify
@@ -156,6 +157,67 @@ def test_what_is_no_word_about_a_log_is_refused(ward: Ward, kind: str) -> None:
         believe(message, ward.whose())
 
 
+def test_a_server_that_cuts_off_a_tail_and_signs_anew_is_found_by_the_chain_that_cites_it(ward: Ward) -> None:
+    """Of the old chain nothing of the station's is left; but its next one says, signed, what was held before it."""
+    ward.play(2)
+    second = ward.station.records[1]
+    ward.station.new_chain("epoch-2")
+    said = f"after epoch=epoch-1 seq=2 hash={second.hash}"
+    ward.station.play(replace(SMALL, kind=RecordKind.CHAIN, detail=said))
+    ward.take(ward.station.log(1))
+    files = ward.files()
+    assert ward.verify(files).finding is None
+    first, _, third = files.lines
+    chains = (HeldChain("epoch-1", ChainPoint(), ChainPoint(1, second.prev)), _held(files, "epoch-2"))
+    own = signing.held("demo", StationId("tram-01"), NOW, chains, ward.keyring.signer("ack"))
+    batch = [line for line in files.proof.splitlines(keepends=True) if _payload(line).get("epoch") == "epoch-2"]
+    forged = replace(files.with_lines([first, third]), proof=b"".join([*batch, own + b"\n"]))
+    assert ward.found(forged) == Finding(Kind.CUT, 2, "epoch-1", 2, 2)
+
+
+def _held(files: Files, epoch: str) -> HeldChain:
+    (line,) = [line for line in files.lines if json.loads(line)["epoch"] == epoch]
+    one = json.loads(line)
+    return HeldChain(epoch, ChainPoint(one["seq"] - 1, one["prev"]), ChainPoint(one["seq"], one["hash"]))
+
+
+def enrolled_desk(place: Path) -> tuple[Desk, Whose]:
+    """A headend's desk that knows the station in virtual time, and by whose keys its log is proven."""
+    keyring = create_keyring(place, makers.REALM, default_roles(makers.AREA, 1), NOW)
+    enrolled = Enrolled(StationId(makers.STATION), makers.AREA, "Trạm", makers.signer("station").public)
+    write_stations(place / "stations.json", makers.REALM, {enrolled.station: enrolled})
+    desk = Desk(Keyring(place), Logbook(place / "records"))
+    return desk, Whose(makers.REALM, enrolled, keys_for(keyring.trust, OrderType.ACK))
+
+
+def test_the_log_of_a_station_whose_card_was_put_back_is_proven_whole(tmp_path: Path) -> None:
+    rig = SimRig(chip=True)
+    rig.world.supervised = True
+    sent: list[tuple[str, bytes]] = []
+    rig.world.broker.taps.append(lambda topic, data: sent.append((topic, data)))
+    rig.switch_on()
+    rig.run_until(1)
+    for at_s in (60, 400, 800):
+        rig.publish(Order(at_s=at_s, tones=(Tone(f"t-{at_s}", 5.0),)))
+    rig.run_until(100)
+    copy = rig.world.disk.committed
+    rig.run_until(500)
+    rig.world.disk.committed = copy
+    rig.world.headend.card_was_put_back = True
+    rig.kill_agent()
+    rig.run_until(1_000)
+    desk, whose = enrolled_desk(tmp_path)
+    for message in [one for one in sent if one[0].endswith("/log")]:
+        desk.take(*message, NOW)
+    records, proof = ((tmp_path / "records" / f"{makers.STATION}.{kind}").read_bytes() for kind in ("jsonl", "proof"))
+    verdict = verify(records, proof, whose)
+    assert verdict.finding is None
+    old, new = verdict.chains
+    assert ((old.first, old.last), (new.first, new.last)) == ((1, 2), (2, 4)), (
+        "behind what was acknowledged to the copy"
+    )
+
+
 def test_what_a_whole_station_really_sends_is_kept_and_proven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The station's own journal, batches and signature, in virtual time; a crash and an outage among them."""
     rig = SimRig()
@@ -172,15 +234,10 @@ def test_what_a_whole_station_really_sends_is_kept_and_proven(tmp_path: Path, mo
     rig.kill_agent()
     rig.restore_network()
     rig.run_until(1_400)
-    keyring = create_keyring(tmp_path, makers.REALM, default_roles(makers.AREA, 1), NOW)
-    key = makers.signer("station").public
-    enrolled = Enrolled(StationId(makers.STATION), makers.AREA, "Trạm", key)
-    write_stations(tmp_path / "stations.json", makers.REALM, {enrolled.station: enrolled})
-    desk = Desk(Keyring(tmp_path), Logbook(tmp_path / "records"))
+    desk, whose = enrolled_desk(tmp_path)
     batches = [message for message in sent if message[0].endswith("/log")]
     for message in batches:
         assert isinstance(desk.take(*message, NOW)[0][0], Kept)
-    whose = Whose(makers.REALM, enrolled, keys_for(keyring.trust, OrderType.ACK))
     records, proof = ((tmp_path / "records" / f"{makers.STATION}.{kind}").read_bytes() for kind in ("jsonl", "proof"))
     verdict = verify(records, proof, whose)
     assert verdict.finding is None

@@ -37,6 +37,7 @@ writes = st.one_of(
     st.tuples(st.just("ack"), st.integers(0, 12), booleans),
     st.tuples(st.just("floor"), instants, booleans),
     st.tuples(st.just("trust"), st.sampled_from(("", "vn")), st.binary(min_size=1, max_size=3)),
+    st.tuples(st.just("manifest"), st.sampled_from(("area/vn", "station/a")), st.binary(min_size=1, max_size=3)),
     st.tuples(st.just("prune"), st.sampled_from((0, 1, TOMBSTONE_KEEP_MS + 2 * DAY_MS, RECORD_KEEP_MS + 2 * DAY_MS))),
 )
 endings = st.sampled_from(("commit", "commit", "commit", "rollback", "power cut", "refused"))
@@ -72,6 +73,8 @@ def write_beside(journal: Journal, words: tuple[object, ...]) -> None:
             journal.save_floor(UtcMs(floor), replace(KEPT, utc=UtcMs(floor)) if named else None)
         case ("trust", str(area), bytes(envelope)):
             journal.save_trust(area, envelope, "a1")
+        case ("manifest", str(scope), bytes(body)):
+            journal.save_manifest(scope, b"head of " + body, body)
         case ("prune", int(later)):
             journal.prune(UtcMs(NOON + later))
         case _:

@@ -104,6 +104,13 @@ def test_the_newest_trust_document_of_each_area_is_kept_the_root_first(rig: Rig)
     assert rig.boot().load().trust == (("a1", b"r1"), ("a1", b"p2"))
 
 
+def test_the_newest_manifest_of_each_scope_is_kept_with_its_head(rig: Rig) -> None:
+    with transaction(rig.boot()) as journal:
+        for scope, number in (("station/dt-017", b"1"), ("area/vn", b"2"), ("station/dt-017", b"3")):
+            journal.save_manifest(scope, b"head " + number, b"body " + number)
+    assert rig.boot().load().manifests == ((b"head 2", b"body 2"), (b"head 3", b"body 3"))
+
+
 def test_floor_and_kept_time_are_durable_together_or_not_at_all(rig: Rig) -> None:
     journal = rig.boot()
     with transaction(journal):

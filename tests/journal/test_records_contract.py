@@ -6,6 +6,7 @@ import pytest
 
 from edge_agent.core.as_run import Evidence, RecordKind, ZoneAsRun
 from edge_agent.core.clock_trust import ClockSource
+from edge_agent.core.effects import NewChain
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.past import Sounded
@@ -64,6 +65,17 @@ def test_an_ack_moves_the_cursor_and_takes_no_record(rig: Rig) -> None:
     assert len(rig.boot().records_after(0, 1_000_000)) == 3
 
 
+def test_the_servers_signed_word_is_kept_with_the_cursor_and_with_no_other(rig: Rig) -> None:
+    with transaction(rig.boot()) as journal:
+        ours = journal.load().epoch
+        for _ in range(3):
+            journal.append(record_of(), None, job_over=False)
+        journal.save_ack(ours, 2, b"word for 2")
+        journal.save_ack(ours, 1, b"an older word")
+        journal.save_ack("another", 3, b"a word for another chain")
+    assert rig.boot().load().word == b"word for 2"
+
+
 @pytest.mark.parametrize(("epoch", "seq"), [("another", 3), (None, 1), (None, 4)])
 def test_an_ack_of_another_epoch_an_older_record_or_one_that_never_was_changes_nothing(
     rig: Rig, epoch: str | None, seq: int
@@ -75,6 +87,68 @@ def test_an_ack_of_another_epoch_an_older_record_or_one_that_never_was_changes_n
         journal.save_ack(ours, 2)
         journal.save_ack(epoch or ours, seq)
     assert rig.boot().load().acked_seq == 2
+
+
+# -- a chain of its own, on a card that has forgotten -----------------------------------------------------------------
+
+
+CHAIN = {"kind": RecordKind.CHAIN, "items": (), "zones": ()}
+
+
+def four_records_two_acknowledged(rig: Rig) -> Journal:
+    journal = rig.boot()
+    with transaction(journal):
+        for _ in range(4):
+            journal.append(record_of(), None, job_over=False)
+        journal.save_ack(journal.load().epoch, 2)
+    return journal
+
+
+def test_a_card_that_was_put_back_goes_on_in_a_chain_that_begins_behind_what_was_acknowledged(rig: Rig) -> None:
+    before = four_records_two_acknowledged(rig).records_after(0, 1_000_000)
+    with transaction(rig.boot()) as journal:
+        journal.append(record_of(**CHAIN), None, job_over=False, new=NewChain("another", (("xa", 7), ("tinh", 3))))
+    contents = rig.boot().load()
+    assert (contents.epoch, contents.chain_from, contents.acked_seq) == ("another", 2, 2)
+    assert contents.forgotten == (("tinh", 3), ("xa", 7))
+    sent = rig.boot().records_after(2, 1_000_000)
+    assert [(one.epoch, one.seq) for one in sent] == [("another", 3), ("another", 4), ("another", 5)]
+    assert verify_chain(sent, ChainPoint(2, before[1].hash)) is None
+
+
+def test_a_new_card_says_what_was_before_and_keeps_the_name_of_its_chain(rig: Rig) -> None:
+    ours = four_records_two_acknowledged(rig).load().epoch
+    assert rig.boot().load().chain_from is None
+    with transaction(rig.boot()) as journal:
+        journal.append(record_of(**CHAIN), None, job_over=False, new=NewChain(ours, ()))
+    contents = rig.boot().load()
+    assert (contents.epoch, contents.chain_from, contents.last_seq) == (ours, 0, 5)
+
+
+def test_what_a_card_may_have_forgotten_only_grows(rig: Rig) -> None:
+    for serials in ((("xa", 7),), (("xa", 5), ("tinh", 1))):
+        with transaction(rig.boot()) as journal:
+            journal.append(record_of(**CHAIN), None, job_over=False, new=NewChain("another", serials))
+    assert rig.boot().load().forgotten == (("tinh", 1), ("xa", 7))
+
+
+def test_a_chain_that_was_rolled_back_was_never_begun(rig: Rig) -> None:
+    journal = four_records_two_acknowledged(rig)
+    ours = journal.load().epoch
+    journal.begin()
+    journal.append(record_of(**CHAIN), None, job_over=False, new=NewChain("another", (("xa", 7),)))
+    journal.rollback()
+    contents = rig.boot().load()
+    assert (contents.epoch, contents.chain_from, contents.forgotten, contents.last_seq) == (ours, None, (), 4)
+
+
+def test_the_hash_of_a_record_is_told_for_the_chain_that_is_written_now(rig: Rig) -> None:
+    journal = four_records_two_acknowledged(rig)
+    contents = journal.load()
+    third = journal.records_after(2, 1)[0]
+    assert journal.hash_at(contents.epoch, 3) == third.hash
+    assert journal.hash_at(contents.epoch, 4) == contents.last_hash
+    assert [journal.hash_at(contents.epoch, 5), journal.hash_at("another", 3)] == [None, None]
 
 
 # -- what is read back of them -----------------------------------------------------------------------------------------

@@ -189,7 +189,7 @@ def test_a_certificate_that_has_expired_is_refused(tmp_path: Path) -> None:
     old = issue_server(authority, tmp_path / "old", "content", now=datetime.now(UTC) - timedelta(days=3_000))
     with running_content(tmp_path, authority, old) as content:
         cache = Cache(tmp_path, content)
-        unreachable_without_a_word(cache, cache.url, "peer's certificate ended on")
+        unreachable_without_a_word(cache, cache.url, "the server's certificate expired on")
 
 
 def test_a_station_s_own_certificate_makes_no_server(tmp_path: Path) -> None:

@@ -139,9 +139,11 @@ def test_state_has_the_agreed_form_and_is_retained() -> None:
         "next": [{**play, "job_id": "j-2", "phase": "rejected", "reason": "quiet_hours"}],
         "records_waiting": 3,
         "welcomed": True,
+        "waits": None,
         "device_up": True,
         "host": HOST_OUT,
         "offers": [],
+        "manifests": None,
         "rules": {"regulation": "", "quiet": None, "locked": [], "silenced": []},
     }
 

@@ -108,7 +108,8 @@ def command_role(**over: Any) -> dict[str, Any]:
 
 def online_role(**over: Any) -> dict[str, Any]:
     """The server's role."""
-    return {"role": "server", "orders": ["welcome", "ack"], "keyids": [signer("server").keyid], "threshold": 1} | over
+    answers = ["welcome", "ack", "head"]
+    return {"role": "server", "orders": answers, "keyids": [signer("server").keyid], "threshold": 1} | over
 
 
 def trust_document(
@@ -276,7 +277,7 @@ def make_command(**over: Any) -> Command:
 def welcome_dict(**over: Any) -> dict[str, Any]:
     """A welcome for our station."""
     given: dict[str, Any] = {"realm": REALM, "type": "welcome", "station": STATION, "nonce": NONCE, "utc": NOON}
-    given |= {"trust_version": 1, "serial_marks": {ISSUER: 0}, "heads": {}}
+    given |= {"trust": [{"area": "", "epoch": 0, "version": 1}], "serial_marks": {ISSUER: 0}, "heads": {}}
     return given | {"log": {"epoch": "e1", "seq": 0, "hash": "0" * 64}} | over
 
 

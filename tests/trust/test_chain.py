@@ -9,7 +9,7 @@ import pytest
 from edge_agent.core.events import Rejected
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
-from edge_agent.trust.chain import Chain, begin, offer, remembered
+from edge_agent.trust.chain import Chain, begin, offer, opened_payload, remembered
 from edge_agent.trust.documents import ROOT
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.strict_json import WireError, dump
@@ -333,3 +333,7 @@ def test_a_floor_outlives_a_document_that_is_void() -> None:
 def test_it_expires_with_the_first_of_its_documents() -> None:
     assert whole().expires == min(held.document.expires for held in whole().standing)
     assert whole().expires < begin(ROOT_1).expires
+
+
+def test_what_was_signed_is_there_to_be_written_anew() -> None:
+    assert opened_payload(whole().newest[ROOT]) == root()

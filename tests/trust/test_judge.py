@@ -13,6 +13,7 @@ from edge_agent.core.events import Rejected
 from edge_agent.core.job import Accepted, LogAck, Welcome
 from edge_agent.core.order import AcceptedRule
 from edge_agent.core.reasons import UNAUTHENTICATED, Reason
+from edge_agent.core.trust_standing import TrustVersion
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.judge import make_judge
 from tests.trust.makers import (
@@ -61,7 +62,9 @@ def test_a_job_on_the_topic_of_our_area_is_accepted():
 
 
 def test_a_welcome_signed_by_the_server_is_taken():
-    assert judge(WELCOME_TOPIC, signed_welcome()) == Welcome(NONCE, NOON, 1, ((ISSUER, 0),), "e1", 0, "0" * 64)
+    assert judge(WELCOME_TOPIC, signed_welcome()) == Welcome(
+        NONCE, NOON, (TrustVersion("", 0, 1),), ((ISSUER, 0),), "e1", 0, "0" * 64
+    )
 
 
 def test_a_log_acknowledgement_signed_by_the_server_is_taken():

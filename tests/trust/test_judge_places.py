@@ -48,7 +48,7 @@ def test_an_answer_on_the_job_topic_is_refused(message: bytes):
     assert reason(judge(JOB_TOPIC, message)) is Reason.MALFORMED
 
 
-@pytest.mark.parametrize("kind", ["head", "state", "Job"])
+@pytest.mark.parametrize("kind", ["manifest", "state", "Job"])
 def test_a_type_that_is_no_order_is_unsupported(kind: str):
     message = sign(payload_type(kind), dump(job_dict()), [OFFICER])
     assert reason(judge(JOB_TOPIC, message)) is Reason.UNSUPPORTED

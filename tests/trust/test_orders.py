@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 
 from edge_agent.core.job import Audience, Job, JobClass, LogAck, PlayAt, PlayNow, Preemption, TextItem, Welcome
+from edge_agent.core.trust_standing import TrustVersion
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.orders import job_payload, parse_ack, parse_job, parse_welcome
 from edge_agent.trust.strict_json import dump, parse
@@ -187,8 +188,9 @@ def test_any_job_reads_back_from_its_payload_unchanged(job: Job):
 
 
 def test_every_field_of_a_welcome_arrives_in_its_place():
-    payload = welcome_dict(trust_version=3, serial_marks={"b": 2, "a": 1})
-    assert parse_welcome(Fields(payload)) == Welcome(NONCE, NOON, 3, (("a", 1), ("b", 2)), "e1", 0, "0" * 64)
+    payload = welcome_dict(trust=[{"area": "vn", "epoch": 2, "version": 3}], serial_marks={"b": 2, "a": 1})
+    named, marks = (TrustVersion("vn", 2, 3),), (("a", 1), ("b", 2))
+    assert parse_welcome(Fields(payload)) == Welcome(NONCE, NOON, named, marks, "e1", 0, "0" * 64)
 
 
 def test_a_server_that_holds_nothing_yet_can_say_so():
@@ -200,7 +202,7 @@ def test_an_acknowledgement_arrives():
     assert parse_ack(Fields(ack_dict())) == LogAck("e1", 7, "cd" * 32)
 
 
-@pytest.mark.parametrize("name", ["nonce", "utc", "trust_version", "serial_marks", "log"])
+@pytest.mark.parametrize("name", ["nonce", "utc", "trust", "serial_marks", "log"])
 def test_a_missing_field_of_a_welcome_is_named(name: str):
     payload = welcome_dict()
     del payload[name]
@@ -213,7 +215,10 @@ def test_a_missing_field_of_a_welcome_is_named(name: str):
         ({"nonce": "0" * 31}, "nonce: 32 hex digits"),
         ({"nonce": "Z" * 32}, "nonce: 32 hex digits"),
         ({"utc": -1}, "utc: an integer from 0"),
-        ({"trust_version": "1"}, "trust_version: an integer from 0"),
+        ({"trust": []}, "trust: a list of 1 to 7"),
+        ({"trust": [{"area": "VN", "epoch": 0, "version": 1}]}, "trust[0].area: 1 to 6 names"),
+        ({"trust": [{"area": "", "epoch": -1, "version": 1}]}, "trust[0].epoch: an integer from 0"),
+        ({"trust": [{"area": "", "epoch": 0, "version": 0}]}, "trust[0].version: an integer from 1"),
         ({"serial_marks": {"A": 1}}, "serial_marks.A: 1 to 64"),
         ({"serial_marks": {"a": -1}}, "serial_marks.a: an integer from 0"),
         ({"serial_marks": {f"a{n}": 1 for n in range(65)}}, "serial_marks: at most 64 issuers"),

@@ -61,7 +61,7 @@ def test_a_trust_file_is_read_as_it_was_written():
     assert ward.grant.limits.areas == (AREA,)
     assert ward.grant.limits.hours == ((time(5), time(21)),)
     assert ward.grant.limits.validity_max_ms == 600_000
-    assert (server.orders, server.grant) == ({OrderType.WELCOME, OrderType.ACK}, None)
+    assert (server.orders, server.grant) == ({OrderType.WELCOME, OrderType.ACK, OrderType.HEAD}, None)
 
 
 def test_a_role_without_hours_may_plan_at_any_hour():
@@ -114,9 +114,9 @@ def test_a_key_entry_twice_in_the_text_is_refused():
 
 
 def test_a_role_that_orders_sound_and_answers_stations_is_refused():
-    for online in ("welcome", "ack"):
+    for online in ("welcome", "ack", "head"):
         assert refusal(trust_document(roles=[job_role(orders=["job", online])])).startswith(
-            "roles[0].orders: no welcome or ack here"
+            "roles[0].orders: no welcome, ack or head here"
         )
 
 
@@ -131,7 +131,8 @@ def test_a_servers_key_orders_nothing(role: Any):
         "roles[1].keyids: no key that also answers stations"
     )
     (order, *_) = role()["orders"]
-    assert refusal(trust_document(roles=[role(orders=[order, "ack"])])).startswith("roles[0].orders: no welcome or ack")
+    refused = refusal(trust_document(roles=[role(orders=[order, "ack"])]))
+    assert refused.startswith("roles[0].orders: no welcome, ack or head")
 
 
 def test_a_key_that_orders_jobs_cannot_loosen_what_binds_them():
@@ -211,6 +212,8 @@ def test_how_often_and_how_long_a_key_may_warn_is_read():
         (command_role, {"commands": []}, "commands: a list of 1 to 14"),
         (command_role, {"commands": ["shout"]}, "commands[0]: one of cancel, stop, "),
         (command_role, {"commands": ["stop", "stop"]}, "commands[1]: each only once"),
+        (job_role, {"offered": ["emergency"]}, "offered: some of classes, without emergency"),
+        (job_role, {"classes": ["normal"], "offered": ["priority"]}, "offered: some of classes"),
         (job_role, {"events": []}, "events: a list of 1 to 32"),
         (job_role, {"events": ["Lũ"]}, "events[0]: 1 to 40 of a-z"),
         (job_role, {"sound_max_s": 0}, "sound_max_s: an integer from 1 to 86400"),
@@ -293,8 +296,11 @@ def test_a_wrong_field_is_named(over: dict[str, Any], message: str):
     ("over", "message"),
     [
         ({"role": ""}, "role: 1 to 64"),
-        ({"orders": []}, "orders: a list of 1 to 7"),
-        ({"orders": ["jobs"]}, "orders[0]: one of job, regulation, window, command, timetable, welcome, ack, not jobs"),
+        ({"orders": []}, "orders: a list of 1 to 8"),
+        (
+            {"orders": ["jobs"]},
+            "orders[0]: one of job, regulation, window, command, timetable, welcome, ack, head, not jobs",
+        ),
         ({"orders": [1]}, "orders[0]: one of job, regulation, window, command, timetable, welcome, ack"),
         (
             {"orders": ["job", "timetable"]},
@@ -383,6 +389,7 @@ def test_each_kind_of_order_is_for_the_roles_that_have_it():
         OrderType.TIMETABLE: ["ward"],
         OrderType.WELCOME: ["server"],
         OrderType.ACK: ["server"],
+        OrderType.HEAD: ["server"],
     }
     for kind in (OrderType.REGULATION, OrderType.WINDOW):
         assert [role.name for role in who_may(trust, kind, OWNER)] == ["owner"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,15 +18,17 @@ from edge_agent.core.units import HOUR_MS, MINUTE_MS, MonoMs
 from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import Origin
 from edge_agent.link import ToCore, ToDevice
+from edge_agent.manifest_worker import HomeOrder, answer
 from edge_agent.runtime import LOOP_MS_MAX, Inbox, Ports, Runtime, restored
 from edge_agent.sync.messages import LOG_BODIES_BYTES, Sender
 from edge_agent.sync.reports import HostStatus
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.upstream import Identity, Upstream
 from edge_agent.workers import RETRY_S, Aside, JournalOrder, JournalWorker, StagingOrder
+from tests.fakes.home import FakeHome
 from tests.fakes.journal import FakeJournal
 from tests.trust import makers
-from tests.ward.timing import DISK_MS, LINK_MS, LINK_RETRY_MS
+from tests.ward.timing import DISK_MS, LINK_MS, LINK_RETRY_MS, NET_MS
 
 if TYPE_CHECKING:
     from tests.ward.world import World
@@ -54,6 +57,7 @@ class Agent(Runtime):
         self._journal: VirtualJournal = VirtualJournal(self, journal)
         self._staging: VirtualStaging = VirtualStaging(self)  # type: ignore[assignment]
         self._aside: VirtualAside = VirtualAside()
+        self._manifests: VirtualManifests = VirtualManifests(self)  # type: ignore[assignment]
         self._status: _NoStatus = _NoStatus()  # type: ignore[assignment]
 
     @property
@@ -83,7 +87,8 @@ class Agent(Runtime):
     def boot(self) -> None:
         """What ``Runtime.run`` does before its loop."""
         trust = self._ports.trust
-        self.take(restored(self._ports.contents, trust.judge, trust.standing))
+        again = restored(self._ports.contents, trust.judge, trust.standing)
+        self.take(replace(again, seed=f"{self._world.mono:032x}"))
         self._ports.device.start()
         self._ports.session.start()
         for every_ms, event in ((HEARTBEAT_MS, HeartbeatDue), (HELLO_MS, HelloDue), (SWEEP_MS, SweepDue)):
@@ -183,8 +188,10 @@ class Agent(Runtime):
         world = self._world
         contents = journal.load()
         machine = world.machine
+        keeper = world.keeper(contents.trust)
+        floor = keeper.standing.floor(contents.floor)
         clock = StationClock(
-            ntp=machine.ntp, rtc=machine.chip, floor=contents.floor, kept=contents.kept, readings=machine.readings()
+            ntp=machine.ntp, rtc=machine.chip, floor=floor, kept=contents.kept, readings=machine.readings()
         )
         sender = Sender(world.site.realm, world.site.station, f"{world.mono:016x}", "edge-agent test")
         session = world.broker.session_for(self.post, lambda: upstream.will(clock.now()))
@@ -198,7 +205,7 @@ class Agent(Runtime):
             device=_Line(world, self),
             staging=None,  # type: ignore[arg-type]
             upstream=upstream,
-            trust=world.keeper(contents.trust),
+            trust=keeper,
             status_file=Path("/nonexistent"),
             ready=_nothing,
             alive=_nothing,
@@ -269,6 +276,18 @@ class VirtualStaging:
                 self._agent.post(*content.speak(order))
             case fx.Sweep():
                 content.sweep(order.keep)
+
+
+class VirtualManifests:
+    """What the thread that asks the home server does, as far as there is a way to it."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+
+    def order(self, order: HomeOrder) -> None:
+        world = self._agent._world
+        home = world.home if world.network else FakeHome(down=True)
+        self._agent.post(answer(home, order), 10 * NET_MS)
 
 
 class _Line:

@@ -18,11 +18,16 @@ FIRST_PREV = "0" * 64
 
 
 class Headend:
-    """``records`` is the log as held now, ``answers`` and ``states`` what was told; ``names`` what a clip is called."""
+    """``records`` is the log as held now, ``answers`` and ``states`` what was told; ``names`` what a clip is called.
+
+    ``marks`` is the last serial that each issuer has given out; ``card_was_put_back``: what does not fit is no fault.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self.welcoming = True
+        self.marks: dict[str, int] = {}
+        self.card_was_put_back = False
         self.names: dict[ClipKey, str] = {key: str(key) for key in SIGNAL_MS}
         self.answers: list[dict[str, Any]] = []
         self.states: list[dict[str, Any]] = []
@@ -30,6 +35,7 @@ class Headend:
         self.lost_epochs: list[list[dict[str, Any]]] = []
         self.broken = ""
         self._hashes: list[str] = []
+        self._before, self._first_prev = 0, FIRST_PREV
         self._epoch = ""
         self._hello: dict[str, Any] | None = None
 
@@ -54,10 +60,13 @@ class Headend:
     def welcome(self) -> None:
         """Answer the last hello, if it wants to."""
         if self.welcoming and self._hello is not None:
-            message = makers.signed_welcome(
-                nonce=self._hello["nonce"], utc=self._world.utc(), log=self._cursor(), issued_at=self._world.utc()
-            )
-            self._world.broker.publish(makers.WELCOME_TOPIC, message)
+            self._world.broker.publish(makers.WELCOME_TOPIC, self.welcome_for(self._hello))
+
+    def welcome_for(self, hello: dict[str, Any]) -> bytes:
+        """The signed answer to a hello, whichever way it came."""
+        return makers.signed_welcome(
+            nonce=hello["nonce"], utc=self._world.utc(), log=self._cursor(), serial_marks=self.marks
+        )
 
     @property
     def epoch(self) -> str:
@@ -72,30 +81,37 @@ class Headend:
     def _cursor(self) -> dict[str, Any]:
         if not self._hashes:
             return NOTHING_HELD
-        return {"epoch": self._epoch, "seq": len(self._hashes), "hash": self._hashes[-1]}
+        return {"epoch": self._epoch, "seq": self._before + len(self._hashes), "hash": self._hashes[-1]}
 
     def _take_log(self, payload: dict[str, Any]) -> None:
         if payload["epoch"] != self._epoch:
-            self._begin(payload["epoch"])
-        if payload["records"][0]["seq"] > len(self._hashes) + 1:
+            self._begin(payload["epoch"], payload["records"][0])
+        if payload["records"][0]["seq"] > self._before + len(self._hashes) + 1:
             return  # never acknowledge over a gap; the next welcome says what is held
+        if self.card_was_put_back and not all(self._fits(record) for record in payload["records"]):
+            return  # as the logbook does; the station learns from the welcome what happened to it
         for record in payload["records"]:
             self._take_record(record)
         self._world.broker.publish(makers.ACK_TOPIC, makers.signed_ack(log=self._cursor()))
 
+    def _fits(self, record: dict[str, Any]) -> bool:
+        place = record["seq"] - self._before - 1
+        return place >= len(self._hashes) or self._hashes[place] == record["hash"]
+
     def _take_record(self, record: dict[str, Any]) -> None:
-        seq, held = record["seq"], len(self._hashes)
+        seq, held = record["seq"] - self._before, len(self._hashes)
         if seq <= held:
             if self._hashes[seq - 1] != record["hash"]:
                 self.broken = f"record {seq} came again with another hash"
         else:
-            if record["prev"] != (self._hashes[-1] if self._hashes else FIRST_PREV):
+            if record["prev"] != (self._hashes[-1] if self._hashes else self._first_prev):
                 self.broken = f"record {seq} does not follow from {held}"
             self.records.append(record["body"])
             self._hashes.append(record["hash"])
 
-    def _begin(self, epoch: str) -> None:
-        """Another chain: the station's journal was lost, or this is the first word from it."""
+    def _begin(self, epoch: str, first: dict[str, Any]) -> None:
+        """Another chain: the station's journal was lost or put back, or this is the first word from it."""
         if self.records:
             self.lost_epochs.append(self.records)
         self._epoch, self.records, self._hashes = epoch, [], []
+        self._before, self._first_prev = (first["seq"] - 1, first["prev"]) if self.lost_epochs else (0, FIRST_PREV)

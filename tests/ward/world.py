@@ -23,6 +23,7 @@ from tests.ward.broker import Broker
 from tests.ward.card import CardTrouble, Run
 from tests.ward.content import Content
 from tests.ward.headend import Headend
+from tests.ward.home import Home
 from tests.ward.io import Io, WardRelays
 from tests.ward.machine import Machine
 from tests.ward.timing import BOOT_MS, LINK_MS, PROGRESS_MS, RECONNECT_MS, RESTART_MS, WATCHDOG_MS
@@ -73,6 +74,7 @@ class World:
         self.content = Content(self)
         self.broker = Broker(self)
         self.headend = Headend(self)
+        self.home = Home(self)
         self.relays = WardRelays(self, wired=wired)
         self.card_trouble = CardTrouble()
         self.runs: list[Run] = []

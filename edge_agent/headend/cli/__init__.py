@@ -7,9 +7,23 @@ import sys
 from collections.abc import Callable, Sequence
 
 from edge_agent import __version__
-from edge_agent.headend.cli import books, commands, conform, keys, orders, preview, servers, trust, verify_log, week
+from edge_agent.headend.cli import (
+    books,
+    codes,
+    commands,
+    conform,
+    keys,
+    manifests,
+    orders,
+    preview,
+    servers,
+    trust,
+    verify_log,
+    week,
+)
 from edge_agent.headend.drafting import DraftError
 from edge_agent.headend.errors import HeadendError
+from edge_agent.identity.token_library import TokenError
 
 EXIT_WELL = 0
 EXIT_FAILED = 1
@@ -22,7 +36,8 @@ The reference central side: keys, signing, publishing, watching, reporting."""
 EPILOG = """\
 Thường dùng theo thứ tự / the usual order:
   edge-agent-headend keys init --dir ward --realm demo --area vn/ha-noi/dong-thanh
-  edge-agent-headend keys station --dir ward --id tram-01 --area vn/ha-noi/dong-thanh
+  edge-agent-headend codes new tram-01 --dir ward --area vn/ha-noi/dong-thanh --server https://mqtt.example.vn:8444
+  edge-agent-headend enrolment --dir ward --listen 0.0.0.0:8444 --broker mqtt.example.vn:8883
   edge-agent-headend broker --dir ward --listen 127.0.0.1:8883
   edge-agent-headend content --dir ward --listen 127.0.0.1:8443
   edge-agent-headend watch --dir ward --broker localhost:8883
@@ -46,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     task: Callable[[argparse.Namespace], int] = args.task
     try:
         return task(args)
-    except HeadendError as error:
+    except (HeadendError, TokenError) as error:
         print(f"lỗi / error: {error}", file=sys.stderr)
         return EXIT_USAGE if isinstance(error, DraftError) else EXIT_FAILED
     except KeyboardInterrupt:
@@ -65,6 +80,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"edge-agent-headend {__version__}")
     tasks = parser.add_subparsers(required=True, metavar="TASK")
-    for part in (keys, trust, preview, orders, commands, servers, week, books, verify_log, conform):
+    for part in (keys, codes, trust, preview, orders, commands, manifests, servers, week, books, verify_log, conform):
         part.add(tasks)
     return parser

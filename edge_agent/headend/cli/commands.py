@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from edge_agent.core.units import SECOND_MS, UtcMs
 from edge_agent.headend.cli.actions import ACTIONS, Action, Draft
+from edge_agent.headend.cli.manifests import add_content_dir, renewed
 from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, address, read_file, several
 from edge_agent.headend.cli.shown import answered, show_order, show_receipts, warn
 from edge_agent.headend.composing import compose
@@ -73,6 +74,7 @@ def _add_common(parser: argparse.ArgumentParser, *, by_zone: bool) -> None:
     parser.add_argument(
         "--wait-s", type=_wait_s, default=WAIT_S, help=f"chờ trạm trả lời bao lâu / wait for answers ({WAIT_S:.0f} s)"
     )
+    add_content_dir(parser)
     add_zone(parser)
 
 
@@ -95,6 +97,7 @@ def _order(args: argparse.Namespace, draft: Draft, *, means_all: bool) -> int:
     sent = send(keyring, args.broker, envelope, now, wait_s=args.wait_s)
     show_receipts(finished.order, sent.receipts)
     outbox.keep(envelope, now)
+    renewed(keyring, args.content_dir)
     for enrolled in addressed(keyring.stations, finished.order) if args.wait_s else ():
         print(f"{enrolled.station}: {_became(args, enrolled, sent, target)}")
     return 0 if sent.taken else 1

@@ -1,4 +1,4 @@
-"""``keys init``, ``station``, ``protect``, ``list``. Prints names and public keys, never a secret."""
+"""``keys init``, ``new``, ``station``, ``protect``, ``list``. Prints names and public keys, never a secret."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from pathlib import Path
 from edge_agent.core.site import TRAINING_PREFIX, is_training
 from edge_agent.headend.cli.options import Tasks, add_dir, add_task
 from edge_agent.headend.errors import KeyringError
+from edge_agent.headend.files import make_private_directory
 from edge_agent.headend.headend import utc_now
-from edge_agent.headend.key_folder import EVERY_KEY, Wish, prepare
-from edge_agent.headend.keyring import Keyring, check_new, create_keyring
+from edge_agent.headend.key_folder import EVERY_KEY, KeyFolder, Wish, prepare, role_of
+from edge_agent.headend.keyring import Keyring, check_new, create_keyring, create_servers
 from edge_agent.headend.passphrases import FILE_VARIABLE, NEW_FILE_VARIABLE
+from edge_agent.headend.public_files import fingerprint, write_public
 from edge_agent.headend.roles import RoleSpec, default_roles
-from edge_agent.trust.fields import AREA
-from edge_agent.trust.keys import Scheme
+from edge_agent.trust.fields import AREA, NAME
+from edge_agent.trust.keys import PublicKey, Scheme
 
 INIT_MORE = f"""\
 Tạo / makes: ward-routine (bản tin thông thường, ưu tiên; và lệnh điều khiển), ward-emergency (khẩn cấp), ward-policy
@@ -39,9 +41,12 @@ PROTECT_MORE = f"""\
 Tệp cũ được thay bằng tệp mới; bản sao lưu cũ vẫn không có mật khẩu: hủy chúng. Quên mật khẩu là mất khóa.
 The old file is replaced; older backups still have no passphrase: destroy them. A forgotten passphrase is a lost key.
 {SECRETS}"""
+NEW_MORE = """\
+Khóa riêng ở lại trong keys/. Đưa public/TÊN.json cho người soạn văn bản, và đọc dấu khóa từ giấy cho họ so.
+The private key stays in keys/. Hand over public/NAME.json, and read its fingerprint out, from paper, to compare."""
 STATION_MORE = """\
-Trong bản này khóa ký của trạm được tạo tại đây rồi chép sang trạm / in this version the station's signing key is made
-here and carried to the station; a key made on the device comes later."""
+Để thử nghiệm: khóa của trạm được tạo tại đây rồi chép sang trạm. Trạm thật tự tạo khóa: `codes new`.
+For trials: the station's keys are made here and carried to it. A real station makes its own: `codes new`."""
 
 
 def add(tasks: Tasks) -> None:
@@ -50,6 +55,7 @@ def add(tasks: Tasks) -> None:
     parser = tasks.add_parser("keys", help=words, description=words)
     of_keys = parser.add_subparsers(required=True, metavar="WHAT")
     _add_init(of_keys)
+    _add_new(of_keys)
     _add_station(of_keys)
     _add_protect(of_keys)
     listing = add_task(of_keys, "list", _list, "vai trò, khóa công khai, trạm loa / roles, public keys, stations")
@@ -77,7 +83,22 @@ def _add_init(tasks: Tasks) -> None:
         default=[],
         help="tên hoặc địa chỉ máy chủ, ngoài localhost; dùng nhiều lần được / a server name or address, repeatable",
     )
+    parser.add_argument(
+        "--apart",
+        action="store_true",
+        help="chỉ chứng thư và khóa máy chủ; khóa khác do từng người tạo bằng `keys new` / certificates and keys of "
+        "servers only: the other keys are made by their holders, by `keys new`",
+    )
     add_where_keys_lie(parser)
+
+
+def _add_new(tasks: Tasks) -> None:
+    words = "tạo một khóa của mình, đưa đi nửa công khai / make one's own key, and its public half to hand over"
+    parser = add_task(tasks, "new", _new, words, f"{NEW_MORE}\n{SECRETS}")
+    parser.add_argument("--dir", type=Path, required=True, help="thư mục của mình / one's own folder")
+    parser.add_argument("--key", required=True, help="tên khóa / its name: root-1, national-trust-1, ward-routine-1")
+    add_where_keys_lie(parser)
+    parser.add_argument("--plain", action="store_true", help="tệp không mật khẩu / a file without a passphrase")
 
 
 def add_where_keys_lie(parser: argparse.ArgumentParser) -> None:
@@ -126,14 +147,45 @@ def _init(args: argparse.Namespace) -> int:
         raise KeyringError(f"--area {args.area}: {AREA.rule}")
     check_new(args.dir, args.realm)  # before anybody types passphrases for it
     specs = default_roles(args.area, args.emergency_threshold)
+    if args.apart:
+        return _init_apart(args, specs)
     make = prepare([name for spec in specs if spec.of_officers for name in spec.key_names], wish_of(args))
     _warn_of_one_token(specs, wish_of(args))
     keyring = create_keyring(args.dir, args.realm, specs, utc_now(), args.host, make)
     print(f"đã tạo mạng {keyring.realm} trong {args.dir} / made")
     _print_training(keyring)
     _print_roles(keyring)
-    print("tiếp theo / next: edge-agent-headend keys station --dir … --id … --area …")
+    print("tiếp theo / next: edge-agent-headend codes new TRAM --dir … --area …")
     return 0
+
+
+def _init_apart(args: argparse.Namespace, specs: Sequence[RoleSpec]) -> int:
+    if args.encrypt or args.token is not None or args.token_label or args.scheme is not None:
+        raise KeyringError("--apart: no officer's key is made here; give these options to `keys new`")
+    for name, key in create_servers(args.dir, args.realm, specs, args.host).items():
+        _print_public(write_public(args.dir, name, key), name, key)
+    print("tiếp theo / next: edge-agent-headend trust draft --dir … --first … --realm … --public … --out …")
+    return 0
+
+
+def _new(args: argparse.Namespace) -> int:
+    if NAME.pattern.fullmatch(args.key) is None or role_of(args.key) == args.key:
+        raise KeyringError(f"--key {args.key}: write ROLE-NUMBER, e.g. root-1")
+    wish, keys = wish_of(args), KeyFolder(args.dir / "keys")
+    if not (wish.passphrases or wish.module or args.plain):
+        raise KeyringError("khóa nằm ở đâu / say in what the key shall lie: --encrypt, --token …, or --plain")
+    if args.key in keys.names():
+        raise KeyringError(f"--key {args.key}: đã có / exists in {keys.directory}; a key is never overwritten")
+    make_private_directory(args.dir)
+    make_private_directory(keys.directory)
+    key = prepare([args.key], wish)(keys.directory, args.key).public
+    _print_public(write_public(args.dir, args.key, key), args.key, key)
+    return 0
+
+
+def _print_public(path: Path, name: str, key: PublicKey) -> None:
+    print(f"khóa / key {name}, {key.scheme}: đưa tệp này đi / hand over {path}")
+    print(f"  dấu khóa, chép ra giấy / its fingerprint, for paper: {fingerprint(key.keyid)}")
 
 
 def wish_of(args: argparse.Namespace) -> Wish:

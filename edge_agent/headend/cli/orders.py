@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edge_agent.core.units import StationId
 from edge_agent.headend.cli.draft_examples import SIGN_MORE
+from edge_agent.headend.cli.manifests import add_content_dir, renewed
 from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_task, add_zone, address, read_file
 from edge_agent.headend.cli.shown import show_order, show_receipts, warn
 from edge_agent.headend.composing import compose
@@ -17,6 +18,7 @@ from edge_agent.headend.drafts import kind_of_draft
 from edge_agent.headend.files import EVERYBODY_READS, write_durably
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.manifest_shelf import is_covered
 from edge_agent.headend.outbox import Outbox
 from edge_agent.headend.signing import add_signature, read_order
 from edge_agent.sync.topics import Down, area_job_topic, down_topic
@@ -49,6 +51,7 @@ def _add_publish(tasks: Tasks) -> None:
     add_dir(parser)
     parser.add_argument("--envelope", type=Path, required=True, help="tệp lệnh đã ký / the envelope")
     parser.add_argument("--broker", type=address, required=True, help="máy chủ MQTT / HOST:PORT")
+    add_content_dir(parser)
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--station", help="chỉ một trạm / one station only")
     where.add_argument("--area", help="một địa bàn / one area: vn/ha-noi/dong-thanh")
@@ -92,9 +95,14 @@ def _publish(args: argparse.Namespace) -> int:
     keyring = Keyring(args.dir)
     envelope = read_file(args.envelope, "--envelope")
     order, now = read_order(envelope), utc_now()
+    outbox = Outbox(args.dir / "orders")
+    if is_covered(keyring, order):  # else stations would take it for withdrawn
+        outbox.keep(envelope, now)
+        renewed(keyring, args.content_dir)
     sent = send(keyring, args.broker, envelope, now, _topics(args))
     show_receipts(order, sent.receipts)
-    Outbox(args.dir / "orders").keep(envelope, now)
+    outbox.keep(envelope, now)
+    renewed(keyring, args.content_dir)
     return 0 if sent.taken else 1
 
 

@@ -1,4 +1,4 @@
-"""``watch``, ``broker``, ``content``: the commands that run until they are told to end."""
+"""``watch``, ``broker``, ``content``, ``enrolment``: the commands that run until they are told to end."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from edge_agent.headend.broker import BrokerError, BrokerSetup, Mosquitto
+from edge_agent.headend.cli.manifests import add_content_dir, renewed
 from edge_agent.headend.cli.options import (
     CannotDo,
     Tasks,
@@ -20,15 +21,22 @@ from edge_agent.headend.cli.options import (
 )
 from edge_agent.headend.conform.kit import headend_lock
 from edge_agent.headend.content import ContentServer
+from edge_agent.headend.enrolment_server import EnrolmentServer
+from edge_agent.headend.errors import HeadendError
+from edge_agent.headend.greeting import Greeter, one_at_a_time
 from edge_agent.headend.headend import Headend, Shown, utc_now
 from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.registrar import Registrar
 from edge_agent.headend.session import BrokerAddress
 from edge_agent.headend.telling import for_machines, for_people
 
 LOOK_S = 2
 # How soon the broker admits a station that was just enrolled, and a dead child or session is noticed.
+MANIFESTS_S = 60
+# How soon what was published by somebody else is listed; `publish` lists its own at once.
 BROKER_LISTENS = BrokerAddress("127.0.0.1", 8883)
 CONTENT_LISTENS = BrokerAddress("127.0.0.1", 8443)
+ENROLMENT_LISTENS = BrokerAddress("127.0.0.1", 8444)
 
 
 def add(tasks: Tasks) -> None:
@@ -38,6 +46,7 @@ def add(tasks: Tasks) -> None:
     add_dir(watch)
     watch.add_argument("--broker", type=address, required=True, help="máy chủ MQTT / HOST:PORT")
     watch.add_argument("--records", type=Path, help="nơi lưu nhật ký phát / where records go (DIR/records)")
+    add_content_dir(watch)
     add_zone(watch)
     add_json(watch)
     broker = add_task(tasks, "broker", _broker, "chạy Mosquitto riêng với chứng thư và quyền đã tạo / a private broker")
@@ -46,7 +55,16 @@ def add(tasks: Tasks) -> None:
     content = add_task(tasks, "content", _content, "chạy máy chủ HTTPS cho tệp âm thanh / serve signed audio")
     add_dir(content)
     content.add_argument("--content-dir", type=Path, help="nơi đặt tệp âm thanh / where audio is put (DIR/content)")
+    told = "trả lời giờ cho trạm qua HTTPS, cần khóa welcome / answer hellos over HTTPS too, with the key of welcome"
+    content.add_argument("--welcome", action="store_true", help=told)
+    content.add_argument("--records", type=Path, help="nơi `watch` lưu nhật ký / where records are (DIR/records)")
     _add_listen(content, CONTENT_LISTENS)
+    words = "đăng ký trạm bằng mã, gia hạn chứng thư (HTTPS) / enrol stations by codes, renew their certificates"
+    enrolment = add_task(tasks, "enrolment", _enrolment, words)
+    add_dir(enrolment)
+    told = "máy chủ MQTT mà trạm sẽ kết nối / where stations shall connect: HOST:PORT"
+    enrolment.add_argument("--broker", type=address, required=True, help=told)
+    _add_listen(enrolment, ENROLMENT_LISTENS)
 
 
 def _add_listen(parser: argparse.ArgumentParser, default: BrokerAddress) -> None:
@@ -56,7 +74,7 @@ def _add_listen(parser: argparse.ArgumentParser, default: BrokerAddress) -> None
 
 def _watch(args: argparse.Namespace) -> int:
     end_at_sigterm()
-    keyring = Keyring(args.dir)
+    keyring, keyring_of_manifests = Keyring(args.dir), Keyring(args.dir)  # each for its own thread
 
     def tell(shown: Shown) -> None:
         now = utc_now()
@@ -66,9 +84,22 @@ def _watch(args: argparse.Namespace) -> int:
         headend_lock(args.dir, alone=False),
         Headend(keyring, args.broker, args.records or args.dir / "records", on_noted=tell) as headend,
     ):
+        due = time.monotonic()
         while not headend.ended:
+            if time.monotonic() >= due:
+                due = time.monotonic() + MANIFESTS_S
+                _renew_manifests(keyring_of_manifests, args.content_dir)
             time.sleep(LOOK_S)
         raise CannotDo(f"watch: {headend.ended}; is another `watch` running with this --dir?")
+
+
+def _renew_manifests(keyring: Keyring, content_dir: Path | None) -> None:
+    """Trouble with them is told, and stations are answered all the same."""
+    try:
+        for scope in renewed(keyring, content_dir):
+            _log(f"bản kê lệnh mới / new manifest: {scope}")
+    except HeadendError as error:
+        _log(f"bản kê lệnh / manifests: {error}")
 
 
 def _broker(args: argparse.Namespace) -> int:
@@ -89,7 +120,8 @@ def _broker(args: argparse.Namespace) -> int:
 def _setup(keyring: Keyring, args: argparse.Namespace) -> BrokerSetup:
     areas = {str(station): enrolled.area for station, enrolled in keyring.stations.items()}
     identity = keyring.server("broker")
-    return BrokerSetup(args.dir / "broker", keyring.authority_path, identity, areas, host=args.listen.host)
+    authority, revoked = keyring.authority_path, keyring.revoked_path
+    return BrokerSetup(args.dir / "broker", authority, identity, areas, host=args.listen.host, revoked=revoked)
 
 
 def _content(args: argparse.Namespace) -> int:
@@ -97,12 +129,29 @@ def _content(args: argparse.Namespace) -> int:
     keyring = Keyring(args.dir)
     directory = args.content_dir or args.dir / "content"
     where = f"{args.listen.host}:{args.listen.port}"
+    greeter = Greeter(args.dir, args.records or args.dir / "records", utc_now) if args.welcome else None
+    greet = None if greeter is None else one_at_a_time(greeter.answer)
+    listens = (args.listen.host, args.listen.port)
     try:
-        server = ContentServer(directory, keyring.server("content"), args.listen.host, args.listen.port, _log)
+        server = ContentServer(directory, keyring.server("content"), *listens, _log, greet)
     except OSError as error:
         raise CannotDo(f"--listen {where}: {error.strerror or error}") from error
     with server:
         print(f"HTTPS: {args.listen.host}:{server.port}, {directory}", file=sys.stderr, flush=True)
+        while True:
+            time.sleep(LOOK_S)
+
+
+def _enrolment(args: argparse.Namespace) -> int:
+    end_at_sigterm()
+    keyring = Keyring(args.dir)
+    registrar, identity = Registrar(keyring, args.broker), keyring.server("content")
+    try:
+        server = EnrolmentServer(registrar, identity, utc_now, args.listen.host, args.listen.port, _log)
+    except OSError as error:
+        raise CannotDo(f"--listen {args.listen.host}:{args.listen.port}: {error.strerror or error}") from error
+    with server:
+        _log(f"HTTPS: {args.listen.host}:{server.port}, đăng ký và gia hạn / enrolment and renewal")
         while True:
             time.sleep(LOOK_S)
 

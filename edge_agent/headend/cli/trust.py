@@ -1,4 +1,7 @@
-"""``trust list``, ``renew``, ``replace``, ``send``: the trust documents of a network, and how new ones are signed."""
+"""``trust list``, ``renew``, ``replace``, ``send``: the trust documents of a network, and how new ones are signed.
+
+The keys that sign lie in this folder; where they lie with their holders, ``trust_apart`` has the commands.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ from collections.abc import Sequence
 
 from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.ceremonies import holders_of, renew, replace_key
+from edge_agent.headend.cli import trust_apart
 from edge_agent.headend.cli.keys import add_where_keys_lie, wish_of
 from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, address
+from edge_agent.headend.cli.trust_apart import SHOWN_ROOT
 from edge_agent.headend.dispatch import talking
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.headend import utc_now
@@ -27,8 +32,6 @@ from edge_agent.trust.keys import PublicKey
 
 EXPIRY_S = 3_600
 # Whoever connects later is sent what he lacks.
-SHOWN_ROOT = "root"
-"""How the root is called on the command line: it has no area."""
 LATER = "trạm vắng mặt nhận ở lần chào `watch` kế tiếp / who is absent takes it at the next hello to `watch`"
 SAID = {
     Receipt.TAKEN: "máy chủ đã nhận / taken by the broker",
@@ -59,6 +62,7 @@ def add(tasks: Tasks) -> None:
     replacing = add_task(of_trust, "replace", _replace, "thay một khóa / a new key for another", REPLACE_MORE)
     _add_keys(replacing)
     sending = add_task(of_trust, "send", _send_all, "gửi lại cho trạm / send them once more")
+    trust_apart.add(of_trust)
     for part in (listing, renewing, replacing, sending):
         add_dir(part)
         add_zone(part)

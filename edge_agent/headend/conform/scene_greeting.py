@@ -87,7 +87,7 @@ def _welcome(
         StationId(station or bench.station),
         nonce,
         UtcMs(bench.orders.now() + ahead_ms),
-        keyring.trust.version,
+        keyring.newest(keyring.stations[StationId(bench.station)].area),
         keyring.serials(),
         bench.logbook.of(bench.station).cursor(_epoch(bench.of(Up.HELLO))),
         signer or keyring.signer("welcome"),

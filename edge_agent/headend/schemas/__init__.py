@@ -24,9 +24,9 @@ Schema = dict[str, Any]
 
 DOWN = ("job", "regulation", "window", "command", "timetable", "welcome", "ack")
 UP = ("hello", "state", "heartbeat", "log", "answer", "plan")
-KINDS = ("envelope", *DOWN, "trust", *UP, "record", "trust_file")
+KINDS = ("envelope", *DOWN, "trust", *UP, "record", "trust_file", "head", "manifest")
 """``envelope`` is around every message, ``trust`` comes where orders come, ``record`` is the body of a log record, and
-``trust_file`` a station's trust file: the one kind that does not travel."""
+``trust_file`` a station's trust file, which does not travel; ``head`` and ``manifest`` lie on the content server."""
 SHARED = "common"
 SHOWN_CHARS_MAX = 40
 # A fault is one line; what stands there may be anything.

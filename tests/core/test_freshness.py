@@ -1,0 +1,426 @@
+"""What a station takes for new: without a welcome, behind a newer trust document, and on a card that was put back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from edge_agent.core import effects as fx
+from edge_agent.core.clock_trust import ClockSource, Now
+from edge_agent.core.events import ClipFailed, ClipStaged, LogForked, RecordSaved, Restored, TrustChanged
+from edge_agent.core.freshness import WELCOME_GOOD_MS, obstacle
+from edge_agent.core.job import LogAck, Welcome
+from edge_agent.core.order import AcceptedRule, Cancel, Lock
+from edge_agent.core.programme import ATTENTION, Sound
+from edge_agent.core.reasons import Reason
+from edge_agent.core.trust_standing import TrustHead, TrustStanding, TrustVersion
+from edge_agent.core.units import HOUR_MS, JobId, MonoMs, UtcMs
+from tests.core.bench import SPEECH_MS, Bench, at_work
+from tests.trust import makers
+
+ROOT_1 = TrustHead("", 0, 1, UtcMs(2**42))
+WARD_5 = TrustHead(makers.AREA, 1, 5, UtcMs(2**42))
+FLOOD: dict[str, Any] = {"class": "emergency", "event": "flood"}
+
+
+def welcome(bench: Bench, **told: Any) -> list[fx.Effect]:
+    """The server answers the last hello, and tells more than that it is there."""
+    given: dict[str, Any] = {"trust": (), "serial_marks": (), "log_epoch": "", "log_seq": 0, "log_hash": ""}
+    one = Welcome(nonce=bench.state.link.nonce, utc=bench.now.utc, **(given | told))
+    return bench.arrive(one, makers.WELCOME_TOPIC)
+
+
+def believing(*heads: TrustHead) -> Bench:
+    """A station that waits for its welcome and believes these documents."""
+    bench = Bench().boot(welcomed=False)
+    bench.send(TrustChanged(TrustStanding(heads), frozenset()))
+    return bench
+
+
+def verdict(bench: Bench, job_id: JobId) -> str:
+    """Whether an order waits, is planned, or was refused, and why."""
+    known = bench.state.jobs.get(job_id)
+    if known is not None:
+        return "waits" if known.held else "planned"
+    return next(reason or "over" for job, _, reason in reversed(bench.outcomes()) if job == job_id)
+
+
+# A broker that keeps a new trust document, and with it a revocation, to itself
+
+
+def test_a_freeze_a_station_that_lacks_a_newer_document_lets_new_orders_wait() -> None:
+    bench = believing(ROOT_1, WARD_5)
+    welcome(bench, trust=(TrustVersion("", 0, 1), TrustVersion(makers.AREA, 1, 6)))
+    assert obstacle(bench.state, bench.now) is Reason.TRUST_BEHIND
+    assert verdict(bench, bench.at(60, job_id="bulletin")) == "waits"
+    assert verdict(bench, bench.order(job_id="lut", **FLOOD)) == "planned", "no online key holds up a warning"
+
+
+def test_what_waits_for_a_document_is_judged_when_it_has_come() -> None:
+    bench = believing(ROOT_1, WARD_5)
+    welcome(bench, trust=(TrustVersion(makers.AREA, 1, 6),))
+    bulletin = bench.at(60, job_id="bulletin")
+    bench.send(TrustChanged(TrustStanding((ROOT_1, replace(WARD_5, version=6))), frozenset()))
+    assert (obstacle(bench.state, bench.now), verdict(bench, bulletin)) == (None, "planned")
+
+
+@pytest.mark.parametrize(
+    ("named", "reason"),
+    [
+        (TrustVersion(makers.AREA, 1, 5), None),
+        (TrustVersion(makers.AREA, 1, 4), None),
+        (TrustVersion(makers.AREA, 2, 1), Reason.TRUST_BEHIND),
+        (TrustVersion("", 0, 2), Reason.TRUST_BEHIND),
+        (TrustVersion("vn", 1, 1), Reason.TRUST_BEHIND),
+    ],
+)
+def test_a_document_is_newer_by_its_epoch_and_then_its_version(named: TrustVersion, reason: Reason | None) -> None:
+    bench = believing(ROOT_1, WARD_5)
+    welcome(bench, trust=(named,))
+    assert obstacle(bench.state, bench.now) is reason
+
+
+def test_what_was_verified_before_plays_on_behind_a_newer_document() -> None:
+    bench = believing(ROOT_1, WARD_5)
+    welcome(bench, trust=(TrustVersion(makers.AREA, 1, 5),))
+    bulletin = bench.at(3_600, job_id="bulletin")
+    welcome_again = bench.state.link.seed  # a new hello, and a server that names a newer document
+    bench.state = replace(bench.state, link=replace(bench.state.link, nonce=welcome_again))
+    welcome(bench, trust=(TrustVersion(makers.AREA, 1, 6),))
+    bench.pass_s(3_601)
+    assert bench.phase(bulletin).value == "playing"
+
+
+# A broker that keeps the welcomes to itself
+
+
+def test_a_blocked_welcome_for_more_than_a_day_lets_new_orders_wait() -> None:
+    bench = at_work()
+    bench.answered = False
+    bench.pass_s(WELCOME_GOOD_MS / 1000)
+    assert verdict(bench, bench.at(60, job_id="in-time")) == "planned"
+    bench.pass_s(1)
+    assert obstacle(bench.state, bench.now) is Reason.NOT_WELCOMED
+    assert verdict(bench, bench.at(60, job_id="bulletin")) == "waits"
+    assert verdict(bench, bench.order(job_id="lut", **FLOOD)) == "planned"
+
+
+def test_before_the_first_welcome_new_orders_wait_by_name() -> None:
+    bench = Bench().boot(welcomed=False)
+    assert obstacle(bench.state, bench.now) is Reason.NOT_WELCOMED
+
+
+def test_the_timetable_plays_on_without_any_welcome() -> None:
+    bench = at_work()
+    bench.answered = False
+    bulletin = bench.at(5 * 24 * 3_600, job_id="bulletin")
+    bench.pass_s(5 * 24 * 3_600 + 1)
+    assert bench.phase(bulletin).value == "playing"
+
+
+# A card that was put back, copied, or replaced
+
+
+def three_records(bench: Bench) -> None:
+    """The station has written three records, of which the server has two."""
+    for seq in (1, 2, 3):
+        bench.send(RecordSaved(seq))
+    bench.arrive(LogAck("e1", 2, "h"), makers.ACK_TOPIC)
+
+
+def put_back(**told: Any) -> Bench:
+    """A card from an old copy: the server holds nine records, this card has three of them."""
+    bench = Bench().boot(welcomed=False)
+    three_records(bench)
+    bench.said.clear()
+    marks = ((makers.ISSUER, 7),)
+    welcome(bench, **({"serial_marks": marks, "log_epoch": "e1", "log_seq": 9, "log_hash": "h9"} | told))
+    return bench
+
+
+def chain_of(bench: Bench) -> tuple[fx.NewChain, str]:
+    """The one new chain that was begun, and what its record says."""
+    (commit,) = [one for one in bench.every(fx.CommitRecord) if one.chain is not None]
+    return commit.chain, commit.record.detail
+
+
+def test_a_restored_card_takes_nothing_for_new_that_it_may_have_forgotten() -> None:
+    bench = put_back()
+    assert verdict(bench, bench.at(60, job_id="heard-before", serial=7)) == "maybe_heard"
+    assert verdict(bench, bench.at(60, job_id="newer", serial=8)) == "planned"
+    assert verdict(bench, bench.at(60, job_id="of-another", serial=7, issuer="dai-ptth")) == "planned"
+
+
+def test_a_restored_card_writes_on_in_a_chain_of_its_own_that_cites_the_old_one() -> None:
+    bench = put_back()
+    chain, detail = chain_of(bench)
+    assert (chain.epoch != "e1", chain.marks, detail) == (True, ((makers.ISSUER, 7),), "after epoch=e1 seq=9 hash=h9")
+    link = bench.state.link
+    assert (link.log_epoch, link.chain_from, link.acked_seq) == (chain.epoch, 2, 2)
+
+
+def test_a_restored_card_says_so_once() -> None:
+    bench = put_back()
+    bench.state = replace(bench.state, link=replace(bench.state.link, nonce="cd" * 16))
+    welcome(bench, serial_marks=((makers.ISSUER, 40),), log_epoch="e1", log_seq=9, log_hash="h9")
+    chain_of(bench)
+    assert verdict(bench, bench.at(60, job_id="since-then", serial=40)) == "planned", (
+        "it came after the card was put back"
+    )
+
+
+def test_a_restored_card_that_wrote_on_is_found_by_the_hash() -> None:
+    """Its log is as long as the server's by now; but the record there is another one."""
+    bench = Bench().boot(welcomed=False)
+    three_records(bench)
+    welcome(bench, serial_marks=((makers.ISSUER, 7),), log_epoch="e1", log_seq=3, log_hash="h3")
+    assert bench.every(fx.CompareLog) == [fx.CompareLog("e1", 3, "h3")]
+    bench.send(LogForked("e1", 3, "h3"))
+    assert chain_of(bench)[1] == "after epoch=e1 seq=3 hash=h3"
+    assert verdict(bench, bench.at(60, job_id="heard-before", serial=7)) == "maybe_heard"
+
+
+def test_a_fork_of_a_chain_that_is_over_changes_nothing() -> None:
+    bench = put_back()
+    bench.send(LogForked("e1", 3, "h3"))
+    chain_of(bench)
+
+
+def test_a_new_card_knows_from_the_welcome_that_there_was_another_one() -> None:
+    bench = put_back(log_epoch="e0")
+    chain, detail = chain_of(bench)
+    assert (chain.epoch, detail) == ("e1", "after epoch=e0 seq=9 hash=h9"), "its chain is its own already"
+    assert verdict(bench, bench.at(60, job_id="heard-before", serial=7)) == "maybe_heard"
+
+
+def test_a_station_that_has_just_been_enrolled_has_forgotten_nothing() -> None:
+    bench = put_back(log_epoch="", log_seq=0, log_hash="")
+    assert bench.state.forgotten == {}
+    assert verdict(bench, bench.at(60, job_id="the-first", serial=1)) == "planned"
+
+
+def test_an_emergency_sounds_on_a_restored_card() -> None:
+    """Whoever has the key of welcomes could say of any card that it was put back."""
+    bench = put_back()
+    assert verdict(bench, bench.order(job_id="lut", serial=7, **FLOOD)) == "planned"
+
+
+def test_what_only_silences_is_obeyed_by_a_restored_card() -> None:
+    bench = put_back()
+    lock = bench.rule(Lock(3 * HOUR_MS), serial=7)
+    cancel = bench.rule(Cancel(JobId("heard-before"), UtcMs(bench.now.utc + HOUR_MS)), serial=7)
+    assert {lock, cancel} <= bench.state.rules.keys()
+
+
+def test_a_regulation_or_an_exception_may_be_an_old_one_on_a_restored_card() -> None:
+    bench = put_back()
+    for number, made in enumerate(
+        (makers.make_regulation(serial=7, issuer=makers.ISSUER), makers.make_window(serial=7, issuer=makers.ISSUER))
+    ):
+        bench.arrive(AcceptedRule(made, f"digest {number}", ("k1",), "ward"))
+    assert [reason for _, _, reason in bench.outcomes()][-2:] == ["maybe_heard", "maybe_heard"]
+
+
+def test_what_a_manifest_vouches_for_is_no_replay() -> None:
+    bench = put_back()
+    job = bench.make(job_id="in-force", serial=7, when={"kind": "at", "utc": bench.now.utc + 60_000})
+    bench.arrive(bench.accept(job), vouched=True)
+    assert verdict(bench, job.job_id) == "planned"
+
+
+# No time, and nobody who answers
+
+
+TWO = ("k1", "k2")
+
+
+def lost_in_time(**now: Any) -> Bench:
+    """A station that has booted without a clock, on a network where nobody answers its hello."""
+    bench = Bench()
+    bench.now = Now(MonoMs(1_000_000), UtcMs(1_000_000), ClockSource.UNSET, 0)
+    bench.now = replace(bench.now, **now)
+    bench.boot(welcomed=False)
+    return bench
+
+
+def warned(bench: Bench, signers: tuple[str, ...] = TWO, **over: Any) -> JobId:
+    """A flood warning of today arrives, signed by these."""
+    given = {"job_id": "lut", "issued_at": makers.NOON, "not_before": makers.NOON, "not_after": makers.NOON + HOUR_MS}
+    job = bench.make(**{name: value for name, value in (FLOOD | given | over).items() if value is not None})
+    bench.arrive(replace(bench.accept(job), signers=signers))
+    return job.job_id
+
+
+def starts(bench: Bench) -> int:
+    """How often sound has begun."""
+    return len(bench.every(fx.StartPlay))
+
+
+def find_the_time(bench: Bench, late_ms: int = 60_000) -> None:
+    """The server answers after all: it is so long after noon."""
+    bench.now = replace(bench.now, utc=UtcMs(makers.NOON + late_ms), source=ClockSource.SIGNED)
+    welcome(bench)
+
+
+def test_a_blocked_welcome_and_an_unset_clock_do_not_silence_a_warning_of_two_officers() -> None:
+    bench = lost_in_time()
+    warned(bench)
+    bench.pass_s(29)
+    assert starts(bench) == 0, "a welcome may still come"
+    bench.pass_s(1)
+    assert starts(bench) == 1
+
+
+def test_its_date_is_spoken_first() -> None:
+    bench = lost_in_time()
+    warned(bench)
+    bench.pass_s(30)
+    spoken = bench.every(fx.SpeakText)[0]
+    assert spoken.text == "Lệnh phát này được ký lúc 12 giờ 0 phút, ngày 1 tháng 10 năm 2026."
+    (start,) = bench.every(fx.StartPlay)
+    sounds = [part.key for part in start.parts if isinstance(part, Sound)]
+    assert sounds[:2] == [ATTENTION, spoken.key]
+
+
+def test_the_record_says_that_nobody_could_tell_how_old_it_is() -> None:
+    bench = lost_in_time()
+    job_id = warned(bench)
+    bench.pass_s(31)
+    bench.end(job_id)
+    (record,) = [effect.record for effect in bench.every(fx.CommitRecord)]
+    assert (record.outcome.value, record.detail, record.clock) == ("succeeded", "freshness_unproven", ClockSource.UNSET)
+
+
+@pytest.mark.parametrize(
+    ("signers", "over"),
+    [
+        (("k1",), {}),
+        (("k1", "k1"), {}),
+        (TWO, {"class": "priority", "event": None}),
+        (TWO, {"class": "normal", "event": None}),
+        (TWO, {"series": "lut", "version": 2, "all_clear": True}),
+    ],
+)
+def test_without_a_time_nothing_else_sounds(signers: tuple[str, ...], over: dict[str, Any]) -> None:
+    bench = lost_in_time()
+    warned(bench, signers, **over)
+    bench.pass_s(600)
+    assert starts(bench) == 0
+
+
+def test_a_replayed_warning_from_before_the_last_signed_time_does_not_sound() -> None:
+    floor = UtcMs(makers.NOON + 1)
+    bench = lost_in_time(utc=floor, source=ClockSource.FLOOR)
+    bench.send(Restored((), (), {}, 0, 0, "e1", floor=floor))
+    warned(bench)
+    bench.pass_s(600)
+    assert starts(bench) == 0
+    warned(bench, job_id="lut-2", issued_at=floor)
+    bench.pass_s(30)
+    assert starts(bench) == 1
+
+
+def test_a_warning_that_repeats_sounds_once_and_then_waits_for_the_time() -> None:
+    bench = lost_in_time()
+    job_id = warned(bench, when={"kind": "now", "every_s": 300, "until": makers.NOON + HOUR_MS})
+    bench.pass_s(31)
+    bench.end(job_id)
+    bench.pass_s(3_000)
+    assert starts(bench) == 1
+    find_the_time(bench)
+    bench.pass_s(290)
+    assert starts(bench) == 1, "it has just been heard"
+    bench.pass_s(10)
+    assert starts(bench) == 2
+
+
+def test_a_warning_that_sounds_without_a_time_is_cut_off_when_the_time_shows_it_to_be_old() -> None:
+    bench = lost_in_time()
+    job_id = warned(bench)
+    bench.pass_s(31)
+    find_the_time(bench, late_ms=2 * HOUR_MS)
+    bench.end(job_id, ms=3_000)
+    assert bench.outcomes() == [("lut", "interrupted", "expired")]
+    assert bench.answers()[-1] == ("refused", "expired")
+
+
+def test_a_warning_that_sounds_without_a_time_sounds_on_when_the_time_shows_it_to_be_good() -> None:
+    bench = lost_in_time()
+    job_id = warned(bench)
+    bench.pass_s(31)
+    find_the_time(bench)
+    bench.end(job_id)
+    assert (starts(bench), bench.outcomes()) == (1, [("lut", "succeeded", None)])
+
+
+def test_a_station_without_a_voice_warns_all_the_same() -> None:
+    bench = lost_in_time()
+    bench.deaf.add(fx.SpeakText)
+    warned(bench)
+    bench.pass_s(30)
+    spoken, of_the_order = bench.every(fx.SpeakText)
+    bench.send(ClipStaged(of_the_order.key, SPEECH_MS))
+    bench.send(ClipFailed(spoken.key, Reason.NO_VOICE, False))
+    assert starts(bench) == 1
+
+
+def test_after_a_restart_it_does_not_sound_again() -> None:
+    bench = lost_in_time()
+    job_id = warned(bench, when={"kind": "now", "every_s": 300, "until": makers.NOON + HOUR_MS})
+    bench.pass_s(31)
+    bench.end(job_id)
+    (saved,) = [effect.saved for effect in bench.every(fx.SaveJob)]
+    again = lost_in_time()
+    again.send(Restored((saved,), (), {}, 1, 0, "e1", past=bench.state.past))
+    again.pass_s(600)
+    assert starts(again) == 0
+
+
+def test_of_a_series_only_the_newest_warning_sounds_without_a_time() -> None:
+    bench = lost_in_time()
+    warned(bench, series="lut-song-hong", version=1)
+    warned(bench, job_id="lut-2", series="lut-song-hong", version=2)
+    bench.pass_s(600)
+    assert {start.play_id.split(".")[0] for start in bench.every(fx.StartPlay)} == {"lut-2"}
+
+
+def test_a_warning_that_was_revoked_while_it_waited_does_not_sound() -> None:
+    bench = lost_in_time()
+    job_id = warned(bench)
+    bench.send(TrustChanged(TrustStanding(), frozenset({job_id})))
+    bench.pass_s(600)
+    assert (starts(bench), bench.outcomes()) == (0, [("lut", "rejected", "key_revoked")])
+
+
+# What came before the welcome did
+
+
+def test_what_was_replayed_to_a_restored_card_before_its_welcome_is_refused_when_that_comes() -> None:
+    bench = Bench().boot(welcomed=False)
+    three_records(bench)
+    replayed = bench.at(600, job_id="heard-before", serial=7)
+    assert verdict(bench, replayed) == "waits"
+    welcome(bench, serial_marks=((makers.ISSUER, 7),), log_epoch="e1", log_seq=9, log_hash="h9")
+    assert verdict(bench, replayed) == "maybe_heard"
+    job = bench.make(job_id=replayed, serial=7, when={"kind": "at", "utc": bench.now.utc + 600_000})
+    bench.arrive(bench.accept(job), vouched=True)
+    assert verdict(bench, replayed) == "planned", "a manifest has it in force"
+
+
+def test_a_rule_that_was_replayed_before_the_welcome_is_refused_when_that_comes() -> None:
+    bench = Bench().boot(welcomed=False)
+    three_records(bench)
+    lich = bench.timetable(1, makers.entry_dict(), serial=7)
+    welcome(bench, serial_marks=((makers.ISSUER, 7),), log_epoch="e1", log_seq=9, log_hash="h9")
+    assert (lich in bench.state.rules, bench.outcomes()[-1][2]) == (False, "maybe_heard")
+
+
+def test_a_new_card_sends_no_log_before_the_welcome_that_tells_it_to_be_new() -> None:
+    """A broker could hold the welcome back until the centre has the new chain, and the old one is not spoken of."""
+    bench = Bench().boot(welcomed=False)
+    bench.send(RecordSaved(1))
+    assert bench.every(fx.SendLog) == []
+    welcome(bench, serial_marks=((makers.ISSUER, 7),), log_epoch="e0", log_seq=9, log_hash="h9")
+    assert bench.every(fx.SendLog) == [fx.SendLog(0)]
