@@ -123,6 +123,11 @@ class SimRig:
 
 def ward_trust() -> bytes:
     """An officer by day, two for an emergency; and the district, which may order here and in the ward next door."""
+    return makers.trust_file(**ward_roles())
+
+
+def ward_roles() -> dict[str, Any]:
+    """Its roles and keys, for ``makers.trust_document``; the first role is the officer's by day."""
     day = makers.job_role(limits={"classes": ["normal", "priority"]})
     pair = [makers.signer(name).keyid for name in ("officer", "deputy")]
     emergency = makers.job_role(role="emergency", keyids=pair, threshold=2, limits={"classes": ["emergency"]})
@@ -130,7 +135,7 @@ def ward_trust() -> bytes:
     above = {"role": "district", "issuer": DISTRICT["issuer"], "level": DISTRICT["level"], "keyids": [district.keyid]}
     above_role = makers.job_role(**above, limits={"areas": [makers.AREA, WARD_NEXT_DOOR]})
     rules = [makers.owner_role(), makers.command_role()]
-    return makers.trust_file(roles=[day, emergency, above_role, *rules, makers.online_role()], keys=[district.public])
+    return {"roles": [day, emergency, above_role, *rules, makers.online_role()], "keys": [district.public]}
 
 
 def command_of(do: dict[str, Any], zones: tuple[str, ...], now: UtcMs) -> dict[str, Any]:

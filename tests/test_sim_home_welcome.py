@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tests.rig import Order, Tone
-from tests.sim import SimRig
+from tests.sim import SimRig, ward_roles
+from tests.trust import makers
 
 BULLETIN = Order(tones=(Tone("a", 20.0),), late_limit_s=600)
 
@@ -50,3 +51,19 @@ def test_a_home_server_that_greets_nobody_leaves_new_orders_waiting() -> None:
     rig.publish(BULLETIN)
     rig.run_until(300)
     assert rig.heard() == []
+
+
+def test_a_revocation_that_the_broker_keeps_back_comes_from_the_home_server() -> None:
+    rig = greeted_at_home()
+    rig.switch_on()
+    rig.run_until(1)
+    job = rig.publish(Order(at_s=7_200, tones=(Tone("a", 20.0),)))
+    rig.run_until(60)
+    roles = ward_roles()
+    without_the_officer = makers.trust_document(version=2, **(roles | {"roles": roles["roles"][1:]}))
+    rig.world.home.newer = [makers.signed_trust(without_the_officer, "holder")]
+    rig.world.home.renew()
+    rig.run_until(3_700)
+    assert [one["reason"] for one in rig.told().records if one["job_id"] == job] == ["key_revoked"]
+    assert rig.world.agent is not None
+    assert [head.version for head in rig.world.agent.state.trust.heads] == [2]

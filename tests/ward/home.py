@@ -35,6 +35,8 @@ class Home(FakeHome):
         self.orders: list[Published] = []
         self.counter = 0
         self.epoch = 1
+        self.newer: list[bytes] = []
+        """Trust documents that the broker has not brought."""
         self.greets = False
         """Whether hellos are answered here too."""
         self.answer = self._greet
@@ -53,7 +55,7 @@ class Home(FakeHome):
         """A new manifest of every scope of the station."""
         self.counter += 1
         world = self._world
-        documents = read_file(world.trust_file)
+        documents = [*read_file(world.trust_file), *self.newer]
         for scope in scopes_of(world.site):
             mine = [one for one in self.orders if addressed_by(scope, one.order)]
             listed = [listed_order(one) for one in in_force(mine, world.utc())]
