@@ -147,7 +147,7 @@ def _staged(turn: Turn, play: Occurrence, durations: dict[ClipKey, int]) -> None
 def _arm_when_due(turn: Turn, play: Occurrence) -> None:
     job = turn.job_of(play)
     if clips.durations(turn.state, job) is None:
-        why = play.held_by if play.segment > 0 else None
+        why = play.held_by if play.was_heard else None  # if it is not to be had in time, that is what cut it off
         turn.put_play(replace(play.moved(Cause.CLIPS_LOST, turn.now), held_by=why))
         return
     if turn.state.stopping or _give_up_if_late(turn, play):

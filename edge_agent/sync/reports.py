@@ -113,9 +113,9 @@ class StateMsg:
     device_up: bool
     host: HostStatus
     offers: tuple[OfferStatus, ...] = ()
+    rules: InForce = NOTHING_LAID_DOWN
     waits: Reason | None = None
     manifests: tuple[ScopeStatus, ...] | None = None
-    rules: InForce = NOTHING_LAID_DOWN
 
 
 @dataclass(frozen=True, slots=True)

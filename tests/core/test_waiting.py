@@ -26,7 +26,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.site import ZoneSite
 from edge_agent.core.state import ZonePart
 from edge_agent.core.units import JobId, UtcMs
-from tests.core.bench import CHO, DINH, Bench, audience
+from tests.core.bench import CHO, DINH, Bench, at_work, audience
 from tests.trust import makers
 
 FLOOD = {"class": "emergency", "job_id": "flood"}
@@ -266,3 +266,13 @@ def test_whatever_waits_is_woken_and_nothing_spins(waits: Callable[[Bench], obje
         bench.pass_s(wait_ms / 1000)
     assert [play for play in bench.state.plays.values() if play.phase is not Phase.PLAYING] == []
     assert all(isinstance(rule.accepted.order.action, SetVolume) for rule in bench.state.rules.values())
+
+
+def test_a_warning_whose_sound_went_bad_and_never_came_back_names_that_and_not_its_end() -> None:
+    bench = at_work()
+    flood = bench.playing(**FLOOD)
+    bench.deaf |= {fx.FetchClip, fx.SpeakText}
+    bench.end(flood, Reason.AUDIO_ALTERED, ms=3_000)
+    bench.pass_s(15)
+    bench.pass_s(600)
+    assert bench.outcomes() == [("flood", "interrupted", "audio_altered")]
