@@ -92,6 +92,7 @@ WRONG: dict[str, Literal] = {
     "[broker] keepalive_s": no_integer(15, 900),
     "[enrolment] url": no_text(r"https://[A-Za-z0-9.:_\[\]-]{1,260}"),
     "[content] ca_file": no_file,
+    "[content] home": no_text(r"https://([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?/?"),
     "[trust] file": no_file,
     "[trust] station_key_file": no_file,
     "[paths] state_dir": no_file,

@@ -143,8 +143,8 @@ PLANTS = (
     Plant(
         "a failure is recorded without its reason",
         f"{CORE}/records.py",
-        "        reason=reason,\n        evidence=max(",
-        "        reason=None if reason is Reason.DEVICE_FAILED else reason,\n        evidence=max(",
+        "        reason=reason,\n        detail=FRESHNESS_UNPROVEN",
+        "        reason=None if reason is Reason.DEVICE_FAILED else reason,\n        detail=FRESHNESS_UNPROVEN",
     ),
     Plant(
         "an emergency is tried again for ever",
@@ -161,9 +161,8 @@ PLANTS = (
     Plant(
         "the log is sent once and taken for delivered",
         f"{CORE}/talk.py",
-        "    if link.acked_seq >= link.last_seq:\n        return\n    if link.log_sent_at is not None",
-        "    if link.acked_seq >= link.last_seq or link.log_sent_at is not None:\n        return\n"
-        "    if link.log_sent_at is not None",
+        "    if link.log_sent_at is not None and turn.now.mono < link.log_sent_at + LOG_AGAIN_MS:",
+        "    if link.log_sent_at is not None:",
     ),
     Plant(
         "a server that came back from a backup is not listened to",
