@@ -122,8 +122,10 @@ def open_worn(turn: Turn, zone: ZoneId, ends_at: MonoMs) -> None:
 
     Closed anew it counts anew. Not while somebody else sounds there, or is about to.
     """
-    since = turn.state.relays[zone].closed_since
-    if since is None or since + turn.state.site.zones[zone].on_ms_max >= ends_at or _holders(turn.state, zone):
+    relay = turn.state.relays[zone]
+    since = relay.ordered_at if relay.since is None else relay.since  # it may be closed, and nobody has said so yet
+    worn = relay.ordered_on and since + turn.state.site.zones[zone].on_ms_max < ends_at
+    if not worn or _holders(turn.state, zone):
         return
     _open_relay(turn, zone)
 

@@ -86,7 +86,7 @@ def first(
     except KeyError as error:
         role = str(error.args[0])
         raise KeyringError(
-            f"--public: thiếu tệp khóa công khai / public key files are missing: {role}-1 … {role}-{counts[role]}; "
+            f"--public: thiếu tệp khóa công khai / public key files are missing: {_meant(role, counts[role])}; "
             f"có / there are {', '.join(_numbered(keys, role)) or 'none'}"
         ) from error
     drafts = {draft.area: draft.payload for draft in made}
@@ -133,6 +133,10 @@ def keys_in(document: Document) -> frozenset[PublicKey]:
     groups += [document.signers.keys] if document.signers is not None else []
     groups += [document.delegates.quorum.keys] if document.delegates is not None else []
     return frozenset[PublicKey]().union(*groups)
+
+
+def _meant(role: str, count: int) -> str:
+    return f"{role}-1" if count == 1 else f"{role}-1 … {role}-{count}"
 
 
 def _numbered(keys: Mapping[str, PublicKey], role: str) -> list[str]:

@@ -8,6 +8,7 @@ from edge_agent.core import effects as fx
 from edge_agent.core import station
 from edge_agent.core.events import RelayChanged, RelayFailed, StopAsked
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.order import Amplify
 from edge_agent.core.programme import length_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import ZoneSite
@@ -374,3 +375,13 @@ def test_a_programme_that_is_being_stopped_gets_no_zone_back() -> None:
     bench.end(flood, Reason.SHUTDOWN)
     assert bench.play(bulletin).zones[CHO].part is ZonePart.TAKEN
     assert all(CHO not in {feed.zone for feed in one.feeds} for one in bench.every(fx.RoutePlay))
+
+
+def test_a_relay_that_nobody_has_confirmed_counts_as_closed_since_it_was_ordered() -> None:
+    """The device is slow to say so; its longest on-time runs all the same, and would end in the middle of the sound."""
+    bench = Bench(zones=MINUTE).boot()
+    bench.deaf.add(fx.SwitchRelay)
+    bench.rule(Amplify(True, 600_000), zones=(CHO,))
+    bench.pass_s(30)
+    bench.order(job_id="bulletin", loops=5, audience=audience(CHO))
+    assert [one.on for one in bench.every(fx.SwitchRelay)] == [True, False, True]
