@@ -298,7 +298,8 @@ def _due_at(turn: Turn, play: Occurrence) -> MonoMs:
         return turn.now.mono
     if not isinstance(job.when, PlayNow):
         return at
-    waits = repeats(job) and play.phase in (Phase.RECEIVED, Phase.STAGED)  # later it was due, and stays so
+    # Later it was due, and stays so; and without a time its instant says nothing: what sounds then is due.
+    waits = repeats(job) and turn.now.tells_validity and play.phase in (Phase.RECEIVED, Phase.STAGED)
     return min(at, MonoMs(play.since + job.when.every_ms)) if waits else turn.now.mono
 
 

@@ -9,7 +9,17 @@ import pytest
 
 from edge_agent.core import effects as fx
 from edge_agent.core.clock_trust import ClockSource, Now
-from edge_agent.core.events import ClipFailed, ClipStaged, LogForked, RecordSaved, Restored, TrustChanged
+from edge_agent.core.events import (
+    ClipFailed,
+    ClipStaged,
+    DeviceUp,
+    LogForked,
+    Mark,
+    RecordSaved,
+    Restored,
+    SavedMark,
+    TrustChanged,
+)
 from edge_agent.core.freshness import WELCOME_GOOD_MS, obstacle
 from edge_agent.core.job import LogAck, Welcome
 from edge_agent.core.order import AcceptedRule, Cancel, Lock
@@ -424,3 +434,22 @@ def test_a_new_card_sends_no_log_before_the_welcome_that_tells_it_to_be_new() ->
     assert bench.every(fx.SendLog) == []
     welcome(bench, serial_marks=((makers.ISSUER, 7),), log_epoch="e0", log_seq=9, log_hash="h9")
     assert bench.every(fx.SendLog) == [fx.SendLog(0)]
+
+
+def test_a_warning_that_had_begun_without_a_time_begins_again_after_a_crash_and_once() -> None:
+    bench = lost_in_time()
+    job_id = warned(bench, when={"kind": "now", "every_s": 300, "until": makers.NOON + HOUR_MS})
+    bench.pass_s(30)
+    (saved,) = [effect.saved for effect in bench.every(fx.SaveJob)]
+    mark = SavedMark(job_id, bench.play(job_id).planned, Mark.INTENT, 1)
+    again = Bench()
+    again.now = Now(MonoMs(5_000), UtcMs(5_000), ClockSource.UNSET, 0)
+    again.send(Restored((saved,), (mark,), {}, 0, 0, "e1"))
+    again.send(DeviceUp())
+    again.pass_s(1)
+    assert starts(again) == 1
+    again.end(job_id)
+    again.pass_s(600)
+    assert starts(again) == 1
+    (record,) = [effect.record for effect in again.every(fx.CommitRecord)]
+    assert (record.attempt, record.detail) == (2, "freshness_unproven")
