@@ -1,0 +1,339 @@
+"""Every key with its holder, in his own folder: what is signed apart is believed, what somebody slipped in is not."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent.core.site import Site
+from edge_agent.core.units import StationId
+from edge_agent.headend.cli import main
+from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.passphrases import FILE_VARIABLE, NEW_FILE_VARIABLE
+from edge_agent.headend.public_files import fingerprint, read_public
+from edge_agent.trust.bundle import read_document
+from edge_agent.trust.documents import ROOT
+from edge_agent.trust.keeper import believing
+from tests.host.softhsm import NEEDS_SOFTHSM, PIN, Drawer, drawer, see_again
+
+WARD, PROVINCE = "vn/ha-noi/dong-thanh", "vn/ha-noi"
+SITE = Site(StationId("tram-01"), "loa-vn", WARD, "Asia/Ho_Chi_Minh", {})
+ROOTS = ("root-1", "root-2", "root-3")
+ABOVE = ("national-trust-1", "ha-noi-trust-1")
+OFFICERS = ("province-1", "ward-routine-1", "ward-emergency-1", "ward-emergency-2", "ward-policy-1")
+HOLDERS = (*ROOTS, *ABOVE, *OFFICERS)
+NAMES = {ROOT: "root.json", PROVINCE: "vn.ha-noi.json", WARD: "vn.ha-noi.dong-thanh.json"}
+Alter = Callable[[dict[str, object]], object]
+
+
+class Places:
+    """The folder of each holder and of the headend, and what travels between them."""
+
+    def __init__(self, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.place, self._capsys = place, capsys
+        self.handed = place / "handed"
+        self.handed.mkdir()
+
+    def run(self, *words: object, status: int = 0) -> str:
+        found = main([str(word) for word in words])
+        said = self._capsys.readouterr()
+        assert found == status, said.out + said.err
+        return said.out if status == 0 else said.err
+
+    def trust(self, what: str, holder: str, *words: object, status: int = 0) -> str:
+        return self.run("trust", what, "--dir", self.place / holder, *words, status=status)
+
+    def make_key(self, name: str, *how: object) -> str:
+        """Returns what the holder writes on his paper."""
+        said = self.run("keys", "new", "--dir", self.place / name, "--key", name, *(how or ("--plain",)))
+        shutil.copyfile(self.place / name / "public" / f"{name}.json", self.handed / f"{name}.json")
+        return said.splitlines()[-1].rpartition(": ")[2]
+
+    def draft(self, *words: object, out: str = "drafts") -> Path:
+        self.trust("draft", "ward", *words, "--out", self.place / out)
+        return self.place / out
+
+    def sign(self, file: Path, holder: str, status: int = 0) -> str:
+        return self.trust("sign", holder, file, "--key", holder, status=status)
+
+    def begin(self) -> Path:
+        """A network's first drafts, all keys with their holders."""
+        ward = self.place / "ward"
+        self.run("keys", "init", "--dir", ward, "--realm", "loa-vn", "--area", WARD, "--apart")
+        for name in HOLDERS:
+            if not (self.handed / f"{name}.json").exists():
+                self.make_key(name)
+        public = ("--public", self.handed, "--public", ward / "public")
+        return self.draft("--first", WARD, "--realm", "loa-vn", *public)
+
+    def finish(self, drafts: Path) -> None:
+        """Two of the root's holders sign, then the nation, then the province; everybody takes what is signed."""
+        root, province, ward = (drafts / name for name in NAMES.values())
+        for holder in ("root-3", "root-1"):
+            self.sign(root, holder)
+        read_out = self.read_out(root)
+        self.trust("take", "national-trust-1", root, "--first", read_out)
+        self.sign(province, "national-trust-1")
+        self.trust("take", "ha-noi-trust-1", province, root, "--first", read_out)
+        self.sign(ward, "ha-noi-trust-1")
+        for holder in ("ward", *ROOTS):
+            self.trust("take", holder, ward, province, root, "--first", read_out)
+        self.trust("take", "national-trust-1", root, province, ward)
+        self.trust("take", "ha-noi-trust-1", root, province, ward)
+
+    def read_out(self, file: Path, holder: str = "ward") -> str:
+        (line,) = [line for line in self.trust("show", holder, file).splitlines() if line.startswith("mã văn bản")]
+        return line.rpartition(": ")[2]
+
+
+@pytest.fixture
+def places(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Places:
+    return Places(tmp_path, capsys)
+
+
+@pytest.fixture
+def tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Drawer]:
+    with drawer(tmp_path / "hsm", monkeypatch) as made:
+        made.plug_in_new("LOA-GOC")
+        see_again(made)
+        yield made
+
+
+def altered(file: Path, alter: Alter) -> None:
+    """Somebody's hand on the way: the payload is another one, the signatures stay."""
+    written = json.loads(file.read_bytes())
+    payload = json.loads(base64.b64decode(written["payload"]))
+    alter(payload)
+    text = json.dumps(payload, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    written["payload"] = base64.b64encode(text.encode()).decode()
+    file.write_text(json.dumps(written))
+
+
+def believes(directory: Path) -> list[tuple[str, int]]:
+    """What a station of the ward makes of the trust file."""
+    keeper = believing((directory / "trust.json").read_bytes(), (), SITE)
+    return [(head.area, head.version) for head in keeper.standing.heads]
+
+
+def test_keys_in_ten_places_make_a_network_that_a_station_believes(places: Places) -> None:
+    places.finish(places.begin())
+    assert believes(places.place / "ward") == [(ROOT, 1), (PROVINCE, 1), (WARD, 1)]
+    keyring = Keyring(places.place / "ward")
+    assert keyring.keys.names() == ["ack-1", "head-1", "welcome-1"], "no officer's key lies at the headend"
+    assert {role.name for role in keyring.trust.roles} >= {"welcome", "province", "ward-routine", "ward-emergency"}
+
+
+@NEEDS_SOFTHSM[0]
+@pytest.mark.host
+def test_a_token_a_locked_file_and_a_p256_key_hold_one_root(
+    places: Places, tokens: Drawer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "secret"
+    secret.touch(mode=0o600)
+    secret.write_text(PIN)
+    for variable in (FILE_VARIABLE, NEW_FILE_VARIABLE):
+        monkeypatch.setenv(variable, str(secret))
+    places.make_key("root-1", "--token", tokens.module, "--token-label", "LOA-GOC")
+    see_again(tokens)
+    places.make_key("root-2", "--encrypt")
+    places.make_key("root-3", "--plain", "--scheme", "ecdsa-p256")
+    drafts = places.begin()
+    shown = places.sign(drafts / NAMES[ROOT], "root-2")
+    assert "1/2 chữ ký" in shown
+    places.finish(drafts)
+    assert believes(places.place / "ward")[0] == (ROOT, 1)
+    signed = json.loads((drafts / NAMES[ROOT]).read_bytes())["signatures"]
+    assert len(signed) == 3, "all three kinds of key, one after the other"
+
+
+def test_copies_signed_apart_are_merged_in_any_order(places: Places) -> None:
+    root = places.begin() / NAMES[ROOT]
+    copies = [Path(shutil.copyfile(root, places.place / f"{holder}.json")) for holder in ("root-1", "root-2")]
+    for copy in copies:
+        places.sign(copy, copy.stem)
+    there, back = places.place / "there.json", places.place / "back.json"
+    assert "2/2 chữ ký" in places.trust("merge", "ward", *copies, "--out", there)
+    places.trust("merge", "ward", *reversed(copies), there, "--out", back)
+    assert there.read_bytes() == back.read_bytes()
+
+
+def test_a_lost_root_key_and_a_lost_delegates_key_are_replaced_apart(places: Places) -> None:
+    places.finish(places.begin())
+    places.make_key("root-4")
+    drafts = places.draft("--replace", f"root-2={places.handed / 'root-4.json'}", out="lost-root")
+    root = drafts / NAMES[ROOT]
+    assert [path.name for path in drafts.iterdir()] == [root.name]
+    said = places.sign(root, "root-1")
+    gone = read_public(places.handed / "root-2.json")[1].keyid
+    assert any(line.startswith(f"  - bớt / removed   keys.{gone}") for line in said.splitlines())
+    places.trust("take", "root-4", places.place / "drafts" / NAMES[ROOT], "--first", read_first(places))
+    places.sign(root, "root-4")
+    missing = places.trust("take", "ward", root, status=1)
+    assert "1/2 chữ ký" in missing, "the new holder's is none of the root before it"
+    places.sign(root, "root-3")
+    places.trust("take", "ward", root)
+    assert believes(places.place / "ward")[0] == (ROOT, 2)
+
+    places.make_key("ha-noi-trust-2")
+    places.trust("take", "national-trust-1", root)
+    drafts = places.draft("--replace", f"ha-noi-trust-1={places.handed / 'ha-noi-trust-2.json'}", out="lost-delegate")
+    province, ward = drafts / NAMES[PROVINCE], drafts / NAMES[WARD]
+    places.sign(province, "national-trust-1")
+    everything = [places.place / "drafts" / NAMES[ROOT], root, province]
+    places.trust("take", "ha-noi-trust-2", *everything, "--first", read_first(places))
+    assert "KHÔNG có trong" in places.trust("sign", "ha-noi-trust-2", ward, "--key", stray(places), status=1)
+    places.sign(ward, "ha-noi-trust-2")
+    before = (places.place / "ward" / "trust.json").read_bytes()
+    torn = Path(shutil.copyfile(places.place / "drafts" / NAMES[WARD], places.place / "torn.json"))
+    altered(torn, lambda payload: payload.update(version=9))
+    places.trust("take", "ward", province, torn, status=1)
+    assert (places.place / "ward" / "trust.json").read_bytes() == before, "all of it, or nothing"
+    places.trust("take", "ward", province, ward)
+    assert believes(places.place / "ward") == [(ROOT, 2), (PROVINCE, 2), (WARD, 1)]
+    assert "sign" in places.trust("sign", "ha-noi-trust-1", ward, "--key", "ha-noi-trust-1", status=1)
+
+
+def read_first(places: Places) -> str:
+    return places.read_out(places.place / "drafts" / NAMES[ROOT], "root-1")
+
+
+def stray(places: Places) -> str:
+    """Another key in that holder's folder."""
+    places.run("keys", "new", "--dir", places.place / "ha-noi-trust-2", "--key", "other-1", "--plain")
+    return "other-1"
+
+
+def test_a_holder_is_added_and_one_more_must_sign(places: Places) -> None:
+    places.finish(places.begin())
+    places.make_key("root-4")
+    added = ("--add", f"root={places.handed / 'root-4.json'}", "--threshold", "root=3")
+    root = places.draft("--area", "root", *added, out="added") / NAMES[ROOT]
+    for holder in ("root-1", "root-2"):
+        places.sign(root, holder)
+    assert "2/3 chữ ký" in places.trust("take", "ward", root, status=1)
+    places.sign(root, "root-3")
+    places.trust("take", "ward", root)
+    document = Keyring(places.place / "ward").chain.newest[ROOT].document
+    assert document.signers is not None
+    assert (len(document.signers.keys), document.signers.threshold) == (4, 3)
+
+
+def test_a_draft_changed_after_the_first_signature(places: Places) -> None:
+    root = places.begin() / NAMES[ROOT]
+    places.sign(root, "root-1")
+    altered(root, lambda payload: payload.update(expires=payload["expires"] - 1))  # type: ignore[operator]
+    assert "it was changed after it was signed" in places.sign(root, "root-2", status=1)
+    assert "it was changed after it was signed" in places.trust("show", "ward", root, status=1)
+
+
+def test_the_same_key_twice(places: Places) -> None:
+    root = places.begin() / NAMES[ROOT]
+    places.sign(root, "root-1")
+    assert "đã ký văn bản này" in places.sign(root, "root-1", status=1)
+    written = json.loads(root.read_bytes())
+    written["signatures"] *= 2
+    root.write_text(json.dumps(written))
+    told = places.trust("take", "ward", root, "--first", places.read_out(root), status=1)
+    assert "chưa đủ chữ ký / too few signatures: 1/2" in told
+    assert "signed: root-1 (" in told
+
+
+def test_a_signature_of_another_draft(places: Places) -> None:
+    root = places.begin() / NAMES[ROOT]
+    other = Path(shutil.copyfile(root, places.place / "other.json"))
+    altered(other, lambda payload: payload.update(expires=payload["expires"] - 1))  # type: ignore[operator]
+    places.sign(root, "root-1")
+    places.sign(other, "root-2")
+    assert "two DIFFERENT documents" in places.trust("merge", "ward", root, other, "--out", "x.json", status=1)
+    grafted, written = (json.loads(file.read_bytes()) for file in (other, root))
+    written["signatures"] += grafted["signatures"]
+    root.write_text(json.dumps(written))
+    assert "is not of this document" in places.sign(root, "root-3", status=1)
+
+
+@pytest.mark.parametrize("version", [1, 3])
+def test_a_draft_whose_version_is_not_the_next(places: Places, version: int) -> None:
+    places.finish(places.begin())
+    root = places.draft("--area", "root", out="next") / NAMES[ROOT]
+    altered(root, lambda payload: payload.update(version=version))
+    assert "must be 2, draft it anew" in places.sign(root, "root-1", status=1)
+    area = places.draft("--area", WARD, out="next-ward") / NAMES[WARD]
+    altered(area, lambda payload: payload.update(version=1))
+    assert "there is 1 already" in places.sign(area, "ha-noi-trust-1", status=1)
+
+
+def test_a_document_beyond_its_parent_is_not_signed(places: Places) -> None:
+    places.finish(places.begin())
+    area = places.draft("--area", WARD, out="wide") / NAMES[WARD]
+    altered(area, lambda payload: payload["roles"][0]["limits"].update(areas=["vn/hue"]))  # type: ignore[index]
+    assert "beyond what the level above grants" in places.sign(area, "ha-noi-trust-1", status=1)
+
+
+def test_somebody_elses_public_key_file_is_swapped_in(places: Places) -> None:
+    paper = {name: places.make_key(name) for name in ROOTS}
+    places.run("keys", "new", "--dir", places.place / "thief", "--key", "root-2", "--plain")
+    shutil.copyfile(places.place / "thief" / "public" / "root-2.json", places.handed / "root-2.json")
+    root = places.begin() / NAMES[ROOT]
+    shown = places.trust("show", "root-1", root)
+    assert paper["root-1"] in shown
+    assert paper["root-2"] not in shown, "who compares what is shown with the paper sees it"
+    assert fingerprint(read_public(places.handed / "root-2.json")[1].keyid) in shown
+    told = places.sign(root, "root-2", status=1)
+    assert paper["root-2"] in told
+    assert "Was its public key file swapped?" in told
+
+
+def test_a_root_that_nobody_read_out_is_not_taken(places: Places) -> None:
+    root = places.begin() / NAMES[ROOT]
+    for holder in ("root-1", "root-2"):
+        places.sign(root, holder)
+    assert "is NOT this root's fingerprint" in places.trust("take", "ward", root, "--first", "00" * 32, status=1)
+    assert "has no root yet" in places.trust("take", "ward", root, status=1)
+    assert not (places.place / "ward" / "trust.json").exists()
+
+
+def test_below_the_root_nobody_signs_before_he_has_taken_what_is_above(places: Places) -> None:
+    drafts = places.begin()
+    assert "`trust take` those above it first" in places.sign(drafts / NAMES[PROVINCE], "national-trust-1", status=1)
+    places.finish(drafts)
+    assert read_document((drafts / NAMES[WARD]).read_bytes()).area == WARD
+
+
+def test_a_draft_is_refused_where_it_is_meant_wrongly(places: Places) -> None:
+    drafts = places.begin()
+    out = ("--out", places.place / "out")
+    assert "no document is here" in places.trust("draft", "ward", "--area", "root", *out, status=1)
+    servers = [places.place / "ward" / "public" / f"{name}-1.json" for name in ("welcome", "ack", "head")]
+    few = [*servers, *(places.handed / f"{name}.json" for name in ("root-1", "national-trust-1"))]
+    lacking = ("--first", WARD, "--realm", "loa-vn", *(word for path in few for word in ("--public", path)), *out)
+    assert "public key files are missing: root-1 … root-3" in places.trust("draft", "ward", *lacking, status=1)
+    assert "--realm" in places.trust("draft", "ward", "--first", WARD, *out, status=1)
+    places.finish(drafts)
+    assert "which document?" in places.trust("draft", "ward", *out, status=1)
+    wrong = ("--area", "root", "--add", f"nobody={places.handed / 'root-1.json'}", *out)
+    assert "there are" in places.trust("draft", "ward", *wrong, status=1)
+    assert "write it as NAME=" in places.trust("draft", "ward", "--area", "root", "--threshold", "root", *out, status=1)
+    assert "from 1 to 8" in places.trust("draft", "ward", "--area", "root", "--threshold", "root=9", *out, status=1)
+    gone = f"nobody={places.handed / 'root-1.json'}"
+    assert "which key?" in places.trust("draft", "ward", "--replace", gone, *out, status=1)
+    again = ("--area", "root", "--out", drafts)
+    assert "somebody may have signed it" in places.trust("draft", "ward", *again, status=1)
+
+
+def test_a_key_is_made_once_and_only_where_its_holder_says(places: Places) -> None:
+    new = ("keys", "new", "--dir", places.place / "root-1", "--key")
+    assert "say in what the key shall lie" in places.run(*new, "root-1", status=1)
+    assert "write ROLE-NUMBER" in places.run(*new, "root", "--plain", status=1)
+    places.make_key("root-1")
+    assert "never overwritten" in places.run(*new, "root-1", "--plain", status=1)
+    public = (places.handed / "root-1.json").read_text()
+    assert "PRIVATE" not in public
+    assert set(json.loads(public)) == {"type", "name", "scheme", "public"}
+    private = places.place / "root-1" / "keys" / "root-1.pem"
+    drawn = ("--first", WARD, "--realm", "loa-vn", "--public", private, "--out", places.place / "out")
+    assert "is no public key file" in places.trust("draft", "ward", *drawn, status=1)
