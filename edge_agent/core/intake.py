@@ -1,4 +1,4 @@
-"""Decide what becomes of a message from the broker: obey, refuse by name, or wait for a welcome.
+"""Decide what becomes of a message from the broker: obey, refuse by name, or let it wait (``waiting``).
 
 Authenticity and the issuer's limits were judged before (``verify``); here are the things that need memory and a clock:
 replays, reused ids, validity, the ward's hours. Rejects are acknowledged too, or ten poison messages fill the window.
@@ -15,34 +15,27 @@ from edge_agent.core import (
     entrusted,
     freshness,
     manifests,
-    policy,
     records,
     series,
-    sounding,
     standing,
     talk,
     timetable,
+    validity,
+    waiting,
 )
 from edge_agent.core.clock_trust import Now
-from edge_agent.core.effects import Ack, AdoptTime, Level, ReleaseJob, SaveJob, SendAnswer, Verdict
+from edge_agent.core.effects import Ack, AdoptTime, Level, SaveJob, SendAnswer, Verdict
 from edge_agent.core.events import Judgement, MessageArrived, Rejected, SavedJob, SavedRule
-from edge_agent.core.job import TOMBSTONE_KEEP_MS, Accepted, Job, JobClass, LogAck, PlayNow, Rule, Seen, Welcome
-from edge_agent.core.occurrence import Cause
-from edge_agent.core.order import AcceptedRule, RuleOrder, Timetable
-from edge_agent.core.programme import promised_ms
+from edge_agent.core.job import TOMBSTONE_KEEP_MS, Accepted, JobClass, LogAck, Seen, Welcome
+from edge_agent.core.order import AcceptedRule
 from edge_agent.core.reasons import UNAUTHENTICATED, Reason, explain
-from edge_agent.core.schedule import first_base, next_instant
+from edge_agent.core.schedule import first_base
 from edge_agent.core.state import JOBS_MAX, KnownJob, KnownRule, State, Turn
 from edge_agent.core.trust_standing import AcceptedTrust
-from edge_agent.core.units import DAY_MS, SECOND_MS, JobId, MonoMs, UtcMs
-from edge_agent.core.zones import zones_of
+from edge_agent.core.units import DAY_MS, JobId
 
 REFUSED_KEPT = 1_000
 # Digests of refused orders, so that a repeated one is not journalled twice: 64 kB.
-SAVE_WAIT_MS = 1 * SECOND_MS
-# How long an emergency waits for the disk to take it; an SD card's worst fsync is some 500 ms.
-LOOK_AHEAD = 8
-# How many instants of a rule are tried on arrival before it is called one that can never play.
 
 Verify = Callable[[str, bytes], Judgement]
 
@@ -90,8 +83,8 @@ def job_not_saved(turn: Turn, job_id: JobId, error: str) -> None:
     if rule is not None and not rule.saved:
         timetable.not_saved(turn, rule)
         turn.drop_rule(job_id)
-        _forget(turn, job_id)
-        _say_refused(turn, Reason.NOT_SAVED, rule.accepted.digest, job_id, error)
+        turn.forget(job_id)
+        talk.say_refused(turn, Reason.NOT_SAVED, rule.accepted.digest, job_id, error)
     known = turn.state.jobs.get(job_id)
     if known is None or known.saved:
         return
@@ -100,97 +93,8 @@ def job_not_saved(turn: Turn, job_id: JobId, error: str) -> None:
         turn.note(Level.ERROR, "emergency not saved, not accepted, sounds all the same", job=job_id, error=error)
         return
     turn.drop_job(job_id)
-    _forget(turn, job_id)
-    _say_refused(turn, Reason.NOT_SAVED, known.accepted.digest, job_id, error)
-
-
-def release_held(turn: Turn) -> None:
-    """What waited is judged by the time that is known now; routine orders wait for the welcome as well.
-
-    But not for longer than they are valid: a welcome may never come, and the places for jobs are counted.
-    """
-    for waiting in timetable.newest_first(rule for rule in turn.state.rules.values() if rule.held):
-        rule = turn.state.rules.get(waiting.accepted.order_id)
-        if rule is not None:  # else one that was released before it has taken it back
-            _release_rule(turn, rule)
-    held = [known for known in turn.state.jobs.values() if known.held and not known.called_off]
-    for job_id in [known.job.job_id for known in held]:
-        known = turn.state.jobs.get(job_id)
-        if known is None:
-            continue  # one that was released before it has taken its place
-        if not _must_wait(turn.state, known.job, turn.now) or _is_over(known.job, turn.now):
-            _release(turn, known)
-
-
-def _release(turn: Turn, known: KnownJob) -> None:
-    sounds = any(play.job_id == known.job.job_id for play in turn.state.plays.values())
-    known = known if known.unproven is None else freshness.with_opening(known, ())
-    objection = _in_time(turn.state, known.accepted, turn.now)
-    if _may_be_forgotten(turn, known):
-        objection = Reason.MAYBE_HEARD
-    if objection is None:
-        base = _released_base(known, turn.now.utc, sounds=sounds)
-        turn.put_job(replace(known, held=False, base=base, unproven=None))
-        turn.emit(ReleaseJob(known.job.job_id, base))
-        if not known.offered:
-            series.take_place(turn, known.job)
-        return
-    cause = Cause.VALIDITY_OVER if objection is Reason.EXPIRED else Cause.RULE_FORBIDS
-    sounding.call_off(turn, known, cause, objection)
-    _say_refused(turn, objection, known.accepted.digest, known.job.job_id)
-    if objection is Reason.NOT_HEARD_HERE:
-        series.heard_of(turn, known.accepted)
-
-
-def _may_be_forgotten(turn: Turn, known: KnownJob | KnownRule) -> bool:
-    """What came before the welcome said that this card has forgotten what it did; a manifest may bring it again."""
-    if known.vouched or not freshness.maybe_heard(turn.state, known.accepted):
-        return False
-    _forget(turn, known.accepted.order_id)
-    return True
-
-
-def _released_base(known: KnownJob, now: UtcMs, *, sounds: bool) -> UtcMs:
-    """What its occurrences count from; one that has sounded already waits for its gap."""
-    if sounds:
-        return known.base
-    return first_base(known.job, now) if known.unproven is None else now
-
-
-def over_by(state: State, known: KnownJob) -> Reason | None:
-    """Why a job that the journal brought back is over: the process ended before it could say so."""
-    if known.held:
-        return None
-    cancelled = standing.cancelled(state, known.job.job_id, known.job.issuer)
-    if cancelled:
-        return Reason.CANCELLED
-    return timetable.over_by(state, known.accepted) or series.over_by(state, known.job)
-
-
-def expire_offers(turn: Turn) -> None:
-    """An offer that nobody has chosen in time is over."""
-    for known in [known for known in turn.state.jobs.values() if known.offered and known.saved]:
-        if _is_over(known.job, turn.now):
-            turn.drop_job(known.job.job_id)
-            turn.emit(records.of_refusal(known.accepted, Reason.EXPIRED, turn.now, was_saved=True))
-
-
-def wait_no_longer(turn: Turn) -> None:
-    """An emergency that the disk has not answered about sounds all the same; it is accepted when the disk has it."""
-    for known in [known for known in turn.state.jobs.values() if _waits_for_disk(known)]:
-        if turn.now.mono >= known.asked_at + SAVE_WAIT_MS:
-            turn.put_job(replace(known, unsaved_sounds=True))
-            turn.note(Level.ERROR, "the disk does not answer, emergency sounds all the same", job=known.job.job_id)
-
-
-def next_wake(state: State, now: Now) -> list[MonoMs]:
-    """When a job has waited for long enough."""
-    jobs = state.jobs.values()
-    waiting = [known for known in jobs if known.held or (known.offered and known.saved)]
-    orders = [known.accepted for known in waiting] + [rule.accepted for rule in state.rules.values() if rule.held]
-    over = [MonoMs(now.mono_of(accepted.not_after) + 1) for accepted in orders if now.trusted]
-    asked = [MonoMs(known.asked_at + SAVE_WAIT_MS) for known in jobs if _waits_for_disk(known)]
-    return [*over, *asked, *timetable.next_wake(state, now)]
+    turn.forget(job_id)
+    talk.say_refused(turn, Reason.NOT_SAVED, known.accepted.digest, job_id, error)
 
 
 def _order(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived) -> None:
@@ -199,7 +103,7 @@ def _order(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived)
     if seen is not None and seen.digest == accepted.digest:
         _again(turn, accepted, event)
         return
-    held = _waits_at_first(turn, accepted)
+    held = waiting.waits_at_first(turn, accepted)
     objection = _objection(turn.state, accepted, turn.now, held=held, vouched=event.vouched)
     if objection is not None:
         turn.emit(Ack(event.token))
@@ -226,42 +130,6 @@ def _order(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived)
         commands.arrived(turn, rule)
 
 
-def _release_rule(turn: Turn, rule: KnownRule) -> None:
-    """What a rule says is obeyed only once its freshness can be told."""
-    over = turn.now.trusted and turn.now.utc > rule.accepted.not_after
-    if not over and _rule_waits(turn, rule.accepted.order):
-        return
-    whole = isinstance(rule.accepted.order, Timetable)
-    if whole and not rule.saved:
-        return  # what it does is tied to a commit, and the disk has not answered about the first one
-    objection = commands.objection(turn.state, rule.accepted.order, turn.now)
-    if _may_be_forgotten(turn, rule):
-        objection = Reason.MAYBE_HEARD
-    if objection is None and whole:
-        timetable.release(turn, rule)
-    elif objection is None:
-        rule = replace(rule, held=False, base=turn.now.utc, since=turn.now.mono)
-        turn.put_rule(rule)
-        turn.emit(ReleaseJob(rule.accepted.order_id, turn.now.utc))
-        commands.arrived(turn, rule)
-        if rule.saved:
-            commands.took_effect(turn, rule)
-    else:
-        turn.drop_rule(rule.accepted.order_id)
-        turn.emit(records.of_refused_rule(rule.accepted, objection, turn.now, was_saved=True))
-        _say_refused(turn, objection, rule.accepted.digest, rule.accepted.order_id)
-
-
-def _waits_at_first(turn: Turn, accepted: Accepted | AcceptedRule) -> bool:
-    if isinstance(accepted, Accepted):
-        return _must_wait(turn.state, accepted.job, turn.now)
-    return _rule_waits(turn, accepted.order)
-
-
-def _rule_waits(turn: Turn, order: RuleOrder) -> bool:
-    return freshness.obstacle(turn.state, turn.now) is not None or timetable.waits(turn.state, order, turn.now)
-
-
 def _save(turn: Turn, known: KnownJob | KnownRule, event: MessageArrived) -> None:
     """Keep an order; its delivery is acknowledged when the disk has had its say."""
     order_id, entries = known.accepted.order_id, None
@@ -274,11 +142,6 @@ def _save(turn: Turn, known: KnownJob | KnownRule, event: MessageArrived) -> Non
         saved, entries = SavedRule(known.accepted, known.base, known.held), timetable.rows(turn.state, known)
     turn.state = replace(turn.state, waiting_acks={**turn.state.waiting_acks, order_id: (event.token,)})
     turn.emit(SaveJob(saved, event.payload, event.topic, entries))
-
-
-def _forget(turn: Turn, order_id: JobId) -> None:
-    """As if it had never come: sent again, it is a new one."""
-    turn.state = replace(turn.state, seen={key: value for key, value in turn.state.seen.items() if key != order_id})
 
 
 def forget_long_over(turn: Turn) -> None:
@@ -312,22 +175,6 @@ def _again(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived)
     turn.note(Level.WARNING, "order refused", reason=Reason.REPLAYED, job=job_id, words=explain(Reason.REPLAYED))
 
 
-def _must_wait(state: State, job: Job, now: Now) -> bool:
-    """Without a welcome only what was known before may sound, and emergencies if their validity can be told."""
-    if job.plays_as is JobClass.EMERGENCY:
-        return not now.tells_validity
-    return freshness.obstacle(state, now) is not None
-
-
-def _is_over(job: Job, now: Now) -> bool:
-    return now.trusted and now.utc > job.not_after
-
-
-def _waits_for_disk(known: KnownJob) -> bool:
-    urgent = known.job.plays_as is JobClass.EMERGENCY
-    return urgent and not (known.saved or known.unsaved_sounds)
-
-
 def _objection(
     state: State, accepted: Accepted | AcceptedRule, now: Now, *, held: bool, vouched: bool
 ) -> Reason | None:
@@ -350,7 +197,7 @@ def _objection(
             return Reason.TOO_MANY_EMERGENCIES
     elif len(state.jobs) >= JOBS_MAX:
         return Reason.TOO_MANY_JOBS
-    return None if held else _in_time(state, accepted, now)
+    return None if held else validity.in_time(state, accepted, now)
 
 
 def _doubt(state: State, accepted: Accepted | AcceptedRule, *, vouched: bool) -> Reason | None:
@@ -377,45 +224,6 @@ def _too_many(state: State, accepted: Accepted, now: Now) -> bool:
     return len(sounded | waiting) >= accepted.per_day
 
 
-def _in_time(state: State, accepted: Accepted, now: Now) -> Reason | None:
-    """What the time says against an order; when an offer is to sound nobody has said yet."""
-    if entrusted.expired(state, accepted.job, now):
-        return Reason.TRUST_EXPIRED
-    if accepted.offered:
-        return Reason.EXPIRED if _is_over(accepted.job, now) else None
-    return _by_the_clock(state, accepted.job, now)
-
-
-def _by_the_clock(state: State, job: Job, now: Now) -> Reason | None:
-    """What the time says against a job; only asked when the time is trusted."""
-    if now.utc > job.not_after:
-        return Reason.EXPIRED
-    if isinstance(job.when, PlayNow) and now.utc + commands.CLOCKS_APART_MS < job.not_before:
-        return Reason.NOT_YET_VALID
-    instants = _first_instants(job, first_base(job, now.utc))
-    if not instants:
-        return Reason.NOTHING_LEFT
-    rules, where = standing.rules_of(state, now), zones_of(state, job)
-    if not where:
-        return Reason.NOT_HEARD_HERE
-    wishes = (policy.wish_for(job, where, instant, promised_ms(job)) for instant in instants)
-    if not isinstance(job.when, PlayNow):
-        rules = policy.by_itself(rules)  # what will have sounded by then nobody knows yet
-    reasons = [policy.judge(rules, wish).reason for wish in wishes]
-    return reasons[0] if all(reasons) else None
-
-
-def _first_instants(job: Job, base: UtcMs) -> list[UtcMs]:
-    wanted = LOOK_AHEAD if isinstance(job.when, Rule) else 1
-    instants: list[UtcMs] = []
-    while len(instants) < wanted:
-        instant = next_instant(job, instants[-1] if instants else base)
-        if instant is None:
-            break
-        instants.append(instant)
-    return instants
-
-
 def _refuse(turn: Turn, accepted: Accepted | AcceptedRule, reason: Reason) -> None:
     """An authentic order for us that will not be obeyed: it gets its record, unless it is to be sent again as it is."""
     if reason is not Reason.NOT_SAVED and _first_time(turn, accepted.digest):
@@ -423,7 +231,7 @@ def _refuse(turn: Turn, accepted: Accepted | AcceptedRule, reason: Reason) -> No
             turn.emit(records.of_refusal(accepted, reason, turn.now, was_saved=False))
         else:
             turn.emit(records.of_refused_rule(accepted, reason, turn.now, was_saved=False))
-    _say_refused(turn, reason, accepted.digest, accepted.order_id)
+    talk.say_refused(turn, reason, accepted.digest, accepted.order_id)
 
 
 def _rejected(turn: Turn, rejected: Rejected) -> None:
@@ -432,12 +240,7 @@ def _rejected(turn: Turn, rejected: Rejected) -> None:
         turn.state = replace(turn.state, unauthenticated=turn.state.unauthenticated + 1)
     elif _first_time(turn, rejected.digest):
         turn.emit(records.of_rejection(rejected, turn.now))
-    _say_refused(turn, rejected.reason, rejected.digest, rejected.job_id, rejected.detail)
-
-
-def _say_refused(turn: Turn, reason: Reason, digest: str, job_id: str, detail: str = "") -> None:
-    turn.emit(SendAnswer(Verdict.REFUSED, digest, job_id, reason))
-    turn.note(Level.WARNING, "order refused", reason=reason, job=job_id or "?", words=explain(reason), detail=detail)
+    talk.say_refused(turn, rejected.reason, rejected.digest, rejected.job_id, rejected.detail)
 
 
 def _first_time(turn: Turn, digest: str) -> bool:

@@ -373,6 +373,10 @@ class Turn:
         """Forget a job that will not sound again; its id stays in ``seen``."""
         self.state = replace(self.state, jobs={key: known for key, known in self.state.jobs.items() if key != job_id})
 
+    def forget(self, order_id: JobId) -> None:
+        """As if it had never come: sent again, it is a new one."""
+        self.state = replace(self.state, seen={key: seen for key, seen in self.state.seen.items() if key != order_id})
+
     def put_rule(self, rule: KnownRule) -> None:
         """Insert or replace a regulation, a window or a command."""
         self.state = replace(self.state, rules={**self.state.rules, rule.accepted.order_id: rule})

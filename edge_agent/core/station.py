@@ -20,6 +20,7 @@ from edge_agent.core import (
     sounding,
     standing,
     talk,
+    waiting,
     zones,
 )
 from edge_agent.core.clock_trust import Now
@@ -79,10 +80,10 @@ def step(state: State, event: Event, now: Now, verify: Verify) -> tuple[State, t
     turn = Turn(state, now)
     _look_at_the_clock(turn)
     _take_in(turn, event, verify)
-    intake.release_held(turn)
+    waiting.release_held(turn)
     freshness.sound_unproven(turn)
-    intake.expire_offers(turn)
-    intake.wait_no_longer(turn)
+    waiting.expire_offers(turn)
+    waiting.wait_no_longer(turn)
     standing.end_what_is_over(turn)
     standing.enforce(turn)
     playing.advance(turn)
@@ -95,7 +96,7 @@ def step(state: State, event: Event, now: Now, verify: Verify) -> tuple[State, t
 
 def next_wake(state: State, now: Now) -> MonoMs | None:
     """The boot time at which ``step`` must be called again even if nothing happens; None if never."""
-    wakes = [*intake.next_wake(state, now), *standing.next_wake(state, now), *selftest.next_wake(state, now)]
+    wakes = [*waiting.next_wake(state, now), *standing.next_wake(state, now), *selftest.next_wake(state, now)]
     wakes += [*playing.next_wake(state, now), *freshness.next_wake(state, now), *manifests.next_wake(state)]
     return min([*wakes, *clips.next_wake(state), *talk.next_wake(state.link)], default=None)
 
@@ -227,7 +228,7 @@ def _restore(turn: Turn, event: Restored) -> None:
         turn.put_rule(known_rule)
         if not rule.held:
             commands.restored(turn, known_rule)
-    over = {job_id: why for job_id, known in turn.state.jobs.items() if (why := intake.over_by(turn.state, known))}
+    over = {job_id: why for job_id, known in turn.state.jobs.items() if (why := waiting.over_by(turn.state, known))}
     for job_id in over:
         turn.put_job(replace(turn.state.jobs[job_id], called_off=True))
     for mark in event.marks:

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import hashlib
 
-from edge_agent.core import explain, freshness, manifests
+from edge_agent.core import explain, freshness, manifests, reasons
 from edge_agent.core.clock_trust import Now
-from edge_agent.core.effects import AskHome, CompareLog, Level, SaveLogAck, SendHello, SendLog, SendState
+from edge_agent.core.effects import (
+    AskHome,
+    CompareLog,
+    Level,
+    SaveLogAck,
+    SendAnswer,
+    SendHello,
+    SendLog,
+    SendState,
+    Verdict,
+)
 from edge_agent.core.events import Connected, LogForked
 from edge_agent.core.job import LogAck, Welcome
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.reasons import Reason
 from edge_agent.core.state import Link, State, Turn, ZonePart
 from edge_agent.core.units import MINUTE_MS, SECOND_MS, MonoMs
 
@@ -129,6 +140,14 @@ def log_forked(turn: Turn, event: LogForked) -> None:
     """The centre holds another record in the place of ours: this card was copied, or put back, and wrote on."""
     if event.epoch == turn.state.link.log_epoch:
         freshness.card_forgot(turn, (event.epoch, event.seq, event.hash), fork=True)
+
+
+def say_refused(turn: Turn, reason: Reason, digest: str, job_id: str, detail: str = "") -> None:
+    """Answer that something is refused, by name, and leave a line for whoever reads the log."""
+    turn.emit(SendAnswer(Verdict.REFUSED, digest, job_id, reason))
+    turn.note(
+        Level.WARNING, "order refused", reason=reason, job=job_id or "?", words=reasons.explain(reason), detail=detail
+    )
 
 
 def keep_talking(turn: Turn) -> None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 from edge_agent.core import zones
 from edge_agent.core.clock_trust import Now
-from edge_agent.core.intake import SAVE_WAIT_MS
 from edge_agent.core.job import Job, JobClass, PlayNow
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AllStop, Amplify, Cancel, Command, Lock, Pause, Regulation, Window
@@ -24,6 +23,7 @@ from edge_agent.core.selftest import CLOSED_MS
 from edge_agent.core.sounding import PLAY_GRACE_MS, STOP_GRACE_MS
 from edge_agent.core.state import KnownJob, KnownRule, Occurrence, State, Turn, ZonePart
 from edge_agent.core.units import MonoMs, UtcMs
+from edge_agent.core.waiting import SAVE_WAIT_MS
 
 What = tuple[object, ...]
 WAITING = (Phase.RECEIVED, Phase.STAGED, Phase.QUEUED)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from edge_agent.core import effects as fx
-from edge_agent.core import intake
+from edge_agent.core import waiting
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import DeviceUp, JournalFailed, RecordSaved, Restored
 from edge_agent.core.occurrence import Phase
@@ -207,7 +207,7 @@ def test_what_the_disk_refuses_takes_nobodys_place(kind: str) -> None:
 def test_a_rule_that_waits_for_a_welcome_in_vain_is_let_go_of_in_time() -> None:
     bench = Bench().boot(welcomed=False)
     bench.rule(Lock(HOUR_MS))
-    assert intake.next_wake(bench.state, bench.now) == [bench.now.mono + 120_001]
+    assert waiting.next_wake(bench.state, bench.now) == [bench.now.mono + 120_001]
     bench.pass_s(120.001)
     assert bench.state.rules == {}
 

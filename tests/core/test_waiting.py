@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from edge_agent.core import effects as fx
-from edge_agent.core import intake, playing, station
+from edge_agent.core import playing, station, waiting
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import (
     DeviceDown,
@@ -34,7 +34,7 @@ FLOOD = {"class": "emergency", "job_id": "flood"}
 
 def wakes_in(bench: Bench) -> int:
     """Milliseconds until a job or an occurrence wants the core to be woken."""
-    wakes = [*intake.next_wake(bench.state, bench.now), *playing.next_wake(bench.state, bench.now)]
+    wakes = [*waiting.next_wake(bench.state, bench.now), *playing.next_wake(bench.state, bench.now)]
     assert station.next_wake(bench.state, bench.now) <= min(wakes)  # type: ignore[operator]
     return min(wakes) - bench.now.mono
 

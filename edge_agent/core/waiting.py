@@ -1,0 +1,160 @@
+"""Decide how long an order waits that is known and not obeyed yet: for a welcome, a time, a choice, or the disk.
+
+When its wait is over it is judged by what is known then, as if it had just come; a wait has an end of its own, because
+a welcome may never come, and the places for orders are counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge_agent.core import commands, freshness, records, series, sounding, standing, talk, timetable, validity
+from edge_agent.core.clock_trust import Now
+from edge_agent.core.effects import Level, ReleaseJob
+from edge_agent.core.job import Accepted, Job, JobClass
+from edge_agent.core.occurrence import Cause
+from edge_agent.core.order import AcceptedRule, RuleOrder, Timetable
+from edge_agent.core.reasons import Reason
+from edge_agent.core.schedule import first_base
+from edge_agent.core.state import KnownJob, KnownRule, State, Turn
+from edge_agent.core.units import SECOND_MS, MonoMs, UtcMs
+
+SAVE_WAIT_MS = 1 * SECOND_MS
+# How long an emergency waits for the disk to take it; an SD card's worst fsync is some 500 ms.
+
+
+def release_held(turn: Turn) -> None:
+    """What waited is judged by the time that is known now; routine orders wait for the welcome as well.
+
+    But not for longer than they are valid: a welcome may never come, and the places for jobs are counted.
+    """
+    for waiting in timetable.newest_first(rule for rule in turn.state.rules.values() if rule.held):
+        rule = turn.state.rules.get(waiting.accepted.order_id)
+        if rule is not None:  # else one that was released before it has taken it back
+            _release_rule(turn, rule)
+    held = [known for known in turn.state.jobs.values() if known.held and not known.called_off]
+    for job_id in [known.job.job_id for known in held]:
+        known = turn.state.jobs.get(job_id)
+        if known is None:
+            continue  # one that was released before it has taken its place
+        if not _must_wait(turn.state, known.job, turn.now) or validity.is_over(known.job, turn.now):
+            _release(turn, known)
+
+
+def _release(turn: Turn, known: KnownJob) -> None:
+    sounds = any(play.job_id == known.job.job_id for play in turn.state.plays.values())
+    known = known if known.unproven is None else freshness.with_opening(known, ())
+    objection = validity.in_time(turn.state, known.accepted, turn.now)
+    if _may_be_forgotten(turn, known):
+        objection = Reason.MAYBE_HEARD
+    if objection is None:
+        base = _released_base(known, turn.now.utc, sounds=sounds)
+        turn.put_job(replace(known, held=False, base=base, unproven=None))
+        turn.emit(ReleaseJob(known.job.job_id, base))
+        if not known.offered:
+            series.take_place(turn, known.job)
+        return
+    cause = Cause.VALIDITY_OVER if objection is Reason.EXPIRED else Cause.RULE_FORBIDS
+    sounding.call_off(turn, known, cause, objection)
+    talk.say_refused(turn, objection, known.accepted.digest, known.job.job_id)
+    if objection is Reason.NOT_HEARD_HERE:
+        series.heard_of(turn, known.accepted)
+
+
+def _released_base(known: KnownJob, now: UtcMs, *, sounds: bool) -> UtcMs:
+    """What its occurrences count from; one that has sounded already waits for its gap."""
+    if sounds:
+        return known.base
+    return first_base(known.job, now) if known.unproven is None else now
+
+
+def _release_rule(turn: Turn, rule: KnownRule) -> None:
+    """What a rule says is obeyed only once its freshness can be told."""
+    over = turn.now.trusted and turn.now.utc > rule.accepted.not_after
+    if not over and _rule_waits(turn, rule.accepted.order):
+        return
+    whole = isinstance(rule.accepted.order, Timetable)
+    if whole and not rule.saved:
+        return  # what it does is tied to a commit, and the disk has not answered about the first one
+    objection = commands.objection(turn.state, rule.accepted.order, turn.now)
+    if _may_be_forgotten(turn, rule):
+        objection = Reason.MAYBE_HEARD
+    if objection is None and whole:
+        timetable.release(turn, rule)
+    elif objection is None:
+        rule = replace(rule, held=False, base=turn.now.utc, since=turn.now.mono)
+        turn.put_rule(rule)
+        turn.emit(ReleaseJob(rule.accepted.order_id, turn.now.utc))
+        commands.arrived(turn, rule)
+        if rule.saved:
+            commands.took_effect(turn, rule)
+    else:
+        turn.drop_rule(rule.accepted.order_id)
+        turn.emit(records.of_refused_rule(rule.accepted, objection, turn.now, was_saved=True))
+        talk.say_refused(turn, objection, rule.accepted.digest, rule.accepted.order_id)
+
+
+def _may_be_forgotten(turn: Turn, known: KnownJob | KnownRule) -> bool:
+    """What came before the welcome said that this card has forgotten what it did; a manifest may bring it again."""
+    if known.vouched or not freshness.maybe_heard(turn.state, known.accepted):
+        return False
+    turn.forget(known.accepted.order_id)
+    return True
+
+
+def waits_at_first(turn: Turn, accepted: Accepted | AcceptedRule) -> bool:
+    if isinstance(accepted, Accepted):
+        return _must_wait(turn.state, accepted.job, turn.now)
+    return _rule_waits(turn, accepted.order)
+
+
+def _must_wait(state: State, job: Job, now: Now) -> bool:
+    """Without a welcome only what was known before may sound, and emergencies if their validity can be told."""
+    if job.plays_as is JobClass.EMERGENCY:
+        return not now.tells_validity
+    return freshness.obstacle(state, now) is not None
+
+
+def _rule_waits(turn: Turn, order: RuleOrder) -> bool:
+    return freshness.obstacle(turn.state, turn.now) is not None or timetable.waits(turn.state, order, turn.now)
+
+
+def over_by(state: State, known: KnownJob) -> Reason | None:
+    """Why a job that the journal brought back is over: the process ended before it could say so."""
+    if known.held:
+        return None
+    cancelled = standing.cancelled(state, known.job.job_id, known.job.issuer)
+    if cancelled:
+        return Reason.CANCELLED
+    return timetable.over_by(state, known.accepted) or series.over_by(state, known.job)
+
+
+def expire_offers(turn: Turn) -> None:
+    """An offer that nobody has chosen in time is over."""
+    for known in [known for known in turn.state.jobs.values() if known.offered and known.saved]:
+        if validity.is_over(known.job, turn.now):
+            turn.drop_job(known.job.job_id)
+            turn.emit(records.of_refusal(known.accepted, Reason.EXPIRED, turn.now, was_saved=True))
+
+
+def wait_no_longer(turn: Turn) -> None:
+    """An emergency that the disk has not answered about sounds all the same; it is accepted when the disk has it."""
+    for known in [known for known in turn.state.jobs.values() if _waits_for_disk(known)]:
+        if turn.now.mono >= known.asked_at + SAVE_WAIT_MS:
+            turn.put_job(replace(known, unsaved_sounds=True))
+            turn.note(Level.ERROR, "the disk does not answer, emergency sounds all the same", job=known.job.job_id)
+
+
+def next_wake(state: State, now: Now) -> list[MonoMs]:
+    """When a job has waited for long enough."""
+    jobs = state.jobs.values()
+    waiting = [known for known in jobs if known.held or (known.offered and known.saved)]
+    orders = [known.accepted for known in waiting] + [rule.accepted for rule in state.rules.values() if rule.held]
+    over = [MonoMs(now.mono_of(accepted.not_after) + 1) for accepted in orders if now.trusted]
+    asked = [MonoMs(known.asked_at + SAVE_WAIT_MS) for known in jobs if _waits_for_disk(known)]
+    return [*over, *asked, *timetable.next_wake(state, now)]
+
+
+def _waits_for_disk(known: KnownJob) -> bool:
+    urgent = known.job.plays_as is JobClass.EMERGENCY
+    return urgent and not (known.saved or known.unsaved_sounds)
