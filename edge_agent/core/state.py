@@ -196,7 +196,7 @@ class Unproven(StrEnum):
 class KnownJob:
     """A job that is not over. ``base`` is the instant its next occurrence counts from; ``held`` waits for a welcome.
 
-    ``unproven``: it is held, and sounds, or has sounded, all the same (``freshness``). ``vouched``: a manifest says
+    ``unproven``: it is held, and sounds, or has sounded, all the same (``unproven``). ``vouched``: a manifest says
     that it is in force.
 
     ``asked_at`` is the boot time at which the disk was asked to take it; ``unsaved_sounds``: the disk refused, or does

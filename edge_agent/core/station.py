@@ -12,7 +12,6 @@ from edge_agent.core import (
     clips,
     commands,
     entrusted,
-    freshness,
     intake,
     manifests,
     playing,
@@ -20,6 +19,7 @@ from edge_agent.core import (
     sounding,
     standing,
     talk,
+    unproven,
     waiting,
     zones,
 )
@@ -81,7 +81,7 @@ def step(state: State, event: Event, now: Now, verify: Verify) -> tuple[State, t
     _look_at_the_clock(turn)
     _take_in(turn, event, verify)
     waiting.release_held(turn)
-    freshness.sound_unproven(turn)
+    unproven.sound(turn)
     waiting.expire_offers(turn)
     waiting.wait_no_longer(turn)
     standing.end_what_is_over(turn)
@@ -97,7 +97,7 @@ def step(state: State, event: Event, now: Now, verify: Verify) -> tuple[State, t
 def next_wake(state: State, now: Now) -> MonoMs | None:
     """The boot time at which ``step`` must be called again even if nothing happens; None if never."""
     wakes = [*waiting.next_wake(state, now), *standing.next_wake(state, now), *selftest.next_wake(state, now)]
-    wakes += [*playing.next_wake(state, now), *freshness.next_wake(state, now), *manifests.next_wake(state)]
+    wakes += [*playing.next_wake(state, now), *unproven.next_wake(state, now), *manifests.next_wake(state)]
     return min([*wakes, *clips.next_wake(state), *talk.next_wake(state.link)], default=None)
 
 
@@ -253,7 +253,7 @@ def _known(turn: Turn, saved: SavedJob, event: Restored) -> KnownJob:
         return known
     known = replace(known, held=True, asked_at=turn.now.mono)
     if begun:
-        return freshness.as_unproven(turn.state, known)
+        return unproven.as_unproven(turn.state, known)
     sounded = any(sound.job_id == job_id for sound in event.past)
     return replace(known, unproven=Unproven.HAS_SOUNDED) if sounded else known
 

@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_agent.core import commands, freshness, records, series, sounding, standing, talk, timetable, validity
+from edge_agent.core import (
+    commands,
+    freshness,
+    records,
+    series,
+    sounding,
+    standing,
+    talk,
+    timetable,
+    unproven,
+    validity,
+)
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Level, ReleaseJob
 from edge_agent.core.job import Accepted, Job, JobClass
@@ -43,7 +54,7 @@ def release_held(turn: Turn) -> None:
 
 def _release(turn: Turn, known: KnownJob) -> None:
     sounds = any(play.job_id == known.job.job_id for play in turn.state.plays.values())
-    known = known if known.unproven is None else freshness.with_opening(known, ())
+    known = known if known.unproven is None else unproven.with_opening(known, ())
     objection = validity.in_time(turn.state, known.accepted, turn.now)
     if _may_be_forgotten(turn, known):
         objection = Reason.MAYBE_HEARD

@@ -8,38 +8,23 @@ from typing import Any
 import pytest
 
 from edge_agent.core import effects as fx
-from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.events import (
-    ClipFailed,
-    ClipStaged,
-    DeviceUp,
     LogForked,
-    Mark,
     RecordSaved,
-    Restored,
-    SavedMark,
     TrustChanged,
 )
 from edge_agent.core.freshness import WELCOME_GOOD_MS, obstacle
-from edge_agent.core.job import LogAck, Welcome
+from edge_agent.core.job import LogAck
 from edge_agent.core.order import AcceptedRule, Cancel, Lock
-from edge_agent.core.programme import ATTENTION, Sound
 from edge_agent.core.reasons import Reason
 from edge_agent.core.trust_standing import TrustHead, TrustStanding, TrustVersion
-from edge_agent.core.units import HOUR_MS, JobId, MonoMs, UtcMs
-from tests.core.bench import SPEECH_MS, Bench, at_work
+from edge_agent.core.units import HOUR_MS, JobId, UtcMs
+from tests.core.bench import Bench, at_work
+from tests.core.welcomes import FLOOD, verdict, welcome
 from tests.trust import makers
 
 ROOT_1 = TrustHead("", 0, 1, UtcMs(2**42))
 WARD_5 = TrustHead(makers.AREA, 1, 5, UtcMs(2**42))
-FLOOD: dict[str, Any] = {"class": "emergency", "event": "flood"}
-
-
-def welcome(bench: Bench, **told: Any) -> list[fx.Effect]:
-    """The server answers the last hello, and tells more than that it is there."""
-    given: dict[str, Any] = {"trust": (), "serial_marks": (), "log_epoch": "", "log_seq": 0, "log_hash": ""}
-    one = Welcome(nonce=bench.state.link.nonce, utc=bench.now.utc, **(given | told))
-    return bench.arrive(one, makers.WELCOME_TOPIC)
 
 
 def believing(*heads: TrustHead) -> Bench:
@@ -47,14 +32,6 @@ def believing(*heads: TrustHead) -> Bench:
     bench = Bench().boot(welcomed=False)
     bench.send(TrustChanged(TrustStanding(heads), frozenset()))
     return bench
-
-
-def verdict(bench: Bench, job_id: JobId) -> str:
-    """Whether an order waits, is planned, or was refused, and why."""
-    known = bench.state.jobs.get(job_id)
-    if known is not None:
-        return "waits" if known.held else "planned"
-    return next(reason or "over" for job, _, reason in reversed(bench.outcomes()) if job == job_id)
 
 
 # A broker that keeps a new trust document, and with it a revocation, to itself
@@ -240,170 +217,6 @@ def test_what_a_manifest_vouches_for_is_no_replay() -> None:
     assert verdict(bench, job.job_id) == "planned"
 
 
-# No time, and nobody who answers
-
-
-TWO = ("k1", "k2")
-
-
-def lost_in_time(**now: Any) -> Bench:
-    """A station that has booted without a clock, on a network where nobody answers its hello."""
-    bench = Bench()
-    bench.now = Now(MonoMs(1_000_000), UtcMs(1_000_000), ClockSource.UNSET, 0)
-    bench.now = replace(bench.now, **now)
-    bench.boot(welcomed=False)
-    return bench
-
-
-def warned(bench: Bench, signers: tuple[str, ...] = TWO, **over: Any) -> JobId:
-    """A flood warning of today arrives, signed by these."""
-    given = {"job_id": "lut", "issued_at": makers.NOON, "not_before": makers.NOON, "not_after": makers.NOON + HOUR_MS}
-    job = bench.make(**{name: value for name, value in (FLOOD | given | over).items() if value is not None})
-    bench.arrive(replace(bench.accept(job), signers=signers))
-    return job.job_id
-
-
-def starts(bench: Bench) -> int:
-    """How often sound has begun."""
-    return len(bench.every(fx.StartPlay))
-
-
-def find_the_time(bench: Bench, late_ms: int = 60_000) -> None:
-    """The server answers after all: it is so long after noon."""
-    bench.now = replace(bench.now, utc=UtcMs(makers.NOON + late_ms), source=ClockSource.SIGNED)
-    welcome(bench)
-
-
-def test_a_blocked_welcome_and_an_unset_clock_do_not_silence_a_warning_of_two_officers() -> None:
-    bench = lost_in_time()
-    warned(bench)
-    bench.pass_s(29)
-    assert starts(bench) == 0, "a welcome may still come"
-    bench.pass_s(1)
-    assert starts(bench) == 1
-
-
-def test_its_date_is_spoken_first() -> None:
-    bench = lost_in_time()
-    warned(bench)
-    bench.pass_s(30)
-    spoken = bench.every(fx.SpeakText)[0]
-    assert spoken.text == "Lệnh phát này được ký lúc 12 giờ 0 phút, ngày 1 tháng 10 năm 2026."
-    (start,) = bench.every(fx.StartPlay)
-    sounds = [part.key for part in start.parts if isinstance(part, Sound)]
-    assert sounds[:2] == [ATTENTION, spoken.key]
-
-
-def test_the_record_says_that_nobody_could_tell_how_old_it_is() -> None:
-    bench = lost_in_time()
-    job_id = warned(bench)
-    bench.pass_s(31)
-    bench.end(job_id)
-    (record,) = [effect.record for effect in bench.every(fx.CommitRecord)]
-    assert (record.outcome.value, record.detail, record.clock) == ("succeeded", "freshness_unproven", ClockSource.UNSET)
-
-
-@pytest.mark.parametrize(
-    ("signers", "over"),
-    [
-        (("k1",), {}),
-        (("k1", "k1"), {}),
-        (TWO, {"class": "priority", "event": None}),
-        (TWO, {"class": "normal", "event": None}),
-        (TWO, {"series": "lut", "version": 2, "all_clear": True}),
-    ],
-)
-def test_without_a_time_nothing_else_sounds(signers: tuple[str, ...], over: dict[str, Any]) -> None:
-    bench = lost_in_time()
-    warned(bench, signers, **over)
-    bench.pass_s(600)
-    assert starts(bench) == 0
-
-
-def test_a_replayed_warning_from_before_the_last_signed_time_does_not_sound() -> None:
-    floor = UtcMs(makers.NOON + 1)
-    bench = lost_in_time(utc=floor, source=ClockSource.FLOOR)
-    bench.send(Restored((), (), {}, 0, 0, "e1", floor=floor))
-    warned(bench)
-    bench.pass_s(600)
-    assert starts(bench) == 0
-    warned(bench, job_id="lut-2", issued_at=floor)
-    bench.pass_s(30)
-    assert starts(bench) == 1
-
-
-def test_a_warning_that_repeats_sounds_once_and_then_waits_for_the_time() -> None:
-    bench = lost_in_time()
-    job_id = warned(bench, when={"kind": "now", "every_s": 300, "until": makers.NOON + HOUR_MS})
-    bench.pass_s(31)
-    bench.end(job_id)
-    bench.pass_s(3_000)
-    assert starts(bench) == 1
-    find_the_time(bench)
-    bench.pass_s(290)
-    assert starts(bench) == 1, "it has just been heard"
-    bench.pass_s(10)
-    assert starts(bench) == 2
-
-
-def test_a_warning_that_sounds_without_a_time_is_cut_off_when_the_time_shows_it_to_be_old() -> None:
-    bench = lost_in_time()
-    job_id = warned(bench)
-    bench.pass_s(31)
-    find_the_time(bench, late_ms=2 * HOUR_MS)
-    bench.end(job_id, ms=3_000)
-    assert bench.outcomes() == [("lut", "interrupted", "expired")]
-    assert bench.answers()[-1] == ("refused", "expired")
-
-
-def test_a_warning_that_sounds_without_a_time_sounds_on_when_the_time_shows_it_to_be_good() -> None:
-    bench = lost_in_time()
-    job_id = warned(bench)
-    bench.pass_s(31)
-    find_the_time(bench)
-    bench.end(job_id)
-    assert (starts(bench), bench.outcomes()) == (1, [("lut", "succeeded", None)])
-
-
-def test_a_station_without_a_voice_warns_all_the_same() -> None:
-    bench = lost_in_time()
-    bench.deaf.add(fx.SpeakText)
-    warned(bench)
-    bench.pass_s(30)
-    spoken, of_the_order = bench.every(fx.SpeakText)
-    bench.send(ClipStaged(of_the_order.key, SPEECH_MS))
-    bench.send(ClipFailed(spoken.key, Reason.NO_VOICE, False))
-    assert starts(bench) == 1
-
-
-def test_after_a_restart_it_does_not_sound_again() -> None:
-    bench = lost_in_time()
-    job_id = warned(bench, when={"kind": "now", "every_s": 300, "until": makers.NOON + HOUR_MS})
-    bench.pass_s(31)
-    bench.end(job_id)
-    (saved,) = [effect.saved for effect in bench.every(fx.SaveJob)]
-    again = lost_in_time()
-    again.send(Restored((saved,), (), {}, 1, 0, "e1", past=bench.state.past))
-    again.pass_s(600)
-    assert starts(again) == 0
-
-
-def test_of_a_series_only_the_newest_warning_sounds_without_a_time() -> None:
-    bench = lost_in_time()
-    warned(bench, series="lut-song-hong", version=1)
-    warned(bench, job_id="lut-2", series="lut-song-hong", version=2)
-    bench.pass_s(600)
-    assert {start.play_id.split(".")[0] for start in bench.every(fx.StartPlay)} == {"lut-2"}
-
-
-def test_a_warning_that_was_revoked_while_it_waited_does_not_sound() -> None:
-    bench = lost_in_time()
-    job_id = warned(bench)
-    bench.send(TrustChanged(TrustStanding(), frozenset({job_id})))
-    bench.pass_s(600)
-    assert (starts(bench), bench.outcomes()) == (0, [("lut", "rejected", "key_revoked")])
-
-
 # What came before the welcome did
 
 
@@ -434,22 +247,3 @@ def test_a_new_card_sends_no_log_before_the_welcome_that_tells_it_to_be_new() ->
     assert bench.every(fx.SendLog) == []
     welcome(bench, serial_marks=((makers.ISSUER, 7),), log_epoch="e0", log_seq=9, log_hash="h9")
     assert bench.every(fx.SendLog) == [fx.SendLog(0)]
-
-
-def test_a_warning_that_had_begun_without_a_time_begins_again_after_a_crash_and_once() -> None:
-    bench = lost_in_time()
-    job_id = warned(bench, when={"kind": "now", "every_s": 300, "until": makers.NOON + HOUR_MS})
-    bench.pass_s(30)
-    (saved,) = [effect.saved for effect in bench.every(fx.SaveJob)]
-    mark = SavedMark(job_id, bench.play(job_id).planned, Mark.INTENT, 1)
-    again = Bench()
-    again.now = Now(MonoMs(5_000), UtcMs(5_000), ClockSource.UNSET, 0)
-    again.send(Restored((saved,), (mark,), {}, 0, 0, "e1"))
-    again.send(DeviceUp())
-    again.pass_s(1)
-    assert starts(again) == 1
-    again.end(job_id)
-    again.pass_s(600)
-    assert starts(again) == 1
-    (record,) = [effect.record for effect in again.every(fx.CommitRecord)]
-    assert (record.attempt, record.detail) == (2, "freshness_unproven")
