@@ -20,7 +20,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from edge_agent.cli import paths
-from edge_agent.cli.finding import Finding, words
+from edge_agent.cli.finding import Finding, troubled, words
 from edge_agent.config import Config
 from edge_agent.console.words import Text
 from edge_agent.core.clock_trust import Now
@@ -33,7 +33,6 @@ from edge_agent.journal.port import JournalError
 from edge_agent.journal.reading import read_journal
 from edge_agent.link.server import AGENT_USER
 from edge_agent.sync.tls import clock_dates_certificates
-from edge_agent.sync.tls_trouble import WORDS
 from edge_agent.trust.bundle import FILE_BYTES_MAX, believe
 from edge_agent.trust.keeper import believing
 from edge_agent.trust.keys import UnusableKey
@@ -139,7 +138,8 @@ def folders(config: Config) -> Iterator[Finding]:
 
 def _certificate(what: Text, file: Path, now: Now, name: str | None = None) -> Finding:
     try:
-        found = x509.load_pem_x509_certificates(_read(file, PEM_BYTES_MAX))
+        pem = _read(file, PEM_BYTES_MAX)
+        found = x509.load_pem_x509_certificates(pem)
     except (OSError, ValueError) as exc:
         return Finding(what, f"{file}: {words(exc)}", COPY)
     names = [str(part.value) for part in found[0].subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
@@ -151,12 +151,8 @@ def _certificate(what: Text, file: Path, now: Now, name: str | None = None) -> F
     start = max(certificate.not_valid_before_utc for certificate in found)
     end = min(certificate.not_valid_after_utc for certificate in found)
     valid = _ms(start), _ms(end)
-    if name is None:
-        return _dated(what, str(file), valid, now)
-    if trouble := trouble_by_clock(read_certificate(_read(file, PEM_BYTES_MAX)), now):
-        words_of = WORDS[trouble.kind]
-        seen = f"{file}: {trouble.vi} / {trouble.en}"
-        return Finding(what, seen, Text(words_of.remedy_vi, words_of.remedy_en))
+    if name is not None and (trouble := trouble_by_clock(read_certificate(pem), now)):
+        return troubled(what, str(file), trouble)
     return _dated(what, str(file), valid, now)
 
 

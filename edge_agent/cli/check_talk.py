@@ -6,7 +6,7 @@ import socket
 import ssl
 
 from edge_agent.cli.certificate_note import trouble_of_own
-from edge_agent.cli.finding import Finding, words
+from edge_agent.cli.finding import Finding, troubled, words
 from edge_agent.config import Broker, Config
 from edge_agent.console.catalogue import ABSENCES, CLOCK_REMEDY, DEVICE_REMEDY, SOURCES
 from edge_agent.console.status import Absence, Status
@@ -14,7 +14,7 @@ from edge_agent.console.times import clock_face
 from edge_agent.console.words import Text
 from edge_agent.core.clock_trust import Now
 from edge_agent.sync.tls import client_context, clock_dates_certificates, dates_trouble
-from edge_agent.sync.tls_trouble import WORDS, TlsTrouble, trouble_in
+from edge_agent.sync.tls_trouble import TlsTrouble, trouble_in
 
 CONNECT_S = 10
 # Three round trips over 3G at 2 s, and a slow broker; who waits in front of a box waits no longer.
@@ -103,22 +103,17 @@ def _greeted(where: str, line: socket.socket, context: ssl.SSLContext, settings:
             seen = f"{where}: {tls.version()}, certificate trusted"
     except OSError as exc:
         if found := trouble_in(exc, host):
-            return _troubled(where, found)
+            return troubled(BROKER, where, found)
         remedy = Text("kiểm tra port và cổng TLS của máy chủ", "check the port; the broker must speak TLS 1.3 there")
         return Finding(BROKER, f"{where}: TLS: {words(exc)}", remedy)
     if trouble is not None:
-        return _troubled(where, trouble)
+        return troubled(BROKER, where, trouble)
     if isinstance(refusal, TlsTrouble):
-        return _troubled(where, trouble_of_own(certificate, now, refusal))
+        return troubled(BROKER, where, trouble_of_own(certificate, now, refusal))
     if refusal is not None:
         remedy = Text("máy chủ không nhận chứng thư của trạm: đăng ký lại", "the broker refuses our certificate: enrol")
         return Finding(BROKER, f"{where}: {refusal}", remedy)
     return Finding(BROKER, seen)
-
-
-def _troubled(where: str, trouble: TlsTrouble) -> Finding:
-    words = WORDS[trouble.kind]
-    return Finding(BROKER, f"{where}: {trouble.vi} / {trouble.en}", Text(words.remedy_vi, words.remedy_en))
 
 
 def _refusal(tls: ssl.SSLSocket) -> TlsTrouble | str | None:

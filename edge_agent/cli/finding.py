@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_agent.console.words import Text
+from edge_agent.sync.tls_trouble import WORDS, TlsTrouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,12 @@ class Finding:
         mark = "LỖI/FAULT" if self.remedy else "tốt/ok   "
         line = f"{mark} {self.what.vi} / {self.what.en}: {self.seen}"
         return f"{line} → {self.remedy.vi} / {self.remedy.en}" if self.remedy else line
+
+
+def troubled(what: Text, where: str, trouble: TlsTrouble) -> Finding:
+    """A certificate, or a clock, that is not as it should be."""
+    told = WORDS[trouble.kind]
+    return Finding(what, f"{where}: {trouble.vi} / {trouble.en}", Text(told.remedy_vi, told.remedy_en))
 
 
 def words(exc: Exception) -> str:

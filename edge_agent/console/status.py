@@ -166,13 +166,11 @@ class _Fields:
             raise StatusError(f"{self._where}.{key}: no {kind.__name__}")
         return value
 
-    def maybe(self, key: str, kind: type[Kind]) -> Kind | None:
-        if key in self._values and self._values[key] is None:
-            return None
-        return self.get(key, kind)
-
     def is_null(self, key: str) -> bool:
         return key in self._values and self._values[key] is None
+
+    def maybe(self, key: str, kind: type[Kind]) -> Kind | None:
+        return None if self.is_null(key) else self.get(key, kind)
 
     def number(self, key: str, first: int, last: int) -> int:
         number = self.get(key, int)
@@ -202,7 +200,7 @@ class _Fields:
 
     def walls(self, key: str) -> tuple[time, time] | None:
         """Two wall times, or null."""
-        if key in self._values and self._values[key] is None:
+        if self.is_null(key):
             return None
         texts = self.texts(key)
         if len(texts) != 2 or any(WALL_TIME.fullmatch(text) is None for text in texts):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import fcntl
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 from edge_agent.core.units import HOUR_MS, StationId, UtcMs
 from edge_agent.headend.enrolment import STATION_NAME
 from edge_agent.headend.errors import KeyringError
-from edge_agent.headend.files import write_durably
+from edge_agent.headend.files import alone, write_durably
 from edge_agent.identity.codes import SLOT_CHARS, Code, new_code
 from edge_agent.identity.messages import DER_BYTES_MAX, SLOT
 from edge_agent.trust.fields import AREA, HASH, NAME, Fields, form, free_text
@@ -96,8 +95,7 @@ class CodeBook:
     @contextlib.contextmanager
     def changing(self) -> Iterator[dict[str, Entry]]:
         """The entries, to be changed in place; written at the end, if the block ends well."""
-        with self._lock.open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with alone(self._lock):
             entries = self.entries()
             before = dict(entries)
             yield entries

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 from edge_agent.headend.audio_facts import AudioFacts
 from edge_agent.headend.files import EVERYBODY_READS, write_durably
-from edge_agent.headend.https_server import IDLE_S, TlsService
+from edge_agent.headend.https_server import IDLE_S, TlsService, answer_json, read_body
 from edge_agent.headend.pki import Issued
 
 BY_DIGEST = re.compile(r"/(clip|paper)/([0-9a-f]{64})")
@@ -116,21 +116,15 @@ class _ClipRequest(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         hello = HELLO_PATH.fullmatch(self.path)
-        length = self.headers.get("Content-Length", "")
         if hello is None or self.greet is None:
             return self._refuse(HTTPStatus.NOT_FOUND)
-        if not length.isascii() or not length.isdigit() or len(length) > 6 or int(length) > HELLO_BYTES_MAX:
-            self.close_connection = True  # what follows is not looked at
+        body = read_body(self, HELLO_BYTES_MAX)
+        if body is None:
             return self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        welcome = self.greet(hello[1], self.rfile.read(int(length)))
+        welcome = self.greet(hello[1], body)
         if welcome is None:
             return self._refuse(HTTPStatus.FORBIDDEN)
-        self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(welcome)))
-        self.end_headers()
-        self.wfile.write(welcome)
-        return None
+        return answer_json(self, HTTPStatus.OK, welcome)
 
     def log_message(self, format: str, *args: Any) -> None:
         self.note(f"{self.client_address[0]} {format % args}")

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from edge_agent.core.units import UtcMs
-from edge_agent.headend.https_server import IDLE_S, TlsService
+from edge_agent.headend.https_server import IDLE_S, TlsService, answer_json, read_body
 from edge_agent.headend.pki import Issued
 from edge_agent.headend.registrar import Answer, Refused, Registrar
 from edge_agent.identity.messages import ENROL_PATH, RENEW_PATH, REQUEST_BYTES_MAX, refusal
@@ -28,29 +28,21 @@ class _Request(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         task = {ENROL_PATH: self.registrar.enrol, RENEW_PATH: self.registrar.renew}.get(self.path)
-        length = self.headers.get("Content-Length", "")
         if task is None:
-            return self._send(HTTPStatus.NOT_FOUND, b"")
-        if not length.isascii() or not length.isdigit() or len(length) > 7 or int(length) > REQUEST_BYTES_MAX:
-            return self._send(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"")
-        body = self.rfile.read(int(length))
+            return answer_json(self, HTTPStatus.NOT_FOUND, b"")
+        body = read_body(self, REQUEST_BYTES_MAX)
+        if body is None:
+            return answer_json(self, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"")
         try:
             answer: Answer = task(body, self.clock())
         except Refused as refused:
             self.note(f"{self.client_address[0]} refused {refused}")
-            return self._send(HTTPStatus.FORBIDDEN, refusal(refused.reason))
+            return answer_json(self, HTTPStatus.FORBIDDEN, refusal(refused.reason))
         self.note(f"{self.client_address[0]} {answer.what} {answer.station}")
-        return self._send(HTTPStatus.OK, answer.body)
+        return answer_json(self, HTTPStatus.OK, answer.body)
 
     def log_message(self, format: str, *args: Any) -> None:
         """``note`` says more."""
-
-    def _send(self, status: HTTPStatus, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
 
 
 class EnrolmentServer(TlsService):

@@ -1,11 +1,16 @@
 """Write files so that a power cut leaves the old or the new content, never half; secrets for their owner only.
 
+And one at a time, where several processes change the same ones.
+
 Decides nothing about what is written.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from edge_agent.identity.files import EVERYBODY_READS, OWNER_ONLY, sync_directory, write_durably
@@ -13,6 +18,7 @@ from edge_agent.identity.files import EVERYBODY_READS, OWNER_ONLY, sync_director
 __all__ = [
     "EVERYBODY_READS",
     "OWNER_ONLY",
+    "alone",
     "append_durably",
     "make_private_directory",
     "sync_directory",
@@ -24,6 +30,14 @@ def make_private_directory(directory: Path) -> None:
     """Make ``directory`` (and its parents); its own mode is owner-only, whether it is new or not."""
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o700)
+
+
+@contextlib.contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Wait until no other process, and no other thread, is in such a block of this lock file."""
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def append_durably(path: Path, content: bytes) -> None:

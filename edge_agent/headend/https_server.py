@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import sys
 import threading
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import socket
 from types import TracebackType
@@ -17,7 +18,29 @@ IDLE_S = 30
 CONNECTIONS_MAX = 64
 # A commune has at most 50 stations (requirement S1); each fetches one clip at a time.
 
+LENGTH_DIGITS_MAX = 7
+# No question of a station has ten megabytes.
+
 Service = TypeVar("Service", bound="TlsService")
+
+
+def read_body(request: BaseHTTPRequestHandler, bytes_max: int) -> bytes | None:
+    """What was sent with a question; None where it is longer, or tells no length: after the answer the line ends."""
+    length = request.headers.get("Content-Length", "")
+    digits = length.isascii() and length.isdigit() and len(length) <= LENGTH_DIGITS_MAX
+    if not digits or int(length) > bytes_max:
+        request.close_connection = True  # what follows is not looked at
+        return None
+    return request.rfile.read(int(length))
+
+
+def answer_json(request: BaseHTTPRequestHandler, status: HTTPStatus, body: bytes) -> None:
+    """Send an answer."""
+    request.send_response(status)
+    request.send_header("Content-Type", "application/json")
+    request.send_header("Content-Length", str(len(body)))
+    request.end_headers()
+    request.wfile.write(body)
 
 
 class TlsServer(ThreadingHTTPServer):

@@ -18,7 +18,6 @@ code (``registrar``); for demonstrations ``enrol`` makes them here and hands the
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,11 +30,12 @@ from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend import pki
 from edge_agent.headend.enrolment import Enrolled, read_stations, station_name, write_stations
 from edge_agent.headend.errors import KeyringError
-from edge_agent.headend.files import make_private_directory, write_durably
+from edge_agent.headend.files import alone, make_private_directory, write_durably
 from edge_agent.headend.key_folder import KeyFolder, MakeKey, plain_file
 from edge_agent.headend.passphrases import Ask, ask, ask_new
 from edge_agent.headend.pki import Issued
 from edge_agent.headend.roles import RoleSpec
+from edge_agent.headend.trust_drafts import keys_in
 from edge_agent.headend.trust_making import Draft, first_documents
 from edge_agent.trust.bundle import believe, read_document, read_file, write_file
 from edge_agent.trust.chain import TRUST_TYPE, Chain, offer, remembered
@@ -174,8 +174,7 @@ class Keyring:
 
         Half a ceremony would take away what its other half gives back; if it fails, nothing has happened.
         """
-        with (self.directory / "trust.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with alone(self.directory / "trust.lock"):
             self.refresh()
             before = self.documents, self.chain
             try:
@@ -217,8 +216,7 @@ class Keyring:
 
     def admit(self, enrolled: Enrolled) -> None:
         """Note by which key a station signs from now on. What another key signed before is not believed any more."""
-        with (self.directory / "stations.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with alone(self.directory / "stations.lock"):
             self.stations = {**self._read_stations(), enrolled.station: enrolled}
             write_stations(self.directory / "stations.json", self.realm, self.stations)
 
@@ -235,8 +233,7 @@ class Keyring:
 
     def next_serial(self, issuer: str) -> int:
         """A number that this issuer never had; durable before it is returned, so that no crash gives it out twice."""
-        with (self.directory / "serials.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with alone(self.directory / "serials.lock"):
             serials = self.serials()
             serials[issuer] = serials.get(issuer, 0) + 1
             write_durably(self.directory / "serials.json", dump(serials))
@@ -259,11 +256,7 @@ class Keyring:
         return name
 
     def _keys_in_documents(self) -> frozenset[PublicKey]:
-        documents = [held.document for held in self.chain.standing]
-        quorums = [document.signers for document in documents]
-        quorums += [document.delegates.quorum for document in documents if document.delegates is not None]
-        of_quorums = [quorum.keys for quorum in quorums if quorum is not None]
-        return frozenset[PublicKey]().union(*of_quorums, *(role.keys for role in self.trust.roles))
+        return frozenset[PublicKey]().union(*(keys_in(held.document) for held in self.chain.standing))
 
     def _fill(self, folder: StationFolder, station: str) -> Ed25519Signer:
         authority = pki.load_authority(self.directory / "pki")

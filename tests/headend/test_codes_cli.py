@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 from http.client import HTTPSConnection
 from pathlib import Path
 
@@ -57,10 +58,7 @@ def test_codes_are_listed_with_what_became_of_them_but_never_shown_again(
     new(ward)
     code = read_code(CODE.findall(capsys.readouterr().out)[0])
     with CodeBook(ward).changing() as entries:
-        entries[code.slot] = entries[code.slot].__class__(
-            **{name: getattr(entries[code.slot], name) for name in ("station", "area", "name", "key", "expires")},
-            tries=TRIES_MAX,
-        )
+        entries[code.slot] = replace(entries[code.slot], tries=TRIES_MAX)
     assert main(["codes", "list", "--dir", str(ward)]) == 0
     listed = capsys.readouterr().out
     assert f"{code.slot}…: tram-01, {AREA}; ĐÃ HỦY sau {TRIES_MAX} lần thử sai / BURNT" in listed

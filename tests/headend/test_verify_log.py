@@ -7,7 +7,6 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -21,19 +20,6 @@ from edge_agent.trust.strict_json import WireError, dump
 from tests.headend.kept_logs import NOW, SMALL, Files, Ward, forged, records_of, rewritten
 
 MASKS = (0x01, 0x20, 0x80)
-
-
-@pytest.fixture
-def ward(tmp_path: Path) -> Ward:
-    return Ward(tmp_path / "ward")
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ward, Files]:
-    """Three records that came one by one: to be read only."""
-    ward = Ward(tmp_path_factory.mktemp("small") / "ward")
-    ward.play(3)
-    return ward, ward.files()
 
 
 def test_a_log_that_was_kept_is_whole(small: tuple[Ward, Files]) -> None:

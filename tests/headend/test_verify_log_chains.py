@@ -31,19 +31,6 @@ from tests.trust import makers
 
 
 @pytest.fixture
-def ward(tmp_path: Path) -> Ward:
-    return Ward(tmp_path / "ward")
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ward, Files]:
-    """Three records that came one by one: to be read only."""
-    ward = Ward(tmp_path_factory.mktemp("small") / "ward")
-    ward.play(3)
-    return ward, ward.files()
-
-
-@pytest.fixture
 def two_chains(ward: Ward) -> Ward:
     """The journal of the station was damaged after two records, and it began anew."""
     ward.play(2)

@@ -15,19 +15,6 @@ from edge_agent.trust.keys import Ed25519Signer
 from tests.headend.kept_logs import Files, Ward, forged
 
 
-@pytest.fixture
-def ward(tmp_path: Path) -> Ward:
-    return Ward(tmp_path / "ward")
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ward, Files]:
-    """Three records that came one by one: to be read only."""
-    ward = Ward(tmp_path_factory.mktemp("small") / "ward")
-    ward.play(3)
-    return ward, ward.files()
-
-
 def run(ward: Ward, *more: str) -> int:
     return main(["verify-log", "--dir", str(ward.directory), *more])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from edge_agent.core.units import StationId, UtcMs
-from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone
+from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, whole
 from edge_agent.headend.code_book import HOURS, HOURS_MAX, TRIES_MAX, CodeBook, Entry
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.headend import utc_now
@@ -40,7 +40,8 @@ def add(tasks: Tasks) -> None:
     new.add_argument("station", help="mã trạm / the station's id [a-z0-9-]")
     new.add_argument("--area", required=True, help="địa bàn của trạm / where it stands: vn/ha-noi/dong-thanh")
     new.add_argument("--name", default="", help="tên gọi / its name for people, at most 80 characters")
-    new.add_argument("--hours", type=_hours, default=HOURS, help=f"dùng được bao lâu / valid for ({HOURS} hours)")
+    hours = f"dùng được bao nhiêu giờ / valid for ({HOURS} hours)"
+    new.add_argument("--hours", type=whole(1, HOURS_MAX), default=HOURS, help=hours)
     new.add_argument(
         "--replace",
         action="store_true",
@@ -54,12 +55,6 @@ def add(tasks: Tasks) -> None:
     drop = add_task(of_codes, "drop", _drop, "hủy mã của một trạm / take a station's codes back")
     add_dir(drop)
     drop.add_argument("station", help="mã trạm / the station's id")
-
-
-def _hours(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= HOURS_MAX:
-        raise argparse.ArgumentTypeError(f"{text!r}: 1 to {HOURS_MAX} hours")
-    return int(text)
 
 
 def _new(args: argparse.Namespace) -> int:

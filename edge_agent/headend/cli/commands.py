@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from edge_agent.core.units import SECOND_MS, UtcMs
 from edge_agent.headend.cli.actions import ACTIONS, Action, Draft
 from edge_agent.headend.cli.manifests import add_content_dir, renewed
-from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, address, read_file, several
+from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, address, read_file, several, whole
 from edge_agent.headend.cli.shown import answered, show_order, show_receipts, warn
 from edge_agent.headend.composing import compose
 from edge_agent.headend.dispatch import Sent, send
@@ -33,9 +33,9 @@ from edge_agent.trust.orders import OrderType
 from edge_agent.trust.rule_orders import CANCEL_MS_MAX
 from edge_agent.trust.strict_json import WireError
 
-WAIT_S = 5.0
+WAIT_S = 5
 # A station on 3G answers within two seconds; longer nobody looks at a screen that does not move.
-WAIT_S_MAX = 60.0
+WAIT_S_MAX = 60
 NARROW = "chọn / choose --station, --area"
 WHOLE_WARD = "không chọn nơi nhận: cả địa bàn của khóa / with no audience: the whole area of the key's role"
 
@@ -71,17 +71,10 @@ def _add_common(parser: argparse.ArgumentParser, *, by_zone: bool) -> None:
     if by_zone:
         parser.add_argument("--zone", type=several, help="chỉ các cụm loa này / these zones only: c1,c2")
     parser.add_argument("--key", type=several, default=["ward-routine"], help="khóa / keys (ward-routine)")
-    parser.add_argument(
-        "--wait-s", type=_wait_s, default=WAIT_S, help=f"chờ trạm trả lời bao lâu / wait for answers ({WAIT_S:.0f} s)"
-    )
+    wait = f"chờ trạm trả lời bao lâu; 0: không chờ / wait for answers ({WAIT_S} s); 0: not at all"
+    parser.add_argument("--wait-s", type=whole(0, WAIT_S_MAX), default=WAIT_S, help=wait)
     add_content_dir(parser)
     add_zone(parser)
-
-
-def _wait_s(text: str) -> float:
-    if not text.isascii() or not text.isdigit() or int(text) > WAIT_S_MAX:
-        raise argparse.ArgumentTypeError(f"{text!r}: whole seconds, at most {WAIT_S_MAX:.0f}; 0 does not wait")
-    return float(text)
 
 
 def _order(args: argparse.Namespace, draft: Draft, *, means_all: bool) -> int:

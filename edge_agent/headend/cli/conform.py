@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from datetime import time
 from pathlib import Path
 
-from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, address
+from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, address, write_file
 from edge_agent.headend.conform import report
 from edge_agent.headend.conform.clause import Result
 from edge_agent.headend.conform.clauses import chosen
 from edge_agent.headend.conform.kit import Wanted, run
 from edge_agent.headend.conform.orders import Rules
 from edge_agent.headend.conform.verdicts import Mark
-from edge_agent.headend.files import EVERYBODY_READS, write_durably
 from edge_agent.headend.keyring import Keyring
 
 WALL = r"([01][0-9]|2[0-3]):[0-5][0-9]"
@@ -103,7 +102,7 @@ def _conform(args: argparse.Namespace) -> int:
 def _write(args: argparse.Namespace, results: Sequence[Result]) -> None:
     """Also of a run that was broken off: what was decided stays decided."""
     if args.json is not None:
-        write_durably(args.json, report.as_json(args.station, results).encode(), EVERYBODY_READS)
+        write_file(args.json, report.as_json(args.station, results).encode(), "--json")
 
 
 def exit_status(results: Sequence[Result]) -> int:

@@ -22,12 +22,12 @@ from edge_agent.trust.keys import PublicKey, Scheme
 
 INIT_MORE = f"""\
 Tạo / makes: ward-routine (bản tin thông thường, ưu tiên; và lệnh điều khiển), ward-emergency (khẩn cấp), ward-policy
-(quy chế, trường hợp đặc biệt, tạm ngừng phát: của chủ quy chế, không phải của người phát), province, welcome, ack;
-trust.json (danh sách khóa được tin cậy); chứng thư TLS.
+(quy chế, trường hợp đặc biệt, tạm ngừng phát: của chủ quy chế, không phải của người phát), province, welcome, ack,
+head; trust.json (danh sách khóa được tin cậy); chứng thư TLS.
 --encrypt: mỗi khóa của cán bộ một mật khẩu. --token, --token-label: khóa tạo ngay trong thiết bị ký số (PKCS#11), không
-lấy ra được. welcome và ack luôn là tệp không mật khẩu, vì máy chủ tự khởi động; hai khóa đó không phát được gì.
+lấy ra được. welcome, ack, head luôn là tệp không mật khẩu, vì máy chủ tự khởi động; ba khóa đó không phát được gì.
 / --encrypt: a passphrase for each officer's key. --token, --token-label: keys are made on PKCS#11 tokens and never
-leave them. welcome and ack stay files without a passphrase, as servers start unattended; these two start no sound.
+leave them. welcome, ack and head stay files without a passphrase: servers start unattended; these start no sound.
 Sao lưu thư mục này, và giữ kín / back this directory up, and keep it secret.
 Tên (--realm) bắt đầu bằng {TRAINING_PREFIX} là mạng TẬP HUẤN: trạm của mạng đó không điều khiển rơ-le thật
 / a --realm that begins with {TRAINING_PREFIX} is a TRAINING network: its stations switch no real relay."""

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edge_agent.headend.errors import HeadendError
+from edge_agent.headend.files import EVERYBODY_READS, write_durably
 from edge_agent.headend.session import BrokerAddress
 from edge_agent.trust.timetable import ZONE_NAME
 
@@ -71,6 +72,17 @@ def several(text: str) -> list[str]:
     return words
 
 
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """A whole number within these bounds."""
+
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r}: a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
 def day(text: str) -> date:
     """``2026-10-06``."""
     try:
@@ -96,6 +108,14 @@ def read_file(path: Path, option: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise CannotDo(f"{option} {path}: cannot be read ({error.strerror})") from error
+
+
+def write_file(path: Path, content: bytes, option: str) -> None:
+    """A file named on the command line, for everybody to read."""
+    try:
+        write_durably(path, content, EVERYBODY_READS)
+    except OSError as error:
+        raise CannotDo(f"{option} {path}: cannot be written ({error.strerror})") from error
 
 
 def end_at_sigterm() -> None:

@@ -8,14 +8,13 @@ from pathlib import Path
 from edge_agent.core.units import StationId
 from edge_agent.headend.cli.draft_examples import SIGN_MORE
 from edge_agent.headend.cli.manifests import add_content_dir, renewed
-from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_task, add_zone, address, read_file
+from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_task, add_zone, address, read_file, write_file
 from edge_agent.headend.cli.shown import show_order, show_receipts, warn
 from edge_agent.headend.composing import compose
 from edge_agent.headend.content import Shelf
 from edge_agent.headend.dispatch import send
 from edge_agent.headend.drafting import DraftError, read_draft
 from edge_agent.headend.drafts import kind_of_draft
-from edge_agent.headend.files import EVERYBODY_READS, write_durably
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.manifest_shelf import is_covered
@@ -70,7 +69,7 @@ def _sign(args: argparse.Namespace) -> int:
         draft = read_draft(args.draft)
         keyring.signers(args.key, kind_of_draft(draft))  # PINs first: what is to sound now is dated when it is made
         envelope = compose(keyring, draft, args.key, shelf, utc_now(), args.draft.parent)[1]
-    _write(args.out, envelope)
+    write_file(args.out, envelope, "--out")
     order = read_order(envelope)
     show_order(order, args.timezone)
     print(f"đã ký số / signed: {args.out}")
@@ -82,13 +81,6 @@ def _refuse_what_only_a_draft_needs(args: argparse.Namespace) -> None:
     for option, given in (("--content-dir", args.content_dir), ("--content-url", args.content_url)):
         if given is not None:
             raise DraftError(option, "only with --draft: where audio lies is signed already; leave it out with --add")
-
-
-def _write(path: Path, envelope: bytes) -> None:
-    try:
-        write_durably(path, envelope, EVERYBODY_READS)
-    except OSError as error:
-        raise CannotDo(f"--out {path}: cannot be written ({error.strerror})") from error
 
 
 def _publish(args: argparse.Namespace) -> int:

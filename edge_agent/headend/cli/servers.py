@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from edge_agent.headend.broker import BrokerError, BrokerSetup, Mosquitto
 from edge_agent.headend.cli.manifests import add_content_dir, renewed
@@ -23,8 +25,9 @@ from edge_agent.headend.conform.kit import headend_lock
 from edge_agent.headend.content import ContentServer
 from edge_agent.headend.enrolment_server import EnrolmentServer
 from edge_agent.headend.errors import HeadendError
-from edge_agent.headend.greeting import Greeter, one_at_a_time
+from edge_agent.headend.greeting import Greeter
 from edge_agent.headend.headend import Headend, Shown, utc_now
+from edge_agent.headend.https_server import TlsService
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.registrar import Registrar
 from edge_agent.headend.session import BrokerAddress
@@ -107,7 +110,7 @@ def _broker(args: argparse.Namespace) -> int:
     keyring = Keyring(args.dir)
     known = dict(keyring.stations)
     with Mosquitto(_setup(keyring, args), args.listen.port) as broker:
-        print(f"Mosquitto: {args.listen.host}:{broker.port}, {len(known)} trạm / stations", file=sys.stderr, flush=True)
+        _log(f"Mosquitto: {args.listen.host}:{broker.port}, {len(known)} trạm / stations")
         while broker.runs():
             time.sleep(LOOK_S)
             keyring.refresh()
@@ -127,31 +130,27 @@ def _setup(keyring: Keyring, args: argparse.Namespace) -> BrokerSetup:
 def _content(args: argparse.Namespace) -> int:
     end_at_sigterm()
     keyring = Keyring(args.dir)
-    directory = args.content_dir or args.dir / "content"
-    where = f"{args.listen.host}:{args.listen.port}"
-    greeter = Greeter(args.dir, args.records or args.dir / "records", utc_now) if args.welcome else None
-    greet = None if greeter is None else one_at_a_time(greeter.answer)
-    listens = (args.listen.host, args.listen.port)
-    try:
-        server = ContentServer(directory, keyring.server("content"), *listens, _log, greet)
-    except OSError as error:
-        raise CannotDo(f"--listen {where}: {error.strerror or error}") from error
-    with server:
-        print(f"HTTPS: {args.listen.host}:{server.port}, {directory}", file=sys.stderr, flush=True)
-        while True:
-            time.sleep(LOOK_S)
+    directory, identity = args.content_dir or args.dir / "content", keyring.server("content")
+    greet = Greeter(args.dir, args.records or args.dir / "records", utc_now).answer if args.welcome else None
+    _serve(args.listen, lambda host, port: ContentServer(directory, identity, host, port, _log, greet), str(directory))
 
 
 def _enrolment(args: argparse.Namespace) -> int:
     end_at_sigterm()
     keyring = Keyring(args.dir)
     registrar, identity = Registrar(keyring, args.broker), keyring.server("content")
+    told = "đăng ký và gia hạn / enrolment and renewal"
+    _serve(args.listen, lambda host, port: EnrolmentServer(registrar, identity, utc_now, host, port, _log), told)
+
+
+def _serve(listen: BrokerAddress, make: Callable[[str, int], TlsService], what: str) -> NoReturn:
+    """Until the command is told to end."""
     try:
-        server = EnrolmentServer(registrar, identity, utc_now, args.listen.host, args.listen.port, _log)
+        server = make(listen.host, listen.port)
     except OSError as error:
-        raise CannotDo(f"--listen {args.listen.host}:{args.listen.port}: {error.strerror or error}") from error
+        raise CannotDo(f"--listen {listen.host}:{listen.port}: {error.strerror or error}") from error
     with server:
-        _log(f"HTTPS: {args.listen.host}:{server.port}, đăng ký và gia hạn / enrolment and renewal")
+        _log(f"HTTPS: {listen.host}:{server.port}, {what}")
         while True:
             time.sleep(LOOK_S)
 

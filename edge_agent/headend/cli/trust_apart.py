@@ -20,9 +20,8 @@ from edge_agent.headend.apart import (
     unsigned,
     with_signature,
 )
-from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_task, add_zone, read_file
+from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_task, add_zone, read_file, write_file
 from edge_agent.headend.errors import KeyringError
-from edge_agent.headend.files import EVERYBODY_READS, write_durably
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.key_folder import KeyFolder
 from edge_agent.headend.keyring import Keyring, check_new
@@ -122,7 +121,7 @@ def _draft(args: argparse.Namespace) -> int:
         path = args.out / f"{(area or SHOWN_ROOT).replace('/', '.')}.json"
         if path.exists():
             raise CannotDo(f"{path} exists, and somebody may have signed it; take another --out")
-        _write(path, unsigned(payload))
+        write_file(path, unsigned(payload), "--out")
         _print(args, chain, _read(path), counting=False)
         print(f"đã soạn, CHƯA KÝ / drafted, NOT signed: {path}")
     return 0
@@ -194,7 +193,7 @@ def _sign(args: argparse.Namespace) -> int:
     _print(args, chain, sheet, flush=True)
     signed = with_signature(chain, sheet, keys.signer(args.key))
     out = args.out or args.file
-    _write(out, signed.data)
+    write_file(out, signed.data, "--out")
     print(f"đã ký bằng khóa / signed with {args.key}: {out}")
     _print_counts(args.dir, chain, signed)
     return 0
@@ -203,7 +202,7 @@ def _sign(args: argparse.Namespace) -> int:
 def _merge(args: argparse.Namespace) -> int:
     chain = _chain(args.dir)
     whole = merged(chain, [_read(path) for path in args.file])
-    _write(args.out, whole.data)
+    write_file(args.out, whole.data, "--out")
     print(f"đã gộp / merged: {args.out}")
     _print_counts(args.dir, chain, whole)
     return 0
@@ -269,10 +268,3 @@ def _read(path: Path) -> Sheet:
         return read_sheet(read_file(path, "FILE"))
     except KeyringError as error:
         raise KeyringError(f"{path}: {error}") from error
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        write_durably(path, data, EVERYBODY_READS)
-    except OSError as error:
-        raise CannotDo(f"{path}: cannot be written ({error.strerror})") from error

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
 from edge_agent.core.units import DAY_MS, SECOND_MS, StationId, UtcMs, ZoneId
-from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_json, add_task, add_zone, address, day, several
+from edge_agent.headend.cli.options import (
+    CannotDo,
+    Tasks,
+    add_dir,
+    add_json,
+    add_task,
+    add_zone,
+    address,
+    day,
+    several,
+    whole,
+    write_file,
+)
 from edge_agent.headend.cli.shown import warn
 from edge_agent.headend.composing import compose, expiry_s, topics_of
 from edge_agent.headend.dispatch import is_taken, talking
 from edge_agent.headend.drafting import DraftError, plain, read_draft
 from edge_agent.headend.enrolment import STATION_NAME, Enrolled
-from edge_agent.headend.files import EVERYBODY_READS, write_durably
 from edge_agent.headend.foresight import addressed
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
@@ -59,25 +70,16 @@ def add(tasks: Tasks) -> None:
     parser.add_argument("--station", type=several, default=[], help=stations)
     parser.add_argument("--first", type=day, help="từ ngày nào, bỏ trống: hôm nay / absent: today; 2026-10-01")
     days = f"bao nhiêu ngày / how many days (1–{DAYS_MAX})"
-    parser.add_argument("--days", type=_whole(DAYS_MAX), default=DAYS_MAX, help=days)
+    parser.add_argument("--days", type=whole(1, DAYS_MAX), default=DAYS_MAX, help=days)
     parser.add_argument("--key", type=several, default=["ward-routine"], help="khóa / keys (ward-routine)")
     parser.add_argument("--names", type=Path, help="tệp tên cụm loa / what people call the zones (.toml, .json)")
     parser.add_argument(
         "--html", type=Path, metavar="FILE", help="ghi trang để in, để đăng / a page to print or publish"
     )
     wait = f"chờ trạm trả lời bao lâu / wait for answers ({WAIT_S} s)"
-    parser.add_argument("--wait-s", type=_whole(WAIT_S_MAX), default=WAIT_S, help=wait)
+    parser.add_argument("--wait-s", type=whole(1, WAIT_S_MAX), default=WAIT_S, help=wait)
     add_zone(parser)
     add_json(parser)
-
-
-def _whole(most: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:
-            raise argparse.ArgumentTypeError(f"{text!r}: a whole number from 1 to {most}")
-        return int(text)
-
-    return read
 
 
 def _week(args: argparse.Namespace) -> int:
@@ -100,7 +102,8 @@ def _week(args: argparse.Namespace) -> int:
     if not replies.plans:
         raise CannotDo(f"no station told its plan within {args.wait_s} s: does `broker` run, of this version?")
     if args.html is not None:
-        _write(args.html, as_page(told))
+        write_file(args.html, as_page(told).encode(), "--html")
+        print(f"đã ghi / written: {args.html}", file=sys.stderr)
     return 0
 
 
@@ -148,11 +151,3 @@ def _zone_names(path: Path, stations: Mapping[StationId, Enrolled]) -> ZoneNames
         }
     except WireError as error:
         raise DraftError(f"--names {path}: {error.where}", error.rule) from error
-
-
-def _write(path: Path, page: str) -> None:
-    try:
-        write_durably(path, page.encode(), EVERYBODY_READS)
-    except OSError as error:
-        raise CannotDo(f"--html {path}: cannot be written ({error.strerror})") from error
-    print(f"đã ghi / written: {path}", file=sys.stderr)

@@ -1,0 +1,22 @@
+"""Wards whose headend has kept logs, for the tests of ``verify-log``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.headend.kept_logs import Files, Ward
+
+
+@pytest.fixture
+def ward(tmp_path: Path) -> Ward:
+    return Ward(tmp_path / "ward")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ward, Files]:
+    """Three records that came one by one: to be read only."""
+    ward = Ward(tmp_path_factory.mktemp("small") / "ward")
+    ward.play(3)
+    return ward, ward.files()
