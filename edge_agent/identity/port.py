@@ -15,7 +15,7 @@ class SigningKey(Protocol):
         ...
 
     def open(self) -> Signer:
-        """The key, ready to sign. ``KeyTrouble`` or ``OSError`` where it cannot be used."""
+        """The key, ready to sign. ``UnusableKey``, ``TokenError`` or ``OSError`` where it cannot be used."""
         ...
 
     def destroy(self) -> None:

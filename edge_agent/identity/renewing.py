@@ -19,10 +19,15 @@ from edge_agent.identity.asking import NoIdentity, Server
 from edge_agent.identity.certificate import NotOurs, authority_der, due, read_certificate, take
 from edge_agent.identity.file_keys import Owner, TlsKey
 from edge_agent.identity.files import GROUP_READS, write_durably
+from edge_agent.identity.token_library import TokenError
 from edge_agent.trust.keys import Signer
 
 TRY_AGAIN_S = 3_600
 # The broker refuses again every two minutes, and a server that is down need not be asked as often.
+
+TROUBLE = (NoIdentity, NotOurs, TokenError, OSError, ValueError)
+# A server that is down or refuses, a certificate that is not ours, a secure element that fails, a full card, a key that
+# cannot be read.
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +48,7 @@ class Renewal:
             return False
 
     def renew(self) -> None:
-        """Ask, check, and put it in place. Raises NoIdentity, NotOurs, OSError or UnusableKey; then nothing changed."""
+        """Ask, check, and put it in place. Whatever is raised (``TROUBLE``): nothing changed."""
         config = self.config
         if not config.enrolment.url:
             raise NoIdentity(
@@ -92,7 +97,7 @@ class Renewer:
         try:
             self._renewal.renew()
             log.info("certificate renewed file=%s", self._renewal.config.broker.cert_file)
-        except (NoIdentity, NotOurs, OSError, ValueError) as error:
+        except TROUBLE as error:
             log.error("certificate not renewed error=%s next=again in an hour or when reminded", error)
 
     def _run(self) -> None:

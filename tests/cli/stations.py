@@ -15,28 +15,7 @@ REALM = "test"
 STATION = "dt-01"
 AREA = "vn/ha-noi/dong-thanh"
 
-TOML = """
-[station]
-id = "{station}"
-realm = "{realm}"
-name = "Trạm loa Đông Thành 01"
-area = "{area}"
-timezone = "Asia/Ho_Chi_Minh"
-
-[broker]
-host = "localhost"
-port = {port}
-ca_file = "{given.authority}"
-cert_file = "{given.tls.certificate}"
-key_file = "{given.tls.key}"
-
-[content]
-ca_file = "{given.authority}"
-
-[trust]
-file = "{given.trust}"
-station_key_file = "{given.sign}"
-
+WIRED = """
 [paths]
 state_dir = "state"
 run_dir = "run"
@@ -61,8 +40,30 @@ card = "main"
 channel = "left"
 line = 17
 warm_up_ms = 800
+"""
+"""What the box has, whoever it is."""
 
-{more}
+TOML = """
+[station]
+id = "{station}"
+realm = "{realm}"
+name = "Trạm loa Đông Thành 01"
+area = "{area}"
+timezone = "Asia/Ho_Chi_Minh"
+
+[broker]
+host = "localhost"
+port = {port}
+ca_file = "{given.authority}"
+cert_file = "{given.tls.certificate}"
+key_file = "{given.tls.key}"
+
+[content]
+ca_file = "{given.authority}"
+
+[trust]
+file = "{given.trust}"
+station_key_file = "{given.sign}"
 """
 
 
@@ -91,7 +92,8 @@ def make_station(folder: Path, *, port: int = 1, more: str = "", station: str = 
     keyring = create_keyring(folder / "headend", REALM, default_roles(AREA, 1), system_utc_ms())
     given = keyring.enrol(station, AREA)
     file = folder / "station.toml"
-    file.write_text(TOML.format(station=station, realm=REALM, area=AREA, port=port, given=given, more=more))
+    identity = TOML.format(station=station, realm=REALM, area=AREA, port=port, given=given)
+    file.write_text(f"{identity}{WIRED}\n{more}\n")
     for name in ("state", "run"):
         (folder / name).mkdir()
     return StationRig(keyring, given, file, load(file))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.cli import identity
 from edge_agent.cli.identity import Asked
 from edge_agent.clock import system_utc_ms
 from edge_agent.config import Config, load
-from edge_agent.core.units import DAY_MS, StationId, UtcMs
+from edge_agent.core.units import StationId
 from edge_agent.headend.code_book import HOURS, CodeBook
 from edge_agent.headend.enrolment_server import EnrolmentServer
 from edge_agent.headend.keyring import Keyring, create_keyring
@@ -19,6 +19,7 @@ from edge_agent.headend.registrar import Registrar
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import BrokerAddress
 from edge_agent.identity.codes import Code
+from tests.cli.stations import WIRED
 
 REALM = "test"
 AREA = "vn/ha-noi/dong-thanh"
@@ -44,42 +45,18 @@ ca_file = "identity/ca.pem"
 [trust]
 file = "identity/trust.json"
 station_key_file = "identity/{signing}"
-
-[paths]
-state_dir = "state"
-run_dir = "run"
-
-[clock]
-ntp = "off"
-rtc = true
-
-[cards.main]
-device = "null"
-channels = 2
-
-[relays]
-driver = "simulated"
-[relays.simulated]
-dir = "relays"
-
-[[zones]]
-id = "cho"
-name = "Cụm loa chợ"                 # do not touch
-card = "main"
-channel = "left"
-line = 17
-warm_up_ms = 800
 """
+
+ZONE = 'name = "Cụm loa chợ"'
 
 
 @dataclass
 class Office:
-    """The central side. ``now`` is its clock, which a test may move."""
+    """The central side."""
 
     keyring: Keyring
     server: EnrolmentServer
     said: list[str]
-    days: list[float] = field(default_factory=lambda: [0.0])
 
     @property
     def url(self) -> str:
@@ -89,11 +66,8 @@ class Office:
     def book(self) -> CodeBook:
         return CodeBook(self.keyring.directory)
 
-    def now(self) -> UtcMs:
-        return UtcMs(int(system_utc_ms() + self.days[0] * DAY_MS))
-
     def code(self, station: str, hours: int = HOURS) -> Code:
-        return self.book.give_out(StationId(station), AREA, f"Trạm {station}", self.now(), hours)
+        return self.book.give_out(StationId(station), AREA, f"Trạm {station}", system_utc_ms(), hours)
 
     def key_of(self, station: str) -> str:
         self.keyring.refresh()
@@ -104,11 +78,9 @@ class Office:
 def office(folder: Path, broker_port: int = 8883) -> Iterator[Office]:
     keyring = create_keyring(folder / "headend", REALM, default_roles(AREA, 1), system_utc_ms())
     said: list[str] = []
-    days = [0.0]
-    clock = lambda: UtcMs(int(system_utc_ms() + days[0] * DAY_MS))  # noqa: E731
     registrar = Registrar(Keyring(keyring.directory), BrokerAddress("localhost", broker_port))
-    with EnrolmentServer(registrar, keyring.server("content"), clock, note=said.append) as server:
-        yield Office(keyring, server, said, days)
+    with EnrolmentServer(registrar, keyring.server("content"), system_utc_ms, note=said.append) as server:
+        yield Office(keyring, server, said)
 
 
 @dataclass(frozen=True)
@@ -138,5 +110,7 @@ class Box:
 def box(folder: Path, signing: str = "signing.key") -> Box:
     folder.mkdir()
     (folder / "run").mkdir()
-    (folder / "station.toml").write_text(TEMPLATE.format(signing=signing), "utf-8")
+    (folder / "station.toml").write_text(
+        TEMPLATE.format(signing=signing) + WIRED.replace(ZONE, f"{ZONE}  # do not touch"), "utf-8"
+    )
     return Box(folder)

@@ -54,7 +54,7 @@ def test_a_secret_has_sixty_bits_and_codes_differ() -> None:
     assert len(ALPHABET) ** codes.SECRET_CHARS == 2**60
     made = [new_code() for _ in range(1_000)]
     assert len({code.secret for code in made}) == 1_000
-    assert new_code(frozenset()).slot not in {""}
+    assert {len(code.slot) for code in made} == {codes.SLOT_CHARS}
 
 
 def test_a_slot_that_is_taken_is_not_given_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,9 +75,9 @@ def test_a_try_costs_what_the_bound_says() -> None:
     Code("K7Q", "M4DTX9W2F6HJ").key()
     stretched_s = time.perf_counter() - begun
     begun = time.perf_counter()
-    for _ in range(1_000):
+    for _ in range(10_000):
         codes.request_proof(b"k", b"m")
-    assert stretched_s > 1_000 * (time.perf_counter() - begun) / 1_000
+    assert stretched_s > time.perf_counter() - begun
 
 
 def test_the_same_secret_in_another_slot_is_another_key() -> None:

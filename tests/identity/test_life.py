@@ -209,14 +209,6 @@ def test_a_broker_that_refuses_an_expired_certificate_leaves_a_note_with_its_day
             life.ended.clear()
             found = read_note(paths.certificate_trouble(made.config))
     assert (found.kind, f"{end:%Y-%m-%d}" in found.what) == (Kind.OURS_EXPIRED, True)
-    street.ward.server = _Gone()  # type: ignore[assignment]
-
-
-class _Gone:
-    """A server that was stopped by the test itself."""
-
-    def stop(self) -> None:
-        pass
 
 
 @pytest.mark.host
@@ -264,8 +256,10 @@ def test_after_a_factory_reset_the_box_is_a_stranger_until_a_new_code(street: St
     assert identity.renew(made.config) == 1
     assert "refused dt-01: unknown_station" in ward.said[-1]
     street.broker.admit(street.broker.setup)
-    with living(made) as copied:
-        assert copied.ended.wait(END_S)
+    for _ in range(END_S):  # the broker reads its list anew when it comes to it
+        with living(made) as copied:
+            if copied.ended.wait(1):
+                break
     (trouble, *_) = copied.troubles
     assert (trouble.kind, trouble.what) == (Kind.OURS_REFUSED, "CERTIFICATE_REVOKED")
     for name, content in fresh.items():
@@ -342,7 +336,7 @@ def test_a_station_takes_no_certificate_that_is_not_its_own(
             identity.Places(made.file, made.config).tls_key.make()
         given = {"other": other.config.broker.cert_file, "authority": ward.keyring.authority_path, "old": old}[whose]
         registrar = cast(Registrar, Confused(given))
-        with EnrolmentServer(registrar, ward.keyring.server("content"), ward.now) as confused:
+        with EnrolmentServer(registrar, ward.keyring.server("content"), system_utc_ms) as confused:
             text = made.file.read_text("utf-8")
             made.file.write_text(text.replace(ward.url, f"https://localhost:{confused.port}"), "utf-8")
             before = made.files()

@@ -15,6 +15,7 @@ from edge_agent.core.units import DAY_MS, MonoMs, UtcMs
 from edge_agent.identity.asking import NoIdentity
 from edge_agent.identity.certificate import Certificate, due, trouble_by_clock
 from edge_agent.identity.renewing import TRY_AGAIN_S, Renewal, Renewer
+from edge_agent.identity.token_library import TokenFailed
 from edge_agent.sync.tls_trouble import Kind
 
 BEGIN = UtcMs(1_800_000_000_000)
@@ -47,15 +48,15 @@ def test_dates_are_named_with_the_clocks_own_error_in_the_stations_favour() -> N
 
 
 class Asked(Renewal):
-    """A renewal that counts, and fails as often as it is told."""
+    """A renewal that counts, and fails by these one after the other."""
 
     __slots__ = ("asked", "failures", "is_due")
 
-    def __init__(self, failures: int = 0, is_due: bool = True) -> None:
+    def __init__(self, *failures: Exception, is_due: bool = True) -> None:
         config = cast(Config, _Config())
         super().__init__(config, cast(object, None))  # type: ignore[arg-type]
         object.__setattr__(self, "asked", [])
-        object.__setattr__(self, "failures", [None] * failures)
+        object.__setattr__(self, "failures", list(failures))
         object.__setattr__(self, "is_due", is_due)
 
     def due(self, now: Now) -> bool:
@@ -64,8 +65,7 @@ class Asked(Renewal):
     def renew(self) -> None:
         self.asked.append(True)
         if self.failures:
-            self.failures.pop()
-            raise NoIdentity("the server is down")
+            raise self.failures.pop()
 
 
 class _Config:
@@ -91,8 +91,9 @@ def test_a_refusal_of_the_broker_asks_whatever_the_clock_says_but_not_at_every_r
     assert len(renewal.asked) == 2
 
 
-def test_a_server_that_is_down_is_asked_again_at_the_next_reminder(caplog: pytest.LogCaptureFixture) -> None:
-    renewal = Asked(failures=2)
+@pytest.mark.parametrize("failure", [NoIdentity("the server is down"), TokenFailed("pulled out"), OSError("card full")])
+def test_what_fails_is_tried_again_at_the_next_reminder(caplog: pytest.LogCaptureFixture, failure: Exception) -> None:
+    renewal = Asked(failure, failure)
     renewer = Renewer(renewal, lambda: at(0))
     for hour in range(0, 24, 6):
         renewer.turn(hour * 3_600)

@@ -107,11 +107,11 @@ def test_a_key_that_others_can_read_is_not_used(kind: Kind) -> None:
         kind.again().open()
 
 
+@NEEDS_SOFTHSM[0]
+@pytest.mark.host
 def test_a_destroyed_key_of_an_element_is_gone_from_the_element_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not Path("/usr/bin/softhsm2-util").exists():
-        pytest.skip("absent: softhsm2-util")
     with ExitStack() as stack:
         kind = on_element(Scheme.ECDSA_P256)(tmp_path, monkeypatch, stack)
         kind.key.make()
@@ -124,9 +124,9 @@ def test_a_destroyed_key_of_an_element_is_gone_from_the_element_too(
             kind.again().open()
 
 
+@NEEDS_SOFTHSM[0]
+@pytest.mark.host
 def test_without_a_pin_file_its_name_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not Path("/usr/bin/softhsm2-util").exists():
-        pytest.skip("absent: softhsm2-util")
     with ExitStack() as stack:
         kind = on_element(Scheme.ECDSA_P256)(tmp_path, monkeypatch, stack)
         kind.key.make()
