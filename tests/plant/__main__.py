@@ -2,7 +2,8 @@
 
 The street's judges see contacts, sound, disk and what the centre holds, and nothing of the core. What escapes them is
 caught at least by the promises that are looked at after every step. Faults in the ward's rules are hunted by the oracle
-and by the days of docs/days. Exits with 1 if a fault escapes both hunts, or if one catches where nothing is planted.
+and by the days of docs/days, those that would let somebody order what he may not by the campaigns of ``./run redteam``.
+Exits with 1 if a fault escapes its hunts, or if one catches where nothing is planted.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from tests.plant.hunt import LIVES
 from tests.plant.hunt_rules import LOOKED
 from tests.plant.plants import PLANTS, Plant
 from tests.plant.rules import RULES
+from tests.redteam.hunt import LIVES as CAMPAIGNS
+from tests.redteam.plants import PLANTS as ATTACKS
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "proof.md"
@@ -42,17 +45,19 @@ class Catch:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Where faults are planted, and the two hunts for them; ``unhurt`` is what these find where nothing is planted."""
+    """Where faults are planted, and the hunts for them; ``unhurt`` is what these find where nothing is planted."""
 
+    name: str
     plants: tuple[Plant, ...]
     module: str
-    hunts: tuple[str, str]
+    hunts: tuple[str, ...]
     unhurt: tuple[Catch, ...]
     begin: str
     head: str
 
 
 CHAOS = Field(
+    "chaos",
     PLANTS,
     "tests.plant.hunt",
     ("steps", "street"),
@@ -61,6 +66,7 @@ CHAOS = Field(
     "| planted | caught at a step by | in life | caught by the street alone, by | in life |\n|---|---|---|---|---|",
 )
 DAY = Field(
+    "rules",
     RULES,
     "tests.plant.hunt_rules",
     ("years", "days"),
@@ -68,17 +74,27 @@ DAY = Field(
     "<!-- planted rules -->\n",
     "| planted | the oracle says | in life | the days say | in day |\n|---|---|---|---|---|",
 )
-FIELDS = (CHAOS, DAY)
+ATTACK = Field(
+    "attack",
+    ATTACKS,
+    "tests.redteam.hunt",
+    ("campaigns",),
+    (Catch(None, CAMPAIGNS),),
+    "<!-- planted for the attacker -->\n",
+    "| planted | what was seen | in campaign |\n|---|---|---|",
+)
+FIELDS = (CHAOS, DAY, ATTACK)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status."""
     parser = argparse.ArgumentParser(prog="./run plant", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--only", default="", help="only faults with this in their name")
+    parser.add_argument("--field", choices=[field.name for field in FIELDS], help="only the faults of this table")
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.name}")
     options = parser.parse_args(arguments)
     faults = caught = 0
-    for field in FIELDS:
+    for field in (field for field in FIELDS if options.field in (None, field.name)):
         plants = [plant for plant in field.plants if options.only in plant.name]
         if plants and (sound := hunted(None, field)) != field.unhurt:
             print(f"caught without a fault: {sound}")
@@ -87,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for plant, catches in zip(plants, pool.map(partial(hunted, field=field), plants), strict=True):
                 here += any(catch.promise is not None for catch in catches)
-                rows.append(f"| {plant.name} | {_cells(catches[0])} | {_cells(catches[1])} |")
+                rows.append(f"| {plant.name} | {' | '.join(_cells(catch) for catch in catches)} |")
                 print(rows[-1], flush=True)
         if options.write and not options.only:
             PAGE.write_text(with_table(PAGE.read_text("utf-8"), rows, field), "utf-8")
@@ -106,7 +122,7 @@ def with_table(text: str, rows: list[str], field: Field) -> str:
 
 
 def hunted(plant: Plant | None, field: Field) -> tuple[Catch, ...]:
-    """What catches a fault, or the product as it is, in each of the field's two hunts."""
+    """What catches a fault, or the product as it is, in each of the field's hunts."""
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
         for name in ("edge_agent", "tests", "docs/days"):

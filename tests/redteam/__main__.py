@@ -7,18 +7,18 @@ Each failure comes with the shortest list of happenings that still shows it, and
 from __future__ import annotations
 
 import argparse
-import os
 import secrets
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from itertools import count, islice
 
-from tests.redteam.campaign import Outcome, Tally, play
+from tests.redteam.campaign import Tally, play
 from tests.redteam.life import Life
 from tests.redteam.script import Script, campaign
 from tests.redteam.trace import told
 from tests.soak.life import Failure
+from tests.soak.pool import played
 from tests.soak.shrink import kind, shrunk
 
 TOLD_MAX = 3
@@ -53,18 +53,10 @@ def _options() -> argparse.ArgumentParser:
 
 
 def _campaigns(seed: int, until: float, most: int | None) -> Tally:
-    tally, number = Tally(), 0
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        running: set[Future[Outcome]] = set()
-        while True:
-            while len(running) < 2 * (os.cpu_count() or 1) and time.monotonic() < until and number != most:
-                running.add(pool.submit(play, seed + number))
-                number += 1
-            if not running:
-                return tally
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                tally.add(future.result())
+    tally = Tally()
+    for outcome in played(play, islice(zip(count(seed)), most), until):
+        tally.add(outcome)
+    return tally
 
 
 def _again(seed: int) -> int:

@@ -50,9 +50,10 @@ class Tally:
     def figures(self, seed: int, wall_s: float) -> str:
         """One line. ``refused`` counts answers, ``ways`` the different moves and rewritings."""
         return (
-            f"redteam seed={seed} minutes={wall_s / 60:.1f} campaigns={self.campaigns} messages={self.brought} "
-            f"ways={len(self.done)} refused={self.answers['refused']} known={self.answers['known']} "
-            f"accepted={self.answers['accepted']} sounds={self.sounds} unauthorised={len(self.failures)}"
+            f"redteam seed={seed} minutes={wall_s / 60:.1f} campaigns={self.campaigns} cpu-s={self.cpu_s:.0f} "
+            f"messages={self.brought} ways={len(self.done)} "
+            f"refused={self.answers['refused']} known={self.answers['known']} accepted={self.answers['accepted']} "
+            f"sounds={self.sounds} unauthorised={len(self.failures)}"
         )
 
 

@@ -360,7 +360,7 @@ def _reasons(life: Life, station: str, zone: str) -> Iterator[tuple[int, int]]:
         if any(zone in routed for _, routed in run.routes):
             yield run.begins - ARMED_MS, run.ends + TAIL_MS
     for warm in life.ledger.of("amplifier"):
-        for since, until in (*memory.spans.get(warm.order_id, ()), (memory._open.get(warm.order_id, 1 << 62), 1 << 62)):
+        for since, until in memory.known(warm.order_id):
             lasts_ms = 1_000 * warm.payload["do"]["for_s"] + SECOND_MS
             begins = [since, *(boot for boot in memory.boots if since <= boot < until)]
             if warm.is_for(station):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 
@@ -23,10 +24,10 @@ class Card:
 
 
 class Memory:
-    """``spans`` holds, by what was taken, each [from, until) in which the station's card knew of it."""
+    """Of one station, and of whichever card is in it."""
 
     def __init__(self) -> None:
-        self.spans: dict[str, list[tuple[int, int]]] = {}
+        self._spans: dict[str, list[tuple[int, int]]] = {}
         self.first: dict[str, int] = {}
         """When it was obeyed for the first time: from then on counts what holds for a while."""
         self.beliefs: dict[str, list[tuple[int, Belief]]] = {}
@@ -55,7 +56,7 @@ class Memory:
         """The card knows what it knew then; None: a new one, which knows nothing."""
         as_of, known = copy or (-1, {})
         for name, since in self._open.items():
-            self.spans.setdefault(name, []).append((since, at))
+            self._spans.setdefault(name, []).append((since, at))
         self._open = dict.fromkeys(known, at)
         self.lives.append(Card(at, as_of))
 
@@ -65,7 +66,10 @@ class Memory:
 
     def since(self, name: str, at: int) -> int | None:
         """From when on it was known without a break, of what is known at ``at``."""
-        opened = self._open.get(name)
-        if opened is not None and opened <= at:
-            return opened
-        return next((since for since, until in self.spans.get(name, ()) if since <= at < until), None)
+        return next((since for since, until in self.known(name) if since <= at < until), None)
+
+    def known(self, name: str) -> Iterator[tuple[int, float]]:
+        """Each [from, until) in which the card knew of it; without an end where it still does."""
+        yield from self._spans.get(name, ())
+        if name in self._open:
+            yield self._open[name], math.inf

@@ -83,8 +83,8 @@ PLANTS = (
     ),
     Plant(
         "a warning that nobody can date needs one signature",
-        f"{CORE}/freshness.py",
-        "    proven = len({*known.accepted.signers}) >= UNPROVEN_SIGNERS and job.issued_at >= state.floor\n",
+        f"{CORE}/unproven.py",
+        "    proven = len({*known.accepted.signers}) >= SIGNERS_MIN and job.issued_at >= floor\n",
         "    proven = True\n",
     ),
 )

@@ -10,7 +10,6 @@ import pytest
 from edge_agent.core.reasons import UNAUTHENTICATED
 from edge_agent.core.units import MINUTE_MS
 from edge_agent.upstream import RUBBISH_ANSWERS_A_MINUTE
-from tests.fakes.journal import FakeJournal
 from tests.redteam import forging
 from tests.rig import Order
 from tests.sim import SimRig
@@ -48,75 +47,65 @@ def _for_others(rig: SimRig) -> list[bytes]:
 FLOODS = {"rubbish": _rubbish, "replayed": _replayed, "for others": _for_others}
 
 
-def flooded(kind: str | None, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int, Counter[str], int]:
-    """(commits, records, answers by reason, ms from an emergency's publication until it sounds)."""
-    rig, commits = SimRig(), []
-    rig.switch_on()
-    rig.run_until(5)
-    rig.publish(Order(spoken="Chợ họp."))
-    rig.run_until(30)
-    world = rig.world
-    messages = FLOODS[kind](rig) if kind else []
-    kept, answered = len(world.disk.committed.records), len(world.headend.answers)
-    commit = FakeJournal.commit
-
-    def counted(journal: FakeJournal) -> None:
-        commits.append(world.mono)
-        commit(journal)
-
-    monkeypatch.setattr(FakeJournal, "commit", counted)
-    for number in range(A_MINUTE * MINUTES if messages else 0):
-        message = messages[number % len(messages)]
-        world.after(number * EVERY_MS, lambda message=message: world.broker.publish(makers.JOB_TOPIC, message))
-    world.run_until(world.mono + MINUTES * MINUTE_MS - MINUTE_MS // 2)
-    before, records = len(commits), len(world.disk.committed.records) - kept
-    published, sounds = world.mono, len(world.runs)
-    rig.publish(WARNING)
-    world.run_until(world.mono + MINUTE_MS)
-    answers = Counter(str(answer["reason"]) for answer in world.headend.answers[answered:])
-    assert len(world.runs) == sounds + 1
-    return before, records, answers, world.runs[-1].begins - published
-
-
-@pytest.fixture(scope="module")
-def alone_ms() -> int:
-    """How long an emergency takes in peace."""
-    with pytest.MonkeyPatch.context() as patch:
-        return flooded(None, patch)[-1]
-
-
-@pytest.mark.parametrize("kind", ["rubbish", "replayed"])
-def test_a_flood_of_what_is_not_new_writes_nothing_to_the_card(
-    kind: str, alone_ms: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    commits, records, _, emergency_ms = flooded(kind, monkeypatch)
-    assert (commits, records) == (0, 0)
-    assert emergency_ms == pytest.approx(alone_ms, abs=50)
-
-
-def test_a_flood_of_orders_for_others_is_recorded_once_each(alone_ms: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    commits, records, _, emergency_ms = flooded("for others", monkeypatch)
-    assert records == 20
-    assert commits <= 3 * records, "the record, and what the server says of it"
-    assert emergency_ms == pytest.approx(alone_ms, abs=50)
-
-
-def test_rubbish_is_answered_only_so_often_and_an_order_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, _, answers, _ = flooded("rubbish", monkeypatch)
-    of_rubbish = sum(count for reason, count in answers.items() if reason in UNAUTHENTICATED)
-    assert RUBBISH_ANSWERS_A_MINUTE <= of_rubbish <= RUBBISH_ANSWERS_A_MINUTE * (MINUTES + 1)
-    assert answers["None"] == 1, "the emergency is accepted"
-
-
-def test_a_burst_delays_an_emergency_by_no_more_than_its_own_judgement(
-    alone_ms: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """All at once before it: the window lets ten through at a time, and the emergency takes its turn behind them."""
+def at_work() -> SimRig:
+    """A station that has played an order."""
     rig = SimRig()
     rig.switch_on()
     rig.run_until(5)
     rig.publish(Order(spoken="Chợ họp."))
     rig.run_until(30)
+    return rig
+
+
+def flooded(kind: str | None) -> tuple[int, int, Counter[str], int]:
+    """(commits, records, answers by reason, ms from an emergency's publication until it sounds)."""
+    rig = at_work()
+    world, disk = rig.world, rig.world.disk
+    messages = FLOODS[kind](rig) if kind else []
+    commits, kept, answered = disk.commits, len(disk.committed.records), len(world.headend.answers)
+    for number in range(A_MINUTE * MINUTES if messages else 0):
+        message = messages[number % len(messages)]
+        world.after(number * EVERY_MS, lambda message=message: world.broker.publish(makers.JOB_TOPIC, message))
+    world.run_until(world.mono + MINUTES * MINUTE_MS - MINUTE_MS // 2)
+    commits, records = disk.commits - commits, len(disk.committed.records) - kept
+    published, sounds = world.mono, len(world.runs)
+    rig.publish(WARNING)
+    world.run_until(world.mono + MINUTE_MS)
+    answers = Counter(str(answer["reason"]) for answer in world.headend.answers[answered:])
+    assert len(world.runs) == sounds + 1
+    return commits, records, answers, world.runs[-1].begins - published
+
+
+@pytest.fixture(scope="module")
+def alone_ms() -> int:
+    """How long an emergency takes in peace."""
+    return flooded(None)[-1]
+
+
+@pytest.mark.parametrize("kind", ["rubbish", "replayed"])
+def test_a_flood_of_what_is_not_new_writes_nothing_to_the_card(kind: str, alone_ms: int) -> None:
+    commits, records, _, emergency_ms = flooded(kind)
+    assert (commits, records) == (0, 0)
+    assert emergency_ms == pytest.approx(alone_ms, abs=50)
+
+
+def test_a_flood_of_orders_for_others_is_recorded_once_each(alone_ms: int) -> None:
+    commits, records, _, emergency_ms = flooded("for others")
+    assert records == 20
+    assert records <= commits <= 3 * records, "the record, and what the server says of it"
+    assert emergency_ms == pytest.approx(alone_ms, abs=50)
+
+
+def test_rubbish_is_answered_only_so_often_and_an_order_always() -> None:
+    _, _, answers, _ = flooded("rubbish")
+    of_rubbish = sum(count for reason, count in answers.items() if reason in UNAUTHENTICATED)
+    assert RUBBISH_ANSWERS_A_MINUTE <= of_rubbish <= RUBBISH_ANSWERS_A_MINUTE * (MINUTES + 1)
+    assert answers["None"] == 1, "the emergency is accepted"
+
+
+def test_a_burst_delays_an_emergency_by_no_more_than_its_own_judgement(alone_ms: int) -> None:
+    """All at once before it: the window lets ten through at a time, and the emergency takes its turn behind them."""
+    rig = at_work()
     world, messages = rig.world, _rubbish(rig)
     for number in range(500):
         world.broker.publish(makers.JOB_TOPIC, messages[number % len(messages)])

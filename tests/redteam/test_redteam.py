@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import random
 import re
 from dataclasses import replace
@@ -10,8 +9,7 @@ from dataclasses import replace
 import pytest
 
 from edge_agent.trust.envelope import Envelope, open_envelope, signers_of
-from tests.plant.__main__ import ROOT, Field, hunted
-from tests.plant.plants import Plant
+from tests.plant.__main__ import ATTACK, hunted
 from tests.redteam import forging, script
 from tests.redteam.__main__ import live, main
 from tests.redteam.campaign import Tally, play
@@ -24,7 +22,6 @@ from tests.soak.script import Happening
 from tests.trust import makers
 
 CAMPAIGNS = range(16)
-FIELD = Field(PLANTS, "tests.redteam.hunt", ("campaigns",), (), "", "")
 
 
 @pytest.mark.parametrize("seed", CAMPAIGNS)
@@ -81,17 +78,10 @@ def test_some_rewritings_are_as_good_as_the_message() -> None:
         assert signers_of(made, [key(OFFICER).public]), name
 
 
-@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.name)
-def test_a_planted_fault_fits_one_place_and_is_still_a_programme(plant: Plant) -> None:
-    assert plant.applies(ROOT), f"{plant.file} has changed: plant it anew"
-    text = (ROOT / plant.file).read_text("utf-8")
-    ast.parse(text.replace(plant.good, plant.bad))
-
-
 @pytest.mark.parametrize("name", ["nobody asks whom an order is for", "an order of another realm is taken"])
 def test_a_planted_fault_sounds_in_few_campaigns(name: str) -> None:
     (plant,) = [plant for plant in PLANTS if plant.name == name]
-    (catch,) = hunted(plant, FIELD)
+    (catch,) = hunted(plant, ATTACK)
     assert catch.promise in ("only_what_was_ordered_sounds", "only_where_it_was_ordered")
     assert catch.lives < 40
 

@@ -7,14 +7,16 @@ of happenings that still shows it, told as a trace, and with the one command tha
 from __future__ import annotations
 
 import argparse
-import os
+import math
 import secrets
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import ProcessPoolExecutor
+from itertools import count
 
-from tests.soak.campaign import KINDS, Outcome, Tally, kind_of, play
+from tests.soak.campaign import KINDS, Tally, kind_of, play
+from tests.soak.pool import CORES, played
 from tests.soak.shrink import kind, live, shrunk
 from tests.soak.trace import told
 from tests.soak.years import year
@@ -54,39 +56,30 @@ def _options() -> argparse.ArgumentParser:
 
 
 def _campaign(seed: int, until: float) -> Tally:
-    tally, number = Tally(), 0
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        running: set[Future[Outcome]] = set()
-        while True:
-            while len(running) < 2 * (os.cpu_count() or 1) and time.monotonic() < until:
-                running.add(pool.submit(play, kind_of(number), seed + number))
-                number += 1
-            if not running:
-                return tally
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                tally.add(future.result())
+    tally = Tally()
+    for outcome in played(play, ((kind_of(number), seed + number) for number in count()), until):
+        tally.add(outcome)
+    return tally
 
 
 def _calm(years: int) -> Tally:
     tally = Tally()
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for outcome in pool.map(play, ["calm"] * years, [CALM_DAYS] * years):
-            tally.add(outcome)
+    for outcome in played(play, [("calm", CALM_DAYS)] * years, math.inf):
+        tally.add(outcome)
     return tally
 
 
-def _years(count: int, seed: int, begun: float) -> int:
+def _years(years: int, seed: int, begun: float) -> int:
     """Years without a fault: every play and every reason, held against what the oracle expects."""
     judged = different = 0
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for number, (occurrences, differences) in enumerate(pool.map(year, range(seed, seed + count))):
+    with ProcessPoolExecutor(CORES) as pool:
+        for number, (occurrences, differences) in enumerate(pool.map(year, range(seed, seed + years))):
             judged += occurrences
             different += bool(differences)
             if differences:
                 print(f"{differences[0]}\n  again: ./run soak --year {seed + number}\n")
     wall_min = (time.monotonic() - begun) / 60
-    print(f"soak seed={seed} minutes={wall_min:.1f} rule-years={count} occurrences={judged} failed={different}")
+    print(f"soak seed={seed} minutes={wall_min:.1f} rule-years={years} occurrences={judged} failed={different}")
     return 1 if different else 0
 
 

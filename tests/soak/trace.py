@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from tests.sim import BEGAN, TIMEZONE
 from tests.soak.life import Failure, Life
-from tests.soak.script import Script
+from tests.soak.script import Happening, Script
+from tests.ward import World
 
 Line = tuple[int, str]
 
@@ -17,34 +18,36 @@ def told(script: Script) -> str:
     """The trace of one life, a line for each thing, and what broke."""
     life = Life(script, keep_notes=True)
     failure = life.live()
-    lines = sorted([*_happenings(script), *_said(life), *_moved(life), *_sounded(life)], key=lambda line: line[0])
-    shown = [f"{script.name}, {script.setting}", *(f"{_clock(at)}  {text}" for at, text in lines), *_end(failure)]
-    return "\n".join(shown)
+    heading = f"{script.name}, {script.setting}"
+    return "\n".join([heading, *in_order([*happened(script.happenings), *seen(life.world)]), *end(failure)])
 
 
-def _happenings(script: Script) -> Iterator[Line]:
-    for happening in script.happenings:
+def in_order(lines: Iterable[Line]) -> Iterator[str]:
+    """By the wall clock."""
+    for at, text in sorted(lines, key=lambda line: line[0]):
+        yield f"{_clock(at)}  {text}"
+
+
+def happened(happenings: Iterable[Happening]) -> Iterator[Line]:
+    """What the script says."""
+    for happening in happenings:
         yield happening.at_ms, f">> {happening}"
 
 
-def _said(life: Life) -> Iterator[Line]:
-    for at, note in life.world.notes:
+def seen(world: World, who: str = "") -> Iterator[Line]:
+    """What a station said, what moved and what sounded; ``who`` it is, where there are several."""
+    for at, note in world.notes:
         fields = " ".join(f"{name}={value}" for name, value in note.fields if value and name != "words")
-        yield at, f"   {note.what} {fields}"
+        yield at, f"   {who}{note.what} {fields}"
+    for zone, on, at in world.relays.moved:
+        yield at, f"   {who}[{zone} {'closes' if on else 'opens'}]"
+    for run in world.runs:
+        for zone, start, stop in run.spans(world.mono):
+            yield start, f"   {who}({run.play.play_id} into {zone} for {stop - start} ms)"
 
 
-def _moved(life: Life) -> Iterator[Line]:
-    for zone, on, at in life.world.relays.moved:
-        yield at, f"   [{zone} {'closes' if on else 'opens'}]"
-
-
-def _sounded(life: Life) -> Iterator[Line]:
-    for run in life.world.runs:
-        for zone, start, end in run.spans(life.world.mono):
-            yield start, f"   ({run.play.play_id} into {zone} for {end - start} ms)"
-
-
-def _end(failure: Failure | None) -> Iterator[str]:
+def end(failure: Failure | None) -> Iterator[str]:
+    """What broke."""
     if failure is None:
         yield "everything held"
     else:
