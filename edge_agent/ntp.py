@@ -66,8 +66,12 @@ def instant() -> Instant:
 
 def kernel_sync() -> KernelSync:
     """Ask the kernel, or, where this process may not, what was reported of it."""
-    asked = ask()
-    return told(REPORT, instant()) if asked is None else asked
+    return asked_or_told(ask(), REPORT)
+
+
+def asked_or_told(asked: KernelSync | None, file: Path) -> KernelSync:
+    """The kernel's own answer, where there was one; only without it is the report read."""
+    return told(file, instant()) if asked is None else asked
 
 
 def ask() -> KernelSync | None:
@@ -100,17 +104,16 @@ def told(file: Path, now: Instant) -> KernelSync:
     return KernelSync(synchronised == 1, max_error_ms + grown_ms)
 
 
-def main(file: Path) -> int:
-    """Leave a report in ``file``, whole or not at all."""
-    sync = ask()
-    if sync is None:
+def leave(asked: KernelSync | None, file: Path) -> int:
+    """Leave a report in ``file``, whole or not at all; the exit status."""
+    if asked is None:
         print("the kernel's clock may not be read", file=sys.stderr)
         return 1
     draft = file.with_suffix(".new")
-    draft.write_text(report(sync, instant()), "ascii")
+    draft.write_text(report(asked, instant()), "ascii")
     os.replace(draft, file)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(leave(ask(), Path(sys.argv[1])))

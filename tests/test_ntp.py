@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent import ntp
-from edge_agent.ntp import NOT_SYNCHRONISED, REPORT_AGE_MS_MAX, Instant, KernelSync, report, told
+from edge_agent.ntp import NOT_SYNCHRONISED, REPORT_AGE_MS_MAX, Instant, KernelSync, asked_or_told, report, told
 
 THEN = Instant(boot_ms=20_000, utc_ms=1_790_830_800_000)
 GOOD = KernelSync(synchronised=True, max_error_ms=20)
@@ -64,35 +64,28 @@ def test_a_report_that_cannot_be_read_is_no_synchronisation(file: Path, content:
     assert told(file, THEN) == NOT_SYNCHRONISED
 
 
-def test_where_the_kernel_may_not_be_asked_the_report_is_read(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ntp, "ask", lambda: None)
-    monkeypatch.setattr(ntp, "REPORT", file)
+def test_where_the_kernel_may_not_be_asked_the_report_is_read(file: Path) -> None:
     file.write_text(report(GOOD, ntp.instant()))
-    assert ntp.kernel_sync().synchronised
+    assert asked_or_told(None, file).synchronised
 
 
-def test_where_the_kernel_may_be_asked_no_report_is_read(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ntp, "ask", lambda: KernelSync(False, 7))
-    monkeypatch.setattr(ntp, "REPORT", file)
+def test_where_the_kernel_may_be_asked_no_report_is_read(file: Path) -> None:
     file.write_text(report(GOOD, ntp.instant()))
-    assert ntp.kernel_sync() == KernelSync(False, 7)
+    assert asked_or_told(KernelSync(False, 7), file) == KernelSync(False, 7)
 
 
 def test_the_report_is_what_the_kernel_says_and_replaces_the_last_one(file: Path) -> None:
-    assert ntp.main(file) == 0
     asked = ntp.ask()
     assert asked is not None
+    assert ntp.leave(asked, file) == 0
     assert told(file, ntp.instant()).synchronised == asked.synchronised
     assert [path.name for path in file.parent.iterdir()] == ["report"]
     assert stat.S_ISREG(file.stat().st_mode)
 
 
-def test_who_may_not_ask_reports_nothing(
-    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_who_may_not_ask_reports_nothing(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = file.read_bytes()
-    monkeypatch.setattr(ntp, "ask", lambda: None)
-    assert ntp.main(file) == 1
+    assert ntp.leave(None, file) == 1
     assert file.read_bytes() == before
     assert "may not be read" in capsys.readouterr().err
 

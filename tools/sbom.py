@@ -302,7 +302,8 @@ def make(setup: Path = SETUP, lock: Path = LOCK, find: Find = find_here) -> str:
     return written(bill(carries, changed_at(lock), seed))
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, make: Callable[[], str] = make) -> int:
+    """The exit status."""
     arguments = _parser().parse_args(argv)
     try:
         text = make()
