@@ -10,18 +10,17 @@ headend that comes back from a backup finds newer heads on the shelf than it rem
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edge_agent.core.heads import MANIFEST_ORDERS_MAX, Head, ListedTrust, Manifest, area_scope, station_scope
 from edge_agent.core.units import DAY_MS, HOUR_MS, UtcMs
+from edge_agent.headend.broker import area_prefixes
 from edge_agent.headend.content import HEAD_FILE
 from edge_agent.headend.errors import HeadendError, KeyringError
-from edge_agent.headend.files import EVERYBODY_READS, write_durably
+from edge_agent.headend.files import EVERYBODY_READS, alone, write_durably
 from edge_agent.headend.given import Given, heading_of
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.manifests import (
@@ -86,7 +85,7 @@ def is_covered(keyring: Keyring, order: Given) -> bool:
 def renew(keyring: Keyring, shelf: Path, now: UtcMs) -> tuple[str, ...]:
     """Bring every scope's manifest up to date; returns the scopes of which a new one was given out."""
     try:
-        with _alone(keyring.directory):
+        with alone(keyring.directory / "manifests.lock"):
             keyring.refresh()
             return _renew(keyring, shelf, now)
     except OSError as error:
@@ -107,14 +106,17 @@ def _renew(keyring: Keyring, shelf: Path, now: UtcMs) -> tuple[str, ...]:
         manifest = _manifest(scope, memory.epoch, given, mine, listed_trust(keyring.documents, area), now)
         content = _content(manifest, keyring.realm)
         head = on_shelf[scope]
-        lies_there = head is not None and head.place == (memory.epoch, given.counter)
+        lies_there = (
+            head is not None and head.place == (memory.epoch, given.counter) and _is_whole(shelf, head, manifest)
+        )
         if lies_there and content == given.content and now < given.issued_at + RENEW_MS:
             continue
         given = GivenOut(given.counter + 1, now, content, manifest.upto)
         memory = Memory(memory.epoch, {**memory.scopes, scope: given})
         write_durably(keyring.directory / "manifests.json", _written(memory))
         made = make(replace(manifest, counter=given.counter), keyring.realm, now, keyring.signer("head"))
-        _put(shelf, made, [*(one.envelope for one in mine), *keyring.documents])
+        envelopes = (*(one.envelope for one in mine), *keyring.documents)
+        _put(shelf, made, [one for one in envelopes if paper_of(one).envelope in manifest.papers])
         fresh.append(scope)
     if fresh:
         _tidy(shelf, scopes, now)
@@ -144,7 +146,7 @@ def _tidy(shelf: Path, scopes: Mapping[str, str], now: UtcMs) -> None:
     """Papers that no manifest of today lists go after a day: whoever is fetching them comes to an end."""
     listed: set[str] = set()
     for head in filter(None, (_head_on(shelf, scope) for scope in scopes)):
-        manifest = read_manifest((shelf / "paper" / head.digest).read_bytes())
+        manifest = read_manifest((shelf / "paper" / head.digest).read_bytes())  # whole: it was looked at, or made anew
         listed |= {head.digest, *manifest.papers}
     for path in (shelf / "paper").iterdir():
         if path.name not in listed and path.stat().st_mtime * 1000 < now - DAY_MS:
@@ -165,9 +167,7 @@ def _scopes(keyring: Keyring) -> dict[str, str]:
     scopes: dict[str, str] = {}
     for enrolled in keyring.stations.values():
         scopes[station_scope(enrolled.station)] = enrolled.area
-        parts = enrolled.area.split("/")
-        around = ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
-        scopes |= {area_scope(area): area for area in around}
+        scopes |= {area_scope(area): area for area in area_prefixes(enrolled.area)}
     return scopes
 
 
@@ -188,9 +188,22 @@ def _head_on(shelf: Path, scope: str) -> Head | None:
         return None
 
 
+def _is_whole(shelf: Path, head: Head, manifest: Manifest) -> bool:
+    """Whether the papers that it names lie there as they were: a disk loses some, a clerk tidies others away."""
+    return all(_lies(shelf, digest) for digest in (head.digest, *manifest.papers))
+
+
+def _lies(shelf: Path, digest: str) -> bool:
+    try:
+        return hashlib.sha256((shelf / "paper" / digest).read_bytes()).hexdigest() == digest
+    except FileNotFoundError:
+        return False
+
+
 def _put_paper(shelf: Path, content: bytes) -> None:
-    path = shelf / "paper" / paper_of(content).envelope
-    if not path.exists():
+    digest = paper_of(content).envelope
+    path = shelf / "paper" / digest
+    if not _lies(shelf, digest):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_durably(path, content, EVERYBODY_READS)
 
@@ -225,10 +238,3 @@ def _written(memory: Memory) -> bytes:
         for scope, one in memory.scopes.items()
     }
     return dump({"epoch": memory.epoch, "scopes": scopes})
-
-
-@contextlib.contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    with (directory / "manifests.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -19,6 +19,7 @@ from edge_agent.headend.cli import main
 from edge_agent.headend.content import ContentServer
 from edge_agent.headend.keyring import Keyring, create_keyring
 from edge_agent.headend.manifest_shelf import RENEW_MS, can_sign, is_covered, renew
+from edge_agent.headend.manifests import paper_of
 from edge_agent.headend.outbox import Outbox
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.signing import digest_of, read_order
@@ -235,6 +236,32 @@ def test_papers_that_nobody_lists_go_after_a_day(office: Office) -> None:
     office.renew()
     assert not old.exists()
     assert (office.shelf / "paper" / office.head().digest).exists()
+
+
+@pytest.mark.parametrize("of_the_manifest", [True, False], ids=["the manifest", "an order"])
+@pytest.mark.parametrize("damaged", [True, False], ids=["damaged", "gone"])
+def test_a_paper_that_was_lost_on_the_shelf_is_put_there_again(
+    office: Office, of_the_manifest: bool, damaged: bool
+) -> None:
+    office.publish()
+    office.renew()
+    order = office.manifest().orders[0].paper.envelope
+    lost = office.shelf / "paper" / (office.head().digest if of_the_manifest else order)
+    lost.write_bytes(b"half") if damaged else lost.unlink()
+    assert WARD in office.renew()
+    assert {office.head().digest, order} <= {paper_of(one.read_bytes()).envelope for one in lost.parent.iterdir()}
+    assert office.renew() == ()
+
+
+def test_only_what_is_in_force_lies_on_the_shelf(office: Office) -> None:
+    office.publish(not_after=office.now + HOUR_MS, when={"kind": "at", "utc": office.now + MINUTE_MS})
+    office.pass_ms(2 * HOUR_MS)
+    office.publish()
+    office.renew()
+    lying = {one.name for one in (office.shelf / "paper").iterdir()}
+    heads = {office.head(scope).digest for scope in (WARD, STATION, "area/vn", "area/vn/ha-noi")}
+    assert lying == heads | office.manifest().papers
+    assert len(office.manifest().orders) == 1
 
 
 def test_a_network_from_before_there_were_manifests_has_none(tmp_path: Path) -> None:
