@@ -13,7 +13,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from edge_agent.core.effects import FetchHeads, FetchManifest, FetchPaper
-from edge_agent.core.events import Event, HeadsFetched, ManifestRead, MessageArrived, PaperMissed, PaperRead, Tick
+from edge_agent.core.events import (
+    Event,
+    HeadsFetched,
+    HomeAnswered,
+    ManifestRead,
+    MessageArrived,
+    PaperMissed,
+    PaperRead,
+)
 from edge_agent.core.heads import HEAD_BYTES_MAX, Head, Kept
 from edge_agent.core.intake import Verify
 from edge_agent.core.manifests import HEAD_TOPIC, NO_DELIVERY
@@ -76,8 +84,8 @@ def answer(home: HomeServer, order: HomeOrder) -> Event:
             welcome = home.post(f"/hello/{order.station}", order.envelope, WELCOME_BYTES_MAX)
             if isinstance(welcome, NotRead):
                 log.info("no welcome from the home server detail=%s next=asked again later", welcome.detail)
-                return Tick()
-            return MessageArrived(down_topic(order.station, Down.WELCOME), welcome, NO_DELIVERY)
+                return HomeAnswered(None)
+            return HomeAnswered(MessageArrived(down_topic(order.station, Down.WELCOME), welcome, NO_DELIVERY))
         case FetchPaper():
             envelope = _paper(home, order.envelope, order.length)
             if isinstance(envelope, PaperMissed):

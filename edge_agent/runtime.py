@@ -35,7 +35,7 @@ from edge_agent.core.events import (
     TrustChanged,
 )
 from edge_agent.core.intake import Verify
-from edge_agent.core.job import Accepted
+from edge_agent.core.job import Accepted, Welcome
 from edge_agent.core.manifests import HEAD_TOPIC
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AcceptedRule
@@ -49,6 +49,7 @@ from edge_agent.sync.messages import LOG_BODIES_BYTES
 from edge_agent.sync.port import HomeServer, Session
 from edge_agent.sync.reports import LogCursor
 from edge_agent.trust.keeper import Keeper
+from edge_agent.trust.orders import OrderType
 from edge_agent.upstream import Upstream
 from edge_agent.workers import (
     Afterwards,
@@ -285,7 +286,8 @@ class Runtime:
         orders += [rule.accepted for rule in self._state.rules.values()]
         trust, kept = self._ports.trust, self._state.home.kept
         disowned = [scope for scope, one in kept.items() if isinstance(trust.judge(HEAD_TOPIC, one.envelope), Rejected)]
-        return TrustChanged(trust.standing, trust.revoked(orders), frozenset(disowned))
+        marked = _stands(self._state.forgot_by, trust.judge)
+        return TrustChanged(trust.standing, trust.revoked(orders), frozenset(disowned), marks_stand=marked)
 
     def _fetch(self, effect: StagingOrder | fx.FetchHeads | fx.FetchManifest | fx.FetchPaper) -> None:
         if not isinstance(effect, fx.FetchHeads | fx.FetchManifest | fx.FetchPaper):
@@ -370,10 +372,16 @@ def restored(contents: Contents, verify: Verify, believed: TrustStanding = NOTHI
         refused=frozenset(contents.refused),
         trust=believed,
         floor=believed.floor(contents.floor),
-        forgotten=dict(contents.forgotten),
+        forgotten=dict(contents.forgotten) if _stands(contents.forgot_by, verify) else {},
+        forgot_by=contents.forgot_by,
         chain_from=contents.chain_from,
         manifests=kept_manifests(contents.manifests, verify),
     )
+
+
+def _stands(welcome: bytes, verify: Verify) -> bool:
+    """Whether a welcome of before would be believed today: what a thief of its key has said is void with that."""
+    return welcome != b"" and isinstance(verify(OrderType.WELCOME, welcome), Welcome)
 
 
 def _judged(stored: StoredJob, verify: Verify) -> SavedJob | SavedRule | None:

@@ -35,7 +35,7 @@ from edge_agent.core.events import (
     IntentSaved,
     JobSaved,
     JournalFailed,
-    LogForked,
+    LogCompared,
     Mark,
     RecordSaved,
 )
@@ -195,14 +195,13 @@ class JournalWorker:
             self._send_log(records)
 
     def _compare(self, order: CompareLog) -> None:
-        """A disk that cannot be read says nothing against the log."""
+        """A disk that cannot be read, and a record that is there no more, say nothing against the log."""
+        ours: str | None = None
         try:
             ours = self._journal.hash_at(order.epoch, order.seq)
         except JournalError as exc:
             self._post(JournalFailed("compare the log", None, str(exc)))
-        else:
-            if ours not in (None, order.hash):
-                self._post(LogForked(order.epoch, order.seq, order.hash))
+        self._post(LogCompared(order.epoch, order.seq, order.hash, same=ours in (None, order.hash)))
 
     def _write(self, writes: list[Write]) -> list[Event]:
         if not writes:

@@ -99,6 +99,24 @@ def test_every_stored_job_is_judged_anew(tmp_path: Path) -> None:
     assert restored(contents, revoked.judge).jobs == ()
 
 
+@pytest.mark.parametrize(
+    ("word", "forgotten"),
+    [
+        (makers.signed_welcome(), {"xa": 7}),
+        (makers.signed_welcome(by=["deputy"]), {}),
+        (makers.signed_welcome(station="dt-02"), {}),
+        (b"", {}),
+    ],
+    ids=["a server's", "a key that answers no hello any more", "of another station", "nobody's"],
+)
+def test_what_a_card_has_forgotten_is_so_by_a_welcome_that_is_believed_still(
+    word: bytes, forgotten: dict[str, int]
+) -> None:
+    journal = FakeJournal(FakeDisk())
+    contents = replace(journal.load(), forgotten=(("xa", 7),), forgot_by=word)
+    assert restored(contents, makers.make_keeper().judge).forgotten == forgotten
+
+
 def test_the_entries_of_a_stored_timetable_come_back_as_jobs(tmp_path: Path) -> None:
     """Its bytes are stored once, and judged once."""
     disk, asked = FakeDisk(), []

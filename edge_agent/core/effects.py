@@ -159,20 +159,26 @@ class StopPlay:
 
 @dataclass(frozen=True, slots=True)
 class AskHome:
-    """Say the same hello to the home server, over HTTPS: the broker does not bring the answer, or is not there."""
+    """Say the same hello to the home server, over HTTPS: the broker does not bring the answer, or is not there.
+
+    Answered by HomeAnswered.
+    """
 
     nonce: str
 
 
 @dataclass(frozen=True, slots=True)
 class NewChain:
-    """From the record on that comes with it, the log is the chain ``epoch`` and says what came before it.
+    """From the record on that comes with it, the log is the chain ``epoch``, which begins behind the record ``begins``.
 
-    ``marks`` (issuer, serial) are remembered with it: up to there this card may have forgotten what it did.
+    ``marks`` (issuer, serial) are remembered with it: up to there this card may have forgotten what it did, by the word
+    of the welcome ``word`` (its envelope).
     """
 
     epoch: str
+    begins: int
     marks: tuple[tuple[str, int], ...]
+    word: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +196,7 @@ class CommitRecord:
 
 @dataclass(frozen=True, slots=True)
 class CompareLog:
-    """The centre says that record ``seq`` of the chain ``epoch`` has this ``hash``. Answered by LogForked if not."""
+    """The centre says that record ``seq`` of the chain ``epoch`` has this ``hash``. Answered by LogCompared."""
 
     epoch: str
     seq: int

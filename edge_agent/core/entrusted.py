@@ -51,6 +51,8 @@ def _by_the_clock(accepted: AcceptedTrust, now: Now) -> Reason | None:
 def changed(turn: Turn, event: TrustChanged) -> None:
     """What the documents of today do not stand for any more is over."""
     turn.state = replace(turn.state, trust=event.standing)
+    if not event.marks_stand:
+        turn.state = replace(turn.state, forgotten={}, forgot_by=b"")
     versions = ", ".join(f"{head.area or 'root'} {head.version}" for head in event.standing.heads)
     turn.note(Level.INFO, "trust changed", documents=versions, revoked=len(event.revoked))
     rules = [rule for rule in turn.state.rules.values() if rule.accepted.order_id in event.revoked]

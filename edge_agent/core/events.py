@@ -79,7 +79,8 @@ class Restored:
     ``epoch`` names the chain of records that ``last_seq`` and ``acked_seq`` count in; ``refused`` holds the digests of
     orders whose refusal is on record, and that may be delivered again all the same; ``past`` is what sounded lately;
     ``trust`` is what is believed, ``floor`` the last signed time, ``forgotten`` the serials (by issuer) up to which
-    this card may have forgotten what it did; ``chain_from`` and ``seed`` as in ``state.Link``.
+    this card may have forgotten what it did; ``chain_from`` and ``seed`` as in ``state.Link``,
+    ``forgot_by`` as in ``state.State``.
     """
 
     jobs: tuple[SavedJob, ...]
@@ -96,6 +97,7 @@ class Restored:
     forgotten: Mapping[str, int] = field(default_factory=dict)
     chain_from: int | None = None
     seed: str = ""
+    forgot_by: bytes = b""
     manifests: tuple[Kept, ...] = ()
 
 
@@ -110,15 +112,25 @@ class MessageArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class HomeAnswered:
+    """What the home server has made of our hello; None: nothing."""
+
+    welcome: MessageArrived | None
+
+
+@dataclass(frozen=True, slots=True)
 class TrustChanged:
     """From here on other trust documents are believed; ``revoked`` are the known orders that they do not stand for.
 
     ``disowned`` are the scopes whose manifest was signed by a key that may sign none any more.
+
+    ``marks_stand``: whoever said what this card has forgotten is believed still.
     """
 
     standing: TrustStanding
     revoked: frozenset[JobId]
     disowned: frozenset[str] = frozenset()
+    marks_stand: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +168,13 @@ class PaperMissed:
 
 
 @dataclass(frozen=True, slots=True)
-class LogForked:
-    """Record ``seq`` of our chain ``epoch`` is not the one with ``hash`` that the centre holds."""
+class LogCompared:
+    """Whether our record ``seq`` of the chain ``epoch`` has the ``hash`` that the centre holds, if that can be told."""
 
     epoch: str
     seq: int
     hash: str
+    same: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +336,7 @@ class StopAsked:
 Event = (
     Restored
     | MessageArrived
+    | HomeAnswered
     | TrustChanged
     | HeadsFetched
     | ManifestRead
@@ -331,7 +345,7 @@ Event = (
     | JobSaved
     | IntentSaved
     | RecordSaved
-    | LogForked
+    | LogCompared
     | JournalFailed
     | ClipStaged
     | ClipFailed

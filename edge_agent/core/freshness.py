@@ -22,6 +22,10 @@ from edge_agent.core.units import HOUR_MS
 WELCOME_GOOD_MS = 26 * HOUR_MS
 # A welcome is asked for every 6 h: four in a row are missing, and a night's work on the server is no reason.
 EPOCH_DIGITS = 32
+CHAIN_AGAIN_MS = 24 * HOUR_MS
+# A card is put back with the power off, and then this begins anew. The centre keeps 128 chains of a station.
+FORGOTTEN_MAX = 256
+# Issuers: four times those of one welcome.
 
 
 def obstacle(state: State, now: Now) -> Reason | None:
@@ -29,15 +33,16 @@ def obstacle(state: State, now: Now) -> Reason | None:
     if not now.trusted:
         return Reason.CLOCK_NOT_TRUSTED
     told = state.told
-    if not state.welcomed or (told.at is not None and now.mono > told.at + WELCOME_GOOD_MS):
+    stale = told.at is not None and now.mono > told.at + WELCOME_GOOD_MS
+    if not state.welcomed or stale or state.link.comparing:  # what the welcome says of this card is not known whole yet
         return Reason.NOT_WELCOMED
     return Reason.TRUST_BEHIND if state.trust.lacks(told.trust) else None
 
 
-def told(turn: Turn, welcome: Welcome) -> None:
-    """Remember what a welcome that answers our hello says of what we should have."""
+def told(turn: Turn, welcome: Welcome, word: bytes) -> None:
+    """Remember what a welcome that answers our hello says of what we should have; ``word`` is its envelope."""
     floor = max(turn.state.floor, turn.state.trust.floor(welcome.utc))
-    told = Told(turn.now.mono, welcome.trust, welcome.serial_marks)
+    told = Told(turn.now.mono, welcome.trust, welcome.serial_marks, word)
     turn.state = replace(turn.state, welcomed=True, told=told, floor=floor)
     lacking = turn.state.trust.lacks(welcome.trust)
     if lacking:
@@ -58,21 +63,26 @@ def maybe_heard(state: State, accepted: Accepted | AcceptedRule) -> bool:
     return not exempt and serial <= state.forgotten.get(issuer, 0)
 
 
-def card_forgot(turn: Turn, held: tuple[str, int, str], *, fork: bool) -> None:
+def card_forgot(turn: Turn, held: tuple[str, int, str], *, fork: bool) -> bool:
     """The centre holds more of our log than this card, or something else (``fork``), or that of another journal.
 
     From here on nothing that may have been heard before is taken for new. The records go on in a chain that cites what
-    is ``held`` (epoch, seq, hash) there: where the old one would be written twice, under a name of its own.
+    is ``held`` (epoch, seq, hash) there: where the old one would be written twice, under a name of its own. False where
+    that was said a short while ago: whoever has the key of welcomes could have us begin one chain after the other.
     """
-    link, marks = turn.state.link, dict(turn.state.forgotten)
-    for issuer, serial in turn.state.told.marks:
-        marks[issuer] = max(serial, marks.get(issuer, 0))
-    epoch, begins = (_new_epoch(turn), link.acked_seq) if fork else (link.log_epoch, 0)
-    turn.state = replace(turn.state, forgotten=marks)
-    turn.put_link(log_epoch=epoch, chain_from=begins, log_sent_at=None)
+    link, told = turn.state.link, turn.state.told
+    if link.forgot_at is not None and turn.now.mono < link.forgot_at + CHAIN_AGAIN_MS:
+        return False
+    marks = {issuer: max(serial, turn.state.forgotten.get(issuer, 0)) for issuer, serial in told.marks}
+    older = [(issuer, serial) for issuer, serial in turn.state.forgotten.items() if issuer not in marks]
+    marks |= dict(older[: FORGOTTEN_MAX - len(marks)])
+    epoch, begins = (_new_epoch(turn), link.acked_seq) if fork else (link.log_epoch, link.chain_from or 0)
+    turn.state = replace(turn.state, forgotten=marks, forgot_by=told.word)
+    turn.put_link(log_epoch=epoch, chain_from=begins, log_sent_at=None, forgot_at=turn.now.mono)
     turn.note(Level.ERROR, "this card has forgotten what it did", held_there="{} {}".format(*held[:2]), chain=epoch)
-    chain = NewChain(epoch, tuple(sorted(marks.items())))
+    chain = NewChain(epoch, begins, tuple(sorted(marks.items())), told.word)
     turn.emit(CommitRecord(records.of_chain(held, turn.now), closes=None, job_over=False, chain=chain))
+    return True
 
 
 def _new_epoch(turn: Turn) -> str:

@@ -51,7 +51,7 @@ def arrive(turn: Turn, event: MessageArrived, verify: Verify) -> None:
         return
     turn.emit(Ack(event.token))
     if isinstance(judgement, Welcome):
-        _welcome(turn, judgement)
+        _welcome(turn, judgement, event)
     elif isinstance(judgement, LogAck):
         talk.log_acked(turn, judgement, event.payload)
     elif isinstance(judgement, Rejected):  # a head comes by HTTPS alone, and the broker has no topic for it
@@ -79,6 +79,7 @@ def job_not_saved(turn: Turn, job_id: JobId, error: str) -> None:
     An emergency sounds all the same: a full card must not silence a flood warning. Sent again, it is saved again.
     """
     _acknowledge(turn, job_id)
+    manifests.not_kept(turn, job_id)
     rule = turn.state.rules.get(job_id)
     if rule is not None and not rule.saved:
         timetable.not_saved(turn, rule)
@@ -258,7 +259,7 @@ def _acknowledge(turn: Turn, job_id: JobId) -> None:
     turn.state = replace(turn.state, waiting_acks=waiting)
 
 
-def _welcome(turn: Turn, welcome: Welcome) -> None:
+def _welcome(turn: Turn, welcome: Welcome, event: MessageArrived) -> None:
     link = turn.state.link
     if not talk.is_answer(link, welcome.nonce):
         turn.note(Level.WARNING, "welcome refused", reason=Reason.NOT_OUR_NONCE, words=explain(Reason.NOT_OUR_NONCE))
@@ -269,8 +270,9 @@ def _welcome(turn: Turn, welcome: Welcome) -> None:
         talk.hello(turn)
         return
     turn.emit(AdoptTime(welcome.utc, turn.state.link.asked_at))
-    freshness.told(turn, welcome)
+    freshness.told(turn, welcome, event.payload)
     talk.welcomed(turn)
     manifests.ask_soon(turn)
     turn.note(Level.INFO, "welcome", utc=welcome.utc, log_seq_there=welcome.log_seq)
-    talk.log_held(turn, welcome)
+    if talk.log_held(turn, welcome, by_home=event.token == manifests.NO_DELIVERY):
+        waiting.refuse_what_may_have_been_heard(turn)

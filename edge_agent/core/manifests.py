@@ -7,7 +7,6 @@ What it lists was signed by officers, and is judged as if the broker had brought
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -45,7 +44,7 @@ from edge_agent.core.order import AcceptedRule, Timetable
 from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.site import Site
 from edge_agent.core.state import State, Turn
-from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, MonoMs, UtcMs
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, JobId, MonoMs, UtcMs
 
 HEAD_TOPIC = "head"
 """How a head is told from what the broker brings: it has no topic."""
@@ -65,8 +64,9 @@ def restored(turn: Turn, kept: tuple[Kept, ...]) -> None:
     """What the journal holds counts from the first step on; a crash may have come between it and what it ends."""
     if not turn.state.site.polls_home:
         return
-    hourly = MonoMs(turn.now.mono + _share(turn.state.site, HOUR_MS))
-    _put(turn, kept={one.head.scope: one for one in kept}, hourly_at=hourly)
+    hourly = MonoMs(turn.now.mono + turn.state.site.share_of(HOUR_MS))
+    ours = {one.head.scope: one for one in kept if one.head.scope in scopes_of(turn.state.site)}  # it may have moved
+    _put(turn, kept=ours, hourly_at=hourly)
     _withdraw(turn)
 
 
@@ -87,7 +87,7 @@ def ask_soon(turn: Turn) -> None:
     home = turn.state.home
     if not turn.state.site.polls_home or home.soon_at is not None:
         return
-    at = turn.now.mono + _share(turn.state.site, SOON_MS)
+    at = turn.now.mono + turn.state.site.share_of(SOON_MS)
     if home.asked_at is not None:
         at = max(at, home.asked_at + ASK_GAP_MS)
     _put(turn, soon_at=MonoMs(at))
@@ -157,6 +157,13 @@ def paper_read(turn: Turn, event: PaperRead) -> MessageArrived | None:
     if not any(event.envelope in kept.manifest.papers for kept in home.kept.values()):
         return None
     return MessageArrived(event.topic, event.payload, NO_DELIVERY, vouched=True)
+
+
+def not_kept(turn: Turn, order_id: JobId) -> None:
+    """The disk has not taken what was fetched: it is lacking again."""
+    home = turn.state.home
+    listed = [one for kept in home.kept.values() for one in kept.manifest.orders if one.order_id == order_id]
+    _put(turn, tried=home.tried - {one.paper.envelope for one in listed})
 
 
 def advance(turn: Turn) -> None:
@@ -322,11 +329,6 @@ def _scopes_by(site: Site, audience: Audience) -> tuple[str, ...]:
     """The scopes of this station that an order is addressed by."""
     named = [area_scope(area) for area in audience.areas & site.areas()]
     return (*named, *((station_scope(site.station),) if site.station in audience.stations else ()))
-
-
-def _share(site: Site, span_ms: int) -> int:
-    """A station's own place within a span: the same at every start, and spread over the stations."""
-    return int(hashlib.sha256(site.station.encode()).hexdigest()[:12], 16) % span_ms
 
 
 def _put(turn: Turn, **changes: object) -> None:

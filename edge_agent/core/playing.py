@@ -140,7 +140,10 @@ def _staged(turn: Turn, play: Occurrence, durations: dict[ClipKey, int]) -> None
     if play.segment > 0:
         turn.put_play(replace(staged.moved(Cause.HELD_BACK, turn.now), held_by=play.held_by))
         return
-    parts = parts_of(turn.job_of(play), durations)
+    job = turn.job_of(play)
+    parts = parts_of(job, durations)
+    if job.opening and any(zones.longest_ms(turn, zone) < length_ms(parts) for zone in play.zones):
+        parts = parts_of(replace(job, opening=()), durations)  # what the station adds must not keep a warning silent
     turn.put_play(replace(staged, parts=parts, whole=parts))
 
 
@@ -347,6 +350,9 @@ def _over_bound(turn: Turn, play: Occurrence, lasts_ms: int) -> Reason | None:
     lately_heard = lately(turn.state.past, turn.now.utc)
     sounded = [sound for sound in lately_heard if sound.job_id == play.job_id and sound.zones]
     so_far_ms = sum(sound.ended - sound.started for sound in sounded)
+    durations = clips.durations(turn.state, accepted.job) if accepted.job.opening else None
+    if durations is not None:  # what the station says before it by itself was not ordered
+        lasts_ms = min(lasts_ms, length_ms(parts_of(replace(accepted.job, opening=()), durations)))
     over = accepted.sound_max_ms and so_far_ms + lasts_ms > accepted.sound_max_ms
     return Reason.TOO_MUCH_SOUND if over else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time
@@ -106,6 +107,10 @@ class Site:
         """Every area that contains this station, from the country down to the ward."""
         parts = self.area.split("/")
         return frozenset("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+
+    def share_of(self, span_ms: int) -> int:
+        """This station's own place within a span: the same at every start, and spread over the stations."""
+        return int(hashlib.sha256(self.station.encode()).hexdigest()[:12], 16) % span_ms
 
 
 def is_training(realm: str) -> bool:

@@ -237,14 +237,14 @@ def pauses_end(state: State, now: Now) -> list[UtcMs]:
     return [now.utc_of(at) for rule in paused if (at := _over_at(rule, state, now)) is not None]
 
 
-def cancelled(state: State, job_id: JobId, issuer: str) -> bool:
-    """Whether a job was cancelled before it came: a cancel may overtake it."""
+def cancelled(state: State, job_id: JobId, issuer: str, *, if_held: bool = False) -> bool:
+    """Whether a job was cancelled before it came: a cancel may overtake it. ``if_held``: one that waits counts too."""
     return any(
         isinstance(rule.accepted.order, Command)
         and isinstance(rule.accepted.order.action, Cancel)
         and rule.accepted.order.action.target == job_id
         and rule.accepted.order.heading.issuer == issuer
-        and not rule.held
+        and (if_held or not rule.held)
         for rule in state.rules.values()
     )
 

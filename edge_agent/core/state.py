@@ -276,6 +276,8 @@ class Relay:
 class Link:
     """The talk with the central side: what was said, what is waited for.
 
+    ``asking_home``: the home server has our hello and has not answered. ``comparing``: nobody knows yet whether the
+    centre holds the same log; ``forgot_at``: when the last chain was begun because it does not.
     ``chain_from``: behind this record the chain ``log_epoch`` begins, and it says which one came before; None: it does
     not say that.
     """
@@ -287,6 +289,9 @@ class Link:
     nonce: str = ""
     asked_at: MonoMs = MonoMs(0)
     hello_again_at: MonoMs | None = None
+    asking_home: bool = False
+    comparing: bool = False
+    forgot_at: MonoMs | None = None
     log_epoch: str = ""
     chain_from: int | None = None
     last_seq: int = 0
@@ -299,11 +304,15 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the last welcome has told, and when (boot time): what we should have, and the last serial of each issuer."""
+    """What the last welcome has told, and when (boot time): what we should have, and the last serial of each issuer.
+
+    ``word`` is its envelope.
+    """
 
     at: MonoMs | None = None
     trust: tuple[TrustVersion, ...] = ()
     marks: tuple[tuple[str, int], ...] = ()
+    word: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,8 +327,9 @@ class Timeless:
 class State:
     """The whole station. Built once by ``station.start`` and then only by ``station.step``.
 
-    ``forgotten`` are the serials (by issuer) up to which this card may have forgotten what it did; ``floor`` is the
-    last signed time. ``unsettled``: the last step had more to do than one step may; the next one follows at once.
+    ``forgotten`` are the serials (by issuer) up to which this card may have forgotten what it did, by the word of the
+    welcome ``forgot_by``; ``floor`` is the last signed time. ``unsettled``: the last step had more to do than one step
+    may; the next one follows at once.
     """
 
     site: Site
@@ -327,6 +337,7 @@ class State:
     told: Told = Told()
     floor: UtcMs = UtcMs(0)
     forgotten: Mapping[str, int] = field(default_factory=dict)
+    forgot_by: bytes = b""
     stopping: bool = False
     device_up: bool = False
     jobs: Mapping[JobId, KnownJob] = field(default_factory=dict)

@@ -36,10 +36,11 @@ from edge_agent.core.events import (
     HeadsFetched,
     HeartbeatDue,
     HelloDue,
+    HomeAnswered,
     IntentSaved,
     JobSaved,
     JournalFailed,
-    LogForked,
+    LogCompared,
     ManifestRead,
     MessageArrived,
     PaperMissed,
@@ -117,7 +118,7 @@ def _take_in(turn: Turn, event: Event, verify: Verify) -> None:
             intake.arrive(turn, event, verify)
         case Tick():
             pass
-        case JobSaved() | IntentSaved() | RecordSaved() | LogForked() | JournalFailed() | Restored():
+        case JobSaved() | IntentSaved() | RecordSaved() | LogCompared() | JournalFailed() | Restored():
             _from_journal(turn, event)
         case ClipStaged():
             clips.staged(turn, event)
@@ -127,7 +128,7 @@ def _take_in(turn: Turn, event: Event, verify: Verify) -> None:
             _from_network(turn, event)
         case PowerReported() | StopAsked() | SweepDue() | TrustChanged():
             _from_the_house(turn, event)
-        case HeadsFetched() | ManifestRead() | PaperRead() | PaperMissed():
+        case HeadsFetched() | ManifestRead() | PaperRead() | PaperMissed() | HomeAnswered():
             _from_home(turn, event, verify)
         case _:
             _from_device(turn, event)
@@ -147,8 +148,14 @@ def _from_the_house(turn: Turn, event: PowerReported | StopAsked | SweepDue | Tr
             manifests.disowned(turn, event.disowned)
 
 
-def _from_home(turn: Turn, event: HeadsFetched | ManifestRead | PaperRead | PaperMissed, verify: Verify) -> None:
+def _from_home(
+    turn: Turn, event: HeadsFetched | ManifestRead | PaperRead | PaperMissed | HomeAnswered, verify: Verify
+) -> None:
     match event:
+        case HomeAnswered():
+            talk.home_answered(turn)
+            if event.welcome is not None:
+                intake.arrive(turn, event.welcome, verify)
         case HeadsFetched():
             manifests.heads_fetched(turn, event, verify)
         case ManifestRead():
@@ -162,7 +169,7 @@ def _from_home(turn: Turn, event: HeadsFetched | ManifestRead | PaperRead | Pape
 
 
 def _from_journal(
-    turn: Turn, event: JobSaved | IntentSaved | RecordSaved | LogForked | JournalFailed | Restored
+    turn: Turn, event: JobSaved | IntentSaved | RecordSaved | LogCompared | JournalFailed | Restored
 ) -> None:
     match event:
         case JobSaved():
@@ -171,8 +178,9 @@ def _from_journal(
             playing.intent_saved(turn, (event.job_id, event.planned), event.durable)
         case RecordSaved():
             talk.record_saved(turn, event.seq)
-        case LogForked():
-            talk.log_forked(turn, event)
+        case LogCompared():
+            if talk.log_compared(turn, event):
+                waiting.refuse_what_may_have_been_heard(turn)
         case JournalFailed():
             turn.note(Level.ERROR, "journal failed", doing=event.what, error=event.error)
             if event.job_id is not None:
@@ -221,7 +229,8 @@ def _restore(turn: Turn, event: Restored) -> None:
     link = Link(log_epoch=event.epoch, chain_from=event.chain_from, last_seq=event.last_seq, acked_seq=event.acked_seq)
     link = replace(link, seed=event.seed)
     turn.state = replace(turn.state, jobs=jobs, seen=dict(event.seen), refused=event.refused, link=link)
-    turn.state = replace(turn.state, past=event.past, trust=event.trust, floor=event.floor, forgotten=event.forgotten)
+    turn.state = replace(turn.state, past=event.past, trust=event.trust, floor=event.floor)
+    turn.state = replace(turn.state, forgotten=event.forgotten, forgot_by=event.forgot_by)
     for rule in event.rules:
         # What lasts counts anew: while nobody knows the time, it is better that a lock holds too long.
         known_rule = KnownRule(rule.accepted, rule.base, turn.now.mono, rule.held, saved=True)

@@ -17,7 +17,7 @@ from edge_agent.core.effects import (
     SendState,
     Verdict,
 )
-from edge_agent.core.events import Connected, LogForked
+from edge_agent.core.events import Connected, LogCompared
 from edge_agent.core.job import LogAck, Welcome
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
@@ -52,6 +52,7 @@ def hello(turn: Turn) -> None:
     """Ask for a welcome. Every asking has its own nonce, or an answer to an earlier one would pass for a quick one."""
     link = turn.state.link
     by_home = turn.state.site.polls_home and link.seed != "" and (not link.connected or link.unanswered >= HOME_AFTER)
+    by_home = by_home and not link.asking_home
     if not (link.connected or by_home):
         return
     nonce = hashlib.sha256(f"{link.seed} {link.hellos}".encode()).hexdigest()[:NONCE_DIGITS]
@@ -61,6 +62,7 @@ def hello(turn: Turn) -> None:
     if link.connected:
         turn.emit(SendHello(nonce, again=link.hellos > 0))
     if by_home:
+        turn.put_link(asking_home=True, hello_again_at=None)  # until that is answered: another nonce would make it void
         turn.emit(AskHome(nonce))
     _alarm_of_expiry(turn)
 
@@ -96,8 +98,16 @@ def disconnected(turn: Turn, detail: str) -> None:
 
 def alone(turn: Turn) -> None:
     """Without a session the home server is asked for the time, if there is one; soon, then now and then."""
-    soon = MonoMs(turn.now.mono + HOME_FIRST_MS)
+    soon = MonoMs(turn.now.mono + HOME_FIRST_MS + turn.state.site.share_of(HOME_FIRST_MS))
     turn.put_link(hello_again_at=soon if turn.state.site.polls_home else None)
+
+
+def home_answered(turn: Turn) -> None:
+    """The home server has made of our hello what it could; if that was no welcome, we ask again in time."""
+    link = turn.state.link
+    again_ms = HELLO_AGAIN_MS if link.connected else HOME_AGAIN_MS
+    waits = link.nonce != ""
+    turn.put_link(asking_home=False, hello_again_at=MonoMs(turn.now.mono + again_ms) if waits else link.hello_again_at)
 
 
 def record_saved(turn: Turn, seq: int) -> None:
@@ -114,32 +124,37 @@ def log_acked(turn: Turn, ack: LogAck, word: bytes) -> None:
     turn.emit(SaveLogAck(ack.epoch, ack.seq, word))
 
 
-def log_held(turn: Turn, welcome: Welcome) -> None:
-    """What the centre holds of our log.
+def log_held(turn: Turn, welcome: Welcome, *, by_home: bool) -> bool:
+    """What the centre holds of our log; whether that shows that this card has forgotten something.
 
     Either may have come back from a copy: what the centre has lost since is sent again, and what this card has lost
-    it cannot know any more (``freshness``).
+    it cannot know any more (``freshness``). Who answers at home may not have the log: what is not there says nothing.
     """
-    link = turn.state.link
+    link, forgot = turn.state.link, False
     there = welcome.log_epoch, welcome.log_seq, welcome.log_hash
-    held = welcome.log_seq
+    held, begins = welcome.log_seq, link.chain_from or 0
+    turn.put_link(comparing=False)
     if held > 0 and welcome.log_epoch != link.log_epoch:
-        held = link.chain_from or 0  # of this chain nothing
-        if link.chain_from is None:
-            freshness.card_forgot(turn, there, fork=False)
+        held = begins  # of this chain nothing, or there is a newer one
+        if link.chain_from is None or link.acked_seq > begins:
+            forgot = freshness.card_forgot(turn, there, fork=False)
     elif held > link.last_seq:
-        freshness.card_forgot(turn, there, fork=True)
+        forgot = freshness.card_forgot(turn, there, fork=True)
     elif held > 0:
+        turn.put_link(comparing=True)
         turn.emit(CompareLog(*there))
-    if held < link.acked_seq:
+    if held < link.acked_seq and not by_home:
         turn.note(Level.WARNING, "the server has lost records, sending them again", seq_there=held, seq=link.acked_seq)
         turn.put_link(acked_seq=held, log_sent_at=None)
+    return forgot
 
 
-def log_forked(turn: Turn, event: LogForked) -> None:
-    """The centre holds another record in the place of ours: this card was copied, or put back, and wrote on."""
-    if event.epoch == turn.state.link.log_epoch:
-        freshness.card_forgot(turn, (event.epoch, event.seq, event.hash), fork=True)
+def log_compared(turn: Turn, event: LogCompared) -> bool:
+    """Whether the centre holds another record in the place of ours: this card was copied, or put back, and wrote on."""
+    turn.put_link(comparing=False)
+    if event.same or event.epoch != turn.state.link.log_epoch:
+        return False
+    return freshness.card_forgot(turn, (event.epoch, event.seq, event.hash), fork=True)
 
 
 def say_refused(turn: Turn, reason: Reason, digest: str, job_id: str, detail: str = "") -> None:

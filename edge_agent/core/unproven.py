@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from edge_agent.core import series
+from edge_agent.core import series, standing
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Level
 from edge_agent.core.job import JobClass, PlayNow, TextItem
@@ -64,8 +64,11 @@ def _unproven_at(state: State, known: KnownJob) -> MonoMs | None:
     if not known.held or known.unproven is not None or not (known.saved or known.unsaved_sounds):
         return None
     warns = job.plays_as is JobClass.EMERGENCY and isinstance(job.when, PlayNow) and not job.all_clear
-    proven = len({*known.accepted.signers}) >= SIGNERS_MIN and job.issued_at >= state.floor
-    if not (warns and proven) or series.is_outdated(state, job):
+    floor = state.trust.floor(state.floor)
+    proven = len({*known.accepted.signers}) >= SIGNERS_MIN and job.issued_at >= floor
+    # An id is given once, so a cancel of its own issuer is never too old, whatever time it is.
+    taken_back = standing.cancelled(state, job.job_id, job.issuer, if_held=True)
+    if not (warns and proven) or taken_back or series.is_outdated(state, job):
         return None
     return MonoMs(known.asked_at + WAIT_MS)
 

@@ -23,7 +23,7 @@ from edge_agent.core import (
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Level, ReleaseJob
 from edge_agent.core.job import Accepted, Job, JobClass
-from edge_agent.core.occurrence import Cause
+from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.order import AcceptedRule, RuleOrder, Timetable
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import first_base
@@ -53,20 +53,22 @@ def release_held(turn: Turn) -> None:
 
 
 def _release(turn: Turn, known: KnownJob) -> None:
-    sounds = any(play.job_id == known.job.job_id for play in turn.state.plays.values())
+    plays = [play for play in turn.state.plays.values() if play.job_id == known.job.job_id]
     known = known if known.unproven is None else unproven.with_opening(known, ())
     objection = validity.in_time(turn.state, known.accepted, turn.now)
-    if _may_be_forgotten(turn, known):
-        objection = Reason.MAYBE_HEARD
     if objection is None:
-        base = _released_base(known, turn.now.utc, sounds=sounds)
+        base = _released_base(known, turn.now.utc, sounds=bool(plays))
         turn.put_job(replace(known, held=False, base=base, unproven=None))
         turn.emit(ReleaseJob(known.job.job_id, base))
         if not known.offered:
             series.take_place(turn, known.job)
         return
-    cause = Cause.VALIDITY_OVER if objection is Reason.EXPIRED else Cause.RULE_FORBIDS
-    sounding.call_off(turn, known, cause, objection)
+    if any(play.phase is Phase.PLAYING for play in plays):
+        # A server's time must not end a warning: it is heard to its end, and that was all of it.
+        turn.put_job(replace(known, called_off=True))
+    else:
+        cause = Cause.VALIDITY_OVER if objection is Reason.EXPIRED else Cause.RULE_FORBIDS
+        sounding.call_off(turn, known, cause, objection)
     talk.say_refused(turn, objection, known.accepted.digest, known.job.job_id)
     if objection is Reason.NOT_HEARD_HERE:
         series.heard_of(turn, known.accepted)
@@ -88,8 +90,6 @@ def _release_rule(turn: Turn, rule: KnownRule) -> None:
     if whole and not rule.saved:
         return  # what it does is tied to a commit, and the disk has not answered about the first one
     objection = commands.objection(turn.state, rule.accepted.order, turn.now)
-    if _may_be_forgotten(turn, rule):
-        objection = Reason.MAYBE_HEARD
     if objection is None and whole:
         timetable.release(turn, rule)
     elif objection is None:
@@ -100,17 +100,30 @@ def _release_rule(turn: Turn, rule: KnownRule) -> None:
         if rule.saved:
             commands.took_effect(turn, rule)
     else:
-        turn.drop_rule(rule.accepted.order_id)
-        turn.emit(records.of_refused_rule(rule.accepted, objection, turn.now, was_saved=True))
-        talk.say_refused(turn, objection, rule.accepted.digest, rule.accepted.order_id)
+        _refuse_rule(turn, rule, objection)
 
 
-def _may_be_forgotten(turn: Turn, known: KnownJob | KnownRule) -> bool:
-    """What came before the welcome said that this card has forgotten what it did; a manifest may bring it again."""
-    if known.vouched or not freshness.maybe_heard(turn.state, known.accepted):
-        return False
-    turn.forget(known.accepted.order_id)
-    return True
+def _refuse_rule(turn: Turn, rule: KnownRule, reason: Reason) -> None:
+    turn.drop_rule(rule.accepted.order_id)
+    turn.emit(records.of_refused_rule(rule.accepted, reason, turn.now, was_saved=True))
+    talk.say_refused(turn, reason, rule.accepted.digest, rule.accepted.order_id)
+
+
+def refuse_what_may_have_been_heard(turn: Turn) -> None:
+    """What waits on a card that has just learned to have forgotten something may be an old order that was sent again.
+
+    Not a timetable whose day is still to come: nobody has heard that. A manifest may bring the others again.
+    """
+    for rule in [rule for rule in turn.state.rules.values() if rule.held and not rule.vouched]:
+        ahead = turn.now.trusted and timetable.waits(turn.state, rule.accepted.order, turn.now)
+        if not ahead and freshness.maybe_heard(turn.state, rule.accepted):
+            turn.forget(rule.accepted.order_id)
+            _refuse_rule(turn, rule, Reason.MAYBE_HEARD)
+    for known in [known for known in turn.state.jobs.values() if known.held and not known.vouched]:
+        if freshness.maybe_heard(turn.state, known.accepted):
+            turn.forget(known.job.job_id)
+            sounding.call_off(turn, known, Cause.RULE_FORBIDS, Reason.MAYBE_HEARD)
+            talk.say_refused(turn, Reason.MAYBE_HEARD, known.accepted.digest, known.job.job_id)
 
 
 def waits_at_first(turn: Turn, accepted: Accepted | AcceptedRule) -> bool:
@@ -159,7 +172,7 @@ def wait_no_longer(turn: Turn) -> None:
 def next_wake(state: State, now: Now) -> list[MonoMs]:
     """When a job has waited for long enough."""
     jobs = state.jobs.values()
-    waiting = [known for known in jobs if known.held or (known.offered and known.saved)]
+    waiting = [known for known in jobs if (known.held and not known.called_off) or (known.offered and known.saved)]
     orders = [known.accepted for known in waiting] + [rule.accepted for rule in state.rules.values() if rule.held]
     over = [MonoMs(now.mono_of(accepted.not_after) + 1) for accepted in orders if now.trusted]
     asked = [MonoMs(known.asked_at + SAVE_WAIT_MS) for known in jobs if _waits_for_disk(known)]

@@ -125,7 +125,7 @@ class Desk:
 
     def _welcome(self, heard: Heard, hello: HelloMsg, now: UtcMs) -> tuple[list[Noted], list[Reply]]:
         trouble: LogTrouble | None
-        held, trouble = self._held(heard.station, hello.log.epoch)
+        held, trouble = self._held(heard.station)
         try:
             self._keyring.refresh()  # a ceremony may have been held since
         except KeyringError as error:
@@ -145,9 +145,9 @@ class Desk:
         roots = [Reply(job, one) for one in lacking if _is_root(one)]
         return [*roots, welcome, *(Reply(job, one) for one in lacking if not _is_root(one))]
 
-    def _held(self, station: StationId, epoch: str) -> tuple[LogCursor, LogTrouble | None]:
+    def _held(self, station: StationId) -> tuple[LogCursor, LogTrouble | None]:
         try:
-            return self._logbook.of(station).cursor(epoch), None
+            return self._logbook.of(station).cursor(), None
         except LogbookError as error:
             return NO_CURSOR, LogTrouble(station, str(error))
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from edge_agent.core.units import UtcMs
+from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend import signing
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.keyring import Keyring
@@ -27,39 +27,40 @@ def welcome_to(keyring: Keyring, heard: Heard, hello: HelloMsg, held: LogCursor,
     return signing.welcome(keyring.realm, heard.station, hello.nonce, now, *known, held, signer)
 
 
-def one_at_a_time(answer: Callable[[str, bytes], bytes | None]) -> Callable[[str, bytes], bytes | None]:
-    """The same for several threads."""
-    lock = threading.Lock()
-
-    def answered(station: str, envelope: bytes) -> bytes | None:
-        with lock:
-            return answer(station, envelope)
-
-    return answered
-
-
 class Greeter:
-    """Answers hellos that come another way than by the broker. For one thread at a time."""
+    """Answers hellos that come another way than by the broker, one at a time."""
 
     def __init__(self, directory: Path, records: Path, clock: Callable[[], UtcMs]) -> None:
         self._keyring = Keyring(directory)
         self._records = records
         self._clock = clock
         self._key = self._keyring.signer("welcome")
+        self._alone = threading.Lock()
+        self._read: dict[StationId, tuple[tuple[int, int], LogCursor]] = {}
 
     def answer(self, station: str, envelope: bytes) -> bytes | None:
         """The welcome; None for whoever is no enrolled station. By what lies in the files now."""
+        with self._alone:
+            return self._answer(station, envelope)
+
+    def _answer(self, station: str, envelope: bytes) -> bytes | None:
         try:
             self._keyring.refresh()
             heard = hear(self._keyring.stations, self._keyring.realm, f"{ROOT}/u/{station}/hello", envelope)
             if not isinstance(heard, Heard) or not isinstance(heard.said, HelloMsg):
                 return None
-            held = self._held(heard)
+            held = self._held(heard.station)
         except (KeyringError, LogbookError):
             return None  # a wrong word about the log would make a station send or forget; no word does nothing
         return welcome_to(self._keyring, heard, heard.said, held, self._clock(), self._key)
 
-    def _held(self, heard: Heard) -> LogCursor:
-        assert isinstance(heard.said, HelloMsg)
-        path = self._records / f"{heard.station}.jsonl"
-        return StationLog(path, to_write=False).cursor(heard.said.log.epoch) if path.exists() else NO_CURSOR
+    def _held(self, station: StationId) -> LogCursor:
+        """What lies there now; read again only when something came, for it is held to its chain each time."""
+        path = self._records / f"{station}.jsonl"
+        if not path.exists():
+            return NO_CURSOR
+        stamp = (path.stat().st_size, path.stat().st_mtime_ns)
+        known = self._read.get(station)
+        if known is None or known[0] != stamp:
+            known = self._read[station] = (stamp, StationLog(path, to_write=False).cursor())
+        return known[1]

@@ -58,7 +58,8 @@ class Contents:
     ``trust`` are the envelopes of the newest trust documents, one of each area, each behind the root it began with.
     ``forgotten`` are the serials, by issuer, up to which this card may have forgotten what it did; ``chain_from``:
     behind this record the chain begins, and it says which one came before; None: it does not say that. ``word`` is the
-    centre's signed acknowledgement of ``acked_seq``; b"": of nothing, or nobody kept it.
+    centre's signed acknowledgement of ``acked_seq``; b"": of nothing, or nobody kept it. ``forgot_by`` is
+    the welcome by which ``forgotten`` stands.
     ``manifests`` are the newest of each scope, each behind its head's envelope.
     ``quarantined`` names what the damaged predecessor of this memory was put aside as; "" when there was none.
     """
@@ -79,6 +80,7 @@ class Contents:
     forgotten: tuple[tuple[str, int], ...] = ()
     chain_from: int | None = None
     word: bytes = b""
+    forgot_by: bytes = b""
     manifests: tuple[tuple[bytes, bytes], ...] = ()
 
 
@@ -114,7 +116,7 @@ class Journal(Protocol):
         """Chain the record; if ``closes`` is set, drop that occurrence's mark and move the job's base to its instant.
 
         ``job_over``: the record's job will never sound again; it stays as a tombstone, so that a redelivery is known.
-        ``new``: from what is not acknowledged on, this is the chain ``new.epoch``, and its marks are kept.
+        ``new``: behind ``new.begins`` this is the chain ``new.epoch``, and its marks are kept.
         """
         ...
 

@@ -64,7 +64,7 @@ def contents_of(connection: sqlite3.Connection, quarantined: str = "") -> Conten
     past = _rows(connection, LOAD_PAST, PAST_AMONG)
     epoch, seq, head_hash, acked, floor = connection.execute(LOAD_META).fetchone()
     kept = connection.execute(LOAD_KEPT).fetchone()
-    chain_from, word = connection.execute("SELECT chain_from, ack FROM meta").fetchone()
+    chain_from, word, forgot_by = connection.execute("SELECT chain_from, ack, forgot_by FROM meta").fetchone()
     return Contents(
         jobs=tuple(
             StoredJob(job_id, envelope, topic, base, bool(held)) for job_id, envelope, topic, base, held in jobs
@@ -84,6 +84,7 @@ def contents_of(connection: sqlite3.Connection, quarantined: str = "") -> Conten
         forgotten=tuple(_rows(connection, LOAD_FORGOTTEN)),
         chain_from=chain_from,
         word=word,
+        forgot_by=forgot_by,
         manifests=tuple(_rows(connection, LOAD_MANIFESTS)),
     )
 

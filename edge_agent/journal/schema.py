@@ -73,6 +73,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             serial INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID""",
         "ALTER TABLE meta ADD COLUMN chain_from INTEGER",
+        # The welcome by which that is: with its key it is revoked.
+        "ALTER TABLE meta ADD COLUMN forgot_by BLOB NOT NULL DEFAULT x''",
         # The centre's signed word for what is acknowledged: it, too, may come back from a copy.
         "ALTER TABLE meta ADD COLUMN ack BLOB NOT NULL DEFAULT x''",
     ),

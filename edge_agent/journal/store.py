@@ -46,11 +46,8 @@ SAVE_TRUST = """
 INSERT INTO trust VALUES (?, ?, ?)
 ON CONFLICT (area) DO UPDATE SET envelope = excluded.envelope, anchor = excluded.anchor
 """
-# One that goes by another name begins with what the old one has not got acknowledged.
-NEW_CHAIN = "UPDATE meta SET chain_from = CASE WHEN epoch = ?1 THEN 0 ELSE acked_seq END, epoch = ?1"
-SAVE_FORGOTTEN = """
-INSERT INTO forgotten VALUES (?, ?) ON CONFLICT (issuer) DO UPDATE SET serial = max(serial, excluded.serial)
-"""
+NEW_CHAIN = "UPDATE meta SET epoch = ?, chain_from = ?, forgot_by = ?"
+SAVE_FORGOTTEN = "INSERT INTO forgotten VALUES (?, ?)"
 SAVE_ACK = "UPDATE meta SET acked_seq = ?1, ack = ?3 WHERE epoch = ?2 AND ?1 BETWEEN acked_seq AND head_seq"
 # A record's age is told by trusted clocks only. It is past its term when it, or one after it, ended before ?1 by a
 # clock that was trusted then, and no record up to that one is younger.
@@ -115,7 +112,8 @@ class Store:
         self, record: AsRun, closes: tuple[JobId, UtcMs] | None, job_over: bool, new: NewChain | None = None
     ) -> StoredRecord:
         if new is not None:
-            self._write(NEW_CHAIN, new.epoch)
+            self._write(NEW_CHAIN, new.epoch, new.begins, new.word)
+            self._write("DELETE FROM forgotten")
             for issuer, serial in new.marks:
                 self._write(SAVE_FORGOTTEN, issuer, serial)
         with disk():

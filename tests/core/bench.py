@@ -17,6 +17,7 @@ from edge_agent.core.events import (
     IntentSaved,
     JobSaved,
     Judgement,
+    LogCompared,
     Mark,
     MessageArrived,
     PlayEnded,
@@ -26,6 +27,7 @@ from edge_agent.core.events import (
     Tick,
 )
 from edge_agent.core.job import Accepted, Audience, Job, Welcome
+from edge_agent.core.manifests import NO_DELIVERY
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AcceptedRule, Command, Heading
 from edge_agent.core.reasons import Reason
@@ -91,10 +93,14 @@ class Bench:
 
     def arrive(self, judgement: Judgement, topic: str = makers.JOB_TOPIC, *, vouched: bool = False) -> list[fx.Effect]:
         """A message of which ``verify`` will say so."""
+        return self.send(replace(self.message(judgement, topic), token=AckToken(1, self._mid), vouched=vouched))
+
+    def message(self, judgement: Judgement, topic: str) -> MessageArrived:
+        """A message of which ``verify`` will say so, by another way than the broker."""
         self._mid += 1
         payload = str(self._mid).encode()
         self._judgements[payload] = judgement
-        return self.send(MessageArrived(topic, payload, AckToken(1, self._mid), vouched))
+        return MessageArrived(topic, payload, NO_DELIVERY)
 
     def order(self, **job: Any) -> JobId:
         """A good order arrives; returns its id."""
@@ -211,6 +217,8 @@ class Bench:
                 return [ClipStaged(effect.key, SPEECH_MS)]
             case fx.SaveMark(mark=Mark.INTENT):
                 return [IntentSaved(effect.job_id, effect.planned)]
+            case fx.CompareLog():
+                return [LogCompared(effect.epoch, effect.seq, effect.hash, same=True)]
             case fx.SwitchRelay():
                 return [RelayChanged(effect.zone, effect.on, "order", self.now.mono)]
             case fx.StartPlay():

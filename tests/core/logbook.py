@@ -12,7 +12,6 @@ from edge_agent.core.job import Accepted, Job, JobClass, PlayNow
 from edge_agent.core.occurrence import OUTCOMES, Phase
 from edge_agent.core.programme import length_ms
 from edge_agent.core.reasons import Reason
-from edge_agent.core.records import FRESHNESS_UNPROVEN
 from edge_agent.core.schedule import next_instant, repeats, sounds_once
 from edge_agent.core.state import GoesOn, OccurrenceKey, State
 from edge_agent.core.units import JobId, UtcMs, ZoneId
@@ -139,7 +138,7 @@ class Logbook:
         job = self.accepted[record.digest].job
         assert (record.kind, record.job_id, record.planned) == (RecordKind.PLAY, *key), "about another occurrence"
         assert job.job_id == record.job_id, "signed under another id"
-        assert record.reason in WHY[record.outcome] or _was_unproven(record), f"{record.outcome} for {record.reason}"
+        assert record.reason in WHY[record.outcome], f"{record.outcome} for {record.reason}"
         wanted = [zone for zone in before.site.zones if not job.audience.zones or zone in job.audience.zones]
         told = [one.zone for one in record.zones]
         sets_right = job.all_clear or job.corrects  # where it was heard, which is not everywhere
@@ -185,9 +184,3 @@ def _follows(job: Job, earlier: UtcMs, later: UtcMs) -> bool:
     if repeats(job) and isinstance(job.when, PlayNow):
         return later > earlier and (later - earlier) % job.when.every_ms == 0
     return sounds_once(job) or next_instant(job, earlier) == later
-
-
-def _was_unproven(record: AsRun) -> bool:
-    """It sounded without a time, and the time showed that it should not have (docs/protocol.md, 7.11)."""
-    too_old = (record.outcome, record.reason) == (Phase.INTERRUPTED, Reason.EXPIRED)
-    return too_old and record.detail == FRESHNESS_UNPROVEN

@@ -9,12 +9,12 @@ import pytest
 
 from edge_agent.core import effects as fx
 from edge_agent.core.events import (
-    LogForked,
+    LogCompared,
     RecordSaved,
     TrustChanged,
 )
-from edge_agent.core.freshness import WELCOME_GOOD_MS, obstacle
-from edge_agent.core.job import LogAck
+from edge_agent.core.freshness import CHAIN_AGAIN_MS, FORGOTTEN_MAX, WELCOME_GOOD_MS, obstacle
+from edge_agent.core.job import LogAck, Welcome
 from edge_agent.core.order import AcceptedRule, Cancel, Lock
 from edge_agent.core.reasons import Reason
 from edge_agent.core.trust_standing import TrustHead, TrustStanding, TrustVersion
@@ -127,6 +127,24 @@ def put_back(**told: Any) -> Bench:
     return bench
 
 
+def in_chain(bench: Bench, *, begins: int, acked: int) -> None:
+    """The station goes on in a second chain, of which the server has acknowledged something."""
+    link = replace(bench.state.link, log_epoch="e2", chain_from=begins, last_seq=acked + 1, acked_seq=acked)
+    bench.state = replace(bench.state, link=link)
+    bench.said.clear()
+
+
+def told_next(bench: Bench, **told: Any) -> None:
+    """The server answers another hello."""
+    bench.state = replace(bench.state, link=replace(bench.state.link, nonce="cd" * 16, asked_at=bench.now.mono))
+    welcome(bench, **told)
+
+
+def more_of_ours(bench: Bench) -> dict[str, Any]:
+    """The server holds more of the present chain than the station."""
+    return {"log_epoch": bench.state.link.log_epoch, "log_seq": bench.state.link.last_seq + 9, "log_hash": "x"}
+
+
 def chain_of(bench: Bench) -> tuple[fx.NewChain, str]:
     """The one new chain that was begun, and what its record says."""
     (commit,) = [one for one in bench.every(fx.CommitRecord) if one.chain is not None]
@@ -150,29 +168,91 @@ def test_a_restored_card_writes_on_in_a_chain_of_its_own_that_cites_the_old_one(
 
 def test_a_restored_card_says_so_once() -> None:
     bench = put_back()
-    bench.state = replace(bench.state, link=replace(bench.state.link, nonce="cd" * 16))
-    welcome(bench, serial_marks=((makers.ISSUER, 40),), log_epoch="e1", log_seq=9, log_hash="h9")
+    told_next(bench, serial_marks=((makers.ISSUER, 40),), log_epoch="e1", log_seq=9, log_hash="h9")
     chain_of(bench)
     assert verdict(bench, bench.at(60, job_id="since-then", serial=40)) == "planned", (
         "it came after the card was put back"
     )
 
 
+def test_whoever_has_the_key_of_welcomes_lets_a_station_begin_one_chain_a_day() -> None:
+    """The centre keeps 128 chains of a station, and a disk has an end."""
+    bench = put_back()
+    for _ in range(3):
+        told_next(bench, **more_of_ours(bench))
+    chain_of(bench)
+    bench.pass_s(CHAIN_AGAIN_MS / 1000)
+    told_next(bench, **more_of_ours(bench))
+    assert len([one for one in bench.every(fx.CommitRecord) if one.chain is not None]) == 2
+
+
+def test_a_card_from_before_the_newest_of_several_chains_is_found_by_its_name() -> None:
+    """It was put back once, wrote on in a chain that cites the first, and was put back again before a third began."""
+    bench = Bench().boot(welcomed=False)
+    in_chain(bench, begins=2, acked=5)
+    welcome(bench, serial_marks=((makers.ISSUER, 7),), log_epoch="e3", log_seq=9, log_hash="h9")
+    chain, detail = chain_of(bench)
+    assert (chain.epoch, chain.begins, chain.marks) == ("e2", 2, ((makers.ISSUER, 7),))
+    assert detail == "after epoch=e3 seq=9 hash=h9"
+    assert bench.state.link.acked_seq == 2, "the centre has of this chain what it has; all of it is sent again"
+
+
+def test_a_chain_of_which_the_centre_has_nothing_yet_is_sent_from_where_it_begins() -> None:
+    bench = Bench().boot(welcomed=False)
+    in_chain(bench, begins=2, acked=2)
+    welcome(bench, serial_marks=((makers.ISSUER, 7),), log_epoch="e1", log_seq=9, log_hash="h9")
+    assert (bench.state.forgotten, bench.state.link.acked_seq) == ({}, 2)
+    assert bench.every(fx.SendLog)[-1] == fx.SendLog(2)
+
+
+def test_what_was_forgotten_before_stays_forgotten_and_the_marks_have_an_end() -> None:
+    bench = put_back(serial_marks=((makers.ISSUER, 7), ("dai-ptth", 3)))
+    for number in range(4):
+        bench.pass_s(CHAIN_AGAIN_MS / 1000)
+        marks = tuple((f"issuer-{number}-{one}", 1) for one in range(64))
+        told_next(bench, serial_marks=((makers.ISSUER, 5), *marks[:63]), **more_of_ours(bench))
+    forgotten = bench.state.forgotten
+    assert (forgotten[makers.ISSUER], len(forgotten)) == (7, 1 + 1 + 4 * 63)
+    bench.pass_s(CHAIN_AGAIN_MS / 1000)
+    told_next(bench, serial_marks=tuple((f"more-{one}", 1) for one in range(64)), **more_of_ours(bench))
+    assert len(bench.state.forgotten) == FORGOTTEN_MAX
+
+
+def test_what_a_thief_of_the_key_of_welcomes_has_said_of_a_card_is_void_when_the_key_is() -> None:
+    bench = put_back()
+    bench.send(TrustChanged(TrustStanding(), frozenset(), marks_stand=False))
+    assert verdict(bench, bench.at(60, job_id="new", serial=7)) == "planned"
+
+
 def test_a_restored_card_that_wrote_on_is_found_by_the_hash() -> None:
     """Its log is as long as the server's by now; but the record there is another one."""
     bench = Bench().boot(welcomed=False)
+    bench.deaf.add(fx.CompareLog)
     three_records(bench)
     welcome(bench, serial_marks=((makers.ISSUER, 7),), log_epoch="e1", log_seq=3, log_hash="h3")
     assert bench.every(fx.CompareLog) == [fx.CompareLog("e1", 3, "h3")]
-    bench.send(LogForked("e1", 3, "h3"))
+    before = bench.at(60, job_id="heard-as-well", serial=6)
+    assert verdict(bench, before) == "waits", "the disk has not said yet whether it holds the same"
+    bench.send(LogCompared("e1", 3, "h3", same=False))
+    assert verdict(bench, before) == "maybe_heard"
     assert chain_of(bench)[1] == "after epoch=e1 seq=3 hash=h3"
     assert verdict(bench, bench.at(60, job_id="heard-before", serial=7)) == "maybe_heard"
 
 
 def test_a_fork_of_a_chain_that_is_over_changes_nothing() -> None:
     bench = put_back()
-    bench.send(LogForked("e1", 3, "h3"))
+    bench.send(LogCompared("e1", 3, "h3", same=False))
     chain_of(bench)
+
+
+def test_a_card_that_holds_the_same_has_forgotten_nothing() -> None:
+    bench = Bench().boot(welcomed=False)
+    bench.deaf.add(fx.CompareLog)
+    three_records(bench)
+    welcome(bench, serial_marks=((makers.ISSUER, 7),), log_epoch="e1", log_seq=3, log_hash="h3")
+    bulletin = bench.at(60, job_id="bulletin", serial=8)
+    bench.send(LogCompared("e1", 3, "h3", same=True))
+    assert (verdict(bench, bulletin), bench.state.forgotten) == ("planned", {})
 
 
 def test_a_new_card_knows_from_the_welcome_that_there_was_another_one() -> None:
@@ -238,6 +318,32 @@ def test_a_rule_that_was_replayed_before_the_welcome_is_refused_when_that_comes(
     lich = bench.timetable(1, makers.entry_dict(), serial=7)
     welcome(bench, serial_marks=((makers.ISSUER, 7),), log_epoch="e1", log_seq=9, log_hash="h9")
     assert (lich in bench.state.rules, bench.outcomes()[-1][2]) == (False, "maybe_heard")
+
+
+def test_a_timetable_for_a_day_to_come_waits_on_for_nobody_has_heard_it() -> None:
+    bench = Bench().boot(welcomed=False)
+    three_records(bench)
+    ahead = bench.timetable(2, makers.entry_dict(), serial=7, not_before=bench.now.utc + 24 * HOUR_MS)
+    welcome(bench, serial_marks=((makers.ISSUER, 7),), log_epoch="e1", log_seq=9, log_hash="h9")
+    assert bench.state.rules[ahead].held
+
+
+def test_what_a_manifest_brought_before_the_welcome_is_not_refused_when_that_comes() -> None:
+    bench = Bench().boot(welcomed=False)
+    three_records(bench)
+    job = bench.make(job_id="in-force", serial=7, when={"kind": "at", "utc": bench.now.utc + 60_000})
+    bench.arrive(bench.accept(job), vouched=True)
+    welcome(bench, serial_marks=((makers.ISSUER, 7),), log_epoch="e1", log_seq=9, log_hash="h9")
+    assert verdict(bench, job.job_id) == "planned"
+
+
+def test_the_last_signed_time_never_goes_back() -> None:
+    bench = at_work()
+    floor = bench.state.floor
+    bench.state = replace(bench.state, link=replace(bench.state.link, nonce="cd" * 16))
+    earlier = Welcome("cd" * 16, UtcMs(floor - HOUR_MS), (), (), "", 0, "")
+    bench.arrive(earlier, makers.WELCOME_TOPIC)
+    assert bench.state.floor == floor
 
 
 def test_a_new_card_sends_no_log_before_the_welcome_that_tells_it_to_be_new() -> None:

@@ -8,7 +8,9 @@ import pytest
 
 from edge_agent.core import effects as fx
 from edge_agent.core import manifests
+from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import (
+    JournalFailed,
     ManifestRead,
     PaperMissed,
     PaperRead,
@@ -48,7 +50,7 @@ def test_it_asks_hourly_without_any_broker() -> None:
 
 def test_a_ward_that_comes_back_together_does_not_ask_together() -> None:
     stations = [replace(makers.make_site(), station=f"dt-{number:02}") for number in range(50)]  # type: ignore[arg-type]
-    shares = [manifests._share(site, HOUR_MS) for site in stations]
+    shares = [site.share_of(HOUR_MS) for site in stations]
     assert len({share // (HOUR_MS // 6) for share in shares}) == 6, "in every tenth minute some"
 
 
@@ -148,6 +150,14 @@ def test_by_a_stale_head_no_order_is_fetched() -> None:
     assert (lacking(bench), reason_of(bench)) == (1, Reason.HEAD_STALE)
 
 
+def test_while_nobody_knows_the_time_no_order_is_fetched() -> None:
+    """The head may be as old as it likes: what it lists may have been withdrawn since."""
+    bench = at_work()
+    bench.now = replace(bench.now, source=ClockSource.FLOOR)
+    bench.give(bench.head(), listed("bulletin"))
+    assert not bench.every(fx.FetchPaper)
+
+
 # What is lacking
 
 
@@ -192,6 +202,19 @@ def test_what_is_fetched_and_refused_is_not_fetched_again_until_there_is_a_newer
     assert len(bench.every(fx.FetchPaper)) == 1
     assert lacking(bench) == 0
     bench.give(bench.head(counter=2), listed("elsewhere"))
+    assert len(bench.every(fx.FetchPaper)) == 2
+
+
+def test_what_was_fetched_and_the_disk_did_not_take_is_fetched_at_the_next_look() -> None:
+    bench = at_work()
+    bench.deaf.add(fx.SaveJob)
+    bench.give(bench.head(), listed("bulletin"), upto=5)
+    job = bench.make(job_id="bulletin", serial=5, when={"kind": "at", "utc": bench.now.utc + 7_200_000})
+    bench._judgements[b"envelope"] = bench.accept(job)
+    bench.send(PaperRead("sha bulletin", makers.JOB_TOPIC, b"envelope"))
+    bench.send(JournalFailed("save a job", job.job_id, "no space left"))
+    assert lacking(bench) == 1
+    bench.pass_s(3_600)
     assert len(bench.every(fx.FetchPaper)) == 2
 
 

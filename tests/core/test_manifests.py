@@ -126,6 +126,16 @@ def test_every_scope_that_an_order_names_must_have_let_it_go() -> None:
     assert bulletin not in bench.state.jobs
 
 
+def test_the_scopes_are_those_that_were_signed_whatever_a_role_has_left_of_them() -> None:
+    bench = at_work()
+    when = {"kind": "at", "utc": bench.now.utc + 600_000}
+    signed = bench.make(serial=5, when=when, audience={"areas": [makers.AREA], "stations": [makers.STATION]})
+    left = bench.make(serial=5, when=when, audience={"areas": [makers.AREA]})
+    bench.arrive(replace(bench.accept(left), signed=signed))
+    bench.give(bench.head(WARD), upto=9)
+    assert left.job_id in bench.state.jobs
+
+
 def test_a_scope_that_an_order_does_not_name_says_nothing_of_it() -> None:
     bench = at_work()
     bulletin = bench.at(600, serial=5)
@@ -175,6 +185,27 @@ def test_a_restart_keeps_the_floor() -> None:
     replayed = again.at(600, serial=5)
     assert replayed not in again.state.jobs
     assert again.answers()[-1] == ("refused", "withdrawn")
+
+
+def test_what_a_crash_has_left_of_a_withdrawal_is_over_at_the_start() -> None:
+    """The manifest was kept, and the process ended before the order's record was."""
+    bench = at_work()
+    bulletin = bench.at(600, serial=5)
+    (saved,) = [effect.saved for effect in bench.every(fx.SaveJob)]
+    bench.give(bench.head(), upto=5)
+    again = Homed()
+    again.send(Restored((saved,), (), {}, 0, 0, manifests=tuple(bench.state.home.kept.values())))
+    assert again.outcomes() == [(bulletin, "rejected", "withdrawn")]
+
+
+def test_a_manifest_of_scopes_that_a_station_has_left_binds_it_no_more() -> None:
+    """It was moved to another ward: what is told there is no matter of its."""
+    bench = at_work()
+    bench.give(bench.head(), upto=5)
+    again = Homed()
+    again.state = replace(again.state, site=replace(again.state.site, area="vn/ha-noi/khac"))
+    again.send(Restored((), (), {}, 0, 0, manifests=tuple(bench.state.home.kept.values())))
+    assert again.state.home.kept == {}
 
 
 def test_a_manifest_of_a_revoked_key_binds_nobody() -> None:

@@ -13,6 +13,7 @@ from edge_agent.core.events import (
     Disconnected,
     HeartbeatDue,
     HelloDue,
+    HomeAnswered,
     RecordSaved,
     Restored,
     SweepDue,
@@ -196,16 +197,57 @@ def test_a_broker_that_keeps_the_welcome_is_gone_round_after_two_hellos() -> Non
 
 def test_without_a_session_the_home_server_is_asked_soon_and_then_now_and_then() -> None:
     bench = homely()
-    bench.pass_s(HOME_FIRST_MS / 1000 - 1)
+    first_ms = HOME_FIRST_MS + bench.state.site.share_of(HOME_FIRST_MS)
+    bench.pass_s(first_ms / 1000 - 1)
     assert bench.every(fx.AskHome) == []
     bench.pass_s(1)
+    bench.send(HomeAnswered(None))
     bench.pass_s(HOME_AGAIN_MS / 1000)
     first, second = bench.every(fx.AskHome)
     assert first.nonce != second.nonce
+    bench.send(HomeAnswered(None))
     assert station.next_wake(bench.state, bench.now) == bench.now.mono + HOME_AGAIN_MS
-    bench.welcome(second.nonce)
+    bench.pass_s(HOME_AGAIN_MS / 1000)
+    bench.welcome(bench.every(fx.AskHome)[-1].nonce)
     assert bench.state.welcomed
     assert bench.every(fx.SendHello) == []
+
+
+def test_a_slow_home_server_is_not_asked_again_while_its_answer_is_on_the_way() -> None:
+    """Each question has a nonce of its own: asked again meanwhile, no answer would ever be the answer."""
+    bench = homely()
+    bench.pass_s(2 * HOME_FIRST_MS / 1000)
+    bench.pass_s(10 * HOME_AGAIN_MS / 1000)
+    (asked,) = bench.every(fx.AskHome)
+    welcome = Welcome(asked.nonce, bench.now.utc, (), (), "", 0, "")
+    bench.send(HomeAnswered(bench.message(welcome, makers.WELCOME_TOPIC)))
+    assert bench.every(fx.AskHome)[-1].nonce != asked.nonce, "too late to tell the time by: asked again at once"
+    welcome = Welcome(bench.every(fx.AskHome)[-1].nonce, bench.now.utc, (), (), "", 0, "")
+    bench.send(HomeAnswered(bench.message(welcome, makers.WELCOME_TOPIC)))
+    assert bench.state.welcomed
+
+
+def test_a_ward_that_has_lost_its_broker_does_not_ask_the_home_server_together() -> None:
+    firsts = set()
+    for number in range(50):
+        bench = homely(station=f"dt-{number:02}")
+        first = bench.state.link.hello_again_at
+        assert first is not None
+        firsts.add((first - bench.now.mono) // (HOME_FIRST_MS // 6))
+    assert firsts == set(range(6, 12))
+
+
+def test_a_home_server_that_has_not_the_whole_log_has_nothing_sent_again() -> None:
+    bench = homely()
+    bench.send(Connected(1, "ab" * 16))
+    bench.welcome()
+    bench.send(RecordSaved(3))
+    bench.arrive(LogAck("e1", 3, "h3"), makers.ACK_TOPIC)
+    bench.send(Disconnected("gone"))
+    bench.pass_s(2 * HOME_FIRST_MS / 1000)
+    welcome = Welcome(bench.every(fx.AskHome)[-1].nonce, bench.now.utc, (), (), "e1", 1, "h1")
+    bench.send(HomeAnswered(bench.message(welcome, makers.WELCOME_TOPIC)))
+    assert bench.state.link.acked_seq == 3
 
 
 def test_a_lost_session_is_missed_at_the_home_server_too() -> None:
@@ -213,7 +255,7 @@ def test_a_lost_session_is_missed_at_the_home_server_too() -> None:
     bench.send(Connected(1, "ab" * 16))
     bench.welcome()
     bench.send(Disconnected("gone"))
-    bench.pass_s(HOME_FIRST_MS / 1000)
+    bench.pass_s(2 * HOME_FIRST_MS / 1000)
     assert len(bench.every(fx.AskHome)) == 1
 
 
@@ -223,7 +265,7 @@ def test_nonces_before_the_first_session_are_not_those_of_the_boot_before() -> N
     for seed in ("ef", "cd"):
         bench = Bench(polls_home=True)
         bench.send(Restored((), (), {}, 0, 0, "e1", seed=seed * 16))
-        bench.pass_s(HOME_FIRST_MS / 1000)
+        bench.pass_s(2 * HOME_FIRST_MS / 1000)
         nonces.add(bench.every(fx.AskHome)[0].nonce)
     assert len(nonces) == 2
 

@@ -56,19 +56,20 @@ class Committed:
     forgotten: dict[str, int] = field(default_factory=dict)
     chain_from: int | None = None
     word: bytes = b""
+    forgot_by: bytes = b""
     manifests: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
 
 
 class FakeDisk:
-    """What survives. ``refuse_commits`` counts how many of the next commits fail, ``full`` fails them all.
-
-    ``tear`` spoils what is there; ``slow_ms`` is for who lets time pass.
+    """What survives. ``commits`` counts what was asked of it, ``refuse_commits`` how many of the next commits fail;
+    ``full`` fails them all. ``tear`` spoils what is there; ``slow_ms`` is for who lets time pass.
     """
 
     def __init__(self) -> None:
         self._epochs = (f"{number:016x}" for number in count(1))
         self.committed = Committed(next(self._epochs))
         self.kept: list[Committed] = []
+        self.commits = 0
         self.refuse_commits = 0
         self.full = False
         self.slow_ms = 0
@@ -125,6 +126,7 @@ class FakeJournal:
             forgotten=tuple(sorted(now.forgotten.items())),
             chain_from=now.chain_from,
             word=now.word,
+            forgot_by=now.forgot_by,
             manifests=tuple(kept for _, kept in sorted(now.manifests.items())),
         )
 
@@ -180,10 +182,9 @@ class FakeJournal:
 
     def _begin_chain(self, new: NewChain) -> None:
         now = self._open()
-        marks = {issuer: max(serial, now.forgotten.get(issuer, 0)) for issuer, serial in new.marks}
-        begins = 0 if new.epoch == now.epoch else now.acked_seq
         renamed = tuple((replace(record, epoch=new.epoch), at) for record, at in now.records)
-        self._write(epoch=new.epoch, chain_from=begins, forgotten={**now.forgotten, **marks}, records=renamed)
+        marks = dict(new.marks)
+        self._write(epoch=new.epoch, chain_from=new.begins, forgot_by=new.word, forgotten=marks, records=renamed)
 
     def save_ack(self, epoch: str, seq: int, word: bytes = b"") -> None:
         now = self._open()
@@ -213,6 +214,7 @@ class FakeJournal:
 
     def commit(self) -> None:
         now, self._working = self._open(), None
+        self.disk.commits += 1
         if self.disk.full:
             raise JournalError("no space left on the fake disk")
         if self.disk.refuse_commits > 0:

@@ -168,7 +168,7 @@ class Stranger:
             "utc": _now(),  # 7.4
             "trust": self._newest(hello),
             "serial_marks": {},
-            "log": self._held(station, hello["log"]["epoch"]),  # 9.11
+            "log": self._held(station, self._wrote.get(station, "")),  # 9.11: of the chain that was written last
         }
         self._publish(f"loa/1/d/{station}/welcome", _sealed("welcome", payload, self._welcome)[0], WELCOME_EXPIRY_S)
         for envelope in self._lacking(hello):

@@ -14,7 +14,7 @@ from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend.ceremonies import renew
 from edge_agent.headend.content import HELLO_BYTES_MAX, ContentServer
 from edge_agent.headend.desk import Desk
-from edge_agent.headend.greeting import Greeter, one_at_a_time
+from edge_agent.headend.greeting import Greeter
 from edge_agent.headend.keyring import Keyring, create_keyring
 from edge_agent.headend.logbook import Logbook
 from edge_agent.headend.roles import default_roles
@@ -100,15 +100,18 @@ def test_nobody_else_is_answered(keyring: Keyring, station: FakeStation, records
 def test_a_damaged_log_is_told_to_nobody_as_if_it_were_whole(
     keyring: Keyring, station: FakeStation, records: Path
 ) -> None:
+    asked = greeter(keyring, records)
+    assert asked.answer(STATION, station.hello()[1]) is not None
     file = records / f"{STATION}.jsonl"
     file.write_bytes(file.read_bytes().replace(b'"seq":2', b'"seq":3'))
+    assert asked.answer(STATION, station.hello()[1]) is None
     assert greeter(keyring, records).answer(STATION, station.hello()[1]) is None
 
 
 @pytest.fixture
 def home(keyring: Keyring, records: Path, tmp_path: Path) -> Iterator[HttpsHome]:
     """Over real HTTPS, as a station asks."""
-    greet = one_at_a_time(greeter(keyring, records).answer)
+    greet = greeter(keyring, records).answer
     with ContentServer(tmp_path / "content", keyring.server("content"), greet=greet) as server:
         yield HttpsHome(f"https://localhost:{server.port}", Trust(keyring.authority_path, host_clock))
 

@@ -107,10 +107,12 @@ def four_records_two_acknowledged(rig: Rig) -> Journal:
 def test_a_card_that_was_put_back_goes_on_in_a_chain_that_begins_behind_what_was_acknowledged(rig: Rig) -> None:
     before = four_records_two_acknowledged(rig).records_after(0, 1_000_000)
     with transaction(rig.boot()) as journal:
-        journal.append(record_of(**CHAIN), None, job_over=False, new=NewChain("another", (("xa", 7), ("tinh", 3))))
+        journal.append(
+            record_of(**CHAIN), None, job_over=False, new=NewChain("another", 2, (("xa", 7), ("tinh", 3)), b"word")
+        )
     contents = rig.boot().load()
     assert (contents.epoch, contents.chain_from, contents.acked_seq) == ("another", 2, 2)
-    assert contents.forgotten == (("tinh", 3), ("xa", 7))
+    assert (contents.forgotten, contents.forgot_by) == ((("tinh", 3), ("xa", 7)), b"word")
     sent = rig.boot().records_after(2, 1_000_000)
     assert [(one.epoch, one.seq) for one in sent] == [("another", 3), ("another", 4), ("another", 5)]
     assert verify_chain(sent, ChainPoint(2, before[1].hash)) is None
@@ -120,23 +122,27 @@ def test_a_new_card_says_what_was_before_and_keeps_the_name_of_its_chain(rig: Ri
     ours = four_records_two_acknowledged(rig).load().epoch
     assert rig.boot().load().chain_from is None
     with transaction(rig.boot()) as journal:
-        journal.append(record_of(**CHAIN), None, job_over=False, new=NewChain(ours, ()))
+        journal.append(record_of(**CHAIN), None, job_over=False, new=NewChain(ours, 0, ()))
     contents = rig.boot().load()
     assert (contents.epoch, contents.chain_from, contents.last_seq) == (ours, 0, 5)
 
 
-def test_what_a_card_may_have_forgotten_only_grows(rig: Rig) -> None:
-    for serials in ((("xa", 7),), (("xa", 5), ("tinh", 1))):
+def test_what_a_card_may_have_forgotten_is_what_the_last_chain_says(rig: Rig) -> None:
+    """What it knew before is in there, as far as it has room (``freshness``)."""
+    for serials in ((("xa", 7), ("huyen", 2)), (("xa", 8), ("tinh", 1))):
         with transaction(rig.boot()) as journal:
-            journal.append(record_of(**CHAIN), None, job_over=False, new=NewChain("another", serials))
-    assert rig.boot().load().forgotten == (("tinh", 1), ("xa", 7))
+            journal.append(
+                record_of(**CHAIN), None, job_over=False, new=NewChain("another", 0, serials, serials[1][0].encode())
+            )
+    contents = rig.boot().load()
+    assert (contents.forgotten, contents.forgot_by) == ((("tinh", 1), ("xa", 8)), b"tinh")
 
 
 def test_a_chain_that_was_rolled_back_was_never_begun(rig: Rig) -> None:
     journal = four_records_two_acknowledged(rig)
     ours = journal.load().epoch
     journal.begin()
-    journal.append(record_of(**CHAIN), None, job_over=False, new=NewChain("another", (("xa", 7),)))
+    journal.append(record_of(**CHAIN), None, job_over=False, new=NewChain("another", 2, (("xa", 7),)))
     journal.rollback()
     contents = rig.boot().load()
     assert (contents.epoch, contents.chain_from, contents.forgotten, contents.last_seq) == (ours, None, (), 4)

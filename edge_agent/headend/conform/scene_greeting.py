@@ -5,9 +5,7 @@ Every wrong welcome tells a time ten minutes ahead, so that whoever believes one
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from edge_agent.core.units import MINUTE_MS, StationId, UtcMs
 from edge_agent.headend import signing
@@ -89,11 +87,6 @@ def _welcome(
         UtcMs(bench.orders.now() + ahead_ms),
         keyring.newest(keyring.stations[StationId(bench.station)].area),
         keyring.serials(),
-        bench.logbook.of(bench.station).cursor(_epoch(bench.of(Up.HELLO))),
+        bench.logbook.of(bench.station).cursor(),
         signer or keyring.signer("welcome"),
     )
-
-
-def _epoch(hellos: list[Seen]) -> str:
-    log: Mapping[str, Any] = hellos[-1].told.get("log", {}) if hellos else {}
-    return str(log.get("epoch", ""))
