@@ -56,8 +56,7 @@ def objection(state: State, order: RuleOrder, now: Now) -> Reason | None:
     if isinstance(order, Command) and now.utc + CLOCKS_APART_MS < order.heading.not_before:
         return Reason.NOT_YET_VALID
     if isinstance(order, Regulation):
-        newest = standing.newest_regulation(state)
-        return Reason.SUPERSEDED if newest is not None and newest.version >= order.version else None
+        return Reason.SUPERSEDED if standing.is_outdated(state, order, now) else None
     if isinstance(order, Timetable):
         return timetable.objection(state, order, now)
     return _objection_to(state, order, now) if isinstance(order, Command) else None
@@ -67,6 +66,8 @@ def _objection_to(state: State, command: Command, now: Now) -> Reason | None:
     match command.action:
         case Cancel(target=target) if not _may_cancel(state, command, target):
             return Reason.NOT_THE_OWNER
+        case Pause() if standing.resumed(state, command):
+            return Reason.CANCELLED
         case Restart() if any(_urgent(state, play) for play in state.plays.values()):
             return Reason.EMERGENCY_IN_FORCE
         case Choose():
@@ -222,13 +223,9 @@ def _halt(turn: Turn, where: tuple[ZoneId, ...], ending: Ending) -> None:
 
 
 def _resume(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
-    """Every pause of a zone that is named is over."""
-    where = standing.zones_of(turn.state, command)
-    for rule in list(turn.state.rules.values()):
-        order = rule.accepted.order
-        paused = isinstance(order, Command) and isinstance(order.action, Pause) and not rule.held
-        if paused and {*where} & {*standing.zones_of(turn.state, order)}:
-            standing.end(turn, rule, Reason.CANCELLED)
+    """Every pause of a zone that is named is over, but for those that were signed since."""
+    for rule in standing.paused_before(turn.state, command):
+        standing.end(turn, rule, Reason.CANCELLED)
 
 
 def _turn_down(turn: Turn, _accepted: AcceptedRule, _command: Command) -> None:

@@ -109,7 +109,7 @@ def _order(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived)
     if objection is not None:
         turn.emit(Ack(event.token))
         _refuse(turn, accepted, objection)
-        if objection is Reason.NOT_HEARD_HERE and isinstance(accepted, Accepted):
+        if isinstance(accepted, Accepted) and series.takes_place(accepted, objection):
             series.heard_of(turn, accepted)
         if objection is Reason.WITHDRAWN:
             manifests.ask_soon(turn)
@@ -191,8 +191,9 @@ def _objection(
     job = accepted.job
     if standing.cancelled(state, job.job_id, job.issuer):
         return Reason.CANCELLED
-    if series.newest(state, job) >= job.version > 0:
-        return Reason.SUPERSEDED
+    replaced = series.objection(state, job)
+    if replaced is not None:
+        return replaced
     if job.plays_as is JobClass.EMERGENCY:
         if _too_many(state, accepted, now):
             return Reason.TOO_MANY_EMERGENCIES
@@ -229,7 +230,9 @@ def _refuse(turn: Turn, accepted: Accepted | AcceptedRule, reason: Reason) -> No
     """An authentic order for us that will not be obeyed: it gets its record, unless it is to be sent again as it is."""
     if reason is not Reason.NOT_SAVED and _first_time(turn, accepted.digest):
         if isinstance(accepted, Accepted):
-            turn.emit(records.of_refusal(accepted, reason, turn.now, was_saved=False))
+            overtaken = reason is Reason.CANCELLED and series.takes_place(accepted, reason)
+            detail = records.OVERTAKEN if overtaken else ""
+            turn.emit(records.of_refusal(accepted, reason, turn.now, was_saved=False, detail=detail))
         else:
             turn.emit(records.of_refused_rule(accepted, reason, turn.now, was_saved=False))
     talk.say_refused(turn, reason, accepted.digest, accepted.order_id)

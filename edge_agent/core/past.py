@@ -24,6 +24,8 @@ PAST_MAX = 1_000
 class Sounded:
     """One sound in the street: [started, ended) in UTC ms, in ``zones``; ``under`` names the exception that let it.
 
+    What has a ``series``, or ``corrects`` another job, is remembered too where nobody heard it: no zone is named then.
+
     ``started`` is what counts (``counted_start``), and ``ended`` is so much later as sounded.
     """
 
@@ -37,6 +39,7 @@ class Sounded:
     series: str = ""
     version: int = 0
     signers: tuple[str, ...] = ()
+    corrects: str = ""
 
 
 def counted_start(planned: UtcMs | None, started: UtcMs) -> UtcMs:

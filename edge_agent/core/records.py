@@ -18,6 +18,8 @@ from edge_agent.core.units import ZoneId
 
 FRESHNESS_UNPROVEN = "freshness_unproven"
 """What a record says of a warning that sounded by signatures alone: with no time, and nobody there to ask."""
+OVERTAKEN = "overtaken"
+"""What a record says of a job whose cancel came before it, and that took the place of older versions all the same."""
 
 
 def of_play(
@@ -55,13 +57,13 @@ def of_play(
     return CommitRecord(record, closes=play.key, job_over=job_over)
 
 
-def of_refusal(accepted: Accepted, reason: Reason, now: Now, *, was_saved: bool) -> CommitRecord:
+def of_refusal(accepted: Accepted, reason: Reason, now: Now, *, was_saved: bool, detail: str = "") -> CommitRecord:
     """The record of an order that was authentic and ours, yet will not sound at all.
 
     ``was_saved``: it is in the journal as a job, and is over now.
     """
     outcome = Phase.EXPIRED if reason is Reason.EXPIRED else Phase.REJECTED
-    record = replace(_of_order(accepted, now), outcome=outcome, reason=reason)
+    record = replace(_of_order(accepted, now), outcome=outcome, reason=reason, detail=detail)
     return CommitRecord(record, closes=None, job_over=was_saved)
 
 

@@ -39,22 +39,43 @@ def take_place(turn: Turn, job: Job) -> None:
 
 
 def heard_of(turn: Turn, accepted: Accepted) -> None:
-    """An all-clear, or a correction, of what was heard nowhere here does not sound, yet it ends what waits.
+    """What does not sound ends what it takes the place of all the same, and what comes after it never sounds.
 
-    It is remembered: a version that comes after its all-clear never sounds.
+    That is an all-clear, or a correction, of what was heard nowhere here; or a version that was taken back before it
+    came.
     """
     job, now = accepted.job, turn.now.utc
     take_place(turn, job)
-    if job.series:
-        unheard = Sounded(job.job_id, job.plays_as, now, now, frozenset(), "", job.issuer, job.series, job.version)
+    if job.series or job.corrects:
+        unheard = Sounded(job.job_id, job.plays_as, now, now, frozenset(), issuer=job.issuer)
+        unheard = replace(unheard, series=job.series, version=job.version, corrects=job.corrects)
         turn.state = replace(turn.state, past=remember(turn.state.past, unheard))
+
+
+def objection(state: State, job: Job) -> Reason | None:
+    """What has come before a job that takes its place."""
+    if corrected(state, job):
+        return Reason.CORRECTED
+    return Reason.SUPERSEDED if newest(state, job) >= job.version > 0 else None
+
+
+def takes_place(accepted: Accepted, refusal: Reason) -> bool:
+    """Whether a job that is refused ends what it takes the place of all the same."""
+    return refusal is Reason.NOT_HEARD_HERE or (refusal is Reason.CANCELLED and not accepted.offered)
+
+
+def corrected(state: State, job: Job) -> bool:
+    """Whether its own issuer has set a job right; a correction may overtake it."""
+    others = (known.job for known in state.jobs.values() if not (known.held or known.offered))
+    before = ((sound.corrects, sound.issuer) for sound in state.past if sound.corrects)
+    return any(_corrects(other, job) for other in others) or (job.job_id, job.issuer) in before
 
 
 def over_by(state: State, job: Job) -> Reason | None:
     """Why a job that the journal brought back is over all the same: a crash came before its record."""
-    others = [known.job for known in state.jobs.values() if not (known.held or known.offered)]
-    if any(_corrects(other, job) for other in others):
+    if corrected(state, job):
         return Reason.CORRECTED
+    others = [known.job for known in state.jobs.values() if not (known.held or known.offered)]
     waiting = max((other.version for other in others if _same(other, job)), default=0)
     return Reason.SUPERSEDED if max(waiting, _newest_sounded(state, job)) > job.version > 0 else None
 

@@ -324,7 +324,7 @@ def _past_with(turn: Turn, accepted: Accepted, done: Occurrence, *, unseen: bool
     """The past, and in it what has sounded of an occurrence that is over."""
     job = accepted.job
     hearing = frozenset(zone for zone, run in done.zones.items() if run.played_ms > 0 or unseen)
-    if not hearing and not job.series:
+    if not (hearing or job.series or job.corrects):
         return turn.state.past
     began = done.planned if done.started_utc is None else done.started_utc
     started = counted_start(done.planned, began) if done.segment == 0 else began
@@ -343,6 +343,7 @@ def _past_with(turn: Turn, accepted: Accepted, done: Occurrence, *, unseen: bool
             job.series,
             job.version,
             accepted.signers,
+            job.corrects,
         ),
     )
 

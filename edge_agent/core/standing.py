@@ -25,6 +25,7 @@ from edge_agent.core.order import (
     Pause,
     Rank,
     Regulation,
+    Resume,
     RuleOrder,
     SetVolume,
     Stop,
@@ -38,8 +39,8 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.state import Ending, KnownRule, Occurrence, State, Turn
 from edge_agent.core.units import JobId, MonoMs, UtcMs, ZoneId
 
-LASTING = (AllStop, Amplify, Cancel, Choose, Lock, Pause, Rank, SetVolume)
-"""The commands that hold for a while; every other one is done at once."""
+LASTING = (AllStop, Amplify, Cancel, Choose, Lock, Pause, Rank, Resume, SetVolume)
+"""The commands that hold for a while, a resume while older pauses can come; every other one is done at once."""
 
 RULES_MAX = 200
 # A regulation, a window for every day of a month, and locks, volumes and cancels beside them: some 60.
@@ -227,6 +228,24 @@ def pauses(state: State, now: Now, job: Job, where: Iterable[ZoneId]) -> bool:
     )
 
 
+def resumed(state: State, pause: Command) -> bool:
+    """Whether a pause was ended before it came: what was signed later overtook it."""
+    return any(_ends(rule.accepted.order, pause, state) for rule in state.rules.values() if not rule.held)
+
+
+def paused_before(state: State, resume: Command) -> list[KnownRule]:
+    """The pauses that a resume ends: of any of its zones, and signed no later."""
+    return [rule for rule in state.rules.values() if not rule.held and _ends(resume, rule.accepted.order, state)]
+
+
+def _ends(resume: RuleOrder, pause: RuleOrder, state: State) -> bool:
+    kinds = (resume.action, pause.action) if isinstance(resume, Command) and isinstance(pause, Command) else ()
+    if not (kinds and isinstance(kinds[0], Resume) and isinstance(kinds[1], Pause)):
+        return False
+    later = resume.heading.not_before >= pause.heading.not_before
+    return later and not {*zones_of(state, resume)}.isdisjoint(zones_of(state, pause))
+
+
 def pauses_end(state: State, now: Now) -> list[UtcMs]:
     """When the pauses of this moment are over by themselves."""
     paused = [
@@ -265,9 +284,10 @@ def regulation_in_force(state: State, now: Now) -> Regulation | None:
     return _newest_regulation([*in_force(state, now)])
 
 
-def newest_regulation(state: State) -> Regulation | None:
-    """The regulation with the highest version that was taken, whether it holds already or not."""
-    return _newest_regulation([rule.accepted.order for rule in state.rules.values() if not rule.held])
+def is_outdated(state: State, regulation: Regulation, now: Now) -> bool:
+    """Whether a newer version holds already, or one of this number is here. One that was signed ahead holds later."""
+    here = any(other.version == regulation.version for other in _regulations(state))
+    return here or any(_is_newer(rule, regulation.version, now) for rule in state.rules.values())
 
 
 def _by_age(state: State) -> list[KnownRule]:
@@ -366,6 +386,8 @@ def _command_over_at(rule: KnownRule, action: Action, state: State, now: Now) ->
             return _after(until, now)
         case Rank(job_ids=job_ids):
             return _rank_over_at(rule, job_ids, state, now)
+        case Resume():
+            return _after(UtcMs(rule.accepted.not_after + 1), now)
         case Choose(target=target):
             return None if target in state.jobs else rule.since
         case SetVolume():

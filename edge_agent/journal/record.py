@@ -23,8 +23,8 @@ from edge_agent.journal.port import StoredRecord
 GENESIS = "0" * 64
 """What the first record of a chain names as the one before it."""
 
-PLAYED, UNHEARD = b'"kind":"play"', b'"reason":"not_heard_here"'
-"""In every body of an occurrence, or of what was refused as heard nowhere here, as canonical JSON writes it."""
+PLAYED, UNHEARD, OVERTAKEN = b'"kind":"play"', b'"reason":"not_heard_here"', b'"detail":"overtaken"'
+"""In every body of an occurrence, of what was refused as heard nowhere here, or as taken back before it came."""
 
 DETAIL_CHARS_MAX = 500
 # Room for an error's own words.
@@ -84,14 +84,15 @@ def body_of(record: AsRun, origin: Origin) -> bytes:
 def sounded_in(body: bytes) -> Sounded | None:
     """What sounded by a record; None where nothing did, or where the body is rotten (the chain's check says so).
 
-    What may have sounded unseen counts for its whole length. Of a series the version counts that was heard nowhere.
+    What may have sounded unseen counts for its whole length. A version of a series counts, and a correction, though it
+    was heard nowhere.
     """
-    if PLAYED not in body and UNHEARD not in body:
+    if not any(mark in body for mark in (PLAYED, UNHEARD, OVERTAKEN)):
         return None
     try:
         told = json.loads(body)
         heard = [zone["zone"] for zone in told["zones"] if zone["played_ms"] is None or zone["played_ms"] > 0]
-        if not heard and not told.get("series"):
+        if not (heard or told.get("series") or told.get("corrects")):
             return None
         planned = told["ended"] if told["planned"] is None else told["planned"]
         started = counted_start(planned, planned if told["started"] is None else told["started"])
@@ -107,6 +108,7 @@ def sounded_in(body: bytes) -> Sounded | None:
             series=told.get("series", ""),
             version=told.get("version", 0),
             signers=tuple(told["signers"]),
+            corrects=told.get("corrects", ""),
         )
     except (ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -15,7 +15,7 @@ from edge_agent.core import effects as fx
 from edge_agent.core import standing
 from edge_agent.core.day_ahead import day_plan
 from edge_agent.core.events import Connected, DeviceUp, Event, PlayEnded, TrustChanged
-from edge_agent.core.job import Accepted
+from edge_agent.core.job import Accepted, Job
 from edge_agent.core.units import JobId
 from edge_agent.runtime import restored
 from edge_agent.trust.bundle import write_file
@@ -123,11 +123,17 @@ def settled(station: Arrivals) -> dict[str, object]:
         "windows": sorted(rules.windows, key=lambda window: window.heading.order_id),
         "locked": set(rules.locked),
         "volumes": dict(rules.volumes),
+        "paused": {zone for zone in state.site.zones if standing.pauses(state, now, waits_for_nobody(), [zone])},
         "warm": standing.kept_warm(state, now),
         "ranks": {job_id: standing.rank_of(state, JobId(job_id)) for job_id in sorted(waiting)},
         "kept out": {one for one in IDS if standing.cancelled(state, one, ISSUER)},
         "days": [_told(station, day) for day in DAYS],
     }
+
+
+def waits_for_nobody() -> Job:
+    """An ordinary job that nothing but a pause holds."""
+    return makers.make_job()
 
 
 def _told(station: Arrivals, day: date) -> list[tuple[object, ...]]:
@@ -169,9 +175,9 @@ def timetable(version: int, *entries: dict[str, Any], name: str = "chinh") -> by
     return _order(made, f"lich-{name}-{version}", "officer")
 
 
-def regulation(version: int, **clause: Any) -> bytes:
+def regulation(version: int, starts: int = NOON - HOUR_MS, **clause: Any) -> bytes:
     made = makers.regulation_dict(version=version, clauses=[makers.clause_dict(**clause)])
-    return _order(made, f"quy-che-{version}", "owner")
+    return _order(made, f"quy-che-{version}", "owner", not_before=starts)
 
 
 def cancel(target: str, number: int, by: str = "officer") -> bytes:
@@ -210,12 +216,15 @@ JOBS = {
     "warning 1": job("lu-1", version=1, **_SERIES, **_NOW),
     "warning 2": job("lu-2", version=2, **_SERIES, **_NOW),
     "warning 3": job("lu-3", version=3, **_SERIES, **_NOW),
+    "wrong": job("sai", when=at_hour(7), order=16),
+    "correction": job("dung", corrects="sai", when={"kind": "now"}, order=17, **_NOW),
     "all-clear": job("lu-het", version=4, all_clear=True, **_SERIES, **_NOW),
 }
 RULES = {
     "regulation 1": regulation(1, quiet=["20:00", "05:00"]),
     "regulation 2": regulation(2, volume=_BAND),
     "regulation 3": regulation(3, session_s=600),
+    "regulation 4, ahead": regulation(4, starts=NOON + DAY_MS, session_s=300),
     "exception": _order(makers.window_dict(), "le-hoi", "owner"),
     "silence": _order(makers.window_dict(kind="silence", **_AFTERNOON), "dam-tang", "owner"),
     "timetable 1": timetable(1, _entry("tin-sang", 1), _entry("nhac", 2, when={"times": ["11:00:00"]})),
@@ -230,6 +239,9 @@ COMMANDS = {
     "volume": command("am-luong", {"what": "volume", "volume": 40}, 30),
     "volume again": command("am-luong-2", {"what": "volume", "volume": 70}, 10, audience=_CHO),
     "rank again": command("thu-tu-2", {"what": "rank", "job_ids": ["sang", "toi", "dem"]}, 10),
+    "pause": command("ngung", {"what": "pause", "for_s": 600}, 40),
+    "pause again": command("ngung-2", {"what": "pause", "for_s": 600}, 10, audience=_CHO),
+    "resume": command("tiep", {"what": "resume"}, 20),
     "amplifier off": command("am-ly-2", {"what": "amplifier", "on": False, "for_s": 600}, 10, audience=_DINH),
     "amplifier": command("am-ly", {"what": "amplifier", "on": True, "for_s": 600}, 30, audience=_DINH),
 }
@@ -239,6 +251,7 @@ CANCELS = {
         [
             ("chieu", "officer"),
             ("lu-1", "officer"),
+            ("lu-2", "officer"),
             ("lich-chinh-1", "officer"),
             ("nhac", "officer"),
             ("le-hoi", "owner"),
@@ -249,5 +262,5 @@ CANCELS = {
     )
 }
 WARD = {**DOCUMENTS, **JOBS, **RULES, **COMMANDS, **CANCELS}
-IDS = tuple(map(JobId, ("sang", "chieu", "toi", "dem", "pho", "lu-1", "lu-2", "lu-3", "lich-chinh-1", "nhac")))
+IDS = tuple(map(JobId, ("sang", "chieu", "toi", "dem", "pho", "sai", "lu-1", "lu-2", "lu-3", "lich-chinh-1", "nhac")))
 """Of jobs and timetables, all of one issuer: whether they are kept out."""

@@ -22,7 +22,7 @@ from edge_agent.core.state import State
 from edge_agent.core.units import JobId, MonoMs, UtcMs, ZoneId
 from tests.core.slow_disk import SlowDisk
 
-AT_ONCE = (order.Stop, order.Resume, order.NextItem, order.Restart, order.SelfTest, order.Ask)
+AT_ONCE = (order.Stop, order.NextItem, order.Restart, order.SelfTest, order.Ask)
 """What is done, and then forgotten."""
 FOR_A_WHILE = (order.Lock, order.AllStop, order.Pause, order.Amplify)
 RULE_ENDS = {
@@ -206,6 +206,10 @@ class Lawbook:
             if job.plays_as is not JobClass.EMERGENCY:
                 assert at > now.mono or not hearing & silenced, "ordinary sound in a zone that is silenced"
                 assert not hearing & paused, "what was paused sounds"
+        for resume in self.holding(now, order.Resume):
+            for pause in self.holding(now, order.Pause):
+                older = pause.accepted.order.heading.not_before <= resume.accepted.order.heading.not_before
+                assert not (older and pause.zones(state) & resume.zones(state)), "a pause holds that was ended"
 
     def relays(self, closed: frozenset[ZoneId], claimed: frozenset[ZoneId], now: Now, state: State) -> None:
         """Relays are closed for whoever sounds, for an amplifier that was switched on, for a self-test; no other."""

@@ -3,9 +3,8 @@
 Compared is all that anybody could notice (``arrivals.settled``): which documents stand, what waits, what is laid down,
 and what will sound where on the days to come. What has no good answer is sent again, as servers do. Two orders never
 have the same number among equals, the same id or the same instant, for between equals receipt decides (protocol 8.3).
-Four things do depend on what came first, and ``test_races`` has each by its name: an all-clear sounds where its warning
-was heard before; a cancelled version that never came has replaced nothing; a correction, a choice and a resume act on
-what is there.
+Two things do depend on what came first, and ``test_races`` has each by its name: an all-clear sounds where its warning
+was heard before; a version of a timetable or a regulation that was taken back before it came has replaced nothing.
 
 The suite tries some new examples each time; ``ARRIVAL_EXAMPLES=5000`` tries that many.
 """

@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import permutations
+from typing import Any
 
 import pytest
 
 from edge_agent.core import effects as fx
+from edge_agent.core import standing
 from edge_agent.core.events import Connected, DeviceUp, JobSaved, JournalFailed, RecordSaved, Restored
 from edge_agent.core.job import LogAck, Seen
 from edge_agent.core.occurrence import Phase
@@ -37,7 +40,9 @@ from tests.trust.makers import AREA, DAY_MS, HOUR_MS, NOON
 
 PROVINCE, WARD = DOCUMENTS["province"], DOCUMENTS["ward"]
 BELIEVED = [PROVINCE, WARD]
+REGULATIONS = ("regulation 2", "regulation 3", "regulation 4, ahead")
 TWO_ITEMS = [makers.clip_item(digest=digit * 64) for digit in "12"]
+_CHO, _DINH = ({"areas": [AREA], "zones": [zone]} for zone in makers.ZONES)
 AREA_TOPIC = f"loa/1/area/{AREA}/job"
 
 
@@ -143,7 +148,41 @@ def test_a_cancel_by_somebody_else_takes_nothing_back_whichever_comes_first(firs
     assert "chieu" in station.state.jobs
 
 
-def test_a_version_that_was_taken_back_before_it_came_leaves_the_older_one_in_force() -> None:
+@pytest.mark.parametrize(
+    "order", [*permutations(("regulation 2", "regulation 3", "regulation 4, ahead"))], ids=" ".join
+)
+def test_until_the_day_of_a_regulation_that_was_signed_ahead_the_newest_one_before_it_holds(order: list[str]) -> None:
+    station = after(*(RULES[name] for name in order))
+    assert settled(station) == settled(after(*(RULES[name] for name in sorted(order))))
+    in_force = standing.regulation_in_force(station.state, station.now)
+    assert in_force is not None
+    assert in_force.version == 3
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("order", [*permutations(("warning 1", "warning 2", "cancel"))], ids=" ".join)
+def test_a_version_of_a_warning_that_was_taken_back_has_replaced_the_older_one_whatever_comes_first(
+    order: tuple[str, ...], restarted: bool
+) -> None:
+    messages = {**JOBS, "cancel": cancel("lu-2", 99)}
+    station = after()
+    for name in order:
+        station.deliver(messages[name])
+        station = station.restarted() if restarted else station
+    assert [known for known in station.state.jobs.values() if not known.called_off] == []
+
+
+def test_a_version_that_was_only_offered_and_taken_back_has_replaced_none() -> None:
+    """It takes the older one's place when it is chosen, and not before."""
+    for order in ("offer", "cancel"), ("cancel", "offer"):
+        station = after(JOBS["warning 1"])
+        for name in order:
+            envelope = JOBS["warning 2"] if name == "offer" else cancel("lu-2", 99)
+            station.deliver(envelope, offered=name == "offer")
+        assert station.restarted().state.jobs.keys() == station.state.jobs.keys() == {"lu-1"}
+
+
+def test_a_version_of_a_timetable_that_was_taken_back_before_it_came_leaves_the_older_one_in_force() -> None:
     """Here the order does decide: after it came the older one had been replaced, and does not come back."""
     newer, older, taken_back = RULES["timetable 2"], RULES["timetable 1"], cancel("lich-chinh-2", 99)
     assert after(older, taken_back, newer).state.jobs.keys() == {"tin-sang", "nhac"}
@@ -220,15 +259,24 @@ def test_a_warning_after_its_all_clear_never_sounds_after_a_restart_either() -> 
     assert station.answers()[-1] == ("refused", "superseded")
 
 
-def test_a_correction_before_what_it_corrects_is_obeyed_when_it_comes_again() -> None:
-    """Here the order does decide: what was never heard cannot be corrected yet, and the station says so by name."""
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_correction_before_what_it_corrects_keeps_it_silent(restarted: bool) -> None:
+    """It was heard nowhere here, so nothing sounds, whichever comes first."""
     wrong = job("sai", when=at_hour(1))
     right = job("dung", corrects="sai", when={"kind": "now"}, not_before=NOON, not_after=NOON + 600_000)
-    station = after(right, wrong)
-    assert verdicts(station) == [("refused", "not_heard_here"), ("accepted", None)]
-    station.deliver(right)
-    assert station.state.jobs == {}
-    assert after(wrong, right).state.jobs == {}
+    station = after(right)
+    station = station.restarted() if restarted else station
+    station.deliver(wrong)
+    assert station.answers()[-1] == ("refused", "corrected")
+    in_order = after(wrong, right)
+    assert verdicts(in_order)[-1] == ("refused", "not_heard_here")
+    assert settled(station) == settled(in_order)
+
+
+def test_a_correction_by_somebody_else_silences_nothing() -> None:
+    bench = at_work()
+    bench.order(job_id="dung", corrects="sai", issuer="dai-ptth")
+    assert bench.at(600, job_id="sai") in bench.state.jobs
 
 
 def test_a_choice_before_its_offer_is_refused_by_name_and_taken_when_it_comes_again() -> None:
@@ -282,15 +330,35 @@ def test_what_must_not_be_done_twice_waits_for_its_commit_and_is_not_done_after_
     assert [record.record.job_id for record in again.every(fx.CommitRecord)] == [saved.accepted.order_id]
 
 
-def test_a_resume_that_overtakes_its_pause_ends_nothing_and_the_pause_ends_by_itself() -> None:
-    """Here the order does decide: what is done at once is done to what is there. The pause names its own end."""
-    pause = command("ngung", {"what": "pause", "for_s": 600}, 40)
-    resume = command("tiep", {"what": "resume"}, 20)
-    assert "ngung" not in after(pause, resume).state.rules
-    station = after(resume, pause)
-    assert "ngung" in station.state.rules
-    station.pass_s(601)
-    assert "ngung" not in station.state.rules
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize(
+    ("paused_s", "resumed_s", "zones", "holds"),
+    [
+        (40, 20, {}, False),
+        (40, 40, {}, False),
+        (20, 40, {}, True),
+        (40, 20, {"audience": _CHO}, False),
+        (40, 20, {"audience": _DINH}, True),
+    ],
+)
+def test_a_resume_ends_the_pauses_that_were_signed_before_it_whatever_comes_first(
+    paused_s: int, resumed_s: int, zones: dict[str, Any], holds: bool, restarted: bool
+) -> None:
+    pause = command("ngung", {"what": "pause", "for_s": 600}, paused_s, audience=_CHO)
+    resume = command("tiep", {"what": "resume"}, resumed_s, **zones)
+    for first, second in ((pause, resume), (resume, pause)):
+        station = after(first)
+        station = station.restarted() if restarted else station
+        station.deliver(second)
+        assert ("ngung" in station.state.rules) == holds
+
+
+def test_a_resume_is_known_for_as_long_as_an_older_pause_can_come() -> None:
+    station = after(command("tiep", {"what": "resume"}, 20))
+    station.pass_s(100)
+    assert "tiep" in station.state.rules
+    station.pass_s(1)
+    assert "tiep" not in station.state.rules
 
 
 @pytest.mark.parametrize("first", ["the order", "the all-stop"])

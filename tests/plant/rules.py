@@ -80,9 +80,9 @@ RULES = (
     ),
     Plant(
         "an older version that comes late sounds",
-        f"{CORE}/intake.py",
-        "    if series.newest(state, job) >= job.version > 0:\n        return Reason.SUPERSEDED\n",
-        "",
+        f"{CORE}/series.py",
+        "    return Reason.SUPERSEDED if newest(state, job) >= job.version > 0 else None\n\n\ndef takes_place",
+        "    return None\n\n\ndef takes_place",
     ),
     Plant(
         "the all-clear sounds everywhere",
