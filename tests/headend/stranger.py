@@ -58,6 +58,7 @@ class Stranger:
         self.log: dict[tuple[str, str], list[Payload]] = {}
         self.unanswered: dict[str, tuple[bytes, str, int]] = {}
         self.changed = threading.Condition()
+        self._wrote: dict[str, str] = {}  # of each station the epoch that it has written in last
         self._stations = {one: Ed25519PublicKey.from_public_bytes(raw) for one, raw in files.stations.items()}
         documents = json.loads(files.trust.read_bytes())["documents"]
         self._trust = [(one, json.loads(base64.b64decode(one["payload"]))) for one in documents]
@@ -207,6 +208,7 @@ class Stranger:
                 raise ValueError(f"record {one['seq']} does not follow")
         self._write(new)
         self.log[station, batch["epoch"]] = [*chain, *new]
+        self._wrote[station] = batch["epoch"]
         held_now = self._held(station, batch["epoch"])
         payload = {"realm": self.realm, "type": "ack", "station": station, "log": held_now}
         self._publish(f"loa/1/d/{station}/ack", _sealed("ack", payload, self._ack)[0])
