@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from demo import sounds, timeline
 from demo.acts import narrate, play
+from demo.enrolled import EnrolledWard
 from demo.evidence import gather
 from demo.screen import Screen
 from demo.verdict import checks
@@ -36,11 +37,13 @@ def main() -> int:
     sounds.speak_mp3("Bản tin thứ hai. Bản tin này sẽ bị ngắt giữa chừng, vì tiến trình bị giết.", folder / "short.mp3")
     sounds.speak_mp3("Tệp này bị sửa trên máy chủ, trạm không được phát.", folder / "altered.mp3")
     sounds.speak_wav(sounds.FLOOD, folder / "flood.wav")
-    with Ward(folder, hardware, lambda shown: narrate(screen, shown)) as ward:
+    ward = EnrolledWard(folder, hardware, lambda shown: narrate(screen, shown))
+    with ward:
         screen.line(
-            f"Mosquitto TLS 1.3 cổng {ward.broker.port}, tệp qua HTTPS cổng {ward.content.port}, khóa mới, một trạm",
-            "broker, content server, fresh keys, one station",
+            f"Mosquitto TLS 1.3 cổng {ward.broker.port}, tệp qua HTTPS cổng {ward.content.port}, khóa mới",
+            "broker, content server, fresh keys",
         )
+        _show_enrolment(screen, ward)
         story = play(ward, folder, screen)
         _keep_log(ward, folder)
         if not hardware.heard:
@@ -116,6 +119,14 @@ def _introduce(screen: Screen, hardware: Hardware) -> None:
             "âm thanh: alsa-lib → PulseAudio riêng, sink rỗng (không có bo âm thanh)",
             "sound goes through alsa-lib into a private null sink, which is recorded",
         )
+
+
+def _show_enrolment(screen: Screen, ward: EnrolledWard) -> None:
+    screen.title("Đăng ký trạm bằng mã một lần", "A box becomes a station, by a one-time code")
+    screen.line("ở trung tâm, edge-agent-headend codes new in ra phiếu", "at the centre, a slip for the technician")
+    screen.block(ward.slip)
+    screen.line("trên trạm, gõ đúng như trên phiếu: trạm tự tạo khóa của mình", "on the station, which makes its keys")
+    screen.block(ward.enrolled)
 
 
 def _keep_log(ward: Ward, folder: Path) -> None:

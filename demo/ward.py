@@ -25,7 +25,7 @@ from edge_agent.clock import boot_ms, system_utc_ms
 from edge_agent.headend.broker import BrokerSetup, Mosquitto
 from edge_agent.headend.content import ContentServer
 from edge_agent.headend.headend import Headend, Shown
-from edge_agent.headend.keyring import Keyring, create_keyring
+from edge_agent.headend.keyring import Keyring, StationFolder, create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import BrokerAddress
 from tests.host.pulse import Pulse, private_pulse
@@ -34,6 +34,7 @@ from tests.host.recording import Capture, Recorder, Recording
 REALM = "demo"
 AREA = "vn/ha-noi/dong-thanh"
 STATION = "dong-thanh-01"
+NAME = "Trạm loa Đông Thành 01"
 ZONES = {"c1": "Nhà văn hóa tổ dân phố số 1", "c2": "Chợ Đông Thành"}
 WARM_UP_MS = 800
 MORNING_H = 9
@@ -235,10 +236,18 @@ class Ward:
         return self._recorder.stop()
 
     def _make_keys(self) -> Keyring:
-        roles = default_roles(AREA, 1)
-        keyring = create_keyring(self.folder / "headend", REALM, roles, system_utc_ms(), [self.fitting.host])
-        keyring.enrol(STATION, AREA, "Trạm loa Đông Thành 01")
+        """The network's, and those of the station."""
+        keyring = self._make_network()
+        keyring.enrol(STATION, AREA, NAME)
         return keyring
+
+    def _make_network(self) -> Keyring:
+        roles = default_roles(AREA, 1)
+        return create_keyring(self.folder / "headend", REALM, roles, system_utc_ms(), [self.fitting.host])
+
+    def _station_files(self) -> StationFolder:
+        """Where the station's keys and certificates lie."""
+        return self.keyring.folder(STATION)
 
     def _listen(self, stack: contextlib.ExitStack) -> None:
         if self.hardware.capture:
@@ -267,7 +276,7 @@ class Ward:
                 child.wait()
 
     def _write_config(self) -> Path:
-        given = self.keyring.folder(STATION)
+        given = self._station_files()
         path = self.folder / "station.toml"
         path.write_text(
             f"""
@@ -275,7 +284,7 @@ class Ward:
 [station]
 id = "{STATION}"
 realm = "{REALM}"
-name = "Trạm loa Đông Thành 01"
+name = "{NAME}"
 area = "{AREA}"
 timezone = "{self.timezone}"
 

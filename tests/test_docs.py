@@ -40,7 +40,7 @@ from edge_agent.trust.commands import What
 from edge_agent.trust.keeper import Keeper, believing
 from edge_agent.trust.keys import Scheme
 from edge_agent.trust.orders import KNOWN_FIELDS
-from tools import example_traffic, example_ward, protocol_tables, reasons_table, wire_examples
+from tools import example_identity, example_traffic, example_ward, protocol_tables, reasons_table, wire_examples
 from tools.phases import DOCUMENT, with_diagram
 
 ROOT = Path(__file__).parent.parent
@@ -68,7 +68,8 @@ def test_the_table_of_reasons_is_the_catalogue() -> None:
 
 
 def test_the_examples_are_what_the_code_writes() -> None:
-    written = {path.name: path.read_bytes() for path in EXAMPLES.iterdir()}
+    files = [path for path in EXAMPLES.rglob("*") if path.is_file()]
+    written = {path.relative_to(EXAMPLES).as_posix(): path.read_bytes() for path in files}
     assert written == wire_examples.files(), "run python -m tools.wire_examples"
 
 
@@ -161,6 +162,15 @@ def test_the_printed_commands_follow_the_hash_chain(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, _block("verify chain prints"), "")
     first, second = example_traffic.records()
     assert done.stdout.split() == [first.hash, first.hash, second.hash, second.hash, first.hash]
+
+
+def test_the_printed_commands_check_an_enrolment_with_openssl_and_jq_alone(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES, tmp_path / "docs" / "examples")
+    done = _run(_block("verify enrolment"), tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, _block("verify enrolment prints"), "")
+    key, made, sent, _, digest, answered, proven, named, _, asked, certified = done.stdout.splitlines()
+    assert (key, made, digest) == (example_identity.CODE.key().hex(), sent, named)
+    assert (answered, asked) == (proven, certified)
 
 
 def test_the_tables_of_fields_are_the_schemas() -> None:

@@ -1,4 +1,4 @@
-"""Write docs/examples: one signed message of every type, made by the code that really makes and reads them.
+"""Write docs/examples: one message of every type, made by the code that really makes and reads them.
 
 ``python -m tools.wire_examples`` writes; with ``--check`` it fails where something differs.
 """
@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from edge_agent.trust.keys import Ed25519Signer
+from tools import example_identity as identity
 from tools import example_traffic as traffic
 from tools import example_ward as ward
 from tools.document import keep
@@ -32,13 +33,16 @@ PAE = (
 """What was signed, made from an envelope as it stands in a file."""
 
 CHAIN = "<!-- verify chain prints -->\n```\n"
+ENROLMENT = "<!-- verify enrolment prints -->\n```\n"
 
 
 def files() -> dict[str, bytes]:
     """Everything in docs/examples, by name."""
     envelopes = {f"{name}.json": data + b"\n" for name, data in _examples().items()}
     signers = {key for keys in ward.SIGNERS.values() for key in keys}
-    return envelopes | {f"{key}.pub.pem": _pem(ward.key(key)) for key in signers} | {"trust.json": ward.trust_file()}
+    bodies = {f"{identity.FOLDER}/{name}.json": data + b"\n" for name, data in identity.bodies().items()}
+    keys = {f"{key}.pub.pem": _pem(ward.key(key)) for key in signers}
+    return envelopes | bodies | keys | {"trust.json": ward.trust_file()}
 
 
 def with_examples(text: str) -> str:
@@ -50,8 +54,13 @@ def with_examples(text: str) -> str:
         text = before + begin + _shown(name) + end + rest.partition(end)[2]
     first, second = traffic.records()
     lines = (first.hash, first.hash, second.hash, second.hash, second.prev)
-    before, _, rest = text.partition(CHAIN)
-    return before + CHAIN + "\n".join(lines) + "\n```\n" + rest.partition("```\n")[2]
+    return _printing(_printing(text, CHAIN, "\n".join(lines) + "\n"), ENROLMENT, identity.printed())
+
+
+def _printing(text: str, mark: str, printed: str) -> str:
+    before, found, rest = text.partition(mark)
+    assert found, f"{DOCUMENT.name} has lost {mark!r}"
+    return before + mark + printed + "```\n" + rest.partition("```\n")[2]
 
 
 def commands(name: str) -> tuple[str, str]:
@@ -108,7 +117,7 @@ def main() -> int:
     if "--check" in sys.argv:
         same = all((FOLDER / name).read_bytes() == content for name, content in files().items())
         return int(not same) or keep(DOCUMENT, with_examples)
-    FOLDER.mkdir(exist_ok=True)
+    (FOLDER / identity.FOLDER).mkdir(parents=True, exist_ok=True)
     for name, content in files().items():
         (FOLDER / name).write_bytes(content)
     return keep(DOCUMENT, with_examples)

@@ -14,6 +14,7 @@ from typing import Any
 
 from edge_agent.core.events import Rejected
 from edge_agent.identity import codes
+from edge_agent.trust.bundle import FILE_BYTES_MAX
 from edge_agent.trust.envelope import Envelope, open_envelope, payload_type, sign, signers_of
 from edge_agent.trust.fields import AREA, HASH, NAME, Fields, form, free_text
 from edge_agent.trust.keys import PublicKey, Scheme, Signer, UnusableKey, public_key
@@ -25,6 +26,8 @@ REQUEST_BYTES_MAX = 16_384
 # A request of P-256 in DER has 250 bytes; in an envelope, in base64, with everything beside it 1.5 kB.
 ANSWER_BYTES_MAX = 4_194_304
 # The largest trust file is 1 MiB; in base64, and that once more, 1.9 MiB.
+PAYLOAD_BYTES_MAX = ANSWER_BYTES_MAX // 4 * 3
+# Of an answer: in base64 it would fill the whole.
 DER_BYTES_MAX = 8_192
 # Our certificates have 600 bytes; a central server's own authority may use RSA.
 NONCE = form(r"[0-9a-f]{32}", "32 lower-case hex digits")
@@ -137,7 +140,7 @@ def enrol_answer(key: bytes, request: str, given: Given) -> bytes:
 def read_enrol_answer(data: bytes, key: bytes, request: str) -> Given:
     """Who we are, from whoever made the code, in answer to this request. ``WireError`` for anything else."""
     fields = _fields(data, "enrol-answer", "payload", "proof")
-    payload = _bytes(fields, "payload", ANSWER_BYTES_MAX)
+    payload = _bytes(fields, "payload", PAYLOAD_BYTES_MAX)
     if not codes.same(fields.text("proof", HASH), codes.answer_proof(key, payload)):
         raise WireError("proof", "by the code; this is not the server that made it")
     answer = Fields(parse(payload))
@@ -164,7 +167,7 @@ def read_given(fields: Fields) -> Given:
         port=broker.integer("port", 1, 65_535),
         certificate=_bytes(fields, "certificate", DER_BYTES_MAX),
         authority=_bytes(fields, "authority", DER_BYTES_MAX),
-        trust=_bytes(fields, "trust", ANSWER_BYTES_MAX),
+        trust=_bytes(fields, "trust", FILE_BYTES_MAX),
     )
 
 
@@ -238,7 +241,7 @@ def _text(data: bytes) -> str:
 
 
 def _bytes(fields: Fields, name: str, most: int) -> bytes:
-    text = fields.text(name, free_text(most * 4 // 3 + 4))
+    text = fields.text(name, free_text((most + 2) // 3 * 4))
     try:
         data = base64.b64decode(text, validate=True)
     except ValueError as error:

@@ -30,6 +30,8 @@ def test_the_demo_is_heard_as_ordered_and_leaves_its_folder(tmp_path: Path) -> N
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "rơ-le: driver MÔ PHỎNG" in done.stdout, "what stands in for hardware is said"
+    assert "MÃ MỘT LẦN / CODE:" in done.stdout, "the station is brought in by a one-time code"
+    assert "đã đăng ký trạm / enrolled: dong-thanh-01" in done.stdout
     for zone in ("c1", "c2"):
         with wave.open(str(folder / f"{zone}.wav")) as sound:
             assert sound.getnframes() > 20 * sound.getframerate()

@@ -259,7 +259,7 @@ def test_a_station_refuses_exactly_what_the_schema_of_an_order_refuses(kind: str
     both, messages = {True: 0, False: 0}, ORDERS[kind]
     assert [(faults(kind, message), judged(kind, message)) for message in messages] == [([], None)] * len(messages)
     for change in changes(kind, *messages):
-        both[_agree(kind, change, judged(kind, change.message), BEYOND_RULE)] += 1
+        both[agree(kind, change, judged(kind, change.message), BEYOND_RULE)] += 1
     assert min(both.values()) > 20
 
 
@@ -268,28 +268,29 @@ def test_an_envelope_is_malformed_exactly_where_its_schema_says_so() -> None:
     both = {True: 0, False: 0}
     for change in changes("envelope", envelope):
         opened = open_envelope(json.dumps(change.message).encode())
-        both[_agree("envelope", change, opened if isinstance(opened, Rejected) else None, ())] += 1
+        both[agree("envelope", change, opened if isinstance(opened, Rejected) else None, ())] += 1
     assert min(both.values()) > 20
 
 
 def test_a_manifest_is_refused_exactly_where_its_schema_says_so() -> None:
     both = {True: 0, False: 0}
-    assert (faults("manifest", MANIFEST), _unread(read_manifest, MANIFEST)) == ([], None)
+    assert (faults("manifest", MANIFEST), unread(read_manifest, MANIFEST)) == ([], None)
     for change in changes("manifest", MANIFEST):
-        both[_agree("manifest", change, _unread(read_manifest, change.message), ("each only once",))] += 1
+        both[agree("manifest", change, unread(read_manifest, change.message), ("each only once",))] += 1
     assert min(both.values()) > 20
 
 
 @pytest.mark.parametrize("kind", ["trust", "trust_file"])
 def test_a_trust_file_is_refused_exactly_where_its_schema_says_so(kind: str) -> None:
     both, read = {True: 0, False: 0}, load_document if kind == "trust" else read_file
-    assert [(faults(kind, one), _unread(read, one)) for one in TRUST[kind]] == [([], None)] * len(TRUST[kind])
+    assert [(faults(kind, one), unread(read, one)) for one in TRUST[kind]] == [([], None)] * len(TRUST[kind])
     for change in changes(kind, *TRUST[kind]):
-        both[_agree(kind, change, _unread(read, change.message), BEYOND_TRUST)] += 1
+        both[agree(kind, change, unread(read, change.message), BEYOND_TRUST)] += 1
     assert min(both.values()) > (20 if kind == "trust" else 4)
 
 
-def _unread(read: Callable[[bytes], object], document: Any) -> Rejected | None:
+def unread(read: Callable[[bytes], object], document: Any) -> Rejected | None:
+    """What a parser says of the document, if it is that its form is wrong."""
     try:
         read(json.dumps(document).encode())
     except WireError as error:
@@ -297,7 +298,7 @@ def _unread(read: Callable[[bytes], object], document: Any) -> Rejected | None:
     return None
 
 
-def _agree(kind: str, change: Change, refusal: Rejected | None, beyond: tuple[str, ...]) -> bool:
+def agree(kind: str, change: Change, refusal: Rejected | None, beyond: tuple[str, ...]) -> bool:
     """Hold both verdicts together; whether the message was sound."""
     found = faults(kind, change.message)
     where = f"{kind} {change.path} {change.what}: schema {found}, parser {refusal}"
@@ -332,8 +333,13 @@ def test_every_field_of_every_schema_is_tried_at_its_bounds() -> None:
     documents |= {kind: tuple(examples(kind)) for kind in UP}
     documents |= {"envelope": (json.loads(makers.signed_job()),), "manifest": (MANIFEST,)}
     for kind, messages in documents.items():
-        tried = {plain(path) for message in messages for path, _ in fields(kind, message)}
-        assert sorted(set(_properties(whole(kind), "")) - tried) == [], kind
+        assert untried(kind, *messages) == [], kind
+
+
+def untried(kind: str, *messages: Any) -> list[str]:
+    """The fields of a schema that none of the messages has."""
+    tried = {plain(path) for message in messages for path, _ in fields(kind, message)}
+    return sorted(set(_properties(whole(kind), "")) - tried)
 
 
 def _properties(node: dict[str, Any], where: str) -> Iterator[str]:

@@ -24,9 +24,11 @@ Schema = dict[str, Any]
 
 DOWN = ("job", "regulation", "window", "command", "timetable", "welcome", "ack")
 UP = ("hello", "state", "heartbeat", "log", "answer", "plan")
-KINDS = ("envelope", *DOWN, "trust", *UP, "record", "trust_file", "head", "manifest")
+IDENTITY = ("enrol_request", "enrol", "enrol_answer", "enrolled", "renew", "renewed", "refused")
+KINDS = ("envelope", *DOWN, "trust", *UP, "record", "trust_file", "head", "manifest", *IDENTITY)
 """``envelope`` is around every message, ``trust`` comes where orders come, ``record`` is the body of a log record, and
-``trust_file`` a station's trust file, which does not travel; ``head`` and ``manifest`` lie on the content server."""
+``trust_file`` a station's trust file, which does not travel; ``head`` and ``manifest`` lie on the content server, and
+those of IDENTITY are bodies of HTTPS, or what is signed or proven in one."""
 SHARED = "common"
 SHOWN_CHARS_MAX = 40
 # A fault is one line; what stands there may be anything.
