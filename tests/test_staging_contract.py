@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pytest
 
-from edge_agent.audio.decoder import FfmpegDecoder
+from edge_agent.audio.loudness import levelling
 from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.sandbox import Sandbox
 from edge_agent.audio.speech import EspeakVoice
@@ -53,7 +53,7 @@ class RealRig:
     def __init__(self, directory: Path, content: Content) -> None:
         self._content = content
         store = PcmStore(directory / "pcm")
-        stager = Stager(store, FfmpegDecoder(Sandbox()), EspeakVoice(Sandbox()), 48_000)
+        stager = Stager(store, levelling(Sandbox(), store.scratch), EspeakVoice(Sandbox()), 48_000)
         fetcher = HttpsFetcher(directory / "originals", Trust(content.authority.path, host_clock))
         self.staging: Staging = FetchAndStage(fetcher, stager, CACHE_BYTES)
         audio = sine(directory / "a.mp3", LENGTH_MS / 1_000).read_bytes()

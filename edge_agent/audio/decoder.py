@@ -2,22 +2,26 @@
 
 Decides which formats are let in, and how much time, memory and output a clip is worth. The format is what the content
 is, whatever the file is called. Whether the bytes are the signed ones is checked before (``staging``); confinement is
-``confined``'s. Levels are left as they are: nothing is evened out.
+``confined``'s. How loud it becomes is ``loudness``'s.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from edge_agent.audio.confined import KILLED_STATUS, Confined, End, Ended, Limits, Trouble
-from edge_agent.audio.pcm_store import FRAME_BYTES, PcmWriter
+from edge_agent.audio.pcm_store import FRAME_BYTES
 from edge_agent.audio.sniff import HEAD_BYTES, not_sound
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import SECOND_MS
 
+FFMPEG = "/usr/bin/ffmpeg"
+QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error", "-threads", "1", "-filter_threads", "1")
+"""How ffmpeg is called for whatever it does here: it says what went wrong, and takes one core."""
 DATA_BYTES_MAX = 128 * 1_024 * 1_024
 # Debian's ffmpeg needs 60 MB for any MP3 [measured, amd64: mostly its libraries' data]; the rest is for an MP4's index.
 CPU_BASE_S = 30
@@ -35,10 +39,21 @@ MP4_MARK_AT = 4
 _NOT_LET_IN = re.compile(r"\[([\w,]+) @ \w+\] (?:Format|Codec \(\w+\)) not on whitelist")
 
 
+class Sink(Protocol):
+    """Whatever takes PCM (mono, 16 bit, little-endian) of ``rate`` frames a second."""
+
+    @property
+    def rate(self) -> int: ...
+
+    def feed(self, chunk: bytes) -> None:
+        """Append sound; any length, frames may be split between chunks. OSError if the disk refuses."""
+        ...
+
+
 class Decoder(Protocol):
     """Whatever makes PCM of audio files."""
 
-    def decode(self, source: BinaryIO, into: PcmWriter, ms_max: int) -> Trouble | None:
+    def decode(self, source: BinaryIO, into: Sink, ms_max: int) -> Trouble | None:
         """Feed all of ``source`` (a regular file, any position) to ``into``, but not more than ``ms_max`` of sound.
 
         None means that it was all fed; committing is the caller's. OSError when ``into`` cannot write.
@@ -48,12 +63,16 @@ class Decoder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FfmpegDecoder:
-    """Mono, 16 bit, at the writer's rate, by ffmpeg (6.1 or newer for MP4; 5.1 does for the rest)."""
+    """Mono, 16 bit, at the writer's rate, by ffmpeg (6.1 or newer for MP4; 5.1 does for the rest).
+
+    ``shaped`` gives the filters (ffmpeg's own words) that the sound goes through at a rate.
+    """
 
     confined: Confined
-    program: str = "/usr/bin/ffmpeg"
+    program: str = FFMPEG
+    shaped: Callable[[int], str] | None = None
 
-    def decode(self, source: BinaryIO, into: PcmWriter, ms_max: int) -> Trouble | None:
+    def decode(self, source: BinaryIO, into: Sink, ms_max: int) -> Trouble | None:
         head = os.pread(source.fileno(), HEAD_BYTES, 0)
         named = not_sound(head)
         if named:
@@ -64,7 +83,7 @@ class FfmpegDecoder:
             wall_s=WALL_BASE_S + ms_max // SECOND_MS // WALL_SHARE,
             output_bytes=ms_max * into.rate // SECOND_MS * FRAME_BYTES,
         )
-        argv = _command(self.program, _protocol(head), into.rate)
+        argv = _command(self.program, _protocol(head), into.rate, self.shaped(into.rate) if self.shaped else "")
         source.seek(0)
         return _judge(self.confined.run(argv, source, limits, into.feed))
 
@@ -74,11 +93,12 @@ def _protocol(head: bytes) -> str:
     return "fd" if head.startswith(MP4_MARK, MP4_MARK_AT) else "pipe"
 
 
-def _command(program: str, protocol: str, rate: int) -> tuple[str, ...]:
+def _command(program: str, protocol: str, rate: int, filters: str) -> tuple[str, ...]:
     return (
-        *(program, "-nostdin", "-hide_banner", "-loglevel", "error", "-threads", "1", "-filter_threads", "1"),
+        *(program, *QUIET),
         *("-protocol_whitelist", protocol, "-format_whitelist", FORMATS, "-codec_whitelist", CODECS),
-        *("-i", f"{protocol}:", "-map", "0:a:0", "-map_metadata", "-1", "-ac", "1", "-ar", str(rate)),
+        *("-i", f"{protocol}:", "-map", "0:a:0", "-map_metadata", "-1", *(("-af", filters) if filters else ())),
+        *("-ac", "1", "-ar", str(rate)),
         *("-f", "s16le", "pipe:1"),
     )
 

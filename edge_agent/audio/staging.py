@@ -38,12 +38,16 @@ Fill = Callable[[PcmWriter], Trouble | None]
 
 @dataclass(frozen=True, slots=True)
 class Stager:
-    """The way of sound into the store. ``rate`` is the card's; sound staged for another rate is staged anew."""
+    """The way of sound into the store. ``rate`` is the card's; sound staged for another rate is staged anew.
+
+    ``spoken`` makes PCM of what the voice has said; without one, ``decoder`` does.
+    """
 
     store: PcmStore
     decoder: Decoder
     voice: Voice
     rate: int
+    spoken: Decoder | None = None
 
     def stage_clip(self, key: ClipKey, original: Path, duration_ms: int) -> Staged:
         """Decode a fetched file whose SHA-256 must be ``key`` and which may sound ``duration_ms`` as signed."""
@@ -99,7 +103,8 @@ class Stager:
             if trouble:
                 return ClipFailed(key, trouble.reason, trouble.again, trouble.detail)
             wav.flush()
-            return self._store(key, SPEECH_MS_MAX, lambda into: self.decoder.decode(wav, into, SPEECH_MS_MAX))
+            decoder = self.spoken or self.decoder
+            return self._store(key, SPEECH_MS_MAX, lambda into: decoder.decode(wav, into, SPEECH_MS_MAX))
 
     def _render(self, key: ClipKey) -> Staged:
         with self.store.writer(key, self.rate, pinned=True) as writer:
@@ -108,7 +113,8 @@ class Stager:
 
     def _store(self, key: ClipKey, ms_max: int, fill: Fill) -> Staged:
         """Write what ``fill`` feeds, all of it or nothing."""
-        room = self.store.free_bytes() - ms_max * self.rate // SECOND_MS * FRAME_BYTES
+        # Twice: what was decoded lies there until it has the loudness that it is kept with (``loudness``).
+        room = self.store.free_bytes() - 2 * ms_max * self.rate // SECOND_MS * FRAME_BYTES
         if room < FREE_BYTES_MIN:
             return ClipFailed(key, Reason.CACHE_FULL, again=True, detail=f"{room} bytes would be left free")
         with self.store.writer(key, self.rate) as writer:

@@ -7,7 +7,7 @@ import secrets
 from functools import partial
 
 from edge_agent import __version__, host
-from edge_agent.audio.decoder import FfmpegDecoder
+from edge_agent.audio.loudness import levelling, spoken
 from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.speech import EspeakVoice
 from edge_agent.audio.staging import Stager
@@ -149,9 +149,8 @@ def _stager(config: Config) -> Stager:
     confined = confinement(config.decoder.sandbox)
     store = PcmStore(paths.audio(config))
     store.sweep()
-    stager = Stager(
-        store, FfmpegDecoder(confined), EspeakVoice(confined, config.speech.voice, config.speech.rate_wpm), card.rate
-    )
+    voice = EspeakVoice(confined, config.speech.voice, config.speech.rate_wpm)
+    stager = Stager(store, levelling(confined, store.scratch), voice, card.rate, spoken(confined))
     log.info("sound from outside is confined by %s", confined)
     log.info("pinned emergency set: %s", stager.ensure_pinned())
     return stager

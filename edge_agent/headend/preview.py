@@ -50,6 +50,7 @@ _ZONE, _PLAY = ZoneId("preview"), PlayId("preview")
 _REMEDIES = {
     Reason.AUDIO_ALTERED: "put the file back that was signed",
     Reason.AUDIO_UNREADABLE: "save it as MP3, FLAC, Ogg, WAV or M4A; ffmpeg and bubblewrap must be installed",
+    Reason.AUDIO_SILENT: "nothing would be heard in the street: record it again, or take another file",
     Reason.AUDIO_TOO_LONG: "a preview takes 60 minutes at most, and of an item what duration_s says",
     Reason.NO_VOICE: 'language = "vi" or "en", or a recording; espeak-ng and bubblewrap must be installed',
     Reason.CACHE_FULL: "make room where temporary files lie (TMPDIR)",

@@ -14,8 +14,8 @@ import pytest
 
 from edge_agent.audio import signals
 from edge_agent.audio.confined import Trouble
-from edge_agent.audio.decoder import FfmpegDecoder
-from edge_agent.audio.pcm_store import BLOCK_BYTES, PcmStore, PcmWriter
+from edge_agent.audio.decoder import FfmpegDecoder, Sink
+from edge_agent.audio.pcm_store import BLOCK_BYTES, PcmStore
 from edge_agent.audio.sandbox import Sandbox
 from edge_agent.audio.speech import EspeakVoice
 from edge_agent.audio.staging import DURATION_TOLERANCE_MS, Stager
@@ -40,7 +40,7 @@ class PlainDecoder:
     refusal: OSError | None = None
     meanwhile: list[tuple[Path, bytes]] = field(default_factory=list)
 
-    def decode(self, source: BinaryIO, into: PcmWriter, ms_max: int) -> Trouble | None:
+    def decode(self, source: BinaryIO, into: Sink, ms_max: int) -> Trouble | None:
         # By its descriptor, as a child would: what is still buffered here it cannot see.
         size = os.fstat(source.fileno()).st_size
         self.seen.append(os.pread(source.fileno(), size, 0))
@@ -239,7 +239,7 @@ def test_an_original_replaced_while_it_is_decoded_changes_nothing(store: PcmStor
     key, path = original(tmp_path, b"signed sound")
 
     class Replacing(PlainDecoder):
-        def decode(self, source: BinaryIO, into: PcmWriter, ms_max: int) -> Trouble | None:
+        def decode(self, source: BinaryIO, into: Sink, ms_max: int) -> Trouble | None:
             (tmp_path / "other").write_bytes(b"other sound!")
             os.replace(tmp_path / "other", path)
             return super().decode(source, into, ms_max)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from edge_agent.audio.confined import Trouble
-from edge_agent.audio.pcm_store import FRAME_BYTES, PcmStore, PcmWriter
+from edge_agent.audio.decoder import Sink
+from edge_agent.audio.pcm_store import FRAME_BYTES, PcmStore
 from edge_agent.audio.staging import Stager
 from edge_agent.cli.process import die_with_any_thread
 from edge_agent.clock import Readings, StationClock
@@ -173,7 +174,7 @@ class Reachable:
 class RawDecoder:
     """A ``Decoder`` of files that begin with their own duration: the rest is repeated until it is long enough."""
 
-    def decode(self, source: BinaryIO, into: PcmWriter, ms_max: int) -> Trouble | None:
+    def decode(self, source: BinaryIO, into: Sink, ms_max: int) -> Trouble | None:
         source.seek(0)
         data = source.read()
         wanted = int(data[: data.index(b"\n")]) * into.rate // SECOND_MS * FRAME_BYTES

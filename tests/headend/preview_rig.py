@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.audio.confined import Trouble
-from edge_agent.audio.decoder import FfmpegDecoder
-from edge_agent.audio.pcm_store import PcmStore, PcmWriter
+from edge_agent.audio.decoder import FfmpegDecoder, Sink
+from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.sandbox import Sandbox
 from edge_agent.audio.speech import EspeakVoice
 from edge_agent.audio.staging import Stager
@@ -38,7 +38,7 @@ Samples = NDArray[np.int16]
 class RawDecoder:
     """Takes a file for PCM as it is, unless it says that it is broken or is longer than allowed."""
 
-    def decode(self, source: BinaryIO, into: PcmWriter, ms_max: int) -> Trouble | None:
+    def decode(self, source: BinaryIO, into: Sink, ms_max: int) -> Trouble | None:
         data = os.pread(source.fileno(), os.fstat(source.fileno()).st_size, 0)
         if data.startswith(b"broken"):
             return Trouble(Reason.AUDIO_UNREADABLE, again=False, detail="Invalid data found")

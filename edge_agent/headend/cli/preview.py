@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from edge_agent.audio.card import RATE
-from edge_agent.audio.decoder import FfmpegDecoder
+from edge_agent.audio.loudness import levelling, spoken
 from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.sandbox import Sandbox
 from edge_agent.audio.speech import EspeakVoice
@@ -62,7 +62,8 @@ def _preview(args: argparse.Namespace) -> int:
 def _stager(folder: Path) -> Stager:
     """As a station has it that was configured without a wish of its own."""
     sandbox = Sandbox()
-    return Stager(PcmStore(folder), FfmpegDecoder(sandbox), EspeakVoice(sandbox), RATE)
+    store = PcmStore(folder)
+    return Stager(store, levelling(sandbox, store.scratch), EspeakVoice(sandbox), RATE, spoken(sandbox))
 
 
 def _job(args: argparse.Namespace, studio: Studio) -> Job:
