@@ -77,19 +77,19 @@ class Heard:
     def belief(self) -> Belief:
         return self.memory.believed(self.run.play.play_id, self.run.begins)
 
-    def knew(self, order: Given) -> bool:
-        """Whether the station had obeyed it when this sound began."""
-        return self._obeyed(order, self.run.begins)
+    def knew(self, order: Given, obeyed_ms: int = OBEYED_MS) -> bool:
+        """Whether the station had obeyed it, for so long, when this sound began."""
+        return self._obeyed(order, self.run.begins - obeyed_ms)
 
     def goes_on_after(self, order: Given) -> bool:
         """Whether this sound went on although the station had obeyed it."""
-        return self._obeyed(order, self.run.ends)
+        return self._obeyed(order, self.run.ends - OBEYED_MS)
 
     def _obeyed(self, order: Given, at: int) -> bool:
         """What a revoked key has ordered holds no more."""
         if OFFICER in order.keys and self.memory.since(REVOKED, self.run.ends) is not None:
             return False
-        return self.memory.since(order.order_id, at - OBEYED_MS) is not None
+        return self.memory.since(order.order_id, at) is not None
 
 
 Objection = Callable[[Heard, Programme], str | None]
@@ -239,10 +239,10 @@ def quiet_hours_and_silences_are_kept(heard: Heard, programme: Programme) -> str
             zones = set(window.payload["audience"]["zones"])
             if window.is_for(heard.station) and (not zones or any(zones & routed for _, routed in heard.run.routes)):
                 return f"silenced by {window.order_id}"
-    first, last = _quiet(heard)
-    if all(_within(at, first, last) for at in (begins - CLOCK_MS, begins, ends, ends + CLOCK_MS)):
-        return None if _excepted(heard) else f"quiet from {first} to {last}"
-    return None
+    for first, last in (_quiet(heard, OBEYED_MS), _quiet(heard, 0)):  # one that allows it may have just come
+        if not all(_within(at, first, last) for at in (begins - CLOCK_MS, begins, ends, ends + CLOCK_MS)):
+            return None
+    return None if _excepted(heard) else f"quiet from {first} to {last}"
 
 
 def _replaces(other: Given, one: Given) -> bool:
@@ -263,9 +263,9 @@ def _instants(when: dict[str, Any]) -> list[int]:
     return list(range(begin, end, DAY_MS))
 
 
-def _quiet(heard: Heard) -> tuple[str, str]:
-    """The newest regulation's hours, of those that the station knew; else the ward's own."""
-    known = [one for one in heard.life.ledger.of("regulation") if heard.knew(one)]
+def _quiet(heard: Heard, obeyed_ms: int) -> tuple[str, str]:
+    """The newest regulation's hours, of those that the station had known for so long; else the ward's own."""
+    known = [one for one in heard.life.ledger.of("regulation") if heard.knew(one, obeyed_ms)]
     newest = max(known, key=lambda one: one.payload["version"], default=None)
     return ("21:00", "05:00") if newest is None else newest.payload["clauses"][0]["quiet"]
 
