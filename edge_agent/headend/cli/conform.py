@@ -1,24 +1,15 @@
-"""``conform``: the conformance kit. Decides how a run is asked for and shown; what is tried, ``conform`` knows."""
+"""``conform``: the conformance kit. Decides how a run is asked for; ``conforming`` shows it."""
 
 from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
 from datetime import time
 from pathlib import Path
 
-from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, address, write_file
-from edge_agent.headend.conform import report
-from edge_agent.headend.conform.clause import Result
-from edge_agent.headend.conform.clauses import chosen
-from edge_agent.headend.conform.kit import Wanted, run
-from edge_agent.headend.conform.orders import Rules
-from edge_agent.headend.conform.verdicts import Mark
-from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, address
 
 WALL = r"([01][0-9]|2[0-3]):[0-5][0-9]"
-EXIT_UNFINISHED = 1
 
 MORE = """\
 Một trạm loa trên bàn, của bất kỳ hãng nào, đã nối với máy chủ MQTT này bằng chứng thư của nó. Bộ kiểm thử thay máy
@@ -76,50 +67,7 @@ def quiet(text: str) -> tuple[time, time] | None:
 
 
 def _conform(args: argparse.Namespace) -> int:
-    keyring, clauses = Keyring(args.dir), chosen(args.only)
-    wanted = Wanted(
-        station=args.station,
-        broker=args.broker,
-        records=args.records or args.dir / "records",
-        rules=Rules(args.timezone, args.quiet),
-        content=args.content,
-        relay=args.relay,
-        audible=args.audible,
-    )
-    print(report.heading(args.station, keyring.realm), flush=True)
-    teller = _Teller()
-    try:
-        run(keyring, wanted, clauses, teller)
-    except KeyboardInterrupt:
-        print(f"dừng giữa chừng / stopped before the end, {len(clauses)} điều / clauses were wanted")
-        return EXIT_UNFINISHED
-    finally:
-        print(report.closing(teller.results))
-        _write(args, teller.results)
-    return exit_status(teller.results)
+    # Here, for its checker of schemas takes a second to load, and no other command needs that.
+    from edge_agent.headend.cli import conforming
 
-
-def _write(args: argparse.Namespace, results: Sequence[Result]) -> None:
-    """Also of a run that was broken off: what was decided stays decided."""
-    if args.json is not None:
-        write_file(args.json, report.as_json(args.station, results).encode(), "--json")
-
-
-def exit_status(results: Sequence[Result]) -> int:
-    """0 only if no clause failed."""
-    return int(any(result.mark is Mark.FAILED for result in results))
-
-
-class _Teller:
-    """Keeps each result and prints it when it is decided, with a line above each group."""
-
-    def __init__(self) -> None:
-        self.results: list[Result] = []
-        self._group = ""
-
-    def __call__(self, result: Result) -> None:
-        self.results.append(result)
-        if result.clause.group != self._group:
-            self._group = result.clause.group
-            print(report.group_line(result.clause))
-        print(report.line(result), flush=True)
+    return conforming.run_kit(args)

@@ -21,12 +21,12 @@ from edge_agent.headend.cli.options import (
     address,
     end_at_sigterm,
 )
-from edge_agent.headend.conform.kit import headend_lock
 from edge_agent.headend.content import ContentServer
 from edge_agent.headend.enrolment_server import EnrolmentServer
 from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.greeting import Greeter
 from edge_agent.headend.headend import Headend, Shown, utc_now
+from edge_agent.headend.headend_lock import headend_lock
 from edge_agent.headend.https_server import TlsService
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.registrar import Registrar

@@ -7,7 +7,6 @@ ward are never connected at once: one would throw the other out of the broker.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -24,12 +23,12 @@ from edge_agent.headend.conform.relay import Relay
 from edge_agent.headend.conform.verdicts import CannotTry, NotTried, Verdict
 from edge_agent.headend.desk import Desk
 from edge_agent.headend.headend import utc_now
+from edge_agent.headend.headend_lock import headend_lock
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.logbook import Logbook
 from edge_agent.headend.session import BrokerAddress
 
 CONNECT_S = 30
-LOCK = "headend.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +68,6 @@ def attempt(bench: Bench, clause: Clause) -> Verdict:
         return clause.trial(bench)
     except CannotTry as reason:
         return NotTried(str(reason))
-
-
-@contextmanager
-def headend_lock(directory: Path, *, alone: bool) -> Iterator[None]:
-    """Hold the ward's headend lock: the kit ``alone``, a ``watch`` beside others of its kind. Raises BenchError."""
-    with (directory / LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            other = "a `watch` of this ward" if alone else "`conform`"
-            raise BenchError(f"{directory / LOCK}: {other} is running; end it first") from error
-        yield
 
 
 @contextmanager

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from edge_agent.headend.cli import build_parser, main
-from edge_agent.headend.cli.conform import exit_status, quiet
+from edge_agent.headend.cli.conform import quiet
+from edge_agent.headend.cli.conforming import exit_status
 from edge_agent.headend.conform import report
-from edge_agent.headend.conform.bench import BenchError
 from edge_agent.headend.conform.clause import Clause, Result
 from edge_agent.headend.conform.clauses import ALL, GROUPS, UnknownClause, chosen
-from edge_agent.headend.conform.kit import headend_lock
 from edge_agent.headend.conform.verdicts import Failed, NotTried, Passed, Verdict
+from edge_agent.headend.headend_lock import HeadendBusy, headend_lock
 from tools import clauses_table
 
 ROOT = Path(__file__).parents[3]
@@ -138,7 +138,7 @@ def test_two_watches_of_a_ward_may_run_but_no_kit_beside_them(tmp_path: Path) ->
     with (
         headend_lock(tmp_path, alone=False),
         headend_lock(tmp_path, alone=False),
-        pytest.raises(BenchError, match="`watch`"),
+        pytest.raises(HeadendBusy, match="`watch`"),
         headend_lock(tmp_path, alone=True),
     ):
         raise AssertionError("both run")
@@ -147,7 +147,7 @@ def test_two_watches_of_a_ward_may_run_but_no_kit_beside_them(tmp_path: Path) ->
 def test_no_watch_begins_beside_the_kit(tmp_path: Path) -> None:
     with (
         headend_lock(tmp_path, alone=True),
-        pytest.raises(BenchError, match="`conform`"),
+        pytest.raises(HeadendBusy, match="`conform`"),
         headend_lock(tmp_path, alone=False),
     ):
         raise AssertionError("both run")
