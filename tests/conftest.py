@@ -1,7 +1,7 @@
 """What holds for every test: a busy machine is no failure of a property, and what was installed may not be missed.
 
 And which tests are not counted as coverage: each branch that matters is reached by a test of its own, so the campaigns,
-which coverage makes two and a half times slower, have nothing to add.
+which coverage makes two and a half times slower, have nothing to add. And which files begin first.
 """
 
 from __future__ import annotations
@@ -28,13 +28,34 @@ CAMPAIGNS = (
     "theft/",
     "headend/test_schemas",
 )
+LONGEST = (
+    "test_host_scenarios.py",
+    "units/",
+    "headend/conform/test_on_our_station.py",
+    "demo/test_end_to_end.py",
+    "soak/test_soak.py",
+    "crash/",
+    "core/test_invariants.py",
+    "sync/test_mqtt_host.py",
+    "identity/",
+    "headend/test_keys_cli.py",
+    "headend/test_schemas.py",
+    "sync/test_hostile_broker.py",
+    "test_packaging.py",
+)
+# Half a minute and more each: one that began last would go on alone when all other workers are done.
 HERE = Path(__file__).parent
 
 
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.as_posix().startswith(tuple(f"{HERE}/{name}" for name in CAMPAIGNS)):
+        if _lies_in(item, CAMPAIGNS):
             item.add_marker("no_cover")
+    items.sort(key=lambda item: not _lies_in(item, LONGEST))
+
+
+def _lies_in(item: pytest.Item, places: Sequence[str]) -> bool:
+    return item.path.as_posix().startswith(tuple(f"{HERE}/{place}" for place in places))
 
 
 @pytest.hookimpl(wrapper=True)

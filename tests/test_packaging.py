@@ -44,6 +44,12 @@ def run(*command: str | Path) -> str:
     return done.stdout
 
 
+@pytest.fixture(scope="module")
+def tasks(commands: Path) -> dict[str, str]:
+    """What each command says of its tasks."""
+    return {name: run(commands / name, "--help") for name in ("edge-agent", "edge-agent-headend")}
+
+
 @pytest.mark.host
 def test_the_agent_command_knows_its_version(commands: Path) -> None:
     assert edge_agent.__version__ in run(commands / "edge-agent", "--version")
@@ -51,15 +57,15 @@ def test_the_agent_command_knows_its_version(commands: Path) -> None:
 
 @pytest.mark.host
 @pytest.mark.parametrize("task", ["run", "io", "status", "next", "doctor", "enrol", "renew", "console"])
-def test_each_task_of_the_agent_has_help(commands: Path, task: str) -> None:
-    assert task in run(commands / "edge-agent", "--help")
+def test_each_task_of_the_agent_has_help(commands: Path, tasks: dict[str, str], task: str) -> None:
+    assert task in tasks["edge-agent"]
     assert "usage" in run(commands / "edge-agent", task, "--help").lower()
 
 
 @pytest.mark.host
 @pytest.mark.parametrize("task", ["keys", "preview", "sign", "publish", "watch", "report", "verify-log"])
-def test_each_task_of_the_headend_has_help(commands: Path, task: str) -> None:
-    assert task in run(commands / "edge-agent-headend", "--help")
+def test_each_task_of_the_headend_has_help(commands: Path, tasks: dict[str, str], task: str) -> None:
+    assert task in tasks["edge-agent-headend"]
     assert "usage" in run(commands / "edge-agent-headend", task, "--help").lower()
 
 
