@@ -63,7 +63,7 @@ def test_each_task_of_the_agent_has_help(commands: Path, tasks: dict[str, str], 
 
 
 @pytest.mark.host
-@pytest.mark.parametrize("task", ["keys", "preview", "sign", "publish", "watch", "report", "verify-log"])
+@pytest.mark.parametrize("task", ["keys", "say", "preview", "sign", "publish", "watch", "report", "verify-log"])
 def test_each_task_of_the_headend_has_help(commands: Path, tasks: dict[str, str], task: str) -> None:
     assert task in tasks["edge-agent-headend"]
     assert "usage" in run(commands / "edge-agent-headend", task, "--help").lower()

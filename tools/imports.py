@@ -19,6 +19,7 @@ PACKAGE = "edge_agent"
 FLOORS = {
     "core": 1,
     "ntp": 1,
+    "spoken": 1,
     "trust": 2,
     "journal": 2,
     "audio": 2,
@@ -64,6 +65,7 @@ CHOOSERS = frozenset({"cli", "headend.cli", "__main__"})
 # elsewhere that may be imported: the calendar of rules, and signatures over bytes.
 PURE: dict[str, frozenset[str]] = {
     "core": frozenset({"apscheduler"}),
+    "spoken": frozenset(),
     "trust": frozenset({"cryptography"}),
     "journal.record": frozenset(),
     "audio.timeline": frozenset(),
@@ -82,8 +84,9 @@ PURE: dict[str, frozenset[str]] = {
     "console.times": frozenset(),
     "console.words": frozenset(),
 }
-# A private key's file is made with its mode and never overwritten; the one place in trust that touches a disk.
-KEEPS_A_FILE = {"trust.keys": frozenset({"os", "pathlib"})}
+# A private key's file is made with its mode and never overwritten; the one place in trust that touches a disk. What is
+# written short, and how it is said, is a table that lies beside the code.
+KEEPS_A_FILE = {"trust.keys": frozenset({"os", "pathlib"}), "spoken.table": frozenset({"pathlib"})}
 IMPURE_MODULES = frozenset(
     "asyncio concurrent ctypes glob http io logging multiprocessing os pathlib queue random sched secrets select "
     "selectors shutil signal socket sqlite3 ssl subprocess sys tempfile threading time urllib uuid warnings".split()

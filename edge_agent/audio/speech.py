@@ -1,11 +1,13 @@
 """Speak a text: choose the voice and make words speakable. Turning its sound into PCM is ``decoder``'s.
 
-The preparation is small on purpose: it keeps a text from being taken for anything but words. It does not read out
-abbreviations, dates or numbers better than the voice itself does.
+A Vietnamese text is read by ``spoken`` first; what that cannot read is left to the voice and noted in the log: an
+emergency must not stay silent for an abbreviation. (Who orders is asked before signing.) Nothing in a text is taken for
+anything but words.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import unicodedata
 from dataclasses import dataclass
@@ -13,6 +15,9 @@ from typing import BinaryIO, Protocol
 
 from edge_agent.audio.confined import KILLED_STATUS, Confined, End, Ended, Limits, Trouble
 from edge_agent.core.reasons import Reason
+from edge_agent.spoken.reading import is_vietnamese, read_as_far_as_possible
+
+log = logging.getLogger(__name__)
 
 VOICE_VI = "vi"
 VOICE_EN = "en-gb"
@@ -53,9 +58,9 @@ class EspeakVoice:
         voice = self.voice_for(language)
         if voice is None:
             return Trouble(Reason.NO_VOICE, again=False, detail=f"no voice for {language!r}")
-        words = speakable(text)
         if len(text) > TEXT_CHARS_MAX:
             return Trouble(Reason.AUDIO_TOO_LONG, again=False, detail=f"{len(text)} characters")
+        words = speakable(in_words(text) if is_vietnamese(language) else text)
         if not words:
             return Trouble(Reason.AUDIO_UNREADABLE, again=False, detail="no words in the text")
         argv = (self.program, "-v", voice, "-s", str(self.words_per_minute), "-b", "1", "--stdin", "--stdout")
@@ -66,6 +71,14 @@ class EspeakVoice:
     def voice_for(self, language: str) -> str | None:
         """The voice for a language tag; its region makes no difference."""
         return {"vi": self.vietnamese, "en": VOICE_EN}.get(language.split("-")[0].lower())
+
+
+def in_words(text: str) -> str:
+    """A Vietnamese text as it is heard; what has no reading stands as it was written."""
+    reading = read_as_far_as_possible(text)
+    for piece in reading.unread:
+        log.warning("left to the voice as it is written: %s", piece.text())
+    return reading.words
 
 
 def speakable(text: str) -> str:

@@ -13,6 +13,8 @@ from edge_agent.headend.drafts import finish, kind_of_draft
 from edge_agent.headend.given import Given, heading_of
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.signing import SigningError, sign_order
+from edge_agent.spoken.own import NO_OWN_WORDS
+from edge_agent.spoken.table import Table
 from edge_agent.sync.topics import Down, area_job_topic, down_topic
 
 
@@ -38,8 +40,12 @@ def compose(
     shelf: Shelf | None,
     now: UtcMs,
     base: Path = Path(),
+    words: Table | None = NO_OWN_WORDS,
 ) -> tuple[Finished, bytes]:
-    """A draft, finished and signed by the named keys; issuer and level are those of the first key's role for it."""
+    """A draft, finished and signed by the named keys; issuer and level are those of the first key's role for it.
+
+    ``words``: see ``Surroundings``.
+    """
     kind = kind_of_draft(draft)
     signers, grant = keyring.signers(keys, kind), keyring.grant_of(keys[0], kind)
     around = Surroundings(
@@ -51,6 +57,7 @@ def compose(
         facts_of,
         None if shelf is None else shelf.publish,
         base,
+        words,
     )
     finished = finish(draft, around)
     return finished, sign_order(finished, signers)

@@ -18,6 +18,7 @@ from edge_agent.headend.audio_facts import AudioFacts
 from edge_agent.headend.draft_times import instant
 from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.given import Given
+from edge_agent.spoken.table import Table
 from edge_agent.trust.fields import Fields, form
 from edge_agent.trust.orders import OrderType
 from edge_agent.trust.strict_json import JsonObject, JsonValue
@@ -44,7 +45,8 @@ class DraftError(HeadendError):
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a draft is completed from. ``publish_audio`` puts a file where stations fetch it and returns its URLs;
-    without it a draft must say where its audio is."""
+    without it a draft must say where its audio is. ``words`` is the province's own table, by which texts that stations
+    will speak are held to be readable; without it they are taken as they are written."""
 
     realm: str
     issuer: str
@@ -54,6 +56,7 @@ class Surroundings:
     find_audio: FindAudio
     publish_audio: PublishAudio | None
     base: Path = Path()
+    words: Table | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, UtcMs
 from edge_agent.headend.audio_facts import AudioError, AudioFacts
 from edge_agent.headend.draft_times import end_of, when_payload
 from edge_agent.headend.drafting import HEADING, Decimal, Surroundings, as_json, begin, copied, heading, validity
+from edge_agent.spoken.reading import is_vietnamese, read
+from edge_agent.spoken.table import Table, spelt_out
 from edge_agent.trust.fields import Fields, form
 from edge_agent.trust.items import ITEMS_MAX
 from edge_agent.trust.orders import LATE_S_MAX, OrderType
@@ -27,6 +29,7 @@ COPIED = (
 BROADCAST = ("when", "items", "late_limit_s", "zones_late_limit_s")
 ITEM_COPIED = ("title", "field", "language", "source", "approver", "codec")
 ITEM_OWN = ("file", "text", "digest", "length", "duration_s", "urls")
+AS_WRITTEN = "Để máy tự đọc nguyên văn / to leave it to the voice: --as-written"
 PAYLOAD_TO_DRAFT = {"missed.limit_s": "late_limit_s", "missed.zones_s": "zones_late_limit_s"}
 
 
@@ -75,8 +78,21 @@ def _item(fields: Fields, around: Surroundings) -> JsonObject:
     if "text" in fields:
         if "file" in fields or "digest" in fields:
             raise fields.wrong("text", "either words to be spoken or audio (file), not both")
-        return item | {"kind": "text", "text": as_json(fields.value("text"))}
+        return item | {"kind": "text", "text": _text(fields, str(item["language"]), around.words)}
     return item | {"kind": "clip"} | (_found(fields, around) if "file" in fields else _given(fields))
+
+
+def _text(fields: Fields, language: str, own: Table | None) -> JsonValue:
+    """What the station will speak: refused where it could not be read; what only the province knows is written out."""
+    text = fields.value("text")
+    if own is None or not isinstance(text, str) or not is_vietnamese(language):
+        return as_json(text)
+    written = spelt_out(text, own)
+    told = read(written)
+    if isinstance(told, tuple):
+        unread = "; ".join(piece.text() for piece in told)
+        raise fields.wrong("text", f"không đọc thành lời được / cannot be read aloud: {unread}. {AS_WRITTEN}")
+    return written
 
 
 def _found(fields: Fields, around: Surroundings) -> JsonObject:

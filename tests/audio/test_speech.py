@@ -8,7 +8,7 @@ import wave
 import pytest
 
 from edge_agent.audio.sandbox import Sandbox
-from edge_agent.audio.speech import TEXT_CHARS_MAX, EspeakVoice, speakable
+from edge_agent.audio.speech import TEXT_CHARS_MAX, EspeakVoice, in_words, speakable
 from edge_agent.core.reasons import Reason
 from tests.audio.making import needs_voice, peak_dbfs
 
@@ -131,3 +131,26 @@ def test_a_text_longer_than_may_be_ordered_is_refused_not_cut() -> None:
 
 def test_what_is_spoken_is_words_in_paragraphs() -> None:
     assert speakable("  Một\thai \r\n\r\n[[ba]]\x1b[2J\n…\nbốn\u00a0năm\u200b") == "Một hai\n\nba 2J\n\nbốn năm"
+
+
+def test_a_vietnamese_text_is_spoken_in_words_whatever_its_region() -> None:
+    assert in_words("UBND họp 7h30, quý IV.") == "Ủy ban nhân dân họp bảy giờ ba mươi, quý bốn."
+
+
+def test_what_has_no_reading_is_left_to_the_voice_and_noted(caplog: pytest.LogCaptureFixture) -> None:
+    assert in_words("Lũ! XYZ rời nhà trước 16h.") == "Lũ! XYZ rời nhà trước mười sáu giờ."
+    (note,) = caplog.messages
+    assert note.startswith("left to the voice as it is written: “XYZ” (dòng 1, ký tự 5")
+
+
+@pytest.mark.host
+@needs_voice
+def test_numbers_and_abbreviations_sound_as_their_words() -> None:
+    assert spoken("vi-VN", "UBND họp 7h00") == spoken("vi", "Ủy ban nhân dân họp bảy giờ")
+
+
+@pytest.mark.host
+@needs_voice
+def test_a_text_in_another_language_is_spoken_as_it_is_written(caplog: pytest.LogCaptureFixture) -> None:
+    assert spoken("en", "Meet at 7 UBND") != spoken("en", "Meet at bảy Ủy ban nhân dân")
+    assert caplog.messages == []

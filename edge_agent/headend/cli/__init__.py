@@ -16,6 +16,7 @@ from edge_agent.headend.cli import (
     manifests,
     orders,
     preview,
+    say,
     servers,
     trust,
     verify_log,
@@ -30,6 +31,8 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 # As argparse does for a wrong option: what was written is wrong, not the world.
 
+PARTS = (keys, codes, trust, say, preview, orders, commands, manifests, servers, week, books, verify_log, conform)
+"""Each adds its commands; ``--help`` lists them in this order."""
 DESCRIPTION = """\
 Máy chủ trung tâm mẫu: khóa, ký số, gửi lệnh phát, theo dõi trạm loa, báo cáo.
 The reference central side: keys, signing, publishing, watching, reporting."""
@@ -41,6 +44,7 @@ Thường dùng theo thứ tự / the usual order:
   edge-agent-headend broker --dir ward --listen 127.0.0.1:8883
   edge-agent-headend content --dir ward --listen 127.0.0.1:8443
   edge-agent-headend watch --dir ward --broker localhost:8883
+  edge-agent-headend say "UBND phường họp lúc 7h30 ngày 15/9/2026"
   edge-agent-headend preview --draft ban-tin.toml --out nghe-thu.wav
   edge-agent-headend sign --dir ward --draft ban-tin.toml --key ward-routine --out lenh.json \\
                           --content-url https://localhost:8443
@@ -80,6 +84,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"edge-agent-headend {__version__}")
     tasks = parser.add_subparsers(required=True, metavar="TASK")
-    for part in (keys, codes, trust, preview, orders, commands, manifests, servers, week, books, verify_log, conform):
+    for part in PARTS:
         part.add(tasks)
     return parser

@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.files import EVERYBODY_READS, write_durably
 from edge_agent.headend.session import BrokerAddress
+from edge_agent.spoken.own import NO_OWN_WORDS, read_own
+from edge_agent.spoken.table import Table, TableError
 from edge_agent.trust.timetable import ZONE_NAME
 
 PORT_MAX = 65_535
@@ -49,6 +51,23 @@ def add_zone(parser: argparse.ArgumentParser) -> None:
         default=ZoneInfo(DEFAULT_ZONE),
         help=f"múi giờ hiển thị / zone of shown times ({DEFAULT_ZONE})",
     )
+
+
+def add_abbreviations(parser: argparse._ActionsContainer) -> None:
+    """``--abbreviations``: how a province writes short; see ``own_words``."""
+    parser.add_argument(
+        "--abbreviations", type=Path, metavar="FILE", help="bảng chữ viết tắt của tỉnh / the province's table (.toml)"
+    )
+
+
+def own_words(path: Path | None) -> Table:
+    """The table in that file, or none. Raises CannotDo with field and remedy."""
+    if path is None:
+        return NO_OWN_WORDS
+    try:
+        return read_own(read_file(path, "--abbreviations").decode())
+    except (TableError, UnicodeDecodeError) as error:
+        raise CannotDo(f"--abbreviations {path}: {error}") from error
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

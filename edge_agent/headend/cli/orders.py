@@ -8,7 +8,19 @@ from pathlib import Path
 from edge_agent.core.units import StationId
 from edge_agent.headend.cli.draft_examples import SIGN_MORE
 from edge_agent.headend.cli.manifests import add_content_dir, renewed
-from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_task, add_zone, address, read_file, write_file
+from edge_agent.headend.cli.options import (
+    CannotDo,
+    Tasks,
+    add_abbreviations,
+    add_dir,
+    add_task,
+    add_zone,
+    address,
+    own_words,
+    read_file,
+    write_file,
+)
+from edge_agent.headend.cli.say import show_spoken
 from edge_agent.headend.cli.shown import show_order, show_receipts, warn
 from edge_agent.headend.composing import compose
 from edge_agent.headend.content import Shelf
@@ -22,6 +34,12 @@ from edge_agent.headend.outbox import Outbox
 from edge_agent.headend.signing import add_signature, read_order
 from edge_agent.sync.topics import Down, area_job_topic, down_topic
 
+_DRAFT_ONLY = (
+    ("--content-dir", "content_dir"),
+    ("--content-url", "content_url"),
+    ("--abbreviations", "abbreviations"),
+    ("--as-written", "as_written"),
+)
 SIGN_WORDS = "ký số một lệnh: lệnh phát, quy chế, trường hợp đặc biệt, lệnh điều khiển / sign an order of any kind"
 
 
@@ -41,6 +59,11 @@ def _add_sign(tasks: Tasks) -> None:
     parser.add_argument("--out", type=Path, required=True, help="tệp lệnh đã ký / where the envelope goes")
     parser.add_argument("--content-dir", type=Path, help="nơi đặt tệp âm thanh / where audio is put (DIR/content)")
     parser.add_argument("--content-url", help="địa chỉ trạm tải âm thanh / where stations fetch it: https://host:port")
+    words = parser.add_mutually_exclusive_group()
+    add_abbreviations(words)
+    words.add_argument(
+        "--as-written", action="store_true", help="ký cả lời không đọc được / sign also a text that cannot be read"
+    )
     add_zone(parser)
 
 
@@ -68,19 +91,21 @@ def _sign(args: argparse.Namespace) -> int:
         shelf = Shelf(args.content_dir or args.dir / "content", args.content_url) if args.content_url else None
         draft = read_draft(args.draft)
         keyring.signers(args.key, kind_of_draft(draft))  # PINs first: what is to sound now is dated when it is made
-        envelope = compose(keyring, draft, args.key, shelf, utc_now(), args.draft.parent)[1]
+        words = None if args.as_written else own_words(args.abbreviations)
+        envelope = compose(keyring, draft, args.key, shelf, utc_now(), args.draft.parent, words)[1]
     write_file(args.out, envelope, "--out")
     order = read_order(envelope)
     show_order(order, args.timezone)
+    show_spoken(order)
     print(f"đã ký số / signed: {args.out}")
     warn(keyring, order, envelope, args.timezone)
     return 0
 
 
 def _refuse_what_only_a_draft_needs(args: argparse.Namespace) -> None:
-    for option, given in (("--content-dir", args.content_dir), ("--content-url", args.content_url)):
-        if given is not None:
-            raise DraftError(option, "only with --draft: where audio lies is signed already; leave it out with --add")
+    for option, given in _DRAFT_ONLY:
+        if getattr(args, given):
+            raise DraftError(option, "only with --draft: what is signed already stays; leave it out with --add")
 
 
 def _publish(args: argparse.Namespace) -> int:

@@ -1,0 +1,1 @@
+"""Vietnamese text into the words that are spoken. Knows no voice and no order; start with ``reading``."""

@@ -1,0 +1,172 @@
+"""Read what is counted or measured: numbers, units, money, from–to, and what a stroke between numbers means.
+
+Decides when a row of digits is a number: 12.405, 1500 and 08 are; 12405 alone may be a code, and is refused.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+
+from edge_agent.spoken import numbers
+from edge_agent.spoken.days import DAY_OR_SHARE, MONTH, PLACE, RATIO, said_day
+from edge_agent.spoken.piece import DASH, END, Piece, Rule, Said, behind
+from edge_agent.spoken.table import NOT_BEFORE_LETTER, built_in
+from edge_agent.spoken.unread import Puzzle, Why
+
+NUMBER = r"(?:\d{1,3}(?:\.\d{3})+(?:,\d+)?|\d+(?:,\d+)?)"
+PLAIN_DIGITS_MAX = 4
+# Years, and 1500: what is longer is written with full stops, or is a code.
+COUNT_DIGITS_MAX = 15
+YEARS = range(1900, 2100)
+ORDINAL = re.compile(r"(?<![^\W_])thứ\s+(?:\d\s*(?:,|và|đến|hoặc|[-–])\s*)*$", re.IGNORECASE)
+SECTION = behind("điều|khoản|điểm|mục|phần|bài|chương|phiên bản|tiểu mục")
+DAY = behind("ngày|mùng|mồng")
+SCORE = behind("tỷ số|tỉ số|thắng|thua|hòa|hoà")
+MONEY_FOLLOWS = re.compile(r"\s(?:đồng|VND|VNĐ|USD|người|hộ|cử tri)(?![^\W_])")
+FOR_ONE = (
+    "người|hộ|học sinh|khẩu|ngày|tháng|năm|tuần|giờ|phút|giây|lần|lượt|buổi|đợt|ca|mũi|vụ|"
+    "suất|con|cây|sào|bao|gói|chai|xe"
+)
+A_SHARE = re.compile(rf"(?<![^\W_])\d[\d.,]*\s?[^\W\d_]+[23]?(?:/(?:{FOR_ONE}))?$")
+COUNTED_BY_MONTH = re.compile(r"\s(?:nghìn|ngàn|triệu|tỷ|lần|buổi|lượt|suất|kỳ|ca|ngày|giờ|người|hộ)(?![^\W_])")
+"""Of such there are four a month: no fourth month."""
+THREE_DECIMALS = re.compile(r"[1-9]\d{0,2},\d{3}")
+DAYS_OR_DAY = Puzzle(
+    Why.UNCLEAR, "một ngày: viết 10/11; nhiều ngày: viết “10 đến 11” / one day: 10/11; several: “10 đến 11”"
+)
+ONE_UP = Puzzle(Why.UNCLEAR, "viết “đến”, “trừ” hoặc dấu phẩy / write “đến” (to), or a comma")
+WITH_STOPS = Puzzle(Why.UNCLEAR, "một số: viết 1.500.000; hai số: thêm dấu phẩy / one number: 1.500.000; two: a comma")
+DECIMAL_COMMA = Puzzle(
+    Why.UNCLEAR, "phần nghìn viết 12.405, phần lẻ viết 5,65 / thousands are written 12.405, decimals 5,65"
+)
+
+
+def _amount(piece: Piece) -> Said:
+    low, low_unit, high, high_unit = piece[1], piece[2], piece[3], piece[4]
+    assert low is not None
+    if high is None:
+        return _measured(piece, low, low_unit)
+    if piece.follows(DAY) and "-" in piece.token and not re.match(r"\s*tháng", piece.after):
+        return DAYS_OR_DAY
+    if piece.follows(SCORE):
+        return f"{numbers.digits(low)} {numbers.digits(high)}"
+    said = [_measured(piece, low, low_unit), _measured(piece, high, high_unit)]
+    if isinstance(said[0], Puzzle) or isinstance(said[1], Puzzle):
+        return next(one for one in said if isinstance(one, Puzzle))
+    return f"{said[0]} đến {said[1]}" if _value(low) < _value(high) else ONE_UP
+
+
+def _measured(piece: Piece, number: str, unit: str | None) -> str | Puzzle:
+    """A number and its unit; between digits alone, the words before it say what they are."""
+    words = _number(piece, number, with_unit=unit is not None)
+    if unit is None or isinstance(words, Puzzle):
+        return words
+    return f"{words} {built_in().units[unit]}"
+
+
+def _number(piece: Piece, number: str, *, with_unit: bool) -> str | Puzzle:
+    if not number.isdigit():
+        return _with_signs(number)
+    if number[0] == "0" and len(number) > 2:
+        return numbers.digits(number)
+    if piece.follows(ORDINAL):
+        return numbers.ordinal(int(number))
+    if piece.follows(MONTH) and not with_unit and not COUNTED_BY_MONTH.match(piece.after):
+        return numbers.month(int(number))
+    counted = with_unit or MONEY_FOLLOWS.match(piece.after) is not None
+    if len(number) > (COUNT_DIGITS_MAX if counted else PLAIN_DIGITS_MAX):
+        return Puzzle(Why.NUMBER)
+    return "không không" if number == "00" else numbers.count(int(number))
+
+
+def _with_signs(number: str) -> str | Puzzle:
+    """12.405 or 5,65."""
+    whole, _, decimals = number.partition(",")
+    if THREE_DECIMALS.fullmatch(number):
+        return DECIMAL_COMMA
+    whole = whole.replace(".", "")
+    if len(whole) > COUNT_DIGITS_MAX:
+        return Puzzle(Why.NUMBER)
+    return numbers.fraction(whole, decimals) if decimals else numbers.count(int(whole))
+
+
+def _value(number: str) -> float:
+    return float(number.replace(".", "").replace(",", "."))
+
+
+def _strokes(piece: Piece) -> Said:
+    """12/45 of a house, 45/60 of all: "trên"; what may also be a day was asked for before."""
+    parts = re.findall(r"\d+[A-ZĐ]?", piece.token)
+    if any(len(part) > COUNT_DIGITS_MAX for part in parts) or all(_is_year(part) for part in parts):
+        return Puzzle(Why.UNCLEAR)
+    known = piece.follows(PLACE) or piece.follows(RATIO)
+    if not known and len(parts) == 2 and said_day("/".join(parts), lunar=False):
+        return DAY_OR_SHARE
+    words = " trên ".join(_part(part) for part in parts)
+    return f"{words} giờ" if piece[1] else words
+
+
+def _part(part: str) -> str:
+    figures = part.rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZĐ")
+    letters = part[len(figures) :]
+    return " ".join(filter(None, (numbers.count(int(figures)), numbers.spelled(letters))))
+
+
+def _is_year(part: str) -> bool:
+    return part.isdigit() and int(part) in YEARS
+
+
+def _times_as_much(piece: Piece) -> Said:
+    """3 x 5 m."""
+    parts = [_number(piece, part, with_unit=True) for part in re.findall(NUMBER, piece[1] or "")]
+    if any(isinstance(part, Puzzle) for part in parts):
+        return DECIMAL_COMMA
+    unit = f" {built_in().units[piece[2]]}" if piece[2] else ""
+    return " nhân ".join(str(part) for part in parts) + unit
+
+
+def _below_zero(piece: Piece) -> Said:
+    rest = piece[1]
+    assert rest is not None
+    words = _number(piece, rest, with_unit=True)
+    if isinstance(words, Puzzle):
+        return words
+    return f"âm {words} {built_in().units[piece[2]]}" if piece[2] else f"âm {words}"
+
+
+def _section(piece: Piece) -> Said:
+    parts = piece.token.split(".")
+    if not piece.follows(SECTION) or any(len(part) > PLAIN_DIGITS_MAX for part in parts):
+        return None
+    return " chấm ".join(numbers.count(int(part)) for part in parts)
+
+
+def _per(piece: Piece) -> Said:
+    """The stroke of "3.000 đồng/kg", "2 viên/ngày": for one."""
+    if not piece.follows(A_SHARE):
+        return None
+    unit = piece[1]
+    return f" một {built_in().units[unit]}" if unit else " một "
+
+
+@functools.cache
+def rules() -> tuple[Rule, ...]:
+    """Made once, when the table of units has been read."""
+    unit = rf"(?:\s?({built_in().unit}){NOT_BEFORE_LETTER})?"
+    return (
+        Rule(re.compile(r"\d{1,3}(?:\s\d{3})+" + END), lambda _: WITH_STOPS),
+        Rule(re.compile(r"\d+(?:\.\d+)+" + END), _section),
+        Rule(re.compile(rf"({NUMBER}(?:\s?x\s?{NUMBER})+){unit}{END}"), _times_as_much),
+        Rule(re.compile(rf"\d{{1,5}}[A-ZĐ]?(?:/\d{{1,5}}[A-ZĐ]?)+(\s?h)?{END}"), _strokes),
+        Rule(re.compile(rf"({NUMBER}){unit}{DASH}({NUMBER}){unit}{END}"), _amount),
+        Rule(re.compile(rf"({NUMBER}){unit}{END}"), _one),
+        Rule(re.compile(rf"(?<![^\s(])[-−]({NUMBER})(?:\s?(°C|ºC|°)|(?=\s?độ)){NOT_BEFORE_LETTER}"), _below_zero),
+        Rule(re.compile(rf"/(?:({built_in().unit}){NOT_BEFORE_LETTER}|(?=(?:{FOR_ONE}){NOT_BEFORE_LETTER}))"), _per),
+    )
+
+
+def _one(piece: Piece) -> Said:
+    number = piece[1]
+    assert number is not None
+    return _measured(piece, number, piece[2])

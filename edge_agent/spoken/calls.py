@@ -1,0 +1,86 @@
+"""Read what is dialled or noted: phone numbers, emergency numbers, accounts. Digit by digit, in groups.
+
+Addresses on the net are refused: nobody can note one from a loudspeaker.
+"""
+
+from __future__ import annotations
+
+import re
+
+from edge_agent.spoken import numbers
+from edge_agent.spoken.piece import END, Piece, Rule, Said
+from edge_agent.spoken.unread import Puzzle, Why
+
+PHONE_DIGITS = range(10, 12)
+# With the leading 0: ten of a mobile, eleven of a landline.
+SERVICE_DIGITS = range(6, 11)
+# 1800 and 1900 numbers, and 1900xx.
+ABROAD = "+84"
+GROUPS = re.compile(r"\d+")
+_HELPERS = "cảnh sát|cấp cứu|cứu hỏa|cứu hoả|cứu nạn|cứu thương|cứu hộ|công an"
+_CALL = "gọi|tổng đài|điện thoại|SĐT|đường dây nóng|hotline|nhấn số|bấm số"
+_BETWEEN = f"{_CALL}|{_HELPERS}|ngay|điện|số|máy|đến|tới|cho|theo|khẩn cấp|hoặc|và|là"
+CALLING = re.compile(
+    rf"(?<![^\W_])(?:(?:{_CALL})(?:[\s,:()/-]+(?:{_BETWEEN}|\d{{3,11}}))*|(?:{_HELPERS})(?: số)?)[\s,:()/-]+$",
+    re.IGNORECASE,
+)
+NOTED = re.compile(
+    r"(?<![^\W_])(?:tài khoản|STK|mã(?: số)?|căn cước(?: công dân)?|CCCD|CMND|hợp đồng|biên lai|số hiệu|số sổ|sê-ri)"
+    r"(?:[\s:]+(?:số|là|hồ sơ|khách hàng|thẻ|định danh|ngân hàng))*[\s:]+$",
+    re.IGNORECASE,
+)
+COUNTED = re.compile(
+    r"\s(?:hộ|người|thanh niên|công dân|cháu|em|lượt|ca|trường hợp|vụ|xe|nhà|con|cái|chiếc|suất|học sinh|"
+    r"đồng|nghìn|triệu|tỷ)(?![^\W_])"
+)
+"""Of such there are so many: the number is counted, not dialled."""
+
+
+def _net_address(_: Piece) -> Said:
+    return Puzzle(Why.NET_ADDRESS)
+
+
+def _phone(piece: Piece) -> Said:
+    figures = "".join(GROUPS.findall(piece.token))
+    if piece.token.startswith(ABROAD):
+        return f"cộng {_grouped(piece.token)}"
+    known = figures.startswith("0") and len(figures) in PHONE_DIGITS
+    return _grouped(piece.token) if known else None
+
+
+def _service(piece: Piece) -> Said:
+    figures = "".join(GROUPS.findall(piece.token))
+    return _grouped(piece.token) if len(figures) in SERVICE_DIGITS else None
+
+
+def _grouped(written: str) -> str:
+    """A pause between the groups that are written; one long row is heard better in groups too."""
+    groups = GROUPS.findall(written)
+    if len(groups) == 1 and len(groups[0]) in PHONE_DIGITS:
+        row = groups[0]
+        groups = [row[:4], row[4:7], row[7:]]
+    return ", ".join(numbers.digits(group) for group in groups)
+
+
+def _short_call(piece: Piece) -> Said:
+    dialled = piece.follows(CALLING) and not COUNTED.match(piece.after)
+    return numbers.digits(piece.token) if dialled else None
+
+
+def _noted(piece: Piece) -> Said:
+    return _grouped(piece.token) if piece.follows(NOTED) else None
+
+
+RULES = (
+    Rule(
+        re.compile(
+            r"(?:https?://|www\.)\S+|[\w.+-]+@[\w.-]+|[\w-]+(?:\.[\w-]+)*\.(?:vn|com|net|org|info|edu|gov)(?![^\W_])(?:/\S*)?",
+            re.IGNORECASE,
+        ),
+        _net_address,
+    ),
+    Rule(re.compile(r"(?:\(?0\d{1,9}\)?|\+84)(?:[ .-]?\d{2,10}){0,4}" + END), _phone),
+    Rule(re.compile(r"1[89]00(?:[ .]?\d{2,4}){1,3}" + END), _service),
+    Rule(re.compile(r"(?:11\d|1\d{3})" + END), _short_call),
+    Rule(re.compile(r"\d{4,20}(?:[ .-]\d{2,8}){0,5}" + END), _noted),
+)

@@ -1,0 +1,121 @@
+"""Read times and days: 7h30, 7:30, 15/9/2026, 21–22/10, 9/2026, 15/8 âm lịch.
+
+Decides when 20/10 is a day: only where the words around it say so. 5/7 alone may be a share too, and is refused.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Callable
+
+from edge_agent.spoken import numbers
+from edge_agent.spoken.piece import DASH, END, Piece, Rule, Said, behind
+from edge_agent.spoken.unread import Puzzle, Why
+
+HOURS, MINUTES = 24, 60
+DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_MINUTES = r"\d{1,3}(?:\s?[hHgG]\s?|\s?giờ\s|:)\d{2}(?::\d{2})?(?:\s?(?:phút|ph|p|')(?![^\W_]))?"
+TIME = rf"(?:{_MINUTES}|\d{{1,3}}\s?(?:[hH]|giờ))"
+DAY = r"\d{1,2}/\d{1,2}(?:/\d{4})?"
+DAY_BY_DOTS = r"\d{1,2}([.-])\d{1,2}\1\d{4}"
+DATED = re.compile(
+    r"(?<![^\W_])(?:ngày|hôm|sáng|trưa|chiều|tối|đêm|từ|đến|tới|hết|trước|sau|vào|lễ|dịp|kỷ niệm|nghỉ|"
+    r"mùng|mồng|rằm|Tết|mừng|Quốc khánh|Quốc tế (?:lao động|thiếu nhi|phụ nữ)|(?:Nhà giáo|Phụ nữ) Việt Nam|"
+    r"Chủ nhật|thứ (?:hai|ba|tư|năm|sáu|bảy|[2-7]))[,\s(]*(?:ngày\s*)?"
+    r"(?:\d{1,2}(?:/\d{1,2}(?:/\d{4})?)?\s*(?:,|;|và|hoặc|đến|[-–])\s*)*$",
+    re.IGNORECASE,
+)
+LUNAR = re.compile(r"\s*\(?(?:âm lịch|ÂL|AL)(?![^\W_])")
+RATIO = behind("tỷ lệ|tỉ lệ|tỷ số|tỉ số")
+PLACE = behind(r"ngõ|ngách|hẻm|kiệt|nhà|số nhà|nhà số|(?<!quyết định )(?<!công văn )số|lô|căn|phòng|thửa|lớp")
+MONTH = behind("(?<!mỗi )(?<!hằng )(?<!hàng )(?<!một )tháng")
+QUARTER = behind("quý|kỳ|đợt|khóa|khoá|số")
+LAW = behind(r"(?:nghị định|thông tư|nghị quyết|quyết định|chỉ thị|luật|pháp lệnh|kế hoạch)(?: số)?")
+FIGURES = re.compile(r"\d+")
+NO_SUCH_TIME = Puzzle(Why.NO_SUCH_TIME)
+DAY_OR_SHARE = Puzzle(
+    Why.UNCLEAR, "ngày tháng: viết “ngày 5/7”; phần: viết “5 trên 7” / a day: “ngày 5/7”; a share: “5 trên 7”"
+)
+WHOLE_YEAR = Puzzle(Why.UNCLEAR, "viết đủ năm: 15/9/2026 / write the year with four digits: 15/9/2026")
+
+
+def _times(piece: Piece) -> Said:
+    if piece.follows(RATIO) and ":" in piece.token:
+        return " trên ".join(numbers.count(int(one)) for one in FIGURES.findall(piece.token))
+    return _from_to(re.split(DASH, piece.token), _time)
+
+
+def _time(written: str) -> str | None:
+    hour, minute, second = (*map(int, FIGURES.findall(written)), 0, 0)[:3]
+    alone = len(FIGURES.findall(written)) == 1  # 48h is as long as it likes
+    if minute >= MINUTES or second >= MINUTES or (not alone and hour * MINUTES + minute > HOURS * MINUTES):
+        return None
+    words = f"{numbers.count(hour)} giờ"
+    if second:
+        return f"{words} {numbers.count(minute)} phút {numbers.count(second)} giây"
+    if not minute:
+        return words
+    with_unit = minute < 10 or written.endswith("phút")
+    return f"{words} {numbers.count(minute)}" + (" phút" if with_unit else "")
+
+
+def _from_to(ends: list[str], say: Callable[[str], str | None]) -> Said:
+    """Both ends said, or the whole refused because one of them does not exist."""
+    said = [words for words in map(say, ends) if words is not None]
+    return " đến ".join(said) if len(said) == len(ends) else NO_SUCH_TIME
+
+
+def _days(piece: Piece) -> Said:
+    ends = re.split(DASH, piece.token)
+    if (piece.follows(PLACE) or piece.follows(RATIO)) and not re.search(r"/\d{4}", piece.token):
+        return None
+    if any(re.fullmatch(r"\d{1,2}/\d{1,2}", end) for end in ends) and not _is_dated(piece):
+        return DAY_OR_SHARE if all(said_day(end, lunar=False) for end in ends) and len(ends) == 1 else None
+    lunar = LUNAR.match(piece.after) is not None
+    return _from_to(ends, lambda end: said_day(end, lunar=lunar))
+
+
+def _is_dated(piece: Piece) -> bool:
+    return piece.follows(DATED) or LUNAR.match(piece.after) is not None or re.search(r"/\d{4}", piece.token) is not None
+
+
+def said_day(written: str, *, lunar: bool) -> str | None:
+    """ "21", "21/10" or "21/10/2026" in words; None where there is no such day."""
+    day, month, year = (*map(int, FIGURES.findall(written)), 0, 0)[:3]
+    if "/" not in written:
+        return numbers.count(day) if 1 <= day <= 31 else None
+    if not 1 <= month <= 12 or not 1 <= day <= DAYS[month - 1]:
+        return None
+    if (day, month) == (29, 2) and year and not calendar.isleap(year):
+        return None
+    name = {1: "giêng", 12: "chạp"}.get(month) if lunar else None
+    words = f"{numbers.count(day)} tháng {name or numbers.month(month)}"
+    return f"{words} năm {numbers.count(year)}" if year else words
+
+
+def _day_by_dots(piece: Piece) -> Said:
+    return said_day(re.sub("[.-]", "/", piece.token), lunar=False) or NO_SUCH_TIME
+
+
+def _short_year(piece: Piece) -> Said:
+    return None if piece.follows(PLACE) else WHOLE_YEAR
+
+
+def _month_and_year(piece: Piece) -> Said:
+    first, year = map(int, piece.token.split("/"))
+    of_year = f"năm {numbers.count(year)}"
+    if piece.follows(MONTH) and 1 <= first <= 12:
+        return f"{numbers.month(first)} {of_year}"
+    if piece.follows(LAW) or piece.follows(QUARTER):
+        return f"{numbers.count(first)} {of_year}"
+    return f"tháng {numbers.month(first)} {of_year}" if 1 <= first <= 12 else None
+
+
+RULES = (
+    Rule(re.compile(rf"(?:{TIME}|\d{{1,2}}){DASH}{TIME}{END}|{TIME}{END}"), _times),
+    Rule(re.compile(rf"{DAY}{DASH}{DAY}{END}|\d{{1,2}}{DASH}{DAY}{END}|{DAY}{END}"), _days),
+    Rule(re.compile(DAY_BY_DOTS + END), _day_by_dots),
+    Rule(re.compile(r"\d{1,2}/\d{1,2}/\d{2}" + END), _short_year),
+    Rule(re.compile(r"\d{1,3}/(?:19|20)\d\d" + END), _month_and_year),
+)

@@ -1,0 +1,93 @@
+"""Read words, abbreviations and single letters. Decides when capitals are a word and when they may stand for others."""
+
+from __future__ import annotations
+
+import functools
+import re
+
+from edge_agent.spoken import numbers
+from edge_agent.spoken.piece import Piece, Rule, Said
+from edge_agent.spoken.syllables import is_bare, is_syllable
+from edge_agent.spoken.table import built_in, stop_after
+from edge_agent.spoken.unread import Puzzle, Why
+
+BARE_LETTERS_MAX = 4
+# A row of capitals without a mark that is longer is a word in anybody's eyes.
+INITIAL = re.compile(r"[^\W\d_]\.")
+PLACE_FOLLOWS = re.compile(r"\s?(?:\d|[A-ZÀ-ỸĐ])")
+NAME_BEFORE = re.compile(r"(?<![^\W\d_])[A-ZĐ][^\W\d_A-Z]+ $")
+INITIAL_OR_PLACE = Puzzle(
+    Why.UNCLEAR, "viết “phường”, “quận”, hoặc viết đủ tên người / write the word, or the person's whole name"
+)
+CAPITALS = Puzzle(
+    Why.UNCLEAR,
+    "là một từ thì viết thường, là chữ viết tắt thì viết đầy đủ / a word: in small letters; an abbreviation: in full",
+)
+
+
+def _abbreviation(piece: Piece) -> Said:
+    table, token = built_in(), piece.token
+    if token in table.unclear:
+        return Puzzle(Why.UNCLEAR, f"viết đầy đủ / write it out: {table.unclear[token]}")
+    if INITIAL.fullmatch(token):
+        return _initial(piece)
+    return table.abbreviations[token] + stop_after(piece.found)
+
+
+def _initial(piece: Piece) -> Said:
+    """P. is a ward before its name or number, and somebody's initial elsewhere; behind a name nobody knows."""
+    if not PLACE_FOLLOWS.match(piece.after):
+        return None
+    if NAME_BEFORE.search(piece.before):
+        return INITIAL_OR_PLACE
+    return built_in().abbreviations[piece.token] + stop_after(piece.found)
+
+
+def _word(piece: Piece) -> Said:
+    token, table = piece.token, built_in()
+    if token.lower() in table.words:
+        return table.words[token.lower()]
+    if len(token) == 1:
+        return _letter(piece)
+    parts = re.split("[-'’]", token)
+    if all(is_syllable(part) for part in parts):
+        return _syllables(piece)
+    if token in table.units:
+        return table.units[token]
+    return Puzzle(Why.ABBREVIATION if token.isupper() and len(token) <= 12 else Why.WORD)
+
+
+def _letter(piece: Piece) -> Said:
+    """A letter that stands alone is read by its name, unless it is a unit that has lost its number."""
+    token = piece.token
+    if is_syllable(token):
+        return token
+    if token.upper() not in numbers.LETTERS:
+        return Puzzle(Why.SIGN)
+    if token in built_in().units and token.islower() and not piece.after.startswith(")"):
+        return Puzzle(Why.UNCLEAR, "thiếu số trước đơn vị, hoặc viết đầy đủ / a unit without its number: write it out")
+    return numbers.spelled(token)
+
+
+def _syllables(piece: Piece) -> Said:
+    token = piece.token
+    if not token.isupper():
+        return token
+    if len(token) <= BARE_LETTERS_MAX and is_bare(token) and _alone(piece):
+        return CAPITALS
+    return token.lower()  # in capitals a voice may spell it
+
+
+def _alone(piece: Piece) -> bool:
+    """Whether there are words beside it, and none of them in capitals."""
+    beside = [word for word in (piece.last_word, piece.next_word) if word]
+    return bool(beside) and not any(word.isupper() for word in beside)
+
+
+@functools.cache
+def rules() -> tuple[Rule, ...]:
+    """Abbreviations first, then what is a word."""
+    return (
+        Rule(built_in().short, _abbreviation),
+        Rule(re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*(?![^\W_])"), _word),
+    )

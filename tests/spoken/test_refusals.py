@@ -1,0 +1,102 @@
+"""What has no certain reading is refused by name, with its place and what to write instead."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_agent.spoken.reading import UNREAD_MAX, read
+from edge_agent.spoken.unread import REMEDIES, Unread, Why
+
+
+def refused(text: str) -> list[tuple[str, Why]]:
+    told = read(text)
+    return [] if isinstance(told, str) else [(piece.token, piece.why) for piece in told]
+
+
+@pytest.mark.parametrize(
+    ("text", "token", "why"),
+    [
+        ("Ban XYZ họp", "XYZ", Why.ABBREVIATION),
+        ("Bác sĩ CKII", "CKII", Why.ABBREVIATION),
+        ("TT họp", "TT", Why.UNCLEAR),
+        ("BCH họp", "BCH", Why.UNCLEAR),
+        ("nghỉ CN", "CN", Why.UNCLEAR),
+        ("CA phường mời", "CA", Why.UNCLEAR),
+        ("tiêm vào T2", "T2", Why.UNCLEAR),
+        ("báo cáo Q3", "Q3", Why.UNCLEAR),
+        ("họp 5/7", "5/7", Why.UNCLEAR),
+        ("1/2 số hộ", "1/2", Why.UNCLEAR),
+        ("ngày 15/9/26", "15/9/26", Why.UNCLEAR),
+        ("bố/mẹ", "/", Why.UNCLEAR),
+        ("2 xã/phường", "/", Why.UNCLEAR),
+        ("phí 500K", "500K", Why.UNCLEAR),
+        ("sâu 12,405 m", "12,405 m", Why.UNCLEAR),
+        ("1 500 000 đồng", "1 500 000", Why.UNCLEAR),
+        ("hạ từ 5 - 3", "5 - 3", Why.UNCLEAR),
+        ("21h - 2", "-", Why.UNCLEAR),
+        ("ngày 10-11 họp", "10-11", Why.UNCLEAR),
+        ("ngày 29/2/2026", "29/2/2026", Why.NO_SUCH_TIME),
+        ("tính bằng m", "m", Why.UNCLEAR),
+        ("Nguyễn Văn P. Bà con", "P.", Why.UNCLEAR),
+        ("năm học 2026/2027", "2026/2027", Why.UNCLEAR),
+        ("xem Facebook Live", "Live", Why.WORD),
+        ("Omicron", "Omicron", Why.WORD),
+        ("Москва", "Москва", Why.WORD),
+        ("có 12405", "12405", Why.NUMBER),
+        ("sâu 3.5", "3.5", Why.NUMBER),
+        ("thôn 1,2,3", "1,2,3", Why.NUMBER),
+        ("nộp 2tr", "2tr", Why.NUMBER),
+        ("12345678901234567 đồng", "12345678901234567 đồng", Why.NUMBER),
+        ("1.000.000.000.000.000.000 đồng", "1.000.000.000.000.000.000 đồng", Why.NUMBER),
+        ("lúc 7h75", "7h75", Why.NO_SUCH_TIME),
+        ("lúc 25:30", "25:30", Why.NO_SUCH_TIME),
+        ("ngày 31/2", "31/2", Why.NO_SUCH_TIME),
+        ("ngày 15.13.2026", "15.13.2026", Why.NO_SUCH_TIME),
+        ("từ 20/10–31/11", "20/10–31/11", Why.NO_SUCH_TIME),
+        ("xem www.dongthanh.gov.vn", "www.dongthanh.gov.vn", Why.NET_ADDRESS),
+        ("https://a.vn/b?c=1", "https://a.vn/b?c=1", Why.NET_ADDRESS),
+        ("gửi ubnd@dongthanh.vn", "ubnd@dongthanh.vn", Why.NET_ADDRESS),
+        ("xem dongthanh.gov.vn", "dongthanh.gov.vn", Why.NET_ADDRESS),
+        ("vui 😀", "😀", Why.SIGN),
+        ("-5 hộ", "-", Why.SIGN),
+        ("hơn ½ số hộ", "½", Why.SIGN),
+        ("a = b", "=", Why.SIGN),
+    ],
+)
+def test_it_is_refused_by_name_and_never_guessed(text: str, token: str, why: Why) -> None:
+    assert refused(text) == [(token, why)]
+
+
+def test_every_reason_is_seen_and_has_a_remedy_in_both_languages() -> None:
+    assert set(REMEDIES) == set(Why)
+    assert all(" / " in words for words in (*REMEDIES.values(), *Why))
+
+
+def test_all_at_once_each_with_its_place_and_what_to_write_instead() -> None:
+    assert read("Họp 5/7.\nMời XYZ dự.") == (
+        Unread(
+            "5/7",
+            1,
+            5,
+            Why.UNCLEAR,
+            "ngày tháng: viết “ngày 5/7”; phần: viết “5 trên 7” / a day: “ngày 5/7”; a share: “5 trên 7”",
+        ),
+        Unread("XYZ", 2, 5, Why.ABBREVIATION, REMEDIES[Why.ABBREVIATION]),
+    )
+
+
+def test_a_refusal_is_one_line_for_a_person() -> None:
+    (piece,) = read("Mời XYZ dự.")
+    assert isinstance(piece, Unread)
+    assert piece.text().startswith("“XYZ” (dòng 1, ký tự 5 / line 1, character 5): chữ viết tắt lạ / unknown abbr")
+    assert "\n" not in piece.text()
+
+
+def test_an_abbreviation_with_several_meanings_lists_them() -> None:
+    (piece,) = read("TT họp")
+    assert isinstance(piece, Unread)
+    assert piece.instead == "viết đầy đủ / write it out: thị trấn, trung tâm, thông tư, thông tin"
+
+
+def test_a_text_of_nothing_but_signs_is_told_in_bounds() -> None:
+    assert len(refused("@" * 2_000)) == UNREAD_MAX

@@ -1,0 +1,199 @@
+"""``edge-agent-headend say`` as an officer uses it, and ``sign``, which refuses what cannot be read."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import pytest
+
+from edge_agent.core.job import Job, TextItem
+from edge_agent.core.order import Timetable
+from edge_agent.headend.cli import main, say
+from edge_agent.headend.signing import read_order
+from tests.audio.making import needs_voice
+
+AREA = "vn/ha-noi/dong-thanh"
+OWN = '[abbreviations]\n"NTL" = "Nam Từ Liêm"\n'
+NOTICE = "UBND phường họp lúc 7h30, phòng 101."
+NOTICE_WORDS = "Ủy ban nhân dân phường họp lúc bảy giờ ba mươi, phòng một trăm linh một."
+
+
+def own_in(folder: Path, text: str = OWN) -> str:
+    (folder / "tinh.toml").write_text(text)
+    return str(folder / "tinh.toml")
+
+
+def test_a_text_is_shown_in_the_words_that_are_spoken(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["say", NOTICE]) == 0
+    assert capsys.readouterr() == (f"{NOTICE_WORDS}\n", "")
+
+
+def test_a_file_is_read_with_the_provinces_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "tin.txt").write_text("Quận NTL\nTDP số 1\n")
+    assert main(["say", "--file", str(tmp_path / "tin.txt"), "--abbreviations", own_in(tmp_path)]) == 0
+    assert capsys.readouterr().out == "Quận Nam Từ Liêm\ntổ dân phố số một\n"
+
+
+def test_what_cannot_be_read_is_named_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["say", "Mời XYZ họp 5/7", "--out", str(tmp_path / "a.wav"), "--play"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    first, second = err.splitlines()
+    assert first.startswith("không đọc được / cannot be read: “XYZ” (dòng 1, ký tự 5 / line 1, character 5)")
+    assert second.startswith("không đọc được / cannot be read: “5/7” (dòng 1, ký tự 13")
+    assert not (tmp_path / "a.wav").exists()
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('[abbreviation]\n"A" = "b"', "[abbreviation]: unknown; write [abbreviations]"),
+        ('[abbreviations]\n"A" = 1', '[abbreviations] "A": write "A" ='),
+    ],
+)
+def test_a_wrong_table_is_told_with_field_and_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], table: str, said: str
+) -> None:
+    assert main(["say", "Tin", "--abbreviations", own_in(tmp_path, table)]) == 1
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"\xff\xfe", "not UTF-8"), (b"a " * 1_001, "at most 2000"), (None, "cannot be read")],
+)
+def test_a_wrong_file_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, said: str
+) -> None:
+    if content is not None:
+        (tmp_path / "tin.txt").write_bytes(content)
+    assert main(["say", "--file", str(tmp_path / "tin.txt")]) == 1
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["say"], ["say", "a", "--file", "b"]])
+def test_one_text_is_needed(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+
+
+def test_it_explains_itself_in_both_languages(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["say", "--help"])
+    shown = capsys.readouterr().out
+    assert all(words in shown for words in ("trước khi ký /", "lời bản tin / the text", "[abbreviations]"))
+
+
+@pytest.mark.host
+@needs_voice
+def test_it_is_heard_by_the_stations_voice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    player = tmp_path / "player"
+    player.write_text(f"#!/bin/sh\ncat > {tmp_path}/played.wav\n")
+    player.chmod(0o755)
+    monkeypatch.setattr(say, "PLAYER", str(player))
+    assert main(["say", NOTICE, "--out", str(tmp_path / "a.wav"), "--play"]) == 0
+    assert capsys.readouterr().out == f"{NOTICE_WORDS}\nđã ghi / written: {tmp_path}/a.wav\n"
+    with wave.open(str(tmp_path / "a.wav")) as wav:
+        assert (wav.getnchannels(), wav.getsampwidth(), wav.getframerate()) == (1, 2, 22_050)
+        assert 3 < wav.getnframes() / 22_050 < 15
+    assert (tmp_path / "played.wav").read_bytes() == (tmp_path / "a.wav").read_bytes()
+
+
+@pytest.mark.host
+@needs_voice
+def test_without_a_player_the_remedy_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(say, "PLAYER", "/nonexistent/aplay")
+    assert main(["say", "Tin.", "--play"]) == 1
+    assert "--play: " in capsys.readouterr().err
+
+
+HEAD = f'areas = ["{AREA}"]\nclass = "normal"\nvolume = 70\n'
+
+
+def item(text: str, more: str = "") -> str:
+    return f'[[items]]\ntitle = "Tin"\ntext = "{text}"\n{more}'
+
+
+@pytest.fixture
+def ward(tmp_path: Path) -> Path:
+    assert main(["keys", "init", "--dir", str(tmp_path / "ward"), "--realm", "demo", "--area", AREA]) == 0
+    return tmp_path / "ward"
+
+
+def sign(ward: Path, draft: str, *more: str) -> int:
+    (ward.parent / "tin.toml").write_text(draft)
+    files = ["--draft", str(ward.parent / "tin.toml"), "--out", str(ward.parent / "lenh.json")]
+    return main(["sign", "--dir", str(ward), *files, "--key", "ward-routine", *more])
+
+
+def signed(ward: Path) -> list[str]:
+    order = read_order((ward.parent / "lenh.json").read_bytes())
+    assert isinstance(order, Job | Timetable)
+    jobs = order.jobs if isinstance(order, Timetable) else (order,)
+    return [one.text for job in jobs for one in job.items if isinstance(one, TextItem)]
+
+
+def test_an_officer_sees_the_words_when_he_signs_and_signs_what_he_wrote(
+    ward: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sign(ward, HEAD + item(NOTICE)) == 0
+    assert signed(ward) == [NOTICE]
+    assert f"  bản tin 1 đọc là / is spoken: “{NOTICE_WORDS}”" in capsys.readouterr().out
+
+
+def test_a_text_that_cannot_be_read_is_not_signed(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sign(ward, HEAD + item("Tin.") + item("Mời XYZ họp 5/7.")) == 2
+    said = capsys.readouterr().err
+    assert "items[1].text: không đọc thành lời được / cannot be read aloud: “XYZ” (dòng 1, ký tự 5" in said
+    assert "“5/7”" in said
+    assert "--as-written" in said
+    assert not (ward.parent / "lenh.json").exists()
+
+
+def test_an_officer_may_leave_it_to_the_voice_as_it_is_written(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sign(ward, HEAD + item("Mời XYZ họp 7h30."), "--as-written") == 0
+    assert signed(ward) == ["Mời XYZ họp 7h30."]
+    assert "“Mời XYZ họp bảy giờ ba mươi.”" in capsys.readouterr().out
+
+
+def test_what_only_the_province_knows_is_written_out_before_it_is_signed(ward: Path) -> None:
+    assert sign(ward, HEAD + item("UBND quận NTL"), "--abbreviations", own_in(ward.parent)) == 0
+    assert signed(ward) == ["UBND quận Nam Từ Liêm"]
+
+
+def test_a_text_in_another_language_is_not_touched(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sign(ward, HEAD + item("XYZ at 5/7", 'language = "en"\n')) == 0
+    assert signed(ward) == ["XYZ at 5/7"]
+    assert "đọc là" not in capsys.readouterr().out
+
+
+def test_every_entry_of_a_timetable_is_read(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    entry = (
+        '[[entries]]\nclass = "normal"\nvolume = 70\n'
+        'when = {{ first_day = 2099-11-01, last_day = 2099-11-30, times = ["05:30"] }}\n'
+        '[[entries.items]]\ntitle = "Tin"\ntext = "{}"\n'
+    )
+    head = f'type = "timetable"\nareas = ["{AREA}"]\n'
+    assert sign(ward, head + entry.format("UBND họp.") + entry.format("XYZ họp.")) == 2
+    assert "entries[1].items[0].text: " in capsys.readouterr().err
+    assert sign(ward, head + entry.format("UBND họp.") + entry.format("TDP 2 họp.")) == 0
+    shown = capsys.readouterr().out
+    assert "  mục 1, bản tin 1 đọc là / is spoken: “Ủy ban nhân dân họp.”" in shown
+    assert "  mục 2, bản tin 1 đọc là / is spoken: “tổ dân phố hai họp.”" in shown
+
+
+@pytest.mark.parametrize("option", [["--as-written"], ["--abbreviations", "x.toml"]])
+def test_the_second_officer_changes_no_word(ward: Path, capsys: pytest.CaptureFixture[str], option: list[str]) -> None:
+    assert sign(ward, HEAD + item("Tin.")) == 0
+    order = str(ward.parent / "lenh.json")
+    again = ["sign", "--dir", str(ward), "--add", order, "--out", order, "--key", "ward-routine", *option]
+    assert main(again) == 2
+    assert f"{option[0]}: only with --draft" in capsys.readouterr().err
