@@ -286,8 +286,9 @@ class Runtime:
         orders += [rule.accepted for rule in self._state.rules.values()]
         trust, kept = self._ports.trust, self._state.home.kept
         disowned = [scope for scope, one in kept.items() if isinstance(trust.judge(HEAD_TOPIC, one.envelope), Rejected)]
-        marked = _stands(self._state.forgot_by, trust.judge)
-        return TrustChanged(trust.standing, trust.revoked(orders), frozenset(disowned), marks_stand=marked)
+        marked, word = _stands(self._state.forgot_by, trust.judge), self._state.told.word
+        told = word == b"" or _stands(word, trust.judge)
+        return TrustChanged(trust.standing, trust.revoked(orders), frozenset(disowned), marked, told)
 
     def _fetch(self, effect: StagingOrder | fx.FetchHeads | fx.FetchManifest | fx.FetchPaper) -> None:
         if not isinstance(effect, fx.FetchHeads | fx.FetchManifest | fx.FetchPaper):

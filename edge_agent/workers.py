@@ -39,7 +39,7 @@ from edge_agent.core.events import (
     Mark,
     RecordSaved,
 )
-from edge_agent.core.units import ClipKey, UtcMs
+from edge_agent.core.units import ClipKey, JobId, UtcMs
 from edge_agent.journal.port import Journal, JournalError, StoredRecord
 from edge_agent.sync.port import Fetcher, FetchFailed
 
@@ -212,6 +212,12 @@ class JournalWorker:
         self.newest = self._appended
         return answers
 
+    def _append(self, order: CommitRecord) -> RecordSaved:
+        self._appended = self._journal.append(order.record, order.closes, order.job_over, order.chain)
+        if order.forget:
+            self._journal.forget(JobId(order.record.job_id))
+        return RecordSaved(self._appended.seq)
+
     def _apply(self, order: Write) -> Event | None:
         match order:
             case SaveJob():
@@ -224,8 +230,7 @@ class JournalWorker:
                 self._journal.save_mark(order)
                 return IntentSaved(order.job_id, order.planned) if order.mark is Mark.INTENT else None
             case CommitRecord():
-                self._appended = self._journal.append(order.record, order.closes, order.job_over, order.chain)
-                return RecordSaved(self._appended.seq)
+                return self._append(order)
             case SaveLogAck():
                 self._journal.save_ack(order.epoch, order.seq, order.word)
             case SaveFloor():

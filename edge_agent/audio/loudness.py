@@ -151,7 +151,8 @@ def levelling(confined: Confined, scratch: Callable[[], BinaryIO]) -> Levelling:
 
 
 _MEASURING = (
-    *("-af", r"ebur128=peak=true:framelog=quiet:metadata=1,ametadata=mode=print:file=pipe\\:1"),
+    # What follows the last whole block of 100 ms is not told: with a block more, the click of a stop button is.
+    *("-af", r"apad=pad_dur=0.1,ebur128=peak=true:metadata=1,ametadata=mode=print:file=pipe\\:1"),
     *("-f", "null", "-"),
 )
 

@@ -186,7 +186,12 @@ def _cancel(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
     for rule in [rule for rule in turn.state.rules.values() if rule.accepted.order_id == target]:
         standing.end(turn, rule, Reason.CANCELLED)
     for known in [known for known in turn.state.jobs.values() if target in known.accepted.goes_by]:
-        sounding.call_off(turn, known, Cause.CALLED_OFF, Reason.CANCELLED)
+        waited = not any(play.job_id == known.job.job_id for play in turn.state.plays.values())
+        takes_place = waited and known.job.job_id == target and series.takes_place(known.accepted, Reason.CANCELLED)
+        detail = records.OVERTAKEN if takes_place else ""
+        sounding.call_off(turn, known, Cause.CALLED_OFF, Reason.CANCELLED, detail)
+        if takes_place:  # whether the cancel overtakes it, or only its welcome, makes no difference
+            series.heard_of(turn, known.accepted)
 
 
 def _stop(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:

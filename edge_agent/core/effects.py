@@ -185,13 +185,15 @@ class NewChain:
 class CommitRecord:
     """Append to the as-run log; if ``closes`` is set, that occurrence is over in the same transaction.
 
-    ``job_over`` says that the record's job will never sound again. Answered by RecordSaved or JournalFailed.
+    ``job_over`` says that the record's job will never sound again; ``forget``: when it comes again, it is a new one.
+    Answered by RecordSaved or JournalFailed.
     """
 
     record: AsRun
     closes: tuple[JobId, UtcMs] | None
     job_over: bool
     chain: NewChain | None = None
+    forget: bool = False
 
 
 @dataclass(frozen=True, slots=True)

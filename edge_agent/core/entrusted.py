@@ -17,7 +17,7 @@ from edge_agent.core.job import Accepted, Job, JobClass
 from edge_agent.core.occurrence import Cause
 from edge_agent.core.order import AcceptedRule
 from edge_agent.core.reasons import Reason
-from edge_agent.core.state import State, Turn
+from edge_agent.core.state import State, Told, Turn
 from edge_agent.core.trust_standing import ROOT_AREA, AcceptedTrust
 
 
@@ -53,6 +53,9 @@ def changed(turn: Turn, event: TrustChanged) -> None:
     turn.state = replace(turn.state, trust=event.standing)
     if not event.marks_stand:
         turn.state = replace(turn.state, forgotten={}, forgot_by=b"")
+    if not event.told_stands:  # and another one is asked for at once
+        turn.state = replace(turn.state, told=Told(), welcomed=False)
+        turn.put_link(hello_again_at=turn.now.mono, comparing=False)
     versions = ", ".join(f"{head.area or 'root'} {head.version}" for head in event.standing.heads)
     turn.note(Level.INFO, "trust changed", documents=versions, revoked=len(event.revoked))
     rules = [rule for rule in turn.state.rules.values() if rule.accepted.order_id in event.revoked]

@@ -124,13 +124,15 @@ class TrustChanged:
 
     ``disowned`` are the scopes whose manifest was signed by a key that may sign none any more.
 
-    ``marks_stand``: whoever said what this card has forgotten is believed still.
+    ``marks_stand``: whoever said what this card has forgotten is believed still; ``told_stands``: whoever sent the last
+    welcome.
     """
 
     standing: TrustStanding
     revoked: frozenset[JobId]
     disowned: frozenset[str] = frozenset()
     marks_stand: bool = True
+    told_stands: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from edge_agent.core import records, standing
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import CommitRecord, Level, NewChain
 from edge_agent.core.job import Accepted, Job, JobClass, Welcome
-from edge_agent.core.order import AcceptedRule
+from edge_agent.core.order import AcceptedRule, RuleOrder, Timetable
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import State, Told, Turn
 from edge_agent.core.units import HOUR_MS
@@ -24,8 +24,6 @@ WELCOME_GOOD_MS = 26 * HOUR_MS
 EPOCH_DIGITS = 32
 CHAIN_AGAIN_MS = 24 * HOUR_MS
 # A card is put back with the power off, and then this begins anew. The centre keeps 128 chains of a station.
-FORGOTTEN_MAX = 256
-# Issuers: four times those of one welcome.
 
 
 def obstacle(state: State, now: Now) -> Reason | None:
@@ -42,7 +40,7 @@ def obstacle(state: State, now: Now) -> Reason | None:
 def told(turn: Turn, welcome: Welcome, word: bytes) -> None:
     """Remember what a welcome that answers our hello says of what we should have; ``word`` is its envelope."""
     floor = max(turn.state.floor, turn.state.trust.floor(welcome.utc))
-    told = Told(turn.now.mono, welcome.trust, welcome.serial_marks, word)
+    told = Told(turn.now.mono, welcome.utc, welcome.trust, welcome.serial_marks, word)
     turn.state = replace(turn.state, welcomed=True, told=told, floor=floor)
     lacking = turn.state.trust.lacks(welcome.trust)
     if lacking:
@@ -63,6 +61,15 @@ def maybe_heard(state: State, accepted: Accepted | AcceptedRule) -> bool:
     return not exempt and serial <= state.forgotten.get(issuer, 0)
 
 
+def is_ahead(state: State, order: RuleOrder, now: Now) -> bool:
+    """Whether it is a timetable whose day is still to come: nobody has heard that, whatever this card has forgotten.
+
+    In the step of the first welcome it is the welcome that tells the time.
+    """
+    utc = now.utc if now.trusted else state.told.utc
+    return isinstance(order, Timetable) and utc < order.heading.not_before
+
+
 def card_forgot(turn: Turn, held: tuple[str, int, str], *, fork: bool) -> bool:
     """The centre holds more of our log than this card, or something else (``fork``), or that of another journal.
 
@@ -73,9 +80,8 @@ def card_forgot(turn: Turn, held: tuple[str, int, str], *, fork: bool) -> bool:
     link, told = turn.state.link, turn.state.told
     if link.forgot_at is not None and turn.now.mono < link.forgot_at + CHAIN_AGAIN_MS:
         return False
-    marks = {issuer: max(serial, turn.state.forgotten.get(issuer, 0)) for issuer, serial in told.marks}
-    older = [(issuer, serial) for issuer, serial in turn.state.forgotten.items() if issuer not in marks]
-    marks |= dict(older[: FORGOTTEN_MAX - len(marks)])
+    # Not with those of before: they would stand by the word of whoever says this, and outlive the key that said them.
+    marks = dict(told.marks)
     epoch, begins = (_new_epoch(turn), link.acked_seq) if fork else (link.log_epoch, link.chain_from or 0)
     turn.state = replace(turn.state, forgotten=marks, forgot_by=told.word)
     turn.put_link(log_epoch=epoch, chain_from=begins, log_sent_at=None, forgot_at=turn.now.mono)

@@ -181,7 +181,7 @@ def _objection(
 ) -> Reason | None:
     if accepted.order_id in state.seen or accepted.order_id in state.jobs:
         return Reason.ID_REUSED
-    doubt = _doubt(state, accepted, vouched=vouched)
+    doubt = _doubt(state, accepted, now, vouched=vouched)
     if doubt is not None:
         return doubt
     if isinstance(accepted, AcceptedRule):
@@ -202,11 +202,12 @@ def _objection(
     return None if held else validity.in_time(state, accepted, now)
 
 
-def _doubt(state: State, accepted: Accepted | AcceptedRule, *, vouched: bool) -> Reason | None:
+def _doubt(state: State, accepted: Accepted | AcceptedRule, now: Now, *, vouched: bool) -> Reason | None:
     """Whether it may be an old one."""
     if manifests.withdrawn(state, accepted):
         return Reason.WITHDRAWN
-    return Reason.MAYBE_HEARD if not vouched and freshness.maybe_heard(state, accepted) else None
+    spared = vouched or (isinstance(accepted, AcceptedRule) and freshness.is_ahead(state, accepted.order, now))
+    return Reason.MAYBE_HEARD if not spared and freshness.maybe_heard(state, accepted) else None
 
 
 def _too_many(state: State, accepted: Accepted, now: Now) -> bool:

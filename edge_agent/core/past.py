@@ -16,6 +16,8 @@ PAST_MS = 2 * DAY_MS
 # What a day's limits look at: the local day, and the session that ran over its midnight.
 HEARD_MS = 30 * DAY_MS
 # For so long a correction finds the zones that heard what was wrong; an alert's are remembered longer.
+UNHEARD_MAX = 100
+# Of one issuer: versions and corrections that nobody heard. Refused ones cost nothing, and must push out no sound.
 PAST_MAX = 1_000
 # Two days of a repeated warning every three minutes, or a month of a ward's days; the oldest goes first.
 
@@ -50,7 +52,15 @@ def counted_start(planned: UtcMs | None, started: UtcMs) -> UtcMs:
 def remember(past: tuple[Sounded, ...], sound: Sounded) -> tuple[Sounded, ...]:
     """The past with one more sound, and without what nobody asks for any more."""
     kept = [one for one in past if one.series or one.ended > sound.ended - HEARD_MS]
-    return (*kept[-PAST_MAX + 1 :], sound)
+    alike = [at for at, one in enumerate(kept) if _is_kept_beside(one, sound)]
+    over = len(alike) + 1 - (PAST_MAX if sound.zones else UNHEARD_MAX)
+    gone = alike[: max(over, 0)]
+    return (*(one for at, one in enumerate(kept) if at not in gone), sound)
+
+
+def _is_kept_beside(one: Sounded, sound: Sounded) -> bool:
+    """Whether one has to make room for the other: sounds for sounds, what was unheard for what its issuer adds."""
+    return bool(one.zones) == bool(sound.zones) and (bool(one.zones) or one.issuer == sound.issuer)
 
 
 def lately(past: tuple[Sounded, ...], now: UtcMs) -> tuple[Sounded, ...]:

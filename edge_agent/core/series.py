@@ -54,7 +54,7 @@ def heard_of(turn: Turn, accepted: Accepted) -> None:
 
 def objection(state: State, job: Job) -> Reason | None:
     """What has come before a job that takes its place."""
-    if corrected(state, job):
+    if _set_right(state, job) or _was_set_right(state, job):
         return Reason.CORRECTED
     return Reason.SUPERSEDED if newest(state, job) >= job.version > 0 else None
 
@@ -64,20 +64,26 @@ def takes_place(accepted: Accepted, refusal: Reason) -> bool:
     return refusal is Reason.NOT_HEARD_HERE or (refusal is Reason.CANCELLED and not accepted.offered)
 
 
-def corrected(state: State, job: Job) -> bool:
-    """Whether its own issuer has set a job right; a correction may overtake it."""
-    others = (known.job for known in state.jobs.values() if not (known.held or known.offered))
-    before = ((sound.corrects, sound.issuer) for sound in state.past if sound.corrects)
-    return any(_corrects(other, job) for other in others) or (job.job_id, job.issuer) in before
-
-
-def over_by(state: State, job: Job) -> Reason | None:
+def over_by(state: State, accepted: Accepted) -> Reason | None:
     """Why a job that the journal brought back is over all the same: a crash came before its record."""
-    if corrected(state, job):
+    job = accepted.job
+    # An entry that was corrected once is in force again with the next timetable that has it.
+    if _set_right(state, job) or (accepted.edition is None and _was_set_right(state, job)):
         return Reason.CORRECTED
     others = [known.job for known in state.jobs.values() if not (known.held or known.offered)]
     waiting = max((other.version for other in others if _same(other, job)), default=0)
     return Reason.SUPERSEDED if max(waiting, _newest_sounded(state, job)) > job.version > 0 else None
+
+
+def _set_right(state: State, job: Job) -> bool:
+    """Whether its own issuer's correction is here."""
+    others = (known.job for known in state.jobs.values() if not (known.held or known.offered))
+    return any(_corrects(other, job) for other in others)
+
+
+def _was_set_right(state: State, job: Job) -> bool:
+    """Whether its own issuer's correction was here: it may overtake what it corrects."""
+    return (job.job_id, job.issuer) in ((sound.corrects, sound.issuer) for sound in state.past if sound.corrects)
 
 
 def _newest_sounded(state: State, job: Job) -> int:

@@ -234,8 +234,13 @@ def stop_all(turn: Turn) -> None:
             hold_back(turn, play, Reason.SHUTDOWN)
 
 
-def call_off(turn: Turn, known: KnownJob, cause: Cause, reason: Reason) -> None:
-    """A job will never sound again; what sounds of it ends now."""
+def call_off(
+    turn: Turn, known: KnownJob, cause: Cause, reason: Reason, detail: str = "", *, forget: bool = False
+) -> None:
+    """A job will never sound again; what sounds of it ends now.
+
+    One that had no instant yet has its record with this ``detail``; ``forget``: sent again, it is a new one.
+    """
     plays = [play for play in turn.state.plays.values() if play.job_id == known.job.job_id]
     turn.put_job(replace(known, called_off=True))
     for play in plays:
@@ -247,7 +252,8 @@ def call_off(turn: Turn, known: KnownJob, cause: Cause, reason: Reason) -> None:
             finish(turn, play, cause, reason)
     if not plays:
         turn.drop_job(known.job.job_id)
-        turn.emit(records.of_refusal(known.accepted, reason, turn.now, was_saved=True))
+        record = records.of_refusal(known.accepted, reason, turn.now, was_saved=True, detail=detail)
+        turn.emit(replace(record, forget=forget))
 
 
 def stop_in(turn: Turn, play: Occurrence, barred: Mapping[ZoneId, Reason]) -> None:

@@ -213,7 +213,9 @@ def stops(state: State, now: Now, issued_at: UtcMs) -> bool:
 
 def alert_in_force(state: State) -> bool:
     """Whether a real warning sounds, waits or repeats here: nobody rehearses meanwhile (requirement B20)."""
-    return any(known.job.plays_as is JobClass.EMERGENCY and not known.called_off for known in state.jobs.values())
+    heard = {play.job_id for play in state.plays.values() if play.phase in (Phase.ARMED, Phase.PLAYING)}
+    alerts = [known for known in state.jobs.values() if known.job.plays_as is JobClass.EMERGENCY]
+    return any(not known.called_off or known.job.job_id in heard for known in alerts)
 
 
 def pauses(state: State, now: Now, job: Job, where: Iterable[ZoneId]) -> bool:

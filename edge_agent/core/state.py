@@ -306,10 +306,11 @@ class Link:
 class Told:
     """What the last welcome has told, and when (boot time): what we should have, and the last serial of each issuer.
 
-    ``word`` is its envelope.
+    ``utc`` is the time that it told, ``word`` its envelope.
     """
 
     at: MonoMs | None = None
+    utc: UtcMs = UtcMs(0)
     trust: tuple[TrustVersion, ...] = ()
     marks: tuple[tuple[str, int], ...] = ()
     word: bytes = b""

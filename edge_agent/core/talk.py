@@ -43,7 +43,7 @@ LOG_AGAIN_MS = 60 * SECOND_MS
 
 def connected(turn: Turn, event: Connected) -> None:
     """A new session: say hello, show the whole state, go on with the log."""
-    turn.put_link(connected=True, seed=event.nonce, hellos=0, unanswered=0, log_sent_at=None, shown=())
+    turn.put_link(connected=True, seed=event.nonce, hellos=0, log_sent_at=None, shown=())
     turn.note(Level.INFO, "connected", epoch=event.epoch)
     hello(turn)
 
@@ -52,7 +52,9 @@ def hello(turn: Turn) -> None:
     """Ask for a welcome. Every asking has its own nonce, or an answer to an earlier one would pass for a quick one."""
     link = turn.state.link
     by_home = turn.state.site.polls_home and link.seed != "" and (not link.connected or link.unanswered >= HOME_AFTER)
-    by_home = by_home and not link.asking_home
+    if by_home and link.asking_home:
+        by_home = False  # its answer is on the way, or its failure, and then we ask again
+        turn.put_link(hello_again_at=None)
     if not (link.connected or by_home):
         return
     nonce = hashlib.sha256(f"{link.seed} {link.hellos}".encode()).hexdigest()[:NONCE_DIGITS]
@@ -90,9 +92,10 @@ def welcomed(turn: Turn) -> None:
 
 
 def disconnected(turn: Turn, detail: str) -> None:
-    """The session is gone; what plays, plays on."""
-    turn.put_link(connected=False, nonce="", log_sent_at=None)
-    alone(turn)
+    """The session is gone, or there is still none; what plays, plays on."""
+    if turn.state.link.connected:  # another attempt that failed is no reason to wait anew for the home server
+        turn.put_link(connected=False, nonce="", log_sent_at=None)
+        alone(turn)
     turn.note(Level.WARNING, "disconnected, playing on from the cache", detail=detail)
 
 
@@ -106,7 +109,7 @@ def home_answered(turn: Turn) -> None:
     """The home server has made of our hello what it could; if that was no welcome, we ask again in time."""
     link = turn.state.link
     again_ms = HELLO_AGAIN_MS if link.connected else HOME_AGAIN_MS
-    waits = link.nonce != ""
+    waits = link.nonce != "" or not link.connected
     turn.put_link(asking_home=False, hello_again_at=MonoMs(turn.now.mono + again_ms) if waits else link.hello_again_at)
 
 
@@ -152,6 +155,8 @@ def log_held(turn: Turn, welcome: Welcome, *, by_home: bool) -> bool:
 def log_compared(turn: Turn, event: LogCompared) -> bool:
     """Whether the centre holds another record in the place of ours: this card was copied, or put back, and wrote on."""
     turn.put_link(comparing=False)
+    if not turn.state.told.word:
+        return False  # whoever has said so is not believed any more
     if event.same or event.epoch != turn.state.link.log_epoch:
         return False
     return freshness.card_forgot(turn, (event.epoch, event.seq, event.hash), fork=True)

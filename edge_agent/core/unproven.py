@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from edge_agent.core import series, standing
+from edge_agent.core import series, sounding, standing
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Level
 from edge_agent.core.job import JobClass, PlayNow, TextItem
+from edge_agent.core.occurrence import Phase
 from edge_agent.core.policy import local_time
 from edge_agent.core.programme import text_key
+from edge_agent.core.reasons import Reason
 from edge_agent.core.state import ClipStatus, KnownJob, State, Turn, Unproven
 from edge_agent.core.units import SECOND_MS, MonoMs
 
@@ -29,11 +31,13 @@ def sound(turn: Turn) -> None:
     Two officers must have signed it, after the last signed time that is known here; it says first when that was, so
     that whoever hears an old one knows it for one.
     """
-    for known in turn.state.jobs.values() if not turn.now.tells_validity else ():
+    for known in list(turn.state.jobs.values()) if not turn.now.tells_validity else ():
         at = _unproven_at(turn.state, known)
         if at is not None and turn.now.mono >= at:
             turn.put_job(as_unproven(turn.state, known))
             turn.note(Level.WARNING, "sounds once, nobody can tell how old it is", job=known.job.job_id)
+        elif known.unproven is Unproven.SOUNDS and _is_over(turn.state, known) and not _has_begun(turn.state, known):
+            _wait_again(turn, known)
         elif known.unproven is Unproven.SOUNDS and _cannot_be_spoken(turn.state, known):
             turn.put_job(with_opening(known, ()))
 
@@ -66,11 +70,31 @@ def _unproven_at(state: State, known: KnownJob) -> MonoMs | None:
     warns = job.plays_as is JobClass.EMERGENCY and isinstance(job.when, PlayNow) and not job.all_clear
     floor = state.trust.floor(state.floor)
     proven = len({*known.accepted.signers}) >= SIGNERS_MIN and job.issued_at >= floor
-    # An id is given once, so a cancel of its own issuer is never too old, whatever time it is.
-    taken_back = standing.cancelled(state, job.job_id, job.issuer, if_held=True)
-    if not (warns and proven) or taken_back or series.is_outdated(state, job):
+    if not (warns and proven) or _is_over(state, known):
         return None
     return MonoMs(known.asked_at + WAIT_MS)
+
+
+def _is_over(state: State, known: KnownJob) -> bool:
+    """Whether it was taken back, or there is a newer version: be it that these wait for the time as well.
+
+    An id is given once, so a cancel of its own issuer is never too old, whatever time it is.
+    """
+    job = known.job
+    return standing.cancelled(state, job.job_id, job.issuer, if_held=True) or series.is_outdated(state, job)
+
+
+def _has_begun(state: State, known: KnownJob) -> bool:
+    return any(play.phase is Phase.PLAYING for play in state.plays.values() if play.job_id == known.job.job_id)
+
+
+def _wait_again(turn: Turn, known: KnownJob) -> None:
+    """It was to sound, and must not any more: it waits for the time like what has taken its place."""
+    for play in [play for play in turn.state.plays.values() if play.job_id == known.job.job_id]:
+        if play.phase is Phase.ARMED:
+            sounding.hold_back(turn, play, Reason.CLOCK_NOT_TRUSTED)
+        turn.drop_play(play.key)
+    turn.put_job(replace(with_opening(known, ()), unproven=None))
 
 
 def _cannot_be_spoken(state: State, known: KnownJob) -> bool:

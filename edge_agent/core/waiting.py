@@ -103,9 +103,9 @@ def _release_rule(turn: Turn, rule: KnownRule) -> None:
         _refuse_rule(turn, rule, objection)
 
 
-def _refuse_rule(turn: Turn, rule: KnownRule, reason: Reason) -> None:
+def _refuse_rule(turn: Turn, rule: KnownRule, reason: Reason, *, forget: bool = False) -> None:
     turn.drop_rule(rule.accepted.order_id)
-    turn.emit(records.of_refused_rule(rule.accepted, reason, turn.now, was_saved=True))
+    turn.emit(replace(records.of_refused_rule(rule.accepted, reason, turn.now, was_saved=True), forget=forget))
     talk.say_refused(turn, reason, rule.accepted.digest, rule.accepted.order_id)
 
 
@@ -115,14 +115,14 @@ def refuse_what_may_have_been_heard(turn: Turn) -> None:
     Not a timetable whose day is still to come: nobody has heard that. A manifest may bring the others again.
     """
     for rule in [rule for rule in turn.state.rules.values() if rule.held and not rule.vouched]:
-        ahead = turn.now.trusted and timetable.waits(turn.state, rule.accepted.order, turn.now)
+        ahead = freshness.is_ahead(turn.state, rule.accepted.order, turn.now)
         if not ahead and freshness.maybe_heard(turn.state, rule.accepted):
             turn.forget(rule.accepted.order_id)
-            _refuse_rule(turn, rule, Reason.MAYBE_HEARD)
+            _refuse_rule(turn, rule, Reason.MAYBE_HEARD, forget=True)
     for known in [known for known in turn.state.jobs.values() if known.held and not known.vouched]:
         if freshness.maybe_heard(turn.state, known.accepted):
             turn.forget(known.job.job_id)
-            sounding.call_off(turn, known, Cause.RULE_FORBIDS, Reason.MAYBE_HEARD)
+            sounding.call_off(turn, known, Cause.RULE_FORBIDS, Reason.MAYBE_HEARD, forget=True)
             talk.say_refused(turn, Reason.MAYBE_HEARD, known.accepted.digest, known.job.job_id)
 
 
@@ -150,7 +150,7 @@ def over_by(state: State, known: KnownJob) -> Reason | None:
     cancelled = standing.cancelled(state, known.job.job_id, known.job.issuer)
     if cancelled:
         return Reason.CANCELLED
-    return timetable.over_by(state, known.accepted) or series.over_by(state, known.job)
+    return timetable.over_by(state, known.accepted) or series.over_by(state, known.accepted)
 
 
 def expire_offers(turn: Turn) -> None:

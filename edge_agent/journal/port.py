@@ -120,6 +120,10 @@ class Journal(Protocol):
         """
         ...
 
+    def forget(self, order_id: JobId) -> None:
+        """Leave no tombstone of an order that is over: when it comes again it is a new one."""
+        ...
+
     def save_ack(self, epoch: str, seq: int, word: bytes = b"") -> None:
         """Records up to ``seq`` are held elsewhere, says whoever has signed ``word``.
 

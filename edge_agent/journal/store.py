@@ -133,6 +133,9 @@ class Store:
             self._write("DELETE FROM marks WHERE job_id = ?", record.job_id)
         return stored
 
+    def forget(self, order_id: JobId) -> None:
+        self._write("DELETE FROM jobs WHERE job_id = ?", order_id)
+
     def save_ack(self, epoch: str, seq: int, word: bytes = b"") -> None:
         self._write(SAVE_ACK, seq, epoch, word)
 

@@ -186,6 +186,17 @@ def test_the_stations_own_voice_has_that_loudness_without_being_measured(tmp_pat
     assert true_peak_dbtp(pcm) <= PEAK_DBTP_MAX + 0.3
 
 
+@pytest.mark.host
+@needs_decoder
+def test_the_click_of_a_stop_button_after_the_last_whole_block_is_a_peak_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    click = "if(gt(t,3.03),0.6*sin(2*PI*900*t),0.01*sin(2*PI*400*t))"
+    ffmpeg("-f", "lavfi", "-i", f"aevalsrc='{click}':d=3.06:s=48000", path)
+    pcm = levelled(tmp_path, path)
+    assert isinstance(pcm, bytes)
+    assert true_peak_dbtp(pcm) <= PEAK_DBTP_MAX + 0.3
+
+
 # By a meter that fails
 
 

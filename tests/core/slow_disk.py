@@ -98,6 +98,8 @@ class SlowDisk:
                     self.heard.add((write.job_id, write.planned))
             case fx.CommitRecord():
                 stored = self.journal.append(write.record, write.closes, write.job_over, write.chain)
+                if write.forget:
+                    self.journal.forget(JobId(write.record.job_id))
                 if write.closes is not None:
                     self.closed.add(write.closes)
                 self.answers.append(RecordSaved(stored.seq))

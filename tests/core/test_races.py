@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from itertools import permutations
 from typing import Any
@@ -16,9 +17,10 @@ from edge_agent.core import standing
 from edge_agent.core.events import Connected, DeviceUp, JobSaved, JournalFailed, RecordSaved, Restored
 from edge_agent.core.job import LogAck, Seen
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.order import Action, AllStop, Ask, NextItem, Restart, SelfTest, Stop
+from edge_agent.core.order import Action, AllStop, Ask, Cancel, NextItem, Restart, SelfTest, Stop
+from edge_agent.core.past import UNHEARD_MAX
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import JobId
+from edge_agent.core.units import JobId, UtcMs
 from tests.core.arrivals import (
     CANCELS,
     COMMANDS,
@@ -271,6 +273,41 @@ def test_a_correction_before_what_it_corrects_keeps_it_silent(restarted: bool) -
     in_order = after(wrong, right)
     assert verdicts(in_order)[-1] == ("refused", "not_heard_here")
     assert settled(station) == settled(in_order)
+
+
+def test_an_entry_that_was_corrected_once_is_in_force_again_with_the_next_timetable_and_after_a_restart() -> None:
+    right = job("dung", corrects="tin-sang", when={"kind": "now"}, not_before=NOON, not_after=NOON + 600_000)
+    for order in ((RULES["timetable 1"], right, RULES["timetable 2"]), (right, RULES["timetable 2"])):
+        station = after(*order)
+        assert "tin-sang" in station.state.jobs
+        assert "tin-sang" in station.restarted().state.jobs
+
+
+def test_corrections_that_are_refused_push_no_sound_out_of_the_days_limits() -> None:
+    bench = at_work()
+    heard = bench.playing(job_id="sang")
+    bench.end(heard)
+    for number in range(1_100):
+        bench.order(job_id=f"d-{number}", corrects=f"sai-{number}")
+    assert [sound.job_id for sound in bench.state.past if sound.zones] == [heard]
+    assert len(bench.state.past) == 1 + UNHEARD_MAX
+
+
+def test_a_version_that_was_taken_back_before_its_welcome_has_replaced_the_older_one_too() -> None:
+    bench = Bench()
+    bench.send(Restored((), (), {}, 0, 0, "e1"))
+    bench.send(DeviceUp())
+    bench.send(Connected(1, "ab" * 16))
+    bench.welcome()
+    given = {"class": "normal", "series": "nuoc"}
+    bench.at(3_600, job_id="nuoc-1", version=1, **given)
+    bench.state = replace(bench.state, welcomed=False)
+    bench.at(3_600, job_id="nuoc-2", version=2, **given)
+    bench.rule(Cancel(JobId("nuoc-2"), UtcMs(bench.now.utc + HOUR_MS)))
+    bench.welcome(bench.state.link.seed)
+    bench.send(Connected(2, "cd" * 16))
+    bench.welcome()
+    assert bench.state.jobs == {}
 
 
 def test_a_correction_by_somebody_else_silences_nothing() -> None:

@@ -227,6 +227,49 @@ def test_a_slow_home_server_is_not_asked_again_while_its_answer_is_on_the_way() 
     assert bench.state.welcomed
 
 
+def test_attempts_that_fail_do_not_put_off_the_question_at_home() -> None:
+    bench = homely()
+    for _ in range(10):
+        bench.pass_s(30)
+        bench.send(Disconnected("refused"))
+    assert len(bench.every(fx.AskHome)) == 1
+
+
+def test_a_broker_that_hangs_up_after_every_hello_is_gone_round_too() -> None:
+    bench = homely()
+    for number in range(1, 5):
+        bench.send(Connected(number, f"{number:02}" * 16))
+        bench.pass_s(10)
+        bench.send(Disconnected("gone"))
+        bench.pass_s(4)
+    assert bench.every(fx.AskHome) != []
+
+
+def test_a_home_server_that_has_answered_is_not_asked_again_for_every_attempt_that_fails() -> None:
+    bench = homely()
+    bench.pass_s(2 * HOME_FIRST_MS / 1000)
+    welcome = Welcome(bench.every(fx.AskHome)[-1].nonce, bench.now.utc, (), (), "", 0, "")
+    bench.send(HomeAnswered(bench.message(welcome, makers.WELCOME_TOPIC)))
+    assert bench.state.welcomed
+    for _ in range(60):
+        bench.pass_s(60)
+        bench.send(Disconnected("refused"))
+    assert len(bench.every(fx.AskHome)) == 1
+
+
+def test_while_the_home_server_is_asked_a_lost_session_makes_nobody_spin() -> None:
+    bench = homely()
+    bench.pass_s(2 * HOME_FIRST_MS / 1000)
+    bench.send(Connected(1, "ab" * 16))
+    bench.send(Disconnected("gone"))
+    for _ in range(20):
+        bench.pass_s(60)
+        assert bench.wakes_in_ms() > 0
+    bench.send(HomeAnswered(None))
+    bench.pass_s(HOME_AGAIN_MS / 1000)
+    assert len(bench.every(fx.AskHome)) == 2
+
+
 def test_a_ward_that_has_lost_its_broker_does_not_ask_the_home_server_together() -> None:
     firsts = set()
     for number in range(50):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from edge_agent.core import effects as fx
+from edge_agent.core import standing
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.events import (
     ClipFailed,
@@ -160,6 +161,33 @@ def test_a_warning_that_its_issuer_has_taken_back_is_silent_though_nobody_can_da
     bench.rule(Cancel(job_id, UtcMs(makers.NOON + HOUR_MS)))
     bench.pass_s(600)
     assert starts(bench) == 0
+
+
+@pytest.mark.parametrize("newer", [False, True], ids=["taken back", "a newer version"])
+def test_what_ends_a_warning_while_its_words_are_made_ready_keeps_it_silent(newer: bool) -> None:
+    """Fetching, a zone or the device may take minutes; until its first sample it is asked again."""
+    bench = lost_in_time()
+    bench.deaf.add(fx.SpeakText)
+    job_id = warned(bench, series="lut-song-hong", version=1)
+    bench.pass_s(30)
+    spoken = [effect.key for effect in bench.every(fx.SpeakText)]
+    if newer:
+        warned(bench, ("k1",), job_id="lut-2", series="lut-song-hong", version=2)
+    else:
+        bench.rule(Cancel(job_id, UtcMs(makers.NOON + HOUR_MS)))
+    for key in spoken:
+        bench.send(ClipStaged(key, SPEECH_MS))
+    bench.pass_s(600)
+    assert (starts(bench), bench.wakes_in_ms() > 0) == (0, True)
+
+
+def test_a_warning_that_is_heard_to_its_end_is_an_alert_in_force() -> None:
+    """Nobody rehearses beside it (requirement B20)."""
+    bench = lost_in_time()
+    warned(bench)
+    bench.pass_s(31)
+    find_the_time(bench, late_ms=2 * HOUR_MS)
+    assert standing.alert_in_force(bench.state)
 
 
 def test_a_cancel_of_another_issuer_keeps_no_warning_silent() -> None:

@@ -186,6 +186,10 @@ class FakeJournal:
         marks = dict(new.marks)
         self._write(epoch=new.epoch, chain_from=new.begins, forgot_by=new.word, forgotten=marks, records=renamed)
 
+    def forget(self, order_id: JobId) -> None:
+        now = self._open()
+        self._write(jobs={job_id: row for job_id, row in now.jobs.items() if job_id != order_id})
+
     def save_ack(self, epoch: str, seq: int, word: bytes = b"") -> None:
         now = self._open()
         if epoch == now.epoch and now.acked_seq <= seq <= now.head.seq:

@@ -15,7 +15,7 @@ from edge_agent.core.units import DAY_MS, JobId, UtcMs, ZoneId
 from edge_agent.journal.port import RECORD_KEEP_MS, REFUSALS_AMONG, Journal
 from edge_agent.journal.record import ChainPoint, verify_chain
 from tests.journal.rigs import Rig, transaction
-from tests.journal.samples import NOON, record_of
+from tests.journal.samples import NOON, record_of, save_job
 
 
 def test_records_form_one_gapless_chain_over_transactions_and_boots(rig: Rig) -> None:
@@ -146,6 +146,15 @@ def test_a_chain_that_was_rolled_back_was_never_begun(rig: Rig) -> None:
     journal.rollback()
     contents = rig.boot().load()
     assert (contents.epoch, contents.chain_from, contents.forgotten, contents.last_seq) == (ours, None, (), 4)
+
+
+def test_what_is_to_be_forgotten_leaves_no_tombstone(rig: Rig) -> None:
+    with transaction(rig.boot()) as journal:
+        journal.save_job(save_job("doubtful"))
+        journal.append(record_of("doubtful"), None, job_over=True)
+        journal.forget(JobId("doubtful"))
+    contents = rig.boot().load()
+    assert (contents.seen, contents.jobs, contents.last_seq) == ((), (), 1)
 
 
 def test_the_hash_of_a_record_is_told_for_the_chain_that_is_written_now(rig: Rig) -> None:

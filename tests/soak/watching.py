@@ -73,13 +73,22 @@ class StepWatch:
         """A new process: what the headend was told is accepted must be here."""
         contents = agent._ports.contents
         seen = {str(job_id) for job_id, _ in contents.seen}
-        told = {one["job_id"] for one in self._world.headend.answers if one["verdict"] == "accepted"}
-        lost = told - seen - self.void
+        lost = self._accepted() - seen - self.void
         if lost:
             raise Broken("acknowledged_is_kept", f"accepted by the station, unknown after a boot: {sorted(lost)}")
         heard = {(mark.job_id, mark.planned) for mark in contents.marks if mark.mark is Mark.FIRST_SAMPLE}
         self._watch.restarted(Durable(self._closed(), heard, {job_id for job_id, _ in contents.seen}))
         self._deadlines = Deadlines()
+
+    def _accepted(self) -> set[str]:
+        """Orders that were accepted, and not given up since: what a card may have heard before is to be forgotten."""
+        accepted: set[str] = set()
+        for one in self._world.headend.answers:
+            if one["verdict"] == "accepted":
+                accepted.add(one["job_id"])
+            elif one["reason"] == "maybe_heard":
+                accepted.discard(one["job_id"])
+        return accepted
 
     def stepped(self, agent: Agent, before: State, event: Event) -> None:
         """One step of it."""
