@@ -86,7 +86,8 @@ KEY = re.compile(rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----\s+[A-Za-z0-9+/=]")
 
 
 def keys_in(folder: Path) -> list[str]:
-    files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    """Not what Python has compiled: it stands beside its source, where a line break is not one yet."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink() and path.suffix != ".pyc")
     return [str(path.relative_to(folder)) for path in files if KEY.search(path.read_bytes())]
 
 
