@@ -64,10 +64,11 @@ def maybe_heard(state: State, accepted: Accepted | AcceptedRule) -> bool:
 def is_ahead(state: State, order: RuleOrder, now: Now) -> bool:
     """Whether it is a timetable whose day is still to come: nobody has heard that, whatever this card has forgotten.
 
-    In the step of the first welcome it is the welcome that tells the time.
+    In the step of the first welcome it is the welcome that tells the time. Before it nobody can tell.
     """
     utc = now.utc if now.trusted else state.told.utc
-    return isinstance(order, Timetable) and utc < order.heading.not_before
+    known = now.trusted or state.told.at is not None
+    return known and isinstance(order, Timetable) and utc < order.heading.not_before
 
 
 def card_forgot(turn: Turn, held: tuple[str, int, str], *, fork: bool) -> bool:

@@ -12,6 +12,7 @@ from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import (
     LogCompared,
     RecordSaved,
+    Restored,
     TrustChanged,
 )
 from edge_agent.core.freshness import CHAIN_AGAIN_MS, WELCOME_GOOD_MS, obstacle
@@ -340,6 +341,15 @@ def test_a_timetable_for_a_day_to_come_waits_on_for_nobody_has_heard_it(source: 
     bench.now = replace(bench.now, source=ClockSource.SIGNED)
     later = bench.timetable(3, makers.entry_dict(), serial=6, not_before=bench.now.utc + 24 * HOUR_MS)
     assert bench.state.rules[later].held, "and so does one that comes now"
+
+
+def test_while_nobody_can_tell_the_time_a_timetable_is_not_taken_for_one_of_a_day_to_come() -> None:
+    """Or an old one that is sent again after a restart would be taken, and play when the time is known."""
+    bench = Bench()
+    bench.now = replace(bench.now, source=ClockSource.FLOOR)
+    bench.send(Restored((), (), {}, 3, 3, "e1", forgotten={makers.ISSUER: 7}, forgot_by=b"word", chain_from=2))
+    old = bench.timetable(1, makers.entry_dict(), serial=7)
+    assert (old in bench.state.rules, bench.answers()) == (False, [("refused", "maybe_heard")])
 
 
 def test_what_a_manifest_brought_before_the_welcome_is_not_refused_when_that_comes() -> None:
