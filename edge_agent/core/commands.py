@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from edge_agent.core import conflicts, policy, records, selftest, series, sounding, standing, timetable, zones
+from edge_agent.core import (
+    conflicts,
+    enforcing,
+    policy,
+    records,
+    selftest,
+    series,
+    sounding,
+    standing,
+    timetable,
+    zones,
+)
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import EndProcess, Level, ReleaseJob, RoutePlay, SendAnswer, SendPlan, Verdict
 from edge_agent.core.job import JobClass, PlayNow
@@ -89,7 +100,7 @@ def arrived(turn: Turn, rule: KnownRule) -> None:
     order = rule.accepted.order
     if isinstance(order, Command) and not isinstance(order.action, AFTER_COMMIT):
         _do(turn, rule.accepted, order)
-    standing.enforce(turn)
+    enforcing.enforce(turn)
 
 
 def saved(turn: Turn, rule: KnownRule) -> None:
@@ -184,7 +195,7 @@ def _cancel(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
     assert isinstance(command.action, Cancel)
     target = command.action.target
     for rule in [rule for rule in turn.state.rules.values() if rule.accepted.order_id == target]:
-        standing.end(turn, rule, Reason.CANCELLED)
+        enforcing.end(turn, rule, Reason.CANCELLED)
     for known in [known for known in turn.state.jobs.values() if target in known.accepted.goes_by]:
         waited = not any(play.job_id == known.job.job_id for play in turn.state.plays.values())
         takes_place = waited and known.job.job_id == target and series.takes_place(known.accepted, Reason.CANCELLED)
@@ -230,7 +241,7 @@ def _halt(turn: Turn, where: tuple[ZoneId, ...], ending: Ending) -> None:
 def _resume(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
     """Every pause of a zone that is named is over, but for those that were signed since."""
     for rule in standing.paused_before(turn.state, command):
-        standing.end(turn, rule, Reason.CANCELLED)
+        enforcing.end(turn, rule, Reason.CANCELLED)
 
 
 def _turn_down(turn: Turn, _accepted: AcceptedRule, _command: Command) -> None:

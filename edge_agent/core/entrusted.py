@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_agent.core import sounding, standing
+from edge_agent.core import enforcing, sounding
 from edge_agent.core.clock_trust import TIMETABLE_ERROR_MAX_MS, Now
 from edge_agent.core.effects import Ack, Level, SendAnswer, TakeTrust, Verdict
 from edge_agent.core.events import MessageArrived, TrustChanged
@@ -65,7 +65,7 @@ def changed(turn: Turn, event: TrustChanged) -> None:
     for accepted in unanswered:  # the disk's answer will find it gone
         turn.emit(SendAnswer(Verdict.REFUSED, accepted.digest, accepted.order_id, Reason.KEY_REVOKED))
     for rule in rules:
-        standing.end(turn, rule, Reason.KEY_REVOKED)
+        enforcing.end(turn, rule, Reason.KEY_REVOKED)
     for known in jobs:
         sounding.call_off(turn, known, Cause.CALLED_OFF, Reason.KEY_REVOKED)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from edge_agent.core import sounding, standing
+from edge_agent.core import enforcing, sounding
 from edge_agent.core.clock_trust import TIMETABLE_ERROR_MAX_MS, Now
 from edge_agent.core.effects import FetchHeads, FetchManifest, FetchPaper, KeepManifest, Level
 from edge_agent.core.events import (
@@ -276,7 +276,7 @@ def _withdraw(turn: Turn) -> None:
     gone: set[str] = set()
     for rule in [rule for rule in turn.state.rules.values() if withdrawn(turn.state, rule.accepted)]:
         gone.add(rule.accepted.order_id)
-        standing.end(turn, rule, Reason.WITHDRAWN)
+        enforcing.end(turn, rule, Reason.WITHDRAWN)
     for known in list(turn.state.jobs.values()):
         with_it = known.accepted.edition is not None and known.accepted.edition.order_id in gone
         if with_it or withdrawn(turn.state, known.accepted):

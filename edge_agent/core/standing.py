@@ -1,7 +1,6 @@
-"""Decide what a regulation, a window or a command does while it is in force, and when it is over by itself.
+"""Decide what regulations, windows and commands are in force, what they say together, and when each is over by itself.
 
-Until when each kind holds stands in ``_over_at``. What is over leaves a record and is forgotten; what it asked
-for ends with it, so nobody has to come back and undo it.
+Until when each kind holds stands in ``_over_at``. What follows from it for what sounds, ``enforcing`` decides.
 """
 
 from __future__ import annotations
@@ -9,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from edge_agent.core import records, sounding, zones
+from edge_agent.core import zones
 from edge_agent.core.clock_trust import Now
-from edge_agent.core.effects import Level
 from edge_agent.core.job import Job, JobClass
-from edge_agent.core.occurrence import Cause, Phase
+from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import (
     Action,
     AllStop,
@@ -35,8 +33,7 @@ from edge_agent.core.order import (
 from edge_agent.core.past import Sounded, counted_start, lately
 from edge_agent.core.policy import Rules
 from edge_agent.core.programme import length_ms
-from edge_agent.core.reasons import Reason
-from edge_agent.core.state import Ending, KnownRule, Occurrence, State, Turn
+from edge_agent.core.state import KnownRule, Occurrence, State
 from edge_agent.core.units import JobId, MonoMs, UtcMs, ZoneId
 
 LASTING = (AllStop, Amplify, Cancel, Choose, Lock, Pause, Rank, Resume, SetVolume)
@@ -68,7 +65,7 @@ def rules_of(state: State, now: Now, *, besides: Occurrence | None = None) -> Ru
 def in_force(state: State, now: Now) -> Iterator[RuleOrder]:
     """The orders that hold now, the oldest first."""
     for rule in _by_age(state):
-        if not rule.held and not _is_over(rule, state, now) and not _is_ahead(rule, now):
+        if not rule.held and not is_over(rule, state, now) and not _is_ahead(rule, now):
             yield rule.accepted.order
 
 
@@ -99,69 +96,6 @@ def only_silences(order: RuleOrder) -> bool:
             return order.loosens is None
         case _:
             return False
-
-
-def end_what_is_over(turn: Turn) -> None:
-    """Let go of what holds no longer, each with its record."""
-    for rule in [rule for rule in turn.state.rules.values() if rule.saved and not rule.held]:
-        if _is_over(rule, turn.state, turn.now):
-            _give_up_the_paused(turn, rule)
-            end(turn, rule, Reason.SUPERSEDED if _replaced(rule, turn.state, turn.now) else Reason.EXPIRED)
-
-
-def _give_up_the_paused(turn: Turn, rule: KnownRule) -> None:
-    """A pause that nobody ended: whoever forgot it does not want the rest an hour later.
-
-    What had not begun has its own deadline.
-    """
-    for play in _paused_by(turn, rule):
-        if pauses(turn.state, turn.now, turn.job_of(play), zones.in_it(play)):
-            continue  # by another one, which still holds
-        if play.ending is not None:
-            zones.stop(turn, play, Ending(Cause.CUT_OFF, Reason.PAUSED))
-        else:
-            sounding.give_up(turn, play, Cause.TOO_LATE, Reason.PAUSED)
-
-
-def _paused_by(turn: Turn, rule: KnownRule) -> list[Occurrence]:
-    """What was set aside, or is about to be, and would go on but for this pause."""
-    order = rule.accepted.order
-    if not (isinstance(order, Command) and isinstance(order.action, Pause)):
-        return []
-    where = {*zones_of(turn.state, order)}
-    halted = [play for play in turn.state.plays.values() if where & {*zones.in_it(play)}]
-    return [
-        play
-        for play in halted
-        if (play.ending is not None and play.ending.reason is Reason.PAUSED)
-        or (play.ending is None and play.segment > 0 and play.phase is not Phase.PLAYING)
-    ]
-
-
-def end(turn: Turn, rule: KnownRule, reason: Reason) -> None:
-    """It holds no longer, for ``reason``. What a pause has kept waiting has all its time to go on from here."""
-    for play in _paused_by(turn, rule):
-        if play.ending is None and not play.all_out:
-            turn.put_play(replace(play, aside_at=turn.now.mono))
-    turn.drop_rule(rule.accepted.order_id)
-    if rule.held:  # it never took effect
-        turn.emit(records.of_refused_rule(rule.accepted, reason, turn.now, was_saved=True))
-    else:
-        turn.emit(records.of_rule(rule.accepted, turn.now, reason, over=True))
-    turn.note(Level.INFO, "rule over", order=rule.accepted.order_id, reason=reason)
-
-
-def enforce(turn: Turn) -> None:
-    """What holds now is obeyed by what sounds already, and what is about to sound lets go of barred zones' relays."""
-    holding = list(in_force(turn.state, turn.now))
-    for play in [play for play in turn.state.plays.values() if play.phase in (Phase.ARMED, Phase.PLAYING)]:
-        reason = _silenced_by(turn, play) if play.phase is Phase.PLAYING else None
-        if reason is not None:
-            zones.stop(turn, play, Ending(Cause.CUT_OFF, reason))
-            continue
-        barred = _barred(turn, play, holding)
-        if barred:
-            sounding.stop_in(turn, play, barred)
 
 
 def next_wake(state: State, now: Now) -> list[MonoMs]:
@@ -302,7 +236,7 @@ def _by_age(state: State) -> list[KnownRule]:
 
 def _windows(state: State, now: Now) -> tuple[Window, ...]:
     """Every one that is not over, each for as long as it holds; those that were signed ahead included."""
-    known = [rule for rule in state.rules.values() if not rule.held and not _is_over(rule, state, now)]
+    known = [rule for rule in state.rules.values() if not rule.held and not is_over(rule, state, now)]
     windows = [rule.accepted.order for rule in known if isinstance(rule.accepted.order, Window)]
     return tuple(replace(one, begins=max(one.begins, one.heading.not_before)) for one in windows)
 
@@ -327,7 +261,8 @@ def _is_ahead(rule: KnownRule, now: Now) -> bool:
     return not isinstance(order, Command) and now.trusted and now.utc < order.heading.not_before
 
 
-def _is_over(rule: KnownRule, state: State, now: Now) -> bool:
+def is_over(rule: KnownRule, state: State, now: Now) -> bool:
+    """Whether it holds no longer."""
     at = _over_at(rule, state, now)
     return at is not None and now.mono >= at
 
@@ -343,7 +278,7 @@ def _has_switched(other: KnownRule, order: Timetable) -> bool:
     return other.saved and not other.held and isinstance(newer, Timetable) and newer.replaces(order)
 
 
-def _replaced(rule: KnownRule, state: State, now: Now) -> bool:
+def is_replaced(rule: KnownRule, state: State, now: Now) -> bool:
     """Whether a later order of its kind has taken its place."""
     order = rule.accepted.order
     match order:
@@ -371,7 +306,7 @@ def _over_at(rule: KnownRule, state: State, now: Now) -> MonoMs | None:
     """The boot time from which it holds no longer; None while nobody can tell, or where something else ends it."""
     match rule.accepted.order:
         case Regulation(heading=heading) | Timetable(heading=heading):
-            return rule.since if _replaced(rule, state, now) else _after(heading.not_after, now)
+            return rule.since if is_replaced(rule, state, now) else _after(heading.not_after, now)
         case Window(ends=ends):
             return _after(ends, now)
         case Command(action=action):
@@ -393,7 +328,7 @@ def _command_over_at(rule: KnownRule, action: Action, state: State, now: Now) ->
         case Choose(target=target):
             return None if target in state.jobs else rule.since
         case SetVolume():
-            return rule.since if _replaced(rule, state, now) else None
+            return rule.since if is_replaced(rule, state, now) else None
         case _:
             return rule.since  # done at once
 
@@ -442,25 +377,3 @@ def _sounding(state: State, now: Now, besides: Occurrence | None) -> Iterator[So
             hearing = frozenset(zones.in_it(play))
             job = state.jobs[play.job_id].job
             yield Sounded(play.job_id, job.plays_as, began, ends, hearing, play.under)
-
-
-def _silenced_by(turn: Turn, play: Occurrence) -> Reason | None:
-    """What ends a whole sound."""
-    if play.cut_at is not None and turn.now.mono >= play.cut_at:
-        return Reason.QUIET_HOURS
-    if turn.job_of(play).rehearsal and alert_in_force(turn.state):
-        return Reason.EMERGENCY_IN_FORCE
-    return Reason.ALL_STOPPED if stops(turn.state, turn.now, turn.job_of(play).issued_at) else None
-
-
-def _barred(turn: Turn, play: Occurrence, holding: list[RuleOrder]) -> dict[ZoneId, Reason]:
-    """The zones of a sound that a lock, or a silence that has begun, takes out of it."""
-    barred: dict[ZoneId, Reason] = {}
-    ordinary = turn.job_of(play).plays_as is not JobClass.EMERGENCY
-    # The device has it a moment before its first sample, and a silence may end just then.
-    sounds_at = max(turn.now.utc, turn.now.utc_of(play.start_at))
-    for order in holding if ordinary and play.phase is Phase.PLAYING else ():
-        if isinstance(order, Window) and order.loosens is None and order.begins <= sounds_at < order.ends:
-            barred |= dict.fromkeys(zones_of(turn.state, order), Reason.ZONE_SILENCED)
-    barred |= dict.fromkeys(_locked(turn.state, turn.now), Reason.ZONE_LOCKED)
-    return {zone: reason for zone, reason in barred.items() if zone in zones.in_it(play)}

@@ -11,6 +11,7 @@ from dataclasses import replace
 from edge_agent.core import (
     clips,
     commands,
+    enforcing,
     entrusted,
     intake,
     manifests,
@@ -85,8 +86,8 @@ def step(state: State, event: Event, now: Now, verify: Verify) -> tuple[State, t
     unproven.sound(turn)
     waiting.expire_offers(turn)
     waiting.wait_no_longer(turn)
-    standing.end_what_is_over(turn)
-    standing.enforce(turn)
+    enforcing.end_what_is_over(turn)
+    enforcing.enforce(turn)
     playing.advance(turn)
     selftest.advance(turn)
     zones.open_unclaimed(turn, standing.kept_warm(turn.state, now) | selftest.tested(turn.state))
