@@ -96,6 +96,11 @@ def came(messages: Sequence[bytes], restarts: Iterable[int] = ()) -> Arrivals:
     return station
 
 
+def after(*messages: bytes) -> Arrivals:
+    """A station that believes the ward's documents, and to which these came in this order."""
+    return came([*BELIEVED, *messages])
+
+
 def sent_again(station: Arrivals, messages: Sequence[bytes]) -> Arrivals:
     """As a server does (protocol 6.12, 8.8): what has no good answer comes again, until nothing changes any more."""
     for _ in range(ROUNDS_MAX):
@@ -261,6 +266,7 @@ CANCELS = {
         ]
     )
 }
+BELIEVED = [DOCUMENTS["province"], DOCUMENTS["ward"]]
 WARD = {**DOCUMENTS, **JOBS, **RULES, **COMMANDS, **CANCELS}
 IDS = tuple(map(JobId, ("sang", "chieu", "toi", "dem", "pho", "sai", "lu-1", "lu-2", "lu-3", "lich-chinh-1", "nhac")))
 """Of jobs and timetables, all of one issuer: whether they are kept out."""

@@ -6,28 +6,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
 from itertools import permutations
-from typing import Any
 
 import pytest
 
 from edge_agent.core import effects as fx
 from edge_agent.core import standing
-from edge_agent.core.events import Connected, DeviceUp, JobSaved, JournalFailed, RecordSaved, Restored
-from edge_agent.core.job import LogAck, Seen
-from edge_agent.core.occurrence import Phase
-from edge_agent.core.order import Action, AllStop, Ask, Cancel, NextItem, Restart, SelfTest, Stop
+from edge_agent.core.events import Connected, DeviceUp, Restored
+from edge_agent.core.order import Cancel
 from edge_agent.core.past import UNHEARD_MAX
-from edge_agent.core.reasons import Reason
 from edge_agent.core.units import JobId, UtcMs
 from tests.core.arrivals import (
+    BELIEVED,
     CANCELS,
     COMMANDS,
     DOCUMENTS,
     JOBS,
     RULES,
     Arrivals,
+    after,
     at_hour,
     came,
     cancel,
@@ -40,17 +37,11 @@ from tests.core.bench import Bench, at_work
 from tests.trust import makers
 from tests.trust.makers import AREA, DAY_MS, HOUR_MS, NOON
 
-PROVINCE, WARD = DOCUMENTS["province"], DOCUMENTS["ward"]
-BELIEVED = [PROVINCE, WARD]
+PROVINCE, WARD = BELIEVED
 REGULATIONS = ("regulation 2", "regulation 3", "regulation 4, ahead")
 TWO_ITEMS = [makers.clip_item(digest=digit * 64) for digit in "12"]
 _CHO, _DINH = ({"areas": [AREA], "zones": [zone]} for zone in makers.ZONES)
 AREA_TOPIC = f"loa/1/area/{AREA}/job"
-
-
-def after(*messages: bytes) -> Arrivals:
-    """A station that believes the ward's documents, and to which these came in this order."""
-    return came([*BELIEVED, *messages])
 
 
 def verdicts(station: Arrivals) -> list[tuple[str, str | None]]:
@@ -304,7 +295,6 @@ def test_a_version_that_was_taken_back_before_its_welcome_has_replaced_the_older
     bench.state = replace(bench.state, welcomed=False)
     bench.at(3_600, job_id="nuoc-2", version=2, **given)
     bench.rule(Cancel(JobId("nuoc-2"), UtcMs(bench.now.utc + HOUR_MS)))
-    bench.welcome(bench.state.link.seed)
     bench.send(Connected(2, "cd" * 16))
     bench.welcome()
     assert bench.state.jobs == {}
@@ -324,141 +314,3 @@ def test_a_choice_before_its_offer_is_refused_by_name_and_taken_when_it_comes_ag
     station.deliver(command("chon", do, 10))
     assert station.answers()[-1] == ("accepted", None)
     assert not station.state.jobs[JobId("chieu")].offered
-
-
-# Commands: what may be done twice is done at least once, and what may not at most once
-
-
-def test_a_stop_that_the_disk_did_not_take_is_obeyed_at_once_and_again_when_it_comes_again() -> None:
-    bench = at_work()
-    first = bench.playing()
-    bench.deaf.add(fx.SaveJob)
-    order = bench.rule(Stop())
-    assert len(bench.every(fx.StopPlay)) == 1, "before the disk has it"
-    bench.end(first, Reason.SHUTDOWN, ms=1_000)
-    bench.send(JournalFailed("save order", order, "full"))
-    assert bench.answers()[-1] == ("refused", "not_saved")
-    bench.deaf.clear()
-    bench.playing(job_id="job-2")
-    bench.rule(Stop(), order_id=order)
-    assert len(bench.every(fx.StopPlay)) == 2
-    assert bench.answers()[-1] == ("accepted", None)
-
-
-DONE = (fx.SendPlan, fx.EndProcess, fx.SwitchRelay, fx.StopPlay)
-
-
-@pytest.mark.parametrize("action", [Ask(date(2026, 10, 2)), Restart(), SelfTest(), NextItem()])
-def test_what_must_not_be_done_twice_waits_for_its_commit_and_is_not_done_after_a_power_cut(action: Action) -> None:
-    bench = at_work()
-    bench.playing(items=TWO_ITEMS)
-    bench.said.clear()
-    bench.deaf.add(fx.SaveJob)
-    bench.rule(action)
-    assert not [one for one in bench.said if isinstance(one, DONE)], "not before the disk has it"
-    saved = bench.every(fx.SaveJob)[-1].saved  # the disk has it, and the power fails before anybody hears of that
-    again = Bench()
-    again.send(Restored((), (), {saved.accepted.order_id: Seen("d", saved.accepted.not_after)}, 0, 0, rules=(saved,)))
-    again.send(DeviceUp())
-    again.send(Connected(2, "cd" * 16))
-    again.welcome()
-    again.pass_s(5)
-    assert not [one for one in again.said if isinstance(one, DONE)]
-    assert [record.record.job_id for record in again.every(fx.CommitRecord)] == [saved.accepted.order_id]
-
-
-@pytest.mark.parametrize("restarted", [False, True])
-@pytest.mark.parametrize(
-    ("paused_s", "resumed_s", "zones", "holds"),
-    [
-        (40, 20, {}, False),
-        (40, 40, {}, False),
-        (20, 40, {}, True),
-        (40, 20, {"audience": _CHO}, False),
-        (40, 20, {"audience": _DINH}, True),
-    ],
-)
-def test_a_resume_ends_the_pauses_that_were_signed_before_it_whatever_comes_first(
-    paused_s: int, resumed_s: int, zones: dict[str, Any], holds: bool, restarted: bool
-) -> None:
-    pause = command("ngung", {"what": "pause", "for_s": 600}, paused_s, audience=_CHO)
-    resume = command("tiep", {"what": "resume"}, resumed_s, **zones)
-    for first, second in ((pause, resume), (resume, pause)):
-        station = after(first)
-        station = station.restarted() if restarted else station
-        station.deliver(second)
-        assert ("ngung" in station.state.rules) == holds
-
-
-def test_a_resume_is_known_for_as_long_as_an_older_pause_can_come() -> None:
-    station = after(command("tiep", {"what": "resume"}, 20))
-    station.pass_s(100)
-    assert "tiep" in station.state.rules
-    station.pass_s(1)
-    assert "tiep" not in station.state.rules
-
-
-@pytest.mark.parametrize("first", ["the order", "the all-stop"])
-@pytest.mark.parametrize(("issued_s", "sounds"), [(-60, False), (-1, True)])
-def test_an_all_stop_stops_what_was_issued_before_it_and_nothing_else_whatever_comes_first(
-    first: str, issued_s: int, sounds: bool
-) -> None:
-    bench = at_work()
-    made = bench.make(job_id="mot", issued_at=bench.now.utc + issued_s * 1_000)
-    if first == "the order":
-        bench.arrive(bench.accept(made))
-        bench.pass_s(1)
-    bench.rule(AllStop(600_000), issued_at=bench.now.utc - 30_000)
-    if first == "the all-stop":
-        bench.arrive(bench.accept(made))
-    bench.pass_s(2)
-    assert [play.job_id for play in bench.state.plays.values() if play.phase is Phase.PLAYING and not play.ending] == (
-        [made.job_id] if sounds else []
-    )
-
-
-# Welcome, session, log
-
-
-def test_a_welcome_while_an_order_is_in_flight_releases_it_once() -> None:
-    bench = Bench().boot(welcomed=False)
-    bench.deaf.add(fx.SaveJob)
-    order = bench.order(job_id="tren-duong")
-    bench.welcome()
-    bench.send(JobSaved(order))
-    bench.welcome()
-    bench.pass_s(2)
-    assert len(bench.every(fx.StartPlay)) == 1
-    assert [verdict for verdict, _ in bench.answers()].count("accepted") == 1
-
-
-def test_a_delivery_of_an_earlier_connection_is_delivered_again_and_has_one_effect() -> None:
-    bench = at_work()
-    bench.deaf.add(fx.SaveJob)
-    made = bench.make(job_id="mot", when={"kind": "at", "utc": bench.now.utc + 60_000})
-    bench.arrive(bench.accept(made))
-    bench.send(Connected(2, "cd" * 16))
-    bench.arrive(bench.accept(made))
-    bench.send(JobSaved(made.job_id))
-    assert len(bench.every(fx.SaveJob)) == 1
-    assert len(bench.every(fx.Ack)) == 2
-    assert bench.answers() == [("accepted", None)]
-
-
-@pytest.mark.parametrize("order", [(3, 5, 7), (7, 5, 3), (5, 7, 3), (7, 7, 5)])
-def test_acks_in_any_order_move_the_cursor_forward_and_never_back(order: tuple[int, ...]) -> None:
-    bench = at_work()
-    for seq in range(1, 9):
-        bench.send(RecordSaved(seq))
-    for seq in order:
-        bench.arrive(LogAck("e1", seq, "h"), makers.ACK_TOPIC)
-    assert bench.state.link.acked_seq == 7
-    moved = [one.seq for one in bench.every(fx.SaveLogAck)]
-    assert moved == sorted(set(moved))
-
-
-def test_an_ack_of_a_chain_that_is_not_written_any_more_moves_nothing() -> None:
-    bench = at_work()
-    bench.send(RecordSaved(1))
-    bench.arrive(LogAck("e0", 1, "h"), makers.ACK_TOPIC)
-    assert bench.state.link.acked_seq == 0
