@@ -41,10 +41,14 @@ class Refused(NoIdentity):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where to ask. ``ca_file`` None: whoever answers is believed only by the code."""
+    """Where to ask. ``ca_file`` None: whoever answers is believed only by the code.
+
+    ``answer_s``: its whole answer must be here within so many seconds.
+    """
 
     url: str
     ca_file: Path | None = None
+    answer_s: float = ANSWER_S
 
 
 def enrol(server: Server, code: Code, signer: Signer, csr: bytes) -> Given:
@@ -82,7 +86,7 @@ def _post(server: Server, path: str, body: bytes) -> bytes:
         try:
             connection.connect()
             assert isinstance(connection.sock, TimedSocket)
-            connection.sock.deadline = time.monotonic() + ANSWER_S
+            connection.sock.deadline = time.monotonic() + server.answer_s
             connection.request("POST", path, body, {"Content-Type": "application/json", "User-Agent": "edge-agent"})
             response = connection.getresponse()
             answer = response.read(ANSWER_BYTES_MAX + 1)

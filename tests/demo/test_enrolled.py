@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from demo.enrolled import CODE, NOBODY, EnrolledWard
-from demo.ward import AREA, NAME, REALM, STATION, Ward
+from demo.ward import AREA, NAME, REALM, STATION
 from edge_agent.config import load
 from edge_agent.identity.codes import read_code
 from edge_agent.trust.keys import load_signer
@@ -25,20 +25,23 @@ def test_the_station_has_keys_of_its_own_and_the_centre_knows_only_their_public_
     assert [path for path in centre.directory.rglob("*") if path.is_file() and path.read_bytes() in private] == []
 
 
-def test_before_it_types_the_code_the_box_is_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class Mistyping(EnrolledWard):
+    """Whoever types there gets the code wrong."""
+
+    seen = ""
+
+    def command(self, *words: str) -> str:
+        self.seen = self.config.read_text("utf-8")
+        wrong = [word[::-1] if word == CODE.findall(self.slip)[0] else word for word in words]
+        return super().command(*wrong)
+
+
+def test_before_it_types_the_code_the_box_is_nobody(tmp_path: Path) -> None:
     """And a demo whose box is not taken in ends there, with what the station was told."""
-    seen: list[str] = []
-
-    def mistyped(ward: Ward, *words: str) -> str:
-        seen.append(ward.config.read_text("utf-8"))
-        return "a wrong code"
-
-    monkeypatch.setattr(EnrolledWard, "command", mistyped)
-    ward = EnrolledWard(tmp_path)
-    with pytest.raises(RuntimeError, match="the station was not enrolled: a wrong code"):
+    ward = Mistyping(tmp_path)
+    with pytest.raises(RuntimeError, match="the station was not enrolled: lỗi / error"):
         ward.__enter__()
-    (text,) = seen
-    assert f'id = "{NOBODY}"' in text
-    assert STATION not in text
-    assert not (tmp_path / "identity").exists()
+    assert f'id = "{NOBODY}"' in ward.seen
+    assert STATION not in ward.seen
+    assert [file.name for file in tmp_path.glob("identity/*") if file.suffix == ".pem"] == []
     assert read_code(CODE.findall(ward.slip)[0])

@@ -8,15 +8,17 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import replace
 from http.client import HTTPSConnection
+from itertools import islice, product
 from pathlib import Path
 
 import pytest
 
 from edge_agent.cli import main as station_main
+from edge_agent.core.units import StationId
 from edge_agent.headend.cli import main
 from edge_agent.headend.code_book import CODES_MAX, TRIES_MAX, CodeBook
 from edge_agent.headend.keyring import Keyring
-from edge_agent.identity.codes import read_code
+from edge_agent.identity.codes import ALPHABET, SLOT_CHARS, read_code
 from edge_agent.identity.messages import ENROL_PATH, REQUEST_BYTES_MAX
 from tests.headend.fake_station import AREA
 from tests.headend.test_cli import Running
@@ -97,12 +99,16 @@ def test_a_station_that_exists_is_replaced_only_on_purpose(ward: Path, capsys: p
     assert new(ward, "--replace") == 0
 
 
-def test_codes_are_bounded(ward: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("edge_agent.headend.code_book.CODES_MAX", 1)
+def test_codes_are_bounded(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert new(ward) == 0
+    with CodeBook(ward).changing() as entries:
+        (entry,) = entries.values()
+        slots = map("".join, product(ALPHABET, repeat=SLOT_CHARS))
+        entries.clear()
+        others = {slot: StationId(f"t-{slot.lower()}") for slot in islice(slots, CODES_MAX)}
+        entries.update((slot, replace(entry, station=other)) for slot, other in others.items())
     assert new(ward, station="tram-02") == 1
-    assert "are out already" in capsys.readouterr().err
-    assert CODES_MAX == 1_000
+    assert f"{CODES_MAX} are out already" in capsys.readouterr().err
 
 
 def test_a_box_is_enrolled_renewed_and_reset_by_commands_alone(

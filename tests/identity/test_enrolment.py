@@ -239,13 +239,12 @@ def test_a_station_whose_signing_key_lies_in_a_secure_element(
         assert not pin.exists()
 
 
-def test_a_server_that_dawdles_holds_nobody_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_dawdles_holds_nobody_for_ever(tmp_path: Path) -> None:
     """Whatever comes after the deadline of the whole is not read, however soon after the byte before it."""
-    monkeypatch.setattr(asking, "ANSWER_S", 0.0)
     made = box(tmp_path / "a")
     with office(tmp_path) as ward, Middle(tmp_path / "middle", ward.server.port) as middle:
         code, key = ward.code("dt-01"), installing.Places(made.file, made.config).tls_key
         key.make()
         csr, signer = key.request(""), new_box().signer
         with pytest.raises(asking.NoIdentity, match="too slow"):
-            asking.enrol(asking.Server(middle.url), code, signer, csr)
+            asking.enrol(asking.Server(middle.url, answer_s=0), code, signer, csr)

@@ -121,22 +121,22 @@ def with_table(text: str, rows: list[str], field: Field) -> str:
     return before + field.begin + "\n".join((field.head, *rows)) + "\n" + END + after
 
 
-def hunted(plant: Plant | None, field: Field) -> tuple[Catch, ...]:
-    """What catches a fault, or the product as it is, in each of the field's hunts."""
+def hunted(plant: Plant | None, field: Field, most_s: float = HUNT_S_MAX) -> tuple[Catch, ...]:
+    """What catches a fault, or the product as it is, in each of the field's hunts, which take so long at most."""
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
         for name in ("edge_agent", "tests", "docs/days"):
             shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
         if plant is not None:
             plant.put_into(root)
-        return tuple(_hunt(root, field.module, how) for how in field.hunts)
+        return tuple(_hunt(root, field.module, how, most_s) for how in field.hunts)
 
 
-def _hunt(root: Path, module: str, how: str) -> Catch:
+def _hunt(root: Path, module: str, how: str, most_s: float) -> Catch:
     command = [sys.executable, "-m", module, how]
     try:
         done = subprocess.run(
-            command, cwd=root, capture_output=True, text=True, timeout=HUNT_S_MAX, env={**os.environ, "PYTHONPATH": ""}
+            command, cwd=root, capture_output=True, text=True, timeout=most_s, env={**os.environ, "PYTHONPATH": ""}
         )
     except subprocess.TimeoutExpired:
         return Catch(None, 0)

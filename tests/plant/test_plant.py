@@ -6,7 +6,6 @@ import ast
 
 import pytest
 
-import tests.plant.__main__ as plant_task
 from tests.plant.__main__ import CHAOS, DAY, END, FIELDS, PAGE, ROOT, Catch, Field, hunted
 from tests.plant.plants import PLANTS, Plant
 from tests.plant.rules import RULES
@@ -43,9 +42,8 @@ def test_a_fault_is_caught_at_a_step_and_by_the_street() -> None:
     assert street == Catch("quiet_hours_are_quiet", street.lives)
 
 
-def test_a_hunt_that_takes_too_long_has_caught_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plant_task, "HUNT_S_MAX", 0.01)
-    assert hunted(PLANTS[0], CHAOS) == (Catch(None, 0), Catch(None, 0))
+def test_a_hunt_that_takes_too_long_has_caught_nothing() -> None:
+    assert hunted(PLANTS[0], CHAOS, most_s=0.01) == (Catch(None, 0), Catch(None, 0))
 
 
 def test_a_fault_in_the_rules_is_caught_by_the_oracle_or_by_a_day() -> None:

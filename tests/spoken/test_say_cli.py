@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import wave
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from edge_agent.core.job import Job, TextItem
 from edge_agent.core.order import Timetable
-from edge_agent.headend.cli import main, say
+from edge_agent.headend.cli import main
 from edge_agent.headend.signing import read_order
 from tests.audio.making import needs_voice
+from tests.host.parts import needs
+from tests.host.pulse import SYSTEM_ALSA_CONFIG, private_pulse
+from tests.host.recording import Recorder
 
 AREA = "vn/ha-noi/dong-thanh"
 OWN = '[abbreviations]\n"NTL" = "Nam Từ Liêm"\n'
@@ -90,29 +97,49 @@ def test_it_explains_itself_in_both_languages(capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.host
 @needs_voice
-def test_it_is_heard_by_the_stations_voice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    player = tmp_path / "player"
-    player.write_text(f"#!/bin/sh\ncat > {tmp_path}/played.wav\n")
-    player.chmod(0o755)
-    monkeypatch.setattr(say, "PLAYER", str(player))
-    assert main(["say", NOTICE, "--out", str(tmp_path / "a.wav"), "--play"]) == 0
+def test_its_sound_is_written_by_the_stations_voice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["say", NOTICE, "--out", str(tmp_path / "a.wav")]) == 0
     assert capsys.readouterr().out == f"{NOTICE_WORDS}\nđã ghi / written: {tmp_path}/a.wav\n"
     with wave.open(str(tmp_path / "a.wav")) as wav:
         assert (wav.getnchannels(), wav.getsampwidth(), wav.getframerate()) == (1, 2, 22_050)
         assert 3 < wav.getnframes() / 22_050 < 15
-    assert (tmp_path / "played.wav").read_bytes() == (tmp_path / "a.wav").read_bytes()
+
+
+def said_by(env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """``say --play`` on a computer with such sound."""
+    command = [sys.executable, "-c", "from edge_agent.headend.cli import main; raise SystemExit(main())"]
+    return subprocess.run(
+        [*command, "say", "Xin chào bà con.", "--play"], env=dict(env), capture_output=True, text=True
+    )
 
 
 @pytest.mark.host
+@pytest.mark.live
+@needs("pulseaudio", "parec", "aplay")
 @needs_voice
-def test_without_a_player_the_remedy_is_told(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(say, "PLAYER", "/nonexistent/aplay")
-    assert main(["say", "Tin.", "--play"]) == 1
-    assert "--play: " in capsys.readouterr().err
+def test_it_is_heard_on_this_computer(tmp_path: Path) -> None:
+    with private_pulse(tmp_path / "pulse") as pulse:
+        with (pulse.folder / "asound.conf").open("a") as config:
+            config.write("pcm.!default { type pulse }\n")
+        with Recorder(pulse) as recorder:
+            done = said_by(pulse.child_env())
+            heard = recorder.stop()
+    assert (done.returncode, done.stderr) == (0, "")
+    first, last = heard.onset(0, above=500), heard.last(0, above=500)
+    assert first is not None
+    assert last is not None
+    assert 1 < (last - first) / heard.rate < 5
+
+
+@pytest.mark.host
+@needs("aplay")
+@needs_voice
+def test_on_a_computer_without_sound_the_remedy_is_told(tmp_path: Path) -> None:
+    (tmp_path / "asound.conf").write_text("pcm.!default { type hw card 31 }\n")
+    done = said_by({**os.environ, "ALSA_CONFIG_PATH": f"{SYSTEM_ALSA_CONFIG}:{tmp_path / 'asound.conf'}"})
+    assert done.returncode == 1
+    assert "--play: " in done.stderr
+    assert "--out FILE.wav" in done.stderr
 
 
 HEAD = f'areas = ["{AREA}"]\nclass = "normal"\nvolume = 70\n'
