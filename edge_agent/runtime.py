@@ -93,6 +93,12 @@ class Device(Protocol):
     def stop(self) -> None: ...
 
 
+class LiveSources(Protocol):
+    """What fetches and decodes live sources while they are open. Returns at once; told twice is told once."""
+
+    def order(self, order: fx.OpenLive | fx.CloseLive) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Everything that the agent reaches the world by."""
@@ -104,6 +110,7 @@ class Ports:
     session: Session
     device: Device
     staging: Staging
+    live: LiveSources
     upstream: Upstream
     trust: Keeper
     status_file: Path
@@ -243,6 +250,8 @@ class Runtime:
                 self._tidy(effect)
             case fx.AdoptTime():
                 self._adopt(effect)
+            case fx.OpenLive() | fx.CloseLive():
+                self._ports.live.order(effect)
             case fx.EndProcess():
                 self._inbox.stop_asked()
             case _:

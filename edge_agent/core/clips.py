@@ -7,9 +7,9 @@ from dataclasses import replace
 from edge_agent.core import look_ahead
 from edge_agent.core.effects import Effect, FetchClip, Level, SpeakText, Sweep
 from edge_agent.core.events import ClipFailed, ClipStaged
-from edge_agent.core.job import ClipItem, Item, Job
+from edge_agent.core.job import ClipItem, Job
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.programme import item_key, items_of
+from edge_agent.core.programme import StagedItem, item_key, items_of
 from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.state import Clip, ClipStatus, Fetched, State, Turn
 from edge_agent.core.units import MINUTE_MS, SECOND_MS, ClipKey, MonoMs, UtcMs
@@ -37,7 +37,7 @@ def want(turn: Turn, job: Job, due: UtcMs | None, since: MonoMs) -> None:
             turn.emit(_request(item))
 
 
-def _in_its_time(turn: Turn, item: Item, clip: Clip | None, due: UtcMs | None) -> Clip:
+def _in_its_time(turn: Turn, item: StagedItem, clip: Clip | None, due: UtcMs | None) -> Clip:
     """When a sound that nobody has asked for yet is asked for: in its own moment of the night, at once what is urgent.
 
     Where another job needs it sooner it comes sooner; where the day's bytes are used up it waits for the next night.
@@ -130,7 +130,7 @@ def sweep(turn: Turn) -> None:
     turn.emit(Sweep(frozenset(keep), turn.state.trust.passed(turn.now.utc) if turn.now.trusted else None))
 
 
-def _request(item: Item) -> Effect:
+def _request(item: StagedItem) -> Effect:
     if isinstance(item, ClipItem):
         return FetchClip(item.digest, item.length_bytes, item.duration_ms, item.urls)
     return SpeakText(item_key(item), item.language, item.text)

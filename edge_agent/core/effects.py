@@ -114,6 +114,21 @@ class SpeakText:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenLive:
+    """Begin to relay a live source: from now on it is fetched, decoded, and laid down in its ring. No answer."""
+
+    key: ClipKey
+    urls: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CloseLive:
+    """Nobody relays that source any more."""
+
+    key: ClipKey
+
+
+@dataclass(frozen=True, slots=True)
 class SaveMark:
     """Commit how far an occurrence has come. An INTENT is answered by IntentSaved."""
 
@@ -329,6 +344,8 @@ Effect = (
     | FetchPaper
     | KeepManifest
     | SpeakText
+    | OpenLive
+    | CloseLive
     | SaveMark
     | SwitchRelay
     | StartPlay

@@ -10,6 +10,7 @@ from edge_agent.core.heads import Head, Kept, Manifest
 from edge_agent.core.job import Accepted, LogAck, Seen, Welcome
 from edge_agent.core.order import AcceptedRule
 from edge_agent.core.past import Sounded
+from edge_agent.core.programme import Relayed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.trust_standing import NOTHING_STANDS, AcceptedTrust, TrustStanding
 from edge_agent.core.units import ClipKey, JobId, MonoMs, PlayId, UtcMs, ZoneId
@@ -269,11 +270,12 @@ class PlayStarted:
 
 @dataclass(frozen=True, slots=True)
 class PlayProgress:
-    """Frames that left the card so far, in milliseconds, for each zone."""
+    """Frames that left the card so far, in milliseconds, for each zone; ``relayed`` of a live source's parts."""
 
     play_id: PlayId
     zone_ms: Mapping[ZoneId, int]
     underruns: int
+    relayed: Relayed = Relayed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +288,7 @@ class PlayEnded:
     underruns: int
     at: MonoMs
     reason: Reason | None
+    relayed: Relayed = Relayed()
 
 
 @dataclass(frozen=True, slots=True)

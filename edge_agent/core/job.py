@@ -59,7 +59,24 @@ class TextItem:
     text: str
 
 
-Item = ClipItem | TextItem
+@dataclass(frozen=True, slots=True)
+class LiveItem:
+    """A live programme, relayed for ``duration_ms`` (tiếp âm, requirement B6): nobody signs what is heard.
+
+    ``stand_in`` is heard while the source gives nothing, from its beginning and again.
+    """
+
+    title: str
+    field: str
+    language: str
+    source: str
+    approver: str
+    urls: tuple[str, ...]
+    duration_ms: int
+    stand_in: ClipItem | None = None
+
+
+Item = ClipItem | TextItem | LiveItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +154,11 @@ class Job:
     rehearsal: bool = False
     corrects: str = ""
     opening: tuple[TextItem, ...] = ()
+
+    @property
+    def live(self) -> bool:
+        """Whether any of it is relayed live."""
+        return any(isinstance(item, LiveItem) for item in self.items)
 
     @property
     def plays_as(self) -> JobClass:

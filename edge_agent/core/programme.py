@@ -7,10 +7,10 @@ Decides which signal and which words of the station's own go with a job. Frames 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from edge_agent.core.job import ClipItem, Item, Job, JobClass, TextItem
+from edge_agent.core.job import ClipItem, Item, Job, JobClass, LiveItem, TextItem
 from edge_agent.core.units import ClipKey, ZoneId
 
 ATTENTION = ClipKey("attention")
@@ -37,6 +37,10 @@ REHEARSAL_WORDS = TextItem("Phát thử", field="", language="vi", source="", ap
 # The station's own, so that no order can leave them out.
 
 
+StagedItem = ClipItem | TextItem
+"""What is made ready before it sounds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sound:
     """Staged sound, played to its end. ``duration_ms`` is what will sound, without the ``from_ms`` left out before."""
@@ -53,7 +57,32 @@ class Pause:
     duration_ms: int
 
 
-Part = Sound | Pause
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What a live source gives meanwhile, and where it gives nothing the sound ``stand_in``, or silence."""
+
+    key: ClipKey
+    duration_ms: int
+    stand_in: ClipKey | None = None
+
+
+Part = Sound | Pause | Live
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """What became of the live parts of a programme, in ms that were given to the card."""
+
+    live_ms: int = 0
+    stand_in_ms: int = 0
+    silent_ms: int = 0
+
+    def __add__(self, other: Relayed) -> Relayed:
+        return Relayed(
+            self.live_ms + other.live_ms,
+            self.stand_in_ms + other.stand_in_ms,
+            self.silent_ms + other.silent_ms,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +93,16 @@ class ZoneFeed:
     volume: int
 
 
-def item_key(item: Item) -> ClipKey:
+def item_key(item: StagedItem) -> ClipKey:
     """What an item's staged sound is found by."""
     if isinstance(item, ClipItem):
         return item.digest
     return text_key(item)
+
+
+def live_key(item: LiveItem) -> ClipKey:
+    """What a live source is found by: the same addresses are the same source."""
+    return ClipKey(hashlib.sha256("\0".join(("live", *item.urls)).encode()).hexdigest())
 
 
 def text_key(item: TextItem) -> ClipKey:
@@ -91,12 +125,19 @@ def spoken_of(job: Job) -> tuple[TextItem, ...]:
     return (REHEARSAL_WORDS,) if job.rehearsal else ()
 
 
-def items_of(job: Job) -> tuple[Item, ...]:
-    """Every item whose sound the job needs, the station's own too, each sound once."""
-    distinct: dict[ClipKey, Item] = {}
+def items_of(job: Job) -> tuple[StagedItem, ...]:
+    """Every item whose sound must be ready before the job plays, the station's own too, each sound once."""
+    distinct: dict[ClipKey, StagedItem] = {}
     for item in (*job.opening, *spoken_of(job), *job.items):
-        distinct.setdefault(item_key(item), item)
+        staged = item.stand_in if isinstance(item, LiveItem) else item
+        if staged is not None:
+            distinct.setdefault(item_key(staged), staged)
     return tuple(distinct.values())
+
+
+def sources_of(job: Job) -> tuple[LiveItem, ...]:
+    """The live sources that a job relays."""
+    return tuple(item for item in job.items if isinstance(item, LiveItem))
 
 
 def parts_of(job: Job, durations: dict[ClipKey, int]) -> tuple[Part, ...]:
@@ -106,8 +147,7 @@ def parts_of(job: Job, durations: dict[ClipKey, int]) -> tuple[Part, ...]:
     for item in (*job.opening, *spoken_of(job), *job.items, *spoken_of(job)):
         if isinstance(item, TextItem) or isinstance(before, TextItem):
             once.append(Pause(ITEM_GAP_MS))
-        key = item_key(item)
-        once.append(Sound(key, durations[key]))
+        once.append(_part_of(item, durations))
         before = item
     once = once[1:] if isinstance(once[0], Pause) else once
     signal = signal_of(job)
@@ -117,6 +157,13 @@ def parts_of(job: Job, durations: dict[ClipKey, int]) -> tuple[Part, ...]:
     for _ in range(job.loops - 1):
         parts.extend([Pause(job.gap_ms), *once] if job.gap_ms else once)
     return tuple(parts)
+
+
+def _part_of(item: Item, durations: dict[ClipKey, int]) -> Part:
+    if isinstance(item, LiveItem):
+        return Live(live_key(item), item.duration_ms, None if item.stand_in is None else item_key(item.stand_in))
+    key = item_key(item)
+    return Sound(key, durations[key])
 
 
 def length_ms(parts: tuple[Part, ...]) -> int:
@@ -140,7 +187,7 @@ def rest_of(parts: tuple[Part, ...], played_ms: int) -> tuple[Part, ...]:
 def next_item_at(parts: tuple[Part, ...], played_ms: int) -> int | None:
     """Where, in ms from the beginning, the next sound after that at ``played_ms`` begins; None if there is none."""
     begins = accumulate((part.duration_ms for part in parts), initial=0)
-    sounds = (at for at, part in zip(begins, parts, strict=False) if isinstance(part, Sound))
+    sounds = (at for at, part in zip(begins, parts, strict=False) if not isinstance(part, Pause))
     return next((at for at in sounds if at > played_ms), None)
 
 
@@ -153,4 +200,4 @@ def promised_ms(job: Job) -> int:
 def _without_first(part: Part, ms: int) -> Part:
     if isinstance(part, Sound):
         return Sound(part.key, part.duration_ms - ms, part.from_ms + ms)
-    return Pause(part.duration_ms - ms)
+    return replace(part, duration_ms=part.duration_ms - ms)

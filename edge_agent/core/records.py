@@ -8,7 +8,7 @@ from edge_agent.core.as_run import AsRun, Evidence, ItemAsRun, RecordKind, ZoneA
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import CommitRecord
 from edge_agent.core.events import Rejected
-from edge_agent.core.job import Accepted, Job
+from edge_agent.core.job import Accepted, Item, Job, LiveItem
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AcceptedRule, Command, Regulation, RuleOrder, Timetable, Window
 from edge_agent.core.programme import item_key, length_ms, promised_ms
@@ -169,9 +169,14 @@ def _of_order(accepted: Accepted, now: Now) -> AsRun:
 
 def _items(job: Job) -> tuple[ItemAsRun, ...]:
     return tuple(
-        ItemAsRun(item.title, item.field, item.language, item.source, item.approver, item_key(item))
+        ItemAsRun(item.title, item.field, item.language, item.source, item.approver, _digest_of(item))
         for item in job.items
     )
+
+
+def _digest_of(item: Item) -> str:
+    """What proves which sound it was; "" where nothing does: a live source."""
+    return "" if isinstance(item, LiveItem) else item_key(item)
 
 
 def _nothing_sounded(now: Now) -> AsRun:

@@ -25,11 +25,12 @@ from edge_agent.audio.timeline import Timeline, lay
 from edge_agent.audio.voice import Block
 from edge_agent.core.effects import StartPlay
 from edge_agent.core.events import ClipFailed, PlayEnded
-from edge_agent.core.job import ClipItem, Item, Job
+from edge_agent.core.job import ClipItem, Job
 from edge_agent.core.programme import (
     Part,
     Sound,
     ZoneFeed,
+    StagedItem,
     item_key,
     items_of,
     length_ms,
@@ -109,13 +110,13 @@ class Studio:
             if isinstance(staged, ClipFailed):
                 raise PreviewError(f"{staged.key}: {_why(staged)}")
 
-    def _staged_ms(self, job: Job, item: Item) -> int:
+    def _staged_ms(self, job: Job, item: StagedItem) -> int:
         staged = self._stage(job, item)
         if isinstance(staged, ClipFailed):
             raise PreviewError(f"{_place(job, item)}: {_why(staged)}")
         return staged.duration_ms
 
-    def _stage(self, job: Job, item: Item) -> Staged:
+    def _stage(self, job: Job, item: StagedItem) -> Staged:
         if not isinstance(item, ClipItem):
             return self._stager.stage_text(item_key(item), item.language, item.text)
         path = self._original(item)
@@ -185,7 +186,7 @@ def _refuse_length(ms: int) -> None:
         )
 
 
-def _place(job: Job, item: Item) -> str:
+def _place(job: Job, item: StagedItem) -> str:
     """How the item is found in the draft; what the station itself says stands in none."""
     return f"items[{job.items.index(item)}] ({item.title})" if item in job.items else item.title
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-from edge_agent.core.job import Audience, ClipItem, Item, Job, Preemption
+from edge_agent.core.job import Audience, ClipItem, Item, Job, LiveItem, Preemption
 from edge_agent.core.order import Timetable
 from edge_agent.core.units import SECOND_MS
 from edge_agent.headend.given import Given
@@ -98,4 +98,8 @@ def _item(item: Item) -> str:
     by = f"; người duyệt {item.approver}" if item.approver else ""
     if isinstance(item, ClipItem):
         return f"{item.title}, {seconds(item.duration_ms)} giây, tiếng {item.language}{by}; tệp {item.digest[:12]}…"
+    if isinstance(item, LiveItem):
+        stand_in = "" if item.stand_in is None else f"; khi mất tín hiệu phát thay thế “{item.stand_in.title}”"
+        told = f"{item.title}, tiếp âm trực tiếp {seconds(item.duration_ms)} giây, tiếng {item.language}{by}"
+        return f"{told}; nguồn {', '.join(item.urls)}{stand_in}"
     return f"{item.title}, trạm tự đọc, tiếng {item.language}{by}: “{item.text}”"

@@ -17,7 +17,7 @@ from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay, SwitchRelay
 from edge_agent.core.events import DeviceUp, PlayEnded, PlayProgress, PlayStarted, RelayChanged, RelayFailed
-from edge_agent.core.programme import Pause, Sound, ZoneFeed
+from edge_agent.core.programme import Live, Pause, Relayed, Sound, ZoneFeed
 from edge_agent.core.units import HOUR_MS
 
 PACKET_BYTES_MAX = 64 * 1024
@@ -177,5 +177,7 @@ LIMITS: dict[type, Callable[[Any], bool]] = {
     ZoneFeed: lambda feed: 0 <= feed.volume <= VOLUME_MAX,
     Sound: lambda part: part.duration_ms >= 0 and 0 <= part.from_ms <= FROM_MS_MAX,
     Pause: lambda part: part.duration_ms >= 0,
+    Live: lambda part: part.duration_ms >= 0,
+    Relayed: lambda spent: min(spent.live_ms, spent.stand_in_ms, spent.silent_ms) >= 0,
 }
 """What the types alone do not say."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TypedDict
 
-from edge_agent.core.job import ClipItem, Item, TextItem
+from edge_agent.core.job import ClipItem, Item, LiveItem, TextItem
 from edge_agent.core.units import ClipKey
 from edge_agent.trust.fields import HASH, Fields, form, free_text
 from edge_agent.trust.strict_json import JsonObject
@@ -28,10 +28,17 @@ URL = form(
 
 
 class Kind(StrEnum):
-    """Recorded sound, or words that the station speaks."""
+    """Recorded sound, words that the station speaks, or a live source that it relays."""
 
     CLIP = "clip"
     TEXT = "text"
+    LIVE = "live"
+
+
+class Recorded(StrEnum):
+    """The one kind that a stand-in can have."""
+
+    CLIP = "clip"
 
 
 class _Particulars(TypedDict):
@@ -44,8 +51,30 @@ class _Particulars(TypedDict):
 
 def read_item(fields: Fields) -> Item:
     """One entry of ``items``, or ``WireError``."""
-    if fields.choice("kind", Kind) is Kind.TEXT:
-        return TextItem(**_particulars(fields), text=fields.text("text", SPOKEN_TEXT))
+    match fields.choice("kind", Kind):
+        case Kind.TEXT:
+            return TextItem(**_particulars(fields), text=fields.text("text", SPOKEN_TEXT))
+        case Kind.LIVE:
+            return LiveItem(
+                **_particulars(fields),
+                urls=fields.texts("urls", URL, 1, URLS_MAX),
+                duration_ms=fields.integer("duration_ms", 1, CLIP_MS_MAX),
+                stand_in=_stand_in(fields),
+            )
+        case Kind.CLIP:
+            return _clip(fields)
+
+
+def _stand_in(fields: Fields) -> ClipItem | None:
+    """A clip and nothing else: what stands in for a live source needs none itself."""
+    if "stand_in" not in fields:
+        return None
+    within = fields.record("stand_in")
+    within.choice("kind", Recorded)
+    return _clip(within)
+
+
+def _clip(fields: Fields) -> ClipItem:
     return ClipItem(
         **_particulars(fields),
         digest=ClipKey(fields.text("digest", HASH)),
@@ -67,6 +96,9 @@ def item_payload(item: Item) -> JsonObject:
     }
     if isinstance(item, TextItem):
         return written | {"kind": Kind.TEXT.value, "text": item.text}
+    if isinstance(item, LiveItem):
+        live = written | {"kind": Kind.LIVE.value, "urls": list(item.urls), "duration_ms": item.duration_ms}
+        return live if item.stand_in is None else live | {"stand_in": item_payload(item.stand_in)}
     return written | {
         "kind": Kind.CLIP.value,
         "digest": item.digest,

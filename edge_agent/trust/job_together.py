@@ -23,6 +23,8 @@ def check_together(job: Job, fields: Fields) -> None:
 
 
 def _check_emergency(job: Job, fields: Fields) -> None:
+    if job.live:
+        raise fields.wrong("items", 'no "kind": "live": what nobody has signed is no warning; give it as a clip, or text')
     if not job.event:
         raise fields.wrong("event", "an emergency names its event")
     if job.rehearsal and isinstance(job.when, PlayNow):
@@ -40,6 +42,8 @@ def _check_ordinary(job: Job, fields: Fields) -> None:
         raise fields.wrong("event", "only an emergency has one")
     if isinstance(job.when, PlayNow) and job.when.every_ms:
         raise _of_when(fields, "every_s", "remove it, only an emergency is repeated; others have loops, or a rule")
+    if job.live and job.loops > 1:
+        raise fields.wrong("loops", "1: a live programme is heard while it is made")
     if job.all_clear:
         raise fields.wrong("all_clear", "false: only an emergency has one")
     if job.rehearsal:
