@@ -4,7 +4,7 @@ Decides how they lie in memory, and that nobody reads half a block: each carries
 two processes need no lock, and neither can keep the other waiting. A ring never grows; a reader that is too slow finds
 its block overwritten, and knows it.
 
-    live/KEY.ring     BLOCKS slots of: number + 1 (8 bytes), CRC-32 of the sound (4), 4 bytes of nothing, BLOCK_MS of sound
+    live/KEY.ring     BLOCKS slots of: number + 1 (8 bytes), CRC-32 of the sound (4), nothing (4), BLOCK_MS of sound
 
 on a file system in memory (the runtime directory): 96 kB a second would wear out a card of flash in its ten years.
 """

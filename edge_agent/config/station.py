@@ -116,6 +116,7 @@ def _policy(policy: Table) -> LocalPolicy:
         sessions_per_day=policy.integer("sessions_per_day", 0, SESSIONS_MAX, default=standard.sessions_per_day),
         day_ms=_minutes(policy, "minutes_per_day", standard.day_ms),
         session_ms=_minutes(policy, "session_minutes", standard.session_ms),
+        live_day_ms=_minutes(policy, "live_minutes_per_day", standard.live_day_ms),
         volume_bands=_bands(policy) if policy.know("volume") else standard.volume_bands,
     )
     into_quiet = policy.choice("into_quiet", IntoQuiet, default=IntoQuiet.REFUSE)

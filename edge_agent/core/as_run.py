@@ -8,6 +8,7 @@ from enum import IntEnum, StrEnum
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.programme import Relayed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey, MonoMs, UtcMs, ZoneId
 
@@ -59,7 +60,7 @@ class ItemAsRun:
 class AsRun:
     """One record, before it gets its place in the chain. Times are UTC ms with the clock's trust, and boot time.
 
-    ``under`` is the exception by which it sounded.
+    ``under`` is the exception by which it sounded; ``relayed`` what became of a live source (None: there is none).
     """
 
     kind: RecordKind
@@ -93,3 +94,4 @@ class AsRun:
     version: int = 0
     rehearsal: bool = False
     corrects: str = ""
+    relayed: Relayed | None = None

@@ -9,7 +9,7 @@ from edge_agent.core.effects import Effect, FetchClip, Level, SpeakText, Sweep
 from edge_agent.core.events import ClipFailed, ClipStaged
 from edge_agent.core.job import ClipItem, Job
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.programme import StagedItem, item_key, items_of
+from edge_agent.core.programme import StagedItem, item_key, items_of, needed_by
 from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.state import Clip, ClipStatus, Fetched, State, Turn
 from edge_agent.core.units import MINUTE_MS, SECOND_MS, ClipKey, MonoMs, UtcMs
@@ -95,8 +95,8 @@ def forget_unneeded(turn: Turn) -> None:
 
 
 def durations(state: State, job: Job) -> dict[ClipKey, int] | None:
-    """Milliseconds of each sound of the job; None while one is missing."""
-    clips = {item_key(item): state.clips.get(item_key(item)) for item in items_of(job)}
+    """Milliseconds of each sound without which the job does not play; None while one is missing."""
+    clips = {item_key(item): state.clips.get(item_key(item)) for item in needed_by(job)}
     ready = {key: clip.duration_ms for key, clip in clips.items() if clip and clip.status is ClipStatus.READY}
     return ready if len(ready) == len(clips) else None
 
@@ -106,7 +106,7 @@ def trouble(state: State, job: Job, since: MonoMs = MonoMs(0)) -> tuple[Reason, 
 
     What failed before ``since`` says nothing.
     """
-    for item in items_of(job):
+    for item in needed_by(job):
         clip = state.clips.get(item_key(item))
         if clip is not None and clip.reason is not None and clip.failed_at >= since:
             return clip.reason, clip.again
@@ -118,7 +118,7 @@ def next_wake(state: State) -> list[MonoMs]:
     needed = {
         item_key(item)
         for play in state.plays.values()
-        if play.phase is Phase.RECEIVED
+        if play.phase in (Phase.RECEIVED, Phase.STAGED, Phase.QUEUED)  # the last two may lack a stand-in
         for item in items_of(state.jobs[play.job_id].job)
     }
     return [clip.retry_at for key, clip in state.clips.items() if key in needed and clip.retry_at is not None]

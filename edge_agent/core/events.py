@@ -10,7 +10,7 @@ from edge_agent.core.heads import Head, Kept, Manifest
 from edge_agent.core.job import Accepted, LogAck, Seen, Welcome
 from edge_agent.core.order import AcceptedRule
 from edge_agent.core.past import Sounded
-from edge_agent.core.programme import Relayed
+from edge_agent.core.programme import NOTHING_RELAYED, Relayed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.trust_standing import NOTHING_STANDS, AcceptedTrust, TrustStanding
 from edge_agent.core.units import ClipKey, JobId, MonoMs, PlayId, UtcMs, ZoneId
@@ -275,7 +275,7 @@ class PlayProgress:
     play_id: PlayId
     zone_ms: Mapping[ZoneId, int]
     underruns: int
-    relayed: Relayed = Relayed()
+    relayed: Relayed = NOTHING_RELAYED
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +288,7 @@ class PlayEnded:
     underruns: int
     at: MonoMs
     reason: Reason | None
-    relayed: Relayed = Relayed()
+    relayed: Relayed = NOTHING_RELAYED
 
 
 @dataclass(frozen=True, slots=True)

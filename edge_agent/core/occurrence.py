@@ -43,6 +43,7 @@ class Cause(StrEnum):
     RELAYS_READY = "relays_ready"
     RELAYS_FAILED = "relays_failed"
     ALL_SAMPLES_OUT = "all_samples_out"
+    NOTHING_CAME = "nothing_came"  # all silence: a live source gave nothing, and nothing stood in for it
     DEVICE_LOST = "device_lost"
     TRY_AGAIN = "try_again"  # an emergency, or an intent without a first sample, gets another attempt
     CUT_OFF = "cut_off"
@@ -98,6 +99,7 @@ TABLE: dict[tuple[Phase, Cause], Phase] = {
     (Phase.ARMED, Cause.TRY_AGAIN): Phase.QUEUED,
     (Phase.ARMED, Cause.DEVICE_LOST): Phase.FAILED,
     (Phase.PLAYING, Cause.ALL_SAMPLES_OUT): Phase.SUCCEEDED,
+    (Phase.PLAYING, Cause.NOTHING_CAME): Phase.FAILED,
     (Phase.PLAYING, Cause.DEVICE_LOST): Phase.FAILED,
     (Phase.PLAYING, Cause.TRY_AGAIN): Phase.QUEUED,
     (Phase.PLAYING, Cause.CUT_OFF): Phase.INTERRUPTED,

@@ -28,7 +28,8 @@ class Sounded:
 
     What has a ``series``, or ``corrects`` another job, is remembered too where nobody heard it: no zone is named then.
 
-    ``started`` is what counts (``counted_start``), and ``ended`` is so much later as sounded.
+    ``started`` is what counts (``counted_start``), and ``ended`` is so much later as sounded. ``live``: it relayed a
+    live source, and counts for itself.
     """
 
     job_id: JobId
@@ -42,6 +43,7 @@ class Sounded:
     version: int = 0
     signers: tuple[str, ...] = ()
     corrects: str = ""
+    live: bool = False
 
 
 def counted_start(planned: UtcMs | None, started: UtcMs) -> UtcMs:

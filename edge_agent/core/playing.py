@@ -153,6 +153,8 @@ def _arm_when_due(turn: Turn, play: Occurrence) -> None:
         why = play.held_by if play.was_heard else None  # if it is not to be had in time, that is what cut it off
         turn.put_play(replace(play.moved(Cause.CLIPS_LOST, turn.now), held_by=why))
         return
+    if job.live:
+        clips.want(turn, job, None if _immediate(job) else play.planned, play.since)  # a stand-in may be missing still
     if turn.state.stopping or _give_up_if_late(turn, play):
         return
     if _clock_forbids(turn, job):
@@ -288,10 +290,10 @@ def _held_by(turn: Turn, play: Occurrence, start_at: MonoMs) -> Reason | None:
 def _first_sample_at(turn: Turn, play: Occurrence, heard_in: tuple[ZoneId, ...]) -> MonoMs:
     """The earliest boot time at which a programme may begin in these zones: as planned, and every amplifier warm."""
     warm_at = MonoMs(turn.now.mono + max((zones.warm_in_ms(turn, zone) for zone in heard_in), default=0))
-    return max(_due_at(turn, play), warm_at)
+    return max(due_at(turn, play), warm_at)
 
 
-def _due_at(turn: Turn, play: Occurrence) -> MonoMs:
+def due_at(turn: Turn, play: Occurrence) -> MonoMs:
     """When it is to sound: what was set aside as soon as it may.
 
     A warning that repeats waits for its gap at most, wherever the clock was put meanwhile.
@@ -398,7 +400,7 @@ def _arm_at(turn: Turn, play: Occurrence) -> MonoMs:
     As if every amplifier were cold: one that is warm now may be switched off before, unless it is claimed by then.
     """
     lead_ms = 0 if _immediate(turn.job_of(play)) and not repeats(turn.job_of(play)) else _longest_lead_ms(turn, play)
-    return max(MonoMs(_due_at(turn, play) - lead_ms), play.again_at)
+    return max(MonoMs(due_at(turn, play) - lead_ms), play.again_at)
 
 
 def _longest_lead_ms(turn: Turn, play: Occurrence) -> int:

@@ -52,7 +52,7 @@ class Wish:
 
     ``sets_right``: it corrects what sounded wrongly, and if it is short no day's limit keeps it from that.
     ``planned`` is what the day's limits count from where it begins a little late, so that two programmes back to back
-    are as long as they were ordered, and no hand-over costs the ward a session.
+    are as long as they were ordered, and no hand-over costs the ward a session. ``live``: it relays a live source.
     """
 
     cls: JobClass
@@ -61,6 +61,7 @@ class Wish:
     lasts_ms: int
     sets_right: bool = False
     planned: UtcMs | None = None
+    live: bool = False
 
     @property
     def end(self) -> UtcMs:
@@ -80,7 +81,7 @@ class Wish:
 
 def wish_for(job: Job, zones: tuple[ZoneId, ...], start: UtcMs, lasts_ms: int, planned: UtcMs | None = None) -> Wish:
     """What a job asks of the rules."""
-    return Wish(job.plays_as, zones, start, lasts_ms, bool(job.corrects), planned)
+    return Wish(job.plays_as, zones, start, lasts_ms, bool(job.corrects), planned, job.live)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,12 +252,13 @@ def _in_quiet_hours(rules: Rules, wish: Wish, clause: Clause) -> bool:
 def _session_too_long(rules: Rules, wish: Wish, clause: Clause) -> bool:
     return (
         clause.session_ms is not None
+        and not wish.live
         and wish.counts_to - _session_start(_counted(rules, clause), wish) > clause.session_ms
     )
 
 
 def _too_many_sessions(rules: Rules, wish: Wish, clause: Clause) -> bool:
-    if clause.sessions_per_day is None:
+    if clause.sessions_per_day is None or wish.live:
         return False
     begun = [first for first, _ in _sessions(_counted(rules, clause))]
     if _session_start(_counted(rules, clause), wish) != wish.counts_from:
@@ -266,11 +268,19 @@ def _too_many_sessions(rules: Rules, wish: Wish, clause: Clause) -> bool:
 
 
 def _too_many_minutes(rules: Rules, wish: Wish, clause: Clause) -> bool:
-    if clause.day_ms is None:
+    return not wish.live and _over_the_day(rules, wish, clause, clause.day_ms)
+
+
+def _too_many_live_minutes(rules: Rules, wish: Wish, clause: Clause) -> bool:
+    return wish.live and _over_the_day(rules, wish, clause, clause.live_day_ms)
+
+
+def _over_the_day(rules: Rules, wish: Wish, clause: Clause, most_ms: int | None) -> bool:
+    if most_ms is None:
         return False
     day = _day(rules, wish.counts_from)
-    today = [sound for sound in _counted(rules, clause) if _day(rules, sound.started) == day]
-    return _occupied_ms(today, wish) > clause.day_ms
+    today = [sound for sound in _counted(rules, clause, live=wish.live) if _day(rules, sound.started) == day]
+    return _occupied_ms(today, wish) > most_ms
 
 
 _CHECKS: tuple[tuple[Callable[[Rules, Wish, Clause], bool], Reason], ...] = (
@@ -280,10 +290,16 @@ _CHECKS: tuple[tuple[Callable[[Rules, Wish, Clause], bool], Reason], ...] = (
     (_session_too_long, Reason.SESSION_TOO_LONG),
     (_too_many_sessions, Reason.SESSIONS_PER_DAY),
     (_too_many_minutes, Reason.MINUTES_PER_DAY),
+    (_too_many_live_minutes, Reason.LIVE_MINUTES_PER_DAY),
 )
 
 
-_DAYS_LIMITS = (Reason.SESSION_TOO_LONG, Reason.SESSIONS_PER_DAY, Reason.MINUTES_PER_DAY)
+_DAYS_LIMITS = (
+    Reason.SESSION_TOO_LONG,
+    Reason.SESSIONS_PER_DAY,
+    Reason.MINUTES_PER_DAY,
+    Reason.LIVE_MINUTES_PER_DAY,
+)
 
 
 def policy_at(rules: Rules, instant: UtcMs) -> LocalPolicy:
@@ -307,13 +323,17 @@ def _clauses(rules: Rules, wish: Wish, zone: ZoneId) -> list[Clause]:
     ]
 
 
-def _counted(rules: Rules, clause: Clause) -> list[Sounded]:
-    """What counts in a clause's limits: ordinary sound of its classes in its zones, but not what an exception let."""
+def _counted(rules: Rules, clause: Clause, *, live: bool = False) -> list[Sounded]:
+    """What counts in a clause's limits: ordinary sound of its classes in its zones, but not what an exception let.
+
+    What is relayed counts for itself.
+    """
     return [
         sound
         for sound in rules.past
         if sound.cls is not JobClass.EMERGENCY
         and not sound.under
+        and sound.live == live
         and (not clause.classes or sound.cls in clause.classes)
         and (not clause.zones or sound.zones & clause.zones)
     ]

@@ -93,6 +93,9 @@ class ZoneFeed:
     volume: int
 
 
+NOTHING_RELAYED = Relayed()
+
+
 def item_key(item: StagedItem) -> ClipKey:
     """What an item's staged sound is found by."""
     if isinstance(item, ClipItem):
@@ -126,13 +129,21 @@ def spoken_of(job: Job) -> tuple[TextItem, ...]:
 
 
 def items_of(job: Job) -> tuple[StagedItem, ...]:
-    """Every item whose sound must be ready before the job plays, the station's own too, each sound once."""
+    """Every item whose sound is made ready for the job, the station's own too, each sound once."""
     distinct: dict[ClipKey, StagedItem] = {}
     for item in (*job.opening, *spoken_of(job), *job.items):
         staged = item.stand_in if isinstance(item, LiveItem) else item
         if staged is not None:
             distinct.setdefault(item_key(staged), staged)
     return tuple(distinct.values())
+
+
+def needed_by(job: Job) -> tuple[StagedItem, ...]:
+    """Those of ``items_of`` without which it does not play: a stand-in that is missing keeps no source silent."""
+    if not job.live:
+        return items_of(job)
+    recorded = tuple(item for item in job.items if not isinstance(item, LiveItem))
+    return items_of(replace(job, items=recorded))
 
 
 def sources_of(job: Job) -> tuple[LiveItem, ...]:
@@ -186,9 +197,14 @@ def rest_of(parts: tuple[Part, ...], played_ms: int) -> tuple[Part, ...]:
 
 def next_item_at(parts: tuple[Part, ...], played_ms: int) -> int | None:
     """Where, in ms from the beginning, the next sound after that at ``played_ms`` begins; None if there is none."""
-    begins = accumulate((part.duration_ms for part in parts), initial=0)
-    sounds = (at for at, part in zip(begins, parts, strict=False) if not isinstance(part, Pause))
+    sounds = (at for at, part in begun_at(parts) if not isinstance(part, Pause))
     return next((at for at in sounds if at > played_ms), None)
+
+
+def begun_at(parts: tuple[Part, ...]) -> list[tuple[int, Part]]:
+    """Each part, behind the ms from the beginning at which it begins."""
+    begins = accumulate((part.duration_ms for part in parts), initial=0)
+    return list(zip(begins, parts, strict=False))
 
 
 def promised_ms(job: Job) -> int:

@@ -54,6 +54,7 @@ class Reason(StrEnum):
     SESSIONS_PER_DAY = "sessions_per_day"
     SESSION_TOO_LONG = "session_too_long"
     MINUTES_PER_DAY = "minutes_per_day"
+    LIVE_MINUTES_PER_DAY = "live_minutes_per_day"
     OUTSIDE_EXCEPTION = "outside_exception"
     ZONE_SILENCED = "zone_silenced"
     ZONE_LOCKED = "zone_locked"
@@ -81,6 +82,7 @@ class Reason(StrEnum):
     AUDIO_UNREADABLE = "audio_unreadable"
     AUDIO_TOO_LONG = "audio_too_long"
     AUDIO_SILENT = "audio_silent"
+    LIVE_UNREACHABLE = "live_unreachable"
     NO_VOICE = "no_voice"
     CACHE_FULL = "cache_full"
     # The street
@@ -131,6 +133,7 @@ WORDS_VI: dict[Reason, str] = {
     Reason.SESSIONS_PER_DAY: "đã đủ số buổi phát trong ngày",
     Reason.SESSION_TOO_LONG: "vượt thời lượng tối đa của một buổi phát",
     Reason.MINUTES_PER_DAY: "vượt thời lượng tối đa trong ngày",
+    Reason.LIVE_MINUTES_PER_DAY: "vượt thời lượng tiếp âm tối đa trong ngày",
     Reason.OUTSIDE_EXCEPTION: "ngoài thời gian được phép phát đặc biệt",
     Reason.ZONE_SILENCED: "cụm loa tạm ngừng phát theo yêu cầu của địa phương",
     Reason.ZONE_LOCKED: "cụm loa đang khóa bảo trì (cấm phát)",
@@ -155,6 +158,7 @@ WORDS_VI: dict[Reason, str] = {
     Reason.AUDIO_UNREADABLE: "tệp âm thanh không đọc được",
     Reason.AUDIO_TOO_LONG: "tệp âm thanh dài hơn giới hạn",
     Reason.AUDIO_SILENT: "tệp âm thanh không có tiếng",
+    Reason.LIVE_UNREACHABLE: "không nhận được tiếng từ nguồn tiếp âm, cũng không có chương trình thay thế",
     Reason.NO_VOICE: "không có giọng đọc cho ngôn ngữ này",
     Reason.CACHE_FULL: "bộ nhớ âm thanh đã đầy",
     Reason.MISSED: "lỡ lịch phát",
@@ -204,6 +208,7 @@ WORDS_EN: dict[Reason, str] = {
     Reason.SESSIONS_PER_DAY: "the day's sessions are used up",
     Reason.SESSION_TOO_LONG: "longer than one session may be",
     Reason.MINUTES_PER_DAY: "the day's minutes are used up",
+    Reason.LIVE_MINUTES_PER_DAY: "the day's minutes for relaying are used up",
     Reason.OUTSIDE_EXCEPTION: "outside the time of the permitted exception",
     Reason.ZONE_SILENCED: "the zone is silent at the ward's own request",
     Reason.ZONE_LOCKED: "the zone is locked for maintenance",
@@ -228,6 +233,7 @@ WORDS_EN: dict[Reason, str] = {
     Reason.AUDIO_UNREADABLE: "the audio could not be decoded",
     Reason.AUDIO_TOO_LONG: "the audio is longer than allowed",
     Reason.AUDIO_SILENT: "the audio is silent",
+    Reason.LIVE_UNREACHABLE: "the live source gave nothing, and nothing stood in for it",
     Reason.NO_VOICE: "there is no voice for this language",
     Reason.CACHE_FULL: "the audio cache is full",
     Reason.MISSED: "its time passed before it could start",

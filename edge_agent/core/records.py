@@ -11,10 +11,10 @@ from edge_agent.core.events import Rejected
 from edge_agent.core.job import Accepted, Item, Job, LiveItem
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AcceptedRule, Command, Regulation, RuleOrder, Timetable, Window
-from edge_agent.core.programme import item_key, length_ms, promised_ms
+from edge_agent.core.programme import item_key, length_ms, live_key, promised_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import Occurrence, ZoneRun
-from edge_agent.core.units import ZoneId
+from edge_agent.core.units import ClipKey, ZoneId
 
 FRESHNESS_UNPROVEN = "freshness_unproven"
 """What a record says of a warning that sounded by signatures alone: with no time, and nobody there to ask."""
@@ -53,6 +53,7 @@ def of_play(
         underruns=play.underruns_before + play.underruns,
         attempt=play.attempt or min(play.segment, 1),  # what was set aside has sounded, if not in this segment
         under=play.under,
+        relayed=play.relayed_in_all if accepted.job.live else None,
     )
     return CommitRecord(record, closes=play.key, job_over=job_over)
 
@@ -169,14 +170,13 @@ def _of_order(accepted: Accepted, now: Now) -> AsRun:
 
 def _items(job: Job) -> tuple[ItemAsRun, ...]:
     return tuple(
-        ItemAsRun(item.title, item.field, item.language, item.source, item.approver, _digest_of(item))
+        ItemAsRun(item.title, item.field, item.language, item.source, item.approver, _key_of(item))
         for item in job.items
     )
 
 
-def _digest_of(item: Item) -> str:
-    """What proves which sound it was; "" where nothing does: a live source."""
-    return "" if isinstance(item, LiveItem) else item_key(item)
+def _key_of(item: Item) -> ClipKey:
+    return live_key(item) if isinstance(item, LiveItem) else item_key(item)
 
 
 def _nothing_sounded(now: Now) -> AsRun:

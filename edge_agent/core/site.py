@@ -55,6 +55,7 @@ class Clause:
 
     ``quiet`` is wall time, end excluded, over midnight if need be. Weekdays are ISO (Monday = 1). A session is what
     starts less than ``policy.SESSION_GAP_MS`` after the sound before it ended; a day is the local one it began on.
+    What is relayed live (tiếp âm) is bound by ``live_day_ms`` in place of sessions and ``day_ms``.
     """
 
     classes: frozenset[JobClass] = frozenset()
@@ -65,6 +66,7 @@ class Clause:
     sessions_per_day: int | None = None
     day_ms: int | None = None
     session_ms: int | None = None
+    live_day_ms: int | None = None
     volume_bands: tuple[VolumeBand, ...] = ()
 
 
@@ -74,6 +76,7 @@ STANDARD = Clause(
     sessions_per_day=4,
     day_ms=60 * MINUTE_MS,
     session_ms=30 * MINUTE_MS,
+    live_day_ms=60 * MINUTE_MS,
     volume_bands=(
         VolumeBand(time(5, 0), time(6, 0), 55),  # noise rules count 21–6 h as night
         VolumeBand(time(0, 0), time(0, 0), 80),  # the whole day

@@ -14,7 +14,7 @@ from edge_agent.core.events import Mark, PlayEnded, PlayProgress, PlayStarted
 from edge_agent.core.job import Accepted, Job, JobClass
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.past import Sounded, counted_start, remember
-from edge_agent.core.programme import Part, length_ms, next_item_at, promised_ms, rest_of
+from edge_agent.core.programme import NOTHING_RELAYED, Part, length_ms, next_item_at, promised_ms, rest_of
 from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.schedule import caught_up, next_instant, sounds_once
 from edge_agent.core.state import Ending, GoesOn, KnownJob, Occurrence, Turn, Unproven, ZonePart, ZoneRun
@@ -90,7 +90,10 @@ def all_out(turn: Turn, play: Occurrence) -> None:
     """The last sample has left the card. Zones that missed it, because they were taken, may hear it later (B14)."""
     missed = any(_hears_later(run) for run in play.zones.values())
     if not missed or turn.job_of(play).zones_limit_ms == 0:
-        finish(turn, play, Cause.ALL_SAMPLES_OUT, None)
+        if _was_silence(play):
+            finish(turn, play, Cause.NOTHING_CAME, Reason.LIVE_UNREACHABLE)
+        else:
+            finish(turn, play, Cause.ALL_SAMPLES_OUT, None)
         return
     set_aside(turn, play, Ending(Cause.SET_ASIDE, Reason.PREEMPTED, GoesOn.MISSED))
 
@@ -128,6 +131,8 @@ def set_aside(turn: Turn, play: Occurrence, ending: Ending) -> None:
             frames=0,
             underruns_before=play.underruns_before + play.underruns,
             underruns=0,
+            relayed_before=play.relayed_in_all,
+            relayed=NOTHING_RELAYED,
             attempt=0,
             play_id=PlayId(""),
             intent_saved=False,
@@ -165,6 +170,12 @@ def _zones_aside(play: Occurrence, ending: Ending) -> dict[ZoneId, ZoneRun]:
             run = replace(run, part=ZonePart.SERVED if later else ZonePart.WAITING, reason=None, missed=missed)
         again[zone] = run
     return again
+
+
+def _was_silence(play: Occurrence) -> bool:
+    """Whether a live source gave nothing, and nothing stood in for it."""
+    relayed = play.relayed_in_all
+    return relayed.silent_ms > 0 and relayed.live_ms + relayed.stand_in_ms == 0
 
 
 def _hears_later(run: ZoneRun) -> bool:
@@ -350,6 +361,7 @@ def _past_with(turn: Turn, accepted: Accepted, done: Occurrence, *, unseen: bool
             job.version,
             accepted.signers,
             job.corrects,
+            job.live,
         ),
     )
 
@@ -368,4 +380,4 @@ def _answer_by(play: Occurrence) -> MonoMs:
 
 def _counted(play: Occurrence, report: PlayProgress | PlayEnded) -> Occurrence:
     runs = {zone: replace(run, played_ms=report.zone_ms.get(zone, run.played_ms)) for zone, run in play.zones.items()}
-    return replace(play, zones=runs, underruns=report.underruns)
+    return replace(play, zones=runs, underruns=report.underruns, relayed=report.relayed)

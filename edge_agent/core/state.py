@@ -17,7 +17,7 @@ from edge_agent.core.job import Accepted, Job, Seen
 from edge_agent.core.occurrence import Cause, Phase, follow
 from edge_agent.core.order import AcceptedRule
 from edge_agent.core.past import Sounded
-from edge_agent.core.programme import Part
+from edge_agent.core.programme import NOTHING_RELAYED, Part, Relayed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
 from edge_agent.core.trust_standing import NOTHING_STANDS, TrustStanding, TrustVersion
@@ -91,8 +91,9 @@ class Occurrence:
     which it is not tried again, ``cut_at`` where quiet hours end it.
 
     What was set aside (at ``aside_at``) goes on in another ``segment`` (the first is 0): ``parts`` are what is left by
-    then, ``whole`` what was ordered; ``began`` (UTC) is the first segment's, ``frames_before`` and ``underruns_before``
-    are those of all before. ``all_out``: it has sounded to its end, and waits for zones that missed it.
+    then, ``whole`` what was ordered; ``began`` (UTC) is the first segment's, ``frames_before``, ``underruns_before``
+    and ``relayed_before`` are those of all before. ``all_out``: it has sounded to its end, and waits for zones that
+    missed it.
 
     ``sounded``: an earlier try was heard; ``unseen``: and nobody knows for how long, as the process ended meanwhile.
     """
@@ -125,6 +126,13 @@ class Occurrence:
     cut_at: MonoMs | None = None
     sounded: bool = False
     unseen: bool = False
+    relayed: Relayed = NOTHING_RELAYED
+    relayed_before: Relayed = NOTHING_RELAYED
+
+    @property
+    def relayed_in_all(self) -> Relayed:
+        """What became of its live parts, in all its segments."""
+        return self.relayed_before + self.relayed
 
     @property
     def was_heard(self) -> bool:
@@ -330,7 +338,7 @@ class State:
 
     ``forgotten`` are the serials (by issuer) up to which this card may have forgotten what it did, by the word of the
     welcome ``forgot_by``; ``floor`` is the last signed time. ``unsettled``: the last step had more to do than one step
-    may; the next one follows at once.
+    may; the next one follows at once. ``live`` are the live sources that are open.
     """
 
     site: Site
@@ -359,6 +367,7 @@ class State:
     timeless: Timeless | None = None
     trust: TrustStanding = NOTHING_STANDS
     home: Home = NO_HOME
+    live: frozenset[ClipKey] = frozenset()
 
 
 class Turn:

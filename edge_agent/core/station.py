@@ -14,6 +14,7 @@ from edge_agent.core import (
     enforcing,
     entrusted,
     intake,
+    live,
     manifests,
     playing,
     selftest,
@@ -89,6 +90,7 @@ def step(state: State, event: Event, now: Now, verify: Verify) -> tuple[State, t
     enforcing.end_what_is_over(turn)
     enforcing.enforce(turn)
     playing.advance(turn)
+    live.reconcile(turn)
     selftest.advance(turn)
     zones.open_unclaimed(turn, standing.kept_warm(turn.state, now) | selftest.tested(turn.state))
     manifests.advance(turn)
@@ -100,6 +102,7 @@ def next_wake(state: State, now: Now) -> MonoMs | None:
     """The boot time at which ``step`` must be called again even if nothing happens; None if never."""
     wakes = [*waiting.next_wake(state, now), *standing.next_wake(state, now), *selftest.next_wake(state, now)]
     wakes += [*playing.next_wake(state, now), *unproven.next_wake(state, now), *manifests.next_wake(state)]
+    wakes += live.next_wake(state, now)
     return min([*wakes, *clips.next_wake(state), *talk.next_wake(state.link)], default=None)
 
 

@@ -140,7 +140,7 @@ def sounded(taken: Taken, *, over: bool = False) -> Sounded:
     one, job = taken.one, taken.one.known.job
     began = counted_start(one.planned, taken.starts)
     ends = began + taken.ends - taken.starts if over else min(began + one.lasts_ms, taken.ends)
-    return Sounded(job.job_id, job.plays_as, began, UtcMs(ends), frozenset(taken.zones), taken.under)
+    return Sounded(job.job_id, job.plays_as, began, UtcMs(ends), frozenset(taken.zones), taken.under, live=job.live)
 
 
 def wish_of(one: Open, where: tuple[ZoneId, ...], starts: UtcMs) -> Wish:

@@ -28,7 +28,7 @@ COPIED = (
 )
 BROADCAST = ("when", "items", "late_limit_s", "zones_late_limit_s")
 ITEM_COPIED = ("title", "field", "language", "source", "approver", "codec")
-ITEM_OWN = ("file", "text", "digest", "length", "duration_s", "urls")
+ITEM_OWN = ("file", "text", "live", "stand_in", "digest", "length", "duration_s", "urls")
 AS_WRITTEN = "Để máy tự đọc nguyên văn / to leave it to the voice: --as-written"
 PAYLOAD_TO_DRAFT = {"missed.limit_s": "late_limit_s", "missed.zones_s": "zones_late_limit_s"}
 
@@ -79,7 +79,25 @@ def _item(fields: Fields, around: Surroundings) -> JsonObject:
         if "file" in fields or "digest" in fields:
             raise fields.wrong("text", "either words to be spoken or audio (file), not both")
         return item | {"kind": "text", "text": _text(fields, str(item["language"]), around.words)}
+    if "live" in fields:
+        return item | {"kind": "live"} | _live(fields, around)
     return item | {"kind": "clip"} | (_found(fields, around) if "file" in fields else _given(fields))
+
+
+def _live(fields: Fields, around: Surroundings) -> JsonObject:
+    """A source to be relayed (live = its addresses); ``stand_in`` is an item with a file."""
+    for name in ("file", "text", "digest", "length", "urls"):
+        if name in fields:
+            raise fields.wrong(
+                name, "remove it: a live source has live (its addresses), duration_s, and perhaps stand_in"
+            )
+    source: JsonObject = {"urls": as_json(fields.value("live")), "duration_ms": _duration_ms(fields)}
+    if "stand_in" not in fields:
+        return source
+    within = fields.record("stand_in")
+    if "text" in within or "live" in within:
+        raise within.wrong("text" if "text" in within else "live", "remove it: a recording stands in (file)")
+    return source | {"stand_in": _item(within, around)}
 
 
 def _text(fields: Fields, language: str, own: Table | None) -> JsonValue:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from edge_agent.core.as_run import Evidence, RecordKind
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.programme import NOTHING_RELAYED, Relayed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.listening import known_or_plain
@@ -60,6 +61,7 @@ class Play:
     version: int = 0
     rehearsal: bool = False
     corrects: str = ""
+    relayed: Relayed | None = None
 
     @property
     def at(self) -> UtcMs:
@@ -85,6 +87,7 @@ class Totals:
     planned_ms: int
     played_ms: int
     unknown_length: int
+    relayed: Relayed
     reasons: tuple[tuple[Reason, int], ...]
 
 
@@ -114,6 +117,7 @@ def read_play(record: StoredRecord) -> Play:
         version=body.integer("version", 0, INTEGER_MAX, default=0),
         rehearsal=body.boolean("rehearsal", default=False),
         corrects=body.text("corrects", free_text(64), default=""),
+        relayed=_relayed(body),
     )
 
 
@@ -140,6 +144,7 @@ def count(plays: Iterable[Play]) -> Totals:
         planned_ms=sum(play.planned_ms for play in real),
         played_ms=sum(play.played_ms or 0 for play in real),
         unknown_length=sum(play.played_ms is None for play in real),
+        relayed=sum((play.relayed for play in real if play.relayed is not None), start=NOTHING_RELAYED),
         reasons=tuple(sorted(reasons.items(), key=lambda one: (-one[1], one[0]))),
     )
 
@@ -154,6 +159,13 @@ def _instant(fields: Fields, name: str) -> UtcMs | None:
 
 def _length(fields: Fields) -> int | None:
     return None if fields.value("played_ms") is None else fields.integer("played_ms", 0, INTEGER_MAX)
+
+
+def _relayed(fields: Fields) -> Relayed | None:
+    if fields.values.get("relayed") is None:
+        return None
+    told = fields.record("relayed")
+    return Relayed(*(told.integer(name, 0, INTEGER_MAX) for name in ("live_ms", "stand_in_ms", "silent_ms")))
 
 
 def _reason(fields: Fields) -> Reason | None:

@@ -29,8 +29,8 @@ from edge_agent.core.job import ClipItem, Job
 from edge_agent.core.programme import (
     Part,
     Sound,
-    ZoneFeed,
     StagedItem,
+    ZoneFeed,
     item_key,
     items_of,
     length_ms,

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from edge_agent.core.as_run import RecordKind
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.programme import NOTHING_RELAYED
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import MINUTE_MS
 from edge_agent.headend.logbook import LogbookError, checked_records
@@ -139,7 +140,8 @@ def _title(play: Play) -> str:
 
 def _marks(play: Play) -> str:
     """What must not be mistaken for an ordinary broadcast."""
-    marks = (("DIỄN TẬP: ", play.rehearsal), ("ĐÍNH CHÍNH: ", bool(play.corrects)))
+    live = play.relayed is not None
+    marks = (("DIỄN TẬP: ", play.rehearsal), ("ĐÍNH CHÍNH: ", bool(play.corrects)), ("TIẾP ÂM: ", live))
     return "".join(mark for mark, has in marks if has)
 
 
@@ -174,6 +176,12 @@ def _total_lines(totals: Totals) -> Iterator[str]:
     yield f"Thời lượng: kế hoạch {number(planned, 1)} phút, đã phát {number(played, 1)} phút ({share})"
     if totals.unknown_length:
         yield f"  không rõ thời lượng (không tính là đã phát): {number(totals.unknown_length)} lần"
+    if totals.relayed != NOTHING_RELAYED:
+        heard, stood_in, silent = (
+            number(ms / MINUTE_MS, 1)
+            for ms in (totals.relayed.live_ms, totals.relayed.stand_in_ms, totals.relayed.silent_ms)
+        )
+        yield f"Tiếp âm: trực tiếp {heard} phút, phát thay thế {stood_in} phút, mất tiếng {silent} phút"
     if totals.rehearsals:
         yield f"Diễn tập (không tính ở trên): {number(totals.rehearsals)} lần"
     yield f"Lệnh bị từ chối khi nhận: {number(totals.refused_orders)}"

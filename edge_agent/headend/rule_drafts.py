@@ -29,7 +29,11 @@ from edge_agent.trust.strict_json import JsonObject, JsonValue
 
 REGULATION_COPIED = ("order_id", "version", "number", "dated", "into_quiet")
 CLAUSE_COPIED = ("classes", "zones", "weekdays", "holidays", "sessions_per_day")
-CLAUSE_LENGTHS = {"session": 1, "day": 0}  # a day without minutes is a ward that stays silent; a session needs some
+CLAUSE_LENGTHS = {
+    "session": 1,
+    "day": 0,
+    "live_day": 0,
+}  # a day without minutes is a ward that stays silent; a session needs some
 WINDOW_COPIED = ("order_id", "kind", "basis", "classes", "volume")
 WINDOW_LENGTHS = ("session", "total")
 WHOLE_DAY = ("00:00", "00:00")

@@ -79,6 +79,8 @@ def _limits(clause: Clause) -> Iterator[str]:
         yield f"mỗi buổi tối đa {duration(clause.session_ms)}"
     if clause.day_ms is not None:
         yield f"cả ngày tối đa {duration(clause.day_ms)}"
+    if clause.live_day_ms is not None:
+        yield f"tiếp âm cả ngày tối đa {duration(clause.live_day_ms)}"
     for band in clause.volume_bands:
         yield f"âm lượng tối đa {band.volume_max} ({_span(band.start, band.end)})"
 

@@ -109,6 +109,7 @@ def sounded_in(body: bytes) -> Sounded | None:
             version=told.get("version", 0),
             signers=tuple(told["signers"]),
             corrects=told.get("corrects", ""),
+            live=told.get("relayed") is not None,
         )
     except (ValueError, KeyError, TypeError, RecursionError):
         return None

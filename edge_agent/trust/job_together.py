@@ -24,7 +24,9 @@ def check_together(job: Job, fields: Fields) -> None:
 
 def _check_emergency(job: Job, fields: Fields) -> None:
     if job.live:
-        raise fields.wrong("items", 'no "kind": "live": what nobody has signed is no warning; give it as a clip, or text')
+        raise fields.wrong(
+            "items", 'no "kind": "live": what nobody has signed is no warning; give it as a clip, or text'
+        )
     if not job.event:
         raise fields.wrong("event", "an emergency names its event")
     if job.rehearsal and isinstance(job.when, PlayNow):

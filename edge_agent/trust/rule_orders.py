@@ -6,12 +6,13 @@ that forgets the night must not mean a night without rules, nor a limit that nob
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import time
 from enum import StrEnum
 
 from edge_agent.core.job import JobClass
 from edge_agent.core.order import Cancel, Command, Loosening, Regulation, Window
-from edge_agent.core.site import Clause, IntoQuiet, LocalPolicy, VolumeBand
+from edge_agent.core.site import STANDARD, Clause, IntoQuiet, LocalPolicy, VolumeBand
 from edge_agent.core.units import DAY_MS, SECOND_MS, ZoneId
 from edge_agent.trust.commands import action_payload, read_action
 from edge_agent.trust.fields import NAME, WALL_MINUTE, Fields, free_text
@@ -31,7 +32,7 @@ NUMBER = free_text(80, least=1)
 BASIS = free_text(200, least=1)
 _CLAUSE_FIELDS = (
     *("classes", "zones", "quiet", "weekdays", "holidays"),
-    *("sessions_per_day", "day_s", "session_s", "volume"),
+    *("sessions_per_day", "day_s", "session_s", "live_day_s", "volume"),
 )
 _GENERAL = ("quiet", "session_s", "volume")
 _LOOSENING = ("classes", "session_s", "total_s", "volume")
@@ -144,7 +145,11 @@ def _read_clauses(fields: Fields) -> tuple[Clause, ...]:
     for name in ("classes", "zones"):
         if name in listed[0]:
             raise listed[0].wrong(name, "remove it; the first clause holds for all, later ones for some")
-    return tuple(_read_clause(clause) for clause in listed)
+    first, *others = (_read_clause(clause) for clause in listed)
+    if first.live_day_ms is None:
+        # Regulations made before live relays were: what they do not speak of is bound as where nobody has said anything.
+        first = replace(first, live_day_ms=STANDARD.live_day_ms)
+    return (first, *others)
 
 
 def _read_clause(fields: Fields) -> Clause:
@@ -158,6 +163,7 @@ def _read_clause(fields: Fields) -> Clause:
         sessions_per_day=_limit(fields, "sessions_per_day", 0, SESSIONS_MAX),
         day_ms=_limit(fields, "day_s", 0, DAY_S_MAX, SECOND_MS),
         session_ms=_limit(fields, "session_s", 1, DAY_S_MAX, SECOND_MS),
+        live_day_ms=_limit(fields, "live_day_s", 0, DAY_S_MAX, SECOND_MS),
         volume_bands=_read_bands(fields),
     )
 
@@ -220,6 +226,7 @@ def _clause_payload(clause: Clause) -> JsonObject:
         "sessions_per_day": clause.sessions_per_day,
         "day_s": None if clause.day_ms is None else clause.day_ms // SECOND_MS,
         "session_s": None if clause.session_ms is None else clause.session_ms // SECOND_MS,
+        "live_day_s": None if clause.live_day_ms is None else clause.live_day_ms // SECOND_MS,
         "volume": [_band_payload(band) for band in clause.volume_bands] or None,
     }
     return {name: value for name, value in written.items() if value is not None}

@@ -31,6 +31,7 @@ RULES = {
     Reason.SESSION_TOO_LONG,
     Reason.SESSIONS_PER_DAY,
     Reason.MINUTES_PER_DAY,
+    Reason.LIVE_MINUTES_PER_DAY,
     Reason.OUTSIDE_EXCEPTION,
     Reason.ZONE_LOCKED,
     Reason.ZONE_SILENCED,
@@ -55,7 +56,7 @@ AUDIO = {
 }
 WHY: dict[Phase, set[Reason | None]] = {
     Phase.SUCCEEDED: {None},
-    Phase.FAILED: {*AUDIO, Reason.RELAY_FAILED, Reason.DEVICE_FAILED},
+    Phase.FAILED: {*AUDIO, Reason.LIVE_UNREACHABLE, Reason.RELAY_FAILED, Reason.DEVICE_FAILED},
     Phase.EXPIRED: {Reason.EXPIRED, *HELD_BACK},
     Phase.REJECTED: RULES,
     Phase.MISSED: {Reason.MISSED, *HELD_BACK},

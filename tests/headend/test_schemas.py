@@ -68,6 +68,7 @@ JOBS = (
         all_clear=True,
         rehearsal=False,
     ),
+    makers.job_dict(items=[makers.live_item(stand_in=makers.clip_item()), makers.text_item()]),
     makers.job_dict(**{"class": "emergency"}, rehearsal=True, when={"kind": "at", "utc": makers.NOON}),
 )
 """Together they use every field of the schema, and each condition in it; so do the others below of theirs."""
@@ -77,7 +78,9 @@ REGULATIONS = (
         critical=["clauses"],
         into_quiet="cut",
         clauses=[
-            makers.clause_dict(weekdays=[1, 7], holidays=["2027-02-06"], sessions_per_day=4, day_s=3_600),
+            makers.clause_dict(
+                weekdays=[1, 7], holidays=["2027-02-06"], sessions_per_day=4, day_s=3_600, live_day_s=60
+            ),
             {"classes": ["normal"], "zones": ["cho"], "session_s": 60, "volume": [["05:00", "06:00", 45]]},
         ],
     ),
@@ -115,6 +118,7 @@ ENTRIES = (
         cap={"identifier": "1", "sender": "2", "sent": "3"},
     ),
     makers.entry_dict("trua", when={"kind": "at", "utc": makers.NOON}, items=[makers.text_item()]),
+    makers.entry_dict("tiep-am", items=[makers.live_item(stand_in=makers.clip_item())]),
 )
 TIMETABLES = (
     makers.timetable_dict(audience=ZONED, critical=["entries"], name="loa-cho", entries=[*ENTRIES]),

@@ -61,7 +61,7 @@ def test_a_record_is_these_bytes_for_ever() -> None:
         '"digest":"digest of tiem-chung","ended":1790000011000,"ended_mono":16000,"event":"","evidence":3,'
         f'"frames":480000,"issuer":"dong-thanh","items":[{item}],"job_id":"tiem-chung","kind":"play","level":"commune",'
         '"outcome":"interrupted","planned":1790000001000,"planned_ms":20000,"played_ms":10000,"reason":"preempted",'
-        '"rehearsal":false,"role":"xa","series":"","signers":["k"],"software":"1.2.3","started":1790000001000,'
+        '"rehearsal":false,"relayed":null,"role":"xa","series":"","signers":["k"],"software":"1.2.3","started":1790000001000,'
         f'"station":"dt-017","under":"","underruns":0,"version":0,"zones":[{zone}]}}'
     )
 

@@ -185,6 +185,13 @@ def text_item(**over: Any) -> dict[str, Any]:
     return given | {"approver": "ng-01", "text": "Nước đang lên.\nBà con đến nơi cao."} | over
 
 
+def live_item(**over: Any) -> dict[str, Any]:
+    """Half an hour of somebody else's programme."""
+    given = {"kind": "live", "title": "Thời sự", "field": "thoi-su", "language": "vi", "source": "VOV1"}
+    given |= {"approver": "ng-01", "urls": ["https://live.test/vov1.mp3"], "duration_ms": 1_800_000}
+    return given | over
+
+
 def rule_when(**over: Any) -> dict[str, Any]:
     """Twice a day on working days of the last quarter."""
     given = {"kind": "rule", "timezone": "Asia/Ho_Chi_Minh", "first_day": "2026-10-01", "last_day": "2026-12-31"}

@@ -15,6 +15,7 @@ from edge_agent.core.job import (
     ClipItem,
     Job,
     JobClass,
+    LiveItem,
     PlayAt,
     PlayNow,
     Preemption,
@@ -63,6 +64,13 @@ clips = st.builds(
     urls=st.lists(_urls, min_size=1, max_size=4, unique=True).map(tuple),
 )
 texts = st.builds(TextItem, **_particulars, text=words(1, 300, extra="\n"))
+lives = st.builds(
+    LiveItem,
+    **_particulars,
+    urls=st.lists(_urls, min_size=1, max_size=4, unique=True).map(tuple),
+    duration_ms=st.integers(1, 7_200_000),
+    stand_in=st.none() | clips,
+)
 _days = st.dates(date(2020, 1, 1), date(2099, 12, 31))
 _seconds = st.times().map(lambda at: time(at.hour, at.minute, at.second))
 
@@ -115,15 +123,17 @@ def jobs(draw: st.DrawFn) -> Job:
     rehearsal = emergency and draw(st.booleans())
     series = draw(st.just("") | names)
     cap = draw(st.dictionaries(st.sampled_from(["identifier", "sender", "sent"]), words(0, 200)))
+    items = draw(st.lists(clips | texts if emergency else clips | texts | lives, min_size=1, max_size=3))
+    live = any(isinstance(item, LiveItem) for item in items)
     return Job(
         job_id=heading.order_id,
         **_beneath(heading),
         cls=cls,
         order=draw(st.integers(0, 9_999)),
         when=draw(_whens(cls, rehearsal, heading.not_before, heading.not_after)),
-        loops=draw(st.integers(1, 20)),
+        loops=1 if live else draw(st.integers(1, 20)),
         gap_ms=draw(st.integers(0, 3_600)) * 1_000,
-        items=tuple(draw(st.lists(clips | texts, min_size=1, max_size=3))),
+        items=tuple(items),
         volume=draw(st.integers(0, 100)),
         preemption=draw(st.sampled_from(Preemption)),
         late_limit_ms=draw(st.integers(0, 86_400)) * 1_000,
@@ -167,13 +177,20 @@ clauses = st.builds(
     sessions_per_day=st.none() | st.integers(0, 96),
     day_ms=st.none() | _lasting(0, 86_400),
     session_ms=st.none() | _lasting(1, 86_400),
+    live_day_ms=st.none() | _lasting(0, 86_400),
     volume_bands=st.just(()) | _bands,
 )
 _general = st.builds(
-    lambda clause, quiet, session_ms, bands: replace(
-        clause, classes=frozenset(), zones=frozenset(), quiet=quiet, session_ms=session_ms, volume_bands=bands
+    lambda clause, quiet, session_ms, live_ms, bands: replace(
+        clause,
+        classes=frozenset(),
+        zones=frozenset(),
+        quiet=quiet,
+        session_ms=session_ms,
+        live_day_ms=live_ms,
+        volume_bands=bands,
     ),
-    *(clauses, _walls, _lasting(1, 86_400), _bands),
+    *(clauses, _walls, _lasting(1, 86_400), _lasting(0, 86_400), _bands),
 )
 regulations = st.builds(
     order.Regulation,

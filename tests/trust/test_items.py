@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from edge_agent.core.job import ClipItem, TextItem
-from tests.trust.makers import clip_item, job_dict, make_job, text_item
+from edge_agent.core.job import ClipItem, LiveItem, TextItem
+from tests.trust.makers import NOON, clip_item, job_dict, live_item, make_job, text_item
 from tests.trust.refusals import refusal
 
 
@@ -33,6 +33,50 @@ def test_every_field_of_an_item_arrives_in_its_place():
         text="Nước đang lên.\nBà con đến nơi cao.",
     )
     assert make_job(items=[clip_item(), text_item()]).items == (clip, text)
+
+
+def test_every_field_of_a_live_source_arrives_in_its_place():
+    (read,) = make_job(items=[live_item(stand_in=clip_item())]).items
+    (stand_in,) = make_job(items=[clip_item()]).items
+    assert read == LiveItem(
+        title="Thời sự",
+        field="thoi-su",
+        language="vi",
+        source="VOV1",
+        approver="ng-01",
+        urls=("https://live.test/vov1.mp3",),
+        duration_ms=1_800_000,
+        stand_in=stand_in,
+    )
+    assert make_job(items=[live_item()]).live
+    assert not make_job(items=[clip_item()]).live
+
+
+@pytest.mark.parametrize(
+    ("over", "message"),
+    [
+        ({"duration_ms": 0}, "duration_ms: an integer from 1 to 7200000"),
+        ({"duration_ms": 7_200_001}, "duration_ms: an integer from 1 to 7200000"),
+        ({"urls": ["http://live.test/vov1.mp3"]}, "urls[0]: an https:// address"),
+        ({"urls": []}, "urls: a list of 1 to 4"),
+        ({"stand_in": text_item()}, "stand_in.kind: one of clip, not text"),
+        ({"stand_in": live_item()}, "stand_in.kind: one of clip, not live"),
+        ({"stand_in": clip_item(digest="ab")}, "stand_in.digest: 64 hex digits"),
+        ({"stand_in": "ab"}, "stand_in: an object"),
+    ],
+)
+def test_a_wrong_field_of_a_live_source_is_named(over: dict[str, Any], message: str):
+    assert refusal(job_dict(items=[live_item(**over)])).startswith(f"items[0].{message}")
+
+
+def test_a_warning_is_never_relayed_from_somewhere():
+    for rehearsal in ({}, {"rehearsal": True, "when": {"kind": "at", "utc": NOON}}):
+        refused = refusal(job_dict(**{"class": "emergency"}, items=[text_item(), live_item()], **rehearsal))
+        assert refused.startswith('items: no "kind": "live": what nobody has signed is no warning')
+
+
+def test_a_live_programme_is_heard_once():
+    assert refusal(job_dict(items=[live_item()], loops=2)).startswith("loops: 1: a live programme is heard while")
 
 
 @pytest.mark.parametrize("name", sorted(clip_item().keys() - {"codec"}))
@@ -76,7 +120,7 @@ def test_words_of_an_item_are_taken_up_to_their_length_only(name: str, least: in
 @pytest.mark.parametrize(
     ("over", "message"),
     [
-        ({"kind": "live"}, "kind: one of clip, text, not live"),
+        ({"kind": "song"}, "kind: one of clip, text, live, not song"),
         ({"digest": "ab" * 31}, "digest: 64 hex digits"),
         ({"digest": "AB" * 32}, "digest: 64 hex digits"),
         ({"digest": "ab" * 32 + "\n"}, "digest: 64 hex digits"),

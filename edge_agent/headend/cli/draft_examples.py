@@ -17,6 +17,12 @@ Lệnh phát / a broadcast:
   title = "Bản tin phường"
   approver = "nguoi-duyet-07"
   file = "ban-tin.mp3"                # hoặc / or: text = "…" (trạm tự đọc)
+Tiếp âm một nguồn trực tiếp / relay a live source (không dùng cho tin khẩn cấp / never for emergencies):
+  [[items]]
+  title = "Thời sự VOV1"
+  live = ["https://tiep-am.example/vov1.mp3"]
+  duration_s = 1800
+  stand_in = { title = "Nhạc nền", file = "thay-the.mp3" }   # phát thay thế khi mất tín hiệu
 Khẩn cấp cần thêm / an emergency also needs: event = "lu-quet"; nếu lặp lại / if repeated:
   [when] every_minutes = 10, until = 2026-10-06T08:00:00+07:00
 Cũng có / also: late_limit_s, zones_late_limit_s, preemption = "rejoin | resume | restart | drop", series + version,
