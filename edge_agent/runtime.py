@@ -77,6 +77,7 @@ STOP_MS_MAX = 4 * SECOND_MS
 # What sounds is stopped and recorded within this, then the process ends (systemd waits longer).
 
 Said = fx.SendHello | fx.AskHome | fx.SendAnswer | fx.SendPlan | fx.SendState | fx.SendHeartbeat
+Fetched = StagingOrder | fx.FetchHeads | fx.FetchManifest | fx.FetchPaper | fx.OpenLive | fx.CloseLive
 
 log = logging.getLogger(__name__)
 
@@ -228,7 +229,15 @@ class Runtime:
                 _write_note(effect)
             case fx.SwitchRelay() | fx.StartPlay() | fx.RoutePlay() | fx.StopPlay():
                 self._ports.device.send(effect)
-            case fx.FetchClip() | fx.SpeakText() | fx.FetchHeads() | fx.FetchManifest() | fx.FetchPaper():
+            case (
+                fx.FetchClip()
+                | fx.SpeakText()
+                | fx.OpenLive()
+                | fx.CloseLive()
+                | fx.FetchHeads()
+                | fx.FetchManifest()
+                | fx.FetchPaper()
+            ):
                 self._fetch(effect)
             case (
                 fx.SaveJob()
@@ -250,8 +259,6 @@ class Runtime:
                 self._tidy(effect)
             case fx.AdoptTime():
                 self._adopt(effect)
-            case fx.OpenLive() | fx.CloseLive():
-                self._ports.live.order(effect)
             case fx.EndProcess():
                 self._inbox.stop_asked()
             case _:
@@ -299,12 +306,15 @@ class Runtime:
         told = word == b"" or _stands(word, trust.judge)
         return TrustChanged(trust.standing, trust.revoked(orders), frozenset(disowned), marked, told)
 
-    def _fetch(self, effect: StagingOrder | fx.FetchHeads | fx.FetchManifest | fx.FetchPaper) -> None:
-        if not isinstance(effect, fx.FetchHeads | fx.FetchManifest | fx.FetchPaper):
-            self._staging.order(effect)
-            return
-        assert self._manifests is not None, "the core asks only where a home is configured"
-        self._manifests.order(effect)
+    def _fetch(self, effect: Fetched) -> None:
+        match effect:
+            case fx.FetchHeads() | fx.FetchManifest() | fx.FetchPaper():
+                assert self._manifests is not None, "the core asks only where a home is configured"
+                self._manifests.order(effect)
+            case fx.OpenLive() | fx.CloseLive():
+                self._ports.live.order(effect)
+            case _:
+                self._staging.order(effect)
 
     def _cursor(self) -> LogCursor:
         """The newest record that is durable."""

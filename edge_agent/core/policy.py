@@ -252,13 +252,13 @@ def _in_quiet_hours(rules: Rules, wish: Wish, clause: Clause) -> bool:
 def _session_too_long(rules: Rules, wish: Wish, clause: Clause) -> bool:
     return (
         clause.session_ms is not None
-        and not wish.live
+        and not _counts_apart(wish, clause)
         and wish.counts_to - _session_start(_counted(rules, clause), wish) > clause.session_ms
     )
 
 
 def _too_many_sessions(rules: Rules, wish: Wish, clause: Clause) -> bool:
-    if clause.sessions_per_day is None or wish.live:
+    if clause.sessions_per_day is None or _counts_apart(wish, clause):
         return False
     begun = [first for first, _ in _sessions(_counted(rules, clause))]
     if _session_start(_counted(rules, clause), wish) != wish.counts_from:
@@ -268,18 +268,23 @@ def _too_many_sessions(rules: Rules, wish: Wish, clause: Clause) -> bool:
 
 
 def _too_many_minutes(rules: Rules, wish: Wish, clause: Clause) -> bool:
-    return not wish.live and _over_the_day(rules, wish, clause, clause.day_ms)
+    return not _counts_apart(wish, clause) and _over_the_day(rules, wish, clause, clause.day_ms)
 
 
 def _too_many_live_minutes(rules: Rules, wish: Wish, clause: Clause) -> bool:
-    return wish.live and _over_the_day(rules, wish, clause, clause.live_day_ms)
+    return wish.live and _over_the_day(rules, wish, clause, clause.live_day_ms, live=True)
 
 
-def _over_the_day(rules: Rules, wish: Wish, clause: Clause, most_ms: int | None) -> bool:
+def _counts_apart(wish: Wish, clause: Clause) -> bool:
+    """Whether a clause has minutes for relays alone, and this is one."""
+    return wish.live and clause.live_day_ms is not None
+
+
+def _over_the_day(rules: Rules, wish: Wish, clause: Clause, most_ms: int | None, *, live: bool = False) -> bool:
     if most_ms is None:
         return False
     day = _day(rules, wish.counts_from)
-    today = [sound for sound in _counted(rules, clause, live=wish.live) if _day(rules, sound.started) == day]
+    today = [sound for sound in _counted(rules, clause, live=live) if _day(rules, sound.started) == day]
     return _occupied_ms(today, wish) > most_ms
 
 
@@ -326,14 +331,14 @@ def _clauses(rules: Rules, wish: Wish, zone: ZoneId) -> list[Clause]:
 def _counted(rules: Rules, clause: Clause, *, live: bool = False) -> list[Sounded]:
     """What counts in a clause's limits: ordinary sound of its classes in its zones, but not what an exception let.
 
-    What is relayed counts for itself.
+    ``live``: what is relayed, where that has minutes of its own.
     """
     return [
         sound
         for sound in rules.past
         if sound.cls is not JobClass.EMERGENCY
         and not sound.under
-        and sound.live == live
+        and (clause.live_day_ms is None or sound.live == live)
         and (not clause.classes or sound.cls in clause.classes)
         and (not clause.zones or sound.zones & clause.zones)
     ]

@@ -55,7 +55,7 @@ class Clause:
 
     ``quiet`` is wall time, end excluded, over midnight if need be. Weekdays are ISO (Monday = 1). A session is what
     starts less than ``policy.SESSION_GAP_MS`` after the sound before it ended; a day is the local one it began on.
-    What is relayed live (tiếp âm) is bound by ``live_day_ms`` in place of sessions and ``day_ms``.
+    With ``live_day_ms`` what is relayed live (tiếp âm) has minutes of its own; without, it counts as all else does.
     """
 
     classes: frozenset[JobClass] = frozenset()

@@ -76,8 +76,8 @@ def _item(fields: Fields, around: Surroundings) -> JsonObject:
     item: JsonObject = {"field": "", "language": "vi", "source": "", "approver": ""}
     item |= copied(fields, *ITEM_COPIED)
     if "text" in fields:
-        if "file" in fields or "digest" in fields:
-            raise fields.wrong("text", "either words to be spoken or audio (file), not both")
+        if any(name in fields for name in ("file", "digest", "live")):
+            raise fields.wrong("text", "either words to be spoken or audio (file, live), not both")
         return item | {"kind": "text", "text": _text(fields, str(item["language"]), around.words)}
     if "live" in fields:
         return item | {"kind": "live"} | _live(fields, around)

@@ -6,13 +6,12 @@ that forgets the night must not mean a night without rules, nor a limit that nob
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import time
 from enum import StrEnum
 
 from edge_agent.core.job import JobClass
 from edge_agent.core.order import Cancel, Command, Loosening, Regulation, Window
-from edge_agent.core.site import STANDARD, Clause, IntoQuiet, LocalPolicy, VolumeBand
+from edge_agent.core.site import Clause, IntoQuiet, LocalPolicy, VolumeBand
 from edge_agent.core.units import DAY_MS, SECOND_MS, ZoneId
 from edge_agent.trust.commands import action_payload, read_action
 from edge_agent.trust.fields import NAME, WALL_MINUTE, Fields, free_text
@@ -145,11 +144,7 @@ def _read_clauses(fields: Fields) -> tuple[Clause, ...]:
     for name in ("classes", "zones"):
         if name in listed[0]:
             raise listed[0].wrong(name, "remove it; the first clause holds for all, later ones for some")
-    first, *others = (_read_clause(clause) for clause in listed)
-    if first.live_day_ms is None:
-        # Regulations made before live relays were: what they do not speak of is bound as where nobody has said anything.
-        first = replace(first, live_day_ms=STANDARD.live_day_ms)
-    return (first, *others)
+    return tuple(_read_clause(clause) for clause in listed)
 
 
 def _read_clause(fields: Fields) -> Clause:

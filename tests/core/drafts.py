@@ -35,6 +35,10 @@ CLIPS = [
     makers.clip_item(digest=key * 64, duration_ms=ms)
     for key, ms in (("1", 4_000), ("2", 60_000), ("3", 85_000), ("4", 89_000))
 ]
+LIVES = [
+    makers.live_item(duration_ms=20_000),
+    makers.live_item(duration_ms=70_000, urls=["https://live.test/tinh.mp3"], stand_in=CLIPS[0]),
+]
 TEXTS = [makers.text_item(text=words) for words in ("Lũ quét!", "Bà con rời nhà ngay.")]
 SERIES = "so-tan"
 OTHERS = "tinh"
@@ -72,6 +76,8 @@ alarms = st.fixed_dictionaries({"every_s": st.sampled_from((0, 0, 60, 900)), "al
 """Of an emergency beside."""
 routine = st.sampled_from(("normal", "normal", "priority"))
 items = st.lists(st.one_of(clips, texts), min_size=1, max_size=2)
+relays = st.lists(st.one_of(clips, texts, st.sampled_from(LIVES)), min_size=1, max_size=2)
+"""Of what is no emergency."""
 
 WHATS = (
     *("lock", "all_stop", "stop", "pause", "pause", "resume", "next_item", "volume", "amplify", "quench", "cancel"),
@@ -122,6 +128,8 @@ def timetable(first: UtcMs) -> Draft:
 def signed_job(draft: Draft, number: int, now: UtcMs) -> Accepted:
     """The order that a draft becomes at ``now``; its digest is for whoever sends it."""
     job = dict(draft)
+    if any(item["kind"] == "live" for item in job["items"]):
+        job["loops"] = 1
     role = {name: job.pop(name) for name in ("sound_max_ms", "per_day")}
     offered = job.pop("offered") and job["class"] != "emergency"
     late_s, zones_s, begins = job.pop("late_s"), job.pop("zones_s"), now + job.pop("from_s") * SECOND_MS

@@ -22,7 +22,7 @@ from tests.core.drafts import (
     anything,
     commands,
     few,
-    items,
+    relays,
     often,
     pauses,
     regulations,
@@ -64,16 +64,16 @@ class Office(RuleBasedStateMachine):
 
     # Orders
 
-    @rule(cls=routine, order=anything, items=items, new=often)
+    @rule(cls=routine, order=anything, items=relays, new=often)
     def order_now(self, cls: str, order: Draft, items: list[Draft], new: bool) -> None:
         self._order(order | {"class": cls, "items": items, "when": {"kind": "now"}}, new)
 
-    @rule(cls=routine, order=anything, items=items, new=often, in_s=st.integers(-15, 150))
+    @rule(cls=routine, order=anything, items=relays, new=often, in_s=st.integers(-15, 150))
     def order_soon(self, cls: str, order: Draft, items: list[Draft], new: bool, in_s: int) -> None:
         at = self.world.true_utc + in_s * SECOND_MS
         self._order(order | {"class": cls, "items": items, "when": {"kind": "at", "utc": at}, "valid_s": 10_800}, new)
 
-    @rule(cls=routine, order=anything, items=items, new=often, in_s=st.sampled_from((30, 90, 3_600)))
+    @rule(cls=routine, order=anything, items=relays, new=often, in_s=st.sampled_from((30, 90, 3_600)))
     def order_a_timetable(self, cls: str, order: Draft, items: list[Draft], new: bool, in_s: int) -> None:
         when = timetable(UtcMs(self.world.true_utc + in_s * SECOND_MS))
         self._order(order | {"class": cls, "items": items, "when": when, "valid_s": 30 * 86_400}, new)

@@ -17,9 +17,9 @@ from edge_agent.core.job import Accepted, Job, JobClass, PlayNow, Preemption
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import NextItem, Pause
 from edge_agent.core.playing import LATE_GRACE_MS
-from edge_agent.core.programme import SIGNAL_MS, Part, Sound, ZoneFeed, length_ms
+from edge_agent.core.programme import SIGNAL_MS, Live, Part, Sound, ZoneFeed, begun_at, length_ms, live_key, sources_of
 from edge_agent.core.state import CLAIMS, OccurrenceKey, State, ZonePart
-from edge_agent.core.units import MonoMs, PlayId, ZoneId
+from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
 from edge_agent.core.zones import RELAY_LEAD_MS
 from tests.core.alerts import Alerts
 from tests.core.lawbook import Lawbook
@@ -39,6 +39,7 @@ class Routed:
     zones: frozenset[ZoneId]
     at: MonoMs
     ends: int
+    parts: tuple[Part, ...]
     so_far: frozenset[ZoneId]  # heard all that came before it
     started: bool = False  # as far as was reported
 
@@ -61,6 +62,7 @@ class Street:
     parts: dict[OccurrenceKey, tuple[Part, ...]] = field(default_factory=dict)  # what was played first
     served: dict[OccurrenceKey, frozenset[ZoneId]] = field(default_factory=dict)  # heard it to its end
     goes_on: set[OccurrenceKey] = field(default_factory=set)  # was set aside, and may begin once more
+    sources: set[ClipKey] = field(default_factory=set)  # live, and open
 
     def see(self, event: Event, now: Now, effects: tuple[fx.Effect, ...], after: State) -> None:
         """Look at one step."""
@@ -71,6 +73,7 @@ class Street:
             self._effect(effect, effects, now, after)
         self._unasked(event, effects)
         self._relays_are_claimed(now, after)
+        self._sources_are_heard(now, after)
         self.lawbook.obeyed([(one.accepted.job, one.zones, one.at) for one in self.routed.values()], now, after)
         self.alerts.in_order([one.accepted.job for one in self.routed.values()], after)
 
@@ -116,6 +119,11 @@ class Street:
                 for book in (self.told, self.reported_on):
                     book.pop(zone, None)
                 self.confirmed.discard(zone)
+            case fx.OpenLive(key=key):
+                assert key not in self.sources, "opened a live source twice"
+                self.sources.add(key)
+            case fx.CloseLive(key=key):
+                self.sources.remove(key)
             case fx.StartPlay():
                 self._start(effect, now, after)
             case fx.RoutePlay():
@@ -129,6 +137,15 @@ class Street:
                 if self._is_set_aside(self.routed[play_id], effects, after):
                     self.goes_on.add(self.routed[play_id].key)
                 del self.routed[play_id]
+
+    def _sources_are_heard(self, now: Now, after: State) -> None:
+        """A live source is open while a programme that sounds is in it, and never without a job that has it."""
+        for routed in self.routed.values():
+            for at, part in begun_at(routed.parts):
+                if isinstance(part, Live) and routed.at + at <= now.mono < routed.at + at + part.duration_ms:
+                    assert part.key in self.sources, "a live part sounds, and nobody has opened its source"
+        wanted = {live_key(item) for key in after.plays for item in sources_of(after.jobs[key[0]].job)}
+        assert self.sources <= wanted, "a live source is open for nobody"
 
     def _is_set_aside(self, routed: Routed, effects: tuple[fx.Effect, ...], after: State) -> bool:
         """Whether a play is stopped by what lets it go on later."""
@@ -170,10 +187,11 @@ class Street:
         ready = durations(after, job) or {}
         for part in start.parts:
             silent = not isinstance(part, Sound) or part.key in SIGNAL_MS
+            assert not (isinstance(part, Live) and job.plays_as is JobClass.EMERGENCY), "a warning that nobody signed"
             assert silent or part.key in ready, "started a play whose sound is not ready"
         self._allowed(start, play.key, now, after)
         so_far = self._heard_so_far(play.key, start.parts, frozenset(play.zones))
-        routed = Routed(play.key, accepted, zones, start.at, start.at + length_ms(start.parts), so_far)
+        routed = Routed(play.key, accepted, zones, start.at, start.at + length_ms(start.parts), start.parts, so_far)
         self._may_hear(zones, start.feeds, routed, now, after)
         self.routed[start.play_id] = routed
         self.whole[play.key] = zones & so_far

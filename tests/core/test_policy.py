@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -32,9 +33,9 @@ NIGHT = (time(21), time(5))
 BOTH = (CHO, DINH)
 
 
-def wish(clock: str, *, seconds: float = 10, cls: JobClass = JobClass.NORMAL) -> Wish:
+def wish(clock: str, *, seconds: float = 10, cls: JobClass = JobClass.NORMAL, live: bool = False) -> Wish:
     """An ordinary sound in both zones, on a Tuesday."""
-    return Wish(cls, BOTH, at(clock), round(seconds * SECOND_MS))
+    return Wish(cls, BOTH, at(clock), round(seconds * SECOND_MS), live=live)
 
 
 def past(
@@ -45,9 +46,10 @@ def past(
     zones: tuple[ZoneId, ...] = BOTH,
     cls: JobClass = JobClass.NORMAL,
     under: str = "",
+    live: bool = False,
 ) -> Sounded:
     start = at(clock, day)
-    return Sounded(JobId("j"), cls, start, UtcMs(start + seconds * SECOND_MS), frozenset(zones), under)
+    return Sounded(JobId("j"), cls, start, UtcMs(start + seconds * SECOND_MS), frozenset(zones), under, live=live)
 
 
 def rules(*clauses: Clause, before: list[tuple[str, int]] | None = None, **laid: Any) -> Rules:
@@ -199,6 +201,37 @@ def test_an_emergency_and_what_an_exception_let_count_in_no_limit() -> None:
     limits = Clause(sessions_per_day=1, day_ms=MINUTE_MS)
     free = [past("06:00:00", 600, cls=JobClass.EMERGENCY), past("07:00:00", 600, under="we-1")]
     assert reason_for(rules(limits, past=free), "12:00:00", seconds=60) is None
+
+
+APART = Clause(sessions_per_day=1, session_ms=600_000, day_ms=600_000, live_day_ms=900_000)
+
+
+def test_relays_with_minutes_of_their_own_use_up_nobody_elses() -> None:
+    """And nobody uses up theirs."""
+    both = [past("06:00:00", 900, live=True), past("12:00:00", 600)]
+    laid = rules(APART, past=both)
+    assert reason_for(laid, "17:00:00", live=True) is Reason.LIVE_MINUTES_PER_DAY
+    assert reason_for(laid, "17:00:00") is Reason.SESSIONS_PER_DAY
+    assert reason_for(rules(APART, past=both[1:]), "17:00:00", seconds=900, live=True) is None
+    assert reason_for(rules(APART, past=both[1:]), "17:00:00", seconds=901, live=True) is Reason.LIVE_MINUTES_PER_DAY
+    assert reason_for(rules(APART, past=both[:1]), "06:15:30", seconds=600) is None, "a relay is no part of its session"
+
+
+def test_relays_count_as_all_else_where_a_regulation_says_nothing_of_them() -> None:
+    """Forty-five minutes a session, relays included."""
+    included = replace(APART, live_day_ms=None)
+    relay = [past("06:00:00", 600, live=True)]
+    assert reason_for(rules(included, past=relay), "06:10:30", seconds=1) is Reason.SESSION_TOO_LONG
+    assert reason_for(rules(included, past=relay), "17:00:00", seconds=1, live=True) is Reason.SESSIONS_PER_DAY
+    assert reason_for(rules(replace(included, sessions_per_day=None), past=relay), "17:00:00", seconds=1) is (
+        Reason.MINUTES_PER_DAY
+    )
+
+
+def test_a_relay_keeps_the_quiet_hours_and_the_volume() -> None:
+    clause = Clause(quiet=NIGHT, live_day_ms=900_000, volume_bands=(VolumeBand(time(5), time(6), 45),))
+    assert reason_for(rules(clause), "04:59:00", live=True) is Reason.QUIET_HOURS
+    assert policy.volume_at(rules(clause), wish("05:30:00", live=True), CHO, 100) == 45
 
 
 def test_a_clause_speaks_about_its_classes_and_zones_only() -> None:

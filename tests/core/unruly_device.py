@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from edge_agent.core import effects as fx
 from edge_agent.core.events import Event, PlayEnded, PlayStarted, RelayChanged, RelayFailed
-from edge_agent.core.programme import length_ms
+from edge_agent.core.programme import Live, Relayed, length_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
 from edge_agent.core.units import MonoMs, PlayId, ZoneId
@@ -105,7 +105,9 @@ class Device:
         if run is not None:
             played_ms = max(0, min(now, run.ends) - run.start.at)
             run.feed(frozenset(), now)
-            self.reports.append(PlayEnded(play_id, dict(run.heard_ms), played_ms * 48, 0, now, reason))
+            live_ms = sum(part.duration_ms for part in run.start.parts if isinstance(part, Live))
+            relayed = Relayed(silent_ms=min(live_ms, played_ms))  # the worst that a source can do
+            self.reports.append(PlayEnded(play_id, dict(run.heard_ms), played_ms * 48, 0, now, reason, relayed))
 
     def _switch(self, order: fx.SwitchRelay, now: MonoMs, broken: bool) -> None:
         zone = order.zone

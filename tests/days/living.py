@@ -25,6 +25,7 @@ SIGNALS = ("Âm báo hiệu", "Nhạc hiệu đi xuống")
 """Items that stand for what the station itself puts before an emergency."""
 PROVINCE = {"issuer": "ha-noi", "level": "province"}
 OFFICERS = {"emergency": ("officer", "deputy")}
+STAND_IN_MS = 180_000
 LETTER_MS = 60
 # How the virtual voice speaks (tests/ward/timing.py).
 
@@ -41,6 +42,8 @@ class Living:
     def live(self) -> None:
         """From the evening before until the last midnight."""
         world = self.world
+        streams = [line for line in self.day.lines["fault"] if line["kind"] == "stream_down"]
+        world.air.down.extend((self.ms(line["from"]), self.ms(line["to"])) for line in streams)
         world.boot()
         world.run_until(60_000)
         self._send(self._regulation(), ("owner",))
@@ -202,12 +205,23 @@ class Living:
             if item.get("text"):
                 made.append(makers.text_item(**told, text="a" * (ms // LETTER_MS)))
                 continue
+            if "live" in item:
+                made.append(self._live(item, told, ms))
+                continue
             key = ClipKey(hashlib.sha256(f"{item['title']} {told['language']} {ms}".encode()).hexdigest())
             self.world.headend.names[key] = item["title"]
             if line.get("via") == "usb" or item.get("stored"):
                 self.world.cache[key] = ms  # brought along, or on the card for such a night
             made.append(makers.clip_item(**told, digest=key, duration_ms=ms))
         return made
+
+    @staticmethod
+    def _live(item: Mapping[str, Any], told: dict[str, str], ms: int) -> dict[str, Any]:
+        """A source by its name, and the recording that stands in for it."""
+        key = hashlib.sha256(item["stand_in"].encode()).hexdigest()
+        stand_in = makers.clip_item(title=item["stand_in"], digest=key, duration_ms=STAND_IN_MS)
+        urls = [f"https://live.test/{item['live']}.mp3"]
+        return makers.live_item(**told, urls=urls, duration_ms=ms, stand_in=stand_in)
 
     def _times(self, days: int) -> dict[str, int]:
         return {"issued_at": self._now(), "not_before": self._now(), "not_after": self._now() + days * 86_400_000}

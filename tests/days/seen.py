@@ -62,6 +62,16 @@ class Seen:
         seconds = round(total_ms / 1000, 1)
         return int(seconds) if seconds == int(seconds) else seconds
 
+    def live_s(self) -> int | float:
+        return self._relayed_s("live_ms")
+
+    def stand_in_s(self) -> int | float:
+        return self._relayed_s("stand_in_ms")
+
+    def _relayed_s(self, name: str) -> int | float:
+        seconds: float = round(self.records[-1]["relayed"][name] / 1000, 1)
+        return int(seconds) if seconds == int(seconds) else seconds
+
     def plays(self) -> int:
         return len(self.runs)
 

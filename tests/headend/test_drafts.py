@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from datetime import date, time
 from pathlib import Path
 
 import pytest
 
-from edge_agent.core.job import ClipItem, JobClass, PlayAt, PlayNow, Preemption, Rule, TextItem
+from edge_agent.core.job import ClipItem, JobClass, LiveItem, PlayAt, PlayNow, Preemption, Rule, TextItem
 from edge_agent.core.units import ClipKey, UtcMs
 from edge_agent.headend.audio_facts import AudioError, AudioFacts
 from edge_agent.headend.drafting import DraftError, Finished, Surroundings, read_draft
@@ -133,6 +134,38 @@ def test_audio_is_measured_published_and_described(world: World) -> None:
         urls=(f"https://content.example/clip/{DIGEST}",),
     )
     assert world.published == [Path("/drafts/ban-tin.mp3")]
+
+
+def test_a_live_source_and_what_stands_in_for_it(world: World) -> None:
+    source = {"title": "Thời sự VOV1", "live": ["https://live.example/vov1.mp3"], "duration_s": 900}
+    stand_in = {"title": "Nhạc nền", "file": "ban-tin.mp3"}
+    (item,) = world.finish(BULLETIN, items=[source | {"stand_in": stand_in}]).job.items
+    assert isinstance(item, LiveItem)
+    assert (item.urls, item.duration_ms) == (("https://live.example/vov1.mp3",), 900_000)
+    assert item.stand_in is not None
+    assert (item.stand_in.title, item.stand_in.digest, item.stand_in.duration_ms) == ("Nhạc nền", DIGEST, 61_000)
+    assert world.published == [Path("/drafts/ban-tin.mp3")]
+    (alone,) = world.finish(BULLETIN, items=[source]).job.items
+    assert isinstance(alone, LiveItem)
+    assert alone.stand_in is None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"file": "ban-tin.mp3"}, "items[0].file: remove it: a live source has live (its addresses), duration_s"),
+        ({"text": "Tin"}, "items[0].text: either words to be spoken or audio"),
+        ({"urls": ["https://a.example/x"]}, "items[0].urls: remove it"),
+        ({"duration_s": None}, "items[0].duration_s: seconds, more than 0"),
+        ({"stand_in": {"title": "x", "text": "Tin"}}, "items[0].stand_in.text: remove it: a recording stands in"),
+        ({"stand_in": {"title": "x", "live": []}}, "items[0].stand_in.live: remove it: a recording stands in"),
+        ({"stand_in": {"title": "x", "fle": "a"}}, 'items[0].stand_in.fle: unknown field, did you mean "file"?'),
+    ],
+)
+def test_a_slip_in_a_live_source_is_named(world: World, change: dict[str, object], said: str) -> None:
+    source = {"title": "Thời sự VOV1", "live": ["https://live.example/vov1.mp3"], "duration_s": 900}
+    with pytest.raises(DraftError, match=re.escape(said)):
+        world.finish(BULLETIN, items=[source | change])
 
 
 def test_a_given_duration_is_taken_to_the_millisecond(world: World) -> None:

@@ -13,6 +13,7 @@ import pytest
 from edge_agent.core.as_run import AsRun, Evidence, RecordKind, ZoneAsRun
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.programme import Relayed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.records import told
 from edge_agent.core.units import DAY_MS, UtcMs, ZoneId
@@ -69,7 +70,7 @@ CUT = replace(
 )
 
 
-NEWER_FIELDS = ("detail", "under", "series", "version", "rehearsal", "corrects")
+NEWER_FIELDS = ("detail", "under", "series", "version", "rehearsal", "corrects", "relayed")
 DOES: dict[What, dict[str, object]] = {
     What.CANCEL: {"target": "x", "until": 1_790_830_800_000},
     What.VOLUME: {"volume": 50},
@@ -127,6 +128,20 @@ def test_totals_count_what_sounded_and_why_the_rest_did_not(tmp_path: Path) -> N
         "  tram-01  06/10/2026 05h31:01  job-bad  lệnh cho địa bàn hoặc cụm loa khác",
     ):
         assert line in table.splitlines()
+
+
+def test_what_was_relayed_is_told_apart(tmp_path: Path) -> None:
+    news = replace(RECORD, relayed=Relayed(1_680_000, 90_000, 30_000))
+    plays = collect(keep(tmp_path, RECORD, news, replace(news, rehearsal=True)), Wanted(HANOI))
+    table = as_table(plays, HANOI)
+    assert "Tiếp âm: trực tiếp 28,0 phút, phát thay thế 1,5 phút, mất tiếng 0,5 phút" in table.splitlines()
+    assert "TIẾP ÂM: Bản tin phường" in table
+    assert json.loads(as_json(plays))["totals"]["relayed"] == {
+        "live_ms": 1_680_000,
+        "stand_in_ms": 90_000,
+        "silent_ms": 30_000,
+    }
+    assert "Tiếp âm" not in as_table(plays[:1], HANOI)
 
 
 def test_what_was_called_off_is_told_and_a_rehearsal_counts_apart(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from edge_agent.core.order import (
     Stop,
     Window,
 )
-from edge_agent.core.site import STANDARD, Clause, IntoQuiet, VolumeBand
+from edge_agent.core.site import Clause, IntoQuiet, VolumeBand
 from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, JobId, UtcMs
 from edge_agent.headend.audio_facts import AudioFacts
 from edge_agent.headend.cli import draft_examples
@@ -79,7 +79,6 @@ def test_a_policy_of_minutes_and_a_volume_for_the_whole_day(world: World) -> Non
         Clause(
             quiet=(time(21), time(5)),
             session_ms=15 * MINUTE_MS,
-            live_day_ms=STANDARD.live_day_ms,
             volume_bands=(VolumeBand(time(0), time(0), 70),),
         ),
         Clause(classes=frozenset({JobClass.NORMAL}), weekdays=frozenset({1, 2}), day_ms=0),

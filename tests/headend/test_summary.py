@@ -129,7 +129,7 @@ day_minutes = 30
         "  bản tin lấn vào khung giờ không phát: không phát",
         "  điều 1, mọi bản tin thường và ưu tiên, mọi cụm loa: không phát từ 21h00 đến 05h00; "
         "chỉ phát các ngày T2, T3, T4, T5, T6; tối đa 2 buổi mỗi ngày; mỗi buổi tối đa 15 phút; "
-        "tiếp âm cả ngày tối đa 1 giờ; âm lượng tối đa 45 (từ 05h00 đến 06h00); âm lượng tối đa 70 (cả ngày)",
+        "âm lượng tối đa 45 (từ 05h00 đến 06h00); âm lượng tối đa 70 (cả ngày)",
         "  điều 2, bản tin thông thường, cụm loa c2: nghỉ 01/01/2027; cả ngày tối đa 30 phút",
         "  vùng phát: vn/ha-noi/dong-thanh",
         "  lệnh dong-thanh-20260921-42, số 42, đơn vị ban hành dong-thanh (commune)",

@@ -181,16 +181,10 @@ clauses = st.builds(
     volume_bands=st.just(()) | _bands,
 )
 _general = st.builds(
-    lambda clause, quiet, session_ms, live_ms, bands: replace(
-        clause,
-        classes=frozenset(),
-        zones=frozenset(),
-        quiet=quiet,
-        session_ms=session_ms,
-        live_day_ms=live_ms,
-        volume_bands=bands,
+    lambda clause, quiet, session_ms, bands: replace(
+        clause, classes=frozenset(), zones=frozenset(), quiet=quiet, session_ms=session_ms, volume_bands=bands
     ),
-    *(clauses, _walls, _lasting(1, 86_400), _lasting(0, 86_400), _bands),
+    *(clauses, _walls, _lasting(1, 86_400), _bands),
 )
 regulations = st.builds(
     order.Regulation,

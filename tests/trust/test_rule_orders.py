@@ -74,7 +74,6 @@ def test_every_field_of_a_regulation_arrives_in_its_place():
                 Clause(
                     quiet=(time(21), time(5)),
                     session_ms=900_000,
-                    live_day_ms=3_600_000,  # as where nobody has said anything
                     volume_bands=(VolumeBand(time(5), time(6), 45), VolumeBand(time(0), time(0), 80)),
                 ),
                 Clause(

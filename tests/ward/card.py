@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
 from edge_agent.core.events import PlayEnded, PlayProgress, PlayStarted
-from edge_agent.core.programme import Sound, length_ms
+from edge_agent.core.programme import Relayed, Sound, length_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
 from tests.ward.timing import LINK_MS, STOP_MS
@@ -162,7 +162,7 @@ class Card:
             run.stopped = self._world.mono
             self._ended(run, Reason.AUDIO_ALTERED)
             return
-        self._say(PlayProgress(run.play.play_id, run.zone_ms(self._world.mono), 0))
+        self._say(PlayProgress(run.play.play_id, run.zone_ms(self._world.mono), 0, self._relayed(run)))
         self._world.after(self._world.progress_ms, lambda: self._progress(run))
 
     def _ended(self, run: Run, reason: Reason | None = None) -> None:
@@ -171,7 +171,11 @@ class Card:
         run.over = True
         zone_ms = run.zone_ms(self._world.mono)
         frames = max(zone_ms.values(), default=0) * FRAMES_A_MS
-        self._say(PlayEnded(run.play.play_id, zone_ms, frames, 0, self._world.machine.boot(), reason))
+        boot = self._world.machine.boot()
+        self._say(PlayEnded(run.play.play_id, zone_ms, frames, 0, boot, reason, self._relayed(run)))
+
+    def _relayed(self, run: Run) -> Relayed:
+        return self._world.air.relayed(run.play.parts, run.begins, min(run.ends, self._world.mono))
 
     def _open(self) -> list[Run]:
         return [run for run in self._runs.values() if not run.over]

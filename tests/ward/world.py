@@ -19,6 +19,7 @@ from edge_agent.relay.port import RelayError
 from edge_agent.trust.keeper import Keeper, believing
 from tests.fakes.journal import FakeDisk
 from tests.ward.agent import Agent
+from tests.ward.air import Air
 from tests.ward.broker import Broker
 from tests.ward.card import CardTrouble, Run
 from tests.ward.content import Content
@@ -77,6 +78,7 @@ class World:
         self.home = Home(self)
         self.relays = WardRelays(self, wired=wired)
         self.card_trouble = CardTrouble()
+        self.air = Air(self)
         self.runs: list[Run] = []
         self.absences: list[tuple[int, int]] = []
         """(from, to) of each time with power and without an agent that steps."""
@@ -203,6 +205,7 @@ class World:
     def set_network(self, up: bool) -> None:
         """Cut or restore the way to broker and content server."""
         self.network = up
+        self.air.network(up)
         if up:
             self.after(RECONNECT_MS, self.broker.let_in)
         else:
@@ -226,6 +229,7 @@ class World:
             self.notes.append((self.mono, note))
 
     def _absent(self) -> None:
+        self.air.agent_gone()
         if self._gone_at is None:
             self._gone_at = self.mono
 

@@ -1,0 +1,90 @@
+"""Live sources in virtual time: what each gives, and what a programme that relays one has of it.
+
+A source gives sound from CONNECT_MS after the agent has opened it until it is closed, but while it is ``down``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from edge_agent.core.effects import CloseLive, OpenLive
+from edge_agent.core.programme import Live, Part, Relayed, begun_at
+from edge_agent.core.units import ClipKey
+
+if TYPE_CHECKING:
+    from tests.ward.world import World
+
+CONNECT_MS = 4_000
+# A TLS connection over 4G, and the two seconds that lie ready before anything is heard.
+
+FOR_EVER = 1 << 60
+
+
+class Air:
+    """The agent's ``LiveSources``, and the card's. ``down`` lists (from, to) in true ms."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._open: dict[ClipKey, int] = {}
+        self._given: list[tuple[ClipKey, int, int]] = []
+        self.down: list[tuple[int, int]] = []
+
+    def order(self, order: OpenLive | CloseLive) -> None:
+        if isinstance(order, OpenLive):
+            self._open.setdefault(order.key, self._world.mono)
+        elif order.key in self._open:
+            self._close(order.key)
+
+    def agent_gone(self) -> None:
+        """Nobody fetches anything any more."""
+        for key in [*self._open]:
+            self._close(key)
+
+    def network(self, up: bool) -> None:
+        """The way to every source is cut, or restored."""
+        if not up:
+            self.down.append((self._world.mono, FOR_EVER))
+        elif self.down and self.down[-1][1] == FOR_EVER:
+            self.down[-1] = (self.down[-1][0], self._world.mono)
+
+    @property
+    def open(self) -> frozenset[ClipKey]:
+        """The sources that are open now."""
+        return frozenset(self._open)
+
+    def relayed(self, parts: tuple[Part, ...], begins: int, until: int) -> Relayed:
+        """What became of the live parts of a programme that began then, in [begins, until)."""
+        total = Relayed()
+        for at, part in begun_at(parts):
+            if isinstance(part, Live):
+                first, last = begins + at, min(begins + at + part.duration_ms, until)
+                total += self._one(part, first, last)
+        return total
+
+    def _one(self, part: Live, first: int, last: int) -> Relayed:
+        lasts = max(last - first, 0)
+        live = sum(max(min(to, last) - max(since, first), 0) for since, to in self._gives(part.key))
+        if part.stand_in in self._world.cache:
+            return Relayed(live, lasts - live)
+        return Relayed(live, 0, lasts - live)
+
+    def _gives(self, key: ClipKey) -> Iterator[tuple[int, int]]:
+        """(from, to) of its sound, without what it was down."""
+        now = self._world.mono
+        for which, since, to in [*self._given, *((key, at, now) for key, at in self._open.items())]:
+            if which == key:
+                yield from _without(since + CONNECT_MS, to, sorted(self.down))
+
+    def _close(self, key: ClipKey) -> None:
+        self._given.append((key, self._open.pop(key), self._world.mono))
+
+
+def _without(since: int, to: int, holes: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    for begins, ends in holes:
+        if begins < to and since < ends:
+            if since < begins:
+                yield since, begins
+            since = max(since, ends)
+    if since < to:
+        yield since, to
