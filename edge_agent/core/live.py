@@ -18,7 +18,6 @@ from edge_agent.core.units import SECOND_MS, ClipKey, MonoMs
 LEAD_MS = 15 * SECOND_MS
 # A 3G cell hands over in up to 10 s, a TLS connection takes some round trips, and 2 s are to lie ready. 30 kB at
 # 16 kB/s are wasted on each relay.
-_AHEAD = (Phase.STAGED, Phase.QUEUED, Phase.ARMED)
 
 
 def reconcile(turn: Turn) -> None:
@@ -36,27 +35,37 @@ def reconcile(turn: Turn) -> None:
 
 
 def next_wake(state: State, now: Now) -> list[MonoMs]:
-    """When a source is to be opened, or has been heard to its end."""
+    """When a source is to be opened, or has been heard to its end.
+
+    What is due and waits for its zones moves along with the time: it is looked at when it begins.
+    """
     turn = Turn(state, now)
-    spans = [span for play in state.plays.values() for _, *span in _heard(turn, play)]
-    return [MonoMs(at) for span in spans for at in span if at > now.mono]
+    plays = [play for play in _relays(turn) if play.phase is Phase.PLAYING or _begins(turn, play) > now.mono]
+    return [MonoMs(at) for play in plays for _, *span in _heard(turn, play) for at in span if at > now.mono]
 
 
 def _wanted(turn: Turn) -> frozenset[ClipKey]:
-    plays = turn.state.plays.values()
-    return frozenset(key for play in plays for key, opens, ends in _heard(turn, play) if opens <= turn.now.mono < ends)
+    return frozenset(
+        key for play in _relays(turn) for key, opens, ends in _heard(turn, play) if opens <= turn.now.mono < ends
+    )
+
+
+def _relays(turn: Turn) -> list[Occurrence]:
+    return [play for play in turn.state.plays.values() if turn.job_of(play).live]
 
 
 def _heard(turn: Turn, play: Occurrence) -> list[tuple[ClipKey, int, int]]:
-    """Each live part of an occurrence: its source, when that is to be open, and when it is over."""
-    if play.phase is Phase.PLAYING:
-        begins = play.start_at
-    elif play.phase in _AHEAD:
-        begins = max(playing.due_at(turn, play), turn.now.mono)  # what waits for its zones begins now at the earliest
-    else:
-        return []
+    """Each live part of a programme: its source, when that is to be open, and when it is over."""
+    begins = _begins(turn, play)
     return [
         (part.key, begins + at - LEAD_MS, begins + at + part.duration_ms)
         for at, part in begun_at(play.parts)
         if isinstance(part, Live)
     ]
+
+
+def _begins(turn: Turn, play: Occurrence) -> MonoMs:
+    """When it has begun, or begins at the earliest."""
+    if play.phase is Phase.PLAYING:
+        return play.start_at
+    return max(playing.due_at(turn, play), turn.now.mono)

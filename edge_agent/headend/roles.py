@@ -57,6 +57,7 @@ class RoleSpec:
     commands: tuple[What, ...] = ()
     sound_max_s: int = 0
     per_day: int = 0
+    sources: tuple[str, ...] = ()
 
     @property
     def of_officers(self) -> bool:
@@ -77,11 +78,17 @@ ONLINE = (
 )
 
 
-def default_roles(area: str, emergency_threshold: int) -> tuple[RoleSpec, ...]:
-    """The roles of one ward (``area`` like vn/ha-noi/dong-thanh), its province and its servers."""
+def default_roles(area: str, emergency_threshold: int, sources: tuple[str, ...] = ()) -> tuple[RoleSpec, ...]:
+    """The roles of one ward (``area`` like vn/ha-noi/dong-thanh), its province and its servers.
+
+    ``sources`` are the live sources that ward and province may relay in what they schedule.
+    """
     parts = area.split("/")
     ward = (*_of_jobs(area, parts[-1], emergency_threshold), *_of_rules(area, parts[-1]))
-    return (*ward, *_province(parts), *ONLINE, *_of_trust(parts))
+    given = (
+        replace(spec, sources=sources) if spec.classes == SCHEDULED else spec for spec in (*ward, *_province(parts))
+    )
+    return (*given, *ONLINE, *_of_trust(parts))
 
 
 def delegates_of(area: str) -> str:
@@ -165,6 +172,7 @@ def _limits(spec: RoleSpec) -> JsonObject:
     limits: dict[str, JsonValue] = {"areas": [*spec.areas], "validity_max_s": spec.validity_max_s}
     if OrderType.JOB in spec.orders:
         limits |= {"classes": [cls.value for cls in spec.classes], "volume_max": spec.volume_max}
+        limits |= {"sources": [*spec.sources]} if spec.sources else {}
     if OrderType.COMMAND in spec.orders:
         limits["commands"] = [what.value for what in spec.commands]
     return limits | {name: value for name, value in _of_emergencies(spec) if value}

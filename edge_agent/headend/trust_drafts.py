@@ -74,9 +74,10 @@ def first(
     keys: Mapping[str, PublicKey],
     only: Collection[str],
     now: UtcMs,
+    sources: tuple[str, ...] = (),
 ) -> Payloads:
     """The documents on a ward's path that the network has not got (of these ``only`` some), with its usual roles."""
-    specs = default_roles(ward, emergency_threshold)
+    specs = default_roles(ward, emergency_threshold, sources)
     ours = {spec.name: [keys[name] for name in _numbered(keys, spec.name)] for spec in specs}
     counts = {spec.name: spec.key_count for spec in specs if spec.key_count}
     enough = {role: found for role, found in ours.items() if len(found) >= counts.get(role, 0)}

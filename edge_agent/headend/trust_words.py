@@ -93,6 +93,7 @@ def _limits(limits: Limits) -> str:
     parts += [f"sự kiện / events {_listed(limits.events)}"] if limits.events else []
     parts += [f"tối đa / sounding {duration(limits.sound_max_ms)}"] if limits.sound_max_ms else []
     parts += [f"{limits.per_day} lần một ngày / a day"] if limits.per_day else []
+    parts += [f"được tiếp âm / may relay {', '.join(limits.sources)}"] if limits.sources else []
     hours = ", ".join(f"{first:%H:%M}–{end:%H:%M}" for first, end in limits.hours)
     return "; ".join([*parts, *([f"giờ / hours {hours}"] if hours else [])])
 

@@ -85,6 +85,8 @@ def _of_jobs(limits: Limits, most: Limits) -> Iterator[str]:
         yield f"limits.volume_max: at most {most.volume_max}"
     if not most.offered & limits.classes <= limits.offered:
         yield f"limits.offered: at least {', '.join(sorted(most.offered & limits.classes))}"
+    if most.sources and not all(most.may_relay(source) for source in limits.sources):
+        yield f"limits.sources: some of {', '.join(most.sources)}, or below"  # a parent that names none binds nobody
     if not _minutes(limits) <= _minutes(most):  # of emergencies too: they are exempt, and their rehearsals are not
         yield "limits.hours: within the parent's"
     if JobClass.EMERGENCY in limits.classes:

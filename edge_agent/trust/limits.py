@@ -10,7 +10,7 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from edge_agent.core.events import Rejected
-from edge_agent.core.job import Job, JobClass, PlayAt, PlayNow, Rule
+from edge_agent.core.job import Job, JobClass, LiveItem, PlayAt, PlayNow, Rule
 from edge_agent.core.order import Command, Heading, RuleOrder, Timetable
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
@@ -82,6 +82,16 @@ def _beyond_job(job: Job, limits: Limits) -> Rejected | None:
         return _over(f"event: {job.event} is not among the role's")
     if job.volume > limits.volume_max:
         return _over(f"volume: {job.volume} is above the role's {limits.volume_max}")
+    return _beyond_sources(job, limits)
+
+
+def _beyond_sources(job: Job, limits: Limits) -> Rejected | None:
+    """Nobody signs what a live source says, so those who delegate say which ones there are."""
+    for index, item in enumerate(job.items):
+        if isinstance(item, LiveItem):
+            for url in item.urls:
+                if not limits.may_relay(url):
+                    return _over(f"items[{index}].urls: {url} is none of the role's live sources")
     return None
 
 

@@ -12,6 +12,7 @@ from edge_agent.core.job import JobClass
 from edge_agent.core.units import SECOND_MS
 from edge_agent.trust.commands import What
 from edge_agent.trust.fields import AREA, WALL_MINUTE, Fields
+from edge_agent.trust.items import URL
 from edge_agent.trust.orders import EVENT, VOLUME_MAX, OrderType
 from edge_agent.trust.strict_json import WireError
 
@@ -21,8 +22,9 @@ VALIDITY_S_MAX = 400 * 86_400  # the built-in ceiling: a year's timetable and th
 EVENTS_MAX = 32  # kinds of emergency that one office warns of: a dozen or two
 SOUND_S_MAX = 86_400  # all the sound of one emergency: a day of it is no warning any more
 PER_DAY_MAX = 1_000
+SOURCES_MAX = 16  # the national, the provincial and the commune's own programmes, twice over
 _OF_ALL = ("areas", "validity_max_s")
-_OF_JOBS = ("classes", "hours", "volume_max", "offered")
+_OF_JOBS = ("classes", "hours", "volume_max", "offered", "sources")
 _OF_EMERGENCIES = ("events", "sound_max_s", "per_day")
 
 
@@ -32,7 +34,8 @@ class Limits:
 
     Jobs of the classes in ``offered`` are only offered: the commune chooses and schedules them (requirement B2).
     ``commands`` are the actions that it may command. ``events`` (empty: any), ``sound_max_ms`` for one emergency and
-    ``per_day`` for all of a day's (0: no limit) bind its emergencies only.
+    ``per_day`` for all of a day's (0: no limit) bind its emergencies only. ``sources`` are the addresses of live sources
+    that it may relay, or their beginnings, which end in "/".
     """
 
     classes: frozenset[JobClass]
@@ -45,6 +48,12 @@ class Limits:
     events: frozenset[str] = frozenset()
     sound_max_ms: int = 0
     per_day: int = 0
+    sources: tuple[str, ...] = ()
+
+    def may_relay(self, url: str) -> bool:
+        """Whether an address is one of ``sources``, or lies below one."""
+        below = (source for source in self.sources if source.endswith("/"))
+        return url in self.sources or ("/.." not in url and url.startswith(tuple(below)))
 
 
 def read_limits(fields: Fields, orders: frozenset[OrderType]) -> Limits:
@@ -63,6 +72,7 @@ def read_limits(fields: Fields, orders: frozenset[OrderType]) -> Limits:
         events=frozenset(fields.texts("events", EVENT, 1, EVENTS_MAX) if "events" in fields else ()),
         sound_max_ms=fields.integer("sound_max_s", 1, SOUND_S_MAX, default=0) * SECOND_MS,
         per_day=fields.integer("per_day", 1, PER_DAY_MAX, default=0),
+        sources=fields.texts("sources", URL, 1, SOURCES_MAX) if "sources" in fields else (),
     )
     if not limits.offered <= limits.classes - {JobClass.EMERGENCY}:
         raise fields.wrong("offered", "some of classes, without emergency: that waits for nobody")

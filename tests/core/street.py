@@ -73,7 +73,7 @@ class Street:
             self._effect(effect, effects, now, after)
         self._unasked(event, effects)
         self._relays_are_claimed(now, after)
-        self._sources_are_heard(now, after)
+        self._sources_are_heard(effects, now, after)
         self.lawbook.obeyed([(one.accepted.job, one.zones, one.at) for one in self.routed.values()], now, after)
         self.alerts.in_order([one.accepted.job for one in self.routed.values()], after)
 
@@ -119,11 +119,6 @@ class Street:
                 for book in (self.told, self.reported_on):
                     book.pop(zone, None)
                 self.confirmed.discard(zone)
-            case fx.OpenLive(key=key):
-                assert key not in self.sources, "opened a live source twice"
-                self.sources.add(key)
-            case fx.CloseLive(key=key):
-                self.sources.remove(key)
             case fx.StartPlay():
                 self._start(effect, now, after)
             case fx.RoutePlay():
@@ -138,8 +133,14 @@ class Street:
                     self.goes_on.add(self.routed[play_id].key)
                 del self.routed[play_id]
 
-    def _sources_are_heard(self, now: Now, after: State) -> None:
+    def _sources_are_heard(self, effects: tuple[fx.Effect, ...], now: Now, after: State) -> None:
         """A live source is open while a programme that sounds is in it, and never without a job that has it."""
+        for effect in effects:
+            if isinstance(effect, fx.OpenLive):
+                assert effect.key not in self.sources, "opened a live source twice"
+                self.sources.add(effect.key)
+            elif isinstance(effect, fx.CloseLive):
+                self.sources.remove(effect.key)
         for routed in self.routed.values():
             for at, part in begun_at(routed.parts):
                 if isinstance(part, Live) and routed.at + at <= now.mono < routed.at + at + part.duration_ms:

@@ -246,7 +246,7 @@ def _trust() -> bytes:
     pair = [makers.signer(name).keyid for name in ("officer", "deputy")]
     province = makers.signer("province")
     roles = [
-        makers.job_role(limits={"classes": ["normal", "priority"]}),
+        makers.job_role(limits={"classes": ["normal", "priority"], "sources": ["https://live.test/"]}),
         makers.job_role(role="emergency", keyids=pair, threshold=2, limits={"classes": ["emergency"]}),
         makers.job_role(
             role="province",

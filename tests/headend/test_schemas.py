@@ -196,7 +196,7 @@ def examples(kind: str) -> list[Any]:
 
 def trust_documents() -> tuple[dict[str, Any], ...]:
     token = makers.P256Signer("token")
-    counted = {"events": ["flash-flood"], "sound_max_s": 3_600, "per_day": 12}
+    counted = {"events": ["flash-flood"], "sound_max_s": 3_600, "per_day": 12, "sources": ["https://live.test/"]}
     ward = makers.job_role(keyids=[token.keyid], limits={"hours": [["05:00", "21:00"]], **counted})
     both = makers.job_role(
         role="both",
@@ -219,7 +219,7 @@ def trust_documents() -> tuple[dict[str, Any], ...]:
 
 def _delegates(name: str) -> dict[str, Any]:
     """Bounds of every kind."""
-    counted = {"events": ["flash-flood"], "sound_max_s": 3_600, "per_day": 12}
+    counted = {"events": ["flash-flood"], "sound_max_s": 3_600, "per_day": 12, "sources": ["https://live.test/"]}
     return makers.delegates(name, limits={"hours": [["05:00", "21:00"]], "offered": ["normal"], **counted})
 
 

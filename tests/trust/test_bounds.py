@@ -27,6 +27,7 @@ MOST: dict[str, Any] = {
     "events": ["lu-quet", "bao"],
     "sound_max_s": 600,
     "per_day": 5,
+    "sources": ["https://live.test/vov1.mp3", "https://live.test/ha-noi/"],
 }
 GOOD: dict[str, Any] = {
     "classes": ["normal"],
@@ -84,6 +85,8 @@ def test_what_stays_within_is_allowed() -> None:
         ({"hours": [["20:00", "05:30"]]}, "limits.hours"),
         ({"offered": None}, "limits.offered"),
         ({"hours": None}, "limits.hours"),
+        ({"sources": ["https://live.test/"]}, "limits.sources"),
+        ({"sources": ["https://live.test/vov1.mp3", "https://live.test/vov2.mp3"]}, "limits.sources"),
     ],
 )
 def test_a_ward_that_reaches_further_than_its_province_lets_it(limits: dict[str, Any], named: str) -> None:
@@ -91,6 +94,14 @@ def test_a_ward_that_reaches_further_than_its_province_lets_it(limits: dict[str,
     found = excess(role(GOOD), role(wider, role="second"))
     assert found is not None
     assert found.startswith(f"roles[1].{named}"), found
+
+
+@pytest.mark.parametrize("sources", [None, ["https://live.test/vov1.mp3", "https://live.test/ha-noi/xa/"]])
+def test_a_ward_relays_what_its_province_lets_it(sources: list[str] | None) -> None:
+    given = {} if sources is None else {"sources": sources}
+    assert excess(role(GOOD | given)) is None
+    unbound = bounds(limits={name: value for name, value in MOST.items() if name != "sources"})
+    assert excess(role(GOOD | given), parent=unbound) is None
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from tests.trust.makers import (
     NOON,
     command_role,
     job_role,
+    live_item,
     make_command,
     make_job,
     make_regulation,
@@ -25,6 +26,7 @@ from tests.trust.makers import (
     make_window,
     owner_role,
     rule_when,
+    text_item,
 )
 
 SITE = make_site()
@@ -109,6 +111,35 @@ def test_a_class_that_the_role_has_not_is_refused():
     limits = {"classes": ["normal", "priority"]}
     assert verdict(limits, **{"class": "priority"}) is None
     assert detail(limits, **{"class": "emergency"}) == "class: emergency is not among the role's"
+
+
+FROM_VOV, FROM_HANOI = "https://live.test/vov1.mp3", "https://live.test/ha-noi/"
+
+
+@pytest.mark.parametrize("url", [FROM_VOV, "https://live.test/ha-noi/fm96.mp3", FROM_HANOI])
+def test_a_live_source_of_the_roles_may_be_relayed(url: str):
+    assert verdict({"sources": [FROM_VOV, FROM_HANOI]}, items=[live_item(urls=[url])]) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://live.test/vov1.mp3/x",
+        "https://live.test/vov1.mp3?x",
+        "https://live.test/vov2.mp3",
+        "https://live.test.evil.test/ha-noi/fm96.mp3",
+        "https://live.test/ha-noi/../vov2.mp3",
+        "https://live.test/ha-noi",
+        "https://live.test:444/ha-noi/fm96.mp3",
+    ],
+)
+def test_a_live_source_that_is_not_the_roles_is_refused(url: str):
+    refused = detail({"sources": [FROM_VOV, FROM_HANOI]}, items=[text_item(), live_item(urls=[FROM_VOV, url])])
+    assert refused == f"items[1].urls: {url} is none of the role's live sources"
+
+
+def test_a_role_that_names_no_source_relays_none():
+    assert detail({}, items=[live_item()]).startswith("items[0].urls: https://live.test/vov1.mp3 is none of")
 
 
 def test_a_commune_cannot_sign_as_the_province():

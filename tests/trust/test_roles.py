@@ -220,6 +220,9 @@ def test_how_often_and_how_long_a_key_may_warn_is_read():
         (job_role, {"sound_max_s": 86_401}, "sound_max_s: an integer from 1 to 86400"),
         (job_role, {"per_day": 0}, "per_day: an integer from 1 to 1000"),
         (job_role, {"per_day": 1_001}, "per_day: an integer from 1 to 1000"),
+        (job_role, {"sources": []}, "sources: a list of 1 to 16"),
+        (job_role, {"sources": ["https://"]}, "sources[0]: an https:// address"),
+        (job_role, {"sources": ["http://live.test/"]}, "sources[0]: an https:// address"),
     ],
 )
 def test_a_wrong_limit_is_named(role: Any, over: dict[str, Any], message: str):

@@ -40,7 +40,11 @@ from tests.trust.wrong import (
     scraps,
 )
 
-judge = make_judge(makers.make_trust(), makers.make_site())
+_OFFICER = makers.job_role(limits={"sources": ["https://live.test/"]})
+judge = make_judge(
+    makers.make_trust(roles=[_OFFICER, makers.owner_role(), makers.command_role(), makers.online_role()]),
+    makers.make_site(),
+)
 INSTANT = no_integer(0, UTC_MAX)
 CAP = {"identifier": "vn-1", "sender": "kttv", "sent": "2026-10-01T12:00:00+07:00"}
 JOB = makers.job_dict(
@@ -56,6 +60,7 @@ JOB = makers.job_dict(
     **{"class": "priority", "order": 1, "loops": 2, "gap_s": 3, "preemption": "drop"},
 )
 AT = makers.job_dict(when={"kind": "at", "utc": makers.NOON + 1})
+RELAY = makers.job_dict(items=[makers.live_item(stand_in=makers.clip_item())], loops=1)
 EMERGENCY = makers.job_dict(
     **{"class": "emergency"},
     when={"kind": "now", "every_s": 180, "until": makers.NOON + 1},
@@ -71,7 +76,13 @@ REGULATION = makers.regulation_dict(
     clauses=[
         makers.clause_dict(),
         makers.clause_dict(
-            classes=["normal"], zones=["cho"], weekdays=[1], holidays=["2027-02-06"], sessions_per_day=4, day_s=3_600
+            classes=["normal"],
+            zones=["cho"],
+            weekdays=[1],
+            holidays=["2027-02-06"],
+            sessions_per_day=4,
+            day_s=3_600,
+            live_day_s=60,
         ),
     ],
 )
@@ -121,7 +132,7 @@ WRONG_IN_JOB: dict[str, Wrong] = {
     "gap_s": no_integer(0, 3_600),
     "items": no_list(1, 20, lambda _: makers.text_item()),
     "items[0]": no_object(),
-    "items[0].kind": no_choice("clip", "text"),
+    "items[0].kind": no_choice("clip", "text", "live"),
     "items[0].title": no_words(1, 200),
     "items[0].field": no_words(0, 40),
     "items[0].language": no_text(r"[A-Za-z0-9-]{1,16}"),
@@ -152,6 +163,16 @@ WRONG_IN_JOB: dict[str, Wrong] = {
     "cap.sent": no_words(0, 200),
     "critical": no_list(0, 64, "known-{}".format),
     "critical[0]": no_words(1, 64),
+}
+WRONG_IN_RELAY: dict[str, Wrong] = {
+    "loops": st.integers(2, 20),
+    "items[0].urls": no_list(1, 4, "https://a/{}".format),
+    "items[0].urls[0]": no_text(r"https://.*"),
+    "items[0].duration_ms": no_integer(1, 7_200_000),
+    "items[0].stand_in": no_object(),
+    "items[0].stand_in.kind": no_choice("clip"),
+    "items[0].stand_in.title": no_words(1, 200),
+    "items[0].stand_in.digest": no_text(HEX_64),
 }
 WRONG_IN_EMERGENCY: dict[str, Wrong] = {
     "when.every_s": no_integer(60, 3_600),
@@ -199,6 +220,7 @@ WRONG_IN_REGULATION: dict[str, Wrong] = WRONG_IN_HEADING | {
     "clauses[1].sessions_per_day": no_integer(0, 96),
     "clauses[1].day_s": no_integer(0, 86_400),
     "clauses[1].session_s": no_integer(1, 86_400),
+    "clauses[1].live_day_s": no_integer(0, 86_400),
     "clauses[1].more": scraps,
 }
 WRONG_IN_WINDOW: dict[str, Wrong] = WRONG_IN_HEADING | {
@@ -282,6 +304,8 @@ WRONG_IN_TRUST: dict[str, Wrong] = {
     "roles[0].limits.events[0]": no_text(r"[a-z0-9-]{1,40}"),
     "roles[0].limits.sound_max_s": no_integer(1, 86_400),
     "roles[0].limits.per_day": no_integer(1, 1_000),
+    "roles[0].limits.sources": no_list(1, 16, "https://a/{}".format),
+    "roles[0].limits.sources[0]": no_text(r"https://.*"),
     "roles[2].limits.commands": no_list(1, 14, "stop-{}".format),
     "roles[2].limits.commands[0]": no_choice(*What),
     "roles[2].limits.validity_max_s": no_integer(1, 400 * 86_400),
@@ -289,7 +313,7 @@ WRONG_IN_TRUST: dict[str, Wrong] = {
     "roles[3].keyids": st.just([makers.signer("officer").keyid]),
     "roles[3].keyids[0]": no_text(HEX_64),
 }
-COUNTED = {"events": ["flash-flood"], "sound_max_s": 600, "per_day": 3}
+COUNTED = {"events": ["flash-flood"], "sound_max_s": 600, "per_day": 3, "sources": ["https://live.test/"]}
 TRUST = makers.trust_document(
     roles=[
         makers.job_role(limits={"hours": [["05:00", "21:00"]], **COUNTED}),
@@ -330,7 +354,7 @@ def named(payload: dict[str, Any]) -> str:
     return refusal.detail.partition(": ")[0]
 
 
-@pytest.mark.parametrize("payload", [JOB, AT, EMERGENCY])
+@pytest.mark.parametrize("payload", [JOB, AT, EMERGENCY, RELAY])
 def test_what_is_spoilt_below_was_right_before(payload: dict[str, Any]) -> None:
     assert isinstance(judged(payload), Accepted)
     assert isinstance(judged(makers.welcome_dict()), Welcome)
@@ -356,6 +380,12 @@ def test_one_wrong_field_of_a_job_is_the_one_that_is_named(paths: list[str], dat
 def test_one_wrong_field_of_an_emergency_is_the_one_that_is_named(paths: list[str], data: st.DataObject) -> None:
     for path in paths:
         assert names(named(put(EMERGENCY, path, data.draw(WRONG_IN_EMERGENCY[path], path))), path)
+
+
+@given(some_of(WRONG_IN_RELAY), st.data())
+def test_one_wrong_field_of_a_live_source_is_the_one_that_is_named(paths: list[str], data: st.DataObject) -> None:
+    for path in paths:
+        assert names(named(put(RELAY, path, data.draw(WRONG_IN_RELAY[path], path))), path)
 
 
 RULES = {

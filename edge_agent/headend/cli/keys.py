@@ -77,6 +77,7 @@ def _add_init(tasks: Tasks) -> None:
         help="số chữ ký tối thiểu cho tin khẩn cấp / officers who must sign an emergency (2); "
         "1 chữ ký: hiệu lực tối đa 30 phút / alone: valid for 30 minutes at most",
     )
+    add_sources(parser)
     parser.add_argument(
         "--host",
         action="append",
@@ -90,6 +91,18 @@ def _add_init(tasks: Tasks) -> None:
         "servers only: the other keys are made by their holders, by `keys new`",
     )
     add_where_keys_lie(parser)
+
+
+def add_sources(parser: argparse.ArgumentParser) -> None:
+    """Which live sources ward and province may relay."""
+    parser.add_argument(
+        "--source",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="nguồn được tiếp âm: địa chỉ, hoặc phần đầu kết thúc bằng / ; dùng nhiều lần được / a live source that "
+        "may be relayed: its address, or the beginning of several, ending in /; repeatable",
+    )
 
 
 def _add_new(tasks: Tasks) -> None:
@@ -146,7 +159,7 @@ def _init(args: argparse.Namespace) -> int:
     if AREA.pattern.fullmatch(args.area) is None:
         raise KeyringError(f"--area {args.area}: {AREA.rule}")
     check_new(args.dir, args.realm)  # before anybody types passphrases for it
-    specs = default_roles(args.area, args.emergency_threshold)
+    specs = default_roles(args.area, args.emergency_threshold, tuple(args.source))
     if args.apart:
         return _init_apart(args, specs)
     make = prepare([name for spec in specs if spec.of_officers for name in spec.key_names], wish_of(args))

@@ -20,6 +20,7 @@ from edge_agent.headend.apart import (
     unsigned,
     with_signature,
 )
+from edge_agent.headend.cli.keys import add_sources
 from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_task, add_zone, read_file, write_file
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.headend import utc_now
@@ -108,6 +109,7 @@ def _add_draft(tasks: Tasks) -> None:
     parser.add_argument(
         "--emergency-threshold", type=int, choices=(1, 2), default=2, help="như `keys init` / as of `keys init` (2)"
     )
+    add_sources(parser)
 
 
 def _draft(args: argparse.Namespace) -> int:
@@ -137,7 +139,7 @@ def _payloads(args: argparse.Namespace, chain: Chain | None, given: dict[str, Pu
             raise KeyringError("--realm: tên mạng / is needed with --first, where no document is here yet")
         if chain is None:
             check_new(args.dir, realm)
-        return first(chain, realm, args.first, args.emergency_threshold, given, areas, now)
+        return first(chain, realm, args.first, args.emergency_threshold, given, areas, now, tuple(args.source))
     if chain is None:
         raise KeyringError(f"{args.dir}: chưa có văn bản nào / no document is here; write --first, or `trust take`")
     if args.replace is not None:
