@@ -34,7 +34,7 @@ class Limits:
 
     Jobs of the classes in ``offered`` are only offered: the commune chooses and schedules them (requirement B2).
     ``commands`` are the actions that it may command. ``events`` (empty: any), ``sound_max_ms`` for one emergency and
-    ``per_day`` for all of a day's (0: no limit) bind its emergencies only. ``sources`` are the addresses of live sources
+    ``per_day`` for all of a day's (0: no limit) bind its emergencies only. ``sources`` are addresses of live sources
     that it may relay, or their beginnings, which end in "/".
     """
 
