@@ -95,7 +95,9 @@ def _noted(piece: Piece) -> Said:
 RULES = (
     Rule(
         re.compile(
-            r"(?:https?://|www\.)\S+|[\w.+-]+@[\w.-]+|[\w-]+(?:\.[\w-]+)*\.(?:vn|com|net|org|info|edu|gov)(?![^\W_])(?:/\S*)?",
+            # From where it begins, in labels as long as there are: no row of signs is gone through at each of them.
+            r"(?:https?://|www\.)\S+|(?<![\w.+-])[\w.+-]+@[\w.-]+|"
+            r"(?<![\w-])[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}\.(?:vn|com|net|org|info|edu|gov)(?![^\W_])(?:/\S*)?",
             re.IGNORECASE,
         ),
         _net_address,

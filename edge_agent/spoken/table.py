@@ -23,6 +23,7 @@ OWN = ("abbreviations", "words")
 SECTIONS = (*OWN, "units", "unclear", "document_kinds", "document_issuers")
 NOT_AFTER_LETTER = r"(?<![^\W_])"
 NOT_BEFORE_LETTER = r"(?![^\W_])"
+SPACES = re.compile(" *")
 NEVER = re.compile(r"(?!)")
 
 Entries = Mapping[str, str]
@@ -142,8 +143,9 @@ def stop_after(found: re.Match[str]) -> str:
     """What an entry's own full stop leaves behind: a space before a letter, the stop itself at the end of a line."""
     if not found[0].endswith("."):
         return ""
-    following = found.string[found.end() :].lstrip(" ")
-    if not following or following[0] in "\r\n":
+    following = SPACES.match(found.string, found.end())
+    assert following is not None
+    if found.string[following.end() : following.end() + 1] in ("", "\r", "\n"):
         return "."
     return " " if found.string[found.end()] != " " else ""
 
