@@ -44,7 +44,7 @@ def test_without_a_wish_the_station_speaks_as_it_was_measured(tmp_path: Path) ->
 
 
 def test_recorded_stems_are_made_ready_once_the_station_is_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not while it starts: two hundred of them take minutes."""
+    """Not while it starts: two hundred of them take more than a minute."""
     prepared = queue.Queue[str]()
     monkeypatch.setattr(RecordedFirst, "prepare", lambda voice: prepared.put(threading.current_thread().name))
     voice = voice_of(make_station(tmp_path).config)

@@ -16,7 +16,7 @@ Lệnh phát / a broadcast:
   [[items]]
   title = "Bản tin phường"
   approver = "nguoi-duyet-07"
-  file = "ban-tin.mp3"                # hoặc / or: text = "…" (trạm tự đọc)
+  file = "ban-tin.mp3"                # không thu âm được thì / last resort: text = "…" (máy đọc)
 Khẩn cấp cần thêm / an emergency also needs: event = "lu-quet"; nếu lặp lại / if repeated:
   [when] every_minutes = 10, until = 2026-10-06T08:00:00+07:00
 Cũng có / also: late_limit_s, zones_late_limit_s, preemption = "rejoin | resume | restart | drop", series + version,
