@@ -9,13 +9,13 @@ clauses is taken. A clause is a stem's when the same words are heard: both as ``
 from __future__ import annotations
 
 import re
-import tomllib
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from edge_agent.spoken.reading import is_vietnamese, read, read_as_far_as_possible
 from edge_agent.spoken.syllables import TONES
+from edge_agent.toml import read_toml
 
 LISTING = "stems.toml"
 """The file in a folder of stems that says what each of its other files says."""
@@ -24,6 +24,8 @@ LISTING_CHARS_MAX = 64 * 1_024
 STEMS_MAX = 200
 STEM_CHARS_MAX = 300
 # As many as an announcer records in a day, and what is said in one breath or three; all of them together fit the above.
+FAULTS_MAX = 50
+# Nobody puts more right at one go.
 PIECES_MAX = 16
 # A text that changes voices more often is easier to follow in one. Each piece costs a child or two, before a warning.
 VOICE_CHARS_MAX = 2_000
@@ -31,6 +33,7 @@ VOICE_CHARS_MAX = 2_000
 
 FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # A file beside the listing, in no other folder.
+SHOWN_CHARS_MAX = 100
 LANGUAGE = re.compile(r"[a-z0-9]{1,16}")
 END = re.compile(r"(?<![.!?…:;])[.!?…:;]++[)\]}”’»\"']*+(?=\s|$)|\n")
 NOT_HEARD = re.compile(r"[()\[\]{}“”«»\"]")
@@ -91,7 +94,7 @@ def parse(listing: str) -> Stems:
             continue
         taken[language, stem.clauses] = file
         stems.append(stem)
-    return Stems(tuple(stems), tuple(faults), _by_beginning(stems))
+    return Stems(tuple(stems), tuple(faults[:FAULTS_MAX]), _by_beginning(stems))
 
 
 def without_any(*faults: str) -> Stems:
@@ -119,13 +122,15 @@ def _entries(listing: str, faults: list[str]) -> Iterator[tuple[str, str, object
         faults.append(f"{LISTING}: tối đa {LISTING_CHARS_MAX} ký tự / at most {LISTING_CHARS_MAX} characters")
         return
     try:
-        content = tomllib.loads(listing)
-    except (ValueError, RecursionError) as error:
-        faults.append(f"{LISTING}: sai cú pháp TOML / not valid TOML: {error}")
+        content = read_toml(listing)
+    except ValueError as error:
+        faults.append(f"{LISTING}: sai cú pháp TOML / not valid TOML: {_shown(str(error))}")
         return
     for language, section in content.items():
         if not LANGUAGE.fullmatch(language) or not isinstance(section, dict):
-            faults.append(f"[{language}]: viết [vi], dưới đó mỗi dòng một câu / write [vi], below it one stem a line")
+            faults.append(
+                f"[{_shown(language)}]: viết [vi], dưới đó mỗi dòng một câu / write [vi], below it one stem a line"
+            )
             continue
         for file, text in section.items():
             yield language, file, text
@@ -134,7 +139,7 @@ def _entries(listing: str, faults: list[str]) -> Iterator[tuple[str, str, object
 def _stem(language: str, file: str, text: object) -> Stem | str:
     """An entry, or what is wrong with it."""
     if not FILE.fullmatch(file) or file == LISTING:
-        return f"{file!r}: tên tệp chỉ gồm chữ không dấu, số, . _ - / letters, digits, . _ - and in this folder"
+        return f"{_shown(file)}: tên tệp chỉ gồm chữ không dấu, số, . _ - / letters, digits, . _ - and in this folder"
     if not isinstance(text, str) or not 1 <= len(text) <= STEM_CHARS_MAX:
         return f"{file}: lời từ 1 đến {STEM_CHARS_MAX} ký tự / its words, 1 to {STEM_CHARS_MAX} characters"
     if is_vietnamese(language) and isinstance(told := read(text), tuple):
@@ -142,6 +147,11 @@ def _stem(language: str, file: str, text: object) -> Stem | str:
         return f"{file}: không đọc được / cannot be read: {told[0].text()}"
     clauses = tuple(clause.heard for clause in _clauses(language, text))
     return Stem(file, language, clauses) if clauses else f"{file}: không có lời / no words"
+
+
+def _shown(text: str) -> str:
+    """Whatever stands in a listing, in one line and not at length."""
+    return "".join(char if char.isprintable() else "?" for char in text[:SHOWN_CHARS_MAX])
 
 
 def _by_beginning(stems: list[Stem]) -> dict[tuple[str, str], tuple[Stem, ...]]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import functools
 import re
-import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from edge_agent.toml import read_toml
 
 BUILT_IN = Path(__file__).with_name("words_vi.toml")
 TABLE_CHARS_MAX = 64 * 1_024
@@ -65,8 +66,8 @@ def parse(text: str, known: tuple[str, ...] = OWN) -> Table:
     if len(text) > TABLE_CHARS_MAX:
         raise TableError("the table", f"at most {TABLE_CHARS_MAX} characters / tối đa {TABLE_CHARS_MAX} ký tự")
     try:
-        content = tomllib.loads(unicodedata.normalize("NFC", text))
-    except (ValueError, RecursionError) as error:
+        content = read_toml(unicodedata.normalize("NFC", text))
+    except ValueError as error:
         raise TableError("the table", f"not valid TOML / sai cú pháp TOML: {error}") from error
     for name in content:
         if name not in known:
