@@ -47,6 +47,7 @@ def test_what_is_left_out_has_the_documented_default() -> None:
     assert config.relays.simulated_dir is None
     assert config.zones["cho"].read_back_line is None
     assert (config.speech.voice, config.speech.rate_wpm) == ("vi", 150)
+    assert config.speech.stems == FOLDER / "stems"
     assert config.cache.bytes_max == 2_000_000_000
     assert config.decoder.sandbox is Sandbox.AUTO
     assert config.console.language is Language.VI

@@ -122,6 +122,7 @@ WRONG: dict[str, Literal] = {
     "[policy] into_quiet": no_choice("refuse", "cut"),
     "[speech] voice": no_choice("vi", "vi-vn-x-central", "vi-vn-x-south"),
     "[speech] rate_wpm": no_integer(80, 450),
+    "[speech] stems": no_file,
     "[cache] bytes_max": no_integer(1_000_000, 1_000_000_000_000),
     "[cache] fetch_mb_per_day": no_integer(1, 100_000),
     "[decoder] sandbox": no_choice("bwrap", "none"),

@@ -10,7 +10,7 @@ from edge_agent.config import ConfigError, load
 from edge_agent.config.lines import index_lines
 from edge_agent.config.parse import CONFIG_BYTES_MAX, RUN_DIR_BYTES_MAX
 from edge_agent.config.reader import PROBLEMS_MAX, SHOWN_CHARS_MAX, SYNTAX_CHARS_MAX, Fault
-from edge_agent.config.toml import DOTS_MAX, read_toml
+from edge_agent.toml import DOTS_MAX, read_toml
 from tests.config_texts import (
     EXAMPLE,
     changed,

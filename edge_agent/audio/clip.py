@@ -7,7 +7,8 @@ writes; ``pcm_store`` does.
     pinned/…                      the same for what must never be evicted: the emergency set
 
     KEY.pcm      mono, 16-bit little-endian, at the card's rate
-    KEY.blocks   "RATE FRAMES", one SHA-256 (hex) for each 64 KiB of sound, and the SHA-256 of all lines before
+    KEY.blocks   "RATE FRAMES" or "RATE FRAMES STAMP", one SHA-256 (hex) for each 64 KiB of sound, and the SHA-256 of
+                 all lines before; the stamp says what made this sound of a text (16 hex digits)
 
 The digests find rot and torn writes (a cheap SD card, a power cut), and a file that somebody changed carelessly.
 """
@@ -35,7 +36,7 @@ LINE_BYTES = 2 * DIGEST_BYTES + 1
 BLOCKS_FILE_BYTES_MAX = 64 + LINE_BYTES * (CLIP_BYTES_MAX // BLOCK_BYTES + 2)
 
 _KEY = re.compile(r"[a-z0-9-]{1,64}")
-_HEAD = re.compile(rb"([1-9][0-9]{3,5}) ([1-9][0-9]{0,9})\n")
+_HEAD = re.compile(rb"([1-9][0-9]{3,5}) ([1-9][0-9]{0,9})(?: ([0-9a-f]{16}))?\n")
 _LINES = re.compile(rb"([0-9a-f]{64}\n)*+")
 
 
@@ -82,6 +83,7 @@ class Clip:
         self.key = key
         self.rate = listing.rate
         self.frames = listing.frames
+        self.stamp = listing.stamp
         self._digests = listing.digests
         self._sound = sound
         self._block_at = -1
@@ -156,16 +158,18 @@ def open_clip(folder: Path, key: ClipKey) -> Clip:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A .blocks file. The digests lie end to end, 32 bytes each: 170 kB for an hour."""
+    """A .blocks file. The digests lie end to end, 32 bytes each: 170 kB for an hour. ``stamp`` may be ""."""
 
     rate: int
     frames: int
     digests: bytes
+    stamp: str = ""
 
 
-def listing_bytes(rate: int, frames: int, digests: bytearray) -> bytes:
+def listing_bytes(rate: int, frames: int, digests: bytearray, stamp: str = "") -> bytes:
     lines = digests.hex("\n", DIGEST_BYTES)
-    body = f"{rate} {frames}\n{lines}\n".encode()
+    head = f"{rate} {frames} {stamp}".rstrip()
+    body = f"{head}\n{lines}\n".encode()
     return body + hashlib.sha256(body).hexdigest().encode() + b"\n"
 
 
@@ -179,7 +183,7 @@ def _parse_listing(data: bytes) -> Listing | None:
     lines = body[head.end() :]
     if _LINES.fullmatch(lines) is None:
         return None
-    return Listing(int(head[1]), int(head[2]), bytes.fromhex(lines.decode("ascii")))
+    return Listing(int(head[1]), int(head[2]), bytes.fromhex(lines.decode("ascii")), (head[3] or b"").decode())
 
 
 def checked(key: ClipKey) -> ClipKey:

@@ -89,7 +89,7 @@ class Levelling:
 
     def decode(self, source: BinaryIO, into: Sink, ms_max: int) -> Trouble | None:
         with self.scratch() as raw:
-            trouble = self.decoder.decode(source, _File(raw, into.rate), ms_max)
+            trouble = self.decoder.decode(source, FileSink(raw, into.rate), ms_max)
             if trouble:
                 return trouble
             raw.flush()
@@ -196,7 +196,7 @@ def _size_of(raw: BinaryIO) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class FileSink:
     """A ``Sink`` that is a file."""
 
     file: BinaryIO

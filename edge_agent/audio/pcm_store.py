@@ -48,11 +48,14 @@ __all__ = [
 class PcmStore(Shelf):
     """Staged sound under ``root``, to be written too."""
 
-    def writer(self, key: ClipKey, rate: int, *, pinned: bool = False) -> PcmWriter:
-        """Begin a clip at ``rate`` frames per second, unseen before its ``commit``. OSError if the disk refuses."""
+    def writer(self, key: ClipKey, rate: int, *, pinned: bool = False, stamp: str = "") -> PcmWriter:
+        """Begin a clip at ``rate`` frames per second, unseen before its ``commit``. OSError if the disk refuses.
+
+        ``stamp`` is kept with it: who made this sound of what has this key.
+        """
         folder = self._pinned if pinned else self._evictable
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-        return PcmWriter(folder, key, rate)
+        return PcmWriter(folder, key, rate, stamp)
 
     def scratch(self) -> BinaryIO:
         """A nameless file on the store's disk, gone when it is closed. OSError if the disk refuses."""
@@ -111,8 +114,9 @@ class PcmStore(Shelf):
 class PcmWriter:
     """A clip in the making. End it with ``commit`` or ``abort``; leaving it as a context without commit aborts."""
 
-    def __init__(self, folder: Path, key: ClipKey, rate: int) -> None:
+    def __init__(self, folder: Path, key: ClipKey, rate: int, stamp: str = "") -> None:
         self._folder = folder
+        self._stamp = stamp
         self._key = checked(key)
         self.rate = rate
         unique = secrets.token_hex(4)
@@ -148,7 +152,7 @@ class PcmWriter:
             self._close_block()
         _sync_and_close(self._sound)
         with open(self._listing_part, "xb") as file:
-            file.write(listing_bytes(self.rate, self.frames, self._digests))
+            file.write(listing_bytes(self.rate, self.frames, self._digests, self._stamp))
             _sync_and_close(file)
         _unlink_clip(self._folder, self._key)
         # The sound first: digests without their sound would be an altered clip, sound without digests is none.

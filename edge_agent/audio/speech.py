@@ -7,12 +7,14 @@ anything but words.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import unicodedata
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
+from edge_agent import __version__
 from edge_agent.audio.confined import KILLED_STATUS, Confined, End, Ended, Limits, Trouble
 from edge_agent.core.reasons import Reason
 from edge_agent.spoken.reading import is_vietnamese, read_as_far_as_possible
@@ -29,13 +31,20 @@ WAV_BYTES_MAX = 22_050 * 2 * SPEECH_MS_MAX // 1_000
 TEXT_CHARS_MAX = 2_000
 DATA_BYTES_MAX = 64 * 1_024 * 1_024
 # espeak-ng needs under 8 MB [measured, amd64].
+STAMP_DIGITS = 16
+# Told apart are a few settings, on one station.
 CPU_S = 60
 WALL_S = 120
 # They are spoken into a file in 0.2 s on a 3 GHz core [measured].
 
 
 class Voice(Protocol):
-    """Whatever speaks."""
+    """Whatever speaks. Better ones fit here too (docs/adr/0026)."""
+
+    @property
+    def stamp(self) -> str:
+        """16 hex digits, another one whenever the same text would sound otherwise (``stamp_of``)."""
+        ...
 
     def speak(self, language: str, text: str, wav: BinaryIO) -> Trouble | None:
         """Write the spoken text as a WAV file to ``wav``; None when all was spoken. ``language`` is a BCP 47 tag."""
@@ -54,6 +63,11 @@ class EspeakVoice:
     words_per_minute: int = WORDS_PER_MINUTE
     program: str = "/usr/bin/espeak-ng"
 
+    @property
+    def stamp(self) -> str:
+        """Its name and pace, and the release of ours that makes its words."""
+        return stamp_of(self.program, self.vietnamese, str(self.words_per_minute), __version__)
+
     def speak(self, language: str, text: str, wav: BinaryIO) -> Trouble | None:
         voice = self.voice_for(language)
         if voice is None:
@@ -71,6 +85,11 @@ class EspeakVoice:
     def voice_for(self, language: str) -> str | None:
         """The voice for a language tag; its region makes no difference."""
         return {"vi": self.vietnamese, "en": VOICE_EN}.get(language.split("-")[0].lower())
+
+
+def stamp_of(*parts: str) -> str:
+    """Of all that a voice's sound depends on."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:STAMP_DIGITS]
 
 
 def in_words(text: str) -> str:

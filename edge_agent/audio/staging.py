@@ -18,7 +18,7 @@ from pathlib import Path
 
 from edge_agent.audio import signals
 from edge_agent.audio.confined import Trouble
-from edge_agent.audio.decoder import Decoder
+from edge_agent.audio.decoder import Decoder, Sink
 from edge_agent.audio.pcm_store import FRAME_BYTES, ClipUnusable, PcmStore, PcmWriter, duration_ms
 from edge_agent.audio.speech import SPEECH_MS_MAX, Voice
 from edge_agent.core.events import ClipFailed, ClipStaged
@@ -54,18 +54,30 @@ class Stager:
         return self._unless_staged(key, lambda: self._decode_original(key, original, duration_ms))
 
     def stage_text(self, key: ClipKey, language: str, text: str) -> Staged:
-        """Speak a text and keep its sound under ``key``."""
-        return self._unless_staged(key, lambda: self._speak(key, language, text))
+        """Speak a text and keep its sound under ``key``; what another voice has made of it is made anew."""
+        stamp = self.voice.stamp
+        return self._unless_staged(key, lambda: self._speak(key, language, text, stamp), stamp)
 
     def ensure_pinned(self) -> tuple[Staged, ...]:
         """Render what must lie here before the first emergency, if it does not yet: every signal."""
         return tuple(self._unless_staged(key, partial(self._render, key)) for key in SIGNAL_MS)
 
-    def _staged(self, key: ClipKey) -> ClipStaged | None:
+    def say(self, language: str, text: str, into: Sink) -> Trouble | None:
+        """Feed what the voice makes of a text."""
+        with self.store.scratch() as wav:
+            trouble = self.voice.speak(language, text, wav)
+            if trouble:
+                return trouble
+            wav.flush()
+            return (self.spoken or self.decoder).decode(wav, into, SPEECH_MS_MAX)
+
+    def _staged(self, key: ClipKey, stamp: str) -> ClipStaged | None:
         """The clip as it lies, if every block of it is what was staged: finding rot now leaves time to stage again."""
         try:
             with self.store.open(key) as clip:
-                if clip.rate != self.rate or clip.duration_ms != SIGNAL_MS.get(key, clip.duration_ms):
+                if (clip.rate, clip.stamp) != (self.rate, stamp) or clip.duration_ms != SIGNAL_MS.get(
+                    key, clip.duration_ms
+                ):
                     return None
                 clip.verify()
                 self.store.touch(key)
@@ -73,10 +85,10 @@ class Stager:
         except ClipUnusable:
             return None
 
-    def _unless_staged(self, key: ClipKey, stage: Callable[[], Staged]) -> Staged:
+    def _unless_staged(self, key: ClipKey, stage: Callable[[], Staged], stamp: str = "") -> Staged:
         """What lies there, or else what ``stage`` makes; the disk's own refusals get a name."""
         try:
-            return self._staged(key) or stage()
+            return self._staged(key, stamp) or stage()
         except OSError as exc:
             reason = Reason.CACHE_FULL if exc.errno in _FULL else Reason.AUDIO_UNREADABLE
             return ClipFailed(key, reason, again=True, detail=f"disk: {exc}")
@@ -97,27 +109,21 @@ class Stager:
         trouble = self.decoder.decode(source, into, ms_max)
         return trouble or (_ALTERED if _sha256(source) != key else None)
 
-    def _speak(self, key: ClipKey, language: str, text: str) -> Staged:
-        with self.store.scratch() as wav:
-            trouble = self.voice.speak(language, text, wav)
-            if trouble:
-                return ClipFailed(key, trouble.reason, trouble.again, trouble.detail)
-            wav.flush()
-            decoder = self.spoken or self.decoder
-            return self._store(key, SPEECH_MS_MAX, lambda into: decoder.decode(wav, into, SPEECH_MS_MAX))
+    def _speak(self, key: ClipKey, language: str, text: str, stamp: str) -> Staged:
+        return self._store(key, SPEECH_MS_MAX, lambda into: self.say(language, text, into), stamp)
 
     def _render(self, key: ClipKey) -> Staged:
         with self.store.writer(key, self.rate, pinned=True) as writer:
             writer.feed(signals.SIGNALS[key](self.rate))
             return ClipStaged(key, duration_ms(writer.commit(), self.rate))
 
-    def _store(self, key: ClipKey, ms_max: int, fill: Fill) -> Staged:
+    def _store(self, key: ClipKey, ms_max: int, fill: Fill, stamp: str = "") -> Staged:
         """Write what ``fill`` feeds, all of it or nothing."""
         # Twice: what was decoded lies there until it has the loudness that it is kept with (``loudness``).
         room = self.store.free_bytes() - 2 * ms_max * self.rate // SECOND_MS * FRAME_BYTES
         if room < FREE_BYTES_MIN:
             return ClipFailed(key, Reason.CACHE_FULL, again=True, detail=f"{room} bytes would be left free")
-        with self.store.writer(key, self.rate) as writer:
+        with self.store.writer(key, self.rate, stamp=stamp) as writer:
             trouble = fill(writer)
             if trouble:
                 return ClipFailed(key, trouble.reason, trouble.again, trouble.detail)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import threading
 from functools import partial
 
 from edge_agent import __version__, host
@@ -11,6 +12,7 @@ from edge_agent.audio.loudness import levelling, spoken
 from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.speech import EspeakVoice
 from edge_agent.audio.staging import Stager
+from edge_agent.audio.stems import RecordedFirst, recorded_first
 from edge_agent.cli import paths
 from edge_agent.cli.certificate_note import certificate_note
 from edge_agent.cli.confinement import confinement
@@ -99,6 +101,7 @@ def _ports(config: Config, trust: bytes, signer: Signer, inbox: Inbox, notifier:
     box.start()
     upstream = Upstream(identity, session, sign_as, box.latest)
     progress = Progress(notifier, {CORE: MonoMs(CORE_MS_MAX)}, boot_ms())
+    stager = _stager(config)
     return Ports(
         site=config.site,
         clock=clock,
@@ -106,11 +109,11 @@ def _ports(config: Config, trust: bytes, signer: Signer, inbox: Inbox, notifier:
         contents=contents,
         session=session,
         device=DeviceClient(paths.socket(config), inbox.post),
-        staging=FetchAndStage(_fetcher(config, clock), _stager(config), config.cache.bytes_max),
+        staging=FetchAndStage(_fetcher(config, clock), stager, config.cache.bytes_max),
         upstream=upstream,
         trust=keeper,
         status_file=paths.status(config),
-        ready=partial(_ready, notifier, inbox, config.reporting.heartbeat_s, renewer),
+        ready=partial(_ready, notifier, inbox, config.reporting.heartbeat_s, renewer, stager),
         alive=partial(_alive, progress),
         home=_home(config, clock),
     )
@@ -150,7 +153,8 @@ def _stager(config: Config) -> Stager:
     store = PcmStore(paths.audio(config))
     store.sweep()
     voice = EspeakVoice(confined, config.speech.voice, config.speech.rate_wpm)
-    stager = Stager(store, levelling(confined, store.scratch), voice, card.rate, spoken(confined))
+    plain = Stager(store, levelling(confined, store.scratch), voice, card.rate, spoken(confined))
+    stager = recorded_first(plain, config.speech.stems)
     log.info("sound from outside is confined by %s", confined)
     log.info("pinned emergency set: %s", stager.ensure_pinned())
     return stager
@@ -160,7 +164,7 @@ def _sign(signer: Signer, kind: str, payload: bytes) -> bytes:
     return sign(payload_type(kind), payload, [signer])
 
 
-def _ready(notifier: Notifier, inbox: Inbox, heartbeat_s: int, renewer: Renewer) -> None:
+def _ready(notifier: Notifier, inbox: Inbox, heartbeat_s: int, renewer: Renewer, stager: Stager) -> None:
     notifier.ready()
     chores = (
         Chore(inbox.heartbeat_due, heartbeat_s * SECOND_MS),
@@ -170,7 +174,14 @@ def _ready(notifier: Notifier, inbox: Inbox, heartbeat_s: int, renewer: Renewer)
     )
     renewer.start()
     Housekeeping(chores, boot_ms).start()
+    make_stems_ready(stager)
     settle()
+
+
+def make_stems_ready(stager: Stager) -> None:
+    """Decode what is recorded, beside all else: a warning that needs it will not wait for it."""
+    if isinstance(stager.voice, RecordedFirst):
+        threading.Thread(target=stager.voice.prepare, name="stems", daemon=True).start()
 
 
 def _alive(progress: Progress) -> None:

@@ -16,14 +16,17 @@ from edge_agent.audio.decoder import FfmpegDecoder
 from edge_agent.audio.port import PlayerError
 from edge_agent.audio.sandbox import Sandbox
 from edge_agent.audio.speech import EspeakVoice
+from edge_agent.audio.stems import missing, read_stems
 from edge_agent.cli.confinement import Walls
 from edge_agent.cli.finding import Finding, words
 from edge_agent.config import Config, RelayDriver
 from edge_agent.console.words import Text
+from edge_agent.spoken.stems import LISTING
 
 SANDBOX = Text("vùng cách ly", "sandbox")
 DECODER = Text("giải mã ffmpeg", "decoder ffmpeg")
 VOICE = Text("giọng đọc espeak-ng", "voice espeak-ng")
+STEMS = Text("câu thu sẵn", "recorded stems")
 RELAYS = Text("rơ-le", "relays")
 CARD = Text("bo âm thanh", "sound card")
 NAMESPACES = Text(
@@ -44,7 +47,9 @@ def programs(config: Config, confined: Walls) -> Iterator[Finding]:
     program = FfmpegDecoder(confined).program
     yield worker_answers(confined, program) if isinstance(confined, DecodeService) else sandbox_works(confined)
     yield decoder_works(confined, program)
-    yield voice_speaks(EspeakVoice(confined, config.speech.voice, config.speech.rate_wpm))
+    voice = EspeakVoice(confined, config.speech.voice, config.speech.rate_wpm)
+    yield voice_speaks(voice)
+    yield stems_lie_there(config.speech.stems)
 
 
 def relays(config: Config, device_up: bool | None) -> Finding:
@@ -116,6 +121,20 @@ def voice_speaks(voice: EspeakVoice) -> Finding:
         )
         return Finding(VOICE, trouble.detail, remedy)
     return Finding(VOICE, f"{voice.program} speaks into memory ({len(wav.getvalue())} bytes)")
+
+
+def stems_lie_there(folder: Path) -> Finding:
+    """Whether every recorded sentence of the listing can be read. A station without any is well."""
+    read = read_stems(folder)
+    faults = [*read.faults, *missing(folder, read)]
+    if faults:
+        more = f" (+{len(faults) - 1})" if len(faults) > 1 else ""
+        remedy = Text(
+            f"sửa {LISTING}, chép lại tệp, chmod a+r; trong khi đó máy đọc thay",
+            f"correct {LISTING}, copy the file again, chmod a+r; the voice says it meanwhile",
+        )
+        return Finding(STEMS, f"{folder}: {faults[0]}{more}", remedy)
+    return Finding(STEMS, f"{folder}: {len(read.stems)}")
 
 
 def _install(package: str) -> Text:

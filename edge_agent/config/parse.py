@@ -98,7 +98,7 @@ def read_all(top: Table, folder: Path) -> Config:
         cards=cards,
         relays=_relays(relays, folder),
         zones=read_wiring(zones, cards),
-        speech=_speech(top.table("speech", required=False)),
+        speech=_speech(top.table("speech", required=False), folder),
         cache=cache,
         decoder=_decoder(top.table("decoder", required=False)),
         reporting=_reporting(top.table("reporting", required=False)),
@@ -189,11 +189,12 @@ def _refuse_real_relays_in_training(station: Table, relays: Table, config: Confi
         relays.fault("driver", Fault.CLASH, detail, remedy)
 
 
-def _speech(table: Table) -> Speech:
+def _speech(table: Table, folder: Path) -> Speech:
     voice = table.text("voice", VOICE, default="vi")
     rate_wpm = table.integer("rate_wpm", RATE_WPM_MIN, RATE_WPM_MAX, default=RATE_WPM)
+    stems = _path(table, "stems", folder, default="stems")
     table.done()
-    return Speech(voice, rate_wpm)
+    return Speech(voice, rate_wpm, stems)
 
 
 def _cache(table: Table) -> Cache:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from edge_agent.config.lines import Path, index_lines, line_of
-from edge_agent.config.toml import read_toml
+from edge_agent.toml import read_toml
 
 SHOWN_CHARS_MAX = 40
 # Of a wrong value, so that a message stays on one line of an 80-column console.

@@ -148,10 +148,11 @@ class ZoneWiring:
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """espeak-ng's voice for Vietnamese texts, and its pace in words a minute."""
+    """espeak-ng's voice for Vietnamese texts, its pace in words a minute, and where recorded sentences lie."""
 
     voice: str
     rate_wpm: int
+    stems: Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
 
-from edge_agent.config.toml import read_toml
 from edge_agent.core.job import Job
 from edge_agent.core.units import MINUTE_MS, SECOND_MS, UtcMs
 from edge_agent.headend.audio_facts import AudioFacts
@@ -19,6 +18,7 @@ from edge_agent.headend.draft_times import instant
 from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.given import Given
 from edge_agent.spoken.table import Table
+from edge_agent.toml import read_toml
 from edge_agent.trust.fields import Fields, form
 from edge_agent.trust.orders import OrderType
 from edge_agent.trust.strict_json import JsonObject, JsonValue

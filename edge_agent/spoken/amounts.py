@@ -28,9 +28,15 @@ FOR_ONE = (
     "người|hộ|học sinh|khẩu|ngày|tháng|năm|tuần|giờ|phút|giây|lần|lượt|buổi|đợt|ca|mũi|vụ|"
     "suất|con|cây|sào|bao|gói|chai|xe"
 )
-A_SHARE = re.compile(rf"(?<![^\W_])\d[\d.,]*\s?[^\W\d_]+[23]?(?:/(?:{FOR_ONE}))?$")
+A_SHARE = re.compile(rf"(?<![^\W_])\d[\d.,]*\s?(?:(?:nghìn|ngàn|triệu|tỷ|tỉ)\s)?[^\W\d_]+[23]?(?:/(?:{FOR_ONE}))?$")
 COUNTED_BY_MONTH = re.compile(r"\s(?:nghìn|ngàn|triệu|tỷ|lần|buổi|lượt|suất|kỳ|ca|ngày|giờ|người|hộ)(?![^\W_])")
 """Of such there are four a month: no fourth month."""
+UPWARDS = behind("cao|sâu|dài|dày|lên|xuống|dâng|ngập")
+"""What is so much is no area and no room."""
+METRE_AND_TWO = Puzzle(
+    Why.UNCLEAR, "viết 1,2 m, “một mét hai” hoặc “mét vuông” / write 1,2 m or 1,3 m; or “mét vuông”, “mét khối”"
+)
+TO_DEGREES = rf"\s(?:đến|tới)\s[-−]?{NUMBER}\s?(?:°|º|độ)"
 THREE_DECIMALS = re.compile(r"[1-9]\d{0,2},\d{3}")
 DAYS_OR_DAY = Puzzle(
     Why.UNCLEAR, "một ngày: viết 10/11; nhiều ngày: viết “10 đến 11” / one day: 10/11; several: “10 đến 11”"
@@ -135,6 +141,25 @@ def _below_zero(piece: Piece) -> Said:
     return f"âm {words} {built_in().units[piece[2]]}" if piece[2] else f"âm {words}"
 
 
+def _metres_and(piece: Piece) -> Said:
+    """1m65, 2m5."""
+    metres, rest = piece[1], piece[2]
+    assert metres is not None
+    assert rest is not None
+    if rest in ("2", "3"):
+        return METRE_AND_TWO if piece.follows(UPWARDS) else None
+    behind_it = numbers.count(int(rest)) if rest[0] != "0" else numbers.digits(rest)
+    return f"{numbers.count(int(metres))} mét {behind_it}"
+
+
+def _along_a_road(piece: Piece) -> Said:
+    """Km 12+500."""
+    kilometre, metres = piece[1], piece[2]
+    assert kilometre is not None
+    assert metres is not None
+    return f"ki-lô-mét {numbers.count(int(kilometre))} cộng {numbers.count(int(metres))}"
+
+
 def _section(piece: Piece) -> Said:
     parts = piece.token.split(".")
     if not piece.follows(SECTION) or any(len(part) > PLAIN_DIGITS_MAX for part in parts):
@@ -160,8 +185,13 @@ def rules() -> tuple[Rule, ...]:
         Rule(re.compile(rf"({NUMBER}(?:\s?x\s?{NUMBER})+){unit}{END}"), _times_as_much),
         Rule(re.compile(rf"\d{{1,5}}[A-ZĐ]?(?:/\d{{1,5}}[A-ZĐ]?)+(\s?h)?{END}"), _strokes),
         Rule(re.compile(rf"({NUMBER}){unit}{DASH}({NUMBER}){unit}{END}"), _amount),
+        Rule(re.compile(rf"(\d{{1,2}})m(\d{{1,2}}){END}"), _metres_and),
+        Rule(re.compile(rf"[Kk]m\s?(\d{{1,4}})\+(\d{{1,3}}){END}"), _along_a_road),
         Rule(re.compile(rf"({NUMBER}){unit}{END}"), _one),
-        Rule(re.compile(rf"(?<![^\s(])[-−]({NUMBER})(?:\s?(°C|ºC|°)|(?=\s?độ)){NOT_BEFORE_LETTER}"), _below_zero),
+        Rule(
+            re.compile(rf"(?<![^\s(])[-−]({NUMBER})(?:\s?(°C|ºC|°)|(?=\s?độ|{TO_DEGREES})){NOT_BEFORE_LETTER}"),
+            _below_zero,
+        ),
         Rule(re.compile(rf"/(?:({built_in().unit}){NOT_BEFORE_LETTER}|(?=(?:{FOR_ONE}){NOT_BEFORE_LETTER}))"), _per),
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from edge_agent.spoken import numbers
-from edge_agent.spoken.piece import END, Piece, Rule, Said
+from edge_agent.spoken.piece import END, Piece, Rule, Said, behind
 from edge_agent.spoken.unread import Puzzle, Why
 
 PHONE_DIGITS = range(10, 12)
@@ -29,6 +29,21 @@ NOTED = re.compile(
     r"(?:[\s:]+(?:số|là|hồ sơ|khách hàng|thẻ|định danh|ngân hàng))*[\s:]+$",
     re.IGNORECASE,
 )
+EMERGENCY = "11[1-5]"
+# Children's protection, rescue, police, fire, ambulance.
+IN_NEED = re.compile(
+    rf"(?<![^\W_])(?:{_CALL}|{_HELPERS}|liên hệ|bấm|quay|báo cháy|báo ngay|báo cho|chữa cháy|PCCC|khẩn cấp)(?![^\W_])"
+    r"[^.!?\n]*$",
+    re.IGNORECASE,
+)
+"""The sentence before says that somebody may be called; not necessarily the words right before."""
+NOTHING_COUNTED = re.compile(
+    rf"(?:\s*(?:,|/|và|hoặc)\s*{EMERGENCY}(?![^\W_]))*+"
+    r"\s*(?:$|[.,;:!?…()]|(?:và|hoặc|khi|để|nếu|ngay|miễn phí)(?![^\W_]))",
+    re.IGNORECASE,
+)
+"""Behind the number, and others like it, stands no word for what there might be so many of."""
+NUMBERED = behind("phòng|ngõ|ngách|hẻm|nhà|lô|căn|thửa|lớp|điều|khoản|điểm|trang|tổ|đường|quốc lộ|tuyến|số nhà")
 COUNTED = re.compile(
     r"\s(?:hộ|người|thanh niên|công dân|cháu|em|lượt|ca|trường hợp|vụ|xe|nhà|con|cái|chiếc|suất|học sinh|"
     r"đồng|nghìn|triệu|tỷ)(?![^\W_])"
@@ -67,6 +82,12 @@ def _short_call(piece: Piece) -> Said:
     return numbers.digits(piece.token) if dialled else None
 
 
+def _emergency(piece: Piece) -> Said:
+    """112 further on in a sentence that tells whom to call, 113/114/115: a warning's most needed words."""
+    dialled = piece.follows(IN_NEED) and NOTHING_COUNTED.match(piece.after) and not piece.follows(NUMBERED)
+    return ", ".join(map(numbers.digits, GROUPS.findall(piece.token))) if dialled else None
+
+
 def _noted(piece: Piece) -> Said:
     return _grouped(piece.token) if piece.follows(NOTED) else None
 
@@ -74,7 +95,9 @@ def _noted(piece: Piece) -> Said:
 RULES = (
     Rule(
         re.compile(
-            r"(?:https?://|www\.)\S+|[\w.+-]+@[\w.-]+|[\w-]+(?:\.[\w-]+)*\.(?:vn|com|net|org|info|edu|gov)(?![^\W_])(?:/\S*)?",
+            # From where it begins, in labels as long as there are: no row of signs is gone through at each of them.
+            r"(?:https?://|www\.)\S+|(?<![\w.+-])[\w.+-]+@[\w.-]+|"
+            r"(?<![\w-])[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}\.(?:vn|com|net|org|info|edu|gov)(?![^\W_])(?:/\S*)?",
             re.IGNORECASE,
         ),
         _net_address,
@@ -82,5 +105,6 @@ RULES = (
     Rule(re.compile(r"(?:\(?0\d{1,9}\)?|\+84)(?:[ .-]?\d{2,10}){0,4}" + END), _phone),
     Rule(re.compile(r"1[89]00(?:[ .]?\d{2,4}){1,3}" + END), _service),
     Rule(re.compile(r"(?:11\d|1\d{3})" + END), _short_call),
+    Rule(re.compile(rf"{EMERGENCY}(?:\s?[/–-]\s?{EMERGENCY})*+{END}"), _emergency),
     Rule(re.compile(r"\d{4,20}(?:[ .-]\d{2,8}){0,5}" + END), _noted),
 )

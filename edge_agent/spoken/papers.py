@@ -109,7 +109,7 @@ def _code(piece: Piece) -> Said:
         return T_OR_Q
     if re.fullmatch(r"\d{2,}[KM]", piece.token):
         return Puzzle(Why.UNCLEAR, "viết “nghìn” hoặc “triệu” / write “nghìn” or “triệu”")
-    return _runs(piece.token)
+    return built_in().abbreviations.get(piece.token) or _runs(piece.token)
 
 
 def _runs(token: str) -> str:

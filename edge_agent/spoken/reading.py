@@ -17,7 +17,7 @@ from edge_agent.spoken.piece import Piece, Rule
 from edge_agent.spoken.unread import REMEDIES, Puzzle, Unread, Why
 
 PAUSES = frozenset(".,;:!?…()“”‘’«»\"'")
-BULLET = re.compile(r"[-–—+*•●▪◦✓]+(?:\s+|(?=[^\W\d_]))")
+BULLET = re.compile(r"(?<![-–—+*•●▪◦✓])[-–—+*•●▪◦✓]++(?:\s+|(?=[^\W\d_]))")
 BETWEEN = re.compile(r"\s*[–—]\s*|\s+-\s+|(?<=[^\W_])-(?!\d)")
 CHUNK = re.compile(r"(?:[^\s,;!?()“”«»\"]|,(?=\d))+")
 FROM = re.compile(r"\d\s?[^\W\d_]{0,3}$")
@@ -107,7 +107,8 @@ def _sign(text: str, at: int) -> tuple[str | Puzzle, int]:
         return "", bullet.end()
     between = BETWEEN.match(text, at) or BETWEEN.match(text, max(at - 1, 0))
     if between and between.end() > at:
-        return _dash(text[max(at - FROM_CHARS_MAX, 0) : at].rstrip(), text[between.end() :]), between.end()
+        begin, end = max(at - FROM_CHARS_MAX, 0), between.end()
+        return _dash(text[begin:at].rstrip(), text[end : end + FROM_CHARS_MAX + 1]), end
     if text[at] in PAUSES:
         return text[at], at + 1
     if text[at] == "&":
@@ -128,10 +129,11 @@ def _dash(before: str, after: str) -> str | Puzzle:
 def _chunk(text: str, at: int) -> tuple[Puzzle, int]:
     if text[at] == "/":
         return STROKE, at + 1
-    found = CHUNK.match(text, at)
-    token = found[0].rstrip(".:-–'") if found else ""
-    if not token[:1].isalnum():
+    if not text[at].isalnum():
         return Puzzle(Why.SIGN), at + 1
+    found = CHUNK.match(text, at)
+    assert found is not None
+    token = found[0].rstrip(".:-–'")
     return Puzzle(Why.NUMBER if any(char.isdigit() for char in token) else Why.WORD), at + len(token)
 
 

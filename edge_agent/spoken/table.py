@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import functools
 import re
-import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from edge_agent.toml import read_toml
 
 BUILT_IN = Path(__file__).with_name("words_vi.toml")
 TABLE_CHARS_MAX = 64 * 1_024
@@ -23,6 +24,7 @@ OWN = ("abbreviations", "words")
 SECTIONS = (*OWN, "units", "unclear", "document_kinds", "document_issuers")
 NOT_AFTER_LETTER = r"(?<![^\W_])"
 NOT_BEFORE_LETTER = r"(?![^\W_])"
+SPACES = re.compile(" *")
 NEVER = re.compile(r"(?!)")
 
 Entries = Mapping[str, str]
@@ -64,8 +66,8 @@ def parse(text: str, known: tuple[str, ...] = OWN) -> Table:
     if len(text) > TABLE_CHARS_MAX:
         raise TableError("the table", f"at most {TABLE_CHARS_MAX} characters / tối đa {TABLE_CHARS_MAX} ký tự")
     try:
-        content = tomllib.loads(unicodedata.normalize("NFC", text))
-    except (ValueError, RecursionError) as error:
+        content = read_toml(unicodedata.normalize("NFC", text))
+    except ValueError as error:
         raise TableError("the table", f"not valid TOML / sai cú pháp TOML: {error}") from error
     for name in content:
         if name not in known:
@@ -142,8 +144,9 @@ def stop_after(found: re.Match[str]) -> str:
     """What an entry's own full stop leaves behind: a space before a letter, the stop itself at the end of a line."""
     if not found[0].endswith("."):
         return ""
-    following = found.string[found.end() :].lstrip(" ")
-    if not following or following[0] in "\r\n":
+    following = SPACES.match(found.string, found.end())
+    assert following is not None
+    if found.string[following.end() : following.end() + 1] in ("", "\r", "\n"):
         return "."
     return " " if found.string[found.end()] != " " else ""
 

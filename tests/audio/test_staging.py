@@ -57,6 +57,7 @@ class PlainVoice:
     """Writes what it is told to say as if that were sound."""
 
     trouble: Trouble | None = None
+    stamp: str = "ab" * 8
 
     def speak(self, language: str, text: str, wav: BinaryIO) -> Trouble | None:
         wav.write(text.encode("utf-16-le"))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from edge_agent.audio.sandbox import Sandbox
 from edge_agent.audio.speech import EspeakVoice
+from edge_agent.audio.stems import RecordedFirst
 from edge_agent.cli import agent, paths
 from edge_agent.clock import boot_ms, kernel_boot_id, system_utc_ms
+from edge_agent.config import Config
 from edge_agent.core.clock_trust import ClockSource, KeptTime
 from edge_agent.core.trust_standing import NOTHING_STANDS, TrustHead, TrustStanding
 from edge_agent.core.units import MonoMs, UtcMs
@@ -18,16 +24,33 @@ from tests.cli.stations import make_station
 NOON = UtcMs(1_790_830_800_000)
 
 
-def test_the_station_speaks_with_the_configured_voice_and_pace(tmp_path: Path) -> None:
-    station = make_station(tmp_path, more='[speech]\nvoice = "vi-vn-x-south"\nrate_wpm = 120\n')
-    paths.prepare(station.config)
-    assert agent._stager(station.config).voice == EspeakVoice(Sandbox(), "vi-vn-x-south", 120)
+def voice_of(config: Config) -> RecordedFirst:
+    """What a station that is configured so speaks with."""
+    paths.prepare(config)
+    voice = agent._stager(config).voice
+    assert isinstance(voice, RecordedFirst)
+    return voice
+
+
+def test_the_station_speaks_with_the_configured_voice_and_pace_where_nothing_is_recorded(tmp_path: Path) -> None:
+    more = '[speech]\nvoice = "vi-vn-x-south"\nrate_wpm = 120\nstems = "cau-thu-san"\n'
+    voice = voice_of(make_station(tmp_path, more=more).config)
+    assert voice.plain.voice == EspeakVoice(Sandbox(), "vi-vn-x-south", 120)
+    assert voice.folder.name == "cau-thu-san"
 
 
 def test_without_a_wish_the_station_speaks_as_it_was_measured(tmp_path: Path) -> None:
-    station = make_station(tmp_path)
-    paths.prepare(station.config)
-    assert agent._stager(station.config).voice == EspeakVoice(Sandbox())
+    assert voice_of(make_station(tmp_path).config).plain.voice == EspeakVoice(Sandbox())
+
+
+def test_recorded_stems_are_made_ready_once_the_station_is_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not while it starts: two hundred of them take more than a minute."""
+    prepared = queue.Queue[str]()
+    monkeypatch.setattr(RecordedFirst, "prepare", lambda voice: prepared.put(threading.current_thread().name))
+    voice = voice_of(make_station(tmp_path).config)
+    assert prepared.empty()
+    agent.make_stems_ready(replace(voice.plain, voice=voice))
+    assert prepared.get(timeout=60) == "stems"
 
 
 def test_the_clock_goes_on_from_what_the_journal_has_kept_of_this_boot(tmp_path: Path) -> None:

@@ -33,16 +33,37 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> StationRig:
 @needs_voice
 def test_programs_that_are_there_work_in_the_sandbox(shared: StationRig) -> None:
     findings = list(check_parts.programs(shared.config, Sandbox()))
-    assert [finding.what.en for finding in findings] == ["sandbox", "decoder ffmpeg", "voice espeak-ng"]
+    assert [finding.what.en for finding in findings] == [
+        "sandbox",
+        "decoder ffmpeg",
+        "voice espeak-ng",
+        "recorded stems",
+    ]
     for finding in findings:
         assert_well(finding)
 
 
 def test_without_bubblewrap_nothing_of_it_works(shared: StationRig) -> None:
-    sandbox, *others = check_parts.programs(shared.config, Sandbox("/nowhere/bwrap"))
+    sandbox, *others, stems = check_parts.programs(shared.config, Sandbox("/nowhere/bwrap"))
     assert_fault(sandbox, "is not there", "apt install bubblewrap")
     assert len(others) == 2
     assert all(finding.fault for finding in others)
+    assert_well(stems)
+
+
+def test_a_recorded_stem_that_cannot_be_read_is_told_and_that_the_voice_says_it(tmp_path: Path) -> None:
+    assert_well(check_parts.stems_lie_there(tmp_path / "nowhere"))
+    (tmp_path / "stems.toml").write_text('[vi]\n"chao.wav" = "Kính thưa bà con."\n"het.wav" = "Xin hết."\n')
+    (tmp_path / "chao.wav").write_bytes(b"RIFF")
+    (tmp_path / "het.wav").write_bytes(b"RIFF")
+    found = check_parts.stems_lie_there(tmp_path)
+    assert_well(found)
+    assert found.seen == f"{tmp_path}: 2"
+    (tmp_path / "het.wav").unlink()
+    assert_fault(check_parts.stems_lie_there(tmp_path), "het.wav: ", "the voice says it meanwhile")
+    (tmp_path / "stems.toml").write_text('[vi]\n"chao.wav" = "Ban XYZ"\n"het.wav" = 1\n')
+    assert_fault(check_parts.stems_lie_there(tmp_path), "chao.wav: không đọc được", "correct stems.toml")
+    assert check_parts.stems_lie_there(tmp_path).seen.endswith(" (+1)")
 
 
 def test_programs_that_are_missing_are_named_by_their_package(tmp_path: Path) -> None:
@@ -74,7 +95,7 @@ def test_a_worker_that_answers_is_well(shared: StationRig, tmp_path: Path) -> No
 
 
 def test_a_worker_that_does_not_answer_is_told_with_its_unit(shared: StationRig, tmp_path: Path) -> None:
-    sandbox, *others = check_parts.programs(shared.config, DecodeService(tmp_path / "nobody.sock"))
+    sandbox, *others, _ = check_parts.programs(shared.config, DecodeService(tmp_path / "nobody.sock"))
     assert_fault(sandbox, "No such file", "systemctl enable --now edge-agent-decode.socket")
     assert len(others) == 2
     assert all(finding.fault for finding in others)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from edge_agent.core import clips, station
 from edge_agent.core import effects as fx
@@ -163,3 +166,36 @@ def test_what_failed_for_one_job_is_asked_for_at_once_by_an_urgent_one() -> None
     assert bench.phase(now) is Phase.RECEIVED
     bench.send(ClipFailed(key, Reason.AUDIO_ALTERED, again=False))
     assert bench.outcomes()[-1] == (now, "failed", "audio_altered")
+
+
+IN_SIX_HOURS = {"kind": "at", "utc": makers.NOON + 6 * 3_600_000}
+SPOKEN: dict[str, dict[str, Any]] = {
+    "an emergency": {"class": "emergency"},
+    "a rehearsal of one in six hours": {"class": "emergency", "rehearsal": True, "when": IN_SIX_HOURS},
+    "a bulletin in six hours": {"when": IN_SIX_HOURS},
+    "a bulletin every day": {"when": makers.rule_when()},
+}
+
+
+@pytest.mark.parametrize("order", SPOKEN)
+def test_a_text_is_spoken_when_its_order_has_come_whenever_it_is_due(order: str) -> None:
+    """When it is due the voice may be missing, or the machine too busy: too late to find out."""
+    bench = Bench().boot()
+    bench.deaf.add(fx.SpeakText)
+    job = bench.order(items=[makers.text_item()], **SPOKEN[order])
+    spoken = [one.text for one in bench.every(fx.SpeakText)]
+    assert spoken[-1] == makers.text_item()["text"]
+    assert bench.phase(job) is Phase.RECEIVED
+    for one in bench.every(fx.SpeakText):
+        bench.send(ClipStaged(one.key, 3_000))
+    bench.pass_s(7 * 3_600)
+    assert [one.text for one in bench.every(fx.SpeakText)] == spoken
+
+
+def test_the_text_of_an_emergency_that_must_wait_is_spoken_while_it_waits() -> None:
+    bench = Bench().boot()
+    bench.playing(**{"class": "emergency"})
+    words = makers.text_item(text="Nước đang rút.")
+    second = bench.order(job_id="second", items=[words], **{"class": "emergency"})
+    assert bench.phase(second) is not Phase.PLAYING
+    assert bench.every(fx.SpeakText)[-1].text == "Nước đang rút."

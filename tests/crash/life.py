@@ -187,6 +187,8 @@ class RawDecoder:
 class RawVoice:
     """A ``Voice`` whose words are understood by ``RawDecoder``."""
 
+    stamp = "ab" * 8
+
     def speak(self, language: str, text: str, wav: BinaryIO) -> Trouble | None:
         wav.write(f"{SPEECH_MS_PER_LETTER * len(text)}\n".encode() + text.encode() * WAV_BYTES_PER_LETTER)
         return None

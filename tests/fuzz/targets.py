@@ -27,6 +27,8 @@ MODULES = (
     "tests.test_link",
     "tests.test_link_properties",
     "tests.test_config_properties",
+    "tests.spoken.test_properties",
+    "tests.spoken.test_stems",
     "tests.core.test_schedule",
     "tests.core.test_text",
     "tests.core.test_policy",

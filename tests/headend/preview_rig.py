@@ -53,6 +53,7 @@ class ToneVoice:
     """Speaks one language as a tone; remembers its words."""
 
     speaks: str = "vi"
+    stamp: str = "ab" * 8
     said: list[str] = field(default_factory=list)
 
     def speak(self, language: str, text: str, wav: BinaryIO) -> Trouble | None:

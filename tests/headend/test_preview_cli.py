@@ -56,6 +56,20 @@ def test_an_officer_hears_a_draft_and_reads_what_it_is_made_of(
 
 @pytest.mark.host
 @needs_decoder
+def test_a_text_sounds_from_the_recorded_stems_of_the_stations(tmp_path: Path) -> None:
+    stems = tmp_path / "cau-thu-san"
+    stems.mkdir()
+    sine(stems / "chao.wav", 2, "-ar", "48000", hz=1_000)
+    (stems / "stems.toml").write_text('[vi]\n"chao.wav" = "Kính thưa bà con!"\n')
+    draft = draft_in(tmp_path, HEAD + items('text = "Kính thưa bà con."'))
+    assert preview(tmp_path, "--draft", draft, "--stems", str(stems)) == 0
+    sound = heard(tmp_path / "nghe-thu.wav")
+    assert len(sound) == pytest.approx(2 * RATE, abs=RATE // 100)
+    assert loudest_hz(sound) == pytest.approx(1_000, abs=1)
+
+
+@pytest.mark.host
+@needs_decoder
 @needs_voice
 def test_it_opens_no_connection_and_no_device(tmp_path: Path) -> None:
     draft = draft_in(tmp_path, EMERGENCY + items('text = "Lũ!"'))

@@ -15,7 +15,7 @@ from edge_agent.core.job import Job, TextItem
 from edge_agent.core.order import Timetable
 from edge_agent.headend.cli import main
 from edge_agent.headend.signing import read_order
-from tests.audio.making import needs_voice
+from tests.audio.making import heard_hz, needs_decoder, needs_voice, sine
 from tests.host.parts import needs
 from tests.host.pulse import SYSTEM_ALSA_CONFIG, private_pulse
 from tests.host.recording import Recorder
@@ -103,6 +103,54 @@ def test_its_sound_is_written_by_the_stations_voice(tmp_path: Path, capsys: pyte
     with wave.open(str(tmp_path / "a.wav")) as wav:
         assert (wav.getnchannels(), wav.getsampwidth(), wav.getframerate()) == (1, 2, 22_050)
         assert 3 < wav.getnframes() / 22_050 < 15
+
+
+def stems_in(folder: Path) -> str:
+    """What an announcer has recorded for the ward; one file is no sound, one is lost."""
+    where = folder / "cau-thu-san"
+    where.mkdir()
+    (where / "stems.toml").write_text(
+        '[vi]\n"chao.wav" = "Kính thưa bà con!"\n"het.wav" = "Xin hết."\n'
+        '"mat.wav" = "Xin nhắc lại."\n"x.wav" = "Họp 5/7."\n'
+    )
+    sine(where / "chao.wav", 2)
+    (where / "het.wav").write_text("no sound")
+    return str(where)
+
+
+@pytest.mark.host
+@needs_decoder
+@needs_voice
+def test_what_is_heard_from_a_recording_and_what_from_the_voice_is_shown_and_sounds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = f"Kính thưa bà con! {NOTICE} Xin nhắc lại. Xin hết."
+    stems, out = stems_in(tmp_path), tmp_path / "a.wav"
+    assert main(["say", text, "--stems", stems, "--out", str(out)]) == 0
+    shown, complaints = capsys.readouterr()
+    assert shown.splitlines() == [
+        "câu thu sẵn / recorded [chao.wav]: Kính thưa bà con!",
+        f"máy đọc / the voice: {NOTICE_WORDS} Xin nhắc lại. Xin hết.",
+        f"đã ghi / written: {out}",
+    ]
+    told = [line for line in complaints.splitlines() if line.startswith("--stems: ")]
+    assert [line.split(":")[1] for line in told] == [" x.wav", " het.wav", " mat.wav"]
+    assert told[-1].endswith("không dùng được, máy đọc thay / not usable, the voice says it")
+    with wave.open(str(out)) as wav:
+        assert (wav.getnchannels(), wav.getsampwidth(), wav.getframerate()) == (1, 2, 48_000)
+        pcm = wav.readframes(wav.getnframes())
+    assert heard_hz(pcm[9_600:180_000], 48_000) == pytest.approx(440, abs=2)
+    assert 6 < len(pcm) / 2 / 48_000 < 20
+
+
+@pytest.mark.parametrize("command", [["say", NOTICE], ["preview", "--draft", "tin.toml", "--out", "a.wav"]])
+def test_a_folder_that_holds_no_listing_of_stems_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tin.toml").write_text(f"{HEAD}{item(NOTICE)}")
+    assert main([*command, "--stems", str(tmp_path)]) == 1
+    assert f"--stems {tmp_path}: không có / there is no stems.toml" in capsys.readouterr().err
 
 
 def said_by(env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:

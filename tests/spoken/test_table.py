@@ -85,6 +85,7 @@ def test_a_province_adds_and_overrides(text: str, words: str) -> None:
         ('[abbreviations]\n"NTL" = "UBND XYZ"', '[abbreviations] "NTL"', "“XYZ”"),
         ("[abbreviations", "the table", "not valid TOML"),
         ("a = " + "[" * 5_000, "the table", "not valid TOML"),
+        ("a." * 400 + "b = 1", "the table", "More than 300 dots"),
         ("#" * (TABLE_CHARS_MAX + 1), "the table", f"at most {TABLE_CHARS_MAX} characters"),
     ],
 )

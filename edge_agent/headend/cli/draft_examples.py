@@ -16,7 +16,7 @@ Lệnh phát / a broadcast:
   [[items]]
   title = "Bản tin phường"
   approver = "nguoi-duyet-07"
-  file = "ban-tin.mp3"                # hoặc / or: text = "…" (trạm tự đọc)
+  file = "ban-tin.mp3"                # không thu âm được thì / last resort: text = "…" (máy đọc)
 Tiếp âm một nguồn trực tiếp / relay a live source (không dùng cho tin khẩn cấp / never for emergencies):
   [[items]]
   title = "Thời sự VOV1"

@@ -13,6 +13,7 @@ from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.sandbox import Sandbox
 from edge_agent.audio.speech import EspeakVoice
 from edge_agent.audio.staging import Stager
+from edge_agent.audio.stems import recorded_first
 from edge_agent.core.job import Job
 from edge_agent.headend.cli.options import CannotDo, Tasks, add_task, read_file
 from edge_agent.headend.drafting import read_draft
@@ -20,16 +21,18 @@ from edge_agent.headend.headend import utc_now
 from edge_agent.headend.preview import Studio
 from edge_agent.headend.preview_jobs import job_of_draft, job_of_envelope
 from edge_agent.headend.preview_table import table
+from edge_agent.spoken.stems import LISTING
 
 WORDS = "nghe thử trước khi ký: đúng tiếng trạm sẽ phát, vào tệp WAV / hear a draft as a station would sound it"
 MORE = """\
 Cùng âm báo, lời máy đọc, khoảng nghỉ và số lần phát lại như ở trạm; tệp âm thanh hỏng bị từ chối với cùng lý do. Không
 cần khóa, không ký, không gửi gì. Tệp WAV ở mức âm lượng 100; trạm phát theo âm lượng của lệnh và quy chế. Giọng đọc của
-trạm có thể khác, nếu cấu hình của trạm chọn khác ([speech]). Cả chương trình dài tối đa 60 phút.
+trạm có thể khác, nếu cấu hình của trạm chọn khác ([speech]); trạm có câu thu sẵn thì chỉ thư mục đó bằng --stems. Cả
+chương trình dài tối đa 60 phút.
 
 Signals, spoken words, pauses and loops as at a station; a broken file is refused for the same reason. No key, no
 signature, nothing is sent. The WAV is at volume 100; a station plays at the order's volume, under its policy. Its voice
-may be another if its configuration says so ([speech]). 60 minutes at most."""
+may be another if its configuration says so ([speech]); its recorded stems are given by --stems. 60 minutes at most."""
 
 
 def add(tasks: Tasks) -> None:
@@ -40,6 +43,7 @@ def add(tasks: Tasks) -> None:
     source.add_argument("--envelope", type=Path, help="lệnh đã ký / a signed order; chữ ký không được kiểm tra")
     parser.add_argument("--out", type=Path, required=True, help="tệp WAV / where the sound goes")
     parser.add_argument("--entry", type=int, metavar="N", help="mục thứ mấy của lịch phát / which entry of a timetable")
+    add_stems(parser)
     parser.add_argument(
         "--content-dir", type=Path, help="nơi `sign` đặt âm thanh của lệnh đã ký / where a signed order's audio lies"
     )
@@ -47,7 +51,7 @@ def add(tasks: Tasks) -> None:
 
 def _preview(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="nghe-thu-") as folder:
-        studio = Studio(_stager(Path(folder)), args.content_dir)
+        studio = Studio(as_at_a_station(Path(folder), args.stems), args.content_dir)
         programme = studio.programme(_job(args, studio))
         _refuse_a_source(args.out, (args.draft or args.envelope, *studio.files.values()))
         try:
@@ -59,11 +63,24 @@ def _preview(args: argparse.Namespace) -> int:
     return 0
 
 
-def _stager(folder: Path) -> Stager:
-    """As a station has it that was configured without a wish of its own."""
+def add_stems(parser: argparse._ActionsContainer) -> None:
+    """``--stems``: the recorded sentences of the stations."""
+    parser.add_argument(
+        "--stems", type=Path, metavar="DIR", help="thư mục câu thu sẵn của trạm / the stations' recorded stems"
+    )
+
+
+def as_at_a_station(folder: Path, stems: Path | None) -> Stager:
+    """As a station has it that was configured without a wish of its own, but for its stems. Sound lies in ``folder``.
+
+    Raises CannotDo where no stems are.
+    """
+    if stems is not None and not (stems / LISTING).exists():
+        raise CannotDo(f"--stems {stems}: không có / there is no {LISTING}")
     sandbox = Sandbox()
     store = PcmStore(folder)
-    return Stager(store, levelling(sandbox, store.scratch), EspeakVoice(sandbox), RATE, spoken(sandbox))
+    plain = Stager(store, levelling(sandbox, store.scratch), EspeakVoice(sandbox), RATE, spoken(sandbox))
+    return plain if stems is None else recorded_first(plain, stems)
 
 
 def _job(args: argparse.Namespace, studio: Studio) -> Job:

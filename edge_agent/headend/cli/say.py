@@ -9,12 +9,13 @@ import argparse
 import io
 import subprocess
 import sys
+import tempfile
 import wave
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge_agent.audio.sandbox import Sandbox
-from edge_agent.audio.speech import TEXT_CHARS_MAX, EspeakVoice
+from edge_agent.audio.speech import TEXT_CHARS_MAX, Voice
+from edge_agent.audio.stems import RecordedFirst, read_stems
 from edge_agent.core.job import Job, TextItem
 from edge_agent.core.order import Timetable
 from edge_agent.core.reasons import explain
@@ -27,8 +28,10 @@ from edge_agent.headend.cli.options import (
     read_file,
     write_file,
 )
+from edge_agent.headend.cli.preview import add_stems, as_at_a_station
 from edge_agent.headend.given import Given
 from edge_agent.spoken.reading import is_vietnamese, read, read_as_far_as_possible
+from edge_agent.spoken.stems import Piece, Recorded, plan
 from edge_agent.spoken.table import spelt_out
 
 WORDS = "xem và nghe máy đọc một bản tin thành lời ra sao, trước khi ký / a text in the words a station will speak"
@@ -41,7 +44,12 @@ thì bị nêu tên, kèm cách viết lại; `sign` cũng từ chối như vậ
   "tiktok" = "tích-tốc"
 Numbers, times, days, units and abbreviations are shown as words. What cannot be read is named, with what to write
 instead; `sign` refuses it in the same way. The voice of --out and --play is a station's own, unless its configuration
-says otherwise ([speech])."""
+says otherwise ([speech]).
+
+Máy đọc là cách cuối cùng: có bản thu âm thì phát bản thu; trạm có câu thu sẵn thì --stems cho xem và nghe câu nào lấy
+từ bản thu nào, câu nào còn lại mới để máy đọc.
+The machine's voice is the last resort: a recording first, then recorded stems. --stems shows, and sounds, what is heard
+from which stem, and what is left to the voice."""
 PLAYER = "/usr/bin/aplay"
 PLAY_S_MAX = 16 * 60
 # A text speaks for fifteen minutes at most.
@@ -54,6 +62,7 @@ def add(tasks: Tasks) -> None:
     source.add_argument("text", nargs="?", metavar="TEXT", help="lời bản tin / the text")
     source.add_argument("--file", type=Path, help="tệp lời bản tin / a file with the text (UTF-8)")
     add_abbreviations(parser)
+    add_stems(parser)
     parser.add_argument("--out", type=Path, metavar="FILE.wav", help="ghi tiếng vào tệp WAV / where the sound goes")
     parser.add_argument("--play", action="store_true", help="phát ra loa của máy này / play it on this computer")
 
@@ -65,10 +74,15 @@ def _say(args: argparse.Namespace) -> int:
         for piece in told:
             print(f"không đọc được / cannot be read: {piece.text()}", file=sys.stderr)
         return 1
-    print(told)
-    if args.out is None and not args.play:
+    if args.stems is None and args.out is None and not args.play:
+        print(told)
         return 0
-    sound = _spoken(written)
+    with tempfile.TemporaryDirectory(prefix="nghe-thu-") as folder:
+        voice = as_at_a_station(Path(folder), args.stems).voice
+        print(_who_says_what(voice, written) if isinstance(voice, RecordedFirst) else told)
+        if args.out is None and not args.play:
+            return 0
+        sound = _spoken(voice, written)
     if args.out is not None:
         write_file(args.out, sound, "--out")
         print(f"đã ghi / written: {args.out}")
@@ -88,13 +102,36 @@ def _text(args: argparse.Namespace) -> str:
     return text
 
 
-def _spoken(text: str) -> bytes:
+def _who_says_what(voice: RecordedFirst, text: str) -> str:
+    """A line for each piece; every stem in it was tried."""
+    stems, pieces = read_stems(voice.folder), voice.pieces("vi", text)
+    broken = _files(plan("vi", text, stems)) - _files(pieces)
+    faults = (f"{file}: không dùng được, máy đọc thay / not usable, the voice says it" for file in sorted(broken))
+    for fault in (*stems.faults, *faults):
+        print(f"--stems: {fault}", file=sys.stderr)
+    return "\n".join(
+        f"câu thu sẵn / recorded [{piece.stem.file}]: {_one_line(piece.words)}"
+        if isinstance(piece, Recorded)
+        else f"máy đọc / the voice: {_one_line(piece.words)}"
+        for piece in pieces
+    )
+
+
+def _files(pieces: tuple[Piece, ...]) -> set[str]:
+    return {piece.stem.file for piece in pieces if isinstance(piece, Recorded)}
+
+
+def _one_line(text: str) -> str:
+    return " ".join(read_as_far_as_possible(text).words.split())
+
+
+def _spoken(voice: Voice, text: str) -> bytes:
     """A WAV file of the text, as a station speaks it.
 
     A voice that writes while it speaks cannot know the length, so the file's head is made here.
     """
     raw, whole = io.BytesIO(), io.BytesIO()
-    trouble = EspeakVoice(Sandbox()).speak("vi", text, raw)
+    trouble = voice.speak("vi", text, raw)
     if trouble is not None:
         raise CannotDo(f"{explain(trouble.reason)} [{trouble.reason}]: {trouble.detail}")
     raw.seek(0)

@@ -40,6 +40,9 @@ from edge_agent.link.messages import (
     encode,
 )
 from edge_agent.ntp import Instant, KernelSync, report, told
+from edge_agent.spoken.stems import FILE as STEM_FILE
+from edge_agent.spoken.stems import LISTING_CHARS_MAX, plan
+from edge_agent.spoken.stems import parse as parse_stems
 from tests.config_texts import EXAMPLE, FULL
 from tests.console.pictures import AT, NAME, SITE, held, picture
 from tests.fuzz.parsers.parser import Parser, Promise, one_line, workplace
@@ -160,6 +163,24 @@ def _listings() -> list[bytes]:
     return [whole, whole[:-LINE_BYTES], two, two[:-LINE_BYTES]]
 
 
+def _stems() -> Promise:
+    text = "Kính thưa bà con! Bà con rời nhà ngay. Không qua suối."
+
+    def promise(content: bytes) -> None:
+        try:
+            stems = parse_stems(content.decode())
+        except UnicodeDecodeError:
+            return
+        for fault in stems.faults:
+            one_line(fault)
+        files = {stem.file for stem in stems.stems}
+        assert all(STEM_FILE.fullmatch(file) for file in files), "a file elsewhere"
+        said = [piece.words for piece in plan("vi", text, stems)]
+        assert " ".join(said) == text, "words lost, added or moved"
+
+    return promise
+
+
 def _refusal(path: Path) -> ConfigError | None:
     try:
         load(path)
@@ -277,6 +298,8 @@ TYPED = [
     "ế\x08\x03",
 ]
 
+STEMS = '[vi]\n"a.wav" = "Kính thưa bà con!"\n"b.mp3" = "Bà con rời nhà ngay. Không qua suối."\n[hmn]\n"c" = "Nej tsum"'
+
 PARSERS = (
     Parser(
         "link-to-device",
@@ -298,6 +321,7 @@ PARSERS = (
     Parser("decode-answer", "audio.decode_service, audio.decoder", _decode_answer, lambda: ANSWERS, WORKER_BYTES_MAX),
     Parser("sniff", "audio.sniff", _sniff, lambda: HEADS, HEAD_BYTES),
     Parser("clip", "audio.clip", _clip, _listings, 16_384),
+    Parser("stems", "spoken.stems, toml", _stems, lambda: [STEMS.encode()], LISTING_CHARS_MAX + 100),
     Parser("config", "config", _config, lambda: [EXAMPLE.encode(), FULL.encode()], CONFIG_BYTES_MAX + 100),
     Parser(
         "console", "console.line_editor, console.commands", _console, lambda: [one.encode() for one in TYPED], 4_096
