@@ -59,7 +59,7 @@ class ItemAsRun:
 class AsRun:
     """One record, before it gets its place in the chain. Times are UTC ms with the clock's trust, and boot time.
 
-    ``under`` is the exception by which it sounded.
+    ``under`` is the exception by which it sounded, ``chimes_ms`` how much of ``planned_ms`` are the station's chimes.
     """
 
     kind: RecordKind
@@ -93,3 +93,4 @@ class AsRun:
     version: int = 0
     rehearsal: bool = False
     corrects: str = ""
+    chimes_ms: int = 0
