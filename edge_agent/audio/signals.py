@@ -42,8 +42,8 @@ TONE_MS = 500
 STROKES_HZ = (660, 550, 440)
 # A falling major chord, below both tones of the attention signal, and above what a horn no longer gives (some 350 Hz).
 STROKE_MS = REHEARSAL_MS // len(STROKES_HZ)
-OPENING_HZ, CLOSING_HZ = (784, 1_047, 1_319), (1_047, 784)
-# Sol, do, mi, and back to where it began: the chord of a doorbell, out of the gong's reach.
+OPENING_HZ, CLOSING_HZ = (880, 1_109, 1_319), (1_109, 880)
+# The chord of a doorbell: out of the gong's reach, and on none of the two tones of the attention signal.
 BELL_MS = 500
 # The last bell of a chime rings for what is left of it.
 SINKS_FROM_HZ, SINKS_TO_HZ = 1_200, 600
