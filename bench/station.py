@@ -17,7 +17,7 @@ from demo.acts import draft_of, item_of, on_air, trusts_its_clock, wait
 from demo.ward import NO_HARDWARE, Fitting, Ward
 from edge_agent.headend.headend import Shown
 
-FITTING = Fitting(warm_up_ms=0, heartbeat_s=300, recorded=False, session_minutes=120, minutes_per_day=240)
+FITTING = Fitting(warm_up_ms=0, heartbeat_s=300, recorded=False, session_minutes=120, minutes_per_day=240, framed=False)
 # The station's own defaults, but an amplifier that is warm at once and room for a programme of an hour.
 PROGRAMME_HZ, PROGRAMME_SHARE = 300, 0.003
 # A faint tone: 98 of 32,767, so that an emergency's first sample stands out of it.

@@ -15,6 +15,7 @@ from demo.screen import Screen
 from demo.ward import AREA, STATION, Ward, wait_until
 from edge_agent.clock import boot_ms, system_utc_ms
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.programme import ITEM_GAP_MS, OPENING_MS
 from edge_agent.core.reasons import WORDS_VI, Reason
 from edge_agent.core.units import StationId
 from edge_agent.headend.headend import Shown
@@ -26,6 +27,8 @@ from edge_agent.trust.strict_json import dump, parse
 
 DUE_IN_S = 9
 CUT_IN_AFTER_S = 6
+# Of the bulletin itself, which begins behind its chime.
+CHIME_MS = OPENING_MS + ITEM_GAP_MS
 KILL_AFTER_S = 3
 WAIT_S_MAX = 30
 WILL_S_MAX = 20
@@ -176,7 +179,7 @@ def _send_wrong(ward: Ward, story: Story, name: str, job_id: str, envelope: byte
 def _cut_in(ward: Ward, screen: Screen, story: Story) -> None:
     wait_until(story.due_ms)
     screen.title("Đang phát, rồi tin khẩn cấp cho một cụm", "On air; then an emergency, text only, for one zone")
-    wait_until(story.due_ms + CUT_IN_AFTER_S * 1000)
+    wait_until(story.due_ms + CHIME_MS + CUT_IN_AFTER_S * 1000)
     story.flood_ms = boot_ms()
     item = {**item_of("Lũ quét", "thien-tai"), "text": sounds.FLOOD}
     draft = draft_of("emergency", "now", item, ["c1"]) | {"event": "lu-quet"}

@@ -1,4 +1,4 @@
-"""Tell by ear what sounded in a zone and when: tones by pitch, the attention signal by its two, all else as speech.
+"""Tell by ear what sounded in a zone and when: tones by pitch, signal and chimes by theirs, all else as speech.
 
 Works on a recording behind alsa-lib and never asks the player. Used by the demo and by the host rig.
 """
@@ -11,9 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.audio.signals import HIGH_HZ, LOW_HZ
+from edge_agent.audio.signals import CLOSING_HZ, HIGH_HZ, LOW_HZ, OPENING_HZ
 
-ATTENTION, SPEECH = "attention", "speech"
+ATTENTION, CHIME, SPEECH = "attention", "chime", "speech"
+_OF_THE_STATION = {
+    **{f"{ATTENTION} {hz}": hz for hz in (HIGH_HZ, LOW_HZ)},
+    **{f"{CHIME} {hz}": hz for hz in (*OPENING_HZ, *CLOSING_HZ)},
+}
 WINDOW_S = 0.040
 HOP_S = 0.010
 # 25 Hz to a bin: the pitches of the tests are 150 Hz apart.
@@ -39,7 +43,7 @@ class Sounding:
 
 def listen(samples: NDArray[np.int16], rate: int, tones: Mapping[str, int]) -> list[Sounding]:
     """What one channel of a recording holds; ``tones`` maps names to pitches in Hz."""
-    pitches = {**tones, f"{ATTENTION}1": HIGH_HZ, f"{ATTENTION}2": LOW_HZ}
+    pitches = {**tones, **_OF_THE_STATION}
     labels = [_label(window, rate, pitches) for window in _windows(samples, rate)]
     stretches = _merged(_without_seams(_stretches(labels)))
     return [_exact(one, samples, rate) for one in stretches if one.what]
@@ -60,7 +64,7 @@ def _label(window: NDArray[np.int16], rate: int, pitches: Mapping[str, int]) -> 
     for name, pitch in pitches.items():
         middle = round(pitch * len(window) / rate)
         if total > 0 and float(power[max(0, middle - 2) : middle + 3].sum()) / total >= PURE:
-            return ATTENTION if name.startswith(ATTENTION) else name
+            return name.partition(" ")[0]
     return SPEECH
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo import match, sounds
-from demo.ear import ATTENTION, Sounding, listen
+from demo.ear import ATTENTION, CHIME, Sounding, listen
 from demo.ward import STATION, ZONES, RelayMove, Ward
 from edge_agent.core.reasons import Reason
 from edge_agent.journal.port import StoredRecord
@@ -51,6 +51,10 @@ class Evidence:
     def attentions(self, channel: int) -> list[Sounding]:
         """Every attention signal in a channel."""
         return [one for one in self.soundings[channel] if one.what == ATTENTION]
+
+    def chimes(self, channel: int) -> list[Sounding]:
+        """Every chime in a channel, the one that opens and the one that closes alike."""
+        return [one for one in self.soundings[channel] if one.what == CHIME]
 
     def at_ms(self, second: float) -> float:
         """The boot time of a second of the recording."""

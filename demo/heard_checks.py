@@ -6,17 +6,19 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from demo import match
-from demo.acts import CUT_IN_AFTER_S, Story
+from demo.acts import CHIME_MS, CUT_IN_AFTER_S, Story
 from demo.check import Check
 from demo.ear import Sounding
 from demo.evidence import LEFT, RIGHT, Evidence
-from edge_agent.core.programme import ATTENTION_GAP_MS, ATTENTION_MS
+from edge_agent.core.programme import ATTENTION_GAP_MS, ATTENTION_MS, CLOSING_MS, ITEM_GAP_MS, OPENING_MS
 
 ON_TIME_MS = 150
 # Host timing: a null sink and two busy cores; the bench measures finer.
 CUT_IN_MS = 1_400
 # The words are spoken by the station itself before the signal may begin, and an espeak-ng child takes its time.
 ATTENTION_OFF_MS = 60
+CHIME_OFF_MS = 300
+# It rises out of silence over a second, and dies away: the ear hears its first tenth and its last not at all.
 CONTENT_SHARE = 0.95
 # Of the half seconds that hold sound, those that must be found again, and never two missing in a row: a late writer
 # leaves a seam in one of them.
@@ -29,6 +31,7 @@ LEAK_MAX_OVER_ALL = 0.1
 def checks(story: Story, evidence: Evidence) -> Iterator[Check]:
     """The bulletin, the emergency, and the one beside the other."""
     yield _on_time(story, evidence)
+    yield _chimes(story, evidence)
     yield _whole_on_the_right(evidence)
     yield _cut_in_time(story, evidence)
     yield _attention(evidence)
@@ -38,8 +41,23 @@ def checks(story: Story, evidence: Evidence) -> Iterator[Check]:
 
 
 def _on_time(story: Story, evidence: Evidence) -> Check:
-    off = evidence.recording.instant_ms(evidence.bulletin_at) - story.due_ms
+    off = evidence.recording.instant_ms(evidence.bulletin_at) - CHIME_MS - story.due_ms
     return Check(abs(off) <= ON_TIME_MS, "bản tin bắt đầu đúng giờ", "the bulletin starts on time", f"{off:+.1f} ms")
+
+
+def _chimes(story: Story, evidence: Evidence) -> Check:
+    """In each zone one before the bulletin, from its instant on, and one behind it."""
+    over_ms = evidence.recording.instant_ms(evidence.bulletin_at + len(evidence.bulletin))
+    meant = [story.due_ms, story.due_ms + OPENING_MS, over_ms + ITEM_GAP_MS, over_ms + ITEM_GAP_MS + CLOSING_MS]
+    offs = []
+    for channel in (LEFT, RIGHT):
+        edges = [evidence.at_ms(edge) for one in evidence.chimes(channel) for edge in (one.start_s, one.end_s)]
+        edges = [edge for edge in edges if edge < story.first_off_ms]
+        alike = len(edges) == len(meant)
+        offs.append(max(abs(edge - at) for edge, at in zip(edges, meant, strict=True)) if alike else float("inf"))
+    held = max(offs) <= CHIME_OFF_MS
+    shown = ", ".join(f"{off:.0f}" for off in offs)
+    return Check(held, "nhạc hiệu mở đầu và kết thúc ở cả hai cụm", "both zones heard both chimes", f"{shown} ms off")
 
 
 def _whole_on_the_right(evidence: Evidence) -> Check:

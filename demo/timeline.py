@@ -128,6 +128,8 @@ def _zones(axis: _Axis, story: Story, evidence: Evidence, rows: dict[str, Any]) 
         yield _level(axis, evidence, index, top, (axis.begin_ms, story.first_off_ms or axis.end_ms), BLUE)
         if story.first_off_ms:
             yield _level(axis, evidence, index, top, (story.first_off_ms, axis.end_ms), VIOLET)
+        for one in evidence.chimes(index):
+            yield _text(axis.x(evidence.at_ms(one.start_s)), top + 14, "nhạc hiệu", 11, GREY)
         yield from _taken(axis, evidence, index, zone, rows.get(story.flood))
 
 

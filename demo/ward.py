@@ -85,6 +85,8 @@ class Fitting:
     session_minutes: int = 30
     minutes_per_day: int = 60
     # The station's own limits; a programme that is measured may be longer than a ward would stand.
+    framed: bool = True
+    # As a station is that says nothing of it: chimes around ordinary programmes, which rise out of silence.
 
 
 AS_IN_THE_DEMO = Fitting()
@@ -313,6 +315,11 @@ rtc = false
 [policy]
 session_minutes = {self.fitting.session_minutes}
 minutes_per_day = {self.fitting.minutes_per_day}
+
+[programme]
+opening_chime = {str(self.fitting.framed).lower()}
+closing_chime = {str(self.fitting.framed).lower()}
+rise_s = {int(self.fitting.framed)}
 
 [reporting]
 heartbeat_s = {self.fitting.heartbeat_s}

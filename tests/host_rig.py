@@ -16,7 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from demo.ear import listen
-from demo.ward import AREA, STATION, WARM_UP_MS, Ward, wait_until
+from demo.ward import AREA, STATION, WARM_UP_MS, Fitting, Ward, wait_until
 from edge_agent.clock import boot_ms, system_utc_ms
 from edge_agent.headend.headend import Shown
 from edge_agent.headend.listening import Heard as Said
@@ -41,9 +41,9 @@ class HostRig:
     # Two busy cores, PulseAudio's own timer and a window of 40 ms; the bench measures finer.
     warm_up_s = WARM_UP_MS / 1000
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, framed: bool = False) -> None:
         self.folder = folder
-        self.ward = Ward(folder)
+        self.ward = Ward(folder, fitting=Fitting(framed=framed))
         self._sent: dict[str, tuple[bytes, str]] = {}
         self._recording: Recording | None = None
         self._held_hellos: list[Arrival] | None = None

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 LEFT, RIGHT = "c1", "c2"
 """The two zones of every rig."""
 
-ATTENTION, SPEECH = "attention", "speech"
+ATTENTION, CHIME, SPEECH = "attention", "chime", "speech"
 """How a rig names the stored signal and the station's own voice in what it heard."""
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.rig import ATTENTION, LEFT, RIGHT, SPEECH, Heard, Order, Rig, Tampering, Tone
+from edge_agent.core.programme import CLOSING_MS, ITEM_GAP_MS, OPENING_MS
+from tests.rig import ATTENTION, CHIME, LEFT, RIGHT, SPEECH, Heard, Order, Rig, Tampering, Tone
 
 BULLETIN = Tone("a", 6.0)
 LONG = Tone("b", 20.0)
@@ -255,7 +256,45 @@ def the_wards_own_rules_come_before_an_ordinary_order(rig: Rig) -> None:
     assert [sound.what for sound in sounds(rig, RIGHT)] == [ATTENTION, SPEECH]
 
 
+def an_ordinary_programme_is_framed_by_chimes_and_an_emergency_is_not(rig: Rig) -> None:
+    """The chime sounds at the planned instant, the items behind it, another chime behind them (N6); one relay cycle.
+
+    Two programmes back to back are framed once, and the second is on time all the same.
+    """
+    rig.switch_on()
+    rig.run_until(1)
+    first = rig.publish(Order(at_s=8, tones=(Tone("a", 10.0),)))
+    second = rig.publish(Order(at_s=18, tones=(Tone("c", 6.0),)))
+    rig.run_until(32)
+    flood = rig.publish(Order(cls="emergency", spoken="Lũ quét!"))
+    rig.run_until(48)
+    words_s, pause_s = (OPENING_MS + ITEM_GAP_MS) / 1000, ITEM_GAP_MS / 1000
+    for zone in (LEFT, RIGHT):
+        chime, item, other, closing, *warning = sounds(rig, zone)
+        assert [one.what for one in (chime, item, other, closing)] == [CHIME, "a", "c", CHIME]
+        assert [one.what for one in warning] == [ATTENTION, SPEECH]
+        assert 8 - rig.tolerance_s <= chime.start_s <= 8.2 + rig.tolerance_s, "it rises out of silence"
+        near(rig, item.start_s, 8 + words_s)
+        near(rig, item.end_s, 18 + words_s)
+        assert other.start_s - item.end_s < 1
+        near(rig, closing.start_s, other.end_s + pause_s)
+        assert closing.end_s - closing.start_s >= CLOSING_MS / 1000 - 0.3
+        assert [edge.on for edge in rig.relay_edges() if edge.zone == zone][:2] == [True, False]
+    told = [
+        (one["planned_ms"], one["chimes_ms"], one["outcome"]) for job in (first, second) for one in records_of(rig, job)
+    ]
+    assert told == [
+        (10_000 + OPENING_MS + ITEM_GAP_MS, OPENING_MS + ITEM_GAP_MS, "succeeded"),
+        (6_000 + ITEM_GAP_MS + CLOSING_MS, ITEM_GAP_MS + CLOSING_MS, "succeeded"),
+    ]
+    (warned,) = records_of(rig, flood)
+    assert (warned["outcome"], warned["chimes_ms"]) == ("succeeded", 0)
+
+
+FRAMED = (an_ordinary_programme_is_framed_by_chimes_and_an_emergency_is_not,)
+"""Those for a station as it is where its file says nothing of chimes; the others are told without them."""
 ALL = (
+    *FRAMED,
     a_lock_and_a_stop_silence_what_sounds,
     what_is_paused_goes_on_where_it_was,
     the_wards_own_rules_come_before_an_ordinary_order,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from edge_agent.core.site import Site, ZoneSite
+from edge_agent.core.site import STANDARD_FRAME, UNFRAMED, Site, ZoneSite
 from edge_agent.core.units import ClipKey, UtcMs, ZoneId
 from edge_agent.trust.keys import Signer
 from tests.rig import HONEST, LEFT, RIGHT, Edge, Heard, Order, Tampering, Told
@@ -28,10 +28,14 @@ class SimRig:
     tolerance_s = 0.005
     warm_up_s = WARM_UP_MS / 1000
 
-    def __init__(self, *, home: bool = False, **fitted: Any) -> None:
-        """``home``: there is a server of manifests. ``fitted`` is how the box is made, as ``World`` takes it."""
+    def __init__(self, *, home: bool = False, framed: bool = False, **fitted: Any) -> None:
+        """``home``: there is a server of manifests. ``framed``: ordinary programmes have their chimes.
+
+        ``fitted`` is how the box is made, as ``World`` takes it.
+        """
         zones = {ZoneId(zone): ZoneSite(ZoneId(zone), zone, WARM_UP_MS) for zone in (LEFT, RIGHT)}
-        site: Site = makers.make_site(zones=zones, timezone=TIMEZONE, polls_home=home)
+        frame = STANDARD_FRAME if framed else UNFRAMED
+        site: Site = makers.make_site(zones=zones, timezone=TIMEZONE, polls_home=home, frame=frame)
         self.world = World(site, ward_trust(), BEGAN, **fitted)
         self.sent: dict[str, bytes] = {}
 

@@ -12,7 +12,7 @@ from edge_agent.config import Channel, Language, Ntp, RelayDriver, Sandbox, load
 from edge_agent.config.parse import read_all
 from edge_agent.config.reader import open_report
 from edge_agent.config.station import PERIOD_MS_MAX, PERIODS_MAX, TIMEZONE
-from edge_agent.core.site import IntoQuiet, LocalPolicy, VolumeBand
+from edge_agent.core.site import Frame, IntoQuiet, LocalPolicy, VolumeBand
 from edge_agent.core.units import MINUTE_MS
 from edge_agent.trust.timetable import ZONE_NAME
 from tests.config_texts import (
@@ -72,6 +72,13 @@ def test_the_example_shows_the_defaults_truly() -> None:
 def test_without_a_policy_the_safe_one_holds() -> None:
     config = read(EXAMPLE[: EXAMPLE.index("[policy]")])
     assert config.site.policy == LocalPolicy()
+
+
+def test_ordinary_programmes_have_their_chimes_and_rise_unless_the_file_says_otherwise() -> None:
+    assert read(EXAMPLE).site.frame == Frame(opening=True, closing=True, rise_ms=1_000)
+    text = EXAMPLE + "\n[programme]\nopening_chime = false\nclosing_chime = false\nrise_s = 3\n"
+    assert read(text).site.frame == Frame(opening=False, closing=False, rise_ms=3_000)
+    assert read(EXAMPLE + "\n[programme]\nrise_s = 0\n").site.frame == Frame(opening=True, closing=True, rise_ms=0)
 
 
 def test_policy_of_the_ward() -> None:

@@ -117,6 +117,22 @@ def test_a_band_that_is_wrong_is_named_with_its_number(band: str) -> None:
     assert problem.line == line_number(text, "volume = [")
 
 
+@pytest.mark.parametrize(
+    ("line", "fault", "key"),
+    [
+        ("rise_s = 4", Fault.RANGE, "rise_s"),
+        ("rise_s = 1.5", Fault.TYPE, "rise_s"),
+        ('opening_chime = "on"', Fault.TYPE, "opening_chime"),
+        ("closing_chime = 1", Fault.TYPE, "closing_chime"),
+        ("chime = true", Fault.UNKNOWN, "chime"),
+    ],
+)
+def test_what_frames_a_programme_is_refused_by_name(line: str, fault: Fault, key: str) -> None:
+    (problem,) = problems_of(f"{EXAMPLE}\n[programme]\n{line}\n")
+    assert (problem.fault, problem.where) == (fault, f"[programme] {key}")
+    assert problem.remedy
+
+
 @pytest.mark.parametrize(("line", "fault"), [('voice = "vi-vn-x-nowhere"', Fault.FORM), ("rate_wpm = 40", Fault.RANGE)])
 def test_a_voice_that_espeak_would_silently_replace_is_refused(line: str, fault: Fault) -> None:
     problems = problems_of(f"{EXAMPLE}\n[speech]\n{line}\n")

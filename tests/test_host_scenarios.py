@@ -10,7 +10,7 @@ import pytest
 
 from tests.host_rig import HostRig
 from tests.rig import Rig
-from tests.scenarios import ALL
+from tests.scenarios import ALL, FRAMED
 
 AT_ONCE = 3
 pytestmark = [pytest.mark.host, pytest.mark.live]
@@ -36,5 +36,5 @@ def test_over_real_parts(scenario: Callable[[Rig], None], outcomes: dict[str, Fu
 
 
 def _run(scenario: Callable[[Rig], None], folder: Path) -> None:
-    with HostRig(folder) as rig:
+    with HostRig(folder, framed=scenario in FRAMED) as rig:
         scenario(rig)

@@ -42,7 +42,9 @@ A, B = ZoneId("a"), ZoneId("b")
 TO_DEVICE: list[ToDevice] = [
     SwitchRelay(A, True, 60_000),
     SwitchRelay(B, False, 0),
-    StartPlay(PlayId("p1"), (Sound(ClipKey("attention"), 5_000, 1_000), Pause(500)), (ZoneFeed(A, 55),), MonoMs(7)),
+    StartPlay(
+        PlayId("p1"), (Sound(ClipKey("attention"), 5_000, 1_000), Pause(500)), (ZoneFeed(A, 55),), MonoMs(7), 3_000
+    ),
     RoutePlay(PlayId("p1"), (ZoneFeed(A, 0), ZoneFeed(B, 100))),
     StopPlay(PlayId("p1")),
     Renew(),
@@ -75,7 +77,7 @@ def test_the_longest_programme_that_an_order_can_name_fits_into_one_packet() -> 
     # 20 items, the station's own words before and after them, and the signal.
     once = [part for _ in range(23) for part in (Pause(300), Sound(ClipKey("f" * 64), 7_200_000, 7_200_000))]
     feeds = tuple(ZoneFeed(ZoneId(f"{n:064}"), 100) for n in range(64))
-    play = StartPlay(PlayId("p" * 128), tuple(once * 20), feeds, MonoMs(2**53 - 1))
+    play = StartPlay(PlayId("p" * 128), tuple(once * 20), feeds, MonoMs(2**53 - 1), 3_000)
     assert decode_to_device(encode(play)) == play
 
 
@@ -119,12 +121,15 @@ def test_an_error_text_that_is_no_utf8_does_not_break_the_line() -> None:
         b'["RoutePlay","p",[["ZoneFeed","a",-1]]]',
         b'["RoutePlay","p",[["Sound","a",1,0]]]',
         b'["RoutePlay","p","all"]',
-        b'["StartPlay","p",[["Pause",-1]],[],0]',
-        b'["StartPlay","p",[["Sound","x",-1,0]],[],0]',
-        b'["StartPlay","p",[["Sound","x",1]],[],0]',  # does not say where it begins
-        b'["StartPlay","p",[["Sound","x",1,-1]],[],0]',
-        b'["StartPlay","p",[["Sound","x",1,10800001]],[],0]',
-        b'["StartPlay","p",[["Sound","x",1,null]],[],0]',
+        b'["StartPlay","p",[["Pause",-1]],[],0,0]',
+        b'["StartPlay","p",[["Sound","x",-1,0]],[],0,0]',
+        b'["StartPlay","p",[["Sound","x",1]],[],0,0]',  # does not say where it begins
+        b'["StartPlay","p",[["Sound","x",1,-1]],[],0,0]',
+        b'["StartPlay","p",[["Sound","x",1,10800001]],[],0,0]',
+        b'["StartPlay","p",[["Sound","x",1,null]],[],0,0]',
+        b'["StartPlay","p",[],[],0]',  # does not say how it rises
+        b'["StartPlay","p",[],[],0,-1]',
+        b'["StartPlay","p",[],[],0,3001]',
         b"[" * 60_000,
         b'["StopPlay","' + b"p" * PACKET_BYTES_MAX + b'"]',
         b'["SwitchRelay","a",true,' + b"9" * 5_000 + b"]",

@@ -30,7 +30,7 @@ progress = st.dictionaries(zones, whole, max_size=5)
 to_device: st.SearchStrategy[ToDevice] = st.one_of(
     st.builds(SwitchRelay, zones, st.just(True), st.integers(1, INTEGER_MAX)),
     st.builds(SwitchRelay, zones, st.just(False), whole),
-    st.builds(StartPlay, plays, st.lists(parts, max_size=6).map(tuple), feeds, monos),
+    st.builds(StartPlay, plays, st.lists(parts, max_size=6).map(tuple), feeds, monos, st.integers(0, 3_000)),
     st.builds(RoutePlay, plays, feeds),
     st.builds(StopPlay, plays),
     st.builds(Renew),

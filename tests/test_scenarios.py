@@ -8,7 +8,7 @@ import pytest
 
 from edge_agent.headend.schemas import DOWN, UP
 from tests.rig import Order, Rig, Tampering, Tone
-from tests.scenarios import ALL
+from tests.scenarios import ALL, FRAMED
 from tests.sim import BEGAN, SimRig
 from tests.traffic import Tap
 from tests.trust import makers
@@ -16,7 +16,7 @@ from tests.trust import makers
 
 @pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.__name__)
 def test_in_virtual_time(scenario: Callable[[Rig], None]) -> None:
-    rig, tap = SimRig(), Tap()
+    rig, tap = SimRig(framed=scenario in FRAMED), Tap()
     rig.world.broker.taps.append(tap)
     scenario(rig)
     assert tap.faults == []

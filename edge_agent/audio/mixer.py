@@ -16,6 +16,9 @@ SAMPLE_BYTES = 2
 VOLUME_MAX = 100
 RAMP_MS = 5
 # Short enough to lose no consonant, long enough to keep a cut below the click of the relay; ISO and EN ask for nothing.
+RISE_STEP = 48
+# Frames that a rising programme (``risen``) keeps one loudness for, a millisecond: the steps lie 50 dB below the sound,
+# and cost a thousandth of what a step for each sample would.
 
 
 class Outlet(StrEnum):
@@ -95,6 +98,24 @@ class Fader:
             self._to_go -= 1
             samples[index] = math.floor(sample * self._now())
         return samples.tobytes()
+
+
+def risen(sound: bytes, position: int, rise: int) -> bytes:
+    """A programme's samples from frame ``position`` on, where its first ``rise`` frames rise out of silence.
+
+    By the square, which is a volume that goes up evenly (``volume_db``): from nothing, without a jump, and never back.
+    Its loudness depends on the place alone, so what is taken back and written again is the same.
+    """
+    if position >= rise:
+        return sound
+    steps = []
+    at, frames = position, min(position + len(sound) // SAMPLE_BYTES, rise)
+    while at < frames:
+        until = min(at - at % RISE_STEP + RISE_STEP, frames)
+        piece = sound[(at - position) * SAMPLE_BYTES : (until - position) * SAMPLE_BYTES]
+        steps.append(audioop.mul(piece, SAMPLE_BYTES, ((at - at % RISE_STEP) / rise) ** 2))
+        at = until
+    return b"".join(steps) + sound[(frames - position) * SAMPLE_BYTES :]
 
 
 def _scaled(sound: bytes, gain: float) -> bytes | None:

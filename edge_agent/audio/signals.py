@@ -3,7 +3,9 @@
 Decides how they sound, and so that nobody takes one signal for another, not even half heard over a horn in the wind:
 - attention: two high tones in turn, twice a second, without a rest. Urgent, and neither music nor a siren;
 - rehearsal: three slow strokes of a gong, each lower and dying away. A calm shape, nothing like an alarm;
-- all-clear: one unbroken tone that sinks by an octave, once. Tension that lets go, and no siren, which rises first.
+- all-clear: one unbroken tone that sinks by an octave, once. Tension that lets go, and no siren, which rises first;
+- the chimes of ordinary programmes: bells above all strokes of the gong, three that climb before and two that come down
+  behind, each dying away. As loud as a voice, where the others are louder on purpose: they are to startle nobody.
 
 Where they lie and when they sound is decided elsewhere. pydub holds its sound in memory, so everything here is seconds
 long; it is imported only when a signal is rendered, which a station does once.
@@ -16,7 +18,18 @@ from array import array
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from edge_agent.core.programme import ALL_CLEAR, ALL_CLEAR_MS, ATTENTION, ATTENTION_MS, REHEARSAL, REHEARSAL_MS
+from edge_agent.core.programme import (
+    ALL_CLEAR,
+    ALL_CLEAR_MS,
+    ATTENTION,
+    ATTENTION_MS,
+    CLOSING,
+    CLOSING_MS,
+    OPENING,
+    OPENING_MS,
+    REHEARSAL,
+    REHEARSAL_MS,
+)
 from edge_agent.core.units import SECOND_MS, ClipKey
 
 if TYPE_CHECKING:
@@ -29,10 +42,16 @@ TONE_MS = 500
 STROKES_HZ = (660, 550, 440)
 # A falling major chord, below both tones of the attention signal, and above what a horn no longer gives (some 350 Hz).
 STROKE_MS = REHEARSAL_MS // len(STROKES_HZ)
+OPENING_HZ, CLOSING_HZ = (880, 1_109, 1_319), (1_109, 880)
+# The chord of a doorbell: out of the gong's reach, and on none of the two tones of the attention signal.
+BELL_MS = 500
+# The last bell of a chime rings for what is left of it.
 SINKS_FROM_HZ, SINKS_TO_HZ = 1_200, 600
 # At every moment half an octave above the stroke that a rehearsal would have there.
 SIGNAL_DBFS = -6.0
 # Peak. As loud as a voice's peaks; 6 dB are left for a mixer that adds two programmes.
+CHIME_DBFS = -12.0
+# A sine of that peak is as loud as speech at its loudest (-18 LUFS on average, audio.loudness).
 FADE_MS = 10
 # A tone that begins or ends at full height clicks, and a horn's driver takes the click.
 TEST_DBFS = -12.0
@@ -50,7 +69,7 @@ def attention(rate: int) -> bytes:
 
 def rehearsal(rate: int) -> bytes:
     """The signal before every rehearsal: exactly REHEARSAL_MS."""
-    first, *others = (_sine(rate, hz, STROKE_MS, SIGNAL_DBFS).fade_out(STROKE_MS - FADE_MS) for hz in STROKES_HZ)
+    first, *others = (_dying(rate, hz, STROKE_MS, SIGNAL_DBFS) for hz in STROKES_HZ)
     return _frames(sum(others, first), rate, REHEARSAL_MS)
 
 
@@ -59,10 +78,22 @@ def all_clear(rate: int) -> bytes:
     return _frames(_sinking(rate, ALL_CLEAR_MS), rate, ALL_CLEAR_MS)
 
 
+def opening(rate: int) -> bytes:
+    """The chime before an ordinary programme: exactly OPENING_MS."""
+    return _frames(_bells(rate, OPENING_HZ, OPENING_MS), rate, OPENING_MS)
+
+
+def closing(rate: int) -> bytes:
+    """The chime behind an ordinary programme: exactly CLOSING_MS."""
+    return _frames(_bells(rate, CLOSING_HZ, CLOSING_MS), rate, CLOSING_MS)
+
+
 SIGNALS: dict[ClipKey, Callable[[int], bytes]] = {
     ATTENTION: attention,
     REHEARSAL: rehearsal,
     ALL_CLEAR: all_clear,
+    OPENING: opening,
+    CLOSING: closing,
 }
 """How each of ``programme.SIGNAL_MS`` is rendered at a rate."""
 
@@ -78,6 +109,18 @@ def _sine(rate: int, hz: int, duration_ms: int, dbfs: float) -> AudioSegment:
 
     wave = Sine(hz, sample_rate=rate, bit_depth=16).to_audio_segment(duration=duration_ms, volume=dbfs)
     return wave.fade_in(FADE_MS).fade_out(FADE_MS)
+
+
+def _bells(rate: int, pitches: tuple[int, ...], duration_ms: int) -> AudioSegment:
+    *short, last = pitches
+    rings_ms = duration_ms - BELL_MS * len(short)
+    first, *others = (_dying(rate, hz, BELL_MS, CHIME_DBFS) for hz in short)
+    return sum([*others, _dying(rate, last, rings_ms, CHIME_DBFS)], first)
+
+
+def _dying(rate: int, hz: int, duration_ms: int, dbfs: float) -> AudioSegment:
+    """A stroke that dies away from its beginning on."""
+    return _sine(rate, hz, duration_ms, dbfs).fade_out(duration_ms - FADE_MS)
 
 
 def _sinking(rate: int, duration_ms: int) -> AudioSegment:

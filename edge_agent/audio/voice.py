@@ -13,7 +13,7 @@ from typing import Protocol
 
 from edge_agent.audio.card import Wiring
 from edge_agent.audio.ledger import Ledger
-from edge_agent.audio.mixer import CHANNELS_OF, RAMP_MS, SAMPLE_BYTES, Fader, gain_of, placed
+from edge_agent.audio.mixer import CHANNELS_OF, RAMP_MS, SAMPLE_BYTES, Fader, gain_of, placed, risen
 from edge_agent.audio.port import PlayReport
 from edge_agent.audio.stream_clock import MS_NS, StreamClock, mono_ms
 from edge_agent.audio.timeline import frames_of
@@ -77,6 +77,7 @@ class Voice:
         self._wiring = wiring
         self._tail = frames_of(tail_ms, wiring.rate)
         self._ramp = frames_of(RAMP_MS, wiring.rate)
+        self._rise = frames_of(play.rise_ms, wiring.rate)
         self._faders = [Fader(wiring.rate) for _ in range(wiring.channels)]
         self._ledger = Ledger(wiring.rate)
         self._position = 0  # frames of the programme written so far
@@ -146,7 +147,7 @@ class Voice:
         frames = len(sound) // SAMPLE_BYTES
         faders = tuple(fader.copy() for fader in self._faders)
         self._queued.append(_Stretch(block.first + offset, frames, self._position, faders))
-        for channel, heard in self._pass_on(sound):
+        for channel, heard in self._pass_on(risen(sound, self._position, self._rise)):
             if heard is not None:
                 yield channel, placed(heard, offset, block.frames)
         self._advance(block, offset, frames)

@@ -82,7 +82,8 @@ def read_all(top: Table, folder: Path) -> Config:
     station, zones = top.table("station"), top.list_of_tables("zones", ZONES_MAX)
     cards = read_cards(top.table("cards"))
     cache = _cache(top.table("cache", required=False))
-    site = read_site(station, zones, top.table("policy", required=False))
+    policy, programme = top.table("policy", required=False), top.table("programme", required=False)
+    site = read_site(station, zones, policy, programme)
     relays, content = top.table("relays"), _content(top.table("content"), folder)
     station_site = replace(site, fetch_bytes_per_day=cache.fetch_mb_per_day * MEGABYTE, polls_home=bool(content.home))
     config = Config(

@@ -10,8 +10,19 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edge_agent.config.reader import Fault, Form, Table, shown
 from edge_agent.config.sections import Card, Channel, ZoneWiring
-from edge_agent.core.site import RELAY_ON_MS_MAX, WARM_UP_MS_MAX, IntoQuiet, LocalPolicy, Site, VolumeBand, ZoneSite
-from edge_agent.core.units import MINUTE_MS, StationId, ZoneId
+from edge_agent.core.site import (
+    RELAY_ON_MS_MAX,
+    RISE_MS_MAX,
+    STANDARD_FRAME,
+    WARM_UP_MS_MAX,
+    Frame,
+    IntoQuiet,
+    LocalPolicy,
+    Site,
+    VolumeBand,
+    ZoneSite,
+)
+from edge_agent.core.units import MINUTE_MS, SECOND_MS, StationId, ZoneId
 
 ZONES_MAX = 64
 # As many as one order can name (its audience).
@@ -50,8 +61,8 @@ WEEKDAYS_FORM = "numbers from 1 (Monday) to 7 (Sunday), each once, such as [1, 2
 BAND_FORM = 'each band is [start, end, volume 0 to 100] such as ["05:00", "06:00", 55]'
 
 
-def read_site(station: Table, zones: Sequence[Table], policy: Table) -> Site:
-    """What the core knows of the station: ``[station]``, ``[policy]`` and the core's part of each ``[[zones]]``."""
+def read_site(station: Table, zones: Sequence[Table], policy: Table, programme: Table) -> Site:
+    """What the core knows: ``[station]``, ``[policy]``, ``[programme]`` and the core's part of each ``[[zones]]``."""
     sites = [_zone_site(zone) for zone in zones]
     _refuse_twice(zones, "id", [site.zone for site in sites])
     return Site(
@@ -61,6 +72,7 @@ def read_site(station: Table, zones: Sequence[Table], policy: Table) -> Site:
         timezone=_timezone(station),
         zones={site.zone: site for site in sites},
         policy=_policy(policy),
+        frame=_frame(programme),
     )
 
 
@@ -122,6 +134,18 @@ def _policy(policy: Table) -> LocalPolicy:
     into_quiet = policy.choice("into_quiet", IntoQuiet, default=IntoQuiet.REFUSE)
     policy.done()
     return LocalPolicy((clause,), into_quiet)
+
+
+def _frame(programme: Table) -> Frame:
+    standard = STANDARD_FRAME
+    frame = Frame(
+        opening=programme.boolean("opening_chime", default=standard.opening),
+        closing=programme.boolean("closing_chime", default=standard.closing),
+        rise_ms=programme.integer("rise_s", 0, RISE_MS_MAX // SECOND_MS, default=standard.rise_ms // SECOND_MS)
+        * SECOND_MS,
+    )
+    programme.done()
+    return frame
 
 
 def _minutes(policy: Table, key: str, standard_ms: int | None) -> int:

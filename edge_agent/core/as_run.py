@@ -60,7 +60,8 @@ class ItemAsRun:
 class AsRun:
     """One record, before it gets its place in the chain. Times are UTC ms with the clock's trust, and boot time.
 
-    ``under`` is the exception by which it sounded; ``relayed`` what became of a live source (None: there is none).
+    ``under`` is the exception by which it sounded, ``chimes_ms`` how much of ``planned_ms`` are the station's chimes;
+    ``relayed`` what became of a live source (None: there is none).
     """
 
     kind: RecordKind
@@ -95,3 +96,4 @@ class AsRun:
     rehearsal: bool = False
     corrects: str = ""
     relayed: Relayed | None = None
+    chimes_ms: int = 0

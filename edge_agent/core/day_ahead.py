@@ -19,11 +19,11 @@ from edge_agent.core.job import RANK, PlayAt, PlayNow
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import Planned
 from edge_agent.core.past import PAST_MS, lately, remember
-from edge_agent.core.programme import length_ms
+from edge_agent.core.programme import Part
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import caught_up, next_instant, repeats, sounds_once
 from edge_agent.core.state import KnownJob, Occurrence, State, ZonePart
-from edge_agent.core.street_ahead import Open, Street, Taken, at_once, given_up_at, lasts_ms_of, sounded, wish_of
+from edge_agent.core.street_ahead import Open, Street, Taken, at_once, given_up_at, parts_for, sounded, wish_of
 from edge_agent.core.units import NEVER, SECOND_MS, JobId, UtcMs, ZoneId
 
 PLANNED_MAX = 500
@@ -135,8 +135,9 @@ class _Run(Street):
     def _as_it_is(self) -> None:
         for play in self.state.plays.values():
             known = self.state.jobs[play.job_id]
-            lasts_ms = length_ms(play.parts) if play.parts else None
-            one = self._opened(known, play.planned, lasts_ms, goes_on=play.segment > 0)
+            waits = play.phase in _WAITING and play.segment == 0
+            parts = play.whole if waits else play.parts
+            one = self._opened(known, play.planned, parts, goes_on=play.segment > 0)
             one = replace(one, zones=zones.in_it(play))
             if play.phase in _WAITING:
                 self.waiting[play.job_id] = replace(one, held_by=play.held_by)
@@ -224,9 +225,9 @@ class _Run(Street):
             if planned is None or planned >= self.last:
                 del self.bases[known.job.job_id]  # nothing more on this day: the calendar is not asked again
             else:
-                self.waiting[known.job.job_id] = replace(self._opened(known, planned, None), ready=False)
+                self.waiting[known.job.job_id] = replace(self._opened(known, planned, ()), ready=False)
 
-    def _opened(self, known: KnownJob, planned: UtcMs, lasts_ms: int | None, *, goes_on: bool = False) -> Open:
+    def _opened(self, known: KnownJob, planned: UtcMs, parts: tuple[Part, ...], *, goes_on: bool = False) -> Open:
         self.made += 1
         job, where = known.job, zones.zones_of(self.state, known.job)
         lead_ms = max((zones.cold_lead_ms(self.state.site, zone) for zone in where), default=0)
@@ -234,7 +235,7 @@ class _Run(Street):
             known,
             planned,
             where,
-            lasts_ms=lasts_ms_of(self.state, job) if lasts_ms is None else lasts_ms,
+            parts=parts or parts_for(self.state, job),
             number=self.made,
             takes_at=UtcMs(0 if goes_on or at_once(job) else planned - lead_ms),
             given_up_at=NEVER if goes_on else given_up_at(job, planned),
@@ -276,6 +277,7 @@ class _Run(Street):
     def _take(self, one: Open, free: tuple[ZoneId, ...]) -> bool:
         due = self.now.utc if one.goes_on or at_once(one.known.job) else one.planned
         starts = UtcMs(max(due, self.now.utc + max(self.warm_in_ms(zone) for zone in free)))
+        one = self.framed(one, one.zones, starts, self._to_come(one))
         wish = wish_of(one, one.zones, starts)
         verdict = policy.judge(self.rules(), wish)
         objection = self.objection(one, wish, verdict)
@@ -292,8 +294,8 @@ class _Run(Street):
 
     def _begin(self, taken: Taken) -> None:
         """Its relays are closed: the rules are asked once more, for others may have come meanwhile."""
-        one = taken.one
         self.taken.remove(taken)
+        one = self.framed(taken.one, taken.zones, taken.starts, self._to_come(taken.one))
         wish = wish_of(one, taken.zones, taken.starts)
         rules = self.rules()
         verdict = policy.judge(rules, wish)
@@ -308,6 +310,11 @@ class _Run(Street):
         ordered = one.known.job.volume
         volumes = {zone: policy.volume_at(rules, wish, zone, ordered, verdict.under) for zone in hearing}
         self._tell(one, taken.starts, ends, volumes, out, None, verdict.under, cut=verdict.ends_at is not None)
+
+    def _to_come(self, one: Open) -> list[Open]:
+        """Who else has not begun."""
+        armed = [taken.one for taken in self.taken if not taken.begun]
+        return [other for other in (*self.waiting.values(), *armed) if other.number != one.number]
 
     def _refuse(self, one: Open, starts: UtcMs, reason: Reason, out: Mapping[ZoneId, Reason]) -> bool:
         self.waiting.pop(one.known.job.job_id, None)

@@ -149,12 +149,16 @@ class SwitchRelay:
 
 @dataclass(frozen=True, slots=True)
 class StartPlay:
-    """Begin a programme so that its first sample leaves the card at ``at`` (at once if that has passed)."""
+    """Begin a programme so that its first sample leaves the card at ``at`` (at once if that has passed).
+
+    It rises from silence to its full loudness over its first ``rise_ms`` (0: it is there at once).
+    """
 
     play_id: PlayId
     parts: tuple[Part, ...]
     feeds: tuple[ZoneFeed, ...]
     at: MonoMs
+    rise_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Regulation
 from edge_agent.core.outlook import InForce, Offer, Planned, Upcoming
 from edge_agent.core.policy import Rules
-from edge_agent.core.programme import length_ms, promised_ms
+from edge_agent.core.programme import length_ms, own_ms, promised_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import Occurrence, State, ZonePart
 from edge_agent.core.units import JobId, ZoneId
@@ -96,7 +96,7 @@ def _shown(state: State, play: Occurrence, now: Now, rules: Rules) -> Upcoming:
         zones=tuple(play.zones),
         hearing=play.zones_in(ZonePart.HEARING),
         phase=play.phase,
-        reason=_reason(state, play, now, rules, lasts_ms),
+        reason=_reason(state, play, now, rules, own_ms(play.parts) if play.parts else lasts_ms),
     )
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from edge_agent.core import clips, entrusted, policy, sounding, standing, zones
+from edge_agent.core import clips, entrusted, framing, policy, sounding, standing, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Level, StartPlay
 from edge_agent.core.events import Mark, SavedMark
 from edge_agent.core.job import RANK, Job, JobClass, PlayNow
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.past import LATE_GRACE_MS, lately
-from edge_agent.core.programme import length_ms, parts_of
+from edge_agent.core.programme import Part, length_ms, own_ms, parts_of, signal_of
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import next_instant, repeats, sounds_once, valid_until
 from edge_agent.core.sounding import finish, may_try_again
@@ -141,7 +141,7 @@ def _staged(turn: Turn, play: Occurrence, durations: dict[ClipKey, int]) -> None
         turn.put_play(replace(staged.moved(Cause.HELD_BACK, turn.now), held_by=play.held_by))
         return
     job = turn.job_of(play)
-    parts = parts_of(job, durations)
+    parts = parts_of(job, durations, turn.state.site.frame)
     if job.opening and any(zones.longest_ms(turn, zone) < length_ms(parts) for zone in play.zones):
         parts = parts_of(replace(job, opening=()), durations)  # what the station adds must not keep a warning silent
     turn.put_play(replace(staged, parts=parts, whole=parts))
@@ -180,6 +180,7 @@ def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
     for zone in room.free:
         zones.open_worn(turn, zone, _ends_by(turn, play, room))
     start_at = _first_sample_at(turn, play, room.free)
+    play = _framed(turn, play if play.segment else replace(play, parts=play.whole), start_at)
     verdict = _verdict(turn, play, start_at)
     objection = _objection(turn, play, start_at, verdict)
     if objection is not None:
@@ -241,6 +242,7 @@ def _nobody_left(turn: Turn, play: Occurrence) -> None:
 def _start(turn: Turn, play: Occurrence) -> None:
     ready = play.zones_in(ZonePart.READY)
     start_at = MonoMs(max(play.start_at, _first_sample_at(turn, play, ready)))
+    play = _framed(turn, play, start_at)
     verdict = _verdict(turn, play, start_at)
     objection = _objection(turn, play, start_at, verdict)
     if objection is not None:
@@ -258,6 +260,7 @@ def _start(turn: Turn, play: Occurrence) -> None:
     if turn.job_of(play).plays_as is JobClass.EMERGENCY:
         zones.take(turn, play)
     late = start_at > play.start_at
+    play = replace(play, whole=play.parts if play.segment == 0 else play.whole)
     cut_at = None if verdict.ends_at is None else turn.now.mono_of(verdict.ends_at)
     play = replace(play.moved(Cause.RELAYS_READY, turn.now), start_at=start_at, under=verdict.under, cut_at=cut_at)
     play = zones.with_volumes(turn, play, standing.rules_of(turn.state, turn.now), _wish(turn, play, start_at))
@@ -267,7 +270,44 @@ def _start(turn: Turn, play: Occurrence) -> None:
     if late:
         for zone in ready:  # each closing carries its own end, which was counted from an earlier start
             zones.close_relay(turn, play, zone)
-    turn.emit(StartPlay(play.play_id, play.parts, zones.feeds_of(play), start_at))
+    rise_ms = 0 if signal_of(turn.job_of(play)) else turn.state.site.frame.rise_ms
+    turn.emit(StartPlay(play.play_id, play.parts, zones.feeds_of(play), start_at, rise_ms))
+
+
+def _framed(turn: Turn, play: Occurrence, start_at: MonoMs) -> Occurrence:
+    """The occurrence with those of its chimes that cost nothing, if its first sample is at ``start_at``."""
+    if not framing.is_framed(play.parts):
+        return play
+
+    def ask(parts: tuple[Part, ...]) -> object:
+        framed = replace(play, parts=parts)
+        verdict = _verdict(turn, framed, start_at)
+        rules, wish = standing.rules_of(turn.state, turn.now, besides=play), _wish(turn, framed, start_at)
+        heard = zones.with_volumes(turn, replace(framed, under=verdict.under), rules, wish)
+        volumes = {zone: run.volume for zone, run in heard.zones.items()}
+        return verdict, volumes, _objection(turn, framed, start_at, verdict)
+
+    choices = framing.framings(play.parts, _neighbours(turn, play, start_at))
+    return replace(play, parts=framing.fullest(choices, ask))
+
+
+def _neighbours(turn: Turn, play: Occurrence, start_at: MonoMs) -> framing.Neighbours:
+    job, where = turn.job_of(play), zones.in_it(play)
+    rules, wish = standing.rules_of(turn.state, turn.now, besides=play), _wish(turn, play, start_at)
+    others = [
+        (other.planned, zones.in_it(other))
+        for other in turn.state.plays.values()
+        if other.key != play.key and _is_to_come(turn, other)
+    ]
+    ends = framing.over_at(wish.counts_from, play.parts)
+    return framing.neighbours(job, where, play.planned, ends, rules.past, others)
+
+
+def _is_to_come(turn: Turn, other: Occurrence) -> bool:
+    """Whether it is ordinary, and waits for an instant of its own."""
+    job = turn.job_of(other)
+    ordinary = job.plays_as is not JobClass.EMERGENCY and not _immediate(job)
+    return ordinary and other.phase is not Phase.PLAYING and other.segment == 0
 
 
 def _clock_forbids(turn: Turn, job: Job) -> bool:
@@ -311,7 +351,8 @@ def due_at(turn: Turn, play: Occurrence) -> MonoMs:
 def _wish(turn: Turn, play: Occurrence, start_at: MonoMs) -> policy.Wish:
     zones_left = zones.in_it(play)
     planned = play.planned if play.segment == 0 else None
-    return policy.wish_for(turn.job_of(play), zones_left, turn.now.utc_of(start_at), length_ms(play.parts), planned)
+    begins, lasts_ms = turn.now.utc_of(start_at), length_ms(play.parts)
+    return policy.wish_for(turn.job_of(play), zones_left, begins, lasts_ms, planned, own_ms(play.parts))
 
 
 def _verdict(turn: Turn, play: Occurrence, start_at: MonoMs) -> policy.Verdict:

@@ -52,7 +52,8 @@ class Wish:
 
     ``sets_right``: it corrects what sounded wrongly, and if it is short no day's limit keeps it from that.
     ``planned`` is what the day's limits count from where it begins a little late, so that two programmes back to back
-    are as long as they were ordered, and no hand-over costs the ward a session. ``live``: it relays a live source.
+    are as long as they were ordered, and no hand-over costs the ward a session. ``own_ms`` is what they count of it,
+    without the chimes that the station adds (None: all of it). ``live``: it relays a live source.
     """
 
     cls: JobClass
@@ -61,6 +62,7 @@ class Wish:
     lasts_ms: int
     sets_right: bool = False
     planned: UtcMs | None = None
+    own_ms: int | None = None
     live: bool = False
 
     @property
@@ -76,12 +78,24 @@ class Wish:
     @property
     def counts_to(self) -> UtcMs:
         """Its end, as the day's limits see it."""
-        return UtcMs(self.counts_from + self.lasts_ms)
+        return UtcMs(self.counts_from + self.counted_ms)
+
+    @property
+    def counted_ms(self) -> int:
+        """How long it is, as the day's limits see it."""
+        return self.lasts_ms if self.own_ms is None else min(self.own_ms, self.lasts_ms)
 
 
-def wish_for(job: Job, zones: tuple[ZoneId, ...], start: UtcMs, lasts_ms: int, planned: UtcMs | None = None) -> Wish:
+def wish_for(
+    job: Job,
+    zones: tuple[ZoneId, ...],
+    start: UtcMs,
+    lasts_ms: int,
+    planned: UtcMs | None = None,
+    own_ms: int | None = None,
+) -> Wish:
     """What a job asks of the rules."""
-    return Wish(job.plays_as, zones, start, lasts_ms, bool(job.corrects), planned, job.live)
+    return Wish(job.plays_as, zones, start, lasts_ms, bool(job.corrects), planned, own_ms, job.live)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +242,7 @@ def _by_policy(rules: Rules, wish: Wish, zones: tuple[ZoneId, ...]) -> Verdict:
 def _objection(rules: Rules, wish: Wish, zone: ZoneId) -> Reason | None:
     """The first clause that forbids it; what the day itself forbids comes before what the day's limits forbid."""
     clauses = _clauses(rules, wish, zone)
-    spared = wish.sets_right and wish.lasts_ms <= CORRECTION_MS_MAX
+    spared = wish.sets_right and wish.counted_ms <= CORRECTION_MS_MAX
     for asks, reason in _CHECKS:
         if spared and reason in _DAYS_LIMITS:
             continue

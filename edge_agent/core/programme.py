@@ -1,7 +1,8 @@
 """What sounds, as a list of parts, and what is left of it when some has sounded.
 
-Decides which signal and which words of the station's own go with a job. Frames and files are the audio side's business
-(``audio.timeline``), and how a signal sounds is too (``audio.signals``).
+Decides which signal, which chimes and which words of the station's own go with a job (``framing`` which of the chimes
+are left out). Frames and files are the audio side's business (``audio.timeline``), and how a signal sounds is too
+(``audio.signals``).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from edge_agent.core.job import ClipItem, Item, Job, JobClass, LiveItem, TextItem
+from edge_agent.core.site import UNFRAMED, Frame
 from edge_agent.core.units import ClipKey, ZoneId
 
 ATTENTION = ClipKey("attention")
@@ -22,11 +24,26 @@ REHEARSAL = ClipKey("rehearsal")
 ALL_CLEAR = ClipKey("all-clear")
 """Before the words that end an emergency (báo yên, requirement B19)."""
 
+OPENING = ClipKey("opening-chime")
+"""The ward's chime (nhạc hiệu) before an ordinary programme, so that nobody beside a horn is startled (N6)."""
+
+CLOSING = ClipKey("closing-chime")
+"""Behind an ordinary programme: nothing more comes."""
+
 ATTENTION_MS = 6_000
 REHEARSAL_MS = 4_500
 ALL_CLEAR_MS = 5_000
 # ISO 7240-16 asks for 3–10 s of signal before the voice.
-SIGNAL_MS = {ATTENTION: ATTENTION_MS, REHEARSAL: REHEARSAL_MS, ALL_CLEAR: ALL_CLEAR_MS}
+OPENING_MS = 3_000
+CLOSING_MS = 2_000
+# Three notes and two, each heard out: long enough to be known for the ward's, short beside what was ordered.
+SIGNAL_MS = {
+    ATTENTION: ATTENTION_MS,
+    REHEARSAL: REHEARSAL_MS,
+    ALL_CLEAR: ALL_CLEAR_MS,
+    OPENING: OPENING_MS,
+    CLOSING: CLOSING_MS,
+}
 """The stored signals and how long each sounds; pinned on the card, never fetched."""
 
 ATTENTION_GAP_MS = 500
@@ -151,8 +168,11 @@ def sources_of(job: Job) -> tuple[LiveItem, ...]:
     return tuple(item for item in job.items if isinstance(item, LiveItem))
 
 
-def parts_of(job: Job, durations: dict[ClipKey, int]) -> tuple[Part, ...]:
-    """Lay out a job whose sounds are all staged; ``durations`` maps each key of ``items_of`` to milliseconds."""
+def parts_of(job: Job, durations: dict[ClipKey, int], frame: Frame = UNFRAMED) -> tuple[Part, ...]:
+    """Lay out a job whose sounds are all staged; ``durations`` maps each key of ``items_of`` to milliseconds.
+
+    What has no signal of its own is framed by the chimes, once: not every loop of it.
+    """
     once: list[Part] = []
     before: Item | None = None
     for item in (*job.opening, *spoken_of(job), *job.items, *spoken_of(job)):
@@ -167,7 +187,39 @@ def parts_of(job: Job, durations: dict[ClipKey, int]) -> tuple[Part, ...]:
     parts = list(once)
     for _ in range(job.loops - 1):
         parts.extend([Pause(job.gap_ms), *once] if job.gap_ms else once)
-    return tuple(parts)
+    return _framed(parts, frame) if signal is None else tuple(parts)
+
+
+def _framed(parts: list[Part], frame: Frame) -> tuple[Part, ...]:
+    # What is relayed has a tune of its own, and begins when its source does: not a chime later.
+    opens, closes = (not isinstance(part, Live) for part in (parts[0], parts[-1]))
+    opening: list[Part] = [Sound(OPENING, OPENING_MS), Pause(ITEM_GAP_MS)] if frame.opening and opens else []
+    closing: list[Part] = [Pause(ITEM_GAP_MS), Sound(CLOSING, CLOSING_MS)] if frame.closing and closes else []
+    return (*opening, *parts, *closing)
+
+
+def without_opening(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """The parts without the chime at their beginning, or what is left of it."""
+    return parts[2:] if parts and _is_sound(parts[0], OPENING) else parts
+
+
+def without_closing(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """The parts without the chime at their end."""
+    return parts[:-2] if parts and _is_sound(parts[-1], CLOSING) else parts
+
+
+def own_ms(parts: tuple[Part, ...]) -> int:
+    """How long that sounds which was ordered: all but the chimes. It is what the day's limits count."""
+    return length_ms(without_closing(without_opening(parts)))
+
+
+def chimes_ms(parts: tuple[Part, ...]) -> int:
+    """How much of the parts the station adds by itself, and leaves out where it would keep them from sounding."""
+    return length_ms(parts) - own_ms(parts)
+
+
+def _is_sound(part: Part, key: ClipKey) -> bool:
+    return isinstance(part, Sound) and part.key == key
 
 
 def _part_of(item: Item, durations: dict[ClipKey, int]) -> Part:
@@ -196,8 +248,11 @@ def rest_of(parts: tuple[Part, ...], played_ms: int) -> tuple[Part, ...]:
 
 
 def next_item_at(parts: tuple[Part, ...], played_ms: int) -> int | None:
-    """Where, in ms from the beginning, the next sound after that at ``played_ms`` begins; None if there is none."""
-    sounds = (at for at, part in begun_at(parts) if not isinstance(part, Pause))
+    """Where, in ms from the beginning, the next sound after that at ``played_ms`` begins; None if there is none.
+
+    The chime at the end is no item to go on to: whoever leaves the last one has ended the programme.
+    """
+    sounds = (at for at, part in begun_at(without_closing(parts)) if not isinstance(part, Pause))
     return next((at for at in sounds if at > played_ms), None)
 
 
@@ -209,8 +264,13 @@ def begun_at(parts: tuple[Part, ...]) -> list[tuple[int, Part]]:
 
 def promised_ms(job: Job) -> int:
     """How long the job will sound by what was signed, before its audio is here; spoken text counts as unknown (0)."""
-    spoken = {item_key(item): item.duration_ms if isinstance(item, ClipItem) else 0 for item in items_of(job)}
-    return length_ms(parts_of(job, spoken))
+    return length_ms(promised_parts(job))
+
+
+def promised_parts(job: Job, frame: Frame = UNFRAMED) -> tuple[Part, ...]:
+    """The job laid out by what was signed, before its audio is here."""
+    signed = {item_key(item): item.duration_ms if isinstance(item, ClipItem) else 0 for item in items_of(job)}
+    return parts_of(job, signed, frame)
 
 
 def _without_first(part: Part, ms: int) -> Part:

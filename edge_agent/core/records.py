@@ -11,7 +11,7 @@ from edge_agent.core.events import Rejected
 from edge_agent.core.job import Accepted, Item, Job, LiveItem
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AcceptedRule, Command, Regulation, RuleOrder, Timetable, Window
-from edge_agent.core.programme import item_key, length_ms, live_key, promised_ms
+from edge_agent.core.programme import chimes_ms, item_key, length_ms, live_key, promised_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import Occurrence, ZoneRun
 from edge_agent.core.units import ClipKey, ZoneId
@@ -48,6 +48,7 @@ def of_play(
         zones=zones,
         started=play.started_utc if play.began is None else play.began,
         planned_ms=length_ms(play.whole) if play.whole else promised_ms(accepted.job),
+        chimes_ms=chimes_ms(play.whole),
         played_ms=None if unseen else max((_heard_ms(run) for run in play.zones.values()), default=0),
         frames=play.frames_before + play.frames,
         underruns=play.underruns_before + play.underruns,

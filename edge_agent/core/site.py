@@ -18,6 +18,9 @@ FETCH_BYTES_PER_DAY = 200_000_000
 RELAY_ON_MS_MAX = 2 * 60 * MINUTE_MS
 # Longest programme the field knows is a 45-minute session with relays; twice that and some (requirement S3).
 
+RISE_MS_MAX = 3 * SECOND_MS
+# The longest that requirement N6 asks for; a voice that rises for longer has lost its first sentence.
+
 TRAINING_PREFIX = "tap-huan"
 """How the name of every training realm begins (tập huấn, requirement B21)."""
 
@@ -94,6 +97,25 @@ class LocalPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """What the station puts around an ordinary programme by itself, so that it startles nobody (requirement N6).
+
+    ``opening`` and ``closing``: the ward's chimes. ``rise_ms``: how long it takes from silence to its full loudness.
+    """
+
+    opening: bool = False
+    closing: bool = False
+    rise_ms: int = 0
+
+
+UNFRAMED = Frame()
+"""What was ordered, and nothing else."""
+
+STANDARD_FRAME = Frame(opening=True, closing=True, rise_ms=1 * SECOND_MS)
+"""What a station does whose file says nothing of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """The station as the core knows it."""
 
@@ -105,6 +127,7 @@ class Site:
     policy: LocalPolicy = LocalPolicy()
     fetch_bytes_per_day: int = FETCH_BYTES_PER_DAY
     polls_home: bool = False  # whether a content server is configured that keeps manifests
+    frame: Frame = UNFRAMED
 
     def areas(self) -> frozenset[str]:
         """Every area that contains this station, from the country down to the ward."""

@@ -14,7 +14,16 @@ from edge_agent.core.events import Mark, PlayEnded, PlayProgress, PlayStarted
 from edge_agent.core.job import Accepted, Job, JobClass
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.past import Sounded, counted_start, remember
-from edge_agent.core.programme import NOTHING_RELAYED, Part, length_ms, next_item_at, promised_ms, rest_of
+from edge_agent.core.programme import (
+    NOTHING_RELAYED,
+    Part,
+    chimes_ms,
+    length_ms,
+    next_item_at,
+    own_ms,
+    promised_ms,
+    rest_of,
+)
 from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.schedule import caught_up, next_instant, sounds_once
 from edge_agent.core.state import Ending, GoesOn, KnownJob, Occurrence, Turn, Unproven, ZonePart, ZoneRun
@@ -345,8 +354,7 @@ def _past_with(turn: Turn, accepted: Accepted, done: Occurrence, *, unseen: bool
         return turn.state.past
     began = done.planned if done.started_utc is None else done.started_utc
     started = counted_start(done.planned, began) if done.segment == 0 else began
-    lasted_ms = promised_ms(job) if unseen else max((run.played_ms for run in done.zones.values()), default=0)
-    ended = UtcMs(started + lasted_ms)
+    ended = UtcMs(started + (promised_ms(job) if unseen else _own_played_ms(done)))
     return remember(
         turn.state.past,
         Sounded(
@@ -364,6 +372,12 @@ def _past_with(turn: Turn, accepted: Accepted, done: Occurrence, *, unseen: bool
             job.live,
         ),
     )
+
+
+def _own_played_ms(done: Occurrence) -> int:
+    """How much has sounded of what was ordered."""
+    played_ms = max((run.played_ms for run in done.zones.values()), default=0)
+    return own_ms(done.parts) - own_ms(rest_of(done.parts, played_ms)) if chimes_ms(done.parts) else played_ms
 
 
 def _again_at(turn: Turn, play: Occurrence) -> MonoMs:

@@ -32,7 +32,7 @@ from edge_agent.core.order import (
 )
 from edge_agent.core.past import Sounded, counted_start, lately
 from edge_agent.core.policy import Rules
-from edge_agent.core.programme import length_ms
+from edge_agent.core.programme import own_ms
 from edge_agent.core.state import KnownRule, Occurrence, State
 from edge_agent.core.units import JobId, MonoMs, UtcMs, ZoneId
 
@@ -372,7 +372,7 @@ def _sounding(state: State, now: Now, besides: Occurrence | None) -> Iterator[So
         if play.phase in (Phase.ARMED, Phase.PLAYING) and (besides is None or play.key != besides.key):
             began = now.utc_of(play.start_at if play.started is None else play.started)
             began = counted_start(play.planned, began) if play.segment == 0 else began
-            ends = UtcMs(began + length_ms(play.parts))
+            ends = UtcMs(began + own_ms(play.parts))
             ends = ends if play.cut_at is None else min(ends, now.utc_of(play.cut_at))
             hearing = frozenset(zones.in_it(play))
             job = state.jobs[play.job_id].job

@@ -5,15 +5,15 @@ Asks only. ``day_ahead`` goes through the day with it; ``playing`` asks the same
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from edge_agent.core import clips, entrusted, policy, standing, zones
+from edge_agent.core import clips, entrusted, framing, policy, standing, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.job import Job, JobClass, PlayNow
 from edge_agent.core.past import LATE_GRACE_MS, Sounded, counted_start
 from edge_agent.core.policy import Rules, Verdict, Wish
-from edge_agent.core.programme import length_ms, parts_of, promised_ms
+from edge_agent.core.programme import Part, length_ms, own_ms, parts_of, promised_parts
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import repeats, valid_until
 from edge_agent.core.state import KnownJob, State, Turn
@@ -31,13 +31,18 @@ class Open:
     known: KnownJob
     planned: UtcMs
     zones: tuple[ZoneId, ...]
-    lasts_ms: int
+    parts: tuple[Part, ...]
     number: int
     takes_at: UtcMs
     given_up_at: UtcMs
     ready: bool = True
     goes_on: bool = False
     held_by: Reason | None = None
+
+    @property
+    def lasts_ms(self) -> int:
+        """How long it sounds."""
+        return length_ms(self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,24 @@ class Street:
             return Reason.OVER_LIMIT
         return verdict.reason or self._over_bound(one)
 
+    def framed(self, one: Open, where: tuple[ZoneId, ...], starts: UtcMs, others: Iterable[Open]) -> Open:
+        """With those of its chimes that cost nothing, as ``playing`` decides it; ``others`` still wait."""
+        if not framing.is_framed(one.parts):
+            return one
+        rules, job = self.rules(), one.known.job
+
+        def ask(parts: tuple[Part, ...]) -> object:
+            framed = replace(one, parts=parts)
+            wish = wish_of(framed, where, starts)
+            verdict = policy.judge(rules, wish)
+            volumes = [policy.volume_at(rules, wish, zone, job.volume, verdict.under) for zone in where]
+            return verdict, volumes, self.objection(framed, wish, verdict)
+
+        ends = framing.over_at(wish_of(one, where, starts).counts_from, one.parts)
+        coming = [(other.planned, other.zones) for other in others if _is_to_come(other)]
+        beside = framing.neighbours(job, where, one.planned, ends, rules.past, coming)
+        return replace(one, parts=framing.fullest(framing.framings(one.parts, beside), ask))
+
     def _alert_in_force(self) -> bool:
         """Whether one that is known today can still begin then, or sounds."""
         alerts = [known for known in self.state.jobs.values() if known.job.plays_as is JobClass.EMERGENCY]
@@ -139,14 +162,21 @@ def sounded(taken: Taken, *, over: bool = False) -> Sounded:
     """As the day's limits count it: what sounds with the end that it is going to have."""
     one, job = taken.one, taken.one.known.job
     began = counted_start(one.planned, taken.starts)
-    ends = began + taken.ends - taken.starts if over else min(began + one.lasts_ms, taken.ends)
+    ordered_ms = own_ms(one.parts)
+    ends = began + min(taken.ends - taken.starts, ordered_ms) if over else min(began + ordered_ms, taken.ends)
     return Sounded(job.job_id, job.plays_as, began, UtcMs(ends), frozenset(taken.zones), taken.under, live=job.live)
 
 
 def wish_of(one: Open, where: tuple[ZoneId, ...], starts: UtcMs) -> Wish:
     """What it asks of the rules."""
     planned = None if one.goes_on else one.planned
-    return policy.wish_for(one.known.job, where, starts, one.lasts_ms, planned)
+    return policy.wish_for(one.known.job, where, starts, one.lasts_ms, planned, own_ms(one.parts))
+
+
+def _is_to_come(one: Open) -> bool:
+    """Whether it is ordinary, and waits for an instant of its own."""
+    job = one.known.job
+    return job.plays_as is not JobClass.EMERGENCY and not isinstance(job.when, PlayNow) and not one.goes_on
 
 
 def given_up_at(job: Job, planned: UtcMs) -> UtcMs:
@@ -161,7 +191,7 @@ def at_once(job: Job) -> bool:
     return isinstance(job.when, PlayNow) and not repeats(job)
 
 
-def lasts_ms_of(state: State, job: Job) -> int:
-    """As long as its sound is, or was promised to be."""
-    durations = clips.durations(state, job)
-    return promised_ms(job) if durations is None else length_ms(parts_of(job, durations))
+def parts_for(state: State, job: Job) -> tuple[Part, ...]:
+    """Its sound as long as it is, or was promised to be, with all of its chimes."""
+    durations, frame = clips.durations(state, job), state.site.frame
+    return promised_parts(job, frame) if durations is None else parts_of(job, durations, frame)

@@ -96,7 +96,8 @@ def sounded_in(body: bytes) -> Sounded | None:
             return None
         planned = told["ended"] if told["planned"] is None else told["planned"]
         started = counted_start(planned, planned if told["started"] is None else told["started"])
-        lasted_ms = told["planned_ms"] if told["played_ms"] is None else told["played_ms"]
+        ordered_ms = told["planned_ms"] - told.get("chimes_ms", 0)  # the day's limits count no chime
+        lasted_ms = ordered_ms if told["played_ms"] is None else min(told["played_ms"], ordered_ms)
         return Sounded(
             job_id=JobId(told["job_id"]),
             cls=JobClass(told["cls"]),

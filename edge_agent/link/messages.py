@@ -18,6 +18,7 @@ from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay, SwitchRelay
 from edge_agent.core.events import DeviceUp, PlayEnded, PlayProgress, PlayStarted, RelayChanged, RelayFailed
 from edge_agent.core.programme import Live, Pause, Relayed, Sound, ZoneFeed
+from edge_agent.core.site import RISE_MS_MAX
 from edge_agent.core.units import HOUR_MS
 
 PACKET_BYTES_MAX = 64 * 1024
@@ -179,5 +180,6 @@ LIMITS: dict[type, Callable[[Any], bool]] = {
     Pause: lambda part: part.duration_ms >= 0,
     Live: lambda part: part.duration_ms >= 0,
     Relayed: lambda spent: min(spent.live_ms, spent.stand_in_ms, spent.silent_ms) >= 0,
+    StartPlay: lambda play: 0 <= play.rise_ms <= RISE_MS_MAX,
 }
 """What the types alone do not say."""

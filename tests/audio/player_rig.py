@@ -161,11 +161,16 @@ def feeds(*zones: ZoneId, volume: int = 100) -> tuple[ZoneFeed, ...]:
 
 
 def begin(
-    rig: PlayerRig, name: str, parts: tuple[Part, ...], zones: tuple[ZoneFeed, ...], at: int | None = None
+    rig: PlayerRig,
+    name: str,
+    parts: tuple[Part, ...],
+    zones: tuple[ZoneFeed, ...],
+    at: int | None = None,
+    rise_ms: int = 0,
 ) -> int:
     """Order a play, by default as soon as it can be on time; the instant ordered."""
     at = rig.now_ms() + rig.lead_ms if at is None else at
-    rig.player.start(StartPlay(PlayId(name), parts, zones, MonoMs(at)))
+    rig.player.start(StartPlay(PlayId(name), parts, zones, MonoMs(at), rise_ms))
     return at
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -13,12 +14,14 @@ from hypothesis import strategies as st
 from edge_agent.audio.mixer import (
     CHANNELS_OF,
     RAMP_MS,
+    RISE_STEP,
     Fader,
     Outlet,
     gain_of,
     interleaved,
     outlet_fits,
     placed,
+    risen,
     volume_db,
 )
 
@@ -67,6 +70,40 @@ def test_a_closed_fader_gives_silence() -> None:
 
 def test_a_gain_between_scales_every_sample() -> None:
     assert values(opened(0.5).pass_on(pcm(1_000, -1_000, 32_767)) or b"") == [500, -500, 16_383]
+
+
+RISE = RATE  # a second
+
+
+def test_a_rise_begins_in_silence_never_falls_makes_no_step_and_then_hands_on_the_very_bytes() -> None:
+    loudest = 30_000
+    heard = values(risen(pcm(*[loudest] * (RISE + 100)), 0, RISE))
+    steps = np.diff(heard[:RISE])
+    assert heard[0] == 0
+    assert steps.min() >= 0
+    assert steps.max() <= math.ceil(loudest * 2 * RISE_STEP / RISE)
+    assert heard[RISE:] == [loudest] * 100
+    after = pcm(1, 2, 3)
+    assert risen(after, RISE, RISE) is after
+
+
+def test_a_rise_is_a_volume_that_goes_up_evenly() -> None:
+    heard = values(risen(pcm(*[30_000] * RISE), 0, RISE))
+    for percent in (25, 50, 75):
+        assert heard[RISE * percent // 100] == pytest.approx(30_000 * gain_of(percent), rel=0.01)
+
+
+@given(cuts=st.lists(st.integers(1, RISE), max_size=5, unique=True).map(sorted), rise=st.integers(0, RISE))
+def test_a_rise_is_the_same_in_whatever_pieces_it_is_written(cuts: list[int], rise: int) -> None:
+    sound = pcm(*([12_345, -12_345] * (RISE // 2)))
+    edges = [0, *cuts, RISE]
+    pieces = [risen(sound[one * 2 : two * 2], one, rise) for one, two in pairwise(edges)]
+    assert b"".join(pieces) == risen(sound, 0, rise)
+
+
+def test_without_a_rise_the_very_bytes_are_heard() -> None:
+    sound = pcm(5, -5)
+    assert risen(sound, 0, 0) is sound
 
 
 def test_opening_rises_sample_by_sample_and_then_is_exact() -> None:

@@ -84,6 +84,33 @@ def test_all_samples_are_heard_exactly_but_for_the_ramps(rig: PlayerRig) -> None
     assert not heard.samples[first + len(sound) :].any()
 
 
+def test_a_programme_rises_out_of_silence_and_is_exact_from_then_on(rig: PlayerRig) -> None:
+    """As it was recorded behind the card: every tenth of the rise louder than the one before, and no click in it."""
+    rise_ms = 1_000
+    quiet, sound = tone(rise_ms / 1_000, 440), noise(0.4, 41)
+    begin(rig, "p", (stage(rig, "tone", quiet), stage(rig, "a", sound)), feeds(LEFT, RIGHT), rise_ms=rise_ms)
+    end = until_ended(rig, "p")
+    assert end.frames == len(quiet) + len(sound)
+    heard = rig.heard()
+    behind = first_of(heard, 0, sound)
+    risen = heard.samples[behind - len(quiet) : behind, 0].astype(np.int32)
+    tenths = [int(np.abs(part).max()) for part in np.split(risen, 10)]
+    assert tenths == pytest.approx([12_000 * (number / 10) ** 2 for number in range(1, 11)], rel=0.03, abs=20)
+    assert np.abs(np.diff(risen, prepend=0)).max() <= 12_000 * 2 * np.pi * 440 / RATE * 1.05
+    assert np.array_equal(heard.samples[behind : behind + len(sound), 1][:-RAMP], sound[:-RAMP])
+
+
+def test_a_zone_that_joins_a_programme_while_it_rises_hears_it_as_loud_as_the_others(rig: PlayerRig) -> None:
+    begin(rig, "p", (stage(rig, "a", tone(2.5, 440)),), feeds(LEFT), rise_ms=2_000)
+    until_started(rig, "p")
+    route(rig, "p", feeds(LEFT, RIGHT))
+    until_ended(rig, "p")
+    heard = rig.heard().samples
+    joined = np.flatnonzero(heard[:, 1])[0] + 2 * RAMP
+    assert np.array_equal(heard[joined:, 0], heard[joined:, 1])
+    assert 0 < np.abs(heard[joined : joined + RAMP, 0].astype(np.int32)).max() < 11_000
+
+
 def test_parts_join_without_a_gap_or_a_lost_sample(rig: PlayerRig) -> None:
     one, two = noise(0.2, 3), noise(0.15, 4)
     parts = (stage(rig, "one", one), stage(rig, "two", two), Pause(123), Sound(ClipKey("one"), 200))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.audio.card import CardConfig
-from edge_agent.audio.mixer import RAMP_MS, Fader
+from edge_agent.audio.mixer import RAMP_MS, Fader, risen
 from edge_agent.core.events import PlayStarted
 from edge_agent.core.reasons import Reason
 from tests.audio.player_rig import (
@@ -117,6 +117,20 @@ def test_what_was_dropped_is_not_counted_as_played(rig: VirtualRig) -> None:
     first = first_of(rig.heard(), 1, bulletin)
     heard = np.count_nonzero(left[first : first + len(bulletin)] == bulletin)
     assert abs(end.zone_ms[LEFT] - heard * 1_000 // RATE) <= 2 * RAMP_MS
+
+
+def test_what_is_taken_back_while_it_rises_goes_on_rising_from_there(rig: VirtualRig) -> None:
+    """An emergency for the other zone comes into its rise: the bulletin is heard as if it had not."""
+    bulletin = noise(3, 1)
+    begin(rig, "bulletin", (stage(rig, "a", bulletin),), feeds(LEFT, RIGHT), rise_ms=3_000)
+    until_started(rig, "bulletin")
+    drops = rig.player.card.drops
+    cut_in(rig, noise(0.5, 2))
+    until_ended(rig, "bulletin")
+    assert rig.player.card.drops == drops + 1
+    whole = np.frombuffer(risen(bulletin.tobytes(), 0, len(bulletin)), np.int16)
+    first = first_of(rig.heard(), 1, whole, skipped=RATE)
+    assert np.array_equal(rig.heard().samples[first : first + len(whole), 1][RAMP:-RAMP], whole[RAMP:-RAMP])
 
 
 def test_a_stop_that_waits_in_the_queue_takes_effect_with_the_emergency(rig: VirtualRig) -> None:

@@ -11,12 +11,22 @@ import pytest
 
 from edge_agent.audio import signals
 from edge_agent.audio.signals import SIGNALS
-from edge_agent.core.programme import ALL_CLEAR, ALL_CLEAR_MS, ATTENTION, ATTENTION_MS, REHEARSAL, SIGNAL_MS
+from edge_agent.core.programme import (
+    ALL_CLEAR,
+    ALL_CLEAR_MS,
+    ATTENTION,
+    ATTENTION_MS,
+    CLOSING,
+    OPENING,
+    REHEARSAL,
+    SIGNAL_MS,
+)
 from edge_agent.core.units import ClipKey
 from tests.audio.making import heard_hz, peak_dbfs, samples
 
 RATES = [22_050, 44_100, 48_000]
 RATE = 48_000
+CHIMES = (OPENING, CLOSING)
 FRAME_BYTES = 2
 MOMENT_MS = 250
 LEAPS, GLIDES = "leaps", "glides or stays"
@@ -55,7 +65,9 @@ def test_a_signal_is_exactly_as_long_as_programmes_count_on(key: ClipKey, rate: 
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("key", SIGNALS)
 def test_a_signal_is_loud_and_leaves_headroom(key: ClipKey, rate: int) -> None:
-    assert -7 <= peak_dbfs(SIGNALS[key](rate)) <= -3
+    """A chime is as loud as a voice, and startles nobody."""
+    loudest, softest = (-11, -13) if key in CHIMES else (-3, -7)
+    assert softest <= peak_dbfs(SIGNALS[key](rate)) <= loudest
 
 
 @pytest.mark.parametrize("key", SIGNALS)
@@ -63,6 +75,15 @@ def test_no_step_between_samples_is_larger_than_the_tone_itself_makes(key: ClipK
     """A click is a step; a sine at half scale moves by at most 2.15 times its pitch from one sample to the next."""
     pcm = b"\0\0" + SIGNALS[key](RATE) + b"\0\0"
     assert max(abs(two - one) for one, two in pairwise(samples(pcm))) <= 2.2 * max(pitches(key))
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("key", CHIMES)
+def test_every_bell_of_a_chime_fades_in_and_the_last_one_dies_away(key: ClipKey, rate: int) -> None:
+    pcm = SIGNALS[key](rate)
+    for at in bells_ms(key):
+        assert peak_dbfs(piece(pcm, rate, at, at + 1)) < -20, at
+    assert peak_dbfs(piece(pcm, rate, SIGNAL_MS[key] - 1, SIGNAL_MS[key])) < -50
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -100,12 +121,46 @@ def test_the_all_clear_sinks_by_an_octave_without_a_break() -> None:
     assert levels(ALL_CLEAR) == pytest.approx([signals.SIGNAL_DBFS] * len(heard), abs=0.2)
 
 
+@pytest.mark.parametrize(("key", "order"), [(OPENING, 1), (CLOSING, -1)])
+def test_one_chime_climbs_and_the_other_comes_down(key: ClipKey, order: int) -> None:
+    bells = [heard_hz(bell(key, at), RATE) for at in bells_ms(key)]
+    assert len(bells) >= 2
+    assert all(two > one * 2 ** (3 / 12) for one, two in pairwise(bells[::order]))
+
+
+@pytest.mark.parametrize("key", CHIMES)
+def test_nobody_takes_a_chime_for_another_signal(key: ClipKey) -> None:
+    """Above every stroke of a rehearsal, struck faster; neither the attention signal nor the all-clear dies away."""
+    assert min(pitches(key)) > max(signals.STROKES_HZ) * 2 ** (2 / 12)
+    assert signals.BELL_MS * 2 < signals.STROKE_MS
+    for at in bells_ms(key):
+        sound = bell(key, at)
+        assert peak_dbfs(sound[: len(sound) // 4]) - peak_dbfs(sound[-len(sound) // 4 :]) > 1
+    assert SIGNAL_MS[key] < min(ms for other, ms in SIGNAL_MS.items() if other not in CHIMES)
+
+
+def test_the_chime_that_opens_is_longer_than_the_one_that_closes() -> None:
+    assert 2_000 <= SIGNAL_MS[CLOSING] < SIGNAL_MS[OPENING] <= 4_000
+
+
+def bells_ms(key: ClipKey) -> range:
+    """Where the bells of a chime are struck."""
+    return range(0, {OPENING: 3, CLOSING: 2}[key] * signals.BELL_MS, signals.BELL_MS)
+
+
+def bell(key: ClipKey, at: int) -> bytes:
+    """One bell, or the first part of the last one, without its fades."""
+    return piece(SIGNALS[key](RATE), RATE, at + 20, at + signals.BELL_MS - 20)
+
+
 @pytest.mark.parametrize(
     ("key", "shapes"),
     [
         (ATTENTION, {(LEAPS, KEEPS_ITS_LEVEL)}),
         (ALL_CLEAR, {(GLIDES, KEEPS_ITS_LEVEL)}),
         (REHEARSAL, {(LEAPS, DIES_AWAY), (GLIDES, DIES_AWAY)}),
+        (OPENING, {(LEAPS, DIES_AWAY), (GLIDES, DIES_AWAY)}),
+        (CLOSING, {(LEAPS, DIES_AWAY), (GLIDES, DIES_AWAY)}),
     ],
 )
 def test_any_second_of_a_signal_tells_which_one_it_is(key: ClipKey, shapes: set[tuple[str, str]]) -> None:

@@ -15,7 +15,7 @@ from edge_agent.core.job import JobClass
 from edge_agent.core.order import Lock, Loosening, Rank, SetVolume, Window
 from edge_agent.core.outlook import Planned
 from edge_agent.core.reasons import Reason
-from edge_agent.core.site import Clause, IntoQuiet, LocalPolicy, VolumeBand, ZoneSite
+from edge_agent.core.site import STANDARD_FRAME, UNFRAMED, Clause, Frame, IntoQuiet, LocalPolicy, VolumeBand, ZoneSite
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, JobId, UtcMs, ZoneId
 from tests.core.bench import CHO, DINH
 from tests.core.long_day import Ward
@@ -93,6 +93,7 @@ rules = st.tuples(
     ),
     st.sampled_from(((), (CHO,), (DINH,))),
 )
+frames = st.sampled_from((UNFRAMED, STANDARD_FRAME, Frame(closing=True)))
 jobs = st.fixed_dictionaries(
     {
         "class": st.sampled_from(("normal", "normal", "priority")),
@@ -129,12 +130,17 @@ def _when(draft: dict[str, Any]) -> dict[str, Any]:
     return makers.rule_when(times=times, weekdays=[*range(1, 8)], first_day="2026-10-02", last_day="2026-10-02")
 
 
-@given(drafts=st.lists(jobs, min_size=1, max_size=6), policy=policies, given_rules=st.lists(rules, max_size=2))
+@given(
+    drafts=st.lists(jobs, min_size=1, max_size=6),
+    policy=policies,
+    given_rules=st.lists(rules, max_size=2),
+    frame=frames,
+)
 @settings(unhurried, max_examples=300)
 def test_what_was_planned_is_what_then_plays(
-    drafts: list[dict[str, Any]], policy: LocalPolicy, given_rules: list[tuple[Any, tuple[str, ...]]]
+    drafts: list[dict[str, Any]], policy: LocalPolicy, given_rules: list[tuple[Any, tuple[str, ...]]], frame: Frame
 ) -> None:
-    ward = Ward(**SITE, policy=policy).wake_at(FOUR)
+    ward = Ward(**SITE, policy=policy, frame=frame).wake_at(FOUR)
     order_all(ward, drafts)
     for rule, zones in given_rules:
         ward.rule(rule, zones=zones, **({"not_after": MIDNIGHT} if callable(rule) else {}))
@@ -151,6 +157,7 @@ def test_what_was_planned_is_what_then_plays(
     ends=maybe() | st.integers(1, 120),
     policy=policies,
     given_rules=st.lists(rules, max_size=1),
+    frame=frames,
 )
 @settings(unhurried, max_examples=200)
 def test_the_day_on_which_a_timetable_signed_ahead_begins_is_planned_with_both(
@@ -160,9 +167,10 @@ def test_the_day_on_which_a_timetable_signed_ahead_begins_is_planned_with_both(
     ends: int | None,
     policy: LocalPolicy,
     given_rules: list[tuple[Any, tuple[str, ...]]],
+    frame: Frame,
 ) -> None:
     """The old one lists [0, second), the new one [first, third); the rest are orders of their own."""
-    ward = Ward(**SITE, policy=policy).wake_at(FOUR)
+    ward = Ward(**SITE, policy=policy, frame=frame).wake_at(FOUR)
     entries = [makers.entry_dict(**job_of(number, draft)) for number, draft in enumerate(drafts)]
     first, second, third = share
     old, new = entries[:second], entries[first:third]

@@ -11,8 +11,9 @@ from edge_agent.core.events import ClipFailed, ClipStaged, PlayEnded, PlayProgre
 from edge_agent.core.live import LEAD_MS
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Cancel
-from edge_agent.core.programme import Live, Pause, Relayed, Sound, live_key, parts_of, rest_of
+from edge_agent.core.programme import CLOSING, OPENING, Live, Pause, Relayed, Sound, live_key, parts_of, rest_of
 from edge_agent.core.reasons import Reason
+from edge_agent.core.site import Frame
 from edge_agent.core.units import MINUTE_MS, SECOND_MS, ClipKey, JobId, UtcMs
 from tests.core.bench import CHO, CLIP_MS, DINH, Bench, at_work
 from tests.trust.makers import clip_item, live_item, make_job, text_item
@@ -183,6 +184,16 @@ def test_a_live_part_stands_where_its_item_stands() -> None:
     parts = parts_of(job, {clip: 10_000, words: 1_000})
     assert parts == (Sound(clip, 10_000), Live(KEY, RELAY_MS, None), Pause(300), Sound(words, 1_000))
     assert rest_of(parts, 12_000)[0] == Live(KEY, RELAY_MS - 2_000, None)
+
+
+def test_the_wards_chimes_leave_a_source_its_own_time() -> None:
+    clip = clip_item()
+    frame = Frame(opening=True, closing=True)
+    first = parts_of(make_job(items=[SOURCE, clip]), _Any(), frame)
+    last = parts_of(make_job(items=[clip, SOURCE]), _Any(), frame)
+    assert (first[0], first[-1].key) == (Live(KEY, RELAY_MS), CLOSING)
+    assert (last[0].key, last[-1]) == (OPENING, Live(KEY, RELAY_MS))
+    assert parts_of(make_job(items=[SOURCE]), _Any(), frame) == (Live(KEY, RELAY_MS),)
 
 
 class _Any(dict[ClipKey, int]):

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from demo.acts import Story
+from demo.acts import CHIME_MS, Story
 from demo.check import Check
 from demo.evidence import LEFT, RIGHT, Evidence, Told, examine
 from demo.verdict import checks
 from demo.ward import RelayMove
-from edge_agent.audio.signals import attention
-from edge_agent.core.programme import ATTENTION_GAP_MS, ATTENTION_MS
+from edge_agent.audio.mixer import gain_of, risen
+from edge_agent.audio.signals import attention, closing, opening
+from edge_agent.core.programme import ATTENTION_GAP_MS, ATTENTION_MS, CLOSING_MS, ITEM_GAP_MS
 from edge_agent.core.reasons import Reason
 from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import ChainPoint, canonical, chain
@@ -31,11 +32,15 @@ RATE = 16_000
 BOOT_MS = 700_000
 LASTS_S = 56.0
 DUE_S, BULLETIN_S = 10.0, 26.0
+# Of the bulletin itself; its chime sounds before it, from the planned instant on.
+PLANNED_S = DUE_S - CHIME_MS / 1000
 CUT_S, SIGNAL_S, FLOOD_S = 16.0, 16.35, 6.2
 WORDS_S = SIGNAL_S + (ATTENTION_MS + ATTENTION_GAP_MS) / 1000
 BACK_S = WORDS_S + FLOOD_S
 OVER_S = DUE_S + BULLETIN_S
-OFF_S, AGAIN_S, KILLED_S = 38.5, 40.0, 45.0
+CLOSING_S = OVER_S + ITEM_GAP_MS / 1000
+SILENT_S = CLOSING_S + CLOSING_MS / 1000
+OFF_S, AGAIN_S, KILLED_S = 39.2, 40.0, 45.0
 WARM_S, TAIL_S = 1.0, 0.45
 
 Samples = NDArray[np.int16]
@@ -59,6 +64,12 @@ def voice(seconds: float, seed: int, peak: float = 0.3, rate: int = RATE) -> Sam
 def signal() -> Samples:
     """The station's own attention signal."""
     return np.frombuffer(attention(RATE), np.int16)
+
+
+def chime(render: Callable[[int], bytes], *, rises: bool = False) -> Samples:
+    """One of the station's own, as loud as a zone at volume 80 hears it."""
+    sound = risen(render(RATE), 0, RATE) if rises else render(RATE)
+    return np.asarray(np.frombuffer(sound, np.int16) * gain_of(80), np.int16)
 
 
 def frame(second: float) -> int:
@@ -86,21 +97,23 @@ class Rehearsal:
 
     def __post_init__(self) -> None:
         for channel in (LEFT, RIGHT):
+            self.lay(chime(opening, rises=True), PLANNED_S, channel)
             self.lay(self.bulletin, DUE_S, channel)
+            self.lay(chime(closing), CLOSING_S, channel)
             self.lay(self.second[: frame(KILLED_S + 0.08 - AGAIN_S - WARM_S)], AGAIN_S + WARM_S, channel)
         self.silence(SIGNAL_S, BACK_S, LEFT)
         self.lay(signal(), SIGNAL_S, LEFT)
         self.lay(self.flood, WORDS_S, LEFT)
         self.moves = [
-            *moves(True, DUE_S - WARM_S),
-            *moves(False, OVER_S + TAIL_S),
+            *moves(True, PLANNED_S - WARM_S),
+            *moves(False, SILENT_S + TAIL_S),
             *moves(True, AGAIN_S),
             *moves(False, KILLED_S),
         ]
         self.story = told_story()
         self.rows = [row("bulletin"), row("flood"), row("second", "interrupted", "power_cut"), row("altered", "failed")]
         self.rows[-1]["reason"] = Reason.AUDIO_ALTERED.value
-        self.rows[0] |= {"ended_mono": at_ms(OVER_S), "played_ms": round(BULLETIN_S * 1000)}
+        self.rows[0] |= {"ended_mono": at_ms(SILENT_S), "played_ms": round((SILENT_S - PLANNED_S) * 1000)}
         flood_ms = round((BACK_S - SIGNAL_S) * 1000)
         self.rows[1] |= {"ended_mono": at_ms(BACK_S), "played_ms": flood_ms, "zones": [zone_row("c1")]}
         self.answers = {("", Reason.SIGNATURE_INVALID), ("ward", Reason.WRONG_AUDIENCE), ("bulletin", None)}
@@ -156,7 +169,7 @@ def told_story() -> Story:
     }
     return Story(
         bulletin="bulletin",
-        due_ms=at_ms(DUE_S),
+        due_ms=at_ms(PLANNED_S),
         flood="flood",
         flood_ms=at_ms(CUT_S),
         refused=refused,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
-from demo.ear import ATTENTION, SPEECH, Sounding, listen
-from tests.demo.rehearsal import RATE, Samples, frame, signal, voice
+from demo.ear import ATTENTION, CHIME, SPEECH, Sounding, listen
+from edge_agent.audio.signals import closing, opening
+from tests.demo.rehearsal import RATE, Samples, chime, frame, signal, voice
 
 TONES = {"a": 500, "b": 650, "c": 1250}
 EDGE_S = 0.002
@@ -64,6 +67,18 @@ def test_the_station_s_own_signal_is_known_and_whole() -> None:
     (one,) = heard(silence(1), signal(), silence(1))
     assert one.what == ATTENTION
     assert (one.start_s, one.end_s) == (pytest.approx(1, abs=0.01), pytest.approx(7, abs=0.01))
+
+
+@pytest.mark.parametrize(("render", "lasts_s"), [(opening, 3), (closing, 2)])
+def test_a_chime_is_one_sound_and_no_signal(render: Callable[[int], bytes], lasts_s: float) -> None:
+    (one,) = heard(silence(1), chime(render), silence(1))
+    assert one.what == CHIME
+    assert (one.start_s, one.end_s) == (pytest.approx(1, abs=0.02), pytest.approx(1 + lasts_s, abs=0.1))
+
+
+def test_a_chime_that_rises_is_heard_from_its_first_bell_on() -> None:
+    (one,) = heard(silence(1), chime(opening, rises=True), silence(1))
+    assert (one.what, one.start_s) == (CHIME, pytest.approx(1.1, abs=0.1))
 
 
 def test_half_a_signal_is_half_as_long() -> None:

@@ -10,10 +10,14 @@ from demo import timeline
 from demo.ward import RelayMove
 from edge_agent.core.reasons import WORDS_VI
 from tests.demo.rehearsal import (
+    AGAIN_S,
     BACK_S,
-    DUE_S,
     KILLED_S,
+    PLANNED_S,
     SIGNAL_S,
+    SILENT_S,
+    TAIL_S,
+    WARM_S,
     Rehearsal,
     at_ms,
     zone_row,
@@ -39,7 +43,7 @@ def seconds_of(picture: ET.Element, x: float) -> float:
     """The second of the recording that lies at an x, by the picture's own labels of its axis."""
     marks = {text.text: float(text.get("x", "nan")) + 10 for text in picture.iter(f"{SVG}text")}
     zero, thirty = marks["giờ phát"], marks["+30 s"]
-    return DUE_S + (x - zero) / (thirty - zero) * 30
+    return PLANNED_S + (x - zero) / (thirty - zero) * 30
 
 
 def edges(picture: ET.Element, polygon: ET.Element) -> tuple[float, float]:
@@ -73,6 +77,7 @@ def test_the_span_that_the_emergency_took_is_red_and_only_in_its_zone() -> None:
     start, end = edges(picture, level)
     assert (start, end) == (pytest.approx(SIGNAL_S, abs=0.15), pytest.approx(BACK_S, abs=0.15))
     assert words(picture).count("âm báo hiệu") == 1
+    assert words(picture).count("nhạc hiệu") == 4, "before and behind the bulletin, in both zones"
 
 
 def test_an_emergency_for_both_zones_is_red_in_both() -> None:
@@ -112,12 +117,13 @@ def test_each_closing_of_a_relay_is_a_green_bar_of_its_length() -> None:
         )
         for bar in bars
     }
-    assert {(9.0, 36.5), (40.0, 45.0)} <= {(round(a * 2) / 2, round(b * 2) / 2) for a, b in spans}
+    meant = [(PLANNED_S - WARM_S, SILENT_S + TAIL_S), (AGAIN_S, KILLED_S)]
+    assert {(round(a), round(b)) for a, b in meant} <= {(round(a), round(b)) for a, b in spans}
 
 
 def test_a_relay_that_never_opened_is_drawn_to_the_edge() -> None:
     ward = Rehearsal()
-    ward.moves = [RelayMove("c1", True, at_ms(DUE_S - 1), "switch")]
+    ward.moves = [RelayMove("c1", True, at_ms(PLANNED_S - 1), "switch")]
     assert any(one.get("height") == "4" for one in filled(drawn(ward), timeline.GREEN, "rect"))
 
 

@@ -10,22 +10,27 @@ import pytest
 
 from demo.evidence import LEFT, RIGHT
 from demo.relay_checks import QUEUED_MS
+from edge_agent.audio.signals import opening
 from edge_agent.core.programme import ATTENTION_GAP_MS
 from tests.demo.rehearsal import (
     AGAIN_S,
     BACK_S,
+    CLOSING_S,
     DUE_S,
     FLOOD_S,
     KILLED_S,
     LASTS_S,
     OVER_S,
+    PLANNED_S,
     SIGNAL_S,
+    SILENT_S,
     TAIL_S,
     WARM_S,
     WORDS_S,
     Rehearsal,
     Samples,
     at_ms,
+    chime,
     frame,
     moves,
     signal,
@@ -34,6 +39,7 @@ from tests.demo.rehearsal import (
 
 ON_TIME = "the bulletin starts on time"
 WHOLE = "c2 heard the whole bulletin"
+CHIMES = "both zones heard both chimes"
 CUT_IN = "the emergency cuts in on c1"
 ATTENTION = "the attention signal, once, on c1 only"
 WORDS = "the station spoke the emergency's words"
@@ -56,7 +62,7 @@ Plant = Callable[[Rehearsal], None]
 def test_an_honest_ward_is_believed() -> None:
     verdict = Rehearsal().verdict()
     assert [check.english for check in verdict if not check.held] == []
-    assert len(verdict) == 17
+    assert len(verdict) == 18
 
 
 def shifted(sound: Samples, seconds: float) -> Samples:
@@ -68,6 +74,23 @@ def late_by(seconds: float) -> Plant:
         ward.channels = np.roll(ward.channels, frame(seconds), axis=0)
 
     return plant
+
+
+def no_opening_chime(ward: Rehearsal) -> None:
+    ward.silence(PLANNED_S, DUE_S, RIGHT)
+
+
+def no_closing_chime(ward: Rehearsal) -> None:
+    ward.silence(CLOSING_S, SILENT_S, LEFT)
+
+
+def a_chime_after_the_emergency(ward: Rehearsal) -> None:
+    ward.lay(chime(opening), BACK_S, LEFT)
+
+
+def an_abrupt_beginning(ward: Rehearsal) -> None:
+    """The chime begins half a second late."""
+    ward.silence(PLANNED_S, PLANNED_S + 0.5, LEFT)
 
 
 def signal_twice(ward: Rehearsal) -> None:
@@ -204,6 +227,10 @@ def everything_silent(ward: Rehearsal) -> None:
 
 
 FAULTS: list[tuple[Plant, set[str]]] = [
+    (no_opening_chime, {CHIMES}),
+    (no_closing_chime, {CHIMES}),
+    (a_chime_after_the_emergency, {CHIMES}),
+    (an_abrupt_beginning, {CHIMES}),
     (late_by(0.3), {ON_TIME}),
     (late_by(-0.3), {ON_TIME}),
     (signal_twice, {ATTENTION}),
@@ -226,14 +253,14 @@ FAULTS: list[tuple[Plant, set[str]]] = [
     (c1_goes_on_where_it_was_cut, {BESIDE}),
     (c1_hears_another_item_before, {BESIDE}),
     (burst(2.0, LEFT), {OPEN_SILENT}),
-    (burst(37.5, RIGHT), {OPEN_SILENT}),
+    (burst(39.4, RIGHT), {OPEN_SILENT}),
     (burst(KILLED_S + QUEUED_MS / 1000 + 0.15, LEFT), {OPEN_SILENT}),
     (burst(LASTS_S - 0.1, RIGHT), {OPEN_SILENT}),
-    (relay_moved("c1", True, DUE_S - 0.5, 0), {WARM}),
+    (relay_moved("c1", True, PLANNED_S - 0.5, 0), {WARM}),
     (relay_moved("c2", True, AGAIN_S + WARM_S - 0.7, 1), {WARM}),
-    (relay_moved("c2", False, OVER_S - 0.5, 0), {AFTER_LAST, OPEN_SILENT}),
-    (relay_moved("c1", False, OVER_S - 0.02, 0), {AFTER_LAST, OPEN_SILENT}),
-    (relay_moved("c1", False, OVER_S + TAIL_S + 1.2, 0), {AFTER_LAST}),
+    (relay_moved("c2", False, SILENT_S - 0.5, 0), {AFTER_LAST, OPEN_SILENT}),
+    (relay_moved("c1", False, SILENT_S - 0.1, 0), {AFTER_LAST, OPEN_SILENT}),
+    (relay_moved("c1", False, SILENT_S + TAIL_S + 1.2, 0), {AFTER_LAST}),
     (relay_moved("c2", False, KILLED_S + 2, 1), {KILLED}),
     (relay_never_opens_after_the_kill, {KILLED}),
     (relays_stay_open_in_the_second_run, {NO_MOVE, KILLED, OPEN_SILENT, WARM}),
@@ -256,7 +283,7 @@ FAULTS: list[tuple[Plant, set[str]]] = [
     (unseen("heartbeats", 0), {SEEN}),
     (unseen("tomorrow", [{"job_id": "bulletin", "out": {}}, {"job_id": "evening", "out": {}}]), {PLANNED}),
     (unseen("tomorrow", []), {PLANNED}),
-    (everything_silent, {ON_TIME, WHOLE, CUT_IN, ATTENTION, WORDS, BESIDE, DURING, WARM}),
+    (everything_silent, {ON_TIME, CHIMES, WHOLE, CUT_IN, ATTENTION, WORDS, BESIDE, DURING, WARM}),
 ]
 
 

@@ -57,7 +57,8 @@ def test_a_record_is_these_bytes_for_ever() -> None:
     )
     zone = '{"evidence":3,"played_ms":10000,"reason":null,"relay_on":5000,"volume":60,"zone":"cho"}'
     assert body_of(record_of(), ORIGIN).decode() == (
-        '{"attempt":1,"boot_id":"0123abcd","clock":"ntp","clock_error_ms":12,"cls":"normal","corrects":"","detail":"",'
+        '{"attempt":1,"boot_id":"0123abcd","chimes_ms":0,"clock":"ntp","clock_error_ms":12,"cls":"normal","corrects":"",'
+        '"detail":"",'
         '"digest":"digest of tiem-chung","ended":1790000011000,"ended_mono":16000,"event":"","evidence":3,'
         f'"frames":480000,"issuer":"dong-thanh","items":[{item}],"job_id":"tiem-chung","kind":"play","level":"commune",'
         '"outcome":"interrupted","planned":1790000001000,"planned_ms":20000,"played_ms":10000,"reason":"preempted",'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.core.programme import SIGNAL_MS
+from edge_agent.core.programme import CLOSING, OPENING, SIGNAL_MS
 from edge_agent.core.units import ClipKey
 from edge_agent.trust.envelope import Envelope, open_envelope
 from tests.trust import makers
@@ -28,7 +28,7 @@ class Headend:
         self.welcoming = True
         self.marks: dict[str, int] = {}
         self.card_was_put_back = False
-        self.names: dict[ClipKey, str] = {key: str(key) for key in SIGNAL_MS}
+        self.names: dict[ClipKey, str] = {**{key: str(key) for key in SIGNAL_MS}, OPENING: "chime", CLOSING: "chime"}
         self.answers: list[dict[str, Any]] = []
         self.states: list[dict[str, Any]] = []
         self.records: list[dict[str, Any]] = []
