@@ -149,12 +149,22 @@ def test_the_target_grows_with_every_stop_and_shrinks_in_a_calm() -> None:
 
 
 def test_a_target_that_shrank_leaves_nothing_out_of_what_sounds() -> None:
+    """Four stops have made it as long as can be; what is ahead then stays, though it is more than is needed by now."""
+    holes = [minute * 60 * SECOND for minute in range(4)]
     buffer = LiveBuffer()
-    stops = stopping(0, 30 * SECOND)
-    choices = relayed(stops, HOUR, buffer=buffer)
+    choices = relayed(
+        lambda turn: steady(turn - sum(min(max(turn - hole, 0), 30 * SECOND) for hole in holes)), HOUR, buffer=buffer
+    )
     heard = numbers(choices)
     assert heard == list(range(len(heard)))
-    assert buffer.target_ms == TARGET_MS
+    assert (buffer.ran_dry, buffer.target_ms) == (4, TARGET_MS)
+    assert len(heard) > HOUR - 5 * 60 * SECOND
+
+
+def test_what_is_asked_for_before_time_passes_is_no_reserve() -> None:
+    more = 17
+    assert LiveBuffer().choose(range(TARGET + more - 1), stands_in=False, at_once=more).source is Source.SILENCE
+    assert LiveBuffer().choose(range(99 + TARGET + more), stands_in=False, at_once=more) == Choice(Source.LIVE, 99)
 
 
 def test_what_comes_at_once_while_it_sounds_is_left_out_but_for_the_target() -> None:
@@ -171,14 +181,21 @@ def test_what_comes_at_once_while_it_sounds_is_left_out_but_for_the_target() -> 
 
 
 def test_gusts_are_no_reason_to_leave_anything_out() -> None:
-    """Segments of six seconds: there is always too much right after one."""
-    gust = 6 * SECOND
+    """Segments that come early: there is always too much right after one."""
+    segment = 4 * SECOND - 3
     buffer = LiveBuffer()
-    given: Given = lambda turn: gust * (turn // gust + 1)  # noqa: E731
-    choices = relayed(given, 20 * 60 * SECOND, buffer=buffer)
+    choices = relayed(lambda turn: steady(turn) + -turn % segment, HOUR, buffer=buffer)
+    assert numbers(choices) == list(range(HOUR))
+    assert buffer.ran_dry == 0
+
+
+def test_segments_that_are_longer_than_the_target_make_it_grow_until_they_are_heard_whole() -> None:
+    segment = 6 * SECOND
+    buffer = LiveBuffer()
+    choices = relayed(lambda turn: segment * (turn // segment + 1), 20 * 60 * SECOND, buffer=buffer)
     settled = numbers(choices[5 * 60 * SECOND :])
     assert settled == list(range(settled[0], settled[0] + 15 * 60 * SECOND))
-    assert buffer.ran_dry <= 4
+    assert 0 < buffer.ran_dry <= 4
 
 
 @pytest.mark.parametrize("ppm", [1_000, 300])

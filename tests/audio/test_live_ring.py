@@ -88,6 +88,26 @@ def test_a_reader_that_comes_late_or_looks_seldom_finds_the_newest(ring: LiveRin
         assert numbered(early) == list(expected)
 
 
+def test_to_have_slept_for_hours_costs_no_more_than_to_begin(ring: LiveRing, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ring.writer(KEY) as writer:
+        reader = ring.reader(KEY)
+        reader.there()
+        for number in range(10 * BLOCKS):
+            writer.feed(block(number % 1_000))
+        as_it_is, reads = os.pread, []
+
+        def counted(file: int, length: int, at: int) -> bytes:
+            reads.append(at)
+            return as_it_is(file, length, at)
+
+        monkeypatch.setattr(os, "pread", counted)
+        assert reader.there() == range(9 * BLOCKS, 10 * BLOCKS)
+        assert len(reads) <= BLOCKS + 2
+        reads.clear()
+        reader.there()
+        assert len(reads) <= 2
+
+
 def test_an_overwritten_block_is_none(ring: LiveRing) -> None:
     with ring.writer(KEY) as writer:
         reader = ring.reader(KEY)

@@ -26,6 +26,7 @@ from edge_agent.audio.live import (
 )
 from edge_agent.audio.prefetch import AHEAD_MS, KEPT_MS, PREROLL_MS, REFILL_BLOCKS, Prefetch, Reader
 from edge_agent.audio.relaying import STAND_IN_PAUSE_MS
+from edge_agent.audio.timeline import frames_of
 from edge_agent.core.programme import Live, Part, Pause, Relayed, Sound
 from edge_agent.core.units import ClipKey
 
@@ -37,6 +38,8 @@ RESERVE_MS = TARGET_MS + PREROLL_MS + CARD_MS + CARD_MS - BLOCK_MS
 # What a source must have given when a play begins with it: the target, and what else is decided before time passes.
 SOURCE, STAND_IN, CLIP = ClipKey("source"), ClipKey("stand-in"), ClipKey("clip")
 LOUD, STANDING, CLIPPED = 6_000, 2_999, 1_000
+HUM_HZ = 103
+# No block begins where another does in its wave.
 HANG_S = 30
 
 Samples = NDArray[np.int16]
@@ -83,7 +86,7 @@ class Tape:
 
 @dataclass
 class LevelClip:
-    """Sound of one level; may fail from a frame on."""
+    """Sound of one level; may fail from a frame on, at which it is altered."""
 
     shelf: Shelf
     level: int
@@ -102,16 +105,16 @@ class LevelClip:
 
 @dataclass
 class Shelf:
-    """A stand-in that lasts ``stand_in_ms`` (0: there is none), and another clip."""
+    """A stand-in that lasts ``stand_in_ms`` (None: there is none), and another clip."""
 
-    stand_in_ms: int = 600_000
+    stand_in_ms: int | None = 600_000
     fails_at: int | None = None
     rate: int = RATE
     open_files: int = 0
 
     def open(self, key: ClipKey) -> LevelClip:
         ms, level = {STAND_IN: (self.stand_in_ms, STANDING), CLIP: (60_000, CLIPPED)}[key]
-        if not ms:
+        if ms is None:
             raise ClipMissing(key)
         self.open_files += 1
         return LevelClip(self, level, ms * RATE // 1_000, self.fails_at, self.rate)
@@ -128,7 +131,7 @@ def counted(number: int) -> bytes:
 
 def hum(number: int) -> bytes:
     at = np.arange(number * BLOCK, (number + 1) * BLOCK)
-    return np.round(LOUD * np.sin(2 * np.pi * 100 * at / RATE)).astype(np.int16).tobytes()
+    return np.round(LOUD * np.sin(2 * np.pi * HUM_HZ * at / RATE)).astype(np.int16).tobytes()
 
 
 def steady(ms: int) -> int:
@@ -285,7 +288,7 @@ def test_no_joint_clicks() -> None:
     play = Play(Pause(50), live(60_000), Pause(50), given=silent_from(20_033, 5_000), sound=hum)
     heard = play.run()
     assert play.pcm.relayed.stand_in_ms > 0
-    wave = math.ceil(LOUD * 2 * math.pi * 100 / RATE)
+    wave = math.ceil(LOUD * 2 * math.pi * HUM_HZ / RATE)
     assert steepest(heard) <= wave + RAMP_STEP
 
 
@@ -296,7 +299,7 @@ def test_what_is_left_out_of_the_source_does_not_click() -> None:
     assert play.pcm.relayed == Relayed(60_000, 0, 0)
     order = [number for _, number in play.tape.reads]
     assert any(after - before > 40 for before, after in pairwise(order)), "something was left out"
-    wave = math.ceil(LOUD * 2 * math.pi * 100 / RATE)
+    wave = math.ceil(LOUD * 2 * math.pi * HUM_HZ / RATE)
     assert steepest(heard) <= wave + RAMP_STEP
 
 
@@ -351,9 +354,14 @@ def test_the_stand_in_is_heard_from_its_beginning_at_each_loss() -> None:
     first_after = [int(np.argmax(on > at)) for at in live_at[np.flatnonzero(np.diff(live_at) > RATE)]]
     assert len(first_after) == 1
     assert lengths[0] == lengths[first_after[0]] == 2_500
+    lost_at = live_at[np.flatnonzero(np.diff(live_at) > RATE)[0]], live_at[-1]
+    again = [int(on[np.argmax(on > at)] - at) * 1_000 / RATE for at in lost_at]
+    assert again == pytest.approx([SILENT_MS, SILENT_MS], abs=2 * 5 + 1)
 
 
-@pytest.mark.parametrize("shelf", [Shelf(stand_in_ms=0), Shelf(rate=44_100), Shelf(fails_at=0)])
+@pytest.mark.parametrize(
+    "shelf", [Shelf(stand_in_ms=None), Shelf(stand_in_ms=0), Shelf(rate=44_100), Shelf(fails_at=0)]
+)
 def test_a_stand_in_that_is_missing_or_unfit_is_silence_and_no_trouble(shelf: Shelf) -> None:
     play = Play(live(30_000), given=lambda _: 0, shelf=shelf)
     assert len(play.run()) == 30 * RATE
@@ -418,9 +426,10 @@ def test_only_live_parts_are_counted() -> None:
 
 
 def test_at_an_odd_rate_the_three_are_the_whole() -> None:
-    now, rate = Time(), 44_100
-    tape = Tape(now, lambda ms: ms + 9_000 if ms < 9_000 else 0, lambda _: bytes(2 * rate // 10))
-    pcm = Prefetch((live(30_001, None),), Shelf(), rate, threading.Event(), tape)
+    """Of which a block is no whole number of milliseconds."""
+    now, rate = Time(), 11_025
+    tape = Tape(now, lambda ms: ms + 9_000 if ms < 9_000 else 0, lambda _: bytes(2 * (rate // 10)))
+    pcm = Prefetch((live(30_001),), Shelf(rate=rate), rate, threading.Event(), tape)
     taken = 0
     while True:
         while pcm.fill():
@@ -432,7 +441,8 @@ def test_at_an_odd_rate_the_three_are_the_whole() -> None:
         assert relayed.live_ms + relayed.stand_in_ms + relayed.silent_ms == taken * 1_000 // rate
         if not frames:
             break
-    assert taken == pcm.frames == 30_001 * rate // 1_000
+    assert taken == pcm.frames == frames_of(30_001, rate)
+    assert min(relayed.live_ms, relayed.stand_in_ms, relayed.silent_ms) > 0
 
 
 # How far ahead
