@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 from pathlib import Path
@@ -285,6 +286,31 @@ def test_others_than_the_group_see_nothing(ring: LiveRing) -> None:
     with ring.writer(KEY):
         assert file_of(ring).stat().st_mode & 0o777 == 0o640
         assert file_of(ring).parent.stat().st_mode & 0o777 == 0o750
+
+
+def test_another_user_of_the_group_may_read_it_and_nobody_else() -> None:
+    """The agent writes, the device process reads: two users, one group, the agent's UMask=0027."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may be others")
+    agent, device, group, stranger = 61_001, 61_002, 61_003, 61_004
+    with tempfile.TemporaryDirectory() as made:
+        os.chmod(made, 0o755)
+        ring = LiveRing(Path(made) / "live", RATE)
+        before = os.umask(0o027)
+        try:
+            writer = ring.writer(KEY)
+        finally:
+            os.umask(before)
+        with writer:
+            for path in (file_of(ring).parent, file_of(ring)):
+                os.chown(path, agent, group)
+            assert read_by(device, group, file_of(ring))
+            assert not read_by(stranger, stranger, file_of(ring))
+
+
+def read_by(user: int, group: int, file: Path) -> bool:
+    done = subprocess.run(["/bin/cat", file], user=user, group=group, extra_groups=[], capture_output=True, check=False)
+    return done.returncode == 0
 
 
 @pytest.mark.parametrize("key", ["../x", "a/b", "", "A"])
