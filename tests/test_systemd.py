@@ -233,8 +233,11 @@ def test_the_users_and_folders_come_into_being_as_the_units_need_them(tmp_path: 
     gid = next(int(gid) for name, _, gid, _ in groups if name == "edge-agent")
     for folder, mode in (
         ("run/edge-agent", 0o3770),
+        ("run/edge-agent/live", 0o750),
         ("etc/edge-agent", 0o750),
         ("var/lib/edge-agent/audio", 0o750),
     ):
         made = (tmp_path / folder).stat()
         assert (folder, oct(stat.S_IMODE(made.st_mode)), made.st_gid) == (folder, oct(mode), gid)
+    # The device process may make no ring, nor put another's in its place.
+    assert (tmp_path / "run/edge-agent/live").stat().st_uid == (tmp_path / "var/lib/edge-agent").stat().st_uid != 0

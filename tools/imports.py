@@ -69,6 +69,8 @@ PURE: dict[str, frozenset[str]] = {
     "spoken": frozenset(),
     "trust": frozenset({"cryptography"}),
     "journal.record": frozenset(),
+    "audio.live": frozenset(),
+    "audio.tally": frozenset(),
     "audio.timeline": frozenset(),
     "relay.interlock": frozenset(),
     "sync.messages": frozenset(),

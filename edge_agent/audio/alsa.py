@@ -24,6 +24,7 @@ from edge_agent.audio.desk import Desk, Order
 from edge_agent.audio.feeder import Feeder
 from edge_agent.audio.port import PlayerError, Reports
 from edge_agent.audio.prefetch import Clips, Reader
+from edge_agent.audio.relaying import LiveReaders
 from edge_agent.audio.stream_clock import mono_ms
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
 from edge_agent.core.reasons import Reason
@@ -138,13 +139,14 @@ class AlsaPlayer:
         reports: Reports,
         open_card: Callable[[CardConfig], Card] = AlsaCard,
         now_ns: Callable[[], int] = boot_ns,
+        live: LiveReaders | None = None,
     ) -> None:
-        """``now_ns`` is boot time, but for a card whose time is not ours."""
+        """``now_ns`` is boot time, but for a card whose time is not ours. ``live`` is where live sources are read."""
         self._config = config
         self._wiring = wiring
         self._tell = reports
         self._open_card = open_card
-        self._reader = Reader(clips, config.rate)
+        self._reader = Reader(clips, config.rate, live, config.buffer_ms)
         self._desk = Desk(wiring, config.tail_ms, self._reader.open)
         self._orders: queue.Queue[Order | None] = queue.Queue(ORDERS_MAX)
         self._bell = Bell()  # open as long as the process: an order may come after the end

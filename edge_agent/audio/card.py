@@ -37,6 +37,11 @@ class CardConfig:
     def period_frames(self) -> int:
         return self.rate * self.period_ms // SECOND_MS
 
+    @property
+    def buffer_ms(self) -> int:
+        """What the card takes at once when it begins; some give a little more or less."""
+        return self.period_ms * self.periods
+
 
 @dataclass(frozen=True, slots=True)
 class Wiring:

@@ -2,9 +2,10 @@
 
 Decides how they lie in memory, and that nobody reads half a block: each carries its number and a checksum, so that the
 two processes need no lock, and neither can keep the other waiting. A ring never grows; a reader that is too slow finds
-its block overwritten, and knows it.
+its block overwritten, and knows it. A writer that died leaves its ring behind: each block tells when it was laid down,
+and one that is too old to be live is not found any more.
 
-    live/KEY.ring     BLOCKS slots of: number + 1 (8 bytes), CRC-32 of the sound (4), nothing (4), BLOCK_MS of sound
+    live/KEY.ring     BLOCKS slots of: number + 1 (8 bytes), CRC-32 of all else (4), boot time in ms (4), sound
 
 on a file system in memory (the runtime directory): 96 kB a second would wear out a card of flash in its ten years.
 """
@@ -14,55 +15,73 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
+import time
 import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from edge_agent.audio.clip import checked
+from edge_agent.audio.live import BLOCK_MS as BLOCK_MS
+from edge_agent.audio.live import OLDEST_MS
 from edge_agent.audio.mixer import SAMPLE_BYTES
+from edge_agent.audio.stream_clock import MS_NS
 from edge_agent.core.units import SECOND_MS, ClipKey
 
-BLOCK_MS = 100
-# A tenth of what is buffered at the least: the joint between live and stand-in is as exact as this.
 BLOCKS = 300
 # Half a minute: the longest buffer, and room for a source that sends its first seconds at once. 2.9 MB at 48 kHz.
 HEAD = struct.Struct("<QII")
+TIMES = 1 << 32
+# Boot time in ms begins anew after 49 days; ages are told by what is left of the difference.
+
+
+def boot_ms() -> int:
+    """Milliseconds since boot: the timescale that both processes share."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // MS_NS
 
 
 class LiveRing:
     """Where the rings of a station lie."""
 
-    def __init__(self, folder: Path, rate: int) -> None:
+    def __init__(self, folder: Path, rate: int, now_ms: Callable[[], int] = boot_ms) -> None:
         """``rate`` is the card's, in frames per second; ``folder`` need not exist before something is written."""
         self._folder = folder
         self._rate = rate
+        self._now_ms = now_ms
 
     def writer(self, key: ClipKey) -> RingWriter:
         """A new, empty ring in place of any that is there. OSError where there is no room."""
         self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-        return RingWriter(self._folder / f"{key}.ring", self._rate)
+        return RingWriter(self._path(key), self._rate, self._now_ms)
 
     def reader(self, key: ClipKey) -> RingReader:
-        """Reads the ring as it lies there now, or later when there is one."""
-        return RingReader(self._folder / f"{key}.ring", self._rate)
+        """Reads the ring that lies there, now or later."""
+        return RingReader(self._path(key), self._rate, self._now_ms)
+
+    def _path(self, key: ClipKey) -> Path:
+        return self._folder / f"{checked(key)}.ring"
 
 
 class RingWriter:
     """Takes sound of any length and lays it down in blocks. A ``decoder.Sink``; for one thread."""
 
-    def __init__(self, path: Path, rate: int) -> None:
+    def __init__(self, path: Path, rate: int, now_ms: Callable[[], int] = boot_ms) -> None:
         self.rate = rate
         self._path = path
-        self._block_bytes = _block_bytes(rate)
+        self._now_ms = now_ms
+        self._block_bytes = block_frames(rate) * SAMPLE_BYTES
         self._waiting = bytearray()
         self._number = 0
         fresh = path.with_suffix(".new")
         self._file = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
         try:
             # Now, not in the middle of a programme: a ring that was begun has all the memory that it needs.
-            os.posix_fallocate(self._file, 0, BLOCKS * (HEAD.size + self._block_bytes))
+            os.posix_fallocate(self._file, 0, _ring_bytes(rate))
             os.rename(fresh, path)
         except OSError:
             os.close(self._file)
+            fresh.unlink(missing_ok=True)  # it holds what memory it got
             raise
 
     def feed(self, chunk: bytes) -> None:
@@ -74,9 +93,10 @@ class RingWriter:
 
     def close(self) -> None:
         """Nothing more comes: whoever reads has what was laid down, and nobody finds it any more."""
-        os.close(self._file)
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._path)
+            if os.path.samestat(os.stat(self._path), os.fstat(self._file)):  # not one that was begun in its place
+                os.unlink(self._path)
+        os.close(self._file)
 
     def __enter__(self) -> RingWriter:
         return self
@@ -87,42 +107,55 @@ class RingWriter:
         self.close()
 
     def _lay(self, sound: bytes) -> None:
-        slot = HEAD.pack(self._number + 1, zlib.crc32(sound), 0) + sound
-        os.pwrite(self._file, slot, self._number % BLOCKS * len(slot))
+        named, laid_at = self._number + 1, self._now_ms() % TIMES
+        at = self._number % BLOCKS * (HEAD.size + len(sound))
+        # The sound first: what has its number is whole.
+        os.pwrite(self._file, sound, at + HEAD.size)
+        os.pwrite(self._file, HEAD.pack(named, _checksum(named, laid_at, sound), laid_at), at)
         self._number += 1
 
 
+@dataclass(frozen=True, slots=True)
+class _Head:
+    number: int
+    laid_at: int
+
+
 class RingReader:
-    """Blocks by number, counted from the beginning of the ring that lies there. For one thread."""
+    """Blocks by number. Numbers go on from ring to ring where one takes another's place. For one thread."""
 
-    def __init__(self, path: Path, rate: int) -> None:
+    def __init__(self, path: Path, rate: int, now_ms: Callable[[], int] = boot_ms) -> None:
         self._path = path
-        self._slot_bytes = HEAD.size + _block_bytes(rate)
+        self._now_ms = now_ms
+        self._sound_bytes = block_frames(rate) * SAMPLE_BYTES
+        self._ring_bytes = _ring_bytes(rate)
         self._file: int | None = None
+        self._base = 0  # how we call the ring's first block
+        self._first = 0  # of the ring's own numbers: those that may be there, and the next to come
+        self._end = 0
 
-    def newest(self) -> int | None:
-        """The number of the last block of the ring as it lies there now; None where there is none.
-
-        Looks for the ring anew, which another process may have begun again: numbers from before are void.
-        """
-        self.close()
-        with contextlib.suppress(FileNotFoundError):
-            self._file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-        numbers = [number for slot in range(BLOCKS) if (number := self._number_in(slot)) is not None]
-        return max(numbers, default=None)
-
-    def has(self, number: int) -> bool:
-        """Whether that block was laid down, and not overwritten yet."""
-        return self._number_in(number % BLOCKS) == number
+    def there(self) -> range:
+        """The blocks that are there to be read, without those that are too old to be live. OSError if it must not."""
+        self._find()
+        if self._file is None:
+            return range(self._base, self._base)
+        self._advance()
+        self._first = max(self._first, self._end - BLOCKS)
+        while self._first < self._end and not self._young(self._first):
+            self._first += 1
+        return range(self._base + self._first, self._base + self._end)
 
     def read(self, number: int) -> bytes | None:
         """BLOCK_MS of sound; None where the block is not there (any more), or not whole."""
-        slot = self._at(number % BLOCKS, self._slot_bytes)
-        if len(slot) < self._slot_bytes:
+        own = number - self._base
+        if own < 0:
             return None
-        named, checksum, _ = HEAD.unpack_from(slot)
+        slot = self._at(own % BLOCKS, HEAD.size + self._sound_bytes)
+        if len(slot) < HEAD.size + self._sound_bytes:
+            return None
+        named, checksum, laid_at = HEAD.unpack_from(slot)
         sound = slot[HEAD.size :]
-        return sound if named == number + 1 and zlib.crc32(sound) == checksum else None
+        return sound if named == own + 1 and _checksum(named, laid_at, sound) == checksum else None
 
     def close(self) -> None:
         """Give the file back."""
@@ -130,16 +163,66 @@ class RingReader:
             os.close(self._file)
             self._file = None
 
-    def _number_in(self, slot: int) -> int | None:
+    def _find(self) -> None:
+        """Open the ring that lies there; one whose writer has closed it is read on until another takes its place."""
+        try:
+            found = os.stat(self._path)
+        except FileNotFoundError:
+            return
+        if self._file is not None and os.path.samestat(found, os.fstat(self._file)):
+            return
+        with contextlib.suppress(FileNotFoundError):
+            # Whatever lies there, opening it keeps nobody waiting.
+            self._open(os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW))
+
+    def _open(self, file: int) -> None:
+        if os.fstat(file).st_size != self._ring_bytes:  # of another rate: a card that was configured anew
+            os.close(file)
+            return
+        self.close()
+        self._file = file
+        # One number is left out: what comes next does not go on where the other ring ended.
+        self._base += self._end + 1 if self._end else 0
+        self._first, self._end = 0, self._newest() + 1
+
+    def _advance(self) -> None:
+        for _ in range(BLOCKS):
+            head = self._head(self._end % BLOCKS)
+            if head is None or head.number < self._end:
+                return
+            if head.number > self._end:  # it has gone round since we looked
+                self._end = self._newest() + 1
+                return
+            self._end += 1
+
+    def _newest(self) -> int:
+        """The number of the last block, -1 where there is none."""
+        heads = (self._head(slot) for slot in range(BLOCKS))
+        return max((head.number for head in heads if head is not None), default=-1)
+
+    def _young(self, own: int) -> bool:
+        head = self._head(own % BLOCKS)
+        return head is not None and head.number == own and (self._now_ms() - head.laid_at) % TIMES <= OLDEST_MS
+
+    def _head(self, slot: int) -> _Head | None:
+        """None where nothing was laid down yet."""
         head = self._at(slot, HEAD.size)
-        if len(head) < HEAD.size:
-            return None
-        named: int = HEAD.unpack(head)[0]
-        return named - 1 if named else None
+        named, _, laid_at = HEAD.unpack(head) if len(head) == HEAD.size else (0, 0, 0)
+        # A number in another's slot is half of a head: it will be whole when we look again.
+        return _Head(named - 1, laid_at) if named and (named - 1) % BLOCKS == slot else None
 
     def _at(self, slot: int, length: int) -> bytes:
-        return b"" if self._file is None else os.pread(self._file, length, slot * self._slot_bytes)
+        return b"" if self._file is None else os.pread(self._file, length, slot * (HEAD.size + self._sound_bytes))
 
 
-def _block_bytes(rate: int) -> int:
-    return rate * BLOCK_MS // SECOND_MS * SAMPLE_BYTES
+def block_frames(rate: int) -> int:
+    """Frames of one block."""
+    return rate * BLOCK_MS // SECOND_MS
+
+
+def _ring_bytes(rate: int) -> int:
+    return BLOCKS * (HEAD.size + block_frames(rate) * SAMPLE_BYTES)
+
+
+def _checksum(named: int, laid_at: int, sound: bytes) -> int:
+    return zlib.crc32(sound, zlib.crc32(HEAD.pack(named, 0, laid_at)))

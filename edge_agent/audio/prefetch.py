@@ -4,19 +4,28 @@ An SD card may answer only after seconds while it rearranges itself, and the sou
 One reader thread per player keeps AHEAD_MS of verified sound in memory for each play, one 64 KiB block at a time and in
 turn, so that a play that begins never waits for another's whole store. What it cannot read or verify ends that play
 there, and no other.
+
+A live part is no file: what is read of it too early is not there yet. So it is decided block by block, only as long
+before it is taken as the card needs, and nothing of it ends a play (``relaying``).
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 from queue import SimpleQueue
 from typing import Protocol
 
+from edge_agent.audio.card import PERIOD_MS, PERIODS
 from edge_agent.audio.clip import BLOCK_BYTES, ClipUnusable
+from edge_agent.audio.live import Source
+from edge_agent.audio.live_ring import block_frames
 from edge_agent.audio.mixer import SAMPLE_BYTES
+from edge_agent.audio.relaying import LiveReaders, Relaying, StandIn
+from edge_agent.audio.tally import Tally
 from edge_agent.audio.timeline import Span, Timeline, frames_of, lay
-from edge_agent.core.programme import Part, Sound
+from edge_agent.core.programme import Live, Part, Relayed, Sound
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
 
@@ -28,7 +37,8 @@ KEPT_MS = 1_600
 # Sound that was taken and may be wanted again: the deepest buffer that a card may be configured with (4 × 400 ms).
 BLOCK_FRAMES = BLOCK_BYTES // SAMPLE_BYTES
 REFILL_BLOCKS = 2
-# The reader is woken for so many (1.4 s of sound): half the wake-ups, and 3.6 s are always there.
+# The reader is woken for so many (1.4 s of sound): half the wake-ups, and 3.6 s are always there. For a live part it is
+# woken with every period.
 
 log = logging.getLogger(__name__)
 
@@ -53,17 +63,35 @@ class Clips(Protocol):
 class Prefetch:
     """One programme's sound: filled on the reader's thread, taken on the writer's."""
 
-    def __init__(self, parts: tuple[Part, ...], clips: Clips, rate: int, wake: threading.Event) -> None:
+    def __init__(
+        self,
+        parts: tuple[Part, ...],
+        clips: Clips,
+        rate: int,
+        wake: threading.Event,
+        live: LiveReaders | None = None,
+        card_ms: int = PERIOD_MS * PERIODS,
+    ) -> None:
+        """Without ``live`` nothing is relayed: stand-ins are heard in place of live parts.
+
+        ``card_ms`` is the card's buffer.
+        """
         self._parts = parts
         self._store = clips
+        self._live = live
         self._rate = rate
+        self._card_ms = card_ms
         self._wake = wake
         self._clips: dict[ClipKey, OpenClip] = {}
         self._timeline: Timeline | None = None
+        self._next: Span | None = None  # what is read next; None before it was laid out, and at the end
         self._fetched = 0
-        self._lock = threading.Lock()  # guards _sound and _taken
+        self._relaying: Relaying | None = None
+        self._lock = threading.Lock()  # guards what follows
         self._sound = bytearray()
         self._taken = 0  # bytes at the head of _sound that were handed out
+        self._laid = 0  # frames of the programme up to the end of _sound
+        self._tally = Tally(rate)
         self._closed = False
         self.given_back = False
         """Whether the files are closed: nothing is left to do for the reader."""
@@ -85,6 +113,7 @@ class Prefetch:
             spent = max(self._taken - frames_of(KEPT_MS, self._rate) * SAMPLE_BYTES, 0)
             del self._sound[:spent]
             self._taken -= spent
+            self._tally.settle(self._laid - len(self._sound) // SAMPLE_BYTES)
         if self._has_room(REFILL_BLOCKS):
             self._wake.set()
         return sound
@@ -94,6 +123,12 @@ class Prefetch:
         with self._lock:
             assert frames * SAMPLE_BYTES <= self._taken, "no card holds so much"
             self._taken -= frames * SAMPLE_BYTES
+
+    @property
+    def relayed(self) -> Relayed:
+        """What became of the live parts, in what was taken and not given back."""
+        with self._lock:
+            return self._tally.upto(self._laid - self._ahead() // SAMPLE_BYTES)
 
     def close(self) -> None:
         """Nobody will take any more. The reader gives the files back."""
@@ -116,7 +151,19 @@ class Prefetch:
             return False
 
     def _has_room(self, blocks: int = 1) -> bool:
+        """Whether so many blocks may be read; of a live part, one."""
+        if self._next is not None and self._next.live is not None:
+            return self._live_room() > 0
         return self._ahead() + blocks * BLOCK_BYTES <= frames_of(AHEAD_MS, self._rate) * SAMPLE_BYTES
+
+    def _live_room(self) -> int:
+        """How many blocks of a live part may be decided now.
+
+        A card takes its whole buffer at once where a play begins or it ran empty. As much as a play needs to begin is
+        there besides, for a reader that is held up by a slow file of another's.
+        """
+        free = frames_of(PREROLL_MS + self._card_ms, self._rate) - self._ahead() // SAMPLE_BYTES
+        return free // block_frames(self._rate)
 
     def _ahead(self) -> int:
         """Bytes that lie ready."""
@@ -125,32 +172,88 @@ class Prefetch:
     def _fill(self) -> bool:
         if self._timeline is None:
             self._timeline = self._laid_out()
+            self._next = self._span_after(self._timeline)
             self.frames = self._timeline.frames
-        # A block's length of one part at a time. Where a part begins within a block, each read ends in one that the
-        # clip still holds for the next: no block is read and hashed twice.
-        span = next(iter(self._timeline.spans(self._fetched, BLOCK_FRAMES)), None)
+        span = self._next
         if span is None:
             return False
-        sound = self._read(span)
-        with self._lock:
-            self._sound += sound
-        self._fetched += len(sound) // SAMPLE_BYTES
+        if span.live is None:
+            self._lay(self._read(span))
+        else:
+            self._relay(span, span.live)
+        self._fetched += span.frames
+        self._next = self._span_after(self._timeline)
         return True
+
+    def _span_after(self, timeline: Timeline) -> Span | None:
+        """A block's length of one part at a time.
+
+        Where a part begins within a block, each read ends in one that the clip still holds for the next: no block is
+        read and hashed twice.
+        """
+        span = next(iter(timeline.spans(self._fetched, BLOCK_FRAMES)), None)
+        if span is None or span.live is None:
+            return span
+        return replace(span, frames=min(span.frames, block_frames(self._rate)))
 
     def _laid_out(self) -> Timeline:
         for part in self._parts:
-            if isinstance(part, Sound) and part.key not in self._clips:
-                clip = self._clips[part.key] = self._store.open(part.key)
-                if clip.rate != self._rate:
-                    raise ClipUnusable(f"clip {part.key} is at {clip.rate} frames/s, the card at {self._rate}")
+            if isinstance(part, Sound):
+                self._open(part.key)
         return lay(self._parts, {key: clip.frames for key, clip in self._clips.items()}, self._rate)
+
+    def _open(self, key: ClipKey) -> OpenClip:
+        if key not in self._clips:
+            self._clips[key] = self._store.open(key)
+        clip = self._clips[key]
+        if clip.rate != self._rate:
+            raise ClipUnusable(f"clip {key} is at {clip.rate} frames/s, the card at {self._rate}")
+        return clip
 
     def _read(self, span: Span) -> bytes:
         if span.key is None:
             return bytes(span.frames * SAMPLE_BYTES)
         return self._clips[span.key].read(span.first, span.frames)
 
+    def _relay(self, span: Span, part: Live) -> None:
+        if self._relaying is None:
+            source = None if self._live is None else self._live.reader(part.key)
+            self._relaying = Relaying(part.key, source, self._stand_in(part), self._rate)
+        last = span.first + span.frames >= frames_of(part.duration_ms, self._rate)
+        for came_from, sound in self._relaying.next_block(span.frames, last, self._at_once()):
+            self._lay(sound, came_from)
+        if last:
+            self._end_relaying()
+
+    def _at_once(self) -> int:
+        """How many blocks of a live part will be decided after this one before time has passed."""
+        begins = frames_of(self._card_ms, self._rate) // block_frames(self._rate) if self._taken == 0 else 0
+        return self._live_room() - 1 + begins
+
+    def _stand_in(self, part: Live) -> StandIn | None:
+        if part.stand_in is None:
+            return None
+        try:
+            clip = self._open(part.stand_in)
+        except (ClipUnusable, OSError) as exc:
+            log.error("stand-in failed key=%s error=%r next=silence", part.key, str(exc))
+            return None
+        return StandIn(clip.frames, clip.read, self._rate) if clip.frames else None
+
+    def _lay(self, sound: bytes, source: Source | None = None) -> None:
+        with self._lock:
+            self._sound += sound
+            first, self._laid = self._laid, self._laid + len(sound) // SAMPLE_BYTES
+            if source is not None:
+                self._tally.lay(source, first, self._laid)
+
+    def _end_relaying(self) -> None:
+        if self._relaying is not None:
+            self._relaying.close()
+            self._relaying = None
+
     def _give_back(self) -> None:
+        self._end_relaying()
         while self._clips:
             self._clips.popitem()[1].close()
         self.given_back = True
@@ -159,9 +262,13 @@ class Prefetch:
 class Reader:
     """The thread that fills every open programme of one player."""
 
-    def __init__(self, clips: Clips, rate: int) -> None:
+    def __init__(
+        self, clips: Clips, rate: int, live: LiveReaders | None = None, card_ms: int = PERIOD_MS * PERIODS
+    ) -> None:
         self._clips = clips
         self._rate = rate
+        self._live = live
+        self._card_ms = card_ms
         self._wake = threading.Event()
         self._closing = False
         self._begun: SimpleQueue[Prefetch] = SimpleQueue()  # at most as many as the player has plays
@@ -170,7 +277,7 @@ class Reader:
 
     def open(self, parts: tuple[Part, ...]) -> Prefetch:
         """Begin to read a programme."""
-        pcm = Prefetch(parts, self._clips, self._rate, self._wake)
+        pcm = Prefetch(parts, self._clips, self._rate, self._wake, self._live, self._card_ms)
         self._begun.put(pcm)
         self._wake.set()
         return pcm

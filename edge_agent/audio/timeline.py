@@ -4,6 +4,7 @@ Milliseconds become frames in one place only:
 - a Sound lasts exactly as many frames as its clip has, whatever its rounded ``duration_ms`` says, so that clips join
   without a gap and without a lost sample; with ``from_ms`` it begins so far into its clip, and lasts to the clip's end;
 - a Pause of ``m`` ms lasts ``m * rate / 1000`` frames, rounded to the nearest: 48 a millisecond at 48 kHz, no error;
+  so does a Live part, whatever its source gives meanwhile;
 - frames become milliseconds again rounded down: what is told never exceeds what sounded.
 """
 
@@ -11,20 +12,21 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from edge_agent.core.programme import Part, Sound
+from edge_agent.core.programme import Live, Part, Sound
 from edge_agent.core.units import SECOND_MS, ClipKey
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """``frames`` frames of the clip ``key`` from ``first`` on. ``key`` None is silence, and ``first`` means nothing."""
+    """``frames`` frames of the clip ``key`` from ``first`` on. ``key`` None is silence, or what ``live`` says."""
 
     key: ClipKey | None
     first: int
     frames: int
+    live: Live | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Timeline:
         while at < end:
             part, offset = self.parts[index], at - self.starts[index]
             length = min(part.frames - offset, end - at)
-            yield Span(part.key, part.first + offset, length)
+            yield replace(part, first=part.first + offset, frames=length)
             at += length
             index += 1
 
@@ -60,7 +62,7 @@ def _span(part: Part, clip_frames: Mapping[ClipKey, int], rate: int) -> Span:
         # A text that was spoken anew may be shorter than what was cut from it: then nothing of it is left.
         first = min(frames_of(part.from_ms, rate), clip_frames[part.key])
         return Span(part.key, first, clip_frames[part.key] - first)
-    return Span(None, 0, frames_of(part.duration_ms, rate))
+    return Span(None, 0, frames_of(part.duration_ms, rate), part if isinstance(part, Live) else None)
 
 
 def frames_of(duration_ms: int, rate: int) -> int:

@@ -19,7 +19,7 @@ from edge_agent.audio.stream_clock import MS_NS, StreamClock, mono_ms
 from edge_agent.audio.timeline import frames_of
 from edge_agent.core.effects import StartPlay
 from edge_agent.core.events import PlayEnded, PlayProgress, PlayStarted
-from edge_agent.core.programme import ZoneFeed
+from edge_agent.core.programme import Relayed, ZoneFeed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import MonoMs, ZoneId
 
@@ -47,6 +47,9 @@ class Pcm(Protocol):
 
     @property
     def trouble(self) -> Reason | None: ...
+
+    @property
+    def relayed(self) -> Relayed: ...
 
     def ready(self) -> bool: ...
 
@@ -162,7 +165,7 @@ class Voice:
             yield PlayStarted(self.play_id, _instant(self._first, clock, now_ns))
         if self._progress_due():
             self._told_frames = self._ledger.frames
-            yield PlayProgress(self.play_id, self._ledger.zone_ms(), self._underruns)
+            yield PlayProgress(self.play_id, self._ledger.zone_ms(), self._underruns, self._pcm.relayed)
         if self._end is not None and (self._first is None or left >= self._end + self._tail):
             at = mono_ms(now_ns) if self._first is None else _instant(self._end, clock, now_ns)
             yield self.end(self._reason, at)
@@ -171,7 +174,8 @@ class Voice:
         """The voice's last word; it gives its files back."""
         self.ended = True
         self._pcm.close()
-        return PlayEnded(self.play_id, self._ledger.zone_ms(), self._ledger.frames, self._underruns, at, reason)
+        zone_ms, relayed = self._ledger.zone_ms(), self._pcm.relayed
+        return PlayEnded(self.play_id, zone_ms, self._ledger.frames, self._underruns, at, reason, relayed)
 
     def _gain(self, channel: int) -> float:
         outlets = self._wiring.outlets

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from edge_agent.audio.card import CardConfig, Wiring
 from edge_agent.audio.clip import Shelf
+from edge_agent.audio.live_ring import LiveRing
 from edge_agent.audio.mixer import Outlet
 from edge_agent.audio.port import Player, PlayerError, Reports
 from edge_agent.cli import paths
@@ -88,4 +89,5 @@ def _player_of(config: Config) -> Callable[[Reports], Player]:
     settings = CardConfig(card.device, card.rate, card.channels, card.period_ms, card.periods)
     wiring = Wiring(card.rate, card.channels, outlets)
     clips = Shelf(paths.audio(config))
-    return lambda reports: AlsaPlayer(settings, wiring, clips, reports)
+    live = LiveRing(paths.live(config), card.rate)
+    return lambda reports: AlsaPlayer(settings, wiring, clips, reports, live=live)

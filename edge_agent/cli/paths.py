@@ -28,6 +28,11 @@ def audio(config: Config) -> Path:
     return config.paths.state_dir / "audio"
 
 
+def live(config: Config) -> Path:
+    """The last seconds of each live source. Its writer makes the folder, where systemd has not made it before."""
+    return config.paths.run_dir / "live"
+
+
 def socket(config: Config) -> Path:
     """The line between the two processes."""
     return config.paths.run_dir / "io.sock"

@@ -1,8 +1,9 @@
 """Make of a job what a station would sound, as a file on the officer's own computer, before anybody else hears it.
 
 Decides nothing that is heard: the parts are ``core.programme``'s, their sound is ``audio.staging``'s, and how they join
-is the mixing desk's, as at a station. Which job is meant, ``preview_jobs`` finds out. Neither knows a relay, a card, a
-broker or a key: nothing from here can reach a street.
+is the mixing desk's, as at a station. A live source is not opened: its stand-in is heard in its place, as where it is
+lost. Which job is meant, ``preview_jobs`` finds out. Neither knows a relay, a card, a broker or a key: nothing from
+here can reach a street.
 """
 
 from __future__ import annotations

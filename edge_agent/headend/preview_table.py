@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edge_agent.audio.timeline import ms_of
-from edge_agent.core.job import Item, Job, PlayNow, Rule, TextItem
-from edge_agent.core.programme import ALL_CLEAR, ATTENTION, REHEARSAL, Sound, signal_of, spoken_of
+from edge_agent.core.job import Item, Job, LiveItem, PlayNow, Rule, TextItem
+from edge_agent.core.programme import ALL_CLEAR, ATTENTION, REHEARSAL, Pause, signal_of, spoken_of
 from edge_agent.core.units import DAY_MS, MINUTE_MS, SECOND_MS
 from edge_agent.headend.preview import Programme
 from edge_agent.headend.words import CLASSES, number
@@ -18,6 +18,8 @@ SIGNALS = {
 }
 PAUSE = "khoảng nghỉ / pause"
 SPOKEN = " (máy đọc / spoken)"
+RELAYED = " – tiếp âm trực tiếp (nghe thử: phần thay thế) / relayed live (previewed: its stand-in)"
+SILENT = " – tiếp âm trực tiếp (nghe thử: im lặng) / relayed live (previewed: silence)"
 HEAD = "   bắt đầu        dài   nội dung / begin, length (phút:giây / min:s), what"
 
 
@@ -54,7 +56,7 @@ def _totals(job: Job, whole_ms: int) -> Iterator[str]:
 def _names(programme: Programme) -> list[str]:
     """What each part is, in the order of ``parts_of``."""
     sounds = _sounds(programme.job)
-    names = [next(sounds) if isinstance(part, Sound) else PAUSE for part in programme.parts]
+    names = [PAUSE if isinstance(part, Pause) else next(sounds) for part in programme.parts]
     assert next(sounds, None) is None, "every sound of the job is a part"
     return names
 
@@ -68,6 +70,8 @@ def _sounds(job: Job) -> Iterator[str]:
 
 
 def _item(item: Item) -> str:
+    if isinstance(item, LiveItem):
+        return item.title + (SILENT if item.stand_in is None else RELAYED)
     return item.title + (SPOKEN if isinstance(item, TextItem) else "")
 
 

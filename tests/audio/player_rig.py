@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edge_agent.audio.alsa import AlsaCard, AlsaPlayer, boot_ns
 from edge_agent.audio.card import Card, CardConfig, Wiring
+from edge_agent.audio.live_ring import LiveRing
 from edge_agent.audio.mixer import Outlet
 from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.port import Player, PlayReport
@@ -43,6 +44,7 @@ class PlayerRig(Protocol):
 
     player: Player
     store: PcmStore
+    live: LiveRing
     lead_ms: int
 
     def now_ms(self) -> int: ...
@@ -63,7 +65,8 @@ class VirtualRig:
 
     def __init__(self, folder: Path) -> None:
         self.store = PcmStore(folder)
-        self.player = VirtualPlayer(CONFIG, WIRING, self.store)
+        self.live = LiveRing(folder / "live", RATE, self.now_ms)
+        self.player = VirtualPlayer(CONFIG, WIRING, self.store, self.live)
 
     def now_ms(self) -> int:
         return self.player.time.ns // 1_000_000
@@ -91,10 +94,11 @@ class PulseRig:
         open_card: Callable[[CardConfig], Card] = AlsaCard,
     ) -> None:
         self.store = PcmStore(folder)
+        self.live = LiveRing(folder / "live", RATE)
         self._told: list[tuple[int, PlayReport]] = []
         self._news = threading.Condition()
         self._recorder = recorder
-        self.player = AlsaPlayer(config, WIRING, self.store, self._hear, open_card)
+        self.player = AlsaPlayer(config, WIRING, self.store, self._hear, open_card, live=self.live)
 
     def now_ms(self) -> int:
         return boot_ns() // 1_000_000

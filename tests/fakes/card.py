@@ -12,6 +12,7 @@ from edge_agent.audio.desk import Desk
 from edge_agent.audio.feeder import Feeder
 from edge_agent.audio.port import PlayerError, PlayReport
 from edge_agent.audio.prefetch import Clips, Prefetch
+from edge_agent.audio.relaying import LiveReaders
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
 from edge_agent.core.programme import Part
 from edge_agent.core.reasons import Reason
@@ -122,7 +123,7 @@ class VirtualCard:
 class VirtualPlayer:
     """The real desk and feeder on a virtual card: what ``AlsaPlayer`` does, in one thread and in virtual time."""
 
-    def __init__(self, config: CardConfig, wiring: Wiring, clips: Clips) -> None:
+    def __init__(self, config: CardConfig, wiring: Wiring, clips: Clips, live: LiveReaders | None = None) -> None:
         self.time = VirtualTime()
         self.cards: list[VirtualCard] = []
         self.reports: list[tuple[int, PlayReport]] = []
@@ -132,6 +133,7 @@ class VirtualPlayer:
         """Called with each card when it is opened."""
         self._config = config
         self._clips = clips
+        self._live = live
         self._open: list[Prefetch] = []
         self._desk = Desk(wiring, config.tail_ms, self._open_pcm)
         self._feeder: Feeder | None = None
@@ -200,7 +202,8 @@ class VirtualPlayer:
             pcm.fill()
 
     def _open_pcm(self, parts: tuple[Part, ...]) -> Prefetch:
-        pcm = Prefetch(parts, self._clips, self._config.rate, threading.Event())
+        config = self._config
+        pcm = Prefetch(parts, self._clips, config.rate, threading.Event(), self._live, config.buffer_ms)
         self._open.append(pcm)
         return pcm
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 import wave
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,7 +18,7 @@ from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.sandbox import Sandbox
 from edge_agent.audio.speech import EspeakVoice
 from edge_agent.audio.staging import Stager
-from edge_agent.core.job import Job
+from edge_agent.core.job import ClipItem, Job, LiveItem
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.preview import Studio
@@ -103,6 +103,16 @@ def loudest_hz(samples: Samples) -> float:
     """Where the spectrum has its peak."""
     spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
     return float(np.argmax(spectrum)) * RATE / len(samples)
+
+
+def relaying(where: Studio, folder: Path, text: str, *, stand_in: bool = True) -> Job:
+    """The job of a draft with a live source of two seconds after its items, the last of which may stand in for it."""
+    job = job_in(where, folder, text)
+    *before, last = job.items
+    assert isinstance(last, ClipItem)
+    clip = last if stand_in else None
+    live = LiveItem("VOV1", "news", "vi", "VOV", "", ("https://example.vn/vov1",), 2_000, clip)
+    return replace(job, items=(*before, live))
 
 
 def items(*written: str) -> str:

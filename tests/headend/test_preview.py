@@ -34,6 +34,7 @@ from tests.headend.preview_rig import (
     loudest_hz,
     put,
     real_stager,
+    relaying,
     sounded,
     studio,
     tone,
@@ -103,6 +104,27 @@ def test_a_rehearsal_says_what_it_is_first_and_last(tmp_path: Path) -> None:
     for at, frames, hz in ((first, SPOKEN_FRAMES, SPOKEN_HZ), (item, RATE, 880), (last, SPOKEN_FRAMES, SPOKEN_HZ)):
         assert np.array_equal(sound[at : at + frames - RAMP], tone(hz, frames)[:-RAMP])
         assert not sound[at - PAUSE : at].any()
+
+
+def test_in_place_of_a_live_source_its_stand_in_is_heard_for_as_long_as_was_ordered(tmp_path: Path) -> None:
+    put(tmp_path / "a.pcm", tone(440, RATE // 2))
+    put(tmp_path / "b.pcm", tone(880, 3 * RATE))
+    where = studio(tmp_path)
+    job = relaying(where, tmp_path, HEAD + items('file = "a.pcm"', 'file = "b.pcm"'))
+    sound = sounded(where, job, tmp_path / "out.wav")
+    assert len(sound) == 2 * RATE + RATE // 2
+    assert loudest_hz(sound[RATE // 2 :]) == pytest.approx(880, abs=1)
+    assert np.array_equal(sound[RATE // 2 + RAMP : -RAMP], tone(880, 2 * RATE)[RAMP:-RAMP])
+
+
+def test_a_live_source_without_a_stand_in_is_silence(tmp_path: Path) -> None:
+    put(tmp_path / "a.pcm", tone(440, RATE // 2))
+    put(tmp_path / "b.pcm", tone(880, RATE))
+    where = studio(tmp_path)
+    job = relaying(where, tmp_path, HEAD + items('file = "a.pcm"', 'file = "b.pcm"'), stand_in=False)
+    sound = sounded(where, job, tmp_path / "out.wav")
+    assert len(sound) == 2 * RATE + RATE // 2
+    assert not sound[RATE // 2 :].any()
 
 
 def test_the_parts_are_those_of_the_core(tmp_path: Path) -> None:

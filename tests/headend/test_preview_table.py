@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.headend.preview_table import table, times_a_day
-from tests.headend.preview_rig import EMERGENCY, HEAD, RATE, items, job_in, put, studio, tone
+from tests.headend.preview_rig import EMERGENCY, HEAD, RATE, items, job_in, put, relaying, studio, tone
 
 TWICE = 'when = { first_day = 2026-10-01, last_day = 2026-10-31, times = ["05:30", "17:00"] }\n'
 TEXT = items('text = "Tin."')
@@ -34,6 +34,26 @@ def test_every_part_has_its_begin_and_its_length(tmp_path: Path) -> None:
         "cả chương trình / whole programme: 01:06,114",
         "trong ngày, tối đa / a day, at most: 2 × 01:06,114 = 02:12,228",
         "âm lượng của lệnh / the order's volume: 70; tệp WAV ở mức 100 / the WAV is at 100",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stand_in", "named"),
+    [
+        (True, "VOV1 – tiếp âm trực tiếp (nghe thử: phần thay thế) / relayed live (previewed: its stand-in)"),
+        (False, "VOV1 – tiếp âm trực tiếp (nghe thử: im lặng) / relayed live (previewed: silence)"),
+    ],
+)
+def test_a_live_source_is_not_claimed_to_be_heard(tmp_path: Path, stand_in: bool, named: str) -> None:
+    put(tmp_path / "a.pcm", tone(440, RATE))
+    where = studio(tmp_path)
+    draft = HEAD + items('text = "Tin."', 'file = "a.pcm"')
+    job = relaying(where, tmp_path, draft, stand_in=stand_in)
+    assert table(where.programme(job), RATE).splitlines()[2:6] == [
+        " 00:00,000  00:00,257   0 (máy đọc / spoken)",
+        " 00:00,257  00:00,300   khoảng nghỉ / pause",
+        f" 00:00,557  00:02,000   {named}",
+        "cả chương trình / whole programme: 00:02,557",
     ]
 
 
