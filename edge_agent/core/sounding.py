@@ -195,8 +195,9 @@ def _hears_later(run: ZoneRun) -> bool:
 def give_up(turn: Turn, play: Occurrence, cause: Cause, reason: Reason) -> None:
     """It will not begin, or not go on: what has sounded before was cut off then."""
     begun = play.was_heard and cause is not Cause.CLIPS_FAILED
-    cut_by_power = play.unseen and cause in (Cause.TOO_LATE, Cause.VALIDITY_OVER)  # and it did not begin anew in time
-    finish(turn, play, Cause.CUT_OFF if begun else cause, Reason.POWER_CUT if cut_by_power else reason)
+    if play.sounded and cause in (Cause.TOO_LATE, Cause.VALIDITY_OVER):  # it did not begin anew in time
+        reason = Reason.POWER_CUT if play.unseen else play.lost_to or reason
+    finish(turn, play, Cause.CUT_OFF if begun else cause, reason)
 
 
 def heard_unseen(turn: Turn, play: Occurrence) -> Occurrence:
@@ -212,7 +213,7 @@ def lose(turn: Turn, play: Occurrence, cause: Cause, reason: Reason) -> None:
         if play.started is not None:
             accepted = turn.state.jobs[play.job_id].accepted
             turn.state = replace(turn.state, past=_past_with(turn, accepted, play, unseen=False))
-            play = replace(play, sounded=True, unseen=False)
+            play = replace(play, sounded=True, unseen=False, lost_to=reason)
         waiting = {zone: _once_more(run) for zone, run in play.zones.items()}
         queued = replace(play.moved(Cause.TRY_AGAIN, turn.now), zones=waiting, held_by=reason)
         queued = replace(queued, play_id=PlayId(""), intent_saved=False, started=None, ending=None)

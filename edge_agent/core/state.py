@@ -95,7 +95,8 @@ class Occurrence:
     and ``relayed_before`` are those of all before. ``all_out``: it has sounded to its end, and waits for zones that
     missed it.
 
-    ``sounded``: an earlier try was heard; ``unseen``: and nobody knows for how long, as the process ended meanwhile.
+    ``sounded``: an earlier try was heard, and ``lost_to`` that; ``unseen``: and nobody knows for how long, as the
+    process ended meanwhile.
     """
 
     job_id: JobId
@@ -126,6 +127,7 @@ class Occurrence:
     cut_at: MonoMs | None = None
     sounded: bool = False
     unseen: bool = False
+    lost_to: Reason | None = None
     relayed: Relayed = NOTHING_RELAYED
     relayed_before: Relayed = NOTHING_RELAYED
 

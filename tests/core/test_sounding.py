@@ -280,3 +280,15 @@ def test_relays_that_open_while_we_stop_change_nothing() -> None:
     assert len(bench.every(fx.StopPlay)) == 1
     bench.end(job, Reason.SHUTDOWN, ms=300)
     assert bench.outcomes() == [(job, "interrupted", "shutdown")]
+
+
+def test_an_emergency_that_cannot_begin_again_in_time_was_cut_off_by_what_cut_it_off() -> None:
+    bench = Bench().boot()
+    job = bench.order(**EMERGENCY, not_after=bench.now.utc + 10_000)
+    bench.pass_s(1)
+    assert bench.phase(job) is Phase.PLAYING
+    bench.pass_s(8.5)
+    bench.send(DeviceDown("killed"))
+    assert bench.phase(job) is Phase.QUEUED
+    bench.send(DeviceUp())
+    assert bench.outcomes() == [(job, "interrupted", "device_failed")], "its amplifiers would be warm too late"
