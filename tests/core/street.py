@@ -195,6 +195,8 @@ class Street:
         routed = Routed(play.key, accepted, zones, start.at, start.at + length_ms(start.parts), start.parts, so_far)
         self._may_hear(zones, start.feeds, routed, now, after)
         self.routed[start.play_id] = routed
+        if play.all_out:  # by the report, or by who left its last item
+            self.served[play.key] = self.served.get(play.key, frozenset()) | self.whole[play.key]
         self.whole[play.key] = zones & so_far
         self.alerts.sounds(job, zones)
         for feed in start.feeds:
