@@ -22,12 +22,10 @@ from edge_agent.audio.decoder import Decoder
 from edge_agent.audio.pcm_store import FRAME_BYTES, ClipUnusable, PcmStore, PcmWriter, duration_ms
 from edge_agent.audio.speech import SPEECH_MS_MAX, Voice
 from edge_agent.core.events import ClipFailed, ClipStaged
-from edge_agent.core.programme import SIGNAL_MS
+from edge_agent.core.programme import DURATION_TOLERANCE_MS, SIGNAL_MS
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import SECOND_MS, ClipKey
 
-DURATION_TOLERANCE_MS = 1_000
-# What was signed may be rounded to a second; an MP3 encoder adds up to 0.1 s of silence.
 FREE_BYTES_MIN = 256 * 1_024 * 1_024
 # Left to the journal, which must never be stopped by sound.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})

@@ -1,4 +1,8 @@
-"""Decide when sound is fetched or spoken, and when to try again. One sound is asked for once, whoever needs it."""
+"""Decide when sound is fetched or spoken, when to try again, and whether a job may play with it as it is.
+
+One sound is asked for once, whoever needs it. How long it is each job has signed for itself: what is longer or
+shorter fits none that signed otherwise. But an emergency plays what there is: a warning cut short is better than none.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,9 @@ from dataclasses import replace
 from edge_agent.core import look_ahead
 from edge_agent.core.effects import Effect, FetchClip, Level, SpeakText, Sweep
 from edge_agent.core.events import ClipFailed, ClipStaged
-from edge_agent.core.job import ClipItem, Item, Job
+from edge_agent.core.job import ClipItem, Item, Job, JobClass
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.programme import item_key, items_of
+from edge_agent.core.programme import item_key, items_of, misfit
 from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.state import Clip, ClipStatus, Fetched, State, Turn
 from edge_agent.core.units import MINUTE_MS, SECOND_MS, ClipKey, MonoMs, UtcMs
@@ -34,7 +38,7 @@ def want(turn: Turn, job: Job, due: UtcMs | None, since: MonoMs) -> None:
         anew = due is None and clip.status is ClipStatus.FAILED and clip.failed_at < since
         if anew or (clip.retry_at is not None and turn.now.mono >= clip.retry_at):
             turn.put_clip(key, replace(clip, status=ClipStatus.ASKED, retry_at=None))
-            turn.emit(_request(item))
+            turn.emit(_request(turn.state, item))
 
 
 def _in_its_time(turn: Turn, item: Item, clip: Clip | None, due: UtcMs | None) -> Clip:
@@ -55,8 +59,23 @@ def _in_its_time(turn: Turn, item: Item, clip: Clip | None, due: UtcMs | None) -
 
 
 def staged(turn: Turn, event: ClipStaged) -> None:
-    """Sound lies ready."""
+    """Sound lies ready; whoever signed another length is told of it now, not when it breaks off in the street."""
     turn.put_clip(event.key, Clip(ClipStatus.READY, duration_ms=event.duration_ms))
+    for known in turn.state.jobs.values():
+        for item in items_of(known.job):
+            reason = misfit(item, event.duration_ms) if item_key(item) == event.key else None
+            if reason is not None:
+                plays = "what there is" if objection(known.job, item, event.duration_ms) is None else "never so"
+                turn.note(
+                    Level.WARNING,
+                    "audio not as long as signed",
+                    job=known.job.job_id,
+                    clip=event.key[:12],
+                    ms=event.duration_ms,
+                    reason=reason,
+                    words=explain(reason),
+                    plays=plays,
+                )
 
 
 def failed(turn: Turn, event: ClipFailed) -> None:
@@ -84,7 +103,7 @@ def lost(turn: Turn, job: Job) -> None:
         clip = turn.state.clips.get(item_key(item))
         if clip is not None and clip.status is ClipStatus.READY:
             turn.put_clip(item_key(item), replace(clip, status=ClipStatus.ASKED))
-            turn.emit(_request(item))
+            turn.emit(_request(turn.state, item))
 
 
 def forget_unneeded(turn: Turn) -> None:
@@ -95,10 +114,14 @@ def forget_unneeded(turn: Turn) -> None:
 
 
 def durations(state: State, job: Job) -> dict[ClipKey, int] | None:
-    """Milliseconds of each sound of the job; None while one is missing."""
-    clips = {item_key(item): state.clips.get(item_key(item)) for item in items_of(job)}
-    ready = {key: clip.duration_ms for key, clip in clips.items() if clip and clip.status is ClipStatus.READY}
-    return ready if len(ready) == len(clips) else None
+    """Milliseconds of each sound of the job; None while one is missing, or not as long as it was signed."""
+    found: dict[ClipKey, int] = {}
+    for item in items_of(job):
+        clip = state.clips.get(item_key(item))
+        if clip is None or clip.status is not ClipStatus.READY or objection(job, item, clip.duration_ms) is not None:
+            return None
+        found[item_key(item)] = clip.duration_ms
+    return found
 
 
 def trouble(state: State, job: Job, since: MonoMs = MonoMs(0)) -> tuple[Reason, bool] | None:
@@ -108,9 +131,21 @@ def trouble(state: State, job: Job, since: MonoMs = MonoMs(0)) -> tuple[Reason, 
     """
     for item in items_of(job):
         clip = state.clips.get(item_key(item))
-        if clip is not None and clip.reason is not None and clip.failed_at >= since:
+        if clip is None:
+            continue
+        wrong = objection(job, item, clip.duration_ms) if clip.status is ClipStatus.READY else None
+        if wrong is not None:
+            return wrong, False
+        if clip.reason is not None and clip.failed_at >= since:
             return clip.reason, clip.again
     return None
+
+
+def objection(job: Job, item: Item, duration_ms: int) -> Reason | None:
+    """Why the job does not play with a sound of this length; of a warning there may be less than was signed."""
+    wrong = misfit(item, duration_ms)
+    warns = job.plays_as is JobClass.EMERGENCY
+    return None if wrong is Reason.AUDIO_TOO_SHORT and warns else wrong
 
 
 def next_wake(state: State) -> list[MonoMs]:
@@ -130,7 +165,13 @@ def sweep(turn: Turn) -> None:
     turn.emit(Sweep(frozenset(keep), turn.state.trust.passed(turn.now.utc) if turn.now.trusted else None))
 
 
-def _request(item: Item) -> Effect:
+def _request(state: State, item: Item) -> Effect:
     if isinstance(item, ClipItem):
-        return FetchClip(item.digest, item.length_bytes, item.duration_ms, item.urls)
+        return FetchClip(item.digest, item.length_bytes, _signed_ms(state, item), item.urls)
     return SpeakText(item_key(item), item.language, item.text)
+
+
+def _signed_ms(state: State, item: ClipItem) -> int:
+    """The longest that anybody has signed for it: else the first to ask would say how long it is for all others."""
+    others = [other for known in state.jobs.values() for other in items_of(known.job) if isinstance(other, ClipItem)]
+    return max((other.duration_ms for other in others if other.digest == item.digest), default=item.duration_ms)

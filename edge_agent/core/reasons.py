@@ -80,6 +80,7 @@ class Reason(StrEnum):
     AUDIO_ALTERED = "audio_altered"
     AUDIO_UNREADABLE = "audio_unreadable"
     AUDIO_TOO_LONG = "audio_too_long"
+    AUDIO_TOO_SHORT = "audio_too_short"
     AUDIO_SILENT = "audio_silent"
     NO_VOICE = "no_voice"
     CACHE_FULL = "cache_full"
@@ -154,6 +155,7 @@ WORDS_VI: dict[Reason, str] = {
     Reason.AUDIO_ALTERED: "nội dung bị sửa: tệp âm thanh không khớp lệnh đã ký số",
     Reason.AUDIO_UNREADABLE: "tệp âm thanh không đọc được",
     Reason.AUDIO_TOO_LONG: "tệp âm thanh dài hơn giới hạn",
+    Reason.AUDIO_TOO_SHORT: "tệp âm thanh ngắn hơn thời lượng đã ký",
     Reason.AUDIO_SILENT: "tệp âm thanh không có tiếng",
     Reason.NO_VOICE: "không có giọng đọc cho ngôn ngữ này",
     Reason.CACHE_FULL: "bộ nhớ âm thanh đã đầy",
@@ -227,6 +229,7 @@ WORDS_EN: dict[Reason, str] = {
     Reason.AUDIO_ALTERED: "the audio does not match what was signed",
     Reason.AUDIO_UNREADABLE: "the audio could not be decoded",
     Reason.AUDIO_TOO_LONG: "the audio is longer than allowed",
+    Reason.AUDIO_TOO_SHORT: "the audio is shorter than was signed",
     Reason.AUDIO_SILENT: "the audio is silent",
     Reason.NO_VOICE: "there is no voice for this language",
     Reason.CACHE_FULL: "the audio cache is full",

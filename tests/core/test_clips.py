@@ -54,7 +54,7 @@ def test_a_mixed_job_waits_for_all_of_its_sounds_and_names_the_one_that_fails() 
     bench.deaf |= {fx.FetchClip}
     a, b = "aa" * 32, "bb" * 32
     job = bench.at(60, items=[makers.clip_item(digest=a), makers.clip_item(digest=b)])
-    bench.send(ClipStaged(ClipKey(a), 1_000))
+    bench.send(ClipStaged(ClipKey(a), 10_000))
     assert bench.play(job).phase.value == "received"
     bench.send(ClipFailed(ClipKey(b), Reason.AUDIO_UNREADABLE, again=False))
     assert bench.outcomes() == [(job, "failed", "audio_unreadable")]
