@@ -59,7 +59,7 @@ class Stager:
         """Render what must lie here before the first emergency, if it does not yet: every signal."""
         return tuple(self._unless_staged(key, partial(self._render, key)) for key in SIGNAL_MS)
 
-    def _staged(self, key: ClipKey) -> ClipStaged | None:
+    def lying(self, key: ClipKey) -> ClipStaged | None:
         """The clip as it lies, if every block of it is what was staged: finding rot now leaves time to stage again."""
         try:
             with self.store.open(key) as clip:
@@ -71,10 +71,14 @@ class Stager:
         except ClipUnusable:
             return None
 
+    def bytes_of(self, length_ms: int) -> int:
+        """What a clip of that length takes on the disk."""
+        return length_ms * self.rate // SECOND_MS * FRAME_BYTES
+
     def _unless_staged(self, key: ClipKey, stage: Callable[[], Staged]) -> Staged:
         """What lies there, or else what ``stage`` makes; the disk's own refusals get a name."""
         try:
-            return self._staged(key) or stage()
+            return self.lying(key) or stage()
         except OSError as exc:
             reason = Reason.CACHE_FULL if exc.errno in _FULL else Reason.AUDIO_UNREADABLE
             return ClipFailed(key, reason, again=True, detail=f"disk: {exc}")
@@ -112,7 +116,7 @@ class Stager:
     def _store(self, key: ClipKey, ms_max: int, fill: Fill) -> Staged:
         """Write what ``fill`` feeds, all of it or nothing."""
         # Twice: what was decoded lies there until it has the loudness that it is kept with (``loudness``).
-        room = self.store.free_bytes() - 2 * ms_max * self.rate // SECOND_MS * FRAME_BYTES
+        room = self.store.free_bytes() - 2 * self.bytes_of(ms_max)
         if room < FREE_BYTES_MIN:
             return ClipFailed(key, Reason.CACHE_FULL, again=True, detail=f"{room} bytes would be left free")
         with self.store.writer(key, self.rate) as writer:

@@ -1,4 +1,4 @@
-"""Decide when sound is fetched or spoken, when to try again, and whether a job may play with it as it is.
+"""Decide when sound is fetched, spoken and made ready, when to try again, and whether a job may play with it as it is.
 
 One sound is asked for once, whoever needs it. How long it is each job has signed for itself: what is longer or
 shorter fits none that signed otherwise. But an emergency plays what there is: a warning cut short is better than none.
@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge_agent.core import look_ahead
-from edge_agent.core.effects import Effect, FetchClip, Level, SpeakText, Sweep
-from edge_agent.core.events import ClipFailed, ClipStaged
+from edge_agent.core.clock_trust import Now
+from edge_agent.core.effects import Effect, FetchAhead, FetchClip, Level, SpeakText, Sweep
+from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged
 from edge_agent.core.job import ClipItem, Item, Job, JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.programme import item_key, items_of, misfit
 from edge_agent.core.reasons import Reason, explain
+from edge_agent.core.sound_room import kept, make_room
 from edge_agent.core.state import Clip, ClipStatus, Fetched, State, Turn
 from edge_agent.core.units import MINUTE_MS, SECOND_MS, ClipKey, MonoMs, UtcMs
 
@@ -36,9 +38,35 @@ def want(turn: Turn, job: Job, due: UtcMs | None, since: MonoMs) -> None:
             if turn.state.clips.get(key) != clip:
                 turn.put_clip(key, clip)
         anew = due is None and clip.status is ClipStatus.FAILED and clip.failed_at < since
-        if anew or (clip.retry_at is not None and turn.now.mono >= clip.retry_at):
-            turn.put_clip(key, replace(clip, status=ClipStatus.ASKED, retry_at=None))
-            turn.emit(_request(turn.state, item))
+        if clip.status is ClipStatus.FETCHED:
+            if turn.now.mono >= look_ahead.stage_at(turn.now, due):
+                _make(turn, item, clip, due, since)
+        elif anew or (clip.retry_at is not None and turn.now.mono >= clip.retry_at):
+            _ask(turn, item, clip, due)
+
+
+def _ask(turn: Turn, item: Item, clip: Clip, due: UtcMs | None) -> None:
+    """Have it fetched, and made ready too if its time has come and there is room. What is spoken needs no fetching."""
+    asked = replace(clip, status=ClipStatus.ASKED, retry_at=None, duration_ms=_length_ms(turn.state, item, clip))
+    key, ahead = item_key(item), turn.now.mono < look_ahead.stage_at(turn.now, due)
+    if isinstance(item, ClipItem) and (ahead or not make_room(turn, key, asked.duration_ms, due)):
+        turn.put_clip(key, replace(asked, duration_ms=0))
+        turn.emit(FetchAhead(item.digest, item.length_bytes, item.urls))
+        return
+    turn.put_clip(key, asked)
+    turn.emit(_request(turn.state, item))
+
+
+def _make(turn: Turn, item: Item, clip: Clip, due: UtcMs | None, since: MonoMs) -> None:
+    """Its time has come: have it made ready of what is here, or say that there is no room for it yet."""
+    key, length_ms = item_key(item), _length_ms(turn.state, item, clip)
+    if make_room(turn, key, length_ms, due):
+        turn.put_clip(key, Clip(ClipStatus.ASKED, length_ms))
+        turn.emit(_request(turn.state, item))
+    elif clip.reason is None or clip.failed_at < since:
+        turn.put_clip(key, replace(clip, reason=Reason.CACHE_FULL, failed_at=turn.now.mono))
+        words = explain(Reason.CACHE_FULL)
+        turn.note(Level.WARNING, "no room for audio yet", clip=key[:12], ms=length_ms, words=words)
 
 
 def _in_its_time(turn: Turn, item: Item, clip: Clip | None, due: UtcMs | None) -> Clip:
@@ -56,6 +84,11 @@ def _in_its_time(turn: Turn, item: Item, clip: Clip | None, due: UtcMs | None) -
             return Clip(ClipStatus.WAITING, retry_at=look_ahead.next_night(site, now, key))
         turn.state = replace(turn.state, fetched=Fetched(night, used + item.length_bytes))
     return Clip(ClipStatus.WAITING, retry_at=planned)
+
+
+def fetched(turn: Turn, event: ClipFetched) -> None:
+    """What a sound is made of lies here; it is made when its time comes."""
+    turn.put_clip(event.key, Clip(ClipStatus.FETCHED))
 
 
 def staged(turn: Turn, event: ClipStaged) -> None:
@@ -148,15 +181,17 @@ def objection(job: Job, item: Item, duration_ms: int) -> Reason | None:
     return None if wrong is Reason.AUDIO_TOO_SHORT and warns else wrong
 
 
-def next_wake(state: State) -> list[MonoMs]:
-    """When a failed sound that is still needed is asked for again."""
-    needed = {
-        item_key(item)
-        for play in state.plays.values()
-        if play.phase is Phase.RECEIVED
-        for item in items_of(state.jobs[play.job_id].job)
-    }
-    return [clip.retry_at for key, clip in state.clips.items() if key in needed and clip.retry_at is not None]
+def next_wake(state: State, now: Now) -> list[MonoMs]:
+    """When a failed sound that is still needed is asked for again, and one that was fetched is made ready."""
+    waiting = [play for play in state.plays.values() if play.phase is Phase.RECEIVED]
+    needed = {item_key(item): play for play in waiting for item in items_of(state.jobs[play.job_id].job)}
+    wakes = [clip.retry_at for key, clip in state.clips.items() if key in needed and clip.retry_at is not None]
+    for play in waiting:
+        at = look_ahead.stage_at(now, play.planned)
+        clips = [state.clips.get(item_key(item)) for item in items_of(state.jobs[play.job_id].job)]
+        if at > now.mono and any(clip is not None and clip.status is ClipStatus.FETCHED for clip in clips):
+            wakes.append(at)
+    return wakes
 
 
 def sweep(turn: Turn) -> None:
@@ -167,8 +202,13 @@ def sweep(turn: Turn) -> None:
 
 def _request(state: State, item: Item) -> Effect:
     if isinstance(item, ClipItem):
-        return FetchClip(item.digest, item.length_bytes, _signed_ms(state, item), item.urls)
+        return FetchClip(item.digest, item.length_bytes, _signed_ms(state, item), item.urls, kept(state))
     return SpeakText(item_key(item), item.language, item.text)
+
+
+def _length_ms(state: State, item: Item, clip: Clip) -> int:
+    """How much room a sound will need; that of a text nobody knows before it was spoken once."""
+    return _signed_ms(state, item) if isinstance(item, ClipItem) else clip.duration_ms
 
 
 def _signed_ms(state: State, item: ClipItem) -> int:

@@ -212,6 +212,13 @@ class JournalFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class ClipFetched:
+    """The signed original lies here, whole and right; its sound is still to be made."""
+
+    key: ClipKey
+
+
+@dataclass(frozen=True, slots=True)
 class ClipStaged:
     """Sound lies ready to be copied to the card."""
 
@@ -349,6 +356,7 @@ Event = (
     | RecordSaved
     | LogCompared
     | JournalFailed
+    | ClipFetched
     | ClipStaged
     | ClipFailed
     | DeviceUp

@@ -28,6 +28,7 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Effect, Level, SendHeartbeat, SwitchRelay
 from edge_agent.core.events import (
     ClipFailed,
+    ClipFetched,
     ClipStaged,
     Connected,
     DeviceDown,
@@ -100,7 +101,7 @@ def next_wake(state: State, now: Now) -> MonoMs | None:
     """The boot time at which ``step`` must be called again even if nothing happens; None if never."""
     wakes = [*waiting.next_wake(state, now), *standing.next_wake(state, now), *selftest.next_wake(state, now)]
     wakes += [*playing.next_wake(state, now), *unproven.next_wake(state, now), *manifests.next_wake(state)]
-    return min([*wakes, *clips.next_wake(state), *talk.next_wake(state.link)], default=None)
+    return min([*wakes, *clips.next_wake(state, now), *talk.next_wake(state.link)], default=None)
 
 
 def _look_at_the_clock(turn: Turn) -> None:
@@ -121,6 +122,8 @@ def _take_in(turn: Turn, event: Event, verify: Verify) -> None:
             pass
         case JobSaved() | IntentSaved() | RecordSaved() | LogCompared() | JournalFailed() | Restored():
             _from_journal(turn, event)
+        case ClipFetched():
+            clips.fetched(turn, event)
         case ClipStaged():
             clips.staged(turn, event)
         case ClipFailed():

@@ -121,7 +121,7 @@ def test_a_rehearsal_that_nobody_can_say_names_its_trouble_and_asks_again() -> N
     job = rehearsal(bench)
     bench.send(ClipFailed(WORDS, Reason.NO_VOICE, again=True))
     assert clips.trouble(bench.state, job) == (Reason.NO_VOICE, True)
-    assert min(clips.next_wake(bench.state)) == bench.now.mono + clips.RETRY_FIRST_MS
+    assert min(clips.next_wake(bench.state, bench.now)) == bench.now.mono + clips.RETRY_FIRST_MS
     bench.pass_s(clips.RETRY_FIRST_MS / 1_000)
     assert [one.key for one in bench.every(fx.SpeakText)] == [WORDS, WORDS]
 
