@@ -12,8 +12,9 @@ import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edge_agent.audio.joined import another_begins
 from edge_agent.core.programme import unlike
-from edge_agent.core.reasons import explain
+from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.units import SECOND_MS, ClipKey
 from edge_agent.headend.errors import HeadendError
 
@@ -47,6 +48,10 @@ def facts_of(path: Path, duration_ms: int | None = None) -> AudioFacts:
     only where nothing here can measure.
     """
     told = described(path, duration_ms or 0)
+    with path.open("rb") as file:
+        another = another_begins(file)
+    if another is not None:
+        raise AudioError(f"{path}: {explain(Reason.AUDIO_UNREADABLE)} [{Reason.AUDIO_UNREADABLE}]: {another}")
     return replace(told, duration_ms=measured_ms(path) if duration_ms is None else _confirmed(path, duration_ms))
 
 

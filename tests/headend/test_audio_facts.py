@@ -61,6 +61,16 @@ def test_a_length_is_believed_only_where_nothing_can_measure_it(
         facts_of(tmp_path / "tin.wav")
 
 
+def test_two_recordings_in_one_file_are_refused_before_anybody_signs_them(tmp_path: Path) -> None:
+    write_wav(tmp_path / "tin.wav", 8_000)
+    whole = (tmp_path / "tin.wav").read_bytes()
+    (tmp_path / "tin.wav").write_bytes(whole + whole)
+    with pytest.raises(
+        AudioError, match=rf"\[audio_unreadable\]: another recording \(WAV\) begins at byte {len(whole)}"
+    ):
+        facts_of(tmp_path / "tin.wav")
+
+
 def test_a_given_length_makes_no_sound_of_what_is_none(tmp_path: Path) -> None:
     (tmp_path / "tin.mp3").write_text("không phải âm thanh")
     with pytest.raises(AudioError, match=r"tin\.mp3 is no audio"):
