@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-BLOCK_BYTES = 1_024 * 1_024
+BLOCK_BYTES = 64 * 1_024
 TAGS_MAX = 16
 # Nobody writes more than two before a file; each costs a look.
 _HEAD_BYTES = 16
