@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bench import decision, emergency, idle, journal, longplay, machine, memory, peers, start
+from bench import decision, emergency, idle, journal, longplay, machine, memory, peers, staging, start
 from bench.figures import Section, missed
 from bench.table import on_terminal, page
 
@@ -29,6 +29,7 @@ MEASURES: dict[str, Callable[[bool], Section]] = {
     "emergency": emergency.measure,
     "journal": journal.measure,
     "long": longplay.measure,
+    "staging": staging.measure,
     IDLE: idle.measure,
 }
 

@@ -7,6 +7,7 @@ voluntary switch: the task had waited for something and got it.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -67,6 +68,12 @@ def parse_schedstat(text: str) -> int:
     return int(text.split()[0])
 
 
+def parse_stat(text: str) -> int:
+    """``/proc/PID/stat``: ticks in user and kernel mode. A program's name, in brackets, may have anything in it."""
+    fields = text[text.rindex(")") + 2 :].split()
+    return int(fields[11]) + int(fields[12])
+
+
 def memory(pid: int) -> Memory:
     """A process's memory now."""
     return parse_rollup((PROC / str(pid) / "smaps_rollup").read_text())
@@ -87,6 +94,14 @@ def peak(pid: int) -> int:
         return parse_numbers((PROC / str(pid) / "status").read_text()).get("VmHWM", 0) * KB
     except (FileNotFoundError, ProcessLookupError):
         return 0
+
+
+def cpu_s(pid: int) -> float:
+    """Seconds of processors that a process has taken, its ended threads too; 0 for one that has just ended."""
+    try:
+        return parse_stat((PROC / str(pid) / "stat").read_text()) / os.sysconf("SC_CLK_TCK")
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
 
 
 def children(pid: int) -> list[int]:

@@ -59,7 +59,6 @@ from edge_agent.workers import (
     Prune,
     SaveFloor,
     Staging,
-    StagingOrder,
     StagingWorker,
 )
 
@@ -76,8 +75,19 @@ LOOP_MS_MAX = 2 * SECOND_MS
 STOP_MS_MAX = 4 * SECOND_MS
 # What sounds is stopped and recorded within this, then the process ends (systemd waits longer).
 
-Said = fx.SendHello | fx.AskHome | fx.SendAnswer | fx.SendPlan | fx.SendState | fx.SendHeartbeat
-Fetched = StagingOrder | fx.FetchHeads | fx.FetchManifest | fx.FetchPaper | fx.OpenLive | fx.CloseLive
+Said = (
+    fx.SendHello
+    | fx.AskHome
+    | fx.FetchHeads
+    | fx.FetchManifest
+    | fx.FetchPaper
+    | fx.OpenLive
+    | fx.CloseLive
+    | fx.SendAnswer
+    | fx.SendPlan
+    | fx.SendState
+    | fx.SendHeartbeat
+)
 
 log = logging.getLogger(__name__)
 
@@ -229,16 +239,8 @@ class Runtime:
                 _write_note(effect)
             case fx.SwitchRelay() | fx.StartPlay() | fx.RoutePlay() | fx.StopPlay():
                 self._ports.device.send(effect)
-            case (
-                fx.FetchClip()
-                | fx.SpeakText()
-                | fx.OpenLive()
-                | fx.CloseLive()
-                | fx.FetchHeads()
-                | fx.FetchManifest()
-                | fx.FetchPaper()
-            ):
-                self._fetch(effect)
+            case fx.FetchAhead() | fx.FetchClip() | fx.SpeakText():
+                self._staging.order(effect)
             case (
                 fx.SaveJob()
                 | fx.ReleaseJob()
@@ -279,6 +281,10 @@ class Runtime:
                 self._ports.upstream.state(self._state, self._ports.clock.now(), online=effect.online)
             case fx.SendHeartbeat():
                 self._ports.upstream.heartbeat(self._state, now)
+            case fx.FetchHeads() | fx.FetchManifest() | fx.FetchPaper():
+                self._ask_for_papers(effect)
+            case fx.OpenLive() | fx.CloseLive():
+                self._ports.live.order(effect)
 
     def _ask_home(self, effect: fx.AskHome, now: Now) -> None:
         assert self._manifests is not None, "the core asks only where a home is configured"
@@ -306,15 +312,9 @@ class Runtime:
         told = word == b"" or _stands(word, trust.judge)
         return TrustChanged(trust.standing, trust.revoked(orders), frozenset(disowned), marked, told)
 
-    def _fetch(self, effect: Fetched) -> None:
-        match effect:
-            case fx.FetchHeads() | fx.FetchManifest() | fx.FetchPaper():
-                assert self._manifests is not None, "the core asks only where a home is configured"
-                self._manifests.order(effect)
-            case fx.OpenLive() | fx.CloseLive():
-                self._ports.live.order(effect)
-            case _:
-                self._staging.order(effect)
+    def _ask_for_papers(self, effect: fx.FetchHeads | fx.FetchManifest | fx.FetchPaper) -> None:
+        assert self._manifests is not None, "the core asks only where a home is configured"
+        self._manifests.order(effect)
 
     def _cursor(self) -> LogCursor:
         """The newest record that is durable."""

@@ -18,6 +18,7 @@ from edge_agent.core.clock_trust import KeptTime
 from edge_agent.core.effects import (
     CommitRecord,
     CompareLog,
+    FetchAhead,
     FetchClip,
     KeepManifest,
     ReleaseJob,
@@ -30,6 +31,7 @@ from edge_agent.core.effects import (
 )
 from edge_agent.core.events import (
     ClipFailed,
+    ClipFetched,
     ClipStaged,
     Event,
     IntentSaved,
@@ -268,6 +270,8 @@ class JournalWorker:
 class Staging(Protocol):
     """What stages sound: blocks, and answers with what became of it."""
 
+    def original(self, order: FetchAhead) -> ClipFetched | ClipFailed: ...
+
     def clip(self, order: FetchClip) -> ClipStaged | ClipFailed: ...
 
     def text(self, order: SpeakText) -> ClipStaged | ClipFailed: ...
@@ -283,11 +287,22 @@ class FetchAndStage:
         self._stager = stager
         self._bytes_max = bytes_max
 
-    def clip(self, order: FetchClip) -> ClipStaged | ClipFailed:
-        """Fetch the signed original unless it is here, then stage it."""
+    def original(self, order: FetchAhead) -> ClipFetched | ClipFailed:
+        """Fetch the signed original unless it is here; no sound is made of it."""
         fetched = self._fetcher.fetch(order.key, order.length_bytes, order.urls)
         if isinstance(fetched, FetchFailed):
             return ClipFailed(order.key, fetched.reason, fetched.again, fetched.detail)
+        return ClipFetched(order.key)
+
+    def clip(self, order: FetchClip) -> ClipStaged | ClipFailed:
+        """What lies staged and is whole, by itself; else of the signed original, fetched unless that is here."""
+        staged = self._stager.lying(order.key)
+        if staged is not None:
+            return staged
+        fetched = self._fetcher.fetch(order.key, order.length_bytes, order.urls)
+        if isinstance(fetched, FetchFailed):
+            return ClipFailed(order.key, fetched.reason, fetched.again, fetched.detail)
+        self._make_room(order)
         return self._stager.stage_clip(order.key, fetched.path, order.duration_ms)
 
     def text(self, order: SpeakText) -> ClipStaged | ClipFailed:
@@ -296,16 +311,27 @@ class FetchAndStage:
         return self._stager.stage_text(order.key, order.language, order.text)
 
     def sweep(self, keep: frozenset[ClipKey]) -> None:
-        """Bring the staged sound back under its quota; what is needed stays."""
+        """Bring the staged sound back under its quota, and let go of originals; what is needed stays."""
         try:
             gone = self._stager.store.evict_to(self._bytes_max, set(keep))
         except OSError as exc:
             log.error("cache not swept error=%s next=tomorrow", exc)
         else:
-            log.info("cache swept gone=%d", len(gone))
+            log.info("cache swept gone=%d originals_gone=%d", len(gone), self._fetcher.sweep(keep))
+
+    def _make_room(self, order: FetchClip) -> None:
+        """What the core has let go lies here as long as there is room for it."""
+        needed = self._stager.bytes_of(order.duration_ms)
+        try:
+            gone = self._stager.store.evict_to(self._bytes_max - needed, {order.key, *order.keep})
+        except OSError as exc:
+            log.error("no room made error=%s next=staging all the same", exc)
+        else:
+            if gone:
+                log.info("room made for=%s gone=%s", order.key[:12], ",".join(key[:12] for key in gone))
 
 
-StagingOrder = FetchClip | SpeakText | Sweep
+StagingOrder = FetchAhead | FetchClip | SpeakText | Sweep
 
 
 class StagingWorker:
@@ -329,6 +355,8 @@ class StagingWorker:
     def _run(self, orders: queue.Queue[StagingOrder]) -> None:
         while True:
             match orders.get():
+                case FetchAhead() as order:
+                    self._post(self._staging.original(order))
                 case FetchClip() as order:
                     self._post(self._staging.clip(order))
                 case SpeakText() as order:

@@ -49,6 +49,7 @@ def test_what_is_left_out_has_the_documented_default() -> None:
     assert (config.speech.voice, config.speech.rate_wpm) == ("vi", 150)
     assert config.speech.stems == FOLDER / "stems"
     assert config.cache.bytes_max == 2_000_000_000
+    assert config.site.sound_ms_max == 20_833_333, "mono, 16 bit, at 48 kHz"
     assert config.decoder.sandbox is Sandbox.AUTO
     assert config.console.language is Language.VI
 

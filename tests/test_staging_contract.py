@@ -14,8 +14,8 @@ from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.sandbox import Sandbox
 from edge_agent.audio.speech import EspeakVoice
 from edge_agent.audio.staging import Stager
-from edge_agent.core.effects import FetchClip, SpeakText
-from edge_agent.core.events import ClipFailed, ClipStaged
+from edge_agent.core.effects import FetchAhead, FetchClip, SpeakText
+from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
 from edge_agent.sync.download import HttpsFetcher
@@ -90,6 +90,16 @@ def test_what_cannot_be_fetched_now_is_named_and_staged_later(rig: Rig) -> None:
     assert isinstance(failed, ClipFailed)
     assert (failed.key, failed.reason, failed.again) == (rig.order.key, Reason.AUDIO_UNREACHABLE, True)
     rig.reach(True)
+    assert staged(rig.staging.clip(rig.order)).key == rig.order.key
+
+
+def test_what_is_fetched_ahead_becomes_sound_without_a_network(rig: Rig) -> None:
+    ahead = FetchAhead(rig.order.key, rig.order.length_bytes, rig.order.urls)
+    rig.reach(False)
+    assert isinstance(rig.staging.original(ahead), ClipFailed)
+    rig.reach(True)
+    assert rig.staging.original(ahead) == ClipFetched(rig.order.key)
+    rig.reach(False)
     assert staged(rig.staging.clip(rig.order)).key == rig.order.key
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import queue
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edge_agent.audio.pcm_store import ClipUnusable, PcmStore
 from edge_agent.audio.staging import Stager
-from edge_agent.core.effects import FetchClip, SpeakText, Sweep
-from edge_agent.core.events import ClipFailed, ClipStaged, Event
+from edge_agent.core.effects import FetchAhead, FetchClip, SpeakText, Sweep
+from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged, Event
 from edge_agent.core.programme import ATTENTION
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
@@ -124,13 +126,114 @@ def test_a_rotten_attention_signal_is_made_anew_before_the_next_emergency(tmp_pa
 
 def test_a_sweep_takes_what_nobody_needs(tmp_path: Path) -> None:
     server, store = FakeServer(), PcmStore(tmp_path / "audio")
-    staging = fetch_and_stage(tmp_path, server, store, bytes_max=0)
     needed = clip_on(server, "https://content.test/a", bytes(9_600))
     other = clip_on(server, "https://content.test/b", bytes(9_602))
+    staging = fetch_and_stage(tmp_path, server, store)
     staging.clip(needed)
     staging.clip(other)
-    staging.sweep(frozenset({needed.key}))
+    fetch_and_stage(tmp_path, server, store, bytes_max=0).sweep(frozenset({needed.key}))
     assert list(store.sizes()) == [needed.key]
+    assert originals(tmp_path) == {needed.key}
+
+
+def originals(tmp_path: Path) -> set[str]:
+    return {path.name for path in (tmp_path / "originals").iterdir()}
+
+
+def counted(tmp_path: Path, server: FakeServer, bytes_max: int = 10**9) -> tuple[FetchAndStage, PcmStore, PlainDecoder]:
+    """As a process has it that has just been started: nothing is remembered but what lies on the card."""
+    decoder, store = PlainDecoder(), PcmStore(tmp_path / "audio")
+    stager = Stager(store, decoder, PlainVoice(), 48_000)
+    return FetchAndStage(FakeFetcher(tmp_path / "originals", server), stager, bytes_max), store, decoder
+
+
+def test_what_is_fetched_ahead_is_no_sound_yet_and_becomes_one_without_a_network(tmp_path: Path) -> None:
+    server = FakeServer()
+    order = clip_on(server, "https://content.test/a", bytes(9_600))
+    staging, store, decoder = counted(tmp_path, server)
+    assert staging.original(FetchAhead(order.key, order.length_bytes, order.urls)) == ClipFetched(order.key)
+    assert (store.sizes(), len(decoder.seen), originals(tmp_path)) == ({}, 0, {order.key})
+    server.down = True
+    assert staging.clip(order) == ClipStaged(order.key, 100)
+    assert len(server.asked) == 1
+
+
+def test_what_cannot_be_fetched_ahead_is_named(tmp_path: Path) -> None:
+    server = FakeServer(down=True)
+    order = clip_on(server, "https://content.test/a", bytes(9_600))
+    staging, _, _ = counted(tmp_path, server)
+    failed = staging.original(FetchAhead(order.key, order.length_bytes, order.urls))
+    assert failed == ClipFailed(order.key, Reason.AUDIO_UNREACHABLE, True, "no answer")
+
+
+def test_after_a_restart_what_lies_there_is_found_without_a_network_and_without_decoding(tmp_path: Path) -> None:
+    server = FakeServer()
+    order = clip_on(server, "https://content.test/a", bytes(9_600))
+    first = counted(tmp_path, server)[0].clip(order)
+    server.down = True
+    staging, _, decoder = counted(tmp_path, server)
+    assert staging.original(FetchAhead(order.key, order.length_bytes, order.urls)) == ClipFetched(order.key)
+    assert staging.clip(order) == first == ClipStaged(order.key, 100)
+    assert (len(decoder.seen), len(server.asked)) == (0, 1)
+
+
+def test_sound_that_lies_there_needs_its_original_no_more(tmp_path: Path) -> None:
+    server = FakeServer()
+    order = clip_on(server, "https://content.test/a", bytes(9_600))
+    staging, _, _ = counted(tmp_path, server)
+    first = staging.clip(order)
+    (tmp_path / "originals" / order.key).unlink()
+    server.down = True
+    assert staging.clip(order) == first
+
+
+def test_altered_sound_is_made_anew_of_the_original_and_nobody_is_asked_for_it(tmp_path: Path) -> None:
+    server = FakeServer()
+    order = clip_on(server, "https://content.test/a", bytes(9_600))
+    staging, store, decoder = counted(tmp_path, server)
+    staging.clip(order)
+    (pcm,) = (tmp_path / "audio").rglob("*.pcm")
+    pcm.write_bytes(b"\1" * 9_600)
+    server.down = True
+    assert staging.clip(order) == ClipStaged(order.key, 100)
+    assert (len(decoder.seen), len(server.asked)) == (2, 1)
+    with store.open(order.key) as clip:
+        assert clip.read(0, clip.frames) == bytes(9_600)
+
+
+@pytest.mark.parametrize("spoil", [lambda path: path.write_bytes(b"\1" * 9_600), Path.unlink], ids=["altered", "gone"])
+def test_only_an_original_that_is_bad_or_gone_is_fetched_again(tmp_path: Path, spoil: Callable[[Path], object]) -> None:
+    server = FakeServer()
+    order = clip_on(server, "https://content.test/a", bytes(9_600))
+    staging, store, _ = counted(tmp_path, server)
+    ahead = FetchAhead(order.key, order.length_bytes, order.urls)
+    staging.original(ahead)
+    spoil(tmp_path / "originals" / order.key)
+    server.down = True
+    failed = staging.clip(order)
+    assert isinstance(failed, ClipFailed)
+    assert (failed.reason, store.sizes()) == (Reason.AUDIO_UNREACHABLE, {})
+    server.down = False
+    assert staging.clip(order) == ClipStaged(order.key, 100)
+
+
+def test_room_is_made_of_what_the_core_does_not_keep_the_longest_unused_first_and_only_if_it_must(
+    tmp_path: Path,
+) -> None:
+    server = FakeServer()
+    orders = [clip_on(server, f"https://content.test/{n}", bytes([n]) * 9_600) for n in range(5)]
+    orders = [replace(order, duration_ms=100) for order in orders]
+    staging, store, _ = counted(tmp_path, server, bytes_max=3 * 9_600)
+    for order in orders[:3]:
+        staging.clip(replace(order, keep=frozenset(one.key for one in orders[:3])))
+    assert len(store.sizes()) == 3
+    keep = frozenset({orders[0].key, orders[3].key})
+    staging.clip(replace(orders[3], keep=keep))
+    assert set(store.sizes()) == {orders[0].key, orders[2].key, orders[3].key}
+    staging.clip(replace(orders[2], keep=keep))
+    assert set(store.sizes()) == {orders[0].key, orders[2].key, orders[3].key}, "it lay there"
+    staging.clip(replace(orders[4], keep=frozenset(order.key for order in orders)))
+    assert len(store.sizes()) == 4, "what is kept is kept"
 
 
 def test_a_card_that_cannot_be_swept_ends_nothing(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from edge_agent.audio.confined import KILLED_STATUS, Confined, End, Ended, Limits, Trouble
+from edge_agent.audio.joined import another_begins
 from edge_agent.audio.pcm_store import FRAME_BYTES
 from edge_agent.audio.sniff import HEAD_BYTES, not_sound
 from edge_agent.core.reasons import Reason
@@ -77,6 +78,9 @@ class FfmpegDecoder:
         named = not_sound(head)
         if named:
             return Trouble(Reason.AUDIO_UNREADABLE, again=False, detail=f"no sound but {named}")
+        another = another_begins(source)
+        if another:
+            return Trouble(Reason.AUDIO_UNREADABLE, again=False, detail=another)
         limits = Limits(
             data_bytes=DATA_BYTES_MAX,
             cpu_s=CPU_BASE_S + ms_max // SECOND_MS // CPU_SHARE,

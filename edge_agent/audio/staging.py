@@ -22,12 +22,10 @@ from edge_agent.audio.decoder import Decoder, Sink
 from edge_agent.audio.pcm_store import FRAME_BYTES, ClipUnusable, PcmStore, PcmWriter, duration_ms
 from edge_agent.audio.speech import SPEECH_MS_MAX, Voice
 from edge_agent.core.events import ClipFailed, ClipStaged
-from edge_agent.core.programme import SIGNAL_MS
+from edge_agent.core.programme import DURATION_TOLERANCE_MS, SIGNAL_MS
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import SECOND_MS, ClipKey
 
-DURATION_TOLERANCE_MS = 1_000
-# What was signed may be rounded to a second; an MP3 encoder adds up to 0.1 s of silence.
 FREE_BYTES_MIN = 256 * 1_024 * 1_024
 # Left to the journal, which must never be stopped by sound.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -71,7 +69,7 @@ class Stager:
             wav.flush()
             return (self.spoken or self.decoder).decode(wav, into, SPEECH_MS_MAX)
 
-    def _staged(self, key: ClipKey, stamp: str) -> ClipStaged | None:
+    def lying(self, key: ClipKey, stamp: str = "") -> ClipStaged | None:
         """The clip as it lies, if every block of it is what was staged: finding rot now leaves time to stage again."""
         try:
             with self.store.open(key) as clip:
@@ -85,10 +83,14 @@ class Stager:
         except ClipUnusable:
             return None
 
+    def bytes_of(self, length_ms: int) -> int:
+        """What a clip of that length takes on the disk."""
+        return length_ms * self.rate // SECOND_MS * FRAME_BYTES
+
     def _unless_staged(self, key: ClipKey, stage: Callable[[], Staged], stamp: str = "") -> Staged:
         """What lies there, or else what ``stage`` makes; the disk's own refusals get a name."""
         try:
-            return self._staged(key, stamp) or stage()
+            return self.lying(key, stamp) or stage()
         except OSError as exc:
             reason = Reason.CACHE_FULL if exc.errno in _FULL else Reason.AUDIO_UNREADABLE
             return ClipFailed(key, reason, again=True, detail=f"disk: {exc}")
@@ -120,7 +122,7 @@ class Stager:
     def _store(self, key: ClipKey, ms_max: int, fill: Fill, stamp: str = "") -> Staged:
         """Write what ``fill`` feeds, all of it or nothing."""
         # Twice: what was decoded lies there until it has the loudness that it is kept with (``loudness``).
-        room = self.store.free_bytes() - 2 * ms_max * self.rate // SECOND_MS * FRAME_BYTES
+        room = self.store.free_bytes() - 2 * self.bytes_of(ms_max)
         if room < FREE_BYTES_MIN:
             return ClipFailed(key, Reason.CACHE_FULL, again=True, detail=f"{room} bytes would be left free")
         with self.store.writer(key, self.rate, stamp=stamp) as writer:

@@ -7,6 +7,7 @@ be checked on the technician's own desk. The reference for people is docs/config
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from edge_agent.config.reader import ConfigError, Fault, Form, Problem, Table, o
 from edge_agent.config.sections import (
     Broker,
     Cache,
+    Card,
     ClockSettings,
     Config,
     Console,
@@ -30,8 +32,9 @@ from edge_agent.config.sections import (
     Speech,
     TrustFiles,
 )
-from edge_agent.config.station import NAME, SERIAL, ZONES_MAX, read_cards, read_site, read_wiring
+from edge_agent.config.station import NAME, RATES, SERIAL, ZONES_MAX, read_cards, read_site, read_wiring
 from edge_agent.core.site import FETCH_BYTES_PER_DAY, TRAINING_PREFIX, is_training
+from edge_agent.core.units import SECOND_MS
 
 CONFIG_BYTES_MAX = 65_536
 # 64 zones of 12 lines are 20 kB; a file beyond this is not a configuration.
@@ -45,6 +48,8 @@ CACHE_BYTES_MIN, CACHE_BYTES_MAX = 1_000_000, 1_000_000_000_000
 # From one attention signal and one spoken text, to the largest disk that is put on such a board (1 TB).
 CACHE_BYTES = 2_000_000_000
 # Signed originals for ten busy days are 0.5 GB, PCM for the next 36 hours at most 1.5 GB.
+SAMPLE_BYTES = 2
+# Staged sound is mono, 16 bit (audio.clip).
 MEGABYTE = 1_000_000
 FETCH_MB_MAX = 100_000
 # As good as no limit, for a station on a wire.
@@ -77,6 +82,12 @@ def parse(text: str, folder: Path, file: str) -> Config:
     return config
 
 
+def _sound_ms(cache_bytes: int, cards: Mapping[str, Card]) -> int:
+    """How much staged sound the disk may hold: mono, 16 bit, at the rate of the fastest card."""
+    fastest = max((card.rate for card in cards.values()), default=RATES[-1])
+    return cache_bytes * SECOND_MS // (fastest * SAMPLE_BYTES)
+
+
 def read_all(top: Table, folder: Path) -> Config:
     """Read every table. What comes back may be used only after ``Report.check()``."""
     station, zones = top.table("station"), top.list_of_tables("zones", ZONES_MAX)
@@ -85,7 +96,12 @@ def read_all(top: Table, folder: Path) -> Config:
     policy, programme = top.table("policy", required=False), top.table("programme", required=False)
     site = read_site(station, zones, policy, programme)
     relays, content = top.table("relays"), _content(top.table("content"), folder)
-    station_site = replace(site, fetch_bytes_per_day=cache.fetch_mb_per_day * MEGABYTE, polls_home=bool(content.home))
+    station_site = replace(
+        site,
+        fetch_bytes_per_day=cache.fetch_mb_per_day * MEGABYTE,
+        sound_ms_max=_sound_ms(cache.bytes_max, cards),
+        polls_home=bool(content.home),
+    )
     config = Config(
         site=station_site,
         name=station.text("name", NAME),

@@ -1,17 +1,23 @@
-"""Decide when sound is fetched or spoken, and when to try again. One sound is asked for once, whoever needs it."""
+"""Decide when sound is fetched, spoken and made ready, when to try again, and whether a job may play with it as it is.
+
+One sound is asked for once, whoever needs it. How long it is each job has signed for itself: what is longer or
+shorter fits none that signed otherwise. But an emergency plays what there is: a warning cut short is better than none.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from edge_agent.core import look_ahead
-from edge_agent.core.effects import Effect, FetchClip, Level, SpeakText, Sweep
-from edge_agent.core.events import ClipFailed, ClipStaged
-from edge_agent.core.job import ClipItem, Job
+from edge_agent.core.clock_trust import Now
+from edge_agent.core.effects import Effect, FetchAhead, FetchClip, Level, SpeakText, Sweep
+from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged
+from edge_agent.core.job import ClipItem, Job, JobClass
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.programme import StagedItem, item_key, items_of, needed_by
+from edge_agent.core.programme import StagedItem, item_key, items_of, misfit, needed_by
 from edge_agent.core.reasons import Reason, explain
-from edge_agent.core.state import Clip, ClipStatus, Fetched, State, Turn
+from edge_agent.core.sound_room import kept, make_room
+from edge_agent.core.state import Clip, ClipStatus, Fetched, Occurrence, State, Turn
 from edge_agent.core.units import MINUTE_MS, SECOND_MS, ClipKey, MonoMs, UtcMs
 
 RETRY_FIRST_MS = 5 * SECOND_MS
@@ -32,9 +38,35 @@ def want(turn: Turn, job: Job, due: UtcMs | None, since: MonoMs) -> None:
             if turn.state.clips.get(key) != clip:
                 turn.put_clip(key, clip)
         anew = due is None and clip.status is ClipStatus.FAILED and clip.failed_at < since
-        if anew or (clip.retry_at is not None and turn.now.mono >= clip.retry_at):
-            turn.put_clip(key, replace(clip, status=ClipStatus.ASKED, retry_at=None))
-            turn.emit(_request(item))
+        if clip.status is ClipStatus.FETCHED:
+            if turn.now.mono >= look_ahead.stage_at(turn.now, due):
+                _make(turn, item, clip, due, since)
+        elif anew or (clip.retry_at is not None and turn.now.mono >= clip.retry_at):
+            _ask(turn, item, clip, due)
+
+
+def _ask(turn: Turn, item: StagedItem, clip: Clip, due: UtcMs | None) -> None:
+    """Have it fetched, and made ready too if its time has come and there is room. What is spoken needs no fetching."""
+    asked = replace(clip, status=ClipStatus.ASKED, retry_at=None, duration_ms=_length_ms(turn.state, item, clip))
+    key, ahead = item_key(item), turn.now.mono < look_ahead.stage_at(turn.now, due)
+    if isinstance(item, ClipItem) and (ahead or not make_room(turn, key, asked.duration_ms, due)):
+        turn.put_clip(key, replace(asked, duration_ms=0))
+        turn.emit(FetchAhead(item.digest, item.length_bytes, item.urls))
+        return
+    turn.put_clip(key, asked)
+    turn.emit(_request(turn.state, item))
+
+
+def _make(turn: Turn, item: StagedItem, clip: Clip, due: UtcMs | None, since: MonoMs) -> None:
+    """Its time has come: have it made ready of what is here, or say that there is no room for it yet."""
+    key, length_ms = item_key(item), _length_ms(turn.state, item, clip)
+    if make_room(turn, key, length_ms, due):
+        turn.put_clip(key, Clip(ClipStatus.ASKED, length_ms))
+        turn.emit(_request(turn.state, item))
+    elif clip.reason is None or clip.failed_at < since:
+        turn.put_clip(key, replace(clip, reason=Reason.CACHE_FULL, failed_at=turn.now.mono))
+        words = explain(Reason.CACHE_FULL)
+        turn.note(Level.WARNING, "no room for audio yet", clip=key[:12], ms=length_ms, words=words)
 
 
 def _in_its_time(turn: Turn, item: StagedItem, clip: Clip | None, due: UtcMs | None) -> Clip:
@@ -54,9 +86,29 @@ def _in_its_time(turn: Turn, item: StagedItem, clip: Clip | None, due: UtcMs | N
     return Clip(ClipStatus.WAITING, retry_at=planned)
 
 
+def fetched(turn: Turn, event: ClipFetched) -> None:
+    """What a sound is made of lies here; it is made when its time comes."""
+    turn.put_clip(event.key, Clip(ClipStatus.FETCHED))
+
+
 def staged(turn: Turn, event: ClipStaged) -> None:
-    """Sound lies ready."""
+    """Sound lies ready; whoever signed another length is told of it now, not when it breaks off in the street."""
     turn.put_clip(event.key, Clip(ClipStatus.READY, duration_ms=event.duration_ms))
+    for known in turn.state.jobs.values():
+        for item in items_of(known.job):
+            reason = misfit(item, event.duration_ms) if item_key(item) == event.key else None
+            if reason is not None:
+                plays = "what there is" if objection(known.job, item, event.duration_ms) is None else "never so"
+                turn.note(
+                    Level.WARNING,
+                    "audio not as long as signed",
+                    job=known.job.job_id,
+                    clip=event.key[:12],
+                    ms=event.duration_ms,
+                    reason=reason,
+                    words=explain(reason),
+                    plays=plays,
+                )
 
 
 def failed(turn: Turn, event: ClipFailed) -> None:
@@ -84,7 +136,7 @@ def lost(turn: Turn, job: Job) -> None:
         clip = turn.state.clips.get(item_key(item))
         if clip is not None and clip.status is ClipStatus.READY:
             turn.put_clip(item_key(item), replace(clip, status=ClipStatus.ASKED))
-            turn.emit(_request(item))
+            turn.emit(_request(turn.state, item))
 
 
 def forget_unneeded(turn: Turn) -> None:
@@ -95,10 +147,14 @@ def forget_unneeded(turn: Turn) -> None:
 
 
 def durations(state: State, job: Job) -> dict[ClipKey, int] | None:
-    """Milliseconds of each sound without which the job does not play; None while one is missing."""
-    clips = {item_key(item): state.clips.get(item_key(item)) for item in needed_by(job)}
-    ready = {key: clip.duration_ms for key, clip in clips.items() if clip and clip.status is ClipStatus.READY}
-    return ready if len(ready) == len(clips) else None
+    """Milliseconds of each sound that the job must have; None while one is missing, or not as long as was signed."""
+    found: dict[ClipKey, int] = {}
+    for item in needed_by(job):
+        clip = state.clips.get(item_key(item))
+        if clip is None or clip.status is not ClipStatus.READY or objection(job, item, clip.duration_ms) is not None:
+            return None
+        found[item_key(item)] = clip.duration_ms
+    return found
 
 
 def trouble(state: State, job: Job, since: MonoMs = MonoMs(0)) -> tuple[Reason, bool] | None:
@@ -108,20 +164,40 @@ def trouble(state: State, job: Job, since: MonoMs = MonoMs(0)) -> tuple[Reason, 
     """
     for item in needed_by(job):
         clip = state.clips.get(item_key(item))
-        if clip is not None and clip.reason is not None and clip.failed_at >= since:
+        if clip is None:
+            continue
+        wrong = objection(job, item, clip.duration_ms) if clip.status is ClipStatus.READY else None
+        if wrong is not None:
+            return wrong, False
+        if clip.reason is not None and clip.failed_at >= since:
             return clip.reason, clip.again
     return None
 
 
-def next_wake(state: State) -> list[MonoMs]:
-    """When a failed sound that is still needed is asked for again."""
-    needed = {
-        item_key(item)
-        for play in state.plays.values()
-        if play.phase in (Phase.RECEIVED, Phase.STAGED, Phase.QUEUED)  # the last two may lack a stand-in
-        for item in items_of(state.jobs[play.job_id].job)
-    }
-    return [clip.retry_at for key, clip in state.clips.items() if key in needed and clip.retry_at is not None]
+def objection(job: Job, item: StagedItem, duration_ms: int) -> Reason | None:
+    """Why the job does not play with a sound of this length; of a warning there may be less than was signed."""
+    wrong = misfit(item, duration_ms)
+    warns = job.plays_as is JobClass.EMERGENCY
+    return None if wrong is Reason.AUDIO_TOO_SHORT and warns else wrong
+
+
+def next_wake(state: State, now: Now) -> list[MonoMs]:
+    """When a failed sound that is still needed is asked for again, and one that was fetched is made ready."""
+    waiting = [play for play in state.plays.values() if _may_lack_sound(state, play)]
+    needed = {item_key(item): play for play in waiting for item in items_of(state.jobs[play.job_id].job)}
+    wakes = [clip.retry_at for key, clip in state.clips.items() if key in needed and clip.retry_at is not None]
+    for play in waiting:
+        at = look_ahead.stage_at(now, play.planned)
+        clips = [state.clips.get(item_key(item)) for item in items_of(state.jobs[play.job_id].job)]
+        if at > now.mono and any(clip is not None and clip.status is ClipStatus.FETCHED for clip in clips):
+            wakes.append(at)
+    return wakes
+
+
+def _may_lack_sound(state: State, play: Occurrence) -> bool:
+    """Whether sound is waited for; what relays a live source may lack a stand-in while it waits for its instant."""
+    ready = play.phase in (Phase.STAGED, Phase.QUEUED)
+    return play.phase is Phase.RECEIVED or (ready and state.jobs[play.job_id].job.live)
 
 
 def sweep(turn: Turn) -> None:
@@ -130,7 +206,18 @@ def sweep(turn: Turn) -> None:
     turn.emit(Sweep(frozenset(keep), turn.state.trust.passed(turn.now.utc) if turn.now.trusted else None))
 
 
-def _request(item: StagedItem) -> Effect:
+def _request(state: State, item: StagedItem) -> Effect:
     if isinstance(item, ClipItem):
-        return FetchClip(item.digest, item.length_bytes, item.duration_ms, item.urls)
+        return FetchClip(item.digest, item.length_bytes, _signed_ms(state, item), item.urls, kept(state))
     return SpeakText(item_key(item), item.language, item.text)
+
+
+def _length_ms(state: State, item: StagedItem, clip: Clip) -> int:
+    """How much room a sound will need; that of a text nobody knows before it was spoken once."""
+    return _signed_ms(state, item) if isinstance(item, ClipItem) else clip.duration_ms
+
+
+def _signed_ms(state: State, item: ClipItem) -> int:
+    """The longest that anybody has signed for it: else the first to ask would say how long it is for all others."""
+    others = [other for known in state.jobs.values() for other in items_of(known.job) if isinstance(other, ClipItem)]
+    return max((other.duration_ms for other in others if other.digest == item.digest), default=item.duration_ms)

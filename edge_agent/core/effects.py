@@ -62,13 +62,26 @@ class Ack:
 
 
 @dataclass(frozen=True, slots=True)
+class FetchAhead:
+    """Fetch recorded audio and check it; its sound is made later. Answered by ClipFetched or ClipFailed."""
+
+    key: ClipKey
+    length_bytes: int
+    urls: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FetchClip:
-    """Fetch, check and stage recorded audio. Answered by ClipStaged or ClipFailed."""
+    """Stage recorded audio, fetching it first unless it lies here. Answered by ClipStaged or ClipFailed.
+
+    Where there is no room, other sound goes for it; not that in ``keep``.
+    """
 
     key: ClipKey
     length_bytes: int
     duration_ms: int
     urls: tuple[str, ...]
+    keep: frozenset[ClipKey] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +355,7 @@ Effect = (
     | ReleaseJob
     | TakeTrust
     | Ack
+    | FetchAhead
     | FetchClip
     | FetchHeads
     | FetchManifest

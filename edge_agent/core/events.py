@@ -213,6 +213,13 @@ class JournalFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class ClipFetched:
+    """The signed original lies here, whole and right; its sound is still to be made."""
+
+    key: ClipKey
+
+
+@dataclass(frozen=True, slots=True)
 class ClipStaged:
     """Sound lies ready to be copied to the card."""
 
@@ -352,6 +359,7 @@ Event = (
     | RecordSaved
     | LogCompared
     | JournalFailed
+    | ClipFetched
     | ClipStaged
     | ClipFailed
     | DeviceUp

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from edge_agent.core.job import ClipItem, Item, Job, JobClass, LiveItem, TextItem
+from edge_agent.core.reasons import Reason
 from edge_agent.core.site import UNFRAMED, Frame
 from edge_agent.core.units import ClipKey, ZoneId
 
@@ -50,6 +51,8 @@ ATTENTION_GAP_MS = 500
 ITEM_GAP_MS = 300
 # Around what the station speaks itself: long enough to hear that another item begins, short enough not to sound like
 # the end. Recordings bring their own pauses, and a programme of them is as long as was ordered.
+DURATION_TOLERANCE_MS = 1_000
+# What was signed may be rounded to a second; an MP3 encoder adds up to 0.1 s of silence.
 REHEARSAL_WORDS = TextItem("Phát thử", field="", language="vi", source="", approver="", text="Đây là phát thử.")
 # The station's own, so that no order can leave them out.
 
@@ -260,6 +263,18 @@ def begun_at(parts: tuple[Part, ...]) -> list[tuple[int, Part]]:
     """Each part, behind the ms from the beginning at which it begins."""
     begins = accumulate((part.duration_ms for part in parts), initial=0)
     return list(zip(begins, parts, strict=False))
+
+
+def misfit(item: StagedItem, duration_ms: int) -> Reason | None:
+    """What is wrong with the length of an item's sound by what was signed; of a text to be spoken no length is."""
+    return unlike(item.duration_ms, duration_ms) if isinstance(item, ClipItem) else None
+
+
+def unlike(signed_ms: int, duration_ms: int) -> Reason | None:
+    """The name for sound of another length than was signed; None: it is that long."""
+    if abs(duration_ms - signed_ms) <= DURATION_TOLERANCE_MS:
+        return None
+    return Reason.AUDIO_TOO_LONG if duration_ms > signed_ms else Reason.AUDIO_TOO_SHORT
 
 
 def promised_ms(job: Job) -> int:

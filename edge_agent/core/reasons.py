@@ -81,6 +81,7 @@ class Reason(StrEnum):
     AUDIO_ALTERED = "audio_altered"
     AUDIO_UNREADABLE = "audio_unreadable"
     AUDIO_TOO_LONG = "audio_too_long"
+    AUDIO_TOO_SHORT = "audio_too_short"
     AUDIO_SILENT = "audio_silent"
     LIVE_UNREACHABLE = "live_unreachable"
     NO_VOICE = "no_voice"
@@ -157,6 +158,7 @@ WORDS_VI: dict[Reason, str] = {
     Reason.AUDIO_ALTERED: "nội dung bị sửa: tệp âm thanh không khớp lệnh đã ký số",
     Reason.AUDIO_UNREADABLE: "tệp âm thanh không đọc được",
     Reason.AUDIO_TOO_LONG: "tệp âm thanh dài hơn giới hạn",
+    Reason.AUDIO_TOO_SHORT: "tệp âm thanh ngắn hơn thời lượng đã ký",
     Reason.AUDIO_SILENT: "tệp âm thanh không có tiếng",
     Reason.LIVE_UNREACHABLE: "không nhận được tiếng từ nguồn tiếp âm, cũng không có chương trình thay thế",
     Reason.NO_VOICE: "không có giọng đọc cho ngôn ngữ này",
@@ -232,6 +234,7 @@ WORDS_EN: dict[Reason, str] = {
     Reason.AUDIO_ALTERED: "the audio does not match what was signed",
     Reason.AUDIO_UNREADABLE: "the audio could not be decoded",
     Reason.AUDIO_TOO_LONG: "the audio is longer than allowed",
+    Reason.AUDIO_TOO_SHORT: "the audio is shorter than was signed",
     Reason.AUDIO_SILENT: "the audio is silent",
     Reason.LIVE_UNREACHABLE: "the live source gave nothing, and nothing stood in for it",
     Reason.NO_VOICE: "there is no voice for this language",

@@ -11,7 +11,16 @@ from edge_agent.core.events import Rejected
 from edge_agent.core.job import Accepted, Item, Job, LiveItem
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AcceptedRule, Command, Regulation, RuleOrder, Timetable, Window
-from edge_agent.core.programme import chimes_ms, item_key, length_ms, live_key, promised_ms
+from edge_agent.core.programme import (
+    Sound,
+    chimes_ms,
+    item_key,
+    items_of,
+    length_ms,
+    live_key,
+    misfit,
+    promised_ms,
+)
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import Occurrence, ZoneRun
 from edge_agent.core.units import ClipKey, ZoneId
@@ -20,6 +29,8 @@ FRESHNESS_UNPROVEN = "freshness_unproven"
 """What a record says of a warning that sounded by signatures alone: with no time, and nobody there to ask."""
 OVERTAKEN = "overtaken"
 """What a record says of a job whose cancel came before it, and that took the place of older versions all the same."""
+CUT_SHORT = Reason.AUDIO_TOO_SHORT.value
+"""What a record says of a warning that sounded with less of its audio than was signed."""
 
 
 def of_play(
@@ -43,7 +54,7 @@ def of_play(
         planned=play.planned,
         outcome=play.phase,
         reason=reason,
-        detail=FRESHNESS_UNPROVEN if unproven else "",
+        detail=_besides(accepted.job, play, unproven=unproven),
         evidence=max((zone.evidence for zone in zones), default=Evidence.ACCEPTED),
         zones=zones,
         started=play.started_utc if play.began is None else play.began,
@@ -57,6 +68,14 @@ def of_play(
         relayed=play.relayed_in_all if accepted.job.live else None,
     )
     return CommitRecord(record, closes=play.key, job_over=job_over)
+
+
+def _besides(job: Job, play: Occurrence, *, unproven: bool) -> str:
+    """What people must know of it beside its outcome."""
+    sounds = {part.key: part.from_ms + part.duration_ms for part in play.whole if isinstance(part, Sound)}
+    lengths = [(item, sounds[item_key(item)]) for item in items_of(job) if item_key(item) in sounds]
+    short = any(misfit(item, ms) is Reason.AUDIO_TOO_SHORT for item, ms in lengths)
+    return " ".join([*([FRESHNESS_UNPROVEN] if unproven else []), *([CUT_SHORT] if short else [])])
 
 
 def of_refusal(accepted: Accepted, reason: Reason, now: Now, *, was_saved: bool, detail: str = "") -> CommitRecord:

@@ -15,6 +15,8 @@ WARM_UP_MS_MAX = 60 * SECOND_MS
 # The slowest thing we drive: an old FM transmitter or valve amplifier (requirement S9).
 FETCH_BYTES_PER_DAY = 200_000_000
 # Six hours of audio at 64 kbit/s: more than a ward plays in a week, and a tenth of a small SIM's month.
+SOUND_MS_MAX = 5 * 60 * MINUTE_MS
+# 1.7 GB at 48 kHz, within what a station's file gives it if it says nothing: five days of what a ward may sound.
 RELAY_ON_MS_MAX = 2 * 60 * MINUTE_MS
 # Longest programme the field knows is a 45-minute session with relays; twice that and some (requirement S3).
 
@@ -126,6 +128,7 @@ class Site:
     zones: Mapping[ZoneId, ZoneSite]
     policy: LocalPolicy = LocalPolicy()
     fetch_bytes_per_day: int = FETCH_BYTES_PER_DAY
+    sound_ms_max: int = SOUND_MS_MAX  # of staged sound together
     polls_home: bool = False  # whether a content server is configured that keeps manifests
     frame: Frame = UNFRAMED
 

@@ -170,13 +170,17 @@ class ClipStatus(StrEnum):
 
     WAITING = "waiting"  # for its moment of the night
     ASKED = "asked"
-    READY = "ready"
+    FETCHED = "fetched"  # what it is made of is here
+    READY = "ready"  # to be copied to the card
     FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One sound. ``retry_at`` is when one that waits or has failed is asked for, ``failed_at`` when it last failed."""
+    """One sound. ``retry_at`` is when one that waits or has failed is asked for, ``failed_at`` when it last failed.
+
+    ``duration_ms``: of one that is ready, and of one that is asked for the room that is left to it.
+    """
 
     status: ClipStatus
     duration_ms: int = 0

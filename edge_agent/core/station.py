@@ -29,6 +29,7 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Effect, Level, SendHeartbeat, SwitchRelay
 from edge_agent.core.events import (
     ClipFailed,
+    ClipFetched,
     ClipStaged,
     Connected,
     DeviceDown,
@@ -103,7 +104,7 @@ def next_wake(state: State, now: Now) -> MonoMs | None:
     wakes = [*waiting.next_wake(state, now), *standing.next_wake(state, now), *selftest.next_wake(state, now)]
     wakes += [*playing.next_wake(state, now), *unproven.next_wake(state, now), *manifests.next_wake(state)]
     wakes += live.next_wake(state, now)
-    return min([*wakes, *clips.next_wake(state), *talk.next_wake(state.link)], default=None)
+    return min([*wakes, *clips.next_wake(state, now), *talk.next_wake(state.link)], default=None)
 
 
 def _look_at_the_clock(turn: Turn) -> None:
@@ -124,6 +125,8 @@ def _take_in(turn: Turn, event: Event, verify: Verify) -> None:
             pass
         case JobSaved() | IntentSaved() | RecordSaved() | LogCompared() | JournalFailed() | Restored():
             _from_journal(turn, event)
+        case ClipFetched():
+            clips.fetched(turn, event)
         case ClipStaged():
             clips.staged(turn, event)
         case ClipFailed():

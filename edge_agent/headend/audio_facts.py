@@ -9,10 +9,13 @@ import hashlib
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edge_agent.core.units import ClipKey
+from edge_agent.audio.joined import another_begins
+from edge_agent.core.programme import unlike
+from edge_agent.core.reasons import Reason, explain
+from edge_agent.core.units import SECOND_MS, ClipKey
 from edge_agent.headend.errors import HeadendError
 
 DECODE_S_MAX = 300
@@ -22,6 +25,10 @@ PROGRESS = re.compile(rb"^out_time_us=(\d+)$", re.MULTILINE)
 
 class AudioError(HeadendError):
     """The file cannot be used; the text says why and what to do."""
+
+
+class NotMeasuredError(AudioError):
+    """Nothing here can say how long the file sounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +42,53 @@ class AudioFacts:
 
 
 def facts_of(path: Path, duration_ms: int | None = None) -> AudioFacts:
-    """Read the file; decode it to the end for its duration unless that is given. Raises AudioError."""
+    """Read the file and decode it to the end for its duration. Raises AudioError, also where another one is given.
+
+    A station refuses what is longer or shorter than was signed: better that nobody signs it. What is given is believed
+    only where nothing here can measure.
+    """
+    told = described(path, duration_ms or 0)
+    with path.open("rb") as file:
+        another = another_begins(file)
+    if another is not None:
+        raise AudioError(f"{path}: {explain(Reason.AUDIO_UNREADABLE)} [{Reason.AUDIO_UNREADABLE}]: {another}")
+    return replace(told, duration_ms=measured_ms(path) if duration_ms is None else _confirmed(path, duration_ms))
+
+
+def described(path: Path, duration_ms: int) -> AudioFacts:
+    """Read the file; how long it sounds is told. Raises AudioError."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise AudioError(f"{path} cannot be read ({error.strerror})") from error
     digest = ClipKey(hashlib.sha256(content).hexdigest())
-    known_ms = measured_ms(path) if duration_ms is None else duration_ms
-    return AudioFacts(digest, len(content), known_ms, path.suffix.removeprefix(".").lower()[:16])
+    return AudioFacts(digest, len(content), duration_ms, path.suffix.removeprefix(".").lower()[:16])
+
+
+def _confirmed(path: Path, given_ms: int) -> int:
+    """What is given, if the file sounds for so long."""
+    try:
+        measured = measured_ms(path)
+    except NotMeasuredError:
+        return given_ms
+    reason = unlike(given_ms, measured)
+    if reason is None:
+        return given_ms
+    lengths = f"{measured / SECOND_MS:.1f} s, not {given_ms / SECOND_MS:.1f} s"
+    raise AudioError(f"{path}: {explain(reason)} [{reason}]: {lengths}; without duration_s it is measured")
 
 
 def measured_ms(path: Path) -> int:
-    """How long the file sounds, by decoding it: the headers of an MP3 are often wrong."""
+    """How long the file sounds, by decoding it: the headers of an MP3 are often wrong. Raises AudioError."""
     program = shutil.which("ffmpeg")
     if program is None:
-        raise AudioError("ffmpeg is not installed: apt install ffmpeg, or give duration_s in the draft")
+        raise NotMeasuredError("ffmpeg is not installed: apt install ffmpeg, or give duration_s in the draft")
     command = [program, "-v", "error", "-nostdin", "-protocol_whitelist", "file", "-i", f"file:{path.resolve()}"]
     command += ["-map", "0:a:0", "-f", "null", "-progress", "pipe:1", "-"]
     try:
         done = subprocess.run(command, capture_output=True, timeout=DECODE_S_MAX, check=False)
     except subprocess.TimeoutExpired as error:
-        raise AudioError(f"{path} is not decoded after {DECODE_S_MAX} s: give duration_s in the draft") from error
+        raise NotMeasuredError(f"{path} is not decoded after {DECODE_S_MAX} s: give duration_s in the draft") from error
     found = PROGRESS.findall(done.stdout)
     if done.returncode != 0 or not found or int(found[-1]) == 0:
         raise AudioError(f"{path} is no audio that ffmpeg can decode: {_last_line(done.stderr)}")

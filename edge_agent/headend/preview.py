@@ -24,8 +24,9 @@ from edge_agent.audio.staging import Staged, Stager
 from edge_agent.audio.stream_clock import StreamClock
 from edge_agent.audio.timeline import Timeline, lay
 from edge_agent.audio.voice import Block
+from edge_agent.core import clips
 from edge_agent.core.effects import StartPlay
-from edge_agent.core.events import ClipFailed, PlayEnded
+from edge_agent.core.events import ClipFailed, ClipStaged, PlayEnded
 from edge_agent.core.job import ClipItem, Job
 from edge_agent.core.programme import (
     Part,
@@ -38,10 +39,11 @@ from edge_agent.core.programme import (
     parts_of,
     promised_ms,
     signal_of,
+    unlike,
 )
 from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.units import MINUTE_MS, SECOND_MS, ClipKey, MonoMs, PlayId, ZoneId
-from edge_agent.headend.audio_facts import AudioError, AudioFacts, facts_of
+from edge_agent.headend.audio_facts import AudioError, AudioFacts, described
 from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.files import sync_directory
 
@@ -54,6 +56,7 @@ _REMEDIES = {
     Reason.AUDIO_UNREADABLE: "save it as MP3, FLAC, Ogg, WAV or M4A; ffmpeg and bubblewrap must be installed",
     Reason.AUDIO_SILENT: "nothing would be heard in the street: record it again, or take another file",
     Reason.AUDIO_TOO_LONG: "a preview takes 60 minutes at most, and of an item what duration_s says",
+    Reason.AUDIO_TOO_SHORT: "sign it with the length that it has: leave duration_s out, and it is measured",
     Reason.NO_VOICE: 'language = "vi" or "en", or a recording; espeak-ng and bubblewrap must be installed',
     Reason.CACHE_FULL: "make room where temporary files lie (TMPDIR)",
 }
@@ -83,11 +86,14 @@ class Studio:
 
     def find_audio(self, path: Path, duration_ms: int | None) -> AudioFacts:
         """What a draft says of a file, by the very decoding that a station will do. Raises AudioError."""
-        facts = facts_of(path, duration_ms or PREVIEW_MS_MAX)
+        facts = described(path, duration_ms or PREVIEW_MS_MAX)
         self.files[facts.digest] = path
         staged = self._stager.stage_clip(facts.digest, path, facts.duration_ms)
         if isinstance(staged, ClipFailed):
             raise AudioError(_why(staged))
+        wrong = unlike(facts.duration_ms, staged.duration_ms) if duration_ms else None
+        if wrong is not None:
+            raise AudioError(_why(_as_refused(staged, wrong)))
         return facts if duration_ms else replace(facts, duration_ms=staged.duration_ms)
 
     def programme(self, job: Job) -> Programme:
@@ -115,6 +121,9 @@ class Studio:
         staged = self._stage(job, item)
         if isinstance(staged, ClipFailed):
             raise PreviewError(f"{_place(job, item)}: {_why(staged)}")
+        wrong = clips.objection(job, item, staged.duration_ms)
+        if wrong is not None:
+            raise PreviewError(f"{_place(job, item)}: {_why(_as_refused(staged, wrong))}")
         return staged.duration_ms
 
     def _stage(self, job: Job, item: StagedItem) -> Staged:
@@ -190,6 +199,10 @@ def _refuse_length(ms: int) -> None:
 def _place(job: Job, item: StagedItem) -> str:
     """How the item is found in the draft; what the station itself says stands in none."""
     return f"items[{job.items.index(item)}] ({item.title})" if item in job.items else item.title
+
+
+def _as_refused(staged: ClipStaged, reason: Reason) -> ClipFailed:
+    return ClipFailed(staged.key, reason, again=False, detail=f"it sounds for {staged.duration_ms / SECOND_MS:.1f} s")
 
 
 def _why(failed: ClipFailed) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.audio import decoder
 from edge_agent.audio.confined import Trouble
 from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.core.reasons import Reason
@@ -180,6 +181,59 @@ def test_a_chain_of_ogg_streams_that_never_sound_is_unreadable(store: PcmStore, 
     head = link[: link.index(b"OggS", 4)]
     (tmp_path / "heads.ogg").write_bytes(head * 20_000)
     assert refused(store, tmp_path / "heads.ogg", 10_000).reason is Reason.AUDIO_UNREADABLE
+
+
+def id3(frames: bytes) -> bytes:
+    size = bytes((len(frames) >> shift) & 0x7F for shift in (21, 14, 7, 0))
+    return b"ID3\x03\0\0" + size + frames
+
+
+def test_a_tag_of_a_hundred_megabytes_hinders_no_sound(store: PcmStore, tmp_path: Path) -> None:
+    """As padding, and as a picture."""
+    sound = sine(tmp_path / "a.mp3", 2, "-id3v2_version", "0").read_bytes()
+    picture = b"APIC" + (100_000_000).to_bytes(4, "big") + b"\0\0\0image/png\0\x03\0" + bytes(100_000_000 - 14)
+    for frames in (bytes(100_000_000), picture):
+        (tmp_path / "a.mp3").write_bytes(id3(frames) + sound)
+        assert_its_own(decode(store, tmp_path / "a.mp3", 3_000))
+
+
+def commented(flac: bytes, comments: int) -> bytes:
+    """The file with so many Vorbis comments, each with a name of its own, behind its STREAMINFO."""
+    made = b"".join(b"\x09\0\0\0%07d=x" % number for number in range(comments))
+    block = b"\0\0\0\0" + comments.to_bytes(4, "little") + made
+    return flac[:4] + b"\0" + flac[5:42] + b"\x04" + len(block).to_bytes(3, "big") + block + flac[42:]
+
+
+@pytest.mark.parametrize("kind", ["flac", "mp3"])
+def test_metadata_by_the_million_ends_at_the_bound_of_the_decoders_time(
+    store: PcmStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(decoder, "CPU_BASE_S", 1)
+    sound = sine(tmp_path / f"a.{kind}", 2).read_bytes()
+    frames = b"".join(b"TXXX\0\0\0\x0a\0\0\0%06d\0xx" % number for number in range(1_000_000))
+    bomb = commented(sound, 1_000_000) if kind == "flac" else id3(frames) + sound
+    (tmp_path / f"a.{kind}").write_bytes(bomb)
+    trouble = refused(store, tmp_path / f"a.{kind}", 3_000)
+    assert trouble == Trouble(Reason.AUDIO_UNREADABLE, again=True, detail="decoder ended with status 137")
+
+
+def test_comments_by_the_thousand_hinder_no_sound(store: PcmStore, tmp_path: Path) -> None:
+    path = sine(tmp_path / "a.flac", 2)
+    path.write_bytes(commented(path.read_bytes(), 5_000))
+    assert_its_own(decode(store, path, 3_000))
+
+
+def test_ten_hours_that_were_signed_as_a_minute_end_after_it(store: PcmStore, tmp_path: Path) -> None:
+    ffmpeg("-f", "lavfi", "-i", "anullsrc=r=8000:cl=mono:d=36000", "-c:a", "flac", tmp_path / "a.flac")
+    assert (tmp_path / "a.flac").stat().st_size < 10_000_000  # 3.5 GB of sound
+    trouble = refused(store, tmp_path / "a.flac", 61_000)
+    assert trouble == Trouble(Reason.AUDIO_TOO_LONG, again=False, detail="more sound than was signed")
+
+
+@pytest.mark.parametrize("ending", ["wav", "m3u8", "jpg", "txt"])
+def test_a_wrong_ending_changes_nothing(store: PcmStore, tmp_path: Path, ending: str) -> None:
+    path = sine(tmp_path / "a.mp3", 2).rename(tmp_path / f"a.{ending}")
+    assert_its_own(decode(store, path, 3_000))
 
 
 def test_eight_channels_become_one(store: PcmStore, tmp_path: Path) -> None:

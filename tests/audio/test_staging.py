@@ -18,10 +18,10 @@ from edge_agent.audio.decoder import FfmpegDecoder, Sink
 from edge_agent.audio.pcm_store import BLOCK_BYTES, PcmStore
 from edge_agent.audio.sandbox import Sandbox
 from edge_agent.audio.speech import EspeakVoice
-from edge_agent.audio.staging import DURATION_TOLERANCE_MS, Stager
+from edge_agent.audio.staging import Stager
 from edge_agent.core.events import ClipFailed, ClipStaged
 from edge_agent.core.job import TextItem
-from edge_agent.core.programme import ATTENTION, ATTENTION_MS, SIGNAL_MS, text_key
+from edge_agent.core.programme import ATTENTION, ATTENTION_MS, DURATION_TOLERANCE_MS, SIGNAL_MS, text_key
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
 from tests.audio.making import heard_hz, needs_decoder, needs_voice, peak_dbfs, sine

@@ -63,3 +63,25 @@ def test_a_grandchild_is_among_the_children_and_its_peak_outlives_its_use() -> N
         assert proc.memory(grandchild).rss < 40_000_000
         child.communicate("\n")
     assert proc.peak(grandchild) == 0
+
+
+def test_what_a_process_took_is_read_behind_its_name_whatever_that_is() -> None:
+    assert proc.parse_stat("12 (a) b 9 9) S 1 2 3 4 5 6 7 8 9 10 250 31 0 0 20 0") == 281
+
+
+def test_what_a_process_took_counts_its_ended_threads_and_a_gone_one_took_nothing() -> None:
+    spends = (
+        "import threading, time\n"
+        "def spend():\n"
+        "    while time.thread_time() < 0.2: pass\n"
+        "one = threading.Thread(target=spend); one.start(); one.join()\n"
+        "print(flush=True); input()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", spends], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as one:
+        assert one.stdout is not None
+        one.stdout.readline()
+        assert proc.cpu_s(one.pid) >= 0.19
+        one.communicate("\n")
+    assert proc.cpu_s(one.pid) == 0.0

@@ -10,6 +10,7 @@ from edge_agent.core import station
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.events import (
     AckToken,
+    ClipFetched,
     ClipStaged,
     Connected,
     DeviceUp,
@@ -211,10 +212,10 @@ class Bench:
                 return [JobSaved(effect.saved.accepted.order_id)]
             case fx.ReleaseJob(entries=fx.Entries()):
                 return [JobSaved(effect.job_id)]
-            case fx.FetchClip():
-                return [ClipStaged(effect.key, CLIP_MS)]
-            case fx.SpeakText():
-                return [ClipStaged(effect.key, SPEECH_MS)]
+            case fx.FetchAhead():
+                return [ClipFetched(effect.key)]
+            case fx.FetchClip() | fx.SpeakText():
+                return [ClipStaged(effect.key, SPEECH_MS if isinstance(effect, fx.SpeakText) else effect.duration_ms)]
             case fx.SaveMark(mark=Mark.INTENT):
                 return [IntentSaved(effect.job_id, effect.planned)]
             case fx.CompareLog():

@@ -12,6 +12,7 @@ from edge_agent.core import station
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.events import (
     AckToken,
+    ClipFetched,
     ClipStaged,
     Connected,
     DeviceUp,
@@ -85,7 +86,7 @@ class Disorder:
         """A new process finds what the journal holds; everything else is gone."""
         self._events = 0
         self.state = station.start(self.site)
-        self.staging: list[fx.FetchClip | fx.SpeakText] = []
+        self.staging: list[fx.FetchAhead | fx.FetchClip | fx.SpeakText] = []
         self.device = Device(self.site)
         self.deadlines = Deadlines()
         contents = self.disk.boot()
@@ -218,7 +219,7 @@ class Disorder:
         match effect:
             case fx.SaveJob() | fx.ReleaseJob() | fx.SaveMark() | fx.CommitRecord() | fx.SaveLogAck():
                 self.disk.waiting.append(effect)
-            case fx.FetchClip() | fx.SpeakText():
+            case fx.FetchAhead() | fx.FetchClip() | fx.SpeakText():
                 self.staging.append(effect)
             case fx.StartPlay(play_id=play_id):
                 self.plays.append(play_id)
@@ -246,6 +247,8 @@ class Disorder:
         self.now = replace(self.now, mono=mono, utc=UtcMs(self.now.utc + ms))
 
 
-def staged(order: fx.FetchClip | fx.SpeakText, longer_ms: int = 0) -> ClipStaged:
-    """Sound as it was promised."""
+def staged(order: fx.FetchAhead | fx.FetchClip | fx.SpeakText, longer_ms: int = 0) -> ClipFetched | ClipStaged:
+    """Sound as it was promised, or what it is made of."""
+    if isinstance(order, fx.FetchAhead):
+        return ClipFetched(order.key)
     return ClipStaged(order.key, (order.duration_ms if isinstance(order, fx.FetchClip) else SPEECH_MS) + longer_ms)

@@ -50,6 +50,7 @@ AUDIO = {
     Reason.AUDIO_ALTERED,
     Reason.AUDIO_UNREADABLE,
     Reason.AUDIO_TOO_LONG,
+    Reason.AUDIO_TOO_SHORT,
     Reason.AUDIO_SILENT,
     Reason.NO_VOICE,
     Reason.CACHE_FULL,

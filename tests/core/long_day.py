@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from edge_agent.core import effects as fx
 from edge_agent.core import station
-from edge_agent.core.events import ClipStaged, Event, PlayEnded, Tick
+from edge_agent.core.events import ClipFetched, ClipStaged, Event, PlayEnded, Tick
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.programme import length_ms
 from edge_agent.core.state import Occurrence, ZonePart
@@ -53,6 +53,8 @@ class Ward(Bench):
 
     def _answers(self, effect: fx.Effect) -> list[Event]:
         match effect:
+            case fx.FetchAhead():
+                return [ClipFetched(effect.key)]
             case fx.FetchClip():
                 return [ClipStaged(effect.key, effect.duration_ms)]
             case fx.StopPlay(play_id=play_id):

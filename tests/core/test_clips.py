@@ -57,7 +57,7 @@ def test_a_mixed_job_waits_for_all_of_its_sounds_and_names_the_one_that_fails() 
     bench.deaf |= {fx.FetchClip}
     a, b = "aa" * 32, "bb" * 32
     job = bench.at(60, items=[makers.clip_item(digest=a), makers.clip_item(digest=b)])
-    bench.send(ClipStaged(ClipKey(a), 1_000))
+    bench.send(ClipStaged(ClipKey(a), 10_000))
     assert bench.play(job).phase.value == "received"
     bench.send(ClipFailed(ClipKey(b), Reason.AUDIO_UNREADABLE, again=False))
     assert bench.outcomes() == [(job, "failed", "audio_unreadable")]
@@ -124,7 +124,7 @@ def test_a_rehearsal_that_nobody_can_say_names_its_trouble_and_asks_again() -> N
     job = rehearsal(bench)
     bench.send(ClipFailed(WORDS, Reason.NO_VOICE, again=True))
     assert clips.trouble(bench.state, job) == (Reason.NO_VOICE, True)
-    assert min(clips.next_wake(bench.state)) == bench.now.mono + clips.RETRY_FIRST_MS
+    assert min(clips.next_wake(bench.state, bench.now)) == bench.now.mono + clips.RETRY_FIRST_MS
     bench.pass_s(clips.RETRY_FIRST_MS / 1_000)
     assert [one.key for one in bench.every(fx.SpeakText)] == [WORDS, WORDS]
 

@@ -9,13 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.core import effects as fx
-from edge_agent.core import look_ahead
+from edge_agent.core import explain, look_ahead
 from edge_agent.core.clock_trust import ClockSource, Now
+from edge_agent.core.day_ahead import day_plan
 from edge_agent.core.events import ClipFailed
 from edge_agent.core.look_ahead import ask_at
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.policy import local_time
 from edge_agent.core.reasons import Reason
+from edge_agent.core.state import ClipStatus
 from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, ClipKey, MonoMs, StationId, UtcMs
 from tests.core.bench import Bench
 from tests.trust import makers
@@ -97,7 +99,7 @@ def test_a_day_that_has_used_up_its_bytes_leaves_the_rest_to_the_next_night() ->
     fetched = []
     for _ in range(4 * 24):
         bench.pass_s(3_600)
-        fetched.append(len(bench.every(fx.FetchClip)))
+        fetched.append(len(bench.every(fx.FetchAhead)))
     assert [fetched[15], fetched[39], fetched[63]] == [1, 2, 3], "one each night"
 
 
@@ -118,3 +120,89 @@ def test_a_night_without_a_network_is_tried_again_until_the_morning() -> None:
     for tries in range(2, 5):
         bench.send(ClipFailed(KEY, Reason.AUDIO_UNREACHABLE, again=True))
         wake_until_asked(bench, tries)
+
+
+# -- what was fetched is made ready in its time ------------------------------------------------------------------------
+
+
+def due_in(hours: float, **draft: object) -> dict[str, object]:
+    return {"when": {"kind": "at", "utc": makers.NOON + round(hours * HOUR_MS)}, **draft}
+
+
+def wake_until(bench: Bench, kind: type) -> None:
+    """From wake to wake until something of the kind is asked for."""
+    for _ in range(20):
+        if bench.every(kind):
+            return
+        bench.pass_s(bench.wakes_in_ms() / 1000)
+    raise AssertionError(f"{kind.__name__} never comes")
+
+
+def test_what_is_due_next_week_keeps_its_original_and_is_made_ready_36_hours_before() -> None:
+    bench = Bench().boot()
+    job = bench.order(**due_in(7 * 24))
+    wake_until(bench, fx.FetchAhead)
+    assert bench.every(fx.FetchClip) == []
+    assert bench.state.clips[KEY].status is ClipStatus.FETCHED
+    wake_until(bench, fx.FetchClip)
+    assert bench.now.utc == makers.NOON + 7 * DAY_MS - 36 * HOUR_MS
+    assert bench.phase(job) is Phase.STAGED
+    assert len(bench.every(fx.FetchAhead)) == len(bench.every(fx.FetchClip)) == 1
+
+
+def test_what_waits_for_its_time_is_no_trouble_to_anybody() -> None:
+    """It is not ready, and nothing is wrong with it."""
+    bench = Bench().boot()
+    bench.order(**due_in(7 * 24))
+    wake_until(bench, fx.FetchAhead)
+    (shown,) = explain.upcoming(bench.state, bench.now)
+    assert (shown.reason, shown.lasts_ms) == (None, 10_000)
+    day = local_time(UtcMs(makers.NOON + 7 * DAY_MS), SITE.timezone).date()
+    assert [one.reason for one in day_plan(bench.state, bench.now, day)] == [None]
+
+
+def test_an_original_that_is_here_is_made_ready_at_once_for_whoever_needs_it_sooner() -> None:
+    bench = Bench().boot()
+    bench.order(job_id="later", **due_in(7 * 24))
+    wake_until(bench, fx.FetchAhead)
+    now = bench.order(job_id="now", **{"class": "emergency"}, items=[makers.clip_item()])
+    assert len(bench.every(fx.FetchClip)) == 1
+    assert bench.phase(now) is not Phase.RECEIVED
+
+
+def test_text_is_spoken_at_once_whenever_it_is_due() -> None:
+    """It needs no network, and a missing voice must be known the week before."""
+    bench = Bench().boot()
+    bench.order(**due_in(7 * 24), items=[makers.text_item()])
+    assert len(bench.every(fx.SpeakText)) == 1
+
+
+def test_an_original_that_could_not_be_had_is_asked_for_again_as_one() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.FetchAhead)
+    bench.order(**due_in(7 * 24))
+    wake_until(bench, fx.FetchAhead)
+    bench.send(ClipFailed(KEY, Reason.AUDIO_UNREACHABLE, again=True))
+    (shown,) = explain.upcoming(bench.state, bench.now)
+    assert shown.reason is Reason.AUDIO_UNREACHABLE
+    bench.pass_s(6)
+    assert len(bench.every(fx.FetchAhead)) == 2
+    assert bench.every(fx.FetchClip) == []
+
+
+def test_after_a_restart_everything_is_asked_for_as_if_it_were_not_here() -> None:
+    """Whoever looks finds what lies there: the sound of tomorrow, and the original for next week."""
+    bench = Bench().boot()
+    bench.order(job_id="tomorrow", **due_in(44), items=[makers.clip_item(digest="1" * 64)])
+    bench.order(job_id="next-week", **due_in(7 * 24), items=[makers.clip_item(digest="2" * 64)])
+    bench.pass_s(16 * 3_600)
+    first = bench.every(fx.FetchClip), bench.every(fx.FetchAhead)
+    bench.state, clips = replace(bench.state, clips={}), bench.state.clips
+    bench.said.clear()
+    for _ in range(24):
+        bench.pass_s(3_600)
+    assert [one.key for one in bench.every(fx.FetchClip)] == [one.key for one in first[0]] == ["1" * 64]
+    assert [one.key for one in bench.every(fx.FetchAhead)] == [one.key for one in first[1]] == ["2" * 64]
+    assert {key: clip.status for key, clip in bench.state.clips.items()} == {
+        key: clip.status for key, clip in clips.items()
+    }

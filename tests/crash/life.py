@@ -18,8 +18,8 @@ from edge_agent.audio.pcm_store import FRAME_BYTES, PcmStore
 from edge_agent.audio.staging import Stager
 from edge_agent.cli.process import die_with_any_thread
 from edge_agent.clock import Readings, StationClock
-from edge_agent.core.effects import FetchClip, RoutePlay, SpeakText, StartPlay, StopPlay, SwitchRelay
-from edge_agent.core.events import AckToken, ClipFailed, ClipStaged, Connected, Disconnected, Event
+from edge_agent.core.effects import FetchAhead, FetchClip, RoutePlay, SpeakText, StartPlay, StopPlay, SwitchRelay
+from edge_agent.core.events import AckToken, ClipFailed, ClipFetched, ClipStaged, Connected, Disconnected, Event
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
 from edge_agent.core.units import SECOND_MS, ClipKey, MonoMs
@@ -160,6 +160,11 @@ class Reachable:
     def __init__(self, staging: Staging, machine: Machine) -> None:
         self._staging = staging
         self._machine = machine
+
+    def original(self, order: FetchAhead) -> ClipFetched | ClipFailed:
+        if not self._machine.network:
+            return ClipFailed(order.key, Reason.AUDIO_UNREACHABLE, again=True)
+        return self._staging.original(order)
 
     def clip(self, order: FetchClip) -> ClipStaged | ClipFailed:
         if not self._machine.network:

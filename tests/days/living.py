@@ -211,6 +211,7 @@ class Living:
             key = ClipKey(hashlib.sha256(f"{item['title']} {told['language']} {ms}".encode()).hexdigest())
             self.world.headend.names[key] = item["title"]
             if line.get("via") == "usb" or item.get("stored"):
+                self.world.originals.add(key)
                 self.world.cache[key] = ms  # brought along, or on the card for such a night
             made.append(makers.clip_item(**told, digest=key, duration_ms=ms))
         return made

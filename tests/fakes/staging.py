@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-from edge_agent.core.effects import FetchClip, SpeakText
-from edge_agent.core.events import ClipFailed, ClipStaged
+from edge_agent.core.effects import FetchAhead, FetchClip, SpeakText
+from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
 
@@ -15,24 +15,26 @@ PATIENCE_S = 60
 
 @dataclass
 class FakeStaging:
-    """A ``workers.Staging``. Clips wait for ``downloads``; keys in ``unreachable`` fail; words take ``speech_ms``."""
+    """A ``workers.Staging``. Clips wait for ``downloads``; keys in ``unreachable`` fail, unless they are ``here``.
+
+    Words take ``speech_ms``.
+    """
 
     speech_ms: int = 3_000
     downloads: threading.Event = field(default_factory=threading.Event)
     unreachable: set[ClipKey] = field(default_factory=set)
+    here: set[ClipKey] = field(default_factory=set)
     asked: list[ClipKey] = field(default_factory=list)
     swept: list[frozenset[ClipKey]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.downloads.set()
 
+    def original(self, order: FetchAhead) -> ClipFetched | ClipFailed:
+        return self._not_had(order.key) or ClipFetched(order.key)
+
     def clip(self, order: FetchClip) -> ClipStaged | ClipFailed:
-        self.asked.append(order.key)
-        if not self.downloads.wait(PATIENCE_S):
-            raise AssertionError("the test never let the download go on")
-        if order.key in self.unreachable:
-            return ClipFailed(order.key, Reason.AUDIO_UNREACHABLE, again=True)
-        return ClipStaged(order.key, order.duration_ms)
+        return self._not_had(order.key) or ClipStaged(order.key, order.duration_ms)
 
     def text(self, order: SpeakText) -> ClipStaged | ClipFailed:
         self.asked.append(order.key)
@@ -40,3 +42,12 @@ class FakeStaging:
 
     def sweep(self, keep: frozenset[ClipKey]) -> None:
         self.swept.append(keep)
+
+    def _not_had(self, key: ClipKey) -> ClipFailed | None:
+        self.asked.append(key)
+        if not self.downloads.wait(PATIENCE_S):
+            raise AssertionError("the test never let the download go on")
+        if key in self.unreachable and key not in self.here:
+            return ClipFailed(key, Reason.AUDIO_UNREACHABLE, again=True)
+        self.here.add(key)
+        return None

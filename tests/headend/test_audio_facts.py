@@ -37,9 +37,44 @@ def test_what_is_no_audio_is_named(tmp_path: Path) -> None:
         facts_of(tmp_path / "tin.mp3")
 
 
-def test_a_given_duration_spares_the_decoding(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("frames", "reason"), [(8_000 * 7, "audio_too_short"), (8_000 * 13, "audio_too_long")])
+def test_a_length_that_is_not_the_files_is_refused_before_anybody_signs_it(
+    tmp_path: Path, frames: int, reason: str
+) -> None:
+    write_wav(tmp_path / "tin.wav", frames)
+    with pytest.raises(AudioError, match=rf"\[{reason}\]: {frames / 8_000} s, not 10\.0 s"):
+        facts_of(tmp_path / "tin.wav", 10_000)
+
+
+def test_a_length_that_is_the_files_is_signed_as_it_was_given(tmp_path: Path) -> None:
+    write_wav(tmp_path / "tin.wav", 8_000 * 10 + 4_000)
+    assert facts_of(tmp_path / "tin.wav", 10_000).duration_ms == 10_000
+
+
+def test_a_length_is_believed_only_where_nothing_can_measure_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_wav(tmp_path / "tin.wav", 8_000 * 7)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert facts_of(tmp_path / "tin.wav", 10_000).duration_ms == 10_000
+    with pytest.raises(AudioError, match=r"ffmpeg is not installed"):
+        facts_of(tmp_path / "tin.wav")
+
+
+def test_two_recordings_in_one_file_are_refused_before_anybody_signs_them(tmp_path: Path) -> None:
+    write_wav(tmp_path / "tin.wav", 8_000)
+    whole = (tmp_path / "tin.wav").read_bytes()
+    (tmp_path / "tin.wav").write_bytes(whole + whole)
+    with pytest.raises(
+        AudioError, match=rf"\[audio_unreadable\]: another recording \(WAV\) begins at byte {len(whole)}"
+    ):
+        facts_of(tmp_path / "tin.wav")
+
+
+def test_a_given_length_makes_no_sound_of_what_is_none(tmp_path: Path) -> None:
     (tmp_path / "tin.mp3").write_text("không phải âm thanh")
-    assert facts_of(tmp_path / "tin.mp3", 5_000).duration_ms == 5_000
+    with pytest.raises(AudioError, match=r"tin\.mp3 is no audio"):
+        facts_of(tmp_path / "tin.mp3", 5_000)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -153,6 +153,12 @@ def test_a_file_longer_than_the_draft_says_is_refused_as_at_a_station(tmp_path: 
         job_in(studio(tmp_path), tmp_path, HEAD + items('file = "a.pcm"\nduration_s = 1'))
 
 
+def test_a_file_shorter_than_the_draft_says_is_refused_as_at_a_station(tmp_path: Path) -> None:
+    put(tmp_path / "a.pcm", tone(440, 3 * RATE))
+    with pytest.raises(DraftError, match=r"^items\[0\]\.file: .*\[audio_too_short\]: it sounds for 3\.0 s"):
+        job_in(studio(tmp_path), tmp_path, HEAD + items('file = "a.pcm"\nduration_s = 5'))
+
+
 def test_what_the_draft_says_of_a_length_is_not_changed(tmp_path: Path) -> None:
     put(tmp_path / "a.pcm", tone(440, RATE))
     (item,) = job_in(studio(tmp_path), tmp_path, HEAD + items('file = "a.pcm"\nduration_s = 1.5')).items
@@ -207,6 +213,23 @@ def test_audio_that_is_not_here_is_asked_for(tmp_path: Path, shelf: str | None) 
     where = studio(tmp_path, shelf and tmp_path / shelf)
     job = job_in(where, tmp_path, HEAD + items(signed_item(b"elsewhere", 1)))
     with pytest.raises(PreviewError, match=r"^items\[0\] \(0\): no file .* --content-dir"):
+        where.programme(job)
+
+
+@pytest.mark.parametrize(("head", "heard"), [(HEAD, False), (EMERGENCY, True)], ids=["normal", "emergency"])
+def test_audio_on_the_shelf_that_is_shorter_than_signed_is_heard_in_a_warning_alone(
+    tmp_path: Path, head: str, heard: bool
+) -> None:
+    sound = tone(440, RATE).tobytes()
+    shelf = tmp_path / "content"
+    shelf.mkdir()
+    (shelf / hashlib.sha256(sound).hexdigest()).write_bytes(sound)
+    where = studio(tmp_path, shelf)
+    job = job_in(where, tmp_path, head + items(signed_item(sound, 3)))
+    if heard:
+        assert where.programme(job).parts[-1].duration_ms == 1_000
+        return
+    with pytest.raises(PreviewError, match=r"^items\[0\] \(0\): .*\[audio_too_short\]"):
         where.programme(job)
 
 

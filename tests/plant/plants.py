@@ -143,8 +143,8 @@ PLANTS = (
     Plant(
         "a failure is recorded without its reason",
         f"{CORE}/records.py",
-        "        reason=reason,\n        detail=FRESHNESS_UNPROVEN",
-        "        reason=None if reason is Reason.DEVICE_FAILED else reason,\n        detail=FRESHNESS_UNPROVEN",
+        "        reason=reason,\n        detail=_besides(",
+        "        reason=None if reason is Reason.DEVICE_FAILED else reason,\n        detail=_besides(",
     ),
     Plant(
         "an emergency is tried again for ever",

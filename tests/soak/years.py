@@ -19,6 +19,7 @@ from edge_agent.core.as_run import AsRun, RecordKind
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.events import (
     AckToken,
+    ClipFetched,
     ClipStaged,
     DeviceUp,
     Event,
@@ -141,6 +142,8 @@ class Core:
         match effect:
             case fx.SaveJob(saved=saved):
                 yield JobSaved(saved.accepted.order_id)
+            case fx.FetchAhead(key=key):
+                yield ClipFetched(key)
             case fx.FetchClip(key=key, duration_ms=duration_ms):
                 yield ClipStaged(key, duration_ms)
             case fx.SaveMark(mark=Mark.INTENT, job_id=job_id, planned=planned):

@@ -271,6 +271,8 @@ class VirtualStaging:
     def order(self, order: StagingOrder) -> None:
         content = self._agent._world.content
         match order:
+            case fx.FetchAhead():
+                self._agent.post(*content.fetch_ahead(order))
             case fx.FetchClip():
                 self._agent.post(*content.fetch(order))
             case fx.SpeakText():

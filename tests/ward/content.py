@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge_agent.core.effects import FetchClip, SpeakText
-from edge_agent.core.events import ClipFailed, ClipStaged
+from edge_agent.core.effects import FetchAhead, FetchClip, SpeakText
+from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
 from tests.ward.timing import DISK_MS, NET_MS, SPEAK_MS, SPEECH_MS_PER_LETTER
@@ -13,7 +13,7 @@ from tests.ward.timing import DISK_MS, NET_MS, SPEAK_MS, SPEECH_MS_PER_LETTER
 if TYPE_CHECKING:
     from tests.ward.world import World
 
-Outcome = tuple[ClipStaged | ClipFailed, int]
+Outcome = tuple[ClipFetched | ClipStaged | ClipFailed, int]
 
 
 class Content:
@@ -28,19 +28,29 @@ class Content:
         self.slow_ms = 0
 
     def fetch(self, order: FetchClip) -> Outcome:
-        """What becomes of a download, and the ms until it is told."""
+        """What becomes of a sound that is to lie ready, and the ms until it is told."""
         world = self._world
         if order.key in world.cache:
             return ClipStaged(order.key, world.cache[order.key]), DISK_MS
-        took_ms = 10 * NET_MS + self.slow_ms
+        told, took_ms = self.fetch_ahead(FetchAhead(order.key, order.length_bytes, order.urls))
+        if isinstance(told, ClipFailed):
+            return told, took_ms
+        world.cache[order.key] = order.duration_ms
+        return ClipStaged(order.key, order.duration_ms), took_ms
+
+    def fetch_ahead(self, order: FetchAhead) -> Outcome:
+        """What becomes of a download. What was fetched before needs no network."""
+        world, took_ms = self._world, 10 * NET_MS + self.slow_ms
         if self.full:
             return ClipFailed(order.key, Reason.CACHE_FULL, again=True), took_ms
+        if order.key in world.originals:
+            return ClipFetched(order.key), DISK_MS
         if self.down or not world.network:
             return ClipFailed(order.key, Reason.AUDIO_UNREACHABLE, again=True), NET_MS
         if self.swaps or order.key in self.altered:
             return ClipFailed(order.key, Reason.AUDIO_ALTERED, again=False), took_ms
-        world.cache[order.key] = order.duration_ms
-        return ClipStaged(order.key, order.duration_ms), took_ms
+        world.originals.add(order.key)
+        return ClipFetched(order.key), took_ms
 
     def speak(self, order: SpeakText) -> Outcome:
         """Words need no server; a full disk takes no words either."""
@@ -54,3 +64,4 @@ class Content:
     def sweep(self, keep: frozenset[ClipKey]) -> None:
         """Only what a known job needs stays."""
         self._world.cache = {key: ms for key, ms in self._world.cache.items() if key in keep}
+        self._world.originals &= keep

@@ -72,6 +72,7 @@ class World:
         self.machine = Machine(lambda: self.mono, began, drift_ppm=drift_ppm, chip=chip, ntp=ntp)
         self.disk = FakeDisk()
         self.cache: dict[ClipKey, int] = {}
+        self.originals: set[ClipKey] = set()
         self.content = Content(self)
         self.broker = Broker(self)
         self.headend = Headend(self)

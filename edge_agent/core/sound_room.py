@@ -1,0 +1,75 @@
+"""Decide which staged sound makes room for which, within what a station may keep (``Site.sound_ms_max``).
+
+What is needed last goes first, and nothing goes for what is needed later: that waits until there is room. What is left
+of a sound that went is what it is made of, so it is made again in its time, without a network. Sound that no known job
+needs lies on the card at no cost: it goes before all that is counted here (``kept``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from edge_agent.core.job import JobClass
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.programme import item_key, items_of
+from edge_agent.core.state import ClipStatus, Occurrence, State, Turn
+from edge_agent.core.units import NEVER, ClipKey, UtcMs
+
+_NOW = UtcMs(0)
+_HOLDS = (ClipStatus.READY, ClipStatus.ASKED)
+
+
+def make_room(turn: Turn, key: ClipKey, needed_ms: int, due: UtcMs | None) -> bool:
+    """Whether there is room for a sound that is ``due`` (None: now), once what is needed later has gone.
+
+    What is due now is told yes in any case: whether a warning fits, the disk alone may say.
+    """
+    clips = turn.state.clips
+    held = sum(clip.duration_ms for other, clip in clips.items() if clip.status in _HOLDS and other != key)
+    over = held + needed_ms - turn.state.site.sound_ms_max
+    if over <= 0:
+        return True
+    needed = _needed(turn.state)
+    before = turn.now.utc if due is None else due
+    later = {
+        other: at
+        for other, clip in clips.items()
+        if clip.status is ClipStatus.READY and other != key
+        if (at := needed.get(other, NEVER)) > before
+    }
+    gone = []
+    for other in sorted(later, key=lambda other: later[other], reverse=True):
+        if over > 0:
+            gone.append(other)
+            over -= clips[other].duration_ms
+    if over > 0 and due is not None:
+        return False
+    for other in gone:
+        turn.put_clip(other, replace(clips[other], status=ClipStatus.FETCHED))
+    return True
+
+
+def kept(state: State) -> frozenset[ClipKey]:
+    """What must lie on the card beside a sound that is being made, as far as it does.
+
+    After a restart nobody has asked yet what is there: only what has been let go is none of it.
+    """
+    needed = {item_key(item) for known in state.jobs.values() for item in items_of(known.job)}
+    return frozenset(needed - {key for key, clip in state.clips.items() if clip.status is ClipStatus.FETCHED})
+
+
+def _needed(state: State) -> Mapping[ClipKey, UtcMs]:
+    """When each sound is needed first, as far as anything needs it."""
+    needed: dict[ClipKey, UtcMs] = {}
+    for play in state.plays.values():
+        at = _needed_at(state, play)
+        for item in items_of(state.jobs[play.job_id].job):
+            needed[item_key(item)] = min(at, needed.get(item_key(item), NEVER))
+    return needed
+
+
+def _needed_at(state: State, play: Occurrence) -> UtcMs:
+    """A warning's sound stays until its next repetition, and what has its zones needs its own now."""
+    warns = state.jobs[play.job_id].job.plays_as is JobClass.EMERGENCY
+    return _NOW if warns or play.phase in (Phase.ARMED, Phase.PLAYING) else play.planned

@@ -1,0 +1,101 @@
+"""Audio that is not as long as was signed: an officer learns it when it is staged, a warning sounds all the same."""
+
+from __future__ import annotations
+
+from edge_agent.core import effects as fx
+from edge_agent.core import explain
+from edge_agent.core.day_ahead import day_plan
+from edge_agent.core.events import ClipFailed, ClipStaged
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.policy import local_time
+from edge_agent.core.programme import DURATION_TOLERANCE_MS
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import HOUR_MS, ClipKey
+from tests.core.bench import CLIP_MS, Bench
+from tests.trust import makers
+
+KEY = ClipKey("ab" * 32)
+SHORT_MS = CLIP_MS - DURATION_TOLERANCE_MS - 1
+
+
+def asked(*drafts: dict[str, object]) -> Bench:
+    """A station that has these orders, and nobody has staged their sound yet."""
+    bench = Bench().boot()
+    bench.deaf.add(fx.FetchClip)
+    for draft in drafts:
+        bench.order(**draft)
+    return bench
+
+
+def at(hours: float, **draft: object) -> dict[str, object]:
+    return {"when": {"kind": "at", "utc": makers.NOON + 2_000 + round(hours * HOUR_MS)}, **draft}
+
+
+def test_audio_that_is_too_short_ends_an_ordinary_job_when_it_is_staged_and_not_in_the_street() -> None:
+    bench = asked(at(0.9, job_id="tin"))
+    bench.send(ClipStaged(KEY, SHORT_MS))
+    assert bench.outcomes() == [("tin", "failed", "audio_too_short")]
+    assert not bench.every(fx.SwitchRelay)
+    bench.pass_s(HOUR_MS / 1_000)
+    assert len(bench.outcomes()) == 1, "one job, one record"
+
+
+def test_what_an_encoder_takes_or_adds_is_no_other_length() -> None:
+    for ms in (CLIP_MS - DURATION_TOLERANCE_MS, CLIP_MS + DURATION_TOLERANCE_MS):
+        bench = asked(at(0.9, job_id="tin"))
+        bench.send(ClipStaged(KEY, ms))
+        assert bench.play("tin").phase is Phase.STAGED
+
+
+def test_a_recurring_bulletin_that_is_too_short_is_foreseen_with_its_reason_and_recorded_at_its_instant() -> None:
+    bench = asked({"job_id": "daily", "when": makers.rule_when(times=["12:50:00"])})
+    bench.send(ClipStaged(KEY, SHORT_MS))
+    (shown,) = explain.upcoming(bench.state, bench.now)
+    assert (shown.reason, bench.outcomes()) == (Reason.AUDIO_TOO_SHORT, [])
+    (foreseen,) = day_plan(bench.state, bench.now, local_time(bench.now.utc, makers.make_site().timezone).date())
+    assert foreseen.reason is Reason.AUDIO_TOO_SHORT
+    bench.pass_s(HOUR_MS / 1_000)
+    assert bench.outcomes() == [("daily", "failed", "audio_too_short")]
+    assert not bench.every(fx.SwitchRelay)
+
+
+def test_a_warning_plays_what_there_is_and_its_record_and_the_log_say_so() -> None:
+    bench = asked({"job_id": "flood", "class": "emergency", "items": [makers.clip_item()]})
+    said = bench.send(ClipStaged(KEY, SHORT_MS))
+    assert [
+        (told["reason"], told["plays"])
+        for note in said
+        if isinstance(note, fx.Note) and (told := dict(note.fields)).get("plays")
+    ] == [("audio_too_short", "what there is")]
+    bench.pass_s(2)
+    bench.end("flood")
+    (record,) = [effect.record for effect in bench.every(fx.CommitRecord)]
+    assert (record.outcome, record.reason, record.detail) == (Phase.SUCCEEDED, None, "audio_too_short")
+
+
+def test_a_warning_of_its_whole_length_says_nothing_of_it() -> None:
+    bench = asked({"job_id": "flood", "class": "emergency", "items": [makers.clip_item()]})
+    bench.send(ClipStaged(KEY, CLIP_MS))
+    bench.pass_s(2)
+    bench.end("flood")
+    (record,) = [effect.record for effect in bench.every(fx.CommitRecord)]
+    assert (record.outcome, record.detail) == (Phase.SUCCEEDED, "")
+
+
+def test_a_rehearsal_is_no_warning() -> None:
+    bench = asked(at(0.9, job_id="dien-tap", rehearsal=True, items=[makers.clip_item()], **{"class": "emergency"}))
+    bench.send(ClipStaged(KEY, SHORT_MS))
+    assert bench.outcomes() == [("dien-tap", "failed", "audio_too_short")]
+
+
+def test_what_is_too_long_for_one_job_is_right_for_another_that_signed_its_length() -> None:
+    """The first to ask must not say for all how long it is."""
+    longer = makers.clip_item(duration_ms=60_000)
+    bench = asked(at(0.8, job_id="wrong"))
+    bench.order(**at(0.9, job_id="right", items=[longer]))
+    bench.send(ClipFailed(KEY, Reason.AUDIO_UNREACHABLE, again=True))
+    bench.pass_s(6)
+    assert [one.duration_ms for one in bench.every(fx.FetchClip)] == [CLIP_MS, 60_000]
+    bench.send(ClipStaged(KEY, 60_000))
+    assert bench.outcomes() == [("wrong", "failed", "audio_too_long")]
+    assert bench.play("right").phase is Phase.STAGED
