@@ -7,6 +7,7 @@ voluntary switch: the task had waited for something and got it.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 
 PROC = Path("/proc")
 KB = 1024
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 NAMED_NUMBER = re.compile(r"^(\w+):\s+(\d+)", re.MULTILINE)
 
 
@@ -85,6 +87,21 @@ def peak(pid: int) -> int:
     """The most that a process ever had resident, in bytes; 0 for one that has just ended."""
     try:
         return parse_numbers((PROC / str(pid) / "status").read_text()).get("VmHWM", 0) * KB
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
+def parse_stat(text: str) -> int:
+    """``/proc/PID/stat``: user and system time in ticks, threads that have ended included."""
+    # What it is called stands in brackets, and may hold anything.
+    fields = text.rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def cpu_s(pid: int) -> float:
+    """Seconds on a CPU so far, in steps of a tick (10 ms); 0 for a process that has just ended."""
+    try:
+        return parse_stat((PROC / str(pid) / "stat").read_text()) / TICKS_A_SECOND
     except (FileNotFoundError, ProcessLookupError):
         return 0
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +23,7 @@ from tests.audio.player_rig import (
     until_ended,
     until_started,
 )
+from tests.host.busy import busy
 from tests.host.device_process import DeviceProcess
 from tests.host.pulse import Pulse
 from tests.host.recording import Recorder
@@ -34,16 +32,6 @@ from tests.host.served import served
 pytestmark = [pytest.mark.host, pytest.mark.live]
 
 SECONDS = 20
-BUSY = "while True: pass"
-WRITES = """
-import os, sys
-with open(sys.argv[1], "wb") as file:
-    while True:
-        file.seek(0)
-        file.write(bytes(8_000_000))
-        file.flush()
-        os.fsync(file.fileno())
-"""
 STATION = CardConfig("station")
 TINY = CardConfig("station", period_ms=10, periods=2)
 STOPS, STILL_S = 3, 0.5
@@ -56,26 +44,11 @@ def pulse(tmp_path: Path) -> Iterator[Pulse]:
         yield server
 
 
-@contextlib.contextmanager
-def busy(folder: Path) -> Iterator[None]:
-    """A loop for every core that never pauses, and one that writes to the disk all the time, all as important as we."""
-    cores = os.cpu_count() or 1
-    commands = [[sys.executable, "-c", BUSY]] * cores + [[sys.executable, "-c", WRITES, str(folder / "written")]]
-    children = [subprocess.Popen(command) for command in commands]
-    try:
-        yield
-        assert all(child.poll() is None for child in children)
-    finally:
-        for child in children:
-            child.kill()
-            child.wait()
-
-
 def test_with_every_core_busy_and_the_disk_written_to_no_sample_is_lost_or_late(tmp_path: Path, pulse: Pulse) -> None:
     sound = noise(SECONDS, 1)
     with Recorder(pulse) as recorder, DeviceProcess(tmp_path / "io", pulse.env, STATION, recorder) as rig:
         part = stage(rig, "a", sound)
-        with busy(tmp_path):
+        with busy(os.cpu_count() or 1, tmp_path / "written"):
             begin(rig, "p", (part,), feeds(LEFT, RIGHT))
             end = until_ended(rig, "p")
         heard = rig.heard()

@@ -33,6 +33,20 @@ def test_cpu_time_is_the_schedulers_first_number() -> None:
     assert proc.parse_schedstat("2446597 1200 17\n") == 2_446_597
 
 
+def test_ticks_are_found_behind_whatever_a_program_is_called() -> None:
+    assert proc.parse_stat("77 (a) b 1) S 1 77 77 0 -1 4194304 100 0 0 0 250 31 9 9 20 0 1 0 1 1 1\n") == 281
+
+
+def test_a_process_that_is_gone_has_taken_nothing_and_one_that_works_more_and_more() -> None:
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as child:
+        until = time.monotonic() + 30
+        while proc.cpu_s(child.pid) < 0.1 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert 0.1 <= proc.cpu_s(child.pid) < 31
+        child.kill()
+    assert proc.cpu_s(child.pid) == 0
+
+
 def test_memory_and_work_add_up_over_processes() -> None:
     assert Memory(3, 2, 1) + Memory(30, 20, 10) == Memory(33, 22, 11)
     assert Work(5, 4, 3) + Work(1, 1, 1) - Work(2, 2, 2) == Work(4, 3, 2)

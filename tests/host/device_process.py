@@ -97,7 +97,8 @@ class DeviceProcess:
         self._over = threading.Event()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "station.toml").write_text(CONFIG.format(folder=folder, card=card))
-        self._line = DeviceClient(folder / "run" / "io.sock", self._hear)
+        self._socket = folder / "run" / "io.sock"
+        self._line = DeviceClient(self._socket, self._hear)
         self._renewing = threading.Thread(target=self._renew, daemon=True)
 
     def __enter__(self) -> Self:
@@ -109,6 +110,7 @@ class DeviceProcess:
                 stderr=log,
                 env={**os.environ, **self._env},
             )
+        self.run_until(lambda: self._socket.exists() or self._process.poll() is not None)
         self._line.start()
         self._renewing.start()
         if not self.run_until(lambda: self._up):
