@@ -60,6 +60,7 @@ class Play:
     version: int = 0
     rehearsal: bool = False
     corrects: str = ""
+    underruns: int = 0
 
     @property
     def at(self) -> UtcMs:
@@ -114,6 +115,7 @@ def read_play(record: StoredRecord) -> Play:
         version=body.integer("version", 0, INTEGER_MAX, default=0),
         rehearsal=body.boolean("rehearsal", default=False),
         corrects=body.text("corrects", free_text(64), default=""),
+        underruns=body.integer("underruns", 0, INTEGER_MAX, default=0),
     )
 
 
