@@ -8,7 +8,6 @@ thread which hashes, stores and copies. The children's peak is what the largest 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import resource
 import subprocess
@@ -32,7 +31,8 @@ from edge_agent.audio.sandbox import Sandbox
 from edge_agent.audio.speech import EspeakVoice
 from edge_agent.audio.staging import Stager
 from edge_agent.core.events import ClipStaged
-from edge_agent.core.units import SECOND_MS, ClipKey
+from edge_agent.core.units import SECOND_MS
+from edge_agent.headend.audio_facts import facts_of
 from edge_agent.sync.download import HttpsFetcher
 from edge_agent.sync.https import Trust
 from edge_agent.sync.port import Fetched
@@ -97,7 +97,7 @@ def measure(quick: bool) -> Section:
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         piece = with_peaks(speech_like(Path(folder) / "even.mp3", PIECE_S), Path(folder) / "piece.mp3")
         whole = repeated(piece, minutes, Path(folder) / "whole.mp3")
-        steps, staged_ms = stage(whole, Path(folder), minutes * 60 * SECOND_MS)
+        steps, staged_ms = stage(whole, Path(folder))
         floor_s = plain_decoding_s(whole)
     return section(minutes, steps, staged_ms, floor_s)
 
@@ -123,10 +123,10 @@ def with_peaks(even: Path, path: Path) -> Path:
     return path
 
 
-def stage(original: Path, folder: Path, signed_ms: int) -> tuple[Steps, int]:
+def stage(original: Path, folder: Path) -> tuple[Steps, int]:
     """Fetch a file over HTTPS and stage it as the agent does; what each step took, and how long it will sound."""
-    content = original.read_bytes()
-    key = ClipKey(hashlib.sha256(content).hexdigest())
+    content, facts = original.read_bytes(), facts_of(original)
+    key = facts.digest
     steps = Steps()
     with running_content(folder / "server") as server:
         fetcher = HttpsFetcher(folder / "originals", Trust(server.authority.path, host_clock))
@@ -138,7 +138,7 @@ def stage(original: Path, folder: Path, signed_ms: int) -> tuple[Steps, int]:
     confined = Counted(Sandbox(), steps)
     stager = Stager(store, levelling(confined, store.scratch), EspeakVoice(confined), RATE, spoken(confined))
     own = time.thread_time()
-    done = stager.stage_clip(key, fetched.path, signed_ms)
+    done = stager.stage_clip(key, fetched.path, facts.duration_ms)
     assert isinstance(done, ClipStaged), done
     # The rest of this thread's work is nobody's child: the signed digest, twice, and the clip's files made durable.
     inside = sum(steps.taken[name].own_s for name in CHILDREN if name in steps.taken)
