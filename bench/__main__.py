@@ -13,7 +13,21 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bench import decision, emergency, idle, journal, longplay, machine, memory, peers, staging, start
+from bench import (
+    cuts,
+    decision,
+    emergency,
+    equal,
+    idle,
+    journal,
+    longplay,
+    machine,
+    memory,
+    peers,
+    staging,
+    start,
+    wakes,
+)
 from bench.figures import Section, missed
 from bench.table import on_terminal, page
 
@@ -25,11 +39,14 @@ MEASURES: dict[str, Callable[[bool], Section]] = {
     "memory": memory.measure_idle,
     PLAY: memory.measure_play,
     PEERS: peers.measure,
+    "equal": equal.measure,
+    "cuts": cuts.measure,
     "decision": decision.measure,
     "emergency": emergency.measure,
     "journal": journal.measure,
     "long": longplay.measure,
     "staging": staging.measure,
+    "wakes": wakes.measure,
     IDLE: idle.measure,
 }
 

@@ -42,7 +42,7 @@ def measure(quick: bool) -> Section:
     with contextlib.ExitStack() as curtain:
         folder = Path(curtain.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp")))
         pulse = curtain.enter_context(private_pulse(folder / "pulse", tuple(peer.name for peer in here)))
-        stages = _stages(here, folder, pulse, curtain, 2 * (window_s + SETTLE_S + START_S_MAX))
+        stages = stages_of(here, folder, pulse, curtain, 2 * (window_s + SETTLE_S + START_S_MAX))
         figures = [*_watched(stages, window_s), *_delays(stages, runs)]
     versions = ", ".join(f"{peer.name} {program_version(peer.name, '--version')}" for peer in here)
     absent = ", ".join(peer.name for peer in PEERS if peer.absent)
@@ -77,7 +77,7 @@ def compare(play: Section, peers: Section) -> Section:
 Stages = Sequence[tuple[Peer, Stage]]
 
 
-def _stages(
+def stages_of(
     here: Sequence[Peer], folder: Path, pulse: Pulse, curtain: contextlib.ExitStack, seconds: int
 ) -> list[tuple[Peer, Stage]]:
     mp3 = programme(folder, seconds)

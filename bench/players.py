@@ -16,6 +16,9 @@ from pathlib import Path
 from tests.host.pulse import Pulse
 
 START_S_MAX = 20
+LONG_MS, SHORT_MS, PERIODS = 125, 25, 4
+# What they take by themselves, four periods of 125 ms (mpv: of 25 ms), said to them so that it stays so. mpg123 is told
+# only how much lies in all of them.
 REPLY_BYTES = 65_536
 
 
@@ -44,7 +47,8 @@ class Stage:
 class Peer:
     """``start`` answers with a process that idles until ``play``; without ``play`` it sounds from the start.
 
-    One with ``stop`` can be told to play again and again.
+    One with ``stop`` can be told to play again and again. ``period_ms`` is how much it writes at a time, into a card
+    of PERIODS periods; 0 where that cannot be told.
     """
 
     name: str
@@ -52,6 +56,7 @@ class Peer:
     play: Callable[[Stage], None] | None = None
     stop: Callable[[Stage], None] | None = None
     needs: tuple[str, ...] = ()
+    period_ms: int = 0
 
     @property
     def absent(self) -> bool:
@@ -60,11 +65,13 @@ class Peer:
 
 
 def _aplay(stage: Stage) -> subprocess.Popen[bytes]:
-    return stage.spawn("aplay", "-q", "-D", stage.sink, str(stage.wav))
+    timing = (f"--buffer-time={PERIODS * LONG_MS * 1_000}", f"--period-time={LONG_MS * 1_000}")
+    return stage.spawn("aplay", "-q", "-D", stage.sink, *timing, str(stage.wav))
 
 
 def _mpg123(stage: Stage) -> subprocess.Popen[bytes]:
-    return stage.spawn("mpg123", "-q", "-o", "alsa", "-a", stage.sink, str(stage.mp3))
+    timing = ("--devbuffer", str(PERIODS * LONG_MS / 1_000))
+    return stage.spawn("mpg123", "-q", "-o", "alsa", "-a", stage.sink, *timing, str(stage.mp3))
 
 
 def _mpd(stage: Stage) -> subprocess.Popen[bytes]:
@@ -72,7 +79,8 @@ def _mpd(stage: Stage) -> subprocess.Popen[bytes]:
     config.write_text(
         f'bind_to_address "{stage.folder}/mpd.sock"\n'
         f'state_file "{stage.folder}/mpd.state"\n'
-        f'audio_output {{\n  type "alsa"\n  name "sink"\n  device "{stage.sink}"\n  mixer_type "none"\n}}\n'
+        f'audio_output {{\n  type "alsa"\n  name "sink"\n  device "{stage.sink}"\n  mixer_type "none"\n'
+        f'  buffer_time "{PERIODS * LONG_MS * 1_000}"\n  period_time "{LONG_MS * 1_000}"\n}}\n'
     )
     return stage.spawn("mpd", "--no-daemon", str(config))
 
@@ -87,7 +95,8 @@ def _mpd_stop(stage: Stage) -> None:
 
 def _mpv(stage: Stage) -> subprocess.Popen[bytes]:
     sound = ("--ao=alsa", f"--audio-device=alsa/{stage.sink}", "--no-video", "--no-config", "--no-terminal")
-    return stage.spawn("mpv", "--idle", *sound, f"--input-ipc-server={stage.folder}/mpv.sock")
+    timing = (f"--alsa-buffer-time={PERIODS * SHORT_MS * 1_000}", f"--alsa-periods={PERIODS}")
+    return stage.spawn("mpv", "--idle", *sound, *timing, f"--input-ipc-server={stage.folder}/mpv.sock")
 
 
 def _mpv_play(stage: Stage) -> None:
@@ -148,9 +157,9 @@ def _say(path: Path, *lines: str, greeting: bool = False) -> None:
 
 
 PEERS = (
-    Peer("aplay", _aplay),
-    Peer("mpg123", _mpg123),
-    Peer("mpd", _mpd, _mpd_play, _mpd_stop),
-    Peer("mpv", _mpv, _mpv_play, _mpv_stop),
+    Peer("aplay", _aplay, period_ms=LONG_MS),
+    Peer("mpg123", _mpg123, period_ms=LONG_MS),
+    Peer("mpd", _mpd, _mpd_play, _mpd_stop, period_ms=LONG_MS),
+    Peer("mpv", _mpv, _mpv_play, _mpv_stop, period_ms=SHORT_MS),
     Peer("snapclient", _snapclient, _snapclient_play, needs=("snapserver",)),
 )

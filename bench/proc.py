@@ -15,6 +15,7 @@ from pathlib import Path
 
 PROC = Path("/proc")
 KB = 1024
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 NAMED_NUMBER = re.compile(r"^(\w+):\s+(\d+)", re.MULTILINE)
 
 
@@ -68,12 +69,6 @@ def parse_schedstat(text: str) -> int:
     return int(text.split()[0])
 
 
-def parse_stat(text: str) -> int:
-    """``/proc/PID/stat``: ticks in user and kernel mode. A program's name, in brackets, may have anything in it."""
-    fields = text[text.rindex(")") + 2 :].split()
-    return int(fields[11]) + int(fields[12])
-
-
 def memory(pid: int) -> Memory:
     """A process's memory now."""
     return parse_rollup((PROC / str(pid) / "smaps_rollup").read_text())
@@ -96,12 +91,19 @@ def peak(pid: int) -> int:
         return 0
 
 
+def parse_stat(text: str) -> int:
+    """``/proc/PID/stat``: user and system time in ticks, threads that have ended included."""
+    # What it is called stands in brackets, and may hold anything.
+    fields = text.rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
 def cpu_s(pid: int) -> float:
-    """Seconds of processors that a process has taken, its ended threads too; 0 for one that has just ended."""
+    """Seconds on a CPU so far, in steps of a tick (10 ms); 0 for a process that has just ended."""
     try:
-        return parse_stat((PROC / str(pid) / "stat").read_text()) / os.sysconf("SC_CLK_TCK")
+        return parse_stat((PROC / str(pid) / "stat").read_text()) / TICKS_A_SECOND
     except (FileNotFoundError, ProcessLookupError):
-        return 0.0
+        return 0
 
 
 def children(pid: int) -> list[int]:

@@ -1,127 +1,216 @@
-"""What it costs to stage an hour: processor time and memory, decoded only, and at one loudness as a station keeps it.
+"""What an hour costs before it sounds: fetched, decoded, measured and levelled by the real parts, each told apart.
 
-Each way is gone by a process of its own. What that takes itself the kernel tells it at the end; what ffmpeg takes in
-its confinement is looked at while it lives, for bubblewrap ends without asking what its children took.
+CPU is user and system time. Of a child and its children it is what the kernel had counted when they were last seen,
+20 ms before their end at most: bubblewrap hands on no account of what ran in it. Of our side it is that of the one
+thread which hashes, stores and copies. The children's peak is what the largest of them once had resident.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
+import contextlib
+import os
 import resource
 import subprocess
-import sys
 import tempfile
+import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from bench import proc
 from bench.figures import Figure, Section
-from bench.longplay import DECODER_MB_MAX, GROWTH_MB_MAX, LOOK_EVERY_S, MB, PIECE_S, repeated, speech_like
-from edge_agent.audio.decoder import Decoder, FfmpegDecoder
-from edge_agent.audio.loudness import levelling
+from bench.longplay import MB, MINUTES, MINUTES_QUICK, PIECE_S, repeated, speech_like
+from bench.table import number
+from edge_agent.audio.card import RATE
+from edge_agent.audio.confined import Confined, Ended, Limits
+from edge_agent.audio.loudness import levelling, spoken
 from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.sandbox import Sandbox
 from edge_agent.audio.speech import EspeakVoice
 from edge_agent.audio.staging import Stager
 from edge_agent.core.events import ClipStaged
-from edge_agent.core.units import ClipKey
+from edge_agent.core.units import SECOND_MS
+from edge_agent.headend.audio_facts import facts_of
+from edge_agent.sync.download import HttpsFetcher
+from edge_agent.sync.https import Trust
+from edge_agent.sync.port import Fetched
+from tests.host.content import running_content
+from tests.sync.rigs import host_clock
 
-MINUTES, MINUTES_QUICK = 60, 10
-RATE = 48_000
-KB = 1_024
-WAYS = {"decode": "decoded only", "level": "decoded and brought to one loudness"}
+FETCH, DECODE, MEASURE, LEVEL, STORE = "fetch", "decode", "measure", "level", "digests and store"
+LOOK_S = 0.02
+CHILDREN = (DECODE, MEASURE, LEVEL)
+CHILD, OWN, PEAK, WALL = "child's CPU", "our CPU", "child's peak", "from begin to end"
+
+
+@dataclass
+class Step:
+    """Seconds of CPU in a child and in our own thread, bytes that the child had at its most, seconds by the clock."""
+
+    child_s: float = 0.0
+    own_s: float = 0.0
+    peak: int = 0
+    wall_s: float = 0.0
+
+
+@dataclass
+class Steps:
+    """What each step took; one that did not occur is not there."""
+
+    taken: dict[str, Step] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def count(self, name: str) -> Iterator[None]:
+        step = self.taken.setdefault(name, Step())
+        own, wall = time.thread_time(), time.monotonic()
+        with _Nursery() as nursery:
+            yield
+        step.child_s += sum(nursery.cpu_s.values())
+        step.own_s += time.thread_time() - own
+        step.wall_s += time.monotonic() - wall
+        step.peak = max(step.peak, nursery.peak)
 
 
 @dataclass(frozen=True)
-class Cost:
-    """Of staging one clip: seconds of processors, bytes at the most (``grown``: of the stager beyond its rest)."""
+class Counted:
+    """A ``Confined`` that counts what each run takes, by what the program is asked to do."""
 
-    own_cpu_s: float
-    children_cpu_s: float
-    child_peak: int
-    grown: int
-    staged_ms: int
+    confined: Confined
+    steps: Steps
 
-    @property
-    def cpu_s(self) -> float:
-        return self.own_cpu_s + self.children_cpu_s
+    def run(self, argv: tuple[str, ...], source: BinaryIO, limits: Limits, take: Callable[[bytes], object]) -> Ended:
+        with self.steps.count(named(argv)):
+            return self.confined.run(argv, source, limits, take)
+
+
+def named(argv: tuple[str, ...]) -> str:
+    """Which step a call of ffmpeg is: the meter, the change of loudness, or the decoding."""
+    words = " ".join(argv)
+    return MEASURE if "ebur128" in words else LEVEL if "volume=" in words else DECODE
 
 
 def measure(quick: bool) -> Section:
-    """The whole hour; ten minutes for a look, told as for an hour."""
+    """The whole hour; ten minutes for a look."""
     minutes = MINUTES_QUICK if quick else MINUTES
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-        costs = {way: cost_of(Path(folder), way, minutes) for way in WAYS}
-    figures: list[Figure] = []
-    for way, cost in costs.items():
-        name, among = WAYS[way], f"{cost.staged_ms / 60_000:.1f} minutes of sound"
-        an_hour = MINUTES / minutes
-        figures += [
-            Figure(name, cost.cpu_s * an_hour, "s", None, among, "CPU for an hour"),
-            Figure(name, cost.child_peak / MB, "MB", DECODER_MB_MAX, among, "largest child, at its most"),
-            Figure(name, cost.grown / MB, "MB", GROWTH_MB_MAX, among, "the stager, beyond its rest"),
-        ]
+        piece = with_peaks(speech_like(Path(folder) / "even.mp3", PIECE_S), Path(folder) / "piece.mp3")
+        whole = repeated(piece, minutes, Path(folder) / "whole.mp3")
+        steps, staged_ms = stage(whole, Path(folder))
+        floor_s = plain_decoding_s(whole)
+    return section(minutes, steps, staged_ms, floor_s)
+
+
+def with_peaks(even: Path, path: Path) -> Path:
+    """Once a second far louder than it is otherwise: levelling has its peaks to limit, which is what costs most."""
+    peaks = "volume='if(lt(mod(t,1),0.03),1,0.1)':eval=frame"
+    command = [
+        "ffmpeg",
+        "-loglevel",
+        "error",
+        "-nostdin",
+        "-y",
+        "-i",
+        str(even),
+        "-af",
+        peaks,
+        "-b:a",
+        "64k",
+        str(path),
+    ]
+    subprocess.run(command, check=True)
+    return path
+
+
+def stage(original: Path, folder: Path) -> tuple[Steps, int]:
+    """Fetch a file over HTTPS and stage it as the agent does; what each step took, and how long it will sound."""
+    content, facts = original.read_bytes(), facts_of(original)
+    key = facts.digest
+    steps = Steps()
+    with running_content(folder / "server") as server:
+        fetcher = HttpsFetcher(folder / "originals", Trust(server.authority.path, host_clock))
+        url = server.put("clip", content)
+        with steps.count(FETCH):
+            fetched = fetcher.fetch(key, len(content), (url,))
+    assert isinstance(fetched, Fetched), fetched
+    store = PcmStore(folder / "store")
+    confined = Counted(Sandbox(), steps)
+    stager = Stager(store, levelling(confined, store.scratch), EspeakVoice(confined), RATE, spoken(confined))
+    own = time.thread_time()
+    done = stager.stage_clip(key, fetched.path, facts.duration_ms)
+    assert isinstance(done, ClipStaged), done
+    # The rest of this thread's work is nobody's child: the signed digest, twice, and the clip's files made durable.
+    inside = sum(steps.taken[name].own_s for name in CHILDREN if name in steps.taken)
+    steps.taken[STORE] = Step(own_s=time.thread_time() - own - inside)
+    return steps, done.duration_ms
+
+
+def section(minutes: int, steps: Steps, staged_ms: int, floor_s: float) -> Section:
+    """The figures in a table, and what they come to."""
+    figures = []
+    for name, step in steps.taken.items():
+        figures.append(Figure(name, step.own_s, "s", None, "", OWN))
+        if step.child_s:
+            figures.append(Figure(name, step.child_s, "s", None, "", CHILD))
+            figures.append(Figure(name, step.peak / MB, "MB", None, "VmHWM", PEAK))
+        if step.wall_s:
+            figures.append(Figure(name, step.wall_s, "s", None, "", WALL))
+    total = sum(step.child_s + step.own_s for step in steps.taken.values())
+    figures += [
+        Figure("all together", total, "s of CPU"),
+        Figure("largest child", max(step.peak for step in steps.taken.values()) / MB, "MB"),
+        Figure("sound staged", staged_ms / SECOND_MS / 60, "minutes"),
+        Figure("ffmpeg decoding it to nowhere", floor_s, "s of CPU", None, "outside any sandbox: the floor"),
+    ]
     how = (
-        f"an MP3 of {minutes} minutes (64 kbit/s, mono) staged by a stager of its own in bubblewrap, to PCM at "
-        f"{RATE // 1000} kHz on a disk; levelling measures all of it, and changes it in another ffmpeg"
+        f"an MP3 of {minutes} minutes (64 kbit/s, mono), too quiet and with peaks to be limited, fetched over HTTPS "
+        "from this machine and staged by the agent's own fetcher and stager, children in bubblewrap"
     )
-    return Section("Staging an hour", how, tuple(figures), ("getrusage(RUSAGE_SELF)", "cat /proc/PID/{stat,status}"))
+    return Section("Staging an hour", how, tuple(figures), notes=(_told(steps, total, staged_ms, floor_s),))
 
 
-def cost_of(folder: Path, way: str, minutes: int) -> Cost:
-    """Stage ``minutes`` in a process of its own, which waits until it is looked at."""
-    piece = speech_like(folder / "piece.mp3", PIECE_S)
-    whole = repeated(piece, minutes, folder / "whole.mp3")
-    command = [sys.executable, "-m", "bench.staging", str(folder / way), str(piece), str(whole), way, str(minutes)]
-    cpu_s: dict[int, float] = {}
-    peak = 0
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as stager:
-        assert stager.stdin is not None
-        assert stager.stdout is not None
-        stager.stdout.readline()
-        stager.stdin.write("\n")
-        while stager.poll() is None:
-            for child in proc.children(stager.pid):
-                cpu_s[child] = max(cpu_s.get(child, 0.0), proc.cpu_s(child))
-                peak = max(peak, proc.peak(child))
-            time.sleep(LOOK_EVERY_S)
-        told = json.loads(stager.stdout.read())
-    return Cost(children_cpu_s=sum(cpu_s.values()), child_peak=peak, **told)
+def _told(steps: Steps, total_s: float, staged_ms: int, floor_s: float) -> str:
+    """In a sentence: how it divides, and how far it is from doing nothing but decode."""
+    both = {name: step.child_s + step.own_s for name, step in steps.taken.items()}
+    levels = both.get(MEASURE, 0.0) + both.get(LEVEL, 0.0)
+    dearest = max(both, key=lambda name: both[name])
+    return (
+        f"Decoding takes {number(both[DECODE])} s, levelling {number(levels)} s ({number(100 * levels / total_s)} % of "
+        f"all); the dearest step is “{dearest}”. Together {number(total_s / floor_s)} × what plain decoding takes, and "
+        f"{number(staged_ms / SECOND_MS / total_s)} × faster than it sounds on one such core: paid once, as playing "
+        "what is staged decodes nothing."
+    )
 
 
-def _stage(folder: Path, piece: Path, whole: Path, way: str, minutes: int) -> dict[str, float]:
-    """At rest is whoever has staged a minute before: with every module loaded, and every buffer made."""
-    confined, store = Sandbox(), PcmStore(folder)
-    decoder: Decoder = FfmpegDecoder(confined) if way == "decode" else levelling(confined, store.scratch)
-    stager = Stager(store, decoder, EspeakVoice(confined), RATE)
-    _staged_ms(stager, piece, 1)
-    before = resource.getrusage(resource.RUSAGE_SELF)
-    print("at rest", flush=True)
-    sys.stdin.readline()
-    staged_ms = _staged_ms(stager, whole, minutes)
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    return {
-        "own_cpu_s": _cpu_s(after) - _cpu_s(before),
-        "grown": (after.ru_maxrss - before.ru_maxrss) * KB,
-        "staged_ms": staged_ms,
-    }
+def plain_decoding_s(path: Path) -> float:
+    """CPU of decoding to the card's form and throwing it away."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    form = ("-ac", "1", "-ar", str(RATE), "-f", "null", "-")
+    subprocess.run(["ffmpeg", "-loglevel", "error", "-nostdin", "-threads", "1", "-i", str(path), *form], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def _staged_ms(stager: Stager, path: Path, minutes: int) -> int:
-    with open(path, "rb") as file:
-        key = ClipKey(hashlib.file_digest(file, "sha256").hexdigest())
-    # An encoder's padding at each joint is more than the second that a signed length may be wrong by.
-    staged = stager.stage_clip(key, path, minutes * 61_500)
-    assert isinstance(staged, ClipStaged), staged
-    return staged.duration_ms
+class _Nursery:
+    """Looks at all children of this process, and theirs, until it is left."""
 
+    def __init__(self) -> None:
+        self.cpu_s: dict[int, float] = {}
+        self.peak = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
 
-def _cpu_s(usage: resource.struct_rusage) -> float:
-    return usage.ru_utime + usage.ru_stime
+    def __enter__(self) -> _Nursery:
+        self._thread.start()
+        return self
 
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
 
-if __name__ == "__main__":
-    given = sys.argv[1:]
-    print(json.dumps(_stage(Path(given[0]), Path(given[1]), Path(given[2]), given[3], int(given[4]))))
+    def _run(self) -> None:
+        while not self._over.wait(LOOK_S):
+            for child in proc.children(os.getpid()):
+                self.cpu_s[child] = max(self.cpu_s.get(child, 0), proc.cpu_s(child))
+                self.peak = max(self.peak, proc.peak(child))

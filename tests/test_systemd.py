@@ -121,6 +121,22 @@ def test_a_device_process_on_debian_12_keeps_the_promise(tmp_path: Path) -> None
     assert exposure(DEVICE, tmp_path, without="PrivateUsers=") <= 0.6
 
 
+def test_sound_goes_before_ordinary_work_by_its_nice_value_alone() -> None:
+    """Real time was measured and passed over (docs/adr/0027): a unit that may not have it would not start."""
+    device, agent, worker = directives(DEVICE), directives(AGENT), directives(DECODE_WORKER)
+    assert [int(unit.get("Nice", ["0"])[0]) for unit in (device, agent, worker)] == [-5, 0, 10]
+    assert {"CPUSchedulingPolicy", "CPUSchedulingPriority", "LimitRTPRIO"} & device.keys() == set()
+    assert device["RestrictRealtime"] == ["yes"]
+
+
+@pytest.mark.host
+def test_a_writer_that_may_ask_for_real_time_costs_more_exposure_than_was_promised_to_be_left(tmp_path: Path) -> None:
+    """What its thread would need: the call, and the right to it."""
+    asks = "[Service]\nRestrictRealtime=no\nLimitRTPRIO=10\nSystemCallFilter=sched_setscheduler\n"
+    (tmp_path / "as_shipped").mkdir()
+    assert exposure(DEVICE, tmp_path, drop_in=asks) > exposure(DEVICE, tmp_path / "as_shipped")
+
+
 def test_the_clock_is_asked_by_a_unit_of_its_own_and_told_where_the_agent_reads() -> None:
     clock, agent = directives(CLOCK), directives(AGENT)
     assert clock["ExecStart"] == [f"/opt/edge-agent/bin/python -I -m {ntp.__name__} {ntp.REPORT}"]

@@ -62,6 +62,7 @@ class Play:
     rehearsal: bool = False
     corrects: str = ""
     relayed: Relayed | None = None
+    underruns: int = 0
 
     @property
     def at(self) -> UtcMs:
@@ -118,6 +119,7 @@ def read_play(record: StoredRecord) -> Play:
         rehearsal=body.boolean("rehearsal", default=False),
         corrects=body.text("corrects", free_text(64), default=""),
         relayed=_relayed(body),
+        underruns=body.integer("underruns", 0, INTEGER_MAX, default=0),
     )
 
 

@@ -170,10 +170,11 @@ def _play(play: Play) -> str:
     title = play.titles[0] if play.titles else play.job_id
     zones = ", ".join(f"{zone.zone} {seconds(zone.played_ms)} giây" for zone in play.zones)
     length = f"đã phát {seconds(play.played_ms)}/{seconds(play.planned_ms)} giây"
+    broken = f"; TIẾNG BỊ NGẮT QUÃNG {play.underruns} lần" if play.underruns else ""
     seen = f"xác nhận: {EVIDENCE[play.evidence]}"
     rehearsal = "DIỄN TẬP " if play.rehearsal else ""
     told = f"{rehearsal}{title or '?'}: {PHASES[play.outcome]} [{play.outcome}]{_because(play.reason)}"
-    return f"{told}; {length}{f' ({zones})' if zones else ''}; {seen}"
+    return f"{told}; {length}{f' ({zones})' if zones else ''}{broken}; {seen}"
 
 
 def _because(reason: Reason | None) -> str:

@@ -106,6 +106,11 @@ CASES: list[tuple[Shown, str]] = [
         "(c1 61,0 giây, c2 40,5 giây); xác nhận: đã ra tiếng",
     ),
     (
+        kept({"underruns": 2}),
+        "05:30:05 tram-01: nhật ký phát số 1: Bản tin phường: đã phát xong [succeeded]; đã phát 61,0/61,0 giây "
+        "(c1 61,0 giây, c2 40,5 giây); TIẾNG BỊ NGẮT QUÃNG 2 lần; xác nhận: đã ra tiếng",
+    ),
+    (
         rule("lock zones=c1 for_ms=7200000"),
         "05:30:05 tram-01: nhật ký phát số 1: Khóa bảo trì cụm loa c1, 2 giờ: có hiệu lực [succeeded]; "
         "lệnh dong-thanh-45",

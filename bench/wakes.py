@@ -1,0 +1,93 @@
+"""How late a sleeper is woken on a busy machine, by what the scheduler was told of it: what ADR 27 decides upon.
+
+A process sleeps as the audio writer does between two periods, while loops that never pause run beside it as ordinary
+processes. How late it wakes is held against the periods that lie queued when the writer should have written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bench.figures import Figure, Section, spread
+from bench.table import number
+from edge_agent.audio.card import CardConfig
+from tests.host.busy import busy
+
+WINDOW_S, WINDOW_QUICK_S = 30, 5
+LOADS = (0, 1, 4)
+# Loops for each core.
+SPARE_MS = CardConfig("").period_ms * (CardConfig("").periods - 1)
+# So much lies queued when there is room for the next period.
+SLEEPS = """
+import json, sys, time
+late, due = [], time.monotonic() + 0.1
+until = due + float(sys.argv[1])
+while due < until:
+    time.sleep(max(due - time.monotonic(), 0))
+    late.append((time.monotonic() - due) * 1e3)
+    due = max(due, time.monotonic()) + 0.05
+print(json.dumps(late))
+"""
+
+
+@dataclass(frozen=True)
+class Way:
+    """What the scheduler is told: ``prefix`` is the command that tells it, before the program's own."""
+
+    name: str
+    prefix: tuple[str, ...] = ()
+
+
+WAYS = (
+    Way("ordinary"),
+    Way("Nice=-5", ("nice", "-n", "-5")),
+    Way("round robin", ("chrt", "--rr", "10")),
+)
+
+
+def measure(quick: bool, window_s: float = 0) -> Section:
+    """Each way under each load, one after the other."""
+    window_s = window_s or (WINDOW_QUICK_S if quick else WINDOW_S)
+    cores = os.cpu_count() or 1
+    figures: list[Figure] = []
+    worst: dict[str, float] = {}
+    for load in LOADS:
+        with busy(load * cores):
+            for way in WAYS:
+                late = lateness(way, window_s)
+                if late is not None:
+                    figures += spread(f"{way.name}, {load * cores} busy loops", late, "ms")
+                    worst[way.name] = max(late)
+    how = (
+        f"a process that sleeps 50 ms again and again for {window_s:g} s beside loops that never pause, on {cores} "
+        "cores; late is by how much it slept too long; ways that this machine does not allow are left out"
+    )
+    return Section("Waking up on a busy machine", how, tuple(figures), _commands(), notes=tuple(_notes(worst)))
+
+
+def lateness(way: Way, window_s: float) -> list[float] | None:
+    """By how many ms each sleep was too long; None where such a process may not be had."""
+    command = [*way.prefix, sys.executable, "-c", SLEEPS, str(window_s)]
+    plain = {**os.environ, "LC_ALL": "C"}
+    done = subprocess.run(command, env=plain, capture_output=True, text=True, check=False)
+    # nice goes on without what it was refused, and says so.
+    if done.returncode or "cannot set" in done.stderr:
+        return None
+    late: list[float] = json.loads(done.stdout)
+    return late
+
+
+def _notes(worst: dict[str, float]) -> Iterator[str]:
+    """Whether the queue rides over it, under the most load."""
+    for name, late in worst.items():
+        told = f"{number(SPARE_MS / late)} × within" if late < SPARE_MS else "not within"
+        yield f"{name}: the worst under most load, {number(late)} ms, is {told} the {SPARE_MS} ms that lie queued."
+
+
+def _commands() -> tuple[str, ...]:
+    return tuple(" ".join((*way.prefix, "python -c …")) for way in WAYS)
