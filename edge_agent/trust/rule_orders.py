@@ -80,8 +80,11 @@ def parse_window(fields: Fields) -> Window:
 def parse_command(fields: Fields) -> Command:
     """Something to be done at once."""
     command = Command(read_heading(fields), read_action(fields.record("do")))
-    if isinstance(command.action, Cancel) and command.action.until - command.heading.not_before > CANCEL_MS_MAX:
-        raise fields.record("do").wrong("until", f"at most {CANCEL_MS_MAX // DAY_MS} days after not_before")
+    if isinstance(command.action, Cancel):
+        if command.action.until - command.heading.not_before > CANCEL_MS_MAX:
+            raise fields.record("do").wrong("until", f"at most {CANCEL_MS_MAX // DAY_MS} days after not_before")
+        if command.action.target == command.heading.order_id:
+            raise fields.record("do").wrong("target", "another order, this one cannot take itself back")
     return command
 
 

@@ -170,7 +170,7 @@ def signed_command(draft: Draft, order_id: str, targets: Sequence[str], now: Utc
     signed_at = UtcMs(now + draft["skew_s"] * SECOND_MS)
     heading = _heading(order_id, draft["issuer"], draft["zones"], signed_at, UtcMs(signed_at + 2 * MINUTE_MS))
     jobs = [one for one in targets if one.startswith("job")] or ["job-1"]
-    rules = [one for one in targets if one.startswith("rule")] or ["rule-1"]
+    rules = [one for one in targets if one.startswith("rule") and one != order_id] or ["rule-x"]
     return order.Command(heading, _action(draft, jobs, rules, now))
 
 

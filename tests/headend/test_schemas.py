@@ -129,6 +129,7 @@ BEYOND_JOB = (
     "not_after: later than not_before",
     "when.until: later than not_before, not later than not_after",
     "corrects: another job",
+    "do.target: another order",
     "when.last_day: not before first_day",
     "this one is not known here",
     'a day as "2026-10-01"',

@@ -106,3 +106,9 @@ def test_a_cancel_is_remembered_no_longer_than_any_order_may_come():
     assert make_command(do={"what": "cancel", "target": "a", "until": NOON + 400 * DAY_MS})
     refused = commanded(what="cancel", target="a", until=NOON + 400 * DAY_MS + 1)
     assert refused == "do.until: at most 400 days after not_before"
+
+
+def test_a_cancel_does_not_take_itself_back():
+    order_id = make_command().heading.order_id
+    refused = commanded(what="cancel", target=order_id, until=NOON + DAY_MS)
+    assert refused == "do.target: another order, this one cannot take itself back"
