@@ -7,6 +7,8 @@ worth is for ``download``.
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +27,9 @@ from edge_agent.sync.tls_trouble import DatesTrouble
 REDIRECTS_MAX = 2
 # One to a mirror, one from there to its storage; more is a loop.
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+RECEIVED_AHEAD_BYTES = 64 * 1_024
+# What the kernel takes in of an endless answer beside what is read: without a bound, up to 6 MB (tcp_rmem) that a
+# station pays for and drops. Eight seconds of an ordinary source.
 TOO_SLOW = "too slow: the time for this file is used up"
 HTTPS_TROUBLE = (OSError, HTTPException, ValueError)
 # Everything that a server, a network or a malformed URL can do to ``get`` and to reading its response.
@@ -71,15 +76,60 @@ class TimedSocket(ssl.SSLSocket):
 @contextmanager
 def get(url: str, first_byte: int, trust: Trust, stall_s: float, deadline: float) -> Iterator[HTTPResponse]:
     """Ask for ``url`` from ``first_byte`` on; the response has its status and headers. Raises HTTPS_TROUBLE."""
+    with _answered(url, first_byte, trust, stall_s, deadline) as (response, _):
+        yield response
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A response that may go on for hours. ``read`` is for one thread."""
+
+    response: HTTPResponse
+    socket: TimedSocket
+    stall_s: float
+
+    @property
+    def status(self) -> int:
+        return self.response.status
+
+    def read(self, bytes_max: int) -> bytes:
+        """What has arrived, after one receive; empty at the end. Raises HTTPS_TROUBLE.
+
+        Where it comes in chunks this takes several, of which none begins after the stall time.
+        """
+        self.socket.deadline = time.monotonic() + self.stall_s
+        return self.response.read1(bytes_max)
+
+    def hang_up(self) -> None:
+        """From any thread: whoever reads is told of an end. Below TLS, which may be in the middle of a receive."""
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+
+
+@contextmanager
+def listen(url: str, trust: Trust, begin_s: float, stall_s: float) -> Iterator[Line]:
+    """As ``get``, for what never ends: all must have begun within ``begin_s``; then only silence ends it."""
+    with _answered(url, 0, trust, stall_s, time.monotonic() + begin_s) as (response, sock):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED_AHEAD_BYTES)
+        sock.settimeout(stall_s)
+        yield Line(response, sock, stall_s)
+
+
+@contextmanager
+def _answered(
+    url: str, first_byte: int, trust: Trust, stall_s: float, deadline: float
+) -> Iterator[tuple[HTTPResponse, TimedSocket]]:
     for _ in range(REDIRECTS_MAX + 1):
         target = _checked(url)
         connection = _connect(target, trust, stall_s, deadline)
+        sock = connection.sock
+        assert isinstance(sock, TimedSocket)
         try:
-            response = _ask(connection, target, first_byte)
-            if response.status not in REDIRECTS:
-                yield response
-                return
-            url = urljoin(url, response.headers.get("Location", ""))
+            with _ask(connection, target, first_byte) as response:
+                if response.status not in REDIRECTS:
+                    yield response, sock
+                    return
+                url = urljoin(url, response.headers.get("Location", ""))
         finally:
             connection.close()
     raise HTTPException(f"more than {REDIRECTS_MAX} redirects")
