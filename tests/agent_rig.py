@@ -27,6 +27,7 @@ from edge_agent.trust.keeper import believing
 from edge_agent.upstream import Identity, Upstream
 from tests.fakes.device_line import FakeDeviceLine
 from tests.fakes.journal import FakeDisk, FakeJournal
+from tests.fakes.live import FakeLiveSources
 from tests.fakes.session import FakeBroker, FakeSession
 from tests.fakes.staging import FakeStaging
 from tests.trust import makers
@@ -104,6 +105,7 @@ class Agent:
         self.journal = journal or FakeJournal(self.disk)
         self.inbox = inbox or Inbox()
         self.staging = FakeStaging()
+        self.live = FakeLiveSources()
         self.status_file = folder / "status.json"
         self.steps = 0
         self.ready = 0
@@ -126,6 +128,7 @@ class Agent:
             session=self.session,
             device=self.device,
             staging=self.staging,
+            live=self.live,
             upstream=self.upstream,
             trust=keeper,
             status_file=self.status_file,

@@ -28,6 +28,11 @@ def audio(config: Config) -> Path:
     return config.paths.state_dir / "audio"
 
 
+def live(config: Config) -> Path:
+    """The last seconds of live sources: in memory, which flash would not survive. The agent makes it, for its group."""
+    return config.paths.run_dir / "live"
+
+
 def socket(config: Config) -> Path:
     """The line between the two processes."""
     return config.paths.run_dir / "io.sock"

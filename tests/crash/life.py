@@ -37,6 +37,7 @@ from edge_agent.workers import FetchAndStage, Staging
 from tests.crash import plants
 from tests.crash.line import Acked, Line, Ordered, Published
 from tests.crash.turns import Machine, StreetInbox
+from tests.fakes.live import FakeLiveSources
 from tests.sim import ward_trust
 from tests.sync.rigs import host_clock
 from tests.trust import makers
@@ -89,6 +90,7 @@ def live(birth: Birth, line: Line) -> None:
         session=session,
         device=LineDevice(line),
         staging=Reachable(_staging(birth), machine),
+        live=FakeLiveSources(),
         upstream=upstream,
         trust=believing(ward_trust(), contents.trust, birth.site),
         status_file=birth.run_dir / "status.json",

@@ -27,6 +27,7 @@ from edge_agent.upstream import Identity, Upstream
 from edge_agent.workers import RETRY_S, Aside, JournalOrder, JournalWorker, StagingOrder
 from tests.fakes.home import FakeHome
 from tests.fakes.journal import FakeJournal
+from tests.fakes.live import FakeLiveSources
 from tests.trust import makers
 from tests.ward.timing import DISK_MS, LINK_MS, LINK_RETRY_MS, NET_MS
 
@@ -204,6 +205,7 @@ class Agent(Runtime):
             session=session,
             device=_Line(world, self),
             staging=None,  # type: ignore[arg-type]
+            live=FakeLiveSources(),
             upstream=upstream,
             trust=keeper,
             status_file=Path("/nonexistent"),
