@@ -18,7 +18,7 @@ import zlib
 from pathlib import Path
 from types import TracebackType
 
-from edge_agent.audio.mixer import SAMPLE_BYTES
+from edge_agent.audio.pcm_store import FRAME_BYTES
 from edge_agent.core.units import SECOND_MS, ClipKey
 
 BLOCK_MS = 100
@@ -142,4 +142,4 @@ class RingReader:
 
 
 def _block_bytes(rate: int) -> int:
-    return rate * BLOCK_MS // SECOND_MS * SAMPLE_BYTES
+    return rate * BLOCK_MS // SECOND_MS * FRAME_BYTES
