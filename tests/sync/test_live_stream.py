@@ -286,6 +286,17 @@ def test_a_flood_costs_no_more_than_a_live_source_may(content: Content, caplog: 
     assert "sends more than 64000 bytes a second" in reasons(caplog)[0]
 
 
+def test_a_flood_before_the_sound_costs_no_more_than_a_head_may(
+    content: Content, caplog: pytest.LogCaptureFixture
+) -> None:
+    content.manners = Manners.RAW
+    content.raw = [b"HTTP/1.1 200 OK\r\n" + (b"X: " + b"y" * 20_000 + b"\r\n") * 90 + b"\r\n" + SOUND] * 50
+    with relaying(content, at(content, "a")) as relay:
+        relay.until(lambda: bool(reasons(caplog)))
+    assert "more than 65536 bytes before anything of use" in reasons(caplog)[0]
+    assert relay.takers == []
+
+
 def test_no_metadata_between_the_sound_is_asked_for(content: Content) -> None:
     with relaying(content, at(content, "a")) as relay:
         relay.until_asked(1)
