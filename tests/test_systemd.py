@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent import ntp
-from edge_agent.audio import decode_worker
+from edge_agent.audio import decode_worker, live_decoder
 from edge_agent.audio.child import OPEN_FILES_MAX, PROCESSES_MAX
 from edge_agent.audio.decode_service import SOCKET
 from edge_agent.audio.decoder import CPU_BASE_S, CPU_SHARE, DATA_BYTES_MAX, WALL_BASE_S, WALL_SHARE, FfmpegDecoder
@@ -22,6 +22,7 @@ from edge_agent.clock import BOOT_ID_VARIABLE
 from edge_agent.core.units import MINUTE_MS, SECOND_MS
 from edge_agent.device.process import WRITER_MS_MAX
 from edge_agent.link.server import AGENT_USER
+from edge_agent.live_worker import OPEN_MAX
 from edge_agent.watchdog import FEED_EVERY_MS
 from tests.host.parts import ABSENT
 
@@ -203,6 +204,11 @@ def test_the_decoding_socket_is_the_agents_and_each_connection_gets_a_worker() -
     assert DECODE_SOCKET in agent["After"][0].split()
 
 
+def test_there_is_a_worker_for_everything_that_the_agent_does_at_a_time() -> None:
+    """A clip, an emergency's words, and each live source, whose next worker may begin while the last one goes."""
+    assert int(directives(DECODE_SOCKET)["MaxConnections"][0]) > 2 + 2 * OPEN_MAX
+
+
 def test_the_worker_runs_the_decoder_and_the_voice_and_sees_them() -> None:
     found = directives(DECODE_WORKER)
     walls = Sandbox()
@@ -214,13 +220,16 @@ def test_the_worker_runs_the_decoder_and_the_voice_and_sees_them() -> None:
     assert not any(path.startswith(("/etc/edge", "/var", "/home", "/run")) for path in seen)
 
 
-def test_the_worker_may_take_what_the_longest_clip_needs_and_no_more() -> None:
+def test_the_worker_may_take_what_the_longest_clip_and_the_longest_relay_need_and_no_more() -> None:
     found = directives(DECODE_WORKER)
     megabytes = int(found["MemoryMax"][0].removesuffix("M"))
     assert DATA_BYTES_MAX < megabytes * 1_024 * 1_024 <= 2 * DATA_BYTES_MAX
     hours = int(found["RuntimeMaxSec"][0].removesuffix("h"))
     assert hours * 3_600 > WALL_BASE_S + CLIP_S_MAX // WALL_SHARE
     assert int(found["LimitCPU"][0].removesuffix("h")) * 3_600 > CPU_BASE_S + CLIP_S_MAX // CPU_SHARE
+    assert hours * 3_600 > live_decoder.RELAY_S_MAX + live_decoder.WALL_SLACK_S
+    live_cpu_s = live_decoder.CPU_BASE_S + live_decoder.RELAY_S_MAX // live_decoder.CPU_SHARE
+    assert int(found["LimitCPU"][0].removesuffix("h")) * 3_600 > live_cpu_s
     for limit, most in (("NOFILE", OPEN_FILES_MAX), ("NPROC", PROCESSES_MAX), ("FSIZE", 0), ("CORE", 0)):
         assert found[f"Limit{limit}"] == [str(most)], "else the worker could not lower it to that"
 

@@ -45,7 +45,7 @@ FLOORS = {
 }
 
 # The agent's process is several files on one floor: these count as runtime's own.
-OF_RUNTIME = frozenset({"workers", "host", "housekeeping", "upstream", "manifest_worker"})
+OF_RUNTIME = frozenset({"workers", "host", "housekeeping", "upstream", "manifest_worker", "live_worker"})
 
 # What opens a device, a socket or a database. Others work against the port beside it.
 ADAPTERS = frozenset(
@@ -56,6 +56,7 @@ ADAPTERS = frozenset(
         "sync.mqtt",
         "sync.download",
         "sync.home",
+        "sync.live_stream",
         "console.serial_line",
         "journal.store",
     }

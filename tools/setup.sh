@@ -8,6 +8,7 @@ DEBIAN_PACKAGES=(
   mosquitto openssl                                             # the private broker and its certificates
   ffmpeg bubblewrap espeak-ng                                   # decoding in a sandbox, speech
   softhsm2 # officers' tokens, of software
+  icecast2 # a live source, as a commune has one
   tzdata strace procps iproute2
   jq systemd systemd-container # the documents' own commands and the units, which the tests run, some on a booted system
 )

@@ -1,12 +1,13 @@
 """What it means to run a program confined: what it may take, how its end is called, and how it is watched.
 
 Decides when a child has taken too much or too long. Who puts up the walls, others decide: bubblewrap in ``sandbox``,
-the service manager in ``decode_service``. What the child is for is decided by ``decoder`` and ``speech``.
+the service manager in ``decode_service``. What the child is for, ``decoder``, ``live_decoder`` and ``speech`` decide.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import selectors
 import time
 from collections.abc import Callable
@@ -22,6 +23,8 @@ COMPLAINT_BYTES_MAX = 4_096
 DETAIL_CHARS_MAX = 200
 KILLED_STATUS = 128 + 9
 # A child that got SIGKILL: the kernel's out-of-memory killer, for one.
+LOOK_S = 0.2
+# How often one that has closed its output and still runs is looked at, where it may be told to stop.
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class End(Enum):
     TOO_MUCH = auto()  # more output than allowed
     TOO_SLOW = auto()  # past its wall time
     NO_SANDBOX = auto()  # never started, because it could not be confined
+    STOPPED = auto()  # nobody wants what it does any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,18 @@ class Trouble:
 class Confined(Protocol):
     """Whatever runs a program where it reaches neither network nor files. Any number of threads may run children."""
 
-    def run(self, argv: tuple[str, ...], source: BinaryIO, limits: Limits, take: Callable[[bytes], object]) -> Ended:
+    def run(
+        self,
+        argv: tuple[str, ...],
+        source: BinaryIO,
+        limits: Limits,
+        take: Callable[[bytes], object],
+        stop: int | None = None,
+    ) -> Ended:
         """Run ``argv`` (absolute program first) with ``source`` as its input, its output going to ``take``.
 
-        Blocks until the child is gone, whatever happens. What ``take`` raises ends the child and goes on to the caller.
-        Where it cannot be confined there is no child.
+        Blocks until the child is gone, whatever happens. What ``take`` raises ends the child and goes on to the caller;
+        once the descriptor ``stop`` can be read, it is ended too. Where it cannot be confined there is no child.
         """
         ...
 
@@ -100,6 +111,7 @@ def watch(
     status_within: Callable[[float], int | None],
     limits: Limits,
     take: Callable[[bytes], object],
+    stop: int | None,
 ) -> Ended:
     """Read what a child says until it has ended or must be ended, which is the caller's to do.
 
@@ -108,14 +120,17 @@ def watch(
     deadline = time.monotonic() + limits.wall_s
     complaint = bytearray()
     passed = 0
+    stops = () if stop is None else (stop,)
     with selectors.DefaultSelector() as waiting:
-        for pipe in (output, complaints):
-            waiting.register(pipe, selectors.EVENT_READ)
-        while waiting.get_map():
+        for each in (output, complaints, *stops):
+            waiting.register(each, selectors.EVENT_READ)
+        while len(waiting.get_map()) > len(stops):
             ready = waiting.select(_left(deadline))
             # A child that never stops talking is always ready.
             if not ready or not _left(deadline):
                 return _ended(End.TOO_SLOW, KILLED_STATUS, passed, complaint)
+            if any(key.fd in stops for key, _ in ready):
+                return _ended(End.STOPPED, KILLED_STATUS, passed, complaint)
             for key, _ in ready:
                 chunk = os.read(key.fd, CHUNK_BYTES)
                 if not chunk:
@@ -127,10 +142,22 @@ def watch(
                     if passed > limits.output_bytes:
                         return _ended(End.TOO_MUCH, KILLED_STATUS, passed, complaint)
                     take(chunk)
-    status = status_within(_left(deadline))
-    if status is None:
-        return _ended(End.TOO_SLOW, KILLED_STATUS, passed, complaint)
+    status = _last_status(status_within, deadline, stop)
+    if isinstance(status, End):
+        return _ended(status, KILLED_STATUS, passed, complaint)
     return _ended(End.EXITED, status, passed, complaint)
+
+
+def _last_status(status_within: Callable[[float], int | None], deadline: float, stop: int | None) -> int | End:
+    """The exit status of a child that has nothing more to say, or why it is not waited for."""
+    while True:
+        status = status_within(_left(deadline) if stop is None else min(_left(deadline), LOOK_S))
+        if status is not None:
+            return status
+        if stop is not None and select.select([stop], [], [], 0)[0]:
+            return End.STOPPED
+        if not _left(deadline):
+            return End.TOO_SLOW
 
 
 def printable(complaint: bytes) -> str:

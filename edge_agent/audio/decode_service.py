@@ -29,7 +29,14 @@ class DecodeService:
 
     path: Path = SOCKET
 
-    def run(self, argv: tuple[str, ...], source: BinaryIO, limits: Limits, take: Callable[[bytes], object]) -> Ended:
+    def run(
+        self,
+        argv: tuple[str, ...],
+        source: BinaryIO,
+        limits: Limits,
+        take: Callable[[bytes], object],
+        stop: int | None = None,
+    ) -> Ended:
         """See ``Confined``. Hanging up, at the end of this, ends the worker and everything inside."""
         with contextlib.ExitStack() as stack:
             try:
@@ -39,7 +46,7 @@ class DecodeService:
                 output, complaints = _begin(stack, line, request(limits.data_bytes, limits.cpu_s, argv), source)
             except OSError as exc:
                 return Ended(End.NO_SANDBOX, 127, 0, f"{self.path}: {exc.strerror or exc}")
-            return watch(output, complaints, partial(_status_within, line), limits, take)
+            return watch(output, complaints, partial(_status_within, line), limits, take, stop)
 
 
 def _begin(

@@ -107,10 +107,15 @@ def _command(program: str, protocol: str, rate: int, filters: str) -> tuple[str,
     )
 
 
-def _judge(ended: Ended) -> Trouble | None:
+def last_words(ended: Ended) -> str:
+    """What a decoder that ended unwell had to say."""
     refused = _NOT_LET_IN.search(ended.complaint)
     said = ended.complaint or f"decoder ended with status {ended.status}"
-    detail = f"{refused[1]} is not let in" if refused else said
+    return f"{refused[1]} is not let in" if refused else said
+
+
+def _judge(ended: Ended) -> Trouble | None:
+    detail = last_words(ended)
     if ended.how is End.TOO_MUCH:
         return Trouble(Reason.AUDIO_TOO_LONG, again=False, detail="more sound than was signed")
     if ended.how is End.NO_SANDBOX:

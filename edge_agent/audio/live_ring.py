@@ -25,7 +25,7 @@ from types import TracebackType
 from edge_agent.audio.clip import checked
 from edge_agent.audio.live import BLOCK_MS as BLOCK_MS
 from edge_agent.audio.live import OLDEST_MS
-from edge_agent.audio.mixer import SAMPLE_BYTES
+from edge_agent.audio.pcm_store import FRAME_BYTES
 from edge_agent.audio.stream_clock import MS_NS
 from edge_agent.core.units import SECOND_MS, ClipKey
 
@@ -70,7 +70,7 @@ class RingWriter:
         self.rate = rate
         self._path = path
         self._now_ms = now_ms
-        self._block_bytes = block_frames(rate) * SAMPLE_BYTES
+        self._block_bytes = block_frames(rate) * FRAME_BYTES
         self._waiting = bytearray()
         self._number = 0
         fresh = path.with_suffix(".new")
@@ -127,7 +127,7 @@ class RingReader:
     def __init__(self, path: Path, rate: int, now_ms: Callable[[], int] = boot_ms) -> None:
         self._path = path
         self._now_ms = now_ms
-        self._sound_bytes = block_frames(rate) * SAMPLE_BYTES
+        self._sound_bytes = block_frames(rate) * FRAME_BYTES
         self._ring_bytes = _ring_bytes(rate)
         self._file: int | None = None
         self._base = 0  # how we call the ring's first block
@@ -221,7 +221,7 @@ def block_frames(rate: int) -> int:
 
 
 def _ring_bytes(rate: int) -> int:
-    return BLOCKS * (HEAD.size + block_frames(rate) * SAMPLE_BYTES)
+    return BLOCKS * (HEAD.size + block_frames(rate) * FRAME_BYTES)
 
 
 def _checksum(named: int, laid_at: int, sound: bytes) -> int:

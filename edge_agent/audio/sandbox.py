@@ -30,7 +30,14 @@ class Sandbox:
 
     bwrap: str = "/usr/bin/bwrap"
 
-    def run(self, argv: tuple[str, ...], source: BinaryIO, limits: Limits, take: Callable[[bytes], object]) -> Ended:
+    def run(
+        self,
+        argv: tuple[str, ...],
+        source: BinaryIO,
+        limits: Limits,
+        take: Callable[[bytes], object],
+        stop: int | None = None,
+    ) -> Ended:
         """See ``Confined``."""
         try:
             with _as_file(call_filter.program()) as filter_file:
@@ -49,7 +56,7 @@ class Sandbox:
         assert child.stderr is not None
         with child:
             try:
-                return _named(watch(child.stdout, child.stderr, _status_of(child), limits, take))
+                return _named(watch(child.stdout, child.stderr, _status_of(child), limits, take, stop))
             finally:
                 # bubblewrap takes everything inside with it; without effect on a child that is gone.
                 child.kill()

@@ -8,6 +8,7 @@ import threading
 from functools import partial
 
 from edge_agent import __version__, host
+from edge_agent.audio.live_decoder import LiveDecoder
 from edge_agent.audio.loudness import levelling, spoken
 from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.speech import EspeakVoice
@@ -31,12 +32,14 @@ from edge_agent.journal.port import Contents
 from edge_agent.journal.record import Origin
 from edge_agent.journal.store import Store
 from edge_agent.link.client import DeviceClient
+from edge_agent.live_worker import LiveWorker
 from edge_agent.memory import settle
 from edge_agent.runtime import Inbox, Ports, Runtime
 from edge_agent.sync.client import BrokerSettings
 from edge_agent.sync.download import HttpsFetcher
 from edge_agent.sync.home import HttpsHome
 from edge_agent.sync.https import Trust as ContentTrust
+from edge_agent.sync.live_stream import LiveStream
 from edge_agent.sync.messages import Sender
 from edge_agent.sync.mqtt import MqttSession
 from edge_agent.trust.envelope import payload_type, sign
@@ -110,6 +113,7 @@ def _ports(config: Config, trust: bytes, signer: Signer, inbox: Inbox, notifier:
         session=session,
         device=DeviceClient(paths.socket(config), inbox.post),
         staging=FetchAndStage(_fetcher(config, clock), stager, config.cache.bytes_max),
+        live=_live(config, clock),
         upstream=upstream,
         trust=keeper,
         status_file=paths.status(config),
@@ -145,6 +149,13 @@ def _home(config: Config, clock: StationClock) -> HttpsHome | None:
     if not config.content.home:
         return None
     return HttpsHome(config.content.home, ContentTrust(config.content.ca_file, clock.now))
+
+
+def _live(config: Config, clock: StationClock) -> LiveWorker:
+    (card,) = config.cards.values()
+    decoder = LiveDecoder(confinement(config.decoder.sandbox))
+    line = LiveStream(ContentTrust(config.content.ca_file, clock.now))
+    return LiveWorker(paths.live(config), card.rate, decoder, line)
 
 
 def _stager(config: Config) -> Stager:

@@ -7,6 +7,8 @@ worth is for ``download``.
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +27,12 @@ from edge_agent.sync.tls_trouble import DatesTrouble
 REDIRECTS_MAX = 2
 # One to a mirror, one from there to its storage; more is a loop.
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+RECEIVED_AHEAD_BYTES = 64 * 1_024
+# What the kernel takes in of an endless answer beside what is read: without a bound, up to 6 MB (tcp_rmem) that a
+# station pays for and drops. Eight seconds of an ordinary source.
+ANSWER_HEAD_BYTES_MAX = 64 * 1_024
+# Of an endless answer, asked for again and again; http.client alone takes up to 6 MB of headers each time.
+TOO_LONG = f"more than {ANSWER_HEAD_BYTES_MAX} bytes before anything of use"
 TOO_SLOW = "too slow: the time for this file is used up"
 HTTPS_TROUBLE = (OSError, HTTPException, ValueError)
 # Everything that a server, a network or a malformed URL can do to ``get`` and to reading its response.
@@ -58,28 +66,84 @@ class Trust:
 
 
 class TimedSocket(ssl.SSLSocket):
-    """A TLS connection with a deadline (of ``time.monotonic``) for everything that is received on it."""
+    """A TLS connection with a deadline (of ``time.monotonic``) for everything that is received on it.
+
+    ``head_left``: how many bytes may still come before an answer's body; None where they are not counted.
+    """
 
     deadline: float | None = None
+    head_left: int | None = None
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         if self.deadline is not None and time.monotonic() >= self.deadline:
             raise TimeoutError(TOO_SLOW)
-        return super().recv_into(buffer, nbytes, flags)
+        received = super().recv_into(buffer, nbytes, flags)
+        if self.head_left is not None:
+            self.head_left -= received
+            if self.head_left < 0:
+                raise OSError(TOO_LONG)
+        return received
 
 
 @contextmanager
 def get(url: str, first_byte: int, trust: Trust, stall_s: float, deadline: float) -> Iterator[HTTPResponse]:
     """Ask for ``url`` from ``first_byte`` on; the response has its status and headers. Raises HTTPS_TROUBLE."""
+    with _answered(url, first_byte, trust, stall_s, deadline) as (response, _):
+        yield response
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A response that may go on for hours. ``read`` is for one thread."""
+
+    response: HTTPResponse
+    socket: TimedSocket
+    stall_s: float
+
+    @property
+    def status(self) -> int:
+        return self.response.status
+
+    def read(self, bytes_max: int) -> bytes:
+        """What has arrived, after one receive; empty at the end. Raises HTTPS_TROUBLE.
+
+        Where it comes in chunks this takes several, of which none begins after the stall time.
+        """
+        self.socket.deadline = time.monotonic() + self.stall_s
+        return self.response.read1(bytes_max)
+
+    def hang_up(self) -> None:
+        """From any thread: whoever reads is told of an end. Below TLS, which may be in the middle of a receive."""
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+
+
+@contextmanager
+def listen(url: str, trust: Trust, begin_s: float, stall_s: float) -> Iterator[Line]:
+    """As ``get``, for what never ends: all must have begun within ``begin_s``; then only silence ends it."""
+    with _answered(url, 0, trust, stall_s, time.monotonic() + begin_s, ANSWER_HEAD_BYTES_MAX) as (response, sock):
+        sock.head_left = None
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED_AHEAD_BYTES)
+        sock.settimeout(stall_s)
+        yield Line(response, sock, stall_s)
+
+
+@contextmanager
+def _answered(
+    url: str, first_byte: int, trust: Trust, stall_s: float, deadline: float, head_bytes: int | None = None
+) -> Iterator[tuple[HTTPResponse, TimedSocket]]:
     for _ in range(REDIRECTS_MAX + 1):
         target = _checked(url)
         connection = _connect(target, trust, stall_s, deadline)
+        sock = connection.sock
+        assert isinstance(sock, TimedSocket)
+        sock.head_left = head_bytes
         try:
-            response = _ask(connection, target, first_byte)
-            if response.status not in REDIRECTS:
-                yield response
-                return
-            url = urljoin(url, response.headers.get("Location", ""))
+            with _ask(connection, target, first_byte) as response:
+                if response.status not in REDIRECTS:
+                    yield response, sock
+                    return
+                url = urljoin(url, response.headers.get("Location", ""))
         finally:
             connection.close()
     raise HTTPException(f"more than {REDIRECTS_MAX} redirects")

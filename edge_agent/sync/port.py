@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -10,6 +10,7 @@ from typing import Protocol
 from edge_agent.core.events import AckToken
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
+from edge_agent.sync.closing import Closing
 
 
 class Session(Protocol):
@@ -78,4 +79,29 @@ class HomeServer(Protocol):
 
     def post(self, path: str, body: bytes, bytes_max: int) -> bytes | NotRead:
         """What is answered to ``body``, in the same way."""
+        ...
+
+
+class Taker(Protocol):
+    """What becomes of the bytes of one connection to a live source. For one thread."""
+
+    @property
+    def sounded_ms(self) -> int:
+        """How much sound has come of them so far."""
+        ...
+
+    def feed(self, block: bytes) -> str:
+        """Take what has arrived; "", or why this connection is worth nothing more."""
+        ...
+
+    def end(self) -> str:
+        """Nothing more comes. "", or why no good came of what did; called once, whatever ``feed`` has said."""
+        ...
+
+
+class LiveLine(Protocol):
+    """Fetches a live source until it is closed, whatever happens to it. Blocks; called from a thread of its own."""
+
+    def relay(self, urls: tuple[str, ...], begin: Callable[[], Taker], closing: Closing) -> None:
+        """Each connection's bytes go to a taker of its own."""
         ...

@@ -17,9 +17,10 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from edge_agent.audio.confined import Ended, Limits
+from edge_agent.audio.confined import Confined, Ended, Limits
 from edge_agent.audio.decode_service import SOCKET, DecodeService
 from edge_agent.audio.decoder import FfmpegDecoder, Trouble
+from edge_agent.audio.live_decoder import LiveDecoder
 from edge_agent.audio.speech import EspeakVoice
 
 LIMITS = Limits(data_bytes=128 << 20, cpu_s=20, wall_s=60, output_bytes=1 << 20)
@@ -49,6 +50,34 @@ def decoded(path: Path) -> dict[str, object]:
         trouble: Trouble | None = FfmpegDecoder(DecodeService()).decode(source, kept, 60_000)  # type: ignore[arg-type]
     digest = hashlib.sha256(kept.pcm).hexdigest()
     return {"trouble": trouble and trouble.detail, "frames": len(kept.pcm) // 2, "sha256": digest}
+
+
+def entered(path: Path) -> bytes:
+    """A stream that somebody comes to in the middle."""
+    whole = path.read_bytes()
+    return whole[len(whole) // 3 :]
+
+
+def relayed(stream: bytes, confined: Confined) -> dict[str, object]:
+    """What is heard of it before it has ended, and in all."""
+    kept, closed = Kept(), os.eventfd(0)
+    taker = LiveDecoder(confined).begin(kept, closed)
+    said = taker.feed(stream)
+    deadline = time.monotonic() + GONE_S
+    while not (early := len(kept.pcm) > 0) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    said = said or taker.end()
+    os.close(closed)
+    return {"said": said, "early": early, "sha256": hashlib.sha256(kept.pcm).hexdigest()}
+
+
+def closed_early(stream: bytes) -> str:
+    """The source is closed while the worker waits for more."""
+    closed = os.eventfd(0)
+    taker = LiveDecoder(DecodeService()).begin(Kept(), closed)
+    said = taker.feed(stream)
+    os.eventfd_write(closed, 1)
+    return said or taker.end()
 
 
 def spoken() -> int:
@@ -91,6 +120,8 @@ def main(shared: Path) -> None:
             "user": os.geteuid() != 0,
             "socket": oct(SOCKET.stat().st_mode & 0o777),
             "clips": {path.name: decoded(path) for path in sorted((shared / "clips").iterdir())},
+            "relayed": relayed(entered(shared / "clips" / "a.mp3"), DecodeService()),
+            "closed_early": closed_early(entered(shared / "clips" / "a.mp3")),
             "spoken_bytes": spoken(),
             "other_program": DecodeService().run(("/usr/bin/python3",), sys.stdin.buffer, LIMITS, len).complaint,
             "intruder": sent_in(SOCKET, wanted),

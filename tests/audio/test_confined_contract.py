@@ -40,6 +40,14 @@ def confined(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sandbox
 
 
 @pytest.fixture
+def stop() -> Iterator[int]:
+    """What can be read once nobody wants the child any more."""
+    told = os.eventfd(0)
+    yield told
+    os.close(told)
+
+
+@pytest.fixture
 def nothing() -> Iterator[io.BufferedReader]:
     with open(os.devnull, "rb") as source:
         yield source
@@ -168,6 +176,41 @@ def test_a_child_cannot_take_more_memory_than_its_bound(confined: Confined, noth
     assert ended.status == 1
     assert "MemoryError" in ended.complaint
     assert 0 < int(heard.split()[-1]) * 8 * MIB <= LIMITS.data_bytes
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import time; print('x', flush=True); time.sleep(1_000)",
+        "import os, time; print('x', flush=True); os.close(1); os.close(2); time.sleep(1_000)",
+        "import time\nwhile True: print('x', flush=True); time.sleep(0.01)",
+    ],
+    ids=["silent", "hung up", "talking"],
+)
+def test_a_child_that_nobody_wants_any_more_is_ended(
+    confined: Confined, nothing: io.BufferedReader, stop: int, code: str
+) -> None:
+    def take(chunk: bytes) -> None:
+        os.eventfd_write(stop, 1)
+
+    ended = confined.run(script(code), nothing, replace(LIMITS, wall_s=10_000), take, stop)
+    assert ended.how is End.STOPPED
+
+
+def test_a_child_that_is_wanted_to_its_end_is_not_ended_before(
+    confined: Confined, nothing: io.BufferedReader, stop: int
+) -> None:
+    code = "import os, sys, time; print('x', flush=True); os.close(1); os.close(2); time.sleep(0.5); os._exit(3)"
+    ended = confined.run(script(code), nothing, LIMITS, len, stop)
+    assert (ended.how, ended.status, ended.output_bytes) == (End.EXITED, 3, 2)
+
+
+def test_a_child_that_hung_up_and_stays_is_too_slow_where_it_may_be_stopped_too(
+    confined: Confined, nothing: io.BufferedReader, stop: int
+) -> None:
+    code = "import os, time; os.close(1); os.close(2); time.sleep(1_000)"
+    ended = confined.run(script(code), nothing, replace(LIMITS, wall_s=1), len, stop)
+    assert ended.how is End.TOO_SLOW
 
 
 def test_a_child_is_gone_when_its_end_is_told(confined: Confined) -> None:

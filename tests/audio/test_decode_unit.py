@@ -15,7 +15,7 @@ import pytest
 
 from edge_agent.audio.decoder import FfmpegDecoder
 from edge_agent.audio.sandbox import Sandbox
-from tests.audio.decode_desk import INTRUDER, KEY, WEAK, Kept
+from tests.audio.decode_desk import INTRUDER, KEY, WEAK, Kept, entered, relayed
 from tests.audio.intruding import compiled, gains, needs_compiler
 from tests.audio.making import needs_decoder, needs_voice, sine
 from tests.host.booted import SHARED, installed, needs_boot, run_booted
@@ -81,6 +81,13 @@ def test_every_format_comes_out_as_it_does_in_bubblewrap(found: Any, shared: Pat
         digest = hashlib.sha256(kept.pcm).hexdigest()
         assert found["clips"][name] == {"trouble": None, "frames": len(kept.pcm) // 2, "sha256": digest}, name
     assert found["clips"]["list.mp3"]["trouble"] == "no sound but a playlist (HLS, M3U)"
+
+
+def test_a_live_stream_comes_out_as_it_does_in_bubblewrap_and_leaves_no_worker(found: Any, shared: Path) -> None:
+    here = relayed(entered(shared / "clips" / "a.mp3"), Sandbox())
+    assert found["relayed"] == here
+    assert (here["said"], here["early"]) == ("", True)
+    assert (found["closed_early"], found["left"]) == ("", "")
 
 
 def test_words_are_spoken(found: Any) -> None:

@@ -208,7 +208,14 @@ class Failing:
     def __init__(self, *ends: tuple[Ended, bytes]) -> None:
         self.ends = list(ends)
 
-    def run(self, argv: tuple[str, ...], source: BinaryIO, limits: Limits, take: Callable[[bytes], object]) -> Ended:
+    def run(
+        self,
+        argv: tuple[str, ...],
+        source: BinaryIO,
+        limits: Limits,
+        take: Callable[[bytes], object],
+        stop: int | None = None,
+    ) -> Ended:
         ended, output = self.ends.pop(0)
         if output:
             take(output)

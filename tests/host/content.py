@@ -30,6 +30,7 @@ class Manners(Enum):
     STALLED = "stalled"  # sends nothing of the file after its first ``cut_at`` bytes, and does not hang up
     DRIPPING = "dripping"  # a byte now and then
     DRIPPING_HEAD = "dripping_head"  # the same in the headers
+    DRIPPING_LENGTH = "dripping_length"  # the same in the length of a chunk
     TRUNCATED = "truncated"  # hangs up after ``cut_at`` bytes of this request
     NO_RANGES = "no_ranges"  # answers 200 with everything
     WRONG_RANGE = "wrong_range"  # answers 206 with another range than asked
@@ -41,7 +42,10 @@ class Manners(Enum):
 
 @dataclass
 class Content:
-    """What lies on the server, how it behaves, and what it was asked: (path, Range header or None)."""
+    """What lies on the server, how it behaves, and what it was asked: (path, Range header or None), all headers.
+
+    ``gave_up`` counts the stalled connections that nobody ended before.
+    """
 
     port: int
     authority: Authority
@@ -51,7 +55,9 @@ class Content:
     location: str = ""
     raw: list[bytes] = field(default_factory=list)
     asked: list[tuple[str, str | None]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
     sent: int = 0
+    gave_up: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
 
     def put(self, name: str, content: bytes) -> str:
@@ -107,6 +113,7 @@ class _Request(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         content = self.server.content
         content.asked.append((self.path, self.headers.get("Range")))
+        content.headers.append(dict(self.headers))
         body = content.files.get(self.path)
         if content.manners is Manners.RAW:
             self._say(content.raw.pop(0))
@@ -126,6 +133,9 @@ class _Request(BaseHTTPRequestHandler):
         match content.manners:
             case Manners.DRIPPING_HEAD:
                 self._drip(content, b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 10_000)
+            case Manners.DRIPPING_LENGTH:
+                self._drip(content, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", pause_s=0)
+                self._drip(content, b"0" * 10_000)
             case Manners.ENDLESS:
                 self._head(200)
                 self._send_for_ever(content, body)
@@ -159,7 +169,7 @@ class _Request(BaseHTTPRequestHandler):
                 self._send(content, rest[: content.cut_at])
             case Manners.STALLED:
                 self._send(content, rest[: max(0, content.cut_at - first)])
-                content.ended.wait(GIVE_UP_S)
+                content.gave_up += not content.ended.wait(GIVE_UP_S)
             case _:
                 self._send(content, rest)
 
@@ -173,11 +183,11 @@ class _Request(BaseHTTPRequestHandler):
         self.wfile.write(data)
         content.sent += len(data)
 
-    def _drip(self, content: Content, data: bytes) -> None:
+    def _drip(self, content: Content, data: bytes, pause_s: float = DRIP_S) -> None:
         with suppress(OSError):
             for byte in data:
                 self._send(content, bytes([byte]))
-                if content.ended.wait(DRIP_S):
+                if content.ended.wait(pause_s):
                     return
 
     def _send_for_ever(self, content: Content, data: bytes) -> None:

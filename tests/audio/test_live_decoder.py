@@ -1,0 +1,412 @@
+"""A live stream becomes sound as it comes, wherever it is entered; what is none is named, nothing outlives its end."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from edge_agent.audio.confined import Confined, End, Ended, Limits
+from edge_agent.audio.decode_service import DecodeService
+from edge_agent.audio.live_decoder import (
+    AHEAD_MS_MAX,
+    PROBE_BYTES,
+    RELAY_S_MAX,
+    Decoding,
+    DecodingPatience,
+    LiveDecoder,
+)
+from edge_agent.audio.loudness import PEAK_DBTP_MAX
+from edge_agent.audio.sandbox import Sandbox
+from edge_agent.core.units import SECOND_MS
+from edge_agent.trust.items import CLIP_MS_MAX
+from tests.audio.making import FFMPEG, ffmpeg, heard_hz, needs_decoder, sine
+from tests.audio.meter import true_peak_dbtp
+from tests.audio.walls import script, stand_in_manager
+
+RATE = 48_000
+PATIENCE_S = 120
+SECONDS = 8
+STREAMS = {
+    "low.mp3": ("-c:a", "libmp3lame", "-b:a", "32k", "-ar", "22050"),
+    "a.mp3": ("-c:a", "libmp3lame", "-b:a", "64k"),
+    "high.mp3": ("-c:a", "libmp3lame", "-b:a", "320k", "-ac", "2"),
+    "varying.mp3": ("-c:a", "libmp3lame", "-q:a", "4", "-ac", "2"),
+    "a.aac": ("-c:a", "aac", "-b:a", "64k"),
+    "vorbis.ogg": ("-c:a", "libvorbis", "-page_duration", "200000"),
+    "opus.ogg": ("-c:a", "libopus", "-b:a", "32k", "-page_duration", "200000"),
+}
+
+
+@dataclass
+class Kept:
+    """Stands for the ring."""
+
+    rate: int = RATE
+    pcm: bytearray = field(default_factory=bytearray)
+
+    def feed(self, chunk: bytes) -> None:
+        self.pcm += chunk
+
+
+@pytest.fixture(scope="module")
+def streams(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("streams")
+    return {name: sine(folder / name, SECONDS, *how).read_bytes() for name, how in STREAMS.items()}
+
+
+@pytest.fixture
+def closed() -> Iterator[int]:
+    """What can be read once the source is closed."""
+    told = os.eventfd(0)
+    yield told
+    os.close(told)
+
+
+def decoded(stream: bytes, closed: int, decoder: LiveDecoder | None = None, piece: int = 700) -> tuple[bytes, str]:
+    """All the sound of a stream that came in pieces and ended, and why not."""
+    kept = Kept()
+    taker = (decoder or LiveDecoder(Sandbox())).begin(kept, closed)
+    said = fed(taker, stream, piece)
+    ended = taker.end()
+    return bytes(kept.pcm), said or ended
+
+
+def fed(taker: Decoding, stream: bytes, piece: int = 700) -> str:
+    for at in range(0, len(stream), piece):
+        if refused := taker.feed(stream[at : at + piece]):
+            return refused
+    return ""
+
+
+def soon(condition: Callable[[], bool]) -> bool:
+    until = time.monotonic() + PATIENCE_S
+    while not condition():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def is_the_tone(pcm: bytes, seconds: float) -> None:
+    assert len(pcm) / 2 / RATE == pytest.approx(seconds, abs=0.6)
+    middle = pcm[2 * RATE : -2 * RATE // 2]  # an encoder's and a decoder's first frames overshoot
+    assert heard_hz(middle, RATE) == pytest.approx(440, abs=2)
+
+
+def entered(name: str, stream: bytes, at: int) -> bytes:
+    """What a listener gets who comes ``at`` this byte: of Ogg, as Icecast does it, the headers and whole pages."""
+    if not name.endswith(".ogg"):
+        return stream[at:]
+    headers = b"".join(page for page in pages(stream) if granule(page) == 0)
+    return headers + stream[stream.index(b"OggS", max(at, len(headers))) :]
+
+
+def seconds_of(name: str, part: bytes, stream: bytes) -> float:
+    """How long a part sounds of a stream of SECONDS."""
+    if not name.endswith(".ogg"):
+        return SECONDS * len(part) / len(stream)
+    whole = [granule(page) for page in pages(stream)]
+    sounding = [position for page in pages(part) if (position := granule(page))]
+    return SECONDS * (sounding[-1] - whole[whole.index(sounding[0]) - 1]) / whole[-1]
+
+
+def pages(stream: bytes) -> list[bytes]:
+    return [b"OggS" + rest for rest in stream.split(b"OggS")[1:]]
+
+
+def granule(page: bytes) -> int:
+    """How many samples the stream has come to at the end of the page; 0 in headers."""
+    return int.from_bytes(page[6:14], "little")
+
+
+@pytest.mark.host
+@needs_decoder
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_that_is_entered_anywhere_comes_out_as_what_it_is(
+    name: str, streams: dict[str, bytes], closed: int
+) -> None:
+    stream = streams[name]
+    chance = random.Random(name)
+    for at in (0, *(chance.randrange(len(stream) // 2) for _ in range(3))):
+        heard = entered(name, stream, at)
+        pcm, said = decoded(heard, closed)
+        assert said == "", at
+        is_the_tone(pcm, seconds_of(name, heard, stream))
+
+
+@pytest.mark.host
+@needs_decoder
+@pytest.mark.parametrize("name", STREAMS)
+def test_sound_comes_while_the_stream_goes_on(name: str, streams: dict[str, bytes], closed: int) -> None:
+    """Two thirds are sent, and nothing is closed: all of it but half a second must be heard."""
+    stream = entered(name, streams[name], len(streams[name]) // 10)
+    kept = Kept()
+    taker = LiveDecoder(Sandbox()).begin(kept, closed)
+    sent = stream[: max(len(stream) * 2 // 3, PROBE_BYTES + 2_000)]
+    assert fed(taker, sent) == ""
+    due = seconds_of(name, sent, streams[name]) - 0.5
+    assert soon(lambda: len(kept.pcm) / 2 / RATE > due), (len(kept.pcm) / 2 / RATE, due)
+    assert taker.end() == ""
+
+
+@pytest.mark.host
+@needs_decoder
+def test_what_is_sent_too_loud_comes_out_with_its_peaks_bounded(tmp_path: Path, closed: int) -> None:
+    square = "aevalsrc='0.99*sgn(sin(2*PI*997*t))':d=4:s=44100"
+    ffmpeg("-f", "lavfi", "-i", square, "-c:a", "libmp3lame", "-b:a", "128k", tmp_path / "loud.mp3")
+    pcm, said = decoded((tmp_path / "loud.mp3").read_bytes(), closed)
+    assert said == ""
+    assert true_peak_dbtp(pcm[RATE:]) <= PEAK_DBTP_MAX + 0.3
+
+
+@pytest.mark.host
+@needs_decoder
+@pytest.mark.parametrize("name", ["vorbis.ogg", "opus.ogg"])
+def test_an_ogg_stream_that_begins_anew_goes_on(
+    name: str, streams: dict[str, bytes], tmp_path: Path, closed: int
+) -> None:
+    """As at every new title: its headers again, under another serial number."""
+    again = sine(tmp_path / name, SECONDS, *STREAMS[name], "-serial_offset", "77").read_bytes()
+    assert again[14:18] != streams[name][14:18]
+    pcm, said = decoded(streams[name] + again, closed)
+    assert said == ""
+    is_the_tone(pcm, 2 * SECONDS)
+
+
+@pytest.mark.host
+@needs_decoder
+@pytest.mark.parametrize("name", ["a.mp3", "a.aac"])
+def test_rubbish_in_the_middle_is_passed_over(name: str, streams: dict[str, bytes], closed: int) -> None:
+    half = len(streams[name]) // 2
+    rubbish = random.Random(1).randbytes(3_000)
+    pcm, said = decoded(streams[name][:half] + rubbish + streams[name][half:], closed)
+    assert said == ""
+    assert len(pcm) / 2 / RATE == pytest.approx(SECONDS, abs=1)
+    assert heard_hz(pcm[-4 * RATE : -RATE], RATE) == pytest.approx(440, abs=2)
+
+
+@pytest.mark.host
+@needs_decoder
+@pytest.mark.parametrize("seed", range(4))
+def test_rubbish_alone_is_named_and_harms_nobody(seed: int, closed: int) -> None:
+    pcm, said = decoded(random.Random(seed).randbytes(300_000), closed)
+    assert said.startswith("decoder: ") or said.endswith("is not let in") or len(pcm) < 2 * RATE * SECONDS, said
+
+
+@pytest.mark.host
+@needs_decoder
+@pytest.mark.parametrize(
+    ("ending", "named"),
+    [("wav", "wav"), ("flac", "flac"), ("ts", "mpegts"), ("mkv", "matroska,webm"), ("aiff", "aiff")],
+)
+def test_what_is_no_stream_is_not_let_in(ending: str, named: str, tmp_path: Path, closed: int) -> None:
+    pcm, said = decoded(sine(tmp_path / f"a.{ending}", 4).read_bytes(), closed)
+    assert (pcm, said) == (b"", f"decoder: {named} is not let in")
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (b"#EXTM3U\n#EXTINF:-1,VOV\nhttp://example.vn/vov\n", "a playlist (HLS, M3U)"),
+        (b"[playlist]\nNumberOfEntries=1\nFile1=http://example.vn/\n", "a playlist (PLS)"),
+        (b"<!DOCTYPE html>" + b"<p>404</p>" * 200, "a document (HTML, XML)"),
+        (b"https://example.vn/stream.mp3\n", "an address of something else"),
+        (b"", "an empty file"),
+    ],
+    ids=["m3u", "pls", "html", "address", "nothing"],
+)
+def test_what_names_another_place_is_refused_by_name_and_never_decoded(body: bytes, named: str, closed: int) -> None:
+    walls = Playing(b"")
+    assert decoded(body, closed, LiveDecoder(walls)) == (b"", f"no sound but {named}")
+    assert walls.runs == 0
+
+
+# With what stands for a decoder
+
+
+class Playing:
+    """A ``Confined`` in which a program gives these chunks of sound, and stays until its input ends."""
+
+    def __init__(self, *chunks: bytes) -> None:
+        self.chunks = chunks
+        self.runs = 0
+        self.played = threading.Event()
+        self.limits: Limits | None = None
+
+    def run(
+        self,
+        argv: tuple[str, ...],
+        source: BinaryIO,
+        limits: Limits,
+        take: Callable[[bytes], object],
+        stop: int | None = None,
+    ) -> Ended:
+        self.runs += 1
+        self.limits = limits
+        for chunk in self.chunks:
+            take(chunk)
+        self.played.set()
+        while source.read(1_000):
+            pass
+        return Ended(End.EXITED, 0, 0, "")
+
+
+@dataclass(frozen=True)
+class Instead:
+    """Real walls around a script of ours in place of ffmpeg."""
+
+    walls: Confined
+    code: str
+
+    def run(
+        self,
+        argv: tuple[str, ...],
+        source: BinaryIO,
+        limits: Limits,
+        take: Callable[[bytes], object],
+        stop: int | None = None,
+    ) -> Ended:
+        return self.walls.run(script(self.code), source, limits, take, stop)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+BYTES = b"\xff\xfb\x90\x00" * 200
+
+
+def test_half_a_frame_that_a_decoder_left_does_not_turn_the_next_ones_sound_to_noise(closed: int) -> None:
+    kept = Kept()
+    for _ in range(2):
+        taker = LiveDecoder(Playing(b"\1\2\3", b"\4\5")).begin(kept, closed)
+        assert fed(taker, BYTES) == ""
+        assert taker.end() == ""
+    assert kept.pcm == b"\1\2\3\4" * 2
+
+
+def test_a_recording_that_comes_faster_than_it_sounds_is_named_and_a_burst_is_not(closed: int) -> None:
+    clock, walls = Clock(), Playing(bytes(2 * RATE * (AHEAD_MS_MAX // SECOND_MS + 10)))
+    taker = LiveDecoder(walls, clock=clock).begin(Kept(), closed)
+    fed(taker, BYTES)
+    assert walls.played.wait(PATIENCE_S)
+    clock.now += 10
+    assert taker.feed(b"x") == ""
+    clock.now -= 1
+    assert taker.feed(b"x") == "comes faster than it sounds: a recording, no live source"
+    taker.end()
+
+
+def test_bytes_without_sound_are_worth_nothing_after_a_while(closed: int) -> None:
+    clock = Clock()
+    taker = LiveDecoder(Playing(), patience=DecodingPatience(soundless_s=30), clock=clock).begin(Kept(), closed)
+    assert fed(taker, BYTES) == ""
+    clock.now += 30
+    assert taker.feed(b"x") == ""
+    clock.now += 1
+    assert taker.feed(b"x") == "no sound in what has come for 30 s"
+    taker.end()
+
+
+def test_a_relay_may_take_what_the_longest_programme_needs(closed: int) -> None:
+    walls = Playing()
+    taker = LiveDecoder(walls).begin(Kept(), closed)
+    fed(taker, BYTES)
+    taker.end()
+    assert RELAY_S_MAX * SECOND_MS == CLIP_MS_MAX
+    assert walls.limits is not None
+    assert walls.limits.wall_s > RELAY_S_MAX
+    assert walls.limits.output_bytes >= (RELAY_S_MAX * SECOND_MS + AHEAD_MS_MAX) * RATE * 2 // SECOND_MS
+
+
+@pytest.fixture(params=["bubblewrap", "worker"])
+def walls(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sandbox | DecodeService]:
+    if request.param == "bubblewrap":
+        yield Sandbox()
+        return
+    with stand_in_manager(tmp_path, "/usr/bin/python3", FFMPEG) as service:
+        yield service
+
+
+IGNORES_ITS_END = (
+    "import sys, time; sys.stdin.buffer.read(1); sys.stdout.write('xx'); sys.stdout.flush(); time.sleep(10_000)"
+)
+
+
+@pytest.mark.host
+@needs_decoder
+def test_a_decoder_that_will_not_end_is_ended_with_its_source(walls: Sandbox | DecodeService, closed: int) -> None:
+    kept = Kept()
+    taker = LiveDecoder(Instead(walls, IGNORES_ITS_END)).begin(kept, closed)
+    fed(taker, BYTES)
+    assert soon(lambda: kept.pcm == b"xx")
+    os.eventfd_write(closed, 1)
+    ending = threading.Thread(target=taker.end, daemon=True)
+    ending.start()
+    ending.join(PATIENCE_S)
+    assert not ending.is_alive()
+
+
+@pytest.mark.host
+@needs_decoder
+def test_a_decoder_that_will_not_end_with_its_stream_is_ended_after_a_grace(closed: int) -> None:
+    taker = LiveDecoder(Instead(Sandbox(), IGNORES_ITS_END), patience=DecodingPatience(flush_s=0.1)).begin(
+        Kept(), closed
+    )
+    fed(taker, BYTES)
+    ending = threading.Thread(target=taker.end, daemon=True)
+    ending.start()
+    ending.join(PATIENCE_S)
+    assert not ending.is_alive()
+
+
+@pytest.mark.host
+@needs_decoder
+def test_a_decoder_that_takes_nothing_is_left(closed: int) -> None:
+    patience = DecodingPatience(takes_s=0.2, flush_s=0)
+    taker = LiveDecoder(Instead(Sandbox(), IGNORES_ITS_END), patience=patience).begin(Kept(), closed)
+    assert fed(taker, bytes([0xFF]) * 1_000_000) == "the decoder takes nothing more"
+    taker.end()
+
+
+@pytest.mark.host
+@needs_decoder
+def test_whoever_waits_for_a_decoder_is_let_go_by_the_end(closed: int) -> None:
+    taker = LiveDecoder(Instead(Sandbox(), IGNORES_ITS_END), patience=DecodingPatience(takes_s=10_000)).begin(
+        Kept(), closed
+    )
+    said: list[str] = []
+    feeding = threading.Thread(target=lambda: said.append(fed(taker, bytes([0xFF]) * 1_000_000)), daemon=True)
+    feeding.start()
+    os.eventfd_write(closed, 1)
+    feeding.join(PATIENCE_S)
+    assert said == ["closed"]
+    taker.end()
+
+
+@pytest.mark.host
+@needs_decoder
+def test_the_worker_of_the_unit_decodes_a_stream_too(
+    walls: Sandbox | DecodeService, streams: dict[str, bytes], closed: int
+) -> None:
+    pcm, said = decoded(streams["a.mp3"][5_000:], closed, LiveDecoder(walls))
+    assert said == ""
+    is_the_tone(pcm, SECONDS * (1 - 5_000 / len(streams["a.mp3"])))
+
+
+def test_without_walls_nothing_is_decoded_and_the_reason_says_so(closed: int) -> None:
+    pcm, said = decoded(BYTES * 200, closed, LiveDecoder(Sandbox("/nonexistent/bwrap")))
+    assert pcm == b""
+    assert said.startswith("no sandbox, so no decoding: ")

@@ -1,0 +1,192 @@
+"""Live sources that are open have a thread and a ring each, few at a time, and nothing of them stays when closed."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent.audio.live_decoder import LiveDecoder
+from edge_agent.audio.live_ring import BLOCK_MS, LiveRing
+from edge_agent.audio.sandbox import Sandbox
+from edge_agent.core.effects import CloseLive, OpenLive
+from edge_agent.core.units import SECOND_MS, ClipKey
+from edge_agent.live_worker import OPEN_MAX, LiveWorker
+from edge_agent.sync.closing import Closing
+from edge_agent.sync.https import Trust
+from edge_agent.sync.live_stream import LivePatience, LiveStream
+from edge_agent.sync.port import Taker
+from tests.audio.making import heard_hz, needs_decoder, sine
+from tests.host.content import running_content
+from tests.sync.rigs import host_clock
+
+RATE = 16_000
+PATIENCE_S = 120
+LINGERS_S = 0.3
+# What must not begin meanwhile would begin in a hundredth of it.
+A, B, C = (ClipKey(letter * 64) for letter in "abc")
+BLOCK = bytes(2 * RATE * BLOCK_MS // SECOND_MS)
+
+
+class FakeLine:
+    """A ``LiveLine``: remembers what was relayed; comes back from a closed source when it may."""
+
+    def __init__(self) -> None:
+        self.began: list[tuple[str, ...]] = []
+        self.ended: list[tuple[str, ...]] = []
+        self.may_end = threading.Event()
+        self.may_end.set()
+
+    def relay(self, urls: tuple[str, ...], begin: Callable[[], Taker], closing: Closing) -> None:
+        self.began.append(urls)
+        while not closing.over():
+            closing.wait(PATIENCE_S)
+        assert self.may_end.wait(PATIENCE_S)
+        self.ended.append(urls)
+
+
+class Desk:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.line = FakeLine()
+        self.worker = LiveWorker(folder, RATE, LiveDecoder(Sandbox()), self.line)
+
+    def open(self, *keys: ClipKey) -> None:
+        for key in keys:
+            self.worker.order(OpenLive(key, (f"https://x/{key[0]}",)))
+
+    def close(self, *keys: ClipKey) -> None:
+        for key in keys:
+            self.worker.order(CloseLive(key))
+
+    def rings(self) -> list[str]:
+        return sorted(path.name[0] for path in self.folder.glob("*.ring"))
+
+    def began(self) -> list[str]:
+        return sorted(urls[0][-1] for urls in self.line.began)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path / "live")
+    yield desk
+    desk.line.may_end.set()
+    desk.close(A, B, C)
+    soon(lambda: not threads())
+
+
+def threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("live ")]
+
+
+def soon(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < until, "it never came about"
+        time.sleep(0.005)
+
+
+def said(caplog: pytest.LogCaptureFixture, word: str) -> list[str]:
+    return [record.getMessage() for record in caplog.records if word in record.getMessage()]
+
+
+def test_a_source_that_is_opened_twice_is_relayed_once(desk: Desk) -> None:
+    desk.open(A, A, A)
+    soon(lambda: desk.rings() == ["a"] and desk.began() == ["a"])
+    assert len(threads()) == 1
+
+
+def test_closing_takes_thread_and_ring_away(desk: Desk) -> None:
+    desk.open(A, B)
+    soon(lambda: desk.began() == ["a", "b"])
+    desk.close(A)
+    soon(lambda: len(threads()) == 1)
+    assert desk.rings() == ["b"]
+    desk.close(A, A, C)
+    assert [thread.name for thread in threads()] == ["live " + B[:12]]
+
+
+def test_a_source_too_many_is_refused_by_name_and_harms_none(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    assert OPEN_MAX == 2
+    desk.open(A, B, C)
+    soon(lambda: desk.began() == ["a", "b"])
+    assert len(said(caplog, f"live source refused key={C[:12]} why=2 are open")) == 1
+    desk.close(A)
+    desk.open(C)
+    soon(lambda: desk.began() == ["a", "b", "c"])
+
+
+def test_a_ring_is_never_written_by_two(desk: Desk) -> None:
+    """The line of the first is still busy when the source is opened again; its end must not take the new ring away."""
+    desk.line.may_end.clear()
+    desk.open(A)
+    soon(lambda: desk.began() == ["a"])
+    desk.close(A)
+    desk.open(A)
+    desk.close(A)
+    desk.open(A)
+    time.sleep(LINGERS_S)
+    assert desk.began() == ["a"]
+    desk.line.may_end.set()
+    soon(lambda: len(desk.line.began) - len(desk.line.ended) == 1 and len(threads()) == 1)
+    assert desk.rings() == ["a"]
+
+
+def test_what_an_earlier_process_left_is_gone(tmp_path: Path) -> None:
+    LiveRing(tmp_path / "live", RATE).writer(A)
+    desk = Desk(tmp_path / "live")
+    assert desk.rings() == []
+    assert LiveRing(tmp_path / "live", RATE).reader(A).newest() is None
+
+
+def test_the_folder_is_the_agents_and_its_group_reads_it(desk: Desk) -> None:
+    desk.open(A)
+    soon(lambda: desk.rings() == ["a"])
+    assert stat.S_IMODE(desk.folder.stat().st_mode) == 0o750
+
+
+def test_a_ring_that_there_is_no_room_for_is_said_and_ends_nothing(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.folder.write_text("in the way")
+    desk.open(A)
+    soon(lambda: bool(said(caplog, "live source without a ring")))
+    assert desk.began() == []
+    desk.close(A)
+    soon(lambda: not threads())
+
+
+def test_a_threads_end_is_no_condition_of_the_processes(desk: Desk) -> None:
+    desk.open(A)
+    assert all(thread.daemon for thread in threads())
+
+
+@pytest.mark.host
+@needs_decoder
+def test_what_is_sent_lies_in_the_ring_and_a_cut_line_goes_on_in_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    stream = sine(tmp_path / "a.mp3", 6, "-b:a", "64k").read_bytes()
+    patience = LivePatience(pause_s_min=0.01, pause_s_max=0.02)
+    with running_content(tmp_path) as content, contextlib.ExitStack() as stack:
+        url = content.put("a.mp3", stream[10_000:])
+        line = LiveStream(Trust(content.authority.path, host_clock), patience)
+        worker = LiveWorker(tmp_path / "live", RATE, LiveDecoder(Sandbox()), line)
+        worker.order(OpenLive(A, (url,)))
+        stack.callback(worker.order, CloseLive(A))
+        reader = LiveRing(tmp_path / "live", RATE).reader(A)
+        stack.callback(reader.close)
+        soon(lambda: (reader.newest() or 0) > 110)
+        pcm = b"".join(block for number in range(10, 110) if (block := reader.read(number)))
+    assert len(pcm) == 100 * len(BLOCK)
+    assert heard_hz(pcm[: 2 * RATE * 3], RATE) == pytest.approx(440, abs=2)
+    soon(lambda: not threads())
+    assert len(said(caplog, "live source is heard url=")) >= 2
+    assert len(said(caplog, "live source closed")) == 1
