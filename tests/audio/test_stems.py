@@ -35,6 +35,7 @@ from edge_agent.spoken.stems import Spoken
 from tests.audio.making import ESPEAK, ffmpeg, needs_decoder, needs_voice
 from tests.audio.meter import lufs, true_peak_dbtp
 from tests.audio.test_staging import PlainDecoder, PlainVoice
+from tests.fakes.voice import FakeVoice
 
 RATE = 48_000
 BREATH = bytes(JOIN_MS * RATE // 1_000 * 2)
@@ -318,3 +319,11 @@ def test_a_quiet_recording_and_the_voice_are_heard_alike(tmp_path: Path) -> None
     assert lufs(person) == pytest.approx(TARGET_LUFS, abs=1.5)
     assert lufs(machine) == pytest.approx(lufs(person), abs=3.5)
     assert true_peak_dbtp(pcm) <= PEAK_DBTP_MAX + 0.3
+
+
+def test_a_text_longer_than_may_be_ordered_is_refused_whatever_of_it_is_recorded(tmp_path: Path, folder: Path) -> None:
+    fake = FakeVoice()
+    voice = RecordedFirst(folder, Stager(PcmStore(tmp_path / "state"), PlainDecoder(), fake, RATE))
+    trouble = voice.speak("vi", "Kính thưa bà con! " + "Nước lên. " * 200, io.BytesIO())
+    assert trouble is not None
+    assert (trouble.reason, trouble.again, fake.said) == (Reason.AUDIO_TOO_LONG, False, [])

@@ -51,6 +51,8 @@ def test_a_draft_offers_a_file_and_the_voice_only_where_nothing_can_be_recorded(
     assert 'file = "ban-tin.mp3" # không thu âm được thì / last resort: text = "…" (máy đọc)' in helped("sign", capsys)
 
 
-@pytest.mark.parametrize("page", ["configuration.md", "one-job.md", "adr/0026-recorded-stems-before-the-voice.md"])
-def test_who_looks_after_stations_reads_it_too(page: str) -> None:
+@pytest.mark.parametrize(
+    "page", ["configuration.md", "one-job.md", "protocol.md", "adr/0026-recorded-stems-before-the-voice.md"]
+)
+def test_who_looks_after_stations_or_talks_to_them_reads_it_too(page: str) -> None:
     assert re.search("record.*last resort|last resort.*record", flat((DOCS / page).read_text("utf-8")))
