@@ -1,7 +1,7 @@
 """The device process's unit on a booted system: what its scheduling is as shipped, and with the drop-in for real time.
 
-In the unit's place stands a program that says how it is scheduled, in a thread of its own too, and whether it may take
-more than it was given. Users, walls and calls are the shipped unit's.
+In the unit's place stands a program that says how it is scheduled, in a thread of its own too. Users, walls and calls
+are the shipped unit's.
 """
 
 from __future__ import annotations
@@ -26,12 +26,7 @@ look()
 thread = threading.Thread(target=look)
 thread.start()
 thread.join()
-try:
-    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50))
-    refused = False
-except PermissionError:
-    refused = True
-print(json.dumps({"policies": found, "nice": os.getpriority(os.PRIO_PROCESS, 0), "refused": refused}), flush=True)
+print(json.dumps({"policies": found, "nice": os.getpriority(os.PRIO_PROCESS, 0)}), flush=True)
 """
 ASKS = """
 set -eu
@@ -60,8 +55,8 @@ def test_as_shipped_it_is_ordinary_and_with_the_drop_in_every_thread_is_round_ro
     (shared / "users.conf").write_text((SYSTEMD / "sysusers.d/edge-agent.conf").read_text())
     (shared / "asks.sh").write_text(ASKS.format(shared=SHARED))
     shipped, realtime = map(json.loads, run_booted(shared, added, f"/bin/sh {SHARED}/asks.sh").splitlines())
-    assert shipped == {"policies": [os.SCHED_OTHER] * 2, "nice": -5, "refused": True}
-    assert realtime == {"policies": [os.SCHED_RR] * 2, "nice": -5, "refused": True}
+    assert shipped == {"policies": [os.SCHED_OTHER] * 2, "nice": -5}
+    assert realtime == {"policies": [os.SCHED_RR] * 2, "nice": -5}
 
 
 def telling_instead(unit: str, said: str) -> str:
