@@ -44,7 +44,9 @@ REST_S = 2.5
 # The station has given its card back by then.
 PLAYED_S = (1.0, 1.4)
 # Every queue is full; chosen anew each time, so that ordering keeps no step with anybody's period.
-SOUND_S = 0.4
+SETTLED_S, SOUND_S = 0.3, 0.4
+# For a sink to have taken on the steps that its listener asks for.
+HURRY_S = 0.05
 LOUD_HZ, LOUD_S = 1_000, 5
 SEED = 1
 FRAME_BYTES = 4
@@ -74,16 +76,10 @@ def measure(quick: bool, runs: int = 0) -> Section:
         for peer, stage in stages_of(peers, folder, pulse, curtain, seconds):
             peer.start(stage)
             players.append(_peer(peer, stage, loud))
-        ears = {name: curtain.enter_context(Recorder(pulse, name)) for name in names}
-        idle = _rounds(players, runs, lambda player: player.stop(), (REST_S, REST_S))
-        cutting = _rounds(players, runs, lambda player: player.faint(), PLAYED_S)
-        heard = {name: ear.stop() for name, ear in ears.items()}
+        idle = _rounds(pulse, players, runs, lambda player: player.stop(), (REST_S, REST_S))
+        cutting = _rounds(pulse, players, runs, lambda player: player.faint(), PLAYED_S)
         server = _server_alone(pulse, runs)
-    found = {
-        (name, doing): _delays(heard[name], told[name])
-        for doing, told in ((IDLE, idle), (CUTTING, cutting))
-        for name in names
-    }
+    found = {(name, doing): told[name] for doing, told in ((IDLE, idle), (CUTTING, cutting)) for name in names}
     aims = {(STATION, CUTTING): HARD_MS_MAX}
     figures = [
         figure
@@ -124,30 +120,43 @@ def _notes(medians: Mapping[tuple[str, str], float], server: float) -> Sequence[
 
 
 def _rounds(
-    players: Sequence[Player], runs: int, before: Callable[[Player], None], passing_s: tuple[float, float]
+    pulse: Pulse,
+    players: Sequence[Player],
+    runs: int,
+    before: Callable[[Player], None],
+    passing_s: tuple[float, float],
 ) -> dict[str, list[float]]:
-    """When each was ordered to be loud (boot time, ms): all are brought where they begin, then it is one's turn."""
+    """How long after its order each was loud, ms: all are brought where they begin, then it is one's turn.
+
+    Each round has a recording of its own: over minutes on a busy machine a long one loses its hold on the clock.
+    """
     chance = random.Random(SEED)
-    told: dict[str, list[float]] = {player.name: [] for player in players}
+    delays: dict[str, list[float]] = {player.name: [] for player in players}
     for _ in range(runs):
         for player in players:
             before(player)
         time.sleep(chance.uniform(*passing_s))
-        for player in players:
-            time.sleep(chance.uniform(0, SOUND_S / 4))
-            told[player.name].append(time.clock_gettime_ns(time.CLOCK_BOOTTIME) / 1e6)
-            player.loud()
-            time.sleep(SOUND_S)
-    return told
+        with contextlib.ExitStack() as listening:
+            ears = [listening.enter_context(Recorder(pulse, player.name)) for player in players]
+            time.sleep(SETTLED_S)
+            told = [_ordered_ms(player, chance) for player in players]
+            for player, ear, told_ms in zip(players, ears, told, strict=True):
+                delays[player.name].append(_onset_ms(ear.stop(), told_ms) - told_ms)
+    return delays
 
 
-def _delays(heard: Recording, told_ms: Sequence[float]) -> list[float]:
-    return [_onset_ms(heard, told) - told for told in told_ms]
+def _ordered_ms(player: Player, chance: random.Random) -> float:
+    """Order one to be loud, and let it sound; when it was ordered (boot time)."""
+    time.sleep(chance.uniform(0, SOUND_S / 4))
+    told_ms = time.clock_gettime_ns(time.CLOCK_BOOTTIME) / 1e6
+    player.loud()
+    time.sleep(SOUND_S)
+    return told_ms
 
 
 def _onset_ms(heard: Recording, told_ms: float) -> float:
     """When it first was loud after ``told_ms``; the recording dates a step's end to when the sink began it."""
-    onset = heard.onset(0, QUIET_MAX, heard.frame_at(told_ms - LATENCY_MS))
+    onset = heard.onset(0, QUIET_MAX, heard.frame_at(told_ms - 2 * LATENCY_MS))
     assert onset is not None, "what was ordered was not heard"
     return heard.instant_ms(onset) + LATENCY_MS
 
@@ -202,24 +211,30 @@ def _station(folder: Path, loud: Path, pulse: Pulse, curtain: contextlib.ExitSta
 
 def _server_alone(pulse: Pulse, runs: int) -> list[float]:
     """From the drop of a full queue to the first sample of what is written then; ms."""
-    told_ms = []
-    with _environment(pulse.env), Recorder(pulse, "alone") as recorder:
-        config = CardConfig("alone")
-        card, bell = AlsaCard(config), Bell()
-        silence, sound = bytes(config.period_frames * FRAME_BYTES), b"\x00\x40" * 2 * config.period_frames
+    delays = []
+    config = CardConfig("alone")
+    silence, sound = bytes(config.period_frames * FRAME_BYTES), b"\x00\x40" * 2 * config.period_frames
+    with _environment(pulse.env):
+        card = AlsaCard(config)
         for _ in range(runs):
-            until = time.monotonic() + PLAYED_S[0]
-            while time.monotonic() < until:
-                if card.room() >= config.period_frames:
-                    card.write(silence)
-                card.wait(0.05, bell)
-            told_ms.append(time.clock_gettime_ns(time.CLOCK_BOOTTIME) / 1e6)
-            card.drop()
-            card.write(sound)
-        time.sleep(SOUND_S)
-        heard = recorder.stop()
+            with Recorder(pulse, "alone") as recorder:
+                _keep_full(card, silence, PLAYED_S[0])
+                told_ms = time.clock_gettime_ns(time.CLOCK_BOOTTIME) / 1e6
+                card.drop()
+                card.write(sound)
+                time.sleep(SOUND_S)
+                delays.append(_onset_ms(recorder.stop(), told_ms) - told_ms)
         card.close()
-    return _delays(heard, told_ms)
+    return delays
+
+
+def _keep_full(card: AlsaCard, block: bytes, seconds: float) -> None:
+    bell = Bell()
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if card.room() >= len(block) // FRAME_BYTES:
+            card.write(block)
+        card.wait(HURRY_S, bell)
 
 
 @contextlib.contextmanager

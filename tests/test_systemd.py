@@ -32,6 +32,8 @@ UNITS = [AGENT, DEVICE]
 CLOCK_TIMER = "edge-agent-clock.timer"
 CONFINED = SYSTEMD / "drop-ins/edge-agent-confined.conf"
 # For the agent, where it sees no file but what it needs.
+REALTIME = SYSTEMD / "drop-ins/edge-agent-io-realtime.conf"
+# For the device process, where nothing may hold up its sound.
 DECODE_SOCKET = "edge-agent-decode.socket"
 DECODE_WORKER = "edge-agent-decode@.service"
 CLIP_S_MAX = 2 * 3_600
@@ -122,12 +124,19 @@ def test_a_device_process_on_debian_12_keeps_the_promise(tmp_path: Path) -> None
     assert exposure(DEVICE, tmp_path, without="PrivateUsers=") <= 0.6
 
 
-def test_sound_goes_before_ordinary_work_by_its_nice_value_alone() -> None:
-    """Real time was measured and passed over (docs/adr/0027): a unit that may not have it would not start."""
+def test_sound_goes_before_ordinary_work_by_what_no_kernel_refuses() -> None:
+    """Real time may be refused, and the unit would not start (docs/adr/0027)."""
     device, agent, worker = directives(DEVICE), directives(AGENT), directives(DECODE_WORKER)
+    assert [int(unit.get("CPUWeight", ["100"])[0]) for unit in (device, agent, worker)] == [400, 100, 100]
     assert [int(unit.get("Nice", ["0"])[0]) for unit in (device, agent, worker)] == [-5, 0, 10]
     assert {"CPUSchedulingPolicy", "CPUSchedulingPriority", "LimitRTPRIO"} & device.keys() == set()
     assert device["RestrictRealtime"] == ["yes"]
+
+
+@pytest.mark.host
+def test_real_time_that_the_service_manager_gives_opens_nothing(tmp_path: Path) -> None:
+    (tmp_path / "as_shipped").mkdir()
+    assert exposure(DEVICE, tmp_path, drop_in=REALTIME.read_text()) == exposure(DEVICE, tmp_path / "as_shipped")
 
 
 @pytest.mark.host

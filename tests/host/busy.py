@@ -1,4 +1,8 @@
-"""Others at work: loops that never pause and one that writes to the disk all the time, as important as anybody."""
+"""Others at work: loops that never pause and one that writes to the disk all the time.
+
+Each has a session of its own, as each service of a station has: the kernel then shares the processor out among sessions
+first, and a nice value counts only within one (sched(7), autogroups).
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,7 @@ def busy(loops: int, written: Path | None = None) -> Iterator[None]:
     commands = [[sys.executable, "-c", LOOPS]] * loops
     if written is not None:
         commands.append([sys.executable, "-c", WRITES, str(written)])
-    children = [subprocess.Popen(command) for command in commands]
+    children = [subprocess.Popen(command, start_new_session=True) for command in commands]
     try:
         yield
         assert all(child.poll() is None for child in children), "nobody was busy"

@@ -109,6 +109,7 @@ class DeviceProcess:
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **self._env},
+                start_new_session=True,  # as a service has: see tests.host.busy
             )
         self.run_until(lambda: self._socket.exists() or self._process.poll() is not None)
         self._line.start()
