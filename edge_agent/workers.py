@@ -6,6 +6,7 @@ log may be late, it may not have a hole. So is the mark that something sounds, u
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -296,9 +297,10 @@ class FetchAndStage:
 
     def clip(self, order: FetchClip) -> ClipStaged | ClipFailed:
         """What lies staged and is whole, by itself; else of the signed original, fetched unless that is here."""
-        staged = self._stager.lying(order.key)
-        if staged is not None:
-            return staged
+        with contextlib.suppress(OSError):  # staging it will name that
+            staged = self._stager.lying(order.key)
+            if staged is not None:
+                return staged
         fetched = self._fetcher.fetch(order.key, order.length_bytes, order.urls)
         if isinstance(fetched, FetchFailed):
             return ClipFailed(order.key, fetched.reason, fetched.again, fetched.detail)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.audio.pcm_store import ClipUnusable, PcmStore
+from edge_agent.audio.pcm_store import Clip, ClipUnusable, PcmStore
 from edge_agent.audio.staging import Stager
 from edge_agent.core.effects import FetchAhead, FetchClip, SpeakText, Sweep
 from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged, Event
@@ -185,6 +185,21 @@ def test_sound_that_lies_there_needs_its_original_no_more(tmp_path: Path) -> Non
     (tmp_path / "originals" / order.key).unlink()
     server.down = True
     assert staging.clip(order) == first
+
+
+class DeadCard(PcmStore):
+    """A store whose card gives nothing back."""
+
+    def open(self, key: ClipKey) -> Clip:
+        raise OSError("[Errno 5] Input/output error")
+
+
+def test_a_card_that_gives_nothing_back_is_an_answer_too(tmp_path: Path) -> None:
+    server = FakeServer()
+    order = clip_on(server, "https://content.test/a", bytes(9_600))
+    failed = fetch_and_stage(tmp_path, server, DeadCard(tmp_path / "audio")).clip(order)
+    assert isinstance(failed, ClipFailed)
+    assert (failed.reason, failed.again) == (Reason.AUDIO_UNREADABLE, True)
 
 
 def test_altered_sound_is_made_anew_of_the_original_and_nobody_is_asked_for_it(tmp_path: Path) -> None:

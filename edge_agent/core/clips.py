@@ -64,7 +64,8 @@ def _make(turn: Turn, item: StagedItem, clip: Clip, due: UtcMs | None, since: Mo
         turn.put_clip(key, Clip(ClipStatus.ASKED, length_ms))
         turn.emit(_request(turn.state, item))
     elif clip.reason is None or clip.failed_at < since:
-        turn.put_clip(key, replace(clip, reason=Reason.CACHE_FULL, failed_at=turn.now.mono))
+        full = replace(clip, duration_ms=length_ms, reason=Reason.CACHE_FULL, failed_at=turn.now.mono)
+        turn.put_clip(key, full)
         words = explain(Reason.CACHE_FULL)
         turn.note(Level.WARNING, "no room for audio yet", clip=key[:12], ms=length_ms, words=words)
 
@@ -183,14 +184,14 @@ def objection(job: Job, item: StagedItem, duration_ms: int) -> Reason | None:
 
 def next_wake(state: State, now: Now) -> list[MonoMs]:
     """When a failed sound that is still needed is asked for again, and one that was fetched is made ready."""
-    waiting = [play for play in state.plays.values() if _may_lack_sound(state, play)]
-    needed = {item_key(item): play for play in waiting for item in items_of(state.jobs[play.job_id].job)}
-    wakes = [clip.retry_at for key, clip in state.clips.items() if key in needed and clip.retry_at is not None]
-    for play in waiting:
-        at = look_ahead.stage_at(now, play.planned)
-        clips = [state.clips.get(item_key(item)) for item in items_of(state.jobs[play.job_id].job)]
-        if at > now.mono and any(clip is not None and clip.status is ClipStatus.FETCHED for clip in clips):
-            wakes.append(at)
+    wakes: list[MonoMs] = []
+    for play in [play for play in state.plays.values() if _may_lack_sound(state, play)]:
+        made_at = look_ahead.stage_at(now, play.planned)
+        keys = [item_key(item) for item in items_of(state.jobs[play.job_id].job)]
+        clips = [state.clips[key] for key in keys if key in state.clips]
+        wakes += [clip.retry_at for clip in clips if clip.retry_at is not None]
+        if made_at > now.mono and any(clip.status is ClipStatus.FETCHED for clip in clips):
+            wakes.append(made_at)
     return wakes
 
 
@@ -213,8 +214,8 @@ def _request(state: State, item: StagedItem) -> Effect:
 
 
 def _length_ms(state: State, item: StagedItem, clip: Clip) -> int:
-    """How much room a sound will need; that of a text nobody knows before it was spoken once."""
-    return _signed_ms(state, item) if isinstance(item, ClipItem) else clip.duration_ms
+    """How much room a sound will need, as far as anybody knows: of a text nobody does before it was spoken once."""
+    return clip.duration_ms or (_signed_ms(state, item) if isinstance(item, ClipItem) else 0)
 
 
 def _signed_ms(state: State, item: ClipItem) -> int:

@@ -1,8 +1,9 @@
 """Decide which staged sound makes room for which, within what a station may keep (``Site.sound_ms_max``).
 
-What is needed last goes first, and nothing goes for what is needed later: that waits until there is room. What is left
-of a sound that went is what it is made of, so it is made again in its time, without a network. Sound that no known job
-needs lies on the card at no cost: it goes before all that is counted here (``kept``).
+What is needed last goes first, and nothing goes for what is needed later: that waits until there is room, and what is
+needed still later does not overtake it, so that a step looks for room once, however many wait for it. What is left of a
+sound that went is what it is made of: it is made again in its time, without a network. Sound that no known job needs
+lies on the card at no cost: it goes before all that is counted here (``kept``).
 """
 
 from __future__ import annotations
@@ -25,11 +26,24 @@ def make_room(turn: Turn, key: ClipKey, needed_ms: int, due: UtcMs | None) -> bo
 
     What is due now is told yes in any case: whether a warning fits, the disk alone may say.
     """
+    if due is not None and (due >= turn.no_room_from or needed_ms > turn.state.site.sound_ms_max):
+        return False
+    over, gone = _over(turn, key, needed_ms, due)
+    if over > 0 and due is not None:
+        turn.no_room_from = due
+        return False
+    for other in gone:
+        turn.put_clip(other, replace(turn.state.clips[other], status=ClipStatus.FETCHED))
+    return True
+
+
+def _over(turn: Turn, key: ClipKey, needed_ms: int, due: UtcMs | None) -> tuple[int, list[ClipKey]]:
+    """How much of it has no room, and what goes for the rest."""
     clips = turn.state.clips
     held = sum(clip.duration_ms for other, clip in clips.items() if clip.status in _HOLDS and other != key)
     over = held + needed_ms - turn.state.site.sound_ms_max
     if over <= 0:
-        return True
+        return over, []
     needed = _needed(turn.state)
     before = turn.now.utc if due is None else due
     later = {
@@ -43,11 +57,7 @@ def make_room(turn: Turn, key: ClipKey, needed_ms: int, due: UtcMs | None) -> bo
         if over > 0:
             gone.append(other)
             over -= clips[other].duration_ms
-    if over > 0 and due is not None:
-        return False
-    for other in gone:
-        turn.put_clip(other, replace(clips[other], status=ClipStatus.FETCHED))
-    return True
+    return over, gone
 
 
 def kept(state: State) -> frozenset[ClipKey]:

@@ -27,7 +27,7 @@ from edge_agent.core.programme import (
 from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.schedule import caught_up, next_instant, sounds_once
 from edge_agent.core.state import Ending, GoesOn, KnownJob, Occurrence, Turn, Unproven, ZonePart, ZoneRun
-from edge_agent.core.units import SECOND_MS, MonoMs, PlayId, UtcMs, ZoneId
+from edge_agent.core.units import NEVER, SECOND_MS, MonoMs, PlayId, UtcMs, ZoneId
 
 STOP_GRACE_MS = 2 * SECOND_MS
 # The device answers a stop within one buffer (600 ms, 1.6 s at most); after this it is taken for lost.
@@ -302,6 +302,7 @@ def finish(turn: Turn, play: Occurrence, cause: Cause, reason: Reason | None, *,
     unproven = known.unproven is not None
     turn.emit(records.of_play(known.accepted, done, reason, turn.now, job_over=over, unseen=unseen, unproven=unproven))
     turn.drop_play(play.key)
+    turn.no_room_from = NEVER  # its sound is needed later now, or not at all
     if over:
         turn.drop_job(play.job_id)
         clips.forget_unneeded(turn)

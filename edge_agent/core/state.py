@@ -21,7 +21,7 @@ from edge_agent.core.programme import NOTHING_RELAYED, Part, Relayed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
 from edge_agent.core.trust_standing import NOTHING_STANDS, TrustStanding, TrustVersion
-from edge_agent.core.units import ClipKey, JobId, MonoMs, PlayId, UtcMs, ZoneId
+from edge_agent.core.units import NEVER, ClipKey, JobId, MonoMs, PlayId, UtcMs, ZoneId
 
 OccurrenceKey = tuple[JobId, UtcMs]
 
@@ -179,7 +179,7 @@ class ClipStatus(StrEnum):
 class Clip:
     """One sound. ``retry_at`` is when one that waits or has failed is asked for, ``failed_at`` when it last failed.
 
-    ``duration_ms``: of one that is ready, and of one that is asked for the room that is left to it.
+    ``duration_ms``: of one that is ready, else the room that it will need, where that is known; 0: not known.
     """
 
     status: ClipStatus
@@ -377,12 +377,16 @@ class State:
 
 
 class Turn:
-    """One step in the making: the state so far, and what is to be done about it."""
+    """One step in the making: the state so far, and what is to be done about it.
+
+    ``no_room_from``: for sound that is due then, or later, there is no room.
+    """
 
     def __init__(self, state: State, now: Now) -> None:
         self.state = state
         self.now = now
         self.effects: list[Effect] = []
+        self.no_room_from = NEVER
 
     def emit(self, *effects: Effect) -> None:
         """Ask something of the world."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge_agent.audio import joined
 from edge_agent.audio.confined import Trouble
@@ -192,6 +195,18 @@ def test_tags_without_end_cost_no_more_than_a_few_looks(tmp_path: Path, monkeypa
     monkeypatch.setattr(joined.os, "pread", pread)
     assert found(tmp_path / "a", b"") is None
     assert len(looks) == joined.TAGS_MAX + 1
+
+
+FRAGMENTS_OF_FILES = st.sampled_from([RIFF, STREAM, BOX, PAGE, PAGE[:28], b"OggS", b"WAVE", tag(b""), tag(RIFF)[:14]])
+
+
+@given(st.lists(FRAGMENTS_OF_FILES | st.binary(max_size=40), max_size=12).map(b"".join))
+def test_whatever_the_bytes_are_they_have_an_answer(content: bytes) -> None:
+    with tempfile.TemporaryFile() as source:
+        source.write(content)
+        source.flush()
+        told = another_begins(source)
+    assert told is None or 0 < int(told.split(" at byte ")[1].split(":")[0]) < len(content)
 
 
 def test_words_that_are_no_beginning_are_sound(tmp_path: Path) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import pytest
+
 from edge_agent.core import effects as fx
-from edge_agent.core import explain
+from edge_agent.core import explain, sound_room
+from edge_agent.core.events import Tick
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
-from edge_agent.core.state import ClipStatus
-from edge_agent.core.units import HOUR_MS
+from edge_agent.core.state import ClipStatus, State
+from edge_agent.core.units import HOUR_MS, ClipKey, UtcMs
 from tests.core.bench import CHO, CLIP_MS, DINH, SPEECH_MS, Bench, audience
 from tests.trust import makers
 
@@ -78,6 +83,52 @@ def test_no_more_goes_than_must() -> None:
     bench.order(**due_in(18.5, 4))
     assert ready(bench) == ["1", "2", "4"]
     assert len(bench.every(fx.FetchClip)) == 4
+
+
+def test_what_waits_for_room_is_not_overtaken_by_what_would_fit_and_is_due_later() -> None:
+    long = [makers.clip_item(digest="2" * 64, duration_ms=2 * CLIP_MS)]
+    bench = a_night_later(2, due_in(20, 1))
+    bench.order(**due_in(21, 2, items=long))
+    bench.pass_s(600)
+    bench.order(**due_in(22, 3))
+    bench.pass_s(600)
+    assert ready(bench) == ["1"]
+    assert reasons(bench) == {"j-1": None, "j-2": Reason.CACHE_FULL, "j-3": Reason.CACHE_FULL}
+    bench.pass_s(6_010)
+    bench.end("j-1")
+    assert ready(bench) == ["2"]
+    assert reasons(bench) == {"j-2": None, "j-3": Reason.CACHE_FULL}
+
+
+def test_what_waits_takes_the_room_of_a_job_that_is_given_up_in_the_same_step() -> None:
+    """Though it was asked first; and there may be no other step for hours."""
+    bench = a_night_later(1, due_in(20, 1), due_in(21, 2, **{"class": "priority"}))
+    assert ready(bench) == ["1"]
+    bench.pass_s(2 * 3_600 + 60)
+    assert bench.outcomes() == [("j-1", "missed", "missed")]
+    assert ready(bench) == ["2"]
+
+
+def test_what_can_never_fit_holds_up_nobody() -> None:
+    endless = [makers.clip_item(digest="2" * 64, duration_ms=9 * CLIP_MS)]
+    bench = a_night_later(2, due_in(20, 1), due_in(21, 2, items=endless), due_in(22, 3))
+    assert ready(bench) == ["1", "3"]
+    assert reasons(bench)["j-2"] is Reason.CACHE_FULL
+
+
+def test_however_many_wait_a_step_looks_for_room_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[State] = []
+    look = sound_room._needed
+
+    def needed(state: State) -> Mapping[ClipKey, UtcMs]:
+        looked.append(state)
+        return look(state)
+
+    many = [makers.clip_item(digest=f"{number:064x}") for number in range(20)]
+    bench = a_night_later(1, due_in(20, 1), *(due_in(21, number, items=many) for number in range(2, 9)))
+    monkeypatch.setattr(sound_room, "_needed", needed)
+    bench.send(Tick())
+    assert len(looked) == 1
 
 
 def test_what_has_no_room_when_it_is_due_fails_by_that_name_and_once() -> None:

@@ -179,8 +179,8 @@ PLANTS = (
     Plant(
         "audio that failed is never asked for again",
         f"{CORE}/clips.py",
-        "for key, clip in state.clips.items() if key in needed and clip.retry_at is not None]",
-        "for key, clip in () if key in needed and clip.retry_at is not None]",
+        "wakes += [clip.retry_at for clip in clips if clip.retry_at is not None]",
+        "wakes += [clip.retry_at for clip in () if clip.retry_at is not None]",
     ),
     Plant(
         "an answer to an earlier hello tells the time",
