@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.audio.live_decoder import LiveDecoder
-from edge_agent.audio.live_ring import BLOCK_MS, LiveRing
+from edge_agent.audio.live_ring import BLOCK_MS, LiveRing, RingReader
 from edge_agent.audio.sandbox import Sandbox
 from edge_agent.core.effects import CloseLive, OpenLive
 from edge_agent.core.units import SECOND_MS, ClipKey
@@ -142,7 +142,7 @@ def test_what_an_earlier_process_left_is_gone(tmp_path: Path) -> None:
     LiveRing(tmp_path / "live", RATE).writer(A)
     desk = Desk(tmp_path / "live")
     assert desk.rings() == []
-    assert LiveRing(tmp_path / "live", RATE).reader(A).newest() is None
+    assert not LiveRing(tmp_path / "live", RATE).reader(A).there()
 
 
 def test_the_folder_is_the_agents_and_its_group_reads_it(desk: Desk) -> None:
@@ -183,10 +183,15 @@ def test_what_is_sent_lies_in_the_ring_and_a_cut_line_goes_on_in_it(
         stack.callback(worker.order, CloseLive(A))
         reader = LiveRing(tmp_path / "live", RATE).reader(A)
         stack.callback(reader.close)
-        soon(lambda: (reader.newest() or 0) > 110)
+        soon(lambda: _newest(reader) > 110)
         pcm = b"".join(block for number in range(10, 110) if (block := reader.read(number)))
     assert len(pcm) == 100 * len(BLOCK)
     assert heard_hz(pcm[: 2 * RATE * 3], RATE) == pytest.approx(440, abs=2)
     soon(lambda: not threads())
     assert len(said(caplog, "live source is heard url=")) >= 2
     assert len(said(caplog, "live source closed")) == 1
+
+
+def _newest(reader: RingReader) -> int:
+    """The number of the last block that lies there; 0 where there is none."""
+    return max(reader.there(), default=0)

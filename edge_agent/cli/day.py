@@ -31,7 +31,7 @@ from edge_agent.core.intake import Verify
 from edge_agent.core.job import Accepted
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import Planned
-from edge_agent.core.programme import Pause, promised_ms
+from edge_agent.core.programme import length_ms, promised_parts
 from edge_agent.core.site import Site
 from edge_agent.core.state import KnownJob, Occurrence, State, ZonePart, ZoneRun
 from edge_agent.core.units import SECOND_MS, UtcMs, ZoneId
@@ -123,11 +123,11 @@ def _sounding(state: State, event: Restored, now: Now, playing: list[Play]) -> S
 
 def _as_it_sounds(state: State, play: Play, accepted: Accepted, now: Now) -> Occurrence:
     job, begins = accepted.job, now.mono_of(play.planned)
-    rules, wish = standing.rules_of(state, now), policy.wish_for(job, play.zones, play.planned, promised_ms(job))
+    parts = promised_parts(job, state.site.frame)
+    rules, wish = standing.rules_of(state, now), policy.wish_for(job, play.zones, play.planned, length_ms(parts))
     runs = {
         zone: ZoneRun(zone, ZonePart.HEARING, policy.volume_at(rules, wish, zone, job.volume)) for zone in play.zones
     }
-    parts = (Pause(promised_ms(job)),)
     return Occurrence(
         job.job_id, play.planned, Phase.PLAYING, begins, runs, parts=parts, start_at=begins, started=begins
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from edge_agent.core import policy, standing, timetable, zones
+from edge_agent.core import framing, policy, standing, timetable, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.job import RANK, PlayAt, PlayNow
 from edge_agent.core.occurrence import Phase
@@ -346,7 +346,7 @@ class _Run(Street):
         place = standing.rank_of(self.state, job.job_id)
         order = place + 1 if place is not None else job.order or None
         what = (job.job_id, job.items[0].title, job.cls, job.level, order)
-        when = (one.planned, starts, ends)
+        when = (one.planned, starts, min(ends, framing.over_at(starts, one.parts)))
         self.plan.append(Planned(*what, *when, volumes, out, reason, under, cut, one.zones, job.rehearsal))
 
 

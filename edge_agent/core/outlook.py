@@ -59,6 +59,8 @@ class InForce:
 class Planned:
     """One instant of a day's plan. ``starts`` is when it would begin, ``ends`` its last sample, cut or not.
 
+    As it was ordered: the chimes that the station adds (``framing``) make nobody's timetable longer.
+
     ``zones`` are those it is for, ``volumes`` those that would hear it, ``out`` those that would not, each with its
     reason; ``reason``: nobody would. ``order`` None: nobody has set one. ``under`` names the exception, ``cut`` says
     that quiet hours end it, ``rehearsal`` that an emergency is none.

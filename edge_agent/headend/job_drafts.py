@@ -22,6 +22,9 @@ NOW_VALID_MS = 10 * MINUTE_MS
 EMERGENCY_VALID_MS = HOUR_MS // 2
 # As long as the protocol lets one officer order; who needs longer writes not_after.
 DURATION_S_MAX = 7_200
+EMERGENCY_GAP_S_MAX = 30
+# Between the repetitions of a warning (ISO 7240-16). Asked here, where the officer can still put it right: a station
+# plays a longer pause that was signed, for a warning that is refused over one warns nobody.
 COPIED = (
     *("job_id", "class", "order", "loops", "gap_s", "volume", "preemption", "event", "cap"),
     *("series", "version", "all_clear", "rehearsal", "corrects"),
@@ -44,11 +47,24 @@ def job_payload(fields: Fields, around: Surroundings) -> JsonObject:
 
 def broadcast(fields: Fields, around: Surroundings) -> JsonObject:
     """What is played, and when, of a job or of an entry of a timetable."""
+    _refuse_long_gap(fields)
     return {
         "when": when_payload(fields),
         "items": [_item(item, around) for item in fields.records("items", 1, ITEMS_MAX)],
         "missed": _missed(fields),
     }
+
+
+def _refuse_long_gap(fields: Fields) -> None:
+    if fields.values.get("class") == JobClass.EMERGENCY and "gap_s" in fields:
+        gap = fields.value("gap_s")
+        if isinstance(gap, int) and gap > EMERGENCY_GAP_S_MAX:
+            raise fields.wrong(
+                "gap_s",
+                f"giữa hai lần phát tin khẩn cấp nghỉ tối đa {EMERGENCY_GAP_S_MAX} giây / between repetitions of an "
+                f"emergency at most {EMERGENCY_GAP_S_MAX} s: giảm gap_s, hoặc dùng every_s trong when / lower it, or "
+                "use every_s in when",
+            )
 
 
 def _validity(fields: Fields, when: JsonObject, now: UtcMs) -> JsonObject:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import time
+from datetime import date, time
 from typing import Any
 
 import pytest
 
 from edge_agent.core import effects as fx
+from edge_agent.core.day_ahead import day_plan
 from edge_agent.core.effects import StartPlay
 from edge_agent.core.order import NextItem, Pause, Resume, Window
 from edge_agent.core.programme import (
@@ -215,6 +216,17 @@ def test_a_record_counts_no_chime_that_was_left_out() -> None:
         record.played_ms,
         OPENING_COSTS_MS,
     )
+
+
+def test_the_day_is_told_as_it_was_ordered_whatever_chimes_there_are() -> None:
+    """Four quarters of an hour are an hour on the resident's timetable too; a cut is told as it will be."""
+    bench = evening(3_000, policy=replace(LocalPolicy(), into_quiet=IntoQuiet.CUT))
+    clip = makers.clip_item(digest="c" * 64, duration_ms=CLIP_MS)
+    bench.at(60, job_id="whole", items=[clip])
+    bench.at(2_996, job_id="cut", items=[clip])
+    whole, cut = day_plan(bench.state, bench.now, date(2026, 10, 1))
+    assert (whole.starts, whole.ends) == (whole.planned, whole.planned + CLIP_MS)
+    assert (cut.cut, cut.ends) == (True, EVENING)
 
 
 def session(*seconds: float, zones: tuple[tuple[str, ...], ...] = (), **site: Any) -> Ward:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from edge_agent.core.events import AckToken, MessageArrived, PowerReported
-from edge_agent.core.site import Site, ZoneSite
+from edge_agent.core.site import STANDARD_FRAME, Site, ZoneSite
 from edge_agent.core.units import ClipKey, StationId, UtcMs, ZoneId
 from tests.days.reading import Day, moment, utc_ms
 from tests.trust import makers
@@ -239,7 +239,7 @@ def _site(day: Day) -> Site:
         )
         for zone, name in station["zones"].items()
     }
-    return makers.make_site(zones=zones, station=StationId(makers.STATION))
+    return makers.make_site(zones=zones, station=StationId(makers.STATION), frame=STANDARD_FRAME)
 
 
 def _trust() -> bytes:

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from edge_agent.core.programme import ALL_CLEAR, ALL_CLEAR_MS, ATTENTION_GAP_MS, ATTENTION_MS
+from edge_agent.core.programme import (
+    ALL_CLEAR,
+    ALL_CLEAR_MS,
+    ATTENTION_GAP_MS,
+    ATTENTION_MS,
+    CLOSING,
+    ITEM_GAP_MS,
+    OPENING,
+)
+from edge_agent.core.units import ClipKey
 from tests.days.living import SIGNALS, Living
 from tests.days.reading import ABSENT
 
 SOON_MS = 1_500
 # From an order to the relay, and from a planned instant to the first sample.
+CHIMES: dict[ClipKey, str] = {OPENING: "opening", CLOSING: "closing"}
 OUTCOMES = {
     "played": {"succeeded"},
     "cut": {"interrupted"},
@@ -57,8 +67,9 @@ class Seen:
         return all(record["rehearsal"] for record in self.records)
 
     def played_s(self) -> float:
-        """What was heard, with the day's own signals in place of the station's."""
-        total_ms = self.records[-1]["played_ms"] - self._own_signals_ms()
+        """What was heard, with the day's own signals in place of the station's, and without its chimes."""
+        chimes_ms = sum(ITEM_GAP_MS + lasts_ms for _, lasts_ms in self._chimes())
+        total_ms = self.records[-1]["played_ms"] - chimes_ms - self._own_signals_ms()
         seconds = round(total_ms / 1000, 1)
         return int(seconds) if seconds == int(seconds) else seconds
 
@@ -71,6 +82,21 @@ class Seen:
     def _relayed_s(self, name: str) -> int | float:
         seconds: float = round(self.records[-1]["relayed"][name] / 1000, 1)
         return int(seconds) if seconds == int(seconds) else seconds
+
+    def chimes(self) -> list[str]:
+        """Which of the station's chimes were heard of the last occurrence, in order."""
+        return [which for which, _ in self._chimes()]
+
+    def _chimes(self) -> list[tuple[str, int]]:
+        """Which, and how long."""
+        last = f"{self.line['id']}.{self.records[-1]['planned']}."
+        sounds = [
+            (what, start, min(end, run.ends))
+            for run in self.runs
+            if run.play.play_id.startswith(last)
+            for what, start, end in run.sounds(CHIMES)
+        ]
+        return [(what, end - start) for what, start, end in sounds if what in CHIMES.values() and start < end]
 
     def plays(self) -> int:
         return len(self.runs)

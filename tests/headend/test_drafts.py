@@ -192,6 +192,14 @@ def test_an_emergency_of_words_plays_now_and_is_valid_for_half_an_hour(world: Wo
     assert item.text == "Nước đang lên.\nĐề nghị bà con sơ tán ngay."
 
 
+def test_between_the_repetitions_of_a_warning_pass_thirty_seconds_at_most(world: World) -> None:
+    """ISO 7240-16; what is no warning may pause for longer."""
+    assert world.finish(FLOOD, loops=3, gap_s=30).job.gap_ms == 30_000
+    with pytest.raises(DraftError, match=r"gap_s: .*30 s"):
+        world.finish(FLOOD, loops=3, gap_s=31)
+    assert world.finish(BULLETIN, loops=3, gap_s=3_600).job.gap_ms == 3_600_000
+
+
 def test_a_warning_that_is_repeated_ends_with_its_last_repetition(world: World) -> None:
     job = world.finish(FLOOD, when={"every_minutes": 10, "until": "2026-09-22T00:00:00+07:00"}).job
     assert job.when == PlayNow(600_000, UtcMs(1_790_010_000_000))

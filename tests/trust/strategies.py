@@ -244,7 +244,8 @@ def actions(not_before: UtcMs) -> st.SearchStrategy[order.Action]:
 def commands(draw: st.DrawFn) -> order.Command:
     """Any command."""
     heading = draw(headings())
-    return order.Command(heading, draw(actions(heading.not_before)))
+    made = actions(heading.not_before).filter(lambda action: getattr(action, "target", "") != heading.order_id)
+    return order.Command(heading, draw(made))
 
 
 @st.composite
