@@ -85,6 +85,8 @@ class Fitting:
     session_minutes: int = 30
     minutes_per_day: int = 60
     # The station's own limits; a programme that is measured may be longer than a ward would stand.
+    sources: tuple[str, ...] = ()
+    # The live sources that the ward may relay.
     framed: bool = True
     # As a station is that says nothing of it: chimes around ordinary programmes, which rise out of silence.
 
@@ -244,7 +246,7 @@ class Ward:
         return keyring
 
     def _make_network(self) -> Keyring:
-        roles = default_roles(AREA, 1)
+        roles = default_roles(AREA, 1, self.fitting.sources)
         return create_keyring(self.folder / "headend", REALM, roles, system_utc_ms(), [self.fitting.host])
 
     def _station_files(self) -> StationFolder:

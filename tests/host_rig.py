@@ -26,6 +26,7 @@ from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.keys import Signer, new_signer
 from edge_agent.trust.strict_json import dump, parse
 from tests.host.recording import Recording
+from tests.host.stream import ToneStream
 from tests.rig import HONEST, Edge, Heard, Order, Tampering, Told, Tone
 from tests.traffic import Tap
 
@@ -43,7 +44,8 @@ class HostRig:
 
     def __init__(self, folder: Path, *, framed: bool = False) -> None:
         self.folder = folder
-        self.ward = Ward(folder, fitting=Fitting(framed=framed))
+        self._stream = ToneStream()
+        self.ward = Ward(folder, fitting=Fitting(framed=framed, sources=(self._stream.base,)))
         self._sent: dict[str, tuple[bytes, str]] = {}
         self._recording: Recording | None = None
         self._held_hellos: list[Arrival] | None = None
@@ -62,6 +64,7 @@ class HostRig:
         if kind is not None:
             print(f"agent:\n{self.ward.agent_log()}\nio:\n{(self.folder / 'io.log').read_text()}")
         self.ward.__exit__(kind, value, at)
+        self._stream.close()
         if kind is None:
             assert self.tap.faults == []
             assert {"hello", "welcome", "state", "job", "answer"} <= self.tap.seen.keys()
@@ -110,6 +113,10 @@ class HostRig:
     def _rule(self, draft: dict[str, object], zones: tuple[str, ...], key: str) -> str:
         audience = {"areas": [AREA], **({"zones": list(zones)} if zones else {})}
         return str(self.ward.headend.publish_order({**draft, **audience}, [key], self.folder))
+
+    def source(self, name: str, *, gives: bool) -> None:
+        self._stream.serve(self.ward.keyring.server("content"), PITCHES[name], self.folder)
+        (self._stream.gives.set if gives else self._stream.gives.clear)()
 
     def replay(self, job_id: str) -> None:
         self.ward.headend.publish_raw(*self._sent[job_id])
@@ -177,6 +184,10 @@ class HostRig:
 
     def _draft(self, order: Order, tampering: Tampering) -> Mapping[str, object]:
         items: list[dict[str, object]] = [_item(tone.name, file=str(_tone(self.folder, tone))) for tone in order.tones]
+        if order.relay:
+            stand_in = _item(order.relay.stand_in.name, file=str(_tone(self.folder, order.relay.stand_in)))
+            live = {"live": [f"{self._stream.base}{order.relay.name}.mp3"], "duration_s": order.relay.seconds}
+            items.append(_item(order.relay.name, **live, stand_in=stand_in))
         if order.spoken:
             items.append(_item("lời", text=order.spoken))
         draft: dict[str, object] = {

@@ -25,6 +25,15 @@ class Tone:
 
 
 @dataclass(frozen=True)
+class Relay:
+    """A live item: the source ``name`` gives a tone of that pitch, and ``stand_in`` is heard where it gives nothing."""
+
+    name: str
+    seconds: float
+    stand_in: Tone
+
+
+@dataclass(frozen=True)
 class Order:
     """What an officer wants; a rig fills in ids, serials, validity and signatures.
 
@@ -38,6 +47,7 @@ class Order:
     days: int = 1
     tones: tuple[Tone, ...] = ()
     spoken: str = ""
+    relay: Relay | None = None
     zones: tuple[str, ...] = ()
     volume: int = 100
     preemption: str = "rejoin"
@@ -114,6 +124,10 @@ class Rig(Protocol):
 
     def regulate(self, **clause: Any) -> str:
         """Sign and publish a newer regulation of one general clause, by the policy's owner; returns its id."""
+        ...
+
+    def source(self, name: str, *, gives: bool) -> None:
+        """A live source gives its tone from now on, or nothing; before it is told to it gives nothing."""
         ...
 
     def replay(self, job_id: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge_agent.core.programme import CLOSING_MS, ITEM_GAP_MS, OPENING_MS
-from tests.rig import ATTENTION, CHIME, LEFT, RIGHT, SPEECH, Heard, Order, Rig, Tampering, Tone
+from tests.rig import ATTENTION, CHIME, LEFT, RIGHT, SPEECH, Heard, Order, Relay, Rig, Tampering, Tone
 
 BULLETIN = Tone("a", 6.0)
 LONG = Tone("b", 20.0)
@@ -291,10 +291,37 @@ def an_ordinary_programme_is_framed_by_chimes_and_an_emergency_is_not(rig: Rig) 
     assert (warned["outcome"], warned["chimes_ms"]) == ("succeeded", 0)
 
 
+def a_live_source_is_relayed_and_replaced_while_it_gives_nothing(rig: Rig) -> None:
+    """On time, for as long as was ordered, with what was heard of it in the record (B6)."""
+    rig.switch_on()
+    rig.run_until(1)
+    rig.source("b", gives=True)
+    job = rig.publish(Order(at_s=18, relay=Relay("b", 26.0, Tone("a", 30.0))))
+    rig.run_until(26)
+    rig.source("b", gives=False)
+    rig.run_until(34)
+    rig.source("b", gives=True)
+    rig.run_until(47)
+    for zone in (LEFT, RIGHT):
+        assert [sound.what for sound in sounds(rig, zone)] == ["b", "a", "b"]
+        near(rig, sounds(rig, zone)[0].start_s, 18)
+        near(rig, sounds(rig, zone)[-1].end_s, 44)
+        assert [edge.on for edge in rig.relay_edges() if edge.zone == zone] == [True, False], "one relay cycle"
+    (record,) = records_of(rig, job)
+    assert record["outcome"] == "succeeded"
+    relayed = record["relayed"]
+    assert isinstance(relayed, dict)
+    assert abs(sum(relayed.values()) - 26_000) <= 50
+    assert relayed["live_ms"] >= 12_000
+    assert 3_000 <= relayed["stand_in_ms"] <= 12_000
+    assert relayed["silent_ms"] <= 2_000
+
+
 FRAMED = (an_ordinary_programme_is_framed_by_chimes_and_an_emergency_is_not,)
 """Those for a station as it is where its file says nothing of chimes; the others are told without them."""
 ALL = (
     *FRAMED,
+    a_live_source_is_relayed_and_replaced_while_it_gives_nothing,
     a_lock_and_a_stop_silence_what_sounds,
     what_is_paused_goes_on_where_it_was,
     the_wards_own_rules_come_before_an_ordinary_order,

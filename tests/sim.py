@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from edge_agent.core.job import LiveItem
+from edge_agent.core.programme import live_key
 from edge_agent.core.site import STANDARD_FRAME, UNFRAMED, Site, ZoneSite
 from edge_agent.core.units import ClipKey, UtcMs, ZoneId
 from edge_agent.trust.keys import Signer
-from tests.rig import HONEST, LEFT, RIGHT, Edge, Heard, Order, Tampering, Told
+from tests.rig import HONEST, LEFT, RIGHT, Edge, Heard, Order, Relay, Tampering, Told, Tone
 from tests.trust import makers
 from tests.ward import World
 from tests.ward.card import heard
@@ -50,7 +52,7 @@ class SimRig:
     def publish(self, order: Order, tampering: Tampering = HONEST, serial: int = 0) -> str:
         serial = serial or len(self.sent) + 1
         job_id = f"job-{serial}"
-        for tone in order.tones:
+        for tone in (*order.tones, *([order.relay.stand_in] if order.relay else [])):
             self.world.headend.names[clip_key(tone.name, tone.seconds)] = tone.name
             if tampering.altered_audio:
                 self.world.content.altered.add(clip_key(tone.name, tone.seconds))
@@ -88,6 +90,12 @@ class SimRig:
         if self.world.site.polls_home:
             self.world.home.publish(self.sent[order_id])
             self.world.home.renew()
+
+    def source(self, name: str, *, gives: bool) -> None:
+        (item,) = makers.make_job(items=[makers.live_item(urls=[source_url(name)])]).items
+        assert isinstance(item, LiveItem)
+        self.world.headend.names[live_key(item)] = name
+        self.world.air.gives(gives)
 
     def replay(self, job_id: str) -> None:
         self.world.broker.publish(makers.JOB_TOPIC, self.sent[job_id])
@@ -132,7 +140,7 @@ def ward_trust() -> bytes:
 
 def ward_roles() -> dict[str, Any]:
     """Its roles and keys, for ``makers.trust_document``; the first role is the officer's by day."""
-    day = makers.job_role(limits={"classes": ["normal", "priority"]})
+    day = makers.job_role(limits={"classes": ["normal", "priority"], "sources": ["https://live.test/"]})
     pair = [makers.signer(name).keyid for name in ("officer", "deputy")]
     emergency = makers.job_role(role="emergency", keyids=pair, threshold=2, limits={"classes": ["emergency"]})
     district = makers.signer("district")
@@ -185,7 +193,7 @@ def payload_of(order: Order, tampering: Tampering, now: UtcMs, began: UtcMs, tim
         "audience": {"areas": [area], "zones": list(order.zones)},
         "class": order.cls,
         "when": when,
-        "items": [*(_clip(tone.name, tone.seconds) for tone in order.tones), *_texts(order.spoken)],
+        "items": [*map(_clip, order.tones), *_live(order.relay), *_texts(order.spoken)],
         "volume": order.volume,
         "preemption": order.preemption,
         "loops": order.loops,
@@ -221,12 +229,26 @@ def _when(order: Order, tampering: Tampering, now: UtcMs, began: UtcMs, timezone
     return rule, UtcMs(instant + order.days * makers.DAY_MS)
 
 
-def _clip(name: str, seconds: float) -> dict[str, Any]:
-    return makers.clip_item(title=f"Bản tin {name}", digest=clip_key(name, seconds), duration_ms=round(seconds * 1000))
+def _clip(tone: Tone) -> dict[str, Any]:
+    digest, ms = clip_key(tone.name, tone.seconds), round(tone.seconds * 1000)
+    return makers.clip_item(title=f"Bản tin {tone.name}", digest=digest, duration_ms=ms)
 
 
 def _texts(spoken: str) -> list[dict[str, Any]]:
     return [makers.text_item(text=spoken)] if spoken else []
+
+
+def _live(relay: Relay | None) -> list[dict[str, Any]]:
+    if relay is None:
+        return []
+    stand_in = _clip(relay.stand_in)
+    urls, ms = [source_url(relay.name)], round(relay.seconds * 1000)
+    return [makers.live_item(urls=urls, duration_ms=ms, stand_in=stand_in)]
+
+
+def source_url(name: str) -> str:
+    """Where a live source of that name is."""
+    return f"https://live.test/{name}.mp3"
 
 
 def clip_key(name: str, seconds: float) -> ClipKey:

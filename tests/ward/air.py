@@ -41,8 +41,8 @@ class Air:
         for key in [*self._open]:
             self._close(key)
 
-    def network(self, up: bool) -> None:
-        """The way to every source is cut, or restored."""
+    def gives(self, up: bool) -> None:
+        """Every source gives its sound, or nothing; also where the way there is cut, or restored."""
         if not up:
             self.down.append((self._world.mono, FOR_EVER))
         elif self.down and self.down[-1][1] == FOR_EVER:
@@ -52,6 +52,21 @@ class Air:
     def open(self) -> frozenset[ClipKey]:
         """The sources that are open now."""
         return frozenset(self._open)
+
+    def pieces(self, part: Live, first: int, last: int) -> Iterator[tuple[ClipKey, int, int]]:
+        """(what, from, to) of what is heard of a live part in [first, last): the source, or the stand-in."""
+        at = first
+        for since, to in sorted(self._gives(part.key)):
+            begins, ends = max(since, at), min(to, last)
+            if begins < ends:
+                yield from self._stand_in(part, at, begins)
+                yield part.key, begins, ends
+                at = ends
+        yield from self._stand_in(part, at, last)
+
+    def _stand_in(self, part: Live, first: int, last: int) -> Iterator[tuple[ClipKey, int, int]]:
+        if part.stand_in is not None and part.stand_in in self._world.cache and first < last:
+            yield part.stand_in, first, last
 
     def relayed(self, parts: tuple[Part, ...], begins: int, until: int) -> Relayed:
         """What became of the live parts of a programme that began then, in [begins, until)."""

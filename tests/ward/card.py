@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
 from edge_agent.core.events import PlayEnded, PlayProgress, PlayStarted
-from edge_agent.core.programme import Relayed, Sound, length_ms
+from edge_agent.core.programme import Live, Relayed, Sound, length_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
 from tests.ward.timing import LINK_MS, STOP_MS
 
 if TYPE_CHECKING:
     from edge_agent.audio.port import PlayReport
+    from tests.ward.air import Air
     from tests.ward.world import World
 
 FRAMES_A_MS = 48
@@ -27,6 +28,7 @@ class Run:
     play: StartPlay
     begins: int
     routes: list[tuple[int, frozenset[ZoneId]]]
+    air: Air
     stopped: int | None = None
     over: bool = False
 
@@ -63,6 +65,9 @@ class Run:
         for part in self.play.parts:
             if isinstance(part, Sound):
                 yield names.get(part.key, part.key), at, at + part.duration_ms
+            elif isinstance(part, Live):
+                for key, begins, ends in self.air.pieces(part, at, at + part.duration_ms):
+                    yield names.get(key, key), begins, ends
             at += part.duration_ms
 
 
@@ -96,7 +101,7 @@ class Card:
     def start(self, play: StartPlay) -> None:
         world = self._world
         begins = max(world.machine.true_of(play.at), world.mono + LINK_MS) + self._trouble.late_ms
-        run = Run(play, begins, [(0, frozenset(feed.zone for feed in play.feeds))])
+        run = Run(play, begins, [(0, frozenset(feed.zone for feed in play.feeds))], world.air)
         self._runs[play.play_id] = run
         if self._trouble.dead or self._trouble.mute:
             run.stopped = run.begins = world.mono
