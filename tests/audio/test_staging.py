@@ -21,7 +21,7 @@ from edge_agent.audio.speech import EspeakVoice
 from edge_agent.audio.staging import Stager
 from edge_agent.core.events import ClipFailed, ClipStaged
 from edge_agent.core.job import TextItem
-from edge_agent.core.programme import ATTENTION, ATTENTION_MS, DURATION_TOLERANCE_MS, SIGNAL_MS, text_key
+from edge_agent.core.programme import ATTENTION, ATTENTION_MS, DURATION_TOLERANCE_MS, SIGNAL_MS, text_key, unlike
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
 from tests.audio.making import heard_hz, needs_decoder, needs_voice, peak_dbfs, sine
@@ -111,6 +111,21 @@ def test_a_signed_clip_is_staged_with_the_length_that_it_really_has(
     assert staged.duration_ms == -(-len(pcm) // 2 * 1_000 // RATE)
     assert staged.duration_ms == pytest.approx(3_000, abs=150)
     assert heard_hz(pcm[RATE:-RATE], RATE) == pytest.approx(440, abs=2)
+
+
+@pytest.mark.host
+@needs_decoder
+@pytest.mark.parametrize("name", ["a.mp3", "a.aac", "a.ogg", "a.wav", "a.flac"])
+def test_a_clip_cut_off_in_its_middle_is_staged_as_long_as_it_is_which_is_not_what_was_signed(
+    real: Stager, tmp_path: Path, name: str
+) -> None:
+    """Whether it plays then is the core's to say: a warning does."""
+    path = sine(tmp_path / name, 10)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    staged = real.stage_clip(key_of(path.read_bytes()), path, 10_000)
+    assert isinstance(staged, ClipStaged), staged
+    assert 3_000 < staged.duration_ms < 7_000
+    assert unlike(10_000, staged.duration_ms) is Reason.AUDIO_TOO_SHORT
 
 
 @pytest.mark.host
