@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.figures import Figure, Section, spread
 from bench.table import number
@@ -39,6 +40,19 @@ print(json.dumps(late))
 """
 
 
+SPINS = """
+import sys, time
+if sys.argv[2]:
+    with open("/proc/self/autogroup", "w") as group:
+        group.write(sys.argv[2])
+until = time.monotonic() + float(sys.argv[1])
+while time.monotonic() < until:
+    pass
+print(time.process_time())
+"""
+SHARE_S, SHARE_QUICK_S = 5, 2
+
+
 @dataclass(frozen=True)
 class Way:
     """What the scheduler is told: by the command before the program's own, and by the nice value of its session."""
@@ -48,13 +62,16 @@ class Way:
     session: str = ""
 
 
+ORDINARY = Way("ordinary")
 WAYS = (
-    Way("ordinary"),
+    ORDINARY,
     Way("Nice=-5", ("nice", "-n", "-5")),
     # sched_prio_to_weight has 3,906 for -6, which is 381 % of an ordinary one's 1,024.
     Way("CPUWeight=381", session="-6"),
-    Way("round robin", ("chrt", "--rr", "10")),
+    Way("round robin", ("chrt", "--rr", "1")),
 )
+SHARING = WAYS[:-1]
+# Real time leaves others nothing but what the kernel keeps for them; nobody is to be held up to see that.
 
 
 def measure(quick: bool, window_s: float = 0) -> Section:
@@ -70,16 +87,22 @@ def measure(quick: bool, window_s: float = 0) -> Section:
                 if late is not None:
                     figures += spread(f"{way.name}, {load * cores} busy loops", late, "ms")
                     worst[way.name] = max([worst.get(way.name, 0), *late])
+    for way in SHARING:
+        ratio = share(way, SHARE_QUICK_S if quick else SHARE_S)
+        if ratio is not None:
+            figures.append(Figure(f"{way.name}, share of a core against another's", ratio, "×"))
     how = (
         f"a process that sleeps 50 ms again and again for {window_s:g} s beside loops that never pause, on {cores} "
         "cores, each in a session of its own; late is by how much it slept too long; ways that this machine does not "
-        "allow are left out"
+        "allow are left out; share: two loops on one core, in sessions of their own"
     )
     return Section("Waking up on a busy machine", how, tuple(figures), _commands(), notes=tuple(_notes(worst)))
 
 
 def lateness(way: Way, window_s: float) -> list[float] | None:
     """By how many ms each sleep was too long; None where such a process may not be had."""
+    if not _allowed(way):
+        return None
     command = [*way.prefix, sys.executable, "-c", SLEEPS, str(window_s), way.session]
     plain = {**os.environ, "LC_ALL": "C"}
     done = subprocess.run(command, env=plain, capture_output=True, text=True, check=False, start_new_session=True)
@@ -88,6 +111,46 @@ def lateness(way: Way, window_s: float) -> list[float] | None:
         return None
     late: list[float] = json.loads(done.stdout)
     return late
+
+
+def sessions_count(enabled: str, groups: str) -> bool:
+    """Whether the kernel shares out among sessions here: it is told to, and no control group does it instead."""
+    paths = {path for _, controllers, path in (line.split(":", 2) for line in groups.splitlines()) if _cpu(controllers)}
+    return enabled.strip() == "1" and paths == {"/"}
+
+
+def _cpu(controllers: str) -> bool:
+    """Whether a hierarchy may share out the processor: the second kind of control groups names none."""
+    return not controllers or "cpu" in controllers.split(",")
+
+
+def _allowed(way: Way) -> bool:
+    if not way.session:
+        return True
+    enabled = Path("/proc/sys/kernel/sched_autogroup_enabled")
+    return enabled.exists() and sessions_count(enabled.read_text(), Path("/proc/self/cgroup").read_text())
+
+
+def share(way: Way, window_s: float) -> float | None:
+    """How much of one core a loop gets for each part that an ordinary one gets; None where it may not be had."""
+    if not _allowed(way):
+        return None
+    core = str(max(os.sched_getaffinity(0)))
+    both = [
+        subprocess.Popen(
+            ["taskset", "-c", core, *one.prefix, sys.executable, "-c", SPINS, str(window_s), one.session],
+            env={**os.environ, "LC_ALL": "C"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        for one in (way, ORDINARY)
+    ]
+    (ours, complaint), (theirs, _) = [child.communicate() for child in both]
+    if both[0].returncode or "cannot set" in complaint:
+        return None
+    return float(ours) / float(theirs)
 
 
 def _notes(worst: dict[str, float]) -> Iterator[str]:

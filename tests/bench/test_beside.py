@@ -48,3 +48,13 @@ def test_a_sleeper_is_looked_at_in_each_way_that_is_allowed() -> None:
     assert min(late) >= 0
     assert all(found is None or min(found) >= 0 for found in (wakes.lateness(way, 0.2) for way in others))
     assert wakes.lateness(wakes.Way("none", ("false",)), 0.1) is None
+
+
+def test_two_that_are_alike_share_a_core_evenly_and_a_session_with_more_weight_gets_more() -> None:
+    even = wakes.share(wakes.ORDINARY, 0.5)
+    assert even is not None
+    assert 1 / 2 < even < 2
+    (weighty,) = (way for way in wakes.SHARING if way.session)
+    more = wakes.share(weighty, 0.5)
+    assert more is None or more > even
+    assert wakes.share(wakes.Way("none", ("false",)), 0.1) is None
