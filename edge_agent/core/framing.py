@@ -1,6 +1,6 @@
 """Decide which of its chimes an ordinary programme gets: those that cost nobody anything (requirement N6).
 
-The station adds them by itself, so none may keep a programme silent, cut it, make it quieter or make the next one late.
+The station adds them by itself, so none may keep a programme silent, cut it, make it quieter or the next one too late.
 Where the hours, a silence, an exception or a relay leaves no room, the closing chime is left out first, then the other.
 Programmes that are ordered one behind the other are one to whoever listens: no chime between them.
 """
@@ -8,7 +8,7 @@ Programmes that are ordered one behind the other are one to whoever listens: no 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge_agent.core.job import Job, JobClass, PlayNow
 from edge_agent.core.past import LATE_GRACE_MS, Sounded
@@ -29,27 +29,65 @@ class Neighbours:
     after: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Comer:
+    """An ordinary programme to come: when, where, how long it was ordered to be, and how late it may begin."""
+
+    planned: UtcMs
+    zones: tuple[ZoneId, ...]
+    lasts_ms: int
+    patience_ms: int
+
+
+def comer(job: Job, planned: UtcMs, zones: tuple[ZoneId, ...], parts: tuple[Part, ...]) -> Comer:
+    """A job at one of its instants."""
+    return Comer(planned, zones, own_ms(parts), max(job.late_limit_ms, LATE_GRACE_MS))
+
+
+def behind(job: Job, this: Comer, others: Iterable[Comer]) -> list[Comer]:
+    """Who waits for one of a job's zones, its own next occurrence included, the first to be due first."""
+    coming = [other for other in others if not set(other.zones).isdisjoint(this.zones)]
+    again = None if sounds_once(job) else next_instant(job, this.planned)
+    if again is not None:
+        coming.append(replace(this, planned=again))
+    return sorted(coming, key=lambda comer: comer.planned)
+
+
 def neighbours(
     job: Job,
     zones: tuple[ZoneId, ...],
     planned: UtcMs,
     ends: UtcMs,
     past: Iterable[Sounded],
-    others: Iterable[tuple[UtcMs, tuple[ZoneId, ...]]],
+    coming: Iterable[Comer],
 ) -> Neighbours:
     """Who is ordered right before and right behind a programme that is over at ``ends``, by what was ordered.
 
-    ``others`` are the ordinary programmes to come. It opens anew while one of its zones was silent before; it does not
-    close where any of them goes on, for the next one would wait for that.
+    It opens anew while one of its zones was silent before; it does not close where any of them goes on, for whoever is
+    ``coming`` would wait for that.
     """
     ordinary = [sound for sound in past if sound.cls is not JobClass.EMERGENCY]
     fresh = [
         zone for zone in zones if not any(zone in sound.zones and _meet(sound.ended, planned) for sound in ordinary)
     ]
     before = not isinstance(job.when, PlayNow) and not fresh
-    coming = [at for at, where in others if not set(where).isdisjoint(zones)]
-    again = None if sounds_once(job) else next_instant(job, planned)
-    return Neighbours(before, any(_meet(ends, at) for at in (*coming, again) if at is not None))
+    return Neighbours(before, any(_meet(ends, comer.planned) for comer in coming))
+
+
+def made_late(ends: UtcMs, coming: Iterable[Comer]) -> tuple[tuple[UtcMs, UtcMs], ...]:
+    """Who begins later than on time, each with its beginning (0: never), if a programme sounds until ``ends``.
+
+    Where programmes are somewhat longer than the officer thought, a chime would be what makes the last of them missed.
+    """
+    late = []
+    for comer in coming:
+        if ends - comer.planned > comer.patience_ms:
+            late.append((comer.planned, UtcMs(0)))
+        elif comer.planned < ends:
+            if ends - comer.planned > LATE_GRACE_MS:
+                late.append((comer.planned, ends))
+            ends = UtcMs(ends + comer.lasts_ms)
+    return tuple(late)
 
 
 def framings(parts: tuple[Part, ...], beside: Neighbours) -> tuple[tuple[Part, ...], ...]:

@@ -15,7 +15,7 @@ from edge_agent.core.events import Mark, SavedMark
 from edge_agent.core.job import RANK, Job, JobClass, PlayNow
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.past import LATE_GRACE_MS, lately
-from edge_agent.core.programme import Part, length_ms, own_ms, parts_of, signal_of
+from edge_agent.core.programme import Part, length_ms, own_ms, parts_of, promised_parts, signal_of
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import next_instant, repeats, sounds_once, valid_until
 from edge_agent.core.sounding import finish, may_try_again
@@ -279,28 +279,33 @@ def _framed(turn: Turn, play: Occurrence, start_at: MonoMs) -> Occurrence:
     if not framing.is_framed(play.parts):
         return play
 
+    coming = _coming(turn, play)
+
     def ask(parts: tuple[Part, ...]) -> object:
         framed = replace(play, parts=parts)
         verdict = _verdict(turn, framed, start_at)
         rules, wish = standing.rules_of(turn.state, turn.now, besides=play), _wish(turn, framed, start_at)
         heard = zones.with_volumes(turn, replace(framed, under=verdict.under), rules, wish)
         volumes = {zone: run.volume for zone, run in heard.zones.items()}
-        return verdict, volumes, _objection(turn, framed, start_at, verdict)
+        return verdict, volumes, _objection(turn, framed, start_at, verdict), framing.made_late(wish.end, coming)
 
-    choices = framing.framings(play.parts, _neighbours(turn, play, start_at))
-    return replace(play, parts=framing.fullest(choices, ask))
-
-
-def _neighbours(turn: Turn, play: Occurrence, start_at: MonoMs) -> framing.Neighbours:
-    job, where = turn.job_of(play), zones.in_it(play)
-    rules, wish = standing.rules_of(turn.state, turn.now, besides=play), _wish(turn, play, start_at)
-    others = [
-        (other.planned, zones.in_it(other))
-        for other in turn.state.plays.values()
-        if other.key != play.key and _is_to_come(turn, other)
-    ]
+    past, wish = standing.rules_of(turn.state, turn.now, besides=play).past, _wish(turn, play, start_at)
     ends = framing.over_at(wish.counts_from, play.parts)
-    return framing.neighbours(job, where, play.planned, ends, rules.past, others)
+    beside = framing.neighbours(turn.job_of(play), wish.zones, play.planned, ends, past, coming)
+    return replace(play, parts=framing.fullest(framing.framings(play.parts, beside), ask))
+
+
+def _coming(turn: Turn, play: Occurrence) -> list[framing.Comer]:
+    """Who waits for one of its zones."""
+    others = [
+        _comer(turn, other) for other in turn.state.plays.values() if other.key != play.key and _is_to_come(turn, other)
+    ]
+    return framing.behind(turn.job_of(play), _comer(turn, play), others)
+
+
+def _comer(turn: Turn, play: Occurrence) -> framing.Comer:
+    job = turn.job_of(play)
+    return framing.comer(job, play.planned, zones.in_it(play), play.whole or promised_parts(job))
 
 
 def _is_to_come(turn: Turn, other: Occurrence) -> bool:

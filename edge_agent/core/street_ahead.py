@@ -130,16 +130,17 @@ class Street:
         if not framing.is_framed(one.parts):
             return one
         rules, job = self.rules(), one.known.job
+        comers = [_comer(other, other.zones) for other in others if _is_to_come(other)]
+        coming = framing.behind(job, _comer(one, where), comers)
 
         def ask(parts: tuple[Part, ...]) -> object:
             framed = replace(one, parts=parts)
             wish = wish_of(framed, where, starts)
             verdict = policy.judge(rules, wish)
             volumes = [policy.volume_at(rules, wish, zone, job.volume, verdict.under) for zone in where]
-            return verdict, volumes, self.objection(framed, wish, verdict)
+            return verdict, volumes, self.objection(framed, wish, verdict), framing.made_late(wish.end, coming)
 
         ends = framing.over_at(wish_of(one, where, starts).counts_from, one.parts)
-        coming = [(other.planned, other.zones) for other in others if _is_to_come(other)]
         beside = framing.neighbours(job, where, one.planned, ends, rules.past, coming)
         return replace(one, parts=framing.fullest(framing.framings(one.parts, beside), ask))
 
@@ -171,6 +172,10 @@ def wish_of(one: Open, where: tuple[ZoneId, ...], starts: UtcMs) -> Wish:
     """What it asks of the rules."""
     planned = None if one.goes_on else one.planned
     return policy.wish_for(one.known.job, where, starts, one.lasts_ms, planned, own_ms(one.parts))
+
+
+def _comer(one: Open, where: tuple[ZoneId, ...]) -> framing.Comer:
+    return framing.comer(one.known.job, one.planned, where, one.parts)
 
 
 def _is_to_come(one: Open) -> bool:

@@ -188,3 +188,20 @@ def test_the_day_on_which_a_timetable_signed_ahead_begins_is_planned_with_both(
     plan = day_plan(ward.state, ward.now, DAY)
     ward.live_until(UtcMs(MIDNIGHT + HOUR_MS))
     assert sorted(_of_plan(one) for one in plan) == told(ward)
+
+
+@given(drafts=st.lists(jobs, min_size=1, max_size=6), policy=policies, given_rules=st.lists(rules, max_size=2))
+@settings(unhurried, max_examples=200)
+def test_no_chime_keeps_anything_silent_cuts_it_or_makes_it_quieter(
+    drafts: list[dict[str, Any]], policy: LocalPolicy, given_rules: list[tuple[Any, tuple[str, ...]]]
+) -> None:
+    """The same day with chimes and without: whatever sounds, sounds in the same zones, as loud, with the same end."""
+    days = []
+    for frame in (UNFRAMED, STANDARD_FRAME):
+        ward = Ward(**SITE, policy=policy, frame=frame).wake_at(FOUR)
+        order_all(ward, drafts)
+        for rule, zones in given_rules:
+            ward.rule(rule, zones=zones, **({"not_after": MIDNIGHT} if callable(rule) else {}))
+        ward.live_until(UtcMs(MIDNIGHT + HOUR_MS))
+        days.append([(job, planned, heard, outcome, reason) for job, planned, _, heard, outcome, reason in told(ward)])
+    assert days[0] == days[1]

@@ -256,6 +256,56 @@ def test_where_one_of_its_zones_was_silent_a_programme_has_its_opening_chime() -
     assert [heard(start.parts) for start in starts(ward)] == [[OPENING, ITEM], [OPENING, ITEM, CLOSING]]
 
 
+LATE = {"policy": "late", "limit_s": 60}
+
+
+def late_pair(lasts_ms: int, next_s: int, then_s: int = 600, policy: LocalPolicy | None = None, **job: Any) -> Ward:
+    """A programme that lasts so long from second 60 on, and two of 10 s, the next for when it still sounds."""
+    ward = Ward(frame=STANDARD_FRAME, policy=policy or LocalPolicy()).boot()
+    for job_id, at, ms in (("long", 60, lasts_ms), ("next", next_s, CLIP_MS), ("then", then_s, CLIP_MS - 1)):
+        ward.at(at, job_id=job_id, items=[makers.clip_item(digest=f"{ms:064x}", duration_ms=ms)], **job)
+    ward.live_until(UtcMs(ward.now.utc + 500_000))
+    return ward
+
+
+@pytest.mark.parametrize(
+    ("over_s", "first"),
+    [
+        (6, [OPENING, ITEM]),
+        (7, [ITEM]),  # with its chime it would be over 10.3 s too late for the next one
+        (10, [ITEM]),
+        (11, [OPENING, ITEM, CLOSING]),  # the next one is missed whatever the chimes are
+    ],
+)
+def test_no_chime_makes_the_next_programme_missed(over_s: int, first: list[str]) -> None:
+    """The first is so many seconds longer than the slot that it was given, and the next one may not be late."""
+    ward = late_pair(30_000, 90 - over_s)
+    assert heard(starts(ward)[0].parts) == first
+    became = {job_id: outcome for job_id, outcome, _ in ward.outcomes()}
+    assert became == {"long": "succeeded", "next": "succeeded" if over_s <= 10 else "missed"}
+
+
+def test_no_chime_makes_the_one_behind_the_next_programme_missed() -> None:
+    """Each of three is some seconds too long for its slot: the last one begins 8 s late without a chime."""
+    ward = late_pair(30_000, 88, then_s=92)
+    assert [heard(start.parts) for start in starts(ward)] == [[ITEM], [ITEM], [ITEM, CLOSING]]
+    assert {outcome[1] for outcome in ward.outcomes()} == {"succeeded"}
+
+
+def test_no_chime_makes_a_programme_that_may_be_late_later_than_it_may_be() -> None:
+    ward = late_pair(119_000, 120, missed=LATE)
+    assert [heard(start.parts) for start in starts(ward)] == [[ITEM], [OPENING, ITEM, CLOSING]]
+    assert {outcome[1] for outcome in ward.outcomes()} == {"succeeded"}
+
+
+def test_no_chime_makes_the_next_programme_so_late_that_it_counts_otherwise() -> None:
+    """8 s behind its instant it counts from there and fits into the session, 11.3 s behind it would not."""
+    policy = LocalPolicy((replace(STANDARD, session_ms=32_000),))
+    ward = late_pair(30_000, 82, policy=policy, missed=LATE)
+    assert heard(starts(ward)[0].parts) == [ITEM]
+    assert {outcome[1] for outcome in ward.outcomes()} == {"succeeded"}
+
+
 def test_a_programme_that_repeats_right_behind_itself_is_framed_once() -> None:
     ward = Ward(frame=STANDARD_FRAME).boot()
     times = ["17:00:00", "17:00:10", "17:00:20", "17:00:30", "17:00:40"]
