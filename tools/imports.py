@@ -51,6 +51,7 @@ OF_RUNTIME = frozenset({"workers", "host", "housekeeping", "upstream", "manifest
 ADAPTERS = frozenset(
     {
         "audio.alsa",
+        "audio.line_in",
         "relay.gpio",
         "relay.simulated",
         "sync.mqtt",

@@ -1,4 +1,4 @@
-"""Drive a real card through alsa-lib: the only file of the package that knows pyalsaaudio, and the player's threads.
+"""Drive a real card through alsa-lib, and the player's threads. Only ``line_in`` knows pyalsaaudio besides.
 
 The card is opened without blocking: a write never waits, so a card that stops taking sound is found out and reported
 instead of holding the thread. Waiting is done by poll: woken at the very moment at which the card has taken a period,

@@ -56,8 +56,9 @@ class Choice:
 class LiveBuffer:
     """One live part, from its first block to its last."""
 
-    def __init__(self) -> None:
-        self._target = _blocks(TARGET_MS)
+    def __init__(self, target_ms: int = TARGET_MS) -> None:
+        """``target_ms`` is the least that must lie ready before the source is heard."""
+        self._least = self._target = max(_blocks(target_ms), 1)
         self._live = False
         self._next = 0  # the block that follows what was heard
         self._begun_with = 0  # the target, when it last began or jumped
@@ -117,10 +118,11 @@ class LiveBuffer:
         self._live = False
         self._waited = self._calm = 0
         self.ran_dry += 1
-        self._target = min(self._target * 3 // 2, _blocks(TARGET_MS_MAX))  # the longest after the fourth time
+        # Of two seconds the longest is reached with the fourth time.
+        self._target = min(self._target + max(self._target // 2, 1), _blocks(TARGET_MS_MAX))
 
     def _rest(self) -> None:
         self._calm += 1
         if self._calm >= _blocks(CALM_MS):
             self._calm = 0
-            self._target = max(self._target * 2 // 3, _blocks(TARGET_MS))
+            self._target = max(self._target * 2 // 3, self._least)

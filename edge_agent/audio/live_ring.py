@@ -24,7 +24,7 @@ from types import TracebackType
 
 from edge_agent.audio.clip import checked
 from edge_agent.audio.live import BLOCK_MS as BLOCK_MS
-from edge_agent.audio.live import OLDEST_MS
+from edge_agent.audio.live import OLDEST_MS, TARGET_MS
 from edge_agent.audio.pcm_store import FRAME_BYTES
 from edge_agent.audio.stream_clock import MS_NS
 from edge_agent.core.units import SECOND_MS, ClipKey
@@ -123,6 +123,8 @@ class _Head:
 
 class RingReader:
     """Blocks by number. Numbers go on from ring to ring where one takes another's place. For one thread."""
+
+    target_ms = TARGET_MS
 
     def __init__(self, path: Path, rate: int, now_ms: Callable[[], int] = boot_ms) -> None:
         self._path = path

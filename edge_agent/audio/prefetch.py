@@ -22,7 +22,7 @@ from edge_agent.audio.clip import BLOCK_BYTES, ClipUnusable
 from edge_agent.audio.live import Source
 from edge_agent.audio.live_ring import block_frames
 from edge_agent.audio.mixer import SAMPLE_BYTES
-from edge_agent.audio.relaying import LiveReaders, Relaying, StandIn
+from edge_agent.audio.relaying import LiveReader, LiveReaders, Relaying, StandIn
 from edge_agent.audio.tally import Tally
 from edge_agent.audio.timeline import Span, Timeline, frames_of, lay
 from edge_agent.core.programme import Live, Part, Relayed, Sound
@@ -83,6 +83,7 @@ class Prefetch:
         self._card_ms = card_ms
         self._wake = wake
         self._clips: dict[ClipKey, OpenClip] = {}
+        self._sources: dict[ClipKey, LiveReader] = {}
         self._timeline: Timeline | None = None
         self._next: Span | None = None  # what is read next; None before it was laid out, and at the end
         self._fetched = 0
@@ -200,6 +201,8 @@ class Prefetch:
         for part in self._parts:
             if isinstance(part, Sound):
                 self._open(part.key)
+            elif isinstance(part, Live) and self._live is not None and part.key not in self._sources:
+                self._sources[part.key] = self._live.reader(part.key)
         return lay(self._parts, {key: clip.frames for key, clip in self._clips.items()}, self._rate)
 
     def _open(self, key: ClipKey) -> OpenClip:
@@ -217,13 +220,13 @@ class Prefetch:
 
     def _relay(self, span: Span, part: Live) -> None:
         if self._relaying is None:
-            source = None if self._live is None else self._live.reader(part.key)
+            source = self._sources.get(part.key)
             self._relaying = Relaying(part.key, source, self._stand_in(part), self._rate)
         last = span.first + span.frames >= frames_of(part.duration_ms, self._rate)
         for came_from, sound in self._relaying.next_block(span.frames, last, self._at_once()):
             self._lay(sound, came_from)
         if last:
-            self._end_relaying()
+            self._relaying = None  # the next begins anew, of the same source too
 
     def _at_once(self) -> int:
         """How many blocks of a live part will be decided after this one before time has passed."""
@@ -247,13 +250,9 @@ class Prefetch:
             if source is not None:
                 self._tally.lay(source, first, self._laid)
 
-    def _end_relaying(self) -> None:
-        if self._relaying is not None:
-            self._relaying.close()
-            self._relaying = None
-
     def _give_back(self) -> None:
-        self._end_relaying()
+        while self._sources:
+            self._sources.popitem()[1].close()
         while self._clips:
             self._clips.popitem()[1].close()
         self.given_back = True

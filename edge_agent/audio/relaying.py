@@ -30,7 +30,13 @@ Read = Callable[[int, int], bytes]
 
 
 class LiveReader(Protocol):
-    """A live source's blocks. See ``live_ring.RingReader``."""
+    """A live source's blocks; at least ``target_ms`` of them must lie ready before it is heard.
+
+    See ``live_ring.RingReader``, and ``line_in.LineInReader``.
+    """
+
+    @property
+    def target_ms(self) -> int: ...
 
     def there(self) -> range: ...
 
@@ -80,7 +86,7 @@ class Relaying:
         self._key = key
         self._live = source
         self._stand_in = stand_in
-        self._buffer = LiveBuffer()
+        self._buffer = LiveBuffer() if source is None else LiveBuffer(source.target_ms)
         self._ramp_bytes = frames_of(RAMP_MS, rate) * SAMPLE_BYTES
         self._fader = Fader(rate)
         self._choice: Choice | None = None
@@ -110,11 +116,6 @@ class Relaying:
             self._fader.aim(0.0)
             pieces.append((choice.source, self._passed(self._held)))
         return pieces
-
-    def close(self) -> None:
-        """Give the source back."""
-        if self._live is not None:
-            self._live.close()
 
     def _chosen(self, frames: int, at_once: int) -> tuple[Choice, bytes]:
         if self._live is None:

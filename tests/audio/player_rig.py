@@ -21,6 +21,7 @@ from edge_agent.audio.live_ring import LiveRing
 from edge_agent.audio.mixer import Outlet
 from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.port import Player, PlayReport
+from edge_agent.audio.relaying import LiveReaders
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
 from edge_agent.core.events import PlayEnded, PlayProgress, PlayStarted
 from edge_agent.core.programme import Part, Sound, ZoneFeed
@@ -92,13 +93,15 @@ class PulseRig:
         recorder: Recorder | None,
         config: CardConfig = CONFIG,
         open_card: Callable[[CardConfig], Card] = AlsaCard,
+        sources: LiveReaders | None = None,
     ) -> None:
+        """``sources`` are heard in place of rings."""
         self.store = PcmStore(folder)
         self.live = LiveRing(folder / "live", RATE)
         self._told: list[tuple[int, PlayReport]] = []
         self._news = threading.Condition()
         self._recorder = recorder
-        self.player = AlsaPlayer(config, WIRING, self.store, self._hear, open_card, live=self.live)
+        self.player = AlsaPlayer(config, WIRING, self.store, self._hear, open_card, live=sources or self.live)
 
     def now_ms(self) -> int:
         return boot_ns() // 1_000_000

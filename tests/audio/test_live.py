@@ -148,6 +148,17 @@ def test_the_target_grows_with_every_stop_and_shrinks_in_a_calm() -> None:
     assert shrunk == [6_600, 4_400, 2_900, 2_000, 2_000]
 
 
+def test_a_near_source_has_a_small_target_that_grows_and_shrinks_back_to_itself() -> None:
+    buffer, grown = LiveBuffer(300), []
+    for stops in range(1, 5):
+        while buffer.ran_dry < stops:
+            buffer.choose(range(stops * 50), stands_in=False)
+        grown.append(buffer.target_ms)
+    assert grown == [400, 600, 900, 1_300]
+    relayed(lambda _: 0, 6 * CALM_MS // BLOCK_MS, buffer=buffer)
+    assert buffer.target_ms == 300
+
+
 def test_a_target_that_shrank_leaves_nothing_out_of_what_sounds() -> None:
     """Four stops have made it as long as can be; what is ahead then stays, though it is more than is needed by now."""
     holes = [minute * 60 * SECOND for minute in range(4)]

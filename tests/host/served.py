@@ -13,11 +13,11 @@ from tests.host.pulse import Pulse, missing, private_pulse
 
 
 @contextlib.contextmanager
-def served(folder: Path) -> Iterator[Pulse]:
-    """Run one with its files in ``folder``; without the programs for it the test is left out."""
+def served(folder: Path, sinks: tuple[str, ...] = ("station",)) -> Iterator[Pulse]:
+    """Run one with its files in ``folder`` and these sinks; without the programs for it the test is left out."""
     if absent := missing():
         pytest.skip(f"{ABSENT}{absent}")
-    with private_pulse(folder) as server, pytest.MonkeyPatch.context() as patch:
+    with private_pulse(folder, sinks) as server, pytest.MonkeyPatch.context() as patch:
         for name, value in server.env.items():
             patch.setenv(name, value)
         yield server
