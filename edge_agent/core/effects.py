@@ -134,12 +134,18 @@ class SwitchRelay:
 
 @dataclass(frozen=True, slots=True)
 class StartPlay:
-    """Begin a programme so that its first sample leaves the card at ``at`` (at once if that has passed)."""
+    """Begin a programme so that its first sample leaves the card at ``at`` (at once if that has passed).
+
+    ``later`` are the zones that may be routed into it while it runs, ``urgent`` says that lives may hang on it: which
+    cards it needs, and what a card that hangs may be freed for, is decided by them.
+    """
 
     play_id: PlayId
     parts: tuple[Part, ...]
     feeds: tuple[ZoneFeed, ...]
     at: MonoMs
+    later: tuple[ZoneId, ...] = ()
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

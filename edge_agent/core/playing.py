@@ -265,7 +265,9 @@ def _start(turn: Turn, play: Occurrence) -> None:
     if late:
         for zone in ready:  # each closing carries its own end, which was counted from an earlier start
             zones.close_relay(turn, play, zone)
-    turn.emit(StartPlay(play.play_id, play.parts, zones.feeds_of(play), start_at))
+    later = tuple(zone for zone in zones.in_it(play) if zone not in ready)
+    urgent = turn.job_of(play).plays_as is JobClass.EMERGENCY
+    turn.emit(StartPlay(play.play_id, play.parts, zones.feeds_of(play), start_at, later, urgent))
 
 
 def _clock_forbids(turn: Turn, job: Job) -> bool:
