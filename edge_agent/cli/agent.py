@@ -145,12 +145,11 @@ def _home(config: Config, clock: StationClock) -> HttpsHome | None:
 
 
 def _stager(config: Config) -> Stager:
-    (card,) = config.cards.values()
     confined = confinement(config.decoder.sandbox)
     store = PcmStore(paths.audio(config))
     store.sweep()
     voice = EspeakVoice(confined, config.speech.voice, config.speech.rate_wpm)
-    stager = Stager(store, levelling(confined, store.scratch), voice, card.rate, spoken(confined))
+    stager = Stager(store, levelling(confined, store.scratch), voice, config.rate, spoken(confined))
     log.info("sound from outside is confined by %s", confined)
     log.info("pinned emergency set: %s", stager.ensure_pinned())
     return stager

@@ -101,12 +101,13 @@ def test_a_gpio_chip_is_looked_for_where_it_is_configured(shared: StationRig) ->
 def test_parts_that_the_device_process_holds_are_left_alone(shared: StationRig) -> None:
     gpio = replace(shared.config.relays, driver=RelayDriver.GPIO, chip=Path("/dev/gpiochip99"))
     config = replace(shared.config, relays=gpio)
-    for finding in (check_parts.relays(config, device_up=True), check_parts.sound_card(config, device_up=True)):
+    for finding in (check_parts.relays(config, device_up=True), *check_parts.sound_cards(config, device_up=True)):
         assert_well(finding)
         assert "in use by the device process" in finding.seen
 
 
 @pytest.mark.host
 def test_a_card_that_opens_and_one_that_is_not_there(shared: StationRig) -> None:
-    assert_well(check_parts.sound_card(shared.config, device_up=False))
+    (finding,) = check_parts.sound_cards(shared.config, device_up=False)
+    assert_well(finding)
     assert_fault(check_parts.card_opens(CardConfig("hw:CARD=Nowhere")), "hw:CARD=Nowhere does not open", "aplay -L")
