@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
-import alsaaudio
 import numpy as np
 import pytest
 
@@ -29,72 +28,18 @@ from tests.audio.player_rig import (
     stage,
     until_ended,
 )
+from tests.fakes.mixers import MUTE, VOLUME, Control, Mixers
 from tests.host.pulse import Pulse
 from tests.host.recording import Recorder, Recording
 from tests.host.served import served
 
 CARD = CardConfig("plughw:CARD=Device,DEV=0", mixer="PCM", mixer_volume=85)
-VOLUME, MUTE = "Playback Volume", "Playback Mute"
-
-
-@dataclass
-class Control:
-    """What alsa-lib has of one control."""
-
-    caps: tuple[str, ...] = (VOLUME, MUTE)
-    volume: int = 20
-    muted: bool = True
-
-
-@dataclass
-class Mixers:
-    """A card's controls in memory, as pyalsaaudio shows them."""
-
-    device: str = "hw:CARD=Device"
-    known: dict[str, Control] = field(default_factory=dict)
-    open: int = 0
-
-    def mixers(self, device: str) -> list[str]:
-        if device != self.device:
-            raise alsaaudio.ALSAAudioError(f"No such file or directory [{device}]")
-        return list(self.known)
-
-    def mixer(self, control: str, device: str) -> Mixer:
-        if control not in self.mixers(device):
-            raise alsaaudio.ALSAAudioError(f"Unable to find mixer control {control},0 [{device}]")
-        self.open += 1
-        return Mixer(self, self.known[control])
-
-
-@dataclass
-class Mixer:
-    mixers: Mixers
-    control: Control
-
-    def volumecap(self) -> list[str]:
-        return [cap for cap in self.control.caps if cap.endswith("Volume")]
-
-    def switchcap(self) -> list[str]:
-        return [cap for cap in self.control.caps if cap.endswith("Mute")]
-
-    def setvolume(self, volume: int, *, pcmtype: int) -> None:
-        if VOLUME not in self.control.caps or pcmtype != alsaaudio.PCM_PLAYBACK:
-            raise alsaaudio.ALSAAudioError("No such channel")
-        self.control.volume = volume
-
-    def setmute(self, muted: int) -> None:
-        assert MUTE in self.control.caps
-        self.control.muted = bool(muted)
-
-    def close(self) -> None:
-        self.mixers.open -= 1
 
 
 @pytest.fixture
 def mixers(monkeypatch: pytest.MonkeyPatch) -> Mixers:
     found = Mixers(known={"PCM": Control(), "Mic": Control(("Capture Volume",)), "Auto Gain": Control((MUTE,))})
-    monkeypatch.setattr(alsaaudio, "Mixer", found.mixer)
-    monkeypatch.setattr(alsaaudio, "mixers", found.mixers)
+    found.take_the_place_of_alsa(monkeypatch)
     return found
 
 
