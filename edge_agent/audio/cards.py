@@ -29,6 +29,10 @@ TOGETHER_MS = 250
 STUCK_MS = 2_500
 # A writer that is silent for longer hangs within its device. More than the feeder needs to find out by itself (2 s),
 # less than the relays' lease on the slowest writer (3 s): that would silence every zone.
+PAUSED_MS = 2_000
+# The loop asks for signs of life at least once a second. Where it has not for so long, all of us stood still.
+LAST_WORD_MS = 500
+# What is left to a card that was given up, and to what was told of it, before the process ends. As in ``alsa``.
 
 OpenPlayer = Callable[[Reports, Callable[[], bool]], Player]
 """Makes one card's player: where it reports to, and what says whether others need the process (``AlsaPlayer``)."""
@@ -55,7 +59,7 @@ class _Play:
 
 @dataclass(slots=True)
 class _Card:
-    """``stuck_at``: its last sign of life when it was given up; another one, and it is back.
+    """``stuck_at``: its last sign of life when it was given up, at ``given_up_at``; another one, and it is back.
 
     ``called_for``: something urgent did not even begin on it, and nothing has begun there since.
     """
@@ -63,6 +67,7 @@ class _Card:
     zones: tuple[ZoneId, ...]
     player: Player
     stuck_at: int | None = None
+    given_up_at: int = 0
     called_for: bool = False
 
     @property
@@ -83,6 +88,7 @@ class CardsPlayer:
         self._tell = reports
         self._now_ms = now_ms
         self._lock = threading.RLock()  # orders come from the loop, reports from each card's writer
+        self._asked_at = now_ms()
         self._plays: dict[PlayId, _Play] = {}
         self._card_of = {zone: name for name, served in cards.items() for zone in served.zones}
         self._cards: dict[str, _Card] = {}
@@ -123,12 +129,9 @@ class CardsPlayer:
         """That of the slowest writer that owes sound. Raises CardHangs where only a new process helps."""
         with self._lock:
             now = self._now_ms()
-            for name in self._cards:
-                if now - self._sign_of(name, now) > STUCK_MS:
-                    self._give_up(name, f"no sign of life for {STUCK_MS} ms")
-            for name, card in self._cards.items():
-                if card.stuck and not self._others_need_us(name):
-                    raise CardHangs(f"card {name} shows no sign of life")
+            if now - self._asked_at < PAUSED_MS:
+                self._look_after_the_stuck(now)
+            self._asked_at = now
             playing = [name for name in self._cards if self._plays_on(name)]
             if playing:
                 return min(self._sign_of(name, now) for name in playing)
@@ -187,12 +190,19 @@ class CardsPlayer:
     def _give_up(self, name: str, why: str) -> None:
         """Leave a card alone whose writer does not answer; the others go on."""
         card = self._cards[name]
-        card.stuck_at = card.player.alive_at()
+        card.stuck_at, card.given_up_at = card.player.alive_at(), self._now_ms()
         log.error("card given up name=%s error=%r next=its_zones_are_lost", name, why)
         for play_id in self._plays_on(name):
             with contextlib.suppress(PlayerError):
                 card.player.stop(StopPlay(play_id))  # should it ever wake up, it is not to go on with this
             self._lose(name, play_id)
+
+    def _look_after_the_stuck(self, now: int) -> None:
+        for name, card in self._cards.items():
+            if now - self._sign_of(name, now) > STUCK_MS:
+                self._give_up(name, f"no sign of life for {STUCK_MS} ms")
+            elif card.stuck and now - card.given_up_at >= LAST_WORD_MS and not self._others_need_us(name):
+                raise CardHangs(f"card {name} shows no sign of life")
 
     def _lose(self, name: str, play_id: PlayId) -> None:
         play = self._plays.get(play_id)

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_agent.audio.cards import STUCK_MS, CardsPlayer, Served
+from edge_agent.audio.card import CardHangs
+from edge_agent.audio.cards import LAST_WORD_MS, STUCK_MS, CardsPlayer, Served
 from edge_agent.audio.feeder import WEDGED_NS
 from edge_agent.audio.port import Player, PlayerError, PlayReport, Reports
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
-from edge_agent.core.events import PlayEnded, ZonesLost
+from edge_agent.core.events import PlayEnded, PlayStarted, ZonesLost
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import MonoMs, PlayId
 from edge_agent.relay.interlock import LEASE_MS
@@ -473,6 +474,42 @@ def test_a_card_that_was_idle_for_long_owes_its_first_sign_from_its_first_sound_
     assert before <= desk.player.alive_at() == 9_000_000
     desk.now = MonoMs(9_002_000)
     assert desk.player.alive_at() == 9_001_000
+
+
+def test_a_card_is_given_up_for_its_own_silence_and_not_for_a_pause_of_us_all() -> None:
+    """A machine that stood still for a moment has stopped nobody's sound for good."""
+    desk = Desk()
+    desk.start("p", LEFT, RIGHT)
+    for _ in range(3):
+        desk.now = MonoMs(desk.now + 1_000)
+        desk.player.alive_at()
+    for card in desk.cards.values():
+        card.wedge()
+    desk.now = MonoMs(desk.now + STUCK_MS + 100)
+    desk.player.alive_at()
+    for card in desk.cards.values():
+        card.unwedge()
+    assert desk.player.alive_at() == desk.now
+    assert not [report for report in desk.told if not isinstance(report, PlayStarted)]
+    desk.cards["other"].wedge()
+    for _ in range(3):
+        desk.now = MonoMs(desk.now + 900)
+        desk.player.alive_at()
+    assert [report for report in desk.told if isinstance(report, ZonesLost)]
+
+
+def test_what_became_of_a_stuck_card_is_told_before_the_process_ends_for_it() -> None:
+    desk = Desk()
+    desk.start("p", RIGHT)
+    desk.cards["other"].wedge()
+    while not any(isinstance(report, PlayEnded) for report in desk.told):
+        desk.now = MonoMs(desk.now + 100)
+        desk.player.alive_at()
+    desk.now = MonoMs(desk.now + LAST_WORD_MS - 1)
+    desk.player.alive_at()
+    desk.now = MonoMs(desk.now + 1)
+    with pytest.raises(CardHangs, match="other"):
+        desk.player.alive_at()
 
 
 def test_a_card_that_takes_no_orders_is_given_up_and_the_other_goes_on() -> None:

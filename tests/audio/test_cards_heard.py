@@ -19,6 +19,7 @@ from edge_agent.clock import boot_ms
 from edge_agent.core.events import PlayEnded, ZonesLost
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import PlayId
+from edge_agent.relay.interlock import LEASE_MS
 from tests.audio.player_rig import (
     CONFIG,
     LEFT,
@@ -169,6 +170,33 @@ def test_a_card_that_hangs_ends_no_emergency_on_the_other_and_the_process_only_a
     assert died_at >= end.at
     servers[1].thaw()
     assert rig.recordings()[0].find(0, flood[RAMP:-RAMP]) is not None
+
+
+def test_a_writer_that_never_comes_back_from_its_device_holds_nobody_up(
+    open_rig: Callable[..., PulseCardsRig],
+) -> None:
+    """It says nothing at all. Whoever asks for signs of life, as the relays' loop does, finds out before the lease."""
+    back = threading.Event()
+
+    def sticks(config: CardConfig) -> Card:
+        if config.device == "other":
+            back.wait(60)
+        return AlsaCard(config)
+
+    rig = open_rig(CONFIG, sticks)
+    sound = noise(6, 12)
+    begin(rig, "p", (stage(rig, "a", sound),), feeds(LEFT, RIGHT))
+    silent_ms = []
+    while not ends(rig, "p"):
+        silent_ms.append(rig.now_ms() - rig.player.alive_at())
+        pause(rig, 100)
+    back.set()
+    (end,) = ends(rig, "p")
+    assert (end.reason, end.zone_ms) == (None, {LEFT: 6_000})
+    assert max(silent_ms) < LEASE_MS
+    left, right = rig.recordings()
+    assert left.find(0, sound[RAMP:-RAMP]) is not None
+    assert not right.samples.any()
 
 
 def test_two_jobs_on_two_cards_at_once_are_both_bit_exact(rig: PulseCardsRig) -> None:
