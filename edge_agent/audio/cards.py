@@ -23,9 +23,10 @@ from edge_agent.core.programme import ZoneFeed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import MonoMs, PlayId, ZoneId
 
-TOGETHER_MS = 250
+TOGETHER_MS = 150
 # By how much a play that is due at once on several cards is put off, so that all of them are open and filled by then:
-# one that plays already would begin before one that is opened first, and neighbours would hear an echo.
+# one that plays already would begin before one that is opened first, and neighbours would hear an echo. Less than what
+# is left of a relay's lead when its contact has closed (zones.RELAY_LEAD_MS is 200): what is planned is not put off.
 STUCK_MS = 2_500
 # A writer that is silent for longer hangs within its device. More than the feeder needs to find out by itself (2 s),
 # less than the relays' lease on the slowest writer (3 s): that would silence every zone.

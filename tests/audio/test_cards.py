@@ -16,6 +16,7 @@ from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
 from edge_agent.core.events import PlayEnded, PlayStarted, ZonesLost
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import MonoMs, PlayId
+from edge_agent.core.zones import RELAY_LEAD_MS
 from edge_agent.relay.interlock import LEASE_MS
 from tests.audio.player_rig import (
     CONFIG,
@@ -420,6 +421,15 @@ def test_each_card_gets_its_own_zones_and_all_the_same_instant() -> None:
     assert isinstance(two, StartPlay)
     assert (one.feeds, two.feeds) == (feeds(LEFT), feeds(RIGHT))
     assert one.at == two.at == 90_000
+
+
+def test_what_was_ordered_as_early_as_a_relay_is_not_put_off() -> None:
+    """A contact takes 20 ms of its lead; other stations begin at the planned instant too."""
+    desk = Desk()
+    desk.start("p", LEFT, RIGHT, at=desk.now + RELAY_LEAD_MS - 20)
+    (one,) = desk.cards["one"].orders
+    assert isinstance(one, StartPlay)
+    assert one.at == desk.now + RELAY_LEAD_MS - 20
 
 
 def test_an_order_told_twice_is_told_once() -> None:

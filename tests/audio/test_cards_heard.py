@@ -48,7 +48,7 @@ from tests.host.served import served_apart
 pytestmark = [pytest.mark.host, pytest.mark.live]
 
 STATION = CardConfig("station")
-OPENS_S = 0.15
+OPENS_S = 0.1
 # Less than a period, so that to be half of it apart is also to be within one.
 
 
