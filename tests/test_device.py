@@ -8,13 +8,14 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from edge_agent.audio.card import CardHangs
-from edge_agent.audio.port import PlayerError
+from edge_agent.audio.cards import CardsPlayer, Served
+from edge_agent.audio.port import Player, PlayerError, Reports
 from edge_agent.clock import boot_ms
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay, SwitchRelay
 from edge_agent.core.events import (
@@ -57,12 +58,12 @@ PATIENCE_S = 60
 class Bench:
     """A device in virtual time with a real socket; ``agent`` is the other end of it."""
 
-    def __init__(self, directory: Path, **relays) -> None:
+    def __init__(self, directory: Path, player: Callable[..., Player] = FakePlayer, **relays) -> None:
         self.now = MonoMs(T0)
         self.relays = FakeRelays((A, B), **relays)
         self.contacts = Contacts(self.relays, (A, B), self.now)
         self.inlet = Inlet()
-        self.player = FakePlayer(self.inlet, lambda: self.now)
+        self.player = player(self.inlet, lambda: self.now)
         self.server = DeviceServer(directory / "io.sock", agent_uids())
         self.manager = ServiceManager(str(directory / "notify"))
         self.notifier = Notifier(str(directory / "notify"))
@@ -144,6 +145,34 @@ def test_lost_zones_are_told_and_the_play_still_owes_its_sign_of_life(bench: Ben
     bench.player.wedge()
     bench.pass_time(LEASE_MS)
     assert bench.relays.contacts[A] is False
+
+
+def test_a_card_that_stands_still_opens_no_relay_of_another_card(tmp_path: Path) -> None:
+    """Neither the lease on the slowest writer nor the watchdog takes the others' sound away for it."""
+    cards: dict[str, FakePlayer] = {}
+
+    def two_cards(reports: Reports, clock: Callable[[], MonoMs]) -> CardsPlayer:
+        def served(name: str, zone: ZoneId) -> Served:
+            def opened(own: Reports, needed: Callable[[], bool]) -> FakePlayer:
+                cards[name] = FakePlayer(own, clock)
+                return cards[name]
+
+            return Served((zone,), opened)
+
+        return CardsPlayer({"one": served("one", A), "other": served("other", B)}, reports, clock)
+
+    bench = Bench(tmp_path, two_cards)
+    feeds = (ZoneFeed(A, 50), ZoneFeed(B, 50))
+    bench.say(close_a(), SwitchRelay(B, True, 50_000), StartPlay(P, (), feeds, MonoMs(T0)))
+    bench.pass_time(1_000)
+    cards["other"].wedge()
+    bench.heard()
+    bench.manager.heard()
+    bench.pass_time(3 * LEASE_MS)
+    assert bench.relays.contacts[A] is True
+    assert ZonesLost(P, (B,), Reason.DEVICE_FAILED) in bench.heard()
+    assert bench.manager.heard() == ["WATCHDOG=1"] * (3 * LEASE_MS // 1_000)
+    bench.close()
 
 
 def test_an_order_moves_the_relay_and_is_confirmed(bench: Bench) -> None:
