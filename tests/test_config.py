@@ -57,7 +57,8 @@ def test_what_is_left_out_has_the_documented_default() -> None:
 def test_the_example_shows_the_defaults_truly() -> None:
     """Switching on all commented keys changes nothing but what has no default."""
     plain, full = read(EXAMPLE), read(FULL)
-    assert (full.broker, full.paths, full.clock, full.cards) == (plain.broker, plain.paths, plain.clock, plain.cards)
+    assert (full.broker, full.paths, full.clock) == (plain.broker, plain.paths, plain.clock)
+    assert full.cards == {"main": replace(plain.cards["main"], mixer="PCM", mixer_volume=90)}
     assert (full.site, full.cache, full.decoder, full.console, full.speech) == (
         replace(plain.site, polls_home=True),
         plain.cache,

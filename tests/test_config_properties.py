@@ -104,6 +104,8 @@ WRONG: dict[str, Literal] = {
     "[cards.main] rate": no_integer(44_100, 48_000) | st.integers(44_101, 47_999).map(str),
     "[cards.main] period_ms": no_integer(5, 400),
     "[cards.main] periods": no_integer(2, 4),
+    "[cards.main] mixer": no_text(r"(?=.*\S).{1,43}"),
+    "[cards.main] mixer_volume": no_integer(0, 100),
     "[relays] driver": no_choice("gpio", "simulated"),
     "[relays] chip": no_file,
     "[relays.simulated] dir": no_file,

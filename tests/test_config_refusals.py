@@ -184,12 +184,6 @@ def test_no_card_at_all_is_a_problem() -> None:
     assert "[cards] main" in [problem.where for problem in problems_of(text)]
 
 
-def test_a_second_card_is_refused_by_name_until_one_can_be_driven() -> None:
-    card = '[cards.second]\ndevice = "hw:1"\nchannels = 2\n\n'
-    (problem,) = problems_of(EXAMPLE.replace("[relays]", card + "[relays]", 1))
-    assert (problem.where, problem.remedy) == ("[cards] second", "remove it: this version drives one card")
-
-
 def test_no_zone_at_all_is_a_problem() -> None:
     text = "zones = []\n" + EXAMPLE[: EXAMPLE.index("[[zones]]")]
     (problem,) = problems_of(text)

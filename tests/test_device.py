@@ -6,16 +6,29 @@ import os
 import queue
 import signal
 import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from edge_agent.audio.port import PlayerError
+from edge_agent.audio.card import CardHangs
+from edge_agent.audio.cards import CardsPlayer, Served
+from edge_agent.audio.port import Player, PlayerError, Reports
 from edge_agent.clock import boot_ms
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay, SwitchRelay
-from edge_agent.core.events import DeviceUp, PlayEnded, PlayProgress, PlayStarted, RelayChanged, RelayFailed
+from edge_agent.core.events import (
+    DeviceDown,
+    DeviceUp,
+    Event,
+    PlayEnded,
+    PlayProgress,
+    PlayStarted,
+    RelayChanged,
+    RelayFailed,
+    ZonesLost,
+)
 from edge_agent.core.programme import ZoneFeed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import MonoMs, PlayId, ZoneId
@@ -23,7 +36,7 @@ from edge_agent.device import Stop, run_device
 from edge_agent.device.loop import ORDERS_A_TURN, WRITER, Device
 from edge_agent.device.process import WRITER_MS_MAX
 from edge_agent.device.wake import REPORTS_MAX, Inlet
-from edge_agent.link import DeviceServer, LinkError, Renew, ToCore, ToDevice
+from edge_agent.link import DeviceClient, DeviceServer, LinkError, Renew, ToCore, ToDevice
 from edge_agent.link.messages import PACKET_BYTES_MAX, decode_to_core, encode
 from edge_agent.link.server import agent_uids
 from edge_agent.relay.contacts import SETTLE_MS, Contacts
@@ -45,12 +58,12 @@ PATIENCE_S = 60
 class Bench:
     """A device in virtual time with a real socket; ``agent`` is the other end of it."""
 
-    def __init__(self, directory: Path, **relays) -> None:
+    def __init__(self, directory: Path, player: Callable[..., Player] = FakePlayer, **relays) -> None:
         self.now = MonoMs(T0)
         self.relays = FakeRelays((A, B), **relays)
         self.contacts = Contacts(self.relays, (A, B), self.now)
         self.inlet = Inlet()
-        self.player = FakePlayer(self.inlet, lambda: self.now)
+        self.player = player(self.inlet, lambda: self.now)
         self.server = DeviceServer(directory / "io.sock", agent_uids())
         self.manager = ServiceManager(str(directory / "notify"))
         self.notifier = Notifier(str(directory / "notify"))
@@ -119,6 +132,47 @@ def close_a(off_after_ms: int = 50_000) -> SwitchRelay:
 
 def play_p(at: int = T0) -> StartPlay:
     return StartPlay(P, (), (ZoneFeed(A, 50),), MonoMs(at))
+
+
+def test_lost_zones_are_told_and_the_play_still_owes_its_sign_of_life(bench: Bench) -> None:
+    """Which relay opens for it, the core decides: another play may have the zone."""
+    bench.say(close_a(), play_p())
+    bench.heard()
+    bench.inlet(ZonesLost(P, (B,), Reason.DEVICE_FAILED))
+    bench.device.turn()
+    assert bench.heard() == [ZonesLost(P, (B,), Reason.DEVICE_FAILED)]
+    assert bench.relays.contacts[A] is True
+    bench.player.wedge()
+    bench.pass_time(LEASE_MS)
+    assert bench.relays.contacts[A] is False
+
+
+def test_a_card_that_stands_still_opens_no_relay_of_another_card(tmp_path: Path) -> None:
+    """Neither the lease on the slowest writer nor the watchdog takes the others' sound away for it."""
+    cards: dict[str, FakePlayer] = {}
+
+    def two_cards(reports: Reports, clock: Callable[[], MonoMs]) -> CardsPlayer:
+        def served(name: str, zone: ZoneId) -> Served:
+            def opened(own: Reports, needed: Callable[[], bool]) -> FakePlayer:
+                cards[name] = FakePlayer(own, clock)
+                return cards[name]
+
+            return Served((zone,), opened)
+
+        return CardsPlayer({"one": served("one", A), "other": served("other", B)}, reports, clock)
+
+    bench = Bench(tmp_path, two_cards)
+    feeds = (ZoneFeed(A, 50), ZoneFeed(B, 50))
+    bench.say(close_a(), SwitchRelay(B, True, 50_000), StartPlay(P, (), feeds, MonoMs(T0)))
+    bench.pass_time(1_000)
+    cards["other"].wedge()
+    bench.heard()
+    bench.manager.heard()
+    bench.pass_time(3 * LEASE_MS)
+    assert bench.relays.contacts[A] is True
+    assert ZonesLost(P, (B,), Reason.DEVICE_FAILED) in bench.heard()
+    assert bench.manager.heard() == ["WATCHDOG=1"] * (3 * LEASE_MS // 1_000)
+    bench.close()
 
 
 def test_an_order_moves_the_relay_and_is_confirmed(bench: Bench) -> None:
@@ -395,6 +449,41 @@ def test_relays_open_before_the_player_is_opened_and_a_missing_card_leaves_them_
         run_device(relays, no_card, ZONES, tmp_path / "io.sock", Stop())
     assert relays.closed
     assert not (tmp_path / "io.sock").exists()
+
+
+class HungPlayer(FakePlayer):
+    """One of its cards hangs, and as soon as the other has played out, only a new process helps."""
+
+    def alive_at(self) -> int:
+        if self.playing:
+            self.finish(next(iter(self.playing)))
+            raise CardHangs("card second shows no sign of life")
+        return super().alive_at()
+
+
+def test_a_process_that_ends_for_a_hung_card_opens_its_relays_and_tells_what_has_ended(tmp_path: Path) -> None:
+    """Else the core would take for lost, and repeat, what was heard to its end."""
+    relays = FakeRelays((A, B))
+    told: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    agent = DeviceClient(tmp_path / "io.sock", told.put)
+
+    def order() -> None:
+        assert told.get(timeout=PATIENCE_S) == DeviceUp()
+        agent.send(close_a())
+        agent.send(play_p(boot_ms()))
+
+    agent.start()
+    threading.Thread(target=order, daemon=True).start()
+    with pytest.raises(PlayerError, match="second"):
+        run_device(relays, lambda reports: HungPlayer(reports, boot_ms), ZONES, tmp_path / "io.sock", Stop())
+    assert relays.closed
+    assert relays.contacts[A] is False
+    events = [told.get(timeout=PATIENCE_S)]
+    while not isinstance(events[-1], DeviceDown):
+        events.append(told.get(timeout=PATIENCE_S))
+    (end,) = [event for event in events if isinstance(event, PlayEnded)]
+    assert end.reason is None
+    agent.stop()
 
 
 def test_a_stop_asked_before_the_first_turn_is_obeyed(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from edge_agent.core.events import (
     PlayStarted,
     RelayChanged,
     RelayFailed,
+    ZonesLost,
 )
 from edge_agent.core.programme import Pause, Sound, ZoneFeed
 from edge_agent.core.reasons import Reason
@@ -45,6 +46,7 @@ TO_DEVICE: list[ToDevice] = [
     StartPlay(
         PlayId("p1"), (Sound(ClipKey("attention"), 5_000, 1_000), Pause(500)), (ZoneFeed(A, 55),), MonoMs(7), 3_000
     ),
+    StartPlay(PlayId("p2"), (Pause(500),), (ZoneFeed(A, 55),), MonoMs(7), 0, (B,), True),
     RoutePlay(PlayId("p1"), (ZoneFeed(A, 0), ZoneFeed(B, 100))),
     StopPlay(PlayId("p1")),
     Renew(),
@@ -55,6 +57,7 @@ TO_CORE: list[ToCore] = [
     RelayFailed(B, "rơ-le không đóng"),
     PlayStarted(PlayId("p1"), MonoMs(5)),
     PlayProgress(PlayId("p1"), {A: 1_000, B: 0}, 2),
+    ZonesLost(PlayId("p1"), (A, B), Reason.DEVICE_FAILED),
     PlayEnded(PlayId("p1"), {A: 5}, 240, 0, MonoMs(9), None),
     PlayEnded(PlayId("p1"), {}, 0, 0, MonoMs(9), Reason.DEVICE_FAILED),
 ]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay, SwitchRelay
-from edge_agent.core.events import DeviceUp, PlayEnded, PlayProgress, PlayStarted, RelayChanged, RelayFailed
+from edge_agent.core.events import DeviceUp, PlayEnded, PlayProgress, PlayStarted, RelayChanged, RelayFailed, ZonesLost
 from edge_agent.core.programme import Pause, Sound, ZoneFeed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
@@ -26,11 +26,21 @@ monos = whole.map(MonoMs)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 parts = st.builds(Sound, names.map(ClipKey), whole, st.integers(0, FROM_MS_MAX)) | st.builds(Pause, whole)
 feeds = st.lists(st.builds(ZoneFeed, zones, st.integers(0, 100)), max_size=5).map(tuple)
+later = st.lists(zones, max_size=5).map(tuple)
 progress = st.dictionaries(zones, whole, max_size=5)
 to_device: st.SearchStrategy[ToDevice] = st.one_of(
     st.builds(SwitchRelay, zones, st.just(True), st.integers(1, INTEGER_MAX)),
     st.builds(SwitchRelay, zones, st.just(False), whole),
-    st.builds(StartPlay, plays, st.lists(parts, max_size=6).map(tuple), feeds, monos, st.integers(0, 3_000)),
+    st.builds(
+        StartPlay,
+        plays,
+        st.lists(parts, max_size=6).map(tuple),
+        feeds,
+        monos,
+        st.integers(0, 3_000),
+        later,
+        st.booleans(),
+    ),
     st.builds(RoutePlay, plays, feeds),
     st.builds(StopPlay, plays),
     st.builds(Renew),
@@ -41,6 +51,7 @@ to_core: st.SearchStrategy[ToCore] = st.one_of(
     st.builds(RelayFailed, zones, texts),
     st.builds(PlayStarted, plays, monos),
     st.builds(PlayProgress, plays, progress, whole),
+    st.builds(ZonesLost, plays, later, st.sampled_from(Reason)),
     st.builds(PlayEnded, plays, progress, whole, whole, monos, st.none() | st.sampled_from(Reason)),
 )
 

@@ -1,4 +1,4 @@
-"""Drive a real card through alsa-lib, and the player's threads. Only ``line_in`` knows pyalsaaudio besides.
+"""Drive a real card through alsa-lib, and the player's threads. Besides, ``level`` and ``line_in`` know pyalsaaudio.
 
 The card is opened without blocking: a write never waits, so a card that stops taking sound is found out and reported
 instead of holding the thread. Waiting is done by poll: woken at the very moment at which the card has taken a period,
@@ -22,6 +22,7 @@ from edge_agent.audio.bell import Bell
 from edge_agent.audio.card import UNDERRUN, Card, CardConfig, CardHangs, Wiring
 from edge_agent.audio.desk import Desk, Order
 from edge_agent.audio.feeder import Feeder
+from edge_agent.audio.level import set_level
 from edge_agent.audio.port import PlayerError, Reports
 from edge_agent.audio.prefetch import Clips, Reader
 from edge_agent.audio.relaying import LiveReaders
@@ -72,6 +73,8 @@ class AlsaCard:
         if (given["rate"], given["channels"], given["format_name"]) != (config.rate, config.channels, "S16_LE"):
             self.close()
             raise PlayerError(f"{config.device} wants another format than {config.rate} Hz, {config.channels} × S16_LE")
+        if config.mixer:
+            _set_level(config)
 
     def room(self) -> int:
         if self._dropped:
@@ -123,12 +126,21 @@ class AlsaCard:
         self._pcm.close()
 
 
+def _set_level(config: CardConfig) -> None:
+    """A warning at a level that nobody has chosen is better than none."""
+    try:
+        set_level(config)
+    except PlayerError as exc:
+        log.error("level not set device=%s error=%r next=plays_as_the_card_stands", config.device, str(exc))
+
+
 class AlsaPlayer:
     """Plays on one card, with one writer thread. Implements ``port.Player``.
 
     The card is opened when the first play is ordered, well before its first sample, and given back some seconds after
     the last one ended. A card that fails ends all its plays with DEVICE_FAILED; the next order opens it anew. After one
-    that hangs the writer's thread ends with CardHangs.
+    that hangs the writer's thread ends with CardHangs; while the process is ``needed`` all the same, which is asked a
+    few times a second, plays are refused with DEVICE_FAILED instead.
     """
 
     def __init__(
@@ -140,8 +152,12 @@ class AlsaPlayer:
         open_card: Callable[[CardConfig], Card] = AlsaCard,
         now_ns: Callable[[], int] = boot_ns,
         live: LiveReaders | None = None,
+        needed: Callable[[], bool] = lambda: False,
     ) -> None:
-        """``now_ns`` is boot time, but for a card whose time is not ours. ``live`` is where live sources are read."""
+        """``now_ns`` is boot time, but for a card with its own time. ``live`` is where live sources are read.
+
+        ``needed`` is asked on the writer's thread.
+        """
         self._config = config
         self._wiring = wiring
         self._tell = reports
@@ -153,6 +169,7 @@ class AlsaPlayer:
         self._closing = threading.Event()
         self._now_ns = now_ns
         self._alive_ns = now_ns()
+        self._needed = needed
         self._hung: Card | None = None  # kept, because letting go of it would close it
         self._writer = threading.Thread(target=self._run, name="audio-writer", daemon=True)
         self._writer.start()
@@ -239,8 +256,13 @@ class AlsaPlayer:
 
         The binding closes a card with the interpreter's lock held, so closing this one could stop the relays' thread.
         """
-        if not self._closing.wait(LAST_WORD_S):
-            raise exc
+        while not self._closing.is_set():
+            try:
+                self._take_orders(self._orders.get(timeout=LAST_WORD_S))
+            except queue.Empty:
+                if not self._needed():
+                    raise exc from None
+            self._end_all(Reason.SHUTDOWN if self._closing.is_set() else Reason.DEVICE_FAILED)
 
     def _failed(self, exc: PlayerError) -> None:
         log.error("card failed device=%s error=%r next=all_plays_end", self._config.device, str(exc))

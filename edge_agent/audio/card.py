@@ -24,7 +24,10 @@ TAIL_MS = 30
 
 @dataclass(frozen=True, slots=True)
 class CardConfig:
-    """A card by its ALSA name, and how it is opened: ``channels`` 1 or 2, ``rate`` in frames per second."""
+    """A card by its ALSA name, and how it is opened: ``channels`` 1 or 2, ``rate`` in frames per second.
+
+    ``mixer`` is its own volume control, to be set to ``mixer_volume`` percent; "" leaves it as it stands.
+    """
 
     device: str
     rate: int = RATE
@@ -32,6 +35,8 @@ class CardConfig:
     period_ms: int = PERIOD_MS
     periods: int = PERIODS
     tail_ms: int = TAIL_MS
+    mixer: str = ""
+    mixer_volume: int = 0
 
     @property
     def period_frames(self) -> int:

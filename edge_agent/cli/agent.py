@@ -152,19 +152,17 @@ def _home(config: Config, clock: StationClock) -> HttpsHome | None:
 
 
 def _live(config: Config, clock: StationClock) -> LiveWorker:
-    (card,) = config.cards.values()
     decoder = LiveDecoder(confinement(config.decoder.sandbox))
     line = LiveStream(ContentTrust(config.content.ca_file, clock.now))
-    return LiveWorker(paths.live(config), card.rate, decoder, line)
+    return LiveWorker(paths.live(config), config.rate, decoder, line)
 
 
 def _stager(config: Config) -> Stager:
-    (card,) = config.cards.values()
     confined = confinement(config.decoder.sandbox)
     store = PcmStore(paths.audio(config))
     store.sweep()
     voice = EspeakVoice(confined, config.speech.voice, config.speech.rate_wpm)
-    plain = Stager(store, levelling(confined, store.scratch), voice, card.rate, spoken(confined))
+    plain = Stager(store, levelling(confined, store.scratch), voice, config.rate, spoken(confined))
     stager = recorded_first(plain, config.speech.stems)
     log.info("sound from outside is confined by %s", confined)
     log.info("pinned emergency set: %s", stager.ensure_pinned())

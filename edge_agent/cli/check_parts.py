@@ -1,4 +1,7 @@
-"""Doctor's checks of the box's parts: programs and their sandbox, relays, sound card. Nothing sounds or switches."""
+"""Doctor's checks of the box's parts: programs and their sandbox, relays, sound cards. Nothing sounds or switches.
+
+A card's own volume control is set as it will be when the card plays: that it can be is what is checked.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,10 @@ from edge_agent.audio.port import PlayerError
 from edge_agent.audio.sandbox import Sandbox
 from edge_agent.audio.speech import EspeakVoice
 from edge_agent.audio.stems import missing, read_stems
+from edge_agent.cli.cards import settings_of
 from edge_agent.cli.confinement import Walls
 from edge_agent.cli.finding import Finding, words
-from edge_agent.config import Config, RelayDriver
+from edge_agent.config import Card, Config, RelayDriver
 from edge_agent.console.words import Text
 from edge_agent.spoken.stems import LISTING
 
@@ -29,6 +33,7 @@ VOICE = Text("giọng đọc espeak-ng", "voice espeak-ng")
 STEMS = Text("câu thu sẵn", "recorded stems")
 RELAYS = Text("rơ-le", "relays")
 CARD = Text("bo âm thanh", "sound card")
+LEVEL = Text("âm lượng bo âm thanh", "sound card's level")
 NAMESPACES = Text(
     "cho phép user namespaces: sysctl kernel.unprivileged_userns_clone user.max_user_namespaces",
     "allow user namespaces: sysctl kernel.unprivileged_userns_clone user.max_user_namespaces",
@@ -61,12 +66,15 @@ def relays(config: Config, device_up: bool | None) -> Finding:
     return _chip(config.relays.chip)
 
 
-def sound_card(config: Config, device_up: bool | None) -> Finding:
-    """Whether the card opens as configured; only tried while nobody plays on it."""
-    (card,) = config.cards.values()
-    if device_up:
-        return Finding(CARD, f"{card.device}: {IN_USE}")
-    return card_opens(CardConfig(card.device, card.rate, card.channels, card.period_ms, card.periods))
+def sound_cards(config: Config, device_up: bool | None) -> Iterator[Finding]:
+    """Whether each card opens as configured; only tried while nobody plays on it."""
+    for card in config.cards.values():
+        if device_up:
+            yield Finding(CARD, f"{card.device}: {IN_USE}")
+        else:
+            yield card_opens(settings_of(card))
+        if card.mixer:
+            yield level_is_set(card)
 
 
 def card_opens(card: CardConfig) -> Finding:
@@ -82,6 +90,21 @@ def card_opens(card: CardConfig) -> Finding:
             "see its name with aplay -L, plug it in again, use sudo or add the account to the group audio",
         )
         return Finding(CARD, str(exc), remedy)
+
+
+def level_is_set(card: Card) -> Finding:
+    """Whether the card has the volume control that is configured, and takes its level."""
+    from edge_agent.audio.level import set_level
+
+    try:
+        set_level(settings_of(card))
+    except PlayerError as exc:
+        remedy = Text(
+            f"sửa [cards.{card.name}] mixer theo tên nút có thật, xem bằng amixer scontrols",
+            f"correct [cards.{card.name}] mixer: write a control that is there, see amixer scontrols",
+        )
+        return Finding(LEVEL, f"{card.device}: {exc}", remedy)
+    return Finding(LEVEL, f"{card.device}: {card.mixer} at {card.mixer_volume} %")
 
 
 def sandbox_works(sandbox: Sandbox) -> Finding:

@@ -54,7 +54,7 @@ def findings(config: Config) -> Iterator[Finding]:
     yield from check_files.folders(config)
     yield from check_parts.programs(config, confinement(config.decoder.sandbox))
     yield check_parts.relays(config, up)
-    yield check_parts.sound_card(config, up)
+    yield from check_parts.sound_cards(config, up)
     yield check_talk.broker(config, now, key_usable=not key.fault)
     yield check_talk.device(up)
     yield check_talk.agent(picture)

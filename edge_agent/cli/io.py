@@ -6,14 +6,17 @@ import logging
 import sys
 from collections.abc import Callable
 
-from edge_agent.audio.card import CardConfig, Wiring
+from edge_agent.audio.card import Wiring
+from edge_agent.audio.cards import CardsPlayer, Served
 from edge_agent.audio.clip import Shelf
 from edge_agent.audio.live_ring import LiveRing
 from edge_agent.audio.mixer import Outlet
 from edge_agent.audio.port import Player, PlayerError, Reports
 from edge_agent.cli import paths
+from edge_agent.cli.cards import settings_of
 from edge_agent.cli.process import die_with_any_thread, log_to_stderr, on_stop
-from edge_agent.config import Config, RelayDriver
+from edge_agent.clock import boot_ms
+from edge_agent.config import Card, Config, RelayDriver
 from edge_agent.core.units import ZoneId
 from edge_agent.device.process import run_device
 from edge_agent.device.wake import Stop
@@ -82,12 +85,23 @@ def _lines(config: Config):  # type: ignore[no-untyped-def]
 
 
 def _player_of(config: Config) -> Callable[[Reports], Player]:
+    cards = list(config.cards.values())
+    if len(cards) == 1:
+        return lambda reports: _one_card(config, cards[0], reports, lambda: False)
+    return lambda reports: CardsPlayer({card.name: _served(config, card) for card in cards}, reports, boot_ms)
+
+
+def _served(config: Config, card: Card) -> Served:
+    zones = tuple(zone for zone, wiring in config.zones.items() if wiring.card == card.name)
+    return Served(zones, lambda reports, needed: _one_card(config, card, reports, needed))
+
+
+def _one_card(config: Config, card: Card, reports: Reports, needed: Callable[[], bool]) -> Player:
     from edge_agent.audio.alsa import AlsaPlayer
 
-    (card,) = config.cards.values()
-    outlets: dict[ZoneId, Outlet] = {zone: Outlet(wiring.channel) for zone, wiring in config.zones.items()}
-    settings = CardConfig(card.device, card.rate, card.channels, card.period_ms, card.periods)
+    outlets: dict[ZoneId, Outlet] = {
+        zone: Outlet(wiring.channel) for zone, wiring in config.zones.items() if wiring.card == card.name
+    }
     wiring = Wiring(card.rate, card.channels, outlets)
-    clips = Shelf(paths.audio(config))
-    live = LiveRing(paths.live(config), card.rate)
-    return lambda reports: AlsaPlayer(settings, wiring, clips, reports, live=live)
+    clips, live = Shelf(paths.audio(config)), LiveRing(paths.live(config), card.rate)
+    return AlsaPlayer(settings_of(card), wiring, clips, reports, live=live, needed=needed)

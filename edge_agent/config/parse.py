@@ -91,7 +91,8 @@ def _sound_ms(cache_bytes: int, cards: Mapping[str, Card]) -> int:
 def read_all(top: Table, folder: Path) -> Config:
     """Read every table. What comes back may be used only after ``Report.check()``."""
     station, zones = top.table("station"), top.list_of_tables("zones", ZONES_MAX)
-    cards = read_cards(top.table("cards"))
+    written = top.table("cards")
+    cards = read_cards(written)
     cache = _cache(top.table("cache", required=False))
     policy, programme = top.table("policy", required=False), top.table("programme", required=False)
     site = read_site(station, zones, policy, programme)
@@ -114,7 +115,7 @@ def read_all(top: Table, folder: Path) -> Config:
         clock=_clock(top.table("clock", required=False)),
         cards=cards,
         relays=_relays(relays, folder),
-        zones=read_wiring(zones, cards),
+        zones=read_wiring(zones, written, cards),
         speech=_speech(top.table("speech", required=False), folder),
         cache=cache,
         decoder=_decoder(top.table("decoder", required=False)),

@@ -115,7 +115,10 @@ class ClockSettings:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One sound card: an ALSA PCM by name, ``rate`` in Hz."""
+    """One sound card: an ALSA PCM by name, ``rate`` in Hz.
+
+    ``mixer`` names its own volume control, which is set to ``mixer_volume`` (0–100); "": it is not touched.
+    """
 
     name: str
     device: str
@@ -123,6 +126,8 @@ class Card:
     channels: int
     period_ms: int
     periods: int
+    mixer: str = ""
+    mixer_volume: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,3 +210,8 @@ class Config:
     decoder: Decoder
     reporting: Reporting
     console: Console
+
+    @property
+    def rate(self) -> int:
+        """Frames a second of sound that lies ready to play: every card has the same."""
+        return next(iter(self.cards.values())).rate

@@ -28,6 +28,8 @@ ZONES_MAX = 64
 # As many as one order can name (its audience).
 LINE_MAX = 511
 # The kernel's own ceiling of lines for a long time (ARCH_NR_GPIOS 512); a Raspberry Pi 5 has 54.
+CARDS_MAX = 4
+# What a Raspberry Pi's four USB sockets take; each costs two threads, and a writer's wake-ups while it plays.
 RATES = (44_100, 48_000)
 # What every USB and HAT card plays without resampling in the driver, in Hz.
 PERIOD_MS_MIN, PERIOD_MS_MAX = 5, 400
@@ -53,6 +55,8 @@ TIMEZONE = Form(
     'a name of the IANA database such as "Asia/Ho_Chi_Minh", not "localtime", "right/…" or "posix/…"',
 )
 ZONE = Form(re.compile(r"[a-z0-9-]{1,32}"), "1 to 32 of a–z, 0–9 and -")
+MIXER = Form(re.compile(r"(?=.*\S).{1,43}"), "the name of a playback control, see `amixer scontrols`")
+# ALSA's own bound of a control's name (snd_ctl_elem_id, 44 bytes with its end).
 DEVICE = Form(re.compile(r"\S{1,128}"), "the name of an ALSA PCM, see `aplay -L`")
 WALL_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
@@ -77,22 +81,44 @@ def read_site(station: Table, zones: Sequence[Table], policy: Table, programme: 
 
 
 def read_cards(cards: Table) -> Mapping[str, Card]:
-    """``[cards.NAME]``: at least one."""
-    found = {name: _card(name, table) for name, table in cards.named_tables()}
+    """``[cards.NAME]``: one to CARDS_MAX, each its own device, all at one rate."""
+    tables = dict(cards.named_tables())
+    found = {name: _card(name, table) for name, table in tables.items()}
     if not found:
         cards.fault("main", Fault.MISSING, "", "write [cards.main] and its keys below it")
-    for name in list(found)[1:]:
-        cards.fault(name, Fault.RANGE, "a second card", "remove it: this version drives one card")
+    for number, name in list(enumerate(found, start=1))[CARDS_MAX:]:
+        cards.fault(name, Fault.RANGE, f"card {number}", f"remove it: a station has at most {CARDS_MAX} cards")
+    for name, other in _pairs(tables, "device"):
+        if found[name].device == found[other].device:
+            detail = f"{shown(found[name].device)} is also [cards.{other}] device"
+            tables[name].fault("device", Fault.CLASH, detail, "give each card its own device, see `aplay -L`")
+    for name, other in _pairs(tables, "rate"):
+        if found[name].rate != found[other].rate:
+            # Sound is stored ready to play, once: at two rates every clip would have to be made and kept twice.
+            detail = f"{found[name].rate}, but [cards.{other}] has {found[other].rate}, and sound is stored at one rate"
+            remedy = f'write rate = {found[other].rate}; a card that cannot: device = "plughw:…", where ALSA converts'
+            tables[name].fault("rate", Fault.CLASH, detail, remedy)
+            break
     return found
 
 
-def read_wiring(zones: Sequence[Table], cards: Mapping[str, Card]) -> Mapping[ZoneId, ZoneWiring]:
-    """How each of ``[[zones]]`` is wired; no channel and no line may serve two purposes."""
+def _pairs(tables: Mapping[str, Table], key: str) -> list[tuple[str, str]]:
+    """(a card, one written before it) of all whose ``key`` may be compared; the first written comes first."""
+    names = [name for name, table in tables.items() if table.sound(key)]
+    return [(name, other) for number, name in enumerate(names) for other in names[:number]]
+
+
+def read_wiring(zones: Sequence[Table], written: Table, cards: Mapping[str, Card]) -> Mapping[ZoneId, ZoneWiring]:
+    """How each of ``[[zones]]`` is wired; no channel and no line may serve two purposes, and no card none.
+
+    ``written`` is the table ``[cards]`` that ``cards`` were read from.
+    """
     wirings = [_wiring(zone) for zone in zones]
     for zone, wiring in zip(zones, wirings, strict=True):
         _check_card(zone, wiring, cards)
     _refuse_shared_channels(zones, wirings)
     _refuse_shared_lines(zones, wirings)
+    _refuse_idle_cards(zones, wirings, written, cards)
     return {wiring.zone: wiring for wiring in wirings}
 
 
@@ -200,6 +226,7 @@ def _card(name: str, card: Table) -> Card:
     rate = card.integer("rate", RATES[0], RATES[-1], default=RATES[-1])
     if card.sound("rate") and rate not in RATES:
         card.fault("rate", Fault.RANGE, shown(rate), "must be one of " + ", ".join(map(str, RATES)))
+    mixer, mixer_volume = _level(card)
     found = Card(
         name=name,
         device=card.text("device", DEVICE),
@@ -207,9 +234,21 @@ def _card(name: str, card: Table) -> Card:
         channels=card.integer("channels", 1, 2),
         period_ms=card.integer("period_ms", PERIOD_MS_MIN, PERIOD_MS_MAX, default=200),
         periods=card.integer("periods", PERIODS_MIN, PERIODS_MAX, default=3),
+        mixer=mixer,
+        mixer_volume=mixer_volume,
     )
     card.done()
     return found
+
+
+def _level(card: Table) -> tuple[str, int]:
+    """The card's own volume control, "" where it is not touched, and where it is to stand."""
+    if card.know("mixer"):
+        return card.text("mixer", MIXER), card.integer("mixer_volume", 0, 100)
+    if card.know("mixer_volume"):
+        remedy = 'write mixer = "PCM" or what `amixer scontrols` names, or remove it'
+        card.fault("mixer_volume", Fault.CLASH, "there is no mixer", remedy)
+    return "", 0
 
 
 def _wiring(zone: Table) -> ZoneWiring:
@@ -259,6 +298,17 @@ def _refuse_shared_lines(zones: Sequence[Table], wirings: Sequence[ZoneWiring]) 
             other = taken.setdefault(line, use)
             if other != use:
                 zone.fault(key, Fault.CLASH, f"line {line} is {other}", "give each relay and read-back its own line")
+
+
+def _refuse_idle_cards(
+    zones: Sequence[Table], wirings: Sequence[ZoneWiring], written: Table, cards: Mapping[str, Card]
+) -> None:
+    if not zones or not all(zone.sound("card") for zone in zones):
+        return  # a misspelt name is one mistake, and not two
+    used = {wiring.card for wiring in wirings}
+    for name in [name for name in cards if name not in used]:
+        remedy = f'write card = "{name}" in the zone that hangs on it, or remove it'
+        written.fault(name, Fault.CLASH, "no zone hangs on it", remedy)
 
 
 def _refuse_twice(zones: Sequence[Table], key: str, values: Sequence[str]) -> None:

@@ -165,6 +165,8 @@ class StartPlay:
     """Begin a programme so that its first sample leaves the card at ``at`` (at once if that has passed).
 
     It rises from silence to its full loudness over its first ``rise_ms`` (0: it is there at once).
+    ``later`` are the zones that may be routed into it while it runs, ``urgent`` says that lives may hang on it: which
+    cards it needs, and what a card that hangs may be freed for, is decided by them.
     """
 
     play_id: PlayId
@@ -172,6 +174,8 @@ class StartPlay:
     feeds: tuple[ZoneFeed, ...]
     at: MonoMs
     rise_ms: int = 0
+    later: tuple[ZoneId, ...] = ()
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -286,6 +286,15 @@ class PlayProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class ZonesLost:
+    """Zones that hear a play no more, and why; it goes on in others. It need not have been for all of them."""
+
+    play_id: PlayId
+    zones: tuple[ZoneId, ...]
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
 class PlayEnded:
     """The last sample has left the card (``reason`` None), was cut by order, or the device failed."""
 
@@ -368,6 +377,7 @@ Event = (
     | RelayFailed
     | PlayStarted
     | PlayProgress
+    | ZonesLost
     | PlayEnded
     | PowerReported
     | Connected

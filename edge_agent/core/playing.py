@@ -271,7 +271,9 @@ def _start(turn: Turn, play: Occurrence) -> None:
         for zone in ready:  # each closing carries its own end, which was counted from an earlier start
             zones.close_relay(turn, play, zone)
     rise_ms = 0 if signal_of(turn.job_of(play)) else turn.state.site.frame.rise_ms
-    turn.emit(StartPlay(play.play_id, play.parts, zones.feeds_of(play), start_at, rise_ms))
+    later = tuple(zone for zone in zones.in_it(play) if zone not in ready)
+    urgent = turn.job_of(play).plays_as is JobClass.EMERGENCY
+    turn.emit(StartPlay(play.play_id, play.parts, zones.feeds_of(play), start_at, rise_ms, later, urgent))
 
 
 def _framed(turn: Turn, play: Occurrence, start_at: MonoMs) -> Occurrence:

@@ -97,6 +97,11 @@ class Relayed:
     stand_in_ms: int = 0
     silent_ms: int = 0
 
+    @property
+    def whole_ms(self) -> int:
+        """How long the live parts were."""
+        return self.live_ms + self.stand_in_ms + self.silent_ms
+
     def __add__(self, other: Relayed) -> Relayed:
         return Relayed(
             self.live_ms + other.live_ms,

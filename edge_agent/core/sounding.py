@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from edge_agent.core import clips, records, zones
 from edge_agent.core.effects import Level, SaveMark, StopPlay
-from edge_agent.core.events import Mark, PlayEnded, PlayProgress, PlayStarted
+from edge_agent.core.events import Mark, PlayEnded, PlayProgress, PlayStarted, ZonesLost
 from edge_agent.core.job import Accepted, Job, JobClass
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.past import Sounded, counted_start, remember
@@ -75,6 +75,22 @@ def progressed(turn: Turn, event: PlayProgress) -> None:
     play = turn.play_by_id(event.play_id)
     if play is not None:
         turn.put_play(_counted(play, event))
+
+
+def zones_lost(turn: Turn, event: ZonesLost) -> None:
+    """A card failed under a programme that goes on elsewhere: its zones are out of it, and their relays open (S5)."""
+    play = turn.play_by_id(event.play_id)
+    if play is None:
+        return
+    lost = [zone for zone in event.zones if zone in play.zones and zone in zones.in_it(play)]
+    if not lost:
+        return
+    for zone in lost:
+        play = play.with_zone(zone, ZonePart.OUT, event.reason)
+    turn.put_play(play)
+    fields = {"job": play.job_id, "zones": ",".join(lost), "reason": event.reason}
+    turn.note(Level.ERROR, "zones lost, the programme goes on without them", **fields)
+    zones.reroute(turn, play, Cause.DEVICE_LOST, event.reason)
 
 
 def ended(turn: Turn, event: PlayEnded) -> None:
@@ -223,9 +239,12 @@ def lose(turn: Turn, play: Occurrence, cause: Cause, reason: Reason) -> None:
         finish(turn, play, cause, reason)
 
 
+_MAY_COME_BACK = (Reason.RELAY_FAILED, Reason.DEVICE_FAILED)
+
+
 def _once_more(run: ZoneRun) -> ZoneRun:
     """A zone before another try: what failed may have come back, but who was told to be silent stays silent."""
-    stays = run.part is ZonePart.SERVED or (run.part is ZonePart.OUT and run.reason is not Reason.RELAY_FAILED)
+    stays = run.part is ZonePart.SERVED or (run.part is ZonePart.OUT and run.reason not in _MAY_COME_BACK)
     return run if stays else replace(run, part=ZonePart.WAITING)
 
 

@@ -61,6 +61,7 @@ from edge_agent.core.events import (
     SweepDue,
     Tick,
     TrustChanged,
+    ZonesLost,
 )
 from edge_agent.core.intake import Verify
 from edge_agent.core.job import JobClass
@@ -210,13 +211,16 @@ def _from_network(turn: Turn, event: Connected | Disconnected | HelloDue | Heart
 
 
 def _from_device(
-    turn: Turn, event: DeviceUp | DeviceDown | RelayChanged | RelayFailed | PlayStarted | PlayProgress | PlayEnded
+    turn: Turn,
+    event: DeviceUp | DeviceDown | RelayChanged | RelayFailed | PlayStarted | PlayProgress | ZonesLost | PlayEnded,
 ) -> None:
     match event:
         case PlayStarted():
             sounding.started(turn, event)
         case PlayProgress():
             sounding.progressed(turn, event)
+        case ZonesLost():
+            sounding.zones_lost(turn, event)
         case PlayEnded():
             sounding.ended(turn, event)
         case RelayChanged():

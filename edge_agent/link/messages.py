@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay, SwitchRelay
-from edge_agent.core.events import DeviceUp, PlayEnded, PlayProgress, PlayStarted, RelayChanged, RelayFailed
+from edge_agent.core.events import DeviceUp, PlayEnded, PlayProgress, PlayStarted, RelayChanged, RelayFailed, ZonesLost
 from edge_agent.core.programme import Live, Pause, Relayed, Sound, ZoneFeed
 from edge_agent.core.site import RISE_MS_MAX
 from edge_agent.core.units import HOUR_MS
@@ -42,7 +42,7 @@ class Renew:
 ToDevice = SwitchRelay | StartPlay | RoutePlay | StopPlay | Renew
 """From the agent to the device process."""
 
-ToCore = DeviceUp | RelayChanged | RelayFailed | PlayStarted | PlayProgress | PlayEnded
+ToCore = DeviceUp | RelayChanged | RelayFailed | PlayStarted | PlayProgress | ZonesLost | PlayEnded
 """From the device process to the agent. DeviceUp comes first on every connection."""
 
 

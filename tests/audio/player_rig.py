@@ -9,6 +9,8 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -17,22 +19,24 @@ from numpy.typing import NDArray
 
 from edge_agent.audio.alsa import AlsaCard, AlsaPlayer, boot_ns
 from edge_agent.audio.card import Card, CardConfig, Wiring
+from edge_agent.audio.cards import CardsPlayer, Served
 from edge_agent.audio.live_ring import LiveRing
 from edge_agent.audio.mixer import Outlet
 from edge_agent.audio.pcm_store import PcmStore
-from edge_agent.audio.port import Player, PlayReport
+from edge_agent.audio.port import Player, PlayReport, Reports
 from edge_agent.audio.relaying import LiveReaders
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
 from edge_agent.core.events import PlayEnded, PlayProgress, PlayStarted
 from edge_agent.core.programme import Part, Sound, ZoneFeed
 from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
-from tests.fakes.card import VirtualPlayer
+from tests.fakes.card import VirtualCards, VirtualPlayer
 from tests.host.pulse import Pulse
 from tests.host.recording import Recorder, Recording
 
 RATE = 48_000
 LEFT, RIGHT = ZoneId("left"), ZoneId("right")
 WIRING = Wiring(RATE, 2, {LEFT: Outlet.LEFT, RIGHT: Outlet.RIGHT})
+ONE_EACH = {"one": Wiring(RATE, 2, {LEFT: Outlet.LEFT}), "other": Wiring(RATE, 2, {RIGHT: Outlet.RIGHT})}
 CONFIG = CardConfig("station", rate=RATE, period_ms=20, periods=12)
 # A deeper buffer than a station's: a test machine may be busy with other tests, and a gap would not be bit-exact.
 RAMP = RATE * 5 // 1_000
@@ -41,12 +45,16 @@ Samples = NDArray[np.int16]
 
 
 class PlayerRig(Protocol):
-    """``lead_ms`` is how long before its first sample a play must be ordered to begin on time."""
+    """``lead_ms`` is how long before its first sample a play must be ordered to begin on time.
+
+    ``cards`` holds the zones of each card.
+    """
 
     player: Player
     store: PcmStore
     live: LiveRing
     lead_ms: int
+    cards: tuple[tuple[ZoneId, ...], ...]
 
     def now_ms(self) -> int: ...
 
@@ -63,11 +71,12 @@ class PlayerRig(Protocol):
 
 class VirtualRig:
     lead_ms = 700
+    cards: tuple[tuple[ZoneId, ...], ...] = ((LEFT, RIGHT),)
 
     def __init__(self, folder: Path) -> None:
         self.store = PcmStore(folder)
         self.live = LiveRing(folder / "live", RATE, self.now_ms)
-        self.player = VirtualPlayer(CONFIG, WIRING, self.store, self.live)
+        self.player = VirtualPlayer(CONFIG, WIRING, self.store, live=self.live)
 
     def now_ms(self) -> int:
         return self.player.time.ns // 1_000_000
@@ -84,8 +93,43 @@ class VirtualRig:
         return Recording(samples, RATE, card.instant_ns(0) if card.begins else 0)
 
 
+class VirtualCardsRig:
+    """Each of the two zones on its own virtual card, on the side on which tests listen for it."""
+
+    lead_ms = 700
+    cards: tuple[tuple[ZoneId, ...], ...] = ((LEFT,), (RIGHT,))
+
+    def __init__(self, folder: Path) -> None:
+        self.store = PcmStore(folder)
+        self.player = VirtualCards(CONFIG, ONE_EACH, self.store)
+
+    def now_ms(self) -> int:
+        return self.player.time.ns // 1_000_000
+
+    def told(self) -> list[tuple[int, PlayReport]]:
+        return self.player.reports
+
+    def run_until(self, condition: Callable[[], bool], limit_ms: int = 60_000) -> bool:
+        return self.player.run_until(condition, limit_ms)
+
+    def heard(self) -> Recording:
+        """Both cards, each sample at its own instant."""
+        cards = [player.cards for player in self.player.players.values()]
+        zero_ns = min((card.instant_ns(0) for some in cards for card in some if card.begins), default=0)
+        samples = np.zeros((round((self.player.time.ns - zero_ns) * RATE / 1e9) + RATE, 2), np.int16)
+        for channel, some in enumerate(cards):
+            for card in some:
+                played = np.frombuffer(bytes(card.played), np.int16).reshape(-1, 2)[:, channel]
+                ends = [first for first, _ in card.begins[1:]] + [len(played)]
+                for (first, at_ns), end in zip(card.begins, ends, strict=True):
+                    begin = round((at_ns - zero_ns) * RATE / 1e9)
+                    samples[begin : begin + end - first, channel] = played[first:end]
+        return Recording(samples, RATE, zero_ns)
+
+
 class PulseRig:
     lead_ms = 1_000
+    cards: tuple[tuple[ZoneId, ...], ...] = ((LEFT, RIGHT),)
 
     def __init__(
         self,
@@ -101,7 +145,14 @@ class PulseRig:
         self._told: list[tuple[int, PlayReport]] = []
         self._news = threading.Condition()
         self._recorder = recorder
-        self.player = AlsaPlayer(config, WIRING, self.store, self._hear, open_card, live=sources or self.live)
+        self._settings = config
+        self._open_card = open_card
+        self._sources = sources
+        self.player = self._open()
+
+    def _open(self) -> Player:
+        sources = self._sources or self.live
+        return AlsaPlayer(self._settings, WIRING, self.store, self._hear, self._open_card, live=sources)
 
     def now_ms(self) -> int:
         return boot_ns() // 1_000_000
@@ -128,6 +179,37 @@ class PulseRig:
         with self._news:
             self._told.append((self.now_ms(), report))
             self._news.notify_all()
+
+
+class PulseCardsRig(PulseRig):
+    """Each of the two zones on its own sound server, as on its own card: ``one`` and ``other``, on their own sides."""
+
+    cards: tuple[tuple[ZoneId, ...], ...] = ((LEFT,), (RIGHT,))
+
+    def __init__(
+        self,
+        folder: Path,
+        recorders: tuple[Recorder, ...] = (),
+        config: CardConfig = CONFIG,
+        open_card: Callable[[CardConfig], Card] = AlsaCard,
+    ) -> None:
+        super().__init__(folder, None, config, open_card)
+        self._recorders = recorders
+
+    def recordings(self) -> list[Recording]:
+        """What each card played; nothing can be played afterwards."""
+        self.player.close()
+        return [recorder.stop() for recorder in self._recorders]
+
+    def _open(self) -> Player:
+        cards = {
+            name: Served(tuple(wiring.outlets), partial(self._one, replace(self._settings, device=name), wiring))
+            for name, wiring in ONE_EACH.items()
+        }
+        return CardsPlayer(cards, self._hear, self.now_ms)
+
+    def _one(self, config: CardConfig, wiring: Wiring, reports: Reports, needed: Callable[[], bool]) -> Player:
+        return AlsaPlayer(config, wiring, self.store, reports, self._open_card, needed=needed)
 
 
 @contextlib.contextmanager
@@ -174,10 +256,13 @@ def begin(
     zones: tuple[ZoneFeed, ...],
     at: int | None = None,
     rise_ms: int = 0,
+    *,
+    later: tuple[ZoneId, ...] = (),
+    urgent: bool = False,
 ) -> int:
     """Order a play, by default as soon as it can be on time; the instant ordered."""
     at = rig.now_ms() + rig.lead_ms if at is None else at
-    rig.player.start(StartPlay(PlayId(name), parts, zones, MonoMs(at), rise_ms))
+    rig.player.start(StartPlay(PlayId(name), parts, zones, MonoMs(at), rise_ms, later, urgent))
     return at
 
 

@@ -20,6 +20,7 @@ from tests.cli.findings import (
     assert_well,
 )
 from tests.cli.stations import StationRig, make_station
+from tests.fakes.mixers import Control, Mixers
 
 
 @pytest.fixture(scope="module")
@@ -122,12 +123,47 @@ def test_a_gpio_chip_is_looked_for_where_it_is_configured(shared: StationRig) ->
 def test_parts_that_the_device_process_holds_are_left_alone(shared: StationRig) -> None:
     gpio = replace(shared.config.relays, driver=RelayDriver.GPIO, chip=Path("/dev/gpiochip99"))
     config = replace(shared.config, relays=gpio)
-    for finding in (check_parts.relays(config, device_up=True), check_parts.sound_card(config, device_up=True)):
+    for finding in (check_parts.relays(config, device_up=True), *check_parts.sound_cards(config, device_up=True)):
         assert_well(finding)
         assert "in use by the device process" in finding.seen
 
 
 @pytest.mark.host
 def test_a_card_that_opens_and_one_that_is_not_there(shared: StationRig) -> None:
-    assert_well(check_parts.sound_card(shared.config, device_up=False))
+    (finding,) = check_parts.sound_cards(shared.config, device_up=False)
+    assert_well(finding)
     assert_fault(check_parts.card_opens(CardConfig("hw:CARD=Nowhere")), "hw:CARD=Nowhere does not open", "aplay -L")
+
+
+@pytest.mark.host
+def test_each_of_several_cards_is_opened_by_itself(shared: StationRig) -> None:
+    main = shared.config.cards["main"]
+    second = replace(main, name="second", device="hw:CARD=Nowhere")
+    well, fault = check_parts.sound_cards(
+        replace(shared.config, cards={"main": main, "second": second}), device_up=False
+    )
+    assert_well(well)
+    assert_fault(fault, "hw:CARD=Nowhere does not open", "aplay -L")
+
+
+def test_a_level_that_is_configured_is_set_and_told(shared: StationRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    mixers = Mixers("null", {"PCM": Control()})
+    mixers.take_the_place_of_alsa(monkeypatch)
+    finding = check_parts.level_is_set(replace(shared.config.cards["main"], mixer="PCM", mixer_volume=85))
+    assert_well(finding)
+    assert "PCM at 85 %" in finding.seen
+    assert mixers.known["PCM"].volume == 85
+
+
+def test_a_mixer_that_is_not_there_is_a_fault_that_names_the_key_and_the_controls(
+    shared: StationRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Mixers("null", {"Speaker": Control()}).take_the_place_of_alsa(monkeypatch)
+    card = replace(shared.config.cards["main"], mixer="PCM", mixer_volume=85)
+    _, finding = check_parts.sound_cards(replace(shared.config, cards={"main": card}), device_up=True)
+    assert_fault(finding, '"Speaker"', "[cards.main] mixer")
+
+
+def test_without_a_mixer_nothing_is_said_of_it(shared: StationRig) -> None:
+    (finding,) = check_parts.sound_cards(shared.config, device_up=True)
+    assert finding.what.en == "sound card"

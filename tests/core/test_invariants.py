@@ -37,6 +37,7 @@ from edge_agent.core.events import (
     StopAsked,
     SweepDue,
     Tick,
+    ZonesLost,
 )
 from edge_agent.core.job import LogAck
 from edge_agent.core.reasons import UNAUTHENTICATED, Reason
@@ -179,6 +180,18 @@ class Ward(Office):
         self.world.device.end(runs[index % len(runs)], self.world.now.mono, reason)
         self.world.oblige(self.world.obliging)
 
+    @precondition(lambda self: self.world.device.runs)
+    @rule(index=few, zone=zones, at_once=often)
+    def card_fails(self, index: int, zone: ZoneId, at_once: bool) -> None:
+        """One of several: its zone is lost to a programme that goes on; it may be one that does not hear it."""
+        device = self.world.device
+        runs = list(device.runs)
+        report = device.lose(runs[index % len(runs)], zone, self.world.now.mono)
+        if at_once:
+            self.world.send(report)
+        else:
+            device.reports.append(report)
+
     @rule(zone=zones, cause=st.sampled_from(("lease", "max_on", None)), at_once=often)
     def relay_fails(self, zone: ZoneId, cause: str | None, at_once: bool) -> None:
         """It opens by itself, or is found faulty; reported at once or after what waits."""
@@ -207,6 +220,7 @@ class Ward(Office):
         events: tuple[Event, ...] = (
             PlayStarted(play_id, mono),
             PlayProgress(play_id, zone_ms, 1),
+            ZonesLost(play_id, (*ZONES, ELSEWHERE)[kind % 3 :], Reason.DEVICE_FAILED),
             PlayEnded(play_id, zone_ms, 33_600, 1, mono, None),
             PlayEnded(play_id, {}, 0, 0, mono, Reason.DEVICE_FAILED),
         )

@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from edge_agent.core import effects as fx
-from edge_agent.core.events import Event, PlayEnded, PlayStarted, RelayChanged, RelayFailed
+from edge_agent.core.events import Event, PlayEnded, PlayStarted, RelayChanged, RelayFailed, ZonesLost
 from edge_agent.core.programme import Live, Relayed, length_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
@@ -25,6 +25,7 @@ class Run:
     started: bool = False
     since: dict[ZoneId, int] = field(default_factory=dict)
     heard_ms: dict[ZoneId, int] = field(default_factory=dict)
+    lost: frozenset[ZoneId] = frozenset()
 
     @property
     def ends(self) -> int:
@@ -32,6 +33,7 @@ class Run:
 
     def feed(self, zones: frozenset[ZoneId], now: int) -> None:
         """Who hears it from now on; what the others have heard is counted."""
+        zones -= self.lost
         for zone in self.zones - zones:
             heard = max(0, min(now, self.ends) - self.since.pop(zone))
             self.heard_ms[zone] = self.heard_ms.get(zone, 0) + heard
@@ -109,6 +111,13 @@ class Device:
             relayed = Relayed(silent_ms=min(live_ms, played_ms))  # the worst that a source can do
             self.reports.append(PlayEnded(play_id, dict(run.heard_ms), played_ms * 48, 0, now, reason, relayed))
 
+    def lose(self, play_id: PlayId, zone: ZoneId, now: MonoMs) -> ZonesLost:
+        """A zone's card fails under a run, which goes on without it."""
+        run = self.runs[play_id]
+        run.lost |= {zone}
+        run.feed(run.zones, now)
+        return ZonesLost(play_id, (zone,), Reason.DEVICE_FAILED)
+
     def _switch(self, order: fx.SwitchRelay, now: MonoMs, broken: bool) -> None:
         zone = order.zone
         if broken:
@@ -124,6 +133,8 @@ class Device:
     def _feed(self, play_id: PlayId, feeds: tuple[fx.ZoneFeed, ...], now: MonoMs) -> None:
         run = self.runs[play_id]
         hearing = frozenset(feed.zone for feed in feeds)
+        foreseen = {*run.start.later, *(feed.zone for feed in run.start.feeds)}
+        assert hearing <= foreseen, "a card that was not told of the programme"
         for zone in hearing - run.zones - self.unsure:
             assert zone in self.contacts, "sound behind an open relay"
             warm_at = self.contacts[zone][0] + self.site.zones[zone].warm_up_ms

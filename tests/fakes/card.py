@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from edge_agent.audio.bell import Bell
-from edge_agent.audio.card import UNDERRUN, CardConfig, Wiring
+from edge_agent.audio.card import UNDERRUN, CardConfig, CardHangs, Wiring
+from edge_agent.audio.cards import CardsPlayer, Served
 from edge_agent.audio.desk import Desk
 from edge_agent.audio.feeder import Feeder
-from edge_agent.audio.port import PlayerError, PlayReport
+from edge_agent.audio.port import PlayerError, PlayReport, Reports
 from edge_agent.audio.prefetch import Clips, Prefetch
 from edge_agent.audio.relaying import LiveReaders
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
@@ -21,6 +22,8 @@ MS_NS = 1_000_000
 SECOND_NS = 1_000_000_000
 BOOT_NS = 77_000 * MS_NS
 # Not zero: code that forgets a clock's origin should fail.
+TURN_NS = 5 * MS_NS
+# A quarter of the period of the tests' cards: several that take turns fall behind by one of these each.
 
 
 @dataclass
@@ -38,6 +41,8 @@ class VirtualCard:
     time: VirtualTime
     config: CardConfig
     bite: int = 1 << 30
+    turn_ns: int = SECOND_NS
+    """The longest that it waits at a time, so that others have their turn meanwhile."""
     hangs: bool = False
     rushes: bool = False
     pulled_out: bool = False
@@ -92,7 +97,7 @@ class VirtualCard:
         self.drops += 1
 
     def wait(self, seconds: float, bell: Bell) -> None:
-        until = self.time.ns + round(seconds * SECOND_NS)
+        until = self.time.ns + min(round(seconds * SECOND_NS), self.turn_ns)
         missing = self.config.period_frames - self.room()
         due = self.time.ns + max(missing, 1) * SECOND_NS // self.config.rate + 1
         self.time.ns = until if self.hangs else min(until, due)
@@ -121,12 +126,28 @@ class VirtualCard:
 
 
 class VirtualPlayer:
-    """The real desk and feeder on a virtual card: what ``AlsaPlayer`` does, in one thread and in virtual time."""
+    """The real desk and feeder on a virtual card: what ``AlsaPlayer`` does, in one thread and in virtual time.
 
-    def __init__(self, config: CardConfig, wiring: Wiring, clips: Clips, live: LiveReaders | None = None) -> None:
-        self.time = VirtualTime()
+    With ``reports`` it is one of several, which take turns in one ``time``. One that hung stays so, as a process would
+    that is ``needed`` by others.
+    """
+
+    def __init__(
+        self,
+        config: CardConfig,
+        wiring: Wiring,
+        clips: Clips,
+        time: VirtualTime | None = None,
+        reports: Reports | None = None,
+        needed: Callable[[], bool] = lambda: True,
+        live: LiveReaders | None = None,
+    ) -> None:
+        self.time = time or VirtualTime()
         self.cards: list[VirtualCard] = []
         self.reports: list[tuple[int, PlayReport]] = []
+        self.hung = False
+        self._reports = reports
+        self._needed = needed
         self.reads = True
         """Whether the storage answers."""
         self.prepare_card: Callable[[VirtualCard], None] = lambda card: None
@@ -166,14 +187,19 @@ class VirtualPlayer:
         while not condition():
             if self.time.ns >= until:
                 return False
-            self._step()
+            self.step()
         return True
 
     def run(self, ms: int) -> None:
         """Let so much time pass."""
         self.run_until(lambda: False, ms)
 
-    def _step(self) -> None:
+    def step(self) -> None:
+        """One turn of the writer; time passes with it."""
+        if self.hung:
+            self._end_all(Reason.DEVICE_FAILED)
+            if not self._needed():
+                raise CardHangs(self.card.name)
         if self._feeder is None and not self._desk.busy:
             self.time.ns += 10 * MS_NS
             return
@@ -187,8 +213,9 @@ class VirtualPlayer:
         try:
             self._feeder.step()
             self._alive_ns = self.time.ns
-        except PlayerError:
+        except PlayerError as exc:
             self._end_all(Reason.DEVICE_FAILED)
+            self.hung = self._reports is not None and isinstance(exc, CardHangs)
             self._give_back()
             return
         if self._feeder.over:
@@ -213,3 +240,64 @@ class VirtualPlayer:
 
     def _tell(self, report: PlayReport) -> None:
         self.reports.append((self.time.ns // MS_NS, report))
+        if self._reports is not None:
+            self._reports(report)
+
+
+class VirtualCards:
+    """Several virtual cards in one virtual time, under the real ``CardsPlayer``. Implements ``port.Player``."""
+
+    def __init__(self, config: CardConfig, wirings: Mapping[str, Wiring], clips: Clips) -> None:
+        self.time = VirtualTime()
+        self.reports: list[tuple[int, PlayReport]] = []
+        self.players: dict[str, VirtualPlayer] = {}
+        self.stands_still: set[str] = set()
+        """The cards whose writer hangs in its device: it has no turn any more, and holds nothing but itself."""
+        self.over = False
+        """Whether the process has ended, for a card that hung."""
+
+        def served(name: str, wiring: Wiring) -> Served:
+            def open_player(reports: Reports, needed: Callable[[], bool]) -> VirtualPlayer:
+                player = VirtualPlayer(replace(config, device=name), wiring, clips, self.time, reports, needed)
+                player.prepare_card = _take_turns
+                self.players[name] = player
+                return player
+
+            return Served(tuple(wiring.outlets), open_player)
+
+        cards = {name: served(name, wiring) for name, wiring in wirings.items()}
+        self._player = CardsPlayer(cards, self._tell, lambda: self.time.ns // MS_NS)
+        self.start, self.route, self.stop = self._player.start, self._player.route, self._player.stop
+        self.alive_at, self.close = self._player.alive_at, self._player.close
+
+    def run_until(self, condition: Callable[[], bool], limit_ms: int) -> bool:
+        """Let time pass until the condition holds; False when ``limit_ms`` have passed before."""
+        until = self.time.ns + limit_ms * MS_NS
+        while not condition():
+            if self.time.ns >= until:
+                return False
+            self.step()
+        return True
+
+    def run(self, ms: int) -> None:
+        """Let so much time pass."""
+        self.run_until(lambda: False, ms)
+
+    def step(self) -> None:
+        """A turn for every writer, and one of the device process's loop."""
+        before = self.time.ns
+        try:
+            for name, player in self.players.items():
+                if name not in self.stands_still and not self.over:
+                    player.step()
+            self._player.alive_at()
+        except CardHangs:
+            self.over = True
+        self.time.ns = max(self.time.ns, before + MS_NS)
+
+    def _tell(self, report: PlayReport) -> None:
+        self.reports.append((self.time.ns // MS_NS, report))
+
+
+def _take_turns(card: VirtualCard) -> None:
+    card.turn_ns = TURN_NS

@@ -24,7 +24,7 @@ from edge_agent.console.screen import View
 from edge_agent.console.status import STATUS_BYTES_MAX, StatusError, read_status
 from edge_agent.console.words import Language, width
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay, SwitchRelay
-from edge_agent.core.events import DeviceUp, PlayEnded, PlayProgress, PlayStarted, RelayChanged, RelayFailed
+from edge_agent.core.events import DeviceUp, PlayEnded, PlayProgress, PlayStarted, RelayChanged, RelayFailed, ZonesLost
 from edge_agent.core.programme import Pause, Sound, ZoneFeed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
@@ -53,7 +53,7 @@ COLUMNS_MAX = 80
 ZONE, PLAY, CLIP = ZoneId("cho"), PlayId("play-7"), ClipKey("ab" * 32)
 TO_DEVICE: tuple[ToDevice, ...] = (
     SwitchRelay(ZONE, True, 1_000),
-    StartPlay(PLAY, (Sound(CLIP, 1_000, 0), Pause(500)), (ZoneFeed(ZONE, 70),), MonoMs(5)),
+    StartPlay(PLAY, (Sound(CLIP, 1_000, 0), Pause(500)), (ZoneFeed(ZONE, 70),), MonoMs(5), 0, (ZONE,), True),
     RoutePlay(PLAY, (ZoneFeed(ZONE, 70),)),
     StopPlay(PLAY),
     Renew(),
@@ -64,6 +64,7 @@ TO_CORE: tuple[ToCore, ...] = (
     RelayFailed(ZONE, "no line"),
     PlayStarted(PLAY, MonoMs(5)),
     PlayProgress(PLAY, {ZONE: 100}, 100),
+    ZonesLost(PLAY, (ZONE,), Reason.DEVICE_FAILED),
     PlayEnded(PLAY, {ZONE: 100}, 100, 0, MonoMs(9), Reason.PREEMPTED),
 )
 
