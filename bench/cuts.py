@@ -19,6 +19,7 @@ from pathlib import Path
 
 from bench.equal import BOTH, staged
 from bench.figures import Section, median, spread
+from bench.neighbour import torn_ms
 from bench.peers import stages_of
 from bench.places import STATION, place
 from bench.players import PEERS, START_S_MAX, Peer, Stage
@@ -38,7 +39,8 @@ from tests.host.recording import LATENCY_MS, Recorder, Recording
 RUNS, RUNS_QUICK = 40, 6
 HARD_MS_MAX = 10
 # Requirement sound.4.
-SERVER = "server alone"
+SERVER, NEIGHBOUR = "server alone, drop and write", "neighbour of a hard cut, torn"
+SPARE_SINK = "spare"
 IDLE, CUTTING = "idle", "cutting in"
 REST_S = 2.5
 # The station has given its card back by then.
@@ -69,7 +71,7 @@ def measure(quick: bool, runs: int = 0) -> Section:
     names = (STATION, *(peer.name for peer in peers))
     with contextlib.ExitStack() as curtain:
         folder = Path(curtain.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp")))
-        pulse = curtain.enter_context(private_pulse(folder / "pulse", (*names, "alone")))
+        pulse = curtain.enter_context(private_pulse(folder / "pulse", (*names, SPARE_SINK)))
         seconds = round(runs * (PLAYED_S[1] + len(names) * SOUND_S)) + START_S_MAX
         loud = _loud(folder / "loud.mp3")
         players = [_station(folder, loud, pulse, curtain)]
@@ -79,6 +81,7 @@ def measure(quick: bool, runs: int = 0) -> Section:
         idle = _rounds(pulse, players, runs, lambda player: player.stop(), (REST_S, REST_S))
         cutting = _rounds(pulse, players, runs, lambda player: player.faint(), PLAYED_S)
         server = _server_alone(pulse, runs)
+        torn = torn_ms(folder / "neighbour", pulse, SPARE_SINK, runs)
     found = {(name, doing): told[name] for doing, told in ((IDLE, idle), (CUTTING, cutting)) for name in names}
     aims = {(STATION, CUTTING): HARD_MS_MAX}
     figures = [
@@ -89,14 +92,15 @@ def measure(quick: bool, runs: int = 0) -> Section:
     how = (
         "an order on each player's own socket (station: its device process's; mpd: clear, add, play; mpv: loadfile) → "
         f"the first loud sample in a recording of its null sink, whose one step ({LATENCY_MS} ms) is added to all; "
-        f"idle: {REST_S:g} s after a stop; cutting in: out of a faint programme with its queue full; {SERVER}: an open "
-        f"card's queue is dropped and written to again by nobody but alsa-lib; seed {SEED}, players in turn; mpd and "
+        f"idle: {REST_S:g} s after a stop; cutting in: out of a faint programme with its queue full; server alone: an "
+        "open card's queue is dropped and written to again by nobody but alsa-lib; torn: what another zone of the "
+        f"station's card lacks of its sound there, or waits for; seed {SEED}, players in turn; mpd and "
         "mpv decode an MP3, the station plays what it staged before"
     )
     return Section(
         "Order → first sample, beside peers",
         how,
-        (*figures, *spread(f"{SERVER}, drop and write", server, "ms")),
+        (*figures, *spread(SERVER, server, "ms"), *spread(NEIGHBOUR, torn, "ms")),
         notes=tuple(_notes({key: median(delays) for key, delays in found.items()}, median(server))),
     )
 
@@ -212,12 +216,12 @@ def _station(folder: Path, loud: Path, pulse: Pulse, curtain: contextlib.ExitSta
 def _server_alone(pulse: Pulse, runs: int) -> list[float]:
     """From the drop of a full queue to the first sample of what is written then; ms."""
     delays = []
-    config = CardConfig("alone")
+    config = CardConfig(SPARE_SINK)
     silence, sound = bytes(config.period_frames * FRAME_BYTES), b"\x00\x40" * 2 * config.period_frames
     with _environment(pulse.env):
         card = AlsaCard(config)
         for _ in range(runs):
-            with Recorder(pulse, "alone") as recorder:
+            with Recorder(pulse, SPARE_SINK) as recorder:
                 _keep_full(card, silence, PLAYED_S[0])
                 told_ms = time.clock_gettime_ns(time.CLOCK_BOOTTIME) / 1e6
                 card.drop()

@@ -33,7 +33,7 @@ def test_cutting_in_is_measured_beside_whoever_can_be_told_and_beside_the_server
     made = cuts.measure(True, runs=2)
     here = [STATION, *(peer.name for peer in PEERS if peer.stop and not peer.absent)]
     names = [f"{name}, {doing}" for doing in (cuts.IDLE, cuts.CUTTING) for name in here]
-    assert list(dict.fromkeys(figure.name for figure in made.figures)) == [*names, f"{cuts.SERVER}, drop and write"]
+    assert list(dict.fromkeys(figure.name for figure in made.figures)) == [*names, cuts.SERVER, cuts.NEIGHBOUR]
     assert all(figure.value > -cuts.LATENCY_MS for figure in made.figures)
     judged = [figure.whole_name for figure in made.figures if figure.at_most is not None]
     assert judged == [f"{STATION}, {cuts.CUTTING}, p99"]
