@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from edge_agent.core import order
 from edge_agent.core.job import Accepted, Audience, JobClass, PlayAt, PlayNow
 from edge_agent.core.policy import local_time
-from edge_agent.core.site import STANDARD, Clause, IntoQuiet, LocalPolicy, ZoneSite
+from edge_agent.core.site import STANDARD, STANDARD_FRAME, Clause, IntoQuiet, LocalPolicy, ZoneSite
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, JobId, UtcMs, ZoneId
 from tests.trust import makers
 
@@ -25,7 +25,7 @@ ZONE_SITES = {
 UNLIMITED = Clause(quiet=STANDARD.quiet, volume_bands=STANDARD.volume_bands)
 """Quiet at night, and no other limit, so that days on which much sounds are seen too."""
 SITE = makers.make_site(zones=ZONE_SITES, policy=LocalPolicy((UNLIMITED,)))
-SITES = (SITE, SITE, makers.make_site(zones=ZONE_SITES))
+SITES = (SITE, replace(SITE, frame=STANDARD_FRAME), makers.make_site(zones=ZONE_SITES))
 ZONES = tuple(SITE.zones)
 ELSEWHERE = ZoneId("elsewhere")
 NOON = UtcMs(makers.NOON)

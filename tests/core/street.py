@@ -17,7 +17,18 @@ from edge_agent.core.job import Accepted, Job, JobClass, PlayNow, Preemption
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import NextItem, Pause
 from edge_agent.core.playing import LATE_GRACE_MS
-from edge_agent.core.programme import SIGNAL_MS, Live, Part, Sound, ZoneFeed, begun_at, length_ms, live_key, sources_of
+from edge_agent.core.programme import (
+    SIGNAL_MS,
+    Live,
+    Part,
+    Sound,
+    ZoneFeed,
+    begun_at,
+    length_ms,
+    live_key,
+    own_ms,
+    sources_of,
+)
 from edge_agent.core.state import CLAIMS, OccurrenceKey, State, ZonePart
 from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
 from edge_agent.core.zones import RELAY_LEAD_MS
@@ -190,6 +201,10 @@ class Street:
             silent = not isinstance(part, Sound) or part.key in SIGNAL_MS
             assert not (isinstance(part, Live) and job.plays_as is JobClass.EMERGENCY), "a warning that nobody signed"
             assert silent or part.key in ready, "started a play whose sound is not ready"
+        if job.cls is JobClass.EMERGENCY:
+            assert (own_ms(start.parts), start.rise_ms) == (length_ms(start.parts), 0), (
+                "a warning with a chime, or soft"
+            )
         self._allowed(start, play.key, now, after)
         so_far = self._heard_so_far(play.key, start.parts, frozenset(play.zones))
         routed = Routed(play.key, accepted, zones, start.at, start.at + length_ms(start.parts), start.parts, so_far)
