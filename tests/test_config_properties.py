@@ -106,6 +106,8 @@ WRONG: dict[str, Literal] = {
     "[cards.main] periods": no_integer(2, 4),
     "[cards.main] mixer": no_text(r"(?=.*\S).{1,43}"),
     "[cards.main] mixer_volume": no_integer(0, 100),
+    "[line_in.mic] device": no_text(r"\S{1,128}"),
+    "[line_in.mic] channels": no_integer(1, 2),
     "[relays] driver": no_choice("gpio", "simulated"),
     "[relays] chip": no_file,
     "[relays.simulated] dir": no_file,

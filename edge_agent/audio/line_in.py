@@ -46,26 +46,29 @@ class LineInConfig:
 
 
 class LineIn:
-    """One capture device, open as long as anybody has a reader of it. Readers come and go on one thread."""
+    """One capture device, open as long as anybody has a reader of it, on whichever thread."""
 
     def __init__(self, config: LineInConfig, now_ms: Callable[[], int] = boot_ms) -> None:
         self._config = config
         self._now_ms = now_ms
+        self._lock = threading.Lock()  # each card reads on a thread of its own
         self._capture: Capture | None = None
         self._readers = 0
 
     def reader(self) -> LineInReader:
         """Begin to capture, or share what is captured already."""
-        if self._capture is None:
-            self._capture = Capture(self._config, self._now_ms)
-        self._readers += 1
-        return LineInReader(self._capture.blocks, self._given_back)
+        with self._lock:
+            if self._capture is None:
+                self._capture = Capture(self._config, self._now_ms)
+            self._readers += 1
+            return LineInReader(self._capture.blocks, self._given_back)
 
     def _given_back(self) -> None:
-        self._readers -= 1
-        if not self._readers and self._capture is not None:
-            self._capture.close()
-            self._capture = None
+        with self._lock:
+            self._readers -= 1
+            if not self._readers and self._capture is not None:
+                self._capture.close()
+                self._capture = None
 
 
 class LiveSources:

@@ -12,11 +12,14 @@ from edge_agent.audio.clip import Shelf
 from edge_agent.audio.live_ring import LiveRing
 from edge_agent.audio.mixer import Outlet
 from edge_agent.audio.port import Player, PlayerError, Reports
+from edge_agent.audio.relaying import LiveReaders
 from edge_agent.cli import paths
 from edge_agent.cli.cards import settings_of
 from edge_agent.cli.process import die_with_any_thread, log_to_stderr, on_stop
 from edge_agent.clock import boot_ms
 from edge_agent.config import Card, Config, RelayDriver
+from edge_agent.core.job import LINE_IN
+from edge_agent.core.programme import source_key
 from edge_agent.core.units import ZoneId
 from edge_agent.device.process import run_device
 from edge_agent.device.wake import Stop
@@ -86,22 +89,33 @@ def _lines(config: Config):  # type: ignore[no-untyped-def]
 
 def _player_of(config: Config) -> Callable[[Reports], Player]:
     cards = list(config.cards.values())
+    live = _live_sources(config)
     if len(cards) == 1:
-        return lambda reports: _one_card(config, cards[0], reports, lambda: False)
-    return lambda reports: CardsPlayer({card.name: _served(config, card) for card in cards}, reports, boot_ms)
+        return lambda reports: _one_card(config, cards[0], live, reports, lambda: False)
+    return lambda reports: CardsPlayer({card.name: _served(config, card, live) for card in cards}, reports, boot_ms)
 
 
-def _served(config: Config, card: Card) -> Served:
+def _live_sources(config: Config) -> LiveReaders:
+    """What the agent fetches, and what is plugged in here: once, whichever cards relay it."""
+    from edge_agent.audio.line_in import LineIn, LineInConfig, LiveSources
+
+    line_ins = {
+        source_key((f"{LINE_IN}{name}",)): LineIn(LineInConfig(given.device, config.rate, given.channels))
+        for name, given in config.line_ins.items()
+    }
+    return LiveSources(line_ins, LiveRing(paths.live(config), config.rate))
+
+
+def _served(config: Config, card: Card, live: LiveReaders) -> Served:
     zones = tuple(zone for zone, wiring in config.zones.items() if wiring.card == card.name)
-    return Served(zones, lambda reports, needed: _one_card(config, card, reports, needed))
+    return Served(zones, lambda reports, needed: _one_card(config, card, live, reports, needed))
 
 
-def _one_card(config: Config, card: Card, reports: Reports, needed: Callable[[], bool]) -> Player:
+def _one_card(config: Config, card: Card, live: LiveReaders, reports: Reports, needed: Callable[[], bool]) -> Player:
     from edge_agent.audio.alsa import AlsaPlayer
 
     outlets: dict[ZoneId, Outlet] = {
         zone: Outlet(wiring.channel) for zone, wiring in config.zones.items() if wiring.card == card.name
     }
-    wiring = Wiring(card.rate, card.channels, outlets)
-    clips, live = Shelf(paths.audio(config)), LiveRing(paths.live(config), card.rate)
+    wiring, clips = Wiring(card.rate, card.channels, outlets), Shelf(paths.audio(config))
     return AlsaPlayer(settings_of(card), wiring, clips, reports, live=live, needed=needed)

@@ -32,7 +32,7 @@ from edge_agent.config.sections import (
     Speech,
     TrustFiles,
 )
-from edge_agent.config.station import NAME, RATES, SERIAL, ZONES_MAX, read_cards, read_site, read_wiring
+from edge_agent.config.station import NAME, RATES, SERIAL, ZONES_MAX, read_cards, read_line_ins, read_site, read_wiring
 from edge_agent.core.site import FETCH_BYTES_PER_DAY, TRAINING_PREFIX, is_training
 from edge_agent.core.units import SECOND_MS
 
@@ -114,6 +114,7 @@ def read_all(top: Table, folder: Path) -> Config:
         paths=_paths(top.table("paths", required=False), folder),
         clock=_clock(top.table("clock", required=False)),
         cards=cards,
+        line_ins=read_line_ins(top.table("line_in", required=False)),
         relays=_relays(relays, folder),
         zones=read_wiring(zones, written, cards),
         speech=_speech(top.table("speech", required=False), folder),

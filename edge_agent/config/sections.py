@@ -131,6 +131,14 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
+class LineInput:
+    """Something plugged into the station that an order may relay: an ALSA PCM to be captured, 1 or 2 ``channels``."""
+
+    device: str
+    channels: int
+
+
+@dataclass(frozen=True, slots=True)
 class RelaySettings:
     """``chip`` is used by ``GPIO``; ``simulated_dir`` (state files) is set for ``SIMULATED`` only."""
 
@@ -191,7 +199,10 @@ class Console:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The whole file. ``name`` and ``serial`` are for people; ``cards`` by name, ``zones`` (wiring) by zone id."""
+    """The whole file. ``name`` and ``serial`` are for people.
+
+    ``cards`` and ``line_ins`` go by name, ``zones`` (wiring) by zone id.
+    """
 
     site: Site
     name: str
@@ -203,6 +214,7 @@ class Config:
     paths: Paths
     clock: ClockSettings
     cards: Mapping[str, Card]
+    line_ins: Mapping[str, LineInput]
     relays: RelaySettings
     zones: Mapping[ZoneId, ZoneWiring]
     speech: Speech

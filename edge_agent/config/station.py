@@ -9,7 +9,7 @@ from datetime import time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edge_agent.config.reader import Fault, Form, Table, shown
-from edge_agent.config.sections import Card, Channel, ZoneWiring
+from edge_agent.config.sections import Card, Channel, LineInput, ZoneWiring
 from edge_agent.core.site import (
     RELAY_ON_MS_MAX,
     RISE_MS_MAX,
@@ -58,6 +58,7 @@ ZONE = Form(re.compile(r"[a-z0-9-]{1,32}"), "1 to 32 of a–z, 0–9 and -")
 MIXER = Form(re.compile(r"(?=.*\S).{1,43}"), "the name of a playback control, see `amixer scontrols`")
 # ALSA's own bound of a control's name (snd_ctl_elem_id, 44 bytes with its end).
 DEVICE = Form(re.compile(r"\S{1,128}"), "the name of an ALSA PCM, see `aplay -L`")
+CAPTURE = Form(re.compile(r"\S{1,128}"), "the name of an ALSA PCM to capture, see `arecord -L`")
 WALL_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 QUIET_FORM = 'two different times of day such as ["21:00", "05:00"]'
@@ -99,6 +100,19 @@ def read_cards(cards: Table) -> Mapping[str, Card]:
             remedy = f'write rate = {found[other].rate}; a card that cannot: device = "plughw:…", where ALSA converts'
             tables[name].fault("rate", Fault.CLASH, detail, remedy)
             break
+    return found
+
+
+def read_line_ins(line_ins: Table) -> Mapping[str, LineInput]:
+    """``[line_in.NAME]``: what an order may relay as ``line-in:NAME``; there may be none."""
+    found = {}
+    for name, table in line_ins.named_tables():
+        if ZONE.pattern.fullmatch(name) is None:
+            line_ins.fault(name, Fault.FORM, shown(name), f"its name must be {ZONE.say}, as orders write it")
+        found[name] = LineInput(
+            device=table.text("device", CAPTURE), channels=table.integer("channels", 1, 2, default=1)
+        )
+        table.done()
     return found
 
 

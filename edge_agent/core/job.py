@@ -59,11 +59,20 @@ class TextItem:
     text: str
 
 
+LINE_IN = "line-in:"
+
+
+def is_line_in(source: str) -> bool:
+    """Whether a live source is a line-in of the station (``line-in:NAME``): that needs no network, and nobody else."""
+    return source.startswith(LINE_IN)
+
+
 @dataclass(frozen=True, slots=True)
 class LiveItem:
     """A live programme, relayed for ``duration_ms`` (tiếp âm, requirement B6): nobody signs what is heard.
 
-    ``stand_in`` is heard while the source gives nothing, from its beginning and again.
+    ``urls`` are addresses of the same programme, or one line-in. ``stand_in`` is heard while the source gives nothing,
+    from its beginning and again.
     """
 
     title: str

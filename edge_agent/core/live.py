@@ -10,6 +10,7 @@ from dataclasses import replace
 from edge_agent.core import playing
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import CloseLive, Level, OpenLive
+from edge_agent.core.job import is_line_in
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.programme import Live, begun_at, live_key, sources_of
 from edge_agent.core.state import Occurrence, State, Turn
@@ -45,6 +46,7 @@ def next_wake(state: State, now: Now) -> list[MonoMs]:
 
 
 def _wanted(turn: Turn) -> frozenset[ClipKey]:
+    """All but line-ins: the device process has those itself."""
     return frozenset(
         key for play in _relays(turn) for key, opens, ends in _heard(turn, play) if opens <= turn.now.mono < ends
     )
@@ -57,10 +59,11 @@ def _relays(turn: Turn) -> list[Occurrence]:
 def _heard(turn: Turn, play: Occurrence) -> list[tuple[ClipKey, int, int]]:
     """Each live part of a programme: its source, when that is to be open, and when it is over."""
     begins = _begins(turn, play)
+    line_ins = {live_key(item) for item in sources_of(turn.job_of(play)) if is_line_in(item.urls[0])}
     return [
         (part.key, begins + at - LEAD_MS, begins + at + part.duration_ms)
         for at, part in begun_at(play.parts)
-        if isinstance(part, Live)
+        if isinstance(part, Live) and part.key not in line_ins
     ]
 
 

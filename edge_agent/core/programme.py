@@ -130,7 +130,12 @@ def item_key(item: StagedItem) -> ClipKey:
 
 def live_key(item: LiveItem) -> ClipKey:
     """What a live source is found by: the same addresses are the same source."""
-    return ClipKey(hashlib.sha256("\0".join(("live", *item.urls)).encode()).hexdigest())
+    return source_key(item.urls)
+
+
+def source_key(urls: tuple[str, ...]) -> ClipKey:
+    """That of a live source at these addresses."""
+    return ClipKey(hashlib.sha256("\0".join(("live", *urls)).encode()).hexdigest())
 
 
 def text_key(item: TextItem) -> ClipKey:

@@ -57,6 +57,8 @@ def as_unproven(state: State, known: KnownJob) -> KnownJob:
 
 def with_opening(known: KnownJob, opening: tuple[TextItem, ...]) -> KnownJob:
     """What the station says before a job by itself; the job as it was signed is kept beside it."""
+    if known.job.opening == opening:
+        return known  # as it was signed, or chosen for just the time that it was signed for
     signed = known.accepted.signed or replace(known.job, opening=())
     job = replace(known.job, opening=opening)
     return replace(known, accepted=replace(known.accepted, job=job, signed=None if signed == job else signed))

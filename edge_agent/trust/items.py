@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TypedDict
 
-from edge_agent.core.job import ClipItem, Item, LiveItem, TextItem
+from edge_agent.core.job import ClipItem, Item, LiveItem, TextItem, is_line_in
 from edge_agent.core.units import ClipKey
 from edge_agent.trust.fields import HASH, Fields, form, free_text
 from edge_agent.trust.strict_json import JsonObject
@@ -25,6 +25,11 @@ URL = form(
     r"(?=.{1,500}\Z)https://[A-Za-z0-9.:\[\]-]+(/[!-~]*)?",
     "an https:// address of at most 500 printable ASCII characters, without a user name",
 )
+LIVE_SOURCE = form(
+    r"line-in:[a-z0-9-]{1,32}|(?=.{1,500}\Z)https://[A-Za-z0-9.:\[\]-]+(/[!-~]*)?",
+    "an https:// address of at most 500 printable ASCII characters, without a user name, or line-in:NAME",
+)
+"""Where a live source is: on the net, or on the station's own line-in of that name."""
 
 
 class Kind(StrEnum):
@@ -57,12 +62,20 @@ def read_item(fields: Fields) -> Item:
         case Kind.LIVE:
             return LiveItem(
                 **_particulars(fields),
-                urls=fields.texts("urls", URL, 1, URLS_MAX),
+                urls=_sources(fields),
                 duration_ms=fields.integer("duration_ms", 1, CLIP_MS_MAX),
                 stand_in=_stand_in(fields),
             )
         case Kind.CLIP:
             return _clip(fields)
+
+
+def _sources(fields: Fields) -> tuple[str, ...]:
+    """Addresses that are tried in turn, or one line-in, which nothing can take the place of."""
+    sources = fields.texts("urls", LIVE_SOURCE, 1, URLS_MAX)
+    if len(sources) > 1 and any(is_line_in(source) for source in sources):
+        raise fields.wrong("urls", "a line-in alone, or https:// addresses")
+    return sources
 
 
 def _stand_in(fields: Fields) -> ClipItem | None:

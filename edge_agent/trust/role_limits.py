@@ -12,7 +12,7 @@ from edge_agent.core.job import JobClass
 from edge_agent.core.units import SECOND_MS
 from edge_agent.trust.commands import What
 from edge_agent.trust.fields import AREA, WALL_MINUTE, Fields
-from edge_agent.trust.items import URL
+from edge_agent.trust.items import LIVE_SOURCE
 from edge_agent.trust.orders import EVENT, VOLUME_MAX, OrderType
 from edge_agent.trust.strict_json import WireError
 
@@ -72,7 +72,7 @@ def read_limits(fields: Fields, orders: frozenset[OrderType]) -> Limits:
         events=frozenset(fields.texts("events", EVENT, 1, EVENTS_MAX) if "events" in fields else ()),
         sound_max_ms=fields.integer("sound_max_s", 1, SOUND_S_MAX, default=0) * SECOND_MS,
         per_day=fields.integer("per_day", 1, PER_DAY_MAX, default=0),
-        sources=fields.texts("sources", URL, 1, SOURCES_MAX) if "sources" in fields else (),
+        sources=fields.texts("sources", LIVE_SOURCE, 1, SOURCES_MAX) if "sources" in fields else (),
     )
     if not limits.offered <= limits.classes - {JobClass.EMERGENCY}:
         raise fields.wrong("offered", "some of classes, without emergency: that waits for nobody")

@@ -21,7 +21,7 @@ def test_the_player_reads_live_sources_where_the_agent_lays_them_down(
 ) -> None:
     config = make_station(tmp_path).config
     given: list[LiveReaders] = []
-    monkeypatch.setattr(alsa, "AlsaPlayer", lambda *_, live: given.append(live))
+    monkeypatch.setattr(alsa, "AlsaPlayer", lambda *_, live, **__: given.append(live))
     io._player_of(config)(lambda _: None)
     (card,) = config.cards.values()
     with LiveRing(paths.live(config), card.rate).writer(SOURCE) as writer:

@@ -11,7 +11,18 @@ from edge_agent.core.events import ClipFailed, ClipStaged, PlayEnded, PlayProgre
 from edge_agent.core.live import LEAD_MS
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Cancel
-from edge_agent.core.programme import CLOSING, OPENING, Live, Pause, Relayed, Sound, live_key, parts_of, rest_of
+from edge_agent.core.programme import (
+    CLOSING,
+    OPENING,
+    Live,
+    Pause,
+    Relayed,
+    Sound,
+    live_key,
+    parts_of,
+    rest_of,
+    source_key,
+)
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Frame
 from edge_agent.core.units import MINUTE_MS, SECOND_MS, ClipKey, JobId, UtcMs
@@ -70,6 +81,15 @@ def test_what_comes_later_in_a_programme_is_opened_later() -> None:
     assert opened(bench) == ["+" + KEY[:6]]
     bench.pass_s(2)
     assert opened(bench) == ["+" + KEY[:6], "-" + KEY[:6]], "its time is over, the last clip still sounds"
+
+
+def test_a_line_in_is_the_device_processs_own() -> None:
+    bench = at_work()
+    job = bench.playing(items=[live_item(duration_ms=RELAY_MS, urls=["line-in:mic"])])
+    assert bench.every(fx.StartPlay)[-1].parts == (Live(source_key(("line-in:mic",)), RELAY_MS),)
+    end(bench, job, Relayed(RELAY_MS))
+    assert bench.outcomes() == [(job, "succeeded", None)]
+    assert opened(bench) == []
 
 
 def test_two_programmes_of_one_source_in_a_row_keep_it_open() -> None:

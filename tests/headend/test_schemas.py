@@ -130,6 +130,7 @@ BEYOND_JOB = (
     "when.until: later than not_before, not later than not_after",
     "corrects: another job",
     "do.target: another order",
+    ".urls: a line-in alone, or https:// addresses",
     "when.last_day: not before first_day",
     "this one is not known here",
     'a day as "2026-10-01"',

@@ -59,6 +59,9 @@ def test_every_field_of_a_live_source_arrives_in_its_place():
         ({"duration_ms": 7_200_001}, "duration_ms: an integer from 1 to 7200000"),
         ({"urls": ["http://live.test/vov1.mp3"]}, "urls[0]: an https:// address"),
         ({"urls": []}, "urls: a list of 1 to 4"),
+        ({"urls": ["line-in:Mic"]}, "urls[0]: an https:// address"),
+        ({"urls": ["line-in:"]}, "urls[0]: an https:// address"),
+        ({"urls": ["line-in:mic", "https://live.test/a"]}, "urls: a line-in alone"),
         ({"stand_in": text_item()}, "stand_in.kind: one of clip, not text"),
         ({"stand_in": live_item()}, "stand_in.kind: one of clip, not live"),
         ({"stand_in": clip_item(digest="ab")}, "stand_in.digest: 64 hex digits"),
@@ -67,6 +70,12 @@ def test_every_field_of_a_live_source_arrives_in_its_place():
 )
 def test_a_wrong_field_of_a_live_source_is_named(over: dict[str, Any], message: str):
     assert refusal(job_dict(items=[live_item(**over)])).startswith(f"items[0].{message}")
+
+
+def test_a_line_in_is_a_live_source():
+    (read,) = make_job(items=[live_item(urls=["line-in:mic"])]).items
+    assert isinstance(read, LiveItem)
+    assert read.urls == ("line-in:mic",)
 
 
 def test_a_warning_is_never_relayed_from_somewhere():

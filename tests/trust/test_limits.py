@@ -138,6 +138,12 @@ def test_a_live_source_that_is_not_the_roles_is_refused(url: str):
     assert refused == f"items[1].urls: {url} is none of the role's live sources"
 
 
+def test_a_line_in_is_relayed_by_whom_it_was_given_to_alone():
+    mic = live_item(urls=["line-in:mic"])
+    assert verdict({"sources": ["line-in:mic"]}, items=[mic]) is None
+    assert detail({"sources": [FROM_HANOI, "line-in:mi"]}, items=[mic]).endswith("is none of the role's live sources")
+
+
 def test_a_role_that_names_no_source_relays_none():
     assert detail({}, items=[live_item()]).startswith("items[0].urls: https://live.test/vov1.mp3 is none of")
 
