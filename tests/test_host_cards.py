@@ -70,12 +70,17 @@ def ward(tmp_path: Path) -> Iterator[TwoCards]:
         print(f"agent:\n{ward.agent_log()}\nio:\n{ward.device_log()}")
 
 
-def warn(ward: TwoCards) -> str:
-    """A station that was welcomed gets a warning for both its streets."""
+def order(ward: TwoCards, cls: str, words: str, *zones: str) -> str:
+    """A station that was welcomed gets something to say at once."""
     until(ward, lambda: "welcome utc=" in ward.agent_log())
     item = {"title": "Lũ", "field": "thoi-su", "language": "vi", "source": "UBND phường", "approver": "ng-01"}
-    order = {"class": "emergency", "event": "lu-quet", "areas": [AREA], "volume": 80, "when": "now"}
-    return ward.publish({**order, "items": [{**item, "text": WORDS}]}, ["ward-emergency"])
+    draft = {"class": cls, "areas": [AREA], "zones": list(zones), "volume": 80, "when": "now"}
+    event, key = ({"event": "lu-quet"}, "ward-emergency") if cls == "emergency" else ({}, "ward-routine")
+    return ward.publish({**draft, **event, "items": [{**item, "text": words}]}, [key])
+
+
+def warn(ward: TwoCards) -> str:
+    return order(ward, "emergency", WORDS, "c1", "c2")
 
 
 def until(ward: TwoCards, condition: Callable[[], bool]) -> None:
@@ -97,6 +102,11 @@ def record_of(ward: TwoCards, job_id: str) -> dict[str, Any]:
 
 def sounds(ward: TwoCards) -> bool:
     return "edge_agent.runtime: playing job=" in ward.agent_log()
+
+
+def plays(ward: TwoCards, job_id: str) -> int:
+    """How often it has begun."""
+    return ward.agent_log().count(f"edge_agent.runtime: playing job={job_id} ")
 
 
 def lost(ward: TwoCards) -> bool:
@@ -141,3 +151,19 @@ def test_a_card_that_hangs_ends_the_device_process_only_after_the_warning(ward: 
     until(ward, lambda: not any(moved(ward, zone)[-1].on for zone in ("c1", "c2")))
     assert "cause=lease" not in ward.device_log(), "no lease on the hung writer opened all relays"
     assert len(moved(ward, "c1")) == 2, "closed once, opened once"
+
+
+def test_a_warning_for_a_hung_card_is_worth_more_than_a_bulletin_on_the_other(ward: TwoCards) -> None:
+    """Only a new device process frees the card; the warning's last try finds it."""
+    bulletin = order(ward, "normal", WORDS * 4, "c1")
+    until(ward, lambda: plays(ward, bulletin) == 1)
+    warning = order(ward, "emergency", WORDS, "c2")
+    until(ward, lambda: plays(ward, warning) == 1)
+    ward.cards[1].freeze()
+    assert ward.device_ended(PATIENCE_S) == EXIT_BROKEN
+    ward.cards[1].thaw()
+    ward.switch_on(agent=False)  # as systemd does
+    row = record_of(ward, warning)
+    assert (row["outcome"], row["reason"], row["attempt"]) == ("succeeded", None, 3)
+    cut = record_of(ward, bulletin)
+    assert (cut["outcome"], cut["reason"]) == ("failed", "device_failed")

@@ -196,6 +196,17 @@ class PulseCardsRig(PulseRig):
         super().__init__(folder, None, config, open_card)
         self._recorders = recorders
 
+    def heard(self) -> Recording:
+        """The left of the one and the right of the other, laid side by side by the recorders' own clocks."""
+        left, right = self.recordings()
+        behind = round((left.zero_ns - right.zero_ns) * RATE / 1e9)  # frames of the right one before the left began
+        frames = min(len(left.samples), len(right.samples) - behind)
+        samples = np.zeros((frames, 2), np.int16)
+        begin = max(-behind, 0)
+        samples[:, 0] = left.samples[:frames, 0]
+        samples[begin:, 1] = right.samples[begin + behind : frames + behind, 1]
+        return Recording(samples, RATE, left.zero_ns)
+
     def recordings(self) -> list[Recording]:
         """What each card played; nothing can be played afterwards."""
         self.player.close()
@@ -217,6 +228,18 @@ def pulse_rig(folder: Path, pulse: Pulse) -> Iterator[PulseRig]:
     """alsa-lib must find ``pulse.env`` in this process's environment."""
     with Recorder(pulse) as recorder:
         rig = PulseRig(folder, recorder)
+        try:
+            yield rig
+        finally:
+            rig.player.close()
+
+
+@contextlib.contextmanager
+def pulse_cards_rig(folder: Path, servers: tuple[Pulse, ...]) -> Iterator[PulseCardsRig]:
+    """As above, for two servers with a sink ``one`` and ``other``."""
+    one, other = servers
+    with Recorder(one, "one") as left, Recorder(other, "other") as right:
+        rig = PulseCardsRig(folder, (left, right))
         try:
             yield rig
         finally:
