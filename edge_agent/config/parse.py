@@ -83,8 +83,8 @@ def parse(text: str, folder: Path, file: str) -> Config:
 
 
 def _sound_ms(cache_bytes: int, cards: Mapping[str, Card]) -> int:
-    """How much staged sound the disk may hold: mono, 16 bit, at the rate of the fastest card."""
-    fastest = max((card.rate for card in cards.values()), default=RATES[-1])
+    """How much staged sound the disk may hold: mono, 16 bit, at the rate of the fastest card whose rate can be one."""
+    fastest = max((card.rate for card in cards.values() if card.rate in RATES), default=RATES[-1])
     return cache_bytes * SECOND_MS // (fastest * SAMPLE_BYTES)
 
 
@@ -114,7 +114,7 @@ def read_all(top: Table, folder: Path) -> Config:
         paths=_paths(top.table("paths", required=False), folder),
         clock=_clock(top.table("clock", required=False)),
         cards=cards,
-        line_ins=read_line_ins(top.table("line_in", required=False)),
+        line_ins=read_line_ins(top.table("inputs", required=False)),
         relays=_relays(relays, folder),
         zones=read_wiring(zones, written, cards),
         speech=_speech(top.table("speech", required=False), folder),

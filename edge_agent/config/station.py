@@ -104,7 +104,7 @@ def read_cards(cards: Table) -> Mapping[str, Card]:
 
 
 def read_line_ins(line_ins: Table) -> Mapping[str, LineInput]:
-    """``[line_in.NAME]``: what an order may relay as ``line-in:NAME``; there may be none."""
+    """``[inputs.NAME]``: what an order may relay as ``line-in:NAME``; there may be none."""
     found = {}
     for name, table in line_ins.named_tables():
         if ZONE.pattern.fullmatch(name) is None:
