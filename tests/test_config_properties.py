@@ -115,6 +115,7 @@ WRONG: dict[str, Literal] = {
     **{f"[[zones]] #2 {key}": wrong for key, wrong in ZONE.items()},
     "[[zones]] #1 active_low": no_boolean,
     "[[zones]] #1 read_back_line": no_integer(0, 511),
+    "[[zones]] #1 trim_db": no_integer(0, 24),
     "[[zones]] #1 volume_max": no_integer(0, 100),
     "[[zones]] #2 volume_max": no_integer(0, 100),
     "[[zones]] #1 on_minutes_max": no_integer(1, 120),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from edge_agent.audio.bell import Bell
@@ -50,11 +50,12 @@ class CardConfig:
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """Which zone hangs on which channels of a card."""
+    """Which zone hangs on which channels of a card, and by how many dB it is quieter than it is fed (``trims``)."""
 
     rate: int
     channels: int
     outlets: Mapping[ZoneId, Outlet]
+    trims: Mapping[ZoneId, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for zone, outlet in self.outlets.items():

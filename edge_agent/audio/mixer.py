@@ -48,9 +48,9 @@ def volume_db(volume: int) -> float:
     return 40 * math.log10(volume / VOLUME_MAX) if volume > 0 else -math.inf
 
 
-def gain_of(volume: int) -> float:
-    """The factor that a sample is multiplied by, 0.0 to 1.0."""
-    return min(10 ** (volume_db(volume) / 20), 1.0)
+def gain_of(volume: int, trim_db: int = 0) -> float:
+    """The factor that a sample is multiplied by, 0.0 to 1.0; ``trim_db`` quieter than the volume says."""
+    return min(10 ** ((volume_db(volume) - trim_db) / 20), 1.0)
 
 
 class Fader:

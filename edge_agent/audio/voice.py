@@ -178,8 +178,9 @@ class Voice:
         return PlayEnded(self.play_id, zone_ms, self._ledger.frames, self._underruns, at, reason, relayed)
 
     def _gain(self, channel: int) -> float:
-        outlets = self._wiring.outlets
-        gains = [gain_of(feed.volume) for feed in self.feeds if channel in CHANNELS_OF[outlets[feed.zone]]]
+        outlets, trims = self._wiring.outlets, self._wiring.trims
+        hearing = [feed for feed in self.feeds if channel in CHANNELS_OF[outlets[feed.zone]]]
+        gains = [gain_of(feed.volume, trims.get(feed.zone, 0)) for feed in hearing]
         # Two zones on one channel cannot differ, and a ceiling is a promise: the quieter one holds for both.
         return min(gains, default=0.0)
 

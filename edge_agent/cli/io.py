@@ -20,7 +20,6 @@ from edge_agent.clock import boot_ms
 from edge_agent.config import Card, Config, RelayDriver
 from edge_agent.core.job import LINE_IN
 from edge_agent.core.programme import source_key
-from edge_agent.core.units import ZoneId
 from edge_agent.device.process import run_device
 from edge_agent.device.wake import Stop
 from edge_agent.link.messages import LinkError
@@ -114,8 +113,8 @@ def _served(config: Config, card: Card, live: LiveReaders) -> Served:
 def _one_card(config: Config, card: Card, live: LiveReaders, reports: Reports, needed: Callable[[], bool]) -> Player:
     from edge_agent.audio.alsa import AlsaPlayer
 
-    outlets: dict[ZoneId, Outlet] = {
-        zone: Outlet(wiring.channel) for zone, wiring in config.zones.items() if wiring.card == card.name
-    }
-    wiring, clips = Wiring(card.rate, card.channels, outlets), Shelf(paths.audio(config))
+    here = {zone: wiring for zone, wiring in config.zones.items() if wiring.card == card.name}
+    outlets = {zone: Outlet(wiring.channel) for zone, wiring in here.items()}
+    wiring = Wiring(card.rate, card.channels, outlets, {zone: given.trim_db for zone, given in here.items()})
+    clips = Shelf(paths.audio(config))
     return AlsaPlayer(settings_of(card), wiring, clips, reports, live=live, needed=needed)

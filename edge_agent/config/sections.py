@@ -149,7 +149,10 @@ class RelaySettings:
 
 @dataclass(frozen=True, slots=True)
 class ZoneWiring:
-    """How a zone is wired: the card's channel that feeds it, its relay's line (offset on the chip), its read-back."""
+    """How a zone is wired: the card's channel that feeds it, its relay's line (offset on the chip), its read-back.
+
+    Whatever it plays is quieter by ``trim_db``, so that zones with other amplifiers are as loud as each other.
+    """
 
     zone: ZoneId
     card: str
@@ -157,6 +160,7 @@ class ZoneWiring:
     line: int
     active_low: bool
     read_back_line: int | None
+    trim_db: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,8 @@ PERIODS_MIN, PERIODS_MAX = 2, 4
 # One period plays while the next is written; the sound of 4 × 400 ms is kept to be written again (audio.prefetch).
 BANDS_MAX = 24
 # One for each hour of the day.
+TRIM_DB_MAX = 24
+# More than lies between horns of 30 W and of 5 W (8 dB) and two amplifiers' inputs; below it sounds get lost.
 SESSIONS_MAX = 96
 # One every quarter of an hour.
 DAY_MINUTES = 24 * 60
@@ -273,6 +275,7 @@ def _wiring(zone: Table) -> ZoneWiring:
         line=zone.integer("line", 0, LINE_MAX),
         active_low=zone.boolean("active_low", default=False),
         read_back_line=zone.integer("read_back_line", 0, LINE_MAX) if zone.know("read_back_line") else None,
+        trim_db=zone.integer("trim_db", 0, TRIM_DB_MAX, default=0),
     )
 
 

@@ -322,6 +322,19 @@ def test_two_zones_on_one_line_take_the_lower_ceiling(tmp_path: Path) -> None:
     assert heard.max() == pytest.approx(sound.max() / 4, abs=2)
 
 
+def test_a_zone_that_is_trimmed_is_so_much_quieter_whatever_it_is_fed(tmp_path: Path) -> None:
+    rig = VirtualRig(tmp_path)
+    wiring = Wiring(RATE, 2, {LEFT: Outlet.LEFT, RIGHT: Outlet.RIGHT}, {RIGHT: 6})
+    rig.player = VirtualPlayer(CONFIG, wiring, rig.store)
+    begin(rig, "p", (stage(rig, "a", tone(0.5, 1_000)),), feeds(LEFT, RIGHT, volume=50))
+    until_ended(rig, "p")
+    heard = rig.heard()
+    first = heard.onset(0)
+    assert first is not None
+    middle = (first + RATE // 10, first + RATE * 4 // 10)
+    assert heard.level_db(0, *middle) - heard.level_db(1, *middle) == pytest.approx(6, abs=0.05)
+
+
 def test_two_plays_on_one_line_are_added(tmp_path: Path) -> None:
     config = CardConfig("mono", channels=1)
     rig = _other(tmp_path, config, {LEFT: Outlet.MONO, RIGHT: Outlet.MONO})
