@@ -22,10 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from edge_agent.audio.clip import checked
+from edge_agent.audio.clip import FRAME_BYTES, checked
 from edge_agent.audio.live import BLOCK_MS as BLOCK_MS
 from edge_agent.audio.live import OLDEST_MS, TARGET_MS
-from edge_agent.audio.pcm_store import FRAME_BYTES
 from edge_agent.audio.stream_clock import MS_NS
 from edge_agent.core.units import SECOND_MS, ClipKey
 

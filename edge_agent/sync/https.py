@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from edge_agent.core.clock_trust import Now
@@ -135,8 +135,7 @@ def _answered(
     for _ in range(REDIRECTS_MAX + 1):
         target = _checked(url)
         connection = _connect(target, trust, stall_s, deadline)
-        sock = connection.sock
-        assert isinstance(sock, TimedSocket)
+        sock = cast(TimedSocket, connection.sock)
         sock.head_left = head_bytes
         try:
             with _ask(connection, target, first_byte) as response:

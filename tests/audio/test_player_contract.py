@@ -127,7 +127,7 @@ def test_a_programme_rises_out_of_silence_and_is_exact_from_then_on(rig: PlayerR
 
 
 def test_a_zone_that_joins_a_programme_while_it_rises_hears_it_as_loud_as_the_others(rig: PlayerRig) -> None:
-    begin(rig, "p", (stage(rig, "a", tone(2.5, 440)),), feeds(LEFT), rise_ms=2_000)
+    begin(rig, "p", (stage(rig, "a", tone(2.5, 440)),), feeds(LEFT), rise_ms=2_000, later=(RIGHT,))
     until_started(rig, "p")
     route(rig, "p", feeds(LEFT, RIGHT))
     until_ended(rig, "p")

@@ -24,7 +24,7 @@ SAMPLE = 20
 TRIES_MAX = 15
 # A planted fault is looked for in so many cases at most; each shows at a fair part of those that are chosen from.
 WAL = "journal.db-wal"
-MORNING_NUMBERS = 200
+MORNING_NUMBERS = 230
 # So many changes and messages it takes until all of the morning's orders have come.
 CALLS = ("pwrite64", "write", "fsync", "fdatasync", "ftruncate", "renameat2")
 pytestmark = [
