@@ -18,9 +18,9 @@ from edge_agent.core.events import PlayEnded, PlayProgress, PlayStarted
 from edge_agent.core.programme import Part, Sound, ZoneFeed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey, MonoMs, PlayId
-from tests.audio.player_rig import LEFT, RIGHT, PulseCardsRig, PulseRig, VirtualCardsRig, VirtualRig, noise, stage
+from tests.audio.player_rig import LEFT, RIGHT, PulseRig, VirtualCardsRig, VirtualRig, noise, stage
 from tests.fakes.device import PLAY_MS, FakePlayer
-from tests.host.served import served, served_apart
+from tests.host.served import served
 from tests.trust import makers
 from tests.ward.card import Card, CardTrouble
 from tests.ward.world import World
@@ -132,27 +132,10 @@ class StagedVirtualCardsRig(VirtualCardsRig):
         return (stage(self, "a", noise(self.length_ms / 1_000, 1)),)
 
 
-class StagedPulseCardsRig(PulseCardsRig):
-    """alsa-lib, each zone on a card of its own."""
-
-    length_ms = 300
-
-    def parts(self) -> tuple[Part, ...]:
-        return (stage(self, "a", noise(self.length_ms / 1_000, 1)),)
-
-
 @contextlib.contextmanager
 def pulse_rig(folder: Path) -> Iterator[StagedPulseRig]:
     with served(folder):
         rig = StagedPulseRig(folder, None)
-        yield rig
-        rig.player.close()
-
-
-@contextlib.contextmanager
-def pulse_cards_rig(folder: Path) -> Iterator[StagedPulseCardsRig]:
-    with served_apart(folder, ("one", "other")):
-        rig = StagedPulseCardsRig(folder)
         yield rig
         rig.player.close()
 
@@ -167,7 +150,6 @@ LIVE = [pytest.mark.host, pytest.mark.live]
         "virtual",
         "virtual cards",
         pytest.param("pulse", marks=LIVE),
-        pytest.param("pulse cards", marks=LIVE),
     ]
 )
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
@@ -180,9 +162,6 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
             yield StagedVirtualRig(tmp_path)
         case "virtual cards":
             yield StagedVirtualCardsRig(tmp_path)
-        case "pulse cards":
-            with pulse_cards_rig(tmp_path) as several:
-                yield several
         case _:
             with pulse_rig(tmp_path) as real:
                 yield real
