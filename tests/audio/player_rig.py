@@ -234,18 +234,6 @@ def pulse_rig(folder: Path, pulse: Pulse) -> Iterator[PulseRig]:
             rig.player.close()
 
 
-@contextlib.contextmanager
-def pulse_cards_rig(folder: Path, servers: tuple[Pulse, ...]) -> Iterator[PulseCardsRig]:
-    """As above, for two servers with a sink ``one`` and ``other``."""
-    one, other = servers
-    with Recorder(one, "one") as left, Recorder(other, "other") as right:
-        rig = PulseCardsRig(folder, (left, right))
-        try:
-            yield rig
-        finally:
-            rig.player.close()
-
-
 # What tests say, in few words.
 
 

@@ -27,7 +27,6 @@ from tests.audio.player_rig import (
     noise,
     pause,
     played_ms,
-    pulse_cards_rig,
     pulse_rig,
     reports,
     route,
@@ -38,7 +37,7 @@ from tests.audio.player_rig import (
     until_started,
 )
 from tests.host.pulse import Pulse
-from tests.host.served import served_apart
+from tests.host.served import served
 
 ONSET_MS = 20
 # What is promised between neighbouring clusters (S4). Seen: 0.3 ms idle, 2 ms with both cores busy.
@@ -47,10 +46,10 @@ TOLD_MS = 5
 
 
 @pytest.fixture(scope="module")
-def pulses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pulse, ...]]:
-    """All that this process's alsa-lib finds: one card for both zones, and one for each."""
-    with served_apart(tmp_path_factory.mktemp("pulses"), ("station", "one", "other")) as servers:
-        yield servers
+def pulse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pulse]:
+    """A sound server that this process's alsa-lib finds. On two of them: ``test_cards_heard``."""
+    with served(tmp_path_factory.mktemp("pulse")) as server:
+        yield server
 
 
 LIVE = [pytest.mark.host, pytest.mark.live]
@@ -61,7 +60,6 @@ LIVE = [pytest.mark.host, pytest.mark.live]
         "virtual",
         "virtual cards",
         pytest.param("pulse", marks=LIVE),
-        pytest.param("pulse cards", marks=LIVE),
     ]
 )
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PlayerRig]:
@@ -69,11 +67,8 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PlayerRig]:
         yield VirtualRig(tmp_path)
     elif request.param == "virtual cards":
         yield VirtualCardsRig(tmp_path)
-    elif request.param == "pulse cards":
-        with pulse_cards_rig(tmp_path, request.getfixturevalue("pulses")[1:]) as several:
-            yield several
     else:
-        with pulse_rig(tmp_path, request.getfixturevalue("pulses")[0]) as real:
+        with pulse_rig(tmp_path, request.getfixturevalue("pulse")) as real:
             yield real
 
 
