@@ -66,7 +66,7 @@ def read_item(fields: Fields) -> Item:
                 duration_ms=fields.integer("duration_ms", 1, CLIP_MS_MAX),
                 stand_in=_stand_in(fields),
             )
-        case Kind.CLIP:
+        case _:
             return _clip(fields)
 
 
