@@ -10,7 +10,6 @@ import contextlib
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -83,16 +82,16 @@ def play_long(minutes: int) -> LongRun:
         piece = speech_like(ward.folder / "piece.mp3", PIECE_S)
         # At rest means: after a first programme, with every thread begun and every module loaded.
         _sound(ward, piece)
-        with Watch(pids) as short:
+        with proc.watching(Watch(pids), LOOK_EVERY_S) as short:
             _sound(ward, repeated(piece, SHORT_MINUTES, ward.folder / "short.mp3"))
         begun = time.monotonic()
-        with Watch(pids) as long:
+        with proc.watching(Watch(pids), LOOK_EVERY_S) as long:
             row = _sound(ward, repeated(piece, minutes, ward.folder / "whole.mp3"))
     return LongRun(
         before=long.before,
         grown={name: most - long.before[name] for name, most in long.most.items()},
         lengthened={name: most - short.most[name] for name, most in long.most.items()},
-        decoder_peak=long.decoder_peak,
+        decoder_peak=long.children.peak,
         outcome=row["reason"] or row["outcome"],
         played_ms=row["played_ms"],
         seconds=time.monotonic() - begun,
@@ -100,30 +99,18 @@ def play_long(minutes: int) -> LongRun:
 
 
 class Watch:
-    """Looks at processes, and at what their children once took, until it is left."""
+    """What processes have resident, before and at the most, and what their children took."""
 
     def __init__(self, pids: dict[str, int]) -> None:
         self._pids = pids
         self.before = {name: proc.memory(pid).rss for name, pid in pids.items()}
         self.most = dict(self.before)
-        self.decoder_peak = 0
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self.children = proc.Children(tuple(pids.values()))
 
-    def __enter__(self) -> Watch:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._over.wait(LOOK_EVERY_S):
-            for name, pid in self._pids.items():
-                self.most[name] = max(self.most[name], proc.memory(pid).rss)
-                for child in proc.children(pid):
-                    self.decoder_peak = max(self.decoder_peak, proc.peak(child))
+    def look(self) -> None:
+        for name, pid in self._pids.items():
+            self.most[name] = max(self.most[name], proc.memory(pid).rss)
+        self.children.look()
 
 
 def speech_like(path: Path, seconds: int) -> Path:

@@ -1,5 +1,7 @@
 """Read what the kernel knows of a process: memory, CPU time, wake-ups, bytes written. Parsing is pure.
 
+What would be gone with the process is looked at again and again while it lives (``watching``).
+
 CPU time is the scheduler's own count in nanoseconds (``schedstat``): ``stat`` counts in steps of 10 ms. A wake-up is a
 voluntary switch: the task had waited for something and got it.
 """
@@ -9,9 +11,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 PROC = Path("/proc")
 KB = 1024
@@ -114,6 +118,51 @@ def children(pid: int) -> list[int]:
             for child in map(int, text.split()):
                 found += [child, *children(child)]
     return found
+
+
+class Eye(Protocol):
+    """What looks once, and keeps what it has seen."""
+
+    def look(self) -> None: ...
+
+
+AnEye = TypeVar("AnEye", bound=Eye)
+
+
+@contextlib.contextmanager
+def watching(eye: AnEye, every_s: float) -> Iterator[AnEye]:
+    """Let it look again and again, in a thread of its own, until this is left."""
+    over = threading.Event()
+
+    def run() -> None:
+        while not over.wait(every_s):
+            eye.look()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield eye
+    finally:
+        over.set()
+        thread.join()
+
+
+@dataclass
+class Children:
+    """What the children of some processes, and theirs, have taken when they were last seen.
+
+    ``cpu_s`` is of each child, ``peak`` the most that any of them ever had resident.
+    """
+
+    pids: tuple[int, ...]
+    cpu_s: dict[int, float] = field(default_factory=dict)
+    peak: int = 0
+
+    def look(self) -> None:
+        for pid in self.pids:
+            for child in children(pid):
+                self.cpu_s[child] = max(self.cpu_s.get(child, 0), cpu_s(child))
+                self.peak = max(self.peak, peak(child))
 
 
 def _texts(tasks: Iterable[Path], name: str) -> list[str]:

@@ -12,7 +12,6 @@ import os
 import resource
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -65,12 +64,12 @@ class Steps:
     def count(self, name: str) -> Iterator[None]:
         step = self.taken.setdefault(name, Step())
         own, wall = time.thread_time(), time.monotonic()
-        with _Nursery() as nursery:
+        with proc.watching(proc.Children((os.getpid(),)), LOOK_S) as children:
             yield
-        step.child_s += sum(nursery.cpu_s.values())
+        step.child_s += sum(children.cpu_s.values())
         step.own_s += time.thread_time() - own
         step.wall_s += time.monotonic() - wall
-        step.peak = max(step.peak, nursery.peak)
+        step.peak = max(step.peak, children.peak)
 
 
 @dataclass(frozen=True)
@@ -190,27 +189,3 @@ def plain_decoding_s(path: Path) -> float:
     subprocess.run(["ffmpeg", "-loglevel", "error", "-nostdin", "-threads", "1", "-i", str(path), *form], check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-class _Nursery:
-    """Looks at all children of this process, and theirs, until it is left."""
-
-    def __init__(self) -> None:
-        self.cpu_s: dict[int, float] = {}
-        self.peak = 0
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> _Nursery:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._over.wait(LOOK_S):
-            for child in proc.children(os.getpid()):
-                self.cpu_s[child] = max(self.cpu_s.get(child, 0), proc.cpu_s(child))
-                self.peak = max(self.peak, proc.peak(child))

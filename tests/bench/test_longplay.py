@@ -9,7 +9,8 @@ import time
 import pytest
 
 from bench.hurried import Pace
-from bench.longplay import DECODER_MB_MAX, GROWTH_MB_MAX, MB, MINUTES, LongRun, Watch, play_long
+from bench.longplay import DECODER_MB_MAX, GROWTH_MB_MAX, LOOK_EVERY_S, MB, MINUTES, LongRun, Watch, play_long
+from bench.proc import watching
 from tests.audio.making import needs_decoder
 
 RATE = 48_000
@@ -50,7 +51,7 @@ def test_a_process_that_grows_for_a_moment_is_caught() -> None:
     ) as child:
         assert child.stdin is not None
         assert child.stdout is not None
-        with Watch({"run": child.pid}) as watch:
+        with watching(Watch({"run": child.pid}), LOOK_EVERY_S) as watch:
             child.stdin.write("\n")
             child.stdout.readline()
             until = time.monotonic() + 30
