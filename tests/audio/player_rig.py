@@ -103,6 +103,11 @@ class VirtualCardsRig:
         self.store = PcmStore(folder)
         self.player = VirtualCards(CONFIG, ONE_EACH, self.store)
 
+    @property
+    def other(self) -> VirtualPlayer:
+        """The card of the right zone."""
+        return self.player.players["other"]
+
     def now_ms(self) -> int:
         return self.player.time.ns // 1_000_000
 

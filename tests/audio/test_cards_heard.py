@@ -1,6 +1,7 @@
 """Two real cards through alsa-lib, each a sound server of its own, listened to: together, and apart when one fails.
 
-What holds in virtual time is ``test_cards``'; here it is real threads, real clocks and a real hang.
+What holds in virtual time is ``test_cards_together``'s and ``test_cards_apart``'s; here it is real threads, real clocks
+and a real hang.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ pytestmark = [pytest.mark.host, pytest.mark.live]
 
 STATION = CardConfig("station")
 OPENS_S = 0.1
-# Less than a period, so that to be half of it apart is also to be within one.
+# Less than a period, so that to be half of it apart is also to be within one. A card's own slowness, not a wait of the
+# test: without putting it off, the other card would begin within it.
 
 
 Deaths = queue.SimpleQueue[tuple[type[BaseException], int]]
