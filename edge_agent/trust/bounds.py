@@ -37,6 +37,9 @@ def _excesses(document: Document, bounds: Bounds) -> Iterator[str]:
         for excess in (*_of_kinds(below.orders, below.levels, bounds), *_of_limits(below.limits, below.orders, bounds)):
             yield f"delegates.{excess}"
         yield from (f"delegates.{excess}" for excess in _of_place(below.limits, document.area))
+        if OrderType.JOB in below.orders and bounds.limits.sources and not below.limits.sources:
+            # A role without sources relays none; who delegates without them would let those below relay any.
+            yield f"delegates.limits.sources: {_some_sources(bounds.limits)}"
 
 
 def _of_role(role: Role, area: str, bounds: Bounds) -> Iterable[str]:
@@ -86,11 +89,15 @@ def _of_jobs(limits: Limits, most: Limits) -> Iterator[str]:
     if not most.offered & limits.classes <= limits.offered:
         yield f"limits.offered: at least {', '.join(sorted(most.offered & limits.classes))}"
     if most.sources and not all(most.may_relay(source) for source in limits.sources):
-        yield f"limits.sources: some of {', '.join(most.sources)}, or below"  # a parent that names none binds nobody
+        yield f"limits.sources: {_some_sources(most)}"  # a parent that names none binds nobody
     if not _minutes(limits) <= _minutes(most):  # of emergencies too: they are exempt, and their rehearsals are not
         yield "limits.hours: within the parent's"
     if JobClass.EMERGENCY in limits.classes:
         yield from _of_emergencies(limits, most)
+
+
+def _some_sources(most: Limits) -> str:
+    return f"some of {', '.join(most.sources)}, or below"
 
 
 def _of_emergencies(limits: Limits, most: Limits) -> Iterator[str]:

@@ -5,6 +5,7 @@ A limit that nobody would read is refused like any other slip of the pen: whoeve
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import time
 
@@ -23,6 +24,10 @@ EVENTS_MAX = 32  # kinds of emergency that one office warns of: a dozen or two
 SOUND_S_MAX = 86_400  # all the sound of one emergency: a day of it is no warning any more
 PER_DAY_MAX = 1_000
 SOURCES_MAX = 16  # the national, the provincial and the commune's own programmes, twice over
+_PATH_END = re.compile("[?#]")
+_WALKS_OUT = re.compile(r"\\|%(2e|2f|5c|25)|/\.{1,2}(?=[/;]|$)", re.IGNORECASE)
+# A path that some server reads as one above it: a segment of dots, also before a parameter; a dot, stroke or percent
+# sign in disguise. Nobody's programme needs any of them.
 _OF_ALL = ("areas", "validity_max_s")
 _OF_JOBS = ("classes", "hours", "volume_max", "offered", "sources")
 _OF_EMERGENCIES = ("events", "sound_max_s", "per_day")
@@ -52,8 +57,8 @@ class Limits:
 
     def may_relay(self, url: str) -> bool:
         """Whether an address is one of ``sources``, or lies below one."""
-        below = (source for source in self.sources if source.endswith("/"))
-        return url in self.sources or ("/.." not in url and url.startswith(tuple(below)))
+        above = tuple(source for source in self.sources if source.endswith("/"))
+        return url in self.sources or (url.startswith(above) and not _WALKS_OUT.search(_PATH_END.split(url)[0]))
 
 
 def read_limits(fields: Fields, orders: frozenset[OrderType]) -> Limits:

@@ -104,6 +104,19 @@ def test_a_ward_relays_what_its_province_lets_it(sources: list[str] | None) -> N
     assert excess(role(GOOD | given), parent=unbound) is None
 
 
+def test_a_district_that_forgets_its_provinces_sources_would_let_its_wards_relay_any() -> None:
+    district = {name: value for name, value in MOST.items() if name != "sources"}
+    found = excess(delegates=delegates("officer", limits=district | {"areas": [AREA]}))
+    assert found == "delegates.limits.sources: some of https://live.test/vov1.mp3, https://live.test/ha-noi/, or below"
+
+
+def test_a_district_keeps_to_its_provinces_sources_or_lets_nobody_order_what_has_any() -> None:
+    assert excess(delegates=delegates("officer", limits=MOST | {"areas": [AREA]})) is None
+    commands = delegates("officer", orders=["command"])
+    commands["limits"] = {"areas": [AREA], "validity_max_s": 86_400, "commands": ["stop"]}
+    assert excess(delegates=commands) is None
+
+
 @pytest.mark.parametrize(
     ("limits", "named"),
     [

@@ -116,7 +116,17 @@ def test_a_class_that_the_role_has_not_is_refused():
 FROM_VOV, FROM_HANOI = "https://live.test/vov1.mp3", "https://live.test/ha-noi/"
 
 
-@pytest.mark.parametrize("url", [FROM_VOV, "https://live.test/ha-noi/fm96.mp3", FROM_HANOI])
+@pytest.mark.parametrize(
+    "url",
+    [
+        FROM_VOV,
+        "https://live.test/ha-noi/fm96.mp3",
+        FROM_HANOI,
+        "https://live.test/ha-noi/fm..96.mp3",
+        "https://live.test/ha-noi/.hidden%20name",
+        "https://live.test/ha-noi/fm96.mp3?from=%2e%2e/x#/../",
+    ],
+)
 def test_a_live_source_of_the_roles_may_be_relayed(url: str):
     assert verdict({"sources": [FROM_VOV, FROM_HANOI]}, items=[live_item(urls=[url])]) is None
 
@@ -129,6 +139,15 @@ def test_a_live_source_of_the_roles_may_be_relayed(url: str):
         "https://live.test/vov2.mp3",
         "https://live.test.evil.test/ha-noi/fm96.mp3",
         "https://live.test/ha-noi/../vov2.mp3",
+        "https://live.test/ha-noi/fm/..",
+        "https://live.test/ha-noi/./fm96.mp3",
+        "https://live.test/ha-noi/%2e%2e/vov2.mp3",
+        "https://live.test/ha-noi/.%2E/vov2.mp3",
+        "https://live.test/ha-noi/..%2fvov2.mp3",
+        "https://live.test/ha-noi/..%5Cvov2.mp3",
+        "https://live.test/ha-noi/..\\vov2.mp3",
+        "https://live.test/ha-noi/%252e%252e/vov2.mp3",
+        "https://live.test/ha-noi/..;x/vov2.mp3",
         "https://live.test/ha-noi",
         "https://live.test:444/ha-noi/fm96.mp3",
     ],
