@@ -69,7 +69,7 @@ from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
 from edge_agent.core.state import CLAIMS, KnownJob, KnownRule, Link, Relay, State, Timeless, Turn, Unproven, ZonePart
-from edge_agent.core.units import MonoMs, ZoneId
+from edge_agent.core.units import JobId, MonoMs, ZoneId
 
 ORDERED = "order"
 """The cause of a relay report that answers our own order; every other cause is the device's own doing."""
@@ -248,6 +248,8 @@ def _restore(turn: Turn, event: Restored) -> None:
         turn.put_rule(known_rule)
         if not rule.held:
             commands.restored(turn, known_rule)
+    for known in [known for known in turn.state.jobs.values() if known.offered and _has_begun(event, known.job.job_id)]:
+        turn.put_job(replace(known, offered=False))  # chosen it was: the disk has lost by whom
     over = {job_id: why for job_id, known in turn.state.jobs.items() if (why := waiting.over_by(turn.state, known))}
     for job_id in over:
         turn.put_job(replace(turn.state.jobs[job_id], called_off=True))
@@ -266,8 +268,8 @@ def _known(turn: Turn, saved: SavedJob, event: Restored) -> KnownJob:
     But a warning that had begun without a time is still without one: it sounds once, and waits again.
     """
     job_id = saved.accepted.job.job_id
-    begun = any(mark.job_id == job_id for mark in event.marks)
-    offered = saved.accepted.offered and not begun
+    begun = _has_begun(event, job_id)
+    offered = saved.accepted.offered
     known = KnownJob(saved.accepted, saved.base, saved.held and not begun, saved=True, offered=offered)
     if not saved.held or known.job.plays_as is not JobClass.EMERGENCY or turn.now.tells_validity:
         return known
@@ -276,6 +278,10 @@ def _known(turn: Turn, saved: SavedJob, event: Restored) -> KnownJob:
         return unproven.as_unproven(turn.state, known)
     sounded = any(sound.job_id == job_id for sound in event.past)
     return replace(known, unproven=Unproven.HAS_SOUNDED) if sounded else known
+
+
+def _has_begun(event: Restored, job_id: JobId) -> bool:
+    return any(mark.job_id == job_id for mark in event.marks)
 
 
 def _relay_changed(turn: Turn, event: RelayChanged) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from edge_agent.core import effects as fx
-from edge_agent.core.events import JournalFailed, Restored, SavedJob, SavedRule
+from edge_agent.core.events import JournalFailed, Mark, Restored, SavedJob, SavedMark, SavedRule
 from edge_agent.core.job import PlayAt, PlayNow
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Choose
@@ -118,6 +118,24 @@ def test_what_was_chosen_for_now_before_a_restart_keeps_its_end() -> None:
     again.send(Restored((saved,), (), {}, 0, 0, "e1", rules=(rule,)))
     again.pass_s(301)
     assert again.outcomes()[-1] == (offer, "expired", "expired")
+
+
+def test_what_was_chosen_and_had_begun_goes_on_after_a_restart_as_it_was_chosen() -> None:
+    """Not as its issuer had planned it: that would be heard at another hour, and for longer."""
+    bench = at_work()
+    offer = offered(bench)
+    bench.rule(Choose(offer, PlayNow()))
+    bench.pass_s(1)
+    begun = bench.play(offer)
+    saved, rule = (effect.saved for effect in bench.every(fx.SaveJob))
+    mark = SavedMark(offer, begun.planned, Mark.INTENT, begun.attempt)
+    for rules in ((rule,), ()):
+        again = Bench()
+        again.now = bench.now
+        again.send(Restored((saved,), (mark,), {}, 0, 0, "e1", rules=rules))
+        assert again.play(offer).planned == begun.planned
+        assert again.state.jobs[offer].job.when == (PlayNow() if rules else saved.accepted.job.when)
+        assert not again.state.jobs[offer].offered
 
 
 def test_a_choice_that_the_disk_refuses_has_chosen_nothing() -> None:
