@@ -60,7 +60,7 @@ def test_the_example_shows_the_defaults_truly() -> None:
     assert (full.broker, full.paths, full.clock) == (plain.broker, plain.paths, plain.clock)
     assert full.cards == {"main": replace(plain.cards["main"], mixer="PCM", mixer_volume=90)}
     assert (full.site, full.cache, full.decoder, full.console, full.speech) == (
-        replace(plain.site, polls_home=True),
+        replace(plain.site, polls_home=True, line_ins=frozenset({"line-in:mic"})),
         plain.cache,
         plain.decoder,
         plain.console,

@@ -33,6 +33,7 @@ from edge_agent.config.sections import (
     TrustFiles,
 )
 from edge_agent.config.station import NAME, RATES, SERIAL, ZONES_MAX, read_cards, read_line_ins, read_site, read_wiring
+from edge_agent.core.job import LINE_IN
 from edge_agent.core.site import FETCH_BYTES_PER_DAY, TRAINING_PREFIX, is_training
 from edge_agent.core.units import SECOND_MS
 
@@ -97,11 +98,13 @@ def read_all(top: Table, folder: Path) -> Config:
     policy, programme = top.table("policy", required=False), top.table("programme", required=False)
     site = read_site(station, zones, policy, programme)
     relays, content = top.table("relays"), _content(top.table("content"), folder)
+    line_ins = read_line_ins(top.table("inputs", required=False))
     station_site = replace(
         site,
         fetch_bytes_per_day=cache.fetch_mb_per_day * MEGABYTE,
         sound_ms_max=_sound_ms(cache.bytes_max, cards),
         polls_home=bool(content.home),
+        line_ins=frozenset(f"{LINE_IN}{name}" for name in line_ins),
     )
     config = Config(
         site=station_site,
@@ -114,7 +117,7 @@ def read_all(top: Table, folder: Path) -> Config:
         paths=_paths(top.table("paths", required=False), folder),
         clock=_clock(top.table("clock", required=False)),
         cards=cards,
-        line_ins=read_line_ins(top.table("inputs", required=False)),
+        line_ins=line_ins,
         relays=_relays(relays, folder),
         zones=read_wiring(zones, written, cards),
         speech=_speech(top.table("speech", required=False), folder),

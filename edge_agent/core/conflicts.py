@@ -13,9 +13,11 @@ from edge_agent.core import timetable
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.day_ahead import day_plan
 from edge_agent.core.effects import Conflict
-from edge_agent.core.job import PlayNow
+from edge_agent.core.job import PlayNow, is_line_in
 from edge_agent.core.outlook import Planned
 from edge_agent.core.policy import local_time
+from edge_agent.core.programme import sources_of
+from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import next_instant, sounds_once
 from edge_agent.core.state import KnownJob, KnownRule, State
 from edge_agent.core.units import UtcMs
@@ -46,11 +48,13 @@ def of_timetable(state: State, rule: KnownRule, now: Now) -> tuple[Conflict, ...
 
 
 def _of(state: State, now: Now, jobs: Sequence[KnownJob]) -> tuple[Conflict, ...]:
-    jobs = [known for known in jobs if not (known.held or known.offered or isinstance(known.job.when, PlayNow))]
+    jobs = [known for known in jobs if not (known.held or known.offered)]
+    unplugged = [conflict for known in jobs for conflict in _unplugged(state, known, now)]
+    jobs = [known for known in jobs if not isinstance(known.job.when, PlayNow)]
     ours = {known.job.job_id for known in jobs}
     instants = sorted(instant for known in jobs for instant in _instants(known))
     days = dict.fromkeys(local_time(instant, state.site.timezone).date() for instant in instants)
-    found: list[Conflict] = []
+    found = unplugged
     looked_at = 0
     for day in list(days)[:INSTANTS_MAX] if now.trusted else ():
         plan = day_plan(state, now, day)
@@ -59,6 +63,14 @@ def _of(state: State, now: Now, jobs: Sequence[KnownJob]) -> tuple[Conflict, ...
         if looked_at > LOOKED_AT_MAX:
             break
     return tuple(dict.fromkeys(found))[:CONFLICTS_MAX]  # what sounds over midnight is in both days
+
+
+def _unplugged(state: State, known: KnownJob, now: Now) -> Iterator[Conflict]:
+    """A line-in of its that this station has not: what stands in for it will be heard, or silence."""
+    sources = {url for item in sources_of(known.job) for url in item.urls if is_line_in(url)}
+    if not sources <= state.site.line_ins:
+        at = now.utc if isinstance(known.job.when, PlayNow) else next_instant(known.job, known.base)
+        yield Conflict(known.job.job_id, at or now.utc, Reason.LIVE_UNREACHABLE, ())
 
 
 def _instants(known: KnownJob) -> Iterator[UtcMs]:

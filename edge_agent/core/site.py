@@ -131,6 +131,7 @@ class Site:
     sound_ms_max: int = SOUND_MS_MAX  # of staged sound together
     polls_home: bool = False  # whether a content server is configured that keeps manifests
     frame: Frame = UNFRAMED
+    line_ins: frozenset[str] = frozenset()  # what is plugged in, as orders name it: "line-in:mic"
 
     def areas(self) -> frozenset[str]:
         """Every area that contains this station, from the country down to the ward."""

@@ -11,7 +11,7 @@ from edge_agent.core.order import Window
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Clause, LocalPolicy
 from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, UtcMs
-from tests.core.bench import at_work
+from tests.core.bench import Bench, at_work
 from tests.core.entries import CHIEU, SANG, TRUA, Entry, daily
 from tests.core.long_day import Ward
 from tests.trust import makers
@@ -32,6 +32,21 @@ def test_a_job_that_meets_nothing_is_accepted_without_a_word() -> None:
     bench = at_work()
     bench.order(when=makers.rule_when())
     assert bench.every(fx.SendAnswer)[-1].conflicts == ()
+
+
+def test_a_line_in_that_is_not_plugged_in_here_is_told_on_receipt() -> None:
+    """It plays all the same, with what stands in for it: so nobody else would hear of a slip of the pen."""
+    for line_ins, reasons in ((frozenset[str](), [Reason.LIVE_UNREACHABLE]), (frozenset({"line-in:mic"}), [])):
+        bench = Bench(line_ins=line_ins).boot()
+        mic = [makers.live_item(urls=["line-in:mic"])]
+        for when in ({"kind": "now"}, {"kind": "at", "utc": makers.NOON + HOUR_MS}, makers.rule_when()):
+            bench.order(job_id=f"job-{when['kind']}", when=when, items=mic)
+            answer = bench.every(fx.SendAnswer)[-1]
+            assert answer.verdict is fx.Verdict.ACCEPTED
+            assert [one.reason for one in answer.conflicts if one.reason is Reason.LIVE_UNREACHABLE] == reasons
+        bench.timetable(1, makers.entry_dict(items=mic))
+        conflicts = bench.every(fx.SendAnswer)[-1].conflicts
+        assert [one.reason for one in conflicts if one.reason is Reason.LIVE_UNREACHABLE] == reasons
 
 
 def test_its_answer_names_the_entries_that_will_not_sound_as_the_new_timetable_has_them() -> None:
