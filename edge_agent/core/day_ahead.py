@@ -19,7 +19,7 @@ from edge_agent.core.job import RANK, PlayAt, PlayNow
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import Planned
 from edge_agent.core.past import PAST_MS, lately, remember
-from edge_agent.core.programme import Part
+from edge_agent.core.programme import Part, live_until
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import caught_up, next_instant, repeats, sounds_once
 from edge_agent.core.state import KnownJob, Occurrence, State, ZonePart
@@ -138,7 +138,7 @@ class _Run(Street):
             waits = play.phase in _WAITING and play.segment == 0
             parts = play.whole if waits else play.parts
             one = self._opened(known, play.planned, parts, goes_on=play.segment > 0)
-            one = replace(one, zones=zones.in_it(play))
+            one = replace(one, zones=zones.in_it(play), live_until=play.live_until or one.live_until)
             if play.phase in _WAITING:
                 self.waiting[play.job_id] = replace(one, held_by=play.held_by)
             elif play.ending is None:
@@ -230,16 +230,18 @@ class _Run(Street):
     def _opened(self, known: KnownJob, planned: UtcMs, parts: tuple[Part, ...], *, goes_on: bool = False) -> Open:
         self.made += 1
         job, where = known.job, zones.zones_of(self.state, known.job)
+        parts = parts or parts_for(self.state, job)
         lead_ms = max((zones.cold_lead_ms(self.state.site, zone) for zone in where), default=0)
         return Open(
             known,
             planned,
             where,
-            parts=parts or parts_for(self.state, job),
+            parts=parts,
             number=self.made,
             takes_at=UtcMs(0 if goes_on or at_once(job) else planned - lead_ms),
             given_up_at=NEVER if goes_on else given_up_at(job, planned),
             goes_on=goes_on,
+            live_until=live_until(planned, parts) if job.live and not at_once(job) else None,
         )
 
     def _urgency(self, one: Open) -> tuple[int, int, UtcMs, int]:
@@ -277,7 +279,10 @@ class _Run(Street):
     def _take(self, one: Open, free: tuple[ZoneId, ...]) -> bool:
         due = self.now.utc if one.goes_on or at_once(one.known.job) else one.planned
         starts = UtcMs(max(due, self.now.utc + max(self.warm_in_ms(zone) for zone in free)))
-        one = self.framed(one, one.zones, starts, self._to_come(one))
+        in_time = self.in_time(one, starts)
+        if not in_time.parts:
+            return self._refuse(one, starts, one.held_by or Reason.MISSED, {})
+        one = self.framed(in_time, one.zones, starts, self._to_come(one))
         wish = wish_of(one, one.zones, starts)
         verdict = policy.judge(self.rules(), wish)
         objection = self.objection(one, wish, verdict)
@@ -295,7 +300,7 @@ class _Run(Street):
     def _begin(self, taken: Taken) -> None:
         """Its relays are closed: the rules are asked once more, for others may have come meanwhile."""
         self.taken.remove(taken)
-        one = self.framed(taken.one, taken.zones, taken.starts, self._to_come(taken.one))
+        one = self.framed(self.in_time(taken.one, taken.starts), taken.zones, taken.starts, self._to_come(taken.one))
         wish = wish_of(one, taken.zones, taken.starts)
         rules = self.rules()
         verdict = policy.judge(rules, wish)

@@ -7,18 +7,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_agent.core import playing
+from edge_agent.core import playing, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import CloseLive, Level, OpenLive
 from edge_agent.core.job import is_line_in
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.programme import Live, begun_at, live_key, sources_of
+from edge_agent.core.programme import Live, begun_at, length_ms, live_key, sources_of
+from edge_agent.core.reasons import Reason
 from edge_agent.core.state import Occurrence, State, Turn
 from edge_agent.core.units import SECOND_MS, ClipKey, MonoMs
 
 LEAD_MS = 15 * SECOND_MS
 # A 3G cell hands over in up to 10 s, a TLS connection takes some round trips, and 2 s are to lie ready. 30 kB at
 # 16 kB/s are wasted on each relay.
+
+
+_HAS_ITS_ZONES = (Phase.ARMED, Phase.PLAYING)
+_WITHOUT_AN_END = (Reason.PAUSED, Reason.CLOCK_NOT_TRUSTED, Reason.DEVICE_FAILED)
+# What something may wait for without anybody knowing how long.
 
 
 def reconcile(turn: Turn) -> None:
@@ -38,7 +44,7 @@ def reconcile(turn: Turn) -> None:
 def next_wake(state: State, now: Now) -> list[MonoMs]:
     """When a source is to be opened, or has been heard to its end.
 
-    What is due and waits for its zones moves along with the time: it is looked at when it begins.
+    What is due already and may begin at any moment moves along with the time: it is looked at when it begins.
     """
     turn = Turn(state, now)
     plays = [play for play in _relays(turn) if play.phase is Phase.PLAYING or _begins(turn, play) > now.mono]
@@ -53,7 +59,9 @@ def _wanted(turn: Turn) -> frozenset[ClipKey]:
 
 
 def _relays(turn: Turn) -> list[Occurrence]:
-    return [play for play in turn.state.plays.values() if turn.job_of(play).live]
+    """What sounds, or begins at a time that can be told: a pause may last for hours."""
+    live = (play for play in turn.state.plays.values() if turn.job_of(play).live)
+    return [play for play in live if play.phase in _HAS_ITS_ZONES or play.held_by not in _WITHOUT_AN_END]
 
 
 def _heard(turn: Turn, play: Occurrence) -> list[tuple[ClipKey, int, int]]:
@@ -68,7 +76,10 @@ def _heard(turn: Turn, play: Occurrence) -> list[tuple[ClipKey, int, int]]:
 
 
 def _begins(turn: Turn, play: Occurrence) -> MonoMs:
-    """When it has begun, or begins at the earliest."""
+    """When it has begun, or begins at the earliest: where others have its zones, behind their end."""
     if play.phase is Phase.PLAYING:
-        return play.start_at
-    return max(playing.due_at(turn, play), turn.now.mono)
+        return play.start_at if play.started is None else play.started
+    where = zones.in_it(play)
+    others = (one for one in turn.state.plays.values() if one.key != play.key and one.phase in _HAS_ITS_ZONES)
+    ends = [one.start_at + length_ms(one.parts) for one in others if not set(where).isdisjoint(zones.in_it(one))]
+    return MonoMs(max(playing.due_at(turn, play), turn.now.mono, *ends))

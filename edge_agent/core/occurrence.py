@@ -94,6 +94,7 @@ TABLE: dict[tuple[Phase, Cause], Phase] = {
     (Phase.ARMED, Cause.RELAYS_READY): Phase.PLAYING,
     (Phase.ARMED, Cause.RELAYS_FAILED): Phase.FAILED,
     (Phase.ARMED, Cause.RULE_FORBIDS): Phase.REJECTED,
+    (Phase.ARMED, Cause.TOO_LATE): Phase.MISSED,
     (Phase.ARMED, Cause.VALIDITY_OVER): Phase.EXPIRED,
     (Phase.ARMED, Cause.HELD_BACK): Phase.QUEUED,
     (Phase.ARMED, Cause.TRY_AGAIN): Phase.QUEUED,

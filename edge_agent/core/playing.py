@@ -15,7 +15,16 @@ from edge_agent.core.events import Mark, SavedMark
 from edge_agent.core.job import RANK, Job, JobClass, PlayNow
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.past import LATE_GRACE_MS, lately
-from edge_agent.core.programme import Part, length_ms, own_ms, parts_of, promised_parts, signal_of
+from edge_agent.core.programme import (
+    Part,
+    length_ms,
+    live_until,
+    own_ms,
+    parts_of,
+    promised_parts,
+    relayed_until,
+    signal_of,
+)
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import next_instant, repeats, sounds_once, valid_until
 from edge_agent.core.sounding import finish, may_try_again
@@ -180,7 +189,8 @@ def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
     for zone in room.free:
         zones.open_worn(turn, zone, _ends_by(turn, play, room))
     start_at = _first_sample_at(turn, play, room.free)
-    play = _framed(turn, play if play.segment else replace(play, parts=play.whole), start_at)
+    play = _in_time(turn, play if play.segment else replace(play, parts=play.whole), start_at)
+    play = _framed(turn, play, start_at)
     verdict = _verdict(turn, play, start_at)
     objection = _objection(turn, play, start_at, verdict)
     if objection is not None:
@@ -242,7 +252,7 @@ def _nobody_left(turn: Turn, play: Occurrence) -> None:
 def _start(turn: Turn, play: Occurrence) -> None:
     ready = play.zones_in(ZonePart.READY)
     start_at = MonoMs(max(play.start_at, _first_sample_at(turn, play, ready)))
-    play = _framed(turn, play, start_at)
+    play = _framed(turn, _in_time(turn, play, start_at), start_at)
     verdict = _verdict(turn, play, start_at)
     objection = _objection(turn, play, start_at, verdict)
     if objection is not None:
@@ -274,6 +284,16 @@ def _start(turn: Turn, play: Occurrence) -> None:
     later = tuple(zone for zone in zones.in_it(play) if zone not in ready)
     urgent = turn.job_of(play).plays_as is JobClass.EMERGENCY
     turn.emit(StartPlay(play.play_id, play.parts, zones.feeds_of(play), start_at, rise_ms, later, urgent))
+
+
+def _in_time(turn: Turn, play: Occurrence, start_at: MonoMs) -> Occurrence:
+    """The occurrence with its live sources ending when they were ordered to, if its first sample is at ``start_at``."""
+    job, until = turn.job_of(play), play.live_until
+    if until is None and not _immediate(job):
+        until = live_until(play.planned, play.parts)
+    if until is None or not job.live:
+        return play
+    return replace(play, live_until=until, parts=relayed_until(play.parts, turn.now.utc_of(start_at), until))
 
 
 def _framed(turn: Turn, play: Occurrence, start_at: MonoMs) -> Occurrence:
@@ -378,6 +398,8 @@ def _barred(play: Occurrence, verdict: policy.Verdict) -> Occurrence:
 def _objection(turn: Turn, play: Occurrence, start_at: MonoMs, verdict: policy.Verdict) -> tuple[Cause, Reason] | None:
     """Why an occurrence must not sound at all, if its first sample is at ``start_at``."""
     job, now = turn.job_of(play), turn.now
+    if not play.parts:
+        return Cause.TOO_LATE, play.held_by or _missed(turn, play)
     begins = _immediate(job) and play.segment == 0  # what was set aside has begun in time
     if begins and now.tells_validity and now.utc_of(start_at) > valid_until(job):
         return Cause.VALIDITY_OVER, Reason.EXPIRED

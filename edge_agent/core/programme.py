@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from edge_agent.core.job import ClipItem, Item, Job, JobClass, LiveItem, TextItem
+from edge_agent.core.past import LATE_GRACE_MS
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import UNFRAMED, Frame
-from edge_agent.core.units import ClipKey, ZoneId
+from edge_agent.core.units import ClipKey, UtcMs, ZoneId
 
 ATTENTION = ClipKey("attention")
 """Before every emergency."""
@@ -258,6 +259,27 @@ def rest_of(parts: tuple[Part, ...], played_ms: int) -> tuple[Part, ...]:
             return (_without_first(part, played_ms), *parts[index + 1 :])
         played_ms -= part.duration_ms
     return ()
+
+
+def live_until(begins: UtcMs, whole: tuple[Part, ...]) -> UtcMs:
+    """When a live source is over at the latest, if ordered for ``begins``: 10 s late is on time too."""
+    return UtcMs(begins + length_ms(without_closing(whole)) + LATE_GRACE_MS)
+
+
+def relayed_until(parts: tuple[Part, ...], begins: UtcMs, until: UtcMs) -> tuple[Part, ...]:
+    """What is left of a programme that is over by ``until``, if it begins, or goes on, at ``begins``.
+
+    What a live source gives later is another programme. So whatever is late is taken off the live parts, the first of
+    them first. Without a sound left in it nothing is left.
+    """
+    over_ms = begins + length_ms(without_closing(parts)) - until
+    left: list[Part] = []
+    for part in parts:
+        less_ms = min(part.duration_ms, max(over_ms, 0)) if isinstance(part, Live) else 0
+        over_ms -= less_ms
+        if less_ms < part.duration_ms:
+            left.append(_without_first(part, less_ms))
+    return () if all(isinstance(part, Pause) for part in left) else tuple(left)
 
 
 def next_item_at(parts: tuple[Part, ...], played_ms: int) -> int | None:

@@ -17,8 +17,10 @@ from edge_agent.core.past import Sounded, counted_start, remember
 from edge_agent.core.programme import (
     NOTHING_RELAYED,
     Part,
+    Sound,
     chimes_ms,
     length_ms,
+    live_until,
     next_item_at,
     own_ms,
     promised_ms,
@@ -144,12 +146,15 @@ def set_aside(turn: Turn, play: Occurrence, ending: Ending) -> None:
         finish(turn, play, Cause.CUT_OFF, ending.reason)
         return
     turn.state = replace(turn.state, past=_past_with(turn, turn.state.jobs[play.job_id].accepted, play, unseen=False))
+    began = play.started_utc if play.began is None else play.began
+    until = live_until(began, play.whole) if play.live_until is None and began is not None else play.live_until
     turn.put_play(
         replace(
             aside,
             parts=parts,
             segment=play.segment + 1,
-            began=play.started_utc if play.began is None else play.began,
+            began=began,
+            live_until=until,
             frames_before=play.frames_before + play.frames,
             aside_at=play.aside_at if play.all_out else turn.now.mono,
             all_out=play.all_out or ending.goes_on is GoesOn.MISSED,
@@ -198,9 +203,10 @@ def _zones_aside(play: Occurrence, ending: Ending) -> dict[ZoneId, ZoneRun]:
 
 
 def _was_silence(play: Occurrence) -> bool:
-    """Whether a live source gave nothing, and nothing stood in for it."""
+    """Whether it had nothing but live sources, which gave nothing, and nothing stood in for them."""
     relayed = play.relayed_in_all
-    return relayed.silent_ms > 0 and relayed.live_ms + relayed.stand_in_ms == 0
+    recorded = any(isinstance(part, Sound) for part in play.whole)
+    return not recorded and relayed.silent_ms > 0 and relayed.live_ms + relayed.stand_in_ms == 0
 
 
 def _hears_later(run: ZoneRun) -> bool:

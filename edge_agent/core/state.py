@@ -95,6 +95,8 @@ class Occurrence:
     and ``relayed_before`` are those of all before. ``all_out``: it has sounded to its end, and waits for zones that
     missed it.
 
+    ``live_until`` (UTC): when a live source in it is to be over.
+
     ``sounded``: an earlier try was heard, and ``lost_to`` that; ``unseen``: and nobody knows for how long, as the
     process ended meanwhile.
     """
@@ -130,6 +132,7 @@ class Occurrence:
     lost_to: Reason | None = None
     relayed: Relayed = NOTHING_RELAYED
     relayed_before: Relayed = NOTHING_RELAYED
+    live_until: UtcMs | None = None
 
     @property
     def relayed_in_all(self) -> Relayed:

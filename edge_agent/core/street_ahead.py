@@ -13,7 +13,7 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.job import Job, JobClass, PlayNow
 from edge_agent.core.past import LATE_GRACE_MS, Sounded, counted_start
 from edge_agent.core.policy import Rules, Verdict, Wish
-from edge_agent.core.programme import Part, length_ms, own_ms, parts_of, promised_parts
+from edge_agent.core.programme import Part, length_ms, own_ms, parts_of, promised_parts, relayed_until
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import repeats, valid_until
 from edge_agent.core.state import KnownJob, State, Turn
@@ -26,6 +26,7 @@ class Open:
 
     It takes its zones at ``takes_at`` (0: at once), so that its first sample is on time, and is given up at
     ``given_up_at``. A new one is not ``ready`` before the others have had their turn: its sound is looked for first.
+    What relays a live source is over by ``live_until``, unless it is due at once.
     """
 
     known: KnownJob
@@ -38,6 +39,7 @@ class Open:
     ready: bool = True
     goes_on: bool = False
     held_by: Reason | None = None
+    live_until: UtcMs | None = None
 
     @property
     def lasts_ms(self) -> int:
@@ -143,6 +145,10 @@ class Street:
         ends = framing.over_at(wish_of(one, where, starts).counts_from, one.parts)
         beside = framing.neighbours(job, where, one.planned, ends, rules.past, coming)
         return replace(one, parts=framing.fullest(framing.framings(one.parts, beside), ask))
+
+    def in_time(self, one: Open, starts: UtcMs) -> Open:
+        """With its live sources ending when they were ordered to, as ``playing`` decides it."""
+        return one if one.live_until is None else replace(one, parts=relayed_until(one.parts, starts, one.live_until))
 
     def _alert_in_force(self) -> bool:
         """Whether one that is known today can still begin then, or sounds."""

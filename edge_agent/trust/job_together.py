@@ -5,7 +5,7 @@ What only an emergency may do stands here: it passes the ward's rules, so nothin
 
 from __future__ import annotations
 
-from edge_agent.core.job import Job, JobClass, PlayNow
+from edge_agent.core.job import Job, JobClass, PlayNow, Preemption
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.strict_json import WireError
 
@@ -44,12 +44,22 @@ def _check_ordinary(job: Job, fields: Fields) -> None:
         raise fields.wrong("event", "only an emergency has one")
     if isinstance(job.when, PlayNow) and job.when.every_ms:
         raise _of_when(fields, "every_s", "remove it, only an emergency is repeated; others have loops, or a rule")
-    if job.live and job.loops > 1:
-        raise fields.wrong("loops", "1: a live programme is heard while it is made")
+    if job.live:
+        _check_live(job, fields)
     if job.all_clear:
         raise fields.wrong("all_clear", "false: only an emergency has one")
     if job.rehearsal:
         raise fields.wrong("rehearsal", "false: only an emergency is rehearsed")
+
+
+def _check_live(job: Job, fields: Fields) -> None:
+    """What is heard while it is made is not there a second time: something else of that source would be."""
+    if job.loops > 1:
+        raise fields.wrong("loops", "1: a live programme is heard while it is made")
+    if job.preemption is Preemption.RESTART:
+        raise fields.wrong("preemption", '"resume", "rejoin" or "drop": a live programme does not begin anew')
+    if job.zones_limit_ms:
+        raise fields.record("missed").wrong("zones_s", "0: a live programme is not there to be played later")
 
 
 def _of_when(fields: Fields, name: str, rule: str) -> WireError:

@@ -129,7 +129,8 @@ def signed_job(draft: Draft, number: int, now: UtcMs) -> Accepted:
     """The order that a draft becomes at ``now``; its digest is for whoever sends it."""
     job = dict(draft)
     if any(item["kind"] == "live" for item in job["items"]):
-        job["loops"] = 1
+        preemption = "resume" if job["preemption"] == "restart" else job["preemption"]
+        job |= {"loops": 1, "zones_s": 0, "preemption": preemption}
     role = {name: job.pop(name) for name in ("sound_max_ms", "per_day")}
     offered = job.pop("offered") and job["class"] != "emergency"
     late_s, zones_s, begins = job.pop("late_s"), job.pop("zones_s"), now + job.pop("from_s") * SECOND_MS

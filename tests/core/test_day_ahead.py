@@ -61,6 +61,7 @@ clauses = st.builds(
     weekdays=st.sampled_from((None, None, None, frozenset({1}))),
     sessions_per_day=maybe() | st.integers(0, 4),
     day_ms=maybe() | st.integers(1, 40).map(lambda minutes: minutes * MINUTE_MS),
+    live_day_ms=maybe() | st.integers(1, 20).map(lambda minutes: minutes * MINUTE_MS),
     session_ms=maybe() | st.integers(1, 20).map(lambda minutes: minutes * MINUTE_MS),
     volume_bands=st.sampled_from(((), (VolumeBand(time(5), time(6), 55),))),
 )
@@ -104,6 +105,7 @@ jobs = st.fixed_dictionaries(
         "late_s": st.sampled_from((0, 0, 60, 3_600)),
         "order": st.integers(0, 2),
         "volume": st.sampled_from((40, 70, 100)),
+        "live": st.sampled_from(("", "", "", "alone", "behind", "before")),
     }
 )
 
@@ -115,8 +117,11 @@ def order_all(ward: Ward, drafts: list[dict[str, Any]]) -> None:
 
 def job_of(number: int, draft: dict[str, Any]) -> dict[str, Any]:
     # No two sounds are of one length, so that no two of them end in the same millisecond.
-    clip = makers.clip_item(digest=f"{number:064x}", duration_ms=draft["seconds"] * SECOND_MS + 7 * number + 1)
-    job = {name: draft[name] for name in ("class", "order", "volume")} | {"job_id": f"j{number}", "items": [clip]}
+    lasts_ms = draft["seconds"] * SECOND_MS + 7 * number + 1
+    clip = makers.clip_item(digest=f"{number:064x}", duration_ms=lasts_ms)
+    live = makers.live_item(urls=[f"https://live.test/{number}"], duration_ms=lasts_ms)
+    items = {"": [clip], "alone": [live], "behind": [clip, live], "before": [live, clip]}[draft["live"]]
+    job = {name: draft[name] for name in ("class", "order", "volume")} | {"job_id": f"j{number}", "items": items}
     job |= {"missed": {"policy": "late", "limit_s": draft["late_s"]}} if draft["late_s"] else {}
     return job | {"audience": {"areas": [makers.AREA], "zones": list(draft["zones"])}, "when": _when(draft)}
 

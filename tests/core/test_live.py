@@ -10,7 +10,7 @@ from edge_agent.core import effects as fx
 from edge_agent.core.events import ClipFailed, ClipStaged, PlayEnded, PlayProgress
 from edge_agent.core.live import LEAD_MS
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.order import Cancel
+from edge_agent.core.order import Cancel, NextItem
 from edge_agent.core.programme import (
     CLOSING,
     OPENING,
@@ -196,6 +196,26 @@ def test_what_was_relayed_before_a_warning_counts_with_what_comes_after_it() -> 
     assert bench.every(fx.StartPlay)[-1].parts == (Live(KEY, RELAY_MS - 20_500, ClipKey("cd" * 32)),)
     end(bench, job, Relayed(30_000, 9_500), ms=39_500)
     assert record(bench).relayed == Relayed(50_500, 9_500)
+
+
+def test_a_clip_that_was_heard_beside_a_dead_source_is_a_success_that_tells_of_the_silence() -> None:
+    for items in ([clip_item(duration_ms=CLIP_MS), SOURCE], [SOURCE, clip_item(duration_ms=CLIP_MS)]):
+        bench = at_work()
+        job = bench.playing(items=items)
+        end(bench, job, Relayed(silent_ms=RELAY_MS), ms=RELAY_MS + CLIP_MS)
+        assert bench.outcomes() == [(job, "succeeded", None)]
+        assert record(bench).relayed == Relayed(silent_ms=RELAY_MS)
+
+
+def test_who_goes_on_from_a_dead_source_to_a_clip_has_heard_that() -> None:
+    bench = at_work()
+    job = bench.playing(items=[SOURCE, clip_item(duration_ms=CLIP_MS)])
+    bench.pass_s(20)
+    bench.rule(NextItem())
+    end(bench, job, Relayed(silent_ms=20_000), ms=20_000, reason=Reason.SKIPPED)
+    bench.pass_s(1)
+    end(bench, job, Relayed(), ms=CLIP_MS)
+    assert (job, "succeeded", None) in bench.outcomes()
 
 
 def test_a_live_part_stands_where_its_item_stands() -> None:

@@ -85,7 +85,13 @@ def test_a_warning_is_never_relayed_from_somewhere():
 
 
 def test_a_live_programme_is_heard_once():
-    assert refusal(job_dict(items=[live_item()], loops=2)).startswith("loops: 1: a live programme is heard while")
+    live = job_dict(items=[clip_item(), live_item()])
+    assert refusal(live | {"loops": 2}).startswith("loops: 1: a live programme is heard while")
+    assert refusal(live | {"preemption": "restart"}).startswith('preemption: "resume", "rejoin" or "drop": a live')
+    later = {"policy": "skip", "zones_s": 1}
+    assert refusal(live | {"missed": later}).startswith("missed.zones_s: 0: a live programme is not there")
+    late = {"policy": "late", "limit_s": 60, "zones_s": 0}
+    assert make_job(items=[live_item()], preemption="resume", missed=late).live
 
 
 @pytest.mark.parametrize("name", sorted(clip_item().keys() - {"codec"}))
