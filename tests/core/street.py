@@ -28,6 +28,8 @@ from edge_agent.core.programme import (
     live_key,
     own_ms,
     sources_of,
+    without_closing,
+    without_opening,
 )
 from edge_agent.core.state import CLAIMS, OccurrenceKey, State, ZonePart
 from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
@@ -140,9 +142,12 @@ class Street:
                 assert {one.zone for one in record.zones} - silent <= hearing, "it missed some, without a reason"
             case fx.StopPlay(play_id=play_id):
                 assert play_id in self.routed, "stopped a play that does not run"
-                if self._is_set_aside(self.routed[play_id], effects, after):
-                    self.goes_on.add(self.routed[play_id].key)
-                del self.routed[play_id]
+                stopped = self.routed.pop(play_id)
+                if self._is_set_aside(stopped, effects, after):
+                    self.goes_on.add(stopped.key)
+                anew = stopped.accepted.job.preemption is Preemption.RESTART and not self._is_halted()
+                if anew and stopped.zones <= self._taken(effects, after):
+                    self.whole[stopped.key] = frozenset()  # it begins anew, and nobody has heard any of that
 
     def _sources_are_heard(self, effects: tuple[fx.Effect, ...], now: Now, after: State) -> None:
         """A live source is open while a programme that sounds is in it, and never without a job that has it."""
@@ -161,15 +166,22 @@ class Street:
 
     def _is_set_aside(self, routed: Routed, effects: tuple[fx.Effect, ...], after: State) -> bool:
         """Whether a play is stopped by what lets it go on later."""
-        urgent = {
+        taken = routed.zones <= self._taken(effects, after)
+        return self._is_halted() or (taken and routed.accepted.job.preemption in GO_ON)
+
+    def _is_halted(self) -> bool:
+        """Whether somebody has just commanded what sets aside."""
+        return any(isinstance(law.action, Pause | NextItem) for law in self.lawbook.fresh)
+
+    def _taken(self, effects: tuple[fx.Effect, ...], after: State) -> set[ZoneId]:
+        """The zones that an emergency takes now."""
+        return {
             feed.zone
             for start in effects
             if isinstance(start, fx.StartPlay)
             for feed in start.feeds
             if self._job_of(start, after).plays_as is JobClass.EMERGENCY
         }
-        halted = any(isinstance(law.action, Pause | NextItem) for law in self.lawbook.fresh)
-        return halted or (routed.accepted.job.preemption in GO_ON and routed.zones <= urgent)
 
     @staticmethod
     def _job_of(start: fx.StartPlay, after: State) -> Job:
@@ -224,6 +236,7 @@ class Street:
         self, key: OccurrenceKey, parts: tuple[Part, ...], everybody: frozenset[ZoneId]
     ) -> frozenset[ZoneId]:
         """Who has heard all that comes before these parts: before the beginning that is everybody."""
+        parts = without_opening(without_closing(parts))  # some of its chimes may be left out another time
         if key not in self.goes_on:
             self.parts[key] = parts
         return everybody if parts == self.parts[key] else self.whole[key]
