@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_agent.core import playing, zones
+from edge_agent.core import beginning, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import CloseLive, Level, OpenLive
 from edge_agent.core.job import is_line_in
@@ -82,4 +82,4 @@ def _begins(turn: Turn, play: Occurrence) -> MonoMs:
     where = zones.in_it(play)
     others = (one for one in turn.state.plays.values() if one.key != play.key and one.phase in _HAS_ITS_ZONES)
     ends = [one.start_at + length_ms(one.parts) for one in others if not set(where).isdisjoint(zones.in_it(one))]
-    return MonoMs(max(playing.due_at(turn, play), turn.now.mono, *ends))
+    return MonoMs(max(beginning.due_at(turn, play), turn.now.mono, *ends))

@@ -1,6 +1,7 @@
-"""Decide when an occurrence is staged, armed, started or given up. Every waiting phase here has its own deadline.
+"""Move an occurrence on: staged, armed, started or given up. Every waiting phase here has its own deadline.
 
-What becomes of it once it sounds, and how it gets its outcome, is ``sounding``'s.
+When it may begin is asked of ``beginning``, what of it then sounds of ``fitting``. What becomes of it once it sounds,
+and how it gets its outcome, is ``sounding``'s.
 """
 
 from __future__ import annotations
@@ -8,33 +9,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from edge_agent.core import clips, entrusted, framing, policy, sounding, standing, zones
+from edge_agent.core import beginning, clips, fitting, policy, sounding, standing, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Level, StartPlay
 from edge_agent.core.events import Mark, SavedMark
-from edge_agent.core.job import RANK, Job, JobClass, PlayNow
+from edge_agent.core.job import RANK, JobClass
 from edge_agent.core.occurrence import Cause, Phase
-from edge_agent.core.past import LATE_GRACE_MS, lately
 from edge_agent.core.programme import (
-    Part,
     length_ms,
-    live_until,
-    own_ms,
     parts_of,
-    promised_parts,
-    relayed_until,
     signal_of,
 )
 from edge_agent.core.reasons import Reason
-from edge_agent.core.schedule import next_instant, repeats, sounds_once, valid_until
+from edge_agent.core.schedule import next_instant, sounds_once
 from edge_agent.core.sounding import finish, may_try_again
 from edge_agent.core.state import KnownJob, Occurrence, OccurrenceKey, State, Turn, ZonePart, ZoneRun
-from edge_agent.core.units import MINUTE_MS, SECOND_MS, ClipKey, JobId, MonoMs, PlayId, UtcMs, ZoneId
+from edge_agent.core.units import SECOND_MS, ClipKey, JobId, MonoMs, PlayId, UtcMs
 
 INTENT_WAIT_MS = 1 * SECOND_MS
 # How long a play waits for its intent to reach the disk; an SD card's worst fsync is some 500 ms.
-ASIDE_MS = 10 * MINUTE_MS
-# How long what was set aside waits to go on, if it may not play later than that: after it, it is another programme.
 PASSES_MAX = 10
 # How often one step goes over all occurrences; more is left to the next step, which follows at once.
 
@@ -127,7 +120,7 @@ def _stage(turn: Turn, play: Occurrence) -> None:
     if not play.zones:
         finish(turn, play, Cause.RULE_FORBIDS, Reason.NOT_HEARD_HERE)
         return
-    clips.want(turn, job, None if _immediate(job) else play.planned, play.since)
+    clips.want(turn, job, None if beginning.immediate(job) else play.planned, play.since)
     durations = clips.durations(turn.state, job)
     if durations is not None:
         _staged(turn, play, durations)
@@ -163,13 +156,14 @@ def _arm_when_due(turn: Turn, play: Occurrence) -> None:
         turn.put_play(replace(play.moved(Cause.CLIPS_LOST, turn.now), held_by=why))
         return
     if job.live:
-        clips.want(turn, job, None if _immediate(job) else play.planned, play.since)  # a stand-in may be missing still
+        # A stand-in may be missing still.
+        clips.want(turn, job, None if beginning.immediate(job) else play.planned, play.since)
     if turn.state.stopping or _give_up_if_late(turn, play):
         return
-    if _clock_forbids(turn, job):
+    if beginning.clock_forbids(turn, job):
         _hold(turn, play, Reason.CLOCK_NOT_TRUSTED)
         return
-    if turn.now.mono < _arm_at(turn, play):
+    if turn.now.mono < beginning.arm_at(turn, play):
         if play.phase is Phase.STAGED:
             _hold(turn, play, None)
         return
@@ -188,11 +182,10 @@ def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
     now = turn.now
     for zone in room.free:
         zones.open_worn(turn, zone, _ends_by(turn, play, room))
-    start_at = _first_sample_at(turn, play, room.free)
-    play = _in_time(turn, play if play.segment else replace(play, parts=play.whole), start_at)
-    play = _framed(turn, play, start_at)
-    verdict = _verdict(turn, play, start_at)
-    objection = _objection(turn, play, start_at, verdict)
+    start_at = beginning.first_sample_at(turn, play, room.free)
+    play = fitting.fitted(turn, play if play.segment else replace(play, parts=play.whole), start_at)
+    verdict = beginning.verdict(turn, play, start_at)
+    objection = beginning.objection(turn, play, start_at, verdict)
     if objection is not None:
         sounding.give_up(turn, play, *objection)
         return
@@ -218,8 +211,8 @@ def _play_id(play: Occurrence, attempt: int) -> PlayId:
 
 def _ends_by(turn: Turn, play: Occurrence, room: zones.Room) -> MonoMs:
     """When a programme is over at the latest, if a relay confirms late."""
-    slack_ms = _longest_lead_ms(turn, play) + zones.RELAY_CONFIRM_MS
-    return MonoMs(_first_sample_at(turn, play, room.free) + slack_ms + length_ms(play.parts))
+    slack_ms = beginning.longest_lead_ms(turn, play) + zones.RELAY_CONFIRM_MS
+    return MonoMs(beginning.first_sample_at(turn, play, room.free) + slack_ms + length_ms(play.parts))
 
 
 def _close_and_start(turn: Turn, play: Occurrence) -> None:
@@ -251,10 +244,10 @@ def _nobody_left(turn: Turn, play: Occurrence) -> None:
 
 def _start(turn: Turn, play: Occurrence) -> None:
     ready = play.zones_in(ZonePart.READY)
-    start_at = MonoMs(max(play.start_at, _first_sample_at(turn, play, ready)))
-    play = _framed(turn, _in_time(turn, play, start_at), start_at)
-    verdict = _verdict(turn, play, start_at)
-    objection = _objection(turn, play, start_at, verdict)
+    start_at = MonoMs(max(play.start_at, beginning.first_sample_at(turn, play, ready)))
+    play = fitting.fitted(turn, play, start_at)
+    verdict = beginning.verdict(turn, play, start_at)
+    objection = beginning.objection(turn, play, start_at, verdict)
     if objection is not None:
         sounding.give_up(turn, play, *objection)
         return
@@ -263,7 +256,7 @@ def _start(turn: Turn, play: Occurrence) -> None:
     if not ready:
         _nobody_left(turn, play)
         return
-    held_by = _held_by(turn, play, start_at)
+    held_by = beginning.held_by(turn, play, start_at)
     if held_by is not None:
         sounding.hold_back(turn, play, held_by)
         return
@@ -273,7 +266,7 @@ def _start(turn: Turn, play: Occurrence) -> None:
     play = replace(play, whole=play.parts if play.segment == 0 else play.whole)
     cut_at = None if verdict.ends_at is None else turn.now.mono_of(verdict.ends_at)
     play = replace(play.moved(Cause.RELAYS_READY, turn.now), start_at=start_at, under=verdict.under, cut_at=cut_at)
-    play = zones.with_volumes(turn, play, standing.rules_of(turn.state, turn.now), _wish(turn, play, start_at))
+    play = zones.with_volumes(turn, play, standing.rules_of(turn.state, turn.now), beginning.wish(turn, play, start_at))
     for zone in ready:
         play = play.with_zone(zone, ZonePart.HEARING)
     turn.put_play(play)
@@ -286,108 +279,6 @@ def _start(turn: Turn, play: Occurrence) -> None:
     turn.emit(StartPlay(play.play_id, play.parts, zones.feeds_of(play), start_at, rise_ms, later, urgent))
 
 
-def _in_time(turn: Turn, play: Occurrence, start_at: MonoMs) -> Occurrence:
-    """The occurrence with its live sources ending when they were ordered to, if its first sample is at ``start_at``."""
-    job, until = turn.job_of(play), play.live_until
-    if until is None and not _immediate(job):
-        until = live_until(play.planned, play.parts)
-    if until is None or not job.live:
-        return play
-    return replace(play, live_until=until, parts=relayed_until(play.parts, turn.now.utc_of(start_at), until))
-
-
-def _framed(turn: Turn, play: Occurrence, start_at: MonoMs) -> Occurrence:
-    """The occurrence with those of its chimes that cost nothing, if its first sample is at ``start_at``."""
-    if not framing.is_framed(play.parts):
-        return play
-
-    coming = _coming(turn, play)
-
-    def ask(parts: tuple[Part, ...]) -> object:
-        framed = replace(play, parts=parts)
-        verdict = _verdict(turn, framed, start_at)
-        rules, wish = standing.rules_of(turn.state, turn.now, besides=play), _wish(turn, framed, start_at)
-        heard = zones.with_volumes(turn, replace(framed, under=verdict.under), rules, wish)
-        volumes = {zone: run.volume for zone, run in heard.zones.items()}
-        return verdict, volumes, _objection(turn, framed, start_at, verdict), framing.made_late(wish.end, coming)
-
-    past, wish = standing.rules_of(turn.state, turn.now, besides=play).past, _wish(turn, play, start_at)
-    ends = framing.over_at(wish.counts_from, play.parts)
-    beside = framing.neighbours(turn.job_of(play), wish.zones, play.planned, ends, past, coming)
-    return replace(play, parts=framing.fullest(framing.framings(play.parts, beside), ask))
-
-
-def _coming(turn: Turn, play: Occurrence) -> list[framing.Comer]:
-    """Who waits for one of its zones."""
-    others = [
-        _comer(turn, other) for other in turn.state.plays.values() if other.key != play.key and _is_to_come(turn, other)
-    ]
-    return framing.behind(turn.job_of(play), _comer(turn, play), others)
-
-
-def _comer(turn: Turn, play: Occurrence) -> framing.Comer:
-    job = turn.job_of(play)
-    return framing.comer(job, play.planned, zones.in_it(play), play.whole or promised_parts(job))
-
-
-def _is_to_come(turn: Turn, other: Occurrence) -> bool:
-    """Whether it is ordinary, and waits for an instant of its own."""
-    job = turn.job_of(other)
-    ordinary = job.plays_as is not JobClass.EMERGENCY and not _immediate(job)
-    return ordinary and other.phase is not Phase.PLAYING and other.segment == 0
-
-
-def _clock_forbids(turn: Turn, job: Job) -> bool:
-    """Without a clock to be trusted nobody knows the quiet hours, so routine waits; an emergency does not."""
-    return job.plays_as is not JobClass.EMERGENCY and not turn.now.trusted
-
-
-def _held_by(turn: Turn, play: Occurrence, start_at: MonoMs) -> Reason | None:
-    """What has changed since the relays were told to close, so that it must not begin yet."""
-    job = turn.job_of(play)
-    if clips.durations(turn.state, job) is None:
-        return Reason.AUDIO_ALTERED
-    if standing.pauses(turn.state, turn.now, turn.job_of(play), zones.in_it(play)):
-        return Reason.PAUSED
-    # Where the clock was put back, its zones are others' until its instant comes again.
-    put_back = start_at - turn.now.mono > _longest_lead_ms(turn, play) + LATE_GRACE_MS
-    return Reason.CLOCK_NOT_TRUSTED if put_back or _clock_forbids(turn, job) else None
-
-
-def _first_sample_at(turn: Turn, play: Occurrence, heard_in: tuple[ZoneId, ...]) -> MonoMs:
-    """The earliest boot time at which a programme may begin in these zones: as planned, and every amplifier warm."""
-    warm_at = MonoMs(turn.now.mono + max((zones.warm_in_ms(turn, zone) for zone in heard_in), default=0))
-    return max(due_at(turn, play), warm_at)
-
-
-def due_at(turn: Turn, play: Occurrence) -> MonoMs:
-    """When it is to sound: what was set aside as soon as it may.
-
-    A warning that repeats waits for its gap at most, wherever the clock was put meanwhile.
-    """
-    job, at = turn.job_of(play), turn.now.mono_of(play.planned)
-    if play.segment > 0:
-        return turn.now.mono
-    if not isinstance(job.when, PlayNow):
-        return at
-    # Later it was due, and stays so; and without a time its instant says nothing: what sounds then is due.
-    waits = repeats(job) and turn.now.tells_validity and play.phase in (Phase.RECEIVED, Phase.STAGED)
-    return min(at, MonoMs(play.since + job.when.every_ms)) if waits else turn.now.mono
-
-
-def _wish(turn: Turn, play: Occurrence, start_at: MonoMs) -> policy.Wish:
-    zones_left = zones.in_it(play)
-    planned = play.planned if play.segment == 0 else None
-    begins, lasts_ms = turn.now.utc_of(start_at), length_ms(play.parts)
-    return policy.wish_for(turn.job_of(play), zones_left, begins, lasts_ms, planned, own_ms(play.parts))
-
-
-def _verdict(turn: Turn, play: Occurrence, start_at: MonoMs) -> policy.Verdict:
-    """What the ward's rules say to it, if its first sample is at ``start_at``."""
-    rules = policy.at_the_relay(standing.rules_of(turn.state, turn.now, besides=play))
-    return policy.judge(rules, _wish(turn, play, start_at))
-
-
 def _barred(play: Occurrence, verdict: policy.Verdict) -> Occurrence:
     """The occurrence without the zones that must not hear it."""
     for zone, reason in verdict.out.items():
@@ -395,86 +286,19 @@ def _barred(play: Occurrence, verdict: policy.Verdict) -> Occurrence:
     return play
 
 
-def _objection(turn: Turn, play: Occurrence, start_at: MonoMs, verdict: policy.Verdict) -> tuple[Cause, Reason] | None:
-    """Why an occurrence must not sound at all, if its first sample is at ``start_at``."""
-    job, now = turn.job_of(play), turn.now
-    if not play.parts:
-        return Cause.TOO_LATE, play.held_by or _missed(turn, play)
-    begins = _immediate(job) and play.segment == 0  # what was set aside has begun in time
-    if begins and now.tells_validity and now.utc_of(start_at) > valid_until(job):
-        return Cause.VALIDITY_OVER, Reason.EXPIRED
-    if job.rehearsal and standing.alert_in_force(turn.state):
-        return Cause.RULE_FORBIDS, Reason.EMERGENCY_IN_FORCE
-    if standing.stops(turn.state, now, job.issued_at):
-        return Cause.RULE_FORBIDS, Reason.ALL_STOPPED
-    if entrusted.expired(turn.state, job, now):
-        return Cause.RULE_FORBIDS, Reason.TRUST_EXPIRED
-    lasts_ms = length_ms(play.parts)
-    if any(zones.longest_ms(turn, zone) < lasts_ms for zone in play.zones):
-        return Cause.RULE_FORBIDS, Reason.OVER_LIMIT
-    reason = verdict.reason or _over_bound(turn, play, lasts_ms)
-    return None if reason is None else (Cause.RULE_FORBIDS, reason)
-
-
-def _over_bound(turn: Turn, play: Occurrence, lasts_ms: int) -> Reason | None:
-    """An emergency is exempt from the ward's hours, so it has bounds of its own (requirement B1)."""
-    accepted = turn.state.jobs[play.job_id].accepted
-    lately_heard = lately(turn.state.past, turn.now.utc)
-    sounded = [sound for sound in lately_heard if sound.job_id == play.job_id and sound.zones]
-    so_far_ms = sum(sound.ended - sound.started for sound in sounded)
-    durations = clips.durations(turn.state, accepted.job) if accepted.job.opening else None
-    if durations is not None:  # what the station says before it by itself was not ordered
-        lasts_ms = min(lasts_ms, length_ms(parts_of(replace(accepted.job, opening=()), durations)))
-    over = accepted.sound_max_ms and so_far_ms + lasts_ms > accepted.sound_max_ms
-    return Reason.TOO_MUCH_SOUND if over else None
-
-
 def _give_up_if_late(
     turn: Turn, play: Occurrence, late_cause: Cause = Cause.TOO_LATE, late_reason: Reason | None = None
 ) -> bool:
     """End an occurrence whose time or validity has passed; says whether it did."""
     job, now = turn.job_of(play), turn.now
-    deadline = _deadline(turn, play)
+    deadline = beginning.deadline(turn, play)
     if deadline is None or now.mono <= deadline:
         return False
-    if _immediate(job) and late_cause is Cause.TOO_LATE:
+    if beginning.immediate(job) and late_cause is Cause.TOO_LATE:
         sounding.give_up(turn, play, Cause.VALIDITY_OVER, play.held_by or Reason.EXPIRED)
     else:
-        sounding.give_up(turn, play, late_cause, late_reason or play.held_by or _missed(turn, play))
+        sounding.give_up(turn, play, late_cause, late_reason or play.held_by or beginning.missed(turn, play))
     return True
-
-
-def _missed(turn: Turn, play: Occurrence) -> Reason:
-    """Why its time has passed: nobody knew the time then, or nobody was there."""
-    timeless, at = turn.state.timeless, turn.now.mono_of(play.planned)
-    knew_no_time = timeless is not None and timeless.since <= at < (timeless.until or turn.now.mono)
-    return Reason.CLOCK_NOT_TRUSTED if knew_no_time else Reason.MISSED
-
-
-def _deadline(turn: Turn, play: Occurrence) -> MonoMs | None:
-    """The last boot time at which an occurrence may still start; None while the clock cannot tell."""
-    job, now = turn.job_of(play), turn.now
-    if play.segment > 0:
-        patience_ms = job.zones_limit_ms if play.all_out else max(job.late_limit_ms, ASIDE_MS)
-        return None if standing.pauses(turn.state, now, job, zones.in_it(play)) else MonoMs(play.aside_at + patience_ms)
-    if _immediate(job):
-        return now.mono_of(valid_until(job)) if now.tells_validity else None
-    if not now.trusted:
-        return None
-    return now.mono_of(UtcMs(play.planned + max(job.late_limit_ms, LATE_GRACE_MS)))
-
-
-def _arm_at(turn: Turn, play: Occurrence) -> MonoMs:
-    """When it takes its zones, so that the first sample is on time; what failed before may have to wait longer.
-
-    As if every amplifier were cold: one that is warm now may be switched off before, unless it is claimed by then.
-    """
-    lead_ms = 0 if _immediate(turn.job_of(play)) and not repeats(turn.job_of(play)) else _longest_lead_ms(turn, play)
-    return max(MonoMs(due_at(turn, play) - lead_ms), play.again_at)
-
-
-def _longest_lead_ms(turn: Turn, play: Occurrence) -> int:
-    return max(zones.cold_lead_ms(turn.state.site, zone) for zone in play.zones)
 
 
 def _hold(turn: Turn, play: Occurrence, reason: Reason | None) -> None:
@@ -492,10 +316,6 @@ def _queue(turn: Turn, play: Occurrence, reason: Reason) -> None:
     _hold(turn, play, reason)
 
 
-def _immediate(job: Job) -> bool:
-    return isinstance(job.when, PlayNow)
-
-
 def _wakes(turn: Turn, play: Occurrence) -> list[MonoMs]:
     if play.phase is Phase.PLAYING:
         return sounding.wakes(turn, play)
@@ -503,12 +323,12 @@ def _wakes(turn: Turn, play: Occurrence) -> list[MonoMs]:
         return _armed_wakes(turn, play)
     if turn.state.stopping and play.phase in _WAITING:
         return []
-    deadline = _deadline(turn, play)
+    deadline = beginning.deadline(turn, play)
     wakes = [] if deadline is None else [MonoMs(deadline + 1)]
     if play.again_at > turn.now.mono:
         wakes.append(play.again_at)
     if play.phase is Phase.STAGED and turn.now.trusted:
-        wakes.append(_arm_at(turn, play))
+        wakes.append(beginning.arm_at(turn, play))
     return wakes
 
 

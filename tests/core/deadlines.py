@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from edge_agent.core import zones
+from edge_agent.core.beginning import ASIDE_MS
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.job import Job, JobClass, PlayNow
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AllStop, Amplify, Cancel, Command, Lock, Pause, Regulation, Window
-from edge_agent.core.playing import ASIDE_MS, LATE_GRACE_MS
+from edge_agent.core.past import LATE_GRACE_MS
 from edge_agent.core.programme import item_key, items_of, length_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import repeats

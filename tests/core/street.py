@@ -16,7 +16,7 @@ from edge_agent.core.events import DeviceDown, DeviceUp, Event, PlayEnded, PlayS
 from edge_agent.core.job import Accepted, Job, JobClass, PlayNow, Preemption
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import NextItem, Pause
-from edge_agent.core.playing import LATE_GRACE_MS
+from edge_agent.core.past import LATE_GRACE_MS
 from edge_agent.core.programme import (
     SIGNAL_MS,
     Live,

@@ -62,7 +62,7 @@ PLANTS = (
     ),
     Plant(
         "a timetable plays by a clock that nobody trusts",
-        f"{CORE}/playing.py",
+        f"{CORE}/beginning.py",
         "return job.plays_as is not JobClass.EMERGENCY and not turn.now.trusted",
         "return False",
     ),

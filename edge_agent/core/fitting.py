@@ -1,0 +1,72 @@
+"""Decide which of its parts an occurrence sounds, if its first sample is at a given instant.
+
+Of its chimes those that cost nobody anything (``framing``); of its live sources what is in time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge_agent.core import beginning, framing, standing, zones
+from edge_agent.core.job import JobClass
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.programme import Part, live_until, promised_parts, relayed_until
+from edge_agent.core.state import Occurrence, Turn
+from edge_agent.core.units import MonoMs
+
+
+def fitted(turn: Turn, play: Occurrence, start_at: MonoMs) -> Occurrence:
+    """The occurrence with the parts that sound; with none of them left it must not begin."""
+    return _framed(turn, _in_time(turn, play, start_at), start_at)
+
+
+def _in_time(turn: Turn, play: Occurrence, start_at: MonoMs) -> Occurrence:
+    """The occurrence with its live sources ending when they were ordered to, if its first sample is at ``start_at``."""
+    job, until = turn.job_of(play), play.live_until
+    if until is None and not beginning.immediate(job):
+        until = live_until(play.planned, play.parts)
+    if until is None or not job.live:
+        return play
+    return replace(play, live_until=until, parts=relayed_until(play.parts, turn.now.utc_of(start_at), until))
+
+
+def _framed(turn: Turn, play: Occurrence, start_at: MonoMs) -> Occurrence:
+    """The occurrence with those of its chimes that cost nothing, if its first sample is at ``start_at``."""
+    if not framing.is_framed(play.parts):
+        return play
+
+    coming = _coming(turn, play)
+
+    def ask(parts: tuple[Part, ...]) -> object:
+        framed = replace(play, parts=parts)
+        verdict = beginning.verdict(turn, framed, start_at)
+        rules, wish = standing.rules_of(turn.state, turn.now, besides=play), beginning.wish(turn, framed, start_at)
+        heard = zones.with_volumes(turn, replace(framed, under=verdict.under), rules, wish)
+        volumes = {zone: run.volume for zone, run in heard.zones.items()}
+        objection = beginning.objection(turn, framed, start_at, verdict)
+        return verdict, volumes, objection, framing.made_late(wish.end, coming)
+
+    past, wish = standing.rules_of(turn.state, turn.now, besides=play).past, beginning.wish(turn, play, start_at)
+    ends = framing.over_at(wish.counts_from, play.parts)
+    beside = framing.neighbours(turn.job_of(play), wish.zones, play.planned, ends, past, coming)
+    return replace(play, parts=framing.fullest(framing.framings(play.parts, beside), ask))
+
+
+def _coming(turn: Turn, play: Occurrence) -> list[framing.Comer]:
+    """Who waits for one of its zones."""
+    others = [
+        _comer(turn, other) for other in turn.state.plays.values() if other.key != play.key and _is_to_come(turn, other)
+    ]
+    return framing.behind(turn.job_of(play), _comer(turn, play), others)
+
+
+def _comer(turn: Turn, play: Occurrence) -> framing.Comer:
+    job = turn.job_of(play)
+    return framing.comer(job, play.planned, zones.in_it(play), play.whole or promised_parts(job))
+
+
+def _is_to_come(turn: Turn, other: Occurrence) -> bool:
+    """Whether it is ordinary, and waits for an instant of its own."""
+    job = turn.job_of(other)
+    ordinary = job.plays_as is not JobClass.EMERGENCY and not beginning.immediate(job)
+    return ordinary and other.phase is not Phase.PLAYING and other.segment == 0
