@@ -287,6 +287,7 @@ class FetchAndStage:
         self._fetcher = fetcher
         self._stager = stager
         self._bytes_max = bytes_max
+        self._signals = threading.Lock()  # held by whoever makes them: both threads look after them
 
     def original(self, order: FetchAhead) -> ClipFetched | ClipFailed:
         """Fetch the signed original unless it is here; no sound is made of it."""
@@ -297,6 +298,7 @@ class FetchAndStage:
 
     def clip(self, order: FetchClip) -> ClipStaged | ClipFailed:
         """What lies staged and is whole, by itself; else of the signed original, fetched unless that is here."""
+        self._look_after_signals()
         with contextlib.suppress(OSError):  # staging it will name that
             staged = self._stager.lying(order.key)
             if staged is not None:
@@ -308,18 +310,30 @@ class FetchAndStage:
         return self._stager.stage_clip(order.key, fetched.path, order.duration_ms)
 
     def text(self, order: SpeakText) -> ClipStaged | ClipFailed:
-        """Speak. The attention signal is looked at too: rotten, it would silence every emergency, whatever it says."""
-        self._stager.ensure_pinned()
+        """Speak."""
+        self._look_after_signals()
         return self._stager.stage_text(order.key, order.language, order.text)
 
     def sweep(self, keep: frozenset[ClipKey]) -> None:
         """Bring the staged sound back under its quota, and let go of originals; what is needed stays."""
+        self._look_after_signals()
         try:
             gone = self._stager.store.evict_to(self._bytes_max, set(keep))
         except OSError as exc:
             log.error("cache not swept error=%s next=tomorrow", exc)
         else:
             log.info("cache swept gone=%d originals_gone=%d", len(gone), self._fetcher.sweep(keep))
+
+    def _look_after_signals(self) -> None:
+        """Make anew what has rotted of them, with every sound that is staged and once a day.
+
+        Whoever plays can leave a rotten one out (``audio.prefetch``), not mend it: nobody asks for it by its key.
+        """
+        with self._signals:
+            failed = [told for told in self._stager.ensure_pinned() if isinstance(told, ClipFailed)]
+        if failed:
+            names = " ".join(f"{one.key}={one.reason}" for one in failed)
+            log.error("signals not made %s detail=%s next=left out, tried again soon", names, failed[0].detail)
 
     def _make_room(self, order: FetchClip) -> None:
         """What the core has let go lies here as long as there is room for it."""

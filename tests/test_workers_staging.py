@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.audio import signals
 from edge_agent.audio.pcm_store import Clip, ClipUnusable, PcmStore
 from edge_agent.audio.staging import Stager
 from edge_agent.core.effects import FetchAhead, FetchClip, SpeakText, Sweep
 from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged, Event
-from edge_agent.core.programme import ATTENTION
+from edge_agent.core.programme import ATTENTION, OPENING
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
 from edge_agent.workers import FetchAndStage, StagingWorker
@@ -111,17 +112,93 @@ def test_words_are_staged_under_their_key(tmp_path: Path) -> None:
 
 
 def test_a_rotten_attention_signal_is_made_anew_before_the_next_emergency(tmp_path: Path) -> None:
-    """An emergency that found it altered asks for its words again, and tries again with a good signal."""
     store = PcmStore(tmp_path / "audio")
     staging = fetch_and_stage(tmp_path, FakeServer(), store)
     staging.text(TEXT)
-    (pcm,) = [file for file in (tmp_path / "audio").rglob(f"{ATTENTION}*") if file.stat().st_size > 100_000]
-    pcm.write_bytes(bytes(pcm.stat().st_size))
-    with store.open(ATTENTION) as rotten, pytest.raises(ClipUnusable):
-        rotten.verify()
+    rot(tmp_path / "audio", ATTENTION)
+    assert not whole(store, ATTENTION)
     staging.text(TEXT)
-    with store.open(ATTENTION) as good:
-        good.verify()
+    assert whole(store, ATTENTION)
+
+
+def rot(store: Path, key: ClipKey) -> None:
+    (pcm,) = store.rglob(f"{key}.pcm")
+    pcm.write_bytes(bytes(pcm.stat().st_size))
+
+
+def whole(store: PcmStore, key: ClipKey) -> bool:
+    try:
+        with store.open(key) as clip:
+            clip.verify()
+    except ClipUnusable:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("key", [ATTENTION, OPENING])
+def test_a_ward_that_plays_recordings_alone_has_its_rotten_signals_made_anew(tmp_path: Path, key: ClipKey) -> None:
+    server, store = FakeServer(), PcmStore(tmp_path / "audio")
+    order = clip_on(server, "https://content.test/a", bytes(9_600))
+    staging = fetch_and_stage(tmp_path, server, store)
+    staging.clip(order)
+    assert whole(store, key)
+    rot(tmp_path / "audio", key)
+    assert not whole(store, key)
+    staging.clip(order)
+    assert whole(store, key)
+
+
+def test_a_ward_whose_sound_all_lies_there_has_its_rotten_chime_made_anew_within_a_day(tmp_path: Path) -> None:
+    store = PcmStore(tmp_path / "audio")
+    staging = fetch_and_stage(tmp_path, FakeServer(), store)
+    staging.text(TEXT)
+    rot(tmp_path / "audio", OPENING)
+    staging.sweep(frozenset({TEXT.key}))
+    assert whole(store, OPENING)
+
+
+def test_signals_that_cannot_be_made_keep_no_sound_from_being_staged_and_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(rate: int) -> bytes:
+        raise OSError(28, "No space left on device")
+
+    server, store = FakeServer(), PcmStore(tmp_path / "audio")
+    order = clip_on(server, "https://content.test/a", bytes(9_600))
+    for key in (ATTENTION, OPENING):
+        monkeypatch.setitem(signals.SIGNALS, key, refuse)
+    assert fetch_and_stage(tmp_path, server, store).clip(order) == ClipStaged(order.key, 100)
+    (told,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert told.startswith(f"signals not made {ATTENTION}=cache_full {OPENING}=cache_full ")
+
+
+def test_two_threads_that_stage_make_a_signal_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Side by side the one would take away what the other has just put there, under a player's hands."""
+    inside, most = [0], [0]
+    ensure = Stager.ensure_pinned
+
+    def counted_in(stager: Stager) -> tuple[ClipStaged | ClipFailed, ...]:
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        try:
+            return ensure(stager)
+        finally:
+            inside[0] -= 1
+
+    monkeypatch.setattr(Stager, "ensure_pinned", counted_in)
+    server, store = FakeServer(), PcmStore(tmp_path / "audio")
+    order = clip_on(server, "https://content.test/a", bytes(9_600))
+    staging = fetch_and_stage(tmp_path, server, store)
+    said: queue.Queue[Event] = queue.Queue()
+    worker = StagingWorker(staging, said.put)
+    worker.start()
+    for _ in range(5):
+        worker.order(order)
+        worker.order(TEXT)
+    assert all(isinstance(said.get(timeout=PATIENCE_S), ClipStaged) for _ in range(10))
+    assert most == [1]
 
 
 def test_a_sweep_takes_what_nobody_needs(tmp_path: Path) -> None:
@@ -207,7 +284,7 @@ def test_altered_sound_is_made_anew_of_the_original_and_nobody_is_asked_for_it(t
     order = clip_on(server, "https://content.test/a", bytes(9_600))
     staging, store, decoder = counted(tmp_path, server)
     staging.clip(order)
-    (pcm,) = (tmp_path / "audio").rglob("*.pcm")
+    (pcm,) = (tmp_path / "audio").rglob(f"{order.key}.pcm")
     pcm.write_bytes(b"\1" * 9_600)
     server.down = True
     assert staging.clip(order) == ClipStaged(order.key, 100)

@@ -5,6 +5,10 @@ One reader thread per player keeps AHEAD_MS of verified sound in memory for each
 turn, so that a play that begins never waits for another's whole store. What it cannot read or verify ends that play
 there, and no other.
 
+A signal ends none: the station adds it to what was ordered, and one bit of the ward's own chime would silence every
+programme. What cannot be played of it is silence, so that all else comes at its instant. Nothing here may write, and
+only the log is told: whoever stages sound looks after the signals by itself (``workers``).
+
 A live part is no file: what is read of it too early is not there yet. So it is decided block by block, only as long
 before it is taken as the card needs, and nothing of it ends a play (``relaying``).
 """
@@ -25,7 +29,7 @@ from edge_agent.audio.mixer import SAMPLE_BYTES
 from edge_agent.audio.relaying import LiveReader, LiveReaders, Relaying, StandIn
 from edge_agent.audio.tally import Tally
 from edge_agent.audio.timeline import Span, Timeline, frames_of, lay
-from edge_agent.core.programme import Live, Part, Relayed, Sound
+from edge_agent.core.programme import SIGNAL_MS, Live, Part, Relayed, Sound
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
 
@@ -83,6 +87,7 @@ class Prefetch:
         self._card_ms = card_ms
         self._wake = wake
         self._clips: dict[ClipKey, OpenClip] = {}
+        self._left_out: set[ClipKey] = set()  # signals that are silence from now on
         self._sources: dict[ClipKey, LiveReader] = {}
         self._timeline: Timeline | None = None
         self._next: Span | None = None  # what is read next; None before it was laid out, and at the end
@@ -198,12 +203,28 @@ class Prefetch:
         return replace(span, frames=min(span.frames, block_frames(self._rate)))
 
     def _laid_out(self) -> Timeline:
+        lengths: dict[ClipKey, int] = {}
         for part in self._parts:
-            if isinstance(part, Sound):
-                self._open(part.key)
+            if isinstance(part, Sound) and part.key not in lengths:
+                lengths[part.key] = self._length(part.key)
             elif isinstance(part, Live) and self._live is not None and part.key not in self._sources:
                 self._sources[part.key] = self._live.reader(part.key)
-        return lay(self._parts, {key: clip.frames for key, clip in self._clips.items()}, self._rate)
+        return lay(self._parts, lengths, self._rate)
+
+    def _length(self, key: ClipKey) -> int:
+        """Frames of a clip; of a signal that cannot be played those that it would have."""
+        try:
+            return self._open(key).frames
+        except (ClipUnusable, OSError) as exc:
+            self._leave_out(key, exc)
+            return frames_of(SIGNAL_MS[key], self._rate)
+
+    def _leave_out(self, key: ClipKey, exc: Exception) -> None:
+        """Silence in place of a signal, in every loop; without anything else the programme ends there."""
+        if key not in SIGNAL_MS:
+            raise exc
+        log.error("signal left out key=%s error=%r next=silence in its place, the agent makes it anew", key, str(exc))
+        self._left_out.add(key)
 
     def _open(self, key: ClipKey) -> OpenClip:
         if key not in self._clips:
@@ -214,9 +235,12 @@ class Prefetch:
         return clip
 
     def _read(self, span: Span) -> bytes:
-        if span.key is None:
-            return bytes(span.frames * SAMPLE_BYTES)
-        return self._clips[span.key].read(span.first, span.frames)
+        if span.key is not None and span.key not in self._left_out:
+            try:
+                return self._clips[span.key].read(span.first, span.frames)
+            except (ClipUnusable, OSError) as exc:
+                self._leave_out(span.key, exc)
+        return bytes(span.frames * SAMPLE_BYTES)
 
     def _relay(self, span: Span, part: Live) -> None:
         if self._relaying is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +30,8 @@ from edge_agent.core.units import SECOND_MS, ClipKey
 FREE_BYTES_MIN = 256 * 1_024 * 1_024
 # Left to the journal, which must never be stopped by sound.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+log = logging.getLogger(__name__)
 
 Staged = ClipStaged | ClipFailed
 Fill = Callable[[PcmWriter], Trouble | None]
@@ -57,7 +60,7 @@ class Stager:
         return self._unless_staged(key, lambda: self._speak(key, language, text, stamp), stamp)
 
     def ensure_pinned(self) -> tuple[Staged, ...]:
-        """Render what must lie here before the first emergency, if it does not yet: every signal."""
+        """Render every signal that does not lie here whole: none is ever fetched. For one thread at a time."""
         return tuple(self._unless_staged(key, partial(self._render, key)) for key in SIGNAL_MS)
 
     def say(self, language: str, text: str, into: Sink) -> Trouble | None:
@@ -117,7 +120,9 @@ class Stager:
     def _render(self, key: ClipKey) -> Staged:
         with self.store.writer(key, self.rate, pinned=True) as writer:
             writer.feed(signals.SIGNALS[key](self.rate))
-            return ClipStaged(key, duration_ms(writer.commit(), self.rate))
+            staged = ClipStaged(key, duration_ms(writer.commit(), self.rate))
+        log.info("signal made key=%s", key)
+        return staged
 
     def _store(self, key: ClipKey, ms_max: int, fill: Fill, stamp: str = "") -> Staged:
         """Write what ``fill`` feeds, all of it or nothing."""

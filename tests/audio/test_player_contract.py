@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge_agent.core.events import PlayEnded, PlayProgress, PlayStarted
-from edge_agent.core.programme import Pause, Sound, rest_of
+from edge_agent.core.programme import OPENING, OPENING_MS, Pause, Sound, rest_of
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
 from tests.audio.player_rig import (
@@ -321,6 +321,20 @@ def test_an_altered_clip_ends_its_own_play_and_no_other(rig: PlayerRig, tmp_path
     assert heard.find(0, bad[RAMP : 2 * 32_768 - RAMP]) is not None
     assert heard.find(0, bad[2 * 32_768 + 3_000 :][:64]) is None
     assert heard.find(1, good[RAMP:-RAMP]) is not None
+
+
+def test_a_programme_is_heard_although_the_wards_chime_has_rotted(rig: PlayerRig, tmp_path: Path) -> None:
+    """One bit of it would silence every ordinary programme."""
+    words = noise(1.0, 30)
+    parts = (stage(rig, OPENING, noise(OPENING_MS / 1_000, 31)), Pause(300), stage(rig, "a", words))
+    with open(tmp_path / "pcm" / f"{OPENING}.pcm", "r+b") as file:
+        file.seek(65_536 + 4_000)
+        file.write(b"rotten")
+    begin(rig, "p", parts, feeds(LEFT, RIGHT))
+    end = until_ended(rig, "p")
+    assert (end.reason, end.zone_ms) == (None, dict.fromkeys((LEFT, RIGHT), OPENING_MS + 1300))
+    heard = rig.heard()
+    assert [heard.find(channel, words[RAMP:-RAMP]) is not None for channel in (0, 1)] == [True, True]
 
 
 def test_a_clip_that_is_gone_ends_its_play_well_before_its_instant(rig: PlayerRig) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from edge_agent.audio.pcm_store import BLOCK_BYTES, Clip, ClipAltered, ClipMissing, PcmStore
 from edge_agent.audio.prefetch import AHEAD_MS, BLOCK_FRAMES, Prefetch, Reader
-from edge_agent.core.programme import Part, Pause, Sound
+from edge_agent.core.programme import ATTENTION, OPENING, OPENING_MS, SIGNAL_MS, Part, Pause, Sound
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
 
@@ -173,6 +173,47 @@ def test_a_clip_at_another_rate_is_not_played() -> None:
     pcm = prefetch(Shelf({"a": 10}, rates={"a": 44_100}), sound("a"))
     fill(pcm)
     assert (pcm.frames, pcm.trouble) == (0, Reason.AUDIO_ALTERED)
+
+
+@pytest.mark.parametrize("key", SIGNAL_MS)
+def test_a_signal_that_was_never_made_is_silence_of_its_length_and_the_words_follow(key: ClipKey) -> None:
+    pcm = prefetch(Shelf({"a": 10}), Sound(key, SIGNAL_MS[key]), Pause(2), sound("a"))
+    assert drained(pcm) == bytes(2 * 48 * (SIGNAL_MS[key] + 2)) + b"a" * 20
+    assert pcm.trouble is None
+
+
+@pytest.mark.parametrize("trouble", [ClipAltered(ATTENTION, 1), OSError(5, "Input/output error")])
+def test_a_signal_with_a_rotten_block_is_silent_from_there_on_and_in_every_loop(trouble: Exception) -> None:
+    whole = SIGNAL_MS[ATTENTION] * RATE // 1_000
+    shelf = Shelf({ATTENTION: whole, "b": 10}, troubles={(ATTENTION, 1): trouble})
+    pcm = prefetch(shelf, sound(ATTENTION), sound("b"), sound(ATTENTION), sound("b"))
+    good = b"a" * 2 * BLOCK_FRAMES
+    silence = bytes(2 * (whole - BLOCK_FRAMES))
+    assert drained(pcm) == good + silence + b"b" * 20 + bytes(2 * whole) + b"b" * 20
+    assert pcm.trouble is None
+
+
+def test_a_signal_at_another_rate_is_silence_and_its_file_is_given_back() -> None:
+    shelf = Shelf({OPENING: 10, "a": 10}, rates={OPENING: 44_100})
+    pcm = prefetch(shelf, sound(OPENING), sound("a"))
+    assert drained(pcm) == bytes(2 * 48 * OPENING_MS) + b"a" * 20
+    pcm.close()
+    fill(pcm)
+    assert shelf.open_files == 0
+
+
+def test_what_is_left_of_a_signal_that_was_never_made_is_as_long_as_it_would_be() -> None:
+    pcm = prefetch(Shelf({"a": 10}), Sound(OPENING, OPENING_MS - 1_000, from_ms=1_000), sound("a"))
+    assert drained(pcm) == bytes(2 * 48 * (OPENING_MS - 1_000)) + b"a" * 20
+
+
+def test_a_signal_that_is_left_out_is_told_once_with_what_is_heard_in_its_place(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    drained(prefetch(Shelf({"a": 10}), *[sound(OPENING), sound("a")] * 3))
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith(f"signal left out key={OPENING} ")
+    assert "silence in its place" in told
 
 
 def test_a_clip_that_is_played_again_is_opened_once() -> None:

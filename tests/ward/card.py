@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
 from edge_agent.core.events import PlayEnded, PlayProgress, PlayStarted
-from edge_agent.core.programme import Live, Relayed, Sound, length_ms
+from edge_agent.core.programme import SIGNAL_MS, Live, Relayed, Sound, length_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
 from tests.ward.timing import LINK_MS, STOP_MS
@@ -29,6 +29,7 @@ class Run:
     begins: int
     routes: list[tuple[int, frozenset[ZoneId]]]
     air: Air
+    left_out: frozenset[ClipKey] = frozenset()
     stopped: int | None = None
     over: bool = False
 
@@ -63,7 +64,7 @@ class Run:
         """(what, from, to) of its parts that are no silence."""
         at = self.begins
         for part in self.play.parts:
-            if isinstance(part, Sound):
+            if isinstance(part, Sound) and part.key not in self.left_out:
                 yield names.get(part.key, part.key), at, at + part.duration_ms
             elif isinstance(part, Live):
                 for key, begins, ends in self.air.pieces(part, at, at + part.duration_ms):
@@ -74,7 +75,7 @@ class Run:
 class CardTrouble:
     """How the card fails: ``dead`` refuses every play, ``mute`` wedges its writer, ``late_ms`` is a slow one.
 
-    ``rotten`` sounds turn out altered while they play.
+    ``rotten`` sounds turn out altered while they play; of a signal nothing is heard, and all else is.
     """
 
     def __init__(self) -> None:
@@ -82,6 +83,10 @@ class CardTrouble:
         self.mute = False
         self.late_ms = 0
         self.rotten: set[ClipKey] = set()
+
+    def signals(self) -> frozenset[ClipKey]:
+        """Those of the station's own that have rotted."""
+        return frozenset(self.rotten & SIGNAL_MS.keys())
 
 
 class Card:
@@ -101,7 +106,7 @@ class Card:
     def start(self, play: StartPlay) -> None:
         world = self._world
         begins = max(world.machine.true_of(play.at), world.mono + LINK_MS) + self._trouble.late_ms
-        run = Run(play, begins, [(0, frozenset(feed.zone for feed in play.feeds))], world.air)
+        run = Run(play, begins, [(0, frozenset(feed.zone for feed in play.feeds))], world.air, self._trouble.signals())
         self._runs[play.play_id] = run
         if self._trouble.dead or self._trouble.mute:
             run.stopped = run.begins = world.mono
@@ -163,7 +168,8 @@ class Card:
     def _progress(self, run: Run) -> None:
         if self._silent(run):
             return
-        if any(isinstance(part, Sound) and part.key in self._trouble.rotten for part in run.play.parts):
+        rotten = self._trouble.rotten - SIGNAL_MS.keys()
+        if any(isinstance(part, Sound) and part.key in rotten for part in run.play.parts):
             run.stopped = self._world.mono
             self._ended(run, Reason.AUDIO_ALTERED)
             return

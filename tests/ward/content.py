@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.core.effects import FetchAhead, FetchClip, SpeakText
 from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged
+from edge_agent.core.programme import SIGNAL_MS
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
 from tests.ward.timing import DISK_MS, NET_MS, SPEAK_MS, SPEECH_MS_PER_LETTER
@@ -30,6 +31,7 @@ class Content:
     def fetch(self, order: FetchClip) -> Outcome:
         """What becomes of a sound that is to lie ready, and the ms until it is told."""
         world = self._world
+        self._look_after_signals()
         if order.key in world.cache:
             return ClipStaged(order.key, world.cache[order.key]), DISK_MS
         told, took_ms = self.fetch_ahead(FetchAhead(order.key, order.length_bytes, order.urls))
@@ -54,6 +56,7 @@ class Content:
 
     def speak(self, order: SpeakText) -> Outcome:
         """Words need no server; a full disk takes no words either."""
+        self._look_after_signals()
         if self.full:
             return ClipFailed(order.key, Reason.CACHE_FULL, again=True), SPEAK_MS
         length_ms = SPEECH_MS_PER_LETTER * len(order.text)
@@ -63,5 +66,10 @@ class Content:
 
     def sweep(self, keep: frozenset[ClipKey]) -> None:
         """Only what a known job needs stays."""
+        self._look_after_signals()
         self._world.cache = {key: ms for key, ms in self._world.cache.items() if key in keep}
         self._world.originals &= keep
+
+    def _look_after_signals(self) -> None:
+        if not self.full:
+            self._world.card_trouble.rotten -= SIGNAL_MS.keys()
