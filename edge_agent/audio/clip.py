@@ -53,10 +53,14 @@ class ClipMissing(ClipUnusable):
 
 
 class ClipAltered(ClipUnusable):
-    """The bytes are not those that were staged. ``block`` counts from 0; None means the digest list or the length."""
+    """The bytes are not those that were staged. ``block`` counts from 0; None means the digest list or the length.
 
-    def __init__(self, key: ClipKey, block: int | None) -> None:
-        super().__init__(f"clip {key} was altered: {'digest list or length' if block is None else f'block {block}'}")
+    A card that cannot give back what it was given (``refusal``) is no better than one that gives something else.
+    """
+
+    def __init__(self, key: ClipKey, block: int | None, refusal: OSError | None = None) -> None:
+        what = "was altered" if refusal is None else f"cannot be read ({refusal})"
+        super().__init__(f"clip {key} {what}: {'digest list or length' if block is None else f'block {block}'}")
         self.key = key
         self.block = block
 
@@ -136,8 +140,7 @@ class Clip:
         try:
             return os.pread(self._sound.fileno(), BLOCK_BYTES, block * BLOCK_BYTES)
         except OSError as exc:
-            # A card that cannot give back what it was given is no better than one that gives something else.
-            raise ClipAltered(self.key, block) from exc
+            raise ClipAltered(self.key, block, exc) from exc
 
 
 def duration_ms(frames: int, rate: int) -> int:
@@ -146,6 +149,15 @@ def duration_ms(frames: int, rate: int) -> int:
 
 
 def open_clip(folder: Path, key: ClipKey) -> Clip:
+    try:
+        return _opened(folder, key)
+    except FileNotFoundError:
+        raise
+    except OSError as exc:
+        raise ClipAltered(key, None, exc) from exc
+
+
+def _opened(folder: Path, key: ClipKey) -> Clip:
     with open(folder / f"{checked(key)}.blocks", "rb") as file:
         # No more than the file has: read() makes room for all it is asked for.
         listing = _parse_listing(file.read(min(os.fstat(file.fileno()).st_size, BLOCKS_FILE_BYTES_MAX)))

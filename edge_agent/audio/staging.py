@@ -8,7 +8,6 @@ run in different threads at once.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import logging
 from collections.abc import Callable
@@ -24,12 +23,11 @@ from edge_agent.audio.pcm_store import FRAME_BYTES, ClipUnusable, PcmStore, PcmW
 from edge_agent.audio.speech import SPEECH_MS_MAX, Voice
 from edge_agent.core.events import ClipFailed, ClipStaged
 from edge_agent.core.programme import DURATION_TOLERANCE_MS, SIGNAL_MS
-from edge_agent.core.reasons import Reason
+from edge_agent.core.reasons import Reason, of_disk
 from edge_agent.core.units import SECOND_MS, ClipKey
 
 FREE_BYTES_MIN = 256 * 1_024 * 1_024
 # Left to the journal, which must never be stopped by sound.
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 log = logging.getLogger(__name__)
 
@@ -95,8 +93,7 @@ class Stager:
         try:
             return self.lying(key, stamp) or stage()
         except OSError as exc:
-            reason = Reason.CACHE_FULL if exc.errno in _FULL else Reason.AUDIO_UNREADABLE
-            return ClipFailed(key, reason, again=True, detail=f"disk: {exc}")
+            return ClipFailed(key, of_disk(exc), again=True, detail=f"disk: {exc}")
 
     def _decode_original(self, key: ClipKey, original: Path, signed_ms: int) -> Staged:
         try:

@@ -5,6 +5,7 @@ The code (the value) is what goes upstream and never changes its meaning; the wo
 
 from __future__ import annotations
 
+import errno
 from enum import StrEnum
 
 
@@ -232,7 +233,7 @@ WORDS_EN: dict[Reason, str] = {
     Reason.TOO_MUCH_SOUND: "as much sound as this emergency may make",
     Reason.AUDIO_UNREACHABLE: "the audio could not be fetched",
     Reason.AUDIO_ALTERED: "the audio does not match what was signed",
-    Reason.AUDIO_UNREADABLE: "the audio could not be decoded",
+    Reason.AUDIO_UNREADABLE: "the audio could not be read or decoded",
     Reason.AUDIO_TOO_LONG: "the audio is longer than allowed",
     Reason.AUDIO_TOO_SHORT: "the audio is shorter than was signed",
     Reason.AUDIO_SILENT: "the audio is silent",
@@ -252,6 +253,14 @@ UNAUTHENTICATED = frozenset(
     {Reason.TOO_LARGE, Reason.MALFORMED, Reason.UNSUPPORTED, Reason.SIGNATURE_INVALID, Reason.TOO_FEW_SIGNATURES}
 )
 """Refusals that anybody on the network can provoke: counted and logged, never written to the journal."""
+
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def of_disk(refusal: OSError) -> Reason:
+    """What it is called when the disk does not take sound, or does not give it back: only a full one is called full."""
+    return Reason.CACHE_FULL if refusal.errno in _FULL else Reason.AUDIO_UNREADABLE
 
 
 def explain(reason: Reason) -> str:

@@ -3,12 +3,16 @@
 A URL is a hint and the server is believed in nothing; length and SHA-256 decide. What arrived stays in
 ``<digest>.part`` over failures and restarts, because a station pays for its data. Two threads must not fetch the same
 digest at once.
+
+A card wears out: what it cannot read back is as good as not there, and is thrown away.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
+import logging
 import os
 import re
 import shutil
@@ -19,7 +23,7 @@ from dataclasses import dataclass
 from http.client import HTTPResponse
 from pathlib import Path
 
-from edge_agent.core.reasons import Reason
+from edge_agent.core.reasons import Reason, of_disk
 from edge_agent.core.units import ClipKey
 from edge_agent.sync.https import HTTPS_TROUBLE, PATIENCE, Patience, Trust, get
 from edge_agent.sync.port import Fetched, FetchFailed
@@ -34,6 +38,8 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 CONTENT_RANGE = re.compile(r"bytes (\d{1,12})-(\d{1,12})/(\d{1,12})")
 OK, PARTIAL, RANGE_OUTSIDE = 200, 206, 416
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class _Miss:
@@ -45,6 +51,10 @@ class _Miss:
 
 class _DiskError(Exception):
     """The cache could not be read or written; apart from OSError because the network raises those too."""
+
+    def __init__(self, refusal: OSError) -> None:
+        super().__init__(f"disk: {refusal}")
+        self.reason = of_disk(refusal)
 
 
 class HttpsFetcher:
@@ -74,7 +84,7 @@ class HttpsFetcher:
                     return Fetched(part.final)
                 misses.append(miss)
         except _DiskError as error:
-            return FetchFailed(Reason.CACHE_FULL, True, str(error))
+            return FetchFailed(error.reason, True, str(error))
         return _failed(misses)
 
     def sweep(self, keep: frozenset[ClipKey]) -> int:
@@ -194,10 +204,20 @@ class _Part:
     def is_final(self) -> bool:
         """Whether the whole file lies there already, right to the last bit."""
         with _disk():
-            return self.final.exists() and self._right(self.final)
+            try:
+                return self.final.exists() and self._right(self.final)
+            except OSError as error:
+                if error.errno != errno.EIO:
+                    raise
+                log.warning("original thrown away key=%s error=%s next=fetched anew", self._key, error)
+                return False
 
     def finish(self) -> bool:
-        """Give a whole and right part its name, durably; throw a wrong one away and say False."""
+        """Give a whole and right part its name, durably; throw a wrong one away and say False.
+
+        What has only just arrived and cannot be read is no wrong audio: the disk's refusal is told, and what is asked
+        for again begins anew.
+        """
         with _disk():
             if not self._right(self._path):
                 self._path.unlink()
@@ -215,8 +235,13 @@ class _Part:
     def _right(self, path: Path) -> bool:
         if path.stat().st_size != self.length:
             return False
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == self._key
+        try:
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == self._key
+        except OSError as error:
+            if error.errno == errno.EIO:
+                path.unlink()  # a sector that has gone bad stays so: left there, it would be found bad for ever
+            raise
 
 
 @contextmanager
@@ -224,7 +249,7 @@ def _disk() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _DiskError(f"disk: {error}") from error
+        raise _DiskError(error) from error
 
 
 def _failed(misses: list[_Miss]) -> FetchFailed:

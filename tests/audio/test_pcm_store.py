@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import random
 import subprocess
 import sys
 import tracemalloc
 from pathlib import Path
+from typing import IO, cast
 
 import pytest
 
+from edge_agent.audio import clip as clip_module
 from edge_agent.audio.clip import BLOCKS_FILE_BYTES_MAX, CLIP_BYTES_MAX, LINE_BYTES
 from edge_agent.audio.confined import available
 from edge_agent.audio.pcm_store import (
@@ -45,6 +48,23 @@ def flip(path: Path, at: int) -> None:
     data = bytearray(path.read_bytes())
     data[at] ^= 1
     path.write_bytes(data)
+
+
+def on_a_bad_sector(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    """What lies in this file cannot be read from now on; a file that takes its place can."""
+    bad = os.stat(path).st_ino
+    os.link(path, path.with_suffix(".held"))  # so that none that takes its place gets its number
+
+    class Unreadable(io.FileIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def opened(name: Path, mode: str, buffering: int = -1) -> IO[bytes]:
+        if name.exists() and name.stat().st_ino == bad:
+            return cast(IO[bytes], Unreadable(name))
+        return cast(IO[bytes], open(name, mode, buffering))
+
+    monkeypatch.setattr(clip_module, "open", opened, raising=False)
 
 
 @pytest.fixture
@@ -152,6 +172,30 @@ def test_a_cut_digest_list_is_found_at_opening(store: PcmStore, tmp_path: Path, 
     os.truncate(tmp_path / "pcm" / f"{KEY}.blocks", size)
     with pytest.raises(ClipAltered):
         store.open(KEY)
+
+
+def test_a_digest_list_on_a_bad_sector_is_an_altered_clip_and_says_what_the_card_said(
+    store: PcmStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, noise(1))
+    on_a_bad_sector(monkeypatch, tmp_path / "pcm" / f"{KEY}.blocks")
+    with pytest.raises(ClipAltered, match=os.strerror(errno.EIO)) as found:
+        store.open(KEY)
+    assert (found.value.key, found.value.block) == (KEY, None)
+
+
+def test_sound_on_a_bad_sector_is_an_altered_clip_and_says_what_the_card_said(
+    store: PcmStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(fd: int, length: int, at: int) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    put(store, noise(1))
+    with store.open(KEY) as clip:
+        monkeypatch.setattr(os, "pread", refuse)
+        with pytest.raises(ClipAltered, match=os.strerror(errno.EIO)) as found:
+            clip.verify()
+    assert (found.value.key, found.value.block) == (KEY, 0)
 
 
 def test_nothing_is_seen_before_the_commit(store: PcmStore, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from edge_agent.core.programme import ATTENTION, ATTENTION_MS, DURATION_TOLERANC
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
 from tests.audio.making import heard_hz, needs_decoder, needs_voice, peak_dbfs, sine
+from tests.audio.test_pcm_store import on_a_bad_sector
 
 RATE = 48_000
 EVERY_SIGNAL = tuple(ClipStaged(key, ms) for key, ms in SIGNAL_MS.items())
@@ -220,6 +221,28 @@ def test_a_signal_that_cannot_be_written_keeps_no_other_from_its_place(
     assert isinstance(failed, ClipFailed)
     assert (failed.key, failed.reason) == (ATTENTION, Reason.AUDIO_UNREADABLE)
     assert tuple(others) == EVERY_SIGNAL[1:]
+
+
+@pytest.mark.parametrize("key", SIGNAL_MS)
+def test_a_signal_whose_digests_lie_on_a_bad_sector_is_rendered_anew(
+    store: PcmStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: ClipKey
+) -> None:
+    stager = plain(store, PlainDecoder())
+    stager.ensure_pinned()
+    on_a_bad_sector(monkeypatch, tmp_path / "state" / "pinned" / f"{key}.blocks")
+    assert stager.ensure_pinned() == EVERY_SIGNAL
+    assert len(sound_of(store, key)) == SIGNAL_MS[key] * RATE // 1_000 * 2
+
+
+def test_sound_whose_digests_lie_on_a_bad_sector_is_staged_anew(
+    store: PcmStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, path = original(tmp_path, b"signed sound")
+    stager = plain(store, decoder := PlainDecoder())
+    first = stager.stage_clip(key, path, 1_000)
+    on_a_bad_sector(monkeypatch, tmp_path / "state" / "pcm" / f"{key}.blocks")
+    assert stager.stage_clip(key, path, 1_000) == first
+    assert (sound_of(store, key), len(decoder.seen)) == (b"signed sound", 2)
 
 
 def test_another_card_gets_its_own_rate(store: PcmStore, tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def test_a_broken_file_is_named_as_a_station_would(tmp_path: Path, capsys: pytes
     (tmp_path / "a.mp3").write_bytes(b"#EXTM3U\nhttps://evil.example/a.mp3\n")
     draft = draft_in(tmp_path, HEAD + items('file = "a.mp3"'))
     assert preview(tmp_path, "--draft", draft) == 2
-    assert "items[0].file: tệp âm thanh không đọc được / the audio could not be decoded [audio_unreadable]" in (
+    assert "items[0].file: tệp âm thanh không đọc được / the audio could not be read or decoded [audio_unreadable]" in (
         capsys.readouterr().err
     )
     assert not (tmp_path / "nghe-thu.wav").exists()

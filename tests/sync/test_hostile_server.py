@@ -227,8 +227,11 @@ def test_a_line_that_is_down_is_unreachable_until_it_is_up(cache: Cache) -> None
         assert cache.fetch(url) == Fetched(cache.root / KEY)
 
 
-def test_a_disk_that_refuses_is_cache_full_and_keeps_nothing_under_the_final_name(cache: Cache) -> None:
-    """A real ENOSPC needs a file system of its own; a file size limit refuses the same write at the same place."""
+def test_a_disk_that_refuses_in_the_midst_of_a_file_keeps_nothing_under_the_final_name(cache: Cache) -> None:
+    """A real ENOSPC needs a file system of its own; a file size limit refuses the same write at the same place.
+
+    It says that the file is too large, not that the disk is full: what each is called, see ``test_worn_card``.
+    """
     code = f"""
 import resource, signal, sys
 from pathlib import Path
@@ -244,5 +247,5 @@ print(fetcher.fetch({KEY!r}, {len(AUDIO)}, ({cache.url!r},)).reason.value)
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=root, env=os.environ, capture_output=True, text=True, timeout=60, check=True
     )
-    assert run.stdout == "cache_full\n"
+    assert run.stdout == "audio_unreadable\n"
     assert not (cache.root / KEY).exists()
