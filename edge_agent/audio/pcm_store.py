@@ -68,8 +68,11 @@ class PcmStore(Shelf):
         return shutil.disk_usage(self._evictable).free
 
     def touch(self, key: ClipKey) -> None:
-        """Count the clip as used now, so that eviction takes older ones first. Unknown keys are ignored."""
-        with contextlib.suppress(FileNotFoundError):
+        """Count the clip as used now, so that eviction takes older ones first. Unknown keys are ignored.
+
+        So is a disk that does not note it: what lies on a card that has gone read-only is to be heard all the same.
+        """
+        with contextlib.suppress(OSError):
             os.utime(self._evictable / f"{checked(key)}.blocks")
 
     def sizes(self) -> dict[ClipKey, int]:

@@ -245,6 +245,22 @@ def test_sound_whose_digests_lie_on_a_bad_sector_is_staged_anew(
     assert (sound_of(store, key), len(decoder.seen)) == (b"signed sound", 2)
 
 
+def test_whole_sound_on_a_card_that_takes_nothing_more_is_still_played(
+    store: PcmStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worn card goes read-only: when the sound was last used cannot be noted, and that is no reason for silence."""
+
+    def refuse(path: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    key, path = original(tmp_path, b"signed sound")
+    stager = plain(store, decoder := PlainDecoder())
+    first = stager.stage_clip(key, path, 1_000)
+    monkeypatch.setattr(os, "utime", refuse)
+    assert stager.stage_clip(key, path, 1_000) == stager.lying(key) == first
+    assert len(decoder.seen) == 1
+
+
 def test_another_card_gets_its_own_rate(store: PcmStore, tmp_path: Path) -> None:
     key, path = original(tmp_path, bytes(9_600))
     for rate in (48_000, 44_100):
