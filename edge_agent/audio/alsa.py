@@ -23,9 +23,9 @@ from edge_agent.audio.card import UNDERRUN, Card, CardConfig, CardHangs, Wiring
 from edge_agent.audio.desk import Desk, Order
 from edge_agent.audio.feeder import Feeder
 from edge_agent.audio.level import set_level
+from edge_agent.audio.live_shared import LiveShared
 from edge_agent.audio.port import PlayerError, Reports
 from edge_agent.audio.prefetch import Clips, Reader
-from edge_agent.audio.relaying import LiveReaders
 from edge_agent.audio.stream_clock import mono_ms
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
 from edge_agent.core.reasons import Reason
@@ -151,10 +151,10 @@ class AlsaPlayer:
         reports: Reports,
         open_card: Callable[[CardConfig], Card] = AlsaCard,
         now_ns: Callable[[], int] = boot_ns,
-        live: LiveReaders | None = None,
+        live: LiveShared | None = None,
         needed: Callable[[], bool] = lambda: False,
     ) -> None:
-        """``now_ns`` is boot time, but for a card with its own time. ``live`` is where live sources are read.
+        """``now_ns`` is boot time, but for a card with its own time. ``live`` are the station's live sources.
 
         ``needed`` is asked on the writer's thread.
         """

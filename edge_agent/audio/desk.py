@@ -13,7 +13,7 @@ from edge_agent.audio.port import PlayReport
 from edge_agent.audio.stream_clock import StreamClock, mono_ms
 from edge_agent.audio.voice import Block, Pcm, Voice
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
-from edge_agent.core.programme import Part, ZoneFeed
+from edge_agent.core.programme import ZoneFeed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import PlayId, ZoneId
 
@@ -23,7 +23,7 @@ Order = StartPlay | RoutePlay | StopPlay
 class Desk:
     """All voices of one card. Orders for a play that has ended, or never began, are ignored: they may cross its end."""
 
-    def __init__(self, wiring: Wiring, tail_ms: int, open_pcm: Callable[[tuple[Part, ...]], Pcm]) -> None:
+    def __init__(self, wiring: Wiring, tail_ms: int, open_pcm: Callable[[StartPlay], Pcm]) -> None:
         self._wiring = wiring
         self._tail_ms = tail_ms
         self._open_pcm = open_pcm
@@ -86,7 +86,7 @@ class Desk:
     def _start(self, play: StartPlay) -> None:
         if play.play_id not in self._voices:  # told twice is told once: a play id is never used again
             self._claim(play.play_id, play.feeds)
-            self._voices[play.play_id] = Voice(play, self._open_pcm(play.parts), self._wiring, self._tail_ms)
+            self._voices[play.play_id] = Voice(play, self._open_pcm(play), self._wiring, self._tail_ms)
 
     def _claim(self, play_id: PlayId, feeds: tuple[ZoneFeed, ...]) -> None:
         """The core routes no two plays to one zone; should it happen all the same, the later order has the zone."""

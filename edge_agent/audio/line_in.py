@@ -19,8 +19,8 @@ import alsaaudio
 
 from edge_agent.audio.live import BLOCK_MS, OLDEST_MS
 from edge_agent.audio.live_ring import block_frames, boot_ms
+from edge_agent.audio.live_shared import LiveReader, LiveReaders
 from edge_agent.audio.mixer import SAMPLE_BYTES
-from edge_agent.audio.relaying import LiveReader, LiveReaders
 from edge_agent.core.units import SECOND_MS, ClipKey
 
 TARGET_MS = 3 * BLOCK_MS

@@ -54,7 +54,7 @@ class Choice:
 
 
 class LiveBuffer:
-    """One live part, from its first block to its last."""
+    """One live part, from its first block to its last, for however many cards relay it (``live_shared``)."""
 
     def __init__(self, target_ms: int = TARGET_MS) -> None:
         """``target_ms`` is the least that must lie ready before the source is heard."""

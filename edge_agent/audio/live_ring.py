@@ -121,7 +121,7 @@ class _Head:
 
 
 class RingReader:
-    """Blocks by number. Numbers go on from ring to ring where one takes another's place. For one thread."""
+    """Blocks by number. Numbers go on from ring to ring where one takes another's place. For one thread at a time."""
 
     target_ms = TARGET_MS
 

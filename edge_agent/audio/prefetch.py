@@ -25,10 +25,12 @@ from edge_agent.audio.card import PERIOD_MS, PERIODS
 from edge_agent.audio.clip import BLOCK_BYTES, ClipUnusable
 from edge_agent.audio.live import Source
 from edge_agent.audio.live_ring import block_frames
+from edge_agent.audio.live_shared import LivePlay, LiveShared
 from edge_agent.audio.mixer import SAMPLE_BYTES
-from edge_agent.audio.relaying import LiveReader, LiveReaders, Relaying, StandIn
+from edge_agent.audio.relaying import Relaying, StandIn
 from edge_agent.audio.tally import Tally
 from edge_agent.audio.timeline import Span, Timeline, frames_of, lay
+from edge_agent.core.effects import StartPlay
 from edge_agent.core.programme import SIGNAL_MS, Live, Part, Relayed, Sound
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
@@ -73,7 +75,7 @@ class Prefetch:
         clips: Clips,
         rate: int,
         wake: threading.Event,
-        live: LiveReaders | None = None,
+        live: LivePlay | None = None,
         card_ms: int = PERIOD_MS * PERIODS,
     ) -> None:
         """Without ``live`` nothing is relayed: stand-ins are heard in place of live parts.
@@ -88,7 +90,6 @@ class Prefetch:
         self._wake = wake
         self._clips: dict[ClipKey, OpenClip] = {}
         self._left_out: set[ClipKey] = set()  # signals that are silence from now on
-        self._sources: dict[ClipKey, LiveReader] = {}
         self._timeline: Timeline | None = None
         self._next: Span | None = None  # what is read next; None before it was laid out, and at the end
         self._fetched = 0
@@ -207,8 +208,8 @@ class Prefetch:
         for part in self._parts:
             if isinstance(part, Sound) and part.key not in lengths:
                 lengths[part.key] = self._length(part.key)
-            elif isinstance(part, Live) and self._live is not None and part.key not in self._sources:
-                self._sources[part.key] = self._live.reader(part.key)
+            elif isinstance(part, Live) and self._live is not None:
+                self._live.open(part.key)
         return lay(self._parts, lengths, self._rate)
 
     def _length(self, key: ClipKey) -> int:
@@ -244,8 +245,8 @@ class Prefetch:
 
     def _relay(self, span: Span, part: Live) -> None:
         if self._relaying is None:
-            source = self._sources.get(part.key)
-            self._relaying = Relaying(part.key, source, self._stand_in(part), self._rate)
+            shared = None if self._live is None else self._live.part(part.key, self._fetched - span.first)
+            self._relaying = Relaying(part.key, shared, self._stand_in(part), self._rate)
         last = span.first + span.frames >= frames_of(part.duration_ms, self._rate)
         for came_from, sound in self._relaying.next_block(span.frames, last, self._at_once()):
             self._lay(sound, came_from)
@@ -253,9 +254,15 @@ class Prefetch:
             self._relaying = None  # the next begins anew, of the same source too
 
     def _at_once(self) -> int:
-        """How many blocks of a live part will be decided after this one before time has passed."""
-        begins = frames_of(self._card_ms, self._rate) // block_frames(self._rate) if self._taken == 0 else 0
-        return self._live_room() - 1 + begins
+        """How many blocks of a live part will be decided after this one before time has passed, on whichever card.
+
+        The one with the deepest buffer comes furthest, and what it needs must lie ready. So this is counted from what
+        is heard now, as if its card were ours.
+        """
+        deepest_ms = self._live.deepest_ms if self._live else self._card_ms
+        furthest = frames_of(PREROLL_MS + 2 * deepest_ms, self._rate)
+        on_card = frames_of(self._card_ms, self._rate) if self._taken else 0
+        return (furthest - on_card - self._ahead() // SAMPLE_BYTES) // block_frames(self._rate) - 1
 
     def _stand_in(self, part: Live) -> StandIn | None:
         if part.stand_in is None:
@@ -275,8 +282,8 @@ class Prefetch:
                 self._tally.lay(source, first, self._laid)
 
     def _give_back(self) -> None:
-        while self._sources:
-            self._sources.popitem()[1].close()
+        if self._live is not None:
+            self._live.close()
         while self._clips:
             self._clips.popitem()[1].close()
         self.given_back = True
@@ -286,7 +293,7 @@ class Reader:
     """The thread that fills every open programme of one player."""
 
     def __init__(
-        self, clips: Clips, rate: int, live: LiveReaders | None = None, card_ms: int = PERIOD_MS * PERIODS
+        self, clips: Clips, rate: int, live: LiveShared | None = None, card_ms: int = PERIOD_MS * PERIODS
     ) -> None:
         self._clips = clips
         self._rate = rate
@@ -298,9 +305,10 @@ class Reader:
         self._thread = threading.Thread(target=self._run, name="audio-reader", daemon=True)
         self._thread.start()
 
-    def open(self, parts: tuple[Part, ...]) -> Prefetch:
+    def open(self, play: StartPlay) -> Prefetch:
         """Begin to read a programme."""
-        pcm = Prefetch(parts, self._clips, self._rate, self._wake, self._live, self._card_ms)
+        live = None if self._live is None else self._live.play(play.play_id)
+        pcm = Prefetch(play.parts, self._clips, self._rate, self._wake, live, self._card_ms)
         self._begun.put(pcm)
         self._wake.set()
         return pcm

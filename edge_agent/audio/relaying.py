@@ -1,4 +1,4 @@
-"""Give one live part its sound, block by block: which source each comes from is ``live``'s to decide.
+"""Give one live part its sound on one card, block by block: which source each comes from is told (``live_shared``).
 
 Nothing here fails a play: a source that cannot be read gives nothing, a stand-in that cannot is silence. Where sources
 meet, one is faded out and the other in, so that no joint clicks; to fade the last samples of a block once it is known
@@ -9,46 +9,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from typing import Protocol
 
 from edge_agent.audio.clip import ClipUnusable
-from edge_agent.audio.live import Choice, LiveBuffer, Source
+from edge_agent.audio.live import Choice, Source
+from edge_agent.audio.live_shared import LivePart
 from edge_agent.audio.mixer import RAMP_MS, SAMPLE_BYTES, Fader
 from edge_agent.audio.timeline import frames_of
 from edge_agent.core.units import SECOND_MS, ClipKey
 
 STAND_IN_PAUSE_MS = SECOND_MS
 # Between the stand-in's end and its beginning: long enough to hear that it begins again.
-TORN_MAX = 2
-# Blocks that were there and could not be read, one after the other: a ring that is overwritten under our hands, so what
-# lies in it is left out.
 
 log = logging.getLogger(__name__)
 
 Read = Callable[[int, int], bytes]
 """Frames of a clip, from a frame on. Raises ClipUnusable or OSError."""
-
-
-class LiveReader(Protocol):
-    """A live source's blocks; at least ``target_ms`` of them must lie ready before it is heard.
-
-    See ``live_ring.RingReader``, and ``line_in.LineInReader``.
-    """
-
-    @property
-    def target_ms(self) -> int: ...
-
-    def there(self) -> range: ...
-
-    def read(self, number: int) -> bytes | None: ...
-
-    def close(self) -> None: ...
-
-
-class LiveReaders(Protocol):
-    """Where live sources are read. See ``live_ring.LiveRing``."""
-
-    def reader(self, key: ClipKey) -> LiveReader: ...
 
 
 class StandIn:
@@ -79,18 +54,16 @@ class StandIn:
 
 
 class Relaying:
-    """One live part, from its first block to its last."""
+    """One live part on one card, from its first block to its last."""
 
-    def __init__(self, key: ClipKey, source: LiveReader | None, stand_in: StandIn | None, rate: int) -> None:
-        """Without a ``source`` there is nothing to wait for: the stand-in is heard from the first sample on."""
+    def __init__(self, key: ClipKey, part: LivePart | None, stand_in: StandIn | None, rate: int) -> None:
+        """Without a live ``part`` there is nothing to wait for: the stand-in is heard from the first sample on."""
         self._key = key
-        self._live = source
+        self._part = part
         self._stand_in = stand_in
-        self._buffer = LiveBuffer() if source is None else LiveBuffer(source.target_ms)
         self._ramp_bytes = frames_of(RAMP_MS, rate) * SAMPLE_BYTES
         self._fader = Fader(rate)
         self._choice: Choice | None = None
-        self._torn = 0  # no block before this one is read any more
         self._held = b""
 
     def next_block(self, frames: int, last: bool, at_once: int = 0) -> list[tuple[Source, bytes]]:
@@ -105,7 +78,6 @@ class Relaying:
             self._fader.aim(0.0)
             pieces.append((before.source, self._passed(self._held)))
             self._held = b""
-        self._told(before, choice)
         self._choice = choice
         self._fader.aim(1.0)
         sound = self._held + sound
@@ -118,28 +90,12 @@ class Relaying:
         return pieces
 
     def _chosen(self, frames: int, at_once: int) -> tuple[Choice, bytes]:
-        if self._live is None:
+        if self._part is None:
             return self._without_live(Choice(Source.STAND_IN if self._stand_in else Source.SILENCE), frames)
-        there = self._there()
-        for _ in range(TORN_MAX):
-            choice = self._buffer.choose(there, stands_in=self._stand_in is not None, at_once=at_once)
-            if choice.source is not Source.LIVE:
-                return self._without_live(choice, frames)
-            if sound := self._live.read(choice.number):
-                return choice, sound[: frames * SAMPLE_BYTES]
-            there = range(choice.number + 1, there.stop)
-        self._torn = there.stop
-        return self._without_live(self._buffer.choose(range(0), stands_in=self._stand_in is not None), frames)
-
-    def _there(self) -> range:
-        assert self._live is not None
-        try:
-            there = self._live.there()
-            return range(max(there.start, self._torn), there.stop)
-        except OSError as exc:
-            if self._choice is None:  # once for each part
-                log.error("live source not readable key=%s error=%r next=stand_in", self._key, str(exc))
-            return range(0)
+        decided = self._part.next_block(stands_in=self._stand_in is not None, at_once=at_once)
+        if decided.choice.source is not Source.LIVE:
+            return self._without_live(decided.choice, frames)
+        return decided.choice, decided.sound[: frames * SAMPLE_BYTES]
 
     def _without_live(self, choice: Choice, frames: int) -> tuple[Choice, bytes]:
         if choice.source is Source.STAND_IN and (sound := self._standing_in(frames)) is not None:
@@ -160,11 +116,6 @@ class Relaying:
 
     def _passed(self, sound: bytes) -> bytes:
         return self._fader.pass_on(sound) or bytes(len(sound))
-
-    def _told(self, before: Choice | None, choice: Choice) -> None:
-        if before is None or before.source is not choice.source:
-            told = (self._key, choice.source, self._buffer.target_ms, self._buffer.ran_dry)
-            log.info("live part key=%s from=%s target_ms=%d ran_dry=%d", *told)
 
 
 def _follows(choice: Choice, before: Choice) -> bool:

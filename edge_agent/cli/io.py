@@ -10,9 +10,9 @@ from edge_agent.audio.card import Wiring
 from edge_agent.audio.cards import CardsPlayer, Served
 from edge_agent.audio.clip import Shelf
 from edge_agent.audio.live_ring import LiveRing
+from edge_agent.audio.live_shared import LiveReaders, LiveShared
 from edge_agent.audio.mixer import Outlet
 from edge_agent.audio.port import Player, PlayerError, Reports
-from edge_agent.audio.relaying import LiveReaders
 from edge_agent.cli import paths
 from edge_agent.cli.cards import settings_of
 from edge_agent.cli.process import die_with_any_thread, log_to_stderr, on_stop
@@ -88,14 +88,14 @@ def _lines(config: Config):  # type: ignore[no-untyped-def]
 
 def _player_of(config: Config) -> Callable[[Reports], Player]:
     cards = list(config.cards.values())
-    live = _live_sources(config)
+    live = LiveShared(_live_sources(config), [settings_of(card).buffer_ms for card in cards])
     if len(cards) == 1:
         return lambda reports: _one_card(config, cards[0], live, reports, lambda: False)
     return lambda reports: CardsPlayer({card.name: _served(config, card, live) for card in cards}, reports, boot_ms)
 
 
 def _live_sources(config: Config) -> LiveReaders:
-    """What the agent fetches, and what is plugged in here: once, whichever cards relay it."""
+    """What the agent fetches, and what is plugged in here."""
     from edge_agent.audio.line_in import LineIn, LineInConfig, LiveSources
 
     line_ins = {
@@ -105,12 +105,12 @@ def _live_sources(config: Config) -> LiveReaders:
     return LiveSources(line_ins, LiveRing(paths.live(config), config.rate))
 
 
-def _served(config: Config, card: Card, live: LiveReaders) -> Served:
+def _served(config: Config, card: Card, live: LiveShared) -> Served:
     zones = tuple(zone for zone, wiring in config.zones.items() if wiring.card == card.name)
     return Served(zones, lambda reports, needed: _one_card(config, card, live, reports, needed))
 
 
-def _one_card(config: Config, card: Card, live: LiveReaders, reports: Reports, needed: Callable[[], bool]) -> Player:
+def _one_card(config: Config, card: Card, live: LiveShared, reports: Reports, needed: Callable[[], bool]) -> Player:
     from edge_agent.audio.alsa import AlsaPlayer
 
     here = {zone: wiring for zone, wiring in config.zones.items() if wiring.card == card.name}

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from edge_agent.audio.card import PERIOD_MS, PERIODS
 from edge_agent.audio.clip import ClipAltered, ClipMissing
 from edge_agent.audio.live import BLOCK_MS, OLDEST_MS, TARGET_MS
+from edge_agent.audio.live_shared import LivePlay, LiveShared
 from edge_agent.audio.prefetch import PREROLL_MS, Prefetch
 from edge_agent.core.programme import Live, Part
-from edge_agent.core.units import ClipKey
+from edge_agent.core.units import ClipKey, PlayId
 
 RATE = 8_000
 BLOCK = RATE * BLOCK_MS // 1_000
@@ -131,6 +132,11 @@ def silent_from(at: int, lasting: int) -> Callable[[int], int]:
     return lambda ms: steady(min(ms, at) + max(ms - at - lasting, 0))
 
 
+def alone(tape: Tape) -> LivePlay:
+    """A play on the only card that there is."""
+    return LiveShared(tape, [CARD_MS]).play(PlayId("p"))
+
+
 class Play:
     """One programme, taken as a card takes it: its whole buffer at once, then a period at a time."""
 
@@ -147,7 +153,7 @@ class Play:
         self.now = Time()
         self.tape = Tape(self.now, given, sound, torn=torn or set(), forbidden=forbidden, target_ms=target_ms)
         self.shelf = shelf or Shelf()
-        self.pcm = Prefetch(parts, self.shelf, RATE, threading.Event(), self.tape)
+        self.pcm = Prefetch(parts, self.shelf, RATE, threading.Event(), alone(self.tape))
         self.heard = bytearray()
         self.fill()
 

@@ -21,10 +21,10 @@ from edge_agent.audio.alsa import AlsaCard, AlsaPlayer, boot_ns
 from edge_agent.audio.card import Card, CardConfig, Wiring
 from edge_agent.audio.cards import CardsPlayer, Served
 from edge_agent.audio.live_ring import LiveRing
+from edge_agent.audio.live_shared import LiveReaders, LiveShared
 from edge_agent.audio.mixer import Outlet
 from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.port import Player, PlayReport, Reports
-from edge_agent.audio.relaying import LiveReaders
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
 from edge_agent.core.events import PlayEnded, PlayProgress, PlayStarted
 from edge_agent.core.programme import Part, Sound, ZoneFeed
@@ -76,7 +76,7 @@ class VirtualRig:
     def __init__(self, folder: Path) -> None:
         self.store = PcmStore(folder)
         self.live = LiveRing(folder / "live", RATE, self.now_ms)
-        self.player = VirtualPlayer(CONFIG, WIRING, self.store, live=self.live)
+        self.player = VirtualPlayer(CONFIG, WIRING, self.store, live=LiveShared(self.live, [CONFIG.buffer_ms]))
 
     def now_ms(self) -> int:
         return self.player.time.ns // 1_000_000
@@ -99,9 +99,11 @@ class VirtualCardsRig:
     lead_ms = 700
     cards: tuple[tuple[ZoneId, ...], ...] = ((LEFT,), (RIGHT,))
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, one: CardConfig = CONFIG, other: CardConfig = CONFIG) -> None:
         self.store = PcmStore(folder)
-        self.player = VirtualCards(CONFIG, ONE_EACH, self.store)
+        self.live = LiveRing(folder / "live", RATE, self.now_ms)
+        shared = LiveShared(self.live, [one.buffer_ms, other.buffer_ms])
+        self.player = VirtualCards({"one": one, "other": other}, ONE_EACH, self.store, shared)
 
     @property
     def other(self) -> VirtualPlayer:
@@ -121,7 +123,8 @@ class VirtualCardsRig:
         """Both cards, each sample at its own instant."""
         cards = [player.cards for player in self.player.players.values()]
         zero_ns = min((card.instant_ns(0) for some in cards for card in some if card.begins), default=0)
-        samples = np.zeros((round((self.player.time.ns - zero_ns) * RATE / 1e9) + RATE, 2), np.int16)
+        frames = round((self.player.time.ns - zero_ns) * RATE / 1e9) + 2 * RATE  # the deepest buffer is shorter
+        samples = np.zeros((frames, 2), np.int16)
         for channel, some in enumerate(cards):
             for card in some:
                 played = np.frombuffer(bytes(card.played), np.int16).reshape(-1, 2)[:, channel]
@@ -152,12 +155,14 @@ class PulseRig:
         self._recorder = recorder
         self._settings = config
         self._open_card = open_card
-        self._sources = sources
+        self._shared = LiveShared(sources or self.live, self._buffers_ms())
         self.player = self._open()
 
+    def _buffers_ms(self) -> list[int]:
+        return [self._settings.buffer_ms]
+
     def _open(self) -> Player:
-        sources = self._sources or self.live
-        return AlsaPlayer(self._settings, WIRING, self.store, self._hear, self._open_card, live=sources)
+        return AlsaPlayer(self._settings, WIRING, self.store, self._hear, self._open_card, live=self._shared)
 
     def now_ms(self) -> int:
         return boot_ns() // 1_000_000
@@ -197,7 +202,10 @@ class PulseCardsRig(PulseRig):
         recorders: tuple[Recorder, ...] = (),
         config: CardConfig = CONFIG,
         open_card: Callable[[CardConfig], Card] = AlsaCard,
+        other: CardConfig | None = None,
     ) -> None:
+        """``other`` are the settings of the other card where it has its own."""
+        self._each = {"one": config, "other": other or config}
         super().__init__(folder, None, config, open_card)
         self._recorders = recorders
 
@@ -217,15 +225,18 @@ class PulseCardsRig(PulseRig):
         self.player.close()
         return [recorder.stop() for recorder in self._recorders]
 
+    def _buffers_ms(self) -> list[int]:
+        return [config.buffer_ms for config in self._each.values()]
+
     def _open(self) -> Player:
         cards = {
-            name: Served(tuple(wiring.outlets), partial(self._one, replace(self._settings, device=name), wiring))
+            name: Served(tuple(wiring.outlets), partial(self._one, replace(self._each[name], device=name), wiring))
             for name, wiring in ONE_EACH.items()
         }
         return CardsPlayer(cards, self._hear, self.now_ms)
 
     def _one(self, config: CardConfig, wiring: Wiring, reports: Reports, needed: Callable[[], bool]) -> Player:
-        return AlsaPlayer(config, wiring, self.store, reports, self._open_card, needed=needed)
+        return AlsaPlayer(config, wiring, self.store, reports, self._open_card, live=self._shared, needed=needed)
 
 
 @contextlib.contextmanager

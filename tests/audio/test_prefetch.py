@@ -12,9 +12,10 @@ import pytest
 
 from edge_agent.audio.pcm_store import BLOCK_BYTES, Clip, ClipAltered, ClipMissing, PcmStore
 from edge_agent.audio.prefetch import AHEAD_MS, BLOCK_FRAMES, Prefetch, Reader
+from edge_agent.core.effects import StartPlay
 from edge_agent.core.programme import ATTENTION, OPENING, OPENING_MS, SIGNAL_MS, Part, Pause, Sound
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import ClipKey
+from edge_agent.core.units import ClipKey, MonoMs, PlayId
 
 RATE = 48_000
 HANG_S = 30
@@ -257,6 +258,10 @@ def reader(shelf: Shelf) -> Iterator[Reader]:
     thread.close(HANG_S)
 
 
+def play_of(name: str) -> StartPlay:
+    return StartPlay(PlayId(name), (sound(name),), (), MonoMs(0))
+
+
 def eventually(condition) -> bool:  # type: ignore[no-untyped-def]
     until = time.monotonic() + HANG_S
     while not condition():
@@ -268,16 +273,16 @@ def eventually(condition) -> bool:  # type: ignore[no-untyped-def]
 
 def test_a_play_that_begins_does_not_wait_for_anothers_whole_store(shelf: Shelf, reader: Reader) -> None:
     shelf.gate.clear()
-    one = reader.open((sound("a"),))
+    one = reader.open(play_of("a"))
     assert eventually(lambda: one.frames is not None)  # the reader hangs in its first block
-    two = reader.open((sound("b"),))
+    two = reader.open(play_of("b"))
     shelf.gate.set()
     assert eventually(two.ready)
     assert "b" in [key for key, _, _ in shelf.reads[:3]]
 
 
 def test_what_was_taken_is_filled_up_again(shelf: Shelf, reader: Reader) -> None:
-    pcm = reader.open((sound("a"),))
+    pcm = reader.open(play_of("a"))
     taken = 0
     assert eventually(pcm.ready)
     while taken < 20 * RATE:
@@ -287,7 +292,7 @@ def test_what_was_taken_is_filled_up_again(shelf: Shelf, reader: Reader) -> None
 
 
 def test_a_closed_programme_gives_its_files_back_while_others_go_on(shelf: Shelf, reader: Reader) -> None:
-    one, two = reader.open((sound("a"),)), reader.open((sound("b"),))
+    one, two = reader.open(play_of("a")), reader.open(play_of("b"))
     assert eventually(one.ready)
     assert eventually(two.ready)
     one.close()
@@ -297,7 +302,7 @@ def test_a_closed_programme_gives_its_files_back_while_others_go_on(shelf: Shelf
 
 
 def test_the_end_of_the_reader_gives_every_file_back(shelf: Shelf, reader: Reader) -> None:
-    pcm = reader.open((sound("a"),))
+    pcm = reader.open(play_of("a"))
     assert eventually(pcm.ready)
     reader.close(HANG_S)
     assert shelf.open_files == 0
@@ -305,7 +310,7 @@ def test_the_end_of_the_reader_gives_every_file_back(shelf: Shelf, reader: Reade
 
 def test_a_read_that_hangs_does_not_hang_the_end(shelf: Shelf, reader: Reader) -> None:
     shelf.gate.clear()
-    pcm = reader.open((sound("a"),))
+    pcm = reader.open(play_of("a"))
     assert eventually(lambda: pcm.frames is not None)
     reader.close(0.05)
     assert not pcm.ready()

@@ -9,9 +9,12 @@ import pytest
 
 from edge_agent.audio.clip import BLOCK_BYTES
 from edge_agent.audio.live import BLOCK_MS, OLDEST_MS
+from edge_agent.audio.live_shared import LiveShared
 from edge_agent.audio.prefetch import AHEAD_MS, KEPT_MS, PREROLL_MS, REFILL_BLOCKS, Prefetch, Reader
 from edge_agent.audio.timeline import frames_of
+from edge_agent.core.effects import StartPlay
 from edge_agent.core.programme import Part, Pause, Relayed, Sound
+from edge_agent.core.units import MonoMs, PlayId
 from tests.audio.live_play import (
     CARD_MS,
     CLIP,
@@ -23,6 +26,7 @@ from tests.audio.live_play import (
     Shelf,
     Tape,
     Time,
+    alone,
     level,
     live,
     silent_from,
@@ -58,7 +62,7 @@ def test_at_an_odd_rate_the_three_are_the_whole() -> None:
     """Of which a block is no whole number of milliseconds."""
     now, rate = Time(), 11_025
     tape = Tape(now, lambda ms: ms + 9_000 if ms < 9_000 else 0, lambda _: bytes(2 * (rate // 10)))
-    pcm = Prefetch((live(30_001),), Shelf(rate=rate), rate, threading.Event(), tape)
+    pcm = Prefetch((live(30_001),), Shelf(rate=rate), rate, threading.Event(), alone(tape))
     taken = 0
     while True:
         while pcm.fill():
@@ -132,7 +136,7 @@ def woken(*parts: Part) -> int:
     """How often a reader is woken within a minute."""
     wake, rate = Wakes(), 48_000  # of which a block of a file is 0.7 s
     tape = Tape(Time(), lambda _: OLDEST_MS, lambda _: bytes(2 * rate // 10))
-    pcm = Prefetch(parts, Shelf(rate=rate), rate, wake, tape)
+    pcm = Prefetch(parts, Shelf(rate=rate), rate, wake, alone(tape))
     for _ in range(60_000 // TURN_MS):
         if wake.is_set() or pcm.frames is None:
             wake.clear()
@@ -150,8 +154,8 @@ def test_the_reader_is_woken_for_each_period_of_a_live_part_and_as_seldom_as_eve
 
 def test_the_readers_thread_keeps_up() -> None:
     now = Time()
-    reader = Reader(Shelf(), RATE, Tape(now, steady, level))
-    pcm = reader.open((live(60_000),))
+    reader = Reader(Shelf(), RATE, LiveShared(Tape(now, steady, level), [CARD_MS]))
+    pcm = reader.open(StartPlay(PlayId("p"), (live(60_000),), (), MonoMs(0)))
     taken, until = 0, time.monotonic() + HANG_S
     while taken < 60 * RATE and time.monotonic() < until:
         frames = len(pcm.take(RATE * TURN_MS // 1_000)) // 2

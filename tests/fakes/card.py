@@ -11,11 +11,10 @@ from edge_agent.audio.card import UNDERRUN, CardConfig, CardHangs, Wiring
 from edge_agent.audio.cards import CardsPlayer, Served
 from edge_agent.audio.desk import Desk
 from edge_agent.audio.feeder import Feeder
+from edge_agent.audio.live_shared import LiveShared
 from edge_agent.audio.port import PlayerError, PlayReport, Reports
 from edge_agent.audio.prefetch import Clips, Prefetch
-from edge_agent.audio.relaying import LiveReaders
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
-from edge_agent.core.programme import Part
 from edge_agent.core.reasons import Reason
 
 MS_NS = 1_000_000
@@ -140,7 +139,7 @@ class VirtualPlayer:
         time: VirtualTime | None = None,
         reports: Reports | None = None,
         needed: Callable[[], bool] = lambda: True,
-        live: LiveReaders | None = None,
+        live: LiveShared | None = None,
     ) -> None:
         self.time = time or VirtualTime()
         self.cards: list[VirtualCard] = []
@@ -228,9 +227,10 @@ class VirtualPlayer:
         for pcm in self._open:
             pcm.fill()
 
-    def _open_pcm(self, parts: tuple[Part, ...]) -> Prefetch:
+    def _open_pcm(self, play: StartPlay) -> Prefetch:
         config = self._config
-        pcm = Prefetch(parts, self._clips, config.rate, threading.Event(), self._live, config.buffer_ms)
+        live = None if self._live is None else self._live.play(play.play_id)
+        pcm = Prefetch(play.parts, self._clips, config.rate, threading.Event(), live, config.buffer_ms)
         self._open.append(pcm)
         return pcm
 
@@ -247,7 +247,13 @@ class VirtualPlayer:
 class VirtualCards:
     """Several virtual cards in one virtual time, under the real ``CardsPlayer``. Implements ``port.Player``."""
 
-    def __init__(self, config: CardConfig, wirings: Mapping[str, Wiring], clips: Clips) -> None:
+    def __init__(
+        self,
+        configs: Mapping[str, CardConfig],
+        wirings: Mapping[str, Wiring],
+        clips: Clips,
+        live: LiveShared | None = None,
+    ) -> None:
         self.time = VirtualTime()
         self.reports: list[tuple[int, PlayReport]] = []
         self.players: dict[str, VirtualPlayer] = {}
@@ -258,7 +264,8 @@ class VirtualCards:
 
         def served(name: str, wiring: Wiring) -> Served:
             def open_player(reports: Reports, needed: Callable[[], bool]) -> VirtualPlayer:
-                player = VirtualPlayer(replace(config, device=name), wiring, clips, self.time, reports, needed)
+                config = replace(configs[name], device=name)
+                player = VirtualPlayer(config, wiring, clips, self.time, reports, needed, live)
                 player.prepare_card = _take_turns
                 self.players[name] = player
                 return player
