@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from edge_agent.identity import messages
 from edge_agent.identity.codes import Code
 from edge_agent.identity.messages import ANSWER_BYTES_MAX, ENROL_PATH, REFUSALS, RENEW_PATH, Given
-from edge_agent.sync.https import TimedSocket
+from edge_agent.sync.dial import TimedSocket, up_to_a_body, up_to_a_head
 from edge_agent.sync.tls import client_context
 from edge_agent.trust.keys import Signer
 from edge_agent.trust.strict_json import WireError
@@ -85,10 +85,13 @@ def _post(server: Server, path: str, body: bytes) -> bytes:
         connection = HTTPSConnection(target.hostname, target.port, timeout=STALL_S, context=context)
         try:
             connection.connect()
-            assert isinstance(connection.sock, TimedSocket)
-            connection.sock.deadline = time.monotonic() + server.answer_s
+            sock = connection.sock
+            assert isinstance(sock, TimedSocket)
+            sock.deadline = time.monotonic() + server.answer_s
             connection.request("POST", path, body, {"Content-Type": "application/json", "User-Agent": "edge-agent"})
+            sock.meter = up_to_a_head()
             response = connection.getresponse()
+            sock.meter = up_to_a_body(ANSWER_BYTES_MAX)
             answer = response.read(ANSWER_BYTES_MAX + 1)
         finally:
             connection.close()

@@ -117,7 +117,7 @@ class HttpsFetcher:
     def _once(self, part: _Part, url: str, deadline: float) -> _Miss | None:
         try:
             if part.size() < part.length:
-                with get(url, part.size(), self._trust, self._patience.stall_s, deadline) as response:
+                with get(url, part.size(), part.length, self._trust, self._patience.stall_s, deadline) as response:
                     miss = _copy(response, part)
                 if miss is not None:
                     return miss

@@ -1,15 +1,15 @@
 """Decide how the station asks a content server: HTTPS to a pinned authority, few redirects, and never for ever.
 
 Every receive is bounded by the stall time, and none begins after the deadline for the whole file, so that a server
-that sends a byte now and then (in the headers too) holds a worker hardly longer than a silent one. What the bytes are
-worth is for ``download``.
+that sends a byte now and then (in the headers too) holds a worker hardly longer than a silent one. What comes is
+bounded by the length of what was asked for, whatever the server calls it (``dial``). What the bytes are worth is for
+``download``.
 """
 
 from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from edge_agent.core.clock_trust import Now
+from edge_agent.sync.dial import TOO_SLOW, Meter, TimedSocket, both, up_to_a_body, up_to_a_head
 from edge_agent.sync.tls import client_context, clock_dates_certificates, dates_trouble
 from edge_agent.sync.tls_trouble import DatesTrouble
 
@@ -30,10 +31,6 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 RECEIVED_AHEAD_BYTES = 64 * 1_024
 # What the kernel takes in of an endless answer beside what is read: without a bound, up to 6 MB (tcp_rmem) that a
 # station pays for and drops. Eight seconds of an ordinary source.
-ANSWER_HEAD_BYTES_MAX = 64 * 1_024
-# Of an endless answer, asked for again and again; http.client alone takes up to 6 MB of headers each time.
-TOO_LONG = f"more than {ANSWER_HEAD_BYTES_MAX} bytes before anything of use"
-TOO_SLOW = "too slow: the time for this file is used up"
 HTTPS_TROUBLE = (OSError, HTTPException, ValueError)
 # Everything that a server, a network or a malformed URL can do to ``get`` and to reading its response.
 
@@ -65,30 +62,16 @@ class Trust:
     clock: Callable[[], Now]
 
 
-class TimedSocket(ssl.SSLSocket):
-    """A TLS connection with a deadline (of ``time.monotonic``) for everything that is received on it.
-
-    ``head_left``: how many bytes may still come before an answer's body; None where they are not counted.
-    """
-
-    deadline: float | None = None
-    head_left: int | None = None
-
-    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
-        if self.deadline is not None and time.monotonic() >= self.deadline:
-            raise TimeoutError(TOO_SLOW)
-        received = super().recv_into(buffer, nbytes, flags)
-        if self.head_left is not None:
-            self.head_left -= received
-            if self.head_left < 0:
-                raise OSError(TOO_LONG)
-        return received
-
-
 @contextmanager
-def get(url: str, first_byte: int, trust: Trust, stall_s: float, deadline: float) -> Iterator[HTTPResponse]:
-    """Ask for ``url`` from ``first_byte`` on; the response has its status and headers. Raises HTTPS_TROUBLE."""
-    with _answered(url, first_byte, trust, stall_s, deadline) as (response, _):
+def get(
+    url: str, first_byte: int, bytes_max: int, trust: Trust, stall_s: float, deadline: float
+) -> Iterator[HTTPResponse]:
+    """Ask for ``url`` from ``first_byte`` on; the response has its status and headers. Raises HTTPS_TROUBLE.
+
+    ``bytes_max``: of the whole that lies there. A body may cost hardly more.
+    """
+    with _answered(url, first_byte, trust, stall_s, deadline) as (response, sock):
+        sock.meter = up_to_a_body(bytes_max)
         yield response
 
 
@@ -119,10 +102,10 @@ class Line:
 
 
 @contextmanager
-def listen(url: str, trust: Trust, begin_s: float, stall_s: float) -> Iterator[Line]:
-    """As ``get``, for what never ends: all must have begun within ``begin_s``; then only silence ends it."""
-    with _answered(url, 0, trust, stall_s, time.monotonic() + begin_s, ANSWER_HEAD_BYTES_MAX) as (response, sock):
-        sock.head_left = None
+def listen(url: str, trust: Trust, begin_s: float, stall_s: float, meter: Meter) -> Iterator[Line]:
+    """As ``get``, for what never ends: all must have begun within ``begin_s``; then silence and ``meter`` end it."""
+    with _answered(url, 0, trust, stall_s, time.monotonic() + begin_s, meter) as (response, sock):
+        sock.meter = meter
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED_AHEAD_BYTES)
         sock.settimeout(stall_s)
         yield Line(response, sock, stall_s)
@@ -130,13 +113,13 @@ def listen(url: str, trust: Trust, begin_s: float, stall_s: float) -> Iterator[L
 
 @contextmanager
 def _answered(
-    url: str, first_byte: int, trust: Trust, stall_s: float, deadline: float, head_bytes: int | None = None
+    url: str, first_byte: int, trust: Trust, stall_s: float, deadline: float, meter: Meter | None = None
 ) -> Iterator[tuple[HTTPResponse, TimedSocket]]:
     for _ in range(REDIRECTS_MAX + 1):
         target = _checked(url)
         connection = _connect(target, trust, stall_s, deadline)
         sock = cast(TimedSocket, connection.sock)
-        sock.head_left = head_bytes
+        sock.meter = both(up_to_a_head(), meter) if meter else up_to_a_head()
         try:
             with _ask(connection, target, first_byte) as response:
                 if response.status not in REDIRECTS:
@@ -167,8 +150,12 @@ class Visit:
             self._connection = _connect(self._target, self._trust, self._stall_s, self._deadline)
             # It would connect again by itself, with no deadline and no look at the certificate's dates.
             self._connection.auto_open = 0
+        sock = cast(TimedSocket, self._connection.sock)
+        sock.meter = up_to_a_head()
         try:
-            return _whole(_ask(self._connection, self._target._replace(path=path), 0, body), bytes_max)
+            response = _ask(self._connection, self._target._replace(path=path), 0, body)
+            sock.meter = up_to_a_body(bytes_max)
+            return _whole(response, bytes_max)
         except HTTPS_TROUBLE:
             self.close()
             raise

@@ -1,8 +1,8 @@
 """Decide how a live source is kept on the line: which address is asked, when it is left, when it is asked again.
 
-A connection may be silent for ten seconds, and may send no more than any source of speech would; for everything that
-goes wrong there is the next address, after a pause. It never gives up: the order says how long, and whoever gave it
-closes. What the bytes are worth the taker says, never a header of the server's.
+A connection may be silent for ten seconds, and may send no more than any source of speech would, whatever it calls its
+bytes; for everything that goes wrong there is the next address, after a pause. It never gives up: the order says how
+long, and whoever gave it closes. What the bytes are worth the taker says, never a header of the server's.
 """
 
 from __future__ import annotations
@@ -147,12 +147,18 @@ class _Visit:
     def of(self, trust: Trust, patience: LivePatience) -> str:
         """Why it ended."""
         try:
-            with listen(self._url, trust, patience.begin_s, patience.stall_s) as line, self._closing.holding(line):
+            with (
+                listen(self._url, trust, patience.begin_s, patience.stall_s, self._meter) as line,
+                self._closing.holding(line),
+            ):
                 if line.status != HTTPStatus.OK:
                     return f"HTTP {line.status}"
                 return self._hear(line, patience)
         except HTTPS_TROUBLE as error:
             return _words(error, self._url)
+
+    def _meter(self, count: int) -> str:
+        return "" if self._allowance.take(count, time.monotonic()) else TOO_MUCH
 
     def _hear(self, line: Line, patience: LivePatience) -> str:
         taker = self._begin()
@@ -170,8 +176,6 @@ class _Visit:
 
     def _pass_on(self, line: Line, taker: Taker) -> str:
         while not self._closing.over() and (block := line.read(BLOCK_BYTES)):
-            if not self._allowance.take(len(block), time.monotonic()):
-                return TOO_MUCH
             if refused := taker.feed(block):
                 return refused
             self._note_the_sound(taker)

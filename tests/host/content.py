@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,12 @@ from edge_agent.headend.pki import Authority, Issued, create_authority, issue_se
 DRIP_S = 0.05
 GIVE_UP_S = 30
 # How long a server that stalls keeps the connection, if nobody ends it before.
+TICKETS = 2
+# Of TLS 1.3, behind each handshake: what OpenSSL's servers send.
+FLOOD_BYTES_MAX = 40_000_000
+# Where nobody puts an end to it: ten times what anybody takes, and a second or two of this machine.
+HELD_BYTES = 64 * 1024
+# What the kernel keeps of a flood, so that ``sent`` is nearly what went over the line.
 
 
 class Manners(Enum):
@@ -38,6 +45,7 @@ class Manners(Enum):
     REDIRECT = "redirect"  # to ``location``
     GONE = "gone"  # 404
     RAW = "raw"  # says the first of ``raw``, byte for byte, and hangs up
+    FLOOD = "flood"  # says the first of ``raw``, and then the second again and again
 
 
 @dataclass
@@ -72,12 +80,14 @@ def running_content(
     authority: Authority | None = None,
     identity: Issued | None = None,
     newest_tls: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED,
+    tickets: int = TICKETS,
 ) -> Iterator[Content]:
     """Serve until the block ends; with an authority and an identity of its own unless they are given."""
     authority = authority or create_authority(directory / "content-ca", "test")
     identity = identity or issue_server(authority, directory / "content", "content")
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.maximum_version = newest_tls
+    tls.num_tickets = tickets
     tls.load_cert_chain(identity.certificate, identity.key)
     with _Server(("127.0.0.1", 0), _Request, tls) as server:
         server.content = Content(server.server_address[1], authority)
@@ -117,6 +127,8 @@ class _Request(BaseHTTPRequestHandler):
         body = content.files.get(self.path)
         if content.manners is Manners.RAW:
             self._say(content.raw.pop(0))
+        elif content.manners is Manners.FLOOD:
+            self._flood(content, *content.raw)
         elif content.manners is Manners.REDIRECT and body is None:
             self._head(302, Location=content.location)
         elif content.manners is Manners.GONE or body is None:
@@ -124,10 +136,23 @@ class _Request(BaseHTTPRequestHandler):
         else:
             self._serve(content, body)
 
+    def do_POST(self) -> None:
+        if self.server.content.manners is Manners.FLOOD:
+            self.do_GET()
+        else:
+            self.send_error(501)
+
     def _say(self, raw: bytes) -> None:
         self.close_connection = True
         with suppress(OSError):
             self.wfile.write(raw)
+
+    def _flood(self, content: Content, begin: bytes, again: bytes) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, HELD_BYTES)
+        self._say(begin)
+        with suppress(OSError):
+            while content.sent < FLOOD_BYTES_MAX:
+                self._send(content, again)
 
     def _serve(self, content: Content, body: bytes) -> None:
         match content.manners:

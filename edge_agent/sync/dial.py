@@ -1,0 +1,111 @@
+"""Decide what a TLS connection may cost: how long it may take, and how many bytes may come off the line.
+
+Counted is what the kernel hands over, not what TLS and HTTP make of it: whoever wants a SIM to pay pads records, sends
+tickets, or says 60 kB beside each byte of an answer.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import socket
+import ssl
+import struct
+import termios
+import time
+from collections.abc import Callable
+from typing import Any
+
+WORDS_BYTES_MAX = 64 * 1_024
+# Beside what was asked for, once before an answer's body and once more with it. http.client alone takes up to 6 MB of
+# headers, and trailers and `100 Continue` without end.
+TOO_LONG = f"more than {WORDS_BYTES_MAX} bytes before anything of use"
+TOO_SLOW = "too slow: the time for this file is used up"
+LOOK_S = 0.25
+# TLS may take in as much as comes and give nothing; so long may it do so unseen. Four looks a second cost nothing.
+BYTES_RECEIVED_AT = 128
+# tcpi_bytes_received in struct tcp_info of Linux's tcp.h, since 4.1; the struct only grows at its end.
+
+Meter = Callable[[int], str]
+"""Told how many bytes more have come; answers "", or why that is too much."""
+
+
+def up_to(bytes_max: int, why: str) -> Meter:
+    """So many from now on, and not one more."""
+    left = bytes_max
+
+    def meter(count: int) -> str:
+        nonlocal left
+        left -= count
+        return why if left < 0 else ""
+
+    return meter
+
+
+def both(one: Meter, other: Meter) -> Meter:
+    """What is too much for either is too much."""
+
+    def meter(count: int) -> str:
+        said = (one(count), other(count))
+        return said[0] or said[1]
+
+    return meter
+
+
+def up_to_a_head() -> Meter:
+    """What may come before the body of an answer: the handshake, the head, and every head that announces another."""
+    return up_to(WORDS_BYTES_MAX, TOO_LONG)
+
+
+def up_to_a_body(bytes_max: int) -> Meter:
+    """What may come with a body of so many bytes.
+
+    An eighth more: TLS in records of 1,400 bytes adds 2 %, chunks of 500 bytes 2 %.
+    """
+    most = bytes_max + bytes_max // 8 + WORDS_BYTES_MAX
+    return up_to(most, f"more than {most} bytes for a body of {bytes_max} at most")
+
+
+class TimedSocket(ssl.SSLSocket):
+    """A TLS connection with a ``deadline`` (of ``time.monotonic``) and a ``meter`` for everything that it receives."""
+
+    deadline: float | None = None
+    meter: Meter | None = None
+    _metered = 0
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+        stall_s = self.gettimeout()
+        assert stall_s is not None, "whoever connects says how long it may be silent"
+        silent_at = time.monotonic() + stall_s
+        while True:
+            if self.deadline is not None and time.monotonic() >= self.deadline:
+                raise TimeoutError(TOO_SLOW)
+            received = self._look(buffer, nbytes, flags, stall_s)
+            self._pay()
+            if received is not None:
+                return received
+            if time.monotonic() >= silent_at:
+                raise TimeoutError(f"silent for {stall_s:g} s")
+
+    def _look(self, buffer: Any, nbytes: int | None, flags: int, stall_s: float) -> int | None:
+        """What has come within a moment; None: nothing of use."""
+        self.settimeout(min(LOOK_S, stall_s))
+        try:
+            return super().recv_into(buffer, nbytes, flags)
+        except TimeoutError:
+            return None
+        finally:
+            self.settimeout(stall_s)
+
+    def _pay(self) -> None:
+        if self.meter is None:
+            return
+        came = self._came()
+        count, self._metered = came - self._metered, came
+        if why := self.meter(count):
+            raise OSError(why)
+
+    def _came(self) -> int:
+        """Bytes that were taken in since the connection began. In this order: what comes between is counted later."""
+        info = self.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, BYTES_RECEIVED_AT + 8)
+        received = int(struct.unpack_from("=Q", info, BYTES_RECEIVED_AT)[0])
+        return received - int(struct.unpack("=i", fcntl.ioctl(self.fileno(), termios.FIONREAD, bytes(4)))[0])

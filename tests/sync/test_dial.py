@@ -1,0 +1,105 @@
+"""What a server may make a station pay for: bytes by whatever name, with our authority's certificate in its hand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent.identity import asking
+from edge_agent.identity.messages import ANSWER_BYTES_MAX
+from edge_agent.sync.home import HttpsHome
+from edge_agent.sync.https import Patience, Trust
+from edge_agent.sync.live_stream import RATE_BYTES_S_MAX
+from edge_agent.sync.port import Fetched, FetchFailed, NotRead
+from edge_agent.trust.keys import new_signer
+from tests.host.content import Content, Manners, running_content
+from tests.sync.rigs import host_clock
+from tests.sync.test_hostile_server import AUDIO, KEY, Cache
+from tests.sync.test_live_stream import SHORT, SOUND, relaying
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+FLOODS = {
+    "words beside a byte of the body": (CHUNKED, b"1;" + b"x" * 60_000 + b"\r\nA\r\n"),
+    "lines behind the body": (CHUNKED + b"1\r\nA\r\n0\r\n", b"X: " + b"y" * 60_000 + b"\r\n"),
+    "continue before the head": (b"", b"HTTP/1.1 100 Continue\r\nX: " + b"y" * 60_000 + b"\r\n\r\n"),
+}
+ON_THE_WAY_BYTES = 2_000_000
+# Sent and not read, of each connection: what the kernels of both ends keep. A flood that nobody ends is 40 MB.
+TICKETS = 20_000
+# Of some 250 bytes: 5 MB that TLS takes in for itself before it gives a byte of an answer.
+SLOW = Patience(stall_s=20, slack_s=20)
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> Iterator[Content]:
+    with running_content(tmp_path) as served:
+        yield served
+
+
+def flooding(content: Content, name: str) -> str:
+    content.manners, content.raw = Manners.FLOOD, list(FLOODS[name])
+    return f"https://localhost:{content.port}/a"
+
+
+def paid(content: Content) -> int:
+    """At least."""
+    return content.sent - len(content.asked) * ON_THE_WAY_BYTES
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_a_file_costs_hardly_more_than_was_signed_whatever_is_said_beside_it(
+    content: Content, tmp_path: Path, name: str
+) -> None:
+    got = Cache(tmp_path, content).fetch(flooding(content, name), patience=SLOW)
+    assert isinstance(got, FetchFailed)
+    assert content.sent > 0
+    assert paid(content) <= len(content.asked) * len(AUDIO) * 9 / 8
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_a_paper_costs_hardly_more_than_it_may_be_long(content: Content, name: str) -> None:
+    flooding(content, name)
+    home = HttpsHome(f"https://localhost:{content.port}", Trust(content.authority.path, host_clock), SLOW)
+    assert isinstance(home.get(["/head/area/vn"], 2_048)[0], NotRead)
+    assert isinstance(home.post("/hello/dt-01", b"hello", 2_048), NotRead)
+    assert len(content.asked) == 2
+    assert paid(content) <= 2 * 2_048 * 9 / 8
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_an_identity_costs_hardly_more_than_it_may_be_long(content: Content, name: str) -> None:
+    server = asking.Server(flooding(content, name))
+    with pytest.raises(asking.NoIdentity):
+        asking.renew(server, "test", "dt-01", new_signer(), b"csr")
+    assert paid(content) <= ANSWER_BYTES_MAX * 9 / 8
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_a_live_source_costs_no_more_than_it_may_whatever_it_calls_its_bytes(content: Content, name: str) -> None:
+    began = time.monotonic()
+    with relaying(content, flooding(content, name)) as relay:
+        relay.until_asked(4)
+    took = time.monotonic() - began
+    assert paid(content) <= SHORT.burst_bytes + RATE_BYTES_S_MAX * took
+
+
+def test_what_tls_takes_in_for_itself_is_paid_for_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with running_content(tmp_path, tickets=TICKETS) as content:
+        cache = Cache(tmp_path, content)
+        got = cache.fetch(patience=SLOW)
+        assert isinstance(got, FetchFailed)
+        assert "before anything of use" in got.detail
+        content.put("a", SOUND)
+        with relaying(content, f"https://localhost:{content.port}/a") as relay:
+            relay.until(lambda: "before anything of use" in caplog.text)
+        assert relay.takers == []
+
+
+def test_honest_audio_in_the_smallest_usual_chunks_is_taken(content: Content, tmp_path: Path) -> None:
+    cache = Cache(tmp_path, content)
+    pieces = b"".join(b"%x\r\n%b\r\n" % (500, AUDIO[at : at + 500]) for at in range(0, len(AUDIO), 500))
+    content.manners, content.raw = Manners.RAW, [CHUNKED + pieces + b"0\r\n\r\n"]
+    assert cache.fetch(patience=SLOW) == Fetched(cache.root / KEY)
