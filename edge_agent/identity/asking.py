@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from edge_agent.identity import messages
 from edge_agent.identity.codes import Code
 from edge_agent.identity.messages import ANSWER_BYTES_MAX, ENROL_PATH, REFUSALS, RENEW_PATH, Given
-from edge_agent.sync.dial import TimedSocket, up_to_a_body, up_to_a_head
+from edge_agent.sync.dial import dial, up_to_a_body, up_to_a_head
 from edge_agent.sync.tls import client_context
 from edge_agent.trust.keys import Signer
 from edge_agent.trust.strict_json import WireError
@@ -81,13 +81,10 @@ def _post(server: Server, path: str, body: bytes) -> bytes:
         if target.scheme != "https" or not target.hostname:
             raise ValueError("an address such as https://mqtt.example.vn:8444")
         context = _unproven() if server.ca_file is None else client_context(server.ca_file)
-        context.sslsocket_class = TimedSocket
-        connection = HTTPSConnection(target.hostname, target.port, timeout=STALL_S, context=context)
+        connection = HTTPSConnection(target.hostname, target.port, context=context)
+        deadline = time.monotonic() + server.answer_s
+        connection.sock = sock = dial(connection.host, connection.port, context, STALL_S, deadline)
         try:
-            connection.connect()
-            sock = connection.sock
-            assert isinstance(sock, TimedSocket)
-            sock.deadline = time.monotonic() + server.answer_s
             connection.request("POST", path, body, {"Content-Type": "application/json", "User-Agent": "edge-agent"})
             sock.meter = up_to_a_head()
             response = connection.getresponse()

@@ -1,5 +1,8 @@
 """Decide what a TLS connection may cost: how long it may take, and how many bytes may come off the line.
 
+The deadline holds for all of it: addresses, handshake, answer. (The name is asked for within the resolver's own bounds,
+resolv.conf(5): 5 s, twice, for each of three servers at most.)
+
 Counted is what the kernel hands over, not what TLS and HTTP make of it: whoever wants a SIM to pay pads records, sends
 tickets, or says 60 kB beside each byte of an answer.
 """
@@ -22,6 +25,8 @@ TOO_LONG = f"more than {WORDS_BYTES_MAX} bytes before anything of use"
 TOO_SLOW = "too slow: the time for this file is used up"
 LOOK_S = 0.25
 # TLS may take in as much as comes and give nothing; so long may it do so unseen. Four looks a second cost nothing.
+ADDRESSES_MAX = 4
+# Of one name. A server has one of each kind, or two; an answer may hold hundreds, of which each may be silent.
 BYTES_RECEIVED_AT = 128
 # tcpi_bytes_received in struct tcp_info of Linux's tcp.h, since 4.1; the struct only grows at its end.
 
@@ -63,6 +68,42 @@ def up_to_a_body(bytes_max: int) -> Meter:
     """
     most = bytes_max + bytes_max // 8 + WORDS_BYTES_MAX
     return up_to(most, f"more than {most} bytes for a body of {bytes_max} at most")
+
+
+def dial(host: str, port: int, context: ssl.SSLContext, stall_s: float, deadline: float) -> TimedSocket:
+    """A connection to whoever ``context`` believes to be ``host``. Raises OSError, ValueError."""
+    context.sslsocket_class = TimedSocket
+    plain = _connected(host, port, stall_s, deadline)
+    try:
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        plain.settimeout(min(stall_s, _left_s(deadline)))
+        sock = context.wrap_socket(plain, server_hostname=host)
+    except (OSError, ValueError):
+        plain.close()
+        raise
+    assert isinstance(sock, TimedSocket)
+    sock.deadline = deadline
+    return sock
+
+
+def _connected(host: str, port: int, stall_s: float, deadline: float) -> socket.socket:
+    """The first address that answers, each within its share: one that is dead leaves time for the next."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[:ADDRESSES_MAX]
+    trouble = OSError(f"no address of {host}")
+    for left, (*_, address) in zip(range(len(found), 0, -1), found, strict=True):
+        within_s = min(stall_s, _left_s(deadline) / left)
+        try:
+            return socket.create_connection((str(address[0]), port), within_s)
+        except OSError as error:
+            trouble = error
+    raise trouble
+
+
+def _left_s(deadline: float) -> float:
+    left_s = deadline - time.monotonic()
+    if left_s <= 0:
+        raise TimeoutError(TOO_SLOW)
+    return left_s
 
 
 class TimedSocket(ssl.SSLSocket):

@@ -21,7 +21,7 @@ from typing import cast
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from edge_agent.core.clock_trust import Now
-from edge_agent.sync.dial import TOO_SLOW, Meter, TimedSocket, both, up_to_a_body, up_to_a_head
+from edge_agent.sync.dial import Meter, TimedSocket, both, dial, up_to_a_body, up_to_a_head
 from edge_agent.sync.tls import client_context, clock_dates_certificates, dates_trouble
 from edge_agent.sync.tls_trouble import DatesTrouble
 
@@ -148,8 +148,6 @@ class Visit:
         """
         if self._connection is None or self._connection.sock is None:
             self._connection = _connect(self._target, self._trust, self._stall_s, self._deadline)
-            # It would connect again by itself, with no deadline and no look at the certificate's dates.
-            self._connection.auto_open = 0
         sock = cast(TimedSocket, self._connection.sock)
         sock.meter = up_to_a_head()
         try:
@@ -189,15 +187,10 @@ def _checked(url: str) -> SplitResult:
 
 def _connect(target: SplitResult, trust: Trust, stall_s: float, deadline: float) -> HTTPSConnection:
     context = client_context(trust.ca_file)
-    context.sslsocket_class = TimedSocket
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError(TOO_SLOW)
-    connection = HTTPSConnection(target.hostname or "", target.port, timeout=min(stall_s, left), context=context)
-    connection.connect()
-    sock = connection.sock
-    assert isinstance(sock, TimedSocket)
-    sock.deadline = deadline
+    connection = HTTPSConnection(target.hostname or "", target.port, context=context)
+    # It would connect by itself, and again, with no deadline and no look at the certificate's dates.
+    connection.auto_open = 0
+    connection.sock = sock = dial(connection.host, connection.port, context, stall_s, deadline)
     now = trust.clock()
     if clock_dates_certificates(now) and (trouble := dates_trouble(sock, now)):
         connection.close()

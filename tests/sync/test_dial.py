@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edge_agent.identity import asking
 from edge_agent.identity.messages import ANSWER_BYTES_MAX
+from edge_agent.sync.dial import dial
 from edge_agent.sync.home import HttpsHome
 from edge_agent.sync.https import Patience, Trust
 from edge_agent.sync.live_stream import RATE_BYTES_S_MAX
 from edge_agent.sync.port import Fetched, FetchFailed, NotRead
+from edge_agent.sync.tls import client_context
 from edge_agent.trust.keys import new_signer
 from tests.host.content import Content, Manners, running_content
 from tests.sync.rigs import host_clock
@@ -28,9 +33,11 @@ FLOODS = {
 }
 ON_THE_WAY_BYTES = 2_000_000
 # Sent and not read, of each connection: what the kernels of both ends keep. A flood that nobody ends is 40 MB.
-TICKETS = 20_000
-# Of some 250 bytes: 5 MB that TLS takes in for itself before it gives a byte of an answer.
+TICKETS, TICKET_BYTES = 20_000, 200
+# 4 MB and more that TLS takes in for itself before it gives a byte of an answer.
 SLOW = Patience(stall_s=20, slack_s=20)
+PHONE_BOOK = 30
+# Addresses of one name, as a DNS answer over TCP may hold.
 
 
 @pytest.fixture
@@ -98,8 +105,93 @@ def test_what_tls_takes_in_for_itself_is_paid_for_too(tmp_path: Path, caplog: py
         assert relay.takers == []
 
 
+def test_tls_that_gives_nothing_is_left_long_before_it_has_sent_all(tmp_path: Path) -> None:
+    """One receive takes it all in; the meter is asked meanwhile."""
+    came: list[int] = []
+
+    def meter(count: int) -> str:
+        came.append(count)
+        return "too much"
+
+    with running_content(tmp_path, tickets=20 * TICKETS) as content:
+        context = client_context(content.authority.path)
+        with dial("localhost", content.port, context, 60, time.monotonic() + 60) as sock:
+            sock.sendall(b"GET /a HTTP/1.1\r\n\r\n")
+            sock.meter = meter
+            with pytest.raises(OSError, match="too much"):
+                sock.recv_into(bytearray(1_000))
+    assert len(came) == 1
+    assert came[0] < 20 * TICKETS * TICKET_BYTES / 2
+
+
 def test_honest_audio_in_the_smallest_usual_chunks_is_taken(content: Content, tmp_path: Path) -> None:
     cache = Cache(tmp_path, content)
     pieces = b"".join(b"%x\r\n%b\r\n" % (500, AUDIO[at : at + 500]) for at in range(0, len(AUDIO), 500))
     content.manners, content.raw = Manners.RAW, [CHUNKED + pieces + b"0\r\n\r\n"]
     assert cache.fetch(patience=SLOW) == Fetched(cache.root / KEY)
+
+
+# How long it may take to come about
+
+
+class Dialled:
+    """Stands in for the resolver: one name has the addresses it is given. ``given_s``: how long each was asked."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+        self.given_s: list[float] = []
+        resolve, connect = socket.getaddrinfo, socket.socket.connect
+
+        def resolving(host: str, *where: Any, **how: Any) -> Any:
+            asked = addresses if host == "localhost" else (host,)
+            return [found for address in asked for found in resolve(address, *where, **how)]
+
+        def connecting(sock: socket.socket, address: Any) -> None:
+            self.given_s.append(sock.gettimeout() or 0)
+            connect(sock, address)
+
+        monkeypatch.setattr(socket, "getaddrinfo", resolving)
+        monkeypatch.setattr(socket.socket, "connect", connecting)
+
+
+@contextmanager
+def nobody_answers(address: str, port: int) -> Iterator[int]:
+    """A port whose queue is full: whoever connects hears nothing, as from a host that drops packets."""
+    with socket.socket() as full, ExitStack() as held:
+        full.bind((address, port))
+        full.listen(0)
+        for _ in range(4):
+            waiting = held.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        yield int(full.getsockname()[1])
+
+
+def test_a_name_with_hundreds_of_dead_addresses_holds_nobody_longer_than_a_file_may_take(
+    content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patience = Patience(0.2, 0.4, 10**9)
+    with nobody_answers("127.0.0.1", 0) as port:
+        dialled = Dialled(monkeypatch, *["127.0.0.1"] * PHONE_BOOK)
+        got = Cache(tmp_path, content).fetch(f"https://localhost:{port}/a", patience=patience)
+    assert isinstance(got, FetchFailed)
+    assert len(dialled.given_s) == 4
+    assert sum(dialled.given_s) <= patience.total_s(len(AUDIO))
+
+
+def test_an_identity_is_asked_for_at_few_addresses_too(content: Content, monkeypatch: pytest.MonkeyPatch) -> None:
+    with nobody_answers("127.0.0.1", 0) as port:
+        dialled = Dialled(monkeypatch, *["127.0.0.1"] * PHONE_BOOK)
+        server = asking.Server(f"https://localhost:{port}", answer_s=0.4)
+        with pytest.raises(asking.NoIdentity):
+            asking.renew(server, "test", "dt-01", new_signer(), b"csr")
+    assert len(dialled.given_s) == 4
+    assert sum(dialled.given_s) <= 0.4
+
+
+def test_an_address_that_is_dead_leaves_time_for_the_next(
+    content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = Cache(tmp_path, content)
+    with nobody_answers("127.0.0.9", content.port):
+        Dialled(monkeypatch, "127.0.0.9", "127.0.0.1")
+        assert cache.fetch(patience=Patience(6, 6, 10**9)) == Fetched(cache.root / KEY)
