@@ -68,11 +68,17 @@ def get(
 ) -> Iterator[HTTPResponse]:
     """Ask for ``url`` from ``first_byte`` on; the response has its status and headers. Raises HTTPS_TROUBLE.
 
-    ``bytes_max``: of the whole that lies there. A body may cost hardly more.
+    ``bytes_max``: of the whole that lies there. A body may cost hardly more. Redirects are followed: wherever it lies,
+    a digest says what it is.
     """
-    with _answered(url, first_byte, trust, stall_s, deadline) as (response, sock):
-        sock.meter = up_to_a_body(bytes_max)
-        yield response
+    for _ in range(REDIRECTS_MAX + 1):
+        with _answered(url, first_byte, trust, stall_s, deadline, up_to_a_head()) as (response, sock):
+            if response.status not in REDIRECTS:
+                sock.meter = up_to_a_body(bytes_max)
+                yield response
+                return
+            url = urljoin(url, response.headers.get("Location", ""))
+    raise HTTPException(f"more than {REDIRECTS_MAX} redirects")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +109,12 @@ class Line:
 
 @contextmanager
 def listen(url: str, trust: Trust, begin_s: float, stall_s: float, meter: Meter) -> Iterator[Line]:
-    """As ``get``, for what never ends: all must have begun within ``begin_s``; then silence and ``meter`` end it."""
-    with _answered(url, 0, trust, stall_s, time.monotonic() + begin_s, meter) as (response, sock):
+    """As ``get``, for what never ends: all must have begun within ``begin_s``; then silence and ``meter`` end it.
+
+    No redirect is followed: of a live source nothing is signed but its address.
+    """
+    head = both(up_to_a_head(), meter)
+    with _answered(url, 0, trust, stall_s, time.monotonic() + begin_s, head) as (response, sock):
         sock.meter = meter
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED_AHEAD_BYTES)
         sock.settimeout(stall_s)
@@ -113,22 +123,17 @@ def listen(url: str, trust: Trust, begin_s: float, stall_s: float, meter: Meter)
 
 @contextmanager
 def _answered(
-    url: str, first_byte: int, trust: Trust, stall_s: float, deadline: float, meter: Meter | None = None
+    url: str, first_byte: int, trust: Trust, stall_s: float, deadline: float, meter: Meter
 ) -> Iterator[tuple[HTTPResponse, TimedSocket]]:
-    for _ in range(REDIRECTS_MAX + 1):
-        target = _checked(url)
-        connection = _connect(target, trust, stall_s, deadline)
-        sock = cast(TimedSocket, connection.sock)
-        sock.meter = both(up_to_a_head(), meter) if meter else up_to_a_head()
-        try:
-            with _ask(connection, target, first_byte) as response:
-                if response.status not in REDIRECTS:
-                    yield response, sock
-                    return
-                url = urljoin(url, response.headers.get("Location", ""))
-        finally:
-            connection.close()
-    raise HTTPException(f"more than {REDIRECTS_MAX} redirects")
+    target = _checked(url)
+    connection = _connect(target, trust, stall_s, deadline)
+    sock = cast(TimedSocket, connection.sock)
+    sock.meter = meter
+    try:
+        with _ask(connection, target, first_byte) as response:
+            yield response, sock
+    finally:
+        connection.close()
 
 
 class Visit:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from edge_agent.core.units import SECOND_MS
 from edge_agent.sync.closing import Closing
-from edge_agent.sync.https import HTTPS_TROUBLE, Line, Trust, listen
+from edge_agent.sync.https import HTTPS_TROUBLE, REDIRECTS, Line, Trust, listen
 from edge_agent.sync.port import Taker
 from edge_agent.sync.tls_trouble import trouble_in
 
@@ -27,6 +27,7 @@ RATE_BYTES_S_MAX = 64_000
 WHY_CHARS_MAX = 200
 DOUBLINGS_MAX = 10
 TOO_MUCH = f"sends more than {RATE_BYTES_S_MAX} bytes a second"
+MOVED = "a live source is asked at the address that was signed and at no other"
 ENDED = "the stream ended"
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class LivePatience:
     """How long a source may take, and how soon it is asked again."""
 
     begin_s: float = 20
-    # Address, connection, TLS, redirects and headers, twice what a 3G cell needs to hand over.
+    # Address, connection, TLS and headers, twice what a 3G cell needs to hand over.
     stall_s: float = 10
     # Without a single byte. The longest hand-over of a 3G cell; what is late by more is no longer live.
     pause_s_min: float = 1
@@ -151,6 +152,8 @@ class _Visit:
                 listen(self._url, trust, patience.begin_s, patience.stall_s, self._meter) as line,
                 self._closing.holding(line),
             ):
+                if line.status in REDIRECTS:
+                    return f"HTTP {line.status}: {MOVED}"
                 if line.status != HTTPStatus.OK:
                     return f"HTTP {line.status}"
                 return self._hear(line, patience)
