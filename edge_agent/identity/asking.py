@@ -19,6 +19,7 @@ from edge_agent.identity import messages
 from edge_agent.identity.codes import Code
 from edge_agent.identity.messages import ANSWER_BYTES_MAX, ENROL_PATH, REFUSALS, RENEW_PATH, Given
 from edge_agent.sync.dial import dial, up_to_a_body, up_to_a_head
+from edge_agent.sync.https import words_of
 from edge_agent.sync.tls import client_context
 from edge_agent.trust.keys import Signer
 from edge_agent.trust.strict_json import WireError
@@ -93,7 +94,9 @@ def _post(server: Server, path: str, body: bytes) -> bytes:
         finally:
             connection.close()
     except (OSError, HTTPException, ValueError) as error:
-        raise NoIdentity(f"{server.url}: không hỏi được máy chủ / cannot be asked: {error}") from error
+        raise NoIdentity(
+            f"{server.url}: không hỏi được máy chủ / cannot be asked: {words_of(error, server.url)}"
+        ) from error
     if response.status == HTTPStatus.OK and len(answer) <= ANSWER_BYTES_MAX:
         return answer
     try:

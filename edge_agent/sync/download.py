@@ -25,7 +25,7 @@ from pathlib import Path
 
 from edge_agent.core.reasons import Reason, of_disk
 from edge_agent.core.units import ClipKey
-from edge_agent.sync.https import HTTPS_TROUBLE, PATIENCE, Patience, Trust, get
+from edge_agent.sync.https import HTTPS_TROUBLE, PATIENCE, Patience, Trust, get, one_line, words_of
 from edge_agent.sync.port import Fetched, FetchFailed
 
 BLOCK_BYTES = 64 * 1024
@@ -122,7 +122,7 @@ class HttpsFetcher:
                 if miss is not None:
                     return miss
         except HTTPS_TROUBLE as error:
-            return _Miss(False, f"{type(error).__name__}: {error}")
+            return _Miss(False, words_of(error, url))
         return None if part.finish() else _Miss(True, "SHA-256 differs")
 
 
@@ -253,7 +253,7 @@ def _disk() -> Iterator[None]:
 
 
 def _failed(misses: list[_Miss]) -> FetchFailed:
-    detail = "; ".join(dict.fromkeys(miss.detail for miss in misses))
+    detail = "; ".join(dict.fromkeys(one_line(miss.detail) for miss in misses))
     if misses and all(miss.wrong for miss in misses):
         return FetchFailed(Reason.AUDIO_ALTERED, False, detail)
     return FetchFailed(Reason.AUDIO_UNREACHABLE, True, detail)

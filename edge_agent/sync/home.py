@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from edge_agent.sync.https import HTTPS_TROUBLE, PATIENCE, Patience, Trust, Visit
+from edge_agent.sync.https import HTTPS_TROUBLE, PATIENCE, Patience, Trust, Visit, words_of
 from edge_agent.sync.port import NotRead
 
 
@@ -24,7 +24,7 @@ class HttpsHome:
         deadline = time.monotonic() + self._patience.total_s(bytes_max * len(paths))
         visit = Visit(self._base_url, self._trust, self._patience.stall_s, deadline)
         try:
-            return tuple(_read(visit, path, bytes_max) for path in paths)
+            return tuple(self._read(visit, path, bytes_max) for path in paths)
         finally:
             visit.close()
 
@@ -32,13 +32,12 @@ class HttpsHome:
         deadline = time.monotonic() + self._patience.total_s(bytes_max + len(body))
         visit = Visit(self._base_url, self._trust, self._patience.stall_s, deadline)
         try:
-            return _read(visit, path, bytes_max, body)
+            return self._read(visit, path, bytes_max, body)
         finally:
             visit.close()
 
-
-def _read(visit: Visit, path: str, bytes_max: int, body: bytes | None = None) -> bytes | NotRead:
-    try:
-        return visit.read(path, bytes_max, body)
-    except HTTPS_TROUBLE as error:
-        return NotRead(f"{type(error).__name__}: {error}")
+    def _read(self, visit: Visit, path: str, bytes_max: int, body: bytes | None = None) -> bytes | NotRead:
+        try:
+            return visit.read(path, bytes_max, body)
+        except HTTPS_TROUBLE as error:
+            return NotRead(words_of(error, self._base_url))

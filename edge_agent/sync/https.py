@@ -23,7 +23,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from edge_agent.core.clock_trust import Now
 from edge_agent.sync.dial import Meter, TimedSocket, both, dial, up_to_a_body, up_to_a_head
 from edge_agent.sync.tls import client_context, clock_dates_certificates, dates_trouble
-from edge_agent.sync.tls_trouble import DatesTrouble
+from edge_agent.sync.tls_trouble import DatesTrouble, trouble_in
 
 REDIRECTS_MAX = 2
 # One to a mirror, one from there to its storage; more is a loop.
@@ -33,6 +33,8 @@ RECEIVED_AHEAD_BYTES = 64 * 1_024
 # station pays for and drops. Eight seconds of an ordinary source.
 HTTPS_TROUBLE = (OSError, HTTPException, ValueError)
 # Everything that a server, a network or a malformed URL can do to ``get`` and to reading its response.
+WHY_CHARS_MAX = 200
+# Of it, in a log: a sentence of our own fits; http.client cites lines of 64 kB.
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,20 @@ def _whole(response: HTTPResponse, bytes_max: int) -> bytes:
     if response.length:
         raise HTTPException(f"ended {response.length} bytes early")
     return bytes(body)
+
+
+def words_of(error: Exception, url: str) -> str:
+    """What one of HTTPS_TROUBLE is told as."""
+    try:
+        trouble = trouble_in(error, urlsplit(url).hostname or "")
+    except ValueError:
+        trouble = None
+    return one_line(trouble.en if trouble else f"{type(error).__name__}: {error}")
+
+
+def one_line(words: str) -> str:
+    """Short, and nothing that moves a cursor: a server may have chosen them."""
+    return "".join(char if " " <= char <= "~" else "?" for char in words[:WHY_CHARS_MAX])
 
 
 def _checked(url: str) -> SplitResult:

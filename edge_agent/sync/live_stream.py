@@ -13,18 +13,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from edge_agent.core.units import SECOND_MS
 from edge_agent.sync.closing import Closing
-from edge_agent.sync.https import HTTPS_TROUBLE, REDIRECTS, Line, Trust, listen
+from edge_agent.sync.https import HTTPS_TROUBLE, REDIRECTS, Line, Trust, listen, words_of
 from edge_agent.sync.port import Taker
-from edge_agent.sync.tls_trouble import trouble_in
 
 BLOCK_BYTES = 16 * 1_024
 RATE_BYTES_S_MAX = 64_000
 # Opus goes no higher than 510 kbit/s (RFC 6716), MP3 than 320; speech needs 64.
-WHY_CHARS_MAX = 200
 DOUBLINGS_MAX = 10
 TOO_MUCH = f"sends more than {RATE_BYTES_S_MAX} bytes a second"
 MOVED = "a live source is asked at the address that was signed and at no other"
@@ -158,7 +155,7 @@ class _Visit:
                     return f"HTTP {line.status}"
                 return self._hear(line, patience)
         except HTTPS_TROUBLE as error:
-            return _words(error, self._url)
+            return words_of(error, self._url)
 
     def _meter(self, count: int) -> str:
         return "" if self._allowance.take(count, time.monotonic()) else TOO_MUCH
@@ -171,7 +168,7 @@ class _Visit:
         except TimeoutError:
             why = f"silent for {patience.stall_s:g} s"
         except HTTPS_TROUBLE as error:
-            why = _words(error, self._url)
+            why = words_of(error, self._url)
         finally:
             said = taker.end()
             self._note_the_sound(taker)
@@ -189,13 +186,3 @@ class _Visit:
         if self.sounded_ms and not before:
             self._told.pop(self._url, None)
             log.info("live source is heard url=%s", self._url)
-
-
-def _words(error: Exception, url: str) -> str:
-    """For a log: one short line, since a server may have chosen them."""
-    try:
-        trouble = trouble_in(error, urlsplit(url).hostname or "")
-    except ValueError:
-        trouble = None
-    words = trouble.en if trouble else f"{type(error).__name__}: {error}"
-    return "".join(char if " " <= char <= "~" else "?" for char in words)[:WHY_CHARS_MAX]

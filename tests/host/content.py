@@ -137,7 +137,7 @@ class _Request(BaseHTTPRequestHandler):
             self._serve(content, body)
 
     def do_POST(self) -> None:
-        if self.server.content.manners is Manners.FLOOD:
+        if self.server.content.manners in (Manners.FLOOD, Manners.RAW):
             self.do_GET()
         else:
             self.send_error(501)

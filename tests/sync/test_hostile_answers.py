@@ -181,7 +181,7 @@ def unreachable_without_a_word(cache: Cache, url: str, why: str) -> None:
 
 def test_a_server_under_another_name_gets_no_request(cache: Cache) -> None:
     url = f"https://127.1:{cache.content.port}/clip"  # the same address by a name that is not certified
-    unreachable_without_a_word(cache, url, "Hostname mismatch")
+    unreachable_without_a_word(cache, url, "the server's certificate is for another name")
 
 
 def test_a_certificate_that_has_expired_is_refused(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_station_s_own_certificate_makes_no_server(tmp_path: Path) -> None:
     stolen = issue_client(authority, tmp_path / "stolen", "localhost")
     with running_content(tmp_path, authority, stolen) as content:
         cache = Cache(tmp_path, content)
-        unreachable_without_a_word(cache, cache.url, "certificate verify failed")
+        unreachable_without_a_word(cache, cache.url, "unsuitable certificate purpose")
 
 
 def test_an_older_tls_gets_no_request(tmp_path: Path) -> None:

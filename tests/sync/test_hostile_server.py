@@ -196,7 +196,7 @@ def test_a_server_of_another_authority_gets_no_request(cache: Cache, tmp_path: P
     got = cache.fetch(ca=stranger.path)
     assert failed(got) == UNREACHABLE
     assert isinstance(got, FetchFailed)
-    assert "certificate verify failed" in got.detail
+    assert "the server's certificate is of another authority" in got.detail
     assert cache.content.asked == []
 
 
