@@ -1,7 +1,7 @@
 """The agent: inbox -> step -> perform -> wait until the next wake. Joins the ports; decides nothing, owns no device.
 
 One bounded queue takes in everything that happens; one thread steps the core and performs its effects. Whatever blocks
-has its own thread (``workers``, the session, the device link) and answers through the queue.
+has its own thread (``workers``, ``staging_worker``, the session, the device link) and answers through the queue.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ from edge_agent.core.trust_standing import NOTHING_STANDS, TrustStanding
 from edge_agent.core.units import SECOND_MS, MonoMs
 from edge_agent.journal.port import Contents, Journal, StoredJob, StoredRecord
 from edge_agent.manifest_worker import ManifestWorker, PostHello, kept_manifests
+from edge_agent.staging_worker import StagingWorker
 from edge_agent.status_file import StatusFile
 from edge_agent.sync.messages import LOG_BODIES_BYTES
 from edge_agent.sync.port import HomeServer, Session
@@ -59,7 +60,6 @@ from edge_agent.workers import (
     Prune,
     SaveFloor,
     Staging,
-    StagingWorker,
 )
 
 INBOX_MAX = 1_000

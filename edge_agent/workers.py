@@ -1,4 +1,4 @@
-"""Threads that do what blocks: one for the disk, one for each kind of staging. They decide nothing and post events.
+"""The journal's thread, one for what takes its time, and what stages sound. They decide nothing and post events.
 
 The journal's thread commits in groups. A record that the disk refuses is kept and tried again, in order, for ever: the
 log may be late, it may not have a hole. So is the mark that something sounds, until its record is written.
@@ -28,7 +28,6 @@ from edge_agent.core.effects import (
     SaveMark,
     SendLog,
     SpeakText,
-    Sweep,
 )
 from edge_agent.core.events import (
     ClipFailed,
@@ -277,17 +276,21 @@ class Staging(Protocol):
 
     def text(self, order: SpeakText) -> ClipStaged | ClipFailed: ...
 
+    def spare(self, key: ClipKey) -> None: ...
+
     def sweep(self, keep: frozenset[ClipKey]) -> None: ...
 
 
 class FetchAndStage:
-    """Staging as it really is: download, check, decode; or speak."""
+    """Staging as it really is: download, check, decode; or speak. Calls for different sounds may be at once."""
 
     def __init__(self, fetcher: Fetcher, stager: Stager, bytes_max: int) -> None:
         self._fetcher = fetcher
         self._stager = stager
         self._bytes_max = bytes_max
-        self._signals = threading.Lock()  # held by whoever makes them: both threads look after them
+        self._signals = threading.Lock()  # held by whoever makes them: all threads look after them
+        self._lock = threading.Lock()
+        self._spared: frozenset[ClipKey] = frozenset()
 
     def original(self, order: FetchAhead) -> ClipFetched | ClipFailed:
         """Fetch the signed original unless it is here; no sound is made of it."""
@@ -314,9 +317,19 @@ class FetchAndStage:
         self._look_after_signals()
         return self._stager.stage_text(order.key, order.language, order.text)
 
+    def spare(self, key: ClipKey) -> None:
+        """Let nothing that was ordered before take this sound: it overtakes what does not know yet that it is needed.
+
+        Until the next sweep, which knows of it or is the last that does not.
+        """
+        with self._lock:
+            self._spared |= {key}
+
     def sweep(self, keep: frozenset[ClipKey]) -> None:
         """Bring the staged sound back under its quota, and let go of originals; what is needed stays."""
         self._look_after_signals()
+        with self._lock:
+            keep, self._spared = keep | self._spared, frozenset()
         try:
             gone = self._stager.store.evict_to(self._bytes_max, set(keep))
         except OSError as exc:
@@ -339,46 +352,12 @@ class FetchAndStage:
         """What the core has let go lies here as long as there is room for it."""
         needed = self._stager.bytes_of(order.duration_ms)
         try:
-            gone = self._stager.store.evict_to(self._bytes_max - needed, {order.key, *order.keep})
+            gone = self._stager.store.evict_to(self._bytes_max - needed, {order.key, *order.keep, *self._spared})
         except OSError as exc:
             log.error("no room made error=%s next=staging all the same", exc)
         else:
             if gone:
                 log.info("room made for=%s gone=%s", order.key[:12], ",".join(key[:12] for key in gone))
-
-
-StagingOrder = FetchAhead | FetchClip | SpeakText | Sweep
-
-
-class StagingWorker:
-    """Fetches and speaks on two threads, so that a slow download never keeps an emergency's words waiting."""
-
-    def __init__(self, staging: Staging, post: Post) -> None:
-        self._staging = staging
-        self._post = post
-        self._clips: queue.Queue[StagingOrder] = queue.Queue()
-        self._texts: queue.Queue[StagingOrder] = queue.Queue()
-
-    def start(self) -> None:
-        """Begin to take orders."""
-        for name, orders in (("fetch", self._clips), ("speech", self._texts)):
-            threading.Thread(target=self._run, args=(orders,), name=name, daemon=True).start()
-
-    def order(self, order: StagingOrder) -> None:
-        """Hand an order over; the core asks for each sound once, so the queue is bounded by its jobs."""
-        (self._texts if isinstance(order, SpeakText) else self._clips).put(order)
-
-    def _run(self, orders: queue.Queue[StagingOrder]) -> None:
-        while True:
-            match orders.get():
-                case FetchAhead() as order:
-                    self._post(self._staging.original(order))
-                case FetchClip() as order:
-                    self._post(self._staging.clip(order))
-                case SpeakText() as order:
-                    self._post(self._staging.text(order))
-                case Sweep() as order:
-                    self._staging.sweep(order.keep)
 
 
 class Aside:

@@ -1,72 +1,34 @@
-"""The staging threads, as real threads: words never wait for a download, and every failure is an answer."""
+"""Staging as it really is, but for network, decoder and voice: every failure is an answer."""
 
 from __future__ import annotations
 
-import queue
+import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from edge_agent.audio import signals
+from edge_agent.audio.confined import Trouble
 from edge_agent.audio.pcm_store import Clip, ClipUnusable, PcmStore
 from edge_agent.audio.staging import Stager
-from edge_agent.core.effects import FetchAhead, FetchClip, SpeakText, Sweep
-from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged, Event
+from edge_agent.core.effects import FetchAhead, FetchClip, SpeakText
+from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged
 from edge_agent.core.programme import ATTENTION, OPENING
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
-from edge_agent.workers import FetchAndStage, StagingWorker
+from edge_agent.workers import FetchAndStage
 from tests.audio.test_staging import PlainDecoder, PlainVoice
 from tests.fakes.fetcher import FakeFetcher, FakeServer
-from tests.fakes.staging import PATIENCE_S, FakeStaging
 
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 
-CLIP = FetchClip(ClipKey("clip"), 80_000, 10_000, ("https://content.test/clip",))
+LINGERS_S = 0.3
 TEXT = SpeakText(ClipKey("text"), "vi", "Nước đang lên.")
-
-
-def staging_worker(staging: FakeStaging) -> tuple[StagingWorker, queue.Queue[Event]]:
-    said: queue.Queue[Event] = queue.Queue()
-    worker = StagingWorker(staging, said.put)
-    worker.start()
-    return worker, said
-
-
-def test_a_slow_download_does_not_keep_an_emergency_s_words_waiting() -> None:
-    staging = FakeStaging()
-    staging.downloads.clear()
-    worker, said = staging_worker(staging)
-    worker.order(CLIP)
-    worker.order(TEXT)
-    assert said.get(timeout=PATIENCE_S) == ClipStaged(TEXT.key, staging.speech_ms)
-    staging.downloads.set()
-    assert said.get(timeout=PATIENCE_S) == ClipStaged(CLIP.key, CLIP.duration_ms)
-
-
-def test_a_failure_is_an_answer_too_and_the_next_order_is_served() -> None:
-    staging = FakeStaging(unreachable={CLIP.key})
-    worker, said = staging_worker(staging)
-    worker.order(CLIP)
-    assert said.get(timeout=PATIENCE_S) == ClipFailed(CLIP.key, Reason.AUDIO_UNREACHABLE, again=True)
-    staging.unreachable.clear()
-    worker.order(CLIP)
-    assert said.get(timeout=PATIENCE_S) == ClipStaged(CLIP.key, CLIP.duration_ms)
-
-
-def test_a_sweep_waits_its_turn_behind_downloads() -> None:
-    staging = FakeStaging()
-    worker, said = staging_worker(staging)
-    keep = frozenset({CLIP.key})
-    worker.order(Sweep(keep, None))
-    worker.order(CLIP)
-    said.get(timeout=PATIENCE_S)
-    assert staging.swept == [keep]
-
-
-# -- staging as it really is -------------------------------------------------------------------------------------------
 
 
 class FullCard(PcmStore):
@@ -191,13 +153,10 @@ def test_two_threads_that_stage_make_a_signal_one_after_the_other(
     server, store = FakeServer(), PcmStore(tmp_path / "audio")
     order = clip_on(server, "https://content.test/a", bytes(9_600))
     staging = fetch_and_stage(tmp_path, server, store)
-    said: queue.Queue[Event] = queue.Queue()
-    worker = StagingWorker(staging, said.put)
-    worker.start()
-    for _ in range(5):
-        worker.order(order)
-        worker.order(TEXT)
-    assert all(isinstance(said.get(timeout=PATIENCE_S), ClipStaged) for _ in range(10))
+    makers = [partial(staging.clip, order), partial(staging.text, TEXT)] * 5
+    with ThreadPoolExecutor(2) as threads:
+        answers: list[Future[ClipStaged | ClipFailed]] = [threads.submit(make) for make in makers]
+    assert all(isinstance(answer.result(), ClipStaged) for answer in answers)
     assert most == [1]
 
 
@@ -211,6 +170,29 @@ def test_a_sweep_takes_what_nobody_needs(tmp_path: Path) -> None:
     fetch_and_stage(tmp_path, server, store, bytes_max=0).sweep(frozenset({needed.key}))
     assert list(store.sizes()) == [needed.key]
     assert originals(tmp_path) == {needed.key}
+
+
+class SlowVoice(PlainVoice):
+    """Two that speak at once would meet here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spoke: list[str] = []
+
+    def speak(self, language: str, text: str, wav: BinaryIO) -> Trouble | None:
+        self.spoke.append(text)
+        time.sleep(LINGERS_S)
+        return super().speak(language, text, wav)
+
+
+def test_two_threads_that_need_the_same_sound_make_it_once(tmp_path: Path) -> None:
+    """A warning's words beside a routine text, of the same recorded sentence or the same signal."""
+    voice, store = SlowVoice(), PcmStore(tmp_path / "audio")
+    stager = Stager(store, PlainDecoder(), voice, 48_000)
+    with ThreadPoolExecutor(4) as threads:
+        stagings = [threads.submit(stager.stage_text, TEXT.key, "vi", TEXT.text) for _ in range(4)]
+    assert [type(staging.result()) for staging in stagings] == [ClipStaged] * 4
+    assert voice.spoke == [TEXT.text]
 
 
 def originals(tmp_path: Path) -> set[str]:
@@ -326,6 +308,21 @@ def test_room_is_made_of_what_the_core_does_not_keep_the_longest_unused_first_an
     assert set(store.sizes()) == {orders[0].key, orders[2].key, orders[3].key}, "it lay there"
     staging.clip(replace(orders[4], keep=frozenset(order.key for order in orders)))
     assert len(store.sizes()) == 4, "what is kept is kept"
+
+
+def test_what_a_warning_overtook_does_not_take_its_sound_away(tmp_path: Path) -> None:
+    """A routine download that began before the warning came knows nothing of it when it makes room for itself."""
+    server = FakeServer()
+    siren, notice = (replace(clip_on(server, f"https://x/{n}", bytes([n]) * 9_600), duration_ms=100) for n in (1, 2))
+    staging, store, _ = counted(tmp_path, server, bytes_max=9_600)
+    staging.spare(siren.key)
+    staging.clip(siren)
+    staging.clip(notice)
+    assert set(store.sizes()) == {siren.key, notice.key}
+    staging.sweep(frozenset({notice.key}))
+    assert set(store.sizes()) == originals(tmp_path) == {siren.key, notice.key}
+    staging.sweep(frozenset({notice.key}))
+    assert (set(store.sizes()), originals(tmp_path)) == ({notice.key}, {notice.key}), "the next one knows"
 
 
 def test_a_card_that_cannot_be_swept_ends_nothing(tmp_path: Path) -> None:

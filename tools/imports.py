@@ -45,7 +45,9 @@ FLOORS = {
 }
 
 # The agent's process is several files on one floor: these count as runtime's own.
-OF_RUNTIME = frozenset({"workers", "host", "housekeeping", "upstream", "manifest_worker", "live_worker"})
+OF_RUNTIME = frozenset(
+    {"workers", "host", "housekeeping", "upstream", "manifest_worker", "live_worker", "staging_worker"}
+)
 
 # What opens a device, a socket or a database. Others work against the port beside it.
 ADAPTERS = frozenset(

@@ -12,7 +12,9 @@ import os
 import secrets
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -47,6 +49,24 @@ __all__ = [
 
 class PcmStore(Shelf):
     """Staged sound under ``root``, to be written too."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self._freed = threading.Condition()
+        self._taken: set[ClipKey] = set()
+
+    @contextmanager
+    def alone(self, key: ClipKey) -> Iterator[None]:
+        """While this lasts no other thread makes this clip: two signals or stems in one would be neither."""
+        with self._freed:
+            self._freed.wait_for(lambda: key not in self._taken)
+            self._taken.add(key)
+        try:
+            yield
+        finally:
+            with self._freed:
+                self._taken.remove(key)
+                self._freed.notify_all()
 
     def writer(self, key: ClipKey, rate: int, *, pinned: bool = False, stamp: str = "") -> PcmWriter:
         """Begin a clip at ``rate`` frames per second, unseen before its ``commit``. OSError if the disk refuses.

@@ -2,8 +2,8 @@
 
 Decides whether a clip is already there, whether the original is still the signed one, and what a failure is called. How
 audio is decoded and spoken, and how it is stored, is decided by ``decoder``, ``speech`` and ``pcm_store``. Fetching the
-original is not done here, nor is deciding when sound may be evicted. Every call blocks; calls for different keys may
-run in different threads at once.
+original is not done here, nor is deciding when sound may be evicted. Every call blocks; any number of threads may call,
+and who comes for a sound that another is making has that one's.
 """
 
 from __future__ import annotations
@@ -91,7 +91,8 @@ class Stager:
     def _unless_staged(self, key: ClipKey, stage: Callable[[], Staged], stamp: str = "") -> Staged:
         """What lies there, or else what ``stage`` makes; the disk's own refusals get a name."""
         try:
-            return self.lying(key, stamp) or stage()
+            with self.store.alone(key):
+                return self.lying(key, stamp) or stage()
         except OSError as exc:
             return ClipFailed(key, of_disk(exc), again=True, detail=f"disk: {exc}")
 

@@ -1,7 +1,8 @@
 """Decide when sound is fetched, spoken and made ready, when to try again, and whether a job may play with it as it is.
 
-One sound is asked for once, whoever needs it. How long it is each job has signed for itself: what is longer or
-shorter fits none that signed otherwise. But an emergency plays what there is: a warning cut short is better than none.
+One sound is asked for once, whoever needs it; once more where a warning comes to need it too, which waits for no
+routine work. How long it is each job has signed for itself: what is longer or shorter fits none that signed otherwise.
+But an emergency plays what there is: a warning cut short is better than none.
 """
 
 from __future__ import annotations
@@ -37,32 +38,34 @@ def want(turn: Turn, job: Job, due: UtcMs | None, since: MonoMs) -> None:
             clip = _in_its_time(turn, item, clip, due)
             if turn.state.clips.get(key) != clip:
                 turn.put_clip(key, clip)
+        hastens = clip.status is ClipStatus.ASKED and _warns(job) and not clip.urgent
         anew = due is None and clip.status is ClipStatus.FAILED and clip.failed_at < since
         if clip.status is ClipStatus.FETCHED:
             if turn.now.mono >= look_ahead.stage_at(turn.now, due):
-                _make(turn, item, clip, due, since)
-        elif anew or (clip.retry_at is not None and turn.now.mono >= clip.retry_at):
-            _ask(turn, item, clip, due)
+                _make(turn, job, item, clip, due, since)
+        elif anew or hastens or (clip.retry_at is not None and turn.now.mono >= clip.retry_at):
+            _ask(turn, job, item, clip, due)
 
 
-def _ask(turn: Turn, item: StagedItem, clip: Clip, due: UtcMs | None) -> None:
+def _ask(turn: Turn, job: Job, item: StagedItem, clip: Clip, due: UtcMs | None) -> None:
     """Have it fetched, and made ready too if its time has come and there is room. What is spoken needs no fetching."""
-    asked = replace(clip, status=ClipStatus.ASKED, retry_at=None, duration_ms=_length_ms(turn.state, item, clip))
+    length_ms = _length_ms(turn.state, item, clip)
+    asked = replace(clip, status=ClipStatus.ASKED, retry_at=None, duration_ms=length_ms, urgent=_warns(job))
     key, ahead = item_key(item), turn.now.mono < look_ahead.stage_at(turn.now, due)
     if isinstance(item, ClipItem) and (ahead or not make_room(turn, key, asked.duration_ms, due)):
         turn.put_clip(key, replace(asked, duration_ms=0))
-        turn.emit(FetchAhead(item.digest, item.length_bytes, item.urls))
+        turn.emit(FetchAhead(item.digest, item.length_bytes, item.urls, asked.urgent))
         return
     turn.put_clip(key, asked)
-    turn.emit(_request(turn.state, item))
+    turn.emit(_request(turn.state, item, asked.urgent))
 
 
-def _make(turn: Turn, item: StagedItem, clip: Clip, due: UtcMs | None, since: MonoMs) -> None:
+def _make(turn: Turn, job: Job, item: StagedItem, clip: Clip, due: UtcMs | None, since: MonoMs) -> None:
     """Its time has come: have it made ready of what is here, or say that there is no room for it yet."""
     key, length_ms = item_key(item), _length_ms(turn.state, item, clip)
     if make_room(turn, key, length_ms, due):
-        turn.put_clip(key, Clip(ClipStatus.ASKED, length_ms))
-        turn.emit(_request(turn.state, item))
+        turn.put_clip(key, Clip(ClipStatus.ASKED, length_ms, urgent=_warns(job)))
+        turn.emit(_request(turn.state, item, _warns(job)))
     elif clip.reason is None or clip.failed_at < since:
         full = replace(clip, duration_ms=length_ms, reason=Reason.CACHE_FULL, failed_at=turn.now.mono)
         turn.put_clip(key, full)
@@ -136,8 +139,8 @@ def lost(turn: Turn, job: Job) -> None:
     for item in items_of(job):
         clip = turn.state.clips.get(item_key(item))
         if clip is not None and clip.status is ClipStatus.READY:
-            turn.put_clip(item_key(item), replace(clip, status=ClipStatus.ASKED))
-            turn.emit(_request(turn.state, item))
+            turn.put_clip(item_key(item), replace(clip, status=ClipStatus.ASKED, urgent=_warns(job)))
+            turn.emit(_request(turn.state, item, _warns(job)))
 
 
 def forget_unneeded(turn: Turn) -> None:
@@ -178,8 +181,7 @@ def trouble(state: State, job: Job, since: MonoMs = MonoMs(0)) -> tuple[Reason, 
 def objection(job: Job, item: StagedItem, duration_ms: int) -> Reason | None:
     """Why the job does not play with a sound of this length; of a warning there may be less than was signed."""
     wrong = misfit(item, duration_ms)
-    warns = job.plays_as is JobClass.EMERGENCY
-    return None if wrong is Reason.AUDIO_TOO_SHORT and warns else wrong
+    return None if wrong is Reason.AUDIO_TOO_SHORT and _warns(job) else wrong
 
 
 def next_wake(state: State, now: Now) -> list[MonoMs]:
@@ -207,10 +209,14 @@ def sweep(turn: Turn) -> None:
     turn.emit(Sweep(frozenset(keep), turn.state.trust.passed(turn.now.utc) if turn.now.trusted else None))
 
 
-def _request(state: State, item: StagedItem) -> Effect:
+def _warns(job: Job) -> bool:
+    return job.plays_as is JobClass.EMERGENCY
+
+
+def _request(state: State, item: StagedItem, urgent: bool) -> Effect:
     if isinstance(item, ClipItem):
-        return FetchClip(item.digest, item.length_bytes, _signed_ms(state, item), item.urls, kept(state))
-    return SpeakText(item_key(item), item.language, item.text)
+        return FetchClip(item.digest, item.length_bytes, _signed_ms(state, item), item.urls, kept(state), urgent)
+    return SpeakText(item_key(item), item.language, item.text, urgent)
 
 
 def _length_ms(state: State, item: StagedItem, clip: Clip) -> int:

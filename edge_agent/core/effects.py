@@ -63,11 +63,15 @@ class Ack:
 
 @dataclass(frozen=True, slots=True)
 class FetchAhead:
-    """Fetch recorded audio and check it; its sound is made later. Answered by ClipFetched or ClipFailed."""
+    """Fetch recorded audio and check it; its sound is made later. Answered by ClipFetched or ClipFailed.
+
+    ``urgent``, here and below: a warning needs it, and waits for no routine work.
+    """
 
     key: ClipKey
     length_bytes: int
     urls: tuple[str, ...]
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,7 @@ class FetchClip:
     duration_ms: int
     urls: tuple[str, ...]
     keep: frozenset[ClipKey] = frozenset()
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,7 @@ class SpeakText:
     key: ClipKey
     language: str
     text: str
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,6 +183,7 @@ class Clip:
     """One sound. ``retry_at`` is when one that waits or has failed is asked for, ``failed_at`` when it last failed.
 
     ``duration_ms``: of one that is ready, else the room that it will need, where that is known; 0: not known.
+    ``urgent``: what is asked for was asked for as a warning's.
     """
 
     status: ClipStatus
@@ -192,6 +193,7 @@ class Clip:
     reason: Reason | None = None
     again: bool = True
     failed_at: MonoMs = MonoMs(0)
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

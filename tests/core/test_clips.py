@@ -199,3 +199,44 @@ def test_the_text_of_an_emergency_that_must_wait_is_spoken_while_it_waits() -> N
     second = bench.order(job_id="second", items=[words], **{"class": "emergency"})
     assert bench.phase(second) is not Phase.PLAYING
     assert bench.every(fx.SpeakText)[-1].text == "Nước đang rút."
+
+
+def asked_as(bench: Bench, kind: type) -> list[bool]:
+    return [one.urgent for one in bench.every(kind)]
+
+
+def test_what_a_warning_needs_is_asked_for_as_a_warnings_and_nothing_else_is() -> None:
+    bench = Bench().boot()
+    bench.deaf |= {fx.FetchClip, fx.SpeakText}
+    recorded, words = makers.clip_item(digest="aa" * 32), makers.text_item(text="Nước đang lên.")
+    bench.order(job_id="notice", items=[makers.clip_item(), makers.text_item()])
+    rehearsed = [makers.text_item(text="Diễn tập.")]
+    bench.order(job_id="rehearsal", when=IN_SIX_HOURS, items=rehearsed, rehearsal=True, **{"class": "emergency"})
+    assert not any(asked_as(bench, fx.FetchClip) + asked_as(bench, fx.SpeakText))
+    bench.order(job_id="warning", items=[recorded, words], **{"class": "emergency"})
+    assert [(one.key, one.urgent) for one in bench.every(fx.FetchClip)][-1] == ("aa" * 32, True)
+    assert [(one.text, one.urgent) for one in bench.every(fx.SpeakText)][-1] == ("Nước đang lên.", True)
+
+
+@pytest.mark.parametrize("ahead", [False, True], ids=["being made ready", "only being fetched for next week"])
+def test_a_warning_hastens_what_was_asked_for_as_routine_and_says_so_once(ahead: bool) -> None:
+    bench = Bench().boot()
+    bench.deaf |= {fx.FetchClip, fx.FetchAhead}
+    days = 3 if ahead else 0
+    bench.at(days * 86_400 + 1_800, job_id="notice")
+    bench.pass_s(86_400 if ahead else 0)
+    assert asked_as(bench, fx.FetchAhead if ahead else fx.FetchClip) == [False]
+    warning = bench.order(job_id="warning", items=[makers.clip_item()], **{"class": "emergency"})
+    bench.pass_s(1)
+    bench.pass_s(1)
+    assert asked_as(bench, fx.FetchClip) == ([True] if ahead else [False, True])
+    bench.send(ClipStaged(ClipKey("ab" * 32), 10_000))
+    assert bench.phase(warning) is not Phase.RECEIVED
+
+
+def test_a_warnings_sound_that_is_found_altered_waits_for_no_routine_work_either() -> None:
+    bench = Bench().boot()
+    warning = bench.playing(items=[makers.text_item()], **{"class": "emergency"})
+    bench.deaf.add(fx.SpeakText)
+    bench.end(warning, Reason.AUDIO_ALTERED, ms=100)
+    assert asked_as(bench, fx.SpeakText) == [True, True]

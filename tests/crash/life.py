@@ -174,6 +174,9 @@ class Reachable:
     def text(self, order: SpeakText) -> ClipStaged | ClipFailed:
         return self._staging.text(order)
 
+    def spare(self, key: ClipKey) -> None:
+        self._staging.spare(key)
+
     def sweep(self, keep: frozenset[ClipKey]) -> None:
         self._staging.sweep(keep)
 

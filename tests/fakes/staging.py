@@ -25,6 +25,7 @@ class FakeStaging:
     unreachable: set[ClipKey] = field(default_factory=set)
     here: set[ClipKey] = field(default_factory=set)
     asked: list[ClipKey] = field(default_factory=list)
+    spared: list[ClipKey] = field(default_factory=list)
     swept: list[frozenset[ClipKey]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -39,6 +40,9 @@ class FakeStaging:
     def text(self, order: SpeakText) -> ClipStaged | ClipFailed:
         self.asked.append(order.key)
         return ClipStaged(order.key, self.speech_ms)
+
+    def spare(self, key: ClipKey) -> None:
+        self.spared.append(key)
 
     def sweep(self, keep: frozenset[ClipKey]) -> None:
         self.swept.append(keep)

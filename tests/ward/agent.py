@@ -20,11 +20,12 @@ from edge_agent.journal.record import Origin
 from edge_agent.link import ToCore, ToDevice
 from edge_agent.manifest_worker import HomeOrder, answer
 from edge_agent.runtime import LOOP_MS_MAX, Inbox, Ports, Runtime, restored
+from edge_agent.staging_worker import StagingOrder
 from edge_agent.sync.messages import LOG_BODIES_BYTES, Sender
 from edge_agent.sync.reports import HostStatus
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.upstream import Identity, Upstream
-from edge_agent.workers import RETRY_S, Aside, JournalOrder, JournalWorker, StagingOrder
+from edge_agent.workers import RETRY_S, Aside, JournalOrder, JournalWorker
 from tests.fakes.home import FakeHome
 from tests.fakes.journal import FakeJournal
 from tests.trust import makers

@@ -1,0 +1,198 @@
+"""The staging threads, as real threads: no warning waits for routine work, and every failure is an answer."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from edge_agent.core.effects import FetchAhead, FetchClip, SpeakText, Sweep
+from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged, Event
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import ClipKey
+from edge_agent.staging_worker import StagingWorker
+from tests.fakes.staging import PATIENCE_S, FakeStaging
+
+pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+
+CLIP = FetchClip(ClipKey("clip"), 80_000, 10_000, ("https://content.test/clip",))
+TEXT = SpeakText(ClipKey("text"), "vi", "Nước đang lên.")
+NOTICE = FetchAhead(ClipKey("notice"), 57_600_000, ("https://content.test/two-hours",))
+SIREN = FetchClip(ClipKey("siren"), 240_000, 30_000, ("https://content.test/siren",), urgent=True)
+
+
+def staging_worker(staging: FakeStaging) -> tuple[StagingWorker, queue.Queue[Event]]:
+    said: queue.Queue[Event] = queue.Queue()
+    worker = StagingWorker(staging, said.put)
+    worker.start()
+    return worker, said
+
+
+def test_a_slow_download_does_not_keep_an_emergency_s_words_waiting() -> None:
+    staging = FakeStaging()
+    staging.downloads.clear()
+    worker, said = staging_worker(staging)
+    worker.order(CLIP)
+    worker.order(TEXT)
+    assert said.get(timeout=PATIENCE_S) == ClipStaged(TEXT.key, staging.speech_ms)
+    staging.downloads.set()
+    assert said.get(timeout=PATIENCE_S) == ClipStaged(CLIP.key, CLIP.duration_ms)
+
+
+def test_a_failure_is_an_answer_too_and_the_next_order_is_served() -> None:
+    staging = FakeStaging(unreachable={CLIP.key})
+    worker, said = staging_worker(staging)
+    worker.order(CLIP)
+    assert said.get(timeout=PATIENCE_S) == ClipFailed(CLIP.key, Reason.AUDIO_UNREACHABLE, again=True)
+    staging.unreachable.clear()
+    worker.order(CLIP)
+    assert said.get(timeout=PATIENCE_S) == ClipStaged(CLIP.key, CLIP.duration_ms)
+
+
+def test_a_sweep_waits_its_turn_behind_downloads() -> None:
+    staging = FakeStaging()
+    worker, said = staging_worker(staging)
+    keep = frozenset({CLIP.key})
+    worker.order(Sweep(keep, None))
+    worker.order(CLIP)
+    said.get(timeout=PATIENCE_S)
+    assert staging.swept == [keep]
+
+
+class Busy(FakeStaging):
+    """What is held is under way until it is let go; ``doing`` tells in which order the rest was begun."""
+
+    def __init__(self, *held: str) -> None:
+        super().__init__()
+        self.doing: queue.Queue[str] = queue.Queue()
+        self.held = {ClipKey(key): threading.Event() for key in held}
+        self.at_once: Counter[ClipKey] = Counter()
+
+    def original(self, order: FetchAhead) -> ClipFetched | ClipFailed:
+        self._work(order.key)
+        return super().original(order)
+
+    def clip(self, order: FetchClip) -> ClipStaged | ClipFailed:
+        self._work(order.key)
+        return super().clip(order)
+
+    def text(self, order: SpeakText) -> ClipStaged | ClipFailed:
+        self._work(order.key)
+        return super().text(order)
+
+    def sweep(self, keep: frozenset[ClipKey]) -> None:
+        self._work(ClipKey("sweep"))
+        super().sweep(keep)
+
+    def _work(self, key: ClipKey) -> None:
+        self.at_once[key] += 1
+        assert self.at_once[key] == 1, f"{key} by two at once"
+        self.doing.put(key)
+        if key in self.held:
+            assert self.held[key].wait(PATIENCE_S)
+        self.at_once[key] -= 1
+
+    def begun(self) -> str:
+        return self.doing.get(timeout=PATIENCE_S)
+
+    def let_go(self, key: str) -> None:
+        self.held[ClipKey(key)].set()
+
+
+def words(key: str, *, urgent: bool = False) -> SpeakText:
+    return SpeakText(ClipKey(key), "vi", "Nước đang lên.", urgent)
+
+
+def test_a_warnings_recording_waits_for_no_routine_download() -> None:
+    staging = Busy("notice")
+    worker, said = staging_worker(staging)
+    worker.order(NOTICE)
+    assert staging.begun() == "notice"
+    worker.order(CLIP)
+    worker.order(SIREN)
+    assert said.get(timeout=PATIENCE_S) == ClipStaged(SIREN.key, SIREN.duration_ms)
+    staging.let_go("notice")
+    assert [said.get(timeout=PATIENCE_S) for _ in range(2)] == [
+        ClipFetched(NOTICE.key),
+        ClipStaged(CLIP.key, CLIP.duration_ms),
+    ]
+
+
+def test_a_warnings_words_wait_for_no_timetables_texts() -> None:
+    staging = Busy("text 0")
+    worker, said = staging_worker(staging)
+    for number in range(100):
+        worker.order(words(f"text {number}"))
+    assert staging.begun() == "text 0"
+    worker.order(words("warning", urgent=True))
+    assert said.get(timeout=PATIENCE_S) == ClipStaged(ClipKey("warning"), staging.speech_ms)
+    staging.let_go("text 0")
+    assert [said.get(timeout=PATIENCE_S).key for _ in range(100)] == [f"text {number}" for number in range(100)]
+
+
+def test_a_warning_that_uses_a_routine_sound_that_waits_moves_it_to_the_front_and_it_is_had_once() -> None:
+    staging = Busy("notice")
+    worker, said = staging_worker(staging)
+    worker.order(NOTICE)
+    assert staging.begun() == "notice"
+    worker.order(CLIP)
+    worker.order(replace(CLIP, urgent=True))
+    assert said.get(timeout=PATIENCE_S) == ClipStaged(CLIP.key, CLIP.duration_ms)
+    worker.order(replace(CLIP, key=ClipKey("last")))
+    staging.let_go("notice")
+    assert [said.get(timeout=PATIENCE_S).key for _ in range(2)] == [NOTICE.key, "last"]
+    assert staging.asked.count(CLIP.key) == 1
+
+
+def test_a_routine_order_does_not_put_a_warnings_back_in_the_queue() -> None:
+    staging = Busy("siren")
+    worker, said = staging_worker(staging)
+    worker.order(SIREN)
+    assert staging.begun() == "siren"
+    worker.order(replace(CLIP, urgent=True))
+    worker.order(CLIP)
+    staging.let_go("siren")
+    assert [said.get(timeout=PATIENCE_S).key for _ in range(2)] == [SIREN.key, CLIP.key]
+    worker.order(NOTICE)
+    assert said.get(timeout=PATIENCE_S) == ClipFetched(NOTICE.key)
+    assert staging.asked.count(CLIP.key) == 1
+
+
+def test_a_warning_that_uses_what_is_under_way_gets_that_and_keeps_no_other_warning_waiting() -> None:
+    """The same digest must not be fetched twice at once (``download``)."""
+    staging = Busy("notice")
+    worker, said = staging_worker(staging)
+    worker.order(NOTICE)
+    assert staging.begun() == "notice"
+    worker.order(FetchClip(NOTICE.key, NOTICE.length_bytes, 7_200_000, NOTICE.urls, urgent=True))
+    worker.order(SIREN)
+    assert said.get(timeout=PATIENCE_S) == ClipStaged(SIREN.key, SIREN.duration_ms)
+    staging.let_go("notice")
+    assert [said.get(timeout=PATIENCE_S) for _ in range(2)] == [
+        ClipFetched(NOTICE.key),
+        ClipStaged(NOTICE.key, 7_200_000),
+    ]
+
+
+def test_a_sweep_is_never_beside_a_download_and_nothing_that_came_later_overtakes_it() -> None:
+    """It would take away what has begun since its ``keep`` was drawn up."""
+    staging = Busy("siren", "sweep")
+    worker, said = staging_worker(staging)
+    worker.order(SIREN)
+    assert staging.begun() == "siren"
+    worker.order(Sweep(frozenset(), None))
+    worker.order(CLIP)
+    worker.order(TEXT)
+    assert said.get(timeout=PATIENCE_S) == ClipStaged(TEXT.key, staging.speech_ms)
+    assert staging.begun() == TEXT.key
+    staging.let_go("siren")
+    assert staging.begun() == "sweep"
+    worker.order(replace(SIREN, key=ClipKey("second")))
+    worker.order(replace(TEXT, key=ClipKey("second text")))
+    assert staging.begun() == "second text"
+    staging.let_go("sweep")
+    assert {staging.begun(), staging.begun()} == {CLIP.key, "second"}
+    assert staging.spared == [SIREN.key, "second"]
