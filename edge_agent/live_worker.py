@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import shutil
 import threading
 from pathlib import Path
 
@@ -35,8 +34,11 @@ class LiveWorker:
 
     def __init__(self, folder: Path, rate: int, decoder: LiveDecoder, line: LiveLine) -> None:
         """``folder`` is this worker's alone: what an earlier process left there goes, for nobody writes it any more."""
-        shutil.rmtree(folder, ignore_errors=True)
         self._ring = LiveRing(folder, rate)
+        try:
+            self._ring.empty()
+        except OSError as error:
+            log.error("live sources without a folder error=%s next=looked at again with each source", error)
         self._decoder = decoder
         self._line = line
         self._open: dict[ClipKey, _Source] = {}

@@ -6,10 +6,10 @@ It lies in memory (``run_dir``), never on the card. It is for people: whatever b
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 
+from edge_agent import fresh_file
 from edge_agent.core.units import SECOND_MS, MonoMs
 
 STATUS_MS = 2 * SECOND_MS
@@ -36,7 +36,7 @@ class StatusFile:
             return
         self._shown_at, self.due = now, None
         try:
-            self._write(picture())
+            fresh_file.replace(self._path, picture())
             self._trouble = ""
         except OSError as exc:
             if str(exc) != self._trouble:  # once, not once a second
@@ -49,8 +49,3 @@ class StatusFile:
             self._path.unlink(missing_ok=True)
         except OSError as exc:
             log.error("status not removed error=%s", exc)
-
-    def _write(self, data: bytes) -> None:
-        fresh = self._path.with_suffix(".new")
-        fresh.write_bytes(data)
-        os.replace(fresh, self._path)  # a reader sees the old picture or the new one

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import stat
 import threading
 import time
@@ -27,6 +28,8 @@ from tests.host.content import running_content
 from tests.sync.rigs import host_clock
 
 RATE = 16_000
+STRANGER = 65_534
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a folder away")
 PATIENCE_S = 120
 LINGERS_S = 0.3
 # What must not begin meanwhile would begin in a hundredth of it.
@@ -151,9 +154,56 @@ def test_the_folder_is_the_agents_and_its_group_reads_it(desk: Desk) -> None:
     assert stat.S_IMODE(desk.folder.stat().st_mode) == 0o750
 
 
+def test_the_folder_that_is_the_agents_before_anybody_runs_is_given_away_by_no_start(tmp_path: Path) -> None:
+    """Its name is free for a moment otherwise, in a folder where the device process may write."""
+    folder = tmp_path / "live"
+    folder.mkdir(mode=0o750)
+    (folder / "old.ring").write_bytes(b"sound")
+    made = folder.stat().st_ino
+    Desk(folder)
+    assert (folder.stat().st_ino, list(folder.iterdir())) == (made, [])
+
+
+def by_a_link(folder: Path, journal: Path) -> None:
+    folder.symlink_to(journal.parent)
+
+
+def open_to_others(folder: Path, journal: Path) -> None:
+    del journal
+    folder.mkdir()
+    folder.chmod(0o770)
+
+
+def of_another(folder: Path, journal: Path) -> None:
+    del journal
+    folder.mkdir()
+    os.chown(folder, STRANGER, -1)
+
+
+@pytest.mark.parametrize("lay", [by_a_link, open_to_others, pytest.param(of_another, marks=AS_ROOT)])
+def test_a_folder_that_is_not_the_agents_alone_is_refused_and_nothing_is_written_or_taken_away_there(
+    tmp_path: Path, lay: Callable[[Path, Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    kept, folder = tmp_path / "kept", tmp_path / "live"
+    kept.mkdir()
+    journal = kept / "journal.db"
+    journal.write_bytes(b"thirteen months of records")
+    lay(folder, journal)
+    (folder / f"{A}.new").symlink_to(journal)
+    before = sorted(folder.iterdir())
+    desk = Desk(folder)
+    desk.open(A)
+    soon(lambda: bool(said(caplog, "live source without a ring")))
+    desk.close(A)
+    soon(lambda: not threads())
+    assert (sorted(folder.iterdir()), journal.read_bytes()) == (before, b"thirteen months of records")
+    assert len(said(caplog, "not the agent's alone")) == 2
+
+
 def test_a_ring_that_there_is_no_room_for_is_said_and_ends_nothing(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
+    desk.folder.rmdir()
     desk.folder.write_text("in the way")
     desk.open(A)
     soon(lambda: bool(said(caplog, "live source without a ring")))

@@ -63,6 +63,14 @@ def test_trouble_is_said_once_and_again_after_it_has_passed(tmp_path: Path, capl
     assert caplog.text.count("status not written") == 2
 
 
+def test_the_status_is_never_written_through_a_link_that_the_device_process_laid(tmp_path: Path) -> None:
+    journal = tmp_path / "journal.db"
+    journal.write_bytes(b"thirteen months of records")
+    (tmp_path / "status.new").symlink_to(journal)
+    StatusFile(tmp_path / "status.json").show(T0, lambda: b"one")
+    assert journal.read_bytes() == b"thirteen months of records"
+
+
 def test_it_is_removed_and_nobody_minds_when_it_never_was(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     status = StatusFile(tmp_path / "status.json")
     status.remove()

@@ -18,6 +18,7 @@ PACKAGE = "edge_agent"
 # Every part of the package stands on one floor and may import only lower ones and itself. A new part needs a line here.
 FLOORS = {
     "toml": 0,
+    "fresh_file": 0,
     "core": 1,
     "ntp": 1,
     "spoken": 1,

@@ -13,7 +13,9 @@ on a file system in memory (the runtime directory): 96 kB a second would wear ou
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import struct
 import time
 import zlib
@@ -22,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from edge_agent import fresh_file
 from edge_agent.audio.clip import FRAME_BYTES, checked
 from edge_agent.audio.live import BLOCK_MS as BLOCK_MS
 from edge_agent.audio.live import OLDEST_MS, TARGET_MS
@@ -31,6 +34,7 @@ from edge_agent.core.units import SECOND_MS, ClipKey
 BLOCKS = 300
 # Half a minute: the longest buffer, and room for a source that sends its first seconds at once. 2.9 MB at 48 kHz.
 HEAD = struct.Struct("<QII")
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 TIMES = 1 << 32
 # Boot time in ms begins anew after 49 days; ages are told by what is left of the difference.
 
@@ -49,14 +53,28 @@ class LiveRing:
         self._rate = rate
         self._now_ms = now_ms
 
+    def empty(self) -> None:
+        """Take away what an earlier process left. The folder stays: its name would be free for whoever may take it."""
+        self._make_folder()
+        for left in self._folder.iterdir():
+            left.unlink()
+
     def writer(self, key: ClipKey) -> RingWriter:
         """A new, empty ring in place of any that is there. OSError where there is no room."""
-        self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        self._make_folder()
         return RingWriter(self._path(key), self._rate, self._now_ms)
 
     def reader(self, key: ClipKey) -> RingReader:
         """Reads the ring that lies there, now or later."""
         return RingReader(self._path(key), self._rate, self._now_ms)
+
+    def _make_folder(self) -> None:
+        """OSError where what lies there is not ours: what we write would go where somebody else likes."""
+        self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        found = self._folder.lstat()
+        ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & OTHERS_WRITE
+        if not ours:
+            raise PermissionError(errno.EPERM, "not the agent's alone", str(self._folder))
 
     def _path(self, key: ClipKey) -> Path:
         return self._folder / f"{checked(key)}.ring"
@@ -73,7 +91,7 @@ class RingWriter:
         self._waiting = bytearray()
         self._number = 0
         fresh = path.with_suffix(".new")
-        self._file = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+        self._file = fresh_file.begin(fresh, 0o640)
         try:
             # Now, not in the middle of a programme: a ring that was begun has all the memory that it needs.
             os.posix_fallocate(self._file, 0, _ring_bytes(rate))

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 
+from edge_agent import fresh_file
 from edge_agent.config import Config
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.events import Connected, Event
@@ -40,10 +40,8 @@ class CertificateNote:
         own = trouble_of_own(self._certificate, self._clock(), trouble)
         if own is not trouble:
             log.warning("detail=%s", own)
-        fresh = self._file.with_suffix(".new")
         try:
-            fresh.write_text(json.dumps({"kind": own.kind, "what": own.what}), "utf-8")
-            os.replace(fresh, self._file)
+            fresh_file.replace(self._file, json.dumps({"kind": own.kind, "what": own.what}).encode())
         except OSError as error:
             log.error("certificate trouble not noted error=%s", error)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from edge_agent import fresh_file
+
 OWNER_ONLY = 0o600
 GROUP_READS = 0o640
 EVERYBODY_READS = 0o644
@@ -21,9 +23,9 @@ def make_folder(folder: Path, owner: tuple[int, int] | None = None) -> None:
 def write_durably(path: Path, content: bytes, mode: int = OWNER_ONLY, owner: tuple[int, int] | None = None) -> None:
     """Replace ``path`` by ``content``: temporary file with its final mode, fsync, rename, fsync of the directory."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    descriptor = fresh_file.begin(beside, mode)
     with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, mode)  # a leftover of a crash keeps its old mode, and the umask takes bits away
+        os.fchmod(descriptor, mode)  # the umask takes bits away
         if owner is not None:
             os.fchown(descriptor, *owner)
         file.write(content)

@@ -57,6 +57,14 @@ def test_a_refusal_that_nothing_here_explains_is_told_as_the_broker_said_it(note
     assert noted(REFUSED, NOW) == (REFUSED, 0)
 
 
+def test_the_note_is_never_written_through_a_link_that_the_device_process_laid(noted, tmp_path: Path) -> None:
+    key = tmp_path / "station.key.pem"
+    key.write_text("the station's key")
+    (tmp_path / "note.new").symlink_to(key)
+    assert noted(REFUSED, NOW) == (REFUSED, 0)
+    assert key.read_text() == "the station's key"
+
+
 def test_a_lost_signal_leaves_no_note(noted) -> None:
     assert noted(None, NOW) == (None, 0)
 
