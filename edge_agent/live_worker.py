@@ -1,7 +1,7 @@
 """The threads that relay live sources: one for each that is open, from its address to its ring. They post nothing.
 
-Decides how many may be open at once, and that a ring is never written by two. Whether anybody hears it the device
-process knows, which reads the ring and plays something else when it is empty.
+Decides how many may be open at once, which is next when one closes, and that a ring is never written by two. Whether
+anybody hears it the device process knows, which reads the ring and plays something else when it is empty.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ class LiveWorker:
         self._line = line
         self._open: dict[ClipKey, _Source] = {}
         self._ending: dict[ClipKey, _Source] = {}
+        self._refused: dict[ClipKey, OpenLive] = {}
+        # Nobody orders them again; each is closed when its programme ends, so they are no more than the programmes.
 
     def order(self, order: OpenLive | CloseLive) -> None:
         """See ``LiveSources``."""
@@ -53,11 +55,12 @@ class LiveWorker:
                 self._close(order.key)
 
     def _begin(self, order: OpenLive) -> None:
-        if order.key in self._open:
+        if order.key in self._open or order.key in self._refused:
             return
         if len(self._open) >= OPEN_MAX:
+            self._refused[order.key] = order
             log.error(
-                "live source refused key=%s why=%d are open next=what stands in for it is heard, or silence",
+                "live source refused key=%s why=%d are open next=what stands in for it is heard, until one closes",
                 *(order.key[:KEY_CHARS], len(self._open)),
             )
             return
@@ -66,10 +69,14 @@ class LiveWorker:
         source.start(self._ending.pop(order.key, None))
 
     def _close(self, key: ClipKey) -> None:
+        self._refused.pop(key, None)
         source = self._open.pop(key, None)
-        if source is not None:
-            source.close()
-            self._ending[key] = source
+        if source is None:
+            return
+        source.close()
+        self._ending[key] = source
+        if self._refused:
+            self._begin(self._refused.pop(next(iter(self._refused))))
 
 
 class _Source:

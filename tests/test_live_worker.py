@@ -33,7 +33,7 @@ AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a fol
 PATIENCE_S = 120
 LINGERS_S = 0.3
 # What must not begin meanwhile would begin in a hundredth of it.
-A, B, C = (ClipKey(letter * 64) for letter in "abc")
+A, B, C, D = (ClipKey(letter * 64) for letter in "abcd")
 BLOCK = bytes(2 * RATE * BLOCK_MS // SECOND_MS)
 
 
@@ -80,7 +80,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     desk = Desk(tmp_path / "live")
     yield desk
     desk.line.may_end.set()
-    desk.close(A, B, C)
+    desk.close(A, B, C, D)
     soon(lambda: not threads())
 
 
@@ -117,12 +117,31 @@ def test_closing_takes_thread_and_ring_away(desk: Desk) -> None:
 
 def test_a_source_too_many_is_refused_by_name_and_harms_none(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     assert OPEN_MAX == 2
-    desk.open(A, B, C)
+    desk.open(A, B, C, C)
     soon(lambda: desk.began() == ["a", "b"])
     assert len(said(caplog, f"live source refused key={C[:12]} why=2 are open")) == 1
+    assert len(threads()) == 2
+
+
+def test_a_refused_source_is_opened_when_another_closes_and_the_first_refused_first(desk: Desk) -> None:
+    """Its programme may last for another hour, and nobody orders it again."""
+    desk.open(A, B, D, C)
+    soon(lambda: desk.began() == ["a", "b"])
     desk.close(A)
-    desk.open(C)
-    soon(lambda: desk.began() == ["a", "b", "c"])
+    soon(lambda: desk.began() == ["a", "b", "d"])
+    desk.close(B)
+    soon(lambda: desk.began() == ["a", "b", "c", "d"])
+    soon(lambda: len(threads()) == OPEN_MAX)
+
+
+def test_a_refused_source_that_was_closed_meanwhile_is_not_opened_any_more(desk: Desk) -> None:
+    desk.open(A, B, C, D)
+    desk.close(C)
+    desk.close(A)
+    soon(lambda: desk.began() == ["a", "b", "d"])
+    desk.close(B, D)
+    soon(lambda: not threads())
+    assert desk.began() == ["a", "b", "d"]
 
 
 def test_a_ring_is_never_written_by_two(desk: Desk) -> None:
