@@ -15,10 +15,14 @@ from edge_agent.core.units import MonoMs
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """``remind`` is called every ``every_ms``, from a thread of its own: it must only post."""
+    """``remind`` is called every ``every_ms``, from a thread of its own: it must only post.
+
+    ``first_ms``: so long after the start for the first time, where a whole span may be more than a process lives.
+    """
 
     remind: Callable[[], None]
     every_ms: int
+    first_ms: int | None = None
 
 
 class Housekeeping:
@@ -28,10 +32,11 @@ class Housekeeping:
         self._chores = tuple(chores)
         self._clock = clock
         now = clock()
-        self._due = [MonoMs(now + chore.every_ms) for chore in self._chores]
+        firsts = (chore.every_ms if chore.first_ms is None else chore.first_ms for chore in self._chores)
+        self._due = [MonoMs(now + first) for first in firsts]
 
     def start(self) -> None:
-        """Begin; the first reminder of each comes after its first span."""
+        """Begin; nothing is due at once."""
         threading.Thread(target=self._run, name="housekeeping", daemon=True).start()
 
     def turn(self) -> int:

@@ -11,11 +11,12 @@ BOOT = 77_000
 class House:
     """``done`` is what was reminded of, and when."""
 
-    def __init__(self, **every_ms: int) -> None:
+    def __init__(self, first_ms: int | None = None, **every_ms: int) -> None:
         self.now = MonoMs(BOOT)
         self.done: list[tuple[str, int]] = []
         chores = [
-            Chore(lambda name=name: self.done.append((name, self.now - BOOT)), ms) for name, ms in every_ms.items()
+            Chore(lambda name=name: self.done.append((name, self.now - BOOT)), ms, first_ms)
+            for name, ms in every_ms.items()
         ]
         self.keeping = Housekeeping(chores, lambda: self.now)
 
@@ -35,6 +36,12 @@ def test_nothing_is_due_at_once() -> None:
     house = House(heartbeat=300)
     assert house.keeping.turn() == 300
     assert house.done == []
+
+
+def test_what_may_not_wait_a_whole_span_comes_sooner_the_first_time_and_then_after_each_span() -> None:
+    house = House(first_ms=50, sweep=700)
+    house.live(1_500)
+    assert house.done == [("sweep", 50), ("sweep", 750), ("sweep", 1_450)]
 
 
 def test_a_machine_that_stood_still_catches_up_once() -> None:

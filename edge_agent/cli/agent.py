@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+from collections.abc import Callable
 from functools import partial
 
 from edge_agent import __version__, host
@@ -21,7 +22,7 @@ from edge_agent.cli.process import die_with_any_thread, log_to_stderr, on_stop
 from edge_agent.clock import StationClock, boot_ms
 from edge_agent.config import Config, Ntp
 from edge_agent.core.trust_standing import TrustStanding
-from edge_agent.core.units import HOUR_MS, SECOND_MS, MonoMs
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, MonoMs
 from edge_agent.host import HostReader
 from edge_agent.housekeeping import Chore, Housekeeping
 from edge_agent.identity.installing import unfinished
@@ -54,9 +55,12 @@ CORE_MS_MAX = 5 * SECOND_MS
 # The core steps at least every two seconds (runtime.LOOP_MS_MAX); systemd restarts after ten without a sign.
 HELLO_MS = 6 * HOUR_MS
 SWEEP_MS = 24 * HOUR_MS
+FIRST_SWEEP_MS = 10 * MINUTE_MS
+# Where mains are switched off every night, no process sees its second day. Not sooner: welcome and manifests come
+# first, and what they name is kept.
 RENEWAL_MS = 6 * HOUR_MS
-# Freshness is proven again this often (protocol); the cache is swept daily. A renewal that fails at the first look has
-# a thousand more before the certificate ends.
+# Freshness is proven again this often (protocol). A renewal that fails at the first look has a thousand more before the
+# certificate ends.
 SOFTWARE = f"edge-agent {__version__}"
 EXIT_SETUP = 2
 
@@ -175,16 +179,20 @@ def _sign(signer: Signer, kind: str, payload: bytes) -> bytes:
 
 def _ready(notifier: Notifier, inbox: Inbox, heartbeat_s: int, renewer: Renewer, stager: Stager) -> None:
     notifier.ready()
-    chores = (
-        Chore(inbox.heartbeat_due, heartbeat_s * SECOND_MS),
-        Chore(inbox.hello_due, HELLO_MS),
-        Chore(inbox.sweep_due, SWEEP_MS),
-        Chore(renewer.remind, RENEWAL_MS),
-    )
     renewer.start()
-    Housekeeping(chores, boot_ms).start()
+    Housekeeping(chores(inbox, heartbeat_s, renewer.remind), boot_ms).start()
     make_stems_ready(stager)
     settle()
+
+
+def chores(inbox: Inbox, heartbeat_s: int, renew: Callable[[], None]) -> tuple[Chore, ...]:
+    """What the agent is reminded of, and how often."""
+    return (
+        Chore(inbox.heartbeat_due, heartbeat_s * SECOND_MS),
+        Chore(inbox.hello_due, HELLO_MS),
+        Chore(inbox.sweep_due, SWEEP_MS, FIRST_SWEEP_MS),
+        Chore(renew, RENEWAL_MS),
+    )
 
 
 def make_stems_ready(stager: Stager) -> None:

@@ -16,9 +16,12 @@ from edge_agent.cli import agent, paths
 from edge_agent.clock import boot_ms, kernel_boot_id, system_utc_ms
 from edge_agent.config import Config
 from edge_agent.core.clock_trust import ClockSource, KeptTime
+from edge_agent.core.events import HeartbeatDue, SweepDue
 from edge_agent.core.trust_standing import NOTHING_STANDS, TrustHead, TrustStanding
-from edge_agent.core.units import MonoMs, UtcMs
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, MonoMs, UtcMs
+from edge_agent.housekeeping import Housekeeping
 from edge_agent.journal.port import Contents
+from edge_agent.runtime import Inbox
 from tests.cli.stations import make_station
 
 NOON = UtcMs(1_790_830_800_000)
@@ -51,6 +54,30 @@ def test_recorded_stems_are_made_ready_once_the_station_is_up(tmp_path: Path, mo
     assert prepared.empty()
     agent.make_stems_ready(replace(voice.plain, voice=voice))
     assert prepared.get(timeout=60) == "stems"
+
+
+def reminded_in(life_ms: int) -> list[tuple[type, int]]:
+    """What a process that lives so long is reminded of, but its heartbeats, and when."""
+    inbox, now, seen = Inbox(), 0, list[tuple[type, int]]()
+    house = Housekeeping(agent.chores(inbox, 300, lambda: None), lambda: MonoMs(now))
+    while now <= life_ms:
+        wait_ms = house.turn()
+        while (event := inbox.wait(0)) is not None:
+            seen.append((type(event), now))
+        now += wait_ms
+    return [(kind, at) for kind, at in seen if kind is not HeartbeatDue]
+
+
+def test_a_station_that_is_switched_off_every_night_is_swept_every_day() -> None:
+    """Its originals have no quota: never swept, a card of 8 GB is full within the year."""
+    swept = [at for kind, at in reminded_in(HOUR_MS) if kind is SweepDue]
+    assert len(swept) == 1
+    assert swept[0] > MINUTE_MS, "the first minute is for the welcome, and for what was missed"
+
+
+def test_a_station_that_is_never_switched_off_is_swept_daily() -> None:
+    first, *others = [at for kind, at in reminded_in(72 * HOUR_MS) if kind is SweepDue]
+    assert others == [first + 24 * HOUR_MS, first + 48 * HOUR_MS]
 
 
 def test_the_clock_goes_on_from_what_the_journal_has_kept_of_this_boot(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 HEARTBEAT_MS = 5 * MINUTE_MS
 HELLO_MS = 6 * HOUR_MS
 SWEEP_MS = 24 * HOUR_MS
+FIRST_SWEEP_MS = 10 * MINUTE_MS
 # The housekeeping of cli.agent, by its own numbers.
 
 STATION = makers.signer("station")
@@ -92,8 +93,9 @@ class Agent(Runtime):
         self.take(replace(again, seed=f"{self._world.mono:032x}"))
         self._ports.device.start()
         self._ports.session.start()
-        for every_ms, event in ((HEARTBEAT_MS, HeartbeatDue), (HELLO_MS, HelloDue), (SWEEP_MS, SweepDue)):
-            self._every(every_ms, event)
+        for every_ms, event in ((HEARTBEAT_MS, HeartbeatDue), (HELLO_MS, HelloDue)):
+            self._every(every_ms, event, every_ms)
+        self._every(SWEEP_MS, SweepDue, FIRST_SWEEP_MS)
 
     def post(self, event: Event, ms: int) -> None:
         """An event that arrives later, if the process still lives then."""
@@ -177,13 +179,13 @@ class Agent(Runtime):
         self._goodbye()
         self._world.agent_left()
 
-    def _every(self, ms: int, event: type[Event]) -> None:
+    def _every(self, ms: int, event: type[Event], first_ms: int) -> None:
         def due() -> None:
             if self.alive:
                 self.take(event())
                 self._world.after(ms, due)
 
-        self._world.after(ms, due)
+        self._world.after(first_ms, due)
 
     def _ports(self, journal: FakeJournal) -> Ports:
         world = self._world
