@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from edge_agent.audio.speech import speech_ms_max
 from edge_agent.audio.staging import Stager
 from edge_agent.core.clock_trust import KeptTime
 from edge_agent.core.effects import (
@@ -42,6 +43,7 @@ from edge_agent.core.events import (
     RecordSaved,
 )
 from edge_agent.core.units import ClipKey, JobId, UtcMs
+from edge_agent.free_space import FETCH_FREE_BYTES_MIN
 from edge_agent.journal.port import Journal, JournalError, StoredRecord
 from edge_agent.sync.port import Fetcher, FetchFailed
 
@@ -291,6 +293,8 @@ class FetchAndStage:
         self._signals = threading.Lock()  # held by whoever makes them: all threads look after them
         self._lock = threading.Lock()
         self._spared: frozenset[ClipKey] = frozenset()
+        self._kept: dict[tuple[type, bool], frozenset[ClipKey]] = {}
+        # By the order that each thread took last: one that has waited does not know what others made ready since.
 
     def original(self, order: FetchAhead) -> ClipFetched | ClipFailed:
         """Fetch the signed original unless it is here; no sound is made of it."""
@@ -301,20 +305,23 @@ class FetchAndStage:
 
     def clip(self, order: FetchClip) -> ClipStaged | ClipFailed:
         """What lies staged and is whole, by itself; else of the signed original, fetched unless that is here."""
+        self._keep(order)
         self._look_after_signals()
         with contextlib.suppress(OSError):  # staging it will name that
             staged = self._stager.lying(order.key)
             if staged is not None:
                 return staged
+        self._make_room(order.key, order.duration_ms, lambda: self._clip_lacks_bytes(order))
         fetched = self._fetcher.fetch(order.key, order.length_bytes, order.urls)
         if isinstance(fetched, FetchFailed):
             return ClipFailed(order.key, fetched.reason, fetched.again, fetched.detail)
-        self._make_room(order)
         return self._stager.stage_clip(order.key, fetched.path, order.duration_ms)
 
     def text(self, order: SpeakText) -> ClipStaged | ClipFailed:
         """Speak."""
+        self._keep(order)
         self._look_after_signals()
+        self._make_room(order.key, speech_ms_max(order.text), lambda: self._stager.text_lacks_bytes(order.text))
         return self._stager.stage_text(order.key, order.language, order.text)
 
     def spare(self, key: ClipKey) -> None:
@@ -348,16 +355,28 @@ class FetchAndStage:
             names = " ".join(f"{one.key}={one.reason}" for one in failed)
             log.error("signals not made %s detail=%s next=left out, tried again soon", names, failed[0].detail)
 
-    def _make_room(self, order: FetchClip) -> None:
-        """What the core has let go lies here as long as there is room for it."""
-        needed = self._stager.bytes_of(order.duration_ms)
+    def _keep(self, order: FetchClip | SpeakText) -> None:
+        with self._lock:
+            self._kept[type(order), order.urgent] = order.keep | {order.key}
+
+    def _clip_lacks_bytes(self, order: FetchClip) -> int:
+        """On the disk, to be made ready, and to be fetched before: an original that lies here may be a bad one."""
+        to_fetch = FETCH_FREE_BYTES_MIN + order.length_bytes - self._stager.store.free_bytes()
+        return max(self._stager.clip_lacks_bytes(order.duration_ms), to_fetch)
+
+    def _make_room(self, key: ClipKey, length_ms: int, lacking_bytes: Callable[[], int]) -> None:
+        """What the core has let go lies here as long as there is room for it, in its quota and on the disk."""
+        store = self._stager.store
+        with self._lock:
+            keep = {*self._spared}.union(*self._kept.values())
         try:
-            gone = self._stager.store.evict_to(self._bytes_max - needed, {order.key, *order.keep, *self._spared})
+            quota = self._bytes_max - self._stager.bytes_of(length_ms)
+            gone = store.evict_to(min(quota, sum(store.sizes().values()) - lacking_bytes()), keep)
         except OSError as exc:
             log.error("no room made error=%s next=staging all the same", exc)
         else:
             if gone:
-                log.info("room made for=%s gone=%s", order.key[:12], ",".join(key[:12] for key in gone))
+                log.info("room made for=%s gone=%s", key[:12], ",".join(key[:12] for key in gone))
 
 
 class Aside:

@@ -103,7 +103,7 @@ class Busy(FakeStaging):
 
 
 def words(key: str, *, urgent: bool = False) -> SpeakText:
-    return SpeakText(ClipKey(key), "vi", "Nước đang lên.", urgent)
+    return SpeakText(ClipKey(key), "vi", "Nước đang lên.", urgent=urgent)
 
 
 def test_a_warnings_recording_waits_for_no_routine_download() -> None:

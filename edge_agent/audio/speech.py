@@ -27,6 +27,8 @@ WORDS_PER_MINUTE = 150
 # The voice's own 175 runs together under the echo of horns; not tried on a street yet.
 SPEECH_MS_MAX = 15 * 60 * 1_000
 # 2,000 characters of plain text take three minutes [measured]; numbers stretch it.
+SPEECH_LEAST_MS = 30 * 1_000
+# The longest recorded stem, whatever few words it says.
 WAV_BYTES_MAX = 22_050 * 2 * SPEECH_MS_MAX // 1_000
 TEXT_CHARS_MAX = 2_000
 DATA_BYTES_MAX = 64 * 1_024 * 1_024
@@ -85,6 +87,11 @@ class EspeakVoice:
     def voice_for(self, language: str) -> str | None:
         """The voice for a language tag; its region makes no difference."""
         return {"vi": self.vietnamese, "en": VOICE_EN}.get(language.split("-")[0].lower())
+
+
+def speech_ms_max(text: str) -> int:
+    """How long a text may take, as far as its length tells: the longest one's share for each character."""
+    return min(SPEECH_LEAST_MS + len(text) * SPEECH_MS_MAX // TEXT_CHARS_MAX, SPEECH_MS_MAX)
 
 
 def stamp_of(*parts: str) -> str:

@@ -20,14 +20,12 @@ from edge_agent.audio import signals
 from edge_agent.audio.confined import Trouble
 from edge_agent.audio.decoder import Decoder, Sink
 from edge_agent.audio.pcm_store import FRAME_BYTES, ClipUnusable, PcmStore, PcmWriter, duration_ms
-from edge_agent.audio.speech import SPEECH_MS_MAX, Voice
+from edge_agent.audio.speech import SPEECH_MS_MAX, Voice, speech_ms_max
 from edge_agent.core.events import ClipFailed, ClipStaged
 from edge_agent.core.programme import DURATION_TOLERANCE_MS, SIGNAL_MS
 from edge_agent.core.reasons import Reason, of_disk
 from edge_agent.core.units import SECOND_MS, ClipKey
-
-FREE_BYTES_MIN = 256 * 1_024 * 1_024
-# Left to the journal, which must never be stopped by sound.
+from edge_agent.free_space import CLIP_FREE_BYTES_MIN, TEXT_FREE_BYTES_MIN
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +86,19 @@ class Stager:
         """What a clip of that length takes on the disk."""
         return length_ms * self.rate // SECOND_MS * FRAME_BYTES
 
+    def clip_lacks_bytes(self, signed_ms: int) -> int:
+        """How much must go from the disk before a recording so long may be staged; nothing where it is below 1."""
+        return self._lacking(signed_ms + DURATION_TOLERANCE_MS, CLIP_FREE_BYTES_MIN)
+
+    def text_lacks_bytes(self, text: str) -> int:
+        """The same for a text. What takes longer than its letters let expect is not cut: the disk may say no to it."""
+        return self._lacking(speech_ms_max(text), TEXT_FREE_BYTES_MIN)
+
+    def _lacking(self, length_ms: int, left_bytes: int) -> int:
+        # Twice: what was decoded lies there until it has the loudness that it is kept with (``loudness``), and what was
+        # spoken until it is decoded.
+        return left_bytes + 2 * self.bytes_of(length_ms) - self.store.free_bytes()
+
     def _unless_staged(self, key: ClipKey, stage: Callable[[], Staged], stamp: str = "") -> Staged:
         """What lies there, or else what ``stage`` makes; the disk's own refusals get a name."""
         try:
@@ -103,7 +114,8 @@ class Stager:
             return ClipFailed(key, Reason.AUDIO_UNREACHABLE, again=True, detail="the fetched file is gone")
         ms_max = signed_ms + DURATION_TOLERANCE_MS
         with source:
-            return self._store(key, ms_max, lambda into: self._decode(key, source, into, ms_max))
+            lacking_bytes = self.clip_lacks_bytes(signed_ms)
+            return self._store(key, lacking_bytes, lambda into: self._decode(key, source, into, ms_max))
 
     def _decode(self, key: ClipKey, source: FileIO, into: PcmWriter, ms_max: int) -> Trouble | None:
         """Only signed bytes may reach the decoder, and only they may have reached it when its sound is kept."""
@@ -113,7 +125,7 @@ class Stager:
         return trouble or (_ALTERED if _sha256(source) != key else None)
 
     def _speak(self, key: ClipKey, language: str, text: str, stamp: str) -> Staged:
-        return self._store(key, SPEECH_MS_MAX, lambda into: self.say(language, text, into), stamp)
+        return self._store(key, self.text_lacks_bytes(text), lambda into: self.say(language, text, into), stamp)
 
     def _render(self, key: ClipKey) -> Staged:
         with self.store.writer(key, self.rate, pinned=True) as writer:
@@ -122,12 +134,11 @@ class Stager:
         log.info("signal made key=%s", key)
         return staged
 
-    def _store(self, key: ClipKey, ms_max: int, fill: Fill, stamp: str = "") -> Staged:
+    def _store(self, key: ClipKey, lacking_bytes: int, fill: Fill, stamp: str = "") -> Staged:
         """Write what ``fill`` feeds, all of it or nothing."""
-        # Twice: what was decoded lies there until it has the loudness that it is kept with (``loudness``).
-        room = self.store.free_bytes() - 2 * self.bytes_of(ms_max)
-        if room < FREE_BYTES_MIN:
-            return ClipFailed(key, Reason.CACHE_FULL, again=True, detail=f"{room} bytes would be left free")
+        if lacking_bytes > 0:
+            detail = f"{lacking_bytes} bytes too few on the disk"
+            return ClipFailed(key, Reason.CACHE_FULL, again=True, detail=detail)
         with self.store.writer(key, self.rate, stamp=stamp) as writer:
             trouble = fill(writer)
             if trouble:

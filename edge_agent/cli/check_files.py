@@ -25,6 +25,7 @@ from edge_agent.config import Config
 from edge_agent.console.words import Text
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.units import UtcMs
+from edge_agent.free_space import FETCH_FREE_BYTES_MIN
 from edge_agent.identity.certificate import read_certificate, trouble_by_clock
 from edge_agent.identity.installing import pending, unfinished
 from edge_agent.identity.token_keys import signing_key as signing_key_at
@@ -39,8 +40,6 @@ from edge_agent.trust.keys import UnusableKey
 from edge_agent.trust.strict_json import WireError
 
 MEGABYTE = 1_000_000
-FREE_BYTES_MIN = 350 * MEGABYTE
-# An hour of staged sound: 48,000 frames a second of 2 bytes.
 PEM_BYTES_MAX = 1_000_000
 # A bundle of every public authority of the world has 220 kB.
 SHOWN_KEYID_CHARS = 16
@@ -132,7 +131,7 @@ def certificates(config: Config, now: Now) -> Iterator[Finding]:
 
 def folders(config: Config) -> Iterator[Finding]:
     """What both processes write into."""
-    yield folder_usable(STATE, config.paths.state_dir, FREE_BYTES_MIN)
+    yield folder_usable(STATE, config.paths.state_dir, FETCH_FREE_BYTES_MIN)
     yield folder_usable(RUN, config.paths.run_dir, 0)
 
 

@@ -132,6 +132,9 @@ def failed(turn: Turn, event: ClipFailed) -> None:
         detail=event.detail,
         next_try_s=pause_ms // SECOND_MS,
     )
+    if event.reason is Reason.CACHE_FULL and tries == 1:
+        # Not at each try: what no order needs any more has gone by then, but for what the daily sweep finds.
+        sweep(turn)
 
 
 def lost(turn: Turn, job: Job) -> None:
@@ -216,7 +219,7 @@ def _warns(job: Job) -> bool:
 def _request(state: State, item: StagedItem, urgent: bool) -> Effect:
     if isinstance(item, ClipItem):
         return FetchClip(item.digest, item.length_bytes, _signed_ms(state, item), item.urls, kept(state), urgent)
-    return SpeakText(item_key(item), item.language, item.text, urgent)
+    return SpeakText(item_key(item), item.language, item.text, kept(state), urgent)
 
 
 def _length_ms(state: State, item: StagedItem, clip: Clip) -> int:

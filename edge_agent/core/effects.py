@@ -124,11 +124,12 @@ class KeepManifest:
 
 @dataclass(frozen=True, slots=True)
 class SpeakText:
-    """Render words to staged sound. Answered by ClipStaged or ClipFailed."""
+    """Render words to staged sound, making room as ``FetchClip`` does. Answered by ClipStaged or ClipFailed."""
 
     key: ClipKey
     language: str
     text: str
+    keep: frozenset[ClipKey] = frozenset()
     urgent: bool = False
 
 

@@ -25,12 +25,11 @@ from pathlib import Path
 
 from edge_agent.core.reasons import Reason, of_disk
 from edge_agent.core.units import ClipKey
+from edge_agent.free_space import FETCH_FREE_BYTES_MIN
 from edge_agent.sync.https import HTTPS_TROUBLE, PATIENCE, Patience, Trust, get, one_line, words_of
 from edge_agent.sync.port import Fetched, FetchFailed
 
 BLOCK_BYTES = 64 * 1024
-FREE_BYTES_MIN = 64 * 1024 * 1024
-# Left for the journal, which must never be the one that finds the disk full: 13 months of records are about 40 MB.
 RESUMES_MAX = 5
 # A link that drops every minute still gets a bulletin through in one call; what it cannot, the caller's next try gets.
 PART = ".part"
@@ -61,7 +60,7 @@ class HttpsFetcher:
     """A ``sync.port.Fetcher``: the cache of signed originals in ``root``, each named by its digest."""
 
     def __init__(
-        self, root: Path, trust: Trust, patience: Patience = PATIENCE, free_bytes_min: int = FREE_BYTES_MIN
+        self, root: Path, trust: Trust, patience: Patience = PATIENCE, free_bytes_min: int = FETCH_FREE_BYTES_MIN
     ) -> None:
         self._root = root
         self._trust = trust

@@ -12,11 +12,13 @@ import termios
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives import serialization as form
 
 from edge_agent.cli import check_files, check_talk
+from edge_agent.free_space import FETCH_FREE_BYTES_MIN
 from edge_agent.headend.pki import create_authority, issue_client
 from edge_agent.identity.installing import pending
 from tests.cli.findings import (
@@ -187,6 +189,15 @@ def test_folders_that_are_missing_or_full(shared: StationRig, tmp_path: Path) ->
     full = check_files.folder_usable(check_files.STATE, tmp_path, free_bytes_min=2**62)
     assert_fault(full, "MB free", "make room")
     assert list(tmp_path.iterdir()) == [], "looking leaves nothing behind"
+
+
+@pytest.mark.parametrize("free_bytes", [FETCH_FREE_BYTES_MIN - 1, FETCH_FREE_BYTES_MIN])
+def test_a_card_that_would_take_no_more_recordings_is_not_called_well(
+    shared: StationRig, monkeypatch: pytest.MonkeyPatch, free_bytes: int
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free_bytes))
+    state, _ = check_files.folders(shared.config)
+    assert state.fault is (free_bytes < FETCH_FREE_BYTES_MIN)
 
 
 def test_a_folder_that_cannot_be_written(shared: StationRig) -> None:

@@ -149,7 +149,34 @@ def test_a_rehearsals_own_words_that_are_found_altered_are_spoken_again() -> Non
     bench.send(ClipStaged(WORDS, 1_500))
     turn = Turn(bench.state, bench.now)
     clips.lost(turn, job)
-    assert turn.effects == [fx.SpeakText(WORDS, "vi", "Đây là phát thử.")]
+    assert turn.effects == [fx.SpeakText(WORDS, "vi", "Đây là phát thử.", frozenset(turn.state.clips))]
+
+
+def test_a_warning_is_spoken_with_what_must_not_go_for_it() -> None:
+    bench = Bench().boot()
+    bench.at(600, job_id="soon")
+    bench.order(**{"class": "emergency"})
+    (fetch,), (speak,) = bench.every(fx.FetchClip), bench.every(fx.SpeakText)
+    assert speak.keep == {fetch.key, speak.key}
+
+
+def test_a_card_that_is_found_full_is_swept_at_once_and_not_again_at_each_try() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.SpeakText)
+    bench.order(**{"class": "emergency"})
+    (speak,) = bench.every(fx.SpeakText)
+    for _ in range(3):
+        bench.send(ClipFailed(speak.key, Reason.CACHE_FULL, again=True))
+    (swept,) = bench.every(fx.Sweep)
+    assert swept.keep == {speak.key}
+
+
+def test_sound_that_cannot_be_had_for_another_reason_sweeps_nothing() -> None:
+    bench = Bench().boot()
+    bench.deaf.add(fx.SpeakText)
+    bench.order(**{"class": "emergency"})
+    bench.send(ClipFailed(bench.every(fx.SpeakText)[0].key, Reason.NO_VOICE, again=True))
+    assert bench.every(fx.Sweep) == []
 
 
 def test_what_failed_for_one_job_is_asked_for_at_once_by_an_urgent_one() -> None:
