@@ -4,7 +4,7 @@ Decides where clips lie, the format of a clip's two files, and that no block is 
 writes; ``pcm_store`` does.
 
     pcm/KEY.pcm, pcm/KEY.blocks   a clip
-    pinned/…                      the same for what must never be evicted: the emergency set
+    pinned/…                      the same for what must never be evicted: the emergency set, recorded stems
 
     KEY.pcm      mono, 16-bit little-endian, at the card's rate
     KEY.blocks   "RATE FRAMES" or "RATE FRAMES STAMP", one SHA-256 (hex) for each 64 KiB of sound, and the SHA-256 of

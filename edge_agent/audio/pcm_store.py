@@ -73,7 +73,8 @@ class PcmStore(Shelf):
 
         ``stamp`` is kept with it: who made this sound of what has this key.
         """
-        folder = self._pinned if pinned else self._evictable
+        # What lies pinned stays so: written elsewhere, it would be hidden by its older copy, which may be rotten.
+        folder = self._pinned if pinned or self.is_pinned(key) else self._evictable
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         return PcmWriter(folder, key, rate, stamp)
 
@@ -94,6 +95,18 @@ class PcmStore(Shelf):
         """
         with contextlib.suppress(OSError):
             os.utime(self._evictable / f"{checked(key)}.blocks")
+
+    def is_pinned(self, key: ClipKey) -> bool:
+        """Whether it lies where nothing is evicted."""
+        return (self._pinned / f"{checked(key)}.blocks").exists()
+
+    def pinned(self) -> set[ClipKey]:
+        """All that does."""
+        return {ClipKey(blocks.stem) for blocks in self._pinned.glob("*.blocks")}
+
+    def unpin(self, key: ClipKey) -> None:
+        """Forget a pinned clip, as ``remove`` does."""
+        _unlink_clip(self._pinned, key)
 
     def sizes(self) -> dict[ClipKey, int]:
         """Bytes of sound of every evictable clip, longest unused first."""

@@ -46,9 +46,13 @@ class Stager:
     rate: int
     spoken: Decoder | None = None
 
-    def stage_clip(self, key: ClipKey, original: Path, duration_ms: int) -> Staged:
-        """Decode a fetched file whose SHA-256 must be ``key`` and which may sound ``duration_ms`` as signed."""
-        return self._unless_staged(key, lambda: self._decode_original(key, original, duration_ms))
+    def stage_clip(self, key: ClipKey, original: Path, duration_ms: int, *, pinned: bool = False) -> Staged:
+        """Decode a fetched file whose SHA-256 must be ``key`` and which may sound ``duration_ms`` as signed.
+
+        ``pinned``: it is never evicted; what lies where it could be is made anew.
+        """
+        stage = partial(self._decode_original, key, original, duration_ms, pinned)
+        return self._unless_staged(key, stage, pinned=pinned)
 
     def stage_text(self, key: ClipKey, language: str, text: str) -> Staged:
         """Speak a text and keep its sound under ``key``; what another voice has made of it is made anew."""
@@ -99,15 +103,18 @@ class Stager:
         # spoken until it is decoded.
         return left_bytes + 2 * self.bytes_of(length_ms) - self.store.free_bytes()
 
-    def _unless_staged(self, key: ClipKey, stage: Callable[[], Staged], stamp: str = "") -> Staged:
+    def _unless_staged(
+        self, key: ClipKey, stage: Callable[[], Staged], stamp: str = "", *, pinned: bool = False
+    ) -> Staged:
         """What lies there, or else what ``stage`` makes; the disk's own refusals get a name."""
         try:
             with self.store.alone(key):
-                return self.lying(key, stamp) or stage()
+                lies = not pinned or self.store.is_pinned(key)
+                return (self.lying(key, stamp) if lies else None) or stage()
         except OSError as exc:
             return ClipFailed(key, of_disk(exc), again=True, detail=f"disk: {exc}")
 
-    def _decode_original(self, key: ClipKey, original: Path, signed_ms: int) -> Staged:
+    def _decode_original(self, key: ClipKey, original: Path, signed_ms: int, pinned: bool) -> Staged:
         try:
             source = open(original, "rb", buffering=0)  # noqa: SIM115 - closed below
         except FileNotFoundError:
@@ -115,7 +122,7 @@ class Stager:
         ms_max = signed_ms + DURATION_TOLERANCE_MS
         with source:
             lacking_bytes = self.clip_lacks_bytes(signed_ms)
-            return self._store(key, lacking_bytes, lambda into: self._decode(key, source, into, ms_max))
+            return self._store(key, lacking_bytes, lambda into: self._decode(key, source, into, ms_max), pinned=pinned)
 
     def _decode(self, key: ClipKey, source: FileIO, into: PcmWriter, ms_max: int) -> Trouble | None:
         """Only signed bytes may reach the decoder, and only they may have reached it when its sound is kept."""
@@ -134,12 +141,12 @@ class Stager:
         log.info("signal made key=%s", key)
         return staged
 
-    def _store(self, key: ClipKey, lacking_bytes: int, fill: Fill, stamp: str = "") -> Staged:
+    def _store(self, key: ClipKey, lacking_bytes: int, fill: Fill, stamp: str = "", *, pinned: bool = False) -> Staged:
         """Write what ``fill`` feeds, all of it or nothing."""
         if lacking_bytes > 0:
             detail = f"{lacking_bytes} bytes too few on the disk"
             return ClipFailed(key, Reason.CACHE_FULL, again=True, detail=detail)
-        with self.store.writer(key, self.rate, stamp=stamp) as writer:
+        with self.store.writer(key, self.rate, pinned=pinned, stamp=stamp) as writer:
             trouble = fill(writer)
             if trouble:
                 return ClipFailed(key, trouble.reason, trouble.again, trouble.detail)

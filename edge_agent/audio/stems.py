@@ -24,11 +24,13 @@ from edge_agent.audio.decoder import Sink
 from edge_agent.audio.loudness import FileSink
 from edge_agent.audio.speech import TEXT_CHARS_MAX, stamp_of
 from edge_agent.audio.staging import Stager
-from edge_agent.core.events import ClipFailed
+from edge_agent.core.events import ClipFailed, ClipStaged
+from edge_agent.core.programme import SIGNAL_MS
 from edge_agent.core.units import SECOND_MS, ClipKey
 from edge_agent.spoken.stems import (
     LISTING,
     LISTING_CHARS_MAX,
+    STEMS_MAX,
     Piece,
     Recorded,
     Spoken,
@@ -47,6 +49,8 @@ STEM_MS_MAX = 30 * SECOND_MS
 # Three hundred characters read slowly; two hundred such lie in 0.6 GB at 48 kHz.
 STEM_BYTES_MAX = 48_000 * 3 * 2 * STEM_MS_MAX // SECOND_MS
 # So long as a studio would record it: 24 bits, both channels.
+PINNED_MS_MAX = STEMS_MAX * 10 * SECOND_MS
+# A sentence read slowly takes ten seconds: 192 MB at 48 kHz, beside the cache's quota. The rest lies within it.
 JOIN_MS = 350
 # A breath: as between two sentences of one speaker, and less than between two items.
 _COPY_FRAMES = 32_768
@@ -90,33 +94,49 @@ class RecordedFirst:
         unusable: frozenset[str] = frozenset()
         while True:
             pieces = plan(language, text, read_stems(self.folder), unusable)
-            failed = {piece.stem.file for piece in pieces if isinstance(piece, Recorded) and not self._key(piece.stem)}
+            recorded = (piece.stem for piece in pieces if isinstance(piece, Recorded))
+            failed = {stem.file for stem in recorded if self._ready(stem) is None}
             if not failed:
                 return pieces
             unusable |= failed
 
     def prepare(self) -> None:
-        """Make every stem ready before a warning needs it."""
+        """Make every stem ready before a warning needs it, the first of them where no other sound takes their room."""
         stems = read_stems(self.folder)
         for fault in stems.faults:
             log.warning("recorded stem left out: %s", fault)
-        ready = sum(self._key(stem) is not None for stem in stems.stems)
-        log.info("recorded stems ready=%d of=%d folder=%s", ready, len(stems.stems), self.folder)
+        kept: list[ClipStaged] = []
+        rest = list(stems.stems)
+        while rest and sum(staged.duration_ms for staged in kept) + STEM_MS_MAX <= PINNED_MS_MAX:
+            staged = self._ready(rest.pop(0), pinned=True)
+            kept += [] if staged is None else [staged]
+        self._keep_only({staged.key for staged in kept})
+        ready = len(kept) + sum(self._ready(stem) is not None for stem in rest)
+        log.info("recorded stems ready=%d of=%d kept=%d folder=%s", ready, len(stems.stems), len(kept), self.folder)
 
-    def _key(self, stem: Stem) -> ClipKey | None:
-        """Where its sound lies, whole; None, and a note, where it cannot be had."""
+    def _keep_only(self, kept: set[ClipKey]) -> None:
+        """Let go of those whose file has gone or has others before it now."""
+        store = self.plain.store
+        try:
+            for key in store.pinned() - kept - SIGNAL_MS.keys():
+                store.unpin(key)
+        except OSError as error:
+            log.warning("old stems not removed error=%s next=at the next start", error)
+
+    def _ready(self, stem: Stem, *, pinned: bool = False) -> ClipStaged | None:
+        """Its sound, as it lies, whole; None, and a note, where it cannot be had."""
         path = self.folder / stem.file
         try:
             key = ClipKey(hashlib.sha256(_read(path, STEM_BYTES_MAX)).hexdigest())
         except (OSError, NotUsable) as error:
             log.warning("recorded stem not used file=%s error=%s next=the voice says it", path, error)
             return None
-        staged = self.plain.stage_clip(key, path, STEM_MS_MAX)
+        staged = self.plain.stage_clip(key, path, STEM_MS_MAX, pinned=pinned)
         if isinstance(staged, ClipFailed):
             why = (path, staged.reason, staged.detail)
             log.warning("recorded stem not used file=%s reason=%s detail=%s next=the voice says it", *why)
             return None
-        return key
+        return staged
 
     def _join(self, language: str, pieces: tuple[Piece, ...], wav: BinaryIO) -> Trouble | None:
         """One after the other with a breath between; ``wav`` gets all of it at the end. Raises ClipUnusable."""
@@ -134,10 +154,10 @@ class RecordedFirst:
         return None
 
     def _play(self, stem: Stem, into: Sink) -> None:
-        key = self._key(stem)
-        if key is None:
+        staged = self._ready(stem)
+        if staged is None:
             raise ClipUnusable(f"{stem.file} has gone")
-        with self.plain.store.open(key) as clip:
+        with self.plain.store.open(staged.key) as clip:
             for frame in range(0, clip.frames, _COPY_FRAMES):
                 into.feed(clip.read(frame, _COPY_FRAMES))
 

@@ -244,6 +244,25 @@ def test_sweeping_leaves_whole_clips(store: PcmStore) -> None:
     store.open(ClipKey("attention")).close()
 
 
+def test_what_lies_pinned_is_written_anew_where_it_lies(store: PcmStore, tmp_path: Path) -> None:
+    """Its rotten copy would be found first, however good the other is."""
+    put(store, noise(1_000), pinned=True)
+    (tmp_path / "pinned" / f"{KEY}.pcm").write_bytes(bytes(2_000))
+    put(store, noise(1_000))
+    with store.open(KEY) as clip:
+        assert clip.read(0, clip.frames) == noise(1_000)
+    assert store.sizes() == {}
+
+
+def test_what_is_unpinned_is_gone(store: PcmStore) -> None:
+    put(store, noise(100), pinned=True)
+    assert store.pinned() == {KEY}
+    store.unpin(KEY)
+    assert store.pinned() == set()
+    with pytest.raises(ClipMissing):
+        store.open(KEY)
+
+
 def three_clips(store: PcmStore, root: Path) -> list[ClipKey]:
     keys = [ClipKey(letter * 64) for letter in "cab"]
     for age, key in enumerate(keys):

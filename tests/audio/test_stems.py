@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import io
 import logging
 import os
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.audio import stems
 from edge_agent.audio.clip import ClipAltered
 from edge_agent.audio.confined import Trouble
 from edge_agent.audio.loudness import PEAK_DBTP_MAX, TARGET_LUFS, levelling, spoken
@@ -21,6 +24,7 @@ from edge_agent.audio.staging import Stager
 from edge_agent.audio.stems import (
     JOIN_MS,
     LISTING_BYTES_MAX,
+    PINNED_MS_MAX,
     STEM_BYTES_MAX,
     STEM_MS_MAX,
     RecordedFirst,
@@ -29,9 +33,10 @@ from edge_agent.audio.stems import (
     recorded_first,
 )
 from edge_agent.core.events import ClipFailed, ClipStaged
+from edge_agent.core.programme import SIGNAL_MS
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
-from edge_agent.spoken.stems import Spoken
+from edge_agent.spoken.stems import STEMS_MAX, Spoken
 from tests.audio.making import ESPEAK, ffmpeg, needs_decoder, needs_voice
 from tests.audio.meter import lufs, true_peak_dbtp
 from tests.audio.test_staging import PlainDecoder, PlainVoice
@@ -159,9 +164,11 @@ def test_a_recording_has_thirty_seconds(voice: RecordedFirst, monkeypatch: pytes
     asked: list[int] = []
     stage = Stager.stage_clip
 
-    def remembering(stager: Stager, key: ClipKey, original: Path, duration_ms: int) -> ClipStaged | ClipFailed:
+    def remembering(
+        stager: Stager, key: ClipKey, original: Path, duration_ms: int, *, pinned: bool
+    ) -> ClipStaged | ClipFailed:
         asked.append(duration_ms)
-        return stage(stager, key, original, duration_ms)
+        return stage(stager, key, original, duration_ms, pinned=pinned)
 
     monkeypatch.setattr(Stager, "stage_clip", remembering)
     said(voice)
@@ -175,9 +182,83 @@ def test_a_recording_is_decoded_once_and_rot_in_what_was_kept_is_healed(voice: R
     assert decoder.seen == [GREETING, LEAVE]
     whole = said(voice)
     assert len(decoder.seen) == 3, "the voice's alone"
-    for kept in (tmp_path / "state" / "pcm").glob("*.pcm"):
+    for kept in (tmp_path / "state" / "pinned").glob("*.pcm"):
         kept.write_bytes(b"\xff" + kept.read_bytes()[1:])
     assert said(voice) == whole
+    assert len(decoder.seen) == 6, "both anew"
+    said(voice)
+    assert len(decoder.seen) == 7, "once"
+
+
+def digest(sound: bytes) -> str:
+    return hashlib.sha256(sound).hexdigest()
+
+
+def test_recordings_stay_ready_when_all_else_has_gone_for_new_programmes(voice: RecordedFirst, store: PcmStore) -> None:
+    """They are the longest unused of all on the day of the flood."""
+    decoder = voice.plain.decoder
+    assert isinstance(decoder, PlainDecoder)
+    voice.prepare()
+    store.evict_to(0, set())
+    assert decoder.seen == [GREETING, LEAVE]
+    said(voice)
+    assert len(decoder.seen) == 3, "the voice's alone"
+
+
+def test_recordings_that_were_made_ready_where_they_could_go_are_made_to_stay(
+    voice: RecordedFirst, store: PcmStore
+) -> None:
+    said(voice)
+    assert store.pinned() == set()
+    voice.prepare()
+    assert store.pinned() == {digest(GREETING), digest(LEAVE)}
+
+
+def test_what_is_in_the_folder_no_more_takes_no_room_and_the_signals_stay(
+    voice: RecordedFirst, folder: Path, store: PcmStore
+) -> None:
+    voice.plain.ensure_pinned()
+    voice.prepare()
+    (folder / "di.wav").unlink()
+    (folder / "chao.wav").write_bytes(LEAVE + LEAVE)
+    voice.prepare()
+    assert store.pinned() == {*SIGNAL_MS, digest(LEAVE + LEAVE)}
+
+
+def test_so_much_of_it_stays_ready_and_the_rest_is_heard_all_the_same(
+    voice: RecordedFirst,
+    folder: Path,
+    store: PcmStore,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The first of the listing; also where another order of it had others there before."""
+    caplog.set_level(logging.INFO)
+    voice.prepare()
+    monkeypatch.setattr(stems, "PINNED_MS_MAX", STEM_MS_MAX)
+    (folder / "stems.toml").write_text('[vi]\n"di.wav" = "Bà con rời nhà ngay."\n"chao.wav" = "Kính thưa bà con!"\n')
+    voice.prepare()
+    assert store.pinned() == {digest(LEAVE)}
+    assert said(voice) == GREETING + BREATH + by_the_voice(BETWEEN) + BREATH + LEAVE
+    assert caplog.messages[-1] == f"recorded stems ready=2 of=2 kept=1 folder={folder}"
+
+
+def test_what_stays_ready_is_little_beside_a_card() -> None:
+    assert PINNED_MS_MAX * 96 <= 200_000_000
+    assert PINNED_MS_MAX >= STEMS_MAX * 10_000
+
+
+def test_a_card_that_lets_nothing_go_ends_nothing(
+    voice: RecordedFirst, store: PcmStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, "read-only")
+
+    voice.prepare()
+    (folder / "di.wav").unlink()
+    monkeypatch.setattr(PcmStore, "unpin", refuse)
+    voice.prepare()
+    assert said(voice).startswith(GREETING)
 
 
 def test_what_is_lost_while_it_is_joined_leaves_all_to_the_voice(
@@ -216,7 +297,7 @@ def test_making_ready_tells_what_is_wrong_and_how_many_are_well(
     left_out, gone, ready = caplog.messages
     assert left_out.startswith("recorded stem left out: so.wav: không đọc được")
     assert gone.startswith(f"recorded stem not used file={folder}/mat.wav error=")
-    assert ready == f"recorded stems ready=2 of=3 folder={folder}"
+    assert ready == f"recorded stems ready=2 of=3 kept=2 folder={folder}"
 
 
 @pytest.mark.parametrize("listing", [b"\xff\xfe", b"[vi", b"x" * (LISTING_BYTES_MAX + 1)])
