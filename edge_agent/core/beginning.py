@@ -52,6 +52,7 @@ def arm_at(turn: Turn, play: Occurrence) -> MonoMs:
 
 
 def longest_lead_ms(turn: Turn, play: Occurrence) -> int:
+    """How long before its first sample the slowest of its zones is claimed."""
     return max(zones.cold_lead_ms(turn.state.site, zone) for zone in play.zones)
 
 
@@ -76,6 +77,7 @@ def missed(turn: Turn, play: Occurrence) -> Reason:
 
 
 def wish(turn: Turn, play: Occurrence, start_at: MonoMs) -> policy.Wish:
+    """What it asks of the ward's rules, if its first sample is at ``start_at``."""
     zones_left = zones.in_it(play)
     planned = play.planned if play.segment == 0 else None
     begins, lasts_ms = turn.now.utc_of(start_at), length_ms(play.parts)
@@ -140,4 +142,5 @@ def clock_forbids(turn: Turn, job: Job) -> bool:
 
 
 def immediate(job: Job) -> bool:
+    """Whether it waits for no instant, or for none of the calendar's."""
     return isinstance(job.when, PlayNow)
