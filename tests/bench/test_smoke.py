@@ -14,9 +14,13 @@ from tests.host.pulse import missing
 pytestmark = [pytest.mark.host, pytest.mark.live, pytest.mark.skipif(bool(missing()), reason=ABSENT + missing())]
 
 
+LOOK_S = 2.5
+# Idle, a station need not do anything for a second: its shortest period.
+
+
 def test_a_real_station_is_looked_at_and_started_anew() -> None:
     with running() as ward:
-        looks = watch(ward.pids, 0.5, 2)
+        looks = watch(ward.pids, LOOK_S, 2)
         found = {figure.whole_name: figure for figure in figures_of(looks, IDLE_MB_MAX)}
         seen = all(frames_of(pid) for pid in ward.pids.values())
         ward.switch_off()
