@@ -39,8 +39,12 @@ def regulated(*clauses: dict[str, Any]) -> str:
 @unhurried
 @given(rule_orders)
 def test_any_order_reads_back_from_its_payload_unchanged(order: RuleOrder):
+    assert read_back(order) == order
+
+
+def read_back(order: RuleOrder) -> object:
     payload = rule_payload(order, "test")
-    assert parse_order(Fields(parse(dump(payload))), OrderType(str(payload["type"]))) == order
+    return parse_order(Fields(parse(dump(payload))), OrderType(str(payload["type"])))
 
 
 # Regulations
@@ -193,6 +197,11 @@ def test_every_field_of_an_exception_arrives_in_its_place():
     loosening = Loosening(frozenset({JobClass.PRIORITY}), 1_800_000, 3_600_000, 60)
     assert window.heading.audience.zones == {"cho"}
     assert window == Window(window.heading, BEGINS, BEGINS + HOUR_MS, "Công văn 34/UBND ngày 20/01/2027", loosening)
+
+
+@pytest.mark.parametrize("bounds", [{}, {"total_s": 3_600}, {"volume": 60}, {"total_s": 60, "volume": 0}])
+def test_an_exception_reads_back_with_its_bounds_and_without(bounds: dict[str, int]):
+    assert read_back(make_window(**bounds)) == make_window(**bounds)
 
 
 def test_a_silence_loosens_nothing():
