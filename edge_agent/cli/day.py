@@ -31,9 +31,10 @@ from edge_agent.core.intake import Verify
 from edge_agent.core.job import Accepted
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import Planned
+from edge_agent.core.plays import Occurrence, ZonePart, ZoneRun
 from edge_agent.core.programme import length_ms, promised_parts
 from edge_agent.core.site import Site
-from edge_agent.core.state import KnownJob, Occurrence, State, ZonePart, ZoneRun
+from edge_agent.core.state import KnownJob, State
 from edge_agent.core.units import SECOND_MS, UtcMs, ZoneId
 from edge_agent.journal.port import JournalError
 from edge_agent.journal.reading import read_journal

@@ -11,10 +11,11 @@ from edge_agent.core import clips, entrusted, policy, standing, zones
 from edge_agent.core.job import Job, JobClass, PlayNow
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.past import LATE_GRACE_MS, lately
+from edge_agent.core.plays import Occurrence
 from edge_agent.core.programme import length_ms, own_ms, parts_of
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import repeats, valid_until
-from edge_agent.core.state import Occurrence, Turn
+from edge_agent.core.state import Turn
 from edge_agent.core.units import MINUTE_MS, MonoMs, UtcMs, ZoneId
 
 ASIDE_MS = 10 * MINUTE_MS

@@ -15,10 +15,11 @@ from edge_agent.core.effects import Effect, FetchAhead, FetchClip, Level, SpeakT
 from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged
 from edge_agent.core.job import ClipItem, Job, JobClass
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.plays import Occurrence
 from edge_agent.core.programme import StagedItem, item_key, items_of, misfit, needed_by
 from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.sound_room import kept, make_room
-from edge_agent.core.state import Clip, ClipStatus, Fetched, Occurrence, State, Turn
+from edge_agent.core.state import Clip, ClipStatus, Fetched, State, Turn
 from edge_agent.core.units import MINUTE_MS, SECOND_MS, ClipKey, MonoMs, UtcMs
 
 RETRY_FIRST_MS = 5 * SECOND_MS

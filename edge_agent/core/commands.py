@@ -45,10 +45,11 @@ from edge_agent.core.order import (
     Timetable,
     Window,
 )
+from edge_agent.core.plays import Ending, GoesOn, Occurrence
 from edge_agent.core.programme import length_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import first_base, next_instant
-from edge_agent.core.state import Ending, GoesOn, KnownJob, KnownRule, Occurrence, State, Turn
+from edge_agent.core.state import KnownJob, KnownRule, State, Turn
 from edge_agent.core.units import MINUTE_MS, UtcMs, ZoneId
 
 CLOCKS_APART_MS = 2 * MINUTE_MS

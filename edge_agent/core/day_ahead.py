@@ -19,10 +19,11 @@ from edge_agent.core.job import RANK, PlayAt, PlayNow
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import Planned
 from edge_agent.core.past import PAST_MS, lately, remember
+from edge_agent.core.plays import Occurrence, ZonePart
 from edge_agent.core.programme import Part, live_until
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import caught_up, next_instant, repeats, sounds_once
-from edge_agent.core.state import KnownJob, Occurrence, State, ZonePart
+from edge_agent.core.state import KnownJob, State
 from edge_agent.core.street_ahead import Open, Street, Taken, at_once, given_up_at, parts_for, sounded, wish_of
 from edge_agent.core.units import NEVER, SECOND_MS, JobId, UtcMs, ZoneId
 

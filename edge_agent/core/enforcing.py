@@ -12,8 +12,9 @@ from edge_agent.core.effects import Level
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.order import Command, Pause, RuleOrder, Window
+from edge_agent.core.plays import Ending, Occurrence
 from edge_agent.core.reasons import Reason
-from edge_agent.core.state import Ending, KnownRule, Occurrence, Turn
+from edge_agent.core.state import KnownRule, Turn
 from edge_agent.core.units import ZoneId
 
 

@@ -15,10 +15,11 @@ from edge_agent.core.job import PlayNow
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Regulation
 from edge_agent.core.outlook import InForce, Offer, Planned, Upcoming
+from edge_agent.core.plays import Occurrence, ZonePart
 from edge_agent.core.policy import Rules
 from edge_agent.core.programme import length_ms, own_ms, promised_ms
 from edge_agent.core.reasons import Reason
-from edge_agent.core.state import Occurrence, State, ZonePart
+from edge_agent.core.state import State
 from edge_agent.core.units import JobId, ZoneId
 
 

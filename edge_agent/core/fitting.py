@@ -10,8 +10,9 @@ from dataclasses import replace
 from edge_agent.core import beginning, framing, standing, zones
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.plays import Occurrence
 from edge_agent.core.programme import Part, live_until, promised_parts, relayed_until
-from edge_agent.core.state import Occurrence, Turn
+from edge_agent.core.state import Turn
 from edge_agent.core.units import MonoMs
 
 

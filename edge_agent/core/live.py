@@ -12,9 +12,10 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import CloseLive, Level, OpenLive
 from edge_agent.core.job import is_line_in
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.plays import Occurrence
 from edge_agent.core.programme import Live, begun_at, length_ms, live_key, sources_of
 from edge_agent.core.reasons import Reason
-from edge_agent.core.state import Occurrence, State, Turn
+from edge_agent.core.state import State, Turn
 from edge_agent.core.units import SECOND_MS, ClipKey, MonoMs
 
 LEAD_MS = 15 * SECOND_MS

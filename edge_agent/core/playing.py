@@ -15,6 +15,7 @@ from edge_agent.core.effects import Level, StartPlay
 from edge_agent.core.events import Mark, SavedMark
 from edge_agent.core.job import RANK, JobClass
 from edge_agent.core.occurrence import Cause, Phase
+from edge_agent.core.plays import Occurrence, OccurrenceKey, ZonePart, ZoneRun
 from edge_agent.core.programme import (
     length_ms,
     parts_of,
@@ -23,7 +24,7 @@ from edge_agent.core.programme import (
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import next_instant, sounds_once
 from edge_agent.core.sounding import finish, may_try_again
-from edge_agent.core.state import KnownJob, Occurrence, OccurrenceKey, State, Turn, ZonePart, ZoneRun
+from edge_agent.core.state import KnownJob, State, Turn
 from edge_agent.core.units import SECOND_MS, ClipKey, JobId, MonoMs, PlayId, UtcMs
 
 INTENT_WAIT_MS = 1 * SECOND_MS

@@ -11,6 +11,7 @@ from edge_agent.core.events import Rejected
 from edge_agent.core.job import Accepted, Item, Job, LiveItem
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AcceptedRule, Command, Regulation, RuleOrder, Timetable, Window
+from edge_agent.core.plays import Occurrence, ZoneRun
 from edge_agent.core.programme import (
     Sound,
     chimes_ms,
@@ -22,7 +23,6 @@ from edge_agent.core.programme import (
     promised_ms,
 )
 from edge_agent.core.reasons import Reason
-from edge_agent.core.state import Occurrence, ZoneRun
 from edge_agent.core.units import ClipKey, ZoneId
 
 FRESHNESS_UNPROVEN = "freshness_unproven"

@@ -13,8 +13,9 @@ from dataclasses import replace
 
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.plays import Occurrence
 from edge_agent.core.programme import item_key, items_of
-from edge_agent.core.state import ClipStatus, Occurrence, State, Turn
+from edge_agent.core.state import ClipStatus, State, Turn
 from edge_agent.core.units import NEVER, ClipKey, UtcMs
 
 _NOW = UtcMs(0)

@@ -14,6 +14,7 @@ from edge_agent.core.events import Mark, PlayEnded, PlayProgress, PlayStarted, Z
 from edge_agent.core.job import Accepted, Job, JobClass
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.past import Sounded, counted_start, remember
+from edge_agent.core.plays import Ending, GoesOn, Occurrence, ZonePart, ZoneRun
 from edge_agent.core.programme import (
     NOTHING_RELAYED,
     Part,
@@ -28,7 +29,7 @@ from edge_agent.core.programme import (
 )
 from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.schedule import caught_up, next_instant, sounds_once
-from edge_agent.core.state import Ending, GoesOn, KnownJob, Occurrence, Turn, Unproven, ZonePart, ZoneRun
+from edge_agent.core.state import KnownJob, Turn, Unproven
 from edge_agent.core.units import NEVER, SECOND_MS, MonoMs, PlayId, UtcMs, ZoneId
 
 STOP_GRACE_MS = 2 * SECOND_MS

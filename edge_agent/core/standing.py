@@ -31,9 +31,10 @@ from edge_agent.core.order import (
     Window,
 )
 from edge_agent.core.past import Sounded, counted_start, lately
+from edge_agent.core.plays import Occurrence
 from edge_agent.core.policy import Rules
 from edge_agent.core.programme import own_ms
-from edge_agent.core.state import KnownRule, Occurrence, State
+from edge_agent.core.state import KnownRule, State
 from edge_agent.core.units import JobId, MonoMs, UtcMs, ZoneId
 
 LASTING = (AllStop, Amplify, Cancel, Choose, Lock, Pause, Rank, Resume, SetVolume)

@@ -66,9 +66,10 @@ from edge_agent.core.events import (
 from edge_agent.core.intake import Verify
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Cause, Phase
+from edge_agent.core.plays import CLAIMS, ZonePart
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
-from edge_agent.core.state import CLAIMS, KnownJob, KnownRule, Link, Relay, State, Timeless, Turn, Unproven, ZonePart
+from edge_agent.core.state import KnownJob, KnownRule, Link, Relay, State, Timeless, Turn, Unproven
 from edge_agent.core.units import JobId, MonoMs, ZoneId
 
 ORDERED = "order"

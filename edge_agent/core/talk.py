@@ -20,8 +20,9 @@ from edge_agent.core.effects import (
 from edge_agent.core.events import Connected, LogCompared
 from edge_agent.core.job import LogAck, Welcome
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.plays import ZonePart
 from edge_agent.core.reasons import Reason
-from edge_agent.core.state import Link, State, Turn, ZonePart
+from edge_agent.core.state import Link, State, Turn
 from edge_agent.core.units import MINUTE_MS, SECOND_MS, MonoMs
 
 HELLO_AGAIN_MS = 30 * SECOND_MS

@@ -16,9 +16,10 @@ from edge_agent.core.effects import Entries, ReleaseJob
 from edge_agent.core.job import Accepted, Audience, Edition, Job, PlayAt, Seen
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.order import AcceptedRule, Regulation, RuleOrder, Timetable
+from edge_agent.core.plays import Occurrence
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import next_instant
-from edge_agent.core.state import JOBS_MAX, KnownJob, KnownRule, Occurrence, State, Turn
+from edge_agent.core.state import JOBS_MAX, KnownJob, KnownRule, State, Turn
 from edge_agent.core.units import JobId, MonoMs, UtcMs
 
 

@@ -12,11 +12,12 @@ from edge_agent.core import policy
 from edge_agent.core.effects import Level, RoutePlay, StopPlay, SwitchRelay
 from edge_agent.core.job import Job, JobClass, Preemption
 from edge_agent.core.occurrence import Cause, Phase
+from edge_agent.core.plays import CLAIMS, Ending, GoesOn, Occurrence, ZonePart
 from edge_agent.core.policy import Rules, Wish
 from edge_agent.core.programme import ZoneFeed, length_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
-from edge_agent.core.state import CLAIMS, Ending, GoesOn, Occurrence, Relay, State, Turn, ZonePart
+from edge_agent.core.state import Relay, State, Turn
 from edge_agent.core.units import SECOND_MS, MonoMs, ZoneId
 
 RELAY_LEAD_MS = 200

@@ -31,8 +31,8 @@ from edge_agent.core.job import Accepted, Audience, Job, Welcome
 from edge_agent.core.manifests import NO_DELIVERY
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AcceptedRule, Command, Heading
+from edge_agent.core.plays import Occurrence
 from edge_agent.core.reasons import Reason
-from edge_agent.core.state import Occurrence
 from edge_agent.core.units import JobId, MonoMs, PlayId, UtcMs, ZoneId
 from tests.trust import makers
 

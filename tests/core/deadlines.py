@@ -17,12 +17,13 @@ from edge_agent.core.job import Job, JobClass, PlayNow
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AllStop, Amplify, Cancel, Command, Lock, Pause, Regulation, Window
 from edge_agent.core.past import LATE_GRACE_MS
+from edge_agent.core.plays import Occurrence, ZonePart
 from edge_agent.core.programme import item_key, items_of, length_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import repeats
 from edge_agent.core.selftest import CLOSED_MS
 from edge_agent.core.sounding import PLAY_GRACE_MS, STOP_GRACE_MS
-from edge_agent.core.state import KnownJob, KnownRule, Occurrence, State, Turn, ZonePart
+from edge_agent.core.state import KnownJob, KnownRule, State, Turn
 from edge_agent.core.units import MonoMs, UtcMs
 from edge_agent.core.waiting import SAVE_WAIT_MS
 

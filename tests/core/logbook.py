@@ -10,10 +10,11 @@ from edge_agent.core.as_run import AsRun, Evidence, RecordKind, ZoneAsRun
 from edge_agent.core.events import Event, Mark, PlayEnded, PlayProgress, PlayStarted, RelayChanged, Restored
 from edge_agent.core.job import Accepted, Job, JobClass, PlayNow
 from edge_agent.core.occurrence import OUTCOMES, Phase
+from edge_agent.core.plays import GoesOn, OccurrenceKey
 from edge_agent.core.programme import length_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import next_instant, repeats, sounds_once
-from edge_agent.core.state import GoesOn, OccurrenceKey, State
+from edge_agent.core.state import State
 from edge_agent.core.units import JobId, UtcMs, ZoneId
 from tests.core.slow_disk import SlowDisk
 

@@ -8,8 +8,8 @@ from edge_agent.core import effects as fx
 from edge_agent.core import station
 from edge_agent.core.events import ClipFetched, ClipStaged, Event, PlayEnded, Tick
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.plays import Occurrence, ZonePart
 from edge_agent.core.programme import length_ms
-from edge_agent.core.state import Occurrence, ZonePart
 from edge_agent.core.units import MonoMs, UtcMs
 from tests.core.bench import Bench
 

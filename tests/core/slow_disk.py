@@ -9,7 +9,7 @@ from typing import Any
 
 from edge_agent.core import effects as fx
 from edge_agent.core.events import Event, IntentSaved, JobSaved, JournalFailed, Mark, RecordSaved
-from edge_agent.core.state import OccurrenceKey
+from edge_agent.core.plays import OccurrenceKey
 from edge_agent.core.units import JobId, UtcMs
 from edge_agent.journal.port import Contents
 from tests.fakes.journal import FakeDisk, FakeJournal

@@ -17,6 +17,7 @@ from edge_agent.core.job import Accepted, Job, JobClass, PlayNow, Preemption
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import NextItem, Pause
 from edge_agent.core.past import LATE_GRACE_MS
+from edge_agent.core.plays import CLAIMS, OccurrenceKey, ZonePart
 from edge_agent.core.programme import (
     SIGNAL_MS,
     Live,
@@ -31,7 +32,7 @@ from edge_agent.core.programme import (
     without_closing,
     without_opening,
 )
-from edge_agent.core.state import CLAIMS, OccurrenceKey, State, ZonePart
+from edge_agent.core.state import State
 from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
 from edge_agent.core.zones import RELAY_LEAD_MS
 from tests.core.alerts import Alerts

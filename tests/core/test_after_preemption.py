@@ -10,9 +10,9 @@ from edge_agent.core import effects as fx
 from edge_agent.core.events import ClipFailed, ClipStaged, PlayEnded, PlayStarted, RelayChanged
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import NextItem, Pause, Resume, Window
+from edge_agent.core.plays import ZonePart
 from edge_agent.core.programme import Sound
 from edge_agent.core.reasons import Reason
-from edge_agent.core.state import ZonePart
 from edge_agent.core.units import JobId, UtcMs
 from tests.core.bench import CHO, CLIP_MS, DINH, Bench, at_work, audience
 

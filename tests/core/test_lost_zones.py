@@ -5,9 +5,9 @@ from __future__ import annotations
 from edge_agent.core import effects as fx
 from edge_agent.core.events import PlayStarted, ZonesLost
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.plays import ZonePart
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import WARM_UP_MS_MAX, ZoneSite
-from edge_agent.core.state import ZonePart
 from edge_agent.core.units import JobId, PlayId
 from tests.core.bench import CHO, DINH, Bench, audience
 

@@ -15,9 +15,9 @@ from edge_agent.core.order import (
     Loosening,
     Window,
 )
+from edge_agent.core.plays import ZonePart
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Clause, IntoQuiet
-from edge_agent.core.state import ZonePart
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, MonoMs, UtcMs
 from tests.core.bench import CHO, CLIP_MS, DINH, Bench, at_work
 from tests.core.papers import LATER, regulation, silence, zone_reasons

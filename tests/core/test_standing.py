@@ -19,9 +19,9 @@ from edge_agent.core.order import (
     SetVolume,
     Stop,
 )
+from edge_agent.core.plays import ZonePart
 from edge_agent.core.reasons import Reason
 from edge_agent.core.standing import CANCELS_MAX
-from edge_agent.core.state import ZonePart
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, JobId, UtcMs
 from tests.core.bench import CHO, DINH, Bench, at_work
 from tests.core.papers import LATER, regulation, silence, zone_reasons

@@ -22,9 +22,9 @@ from edge_agent.core.events import (
 )
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Action, AllStop, Amplify, Cancel, Lock, Pause, Rank, SelfTest, SetVolume
+from edge_agent.core.plays import ZonePart
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import ZoneSite
-from edge_agent.core.state import ZonePart
 from edge_agent.core.units import JobId, UtcMs
 from tests.core.bench import CHO, DINH, Bench, at_work, audience
 from tests.trust import makers

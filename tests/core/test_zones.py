@@ -9,10 +9,10 @@ from edge_agent.core import station
 from edge_agent.core.events import RelayChanged, RelayFailed, StopAsked
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Amplify
+from edge_agent.core.plays import ZonePart
 from edge_agent.core.programme import length_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import ZoneSite
-from edge_agent.core.state import ZonePart
 from edge_agent.core.units import JobId, MonoMs, ZoneId
 from edge_agent.core.zones import RELAY_LEAD_MS, RELAY_TAIL_MS
 from tests.core.bench import CHO, DINH, Bench, at_work, audience

@@ -17,8 +17,9 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.events import Event, JournalFailed, Restored
 from edge_agent.core.job import Accepted, JobClass
 from edge_agent.core.occurrence import OPEN, Phase
+from edge_agent.core.plays import OccurrenceKey, ZonePart
 from edge_agent.core.schedule import next_instant, repeats
-from edge_agent.core.state import OccurrenceKey, State, ZonePart
+from edge_agent.core.state import State
 from edge_agent.core.units import JobId, ZoneId
 from tests.core.alerts import Alerts
 from tests.core.deliveries import Deliveries

@@ -28,8 +28,8 @@ from edge_agent.core.heads import Head, Manifest, scopes_of
 from edge_agent.core.job import Accepted, Job, JobClass, Welcome
 from edge_agent.core.manifests import HEAD_TOPIC
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.plays import ZonePart
 from edge_agent.core.site import STANDARD, LocalPolicy
-from edge_agent.core.state import ZonePart
 from edge_agent.core.units import JobId, ZoneId
 from edge_agent.trust.keeper import Keeper
 from edge_agent.trust.strict_json import INTEGER_MAX
