@@ -49,6 +49,8 @@ class Hardware:
     device: str = ""
     gpio_chip: str = ""
     gpio_lines: tuple[int, ...] = ()
+    contact_lines: tuple[int, ...] = ()
+    # Each relay's own contact, led back; none where nobody wired it.
     capture: str = ""
 
     @property
@@ -343,6 +345,8 @@ channels = 2
 
     def _zone(self, index: int, zone: str) -> str:
         line = self.hardware.gpio_lines[index] if self.hardware.gpio_lines else 17 + index
+        contacts = self.hardware.contact_lines
+        read_back = f"read_back_line = {contacts[index]}\n" if contacts else ""
         return f"""
 [[zones]]
 id = "{zone}"
@@ -351,7 +355,7 @@ card = "main"
 channel = "{("left", "right")[index]}"
 line = {line}
 warm_up_ms = {self.fitting.warm_up_ms}
-"""
+{read_back}"""
 
 
 def mid_morning_zone() -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from demo.ear import listen
-from demo.ward import AREA, STATION, WARM_UP_MS, Fitting, Ward, wait_until
+from demo.ward import AREA, NO_HARDWARE, STATION, WARM_UP_MS, Fitting, Hardware, Ward, wait_until
 from edge_agent.clock import boot_ms, system_utc_ms
 from edge_agent.headend.headend import Shown
 from edge_agent.headend.listening import Heard as Said
@@ -46,10 +46,10 @@ class HostRig:
     # Two busy cores, PulseAudio's own timer and a window of 40 ms; the bench measures finer.
     warm_up_s = WARM_UP_MS / 1000
 
-    def __init__(self, folder: Path, *, framed: bool = False) -> None:
+    def __init__(self, folder: Path, *, framed: bool = False, hardware: Hardware = NO_HARDWARE) -> None:
         self.folder = folder
         self._stream = ToneStream()
-        self.ward = Ward(folder, fitting=Fitting(framed=framed, sources=(self._stream.base,)))
+        self.ward = Ward(folder, hardware, fitting=Fitting(framed=framed, sources=(self._stream.base,)))
         self._sent: dict[str, tuple[bytes, str]] = {}
         self._recording: Recording | None = None
         self._held_hellos: list[Arrival] | None = None
@@ -144,7 +144,11 @@ class HostRig:
         self.ward.headend.wait_for(lambda: any(row["job_id"] == job_id for row in self.ward.rows()), at_most_s)
 
     def relay_edges(self) -> list[Edge]:
-        return [Edge(move.zone, move.on, (move.at_ms - self._mono0) / 1000) for move in self.ward.moves()]
+        return [Edge(move.zone, move.on, self.at_s(move.at_ms)) for move in self.ward.moves()]
+
+    def at_s(self, boot: float) -> float:
+        """A boot time (ms) in seconds of the scenario."""
+        return (boot - self._mono0) / 1000
 
     def heard(self) -> list[Heard]:
         if self._recording is None:

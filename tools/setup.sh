@@ -12,6 +12,8 @@ DEBIAN_PACKAGES=(
   tzdata strace procps iproute2
   jq systemd systemd-container # the documents' own commands and the units, which the tests run, some on a booted system
 )
+# What the virtual bench's kernel is made of and with, once; only ./run hil needs it.
+BENCH_PACKAGES=(linux-source-6.12 make gcc libc6-dev flex bison bc libelf-dev xz-utils dmsetup e2fsprogs kmod)
 LOG_DIR=build/log
 LOG_TAIL_LINES=30 # what a person still reads; the whole log's path is printed too
 TICK_S=5          # a step longer than this shows a dot each time, so that nobody thinks it hangs
@@ -45,11 +47,12 @@ step() {
   return "$status"
 }
 
+# missing_debian_packages NAME...: those that are not installed, one a line.
 missing_debian_packages() {
   local installed
-  installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${DEBIAN_PACKAGES[@]}" 2>/dev/null || true)
+  installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true)
   local name
-  for name in "${DEBIAN_PACKAGES[@]}"; do
+  for name in "$@"; do
     grep -qx "installed $name" <<<"$installed" || printf '%s\n' "$name"
   done
 }
@@ -63,10 +66,18 @@ apt() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -y "$@"
 }
 
-ensure_debian_packages() {
-  command -v dpkg-query >/dev/null || fail "this needs Debian 12 or 13; elsewhere install by hand: ${DEBIAN_PACKAGES[*]}"
+ensure_debian_packages() { ensure_packages "${DEBIAN_PACKAGES[@]}"; }
+
+ensure_bench_packages() {
+  [[ $(uname -m) == x86_64 ]] || fail "the virtual bench runs on x86_64 alone; a station's own bench is ./run hil --rig FILE"
+  ensure_packages "${BENCH_PACKAGES[@]}"
+}
+
+# ensure_packages NAME...: they are installed, or it is said what would.
+ensure_packages() {
+  command -v dpkg-query >/dev/null || fail "this needs Debian 12 or 13; elsewhere install by hand: $*"
   local missing
-  mapfile -t missing < <(missing_debian_packages)
+  mapfile -t missing < <(missing_debian_packages "$@")
   ((${#missing[@]})) || return 0
   is_root || command -v sudo >/dev/null ||
     fail "${#missing[@]} Debian packages are missing, and there is neither root nor sudo. As root: apt-get install ${missing[*]}"

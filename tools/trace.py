@@ -18,7 +18,7 @@ from pathlib import Path
 NUMBER = re.compile(r"[A-Z]\d+|[a-z]+\.\d+")
 CELL_BORDER = re.compile(r"(?<!\\)\|")
 REFERENCE = re.compile(r"`([^`]+)`")
-NODE_ID = re.compile(r"(?P<file>tests/[\w/]+\.py)::(?:(?P<cls>Test\w+)::)?(?P<test>test_\w+)")
+NODE_ID = re.compile(r"(?P<file>(?:hil_)?tests/[\w/]+\.py)::(?:(?P<cls>Test\w+)::)?(?P<test>test_\w+)")
 COMMAND = re.compile(r"\./run (?P<task>[a-z-]+)(\s.+)?", re.DOTALL)
 FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 NOT_YET = "not yet"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from edge_agent.audio.alsa import AlsaCard, AlsaPlayer, boot_ns
@@ -31,7 +32,7 @@ from edge_agent.core.programme import Part, Sound, ZoneFeed
 from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
 from tests.fakes.card import VirtualCards, VirtualPlayer
 from tests.host.pulse import Pulse
-from tests.host.recording import Recorder, Recording
+from tests.host.recording import Capture, Recorder, Recording
 
 RATE = 48_000
 LEFT, RIGHT = ZoneId("left"), ZoneId("right")
@@ -40,6 +41,10 @@ ONE_EACH = {"one": Wiring(RATE, 2, {LEFT: Outlet.LEFT}), "other": Wiring(RATE, 2
 CONFIG = CardConfig("station", rate=RATE, period_ms=20, periods=12)
 # A deeper buffer than a station's: a test machine may be busy with other tests, and a gap would not be bit-exact.
 RAMP = RATE * 5 // 1_000
+LOOPBACK = ("hw:Loopback,0,0", "hw:Loopback,1,0")
+needs_loopback = pytest.mark.skipif(
+    not Path("/proc/asound/Loopback").exists(), reason="no card that hears itself here; ./run hil has one"
+)
 
 Samples = NDArray[np.int16]
 
@@ -244,6 +249,18 @@ def pulse_rig(folder: Path, pulse: Pulse) -> Iterator[PulseRig]:
     """alsa-lib must find ``pulse.env`` in this process's environment."""
     with Recorder(pulse) as recorder:
         rig = PulseRig(folder, recorder)
+        try:
+            yield rig
+        finally:
+            rig.player.close()
+
+
+@contextlib.contextmanager
+def card_rig(folder: Path) -> Iterator[PulseRig]:
+    """On a card of the kernel's own, whose sound comes back at its other end: the virtual bench has one."""
+    play, listen = LOOPBACK
+    with Capture(listen) as recorder:
+        rig = PulseRig(folder, recorder, replace(CONFIG, device=play))
         try:
             yield rig
         finally:

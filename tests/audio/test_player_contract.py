@@ -1,4 +1,4 @@
-"""What every player promises (``audio.port``), heard behind the card: in virtual time, and through alsa-lib."""
+"""What every player promises (``audio.port``), heard behind it: in virtual time, through alsa-lib, on a real card."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ from tests.audio.player_rig import (
     VirtualCardsRig,
     VirtualRig,
     begin,
+    card_rig,
     ends,
     feeds,
     first_of,
+    needs_loopback,
     noise,
     pause,
     played_ms,
@@ -60,6 +62,7 @@ LIVE = [pytest.mark.host, pytest.mark.live]
         "virtual",
         "virtual cards",
         pytest.param("pulse", marks=LIVE),
+        pytest.param("card", marks=[*LIVE, pytest.mark.shows("bench.3"), needs_loopback]),
     ]
 )
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PlayerRig]:
@@ -67,6 +70,9 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PlayerRig]:
         yield VirtualRig(tmp_path)
     elif request.param == "virtual cards":
         yield VirtualCardsRig(tmp_path)
+    elif request.param == "card":
+        with card_rig(tmp_path) as real:
+            yield real
     else:
         with pulse_rig(tmp_path, request.getfixturevalue("pulse")) as real:
             yield real

@@ -6,7 +6,6 @@ bench), and is skipped with its reason elsewhere.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -19,12 +18,12 @@ from edge_agent.relay.port import RelayError, Relays
 from edge_agent.relay.simulated import SimulatedRelays
 from edge_agent.relay.simulated import relays_off as simulated_relays_off
 from tests.fakes.relays import FakeGpio, FakeRelays
+from tests.host.gpio_sim import SimulatedChip, needs_gpio_sim
 
 HIGH, LOW, READ = ZoneId("high"), ZoneId("low"), ZoneId("read")
 ZONES = (HIGH, LOW, READ)
 # An active-high relay, an active-low one, and one whose contact is read back.
 LINES = {HIGH: RelayLine(0), LOW: RelayLine(1, active_low=True), READ: RelayLine(2, read_back=3)}
-CONFIGFS = Path("/sys/kernel/config/gpio-sim")
 
 
 class Rig(Protocol):
@@ -119,18 +118,12 @@ class FakeGpioRig:
 class KernelRig:
     """The GPIO adapter over a chip of gpio-sim. Mainline lets a released line go, so a killed holder leaves it open."""
 
-    def __init__(self, name: str) -> None:
-        self.config = CONFIGFS / name
-        (self.config / "bank0").mkdir(parents=True)
-        (self.config / "bank0" / "num_lines").write_text("8")
-        (self.config / "live").write_text("1")
-        chip = (self.config / "bank0" / "chip_name").read_text().strip()
-        device = (self.config / "dev_name").read_text().strip()
-        self.chip = Path("/dev") / chip
-        self.lines = Path("/sys/devices/platform") / device / chip
+    def __init__(self, chip: SimulatedChip) -> None:
+        self.lines = chip
+        self.chip = Path(chip.path)
         self.relays: GpioRelays | None = None
         # Boards pull their inputs so that a line nobody drives is off.
-        self._pull(1, up=True)
+        self.lines.pull(1, up=True)
 
     def open(self) -> Relays:
         self.relays = GpioRelays(self.chip, LINES)
@@ -139,7 +132,7 @@ class KernelRig:
 
     def on(self, zone: ZoneId) -> bool:
         wiring = LINES[zone]
-        return (self._level(wiring.line) == 1) != wiring.active_low
+        return self.lines.high(wiring.line) != wiring.active_low
 
     def kill(self) -> None:
         assert self.relays is not None
@@ -149,21 +142,17 @@ class KernelRig:
         relays_off(self.chip, LINES)
 
     def follow(self) -> None:
-        self._pull(3, up=not self.on(READ))
-
-    def remove(self) -> None:
-        (self.config / "live").write_text("0")
-        (self.config / "bank0").rmdir()
-        self.config.rmdir()
-
-    def _level(self, line: int) -> int:
-        return int((self.lines / f"sim_gpio{line}" / "value").read_text())
-
-    def _pull(self, line: int, up: bool) -> None:
-        (self.lines / f"sim_gpio{line}" / "pull").write_text("pull-up" if up else "pull-down")
+        self.lines.pull(3, up=not self.on(READ))
 
 
-@pytest.fixture(params=["fake", "simulated", "gpio-on-fake-kernel", "gpio-on-real-kernel"])
+@pytest.fixture(
+    params=[
+        "fake",
+        "simulated",
+        "gpio-on-fake-kernel",
+        pytest.param("gpio-on-real-kernel", marks=[pytest.mark.shows("bench.2"), needs_gpio_sim]),
+    ]
+)
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     if request.param == "fake":
         yield FakeRig()
@@ -171,12 +160,9 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
         yield SimulatedRig(tmp_path / "relays")
     elif request.param == "gpio-on-fake-kernel":
         yield FakeGpioRig()
-    elif not os.access(CONFIGFS, os.W_OK):
-        pytest.skip(f"no gpio-sim here: {CONFIGFS} is not writable")
     else:
-        kernel = KernelRig(f"contract-{os.getpid()}")
-        yield kernel
-        kernel.remove()
+        with SimulatedChip() as chip:
+            yield KernelRig(chip)
 
 
 def _on(rig: Rig) -> set[ZoneId]:

@@ -1,0 +1,70 @@
+"""The bench itself, opened from its file: what a station gets as its hardware, and what is seen of it and heard.
+
+Runs where the station runs: in the virtual bench's machine, or on the real station itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from demo.ward import Hardware
+from hil_tests.drivers.relay_board import SimulatedBoard
+from hil_tests.rig import ZONES, RigError, RigFile
+from tests.host.gpio_sim import SimulatedChip
+from tests.host_rig import HostRig
+from tests.rig import Edge
+
+
+class Bench:
+    """A context manager: while inside, all that the bench's file names is there."""
+
+    def __init__(self, rig: RigFile) -> None:
+        self.rig = rig
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Bench:
+        wiring = self.rig.relays
+        if wiring is None or self.rig.sound is None:
+            raise RigError(f"{self.rig.name}: a bench needs [relays] and [sound] to run anything at all")
+        with contextlib.ExitStack() as stack:
+            self.chip = stack.enter_context(SimulatedChip())
+            self.board = stack.enter_context(SimulatedBoard(self.chip, wiring.lines, wiring.contacts))
+            self._stack = stack.pop_all()
+        self._lines = {line: zone for zone, line in wiring.lines.items()}
+        self.hardware = Hardware(
+            device=self.rig.sound.device,
+            capture=self.rig.sound.capture,
+            gpio_chip=self.chip.path,
+            gpio_lines=tuple(wiring.lines[zone] for zone in ZONES),
+            contact_lines=tuple(wiring.contacts[zone] for zone in ZONES),
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def watch(self) -> None:
+        """Forget the relays' edges so far."""
+        self.chip.watch(*self._lines)
+
+    def edges(self) -> list[tuple[str, bool, float]]:
+        """Zone, closed, and the boot time in ms of every move of a relay's line."""
+        return [(self._lines[one.line], one.high, one.at_ms) for one in self.chip.changes()]
+
+
+class BenchRig(HostRig):
+    """The scenarios' rig on a bench: its relays and its card are real ones."""
+
+    def __init__(self, folder: Path, bench: Bench, *, framed: bool = False) -> None:
+        super().__init__(folder, framed=framed, hardware=bench.hardware)
+        self.bench = bench
+        self.tolerance_s = bench.rig.sound_tolerance_s
+
+    def __enter__(self) -> BenchRig:
+        self.bench.watch()
+        super().__enter__()
+        return self
+
+    def relay_edges(self) -> list[Edge]:
+        return [Edge(zone, on, self.at_s(boot)) for zone, on, boot in self.bench.edges()]

@@ -1,0 +1,1 @@
+"""How a bench sees and touches its parts: one driver a kind of part, behind the same few methods on every bench."""

@@ -1,0 +1,1 @@
+"""What runs where the station runs: in the virtual bench's machine, or on a real station."""

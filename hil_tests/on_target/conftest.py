@@ -1,0 +1,48 @@
+"""The bench that these tests run on: BENCH_RIG names its file, and what they saw goes to the folder BENCH_EVIDENCE."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hil_tests.bench import Bench, BenchRig
+from hil_tests.rig import read
+
+
+@pytest.fixture(scope="session")
+def bench() -> Iterator[Bench]:
+    with Bench(read(Path(os.environ["BENCH_RIG"]))) as bench:
+        yield bench
+
+
+@pytest.fixture
+def rig(bench: Bench, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[BenchRig]:
+    """A ward whose station stands on the bench, without chimes but where a scenario asks for them."""
+    framed = request.node.get_closest_marker("framed") is not None
+    with BenchRig(tmp_path, bench, framed=framed) as rig:
+        yield rig
+        _keep(rig, request.node.name)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What a test shows of the requirements goes into its result, for the report."""
+    for item in items:
+        for mark in item.iter_markers("shows"):
+            item.user_properties += [("shows", number) for number in mark.args]
+
+
+def _keep(rig: BenchRig, name: str) -> None:
+    folder = Path(os.environ.get("BENCH_EVIDENCE", ""))
+    if not folder.is_dir():
+        return
+    seen = {
+        "edges": [{"zone": one.zone, "on": one.on, "at_s": one.at_s} for one in rig.relay_edges()],
+        "heard": [
+            {"zone": one.zone, "what": one.what, "start_s": one.start_s, "end_s": one.end_s} for one in rig.heard()
+        ],
+    }
+    (folder / f"{name}.json").write_text(json.dumps(seen), "utf-8")
