@@ -89,6 +89,8 @@ class Fitting:
     # The station's own limits; a programme that is measured may be longer than a ward would stand.
     sources: tuple[str, ...] = ()
     # The live sources that the ward may relay.
+    ntp: bool = False
+    # Whether the station believes its system's clock while its kernel calls that synchronised.
     framed: bool = True
     # As a station is that says nothing of it: chimes around ordinary programmes, which rise out of silence.
 
@@ -313,7 +315,7 @@ state_dir = "{self.fitting.state_dir or self.folder / "state"}"
 run_dir = "{self.fitting.run_dir or self.folder / "run"}"
 
 [clock]
-ntp = "off"   # the time is trusted by a signed welcome only
+ntp = "{"auto" if self.fitting.ntp else "off"}"   # off: the time is trusted by a signed welcome only
 rtc = false
 
 [policy]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from demo.ward import Hardware
+from demo.ward import Fitting, Hardware
 from hil_tests.drivers.relay_board import SimulatedBoard
 from hil_tests.rig import ZONES, RigError, RigFile
 from tests.host.gpio_sim import SimulatedChip
@@ -56,8 +56,8 @@ class Bench:
 class BenchRig(HostRig):
     """The scenarios' rig on a bench: its relays and its card are real ones."""
 
-    def __init__(self, folder: Path, bench: Bench, *, framed: bool = False) -> None:
-        super().__init__(folder, framed=framed, hardware=bench.hardware)
+    def __init__(self, folder: Path, bench: Bench, fitting: Fitting) -> None:
+        super().__init__(folder, hardware=bench.hardware, fitting=fitting)
         self.bench = bench
         self.tolerance_s = bench.rig.sound_tolerance_s
 

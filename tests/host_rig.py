@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +32,7 @@ from tests.rig import HONEST, Edge, Heard, Order, Tampering, Told, Tone
 from tests.traffic import Tap
 
 PITCHES = {"a": 500, "b": 650, "c": 1250}
+UNFRAMED = Fitting(framed=False)
 READY_S_MAX = 120
 # A station that starts beside three others on two busy cores was not connected after 8 s once.
 LOOK_MS = 50
@@ -46,10 +48,10 @@ class HostRig:
     # Two busy cores, PulseAudio's own timer and a window of 40 ms; the bench measures finer.
     warm_up_s = WARM_UP_MS / 1000
 
-    def __init__(self, folder: Path, *, framed: bool = False, hardware: Hardware = NO_HARDWARE) -> None:
+    def __init__(self, folder: Path, *, hardware: Hardware = NO_HARDWARE, fitting: Fitting = UNFRAMED) -> None:
         self.folder = folder
         self._stream = ToneStream()
-        self.ward = Ward(folder, hardware, fitting=Fitting(framed=framed, sources=(self._stream.base,)))
+        self.ward = Ward(folder, hardware, fitting=replace(fitting, sources=(self._stream.base,)))
         self._sent: dict[str, tuple[bytes, str]] = {}
         self._recording: Recording | None = None
         self._held_hellos: list[Arrival] | None = None
@@ -64,12 +66,17 @@ class HostRig:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
         if kind is not None:
-            print(f"agent:\n{self.ward.agent_log()}\nio:\n{(self.folder / 'io.log').read_text()}")
+            print(self.logs())
         self.ward.__exit__(kind, value, at)
         self._stream.close()
         if kind is None:
             assert self.tap.faults == []
             assert {"hello", "welcome", "state", "job", "answer"} <= self.tap.seen.keys()
+
+    def logs(self) -> str:
+        """What the station's processes have said."""
+        logs = [self.folder / name for name in ("run.log", "io.log")]
+        return "\n".join(f"{log.name}:\n{log.read_text(errors='replace')}" for log in logs if log.exists())
 
     def switch_on(self, *, welcome: bool = True) -> None:
         self._held_hellos = None if welcome else []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from demo.ward import Fitting
 from tests.host_rig import HostRig
 from tests.rig import Rig
 from tests.scenarios import ALL, FRAMED
@@ -37,5 +38,5 @@ def test_over_real_parts(scenario: Callable[[Rig], None], outcomes: dict[str, Fu
 
 
 def _run(scenario: Callable[[Rig], None], folder: Path) -> None:
-    with HostRig(folder, framed=scenario in FRAMED) as rig:
+    with HostRig(folder, fitting=Fitting(framed=scenario in FRAMED)) as rig:
         scenario(rig)

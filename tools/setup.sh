@@ -13,7 +13,7 @@ DEBIAN_PACKAGES=(
   jq systemd systemd-container # the documents' own commands and the units, which the tests run, some on a booted system
 )
 # What the virtual bench's kernel is made of and with, once; only ./run hil needs it.
-BENCH_PACKAGES=(linux-source-6.12 make gcc libc6-dev flex bison bc libelf-dev xz-utils dmsetup e2fsprogs kmod)
+BENCH_PACKAGES=(linux-source-6.12 make gcc libc6-dev flex bison bc libelf-dev xz-utils dmsetup e2fsprogs kmod chrony)
 LOG_DIR=build/log
 LOG_TAIL_LINES=30 # what a person still reads; the whole log's path is printed too
 TICK_S=5          # a step longer than this shows a dot each time, so that nobody thinks it hangs

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from demo.ward import Fitting
 from hil_tests.bench import Bench, BenchRig
 from hil_tests.rig import read
 
@@ -21,10 +22,12 @@ def bench() -> Iterator[Bench]:
 
 @pytest.fixture
 def rig(bench: Bench, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[BenchRig]:
-    """A ward whose station stands on the bench, without chimes but where a scenario asks for them."""
-    framed = request.node.get_closest_marker("framed") is not None
-    with BenchRig(tmp_path, bench, framed=framed) as rig:
+    """A ward whose station stands on the bench, without chimes; ``fitted(name=value)`` says what is otherwise."""
+    mark = request.node.get_closest_marker("fitted")
+    fitting = Fitting(**{"framed": False, **(mark.kwargs if mark else {})})
+    with BenchRig(tmp_path, bench, fitting) as rig:
         yield rig
+        print(rig.logs())  # shown where the test failed
         _keep(rig, request.node.name)
 
 

@@ -11,7 +11,7 @@ from tests.rig import Rig
 from tests.scenarios import ALL, FRAMED
 
 CASES = [
-    pytest.param(scenario, id=scenario.__name__, marks=[pytest.mark.framed] if scenario in FRAMED else [])
+    pytest.param(scenario, id=scenario.__name__, marks=[pytest.mark.fitted(framed=True)] if scenario in FRAMED else [])
     for scenario in ALL
 ]
 
