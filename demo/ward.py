@@ -49,6 +49,8 @@ class Hardware:
     device: str = ""
     gpio_chip: str = ""
     gpio_lines: tuple[int, ...] = ()
+    active_low: bool = False
+    # Whether the board closes its relays at low level.
     contact_lines: tuple[int, ...] = ()
     # Each relay's own contact, led back; none where nobody wired it.
     capture: str = ""
@@ -356,6 +358,7 @@ name = "{ZONES[zone]}"
 card = "main"
 channel = "{("left", "right")[index]}"
 line = {line}
+active_low = {str(self.hardware.active_low).lower()}
 warm_up_ms = {self.fitting.warm_up_ms}
 {read_back}"""
 

@@ -6,6 +6,8 @@ Runs where the station runs: in the virtual bench's machine, or on the real stat
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from demo.ward import Fitting, Hardware
@@ -50,7 +52,27 @@ class Bench:
 
     def edges(self) -> list[tuple[str, bool, float]]:
         """Zone, closed, and the boot time in ms of every move of a relay's line."""
-        return [(self._lines[one.line], one.high, one.at_ms) for one in self.chip.changes()]
+        return [(self._lines[one.line], one.high != self.hardware.active_low, one.at_ms) for one in self.chip.changes()]
+
+    @contextlib.contextmanager
+    def low_board(self) -> Iterator[None]:
+        """Another board, which closes its relays at low level and pulls its inputs up, so that nobody's line is off."""
+        usual = self.hardware
+        self._wire(replace(usual, active_low=True))
+        yield
+        self._wire(usual)
+
+    def _wire(self, hardware: Hardware) -> None:
+        self.hardware, self.board.active_low = hardware, hardware.active_low
+        for line in self._lines:
+            self.chip.pull(line, up=hardware.active_low)
+
+    def left_to_the_kernel(self) -> list[str]:
+        """The zones whose relays fell because their holder was gone, and not by anybody's order.
+
+        Here the kernel lets such a line fall; that of a Raspberry Pi may leave it as it is.
+        """
+        return [self._lines[one.line] for one in self.chip.changes() if not one.traced]
 
 
 class BenchRig(HostRig):

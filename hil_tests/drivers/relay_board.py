@@ -22,6 +22,8 @@ class SimulatedBoard:
         self._lines = lines
         self._contacts = contacts
         self._stuck: dict[str, bool] = {}
+        self._chattering: set[str] = set()
+        self.active_low = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
 
@@ -39,9 +41,14 @@ class SimulatedBoard:
         """The contact stays there, whatever its line says."""
         self._stuck[zone] = closed
 
+    def chatter(self, zone: str) -> None:
+        """The contact opens and closes as fast as it can, whatever its line says: a burnt one, or a weak supply."""
+        self._chattering.add(zone)
+
     def mend(self, zone: str) -> None:
         """It follows again."""
         self._stuck.pop(zone, None)
+        self._chattering.discard(zone)
 
     def closed(self, zone: str) -> bool:
         """Where the contact is."""
@@ -50,8 +57,14 @@ class SimulatedBoard:
     def _follow(self) -> None:
         last: dict[str, bool] = {}
         while not self._ended.wait(PULL_IN_S):
-            for zone, line in self._lines.items():
-                closed = self._stuck.get(zone, self._chip.high(line))
+            for zone in self._lines:
+                closed = self._where(zone, last.get(zone, False))
                 if last.get(zone) != closed:
                     last[zone] = closed
                     self._chip.pull(self._contacts[zone], up=not closed)
+
+    def _where(self, zone: str, last: bool) -> bool:
+        """Whether the contact is closed now."""
+        if zone in self._chattering:
+            return not last
+        return self._stuck.get(zone, self._chip.high(self._lines[zone]) != self.active_low)

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
-from demo.ward import wait_until
+from demo.ward import Fitting, wait_until
 from edge_agent.clock import boot_ms
-from hil_tests.bench import BenchRig
+from hil_tests.bench import Bench, BenchRig
 from hil_tests.rig import ZONES
 from tests.rig import Order, Tone
-from tests.scenarios import records_of
+from tests.scenarios import bulletin_is_heard_on_both_zones_on_time, records_of
 
 DEAD_S, HUNG_S = 1.0, 5.0
 # docs/requirements.md, S3.
@@ -45,13 +46,20 @@ def opened_within(rig: BenchRig, since_ms: int, within_s: float) -> None:
     assert max(at for _, _, at in moves) <= end
 
 
+def test_a_station_that_is_told_to_end_opens_its_relays_itself(rig: BenchRig) -> None:
+    sounding(rig)
+    since = boot_ms()
+    os.kill(rig.ward.pids["io"], signal.SIGTERM)
+    opened_within(rig, since, DEAD_S)
+    assert rig.bench.left_to_the_kernel() == []
+
+
 @pytest.mark.parametrize(
     ("who", "how", "within_s"),
     [
         ("run", signal.SIGTERM, DEAD_S),
         ("run", signal.SIGKILL, DEAD_S),
         ("run", signal.SIGSTOP, HUNG_S),
-        ("io", signal.SIGTERM, DEAD_S),
         ("io", signal.SIGKILL, DEAD_S),
     ],
 )
@@ -98,3 +106,30 @@ def test_a_relay_that_stays_closed_is_told(rig: BenchRig) -> None:
         assert "zone=c1 wanted=open failed=stuck closed" in (rig.folder / "io.log").read_text()
     finally:
         rig.bench.board.mend("c1")
+
+
+def test_a_chattering_contact_loses_its_own_zone_and_no_other(rig: BenchRig) -> None:
+    """The alarm is said, and not at every look."""
+    rig.switch_on()
+    rig.run_until(1)
+    job = rig.publish(Order(at_s=6, tones=(Tone("b", 12.0),)))
+    rig.run_until(9)
+    rig.bench.board.chatter("c1")
+    try:
+        rig.run_until(21)
+    finally:
+        rig.bench.board.mend("c1")
+    (record,) = records_of(rig, job)
+    zones = record["zones"]
+    assert isinstance(zones, list)
+    assert {zone["zone"]: zone["reason"] for zone in zones} == {"c1": "relay_failed", "c2": None}, record
+    alarms = (rig.folder / "io.log").read_text().count("zone=c1 wanted=")
+    assert 1 <= alarms <= 20
+
+
+def test_a_board_that_closes_at_low_level_does_not_blip_and_is_heard(bench: Bench, tmp_path: Path) -> None:
+    with bench.low_board():
+        with BenchRig(tmp_path / "blip", bench, Fitting(framed=False)) as rig:
+            test_no_relay_moves_while_a_station_starts_and_ends(rig)
+        with BenchRig(tmp_path / "heard", bench, Fitting(framed=False)) as rig:
+            bulletin_is_heard_on_both_zones_on_time(rig)
