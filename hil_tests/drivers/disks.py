@@ -1,0 +1,144 @@
+"""Small disks of the kernel's own, in memory, with real file systems: made, mounted, made to fail, and written down.
+
+Every one is a context manager that leaves nothing behind. What a disk's failures and logs mean is for the tests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import struct
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+SECTOR_BYTES = 512
+BLOCK_BYTES = 4_096
+JOURNAL_MB = 4
+# Of ext4; smaller than mkfs would choose, so that it comes round within a day's writes.
+FIBMAP = 1
+# The block of the disk on which a block of a file lies.
+MAPPER = Path("/dev/mapper/control")
+ENV = os.environ | {"DM_DISABLE_UDEV": "1", "PATH": f"/usr/sbin:/sbin:{os.environ.get('PATH', '/usr/bin:/bin')}"}
+# Nobody answers for udev on the bench, and the tools would wait for it.
+
+needs_mapper = pytest.mark.skipif(
+    "BENCH_RIG" not in os.environ or not os.access(MAPPER, os.W_OK),
+    reason="no disk here that can be made to fail; ./run hil has one",
+)
+
+
+def told(*command: str) -> str:
+    """What it said. An error of a tool is the bench's own."""
+    done = subprocess.run(command, env=ENV, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise OSError(f"{' '.join(command)}: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def blank(image: Path, bytes_: int, *, journalled: bool = True) -> Path:
+    """A disk with an empty ext4 on it, in a file."""
+    with open(image, "wb") as file:
+        file.truncate(bytes_)
+    kind = ["-J", f"size={JOURNAL_MB}"] if journalled else ["-O", "^has_journal"]
+    at_once = "nodiscard,lazy_itable_init=0,lazy_journal_init=0"
+    told("mkfs.ext4", "-q", "-F", "-b", str(BLOCK_BYTES), "-m", "0", "-E", at_once, *kind, str(image))
+    return image
+
+
+def copied(image: Path, to: Path) -> Path:
+    """The same disk once more; holes stay holes."""
+    told("cp", "--sparse=always", str(image), str(to))
+    return to
+
+
+@contextlib.contextmanager
+def looped(image: Path) -> Iterator[str]:
+    """The file as a disk of the kernel's."""
+    device = told("losetup", "--find", "--show", str(image))
+    try:
+        yield device
+    finally:
+        told("losetup", "--detach", device)
+
+
+@contextlib.contextmanager
+def mounted(device: str, folder: Path) -> Iterator[Path]:
+    """Its file system; the kernel replays the file system's journal here, as after any power cut."""
+    folder.mkdir(exist_ok=True)
+    told("mount", "-t", "ext4", device, str(folder))
+    try:
+        yield folder
+    finally:
+        told("umount", str(folder))
+
+
+@contextlib.contextmanager
+def mapped(name: str, table: str) -> Iterator[Mapped]:
+    """A disk by a table of the device mapper, of one line for the whole of it without its sectors."""
+    disk = Mapped(name)
+    told("dmsetup", "create", name, "--table", table)
+    try:
+        yield disk
+    finally:
+        told("dmsetup", "remove", "--retry", name)
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A disk of the device mapper."""
+
+    name: str
+
+    @property
+    def path(self) -> str:
+        return f"/dev/mapper/{self.name}"
+
+    def message(self, *words: str) -> None:
+        told("dmsetup", "message", self.name, "0", *words)
+
+    def become(self, table: str) -> None:
+        """Another disk at once, under whoever uses it; nothing is synced for that."""
+        told("dmsetup", "suspend", "--nolockfs", "--noflush", self.name)
+        told("dmsetup", "load", self.name, "--table", table)
+        told("dmsetup", "resume", self.name)
+
+
+def sectors(device: str) -> int:
+    return int(told("blockdev", "--getsz", device))
+
+
+def sound_table(device: str) -> str:
+    return f"0 {sectors(device)} linear {device} 0"
+
+
+def refusing_table(device: str) -> str:
+    """Every write ends in an error; reads are answered."""
+    return f"0 {sectors(device)} flakey {device} 0 0 60 1 error_writes"
+
+
+def dust_table(device: str) -> str:
+    """Sound until blocks of BLOCK_BYTES are said to be bad (``addbadblock``), which cannot be read then (``enable``)."""
+    return f"0 {sectors(device)} dust {device} 0 {BLOCK_BYTES}"
+
+
+def log_table(device: str, log: str) -> str:
+    """Every write goes to ``device``, and is written down in ``log``."""
+    return f"0 {sectors(device)} log-writes {device} {log}"
+
+
+def block_of(file: Path, at: int) -> int:
+    """The block of the disk on which byte ``at`` of a file lies; 0 where it lies on none yet."""
+    with open(file, "rb") as opened:
+        answer = fcntl.ioctl(opened.fileno(), FIBMAP, struct.pack("i", at // BLOCK_BYTES))
+    return int(struct.unpack("i", answer)[0])
+
+
+def forget_pages() -> None:
+    """What the kernel has in memory of any file is read from the disk again."""
+    os.sync()
+    Path("/proc/sys/vm/drop_caches").write_text("3")
