@@ -11,7 +11,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -73,28 +73,33 @@ def _text(raw: bytes) -> str:
 
 
 def _connect(folder: Path) -> sqlite3.Connection:
-    # Opened at boot by one thread, used by another one afterwards: never by two at a time, so the check is off.
-    connection = sqlite3.connect(
-        folder / FILE_NAME, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-    )
-    connection.text_factory = _text
-    try:
+    with ExitStack() as stack, _damage_named():
+        # Opened at boot by one thread, used by another one afterwards: never by two at a time, so the check is off.
+        # SQLite reads the head of the file here already, which may lie on a bad sector.
+        connection = sqlite3.connect(
+            folder / FILE_NAME, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
+        stack.callback(connection.close)
+        connection.text_factory = _text
         _write_ahead(connection)
         connection.execute("PRAGMA synchronous = FULL")  # NORMAL may lose the last commits in a power cut
         prepare(connection, secrets.token_hex(EPOCH_BYTES))
         _sync(folder)
+        stack.pop_all()
+        return connection
+
+
+@contextmanager
+def _damage_named() -> Iterator[None]:
+    """What says that the file is damaged becomes a DamagedError; the disk's refusals of a moment pass as they are."""
+    try:
+        yield
     except sqlite3.DatabaseError as exc:
-        connection.close()
         if is_damage(exc):
             raise DamagedError(str(exc)) from exc
         raise
     except UnicodeDecodeError as exc:  # SQLite quotes a rotten table definition in its message
-        connection.close()
         raise DamagedError(str(exc)) from exc
-    except (DamagedError, OSError):
-        connection.close()
-        raise
-    return connection
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

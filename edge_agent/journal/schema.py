@@ -92,8 +92,11 @@ NEW_META = "INSERT INTO meta (one, epoch, head_seq, head_hash, acked_seq, floor)
 
 DAMAGE_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH})
 # What SQLite answers about a file that is not (any more) the database it should be; ERROR: a table is missing.
-UNREADABLE_CODES = frozenset({sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ})
-# A sector that the card cannot read any more will not be read by the next start either.
+UNREADABLE_CODES = frozenset(
+    {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
+)
+# A sector that the card cannot read any more will not be read by the next start either. Where the kernel answers a read
+# with EIO, SQLite (from 3.33 on) says CORRUPTFS.
 
 
 class DamagedError(Exception):

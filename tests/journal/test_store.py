@@ -288,6 +288,27 @@ def test_a_disk_that_refuses_to_open_is_no_reason_to_put_a_sound_journal_aside(t
     assert open_store(folder).load().epoch == old.epoch
 
 
+@pytest.mark.parametrize("said", ["SQLITE_IOERR_CORRUPTFS", "SQLITE_IOERR_READ", "SQLITE_IOERR_SHORT_READ"])
+def test_a_head_on_a_bad_sector_is_put_aside_or_no_start_would_ever_succeed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    """The head is read as the file is opened; a kernel's EIO is what SQLite calls CORRUPTFS."""
+    folder = tmp_path / "journal"
+    fill(folder, 2)
+    connect = sqlite3.connect
+
+    def refused_once(*args: object, **kwargs: object) -> sqlite3.Connection:
+        monkeypatch.setattr(sqlite3, "connect", connect)
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = getattr(sqlite3, said)
+        raise error
+
+    monkeypatch.setattr(sqlite3, "connect", refused_once)
+    contents = open_store(folder).load()
+    assert (contents.quarantined, contents.last_seq) == ("journal.quarantined-1", 0)
+    assert (tmp_path / "journal.quarantined-1" / FILE_NAME).exists()
+
+
 def test_a_disk_that_takes_nothing_while_the_journal_is_made_is_no_damage(tmp_path: Path) -> None:
     folder = tmp_path / "journal"
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
