@@ -17,6 +17,7 @@ from pathlib import Path
 
 from edge_agent.journal.port import JournalError
 from edge_agent.journal.schema import DamagedError, is_damage, prepare
+from edge_agent.journal.write_ahead import rotten
 
 FILE_NAME = "journal.db"
 BUSY_TIMEOUT_S = 5.0
@@ -74,6 +75,7 @@ def _text(raw: bytes) -> str:
 
 def _connect(folder: Path) -> sqlite3.Connection:
     with ExitStack() as stack, _damage_named():
+        _check_write_ahead(folder / f"{FILE_NAME}-wal")
         # Opened at boot by one thread, used by another one afterwards: never by two at a time, so the check is off.
         # SQLite reads the head of the file here already, which may lie on a bad sector.
         connection = sqlite3.connect(
@@ -87,6 +89,17 @@ def _connect(folder: Path) -> sqlite3.Connection:
         _sync(folder)
         stack.pop_all()
         return connection
+
+
+def _check_write_ahead(log: Path) -> None:
+    """Before SQLite sees it, which would take what is left for all there ever was, and write over the rest."""
+    try:
+        with open(log, "rb") as file:
+            lost = rotten(file)
+    except OSError:
+        return  # there is none, or it lies on a bad sector, which SQLite will name
+    if lost:
+        raise DamagedError("its write-ahead log has rotted: commits that were synced cannot be read any more")
 
 
 @contextmanager
