@@ -28,6 +28,7 @@ ON_TARGET = Path(__file__).parent / "on_target"
 BUILT = ROOT / "build" / "hil"
 CONTRACTS = {
     "relays-contract": ["tests/relay/test_relays_contract.py", "-k", "real-kernel"],
+    "journal-contract": ["tests/journal", "-k", "card"],
     "player-contract": ["tests/audio/test_player_contract.py", "-k", "card]"],
 }
 # What every driver and every player promises, where there is a real one of its kind.

@@ -14,6 +14,7 @@ from typing import Any
 
 KINDS = ("virtual", "real")
 DRIVERS = ("gpio-sim", "gpio")
+DISKS = ("device-mapper",)
 ZONES = ("c1", "c2")
 
 
@@ -41,7 +42,7 @@ class SoundWiring:
 
 @dataclass(frozen=True, slots=True)
 class RigFile:
-    """A bench."""
+    """A bench. ``disk`` names what gives it disks that fail when they are told to, and write down what they get."""
 
     name: str
     title_vi: str
@@ -50,6 +51,7 @@ class RigFile:
     sound_tolerance_s: float
     relays: RelayWiring | None
     sound: SoundWiring | None
+    disk: str | None
     absent: Mapping[str, str]
 
 
@@ -68,7 +70,7 @@ class _Reader:
         self._table = table
 
     def rig(self) -> RigFile:
-        known = {"name", "title", "kind", "tolerance", "relays", "sound", "absent"}
+        known = {"name", "title", "kind", "tolerance", "relays", "sound", "disk", "absent"}
         if unknown := sorted(self._table.keys() - known):
             raise self._error(unknown[0], f"not known; one of {', '.join(sorted(known))} is meant")
         title = self._table.get("title", {})
@@ -86,6 +88,7 @@ class _Reader:
             sound_tolerance_s=self._number("tolerance", "sound_s"),
             relays=self._relays(),
             sound=self._sound(),
+            disk=self._disk(),
             absent=absent,
         )
 
@@ -119,6 +122,10 @@ class _Reader:
         if not device or not capture:
             raise self._error("sound", "device (aplay -L) and capture (arecord -L) are both needed")
         return SoundWiring(device, capture)
+
+    def _disk(self) -> str | None:
+        table = self._table.get("disk")
+        return None if table is None else self._one_of("disk.driver", table.get("driver"), DISKS)
 
     def _text(self, field: str) -> str:
         value = self._table.get(field)

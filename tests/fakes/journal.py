@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
+from typing import Any
 
 from edge_agent.core.as_run import AsRun, RecordKind
 from edge_agent.core.clock_trust import TIMETABLE_SOURCES, KeptTime
@@ -176,7 +177,7 @@ class FakeJournal:
                 job_id, lambda row: replace(row, job=replace(row.job, base=UtcMs(max(row.job.base, planned))))
             )
         if job_over:
-            self._change_row(record.job_id, lambda row: replace(row, over=True))
+            self._change_row(JobId(record.job_id), lambda row: replace(row, over=True))
             self._write(marks={key: mark for key, mark in self._open().marks.items() if key[0] != record.job_id})
         return stored
 
@@ -266,13 +267,13 @@ class FakeJournal:
         assert self._working is not None
         return self._working
 
-    def _write(self, **changes) -> None:
+    def _write(self, **changes: Any) -> None:
         self._working = replace(self._open(), **changes)
 
     def _put_row(self, row: Row) -> None:
         self._write(jobs={**self._open().jobs, row.job.job_id: row})
 
-    def _change_row(self, job_id, change) -> None:
+    def _change_row(self, job_id: JobId, change: Callable[[Row], Row]) -> None:
         row = self._open().jobs.get(job_id)
         if row is not None:
             self._put_row(change(row))

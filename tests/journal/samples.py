@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from edge_agent.core.as_run import AsRun, Evidence, ItemAsRun, RecordKind, ZoneAsRun
 from edge_agent.core.clock_trust import ClockSource, KeptTime
@@ -53,10 +54,16 @@ def save_job(job_id: str = "tiem-chung", *, held: bool = False, not_after: int =
     return SaveJob(SavedJob(accepted, NOON, held), f"envelope of {job_id}".encode(), "loa/1/d/dt-017/job")
 
 
-def stored_job(**changes: object) -> StoredJob:
+def stored_job(**changes: Any) -> StoredJob:
     """What a boot reads of ``save_job()``."""
     effect = save_job()
-    values = {"job_id": JOB, "envelope": effect.envelope, "topic": effect.topic, "base": NOON, "held": False}
+    values: dict[str, Any] = {
+        "job_id": JOB,
+        "envelope": effect.envelope,
+        "topic": effect.topic,
+        "base": NOON,
+        "held": False,
+    }
     return StoredJob(**(values | changes))
 
 
@@ -80,7 +87,7 @@ def save_mark(job_id: str = "tiem-chung", planned: int = NOON + 1000, mark: Mark
     return SaveMark(JobId(job_id), UtcMs(planned), mark, attempt=1)
 
 
-def record_of(job_id: str = "tiem-chung", **changes: object) -> AsRun:
+def record_of(job_id: str = "tiem-chung", **changes: Any) -> AsRun:
     """A play of ten seconds on one zone, by a clock that was trusted."""
     zone = ZoneAsRun(ZoneId("cho"), Evidence.SAMPLES_OUT, 10_000, 60, MonoMs(5_000), None)
     item = ItemAsRun(ITEM.title, ITEM.field, ITEM.language, ITEM.source, ITEM.approver, ClipKey("ab" * 32))
