@@ -17,7 +17,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,7 +30,6 @@ from edge_agent.journal.port import Contents, JournalError, StoredRecord
 from edge_agent.journal.record import ChainPoint, Origin, verify_chain
 from edge_agent.journal.store import Store
 from edge_agent.workers import Afterwards, JournalOrder, JournalWorker, Prune, SaveFloor
-from tests.crash import plants
 from tests.journal.samples import NOON, ORIGIN, entries, record_of, save_job, save_mark, save_timetable
 
 STEPS = 110
@@ -40,6 +38,13 @@ CLIPS = 5
 CLIP_BYTES_MAX = 2 * BLOCK_BYTES
 # Two blocks of digests and a bit: several writes of the kernel's.
 BATCH_BYTES = 48_000
+PLANTS = {
+    "ack-before-commit": r"order \S+ was acknowledged and is lost",
+    "unsynced-commits": r"(order|record) \S+ was \w+ and is lost",
+    "unsynced-folder": r"clip-\d was staged and is lost",
+    "unsynced-clip": r"clip-\d was staged and is (lost|clip clip-\d was altered)",
+}
+# Faults to plant, and the words in which the judge names what is lost by each.
 UNHURRIED_S = 10.0
 # What the disk may take for one order; only so that a test that hangs ends.
 IDLE_S_MAX = 12.0
@@ -123,9 +128,10 @@ class Day:
 
     def _begin(self) -> None:
         journal = Remembering(self._root / "journal", self.states)
-        plants.on_store(self._plant, journal)
+        if self._plant == "unsynced-commits":
+            unsynced_commits(journal)
         self._promise(Kind.OPENED, value=self.states[-1].epoch)
-        self._worker = JournalWorker(journal, self._said, lambda records: None, BATCH_BYTES)
+        self._worker = JournalWorker(journal, self._said, _ignored, BATCH_BYTES)
         if self._plant == "ack-before-commit":
             ack_before_commit(self._worker)
         self._worker.start()
@@ -290,6 +296,11 @@ def _digest_of(store: PcmStore, key: ClipKey) -> str:
         return str(exc)
 
 
+def unsynced_commits(store: Store) -> None:
+    """To plant: a commit waits for no disk. A killed process would never show it."""
+    store._connection.execute("PRAGMA synchronous = NORMAL")
+
+
 def ack_before_commit(worker: JournalWorker) -> None:
     """To plant: an order is acknowledged, and then saved."""
     eager: Any = worker
@@ -307,10 +318,10 @@ def ack_before_commit(worker: JournalWorker) -> None:
 def plant_in_clips(plant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """To plant: a clip is said to be staged before its folder, or its bytes, are durable."""
     if plant == "unsynced-folder":
-        monkeypatch.setattr(pcm_store, "_sync_folder", lambda folder: None)
+        monkeypatch.setattr(pcm_store, "_sync_folder", _ignored)
     if plant == "unsynced-clip":
-        without = SimpleNamespace(**{**vars(pcm_store.os), "fsync": lambda fd: None})
-        monkeypatch.setattr(pcm_store, "os", without)
+        monkeypatch.setattr(pcm_store, "_sync_and_close", lambda file: file.close())
 
 
-PLANTS = ("ack-before-commit", "unsynced-commits", "unsynced-folder", "unsynced-clip")
+def _ignored(_: object) -> None:
+    """Nobody asked for an upload; nothing is synced."""

@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
+from itertools import accumulate
 from typing import BinaryIO
 
 MAGIC, VERSION = 0x6A736677736872, 1
@@ -140,6 +141,6 @@ def put(log: Log, entry: Entry, disk: BinaryIO, begin: int = 0, end: int | None 
         disk.write(data)
 
 
-def marks_before(entries: Sequence[Entry], count: int) -> int:
-    """How many marks stand among the first ``count`` entries."""
-    return sum(Flag.MARK in entry.flags for entry in entries[:count])
+def marks_before(entries: Sequence[Entry]) -> list[int]:
+    """For each number of entries from none on: how many marks stand among the first so many."""
+    return list(accumulate((Flag.MARK in entry.flags for entry in entries), initial=0))

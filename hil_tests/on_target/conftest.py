@@ -20,6 +20,15 @@ def bench() -> Iterator[Bench]:
         yield bench
 
 
+@pytest.fixture(scope="session")
+def disk() -> None:
+    """What needs a disk that fails when it is told to is left out where the bench's file says why there is none."""
+    rig = read(Path(os.environ["BENCH_RIG"]))
+    if rig.disk is None:
+        assert "disk" in rig.absent, f"{rig.name} names no disk and does not say why"
+        pytest.skip(rig.absent["disk"])
+
+
 @pytest.fixture
 def rig(bench: Bench, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[BenchRig]:
     """A ward whose station stands on the bench, without chimes; ``fitted(name=value)`` says what is otherwise."""
