@@ -8,6 +8,7 @@ does not work.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -38,6 +39,8 @@ MACHINE_S_MAX = 1_400
 AT_ONCE = 2
 # The machine has one processor each, and this one has two.
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:cov")
+PASSED_ON = ("BENCH_SEED", "BENCH_CUTS")
+# What whoever starts the bench may choose for its tests.
 NOTHING_CHOSEN = 5
 # Pytest's own status where no test has the name.
 
@@ -94,7 +97,8 @@ def _here(rig: Path, name: str, tests: list[str]) -> int:
 
 
 def _command(rig: Path, name: str, tests: list[str], folder: Path) -> list[str]:
-    env = ["env", f"BENCH_RIG={rig.resolve()}", f"BENCH_EVIDENCE={folder / 'evidence'}", "REQUIRE_PARTS=1"]
+    chosen = [f"{name}={os.environ[name]}" for name in PASSED_ON if name in os.environ]
+    env = ["env", *chosen, f"BENCH_RIG={rig.resolve()}", f"BENCH_EVIDENCE={folder / 'evidence'}", "REQUIRE_PARTS=1"]
     if name == CLOCK:
         env.append(f"LD_PRELOAD={_stepped_clock()}")
     written = [f"--junitxml={folder / name}.xml", "--basetemp=/tmp/bench"]

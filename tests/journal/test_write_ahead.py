@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.journal import database
 from edge_agent.journal.database import FILE_NAME
 from edge_agent.journal.store import Store
 from edge_agent.journal.write_ahead import FRAME, HEAD, PAGE_BYTES, rotten
@@ -134,6 +135,16 @@ def test_a_journal_whose_log_has_rotted_is_put_aside_byte_for_byte(
     assert (contents.quarantined, contents.last_seq) == ("journal.quarantined-1", 0)
     assert (tmp_path / "journal.quarantined-1" / file.name).read_bytes() == log
     assert (tmp_path / "journal.quarantined-1" / FILE_NAME).read_bytes() == database
+
+
+def test_a_log_that_would_hold_up_the_start_is_left_to_sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = log_of(tmp_path)
+    page(log)
+    (tmp_path / "journal" / f"{FILE_NAME}-wal").write_bytes(log)
+    monkeypatch.setattr(database, "LOG_BYTES_MAX", len(log) - 1)
+    store = Store(tmp_path / "journal", ORIGIN)
+    assert store.load().quarantined == ""
+    store.close()
 
 
 def test_sqlite_itself_says_nothing_of_what_it_forgets(tmp_path: Path) -> None:
