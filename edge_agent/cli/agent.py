@@ -50,9 +50,12 @@ from edge_agent.upstream import Identity, Upstream
 from edge_agent.watchdog import Notifier, Progress
 from edge_agent.workers import FetchAndStage
 
-CORE = "core"
+CORE, NETWORK = "core", "network"
 CORE_MS_MAX = 5 * SECOND_MS
 # The core steps at least every two seconds (runtime.LOOP_MS_MAX); systemd restarts after ten without a sign.
+NETWORK_MS_MAX = 2 * SECOND_MS
+# The session's thread turns each second. One that is late is not ended for it, only not fed until it turns again; with
+# WatchdogSec=10 and RestartSec=2 another process stands in its place within 15 s.
 HELLO_MS = 6 * HOUR_MS
 SWEEP_MS = 24 * HOUR_MS
 FIRST_SWEEP_MS = 10 * MINUTE_MS
@@ -107,7 +110,7 @@ def _ports(config: Config, trust: bytes, signer: Signer, inbox: Inbox, notifier:
     box = HostReader(partial(host.read, config.paths.state_dir, broker, config.serial))
     box.start()
     upstream = Upstream(identity, session, sign_as, box.latest)
-    progress = Progress(notifier, {CORE: MonoMs(CORE_MS_MAX)}, boot_ms())
+    progress = Progress(notifier, {CORE: CORE_MS_MAX, NETWORK: NETWORK_MS_MAX}, boot_ms())
     stager = _stager(config)
     return Ports(
         site=config.site,
@@ -122,7 +125,7 @@ def _ports(config: Config, trust: bytes, signer: Signer, inbox: Inbox, notifier:
         trust=keeper,
         status_file=paths.status(config),
         ready=partial(_ready, notifier, inbox, config.reporting.heartbeat_s, renewer, stager),
-        alive=partial(_alive, progress),
+        alive=partial(_alive, progress, session.turned_at),
         home=_home(config, clock),
     )
 
@@ -201,8 +204,9 @@ def make_stems_ready(stager: Stager) -> None:
         threading.Thread(target=stager.voice.prepare, name="stems", daemon=True).start()
 
 
-def _alive(progress: Progress) -> None:
+def _alive(progress: Progress, network_turned_at: Callable[[], MonoMs]) -> None:
     """The core has just stepped."""
     now = boot_ms()
     progress.mark(CORE, now)
+    progress.mark(NETWORK, network_turned_at())
     progress.feed(now)

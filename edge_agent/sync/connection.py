@@ -33,6 +33,8 @@ from edge_agent.sync.tls import clock_dates_certificates, dates_trouble
 from edge_agent.sync.tls_trouble import DatesTrouble, TlsTrouble, trouble_in
 from edge_agent.sync.topics import subscriptions
 
+DIAL_S_MAX = 120
+# Asking for a name, connecting and shaking hands, before the first turn: 30 s each, and over a poor line more.
 ESTABLISH_S = 60
 # From the start to the SUBACK; the handshake alone may take half of it.
 LOOP_S = 1.0
@@ -62,7 +64,10 @@ class CallbackFailed(RuntimeError):
 
 
 class Connection:
-    """One attempt. ``run`` blocks until it is over; the other methods never do."""
+    """One attempt. ``run`` blocks until it is over; the other methods never do.
+
+    ``turned_at`` is when the thread in ``run`` came by last (boot time), or until when it may stand still at most.
+    """
 
     def __init__(
         self,
@@ -91,6 +96,7 @@ class Connection:
         self._trouble: TlsTrouble | None = None
         self._taken_over = False
         self.proven_at = MonoMs(0)
+        self.turned_at = MonoMs(clock().mono + DIAL_S_MAX * SECOND_MS)
         self._client = self._new_client(will)
 
     def run(self) -> Ending:
@@ -151,6 +157,7 @@ class Connection:
             if self._leaving:
                 self._client.disconnect()
             self._note_answers()
+            self.turned_at = self._clock().mono
             self._detail = self._detail or self._overdue(begun) or str(self._dates() or "")
             if self._detail:
                 return

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.events import AckToken, Disconnected, Event
-from edge_agent.core.units import SECOND_MS
+from edge_agent.core.units import SECOND_MS, MonoMs
 from edge_agent.sync.client import BrokerSettings
 from edge_agent.sync.connection import Connection, Ending
 from edge_agent.sync.tls_trouble import TlsTrouble
@@ -56,10 +56,12 @@ class MqttSession:
         self._stopping = threading.Event()
         self._connection: Connection | None = None
         self._proven_at = 0
+        self._turned_at = MonoMs(0)
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
 
     def start(self) -> None:
         """Begin to connect, at once: boards that got their power back together boot seconds apart by themselves."""
+        self._turned_at = self._clock().mono
         self._thread.start()
 
     def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool = False) -> bool:
@@ -77,6 +79,11 @@ class MqttSession:
         """See ``sync.port.Session``."""
         connection = self._connection
         return max(self._proven_at, connection.proven_at if connection is not None else 0)
+
+    def turned_at(self) -> MonoMs:
+        """Boot time of the thread's last turn; ahead of now while it waits for something that has its time."""
+        connection = self._connection
+        return connection.turned_at if connection is not None else self._turned_at
 
     def stop(self) -> None:
         """Say goodbye properly and end; returns after FLUSH_S + JOIN_S at the latest. Nothing is posted afterwards."""
@@ -103,6 +110,7 @@ class MqttSession:
             return Ending("stopped", 0, False) if self._stopping.is_set() else self._connection.run()
         finally:
             self._proven_at = self.alive_at()
+            self._turned_at = self._clock().mono
             self._connection = None
 
     def _part(self, ending: Ending, wait_s: float) -> None:
@@ -110,6 +118,7 @@ class MqttSession:
         _log.warning("event=disconnected detail=%r lasted_ms=%d next_s=%.1f", detail, ending.lasted_ms, wait_s)
         self._on_trouble(ending.trouble)
         self._post(Disconnected(detail))
+        self._turned_at = MonoMs(self._clock().mono + round(wait_s * SECOND_MS))
         self._stopping.wait(wait_s)
 
     def _wait_s(self, ending: Ending, failures: int) -> float:

@@ -22,7 +22,19 @@ from edge_agent.core.units import HOUR_MS, MINUTE_MS, MonoMs, UtcMs
 from edge_agent.housekeeping import Housekeeping
 from edge_agent.journal.port import Contents
 from edge_agent.runtime import Inbox
+from edge_agent.watchdog import Progress
 from tests.cli.stations import make_station
+
+
+class Fed:
+    """How often the service manager was told that the process lives."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def alive(self) -> None:
+        self.times += 1
+
 
 NOON = UtcMs(1_790_830_800_000)
 
@@ -103,3 +115,12 @@ def test_it_cannot_be_earlier_than_the_newest_trust_document_was_signed(tmp_path
     late = replace(root, expires=UtcMs(signed_at - 120_000))
     now = agent._clock(station.config, empty, TrustStanding((late,))).now()
     assert now.source is ClockSource.RTC, "never beyond the root's own end"
+
+
+@pytest.mark.parametrize(("network_late_ms", "times"), [(0, 1), (-60_000, 1), (agent.NETWORK_MS_MAX + 100, 0)])
+def test_the_watchdog_is_not_fed_while_the_networks_thread_stands_still(network_late_ms: int, times: int) -> None:
+    """Nobody else would notice: the core steps, and no order comes in any more."""
+    fed, now = Fed(), boot_ms()
+    progress = Progress(fed, {agent.CORE: agent.CORE_MS_MAX, agent.NETWORK: agent.NETWORK_MS_MAX}, now)  # type: ignore[arg-type]
+    agent._alive(progress, lambda: MonoMs(now - network_late_ms))
+    assert fed.times == times

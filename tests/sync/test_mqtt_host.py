@@ -240,6 +240,41 @@ def test_our_own_failure_ends_the_thread_loudly_and_the_session_says_so(network:
         session.stop()
 
 
+def test_the_thread_of_a_standing_session_turns_each_second_and_one_that_hangs_turns_no_more(
+    network: Network, central: Client
+) -> None:
+    hung, go_on = threading.Event(), threading.Event()
+
+    def hangs_with_an_order(event: object) -> None:
+        inbox.post(event)  # type: ignore[arg-type]
+        if isinstance(event, MessageArrived):
+            hung.set()
+            go_on.wait(TIMEOUT_S)
+
+    inbox = Inbox()
+    session = MqttSession(network.settings(STATION), hangs_with_an_order, host_clock, lambda: b"will")
+    session.start()
+    try:
+        inbox.next(Connected)
+        time.sleep(2.5)
+        assert 0 <= host_clock().mono - session.turned_at() < 2_000
+        central.publish(JOB, b"order")
+        assert hung.wait(TIMEOUT_S)
+        last = session.turned_at()
+        time.sleep(2.5)
+        assert session.turned_at() == last
+    finally:
+        go_on.set()
+        session.stop()
+
+
+def test_a_session_that_waits_to_dial_again_owes_no_turn_until_then(network: Network) -> None:
+    with running_session(network, port=1, reconnect_base_s=60) as (session, inbox):
+        inbox.next(Disconnected)
+        time.sleep(0.5)
+        assert session.turned_at() > host_clock().mono - 500
+
+
 def test_a_server_of_another_authority_gets_nothing(network: Network, tmp_path: Path) -> None:
     stranger = create_authority(tmp_path / "stranger", "test")
     with running_session(network, ca_file=stranger.path) as (_, inbox):
