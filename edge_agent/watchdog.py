@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from edge_agent.core.units import SECOND_MS, MonoMs
 
 FEED_EVERY_MS = SECOND_MS
-# The units say WatchdogSec=10: nine feeds may be lost, and one datagram a second costs nothing.
+# The units say WatchdogSec=10, the device process's 3: two feeds may be late, and one datagram a second costs nothing.
 
 log = logging.getLogger(__name__)
 

@@ -40,6 +40,10 @@ CLIP_S_MAX = 2 * 3_600
 # The longest clip that a job may sign for.
 PROGRAM = "/opt/edge-agent/bin/edge-agent"
 CONFIG = "--config /etc/edge-agent/edge-agent.toml"
+OPEN_S_MAX = 5
+# After a hang, requirement S3.
+HOOK_S_MAX = 2
+# A Python that starts and opens lines, on a slow board.
 RESTART_S_MAX = 15
 # The promise in threats-and-faults for a deadlock or a dead thread.
 
@@ -179,6 +183,11 @@ def test_relays_open_before_every_start_and_after_every_end() -> None:
     assert found["ExecStartPre"] == hook
     assert found["ExecStopPost"] == hook
     assert found["ExecStart"] == [f"{PROGRAM} io {CONFIG}"]
+
+
+def test_a_device_process_that_hangs_is_ended_in_time_for_its_hook_to_open_the_relays() -> None:
+    watchdog_s = int(directives(DEVICE)["WatchdogSec"][0])
+    assert watchdog_s + HOOK_S_MAX <= OPEN_S_MAX
 
 
 def test_a_wedged_writer_restarts_the_device_process_within_the_promise() -> None:

@@ -25,7 +25,7 @@ from edge_agent.relay.interlock import Cause, Interlock, Opening
 from edge_agent.watchdog import Progress
 
 TURN_MS_MAX = SECOND_MS
-# The loop turns at least this often, to feed the watchdog (WatchdogSec=10).
+# The loop turns at least this often, to feed the watchdog (WatchdogSec=3).
 ORDERS_A_TURN = 64
 # An agent that floods us must not keep the loop from opening a relay; a busy second has a dozen orders.
 WRITER = "writer"

@@ -21,7 +21,7 @@ from edge_agent.relay.port import Relays
 from edge_agent.watchdog import Notifier, Progress
 
 WRITER_MS_MAX = 4 * SECOND_MS
-# A lease and one more second; with WatchdogSec=10 a wedged card restarts the process within 15 s.
+# A lease and one more second; with WatchdogSec=3 a wedged card restarts the process within 15 s.
 
 log = logging.getLogger(__name__)
 

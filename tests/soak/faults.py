@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from edge_agent.core.events import StopAsked
 from edge_agent.core.units import ZoneId
+from edge_agent.device.process import WRITER_MS_MAX
 from tests.rig import HONEST, Order, Tampering, Tone
 from tests.sim import clip_key
-from tests.ward.timing import WATCHDOG_MS
+from tests.ward.timing import DEVICE_WATCHDOG_MS
 
 if TYPE_CHECKING:
     from tests.soak.life import Life
@@ -332,7 +333,7 @@ def card_mute(life: Life, *, for_ms: int) -> None:
         if world.io is io and world.card_trouble.mute:
             world.kill_io()
 
-    world.after(WATCHDOG_MS, starve)
+    world.after(WRITER_MS_MAX + DEVICE_WATCHDOG_MS, starve)
 
 
 @_fault

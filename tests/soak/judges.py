@@ -21,7 +21,7 @@ from tests.soak.promises import Broken
 from tests.soak.script import ALONE, ALONE_MS
 from tests.ward.card import Run, closed_spans
 from tests.ward.ears import CLOCK_MS, EARS_MS, at_night
-from tests.ward.timing import DISK_MS, LINK_MS, STOP_MS, WATCHDOG_MS
+from tests.ward.timing import DEVICE_WATCHDOG_MS, DISK_MS, LINK_MS, STOP_MS
 
 if TYPE_CHECKING:
     from tests.soak.life import Life, Ordered
@@ -286,7 +286,7 @@ def nothing_hangs_in_the_end(life: Life) -> Iterator[str]:
 
 def _device_hung(life: Life, since: float, until: float) -> bool:
     """Nothing opens a line while the only process that may do so stands still; its watchdog does, in the end."""
-    return any(hung < until and since < hung + WATCHDOG_MS for hung in life.world.device_hangs)
+    return any(hung < until and since < hung + DEVICE_WATCHDOG_MS for hung in life.world.device_hangs)
 
 
 def _counted(life: Life, record: dict[str, Any], runs: list[Run]) -> Iterator[str]:

@@ -27,7 +27,7 @@ from tests.ward.headend import Headend
 from tests.ward.home import Home
 from tests.ward.io import Io, WardRelays
 from tests.ward.machine import Machine
-from tests.ward.timing import BOOT_MS, LINK_MS, PROGRESS_MS, RECONNECT_MS, RESTART_MS, WATCHDOG_MS
+from tests.ward.timing import BOOT_MS, DEVICE_WATCHDOG_MS, LINK_MS, PROGRESS_MS, RECONNECT_MS, RESTART_MS, WATCHDOG_MS
 
 HAPPENINGS_A_MINUTE_MAX = 10_000
 # The liveliest evening has some 500 (measured); who wakes at every millisecond is hot, and the network full of him.
@@ -86,7 +86,7 @@ class World:
         self.kills: list[int] = []
         """When an agent was killed while the device process lived."""
         self.device_hangs: list[int] = []
-        """When the device process stopped, for ``WATCHDOG_MS`` at most."""
+        """When the device process stopped, for ``DEVICE_WATCHDOG_MS`` at most."""
         self.dies_at_ack = False
         """Whether the agent is killed as soon as it has told the broker that it may forget an order."""
         self.at_next_sound: list[Callable[[], None]] = []
@@ -181,7 +181,7 @@ class World:
         if io is not None and not io.card.frozen:
             io.freeze()
             self.device_hangs.append(self.mono)
-            self.after(WATCHDOG_MS, lambda: self.kill_io() if self.io is io else None)
+            self.after(DEVICE_WATCHDOG_MS, lambda: self.kill_io() if self.io is io else None)
 
     def hang_agent(self) -> None:
         """SIGSTOP: nothing is stepped and no lease renewed, until the watchdog kills it."""
