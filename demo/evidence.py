@@ -75,11 +75,19 @@ class Evidence:
 
 def gather(ward: Ward, folder: Path, recording: Recording) -> Evidence:
     """Look at everything once."""
+    return examine(*collect(ward, folder, recording))
+
+
+Seen = tuple[Recording, NDArray[np.int16], NDArray[np.int16], list[RelayMove], Told]
+
+
+def collect(ward: Ward, folder: Path, recording: Recording) -> Seen:
+    """What ``examine`` takes, which may be done elsewhere: it costs memory."""
     rows = ward.rows()
     answers = frozenset((str(answer.job_id), answer.reason) for _, answer in ward.headend.answers())
     told = Told(rows, ward.headend.records(STATION), answers)
     bulletin, flood = (sounds.samples_of(folder / name) for name in ("bulletin.mp3", "flood.wav"))
-    return examine(recording, bulletin, flood, ward.moves(), told)
+    return recording, bulletin, flood, ward.moves(), told
 
 
 def examine(

@@ -232,6 +232,10 @@ class Ward:
         """Everything the agent has said so far."""
         return (self.folder / "run.log").read_text(errors="replace")
 
+    def device_log(self) -> str:
+        """The same of the device process."""
+        return (self.folder / "io.log").read_text(errors="replace")
+
     def moves(self) -> list[RelayMove]:
         """How the simulated relays moved."""
         path = self.folder / "relays" / "edges.jsonl"

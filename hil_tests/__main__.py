@@ -1,13 +1,14 @@
 """``./run hil``: the bench's tests on the bench that a file describes, and the acceptance report of it.
 
-On the virtual bench (the default) a machine is booted for each group of tests, two at a time. The last line holds the
-figures; the status is 0 when all that the bench promises was shown, 1 when something failed, 2 when the bench itself
-does not work.
+On the virtual bench (the default) a machine is booted for each group of tests, two at a time; tests that boot machines
+themselves run on this one, beside them. The last line holds the figures; the status is 0 when all that the bench
+promises was shown, 1 when something failed, 2 when the bench itself does not work.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import subprocess
@@ -16,16 +17,19 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from edge_agent import __version__
-from hil_tests import report
-from hil_tests.machine import ROOT, BenchError, booted, kernel_of_the_bench, python
+from hil_tests import installed, report
+from hil_tests.machine import ROOT, BenchError, Machine, booted, kernel_of_the_bench, python
 from hil_tests.rig import RigError, RigFile, read
 
 RIGS = Path(__file__).parent / "rigs"
 ON_TARGET = Path(__file__).parent / "on_target"
+INSTALLED = ON_TARGET / "installed"
+FROM_OUTSIDE = Path(__file__).parent / "from_outside"
 BUILT = ROOT / "build" / "hil"
 CONTRACTS = {
     "relays-contract": ["tests/relay/test_relays_contract.py", "-k", "real-kernel"],
@@ -45,6 +49,16 @@ NOTHING_CHOSEN = 5
 # Pytest's own status where no test has the name.
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Pytest's arguments for tests that run together: in a machine, which may have the station installed, or here."""
+
+    name: str
+    tests: tuple[str, ...]
+    here: bool = False
+    installed: bool = False
+
+
 def main(arguments: list[str]) -> int:
     """The status."""
     parser = argparse.ArgumentParser(prog="./run hil", description=__doc__)
@@ -57,34 +71,52 @@ def main(arguments: list[str]) -> int:
     (BUILT / "evidence").mkdir(parents=True)
     try:
         rig = read(args.rig)
-        chosen = ["-k", args.only] if args.only else []
-        groups = {file.stem: [str(file), *chosen] for file in sorted(ON_TARGET.glob("test_*.py"))}
         if rig.kind == "virtual":
             kernel = kernel_of_the_bench()
-            if not args.only:
-                groups |= CONTRACTS
             with ThreadPoolExecutor(AT_ONCE) as pool:
-                statuses = list(pool.map(lambda name: _in_a_machine(kernel, args, name, groups[name]), groups))
+                statuses = list(pool.map(lambda group: _run(kernel, args, group), _groups(args.only)))
         else:
-            statuses = [_here(args.rig, name, tests) for name, tests in groups.items()]
+            statuses = [_here(args.rig, group) for group in _on_target(args.only)]
     except (RigError, BenchError) as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 2
     return _conclude(rig, statuses, time.monotonic() - began)
 
 
-def _in_a_machine(kernel: Path, args: argparse.Namespace, name: str, tests: list[str]) -> int:
+def _groups(only: str) -> list[Group]:
+    """All of the virtual bench's, the longest first."""
+    under_systemd = [_group(file, only, installed=True) for file in sorted(INSTALLED.glob("test_*.py"))]
+    outside = [_group(file, only, here=True) for file in sorted(FROM_OUTSIDE.glob("test_*.py"))]
+    contracts = [] if only else [Group(name, tuple(tests)) for name, tests in CONTRACTS.items()]
+    return [*_on_target(only), *under_systemd, *outside, *contracts]
+
+
+def _on_target(only: str) -> list[Group]:
+    return [_group(file, only) for file in sorted(ON_TARGET.glob("test_*.py"))]
+
+
+def _group(file: Path, only: str, *, here: bool = False, installed: bool = False) -> Group:
+    return Group(file.stem, (str(file), *(("-k", only) if only else ())), here, installed)
+
+
+def _run(kernel: Path, args: argparse.Namespace, group: Group) -> int:
+    return _here(args.rig, group) if group.here else _in_a_machine(kernel, args, group)
+
+
+def _in_a_machine(kernel: Path, args: argparse.Namespace, group: Group) -> int:
     """A group's tests in a machine of their own; pytest's status, or 1 where the machine did not come to its end."""
     shared = Path(tempfile.mkdtemp(prefix="bench-", dir="/var/tmp"))
     (shared / "evidence").mkdir()
     try:
-        command = _command(args.rig, name, tests, Path("/run/shared"))
-        with booted(kernel, command, shared, real_time=args.real_time) as machine:
-            ended = machine.wait(MACHINE_S_MAX)
+        command = _command(args.rig, group, Path("/run/shared"))
+        with _booted(kernel, args, group, command, shared) as running:
+            ended = running.wait(MACHINE_S_MAX)
         for left in (*shared.glob("*.xml"), *(shared / "evidence").iterdir()):
             shutil.copy(left, BUILT / "evidence" if left.suffix == ".json" else BUILT)
-        (BUILT / f"{name}.log").write_text(ended.console, "utf-8")
-        print(f"-- {name}: {_last_line(ended.console)} (máy chạy / machine ran {ended.seconds:.0f} s)", flush=True)
+        (BUILT / f"{group.name}.log").write_text(ended.console, "utf-8")
+        print(
+            f"-- {group.name}: {_last_line(ended.console)} (máy chạy / machine ran {ended.seconds:.0f} s)", flush=True
+        )
         if ended.status not in (0, NOTHING_CHOSEN):
             print(ended.console, flush=True)
         return 1 if ended.status is None else ended.status
@@ -92,17 +124,26 @@ def _in_a_machine(kernel: Path, args: argparse.Namespace, name: str, tests: list
         shutil.rmtree(shared)
 
 
-def _here(rig: Path, name: str, tests: list[str]) -> int:
-    return subprocess.run(_command(rig, name, tests, BUILT), check=False).returncode
+def _booted(
+    kernel: Path, args: argparse.Namespace, group: Group, command: list[str], shared: Path
+) -> contextlib.AbstractContextManager[Machine]:
+    if not group.installed:
+        return booted(kernel, command, shared, real_time=args.real_time)
+    installed.lay_out(shared)
+    return booted(kernel, command, shared, init=installed.INIT, arguments=installed.ARGUMENTS, real_time=args.real_time)
 
 
-def _command(rig: Path, name: str, tests: list[str], folder: Path) -> list[str]:
+def _here(rig: Path, group: Group) -> int:
+    return subprocess.run(_command(rig, group, BUILT), check=False).returncode
+
+
+def _command(rig: Path, group: Group, folder: Path) -> list[str]:
     chosen = [f"{name}={os.environ[name]}" for name in PASSED_ON if name in os.environ]
     env = ["env", *chosen, f"BENCH_RIG={rig.resolve()}", f"BENCH_EVIDENCE={folder / 'evidence'}", "REQUIRE_PARTS=1"]
-    if name == CLOCK:
+    if group.name == CLOCK:
         env.append(f"LD_PRELOAD={_stepped_clock()}")
-    written = [f"--junitxml={folder / name}.xml", "--basetemp=/tmp/bench"]
-    return [*env, *python(*PYTEST), *tests, *written]
+    written = [f"--junitxml={folder / group.name}.xml", *([] if group.here else ["--basetemp=/tmp/bench"])]
+    return [*env, *python(*PYTEST), *group.tests, *written]
 
 
 def _stepped_clock() -> Path:

@@ -6,15 +6,15 @@ Runs where the station runs: in the virtual bench's machine, or on the real stat
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from demo.ward import Fitting, Hardware
+from demo.ward import Fitting, Hardware, Ward
 from hil_tests.drivers.relay_board import SimulatedBoard
 from hil_tests.rig import ZONES, RigError, RigFile
 from tests.host.gpio_sim import SimulatedChip
-from tests.host_rig import HostRig
+from tests.host_rig import UNFRAMED, HostRig
 from tests.rig import Edge
 
 
@@ -78,8 +78,10 @@ class Bench:
 class BenchRig(HostRig):
     """The scenarios' rig on a bench: its relays and its card are real ones."""
 
-    def __init__(self, folder: Path, bench: Bench, fitting: Fitting) -> None:
-        super().__init__(folder, hardware=bench.hardware, fitting=fitting)
+    def __init__(
+        self, folder: Path, bench: Bench, fitting: Fitting = UNFRAMED, ward_of: Callable[..., Ward] = Ward
+    ) -> None:
+        super().__init__(folder, hardware=bench.hardware, fitting=fitting, ward_of=ward_of)
         self.bench = bench
         self.tolerance_s = bench.rig.sound_tolerance_s
 

@@ -84,12 +84,13 @@ def booted(
     *,
     arguments: Sequence[str] = (),
     passed: Sequence[int] = (),
+    init: Path = INIT,
     real_time: bool = False,
 ) -> Iterator[Machine]:
     """A machine that runs ``command`` as root, and then powers off.
 
-    ``shared`` is an empty folder; ``arguments`` are the kernel's, ``passed`` the file descriptors that they name. Where
-    not ``real_time``, the machine skips what time it would only wait: see ADR 29.
+    ``shared`` is a folder of its own; ``arguments`` are the kernel's, ``passed`` the file descriptors that they name,
+    ``init`` is its first process. Where not ``real_time``, the machine skips what time it would only wait: see ADR 29.
     """
     (shared / "command").write_text(f"cd {shlex.quote(str(ROOT))} || exit\nexec {shlex.join(command)}\n")
     # The machine's memory lies in a file that is deleted when it is opened; on a disk it would wear that out.
@@ -99,7 +100,7 @@ def booted(
         f"mem={MEMORY}",
         *("con=null", "con0=null,fd:2", "ssl=null"),
         *("root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "quiet", "panic=-1"),
-        f"init={INIT}",
+        f"init={init}",
         f"BENCH_SHARED={shared}",
         *([] if real_time else ["time-travel"]),
         *arguments,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -48,10 +48,17 @@ class HostRig:
     # Two busy cores, PulseAudio's own timer and a window of 40 ms; the bench measures finer.
     warm_up_s = WARM_UP_MS / 1000
 
-    def __init__(self, folder: Path, *, hardware: Hardware = NO_HARDWARE, fitting: Fitting = UNFRAMED) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        hardware: Hardware = NO_HARDWARE,
+        fitting: Fitting = UNFRAMED,
+        ward_of: Callable[..., Ward] = Ward,
+    ) -> None:
         self.folder = folder
         self._stream = ToneStream()
-        self.ward = Ward(folder, hardware, fitting=replace(fitting, sources=(self._stream.base,)))
+        self.ward = ward_of(folder, hardware, fitting=replace(fitting, sources=(self._stream.base,)))
         self._sent: dict[str, tuple[bytes, str]] = {}
         self._recording: Recording | None = None
         self._held_hellos: list[Arrival] | None = None
@@ -75,8 +82,7 @@ class HostRig:
 
     def logs(self) -> str:
         """What the station's processes have said."""
-        logs = [self.folder / name for name in ("run.log", "io.log")]
-        return "\n".join(f"{log.name}:\n{log.read_text(errors='replace')}" for log in logs if log.exists())
+        return f"agent:\n{self.ward.agent_log()}\nio:\n{self.ward.device_log()}"
 
     def switch_on(self, *, welcome: bool = True) -> None:
         self._held_hellos = None if welcome else []

@@ -56,9 +56,6 @@ class TwoCards(Ward):
             self._io.wait(within_s)
         return self._io.poll()
 
-    def device_log(self) -> str:
-        return (self.folder / "io.log").read_text(errors="replace")
-
 
 @pytest.fixture
 def ward(tmp_path: Path) -> Iterator[TwoCards]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from demo.ward import Fitting
 from hil_tests.bench import Bench, BenchRig
+from hil_tests.evidence import keep
 from hil_tests.rig import read
 
 
@@ -37,24 +37,4 @@ def rig(bench: Bench, tmp_path: Path, request: pytest.FixtureRequest) -> Iterato
     with BenchRig(tmp_path, bench, fitting) as rig:
         yield rig
         print(rig.logs())  # shown where the test failed
-        _keep(rig, request.node.name)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What a test shows of the requirements goes into its result, for the report."""
-    for item in items:
-        for mark in item.iter_markers("shows"):
-            item.user_properties += [("shows", number) for number in mark.args]
-
-
-def _keep(rig: BenchRig, name: str) -> None:
-    folder = Path(os.environ.get("BENCH_EVIDENCE", ""))
-    if not folder.is_dir():
-        return
-    seen = {
-        "edges": [{"zone": one.zone, "on": one.on, "at_s": one.at_s} for one in rig.relay_edges()],
-        "heard": [
-            {"zone": one.zone, "what": one.what, "start_s": one.start_s, "end_s": one.end_s} for one in rig.heard()
-        ],
-    }
-    (folder / f"{name}.json").write_text(json.dumps(seen), "utf-8")
+        keep(rig, request.node.name)

@@ -103,7 +103,7 @@ def test_a_relay_that_stays_closed_is_told(rig: BenchRig) -> None:
     rig.bench.board.stick("c1", closed=True)
     try:
         rig.run_until(16)
-        assert "zone=c1 wanted=open failed=stuck closed" in (rig.folder / "io.log").read_text()
+        assert "zone=c1 wanted=open failed=stuck closed" in rig.ward.device_log()
     finally:
         rig.bench.board.mend("c1")
 
@@ -123,7 +123,7 @@ def test_a_chattering_contact_loses_its_own_zone_and_no_other(rig: BenchRig) -> 
     zones = record["zones"]
     assert isinstance(zones, list)
     assert {zone["zone"]: zone["reason"] for zone in zones} == {"c1": "relay_failed", "c2": None}, record
-    alarms = (rig.folder / "io.log").read_text().count("zone=c1 wanted=")
+    alarms = rig.ward.device_log().count("zone=c1 wanted=")
     assert 1 <= alarms <= 20
 
 

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from demo import sounds
-from demo.acts import draft_of, item_of, play, recorded, trusts_its_clock, wait
+from demo.acts import DUE_IN_S, Story, draft_of, item_of, play, recorded, trusts_its_clock, wait
 from demo.evidence import gather
 from demo.screen import Screen
 from demo.verdict import checks
+from demo.ward import NO_HARDWARE, Hardware
 from tests.units.probe import MARK, OPEN_FOLDER, SHARED_MEMORY_KEY
 from tests.units.secrets import forms, found, number
 from tests.units.ward import ETC, UNITS, InstalledWard, run
@@ -37,8 +38,8 @@ KEYS = (ETC / "sign.pem", ETC / "client.key")
 class WatchedWard(InstalledWard):
     """Looks at the units each time before they are switched off."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, hardware: Hardware = NO_HARDWARE) -> None:
+        super().__init__(folder, hardware)
         self.seen: list[dict[str, Any]] = []
 
     def switch_off(self) -> None:
@@ -65,12 +66,17 @@ def looked_at(unit: str) -> dict[str, Any]:
 
 def demonstrated(ward: WatchedWard) -> list[dict[str, Any]]:
     """The demo, and its verdict over what was heard."""
+    story = played(ward)
+    return [asdict(check) for check in checks(story, gather(ward, WARD, ward.recording()))]
+
+
+def played(ward: WatchedWard, due_in_s: int = DUE_IN_S) -> Story:
+    """The demo."""
     sounds.speak_mp3(sounds.BULLETIN, WARD / "bulletin.mp3")
     sounds.speak_mp3("Bản tin thứ hai. Bản tin này sẽ bị ngắt giữa chừng, vì tiến trình bị giết.", WARD / "short.mp3")
     sounds.speak_mp3("Tệp này bị sửa trên máy chủ, trạm không được phát.", WARD / "altered.mp3")
     sounds.speak_wav(sounds.FLOOD, WARD / "flood.wav")
-    story = play(ward, WARD, Screen())
-    return [asdict(check) for check in checks(story, gather(ward, WARD, ward.recording()))]
+    return play(ward, WARD, Screen(), due_in_s)
 
 
 def confined(ward: WatchedWard, drop_in: Path) -> list[dict[str, object]]:

@@ -1,23 +1,25 @@
 """The demo's ward with its station installed as on a pole: systemd's units, under all that they forbid themselves.
 
-Runs on a booted system as root (``desk``). What differs from a station: the card is a null sink of a private
-PulseAudio, which the device process's unit is told of by its environment, and the relays are simulated.
+Runs on a booted system as root (``desk``, and the bench). What differs from a station where no hardware is given: the
+card is a null sink of a private PulseAudio, which the device process's unit is told of by its environment, and the
+relays are simulated.
 """
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
-from demo.ward import STATION, Fitting, Ward
+from demo.ward import AS_IN_THE_DEMO, NO_HARDWARE, STATION, Fitting, Hardware, Ward
 
 ETC = Path("/etc/edge-agent")
 CONFIG = ETC / "edge-agent.toml"
 RELAYS = Path("/run/edge-agent/relays")
 # The only folder in which the device process may write.
 UNITS = ("edge-agent", "edge-agent-io")
-AS_INSTALLED = Fitting(state_dir=Path("/var/lib/edge-agent"), run_dir=Path("/run/edge-agent"))
+STATE_DIR, RUN_DIR = Path("/var/lib/edge-agent"), Path("/run/edge-agent")
 COMMAND_S_MAX = 120
 
 
@@ -32,8 +34,8 @@ def run(*command: str) -> str:
 class InstalledWard(Ward):
     """The station's processes are units. Everybody else runs as in the demo."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, fitting=AS_INSTALLED)
+    def __init__(self, folder: Path, hardware: Hardware = NO_HARDWARE, *, fitting: Fitting = AS_IN_THE_DEMO) -> None:
+        super().__init__(folder, hardware, fitting=replace(fitting, state_dir=STATE_DIR, run_dir=RUN_DIR))
 
     def switch_on(self, *, device: bool = True, agent: bool = True) -> None:
         run("systemctl", "start", *(unit for unit, on in zip(UNITS, (agent, device), strict=True) if on))
@@ -54,6 +56,15 @@ class InstalledWard(Ward):
     def agent_log(self) -> str:
         return run("journalctl", "--output=cat", *(f"--unit={unit}" for unit in UNITS))
 
+    def device_log(self) -> str:
+        return run("journalctl", "--output=cat", f"--unit={UNITS[1]}")
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """0 for one that does not run."""
+        tasks = zip(("run", "io"), UNITS, strict=True)
+        return {task: int(run("systemctl", "show", "--property=MainPID", "--value", unit)) for task, unit in tasks}
+
     def _stop_station(self) -> None:
         run("systemctl", "stop", *UNITS)
 
@@ -70,8 +81,10 @@ class InstalledWard(Ward):
         CONFIG.write_text(text.replace(f'"{self.folder / "relays"}"', f'"{RELAYS}"'))
         shutil.chown(CONFIG, "root", "edge-agent")
         CONFIG.chmod(0o640)
-        (self.folder / "relays").symlink_to(RELAYS)
-        self._tell_of_the_sink()
+        if not self.hardware.gpio_chip:
+            (self.folder / "relays").symlink_to(RELAYS)
+        if not self.hardware.device:
+            self._tell_of_the_sink()
         return CONFIG
 
     def _tell_of_the_sink(self) -> None:

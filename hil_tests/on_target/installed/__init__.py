@@ -1,0 +1,1 @@
+"""What runs in a machine on which the station is installed: its own units, in a real systemd."""
