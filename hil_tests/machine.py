@@ -102,6 +102,7 @@ def booted(
         *("root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "quiet", "panic=-1"),
         f"init={init}",
         f"BENCH_SHARED={shared}",
+        f"BENCH_TREE={ROOT}",
         *([] if real_time else ["time-travel"]),
         *arguments,
     ]

@@ -16,6 +16,8 @@ mount -t debugfs debugfs /sys/kernel/debug
 mount -t tracefs tracefs /sys/kernel/tracing
 mkdir -p /run/shared /run/lock
 mount -t hostfs -o "hostfs=$BENCH_SHARED" none /run/shared
+# A tree that lies in one of the folders above has just been hidden.
+[[ -d $BENCH_TREE ]] || { mkdir -p "$BENCH_TREE" && mount -r -t hostfs -o "hostfs=$BENCH_TREE" none "$BENCH_TREE"; }
 ip link set lo up
 bash /run/shared/command
 echo "$?" >/run/shared/status
