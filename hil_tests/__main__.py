@@ -42,8 +42,9 @@ SHIM = ROOT / "tests" / "host" / "stepped_clock.c"
 MACHINE_S_MAX = 1_400
 AT_ONCE = 2
 # The machine has one processor each, and this one has two.
-PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:cov")
-PASSED_ON = ("BENCH_SEED", "BENCH_CUTS")
+PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:cov", "-o", "junit_logging=system-out")
+# What a test prints of its figures stands in its group's file in build/hil.
+PASSED_ON = ("BENCH_SEED", "BENCH_CUTS", "BENCH_IDLE_HOURS")
 # What whoever starts the bench may choose for its tests.
 NOTHING_CHOSEN = 5
 # Pytest's own status where no test has the name.
@@ -100,7 +101,7 @@ def _group(file: Path, only: str, *, here: bool = False, installed: bool = False
 
 
 def _run(kernel: Path, args: argparse.Namespace, group: Group) -> int:
-    return _here(args.rig, group) if group.here else _in_a_machine(kernel, args, group)
+    return _beside_a_machine(args.rig, group) if group.here else _in_a_machine(kernel, args, group)
 
 
 def _in_a_machine(kernel: Path, args: argparse.Namespace, group: Group) -> int:
@@ -131,6 +132,19 @@ def _booted(
         return booted(kernel, command, shared, real_time=args.real_time)
     installed.lay_out(shared)
     return booted(kernel, command, shared, init=installed.INIT, arguments=installed.ARGUMENTS, real_time=args.real_time)
+
+
+def _beside_a_machine(rig: Path, group: Group) -> int:
+    """A group's tests here, which boot machines of their own; pytest's status."""
+    with tempfile.TemporaryDirectory(prefix="bench-", dir="/var/tmp") as folder:
+        command = [*_command(rig, group, BUILT), f"--basetemp={folder}/tests"]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    said = done.stdout.decode(errors="replace")
+    (BUILT / f"{group.name}.log").write_text(said, "utf-8")
+    print(f"-- {group.name}: {_last_line(said)}", flush=True)
+    if done.returncode not in (0, NOTHING_CHOSEN):
+        print(said, flush=True)
+    return done.returncode
 
 
 def _here(rig: Path, group: Group) -> int:

@@ -66,6 +66,10 @@ class Machine:
         self._process.wait(END_S_MAX)
         return self._ended()
 
+    def look_at_its_lines(self) -> None:
+        """See what has hung up: this kernel waits for a signal, which a pty gives for a byte, and not for its end."""
+        self._process.send_signal(signal.SIGIO)
+
     def console(self) -> str:
         """What its kernel and its command have said so far."""
         return (self.shared / "console").read_text(errors="replace")

@@ -33,6 +33,7 @@ pytestmark = pytest.mark.shows("bench.10")
 )
 def test_a_planted_fault_is_caught(plant: str, proof: Callable[[BenchRig], None], bench: Bench, tmp_path: Path) -> None:
     fitting = Fitting(framed=False, enter=("env", f"PYTHONPATH={PLANTS}", f"BENCH_PLANT={plant}"))
-    with pytest.raises(AssertionError) as caught, BenchRig(tmp_path, bench, fitting) as rig:
+    # A scenario that takes the sounds apart says by a ValueError that it heard too few.
+    with pytest.raises((AssertionError, ValueError)) as caught, BenchRig(tmp_path, bench, fitting) as rig:
         proof(rig)
     print(f"{plant}: {str(caught.value).splitlines()[0]}")

@@ -1,0 +1,102 @@
+"""A technician's terminal at the plug of a machine's serial line: what is typed there, and what it shows.
+
+The machine holds the line's own end of a host pty; a person plugs in by opening the other. Bytes are taken no faster
+than the line's speed would bring them: a pty itself has none.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import termios
+import time
+import tty
+
+PROMPT = "loa> "
+PATIENCE_S = 60
+# Only bounds a hanging test.
+BITS_PER_BYTE = 10
+# A start bit, eight of data, a stop bit.
+TICK_S = 0.02
+
+
+class Plug:
+    """A serial line from outside; ``machine_end`` is passed to the machine."""
+
+    def __init__(self, speed: int) -> None:
+        self.speed = speed
+        self.machine_end, ours = pty.openpty()
+        tty.setraw(ours)  # the line itself neither echoes nor translates; what the console sets is inside
+        self._path = os.ttyname(ours)
+        self._fd = ours
+        self.seen = b""
+
+    def plug_in(self) -> None:
+        """A person comes; nothing that was said before is shown."""
+        self._fd = os.open(self._path, os.O_RDWR | os.O_NOCTTY)
+        tty.setraw(self._fd)
+        self.seen = b""
+
+    def hang_up(self) -> None:
+        """The plug is pulled."""
+        os.close(self._fd)
+
+    def type(self, keys: str | bytes) -> None:
+        """At the line's speed, as a line would take them."""
+        left = keys.encode() if isinstance(keys, str) else keys
+        while left:
+            at_once = self._in_a_tick()
+            left = left[os.write(self._fd, left[:at_once]) :]
+            time.sleep(TICK_S)
+
+    def send_break(self) -> None:
+        """As a terminal program does."""
+        termios.tcsendbreak(self._fd, 0)
+
+    def until(self, words: str, within_s: float = PATIENCE_S) -> str:
+        """Everything up to and including ``words``, as UTF-8 that is whole."""
+        end = time.monotonic() + within_s
+        while (at := self.seen.find(words.encode())) < 0:
+            assert time.monotonic() < end, f"no {words!r} in {self.seen.decode(errors='replace')!r}"
+            self.seen += self._take()
+        at += len(words.encode())
+        found, self.seen = self.seen[:at], self.seen[at:]
+        return found.decode()
+
+    def ask(self, line: str) -> list[str]:
+        """The lines of the answer; the terminal stands at the prompt."""
+        self.type(f"{line}\r")
+        echo, *answer = self.until(f"\r\n{PROMPT}").split("\r\n")
+        assert echo == line
+        return answer[:-1]
+
+    def begin_anew(self) -> None:
+        """Whatever went before: the line is begun anew, and the station stands at its prompt."""
+        self.type("\x03vi\r")
+        self.until(f"Tiếng Việt.\r\n{PROMPT}")
+        assert self.quiet() == b""
+
+    def wait_for_the_banner(self) -> None:
+        """Of a line that is opened anew, and its prompt; what comes before may be cut anywhere."""
+        end = time.monotonic() + PATIENCE_S
+        seen = b""
+        while not seen.endswith(b"for English\r\n" + PROMPT.encode()):
+            assert time.monotonic() < end, f"no banner in {seen.decode(errors='replace')!r}"
+            seen += self._take()
+
+    def quiet(self, seconds: float = 1.0) -> bytes:
+        """What comes for so long, nothing being typed."""
+        end = time.monotonic() + seconds
+        found, self.seen = self.seen, b""
+        while time.monotonic() < end:
+            found += self._take()
+        return found
+
+    def _take(self) -> bytes:
+        time.sleep(TICK_S)
+        ready = select.select([self._fd], [], [], 0)[0]
+        return os.read(self._fd, self._in_a_tick()) if ready else b""
+
+    def _in_a_tick(self) -> int:
+        return max(1, round(self.speed / BITS_PER_BYTE * TICK_S))
