@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from edge_agent.clock import boot_ms, system_utc_ms
 from edge_agent.headend.broker import BrokerSetup, Mosquitto
@@ -132,7 +132,7 @@ class Ward:
         self._io: subprocess.Popen[bytes] | None = None
         self._agent: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Ward:
+    def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
             self.keyring = self._make_keys()
             here, host = self.fitting.address, self.fitting.host
