@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,21 @@ TOLD = Path("/run/hangs")
 
 def stand_still() -> None:
     threading.Event().wait()
+
+
+def stand_still_fed_by_a_timer() -> None:
+    """What a careless watchdog is: a thread that says all is well, whatever the others do."""
+    from edge_agent.watchdog import Notifier
+
+    feeder = Notifier.from_environment()
+
+    def feed() -> None:
+        while True:
+            feeder.alive()
+            time.sleep(1)
+
+    threading.Thread(target=feed, daemon=True).start()
+    stand_still()
 
 
 def die() -> None:
@@ -35,6 +51,7 @@ def eat() -> None:
 PARTS: dict[str, dict[str, tuple[str, str, str, Callable[[], None]]]] = {
     "edge-agent": {
         "loop": ("edge_agent.runtime", "Inbox", "wait", stand_still),
+        "loop-and-timer": ("edge_agent.runtime", "Inbox", "wait", stand_still_fed_by_a_timer),
         "network": ("edge_agent.sync.connection", "Connection", "_note_answers", stand_still),
         "network-dies": ("edge_agent.sync.connection", "Connection", "_note_answers", die),
         "memory": ("edge_agent.sync.connection", "Connection", "_note_answers", eat),

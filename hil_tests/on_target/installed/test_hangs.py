@@ -135,6 +135,16 @@ def test_relays_open_and_another_process_begins_after_the_death_of_the(
     assert ended_by(unit) == result
 
 
+@pytest.mark.shows("bench.10")
+@pytest.mark.usefixtures("sounding")
+def test_a_planted_watchdog_that_a_timer_feeds_is_caught() -> None:
+    before = life_of(AGENT)
+    with pytest.raises(AssertionError) as caught:
+        struck(AGENT, part("loop-and-timer"))
+    print(f"loop-and-timer: {str(caught.value).splitlines()[0]}")
+    os.kill(before.pid, signal.SIGKILL)
+
+
 def ended_by(unit: str) -> str:
     """The result of its last end that was no good one."""
     lines = run("journalctl", "--output=cat", f"--unit={unit}", "_PID=1").splitlines()
