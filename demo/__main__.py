@@ -99,7 +99,7 @@ def _hardware(device: str, gpio: str, capture: str) -> Hardware:
         _cannot(f"--gpio {gpio}: CHIP:LINE,LINE is needed, e.g. /dev/gpiochip0:17,27")
     if gpio and len(numbers) != len(ZONES):
         _cannot(f"--gpio {gpio}: one line for each of the {len(ZONES)} zones is needed")
-    return Hardware(device, chip, numbers, capture)
+    return Hardware(device=device, gpio_chip=chip, gpio_lines=numbers, capture=capture)
 
 
 def _cannot(why: str) -> NoReturn:

@@ -42,7 +42,7 @@ START_S_MAX = 30
 STOP_S_MAX = 15
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Hardware:
     """Real parts instead of the stand-ins: an ALSA card, a line-in that hears it, and the lines of the relays."""
 
