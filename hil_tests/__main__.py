@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -46,6 +47,7 @@ PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:cov", "-o", 
 # What a test prints of its figures stands in its group's file in build/hil.
 PASSED_ON = ("BENCH_SEED", "BENCH_CUTS", "BENCH_IDLE_HOURS")
 # What whoever starts the bench may choose for its tests.
+SUMMARY = re.compile(r"\d+ (passed|failed|error|skipped|deselected)")
 NOTHING_CHOSEN = 5
 # Pytest's own status where no test has the name.
 
@@ -181,8 +183,9 @@ def _conclude(rig: RigFile, statuses: Sequence[int], seconds: float) -> int:
 
 
 def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("[ ")]
-    return lines[-1].strip("= ") if lines else "nothing was said"
+    """Pytest's summary, or whatever was said last."""
+    lines = [line.strip("= ") for line in text.splitlines() if line.strip()]
+    return next((line for line in reversed(lines) if SUMMARY.match(line)), lines[-1] if lines else "nothing was said")
 
 
 if __name__ == "__main__":
