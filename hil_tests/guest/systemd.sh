@@ -11,6 +11,8 @@ mount -t overlay overlay -o "lowerdir=/mnt/shared/added:/,upperdir=/mnt/upper,wo
 # Whoever made those files, in here they are root's. And whatever is switched on for the host is not for this machine.
 (cd /mnt/shared/added && find . -type d -print0) | (cd "$root" && xargs -0 chown root:root)
 rm -rf "$root"/etc/systemd/system/*.wants
+# A tree under test that lies in /tmp must not vanish below another one.
+ln -sf /dev/null "$root/etc/systemd/system/tmp.mount"
 mkdir -p "$root/proc" "$root/sys" "$root/dev" "$root/run"
 mount -t tmpfs -o mode=755 run "$root/run"
 mkdir "$root/run/shared"
