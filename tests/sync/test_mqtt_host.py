@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edge_agent.core.events import Connected, Disconnected, MessageArrived
+from edge_agent.core.units import HOUR_MS
 from edge_agent.headend.pki import create_authority
 from edge_agent.sync.client import OUTGOING_MAX
 from edge_agent.sync.mqtt import CLONE_SUSPECTED, MqttSession
@@ -266,6 +269,25 @@ def test_the_thread_of_a_standing_session_turns_each_second_and_one_that_hangs_t
     finally:
         go_on.set()
         session.stop()
+
+
+def test_whoever_holds_the_name_cannot_end_the_process_by_not_answering(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The watchdog waits for no turn while the broker's name is asked for: the timetable plays on meanwhile."""
+    asked, go_on = threading.Event(), threading.Event()
+    really = socket.getaddrinfo
+
+    def held(*arguments: Any, **more: Any) -> Any:
+        asked.set()
+        go_on.wait(TIMEOUT_S)
+        return really(*arguments, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", held)
+    with running_session(network) as (session, _):
+        assert asked.wait(TIMEOUT_S)
+        assert session.turned_at() > host_clock().mono + HOUR_MS
+        go_on.set()
 
 
 def test_a_session_that_waits_to_dial_again_owes_no_turn_until_then(network: Network) -> None:
