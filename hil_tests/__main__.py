@@ -87,15 +87,26 @@ def main(arguments: list[str]) -> int:
 
 
 def _groups(only: str) -> list[Group]:
-    """All of the virtual bench's, the longest first."""
+    """All of the virtual bench's."""
     under_systemd = [_group(file, only, installed=True) for file in sorted(INSTALLED.glob("test_*.py"))]
     outside = [_group(file, only, here=True) for file in sorted(FROM_OUTSIDE.glob("test_*.py"))]
     contracts = [] if only else [Group(name, tuple(tests)) for name, tests in CONTRACTS.items()]
-    return [*_on_target(only), *under_systemd, *outside, *contracts]
+    return [*_on_target(only), *_chosen([*under_systemd, *outside], only), *contracts]
 
 
 def _on_target(only: str) -> list[Group]:
-    return [_group(file, only) for file in sorted(ON_TARGET.glob("test_*.py"))]
+    return _chosen([_group(file, only) for file in sorted(ON_TARGET.glob("test_*.py"))], only)
+
+
+def _chosen(groups: list[Group], only: str) -> list[Group]:
+    """Those in which a test has such a name: no machine is booted for nothing."""
+    if not only:
+        return groups
+    files = [group.tests[0] for group in groups]
+    listed = subprocess.run(
+        python(*PYTEST, "--collect-only", *files, "-k", only), capture_output=True, text=True, check=False, cwd=ROOT
+    ).stdout
+    return [group for group in groups if str(Path(group.tests[0]).relative_to(ROOT)) in listed]
 
 
 def _group(file: Path, only: str, *, here: bool = False, installed: bool = False) -> Group:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import contextlib
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench import wire
 from bench.wire import Traffic, Wire
-from demo.ward import Ward
+from demo.ward import Fitting
 from hil_tests.bench import Bench, BenchRig
 from tests.rig import Edge
 
@@ -64,11 +64,9 @@ class LineRig(BenchRig):
     """The bench's ward with that line between the station and its servers; ``deaf``: nobody listens at its card."""
 
     def __init__(self, folder: Path, bench: Bench, network: Network, *, deaf: bool = True) -> None:
-        super().__init__(folder, bench)
+        ends = Fitting(address=network.wire.address, host=NAME, enter=network.wire.enter, framed=False)
+        super().__init__(folder, bench, ends, deaf=deaf)
         self.network = network
-        ends = replace(self.ward.fitting, address=network.wire.address, host=NAME, enter=network.wire.enter)
-        hardware = replace(bench.hardware, capture="") if deaf else bench.hardware
-        self.ward = Ward(folder, hardware, fitting=ends)
 
     def __enter__(self) -> LineRig:
         super().__enter__()

@@ -14,8 +14,16 @@ from typing import Any
 
 KINDS = ("virtual", "real")
 DRIVERS = ("gpio-sim", "gpio")
-DISKS = ("device-mapper",)
 ZONES = ("c1", "c2")
+CAN = {
+    "trace": "tell each order that a relay's line gets, and whether anybody gave it",
+    "bad-contacts": "let a relay's contact stick or chatter, and be another board",
+    "lose-card": "take the sound card away and give it back",
+    "clock": "set the station's clock wrong",
+    "network": "do to packets whatever a line may do to them",
+    "disk": "give disks that fail when they are told to, and write down all that they get",
+}
+"""What a bench may be able to do beside closing relays and listening; tests say what they want of it."""
 
 
 class RigError(Exception):
@@ -42,7 +50,7 @@ class SoundWiring:
 
 @dataclass(frozen=True, slots=True)
 class RigFile:
-    """A bench. ``disk`` names what gives it disks that fail when they are told to, and write down what they get."""
+    """A bench. ``can`` is some of CAN; ``absent`` says of what it cannot do, or has not, why."""
 
     name: str
     title_vi: str
@@ -51,7 +59,7 @@ class RigFile:
     sound_tolerance_s: float
     relays: RelayWiring | None
     sound: SoundWiring | None
-    disk: str | None
+    can: frozenset[str]
     absent: Mapping[str, str]
 
 
@@ -70,7 +78,7 @@ class _Reader:
         self._table = table
 
     def rig(self) -> RigFile:
-        known = {"name", "title", "kind", "tolerance", "relays", "sound", "disk", "absent"}
+        known = {"name", "title", "kind", "tolerance", "relays", "sound", "can", "absent"}
         if unknown := sorted(self._table.keys() - known):
             raise self._error(unknown[0], f"not known; one of {', '.join(sorted(known))} is meant")
         title = self._table.get("title", {})
@@ -88,7 +96,7 @@ class _Reader:
             sound_tolerance_s=self._number("tolerance", "sound_s"),
             relays=self._relays(),
             sound=self._sound(),
-            disk=self._disk(),
+            can=self._can(absent),
             absent=absent,
         )
 
@@ -123,9 +131,13 @@ class _Reader:
             raise self._error("sound", "device (aplay -L) and capture (arecord -L) are both needed")
         return SoundWiring(device, capture)
 
-    def _disk(self) -> str | None:
-        table = self._table.get("disk")
-        return None if table is None else self._one_of("disk.driver", table.get("driver"), DISKS)
+    def _can(self, absent: Mapping[str, str]) -> frozenset[str]:
+        words = self._table.get("can", [])
+        for word in words if isinstance(words, list) else [words]:
+            self._one_of("can", word, tuple(CAN))
+        if both := sorted(set(words) & set(absent)):
+            raise self._error(f"absent.{both[0]}", "the bench can and cannot; take one of the two out")
+        return frozenset(words)
 
     def _text(self, field: str) -> str:
         value = self._table.get(field)

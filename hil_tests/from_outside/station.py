@@ -46,7 +46,9 @@ def _order_for_tomorrow(ward: Ward) -> None:
     item = {**item_of(TITLE, "thoi-su"), "text": "Phà ngừng chạy từ mười giờ."}
     job = ward.publish(draft_of("normal", {"at": f"{day}T10:00:00", "timezone": ward.timezone}, item), ["ward-routine"])
     wait(ward, lambda: bool(ward.headend.answers(job)), "an answer to tomorrow's order", STATION_S_MAX)
-    time.sleep(2)  # the agent's own picture, which the console shows, is written once a second
+    picture = ward.folder / "run" / "status.json"
+    # What the console shows is in there, and is written once a second.
+    wait(ward, lambda: job in picture.read_text("utf-8"), "tomorrow's order in the agent's picture", STATION_S_MAX)
 
 
 def _console(ward: Ward, port: str, speed: int) -> subprocess.Popen[bytes]:

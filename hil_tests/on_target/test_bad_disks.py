@@ -25,7 +25,7 @@ from edge_agent.journal.database import FILE_NAME
 from edge_agent.journal.port import Contents, JournalError
 from edge_agent.journal.record import ChainPoint, verify_chain
 from edge_agent.journal.store import Store
-from hil_tests.drivers import disks
+from tests.host import disks
 from tests.journal.card_rigs import filled
 from tests.journal.samples import ORIGIN, record_of, save_job
 
@@ -39,7 +39,7 @@ RECORDS = 60
 ROTS, SECTORS_MAX = 60, 40
 WAL = f"{FILE_NAME}-wal"
 
-pytestmark = [pytest.mark.shows("bench.6", "U4"), pytest.mark.usefixtures("disk")]
+pytestmark = [pytest.mark.shows("bench.6", "U4"), pytest.mark.wants("disk")]
 
 
 @dataclass(frozen=True)

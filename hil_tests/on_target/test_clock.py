@@ -16,8 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from hil_tests.bench import BenchRig
+from demo.ward import Fitting
+from hil_tests.bench import Bench, BenchRig
 from hil_tests.drivers.ntp import Chrony, TimeServer
+from hil_tests.plants import planted
 from tests.rig import ATTENTION, LEFT, SPEECH, Order, Tone
 from tests.scenarios import bulletin_is_heard_on_both_zones_on_time, near, records_of, sounds
 
@@ -33,7 +35,11 @@ ADJ_FREQUENCY, PPM = 0x0002, 65_536
 # adjtimex(2): the frequency in parts per million with 16 binary places.
 STATION_SEES_THE_KERNELS = ("env", "-u", "LD_PRELOAD", "-u", "STEP_MS")
 
-pytestmark = [pytest.mark.shows("bench.4", "S1", "O3"), pytest.mark.fitted(enter=STATION_SEES_THE_KERNELS)]
+pytestmark = [
+    pytest.mark.wants("clock"),
+    pytest.mark.shows("bench.4", "S1", "O3"),
+    pytest.mark.fitted(enter=STATION_SEES_THE_KERNELS),
+]
 
 
 class KernelClock:
@@ -142,19 +148,30 @@ def test_a_clock_that_runs_at_another_pace_is_followed(rig: BenchRig, kernel: Ke
     bulletin_is_heard_on_both_zones_on_time(rig)
 
 
+@pytest.fixture
+def alone(rig: BenchRig, kernel: KernelClock, new_boot: Callable[[], None]) -> Callable[[float], str]:
+    """A station knows of a programme, loses its power and its broker, and boots in 1970 at second 7."""
+
+    def boots(due_s: float) -> str:
+        rig.switch_on()
+        rig.run_until(1)
+        job = rig.publish(Order(at_s=due_s, tones=(Tone("a", 3.0),)))
+        rig.run_until(4)
+        rig.cut_power()
+        rig.cut_network()
+        kernel.to_1970()
+        new_boot()
+        rig.run_until(7)
+        rig.switch_on()
+        return job
+
+    return boots
+
+
 def test_a_station_that_nobody_tells_the_time_plays_nothing_and_says_so(
-    rig: BenchRig, kernel: KernelClock, new_boot: Callable[[], None]
+    rig: BenchRig, alone: Callable[[float], str]
 ) -> None:
-    rig.switch_on()
-    rig.run_until(1)
-    job = rig.publish(Order(at_s=20, tones=(Tone("a", 3.0),)))
-    rig.run_until(4)
-    rig.cut_power()
-    rig.cut_network()
-    kernel.to_1970()
-    new_boot()
-    rig.run_until(7)
-    rig.switch_on()
+    job = alone(20)
     rig.run_until(30)
     assert rig.relay_edges() == []
     rig.restore_network()
@@ -166,18 +183,9 @@ def test_a_station_that_nobody_tells_the_time_plays_nothing_and_says_so(
 
 @pytest.mark.fitted(enter=STATION_SEES_THE_KERNELS, ntp=True)
 def test_a_station_without_a_broker_plays_on_once_chrony_has_set_its_clock(
-    rig: BenchRig, kernel: KernelClock, new_boot: Callable[[], None], tmp_path: Path
+    rig: BenchRig, kernel: KernelClock, alone: Callable[[float], str], tmp_path: Path
 ) -> None:
-    rig.switch_on()
-    rig.run_until(1)
-    rig.publish(Order(at_s=60, tones=(Tone("a", 3.0),)))
-    rig.run_until(4)
-    rig.cut_power()
-    rig.cut_network()
-    kernel.to_1970()
-    new_boot()
-    rig.run_until(7)
-    rig.switch_on()
+    alone(60)
     with TimeServer(kernel.right_s) as server, Chrony(tmp_path, server, STATION_SEES_THE_KERNELS):
         rig.run_until(70)
     assert abs(kernel.wrong_s) < 1, "chrony has set the kernel's clock"
@@ -203,3 +211,12 @@ def test_who_lies_by_ntp_makes_nothing_sound_early_and_silences_no_warning(
         assert abs(kernel.wrong_s - LIE_S) < 2, "chrony has set the kernel's clock"
         rig.run_until(LIE_S + 80)
     assert [sound.what for sound in sounds(rig, LEFT)] == [ATTENTION, SPEECH]
+
+
+def test_a_planted_station_that_believes_its_kernels_clock_is_caught(
+    bench: Bench, kernel: KernelClock, tmp_path: Path
+) -> None:
+    fitting = Fitting(framed=False, enter=(*STATION_SEES_THE_KERNELS, *planted("believes_its_kernel")))
+    with pytest.raises((AssertionError, ValueError)) as caught, BenchRig(tmp_path, bench, fitting) as rig:
+        test_a_clock_that_jumps_moves_no_programme(rig, kernel, -HOUR_S)
+    print(f"believes_its_kernel: {str(caught.value).splitlines()[0]}")

@@ -26,6 +26,7 @@ SETTLED_S = 60
 READY_S_MAX = 120
 
 
+@pytest.mark.wants("network")
 @pytest.mark.shows("bench.7", "O2")
 def test_an_idle_day_stays_within_its_bytes(tmp_path: Path) -> None:
     sound = read(Path(os.environ["BENCH_RIG"])).sound

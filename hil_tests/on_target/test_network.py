@@ -34,7 +34,7 @@ DUE_S = 300
 # Such a line lets TCP have some 3 kB a second: 500 kB ordered three minutes ahead were once not there in time.
 BAD = ("delay", "300ms", "50ms", "loss", "20%", "duplicate", "5%")
 
-pytestmark = pytest.mark.shows("bench.7")
+pytestmark = [pytest.mark.wants("network"), pytest.mark.shows("bench.7")]
 
 
 @pytest.fixture

@@ -15,11 +15,10 @@ from hil_tests.on_target.test_relay_faults import (
 from hil_tests.on_target.test_relay_faults import (
     test_no_relay_moves_while_a_station_starts_and_ends as starts_without_a_blip,
 )
+from hil_tests.plants import planted
 from tests.scenarios import bulletin_is_heard_on_both_zones_on_time
 
-PLANTS = Path(__file__).parents[1] / "plants"
-
-pytestmark = pytest.mark.shows("bench.10")
+pytestmark = [pytest.mark.wants("trace"), pytest.mark.shows("bench.10")]
 
 
 @pytest.mark.parametrize(
@@ -32,7 +31,7 @@ pytestmark = pytest.mark.shows("bench.10")
     ids=lambda given: given if isinstance(given, str) else "",
 )
 def test_a_planted_fault_is_caught(plant: str, proof: Callable[[BenchRig], None], bench: Bench, tmp_path: Path) -> None:
-    fitting = Fitting(framed=False, enter=("env", f"PYTHONPATH={PLANTS}", f"BENCH_PLANT={plant}"))
+    fitting = Fitting(framed=False, enter=planted(plant))
     # A scenario that takes the sounds apart says by a ValueError that it heard too few.
     with pytest.raises((AssertionError, ValueError)) as caught, BenchRig(tmp_path, bench, fitting) as rig:
         proof(rig)

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from hil_tests.day_of_writes import PLANTS, STEPS, Day, broken, plant_in_clips
-from hil_tests.drivers import disks
 from hil_tests.drivers.log_writes import Flag, Log, Replay, flushed, marks_before, put, read_log, survivors
+from tests.host import disks
 
 SEED = int(os.environ.get("BENCH_SEED", "1"))
 DISK_BYTES, LOG_BYTES = 16 << 20, 512 << 20
@@ -28,7 +28,7 @@ CUTS = int(os.environ.get("BENCH_CUTS", "600"))
 PLANTED_STEPS = 30
 SHOWN_MAX = 5
 
-pytestmark = [pytest.mark.shows("bench.6", "U4"), pytest.mark.usefixtures("disk")]
+pytestmark = [pytest.mark.shows("bench.6", "U4"), pytest.mark.wants("disk")]
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ def opened_within(rig: BenchRig, since_ms: int, within_s: float) -> None:
     assert max(at for _, _, at in moves) <= end
 
 
+@pytest.mark.wants("trace")
 def test_a_station_that_is_told_to_end_opens_its_relays_itself(rig: BenchRig) -> None:
     sounding(rig)
     since = boot_ms()
@@ -79,6 +80,7 @@ def test_no_relay_moves_while_a_station_starts_and_ends(rig: BenchRig) -> None:
     assert rig.bench.edges() == []
 
 
+@pytest.mark.wants("bad-contacts")
 def test_a_relay_that_does_not_close_is_told_and_its_neighbour_sounds(rig: BenchRig) -> None:
     rig.bench.board.stick("c1", closed=False)
     try:
@@ -95,6 +97,7 @@ def test_a_relay_that_does_not_close_is_told_and_its_neighbour_sounds(rig: Bench
     assert reasons == {"c1": "relay_failed", "c2": None}, record
 
 
+@pytest.mark.wants("bad-contacts")
 def test_a_relay_that_stays_closed_is_told(rig: BenchRig) -> None:
     rig.switch_on()
     rig.run_until(1)
@@ -108,6 +111,7 @@ def test_a_relay_that_stays_closed_is_told(rig: BenchRig) -> None:
         rig.bench.board.mend("c1")
 
 
+@pytest.mark.wants("bad-contacts")
 def test_a_chattering_contact_loses_its_own_zone_and_no_other(rig: BenchRig) -> None:
     """The alarm is said, and not at every look."""
     rig.switch_on()
@@ -127,6 +131,7 @@ def test_a_chattering_contact_loses_its_own_zone_and_no_other(rig: BenchRig) -> 
     assert 1 <= alarms <= 20
 
 
+@pytest.mark.wants("bad-contacts")
 def test_a_board_that_closes_at_low_level_does_not_blip_and_is_heard(bench: Bench, tmp_path: Path) -> None:
     with bench.low_board():
         with BenchRig(tmp_path / "blip", bench, Fitting(framed=False)) as rig:

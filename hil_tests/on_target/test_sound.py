@@ -51,6 +51,7 @@ def test_a_card_that_ran_dry_goes_on_where_it_was_and_says_how_often(rig: BenchR
     assert [edge.on for edge in rig.relay_edges() if edge.zone == LEFT] == [True, False], "no relay moved meanwhile"
 
 
+@pytest.mark.wants("lose-card")
 def test_a_card_that_is_taken_away_opens_its_relays_and_serves_again_when_it_is_back(rig: BenchRig, card: Path) -> None:
     rig.switch_on()
     rig.run_until(1)

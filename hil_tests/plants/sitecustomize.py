@@ -49,8 +49,18 @@ def unpaced() -> None:
     AlsaCard.write = hasty  # type: ignore[method-assign]
 
 
+def believes_its_kernel() -> None:
+    """It is whatever time the system's clock shows at this moment."""
+    from dataclasses import replace
+
+    from edge_agent.clock import StationClock, system_utc_ms
+
+    trusted = StationClock.now
+    StationClock.now = lambda self: replace(trusted(self), utc=system_utc_ms())  # type: ignore[method-assign]
+
+
 PLANTS: dict[str, Callable[[], None]] = {
-    plant.__name__: plant for plant in (left_on_at_exit, claimed_before_its_value, unpaced)
+    plant.__name__: plant for plant in (left_on_at_exit, claimed_before_its_value, unpaced, believes_its_kernel)
 }
 
 if name := os.environ.get("BENCH_PLANT"):

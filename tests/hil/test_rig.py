@@ -38,10 +38,11 @@ def test_the_files_that_are_kept_can_be_read(path: Path) -> None:
         ),
         ("contacts = { c1 = 5, c2 = 6 }", "contacts = { c1 = 17, c2 = 6 }", "relays.contacts: line 17 is a relay's"),
         ('capture = "hw:Loopback,1,0"', "", "sound: device (aplay -L) and capture (arecord -L) are both needed"),
-        ('driver = "device-mapper"', 'driver = "usb"', "disk.driver: 'usb' is none of device-mapper"),
         ("[absent]", '[absent]\nsound = "none"', "absent.sound: is there and absent"),
         ("[absent]", '[absent]\nserial = " "', "absent.serial: the reason is missing"),
         ("[absent]", "[camera]\n[absent]", "camera: not known"),
+        ('can = ["trace"', 'can = ["magic"', "can: 'magic' is none of trace, bad-contacts"),
+        ("[absent]", '[absent]\ntrace = "none"', "absent.trace: the bench can and cannot"),
         ("[absent]", "[absent", "a bench's file is TOML"),
     ],
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from hil_tests.drivers import disks
+from tests.host import disks
 from tests.journal.rigs import StoreRig
 
 DISK_BYTES = 16 << 20

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hil_tests.drivers.disks import on_a_bench
+from tests.host.disks import on_a_bench
 from tests.journal.card_rigs import FailingCardRig, FullCardRig
 from tests.journal.rigs import FakeRig, Rig, StoreRig
 

@@ -243,6 +243,14 @@ def test_our_own_failure_ends_the_thread_loudly_and_the_session_says_so(network:
         session.stop()
 
 
+def turns_again(session: MqttSession) -> bool:
+    """Whether its thread comes by once more."""
+    last, until = session.turned_at(), time.monotonic() + TIMEOUT_S
+    while time.monotonic() < until and session.turned_at() == last:
+        time.sleep(0.05)
+    return last < session.turned_at() <= host_clock().mono
+
+
 def test_the_thread_of_a_standing_session_turns_each_second_and_one_that_hangs_turns_no_more(
     network: Network, central: Client
 ) -> None:
@@ -259,8 +267,8 @@ def test_the_thread_of_a_standing_session_turns_each_second_and_one_that_hangs_t
     session.start()
     try:
         inbox.next(Connected)
-        time.sleep(2.5)
-        assert 0 <= host_clock().mono - session.turned_at() < 2_000
+        for _ in range(2):
+            assert turns_again(session)
         central.publish(JOB, b"order")
         assert hung.wait(TIMEOUT_S)
         last = session.turned_at()
