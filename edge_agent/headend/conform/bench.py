@@ -165,7 +165,10 @@ class Bench:
         return mark
 
     def wait(self, wanted: Callable[[Seen], bool], seconds: float, since: int = 0) -> Seen | None:
-        """The first message from mark ``since`` on that is wanted; None when it does not come in time."""
+        """The first message from mark ``since`` on that is wanted; None when it does not come in time.
+
+        In time is what has arrived in time, however long the kit took for what came before it.
+        """
         until = self.clock() + seconds
         at = since
         while True:
@@ -173,10 +176,10 @@ class Bench:
                 if wanted(self.seen[at]):
                     return self.seen[at]
                 at += 1
-            left = until - self.clock()
-            if left <= 0:
+            left = max(0.0, until - self.clock())
+            came_s = self._look(min(left, LOOK_S))
+            if left <= 0 if came_s is None else came_s > until:
                 return None
-            self._look(min(left, LOOK_S))
 
     def settle(self, seconds: float) -> None:
         """Let time pass, and take in what comes."""
@@ -248,15 +251,17 @@ class Bench:
             raise CannotTry("the station must reach a content server of the kit: --content HOST:PORT")
         return self.content
 
-    def _look(self, seconds: float) -> None:
+    def _look(self, seconds: float) -> float | None:
+        """Take in what comes next, and say when it came; None when nothing does."""
         try:
             at_s, arrival = self.line.arrivals.get(timeout=seconds)
         except queue.Empty:
-            return
+            return None
         if isinstance(arrival, LinkDown) and arrival.for_good:
             raise BenchError(f"the session was lost: {arrival.detail}; is a `watch` running elsewhere?")
         if isinstance(arrival, Message):
             self._take(at_s, arrival)
+        return at_s
 
     def _take(self, at_s: float, message: Message) -> None:
         ours = message.topic.startswith(f"{ROOT}/u/{self.station}/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
 import time
 from dataclasses import dataclass, field, replace
@@ -179,6 +180,18 @@ def test_a_gap_in_the_log_is_remembered(rig: Rig) -> None:
     rig.bench.settle(PACE.silence_s)
     assert [trouble.detail for trouble in rig.bench.troubles] == ["gap: record 2 is missing"]
     assert isinstance(judges.chained(rig.bench.batches()), Failed)
+
+
+def test_what_came_in_time_is_found_by_a_kit_that_is_late(rig: Rig) -> None:
+    begun, hour_later = time.monotonic(), itertools.repeat(time.monotonic() + 3600)
+    order = rig.bench.orders.normal()
+    rig.says(rig.station.state())
+    rig.answers(order, Said.ACCEPTED)
+    rig.bench.clock = itertools.chain([begun], hour_later).__next__
+    assert rig.bench.wait(lambda one: one.kind == Up.ANSWER, 60) is not None
+    rig.bench.clock = itertools.chain([begun - 61], hour_later).__next__
+    rig.answers(order, Said.ACCEPTED)
+    assert rig.bench.wait(lambda one: one.kind == Up.ANSWER, 60, len(rig.bench.seen)) is None, "it came after a minute"
 
 
 def test_a_scene_is_played_once_also_when_it_cannot_be(rig: Rig) -> None:
