@@ -335,10 +335,10 @@ def _command_over_at(rule: KnownRule, action: Action, state: State, now: Now) ->
 
 
 def _rank_over_at(rule: KnownRule, job_ids: tuple[JobId, ...], state: State, now: Now) -> MonoMs | None:
-    """With the last of its jobs; it may come before all of them, and then waits for its own validity."""
+    """With the last of its jobs; it may come before any of them, and then waits for that as long as it is valid."""
     if any(job_id in state.jobs for job_id in job_ids):
         return None
-    if any(job_id in state.seen for job_id in job_ids):
+    if all(job_id in state.seen for job_id in job_ids):
         return rule.since
     return _after(rule.accepted.not_after, now)
 

@@ -113,6 +113,19 @@ def test_a_rank_is_over_with_the_last_of_its_programmes() -> None:
     assert rank not in bench.state.rules
 
 
+def test_a_rank_waits_for_those_of_its_programmes_that_come_when_others_are_over() -> None:
+    """Whether it came before or behind one that was taken back decided who went first."""
+    bench = at_work()
+    bench.end(bench.playing(job_id="over"))
+    bench.rule(Rank((JobId("second"), JobId("first"), JobId("over"))), not_after=LATER)
+    busy = bench.playing(job_id="busy")
+    bench.order(job_id="first")
+    bench.order(job_id="second")
+    bench.end(busy)
+    bench.pass_s(1)
+    assert bench.phase(JobId("second")) is Phase.PLAYING
+
+
 def test_an_amplifier_that_is_on_is_kept_on_for_as_long_as_the_later_order_says() -> None:
     bench = at_work()
     bench.rule(Amplify(True, 60_000))
