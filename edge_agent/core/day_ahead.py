@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from edge_agent.core import framing, policy, standing, timetable, zones
+from edge_agent.core import clips, framing, policy, standing, timetable, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.job import RANK, PlayAt, PlayNow
 from edge_agent.core.occurrence import Phase
@@ -197,8 +197,10 @@ class _Run(Street):
         self._open_next()
         now = self.now.utc
         due = [one for one in self.waiting.values() if not one.ready or min(one.takes_at, one.given_up_at) <= now]
-        moved = [self._moves(one) for one in sorted(due, key=self._urgency)]
-        return any(moved)
+        lying = [one for one in due if one.ready or clips.durations(self.state, one.known.job) is not None]
+        moved = [self._moves(one) for one in sorted(lying, key=self._urgency)]
+        # Who has sound to wait for, as a timetable's new entries have, comes when the others have had their turn.
+        return any(moved) or any([self._moves(one) for one in due if one not in lying])
 
     def _somebody_begins(self) -> bool:
         for one in sorted(self.taken, key=lambda taken: self._urgency(taken.one)):

@@ -55,15 +55,13 @@ def _framed(turn: Turn, play: Occurrence, start_at: MonoMs) -> Occurrence:
 
 def _coming(turn: Turn, play: Occurrence) -> list[framing.Comer]:
     """Who waits for one of its zones."""
-    others = [
-        _comer(turn, other) for other in turn.state.plays.values() if other.key != play.key and _is_to_come(turn, other)
-    ]
-    return framing.behind(turn.job_of(play), _comer(turn, play), others)
+    others = [other for other in turn.state.plays.values() if other.key != play.key and _is_to_come(turn, other)]
+    return framing.behind(_comers(turn, play), [comer for other in others for comer in _comers(turn, other)])
 
 
-def _comer(turn: Turn, play: Occurrence) -> framing.Comer:
+def _comers(turn: Turn, play: Occurrence) -> list[framing.Comer]:
     job = turn.job_of(play)
-    return framing.comer(job, play.planned, zones.in_it(play), play.whole or promised_parts(job))
+    return framing.comers(job, play.planned, zones.in_it(play), play.whole or promised_parts(job))
 
 
 def _is_to_come(turn: Turn, other: Occurrence) -> bool:

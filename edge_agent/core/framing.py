@@ -39,18 +39,18 @@ class Comer:
     patience_ms: int
 
 
-def comer(job: Job, planned: UtcMs, zones: tuple[ZoneId, ...], parts: tuple[Part, ...]) -> Comer:
-    """A job at one of its instants."""
-    return Comer(planned, zones, own_ms(parts), max(job.late_limit_ms, LATE_GRACE_MS))
+def comers(job: Job, planned: UtcMs, zones: tuple[ZoneId, ...], parts: tuple[Part, ...]) -> list[Comer]:
+    """A job at one of its instants, and at the next: whoever sounds long enough meets both."""
+    this = Comer(planned, zones, own_ms(parts), max(job.late_limit_ms, LATE_GRACE_MS))
+    again = None if sounds_once(job) else next_instant(job, planned)
+    return [this] if again is None else [this, replace(this, planned=again)]
 
 
-def behind(job: Job, this: Comer, others: Iterable[Comer]) -> list[Comer]:
-    """Who waits for one of a job's zones, its own next occurrence included, the first to be due first."""
-    coming = [other for other in others if not set(other.zones).isdisjoint(this.zones)]
-    again = None if sounds_once(job) else next_instant(job, this.planned)
-    if again is not None:
-        coming.append(replace(this, planned=again))
-    return sorted(coming, key=lambda comer: comer.planned)
+def behind(this: list[Comer], others: Iterable[Comer]) -> list[Comer]:
+    """Who waits for one of a programme's zones, its own next occurrence included, the first to be due first."""
+    begins, *again = this
+    coming = [other for other in others if not set(other.zones).isdisjoint(begins.zones)]
+    return sorted([*coming, *again], key=lambda comer: comer.planned)
 
 
 def neighbours(

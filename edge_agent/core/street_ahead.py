@@ -132,8 +132,8 @@ class Street:
         if not framing.is_framed(one.parts):
             return one
         rules, job = self.rules(), one.known.job
-        comers = [_comer(other, other.zones) for other in others if _is_to_come(other)]
-        coming = framing.behind(job, _comer(one, where), comers)
+        comers = [comer for other in others if _is_to_come(other) for comer in _comers(other, other.zones)]
+        coming = framing.behind(_comers(one, where), comers)
 
         def ask(parts: tuple[Part, ...]) -> object:
             framed = replace(one, parts=parts)
@@ -180,8 +180,8 @@ def wish_of(one: Open, where: tuple[ZoneId, ...], starts: UtcMs) -> Wish:
     return policy.wish_for(one.known.job, where, starts, one.lasts_ms, planned, own_ms(one.parts))
 
 
-def _comer(one: Open, where: tuple[ZoneId, ...]) -> framing.Comer:
-    return framing.comer(one.known.job, one.planned, where, one.parts)
+def _comers(one: Open, where: tuple[ZoneId, ...]) -> list[framing.Comer]:
+    return framing.comers(one.known.job, one.planned, where, one.parts)
 
 
 def _is_to_come(one: Open) -> bool:

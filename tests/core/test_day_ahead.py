@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, time
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edge_agent.core import effects as fx
@@ -155,6 +155,24 @@ def test_what_was_planned_is_what_then_plays(
     assert sorted(_of_plan(one) for one in plan) == told(ward)
 
 
+def one_of(seconds: int, *times: time, order: int = 0, late_s: int = 0, live: str = "") -> dict[str, Any]:
+    """A draft that was found to be hard."""
+    draft = {"class": "normal", "zones": (), "times": [*times], "once": False, "seconds": seconds, "late_s": late_s}
+    return draft | {"order": order, "volume": 40, "live": live}
+
+
+ANY_HOUR = LocalPolicy((Clause(quiet=(time(21), time(5))),))
+
+
+@example(  # what has to be fetched first is behind what has not, also where it is before it in the commune's order
+    drafts=[one_of(20, time(5, 59, 5), order=2, live="alone"), one_of(20, time(5, 59, 5))],
+    share=[0, 0, 2],
+    begins=time(5, 59),
+    ends=None,
+    policy=ANY_HOUR,
+    given_rules=[],
+    frame=UNFRAMED,
+)
 @given(
     drafts=st.lists(jobs, min_size=2, max_size=6),
     share=st.tuples(st.integers(0, 6), st.integers(0, 6), st.integers(0, 6)).map(sorted),
@@ -195,6 +213,11 @@ def test_the_day_on_which_a_timetable_signed_ahead_begins_is_planned_with_both(
     assert sorted(_of_plan(one) for one in plan) == told(ward)
 
 
+@example(  # the second is due twice while the first sounds: its closing chime was what made the other instant missed
+    drafts=[one_of(119, time(5, 59), live="behind"), one_of(20, time(5, 59), time(6, 2), late_s=60)],
+    policy=ANY_HOUR,
+    given_rules=[],
+)
 @given(drafts=st.lists(jobs, min_size=1, max_size=6), policy=policies, given_rules=st.lists(rules, max_size=2))
 @settings(unhurried, max_examples=200)
 def test_no_chime_keeps_anything_silent_cuts_it_or_makes_it_quieter(
