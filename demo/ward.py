@@ -93,6 +93,8 @@ class Fitting:
     # The live sources that the ward may relay.
     ntp: bool = False
     # Whether the station believes its system's clock while its kernel calls that synchronised.
+    least_off_ms: int = 0
+    # How long a relay rests that has opened.
     framed: bool = True
     # As a station is that says nothing of it: chimes around ordinary programmes, which rise out of silence.
 
@@ -364,6 +366,7 @@ channel = "{("left", "right")[index]}"
 line = {line}
 active_low = {str(self.hardware.active_low).lower()}
 warm_up_ms = {self.fitting.warm_up_ms}
+least_off_ms = {self.fitting.least_off_ms}
 {read_back}"""
 
 

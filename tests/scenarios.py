@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from edge_agent.core.programme import CLOSING_MS, ITEM_GAP_MS, OPENING_MS
 from tests.rig import ATTENTION, CHIME, LEFT, RIGHT, SPEECH, Heard, Order, Relay, Rig, Tampering, Tone
 
+Scenario = Callable[[Rig], None]
+
 BULLETIN = Tone("a", 6.0)
 LONG = Tone("b", 20.0)
+LEAST_OFF_S = 8
 RECONNECT_S_MAX = 150
 # Full jitter up to 120 s, and a handshake.
 
@@ -317,10 +323,34 @@ def a_live_source_is_relayed_and_replaced_while_it_gives_nothing(rig: Rig) -> No
     assert relayed["silent_ms"] <= 2_000
 
 
-FRAMED = (an_ordinary_programme_is_framed_by_chimes_and_an_emergency_is_not,)
-"""Those for a station as it is where its file says nothing of chimes; the others are told without them."""
-ALL = (
-    *FRAMED,
+def no_emergency_waits_for_a_relay_that_rests(rig: Rig) -> None:
+    """Both relays have opened just now: an ordinary programme lets its own rest, a warning closes it at once (S3)."""
+    rig.switch_on()
+    rig.run_until(1)
+    rig.publish(Order(at_s=6, tones=(Tone("a", 3.0),)))
+    rig.run_until(10.6)
+    flood = rig.publish(Order(cls="emergency", spoken="Lũ quét!", zones=(LEFT,)))
+    job = rig.publish(Order(tones=(Tone("b", 3.0),), zones=(RIGHT,)))
+    rig.run_until(9 + LEAST_OFF_S + 12)
+    (_, opened, warned, _), (_, rests, closed, _) = (
+        [edge for edge in rig.relay_edges() if edge.zone == zone] for zone in (LEFT, RIGHT)
+    )
+    assert warned.at_s - opened.at_s < LEAST_OFF_S - 2
+    assert LEAST_OFF_S - rig.tolerance_s <= closed.at_s - rests.at_s < LEAST_OFF_S + 2
+    assert [sound.what for sound in sounds(rig, LEFT)] == ["a", ATTENTION, SPEECH]
+    assert [sound.what for sound in sounds(rig, RIGHT)] == ["a", "b"]
+    for one in (flood, job):
+        (record,) = records_of(rig, one)
+        assert (record["outcome"], record["reason"]) == ("succeeded", None)
+
+
+FITTED: Mapping[Scenario, Mapping[str, Any]] = {
+    an_ordinary_programme_is_framed_by_chimes_and_an_emergency_is_not: {"framed": True},
+    no_emergency_waits_for_a_relay_that_rests: {"least_off_ms": LEAST_OFF_S * 1000},
+}
+"""How the station of a scenario differs from that of the others, which has no chimes and lets no relay rest."""
+ALL: tuple[Scenario, ...] = (
+    *FITTED,
     a_live_source_is_relayed_and_replaced_while_it_gives_nothing,
     a_lock_and_a_stop_silence_what_sounds,
     what_is_paused_goes_on_where_it_was,

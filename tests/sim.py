@@ -30,12 +30,13 @@ class SimRig:
     tolerance_s = 0.005
     warm_up_s = WARM_UP_MS / 1000
 
-    def __init__(self, *, home: bool = False, framed: bool = False, **fitted: Any) -> None:
+    def __init__(self, *, home: bool = False, framed: bool = False, least_off_ms: int = 0, **fitted: Any) -> None:
         """``home``: there is a server of manifests. ``framed``: ordinary programmes have their chimes.
 
-        ``fitted`` is how the box is made, as ``World`` takes it.
+        ``least_off_ms``: how long its relays rest. ``fitted`` is how the box is made, as ``World`` takes it.
         """
-        zones = {ZoneId(zone): ZoneSite(ZoneId(zone), zone, WARM_UP_MS) for zone in (LEFT, RIGHT)}
+        both = (ZoneId(zone) for zone in (LEFT, RIGHT))
+        zones = {zone: ZoneSite(zone, zone, WARM_UP_MS, least_off_ms=least_off_ms) for zone in both}
         frame = STANDARD_FRAME if framed else UNFRAMED
         site: Site = makers.make_site(zones=zones, timezone=TIMEZONE, polls_home=home, frame=frame)
         self.world = World(site, ward_trust(), BEGAN, **fitted)

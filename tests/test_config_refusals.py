@@ -53,6 +53,8 @@ from tests.config_texts import (
         ("warm_up_ms = 1500", "warm_up_ms = -1", Fault.RANGE, "[[zones]] #2 warm_up_ms"),
         ("volume_max = 70", "volume_max = 101", Fault.RANGE, "[[zones]] #2 volume_max"),
         ("# on_minutes_max = 120", "on_minutes_max = 0", Fault.RANGE, "[[zones]] #1 on_minutes_max"),
+        ("# least_on_ms = 1000", "least_on_ms = 10001", Fault.RANGE, "[[zones]] #1 least_on_ms"),
+        ("# least_off_ms = 5000", "least_off_ms = -1", Fault.RANGE, "[[zones]] #1 least_off_ms"),
         ('id = "cho"', 'id = "Chợ"', Fault.FORM, "[[zones]] #1 id"),
         ('id = "cho"', f'id = "{"c" * 33}"', Fault.FORM, "[[zones]] #1 id"),
         ('quiet = ["21:00", "05:00"]', 'quiet = ["21:00", "25:00"]', Fault.FORM, "[policy] quiet"),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from demo.ward import Fitting
-from tests.host_rig import HostRig
-from tests.rig import Rig
-from tests.scenarios import ALL, FRAMED
+from tests.host_rig import UNFRAMED, HostRig
+from tests.scenarios import ALL, FITTED, Scenario
 
 AT_ONCE = 2
 # Beside whatever else runs then: of four at once, one was late by what the others took of two cores.
@@ -33,10 +32,10 @@ def outcomes(
 
 
 @pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.__name__)
-def test_over_real_parts(scenario: Callable[[Rig], None], outcomes: dict[str, Future[None]]) -> None:
+def test_over_real_parts(scenario: Scenario, outcomes: dict[str, Future[None]]) -> None:
     outcomes[scenario.__name__].result()
 
 
-def _run(scenario: Callable[[Rig], None], folder: Path) -> None:
-    with HostRig(folder, fitting=Fitting(framed=scenario in FRAMED)) as rig:
+def _run(scenario: Scenario, folder: Path) -> None:
+    with HostRig(folder, fitting=replace(UNFRAMED, **FITTED.get(scenario, {}))) as rig:
         scenario(rig)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from edge_agent.headend.schemas import DOWN, UP
-from tests.rig import Order, Rig, Tampering, Tone
-from tests.scenarios import ALL, FRAMED
+from tests.rig import Order, Tampering, Tone
+from tests.scenarios import ALL, FITTED, Scenario
 from tests.sim import BEGAN, SimRig
 from tests.traffic import Tap
 from tests.trust import makers
 
 
 @pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.__name__)
-def test_in_virtual_time(scenario: Callable[[Rig], None]) -> None:
-    rig, tap = SimRig(framed=scenario in FRAMED), Tap()
+def test_in_virtual_time(scenario: Scenario) -> None:
+    rig, tap = SimRig(**FITTED.get(scenario, {})), Tap()
     rig.world.broker.taps.append(tap)
     scenario(rig)
     assert tap.faults == []

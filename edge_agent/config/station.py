@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from edge_agent.config.reader import Fault, Form, Table, shown
 from edge_agent.config.sections import Card, Channel, LineInput, ZoneWiring
 from edge_agent.core.site import (
+    LEAST_OFF_MS_MAX,
+    LEAST_ON_MS_MAX,
     RELAY_ON_MS_MAX,
     RISE_MS_MAX,
     STANDARD_FRAME,
@@ -146,6 +148,8 @@ def _zone_site(zone: Table) -> ZoneSite:
         warm_up_ms=zone.integer("warm_up_ms", 0, WARM_UP_MS_MAX),
         volume_max=zone.integer("volume_max", 0, 100, default=100),
         on_ms_max=zone.integer("on_minutes_max", 1, on_minutes, default=on_minutes) * MINUTE_MS,
+        least_on_ms=zone.integer("least_on_ms", 0, LEAST_ON_MS_MAX, default=0),
+        least_off_ms=zone.integer("least_off_ms", 0, LEAST_OFF_MS_MAX, default=0),
     )
 
 

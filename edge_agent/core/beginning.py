@@ -39,8 +39,9 @@ def due_at(turn: Turn, play: Occurrence) -> MonoMs:
 
 def first_sample_at(turn: Turn, play: Occurrence, heard_in: tuple[ZoneId, ...]) -> MonoMs:
     """The earliest boot time at which a programme may begin in these zones: as planned, and every amplifier warm."""
-    warm_at = MonoMs(turn.now.mono + max((zones.warm_in_ms(turn, zone) for zone in heard_in), default=0))
-    return max(due_at(turn, play), warm_at)
+    job = turn.job_of(play)
+    in_ms = max((zones.sounds_in_ms(turn, zone, job) for zone in heard_in), default=0)
+    return max(due_at(turn, play), MonoMs(turn.now.mono + in_ms))
 
 
 def arm_at(turn: Turn, play: Occurrence) -> MonoMs:

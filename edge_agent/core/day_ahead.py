@@ -134,6 +134,8 @@ class _Run(Street):
         return not one.goes_on and (known is None or one.planned > known.job.not_after)
 
     def _as_it_is(self) -> None:
+        relays = self.state.relays.items()
+        self.opened |= {zone: self.now.utc_of(relay.opened_at) for zone, relay in relays if relay.opened_at is not None}
         for play in self.state.plays.values():
             known = self.state.jobs[play.job_id]
             waits = play.phase in _WAITING and play.segment == 0
@@ -191,6 +193,8 @@ class _Run(Street):
         while self._anybody_moves() or self._somebody_begins():
             pass
         held = {zone for one in self.taken for zone in one.zones}
+        # Of those that let go of their zones now: who still holds one is in ``closed``, which counts.
+        self.opened |= {zone: self.now.utc for zone, since in self.closed.items() if since <= self.now.utc}
         self.closed = {zone: since for zone, since in self.closed.items() if zone in held}
 
     def _anybody_moves(self) -> bool:
@@ -281,7 +285,7 @@ class _Run(Street):
 
     def _take(self, one: Open, free: tuple[ZoneId, ...]) -> bool:
         due = self.now.utc if one.goes_on or at_once(one.known.job) else one.planned
-        starts = UtcMs(max(due, self.now.utc + max(self.warm_in_ms(zone) for zone in free)))
+        starts = UtcMs(max(due, self.now.utc + max(self.sounds_in_ms(zone, one.known.job) for zone in free)))
         in_time = self.in_time(one, starts)
         if not in_time.parts:
             return self._refuse(one, starts, one.held_by or Reason.MISSED, {})

@@ -200,6 +200,8 @@ def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
     unsaved = play.segment > 0 or not turn.state.jobs[play.job_id].saved
     play = replace(play, attempt=attempt, play_id=play_id, start_at=start_at, intent_saved=unsaved)
     turn.put_play(play)
+    for zone in play.zones_in(ZonePart.WAITING):
+        zones.keep_closed(turn, play, zone)
     if not unsaved:
         sounding.keep_mark(turn, play, Mark.INTENT)
     turn.note(Level.INFO, "armed", job=play.job_id, zones=",".join(room.free), starts_in_ms=start_at - now.mono)
@@ -220,7 +222,7 @@ def _close_and_start(turn: Turn, play: Occurrence) -> None:
     if not play.intent_saved and turn.now.mono < play.since + INTENT_WAIT_MS:
         return
     for zone in play.zones_in(ZonePart.WAITING):
-        if turn.now.mono >= zones.order_at(turn, zone, play.start_at):
+        if turn.now.mono >= zones.order_at(turn, zone, turn.job_of(play), play.start_at):
             zones.close_relay(turn, play, zone)
             play = play.with_zone(zone, ZonePart.CLOSING)
             turn.put_play(play)
@@ -337,5 +339,6 @@ def _armed_wakes(turn: Turn, play: Occurrence) -> list[MonoMs]:
     patient_until = MonoMs(play.since + INTENT_WAIT_MS)
     if not play.intent_saved and turn.now.mono < patient_until:
         return [patient_until]
-    closing = [zones.order_at(turn, zone, play.start_at) for zone in play.zones_in(ZonePart.WAITING)]
+    job = turn.job_of(play)
+    closing = [zones.order_at(turn, zone, job, play.start_at) for zone in play.zones_in(ZonePart.WAITING)]
     return [*closing, MonoMs(play.start_at + zones.RELAY_CONFIRM_MS)]

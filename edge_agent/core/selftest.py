@@ -79,7 +79,7 @@ def _seen(turn: Turn, zone: ZoneId) -> str | None:
 def _next(turn: Turn, test: SelfTesting) -> SelfTesting:
     """Go on with the next zone that nothing needs."""
     for zone in test.zones[len(test.results) :]:
-        hindrance = BUSY if turn.state.relays[zone].ordered_on else None
+        hindrance = BUSY if turn.state.relays[zone].ordered_on or not zones.rested(turn, zone) else None
         hindrance = _hindrance(turn, zone) or hindrance
         if hindrance is None:
             zones.warm(turn, zone, CLOSED_MS + zones.RELAY_CONFIRM_MS)

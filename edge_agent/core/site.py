@@ -19,6 +19,10 @@ SOUND_MS_MAX = 5 * 60 * MINUTE_MS
 # 1.7 GB at 48 kHz, within what a station's file gives it if it says nothing: five days of what a ward may sound.
 RELAY_ON_MS_MAX = 2 * 60 * MINUTE_MS
 # Longest programme the field knows is a 45-minute session with relays; twice that and some (requirement S3).
+LEAST_ON_MS_MAX = 10 * SECOND_MS
+# An amplifier is up within seconds of its power; closed for longer in silence a horn hums for nothing (S3).
+LEAST_OFF_MS_MAX = 60 * SECOND_MS
+# What limits the inrush current (an NTC thermistor) has to cool down: about a minute by its makers' data (S3).
 
 RISE_MS_MAX = 3 * SECOND_MS
 # The longest that requirement N6 asks for; a voice that rises for longer has lost its first sentence.
@@ -29,13 +33,18 @@ TRAINING_PREFIX = "tap-huan"
 
 @dataclass(frozen=True, slots=True)
 class ZoneSite:
-    """One speaker cluster: how long its amplifier warms up and how loud it may ever be."""
+    """One speaker cluster: how long its amplifier warms up and how loud it may ever be.
+
+    Its relay stays closed for ``least_on_ms`` and open for ``least_off_ms`` at least, but for an emergency.
+    """
 
     zone: ZoneId
     name: str
     warm_up_ms: int
     volume_max: int = 100
     on_ms_max: int = RELAY_ON_MS_MAX
+    least_on_ms: int = 0
+    least_off_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,15 @@ def kept_warm(state: State, now: Now) -> frozenset[ZoneId]:
     return frozenset(warm - locked(state, now))
 
 
+def held_closed(state: State, now: Now) -> frozenset[ZoneId]:
+    """The zones whose relays have closed only just now; not where somebody is at the horn, or all is to be silent."""
+    if state.stopping or any(
+        isinstance(order, Command) and isinstance(order.action, AllStop) for order in in_force(state, now)
+    ):
+        return frozenset()
+    return zones.too_short(state, now) - locked(state, now)
+
+
 def locked(state: State, now: Now) -> frozenset[ZoneId]:
     """The zones that are locked for maintenance."""
     return frozenset(_locked(state, now))

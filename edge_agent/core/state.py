@@ -134,8 +134,9 @@ class SelfTesting:
 class Relay:
     """A relay as ordered and as reported.
 
-    ``ordered_at`` is when it was last ordered to close while open, ``since`` when it was reported to have closed, and
-    ``warm_until`` until when it is to stay so although nothing sounds.
+    ``ordered_at`` is when it was last ordered to close while open, ``since`` when it was reported to have closed,
+    ``warm_until`` until when it is to stay so although nothing sounds, and ``opened_at`` when it last opened (None: not
+    since this process began).
     """
 
     ordered_on: bool = False
@@ -143,6 +144,7 @@ class Relay:
     on: bool | None = None
     since: MonoMs | None = None
     warm_until: MonoMs = MonoMs(0)
+    opened_at: MonoMs | None = None
 
     @property
     def closed_since(self) -> MonoMs | None:

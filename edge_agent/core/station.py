@@ -95,7 +95,9 @@ def step(state: State, event: Event, now: Now, verify: Verify) -> tuple[State, t
     playing.advance(turn)
     live.reconcile(turn)
     selftest.advance(turn)
-    zones.open_unclaimed(turn, standing.kept_warm(turn.state, now) | selftest.tested(turn.state))
+    kept_warm = standing.kept_warm(turn.state, now)
+    zones.open_unclaimed(turn, kept_warm | selftest.tested(turn.state) | standing.held_closed(turn.state, now))
+    zones.close_what_rested(turn, kept_warm)
     manifests.advance(turn)
     talk.keep_talking(turn)
     return turn.state, tuple(turn.effects)
@@ -105,7 +107,7 @@ def next_wake(state: State, now: Now) -> MonoMs | None:
     """The boot time at which ``step`` must be called again even if nothing happens; None if never."""
     wakes = [*waiting.next_wake(state, now), *standing.next_wake(state, now), *selftest.next_wake(state, now)]
     wakes += [*playing.next_wake(state, now), *unproven.next_wake(state, now), *manifests.next_wake(state)]
-    wakes += live.next_wake(state, now)
+    wakes += [*live.next_wake(state, now), *zones.next_wake(state, now)]
     return min([*wakes, *clips.next_wake(state, now), *talk.next_wake(state.link)], default=None)
 
 
@@ -231,7 +233,7 @@ def _from_device(
         case DeviceUp():
             if turn.state.device_up:
                 _device_down(turn, "came back before it was missed")
-            turn.state = replace(turn.state, device_up=True, relays=_all_off(turn.state.site))
+            turn.state = replace(turn.state, device_up=True, relays=_all_off(turn))
         case _:
             _device_down(turn, event.detail)
 
@@ -313,7 +315,7 @@ def _relay_failed(turn: Turn, zone: ZoneId, detail: str) -> None:
 
 def _zone_lost(turn: Turn, zone: ZoneId) -> None:
     """A relay is open that should be closed: the zone is out of whatever claims it; other zones go on (S5)."""
-    turn.put_relay(zone, replace(turn.state.relays.get(zone, Relay()), ordered_on=False))
+    turn.put_relay(zone, replace(turn.state.relays.get(zone, Relay()), ordered_on=False, warm_until=MonoMs(0)))
     for play in list(turn.state.plays.values()):
         if zone not in play.zones_in(*CLAIMS):
             continue
@@ -324,7 +326,7 @@ def _zone_lost(turn: Turn, zone: ZoneId) -> None:
 
 
 def _device_down(turn: Turn, detail: str) -> None:
-    turn.state = replace(turn.state, device_up=False, relays=_all_off(turn.state.site))
+    turn.state = replace(turn.state, device_up=False, relays=_all_off(turn))
     turn.note(Level.ERROR, "device process lost, its relays are open", detail=detail)
     for play in list(turn.state.plays.values()):
         if play.ending is not None:
@@ -333,5 +335,10 @@ def _device_down(turn: Turn, detail: str) -> None:
             sounding.lose(turn, play, Cause.DEVICE_LOST, Reason.DEVICE_FAILED)
 
 
-def _all_off(site: Site) -> dict[ZoneId, Relay]:
-    return {zone: Relay(on=False) for zone in site.zones}
+def _all_off(turn: Turn) -> dict[ZoneId, Relay]:
+    """Every relay open, those that were not since now."""
+    before = {zone: turn.state.relays[zone] for zone in turn.state.site.zones}
+    return {
+        zone: Relay(on=False, opened_at=turn.now.mono if relay.on else relay.opened_at)
+        for zone, relay in before.items()
+    }

@@ -65,7 +65,7 @@ class Taken:
 class Street:
     """The street at ``now``, which began to be foreseen at ``begun``: what has sounded by then, and who has its zones.
 
-    ``closed`` says since when a relay is closed.
+    ``closed`` says since when a relay is closed, ``opened`` when one that is open was opened last.
     """
 
     state: State
@@ -73,6 +73,7 @@ class Street:
     past: tuple[Sounded, ...] = ()
     taken: list[Taken] = field(default_factory=list)
     closed: dict[ZoneId, UtcMs] = field(default_factory=dict)
+    opened: dict[ZoneId, UtcMs] = field(default_factory=dict)
     begun: UtcMs = UtcMs(0)
 
     def why_not(self, one: Open) -> Reason | None:
@@ -103,6 +104,13 @@ class Street:
         """How long until a zone's amplifier is warm, if its relay closes now or is closed already."""
         since, warm_up_ms = self.closed.get(zone), self.state.site.zones[zone].warm_up_ms
         return warm_up_ms if since is None else max(0, since + warm_up_ms - self.now.utc)
+
+    def sounds_in_ms(self, zone: ZoneId, job: Job) -> int:
+        """How long until a job may sound in a zone, whose relay may have to rest before."""
+        has_to_rest = zone in self.opened.keys() - self.closed.keys() and job.plays_as is not JobClass.EMERGENCY
+        rested_at = self.opened[zone] + self.state.site.zones[zone].least_off_ms if has_to_rest else 0
+        rests = rested_at - self.now.utc
+        return self.warm_in_ms(zone) + (rests + zones.RELAY_LEAD_MS if rests > 0 else 0)
 
     def rules(self) -> Rules:
         """All that holds at this moment, and what has sounded by then."""

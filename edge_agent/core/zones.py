@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from edge_agent.core import policy
+from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Level, RoutePlay, StopPlay, SwitchRelay
 from edge_agent.core.job import Job, JobClass, Preemption
 from edge_agent.core.occurrence import Cause, Phase
@@ -104,18 +105,39 @@ def warm_in_ms(turn: Turn, zone: ZoneId) -> int:
     return warm_up_ms if since is None else max(0, since + warm_up_ms - turn.now.mono)
 
 
-def order_at(turn: Turn, zone: ZoneId, start_at: MonoMs) -> MonoMs:
+def rests_ms(turn: Turn, zone: ZoneId, job: Job) -> int:
+    """How long a relay that has opened must stay open yet, before a job may close it: no emergency waits for that (S3).
+
+    Whoever comes up next claims its zone that much earlier (``cold_lead_ms``), so what is known in time waits for
+    nothing: a relay that would have to close again too soon does not open.
+    """
+    return 0 if job.plays_as is JobClass.EMERGENCY else max(0, _rested_at(turn.state, zone) - turn.now.mono)
+
+
+def rested(turn: Turn, zone: ZoneId) -> bool:
+    """Whether an open relay has been open for its least time."""
+    return _rested_at(turn.state, zone) <= turn.now.mono
+
+
+def sounds_in_ms(turn: Turn, zone: ZoneId, job: Job) -> int:
+    """How long until a job may sound in a zone: its relay has rested, and its amplifier is warm."""
+    rests = rests_ms(turn, zone, job)
+    return warm_in_ms(turn, zone) + (rests + RELAY_LEAD_MS if rests else 0)
+
+
+def order_at(turn: Turn, zone: ZoneId, job: Job, start_at: MonoMs) -> MonoMs:
     """When a zone is given the order for a first sample at ``start_at``; it may be past."""
     at = MonoMs(start_at - warm_in_ms(turn, zone) - RELAY_LEAD_MS)
     if at > turn.now.mono and turn.state.relays[zone].closed_since is not None:
         # What it still needs to be warm shrinks as time passes: an instant counted from that would never come nearer.
         return MonoMs(start_at - RELAY_LEAD_MS)
-    return at
+    rests = rests_ms(turn, zone, job)
+    return MonoMs(max(at, turn.now.mono + rests)) if rests else at
 
 
 def cold_lead_ms(site: Site, zone: ZoneId) -> int:
-    """How long before its first sample a zone is given the order that is cold then."""
-    return site.zones[zone].warm_up_ms + RELAY_LEAD_MS
+    """How long before its first sample a zone is claimed that is cold then, or would have to close again too soon."""
+    return site.zones[zone].least_off_ms + site.zones[zone].warm_up_ms + RELAY_LEAD_MS
 
 
 def open_worn(turn: Turn, zone: ZoneId, ends_at: MonoMs) -> None:
@@ -129,6 +151,13 @@ def open_worn(turn: Turn, zone: ZoneId, ends_at: MonoMs) -> None:
     if not worn or _holders(turn.state, zone):
         return
     _open_relay(turn, zone)
+
+
+def keep_closed(turn: Turn, play: Occurrence, zone: ZoneId) -> None:
+    """An occurrence has claimed a zone and waits there: a relay that is closed stays so until its sound is over."""
+    waits = turn.now.mono < order_at(turn, zone, turn.job_of(play), play.start_at)
+    if waits and turn.state.relays[zone].ordered_on:
+        close_relay(turn, play, zone)
 
 
 def longest_ms(turn: Turn, zone: ZoneId) -> int:
@@ -147,6 +176,8 @@ def warm(turn: Turn, zone: ZoneId, for_ms: int) -> None:
     if turn.state.device_up:
         relay = turn.state.relays[zone]
         turn.put_relay(zone, replace(relay, warm_until=max(relay.warm_until, MonoMs(turn.now.mono + for_ms))))
+        if not rested(turn, zone):
+            return  # close_what_rested closes it then
         claims = [play for play in turn.state.plays.values() if zone in play.zones_in(*CLAIMS)]
         _close(turn, zone, max((claim.start_at + length_ms(claim.parts) for claim in claims), default=0))
 
@@ -157,9 +188,10 @@ def _close(turn: Turn, zone: ZoneId, sounds_until: int) -> None:
     if not relay.ordered_on:
         # An opening may be on its way whose report has not come, or never will: the warm-up counts from this closing.
         turn.put_relay(zone, replace(relay, ordered_on=True, ordered_at=turn.now.mono, since=None))
+    site = turn.state.site.zones[zone]
     sound_ms = max(sounds_until - turn.now.mono, 0) + RELAY_TAIL_MS if sounds_until else 0
-    for_ms = max(sound_ms, relay.warm_until - turn.now.mono)
-    turn.emit(SwitchRelay(zone, True, min(for_ms, turn.state.site.zones[zone].on_ms_max)))
+    least_ms = site.least_on_ms + RELAY_TAIL_MS if site.least_on_ms else 0
+    turn.emit(SwitchRelay(zone, True, min(max(sound_ms, relay.warm_until - turn.now.mono, least_ms), site.on_ms_max)))
 
 
 def in_it(play: Occurrence) -> tuple[ZoneId, ...]:
@@ -232,7 +264,8 @@ def give_back(turn: Turn) -> None:
     for play in list(turn.state.plays.values()):
         if play.phase is not Phase.PLAYING or play.ending is not None:
             continue
-        back = [zone for zone in play.zones_in(ZonePart.TAKEN) if len(_holders(turn.state, zone)) == 0]
+        left = [zone for zone in play.zones_in(ZonePart.TAKEN) if len(_holders(turn.state, zone)) == 0]
+        back = [zone for zone in left if rests_ms(turn, zone, turn.job_of(play)) == 0]
         if back:
             _come_back(turn, play, back)
 
@@ -245,6 +278,8 @@ def _come_back(turn: Turn, play: Occurrence, back: list[ZoneId]) -> None:
         return
     for zone in back:
         open_worn(turn, zone, MonoMs(play.start_at + length_ms(play.parts)))
+        if rests_ms(turn, zone, turn.job_of(play)):
+            continue  # it was worn, and comes back later
         part = ZonePart.CLOSING if turn.state.relays[zone].closed_since is None else ZonePart.READY
         close_relay(turn, play, zone)
         play = play.with_zone(zone, part, Reason.PREEMPTED)
@@ -280,11 +315,45 @@ def confirm_by(state: State, zone: ZoneId) -> MonoMs:
     return MonoMs(state.relays[zone].ordered_at + RELAY_CONFIRM_MS)
 
 
-def open_unclaimed(turn: Turn, kept_warm: frozenset[ZoneId]) -> None:
+def open_unclaimed(turn: Turn, kept_closed: frozenset[ZoneId]) -> None:
     """Open every relay that nothing claims any more. Runs last in a step, so a hand-over is one relay cycle."""
     for zone, relay in turn.state.relays.items():
-        if relay.ordered_on and zone not in kept_warm and not is_claimed(turn.state, zone):
+        if relay.ordered_on and zone not in kept_closed and not is_claimed(turn.state, zone):
             _open_relay(turn, zone)
+
+
+def too_short(state: State, now: Now) -> frozenset[ZoneId]:
+    """The zones whose relays have not been closed for their least time yet."""
+    return frozenset(zone for zone in state.site.zones if _may_open_at(state, zone) > now.mono)
+
+
+def close_what_rested(turn: Turn, kept_warm: frozenset[ZoneId]) -> None:
+    """Close the relays of the amplifiers that are to be warm, and that had been switched off only just before."""
+    for zone in kept_warm if turn.state.device_up else ():
+        relay = turn.state.relays[zone]
+        waits = not relay.ordered_on and relay.warm_until > turn.now.mono
+        if waits and rested(turn, zone):
+            _close(turn, zone, 0)
+
+
+def next_wake(state: State, now: Now) -> list[MonoMs]:
+    """When a relay has been closed, or open, for its least time."""
+    ends = [at for zone in state.site.zones for at in (_may_open_at(state, zone), _rested_at(state, zone))]
+    return [at for at in ends if at > now.mono]
+
+
+def _may_open_at(state: State, zone: ZoneId) -> MonoMs:
+    """Until when a relay that is ordered closed stays so at least; 0 for any other."""
+    relay = state.relays[zone]
+    since = relay.ordered_at if relay.since is None else relay.since
+    return MonoMs(since + state.site.zones[zone].least_on_ms if relay.ordered_on else 0)
+
+
+def _rested_at(state: State, zone: ZoneId) -> MonoMs:
+    """Until when a relay that has opened stays so at least; 0 for any other."""
+    relay = state.relays[zone]
+    rests = not relay.ordered_on and relay.opened_at is not None
+    return MonoMs((relay.opened_at or 0) + state.site.zones[zone].least_off_ms if rests else 0)
 
 
 def is_claimed(state: State, zone: ZoneId) -> bool:
@@ -326,7 +395,8 @@ def relay_reported(turn: Turn, zone: ZoneId, on: bool, at: MonoMs) -> None:
     relay = turn.state.relays.get(zone, Relay())
     known = relay.since if relay.on else None
     since = (at if known is None else known) if on else None
-    turn.put_relay(zone, replace(relay, on=on, since=since))
+    opened_at = at if relay.on and not on else relay.opened_at
+    turn.put_relay(zone, replace(relay, on=on, since=since, opened_at=opened_at))
 
 
 def confirmed(turn: Turn, zone: ZoneId, at: MonoMs) -> None:
@@ -343,7 +413,8 @@ def unconfirmed(turn: Turn, zone: ZoneId) -> None:
 
 
 def _open_relay(turn: Turn, zone: ZoneId) -> None:
-    turn.put_relay(zone, replace(turn.state.relays[zone], ordered_on=False, warm_until=MonoMs(0)))
+    opened = replace(turn.state.relays[zone], ordered_on=False, warm_until=MonoMs(0), opened_at=turn.now.mono)
+    turn.put_relay(zone, opened)
     turn.emit(SwitchRelay(zone, False, 0))
 
 

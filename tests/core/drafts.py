@@ -25,7 +25,14 @@ ZONE_SITES = {
 UNLIMITED = Clause(quiet=STANDARD.quiet, volume_bands=STANDARD.volume_bands)
 """Quiet at night, and no other limit, so that days on which much sounds are seen too."""
 SITE = makers.make_site(zones=ZONE_SITES, policy=LocalPolicy((UNLIMITED,)))
-SITES = (SITE, replace(SITE, frame=STANDARD_FRAME), makers.make_site(zones=ZONE_SITES))
+RESTING = {zone: replace(site, least_on_ms=3_000, least_off_ms=4_000) for zone, site in ZONE_SITES.items()}
+SITES = (
+    SITE,
+    replace(SITE, frame=STANDARD_FRAME),
+    makers.make_site(zones=ZONE_SITES),
+    replace(SITE, zones=RESTING),
+    replace(SITE, zones={**ZONE_SITES, ZoneId("b"): replace(RESTING[ZoneId("b")], least_off_ms=60_000)}),
+)
 ZONES = tuple(SITE.zones)
 ELSEWHERE = ZoneId("elsewhere")
 NOON = UtcMs(makers.NOON)

@@ -37,6 +37,7 @@ from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
 from edge_agent.core.zones import RELAY_LEAD_MS
 from tests.core.alerts import Alerts
 from tests.core.lawbook import Lawbook
+from tests.core.least_times import LeastTimes
 
 SOUNDING = (Phase.ARMED, Phase.PLAYING)
 RUNS_MAX = 3
@@ -78,6 +79,9 @@ class Street:
     goes_on: set[OccurrenceKey] = field(default_factory=set)  # was set aside, and may begin once more
     sources: set[ClipKey] = field(default_factory=set)  # live, and open
 
+    def __post_init__(self) -> None:
+        self.least = LeastTimes(self.lawbook)
+
     def see(self, event: Event, now: Now, effects: tuple[fx.Effect, ...], after: State) -> None:
         """Look at one step."""
         self._hear(event, after)
@@ -86,6 +90,7 @@ class Street:
         for effect in effects:
             self._effect(effect, effects, now, after)
         self._unasked(event, effects)
+        self.least.see(event, effects, now, after)
         self._relays_are_claimed(now, after)
         self._sources_are_heard(effects, now, after)
         self.lawbook.obeyed([(one.accepted.job, one.zones, one.at) for one in self.routed.values()], now, after)
@@ -206,7 +211,7 @@ class Street:
         assert start.play_id not in self.routed, "started a play twice"
         assert after.device_up, "started a play without a device"
         assert not after.stopping, "started a play while stopping"
-        slowest_ms = max(site.warm_up_ms for site in after.site.zones.values())
+        slowest_ms = max(site.warm_up_ms + site.least_off_ms for site in after.site.zones.values())
         ahead_ms = start.at - now.mono
         assert ahead_ms <= slowest_ms + RELAY_LEAD_MS + LATE_GRACE_MS, "holds its zones long before it begins"
         ready = durations(after, job) or {}
@@ -303,7 +308,8 @@ class Street:
             if play.phase in SOUNDING
             for zone in play.zones_in(*CLAIMS, ZonePart.WAITING)
         }
-        self.lawbook.relays(frozenset(self.told), frozenset(claimed), now, after)
+        held = self.least.held(now, after)
+        self.lawbook.relays(frozenset(self.told), frozenset(claimed) | held, now, after)
         ordered = {zone for zone, relay in after.relays.items() if relay.ordered_on}
         assert ordered == self.told.keys(), "the core does not know what it ordered"
         closed = {zone for zone, relay in after.relays.items() if relay.closed_since is not None}

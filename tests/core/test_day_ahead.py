@@ -26,6 +26,12 @@ DAY = date(2026, 10, 2)
 FOUR = UtcMs(makers.NOON + 16 * HOUR_MS)  # 04:00 of that day
 MIDNIGHT = UtcMs(makers.NOON + 36 * HOUR_MS)
 SITE = {"zones": {CHO: ZoneSite(CHO, "Chợ", 1_000, 90), DINH: ZoneSite(DINH, "Đình", 12_000)}}
+RESTING = {
+    "zones": {
+        CHO: ZoneSite(CHO, "Chợ", 1_000, 90, least_on_ms=9_000, least_off_ms=5_000),
+        DINH: ZoneSite(DINH, "Đình", 12_000, least_off_ms=60_000),
+    }
+}
 
 Told = tuple[str, int, int | None, dict[ZoneId, int], str, str | None]
 """Job, planned instant, first sample, volumes by zone, outcome, reason."""
@@ -140,12 +146,17 @@ def _when(draft: dict[str, Any]) -> dict[str, Any]:
     policy=policies,
     given_rules=st.lists(rules, max_size=2),
     frame=frames,
+    site=st.sampled_from((SITE, RESTING)),
 )
 @settings(unhurried, max_examples=300)
 def test_what_was_planned_is_what_then_plays(
-    drafts: list[dict[str, Any]], policy: LocalPolicy, given_rules: list[tuple[Any, tuple[str, ...]]], frame: Frame
+    drafts: list[dict[str, Any]],
+    policy: LocalPolicy,
+    given_rules: list[tuple[Any, tuple[str, ...]]],
+    frame: Frame,
+    site: dict[str, Any],
 ) -> None:
-    ward = Ward(**SITE, policy=policy, frame=frame).wake_at(FOUR)
+    ward = Ward(**site, policy=policy, frame=frame).wake_at(FOUR)
     order_all(ward, drafts)
     for rule, zones in given_rules:
         ward.rule(rule, zones=zones, **({"not_after": MIDNIGHT} if callable(rule) else {}))

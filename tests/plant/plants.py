@@ -69,7 +69,7 @@ PLANTS = (
     Plant(
         "relays stay closed when nothing claims them",
         f"{CORE}/zones.py",
-        "        if relay.ordered_on and zone not in kept_warm and not is_claimed(turn.state, zone):\n",
+        "        if relay.ordered_on and zone not in kept_closed and not is_claimed(turn.state, zone):\n",
         "        if relay.ordered_on and not turn.state.plays:\n",
     ),
     Plant(
