@@ -95,6 +95,7 @@ WRONG: dict[str, Literal] = {
     "[content] home": no_text(r"https://([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?/?"),
     "[trust] file": no_file,
     "[trust] station_key_file": no_file,
+    "[trust] key_credential": no_text(r"[a-z0-9][a-z0-9._-]{0,63}"),
     "[paths] state_dir": no_file,
     "[paths] run_dir": no_file | st.just(text("/" + "r" * 90)),
     "[clock] ntp": no_choice("auto", "off"),

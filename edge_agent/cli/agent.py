@@ -25,6 +25,7 @@ from edge_agent.core.trust_standing import TrustStanding
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, MonoMs
 from edge_agent.host import HostReader
 from edge_agent.housekeeping import Chore, Housekeeping
+from edge_agent.identity.credential import passphrase
 from edge_agent.identity.installing import unfinished
 from edge_agent.identity.renewing import Renewal, Renewer
 from edge_agent.identity.token_keys import signing_key
@@ -81,19 +82,22 @@ def run(config: Config) -> int:
     try:
         trust = config.trust.file.read_bytes()
         believing(trust, (), config.site)
-        signer = signing_key(config.trust.station_key_file).open()
+        signer = signing_key(config.trust).open()
+        broker = _broker(config)
     except (OSError, ValueError, TokenError) as error:
         log.error("trust not usable error=%s next=edge-agent doctor", error)
         return EXIT_SETUP
     inbox = Inbox()
     on_stop(inbox.stop_asked)
     notifier = Notifier.from_environment()
-    Runtime(_ports(config, trust, signer, inbox, notifier), inbox).run()
+    Runtime(_ports(config, trust, signer, broker, inbox, notifier), inbox).run()
     notifier.stopping()
     return 0
 
 
-def _ports(config: Config, trust: bytes, signer: Signer, inbox: Inbox, notifier: Notifier) -> Ports:
+def _ports(
+    config: Config, trust: bytes, signer: Signer, server: BrokerSettings, inbox: Inbox, notifier: Notifier
+) -> Ports:
     boot_id = secrets.token_hex(8)
     journal = Store(paths.journal(config), Origin(config.site.station, SOFTWARE, boot_id))
     contents = journal.load()
@@ -103,7 +107,7 @@ def _ports(config: Config, trust: bytes, signer: Signer, inbox: Inbox, notifier:
     renewer = Renewer(Renewal(config, signer), clock.now)
     note = certificate_note(config, paths.certificate_trouble(config), clock.now, renewer.refused)
     post = note.watch(inbox.post)
-    session = MqttSession(_broker(config), post, clock.now, lambda: upstream.will(clock.now()), note.ended)
+    session = MqttSession(server, post, clock.now, lambda: upstream.will(clock.now()), note.ended)
     sender = Sender(config.site.realm, config.site.station, boot_id, SOFTWARE)
     identity = Identity(sender, config.site.area, config.name)
     broker = (config.broker.host, config.broker.port)
@@ -142,6 +146,7 @@ def _broker(config: Config) -> BrokerSettings:
         ca_file=config.broker.ca_file,
         cert_file=config.broker.cert_file,
         key_file=config.broker.key_file,
+        passphrase=passphrase(config.trust.key_credential) or b"",
         station=config.site.station,
         area=config.site.area,
         keepalive_s=config.broker.keepalive_s,

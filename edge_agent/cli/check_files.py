@@ -27,6 +27,8 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.units import UtcMs
 from edge_agent.free_space import FETCH_FREE_BYTES_MIN
 from edge_agent.identity.certificate import read_certificate, trouble_by_clock
+from edge_agent.identity.credential import FIELD, NoPassphrase, passphrase
+from edge_agent.identity.file_keys import LOCKED
 from edge_agent.identity.installing import pending, unfinished
 from edge_agent.identity.token_keys import signing_key as signing_key_at
 from edge_agent.identity.token_library import TokenError
@@ -57,6 +59,10 @@ STATE = Text("thư mục dữ liệu", "state folder")
 RUN = Text("thư mục chạy", "run folder")
 RENEW = Text("xin chứng thư mới từ đơn vị quản lý hệ thống", "ask the operator of the system for a new one")
 COPY = Text("chép lại tệp từ đơn vị quản lý hệ thống", "copy the file anew from the operator of the system")
+SEALED = Text(
+    "xem operations.md, “Khóa chỉ mở được trên chính máy này”",
+    "see operations.md, “Keys that open on this machine only”",
+)
 CLOCK_FIRST = "; dates NOT judged: the clock is not trusted"
 
 
@@ -97,7 +103,9 @@ def signing_key(config: Config, service_uid: int | None) -> Finding:
     """Whether the station can sign, and nobody else can read its key. ``service_uid``: see ``service_account``."""
     file = config.trust.station_key_file
     try:
-        signer = signing_key_at(file).open()
+        signer = signing_key_at(config.trust).open()
+    except NoPassphrase as exc:
+        return Finding(SIGNING_KEY, words(exc), SEALED)
     except (OSError, UnusableKey, TokenError) as exc:
         remedy = Text(
             f"chmod 600 {file}; thiếu tệp thì đăng ký lại trạm", f"chmod 600 {file}; if it is missing, enrol anew"
@@ -112,13 +120,18 @@ def tls_key(config: Config, service_uid: int | None) -> Finding:
     file, certificate = config.broker.key_file, config.broker.cert_file
     try:
         mode = file.stat().st_mode
-        # No password: an encrypted key is of no use to a station, and nobody must be asked for it here.
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, file, password=lambda: "")
+        secret = passphrase(config.trust.key_credential) or b""
+        # A locked key without a credential is of no use to a station, and nobody must be asked for it here.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, file, password=lambda: secret)
+    except NoPassphrase as exc:
+        return Finding(TLS_KEY, words(exc), SEALED)
     except (OSError, ValueError) as exc:  # SSLError is an OSError
         return Finding(TLS_KEY, f"{file} does not go with {certificate}: {words(exc)}", COPY)
     if mode & OTHERS:
         remedy = Text(f"chmod 600 {file}; nên xin khóa mới", f"chmod 600 {file}; think of a new key")
         return Finding(TLS_KEY, f"{file}: others can read it", remedy)
+    if config.trust.key_credential and not file.read_bytes().startswith(LOCKED):
+        return Finding(TLS_KEY, f"{file}: lies open, although there is {FIELD}", SEALED)
     return _owned(TLS_KEY, file, service_uid) or Finding(TLS_KEY, f"{file}: fits the certificate, owner only")
 
 

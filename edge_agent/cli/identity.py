@@ -70,7 +70,7 @@ def enrol(config: Config, file: Path, asked: Asked) -> int:
 def renew(config: Config) -> int:
     """Get the next certificate now."""
     try:
-        Renewal(config, signing_key(config.trust.station_key_file).open(), owner()).renew()
+        Renewal(config, signing_key(config.trust).open(), owner()).renew()
         until = time.strftime("%Y-%m-%d", time.gmtime(_certificate(config).ends / 1000))
     except TROUBLE as error:
         return _failed(error)
@@ -132,7 +132,7 @@ def _ask(places: Places, asked: Asked) -> None:
 def _key(places: Places, asked: Asked) -> SigningKey:
     path = places.config.trust.station_key_file
     if asked.token is None:
-        return signing_key(path, places.owner)
+        return signing_key(places.config.trust, places.owner)
     if path.suffix != NOTE:
         raise UnusableKey(f'{path}: [trust] station_key_file phải có đuôi / must end in "{NOTE}" where --token is used')
     return TokenKey(path, str(asked.token.absolute()), asked.token_label, asked.scheme, places.owner)

@@ -66,6 +66,7 @@ HOME = Form(
     re.compile(r"https://([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?/?"),
     'an address such as "https://noi-dung.example:8443", without a path',
 )
+CREDENTIAL = Form(re.compile(r"[a-z0-9][a-z0-9._-]{0,63}"), "1 to 64 of a-z, 0-9, ., _ and -, such as edge-agent.keys")
 VOICE = Form(re.compile(r"vi(-vn-x-(central|south))?"), '"vi", "vi-vn-x-central" or "vi-vn-x-south"')
 # espeak-ng takes any other name too, and then speaks with a voice of its own choice.
 
@@ -163,7 +164,8 @@ def _content(table: Table, folder: Path) -> Content:
 
 
 def _trust(table: Table, folder: Path) -> TrustFiles:
-    trust = TrustFiles(_path(table, "file", folder), _path(table, "station_key_file", folder))
+    credential = table.text("key_credential", CREDENTIAL, default="")
+    trust = TrustFiles(_path(table, "file", folder), _path(table, "station_key_file", folder), credential)
     table.done()
     return trust
 

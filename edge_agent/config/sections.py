@@ -91,10 +91,14 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class TrustFiles:
-    """Who may order what, and the key by which this station signs."""
+    """Who may order what, and the key by which this station signs.
+
+    ``key_credential`` is what systemd calls the passphrase of the station's key files; "": there is none.
+    """
 
     file: Path
     station_key_file: Path
+    key_credential: str = ""
 
 
 @dataclass(frozen=True, slots=True)

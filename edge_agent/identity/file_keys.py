@@ -1,4 +1,7 @@
-"""The station's keys in files that only their owner reads: the one it signs with, and its TLS certificate's."""
+"""The station's keys in files that only their owner reads: the one it signs with, and its TLS certificate's.
+
+Where the configuration names a credential, both are locked with its passphrase, and one that lies open is refused here.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
     Encoding,
     NoEncryption,
     PrivateFormat,
@@ -16,31 +21,40 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from edge_agent.config import Config
+from edge_agent.identity.credential import FIELD, passphrase
 from edge_agent.identity.files import make_folder, remove_durably
-from edge_agent.trust.keys import Signer, UnusableKey, load_signer, new_signer, read_private, write_new
+from edge_agent.trust.keys import Ed25519Signer, Signer, UnusableKey, read_private, write_new
 
 Owner = tuple[int, int] | None
 """Whose the files shall be (user, group); None: whoever makes them."""
 
 
+PrivateKey = Ed25519PrivateKey | ec.EllipticCurvePrivateKey
+LOCKED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
+
+
 @dataclass(frozen=True, slots=True)
 class FileKey:
-    """An Ed25519 key in a file."""
+    """An Ed25519 key in a file. ``credential`` "": it lies open."""
 
     path: Path
     owner: Owner = None
+    credential: str = ""
 
     def make(self) -> Signer:
         """See ``port.SigningKey``."""
         if not self.path.exists():
-            make_folder(self.path.parent, self.owner)
-            new_signer().save(self.path)
+            _write(self.path, Ed25519PrivateKey.generate(), self.owner, self.credential)
         give(self.path, self.owner)
         return self.open()
 
     def open(self) -> Signer:
         """See ``port.SigningKey``."""
-        return load_signer(self.path)
+        private = _read(self.path, self.credential)
+        if not isinstance(private, Ed25519PrivateKey):
+            raise UnusableKey(f"{self.path}: an Ed25519 key is needed")
+        return Ed25519Signer(private)
 
     def destroy(self) -> None:
         """See ``port.SigningKey``. Flash may keep what a removed file held, so the headend refuses the old key too."""
@@ -49,17 +63,16 @@ class FileKey:
 
 @dataclass(frozen=True, slots=True)
 class TlsKey:
-    """The P-256 key of the station's certificate. A file and nothing else: ADR 18."""
+    """The P-256 key of the station's certificate. A file and nothing else: ADR 18. ``credential`` "": it lies open."""
 
     path: Path
     owner: Owner = None
+    credential: str = ""
 
     def make(self) -> None:
         """Made if there is none; the one that is there stays."""
         if not self.path.exists():
-            make_folder(self.path.parent, self.owner)
-            private = ec.generate_private_key(ec.SECP256R1())
-            write_new(self.path, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+            _write(self.path, ec.generate_private_key(ec.SECP256R1()), self.owner, self.credential)
         give(self.path, self.owner)
 
     @property
@@ -81,16 +94,45 @@ class TlsKey:
         remove_durably(self.path)
 
     def _private(self) -> ec.EllipticCurvePrivateKey:
-        try:
-            private = load_pem_private_key(read_private(self.path), password=None)
-        except (ValueError, TypeError) as error:
-            raise UnusableKey(f"{self.path}: {error}") from error
+        private = _read(self.path, self.credential)
         if not isinstance(private, ec.EllipticCurvePrivateKey):
             raise UnusableKey(f"{self.path}: a P-256 key is needed")
         return private
+
+
+def tls_key(config: Config, owner: Owner = None) -> TlsKey:
+    """The key that the station's file names."""
+    return TlsKey(config.broker.key_file, owner, config.trust.key_credential)
 
 
 def give(path: Path, owner: Owner) -> None:
     """Make it that account's own."""
     if owner is not None:
         os.chown(path, *owner)
+
+
+def _write(path: Path, private: PrivateKey, owner: Owner, credential: str) -> None:
+    # What is sealed has 128 bits and more: the library's cheap stretching (2,048 rounds) protects enough.
+    secret = passphrase(credential)
+    lock = NoEncryption() if secret is None else BestAvailableEncryption(secret)
+    make_folder(path.parent, owner)
+    write_new(path, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock))
+
+
+def _read(path: Path, credential: str) -> object:
+    """The private key, of whatever kind. ``UnusableKey`` says what is wrong with it."""
+    pem = read_private(path)
+    locked = pem.startswith(LOCKED)
+    if locked and not credential:
+        raise UnusableKey(f"{path}: có mật khẩu / is locked with a passphrase; write {FIELD}")
+    if credential and not locked:
+        raise UnusableKey(
+            f"{path}: không có mật khẩu, dù có / lies open, although there is {FIELD}; edge-agent factory-reset, then "
+            "enrol: whoever copied the card has this key"
+        )
+    secret = passphrase(credential)
+    try:
+        return load_pem_private_key(pem, secret)
+    except (ValueError, TypeError) as error:
+        told = f"; or {FIELD} does not open it: đăng ký lại / enrol anew" if locked else ""
+        raise UnusableKey(f"{path}: no PKCS#8 private key in PEM{told}") from error

@@ -13,7 +13,7 @@ from edge_agent.config import Config, ConfigError, parse
 from edge_agent.config.identity import BROKER, ENROLMENT, STATION, CannotWrite, Words, with_words
 from edge_agent.identity import messages
 from edge_agent.identity.certificate import authority_pem, take
-from edge_agent.identity.file_keys import Owner, TlsKey
+from edge_agent.identity.file_keys import Owner, TlsKey, tls_key
 from edge_agent.identity.files import GROUP_READS, OWNER_ONLY, make_folder, remove_durably, write_durably
 from edge_agent.identity.messages import Given
 from edge_agent.trust.fields import Fields, free_text
@@ -35,7 +35,7 @@ class Places:
     @property
     def tls_key(self) -> TlsKey:
         """The key of the certificate."""
-        return TlsKey(self.config.broker.key_file, self.owner)
+        return tls_key(self.config, self.owner)
 
 
 def check_writable(places: Places) -> None:

@@ -17,7 +17,7 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.identity import asking
 from edge_agent.identity.asking import NoIdentity, Server
 from edge_agent.identity.certificate import NotOurs, authority_der, due, read_certificate, take
-from edge_agent.identity.file_keys import Owner, TlsKey
+from edge_agent.identity.file_keys import Owner, tls_key
 from edge_agent.identity.files import GROUP_READS, write_durably
 from edge_agent.identity.token_library import TokenError
 from edge_agent.trust.keys import Signer
@@ -55,7 +55,7 @@ class Renewal:
                 "tệp cấu hình không có [enrolment] url: chép chứng thư mới bằng tay / without [enrolment] url a new "
                 "certificate is carried by hand"
             )
-        station, key = config.site.station, TlsKey(config.broker.key_file)
+        station, key = config.site.station, tls_key(config)
         server = Server(config.enrolment.url, config.broker.ca_file)
         der = asking.renew(server, config.site.realm, station, self.signer, key.request(station))
         pem = take(der, authority_der(config.broker.ca_file.read_bytes()), station, key.public)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_agent.config import Config
-from edge_agent.identity.file_keys import TlsKey
+from edge_agent.identity.file_keys import tls_key
 from edge_agent.identity.files import remove_durably, sync_directory
 from edge_agent.identity.installing import pending
 from edge_agent.identity.token_keys import signing_key
@@ -18,8 +18,8 @@ from edge_agent.identity.token_keys import signing_key
 
 def forget(config: Config, folders: Sequence[Path]) -> None:
     """Destroy the identity, and empty ``folders``. A key that cannot be destroyed raises before anything else."""
-    signing_key(config.trust.station_key_file).destroy()
-    TlsKey(config.broker.key_file).destroy()
+    signing_key(config.trust).destroy()
+    tls_key(config).destroy()
     broker = config.broker
     given = (pending(config), broker.cert_file, broker.ca_file, config.content.ca_file, config.trust.file)
     for path in given:

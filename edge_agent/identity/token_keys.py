@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_agent.config.sections import TrustFiles
 from edge_agent.identity.file_keys import FileKey, Owner, give
 from edge_agent.identity.files import remove_durably
 from edge_agent.identity.port import SigningKey
@@ -63,6 +64,7 @@ class TokenKey:
             raise UnusableKey(f"{self.pin_file}: a file (mode 600) with the PIN in its first line") from error
 
 
-def signing_key(path: Path, owner: Owner = None) -> SigningKey:
+def signing_key(named: TrustFiles, owner: Owner = None) -> SigningKey:
     """The key that the station's file names: a note of an element, or the key itself."""
-    return TokenKey(path, owner=owner) if path.suffix == NOTE else FileKey(path, owner)
+    path = named.station_key_file
+    return TokenKey(path, owner=owner) if path.suffix == NOTE else FileKey(path, owner, named.key_credential)

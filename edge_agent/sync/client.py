@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from paho.mqtt.client import Client
@@ -44,6 +44,8 @@ class BrokerSettings:
     reconnect_ceiling_s: float = 120
     # 50,000 stations on one broker node then come back at about 400 TLS handshakes a second, which one core can do.
     taken_over_wait_s: float = 60
+    passphrase: bytes = field(default=b"", repr=False)
+    # What opens ``key_file`` where that is locked.
 
 
 def new_client(settings: BrokerSettings, will: bytes) -> Client:
@@ -62,7 +64,7 @@ def open_client(client: Client, settings: BrokerSettings) -> MQTTErrorCode:
 
     The certificates are read anew each time, so that a renewed one is used from the next connection on.
     """
-    context = client_context(settings.ca_file, settings.cert_file, settings.key_file)
+    context = client_context(settings.ca_file, settings.cert_file, settings.key_file, settings.passphrase)
     context.sslsocket_class = GuardedSocket
     client.tls_set_context(context)
     asked = _properties(

@@ -117,7 +117,7 @@ class Life:
 def living(made: Box, now: Now = SYSTEM) -> Iterator[Life]:
     config = made.config
     life = Life(made, now, threading.Event(), [], threading.Event())
-    renewer = Renewer(Renewal(config, signing_key(config.trust.station_key_file).open()), lambda: now)
+    renewer = Renewer(Renewal(config, signing_key(config.trust).open()), lambda: now)
     note = certificate_note(config, paths.certificate_trouble(config), lambda: now, renewer.refused)
 
     def hear(trouble: TlsTrouble | None) -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.config.sections import TrustFiles
 from edge_agent.identity.file_keys import FileKey
 from edge_agent.identity.port import SigningKey
 from edge_agent.identity.token_keys import TokenKey, signing_key
 from edge_agent.identity.token_library import TokenError
 from edge_agent.trust.keys import Scheme, UnusableKey
 from tests.host.softhsm import NEEDS_SOFTHSM, PIN, drawer, see_again
+from tests.identity.sealed import NAME, handed_over
 
 
 @dataclass
@@ -24,15 +26,22 @@ class Kind:
     key: SigningKey
     path: Path
     forget: Callable[[], None]
+    credential: str = ""
 
     def again(self) -> SigningKey:
         self.forget()
-        return signing_key(self.path)
+        return signing_key(TrustFiles(Path("trust.json"), self.path, self.credential))
 
 
 def in_file(place: Path, patch: pytest.MonkeyPatch, stack: ExitStack) -> Kind:
     path = place / "identity" / "signing.key"
     return Kind(FileKey(path), path, lambda: None)
+
+
+def in_locked_file(place: Path, patch: pytest.MonkeyPatch, stack: ExitStack) -> Kind:
+    handed_over(place / "credentials", patch)
+    path = place / "identity" / "signing.key"
+    return Kind(FileKey(path, credential=NAME), path, lambda: None, NAME)
 
 
 def on_element(scheme: Scheme) -> Callable[[Path, pytest.MonkeyPatch, ExitStack], Kind]:
@@ -48,7 +57,11 @@ def on_element(scheme: Scheme) -> Callable[[Path, pytest.MonkeyPatch, ExitStack]
     return make
 
 
-KINDS = {"file": in_file, **{f"element-{scheme}": on_element(scheme) for scheme in Scheme}}
+KINDS = {
+    "file": in_file,
+    "locked-file": in_locked_file,
+    **{f"element-{scheme}": on_element(scheme) for scheme in Scheme},
+}
 
 
 @pytest.fixture(
