@@ -32,6 +32,9 @@ UNITS = [AGENT, DEVICE]
 CLOCK_TIMER = "edge-agent-clock.timer"
 CONFINED = SYSTEMD / "drop-ins/edge-agent-confined.conf"
 # For the agent, where it sees no file but what it needs.
+CREDENTIALS = SYSTEMD / "drop-ins/edge-agent-credentials.conf"
+# For the agent, whose key files are locked with what systemd has sealed.
+JOURNALD = SYSTEMD / "journald.conf.d/edge-agent.conf"
 REALTIME = SYSTEMD / "drop-ins/edge-agent-io-realtime.conf"
 # For the device process, where nothing may hold up its sound.
 DECODE_SOCKET = "edge-agent-decode.socket"
@@ -46,6 +49,7 @@ HOOK_S_MAX = 2
 # A Python that starts and opens lines, on a slow board.
 RESTART_S_MAX = 15
 # The promise in threats-and-faults for a deadlock or a dead thread.
+SMALLEST_BOARD_MB = 512
 
 
 def directives(unit: str) -> dict[str, list[str]]:
@@ -98,6 +102,7 @@ def exposure(unit: str, folder: Path, drop_in: str = "", without: str = "") -> f
 SCORES = [
     pytest.param(AGENT, "", 1.1, id="agent"),
     pytest.param(AGENT, CONFINED.read_text(), 0.9, id="agent with a root of its own"),
+    pytest.param(AGENT, CREDENTIALS.read_text(), 1.1, id="agent with locked keys"),
     pytest.param(DEVICE, "", 0.6, id="device process"),
     pytest.param(CLOCK, "", 0.6, id="clock"),
     pytest.param(DECODE_WORKER, "", 1.1, id="decoder"),
@@ -160,6 +165,46 @@ def test_the_clock_is_asked_by_a_unit_of_its_own_and_told_where_the_agent_reads(
     minutes = int(directives(CLOCK_TIMER)["OnUnitActiveSec"][0].removesuffix("min"))
     assert 2 * minutes * MINUTE_MS < ntp.REPORT_AGE_MS_MAX, "one that was missed costs nothing"
     assert str(ntp.REPORT.parent) in CONFINED.read_text()
+
+
+def test_the_passphrase_is_asked_for_by_its_name_alone_so_that_the_agent_itself_says_what_it_lacks() -> None:
+    """With a path systemd would end the unit before a word of the agent's (docs/adr/0030)."""
+    asked = directives("drop-ins/edge-agent-credentials.conf")
+    assert asked == {"LoadCredentialEncrypted": ["edge-agent.keys"]}
+    example = (SYSTEMD.parent / "docs/edge-agent.example.toml").read_text("utf-8")
+    assert f'# key_credential = "{asked["LoadCredentialEncrypted"][0]}"' in example
+
+
+def test_no_shipped_unit_holds_a_secret_or_asks_for_one_unasked() -> None:
+    texts = {path: path.read_text("utf-8") for path in SYSTEMD.rglob("*") if path.is_file() and path != CREDENTIALS}
+    assert [path.name for path, text in texts.items() if "Credential" in text] == []
+
+
+@pytest.mark.host
+def test_the_service_manager_finds_no_fault_in_an_agent_with_locked_keys(tmp_path: Path) -> None:
+    true = shutil.which("true") or "/bin/true"
+    (tmp_path / AGENT).write_text((SYSTEMD / AGENT).read_text().replace(PROGRAM, true))
+    (tmp_path / f"{AGENT}.d").mkdir()
+    shutil.copy(CREDENTIALS, tmp_path / f"{AGENT}.d")
+    said = run(tool("systemd-analyze"), "verify", "--man=no", "--recursive-errors=no", str(tmp_path / AGENT))
+    assert said.strip() == ""
+
+
+def test_the_systems_log_is_bounded_in_memory_and_written_nowhere_else() -> None:
+    found = {key: value for key, (value,) in directives("journald.conf.d/edge-agent.conf").items()}
+    bound_mb, file_mb = (int(found.pop(key).removesuffix("M")) for key in ("RuntimeMaxUse", "RuntimeMaxFileSize"))
+    assert bound_mb <= SMALLEST_BOARD_MB // 16
+    assert file_mb * 8 <= bound_mb, "what goes at a time"
+    assert found.pop("Storage") == "volatile"
+    assert (found.pop("RateLimitIntervalSec"), found.pop("RateLimitBurst")) == ("30s", "400")
+    assert found == {f"ForwardTo{where}": "no" for where in ("Syslog", "KMsg", "Console", "Wall")}
+
+
+def test_the_operations_install_the_profile_of_the_log() -> None:
+    operations = (SYSTEMD.parent / "docs/operations.md").read_text("utf-8")
+    shipped = JOURNALD.relative_to(SYSTEMD.parent)
+    line = f"sudo install -D -m 644 {shipped} /etc/systemd/journald.conf.d/{JOURNALD.name}\n"
+    assert operations.count(line) == 2, "one in each language"
 
 
 @pytest.mark.parametrize("unit", UNITS)
