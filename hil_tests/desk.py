@@ -21,6 +21,7 @@ from demo.ward import RelayMove
 from hil_tests.bench import Bench
 from hil_tests.installed import give_devices
 from hil_tests.rig import read
+from hil_tests.sealed import SealedWard
 from tests.units.desk import WARD, WatchedWard, looked_at, played
 from tests.units.ward import UNITS, run
 
@@ -33,8 +34,8 @@ SLICE = Path("/sys/fs/cgroup/system.slice")
 DEVICES = ("/dev/null", "/dev/gpiochip0", "/dev/snd/pcmC0D0p", "/dev/snd/controlC0", "/dev/kmsg", "/dev/watchdog")
 
 
-class BenchWard(WatchedWard):
-    """Its relays' moves are those of the kernel's lines."""
+class BenchWard(SealedWard, WatchedWard):
+    """Its keys open by a sealed credential only; its relays' moves are those of the kernel's lines."""
 
     def __init__(self, bench: Bench) -> None:
         super().__init__(WARD, bench.hardware)

@@ -16,6 +16,7 @@ from tests.host.booted import installed, installed_libraries
 HANGS, TOLD = Path("/opt/hangs"), Path("/run/hangs")
 # Where what can be made to hang lies, and where it is told to: a file of a part's name with a process's number in it.
 INIT = Path(__file__).parent / "guest" / "systemd.sh"
+JOURNALD = Path("/etc/systemd/journald.conf.d")
 SOUND = Path("/dev/snd")
 TARGET = "bench.target"
 ARGUMENTS = (f"systemd.unit={TARGET}", "systemd.show_status=no")
@@ -49,6 +50,7 @@ def lay_out(shared: Path) -> None:
         (units / name).write_text(text)
     for kind in ("sysusers.d", "tmpfiles.d"):
         shutil.copytree(SYSTEMD / kind, added / "usr/lib" / kind)
+    shutil.copytree(SYSTEMD / JOURNALD.name, added / JOURNALD.relative_to("/"))
     shutil.copytree(Path(__file__).parent / "hangs", added / HANGS.relative_to("/"))
     # By its date systemd knows that the clock is right: it puts one back that is years ahead of systemd's own making.
     (added / "usr/lib/clock-epoch").touch()
