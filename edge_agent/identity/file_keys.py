@@ -125,7 +125,7 @@ def _read(path: Path, credential: str) -> object:
     locked = pem.startswith(LOCKED)
     if locked and not credential:
         raise UnusableKey(f"{path}: có mật khẩu / is locked with a passphrase; write {FIELD}")
-    if credential and not locked:
+    if credential and not locked and b"PRIVATE KEY-----" in pem:
         raise UnusableKey(
             f"{path}: không có mật khẩu, dù có / lies open, although there is {FIELD}; edge-agent factory-reset, then "
             "enrol: whoever copied the card has this key"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from edge_agent.cli import agent, check_files
+from edge_agent.cli import agent, check_files, identity
 from edge_agent.cli.identity import EXIT_FAILED
 from edge_agent.config import Config
 from edge_agent.identity.credential import CHARACTERS_MIN, VARIABLE, NoPassphrase, passphrase
@@ -98,12 +98,18 @@ def test_a_key_that_lies_open_is_refused_where_the_file_says_locked(
         _ = TlsKey(tmp_path / "open-station.key", credential=NAME).public
 
 
+def test_rubbish_in_a_keys_file_is_not_called_an_open_key(locked: tuple[FileKey, TlsKey]) -> None:
+    locked[0].path.write_bytes(b"\0" * 200)
+    with pytest.raises(UnusableKey, match="no PKCS#8 private key"):
+        locked[0].open()
+
+
 def test_a_locked_key_without_the_field_names_the_field(locked: tuple[FileKey, TlsKey]) -> None:
     with pytest.raises(UnusableKey, match=r"write \[trust\] key_credential"):
         FileKey(locked[0].path).open()
 
 
-def test_a_station_enrols_locked_and_shows_its_certificate_by_the_passphrase_alone(
+def test_a_station_enrols_and_renews_locked_and_shows_its_certificate_by_the_passphrase_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handed_over(tmp_path / "credentials", monkeypatch)
@@ -111,6 +117,8 @@ def test_a_station_enrols_locked_and_shows_its_certificate_by_the_passphrase_alo
         made = sealed_box(tmp_path / "box")
         assert made.enrol(ward, ward.code("dt-01")) == 0
         assert signing_key(made.config.trust).open().keyid == ward.key_of("dt-01")
+        made.config.broker.cert_file.unlink()
+        assert identity.renew(made.config) == 0
     assert not [name for name, content in made.files().items() if b"BEGIN PRIVATE KEY" in content]
     broker = made.config.broker
     client_context(broker.ca_file, broker.cert_file, broker.key_file, passphrase(NAME) or b"")
