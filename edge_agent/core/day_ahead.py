@@ -203,8 +203,9 @@ class _Run(Street):
         due = [one for one in self.waiting.values() if not one.ready or min(one.takes_at, one.given_up_at) <= now]
         lying = [one for one in due if one.ready or clips.durations(self.state, one.known.job) is not None]
         moved = [self._moves(one) for one in sorted(lying, key=self._urgency)]
-        # Who has sound to wait for, as a timetable's new entries have, comes when the others have had their turn.
-        return any(moved) or any([self._moves(one) for one in due if one not in lying])
+        if not any(moved):  # who has sound to wait for, as a timetable's new entries have, comes behind the others
+            moved = [self._moves(one) for one in due if one not in lying]
+        return any(moved)
 
     def _somebody_begins(self) -> bool:
         for one in sorted(self.taken, key=lambda taken: self._urgency(taken.one)):
