@@ -54,7 +54,7 @@ def pulse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pulse]:
         yield server
 
 
-LIVE = [pytest.mark.host, pytest.mark.live]
+LIVE = [pytest.mark.host, pytest.mark.live, pytest.mark.benched]
 
 
 @pytest.fixture(
