@@ -147,7 +147,7 @@ class Ward:
             )
             self.broker = stack.enter_context(Mosquitto(setup))
             shelf = self.folder / "content"
-            shelf.mkdir()
+            shelf.mkdir(exist_ok=True)
             self.content = stack.enter_context(ContentServer(shelf, self.keyring.server("content"), here))
             self.headend = stack.enter_context(
                 Headend(

@@ -8,19 +8,28 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from hil_tests.bench import BenchRig
+if TYPE_CHECKING:  # who writes words alone needs nothing of a station
+    from hil_tests.bench import BenchRig
 
 
 def keep(rig: BenchRig, test: str) -> None:
     """Ends the recording."""
-    folder = Path(os.environ.get("BENCH_EVIDENCE", ""))
-    if not folder.is_dir():
+    if not _folder().is_dir():
         return
-    seen = {
-        "edges": [{"zone": one.zone, "on": one.on, "at_s": one.at_s} for one in rig.relay_edges()],
-        "heard": [
-            {"zone": one.zone, "what": one.what, "start_s": one.start_s, "end_s": one.end_s} for one in rig.heard()
-        ],
-    }
-    (folder / f"{test}.json").write_text(json.dumps(seen), "utf-8")
+    write(
+        test,
+        edges=[{"zone": one.zone, "on": one.on, "at_s": one.at_s} for one in rig.relay_edges()],
+        heard=[{"zone": one.zone, "what": one.what, "start_s": one.start_s, "end_s": one.end_s} for one in rig.heard()],
+    )
+
+
+def write(test: str, **seen: Any) -> None:
+    """``edges`` and ``heard`` as above; ``words`` of a person, each with who, asked, said, at."""
+    if _folder().is_dir():
+        (_folder() / f"{test}.json").write_text(json.dumps(seen), "utf-8")
+
+
+def _folder() -> Path:
+    return Path(os.environ.get("BENCH_EVIDENCE", "/nowhere"))

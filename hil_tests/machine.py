@@ -66,6 +66,10 @@ class Machine:
         self._process.wait(END_S_MAX)
         return self._ended()
 
+    def runs(self) -> bool:
+        """Whether it has power and has not powered off."""
+        return self._process.poll() is None
+
     def look_at_its_lines(self) -> None:
         """See what has hung up: this kernel waits for a signal, which a pty gives for a byte, and not for its end."""
         self._process.send_signal(signal.SIGIO)

@@ -25,7 +25,7 @@ echo "still here"
 """
 # Process 1 takes no signal that would stop it; in a frozen control group it stands still like one that hangs.
 
-pytestmark = pytest.mark.shows("bench.5")
+pytestmark = [pytest.mark.wants("machine"), pytest.mark.shows("bench.5")]
 
 
 @contextmanager

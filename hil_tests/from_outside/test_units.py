@@ -29,7 +29,7 @@ HOW_SOON = "the emergency cuts in on c1"
 # Within 1.4 s of signing: the demo's to judge, on a machine whose system calls take less than 50 µs.
 REFUSED = "Operation not permitted"
 
-pytestmark = pytest.mark.shows("bench.9")
+pytestmark = [pytest.mark.wants("machine"), pytest.mark.shows("bench.9")]
 
 
 @pytest.fixture(scope="module")

@@ -11,23 +11,13 @@ import pytest
 from demo.ward import Fitting
 from hil_tests.bench import Bench, BenchRig
 from hil_tests.evidence import keep
-from hil_tests.rig import CAN, read
+from hil_tests.rig import read
 
 
 @pytest.fixture(scope="session")
 def bench() -> Iterator[Bench]:
     with Bench(read(Path(os.environ["BENCH_RIG"]))) as bench:
         yield bench
-
-
-@pytest.hookimpl(tryfirst=True)  # before anything of the test is set up
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """What a test wants and the bench cannot do is left out where its file says why, and fails where it does not."""
-    file = read(Path(os.environ["BENCH_RIG"]))
-    for want in (want for mark in item.iter_markers("wants") for want in mark.args):
-        if want in file.absent:
-            pytest.skip(file.absent[want])
-        assert want in file.can, f"{file.name} cannot {CAN[want]}, and its file does not say why"
 
 
 @pytest.fixture
