@@ -1,7 +1,7 @@
-"""A whole station in the bench's machine, with a console on each serial line; runs until the machine's power is cut.
+"""A whole station with a console on each serial line; runs until it is ended, or its machine's power is cut.
 
-The first argument names the bench's file, each further one a line's speed: the first line is ``/dev/ttyS0``. A line's
-first prompt says that all of it stands.
+The first argument names the bench's file, each further one a line as PORT:SPEED. A line's first prompt says that all of
+it stands.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TITLE = "Bản tin đường thủy, phà Đông Thành"
 STATION_S_MAX = 120
 
 
-def main(rig: Path, speeds: Sequence[int]) -> None:
+def main(rig: Path, lines: Sequence[str]) -> None:
     """Never returns by itself."""
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -35,10 +35,14 @@ def main(rig: Path, speeds: Sequence[int]) -> None:
         ward.switch_on()
         wait(ward, lambda: trusts_its_clock(ward), "a welcomed station", STATION_S_MAX)
         _order_for_tomorrow(ward)
-        consoles = [_console(ward, f"/dev/ttyS{number}", speed) for number, speed in enumerate(speeds)]
-        while all(console.poll() is None for console in consoles):
-            time.sleep(1)
-        print(f"a console ended: {[console.poll() for console in consoles]}", flush=True)
+        consoles = [_console(ward, *line.split(":")) for line in lines]
+        try:
+            while all(console.poll() is None for console in consoles):
+                time.sleep(1)
+            print(f"a console ended: {[console.poll() for console in consoles]}", flush=True)
+        finally:
+            for console in consoles:
+                console.terminate()
 
 
 def _order_for_tomorrow(ward: Ward) -> None:
@@ -51,10 +55,10 @@ def _order_for_tomorrow(ward: Ward) -> None:
     wait(ward, lambda: job in picture.read_text("utf-8"), "tomorrow's order in the agent's picture", STATION_S_MAX)
 
 
-def _console(ward: Ward, port: str, speed: int) -> subprocess.Popen[bytes]:
-    words = ["console", "--port", port, "--baud", str(speed), "--config", str(ward.config)]
+def _console(ward: Ward, port: str, speed: str) -> subprocess.Popen[bytes]:
+    words = ["console", "--port", port, "--baud", speed, "--config", str(ward.config)]
     return subprocess.Popen([sys.executable, "-m", "edge_agent", *words], stdin=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), [int(speed) for speed in sys.argv[2:]])
+    main(Path(sys.argv[1]), sys.argv[2:])

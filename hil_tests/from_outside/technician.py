@@ -1,17 +1,23 @@
-"""A technician's terminal at the plug of a machine's serial line: what is typed there, and what it shows.
+"""A technician's terminal at the plug of a station's serial line: what is typed there, and what it shows.
 
-The machine holds the line's own end of a host pty; a person plugs in by opening the other. Bytes are taken no faster
-than the line's speed would bring them: a pty itself has none.
+A machine holds the line's own end of a host pty; a person plugs in by opening the other. Bytes are taken no faster
+than the line's speed would bring them: a pty itself has none. Nor does it pass a break on, or spoil what is typed at
+another speed: there that is typed as what a UART makes of it. At a real station's line an adapter does all this.
 """
 
 from __future__ import annotations
 
 import os
 import pty
+import random
 import select
 import termios
 import time
 import tty
+
+import serial
+
+from hil_tests.drivers.person import Person
 
 PROMPT = "loa> "
 PATIENCE_S = 60
@@ -19,6 +25,9 @@ PATIENCE_S = 60
 BITS_PER_BYTE = 10
 # A start bit, eight of data, a stop bit.
 TICK_S = 0.02
+NOISE_BYTES = 400
+BREAK_S = 0.25
+# As terminal programs send it.
 
 
 class Plug:
@@ -50,9 +59,22 @@ class Plug:
             left = left[os.write(self._fd, left[:at_once]) :]
             time.sleep(TICK_S)
 
-    def send_break(self) -> None:
-        """As a terminal program does."""
+    def pull_cable(self) -> None:
+        """A line of three wires tells nobody."""
+        self.hang_up()
+
+    def put_cable_back(self) -> None:
+        self.plug_in()
+
+    def type_among_breaks(self, keys: str) -> None:
+        """Each key between two breaks."""
         termios.tcsendbreak(self._fd, 0)
+        assert self.quiet() == b"", "the machine's line has passed a break on: test it itself"
+        self.type(b"".join(b"\0%c\0" % key for key in keys.encode()))
+
+    def make_noise(self) -> None:
+        """What somebody types whose terminal has another speed; no line ends in it."""
+        self.type(random.Random(self.speed).randbytes(NOISE_BYTES).translate(None, b"\r\n") + b"\xff")
 
     def until(self, words: str, within_s: float = PATIENCE_S) -> str:
         """Everything up to and including ``words``, as UTF-8 that is whole."""
@@ -100,3 +122,43 @@ class Plug:
 
     def _in_a_tick(self) -> int:
         return max(1, round(self.speed / BITS_PER_BYTE * TICK_S))
+
+
+class Adapter(Plug):
+    """A real serial adapter of this computer, wired to a station's port; a person pulls its cable."""
+
+    def __init__(self, device: str, speed: int, person: Person) -> None:
+        self.speed = speed
+        self._person = person
+        self._serial = serial.Serial(device, speed, exclusive=True)
+        self._fd = self._serial.fileno()
+        self.seen = b""
+
+    def close(self) -> None:
+        self._serial.close()
+
+    def pull_cable(self) -> None:
+        self._person.do("Rút dây nối tiếp khỏi trạm", "pull the serial cable out of the station")
+
+    def put_cable_back(self) -> None:
+        self._person.do("Cắm lại dây nối tiếp", "put the serial cable back")
+        self.seen = b""
+
+    def type_among_breaks(self, keys: str) -> None:
+        for key in keys:
+            self._break()
+            self.type(key)
+            self._break()
+
+    def make_noise(self) -> None:
+        """Half as fast, or twice where that is none: a much slower one is nothing but breaks to the station."""
+        termios.tcdrain(self._fd)
+        self._serial.baudrate = self.speed // 2 if self.speed > 9_600 else self.speed * 2
+        self.type(random.Random(self.speed).randbytes(NOISE_BYTES).translate(None, b"\r\n"))
+        termios.tcdrain(self._fd)
+        self.quiet()  # what the station says meanwhile is noise here
+        self._serial.baudrate = self.speed
+
+    def _break(self) -> None:
+        termios.tcdrain(self._fd)
+        self._serial.send_break(BREAK_S)

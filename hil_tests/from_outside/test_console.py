@@ -1,27 +1,31 @@
-"""The console of a whole station on the machine's own serial lines, one at each speed, with a person at the other end.
+"""The console of a whole station on its own serial lines, with a technician at the other end.
 
-The person takes and gives bytes at the line's speed; the machine's line has none of its own, so what a wrong speed
-makes of letters is typed as noise. Nor does it pass a break on: that is typed as the zero byte that the driver of a
-UART makes of it.
+On the virtual bench the machine has two lines, one at each speed; on a real one there is the line that the bench's file
+names, at an adapter of this computer, whose speed and breaks are real (see ``technician``).
 """
 
 from __future__ import annotations
 
 import os
-import random
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
 
 from edge_agent.console.commands import HELP, NOISE
 from edge_agent.console.words import Language, screenful
+from hil_tests import evidence
+from hil_tests.drivers.person import Person
+from hil_tests.from_outside import station
 from hil_tests.from_outside.station import TITLE
-from hil_tests.from_outside.technician import PROMPT, Plug
+from hil_tests.from_outside.technician import PROMPT, Adapter, Plug
 from hil_tests.machine import Machine, booted, kernel_of_the_bench, python
+from hil_tests.reached import beside
+from hil_tests.rig import SerialWiring, read
 
 SPEEDS = (115_200, 9_600)
 UP_S_MAX = 300
@@ -30,20 +34,24 @@ NOTICED_S_MAX = 20
 PULLED_S = 3
 NOBODY_READS_S = 14
 # The console gives up a terminal that takes nothing for 10 s.
-RIG = Path(__file__).parents[1] / "rigs" / "virtual.toml"
+RIG = Path(os.environ.get("BENCH_RIG", Path(__file__).parents[1] / "rigs" / "virtual.toml"))
+SERIAL = read(RIG).serial
+AT = (SERIAL.speed,) if SERIAL and SERIAL.driver == "device" else SPEEDS
+STATION = station.__name__
 
-pytestmark = pytest.mark.shows("bench.8")
+pytestmark = [pytest.mark.wants("serial"), pytest.mark.shows("bench.8")]
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """The machine, and the plugs of its lines by their speed."""
+    """The plugs of the station's lines by their speed; the machine, where it is one."""
 
-    machine: Machine
-    plugs: dict[int, Plug]
+    plugs: Mapping[int, Plug]
+    machine: Machine | None = None
 
     def hang_up(self, plug: Plug) -> None:
         """Until the console has noticed; it opens the line again 2 s later."""
+        assert self.machine is not None
         lost = f"console closed port=/dev/ttyS{SPEEDS.index(plug.speed)} "
         before = self.machine.console().count(lost)
         plug.hang_up()
@@ -55,27 +63,57 @@ class Lines:
 
 
 @pytest.fixture(scope="module")
-def lines() -> Iterator[Lines]:
+def person() -> Person:
+    return Person()
+
+
+@pytest.fixture(scope="module")
+def lines(person: Person) -> Iterator[Lines]:
+    assert SERIAL is not None
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-", dir="/var/tmp") as here,
+        in_a_machine(Path(here)) if SERIAL.driver == "machine" else at_a_desk(SERIAL, Path(here), person) as lines,
+    ):
+        for plug in lines.plugs.values():
+            plug.until(PROMPT, UP_S_MAX)
+        yield lines
+
+
+@contextmanager
+def in_a_machine(here: Path) -> Iterator[Lines]:
     plugs = {speed: Plug(speed) for speed in SPEEDS}
     ends = [plug.machine_end for plug in plugs.values()]
     arguments = [f"ssl{number}=fd:{end}" for number, end in enumerate(ends)]
-    rig = os.environ.get("BENCH_RIG", str(RIG))
-    command = python("-m", "hil_tests.from_outside.station", rig, *map(str, SPEEDS))
-    kernel = kernel_of_the_bench()
-    with (
-        tempfile.TemporaryDirectory(prefix="bench-", dir="/var/tmp") as shared,
-        # People live in real time: a machine that skips its own would be gone before they have typed a word.
-        booted(kernel, command, Path(shared), arguments=arguments, passed=ends, real_time=True) as machine,
-    ):
+    named = [f"/dev/ttyS{number}:{speed}" for number, speed in enumerate(SPEEDS)]
+    command = python("-m", STATION, str(RIG), *named)
+    # People live in real time: a machine that skips its own would be gone before they have typed a word.
+    with booted(kernel_of_the_bench(), command, here, arguments=arguments, passed=ends, real_time=True) as machine:
         try:
-            for plug in plugs.values():
-                plug.until(PROMPT, UP_S_MAX)
-            yield Lines(machine, plugs)
+            yield Lines(plugs, machine)
         finally:
             print(machine.console())
 
 
-@pytest.fixture(params=SPEEDS)
+@contextmanager
+def at_a_desk(wiring: SerialWiring, here: Path, person: Person) -> Iterator[Lines]:
+    with closing(Adapter(wiring.device, wiring.speed, person)) as plug, beside(read(RIG), RIG, here) as desk:
+        running = desk.run(STATION, desk.rig, f"{wiring.port}:{wiring.speed}")
+        try:
+            yield Lines({wiring.speed: plug})
+        finally:
+            print(running.text())
+
+
+@pytest.fixture(autouse=True)
+def kept(person: Person, request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a person said stands with the test that asked."""
+    asked = len(person.words)
+    yield
+    if words := person.words[asked:]:
+        evidence.write(request.node.name, words=[asdict(word) for word in words])
+
+
+@pytest.fixture(params=AT)
 def plug(lines: Lines, request: pytest.FixtureRequest) -> Plug:
     """Of one line, at whose prompt the station stands."""
     found = lines.plugs[request.param]
@@ -112,6 +150,7 @@ def test_a_technician_is_answered_in_whole_words(plug: Plug) -> None:
     assert plug.ask("ascii") == ["Tieng Viet khong dau."]
 
 
+@pytest.mark.wants("second-line")
 def test_two_lines_do_not_answer_each_other(plug: Plug, other: Plug) -> None:
     other.ask("en")
     for _ in range(5):
@@ -122,18 +161,17 @@ def test_two_lines_do_not_answer_each_other(plug: Plug, other: Plug) -> None:
 
 
 def test_noise_of_a_wrong_speed_is_named_and_the_next_command_answered(plug: Plug) -> None:
-    noise = random.Random(plug.speed).randbytes(400).translate(None, b"\r\n") + b"\xff\r"
-    plug.type(noise)
-    assert NOISE.say(Language.VI).split(" →")[0] in plug.until(PROMPT)
+    plug.make_noise()
+    plug.type("\r")
+    plug.until(NOISE.say(Language.VI).split(" →")[0])
     plug.type(bytes(range(256)) * 4)
     plug.begin_anew()
     the_station_answers(plug)
 
 
 def test_a_break_changes_nothing_of_what_is_typed(plug: Plug) -> None:
-    plug.send_break()
-    assert plug.quiet() == b"", "the machine's line has passed a break on: test it itself"
-    plug.type(b"\0t\0\0t\0\r")
+    plug.type_among_breaks("tt")
+    plug.type("\r")
     assert "Máy chủ: đã trả lời" in plug.until(f"\r\n{PROMPT}")
 
 
@@ -159,15 +197,17 @@ def test_a_line_without_an_end_is_cut_and_is_no_command(plug: Plug) -> None:
     the_station_answers(plug)
 
 
+@pytest.mark.wants("cable")
 def test_a_cable_pulled_and_put_back_finds_the_console(plug: Plug) -> None:
     """Three wires tell the station nothing of it: no banner, and it answers as before."""
-    plug.hang_up()
+    plug.pull_cable()
     time.sleep(PULLED_S)
-    plug.plug_in()
+    plug.put_cable_back()
     plug.begin_anew()
     the_station_answers(plug)
 
 
+@pytest.mark.wants("hang-up")
 def test_a_line_that_hangs_up_is_opened_again_and_what_was_half_typed_forgotten(lines: Lines, plug: Plug) -> None:
     plug.ask("en")
     plug.type("t")
@@ -179,6 +219,7 @@ def test_a_line_that_hangs_up_is_opened_again_and_what_was_half_typed_forgotten(
     the_station_answers(plug)
 
 
+@pytest.mark.wants("second-line")
 def test_a_terminal_that_takes_nothing_loses_its_line_and_neither_console_nor_agent(plug: Plug, other: Plug) -> None:
     for _ in range(4):
         plug.type("?\r" * 20)  # 80 × 480 bytes are more than both ends of the line keep
