@@ -2,18 +2,22 @@
 
 On the virtual bench (the default) a machine is booted for each group of tests, two at a time; tests that boot machines
 themselves run on this one, beside them. The last line holds the figures; the status is 0 when all that the bench
-promises was shown, 1 when something failed, 2 when the bench itself does not work.
+promises was shown, 1 when something failed, 2 when the bench itself does not work. On a real bench the tests of
+``on_target/`` run on the station, which is reached as its file says, and those of ``from_outside/`` here, beside it.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from collections.abc import Sequence
@@ -24,8 +28,11 @@ from pathlib import Path
 
 from edge_agent import __version__
 from hil_tests import installed, report
+from hil_tests.drivers.person import NAME_IN, Person, PersonError
 from hil_tests.machine import ROOT, BenchError, Machine, booted, kernel_of_the_bench, python
-from hil_tests.rig import RigError, RigFile, read
+from hil_tests.reached import Desk
+from hil_tests.rig import RigError, RigFile, StationWiring, read
+from hil_tests.there import missing_beside, needs_a_person
 
 RIGS = Path(__file__).parent / "rigs"
 ON_TARGET = Path(__file__).parent / "on_target"
@@ -74,13 +81,13 @@ def main(arguments: list[str]) -> int:
     (BUILT / "evidence").mkdir(parents=True)
     try:
         rig = read(args.rig)
-        if rig.kind == "virtual":
+        if rig.station is None:
             kernel = kernel_of_the_bench()
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 statuses = list(pool.map(lambda group: _run(kernel, args, group), _groups(args.only)))
         else:
-            statuses = [_here(args.rig, group) for group in _on_target(args.only)]
-    except (RigError, BenchError) as exc:
+            statuses = _on_a_desk(rig, rig.station, args)
+    except (RigError, BenchError, PersonError) as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 2
     return _conclude(rig, statuses, time.monotonic() - began)
@@ -89,13 +96,16 @@ def main(arguments: list[str]) -> int:
 def _groups(only: str) -> list[Group]:
     """All of the virtual bench's."""
     under_systemd = [_group(file, only, installed=True) for file in sorted(INSTALLED.glob("test_*.py"))]
-    outside = [_group(file, only, here=True) for file in sorted(FROM_OUTSIDE.glob("test_*.py"))]
     contracts = [] if only else [Group(name, tuple(tests)) for name, tests in CONTRACTS.items()]
-    return [*_on_target(only), *_chosen([*under_systemd, *outside], only), *contracts]
+    return [*_on_target(only), *_chosen(under_systemd, only), *_from_outside(only), *contracts]
 
 
 def _on_target(only: str) -> list[Group]:
     return _chosen([_group(file, only) for file in sorted(ON_TARGET.glob("test_*.py"))], only)
+
+
+def _from_outside(only: str) -> list[Group]:
+    return _chosen([_group(file, only, here=True) for file in sorted(FROM_OUTSIDE.glob("test_*.py"))], only)
 
 
 def _chosen(groups: list[Group], only: str) -> list[Group]:
@@ -123,6 +133,8 @@ def _in_a_machine(kernel: Path, args: argparse.Namespace, group: Group) -> int:
     (shared / "evidence").mkdir()
     try:
         command = _command(args.rig, group, Path("/run/shared"))
+        if group.name == CLOCK:
+            command[1:1] = [f"LD_PRELOAD={_stepped_clock()}"]
         with _booted(kernel, args, group, command, shared) as running:
             ended = running.wait(MACHINE_S_MAX)
         for left in (*shared.glob("*.xml"), *(shared / "evidence").iterdir()):
@@ -160,15 +172,41 @@ def _beside_a_machine(rig: Path, group: Group) -> int:
     return done.returncode
 
 
-def _here(rig: Path, group: Group) -> int:
-    return subprocess.run(_command(rig, group, BUILT), check=False).returncode
+def _on_a_desk(rig: RigFile, wiring: StationWiring, args: argparse.Namespace) -> list[int]:
+    """Pytest's statuses. Raises BenchError where anything that the file names is not there, and names all of it."""
+    missing = missing_beside(rig)
+    with tempfile.TemporaryDirectory(prefix="bench-") as here:
+        try:
+            desk = Desk(wiring, args.rig, Path(here))
+            missing += desk.told(desk.line("hil_tests.there", desk.rig)).decode().splitlines()
+        except BenchError as exc:
+            missing.append(f"[station] {exc}")
+        if missing:
+            raise BenchError("\n  ".join([f"bàn thử còn thiếu / the bench lacks ({args.rig}):", *missing]))
+        if needs_a_person(rig):
+            os.environ[NAME_IN] = Person().name()
+        there = [_on_the_station(desk, wiring, group) for group in _on_target(args.only)]
+        return [*there, *(_beside_a_machine(args.rig, group) for group in _from_outside(args.only))]
+
+
+def _on_the_station(desk: Desk, wiring: StationWiring, group: Group) -> int:
+    """A group's tests where the station runs; what they found is brought here."""
+    results = f"{wiring.folder}/results"
+    desk.told(f"rm -rf {shlex.quote(results)} && mkdir -p {shlex.quote(results)}/evidence")
+    words = _command(Path(desk.rig), group, Path(results))
+    python_at = words.index(sys.executable)
+    words[python_at : python_at + 2] = [f"{wiring.tree}/.venv/bin/python", "-m", "hil_tests.leash"]
+    line = f"cd {shlex.quote(wiring.tree)} && exec {shlex.join(one.replace(str(ROOT), wiring.tree) for one in words)}"
+    with subprocess.Popen([*wiring.reach, line], stdin=subprocess.PIPE) as tests:
+        status = tests.wait()
+    with tarfile.open(fileobj=io.BytesIO(desk.told(f"tar -C {shlex.quote(results)} -cf - ."))) as brought:
+        brought.extractall(BUILT, filter="data")
+    return status
 
 
 def _command(rig: Path, group: Group, folder: Path) -> list[str]:
     chosen = [f"{name}={os.environ[name]}" for name in PASSED_ON if name in os.environ]
-    env = ["env", *chosen, f"BENCH_RIG={rig.resolve()}", f"BENCH_EVIDENCE={folder / 'evidence'}", "REQUIRE_PARTS=1"]
-    if group.name == CLOCK:
-        env.append(f"LD_PRELOAD={_stepped_clock()}")
+    env = ["env", *chosen, f"BENCH_RIG={rig.absolute()}", f"BENCH_EVIDENCE={folder / 'evidence'}", "REQUIRE_PARTS=1"]
     written = [f"--junitxml={folder / group.name}.xml", *([] if group.here else ["--basetemp=/tmp/bench"])]
     return [*env, *python(*PYTEST), *group.tests, *written]
 
@@ -188,7 +226,7 @@ def _conclude(rig: RigFile, statuses: Sequence[int], seconds: float) -> int:
     page.write_text(report.html(rig, done, rows, when, f"edge-agent {__version__}"), "utf-8")
     counts = {outcome: sum(one.outcome == outcome for one in done) for outcome in report.WORDS}
     words = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
-    print(f"hil rig={rig.name}: {words}; {seconds:.0f} s; biên bản / report: {page.relative_to(ROOT)}")
+    print(f"hil rig={rig.name}: {words}; {seconds:.0f} s; biên bản / report: {os.path.relpath(page)}")
     sound = bool(done) and not counts["failed"] and set(statuses) <= {0, NOTHING_CHOSEN}
     return 0 if sound else 1
 

@@ -1,7 +1,7 @@
 """The acceptance report of a bench: what was tried, what came of it, which requirements that shows, and who signs.
 
 Vietnamese first, on paper too. Each test that moved relays or was heard has its picture: a bar for every time that a
-relay was closed, and one for every sound, over the seconds of the test.
+relay was closed, and one for every sound, over the seconds of the test. What a person said stands there as their word.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ body { font: 15px/1.5 sans-serif; max-width: 62em; margin: 2em auto; padding: 0 
 table { border-collapse: collapse; width: 100% } td, th { border: 1px solid #999; padding: .3em .6em; text-align: left }
 .passed { color: #1a6b1a } .failed { color: #b00020; font-weight: bold } .absent { color: #666 }
 .en { color: #555 } pre { white-space: pre-wrap; background: #f4f4f4; padding: .6em }
+.word { background: #fff6e0; padding: .3em .6em }
 figure { margin: .5em 0 1.5em; overflow-x: auto } .sign td { height: 5em; vertical-align: top; width: 33% }
 @media print { figure, tr { break-inside: avoid } }
 """
@@ -94,10 +95,14 @@ def _requirements(done: Iterable[Result], rows: Sequence[str]) -> str:
         about = [one for one in done if row in one.rows]
         outcomes = {one.outcome for one in about}
         outcome = "failed" if "failed" in outcomes else "passed" if "passed" in outcomes else "absent"
-        names = ", ".join(escape(one.name.rpartition("::")[2]) for one in about)
+        names = ", ".join(escape(one.name.rpartition("::")[2]) + _by_word(one) for one in about)
         lines.append(f"<tr><td>{escape(row)}</td><td>{_verdict(outcome)}</td><td>{names}</td></tr>")
     head = "<tr><th>Yêu cầu / requirement<th>Kết quả / result<th>Phép thử / tests</tr>"
     return f"<h2>Theo từng yêu cầu <span class=en>/ by requirement</span></h2><table>{head}{''.join(lines)}</table>"
+
+
+def _by_word(one: Result) -> str:
+    return " <i>(có lời người / with a person's word)</i>" if one.evidence.get("words") else ""
 
 
 def _absent(rig: RigFile) -> str:
@@ -110,7 +115,19 @@ def _absent(rig: RigFile) -> str:
 def _test(one: Result) -> str:
     why = f"<pre>{escape(one.why)}</pre>" if one.why else ""
     rows = f" ({escape(', '.join(one.rows))})" if one.rows else ""
-    return f"<h3>{_verdict(one.outcome)} {escape(one.name)}{rows}, {one.seconds:.1f} s</h3>{why}{picture(one.evidence)}"
+    head = f"<h3>{_verdict(one.outcome)} {escape(one.name)}{rows}, {one.seconds:.1f} s</h3>"
+    return f"{head}{why}{_words(one.evidence)}{picture(one.evidence)}"
+
+
+def _words(evidence: Mapping[str, Any]) -> str:
+    """What a person said; nothing where nobody was asked."""
+    said = evidence.get("words", [])
+    if not said:
+        return ""
+    who = escape(", ".join(sorted({one["who"] for one in said})))
+    items = "".join(f"<li>{escape(one['at'])} {escape(one['asked'])} <b>{escape(one['said'])}</b></li>" for one in said)
+    head = f"<b>Lời của {who}, không phải số đo / by the word of {who}, not measured</b>"
+    return f"<div class=word>{head}<ul>{items}</ul></div>"
 
 
 def picture(evidence: Mapping[str, Any]) -> str:

@@ -67,6 +67,17 @@ def test_relays_and_sounds_are_bars_over_the_seconds(tmp_path: Path) -> None:
     assert report.picture({}) == ""
 
 
+def test_a_persons_word_is_told_from_a_measurement_and_names_them(tmp_path: Path) -> None:
+    word = {"who": "Nguyễn <An>", "asked": "Loa im? / silent?", "said": "c", "at": "09:12:00"}
+    (tmp_path / "junit.xml").write_text(JUNIT)
+    (tmp_path / "test_none.json").write_text(json.dumps({"words": [word]}))
+    text = page(report.results(tmp_path / "junit.xml", tmp_path))
+    assert "Lời của Nguyễn &lt;An&gt;, không phải số đo / by the word of Nguyễn &lt;An&gt;, not measured" in text
+    assert "<li>09:12:00 Loa im? / silent? <b>c</b></li>" in text
+    assert "test_none <i>(có lời người / with a person's word)</i></td>" in text
+    assert text.count("có lời người") == 1
+
+
 def test_a_relay_that_never_opened_is_drawn_to_the_end() -> None:
     drawn = report.picture({"edges": [{"zone": "c1", "on": True, "at_s": 1.0}]})
     assert "đóng từ 1.000 s" in drawn
