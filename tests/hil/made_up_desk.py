@@ -8,19 +8,22 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).parents[2]
 REACH = """#!/bin/sh
 # Its shell.
 [ -e {here}/power ] || {{ echo "no route to the station" >&2; exit 255; }}
 exec sh -c "$1"
 """
-PYTHON = """#!/bin/sh
-# -m hil_tests.leash MODULE RIG FOLDER PART JOB, or -m hil_tests.there RIG
-case "$2 $6" in
+PYTHON = r"""#!/bin/sh
+# -m hil_tests.leash MODULE RIG FOLDER PART JOB QUIET, -m hil_tests.leash MODULE RIG LINE, or -m hil_tests.there RIG
+case "$2 $3 $6" in
   *.there*) cat {here}/missing ;;
+  *.station\ *) cd {root} && exec {python} -m "$2" tests.hil.made_up_console "$5" ;;
   *plays) echo $$ >{here}/pid; cat {here}/plays; exec cat ;;
   *returns) cat {here}/returns ;;
 esac
@@ -101,5 +104,5 @@ class MadeUpDesk:
         for name, text in scripts.items():
             path = self._here / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text.format(here=self._here))
+            path.write_text(text.format(here=self._here, root=ROOT, python=sys.executable))
             path.chmod(0o755)

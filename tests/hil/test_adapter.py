@@ -23,10 +23,20 @@ from edge_agent.console.words import Language
 from hil_tests.drivers.person import NAME_IN, Person, PersonError
 from hil_tests.from_outside.technician import PROMPT, Adapter
 from tests.console.terminal import served
-from tests.hil.terminal import Terminal
+from tests.hil.made_up_desk import MadeUpDesk
+from tests.hil.terminal import Terminal, at, pytest_of
 
-SPEED = 9_600
+SPEED, FAST = 9_600, 115_200
 LOOK_S = 0.02
+CONSOLE = "hil_tests/from_outside/test_console.py"
+TRIED = (
+    "noise_of_a_wrong_speed_is_named_and_the_next_command_answered",
+    "a_break_changes_nothing_of_what_is_typed",
+    "a_line_without_an_end_is_cut_and_is_no_command",
+    "two_lines_do_not_answer_each_other",
+    "a_cable_pulled_and_put_back_finds_the_console",
+    "a_line_that_hangs_up_is_opened_again_and_what_was_half_typed_forgotten",
+)
 FRAME_OFF = 0x80
 # What a UART makes of bytes at another speed is no UTF-8.
 
@@ -86,6 +96,17 @@ def at_the_prompt(cable: Cable, person: Person) -> Iterator[Adapter]:
 def adapter(cable: Cable) -> Iterator[Adapter]:
     with at_the_prompt(cable, Person(Path("/nowhere"))) as adapter:
         yield adapter
+
+
+def test_the_benchs_own_tests_of_a_console_run_at_a_real_line(tmp_path: Path) -> None:
+    """But for those about the ward's own programme, which this station has not."""
+    absent = 'cable = "-"\nsecond-line = "-"\nhang-up = "-"'
+    with Cable() as cable:
+        serial_line = f'[serial]\ndriver = "device"\ndevice = "{cable.here}"\nport = "{cable.there}"\nspeed = {FAST}'
+        file = MadeUpDesk(tmp_path).file(by_hand=serial_line, absent=absent)
+        tests = [f"{CONSOLE}::test_{name}" for name in TRIED]
+        done = at(None, pytest_of(*tests, f"--basetemp={tmp_path / 'tests'}"), {"BENCH_RIG": str(file)})
+    assert "3 passed, 3 skipped" in done.said, done.said
 
 
 def test_a_command_is_answered(adapter: Adapter) -> None:
