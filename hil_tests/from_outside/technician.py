@@ -14,6 +14,7 @@ import select
 import termios
 import time
 import tty
+from abc import ABC, abstractmethod
 
 import serial
 
@@ -30,26 +31,29 @@ BREAK_S = 0.25
 # As terminal programs send it.
 
 
-class Plug:
-    """A serial line from outside; ``machine_end`` is passed to the machine."""
+class Plug(ABC):
+    """A serial line of the station, from outside."""
 
-    def __init__(self, speed: int) -> None:
+    def __init__(self, descriptor: int, speed: int) -> None:
         self.speed = speed
-        self.machine_end, ours = pty.openpty()
-        tty.setraw(ours)  # the line itself neither echoes nor translates; what the console sets is inside
-        self._path = os.ttyname(ours)
-        self._fd = ours
         self.seen = b""
+        self._fd = descriptor
 
-    def plug_in(self) -> None:
-        """A person comes; nothing that was said before is shown."""
-        self._fd = os.open(self._path, os.O_RDWR | os.O_NOCTTY)
-        tty.setraw(self._fd)
-        self.seen = b""
+    @abstractmethod
+    def pull_cable(self) -> None:
+        """A line of three wires tells nobody."""
 
-    def hang_up(self) -> None:
-        """The plug is pulled."""
-        os.close(self._fd)
+    @abstractmethod
+    def put_cable_back(self) -> None:
+        """Nothing that was said before is shown."""
+
+    @abstractmethod
+    def type_among_breaks(self, keys: str) -> None:
+        """Each key between two breaks."""
+
+    @abstractmethod
+    def make_noise(self) -> None:
+        """What somebody types whose terminal has another speed; no line ends in it."""
 
     def type(self, keys: str | bytes) -> None:
         """At the line's speed, as a line would take them."""
@@ -58,23 +62,6 @@ class Plug:
             at_once = self._in_a_tick()
             left = left[os.write(self._fd, left[:at_once]) :]
             time.sleep(TICK_S)
-
-    def pull_cable(self) -> None:
-        """A line of three wires tells nobody."""
-        self.hang_up()
-
-    def put_cable_back(self) -> None:
-        self.plug_in()
-
-    def type_among_breaks(self, keys: str) -> None:
-        """Each key between two breaks."""
-        termios.tcsendbreak(self._fd, 0)
-        assert self.quiet() == b"", "the machine's line has passed a break on: test it itself"
-        self.type(b"".join(b"\0%c\0" % key for key in keys.encode()))
-
-    def make_noise(self) -> None:
-        """What somebody types whose terminal has another speed; no line ends in it."""
-        self.type(random.Random(self.speed).randbytes(NOISE_BYTES).translate(None, b"\r\n") + b"\xff")
 
     def until(self, words: str, within_s: float = PATIENCE_S) -> str:
         """Everything up to and including ``words``, as UTF-8 that is whole."""
@@ -124,15 +111,47 @@ class Plug:
         return max(1, round(self.speed / BITS_PER_BYTE * TICK_S))
 
 
+class MachinePlug(Plug):
+    """A line of a machine; ``machine_end`` is passed to it."""
+
+    def __init__(self, speed: int) -> None:
+        self.machine_end, ours = pty.openpty()
+        tty.setraw(ours)  # the line itself neither echoes nor translates; what the console sets is inside
+        self._path = os.ttyname(ours)
+        super().__init__(ours, speed)
+
+    def plug_in(self) -> None:
+        """A person comes; nothing that was said before is shown."""
+        self._fd = os.open(self._path, os.O_RDWR | os.O_NOCTTY)
+        tty.setraw(self._fd)
+        self.seen = b""
+
+    def hang_up(self) -> None:
+        """The plug is pulled."""
+        os.close(self._fd)
+
+    def pull_cable(self) -> None:
+        self.hang_up()
+
+    def put_cable_back(self) -> None:
+        self.plug_in()
+
+    def type_among_breaks(self, keys: str) -> None:
+        termios.tcsendbreak(self._fd, 0)
+        assert self.quiet() == b"", "the machine's line has passed a break on: test it itself"
+        self.type(b"".join(b"\0%c\0" % key for key in keys.encode()))
+
+    def make_noise(self) -> None:
+        self.type(random.Random(self.speed).randbytes(NOISE_BYTES).translate(None, b"\r\n") + b"\xff")
+
+
 class Adapter(Plug):
     """A real serial adapter of this computer, wired to a station's port; a person pulls its cable."""
 
     def __init__(self, device: str, speed: int, person: Person) -> None:
-        self.speed = speed
         self._person = person
         self._serial = serial.Serial(device, speed, exclusive=True)
-        self._fd = self._serial.fileno()
-        self.seen = b""
+        super().__init__(self._serial.fileno(), speed)
 
     def close(self) -> None:
         self._serial.close()

@@ -22,7 +22,7 @@ from hil_tests import evidence
 from hil_tests.drivers.person import Person
 from hil_tests.from_outside import station
 from hil_tests.from_outside.station import TITLE
-from hil_tests.from_outside.technician import PROMPT, Adapter, Plug
+from hil_tests.from_outside.technician import PROMPT, Adapter, MachinePlug, Plug
 from hil_tests.machine import Machine, booted, kernel_of_the_bench, python
 from hil_tests.reached import beside
 from hil_tests.rig import SerialWiring, read
@@ -49,7 +49,7 @@ class Lines:
     plugs: Mapping[int, Plug]
     machine: Machine | None = None
 
-    def hang_up(self, plug: Plug) -> None:
+    def hang_up(self, plug: MachinePlug) -> None:
         """Until the console has noticed; it opens the line again 2 s later."""
         assert self.machine is not None
         lost = f"console closed port=/dev/ttyS{SPEEDS.index(plug.speed)} "
@@ -81,7 +81,7 @@ def lines(person: Person) -> Iterator[Lines]:
 
 @contextmanager
 def in_a_machine(here: Path) -> Iterator[Lines]:
-    plugs = {speed: Plug(speed) for speed in SPEEDS}
+    plugs = {speed: MachinePlug(speed) for speed in SPEEDS}
     ends = [plug.machine_end for plug in plugs.values()]
     arguments = [f"ssl{number}=fd:{end}" for number, end in enumerate(ends)]
     named = [f"/dev/ttyS{number}:{speed}" for number, speed in enumerate(SPEEDS)]
@@ -209,6 +209,7 @@ def test_a_cable_pulled_and_put_back_finds_the_console(plug: Plug) -> None:
 
 @pytest.mark.wants("hang-up")
 def test_a_line_that_hangs_up_is_opened_again_and_what_was_half_typed_forgotten(lines: Lines, plug: Plug) -> None:
+    assert isinstance(plug, MachinePlug)
     plug.ask("en")
     plug.type("t")
     plug.until("t")

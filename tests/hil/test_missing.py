@@ -66,11 +66,14 @@ def test_what_is_not_there_on_the_station_is_named(tmp_path: Path, monkeypatch: 
     assert list(there.missing_on_the_station(whole, tmp_path)) == []
 
 
-def test_the_desk_that_nobody_has_wired_does_not_begin(capsys: pytest.CaptureFixture[str]) -> None:
-    assert hil.main(["--rig", str(DESK)]) == 2
+def test_the_desk_that_nobody_has_wired_does_not_begin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "desk.toml"
+    nowhere = DESK.read_text("utf-8").replace("tram-thu", "tram-thu.invalid").replace("ttyUSB0", "ttyUSB-nowhere")
+    file.write_text(nowhere, "utf-8")
+    assert hil.main(["--rig", str(file)]) == 2
     said = capsys.readouterr().err
     assert "bàn thử còn thiếu / the bench lacks" in said
-    assert "[serial] device /dev/ttyUSB0" in said
+    assert "[serial] device /dev/ttyUSB-nowhere" in said
     assert "[station] không tới được trạm / the station is not reached" in said
 
 

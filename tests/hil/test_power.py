@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from hil_tests import reached
 from hil_tests.drivers.person import NAME_IN, Person, PersonError
 from hil_tests.drivers.power import CommandPower, PersonPower, Power, PowerError
 from hil_tests.reached import MachinePower, Running, VirtualStation
@@ -24,6 +24,12 @@ class Switched:
 
     power: Power
     on: Callable[[], bool]
+
+
+@pytest.fixture(autouse=True)
+def no_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its kernel is a script, which reads none."""
+    monkeypatch.setattr(reached, "blank", lambda image, _: image)
 
 
 @contextlib.contextmanager
@@ -101,13 +107,10 @@ def test_a_hand_that_could_not_reach_the_plug_says_so(monkeypatch: pytest.Monkey
 
 
 def test_a_machine_without_power_runs_nothing(tmp_path: Path) -> None:
-    with a_machine(tmp_path) as switched:
-        assert switched.on()
-        switched.power.off()
-        station = VirtualStation(tmp_path / "kernel", tmp_path / "rig.toml", tmp_path)
+    with VirtualStation(tmp_path / "kernel", tmp_path / "rig.toml", tmp_path) as station:
         station.powered = False
         with pytest.raises(PowerError, match="the machine has no power"):
-            station.run(sys.__name__)
+            station.run("anything")
 
 
 def test_a_station_that_answers_on_without_power_is_told(tmp_path: Path) -> None:
