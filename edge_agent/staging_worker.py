@@ -21,7 +21,8 @@ _SWEEP = ClipKey("")
 class StagingWorker:
     """Fetches and speaks, so that a slow download never keeps an emergency's words waiting.
 
-    Two threads for each: what a warning needs has its own, which waits for nothing that is routine.
+    Two threads for each: what a warning needs has its own, which waits for nothing that is routine. A routine download
+    stands back for it (``sync.right_of_way``).
     """
 
     def __init__(self, staging: Staging, post: Post) -> None:

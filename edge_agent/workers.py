@@ -298,7 +298,7 @@ class FetchAndStage:
 
     def original(self, order: FetchAhead) -> ClipFetched | ClipFailed:
         """Fetch the signed original unless it is here; no sound is made of it."""
-        fetched = self._fetcher.fetch(order.key, order.length_bytes, order.urls)
+        fetched = self._fetcher.fetch(order.key, order.length_bytes, order.urls, urgent=order.urgent)
         if isinstance(fetched, FetchFailed):
             return ClipFailed(order.key, fetched.reason, fetched.again, fetched.detail)
         return ClipFetched(order.key)
@@ -312,7 +312,7 @@ class FetchAndStage:
             if staged is not None:
                 return staged
         self._make_room(order.key, order.duration_ms, lambda: self._clip_lacks_bytes(order))
-        fetched = self._fetcher.fetch(order.key, order.length_bytes, order.urls)
+        fetched = self._fetcher.fetch(order.key, order.length_bytes, order.urls, urgent=order.urgent)
         if isinstance(fetched, FetchFailed):
             return ClipFailed(order.key, fetched.reason, fetched.again, fetched.detail)
         return self._stager.stage_clip(order.key, fetched.path, order.duration_ms)

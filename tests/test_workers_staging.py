@@ -85,6 +85,19 @@ def test_a_rotten_attention_signal_is_made_anew_before_the_next_emergency(tmp_pa
     assert whole(store, ATTENTION)
 
 
+def test_only_what_a_warning_needs_is_fetched_before_all_else(tmp_path: Path) -> None:
+    server = FakeServer()
+    clips = [clip_on(server, f"https://content.test/{name}", name.encode() * 4_800) for name in "abcd"]
+    fetcher = FakeFetcher(tmp_path / "originals", server)
+    stager = Stager(PcmStore(tmp_path / "audio"), PlainDecoder(), PlainVoice(), 48_000)
+    staging = FetchAndStage(fetcher, stager, 10**9)
+    for clip, urgent in zip(clips[:2], (False, True), strict=True):
+        staging.clip(replace(clip, urgent=urgent))
+    for clip, urgent in zip(clips[2:], (False, True), strict=True):
+        staging.original(FetchAhead(clip.key, clip.length_bytes, clip.urls, urgent))
+    assert fetcher.urgent == [clips[1].key, clips[3].key]
+
+
 def rot(store: Path, key: ClipKey) -> None:
     (pcm,) = store.rglob(f"{key}.pcm")
     pcm.write_bytes(bytes(pcm.stat().st_size))

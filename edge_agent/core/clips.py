@@ -24,7 +24,8 @@ from edge_agent.core.units import MINUTE_MS, SECOND_MS, ClipKey, MonoMs, UtcMs
 
 RETRY_FIRST_MS = 5 * SECOND_MS
 RETRY_MS_MAX = 10 * MINUTE_MS
-# Doubling from 5 s: a short gap in 4G costs seconds, a server that is down for a day costs 144 requests.
+# Doubling from 5 s, each cut by up to its half: a short gap in 4G costs seconds, a server that is down for a day costs
+# some 200 requests.
 
 
 def want(turn: Turn, job: Job, due: UtcMs | None, since: MonoMs) -> None:
@@ -36,7 +37,7 @@ def want(turn: Turn, job: Job, due: UtcMs | None, since: MonoMs) -> None:
         key = item_key(item)
         clip = turn.state.clips.get(key)
         if clip is None or clip.status is ClipStatus.WAITING:
-            clip = _in_its_time(turn, item, clip, due)
+            clip = _in_its_time(turn, job, item, clip, due)
             if turn.state.clips.get(key) != clip:
                 turn.put_clip(key, clip)
         hastens = clip.status is ClipStatus.ASKED and _warns(job) and not clip.urgent
@@ -74,13 +75,14 @@ def _make(turn: Turn, job: Job, item: StagedItem, clip: Clip, due: UtcMs | None,
         turn.note(Level.WARNING, "no room for audio yet", clip=key[:12], ms=length_ms, words=words)
 
 
-def _in_its_time(turn: Turn, item: StagedItem, clip: Clip | None, due: UtcMs | None) -> Clip:
-    """When a sound that nobody has asked for yet is asked for: in its own moment of the night, at once what is urgent.
+def _in_its_time(turn: Turn, job: Job, item: StagedItem, clip: Clip | None, due: UtcMs | None) -> Clip:
+    """When a sound that nobody has asked for yet is asked for: in its own moment, at once what is urgent.
 
     Where another job needs it sooner it comes sooner; where the day's bytes are used up it waits for the next night.
     """
     site, now, key = turn.state.site, turn.now, item_key(item)
-    at = look_ahead.ask_at(site, now, key, due) if isinstance(item, ClipItem) else now.mono
+    together = sum(one.length_bytes for one in items_of(job) if isinstance(one, ClipItem))
+    at = look_ahead.ask_at(site, now, key, due, together) if isinstance(item, ClipItem) else now.mono
     planned = at if clip is None or clip.retry_at is None else min(at, clip.retry_at)
     if now.mono >= planned and isinstance(item, ClipItem) and now.trusted:
         night = look_ahead.night_of(site, now.utc)
@@ -117,9 +119,13 @@ def staged(turn: Turn, event: ClipStaged) -> None:
 
 
 def failed(turn: Turn, event: ClipFailed) -> None:
-    """Sound could not be had; another try after a growing pause, a long one where a try can hardly help."""
+    """Sound could not be had; another try after a growing pause, a long one where a try can hardly help.
+
+    The pause is this station's own: a server that was down is not asked by a whole commune in the second it is back.
+    """
     tries = turn.state.clips.get(event.key, Clip(ClipStatus.ASKED)).tries + 1
     pause_ms = min(RETRY_FIRST_MS << min(tries - 1, 10), RETRY_MS_MAX) if event.again else RETRY_MS_MAX
+    pause_ms = look_ahead.retry_pause_ms(turn.state.site, event.key, tries, pause_ms)
     retry_at = MonoMs(turn.now.mono + pause_ms)
     clip = Clip(ClipStatus.FAILED, 0, tries, retry_at, event.reason, event.again, failed_at=turn.now.mono)
     turn.put_clip(event.key, clip)

@@ -2,7 +2,7 @@
 
 A URL is a hint and the server is believed in nothing; length and SHA-256 decide. What arrived stays in
 ``<digest>.part`` over failures and restarts, because a station pays for its data. Two threads must not fetch the same
-digest at once.
+digest at once; of two downloads a routine one stands back for a warning's, and goes on where it was.
 
 A card wears out: what it cannot read back is as good as not there, and is thrown away.
 """
@@ -28,6 +28,7 @@ from edge_agent.core.units import ClipKey
 from edge_agent.free_space import FETCH_FREE_BYTES_MIN
 from edge_agent.sync.https import HTTPS_TROUBLE, PATIENCE, Patience, Trust, get, one_line, words_of
 from edge_agent.sync.port import Fetched, FetchFailed
+from edge_agent.sync.right_of_way import Passage, RightOfWay
 
 BLOCK_BYTES = 64 * 1024
 RESUMES_MAX = 5
@@ -48,6 +49,9 @@ class _Miss:
     detail: str
 
 
+_STOOD_BACK = _Miss(False, "stood back for a warning's")
+
+
 class _DiskError(Exception):
     """The cache could not be read or written; apart from OSError because the network raises those too."""
 
@@ -60,14 +64,22 @@ class HttpsFetcher:
     """A ``sync.port.Fetcher``: the cache of signed originals in ``root``, each named by its digest."""
 
     def __init__(
-        self, root: Path, trust: Trust, patience: Patience = PATIENCE, free_bytes_min: int = FETCH_FREE_BYTES_MIN
+        self,
+        root: Path,
+        trust: Trust,
+        patience: Patience = PATIENCE,
+        free_bytes_min: int = FETCH_FREE_BYTES_MIN,
+        way: RightOfWay | None = None,
     ) -> None:
         self._root = root
         self._trust = trust
         self._patience = patience
         self._free_bytes_min = free_bytes_min
+        self._way = way or RightOfWay()
 
-    def fetch(self, key: ClipKey, length_bytes: int, urls: tuple[str, ...]) -> Fetched | FetchFailed:
+    def fetch(
+        self, key: ClipKey, length_bytes: int, urls: tuple[str, ...], *, urgent: bool = False
+    ) -> Fetched | FetchFailed:
         """Get the audio whose SHA-256 is ``key`` (64 hex digits) from the first URL that really has it."""
         assert DIGEST.fullmatch(key), "a digest is a file name here; whoever parsed the order has checked its form"
         misses: list[_Miss] = []
@@ -77,11 +89,12 @@ class HttpsFetcher:
                 return Fetched(part.final)
             if (missing := self._missing_bytes(part)) > 0:
                 return FetchFailed(Reason.CACHE_FULL, True, f"{missing} bytes too few on the disk")
-            for url in urls:
-                miss = self._from_url(part, url)
-                if miss is None:
-                    return Fetched(part.final)
-                misses.append(miss)
+            with self._way.taken() if urgent else contextlib.nullcontext():
+                for url in urls:
+                    miss = self._from_url(part, url, urgent)
+                    if miss is None:
+                        return Fetched(part.final)
+                    misses.append(miss)
         except _DiskError as error:
             return FetchFailed(error.reason, True, str(error))
         return _failed(misses)
@@ -101,27 +114,37 @@ class HttpsFetcher:
             free = shutil.disk_usage(self._root).free
         return part.length - part.size() + self._free_bytes_min - free
 
-    def _from_url(self, part: _Part, url: str) -> _Miss | None:
-        """Fetch, and resume as long as it gets on; start afresh once if what was resumed turned out wrong."""
-        deadline = time.monotonic() + self._patience.total_s(part.length)
-        for _ in range(RESUMES_MAX + 1):
-            before = part.size()
-            miss = self._once(part, url, deadline)
-            if miss is None:
-                return None
-            if part.size() == before:
-                return miss
-        return miss
+    def _from_url(self, part: _Part, url: str, urgent: bool) -> _Miss | None:
+        """Fetch, and resume as long as it gets on; start afresh once if what was resumed turned out wrong.
 
-    def _once(self, part: _Part, url: str, deadline: float) -> _Miss | None:
+        Whoever stands back has lost no time and no try by it.
+        """
+        deadline = time.monotonic() + self._patience.total_s(part.length)
+        miss: _Miss | None = None
+        resumes = 0
+        while True:
+            if not urgent:
+                deadline += self._way.wait_s(hung_up=miss is _STOOD_BACK)
+            before = part.size()
+            miss = self._once(part, url, deadline, urgent)
+            if miss is _STOOD_BACK:
+                continue
+            if miss is None or part.size() == before or resumes == RESUMES_MAX:
+                return miss
+            resumes += 1
+
+    def _once(self, part: _Part, url: str, deadline: float, urgent: bool) -> _Miss | None:
+        passage = Passage()
         try:
             if part.size() < part.length:
-                with get(url, part.size(), part.length, self._trust, self._patience.stall_s, deadline) as response:
-                    miss = _copy(response, part)
+                with get(url, part.size(), part.length, self._trust, self._patience.stall_s, deadline) as line:
+                    passage.hang_up = line.hang_up
+                    with contextlib.nullcontext() if urgent else self._way.used(passage):
+                        miss = _copy(line.response, part)
                 if miss is not None:
-                    return miss
+                    return _STOOD_BACK if passage.stood_back else miss
         except HTTPS_TROUBLE as error:
-            return _Miss(False, words_of(error, url))
+            return _STOOD_BACK if passage.stood_back else _Miss(False, words_of(error, url))
         return None if part.finish() else _Miss(True, "SHA-256 differs")
 
 

@@ -21,6 +21,8 @@ from typing import cast
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from edge_agent.core.clock_trust import Now
+from edge_agent.core.look_ahead import FETCH_BYTES_S_MIN, FETCH_SLACK_MS
+from edge_agent.core.units import SECOND_MS
 from edge_agent.sync.dial import Meter, TimedSocket, both, dial, up_to_a_body, up_to_a_head
 from edge_agent.sync.tls import client_context, clock_dates_certificates, dates_trouble
 from edge_agent.sync.tls_trouble import DatesTrouble, trouble_in
@@ -43,10 +45,9 @@ class Patience:
 
     stall_s: float = 30
     # Without a single byte. A 3G cell hands over in up to 10 s; longer silences end in a resume anyway.
-    slack_s: float = 60
-    rate_bytes_s_min: int = 4_000
-    # For the whole: slack plus the length at this rate. 32 kbit/s is what EDGE leaves in a full cell; a bulletin of
-    # five minutes (2.4 MB) may take eleven.
+    slack_s: float = FETCH_SLACK_MS / SECOND_MS
+    rate_bytes_s_min: int = FETCH_BYTES_S_MIN
+    # For the whole: slack plus the length at this rate.
 
     def total_s(self, length_bytes: int) -> float:
         """How long a file of this length may take, connecting included."""
@@ -65,9 +66,7 @@ class Trust:
 
 
 @contextmanager
-def get(
-    url: str, first_byte: int, bytes_max: int, trust: Trust, stall_s: float, deadline: float
-) -> Iterator[HTTPResponse]:
+def get(url: str, first_byte: int, bytes_max: int, trust: Trust, stall_s: float, deadline: float) -> Iterator[Line]:
     """Ask for ``url`` from ``first_byte`` on; the response has its status and headers. Raises HTTPS_TROUBLE.
 
     ``bytes_max``: of the whole that lies there. A body may cost hardly more. Redirects are followed: wherever it lies,
@@ -77,7 +76,7 @@ def get(
         with _answered(url, first_byte, trust, stall_s, deadline, up_to_a_head()) as (response, sock):
             if response.status not in REDIRECTS:
                 sock.meter = up_to_a_body(bytes_max)
-                yield response
+                yield Line(response, sock, stall_s)
                 return
             url = urljoin(url, response.headers.get("Location", ""))
     raise HTTPException(f"more than {REDIRECTS_MAX} redirects")
@@ -85,7 +84,7 @@ def get(
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A response that may go on for hours. ``read`` is for one thread."""
+    """A response that is being read. ``read``, of what may go on for hours, is for one thread."""
 
     response: HTTPResponse
     socket: TimedSocket

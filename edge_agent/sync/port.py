@@ -56,7 +56,11 @@ class FetchFailed:
 class Fetcher(Protocol):
     """Downloads signed audio into the cache of originals. Blocks; called from a worker thread."""
 
-    def fetch(self, key: ClipKey, length_bytes: int, urls: tuple[str, ...]) -> Fetched | FetchFailed: ...
+    def fetch(
+        self, key: ClipKey, length_bytes: int, urls: tuple[str, ...], *, urgent: bool = False
+    ) -> Fetched | FetchFailed:
+        """``urgent``: a warning needs it. Whatever else is under way stands back meanwhile."""
+        ...
 
     def sweep(self, keep: frozenset[ClipKey]) -> int:
         """Delete originals, begun ones too, that no known job needs; returns how many. Never beside a ``fetch``."""

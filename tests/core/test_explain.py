@@ -84,7 +84,7 @@ def test_an_untrusted_clock_is_named() -> None:
 def test_missing_audio_is_named() -> None:
     bench = Bench().boot()
     bench.deaf.add(fx.FetchClip)
-    bench.at(600)
+    bench.at(60)
     bench.send(ClipFailed(bench.every(fx.FetchClip)[0].key, Reason.AUDIO_UNREACHABLE, again=True))
     (shown,) = explain.upcoming(bench.state, bench.now)
     assert (shown.reason, shown.lasts_ms) == (Reason.AUDIO_UNREACHABLE, 10_000)
@@ -256,7 +256,7 @@ def test_without_a_trusted_clock_the_plan_says_so() -> None:
 def test_sound_that_cannot_be_had_is_named_in_the_plan() -> None:
     bench = at_work()
     bench.deaf.add(fx.FetchClip)
-    bench.at(600)
+    bench.at(60)
     bench.send(ClipFailed(bench.every(fx.FetchClip)[0].key, Reason.AUDIO_UNREACHABLE, again=True))
     assert [one.reason for one in plan(bench)] == [Reason.AUDIO_UNREACHABLE]
 

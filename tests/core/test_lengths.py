@@ -92,6 +92,7 @@ def test_what_is_too_long_for_one_job_is_right_for_another_that_signed_its_lengt
     """The first to ask must not say for all how long it is."""
     longer = makers.clip_item(duration_ms=60_000)
     bench = asked(at(0.8, job_id="wrong"))
+    bench.pass_s(600)
     bench.order(**at(0.9, job_id="right", items=[longer]))
     bench.send(ClipFailed(KEY, Reason.AUDIO_UNREACHABLE, again=True))
     bench.pass_s(6)

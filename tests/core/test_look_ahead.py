@@ -1,7 +1,11 @@
-"""Audio for later comes in the night, each station in its own moment, and no day costs more bytes than it may."""
+"""Audio for later comes in the night, each station in its own moment, and no day costs more bytes than it may.
+
+What is due today comes within minutes, in its own moment too, and none that a slow line would miss.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import time
 
@@ -17,13 +21,16 @@ from edge_agent.core.look_ahead import ask_at
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.policy import local_time
 from edge_agent.core.reasons import Reason
+from edge_agent.core.site import Site
 from edge_agent.core.state import ClipStatus
 from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, ClipKey, MonoMs, StationId, UtcMs
+from edge_agent.sync.https import PATIENCE
 from tests.core.bench import Bench
 from tests.trust import makers
 
 SITE = makers.make_site()
 KEY = ClipKey("ab" * 32)
+LENGTH = 480_000  # a bulletin of a minute
 NOON = Now(MonoMs(5_000_000), UtcMs(makers.NOON), ClockSource.SIGNED, 10)
 TOMORROW = UtcMs(makers.NOON + DAY_MS)
 
@@ -41,27 +48,63 @@ def wake_until_asked(bench: Bench, times: int = 1) -> None:
     raise AssertionError("it is never asked for")
 
 
-def test_what_plays_now_or_within_the_hour_is_fetched_at_once() -> None:
-    assert ask_at(SITE, NOON, KEY, None) == NOON.mono
-    assert ask_at(SITE, NOON, KEY, UtcMs(NOON.utc + HOUR_MS)) == NOON.mono
+def commune() -> list[Site]:
+    return [replace(SITE, station=StationId(f"dt-{number}")) for number in range(200)]
 
 
-def test_without_a_clock_nobody_waits_for_a_night() -> None:
-    assert ask_at(SITE, replace(NOON, source=ClockSource.UNSET), KEY, TOMORROW) == NOON.mono
+def most_in_a_second(moments: list[MonoMs]) -> int:
+    return max(Counter(at // 1_000 for at in moments).values())
+
+
+def test_what_plays_now_is_fetched_at_once() -> None:
+    assert ask_at(SITE, NOON, KEY, None, LENGTH) == NOON.mono
+
+
+@given(st.text("abcdef0123456789", min_size=8, max_size=8), st.integers(-60, 12 * 3_600), st.integers(1, 60_000_000))
+def test_what_is_due_today_comes_within_minutes_and_in_time_over_the_slowest_line(
+    station: str, seconds: int, length: int
+) -> None:
+    due = UtcMs(NOON.utc + seconds * 1_000)
+    waits_ms = ask_at(replace(SITE, station=StationId(station)), NOON, KEY, due, length) - NOON.mono
+    slowest_ms = PATIENCE.total_s(length) * 1_000
+    assert waits_ms == 0 or (0 < waits_ms <= look_ahead.SPREAD_MS and waits_ms + slowest_ms <= seconds * 1_000 + 1)
+
+
+def test_a_commune_that_is_told_of_a_bulletin_in_half_an_hour_does_not_come_in_one_second() -> None:
+    due = UtcMs(NOON.utc + HOUR_MS // 2)
+    moments = [ask_at(site, NOON, KEY, due, LENGTH) for site in commune()]
+    assert most_in_a_second(moments) <= 6, "one in three seconds in the mean"
+    assert max(moments) - min(moments) > 9 * MINUTE_MS
+
+
+def test_what_is_due_in_a_few_minutes_takes_what_the_slowest_line_leaves() -> None:
+    due = UtcMs(NOON.utc + 5 * MINUTE_MS)
+    moments = [ask_at(site, NOON, KEY, due, LENGTH) for site in commune()]
+    left_ms = due - NOON.utc - look_ahead.fetch_ms_max(LENGTH)
+    assert 0.9 * left_ms < max(moments) - NOON.mono <= left_ms
+
+
+def test_without_a_clock_a_ward_whose_power_is_back_comes_within_minutes_and_nobody_waits_for_a_night() -> None:
+    booting = replace(NOON, mono=MonoMs(20_000), source=ClockSource.UNSET)
+    moments = [ask_at(site, booting, KEY, TOMORROW, LENGTH) for site in commune()]
+    assert max(moments) <= look_ahead.SPREAD_MS
+    assert sorted(moments)[100] > 4 * MINUTE_MS
+    long_up = replace(booting, mono=MonoMs(DAY_MS))
+    assert {ask_at(site, long_up, KEY, TOMORROW, LENGTH) for site in commune()} == {long_up.mono}
 
 
 @given(st.text("abcdef0123456789", min_size=8, max_size=8), st.integers(13, 240))
 def test_what_is_due_later_comes_in_the_night_and_hours_before_it_is_due(station: str, hours: int) -> None:
     site = replace(SITE, station=StationId(station))
     due = UtcMs(NOON.utc + hours * HOUR_MS)
-    at = ask_at(site, NOON, KEY, due)
+    at = ask_at(site, NOON, KEY, due, LENGTH)
     assert NOON.utc_of(at) <= due - look_ahead.MARGIN_MS
     assert at == NOON.mono or wall(at) >= time(22) or wall(at) <= time(3)
 
 
 def test_fifty_stations_of_a_commune_do_not_come_at_once() -> None:
     sites = [replace(SITE, station=StationId(f"dt-{number}")) for number in range(50)]
-    moments = sorted(ask_at(site, NOON, KEY, TOMORROW) for site in sites)
+    moments = sorted(ask_at(site, NOON, KEY, TOMORROW, LENGTH) for site in sites)
     busiest = max(sum(1 for at in moments if first <= at < first + 10 * MINUTE_MS) for first in moments)
     assert busiest <= 10, "ten minutes of the five hours have their thirtieth, and some"
     assert moments[-1] - moments[0] > 4 * HOUR_MS
@@ -69,7 +112,7 @@ def test_fifty_stations_of_a_commune_do_not_come_at_once() -> None:
 
 def test_in_the_night_itself_only_its_rest_is_left() -> None:
     late = Now(MonoMs(0), UtcMs(makers.NOON + 14 * HOUR_MS), ClockSource.SIGNED, 10)  # 02:00
-    at = ask_at(SITE, late, KEY, UtcMs(late.utc + 20 * HOUR_MS))
+    at = ask_at(SITE, late, KEY, UtcMs(late.utc + 20 * HOUR_MS), LENGTH)
     assert 0 <= at <= HOUR_MS
 
 

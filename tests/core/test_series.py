@@ -194,6 +194,7 @@ def test_a_warning_that_comes_after_its_all_clear_never_sounds() -> None:
 def test_what_is_only_offered_takes_nobodys_place() -> None:
     bench = at_work()
     wrong = bench.at(3_600, job_id="wrong")
+    bench.pass_s(600)
     made = bench.make(job_id="right", corrects="wrong", when={"kind": "at", "utc": bench.now.utc + 60_000})
     bench.arrive(replace(bench.accept(made), offered=True))
     assert bench.phase(wrong) is Phase.STAGED

@@ -32,8 +32,12 @@ class FakeFetcher:
         self._root = root
         self._server = server
         self.disk_bytes = disk_bytes
+        self.urgent: list[ClipKey] = []
 
-    def fetch(self, key: ClipKey, length_bytes: int, urls: tuple[str, ...]) -> Fetched | FetchFailed:
+    def fetch(
+        self, key: ClipKey, length_bytes: int, urls: tuple[str, ...], *, urgent: bool = False
+    ) -> Fetched | FetchFailed:
+        self.urgent += [key] if urgent else []
         final = self._root / key
         if final.exists() and _is(final.read_bytes(), key, length_bytes):
             return Fetched(final)

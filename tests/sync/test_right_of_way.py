@@ -1,0 +1,134 @@
+"""A routine download stands back for what a warning needs, loses nothing by it, and goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from edge_agent.core.units import ClipKey
+from edge_agent.sync.download import RESUMES_MAX, HttpsFetcher
+from edge_agent.sync.https import Patience, Trust
+from edge_agent.sync.port import Fetched, FetchFailed
+from edge_agent.sync.right_of_way import RightOfWay
+from tests.host.content import Content, Manners, running_content
+from tests.sync.rigs import host_clock
+
+NOTICE, SIREN = bytes(range(256)) * 1_000, bytes(reversed(range(256))) * 100
+PATIENCE_S = 60
+OVER = Patience(slack_s=-100)
+# No download of these is in time.
+
+
+def key_of(audio: bytes) -> ClipKey:
+    return ClipKey(hashlib.sha256(audio).hexdigest())
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> Iterator[Content]:
+    with running_content(tmp_path) as content:
+        yield content
+
+
+def fetcher(tmp_path: Path, content: Content, way: RightOfWay, patience: Patience | None = None) -> HttpsFetcher:
+    return HttpsFetcher(tmp_path / "cache", Trust(content.authority.path, host_clock), patience or Patience(), way=way)
+
+
+def until(met: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not met():
+        assert time.monotonic() < end, "it never comes to that"
+        time.sleep(0.01)
+
+
+def is_quiet(content: Content) -> bool:
+    """Whether a server that says a byte each 0.05 s says none."""
+    before = content.sent
+    time.sleep(0.5)
+    return content.sent == before
+
+
+def test_a_routine_download_hangs_up_for_each_warnings_and_goes_on_where_it_was(
+    tmp_path: Path, content: Content
+) -> None:
+    """More often than one may break off by itself."""
+    way, part = RightOfWay(0, 0), tmp_path / "cache" / f"{key_of(NOTICE)}.part"
+    station = fetcher(tmp_path, content, way)
+    notice, siren = content.put("notice", NOTICE), content.put("siren", SIREN)
+    content.manners = Manners.DRIPPING
+    stood_at: list[int] = [0]
+    with ThreadPoolExecutor() as threads:
+        routine = threads.submit(station.fetch, key_of(NOTICE), len(NOTICE), (notice,))
+        while len(stood_at) < RESUMES_MAX + 3:
+            until(lambda: part.exists() and part.stat().st_size > stood_at[-1])
+            with way.taken():
+                until(lambda: is_quiet(content))
+                stood_at.append(part.stat().st_size)
+                content.manners = Manners.HONEST
+                assert isinstance(station.fetch(key_of(SIREN), len(SIREN), (siren,), urgent=True), Fetched)
+                content.manners = Manners.DRIPPING if len(stood_at) < RESUMES_MAX + 3 else Manners.HONEST
+        assert isinstance(routine.result(PATIENCE_S), Fetched)
+    asked = [first for path, first in content.asked if path == "/notice"]
+    assert asked == [None, *(f"bytes={size}-" for size in stood_at[1:])]
+
+
+class HasWaited(RightOfWay):
+    """So long has it been somebody else's, each time."""
+
+    def wait_s(self, *, hung_up: bool = False) -> float:
+        return 1_000
+
+
+@pytest.mark.parametrize("urgent", [False, True])
+def test_the_time_that_a_download_stood_back_is_not_counted_against_it(
+    tmp_path: Path, content: Content, urgent: bool
+) -> None:
+    url = content.put("notice", NOTICE)
+    got = fetcher(tmp_path, content, HasWaited(), OVER).fetch(key_of(NOTICE), len(NOTICE), (url,), urgent=urgent)
+    assert isinstance(got, FetchFailed if urgent else Fetched), "what is urgent stands back for nobody"
+
+
+def test_the_way_is_free_again_only_when_the_last_warning_has_what_it_needs() -> None:
+    way, waited = RightOfWay(), threading.Event()
+    with way.taken():
+        with way.taken():
+            pass
+        thread = threading.Thread(target=lambda: (way.wait_s(), waited.set()), daemon=True)
+        thread.start()
+        assert not waited.wait(0.1)
+    assert waited.wait(PATIENCE_S)
+
+
+def test_whoever_was_hung_up_on_leaves_the_server_to_those_who_have_not_yet_got_the_warning() -> None:
+    way = RightOfWay(others_s=2, spread_s=0)
+    assert way.wait_s(hung_up=True) >= 2
+    with way.taken():
+        thread = threading.Thread(target=lambda: way.wait_s(hung_up=True), daemon=True)
+        thread.start()
+        assert thread.is_alive()
+    with way.taken():
+        time.sleep(2.5)
+        assert thread.is_alive(), "another warning began meanwhile"
+    thread.join(PATIENCE_S)
+    assert not thread.is_alive()
+
+
+def test_stations_that_were_hung_up_on_together_go_on_spread() -> None:
+    ways = [RightOfWay(others_s=0, spread_s=1) for _ in range(20)]
+    with ThreadPoolExecutor(20) as threads:
+        waited_s = sorted(threads.map(lambda way: way.wait_s(hung_up=True), ways))
+    assert waited_s[-1] - waited_s[0] > 0.3
+
+
+def test_a_warning_that_cannot_be_had_gives_the_way_back(tmp_path: Path, content: Content) -> None:
+    way = RightOfWay()
+    got = fetcher(tmp_path, content, way).fetch(
+        key_of(SIREN), len(SIREN), (f"https://localhost:{content.port}/gone",), urgent=True
+    )
+    assert isinstance(got, FetchFailed)
+    way.wait_s()
