@@ -37,6 +37,24 @@ class Network:
         for enter, card in ((), self.wire.card), (self.wire.enter, _theirs(self.wire.card)):
             _run(*enter, "tc", "qdisc", "delete", "dev", card, "root")
 
+    def plug(self, *, in_place: bool) -> None:
+        """Pull the cable at its far end, so that the station's card has no carrier, or put it back."""
+        _run("ip", "link", "set", self.wire.card, "up" if in_place else "down")
+
+    def station_card(self, *, up: bool) -> None:
+        """Switch the station's own card off or on."""
+        _run(*self.wire.enter, "ip", "link", "set", _theirs(self.wire.card), "up" if up else "down")
+
+    def dial_anew(self) -> str:
+        """Bring the station's card back under another address, as a modem does; returns that. The old one is gone."""
+        card, address = _theirs(self.wire.card), self.wire.address.rpartition(".")[0] + ".6"
+        _run(*self.wire.enter, "ip", "address", "flush", "dev", card)
+        _run(*self.wire.enter, "ip", "address", "add", f"{address}/32", "dev", card)
+        self.station_card(up=True)
+        _run(*self.wire.enter, "ip", "route", "replace", self.wire.address, "dev", card, "src", address)
+        _run("ip", "route", "replace", address, "dev", self.wire.card)
+        return address
+
     def know_the_name(self, *, known: bool = True) -> None:
         """Whether the servers' name can be looked up."""
         self.names.write_text("127.0.0.1 localhost\n" + (f"{self.wire.address} {NAME}\n" if known else ""))

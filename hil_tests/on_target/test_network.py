@@ -123,6 +123,52 @@ def test_a_line_that_swallows_everything_is_noticed_within_the_keepalives_bound_
     sounds_once_and_is_told_once(line, due)
 
 
+@pytest.mark.parametrize("lost", ["the carrier", "the card"])
+def test_a_link_that_goes_down_is_noticed_within_the_keepalives_bound_and_healed(
+    line: LineRig, network: Network, lost: str
+) -> None:
+    def link(*, up: bool) -> None:
+        if lost == "the carrier":
+            network.plug(in_place=up)
+        else:
+            network.station_card(up=up)
+
+    due = line.publish(Order(at_s=140, tones=(Tone("a", 3.0),)))
+    until(lambda: accepted(line, due), TOLD_S_MAX, "the answer")
+    line.run_until(70)
+    since = len(line.ward.agent_log())
+    link(up=False)
+    noticed_s = until(lambda: says_after(line, since, "event=disconnected"), NOTICED_S, "the loss of the link")
+    line.run_until(150)
+    assert [edge.on for edge in line.sounded(ZONES[0])] == [True, False], "what was due did not sound in time"
+    link(up=True)
+    healed_s = until(lambda: bool(records_of(line, due)), RECONNECT_S_MAX + TOLD_S_MAX, "the record")
+    print(f"{lost} lost: noticed after {noticed_s:.1f} s; told {healed_s:.1f} s after it was back")
+    sounds_once_and_is_told_once(line, due)
+
+
+def test_a_modem_that_comes_back_with_another_address_is_noticed_and_the_station_goes_on_there(
+    line: LineRig, network: Network
+) -> None:
+    """Its old connection is half-open at both ends: neither address nor any answer comes back to it."""
+    due = line.publish(Order(at_s=100, tones=(Tone("a", 3.0),)))
+    until(lambda: accepted(line, due), TOLD_S_MAX, "the answer")
+    line.run_until(70)
+    since = len(line.ward.agent_log())
+    network.station_card(up=False)
+    line.run_until(80)
+    address = network.dial_anew()
+    noticed_s = until(lambda: says_after(line, since, "event=disconnected"), NOTICED_S, "the loss of the old address")
+    healed_s = until(lambda: says_after(line, since, "event=subscribed"), RECONNECT_S_MAX, "a new session")
+    until(lambda: bool(records_of(line, due)), TOLD_S_MAX, "the record")
+    print(f"another address: noticed {noticed_s:.1f} s after the modem was back, a new session {healed_s:.1f} s later")
+    log = (line.ward.broker.setup.directory / "mosquitto.log").read_text()
+    assert f"from {address}:" in log, "it did not come from there"
+    sounds_once_and_is_told_once(line, due)
+    assert [edge.on for edge in line.sounded(ZONES[0])] == [True, False], "what was due did not sound in time, or twice"
+    sounds_once_and_is_told_once(line, line.publish(Order(tones=(Tone("b", 3.0),))))
+
+
 def test_a_name_that_cannot_be_looked_up_is_asked_for_again(line: LineRig, network: Network) -> None:
     due = line.publish(Order(at_s=60, tones=(Tone("a", 3.0),)))
     until(lambda: accepted(line, due), TOLD_S_MAX, "the answer")
