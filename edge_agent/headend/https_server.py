@@ -15,8 +15,9 @@ from edge_agent.headend.pki import Issued
 
 IDLE_S = 30
 # A station on 4G that sends nothing for half a minute has lost its link; it comes back with a range.
-CONNECTIONS_MAX = 64
-# A commune has at most 50 stations (requirement S1); each fetches one clip at a time.
+CONNECTIONS_MAX = 256
+# A commune has at most 50 stations (requirement S1), and four of them may share a server: each fetches one clip at a
+# time, or leaves one for a warning's. A connection has two files open at most, of the 1,024 that a process may have.
 
 LENGTH_DIGITS_MAX = 7
 # No question of a station has ten megabytes.
