@@ -11,16 +11,20 @@ from tools import imports
 ROOT = Path(__file__).resolve().parent.parent
 
 
+@pytest.fixture(scope="module")
+def modules() -> dict[str, imports.Module]:
+    """The house, read once for all rules."""
+    return imports.load(ROOT)
+
+
 @pytest.mark.parametrize("rule", imports.RULES, ids=lambda rule: rule.__name__)
-def test_the_house_keeps_the_rule(rule) -> None:
-    modules = imports.load(ROOT)
+def test_the_house_keeps_the_rule(modules: dict[str, imports.Module], rule) -> None:
     assert "core.occurrence" in modules
     assert list(rule(modules)) == []
 
 
-def test_every_name_in_the_rules_still_exists() -> None:
+def test_every_name_in_the_rules_still_exists(modules: dict[str, imports.Module]) -> None:
     """A rule about a module that has moved guards nothing."""
-    modules = imports.load(ROOT)
     named = {*imports.FLOORS, *imports.ADAPTERS, *imports.CHOOSERS, *imports.PURE, *imports.KEEPS_A_FILE}
     assert sorted(named - modules.keys()) == []
 

@@ -10,6 +10,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -150,12 +151,18 @@ def load(root: Path) -> dict[str, Module]:
     return modules
 
 
+@cache
+def _import_nodes(module: Module) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    """Its lines of imports: five rules ask for them, and to walk a whole tree is what costs."""
+    return tuple(node for node in ast.walk(module.tree) if isinstance(node, ast.Import | ast.ImportFrom))
+
+
 def imports(module: Module, names: frozenset[str], is_package: bool) -> Iterator[str]:
     """Dotted names of what ``module`` imports: a module of ours where one has that name, else as written."""
-    for node in ast.walk(module.tree):
+    for node in _import_nodes(module):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             base = node.module or ""
             if node.level:
                 home = [PACKAGE, *filter(None, module.name.split("."))]
@@ -178,9 +185,10 @@ def foreign(modules: dict[str, Module]) -> dict[str, set[str]]:
 
 def _split(modules: dict[str, Module]) -> dict[str, tuple[set[str], set[str]]]:
     names = frozenset(modules)
+    packages = {"", *(name[:at] for name in names for at, char in enumerate(name) if char == ".")}
     result = {}
     for name, module in modules.items():
-        is_package = any(other.startswith(f"{name}.") for other in names) or name == ""
+        is_package = name in packages
         found = set(imports(module, names, is_package))
         inside = {i for i in found if i == PACKAGE or i.startswith(f"{PACKAGE}.")}
         result[name] = ({i.removeprefix(PACKAGE).removeprefix(".") for i in inside}, found - inside)
