@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, generate_pri
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from edge_agent.headend import pkcs8_scrypt
 from edge_agent.headend.key_files import (
     LockedKey,
     PlainKey,
@@ -23,6 +25,18 @@ from edge_agent.headend.key_files import (
 from edge_agent.trust.keys import Scheme, UnusableKey
 
 PASSPHRASE = "con trâu đi trước"
+
+
+@pytest.fixture(autouse=True)
+def cheap_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A try costs next to nothing, but in the test that is about its price."""
+    monkeypatch.setattr(pkcs8_scrypt, "SCRYPT_N", 2)
+
+
+@pytest.fixture
+def dear(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The product's own price of a try."""
+    monkeypatch.undo()
 
 
 def never(what: str) -> str:
@@ -60,6 +74,7 @@ def test_a_passphrase_is_asked_for_by_the_keys_name_and_a_plain_file_asks_nobody
     assert asked == ["mật khẩu của khóa / passphrase of key ward-policy-1"]
 
 
+@pytest.mark.usefixtures("dear")
 @pytest.mark.parametrize("scheme", Scheme)
 def test_openssl_opens_it_with_the_passphrase_and_finds_the_dear_key_derivation(tmp_path: Path, scheme: Scheme) -> None:
     path = tmp_path / "k.pem"
@@ -72,6 +87,7 @@ def test_openssl_opens_it_with_the_passphrase_and_finds_the_dear_key_derivation(
     shown = subprocess.run(["openssl", "asn1parse"], input=body, capture_output=True, check=True).stdout.decode()
     assert ":PBES2" in shown
     assert ":scrypt" in shown
+    assert re.findall(r"INTEGER +:(\w+)", shown) == ["4000", "08", "05"], "N, r and p, in hexadecimal"
     assert ":aes-256-cbc" in shown
 
 

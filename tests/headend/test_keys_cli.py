@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.headend import pkcs8_scrypt
 from edge_agent.headend.cli import main
 from edge_agent.headend.key_files import LockedKey, PlainKey
 from edge_agent.headend.keyring import Keyring, KeyringError
@@ -32,7 +33,14 @@ title = "Cảnh báo lũ quét"
 text = "Nước đang lên."
 """
 OF_A_KEY = "khóa / key "
-CLI = "import sys; from edge_agent.headend.cli import main; sys.exit(main(sys.argv[1:]))"
+CHEAP = "from edge_agent.headend import pkcs8_scrypt; pkcs8_scrypt.SCRYPT_N = 2"
+CLI = f"{CHEAP}; import sys; from edge_agent.headend.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+@pytest.fixture(autouse=True)
+def cheap_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a try costs is shown in ``test_key_files.py``."""
+    monkeypatch.setattr(pkcs8_scrypt, "SCRYPT_N", 2)
 
 
 class Ward:

@@ -1,10 +1,14 @@
-"""``python -m tests.identity.cut N FOLDER URL CODE``: enrol, and lose power at the Nth touch of the disk.
+"""``python -m tests.identity.cut URL PRICE``: boxes that enrol at URL, and lose power at the Nth touch of the disk.
 
-A touch is an fsync, a rename, a link or an unlink; the power goes before it is done. Exit status 0: there is no Nth.
+Takes ``[N, FOLDER, CODE]`` on a line of its standard input, and answers with the exit status of a process that did so:
+-9 when its power was cut, 0 when there was no Nth touch. A touch is an fsync, a rename, a link or an unlink; power goes
+before it is done. It forks each of them: a process of its own would load everything anew. PRICE is scrypt's N, the same
+as at the desk that gave the codes.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -14,6 +18,7 @@ from typing import Any
 
 from edge_agent.cli import identity
 from edge_agent.cli.identity import Asked
+from edge_agent.identity import codes
 from tests.identity.street import Box
 
 
@@ -27,16 +32,35 @@ def cutting(touch: Callable[..., Any], left: list[int]) -> Callable[..., Any]:
     return touched
 
 
-def main() -> int:
-    number, folder, url, code = sys.argv[1:]
-    left = [int(number)]
+def enrol(number: int, folder: Path, url: str, code: str) -> int:
+    left = [number]
     for name in ("fsync", "link", "replace", "rename", "unlink"):
         setattr(os, name, cutting(getattr(os, name), left))
     Path.replace = cutting(Path.replace, left)  # type: ignore[method-assign]
     Path.unlink = cutting(Path.unlink, left)  # type: ignore[method-assign]
-    box = Box(Path(folder))
+    box = Box(folder)
     return identity.enrol(box.config, box.file, Asked(url, code))
 
 
+def in_a_process(number: int, folder: Path, url: str, code: str) -> int:
+    """Its exit status; what it says goes to standard error."""
+    child = os.fork()
+    if child == 0:
+        status = 70
+        try:
+            os.dup2(2, 1)
+            status = enrol(number, folder, url, code)
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def main(url: str, price: str) -> None:
+    codes.SCRYPT_N = int(price)
+    for line in sys.stdin:
+        number, folder, code = json.loads(line)
+        print(in_a_process(number, Path(folder), url, code), flush=True)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    main(*sys.argv[1:])

@@ -8,7 +8,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import pytest
 
 from edge_agent.cli import identity
 from edge_agent.cli.identity import Asked
-from edge_agent.identity import asking, installing
+from edge_agent.identity import asking, codes, installing
 from edge_agent.identity.certificate import read_certificate
 from edge_agent.identity.codes import Code, answer_proof
 from edge_agent.trust.bundle import believe
@@ -28,6 +28,18 @@ from tests.identity.middle import Middle
 from tests.identity.street import AREA, REALM, Box, Office, box, office
 
 GIVEN = ("ca.pem", "station.pem", "trust.json")
+
+
+@pytest.fixture(autouse=True)
+def cheap_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a try costs is shown in ``test_codes.py``, and both sides pay it in ``dear``."""
+    monkeypatch.setattr(codes, "SCRYPT_N", 2)
+
+
+@pytest.fixture
+def dear(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The product's own price of a code."""
+    monkeypatch.undo()
 
 
 @pytest.fixture
@@ -51,6 +63,7 @@ def assert_station(made: Box, ward: Office, name: str) -> None:
     assert not installing.unfinished(config)
 
 
+@pytest.mark.usefixtures("dear")
 def test_a_box_with_a_code_becomes_a_station_and_its_file_keeps_every_remark(ward: Office, tmp_path: Path) -> None:
     made = box(tmp_path / "a")
     assert made.enrol(ward, ward.code("dt-01")) == 0
@@ -191,18 +204,39 @@ def test_with_the_authority_on_the_card_the_line_itself_must_be_the_right_one(
     assert identity.enrol(made.config, made.file, Asked(ward.url, code.typed(), ca)) == 0
 
 
+Cut = Callable[[int, Box, Code], int]
+"""Enrols a box until the Nth touch of the disk, and tells how its process ended."""
+
+
+@pytest.fixture
+def cut(ward: Office) -> Iterator[Cut]:
+    command = [sys.executable, "-m", "tests.identity.cut", ward.url, str(codes.SCRYPT_N)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as boxes:
+        asked, told = boxes.stdin, boxes.stdout
+        assert asked is not None
+        assert told is not None
+
+        def enrol(number: int, made: Box, code: Code) -> int:
+            print(json.dumps([number, str(made.folder), code.typed()]), file=asked, flush=True)
+            return int(told.readline())
+
+        yield enrol
+        asked.close()
+
+
 @pytest.mark.host
-def test_a_power_cut_at_any_touch_of_the_disk_is_healed_by_enrolling_again(ward: Office, tmp_path: Path) -> None:
+def test_a_power_cut_at_any_touch_of_the_disk_is_healed_by_enrolling_again(
+    ward: Office, tmp_path: Path, cut: Cut
+) -> None:
     cuts = 0
     for number in range(1, 200):
         name = f"dt-{number:03}"
         made, code = box(tmp_path / name), ward.code(name)
         text = made.file.read_text("utf-8")
-        command = [sys.executable, "-m", "tests.identity.cut", str(number), str(made.folder), ward.url, code.typed()]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode == 0:
+        status = cut(number, made, code)
+        if status == 0:
             break
-        assert done.returncode == -signal.SIGKILL, done.stderr
+        assert status == -signal.SIGKILL
         cuts += 1
         if (
             not installing.unfinished(made.config)

@@ -10,11 +10,18 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from edge_agent.headend import pkcs8_scrypt
 from edge_agent.headend.key_files import LockedKey, WrongPassphrase, new_private, read_key, write_key
 from edge_agent.trust.keys import Scheme
 
 PASSPHRASE = "con trâu đi trước"
 PEM = re.compile(rb"-----BEGIN [A-Z ]+-----(.+?)-----END", re.DOTALL)
+
+
+@pytest.fixture(autouse=True)
+def cheap_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a try costs is shown in ``tests/headend/test_key_files.py``."""
+    monkeypatch.setattr(pkcs8_scrypt, "SCRYPT_N", 2)
 
 
 @pytest.mark.parametrize(("passphrase", "there"), [(PASSPHRASE, False), (None, True)])
