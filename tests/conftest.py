@@ -22,7 +22,7 @@ CAMPAIGNS = (
     "oracle/",
     "plant/",
     "fuzz/",
-    "redteam/test_redteam",
+    "redteam/",
     "core/test_invariants.py",
     "core/test_arrival.py",
     "theft/",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
@@ -12,7 +13,7 @@ from edge_agent.trust.envelope import Envelope, open_envelope, signers_of
 from tests.plant.__main__ import ATTACK, hunted
 from tests.redteam import forging, script
 from tests.redteam.__main__ import live, main
-from tests.redteam.campaign import Tally, play
+from tests.redteam.campaign import Outcome, Tally, play
 from tests.redteam.enemy import MOVES
 from tests.redteam.life import Life
 from tests.redteam.papers import DEPUTY, OFFICER, key
@@ -24,9 +25,15 @@ from tests.trust import makers
 CAMPAIGNS = range(16)
 
 
+@cache
+def outcome(seed: int) -> Outcome:
+    """Of one campaign, played once for all tests."""
+    return play(seed)
+
+
 @pytest.mark.parametrize("seed", CAMPAIGNS)
 def test_whatever_the_attacker_does_only_what_was_ordered_sounds(seed: int) -> None:
-    failure = live(campaign(seed))
+    failure = outcome(seed).failure
     assert failure is None, f"./run redteam --campaign {seed}: {failure}"
 
 
@@ -38,7 +45,7 @@ def test_every_move_is_made() -> None:
 def test_a_campaign_counts_what_was_done_and_heard() -> None:
     tally = Tally()
     for seed in range(6):
-        tally.add(play(seed))
+        tally.add(outcome(seed))
     assert tally.failures == []
     assert tally.sounds > 6, "where nothing sounds nothing can be stolen"
     assert tally.answers["refused"] > tally.answers["accepted"] > 6
@@ -78,12 +85,12 @@ def test_some_rewritings_are_as_good_as_the_message() -> None:
         assert signers_of(made, [key(OFFICER).public]), name
 
 
-@pytest.mark.parametrize("name", ["nobody asks whom an order is for", "an order of another realm is taken"])
+@pytest.mark.parametrize("name", ["nobody asks whom an order is for", "a signature is believed without being verified"])
 def test_a_planted_fault_sounds_in_few_campaigns(name: str) -> None:
     (plant,) = [plant for plant in PLANTS if plant.name == name]
     (catch,) = hunted(plant, ATTACK)
     assert catch.promise in ("only_what_was_ordered_sounds", "only_where_it_was_ordered")
-    assert catch.lives < 40
+    assert catch.lives < 40  # of 300; ./run plant hunts every fault
 
 
 def test_a_failure_is_shrunk_and_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,9 +85,8 @@ class Stand:
         """What sounds before anybody tries anything."""
         return {job_id for job_id in self._before.state.jobs if _hearing(self._before, job_id)}
 
-    def try_out(self, payload: Document, names: tuple[str, ...]) -> Tried:
-        """He signs it with these keys and sends it."""
-        envelope = signed(payload, names)
+    def try_out(self, payload: Document, envelope: bytes) -> Tried:
+        """He has signed the payload, and sends its envelope."""
         judgement = self._keeper.judge(topic_of(payload), envelope)
         if isinstance(judgement, Rejected):
             return Tried(False, frozenset())

@@ -15,11 +15,12 @@ import pytest
 
 from edge_agent.core import effects as fx
 from edge_agent.core.clock_trust import ClockState, Now, adopt_ntp, adopt_signed
-from edge_agent.core.events import HelloDue, SweepDue
+from edge_agent.core.events import HelloDue, Judgement, SweepDue
 from edge_agent.core.freshness import obstacle
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, JobId, UtcMs
 from edge_agent.journal.port import RECORD_KEEP_MS
+from edge_agent.trust.keeper import Keeper
 from tests.core.bench import Bench
 from tests.fakes.journal import FakeJournal
 from tests.journal.rigs import transaction
@@ -104,7 +105,7 @@ def told(
     said = {"trust": DOCUMENTS[documents], "serial_marks": MARKS[marks], "log": LOGS[log]}
     said |= {"nonce": bench.state.link.nonce, "utc": bench.now.utc + TIMES[when]}
     welcome = signed(makers.welcome_dict(**said), KEY_NAMES["welcome"])
-    bench.arrive(keeper().judge(makers.WELCOME_TOPIC, welcome), makers.WELCOME_TOPIC)
+    bench.arrive(judge(makers.WELCOME_TOPIC, welcome), makers.WELCOME_TOPIC)
     for adopted in bench.every(fx.AdoptTime):
         bench.now = by_clock(bench.now, adopted.utc, ntp=ntp)
     for _ in range(SECONDS):
@@ -117,6 +118,16 @@ def stand() -> Stand:
     return Stand(keeper())
 
 
+@cache
+def believed() -> Keeper:
+    """What the station believes; no test here has it believe anything else."""
+    return keeper()
+
+
+def judge(topic: str, message: bytes) -> Judgement:
+    return believed().judge(topic, message)
+
+
 def by_clock(now: Now, signed_utc: UtcMs, *, ntp: bool) -> Now:
     """What the station's own clock makes of it; ``ntp``: network time told the true one before."""
     clock = adopt_ntp(ClockState(), now.utc, now.mono, 50) if ntp else ClockState()
@@ -127,7 +138,7 @@ def honest(bench: Bench, **over: Any) -> None:
     """An order that the honest have signed, by the true time."""
     payload = makers.job_dict(**over)
     names = KEY_NAMES["ward-emergency" if payload["class"] == "emergency" else "ward-routine"]
-    bench.arrive(keeper().judge(topic_of(payload), signed(payload, names)))
+    bench.arrive(judge(topic_of(payload), signed(payload, names)))
 
 
 @pytest.mark.parametrize("when", TIMES)
@@ -218,7 +229,7 @@ def test_the_log_is_sent_again_or_goes_on_in_another_chain_and_nothing_of_it_is_
 def test_an_ack_moves_the_cursor_over_records_that_are_here_and_over_nothing_else(seq: int, epoch: str) -> None:
     bench = stand().as_it_was()
     ack = signed(makers.ack_dict(log={"epoch": epoch, "seq": seq, "hash": "cd" * 32}), KEY_NAMES["ack"])
-    bench.arrive(keeper().judge(makers.ACK_TOPIC, ack), makers.ACK_TOPIC)
+    bench.arrive(judge(makers.ACK_TOPIC, ack), makers.ACK_TOPIC)
     moved = [(one.epoch, one.seq) for one in bench.every(fx.SaveLogAck)]
     written = ACKED < seq <= bench.state.link.last_seq
     assert moved == ([("e1", seq)] if epoch == "e1" and written else [])

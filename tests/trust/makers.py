@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, derive_private_key
@@ -59,6 +60,7 @@ class P256Signer:
         return self._private.sign(message, ECDSA(SHA256()))
 
 
+@cache
 def signer(name: str) -> Ed25519Signer:
     """The key of that name: "officer" and "deputy" sign jobs, "officer" signs commands, "owner" signs regulations and
     windows, "server" signs welcome and ack; others are strangers."""
