@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,13 +60,16 @@ def _windows(samples: NDArray[np.int16], rate: int) -> NDArray[np.int16]:
 def _label(window: NDArray[np.int16], rate: int, pitches: Mapping[str, int]) -> str:
     if int(np.max(np.abs(window.astype(np.int32)))) < QUIET:
         return ""
-    power = np.abs(np.fft.rfft(window.astype(np.float64) * np.hanning(len(window)))) ** 2
+    power = np.abs(np.fft.rfft(window.astype(np.float64) * _hanning(len(window)))) ** 2
     total = float(power.sum())
     for name, pitch in pitches.items():
         middle = round(pitch * len(window) / rate)
         if total > 0 and float(power[max(0, middle - 2) : middle + 3].sum()) / total >= PURE:
             return name.partition(" ")[0]
     return SPEECH
+
+
+_hanning = cache(np.hanning)
 
 
 def _stretches(labels: list[str]) -> list[Sounding]:

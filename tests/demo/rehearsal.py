@@ -61,11 +61,13 @@ def voice(seconds: float, seed: int, peak: float = 0.3, rate: int = RATE) -> Sam
     return np.asarray(sound / np.abs(sound).max() * peak * 32_767, np.int16)
 
 
+@cache
 def signal() -> Samples:
     """The station's own attention signal."""
     return np.frombuffer(attention(RATE), np.int16)
 
 
+@cache
 def chime(render: Callable[[int], bytes], *, rises: bool = False) -> Samples:
     """One of the station's own, as loud as a zone at volume 80 hears it."""
     sound = risen(render(RATE), 0, RATE) if rises else render(RATE)

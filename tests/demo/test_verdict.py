@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
+from typing import Any
 
 import numpy as np
 import pytest
 
+from demo import evidence, match
 from demo.evidence import LEFT, RIGHT
 from demo.relay_checks import QUEUED_MS
 from edge_agent.audio.signals import opening
@@ -56,7 +59,33 @@ REFUSED = "five wrong orders, each refused by name"
 SEEN = "birth, heartbeat, goodbye and will were seen"
 PLANNED = "tomorrow is told, and why not"
 
+LOOKS = ((evidence, "listen"), (match, "place"), (match, "windows"))
+"""Where each depends on nothing but what it is given."""
+
 Plant = Callable[[Rehearsal], None]
+
+
+def remembering(found: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, which looks only once at the same samples."""
+    known: dict[tuple[bytes | str, ...], Any] = {}
+
+    def remembered(*given: Any) -> Any:
+        key = tuple(sha256(one.tobytes()).digest() if isinstance(one, np.ndarray) else repr(one) for one in given)
+        if key not in known:
+            known[key] = found(*given)
+        return known[key]
+
+    return remembered
+
+
+REMEMBERED = [(place, name, remembering(getattr(place, name))) for place, name in LOOKS]
+
+
+@pytest.fixture(autouse=True)
+def looks_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What costs is to look at samples, and most faults leave one channel or both as the honest ward has them."""
+    for place, name, remembered in REMEMBERED:
+        monkeypatch.setattr(place, name, remembered)
 
 
 def test_an_honest_ward_is_believed() -> None:
@@ -326,5 +355,5 @@ def test_the_gap_between_signal_and_words_belongs_to_the_emergency() -> None:
 
 
 def test_boot_times_of_the_rehearsal_are_those_of_its_recording() -> None:
-    evidence = Rehearsal().evidence()
-    assert round(evidence.recording.instant_ms(evidence.bulletin_at)) == at_ms(DUE_S)
+    found = Rehearsal().evidence()
+    assert round(found.recording.instant_ms(found.bulletin_at)) == at_ms(DUE_S)
