@@ -33,6 +33,18 @@ def sine(path: Path, seconds: float, *arguments: str, hz: int = 440) -> Path:
     return path
 
 
+def hours_of_silence(path: Path, minutes: int, rate: int) -> Path:
+    """A small FLAC that says truly how long it is: one minute again and again, as to make hours takes long."""
+    minute = path.with_name(f"minute-{path.name}")
+    ffmpeg("-f", "lavfi", "-i", f"anullsrc=r={rate}:cl=mono:d=60", "-c:a", "flac", minute)
+    ffmpeg("-stream_loop", str(minutes - 1), "-i", minute, "-c", "copy", path)
+    content = bytearray(path.read_bytes())
+    assert int.from_bytes(content[22:26], "big") == 60 * rate  # samples in all, in STREAMINFO (RFC 9639, 8.2)
+    content[22:26] = (60 * rate * minutes).to_bytes(4, "big")
+    path.write_bytes(content)
+    return path
+
+
 def samples(pcm: bytes) -> array.array[int]:
     values = array.array("h", pcm)
     if sys.byteorder == "big":

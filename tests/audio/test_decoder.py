@@ -13,7 +13,7 @@ from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.sandbox import Sandbox
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
-from tests.audio.making import ffmpeg, heard_hz, needs_decoder, peak_dbfs, sine
+from tests.audio.making import ffmpeg, heard_hz, hours_of_silence, needs_decoder, peak_dbfs, sine
 
 pytestmark = [pytest.mark.host, needs_decoder]
 
@@ -71,7 +71,8 @@ def test_every_format_that_is_let_in_comes_out_whole(
 
 
 def test_an_mp4_with_its_index_behind_many_megabytes_is_read(store: PcmStore, tmp_path: Path) -> None:
-    path = sine(tmp_path / "long.m4a", 600, "-c:a", "aac", "-b:a", "64k")
+    minute, path = sine(tmp_path / "minute.aac", 60, "-c:a", "aac", "-b:a", "64k"), tmp_path / "long.m4a"
+    ffmpeg("-stream_loop", "10", "-i", minute, "-c", "copy", "-t", "600", path)
     pcm = decode(store, path, 601_000)
     assert isinstance(pcm, bytes), pcm
     assert len(pcm) / 2 / RATE == pytest.approx(600, abs=0.2)
@@ -112,7 +113,7 @@ def test_sound_longer_than_signed_is_stopped_at_its_bound(store: PcmStore, tmp_p
 
 
 def test_a_bomb_of_hours_in_a_small_file_ends_at_its_bound(store: PcmStore, tmp_path: Path) -> None:
-    ffmpeg("-f", "lavfi", "-i", "anullsrc=r=48000:cl=mono:d=7200", "-c:a", "flac", tmp_path / "bomb.flac")
+    hours_of_silence(tmp_path / "bomb.flac", 120, 48_000)
     assert (tmp_path / "bomb.flac").stat().st_size < 2_500_000  # two hours: 0.7 GB of sound
     with open(tmp_path / "bomb.flac", "rb") as source, store.writer(KEY, RATE) as writer:
         trouble = DECODER.decode(source, writer, 30_000)

@@ -15,7 +15,7 @@ from edge_agent.audio import decoder
 from edge_agent.audio.confined import Trouble
 from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.core.reasons import Reason
-from tests.audio.making import ffmpeg, heard_hz, needs_decoder, peak_dbfs, sine
+from tests.audio.making import ffmpeg, heard_hz, hours_of_silence, needs_decoder, peak_dbfs, sine
 from tests.audio.test_decoder import RATE, decode, refused
 
 pytestmark = [pytest.mark.host, needs_decoder]
@@ -224,7 +224,7 @@ def test_comments_by_the_thousand_hinder_no_sound(store: PcmStore, tmp_path: Pat
 
 
 def test_ten_hours_that_were_signed_as_a_minute_end_after_it(store: PcmStore, tmp_path: Path) -> None:
-    ffmpeg("-f", "lavfi", "-i", "anullsrc=r=8000:cl=mono:d=36000", "-c:a", "flac", tmp_path / "a.flac")
+    hours_of_silence(tmp_path / "a.flac", 600, 8_000)
     assert (tmp_path / "a.flac").stat().st_size < 10_000_000  # 3.5 GB of sound
     trouble = refused(store, tmp_path / "a.flac", 61_000)
     assert trouble == Trouble(Reason.AUDIO_TOO_LONG, again=False, detail="more sound than was signed")
