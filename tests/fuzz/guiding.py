@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "fuzz"
 CORPUS = Path(__file__).parent / "corpus"
 """Every input that once broke a promise, by parser: a campaign begins with them, and a test tries them all."""
-SHORT_RUNS = 400
-# Of each parser, where no time is given: half a minute of CPU for all of them together.
+SHORT_RUNS = 200
+# Of each parser, where no time is given: a quarter of a minute of CPU for all of them together.
 PLANT_RUNS = 60_000
 # What hides best was found within 13,000 inputs by each of three seeds.
 
