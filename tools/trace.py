@@ -13,6 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 NUMBER = re.compile(r"[A-Z]\d+|[a-z]+\.\d+")
@@ -99,7 +100,7 @@ def _reference_fault(root: Path, tasks: frozenset[str], reference: str) -> str |
 def _test_fault(file: Path, cls: str | None, test: str) -> str | None:
     if not file.is_file():
         return "no such file"
-    body = ast.parse(file.read_text("utf-8")).body
+    body = _body(file.read_text("utf-8"))
     if cls is not None:
         classes = [node for node in body if isinstance(node, ast.ClassDef) and node.name == cls]
         if not classes:
@@ -107,6 +108,12 @@ def _test_fault(file: Path, cls: str | None, test: str) -> str | None:
         body = classes[-1].body
     functions = (node.name for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
     return None if test in functions else "no such test in that file"
+
+
+@cache
+def _body(source: str) -> list[ast.stmt]:
+    """What stands in a file of tests; most are named by many rows."""
+    return ast.parse(source).body
 
 
 def _tasks(run: str) -> frozenset[str]:

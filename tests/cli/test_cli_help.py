@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
@@ -31,8 +32,14 @@ def run(
     return subprocess.run(command, stdout=stdout, stderr=pipe, text=True, env=env, timeout=120, check=False)
 
 
+@cache
+def help_of(*words: str) -> subprocess.CompletedProcess[str]:
+    """Asked for once: several tests read it."""
+    return run(*words, "--help")
+
+
 def test_the_help_lists_every_task() -> None:
-    done = run("--help")
+    done = help_of()
     assert (done.returncode, done.stderr) == (0, "")
     listed = re.findall(r"^    ([a-z-]+)(?: |$)", done.stdout, re.MULTILINE)
     assert listed == TASKS
@@ -40,7 +47,7 @@ def test_the_help_lists_every_task() -> None:
 
 @pytest.mark.parametrize("words", [[], *([task] for task in TASKS)], ids=lambda words: " ".join(words) or "edge-agent")
 def test_every_help_is_vietnamese_first_and_fits_the_screen(words: list[str]) -> None:
-    done = run(*words, "--help")
+    done = help_of(*words)
     assert (done.returncode, done.stderr) == (0, "")
     told = done.stdout.split("\n\n", 1)[1]
     vietnamese, english = VIETNAMESE.search(told), told.find(" / ")
@@ -51,8 +58,8 @@ def test_every_help_is_vietnamese_first_and_fits_the_screen(words: list[str]) ->
 
 @pytest.mark.parametrize("task", TASKS)
 def test_every_task_names_the_configuration_that_it_takes(task: str) -> None:
-    assert "--config" in run(task, "--help").stdout
-    assert "/etc/edge-agent/edge-agent.toml" in run(task, "--help").stdout
+    assert "--config" in help_of(task).stdout
+    assert "/etc/edge-agent/edge-agent.toml" in help_of(task).stdout
 
 
 def test_the_version_is_told() -> None:
