@@ -14,9 +14,9 @@ WANTS_DISKS = "hil_tests/on_target/test_power_cuts.py::test_the_day_writes_in_ev
 
 def tried_on(rig: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:cov", WANTS_DISKS],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", WANTS_DISKS],
         cwd=ROOT,
-        env={**os.environ, "BENCH_RIG": str(rig), "PYTEST_ADDOPTS": ""},
+        env={**os.environ, "BENCH_RIG": str(rig), "PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=False,

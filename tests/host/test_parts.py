@@ -21,7 +21,7 @@ def test_what_was_installed_may_not_be_missed(tmp_path: Path, text: str, require
     file = tmp_path / "test_it.py"
     file.write_text(text)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.conftest", "-p", "no:cacheprovider", str(file)]
-    env = {**os.environ, "REQUIRE_PARTS": required, "PYTHONPATH": str(ROOT)}
+    env = {**os.environ, "REQUIRE_PARTS": required, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert (done.returncode != 0) is fails, done.stdout
     assert ("no-such-program" in done.stdout) is fails
