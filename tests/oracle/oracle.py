@@ -7,7 +7,7 @@ of a life may not overlap in a zone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -53,8 +53,13 @@ class Expected:
 
 def expect(life: Life) -> list[Expected]:
     """Every occurrence of a life, by its planned instant."""
+    return list(expecting(life))
+
+
+def expecting(life: Life) -> Iterator[Expected]:
+    """The same one after the other, for whoever may not need to know of all."""
     station = _Station(life)
-    return [station.judge(each) for each in timeline(life.plays)]
+    return (station.judge(each) for each in timeline(life.plays))
 
 
 # ---------------------------------------------------------------- section 2: the policy

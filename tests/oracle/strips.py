@@ -23,10 +23,11 @@ class Seconds:
             seconds[first:last] = b"\1" * (last - first)
 
     def any_in(self, begins: int, ends: int) -> bool:
-        days = range(begins // DAY_S, (ends - 1) // DAY_S + 1)
-        strip = b"".join(bytes(self._days.get(day, bytearray(DAY_S))) for day in days)
-        first = begins - days[0] * DAY_S
-        return 1 in strip[first : first + ends - begins]
+        for day in range(begins // DAY_S, (ends - 1) // DAY_S + 1):
+            first, last = max(begins - day * DAY_S, 0), min(ends - day * DAY_S, DAY_S)
+            if 1 in self._days.get(day, b"")[first:last]:
+                return True
+        return False
 
 
 @cache
@@ -62,7 +63,15 @@ class Strip:
         self._seconds[first:last] = b"\1" * (last - first)
 
     def sounding_s(self) -> int:
-        return self._seconds.count(1)
+        # Stretch by stretch: to count the marks themselves takes most of a year's time.
+        sounding = 0
+        second = self._seconds.find(1)
+        while second >= 0:
+            silent = self._seconds.find(0, second)
+            silent = len(self._seconds) if silent < 0 else silent
+            sounding += silent - second
+            second = self._seconds.find(1, silent)
+        return sounding
 
     def session_began(self, start: int) -> int:
         """The first second of the session that a sound would go on with; its own if there is none."""

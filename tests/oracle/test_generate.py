@@ -11,7 +11,7 @@ import pytest
 
 from tests.oracle import strips
 from tests.oracle.generate import CLEAR_S, random_days, random_year
-from tests.oracle.oracle import Expected, expect
+from tests.oracle.oracle import Expected, expect, expecting
 from tests.oracle.orders import APART_S
 from tests.oracle.policies import KINDS
 from tests.oracle.walltime import DAY_S, HOUR_S, MINUTE_S, local_day, local_name, local_second, second_of_day, wall_name
@@ -38,6 +38,11 @@ REASONS = {
 def lived(seed: int) -> tuple[Life, list[Expected]]:
     life = random_year(seed)
     return life, expect(life)
+
+
+def differs(life: Life, told: list[Expected]) -> bool:
+    """Whether anything else is expected of this life; the first difference is enough."""
+    return any(one != other for one, other in zip(expecting(life), told, strict=True))
 
 
 def sounding(life: Life) -> list[Instant]:
@@ -164,7 +169,9 @@ def test_sessions_join_and_miss_by_a_second() -> None:
 def test_rules_are_drawn_in_wall_time_that_is_skipped_and_repeated() -> None:
     odd = {"2026-03-29": 0, "2026-10-25": 0}
     for seed in range(30):
-        for play in random_year(seed).plays:
+        if all(count >= 3 for count in odd.values()):
+            break  # drawing a year takes its time
+        for play in lived(seed)[0].plays if seed in SEEDS else random_year(seed).plays:
             if isinstance(play.when, Rule) and play.when.timezone == "Europe/Berlin":
                 at_two = any(wall.startswith("02:") for wall in play.when.times) and 7 in play.when.weekdays
                 for day in odd:
@@ -231,7 +238,7 @@ OFF_BY_ONE: dict[str, Callable[[Life, int], Life]] = {
 def test_a_station_that_is_wrong_by_one_second_is_told(what: str, by: int) -> None:
     """Every limit and edge is met so closely by some sound that moving it by one changes what is expected."""
     off_by_one = OFF_BY_ONE[what]
-    assert any(expect(off_by_one(lived(seed)[0], by)) != lived(seed)[1] for seed in SEEDS)
+    assert any(differs(off_by_one(lived(seed)[0], by), lived(seed)[1]) for seed in SEEDS)
 
 
 @pytest.mark.parametrize("gap_s", [59, 61])
@@ -240,7 +247,7 @@ def test_a_station_that_joins_sessions_wrongly_by_one_second_is_told(
 ) -> None:
     years = [lived(seed) for seed in SEEDS]
     monkeypatch.setattr(strips, "SESSION_GAP_S", gap_s)
-    assert any(expect(life) != told for life, told in years)
+    assert any(differs(life, told) for life, told in years)
 
 
 def test_windows_are_whole_minutes() -> None:
