@@ -1,7 +1,11 @@
-"""A disk that is slow or refuses, and a power cut after any write: one timetable or the other, never some of each."""
+"""A disk that is slow or refuses, and a power cut after any write: one timetable or the other, never some of each.
+
+The suite tries some new scripts each time; ``TIMETABLE_EXAMPLES=5000`` tries that many.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -203,6 +207,7 @@ def test_the_same_bytes_are_known_after_a_restart() -> None:
     assert jobs(again) == {SANG}
 
 
+EXAMPLES = int(os.environ.get("TIMETABLE_EXAMPLES", "50"))
 names = st.sets(st.sampled_from("abcdef"))
 happenings = st.one_of(
     st.tuples(st.just("replace"), names),
@@ -214,7 +219,7 @@ happenings = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.lists(happenings, max_size=25))
 def test_whatever_happens_it_is_one_version_or_another_and_never_some_of_each(script: list[tuple[str, Any]]) -> None:
     home, version = Home(), 0
