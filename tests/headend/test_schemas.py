@@ -35,6 +35,7 @@ from edge_agent.trust.keys import Scheme
 from edge_agent.trust.manifests import read_manifest
 from edge_agent.trust.orders import GIVEN, KNOWN_FIELDS, OrderType, ordered_as
 from edge_agent.trust.strict_json import WireError
+from tests.headend.quick_faults import remember_what_is_sound
 from tests.headend.schema_walk import Change, changes, fields, plain
 from tests.trust import makers
 from tools.schema_tree import branches, followed, whole
@@ -260,6 +261,22 @@ def test_every_envelope_of_the_examples_and_the_trust_file_are_valid() -> None:
     assert [faults("envelope", one) for one in file["documents"]] == [[], [], []]
 
 
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    remember_what_is_sound(monkeypatch)
+
+
+@pytest.mark.parametrize("kind", ["welcome", "ack", "envelope", "manifest"])
+def test_quick_faults_are_the_faults(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the tests below can fail wherever they could with each message looked at from the beginning."""
+    sound = {"welcome": WELCOME, "ack": ACK, "manifest": MANIFEST}.get(kind) or json.loads(makers.signed_job())
+    messages = [sound, *(change.message for change in changes(kind, sound))]
+    anew = [faults(kind, message) for message in messages]
+    remember_what_is_sound(monkeypatch)
+    assert [faults(kind, message) for message in messages] == anew
+
+
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("kind", DOWN)
 def test_a_station_refuses_exactly_what_the_schema_of_an_order_refuses(kind: str) -> None:
     both, messages = {True: 0, False: 0}, ORDERS[kind]
@@ -286,6 +303,7 @@ def test_a_manifest_is_refused_exactly_where_its_schema_says_so() -> None:
     assert min(both.values()) > 20
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("kind", ["trust", "trust_file"])
 def test_a_trust_file_is_refused_exactly_where_its_schema_says_so(kind: str) -> None:
     both, read = {True: 0, False: 0}, load_document if kind == "trust" else read_file
@@ -315,6 +333,7 @@ def agree(kind: str, change: Change, refusal: Rejected | None, beyond: tuple[str
     return not found
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("kind", UP)
 def test_the_headend_hears_whatever_the_schema_lets_a_station_say(kind: str) -> None:
     whose = {"realm": makers.REALM, "station": makers.STATION}
