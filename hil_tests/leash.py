@@ -23,5 +23,6 @@ if __name__ == "__main__":
     sys.argv = sys.argv[1:]
     held = os.dup(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # what the program starts inherits nothing of it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what it puts aside deaf to it
     threading.Thread(target=_hold, args=(held,), daemon=True).start()
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

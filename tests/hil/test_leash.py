@@ -24,13 +24,18 @@ def on_a_leash(folder: Path, seconds: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "hil_tests.leash", "program", seconds, str(folder / "tidied")]
     path = os.pathsep.join([str(Path(__file__).parents[2]), str(folder)])
     env = {**os.environ, "PYTHONPATH": path}
-    return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env, cwd=folder
+    return subprocess.Popen(  # deaf, as what a shell has put aside
+        ["env", "--ignore-signal=INT", *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=env,
+        cwd=folder,
     )
 
 
 def test_a_program_that_is_let_go_tidies_up_and_ends(tmp_path: Path) -> None:
-    with on_a_leash(tmp_path, "600") as program:
+    with on_a_leash(tmp_path, "90") as program:
         assert program.stdin is not None
         assert program.stdout is not None
         assert program.stdout.readline() == b"up \n", "what it starts must not take the leash"
