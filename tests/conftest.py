@@ -47,11 +47,28 @@ LONGEST = (
 HERE = Path(__file__).parent
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--cases", type=int, metavar="N", help="of a test with more cases take N, as far apart as can be")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    few = config.getoption("--cases")
+    if few is not None:
+        chosen = {id(item) for cases in _by_test(items) for item in cases[:: max(1, -(-len(cases) // few))]}
+        config.hook.pytest_deselected(items=[item for item in items if id(item) not in chosen])
+        items[:] = [item for item in items if id(item) in chosen]
     for item in items:
         if _lies_in(item, CAMPAIGNS):
             item.add_marker("no_cover")
     items.sort(key=lambda item: not _lies_in(item, LONGEST))
+
+
+def _by_test(items: list[pytest.Item]) -> list[list[pytest.Item]]:
+    """The cases of each test, in their order."""
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    return [*cases.values()]
 
 
 def _lies_in(item: pytest.Item, places: Sequence[str]) -> bool:

@@ -292,7 +292,7 @@ def test_from_keys_to_report_by_commands_alone(
     client.subscribe(*subscriptions(FakeStation(load_signer(folder.sign)).sender.station, AREA))
     station = FakeStation(load_signer(folder.sign))
     client.publish(*station.state(), retain=True)
-    assert "bắt đầu kết nối [birth]" in watch.line_with("tram-01")
+    assert "bắt đầu kết nối [birth]" in watch.line_with("tram-01: ")
 
     draft, order = str(ward.parent / "draft.toml"), str(ward.parent / "order.json")
     assert sign(ward, "--draft", draft, "--key", "ward-emergency-1", "ward-emergency-2") == 0
