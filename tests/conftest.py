@@ -75,6 +75,29 @@ def _lies_in(item: pytest.Item, places: Sequence[str]) -> bool:
     return item.path.as_posix().startswith(tuple(f"{HERE}/{place}" for place in places))
 
 
+@pytest.fixture
+def cheap_keys(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A try at an officer's passphrase costs next to nothing, but where a test is ``dear``."""
+    from edge_agent.headend import pkcs8_scrypt
+
+    if "dear" not in request.fixturenames:
+        monkeypatch.setattr(pkcs8_scrypt, "SCRYPT_N", 2)
+
+
+@pytest.fixture
+def cheap_codes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A try at an enrolment code costs next to nothing, but where a test is ``dear``."""
+    from edge_agent.identity import codes
+
+    if "dear" not in request.fixturenames:
+        monkeypatch.setattr(codes, "SCRYPT_N", 2)
+
+
+@pytest.fixture
+def dear() -> None:
+    """This test pays the product's own price."""
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield

@@ -12,7 +12,6 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, generate_pri
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from edge_agent.headend import pkcs8_scrypt
 from edge_agent.headend.key_files import (
     LockedKey,
     PlainKey,
@@ -27,16 +26,8 @@ from edge_agent.trust.keys import Scheme, UnusableKey
 PASSPHRASE = "con trâu đi trước"
 
 
-@pytest.fixture(autouse=True)
-def cheap_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A try costs next to nothing, but in the test that is about its price."""
-    monkeypatch.setattr(pkcs8_scrypt, "SCRYPT_N", 2)
-
-
-@pytest.fixture
-def dear(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The product's own price of a try."""
-    monkeypatch.undo()
+pytestmark = pytest.mark.usefixtures("cheap_keys")
+# A try costs next to nothing, but in the test that is about its price.
 
 
 def never(what: str) -> str:

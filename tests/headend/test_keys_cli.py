@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.headend import pkcs8_scrypt
 from edge_agent.headend.cli import main
 from edge_agent.headend.key_files import LockedKey, PlainKey
 from edge_agent.headend.keyring import Keyring, KeyringError
@@ -37,10 +36,8 @@ CHEAP = "from edge_agent.headend import pkcs8_scrypt; pkcs8_scrypt.SCRYPT_N = 2"
 CLI = f"{CHEAP}; import sys; from edge_agent.headend.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
-@pytest.fixture(autouse=True)
-def cheap_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a try costs is shown in ``test_key_files.py``."""
-    monkeypatch.setattr(pkcs8_scrypt, "SCRYPT_N", 2)
+pytestmark = pytest.mark.usefixtures("cheap_keys")
+# What a try costs is shown in ``test_key_files.py``.
 
 
 class Ward:

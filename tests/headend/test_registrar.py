@@ -23,7 +23,7 @@ from edge_agent.headend.keyring import Keyring, create_keyring
 from edge_agent.headend.registrar import Refused, Registrar
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import BrokerAddress
-from edge_agent.identity import codes, messages
+from edge_agent.identity import messages
 from edge_agent.identity.certificate import NotOurs, take
 from edge_agent.identity.codes import Code
 from edge_agent.identity.messages import Given, Refusal
@@ -37,10 +37,8 @@ NOW = UtcMs(system_utc_ms())
 NONCE = "0" * 32
 
 
-@pytest.fixture(autouse=True)
-def cheap_codes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a try costs is shown in ``tests/identity/test_codes.py``; here are hundreds."""
-    monkeypatch.setattr(codes, "SCRYPT_N", 2)
+pytestmark = pytest.mark.usefixtures("cheap_codes")
+# What a try costs is shown in ``tests/identity/test_codes.py``; here are hundreds.
 
 
 @dataclass

@@ -30,16 +30,8 @@ from tests.identity.street import AREA, REALM, Box, Office, box, office
 GIVEN = ("ca.pem", "station.pem", "trust.json")
 
 
-@pytest.fixture(autouse=True)
-def cheap_codes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a try costs is shown in ``test_codes.py``, and both sides pay it in ``dear``."""
-    monkeypatch.setattr(codes, "SCRYPT_N", 2)
-
-
-@pytest.fixture
-def dear(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The product's own price of a code."""
-    monkeypatch.undo()
+pytestmark = pytest.mark.usefixtures("cheap_codes")
+# What a try costs is shown in ``test_codes.py``, and both sides pay it in ``dear``.
 
 
 @pytest.fixture
