@@ -109,43 +109,29 @@ def test_on_a_bad_line_a_bulletin_is_on_time_an_emergency_soon_and_each_record_c
         assert delay_s < EMERGENCY_S_MAX
 
 
-def test_a_line_that_swallows_everything_is_noticed_within_the_keepalives_bound_and_healed(
-    line: LineRig, network: Network
-) -> None:
-    due = line.publish(Order(at_s=140, tones=(Tone("a", 3.0),)))
-    until(lambda: accepted(line, due), TOLD_S_MAX, "the answer")
-    line.run_until(70)
-    since = len(line.ward.agent_log())
-    network.spoil("loss", "100%")
-    noticed_s = until(lambda: says_after(line, since, "event=disconnected"), NOTICED_S, "the loss of the line")
-    print(f"half-open: noticed after {noticed_s:.1f} s")
-    line.run_until(150)
-    assert [edge.on for edge in line.sounded(ZONES[0])] == [True, False], "what was due did not sound in time"
-    network.mend()
-    healed_s = until(lambda: bool(records_of(line, due)), RECONNECT_S_MAX + TOLD_S_MAX, "the record")
-    print(f"half-open: told {healed_s:.1f} s after the line was back")
-    sounds_once_and_is_told_once(line, due)
-
-
-@pytest.mark.parametrize("lost", ["the carrier", "the card"])
-def test_a_link_that_goes_down_is_noticed_within_the_keepalives_bound_and_healed(
+@pytest.mark.parametrize("lost", ["every packet", "the carrier", "the card"])
+def test_a_line_that_is_lost_is_noticed_within_the_keepalives_bound_and_healed(
     line: LineRig, network: Network, lost: str
 ) -> None:
-    def link(*, up: bool) -> None:
+    def whole(yes: bool) -> None:
         if lost == "the carrier":
-            network.plug(in_place=up)
+            network.plug(in_place=yes)
+        elif lost == "the card":
+            network.station_card(up=yes)
+        elif yes:
+            network.mend()
         else:
-            network.station_card(up=up)
+            network.spoil("loss", "100%")
 
     due = line.publish(Order(at_s=140, tones=(Tone("a", 3.0),)))
     until(lambda: accepted(line, due), TOLD_S_MAX, "the answer")
     line.run_until(70)
     since = len(line.ward.agent_log())
-    link(up=False)
-    noticed_s = until(lambda: says_after(line, since, "event=disconnected"), NOTICED_S, "the loss of the link")
+    whole(False)
+    noticed_s = until(lambda: says_after(line, since, "event=disconnected"), NOTICED_S, "the loss of the line")
     line.run_until(150)
     assert [edge.on for edge in line.sounded(ZONES[0])] == [True, False], "what was due did not sound in time"
-    link(up=True)
+    whole(True)
     healed_s = until(lambda: bool(records_of(line, due)), RECONNECT_S_MAX + TOLD_S_MAX, "the record")
     print(f"{lost} lost: noticed after {noticed_s:.1f} s; told {healed_s:.1f} s after it was back")
     sounds_once_and_is_told_once(line, due)
