@@ -31,8 +31,8 @@ LIE_S = 150
 LOOK_S = 0.1
 # For as long everybody is wrong when chrony steps the clock.
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-ADJ_FREQUENCY, PPM = 0x0002, 65_536
-# adjtimex(2): the frequency in parts per million with 16 binary places.
+ADJ_FREQUENCY, ADJ_TICK, PPM, TICK_US = 0x0002, 0x4000, 65_536, 10_000
+# adjtimex(2): the frequency in parts per million with 16 binary places; a tick is a hundredth of a second.
 STATION_SEES_THE_KERNELS = ("env", "-u", "LD_PRELOAD", "-u", "STEP_MS")
 
 pytestmark = [
@@ -47,12 +47,22 @@ class KernelClock:
 
     def __init__(self) -> None:
         self.wrong_s = 0.0
-        self._right_at_boot_s = time.clock_gettime(time.CLOCK_REALTIME) - time.clock_gettime(time.CLOCK_BOOTTIME)
+        now_s = time.clock_gettime(time.CLOCK_REALTIME)
+        self._right_at_boot_s = now_s - time.clock_gettime(time.CLOCK_BOOTTIME)
+        self._right_at_raw_zero_s = now_s - time.clock_gettime(time.CLOCK_MONOTONIC_RAW)
         self._lock = threading.Lock()
 
     def right_s(self) -> float:
         """The right time, in seconds since 1970: boot time is set by nobody."""
         return time.clock_gettime(time.CLOCK_BOOTTIME) + self._right_at_boot_s
+
+    def outside_s(self) -> float:
+        """The right time by a clock that nobody sets and nobody slews, in seconds since 1970.
+
+        A time server tells this one. Boot time is slewed along with the clock that chrony sets: told by it chrony would
+        measure itself, see that no slewing helps, and slew ever more.
+        """
+        return time.clock_gettime(time.CLOCK_MONOTONIC_RAW) + self._right_at_raw_zero_s
 
     def step(self, by_s: float) -> None:
         """The kernel's clock jumps; for everybody but the station it does not."""
@@ -74,8 +84,9 @@ class KernelClock:
     def slew(self, ppm: float) -> None:
         """From now on the kernel's clocks run faster by so many parts in a million."""
         order = (ctypes.c_char * 208)()
-        ctypes.c_uint.from_buffer(order, 0).value = ADJ_FREQUENCY
+        ctypes.c_uint.from_buffer(order, 0).value = ADJ_FREQUENCY | ADJ_TICK
         ctypes.c_long.from_buffer(order, 16).value = round(ppm * PPM)
+        ctypes.c_long.from_buffer(order, 88).value = TICK_US  # chrony leaves another one behind
         assert ctypes.CDLL(None, use_errno=True).adjtimex(order) >= 0, os.strerror(ctypes.get_errno())
 
 
@@ -186,7 +197,7 @@ def test_a_station_without_a_broker_plays_on_once_chrony_has_set_its_clock(
     rig: BenchRig, kernel: KernelClock, alone: Callable[[float], str], tmp_path: Path
 ) -> None:
     alone(60)
-    with TimeServer(kernel.right_s) as server, Chrony(tmp_path, server, STATION_SEES_THE_KERNELS):
+    with TimeServer(kernel.outside_s) as server, Chrony(tmp_path, server, STATION_SEES_THE_KERNELS):
         rig.run_until(70)
     assert abs(kernel.wrong_s) < 1, "chrony has set the kernel's clock"
     (sound,) = sounds(rig, LEFT)
@@ -202,7 +213,7 @@ def test_who_lies_by_ntp_makes_nothing_sound_early_and_silences_no_warning(
     rig.run_until(1)
     rig.publish(Order(at_s=LIE_S + 60, tones=(Tone("a", 3.0),)))
     with (
-        TimeServer(lambda: kernel.right_s() + LIE_S) as server,
+        TimeServer(lambda: kernel.outside_s() + LIE_S) as server,
         Chrony(tmp_path, server, STATION_SEES_THE_KERNELS),
     ):
         rig.run_until(90)
