@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -95,6 +95,8 @@ class Fitting:
     # Whether the station believes its system's clock while its kernel calls that synchronised.
     least_off_ms: int = 0
     # How long a relay rests that has opened.
+    ears: Mapping[str, str] = field(default_factory=dict)
+    # What listens at a zone's horn: lines of its table.
     framed: bool = True
     # As a station is that says nothing of it: chimes around ordinary programmes, which rise out of silence.
 
@@ -367,6 +369,7 @@ line = {line}
 active_low = {str(self.hardware.active_low).lower()}
 warm_up_ms = {self.fitting.warm_up_ms}
 least_off_ms = {self.fitting.least_off_ms}
+{self.fitting.ears.get(zone, "")}
 {read_back}"""
 
 

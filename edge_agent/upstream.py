@@ -17,6 +17,7 @@ from edge_agent.core.effects import SendAnswer
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import Upcoming
 from edge_agent.core.reasons import UNAUTHENTICATED
+from edge_agent.core.site import ZoneSite
 from edge_agent.core.state import State
 from edge_agent.core.trust_standing import TrustStanding
 from edge_agent.core.units import MINUTE_MS, MonoMs, ZoneId
@@ -197,15 +198,19 @@ def _waiting(state: State) -> int:
 
 
 def _zones(state: State) -> tuple[ZoneStatus, ...]:
-    return tuple(
-        ZoneStatus(
-            zone=site.zone,
-            name=site.name,
-            relay_on=state.relays[site.zone].on,
-            playing=explain.sounding_in(state, site.zone),
-            volume_max=site.volume_max,
-        )
-        for site in state.site.zones.values()
+    return tuple(_zone(state, site) for site in state.site.zones.values())
+
+
+def _zone(state: State, site: ZoneSite) -> ZoneStatus:
+    ear = state.heard.get(site.zone)
+    return ZoneStatus(
+        zone=site.zone,
+        name=site.name,
+        relay_on=state.relays[site.zone].on,
+        playing=explain.sounding_in(state, site.zone),
+        volume_max=site.volume_max,
+        heard=None if ear is None else ear.heard,
+        level_db=None if ear is None else ear.level_db,
     )
 
 

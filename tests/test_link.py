@@ -27,6 +27,7 @@ from edge_agent.core.events import (
     PlayStarted,
     RelayChanged,
     RelayFailed,
+    ZoneHeard,
     ZonesLost,
 )
 from edge_agent.core.programme import Pause, Sound, ZoneFeed
@@ -58,6 +59,7 @@ TO_CORE: list[ToCore] = [
     PlayStarted(PlayId("p1"), MonoMs(5)),
     PlayProgress(PlayId("p1"), {A: 1_000, B: 0}, 2),
     ZonesLost(PlayId("p1"), (A, B), Reason.DEVICE_FAILED),
+    ZoneHeard(A, False, -58),
     PlayEnded(PlayId("p1"), {A: 5}, 240, 0, MonoMs(9), None),
     PlayEnded(PlayId("p1"), {}, 0, 0, MonoMs(9), Reason.DEVICE_FAILED),
 ]

@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay, SwitchRelay
-from edge_agent.core.events import DeviceUp, PlayEnded, PlayProgress, PlayStarted, RelayChanged, RelayFailed, ZonesLost
+from edge_agent.core.events import (
+    DeviceUp,
+    PlayEnded,
+    PlayProgress,
+    PlayStarted,
+    RelayChanged,
+    RelayFailed,
+    ZoneHeard,
+    ZonesLost,
+)
 from edge_agent.core.programme import Pause, Sound, ZoneFeed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
@@ -52,6 +61,7 @@ to_core: st.SearchStrategy[ToCore] = st.one_of(
     st.builds(PlayStarted, plays, monos),
     st.builds(PlayProgress, plays, progress, whole),
     st.builds(ZonesLost, plays, later, st.sampled_from(Reason)),
+    st.builds(ZoneHeard, zones, st.booleans(), st.integers(-96, 0)),
     st.builds(PlayEnded, plays, progress, whole, whole, monos, st.none() | st.sampled_from(Reason)),
 )
 

@@ -97,8 +97,11 @@ def records() -> list[LogRecord]:
         outcome=Phase.SUCCEEDED,
         reason=None,
         detail="",
-        evidence=Evidence.SAMPLES_OUT,
-        zones=tuple(ZoneAsRun(zone, Evidence.SAMPLES_OUT, 60_000, 55, MonoMs(73_798_950), None) for zone in (C1, C2)),
+        evidence=Evidence.HEARD,
+        zones=(
+            ZoneAsRun(C1, Evidence.HEARD, 60_000, 55, MonoMs(73_798_950), None, level_db=-18),
+            ZoneAsRun(C2, Evidence.SAMPLES_OUT, 60_000, 55, MonoMs(73_798_950), None),
+        ),
         started=UtcMs(PLANNED + 4),
         ended=UtcMs(PLANNED + 60_071),
         ended_mono=MonoMs(73_860_071),

@@ -56,6 +56,7 @@ OF_RUNTIME = frozenset(
 ADAPTERS = frozenset(
     {
         "audio.alsa",
+        "audio.ear",
         "audio.line_in",
         "relay.gpio",
         "relay.simulated",
@@ -76,6 +77,7 @@ PURE: dict[str, frozenset[str]] = {
     "spoken": frozenset(),
     "trust": frozenset({"cryptography"}),
     "journal.record": frozenset(),
+    "audio.hearing": frozenset(),
     "audio.live": frozenset(),
     "audio.tally": frozenset(),
     "audio.timeline": frozenset(),

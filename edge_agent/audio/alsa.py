@@ -1,4 +1,4 @@
-"""Drive a real card through alsa-lib, and the player's threads. Besides, ``level`` and ``line_in`` know pyalsaaudio.
+"""Drive a real card through alsa-lib, and the player's threads. Besides, ``level`` and ``capture`` know pyalsaaudio.
 
 The card is opened without blocking: a write never waits, so a card that stops taking sound is found out and reported
 instead of holding the thread. Waiting is done by poll: woken at the very moment at which the card has taken a period,
@@ -153,8 +153,11 @@ class AlsaPlayer:
         now_ns: Callable[[], int] = boot_ns,
         live: LiveShared | None = None,
         needed: Callable[[], bool] = lambda: False,
+        tap: Callable[[int, bytes], None] | None = None,
     ) -> None:
         """``now_ns`` is boot time, but for a card with its own time. ``live`` are the station's live sources.
+
+        ``tap`` hears all that the card gets (``feeder``).
 
         ``needed`` is asked on the writer's thread.
         """
@@ -170,6 +173,7 @@ class AlsaPlayer:
         self._now_ns = now_ns
         self._alive_ns = now_ns()
         self._needed = needed
+        self._tap = tap
         self._hung: Card | None = None  # kept, because letting go of it would close it
         self._writer = threading.Thread(target=self._run, name="audio-writer", daemon=True)
         self._writer.start()
@@ -245,7 +249,7 @@ class AlsaPlayer:
         log.info("card given back device=%s", self._config.device)
 
     def _feed(self, card: Card) -> None:
-        feeder = Feeder(card, self._config, self._desk, self._tell, self._now_ns, self._bell)
+        feeder = Feeder(card, self._config, self._desk, self._tell, self._now_ns, self._bell, self._tap)
         while not feeder.over and not self._closing.is_set():
             self._take_orders(None)
             if feeder.step():

@@ -50,8 +50,11 @@ class Feeder:
         report: Reports,
         now_ns: Callable[[], int],
         bell: Bell,
+        tap: Callable[[int, bytes], None] | None = None,
     ) -> None:
+        """``tap`` is told when each block will leave the card, and its frames."""
         self._card = card
+        self._tap = tap
         self._desk = desk
         self._period = min(config.period_frames, card.buffer_frames)
         self._frame_bytes = SAMPLE_BYTES * config.channels
@@ -86,13 +89,20 @@ class Feeder:
         # Asking a card costs as much as writing to it where a server is behind it: not to be told what we know.
         self._full = room < 2 * self._period
         block = Block(self._written, self._period, self._now_ns(), self._clock)
-        self._push(self._desk.next_block(block))
+        sound = self._desk.next_block(block)
+        if self._tap is not None:
+            self._tap(self._leaves_ns(block, room), sound)
+        self._push(sound)
         self._moved_ns = block.now_ns
         if self._desk.busy:
             self._idle_since_ns = None
         elif self._idle_since_ns is None:
             self._idle_since_ns = block.now_ns
         return True
+
+    def _leaves_ns(self, block: Block, room: int) -> int:
+        told = self._clock.instant_ns(block.first)
+        return block.now_ns + self._queued(room) * SECOND_NS // self._rate if told is None else told
 
     def _await_room(self) -> None:
         now_ns = self._now_ns()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
-from edge_agent.core.events import PlayEnded, PlayProgress, PlayStarted, ZonesLost
+from edge_agent.core.events import PlayEnded, PlayProgress, PlayStarted, ZoneHeard, ZonesLost
 
 PlayReport = PlayStarted | PlayProgress | ZonesLost | PlayEnded
 
@@ -18,6 +18,12 @@ class Reports(Protocol):
     """Where a player tells what left the card. Called from the player's own thread; must not block."""
 
     def __call__(self, report: PlayReport) -> None: ...
+
+
+class HeardReports(Protocol):
+    """The same for a player with ears, which tells besides what they have heard."""
+
+    def __call__(self, report: PlayReport | ZoneHeard) -> None: ...
 
 
 class Player(Protocol):

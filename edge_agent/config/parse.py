@@ -120,7 +120,7 @@ def read_all(top: Table, folder: Path) -> Config:
         cards=cards,
         line_ins=line_ins,
         relays=_relays(relays, folder),
-        zones=read_wiring(zones, written, cards),
+        zones=read_wiring(zones, written, cards, line_ins),
         speech=_speech(top.table("speech", required=False), folder),
         cache=cache,
         decoder=_decoder(top.table("decoder", required=False)),

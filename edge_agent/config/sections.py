@@ -143,6 +143,23 @@ class LineInput:
 
 
 @dataclass(frozen=True, slots=True)
+class Ear:
+    """What listens at a zone's horn: a channel of an ALSA PCM to be captured.
+
+    What sounds there it has at ``least_db`` at least, in dB of its full scale.
+    """
+
+    device: str
+    channel: Channel
+    least_db: int
+
+    @property
+    def channels(self) -> int:
+        """As many as the device is opened with."""
+        return 1 if self.channel is Channel.MONO else 2
+
+
+@dataclass(frozen=True, slots=True)
 class RelaySettings:
     """``chip`` is used by ``GPIO``; ``simulated_dir`` (state files) is set for ``SIMULATED`` only."""
 
@@ -155,7 +172,8 @@ class RelaySettings:
 class ZoneWiring:
     """How a zone is wired: the card's channel that feeds it, its relay's line (offset on the chip), its read-back.
 
-    Whatever it plays is quieter by ``trim_db``, so that zones with other amplifiers are as loud as each other.
+    Whatever it plays is quieter by ``trim_db``, so that zones with other amplifiers are as loud as each other. ``ear``:
+    what hears it there, if anything does.
     """
 
     zone: ZoneId
@@ -165,6 +183,7 @@ class ZoneWiring:
     active_low: bool
     read_back_line: int | None
     trim_db: int = 0
+    ear: Ear | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ from datetime import time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edge_agent.config.reader import Fault, Form, Table, shown
-from edge_agent.config.sections import Card, Channel, LineInput, ZoneWiring
+from edge_agent.config.sections import Card, Channel, Ear, LineInput, ZoneWiring
 from edge_agent.core.site import (
     LEAST_OFF_MS_MAX,
     LEAST_ON_MS_MAX,
+    LEVEL_DB_MIN,
     RELAY_ON_MS_MAX,
     RISE_MS_MAX,
     STANDARD_FRAME,
@@ -42,6 +43,9 @@ BANDS_MAX = 24
 # One for each hour of the day.
 TRIM_DB_MAX = 24
 # More than lies between horns of 30 W and of 5 W (8 dB) and two amplifiers' inputs; below it sounds get lost.
+EAR_LEAST_DB = -50
+# A microphone a metre from a horn of 30 W (some 115 dB) is near its full scale; what the next cluster's, 300 m away,
+# brings there is 50 dB below. A wire from behind the amplifier is louder still.
 SESSIONS_MAX = 96
 # One every quarter of an hour.
 DAY_MINUTES = 24 * 60
@@ -126,8 +130,10 @@ def _pairs(tables: Mapping[str, Table], key: str) -> list[tuple[str, str]]:
     return [(name, other) for number, name in enumerate(names) for other in names[:number]]
 
 
-def read_wiring(zones: Sequence[Table], written: Table, cards: Mapping[str, Card]) -> Mapping[ZoneId, ZoneWiring]:
-    """How each of ``[[zones]]`` is wired; no channel and no line may serve two purposes, and no card none.
+def read_wiring(
+    zones: Sequence[Table], written: Table, cards: Mapping[str, Card], inputs: Mapping[str, LineInput]
+) -> Mapping[ZoneId, ZoneWiring]:
+    """How each of ``[[zones]]`` is wired; no channel, line or ear may serve two purposes, and no card none.
 
     ``written`` is the table ``[cards]`` that ``cards`` were read from.
     """
@@ -137,6 +143,7 @@ def read_wiring(zones: Sequence[Table], written: Table, cards: Mapping[str, Card
     _refuse_shared_channels(zones, wirings)
     _refuse_shared_lines(zones, wirings)
     _refuse_idle_cards(zones, wirings, written, cards)
+    _refuse_shared_ears(zones, wirings, inputs)
     return {wiring.zone: wiring for wiring in wirings}
 
 
@@ -280,7 +287,20 @@ def _wiring(zone: Table) -> ZoneWiring:
         active_low=zone.boolean("active_low", default=False),
         read_back_line=zone.integer("read_back_line", 0, LINE_MAX) if zone.know("read_back_line") else None,
         trim_db=zone.integer("trim_db", 0, TRIM_DB_MAX, default=0),
+        ear=_ear(zone),
     )
+
+
+def _ear(zone: Table) -> Ear | None:
+    if not zone.know("ear"):
+        for key in ("ear_channel", "ear_least_db"):
+            if zone.know(key):
+                zone.fault(key, Fault.CLASH, "there is no ear", 'write ear = "hw:…", see `arecord -L`, or remove it')
+        return None
+    channel = zone.choice("ear_channel", Channel, default=Channel.MONO)
+    if channel is Channel.BOTH:
+        zone.fault("ear_channel", Fault.RANGE, shown(channel), 'write "mono", "left" or "right"')
+    return Ear(zone.text("ear", CAPTURE), channel, zone.integer("ear_least_db", LEVEL_DB_MIN, 0, default=EAR_LEAST_DB))
 
 
 def _check_card(zone: Table, wiring: ZoneWiring, cards: Mapping[str, Card]) -> None:
@@ -330,6 +350,22 @@ def _refuse_idle_cards(
     for name in [name for name in cards if name not in used]:
         remedy = f'write card = "{name}" in the zone that hangs on it, or remove it'
         written.fault(name, Fault.CLASH, "no zone hangs on it", remedy)
+
+
+def _refuse_shared_ears(zones: Sequence[Table], wirings: Sequence[ZoneWiring], inputs: Mapping[str, LineInput]) -> None:
+    taken: dict[str, list[tuple[Channel, int]]] = {}
+    for number, (zone, ear) in enumerate(zip(zones, (wiring.ear for wiring in wirings), strict=True), start=1):
+        if ear is None or not zone.sound("ear", "ear_channel"):
+            continue
+        # A device is opened once, with so many channels: whoever opens it otherwise, or relays it, finds it busy.
+        for name in [name for name, given in inputs.items() if given.device == ear.device]:
+            remedy = "listen with a device of its own, see `arecord -L`"
+            zone.fault("ear", Fault.CLASH, f"{shown(ear.device)} is also [inputs.{name}] device", remedy)
+        for channel, other in taken.get(ear.device, []):
+            if channel is ear.channel or Channel.MONO in (channel, ear.channel):
+                detail = f'"{channel}" of {shown(ear.device)} listens for [[zones]] #{other}'
+                zone.fault("ear_channel", Fault.CLASH, detail, "give each zone a channel of its own")
+        taken.setdefault(ear.device, []).append((ear.channel, number))
 
 
 def _refuse_twice(zones: Sequence[Table], key: str, values: Sequence[str]) -> None:

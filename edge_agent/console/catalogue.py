@@ -48,6 +48,10 @@ RELAYS = {
     False: Text("rơ-le mở", "relay off"),
     None: Text("rơ-le không rõ", "relay unknown"),
 }
+HEARD = {
+    True: Text("đo được tiếng tại loa", "heard at its horn"),
+    False: Text("KHÔNG ĐO ĐƯỢC TIẾNG TẠI LOA", "NOT HEARD AT ITS HORN"),
+}
 LOCKED = Text("KHÓA BẢO TRÌ (cấm phát)", "LOCKED for maintenance")
 SILENCED = Text("Tạm ngừng phát theo yêu cầu của địa phương", "Silent at the ward's own request")
 OFFERS = Text("Bản tin chờ xã/phường lựa chọn", "Waiting for the commune to choose")

@@ -14,6 +14,7 @@ from edge_agent.console.catalogue import (
     CLOCK_NOT_TRUSTED,
     CLOCK_REMEDY,
     DEVICE_REMEDY,
+    HEARD,
     LOCKED,
     OFFERS,
     PHASES,
@@ -161,6 +162,9 @@ def _zone_lines(status: Status, language: Language) -> Iterator[str]:
             title = titles.get(zone.playing, zone.playing)
             line += Text(f", ĐANG PHÁT “{title}”", f', PLAYING "{title}"').say(language)
         yield line
+        if zone.heard is not None:
+            level = "" if zone.level_db is None else f" ({zone.level_db} dB)"
+            yield f"    {HEARD[zone.heard].say(language)}{level}"
 
 
 def _rule_lines(status: Status, language: Language) -> Iterator[str]:

@@ -140,7 +140,22 @@ def _kept_silent(name: str, reason: Reason, remedy: Text) -> Cause:
 
 
 def _zones(status: Status) -> tuple[Cause, ...]:
-    return tuple(
+    """Zones whose own settings, or whose horn, keep them silent."""
+    unheard = tuple(
+        Cause(
+            Text(
+                f"Cụm {zone.name}: đã phát nhưng không đo được tiếng tại loa.",
+                f"Zone {zone.name}: it was played, but no sound was measured at the horn.",
+            ),
+            Text(
+                "kiểm tra dây loa, ampli, loa; rồi đến micrô đo tại loa",
+                "check cable, amplifier and horn; then the microphone at the horn",
+            ),
+        )
+        for zone in status.zones
+        if zone.heard is False
+    )
+    return unheard + tuple(
         Cause(
             Text(f"Cụm {zone.name}: âm lượng tối đa đặt bằng 0.", f"Zone {zone.name}: its volume_max is 0."),
             Text("sửa volume_max trong tệp cấu hình", "correct volume_max in the configuration"),

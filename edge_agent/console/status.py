@@ -45,13 +45,15 @@ class Absence(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """One zone now. ``relay_on`` None: nobody can tell."""
+    """One zone now. ``relay_on`` None: nobody can tell. ``heard`` at its horn when it last sounded, so loud."""
 
     zone: ZoneId
     name: str
     relay_on: bool | None
     playing: JobId | None
     volume_max: int
+    heard: bool | None = None
+    level_db: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +234,9 @@ def _zone(fields: _Fields) -> Zone:
         relay_on=relays[relay],
         playing=None if playing is None else JobId(playing),
         volume_max=fields.number("volume_max", 0, 100),
+        # An agent of the version before says nothing of an ear.
+        heard=fields.maybe("heard", bool) if "heard" in fields else None,
+        level_db=fields.maybe("level_db", int) if "level_db" in fields else None,
     )
 
 

@@ -34,7 +34,10 @@ class RecordKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ZoneAsRun:
-    """One zone's part. ``played_ms`` None: it may have sounded, nobody saw how long (a power cut)."""
+    """One zone's part. ``played_ms`` None: it may have sounded, nobody saw how long (a power cut).
+
+    ``level_db`` is how loud the ear at its horn had it, in dB of the ear's full scale; None: no ear has said anything.
+    """
 
     zone: ZoneId
     evidence: Evidence
@@ -42,6 +45,7 @@ class ZoneAsRun:
     volume: int
     relay_on: MonoMs | None
     reason: Reason | None
+    level_db: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -295,6 +295,15 @@ class ZonesLost:
 
 
 @dataclass(frozen=True, slots=True)
+class ZoneHeard:
+    """What the ear at a zone's horn made of the last seconds that sounded there, ``level_db`` under its full scale."""
+
+    zone: ZoneId
+    heard: bool
+    level_db: int
+
+
+@dataclass(frozen=True, slots=True)
 class PlayEnded:
     """The last sample has left the card (``reason`` None), was cut by order, or the device failed."""
 
@@ -378,6 +387,7 @@ Event = (
     | PlayStarted
     | PlayProgress
     | ZonesLost
+    | ZoneHeard
     | PlayEnded
     | PowerReported
     | Connected

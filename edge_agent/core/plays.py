@@ -36,7 +36,7 @@ class ZoneRun:
     """One zone in one occurrence. ``played_ms`` counts what left the card for it in the last attempt.
 
     ``earlier_ms`` counts what it heard before the programme was set aside; ``missed``: an emergency sounded there while
-    the others went on.
+    the others went on. ``heard`` is the newest word of the ear at its horn, at ``level_db``; None: it has said nothing.
     """
 
     zone: ZoneId
@@ -47,6 +47,8 @@ class ZoneRun:
     earlier_ms: int = 0
     missed: bool = False
     reason: Reason | None = None
+    heard: bool | None = None
+    level_db: int | None = None
 
 
 class GoesOn(StrEnum):

@@ -91,6 +91,7 @@ class Reason(StrEnum):
     MISSED = "missed"
     PREEMPTED = "preempted"
     ZONES_BUSY = "zones_busy"
+    NOT_HEARD = "not_heard"
     RELAY_FAILED = "relay_failed"
     DEVICE_FAILED = "device_failed"
     POWER_CUT = "power_cut"
@@ -167,6 +168,7 @@ WORDS_VI: dict[Reason, str] = {
     Reason.MISSED: "lỡ lịch phát",
     Reason.PREEMPTED: "bị ngắt để phát tin khẩn cấp",
     Reason.ZONES_BUSY: "các cụm loa đang phát bản tin khác",
+    Reason.NOT_HEARD: "đã phát nhưng không đo được tiếng tại loa",
     Reason.RELAY_FAILED: "rơ-le không đóng được",
     Reason.DEVICE_FAILED: "thiết bị âm thanh hỏng",
     Reason.POWER_CUT: "mất điện hoặc khởi động lại khi đang phát",
@@ -243,6 +245,7 @@ WORDS_EN: dict[Reason, str] = {
     Reason.MISSED: "its time passed before it could start",
     Reason.PREEMPTED: "cut off by an emergency",
     Reason.ZONES_BUSY: "its zones were playing something else",
+    Reason.NOT_HEARD: "it was played, but no sound was measured at the horn",
     Reason.RELAY_FAILED: "a relay did not close",
     Reason.DEVICE_FAILED: "the sound device failed",
     Reason.POWER_CUT: "the power or the process was lost while it played",

@@ -235,7 +235,9 @@ def _of_zone(run: ZoneRun, reason: Reason | None, unseen: bool) -> ZoneAsRun:
     if run.relay_on is not None:
         evidence = Evidence.RELAY_CLOSED
     if _heard_ms(run) > 0:
-        evidence = Evidence.SAMPLES_OUT
+        evidence = Evidence.HEARD if run.heard else Evidence.SAMPLES_OUT
+    if _heard_ms(run) > 0 and run.heard is False:
+        reason = reason or Reason.NOT_HEARD
     return ZoneAsRun(
         zone=run.zone,
         evidence=evidence,
@@ -243,6 +245,7 @@ def _of_zone(run: ZoneRun, reason: Reason | None, unseen: bool) -> ZoneAsRun:
         volume=run.volume,
         relay_on=run.relay_on,
         reason=run.reason or (Reason.PREEMPTED if run.missed else reason),
+        level_db=run.level_db,
     )
 
 

@@ -24,6 +24,8 @@ LEAST_ON_MS_MAX = 10 * SECOND_MS
 LEAST_OFF_MS_MAX = 60 * SECOND_MS
 # What limits the inrush current (an NTC thermistor) has to cool down: about a minute by its makers' data (S3).
 
+LEVEL_DB_MIN = -96
+# What 16 bits hold, in dB of full scale: how loud an ear has it where there is nothing at all.
 RISE_MS_MAX = 3 * SECOND_MS
 # The longest that requirement N6 asks for; a voice that rises for longer has lost its first sentence.
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from edge_agent.core import clips, records, zones
 from edge_agent.core.effects import Level, SaveMark, StopPlay
-from edge_agent.core.events import Mark, PlayEnded, PlayProgress, PlayStarted, ZonesLost
+from edge_agent.core.events import Mark, PlayEnded, PlayProgress, PlayStarted, ZoneHeard, ZonesLost
 from edge_agent.core.job import Accepted, Job, JobClass
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.past import Sounded, counted_start, remember
@@ -29,7 +29,7 @@ from edge_agent.core.programme import (
 )
 from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.schedule import caught_up, next_instant, sounds_once
-from edge_agent.core.state import KnownJob, Turn, Unproven
+from edge_agent.core.state import Heard, KnownJob, Turn, Unproven
 from edge_agent.core.units import NEVER, SECOND_MS, MonoMs, PlayId, UtcMs, ZoneId
 
 STOP_GRACE_MS = 2 * SECOND_MS
@@ -94,6 +94,20 @@ def zones_lost(turn: Turn, event: ZonesLost) -> None:
     fields = {"job": play.job_id, "zones": ",".join(lost), "reason": event.reason}
     turn.note(Level.ERROR, "zones lost, the programme goes on without them", **fields)
     zones.reroute(turn, play, Cause.DEVICE_LOST, event.reason)
+
+
+def zone_heard(turn: Turn, event: ZoneHeard) -> None:
+    """What the ear at a horn has made of what sounds there: its newest word holds, for the programme and the zone."""
+    before = turn.state.heard.get(event.zone)
+    if before is None or before.heard is not event.heard:
+        level, what = (Level.INFO, "heard") if event.heard else (Level.ERROR, "not heard")
+        turn.note(level, f"{what} at the horn", zone=event.zone, level_db=event.level_db)
+    heard = Heard(event.heard, event.level_db)
+    turn.state = replace(turn.state, heard={**turn.state.heard, event.zone: heard})
+    for play in turn.state.plays.values():
+        if play.phase is Phase.PLAYING and event.zone in play.zones_in(ZonePart.HEARING):
+            run = replace(play.zones[event.zone], heard=event.heard, level_db=event.level_db)
+            turn.put_play(replace(play, zones={**play.zones, event.zone: run}))
 
 
 def ended(turn: Turn, event: PlayEnded) -> None:

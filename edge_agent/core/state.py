@@ -197,6 +197,14 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """What the ear at a zone's horn said last: whether it was heard, and how loud (dB of the ear's full scale)."""
+
+    heard: bool
+    level_db: int
+
+
+@dataclass(frozen=True, slots=True)
 class Timeless:
     """The last while in which the clock could not be trusted, in boot time; ``until`` None: it goes on."""
 
@@ -210,7 +218,8 @@ class State:
 
     ``forgotten`` are the serials (by issuer) up to which this card may have forgotten what it did, by the word of the
     welcome ``forgot_by``; ``floor`` is the last signed time. ``unsettled``: the last step had more to do than one step
-    may; the next one follows at once. ``live`` are the live sources that are open.
+    may; the next one follows at once. ``live`` are the live sources that are open. ``heard`` is the newest word of each
+    ear at a horn, since this process began.
     """
 
     site: Site
@@ -237,6 +246,7 @@ class State:
     unauthenticated: int = 0
     unsettled: bool = False
     timeless: Timeless | None = None
+    heard: Mapping[ZoneId, Heard] = field(default_factory=dict)
     trust: TrustStanding = NOTHING_STANDS
     home: Home = NO_HOME
     live: frozenset[ClipKey] = frozenset()

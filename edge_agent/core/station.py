@@ -61,6 +61,7 @@ from edge_agent.core.events import (
     SweepDue,
     Tick,
     TrustChanged,
+    ZoneHeard,
     ZonesLost,
 )
 from edge_agent.core.intake import Verify
@@ -215,7 +216,15 @@ def _from_network(turn: Turn, event: Connected | Disconnected | HelloDue | Heart
 
 def _from_device(
     turn: Turn,
-    event: DeviceUp | DeviceDown | RelayChanged | RelayFailed | PlayStarted | PlayProgress | ZonesLost | PlayEnded,
+    event: DeviceUp
+    | DeviceDown
+    | RelayChanged
+    | RelayFailed
+    | PlayStarted
+    | PlayProgress
+    | ZonesLost
+    | ZoneHeard
+    | PlayEnded,
 ) -> None:
     match event:
         case PlayStarted():
@@ -224,6 +233,8 @@ def _from_device(
             sounding.progressed(turn, event)
         case ZonesLost():
             sounding.zones_lost(turn, event)
+        case ZoneHeard():
+            sounding.zone_heard(turn, event)
         case PlayEnded():
             sounding.ended(turn, event)
         case RelayChanged():

@@ -229,9 +229,10 @@ def _worth_showing(state: State, turn: Turn) -> tuple[object, ...]:
         if play.phase in (Phase.ARMED, Phase.PLAYING)
     )
     relays = tuple((zone, relay.on) for zone, relay in state.relays.items())
+    heard = tuple((zone, one.heard) for zone, one in state.heard.items())  # how loud is no news
     waits = tuple((job_id, known.offered) for job_id, known in state.jobs.items())
     trust = (state.device_up, state.welcomed, turn.now.trusted, freshness.obstacle(state, turn.now))
-    return (sounding, relays, waits, _laid_down(state, turn.now), manifests.shown(state, turn.now), *trust)
+    return (sounding, relays, heard, waits, _laid_down(state, turn.now), manifests.shown(state, turn.now), *trust)
 
 
 def _laid_down(state: State, now: Now) -> tuple[object, ...]:

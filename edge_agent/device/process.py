@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from edge_agent.audio.port import Player, Reports
+from edge_agent.audio.port import HeardReports, Player
 from edge_agent.clock import boot_ms
 from edge_agent.core.site import ZoneSite
 from edge_agent.core.units import SECOND_MS, MonoMs, ZoneId
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 def run_device(
     relays: Relays,
-    open_player: Callable[[Reports], Player],
+    open_player: Callable[[HeardReports], Player],
     zones: Mapping[ZoneId, ZoneSite],
     socket_path: Path,
     stop: Stop,

@@ -9,7 +9,7 @@ import queue
 
 from edge_agent.audio.bell import Bell
 from edge_agent.audio.port import PlayReport
-from edge_agent.core.events import PlayProgress
+from edge_agent.core.events import PlayProgress, ZoneHeard
 
 REPORTS_MAX = 1_000
 # The writer reports some ten times a second: a loop that is this far behind has been dead for long.
@@ -40,10 +40,10 @@ class Inlet:
     """A player's reports on their way from its thread to the loop. Implements ``audio.port.Reports``."""
 
     def __init__(self) -> None:
-        self._queue: queue.Queue[PlayReport] = queue.Queue(REPORTS_MAX)
+        self._queue: queue.Queue[PlayReport | ZoneHeard] = queue.Queue(REPORTS_MAX)
         self._bell = Bell()
 
-    def __call__(self, report: PlayReport) -> None:
+    def __call__(self, report: PlayReport | ZoneHeard) -> None:
         """Keep a report. When nobody fetches them, progress is dropped: the next one carries the same sums."""
         try:
             self._queue.put_nowait(report)
@@ -56,7 +56,7 @@ class Inlet:
         """Readable while there are reports."""
         return self._bell.fileno()
 
-    def drain(self) -> list[PlayReport]:
+    def drain(self) -> list[PlayReport | ZoneHeard]:
         """All reports since the last time, in order."""
         self._bell.hush()
         reports = []

@@ -20,6 +20,7 @@ from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import InForce, Planned
 from edge_agent.core.reasons import Reason
+from edge_agent.core.site import LEVEL_DB_MIN
 from edge_agent.core.trust_standing import TrustHead
 from edge_agent.core.units import JobId, MonoMs, StationId, UtcMs, ZoneId
 from edge_agent.headend.enrolment import Enrolled
@@ -342,6 +343,9 @@ def _zone(fields: Fields) -> ZoneStatus:
         relay_on=None if relay == "unknown" else relay == "on",
         playing=None if fields.value("playing") is None else JobId(fields.text("playing", NAME)),
         volume_max=fields.integer("volume_max", 0, 100),
+        # None of a zone that has no ear, or whose ear has said nothing, and of a station of the version before.
+        heard=None if fields.values.get("heard") is None else _flag(fields, "heard"),
+        level_db=None if fields.values.get("level_db") is None else fields.integer("level_db", LEVEL_DB_MIN, 0),
     )
 
 

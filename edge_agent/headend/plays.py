@@ -11,6 +11,7 @@ from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.programme import NOTHING_RELAYED, Relayed
 from edge_agent.core.reasons import Reason
+from edge_agent.core.site import LEVEL_DB_MIN
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.listening import known_or_plain
 from edge_agent.journal.port import StoredRecord
@@ -25,12 +26,13 @@ ZONES_MAX = 64
 
 @dataclass(frozen=True, slots=True)
 class ZonePlay:
-    """One zone's part; ``played_ms`` None: nobody saw how long."""
+    """One zone's part; ``played_ms`` None: nobody saw how long; ``level_db`` None: no ear at its horn has said so."""
 
     zone: str
     played_ms: int | None
     evidence: Evidence
     reason: Reason | None
+    level_db: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,11 @@ class Play:
     underruns: int = 0
 
     @property
+    def not_heard(self) -> bool:
+        """Whether an ear at a horn, that of some zone, did not hear it."""
+        return any(zone.reason is Reason.NOT_HEARD for zone in self.zones)
+
+    @property
     def at(self) -> UtcMs:
         """The instant it is counted at: when it was planned, else when it was settled."""
         return self.ended if self.planned is None else self.planned
@@ -74,7 +81,8 @@ class Play:
 class Totals:
     """Counts and milliseconds. A play whose length nobody saw counts as nothing played, and is counted apart.
 
-    ``cancelled`` and ``superseded`` are among the ``silent``. ``rehearsals`` are in no other number.
+    ``cancelled`` and ``superseded`` are among the ``silent``. ``rehearsals`` are in no other number. ``not_heard`` are
+    those that were played, and in some zone not heard by the ear at its horn.
     """
 
     plays: int
@@ -88,6 +96,7 @@ class Totals:
     planned_ms: int
     played_ms: int
     unknown_length: int
+    not_heard: int
     relayed: Relayed
     reasons: tuple[tuple[Reason, int], ...]
 
@@ -146,13 +155,15 @@ def count(plays: Iterable[Play]) -> Totals:
         planned_ms=sum(play.planned_ms for play in real),
         played_ms=sum(play.played_ms or 0 for play in real),
         unknown_length=sum(play.played_ms is None for play in real),
+        not_heard=sum(play.not_heard for play in real),
         relayed=sum((play.relayed for play in real if play.relayed is not None), start=NOTHING_RELAYED),
         reasons=tuple(sorted(reasons.items(), key=lambda one: (-one[1], one[0]))),
     )
 
 
 def _zone(fields: Fields) -> ZonePlay:
-    return ZonePlay(fields.text("zone", NAME), _length(fields), _evidence(fields), _reason(fields))
+    level = None if fields.values.get("level_db") is None else fields.integer("level_db", LEVEL_DB_MIN, 0)
+    return ZonePlay(fields.text("zone", NAME), _length(fields), _evidence(fields), _reason(fields), level)
 
 
 def _instant(fields: Fields, name: str) -> UtcMs | None:

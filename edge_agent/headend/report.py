@@ -176,6 +176,8 @@ def _total_lines(totals: Totals) -> Iterator[str]:
     yield f"Thời lượng: kế hoạch {number(planned, 1)} phút, đã phát {number(played, 1)} phút ({share})"
     if totals.unknown_length:
         yield f"  không rõ thời lượng (không tính là đã phát): {number(totals.unknown_length)} lần"
+    if totals.not_heard:
+        yield f"  {reason_words(Reason.NOT_HEARD)}, ở ít nhất một cụm: {number(totals.not_heard)} lần"
     if totals.relayed != NOTHING_RELAYED:
         heard, stood_in, silent = (
             number(ms / MINUTE_MS, 1)

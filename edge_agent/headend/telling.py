@@ -14,7 +14,7 @@ from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.desk import CloneSuspected, Kept, LateWill, LogTrouble, OldState
 from edge_agent.headend.headend import Shown
 from edge_agent.headend.listening import Heard, Unheard
-from edge_agent.headend.plays import Play, read_play
+from edge_agent.headend.plays import Play, ZonePlay, read_play
 from edge_agent.headend.rule_words import became, of_record
 from edge_agent.headend.session import LinkDown, LinkUp
 from edge_agent.headend.words import (
@@ -140,7 +140,8 @@ def _state(state: StateMsg, heard: Heard) -> str:
 
 def _zone(zone: ZoneStatus) -> str:
     playing = f", đang phát {zone.playing}" if zone.playing else ""
-    return f"{zone.zone} rơ-le {RELAYS[zone.relay_on]}{playing}"
+    unheard = ", KHÔNG ĐO ĐƯỢC TIẾNG TẠI LOA [not_heard]" if zone.heard is False else ""
+    return f"{zone.zone} rơ-le {RELAYS[zone.relay_on]}{playing}{unheard}"
 
 
 def _record(record: StoredRecord) -> str:
@@ -168,13 +169,17 @@ def _rule(play: Play) -> str:
 
 def _play(play: Play) -> str:
     title = play.titles[0] if play.titles else play.job_id
-    zones = ", ".join(f"{zone.zone} {seconds(zone.played_ms)} giây" for zone in play.zones)
+    zones = ", ".join(f"{zone.zone} {seconds(zone.played_ms)} giây{_unheard(zone)}" for zone in play.zones)
     length = f"đã phát {seconds(play.played_ms)}/{seconds(play.planned_ms)} giây"
     broken = f"; TIẾNG BỊ NGẮT QUÃNG {play.underruns} lần" if play.underruns else ""
     seen = f"xác nhận: {EVIDENCE[play.evidence]}"
     rehearsal = "DIỄN TẬP " if play.rehearsal else ""
     told = f"{rehearsal}{title or '?'}: {PHASES[play.outcome]} [{play.outcome}]{_because(play.reason)}"
     return f"{told}; {length}{f' ({zones})' if zones else ''}{broken}; {seen}"
+
+
+def _unheard(zone: ZonePlay) -> str:
+    return f", {reason_words(Reason.NOT_HEARD).upper()} [not_heard]" if zone.reason is Reason.NOT_HEARD else ""
 
 
 def _because(reason: Reason | None) -> str:

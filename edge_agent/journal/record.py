@@ -31,6 +31,8 @@ DETAIL_CHARS_MAX = 500
 BODY_BYTES_MAX = 47_000
 # One upload carries 48,000 bytes (a 64 KiB packet in base64). A record that no upload carries would hold up all that
 # come after it.
+ABSENT_IF_NONE = frozenset({"level_db"})
+# Of each of 64 zones: where no ear listens the longest particulars of an order fit as they were signed.
 PARTICULARS_CHARS_MAX = 60
 # Twenty items of four such texts and 64 zones make at most 36,000 bytes.
 
@@ -193,7 +195,8 @@ def _own_damage(
 def _object(value: object) -> dict[str, object]:
     """A dataclass as a JSON object, every field under its own name."""
     assert is_dataclass(value)
-    return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    told = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    return {name: plain for name, plain in told.items() if plain is not None or name not in ABSENT_IF_NONE}
 
 
 def _plain(value: object) -> object:

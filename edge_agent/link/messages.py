@@ -16,9 +16,18 @@ from functools import cache
 from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay, SwitchRelay
-from edge_agent.core.events import DeviceUp, PlayEnded, PlayProgress, PlayStarted, RelayChanged, RelayFailed, ZonesLost
+from edge_agent.core.events import (
+    DeviceUp,
+    PlayEnded,
+    PlayProgress,
+    PlayStarted,
+    RelayChanged,
+    RelayFailed,
+    ZoneHeard,
+    ZonesLost,
+)
 from edge_agent.core.programme import Live, Pause, Relayed, Sound, ZoneFeed
-from edge_agent.core.site import RISE_MS_MAX
+from edge_agent.core.site import LEVEL_DB_MIN, RISE_MS_MAX
 from edge_agent.core.units import HOUR_MS
 
 PACKET_BYTES_MAX = 64 * 1024
@@ -42,7 +51,7 @@ class Renew:
 ToDevice = SwitchRelay | StartPlay | RoutePlay | StopPlay | Renew
 """From the agent to the device process."""
 
-ToCore = DeviceUp | RelayChanged | RelayFailed | PlayStarted | PlayProgress | ZonesLost | PlayEnded
+ToCore = DeviceUp | RelayChanged | RelayFailed | PlayStarted | PlayProgress | ZonesLost | ZoneHeard | PlayEnded
 """From the device process to the agent. DeviceUp comes first on every connection."""
 
 
@@ -181,5 +190,6 @@ LIMITS: dict[type, Callable[[Any], bool]] = {
     Live: lambda part: part.duration_ms >= 0,
     Relayed: lambda spent: min(spent.live_ms, spent.stand_in_ms, spent.silent_ms) >= 0,
     StartPlay: lambda play: 0 <= play.rise_ms <= RISE_MS_MAX,
+    ZoneHeard: lambda heard: LEVEL_DB_MIN <= heard.level_db <= 0,
 }
 """What the types alone do not say."""

@@ -217,6 +217,8 @@ def _zone(zone: ZoneStatus) -> dict[str, object]:
         "relay": relay,
         "playing": zone.playing,
         "volume_max": zone.volume_max,
+        "heard": zone.heard,
+        "level_db": zone.level_db,
     }
 
 

@@ -63,13 +63,15 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ZoneStatus:
-    """One zone now. ``relay_on`` None: nobody can tell."""
+    """One zone now. ``relay_on`` None: nobody can tell. ``heard`` at its horn when it last sounded, so loud."""
 
     zone: ZoneId
     name: str
     relay_on: bool | None
     playing: JobId | None
     volume_max: int
+    heard: bool | None = None
+    level_db: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,10 @@ class PulseRig:
         return [self._settings.buffer_ms]
 
     def _open(self) -> Player:
-        return AlsaPlayer(self._settings, WIRING, self.store, self._hear, self._open_card, live=self._shared)
+        return self._open_one(self._hear, None)
+
+    def _open_one(self, reports: Reports, tap: Callable[[int, bytes], None] | None) -> Player:
+        return AlsaPlayer(self._settings, WIRING, self.store, reports, self._open_card, live=self._shared, tap=tap)
 
     def now_ms(self) -> int:
         return boot_ns() // 1_000_000

@@ -17,9 +17,10 @@ import alsaaudio
 import numpy as np
 import pytest
 
-from edge_agent.audio import line_in
+from edge_agent.audio import capture
+from edge_agent.audio.capture import CaptureConfig
 from edge_agent.audio.card import CardConfig
-from edge_agent.audio.line_in import Blocks, LineIn, LineInConfig, LineInReader, LiveSources
+from edge_agent.audio.line_in import Blocks, LineIn, LineInReader, LiveSources
 from edge_agent.audio.live import BLOCK_MS, OLDEST_MS
 from edge_agent.audio.live_ring import LiveRing
 from edge_agent.core.programme import Live, Relayed
@@ -114,7 +115,7 @@ class FakePcm:
 def device(monkeypatch: pytest.MonkeyPatch) -> Device:
     found = Device()
     monkeypatch.setattr(alsaaudio, "PCM", found.open)
-    monkeypatch.setattr(line_in, "AGAIN_S", 0.01)
+    monkeypatch.setattr(capture, "AGAIN_S", 0.01)
     return found
 
 
@@ -127,7 +128,7 @@ def levels(reader: LineInReader) -> list[int]:
 
 
 def test_it_is_open_while_anybody_has_a_reader(device: Device) -> None:
-    source = LineIn(LineInConfig("mic", RATE))
+    source = LineIn(CaptureConfig("mic", RATE))
     assert device.opened == 0
     one = source.reader()
     assert eventually(lambda: device.opened == 1)
@@ -140,7 +141,7 @@ def test_it_is_open_while_anybody_has_a_reader(device: Device) -> None:
 
 
 def test_who_comes_later_shares_what_is_captured_and_a_new_begin_has_nothing_old(device: Device) -> None:
-    source = LineIn(LineInConfig("mic", RATE))
+    source = LineIn(CaptureConfig("mic", RATE))
     one = source.reader()
     device.gives += [period(1), period(2)]
     assert eventually(lambda: levels(one) == [1, 2])
@@ -155,7 +156,7 @@ def test_who_comes_later_shares_what_is_captured_and_a_new_begin_has_nothing_old
 
 
 def test_it_is_captured_at_the_cards_rate_in_periods_of_a_block(device: Device) -> None:
-    source = LineIn(LineInConfig("mic", 44_100, channels=2))
+    source = LineIn(CaptureConfig("mic", 44_100, channels=2))
     reader = source.reader()
     assert eventually(lambda: device.opened == 1)
     reader.close()
@@ -164,7 +165,7 @@ def test_it_is_captured_at_the_cards_rate_in_periods_of_a_block(device: Device) 
 
 
 def test_two_channels_become_their_mean(device: Device) -> None:
-    source = LineIn(LineInConfig("mic", RATE, channels=2))
+    source = LineIn(CaptureConfig("mic", RATE, channels=2))
     stereo = np.tile(np.array([1_000, 3_000], np.int16), BLOCK)
     device.gives.append((BLOCK, stereo.tobytes()))
     reader = source.reader()
@@ -175,7 +176,7 @@ def test_two_channels_become_their_mean(device: Device) -> None:
 
 def test_what_ran_over_goes_on(device: Device) -> None:
     device.gives += [period(1), (-errno.EPIPE, b""), period(2)]
-    reader = LineIn(LineInConfig("mic", RATE)).reader()
+    reader = LineIn(CaptureConfig("mic", RATE)).reader()
     assert eventually(lambda: levels(reader) == [1, 2])
     assert device.opened == 1
     reader.close()
@@ -184,14 +185,14 @@ def test_what_ran_over_goes_on(device: Device) -> None:
 def test_a_device_that_is_not_there_is_tried_until_it_is(device: Device, caplog: pytest.LogCaptureFixture) -> None:
     device.refuses = 3
     device.gives.append(period(7))
-    reader = LineIn(LineInConfig("mic", RATE)).reader()
+    reader = LineIn(CaptureConfig("mic", RATE)).reader()
     assert eventually(lambda: levels(reader) == [7])
     assert [record.levelname for record in caplog.records].count("WARNING") == 3
     reader.close()
 
 
 def test_a_device_that_gives_nothing_any_more_is_opened_anew(device: Device) -> None:
-    reader = LineIn(LineInConfig("mic", RATE)).reader()
+    reader = LineIn(CaptureConfig("mic", RATE)).reader()
     assert eventually(lambda: device.opened >= 2)
     assert device.closed >= 1
     device.gives.append(period(9))
@@ -202,7 +203,7 @@ def test_a_device_that_gives_nothing_any_more_is_opened_anew(device: Device) -> 
 
 def test_a_device_that_only_ever_runs_over_is_opened_anew(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FakePcm, "read", lambda _: (-errno.EPIPE, b""))
-    reader = LineIn(LineInConfig("mic", RATE)).reader()
+    reader = LineIn(CaptureConfig("mic", RATE)).reader()
     assert eventually(lambda: device.opened >= 2)
     reader.close()
 
@@ -210,7 +211,7 @@ def test_a_device_that_only_ever_runs_over_is_opened_anew(device: Device, monkey
 def test_a_device_with_another_format_is_not_heard(device: Device) -> None:
     device.format_name = "S32_LE"
     device.gives.append(period(1))
-    reader = LineIn(LineInConfig("mic", RATE)).reader()
+    reader = LineIn(CaptureConfig("mic", RATE)).reader()
     assert eventually(lambda: device.closed >= 2)
     assert not reader.there()
     reader.close()
@@ -219,7 +220,7 @@ def test_a_device_with_another_format_is_not_heard(device: Device) -> None:
 
 def test_a_driver_that_hangs_does_not_hang_the_end(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     gate, hangs = threading.Event(), threading.Event()
-    monkeypatch.setattr(line_in, "CLOSE_S_MAX", 0.05)
+    monkeypatch.setattr(capture, "CLOSE_S_MAX", 0.05)
 
     def hang(_: FakePcm) -> tuple[int, bytes]:
         hangs.set()
@@ -227,7 +228,7 @@ def test_a_driver_that_hangs_does_not_hang_the_end(device: Device, monkeypatch: 
         return 0, b""
 
     monkeypatch.setattr(FakePcm, "read", hang)
-    reader = LineIn(LineInConfig("mic", RATE)).reader()
+    reader = LineIn(CaptureConfig("mic", RATE)).reader()
     assert hangs.wait(HANG_S)
     reader.close()
     assert device.closed == 0
@@ -237,7 +238,7 @@ def test_a_driver_that_hangs_does_not_hang_the_end(device: Device, monkeypatch: 
 
 def test_every_other_source_is_the_agents(device: Device, tmp_path: Path) -> None:
     ring = LiveRing(tmp_path, RATE)
-    sources = LiveSources({MIC: LineIn(LineInConfig("mic", RATE))}, ring)
+    sources = LiveSources({MIC: LineIn(CaptureConfig("mic", RATE))}, ring)
     with ring.writer(ClipKey("stream")) as writer:
         writer.feed(period(5)[1])
         other = sources.reader(ClipKey("stream"))
@@ -274,7 +275,7 @@ def spoken_into(pulse: Pulse, sink: str, sound: Samples) -> subprocess.Popen[byt
 @pytest.mark.live
 def test_a_line_in_is_heard_in_the_street(pulse: Pulse, tmp_path: Path) -> None:
     """Into a microphone goes a tone; a play relays it between nothing and nothing, as long as was ordered."""
-    source = LineIn(LineInConfig("mic_out", RATE, channels=2))
+    source = LineIn(CaptureConfig("mic_out", RATE, channels=2))
     sources = LiveSources({MIC: source}, LiveRing(tmp_path / "live", RATE))
     with Recorder(pulse) as recorder, spoken_into(pulse, "mic", tone(60, 440)) as speaking:
         rig = PulseRig(tmp_path / "store", recorder, CardConfig("station"), sources=sources)

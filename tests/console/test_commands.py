@@ -87,6 +87,13 @@ def test_the_help_names_every_command(language: Language) -> None:
         assert words & {name for name, meant in NAMES.items() if meant is command}, command
 
 
+def test_status_says_what_the_ear_at_a_horn_heard_and_how_loud() -> None:
+    zones = (ZoneStatus(CHO, "Chợ", False, None, 80, True, -18), ZoneStatus(DINH, "Đình", False, None, 80, False, -58))
+    told = typed("tt", view=View(status(zones=zones), device_up=True))
+    assert "  cho: Chợ, rơ-le mở\n    đo được tiếng tại loa (-18 dB)\n" in told
+    assert "  dinh-lang: Đình, rơ-le mở\n    KHÔNG ĐO ĐƯỢC TIẾNG TẠI LOA (-58 dB)\n" in told
+
+
 def test_status_shows_clock_server_device_box_zones_and_the_next() -> None:
     assert typed("tt") == (
         "Trạm loa số 17, thôn Lương Nỗ (dt-017), edge-agent 1.2\n"

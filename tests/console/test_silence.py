@@ -103,6 +103,13 @@ def test_a_zone_that_is_turned_down_to_nothing_is_named() -> None:
     assert muted == "Zone Chợ: its volume_max is 0."
 
 
+def test_a_horn_at_which_nothing_was_heard_is_named_with_what_to_look_at() -> None:
+    zones = (ZoneStatus(CHO, "Chợ", False, None, 80, False, -58), ZoneStatus(DINH, "Đình", False, None, 80, True, -12))
+    cause, _ = why_silent(status(zones=zones), SITE, True)
+    assert cause.words.vi == "Cụm Chợ: đã phát nhưng không đo được tiếng tại loa."
+    assert "amplifier" in cause.remedy.en
+
+
 @pytest.mark.parametrize("reason", sorted(set(Reason) - {Reason.CLOCK_NOT_TRUSTED}))
 def test_every_reason_that_holds_a_plan_is_told_in_both_languages(reason: Reason) -> None:
     (cause,) = why_silent(status(next=(held(reason),)), SITE, True)

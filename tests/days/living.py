@@ -7,6 +7,7 @@ for ``test_days``.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -44,6 +45,11 @@ class Living:
         world = self.world
         streams = [line for line in self.day.lines["fault"] if line["kind"] == "stream_down"]
         world.air.down.extend((self.ms(line["from"]), self.ms(line["to"])) for line in streams)
+        world.card_trouble.ears = frozenset(world.site.zones)
+        for line in self.day.lines["fault"]:
+            if line["kind"] == "horn_line_open":
+                until = self.ms(line["to"]) if "to" in line else math.inf
+                world.card_trouble.broken.append((ZoneId(line["zone"]), self.ms(line["from"]), until))
         world.boot()
         world.run_until(60_000)
         self._send(self._regulation(), ("owner",))

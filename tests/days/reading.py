@@ -34,8 +34,6 @@ EXPECTED = {
     *("outcome", "reason", "played_s", "plays", "last_play", "relay_on", "volume", "zone_volume", "zone_reason"),
     *("starts", "heard", "rehearsal", "chimes", "live_s", "stand_in_s", "zone_heard"),
 }
-ABSENT = {"zone_heard": "S5"}
-"""What this street cannot show yet, and the number that will bring it: an ear at the horn."""
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
+from edge_agent.core.as_run import Evidence
 from edge_agent.core.programme import (
     ALL_CLEAR,
     ALL_CLEAR_MS,
@@ -14,9 +16,10 @@ from edge_agent.core.programme import (
     ITEM_GAP_MS,
     OPENING,
 )
+from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
 from tests.days.living import SIGNALS, Living
-from tests.days.reading import ABSENT
+from tests.days.reading import HANOI
 
 SOON_MS = 1_500
 # From an order to the relay, and from a planned instant to the first sample.
@@ -40,7 +43,7 @@ def differs(living: Living, line: Mapping[str, Any]) -> Iterator[str]:
         yield f"{line['id']}: no record of it"
         return
     for what, expected in line["expect"].items():
-        found = expected if what in ABSENT else getattr(seen, what)()
+        found = getattr(seen, what)()
         if found != expected:
             yield f"{line['id']}: {what} is {found}, not {expected}"
 
@@ -137,6 +140,25 @@ class Seen:
         """Every zone that did not hear it."""
         zones = self.records[-1]["zones"]
         return {zone["zone"]: zone["reason"] for zone in zones if zone["reason"] is not None}
+
+    def zone_heard(self) -> dict[str, str]:
+        """Of the zones named, from which play on the ear at the horn heard nothing."""
+        return {zone: self._heard_at(zone) for zone in self.line["expect"]["zone_heard"]}
+
+    def _heard_at(self, named: str) -> str:
+        """What every record from the first with that reason on says; and none before it."""
+        told = [
+            (record["planned"], zone["reason"], zone["evidence"])
+            for record in self.records
+            for zone in record["zones"]
+            if zone["zone"] == named
+        ]
+        silent = [at for at, reason, _ in told if reason == Reason.NOT_HEARD]
+        if not silent or any(at >= silent[0] and reason != Reason.NOT_HEARD for at, reason, _ in told):
+            return f"heard now and then: {told}"
+        if not all(evidence == Evidence.HEARD for at, _, evidence in told if at < silent[0]):
+            return f"not listened to before: {told}"
+        return f"not_heard from {datetime.fromtimestamp(silent[0] / 1000, HANOI):%H:%M} on"
 
     def _like(self, written: list[str], at_ms: list[int]) -> list[str]:
         """The written times where they are met; an emergency may need its amplifiers' warm-up."""

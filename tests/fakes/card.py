@@ -140,7 +140,9 @@ class VirtualPlayer:
         reports: Reports | None = None,
         needed: Callable[[], bool] = lambda: True,
         live: LiveShared | None = None,
+        tap: Callable[[int, bytes], None] | None = None,
     ) -> None:
+        self._tap = tap
         self.time = time or VirtualTime()
         self.cards: list[VirtualCard] = []
         self.reports: list[tuple[int, PlayReport]] = []
@@ -206,7 +208,7 @@ class VirtualPlayer:
             card = VirtualCard(self.time, self._config)
             self.prepare_card(card)
             self.cards.append(card)
-            self._feeder = Feeder(card, self._config, self._desk, self._tell, self.time.now_ns, self._bell)
+            self._feeder = Feeder(card, self._config, self._desk, self._tell, self.time.now_ns, self._bell, self._tap)
         while self.reads and any(pcm.fill() for pcm in self._open):
             pass
         try:

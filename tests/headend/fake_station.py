@@ -57,7 +57,7 @@ STATE = StateMsg(
     name="Nhà văn hóa TDP số 1",
     clock=CLOCK,
     zones=(
-        ZoneStatus(ZoneId("c1"), "Cổng chợ", True, JobId("job-1"), 80),
+        ZoneStatus(ZoneId("c1"), "Cổng chợ", True, JobId("job-1"), 80, True, -12),
         ZoneStatus(ZoneId("c2"), "", None, None, 55),
     ),
     playing=(PLAY,),

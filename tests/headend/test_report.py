@@ -114,6 +114,19 @@ def test_a_play_has_a_line_for_each_zone_with_planned_and_played_seconds(tmp_pat
     assert table[3].split() == ["c2", "61,0", "40,5", "đã", "ra", "tiếng", *"bị ngắt để phát tin khẩn cấp".split()]
 
 
+def test_a_zone_that_was_played_and_not_heard_is_told_and_counted(tmp_path: Path) -> None:
+    horn = replace(RECORD.zones[0], evidence=Evidence.HEARD, level_db=-18)
+    dead = replace(RECORD.zones[1], reason=Reason.NOT_HEARD, level_db=-58)
+    plays = collect(keep(tmp_path, replace(RECORD, zones=(horn, dead)), QUIET), Wanted(HANOI))
+    table = as_table(plays, HANOI).splitlines()
+    assert table[2].split("  ")[-1].strip() == "đã đo được"
+    assert table[3].endswith("đã phát nhưng không đo được tiếng tại loa")
+    assert "  đã phát nhưng không đo được tiếng tại loa, ở ít nhất một cụm: 1 lần" in table
+    told = json.loads(as_json(plays))
+    assert [zone["level_db"] for zone in told["plays"][0]["zones"]] == [-18, -58]
+    assert (told["totals"]["succeeded"], told["totals"]["not_heard"]) == (1, 1)
+
+
 def test_totals_count_what_sounded_and_why_the_rest_did_not(tmp_path: Path) -> None:
     table = as_table(collect(keep(tmp_path, RECORD, QUIET, CUT, REFUSED), Wanted(HANOI)), HANOI)
     for line in (

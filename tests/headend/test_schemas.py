@@ -445,7 +445,7 @@ def test_all_faults_of_a_message_are_named_at_once() -> None:
     ]
 
 
-UNITS = {"_ms": "ms", "_s": "s", "_mb": "10⁶ bytes", "_c": "°C", "length": "bytes"}
+UNITS = {"_ms": "ms", "_s": "s", "_mb": "10⁶ bytes", "_c": "°C", "length": "bytes", "_db": "dB"}
 
 
 @pytest.mark.parametrize("kind", [*KINDS, SHARED])

@@ -106,6 +106,16 @@ CASES: list[tuple[Shown, str]] = [
         "(c1 61,0 giây, c2 40,5 giây); xác nhận: đã ra tiếng",
     ),
     (
+        said(STATION.state(replace(STATE, zones=(replace(STATE.zones[0], heard=False, level_db=-58),), next=()))),
+        "05:30:05 tram-01: bắt đầu kết nối [birth]; phần mềm 0.1.0; cụm: c1 rơ-le đóng, đang phát job-1, KHÔNG ĐO "
+        "ĐƯỢC TIẾNG TẠI LOA [not_heard]",
+    ),
+    (
+        kept({"zones": (*RECORD.zones[:1], replace(RECORD.zones[1], reason=Reason.NOT_HEARD, level_db=-58))}),
+        "05:30:05 tram-01: nhật ký phát số 1: Bản tin phường: đã phát xong [succeeded]; đã phát 61,0/61,0 giây "
+        "(c1 61,0 giây, c2 40,5 giây, ĐÃ PHÁT NHƯNG KHÔNG ĐO ĐƯỢC TIẾNG TẠI LOA [not_heard]); xác nhận: đã ra tiếng",
+    ),
+    (
         kept({"underruns": 2}),
         "05:30:05 tram-01: nhật ký phát số 1: Bản tin phường: đã phát xong [succeeded]; đã phát 61,0/61,0 giây "
         "(c1 61,0 giây, c2 40,5 giây); TIẾNG BỊ NGẮT QUÃNG 2 lần; xác nhận: đã ra tiếng",

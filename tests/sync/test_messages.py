@@ -55,7 +55,7 @@ PLAY = PlayStatus(
     JobId("j-1"), "Bản tin sáng", JobClass.NORMAL, Phase.PLAYING, UtcMs(1_790_000_000_000), (ZoneId("z1"), ZoneId("z2"))
 )
 WAITING = replace(PLAY, job_id=JobId("j-2"), phase=Phase.REJECTED, reason=Reason.QUIET_HOURS)
-ZONE = ZoneStatus(ZoneId("z1"), "Cụm chợ", True, JobId("j-1"), 80)
+ZONE = ZoneStatus(ZoneId("z1"), "Cụm chợ", True, JobId("j-1"), 80, True, -12)
 AREA = "vn/ha-noi/dong-thanh"
 STATE = StateMsg(True, Why.BIRTH, AREA, "Trạm A", CLOCK, (ZONE,), (PLAY,), (WAITING,), 3, True, True, HOST)
 
@@ -134,7 +134,17 @@ def test_state_has_the_agreed_form_and_is_retained() -> None:
         "area": "vn/ha-noi/dong-thanh",
         "name": "Trạm A",
         "clock": CLOCK_OUT,
-        "zones": [{"zone": "z1", "name": "Cụm chợ", "relay": "on", "playing": "j-1", "volume_max": 80}],
+        "zones": [
+            {
+                "zone": "z1",
+                "name": "Cụm chợ",
+                "relay": "on",
+                "playing": "j-1",
+                "volume_max": 80,
+                "heard": True,
+                "level_db": -12,
+            }
+        ],
         "playing": [play],
         "next": [{**play, "job_id": "j-2", "phase": "rejected", "reason": "quiet_hours"}],
         "records_waiting": 3,

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
-from edge_agent.core.events import PlayEnded, PlayProgress, PlayStarted
+from edge_agent.core.events import PlayEnded, PlayProgress, PlayStarted, ZoneHeard
 from edge_agent.core.programme import SIGNAL_MS, Live, Relayed, Sound, length_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
 from tests.ward.timing import LINK_MS, STOP_MS
 
 if TYPE_CHECKING:
-    from edge_agent.audio.port import PlayReport
+    from edge_agent.audio.port import HeardReports
     from tests.ward.air import Air
     from tests.ward.world import World
 
 FRAMES_A_MS = 48
+HEARD_DB, STREET_DB = -12, -58
+# What an ear at a horn has of it, and of a quiet street.
 
 
 @dataclass
@@ -75,7 +77,8 @@ class Run:
 class CardTrouble:
     """How the card fails: ``dead`` refuses every play, ``mute`` wedges its writer, ``late_ms`` is a slow one.
 
-    ``rotten`` sounds turn out altered while they play; of a signal nothing is heard, and all else is.
+    ``rotten`` sounds turn out altered while they play; of a signal nothing is heard, and all else is. Behind it
+    ``ears`` listen at the horns of some zones, and the cable to a horn may be broken from and to a true instant.
     """
 
     def __init__(self) -> None:
@@ -83,6 +86,12 @@ class CardTrouble:
         self.mute = False
         self.late_ms = 0
         self.rotten: set[ClipKey] = set()
+        self.ears: frozenset[ZoneId] = frozenset()
+        self.broken: list[tuple[ZoneId, int, float]] = []
+
+    def broken_at(self, zone: ZoneId, at: int) -> bool:
+        """Whether nothing comes out of that zone's horn."""
+        return any(where == zone and since <= at < until for where, since, until in self.broken)
 
     def signals(self) -> frozenset[ClipKey]:
         """Those of the station's own that have rotted."""
@@ -92,7 +101,7 @@ class CardTrouble:
 class Card:
     """One life of the card, that of the device process that drives it. ``tell`` reports, ``wedged_at`` freezes."""
 
-    def __init__(self, world: World, trouble: CardTrouble, runs: list[Run], tell: Callable[[PlayReport], None]) -> None:
+    def __init__(self, world: World, trouble: CardTrouble, runs: list[Run], tell: HeardReports) -> None:
         self._world = world
         self._trouble = trouble
         self._street = runs
@@ -183,6 +192,9 @@ class Card:
         zone_ms = run.zone_ms(self._world.mono)
         frames = max(zone_ms.values(), default=0) * FRAMES_A_MS
         boot = self._world.machine.boot()
+        for zone in sorted(zone_ms.keys() & self._trouble.ears):
+            heard = not self._trouble.broken_at(zone, self._world.mono)
+            self._say(ZoneHeard(zone, heard, HEARD_DB if heard else STREET_DB))
         self._say(PlayEnded(run.play.play_id, zone_ms, frames, 0, boot, reason, self._relayed(run)))
 
     def _relayed(self, run: Run) -> Relayed:
@@ -195,7 +207,7 @@ class Card:
         """Whether nobody is there, or able, to report on it."""
         return run.over or self.gone or self.frozen or self._trouble.mute
 
-    def _say(self, report: PlayReport) -> None:
+    def _say(self, report: PlayStarted | PlayProgress | ZoneHeard | PlayEnded) -> None:
         self._tell(report)
 
 

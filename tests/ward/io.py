@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from edge_agent.core.events import DeviceUp
+from edge_agent.core.events import DeviceUp, ZoneHeard
 from edge_agent.core.units import MonoMs, ZoneId
 from edge_agent.device.loop import WRITER, Device
 from edge_agent.device.process import WRITER_MS_MAX
@@ -85,12 +85,12 @@ class _Inlet:
     """The player's reports, without threads."""
 
     def __init__(self) -> None:
-        self._reports: list[PlayReport] = []
+        self._reports: list[PlayReport | ZoneHeard] = []
 
-    def put(self, report: PlayReport) -> None:
+    def put(self, report: PlayReport | ZoneHeard) -> None:
         self._reports.append(report)
 
-    def drain(self) -> list[PlayReport]:
+    def drain(self) -> list[PlayReport | ZoneHeard]:
         reports, self._reports = self._reports, []
         return reports
 
@@ -228,7 +228,7 @@ class Io:
         self._server.hang_up()
         self.turn()
 
-    def _report(self, report: PlayReport) -> None:
+    def _report(self, report: PlayReport | ZoneHeard) -> None:
         self._inlet.put(report)
         self._soon()
 

@@ -24,7 +24,16 @@ from edge_agent.console.screen import View
 from edge_agent.console.status import STATUS_BYTES_MAX, StatusError, read_status
 from edge_agent.console.words import Language, width
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay, SwitchRelay
-from edge_agent.core.events import DeviceUp, PlayEnded, PlayProgress, PlayStarted, RelayChanged, RelayFailed, ZonesLost
+from edge_agent.core.events import (
+    DeviceUp,
+    PlayEnded,
+    PlayProgress,
+    PlayStarted,
+    RelayChanged,
+    RelayFailed,
+    ZoneHeard,
+    ZonesLost,
+)
 from edge_agent.core.programme import Pause, Sound, ZoneFeed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
@@ -65,6 +74,7 @@ TO_CORE: tuple[ToCore, ...] = (
     PlayStarted(PLAY, MonoMs(5)),
     PlayProgress(PLAY, {ZONE: 100}, 100),
     ZonesLost(PLAY, (ZONE,), Reason.DEVICE_FAILED),
+    ZoneHeard(ZONE, True, -12),
     PlayEnded(PLAY, {ZONE: 100}, 100, 0, MonoMs(9), Reason.PREEMPTED),
 )
 
