@@ -171,8 +171,7 @@ class ListeningPlayer:
         self._player.start(play)
 
     def route(self, play: RoutePlay) -> None:
-        self._ears.begin(play.play_id, [feed.zone for feed in play.feeds])
-        self._player.route(play)
+        self._player.route(play)  # to zones that it was started with, or for
 
     def stop(self, play: StopPlay) -> None:
         self._player.stop(play)

@@ -223,10 +223,11 @@ def test_an_ear_that_gives_nothing_holds_up_no_sound_and_says_nothing(street: St
 
 
 def test_no_sound_of_the_street_is_kept(street: Street) -> None:
-    """What is there of a road that was heard for 14 s: twenty levels a second, of the last window alone (N7)."""
+    """What is there of a road that was heard for 38 s: twenty levels a second, of the last window alone (N7)."""
     street.instead = {0: ROAD, 1: ROAD}
-    play(street, "p", LEFT, RIGHT)
-    street.run_until(lambda: False, 13_000)
+    play(street, "p", LEFT, seconds=40)
+    street.run_until(lambda: False, 38_000)
+    assert street.listening._ears[RIGHT].hearing.caught.numbers is None, "its device is open for its neighbour alone"
     kept = street.listening._ears[LEFT].hearing
     assert 0 < len(kept.caught._power) <= 20 * 15
     assert all(isinstance(power, float) for power, _ in kept.caught._power.values())
