@@ -9,7 +9,7 @@ import contextlib
 import logging
 import select
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import alsaaudio
@@ -37,6 +37,35 @@ class CaptureConfig:
     device: str
     rate: int
     channels: int = 1
+
+
+@contextlib.contextmanager
+def opened(config: CaptureConfig) -> Iterator[alsaaudio.PCM]:
+    """The device, open; nothing is captured before the first read. Raises ALSAAudioError."""
+    pcm = alsaaudio.PCM(
+        alsaaudio.PCM_CAPTURE,
+        alsaaudio.PCM_NONBLOCK,
+        device=config.device,
+        rate=config.rate,
+        channels=config.channels,
+        format=alsaaudio.PCM_FORMAT_S16_LE,
+        periodsize=block_frames(config.rate),
+        periods=PERIODS,
+    )
+    with contextlib.closing(pcm):
+        given = pcm.info()
+        if (given["rate"], given["channels"], given["format_name"]) != (config.rate, config.channels, "S16_LE"):
+            raise alsaaudio.ALSAAudioError(f"gives another format than {config.rate} Hz, {config.channels} × S16_LE")
+        yield pcm
+
+
+def trouble_with(config: CaptureConfig) -> str:
+    """Why the device does not open, in ALSA's words; "": it does. It is given back at once, and nothing is captured."""
+    try:
+        with opened(config):
+            return ""
+    except alsaaudio.ALSAAudioError as exc:
+        return str(exc)
 
 
 class Capture:
@@ -79,26 +108,10 @@ class Capture:
                 self._closing.wait(AGAIN_S)
 
     def _listen(self) -> None:
-        config = self._config
-        pcm = alsaaudio.PCM(
-            alsaaudio.PCM_CAPTURE,
-            alsaaudio.PCM_NONBLOCK,
-            device=config.device,
-            rate=config.rate,
-            channels=config.channels,
-            format=alsaaudio.PCM_FORMAT_S16_LE,
-            periodsize=block_frames(config.rate),
-            periods=PERIODS,
-        )
-        with contextlib.closing(pcm):
-            given = pcm.info()
-            if (given["rate"], given["channels"], given["format_name"]) != (config.rate, config.channels, "S16_LE"):
-                raise alsaaudio.ALSAAudioError(
-                    f"gives another format than {config.rate} Hz, {config.channels} × S16_LE"
-                )
-            log.info("%s opened device=%s", self._name, config.device)
+        with opened(self._config) as pcm:
+            log.info("%s opened device=%s", self._name, self._config.device)
             self._read_on(pcm)
-        log.info("%s given back device=%s", self._name, config.device)
+        log.info("%s given back device=%s", self._name, self._config.device)
 
     def _read_on(self, pcm: alsaaudio.PCM) -> None:
         poll, heard_at = select.poll(), self._now_ms()

@@ -33,6 +33,7 @@ VOICE = Text("giọng đọc espeak-ng", "voice espeak-ng")
 STEMS = Text("câu thu sẵn", "recorded stems")
 RELAYS = Text("rơ-le", "relays")
 CARD = Text("bo âm thanh", "sound card")
+EAR = Text("tai nghe tại loa", "ear at the horn")
 LEVEL = Text("âm lượng bo âm thanh", "sound card's level")
 NAMESPACES = Text(
     "cho phép user namespaces: sysctl kernel.unprivileged_userns_clone user.max_user_namespaces",
@@ -90,6 +91,26 @@ def card_opens(card: CardConfig) -> Finding:
             "see its name with aplay -L, plug it in again, use sudo or add the account to the group audio",
         )
         return Finding(CARD, str(exc), remedy)
+
+
+def ears(config: Config) -> Iterator[Finding]:
+    """Whether each horn's ear opens. Nobody listens: that is for when its own horn sounds, and it is busy then."""
+    from edge_agent.audio.capture import CaptureConfig, trouble_with
+
+    for zone, wiring in config.zones.items():
+        if (ear := wiring.ear) is None:
+            continue
+        trouble = trouble_with(CaptureConfig(ear.device, config.rate, ear.channels))
+        if "busy" in trouble:
+            yield Finding(EAR, f"{zone}: {ear.device}: {IN_USE}")
+        elif trouble:
+            remedy = Text(
+                f"sửa ear của cụm {zone}, xem tên bo thu bằng arecord -L, cắm lại bo",
+                f"correct the ear of zone {zone}, see its name with arecord -L, plug it in again",
+            )
+            yield Finding(EAR, f"{zone}: {ear.device} does not open: {trouble}", remedy)
+        else:
+            yield Finding(EAR, f"{zone}: {ear.device}: opens at {config.rate} Hz, {ear.channels} channel(s)")
 
 
 def level_is_set(card: Card) -> Finding:

@@ -55,6 +55,7 @@ def findings(config: Config) -> Iterator[Finding]:
     yield from check_parts.programs(config, confinement(config.decoder.sandbox))
     yield check_parts.relays(config, up)
     yield from check_parts.sound_cards(config, up)
+    yield from check_parts.ears(config)
     yield check_talk.broker(config, now, key_usable=not key.fault)
     yield check_talk.device(up)
     yield check_talk.agent(picture)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import alsaaudio
 import pytest
 
 from edge_agent.audio.card import CardConfig
@@ -12,7 +13,7 @@ from edge_agent.audio.decode_service import DecodeService
 from edge_agent.audio.sandbox import Sandbox
 from edge_agent.cli import check_parts
 from edge_agent.cli.finding import Finding
-from edge_agent.config import RelayDriver
+from edge_agent.config import Channel, Config, Ear, RelayDriver
 from tests.audio.making import needs_decoder, needs_voice
 from tests.audio.walls import stand_in_manager
 from tests.cli.findings import (
@@ -144,6 +145,31 @@ def test_each_of_several_cards_is_opened_by_itself(shared: StationRig) -> None:
     )
     assert_well(well)
     assert_fault(fault, "hw:CARD=Nowhere does not open", "aplay -L")
+
+
+def with_ear(rig: StationRig, device: str) -> Config:
+    zones = rig.config.zones
+    first = next(iter(zones))
+    return replace(rig.config, zones={**zones, first: replace(zones[first], ear=Ear(device, Channel.MONO, -50))})
+
+
+@pytest.mark.host
+def test_an_ear_that_opens_and_one_that_is_not_there(shared: StationRig) -> None:
+    assert list(check_parts.ears(shared.config)) == [], "this station has none"
+    (finding,) = check_parts.ears(with_ear(shared, "null"))
+    assert_well(finding)
+    (finding,) = check_parts.ears(with_ear(shared, "hw:CARD=Nowhere"))
+    assert_fault(finding, "hw:CARD=Nowhere does not open", "arecord -L")
+
+
+def test_an_ear_that_is_listening_is_no_fault(shared: StationRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_: object, **__: object) -> None:
+        raise alsaaudio.ALSAAudioError("Device or resource busy [hw:2,0]")
+
+    monkeypatch.setattr(alsaaudio, "PCM", busy)
+    (finding,) = check_parts.ears(with_ear(shared, "hw:2,0"))
+    assert_well(finding)
+    assert "in use" in finding.seen
 
 
 def test_a_level_that_is_configured_is_set_and_told(shared: StationRig, monkeypatch: pytest.MonkeyPatch) -> None:
