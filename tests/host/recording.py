@@ -14,6 +14,7 @@ import time
 import wave
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -135,7 +136,7 @@ class _Listening:
     def stop(self) -> Recording:
         """End the recording; the same again when it has ended already. Raises DeafError where some of it was lost."""
         self._end()
-        if "overrun" in self._complaint():
+        if lost_sound(self._complaint()):
             raise DeafError(f"{self._command[0]} lost sound, so the rest proves nothing: {self._complaint()}")
         frames = len(self._data) // (2 * self._channels)
         samples = np.frombuffer(bytes(self._data), np.int16, frames * self._channels).reshape(-1, self._channels)
@@ -164,6 +165,12 @@ class _Listening:
     def _zero_ns(self) -> int:
         lines = [now - frames * SECOND_NS // self._rate for frames, now in self._arrivals[SKIPPED_ARRIVALS:]]
         return min(lines, default=0)
+
+
+def lost_sound(complaint: str) -> bool:
+    """Whether a recording program missed any. A card that is taken away ends it, and may be called an overrun before."""
+    lines = complaint.splitlines()
+    return any("overrun" in line and "No such device" not in after for line, after in pairwise([*lines, ""]))
 
 
 class Recorder(_Listening):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.host.pulse import Pulse
-from tests.host.recording import Capture, DeafError, Recorder, Recording
+from tests.host.recording import Capture, DeafError, Recorder, Recording, lost_sound
 from tests.host.served import served
 
 RATE = 48_000
@@ -81,3 +81,17 @@ def test_a_recording_with_a_hole_is_no_recording(tmp_path: Path) -> None:
         capture._thread.join()
         with pytest.raises(DeafError, match=r"lost sound.*overrun"):
             capture.stop()
+
+
+@pytest.mark.parametrize(
+    ("complaint", "lost"),
+    [
+        ("", False),
+        ("overrun!!! (at least 350.001 ms long)", True),
+        ("arecord: pcm_read:2272: read error: No such device", False),
+        ("overrun!!! (at least 350.001 ms long)\narecord: pcm_read:2272: read error: No such device", False),
+        ("overrun!!! (at least 9 ms long)\noverrun!!! (at least 1 ms long)\narecord: read error: No such device", True),
+    ],
+)
+def test_a_card_that_is_taken_away_is_no_sound_that_was_missed(complaint: str, lost: bool) -> None:
+    assert lost_sound(complaint) is lost
