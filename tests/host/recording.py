@@ -168,7 +168,7 @@ class _Listening:
 
 
 def lost_sound(complaint: str) -> bool:
-    """Whether a recording program missed any. A card that is taken away ends it, and may be called an overrun before."""
+    """Whether a recording program missed any. A card that is taken away ends it, and may be an overrun to it before."""
     lines = complaint.splitlines()
     return any("overrun" in line and "No such device" not in after for line, after in pairwise([*lines, ""]))
 
