@@ -12,8 +12,8 @@ from edge_agent.config import Channel, Language, Ntp, RelayDriver, Sandbox, load
 from edge_agent.config.parse import read_all
 from edge_agent.config.reader import open_report
 from edge_agent.config.station import PERIOD_MS_MAX, PERIODS_MAX, TIMEZONE
-from edge_agent.core.site import Frame, IntoQuiet, LocalPolicy, VolumeBand
-from edge_agent.core.units import MINUTE_MS
+from edge_agent.core.site import Frame, Group, IntoQuiet, LocalPolicy, VolumeBand
+from edge_agent.core.units import MINUTE_MS, ZoneId
 from edge_agent.trust.timetable import ZONE_NAME
 from tests.config_texts import (
     DOCS,
@@ -59,8 +59,10 @@ def test_the_example_shows_the_defaults_truly() -> None:
     plain, full = read(EXAMPLE), read(FULL)
     assert (full.broker, full.paths, full.clock) == (plain.broker, plain.paths, plain.clock)
     assert full.cards == {"main": replace(plain.cards["main"], mixer="PCM", mixer_volume=90)}
+    village = {**plain.site.zones, ZoneId("dinh-lang"): replace(plain.site.zones[ZoneId("dinh-lang")], group=Group.B)}
+    more = {"polls_home": True, "line_ins": frozenset({"line-in:mic"}), "zones": village, "stagger_ms": 1_000}
     assert (full.site, full.cache, full.decoder, full.console, full.speech) == (
-        replace(plain.site, polls_home=True, line_ins=frozenset({"line-in:mic"})),
+        replace(plain.site, **more),
         plain.cache,
         plain.decoder,
         plain.console,
@@ -81,6 +83,16 @@ def test_ordinary_programmes_have_their_chimes_and_rise_unless_the_file_says_oth
     text = EXAMPLE + "\n[programme]\nopening_chime = false\nclosing_chime = false\nrise_s = 3\n"
     assert read(text).site.frame == Frame(opening=False, closing=False, rise_ms=3_000)
     assert read(EXAMPLE + "\n[programme]\nrise_s = 0\n").site.frame == Frame(opening=True, closing=True, rise_ms=0)
+
+
+def test_groups_take_turns_only_where_the_file_says_so() -> None:
+    site = read(EXAMPLE).site
+    assert (site.stagger_ms, {zone.group for zone in site.zones.values()}) == (0, {Group.A})
+    text = changed('# stagger_group = "b"', 'stagger_group = "b"')
+    site = read(text + "\n[programme]\nstagger_ms = 1500\n").site
+    assert site.stagger_ms == 1_500
+    assert [zone.group for zone in site.zones.values()] == [Group.A, Group.B]
+    assert read(text + "\n[programme]\nstagger_ms = 0\n").site.stagger_ms == 0, "switched off for now"
 
 
 def test_policy_of_the_ward() -> None:

@@ -127,12 +127,38 @@ def test_a_band_that_is_wrong_is_named_with_its_number(band: str) -> None:
         ('opening_chime = "on"', Fault.TYPE, "opening_chime"),
         ("closing_chime = 1", Fault.TYPE, "closing_chime"),
         ("chime = true", Fault.UNKNOWN, "chime"),
+        ("stagger_ms = 10001", Fault.RANGE, "stagger_ms"),
+        ("stagger_ms = -1", Fault.RANGE, "stagger_ms"),
+        ("stagger_ms = true", Fault.TYPE, "stagger_ms"),
+        ("stagger_ms = 1000", Fault.CLASH, "stagger_ms"),  # and every zone is of group "a"
     ],
 )
 def test_what_frames_a_programme_is_refused_by_name(line: str, fault: Fault, key: str) -> None:
     (problem,) = problems_of(f"{EXAMPLE}\n[programme]\n{line}\n")
     assert (problem.fault, problem.where) == (fault, f"[programme] {key}")
     assert problem.remedy
+
+
+@pytest.mark.parametrize("group", ['"c"', '"A"', "2"])
+def test_a_group_that_there_is_not_is_refused_by_name(group: str) -> None:
+    text = changed('# stagger_group = "b"', f"stagger_group = {group}")
+    (problem,) = problems_of(f"{text}\n[programme]\nstagger_ms = 1000\n")
+    assert problem.where == "[[zones]] #2 stagger_group"
+    assert problem.remedy
+
+
+def test_a_group_without_a_gap_is_refused_for_nothing_would_come_of_it() -> None:
+    problem = only_problem('# stagger_group = "b"', 'stagger_group = "b"')
+    assert (problem.fault, problem.where) == (Fault.CLASH, "[[zones]] #2 stagger_group")
+    assert "stagger_ms = 1000" in problem.remedy
+
+
+def test_a_gap_where_all_zones_are_of_the_second_group_is_refused() -> None:
+    text = changed('# stagger_group = "b"', 'stagger_group = "b"')
+    text = changed("warm_up_ms = 800 ", 'stagger_group = "b"\nwarm_up_ms = 800 ', text)
+    (problem,) = problems_of(f"{text}\n[programme]\nstagger_ms = 1000\n")
+    assert (problem.fault, problem.where) == (Fault.CLASH, "[programme] stagger_ms")
+    assert 'stagger_group = "b"' in problem.remedy
 
 
 @pytest.mark.parametrize(("line", "fault"), [('voice = "vi-vn-x-nowhere"', Fault.FORM), ("rate_wpm = 40", Fault.RANGE)])

@@ -30,8 +30,10 @@ from edge_agent.core.events import (
     ZoneHeard,
     ZonesLost,
 )
-from edge_agent.core.programme import Pause, Sound, ZoneFeed
+from edge_agent.core.programme import Gap, Pause, Sound, ZoneFeed
 from edge_agent.core.reasons import Reason
+from edge_agent.core.site import Group
+from edge_agent.core.turns import staggered
 from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
 from edge_agent.link import DeviceClient, DeviceServer, LinkError, LinkLost, Renew, ToCore, ToDevice
 from edge_agent.link.messages import PACKET_BYTES_MAX, decode_to_core, decode_to_device, encode
@@ -48,6 +50,8 @@ TO_DEVICE: list[ToDevice] = [
         PlayId("p1"), (Sound(ClipKey("attention"), 5_000, 1_000), Pause(500)), (ZoneFeed(A, 55),), MonoMs(7), 3_000
     ),
     StartPlay(PlayId("p2"), (Pause(500),), (ZoneFeed(A, 55),), MonoMs(7), 0, (B,), True),
+    StartPlay(PlayId("p3"), (Pause(1, Group.A), Gap(7), Sound(ClipKey("x"), 1, 0, Group.B)), (), MonoMs(7)),
+    RoutePlay(PlayId("p3"), (ZoneFeed(A, 0), ZoneFeed(B, 100, Group.B))),
     RoutePlay(PlayId("p1"), (ZoneFeed(A, 0), ZoneFeed(B, 100))),
     StopPlay(PlayId("p1")),
     Renew(),
@@ -82,8 +86,14 @@ def test_the_longest_programme_that_an_order_can_name_fits_into_one_packet() -> 
     # 20 items, the station's own words before and after them, and the signal.
     once = [part for _ in range(23) for part in (Pause(300), Sound(ClipKey("f" * 64), 7_200_000, 7_200_000))]
     feeds = tuple(ZoneFeed(ZoneId(f"{n:064}"), 100) for n in range(64))
-    play = StartPlay(PlayId("p" * 128), tuple(once * 20), feeds, MonoMs(2**53 - 1), 3_000)
-    assert decode_to_device(encode(play)) == play
+    play = StartPlay(PlayId("p" * 128), staggered(tuple(once * 20), 10_000), feeds, MonoMs(2**53 - 1), 3_000)
+    packet = encode(play)
+    assert decode_to_device(packet) == play
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with here, there:
+        here.setblocking(False)  # as long as the buffer takes it, whoever reads or not
+        here.send(packet)
+        assert there.recv(PACKET_BYTES_MAX) == packet
 
 
 def test_a_message_too_long_for_a_packet_is_not_sent_in_part() -> None:
@@ -122,19 +132,24 @@ def test_an_error_text_that_is_no_utf8_does_not_break_the_line() -> None:
         b'["SwitchRelay","a",true,9007199254740992]',
         b'["SwitchRelay","a",true,NaN]',
         b'["SwitchRelay","a",true,1000,"and more"]',
-        b'["RoutePlay","p",[["ZoneFeed","a",101]]]',
-        b'["RoutePlay","p",[["ZoneFeed","a",-1]]]',
-        b'["RoutePlay","p",[["Sound","a",1,0]]]',
+        b'["RoutePlay","p",[["ZoneFeed","a",101,"a"]]]',
+        b'["RoutePlay","p",[["ZoneFeed","a",-1,"a"]]]',
+        b'["RoutePlay","p",[["Sound","a",1,0,null]]]',
+        b'["RoutePlay","p",[["ZoneFeed","a",1]]]',  # does not say in whose turn
+        b'["RoutePlay","p",[["ZoneFeed","a",1,"c"]]]',
+        b'["RoutePlay","p",[["ZoneFeed","a",1,null]]]',
+        b'["StartPlay","p",[["Gap",-1]],[],0,0,[],false]',
+        b'["StartPlay","p",[["Sound","x",1,0,"c"]],[],0,0,[],false]',
         b'["RoutePlay","p","all"]',
-        b'["StartPlay","p",[["Pause",-1]],[],0,0]',
-        b'["StartPlay","p",[["Sound","x",-1,0]],[],0,0]',
-        b'["StartPlay","p",[["Sound","x",1]],[],0,0]',  # does not say where it begins
-        b'["StartPlay","p",[["Sound","x",1,-1]],[],0,0]',
-        b'["StartPlay","p",[["Sound","x",1,10800001]],[],0,0]',
-        b'["StartPlay","p",[["Sound","x",1,null]],[],0,0]',
+        b'["StartPlay","p",[["Pause",-1,null]],[],0,0,[],false]',
+        b'["StartPlay","p",[["Sound","x",-1,0,null]],[],0,0,[],false]',
+        b'["StartPlay","p",[["Sound","x",1,null,null]],[],0,0,[],false]',
+        b'["StartPlay","p",[["Sound","x",1,-1,null]],[],0,0,[],false]',
+        b'["StartPlay","p",[["Sound","x",1,10800001,null]],[],0,0,[],false]',
+        b'["StartPlay","p",[["Sound","x",1,null]],[],0,0,[],false]',  # does not say where it begins
         b'["StartPlay","p",[],[],0]',  # does not say how it rises
-        b'["StartPlay","p",[],[],0,-1]',
-        b'["StartPlay","p",[],[],0,3001]',
+        b'["StartPlay","p",[],[],0,-1,[],false]',
+        b'["StartPlay","p",[],[],0,3001,[],false]',
         b"[" * 60_000,
         b'["StopPlay","' + b"p" * PACKET_BYTES_MAX + b'"]',
         b'["SwitchRelay","a",true,' + b"9" * 5_000 + b"]",

@@ -30,6 +30,7 @@ from edge_agent.audio.mixer import SAMPLE_BYTES
 from edge_agent.audio.relaying import Relaying, StandIn
 from edge_agent.audio.tally import Tally
 from edge_agent.audio.timeline import Span, Timeline, frames_of, lay
+from edge_agent.audio.turns import FOR_ALL, Turns
 from edge_agent.core.effects import StartPlay
 from edge_agent.core.programme import SIGNAL_MS, Live, Part, Relayed, Sound
 from edge_agent.core.reasons import Reason
@@ -104,6 +105,8 @@ class Prefetch:
         """Whether the files are closed: nothing is left to do for the reader."""
         self.frames: int | None = None
         """Frames of the whole programme, None until its clips were opened; up to the trouble if there is any."""
+        self.turns: Turns = FOR_ALL
+        """Who hears which of them; known before ``frames`` are."""
         self.trouble: Reason | None = None
 
     def ready(self) -> bool:
@@ -180,6 +183,7 @@ class Prefetch:
         if self._timeline is None:
             self._timeline = self._laid_out()
             self._next = self._span_after(self._timeline)
+            self.turns = self._timeline.turns
             self.frames = self._timeline.frames
         span = self._next
         if span is None:

@@ -13,14 +13,16 @@ from typing import Protocol
 
 from edge_agent.audio.card import Wiring
 from edge_agent.audio.ledger import Ledger
-from edge_agent.audio.mixer import CHANNELS_OF, RAMP_MS, SAMPLE_BYTES, Fader, gain_of, placed, risen
+from edge_agent.audio.mixer import CHANNELS_OF, RAMP_MS, SAMPLE_BYTES, Fader, gain_of, placed
 from edge_agent.audio.port import PlayReport
 from edge_agent.audio.stream_clock import MS_NS, StreamClock, mono_ms
 from edge_agent.audio.timeline import frames_of
+from edge_agent.audio.turns import Turns, own
 from edge_agent.core.effects import StartPlay
 from edge_agent.core.events import PlayEnded, PlayProgress, PlayStarted
 from edge_agent.core.programme import Relayed, ZoneFeed
 from edge_agent.core.reasons import Reason
+from edge_agent.core.site import Group
 from edge_agent.core.units import MonoMs, ZoneId
 
 PROGRESS_MS = 800
@@ -50,6 +52,9 @@ class Pcm(Protocol):
 
     @property
     def relayed(self) -> Relayed: ...
+
+    @property
+    def turns(self) -> Turns: ...
 
     def ready(self) -> bool: ...
 
@@ -82,6 +87,7 @@ class Voice:
         self._ramp = frames_of(RAMP_MS, wiring.rate)
         self._rise = frames_of(play.rise_ms, wiring.rate)
         self._faders = [Fader(wiring.rate) for _ in range(wiring.channels)]
+        self._groups = [Group.A] * wiring.channels  # whose turn each channel hears; as long as it fades out, too
         self._ledger = Ledger(wiring.rate)
         self._position = 0  # frames of the programme written so far
         self._queued: deque[_Stretch] = deque()  # written, and not known to have left
@@ -100,6 +106,9 @@ class Voice:
     def route(self, feeds: tuple[ZoneFeed, ...]) -> None:
         """Be heard in these zones, and in no other, from the next block on."""
         self.feeds = feeds
+        for feed in feeds:
+            for channel in CHANNELS_OF[self._wiring.outlets[feed.zone]]:
+                self._groups[channel] = feed.group
         if not self._closing():
             for channel, fader in enumerate(self._faders):
                 fader.aim(self._gain(channel))
@@ -150,7 +159,7 @@ class Voice:
         frames = len(sound) // SAMPLE_BYTES
         faders = tuple(fader.copy() for fader in self._faders)
         self._queued.append(_Stretch(block.first + offset, frames, self._position, faders))
-        for channel, heard in self._pass_on(risen(sound, self._position, self._rise)):
+        for channel, heard in self._pass_on(sound):
             if heard is not None:
                 yield channel, placed(heard, offset, block.frames)
         self._advance(block, offset, frames)
@@ -187,15 +196,20 @@ class Voice:
     def _pass_on(self, sound: bytes) -> Iterator[tuple[int, bytes | None]]:
         """What each channel hears of the programme's next sound."""
         body = max(self._total() - self._ramp - self._position, 0) * SAMPLE_BYTES
-        alike: dict[float, bytes | None] = {}  # by gain: channels that hear the same cost as much as one
+        turns = self._pcm.turns
+        shares: dict[Group, bytes] = {}
+        alike: dict[tuple[Group, float], bytes | None] = {}  # channels that hear the same cost as much as one
         for channel, fader in enumerate(self._faders):
+            group = Group.A if turns.for_all else self._groups[channel]
+            if group not in shares:
+                shares[group] = own(sound, self._position, turns, group, self._rise)
             gain = fader.steady if len(sound) <= body else None
             if gain is None:
-                yield channel, _faded(fader, sound, body)
+                yield channel, _faded(fader, shares[group], body)
                 continue
-            if gain not in alike:
-                alike[gain] = fader.pass_on(sound)
-            yield channel, alike[gain]
+            if (group, gain) not in alike:
+                alike[group, gain] = fader.pass_on(shares[group])
+            yield channel, alike[group, gain]
 
     def _take_back(self, cut: _Stretch, kept: int) -> None:
         """Stand where only ``kept`` frames of this stretch, and nothing after it, were written."""
@@ -245,7 +259,10 @@ class Voice:
 
     def _advance(self, block: Block, offset: int, frames: int) -> None:
         first = block.first + offset
-        self._ledger.wrote(first, frames, {feed.zone for feed in self.feeds})
+        at = first
+        for length, heard in self._pcm.turns.spans(self._position, frames):
+            self._ledger.wrote(at, length, {feed.zone for feed in self.feeds if feed.group in heard})
+            at += length
         self._position += frames
         behind = offset + frames < block.frames
         if self._position >= self._total() or (behind and self._stop_at is not None):

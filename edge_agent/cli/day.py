@@ -127,7 +127,13 @@ def _as_it_sounds(state: State, play: Play, accepted: Accepted, now: Now) -> Occ
     parts = promised_parts(job, state.site.frame)
     rules, wish = standing.rules_of(state, now), policy.wish_for(job, play.zones, play.planned, length_ms(parts))
     runs = {
-        zone: ZoneRun(zone, ZonePart.HEARING, policy.volume_at(rules, wish, zone, job.volume)) for zone in play.zones
+        zone: ZoneRun(
+            zone,
+            ZonePart.HEARING,
+            policy.volume_at(rules, wish, zone, job.volume),
+            group=state.site.zones[zone].group,
+        )
+        for zone in play.zones
     }
     return Occurrence(
         job.job_id, play.planned, Phase.PLAYING, begins, runs, parts=parts, start_at=begins, started=begins

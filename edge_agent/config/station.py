@@ -16,9 +16,11 @@ from edge_agent.core.site import (
     LEVEL_DB_MIN,
     RELAY_ON_MS_MAX,
     RISE_MS_MAX,
+    STAGGER_MS_MAX,
     STANDARD_FRAME,
     WARM_UP_MS_MAX,
     Frame,
+    Group,
     IntoQuiet,
     LocalPolicy,
     Site,
@@ -78,6 +80,7 @@ def read_site(station: Table, zones: Sequence[Table], policy: Table, programme: 
     """What the core knows: ``[station]``, ``[policy]``, ``[programme]`` and the core's part of each ``[[zones]]``."""
     sites = [_zone_site(zone) for zone in zones]
     _refuse_twice(zones, "id", [site.zone for site in sites])
+    stagger_ms = _stagger_ms(programme, zones, sites)
     return Site(
         station=StationId(station.text("id", STATION)),
         realm=station.text("realm", STATION),
@@ -86,6 +89,7 @@ def read_site(station: Table, zones: Sequence[Table], policy: Table, programme: 
         zones={site.zone: site for site in sites},
         policy=_policy(policy),
         frame=_frame(programme),
+        stagger_ms=stagger_ms,
     )
 
 
@@ -157,6 +161,7 @@ def _zone_site(zone: Table) -> ZoneSite:
         on_ms_max=zone.integer("on_minutes_max", 1, on_minutes, default=on_minutes) * MINUTE_MS,
         least_on_ms=zone.integer("least_on_ms", 0, LEAST_ON_MS_MAX, default=0),
         least_off_ms=zone.integer("least_off_ms", 0, LEAST_OFF_MS_MAX, default=0),
+        group=zone.choice("stagger_group", Group, default=Group.A),
     )
 
 
@@ -199,6 +204,22 @@ def _frame(programme: Table) -> Frame:
     )
     programme.done()
     return frame
+
+
+def _stagger_ms(programme: Table, zones: Sequence[Table], sites: Sequence[ZoneSite]) -> int:
+    """The silence between two turns; who writes half of what it takes is told, for nothing would come of it."""
+    stagger_ms = programme.integer("stagger_ms", 0, STAGGER_MS_MAX, default=0)
+    if not (programme.sound("stagger_ms") and all(zone.sound("stagger_group") for zone in zones)):
+        return stagger_ms
+    groups = {site.group for site in sites}
+    if stagger_ms and len(groups) == 1:
+        remedy = 'write stagger_group = "b" in the zones that speak second ("a" in the others), or remove it'
+        programme.fault("stagger_ms", Fault.CLASH, f'every zone is of group "{min(groups)}"', remedy)
+    for zone, site in zip(zones, sites, strict=True):
+        if site.group is not Group.A and not programme.know("stagger_ms"):
+            remedy = "write stagger_ms = 1000 below [programme] (0: for now all speak at once), or remove it"
+            zone.fault("stagger_group", Fault.CLASH, "there is no [programme] stagger_ms", remedy)
+    return stagger_ms
 
 
 def _minutes(policy: Table, key: str, standard_ms: int | None) -> int:

@@ -142,6 +142,7 @@ class _Run(Street):
             parts = play.whole if waits else play.parts
             one = self._opened(known, play.planned, parts, goes_on=play.segment > 0)
             one = replace(one, zones=zones.in_it(play), live_until=play.live_until or one.live_until)
+            one = replace(one, whole=play.whole or one.whole)
             if play.phase in _WAITING:
                 self.waiting[play.job_id] = replace(one, held_by=play.held_by)
             elif play.ending is None:
@@ -250,6 +251,7 @@ class _Run(Street):
             given_up_at=NEVER if goes_on else given_up_at(job, planned),
             goes_on=goes_on,
             live_until=live_until(planned, parts) if job.live and not at_once(job) else None,
+            whole=parts,
         )
 
     def _urgency(self, one: Open) -> tuple[int, int, UtcMs, int]:
@@ -290,7 +292,7 @@ class _Run(Street):
         in_time = self.in_time(one, starts)
         if not in_time.parts:
             return self._refuse(one, starts, one.held_by or Reason.MISSED, {})
-        one = self.framed(in_time, one.zones, starts, self._to_come(one))
+        one = self.spoken_in(self.framed(in_time, one.zones, starts, self._to_come(one)), free)
         wish = wish_of(one, one.zones, starts)
         verdict = policy.judge(self.rules(), wish)
         objection = self.objection(one, wish, verdict)
@@ -309,6 +311,8 @@ class _Run(Street):
         """Its relays are closed: the rules are asked once more, for others may have come meanwhile."""
         self.taken.remove(taken)
         one = self.framed(self.in_time(taken.one, taken.starts), taken.zones, taken.starts, self._to_come(taken.one))
+        free = self.room(replace(one, zones=taken.zones))
+        one = self.spoken_in(one, free)
         wish = wish_of(one, taken.zones, taken.starts)
         rules = self.rules()
         verdict = policy.judge(rules, wish)
@@ -318,8 +322,9 @@ class _Run(Street):
             self._refuse(one, taken.starts, objection, out)
             return
         hearing = tuple(zone for zone in taken.zones if zone not in verdict.out)
-        ends = wish.end if verdict.ends_at is None else verdict.ends_at
-        self.taken.append(replace(taken, zones=hearing, out=out, ends=ends, begun=True, under=verdict.under))
+        one = self.spoken_in(one, [zone for zone in free if zone in hearing])
+        ends = UtcMs(taken.starts + one.lasts_ms) if verdict.ends_at is None else verdict.ends_at
+        self.taken.append(replace(taken, one=one, zones=hearing, out=out, ends=ends, begun=True, under=verdict.under))
         ordered = one.known.job.volume
         volumes = {zone: policy.volume_at(rules, wish, zone, ordered, verdict.under) for zone in hearing}
         self._tell(one, taken.starts, ends, volumes, out, None, verdict.under, cut=verdict.ends_at is not None)

@@ -1,24 +1,42 @@
 """Decide which of its parts an occurrence sounds, if its first sample is at a given instant.
 
-Of its chimes those that cost nobody anything (``framing``); of its live sources what is in time.
+Of its chimes those that cost nobody anything (``framing``), and group after group (``turns``) where that does not
+either; of its live sources what is in time.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_agent.core import beginning, framing, standing, zones
+from edge_agent.core import beginning, framing, standing, turns, zones
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.plays import Occurrence
-from edge_agent.core.programme import Part, live_until, promised_parts, relayed_until
+from edge_agent.core.programme import Part, length_ms, live_until, promised_parts, relayed_until
 from edge_agent.core.state import Turn
-from edge_agent.core.units import MonoMs
+from edge_agent.core.units import MonoMs, ZoneId
 
 
-def fitted(turn: Turn, play: Occurrence, start_at: MonoMs) -> Occurrence:
-    """The occurrence with the parts that sound; with none of them left it must not begin."""
-    return _framed(turn, _in_time(turn, play, start_at), start_at)
+def fitted(turn: Turn, play: Occurrence, start_at: MonoMs, speaking: tuple[ZoneId, ...]) -> Occurrence:
+    """The occurrence with the parts that sound; with none of them left it must not begin.
+
+    ``speaking``: the zones in which it begins.
+    """
+    return spoken_in(turn, _framed(turn, _in_time(turn, play, start_at), start_at), speaking)
+
+
+def spoken_in(turn: Turn, play: Occurrence, speaking: tuple[ZoneId, ...]) -> Occurrence:
+    """The occurrence without the turn of a group that does not begin: those zones have missed it."""
+    return replace(play, parts=turns.among(turn.state.site, speaking, play.parts))
+
+
+def longest_ms(turn: Turn, play: Occurrence) -> int:
+    """How long it may sound at most."""
+    return max(length_ms(parts) for parts in _layouts(turn, play))
+
+
+def _layouts(turn: Turn, play: Occurrence) -> tuple[tuple[Part, ...], ...]:
+    return turns.layouts(turn.state.site, turn.job_of(play), zones.in_it(play), play.parts, play.whole)
 
 
 def _in_time(turn: Turn, play: Occurrence, start_at: MonoMs) -> Occurrence:
@@ -32,8 +50,10 @@ def _in_time(turn: Turn, play: Occurrence, start_at: MonoMs) -> Occurrence:
 
 
 def _framed(turn: Turn, play: Occurrence, start_at: MonoMs) -> Occurrence:
-    """The occurrence with those of its chimes that cost nothing, if its first sample is at ``start_at``."""
-    if not framing.is_framed(play.parts):
+    """The occurrence with those of its chimes, and the turns, that cost nothing, if it begins at ``start_at``."""
+    layouts = _layouts(turn, play)
+    play = replace(play, parts=layouts[-1])
+    if len(layouts) == 1 and not framing.is_framed(play.parts):
         return play
 
     coming = _coming(turn, play)
@@ -50,7 +70,8 @@ def _framed(turn: Turn, play: Occurrence, start_at: MonoMs) -> Occurrence:
     past, wish = standing.rules_of(turn.state, turn.now, besides=play).past, beginning.wish(turn, play, start_at)
     ends = framing.over_at(wish.counts_from, play.parts)
     beside = framing.neighbours(turn.job_of(play), wish.zones, play.planned, ends, past, coming)
-    return replace(play, parts=framing.fullest(framing.framings(play.parts, beside), ask))
+    choices = tuple(framed for parts in layouts for framed in framing.framings(parts, beside))
+    return replace(play, parts=framing.fullest(choices, ask))
 
 
 def _coming(turn: Turn, play: Occurrence) -> list[framing.Comer]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from edge_agent.core.job import Job, JobClass, PlayNow
 from edge_agent.core.past import LATE_GRACE_MS, Sounded
-from edge_agent.core.programme import Part, own_ms, without_closing, without_opening
+from edge_agent.core.programme import Part, length_ms, own_ms, unframed, without_closing, without_opening
 from edge_agent.core.schedule import next_instant, sounds_once
 from edge_agent.core.units import UtcMs, ZoneId
 
@@ -100,7 +100,7 @@ def framings(parts: tuple[Part, ...], beside: Neighbours) -> tuple[tuple[Part, .
 
 def is_framed(parts: tuple[Part, ...]) -> bool:
     """Whether there is a chime in it at all."""
-    return without_opening(without_closing(parts)) != parts
+    return unframed(parts) != parts
 
 
 def fullest(choices: tuple[tuple[Part, ...], ...], ask: Callable[[tuple[Part, ...]], object]) -> tuple[Part, ...]:
@@ -113,8 +113,8 @@ def fullest(choices: tuple[tuple[Part, ...], ...], ask: Callable[[tuple[Part, ..
 
 
 def over_at(starts: UtcMs, parts: tuple[Part, ...]) -> UtcMs:
-    """When it is over, as it was ordered."""
-    return UtcMs(starts + own_ms(parts))
+    """When it is over, but for its chimes."""
+    return UtcMs(starts + length_ms(unframed(parts)))
 
 
 def _meet(ends: UtcMs, begins: UtcMs) -> bool:

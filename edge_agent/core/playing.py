@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from edge_agent.core import beginning, clips, fitting, policy, sounding, standing, zones
+from edge_agent.core import beginning, clips, fitting, policy, sounding, standing, turns, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Level, StartPlay
 from edge_agent.core.events import Mark, SavedMark
@@ -94,7 +94,8 @@ def intent_saved(turn: Turn, key: OccurrenceKey, durable: bool) -> None:
 
 
 def _fresh(turn: Turn, known: KnownJob, planned: UtcMs) -> Occurrence:
-    runs = {zone: ZoneRun(zone) for zone in zones.zones_of(turn.state, known.job)}
+    sites = (turn.state.site.zones[zone] for zone in zones.zones_of(turn.state, known.job))
+    runs = {site.zone: ZoneRun(site.zone, group=site.group) for site in sites}
     return Occurrence(known.job.job_id, planned, Phase.RECEIVED, turn.now.mono, runs)
 
 
@@ -184,7 +185,7 @@ def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
     for zone in room.free:
         zones.open_worn(turn, zone, _ends_by(turn, play, room))
     start_at = beginning.first_sample_at(turn, play, room.free)
-    play = fitting.fitted(turn, play if play.segment else replace(play, parts=play.whole), start_at)
+    play = fitting.fitted(turn, play if play.segment else replace(play, parts=play.whole), start_at, room.free)
     verdict = beginning.verdict(turn, play, start_at)
     objection = beginning.objection(turn, play, start_at, verdict)
     if objection is not None:
@@ -215,7 +216,7 @@ def _play_id(play: Occurrence, attempt: int) -> PlayId:
 def _ends_by(turn: Turn, play: Occurrence, room: zones.Room) -> MonoMs:
     """When a programme is over at the latest, if a relay confirms late."""
     slack_ms = beginning.longest_lead_ms(turn, play) + zones.RELAY_CONFIRM_MS
-    return MonoMs(beginning.first_sample_at(turn, play, room.free) + slack_ms + length_ms(play.parts))
+    return MonoMs(beginning.first_sample_at(turn, play, room.free) + slack_ms + fitting.longest_ms(turn, play))
 
 
 def _close_and_start(turn: Turn, play: Occurrence) -> None:
@@ -248,7 +249,7 @@ def _nobody_left(turn: Turn, play: Occurrence) -> None:
 def _start(turn: Turn, play: Occurrence) -> None:
     ready = play.zones_in(ZonePart.READY)
     start_at = MonoMs(max(play.start_at, beginning.first_sample_at(turn, play, ready)))
-    play = fitting.fitted(turn, play, start_at)
+    play = fitting.fitted(turn, play, start_at, ready)
     verdict = beginning.verdict(turn, play, start_at)
     objection = beginning.objection(turn, play, start_at, verdict)
     if objection is not None:
@@ -259,6 +260,7 @@ def _start(turn: Turn, play: Occurrence) -> None:
     if not ready:
         _nobody_left(turn, play)
         return
+    play = fitting.spoken_in(turn, play, ready)
     held_by = beginning.held_by(turn, play, start_at)
     if held_by is not None:
         sounding.hold_back(turn, play, held_by)
@@ -266,7 +268,7 @@ def _start(turn: Turn, play: Occurrence) -> None:
     if turn.job_of(play).plays_as is JobClass.EMERGENCY:
         zones.take(turn, play)
     late = start_at > play.start_at
-    play = replace(play, whole=play.parts if play.segment == 0 else play.whole)
+    play = replace(play, whole=turns.together(play.parts) if play.segment == 0 else play.whole)
     cut_at = None if verdict.ends_at is None else turn.now.mono_of(verdict.ends_at)
     play = replace(play.moved(Cause.RELAYS_READY, turn.now), start_at=start_at, under=verdict.under, cut_at=cut_at)
     play = zones.with_volumes(turn, play, standing.rules_of(turn.state, turn.now), beginning.wish(turn, play, start_at))

@@ -10,6 +10,7 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.occurrence import Cause, Phase, follow
 from edge_agent.core.programme import NOTHING_RELAYED, Part, Relayed
 from edge_agent.core.reasons import Reason
+from edge_agent.core.site import Group
 from edge_agent.core.units import JobId, MonoMs, PlayId, UtcMs, ZoneId
 
 OccurrenceKey = tuple[JobId, UtcMs]
@@ -36,7 +37,8 @@ class ZoneRun:
     """One zone in one occurrence. ``played_ms`` counts what left the card for it in the last attempt.
 
     ``earlier_ms`` counts what it heard before the programme was set aside; ``missed``: an emergency sounded there while
-    the others went on. ``heard`` is the newest word of the ear at its horn, at ``level_db``; None: it has said nothing.
+    the others went on. Where the groups take turns, it speaks in that of ``group``, and counts no other's. ``heard`` is
+    the newest word of the ear at its horn, at ``level_db``; None: it has said nothing.
     """
 
     zone: ZoneId
@@ -49,6 +51,7 @@ class ZoneRun:
     reason: Reason | None = None
     heard: bool | None = None
     level_db: int | None = None
+    group: Group = Group.A
 
 
 class GoesOn(StrEnum):

@@ -14,7 +14,7 @@ from itertools import accumulate
 from edge_agent.core.job import ClipItem, Item, Job, JobClass, LiveItem, TextItem
 from edge_agent.core.past import LATE_GRACE_MS
 from edge_agent.core.reasons import Reason
-from edge_agent.core.site import UNFRAMED, Frame
+from edge_agent.core.site import UNFRAMED, Frame, Group
 from edge_agent.core.units import ClipKey, UtcMs, ZoneId
 
 ATTENTION = ClipKey("attention")
@@ -64,16 +64,28 @@ StagedItem = ClipItem | TextItem
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """Staged sound, played to its end. ``duration_ms`` is what will sound, without the ``from_ms`` left out before."""
+    """Staged sound, played to its end. ``duration_ms`` is what will sound, without the ``from_ms`` left out before.
+
+    ``group``, here and below: it is that group's turn, and no zone of another hears it (None: all do).
+    """
 
     key: ClipKey
     duration_ms: int
     from_ms: int = 0
+    group: Group | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
     """Silence of a given length, the amplifier on."""
+
+    duration_ms: int
+    group: Group | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Silence between the turns of two groups: nobody's own."""
 
     duration_ms: int
 
@@ -87,7 +99,9 @@ class Live:
     stand_in: ClipKey | None = None
 
 
-Part = Sound | Pause | Live
+Part = Sound | Pause | Gap | Live
+
+EVERYBODY = frozenset(Group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +127,11 @@ class Relayed:
 
 @dataclass(frozen=True, slots=True)
 class ZoneFeed:
-    """A zone that hears the programme, and how loud (0–100, every ceiling already applied)."""
+    """A zone that hears the programme in its group's turn, and how loud (0–100, every ceiling already applied)."""
 
     zone: ZoneId
     volume: int
+    group: Group = Group.A
 
 
 NOTHING_RELAYED = Relayed()
@@ -222,14 +237,34 @@ def without_closing(parts: tuple[Part, ...]) -> tuple[Part, ...]:
     return parts[:-2] if parts and _is_sound(parts[-1], CLOSING) else parts
 
 
+def unframed(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """The parts without any chime."""
+    return without_closing(without_opening(parts))
+
+
 def own_ms(parts: tuple[Part, ...]) -> int:
-    """How long that sounds which was ordered: all but the chimes. It is what the day's limits count."""
-    return length_ms(without_closing(without_opening(parts)))
+    """How long that sounds which was ordered: all but the chimes, and once where groups take turns.
+
+    It is what the day's limits count.
+    """
+    return max(length_ms(share_of(unframed(parts), group)) for group in Group)
 
 
 def chimes_ms(parts: tuple[Part, ...]) -> int:
     """How much of the parts the station adds by itself, and leaves out where it would keep them from sounding."""
-    return length_ms(parts) - own_ms(parts)
+    return length_ms(parts) - length_ms(unframed(parts))
+
+
+def heard_by(part: Part) -> frozenset[Group]:
+    """The groups whose zones hear a part."""
+    if isinstance(part, Gap):
+        return frozenset()
+    return EVERYBODY if isinstance(part, Live) or part.group is None else frozenset({part.group})
+
+
+def share_of(parts: tuple[Part, ...], group: Group) -> tuple[Part, ...]:
+    """What a zone of that group hears of them."""
+    return tuple(part for part in parts if group in heard_by(part))
 
 
 def _is_sound(part: Part, key: ClipKey) -> bool:
@@ -279,7 +314,7 @@ def relayed_until(parts: tuple[Part, ...], begins: UtcMs, until: UtcMs) -> tuple
         over_ms -= less_ms
         if less_ms < part.duration_ms:
             left.append(_without_first(part, less_ms))
-    return () if all(isinstance(part, Pause) for part in left) else tuple(left)
+    return () if all(isinstance(part, Pause | Gap) for part in left) else tuple(left)
 
 
 def next_item_at(parts: tuple[Part, ...], played_ms: int) -> int | None:
@@ -287,7 +322,7 @@ def next_item_at(parts: tuple[Part, ...], played_ms: int) -> int | None:
 
     The chime at the end is no item to go on to: whoever leaves the last one has ended the programme.
     """
-    sounds = (at for at, part in begun_at(without_closing(parts)) if not isinstance(part, Pause))
+    sounds = (at for at, part in begun_at(without_closing(parts)) if not isinstance(part, Pause | Gap))
     return next((at for at in sounds if at > played_ms), None)
 
 
@@ -322,5 +357,5 @@ def promised_parts(job: Job, frame: Frame = UNFRAMED) -> tuple[Part, ...]:
 
 def _without_first(part: Part, ms: int) -> Part:
     if isinstance(part, Sound):
-        return Sound(part.key, part.duration_ms - ms, part.from_ms + ms)
+        return replace(part, duration_ms=part.duration_ms - ms, from_ms=part.from_ms + ms)
     return replace(part, duration_ms=part.duration_ms - ms)

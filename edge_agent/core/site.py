@@ -29,15 +29,26 @@ LEVEL_DB_MIN = -96
 RISE_MS_MAX = 3 * SECOND_MS
 # The longest that requirement N6 asks for; a voice that rises for longer has lost its first sentence.
 
+STAGGER_MS_MAX = 10 * SECOND_MS
+# The silence between two turns. An echo from a kilometre away comes after 6 s; in a longer one people think it is over.
+
 TRAINING_PREFIX = "tap-huan"
 """How the name of every training realm begins (tập huấn, requirement B21)."""
+
+
+class Group(StrEnum):
+    """Whose turn it is: clusters that are heard over each other are of different groups (requirement S8)."""
+
+    A = "a"
+    B = "b"
 
 
 @dataclass(frozen=True, slots=True)
 class ZoneSite:
     """One speaker cluster: how long its amplifier warms up and how loud it may ever be.
 
-    Its relay stays closed for ``least_on_ms`` and open for ``least_off_ms`` at least, but for an emergency.
+    Its relay stays closed for ``least_on_ms`` and open for ``least_off_ms`` at least, but for an emergency. Where the
+    groups take turns, ``group`` says in which it speaks.
     """
 
     zone: ZoneId
@@ -47,6 +58,7 @@ class ZoneSite:
     on_ms_max: int = RELAY_ON_MS_MAX
     least_on_ms: int = 0
     least_off_ms: int = 0
+    group: Group = Group.A
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +155,7 @@ class Site:
     polls_home: bool = False  # whether a content server is configured that keeps manifests
     frame: Frame = UNFRAMED
     line_ins: frozenset[str] = frozenset()  # what is plugged in, as orders name it: "line-in:mic"
+    stagger_ms: int = 0  # silence between the turns of its groups; 0: all of its zones speak at once
 
     def areas(self) -> frozenset[str]:
         """Every area that contains this station, from the country down to the ward."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from edge_agent.core import clips, records, zones
+from edge_agent.core import clips, records, turns, zones
 from edge_agent.core.effects import Level, SaveMark, StopPlay
 from edge_agent.core.events import Mark, PlayEnded, PlayProgress, PlayStarted, ZoneHeard, ZonesLost
 from edge_agent.core.job import Accepted, Job, JobClass
@@ -22,10 +22,10 @@ from edge_agent.core.programme import (
     chimes_ms,
     length_ms,
     live_until,
-    next_item_at,
     own_ms,
     promised_ms,
     rest_of,
+    share_of,
 )
 from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.schedule import caught_up, next_instant, sounds_once
@@ -191,13 +191,12 @@ def set_aside(turn: Turn, play: Occurrence, ending: Ending) -> None:
 
 
 def _what_is_left(play: Occurrence, goes_on: GoesOn) -> tuple[Part, ...]:
-    played_ms = max((run.played_ms for run in play.zones.values()), default=0)
+    at_ms = turns.reached(play.parts, ((run.group, run.played_ms) for run in play.zones.values()))
     match goes_on:
         case GoesOn.REST:
-            return rest_of(play.parts, played_ms)
+            return rest_of(play.parts, at_ms)
         case GoesOn.NEXT:
-            at_ms = next_item_at(play.parts, played_ms)
-            return () if at_ms is None else rest_of(play.parts, at_ms)
+            return turns.behind_item(play.parts, at_ms)
         case _:
             return play.whole
 
@@ -417,9 +416,12 @@ def _past_with(turn: Turn, accepted: Accepted, done: Occurrence, *, unseen: bool
 
 
 def _own_played_ms(done: Occurrence) -> int:
-    """How much has sounded of what was ordered."""
-    played_ms = max((run.played_ms for run in done.zones.values()), default=0)
-    return own_ms(done.parts) - own_ms(rest_of(done.parts, played_ms)) if chimes_ms(done.parts) else played_ms
+    """How much has sounded of what was ordered, where most of it did."""
+    return max((_own_of(share_of(done.parts, run.group), run.played_ms) for run in done.zones.values()), default=0)
+
+
+def _own_of(parts: tuple[Part, ...], played_ms: int) -> int:
+    return own_ms(parts) - own_ms(rest_of(parts, played_ms)) if chimes_ms(parts) else played_ms
 
 
 def _again_at(turn: Turn, play: Occurrence) -> MonoMs:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from edge_agent.core import clips, entrusted, framing, policy, standing, zones
+from edge_agent.core import clips, entrusted, framing, policy, standing, turns, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.job import Job, JobClass, PlayNow
 from edge_agent.core.past import LATE_GRACE_MS, Sounded, counted_start
@@ -26,7 +26,8 @@ class Open:
 
     It takes its zones at ``takes_at`` (0: at once), so that its first sample is on time, and is given up at
     ``given_up_at``. A new one is not ``ready`` before the others have had their turn: its sound is looked for first.
-    What relays a live source is over by ``live_until``, unless it is due at once.
+    What relays a live source is over by ``live_until``, unless it is due at once. ``parts`` are what is left of what
+    was ordered, the ``whole``.
     """
 
     known: KnownJob
@@ -40,6 +41,7 @@ class Open:
     goes_on: bool = False
     held_by: Reason | None = None
     live_until: UtcMs | None = None
+    whole: tuple[Part, ...] = ()
 
     @property
     def lasts_ms(self) -> int:
@@ -136,8 +138,10 @@ class Street:
         return verdict.reason or self._over_bound(one)
 
     def framed(self, one: Open, where: tuple[ZoneId, ...], starts: UtcMs, others: Iterable[Open]) -> Open:
-        """With those of its chimes that cost nothing, as ``playing`` decides it; ``others`` still wait."""
-        if not framing.is_framed(one.parts):
+        """With those of its chimes, and the turns, that cost nothing, as ``playing`` does it; ``others`` still wait."""
+        layouts = turns.layouts(self.state.site, one.known.job, where, one.parts, one.whole)
+        one = replace(one, parts=layouts[-1])
+        if len(layouts) == 1 and not framing.is_framed(one.parts):
             return one
         rules, job = self.rules(), one.known.job
         comers = [comer for other in others if _is_to_come(other) for comer in _comers(other, other.zones)]
@@ -152,7 +156,12 @@ class Street:
 
         ends = framing.over_at(wish_of(one, where, starts).counts_from, one.parts)
         beside = framing.neighbours(job, where, one.planned, ends, rules.past, coming)
-        return replace(one, parts=framing.fullest(framing.framings(one.parts, beside), ask))
+        choices = tuple(framed for parts in layouts for framed in framing.framings(parts, beside))
+        return replace(one, parts=framing.fullest(choices, ask))
+
+    def spoken_in(self, one: Open, speaking: Iterable[ZoneId]) -> Open:
+        """Without the turn of a group that does not begin."""
+        return replace(one, parts=turns.among(self.state.site, speaking, one.parts))
 
     def in_time(self, one: Open, starts: UtcMs) -> Open:
         """With its live sources ending when they were ordered to, as ``playing`` decides it."""

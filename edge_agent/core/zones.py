@@ -256,7 +256,8 @@ def _for_good(ending: Ending) -> bool:
 
 def feeds_of(play: Occurrence) -> tuple[ZoneFeed, ...]:
     """The zones that hear an occurrence now."""
-    return tuple(ZoneFeed(zone, play.zones[zone].volume) for zone in play.zones_in(ZonePart.HEARING))
+    hearing = (play.zones[zone] for zone in play.zones_in(ZonePart.HEARING))
+    return tuple(ZoneFeed(run.zone, run.volume, run.group) for run in hearing)
 
 
 def give_back(turn: Turn) -> None:

@@ -1,7 +1,8 @@
 """What the agent and the device process may say to each other, as bytes: one JSON array a packet.
 
 ``["StopPlay", "play-7"]``: the message's name, then its fields in the order of its dataclass; nested dataclasses alike.
-Arrays, because the longest programme that an order can name (20 items, 20 loops) must fit into one packet.
+Arrays, because the longest programme that an order can name (20 items, 20 loops, group after group) must fit into one
+packet.
 Reading is strict and total: the bytes are exactly one known message, or a LinkError says what is wrong with them.
 """
 
@@ -26,12 +27,12 @@ from edge_agent.core.events import (
     ZoneHeard,
     ZonesLost,
 )
-from edge_agent.core.programme import Live, Pause, Relayed, Sound, ZoneFeed
+from edge_agent.core.programme import Gap, Live, Pause, Relayed, Sound, ZoneFeed
 from edge_agent.core.site import LEVEL_DB_MIN, RISE_MS_MAX
 from edge_agent.core.units import HOUR_MS
 
-PACKET_BYTES_MAX = 64 * 1024
-# The longest StartPlay is about 55 kB (a test makes it); a Unix socket's default send buffer holds 208 kB.
+PACKET_BYTES_MAX = 128 * 1024
+# The longest StartPlay is about 112 kB (a test makes and sends it); a Unix socket's default send buffer holds 208 kB.
 INTEGER_MAX = 2**53 - 1
 # As on the wire to the server: what every JSON reader can hold exactly.
 VOLUME_MAX = 100
@@ -187,6 +188,7 @@ LIMITS: dict[type, Callable[[Any], bool]] = {
     ZoneFeed: lambda feed: 0 <= feed.volume <= VOLUME_MAX,
     Sound: lambda part: part.duration_ms >= 0 and 0 <= part.from_ms <= FROM_MS_MAX,
     Pause: lambda part: part.duration_ms >= 0,
+    Gap: lambda part: part.duration_ms >= 0,
     Live: lambda part: part.duration_ms >= 0,
     Relayed: lambda spent: min(spent.live_ms, spent.stand_in_ms, spent.silent_ms) >= 0,
     StartPlay: lambda play: 0 <= play.rise_ms <= RISE_MS_MAX,
