@@ -60,9 +60,9 @@ def test_the_example_shows_the_defaults_truly() -> None:
     assert (full.broker, full.paths, full.clock) == (plain.broker, plain.paths, plain.clock)
     assert full.cards == {"main": replace(plain.cards["main"], mixer="PCM", mixer_volume=90)}
     village = {**plain.site.zones, ZoneId("dinh-lang"): replace(plain.site.zones[ZoneId("dinh-lang")], group=Group.B)}
-    more = {"polls_home": True, "line_ins": frozenset({"line-in:mic"}), "zones": village, "stagger_ms": 1_000}
+    line_ins = frozenset({"line-in:mic"})
     assert (full.site, full.cache, full.decoder, full.console, full.speech) == (
-        replace(plain.site, **more),
+        replace(plain.site, polls_home=True, line_ins=line_ins, zones=village, stagger_ms=1_000),
         plain.cache,
         plain.decoder,
         plain.console,

@@ -42,7 +42,7 @@ def layouts(
     if not is_staggered(parts) and not (site.stagger_ms and takes_turns(job)):
         return (parts,)
     at_once = together(parts)
-    if unframed(at_once) != unframed(whole):
+    if unframed(at_once) != unframed(whole) or _waits(parts):
         return (among(site, zones, parts),)
     if len(_groups(site, zones)) < len(Group):
         return (at_once,)
@@ -120,6 +120,11 @@ def _place(parts: tuple[Part, ...], group: Group, heard_ms: int) -> int:
             return at + heard_ms if heard_ms else 0
         heard_ms -= part.duration_ms
     return length_ms(parts)
+
+
+def _waits(parts: tuple[Part, ...]) -> bool:
+    """Whether one group has heard all of it, and the other nothing yet."""
+    return bool(parts) and isinstance(parts[0], Gap)
 
 
 def _groups(site: Site, zones: Iterable[ZoneId]) -> frozenset[Group]:

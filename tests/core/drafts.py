@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from edge_agent.core import order
 from edge_agent.core.job import Accepted, Audience, JobClass, PlayAt, PlayNow
 from edge_agent.core.policy import local_time
-from edge_agent.core.site import STANDARD, STANDARD_FRAME, Clause, IntoQuiet, LocalPolicy, ZoneSite
+from edge_agent.core.site import STANDARD, STANDARD_FRAME, Clause, Group, IntoQuiet, LocalPolicy, ZoneSite
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, JobId, UtcMs, ZoneId
 from tests.trust import makers
 
@@ -32,6 +32,7 @@ SITES = (
     makers.make_site(zones=ZONE_SITES),
     replace(SITE, zones=RESTING),
     replace(SITE, zones={**ZONE_SITES, ZoneId("b"): replace(RESTING[ZoneId("b")], least_off_ms=60_000)}),
+    replace(SITE, zones={**ZONE_SITES, ZoneId("b"): replace(ZONE_SITES[ZoneId("b")], group=Group.B)}, stagger_ms=1_000),
 )
 ZONES = tuple(SITE.zones)
 ELSEWHERE = ZoneId("elsewhere")

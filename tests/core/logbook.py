@@ -17,6 +17,7 @@ from edge_agent.core.schedule import next_instant, repeats, sounds_once
 from edge_agent.core.state import State
 from edge_agent.core.units import JobId, UtcMs, ZoneId
 from tests.core.slow_disk import SlowDisk
+from tests.turn_ears import as_ordered
 
 HELD_BACK = {
     Reason.ZONES_BUSY,
@@ -102,7 +103,7 @@ class Logbook:
             elif isinstance(effect, fx.StartPlay):
                 (play,) = [play for play in after.plays.values() if play.play_id == effect.play_id]
                 if play.segment == 0:
-                    self.lasts[play.key] = length_ms(effect.parts)
+                    self.lasts[play.key] = length_ms(as_ordered(effect.parts))
 
     def _hear(self, before: State, event: Event) -> None:
         if isinstance(event, RelayChanged) and event.on:

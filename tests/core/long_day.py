@@ -12,6 +12,7 @@ from edge_agent.core.plays import Occurrence, ZonePart
 from edge_agent.core.programme import length_ms
 from edge_agent.core.units import MonoMs, UtcMs
 from tests.core.bench import Bench
+from tests.turn_ears import heard_ms
 
 
 class Ward(Bench):
@@ -48,7 +49,8 @@ class Ward(Bench):
 
     def _ended(self, play: Occurrence) -> PlayEnded:
         ms = min(self.now.mono, self._end(play)) - play.start_at
-        zone_ms = dict.fromkeys(play.zones_in(ZonePart.HEARING), ms)
+        hearing = (play.zones[zone] for zone in play.zones_in(ZonePart.HEARING))
+        zone_ms = {run.zone: heard_ms(play.parts, run.group, 0, ms) for run in hearing}
         return PlayEnded(play.play_id, zone_ms, ms * 48, 0, self.now.mono, None)
 
     def _answers(self, effect: fx.Effect) -> list[Event]:

@@ -38,6 +38,7 @@ from edge_agent.core.zones import RELAY_LEAD_MS
 from tests.core.alerts import Alerts
 from tests.core.lawbook import Lawbook
 from tests.core.least_times import LeastTimes
+from tests.turn_ears import as_ordered
 
 SOUNDING = (Phase.ARMED, Phase.PLAYING)
 RUNS_MAX = 3
@@ -242,7 +243,8 @@ class Street:
         self, key: OccurrenceKey, parts: tuple[Part, ...], everybody: frozenset[ZoneId]
     ) -> frozenset[ZoneId]:
         """Who has heard all that comes before these parts: before the beginning that is everybody."""
-        parts = without_opening(without_closing(parts))  # some of its chimes may be left out another time
+        # Some of its chimes may be left out another time, and groups may take turns or not.
+        parts = as_ordered(without_opening(without_closing(parts)))
         if key not in self.goes_on:
             self.parts[key] = parts
         return everybody if parts == self.parts[key] else self.whole[key]

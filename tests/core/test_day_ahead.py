@@ -15,7 +15,17 @@ from edge_agent.core.job import JobClass
 from edge_agent.core.order import Lock, Loosening, Rank, SetVolume, Window
 from edge_agent.core.outlook import Planned
 from edge_agent.core.reasons import Reason
-from edge_agent.core.site import STANDARD_FRAME, UNFRAMED, Clause, Frame, IntoQuiet, LocalPolicy, VolumeBand, ZoneSite
+from edge_agent.core.site import (
+    STANDARD_FRAME,
+    UNFRAMED,
+    Clause,
+    Frame,
+    Group,
+    IntoQuiet,
+    LocalPolicy,
+    VolumeBand,
+    ZoneSite,
+)
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, JobId, UtcMs, ZoneId
 from tests.core.bench import CHO, DINH
 from tests.core.long_day import Ward
@@ -32,6 +42,7 @@ RESTING = {
         DINH: ZoneSite(DINH, "Đình", 12_000, least_off_ms=60_000),
     }
 }
+TURNS = {"zones": {**SITE["zones"], DINH: ZoneSite(DINH, "Đình", 12_000, group=Group.B)}, "stagger_ms": 1_000}
 
 Told = tuple[str, int, int | None, dict[ZoneId, int], str, str | None]
 """Job, planned instant, first sample, volumes by zone, outcome, reason."""
@@ -146,7 +157,7 @@ def _when(draft: dict[str, Any]) -> dict[str, Any]:
     policy=policies,
     given_rules=st.lists(rules, max_size=2),
     frame=frames,
-    site=st.sampled_from((SITE, RESTING)),
+    site=st.sampled_from((SITE, RESTING, TURNS)),
 )
 @settings(unhurried, max_examples=300)
 def test_what_was_planned_is_what_then_plays(
@@ -235,12 +246,34 @@ def test_no_chime_keeps_anything_silent_cuts_it_or_makes_it_quieter(
     drafts: list[dict[str, Any]], policy: LocalPolicy, given_rules: list[tuple[Any, tuple[str, ...]]]
 ) -> None:
     """The same day with chimes and without: whatever sounds, sounds in the same zones, as loud, with the same end."""
-    days = []
-    for frame in (UNFRAMED, STANDARD_FRAME):
-        ward = Ward(**SITE, policy=policy, frame=frame).wake_at(FOUR)
-        order_all(ward, drafts)
-        for rule, zones in given_rules:
-            ward.rule(rule, zones=zones, **({"not_after": MIDNIGHT} if callable(rule) else {}))
-        ward.live_until(UtcMs(MIDNIGHT + HOUR_MS))
-        days.append([(job, planned, heard, outcome, reason) for job, planned, _, heard, outcome, reason in told(ward)])
-    assert days[0] == days[1]
+    bare, framed = (
+        lived(Ward(**SITE, policy=policy, frame=frame), drafts, given_rules) for frame in (UNFRAMED, STANDARD_FRAME)
+    )
+    assert bare == framed
+
+
+@given(
+    drafts=st.lists(jobs, min_size=1, max_size=6),
+    policy=policies,
+    given_rules=st.lists(rules, max_size=2),
+    frame=frames,
+)
+@settings(unhurried, max_examples=200)
+def test_no_turn_keeps_anything_silent_cuts_it_or_makes_it_quieter(
+    drafts: list[dict[str, Any]], policy: LocalPolicy, given_rules: list[tuple[Any, tuple[str, ...]]], frame: Frame
+) -> None:
+    """The same day with all speaking at once, and with one group after the other where that costs nothing."""
+    at_once, in_turns = (lived(Ward(**site, policy=policy, frame=frame), drafts, given_rules) for site in (SITE, TURNS))
+    assert at_once == in_turns
+
+
+def lived(
+    ward: Ward, drafts: list[dict[str, Any]], given_rules: list[tuple[Any, tuple[str, ...]]]
+) -> list[tuple[str, int, dict[ZoneId, int], str, str | None]]:
+    """What became of a day's orders, but for when exactly each began."""
+    ward.wake_at(FOUR)
+    order_all(ward, drafts)
+    for rule, zones in given_rules:
+        ward.rule(rule, zones=zones, **({"not_after": MIDNIGHT} if callable(rule) else {}))
+    ward.live_until(UtcMs(MIDNIGHT + HOUR_MS))
+    return [(job, planned, heard, outcome, reason) for job, planned, _, heard, outcome, reason in told(ward)]

@@ -12,8 +12,9 @@ from edge_agent.core import effects as fx
 from edge_agent.core.events import Event, PlayEnded, PlayStarted, RelayChanged, RelayFailed, ZonesLost
 from edge_agent.core.programme import Live, Relayed, length_ms
 from edge_agent.core.reasons import Reason
-from edge_agent.core.site import Site
+from edge_agent.core.site import Group, Site
 from edge_agent.core.units import MonoMs, PlayId, ZoneId
+from tests.turn_ears import heard_ms
 
 
 @dataclass
@@ -26,6 +27,7 @@ class Run:
     since: dict[ZoneId, int] = field(default_factory=dict)
     heard_ms: dict[ZoneId, int] = field(default_factory=dict)
     lost: frozenset[ZoneId] = frozenset()
+    groups: dict[ZoneId, Group] = field(default_factory=dict)
 
     @property
     def ends(self) -> int:
@@ -35,7 +37,8 @@ class Run:
         """Who hears it from now on; what the others have heard is counted."""
         zones -= self.lost
         for zone in self.zones - zones:
-            heard = max(0, min(now, self.ends) - self.since.pop(zone))
+            since, until = self.since.pop(zone) - self.start.at, min(now, self.ends) - self.start.at
+            heard = heard_ms(self.start.parts, self.groups[zone], since, until)
             self.heard_ms[zone] = self.heard_ms.get(zone, 0) + heard
         for zone in zones - self.zones:
             self.since[zone] = max(now, self.start.at)
@@ -139,4 +142,5 @@ class Device:
             assert zone in self.contacts, "sound behind an open relay"
             warm_at = self.contacts[zone][0] + self.site.zones[zone].warm_up_ms
             assert max(now, run.start.at) >= warm_at, "sound for an amplifier that is cold"
+        run.groups |= {feed.zone: feed.group for feed in feeds}
         run.feed(hearing, now)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
 from edge_agent.core.events import PlayEnded, PlayProgress, PlayStarted, ZoneHeard
 from edge_agent.core.programme import SIGNAL_MS, Live, Relayed, Sound, length_ms
 from edge_agent.core.reasons import Reason
+from edge_agent.core.site import Group
 from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
+from tests.turn_ears import heard_ms, pieces
 from tests.ward.timing import LINK_MS, STOP_MS
 
 if TYPE_CHECKING:
@@ -34,6 +36,10 @@ class Run:
     left_out: frozenset[ClipKey] = frozenset()
     stopped: int | None = None
     over: bool = False
+    groups: dict[ZoneId, Group] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.groups |= {feed.zone: feed.group for feed in self.play.feeds}
 
     @property
     def job_id(self) -> str:
@@ -49,7 +55,8 @@ class Run:
         """What each zone heard up to ``until``."""
         total: dict[ZoneId, int] = {}
         for zone, start, end in self.spans(until):
-            total[zone] = total.get(zone, 0) + end - start
+            heard = heard_ms(self.play.parts, self.groups[zone], start - self.begins, end - self.begins)
+            total[zone] = total.get(zone, 0) + heard
         return total
 
     def spans(self, until: int) -> Iterator[tuple[ZoneId, int, int]]:
@@ -62,16 +69,15 @@ class Run:
                 for zone in zones:
                     yield zone, start, end
 
-    def sounds(self, names: dict[ClipKey, str]) -> Iterator[tuple[str, int, int]]:
-        """(what, from, to) of its parts that are no silence."""
-        at = self.begins
-        for part in self.play.parts:
+    def sounds(self, names: dict[ClipKey, str], group: Group = Group.A) -> Iterator[tuple[str, int, int]]:
+        """(what, from, to) of its parts that are no silence, where a group hears it."""
+        for first, last, part in pieces(self.play.parts, group):
+            at, ends_at = self.begins + first, self.begins + last
             if isinstance(part, Sound) and part.key not in self.left_out:
-                yield names.get(part.key, part.key), at, at + part.duration_ms
+                yield names.get(part.key, part.key), at, ends_at
             elif isinstance(part, Live):
-                for key, begins, ends in self.air.pieces(part, at, at + part.duration_ms):
+                for key, begins, ends in self.air.pieces(part, at, ends_at):
                     yield names.get(key, key), begins, ends
-            at += part.duration_ms
 
 
 class CardTrouble:
@@ -127,6 +133,7 @@ class Card:
     def route(self, play: RoutePlay) -> None:
         run = self._runs.get(play.play_id)
         if run is not None and not run.over:
+            run.groups |= {feed.zone: feed.group for feed in play.feeds}
             run.routes.append((self._world.mono, frozenset(feed.zone for feed in play.feeds)))
 
     def stop(self, play: StopPlay) -> None:
@@ -230,8 +237,8 @@ def heard(
     """(zone, what, from, to) of everything that sounded through a closed contact; what goes on is one sound."""
     found = []
     for run in runs:
-        for what, begins, ends in run.sounds(names):
-            for zone, start, end in run.spans(now):
+        for zone, start, end in run.spans(now):
+            for what, begins, ends in run.sounds(names, run.groups[zone]):
                 for on, off in closed_spans(edges, zone):
                     a, b = max(begins, start, on), min(ends, end, off)
                     if a < b:

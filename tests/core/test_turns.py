@@ -1,0 +1,553 @@
+"""Group after group (requirement S8): what each street hears of a programme, and that turns cost nobody anything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_agent.core import effects as fx
+from edge_agent.core.day_ahead import day_plan
+from edge_agent.core.order import NextItem, Pause, Resume, Window
+from edge_agent.core.past import LATE_GRACE_MS
+from edge_agent.core.programme import (
+    ATTENTION,
+    CLOSING,
+    CLOSING_MS,
+    ITEM_GAP_MS,
+    OPENING,
+    OPENING_MS,
+    REHEARSAL,
+    SIGNAL_MS,
+    Live,
+    Part,
+    Sound,
+    length_ms,
+    own_ms,
+    rest_of,
+    share_of,
+)
+from edge_agent.core.programme import Pause as Silence
+from edge_agent.core.site import STANDARD, STANDARD_FRAME, Group, LocalPolicy, ZoneSite
+from edge_agent.core.turns import behind_item, is_staggered, reached, staggered, together
+from edge_agent.core.units import ClipKey, JobId, UtcMs
+from tests.core.bench import CHO, CLIP_MS, DINH, audience
+from tests.core.street_ears import Heard, HeardWard
+from tests.trust import makers
+
+GAP_MS = 1_000
+OPENING_COSTS_MS, CLOSING_COSTS_MS = OPENING_MS + ITEM_GAP_MS, ITEM_GAP_MS + CLOSING_MS
+ONE, TWO, THREE = (ClipKey(digit * 64) for digit in "123")
+EVENING = makers.NOON + 9 * makers.HOUR_MS  # 21:00, where the quiet hours begin
+ZONES = {CHO: ZoneSite(CHO, "Chợ", 1_000), DINH: ZoneSite(DINH, "Đình", 1_000, group=Group.B)}
+RESUME = {"preemption": "resume"}
+WHOLE_MS = OPENING_COSTS_MS + 2 * CLIP_MS + GAP_MS + CLOSING_COSTS_MS
+
+
+def ward(**site: Any) -> HeardWard:
+    """The village beside the market, in each other's earshot."""
+    made = HeardWard(**{"zones": ZONES, "stagger_ms": GAP_MS, "frame": STANDARD_FRAME, **site})
+    made.boot()
+    return made
+
+
+def bulletin(station: HeardWard, *keys: ClipKey, seconds: float = 60, ms: int = CLIP_MS, **job: Any) -> JobId:
+    items = [makers.clip_item(digest=key, duration_ms=ms) for key in keys or (ONE,)]
+    return station.at(seconds, items=items, **job)
+
+
+def heard_in(station: HeardWard, zone: str) -> list[str]:
+    """What a zone heard, in order; a sound that was cut in two is there twice."""
+    return [what for where, _, _, what in station.street() if where == zone]
+
+
+def spans_of(station: HeardWard, what: str) -> list[tuple[str, int, int]]:
+    """(zone, from, to), counted from the first sound of all."""
+    zero = station.street()[0][1]
+    return [(zone, begin - zero, end - zero) for zone, begin, end, key in station.street() if key == what]
+
+
+def is_simultaneous(station: HeardWard) -> bool:
+    """Whether both zones heard the same at the same time."""
+    street = [[one[1:] for one in station.street() if one[0] == zone] for zone in (CHO, DINH)]
+    assert street[0]
+    return street[0] == street[1]
+
+
+def record_of(station: HeardWard, job: JobId) -> Any:
+    (record,) = [one.record for one in station.every(fx.CommitRecord) if one.record.job_id == job]
+    return record
+
+
+# What is heard
+
+
+def test_the_items_are_heard_in_one_group_and_then_in_the_other_and_the_chimes_in_both_at_once() -> None:
+    station = ward()
+    job = bulletin(station, ONE, TWO)
+    station.pass_to(200)
+    begin, turn = OPENING_COSTS_MS, 2 * CLIP_MS + GAP_MS
+    assert spans_of(station, OPENING) == [(CHO, 0, OPENING_MS), (DINH, 0, OPENING_MS)]
+    assert spans_of(station, ONE) == [(CHO, begin, begin + CLIP_MS), (DINH, begin + turn, begin + turn + CLIP_MS)]
+    second = begin + CLIP_MS
+    assert spans_of(station, TWO) == [(CHO, second, second + CLIP_MS), (DINH, second + turn, second + turn + CLIP_MS)]
+    closing = begin + turn + 2 * CLIP_MS + ITEM_GAP_MS
+    assert spans_of(station, CLOSING) == [(zone, closing, closing + CLOSING_MS) for zone in (CHO, DINH)]
+    assert station.outcomes() == [(job, "succeeded", None)]
+
+
+def test_the_first_sample_is_on_time_and_every_relay_has_one_cycle() -> None:
+    station = ward()
+    job = bulletin(station)
+    planned = station.now.mono_of(station.play(job).planned)
+    station.pass_to(200)
+    (start,) = station.every(fx.StartPlay)
+    assert start.at == planned
+    switched = sorted((one.zone, one.on) for one in station.every(fx.SwitchRelay))
+    assert switched == sorted((zone, on) for zone in (CHO, DINH) for on in (True, False))
+    longest = max(one.off_after_ms for one in station.every(fx.SwitchRelay))
+    assert longest >= WHOLE_MS, "a relay that opens by itself before the second turn is over"
+
+
+def test_every_loop_of_it_belongs_to_the_turn() -> None:
+    station = ward()
+    bulletin(station, ONE, TWO, loops=2, gap_s=3)
+    station.pass_to(300)
+    assert heard_in(station, CHO) == heard_in(station, DINH) == [OPENING, ONE, TWO, ONE, TWO, CLOSING]
+    ends = max(end for zone, _, end, what in station.street() if zone == CHO and what == TWO)
+    assert min(begin for zone, begin, _, what in station.street() if zone == DINH and what == ONE) == ends + GAP_MS
+
+
+@pytest.mark.parametrize("zone", [CHO, DINH])
+def test_a_job_for_one_group_alone_is_not_delayed(zone: str) -> None:
+    station = ward()
+    bulletin(station, audience=audience(zone))
+    station.pass_to(200)
+    begin = OPENING_COSTS_MS
+    assert spans_of(station, ONE) == [(zone, begin, begin + CLIP_MS)]
+    assert not is_staggered(station.every(fx.StartPlay)[-1].parts)
+
+
+@pytest.mark.parametrize(
+    "site",
+    [
+        {"stagger_ms": 0},
+        {"zones": {zone: replace(one, group=Group.B) for zone, one in ZONES.items()}},
+        {"zones": {zone: replace(one, group=Group.A) for zone, one in ZONES.items()}},
+    ],
+)
+def test_without_two_groups_or_without_a_gap_everybody_speaks_at_once(site: dict[str, Any]) -> None:
+    station = ward(**site)
+    bulletin(station)
+    station.pass_to(200)
+    assert is_simultaneous(station)
+    (start,) = station.every(fx.StartPlay)
+    assert length_ms(start.parts) == OPENING_COSTS_MS + CLIP_MS + CLOSING_COSTS_MS
+
+
+URGENT = {"class": "emergency"}
+
+
+@pytest.mark.parametrize(
+    ("signal", "job"),
+    [
+        (ATTENTION, URGENT),
+        (REHEARSAL, URGENT | {"rehearsal": True, "event": "dien-tap"}),
+    ],
+)
+def test_an_emergency_and_its_rehearsal_are_simultaneous(signal: ClipKey, job: dict[str, Any]) -> None:
+    station = ward()
+    if signal == ATTENTION:
+        station.order(**job)
+    else:
+        bulletin(station, **job)
+    station.pass_to(100)
+    assert heard_in(station, CHO)[0] == signal
+    assert is_simultaneous(station)
+
+
+def test_an_all_clear_is_simultaneous() -> None:
+    station = ward()
+    alarm = {"series": "lu-01", **URGENT}
+    station.order(job_id=JobId("lu"), version=1, **alarm)
+    station.pass_to(60)
+    station.order(job_id=JobId("yen"), version=2, all_clear=True, **alarm)
+    station.pass_to(60)
+    assert len(station.runs) == 2
+    assert is_simultaneous(station)
+
+
+def test_what_is_relayed_live_is_simultaneous_also_where_an_item_comes_before_it() -> None:
+    station = ward()
+    live = makers.live_item(duration_ms=20_000)
+    station.at(60, items=[makers.clip_item(digest=ONE, duration_ms=CLIP_MS), live])
+    station.pass_to(200)
+    assert is_simultaneous(station)
+    assert any(isinstance(part, Live) for part in station.every(fx.StartPlay)[-1].parts)
+
+
+# It costs nobody anything
+
+
+def evening(seconds: float) -> HeardWard:
+    station = HeardWard(zones=ZONES, stagger_ms=GAP_MS, frame=STANDARD_FRAME)
+    station.now = replace(station.now, utc=UtcMs(EVENING - round(seconds * 1_000) - 1_000))
+    station.boot()
+    return station
+
+
+@pytest.mark.parametrize(
+    ("before_nine_ms", "turns"),
+    [(WHOLE_MS, True), (WHOLE_MS - CLOSING_COSTS_MS, True), (2 * CLIP_MS + GAP_MS, True), (2 * CLIP_MS, False)],
+)
+def test_where_the_second_turn_would_sound_in_quiet_hours_all_speak_at_once(before_nine_ms: int, turns: bool) -> None:
+    station = evening(60 + before_nine_ms / 1_000)
+    job = bulletin(station)
+    station.pass_to(200)
+    assert station.outcomes() == [(job, "succeeded", None)]
+    assert is_staggered(station.every(fx.StartPlay)[-1].parts) is turns
+    assert max(end for _, _, end, _ in station.street()) <= station.now.mono_of(UtcMs(EVENING))
+
+
+def test_where_the_second_turn_would_make_the_next_programme_late_all_speak_at_once() -> None:
+    station = ward()
+    bulletin(station, ONE, seconds=60, job_id=JobId("one"), ms=20_000)
+    bulletin(station, TWO, seconds=60 + 25, job_id=JobId("two"))
+    station.pass_to(300)
+    assert [is_staggered(start.parts) for start in station.every(fx.StartPlay)] == [False, True]
+    assert {outcome[1] for outcome in station.outcomes()} == {"succeeded"}
+    one, two = station.every(fx.StartPlay)
+    assert two.at - one.at <= 25_000 + LATE_GRACE_MS
+
+
+def test_a_relay_is_never_kept_closed_beyond_its_maximum_for_a_second_turn() -> None:
+    village = replace(ZONES[DINH], on_ms_max=2 * CLIP_MS)
+    station = ward(zones={**ZONES, DINH: village})
+    job = bulletin(station)
+    station.pass_to(200)
+    assert station.outcomes() == [(job, "succeeded", None)]
+    assert is_simultaneous(station)
+
+
+def test_the_days_limits_count_what_was_ordered_once() -> None:
+    """Two programmes that fill the day to the second, and each its session."""
+    day = LocalPolicy((replace(STANDARD, session_ms=CLIP_MS, day_ms=2 * CLIP_MS),))
+    station = ward(policy=day)
+    jobs = [bulletin(station, seconds=at, job_id=JobId(f"j-{at}")) for at in (100, 300, 500)]
+    station.pass_to(700)
+    assert [is_staggered(start.parts) for start in station.every(fx.StartPlay)] == [True, True]
+    became = {job: (outcome, reason) for job, outcome, reason in station.outcomes()}
+    assert [became[job] for job in jobs] == [("succeeded", None), ("succeeded", None), ("rejected", "minutes_per_day")]
+    assert [sound.ended - sound.started for sound in station.state.past] == [CLIP_MS, CLIP_MS]
+
+
+def test_the_record_says_of_each_zone_how_long_it_heard_it_and_that_it_heard_all() -> None:
+    station = ward()
+    job = bulletin(station, ONE, TWO)
+    station.pass_to(200)
+    record = record_of(station, job)
+    ordered_ms = OPENING_COSTS_MS + 2 * CLIP_MS + CLOSING_COSTS_MS
+    assert (record.planned_ms, record.chimes_ms) == (ordered_ms, OPENING_COSTS_MS + CLOSING_COSTS_MS)
+    assert {zone.zone: zone.played_ms for zone in record.zones} == {CHO: ordered_ms, DINH: ordered_ms}
+
+
+def test_the_day_is_told_with_both_turns() -> None:
+    station = ward()
+    bulletin(station)
+    (planned,) = day_plan(station.state, station.now, date(2026, 10, 1))
+    assert planned.ends - planned.starts == 2 * CLIP_MS + GAP_MS
+    station.pass_to(65)
+    (sounding,) = day_plan(station.state, station.now, date(2026, 10, 1))
+    assert (sounding.starts, sounding.ends) == (planned.starts, planned.ends)
+
+
+# What comes in between
+
+
+def set_aside(after_ms: int, *keys: ClipKey, **job: Any) -> HeardWard:
+    """A bulletin that is paused so long after its first sample, and goes on five seconds later."""
+    station = ward()
+    bulletin(station, *keys, **job)
+    station.pass_to(60 + after_ms / 1_000)
+    station.rule(Pause(60_000))
+    station.pass_to(5)
+    station.rule(Resume())
+    station.pass_to(200)
+    return station
+
+
+@pytest.mark.parametrize(
+    ("after_ms", "cho", "dinh"),
+    [
+        (1_000, [OPENING, ONE, TWO, CLOSING], [OPENING, ONE, TWO, CLOSING]),  # in the chime, which is not gone on with
+        (OPENING_COSTS_MS + 4_000, [OPENING, ONE, ONE, TWO, CLOSING], [OPENING, ONE, TWO, CLOSING]),
+        (OPENING_COSTS_MS + CLIP_MS + 4_000, [OPENING, ONE, TWO, TWO, CLOSING], [OPENING, ONE, TWO, CLOSING]),
+        (OPENING_COSTS_MS + 2 * CLIP_MS + 500, [OPENING, ONE, TWO, CLOSING], [OPENING, ONE, TWO, CLOSING]),
+        (
+            OPENING_COSTS_MS + 2 * CLIP_MS + GAP_MS + 4_000,
+            [OPENING, ONE, TWO, CLOSING],
+            [OPENING, ONE, ONE, TWO, CLOSING],
+        ),
+    ],
+)
+def test_what_was_set_aside_goes_on_in_the_turn_in_which_it_was_cut(
+    after_ms: int, cho: list[str], dinh: list[str]
+) -> None:
+    station = set_aside(after_ms, ONE, TWO)
+    assert (heard_in(station, CHO), heard_in(station, DINH)) == (cho, dinh)
+    for zone in (CHO, DINH):
+        for item in (ONE, TWO):
+            total = sum(end - begin for where, begin, end, what in station.street() if (where, what) == (zone, item))
+            assert total == CLIP_MS, "what was left out, or said twice"
+    assert [one[1:] for one in station.outcomes() if one[0].startswith("job")] == [("succeeded", None)]
+    assert items_in_both_groups(station.street()) == []
+
+
+def test_an_emergency_for_all_cuts_the_turn_off_and_the_programme_resumes_there() -> None:
+    station = ward()
+    job = bulletin(station, ONE, TWO, **RESUME)
+    station.pass_to(60 + (OPENING_COSTS_MS + CLIP_MS) / 1_000 + 2)
+    station.order(job_id=JobId("lu"), items=[makers.text_item()], **URGENT)
+    station.pass_to(200)
+    assert heard_in(station, CHO)[:3] == [OPENING, ONE, TWO]
+    assert [what for what in heard_in(station, CHO) if what in (OPENING, ONE, TWO, CLOSING)] == [
+        OPENING,
+        ONE,
+        TWO,
+        TWO,
+        CLOSING,
+    ]
+    assert [what for what in heard_in(station, DINH) if what in (OPENING, ONE, TWO, CLOSING)] == [
+        OPENING,
+        ONE,
+        TWO,
+        CLOSING,
+    ]
+    alarm = [one[1:] for one in station.street() if one[3] == ATTENTION]
+    assert len(alarm) == 2
+    assert alarm[0] == alarm[1], "the alarm is heard in both at once"
+    assert (job, "succeeded", None) in station.outcomes()
+
+
+def test_an_emergency_where_the_others_wait_leaves_the_turn_that_sounds_alone() -> None:
+    station = ward()
+    job = bulletin(station, ms=30_000)
+    station.pass_to(60 + 5)
+    station.order(job_id=JobId("lu"), items=[makers.text_item()], audience=audience(DINH), **URGENT)
+    station.pass_to(200)
+    assert heard_in(station, CHO) == [OPENING, ONE, CLOSING]
+    assert [what for what in heard_in(station, DINH) if what in (OPENING, ONE, CLOSING)] == [OPENING, ONE, CLOSING]
+    record = record_of(station, job)
+    assert {zone.zone: zone.played_ms for zone in record.zones}[CHO] == record.planned_ms
+
+
+def taken_before(zone: str, seconds: float, **job: Any) -> HeardWard:
+    """An emergency has a zone so many seconds before a bulletin for both begins, and for longer."""
+    station = ward()
+    made = bulletin(station, ms=20_000, **job)
+    station.pass_to(60 - seconds)
+    long = [makers.text_item(text="Lũ quét!")] * 1
+    station.order(job_id=JobId("lu"), items=long, loops=2, gap_s=5, audience=audience(zone), **URGENT)
+    station.pass_to(300)
+    assert (made, "succeeded", None) in station.outcomes()
+    return station
+
+
+@pytest.mark.parametrize(("zone", "other"), [(CHO, DINH), (DINH, CHO)])
+def test_where_a_group_is_taken_the_other_does_not_wait_for_its_turn(zone: str, other: str) -> None:
+    station = taken_before(zone, 4)
+    items = [one for one in station.street() if one[3] == ONE]
+    opening = next(one for one in station.street() if one[3] == OPENING)
+    assert [(where, begin - opening[1]) for where, begin, _, _ in items] == [(other, OPENING_COSTS_MS)]
+    assert items_in_both_groups(station.street()) == []
+    assert heard_in(station, zone)[-1] == CLOSING, "who comes back meanwhile hears what is for all"
+
+
+def test_a_group_that_missed_its_turn_hears_it_whole_later_and_without_waiting_for_the_other() -> None:
+    station = taken_before(DINH, 4, preemption="drop", missed={"policy": "skip", "zones_s": 600})
+    assert [what for what in heard_in(station, DINH) if what in (OPENING, ONE, CLOSING)] == [OPENING, ONE, CLOSING]
+    opening, item = ([one for one in station.street() if one[0] == DINH and one[3] == key] for key in (OPENING, ONE))
+    assert item[-1][1] - opening[-1][1] == OPENING_COSTS_MS
+    assert heard_in(station, CHO) == [OPENING, ONE, CLOSING]
+
+
+def test_a_group_that_must_be_silent_makes_the_other_wait_for_nothing() -> None:
+    station = ward()
+    ends = UtcMs(station.now.utc + 600_000)
+    station.rule(lambda heading: Window(heading, station.now.utc, ends, "tang", None), not_after=ends, zones=(CHO,))
+    job = bulletin(station)
+    station.pass_to(200)
+    begin = OPENING_COSTS_MS
+    assert spans_of(station, ONE) == [(DINH, begin, begin + CLIP_MS)]
+    assert heard_in(station, CHO) == []
+    record = record_of(station, job)
+    assert record.outcome.value == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("in_ms", "cho", "dinh"),
+    [
+        (1_000, [OPENING, ONE, TWO, THREE, CLOSING], [OPENING, ONE, TWO, THREE, CLOSING]),  # in the chime: to the first
+        (OPENING_COSTS_MS + 4_000, [OPENING, ONE, TWO, THREE, CLOSING], [OPENING, TWO, THREE, CLOSING]),
+        (OPENING_COSTS_MS + CLIP_MS + 4_000, [OPENING, ONE, TWO, THREE, CLOSING], [OPENING, ONE, THREE, CLOSING]),
+        (OPENING_COSTS_MS + 2 * CLIP_MS + 4_000, [OPENING, ONE, TWO, THREE, CLOSING], [OPENING, ONE, TWO, CLOSING]),
+    ],
+)
+def test_an_item_that_is_skipped_in_the_first_turn_is_not_heard_in_the_second(
+    in_ms: int, cho: list[str], dinh: list[str]
+) -> None:
+    station = ward()
+    bulletin(station, ONE, TWO, THREE)
+    station.pass_to(60 + in_ms / 1_000)
+    station.rule(NextItem())
+    station.pass_to(200)
+    assert (heard_in(station, CHO), heard_in(station, DINH)) == (cho, dinh)
+
+
+def test_skipping_the_only_item_ends_the_programme_for_both() -> None:
+    station = ward()
+    job = bulletin(station)
+    station.pass_to(60 + OPENING_COSTS_MS / 1_000 + 4)
+    station.rule(NextItem())
+    station.pass_to(200)
+    assert (heard_in(station, CHO), heard_in(station, DINH)) == ([OPENING, ONE], [OPENING])
+    assert (job, "succeeded", None) in station.outcomes()
+
+
+def test_what_was_cut_in_the_first_turn_says_that_the_second_group_has_heard_the_chime_alone() -> None:
+    station = ward()
+    job = bulletin(station)
+    station.pass_to(60 + OPENING_COSTS_MS / 1_000 + 4)
+    station.order(job_id=JobId("lu"), items=[makers.text_item()], **URGENT)
+    station.pass_to(200)
+    record = record_of(station, job)
+    assert record.outcome.value == "interrupted"
+    assert {zone.zone: zone.played_ms for zone in record.zones} == {
+        CHO: OPENING_COSTS_MS + 4_000,
+        DINH: OPENING_COSTS_MS,
+    }
+    first = station.state.past[0]
+    assert first.ended - first.started == 4_000, "the limits count as much as one zone heard of what was ordered"
+
+
+# For every programme
+
+
+def items_in_both_groups(street: list[Heard]) -> list[tuple[Heard, Heard]]:
+    """Pairs of an ordinary programme's items that sound at the same time in zones of different groups."""
+    items = [one for one in street if one[3] in (ONE, TWO, THREE)]
+    return [
+        (one, other)
+        for one in items
+        for other in items
+        if one[0] == CHO and other[0] == DINH and one[1] < other[2] and other[1] < one[2]
+    ]
+
+
+commands = st.sampled_from(("pause", "next", "alarm", "alarm cho", "alarm dinh"))
+programmes = st.fixed_dictionaries(
+    {
+        "keys": st.lists(st.sampled_from((ONE, TWO, THREE)), min_size=1, max_size=3, unique=True),
+        "loops": st.integers(1, 2),
+        "preemption": st.sampled_from(("rejoin", "resume", "restart", "drop")),
+        "missed": st.sampled_from(({"policy": "skip"}, {"policy": "skip", "zones_s": 900})),
+    }
+)
+
+
+def _do(station: HeardWard, number: int, what: str) -> None:
+    if what == "pause":
+        station.rule(Pause(60_000))
+        station.pass_to(3)
+        station.rule(Resume())
+    elif what == "next":
+        station.rule(NextItem())
+    else:
+        zones = what.split()[1:]
+        alarm = {"items": [makers.text_item()], "audience": audience(*zones)}
+        station.order(job_id=JobId(f"lu-{number}"), **alarm, **URGENT)
+
+
+@given(
+    programme=programmes,
+    commanded=st.lists(st.tuples(st.floats(0, 40), commands), max_size=3),
+    framed=st.booleans(),
+)
+@settings(max_examples=150, deadline=None)
+def test_at_no_instant_do_items_sound_in_both_groups_and_chimes_are_simultaneous(
+    programme: dict[str, Any], commanded: list[tuple[float, str]], framed: bool
+) -> None:
+    station = ward(**({} if framed else {"frame": replace(STANDARD_FRAME, opening=False, closing=False)}))
+    keys, rest = programme["keys"], {name: value for name, value in programme.items() if name != "keys"}
+    bulletin(station, *keys, **rest)
+    station.pass_to(59)
+    for number, (seconds, what) in enumerate(commanded):
+        station.pass_to(seconds)
+        _do(station, number, what)
+    station.pass_to(1_000)
+    assert items_in_both_groups(station.street()) == []
+    for play_id in station.runs:
+        for chime in (*SIGNAL_MS,):
+            heard = {(begin, end) for _, begin, end, what in station.street(play_id) if what == chime}
+            starts = {begin for begin, _ in heard}
+            assert len(starts) <= 1 or chime in (ATTENTION,), "a chime that begins here and there"
+    assert not station.state.plays
+
+
+lengths = st.integers(1, 5_000)
+bodies = st.lists(st.tuples(st.sampled_from((ONE, TWO, THREE)), lengths, st.booleans()), min_size=1, max_size=4)
+
+
+def laid_out(body: list[tuple[ClipKey, int, bool]], opening: bool, closing: bool) -> tuple[Part, ...]:
+    parts: list[Part] = [Sound(OPENING, OPENING_MS), Silence(ITEM_GAP_MS)] if opening else []
+    for key, ms, pause in body:
+        parts += [Silence(ITEM_GAP_MS), Sound(key, ms)] if pause else [Sound(key, ms)]
+    return (*parts, *([Silence(ITEM_GAP_MS), Sound(CLOSING, CLOSING_MS)] if closing else []))
+
+
+def unmarked(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    return tuple(replace(part, group=None) for part in parts)  # type: ignore[call-arg]
+
+
+@given(bodies, st.booleans(), st.booleans(), st.integers(1, 10_000))
+def test_each_group_hears_what_was_ordered_and_nothing_else(
+    body: list[tuple[ClipKey, int, bool]], opening: bool, closing: bool, gap_ms: int
+) -> None:
+    parts = laid_out(body, opening, closing)
+    turns = staggered(parts, gap_ms)
+    assert [unmarked(share_of(turns, group)) for group in Group] == [parts, parts]
+    assert together(turns) == parts
+    assert own_ms(turns) == own_ms(parts)
+    assert length_ms(turns) == length_ms(parts) + own_ms(parts) + gap_ms
+
+
+@given(bodies, st.booleans(), st.booleans(), st.integers(1, 10_000), st.floats(0, 1))
+def test_wherever_it_is_cut_nothing_of_it_is_lost_and_nothing_comes_twice(
+    body: list[tuple[ClipKey, int, bool]], opening: bool, closing: bool, gap_ms: int, share: float
+) -> None:
+    turns = staggered(laid_out(body, opening, closing), gap_ms)
+    cut_ms = round(share * length_ms(turns))
+    rest = rest_of(turns, cut_ms)
+    heard = [(group, length_ms(share_of(turns, group)) - length_ms(share_of(rest, group))) for group in Group]
+    place = reached(turns, heard)
+    assert place <= cut_ms
+    again = rest_of(turns, place)
+    for group in Group:
+        assert length_ms(share_of(again, group)) == length_ms(share_of(rest, group))
+
+
+@given(bodies, st.integers(1, 10_000), st.floats(0, 1))
+def test_whatever_is_skipped_both_groups_go_on_with_the_same_items(
+    body: list[tuple[ClipKey, int, bool]], gap_ms: int, share: float
+) -> None:
+    parts = tuple(part for part in laid_out(body, opening=False, closing=True))
+    first_ms = own_ms(parts)
+    left = behind_item(staggered(parts, gap_ms), min(round(share * first_ms), first_ms - 1))
+    items = [[part.key for part in share_of(left, group) if isinstance(part, Sound)] for group in Group]
+    count = len(items[0])
+    assert items[0] == items[1][len(items[1]) - count :] if count else True
+    assert not left or len(items[1]) >= len(items[0])
