@@ -99,6 +99,8 @@ class Fitting:
     # What listens at a zone's horn: lines of its table.
     framed: bool = True
     # As a station is that says nothing of it: chimes around ordinary programmes, which rise out of silence.
+    stagger_ms: int = 0
+    # The silence between the turns of the two zones, where they take turns.
 
 
 AS_IN_THE_DEMO = Fitting()
@@ -336,6 +338,7 @@ minutes_per_day = {self.fitting.minutes_per_day}
 opening_chime = {str(self.fitting.framed).lower()}
 closing_chime = {str(self.fitting.framed).lower()}
 rise_s = {int(self.fitting.framed)}
+stagger_ms = {self.fitting.stagger_ms}
 
 [reporting]
 heartbeat_s = {self.fitting.heartbeat_s}
@@ -359,6 +362,7 @@ channels = 2
         line = self.hardware.gpio_lines[index] if self.hardware.gpio_lines else 17 + index
         contacts = self.hardware.contact_lines
         read_back = f"read_back_line = {contacts[index]}\n" if contacts else ""
+        group = f'stagger_group = "{"ab"[index]}"\n' if self.fitting.stagger_ms else ""
         return f"""
 [[zones]]
 id = "{zone}"
@@ -370,7 +374,7 @@ active_low = {str(self.hardware.active_low).lower()}
 warm_up_ms = {self.fitting.warm_up_ms}
 least_off_ms = {self.fitting.least_off_ms}
 {self.fitting.ears.get(zone, "")}
-{read_back}"""
+{read_back}{group}"""
 
 
 def mid_morning_zone() -> str:

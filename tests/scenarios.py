@@ -13,6 +13,7 @@ Scenario = Callable[[Rig], None]
 BULLETIN = Tone("a", 6.0)
 LONG = Tone("b", 20.0)
 LEAST_OFF_S = 8
+STAGGER_S = 1
 RECONNECT_S_MAX = 150
 # Full jitter up to 120 s, and a handshake.
 
@@ -297,6 +298,36 @@ def an_ordinary_programme_is_framed_by_chimes_and_an_emergency_is_not(rig: Rig) 
     assert (warned["outcome"], warned["chimes_ms"]) == ("succeeded", 0)
 
 
+def neighbours_speak_one_after_the_other_and_warn_at_once(rig: Rig) -> None:
+    """Chimes in both zones at once, the items first in one and then in the other, an emergency at once again (S8)."""
+    rig.switch_on()
+    rig.run_until(1)
+    job = rig.publish(Order(at_s=8, tones=(Tone("a", 5.0), Tone("c", 3.0))))
+    rig.run_until(34)
+    flood = rig.publish(Order(cls="emergency", spoken="Lũ quét!"))
+    rig.run_until(50)
+    words_s, pause_s, items_s = (OPENING_MS + ITEM_GAP_MS) / 1000, ITEM_GAP_MS / 1000, 8.0
+    turns = {LEFT: 8 + words_s, RIGHT: 8 + words_s + items_s + STAGGER_S}
+    for zone, turn_s in turns.items():
+        chime, item, other, closing, *warning = sounds(rig, zone)
+        assert [one.what for one in (chime, item, other, closing)] == [CHIME, "a", "c", CHIME]
+        assert [one.what for one in warning] == [ATTENTION, SPEECH]
+        assert 8 - rig.tolerance_s <= chime.start_s <= 8.2 + rig.tolerance_s, "it rises out of silence"
+        near(rig, item.start_s, turn_s)
+        near(rig, other.end_s, turn_s + items_s)
+        near(rig, closing.start_s, turns[RIGHT] + items_s + pause_s)
+        assert [edge.on for edge in rig.relay_edges() if edge.zone == zone][:2] == [True, False], "one relay cycle"
+    for here, there in zip(sounds(rig, LEFT)[4:], sounds(rig, RIGHT)[4:], strict=True):
+        near(rig, here.start_s, there.start_s)
+    (record,) = records_of(rig, job)
+    ordered_ms = OPENING_MS + ITEM_GAP_MS + 8_000 + ITEM_GAP_MS + CLOSING_MS
+    assert (record["outcome"], record["planned_ms"]) == ("succeeded", ordered_ms)
+    for zone in record["zones"]:
+        assert abs(zone["played_ms"] - ordered_ms) <= 50
+    (warned,) = records_of(rig, flood)
+    assert warned["outcome"] == "succeeded"
+
+
 def a_live_source_is_relayed_and_replaced_while_it_gives_nothing(rig: Rig) -> None:
     """On time, for as long as was ordered, with what was heard of it in the record (B6)."""
     rig.switch_on()
@@ -347,8 +378,9 @@ def no_emergency_waits_for_a_relay_that_rests(rig: Rig) -> None:
 FITTED: Mapping[Scenario, Mapping[str, Any]] = {
     an_ordinary_programme_is_framed_by_chimes_and_an_emergency_is_not: {"framed": True},
     no_emergency_waits_for_a_relay_that_rests: {"least_off_ms": LEAST_OFF_S * 1000},
+    neighbours_speak_one_after_the_other_and_warn_at_once: {"framed": True, "stagger_ms": STAGGER_S * 1000},
 }
-"""How the station of a scenario differs from that of the others, which has no chimes and lets no relay rest."""
+"""How the station of a scenario differs from that of the others: no chimes, no relay that rests, all speak at once."""
 ALL: tuple[Scenario, ...] = (
     *FITTED,
     a_live_source_is_relayed_and_replaced_while_it_gives_nothing,

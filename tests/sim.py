@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from edge_agent.core.job import LiveItem
 from edge_agent.core.programme import live_key
-from edge_agent.core.site import STANDARD_FRAME, UNFRAMED, Site, ZoneSite
+from edge_agent.core.site import STANDARD_FRAME, UNFRAMED, Group, Site, ZoneSite
 from edge_agent.core.units import ClipKey, UtcMs, ZoneId
 from edge_agent.trust.keys import Signer
 from tests.rig import HONEST, LEFT, RIGHT, Edge, Heard, Order, Relay, Tampering, Told, Tone
@@ -30,15 +30,28 @@ class SimRig:
     tolerance_s = 0.005
     warm_up_s = WARM_UP_MS / 1000
 
-    def __init__(self, *, home: bool = False, framed: bool = False, least_off_ms: int = 0, **fitted: Any) -> None:
+    def __init__(
+        self,
+        *,
+        home: bool = False,
+        framed: bool = False,
+        least_off_ms: int = 0,
+        stagger_ms: int = 0,
+        **fitted: Any,
+    ) -> None:
         """``home``: there is a server of manifests. ``framed``: ordinary programmes have their chimes.
 
-        ``least_off_ms``: how long its relays rest. ``fitted`` is how the box is made, as ``World`` takes it.
+        ``least_off_ms``: how long its relays rest. ``stagger_ms``: between the turns of its zones. ``fitted`` is how
+        the box is made, as ``World`` takes it.
         """
-        both = (ZoneId(zone) for zone in (LEFT, RIGHT))
-        zones = {zone: ZoneSite(zone, zone, WARM_UP_MS, least_off_ms=least_off_ms) for zone in both}
+        zones = {
+            ZoneId(zone): ZoneSite(ZoneId(zone), zone, WARM_UP_MS, least_off_ms=least_off_ms, group=group)
+            for zone, group in ((LEFT, Group.A), (RIGHT, Group.B))
+        }
         frame = STANDARD_FRAME if framed else UNFRAMED
-        site: Site = makers.make_site(zones=zones, timezone=TIMEZONE, polls_home=home, frame=frame)
+        site: Site = makers.make_site(
+            zones=zones, timezone=TIMEZONE, polls_home=home, frame=frame, stagger_ms=stagger_ms
+        )
         self.world = World(site, ward_trust(), BEGAN, **fitted)
         self.sent: dict[str, bytes] = {}
 
