@@ -292,7 +292,7 @@ class _Run(Street):
         in_time = self.in_time(one, starts)
         if not in_time.parts:
             return self._refuse(one, starts, one.held_by or Reason.MISSED, {})
-        one = self.spoken_in(self.framed(in_time, one.zones, starts, self._to_come(one)), free)
+        one = self.framed(in_time, one.zones, starts, self._to_come(one))
         wish = wish_of(one, one.zones, starts)
         verdict = policy.judge(self.rules(), wish)
         objection = self.objection(one, wish, verdict)
@@ -301,7 +301,9 @@ class _Run(Street):
         begins_at = UtcMs(max(self.now.utc, starts - min(self.warm_in_ms(zone) for zone in free) - zones.RELAY_LEAD_MS))
         del self.waiting[one.known.job.job_id]
         heard_in = tuple(zone for zone in one.zones if zone not in verdict.out)
-        self.taken.append(Taken(one, heard_in, dict(verdict.out), starts, begins_at, wish.end))
+        one = self.spoken_in(one, [zone for zone in free if zone in heard_in])
+        ends = UtcMs(starts + one.lasts_ms)
+        self.taken.append(Taken(one, heard_in, dict(verdict.out), starts, begins_at, ends))
         for zone in heard_in:
             warm_up_ms = self.state.site.zones[zone].warm_up_ms
             self.closed.setdefault(zone, UtcMs(max(self.now.utc, starts - warm_up_ms - zones.RELAY_LEAD_MS)))
@@ -311,8 +313,6 @@ class _Run(Street):
         """Its relays are closed: the rules are asked once more, for others may have come meanwhile."""
         self.taken.remove(taken)
         one = self.framed(self.in_time(taken.one, taken.starts), taken.zones, taken.starts, self._to_come(taken.one))
-        free = self.room(replace(one, zones=taken.zones))
-        one = self.spoken_in(one, free)
         wish = wish_of(one, taken.zones, taken.starts)
         rules = self.rules()
         verdict = policy.judge(rules, wish)
@@ -322,7 +322,7 @@ class _Run(Street):
             self._refuse(one, taken.starts, objection, out)
             return
         hearing = tuple(zone for zone in taken.zones if zone not in verdict.out)
-        one = self.spoken_in(one, [zone for zone in free if zone in hearing])
+        one = self.spoken_in(one, self.room(replace(one, zones=hearing)))
         ends = UtcMs(taken.starts + one.lasts_ms) if verdict.ends_at is None else verdict.ends_at
         self.taken.append(replace(taken, one=one, zones=hearing, out=out, ends=ends, begun=True, under=verdict.under))
         ordered = one.known.job.volume

@@ -17,16 +17,13 @@ from edge_agent.core.state import Turn
 from edge_agent.core.units import MonoMs, ZoneId
 
 
-def fitted(turn: Turn, play: Occurrence, start_at: MonoMs, speaking: tuple[ZoneId, ...]) -> Occurrence:
-    """The occurrence with the parts that sound; with none of them left it must not begin.
-
-    ``speaking``: the zones in which it begins.
-    """
-    return spoken_in(turn, _framed(turn, _in_time(turn, play, start_at), start_at), speaking)
+def fitted(turn: Turn, play: Occurrence, start_at: MonoMs) -> Occurrence:
+    """The occurrence with the parts that sound; with none of them left it must not begin."""
+    return _framed(turn, _in_time(turn, play, start_at), start_at)
 
 
 def spoken_in(turn: Turn, play: Occurrence, speaking: tuple[ZoneId, ...]) -> Occurrence:
-    """The occurrence without the turn of a group that does not begin: those zones have missed it."""
+    """The occurrence, which begins in these zones, without the turn of a group that does not: that has missed it."""
     return replace(play, parts=turns.among(turn.state.site, speaking, play.parts))
 
 

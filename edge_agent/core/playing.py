@@ -185,7 +185,7 @@ def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
     for zone in room.free:
         zones.open_worn(turn, zone, _ends_by(turn, play, room))
     start_at = beginning.first_sample_at(turn, play, room.free)
-    play = fitting.fitted(turn, play if play.segment else replace(play, parts=play.whole), start_at, room.free)
+    play = fitting.fitted(turn, play if play.segment else replace(play, parts=play.whole), start_at)
     verdict = beginning.verdict(turn, play, start_at)
     objection = beginning.objection(turn, play, start_at, verdict)
     if objection is not None:
@@ -196,6 +196,7 @@ def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
     play = play.moved(Cause.DUE, now)
     for zone in (zone for zone in room.taken if zone in zones.in_it(play)):
         play = play.with_zone(zone, ZonePart.TAKEN, Reason.PREEMPTED)
+    play = fitting.spoken_in(turn, play, play.zones_in(ZonePart.WAITING))
     play_id = _play_id(play, attempt)
     # What sounded before it was set aside has its mark already; an intent would undo that.
     unsaved = play.segment > 0 or not turn.state.jobs[play.job_id].saved
@@ -249,7 +250,7 @@ def _nobody_left(turn: Turn, play: Occurrence) -> None:
 def _start(turn: Turn, play: Occurrence) -> None:
     ready = play.zones_in(ZonePart.READY)
     start_at = MonoMs(max(play.start_at, beginning.first_sample_at(turn, play, ready)))
-    play = fitting.fitted(turn, play, start_at, ready)
+    play = fitting.fitted(turn, play, start_at)
     verdict = beginning.verdict(turn, play, start_at)
     objection = beginning.objection(turn, play, start_at, verdict)
     if objection is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, time
 from typing import Any
 
 import pytest
@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from edge_agent.core import effects as fx
 from edge_agent.core.day_ahead import day_plan
-from edge_agent.core.order import NextItem, Pause, Resume, Window
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.order import Amplify, NextItem, Pause, Resume, Window
 from edge_agent.core.past import LATE_GRACE_MS
 from edge_agent.core.programme import (
     ATTENTION,
@@ -32,9 +33,10 @@ from edge_agent.core.programme import (
     share_of,
 )
 from edge_agent.core.programme import Pause as Silence
-from edge_agent.core.site import STANDARD, STANDARD_FRAME, Group, LocalPolicy, ZoneSite
+from edge_agent.core.site import STANDARD, STANDARD_FRAME, Clause, Group, LocalPolicy, ZoneSite
 from edge_agent.core.turns import behind_item, is_staggered, reached, staggered, together
 from edge_agent.core.units import ClipKey, JobId, UtcMs
+from edge_agent.core.zones import RELAY_LEAD_MS, RELAY_TAIL_MS
 from tests.core.bench import CHO, CLIP_MS, DINH, audience
 from tests.core.street_ears import Heard, HeardWard
 from tests.trust import makers
@@ -193,8 +195,8 @@ def test_what_is_relayed_live_is_simultaneous_also_where_an_item_comes_before_it
 # It costs nobody anything
 
 
-def evening(seconds: float) -> HeardWard:
-    station = HeardWard(zones=ZONES, stagger_ms=GAP_MS, frame=STANDARD_FRAME)
+def evening(seconds: float, **site: Any) -> HeardWard:
+    station = HeardWard(zones=ZONES, stagger_ms=GAP_MS, frame=STANDARD_FRAME, **site)
     station.now = replace(station.now, utc=UtcMs(EVENING - round(seconds * 1_000) - 1_000))
     station.boot()
     return station
@@ -386,6 +388,49 @@ def test_a_group_that_must_be_silent_makes_the_other_wait_for_nothing() -> None:
     assert heard_in(station, CHO) == []
     record = record_of(station, job)
     assert record.outcome.value == "succeeded"
+    longest = max(one.off_after_ms for one in station.every(fx.SwitchRelay))
+    lasts_ms = OPENING_COSTS_MS + CLIP_MS + CLOSING_COSTS_MS
+    assert longest <= 1_000 + RELAY_LEAD_MS + lasts_ms + RELAY_TAIL_MS, "no relay is closed for a turn that is not"
+
+
+def test_a_group_that_is_silenced_while_the_others_amplifiers_warm_up_makes_those_wait_for_nothing() -> None:
+    station = ward(zones={**ZONES, DINH: replace(ZONES[DINH], warm_up_ms=12_000)})
+    bulletin(station)
+    station.pass_to(60 - 6)
+    assert [play.phase for play in station.state.plays.values()] == [Phase.ARMED]
+    ends = UtcMs(station.now.utc + 600_000)
+    station.rule(lambda heading: Window(heading, station.now.utc, ends, "tang", None), not_after=ends, zones=(CHO,))
+    station.pass_to(200)
+    assert spans_of(station, ONE) == [(DINH, OPENING_COSTS_MS, OPENING_COSTS_MS + CLIP_MS)]
+
+
+def test_a_group_whose_own_quiet_hours_are_reached_because_a_relay_was_late_makes_the_other_wait_for_nothing() -> None:
+    market = LocalPolicy((Clause(zones=frozenset({CHO}), quiet=(time(21), time(5))),))
+    station = evening(60 + CLIP_MS / 1_000 + 1, policy=market)
+    bulletin(station)
+    station.deaf.add(fx.SwitchRelay)
+    station.pass_to(61)
+    station.deaf.clear()
+    station.confirm_relays()  # two seconds late, and the amplifiers are cold
+    station.pass_to(200)
+    assert {where for where, _, _, _ in station.street()} == {DINH}
+    (start,) = station.every(fx.StartPlay)
+    assert station.street()[0][1] == start.at, "nobody waits for a turn that nobody has"
+
+
+def test_a_relay_that_would_open_by_itself_in_the_second_turn_is_closed_anew_before_the_first() -> None:
+    """An amplifier that is kept warm, and that may be on for 100 s."""
+    zones = {zone: replace(one, on_ms_max=100_000) for zone, one in ZONES.items()}
+    station = ward(zones=zones)
+    station.rule(Amplify(on=True, for_ms=95_000))
+    bulletin(station, seconds=72)
+    station.pass_to(70.5)
+    closings = [one for one in station.every(fx.SwitchRelay) if one.on]
+    assert len(closings) == 2, "warm since the command"
+    station.pass_to(100)
+    moved = [one.on for one in station.every(fx.SwitchRelay) if one.zone == DINH]
+    assert moved[:3] == [True, False, True]
+    assert heard_in(station, DINH) == [OPENING, ONE, CLOSING]
 
 
 @pytest.mark.parametrize(
@@ -491,10 +536,10 @@ def test_at_no_instant_do_items_sound_in_both_groups_and_chimes_are_simultaneous
     station.pass_to(1_000)
     assert items_in_both_groups(station.street()) == []
     for play_id in station.runs:
-        for chime in (*SIGNAL_MS,):
-            heard = {(begin, end) for _, begin, end, what in station.street(play_id) if what == chime}
-            starts = {begin for begin, _ in heard}
-            assert len(starts) <= 1 or chime in (ATTENTION,), "a chime that begins here and there"
+        for signal, lasts_ms in SIGNAL_MS.items():
+            heard = [(begin, end) for _, begin, end, what in station.street(play_id) if what == signal]
+            first, last = min(heard, default=(0, 0))[0], max((end for _, end in heard), default=0)
+            assert last - first <= lasts_ms, "a signal that is heard here and later there"
     assert not station.state.plays
 
 
