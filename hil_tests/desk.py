@@ -16,13 +16,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from demo import sounds
+from demo.acts import Story, play
 from demo.evidence import collect
-from demo.ward import RelayMove
+from demo.screen import Screen
+from demo.ward import RelayMove, Ward
 from hil_tests.bench import Bench
 from hil_tests.installed import give_devices
 from hil_tests.rig import read
 from hil_tests.sealed import SealedWard
-from tests.units.desk import WARD, WatchedWard, looked_at, played
+from tests.units.desk import WARD, WatchedWard, looked_at
 from tests.units.ward import UNITS, run
 
 HEARD, FOUND = "heard.pickle", "found.json"
@@ -48,6 +51,15 @@ class BenchWard(SealedWard, WatchedWard):
 
     def moves(self) -> list[RelayMove]:
         return [RelayMove(zone, on, round(at_ms), "") for zone, on, at_ms in self._bench.edges()]
+
+
+def played(ward: Ward, due_in_s: int) -> Story:
+    """The demo."""
+    sounds.speak_mp3(sounds.BULLETIN, WARD / "bulletin.mp3")
+    sounds.speak_mp3("Bản tin thứ hai. Bản tin này sẽ bị ngắt giữa chừng, vì tiến trình bị giết.", WARD / "short.mp3")
+    sounds.speak_mp3("Tệp này bị sửa trên máy chủ, trạm không được phát.", WARD / "altered.mp3")
+    sounds.speak_wav(sounds.FLOOD, WARD / "flood.wav")
+    return play(ward, WARD, Screen(), due_in_s)
 
 
 def exposure(unit: str) -> float:

@@ -1,8 +1,9 @@
-"""The units under all that they forbid themselves, in a real systemd: the demo is heard, and nothing else gained.
+"""The units under all that they forbid themselves, in a real systemd: orders are heard, and nothing else gained.
 
 One boot of this machine's own system for all of it (``host.booted``), in which the demo's broker, content server,
-headend and ears run too; ``desk`` is what runs there. Not shown: real devices, and addresses and memory, which are
-not filtered or limited there.
+headend and ears run too; ``desk`` is what runs there. Not shown: when and how well it is heard, real devices, and
+addresses and memory, which are not filtered or limited there; the bench plays the whole demo by these units
+(``hil_tests/from_outside/test_units.py``).
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ from typing import Any
 import pytest
 
 from tests.audio.making import needs_decoder, needs_voice
-from tests.host.booted import SHARED, installed, installed_libraries, needs_boot, run_booted
+from tests.host.booted import installed, installed_libraries, needs_boot, run_booted
 from tests.host.parts import needs
-from tests.units.desk import STORY
 from tests.units.probe import ATTEMPTS, NETWORK, OF_ONE, TRUSTED
 
 ROOT = Path(__file__).parents[2]
@@ -25,12 +25,11 @@ SYSTEMD = ROOT / "systemd"
 DROP_IN = SYSTEMD / "drop-ins/edge-agent-confined.conf"
 DESK = "opt/desk"
 NOTHING = "0000000000000000"
-HOW_SOON = "the emergency cuts in on c1"
-# Within 1.4 s of signing, on a machine that has nothing else to do: the demo's to judge, and not this test's.
+SOUNDED_S_MIN = 10
+# In each zone twice a warning and a short file, and nothing else; both together take seven seconds.
 
 pytestmark = [
     pytest.mark.host,
-    pytest.mark.live,
     needs_boot,
     needs_decoder,
     needs_voice,
@@ -60,7 +59,7 @@ def found(shared: Path) -> Any:
     for kind in ("sysusers.d", "tmpfiles.d"):
         shutil.copytree(SYSTEMD / kind, added / "usr/lib" / kind)
     shutil.copy(DROP_IN, added / DESK)
-    script = f"/opt/edge-agent/bin/python -m tests.units.desk {SHARED} /{DESK}/{DROP_IN.name}"
+    script = f"/opt/edge-agent/bin/python -m tests.units.desk /{DESK}/{DROP_IN.name}"
     # To read the clock, not to set it, which takes a capability that nobody in there has.
     reads_the_clock = "--system-call-filter=adjtimex clock_adjtime"
     said = run_booted(shared, added, script, f"WorkingDirectory=/{DESK}\n", [reads_the_clock])
@@ -90,14 +89,9 @@ def without_walls(unit: str) -> str:
     return "\n".join(["[Service]", *kept])
 
 
-def test_the_demo_is_heard_as_ordered(found: Any, shared: Path) -> None:
-    held = {check["english"]: check["held"] for check in found["verdict"]}
-    del held[HOW_SOON]
-    assert [name for name, well in held.items() if not well] == [], (shared / STORY).read_text()
-
-
-def test_an_emergency_and_a_timetable_are_recorded_as_succeeded(found: Any) -> None:
-    assert {("emergency", "succeeded"), ("normal", "succeeded")} <= outcomes(found["records"])
+def test_an_emergency_and_a_file_are_heard_and_recorded_as_succeeded(found: Any) -> None:
+    assert outcomes(found["records"]) == {("emergency", "succeeded"), ("normal", "succeeded")}
+    assert min(found["sounded_s"]) > SOUNDED_S_MIN
 
 
 def test_they_are_too_where_the_agent_sees_no_file_but_what_it_needs(found: Any) -> None:
@@ -112,7 +106,7 @@ def outcomes(records: list[dict[str, str]]) -> set[tuple[str, str]]:
 def test_no_unit_failed_or_was_started_again(found: Any) -> None:
     assert found["failed"] == ""
     states = [(unit["ActiveState"], unit["NRestarts"]) for seen in found["seen"] for unit in seen.values()]
-    assert states == [("active", "0")] * 6
+    assert states == [("active", "0")] * 4
 
 
 def test_sound_from_outside_was_decoded_by_the_decoders_unit(found: Any) -> None:
