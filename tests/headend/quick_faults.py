@@ -1,7 +1,8 @@
 """The faults of many messages that differ from sound ones in one place: what stayed as it was is looked at once.
 
 ``schema_walk.replaced`` shares with the sound message whatever is not on the way to the change. A part that a rule has
-found nothing wrong with is therefore known by being the same object, and is not walked through again for each change.
+found nothing wrong with is therefore known by being the same object, and is not walked through again for each change; a
+field that is no object is known by its value.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ def remember_what_is_sound(monkeypatch: pytest.MonkeyPatch) -> None:
         if kind not in made:
             one = plain(kind)
             rules = {word: _once(rule, sound) for word, rule in type(one).VALIDATORS.items()}
+            rules["properties"] = _once(_fields({}), sound)
             made[kind] = extend(type(one), rules)(one.schema, registry=one._registry)
         return made[kind]
 
@@ -48,5 +50,25 @@ def _once(rule: Rule, sound: dict[tuple[int, int, int], tuple[object, object, ob
         if not errors:
             sound[key] = (rule, around, value)  # held, so that no other object can get its id
         yield from errors
+
+    return looked
+
+
+def _fields(sound: dict[tuple[object, ...], tuple[object, object]]) -> Rule:
+    """The library's own rule, but for what is known of a field already."""
+
+    def looked(validator: Validator, said: Any, value: Any, around: Schema) -> Iterator[ValidationError]:
+        if not isinstance(value, dict):
+            return
+        for name in said.keys() & value.keys():
+            under, field = said[name], value[name]
+            known = id(field) if isinstance(field, dict | list) else field
+            key = (id(under), type(field), known)
+            if key in sound:
+                continue
+            errors = list(validator.descend(field, under, path=name, schema_path=name))
+            if not errors:
+                sound[key] = (under, field)  # held as above
+            yield from errors
 
     return looked
