@@ -37,7 +37,7 @@ def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(verifying, name, cache(getattr(verifying, name)))
 
 
-@pytest.mark.no_cover
+@pytest.mark.campaign
 @pytest.mark.usefixtures("read_once")
 @pytest.mark.parametrize("mask", MASKS)
 @pytest.mark.parametrize("file", ["records", "proof"])
