@@ -30,6 +30,7 @@ CAMPAIGNS = (
     "core/test_day_ahead.py",
     "theft/",
     "headend/test_schemas",
+    "ward/test_convergence.py",
 )
 LONGEST = (
     "test_host_scenarios.py",
