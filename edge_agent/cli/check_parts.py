@@ -43,6 +43,12 @@ WORKER = Text(
     "systemctl enable --now edge-agent-decode.socket; xem journalctl -u 'edge-agent-decode*'",
     "systemctl enable --now edge-agent-decode.socket; see journalctl -u 'edge-agent-decode*'",
 )
+MEMORY = Text("giới hạn bộ nhớ", "limits of memory")
+CONTROLLERS = Path("/sys/fs/cgroup/cgroup.controllers")
+CMDLINE = Text(
+    "ghi thêm cgroup_enable=memory vào cuối dòng trong /boot/firmware/cmdline.txt rồi khởi động lại máy",
+    "append cgroup_enable=memory to the line in /boot/firmware/cmdline.txt and restart the machine",
+)
 NOTHING = "/usr/bin/true"
 SAMPLE = "Đây là phát thử."
 IN_USE = "in use by the device process, which is running"
@@ -56,6 +62,17 @@ def programs(config: Config, confined: Walls) -> Iterator[Finding]:
     voice = EspeakVoice(confined, config.speech.voice, config.speech.rate_wpm)
     yield voice_speaks(voice)
     yield stems_lie_there(config.speech.stems)
+
+
+def memory_is_limited(controllers: Path = CONTROLLERS) -> Finding:
+    """Whether this kernel holds what the units say of memory. Raspberry Pi OS starts its own with that switched off."""
+    try:
+        given = controllers.read_text().split()
+    except OSError as exc:
+        return Finding(MEMORY, f"{controllers}: {words(exc)}", CMDLINE)
+    if "memory" not in given:
+        return Finding(MEMORY, f"this kernel holds none: {controllers} has {' '.join(given) or 'nothing'}", CMDLINE)
+    return Finding(MEMORY, "held by the kernel")
 
 
 def relays(config: Config, device_up: bool | None) -> Finding:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from edge_agent.audio.decode_service import DecodeService
 from edge_agent.cli import check_files, check_parts, check_talk, paths
 from edge_agent.cli.confinement import confinement
 from edge_agent.cli.finding import Finding
@@ -52,7 +53,10 @@ def findings(config: Config) -> Iterator[Finding]:
     yield key
     yield from check_files.certificates(config, now)
     yield from check_files.folders(config)
-    yield from check_parts.programs(config, confinement(config.decoder.sandbox))
+    walls = confinement(config.decoder.sandbox)
+    yield from check_parts.programs(config, walls)
+    if isinstance(walls, DecodeService):  # else nobody has put up units
+        yield check_parts.memory_is_limited()
     yield check_parts.relays(config, up)
     yield from check_parts.sound_cards(config, up)
     yield from check_parts.ears(config)

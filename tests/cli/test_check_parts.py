@@ -103,6 +103,16 @@ def test_a_worker_that_does_not_answer_is_told_with_its_unit(shared: StationRig,
     assert all(finding.fault for finding in others)
 
 
+def test_a_kernel_that_limits_no_memory_is_told_with_how_it_is_switched_on(tmp_path: Path) -> None:
+    """As Raspberry Pi OS starts its own; systemd says nothing of it."""
+    controllers = tmp_path / "cgroup.controllers"
+    assert_fault(check_parts.memory_is_limited(controllers), "No such file", "cgroup_enable=memory")
+    controllers.write_text("cpuset cpu io pids\n")
+    assert_fault(check_parts.memory_is_limited(controllers), "has cpuset cpu io pids", "/boot/firmware/cmdline.txt")
+    controllers.write_text("cpuset cpu io memory pids\n")
+    assert_well(check_parts.memory_is_limited(controllers))
+
+
 def test_simulated_relays_are_called_so_and_are_no_fault(shared: StationRig) -> None:
     finding = check_parts.relays(shared.config, device_up=False)
     assert_well(finding)

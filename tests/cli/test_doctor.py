@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from demo.ward import Ward
-from edge_agent.cli import check_talk, doctor
+from edge_agent.cli import check_parts, check_talk, doctor
 from tests.audio.making import needs_decoder, needs_voice
 from tests.cli.findings import (
     needs_broker,
@@ -40,6 +40,12 @@ def test_every_fault_of_an_empty_box_is_told_at_once(tmp_path: Path, capsys: pyt
     assert len(faults) >= 7
     assert all(line.startswith(("LỖI/FAULT", "tốt/ok")) for line in lines)
     assert all(" → " in line for line in faults)
+
+
+@pytest.mark.parametrize(("walls", "looked"), [("unit", True), ("bwrap", False)])
+def test_limits_of_memory_are_looked_at_where_units_have_them(walls: str, looked: bool, tmp_path: Path) -> None:
+    station = make_station(tmp_path, more=f'[decoder]\nsandbox = "{walls}"\n')
+    assert (check_parts.MEMORY in [finding.what for finding in doctor.findings(station.config)]) == looked
 
 
 def test_without_diacritics_doctor_prints_plain_ascii(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
