@@ -50,6 +50,9 @@ HOOK_S_MAX = 2
 RESTART_S_MAX = 15
 # The promise in threats-and-faults for a deadlock or a dead thread.
 SMALLEST_BOARD_MB = 512
+LARGEST_MB = {AGENT: 64, DEVICE: 32}
+# Whole cgroups while a bulletin sounds, virtual bench, 2026-11-27: 59 and 26 MiB.
+NEVER_ENDED = -1_000
 
 
 def directives(unit: str) -> dict[str, list[str]]:
@@ -211,6 +214,27 @@ def test_the_operations_install_the_profile_of_the_log() -> None:
 def test_no_part_of_a_process_is_written_to_a_card(unit: str) -> None:
     found = directives(unit)
     assert (found["LimitCORE"], found["MemorySwapMax"]) == (["0"], ["0"])
+
+
+def memory_max_mb(unit: str) -> int:
+    return int(directives(unit)["MemoryMax"][0].removesuffix("M"))
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_unit_has_four_times_the_memory_that_it_takes_and_is_ended_rather_than_slowed(unit: str) -> None:
+    assert memory_max_mb(unit) == 4 * LARGEST_MB[unit]
+    assert "MemoryHigh" not in directives(unit)
+
+
+def test_a_leak_of_one_process_leaves_the_smallest_board_room_for_the_other_and_a_system() -> None:
+    assert memory_max_mb(AGENT) + memory_max_mb(DEVICE) <= SMALLEST_BOARD_MB * 3 // 4
+    assert memory_max_mb(AGENT) + memory_max_mb(DEVICE) + memory_max_mb(DECODE_WORKER) <= 2 * SMALLEST_BOARD_MB * 3 // 4
+
+
+def test_where_memory_ends_the_decoder_goes_first_and_the_device_process_last_and_none_is_spared_for_ever() -> None:
+    first_to_last = [int(directives(unit)["OOMScoreAdjust"][0]) for unit in (DECODE_WORKER, AGENT, DEVICE)]
+    assert first_to_last == [1_000, -500, -900]
+    assert min(first_to_last) > NEVER_ENDED
 
 
 @pytest.mark.parametrize("unit", UNITS)

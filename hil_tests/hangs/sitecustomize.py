@@ -42,9 +42,17 @@ def die() -> None:
 
 
 def eat() -> None:
-    hog = []
     while True:
-        hog.append(b"x" * 2**24)
+        eaten.append(b"x" * 2**24)
+
+
+def eat_some() -> None:
+    """32 MiB at a turn, until there are more than 256, and work on."""
+    if len(eaten) < 18:
+        eaten.extend((b"x" * 2**24, b"y" * 2**24))
+
+
+eaten: list[bytes] = []
 
 
 # Each where its thread comes by at every turn, or at every period of sound.
@@ -55,6 +63,7 @@ PARTS: dict[str, dict[str, tuple[str, str, str, Callable[[], None]]]] = {
         "network": ("edge_agent.sync.connection", "Connection", "_note_answers", stand_still),
         "network-dies": ("edge_agent.sync.connection", "Connection", "_note_answers", die),
         "memory": ("edge_agent.sync.connection", "Connection", "_note_answers", eat),
+        "more-memory": ("edge_agent.sync.connection", "Connection", "_note_answers", eat_some),
     },
     "edge-agent-io": {
         "loop": ("edge_agent.device.loop", "Device", "turn", stand_still),

@@ -10,12 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.clock import boot_ms
 from hil_tests.bench import Bench, BenchRig
 from hil_tests.installed import HANGS, TOLD, give_devices
+from hil_tests.rig import ZONES
+from tests.rig import Order, Tone
 from tests.units.ward import UNITS, InstalledWard, run
 
-MEMORY_MAX = "256M"
-# Four times what either process takes; the rest of the machine has two gigabytes.
+pytest.register_assert_rewrite("hil_tests.on_target.installed.lives")
+
+BULLETIN_S = 28.0
+BEGINS_S, SOUNDS_S = 8, 3
 
 
 @pytest.fixture(scope="session")
@@ -34,10 +39,22 @@ def station(machine: Bench, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield rig
 
 
+@pytest.fixture
+def sounding(station: BenchRig) -> Iterator[BenchRig]:
+    """A bulletin sounds in both zones; afterwards its time has gone by, whoever was there to end it."""
+    station.bench.watch()
+    begins_s = round(station.at_s(boot_ms())) + BEGINS_S
+    station.publish(Order(at_s=begins_s, tones=(Tone("b", BULLETIN_S),)))
+    station.run_until(begins_s + SOUNDS_S)
+    assert [(zone, on) for zone, on, _ in station.bench.edges()] == [(zone, True) for zone in ZONES]
+    yield station
+    station.run_until(begins_s + BULLETIN_S + 3)
+
+
 def _let_hang() -> None:
     TOLD.mkdir()
     for unit in UNITS:
         drop_in = Path(f"/run/systemd/system/{unit}.service.d/bench.conf")
         drop_in.parent.mkdir(parents=True, exist_ok=True)
-        drop_in.write_text(f"[Service]\nEnvironment=PYTHONPATH={HANGS} HANGS_OF={unit}\nMemoryMax={MEMORY_MAX}\n")
+        drop_in.write_text(f"[Service]\nEnvironment=PYTHONPATH={HANGS} HANGS_OF={unit}\n")
     run("systemctl", "daemon-reload")
