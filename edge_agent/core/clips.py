@@ -18,7 +18,7 @@ from edge_agent.core.occurrence import Phase
 from edge_agent.core.plays import Occurrence
 from edge_agent.core.programme import StagedItem, item_key, items_of, misfit, needed_by
 from edge_agent.core.reasons import Reason, explain
-from edge_agent.core.sound_room import kept, make_room
+from edge_agent.core.sound_room import kept, make_room, sounds_of
 from edge_agent.core.state import Clip, ClipStatus, Fetched, State, Turn
 from edge_agent.core.units import MINUTE_MS, SECOND_MS, ClipKey, MonoMs, UtcMs
 
@@ -51,7 +51,7 @@ def want(turn: Turn, job: Job, due: UtcMs | None, since: MonoMs) -> None:
 
 def _ask(turn: Turn, job: Job, item: StagedItem, clip: Clip, due: UtcMs | None) -> None:
     """Have it fetched, and made ready too if its time has come and there is room. What is spoken needs no fetching."""
-    length_ms = _length_ms(turn.state, item, clip)
+    length_ms = _length_ms(turn, item, clip)
     asked = replace(clip, status=ClipStatus.ASKED, retry_at=None, duration_ms=length_ms, urgent=_warns(job))
     key, ahead = item_key(item), turn.now.mono < look_ahead.stage_at(turn.now, due)
     if isinstance(item, ClipItem) and (ahead or not make_room(turn, key, asked.duration_ms, due)):
@@ -59,15 +59,15 @@ def _ask(turn: Turn, job: Job, item: StagedItem, clip: Clip, due: UtcMs | None) 
         turn.emit(FetchAhead(item.digest, item.length_bytes, item.urls, asked.urgent))
         return
     turn.put_clip(key, asked)
-    turn.emit(_request(turn.state, item, asked.urgent))
+    turn.emit(_request(turn, item, asked.urgent))
 
 
 def _make(turn: Turn, job: Job, item: StagedItem, clip: Clip, due: UtcMs | None, since: MonoMs) -> None:
     """Its time has come: have it made ready of what is here, or say that there is no room for it yet."""
-    key, length_ms = item_key(item), _length_ms(turn.state, item, clip)
+    key, length_ms = item_key(item), _length_ms(turn, item, clip)
     if make_room(turn, key, length_ms, due):
         turn.put_clip(key, Clip(ClipStatus.ASKED, length_ms, urgent=_warns(job)))
-        turn.emit(_request(turn.state, item, _warns(job)))
+        turn.emit(_request(turn, item, _warns(job)))
     elif clip.reason is None or clip.failed_at < since:
         full = replace(clip, duration_ms=length_ms, reason=Reason.CACHE_FULL, failed_at=turn.now.mono)
         turn.put_clip(key, full)
@@ -150,7 +150,7 @@ def lost(turn: Turn, job: Job) -> None:
         clip = turn.state.clips.get(item_key(item))
         if clip is not None and clip.status is ClipStatus.READY:
             turn.put_clip(item_key(item), replace(clip, status=ClipStatus.ASKED, urgent=_warns(job)))
-            turn.emit(_request(turn.state, item, _warns(job)))
+            turn.emit(_request(turn, item, _warns(job)))
 
 
 def forget_unneeded(turn: Turn) -> None:
@@ -223,18 +223,17 @@ def _warns(job: Job) -> bool:
     return job.plays_as is JobClass.EMERGENCY
 
 
-def _request(state: State, item: StagedItem, urgent: bool) -> Effect:
+def _request(turn: Turn, item: StagedItem, urgent: bool) -> Effect:
     if isinstance(item, ClipItem):
-        return FetchClip(item.digest, item.length_bytes, _signed_ms(state, item), item.urls, kept(state), urgent)
-    return SpeakText(item_key(item), item.language, item.text, kept(state), urgent)
+        return FetchClip(item.digest, item.length_bytes, _signed_ms(turn, item), item.urls, kept(turn), urgent)
+    return SpeakText(item_key(item), item.language, item.text, kept(turn), urgent)
 
 
-def _length_ms(state: State, item: StagedItem, clip: Clip) -> int:
+def _length_ms(turn: Turn, item: StagedItem, clip: Clip) -> int:
     """How much room a sound will need, as far as anybody knows: of a text nobody does before it was spoken once."""
-    return clip.duration_ms or (_signed_ms(state, item) if isinstance(item, ClipItem) else 0)
+    return clip.duration_ms or (_signed_ms(turn, item) if isinstance(item, ClipItem) else 0)
 
 
-def _signed_ms(state: State, item: ClipItem) -> int:
+def _signed_ms(turn: Turn, item: ClipItem) -> int:
     """The longest that anybody has signed for it: else the first to ask would say how long it is for all others."""
-    others = [other for known in state.jobs.values() for other in items_of(known.job) if isinstance(other, ClipItem)]
-    return max((other.duration_ms for other in others if other.digest == item.digest), default=item.duration_ms)
+    return sounds_of(turn).signed_ms.get(item.digest, item.duration_ms)

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from edge_agent.core.job import JobClass
+from edge_agent.core.job import ClipItem, JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.plays import Occurrence
 from edge_agent.core.programme import item_key, items_of
-from edge_agent.core.state import ClipStatus, State, Turn
+from edge_agent.core.state import ClipStatus, Sounds, State, Turn
 from edge_agent.core.units import NEVER, ClipKey, UtcMs
 
 _NOW = UtcMs(0)
@@ -61,13 +61,30 @@ def _over(turn: Turn, key: ClipKey, needed_ms: int, due: UtcMs | None) -> tuple[
     return over, gone
 
 
-def kept(state: State) -> frozenset[ClipKey]:
+def kept(turn: Turn) -> frozenset[ClipKey]:
     """What must lie on the card beside a sound that is being made, as far as it does.
 
     After a restart nobody has asked yet what is there: only what has been let go is none of it.
     """
-    needed = {item_key(item) for known in state.jobs.values() for item in items_of(known.job)}
-    return frozenset(needed - {key for key, clip in state.clips.items() if clip.status is ClipStatus.FETCHED})
+    sounds = sounds_of(turn)
+    if sounds.kept is None:
+        let_go = {key for key, clip in turn.state.clips.items() if clip.status is ClipStatus.FETCHED}
+        sounds = turn.sounds = replace(sounds, kept=sounds.needed - let_go)
+    assert sounds.kept is not None
+    return sounds.kept
+
+
+def sounds_of(turn: Turn) -> Sounds:
+    """What the jobs of this moment need."""
+    jobs = turn.state.jobs
+    if turn.sounds is None or turn.sounds.jobs is not jobs:
+        items = [item for known in jobs.values() for item in items_of(known.job)]
+        signed_ms: dict[ClipKey, int] = {}
+        for item in items:
+            if isinstance(item, ClipItem):
+                signed_ms[item.digest] = max(item.duration_ms, signed_ms.get(item.digest, 0))
+        turn.sounds = Sounds(jobs, frozenset(map(item_key, items)), signed_ms)
+    return turn.sounds
 
 
 def _needed(state: State) -> Mapping[ClipKey, UtcMs]:

@@ -252,10 +252,24 @@ class State:
     live: frozenset[ClipKey] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class Sounds:
+    """What ``jobs`` need: found once in a step, for after a start each of hundreds of orders asks for its own.
+
+    ``signed_ms`` is the longest that anybody has signed for a recording; ``kept`` as ``sound_room.kept`` says, None
+    where it must be found anew.
+    """
+
+    jobs: Mapping[JobId, KnownJob]
+    needed: frozenset[ClipKey]
+    signed_ms: Mapping[ClipKey, int]
+    kept: frozenset[ClipKey] | None = None
+
+
 class Turn:
     """One step in the making: the state so far, and what is to be done about it.
 
-    ``no_room_from``: for sound that is due then, or later, there is no room.
+    ``no_room_from``: for sound that is due then, or later, there is no room. ``sounds``: what was found of them so far.
     """
 
     def __init__(self, state: State, now: Now) -> None:
@@ -263,6 +277,7 @@ class Turn:
         self.now = now
         self.effects: list[Effect] = []
         self.no_room_from = NEVER
+        self.sounds: Sounds | None = None
 
     def emit(self, *effects: Effect) -> None:
         """Ask something of the world."""
@@ -304,6 +319,10 @@ class Turn:
 
     def put_clip(self, key: ClipKey, clip: Clip) -> None:
         """Insert or replace what is known of a sound."""
+        before = self.state.clips.get(key)
+        was_let_go = before is not None and before.status is ClipStatus.FETCHED
+        if self.sounds is not None and was_let_go != (clip.status is ClipStatus.FETCHED):
+            self.sounds = replace(self.sounds, kept=None)
         self.state = replace(self.state, clips={**self.state.clips, key: clip})
 
     def put_relay(self, zone: ZoneId, relay: Relay) -> None:

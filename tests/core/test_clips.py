@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from edge_agent.core import clips, station
+from edge_agent.core import clips, sound_room, station
 from edge_agent.core import effects as fx
 from edge_agent.core.clips import RETRY_MS_MAX
-from edge_agent.core.events import ClipFailed, ClipStaged
+from edge_agent.core.events import ClipFailed, ClipStaged, Restored, SavedJob
 from edge_agent.core.job import Job
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.programme import REHEARSAL_WORDS, item_key, items_of
+from edge_agent.core.programme import REHEARSAL_WORDS, StagedItem, item_key, items_of
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import Turn
 from edge_agent.core.units import ClipKey, JobId
@@ -284,3 +284,30 @@ def test_a_warnings_sound_that_is_found_altered_waits_for_no_routine_work_either
     bench.deaf.add(fx.SpeakText)
     bench.end(warning, Reason.AUDIO_ALTERED, ms=100)
     assert asked_as(bench, fx.SpeakText) == [True, True]
+
+
+def test_a_start_with_two_hundred_orders_finds_once_what_all_of_them_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found for each sound anew it took minutes and gigabytes, and the station was ended at each start."""
+    looked = Counter[str]()
+
+    def counted(item: StagedItem) -> ClipKey:
+        looked[item_key(item)] += 1
+        return item_key(item)
+
+    monkeypatch.setattr(sound_room, "item_key", counted)
+    bench = Bench()
+    jobs = [
+        bench.make(
+            job_id=f"j{number}",
+            when={"kind": "at", "utc": bench.now.utc + 3_600_000 + number * 60_000},
+            items=[makers.text_item(text=f"Bản tin {number}, mục {item}") for item in range(20)],
+        )
+        for number in range(200)
+    ]
+    bench.deaf = {fx.SpeakText}
+    bench.send(Restored(tuple(SavedJob(bench.accept(job), bench.now.utc, False) for job in jobs), (), {}, 0, 0, "e1"))
+    asked = bench.every(fx.SpeakText)
+    assert len(asked) == len({one.key for one in asked}) == 4_000
+    assert {len(one.keep) for one in asked} == {4_000}
+    assert len({id(one.keep) for one in asked}) == 1
+    assert max(looked.values()) <= 3, "once, and where room is looked for"

@@ -63,6 +63,16 @@ def test_whoever_comes_first_makes_room_for_what_is_due_sooner_and_the_last_due_
     assert len(bench.every(fx.FetchClip)) == 3, "and nothing is made twice"
 
 
+def test_what_is_let_go_for_the_second_of_two_sounds_is_kept_beside_the_first_alone() -> None:
+    """What a step has found of the sounds holds no longer than it is true."""
+    bench = a_night_later(3.5, due_in(30, 1), due_in(32, 2))
+    bench.order(job_id="now", items=[makers.clip_item(digest=letter * 64) for letter in "ab"])
+    assert ready(bench) == ["1", "a", "b"]
+    first, second = bench.every(fx.FetchClip)[-2:]
+    assert {key[0] for key in first.keep} == {"1", "2", "a", "b"}
+    assert {key[0] for key in second.keep} == {"1", "a", "b"}
+
+
 def test_of_two_that_are_due_together_neither_goes_for_the_other() -> None:
     bench = a_night_later(1, due_in(20, 1), due_in(20, 2))
     assert len(ready(bench)) == len(bench.every(fx.FetchClip)) == 1
