@@ -31,10 +31,10 @@ class Player(Protocol):
 
     Every started play ends in exactly one PlayEnded: after its last sample has left the card (reason None), after it
     was stopped (reason SHUTDOWN), or when the device or a clip failed (reason DEVICE_FAILED or AUDIO_ALTERED). Reports
-    keep their order. ``zone_ms`` counts only what left the card while the zone was routed and not displaced. A zone is
-    routed only into a play that was started with it, as one that hears it or may later. Where a player has several
-    cards, one that fails ends nothing: ZonesLost names its zones, and the play goes on in the others. ``frames`` are
-    those that left for at least one zone, on the card where they are most.
+    keep their order. ``zone_ms`` counts only what left the card while the zone was routed and not displaced, and was
+    not another group's turn. A zone is routed only into a play that was started with it, as one that hears it or may
+    later. Where a player has several cards, one that fails ends nothing: ZonesLost names its zones, and the play goes
+    on in the others. ``frames`` are those that left for at least one zone, on the card where they are most.
     """
 
     def start(self, play: StartPlay) -> None: ...

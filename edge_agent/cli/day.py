@@ -23,7 +23,7 @@ from edge_agent.console import day_table
 from edge_agent.console.day_svg import day_svg
 from edge_agent.console.status import Absence, Play, Status
 from edge_agent.console.words import Text, screenful
-from edge_agent.core import explain, policy, standing, station
+from edge_agent.core import explain, policy, standing, station, turns
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.events import Restored
 from edge_agent.core.explain import DaySheet
@@ -124,7 +124,8 @@ def _sounding(state: State, event: Restored, now: Now, playing: list[Play]) -> S
 
 def _as_it_sounds(state: State, play: Play, accepted: Accepted, now: Now) -> Occurrence:
     job, begins = accepted.job, now.mono_of(play.planned)
-    parts = promised_parts(job, state.site.frame)
+    whole = promised_parts(job, state.site.frame)
+    parts, *_ = turns.layouts(state.site, job, play.zones, whole, whole)
     rules, wish = standing.rules_of(state, now), policy.wish_for(job, play.zones, play.planned, length_ms(parts))
     runs = {
         zone: ZoneRun(

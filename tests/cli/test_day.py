@@ -241,6 +241,26 @@ def test_what_sounds_just_now_is_told_as_going_on_and_not_as_cut_by_a_power_cut(
     assert (now["starts_local"], now["ends_local"]) == ("2026-10-01T13:00:00+07:00", "2026-10-01T13:10:00+07:00")
 
 
+TURNS = f"""{SECOND_ZONE}stagger_group = "b"
+[programme]
+stagger_ms = 1000
+"""
+
+
+def test_of_what_sounds_group_after_group_the_end_of_the_second_turn_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk = Desk(make_station(tmp_path, more=TURNS), capsys)
+    clip = makers.clip_item(duration_ms=600_000)
+    desk.keep(daily(items=[clip], when={"kind": "at", "utc": makers.NOON + HOUR_MS}))
+    both = (ZoneId("cho"), ZoneId("dinh"))
+    sounds = replace(FLOOD, job_id=JobId("job-1"), planned=UtcMs(makers.NOON + HOUR_MS), zones=both)
+    desk.agent_runs(clock=replace(CLOCK, utc=UtcMs(makers.NOON + HOUR_MS + MINUTE_MS)), playing=(sounds,))
+    (now,) = json.loads(desk.next("--day", "today", "--json")[1])
+    desk.agent_ends()
+    assert (now["starts_local"], now["ends_local"]) == ("2026-10-01T13:00:00+07:00", "2026-10-01T13:20:01+07:00")
+
+
 def test_without_an_agent_the_day_is_told_by_the_system_clock_and_that_is_said(desk: Desk) -> None:
     today = datetime.now(UTC)
     tomorrow = (today + timedelta(hours=7, days=1)).date()
