@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from edge_agent.core import effects as fx
 from edge_agent.core.day_ahead import day_plan
+from edge_agent.core.events import ZonesLost
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Amplify, NextItem, Pause, Resume, Window
 from edge_agent.core.past import LATE_GRACE_MS
@@ -33,6 +34,7 @@ from edge_agent.core.programme import (
     share_of,
 )
 from edge_agent.core.programme import Pause as Silence
+from edge_agent.core.reasons import Reason
 from edge_agent.core.site import STANDARD, STANDARD_FRAME, Clause, Group, LocalPolicy, ZoneSite
 from edge_agent.core.turns import behind_item, is_staggered, reached, staggered, together
 from edge_agent.core.units import ClipKey, JobId, UtcMs
@@ -345,6 +347,33 @@ def test_an_emergency_where_the_others_wait_leaves_the_turn_that_sounds_alone() 
     assert [what for what in heard_in(station, DINH) if what in (OPENING, ONE, CLOSING)] == [OPENING, ONE, CLOSING]
     record = record_of(station, job)
     assert {zone.zone: zone.played_ms for zone in record.zones}[CHO] == record.planned_ms
+
+
+def test_a_zone_that_comes_back_in_its_own_turn_hears_what_is_left_of_it_and_nothing_of_the_others() -> None:
+    station = ward()
+    bulletin(station, ms=40_000)
+    station.pass_to(60 + 5)
+    station.order(job_id=JobId("lu"), items=[makers.text_item()], audience=audience(CHO), **URGENT)
+    station.pass_to(200)
+    assert [what for what in heard_in(station, CHO) if what in (OPENING, ONE, CLOSING)] == [OPENING, ONE, ONE, CLOSING]
+    ends = [end for zone, _, end in spans_of(station, ONE) if zone == CHO]
+    assert ends[-1] == OPENING_COSTS_MS + 40_000, "it rejoins a programme whose own time went on"
+    assert heard_in(station, DINH) == [OPENING, ONE, CLOSING]
+    assert items_in_both_groups(station.street()) == []
+
+
+def test_where_a_group_is_lost_in_the_middle_the_chime_comes_at_its_instant() -> None:
+    station = ward()
+    job = bulletin(station)
+    station.pass_to(60 + 5)
+    station.send(ZonesLost(station.play(job).play_id, (DINH,), Reason.DEVICE_FAILED))
+    station.pass_to(200)
+    assert heard_in(station, CHO) == [OPENING, ONE, CLOSING]
+    closing = OPENING_COSTS_MS + 2 * CLIP_MS + GAP_MS + ITEM_GAP_MS
+    assert spans_of(station, CLOSING) == [(CHO, closing, closing + CLOSING_MS)]
+    record = record_of(station, job)
+    assert record.outcome.value == "succeeded"
+    assert {zone.zone: zone.reason for zone in record.zones} == {CHO: None, DINH: Reason.DEVICE_FAILED}
 
 
 def taken_before(zone: str, seconds: float, **job: Any) -> HeardWard:
