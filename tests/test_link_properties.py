@@ -20,8 +20,9 @@ from edge_agent.core.events import (
     ZoneHeard,
     ZonesLost,
 )
-from edge_agent.core.programme import Pause, Sound, ZoneFeed
+from edge_agent.core.programme import Gap, Pause, Sound, ZoneFeed
 from edge_agent.core.reasons import Reason
+from edge_agent.core.site import Group
 from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
 from edge_agent.link import LinkError, Renew, ToCore, ToDevice
 from edge_agent.link.messages import FROM_MS_MAX, decode_to_core, decode_to_device, encode
@@ -33,8 +34,13 @@ plays = names.map(PlayId)
 whole = st.integers(0, INTEGER_MAX)
 monos = whole.map(MonoMs)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
-parts = st.builds(Sound, names.map(ClipKey), whole, st.integers(0, FROM_MS_MAX)) | st.builds(Pause, whole)
-feeds = st.lists(st.builds(ZoneFeed, zones, st.integers(0, 100)), max_size=5).map(tuple)
+turns = st.none() | st.sampled_from(Group)
+parts = st.one_of(
+    st.builds(Sound, names.map(ClipKey), whole, st.integers(0, FROM_MS_MAX), turns),
+    st.builds(Pause, whole, turns),
+    st.builds(Gap, whole),
+)
+feeds = st.lists(st.builds(ZoneFeed, zones, st.integers(0, 100), st.sampled_from(Group)), max_size=5).map(tuple)
 later = st.lists(zones, max_size=5).map(tuple)
 progress = st.dictionaries(zones, whole, max_size=5)
 to_device: st.SearchStrategy[ToDevice] = st.one_of(
