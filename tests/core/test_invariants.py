@@ -311,7 +311,7 @@ class Ward(Office):
 
 TestWard = Ward.TestCase
 TestWard.settings = settings(
-    max_examples=EXAMPLES or 75,
+    max_examples=EXAMPLES or 100,
     stateful_step_count=60,
     derandomize=not EXAMPLES,
     database=None,
