@@ -34,6 +34,8 @@ CONFINED = SYSTEMD / "drop-ins/edge-agent-confined.conf"
 # For the agent, where it sees no file but what it needs.
 CREDENTIALS = SYSTEMD / "drop-ins/edge-agent-credentials.conf"
 # For the agent, whose key files are locked with what systemd has sealed.
+TPM = SYSTEMD / "drop-ins/edge-agent-tpm.conf"
+# For the agent, whose signing key lies in the board's TPM.
 JOURNALD = SYSTEMD / "journald.conf.d/edge-agent.conf"
 REALTIME = SYSTEMD / "drop-ins/edge-agent-io-realtime.conf"
 # For the device process, where nothing may hold up its sound.
@@ -106,6 +108,7 @@ SCORES = [
     pytest.param(AGENT, "", 1.1, id="agent"),
     pytest.param(AGENT, CONFINED.read_text(), 0.9, id="agent with a root of its own"),
     pytest.param(AGENT, CREDENTIALS.read_text(), 1.1, id="agent with locked keys"),
+    pytest.param(AGENT, TPM.read_text(), 1.3, id="agent with a TPM"),
     pytest.param(DEVICE, "", 0.6, id="device process"),
     pytest.param(CLOCK, "", 0.6, id="clock"),
     pytest.param(DECODE_WORKER, "", 1.1, id="decoder"),
@@ -184,11 +187,12 @@ def test_no_shipped_unit_holds_a_secret_or_asks_for_one_unasked() -> None:
 
 
 @pytest.mark.host
-def test_the_service_manager_finds_no_fault_in_an_agent_with_locked_keys(tmp_path: Path) -> None:
+@pytest.mark.parametrize("drop_in", [CREDENTIALS, TPM], ids=["locked keys", "a TPM"])
+def test_the_service_manager_finds_no_fault_in_an_agent_with(drop_in: Path, tmp_path: Path) -> None:
     true = shutil.which("true") or "/bin/true"
     (tmp_path / AGENT).write_text((SYSTEMD / AGENT).read_text().replace(PROGRAM, true))
     (tmp_path / f"{AGENT}.d").mkdir()
-    shutil.copy(CREDENTIALS, tmp_path / f"{AGENT}.d")
+    shutil.copy(drop_in, tmp_path / f"{AGENT}.d")
     said = run(tool("systemd-analyze"), "verify", "--man=no", "--recursive-errors=no", str(tmp_path / AGENT))
     assert said.strip() == ""
 

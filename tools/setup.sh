@@ -7,7 +7,8 @@ DEBIAN_PACKAGES=(
   libasound2-plugins alsa-utils pulseaudio pulseaudio-utils     # a sound card where there is none
   mosquitto openssl                                             # the private broker and its certificates
   ffmpeg bubblewrap espeak-ng                                   # decoding in a sandbox, speech
-  softhsm2 # officers' tokens, of software
+  softhsm2                                                      # officers' tokens, of software
+  swtpm libtpm2-pkcs11-1 tpm2-tools opensc                      # a station's TPM, of software, and what its owner uses
   icecast2 # a live source, as a commune has one
   tzdata strace procps iproute2
   jq systemd systemd-container # the documents' own commands and the units, which the tests run, some on a booted system

@@ -194,9 +194,13 @@ def make_key(session: pkcs11.Session, module: str, name: str, scheme: Scheme) ->
     key_id = os.urandom(_KEY_ID_BYTES)
     with failures(token.label, f"no {scheme} key can be made; take the other --scheme, or another token"):
         curve = session.create_domain_parameters(kind, {named.EC_PARAMS: _CURVES[scheme]}, local=True)
-        signs = p11().MechanismFlag.SIGN | p11().MechanismFlag.VERIFY
         public, private = curve.generate_keypair(
-            id=key_id, label=name, store=True, capabilities=signs, private_template=kept_inside
+            id=key_id,
+            label=name,
+            store=True,
+            capabilities=p11().MechanismFlag.SIGN,
+            public_template=_unsaid(),
+            private_template=kept_inside,
         )
         point = _bare(public[named.EC_POINT], _POINT_BYTES[scheme])
         inside = {attribute: private[attribute] for attribute in kept_inside}
@@ -211,6 +215,18 @@ def make_key(session: pkcs11.Session, module: str, name: str, scheme: Scheme) ->
     return made
 
 
+def _unsaid() -> dict[pkcs11.Attribute, object]:
+    """What is left to the token to say of a public half, which we never use on it.
+
+    A TPM has one bit for "signs, encrypts" and one for "decrypts, verifies": tpm2-pkcs11 refuses a key that signs and
+    may not encrypt, or that verifies and may not decrypt.
+    """
+    from pkcs11.constants import DEFAULT
+
+    named = p11().Attribute
+    return dict.fromkeys((named.ENCRYPT, named.VERIFY), DEFAULT)
+
+
 def _bare(point: bytes, length: int) -> bytes:
     """Most tokens tell a point inside an octet string, some as it is."""
     return point[2:] if len(point) == length + 2 and point[:2] == bytes([_OCTET_STRING, length]) else point
@@ -223,5 +239,5 @@ def _text(serial: bytes) -> str:
 def _locked(token: pkcs11.Token) -> PinLocked:
     return PinLocked(
         f"token {token.label}: mã PIN đã bị khóa / its PIN is locked; whoever holds its SO PIN (PUK) unlocks it, by "
-        "the tool that came with it"
+        "the tool that came with it; a TPM, which takes power cuts for wrong PINs, opens again by itself after a while"
     )

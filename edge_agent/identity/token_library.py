@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pkcs11
 
-PULLED_OUT = "was it pulled out? Plug it in again, and repeat the command"
+PULLED_OUT = "was it pulled out? Plug it in again, and repeat the command; a TPM fails so with a card of another board"
 
 
 class TokenError(Exception):
@@ -66,8 +66,9 @@ def tokens(module: str, label: str) -> list[pkcs11.Token]:
         loaded = p11().lib(module)
     except p11().PKCS11Error as error:
         raise NoTokenLibrary(
-            f"thư viện của thiết bị ký số / token library {module}: cannot be loaded ({error}); install what came with "
-            "the token and name its .so with its whole path"
+            f"thư viện của thiết bị ký số / token library {module}: cannot be loaded "
+            f"({str(error) or type(error).__name__}); install what came with the token and name its .so with its whole "
+            "path. A TPM: is it there (/dev/tpmrm0), may we open it, is TPM2_PKCS11_STORE its folder?"
         ) from error
     with failures(label):
         return list(loaded.get_tokens(token_label=label))

@@ -16,14 +16,21 @@ import pytest
 
 from edge_agent.cli import identity
 from edge_agent.cli.identity import Asked
+from edge_agent.core.units import UtcMs
+from edge_agent.headend.desk import Desk, Kept
+from edge_agent.headend.logbook import Logbook
 from edge_agent.identity import asking, codes, installing
 from edge_agent.identity.certificate import read_certificate
 from edge_agent.identity.codes import Code, answer_proof
+from edge_agent.identity.token_keys import signing_key
 from edge_agent.trust.bundle import believe
-from edge_agent.trust.keys import load_signer
+from edge_agent.trust.keys import Signer, load_signer, new_signer
 from edge_agent.trust.strict_json import dump
+from tests.headend.fake_station import AT, RECORD, FakeStation
 from tests.headend.test_registrar import new_box
+from tests.host import swtpm
 from tests.host.softhsm import NEEDS_SOFTHSM, PIN, drawer, see_again
+from tests.host.swtpm import NEEDS_SWTPM
 from tests.identity.middle import Middle
 from tests.identity.street import AREA, REALM, Box, Office, box, office
 
@@ -242,27 +249,51 @@ def test_a_power_cut_at_any_touch_of_the_disk_is_healed_by_enrolling_again(
     print(f"cut at each of {cuts} touches, healed by enrolling again")
 
 
-@NEEDS_SOFTHSM[0]
-@pytest.mark.host
-def test_a_station_whose_signing_key_lies_in_a_secure_element(
-    ward: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with drawer(tmp_path / "hsm", monkeypatch) as elements:
-        elements.plug_in_new("TRAM")
-        see_again(elements)
-        made = box(tmp_path / "a", "signing.token")
-        (made.folder / "identity").mkdir()
-        pin = made.folder / "identity" / "signing.pin"
-        pin.write_text(PIN)
-        pin.chmod(0o600)
-        on_element = {"token": Path(elements.module), "token_label": "TRAM"}
-        assert made.enrol(ward, ward.code("dt-01"), **on_element) == 0
-        see_again(elements)
-        assert identity.renew(made.config) == 0  # signed by the element
-        assert "renewed dt-01" in ward.said[-1]
-        see_again(elements)
-        assert identity.factory_reset(made.config, sure=True) == 0
-        assert not pin.exists()
+Element = tuple[str, str, Callable[[], None]]
+"""Its library, its PIN, and what makes this process see it as one that was started anew."""
+
+
+@pytest.fixture(params=[pytest.param("element", marks=NEEDS_SOFTHSM), pytest.param("tpm", marks=NEEDS_SWTPM)])
+def element(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Element]:
+    if request.param == "tpm":
+        with swtpm.board(tmp_path / "board", monkeypatch) as tpm:
+            tpm.plug_in_new("TRAM")
+            yield tpm.module, swtpm.PIN, lambda: swtpm.see_again(tpm)
+    else:
+        with drawer(tmp_path / "hsm", monkeypatch) as elements:
+            elements.plug_in_new("TRAM")
+            yield elements.module, PIN, lambda: see_again(elements)
+
+
+def test_a_station_whose_signing_key_lies_in_a_secure_element(ward: Office, tmp_path: Path, element: Element) -> None:
+    module, secret, start_anew = element
+    start_anew()
+    made = box(tmp_path / "a", "signing.token")
+    (made.folder / "identity").mkdir()
+    pin = made.folder / "identity" / "signing.pin"
+    pin.write_text(secret)
+    pin.chmod(0o600)
+    on_element = {"token": Path(module), "token_label": "TRAM"}
+    assert made.enrol(ward, ward.code("dt-01"), **on_element) == 0
+    start_anew()
+    assert believed(ward, new_signer()) == 0  # of who has copied the card and signs with what he has
+    assert believed(ward, signing_key(made.config.trust).open()) == 2
+    start_anew()
+    assert identity.renew(made.config) == 0  # signed by the element
+    assert "renewed dt-01" in ward.said[-1]
+    start_anew()
+    assert identity.factory_reset(made.config, sure=True) == 0
+    assert not pin.exists()
+
+
+def believed(ward: Office, key: Signer) -> int:
+    """How many of two records that a key signed as the station's the headend takes."""
+    ward.keyring.refresh()
+    station = FakeStation(key, "dt-01", realm=REALM)
+    station.play(*(replace(RECORD, job_id=f"job-{number}") for number in range(2)))
+    desk = Desk(ward.keyring, Logbook(ward.keyring.directory / "records"))
+    noted, _replies = desk.take(*station.log(), UtcMs(AT))
+    return sum(len(one.new) for one in noted if isinstance(one, Kept))
 
 
 def test_a_server_that_dawdles_holds_nobody_for_ever(tmp_path: Path) -> None:

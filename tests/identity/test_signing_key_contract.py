@@ -1,4 +1,4 @@
-"""Every place that a station's signing key may lie in keeps the same promises: a file, a secure element (PKCS#11)."""
+"""Every place that a station's signing key may lie in keeps the same promises: a file, a secure element, a TPM."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from edge_agent.identity.port import SigningKey
 from edge_agent.identity.token_keys import TokenKey, signing_key
 from edge_agent.identity.token_library import TokenError
 from edge_agent.trust.keys import Scheme, UnusableKey
+from tests.host import swtpm
 from tests.host.softhsm import NEEDS_SOFTHSM, PIN, drawer, see_again
+from tests.host.swtpm import NEEDS_SWTPM
 from tests.identity.sealed import NAME, handed_over
 
 
@@ -57,18 +59,27 @@ def on_element(scheme: Scheme) -> Callable[[Path, pytest.MonkeyPatch, ExitStack]
     return make
 
 
+def in_tpm(place: Path, patch: pytest.MonkeyPatch, stack: ExitStack) -> Kind:
+    board = stack.enter_context(swtpm.board(place / "board", patch))
+    board.plug_in_new("TRAM")
+    swtpm.see_again(board)
+    path = place / "signing.token"
+    path.with_suffix(".pin").write_text(f"{swtpm.PIN}\n")
+    path.with_suffix(".pin").chmod(0o600)
+    return Kind(TokenKey(path, board.module, "TRAM"), path, lambda: swtpm.see_again(board))
+
+
 KINDS = {
     "file": in_file,
     "locked-file": in_locked_file,
     **{f"element-{scheme}": on_element(scheme) for scheme in Scheme},
+    "tpm": in_tpm,
 }
+NEEDS = {"element": NEEDS_SOFTHSM, "tpm": NEEDS_SWTPM}
 
 
 @pytest.fixture(
-    params=[
-        pytest.param(make, id=name, marks=NEEDS_SOFTHSM if name.startswith("element") else ())
-        for name, make in KINDS.items()
-    ]
+    params=[pytest.param(make, id=name, marks=NEEDS.get(name.split("-")[0], ())) for name, make in KINDS.items()]
 )
 def kind(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kind]:
     with ExitStack() as stack:
