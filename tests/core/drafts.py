@@ -26,13 +26,14 @@ UNLIMITED = Clause(quiet=STANDARD.quiet, volume_bands=STANDARD.volume_bands)
 """Quiet at night, and no other limit, so that days on which much sounds are seen too."""
 SITE = makers.make_site(zones=ZONE_SITES, policy=LocalPolicy((UNLIMITED,)))
 RESTING = {zone: replace(site, least_on_ms=3_000, least_off_ms=4_000) for zone, site in ZONE_SITES.items()}
+NEIGHBOUR = replace(RESTING[ZoneId("b")], least_off_ms=60_000, group=Group.B)
 SITES = (
     SITE,
     replace(SITE, frame=STANDARD_FRAME),
     makers.make_site(zones=ZONE_SITES),
     replace(SITE, zones=RESTING),
-    replace(SITE, zones={**ZONE_SITES, ZoneId("b"): replace(RESTING[ZoneId("b")], least_off_ms=60_000)}),
-    replace(SITE, zones={**ZONE_SITES, ZoneId("b"): replace(ZONE_SITES[ZoneId("b")], group=Group.B)}, stagger_ms=1_000),
+    # Which rests for long, and is heard over the others.
+    replace(SITE, zones={**ZONE_SITES, ZoneId("b"): NEIGHBOUR}, stagger_ms=1_000),
 )
 ZONES = tuple(SITE.zones)
 ELSEWHERE = ZoneId("elsewhere")
