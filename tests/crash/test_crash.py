@@ -142,7 +142,7 @@ CAUGHT_AT = {
     "refusals-forgotten": "say:17",
     "no-first-sample": "pwrite:241",
     "unsynced-commits": "pwrite:127",
-    "no-transaction": "fdatasync:20",
+    "no-transaction": "pwrite:392",
     "unsynced-download": "rename:36",
     "unsynced-clip": "rename:35",
     "straight-to-its-name": "write:16",
