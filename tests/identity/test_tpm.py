@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from edge_agent.identity.token import find_token, log_in, read_note
 from edge_agent.identity.token_keys import TokenKey
 from edge_agent.identity.token_library import NoTokenLibrary, PinLocked, TokenFailed, WrongPin
 from edge_agent.trust.keys import P256_POINT_BYTES, Signer
-from tests.host.swtpm import NEEDS_SWTPM, PIN, Board, board, see_again
+from tests.host.swtpm import NEEDS_SWTPM, PIN, START_S, Board, board, see_again
 
 pytestmark = [*NEEDS_SWTPM]
 FIXED_TPM, FIXED_PARENT, ORIGIN = 0x02, 0x10, 0x20
@@ -190,6 +191,33 @@ def test_a_chip_that_was_told_to_forgive_power_cuts_signs_after_them(station: St
     station.tpm.forgive_cuts()
     signer = cut_and_start(station, CUTS)
     assert signer.public.signed(b"nhat ky", signer.sign(b"nhat ky"))
+
+
+def test_a_chip_that_refuses_opens_again_by_itself_and_at_once_when_it_is_told_to_forgive(station: Station) -> None:
+    locked(station)
+    few = ("--max-tries=3", "--lockout-recovery-time=1000")  # as it was
+    station.tpm.tool("tpm2_dictionarylockout", "--setup-parameters", "--recovery-time=1", *few)
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and not opens(station):
+        time.sleep(0.2)
+    assert opens(station)
+    station.tpm.tool("tpm2_dictionarylockout", "--setup-parameters", "--recovery-time=1000", *few)
+    locked(station)
+    station.tpm.forgive_cuts()
+    assert opens(station)
+
+
+def locked(station: Station) -> None:
+    with pytest.raises(PinLocked):
+        cut_and_start(station, CUTS)
+
+
+def opens(station: Station) -> bool:
+    try:
+        station.started()
+    except PinLocked:
+        return False
+    return True
 
 
 def hexes(folder: Path) -> Iterator[bytes]:
