@@ -100,6 +100,17 @@ def test_a_copied_card_signs_nothing_on_a_board_with_a_new_chip(station: Station
         station.started().sign(b"nhat ky")
 
 
+def test_a_key_of_another_board_is_forgotten_by_its_note_as_its_chip_is_not_there_to_be_asked(station: Station) -> None:
+    """What a reset does; the operations say so too."""
+    station.tpm.another_chip()
+    see_again(station.tpm)
+    with pytest.raises(TokenFailed, match=OTHER_BOARD):
+        station.key.destroy()
+    station.key.note.unlink()
+    station.key.destroy()
+    assert list(station.card.iterdir()) == []
+
+
 def test_a_copied_card_signs_nothing_on_the_board_of_another_station(station: Station, tmp_path: Path) -> None:
     """Whose chip keeps a parent of its own where the copied store looks for that of the first one."""
     copy = tmp_path / "copy"
