@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, time
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from edge_agent.core import effects as fx
@@ -33,6 +33,8 @@ from tests.trust import makers
 from tests.trust.strategies import unhurried
 
 DAY = date(2026, 10, 2)
+WARM_UP_S = 13
+# A little more than that of the slower zone.
 FOUR = UtcMs(makers.NOON + 16 * HOUR_MS)  # 04:00 of that day
 MIDNIGHT = UtcMs(makers.NOON + 36 * HOUR_MS)
 SITE = {"zones": {CHO: ZoneSite(CHO, "Chợ", 1_000, 90), DINH: ZoneSite(DINH, "Đình", 12_000)}}
@@ -186,6 +188,14 @@ def one_of(seconds: int, *times: time, order: int = 0, late_s: int = 0, live: st
 ANY_HOUR = LocalPolicy((Clause(quiet=(time(21), time(5))),))
 
 
+def _seconds(wall: time) -> int:
+    return wall.hour * 3_600 + wall.minute * 60 + wall.second
+
+
+def _dues(drafts: list[dict[str, Any]]) -> list[time]:
+    return [due for draft in drafts for due in draft["times"]]
+
+
 @example(  # what has to be fetched first is behind what has not, also where it is before it in the commune's order
     drafts=[one_of(20, time(5, 59, 5), order=2, live="alone"), one_of(20, time(5, 59, 5))],
     share=[0, 0, 2],
@@ -224,6 +234,8 @@ def test_the_day_on_which_a_timetable_signed_ahead_begins_is_planned_with_both(
     for number in range(third, len(drafts)):
         ward.order(**job_of(number, drafts[number]))
     switch = UtcMs(FOUR + (begins.hour - 4) * HOUR_MS + begins.minute * MINUTE_MS + begins.second * SECOND_MS)
+    # What is due within a warm-up of the switch may be late by as much (protocol, 4.18), which no plan foretells.
+    assume(not any(begins < due and _seconds(due) - _seconds(begins) <= WARM_UP_S for due in _dues(drafts)))
     if new:
         over = {"not_after": UtcMs(switch + ends * MINUTE_MS)} if ends else {}
         ward.timetable(2, *new, not_before=switch, **over)
