@@ -229,8 +229,9 @@ class Street:
         routed = Routed(play.key, accepted, zones, start.at, start.at + length_ms(start.parts), start.parts, so_far)
         self._may_hear(zones, start.feeds, routed, now, after)
         self.routed[start.play_id] = routed
-        if play.all_out:  # by the report, or by who left its last item
-            self.served[play.key] = self.served.get(play.key, frozenset()) | self.whole[play.key]
+        if play.all_out:  # by the report, or by who left its last item; an emergency may have cut it off since
+            spared = frozenset(play.zones_in(ZonePart.SERVED))
+            self.served[play.key] = self.served.get(play.key, frozenset()) | self.whole[play.key] & spared
         self.whole[play.key] = zones & so_far
         self.alerts.sounds(job, zones)
         for feed in start.feeds:
