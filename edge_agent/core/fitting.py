@@ -62,7 +62,8 @@ def _framed(turn: Turn, play: Occurrence, start_at: MonoMs) -> Occurrence:
         heard = zones.with_volumes(turn, replace(framed, under=verdict.under), rules, wish)
         volumes = {zone: run.volume for zone, run in heard.zones.items()}
         objection = beginning.objection(turn, framed, start_at, verdict)
-        return verdict, volumes, objection, framing.made_late(wish.end, coming)
+        late, cut = framing.made_late(wish.end, coming), turns.cut_off(parts, verdict.ends_at)
+        return verdict, volumes, objection, late, cut
 
     past, wish = standing.rules_of(turn.state, turn.now, besides=play).past, beginning.wish(turn, play, start_at)
     ends = framing.over_at(wish.counts_from, play.parts)

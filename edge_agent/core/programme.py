@@ -255,6 +255,11 @@ def chimes_ms(parts: tuple[Part, ...]) -> int:
     return length_ms(parts) - length_ms(unframed(parts))
 
 
+def own_of(parts: tuple[Part, ...], played_ms: int) -> int:
+    """How much of what was ordered has sounded when ``played_ms`` of the parts have."""
+    return own_ms(parts) - own_ms(rest_of(parts, played_ms)) if chimes_ms(parts) else played_ms
+
+
 def heard_by(part: Part) -> frozenset[Group]:
     """The groups whose zones hear a part."""
     if isinstance(part, Gap):

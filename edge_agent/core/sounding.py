@@ -19,10 +19,9 @@ from edge_agent.core.programme import (
     NOTHING_RELAYED,
     Part,
     Sound,
-    chimes_ms,
     length_ms,
     live_until,
-    own_ms,
+    own_of,
     promised_ms,
     rest_of,
     share_of,
@@ -417,11 +416,7 @@ def _past_with(turn: Turn, accepted: Accepted, done: Occurrence, *, unseen: bool
 
 def _own_played_ms(done: Occurrence) -> int:
     """How much has sounded of what was ordered, where most of it did."""
-    return max((_own_of(share_of(done.parts, run.group), run.played_ms) for run in done.zones.values()), default=0)
-
-
-def _own_of(parts: tuple[Part, ...], played_ms: int) -> int:
-    return own_ms(parts) - own_ms(rest_of(parts, played_ms)) if chimes_ms(parts) else played_ms
+    return max((own_of(share_of(done.parts, run.group), run.played_ms) for run in done.zones.values()), default=0)
 
 
 def _again_at(turn: Turn, play: Occurrence) -> MonoMs:

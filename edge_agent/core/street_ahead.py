@@ -13,7 +13,7 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.job import Job, JobClass, PlayNow
 from edge_agent.core.past import LATE_GRACE_MS, Sounded, counted_start
 from edge_agent.core.policy import Rules, Verdict, Wish
-from edge_agent.core.programme import Part, length_ms, own_ms, parts_of, promised_parts, relayed_until
+from edge_agent.core.programme import Part, length_ms, own_ms, own_of, parts_of, promised_parts, relayed_until
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import repeats, valid_until
 from edge_agent.core.state import KnownJob, State, Turn
@@ -152,7 +152,8 @@ class Street:
             wish = wish_of(framed, where, starts)
             verdict = policy.judge(rules, wish)
             volumes = [policy.volume_at(rules, wish, zone, job.volume, verdict.under) for zone in where]
-            return verdict, volumes, self.objection(framed, wish, verdict), framing.made_late(wish.end, coming)
+            late, cut = framing.made_late(wish.end, coming), turns.cut_off(parts, verdict.ends_at)
+            return verdict, volumes, self.objection(framed, wish, verdict), late, cut
 
         ends = framing.over_at(wish_of(one, where, starts).counts_from, one.parts)
         beside = framing.neighbours(job, where, one.planned, ends, rules.past, coming)
@@ -187,7 +188,8 @@ def sounded(taken: Taken, *, over: bool = False) -> Sounded:
     one, job = taken.one, taken.one.known.job
     began = counted_start(one.planned, taken.starts)
     ordered_ms = own_ms(one.parts)
-    ends = began + min(taken.ends - taken.starts, ordered_ms) if over else min(began + ordered_ms, taken.ends)
+    heard_ms = min(own_of(one.parts, taken.ends - taken.starts), ordered_ms)
+    ends = began + heard_ms if over else min(began + ordered_ms, taken.ends)
     return Sounded(job.job_id, job.plays_as, began, UtcMs(ends), frozenset(taken.zones), taken.under, live=job.live)
 
 

@@ -29,7 +29,7 @@ from edge_agent.core.programme import (
     without_opening,
 )
 from edge_agent.core.site import Group, Site
-from edge_agent.core.units import ZoneId
+from edge_agent.core.units import UtcMs, ZoneId
 
 
 def layouts(
@@ -52,6 +52,11 @@ def layouts(
 def takes_turns(job: Job) -> bool:
     """Whether it is neither urgent, nor a rehearsal of that, nor live."""
     return signal_of(job) is None and not job.live
+
+
+def cut_off(parts: tuple[Part, ...], ends_at: UtcMs | None) -> bool:
+    """Whether it is cut at ``ends_at`` while its last group has the word: that one would hear less than all at once."""
+    return ends_at is not None and is_staggered(parts)
 
 
 def is_staggered(parts: tuple[Part, ...]) -> bool:

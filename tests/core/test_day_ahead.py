@@ -196,6 +196,15 @@ def _dues(drafts: list[dict[str, Any]]) -> list[time]:
     return [due for draft in drafts for due in draft["times"]]
 
 
+@example(  # a programme that quiet hours cut had a chime before it, which took its last words, and fewer of the minutes
+    drafts=[*[one_of(20, time(4))] * 4, one_of(60, time(5), time(5, 59), time(7))],
+    share=[0, 0, 0],
+    begins=time(4),
+    ends=None,
+    policy=LocalPolicy((*ANY_HOUR.clauses, Clause(quiet=(time(6), time(6, 30)), day_ms=180_000)), IntoQuiet.CUT),
+    given_rules=[],
+    frame=STANDARD_FRAME,
+)
 @example(  # what has to be fetched first is behind what has not, also where it is before it in the commune's order
     drafts=[one_of(20, time(5, 59, 5), order=2, live="alone"), one_of(20, time(5, 59, 5))],
     share=[0, 0, 2],

@@ -35,7 +35,7 @@ from edge_agent.core.programme import (
 )
 from edge_agent.core.programme import Pause as Silence
 from edge_agent.core.reasons import Reason
-from edge_agent.core.site import STANDARD, STANDARD_FRAME, Clause, Group, LocalPolicy, ZoneSite
+from edge_agent.core.site import STANDARD, STANDARD_FRAME, Clause, Group, IntoQuiet, LocalPolicy, ZoneSite
 from edge_agent.core.turns import behind_item, is_staggered, reached, staggered, together
 from edge_agent.core.units import ClipKey, JobId, UtcMs
 from edge_agent.core.zones import RELAY_LEAD_MS, RELAY_TAIL_MS
@@ -215,6 +215,16 @@ def test_where_the_second_turn_would_sound_in_quiet_hours_all_speak_at_once(befo
     assert station.outcomes() == [(job, "succeeded", None)]
     assert is_staggered(station.every(fx.StartPlay)[-1].parts) is turns
     assert max(end for _, _, end, _ in station.street()) <= station.now.mono_of(UtcMs(EVENING))
+
+
+def test_what_the_quiet_hours_cut_anyway_is_heard_by_all_as_far_as_it_goes() -> None:
+    """In turns, the second group would be silenced for what the first has heard."""
+    cut = LocalPolicy((Clause(quiet=(time(21), time(5))),), IntoQuiet.CUT)
+    station = evening(60 + CLIP_MS / 2_000, policy=cut)
+    bulletin(station)
+    station.pass_to(200)
+    assert [is_staggered(start.parts) for start in station.every(fx.StartPlay)] == [False]
+    assert is_simultaneous(station)
 
 
 def test_where_the_second_turn_would_make_the_next_programme_late_all_speak_at_once() -> None:
