@@ -24,6 +24,8 @@ RTC_ERROR_MS = 30 * SECOND_MS
 # A DS3231 drifts 2 ppm, one minute a year; half a year between syncs is the most a station in use sees.
 NTP_CHECK_MS = 60 * SECOND_MS
 # chrony and timesyncd poll every 64 s at the shortest.
+NTP_AWAIT_MS = 2 * SECOND_MS
+# While the time is not trusted: what is due just after a boot should not be late by a minute for want of a question.
 BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 BOOT_ID_VARIABLE = "BOOT_ID"
 
@@ -87,6 +89,7 @@ class StationClock:
         self._floor = floor
         self._readings = readings
         self._checked: MonoMs | None = None
+        self._disbelieves = False
         self._boot_id = readings.boot_id()
         self._clock = self._at_start(rtc, kept)
         self.kept: KeptTime | None = None
@@ -96,7 +99,7 @@ class StationClock:
         """This instant, and how far it is trusted."""
         mono = self._readings.boot()
         with self._lock:
-            if self._ntp and (self._checked is None or mono - self._checked >= NTP_CHECK_MS):
+            if self._ntp and self._ask_again(mono):
                 self._checked = mono
                 self._check_ntp()
             return self._clock.read(mono)
@@ -116,6 +119,10 @@ class StationClock:
             self._clock = clock_trust.adopt_signed(self._clock, utc, middle, round_trip_ms)
             return self._clock.read(mono)
 
+    def _ask_again(self, mono: MonoMs) -> bool:
+        pause_ms = NTP_CHECK_MS if self._clock.read(mono).trusted else NTP_AWAIT_MS
+        return self._checked is None or mono - self._checked >= pause_ms
+
     def _check_ntp(self) -> None:
         """Take over the system clock while the kernel calls it synchronised, unless that is provably wrong."""
         sync = self._readings.sync()
@@ -124,8 +131,11 @@ class StationClock:
             return
         if utc + sync.max_error_ms < self._floor:
             # Whoever answers NTP here is wrong or lies: signed time has been later than this already.
-            log.error("ntp disbelieved utc=%s floor=%s next=wait for a welcome", utc, self._floor)
+            if not self._disbelieves:
+                log.error("ntp disbelieved utc=%s floor=%s next=wait for a welcome", utc, self._floor)
+            self._disbelieves = True
             return
+        self._disbelieves = False
         self._clock = clock_trust.adopt_ntp(self._clock, utc, mono, sync.max_error_ms)
 
     def _at_start(self, rtc: bool, kept: KeptTime | None) -> ClockState:
