@@ -1,8 +1,8 @@
 """What the kernel says of the system clock's discipline (every NTP client reports to it): asked, or told by another.
 
 One system call both reads the kernel's clock and turns it, and a filter of calls cannot tell the two apart. So the
-agent's unit forbids it altogether, and ``edge-agent-clock.service``, which has nothing else, asks once a minute and
-leaves the answer in a file. Whether NTP is to be believed is ``core.clock_trust``'s.
+agent's unit forbids it altogether, and ``edge-agent-clock.service``, which has nothing else, asks once a minute, and
+when the clock is set, and leaves the answer in a file. Whether NTP is to be believed is ``core.clock_trust``'s.
 """
 
 from __future__ import annotations
