@@ -326,7 +326,9 @@ def _relay_failed(turn: Turn, zone: ZoneId, detail: str) -> None:
 
 def _zone_lost(turn: Turn, zone: ZoneId) -> None:
     """A relay is open that should be closed: the zone is out of whatever claims it; other zones go on (S5)."""
-    turn.put_relay(zone, replace(turn.state.relays.get(zone, Relay()), ordered_on=False, warm_until=MonoMs(0)))
+    relay = turn.state.relays.get(zone, Relay())
+    opened_at = turn.now.mono if relay.ordered_on else relay.opened_at  # it may have been closed, whatever was said
+    turn.put_relay(zone, replace(relay, ordered_on=False, warm_until=MonoMs(0), opened_at=opened_at))
     for play in list(turn.state.plays.values()):
         if zone not in play.zones_in(*CLAIMS):
             continue

@@ -218,6 +218,19 @@ def test_a_relay_that_opened_by_itself_rests_and_is_closed_for_sound_alone() -> 
     assert bench.closed() == {CHO}
 
 
+def test_a_relay_that_failed_rests_though_nobody_says_that_it_has_opened() -> None:
+    bench = ward(off_s=5)
+    bulletin = bench.playing(job_id="bulletin")
+    bench.deaf.add(fx.SwitchRelay)
+    bench.send(RelayFailed(CHO, "does not move"))
+    bench.end(bulletin)
+    bench.order(job_id="next")
+    bench.pass_s(4.9)
+    assert bench.closed() == set()
+    bench.pass_s(0.1)
+    assert bench.closed() == {CHO}
+
+
 def test_no_emergency_waits_behind_a_relay_that_failed() -> None:
     bench = ward(off_s=5)
     bulletin = bench.playing(job_id="bulletin")
