@@ -10,6 +10,7 @@ import audioop
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from edge_agent.audio.capture import Capture, CaptureConfig
 from edge_agent.audio.card import Wiring
@@ -31,6 +32,16 @@ LATE_MS_MAX = 300
 
 Tap = Callable[[int, bytes], None]
 """Told when a block leaves the card (ns of boot time), and its interleaved frames."""
+
+
+class Listening(Protocol):
+    """A device that is being read (``capture.Capture``)."""
+
+    def close(self) -> None: ...
+
+
+Listen = Callable[[CaptureConfig, str, Callable[[bytes], None], Callable[[], int], Callable[[], bool]], Listening]
+"""Begins to read a device: its config, a name for the log, who takes its sound, a clock, whether it is wanted still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +66,18 @@ class Ears:
     """All ears of a station. Sound comes in from each card's thread and each device's; verdicts go out by ``tell``."""
 
     def __init__(
-        self, ears: Mapping[ZoneId, EarConfig], tell: Callable[[ZoneHeard], None], now_ms: Callable[[], int] = boot_ms
+        self,
+        ears: Mapping[ZoneId, EarConfig],
+        tell: Callable[[ZoneHeard], None],
+        now_ms: Callable[[], int] = boot_ms,
+        listen: Listen = Capture,
     ) -> None:
         self._tell = tell
         self._now_ms = now_ms
+        self._listen = listen
         self._lock = threading.Lock()
         self._ears = {zone: _Ear(config, Hearing(config.least_db)) for zone, config in ears.items()}
-        self._open: dict[CaptureConfig, Capture] = {}
+        self._open: dict[CaptureConfig, Listening] = {}
 
     def tap(self, wiring: Wiring) -> Tap:
         """What a card's writer is to tell of each block."""
@@ -132,7 +148,7 @@ class Ears:
             def take(sound: bytes) -> None:
                 self.caught(device, arrivals.place(self._now_ms()), sound)
 
-            self._open[device] = Capture(device, "ear", take, self._now_ms, lambda: self._is_needed(device))
+            self._open[device] = self._listen(device, "ear", take, self._now_ms, lambda: self._is_needed(device))
 
     def _is_needed(self, device: CaptureConfig) -> bool:
         """Asked by the device's own thread, which ends where it is not: nobody who plays need wait for it."""

@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from edge_agent.audio import ear
 from edge_agent.audio.capture import CaptureConfig
 from edge_agent.audio.card import CardConfig
 from edge_agent.audio.ear import EarConfig, Ears, ListeningPlayer
@@ -65,7 +65,7 @@ class Street:
     """A player with ears in virtual time; each horn gives what was played, or what stands in ``instead``."""
 
     folder: Path
-    devices: list[FakeCapture]
+    devices: list[FakeCapture] = field(default_factory=list)
     ears: dict[ZoneId, EarConfig] = field(default_factory=lambda: dict(BOTH))
     told: list[Told] = field(default_factory=list)
     instead: dict[int, Samples] = field(default_factory=dict)
@@ -73,9 +73,13 @@ class Street:
 
     def __post_init__(self) -> None:
         self.store = PcmStore(self.folder)
-        self.listening = Ears(self.ears, self.told.append, self.now_ms)
+        self.listening = Ears(self.ears, self.told.append, self.now_ms, self._listen)
         self.player = ListeningPlayer(self._open, self.listening, self.told.append)
         self._given = 0
+
+    def _listen(self, *given: Any) -> FakeCapture:
+        self.devices.append(FakeCapture(*given))
+        return self.devices[-1]
 
     def _open(self, reports: Reports) -> VirtualPlayer:
         self.cards = VirtualPlayer(CONFIG, WIRING, self.store, reports=reports, tap=self.listening.tap(WIRING))
@@ -127,20 +131,8 @@ class Street:
 
 
 @pytest.fixture
-def devices(monkeypatch: pytest.MonkeyPatch) -> list[FakeCapture]:
-    made: list[FakeCapture] = []
-
-    def capture(*given: object) -> FakeCapture:
-        made.append(FakeCapture(*given))  # type: ignore[arg-type]
-        return made[-1]
-
-    monkeypatch.setattr(ear, "Capture", capture)
-    return made
-
-
-@pytest.fixture
-def street(tmp_path: Path, devices: list[FakeCapture]) -> Street:
-    return Street(tmp_path, devices)
+def street(tmp_path: Path) -> Street:
+    return Street(tmp_path)
 
 
 def ended(street: Street, name: str) -> bool:
@@ -205,8 +197,8 @@ def test_a_zone_that_joins_later_is_listened_to_from_then_on(street: Street) -> 
     assert set(street.heard(RIGHT)) == {True}
 
 
-def test_a_zone_without_an_ear_is_not_spoken_of(tmp_path: Path, devices: list[FakeCapture]) -> None:
-    street = Street(tmp_path, devices, ears={LEFT: BOTH[LEFT]})
+def test_a_zone_without_an_ear_is_not_spoken_of(tmp_path: Path) -> None:
+    street = Street(tmp_path, ears={LEFT: BOTH[LEFT]})
     play(street, "p", RIGHT)
     assert street.run_until(lambda: ended(street, "p"))
     assert street.devices == []

@@ -37,6 +37,7 @@ from edge_agent.core.events import (
     StopAsked,
     SweepDue,
     Tick,
+    ZoneHeard,
     ZonesLost,
 )
 from edge_agent.core.job import LogAck
@@ -223,6 +224,7 @@ class Ward(Office):
             ZonesLost(play_id, (*ZONES, ELSEWHERE)[kind % 3 :], Reason.DEVICE_FAILED),
             PlayEnded(play_id, zone_ms, 33_600, 1, mono, None),
             PlayEnded(play_id, {}, 0, 0, mono, Reason.DEVICE_FAILED),
+            ZoneHeard((*ZONES, ELSEWHERE)[back % (len(ZONES) + 1)], named, -20),
         )
         event = events[kind % len(events)]
         if isinstance(event, PlayEnded):
