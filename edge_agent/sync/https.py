@@ -30,9 +30,6 @@ from edge_agent.sync.tls_trouble import DatesTrouble, trouble_in
 REDIRECTS_MAX = 2
 # One to a mirror, one from there to its storage; more is a loop.
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-RECEIVED_AHEAD_BYTES = 64 * 1_024
-# What the kernel takes in of an endless answer beside what is read: without a bound, up to 6 MB (tcp_rmem) that a
-# station pays for and drops. Eight seconds of an ordinary source.
 HTTPS_TROUBLE = (OSError, HTTPException, ValueError)
 # Everything that a server, a network or a malformed URL can do to ``get`` and to reading its response.
 WHY_CHARS_MAX = 200
@@ -117,7 +114,6 @@ def listen(url: str, trust: Trust, begin_s: float, stall_s: float, meter: Meter)
     head = both(up_to_a_head(), meter)
     with _answered(url, 0, trust, stall_s, time.monotonic() + begin_s, head) as (response, sock):
         sock.meter = meter
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED_AHEAD_BYTES)
         sock.settimeout(stall_s)
         yield Line(response, sock, stall_s)
 

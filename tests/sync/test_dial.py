@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,14 @@ import pytest
 
 from edge_agent.identity import asking
 from edge_agent.identity.messages import ANSWER_BYTES_MAX
-from edge_agent.sync.dial import dial
+from edge_agent.sync.dial import UNREAD_BYTES_MAX, dial
 from edge_agent.sync.home import HttpsHome
 from edge_agent.sync.https import Patience, Trust
 from edge_agent.sync.live_stream import RATE_BYTES_S_MAX
 from edge_agent.sync.port import Fetched, FetchFailed, NotRead
 from edge_agent.sync.tls import client_context
 from edge_agent.trust.keys import new_signer
-from tests.host.content import Content, Manners, running_content
+from tests.host.content import HELD_BYTES, Content, Manners, running_content
 from tests.sync.rigs import host_clock
 from tests.sync.test_hostile_server import AUDIO, KEY, Cache
 from tests.sync.test_live_stream import SHORT, SOUND, relaying
@@ -31,10 +31,13 @@ FLOODS = {
     "lines behind the body": (CHUNKED + b"1\r\nA\r\n0\r\n", b"X: " + b"y" * 60_000 + b"\r\n"),
     "continue before the head": (b"", b"HTTP/1.1 100 Continue\r\nX: " + b"y" * 60_000 + b"\r\n\r\n"),
 }
-ON_THE_WAY_BYTES = 2_000_000
-# Sent and not read, of each connection: what the kernels of both ends keep. A flood that nobody ends is 40 MB.
+ON_THE_WAY_BYTES = 2 * (UNREAD_BYTES_MAX + HELD_BYTES) + 64 * 1_024
+# Sent and not read, of each connection: what the kernels of both ends keep, each twice what it was told, and a piece of
+# the flood. A flood that nobody ends is 40 MB.
 TICKETS, TICKET_BYTES = 20_000, 200
 # 4 MB and more that TLS takes in for itself before it gives a byte of an answer.
+WARMED_BYTES = 20_000_000
+# A reader who keeps up is given an ever larger buffer by the kernel.
 SLOW = Patience(stall_s=20, slack_s=20)
 PHONE_BOOK = 30
 # Addresses of one name, as a DNS answer over TCP may hold.
@@ -103,6 +106,27 @@ def test_what_tls_takes_in_for_itself_is_paid_for_too(tmp_path: Path, caplog: py
         with relaying(content, f"https://localhost:{content.port}/a") as relay:
             relay.until(lambda: "before anything of use" in caplog.text)
         assert relay.takers == []
+
+
+def test_the_kernel_takes_in_little_for_a_reader_who_has_stopped(content: Content) -> None:
+    flooding(content, "lines behind the body")
+    context = client_context(content.authority.path)
+    read = 0
+    with dial("localhost", content.port, context, 60, time.monotonic() + 60) as sock:
+        sock.sendall(b"GET /a HTTP/1.1\r\n\r\n")
+        while read < WARMED_BYTES:
+            read += sock.recv_into(bytearray(64 * 1_024))
+        unread = settled(lambda: content.sent) - read
+    assert unread <= ON_THE_WAY_BYTES
+
+
+def settled(counted: Callable[[], int]) -> int:
+    """What it has come to, once it stays there."""
+    before, now = -1, counted()
+    while now != before:
+        time.sleep(0.25)
+        before, now = now, counted()
+    return now
 
 
 def test_tls_that_gives_nothing_is_left_long_before_it_has_sent_all(tmp_path: Path) -> None:
