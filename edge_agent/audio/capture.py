@@ -85,6 +85,7 @@ class Capture:
         self._take = take
         self._now_ms = now_ms
         self._wanted = wanted
+        self._told = ""  # what the log knows: the trouble, or that it gives sound
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -104,12 +105,17 @@ class Capture:
             try:
                 self._listen()
             except alsaaudio.ALSAAudioError as exc:
-                log.warning("%s failed device=%s error=%r next=again", self._name, self._config.device, str(exc))
+                self._tell(logging.WARNING, f"failed error={str(exc)!r} next=again")
                 self._closing.wait(AGAIN_S)
+
+    def _tell(self, level: int, what: str) -> None:
+        """Once, however often it is tried: a microphone that is gone may be gone for months."""
+        if what != self._told:
+            log.log(level, "%s %s device=%s", self._name, what, self._config.device)
+        self._told = what
 
     def _listen(self) -> None:
         with opened(self._config) as pcm:
-            log.info("%s opened device=%s", self._name, self._config.device)
             self._read_on(pcm)
         log.info("%s given back device=%s", self._name, self._config.device)
 
@@ -122,6 +128,7 @@ class Capture:
             if frames > 0:
                 self._take(sound)
                 heard_at = self._now_ms()
+                self._tell(logging.INFO, "gives sound")
             elif self._now_ms() - heard_at >= QUIET_MS:
                 raise alsaaudio.ALSAAudioError("gives nothing")
             else:  # nothing yet, or it ran over (-EPIPE) and begins again with the next read
