@@ -29,7 +29,7 @@ from bench import (
     wakes,
 )
 from bench.figures import Section, missed
-from bench.table import on_terminal, page
+from bench.table import on_terminal, page, page_with
 
 PAGE = Path("docs/benchmarks.md")
 EXIT_MISSED = 1
@@ -65,7 +65,8 @@ def main() -> int:
         sections.append(section)
         print(*on_terminal(section), sep="\n", flush=True)
     if args.write:
-        PAGE.write_text(page(sections, told), "utf-8")
+        anew = page_with(PAGE.read_text("utf-8"), sections, told) if args.only else page(sections, told)
+        PAGE.write_text(anew, "utf-8")
     failing = missed(sections)
     print(f"aims missed: {len(failing)}")
     return EXIT_MISSED if args.strict and failing else 0
@@ -94,7 +95,7 @@ def _sections(names: Sequence[str], quick: bool) -> Iterator[Section]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
-    parser.add_argument("--write", action="store_true", help=f"write {PAGE}")
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE}; with --only these sections of it")
     parser.add_argument("--quick", action="store_true", help="shorter windows and fewer runs: for a look, not the docs")
     parser.add_argument("--strict", action="store_true", help="exit 1 where an aim is missed")
     parser.add_argument("--only", type=_names, metavar="NAME,…", help=f"only these: {','.join(MEASURES)}")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
-from bench.figures import Figure, Section, missed
+from bench.figures import Figure, Section
 
 NAME_WIDTH, VALUE_WIDTH = 44, 10
+HEADING = "\n## "
+CELLS = re.compile(r"(?<!\\)\|")
+AIM = re.compile(r"(?P<value>.*) \(≤ (?P<aim>\S+) (?P<verdict>held|\*\*missed\*\*)\)")
 
 
 def on_terminal(section: Section) -> Iterator[str]:
@@ -24,23 +28,48 @@ def on_terminal(section: Section) -> Iterator[str]:
 
 def page(sections: Sequence[Section], machine: Sequence[tuple[str, str]]) -> str:
     """The whole of ``docs/benchmarks.md``."""
-    failing = missed(sections)
-    aims = [figure for section in sections for figure in section.figures if figure.at_most is not None]
+    return _put_together(_machine(machine), {section.title: _section(section) for section in sections})
+
+
+def page_with(old: str, sections: Sequence[Section], machine: Sequence[tuple[str, str]]) -> str:
+    """That page with these sections measured anew, each with when and where; every other stays as it was."""
+    head, *kept = old.split(HEADING)
+    bodies = {body.partition("\n")[0]: f"## {body}".splitlines() for body in kept}
+    apart = f"Measured apart: {'; '.join(f'{name} {words}' for name, words in machine)}."
+    bodies |= {section.title: [*_section(section), "", apart] for section in sections}
+    return _put_together([line for line in head.splitlines() if line.startswith("|")], bodies)
+
+
+def _put_together(machine: Sequence[str], bodies: Mapping[str, Sequence[str]]) -> str:
+    aims = [aim for lines in bodies.values() for aim in _aims(lines)]
+    failing = [said for said, held in aims if not held]
     lines = [
         "# Figures",
         "",
         "Written by `./run bench --write`; do not edit. Another machine has other numbers: compare ratios.",
         "",
-        *_machine(machine),
+        *machine,
+        "",
         f"Aims held: {len(aims) - len(failing)} of {len(aims)}"
-        + (": missed are " + "; ".join(_said(figure) for figure in failing) if failing else "")
+        + (": missed are " + "; ".join(failing) if failing else "")
         + ".",
     ]
-    for section in sections:
-        lines += ["", *_section(section)]
-        while not lines[-1]:
-            lines.pop()
+    for body in bodies.values():
+        lines += ["", *body]
     return "\n".join(lines) + "\n"
+
+
+def _aims(lines: Sequence[str]) -> Iterator[tuple[str, bool]]:
+    """What a section's tables say of each aim, and whether it is held: a page outlives the run that measured it."""
+    columns: list[str] = []
+    for line in lines:
+        cells = [cell.strip() for cell in CELLS.split(line)[1:-1]]
+        if line.startswith("| |"):
+            columns = cells
+        for column, cell in zip(columns, cells, strict=False):
+            if found := AIM.fullmatch(cell):
+                name = f"{cells[0]}, {column}" if column else cells[0]
+                yield f"{name} {found['value']} (aim {found['aim']})", found["verdict"] == "held"
 
 
 def number(value: float) -> str:
@@ -50,14 +79,18 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def _machine(machine: Sequence[tuple[str, str]]) -> Iterator[str]:
-    yield "| | |"
-    yield "|---|---|"
-    yield from (f"| {_cell(name)} | {_cell(words)} |" for name, words in machine)
-    yield ""
+def _machine(machine: Sequence[tuple[str, str]]) -> list[str]:
+    return ["| | |", "|---|---|", *(f"| {_cell(name)} | {_cell(words)} |" for name, words in machine)]
 
 
-def _section(section: Section) -> Iterator[str]:
+def _section(section: Section) -> list[str]:
+    lines = list(_lines_of(section))
+    while not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def _lines_of(section: Section) -> Iterator[str]:
     yield f"## {section.title}"
     yield ""
     yield f"{section.how[:1].upper()}{section.how[1:]}."
@@ -105,11 +138,6 @@ def _shown(figure: Figure) -> str:
     if figure.at_most is None:
         return value
     return f"{value} (≤ {number(figure.at_most)} {'held' if figure.held else '**missed**'})"
-
-
-def _said(figure: Figure) -> str:
-    assert figure.at_most is not None
-    return f"{figure.whole_name} {number(figure.value)} {figure.unit} (aim {number(figure.at_most)})"
 
 
 def _cell(words: str) -> str:

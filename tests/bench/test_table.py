@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from bench.figures import Figure, Section
-from bench.table import number, on_terminal, page
+from bench.table import number, on_terminal, page, page_with
 
 MACHINE = [("machine", "x86_64, a | b"), ("kernel", "6.12")]
 SECTION = Section(
@@ -62,3 +62,24 @@ def test_figures_of_one_name_stand_in_one_row_and_gaps_stay_empty() -> None:
         "| subscribed | 300 ms |  | of 9 |",
     ]
     assert "| runs | 9 |  |" in lines
+
+
+def test_a_section_measured_anew_takes_its_old_place_and_says_when_and_the_others_stay() -> None:
+    first = Section("Idle", "nothing ordered", (Figure("CPU", 0.4, "%", 0.3), Figure("a | b", 1.0, "s", 2)))
+    last = Section("Wire", "bytes", (Figure("a day", 2.0, "MB", 1),))
+    old = page([first, SECTION, last], MACHINE)
+    better = Section("Cold start", "anew", (Figure("ready", 200.0, "ms", 250, "of 9", "median"),))
+    shown = page_with(old, [better], [("date", "later"), ("command", "`./run bench --only start`")])
+    assert shown.count("## ") == old.count("## ") == 3
+    assert shown.index("## Idle") < shown.index("## Cold start") < shown.index("## Wire")
+    assert "251 ms" not in shown
+    assert shown.count("Measured apart: date later; command `./run bench --only start`.") == 1
+    assert "| machine | x86_64, a \\| b |" in shown
+    assert "Aims held: 2 of 4: missed are CPU 0.4 % (aim 0.3); a day 2 MB (aim 1)." in shown
+    assert page_with(shown, [], MACHINE) == shown, "what is not measured is not touched"
+
+
+def test_a_section_that_is_new_comes_last() -> None:
+    new = Section("Equal", "beside others", (Figure("runs", 9.0, ""),))
+    shown = page_with(page([SECTION], MACHINE), [new], MACHINE)
+    assert shown.index("## Cold start") < shown.index("## Equal")
