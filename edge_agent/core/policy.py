@@ -20,6 +20,8 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Clause, IntoQuiet, LocalPolicy, Site
 from edge_agent.core.units import MINUTE_MS, NEVER, SECOND_MS, JobId, UtcMs, ZoneId
 
+_WALLS_KEPT = 256
+# What one judgement asks of a day's plays (some dozens) it asks once for each clause; 0.2 kB each.
 SESSION_GAP_MS = 60 * SECOND_MS
 # What starts sooner than this after the sound before it ended belongs to the same session (buổi phát).
 
@@ -172,6 +174,7 @@ def quiet_now(rules: Rules, now: UtcMs) -> tuple[time, time] | None:
     return next((quiet for quiet in hours if in_quiet_hours(quiet, rules.site.timezone, now, 1)), None)
 
 
+@lru_cache(maxsize=_WALLS_KEPT)
 def local_time(instant: UtcMs, timezone: str) -> datetime:
     """The wall time of an instant."""
     return datetime.fromtimestamp(instant / 1000, UTC).astimezone(_zone(timezone))
