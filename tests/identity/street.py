@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from edge_agent.cli.identity import Asked
 from edge_agent.clock import system_utc_ms
 from edge_agent.config import Config, load
 from edge_agent.core.units import StationId
+from edge_agent.headend.broker import BrokerSetup, Mosquitto
 from edge_agent.headend.code_book import HOURS, CodeBook
 from edge_agent.headend.enrolment_server import EnrolmentServer
 from edge_agent.headend.keyring import Keyring, create_keyring
@@ -37,7 +39,7 @@ timezone = "Asia/Ho_Chi_Minh"
 host = "localhost"
 ca_file = "identity/ca.pem"
 cert_file = "identity/station.pem"
-key_file = "identity/station.key"
+key_file = "identity/{tls}"
 
 [content]
 ca_file = "identity/ca.pem"
@@ -83,6 +85,27 @@ def office(folder: Path, broker_port: int = 8883) -> Iterator[Office]:
         yield Office(keyring, server, said)
 
 
+@dataclass
+class Street:
+    """A headend that enrols, and the broker that its stations are sent to."""
+
+    ward: Office
+    broker: Mosquitto
+
+
+@contextmanager
+def with_broker(folder: Path) -> Iterator[Street]:
+    """Both running; the broker takes ``dt-01``."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with office(folder, port) as ward:
+        keyring = ward.keyring
+        authority, revoked = keyring.authority_path, keyring.revoked_path
+        setup = BrokerSetup(folder / "broker", authority, keyring.server("broker"), {"dt-01": AREA}, revoked=revoked)
+        with Mosquitto(setup, port) as broker:
+            yield Street(ward, broker)
+
+
 @dataclass(frozen=True)
 class Box:
     """A box from the shelf, or the station it has become."""
@@ -107,10 +130,10 @@ class Box:
         }
 
 
-def box(folder: Path, signing: str = "signing.key") -> Box:
+def box(folder: Path, signing: str = "signing.key", tls: str = "station.key") -> Box:
     folder.mkdir()
     (folder / "run").mkdir()
     (folder / "station.toml").write_text(
-        TEMPLATE.format(signing=signing) + WIRED.replace(ZONE, f"{ZONE}  # do not touch"), "utf-8"
+        TEMPLATE.format(signing=signing, tls=tls) + WIRED.replace(ZONE, f"{ZONE}  # do not touch"), "utf-8"
     )
     return Box(folder)

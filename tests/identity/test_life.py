@@ -25,7 +25,6 @@ from edge_agent.clock import boot_ms, system_utc_ms
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.events import Connected, Event
 from edge_agent.core.units import UtcMs
-from edge_agent.headend.broker import BrokerSetup, Mosquitto
 from edge_agent.headend.enrolment_server import EnrolmentServer
 from edge_agent.headend.pki import certify_client, load_authority
 from edge_agent.headend.registrar import Answer, Registrar
@@ -38,7 +37,7 @@ from edge_agent.sync.mqtt import MqttSession
 from edge_agent.sync.tls_trouble import Kind, TlsTrouble
 from tests.host.parts import needs
 from tests.identity.middle import Middle
-from tests.identity.street import AREA, Box, Office, box, office
+from tests.identity.street import Box, Office, Street, box, office, with_broker
 
 END_S = 60
 # Only bounds a hanging test.
@@ -81,25 +80,10 @@ def test_two_installations_from_one_template_share_no_secret(tmp_path: Path) -> 
     assert [run for name, run in first.items() if ".key" in name and run in shared] == []
 
 
-@dataclass
-class Street:
-    ward: Office
-    broker: Mosquitto
-
-
 @pytest.fixture
 def street(tmp_path: Path) -> Iterator[Street]:
-    """A headend that enrols, and the broker that its stations are sent to."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    with office(tmp_path, port) as ward:
-        keyring = ward.keyring
-        identity_of_broker = keyring.server("broker")
-        areas = {"dt-01": AREA}
-        authority, revoked = keyring.authority_path, keyring.revoked_path
-        setup = BrokerSetup(tmp_path / "broker", authority, identity_of_broker, areas, revoked=revoked)
-        with Mosquitto(setup, port) as broker:
-            yield Street(ward, broker)
+    with with_broker(tmp_path) as made:
+        yield made
 
 
 @dataclass
