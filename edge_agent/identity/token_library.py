@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from edge_agent.element import IN_USE
+
 if TYPE_CHECKING:
     import pkcs11
 
@@ -63,7 +65,8 @@ def p11() -> ModuleType:
 def tokens(module: str, label: str) -> list[pkcs11.Token]:
     """Those of that label that are plugged in, as the library ``module`` sees them."""
     try:
-        loaded = p11().lib(module)
+        with IN_USE:
+            loaded = p11().lib(module)
     except p11().PKCS11Error as error:
         raise NoTokenLibrary(
             f"thư viện của thiết bị ký số / token library {module}: cannot be loaded "
@@ -76,8 +79,9 @@ def tokens(module: str, label: str) -> list[pkcs11.Token]:
 
 @contextmanager
 def failures(label: str, remedy: str = PULLED_OUT) -> Iterator[None]:
-    """The library's errors have names and no words."""
+    """Within it nobody else is in the library, whose errors have names and no words."""
     try:
-        yield
+        with IN_USE:
+            yield
     except p11().PKCS11Error as error:
         raise TokenFailed(f"token {label}: thiết bị báo lỗi / failed ({type(error).__name__}): {remedy}") from error
