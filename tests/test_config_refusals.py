@@ -76,6 +76,12 @@ from tests.config_texts import (
         ('channel = "right"', 'channel = "left" # again', Fault.CLASH, "[[zones]] #2 channel"),
         ('channel = "right"', 'channel = "both"', Fault.CLASH, "[[zones]] #2 channel"),
         ('channel = "right"', 'channel = "mono"', Fault.CLASH, "[[zones]] #2 channel"),
+        (
+            'key_file = "/var/lib/edge-agent/identity/station.key"',
+            'key_file = "a.token"',
+            Fault.CLASH,
+            "[broker] key_file",
+        ),
         # keys that nobody knows
         ("rtc = true", "rtc = true\nrct = true", Fault.UNKNOWN, "[clock] rct"),
         ('name = "Trạm loa', 'nmae = 1\nname = "Trạm loa', Fault.UNKNOWN, "[station] nmae"),

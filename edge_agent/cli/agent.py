@@ -28,6 +28,7 @@ from edge_agent.housekeeping import Chore, Housekeeping
 from edge_agent.identity.credential import passphrase
 from edge_agent.identity.installing import unfinished
 from edge_agent.identity.renewing import Renewal, Renewer
+from edge_agent.identity.tls_keys import in_element, tls_key
 from edge_agent.identity.token_keys import signing_key
 from edge_agent.identity.token_library import TokenError
 from edge_agent.journal.port import Contents
@@ -140,6 +141,12 @@ def _clock(config: Config, contents: Contents, believed: TrustStanding) -> Stati
 
 
 def _broker(config: Config) -> BrokerSettings:
+    """The certificate's key is prepared here, before there are threads; one that fails costs the line alone."""
+    key = tls_key(config)
+    try:
+        key.prepare()
+    except (OSError, ValueError, TokenError) as error:
+        log.error("certificate cannot be shown field=[broker] key_file error=%s next=edge-agent doctor", error)
     return BrokerSettings(
         host=config.broker.host,
         port=config.broker.port,
@@ -147,6 +154,7 @@ def _broker(config: Config) -> BrokerSettings:
         cert_file=config.broker.cert_file,
         key_file=config.broker.key_file,
         passphrase=passphrase(config.trust.key_credential) or b"",
+        show=key.show if in_element(config) else None,
         station=config.site.station,
         area=config.site.area,
         keepalive_s=config.broker.keepalive_s,

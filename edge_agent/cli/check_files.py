@@ -27,9 +27,11 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.units import UtcMs
 from edge_agent.free_space import FETCH_FREE_BYTES_MIN
 from edge_agent.identity.certificate import read_certificate, trouble_by_clock
-from edge_agent.identity.credential import FIELD, NoPassphrase, passphrase
+from edge_agent.identity.credential import FIELD, NoPassphrase
 from edge_agent.identity.file_keys import LOCKED
 from edge_agent.identity.installing import pending, unfinished
+from edge_agent.identity.tls_keys import KeyNotShown, in_element
+from edge_agent.identity.tls_keys import tls_key as tls_key_at
 from edge_agent.identity.token_keys import signing_key as signing_key_at
 from edge_agent.identity.token_library import TokenError
 from edge_agent.journal.port import JournalError
@@ -63,6 +65,7 @@ SEALED = Text(
     "xem operations.md, “Khóa chỉ mở được trên chính máy này”",
     "see operations.md, “Keys that open on this machine only”",
 )
+ELEMENT = Text("xem operations.md, “Khóa trong chip TPM”", "see operations.md, “Keys in a TPM”")
 CLOCK_FIRST = "; dates NOT judged: the clock is not trusted"
 
 
@@ -118,11 +121,13 @@ def signing_key(config: Config, service_uid: int | None) -> Finding:
 def tls_key(config: Config, service_uid: int | None) -> Finding:
     """Whether the private key fits the certificate, and nobody else can read it."""
     file, certificate = config.broker.key_file, config.broker.cert_file
+    key = tls_key_at(config)
     try:
         mode = file.stat().st_mode
-        secret = passphrase(config.trust.key_credential) or b""
-        # A locked key without a credential is of no use to a station, and nobody must be asked for it here.
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, file, password=lambda: secret)
+        key.prepare()
+        key.show(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate)
+    except (TokenError, KeyNotShown) as exc:
+        return Finding(TLS_KEY, f"{file}: {words(exc)}", ELEMENT)
     except NoPassphrase as exc:
         return Finding(TLS_KEY, words(exc), SEALED)
     except (OSError, ValueError) as exc:  # SSLError is an OSError
@@ -130,6 +135,8 @@ def tls_key(config: Config, service_uid: int | None) -> Finding:
     if mode & OTHERS:
         remedy = Text(f"chmod 600 {file}; nên xin khóa mới", f"chmod 600 {file}; think of a new key")
         return Finding(TLS_KEY, f"{file}: others can read it", remedy)
+    if in_element(config):
+        return _owned(TLS_KEY, file, service_uid) or Finding(TLS_KEY, f"{file}: in the element, fits the certificate")
     if config.trust.key_credential and not file.read_bytes().startswith(LOCKED):
         return Finding(TLS_KEY, f"{file}: lies open, although there is {FIELD}", SEALED)
     return _owned(TLS_KEY, file, service_uid) or Finding(TLS_KEY, f"{file}: fits the certificate, owner only")

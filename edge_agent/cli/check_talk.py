@@ -13,7 +13,7 @@ from edge_agent.console.status import Absence, Status
 from edge_agent.console.times import clock_face
 from edge_agent.console.words import Text
 from edge_agent.core.clock_trust import Now
-from edge_agent.identity.credential import passphrase
+from edge_agent.identity.tls_keys import tls_key
 from edge_agent.sync.tls import client_context, clock_dates_certificates, dates_trouble
 from edge_agent.sync.tls_trouble import TlsTrouble, trouble_in
 
@@ -77,9 +77,9 @@ def broker(config: Config, now: Now, *, key_usable: bool) -> Finding:
     first = Text("sửa lỗi chứng thư và khóa trước", "put certificates and key right first")
     if not key_usable:
         return Finding(BROKER, f"{where} not tried", first)
-    secret = passphrase(config.trust.key_credential) or b""
+    show = tls_key(config).show  # prepared by the check of the key
     try:
-        context = client_context(settings.ca_file, settings.cert_file, settings.key_file, secret)
+        context = client_context(settings.ca_file, settings.cert_file, show=show)
     except OSError as exc:
         return Finding(BROKER, f"{where} not tried: {settings.ca_file}: {words(exc)}", first)
     try:

@@ -18,6 +18,7 @@ from edge_agent.cli.knock import device_up
 from edge_agent.cli.show import read_picture
 from edge_agent.config import Config
 from edge_agent.config.identity import CannotWrite
+from edge_agent.config.sections import NOTE
 from edge_agent.console.status import Absence
 from edge_agent.identity import asking, installing
 from edge_agent.identity.asking import NoIdentity, Server
@@ -25,10 +26,11 @@ from edge_agent.identity.certificate import Certificate, NotOurs, read_certifica
 from edge_agent.identity.codes import WrongCode, read_code
 from edge_agent.identity.file_keys import Owner
 from edge_agent.identity.installing import Places
-from edge_agent.identity.port import SigningKey
+from edge_agent.identity.port import CertificateKey, SigningKey
 from edge_agent.identity.renewing import Renewal
 from edge_agent.identity.resetting import forget
-from edge_agent.identity.token_keys import NOTE, TokenKey, signing_key
+from edge_agent.identity.tls_keys import tls_key
+from edge_agent.identity.token_keys import TokenKey, signing_key
 from edge_agent.identity.token_library import TokenError
 from edge_agent.trust.keys import Scheme, UnusableKey
 
@@ -123,7 +125,7 @@ def _ask(places: Places, asked: Asked) -> None:
     if not asked.server:
         raise NoIdentity("thêm --server https://… / say --server https://…, as on the slip")
     installing.check_writable(places)
-    places.tls_key.make()
+    _tls_key(places, asked).make()
     signer = _key(places, asked).make()
     given = asking.enrol(Server(asked.server.rstrip("/"), asked.ca_file), code, signer, places.tls_key.request(""))
     installing.commit(places, given, asked.server.rstrip("/"))
@@ -136,6 +138,11 @@ def _key(places: Places, asked: Asked) -> SigningKey:
     if path.suffix != NOTE:
         raise UnusableKey(f'{path}: [trust] station_key_file phải có đuôi / must end in "{NOTE}" where --token is used')
     return TokenKey(path, str(asked.token.absolute()), asked.token_label, asked.scheme, places.owner)
+
+
+def _tls_key(places: Places, asked: Asked) -> CertificateKey:
+    module = "" if asked.token is None else str(asked.token.absolute())
+    return tls_key(places.config, places.owner, module, asked.token_label)
 
 
 def _certificate(config: Config) -> Certificate:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from edge_agent.config.reader import ConfigError, Fault, Form, Problem, Table, open_report, shown
 from edge_agent.config.sections import (
+    NOTE,
     Broker,
     Cache,
     Card,
@@ -99,6 +100,7 @@ def read_all(top: Table, folder: Path) -> Config:
     policy, programme = top.table("policy", required=False), top.table("programme", required=False)
     site = read_site(station, zones, policy, programme)
     relays, content = top.table("relays"), _content(top.table("content"), folder)
+    broker = top.table("broker")
     line_ins = read_line_ins(top.table("inputs", required=False))
     station_site = replace(
         site,
@@ -111,7 +113,7 @@ def read_all(top: Table, folder: Path) -> Config:
         site=station_site,
         name=station.text("name", NAME),
         serial=station.text("serial", SERIAL, default=""),
-        broker=_broker(top.table("broker"), folder),
+        broker=_broker(broker, folder),
         enrolment=_enrolment(top.table("enrolment", required=False)),
         content=content,
         trust=_trust(top.table("trust"), folder),
@@ -128,6 +130,7 @@ def read_all(top: Table, folder: Path) -> Config:
         console=_console(top.table("console", required=False)),
     )
     _refuse_real_relays_in_training(station, relays, config)
+    _refuse_a_key_without_its_pin(broker, config)
     for table in (station, *zones, top):
         table.done()
     return config
@@ -199,6 +202,15 @@ def _relays(table: Table, folder: Path) -> RelaySettings:
         table.fault("simulated", Fault.CLASH, 'driver is "gpio"', remedy)
     table.done()
     return RelaySettings(driver, chip, simulated_dir)
+
+
+def _refuse_a_key_without_its_pin(broker: Table, config: Config) -> None:
+    """An element is opened by the PIN beside the note of the signing key."""
+    key, signing = config.broker.key_file, config.trust.station_key_file
+    if broker.sound("key_file") and key.suffix == NOTE and signing.suffix != NOTE:
+        detail = f"chip không giữ khóa ký / is in an element, but [trust] station_key_file is not: {signing}"
+        remedy = f"let station_key_file end in {NOTE} too, or name the file of a key here"
+        broker.fault("key_file", Fault.CLASH, detail, remedy)
 
 
 def _refuse_real_relays_in_training(station: Table, relays: Table, config: Config) -> None:

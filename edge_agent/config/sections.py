@@ -62,6 +62,10 @@ class Language(StrEnum):
     EN = "en"
 
 
+NOTE = ".token"
+# Ends the name of what only says where in an element a key lies.
+
+
 @dataclass(frozen=True, slots=True)
 class Broker:
     """The MQTT broker and the certificates for it."""

@@ -6,6 +6,7 @@ Where the configuration names a credential, both are locked with its passphrase,
 from __future__ import annotations
 
 import os
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,6 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from edge_agent.config import Config
 from edge_agent.identity.credential import FIELD, passphrase
 from edge_agent.identity.files import make_folder, remove_durably
 from edge_agent.trust.keys import Ed25519Signer, Signer, UnusableKey, read_private, write_new
@@ -63,7 +63,7 @@ class FileKey:
 
 @dataclass(frozen=True, slots=True)
 class TlsKey:
-    """The P-256 key of the station's certificate. A file and nothing else: ADR 18. ``credential`` "": it lies open."""
+    """The P-256 key of the station's certificate, in a file. ``credential`` "": it lies open. See ``port``."""
 
     path: Path
     owner: Owner = None
@@ -89,6 +89,15 @@ class TlsKey:
         asked = x509.CertificateSigningRequestBuilder(named).sign(self._private(), hashes.SHA256())
         return asked.public_bytes(Encoding.DER)
 
+    def prepare(self) -> None:
+        """See ``port.CertificateKey``: a file needs nothing."""
+
+    def show(self, context: ssl.SSLContext, certificate: Path) -> None:
+        """See ``port.CertificateKey``."""
+        secret = passphrase(self.credential) or b""
+        # Also where there is none: the library would ask a terminal that is not there.
+        context.load_cert_chain(certificate, self.path, password=lambda: secret)
+
     def destroy(self) -> None:
         """There is no such key any more."""
         remove_durably(self.path)
@@ -98,11 +107,6 @@ class TlsKey:
         if not isinstance(private, ec.EllipticCurvePrivateKey):
             raise UnusableKey(f"{self.path}: a P-256 key is needed")
         return private
-
-
-def tls_key(config: Config, owner: Owner = None) -> TlsKey:
-    """The key that the station's file names."""
-    return TlsKey(config.broker.key_file, owner, config.trust.key_credential)
 
 
 def give(path: Path, owner: Owner) -> None:

@@ -13,9 +13,11 @@ from edge_agent.config import Config, ConfigError, parse
 from edge_agent.config.identity import BROKER, ENROLMENT, STATION, CannotWrite, Words, with_words
 from edge_agent.identity import messages
 from edge_agent.identity.certificate import authority_pem, take
-from edge_agent.identity.file_keys import Owner, TlsKey, tls_key
+from edge_agent.identity.file_keys import Owner
 from edge_agent.identity.files import GROUP_READS, OWNER_ONLY, make_folder, remove_durably, write_durably
 from edge_agent.identity.messages import Given
+from edge_agent.identity.port import CertificateKey
+from edge_agent.identity.tls_keys import tls_key
 from edge_agent.trust.fields import Fields, free_text
 from edge_agent.trust.strict_json import dump
 from edge_agent.trust.strict_json import parse as parse_json
@@ -33,7 +35,7 @@ class Places:
     owner: Owner = None
 
     @property
-    def tls_key(self) -> TlsKey:
+    def tls_key(self) -> CertificateKey:
         """The key of the certificate."""
         return tls_key(self.config, self.owner)
 

@@ -17,8 +17,9 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.identity import asking
 from edge_agent.identity.asking import NoIdentity, Server
 from edge_agent.identity.certificate import NotOurs, authority_der, due, read_certificate, take
-from edge_agent.identity.file_keys import Owner, tls_key
+from edge_agent.identity.file_keys import Owner
 from edge_agent.identity.files import GROUP_READS, write_durably
+from edge_agent.identity.tls_keys import tls_key
 from edge_agent.identity.token_library import TokenError
 from edge_agent.trust.keys import Signer
 

@@ -10,16 +10,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_agent.config import Config
-from edge_agent.identity.file_keys import tls_key
 from edge_agent.identity.files import remove_durably, sync_directory
 from edge_agent.identity.installing import pending
+from edge_agent.identity.tls_keys import in_element, tls_key
 from edge_agent.identity.token_keys import signing_key
 
 
 def forget(config: Config, folders: Sequence[Path]) -> None:
     """Destroy the identity, and empty ``folders``. A key that cannot be destroyed raises before anything else."""
-    signing_key(config.trust).destroy()
-    tls_key(config).destroy()
+    signing, tls = signing_key(config.trust), tls_key(config)
+    # What may fail comes first. With the signing key goes the PIN, by which the other one is destroyed on an element.
+    for key in (tls, signing) if in_element(config) else (signing, tls):
+        key.destroy()
     broker = config.broker
     given = (pending(config), broker.cert_file, broker.ca_file, config.content.ca_file, config.trust.file)
     for path in given:

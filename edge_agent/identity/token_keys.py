@@ -9,14 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.config.sections import TrustFiles
+from edge_agent.config.sections import NOTE, TrustFiles
 from edge_agent.identity.file_keys import FileKey, Owner, give
 from edge_agent.identity.files import remove_durably
 from edge_agent.identity.port import SigningKey
 from edge_agent.identity.token import find_token, log_in, make_key, read_note, write_note
+from edge_agent.identity.token_library import failures
 from edge_agent.trust.keys import Scheme, Signer, UnusableKey, read_private
 
-NOTE, PIN = ".token", ".pin"
+PIN = ".pin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,36 +29,44 @@ class TokenKey:
     label: str = ""
     scheme: Scheme = Scheme.ECDSA_P256  # few elements, and no TPM, know Ed25519
     owner: Owner = None
+    opened_by: Path | None = None
 
     @property
     def pin_file(self) -> Path:
-        """Its first line is the PIN."""
-        return self.note.with_suffix(PIN)
+        """Its first line is the PIN: beside the note, under its name, unless ``opened_by`` is another key's."""
+        return self.opened_by or self.note.with_suffix(PIN)
 
     def make(self) -> Signer:
-        """See ``port.SigningKey``. Cut short after the making, a key stays on the element that nothing names."""
+        """See ``port.SigningKey``."""
+        self.create()
+        return self.open()
+
+    def create(self) -> None:
+        """Make it if there is none, and log out again, as a chip has room for few keys in use: three, without a kernel
+        that swaps them. Cut short after the making, a key stays on the element that nothing names."""
         if not self.note.exists():
             if not self.module or not self.label:
                 raise UnusableKey(f"{self.note}: chưa có khóa; thêm --token, --label / no key yet; say --token …")
-            session = log_in(find_token(self.module, self.label), self._pin)
+            session = log_in(find_token(self.module, self.label), self.pin)
             write_note(self.note, make_key(session, self.module, self.note.stem, self.scheme).note)
-            session.close()
+            with failures(self.label):
+                session.close()
         for path in (self.note, self.pin_file):
             give(path, self.owner)
-        return self.open()
 
     def open(self) -> Signer:
         """See ``port.SigningKey``."""
-        return read_note(self.note).open(self._pin)
+        return read_note(self.note).open(self.pin)
 
     def destroy(self) -> None:
         """See ``port.SigningKey``."""
         if self.note.exists():
-            read_note(self.note).destroy(self._pin)
+            read_note(self.note).destroy(self.pin)
         remove_durably(self.note)
         remove_durably(self.pin_file)
 
-    def _pin(self, _what: str) -> str:
+    def pin(self, _what: str) -> str:
+        """What opens it. ``UnusableKey`` where it cannot be read."""
         try:
             return read_private(self.pin_file).decode().splitlines()[0]
         except (OSError, ValueError, IndexError) as error:

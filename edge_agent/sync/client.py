@@ -13,8 +13,9 @@ from paho.mqtt.properties import Properties
 from edge_agent.core.units import StationId
 from edge_agent.sync.guard import GuardedSocket
 from edge_agent.sync.limits import PACKET_BYTES_MAX, RECEIVE_MAXIMUM
-from edge_agent.sync.tls import client_context
+from edge_agent.sync.tls import Show, client_context
 from edge_agent.sync.topics import Up, up_topic
+from edge_agent.sync.turns import TurnTakingSocket
 
 SESSION_EXPIRY_S = 24 * 3600
 # The broker keeps our queue for a day; what is older comes by the welcome and the headend's repetition.
@@ -46,6 +47,8 @@ class BrokerSettings:
     taken_over_wait_s: float = 60
     passphrase: bytes = field(default=b"", repr=False)
     # What opens ``key_file`` where that is locked.
+    show: Show | None = None
+    # Shows our certificate where its key is no file, but lies in an element.
 
 
 def new_client(settings: BrokerSettings, will: bytes) -> Client:
@@ -64,8 +67,10 @@ def open_client(client: Client, settings: BrokerSettings) -> MQTTErrorCode:
 
     The certificates are read anew each time, so that a renewed one is used from the next connection on.
     """
-    context = client_context(settings.ca_file, settings.cert_file, settings.key_file, settings.passphrase)
-    context.sslsocket_class = GuardedSocket
+    context = client_context(
+        settings.ca_file, settings.cert_file, settings.key_file, settings.passphrase, settings.show
+    )
+    context.sslsocket_class = GuardedSocket if settings.show is None else TurnTakingSocket
     client.tls_set_context(context)
     asked = _properties(
         PacketTypes.CONNECT,

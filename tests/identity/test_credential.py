@@ -13,7 +13,8 @@ from edge_agent.cli import agent, check_files, identity
 from edge_agent.cli.identity import EXIT_FAILED
 from edge_agent.config import Config
 from edge_agent.identity.credential import CHARACTERS_MIN, VARIABLE, NoPassphrase, passphrase
-from edge_agent.identity.file_keys import FileKey, TlsKey, tls_key
+from edge_agent.identity.file_keys import FileKey, TlsKey
+from edge_agent.identity.tls_keys import tls_key
 from edge_agent.identity.token_keys import signing_key
 from edge_agent.sync.tls import client_context
 from edge_agent.trust.keys import UnusableKey

@@ -1,7 +1,8 @@
 """The agent's unit with the drop-in for a TPM, on a booted system: within the walls the chip is there, and signs.
 
-In the agent's place stands a program that makes a key and signs. The TPM is one of software, reached by this machine's
-own address, as no kernel lends a chip here; for the device file stands another one with its name and its group.
+In the agent's place stands a program that makes both keys, signs, and shows a certificate by the second one. The TPM is
+one of software, reached by this machine's own address, as no kernel lends a chip here; for the device file stands
+another one with its name and its group.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.host.booted import SHARED, installed, installed_libraries, needs_boot, run_booted
+from tests.host.ossl_provider import NEEDS_PROVIDER
 from tests.host.swtpm import NEEDS_SWTPM, PIN, library
 
 ROOT = Path(__file__).parents[2]
@@ -20,10 +22,50 @@ SHIPPED, TPM = SYSTEMD / "edge-agent.service", SYSTEMD / "drop-ins/edge-agent-tp
 IDENTITY, DEVICE = "/var/lib/edge-agent/identity", "/dev/tpmrm0"
 CHIP = "swtpm:host=127.0.0.1,port=2321"
 SIGNS = """
-import json, os
+import json, os, socket, ssl, threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from edge_agent.identity.tls_keys import TlsToken
 from edge_agent.identity.token_keys import TokenKey
 from edge_agent.identity.token_library import TokenError
+from edge_agent.sync.turns import TurnTakingSocket
+own = Path("/var/lib/edge-agent/identity")
+issuing = ec.generate_private_key(ec.SECP256R1())
+def write(name, public):
+    subject, issuer = (x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, who)]) for who in (name, "server.pem"))
+    begun = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(public).serial_number(7)
+    at = datetime.now(UTC)
+    dated = begun.not_valid_before(at - timedelta(days=1)).not_valid_after(at + timedelta(days=1))
+    whole = dated.add_extension(x509.BasicConstraints(subject == issuer, None), critical=True)
+    (own / name).write_bytes(whole.sign(issuing, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+def serve(context, line):
+    with context.wrap_socket(line, server_side=True) as tls:
+        tls.sendall(tls.getpeercert(binary_form=True) or b"nobody")
+def shown():
+    pin = own / "signing.pin"
+    key = TlsToken(TokenKey(own / "station.token", "{library}", "TRAM", opened_by=pin))
+    key.make()
+    key.prepare()
+    write("station.pem", serialization.load_der_public_key(key.public))
+    write("server.pem", issuing.public_key())
+    pem, pkcs8, plain = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (own / "server.key").write_bytes(issuing.private_bytes(pem, pkcs8, plain))
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(own / "server.pem", own / "server.key")
+    server.load_verify_locations(own / "server.pem")
+    server.verify_mode = ssl.CERT_REQUIRED
+    ours, theirs = socket.socketpair()
+    threading.Thread(target=serve, args=(server, theirs), daemon=True).start()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.sslsocket_class = TurnTakingSocket
+    key.show(context, own / "station.pem")
+    ours.settimeout(30)
+    with context.wrap_socket(ours) as tls:
+        return tls.recv(9_999) == ssl.PEM_cert_to_DER_cert((own / "station.pem").read_text())
 try:
     os.close(os.open("{device}", os.O_RDWR))
     chip = "opened"
@@ -34,8 +76,12 @@ try:
     signed = signer.public.signed(b"nhat ky", signer.sign(b"nhat ky"))
 except TokenError as error:
     signed = type(error).__name__
+try:
+    met = shown()
+except (TokenError, OSError) as error:
+    met = str(error)
 seen = sorted(name for name in os.listdir("/dev") if name in ("tpmrm0", "kmsg"))
-print(json.dumps(dict(chip=chip, signed=signed, seen=seen)), flush=True)
+print(json.dumps(dict(chip=chip, signed=signed, met=met, seen=seen)), flush=True)
 """
 ASKS = """
 set -eu
@@ -62,7 +108,7 @@ for name in shipped with-tpm; do
 done
 """
 
-pytestmark = [*NEEDS_SWTPM, needs_boot]
+pytestmark = [*NEEDS_SWTPM, *NEEDS_PROVIDER, needs_boot]
 
 
 def test_with_the_drop_in_the_agent_signs_by_the_chip_and_sees_it_and_as_shipped_neither(tmp_path: Path) -> None:
@@ -82,10 +128,11 @@ def test_with_the_drop_in_the_agent_signs_by_the_chip_and_sees_it_and_as_shipped
     (shared / "users.conf").write_text((SYSTEMD / "sysusers.d/edge-agent.conf").read_text())
     said = run_booted(shared, added, f"/bin/sh {SHARED}/asks.sh")
     shipped, with_tpm = map(read, said.splitlines())
-    assert with_tpm == {"chip": "opened", "signed": True, "seen": ["tpmrm0"]}
+    assert with_tpm == {"chip": "opened", "signed": True, "met": True, "seen": ["tpmrm0"]}
     assert shipped["chip"] == "FileNotFoundError"
     assert shipped["seen"] == []
     assert shipped["signed"] is not True
+    assert shipped["met"] is not True
 
 
 def read(line: str) -> dict[str, Any]:

@@ -1,0 +1,119 @@
+"""A station's process that shows its certificate by a key in an element, as the agent does. Tells what comes of it.
+
+In a process of its own, as OpenSSL is taught but once in the life of one. ``python -m tests.identity.showing TASK FILE
+PORT``, FILE being the station's configuration and PORT a ``Peer``'s; each line that it prints is one result.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from edge_agent.config import Config, load
+from edge_agent.identity.tls_keys import tls_key
+from edge_agent.identity.token_keys import signing_key
+from edge_agent.identity.token_library import TokenError
+from edge_agent.sync.tls import client_context
+from edge_agent.sync.turns import TurnTakingSocket
+
+PATIENCE_S = 30
+# Only bounds a hanging peer.
+
+
+def main(task: str, file: str, port: str) -> None:
+    TASKS[task](load(Path(file)), int(port))
+
+
+def once(config: Config, port: int) -> None:
+    """Get ready, and connect for each line that comes. After a blank one it is loaded, and waits for another."""
+    try:
+        tls_key(config).prepare()
+    except (TokenError, OSError, ValueError) as error:
+        say("prepare", error)
+        return
+    for line in sys.stdin:
+        try:
+            context = contexts(config)()
+            if not line.strip():
+                say("shown", None)
+                sys.stdin.readline()
+            say("met", greeted(context, port))
+        except OSError as error:
+            say("connect", error)
+
+
+def many(config: Config, port: int) -> None:
+    """Connections of ours and of others and signatures at once, until each thread has made enough; faults are told."""
+    signer = signing_key(config.trust).open()
+    tls_key(config).prepare()
+    ours, others = contexts(config), partial_context(config)
+    tasks: list[Callable[[], object]] = [
+        lambda: greeted(ours(), port),
+        lambda: greeted(ours(), port),
+        lambda: greeted(others(), port),
+        lambda: signer.sign(b"nhat ky"),
+    ]
+    faults: list[str] = []
+    for rounds in (30, 100):  # the first to warm up
+        before = resident_kb()
+        threads = [threading.Thread(target=repeat, args=(task, rounds, faults)) for task in tasks]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    say("faults", sorted(set(faults)))
+    say("kb", (resident_kb() - before) / 300)
+
+
+def contexts(config: Config) -> Callable[[], ssl.SSLContext]:
+    broker = config.broker
+    key = tls_key(config)
+
+    def made() -> ssl.SSLContext:
+        context = client_context(broker.ca_file, broker.cert_file, show=key.show)
+        context.sslsocket_class = TurnTakingSocket
+        return context
+
+    return made
+
+
+def partial_context(config: Config) -> Callable[[], ssl.SSLContext]:
+    """Of a line on which we show nothing, as to the content server."""
+    return lambda: client_context(config.broker.ca_file)
+
+
+def greeted(context: ssl.SSLContext, port: int) -> str:
+    """Whom the peer takes us for."""
+    line = socket.create_connection(("localhost", port), PATIENCE_S)
+    with line, context.wrap_socket(line, server_hostname="localhost") as tls:
+        return tls.recv(100).decode()
+
+
+def repeat(task: Callable[[], object], rounds: int, faults: list[str]) -> None:
+    for _ in range(rounds):
+        try:
+            if task() == "":
+                faults.append("the peer hung up")
+        except (OSError, TokenError) as error:
+            faults.append(f"{type(error).__name__}: {error}")
+
+
+def resident_kb() -> int:
+    told = Path("/proc/self/status").read_text().split("VmRSS:")[1]
+    return int(told.split()[0])
+
+
+def say(what: str, found: object) -> None:
+    told = [type(found).__name__, str(found)] if isinstance(found, Exception) else found
+    print(json.dumps([what, told], ensure_ascii=False), flush=True)
+
+
+TASKS = {"once": once, "many": many}
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
