@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _ssl
 import ctypes
+import os
 
 from edge_agent.element import IN_USE
 from edge_agent.identity.token_library import NoTokenLibrary
@@ -50,6 +51,8 @@ def load(module: str) -> None:
         if _loaded:
             raise NoTokenLibrary(f"{module}: chỉ dùng được một thư viện / there is one at a time, {_loaded[0]}")
         _load(module)
+        # In a child it sets itself right, and would wait there for ever for whoever was at work in it at that moment.
+        os.register_at_fork(before=IN_USE.acquire, after_in_parent=IN_USE.release, after_in_child=IN_USE.release)
         _loaded.append(module)
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from edge_agent.config import Config, load
+from edge_agent.element import IN_USE
 from edge_agent.identity.tls_keys import tls_key
 from edge_agent.identity.token_keys import signing_key
 from edge_agent.identity.token_library import TokenError
@@ -23,6 +25,8 @@ from edge_agent.sync.turns import TurnTakingSocket
 
 PATIENCE_S = 30
 # Only bounds a hanging peer.
+LOOK_S = 1
+# In which a program that nobody keeps from it has begun and ended.
 
 
 def main(task: str, file: str, port: str) -> None:
@@ -70,6 +74,25 @@ def many(config: Config, port: int) -> None:
     say("kb", (resident_kb() - before) / 300)
 
 
+def forks(config: Config, _port: int) -> None:
+    """Start a program by a fork, as the decoder is without systemd, while somebody is at work in the element."""
+    tls_key(config).prepare()
+    begun = threading.Event()
+
+    def fork() -> None:
+        begun.set()
+        subprocess.run(["true"], preexec_fn=lambda: None, check=True)
+
+    forking = threading.Thread(target=fork)
+    with IN_USE:
+        forking.start()
+        begun.wait()
+        forking.join(LOOK_S)
+        say("waits", forking.is_alive())
+    forking.join()
+    say("went on", True)
+
+
 def contexts(config: Config) -> Callable[[], ssl.SSLContext]:
     broker = config.broker
     key = tls_key(config)
@@ -113,7 +136,7 @@ def say(what: str, found: object) -> None:
     print(json.dumps([what, told], ensure_ascii=False), flush=True)
 
 
-TASKS = {"once": once, "many": many}
+TASKS = {"once": once, "many": many, "forks": forks}
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

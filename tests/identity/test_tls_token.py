@@ -345,6 +345,14 @@ def test_an_agent_whose_chip_goes_ends_and_the_next_one_is_taken_in_when_it_is_b
     assert agent.returncode == 0
 
 
+def test_nobody_is_at_work_in_the_element_when_the_process_forks(street: Street, station: Station) -> None:
+    """The provider's own part of a fork takes its locks again, in a child where nobody is left to give them back."""
+    assert station.enrol(street.ward).returncode == 0
+    with station.showing("forks", Peer(street.ward)) as process:
+        assert result(process) == ["waits", True]
+        assert result(process) == ["went on", True]
+
+
 @NEEDS_SOFTHSM[0]
 def test_where_the_provider_is_missing_the_agent_runs_without_a_line_and_says_what_to_install(
     street: Street, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
