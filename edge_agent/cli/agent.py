@@ -25,7 +25,6 @@ from edge_agent.core.trust_standing import TrustStanding
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, MonoMs
 from edge_agent.host import HostReader
 from edge_agent.housekeeping import Chore, Housekeeping
-from edge_agent.identity.credential import passphrase
 from edge_agent.identity.installing import unfinished
 from edge_agent.identity.renewing import Renewal, Renewer
 from edge_agent.identity.tls_keys import in_element, tls_key
@@ -152,9 +151,8 @@ def _broker(config: Config) -> BrokerSettings:
         port=config.broker.port,
         ca_file=config.broker.ca_file,
         cert_file=config.broker.cert_file,
-        key_file=config.broker.key_file,
-        passphrase=passphrase(config.trust.key_credential) or b"",
-        show=key.show if in_element(config) else None,
+        show=key.show,
+        key_in_element=in_element(config),
         station=config.site.station,
         area=config.site.area,
         keepalive_s=config.broker.keepalive_s,

@@ -30,7 +30,8 @@ from edge_agent.identity.certificate import read_certificate, trouble_by_clock
 from edge_agent.identity.credential import FIELD, NoPassphrase
 from edge_agent.identity.file_keys import LOCKED
 from edge_agent.identity.installing import pending, unfinished
-from edge_agent.identity.tls_keys import KeyNotShown, in_element
+from edge_agent.identity.port import KeyNotShown
+from edge_agent.identity.tls_keys import in_element
 from edge_agent.identity.tls_keys import tls_key as tls_key_at
 from edge_agent.identity.token_keys import signing_key as signing_key_at
 from edge_agent.identity.token_library import TokenError

@@ -77,9 +77,9 @@ def broker(config: Config, now: Now, *, key_usable: bool) -> Finding:
     first = Text("sửa lỗi chứng thư và khóa trước", "put certificates and key right first")
     if not key_usable:
         return Finding(BROKER, f"{where} not tried", first)
-    show = tls_key(config).show  # prepared by the check of the key
     try:
-        context = client_context(settings.ca_file, settings.cert_file, show=show)
+        # The check of the key has prepared it.
+        context = client_context(settings.ca_file, settings.cert_file, tls_key(config).show)
     except OSError as exc:
         return Finding(BROKER, f"{where} not tried: {settings.ca_file}: {words(exc)}", first)
     try:

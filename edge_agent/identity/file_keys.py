@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from edge_agent.identity.credential import FIELD, passphrase
 from edge_agent.identity.files import make_folder, remove_durably
+from edge_agent.identity.port import KeyNotShown
 from edge_agent.trust.keys import Ed25519Signer, Signer, UnusableKey, read_private, write_new
 
 Owner = tuple[int, int] | None
@@ -90,11 +91,15 @@ class TlsKey:
         return asked.public_bytes(Encoding.DER)
 
     def prepare(self) -> None:
-        """See ``port.CertificateKey``: a file needs nothing."""
+        """See ``port.CertificateKey``: a file needs nothing but what opens it."""
+        passphrase(self.credential)
 
     def show(self, context: ssl.SSLContext, certificate: Path) -> None:
         """See ``port.CertificateKey``."""
-        secret = passphrase(self.credential) or b""
+        try:
+            secret = passphrase(self.credential) or b""
+        except UnusableKey as error:
+            raise KeyNotShown(str(error)) from error
         # Also where there is none: the library would ask a terminal that is not there.
         context.load_cert_chain(certificate, self.path, password=lambda: secret)
 

@@ -25,6 +25,10 @@ class SigningKey(Protocol):
         ...
 
 
+class KeyNotShown(OSError):
+    """The certificate cannot be shown; the text names the field and says what to do."""
+
+
 class CertificateKey(Protocol):
     """One place for the key of the station's certificate: a file, or the element that holds the signing key."""
 

@@ -26,7 +26,7 @@ from edge_agent.element import IN_USE
 from edge_agent.identity import openssl_provider, token
 from edge_agent.identity.file_keys import Owner, TlsKey
 from edge_agent.identity.files import remove_durably
-from edge_agent.identity.port import CertificateKey
+from edge_agent.identity.port import CertificateKey, KeyNotShown
 from edge_agent.identity.token import TEST_MESSAGE, TokenSigner, read_note
 from edge_agent.identity.token_keys import PIN, TokenKey
 from edge_agent.identity.token_library import NoTokenLibrary, TokenError
@@ -39,10 +39,6 @@ _SEQUENCE, _VISIBLE_STRING, _UTF8_STRING = 0x30, 0x1A, 0x0C
 
 _held: dict[token.TokenKey, TokenSigner] = {}
 # Who is logged in is a matter of the whole process; each further login leaves a session behind, of which there are few.
-
-
-class KeyNotShown(OSError):
-    """The certificate cannot be shown; the text names the field and says what to do."""
 
 
 @dataclass(frozen=True, slots=True)

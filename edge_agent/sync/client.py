@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from paho.mqtt.client import Client
@@ -37,7 +37,7 @@ class BrokerSettings:
     port: int
     ca_file: Path
     cert_file: Path
-    key_file: Path
+    show: Show
     station: StationId
     area: str
     keepalive_s: int = 60
@@ -45,10 +45,8 @@ class BrokerSettings:
     reconnect_ceiling_s: float = 120
     # 50,000 stations on one broker node then come back at about 400 TLS handshakes a second, which one core can do.
     taken_over_wait_s: float = 60
-    passphrase: bytes = field(default=b"", repr=False)
-    # What opens ``key_file`` where that is locked.
-    show: Show | None = None
-    # Shows our certificate where its key is no file, but lies in an element.
+    key_in_element: bool = False
+    # It is used by turns then: ``turns``.
 
 
 def new_client(settings: BrokerSettings, will: bytes) -> Client:
@@ -67,10 +65,8 @@ def open_client(client: Client, settings: BrokerSettings) -> MQTTErrorCode:
 
     The certificates are read anew each time, so that a renewed one is used from the next connection on.
     """
-    context = client_context(
-        settings.ca_file, settings.cert_file, settings.key_file, settings.passphrase, settings.show
-    )
-    context.sslsocket_class = GuardedSocket if settings.show is None else TurnTakingSocket
+    context = client_context(settings.ca_file, settings.cert_file, settings.show)
+    context.sslsocket_class = TurnTakingSocket if settings.key_in_element else GuardedSocket
     client.tls_set_context(context)
     asked = _properties(
         PacketTypes.CONNECT,

@@ -21,28 +21,16 @@ NO_CHECK_TIME = 0x20_0000
 # X509_V_FLAG_NO_CHECK_TIME of OpenSSL's x509_vfy.h; Python's ssl passes it on, but has no name for it.
 
 Show: TypeAlias = Callable[[ssl.SSLContext, Path], None]
-"""Has a context show a certificate whose key is no file. Raises OSError."""
+"""Has a context show the certificate in that file, wherever its key lies. Raises OSError."""
 
 
-def client_context(
-    ca_file: Path,
-    cert_file: Path | None = None,
-    key_file: Path | None = None,
-    passphrase: bytes = b"",
-    show: Show | None = None,
-) -> ssl.SSLContext:
-    """A context that trusts ``ca_file`` alone and, with the next two, shows who we are. Raises OSError.
-
-    ``passphrase`` opens a ``key_file`` that is locked; with ``show`` neither is looked at.
-    """
+def client_context(ca_file: Path, cert_file: Path | None = None, show: Show | None = None) -> ssl.SSLContext:
+    """A context that trusts ``ca_file`` alone and, with the other two, shows who we are. Raises OSError."""
     context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.verify_flags |= ssl.VerifyFlags(NO_CHECK_TIME)
     if cert_file is not None and show is not None:
         show(context, cert_file)
-    elif cert_file is not None:
-        # Also where there is none: the library would ask a terminal that is not there.
-        context.load_cert_chain(cert_file, key_file, password=lambda: passphrase)
     return context
 
 

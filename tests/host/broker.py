@@ -10,6 +10,7 @@ from pathlib import Path
 from edge_agent.core.units import StationId
 from edge_agent.headend.broker import QUEUED_MESSAGES_MAX, BrokerSetup, Mosquitto
 from edge_agent.headend.pki import Authority, Issued, create_authority, issue_client, issue_server
+from edge_agent.identity.file_keys import TlsKey
 from edge_agent.sync.client import BrokerSettings
 
 HEADEND = "headend"
@@ -39,7 +40,7 @@ class Network:
             "port": self.mosquitto.port,
             "ca_file": self.authority.path,
             "cert_file": identity.certificate,
-            "key_file": identity.key,
+            "show": TlsKey(identity.key).show,
             "station": StationId(station),
             "area": self.areas.get(station, "vn"),
             "reconnect_base_s": 0.2,

@@ -98,7 +98,7 @@ def contexts(config: Config) -> Callable[[], ssl.SSLContext]:
     key = tls_key(config)
 
     def made() -> ssl.SSLContext:
-        context = client_context(broker.ca_file, broker.cert_file, show=key.show)
+        context = client_context(broker.ca_file, broker.cert_file, key.show)
         context.sslsocket_class = TurnTakingSocket
         return context
 

@@ -16,8 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from edge_agent.identity.port import CertificateKey
-from edge_agent.identity.tls_keys import KeyNotShown, tls_key
+from edge_agent.identity.port import CertificateKey, KeyNotShown
+from edge_agent.identity.tls_keys import tls_key
 from edge_agent.identity.token import find_token, log_in, make_key, write_note
 from edge_agent.identity.token_library import TokenError
 from edge_agent.trust.keys import Scheme, UnusableKey

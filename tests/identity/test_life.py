@@ -31,6 +31,7 @@ from edge_agent.headend.registrar import Answer, Registrar
 from edge_agent.identity import messages
 from edge_agent.identity.certificate import read_certificate
 from edge_agent.identity.renewing import Renewal, Renewer
+from edge_agent.identity.tls_keys import tls_key
 from edge_agent.identity.token_keys import signing_key
 from edge_agent.sync.client import BrokerSettings
 from edge_agent.sync.mqtt import MqttSession
@@ -119,7 +120,7 @@ def living(made: Box, now: Now = SYSTEM) -> Iterator[Life]:
         port=broker.port,
         ca_file=broker.ca_file,
         cert_file=broker.cert_file,
-        key_file=broker.key_file,
+        show=tls_key(config).show,
         station=config.site.station,
         area=config.site.area,
         reconnect_base_s=0.2,

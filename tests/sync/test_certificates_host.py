@@ -16,6 +16,7 @@ from edge_agent.core.events import Connected, Event
 from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.broker import BrokerSetup, Mosquitto
 from edge_agent.headend.pki import Issued, create_authority, issue_client, issue_server
+from edge_agent.identity.file_keys import TlsKey
 from edge_agent.sync.mqtt import MqttSession
 from edge_agent.sync.tls_trouble import WORDS, Kind, TlsTrouble
 from tests.host.broker import Network, running_broker
@@ -67,7 +68,7 @@ def assert_told(trouble: TlsTrouble | None, kind: Kind, what: str, caplog: pytes
 
 
 def identity(issued: Issued) -> dict[str, object]:
-    return {"cert_file": issued.certificate, "key_file": issued.key}
+    return {"cert_file": issued.certificate, "show": TlsKey(issued.key).show}
 
 
 def test_an_expired_certificate_that_the_broker_refuses(

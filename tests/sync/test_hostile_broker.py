@@ -16,6 +16,7 @@ import pytest
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.events import AckToken, Connected, Disconnected, MessageArrived
 from edge_agent.headend.pki import Authority, create_authority, issue_client
+from edge_agent.identity.file_keys import TlsKey
 from edge_agent.sync.client import BrokerSettings
 from edge_agent.sync.mqtt import MqttSession
 from tests.host.hostile_broker import CONNACK, Script, Wire, hostile_broker, packet, publish, var_int
@@ -49,7 +50,7 @@ class Street:
     def station(self, port: int, clock: Clock, keepalive_s: int) -> Iterator[tuple[MqttSession, Inbox]]:
         identity = issue_client(self.authority, self.directory / "clients", STATION)
         settings = BrokerSettings(
-            "localhost", port, self.authority.path, identity.certificate, identity.key, STATION, AREA
+            "localhost", port, self.authority.path, identity.certificate, TlsKey(identity.key).show, STATION, AREA
         )
         inbox = Inbox()
         settings = replace(settings, reconnect_base_s=0.01, reconnect_ceiling_s=0.05, keepalive_s=keepalive_s)

@@ -16,6 +16,7 @@ import pytest
 from edge_agent.core.events import Connected, Disconnected, MessageArrived
 from edge_agent.core.units import HOUR_MS
 from edge_agent.headend.pki import create_authority
+from edge_agent.identity.file_keys import TlsKey
 from edge_agent.sync.client import OUTGOING_MAX
 from edge_agent.sync.mqtt import CLONE_SUSPECTED, MqttSession
 from tests.headend.mqtt_client import Client
@@ -317,6 +318,6 @@ def test_a_server_under_another_name_gets_nothing(network: Network) -> None:
 
 
 def test_a_missing_key_file_is_a_failed_attempt_not_an_end(network: Network, tmp_path: Path) -> None:
-    with running_session(network, key_file=tmp_path / "nothing.key") as (_, inbox):
+    with running_session(network, show=TlsKey(tmp_path / "nothing.key").show) as (_, inbox):
         assert "FileNotFoundError" in inbox.next(Disconnected).detail
         assert "FileNotFoundError" in inbox.next(Disconnected).detail

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge_agent.core.events import Connected, Event
 from edge_agent.core.units import StationId
+from edge_agent.identity.file_keys import TlsKey
 from edge_agent.sync import client
 from edge_agent.sync.client import BrokerSettings
 from edge_agent.sync.mqtt import MqttSession
@@ -25,7 +26,14 @@ def main(port: str, ca: str, cert: str, key: str, station: str, area: str) -> No
 
     client.WILL_DELAY_S = WILL_S
     settings = BrokerSettings(
-        "localhost", int(port), Path(ca), Path(cert), Path(key), StationId(station), area, reconnect_base_s=0.1
+        "localhost",
+        int(port),
+        Path(ca),
+        Path(cert),
+        TlsKey(Path(key)).show,
+        StationId(station),
+        area,
+        reconnect_base_s=0.1,
     )
     session = MqttSession(settings, post, host_clock, lambda: b"will of the killed one")
     session.start()

@@ -25,6 +25,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.headend import pki
 from edge_agent.headend.broker import BrokerSetup, Mosquitto
 from edge_agent.headend.pki import Authority, Issued
+from edge_agent.identity.file_keys import TlsKey
 from edge_agent.sync.tls import client_context
 from edge_agent.sync.topics import Up
 from edge_agent.trust.envelope import payload_type, sign
@@ -203,7 +204,7 @@ def test_a_servers_key_is_no_clients_at_the_broker(net: Net, name: str) -> None:
 
 def refused_at(net: Net, identity: Issued) -> None:
     """The broker ends the handshake with whoever shows this."""
-    tls = client_context(net.authority.path, identity.certificate, identity.key)
+    tls = client_context(net.authority.path, identity.certificate, TlsKey(identity.key).show)
     with (
         socket.create_connection(("127.0.0.1", net.mosquitto.port), timeout=TIMEOUT_S) as plain,
         pytest.raises(OSError, match=r"(?i)alert|closed|reset|unknown error"),

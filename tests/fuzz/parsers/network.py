@@ -17,6 +17,7 @@ from paho.mqtt.client import Client
 
 from edge_agent.core.events import Connected, Event, MessageArrived
 from edge_agent.core.units import ClipKey, StationId
+from edge_agent.identity.file_keys import TlsKey
 from edge_agent.sync import https
 from edge_agent.sync.client import BrokerSettings
 from edge_agent.sync.connection import Connection
@@ -101,7 +102,7 @@ class _Wire:
 
 def _session() -> Promise:
     nowhere = Path("/nowhere")
-    settings = BrokerSettings("broker.test", 8883, nowhere, nowhere, nowhere, STATION, AREA)
+    settings = BrokerSettings("broker.test", 8883, nowhere, nowhere, TlsKey(nowhere).show, STATION, AREA)
     wanted = subscriptions(StationId(STATION), AREA)
 
     def promise(stream: bytes) -> None:
