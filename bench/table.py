@@ -9,6 +9,8 @@ from bench.figures import Figure, Section
 
 NAME_WIDTH, VALUE_WIDTH = 44, 10
 HEADING = "\n## "
+APART = ("date", "command", "machine", "load before", "edge-agent")
+# What a section must say for itself; versions are as in the table, or in the commit's lock.
 CELLS = re.compile(r"(?<!\\)\|")
 AIM = re.compile(r"(?P<value>.*) \(≤ (?P<aim>\S+) (?P<verdict>held|\*\*missed\*\*)\)")
 
@@ -35,7 +37,7 @@ def page_with(old: str, sections: Sequence[Section], machine: Sequence[tuple[str
     """That page with these sections measured anew, each with when and where; every other stays as it was."""
     head, *kept = old.split(HEADING)
     bodies = {body.partition("\n")[0]: f"## {body}".splitlines() for body in kept}
-    apart = f"Measured apart: {'; '.join(f'{name} {words}' for name, words in machine)}."
+    apart = f"Measured apart: {'; '.join(f'{name} {words}' for name, words in machine if name in APART)}."
     bodies |= {section.title: [*_section(section), "", apart] for section in sections}
     return _put_together([line for line in head.splitlines() if line.startswith("|")], bodies)
 
