@@ -277,11 +277,12 @@ def _session_too_long(rules: Rules, wish: Wish, clause: Clause) -> bool:
 def _too_many_sessions(rules: Rules, wish: Wish, clause: Clause) -> bool:
     if clause.sessions_per_day is None or _counts_apart(wish, clause):
         return False
-    begun = [first for first, _ in _sessions(_counted(rules, clause))]
-    if _session_start(_counted(rules, clause), wish) != wish.counts_from:
-        return False  # it goes on with one that was counted when it began
-    day = _day(rules, wish.counts_from)
-    return sum(_day(rules, first) == day for first in begun) >= clause.sessions_per_day
+    sounds, day = _counted(rules, clause), _day(rules, wish.counts_from)
+    without, with_it = (
+        sum(_day(rules, first) == day for first, _ in _sessions(each)) for each in (sounds, [*sounds, _as_sounded(wish)])
+    )
+    # No more than without it: it goes on with one, or one goes on with it.
+    return with_it > without and with_it > clause.sessions_per_day
 
 
 def _too_many_minutes(rules: Rules, wish: Wish, clause: Clause) -> bool:
@@ -381,8 +382,11 @@ def _session_start(sounds: Sequence[Sounded], wish: Wish) -> UtcMs:
 
 def _occupied_ms(sounds: Sequence[Sounded], wish: Wish) -> int:
     """How long something would have sounded with the wish, what sounds at the same time counted once."""
-    wished = Sounded(JobId(""), wish.cls, wish.counts_from, wish.counts_to, frozenset(wish.zones))
-    return sum(last - first for first, last in _sessions([*sounds, wished], gap_ms=0))
+    return sum(last - first for first, last in _sessions([*sounds, _as_sounded(wish)], gap_ms=0))
+
+
+def _as_sounded(wish: Wish) -> Sounded:
+    return Sounded(JobId(""), wish.cls, wish.counts_from, wish.counts_to, frozenset(wish.zones))
 
 
 def _cut_at(rules: Rules, wish: Wish, zone: ZoneId) -> UtcMs | None:

@@ -169,6 +169,9 @@ def test_the_day_itself_may_be_forbidden() -> None:
         ([("05:30:00", 600), ("11:00:00", 600)], "11:10:59", None),  # goes on with the second one
         ([("05:30:00", 600), ("11:00:00", 600)], "11:11:00", Reason.SESSIONS_PER_DAY),  # a minute later it does not
         ([("05:30:00", 600), ("05:40:30", 600), ("05:51:29", 60)], "12:00:00", None),  # one session, in three parts
+        ([("05:30:00", 600), ("12:00:30", 600)], "12:00:00", None),  # what began while it waited goes on with it
+        ([("05:30:00", 600), ("12:02:00", 600)], "12:00:00", Reason.SESSIONS_PER_DAY),  # a minute behind it does not
+        ([("05:30:00", 600), ("12:02:00", 600), ("12:00:00", 61)], "12:00:00", None),  # and what sounds beside it does
     ],
 )
 def test_sessions_of_a_day(before: list[tuple[str, int]], start: str, reason: Reason | None) -> None:
