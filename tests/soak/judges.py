@@ -178,7 +178,7 @@ def who_asks_for_silence_gets_it(life: Life) -> Iterator[str]:
         since = life.watch.obeyed_at.get(order_id)
         if since is None or order_id in life.void:
             continue
-        until = since + hushed.for_ms - TIMETABLE_ERROR_MAX_MS - SETTLED_CLOCK_MS
+        until = hushed.until_ms - TIMETABLE_ERROR_MAX_MS - SETTLED_CLOCK_MS
         for run in life.world.runs:
             urgent = life.orders[run.job_id].order.cls == JobClass.EMERGENCY
             for zone, start, end in run.spans(life.world.mono):

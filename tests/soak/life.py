@@ -34,10 +34,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Hushed:
-    """A lock (for ``everybody``) or a silence (for ordinary sound) that was sent for a zone, and for how long."""
+    """A lock (for ``everybody``) or a silence (for ordinary sound) that was sent for a zone, and until when."""
 
     zone: str
-    for_ms: int
+    until_ms: int
     everybody: bool
 
 
@@ -111,7 +111,7 @@ class Life:
 
     def hushed(self, order_id: str, zone: str, for_ms: int, *, everybody: bool) -> None:
         """Somebody wants a zone to be silent."""
-        self.hushes[order_id] = Hushed(zone, for_ms, everybody)
+        self.hushes[order_id] = Hushed(zone, self.world.mono + for_ms, everybody)
 
     def torn(self) -> None:
         """What the journal promised is void; its successor begins a new chain."""
