@@ -43,6 +43,7 @@ CONTRACTS = {
     "relays-contract": ["tests/relay/test_relays_contract.py", "-k", "real-kernel"],
     "journal-contract": ["tests/journal", "-k", "card"],
     "player-contract": ["tests/audio/test_player_contract.py", "-k", "card]"],
+    "zones-apart": ["tests/audio/test_zones_apart.py"],
 }
 # What every driver and every player promises, where there is a real one of its kind.
 CLOCK = "test_clock"

@@ -41,7 +41,9 @@ ONE_EACH = {"one": Wiring(RATE, 2, {LEFT: Outlet.LEFT}), "other": Wiring(RATE, 2
 CONFIG = CardConfig("station", rate=RATE, period_ms=20, periods=12)
 # A deeper buffer than a station's: a test machine may be busy with other tests, and a gap would not be bit-exact.
 RAMP = RATE * 5 // 1_000
-LOOPBACK = ("hw:Loopback,0,0", "hw:Loopback,1,0")
+LOOPBACK_CARD = "Loopback"
+LOOPBACK = (f"hw:{LOOPBACK_CARD},0,0", f"hw:{LOOPBACK_CARD},1,0")
+ZONES_APART = Path(__file__).parents[2] / "systemd/alsa/90-loa-zones.conf"
 needs_loopback = pytest.mark.skipif(
     not Path("/proc/asound/Loopback").exists(), reason="no card that hears itself here; ./run hil has one"
 )
@@ -247,6 +249,30 @@ class PulseCardsRig(PulseRig):
         return AlsaPlayer(config, wiring, self.store, reports, self._open_card, live=self._shared, needed=needed)
 
 
+class ApartRig(PulseRig):
+    """Both zones of one card, each with a queue of its own, by the file for alsa-lib that is shipped for it."""
+
+    def __init__(self, folder: Path, recorder: Capture) -> None:
+        super().__init__(folder, recorder, CardConfig("station", channels=1))
+
+    cards: tuple[tuple[ZoneId, ...], ...] = ((LEFT,), (RIGHT,))
+
+    def _buffers_ms(self) -> list[int]:
+        return [self._settings.buffer_ms] * 2
+
+    def _open(self) -> Player:
+        return CardsPlayer({f"{zone}": self._served(zone) for zone in (LEFT, RIGHT)}, self._hear, self.now_ms)
+
+    def _served(self, zone: ZoneId) -> Served:
+        config = replace(self._settings, device=f"loa_{zone}:{LOOPBACK_CARD}")
+        wiring = Wiring(RATE, 1, {zone: Outlet.MONO})
+
+        def opened(reports: Reports, needed: Callable[[], bool]) -> Player:
+            return AlsaPlayer(config, wiring, self.store, reports, self._open_card, live=self._shared, needed=needed)
+
+        return Served((zone,), opened)
+
+
 @contextlib.contextmanager
 def pulse_rig(folder: Path, pulse: Pulse) -> Iterator[PulseRig]:
     """alsa-lib must find ``pulse.env`` in this process's environment."""
@@ -264,6 +290,18 @@ def card_rig(folder: Path) -> Iterator[PulseRig]:
     play, listen = LOOPBACK
     with Capture(listen) as recorder:
         rig = PulseRig(folder, recorder, replace(CONFIG, device=play))
+        try:
+            yield rig
+        finally:
+            rig.player.close()
+
+
+@contextlib.contextmanager
+def apart_rig(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApartRig]:
+    """On that card too, where its zones have a queue each."""
+    monkeypatch.setenv("ALSA_CONFIG_PATH", f"/usr/share/alsa/alsa.conf:{ZONES_APART}")
+    with Capture(LOOPBACK[1]) as recorder:
+        rig = ApartRig(folder, recorder)
         try:
             yield rig
         finally:
