@@ -279,7 +279,8 @@ def _too_many_sessions(rules: Rules, wish: Wish, clause: Clause) -> bool:
         return False
     sounds, day = _counted(rules, clause), _day(rules, wish.counts_from)
     without, with_it = (
-        sum(_day(rules, first) == day for first, _ in _sessions(each)) for each in (sounds, [*sounds, _as_sounded(wish)])
+        sum(_day(rules, first) == day for first, _ in _sessions(each))
+        for each in (sounds, [*sounds, _as_sounded(wish)])
     )
     # No more than without it: it goes on with one, or one goes on with it.
     return with_it > without and with_it > clause.sessions_per_day
