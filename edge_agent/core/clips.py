@@ -16,7 +16,7 @@ from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged
 from edge_agent.core.job import ClipItem, Job, JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.plays import Occurrence
-from edge_agent.core.programme import StagedItem, item_key, items_of, misfit, needed_by
+from edge_agent.core.programme import Sound, StagedItem, item_key, items_of, misfit, needed_by
 from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.sound_room import kept, make_room, sounds_of
 from edge_agent.core.state import Clip, ClipStatus, Fetched, State, Turn
@@ -154,8 +154,9 @@ def lost(turn: Turn, job: Job) -> None:
 
 
 def forget_unneeded(turn: Turn) -> None:
-    """Forget what is known of sounds that no job needs any more."""
+    """Forget what is known of sounds that no job needs any more, and no play that was laid out with them."""
     needed = {item_key(item) for known in turn.state.jobs.values() for item in items_of(known.job)}
+    needed |= {part.key for play in turn.state.plays.values() for part in play.whole if isinstance(part, Sound)}
     kept = {key: clip for key, clip in turn.state.clips.items() if key in needed}
     turn.state = replace(turn.state, clips=kept)
 

@@ -25,6 +25,7 @@ from edge_agent.core.effects import Level, ReleaseJob
 from edge_agent.core.job import Accepted, Job, JobClass
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.order import AcceptedRule, RuleOrder, Timetable
+from edge_agent.core.plays import Occurrence
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import first_base
 from edge_agent.core.state import KnownJob, KnownRule, State, Turn
@@ -58,6 +59,8 @@ def _release(turn: Turn, known: KnownJob) -> None:
     objection = validity.in_time(turn.state, known.accepted, turn.now)
     if objection is None:
         base = _released_base(known, turn.now.utc, sounds=bool(plays))
+        for play in plays if known.unproven is not None else []:
+            _lay_out_anew(turn, play)
         turn.put_job(replace(known, held=False, base=base, unproven=None))
         turn.emit(ReleaseJob(known.job.job_id, base))
         if not known.offered:
@@ -72,6 +75,12 @@ def _release(turn: Turn, known: KnownJob) -> None:
     talk.say_refused(turn, objection, known.accepted.digest, known.job.job_id)
     if objection is Reason.NOT_HEARD_HERE:
         series.heard_of(turn, known.accepted)
+
+
+def _lay_out_anew(turn: Turn, play: Occurrence) -> None:
+    """A warning that waits for its zone need not say any more that nobody can tell how old it is."""
+    if play.phase in (Phase.STAGED, Phase.QUEUED):
+        turn.put_play(replace(play.moved(Cause.CLIPS_LOST, turn.now), held_by=play.held_by))
 
 
 def _released_base(known: KnownJob, now: UtcMs, *, sounds: bool) -> UtcMs:

@@ -32,7 +32,7 @@ from edge_agent.core.programme import (
     without_closing,
     without_opening,
 )
-from edge_agent.core.state import State
+from edge_agent.core.state import ClipStatus, State
 from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
 from edge_agent.core.zones import RELAY_LEAD_MS
 from tests.core.alerts import Alerts
@@ -215,7 +215,9 @@ class Street:
         slowest_ms = max(site.warm_up_ms + site.least_off_ms for site in after.site.zones.values())
         ahead_ms = start.at - now.mono
         assert ahead_ms <= slowest_ms + RELAY_LEAD_MS + LATE_GRACE_MS, "holds its zones long before it begins"
-        ready = durations(after, job) or {}
+        # What the station said by itself when it was laid out may be more than it would say now.
+        ready = {key for key, clip in after.clips.items() if clip.status is ClipStatus.READY}
+        ready = ready if durations(after, job) is not None else set()
         for part in start.parts:
             silent = not isinstance(part, Sound) or part.key in SIGNAL_MS
             assert not (isinstance(part, Live) and job.plays_as is JobClass.EMERGENCY), "a warning that nobody signed"

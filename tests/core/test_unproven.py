@@ -9,6 +9,7 @@ import pytest
 
 from edge_agent.core import effects as fx
 from edge_agent.core import standing
+from edge_agent.core.clips import forget_unneeded
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.events import (
     ClipFailed,
@@ -22,6 +23,7 @@ from edge_agent.core.events import (
 from edge_agent.core.order import Cancel
 from edge_agent.core.programme import ATTENTION, ATTENTION_GAP_MS, ITEM_GAP_MS, SIGNAL_MS, Sound
 from edge_agent.core.reasons import Reason
+from edge_agent.core.state import Turn
 from edge_agent.core.trust_standing import TrustHead, TrustStanding
 from edge_agent.core.units import HOUR_MS, JobId, MonoMs, UtcMs
 from edge_agent.core.zones import cold_lead_ms
@@ -236,6 +238,34 @@ def test_a_warning_that_sounds_without_a_time_sounds_on_when_the_time_shows_it_t
     find_the_time(bench)
     bench.end(job_id)
     assert (starts(bench), bench.outcomes()) == (1, [("lut", "succeeded", None)])
+
+
+def test_a_warning_that_waits_for_another_one_leaves_its_date_out_when_the_time_is_found_meanwhile() -> None:
+    """Its sound was forgotten with the end of the first, and the second was to begin with it all the same."""
+    bench = lost_in_time()
+    first = warned(bench)
+    second = warned(bench, job_id="lut-2", series=None, version=None)
+    bench.pass_s(30)
+    assert starts(bench) == 1
+    find_the_time(bench)
+    bench.end(first)
+    bench.pass_s(3)
+    start = bench.every(fx.StartPlay)[-1]
+    assert (start.play_id.startswith(second), starts(bench)) == (True, 2)
+    sounds = [part.key for part in start.parts if isinstance(part, Sound)]
+    assert len(sounds) == 2, "the signal, and what was signed"
+    assert sounds[1] in bench.state.clips
+
+
+def test_what_a_warning_says_by_itself_is_kept_for_as_long_as_it_sounds() -> None:
+    bench = lost_in_time()
+    warned(bench)
+    bench.pass_s(31)
+    find_the_time(bench)
+    said = bench.every(fx.SpeakText)[0].key
+    turn = Turn(bench.state, bench.now)
+    forget_unneeded(turn)
+    assert said in turn.state.clips
 
 
 def test_a_station_without_a_voice_warns_all_the_same() -> None:
