@@ -15,14 +15,14 @@ RULES = (
     Plant(
         "yesterday's sessions count today",
         POLICY,
-        "return sum(_day(rules, first) == day for first in begun) >= clause.sessions_per_day",
-        "return len(begun) >= clause.sessions_per_day",
+        "sum(_day(rules, first) == day for first, _ in _sessions(each))",
+        "len(_sessions(each))",
     ),
     Plant(
         "a day's minutes count what sounds at once twice",
         POLICY,
-        "return sum(last - first for first, last in _sessions([*sounds, wished], gap_ms=0))",
-        "return sum(sound.ended - sound.started for sound in [*sounds, wished])",
+        "return sum(last - first for first, last in _sessions([*sounds, _as_sounded(wish)], gap_ms=0))",
+        "return sum(sound.ended - sound.started for sound in [*sounds, _as_sounded(wish)])",
     ),
     Plant(
         "what an exception let sound uses up the day",
