@@ -36,6 +36,7 @@ from edge_agent.core.programme import length_ms, promised_parts
 from edge_agent.core.site import Site
 from edge_agent.core.state import KnownJob, State
 from edge_agent.core.units import SECOND_MS, UtcMs, ZoneId
+from edge_agent.core.wall_time import local_time
 from edge_agent.journal.port import JournalError
 from edge_agent.journal.reading import read_journal
 from edge_agent.runtime import restored
@@ -142,7 +143,7 @@ def _as_it_sounds(state: State, play: Play, accepted: Accepted, now: Now) -> Occ
 
 
 def _day(asked: date | int, now: Now, site: Site) -> date:
-    today = policy.local_time(now.utc, site.timezone).date()
+    today = local_time(now.utc, site.timezone).date()
     return today + timedelta(days=asked) if isinstance(asked, int) else asked
 
 
@@ -168,7 +169,7 @@ def _draw(file: Path, picture: str) -> bool:
 def _as_json(one: Planned, site: Site) -> Mapping[str, object]:
     """Stable names; instants in UTC ms, and as local time for whoever reads it."""
     instants = {"planned": one.planned, "starts": one.starts, "ends": one.ends}
-    local = {f"{name}_local": policy.local_time(at, site.timezone).isoformat() for name, at in instants.items()}
+    local = {f"{name}_local": local_time(at, site.timezone).isoformat() for name, at in instants.items()}
     return {
         "job_id": one.job_id,
         "title": one.title,

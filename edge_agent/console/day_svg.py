@@ -18,10 +18,11 @@ from edge_agent.core.day_ahead import day_begins
 from edge_agent.core.job import JobClass
 from edge_agent.core.order import Window
 from edge_agent.core.outlook import Planned
-from edge_agent.core.policy import Rules, local_time
+from edge_agent.core.policy import Rules
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
 from edge_agent.core.units import UtcMs, ZoneId
+from edge_agent.core.wall_time import local_time
 
 LEFT, TOP, RIGHT, ROW, BAR = 150, 64, 16, 76, 22
 # Names of zones on the left, title and hours above; a row holds a bar, two lines of titles, and the words of a band.

@@ -16,9 +16,11 @@ from edge_agent.core.explain import DaySheet
 from edge_agent.core.job import JobClass
 from edge_agent.core.outlook import Offer, Planned
 from edge_agent.core.past import Sounded
-from edge_agent.core.policy import SESSION_GAP_MS, Rules, local_time
+from edge_agent.core.policy import Rules
+from edge_agent.core.sessions import Span, sessions, sounding_ms
 from edge_agent.core.site import Site
 from edge_agent.core.units import MINUTE_MS, SECOND_MS, UtcMs, ZoneId
+from edge_agent.core.wall_time import local_time
 
 WARM_UP_MS = 5 * SECOND_MS
 # Whoever waits for its zones begins so much later as an amplifier takes; nobody wants to see a minute for that.
@@ -154,8 +156,7 @@ def _end(one: Planned, site: Site, language: Language) -> str:
 def _used(sheet: DaySheet, site: Site) -> Text:
     """Sessions and minutes of the day, what has sounded already included, and how much the general clauses allow."""
     counted = _counted(sheet, site)
-    sessions, minutes = len(_spans(counted, SESSION_GAP_MS)), _spans(counted, 0)
-    used_ms = sum(ends - begins for begins, ends in minutes)
+    begun, used_ms = len(sessions(counted)), sounding_ms(counted)
     clauses = policy.general(sheet.rules)
     most = min((clause.sessions_per_day for clause in clauses if clause.sessions_per_day is not None), default=None)
     most_ms = min((clause.day_ms for clause in clauses if clause.day_ms is not None), default=None)
@@ -163,35 +164,24 @@ def _used(sheet: DaySheet, site: Site) -> Text:
     of_minutes = "" if most_ms is None else f"/{most_ms // MINUTE_MS}"
     used = -(-used_ms // MINUTE_MS)
     return Text(
-        f"Cả ngày: {sessions}{of_sessions} buổi, {used}{of_minutes} phút",
-        f"The whole day: {sessions}{of_sessions} sessions, {used}{of_minutes} min",
+        f"Cả ngày: {begun}{of_sessions} buổi, {used}{of_minutes} phút",
+        f"The whole day: {begun}{of_sessions} sessions, {used}{of_minutes} min",
     )
 
 
-def _counted(sheet: DaySheet, site: Site) -> list[tuple[UtcMs, UtcMs]]:
+def _counted(sheet: DaySheet, site: Site) -> list[Span]:
     """What counts in the day's limits: ordinary sound that began on it, but not under an exception."""
-    past = [(sound.started, sound.ended) for sound in sheet.rules.past if _counts(sound)]
+    past = [sound.span for sound in sheet.rules.past if _counts(sound)]
     ahead = [
         (one.starts, one.ends)
         for one in sheet.plan
         if one.reason is None and one.cls is not JobClass.EMERGENCY and not one.under and one.starts >= sheet.now.utc
     ]
-    return sorted(span for span in (*past, *ahead) if _day(span[0], site) == sheet.day)
+    return [span for span in (*past, *ahead) if _day(span[0], site) == sheet.day]
 
 
 def _counts(sound: Sounded) -> bool:
     return sound.cls is not JobClass.EMERGENCY and not sound.under
-
-
-def _spans(sounds: list[tuple[UtcMs, UtcMs]], gap_ms: int) -> list[tuple[UtcMs, UtcMs]]:
-    """Sounds that follow each other within ``gap_ms`` as one."""
-    joined: list[tuple[UtcMs, UtcMs]] = []
-    for begins, ends in sounds:
-        if joined and begins < joined[-1][1] + gap_ms:
-            joined[-1] = (joined[-1][0], max(joined[-1][1], ends))
-        else:
-            joined.append((begins, ends))
-    return joined
 
 
 def _day(utc: UtcMs, site: Site) -> date:

@@ -13,9 +13,10 @@ from edge_agent.console.status import Play, Status
 from edge_agent.console.times import moment, span, wall
 from edge_agent.console.words import Text
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.policy import Rules, in_quiet_hours, quiet_now
+from edge_agent.core.policy import Rules, quiet_now
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
+from edge_agent.core.wall_time import in_hours
 
 NOTHING = Text("", "")
 UNLOCK = Text(
@@ -120,7 +121,7 @@ def _quiet_hours(status: Status, site: Site) -> tuple[time, time] | None:
     if status.rules is None:
         return quiet_now(Rules(site, site.policy), status.clock.utc)
     quiet = status.rules.quiet
-    return quiet if quiet is not None and in_quiet_hours(quiet, site.timezone, status.clock.utc, 1) else None
+    return quiet if quiet is not None and in_hours(quiet, site.timezone, status.clock.utc, 1) else None
 
 
 def _ordered(status: Status) -> tuple[Cause, ...]:

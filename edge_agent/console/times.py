@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date, time
 
 from edge_agent.console.words import Text
-from edge_agent.core.policy import local_time
 from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, UtcMs
+from edge_agent.core.wall_time import local_time
 
 _WEEKDAYS_VI = ("T2", "T3", "T4", "T5", "T6", "T7", "CN")
 _WEEKDAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

@@ -15,12 +15,12 @@ from edge_agent.core.day_ahead import day_plan
 from edge_agent.core.effects import Conflict
 from edge_agent.core.job import PlayNow, is_line_in
 from edge_agent.core.outlook import Planned
-from edge_agent.core.policy import local_time
 from edge_agent.core.programme import sources_of
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import next_instant, sounds_once
 from edge_agent.core.state import KnownJob, KnownRule, State
 from edge_agent.core.units import UtcMs
+from edge_agent.core.wall_time import local_time
 
 INSTANTS_MAX = 8
 # As many as intake looks at before it calls a rule one that can never play: a week and a day of a daily programme.

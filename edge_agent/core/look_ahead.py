@@ -13,9 +13,9 @@ import hashlib
 from datetime import datetime, time, timedelta
 
 from edge_agent.core.clock_trust import Now
-from edge_agent.core.policy import local_time
 from edge_agent.core.site import Site
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, ClipKey, MonoMs, UtcMs
+from edge_agent.core.wall_time import local_time
 
 SOON_MS = 12 * HOUR_MS
 # What is due within this does not wait for the night, but is spread over SPREAD_MS.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_agent.core.job import JobClass
+from edge_agent.core.sessions import Span
 from edge_agent.core.units import DAY_MS, SECOND_MS, JobId, UtcMs, ZoneId
 
 LATE_GRACE_MS = 10 * SECOND_MS
@@ -44,6 +45,11 @@ class Sounded:
     signers: tuple[str, ...] = ()
     corrects: str = ""
     live: bool = False
+
+    @property
+    def span(self) -> Span:
+        """From when to when it counts."""
+        return self.started, self.ended
 
 
 def counted_start(planned: UtcMs | None, started: UtcMs) -> UtcMs:

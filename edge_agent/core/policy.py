@@ -7,23 +7,18 @@ place for what it covers, and what sounds under it counts in no day's limits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
-from zoneinfo import ZoneInfo
+from datetime import date
 
 from edge_agent.core.job import Job, JobClass
 from edge_agent.core.order import Loosening, Regulation, Window
 from edge_agent.core.past import Sounded, counted_start
 from edge_agent.core.reasons import Reason
+from edge_agent.core.sessions import Span, session_start, sessions, sounding_ms
 from edge_agent.core.site import Clause, IntoQuiet, LocalPolicy, Site
-from edge_agent.core.units import MINUTE_MS, NEVER, SECOND_MS, JobId, UtcMs, ZoneId
-
-_WALLS_KEPT = 256
-# What one judgement asks of a day's plays (some dozens) it asks once for each clause; 0.2 kB each.
-SESSION_GAP_MS = 60 * SECOND_MS
-# What starts sooner than this after the sound before it ended belongs to the same session (buổi phát).
+from edge_agent.core.units import MINUTE_MS, NEVER, UtcMs, ZoneId
+from edge_agent.core.wall_time import Hours, in_hours, local_time, next_wall
 
 CORRECTION_MS_MAX = 2 * MINUTE_MS
 # What was said wrongly, and what is right; longer is another programme.
@@ -81,6 +76,11 @@ class Wish:
     def counts_to(self) -> UtcMs:
         """Its end, as the day's limits see it."""
         return UtcMs(self.counts_from + self.counted_ms)
+
+    @property
+    def counted(self) -> Span:
+        """From when to when it sounds, as the day's limits see it."""
+        return self.counts_from, self.counts_to
 
     @property
     def counted_ms(self) -> int:
@@ -147,15 +147,8 @@ def volume_at(rules: Rules, wish: Wish, zone: ZoneId, ordered: int, under: str =
     excepted = _excepted_volume(rules, under)
     if excepted is not None:
         return min(ceiling, excepted)
-    first, last = _walls(rules, wish)
     bands = [band for clause in _clauses(rules, wish, zone) for band in clause.volume_bands]
-    return min([ceiling, *(band.volume_max for band in bands if _touches(band.start, band.end, first, last))])
-
-
-def in_quiet_hours(quiet: tuple[time, time], timezone: str, start: UtcMs, lasts_ms: int) -> bool:
-    """Whether any moment of [start, start + lasts_ms) lies within quiet hours of any day."""
-    last = UtcMs(start + max(lasts_ms, 1) - 1)
-    return _touches(*quiet, local_time(start, timezone), local_time(last, timezone))
+    return min([ceiling, *(band.volume_max for band in bands if _touches(rules, wish, (band.start, band.end)))])
 
 
 def general(rules: Rules) -> list[Clause]:
@@ -163,21 +156,15 @@ def general(rules: Rules) -> list[Clause]:
     return [clause for clause in rules.policy.clauses if not clause.classes and not clause.zones]
 
 
-def general_quiet(rules: Rules) -> list[tuple[time, time]]:
+def general_quiet(rules: Rules) -> list[Hours]:
     """The quiet hours for everybody, in the policy's own order."""
     return [clause.quiet for clause in general(rules) if clause.quiet is not None]
 
 
-def quiet_now(rules: Rules, now: UtcMs) -> tuple[time, time] | None:
+def quiet_now(rules: Rules, now: UtcMs) -> Hours | None:
     """The quiet hours for everybody that hold now; None where anybody may sound."""
     hours = general_quiet(rules)
-    return next((quiet for quiet in hours if in_quiet_hours(quiet, rules.site.timezone, now, 1)), None)
-
-
-@lru_cache(maxsize=_WALLS_KEPT)
-def local_time(instant: UtcMs, timezone: str) -> datetime:
-    """The wall time of an instant."""
-    return datetime.fromtimestamp(instant / 1000, UTC).astimezone(_zone(timezone))
+    return next((quiet for quiet in hours if in_hours(quiet, rules.site.timezone, now, 1)), None)
 
 
 def _whole(wish: Wish, verdict: Verdict) -> Verdict:
@@ -223,12 +210,12 @@ def _by_window(rules: Rules, wish: Wish, zones: tuple[ZoneId, ...], window: Wind
 
 
 def _beyond(rules: Rules, wish: Wish, window: Window, loosens: Loosening) -> Reason | None:
-    under = [sound for sound in rules.past if sound.under == window.heading.order_id]
+    under = [sound.span for sound in rules.past if sound.under == window.heading.order_id]
     if wish.end > window.ends:
         return Reason.OUTSIDE_EXCEPTION
-    if wish.counts_to - _session_start(under, wish) > loosens.session_ms:
+    if wish.counts_to - session_start(under, wish.counts_from) > loosens.session_ms:
         return Reason.SESSION_TOO_LONG
-    if loosens.total_ms is not None and _occupied_ms(under, wish) > loosens.total_ms:
+    if loosens.total_ms is not None and sounding_ms([*under, wish.counted]) > loosens.total_ms:
         return Reason.MINUTES_PER_DAY
     return None
 
@@ -263,24 +250,23 @@ def _on_other_weekday(rules: Rules, wish: Wish, clause: Clause) -> bool:
 
 
 def _in_quiet_hours(rules: Rules, wish: Wish, clause: Clause) -> bool:
-    return clause.quiet is not None and _touches(*clause.quiet, *_walls(rules, wish))
+    return clause.quiet is not None and _touches(rules, wish, clause.quiet)
 
 
 def _session_too_long(rules: Rules, wish: Wish, clause: Clause) -> bool:
     return (
         clause.session_ms is not None
         and not _counts_apart(wish, clause)
-        and wish.counts_to - _session_start(_counted(rules, clause), wish) > clause.session_ms
+        and wish.counts_to - session_start(_counted(rules, clause), wish.counts_from) > clause.session_ms
     )
 
 
 def _too_many_sessions(rules: Rules, wish: Wish, clause: Clause) -> bool:
     if clause.sessions_per_day is None or _counts_apart(wish, clause):
         return False
-    sounds, day = _counted(rules, clause), _day(rules, wish.counts_from)
+    others, day = _counted(rules, clause), _day(rules, wish.counts_from)
     without, with_it = (
-        sum(_day(rules, first) == day for first, _ in _sessions(each))
-        for each in (sounds, [*sounds, _as_sounded(wish)])
+        sum(_day(rules, first) == day for first, _ in sessions(spans)) for spans in (others, [*others, wish.counted])
     )
     # No more than without it: it goes on with one, or one goes on with it.
     return with_it > without and with_it > clause.sessions_per_day
@@ -303,8 +289,8 @@ def _over_the_day(rules: Rules, wish: Wish, clause: Clause, most_ms: int | None,
     if most_ms is None:
         return False
     day = _day(rules, wish.counts_from)
-    today = [sound for sound in _counted(rules, clause, live=live) if _day(rules, sound.started) == day]
-    return _occupied_ms(today, wish) > most_ms
+    today = [span for span in _counted(rules, clause, live=live) if _day(rules, span[0]) == day]
+    return sounding_ms([*today, wish.counted]) > most_ms
 
 
 _CHECKS: tuple[tuple[Callable[[Rules, Wish, Clause], bool], Reason], ...] = (
@@ -347,13 +333,13 @@ def _clauses(rules: Rules, wish: Wish, zone: ZoneId) -> list[Clause]:
     ]
 
 
-def _counted(rules: Rules, clause: Clause, *, live: bool = False) -> list[Sounded]:
+def _counted(rules: Rules, clause: Clause, *, live: bool = False) -> list[Span]:
     """What counts in a clause's limits: ordinary sound of its classes in its zones, but not what an exception let.
 
     ``live``: what is relayed, where that has minutes of its own.
     """
     return [
-        sound
+        sound.span
         for sound in rules.past
         if sound.cls is not JobClass.EMERGENCY
         and not sound.under
@@ -361,33 +347,6 @@ def _counted(rules: Rules, clause: Clause, *, live: bool = False) -> list[Sounde
         and (not clause.classes or sound.cls in clause.classes)
         and (not clause.zones or sound.zones & clause.zones)
     ]
-
-
-def _sessions(sounds: Sequence[Sounded], gap_ms: int = SESSION_GAP_MS) -> list[tuple[UtcMs, UtcMs]]:
-    """(first sample, last sample) of each session, in order."""
-    sessions: list[tuple[UtcMs, UtcMs]] = []
-    for sound in sorted(sounds, key=lambda sound: sound.started):
-        if sessions and sound.started < sessions[-1][1] + gap_ms:
-            sessions[-1] = (sessions[-1][0], max(sessions[-1][1], sound.ended))
-        else:
-            sessions.append((sound.started, sound.ended))
-    return sessions
-
-
-def _session_start(sounds: Sequence[Sounded], wish: Wish) -> UtcMs:
-    """When the session began that the wish would go on with; its own start where it begins one."""
-    before = [session for session in _sessions(sounds) if session[0] <= wish.counts_from]
-    goes_on = bool(before) and wish.counts_from < before[-1][1] + SESSION_GAP_MS
-    return before[-1][0] if goes_on else wish.counts_from
-
-
-def _occupied_ms(sounds: Sequence[Sounded], wish: Wish) -> int:
-    """How long something would have sounded with the wish, what sounds at the same time counted once."""
-    return sum(last - first for first, last in _sessions([*sounds, _as_sounded(wish)], gap_ms=0))
-
-
-def _as_sounded(wish: Wish) -> Sounded:
-    return Sounded(JobId(""), wish.cls, wish.counts_from, wish.counts_to, frozenset(wish.zones))
 
 
 def _cut_at(rules: Rules, wish: Wish, zone: ZoneId) -> UtcMs | None:
@@ -398,17 +357,10 @@ def _cut_at(rules: Rules, wish: Wish, zone: ZoneId) -> UtcMs | None:
         at
         for clause in _clauses(rules, wish, zone)
         if clause.quiet is not None
-        for at in [_next_wall(rules, wish.start, clause.quiet[0])]
+        for at in [next_wall(wish.start, clause.quiet[0], rules.site.timezone)]
         if at < wish.end
     ]
     return min(begins, default=None)
-
-
-def _next_wall(rules: Rules, after: UtcMs, wall: time) -> UtcMs:
-    """The first instant at or after ``after`` at which clocks show ``wall``."""
-    moment = local_time(after, rules.site.timezone)
-    day = moment.date() if moment.time() <= wall else moment.date() + timedelta(days=1)
-    return UtcMs(round(datetime.combine(day, wall, _zone(rules.site.timezone)).timestamp() * 1000))
 
 
 def _excepted_volume(rules: Rules, under: str) -> int | None:
@@ -427,26 +379,5 @@ def _day(rules: Rules, instant: UtcMs) -> date:
     return local_time(instant, rules.site.timezone).date()
 
 
-def _walls(rules: Rules, wish: Wish) -> tuple[datetime, datetime]:
-    """The wall times of its first and its last ms."""
-    last = UtcMs(wish.start + max(wish.lasts_ms, 1) - 1)
-    return local_time(wish.start, rules.site.timezone), local_time(last, rules.site.timezone)
-
-
-def _touches(start: time, end: time, first: datetime, last: datetime) -> bool:
-    """Whether any moment of [first, last] has a wall time from ``start`` (included) to ``end``; all have, if equal."""
-    if start == end:
-        return True
-    day = first.date() - timedelta(days=1)
-    while day <= last.date():
-        opens = datetime.combine(day, start, first.tzinfo)
-        closes = datetime.combine(day + timedelta(days=1) if end <= start else day, end, first.tzinfo)
-        if first < closes and opens <= last:
-            return True
-        day += timedelta(days=1)
-    return False
-
-
-@lru_cache(maxsize=8)
-def _zone(timezone: str) -> ZoneInfo:
-    return ZoneInfo(timezone)
+def _touches(rules: Rules, wish: Wish, hours: Hours) -> bool:
+    return in_hours(hours, rules.site.timezone, wish.start, wish.lasts_ms)

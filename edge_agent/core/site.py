@@ -82,7 +82,7 @@ class Clause:
     """Limits for ordinary sound of some classes in some zones; an empty set means all of them, None says nothing.
 
     ``quiet`` is wall time, end excluded, over midnight if need be. Weekdays are ISO (Monday = 1). A session is what
-    starts less than ``policy.SESSION_GAP_MS`` after the sound before it ended; a day is the local one it began on.
+    starts less than ``sessions.SESSION_GAP_MS`` after the sound before it ended; a day is the local one it began on.
     With ``live_day_ms`` what is relayed live (tiếp âm) has minutes of its own; without, it counts as all else does.
     """
 

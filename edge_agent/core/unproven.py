@@ -14,11 +14,11 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Level
 from edge_agent.core.job import JobClass, PlayNow, TextItem
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.policy import local_time
 from edge_agent.core.programme import text_key
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import ClipStatus, KnownJob, State, Turn, Unproven
 from edge_agent.core.units import SECOND_MS, MonoMs
+from edge_agent.core.wall_time import local_time
 
 SIGNERS_MIN = 2
 WAIT_MS = 30 * SECOND_MS

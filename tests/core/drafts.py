@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from edge_agent.core import order
 from edge_agent.core.job import Accepted, Audience, JobClass, PlayAt, PlayNow
-from edge_agent.core.policy import local_time
 from edge_agent.core.site import STANDARD, STANDARD_FRAME, Clause, Group, IntoQuiet, LocalPolicy, ZoneSite
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, JobId, UtcMs, ZoneId
+from edge_agent.core.wall_time import local_time
 from tests.trust import makers
 
 Draft = dict[str, Any]

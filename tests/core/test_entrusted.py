@@ -14,10 +14,10 @@ from edge_agent.core.effects import Verdict
 from edge_agent.core.events import HelloDue, JobSaved, Restored, TrustChanged
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AllStop, Lock
-from edge_agent.core.policy import local_time
 from edge_agent.core.reasons import Reason
 from edge_agent.core.trust_standing import TRUST_GRACE_MS, AcceptedTrust, TrustHead, TrustStanding
 from edge_agent.core.units import DAY_MS, HOUR_MS, JobId, UtcMs
+from edge_agent.core.wall_time import local_time
 from tests.core.bench import CHO, Bench, at_work
 from tests.trust import makers
 

@@ -7,10 +7,10 @@ from edge_agent.core import explain
 from edge_agent.core.day_ahead import day_plan
 from edge_agent.core.events import ClipFailed, ClipStaged
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.policy import local_time
 from edge_agent.core.programme import DURATION_TOLERANCE_MS
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import HOUR_MS, ClipKey
+from edge_agent.core.wall_time import local_time
 from tests.core.bench import CLIP_MS, Bench
 from tests.trust import makers
 

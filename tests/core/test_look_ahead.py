@@ -19,11 +19,11 @@ from edge_agent.core.day_ahead import day_plan
 from edge_agent.core.events import ClipFailed
 from edge_agent.core.look_ahead import ask_at
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.policy import local_time
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
 from edge_agent.core.state import ClipStatus
 from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, ClipKey, MonoMs, StationId, UtcMs
+from edge_agent.core.wall_time import local_time
 from edge_agent.sync.https import PATIENCE
 from tests.core.bench import Bench
 from tests.trust import makers

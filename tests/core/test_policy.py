@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from edge_agent.core import policy
 from edge_agent.core.job import Audience, JobClass
@@ -71,34 +69,6 @@ def reason_for(laid: Rules, clock: str, **wanted: Any) -> Reason | None:
     return policy.judge(laid, wish(clock, **wanted)).reason
 
 
-@pytest.mark.parametrize(
-    ("start", "minutes", "quiet"),
-    [
-        ("03:15:00", 5, True),
-        ("04:59:59", 1, True),
-        ("05:00:00", 30, False),
-        ("20:59:00", 1, False),
-        ("20:59:00", 2, True),
-        ("21:00:00", 0, True),
-        ("00:00:00", 1, True),
-        ("12:00:00", 30, False),
-        ("05:00:00", 24 * 60, True),
-    ],
-)
-def test_quiet_hours_over_midnight(start: str, minutes: int, quiet: bool) -> None:
-    assert policy.in_quiet_hours(NIGHT, HANOI, at(start), minutes * MINUTE_MS) is quiet
-
-
-def test_quiet_hours_within_a_day() -> None:
-    nap = (time(12), time(14))
-    assert policy.in_quiet_hours(nap, HANOI, at("11:50:00"), 11 * MINUTE_MS)
-    assert not policy.in_quiet_hours(nap, HANOI, at("14:00:00"), MINUTE_MS)
-
-
-def test_equal_ends_mean_the_whole_day() -> None:
-    assert policy.in_quiet_hours((time(0), time(0)), HANOI, at("12:00:00"), MINUTE_MS)
-
-
 def test_without_quiet_hours_the_night_is_free() -> None:
     assert reason_for(rules(Clause()), "03:15:00") is None
 
@@ -107,15 +77,6 @@ def test_an_emergency_is_exempt_and_an_ordinary_job_is_not() -> None:
     assert reason_for(rules(STANDARD), "03:15:00", cls=JobClass.EMERGENCY) is None
     assert reason_for(rules(STANDARD), "03:15:00") is Reason.QUIET_HOURS
     assert reason_for(rules(STANDARD), "12:00:00") is None
-
-
-@given(st.integers(0, 86_399), st.integers(1, 3 * 3600))
-def test_quiet_hours_agree_with_looking_at_every_minute(start_s: int, lasts_s: int) -> None:
-    start = UtcMs(at("00:00:00") + start_s * 1000)
-    seconds = [*range(0, lasts_s, 60), lasts_s - 1]
-    walls = [datetime.fromtimestamp(start / 1000 + s, UTC).astimezone(ZoneInfo(HANOI)).time() for s in seconds]
-    expected = any(wall >= time(21) or wall < time(5) for wall in walls)
-    assert policy.in_quiet_hours(NIGHT, HANOI, start, lasts_s * 1000) is expected
 
 
 @pytest.mark.parametrize(

@@ -5,24 +5,25 @@ from __future__ import annotations
 from tests.plant.plants import CORE, Plant
 
 POLICY = f"{CORE}/policy.py"
+SESSIONS = f"{CORE}/sessions.py"
 RULES = (
     Plant(
         "what begins a minute and a half later still belongs to the session",
-        POLICY,
+        SESSIONS,
         "SESSION_GAP_MS = 60 * SECOND_MS",
         "SESSION_GAP_MS = 90 * SECOND_MS",
     ),
     Plant(
         "yesterday's sessions count today",
         POLICY,
-        "sum(_day(rules, first) == day for first, _ in _sessions(each))",
-        "len(_sessions(each))",
+        "sum(_day(rules, first) == day for first, _ in sessions(spans))",
+        "len(sessions(spans))",
     ),
     Plant(
         "a day's minutes count what sounds at once twice",
-        POLICY,
-        "return sum(last - first for first, last in _sessions([*sounds, _as_sounded(wish)], gap_ms=0))",
-        "return sum(sound.ended - sound.started for sound in [*sounds, _as_sounded(wish)])",
+        SESSIONS,
+        "return sum(last - first for first, last in _joined(spans, 0))",
+        "return sum(last - first for first, last in spans)",
     ),
     Plant(
         "what an exception let sound uses up the day",
@@ -63,8 +64,8 @@ RULES = (
     Plant(
         "only the band of the beginning makes it quieter",
         POLICY,
-        "    first, last = _walls(rules, wish)\n",
-        "    first = last = _walls(rules, wish)[0]\n",
+        "if _touches(rules, wish, (band.start, band.end))",
+        "if _touches(rules, replace(wish, lasts_ms=1), (band.start, band.end))",
     ),
     Plant(
         "a lock is over at half of its time",

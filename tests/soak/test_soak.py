@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge_agent.core import policy
+from edge_agent.core import sessions
 from tests.oracle.generate import random_days
 from tests.oracle.oracle import expect
 from tests.soak import faults, script
@@ -60,7 +60,7 @@ def test_a_year_of_rules_is_what_the_oracle_expects() -> None:
 
 def test_a_rule_that_the_core_bends_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: what begins a minute and a half later still belongs to the session before."""
-    monkeypatch.setattr(policy, "SESSION_GAP_MS", 90_000)
+    monkeypatch.setattr(sessions, "SESSION_GAP_MS", 90_000)
     lives = [random_days(seed, 60) for seed in range(2, 8)]
     assert any(compare(life, expect(life)) for life in lives)
 

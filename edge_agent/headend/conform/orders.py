@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 from edge_agent.core.events import Rejected
 from edge_agent.core.job import JobClass
-from edge_agent.core.policy import in_quiet_hours, local_time
 from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, UtcMs
+from edge_agent.core.wall_time import in_hours, local_time
 from edge_agent.headend.conform.content import particulars
 from edge_agent.headend.conform.verdicts import CannotTry
 from edge_agent.headend.enrolment import Enrolled
@@ -49,7 +49,7 @@ class Rules:
 
     def are_quiet(self, at: int, duration_ms: int = MINUTE_MS) -> bool:
         """Whether sound from ``at`` on would touch the quiet hours."""
-        return self.quiet is not None and in_quiet_hours(self.quiet, self.timezone.key, UtcMs(at), duration_ms)
+        return self.quiet is not None and in_hours(self.quiet, self.timezone.key, UtcMs(at), duration_ms)
 
     def local(self, at: int) -> datetime:
         """The station's wall time of an instant."""
