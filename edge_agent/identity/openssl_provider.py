@@ -10,6 +10,7 @@ from __future__ import annotations
 import _ssl
 import ctypes
 import os
+from collections.abc import Callable
 
 from edge_agent.element import IN_USE
 from edge_agent.identity.token_library import NoTokenLibrary
@@ -40,17 +41,22 @@ class _Param(ctypes.Structure):
     )
 
 
-def load(module: str) -> None:
+def _linked() -> ctypes.CDLL:
+    """What ssl itself was linked with, and no other OpenSSL; without a file it is part of the program."""
+    return ctypes.CDLL(getattr(_ssl, "__file__", None))
+
+
+def load(module: str, openssl: Callable[[], ctypes.CDLL] = _linked) -> None:
     """Have keys of the library ``module`` (its whole path) understood. Before the process has threads; once is enough.
 
-    Raises ``NoTokenLibrary``.
+    ``openssl`` is what is taught. Raises ``NoTokenLibrary``.
     """
     with IN_USE:
         if module in _loaded:
             return
         if _loaded:
             raise NoTokenLibrary(f"{module}: chỉ dùng được một thư viện / there is one at a time, {_loaded[0]}")
-        _load(module)
+        _load(module, openssl())
         # In a child it sets itself right, and would wait there for ever for whoever was at work in it at that moment.
         os.register_at_fork(before=IN_USE.acquire, after_in_parent=IN_USE.release, after_in_child=IN_USE.release)
         _loaded.append(module)
@@ -61,9 +67,7 @@ def loaded(module: str) -> bool:
     return module in _loaded
 
 
-def _load(module: str) -> None:
-    # Finds what ssl itself was linked with, and no other OpenSSL; without a file it is part of the program.
-    library = ctypes.CDLL(getattr(_ssl, "__file__", None))
+def _load(module: str, library: ctypes.CDLL) -> None:
     try:
         plain, with_ways = library.OSSL_PROVIDER_load, library.OSSL_PROVIDER_load_ex
     except AttributeError as error:

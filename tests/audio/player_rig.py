@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -149,7 +149,7 @@ class PulseRig:
     def __init__(
         self,
         folder: Path,
-        recorder: Recorder | None,
+        recorder: Recorder | Capture | None,
         config: CardConfig = CONFIG,
         open_card: Callable[[CardConfig], Card] = AlsaCard,
         sources: LiveReaders | None = None,
@@ -205,17 +205,18 @@ class PulseCardsRig(PulseRig):
     """Each of the two zones on its own sound server, as on its own card: ``one`` and ``other``, on their own sides."""
 
     cards: tuple[tuple[ZoneId, ...], ...] = ((LEFT,), (RIGHT,))
+    wirings: Mapping[str, Wiring] = ONE_EACH
 
     def __init__(
         self,
         folder: Path,
-        recorders: tuple[Recorder, ...] = (),
+        recorders: tuple[Recorder | Capture, ...] = (),
         config: CardConfig = CONFIG,
         open_card: Callable[[CardConfig], Card] = AlsaCard,
         other: CardConfig | None = None,
     ) -> None:
         """``other`` are the settings of the other card where it has its own."""
-        self._each = {"one": config, "other": other or config}
+        self._each = dict(zip(self.wirings, (config, other or config), strict=True))
         super().__init__(folder, None, config, open_card)
         self._recorders = recorders
 
@@ -241,7 +242,7 @@ class PulseCardsRig(PulseRig):
     def _open(self) -> Player:
         cards = {
             name: Served(tuple(wiring.outlets), partial(self._one, replace(self._each[name], device=name), wiring))
-            for name, wiring in ONE_EACH.items()
+            for name, wiring in self.wirings.items()
         }
         return CardsPlayer(cards, self._hear, self.now_ms)
 
@@ -249,28 +250,20 @@ class PulseCardsRig(PulseRig):
         return AlsaPlayer(config, wiring, self.store, reports, self._open_card, live=self._shared, needed=needed)
 
 
-class ApartRig(PulseRig):
+class ApartRig(PulseCardsRig):
     """Both zones of one card, each with a queue of its own, by the file for alsa-lib that is shipped for it."""
 
+    wirings: Mapping[str, Wiring] = {
+        f"loa:{channel},{LOOPBACK_CARD}": Wiring(RATE, 1, {zone: Outlet.MONO})
+        for channel, zone in enumerate((LEFT, RIGHT))
+    }
+
     def __init__(self, folder: Path, recorder: Capture) -> None:
-        super().__init__(folder, recorder, CardConfig("station", channels=1))
+        super().__init__(folder, (recorder,), CardConfig("station", channels=1))
 
-    cards: tuple[tuple[ZoneId, ...], ...] = ((LEFT,), (RIGHT,))
-
-    def _buffers_ms(self) -> list[int]:
-        return [self._settings.buffer_ms] * 2
-
-    def _open(self) -> Player:
-        return CardsPlayer({f"{zone}": self._served(zone) for zone in (LEFT, RIGHT)}, self._hear, self.now_ms)
-
-    def _served(self, zone: ZoneId) -> Served:
-        config = replace(self._settings, device=f"loa_{zone}:{LOOPBACK_CARD}")
-        wiring = Wiring(RATE, 1, {zone: Outlet.MONO})
-
-        def opened(reports: Reports, needed: Callable[[], bool]) -> Player:
-            return AlsaPlayer(config, wiring, self.store, reports, self._open_card, live=self._shared, needed=needed)
-
-        return Served((zone,), opened)
+    def heard(self) -> Recording:
+        (both,) = self.recordings()
+        return both
 
 
 @contextlib.contextmanager

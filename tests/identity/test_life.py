@@ -38,7 +38,7 @@ from edge_agent.sync.mqtt import MqttSession
 from edge_agent.sync.tls_trouble import Kind, TlsTrouble
 from tests.host.parts import needs
 from tests.identity.middle import Middle
-from tests.identity.street import Box, Office, Street, box, office, with_broker
+from tests.identity.street import Box, Office, Street, box, office
 
 END_S = 60
 # Only bounds a hanging test.
@@ -79,12 +79,6 @@ def test_two_installations_from_one_template_share_no_secret(tmp_path: Path) -> 
             assert [line for line in mine[2:-1] if line in other] == []
     # The same issuer makes some lines of both certificates alike; no line of a key is.
     assert [run for name, run in first.items() if ".key" in name and run in shared] == []
-
-
-@pytest.fixture
-def street(tmp_path: Path) -> Iterator[Street]:
-    with with_broker(tmp_path) as made:
-        yield made
 
 
 @dataclass

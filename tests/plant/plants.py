@@ -57,8 +57,8 @@ PLANTS = (
     Plant(
         "the quiet hours are those of Greenwich",
         f"{CORE}/policy.py",
-        "return local_time(wish.start, rules.site.timezone), local_time(last, rules.site.timezone)",
-        'return local_time(wish.start, "Etc/UTC"), local_time(last, "Etc/UTC")',
+        "return in_hours(hours, rules.site.timezone, wish.start, wish.lasts_ms)",
+        'return in_hours(hours, "Etc/UTC", wish.start, wish.lasts_ms)',
     ),
     Plant(
         "a timetable plays by a clock that nobody trusts",
