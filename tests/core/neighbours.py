@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from edge_agent.core import effects as fx
 from edge_agent.core.programme import (
     CLOSING_MS,
     ITEM_GAP_MS,
     OPENING_MS,
 )
 from edge_agent.core.site import STANDARD_FRAME, Group, ZoneSite
-from edge_agent.core.units import ClipKey, JobId
+from edge_agent.core.units import ClipKey, JobId, UtcMs
 from tests.core.bench import CHO, CLIP_MS, DINH
 from tests.core.street_ears import Heard, HeardWard
 from tests.trust import makers
@@ -64,3 +66,16 @@ def items_in_both_groups(street: list[Heard]) -> list[tuple[Heard, Heard]]:
         for other in items
         if one[0] == CHO and other[0] == DINH and one[1] < other[2] and other[1] < one[2]
     ]
+
+
+def evening(seconds: float, **site: Any) -> HeardWard:
+    """That ward so long before its quiet hours."""
+    station = HeardWard(zones=ZONES, stagger_ms=GAP_MS, frame=STANDARD_FRAME, **site)
+    station.now = replace(station.now, utc=UtcMs(EVENING - round(seconds * 1_000) - 1_000))
+    station.boot()
+    return station
+
+
+def record_of(station: HeardWard, job: JobId) -> Any:
+    (record,) = [one.record for one in station.every(fx.CommitRecord) if one.record.job_id == job]
+    return record
