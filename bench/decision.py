@@ -18,7 +18,7 @@ from edge_agent.core.effects import SaveJob, Verdict
 from edge_agent.core.events import AckToken, MessageArrived, Restored
 from edge_agent.headend.headend import Shown
 from edge_agent.headend.listening import Heard
-from edge_agent.sync.messages import AnswerMsg
+from edge_agent.sync.reports import AnswerMsg
 from edge_agent.trust.envelope import Envelope, open_envelope, payload_type, sign
 from edge_agent.trust.keeper import believing
 from edge_agent.trust.keys import new_signer

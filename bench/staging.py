@@ -79,9 +79,16 @@ class Counted:
     confined: Confined
     steps: Steps
 
-    def run(self, argv: tuple[str, ...], source: BinaryIO, limits: Limits, take: Callable[[bytes], object]) -> Ended:
+    def run(
+        self,
+        argv: tuple[str, ...],
+        source: BinaryIO,
+        limits: Limits,
+        take: Callable[[bytes], object],
+        stop: int | None = None,
+    ) -> Ended:
         with self.steps.count(named(argv)):
-            return self.confined.run(argv, source, limits, take)
+            return self.confined.run(argv, source, limits, take, stop)
 
 
 def named(argv: tuple[str, ...]) -> str:

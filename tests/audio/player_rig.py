@@ -51,17 +51,27 @@ needs_loopback = pytest.mark.skipif(
 Samples = NDArray[np.int16]
 
 
-class PlayerRig(Protocol):
-    """``lead_ms`` is how long before its first sample a play must be ordered to begin on time.
+class TakesPlays(Protocol):
+    """The orders of a ``Player``, whoever passes them on to one."""
 
-    ``cards`` holds the zones of each card.
-    """
+    def start(self, play: StartPlay) -> None: ...
 
-    player: Player
-    store: PcmStore
-    live: LiveRing
-    lead_ms: int
-    cards: tuple[tuple[ZoneId, ...], ...]
+    def route(self, play: RoutePlay) -> None: ...
+
+    def stop(self, play: StopPlay) -> None: ...
+
+
+class Playing(Protocol):
+    """What the words below ask of a rig. ``lead_ms``: how long before its first sample a play must be ordered."""
+
+    @property
+    def player(self) -> TakesPlays: ...
+
+    @property
+    def store(self) -> PcmStore: ...
+
+    @property
+    def lead_ms(self) -> int: ...
 
     def now_ms(self) -> int: ...
 
@@ -74,6 +84,16 @@ class PlayerRig(Protocol):
     def heard(self) -> Recording:
         """All that sounded; nothing can be played afterwards."""
         ...
+
+
+class PlayerRig(Playing, Protocol):
+    """A whole player, in this process. ``cards`` holds the zones of each card."""
+
+    player: Player
+    store: PcmStore
+    live: LiveRing
+    lead_ms: int
+    cards: tuple[tuple[ZoneId, ...], ...]
 
 
 class VirtualRig:
@@ -315,7 +335,7 @@ def tone(seconds: float, hz: float, peak: int = 12_000) -> Samples:
     return np.round(peak * np.sin(2 * np.pi * hz * np.arange(round(seconds * RATE)) / RATE)).astype(np.int16)
 
 
-def stage(rig: PlayerRig, name: str, samples: Samples) -> Sound:
+def stage(rig: Playing, name: str, samples: Samples) -> Sound:
     """Put sound into the store; the part that plays it."""
     with rig.store.writer(ClipKey(name), RATE) as writer:
         writer.feed(samples.tobytes())
@@ -328,7 +348,7 @@ def feeds(*zones: ZoneId, volume: int = 100) -> tuple[ZoneFeed, ...]:
 
 
 def begin(
-    rig: PlayerRig,
+    rig: Playing,
     name: str,
     parts: tuple[Part, ...],
     zones: tuple[ZoneFeed, ...],
@@ -344,42 +364,42 @@ def begin(
     return at
 
 
-def route(rig: PlayerRig, name: str, zones: tuple[ZoneFeed, ...]) -> None:
+def route(rig: Playing, name: str, zones: tuple[ZoneFeed, ...]) -> None:
     rig.player.route(RoutePlay(PlayId(name), zones))
 
 
-def stop(rig: PlayerRig, name: str) -> None:
+def stop(rig: Playing, name: str) -> None:
     rig.player.stop(StopPlay(PlayId(name)))
 
 
-def reports(rig: PlayerRig, name: str) -> list[PlayReport]:
+def reports(rig: Playing, name: str) -> list[PlayReport]:
     return [report for _, report in rig.told() if report.play_id == name]
 
 
-def ends(rig: PlayerRig, name: str) -> list[PlayEnded]:
+def ends(rig: Playing, name: str) -> list[PlayEnded]:
     return [report for report in reports(rig, name) if isinstance(report, PlayEnded)]
 
 
-def started(rig: PlayerRig, name: str) -> bool:
+def started(rig: Playing, name: str) -> bool:
     return any(isinstance(report, PlayStarted) for report in reports(rig, name))
 
 
-def played_ms(rig: PlayerRig, name: str) -> int:
+def played_ms(rig: Playing, name: str) -> int:
     """What was told of the play so far, in its best-served zone."""
     progress = [report for report in reports(rig, name) if isinstance(report, PlayProgress)]
     return max((ms for report in progress for ms in report.zone_ms.values()), default=0)
 
 
-def until_started(rig: PlayerRig, name: str) -> None:
+def until_started(rig: Playing, name: str) -> None:
     assert rig.run_until(lambda: started(rig, name)), f"{name} did not begin: {rig.told()}"
 
 
-def until_ended(rig: PlayerRig, name: str) -> PlayEnded:
+def until_ended(rig: Playing, name: str) -> PlayEnded:
     assert rig.run_until(lambda: bool(ends(rig, name))), f"{name} did not end: {rig.told()}"
     return ends(rig, name)[0]
 
 
-def pause(rig: PlayerRig, ms: int) -> None:
+def pause(rig: Playing, ms: int) -> None:
     """Let time pass."""
     until = rig.now_ms() + ms
     rig.run_until(lambda: rig.now_ms() >= until)

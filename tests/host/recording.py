@@ -46,8 +46,8 @@ class Recording:
     rate: int
     zero_ns: int
 
-    def instant_ms(self, frame: int) -> float:
-        """Boot time at which the frame sounded."""
+    def instant_ms(self, frame: float) -> float:
+        """Boot time at which the frame sounded; between two of them, in between."""
         return (self.zero_ns + frame * SECOND_NS / self.rate) / 1e6
 
     def frame_at(self, instant_ms: float) -> int:
