@@ -23,6 +23,7 @@ from edge_agent.core.programme import (
     promised_ms,
 )
 from edge_agent.core.reasons import Reason
+from edge_agent.core.state import Tested
 from edge_agent.core.units import ClipKey, ZoneId
 
 FRESHNESS_UNPROVEN = "freshness_unproven"
@@ -108,7 +109,7 @@ def of_rule(accepted: AcceptedRule, now: Now, reason: Reason | None, *, over: bo
     return CommitRecord(replace(record, detail=told(accepted.order)), closes=None, job_over=over)
 
 
-def of_self_test(accepted: AcceptedRule, now: Now, seen: tuple[tuple[ZoneId, str], ...]) -> CommitRecord:
+def of_self_test(accepted: AcceptedRule, now: Now, seen: tuple[tuple[ZoneId, Tested], ...]) -> CommitRecord:
     """The record of a self-test, with what was seen in each zone."""
     detail = " ".join(["self_test", *(f"{zone}={result}" for zone, result in seen)])
     record = replace(_of_heading(accepted, now), kind=RecordKind.RULE, outcome=Phase.SUCCEEDED, detail=detail)

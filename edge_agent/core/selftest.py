@@ -12,12 +12,11 @@ from edge_agent.core import records, standing, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Level
 from edge_agent.core.order import AcceptedRule
-from edge_agent.core.state import SelfTesting, State, Turn
+from edge_agent.core.state import SelfTesting, State, Tested, Turn
 from edge_agent.core.units import SECOND_MS, MonoMs, ZoneId
 
 CLOSED_MS = 1 * SECOND_MS
 # Long enough for a read-back and for a technician's ear at the relay box; no amplifier thumps that did not before.
-OK, FAILED, BUSY, DEVICE_DOWN, LOCKED = "ok", "relay_failed", "busy", "device_failed", "zone_locked"
 
 
 def begin(turn: Turn, accepted: AcceptedRule, where: tuple[ZoneId, ...]) -> None:
@@ -25,7 +24,7 @@ def begin(turn: Turn, accepted: AcceptedRule, where: tuple[ZoneId, ...]) -> None
     running = turn.state.testing
     if running is not None:
         left = running.zones[len(running.results) :]
-        _report(turn, replace(running, results=(*running.results, *((zone, BUSY) for zone in left))))
+        _report(turn, replace(running, results=(*running.results, *((zone, Tested.BUSY) for zone in left))))
     turn.state = replace(turn.state, testing=SelfTesting(accepted, where))
 
 
@@ -65,22 +64,23 @@ def next_wake(state: State, now: Now) -> list[MonoMs]:
     return [max(due, now.mono)]
 
 
-def _seen(turn: Turn, zone: ZoneId) -> str | None:
+def _seen(turn: Turn, zone: ZoneId) -> Tested | None:
     """What the test of a zone came to; None while it goes on."""
     relay = turn.state.relays[zone]
     hindrance = _hindrance(turn, zone)
     if hindrance is not None:
         return hindrance
     if relay.closed_since is None:
-        return FAILED if not relay.ordered_on or turn.now.mono >= zones.confirm_by(turn.state, zone) else None
-    return OK if turn.now.mono >= relay.closed_since + CLOSED_MS else None
+        return (
+            Tested.RELAY_FAILED if not relay.ordered_on or turn.now.mono >= zones.confirm_by(turn.state, zone) else None
+        )
+    return Tested.OK if turn.now.mono >= relay.closed_since + CLOSED_MS else None
 
 
 def _next(turn: Turn, test: SelfTesting) -> SelfTesting:
     """Go on with the next zone that nothing needs."""
     for zone in test.zones[len(test.results) :]:
-        hindrance = BUSY if turn.state.relays[zone].ordered_on or not zones.rested(turn, zone) else None
-        hindrance = _hindrance(turn, zone) or hindrance
+        hindrance = _hindrance(turn, zone) or _left_alone(turn, zone)
         if hindrance is None:
             zones.warm(turn, zone, CLOSED_MS + zones.RELAY_CONFIRM_MS)
             return replace(test, zone=zone)
@@ -88,10 +88,17 @@ def _next(turn: Turn, test: SelfTesting) -> SelfTesting:
     return test
 
 
-def _hindrance(turn: Turn, zone: ZoneId) -> str | None:
+def _left_alone(turn: Turn, zone: ZoneId) -> Tested | None:
+    """Why a test does not begin with a zone: its relay is closed for somebody, or was until now."""
+    if turn.state.relays[zone].ordered_on:
+        return Tested.BUSY
+    return None if zones.rested(turn, zone) else Tested.RESTING
+
+
+def _hindrance(turn: Turn, zone: ZoneId) -> Tested | None:
     """Why a zone cannot be tested now: somebody is at the horn, or somebody needs it, or the station is ending."""
     if not turn.state.device_up:
-        return DEVICE_DOWN
+        return Tested.DEVICE_FAILED
     if zone in standing.locked(turn.state, turn.now):
-        return LOCKED
-    return BUSY if turn.state.stopping or zones.is_claimed(turn.state, zone) else None
+        return Tested.ZONE_LOCKED
+    return Tested.BUSY if turn.state.stopping or zones.is_claimed(turn.state, zone) else None

@@ -120,6 +120,17 @@ class KnownRule:
     vouched: bool = False
 
 
+class Tested(StrEnum):
+    """What a self-test saw of a zone: its contact, or why it was left alone."""
+
+    OK = "ok"
+    RELAY_FAILED = "relay_failed"
+    BUSY = "busy"
+    RESTING = "resting"
+    DEVICE_FAILED = "device_failed"
+    ZONE_LOCKED = "zone_locked"
+
+
 @dataclass(frozen=True, slots=True)
 class SelfTesting:
     """A self-test on its way: ``zone`` is the one under test, ``results`` what was seen of those before it."""
@@ -127,7 +138,7 @@ class SelfTesting:
     accepted: AcceptedRule
     zones: tuple[ZoneId, ...]
     zone: ZoneId | None = None
-    results: tuple[tuple[ZoneId, str], ...] = ()
+    results: tuple[tuple[ZoneId, Tested], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.reasons import WORDS_VI, Reason
+from edge_agent.core.state import Tested
 from edge_agent.headend.words import PHASES, duration
 from edge_agent.trust.commands import What
 
@@ -55,6 +57,14 @@ ENDS = {
     Phase.CANCELLED: "đã hủy",
     Phase.SUPERSEDED: "đã được thay thế",
 }
+TESTED: Mapping[str, str] = {
+    Tested.OK: "tốt",
+    Tested.RELAY_FAILED: WORDS_VI[Reason.RELAY_FAILED],
+    Tested.BUSY: "đang dùng (chưa kiểm tra)",
+    Tested.RESTING: "rơ-le vừa mở (chưa kiểm tra)",
+    Tested.DEVICE_FAILED: WORDS_VI[Reason.DEVICE_FAILED],
+    Tested.ZONE_LOCKED: WORDS_VI[Reason.ZONE_LOCKED],
+}
 _VALUE = re.compile(r"(\w+)=((?<=number=).*(?= dated=)|(?<=basis=).*|\S+)")
 # Somebody's own words: a paper's number goes on to its date, a basis to the end. What they say is no value of ours.
 
@@ -74,12 +84,18 @@ def of_record(detail: str) -> str:
     kind, _, rest = detail.partition(" ")
     words = KINDS.get(kind, detail)
     if kind == "self_test":
-        return f"{words}: {rest.replace(' ', ', ') or 'không có cụm loa nào'}"
+        return f"{words}: {', '.join(map(_tested, rest.split())) or 'không có cụm loa nào'}"
     values, what = dict(_VALUE.findall(rest)), RECORDED.get(kind)
     if what in OF_NO_ZONE:
         return f"{words} {values.get('target', values.get('day', ''))}".rstrip()
     whose = obeyed_in(what, values["zones"]) if "zones" in values else values.get("name", "")
     return f"{words} {whose}".rstrip() + "".join(f", {value}" for value in _values(values))
+
+
+def _tested(zone_and_seen: str) -> str:
+    """c1=relay_failed: what it says in words; a newer station's word as it stands."""
+    zone, _, seen = zone_and_seen.partition("=")
+    return f"{zone} {TESTED.get(seen, seen)}"
 
 
 def became(detail: str, outcome: Phase) -> str:

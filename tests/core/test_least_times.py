@@ -197,7 +197,7 @@ def test_a_self_test_leaves_alone_what_rests() -> None:
     bench.rule(SelfTest())
     assert bench.every(fx.SwitchRelay) == []
     (record,) = [one.record for one in bench.every(fx.CommitRecord) if "cho=" in one.record.detail]
-    assert "cho=busy" in record.detail
+    assert "cho=resting" in record.detail
 
 
 def test_a_relay_that_opened_by_itself_rests_and_is_closed_for_sound_alone() -> None:

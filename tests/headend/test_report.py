@@ -183,7 +183,12 @@ def test_what_was_called_off_is_told_and_a_rehearsal_counts_apart(tmp_path: Path
     [
         ("lock zones=c1 for_ms=7200000", Phase.SUCCEEDED, None, "Khóa bảo trì cụm loa c1, 2 giờ: có hiệu lực"),
         ("stop zones=all", Phase.SUCCEEDED, None, "Dừng phát mọi cụm loa: đã thực hiện"),
-        ("self_test c1=ok c2=busy", Phase.SUCCEEDED, None, "Tự kiểm tra rơ-le: c1=ok, c2=busy: đã thực hiện"),
+        (
+            "self_test c1=ok c2=relay_failed c3=busy c4=of_newer_software",
+            Phase.SUCCEEDED,
+            None,
+            "rơ-le: c1 tốt, c2 rơ-le không đóng được, c3 đang dùng (chưa kiểm tra), c4 of_newer_software: đã thực hiện",
+        ),
         ("setvolume zones=all volume=60", Phase.SUPERSEDED, Reason.SUPERSEDED, ", tối đa 60: đã được thay thế"),
         ("cancel zones=all target=job-1 until=1", Phase.SUCCEEDED, None, "Hủy lệnh job-1: có hiệu lực"),
         ("amplify zones=c1 on=True for_ms=60000", Phase.SUCCEEDED, None, "Tăng âm cụm loa c1, bật, 1 phút: có"),
