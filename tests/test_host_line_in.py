@@ -83,7 +83,7 @@ def test_a_microphone_is_heard_as_long_as_it_was_ordered_and_by_no_order_of_anyb
         finished, _ = headend.compose(draft(), ["ward-routine"])
         forged = sign(payload_type("job"), finished.payload, [new_signer()])
         headend.publish(forged)
-        phone = rig.ward.publish(draft("line-in:phone"), ["ward-routine"])
+        rig.ward.publish(draft("line-in:phone"), ["ward-routine"])
         headend.wait_for(lambda: len(headend.answers()) == 2, 30)
         rig.run_until(AFTERWARDS_S)
         edges_before = rig.relay_edges()
