@@ -1,7 +1,11 @@
-"""A day's plan says what then plays: when, where, how loud, and why not. Held to the station itself, day by day."""
+"""A day's plan says what then plays: when, where, how loud, and why not. Held to the station itself, day by day.
+
+The suite tries some new days each time; ``DAY_AHEAD_EXAMPLES=5000`` tries that many, ``./run fuzz`` goes on and on.
+"""
 
 from __future__ import annotations
 
+import os
 from datetime import date, time
 from typing import Any
 
@@ -32,6 +36,7 @@ from tests.core.long_day import Ward
 from tests.trust import makers
 from tests.trust.strategies import unhurried
 
+EXAMPLES = int(os.environ.get("DAY_AHEAD_EXAMPLES", "80"))
 DAY = date(2026, 10, 2)
 WARM_UP_S = 13
 # A little more than that of the slower zone.
@@ -161,7 +166,7 @@ def _when(draft: dict[str, Any]) -> dict[str, Any]:
     frame=frames,
     site=st.sampled_from((SITE, RESTING, TURNS)),
 )
-@settings(unhurried, max_examples=300)
+@settings(unhurried, max_examples=3 * EXAMPLES // 2)
 def test_what_was_planned_is_what_then_plays(
     drafts: list[dict[str, Any]],
     policy: LocalPolicy,
@@ -223,7 +228,7 @@ def _dues(drafts: list[dict[str, Any]]) -> list[time]:
     given_rules=st.lists(rules, max_size=1),
     frame=frames,
 )
-@settings(unhurried, max_examples=200)
+@settings(unhurried, max_examples=EXAMPLES)
 def test_the_day_on_which_a_timetable_signed_ahead_begins_is_planned_with_both(
     drafts: list[dict[str, Any]],
     share: list[int],
@@ -262,7 +267,7 @@ def test_the_day_on_which_a_timetable_signed_ahead_begins_is_planned_with_both(
     given_rules=[],
 )
 @given(drafts=st.lists(jobs, min_size=1, max_size=6), policy=policies, given_rules=st.lists(rules, max_size=2))
-@settings(unhurried, max_examples=200)
+@settings(unhurried, max_examples=EXAMPLES)
 def test_no_chime_keeps_anything_silent_cuts_it_or_makes_it_quieter(
     drafts: list[dict[str, Any]], policy: LocalPolicy, given_rules: list[tuple[Any, tuple[str, ...]]]
 ) -> None:
@@ -279,7 +284,7 @@ def test_no_chime_keeps_anything_silent_cuts_it_or_makes_it_quieter(
     given_rules=st.lists(rules, max_size=2),
     frame=frames,
 )
-@settings(unhurried, max_examples=200)
+@settings(unhurried, max_examples=EXAMPLES)
 def test_no_turn_keeps_anything_silent_cuts_it_or_makes_it_quieter(
     drafts: list[dict[str, Any]], policy: LocalPolicy, given_rules: list[tuple[Any, tuple[str, ...]]], frame: Frame
 ) -> None:

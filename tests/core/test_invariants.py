@@ -313,7 +313,7 @@ class Ward(Office):
 
 TestWard = Ward.TestCase
 TestWard.settings = settings(
-    max_examples=EXAMPLES or 100,
+    max_examples=EXAMPLES or 60,
     stateful_step_count=60,
     derandomize=not EXAMPLES,
     database=None,
