@@ -15,17 +15,20 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 from hypothesis import settings
 
 from tests.fuzz.campaign import Failure, Hung, Tally, ending_in_time, run
-from tests.fuzz.guiding import Outcome, guided, why_not
+from tests.fuzz.guiding import ROOT, Outcome, guided, why_not
+from tests.fuzz.ledger import page_with
 from tests.fuzz.parsers import PARSERS
 from tests.fuzz.targets import all_targets
 
 TOLD_CHARS_MAX = 6_000
 # The end of a traceback: the smallest input stands last.
+PAGE = ROOT / "docs" / "fuzzing.md"
 BYTES = "bytes:"
 """Before a parser's name; before a property's stands its module."""
 
@@ -52,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for failure in tally.failures:
         print(_told(failure))
     outcomes = _guide(parsers, seconds / max(1, len(parsers)), seed)
+    if options.record and outcomes:
+        PAGE.write_text(page_with(PAGE.read_text("utf-8"), outcomes, date.today().isoformat(), seed), "utf-8")
     print(_table(tally, outcomes))
     print(_figures(tally, outcomes, seed, time.monotonic() - begun))
     return 1 if tally.failures or any(outcome.finding for outcome in outcomes) else 0
@@ -62,6 +67,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, default=1, help="for how long; 0: the short form (default: 1)")
     parser.add_argument("--seed", type=int, help="repeat the campaign that began with this seed (default: a new one)")
     parser.add_argument("--target", default="", help=f'only what has this in its name; "{BYTES}" alone: all parsers')
+    parser.add_argument("--record", action="store_true", help="add what the parsers have stood to docs/fuzzing.md")
     parser.add_argument("--replay", type=Path, help="give the parser named by --target this file, once")
     return parser
 

@@ -1,0 +1,54 @@
+"""Add what a campaign's parsers have stood to docs/fuzzing.md: their hours come together over many campaigns. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from tests.fuzz.guiding import Outcome
+
+HEADING = "## Measured\n"
+"""The page's last section is this file's; what stands before it is left as it is."""
+AIM_S = 3_600
+_STOOD = re.compile(r"\| `([a-z-]+)` \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \| (\d+) \|")
+_CAMPAIGN = re.compile(r"\| \d{4}-.*\|")
+Stood = tuple[int, int, int, int]
+"""Inputs, edges (the most of any campaign), seconds of CPU, findings."""
+
+
+def page_with(page: str, outcomes: Sequence[Outcome], day: str, seed: int) -> str:
+    """That page with one more campaign in its table and in the figures of its parsers."""
+    before, _, measured = page.partition(HEADING)
+    stood = {name: _numbers(figures) for name, *figures in _STOOD.findall(measured)}
+    for one in outcomes:
+        inputs, edges, cpu_s, findings = stood.get(one.parser, (0, 0, 0, 0))
+        more = inputs + one.executions, max(edges, one.edges), cpu_s + round(one.cpu_s), findings + bool(one.finding)
+        stood[one.parser] = more
+    minutes = sum(one.cpu_s for one in outcomes) / 60
+    campaigns = [*_CAMPAIGN.findall(measured), f"| {day} | {seed} | {len(outcomes)} | {minutes:,.1f} |"]
+    return f"{before}{HEADING}\n{_section(stood, campaigns)}"
+
+
+def _numbers(figures: Sequence[str]) -> Stood:
+    inputs, edges, cpu_s, findings = (int(figure.replace(",", "")) for figure in figures)
+    return inputs, edges, cpu_s, findings
+
+
+def _section(stood: dict[str, Stood], campaigns: Sequence[str]) -> str:
+    inputs, edges, cpu_s, findings = (sum(column) for column in zip(*stood.values(), strict=True))
+    there = sum(one[2] >= AIM_S for one in stood.values())
+    lines = [
+        "Written by `./run fuzz --target bytes: --minutes N --seed S --record`; do not edit.",
+        "",
+        f"**{inputs:,} inputs, {edges:,} edges, {cpu_s / AIM_S:.1f} hours of CPU, {findings} findings.** The aim is an "
+        f"hour of CPU for each parser: {there} of {len(stood)} have it.",
+        "",
+        "| campaign | seed | parsers | CPU, min |",
+        "|---|---|---|---|",
+        *campaigns,
+        "",
+        "| parser | inputs | edges | CPU, s | findings |",
+        "|---|---|---|---|---|",
+        *(f"| `{name}` | {' | '.join(f'{figure:,}' for figure in figures)} |" for name, figures in stood.items()),
+    ]
+    return "\n".join(lines) + "\n"
