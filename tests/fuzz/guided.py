@@ -4,6 +4,7 @@
 
 The code is instrumented once, and every parser begins in a fork of that. For each it prints one line of JSON, an
 ``Outcome``; the library's own words and every input that broke a promise it leaves in FOLDER. ``guiding`` starts it.
+Where time is given, what reached a branch first is kept there too: the next campaign goes on where this one ended.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -42,6 +44,8 @@ FRESH_SHARE = 0.5
 WORDS_MAX = 500
 COVERED = re.compile(r"\bcov: (\d+)")
 EXECUTED = re.compile(r"stat::number_of_executed_units:\s*(\d+)|^#(\d+)\b", re.MULTILINE)
+BEGUN = "begun"
+WORTH_KEEPING = re.compile(r"[0-9a-f]{40}")
 WRITTEN = re.compile(r"Test unit written to (\S+)")
 
 
@@ -93,8 +97,10 @@ def _outcome(task: Task, seed: int, folder: Path) -> Outcome:
     with tempfile.TemporaryDirectory(prefix=f"fuzz-{parser.name}-", dir=MEMORY if MEMORY.is_dir() else None) as place:
         child = os.fork()
         if child == 0:
-            _fuzz(task, seed, log, Path(place))
+            _fuzz(task, seed, log, Path(place), _kept(folder, parser))
         _, status = os.waitpid(child, 0)
+        if task.seconds:
+            _keep(Path(place) / BEGUN, _kept(folder, parser))
     said = log.read_text(errors="replace")
     executed = [int(one or other) for one, other in EXECUTED.findall(said)]
     edges = [int(count) for count in COVERED.findall(said)]
@@ -104,13 +110,25 @@ def _outcome(task: Task, seed: int, folder: Path) -> Outcome:
     return Outcome(parser.name, task.plant, max(executed, default=0), max(edges, default=0), cpu_s, finding, told)
 
 
+def _kept(folder: Path, parser: Parser) -> Path:
+    return folder / "kept" / parser.name
+
+
+def _keep(begun: Path, kept: Path) -> None:
+    """What the library found worth keeping goes by its SHA-1; everything else there is a seed of ours."""
+    kept.mkdir(parents=True, exist_ok=True)
+    for path in begun.iterdir():
+        if WORTH_KEEPING.fullmatch(path.name):
+            shutil.copyfile(path, kept / path.name)
+
+
 def _cpu_s() -> float:
     """What the forks have used so far."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
-def _fuzz(task: Task, chosen: int, log: Path, place: Path) -> None:
+def _fuzz(task: Task, chosen: int, log: Path, place: Path, kept: Path) -> None:
     """In the fork: never returns."""
     import atheris
 
@@ -120,14 +138,15 @@ def _fuzz(task: Task, chosen: int, log: Path, place: Path) -> None:
     tempfile.tempdir = str(place)
     parser = task.parser
     seeds = [*parser.seeds(), *(path.read_bytes() for path in sorted((CORPUS / parser.name).glob("*")))]
-    begun, words = place / "begun", place / "words"
+    begun, words = place / BEGUN, place / "words"
     begun.mkdir()
     for number, seed in enumerate(seeds):
         (begun / str(number)).write_bytes(seed)
     words.write_text(_words(seeds))
     arguments = [
         parser.name,
-        str(begun),
+        str(begun),  # the library writes here, and reads what else there is
+        *([str(kept)] if task.seconds and kept.is_dir() else []),
         f"-dict={words}",
         f"-artifact_prefix={log.parent}/{parser.name}-",
         f"-seed={chosen % SEED_MAX + 1}",  # 0 would be one of its own choice

@@ -76,6 +76,17 @@ def test_planted_faults_are_found_with_inputs_that_show_them(campaign: list[Outc
         PARSERS[outcome.parser].promise()(Path(outcome.finding).read_bytes())  # without the fault it is kept
 
 
+@pytest.mark.host
+@needs_atheris
+def test_a_campaign_goes_on_where_the_one_before_it_ended(tmp_path: Path) -> None:
+    (first,) = guided(["console"], 4, SEED, tmp_path)
+    kept = [*(tmp_path / "kept" / "console").iterdir()]
+    (second,) = guided(["console"], 1, SEED + 1, tmp_path)
+    assert first.told == second.told == ""
+    assert kept
+    assert second.edges >= first.edges
+
+
 def _broken_parser(monkeypatch: pytest.MonkeyPatch) -> None:
     def promise(data: bytes) -> None:
         assert b"!" not in data, "an exclamation"
