@@ -44,7 +44,7 @@ FRESH_SHARE = 0.5
 WORDS_MAX = 500
 COVERED = re.compile(r"\bcov: (\d+)")
 EXECUTED = re.compile(r"stat::number_of_executed_units:\s*(\d+)|^#(\d+)\b", re.MULTILINE)
-BEGUN = "begun"
+BEGUN, WORDS = "begun", "words"
 WORTH_KEEPING = re.compile(r"[0-9a-f]{40}")
 WRITTEN = re.compile(r"Test unit written to (\S+)")
 
@@ -100,7 +100,7 @@ def _outcome(task: Task, seed: int, folder: Path) -> Outcome:
             _fuzz(task, seed, log, Path(place), _kept(folder, parser))
         _, status = os.waitpid(child, 0)
         if task.seconds:
-            _keep(Path(place) / BEGUN, _kept(folder, parser))
+            keep(Path(place) / BEGUN, _kept(folder, parser))
     said = log.read_text(errors="replace")
     executed = [int(one or other) for one, other in EXECUTED.findall(said)]
     edges = [int(count) for count in COVERED.findall(said)]
@@ -114,7 +114,7 @@ def _kept(folder: Path, parser: Parser) -> Path:
     return folder / "kept" / parser.name
 
 
-def _keep(begun: Path, kept: Path) -> None:
+def keep(begun: Path, kept: Path) -> None:
     """What the library found worth keeping goes by its SHA-1; everything else there is a seed of ours."""
     kept.mkdir(parents=True, exist_ok=True)
     for path in begun.iterdir():
@@ -138,26 +138,10 @@ def _fuzz(task: Task, chosen: int, log: Path, place: Path, kept: Path) -> None:
     tempfile.tempdir = str(place)
     parser = task.parser
     seeds = [*parser.seeds(), *(path.read_bytes() for path in sorted((CORPUS / parser.name).glob("*")))]
-    begun, words = place / BEGUN, place / "words"
-    begun.mkdir()
+    (place / BEGUN).mkdir()
     for number, seed in enumerate(seeds):
-        (begun / str(number)).write_bytes(seed)
-    words.write_text(_words(seeds))
-    arguments = [
-        parser.name,
-        str(begun),  # the library writes here, and reads what else there is
-        *([str(kept)] if task.seconds and kept.is_dir() else []),
-        f"-dict={words}",
-        f"-artifact_prefix={log.parent}/{parser.name}-",
-        f"-seed={chosen % SEED_MAX + 1}",  # 0 would be one of its own choice
-        f"-max_len={parser.bytes_max}",
-        f"-timeout={HANG_S}",
-        f"-rss_limit_mb={RSS_MB_MAX}",
-        f"-max_total_time={task.seconds}",
-        f"-runs={task.runs}",
-        "-print_final_stats=1",
-        "-reload=0",
-    ]
+        (place / BEGUN / str(number)).write_bytes(seed)
+    (place / WORDS).write_text(_words(seeds))
 
     def by_json(data: bytes, most: int, seed: int) -> bytes:
         dice = Random(seed)
@@ -166,9 +150,29 @@ def _fuzz(task: Task, chosen: int, log: Path, place: Path, kept: Path) -> None:
         return changed if len(changed) <= most else atheris.Mutate(data, most)
 
     task.put()
+    arguments = [*library_arguments(task, chosen, place, kept), f"-artifact_prefix={log.parent}/{parser.name}-"]
     atheris.Setup(arguments, parser.promise(), **({"custom_mutator": by_json} if parser.json else {}))
     atheris.Fuzz()
     os._exit(0)
+
+
+def library_arguments(task: Task, chosen: int, place: Path, kept: Path) -> list[str]:
+    """What libFuzzer is told: it reads all folders, and writes to the first."""
+    goes_on = [str(kept)] if task.seconds and kept.is_dir() else []
+    return [
+        task.parser.name,
+        str(place / BEGUN),
+        *goes_on,
+        f"-dict={place / WORDS}",
+        f"-seed={chosen % SEED_MAX + 1}",  # 0 would be one of its own choice
+        f"-max_len={task.parser.bytes_max}",
+        f"-timeout={HANG_S}",
+        f"-rss_limit_mb={RSS_MB_MAX}",
+        f"-max_total_time={task.seconds}",
+        f"-runs={task.runs}",
+        "-print_final_stats=1",
+        "-reload=0",
+    ]
 
 
 def _words(seeds: Sequence[bytes]) -> str:

@@ -14,6 +14,7 @@ from edge_agent.headend.listening import Said
 from edge_agent.trust.orders import OrderType
 from tests.fuzz import __main__, guiding
 from tests.fuzz.__main__ import main
+from tests.fuzz.guided import Task, keep, library_arguments
 from tests.fuzz.guiding import CORPUS, Outcome, guided, why_not
 from tests.fuzz.mutate import mutated
 from tests.fuzz.parsers import PARSERS
@@ -76,15 +77,17 @@ def test_planted_faults_are_found_with_inputs_that_show_them(campaign: list[Outc
         PARSERS[outcome.parser].promise()(Path(outcome.finding).read_bytes())  # without the fault it is kept
 
 
-@pytest.mark.host
-@needs_atheris
 def test_a_campaign_goes_on_where_the_one_before_it_ended(tmp_path: Path) -> None:
-    (first,) = guided(["console"], 4, SEED, tmp_path)
-    kept = [*(tmp_path / "kept" / "console").iterdir()]
-    (second,) = guided(["console"], 1, SEED + 1, tmp_path)
-    assert first.told == second.told == ""
-    assert kept
-    assert second.edges >= first.edges
+    begun, kept = tmp_path / "begun", tmp_path / "kept"
+    timed, counted = Task(PARSERS["sniff"], 5, -1), Task(PARSERS["sniff"], 0, 200)
+    assert str(kept) not in library_arguments(timed, 1, tmp_path, kept)
+    begun.mkdir()
+    for name in ("0", "17", "da39a3ee5e6b4b0d3255bfef95601890afd80709"):
+        (begun / name).write_bytes(b"sound")
+    keep(begun, kept)
+    assert [path.name for path in kept.iterdir()] == ["da39a3ee5e6b4b0d3255bfef95601890afd80709"]
+    assert library_arguments(timed, 1, tmp_path, kept)[1:3] == [str(begun), str(kept)]
+    assert str(kept) not in library_arguments(counted, 1, tmp_path, kept), "the short form is the same each time"
 
 
 def _broken_parser(monkeypatch: pytest.MonkeyPatch) -> None:
