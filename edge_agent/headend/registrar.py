@@ -34,7 +34,8 @@ from edge_agent.trust.envelope import signers_of
 from edge_agent.trust.strict_json import WireError
 
 KEPT_MAX = 16
-# Certificates of one station, the newest first: at two years each the older ones have ended long ago.
+# Certificates of one station, the newest first: at two years each the older ones have ended long ago. Where they have
+# not, somebody who has its signing key asked for many, and the oldest is taken back.
 
 
 class Refused(Exception):
@@ -186,8 +187,10 @@ class Registrar:
     def _keep(self, station: StationId, *certificates: bytes) -> None:
         path = self._issued(station)
         make_private_directory(path.parent)
-        each = dict.fromkeys(certificates)
-        pems = [x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM) for der in each]
+        each = [x509.load_der_x509_certificate(der) for der in dict.fromkeys(certificates)]
+        # Before it is written without them: what is written nowhere could not be taken back from a thief later.
+        revoke(self._keyring.directory / "pki", each[KEPT_MAX:])
+        pems = [one.public_bytes(Encoding.PEM) for one in each]
         write_durably(path, b"".join(pems[:KEPT_MAX]), EVERYBODY_READS)
 
     def _issued(self, station: StationId) -> Path:

@@ -20,7 +20,7 @@ from edge_agent.core.units import DAY_MS, HOUR_MS, StationId, UtcMs
 from edge_agent.headend.code_book import HOURS, TRIES_MAX, CodeBook
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.keyring import Keyring, create_keyring
-from edge_agent.headend.registrar import Refused, Registrar
+from edge_agent.headend.registrar import KEPT_MAX, Refused, Registrar
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import BrokerAddress
 from edge_agent.identity import messages
@@ -323,6 +323,23 @@ def test_the_old_key_of_a_replaced_station_renews_nothing(desk: Desk, box: Box) 
     assert desk.keyids == {STATION: fresh.signer.keyid}
     assert_refused(Refusal.UNKNOWN_STATION, lambda: desk.registrar.renew(box.renews(), NOW))
     assert renewed(desk, fresh.renews(), NOW)
+
+
+def revoked(desk: Desk) -> set[int]:
+    listed = x509.load_pem_x509_crl(desk.keyring.revoked_path.read_bytes())
+    return {one.serial_number for one in listed}
+
+
+def test_a_thief_who_renewed_for_many_tls_keys_keeps_none_when_another_box_takes_the_place(
+    desk: Desk, box: Box
+) -> None:
+    """He copied the card. With the signing key on it he has more certificates made than the headend writes down."""
+    first = enrol(desk, box, desk.code()).certificate
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(KEPT_MAX + 2)]
+    his = [renewed(desk, Box(box.signer, key).renews(), NOW) for key in keys]
+    given = enrol(desk, new_box(), desk.code()).certificate
+    assert revoked(desk) == {x509.load_der_x509_certificate(der).serial_number for der in (first, *his)}
+    assert x509.load_der_x509_certificate(given).serial_number not in revoked(desk)
 
 
 def test_a_code_that_was_used_before_a_replacement_does_not_bring_the_old_box_back(desk: Desk, box: Box) -> None:
