@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge_agent.identity.files import EVERYBODY_READS, OWNER_ONLY, sync_directory, write_durably
+from edge_agent.identity.files import EVERYBODY_READS, OWNER_ONLY, remove_durably, sync_directory, write_durably
 
 __all__ = [
     "EVERYBODY_READS",
@@ -21,6 +21,7 @@ __all__ = [
     "alone",
     "append_durably",
     "make_private_directory",
+    "remove_durably",
     "sync_directory",
     "write_durably",
 ]

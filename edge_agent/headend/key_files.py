@@ -30,11 +30,20 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from edge_agent.headend.errors import HeadendError
-from edge_agent.headend.files import write_durably
+from edge_agent.headend.files import remove_durably, write_durably
 from edge_agent.headend.passphrases import Ask
 from edge_agent.headend.pkcs8_scrypt import LABEL as LOCKED
 from edge_agent.headend.pkcs8_scrypt import encrypted_pem
-from edge_agent.trust.keys import Ed25519Signer, PublicKey, Scheme, Signer, UnusableKey, read_private, write_new
+from edge_agent.trust.keys import (
+    Ed25519Signer,
+    PublicKey,
+    Scheme,
+    Signer,
+    UnusableKey,
+    draft_of,
+    read_private,
+    write_new,
+)
 
 PrivateKey: TypeAlias = Ed25519PrivateKey | EllipticCurvePrivateKey
 
@@ -165,6 +174,7 @@ def lock_key(path: Path, ask: Ask, ask_new: Ask) -> None:
     private = read_key(path).unlock(ask)
     pem = _pem(private, ask_new(f"mật khẩu của khóa / passphrase of key {path.stem}"))
     write_durably(path, pem)
+    remove_durably(draft_of(path))  # where the writing of an open one was cut short
 
 
 def _pem(private: PrivateKey, passphrase: str | None) -> bytes:

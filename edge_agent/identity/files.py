@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from pathlib import Path
 
 from edge_agent import fresh_file
+from edge_agent.trust.keys import draft_of
 
 OWNER_ONLY = 0o600
 GROUP_READS = 0o640
 EVERYBODY_READS = 0o644
+PART = ".part"
 
 
 def make_folder(folder: Path, owner: tuple[int, int] | None = None) -> None:
@@ -17,12 +20,12 @@ def make_folder(folder: Path, owner: tuple[int, int] | None = None) -> None:
     if not folder.is_dir():
         folder.mkdir(mode=0o750, parents=True)
         if owner is not None:
-            os.chown(folder, *owner)
+            os.chown(folder, *owner, follow_symlinks=False)
 
 
 def write_durably(path: Path, content: bytes, mode: int = OWNER_ONLY, owner: tuple[int, int] | None = None) -> None:
     """Replace ``path`` by ``content``: temporary file with its final mode, fsync, rename, fsync of the directory."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = path.with_name(f".{path.name}.{os.getpid()}{PART}")
     descriptor = fresh_file.begin(beside, mode)
     with os.fdopen(descriptor, "wb") as file:
         os.fchmod(descriptor, mode)  # the umask takes bits away
@@ -36,9 +39,15 @@ def write_durably(path: Path, content: bytes, mode: int = OWNER_ONLY, owner: tup
 
 
 def remove_durably(path: Path) -> None:
-    """Take a file away, if there is one, and wait until that survives a power cut."""
-    if path.exists() or path.is_symlink():
-        path.unlink()
+    """Take a file away, if there is one, and wait until that survives a power cut.
+
+    With it goes what writes of it that were cut short have left beside it: one was a key's draft.
+    """
+    parts = path.parent.glob(f".{glob.escape(path.name)}.*{PART}")
+    there = [one for one in (path, draft_of(path), *parts) if one.exists() or one.is_symlink()]
+    for one in there:
+        one.unlink()
+    if there:
         sync_directory(path.parent)
 
 

@@ -157,9 +157,14 @@ def read_private(path: Path) -> bytes:
         return file.read(KEY_FILE_BYTES_MAX)
 
 
+def draft_of(path: Path) -> Path:
+    """Where ``write_new`` begins. After a power cut the whole file may still lie there, under this name as well."""
+    return path.with_name(f".{path.name}.draft")
+
+
 def write_new(path: Path, content: bytes) -> None:
     """Write a file for its owner's eyes only, durably; ``FileExistsError`` where there is one already."""
-    draft = path.with_name(f".{path.name}.draft")
+    draft = draft_of(path)
     draft.unlink(missing_ok=True)  # of a write that was cut short
     # Created with its mode: there is no moment at which others could open it.
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, OWNER_ONLY)

@@ -205,6 +205,16 @@ def test_a_plain_file_gets_a_passphrase_and_then_another_one(tmp_path: Path, sch
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_key_that_a_power_cut_left_under_its_drafts_name_too_lies_open_nowhere_once_it_is_locked(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "k.pem"
+    write_key(path, new_private(Scheme.ED25519), None)
+    (tmp_path / ".k.pem.draft").hardlink_to(path)  # the key had its name, and the power went
+    lock_key(path, never, saying(PASSPHRASE))
+    assert [one.name for one in tmp_path.iterdir() if isinstance(read_key(one), PlainKey)] == []
+
+
 def test_who_cannot_open_a_key_does_not_change_its_passphrase(tmp_path: Path) -> None:
     path = tmp_path / "k.pem"
     write_key(path, new_private(Scheme.ED25519), PASSPHRASE)

@@ -249,6 +249,25 @@ def test_a_power_cut_at_any_touch_of_the_disk_is_healed_by_enrolling_again(
     print(f"cut at each of {cuts} touches, healed by enrolling again")
 
 
+@pytest.mark.host
+def test_a_reset_leaves_no_file_of_an_enrolment_that_was_cut_at_any_touch_of_the_disk(
+    ward: Office, tmp_path: Path, cut: Cut
+) -> None:
+    """A key that has its name is for a moment there under its draft's name too."""
+    left: dict[int, list[str]] = {}
+    for number in range(1, 200):
+        name = f"dt-{number:03}"
+        made, code = box(tmp_path / name), ward.code(name)
+        status = cut(number, made, code)
+        assert identity.factory_reset(made.config, sure=True) == 0
+        if files := [one for one in made.files() if one.startswith(("identity/", "state/"))]:
+            left[number] = files
+        if status == 0:
+            break
+    assert number > 20
+    assert left == {}
+
+
 Element = tuple[str, str, Callable[[], None]]
 """Its library, its PIN, and what makes this process see it as one that was started anew."""
 
