@@ -115,9 +115,9 @@ class TlsKey:
 
 
 def give(path: Path, owner: Owner) -> None:
-    """Make it that account's own."""
+    """Make it that account's own; a link, and not where it leads: that account may have laid it for root."""
     if owner is not None:
-        os.chown(path, *owner)
+        os.chown(path, *owner, follow_symlinks=False)
 
 
 def _write(path: Path, private: PrivateKey, owner: Owner, credential: str) -> None:

@@ -5,12 +5,14 @@ Cut short anywhere it is a stranger already, and can be begun again.
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
 from edge_agent.config import Config
-from edge_agent.identity.files import remove_durably, sync_directory
+from edge_agent.identity.files import remove_durably
 from edge_agent.identity.installing import pending
 from edge_agent.identity.tls_keys import in_element, tls_key
 from edge_agent.identity.token_keys import signing_key
@@ -31,12 +33,27 @@ def forget(config: Config, folders: Sequence[Path]) -> None:
 
 
 def empty(folder: Path) -> None:
-    """What a folder holds goes; the folder itself, and whose it is, stays."""
-    if not folder.is_dir():
+    """What a folder holds goes; the folder itself, and whose it is, stays. Raises OSError for a link.
+
+    None is followed, at whatever moment it is laid: root deletes here, in a folder of the service's.
+    """
+    try:
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except FileNotFoundError:
         return
-    for child in folder.iterdir():
-        if child.is_dir() and not child.is_symlink():
-            shutil.rmtree(child)
-        else:
-            child.unlink()
-    sync_directory(folder)
+    except NotADirectoryError as error:
+        if folder.is_symlink():
+            raise OSError(
+                f"{folder}: là liên kết, phía sau chưa xóa gì / is a link, nothing behind it was deleted; see where it "
+                "leads, remove the link, and reset again"
+            ) from error
+        return
+    try:
+        for name in os.listdir(opened):
+            if stat.S_ISDIR(os.stat(name, dir_fd=opened, follow_symlinks=False).st_mode):
+                shutil.rmtree(name, dir_fd=opened)
+            else:
+                os.unlink(name, dir_fd=opened)
+        os.fsync(opened)
+    finally:
+        os.close(opened)

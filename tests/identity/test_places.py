@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,19 @@ def test_what_root_makes_belongs_to_the_service_which_must_renew_it(tmp_path: Pa
         "trust.json": NOBODY,
     }
     assert made.file.stat().st_uid == 0  # the technician's own, as before
+
+
+@is_root
+@pytest.mark.parametrize("kind", [FileKey, TlsKey])
+def test_a_link_in_a_keys_place_gives_no_file_of_roots_away(tmp_path: Path, kind: type[FileKey | TlsKey]) -> None:
+    """The service, taken over, owns the folder in which root makes the key."""
+    roots_own = tmp_path / "shadow"
+    roots_own.write_text("root:*")
+    (tmp_path / "identity").mkdir()
+    (tmp_path / "identity" / "station.key").symlink_to(roots_own)
+    with contextlib.suppress(UnusableKey):
+        kind(tmp_path / "identity" / "station.key", (NOBODY, NOBODY)).make()
+    assert roots_own.stat().st_uid == 0
 
 
 @pytest.mark.parametrize("content", [b"", b"no PEM", b"-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----\n"])
@@ -93,6 +107,21 @@ def test_a_key_that_cannot_be_destroyed_stops_the_reset_before_anything_is_gone(
     assert identity.factory_reset(made.config, sure=True) == 1
     assert "signing.token" in capsys.readouterr().err
     assert (made.folder / "identity" / "station.key").exists()
+
+
+@pytest.mark.parametrize("folder", ["originals", "audio", "journal", "journal.quarantined-1"])
+def test_a_reset_empties_no_folder_to_which_a_link_leads(
+    tmp_path: Path, folder: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The service, taken over, owns the folder in which root deletes."""
+    made = box(tmp_path / "a")
+    (tmp_path / "etc" / "systemd").mkdir(parents=True)
+    (tmp_path / "etc" / "passwd").write_text("root:x:0:0")
+    made.config.paths.state_dir.mkdir()
+    (made.config.paths.state_dir / folder).symlink_to(tmp_path / "etc")
+    assert identity.factory_reset(made.config, sure=True) == 1
+    assert f"{folder}: là liên kết, phía sau chưa xóa gì / is a link" in capsys.readouterr().err
+    assert sorted(one.name for one in (tmp_path / "etc").iterdir()) == ["passwd", "systemd"]
 
 
 def test_a_token_is_asked_for_only_where_the_configuration_names_a_note(
