@@ -5,8 +5,11 @@ They are loaded only when a token is used: most headends have none, and few stat
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     import pkcs11
 
 PULLED_OUT = "was it pulled out? Plug it in again, and repeat the command; a TPM fails so with a card of another board"
+
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class TokenError(Exception):
@@ -64,17 +69,43 @@ def p11() -> ModuleType:
 
 def tokens(module: str, label: str) -> list[pkcs11.Token]:
     """Those of that label that are plugged in, as the library ``module`` sees them."""
+    python = p11()
+    if why := _not_for_root(Path(module)):
+        raise _cannot_load(module, why)
     try:
         with IN_USE:
-            loaded = p11().lib(module)
-    except p11().PKCS11Error as error:
-        raise NoTokenLibrary(
-            f"thư viện của thiết bị ký số / token library {module}: cannot be loaded "
-            f"({str(error) or type(error).__name__}); install what came with the token and name its .so with its whole "
-            "path. A TPM: is it there (/dev/tpmrm0), may we open it, is TPM2_PKCS11_STORE its folder?"
-        ) from error
+            loaded = python.lib(module)
+    except python.PKCS11Error as error:
+        raise _cannot_load(module, str(error) or type(error).__name__) from error
     with failures(label):
         return list(loaded.get_tokens(token_label=label))
+
+
+def _not_for_root(module: Path) -> str:
+    """Why root does not load it: a note, which the service can write, names what then runs as root. Else ""."""
+    if os.geteuid() != 0:
+        return ""
+    try:
+        real = module.resolve(strict=True)
+        others = next((one for one in (module, *module.parents, real, *real.parents) if _others_change(one)), None)
+    except OSError as error:
+        return str(error)
+    if others is None:
+        return ""
+    return f"root chỉ nạp thư viện của root / root loads root's own alone, and others can change {others}"
+
+
+def _others_change(path: Path) -> bool:
+    seen = path.lstat()
+    return seen.st_uid != 0 or (not stat.S_ISLNK(seen.st_mode) and bool(seen.st_mode & OTHERS_WRITE))
+
+
+def _cannot_load(module: str, why: str) -> NoTokenLibrary:
+    return NoTokenLibrary(
+        f"thư viện của thiết bị ký số / token library {module}: cannot be loaded ({why}); install what came with the "
+        "token and name its .so with its whole path. A TPM: is it there (/dev/tpmrm0), may we open it, is "
+        "TPM2_PKCS11_STORE its folder?"
+    )
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -36,6 +37,7 @@ from edge_agent.identity.token_library import (
 )
 from edge_agent.trust.envelope import pae
 from edge_agent.trust.keys import Scheme, UnusableKey
+from tests.cli.findings import NOBODY, is_root
 from tests.host.softhsm import NEEDS_SOFTHSM, PIN, SO_PIN, Drawer, drawer, see_again
 from tests.trust import makers
 
@@ -220,6 +222,23 @@ def test_without_the_python_library_its_package_is_named(monkeypatch: pytest.Mon
 def test_a_library_that_is_none_is_named(module: str) -> None:
     with pytest.raises(NoTokenLibrary, match=rf"token library {module}: cannot be loaded"):
         replace(NOTE, module=module).open(never)
+
+
+@is_root
+@pytest.mark.parametrize("planted", ["file", "folder", "link"])
+def test_root_loads_no_library_that_the_service_could_have_put_there(tmp_path: Path, planted: str) -> None:
+    """A taken-over agent writes another library into the note, and waits for ``sudo edge-agent doctor``."""
+    services = tmp_path / "state"
+    services.mkdir()
+    module = services / "token.so"
+    if planted == "link":
+        module.symlink_to("/usr/lib/os-release")  # root's own, as the next moment what it leads to need not be
+    else:
+        module.write_bytes(b"\x7fELF")
+    theirs = services if planted == "folder" else module
+    os.chown(theirs, NOBODY, NOBODY, follow_symlinks=False)
+    with pytest.raises(NoTokenLibrary, match=rf"root loads root's own alone, and others can change {theirs}\)"):
+        replace(NOTE, module=str(module)).open(never)
 
 
 NOTHING_SPECIAL = TokenFlag(0)
