@@ -6,6 +6,7 @@ no sound, cancel nothing and delete nothing.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 from edge_agent.core.units import StationId, UtcMs
@@ -14,7 +15,7 @@ from edge_agent.headend.boots import Boots
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.greeting import welcome_to
 from edge_agent.headend.keyring import Keyring
-from edge_agent.headend.listening import Doubt, Heard, LogBatch, Unheard, hear
+from edge_agent.headend.listening import Heard, LogBatch, Unheard, hear
 from edge_agent.headend.logbook import NO_CURSOR, HeldChain, Logbook, LogbookError, NotTaken
 from edge_agent.headend.proof import Proof, Whose, canonical_form, proof_path
 from edge_agent.journal.port import StoredRecord
@@ -117,10 +118,8 @@ class Desk:
                 return [heard], []
 
     def _hear(self, topic: str, message: bytes) -> Heard | Unheard:
-        heard = hear(self._keyring.stations, self._keyring.realm, topic, message)
-        if isinstance(heard, Heard) or heard.doubt is not Doubt.NOT_ENROLLED:
-            return heard
-        self._keyring.refresh()  # it may have been enrolled a moment ago
+        with contextlib.suppress(KeyringError):  # told at the next hello; until then what was known before counts
+            self._keyring.see_stations()  # it may have been enrolled a moment ago, or be another box in its place
         return hear(self._keyring.stations, self._keyring.realm, topic, message)
 
     def _welcome(self, heard: Heard, hello: HelloMsg, now: UtcMs) -> tuple[list[Noted], list[Reply]]:

@@ -1,5 +1,7 @@
 """Read and write ``stations.json``: which stations there are, where they stand, and by which key each one signs.
 
+And by which it signed before: what it says now counts by its present key alone, what it signed in its time stands.
+
 Knows no private key. An entry is what a station's word is checked against, so a file with any doubt in it is refused.
 """
 
@@ -7,8 +9,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from edge_agent.core.units import StationId
 from edge_agent.headend.files import write_durably
@@ -18,16 +21,32 @@ from edge_agent.trust.roles import PUBLIC_HEX
 from edge_agent.trust.strict_json import WireError, dump, parse
 
 STATION_NAME = free_text(80)
+BEFORE_MAX = 128
+# As many boxes as chains that one log may have (``logbook.CHAINS_MAX``): each begins one.
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """A station the headend knows: ``area`` like vn/ha-noi/dong-thanh, ``key`` the public half of its signing key."""
+    """A station the headend knows: ``area`` like vn/ha-noi/dong-thanh, ``key`` the public half of its signing key.
+
+    ``before``: those of the boxes that stood in its place before, the last one first.
+    """
 
     station: StationId
     area: str
     name: str
     key: PublicKey
+    before: tuple[PublicKey, ...] = ()
+
+    @property
+    def every_key(self) -> tuple[PublicKey, ...]:
+        """By which it has ever signed."""
+        return self.key, *self.before
+
+    def in_place_of(self, earlier: Enrolled | None) -> Enrolled:
+        """The same, with what is known of the keys before."""
+        known = () if earlier is None else tuple(key for key in earlier.every_key if key != self.key)
+        return replace(self, before=known[:BEFORE_MAX])
 
 
 def read_stations(path: Path, realm: str) -> dict[StationId, Enrolled]:
@@ -58,13 +77,19 @@ def _read_one(station: str, listed: Fields) -> Enrolled:
     if NAME.pattern.fullmatch(station) is None:
         raise listed.wrong(station, f"a station id has {NAME.rule}")
     fields = listed.record(station)
-    fields.only("area", "name", "scheme", "public")
+    fields.only("area", "name", "scheme", "public", "before")
+    listed_before = fields.records("before", 1, BEFORE_MAX) if "before" in fields else ()
     try:
-        key = public_key(fields.choice("scheme", Scheme), bytes.fromhex(fields.text("public", PUBLIC_HEX)))
+        key, before = _key(fields), tuple(_key(one) for one in listed_before)
     except UnusableKey as error:
         raise WireError(f"stations.{station}.public", str(error)) from error
-    return Enrolled(StationId(station), fields.text("area", AREA), fields.text("name", STATION_NAME), key)
+    return Enrolled(StationId(station), fields.text("area", AREA), fields.text("name", STATION_NAME), key, before)
 
 
-def _entry(enrolled: Enrolled) -> dict[str, str]:
-    return {"area": enrolled.area, "name": enrolled.name, **enrolled.key.to_trust()}
+def _key(fields: Fields) -> PublicKey:
+    return public_key(fields.choice("scheme", Scheme), bytes.fromhex(fields.text("public", PUBLIC_HEX)))
+
+
+def _entry(enrolled: Enrolled) -> dict[str, Any]:
+    entry = {"area": enrolled.area, "name": enrolled.name, **enrolled.key.to_trust()}
+    return {**entry, "before": [key.to_trust() for key in enrolled.before]} if enrolled.before else entry

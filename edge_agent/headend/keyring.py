@@ -215,15 +215,21 @@ class Keyring:
         return _name_for_people(name or station)
 
     def admit(self, enrolled: Enrolled) -> None:
-        """Note by which key a station signs from now on. What another key signed before is not believed any more."""
+        """Note by which key a station signs from now on. What comes by another key is not believed any more."""
         with alone(self.directory / "stations.lock"):
-            self.stations = {**self._read_stations(), enrolled.station: enrolled}
+            known = self._read_stations()
+            self.stations = {**known, enrolled.station: enrolled.in_place_of(known.get(enrolled.station))}
             write_stations(self.directory / "stations.json", self.realm, self.stations)
 
     def refresh(self) -> None:
         """Take in stations that somebody else has enrolled since, and trust documents that were signed."""
         self.documents, self.chain = _read_trust(self.directory / "trust.json")
         self.stations = self._read_stations()
+
+    def see_stations(self) -> None:
+        """Take in who was enrolled since, or took whose place. Costs a look at the file where nobody did."""
+        if self._stations_stamp != self._stamp():
+            self.stations = self._read_stations()
 
     def folder(self, station: str) -> StationFolder:
         """Where a station's things lie."""
@@ -269,7 +275,16 @@ class Keyring:
         key.save(folder.sign)
         return key
 
+    def _stamp(self) -> tuple[int, int] | None:
+        """Of the list of stations: another one after each writing, which puts a new file in the old one's place."""
+        try:
+            seen = (self.directory / "stations.json").stat()
+        except FileNotFoundError:
+            return None
+        return seen.st_ino, seen.st_mtime_ns
+
     def _read_stations(self) -> dict[StationId, Enrolled]:
+        self._stations_stamp = self._stamp()  # before: what is written meanwhile is read once more
         try:
             return read_stations(self.directory / "stations.json", self.trust.realm)
         except WireError as error:

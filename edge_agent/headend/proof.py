@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_agent.core.events import Rejected
@@ -45,7 +45,7 @@ Word = LogBatch | HelloMsg | LogCursor | Held
 
 @dataclass(frozen=True, slots=True)
 class Whose:
-    """Whose word counts: the station's by its own key, the server's by any key that may acknowledge."""
+    """Whose word counts: the station's by every key that it ever had, the server's by any that may acknowledge."""
 
     realm: str
     station: Enrolled
@@ -154,7 +154,9 @@ def _opened(message: bytes) -> Envelope:
 
 def _of_station(message: bytes, kind: Up, whose: Whose) -> LogBatch | HelloMsg:
     station: StationId = whose.station.station
-    heard = hear({station: whose.station}, whose.realm, up_topic(station, kind), message)
+    by = signers_of(_opened(message), whose.station.every_key) or {whose.station.key}
+    enrolled = replace(whose.station, key=next(iter(by)))
+    heard = hear({station: enrolled}, whose.realm, up_topic(station, kind), message)
     if not isinstance(heard, Heard):
         raise WireError("envelope", heard.detail)
     assert isinstance(heard.said, LogBatch | HelloMsg), "asked for one of these two"

@@ -47,7 +47,8 @@ def for_people(verdict: Verdict, whose: Whose, zone: ZoneInfo) -> str:
 
 def for_machines(verdict: Verdict, whose: Whose) -> str:
     """One JSON object on one line: codes, UTC milliseconds."""
-    keys = {"station_key": _public(whose.station.key), "server_keys": _server_keys(whose)}
+    before = [_public(key) for key in whose.station.before]
+    keys = {"station_key": _public(whose.station.key), "before": before, "server_keys": _server_keys(whose)}
     told = {"station": whose.station.station, "well": verdict.finding is None, **asdict(verdict), **keys}
     return json.dumps(told, ensure_ascii=False) + "\n"
 
@@ -66,6 +67,8 @@ def _lines(verdict: Verdict, whose: Whose, zone: ZoneInfo) -> Iterator[str]:
     if verdict.confirmed_at is not None:
         yield f"  máy chủ xác nhận lúc / the server confirmed at {day_and_hour(verdict.confirmed_at, zone)}"
     yield f"  khóa công khai của trạm / the station's public key: {_public(whose.station.key)}"
+    for earlier in whose.station.before:
+        yield f"  khóa của máy trước / the key of a box before it: {_public(earlier)}"
     for key in _server_keys(whose):
         yield f"  khóa xác nhận của máy chủ / the server's key: {key}"
 

@@ -252,7 +252,7 @@ def _read_proof(content: bytes, whose: Whose) -> tuple[list[Word], Finding | Non
 def _read_word(line: bytes, whose: Whose) -> Word:
     word = believe(line.removesuffix(b"\n"), whose)
     place_of(word)
-    keys = whose.server if isinstance(word, Held) else [whose.station.key]
+    keys = whose.server if isinstance(word, Held) else whose.station.every_key
     if canonical_form(line, keys) + b"\n" != line:
         raise WireError("line", "an envelope in its canonical form, with one signature, and nothing else")
     return word

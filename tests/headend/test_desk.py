@@ -110,6 +110,46 @@ def test_records_are_taken_on_after_the_key_that_confirms_them_was_replaced(
     assert isinstance(judged(Keyring(keyring.directory), reply.topic, reply.envelope), LogAck)
 
 
+def another_box(keyring: Keyring) -> FakeStation:
+    """Takes the station's place, as the process that enrols notes it; this one is not told."""
+    box = FakeStation(new_signer(), boot_id="boot-9")
+    box.new_chain("epoch-9")
+    elsewhere = Keyring(keyring.directory)
+    elsewhere.admit(replace(elsewhere.stations[StationId("tram-01")], key=box.key.public))
+    return box
+
+
+def test_another_box_in_the_place_is_heard_at_once_and_the_one_before_it_no_more(
+    desk: Desk, station: FakeStation, keyring: Keyring
+) -> None:
+    desk.take(*station.state(), NOW)
+    box = another_box(keyring)
+    ((old,), _), ((new,), _) = desk.take(*station.state(), NOW), desk.take(*box.state(), NOW)
+    assert isinstance(old, Unheard)
+    assert isinstance(new, Heard)
+
+
+def test_a_list_of_stations_that_somebody_has_damaged_is_told_and_ends_no_watch(
+    desk: Desk, station: FakeStation, keyring: Keyring
+) -> None:
+    (keyring.directory / "stations.json").write_text("{")
+    noted, replies = desk.take(*station.hello(), NOW)
+    assert [type(one).__name__ for one in noted] == ["Heard", "LogTrouble"]
+    assert len(replies) == 1
+
+
+def test_records_are_taken_on_from_another_box_in_the_place_by_a_headend_that_begins_anew(
+    desk: Desk, station: FakeStation, keyring: Keyring, tmp_path: Path
+) -> None:
+    station.play(RECORD)
+    desk.take(*station.log(), NOW)
+    box = another_box(keyring)
+    again = Desk(Keyring(keyring.directory), Logbook(tmp_path / "records"))
+    box.play(RECORD)
+    noted, _ = again.take(*box.log(), NOW)
+    assert noted == [Kept(StationId("tram-01"), "epoch-9", tuple(box.records))]
+
+
 def test_records_are_acknowledged_once_they_are_on_disk(
     desk: Desk, station: FakeStation, keyring: Keyring, tmp_path: Path
 ) -> None:

@@ -11,12 +11,12 @@ import pytest
 
 from edge_agent.core.job import JobClass
 from edge_agent.core.units import UtcMs
-from edge_agent.headend.enrolment import read_stations
+from edge_agent.headend.enrolment import BEFORE_MAX, Enrolled, read_stations
 from edge_agent.headend.keyring import HEADEND_ID, PUBLISHER_ID, Keyring, KeyringError, create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.trust.bundle import believe
 from edge_agent.trust.commands import What
-from edge_agent.trust.keys import load_signer
+from edge_agent.trust.keys import load_signer, new_signer
 from edge_agent.trust.orders import OrderType
 from edge_agent.trust.strict_json import WireError
 
@@ -190,7 +190,19 @@ def test_a_directory_without_a_network_says_what_to_run(tmp_path: Path) -> None:
         Keyring(tmp_path)
 
 
-@pytest.mark.parametrize("damage", ["realm", "public", "id"])
+def test_by_which_keys_a_station_signed_before_is_kept_as_often_as_its_box_is_replaced(keyring: Keyring) -> None:
+    keyring.enrol("tram-01", WARD)
+    (station,) = keyring.stations
+    keys = [keyring.stations[station].key, *(new_signer().public for _ in range(3))]
+    for key in [*keys[1:], keys[-1], keys[0]]:  # one enrols twice, and the first one comes back
+        keyring.admit(Enrolled(station, WARD, "Trạm 1", key))
+    assert Keyring(keyring.directory).stations[station].every_key == (keys[0], keys[3], keys[2], keys[1])
+    for _ in range(BEFORE_MAX):
+        keyring.admit(Enrolled(station, WARD, "Trạm 1", new_signer().public))
+    assert len(Keyring(keyring.directory).stations[station].before) == BEFORE_MAX
+
+
+@pytest.mark.parametrize("damage", ["realm", "public", "before", "id"])
 def test_a_doubtful_list_of_stations_is_refused(keyring: Keyring, damage: str) -> None:
     keyring.enrol("tram-01", WARD)
     path = keyring.directory / "stations.json"
@@ -199,6 +211,8 @@ def test_a_doubtful_list_of_stations_is_refused(keyring: Keyring, damage: str) -
         content["realm"] = "other"
     elif damage == "public":
         content["stations"]["tram-01"]["public"] = "00"
+    elif damage == "before":
+        content["stations"]["tram-01"]["before"] = []
     else:
         content["stations"]["Tram 01"] = content["stations"].pop("tram-01")
     path.write_text(json.dumps(content))

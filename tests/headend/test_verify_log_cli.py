@@ -11,7 +11,8 @@ import pytest
 
 from edge_agent.core.units import StationId
 from edge_agent.headend.cli import main
-from edge_agent.trust.keys import Ed25519Signer
+from edge_agent.trust.keys import Ed25519Signer, new_signer
+from tests.headend.fake_station import FakeStation
 from tests.headend.kept_logs import Files, Ward, forged
 
 
@@ -138,3 +139,25 @@ def test_a_key_on_paper_that_is_another_one_is_believed_rather_than_the_list(
     assert "not signed by the key" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         run(ward, "--station", "tram-01", "--key", "12")
+
+
+def test_the_log_of_a_place_in_which_two_boxes_stood_is_proven_by_the_keys_of_both(
+    ward: Ward, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = ward.station
+    ward.play(2)
+    box = ward.stations["tram-01"] = FakeStation(new_signer(), "tram-01", "boot-9")
+    box.new_chain("epoch-9")
+    ward.keyring.admit(replace(ward.keyring.stations[StationId("tram-01")], key=box.key.public))
+    ward.restart()
+    assert ward.play(2)
+    assert run(ward, "--station", "tram-01") == 0
+    told = capsys.readouterr().out
+    assert f"key of a box before it: {first.key.public.raw.hex()}" in told
+    on_paper = [word for key in (box.key, first.key) for word in ("--key", key.public.raw.hex())]
+    assert run(ward, "--station", "tram-01", *on_paper) == 0
+    assert run(ward, "--station", "tram-01", *on_paper[:2]) == 1
+    assert "not signed by the key" in capsys.readouterr().out
+    files = ward.files()
+    ward.put(replace(files, records=files.records.replace(b'"job_id":"job-1"', b'"job_id":"job-7"', 1)))
+    assert run(ward, "--station", "tram-01") == 1

@@ -36,7 +36,12 @@ def add(tasks: Tasks) -> None:
     parser.add_argument("--station", help="chỉ một trạm / one station only")
     parser.add_argument("--records", type=Path, help="nơi `watch` lưu nhật ký / where records are (DIR/records)")
     parser.add_argument(
-        "--key", type=_key, help="khóa công khai của trạm, trên giấy nghiệm thu / its public key as on paper: 64 hex"
+        "--key",
+        type=_key,
+        action="append",
+        default=[],
+        help="khóa công khai của trạm, trên giấy nghiệm thu; đã thay máy thì thêm --key của máy trước / its public "
+        "key as on paper: 64 hex; after a replacement also --key of each box before",
     )
     parser.add_argument(
         "--head", type=Path, action="append", default=[], help="xác nhận giữ ở nơi khác / a head kept elsewhere"
@@ -54,8 +59,8 @@ def _verify_log(args: argparse.Namespace) -> int:
 
 
 def _prove(args: argparse.Namespace, keyring: Keyring, records: Path, enrolled: Enrolled) -> bool:
-    if args.key is not None:
-        enrolled = replace(enrolled, key=args.key)
+    if args.key:
+        enrolled = replace(enrolled, key=args.key[0], before=tuple(args.key[1:]))
     whose = Whose(keyring.realm, enrolled, keyring.every_ack_key)
     elsewhere = [word for path in args.head for word in _heads(path, whose)]
     # In this order: `watch` writes records first, so what is read of the proof is never ahead of them.
