@@ -35,6 +35,9 @@ PAIRS_MIN = 40
 # Slices that both sides know, 2 s: the shortest that is judged at all.
 BEFORE = 20
 # Slices of silence before the sound that are looked at too: they show a tone's beginning.
+LEVELS_MAX = 2 * WINDOW
+# Slices of each side that are kept, 20 s: a window, what is looked at before it, by how much the ear may be behind, the
+# deepest queue of a card (1.6 s), and some seconds in which a device is opened anew.
 FULL_SCALE = 32_768.0
 
 
@@ -47,15 +50,19 @@ class Verdict:
 
 
 class Levels:
-    """Root mean squares by slices of boot time, out of pieces of any length."""
+    """Root mean squares by slices of boot time, out of pieces of any length; none older than LEVELS_MAX slices."""
 
     def __init__(self) -> None:
         self._power: dict[int, tuple[float, int]] = {}
 
     def add(self, at_ms: int, rms: float) -> None:
         """A piece, much shorter than a slice, whose middle is at ``at_ms``; ``rms`` of 32,768."""
-        power, pieces = self._power.get(at_ms // SLICE_MS, (0.0, 0))
-        self._power[at_ms // SLICE_MS] = power + rms * rms, pieces + 1
+        number = at_ms // SLICE_MS
+        power, pieces = self._power.get(number, (0.0, 0))
+        self._power[number] = power + rms * rms, pieces + 1
+        # The other side may give nothing for hours: an ear that has died, a card that hangs.
+        while pieces == 0 and (oldest := min(self._power)) <= number - LEVELS_MAX:
+            del self._power[oldest]
 
     def of(self, number: int) -> float | None:
         """That of one slice; None where nothing is known of it."""
@@ -93,7 +100,7 @@ class Hearing:
         sent, caught = self.sent.numbers, self.caught.numbers
         if sent is None or caught is None:
             return None
-        if self._begin is None:
+        if self._begin is None or self._begin < sent[0]:
             self._begin = sent[0]
         end = self._begin + WINDOW
         if caught[1] < end + LAGS[-1]:
@@ -109,7 +116,7 @@ class Hearing:
         sent = self.sent.numbers
         if sent is None:
             return None
-        begin = sent[0] if self._begin is None else self._begin - BEFORE
+        begin = sent[0] if self._begin is None else max(self._begin - BEFORE, sent[0])
         return self._weighed(self._judged(begin, sent[1] + 1), last=True)
 
     def _weighed(self, found: Verdict | None, *, last: bool) -> Verdict | None:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from edge_agent.audio.hearing import LAGS, SLICE_MS, WINDOW, Hearing, Verdict
+from edge_agent.audio.hearing import LAGS, LEVELS_MAX, SLICE_MS, WINDOW, Hearing, Levels, Verdict
+from edge_agent.core.units import HOUR_MS
 from tests.audio.street_sounds import far, late, mixed, speech, traffic
 
 WINDOWS = int(os.environ.get("HEARING_WINDOWS", "60"))
@@ -81,6 +82,58 @@ def test_silence_is_not_listened_for() -> None:
 
 def test_an_ear_that_gives_nothing_says_nothing() -> None:
     assert listen(speech(25, seed=13), []) == []
+
+
+@pytest.mark.parametrize("heard_s", [0, 34])
+def test_an_ear_that_dies_lets_nothing_pile_up_for_the_word_at_the_end(heard_s: int) -> None:
+    """That is said on the thread of the card, which the relays wait for: it looks at seconds, however long it was."""
+    hearing, sent = Hearing(LEAST_DB), speech(60, seed=18)
+    for number in range(60 * 60 * 20):
+        hearing.sent.add(number * SLICE_MS, sent[number % len(sent)])
+        if number < heard_s * 20:
+            hearing.caught.add(number * SLICE_MS, sent[number % len(sent)])
+            hearing.look()
+    assert len(hearing.sent._power) <= LEVELS_MAX
+    looked_at: list[int] = []
+
+    def of(number: int) -> float | None:
+        looked_at.append(number)
+        return Levels.of(hearing.sent, number)
+
+    hearing.sent.of = of  # type: ignore[method-assign]
+    assert hearing.last_word() is None
+    assert 0 < len(looked_at) <= LEVELS_MAX
+
+
+def test_a_card_that_was_away_leaves_no_hole_to_be_looked_through() -> None:
+    hearing = Hearing(LEAST_DB)
+    for at_ms in (0, 3 * HOUR_MS):
+        hearing.sent.add(at_ms, 500.0)
+        hearing.caught.add(at_ms, 500.0)
+    first, last = hearing.sent.numbers or (0, 0)
+    assert last - first < LEVELS_MAX
+
+
+def test_what_an_ear_hears_of_a_card_that_stands_still_does_not_pile_up_either() -> None:
+    hearing = Hearing(LEAST_DB)
+    for number in range(60 * 60 * 20):
+        hearing.caught.add(number * SLICE_MS, 500.0)
+        assert hearing.look() is None
+    assert len(hearing.caught._power) <= LEVELS_MAX
+
+
+def test_an_ear_that_comes_back_after_half_an_hour_is_asked_again_within_25_seconds() -> None:
+    sent, gone_s = speech(60 * 32, seed=19), (30, 60 * 31)
+    hearing, told = Hearing(LEAST_DB), []
+    for number, level in enumerate(sent):
+        hearing.sent.add(number * SLICE_MS, level)
+        if not gone_s[0] <= number / 20 < gone_s[1]:
+            hearing.caught.add((number + 4) * SLICE_MS, level)
+            if (found := hearing.look()) is not None:
+                told.append((number // 20, found.heard))
+    assert all(heard for _, heard in told)
+    assert [at_s for at_s, _ in told if at_s < gone_s[0]] == [10, 20]
+    assert [at_s for at_s, _ in told if gone_s[1] <= at_s <= gone_s[1] + 25]
 
 
 def test_an_ear_that_is_dead_has_heard_nothing() -> None:
