@@ -2,20 +2,25 @@
 
 Decides the layout on disk and when a clip counts as whole. The format of a clip is ``clip``'s, whose names can be had
 here too; what is staged is decided elsewhere. One process writes; any number may read, each with its own ``Shelf``.
+
+A card wears out, and a power cut may leave it an entry that its file system neither reads nor removes. Whatever it is,
+it stays alone: it keeps no other file from going, and no station from starting.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, cast
@@ -45,6 +50,8 @@ __all__ = [
     "PcmWriter",
     "duration_ms",
 ]
+
+log = logging.getLogger(__name__)
 
 
 class PcmStore(Shelf):
@@ -120,13 +127,14 @@ class PcmStore(Shelf):
         sizes = self.sizes()
         total = sum(sizes.values())
         gone: list[ClipKey] = []
+        refusals: list[OSError] = []
         for key, size in sizes.items():
             if total <= bytes_max:
                 break
-            if key not in keep:
-                self.remove(key)
+            if key not in keep and _went(partial(self.remove, key), refusals):
                 gone.append(key)
                 total -= size
+        _tell(refusals)
         return tuple(gone)
 
     def remove(self, key: ClipKey) -> None:
@@ -136,13 +144,14 @@ class PcmStore(Shelf):
     def sweep(self) -> int:
         """Remove what interrupted writing left behind; call it before the first writer. Returns how many files went."""
         leftovers = [path for folder in (self._pinned, self._evictable) for path in _leftovers(folder)]
-        for path in leftovers:
-            path.unlink()
-        return len(leftovers)
+        refusals: list[OSError] = []
+        gone = sum(_went(path.unlink, refusals) for path in leftovers)
+        _tell(refusals)
+        return gone
 
     def _entries(self) -> Iterator[_Entry]:
         for blocks in self._evictable.glob("*.blocks"):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):  # it went meanwhile, or nobody can tell anything of it
                 used_at = blocks.stat().st_mtime_ns
                 yield _Entry(used_at, ClipKey(blocks.stem), blocks.with_suffix(".pcm").stat().st_size)
 
@@ -198,11 +207,13 @@ class PcmWriter:
         return self.frames
 
     def abort(self) -> None:
-        """Leave nothing behind. Harmless after ``commit``."""
+        """Leave nothing behind but what the disk does not let go of (``sweep``). Harmless after ``commit``."""
         # Unlinked first: on a full disk closing fails, since it writes what is still buffered.
-        self._sound_part.unlink(missing_ok=True)
-        self._listing_part.unlink(missing_ok=True)
-        self._sound.close()
+        for part in (self._sound_part, self._listing_part):
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._sound.close()
 
     def __enter__(self) -> PcmWriter:
         return self
@@ -226,9 +237,23 @@ class _Entry:
 
 def _leftovers(folder: Path) -> Iterator[Path]:
     yield from folder.glob("*.part")
-    for sound in folder.glob("*.pcm"):
-        if not sound.with_suffix(".blocks").exists():
-            yield sound
+    whole = {blocks.stem for blocks in folder.glob("*.blocks")}
+    yield from (sound for sound in folder.glob("*.pcm") if sound.stem not in whole)
+
+
+def _went(remove: Callable[[], object], refusals: list[OSError]) -> bool:
+    try:
+        remove()
+    except OSError as exc:
+        refusals.append(exc)
+        return False
+    return True
+
+
+def _tell(refusals: list[OSError]) -> None:
+    """In one line: a card that has gone read-only refuses hundreds."""
+    if refusals:
+        log.error("not removed from the cache count=%d first=%s next=the others go", len(refusals), refusals[0])
 
 
 def _unlink_clip(folder: Path, key: ClipKey) -> None:

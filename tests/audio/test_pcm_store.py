@@ -244,6 +244,39 @@ def test_sweeping_leaves_whole_clips(store: PcmStore) -> None:
     store.open(ClipKey("attention")).close()
 
 
+def spoiled(path: Path) -> Path:
+    """An entry that its file system will neither delete nor read, as a power cut leaves some."""
+    path.mkdir()
+    (path / "inode").touch()
+    return path
+
+
+def test_a_leftover_that_cannot_be_removed_keeps_no_station_from_starting(store: PcmStore, tmp_path: Path) -> None:
+    put(store, noise(100))
+    spoiled(tmp_path / "pcm" / "a.0000.pcm.part")
+    (tmp_path / "pcm" / "b.0000.pcm.part").write_bytes(b"half")
+    spoiled(tmp_path / "pcm" / "c.pcm")
+    assert store.sweep() == 1
+    assert not (tmp_path / "pcm" / "b.0000.pcm.part").exists()
+    store.open(KEY).close()
+
+
+def test_a_leftover_is_known_by_its_name_alone(
+    store: PcmStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, noise(100))
+
+    def bad(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path.parent == tmp_path / "pcm":
+            raise OSError(errno.EUCLEAN, os.strerror(errno.EUCLEAN), str(path))
+        return os.stat(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", bad)
+    assert store.sweep() == 0
+    monkeypatch.undo()
+    store.open(KEY).close()
+
+
 def test_what_lies_pinned_is_written_anew_where_it_lies(store: PcmStore, tmp_path: Path) -> None:
     """Its rotten copy would be found first, however good the other is."""
     put(store, noise(1_000), pinned=True)
@@ -287,6 +320,27 @@ def test_eviction_never_takes_what_is_kept_or_pinned(store: PcmStore, tmp_path: 
     assert ClipKey("attention") not in store.sizes()
     assert store.evict_to(0, set()) == (oldest, newest)
     store.open(ClipKey("attention")).close()
+
+
+def test_a_clip_that_cannot_be_removed_keeps_no_other(
+    store: PcmStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    oldest, middle, newest = three_clips(store, tmp_path)
+    (tmp_path / "pcm" / f"{oldest}.blocks").unlink()
+    os.utime(spoiled(tmp_path / "pcm" / f"{oldest}.blocks"), (1_000, 1_000))
+    assert list(store.sizes()) == [oldest, middle, newest]
+    assert store.evict_to(0, {newest}) == (middle,)
+    (line,) = caplog.messages
+    assert "count=1" in line
+    assert f"{oldest}.blocks" in line
+
+
+def test_a_clip_whose_entry_is_spoiled_keeps_no_other(store: PcmStore, tmp_path: Path) -> None:
+    oldest, *others = three_clips(store, tmp_path)
+    blocks = tmp_path / "pcm" / f"{oldest}.blocks"
+    blocks.unlink()
+    blocks.symlink_to(blocks)  # even to look at it is refused
+    assert store.evict_to(0, set()) == tuple(others)
 
 
 def test_an_evicted_clip_stays_readable_to_its_player(store: PcmStore) -> None:
@@ -337,6 +391,21 @@ def test_the_longest_digest_list_fits_its_cap() -> None:
     assert len(f"48000 {CLIP_BYTES_MAX // FRAME_BYTES}\n") + (CLIP_BYTES_MAX // BLOCK_BYTES + 2) * LINE_BYTES <= (
         BLOCKS_FILE_BYTES_MAX
     )
+
+
+def test_a_disk_that_goes_read_only_while_it_is_written_hides_no_trouble_and_keeps_no_descriptor(
+    store: PcmStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    before = set(os.listdir("/proc/self/fd"))
+    with store.writer(KEY, RATE) as writer:
+        writer.feed(noise(100))
+        monkeypatch.setattr(Path, "unlink", refused)
+    assert set(os.listdir("/proc/self/fd")) == before
+    monkeypatch.undo()
+    assert store.sweep() == 1
 
 
 FILL_A_SMALL_DISK = """
