@@ -122,11 +122,19 @@ class GpioRelays:
 
 
 def relays_off(chip: Path, lines: Mapping[ZoneId, RelayLine], kernel: Any = gpiod) -> None:
-    """Open every relay, whoever left it closed. For the hooks around the service. Raises RelayError."""
-    # Without read-backs: a faulty one must not keep the hook from opening a relay.
-    GpioRelays(
-        chip, {zone: RelayLine(wiring.line, wiring.active_low) for zone, wiring in lines.items()}, kernel
-    ).close()
+    """Open every relay, whoever left it closed. For the hooks around the service. Raises RelayError.
+
+    Each by itself: one whose line is held, broken or written wrong does not keep the others closed.
+    """
+    errors = []
+    for zone, wiring in lines.items():
+        try:
+            # Without read-backs: a faulty one must not keep the hook from opening a relay.
+            GpioRelays(chip, {zone: RelayLine(wiring.line, wiring.active_low)}, kernel).close()
+        except RelayError as exc:
+            errors.append(str(exc))
+    if errors:
+        raise RelayError("; ".join(errors))
 
 
 class GpiodFactory(Factory):  # type: ignore[misc]  # gpiozero ships no types

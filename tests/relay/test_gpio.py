@@ -98,6 +98,26 @@ def test_the_hook_opens_what_a_killed_process_left_closed(gpio: FakeGpio) -> Non
     assert gpio.lines[3].consumer is None
 
 
+@pytest.mark.parametrize("error", [errno.EBUSY, errno.EIO])
+def test_a_line_that_the_hook_cannot_claim_does_not_keep_another_relay_closed(gpio: FakeGpio, error: int) -> None:
+    GpioRelays(CHIP, LINES, gpio).switch(B, True)
+    gpio.kill_holders()
+    gpio.lines[2].error = error
+    with pytest.raises(RelayError, match=r"relay a: .* line 2: "):
+        relays_off(CHIP, LINES, gpio)
+    assert gpio.lines[3].level == 1
+    assert gpio.lines[3].consumer is None
+
+
+def test_a_line_that_was_written_wrong_since_does_not_keep_another_relay_closed_for_the_hook(gpio: FakeGpio) -> None:
+    GpioRelays(CHIP, LINES, gpio).switch(B, True)
+    gpio.kill_holders()
+    with pytest.raises(RelayError) as caught:
+        relays_off(CHIP, {ZoneId("new"): RelayLine(99), ZoneId("twice"): RelayLine(3, active_low=True), **LINES}, gpio)
+    assert "relay new: /dev/gpiochip0 line 99: " in str(caught.value)
+    assert gpio.lines[3].level == 1
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [
