@@ -9,13 +9,18 @@ import contextlib
 import io
 import os
 import stat
+import wave
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 from edge_agent.audio.card import CardConfig
+from edge_agent.audio.clip import FRAME_BYTES
 from edge_agent.audio.confined import available, trouble_with
 from edge_agent.audio.decode_service import DecodeService
 from edge_agent.audio.decoder import FfmpegDecoder
+from edge_agent.audio.loudness import FileSink, spoken
 from edge_agent.audio.port import PlayerError
 from edge_agent.audio.sandbox import Sandbox
 from edge_agent.audio.speech import EspeakVoice
@@ -25,6 +30,7 @@ from edge_agent.cli.confinement import Walls
 from edge_agent.cli.finding import Finding, words
 from edge_agent.config import Card, Config, RelayDriver
 from edge_agent.console.words import Text
+from edge_agent.core.units import SECOND_MS
 from edge_agent.spoken.stems import LISTING
 
 SANDBOX = Text("vùng cách ly", "sandbox")
@@ -51,6 +57,10 @@ CMDLINE = Text(
 )
 NOTHING = "/usr/bin/true"
 SAMPLE = "Đây là phát thử."
+SAMPLE_MS = 100
+SAMPLE_RATE = 22_050
+# The voice's own; its files are what has to be decoded in an emergency.
+WAV_HEAD_BYTES = 44
 IN_USE = "in use by the device process, which is running"
 
 
@@ -160,12 +170,16 @@ def worker_answers(service: DecodeService, program: str) -> Finding:
 
 
 def decoder_works(confined: Walls, program: str) -> Finding:
-    """Whether ffmpeg starts where it is confined."""
+    """Whether ffmpeg makes sound of a file where it is confined, as of what the voice has said."""
     if not available(program):
         return Finding(DECODER, f"{program} is not there", _install("ffmpeg"))
     trouble = trouble_with(confined, program)
     if trouble:
         return Finding(DECODER, trouble, WORKER if isinstance(confined, DecodeService) else NAMESPACES)
+    with _silence() as wav:
+        broken = replace(spoken(confined), program=program).decode(wav, FileSink(io.BytesIO(), SAMPLE_RATE), SAMPLE_MS)
+    if broken is not None:
+        return Finding(DECODER, f"{program}: {broken.detail}", _install("--reinstall ffmpeg"))
     return Finding(DECODER, f"{program} runs in the sandbox")
 
 
@@ -175,13 +189,13 @@ def voice_speaks(voice: EspeakVoice) -> Finding:
         return Finding(VOICE, f"{voice.program} is not there", _install("espeak-ng"))
     wav = io.BytesIO()
     trouble = voice.speak("vi", SAMPLE, wav)
-    if trouble is not None:
+    if trouble is not None or wav.tell() <= WAV_HEAD_BYTES:
         remedy = Text(
             "sửa vùng cách ly trước; không phải lỗi ở đó thì: apt install --reinstall espeak-ng espeak-ng-data",
             "put the sandbox right first; if it is well: apt install --reinstall espeak-ng espeak-ng-data",
         )
-        return Finding(VOICE, trouble.detail, remedy)
-    return Finding(VOICE, f"{voice.program} speaks into memory ({len(wav.getvalue())} bytes)")
+        return Finding(VOICE, trouble.detail if trouble else f"{voice.program} says nothing", remedy)
+    return Finding(VOICE, f"{voice.program} speaks into memory ({wav.tell()} bytes)")
 
 
 def stems_lie_there(folder: Path) -> Finding:
@@ -196,6 +210,15 @@ def stems_lie_there(folder: Path) -> Finding:
         )
         return Finding(STEMS, f"{folder}: {faults[0]}{more}", remedy)
     return Finding(STEMS, f"{folder}: {len(read.stems)}")
+
+
+def _silence() -> BinaryIO:
+    """A WAV file in memory, with a descriptor."""
+    file = os.fdopen(os.memfd_create("sample"), "w+b")
+    with wave.open(file, "wb") as into:
+        into.setparams((1, FRAME_BYTES, SAMPLE_RATE, 0, "NONE", ""))
+        into.writeframes(bytes(SAMPLE_MS * SAMPLE_RATE // SECOND_MS * FRAME_BYTES))
+    return file
 
 
 def _install(package: str) -> Text:

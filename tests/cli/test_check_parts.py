@@ -76,6 +76,16 @@ def test_programs_that_are_missing_are_named_by_their_package(tmp_path: Path) ->
 
 @pytest.mark.host
 @needs_decoder
+@pytest.mark.parametrize("program", ["/usr/bin/false", "/usr/bin/true"])
+def test_programs_that_start_and_make_no_sound_are_faults(program: str) -> None:
+    """An upgrade that stopped half way leaves an ffmpeg that begins, misses a library and is gone."""
+    assert_fault(check_parts.decoder_works(Sandbox(), program), "", "apt install --reinstall ffmpeg")
+    mute = check_parts.EspeakVoice(Sandbox(), program=program)
+    assert_fault(check_parts.voice_speaks(mute), "", "apt install --reinstall espeak-ng")
+
+
+@pytest.mark.host
+@needs_decoder
 def test_a_sandbox_that_the_kernel_refuses_is_told_with_what_to_allow(tmp_path: Path) -> None:
     refusing = tmp_path / "bwrap"
     refusing.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
