@@ -2,7 +2,7 @@
 
 Where a read-back is wired, a relay has moved when its contact has; a contact that does not follow in time, or leaves
 its place later, is a failure. Where none is wired, that the line took the order is all that can be seen. A relay that
-could not be opened is tried again until it is.
+could not be opened, or is seen closed although it is not to be, is told to open again until it is.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LOOK_EARLY_MS = 250
 # Whatever wakes the loop shortly before takes the look along: while something sounds, it is awake every 800 ms.
 
 START = "start"
-# Why a relay is opened that could not be opened when the process began.
+# Why a relay is opened of which nobody has ordered anything since the process began.
 
 RelayReport = RelayChanged | RelayFailed
 
@@ -34,11 +34,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Contact:
-    """One relay: what it should be and why, until when its contact may still be moving, and what is wrong with it."""
+    """One relay: what it should be and why, until when its contact may still be moving, and what is wrong with it.
+
+    ``unopened``: it may be closed although it should be open, and is told again.
+    """
 
     wired: bool
     wanted: bool = False
-    cause: str = ""
+    cause: str = START
     settle_by: MonoMs | None = None
     unopened: bool = False
     trouble: str = ""
@@ -98,7 +101,7 @@ class Contacts:
             self._relays.switch(zone, False)
         except RelayError as exc:
             log.error("relay zone=%s not opened error=%s next=retry", zone, exc)
-            return _Contact(wired=self._wired(zone), cause=START, unopened=True, trouble=str(exc))
+            return _Contact(wired=self._wired(zone), unopened=True, trouble=str(exc))
         return _Contact(wired=self._wired(zone))
 
     def _wired(self, zone: ZoneId) -> bool:
@@ -133,6 +136,8 @@ class Contacts:
         if contact.settle_by is not None and now < contact.settle_by:
             return []
         contact.settle_by = None
+        # A weld does not mind. But it may be none: a surge has reset the chip that drives it, and it closed by itself.
+        contact.unopened = bool(seen)
         return self._failed(zone, contact, "stuck closed" if seen else "does not close")
 
     def _not_moved(self, zone: ZoneId, contact: _Contact, detail: str) -> list[RelayReport]:

@@ -27,6 +27,7 @@ class FakeRelays:
         self.dead: set[ZoneId] = set()
         self.mute: set[ZoneId] = set()
         self.edges: list[tuple[ZoneId, bool]] = []
+        self.told: list[tuple[ZoneId, bool]] = []
         self.closed = False
 
     def switch(self, zone: ZoneId, on: bool) -> None:
@@ -34,6 +35,7 @@ class FakeRelays:
             raise RelayError(f"relay {zone}: no such zone")
         if zone in self.dead:
             raise RelayError(f"relay {zone}: the line does not answer")
+        self.told.append((zone, on))
         if zone not in self.stuck and self.contacts[zone] != on:
             self.contacts[zone] = on
             self.edges.append((zone, on))

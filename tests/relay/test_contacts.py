@@ -112,6 +112,48 @@ def test_a_relay_found_stuck_on_at_the_start_is_known_to_whoever_connects_later(
     assert contacts.failing() == [RelayFailed(A, "stuck closed")]
 
 
+def test_a_relay_that_closes_by_itself_is_opened_again_at_the_next_look() -> None:
+    """A surge has reset the chip that drives it: nobody has ordered anything, and nobody will."""
+    relays, contacts = wired()
+    contacts.check(at(SETTLE_MS))
+    relays.contacts[A] = True
+    assert contacts.check(at(LOOK_EVERY_MS + SETTLE_MS)) == [RelayFailed(A, "stuck closed")]
+    next_look = at(2 * LOOK_EVERY_MS + SETTLE_MS)
+    assert contacts.next_check(at(LOOK_EVERY_MS + SETTLE_MS)) == next_look
+    assert contacts.check(next_look) == [RelayChanged(A, False, "start", next_look)]
+    assert not relays.contacts[A]
+    assert contacts.failing() == []
+
+
+def test_a_relay_that_is_stuck_closed_is_told_to_open_with_every_look_until_it_does_and_said_once() -> None:
+    relays, contacts = wired()
+    contacts.switch(A, True, "order", T0)
+    relays.stuck.add(A)
+    contacts.switch(A, False, "max_on", at(500))
+    said, told = [], 0
+    for ms in range(500, 10_000, SETTLE_LOOK_MS):
+        relays.told.clear()
+        said += contacts.check(at(ms))
+        told += relays.told.count((A, False))
+    assert said == [RelayFailed(A, "stuck closed")]
+    assert 9_500 // LOOK_EVERY_MS <= told <= 9_500 // (LOOK_EVERY_MS - LOOK_EARLY_MS)
+    relays.stuck.clear()
+    until = at(10_000 + LOOK_EVERY_MS)
+    assert [(one.zone, one.on) for one in contacts.check(until) if isinstance(one, RelayChanged)] == [(A, False)]
+    assert not relays.contacts[A]
+    assert contacts.next_check(until) != until + SETTLE_LOOK_MS, "at rest again"
+
+
+def test_a_stuck_relay_that_is_ordered_closed_is_not_opened_for_having_been_stuck() -> None:
+    relays, contacts = wired()
+    contacts.check(at(SETTLE_MS))
+    relays.contacts[A] = True
+    contacts.check(at(LOOK_EVERY_MS + SETTLE_MS))
+    contacts.switch(A, True, "order", at(1_300))
+    contacts.check(at(2 * LOOK_EVERY_MS + SETTLE_MS))
+    assert relays.contacts[A]
+
+
 def test_a_contact_that_leaves_its_place_by_itself_is_a_failure() -> None:
     relays, contacts = wired()
     contacts.switch(A, True, "order", T0)
