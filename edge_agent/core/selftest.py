@@ -1,7 +1,8 @@
 """Decide how the station tests its relays in silence: one idle zone after the other closes and opens, nothing sounds.
 
-What was seen goes into one record (``self_test c1=ok c2=relay_failed c3=busy``). A zone that is needed meanwhile, or
-locked, is let go at once: a test delays nothing, and closes nothing under whoever is at the horn.
+What was seen goes into one record (``self_test c1=ok c2=relay_failed c3=busy``). A relay is well that was seen closed
+and then open: one that is welded closes whenever it is asked to. A zone that is needed meanwhile, or locked, is let go
+at once: a test delays nothing, and closes nothing under whoever is at the horn.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from edge_agent.core import records, standing, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Level
 from edge_agent.core.order import AcceptedRule
-from edge_agent.core.state import SelfTesting, State, Tested, Turn
+from edge_agent.core.state import Relay, SelfTesting, State, Tested, Turn
 from edge_agent.core.units import SECOND_MS, MonoMs, ZoneId
 
 CLOSED_MS = 1 * SECOND_MS
@@ -29,15 +30,18 @@ def begin(turn: Turn, accepted: AcceptedRule, where: tuple[ZoneId, ...]) -> None
 
 
 def advance(turn: Turn) -> None:
-    """One zone at a time: close it, look, open it."""
+    """One zone at a time: close it, look, open it, look."""
     test = turn.state.testing
     if test is None:
         return
     if test.zone is not None:
-        seen = _seen(turn, test.zone)
+        seen = _hindrance(turn, test.zone) or (_seen_open if test.opening else _seen_closed)(turn, test.zone)
+        if seen is Tested.OK and not test.opening:
+            turn.state = replace(turn.state, testing=replace(test, opening=True))  # open_unclaimed opens it
+            return
         if seen is None:
             return
-        test = replace(test, zone=None, results=(*test.results, (test.zone, seen)))
+        test = replace(test, zone=None, opening=False, results=(*test.results, (test.zone, seen)))
     test = _next(turn, test)
     if test.zone is None:
         _report(turn, test)
@@ -51,7 +55,8 @@ def _report(turn: Turn, test: SelfTesting) -> None:
 
 def tested(state: State) -> frozenset[ZoneId]:
     """The zone whose relay is closed for the test."""
-    return frozenset() if state.testing is None or state.testing.zone is None else frozenset({state.testing.zone})
+    test = state.testing
+    return frozenset() if test is None or test.zone is None or test.opening else frozenset({test.zone})
 
 
 def next_wake(state: State, now: Now) -> list[MonoMs]:
@@ -59,17 +64,32 @@ def next_wake(state: State, now: Now) -> list[MonoMs]:
     test = state.testing
     if test is None or test.zone is None:
         return []
-    since = state.relays[test.zone].closed_since
+    relay = state.relays[test.zone]
+    if test.opening:
+        return [] if relay.ordered_on else [max(_open_by(relay), now.mono)]  # else it is opened by ``zones``
+    since = relay.closed_since
     due = MonoMs(since + CLOSED_MS) if since is not None else zones.confirm_by(state, test.zone)
     return [max(due, now.mono)]
 
 
-def _seen(turn: Turn, zone: ZoneId) -> Tested | None:
+def _open_by(relay: Relay) -> MonoMs:
+    """When a relay that was told to open, and has not said that it did, is taken for broken."""
+    return MonoMs((relay.opened_at or 0) + zones.RELAY_CONFIRM_MS)
+
+
+def _seen_open(turn: Turn, zone: ZoneId) -> Tested | None:
     """What the test of a zone came to; None while it goes on."""
     relay = turn.state.relays[zone]
-    hindrance = _hindrance(turn, zone)
-    if hindrance is not None:
-        return hindrance
+    if relay.ordered_on:
+        return None  # it stays closed for its least time
+    if not relay.on:
+        return Tested.OK
+    return Tested.RELAY_FAILED if turn.now.mono >= _open_by(relay) else None
+
+
+def _seen_closed(turn: Turn, zone: ZoneId) -> Tested | None:
+    """Whether it may be opened now; what the test came to where that is not to come; None while it goes on."""
+    relay = turn.state.relays[zone]
     if relay.closed_since is None:
         return (
             Tested.RELAY_FAILED if not relay.ordered_on or turn.now.mono >= zones.confirm_by(turn.state, zone) else None
@@ -101,4 +121,6 @@ def _hindrance(turn: Turn, zone: ZoneId) -> Tested | None:
         return Tested.DEVICE_FAILED
     if zone in standing.locked(turn.state, turn.now):
         return Tested.ZONE_LOCKED
-    return Tested.BUSY if turn.state.stopping or zones.is_claimed(turn.state, zone) else None
+    measured_at = standing.kept_warm(turn.state, turn.now)
+    needed = turn.state.stopping or zone in measured_at or zones.is_claimed(turn.state, zone)
+    return Tested.BUSY if needed else None

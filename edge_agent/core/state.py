@@ -133,11 +133,15 @@ class Tested(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SelfTesting:
-    """A self-test on its way: ``zone`` is the one under test, ``results`` what was seen of those before it."""
+    """A self-test on its way: ``zone`` is the one under test, ``results`` what was seen of those before it.
+
+    ``opening``: its relay has been seen closed, and is to be seen open.
+    """
 
     accepted: AcceptedRule
     zones: tuple[ZoneId, ...]
     zone: ZoneId | None = None
+    opening: bool = False
     results: tuple[tuple[ZoneId, Tested], ...] = ()
 
 

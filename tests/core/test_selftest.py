@@ -5,9 +5,17 @@ from __future__ import annotations
 from edge_agent.core import effects as fx
 from edge_agent.core.events import RelayFailed
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.order import Lock, SelfTest
-from edge_agent.core.units import HOUR_MS
-from tests.core.bench import CHO, DINH, at_work, audience
+from edge_agent.core.order import Amplify, Lock, SelfTest
+from edge_agent.core.site import ZoneSite
+from edge_agent.core.units import HOUR_MS, SECOND_MS
+from edge_agent.core.zones import RELAY_CONFIRM_MS
+from tests.core.bench import CHO, DINH, Bench, at_work, audience
+
+
+def seen_by(bench: Bench) -> str:
+    """What the record of the self-test says; "" before there is one."""
+    told = [one.record.detail for one in bench.every(fx.CommitRecord)]
+    return next((detail for detail in reversed(told) if detail.startswith("self_test ")), "")
 
 
 def test_a_self_test_closes_one_zone_after_the_other_and_records_what_it_saw() -> None:
@@ -31,6 +39,52 @@ def test_a_self_test_names_the_relay_that_fails_and_the_zone_that_is_needed() ->
     bench.send(RelayFailed(CHO, "no contact"))
     record = bench.every(fx.CommitRecord)[-1].record
     assert record.detail == f"self_test {CHO}=relay_failed {DINH}=busy"
+
+
+def test_a_relay_that_closes_and_does_not_open_again_has_failed_its_test() -> None:
+    """Welded, it is closed whenever that is asked for, and passes every test that only closes it."""
+    bench = at_work()
+    bench.rule(SelfTest())
+    bench.deaf = {fx.SwitchRelay}
+    bench.pass_s(1)
+    assert bench.closed() == set()
+    bench.send(RelayFailed(CHO, "stuck closed"))
+    assert seen_by(bench) == ""
+    bench.deaf = set()
+    bench.pass_s(RELAY_CONFIRM_MS / SECOND_MS)
+    assert bench.closed() == {DINH}
+    bench.pass_s(1)
+    assert seen_by(bench) == f"self_test {CHO}=relay_failed {DINH}=ok"
+
+
+def test_a_relay_that_is_to_stay_closed_for_longer_is_seen_opening_then() -> None:
+    bench = Bench(zones={CHO: ZoneSite(CHO, "cho", 0, least_on_ms=5_000)}).boot()
+    bench.rule(SelfTest())
+    bench.pass_s(4.9)
+    assert bench.closed() == {CHO}
+    assert seen_by(bench) == ""
+    bench.pass_s(0.1)
+    assert bench.closed() == set()
+    assert seen_by(bench) == f"self_test {CHO}=ok"
+
+
+def test_an_amplifier_that_is_switched_on_meanwhile_is_not_waited_for() -> None:
+    bench = at_work()
+    bench.rule(SelfTest())
+    bench.rule(Amplify(True, 60_000))
+    bench.pass_s(1)
+    assert bench.closed() == {CHO, DINH}
+    assert seen_by(bench) == f"self_test {CHO}=busy {DINH}=busy"
+
+
+def test_a_warning_that_comes_while_a_tested_relay_opens_is_not_waited_for() -> None:
+    bench = at_work()
+    bench.rule(SelfTest())
+    bench.deaf = {fx.SwitchRelay}
+    bench.pass_s(1)
+    bench.deaf = set()
+    bench.order(**{"class": "emergency"})
+    assert seen_by(bench) == f"self_test {CHO}=busy {DINH}=busy"
 
 
 def test_a_self_test_lets_a_zone_go_that_is_needed() -> None:
