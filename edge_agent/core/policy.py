@@ -18,7 +18,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.sessions import Span, session_start, sessions, sounding_ms
 from edge_agent.core.site import Clause, IntoQuiet, LocalPolicy, Site
 from edge_agent.core.units import MINUTE_MS, NEVER, UtcMs, ZoneId
-from edge_agent.core.wall_time import Hours, in_hours, local_time, next_wall
+from edge_agent.core.wall_time import Hours, first_in_hours, in_hours, local_time
 
 CORRECTION_MS_MAX = 2 * MINUTE_MS
 # What was said wrongly, and what is right; longer is another programme.
@@ -350,17 +350,16 @@ def _counted(rules: Rules, clause: Clause, *, live: bool = False) -> list[Span]:
 
 
 def _cut_at(rules: Rules, wish: Wish, zone: ZoneId) -> UtcMs | None:
-    """Where quiet hours begin within a wish that is to be cut there; None where nothing is cut."""
+    """Where quiet hours begin within a wish that is to be cut there; None where nothing is cut.
+
+    What begins inside them is left whole, to be refused.
+    """
     if policy_at(rules, wish.start).into_quiet is not IntoQuiet.CUT:
         return None
-    begins = [
-        at
-        for clause in _clauses(rules, wish, zone)
-        if clause.quiet is not None
-        for at in [next_wall(wish.start, clause.quiet[0], rules.site.timezone)]
-        if at < wish.end
-    ]
-    return min(begins, default=None)
+    quiet = [clause.quiet for clause in _clauses(rules, wish, zone) if clause.quiet is not None]
+    begins = [first_in_hours(hours, rules.site.timezone, wish.start, wish.lasts_ms) for hours in quiet]
+    first = min((at for at in begins if at is not None), default=None)
+    return None if first == wish.start else first
 
 
 def _excepted_volume(rules: Rules, under: str) -> int | None:

@@ -1,4 +1,4 @@
-"""Tell what the clocks of a ward show at an instant, and when they show it next: instants are UTC, rules are not."""
+"""Tell what the clocks of a ward show, and when they show an hour first: instants are UTC, rules are not."""
 
 from __future__ import annotations
 
@@ -21,28 +21,42 @@ def local_time(instant: UtcMs, timezone: str) -> datetime:
     return datetime.fromtimestamp(instant / 1000, UTC).astimezone(_zone(timezone))
 
 
-def next_wall(after: UtcMs, wall: time, timezone: str) -> UtcMs:
-    """The first instant at or after ``after`` at which clocks show ``wall``."""
-    moment = local_time(after, timezone)
-    day = moment.date() if moment.time() <= wall else moment.date() + timedelta(days=1)
-    return UtcMs(round(datetime.combine(day, wall, _zone(timezone)).timestamp() * 1000))
-
-
 def in_hours(hours: Hours, timezone: str, start: UtcMs, lasts_ms: int) -> bool:
-    """Whether any moment of [start, start + lasts_ms) lies within these hours of any day."""
+    """Whether clocks show any of these hours at any moment of [start, start + lasts_ms)."""
+    return first_in_hours(hours, timezone, start, lasts_ms) is not None
+
+
+def first_in_hours(hours: Hours, timezone: str, start: UtcMs, lasts_ms: int) -> UtcMs | None:
+    """The first moment of [start, start + lasts_ms) at which clocks show any of these hours; None if there is none."""
     opening, closing = hours
     if opening == closing:
-        return True
-    first = local_time(start, timezone)
-    last = local_time(UtcMs(start + max(lasts_ms, 1) - 1), timezone)
-    day = first.date() - timedelta(days=1)
-    while day <= last.date():
-        opens = datetime.combine(day, opening, first.tzinfo)
-        closes = datetime.combine(day + timedelta(days=1) if closing <= opening else day, closing, first.tzinfo)
-        if first < closes and opens <= last:
-            return True
-        day += timedelta(days=1)
-    return False
+        return start
+    for begins, ends in _stretches(start, UtcMs(start + max(lasts_ms, 1) - 1), timezone):
+        first, last = (local_time(at, timezone).replace(tzinfo=None) for at in (begins, ends))
+        day = first.date() - timedelta(days=1)
+        while day <= last.date():
+            opens = datetime.combine(day, opening)
+            closes = datetime.combine(day + timedelta(days=1) if closing <= opening else day, closing)
+            if first < closes and opens <= last:
+                return UtcMs(begins + max(opens - first, timedelta()) // timedelta(milliseconds=1))
+            day += timedelta(days=1)
+    return None
+
+
+def _stretches(first: UtcMs, last: UtcMs, timezone: str) -> list[tuple[UtcMs, UtcMs]]:
+    """From ``first`` to ``last`` (included), parted where clocks are put forward or back; within each they run on.
+
+    No sound is so long that they are put forward in it and back again.
+    """
+    offset = local_time(first, timezone).utcoffset()
+    if local_time(last, timezone).utcoffset() == offset:
+        return [(first, last)]
+    before, after = first, last
+    while after - before > 1:
+        middle = UtcMs((before + after) // 2)
+        same = local_time(middle, timezone).utcoffset() == offset
+        before, after = (middle, after) if same else (before, middle)
+    return [(first, before), *_stretches(after, last, timezone)]
 
 
 @lru_cache(maxsize=8)

@@ -225,6 +225,15 @@ def test_a_programme_is_cut_where_the_quiet_hours_begin_if_the_policy_says_so() 
     assert policy.judge(late, wish("20:00:00", seconds=1_801)).reason is Reason.SESSION_TOO_LONG
 
 
+def test_in_an_hour_that_comes_twice_nothing_is_cut_before_it_begins() -> None:
+    """At 02:10 for the second time, and so 20 minutes before the quiet hours; the clocks had shown 02:30 before."""
+    berlin = makers.make_site(timezone="Europe/Berlin")
+    night = Rules(berlin, LocalPolicy((Clause(quiet=(time(2, 30), time(5))),), IntoQuiet.CUT))
+    begins = UtcMs(round(datetime(2026, 10, 25, 2, 10, tzinfo=ZoneInfo("Europe/Berlin"), fold=1).timestamp() * 1000))
+    verdict = policy.judge(night, Wish(JobClass.NORMAL, BOTH, begins, 40 * MINUTE_MS))
+    assert verdict == policy.Verdict({}, ends_at=UtcMs(begins + 20 * MINUTE_MS))
+
+
 def test_a_zone_that_hears_nothing_today_cuts_nobody_off() -> None:
     holiday = Clause(zones=frozenset({CHO}), quiet=NIGHT, holidays=frozenset({date(2026, 10, 6)}))
     late = Rules(makers.make_site(), LocalPolicy((holiday,), IntoQuiet.CUT))
