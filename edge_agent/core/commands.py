@@ -256,9 +256,10 @@ def _turn_down(turn: Turn, _accepted: AcceptedRule, _command: Command) -> None:
 
 
 def _wish_of(turn: Turn, play: Occurrence) -> policy.Wish:
-    """What a sound that has begun asks of the rules."""
+    """What a sound that has begun asks of the rules, up to where quiet hours cut it."""
     begins = turn.now.utc_of(play.start_at)
-    return policy.wish_for(turn.job_of(play), tuple(play.zones), begins, length_ms(play.parts))
+    whole = policy.wish_for(turn.job_of(play), tuple(play.zones), begins, length_ms(play.parts))
+    return whole.until(None if play.cut_at is None else turn.now.utc_of(play.cut_at))
 
 
 def _warm(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:

@@ -325,8 +325,8 @@ class _Run(Street):
         one = self.spoken_in(one, self.room(replace(one, zones=hearing)))
         ends = UtcMs(taken.starts + one.lasts_ms) if verdict.ends_at is None else verdict.ends_at
         self.taken.append(replace(taken, one=one, zones=hearing, out=out, ends=ends, begun=True, under=verdict.under))
-        ordered = one.known.job.volume
-        volumes = {zone: policy.volume_at(rules, wish, zone, ordered, verdict.under) for zone in hearing}
+        ordered, sounds = one.known.job.volume, wish.until(verdict.ends_at)
+        volumes = {zone: policy.volume_at(rules, sounds, zone, ordered, verdict.under) for zone in hearing}
         self._tell(one, taken.starts, ends, volumes, out, None, verdict.under, cut=verdict.ends_at is not None)
 
     def _to_come(self, one: Open) -> list[Open]:

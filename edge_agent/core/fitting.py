@@ -59,7 +59,7 @@ def _framed(turn: Turn, play: Occurrence, start_at: MonoMs) -> Occurrence:
         framed = replace(play, parts=parts)
         verdict = beginning.verdict(turn, framed, start_at)
         rules, wish = standing.rules_of(turn.state, turn.now, besides=play), beginning.wish(turn, framed, start_at)
-        heard = zones.with_volumes(turn, replace(framed, under=verdict.under), rules, wish)
+        heard = zones.with_volumes(turn, replace(framed, under=verdict.under), rules, wish.until(verdict.ends_at))
         volumes = {zone: run.volume for zone, run in heard.zones.items()}
         objection = beginning.objection(turn, framed, start_at, verdict)
         late, cut = framing.made_late(wish.end, coming), turns.cut_off(parts, verdict.ends_at)

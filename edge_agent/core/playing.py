@@ -272,7 +272,8 @@ def _start(turn: Turn, play: Occurrence) -> None:
     play = replace(play, whole=turns.together(play.parts) if play.segment == 0 else play.whole)
     cut_at = None if verdict.ends_at is None else turn.now.mono_of(verdict.ends_at)
     play = replace(play.moved(Cause.RELAYS_READY, turn.now), start_at=start_at, under=verdict.under, cut_at=cut_at)
-    play = zones.with_volumes(turn, play, standing.rules_of(turn.state, turn.now), beginning.wish(turn, play, start_at))
+    sounds = beginning.wish(turn, play, start_at).until(verdict.ends_at)
+    play = zones.with_volumes(turn, play, standing.rules_of(turn.state, turn.now), sounds)
     for zone in ready:
         play = play.with_zone(zone, ZonePart.HEARING)
     turn.put_play(play)

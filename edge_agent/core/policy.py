@@ -67,6 +67,10 @@ class Wish:
         """When it would be over."""
         return UtcMs(self.start + self.lasts_ms)
 
+    def until(self, ends_at: UtcMs | None) -> Wish:
+        """What sounds of it where quiet hours cut it at ``ends_at`` (None: nowhere)."""
+        return self if ends_at is None else replace(self, lasts_ms=ends_at - self.start)
+
     @property
     def counts_from(self) -> UtcMs:
         """Its beginning, as the day's limits see it."""
@@ -139,7 +143,10 @@ def judge(rules: Rules, wish: Wish) -> Verdict:
 
 
 def volume_at(rules: Rules, wish: Wish, zone: ZoneId, ordered: int, under: str = "") -> int:
-    """The volume (0–100) at which a zone plays: what was ordered, under every ceiling of the whole time it lasts."""
+    """The volume (0–100) at which a zone plays: what was ordered, under every ceiling of the whole time it lasts.
+
+    Of what is cut that is the time up to its cut (``Wish.until``).
+    """
     ceiling = min(ordered, rules.site.zones[zone].volume_max)
     if wish.cls is JobClass.EMERGENCY:
         return ceiling
@@ -223,7 +230,7 @@ def _beyond(rules: Rules, wish: Wish, window: Window, loosens: Loosening) -> Rea
 def _by_policy(rules: Rules, wish: Wish, zones: tuple[ZoneId, ...]) -> Verdict:
     """What the policy says of each zone, up to its own cut; the first cut of those that hear it ends the sound."""
     cuts = {zone: _cut_at(rules, wish, zone) for zone in zones}
-    upto = {zone: wish if at is None else replace(wish, lasts_ms=at - wish.start) for zone, at in cuts.items()}
+    upto = {zone: wish.until(at) for zone, at in cuts.items()}
     out = {zone: reason for zone in zones if (reason := _objection(rules, upto[zone], zone)) is not None}
     heard = [at for zone, at in cuts.items() if at is not None and zone not in out]
     return Verdict(out, ends_at=min(heard, default=None))

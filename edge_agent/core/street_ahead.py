@@ -151,7 +151,8 @@ class Street:
             framed = replace(one, parts=parts)
             wish = wish_of(framed, where, starts)
             verdict = policy.judge(rules, wish)
-            volumes = [policy.volume_at(rules, wish, zone, job.volume, verdict.under) for zone in where]
+            sounds = wish.until(verdict.ends_at)
+            volumes = [policy.volume_at(rules, sounds, zone, job.volume, verdict.under) for zone in where]
             late, cut = framing.made_late(wish.end, coming), turns.cut_off(parts, verdict.ends_at)
             return verdict, volumes, self.objection(framed, wish, verdict), late, cut
 

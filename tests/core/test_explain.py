@@ -15,10 +15,10 @@ from edge_agent.core.day_ahead import day_plan
 from edge_agent.core.events import ClipFailed, DeviceDown, PowerReported
 from edge_agent.core.job import Accepted, JobClass
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.order import AllStop, Lock, Loosening, Pause, Rank, Regulation, Window
+from edge_agent.core.order import AllStop, Lock, Loosening, Pause, Rank, Regulation, SetVolume, Window
 from edge_agent.core.outlook import InForce, Planned
 from edge_agent.core.reasons import Reason
-from edge_agent.core.site import STANDARD, Clause, IntoQuiet, LocalPolicy
+from edge_agent.core.site import STANDARD, Clause, IntoQuiet, LocalPolicy, VolumeBand
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, UtcMs
 from tests.core.bench import CHO, CLIP_MS, DINH, Bench, audience
 from tests.core.long_day import Ward
@@ -138,6 +138,21 @@ def test_what_runs_into_the_quiet_hours_is_cut_there_or_refused() -> None:
     assert strict.answers()[-1] == ("refused", "quiet_hours")
     (one,) = plan(lenient)
     assert (one.ends, one.cut, one.reason) == (nine, True, None)
+
+
+def test_a_band_behind_the_cut_makes_no_evening_bulletin_quieter() -> None:
+    """Neither as it is planned nor as it sounds, nor after a command: no moment of it lies in the band."""
+    evening = Clause(quiet=(time(21), time(5)), volume_bands=(VolumeBand(time(21), time(5), 10),))
+    ward = Ward(policy=LocalPolicy((evening,), IntoQuiet.CUT))
+    ward.boot()
+    ward.order(when={"kind": "at", "utc": makers.NOON + 9 * HOUR_MS - 5_000})
+    assert [dict(one.volumes) for one in plan(ward)] == [{CHO: 70, DINH: 70}]
+    ward.live_until(UtcMs(makers.NOON + 9 * HOUR_MS - 4_000))
+    (start,) = ward.every(fx.StartPlay)
+    assert {feed.zone: feed.volume for feed in start.feeds} == {CHO: 70, DINH: 70}
+    ward.rule(SetVolume(60), zones=[CHO])
+    (routed,) = ward.every(fx.RoutePlay)
+    assert {feed.zone: feed.volume for feed in routed.feeds} == {CHO: 60, DINH: 70}
 
 
 def test_of_two_that_wait_the_communes_order_says_which_goes_first() -> None:

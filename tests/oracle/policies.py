@@ -80,12 +80,15 @@ def by_zone(dice: Random, zones: tuple[str, ...], holidays: tuple[str, ...]) -> 
 
 
 def cutting(dice: Random, zones: tuple[str, ...], holidays: tuple[str, ...]) -> Policy:
-    """Whatever runs into the quiet hours is cut there. They speak of all zones: a sound ends everywhere at once."""
+    """Whatever runs into the quiet hours is cut there. They speak of all zones: a sound ends everywhere at once.
+
+    What is cut at the edge of a band does not touch it.
+    """
     return Policy(
         (
             Clause(quiet=("21:00", "05:00"), session_s=1800, sessions_per_day=6, volume=_bands(dice)),
             Clause(classes=NORMAL, quiet=("20:00", "06:00"), day_s=3000, weekdays=MONDAY_TO_SATURDAY),
-            Clause(classes=NORMAL, quiet=("12:00", "13:00")),
+            Clause(classes=NORMAL, quiet=("12:00", "13:00"), volume=(("12:00", "13:00", 20), ("20:00", "06:00", 15))),
         ),
         "cut",
     )
