@@ -5,7 +5,8 @@ Lines are made in the fullest form; ``words.screenful`` fits them to the languag
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 
 from edge_agent.console.catalogue import CLASSES, CLOCK_NOT_TRUSTED, OFFERS, class_words, reason_words
@@ -13,12 +14,10 @@ from edge_agent.console.times import moment, span, wall, weekday
 from edge_agent.console.words import Language, Text
 from edge_agent.core import policy
 from edge_agent.core.explain import DaySheet
-from edge_agent.core.job import JobClass
 from edge_agent.core.outlook import Offer, Planned
-from edge_agent.core.past import Sounded
 from edge_agent.core.policy import Rules
 from edge_agent.core.sessions import Span, sessions, sounding_ms
-from edge_agent.core.site import Site
+from edge_agent.core.site import Clause, Site
 from edge_agent.core.units import MINUTE_MS, SECOND_MS, UtcMs, ZoneId
 from edge_agent.core.wall_time import local_time
 
@@ -154,34 +153,43 @@ def _end(one: Planned, site: Site, language: Language) -> str:
 
 
 def _used(sheet: DaySheet, site: Site) -> Text:
-    """Sessions and minutes of the day, what has sounded already included, and how much the general clauses allow."""
-    counted = _counted(sheet, site)
-    begun, used_ms = len(sessions(counted)), sounding_ms(counted)
-    clauses = policy.general(sheet.rules)
-    most = min((clause.sessions_per_day for clause in clauses if clause.sessions_per_day is not None), default=None)
-    most_ms = min((clause.day_ms for clause in clauses if clause.day_ms is not None), default=None)
-    of_sessions = "" if most is None else f"/{most}"
-    of_minutes = "" if most_ms is None else f"/{most_ms // MINUTE_MS}"
-    used = -(-used_ms // MINUTE_MS)
-    return Text(
-        f"Cả ngày: {begun}{of_sessions} buổi, {used}{of_minutes} phút",
-        f"The whole day: {begun}{of_sessions} sessions, {used}{of_minutes} min",
-    )
+    """Sessions and minutes of the day, what has sounded already included, and how much the general clauses allow.
+
+    What is relayed is told for itself where it has minutes of its own.
+    """
+    to_come = (one.counts for one in sheet.plan if one.counts is not None and one.starts >= sheet.now.utc)
+    rules = replace(sheet.rules, past=(*sheet.rules.past, *to_come))
+    by_sessions = _strictest(rules, lambda clause: clause.sessions_per_day)
+    by_minutes = _strictest(rules, lambda clause: clause.day_ms)
+    by_relays = _strictest(rules, lambda clause: clause.live_day_ms)
+    spans = sessions(policy.counted(rules, by_sessions))
+    begun = _of(len(_begun_on(sheet.day, spans, site)), by_sessions.sessions_per_day)
+    minutes = _minutes(_begun_on(sheet.day, policy.counted(rules, by_minutes), site), by_minutes.day_ms)
+    used = Text(f"Cả ngày: {begun} buổi, {minutes} phút", f"The whole day: {begun} sessions, {minutes} min")
+    relayed = _begun_on(sheet.day, policy.counted(rules, by_relays, live=True), site)
+    if by_relays.live_day_ms is None or not relayed:
+        return used
+    minutes = _minutes(relayed, by_relays.live_day_ms)
+    return Text(f"{used.vi}; tiếp âm {minutes} phút", f"{used.en}; live relays {minutes} min")
 
 
-def _counted(sheet: DaySheet, site: Site) -> list[Span]:
-    """What counts in the day's limits: ordinary sound that began on it, but not under an exception."""
-    past = [sound.span for sound in sheet.rules.past if _counts(sound)]
-    ahead = [
-        (one.starts, one.ends)
-        for one in sheet.plan
-        if one.reason is None and one.cls is not JobClass.EMERGENCY and not one.under and one.starts >= sheet.now.utc
-    ]
-    return [span for span in (*past, *ahead) if _day(span[0], site) == sheet.day]
+def _strictest(rules: Rules, limit: Callable[[Clause], int | None]) -> Clause:
+    """The general clause that allows least; where none says anything, one that allows everything."""
+    limited = [(most, clause) for clause in policy.general(rules) if (most := limit(clause)) is not None]
+    return min(limited, key=lambda one: one[0], default=(0, Clause()))[1]
 
 
-def _counts(sound: Sounded) -> bool:
-    return sound.cls is not JobClass.EMERGENCY and not sound.under
+def _begun_on(day: date, spans: Sequence[Span], site: Site) -> list[Span]:
+    return [span for span in spans if _day(span[0], site) == day]
+
+
+def _minutes(spans: Sequence[Span], most_ms: int | None) -> str:
+    """Rounded up, of so many."""
+    return _of(-(-sounding_ms(spans) // MINUTE_MS), None if most_ms is None else most_ms // MINUTE_MS)
+
+
+def _of(used: int, most: int | None) -> str:
+    return f"{used}" if most is None else f"{used}/{most}"
 
 
 def _day(utc: UtcMs, site: Site) -> date:

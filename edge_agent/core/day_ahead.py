@@ -18,7 +18,7 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.job import RANK, PlayAt, PlayNow
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import Planned
-from edge_agent.core.past import PAST_MS, lately, remember
+from edge_agent.core.past import PAST_MS, Sounded, lately, remember
 from edge_agent.core.plays import Occurrence, ZonePart
 from edge_agent.core.programme import Part, live_until
 from edge_agent.core.reasons import Reason
@@ -324,10 +324,12 @@ class _Run(Street):
         hearing = tuple(zone for zone in taken.zones if zone not in verdict.out)
         one = self.spoken_in(one, self.room(replace(one, zones=hearing)))
         ends = UtcMs(taken.starts + one.lasts_ms) if verdict.ends_at is None else verdict.ends_at
-        self.taken.append(replace(taken, one=one, zones=hearing, out=out, ends=ends, begun=True, under=verdict.under))
+        taken = replace(taken, one=one, zones=hearing, out=out, ends=ends, begun=True, under=verdict.under)
+        self.taken.append(taken)
         ordered, sounds = one.known.job.volume, wish.until(verdict.ends_at)
         volumes = {zone: policy.volume_at(rules, sounds, zone, ordered, verdict.under) for zone in hearing}
-        self._tell(one, taken.starts, ends, volumes, out, None, verdict.under, cut=verdict.ends_at is not None)
+        cut = verdict.ends_at is not None
+        self._tell(one, taken.starts, ends, volumes, out, None, verdict.under, cut=cut, counts=sounded(taken))
 
     def _to_come(self, one: Open) -> list[Open]:
         """Who else has not begun."""
@@ -359,13 +361,14 @@ class _Run(Street):
         under: str = "",
         *,
         cut: bool = False,
+        counts: Sounded | None = None,
     ) -> None:
         job = one.known.job
         place = standing.rank_of(self.state, job.job_id)
         order = place + 1 if place is not None else job.order or None
         what = (job.job_id, job.items[0].title, job.cls, job.level, order)
         when = (one.planned, starts, min(ends, framing.over_at(starts, one.parts)))
-        self.plan.append(Planned(*what, *when, volumes, out, reason, under, cut, one.zones, job.rehearsal))
+        self.plan.append(Planned(*what, *when, volumes, out, reason, under, cut, one.zones, job.rehearsal, counts))
 
 
 def _bounds(day: date, timezone: str) -> tuple[UtcMs, UtcMs]:

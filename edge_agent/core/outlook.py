@@ -11,6 +11,7 @@ from datetime import time
 
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.past import Sounded
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import JobId, UtcMs, ZoneId
 
@@ -63,7 +64,8 @@ class Planned:
 
     ``zones`` are those it is for, ``volumes`` those that would hear it, ``out`` those that would not, each with its
     reason; ``reason``: nobody would. ``order`` None: nobody has set one. ``under`` names the exception, ``cut`` says
-    that quiet hours end it, ``rehearsal`` that an emergency is none.
+    that quiet hours end it, ``rehearsal`` that an emergency is none. ``counts`` is what the day's limits see of it, the
+    groups' turns once; None where it does not sound, or the plan is another station's.
     """
 
     job_id: JobId
@@ -81,3 +83,4 @@ class Planned:
     cut: bool = False
     zones: tuple[ZoneId, ...] = ()
     rehearsal: bool = False
+    counts: Sounded | None = None

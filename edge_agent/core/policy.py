@@ -174,6 +174,22 @@ def quiet_now(rules: Rules, now: UtcMs) -> Hours | None:
     return next((quiet for quiet in hours if in_hours(quiet, rules.site.timezone, now, 1)), None)
 
 
+def counted(rules: Rules, clause: Clause, *, live: bool = False) -> list[Span]:
+    """What counts in a clause's limits: ordinary sound of its classes in its zones, but not what an exception let.
+
+    ``live``: what is relayed, where that has minutes of its own.
+    """
+    return [
+        sound.span
+        for sound in rules.past
+        if sound.cls is not JobClass.EMERGENCY
+        and not sound.under
+        and (clause.live_day_ms is None or sound.live == live)
+        and (not clause.classes or sound.cls in clause.classes)
+        and (not clause.zones or sound.zones & clause.zones)
+    ]
+
+
 def _whole(wish: Wish, verdict: Verdict) -> Verdict:
     """With nobody left to hear it, the first zone's reason is the sound's."""
     nobody = len(verdict.out) == len(wish.zones)
@@ -264,14 +280,14 @@ def _session_too_long(rules: Rules, wish: Wish, clause: Clause) -> bool:
     return (
         clause.session_ms is not None
         and not _counts_apart(wish, clause)
-        and wish.counts_to - session_start(_counted(rules, clause), wish.counts_from) > clause.session_ms
+        and wish.counts_to - session_start(counted(rules, clause), wish.counts_from) > clause.session_ms
     )
 
 
 def _too_many_sessions(rules: Rules, wish: Wish, clause: Clause) -> bool:
     if clause.sessions_per_day is None or _counts_apart(wish, clause):
         return False
-    others, day = _counted(rules, clause), _day(rules, wish.counts_from)
+    others, day = counted(rules, clause), _day(rules, wish.counts_from)
     without, with_it = (
         sum(_day(rules, first) == day for first, _ in sessions(spans)) for spans in (others, [*others, wish.counted])
     )
@@ -296,7 +312,7 @@ def _over_the_day(rules: Rules, wish: Wish, clause: Clause, most_ms: int | None,
     if most_ms is None:
         return False
     day = _day(rules, wish.counts_from)
-    today = [span for span in _counted(rules, clause, live=live) if _day(rules, span[0]) == day]
+    today = [span for span in counted(rules, clause, live=live) if _day(rules, span[0]) == day]
     return sounding_ms([*today, wish.counted]) > most_ms
 
 
@@ -337,22 +353,6 @@ def _clauses(rules: Rules, wish: Wish, zone: ZoneId) -> list[Clause]:
         clause
         for clause in policy_at(rules, wish.start).clauses
         if (not clause.classes or wish.cls in clause.classes) and (not clause.zones or zone in clause.zones)
-    ]
-
-
-def _counted(rules: Rules, clause: Clause, *, live: bool = False) -> list[Span]:
-    """What counts in a clause's limits: ordinary sound of its classes in its zones, but not what an exception let.
-
-    ``live``: what is relayed, where that has minutes of its own.
-    """
-    return [
-        sound.span
-        for sound in rules.past
-        if sound.cls is not JobClass.EMERGENCY
-        and not sound.under
-        and (clause.live_day_ms is None or sound.live == live)
-        and (not clause.classes or sound.cls in clause.classes)
-        and (not clause.zones or sound.zones & clause.zones)
     ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from edge_agent.console.day_table import at_minute, day_lines, in_zone
 from edge_agent.console.words import COLUMNS, Language, screenful, width
+from edge_agent.core import explain
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.explain import DaySheet
 from edge_agent.core.job import Audience, JobClass
@@ -16,9 +17,11 @@ from edge_agent.core.outlook import Offer, Planned
 from edge_agent.core.past import Sounded
 from edge_agent.core.policy import Rules
 from edge_agent.core.reasons import Reason
-from edge_agent.core.site import LocalPolicy
+from edge_agent.core.site import Group, LocalPolicy, ZoneSite
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, JobId, MonoMs, UtcMs
 from tests.console.pictures import CHO, DINH, SITE
+from tests.core.long_day import Ward
+from tests.trust import makers
 
 DAY = date(2026, 10, 6)
 MIDNIGHT = UtcMs(1_791_219_600_000)  # of that day in Viet Nam
@@ -52,6 +55,11 @@ def entry(wall: str = "05:30", minutes: float = 10, **changes: Any) -> Planned:
         zones=BOTH,
     )
     return replace(made, **changes)
+
+
+def counting(one: Planned) -> Planned:
+    """As the plan of a station says it of what sounds."""
+    return replace(one, counts=Sounded(one.job_id, one.cls, one.starts, one.ends, frozenset(one.zones), one.under))
 
 
 def sheet(*plan: Planned, **changes: Any) -> DaySheet:
@@ -157,16 +165,37 @@ def test_the_foot_counts_what_has_sounded_and_what_will() -> None:
     past = Sounded(JobId("j-0"), JobClass.NORMAL, at("05:00"), at("05:10"), frozenset(BOTH))
     warning = replace(past, cls=JobClass.EMERGENCY, started=at("05:12"), ended=at("05:20"))
     yesterday = replace(past, started=UtcMs(past.started - 24 * HOUR_MS), ended=UtcMs(past.ended - 24 * HOUR_MS))
-    excepted = entry("19:00", under="r-1")
     day = sheet(
-        entry("06:00", 14.5),
-        entry("06:15", 5),
+        counting(entry("06:00", 14.5)),
+        counting(entry("06:15", 5)),
         entry("07:00", reason=Reason.HOLIDAY),
-        excepted,
+        counting(entry("19:00", under="r-1")),
         rules=Rules(SITE, LocalPolicy(), past=(yesterday, past, warning)),
     )
     assert lines(day)[-1] == "Cả ngày: 2/4 buổi, 30/60 phút"
     assert lines(day, Language.EN)[-1] == "The whole day: 2/4 sessions, 30/60 min"
+
+
+def test_the_foot_counts_as_the_days_limits_do_relays_for_themselves_and_turns_once() -> None:
+    """Twenty minutes of a relay, and twice five that are heard in one group after the other."""
+    zones = {CHO: ZoneSite(CHO, "Chợ", 0), DINH: ZoneSite(DINH, "Đình", 0, group=Group.B)}
+    ward = Ward(policy=LocalPolicy(), zones=zones, stagger_ms=1_000)
+    ward.boot()
+    ward.at(90 * 60, job_id="relay", items=[makers.live_item(duration_ms=20 * MINUTE_MS)])
+    for name, hours in (("afternoon", 2), ("evening", 7)):
+        ward.at(hours * 3_600, job_id=name, items=[makers.clip_item(duration_ms=5 * MINUTE_MS)])
+    foreseen = sheet_of(ward)
+    assert foreseen[-1] == "Cả ngày: 2/4 buổi, 10/60 phút; tiếp âm 20/60 phút"
+    assert [line[:11] for line in foreseen[3:6]] == ["13h30–13h50", "14h00–14h10", "19h00–19h10"]
+    ward.live_until(UtcMs(ward.now.utc + 3 * HOUR_MS))
+    sounded = sheet_of(ward)
+    assert [line[:11] for line in sounded[3:-2]] == ["19h00–19h10"]
+    assert sounded[-1] == foreseen[-1]
+
+
+def sheet_of(ward: Ward) -> tuple[str, ...]:
+    today = explain.day_sheet(ward.state, ward.now, date(2026, 10, 1))
+    return screenful(day_lines(today, today.plan, ward.state.site, Language.VI), Language.VI)
 
 
 def test_offers_are_told_with_their_expiry() -> None:
