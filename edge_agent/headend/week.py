@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -200,7 +200,18 @@ def _kind(entry: Planned) -> Kind:
 
 
 def _papers(plans: Iterable[PlanMsg]) -> tuple[Paper, ...]:
-    days: dict[PolicyStatus | None, list[date]] = {}
+    """Each from its first to its last day, once more where others alone held between: for a fair, or over Tết."""
+    held: dict[date, list[PolicyStatus | None]] = {}
     for plan in sorted(plans, key=lambda plan: plan.day):
-        days.setdefault(plan.policy, []).append(plan.day)
-    return tuple(Paper(regulation, on[0], on[-1]) for regulation, on in days.items())
+        held.setdefault(plan.day, []).append(plan.policy)
+    papers: list[Paper] = []
+    yesterday: dict[PolicyStatus | None, int] = {}
+    for day, regulations in held.items():
+        today: dict[PolicyStatus | None, int] = {}
+        for regulation in dict.fromkeys(regulations):
+            if regulation not in yesterday:
+                papers.append(Paper(regulation, day, day))
+            at = today[regulation] = yesterday.get(regulation, len(papers) - 1)
+            papers[at] = replace(papers[at], last=day)
+        yesterday = today
+    return tuple(papers)

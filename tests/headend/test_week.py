@@ -197,6 +197,20 @@ def test_each_regulation_is_named_with_its_days() -> None:
     assert "Quy chế: của trạm loa, chưa có quy chế ký số. / Policy: the stations' own." in own
 
 
+def test_a_regulation_for_some_days_is_not_told_among_the_days_of_another() -> None:
+    """Nobody reads of two that hold on the day of the fair; a day of which nothing is known parts nothing."""
+    days = tuple(date(2026, 10, day) for day in range(6, 13))
+    fair = PolicyStatus("9/QĐ-UBND", days[1])
+    held = {day: fair if day in days[1:3] else None for day in days if day != days[5]}
+    plans = {(StationId(CHO.id), day): plan(day=day, policy=by) for day, by in held.items()}
+    shown = week(days, (CHO,), Replies({}, frozenset(), BEGINS, plans), {}, BEGINS, HANOI)
+    assert [(one.regulation, one.first.day, one.last.day) for one in shown.papers] == [
+        (None, 6, 6),
+        (fair, 7, 8),
+        (None, 9, 12),
+    ]
+
+
 def test_a_title_cannot_turn_the_writing_round() -> None:
     shown = as_table(told({replace(CHO, name="A\u202eB"): plan(entry("Tin\u202ecây"), entry("", 60))}))
     assert "  05h30–05h35  Tin?cây; A?B: cụm c1" in shown
