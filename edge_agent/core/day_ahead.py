@@ -30,8 +30,9 @@ from edge_agent.core.units import NEVER, SECOND_MS, JobId, UtcMs, ZoneId
 PLANNED_MAX = 500
 # More than a day of the longest timetable (24 times a day for 20 entries); a station lists no more.
 LOOKED_AT_MAX = 750
-# Ten times what a ward plays on that day and the two before it, which its limits look back on. Where those two are too
-# full, the day is told without them. Some 0.1 s on the bench for a ward, 2 s for 200 jobs that play once an hour.
+# Ten times what a ward plays on that day and the two before it, which its limits look back on; an exception's bound
+# looks back on all of its 16 days. Where those before are too full, the day is told without them. Some 0.1 s on the
+# bench for a ward, 2 s for 200 jobs that play once an hour.
 
 YEAR_MIN, YEAR_MAX = 2000, 2100
 # Nobody plans beyond: orders end before 2100, and at both ends of the calendar a day has no neighbour.
@@ -47,13 +48,21 @@ def day_plan(state: State, now: Now, day: date) -> tuple[Planned, ...]:
     if not YEAR_MIN <= day.year < YEAR_MAX:
         return ()
     first, last = _bounds(day, state.site.timezone)
-    run = _Run(state, now, last=last)
-    if not run.go_from(UtcMs(max(now.utc, first - PAST_MS))) and now.utc < first:
+    for at in _looked_back_to(state, now, first, last):
         run = _Run(state, now, last=last)
-        run.go_from(first)
+        if run.go_from(at):
+            break
     reaches_in = [one for one in run.plan if one.planned < first < one.ends and one.reason is None]
     of_day = [*reaches_in, *(one for one in run.plan if first <= one.planned < last)]
     return tuple(sorted(of_day, key=lambda one: (one.starts, one.planned)))[:PLANNED_MAX]
+
+
+def _looked_back_to(state: State, now: Now, first: UtcMs, last: UtcMs) -> list[UtcMs]:
+    """From when on all that its limits look back on is told; then from when less is, where that is too full."""
+    windows = [one for one in standing.rules_of(state, now).windows if one.begins < last and first < one.ends]
+    bounded = [one.begins for one in windows if one.loosens is not None and one.loosens.total_ms is not None]
+    before = min([UtcMs(first - PAST_MS), *bounded])
+    return sorted({UtcMs(max(now.utc, at)) for at in (before, first - PAST_MS, first)})
 
 
 def day_begins(day: date, timezone: str) -> UtcMs:

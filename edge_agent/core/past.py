@@ -20,7 +20,7 @@ HEARD_MS = 30 * DAY_MS
 UNHEARD_MAX = 100
 # Of one issuer: versions and corrections that nobody heard. Refused ones cost nothing, and must push out no sound.
 PAST_MAX = 1_000
-# Two days of a repeated warning every three minutes, or a month of a ward's days; the oldest goes first.
+# Of warnings: two days of one every three minutes; of other sounds: a month of a ward's days. The oldest goes first.
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,19 @@ def remember(past: tuple[Sounded, ...], sound: Sounded) -> tuple[Sounded, ...]:
 
 
 def _is_kept_beside(one: Sounded, sound: Sounded) -> bool:
-    """Whether one has to make room for the other: sounds for sounds, what was unheard for what its issuer adds."""
-    return bool(one.zones) == bool(sound.zones) and (bool(one.zones) or one.issuer == sound.issuer)
+    """Whether one has to make room for the other: a warning for warnings, an ordinary sound for ordinary ones.
+
+    What was unheard has to for what its issuer adds.
+    """
+    if bool(one.zones) != bool(sound.zones):
+        return False
+    return _warns(one) is _warns(sound) if one.zones else one.issuer == sound.issuer
+
+
+def _warns(sound: Sounded) -> bool:
+    return sound.cls is JobClass.EMERGENCY
 
 
 def lately(past: tuple[Sounded, ...], now: UtcMs) -> tuple[Sounded, ...]:
-    """What limits look at."""
-    return tuple(sound for sound in past if sound.ended > now - PAST_MS)
+    """What limits look at: those of a day at two days, an exception's at all that it has let sound."""
+    return tuple(sound for sound in past if sound.under or sound.ended > now - PAST_MS)

@@ -18,6 +18,8 @@ RECORD_KEEP_MS = 400 * DAY_MS
 
 PAST_AMONG = 500
 # What sounded lately is looked for among so many records: a warning every three minutes for a day, and its refusals.
+UNDER_AMONG = 5_000
+# And what sounded under an exception, which counts for as long as that lasts: sixteen days of three hundred records.
 REFUSALS_AMONG = 100
 # A refusal is acknowledged right behind its commit. One that a crash left unacknowledged, and that will be delivered
 # again, is among the last few records: ten deliveries may be on their way, and a commit holds fifty writes.

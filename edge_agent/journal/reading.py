@@ -15,7 +15,7 @@ from edge_agent.core.clock_trust import KeptTime
 from edge_agent.core.events import Mark, SavedMark
 from edge_agent.core.job import Seen
 from edge_agent.journal.database import FILE_NAME, disk, read_only
-from edge_agent.journal.port import PAST_AMONG, REFUSALS_AMONG, Contents, JournalError, StoredJob
+from edge_agent.journal.port import PAST_AMONG, REFUSALS_AMONG, UNDER_AMONG, Contents, JournalError, StoredJob
 from edge_agent.journal.record import sounded_in
 from edge_agent.journal.schema import VERSION
 
@@ -41,7 +41,11 @@ SELECT json_extract(told, '$.digest') FROM (
 LOAD_TRUST = "SELECT anchor, envelope FROM trust ORDER BY area"
 LOAD_FORGOTTEN = "SELECT issuer, serial FROM forgotten ORDER BY issuer"
 LOAD_MANIFESTS = "SELECT head, body FROM manifests ORDER BY scope"
-LOAD_PAST = "SELECT body FROM records WHERE seq > (SELECT head_seq FROM meta) - ? ORDER BY seq"
+# Whose sound counts for longer than the others' names its exception.
+LOAD_PAST = """
+SELECT body FROM records WHERE seq > (SELECT head_seq FROM meta) - ?
+OR (seq > (SELECT head_seq FROM meta) - ? AND instr(body, CAST('"under":""' AS BLOB)) = 0) ORDER BY seq
+"""
 
 
 def read_journal(folder: Path) -> Contents:
@@ -61,7 +65,7 @@ def contents_of(connection: sqlite3.Connection, quarantined: str = "") -> Conten
     jobs = _rows(connection, LOAD_JOBS)
     marks = _rows(connection, LOAD_MARKS)
     refused = _rows(connection, LOAD_REFUSED, REFUSALS_AMONG)
-    past = _rows(connection, LOAD_PAST, PAST_AMONG)
+    past = _rows(connection, LOAD_PAST, PAST_AMONG, UNDER_AMONG)
     epoch, seq, head_hash, acked, floor = connection.execute(LOAD_META).fetchone()
     kept = connection.execute(LOAD_KEPT).fetchone()
     chain_from, word, forgot_by = connection.execute("SELECT chain_from, ack, forgot_by FROM meta").fetchone()

@@ -19,7 +19,7 @@ from edge_agent.core.order import AllStop, Lock, Loosening, Pause, Rank, Regulat
 from edge_agent.core.outlook import InForce, Planned
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import STANDARD, Clause, IntoQuiet, LocalPolicy, VolumeBand
-from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, UtcMs
+from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, UtcMs
 from tests.core.bench import CHO, CLIP_MS, DINH, Bench, audience
 from tests.core.long_day import Ward
 from tests.trust import makers
@@ -116,6 +116,21 @@ def test_minutes_that_an_exception_lets_pass_do_not_count() -> None:
     excepted, counted = plan(bench)
     assert (excepted.under, dict(excepted.volumes)) == (exception, {CHO: 30, DINH: 30})
     assert (counted.under, counted.reason) == ("", None)
+
+
+def test_what_an_exception_lets_in_all_is_counted_from_its_first_day_to_its_last() -> None:
+    """Over Tết: two nights of forty seconds are the most of a hundred, and on the fourth they still are."""
+    tet = Loosening(frozenset({JobClass.NORMAL}), HOUR_MS, 100 * SECOND_MS)
+    ward = Ward(policy=LocalPolicy((Clause(quiet=(time(21), time(5))),)))
+    ward.boot()
+    ward.rule(window(0, 9 * 86_400, tet), not_after=UtcMs(makers.NOON + 9 * DAY_MS))
+    nightly = makers.rule_when(weekdays=[1, 2, 3, 4, 5, 6, 7], times=["22:00:00"])
+    night = ward.order(job_id="night", when=nightly, items=[clip(1, 40)])
+    days = [TODAY + timedelta(days=day) for day in range(8)]
+    expected = [(night, None)] * 2 + [(night, "minutes_per_day")] * 6
+    assert [told(ward, day) for day in days] == [[one] for one in expected]
+    ward.live_until(UtcMs(makers.NOON + 8 * DAY_MS))
+    assert [(job_id, reason) for job_id, _, reason in ward.outcomes() if job_id == night] == expected
 
 
 def test_a_silence_keeps_its_zone_out_and_where_it_is_everywhere_the_whole() -> None:

@@ -16,11 +16,13 @@ from edge_agent.core.clock_trust import TIMETABLE_SOURCES, KeptTime
 from edge_agent.core.effects import Entries, NewChain, SaveJob, SaveMark
 from edge_agent.core.events import SavedMark
 from edge_agent.core.job import TOMBSTONE_KEEP_MS, Seen
+from edge_agent.core.past import Sounded
 from edge_agent.core.units import JobId, UtcMs
 from edge_agent.journal.port import (
     PAST_AMONG,
     RECORD_KEEP_MS,
     REFUSALS_AMONG,
+    UNDER_AMONG,
     Contents,
     JournalError,
     StoredJob,
@@ -120,9 +122,7 @@ class FakeJournal:
             kept=now.kept,
             quarantined=self._quarantined,
             refused=tuple(_refused(now.records[-REFUSALS_AMONG:])),
-            past=tuple(
-                sound for stored, _ in now.records[-PAST_AMONG:] if (sound := sounded_in(stored.body)) is not None
-            ),
+            past=(*_past([stored.body for stored, _ in now.records[-UNDER_AMONG:]]),)[::-1],
             trust=tuple(kept for _, kept in sorted(now.trust.items())),
             forgotten=tuple(sorted(now.forgotten.items())),
             chain_from=now.chain_from,
@@ -285,6 +285,14 @@ def _whole(row: Row, now: Committed) -> StoredJob:
         return row.job
     wholes = [other.job.envelope for other in now.jobs.values() if other.digest == row.digest and other.job.envelope]
     return replace(row.job, envelope=wholes[0]) if wholes else row.job
+
+
+def _past(bodies: list[bytes]) -> Iterator[Sounded]:
+    """What sounded lately, and what sounded under an exception."""
+    for among, body in enumerate(reversed(bodies), 1):
+        sound = sounded_in(body)
+        if sound is not None and (among <= PAST_AMONG or sound.under):
+            yield sound
 
 
 def _refused(records: tuple[tuple[StoredRecord, UtcMs | None], ...]) -> Iterator[str]:

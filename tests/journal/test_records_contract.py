@@ -12,7 +12,7 @@ from edge_agent.core.occurrence import Phase
 from edge_agent.core.past import Sounded
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import DAY_MS, JobId, UtcMs, ZoneId
-from edge_agent.journal.port import RECORD_KEEP_MS, REFUSALS_AMONG, Journal
+from edge_agent.journal.port import PAST_AMONG, RECORD_KEEP_MS, REFUSALS_AMONG, Journal
 from edge_agent.journal.record import ChainPoint, verify_chain
 from tests.journal.rigs import Rig, transaction
 from tests.journal.samples import NOON, record_of, save_job
@@ -187,6 +187,19 @@ def test_what_has_sounded_is_read_back_for_the_days_limits_and_the_series(rig: R
         Sounded(JobId("alert"), JobClass.EMERGENCY, started, started, frozenset(), series="lu", version=3, **of_ward),
         Sounded(JobId("cut"), JobClass.NORMAL, started, UtcMs(NOON + 21_000), cho, **of_ward),
     )
+
+
+def test_what_sounded_under_an_exception_is_read_back_for_as_long_as_that_may_last(rig: Rig) -> None:
+    """A power cut on the ninth day of Tết forgets no minute of the first."""
+    journal = rig.boot()
+    journal.begin()
+    journal.append(record_of("first night", under="tet"), None, job_over=False)
+    journal.append(record_of("first day"), None, job_over=False)
+    for number in range(PAST_AMONG):
+        journal.append(record_of(f"refused {number}", kind=RecordKind.REFUSAL, zones=()), None, job_over=False)
+    journal.commit()
+    (sound,) = rig.boot().load().past
+    assert (sound.job_id, sound.under) == ("first night", "tet")
 
 
 def test_a_version_that_was_heard_nowhere_is_remembered_by_the_next_boot(rig: Rig) -> None:

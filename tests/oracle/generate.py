@@ -100,7 +100,7 @@ def _exceptions(dice: Random, life: Life) -> tuple[ExceptionWindow, ...]:
 def _exception(dice: Random, life: Life, window_id: str, begins: int) -> ExceptionWindow:
     names = [zone.name for zone in life.zones]
     classes: tuple[tuple[Cls, ...], ...] = ((), ("normal", "priority"), ("priority",), ("normal",))
-    length_s = dice.choice((900, 1800, HOUR_S, 2 * HOUR_S, 4 * HOUR_S, 8 * HOUR_S, 30 * HOUR_S))
+    length_s = dice.choice((900, 1800, HOUR_S, 2 * HOUR_S, 4 * HOUR_S, 8 * HOUR_S, 30 * HOUR_S, 7 * DAY_S))
     return ExceptionWindow(
         window_id,
         begins,

@@ -1,0 +1,39 @@
+"""What has sounded is remembered for as long as a limit counts it, whatever sounds meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge_agent.core.job import JobClass
+from edge_agent.core.past import HEARD_MS, PAST_MAX, PAST_MS, Sounded, lately, remember
+from edge_agent.core.units import MINUTE_MS, JobId, UtcMs
+from tests.core.bench import CHO, DINH
+from tests.trust import makers
+
+NOON = makers.NOON
+BULLETIN = Sounded(JobId("sang"), JobClass.NORMAL, UtcMs(NOON), UtcMs(NOON + MINUTE_MS), frozenset({CHO}))
+WARNING = replace(BULLETIN, job_id=JobId("bao"), cls=JobClass.EMERGENCY, zones=frozenset({DINH}))
+
+
+def later(sound: Sounded, ms: int) -> Sounded:
+    return replace(sound, started=UtcMs(sound.started + ms), ended=UtcMs(sound.ended + ms))
+
+
+def test_a_typhoons_warnings_push_no_bulletin_out_of_the_days_limits() -> None:
+    """A typhoon in some zones, a ward's ordinary day in the others; and what is kept has an end all the same."""
+    past = remember((), BULLETIN)
+    for number in range(PAST_MAX + 10):
+        past = remember(past, later(WARNING, number * MINUTE_MS))
+    assert past[0] == BULLETIN
+    assert len(past) == 1 + PAST_MAX
+    for number in range(PAST_MAX):
+        past = remember(past, later(BULLETIN, number * MINUTE_MS))
+    assert len(past) == 2 * PAST_MAX
+
+
+def test_what_an_exception_let_sound_counts_for_longer_than_a_day() -> None:
+    excepted = replace(BULLETIN, under="tet")
+    two_days_on = UtcMs(BULLETIN.ended + PAST_MS)
+    assert lately((BULLETIN, excepted), two_days_on) == (excepted,)
+    assert lately((BULLETIN, excepted), UtcMs(two_days_on - 1)) == (BULLETIN, excepted)
+    assert remember((excepted,), later(BULLETIN, HEARD_MS)) == (later(BULLETIN, HEARD_MS),)
