@@ -10,7 +10,7 @@ from edge_agent.core.clock_trust import KeptTime
 from edge_agent.core.effects import Entries, NewChain, SaveJob, SaveMark
 from edge_agent.core.events import SavedMark
 from edge_agent.core.job import Seen
-from edge_agent.core.past import Sounded
+from edge_agent.core.past import PAST_MAX, Sounded
 from edge_agent.core.units import DAY_MS, JobId, UtcMs
 
 RECORD_KEEP_MS = 400 * DAY_MS
@@ -18,8 +18,11 @@ RECORD_KEEP_MS = 400 * DAY_MS
 
 PAST_AMONG = 500
 # What sounded lately is looked for among so many records: a warning every three minutes for a day, and its refusals.
-UNDER_AMONG = 5_000
-# And what sounded under an exception, which counts for as long as that lasts: sixteen days of three hundred records.
+ASKED_AMONG = 3_000
+# And what is asked for longer: sound under an exception, which counts for as long as that lasts (sixteen days of 180
+# records), and an alert's, for the all-clear is heard where that was. To look through them takes a boot some 30 ms.
+PAST_READ_MAX = 2 * PAST_MAX
+# The newest of them: as many warnings and other sounds together as a station remembers while it runs.
 REFUSALS_AMONG = 100
 # A refusal is acknowledged right behind its commit. One that a crash left unacknowledged, and that will be delivered
 # again, is among the last few records: ten deliveries may be on their way, and a commit holds fifty writes.

@@ -15,7 +15,15 @@ from edge_agent.core.clock_trust import KeptTime
 from edge_agent.core.events import Mark, SavedMark
 from edge_agent.core.job import Seen
 from edge_agent.journal.database import FILE_NAME, disk, read_only
-from edge_agent.journal.port import PAST_AMONG, REFUSALS_AMONG, UNDER_AMONG, Contents, JournalError, StoredJob
+from edge_agent.journal.port import (
+    ASKED_AMONG,
+    PAST_AMONG,
+    PAST_READ_MAX,
+    REFUSALS_AMONG,
+    Contents,
+    JournalError,
+    StoredJob,
+)
 from edge_agent.journal.record import sounded_in
 from edge_agent.journal.schema import VERSION
 
@@ -41,10 +49,12 @@ SELECT json_extract(told, '$.digest') FROM (
 LOAD_TRUST = "SELECT anchor, envelope FROM trust ORDER BY area"
 LOAD_FORGOTTEN = "SELECT issuer, serial FROM forgotten ORDER BY issuer"
 LOAD_MANIFESTS = "SELECT head, body FROM manifests ORDER BY scope"
-# Whose sound counts for longer than the others' names its exception.
+# What is asked for longer than the others names its exception, or its series.
 LOAD_PAST = """
 SELECT body FROM records WHERE seq > (SELECT head_seq FROM meta) - ?
-OR (seq > (SELECT head_seq FROM meta) - ? AND instr(body, CAST('"under":""' AS BLOB)) = 0) ORDER BY seq
+OR (seq > (SELECT head_seq FROM meta) - ? AND NOT (
+    instr(body, CAST('"under":""' AS BLOB)) AND instr(body, CAST('"series":""' AS BLOB))
+)) ORDER BY seq DESC LIMIT ?
 """
 
 
@@ -65,7 +75,7 @@ def contents_of(connection: sqlite3.Connection, quarantined: str = "") -> Conten
     jobs = _rows(connection, LOAD_JOBS)
     marks = _rows(connection, LOAD_MARKS)
     refused = _rows(connection, LOAD_REFUSED, REFUSALS_AMONG)
-    past = _rows(connection, LOAD_PAST, PAST_AMONG, UNDER_AMONG)
+    past = _rows(connection, LOAD_PAST, PAST_AMONG, ASKED_AMONG, PAST_READ_MAX)
     epoch, seq, head_hash, acked, floor = connection.execute(LOAD_META).fetchone()
     kept = connection.execute(LOAD_KEPT).fetchone()
     chain_from, word, forgot_by = connection.execute("SELECT chain_from, ack, forgot_by FROM meta").fetchone()
@@ -83,7 +93,7 @@ def contents_of(connection: sqlite3.Connection, quarantined: str = "") -> Conten
         kept=None if kept is None else KeptTime(*kept),
         quarantined=quarantined,
         refused=tuple(digest for (digest,) in refused),
-        past=tuple(sound for (body,) in past if (sound := sounded_in(body)) is not None),
+        past=tuple(sound for (body,) in reversed(past) if (sound := sounded_in(body)) is not None),
         trust=tuple(_rows(connection, LOAD_TRUST)),
         forgotten=tuple(_rows(connection, LOAD_FORGOTTEN)),
         chain_from=chain_from,

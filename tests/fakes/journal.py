@@ -19,10 +19,11 @@ from edge_agent.core.job import TOMBSTONE_KEEP_MS, Seen
 from edge_agent.core.past import Sounded
 from edge_agent.core.units import JobId, UtcMs
 from edge_agent.journal.port import (
+    ASKED_AMONG,
     PAST_AMONG,
+    PAST_READ_MAX,
     RECORD_KEEP_MS,
     REFUSALS_AMONG,
-    UNDER_AMONG,
     Contents,
     JournalError,
     StoredJob,
@@ -122,7 +123,7 @@ class FakeJournal:
             kept=now.kept,
             quarantined=self._quarantined,
             refused=tuple(_refused(now.records[-REFUSALS_AMONG:])),
-            past=(*_past([stored.body for stored, _ in now.records[-UNDER_AMONG:]]),)[::-1],
+            past=(*_past([stored.body for stored, _ in now.records[-ASKED_AMONG:]]),)[PAST_READ_MAX - 1 :: -1],
             trust=tuple(kept for _, kept in sorted(now.trust.items())),
             forgotten=tuple(sorted(now.forgotten.items())),
             chain_from=now.chain_from,
@@ -288,10 +289,11 @@ def _whole(row: Row, now: Committed) -> StoredJob:
 
 
 def _past(bodies: list[bytes]) -> Iterator[Sounded]:
-    """What sounded lately, and what sounded under an exception."""
+    """What sounded lately, and what is asked for longer: an exception's, and an alert's; the newest first."""
     for among, body in enumerate(reversed(bodies), 1):
-        sound = sounded_in(body)
-        if sound is not None and (among <= PAST_AMONG or sound.under):
+        asked_longer = b'"under":""' not in body or b'"series":""' not in body
+        sound = sounded_in(body) if among <= PAST_AMONG or asked_longer else None
+        if sound is not None:
             yield sound
 
 

@@ -189,17 +189,20 @@ def test_what_has_sounded_is_read_back_for_the_days_limits_and_the_series(rig: R
     )
 
 
-def test_what_sounded_under_an_exception_is_read_back_for_as_long_as_that_may_last(rig: Rig) -> None:
-    """A power cut on the ninth day of Tết forgets no minute of the first."""
+@pytest.mark.parametrize("kept", [{"under": "tet"}, {"series": "lu", "version": 1, "cls": JobClass.EMERGENCY}])
+def test_what_an_exception_let_sound_and_what_an_alert_was_are_read_back_behind_many_records(
+    rig: Rig, kept: dict[str, object]
+) -> None:
+    """A power cut on the ninth day of Tết forgets no minute of the first, and an all-clear finds who was warned."""
     journal = rig.boot()
     journal.begin()
-    journal.append(record_of("first night", under="tet"), None, job_over=False)
+    journal.append(record_of("first night", **kept), None, job_over=False)
     journal.append(record_of("first day"), None, job_over=False)
     for number in range(PAST_AMONG):
         journal.append(record_of(f"refused {number}", kind=RecordKind.REFUSAL, zones=()), None, job_over=False)
     journal.commit()
     (sound,) = rig.boot().load().past
-    assert (sound.job_id, sound.under) == ("first night", "tet")
+    assert (sound.job_id, sound.zones) == ("first night", {"cho"})
 
 
 def test_a_version_that_was_heard_nowhere_is_remembered_by_the_next_boot(rig: Rig) -> None:
