@@ -19,11 +19,16 @@ from edge_agent.core.units import ZoneId
 
 
 def end_what_is_over(turn: Turn) -> None:
-    """Let go of what holds no longer, each with its record."""
-    for rule in [rule for rule in turn.state.rules.values() if rule.saved and not rule.held]:
-        if standing.is_over(rule, turn.state, turn.now):
-            _give_up_the_paused(turn, rule)
-            end(turn, rule, Reason.SUPERSEDED if standing.is_replaced(rule, turn.state, turn.now) else Reason.EXPIRED)
+    """Let go of what holds no longer, each with its record.
+
+    What has taken another's place has done so though both are over by now: a station may have been off meanwhile.
+    """
+    state, now = turn.state, turn.now
+    known = [rule for rule in state.rules.values() if rule.saved and not rule.held]
+    over = [(rule, standing.is_replaced(rule, state, now)) for rule in known if standing.is_over(rule, state, now)]
+    for rule, replaced in over:
+        _give_up_the_paused(turn, rule)
+        end(turn, rule, Reason.SUPERSEDED if replaced else Reason.EXPIRED)
 
 
 def _give_up_the_paused(turn: Turn, rule: KnownRule) -> None:

@@ -140,6 +140,21 @@ def test_a_regulation_whose_time_is_up_when_the_welcome_comes_takes_nobodys_plac
     assert [*bench.state.rules] == [first]
 
 
+@pytest.mark.parametrize("versions", [(1, 2), (2, 1)])
+def test_a_regulation_that_was_replaced_while_the_station_was_off_does_not_come_back(versions: tuple[int, int]) -> None:
+    """Its power was off from before the newer one began until that was over, whichever of them came first."""
+    bench = at_work()
+    week = {"not_before": UtcMs(makers.NOON + HOUR_MS), "not_after": UtcMs(makers.NOON + 2 * HOUR_MS)}
+    ids = {
+        version: bench.rule(regulation(version), **(week if version == 2 else {"not_after": LATER}))
+        for version in versions
+    }
+    bench.said.clear()
+    bench.pass_s(3 * 3_600)
+    assert not bench.state.rules
+    assert {*bench.outcomes()} == {(ids[1], "superseded", "superseded"), (ids[2], "expired", "expired")}
+
+
 def test_a_clock_that_cannot_be_trusted_drops_no_regulation_for_one_that_is_ahead() -> None:
     bench = at_work()
     first = bench.rule(regulation(1), not_after=LATER)
