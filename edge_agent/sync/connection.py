@@ -248,6 +248,10 @@ class Connection:
                 client.ack(message.mid, 1)
             return
         with self._changed:
+            if message.mid in self._unacked:
+                # They are counted by their ids: under one id any number of messages would lie in memory.
+                self._detail = self._detail or f"broker sent a message under an id that is not free: {message.mid}"
+                return
             self._unacked.add(message.mid)
             if len(self._unacked) > RECEIVE_MAXIMUM:
                 self._detail = f"broker sent more than {RECEIVE_MAXIMUM} unacknowledged messages"

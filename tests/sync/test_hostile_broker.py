@@ -154,6 +154,41 @@ def test_messages_beyond_the_receive_maximum_end_the_connection(street: Street) 
         assert len(first_epoch) == 10
 
 
+@pytest.mark.parametrize("early", [False, True])
+def test_messages_under_one_id_end_the_connection_or_they_would_never_be_too_many(street: Street, early: bool) -> None:
+    """Counted by id they would be one for ever; before the SUBACK they would lie in memory, 64 kB each."""
+    flood = b"".join(publish(JOB, b"%d" % number, 1) for number in range(12))
+
+    def script(wire: Wire) -> None:
+        wire.read_type(0x10)
+        wire.write(CONNACK + (flood if early else b""))
+        wire.grant()
+        wire.write(flood)
+        wire.until_hung_up()
+
+    with thread_failures() as failures, street.facing(script) as (_, inbox):
+        assert "an id that is not free" in inbox.next(Disconnected).detail
+        first_epoch = [each for each in inbox.seen if isinstance(each, MessageArrived) and each.token.epoch == 1]
+        assert len(first_epoch) <= 1
+        assert failures.empty()
+
+
+def test_an_id_is_free_again_once_its_message_was_acknowledged(street: Street) -> None:
+    def script(wire: Wire) -> None:
+        wire.establish()
+        for number in range(3):
+            wire.write(publish(JOB, b"%d" % number, 1))
+            wire.read_type(PUBACK)
+        wire.until_hung_up()
+
+    with street.facing(script) as (session, inbox):
+        for number in range(3):
+            arrived = inbox.next(MessageArrived)
+            assert (arrived.payload, arrived.token) == (b"%d" % number, AckToken(1, 1))
+            session.ack(arrived.token)
+        assert not [event for event in inbox.seen if isinstance(event, Disconnected)]
+
+
 def test_an_old_token_does_not_acknowledge_the_message_that_has_its_id_now(street: Street) -> None:
     """The same message id, another connection: the acknowledgement must be for the new message alone."""
     came: queue.Queue[int] = queue.Queue()
