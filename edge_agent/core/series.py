@@ -1,7 +1,8 @@
 """Decide what a newer version of an alert, or a correction, does to what was ordered before (requirements B19, B21).
 
 A series is one issuer's: versions grow, only the newest one sounds, and one that comes late never does. What has
-sounded is remembered with its version (``past``), so a restart changes nothing.
+sounded is remembered with its version (``past``), so a restart changes nothing. What is no warning takes the place of
+none: a key that may only broadcast must not silence what others have signed to warn of.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge_agent.core import sounding
-from edge_agent.core.job import Accepted, Job
+from edge_agent.core.job import Accepted, Job, JobClass
 from edge_agent.core.occurrence import Cause
 from edge_agent.core.past import Sounded, remember
 from edge_agent.core.reasons import Reason
@@ -20,7 +21,7 @@ def newest(state: State, job: Job) -> int:
     """The newest version of a job's series that this station has heard of; 0 if none."""
     if not job.series:
         return 0
-    waiting = [known.job.version for known in state.jobs.values() if _same(known.job, job)]
+    waiting = [known.job.version for known in state.jobs.values() if _may_replace(known.job, job)]
     return max([*waiting, _newest_sounded(state, job)])
 
 
@@ -31,7 +32,7 @@ def is_outdated(state: State, job: Job) -> bool:
 
 def take_place(turn: Turn, job: Job) -> None:
     """A newer version, or a correction, is here: what it takes the place of ends, whether it sounds or waits."""
-    for known in [known for known in turn.state.jobs.values() if _same(known.job, job)]:
+    for known in [known for known in turn.state.jobs.values() if _may_replace(job, known.job)]:
         if known.job.version < job.version:
             sounding.call_off(turn, known, Cause.REPLACED, Reason.SUPERSEDED)
     for known in [known for known in turn.state.jobs.values() if _corrects(job, known.job)]:
@@ -71,7 +72,7 @@ def over_by(state: State, accepted: Accepted) -> Reason | None:
     if _set_right(state, job) or (accepted.edition is None and _was_set_right(state, job)):
         return Reason.CORRECTED
     others = [known.job for known in state.jobs.values() if not (known.held or known.offered)]
-    waiting = max((other.version for other in others if _same(other, job)), default=0)
+    waiting = max((other.version for other in others if _may_replace(other, job)), default=0)
     return Reason.SUPERSEDED if max(waiting, _newest_sounded(state, job)) > job.version > 0 else None
 
 
@@ -83,17 +84,26 @@ def _set_right(state: State, job: Job) -> bool:
 
 def _was_set_right(state: State, job: Job) -> bool:
     """Whether its own issuer's correction was here: it may overtake what it corrects."""
-    return (job.job_id, job.issuer) in ((sound.corrects, sound.issuer) for sound in state.past if sound.corrects)
+    corrections = [sound for sound in state.past if (sound.corrects, sound.issuer) == (job.job_id, job.issuer)]
+    return any(_weighs_enough(sound.cls, job) for sound in corrections)
 
 
 def _newest_sounded(state: State, job: Job) -> int:
-    sounded = [sound.version for sound in state.past if (sound.series, sound.issuer) == (job.series, job.issuer)]
-    return max(sounded, default=0)
+    sounded = [sound for sound in state.past if (sound.series, sound.issuer) == (job.series, job.issuer)]
+    return max((sound.version for sound in sounded if _weighs_enough(sound.cls, job)), default=0)
 
 
 def _corrects(job: Job, other: Job) -> bool:
-    return bool(job.corrects) and (job.corrects, job.issuer) == (other.job_id, other.issuer)
+    named = bool(job.corrects) and (job.corrects, job.issuer) == (other.job_id, other.issuer)
+    return named and _weighs_enough(job.plays_as, other)
 
 
-def _same(one: Job, other: Job) -> bool:
-    return bool(other.series) and (one.series, one.issuer) == (other.series, other.issuer)
+def _may_replace(newer: Job, older: Job) -> bool:
+    """Whether both are of one series in which the one, by its version, may take the place of the other."""
+    same = bool(older.series) and (newer.series, newer.issuer) == (older.series, older.issuer)
+    return same and _weighs_enough(newer.plays_as, older)
+
+
+def _weighs_enough(cls: JobClass, job: Job) -> bool:
+    """Whether what plays as ``cls`` may end a job, or keep it out: what is no warning ends none."""
+    return cls is JobClass.EMERGENCY or job.plays_as is not JobClass.EMERGENCY

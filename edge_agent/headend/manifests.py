@@ -7,11 +7,11 @@ are not listed: they are valid for two minutes, and what they have stopped is no
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from edge_agent.core.heads import Head, ListedOrder, ListedTrust, Manifest, Paper, area_scope, station_scope
-from edge_agent.core.job import Job
+from edge_agent.core.job import Job, JobClass
 from edge_agent.core.order import Cancel, Command, Regulation, Timetable
 from edge_agent.core.trust_standing import ROOT_AREA
 from edge_agent.core.units import UtcMs
@@ -54,15 +54,14 @@ def published(envelope: bytes) -> Published:
 def in_force(orders: Iterable[Published], now: UtcMs) -> list[Published]:
     """Those that stations should hold at ``now``, by their serials."""
     listed = list(orders)
-    taken_back = {(heading_of(one.order).issuer, target) for one in listed for target in _takes_back(one.order)}
-    newest = _newest(listed, now)
+    warnings = [one for one in listed if _is_or_ends_a_warning(one.order)]
+    by_warnings, by_all = ((_taken_back(some), _newest(some, now)) for some in (warnings, listed))
     kept = [
         one
         for one in listed
         if not isinstance(one.order, Command)
         and heading_of(one.order).not_after >= now
-        and (heading_of(one.order).issuer, heading_of(one.order).order_id) not in taken_back
-        and _version(one.order) >= newest.get(_series(one.order), 0)
+        and not _is_replaced(one.order, *(by_warnings if _warns(one.order) else by_all))
     ]
     return sorted(kept, key=lambda one: (heading_of(one.order).issuer, heading_of(one.order).serial))
 
@@ -109,6 +108,25 @@ def make(manifest: Manifest, realm: str, now: UtcMs, signer: Signer) -> Made:
     paper = paper_of(body)
     head = Head(manifest.scope, manifest.epoch, manifest.counter, now, paper.envelope, paper.length)
     return Made(head, sign(payload_type(OrderType.HEAD), dump(head_payload(head, realm)), [signer]), body)
+
+
+def _is_replaced(order: Given, taken_back: Set[tuple[str, str]], newest: Mapping[Replaceable, int]) -> bool:
+    heading = heading_of(order)
+    return (heading.issuer, heading.order_id) in taken_back or _version(order) < newest.get(_series(order), 0)
+
+
+def _is_or_ends_a_warning(order: Given) -> bool:
+    """What a warning is held against: a broadcast replaces none and corrects none, as at a station."""
+    return _warns(order) or not isinstance(order, Job)
+
+
+def _warns(order: Given) -> bool:
+    return isinstance(order, Job) and order.plays_as is JobClass.EMERGENCY
+
+
+def _taken_back(orders: Iterable[Published]) -> frozenset[tuple[str, str]]:
+    """Issuer and id of what was cancelled or corrected."""
+    return frozenset((heading_of(one.order).issuer, target) for one in orders for target in _takes_back(one.order))
 
 
 def _takes_back(order: Given) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-from edge_agent.core.job import Audience, ClipItem, Item, Job, LiveItem, Preemption
+from edge_agent.core.job import Audience, ClipItem, Item, Job, JobClass, LiveItem, Preemption
 from edge_agent.core.order import Timetable
 from edge_agent.core.units import SECOND_MS
 from edge_agent.headend.given import Given
@@ -91,7 +91,8 @@ def _standing(job: Job) -> Iterator[str]:
     if job.series:
         yield f"  đợt cảnh báo {job.series}, phiên bản {job.version}"
     if job.corrects:
-        yield f"  ĐÍNH CHÍNH lệnh {job.corrects}: lệnh đó dừng"
+        unless = "" if job.plays_as is JobClass.EMERGENCY else ", trừ khi đó là tin khẩn cấp"
+        yield f"  ĐÍNH CHÍNH lệnh {job.corrects}: lệnh đó dừng{unless}"
 
 
 def _item(item: Item) -> str:

@@ -28,7 +28,7 @@ class Alerts:
     sent: dict[JobId, set[ZoneId]]
     waits: dict[JobId, int] = field(default_factory=dict)
     jobs: dict[JobId, Job] = field(default_factory=dict)
-    versions: dict[Series, dict[JobId, int]] = field(default_factory=dict)
+    versions: dict[Series, dict[JobId, Job]] = field(default_factory=dict)
     corrected: set[JobId] = field(default_factory=set)
 
     def see(self, event: Event, effects: tuple[fx.Effect, ...]) -> None:
@@ -57,9 +57,9 @@ class Alerts:
         if self.waits.get(job.job_id, 0) > 0:
             return
         if job.series:
-            self.versions.setdefault((job.issuer, job.series), {})[job.job_id] = job.version
+            self.versions.setdefault((job.issuer, job.series), {})[job.job_id] = job
         wrong = self.jobs.get(JobId(job.corrects))
-        if wrong is not None and wrong.issuer == job.issuer:
+        if wrong is not None and wrong.issuer == job.issuer and _ends(job, wrong):
             self.corrected.add(wrong.job_id)
 
     def _refused(self, job: Job, reason: Reason | None) -> None:
@@ -88,7 +88,13 @@ class Alerts:
         """What sounds at the end of a step is the newest of its kind, and not corrected; nobody rehearses an alert."""
         known = [one for one in state.jobs.values() if one.job.plays_as is JobClass.EMERGENCY and not one.called_off]
         for job in playing:
-            versions = self.versions.get((job.issuer, job.series), {}).values()
+            others = self.versions.get((job.issuer, job.series), {}).values()
+            versions = [other.version for other in others if _ends(other, job)]
             assert not job.series or job.version >= max(versions, default=0), "an older version sounds"
             assert job.job_id not in self.corrected, "what was corrected sounds"
             assert not (job.rehearsal and known), "a rehearsal while a real warning is in force"
+
+
+def _ends(newer: Job, older: Job) -> bool:
+    """What is no warning ends none."""
+    return newer.plays_as is JobClass.EMERGENCY or older.plays_as is not JobClass.EMERGENCY

@@ -7,9 +7,12 @@ from edge_agent.core import standing
 from edge_agent.core.events import (
     JobSaved,
 )
+from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
 from tests.core.bench import CHO, DINH, Bench, at_work, audience
 from tests.core.series import sounds
+
+URGENT = {"class": "emergency"}
 
 
 def test_a_correction_stops_what_it_corrects_and_sounds_where_that_was_heard() -> None:
@@ -53,6 +56,25 @@ def test_a_correction_of_what_was_stopped_before_anybody_heard_it_is_refused_by_
     bench.end(wrong, Reason.SHUTDOWN, ms=0)
     bench.send(JobSaved(right))
     assert bench.outcomes()[-1] == (right, "rejected", "not_heard_here")
+
+
+def test_a_correction_that_is_no_warning_ends_none_and_keeps_none_out() -> None:
+    """Ids can be guessed: one key that may only broadcast would take away tomorrow's warning today."""
+    bench = at_work()
+    bench.order(job_id="ahead", corrects="flood")
+    warning = bench.order(job_id="flood", **URGENT)
+    bench.pass_s(1)
+    bench.order(job_id="right", corrects="flood", **{"class": "priority"})
+    assert bench.phase(warning) is Phase.PLAYING
+    assert bench.every(fx.StopPlay) == []
+
+
+def test_a_warning_corrects_one() -> None:
+    bench = at_work()
+    wrong = bench.playing(job_id="flood", **URGENT)
+    bench.order(job_id="right", corrects="flood", **URGENT)
+    bench.end(wrong, Reason.SHUTDOWN, ms=500)
+    assert (wrong, "interrupted", "corrected") in bench.outcomes()
 
 
 def test_what_was_corrected_while_it_waited_is_not_released() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -119,6 +120,40 @@ def test_series_of_two_issuers_are_two() -> None:
     sounds(bench, alert(bench, 2))
     alert(bench, 1, issuer="province", job_id="theirs")
     assert bench.answers()[-1] == ("accepted", None)
+
+
+BROADCASTS = ({"class": "normal"}, {"class": "priority"}, {"rehearsal": True})
+
+
+@pytest.mark.parametrize("kind", BROADCASTS)
+def test_what_is_no_warning_is_no_newer_version_of_one(kind: dict[str, Any]) -> None:
+    """Or one key that may only broadcast would silence what two have signed, and keep out all that comes after it."""
+    bench = at_work()
+    warning = alert(bench, 1)
+    bench.pass_s(1)
+    planned = {"when": {"kind": "at", "utc": bench.now.utc + 3_600_000}}
+    alert(bench, 9_999, job_id="newest", **kind, **planned)
+    assert bench.answers()[-1] == ("accepted", None)
+    assert bench.every(fx.StopPlay) == []
+    bench.end(warning)
+    sounds(bench, alert(bench, 2))
+    alert(bench, 3, all_clear=True)
+    assert bench.answers()[-1] == ("accepted", None)
+
+
+def test_a_warning_after_a_broadcast_that_has_sounded_with_the_highest_version_sounds() -> None:
+    bench = at_work()
+    sounds(bench, alert(bench, 9_999, **{"class": "priority"}))
+    sounds(bench, alert(bench, 1, job_id="warning"))
+
+
+def test_a_warning_is_a_newer_version_of_a_broadcast() -> None:
+    bench = at_work()
+    bulletin = alert(bench, 1, **{"class": "priority"})
+    bench.pass_s(1)
+    alert(bench, 2)
+    bench.end(bulletin, Reason.SHUTDOWN, ms=1_000)
+    assert (bulletin, "interrupted", "superseded") in bench.outcomes()
 
 
 def test_the_all_clear_is_heard_where_the_warning_was() -> None:

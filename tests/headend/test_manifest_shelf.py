@@ -162,6 +162,14 @@ def test_only_the_newest_version_of_an_alert_is_listed(office: Office) -> None:
     assert office.manifest().digests == {newest}
 
 
+def test_a_warning_is_listed_whatever_broadcast_says_to_be_newer_or_to_correct_it(office: Office) -> None:
+    warning = office.warn(1)
+    newer = office.publish(series="so-tan", version=9_999)
+    right = office.publish(corrects="job-1")
+    office.renew()
+    assert office.manifest().digests == {warning, newer, right}
+
+
 def test_a_key_that_answers_stations_signs_it_and_a_station_believes_it(office: Office) -> None:
     office.renew()
     envelope = (office.shelf / "head" / WARD / "head.json").read_bytes()

@@ -100,7 +100,10 @@ items = [{ title = "Tin", text = "Nước đã rút." }]
 def test_what_becomes_of_a_job_beside_others() -> None:
     job = 'rehearsal = true\nevent = "lu-quet"\npreemption = "drop"\nzones_late_limit_s = 60\ncorrects = "x-1"\n'
     lines = shown(job + ONCE.replace("normal", "emergency"))
-    assert lines[1:3] == ["  DIỄN TẬP: không phải tình huống thật", "  ĐÍNH CHÍNH lệnh x-1: lệnh đó dừng"]
+    right = "  ĐÍNH CHÍNH lệnh x-1: lệnh đó dừng"
+    assert lines[1:3] == ["  DIỄN TẬP: không phải tình huống thật", f"{right}, trừ khi đó là tin khẩn cấp"]
+    urgent = 'class = "emergency"\nevent = "lu-quet"\nstations = ["tram-01"]\nvolume = 100\ncorrects = "x-1"\n'
+    assert right in shown(urgent + 'items = [{ title = "Tin", text = "Không có lũ." }]\n')
     assert "  nếu bị tin khẩn cấp ngắt: không phát nữa" in lines
     assert "  phát bù cho cụm loa bị chiếm, muộn đến 60 giây" in lines
 
