@@ -184,7 +184,7 @@ def choose(turn: Turn, choice: Choose, chosen_at: UtcMs) -> KnownJob | None:
 def _may_cancel(state: State, command: Command, target: str) -> bool:
     """Whoever ordered it may take it back; of what is not here yet, nobody knows who ordered it until it comes."""
     for known in state.jobs.values():
-        if known.job.job_id == target:
+        if target in known.accepted.goes_by:  # an entry may sound on when its timetable is over
             return known.job.issuer == command.heading.issuer
     for rule in state.rules.values():
         if rule.accepted.order_id == target:

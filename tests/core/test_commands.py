@@ -79,6 +79,20 @@ def test_nobody_else_takes_a_job_back() -> None:
     assert bench.answers()[-1] == ("accepted", None)
 
 
+def test_nobody_else_takes_a_timetable_back_of_which_an_entry_still_sounds() -> None:
+    bench = at_work()
+    when = {"kind": "at", "utc": bench.now.utc + 60_000}
+    bench.timetable(1, makers.entry_dict(job_id="ban-tin", when=when))
+    bench.pass_s(61)
+    bench.timetable(2)  # from here on the first one is no order any more, and what sounds is heard to its end
+    bench.rule(cancel(JobId("lich-1")), issuer="somebody-else")
+    assert bench.answers()[-1] == ("refused", "not_the_owner")
+    assert bench.phase(JobId("ban-tin")) is Phase.PLAYING
+    assert bench.every(fx.StopPlay) == []
+    bench.rule(cancel(JobId("lich-1")))
+    assert len(bench.every(fx.StopPlay)) == 1
+
+
 def test_a_window_and_a_lock_are_taken_back_by_who_set_them() -> None:
     bench = at_work()
     begins, ends = UtcMs(makers.NOON), UtcMs(makers.NOON + HOUR_MS)
