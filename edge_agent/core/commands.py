@@ -47,7 +47,7 @@ from edge_agent.core.order import (
 )
 from edge_agent.core.plays import Ending, GoesOn, Occurrence
 from edge_agent.core.programme import length_ms
-from edge_agent.core.reasons import Reason
+from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.schedule import first_base, next_instant
 from edge_agent.core.state import KnownJob, KnownRule, State, Turn
 from edge_agent.core.units import MINUTE_MS, UtcMs, ZoneId
@@ -80,7 +80,7 @@ def _objection_to(state: State, command: Command, now: Now) -> Reason | None:
             return Reason.NOT_THE_OWNER
         case Pause() if standing.resumed(state, command):
             return Reason.CANCELLED
-        case Restart() if any(_urgent(state, play) for play in state.plays.values()):
+        case Restart() if _warns(state):
             return Reason.EMERGENCY_IN_FORCE
         case Choose():
             return _objection_to_choice(state, command.action, now)
@@ -106,6 +106,9 @@ def arrived(turn: Turn, rule: KnownRule) -> None:
 
 def saved(turn: Turn, rule: KnownRule) -> None:
     """It survives a power cut: say so, and do what may be done only once."""
+    if not rule.held and _is_restart(rule) and _warns(turn.state):  # one that began while the disk was busy
+        _refuse_late(turn, rule, Reason.EMERGENCY_IN_FORCE)
+        return
     turn.put_rule(replace(rule, saved=True))
     if not rule.held:
         timetable.take_place(turn, rule)
@@ -114,6 +117,19 @@ def saved(turn: Turn, rule: KnownRule) -> None:
     turn.note(Level.INFO, "rule accepted", order=rule.accepted.order_id, says=records.told(rule.accepted.order))
     if not rule.held:
         took_effect(turn, rule)
+
+
+def _is_restart(rule: KnownRule) -> bool:
+    order = rule.accepted.order
+    return isinstance(order, Command) and isinstance(order.action, Restart)
+
+
+def _refuse_late(turn: Turn, rule: KnownRule, reason: Reason) -> None:
+    """What was taken, and must not be done any more now that the disk has it."""
+    turn.drop_rule(rule.accepted.order_id)
+    turn.emit(records.of_refused_rule(rule.accepted, reason, turn.now, was_saved=True))
+    turn.emit(SendAnswer(Verdict.REFUSED, rule.accepted.digest, rule.accepted.order_id, reason))
+    turn.note(Level.WARNING, "order refused", reason=reason, job=rule.accepted.order_id, words=explain(reason))
 
 
 def restored(turn: Turn, rule: KnownRule) -> None:
@@ -270,8 +286,9 @@ def _warm(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
             zones.warm(turn, zone, command.action.for_ms)
 
 
-def _urgent(state: State, play: Occurrence) -> bool:
-    return state.jobs[play.job_id].job.plays_as is JobClass.EMERGENCY
+def _warns(state: State) -> bool:
+    """Whether a warning sounds, or is about to: nobody restarts a station under it."""
+    return any(state.jobs[play.job_id].job.plays_as is JobClass.EMERGENCY for play in state.plays.values())
 
 
 _OBEY: dict[type[Action], Callable[[Turn, AcceptedRule, Command], None]] = {

@@ -171,6 +171,21 @@ def test_a_restart_ends_the_process_in_order_but_not_under_an_emergency() -> Non
     assert bench.state.stopping
 
 
+def test_a_restart_is_refused_under_an_emergency_that_began_while_the_disk_was_busy() -> None:
+    bench = at_work()
+    bench.deaf.add(fx.SaveJob)
+    restart = bench.rule(Restart())
+    warning = bench.order(job_id="lut", **EMERGENCY)
+    bench.pass_s(3)  # it waits no longer for the disk
+    assert bench.phase(warning) is Phase.PLAYING
+    bench.send(JobSaved(restart))
+    assert bench.answers() == [("refused", "emergency_in_force")]
+    assert bench.outcomes() == [(restart, "rejected", "emergency_in_force")]
+    assert bench.every(fx.StopPlay) + bench.every(fx.EndProcess) == []
+    assert not bench.state.stopping
+    assert restart not in bench.state.rules
+
+
 def test_a_day_is_told_once_and_only_after_the_commit() -> None:
     bench = at_work()
     bench.deaf.add(fx.SaveJob)
