@@ -65,13 +65,23 @@ def objection(state: State, order: RuleOrder, now: Now) -> Reason | None:
         return Reason.CANCELLED
     if now.utc > order.heading.not_after or (isinstance(order, Window) and now.utc >= order.ends):
         return Reason.EXPIRED
-    if isinstance(order, Command) and now.utc + CLOCKS_APART_MS < order.heading.not_before:
+    if from_the_future(order.heading.issued_at, now):
+        return Reason.NOT_YET_VALID
+    if isinstance(order, Command) and from_the_future(order.heading.not_before, now):
         return Reason.NOT_YET_VALID
     if isinstance(order, Regulation):
         return Reason.SUPERSEDED if standing.is_outdated(state, order, now) else None
     if isinstance(order, Timetable):
         return timetable.objection(state, order, now)
     return _objection_to(state, order, now) if isinstance(order, Command) else None
+
+
+def from_the_future(signed_for: UtcMs, now: Now) -> bool:
+    """Whether it is too early, clocks that are apart allowed for.
+
+    An all-stop that was issued ahead would silence what is ordered after it, a warning that was could not be stopped.
+    """
+    return signed_for > now.utc + CLOCKS_APART_MS
 
 
 def _objection_to(state: State, command: Command, now: Now) -> Reason | None:

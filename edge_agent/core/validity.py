@@ -20,9 +20,11 @@ def in_time(state: State, accepted: Accepted, now: Now) -> Reason | None:
     """What the time says against an order; when an offer is to sound nobody has said yet."""
     if entrusted.expired(state, accepted.job, now):
         return Reason.TRUST_EXPIRED
-    if accepted.offered:
-        return Reason.EXPIRED if is_over(accepted.job, now) else None
-    return _by_the_clock(state, accepted.job, now)
+    if now.utc > accepted.job.not_after:
+        return Reason.EXPIRED
+    if commands.from_the_future(accepted.job.issued_at, now):
+        return Reason.NOT_YET_VALID
+    return None if accepted.offered else _by_the_clock(state, accepted.job, now)
 
 
 def is_over(job: Job, now: Now) -> bool:
@@ -31,9 +33,7 @@ def is_over(job: Job, now: Now) -> bool:
 
 def _by_the_clock(state: State, job: Job, now: Now) -> Reason | None:
     """What the time says against a job; only asked when the time is trusted."""
-    if now.utc > job.not_after:
-        return Reason.EXPIRED
-    if isinstance(job.when, PlayNow) and now.utc + commands.CLOCKS_APART_MS < job.not_before:
+    if isinstance(job.when, PlayNow) and commands.from_the_future(job.not_before, now):
         return Reason.NOT_YET_VALID
     instants = _first_instants(job, first_base(job, now.utc))
     if not instants:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 
 from edge_agent.core import effects as fx
+from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import Connected, DeviceUp, JournalFailed, Restored
 from edge_agent.core.job import Seen
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Action, AllStop, Ask, NextItem, Restart, SelfTest, Stop
 from edge_agent.core.reasons import Reason
+from edge_agent.core.units import HOUR_MS, UtcMs
 from tests.core.arrivals import (
     after,
     command,
@@ -21,6 +24,7 @@ from tests.core.bench import Bench, at_work
 from tests.trust import makers
 from tests.trust.makers import AREA
 
+URGENT = {"class": "emergency"}
 TWO_ITEMS = [makers.clip_item(digest=digit * 64) for digit in "12"]
 _CHO, _DINH = ({"areas": [AREA], "zones": [zone]} for zone in makers.ZONES)
 
@@ -92,6 +96,40 @@ def test_a_resume_is_known_for_as_long_as_an_older_pause_can_come() -> None:
     assert "tiep" in station.state.rules
     station.pass_s(1)
     assert "tiep" not in station.state.rules
+
+
+def test_no_all_stop_is_signed_ahead_of_the_warnings_that_it_would_silence() -> None:
+    bench = at_work()
+    ahead_ms = (120_000, 120_001, HOUR_MS)
+    for ahead in ahead_ms:
+        bench.rule(AllStop(600_000), issued_at=UtcMs(bench.now.utc + ahead))
+    assert bench.answers() == [("accepted", None), *[("refused", "not_yet_valid")] * 2]
+    bench.pass_s(121)
+    warning = bench.order(job_id="lut", **URGENT)
+    bench.pass_s(1)
+    assert bench.phase(warning) is Phase.PLAYING
+
+
+@pytest.mark.parametrize("job", [URGENT, {"when": makers.rule_when()}])
+def test_no_order_is_signed_ahead_of_the_all_stop_that_would_silence_it(job: dict[str, Any]) -> None:
+    bench = at_work()
+    bench.order(job_id="lut", issued_at=UtcMs(bench.now.utc + HOUR_MS), **job)
+    assert bench.answers() == [("refused", "not_yet_valid")]
+    bench.pass_s(3_500)
+    bench.order(job_id="lut", issued_at=UtcMs(bench.now.utc + 100_000), **job)
+    assert bench.answers()[-1] == ("accepted", None), "sent again when its hour has come"
+
+
+def test_what_was_signed_ahead_and_waited_for_the_time_is_refused_when_that_is_known() -> None:
+    bench = Bench()
+    bench.now = replace(bench.now, source=ClockSource.UNSET)
+    bench.boot(welcomed=False)
+    bench.order(job_id="lut", issued_at=UtcMs(bench.now.utc + HOUR_MS), **URGENT)
+    bench.rule(AllStop(600_000), issued_at=UtcMs(bench.now.utc + HOUR_MS))
+    assert bench.answers() == [("accepted", None)] * 2
+    bench.now = replace(bench.now, source=ClockSource.SIGNED)
+    bench.welcome()
+    assert [answer for answer in bench.answers() if answer[0] == "refused"] == [("refused", "not_yet_valid")] * 2
 
 
 @pytest.mark.parametrize("first", ["the order", "the all-stop"])
