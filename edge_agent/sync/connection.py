@@ -243,7 +243,7 @@ class Connection:
     def _on_message(self, client: Client, _userdata: Any, message: MQTTMessage) -> None:
         topic = _topic(message)
         if message.qos != 1 or message.retain or topic not in self._filters:
-            _log.warning("event=turned_away topic=%s qos=%d retain=%s", topic, message.qos, message.retain)
+            _log.warning("event=turned_away topic=%.120a qos=%d retain=%s", topic, message.qos, message.retain)
             if message.qos == 1:
                 client.ack(message.mid, 1)
             return

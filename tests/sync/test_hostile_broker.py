@@ -154,6 +154,27 @@ def test_messages_beyond_the_receive_maximum_end_the_connection(street: Street) 
         assert len(first_epoch) == 10
 
 
+def test_a_topic_forges_no_line_in_the_log_and_does_not_fill_it(
+    street: Street, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log lies in 32 MB of memory, and its lines are counted, not their bytes (systemd/journald.conf.d)."""
+    forged = "x\nWARNING edge_agent.core: event=order_refused reason=key_revoked\u202e\x1b[2J" + "y" * 60_000
+
+    def script(wire: Wire) -> None:
+        wire.establish()
+        wire.write(publish(forged, b"", 7))
+        wire.read_type(PUBACK)
+        wire.write(publish(JOB, b"wanted", 8))
+        wire.until_hung_up()
+
+    with street.facing(script) as (_, inbox):
+        assert inbox.next(MessageArrived).payload == b"wanted"
+    (line,) = [record.getMessage() for record in caplog.records if "turned_away" in record.getMessage()]
+    assert line.isascii()
+    assert line.isprintable()
+    assert len(line) < 300
+
+
 @pytest.mark.parametrize("early", [False, True])
 def test_messages_under_one_id_end_the_connection_or_they_would_never_be_too_many(street: Street, early: bool) -> None:
     """Counted by id they would be one for ever; before the SUBACK they would lie in memory, 64 kB each."""
