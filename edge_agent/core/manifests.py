@@ -267,7 +267,10 @@ def _is_old(head: Head, now: Now) -> bool:
 
 def _missed(turn: Turn, paper: str, reason: Reason, detail: str) -> None:
     home = turn.state.home
-    _put(turn, missed={**home.missed, paper: reason}, given_up=home.given_up | {paper})
+    listed = (one.manifest.papers for one in home.kept.values())
+    named = frozenset(one.head.digest for one in home.wanted.values()).union(*listed)
+    before = {one: why for one, why in home.missed.items() if one in named}  # else a server has it grow with each head
+    _put(turn, missed={**before, paper: reason}, given_up=home.given_up | {paper})
     turn.note(Level.WARNING, "not to be had from the content server", sha256=paper, reason=reason, detail=detail)
 
 

@@ -262,3 +262,17 @@ def test_newer_trust_documents_are_fetched_first_the_root_before_all() -> None:
         bench._judgements[b"x"] = Rejected(Reason.TRUST_GAP)
         bench.send(PaperRead(bench.state.home.under_way, makers.JOB_TOPIC, b"x"))
     assert [one.envelope for one in bench.every(fx.FetchPaper)] == ["sha root 2", "sha ward", "sha bulletin"]
+
+
+def test_of_what_was_not_to_be_had_only_what_is_named_today_is_remembered() -> None:
+    """A server that gives heads and keeps their manifests back: a name more in memory with each, for years."""
+    bench = at_work()
+    bench.give(bench.head(), listed("bulletin"))
+    bench.send(PaperMissed("sha bulletin", Reason.MANIFEST_UNREACHABLE, "404"))
+    for counter in range(2, 20):
+        head = bench.head(counter=counter)
+        bench.pass_s(3_600)
+        bench.show(head)
+        bench.send(PaperMissed(head.digest, Reason.MANIFEST_UNREACHABLE, "404"))
+    assert bench.state.home.missed.keys() == {"sha bulletin", head.digest}
+    assert reason_of(bench) is Reason.MANIFEST_UNREACHABLE
