@@ -15,6 +15,7 @@ from edge_agent.core.events import (
     Mark,
     Restored,
     SavedMark,
+    TrustChanged,
 )
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.programme import ALL_CLEAR, Sound
@@ -145,6 +146,20 @@ def test_a_warning_after_a_broadcast_that_has_sounded_with_the_highest_version_s
     bench = at_work()
     sounds(bench, alert(bench, 9_999, **{"class": "priority"}))
     sounds(bench, alert(bench, 1, job_id="warning"))
+
+
+def test_a_series_that_a_thief_drove_up_goes_on_under_another_name() -> None:
+    bench = at_work()
+    thiefs = alert(bench, 9_999)
+    bench.pass_s(1)
+    bench.send(TrustChanged(bench.state.trust, frozenset({thiefs})))
+    bench.end(thiefs, Reason.SHUTDOWN, ms=500)
+    assert (thiefs, "interrupted", "key_revoked") in bench.outcomes()
+    alert(bench, 2)
+    assert bench.answers()[-1] == ("refused", "superseded")
+    sounds(bench, alert(bench, 1, series="so-tan-moi"))
+    alert(bench, 2, series="so-tan-moi", job_id="clear", all_clear=True)
+    assert bench.answers()[-1] == ("accepted", None)
 
 
 def test_a_warning_is_a_newer_version_of_a_broadcast() -> None:
