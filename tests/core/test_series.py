@@ -142,6 +142,17 @@ def test_what_is_no_warning_is_no_newer_version_of_one(kind: dict[str, Any]) -> 
     assert bench.answers()[-1] == ("accepted", None)
 
 
+def test_a_warning_that_a_restart_brings_back_beside_a_broadcast_of_its_series_sounds() -> None:
+    bench = at_work()
+    warning = alert(bench, 1)
+    when = {"kind": "at", "utc": bench.now.utc + 3_600_000}
+    alert(bench, 9_999, job_id="newest", when=when, **{"class": "priority"})
+    again = Bench()
+    again.send(Restored(tuple(effect.saved for effect in bench.every(fx.SaveJob)), (), {}, 0, 0, "e1"))
+    again.send(DeviceUp())
+    sounds(again, warning)
+
+
 def test_a_warning_after_a_broadcast_that_has_sounded_with_the_highest_version_sounds() -> None:
     bench = at_work()
     sounds(bench, alert(bench, 9_999, **{"class": "priority"}))
