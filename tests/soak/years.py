@@ -360,7 +360,8 @@ def _audience(zones: tuple[str, ...]) -> Audience:
     return Audience(frozenset(), frozenset({AREA}), frozenset(ZoneId(zone) for zone in zones))
 
 
-def _heading(name: str, issued_s: int, zones: tuple[str, ...], not_after: UtcMs = FOREVER) -> orders.Heading:
+def _heading(name: str, zones: tuple[str, ...], issued_s: int = 0, not_after: UtcMs = FOREVER) -> orders.Heading:
+    """Signed long before it begins, where nothing is said of it; no order may be signed later than it comes."""
     issued = UtcMs(issued_s * 1000)
     return orders.Heading(JobId(name), "ubnd", "commune", 0, 1, issued, UtcMs(0), not_after, _audience(zones))
 
@@ -370,7 +371,7 @@ def _rule(order: orders.RuleOrder) -> orders.AcceptedRule:
 
 
 def regulation_of(regulation: world.Regulation) -> orders.AcceptedRule:
-    heading = _heading(f"regulation-{regulation.number}", regulation.takes_effect, ())
+    heading = _heading(f"regulation-{regulation.number}", ())
     heading = replace(heading, not_before=UtcMs(regulation.takes_effect * 1000))
     policy = policy_of(regulation.policy)
     return _rule(orders.Regulation(heading, regulation.number, "12/QĐ-UBND", date(2026, 1, 1), policy))
@@ -380,15 +381,15 @@ def exception_of(window: world.ExceptionWindow) -> orders.AcceptedRule:
     classes = frozenset(JobClass(cls) for cls in window.classes) or frozenset({JobClass.NORMAL, JobClass.PRIORITY})
     total_ms = None if window.total_s is None else window.total_s * 1000
     loosens = orders.Loosening(classes, window.session_s * 1000, total_ms, window.volume)
-    heading = _heading(window.id, window.begins, window.zones)
+    heading = _heading(window.id, window.zones)
     return _rule(orders.Window(heading, UtcMs(window.begins * 1000), UtcMs(window.ends * 1000), "01/CV", loosens))
 
 
 def silence_of(silence: world.Closure, number: int) -> orders.AcceptedRule:
-    heading = _heading(f"silence-{number}", silence.begins, (silence.zone,))
+    heading = _heading(f"silence-{number}", (silence.zone,))
     return _rule(orders.Window(heading, UtcMs(silence.begins * 1000), UtcMs(silence.ends * 1000), "tang", None))
 
 
 def command_of(name: str, at_s: int, zone: str, action: orders.Action) -> orders.AcceptedRule:
-    heading = _heading(name, at_s, (zone,), UtcMs((at_s + 120) * 1000))
+    heading = _heading(name, (zone,), at_s, UtcMs((at_s + 120) * 1000))
     return _rule(orders.Command(heading, action))
