@@ -14,6 +14,7 @@ from edge_agent.headend.cli import main
 from edge_agent.trust.keys import Ed25519Signer, new_signer
 from tests.headend.fake_station import FakeStation
 from tests.headend.kept_logs import Files, Ward, forged
+from tests.trust.makers import P256Signer
 
 
 def run(ward: Ward, *more: str) -> int:
@@ -139,6 +140,21 @@ def test_a_key_on_paper_that_is_another_one_is_believed_rather_than_the_list(
     assert "not signed by the key" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         run(ward, "--station", "tram-01", "--key", "12")
+
+
+def test_a_key_on_paper_may_be_one_that_lies_in_a_secure_element(
+    ward: Ward, capsys: pytest.CaptureFixture[str]
+) -> None:
+    box = ward.stations["tram-01"] = FakeStation(P256Signer("element"), "tram-01")
+    ward.keyring.admit(replace(ward.keyring.stations[StationId("tram-01")], key=box.key.public))
+    ward.restart()
+    assert ward.play(2)
+    assert run(ward, "--station", "tram-01", "--key", box.key.public.raw.hex()) == 0
+    assert run(ward, "--station", "tram-01", "--key", P256Signer("another").public.raw.hex()) == 1
+    assert "not signed by the key" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        run(ward, "--station", "tram-01", "--key", box.key.public.raw.hex()[:-2])
+    assert "64 hex digits, or 130 of a key in a secure element" in capsys.readouterr().err
 
 
 def test_the_log_of_a_place_in_which_two_boxes_stood_is_proven_by_the_keys_of_both(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -41,7 +42,7 @@ def add(tasks: Tasks) -> None:
         action="append",
         default=[],
         help="khóa công khai của trạm, trên giấy nghiệm thu; đã thay máy thì thêm --key của máy trước / its public "
-        "key as on paper: 64 hex; after a replacement also --key of each box before",
+        "key as on paper, in hex; after a replacement also --key of each box before",
     )
     parser.add_argument(
         "--head", type=Path, action="append", default=[], help="xác nhận giữ ở nơi khác / a head kept elsewhere"
@@ -97,7 +98,8 @@ def _heads(path: Path, whose: Whose) -> Iterator[Word]:
 
 
 def _key(text: str) -> PublicKey:
-    try:
-        return public_key(Scheme.ED25519, bytes.fromhex(text))
-    except (ValueError, UnusableKey) as error:
-        raise argparse.ArgumentTypeError(f"{text!r}: an Ed25519 public key, 64 hex digits") from error
+    """A key of whichever scheme: what lies in a secure element is mostly P-256."""
+    for scheme in Scheme:
+        with contextlib.suppress(ValueError, UnusableKey):
+            return public_key(scheme, bytes.fromhex(text))
+    raise argparse.ArgumentTypeError(f"{text!r}: a public key, 64 hex digits, or 130 of a key in a secure element")
