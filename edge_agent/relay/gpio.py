@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -49,41 +50,47 @@ class GpioRelays:
     """Implements ``relay.port.Relays`` on one GPIO chip."""
 
     def __init__(self, chip: Path, lines: Mapping[ZoneId, RelayLine], kernel: Any = gpiod) -> None:
-        """Claim every line, off. Raises RelayError. ``kernel`` is the gpiod module, or a fake with its interface."""
+        """Claim every line, off. ``kernel`` is the gpiod module, or a fake with its interface.
+
+        A line that the kernel does not give, because somebody holds it or its driver fails, is asked for again with
+        each order: it keeps its own zone silent and no other. Raises RelayError where not a single relay's is given,
+        and for what is written wrong.
+        """
         self._chip = chip
         self._lines = dict(lines)
         self._factory = GpiodFactory(chip, kernel)
         self._outputs: dict[ZoneId, Any] = {}
         self._inputs: dict[ZoneId, Any] = {}
+        refusals: list[str] = []
         try:
             for zone, wiring in self._lines.items():
-                self._outputs[zone] = self._claim_output(zone, wiring)
+                refusals += self._refusal(zone, wiring.line, self._output)
             for zone, wiring in self._lines.items():
-                if wiring.read_back is not None:
-                    self._inputs[zone] = self._claim_input(zone, wiring.read_back)
+                refusals += self._refusal(zone, wiring.read_back, self._input)
+            if refusals and not self._outputs:
+                raise RelayError("; ".join(refusals))
         except RelayError:
             self._factory.close()
             raise
 
     def switch(self, zone: ZoneId, on: bool) -> None:
         """Close (on) or open a zone's relay. Raises RelayError."""
-        device = self._outputs.get(zone)
-        if device is None:
+        if zone not in self._lines:
             raise RelayError(f"relay {zone}: no such zone on {self._chip}")
         try:
-            device.value = on
+            self._output(zone).value = on
         except OSError as exc:
             raise self._error(zone, self._lines[zone].line, exc) from exc
 
     def read_back(self, zone: ZoneId) -> bool | None:
         """Whether the contact really is closed; None where no read-back is wired. Raises RelayError."""
-        device = self._inputs.get(zone)
-        if device is None:
+        wiring = self._lines.get(zone)
+        if wiring is None or wiring.read_back is None:
             return None
         try:
-            return bool(device.value)
+            return bool(self._input(zone).value)
         except OSError as exc:
-            raise self._error(zone, self._lines[zone].read_back, exc) from exc
+            raise self._error(zone, wiring.read_back, exc) from exc
 
     def close(self) -> None:
         """Open every relay and give the lines back. One that does not answer does not keep the others closed."""
@@ -94,22 +101,40 @@ class GpioRelays:
             except RelayError as exc:
                 errors.append(str(exc))
         self._factory.close()
+        self._lines.clear()  # nothing is claimed again
         self._outputs.clear()
         self._inputs.clear()
         if errors:
             raise RelayError("; ".join(errors))
 
-    def _claim_output(self, zone: ZoneId, wiring: RelayLine) -> Any:
+    def _refusal(self, zone: ZoneId, line: int | None, claim: Callable[[ZoneId], object]) -> list[str]:
+        """Why the kernel gives no line now; [] where it does, or none is wired. Raises RelayError if it never will."""
+        if line is None:
+            return []
         try:
-            return OutputDevice(wiring.line, active_high=not wiring.active_low, pin_factory=self._factory)
-        except (OSError, ValueError, GPIOPinInUse) as exc:
-            raise self._error(zone, wiring.line, exc) from exc
-
-    def _claim_input(self, zone: ZoneId, line: int) -> Any:
-        try:
-            return InputDevice(line, pull_up=True, pin_factory=self._factory)
-        except (OSError, ValueError, GPIOPinInUse) as exc:
+            claim(zone)
+        except OSError as exc:
+            return [str(self._error(zone, line, exc))]
+        except (ValueError, GPIOPinInUse) as exc:
             raise self._error(zone, line, exc) from exc
+        return []
+
+    def _output(self, zone: ZoneId) -> Any:
+        if zone not in self._outputs:
+            wiring = self._lines[zone]
+            with self._factory.all_or_nothing(wiring.line):
+                self._outputs[zone] = OutputDevice(
+                    wiring.line, active_high=not wiring.active_low, pin_factory=self._factory
+                )
+        return self._outputs[zone]
+
+    def _input(self, zone: ZoneId) -> Any:
+        if zone not in self._inputs:
+            line = self._lines[zone].read_back
+            assert line is not None, "asked of a relay that has one"
+            with self._factory.all_or_nothing(line):
+                self._inputs[zone] = InputDevice(line, pull_up=True, pin_factory=self._factory)
+        return self._inputs[zone]
 
     def _error(self, zone: ZoneId, line: int | None, exc: Exception) -> RelayError:
         if isinstance(exc, GPIOPinInUse):
@@ -169,6 +194,20 @@ class GpiodFactory(Factory):  # type: ignore[misc]  # gpiozero ships no types
     def release_all(self, reserver: object) -> None:
         """Release whatever ``reserver`` holds."""
         self.release_pins(reserver, *[offset for offset, holder in self._reserved.items() if holder is reserver])
+
+    @contextmanager
+    def all_or_nothing(self, offset: int) -> Iterator[None]:
+        """A device that the kernel gives no line leaves nothing behind: gpiozero keeps its reservation and its pin.
+
+        The pin goes too, for the half-made device closes it whenever it is collected: that must not be the next one's.
+        """
+        try:
+            yield
+        except OSError:
+            self._reserved.pop(offset, None)
+            if pin := self._pins.pop(offset, None):
+                pin.close()
+            raise
 
     def close(self) -> None:
         """Close every device that is still open, and with it its line."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 from pathlib import Path
 
 import gpiod
@@ -11,7 +12,9 @@ import pytest
 from gpiozero import Device, OutputDevice
 from gpiozero.exc import GPIOPinInUse, PinInvalidPin, PinSetInput, PinUnsupported
 
-from edge_agent.core.units import ZoneId
+from edge_agent.core.events import RelayChanged
+from edge_agent.core.units import MonoMs, ZoneId
+from edge_agent.relay.contacts import LOOK_EVERY_MS, Contacts
 from edge_agent.relay.gpio import CONSUMER, GpiodFactory, GpioRelays, RelayLine, relays_off
 from edge_agent.relay.port import RelayError
 from tests.fakes.relays import FakeGpio
@@ -128,10 +131,57 @@ def test_a_line_that_was_written_wrong_since_does_not_keep_another_relay_closed_
     ],
 )
 def test_an_error_names_chip_line_and_remedy(gpio: FakeGpio, error: int, words: str) -> None:
-    gpio.lines[3].error = error
-    with pytest.raises(RelayError, match=rf"relay b: /dev/gpiochip0 line 3: .*{words}"):
+    gpio.lines[2].error = gpio.lines[3].error = error
+    with pytest.raises(RelayError, match=rf"relay a: .*; relay b: /dev/gpiochip0 line 3: .*{words}"):
         GpioRelays(CHIP, LINES, gpio)
     assert [line.consumer for line in gpio.lines] == [None] * 8, "a failed start keeps no line"
+
+
+@pytest.mark.parametrize("error", [errno.EBUSY, errno.EIO])
+def test_a_line_that_somebody_holds_keeps_its_own_zone_silent_and_is_claimed_off_when_it_is_free(
+    gpio: FakeGpio, error: int
+) -> None:
+    gpio.lines[3].error = error
+    relays = GpioRelays(CHIP, LINES, gpio)
+    relays.switch(A, True)
+    assert gpio.lines[2].level == 1
+    refusals = []
+    for _ in range(2):
+        with pytest.raises(RelayError, match="relay b: /dev/gpiochip0 line 3: ") as refused:
+            relays.switch(B, True)
+        refusals.append(refused)
+    gpio.lines[3].error = None
+    gpio.trace.clear()
+    relays.switch(B, True)
+    assert [change for change in gpio.trace if change[0] == 3] == [(3, True, 1), (3, True, 0)]
+    del refused
+    refusals.clear()
+    gc.collect()  # with them go the devices that could not be made: each closes its pin
+    assert (gpio.lines[3].level, gpio.lines[3].consumer) == (0, CONSUMER)
+    relays.close()
+    assert [line.consumer for line in gpio.lines] == [None] * 8
+
+
+def test_a_station_that_starts_while_somebody_holds_a_line_serves_its_other_zones_and_then_that_one(
+    gpio: FakeGpio,
+) -> None:
+    gpio.lines[2].error = errno.EBUSY
+    contacts = Contacts(GpioRelays(CHIP, LINES, gpio), LINES, MonoMs(0))
+    assert [failed.zone for failed in contacts.failing()] == [A]
+    assert contacts.switch(B, True, "switch", MonoMs(1)) == [RelayChanged(B, True, "switch", MonoMs(1))]
+    gpio.lines[2].error = None
+    assert RelayChanged(A, False, "start", LOOK_EVERY_MS) in contacts.check(MonoMs(LOOK_EVERY_MS))
+    assert contacts.failing() == []
+
+
+def test_a_read_back_that_somebody_holds_keeps_no_relay_from_moving_and_is_read_when_it_is_free(gpio: FakeGpio) -> None:
+    gpio.lines[4].error = errno.EBUSY
+    relays = GpioRelays(CHIP, LINES, gpio)
+    relays.switch(B, True)
+    with pytest.raises(RelayError, match=r"relay b: .*line 4: held by somebody else"):
+        relays.read_back(B)
+    gpio.lines[4].error = None
+    assert relays.read_back(B) is True
 
 
 def test_a_chip_that_is_not_there_is_an_error_and_never_another_driver() -> None:

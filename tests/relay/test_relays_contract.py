@@ -6,10 +6,13 @@ bench), and is skipped with its reason elsewhere.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+import gpiod
 import pytest
 
 from edge_agent.core.units import ZoneId
@@ -111,6 +114,12 @@ class FakeGpioRig:
     def hook(self) -> None:
         relays_off(self.chip, LINES, self.gpio)
 
+    @contextmanager
+    def held_by_somebody(self, line: int) -> Iterator[None]:
+        self.gpio.lines[line].error = errno.EBUSY
+        yield
+        self.gpio.lines[line].error = None
+
     def follow(self) -> None:
         pass
 
@@ -140,6 +149,12 @@ class KernelRig:
 
     def hook(self) -> None:
         relays_off(self.chip, LINES)
+
+    @contextmanager
+    def held_by_somebody(self, line: int) -> Iterator[None]:
+        as_it_is = {line: gpiod.LineSettings(direction=gpiod.line.Direction.AS_IS)}
+        with gpiod.request_lines(str(self.chip), config=as_it_is, consumer="somebody"):
+            yield
 
     def follow(self) -> None:
         self.lines.pull(3, up=not self.on(READ))
@@ -222,6 +237,38 @@ def test_what_a_dead_process_left_closed_is_open_after_the_hook(rig: Rig) -> Non
     rig.kill()
     rig.hook()
     assert _on(rig) == set()
+
+
+@pytest.fixture(
+    params=[
+        "gpio-on-fake-kernel",
+        pytest.param("gpio-on-real-kernel", marks=[pytest.mark.shows("bench.2"), needs_gpio_sim]),
+    ]
+)
+def lines(request: pytest.FixtureRequest) -> Iterator[FakeGpioRig | KernelRig]:
+    """Only of lines there is somebody else who may hold one."""
+    if request.param == "gpio-on-fake-kernel":
+        yield FakeGpioRig()
+    else:
+        with SimulatedChip() as chip:
+            yield KernelRig(chip)
+
+
+def test_a_line_that_somebody_else_holds_keeps_its_own_zone_silent_until_it_is_free(
+    lines: FakeGpioRig | KernelRig,
+) -> None:
+    with lines.held_by_somebody(LINES[LOW].line):
+        relays = lines.open()
+        relays.switch(HIGH, True)
+        assert lines.on(HIGH)
+        with pytest.raises(RelayError, match=r"relay low: .* held by somebody else"):
+            relays.switch(LOW, True)
+    relays.switch(LOW, False)
+    assert _on(lines) == {HIGH}
+    relays.switch(LOW, True)
+    assert _on(lines) == {HIGH, LOW}
+    relays.close()
+    assert _on(lines) == set()
 
 
 def test_a_zone_that_is_not_there_is_a_relay_error(rig: Rig) -> None:
