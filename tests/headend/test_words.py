@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from edge_agent.core import state
 from edge_agent.core.as_run import Evidence
 from edge_agent.core.effects import Verdict
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.state import Tested
 from edge_agent.headend import rule_words, words
 from edge_agent.headend.listening import Doubt
 from edge_agent.sync.reports import Why
@@ -28,7 +28,7 @@ HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
         (Why, words.WHYS),
         (Verdict, words.VERDICTS),
         (Doubt, words.DOUBTS),
-        (Tested, rule_words.TESTED),
+        (state.Tested, rule_words.TESTED),
     ],
 )
 def test_nothing_is_without_words(kind: type[Enum], told: dict[Enum, str]) -> None:
