@@ -23,7 +23,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import repeats
 from edge_agent.core.selftest import CLOSED_MS
 from edge_agent.core.sounding import PLAY_GRACE_MS, STOP_GRACE_MS
-from edge_agent.core.state import KnownJob, KnownRule, State, Turn
+from edge_agent.core.state import KnownJob, KnownRule, SelfTesting, State, Turn
 from edge_agent.core.units import MonoMs, UtcMs
 from edge_agent.core.waiting import SAVE_WAIT_MS
 
@@ -66,8 +66,13 @@ class Deadlines:
         for rule in state.rules.values():
             yield from self._rule(rule, now)
         if state.testing is not None:
-            zone = state.testing.zone
-            yield self._for((zone, len(state.testing.results), "test"), zones.RELAY_CONFIRM_MS + CLOSED_MS, now)
+            yield self._tests(state, state.testing, now)
+
+    def _tests(self, state: State, test: SelfTesting, now: Now) -> tuple[What, MonoMs]:
+        """To be seen closed for a second; then to be seen open, once the relay has been closed for its least time."""
+        what = (test.zone, len(test.results), "opens" if test.opening else "closes")
+        least_on_ms = state.site.zones[test.zone].least_on_ms if test.opening and test.zone is not None else CLOSED_MS
+        return self._for(what, zones.RELAY_CONFIRM_MS + least_on_ms, now)
 
     def _set_aside(self, state: State, play: Occurrence, job: Job, now: Now) -> Iterator[tuple[What, MonoMs]]:
         """Ten minutes, or as late as it may be; zones that missed it wait as long as was signed. A pause stops that."""
