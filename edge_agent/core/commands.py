@@ -18,6 +18,7 @@ from edge_agent.core import (
     series,
     sounding,
     standing,
+    talk,
     timetable,
     zones,
 )
@@ -47,7 +48,7 @@ from edge_agent.core.order import (
 )
 from edge_agent.core.plays import Ending, GoesOn, Occurrence
 from edge_agent.core.programme import length_ms
-from edge_agent.core.reasons import Reason, explain
+from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import first_base, next_instant
 from edge_agent.core.state import KnownJob, KnownRule, State, Turn
 from edge_agent.core.units import MINUTE_MS, UtcMs, ZoneId
@@ -117,7 +118,7 @@ def arrived(turn: Turn, rule: KnownRule) -> None:
 def saved(turn: Turn, rule: KnownRule) -> None:
     """It survives a power cut: say so, and do what may be done only once."""
     if not rule.held and _is_restart(rule) and _warns(turn.state):  # one that began while the disk was busy
-        _refuse_late(turn, rule, Reason.EMERGENCY_IN_FORCE)
+        refuse(turn, rule, Reason.EMERGENCY_IN_FORCE)
         return
     turn.put_rule(replace(rule, saved=True))
     if not rule.held:
@@ -134,12 +135,11 @@ def _is_restart(rule: KnownRule) -> bool:
     return isinstance(order, Command) and isinstance(order.action, Restart)
 
 
-def _refuse_late(turn: Turn, rule: KnownRule, reason: Reason) -> None:
-    """What was taken, and must not be done any more now that the disk has it."""
+def refuse(turn: Turn, rule: KnownRule, reason: Reason, *, forget: bool = False) -> None:
+    """What was kept, and must not be obeyed any more: it goes, with its record and its answer."""
     turn.drop_rule(rule.accepted.order_id)
-    turn.emit(records.of_refused_rule(rule.accepted, reason, turn.now, was_saved=True))
-    turn.emit(SendAnswer(Verdict.REFUSED, rule.accepted.digest, rule.accepted.order_id, reason))
-    turn.note(Level.WARNING, "order refused", reason=reason, job=rule.accepted.order_id, words=explain(reason))
+    turn.emit(replace(records.of_refused_rule(rule.accepted, reason, turn.now, was_saved=True), forget=forget))
+    talk.say_refused(turn, reason, rule.accepted.digest, rule.accepted.order_id)
 
 
 def restored(turn: Turn, rule: KnownRule) -> None:

@@ -109,13 +109,7 @@ def _release_rule(turn: Turn, rule: KnownRule) -> None:
         if rule.saved:
             commands.took_effect(turn, rule)
     else:
-        _refuse_rule(turn, rule, objection)
-
-
-def _refuse_rule(turn: Turn, rule: KnownRule, reason: Reason, *, forget: bool = False) -> None:
-    turn.drop_rule(rule.accepted.order_id)
-    turn.emit(replace(records.of_refused_rule(rule.accepted, reason, turn.now, was_saved=True), forget=forget))
-    talk.say_refused(turn, reason, rule.accepted.digest, rule.accepted.order_id)
+        commands.refuse(turn, rule, objection)
 
 
 def refuse_what_may_have_been_heard(turn: Turn) -> None:
@@ -127,7 +121,7 @@ def refuse_what_may_have_been_heard(turn: Turn) -> None:
         ahead = freshness.is_ahead(turn.state, rule.accepted.order, turn.now)
         if not ahead and freshness.maybe_heard(turn.state, rule.accepted):
             turn.forget(rule.accepted.order_id)
-            _refuse_rule(turn, rule, Reason.MAYBE_HEARD, forget=True)
+            commands.refuse(turn, rule, Reason.MAYBE_HEARD, forget=True)
     for known in [known for known in turn.state.jobs.values() if known.held and not known.vouched]:
         if freshness.maybe_heard(turn.state, known.accepted):
             turn.forget(known.job.job_id)

@@ -251,6 +251,12 @@ def spoiled(path: Path) -> Path:
     return path
 
 
+def unreadable(path: Path) -> None:
+    """Even to look at it is refused: it leads to itself."""
+    path.unlink()
+    path.symlink_to(path)
+
+
 def test_a_leftover_that_cannot_be_removed_keeps_no_station_from_starting(store: PcmStore, tmp_path: Path) -> None:
     put(store, noise(100))
     spoiled(tmp_path / "pcm" / "a.0000.pcm.part")
@@ -261,20 +267,11 @@ def test_a_leftover_that_cannot_be_removed_keeps_no_station_from_starting(store:
     store.open(KEY).close()
 
 
-def test_a_leftover_is_known_by_its_name_alone(
-    store: PcmStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_leftover_is_known_by_its_name_alone(store: PcmStore, tmp_path: Path) -> None:
     put(store, noise(100))
-
-    def bad(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
-        if path.parent == tmp_path / "pcm":
-            raise OSError(errno.EUCLEAN, os.strerror(errno.EUCLEAN), str(path))
-        return os.stat(path, follow_symlinks=follow_symlinks)
-
-    monkeypatch.setattr(Path, "stat", bad)
+    unreadable(tmp_path / "pcm" / f"{KEY}.blocks")
     assert store.sweep() == 0
-    monkeypatch.undo()
-    store.open(KEY).close()
+    assert (tmp_path / "pcm" / f"{KEY}.pcm").exists()
 
 
 def test_what_lies_pinned_is_written_anew_where_it_lies(store: PcmStore, tmp_path: Path) -> None:
@@ -337,9 +334,7 @@ def test_a_clip_that_cannot_be_removed_keeps_no_other(
 
 def test_a_clip_whose_entry_is_spoiled_keeps_no_other(store: PcmStore, tmp_path: Path) -> None:
     oldest, *others = three_clips(store, tmp_path)
-    blocks = tmp_path / "pcm" / f"{oldest}.blocks"
-    blocks.unlink()
-    blocks.symlink_to(blocks)  # even to look at it is refused
+    unreadable(tmp_path / "pcm" / f"{oldest}.blocks")
     assert store.evict_to(0, set()) == tuple(others)
 
 
@@ -393,19 +388,21 @@ def test_the_longest_digest_list_fits_its_cap() -> None:
     )
 
 
-def test_a_disk_that_goes_read_only_while_it_is_written_hides_no_trouble_and_keeps_no_descriptor(
-    store: PcmStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refused(path: Path, missing_ok: bool = False) -> None:
-        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
-
+def test_a_disk_that_lets_nothing_go_hides_no_trouble_and_keeps_no_descriptor(store: PcmStore, tmp_path: Path) -> None:
     before = set(os.listdir("/proc/self/fd"))
-    with store.writer(KEY, RATE) as writer:
-        writer.feed(noise(100))
-        monkeypatch.setattr(Path, "unlink", refused)
+
+    def cut_short() -> None:
+        with store.writer(KEY, RATE) as writer:
+            writer.feed(noise(100))
+            for part in [*tmp_path.rglob("*.part")]:
+                part.unlink()
+                spoiled(part)
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with pytest.raises(OSError, match="Read-only"):
+        cut_short()
     assert set(os.listdir("/proc/self/fd")) == before
-    monkeypatch.undo()
-    assert store.sweep() == 1
+    assert [*tmp_path.rglob("*.part")], "it was really kept"
 
 
 FILL_A_SMALL_DISK = """
