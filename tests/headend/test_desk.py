@@ -85,10 +85,11 @@ def test_a_new_welcome_key_is_named_before_it_signs(desk: Desk, station: FakeSta
     assert [reply.topic.rpartition("/")[2] for reply in replies] == ["job", "welcome"]
 
 
-def test_a_trust_file_that_somebody_has_damaged_is_told_and_ends_no_watch(
-    desk: Desk, station: FakeStation, keyring: Keyring
+@pytest.mark.parametrize("name", ["trust.json", "stations.json"])
+def test_a_file_that_somebody_has_damaged_is_told_and_ends_no_watch(
+    desk: Desk, station: FakeStation, keyring: Keyring, name: str
 ) -> None:
-    (keyring.directory / "trust.json").write_text("{")
+    (keyring.directory / name).write_text("{")
     noted, replies = desk.take(*station.hello(), NOW)
     assert [type(one).__name__ for one in noted] == ["Heard", "LogTrouble"]
     assert len(replies) == 1
@@ -127,15 +128,6 @@ def test_another_box_in_the_place_is_heard_at_once_and_the_one_before_it_no_more
     ((old,), _), ((new,), _) = desk.take(*station.state(), NOW), desk.take(*box.state(), NOW)
     assert isinstance(old, Unheard)
     assert isinstance(new, Heard)
-
-
-def test_a_list_of_stations_that_somebody_has_damaged_is_told_and_ends_no_watch(
-    desk: Desk, station: FakeStation, keyring: Keyring
-) -> None:
-    (keyring.directory / "stations.json").write_text("{")
-    noted, replies = desk.take(*station.hello(), NOW)
-    assert [type(one).__name__ for one in noted] == ["Heard", "LogTrouble"]
-    assert len(replies) == 1
 
 
 def test_records_are_taken_on_from_another_box_in_the_place_by_a_headend_that_begins_anew(
