@@ -16,7 +16,7 @@ from pathlib import Path
 from uuid import UUID
 
 from edge_agent.core import clock_trust
-from edge_agent.core.clock_trust import ClockState, KeptTime, Now
+from edge_agent.core.clock_trust import ClockSource, ClockState, KeptTime, Now
 from edge_agent.core.units import SECOND_MS, MonoMs, UtcMs
 from edge_agent.ntp import KernelSync, kernel_sync
 
@@ -114,10 +114,17 @@ class StationClock:
         with self._lock:
             middle = MonoMs(mono - round_trip_ms // 2)
             self._floor = max(self._floor, utc if floor is None else floor)
-            if self._boot_id is not None:
-                self.kept = KeptTime(self._boot_id, middle, utc, round_trip_ms)
             self._clock = clock_trust.adopt_signed(self._clock, utc, middle, round_trip_ms)
+            self._keep(middle, utc, round_trip_ms)
             return self._clock.read(mono)
+
+    def _keep(self, middle: MonoMs, utc: UtcMs, round_trip_ms: int) -> None:
+        """For the next process: signed time as this one has it; where NTP or a dispute has the clock, the welcome's."""
+        ours = self._clock.read(middle)
+        if ours.source is ClockSource.SIGNED:
+            utc, round_trip_ms = ours.utc, ours.max_error_ms
+        if self._boot_id is not None:
+            self.kept = KeptTime(self._boot_id, middle, utc, round_trip_ms)
 
     def _ask_again(self, mono: MonoMs) -> bool:
         pause_ms = NTP_CHECK_MS if self._clock.read(mono).trusted else NTP_AWAIT_MS

@@ -118,7 +118,7 @@ def test_signed_time_counts_from_the_middle_of_its_round_trip(machine: FakeMachi
     asked_at = MonoMs(machine.mono)
     machine.go_on(400)
     now = ours.adopt_signed(NOON, asked_at)
-    assert (now.utc, now.source, now.max_error_ms, now.trusted) == (NOON + 200, ClockSource.SIGNED, 400, True)
+    assert (now.utc, now.source, now.max_error_ms, now.trusted) == (NOON + 200, ClockSource.SIGNED, 401, True)
     assert ours.now() == now
 
 
@@ -288,6 +288,15 @@ def test_a_welcome_that_only_confirms_ntp_is_kept_all_the_same(machine: FakeMach
     now = ours.adopt_signed(NOON, MonoMs(machine.mono - 400))
     assert (now.utc, now.source) == (NOON + MINUTE_MS, ClockSource.NTP)
     assert ours.kept == KeptTime("first boot", MonoMs(machine.mono - 200), NOON, 400)
+
+
+def test_a_slow_welcome_is_kept_as_the_tighter_time_that_it_confirms(machine: FakeMachine) -> None:
+    ours = station(machine)
+    ours.adopt_signed(NOON, MonoMs(machine.mono - 20))
+    machine.go_on(2_000)
+    now = ours.adopt_signed(UtcMs(NOON + 1_500), MonoMs(machine.mono - 1_500))
+    assert (now.utc, now.source, now.max_error_ms) == (NOON + 2_010, ClockSource.SIGNED, 22)
+    assert ours.kept == KeptTime("first boot", MonoMs(machine.mono - 750), UtcMs(NOON + 1_260), 21)
 
 
 # -- the real machine --------------------------------------------------------------------------------------------------

@@ -85,7 +85,9 @@ class ClockState:
         source = self.source
         if source in (ClockSource.NTP, ClockSource.SIGNED) and age_ms > HOLDOVER_AFTER_MS:
             source = ClockSource.HOLDOVER
-        error_ms = self.error_ms + age_ms * DRIFT_PPM // 1_000_000
+        error_ms = self.error_ms + -(
+            -age_ms * DRIFT_PPM // 1_000_000
+        )  # rounded up: it may be carried on again and again
         return Now(mono, UtcMs(mono + self.offset_ms), source, error_ms)
 
 
@@ -120,10 +122,17 @@ def from_rtc(utc: UtcMs, mono: MonoMs, error_ms: int) -> ClockState:
 
 
 def adopt_signed(clock: ClockState, utc: UtcMs, mono: MonoMs, round_trip_ms: int) -> ClockState:
-    """Take over the time of a verified welcome that answered our nonce within ``round_trip_ms``."""
+    """Take over the time of a verified welcome that answered our nonce within ``round_trip_ms``.
+
+    Where what is known is tighter, and agrees, the welcome only confirms it: a session that comes back over a slow line
+    must not move what is about to play.
+    """
     offset = utc - mono
     if _better_ntp(clock, mono, round_trip_ms) and abs(offset - clock.offset_ms) <= DISPUTE_MS:
         return replace(clock, signed_offset_ms=offset)
+    held = clock.read(mono)
+    if _tighter_signed(held, utc, round_trip_ms):
+        utc, offset, round_trip_ms = held.utc, clock.offset_ms, held.max_error_ms
     fresh = ClockState(offset, ClockSource.SIGNED, mono, round_trip_ms, offset, clock.ntp_offset_ms)
     return _disputed_if_apart(fresh)
 
@@ -138,6 +147,12 @@ def adopt_ntp(clock: ClockState, utc: UtcMs, mono: MonoMs, max_error_ms: int) ->
 def _better_ntp(clock: ClockState, mono: MonoMs, round_trip_ms: int) -> bool:
     """NTP that is present and tighter than a round trip over 4G keeps the offset; a welcome only confirms it."""
     return clock.read(mono).source is ClockSource.NTP and clock.error_ms <= round_trip_ms
+
+
+def _tighter_signed(held: Now, utc: UtcMs, round_trip_ms: int) -> bool:
+    """Signed or remembered time that a welcome agrees with, each within its error, and whose own error is smaller."""
+    agrees = abs(utc - held.utc) <= held.max_error_ms + round_trip_ms
+    return held.source in (ClockSource.SIGNED, ClockSource.HOLDOVER) and agrees and held.max_error_ms < round_trip_ms
 
 
 def _disputed_if_apart(clock: ClockState) -> ClockState:

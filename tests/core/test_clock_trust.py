@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from edge_agent.core.clock_trust import (
     DISPUTE_MS,
     HOLDOVER_AFTER_MS,
@@ -11,13 +13,14 @@ from edge_agent.core.clock_trust import (
     ClockSource,
     ClockState,
     KeptTime,
+    Now,
     adopt_ntp,
     adopt_signed,
     at_floor,
     from_rtc,
     resumed,
 )
-from edge_agent.core.units import DAY_MS, MonoMs, UtcMs
+from edge_agent.core.units import DAY_MS, MINUTE_MS, MonoMs, UtcMs
 
 UTC = UtcMs(1_790_830_800_000)
 BOOT = MonoMs(5_000)
@@ -66,6 +69,36 @@ def test_present_ntp_keeps_the_offset_and_a_welcome_only_confirms_it() -> None:
 def test_a_welcome_tighter_than_ntp_takes_over() -> None:
     clock = adopt_signed(adopt_ntp(ClockState(), UTC, BOOT, 2_000), UtcMs(UTC + 400), BOOT, 90)
     assert clock.read(BOOT).source is ClockSource.SIGNED
+
+
+@pytest.mark.parametrize(("welcome_ms", "ours_ms"), [(240, 0), (-240, 0), (900 + 29, 0), (900 + 30, 930), (-930, -930)])
+def test_a_slow_welcome_confirms_tighter_signed_time_unless_it_contradicts_it(welcome_ms: int, ours_ms: int) -> None:
+    """A session comes back over a slow line just before a programme: half its round trip must not move that."""
+    clock = adopt_signed(adopt_signed(ClockState(), UTC, BOOT, 29), UtcMs(UTC + welcome_ms), BOOT, 900)
+    now = clock.read(BOOT)
+    assert (now.utc - UTC, now.source) == (ours_ms, ClockSource.SIGNED)
+    assert now.max_error_ms == (29 if ours_ms == 0 else 900)
+
+
+def test_confirmed_time_is_present_again_and_its_error_goes_on_growing() -> None:
+    clock = adopt_signed(ClockState(), UTC, BOOT, 29)
+    for minute in range(1, 61):
+        at = later(minute * MINUTE_MS)
+        clock = adopt_signed(clock, UtcMs(UTC + minute * MINUTE_MS + 100), at, 900)
+        assert clock.read(at) == Now(at, UtcMs(UTC + minute * MINUTE_MS), ClockSource.SIGNED, 29 + 6 * minute)
+
+
+def test_a_welcome_takes_over_once_what_is_held_has_become_as_wide() -> None:
+    clock = adopt_signed(ClockState(), UTC, BOOT, 29)
+    as_wide = later(10_000_000)  # 1,000 ms at 100 ppm
+    assert adopt_signed(clock, UtcMs(UTC + 10_000_000 + 200), as_wide, 1_030).read(as_wide).utc == UTC + 10_000_000
+    assert adopt_signed(clock, UtcMs(UTC + 10_000_000 + 200), as_wide, 1_029).read(as_wide).utc == UTC + 10_000_200
+
+
+def test_a_clock_chip_and_a_floor_confirm_nothing() -> None:
+    for clock in (from_rtc(UTC, BOOT, 100), at_floor(UTC, BOOT)):
+        now = adopt_signed(clock, UtcMs(UTC + 200), BOOT, 900).read(BOOT)
+        assert (now.utc, now.source, now.max_error_ms) == (UTC + 200, ClockSource.SIGNED, 900)
 
 
 def test_ntp_and_signed_time_far_apart_are_disputed_and_signed_time_keeps_the_offset() -> None:
