@@ -99,7 +99,7 @@ def test_the_clock_goes_on_from_what_the_journal_has_kept_of_this_boot(tmp_path:
     kept = KeptTime(boot_id, mono, NOON, error_ms=40)
     empty = Contents((), (), (), epoch="e", last_seq=0, last_hash="", acked_seq=0, floor=UtcMs(0))
     now = agent._clock(station.config, replace(empty, kept=kept), NOTHING_STANDS).now()
-    assert (now.source, now.utc_of(mono), now.max_error_ms) == (ClockSource.SIGNED, NOON, 40)
+    assert (now.source, now.utc_of(mono), now.max_error_ms) == (ClockSource.SIGNED, NOON, 41)
     other = replace(empty, kept=replace(kept, boot_id="another"))
     assert agent._clock(station.config, other, NOTHING_STANDS).now().source is ClockSource.RTC, "which this station has"
 
