@@ -95,6 +95,13 @@ def test_groups_take_turns_only_where_the_file_says_so() -> None:
     assert read(text + "\n[programme]\nstagger_ms = 0\n").site.stagger_ms == 0, "switched off for now"
 
 
+def test_a_station_of_one_group_takes_turns_with_its_neighbours_where_the_file_says_so() -> None:
+    assert not read(EXAMPLE).site.neighbours_take_turns
+    site = read(EXAMPLE + "\n[programme]\nstagger_ms = 1500\nstagger_neighbours = true\n").site
+    assert (site.stagger_ms, site.neighbours_take_turns) == (1_500, True)
+    assert {zone.group for zone in site.zones.values()} == {Group.A}
+
+
 def test_policy_of_the_ward() -> None:
     text = changed('quiet = ["21:00", "05:00"]', 'quiet = ["20:30", "06:15"]')
     text = changed('["05:00", "06:00", 55],\n', "", text)

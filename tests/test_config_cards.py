@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from edge_agent.config import Channel
 from edge_agent.config.reader import Fault, Problem
 from edge_agent.config.station import CARDS_MAX
 from edge_agent.core.site import WARM_UP_MS_MAX
+from edge_agent.core.units import MINUTE_MS, ZoneId
 from tests.config_texts import EXAMPLE, changed, line_number, problems_of, read
 
+HANDBOOK = (Path(__file__).parents[1] / "docs/operations.md").read_text("utf-8")
 SECOND = '[cards.second]\ndevice = "plughw:CARD=Second"\nchannels = 2\n\n'
 TWO = changed("[relays]", SECOND + "[relays]")
 WIRED = changed('card = "main"\nchannel = "right"', 'card = "second"\nchannel = "left"', TWO)
@@ -50,6 +55,17 @@ def test_two_cards_have_each_its_zones() -> None:
         "dinh-lang": ("second", Channel.LEFT),
     }
     assert config.rate == 48_000
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_the_transmitter_of_the_handbook_is_a_zone_as_it_stands_there(which: int) -> None:
+    blocks = re.findall(r"```toml\n(\[\[zones\]\]\nid = \"phat-thanh-fm\".*?)```", HANDBOOK, re.DOTALL)
+    assert len(blocks) == 2
+    first, second, rest = (EXAMPLE.index(begin) for begin in ("[[zones]]", 'id = "dinh-lang"', "[policy]"))
+    left_one = EXAMPLE[first : EXAMPLE.rindex("[[zones]]", first, second)]
+    config = read(EXAMPLE[:first] + left_one + blocks[which] + "\n" + EXAMPLE[rest:])
+    zone = config.site.zones[ZoneId("phat-thanh-fm")]
+    assert (zone.warm_up_ms, zone.on_ms_max, zone.least_off_ms) == (20_000, 30 * MINUTE_MS, 10_000)
 
 
 def test_as_many_cards_as_there_are_sockets_and_not_one_more() -> None:

@@ -127,6 +127,7 @@ WRONG: dict[str, Literal] = {
     "[[zones]] #1 least_off_ms": no_integer(0, 60_000),
     "[[zones]] #2 stagger_group": st.sampled_from(['"c"', '""', '"A"', "1", '["a"]']),
     "[programme] stagger_ms": no_integer(0, 10_000),
+    "[programme] stagger_neighbours": no_boolean,
     "[policy] quiet": st.sampled_from(["[]", '"21:00"', '["21:00"]', '["21:00", "21:00"]', '["21:00", "24:00"]', "1"]),
     "[policy] weekdays": st.sampled_from(["[]", "[0]", "[8]", "[1, 1]", "1", '["T2"]', "[true]"]),
     "[policy] sessions_per_day": no_integer(0, 96),

@@ -137,6 +137,8 @@ def test_a_band_that_is_wrong_is_named_with_its_number(band: str) -> None:
         ("stagger_ms = -1", Fault.RANGE, "stagger_ms"),
         ("stagger_ms = true", Fault.TYPE, "stagger_ms"),
         ("stagger_ms = 1000", Fault.CLASH, "stagger_ms"),  # and every zone is of group "a"
+        ("stagger_neighbours = true", Fault.CLASH, "stagger_neighbours"),  # without the gap that both must know
+        ("stagger_ms = 1000\nstagger_neighbours = 1", Fault.TYPE, "stagger_neighbours"),
     ],
 )
 def test_what_frames_a_programme_is_refused_by_name(line: str, fault: Fault, key: str) -> None:

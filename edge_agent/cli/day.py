@@ -126,7 +126,8 @@ def _sounding(state: State, event: Restored, now: Now, playing: list[Play]) -> S
 def _as_it_sounds(state: State, play: Play, accepted: Accepted, now: Now) -> Occurrence:
     job, begins = accepted.job, now.mono_of(play.planned)
     whole = promised_parts(job, state.site.frame)
-    parts, *_ = turns.layouts(state.site, job, play.zones, whole, whole)
+    speakers = turns.speakers(state.site, job, play.zones, whole)
+    parts, *_ = turns.layouts(state.site, job, speakers, whole, whole)
     rules, wish = standing.rules_of(state, now), policy.wish_for(job, play.zones, play.planned, length_ms(parts))
     runs = {
         zone: ZoneRun(

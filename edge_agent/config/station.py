@@ -80,7 +80,8 @@ def read_site(station: Table, zones: Sequence[Table], policy: Table, programme: 
     """What the core knows: ``[station]``, ``[policy]``, ``[programme]`` and the core's part of each ``[[zones]]``."""
     sites = [_zone_site(zone) for zone in zones]
     _refuse_twice(zones, "id", [site.zone for site in sites])
-    stagger_ms = _stagger_ms(programme, zones, sites)
+    neighbours = programme.boolean("stagger_neighbours", default=False)
+    stagger_ms = _stagger_ms(programme, zones, sites, neighbours=neighbours)
     return Site(
         station=StationId(station.text("id", STATION)),
         realm=station.text("realm", STATION),
@@ -90,6 +91,7 @@ def read_site(station: Table, zones: Sequence[Table], policy: Table, programme: 
         policy=_policy(policy),
         frame=_frame(programme),
         stagger_ms=stagger_ms,
+        neighbours_take_turns=neighbours,
     )
 
 
@@ -206,13 +208,17 @@ def _frame(programme: Table) -> Frame:
     return frame
 
 
-def _stagger_ms(programme: Table, zones: Sequence[Table], sites: Sequence[ZoneSite]) -> int:
+def _stagger_ms(programme: Table, zones: Sequence[Table], sites: Sequence[ZoneSite], *, neighbours: bool) -> int:
     """The silence between two turns; who writes half of what it takes is told, for nothing would come of it."""
     stagger_ms = programme.integer("stagger_ms", 0, STAGGER_MS_MAX, default=0)
-    if not (programme.sound("stagger_ms") and all(zone.sound("stagger_group") for zone in zones)):
+    sound = programme.sound("stagger_ms") and programme.sound("stagger_neighbours")
+    if not (sound and all(zone.sound("stagger_group") for zone in zones)):
         return stagger_ms
     groups = {site.group for site in sites}
-    if stagger_ms and len(groups) == 1:
+    if neighbours and not programme.know("stagger_ms"):
+        remedy = "write stagger_ms = 1000 too, the same in all of these stations, or remove it"
+        programme.fault("stagger_neighbours", Fault.CLASH, "there is no stagger_ms", remedy)
+    if stagger_ms and len(groups) == 1 and not neighbours:
         remedy = 'write stagger_group = "b" in the zones that speak second ("a" in the others), or remove it'
         programme.fault("stagger_ms", Fault.CLASH, f'every zone is of group "{min(groups)}"', remedy)
     for zone, site in zip(zones, sites, strict=True):

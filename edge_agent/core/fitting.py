@@ -13,6 +13,7 @@ from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.plays import Occurrence
 from edge_agent.core.programme import Part, length_ms, live_until, promised_parts, relayed_until
+from edge_agent.core.site import Group
 from edge_agent.core.state import Turn
 from edge_agent.core.units import MonoMs, ZoneId
 
@@ -24,7 +25,7 @@ def fitted(turn: Turn, play: Occurrence, start_at: MonoMs) -> Occurrence:
 
 def spoken_in(turn: Turn, play: Occurrence, speaking: tuple[ZoneId, ...]) -> Occurrence:
     """The occurrence, which begins in these zones, without the turn of a group that does not: that has missed it."""
-    return replace(play, parts=turns.among(turn.state.site, speaking, play.parts))
+    return replace(play, parts=turns.among(_speakers(turn, play, speaking), play.parts))
 
 
 def longest_ms(turn: Turn, play: Occurrence) -> int:
@@ -33,7 +34,12 @@ def longest_ms(turn: Turn, play: Occurrence) -> int:
 
 
 def _layouts(turn: Turn, play: Occurrence) -> tuple[tuple[Part, ...], ...]:
-    return turns.layouts(turn.state.site, turn.job_of(play), zones.in_it(play), play.parts, play.whole)
+    groups = _speakers(turn, play, zones.in_it(play))
+    return turns.layouts(turn.state.site, turn.job_of(play), groups, play.parts, play.whole)
+
+
+def _speakers(turn: Turn, play: Occurrence, where: tuple[ZoneId, ...]) -> frozenset[Group]:
+    return turns.speakers(turn.state.site, turn.job_of(play), where, play.parts, goes_on=play.segment > 0)
 
 
 def _in_time(turn: Turn, play: Occurrence, start_at: MonoMs) -> Occurrence:

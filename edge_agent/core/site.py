@@ -156,6 +156,7 @@ class Site:
     frame: Frame = UNFRAMED
     line_ins: frozenset[str] = frozenset()  # what is plugged in, as orders name it: "line-in:mic"
     stagger_ms: int = 0  # silence between the turns of its groups; 0: all of its zones speak at once
+    neighbours_take_turns: bool = False  # whether a group that it has no zone of is a neighbouring station's
 
     def areas(self) -> frozenset[str]:
         """Every area that contains this station, from the country down to the ward."""

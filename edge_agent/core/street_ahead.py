@@ -16,6 +16,7 @@ from edge_agent.core.policy import Rules, Verdict, Wish
 from edge_agent.core.programme import Part, length_ms, own_ms, own_of, parts_of, promised_parts, relayed_until
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import repeats, valid_until
+from edge_agent.core.site import Group
 from edge_agent.core.state import KnownJob, State, Turn
 from edge_agent.core.units import UtcMs, ZoneId
 
@@ -139,7 +140,7 @@ class Street:
 
     def framed(self, one: Open, where: tuple[ZoneId, ...], starts: UtcMs, others: Iterable[Open]) -> Open:
         """With those of its chimes, and the turns, that cost nothing, as ``playing`` does it; ``others`` still wait."""
-        layouts = turns.layouts(self.state.site, one.known.job, where, one.parts, one.whole)
+        layouts = turns.layouts(self.state.site, one.known.job, self._speakers(one, where), one.parts, one.whole)
         one = replace(one, parts=layouts[-1])
         if len(layouts) == 1 and not framing.is_framed(one.parts):
             return one
@@ -163,7 +164,10 @@ class Street:
 
     def spoken_in(self, one: Open, speaking: Iterable[ZoneId]) -> Open:
         """Without the turn of a group that does not begin."""
-        return replace(one, parts=turns.among(self.state.site, speaking, one.parts))
+        return replace(one, parts=turns.among(self._speakers(one, speaking), one.parts))
+
+    def _speakers(self, one: Open, where: Iterable[ZoneId]) -> frozenset[Group]:
+        return turns.speakers(self.state.site, one.known.job, where, one.parts, goes_on=one.goes_on)
 
     def in_time(self, one: Open, starts: UtcMs) -> Open:
         """With its live sources ending when they were ordered to, as ``playing`` decides it."""

@@ -32,19 +32,37 @@ from edge_agent.core.site import Group, Site
 from edge_agent.core.units import UtcMs, ZoneId
 
 
-def layouts(
-    site: Site, job: Job, zones: Iterable[ZoneId], parts: tuple[Part, ...], whole: tuple[Part, ...]
-) -> tuple[tuple[Part, ...], ...]:
-    """How a programme may sound in these zones, what is understood best first; the last is as it was ordered.
+def speakers(
+    site: Site, job: Job, zones: Iterable[ZoneId], parts: tuple[Part, ...], *, goes_on: bool = False
+) -> frozenset[Group]:
+    """The groups whose turns are kept: those of these zones, and that of the neighbouring stations which hear it too.
 
-    ``whole`` is what was ordered. Of what is left of it those who have heard the beginning together hear the end so.
+    What ``goes_on`` keeps the turns that it had: whole, it is this station's own repetition, and no neighbour's.
+    """
+    if site.neighbours_take_turns and is_for_others_too(job) and (not goes_on or is_staggered(parts)):
+        return frozenset(Group)
+    return frozenset(site.zones[zone].group for zone in zones)
+
+
+def is_for_others_too(job: Job) -> bool:
+    """Whether more stations than one are meant: an area's, or several by their names."""
+    return bool(job.audience.areas) or len(job.audience.stations) > 1
+
+
+def layouts(
+    site: Site, job: Job, groups: frozenset[Group], parts: tuple[Part, ...], whole: tuple[Part, ...]
+) -> tuple[tuple[Part, ...], ...]:
+    """How a programme may sound where these ``speakers`` hear it, what is understood best first.
+
+    The last is as it was ordered, which is ``whole``. Of what is left of it those who have heard the beginning together
+    hear the end so.
     """
     if not is_staggered(parts) and not (site.stagger_ms and takes_turns(job)):
         return (parts,)
     at_once = together(parts)
     if unframed(at_once) != unframed(whole) or _waits(parts):
-        return (among(site, zones, parts),)
-    if len(_groups(site, zones)) < len(Group):
+        return (among(groups, parts),)
+    if len(groups) < len(Group):
         return (at_once,)
     return (staggered(at_once, site.stagger_ms), at_once)
 
@@ -78,9 +96,8 @@ def together(parts: tuple[Part, ...]) -> tuple[Part, ...]:
     return parts if first is None else tuple(_for(part, None) for part in share_of(parts, first))
 
 
-def among(site: Site, zones: Iterable[ZoneId], parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    """The parts without the turn of a group that has none of these zones: nobody waits for that."""
-    groups = _groups(site, zones)
+def among(groups: frozenset[Group], parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """The parts without the turn of a group that does not speak: nobody waits for that."""
     if not is_staggered(parts) or len(groups) != 1:
         return parts
     return tuple(part for part in parts if heard_by(part) & groups)
@@ -130,10 +147,6 @@ def _place(parts: tuple[Part, ...], group: Group, heard_ms: int) -> int:
 def _waits(parts: tuple[Part, ...]) -> bool:
     """Whether one group has heard all of it, and the other nothing yet."""
     return bool(parts) and isinstance(parts[0], Gap)
-
-
-def _groups(site: Site, zones: Iterable[ZoneId]) -> frozenset[Group]:
-    return frozenset(site.zones[zone].group for zone in zones)
 
 
 def _turn_of(part: Part) -> Group | None:

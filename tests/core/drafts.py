@@ -34,6 +34,8 @@ SITES = (
     replace(SITE, zones=RESTING),
     # Which rests for long, and is heard over the others.
     replace(SITE, zones={**ZONE_SITES, ZoneId("b"): NEIGHBOUR}, stagger_ms=1_000),
+    # Which is heard over another station.
+    replace(SITE, frame=STANDARD_FRAME, stagger_ms=1_000, neighbours_take_turns=True),
 )
 ZONES = tuple(SITE.zones)
 ELSEWHERE = ZoneId("elsewhere")

@@ -50,6 +50,7 @@ RESTING = {
     }
 }
 TURNS = {"zones": {**SITE["zones"], DINH: ZoneSite(DINH, "Đình", 12_000, group=Group.B)}, "stagger_ms": 1_000}
+BESIDE = {**TURNS, "neighbours_take_turns": True}
 
 Told = tuple[str, int, int | None, dict[ZoneId, int], str, str | None]
 """Job, planned instant, first sample, volumes by zone, outcome, reason."""
@@ -164,7 +165,7 @@ def _when(draft: dict[str, Any]) -> dict[str, Any]:
     policy=policies,
     given_rules=st.lists(rules, max_size=2),
     frame=frames,
-    site=st.sampled_from((SITE, RESTING, TURNS)),
+    site=st.sampled_from((SITE, RESTING, TURNS, BESIDE)),
 )
 @settings(unhurried, max_examples=3 * EXAMPLES // 2)
 def test_what_was_planned_is_what_then_plays(
@@ -289,8 +290,10 @@ def test_no_turn_keeps_anything_silent_cuts_it_or_makes_it_quieter(
     drafts: list[dict[str, Any]], policy: LocalPolicy, given_rules: list[tuple[Any, tuple[str, ...]]], frame: Frame
 ) -> None:
     """The same day with all speaking at once, and with one group after the other where that costs nothing."""
-    at_once, in_turns = (lived(Ward(**site, policy=policy, frame=frame), drafts, given_rules) for site in (SITE, TURNS))
-    assert at_once == in_turns
+    at_once, in_turns, with_neighbours = (
+        lived(Ward(**site, policy=policy, frame=frame), drafts, given_rules) for site in (SITE, TURNS, BESIDE)
+    )
+    assert at_once == in_turns == with_neighbours
 
 
 def lived(
