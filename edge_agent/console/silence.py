@@ -12,6 +12,7 @@ from edge_agent.console.catalogue import CLOCK_NOT_TRUSTED, CLOCK_REMEDY, DEVICE
 from edge_agent.console.status import Play, Status
 from edge_agent.console.times import moment, span, wall
 from edge_agent.console.words import Text
+from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.policy import Rules, quiet_now
 from edge_agent.core.reasons import Reason
@@ -40,7 +41,7 @@ def why_silent(
 ) -> tuple[Cause, ...]:
     """Every cause, the weightiest first; never empty. What sounds is named first: it may be unheard all the same."""
     return (
-        *_sounding(status),
+        *_sounding(status, site),
         *_device(device_up),
         *_clock(status),
         *(_server(status) if unconnected is None else (unconnected,)),
@@ -51,20 +52,27 @@ def why_silent(
     )
 
 
-def _sounding(status: Status) -> tuple[Cause, ...]:
+def _sounding(status: Status, site: Site) -> tuple[Cause, ...]:
     names = {zone.zone: zone.name for zone in status.zones}
     playing = [play for play in status.playing if play.phase is Phase.PLAYING]
-    return tuple(_unheard(play, ", ".join(names.get(zone, zone) for zone in play.zones)) for play in playing)
+    return tuple(_unheard(play, ", ".join(names.get(zone, zone) for zone in play.zones), site) for play in playing)
 
 
-def _unheard(play: Play, where: str) -> Cause:
-    return Cause(
-        Text(f"ĐANG PHÁT “{play.title}” tại {where}.", f'PLAYING "{play.title}" at {where}.'),
-        Text(
-            "không nghe thấy: kiểm tra nguồn và núm âm lượng tăng âm, dây loa, cầu chì",
-            "not heard: check the amplifier's power and volume knob, speaker lines, fuse",
-        ),
-    )
+def _unheard(play: Play, where: str, site: Site) -> Cause:
+    words = Text(f"ĐANG PHÁT “{play.title}” tại {where}.", f'PLAYING "{play.title}" at {where}.')
+    if site.stagger_ms and play.cls is not JobClass.EMERGENCY:
+        return Cause(words, Text(f"{TURNS.vi}; {UNHEARD.vi}", f"{TURNS.en}; {UNHEARD.en}"))
+    return Cause(words, UNHEARD)
+
+
+UNHEARD = Text(
+    "không nghe thấy: kiểm tra nguồn và núm âm lượng tăng âm, dây loa, cầu chì",
+    "not heard: check the amplifier's power and volume knob, speaker lines, fuse",
+)
+TURNS = Text(
+    "phát lệch giờ: giữa hai nhạc hiệu, cụm này có thể đang chờ lượt",
+    "turns: between the two chimes this cluster may be waiting for its own",
+)
 
 
 def _device(device_up: bool | None) -> tuple[Cause, ...]:

@@ -9,6 +9,7 @@ import pytest
 
 from edge_agent.console.silence import NOTHING, why_silent
 from edge_agent.core.clock_trust import ClockSource
+from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import InForce
 from edge_agent.core.reasons import WORDS_EN, WORDS_VI, Reason
@@ -130,6 +131,16 @@ def test_what_sounds_is_named_with_what_to_check_in_the_street() -> None:
     where = "Cụm loa chợ Đông Thành, Cụm loa đình làng Lương Nỗ"
     assert cause.words.vi == f"ĐANG PHÁT “Lũ trên sông Hồng” tại {where}."
     assert "amplifier" in cause.remedy.en
+
+
+def test_a_cluster_may_be_waiting_for_its_turn_where_there_are_turns_and_a_warning_never_does() -> None:
+    turns = replace(SITE, stagger_ms=1_000)
+    (bulletin,) = why_silent(status(playing=(replace(FLOOD, cls=JobClass.NORMAL),)), turns, True)
+    assert bulletin.remedy.vi.startswith("phát lệch giờ: ")
+    assert "amplifier" in bulletin.remedy.en
+    (warning,) = why_silent(status(playing=(FLOOD,)), turns, True)
+    (plain,) = why_silent(status(playing=(replace(FLOOD, cls=JobClass.NORMAL),)), SITE, True)
+    assert warning.remedy == plain.remedy
 
 
 def test_relays_that_are_closing_are_not_yet_sound() -> None:
