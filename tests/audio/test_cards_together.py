@@ -7,8 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_agent.audio.card import Wiring
+from edge_agent.audio.mixer import Outlet
 from edge_agent.audio.port import PlayReport
+from edge_agent.config.station import CARDS_MAX
 from edge_agent.core.events import PlayEnded
+from edge_agent.core.programme import ZoneFeed
+from edge_agent.core.units import ZoneId
 from tests.audio.player_rig import (
     CONFIG,
     LEFT,
@@ -28,6 +33,7 @@ from tests.audio.player_rig import (
     until_ended,
     until_started,
 )
+from tests.fakes.card import VirtualCards
 
 
 @pytest.fixture
@@ -143,3 +149,32 @@ def test_the_end_of_a_play_waits_for_the_last_card(rig: VirtualCardsRig) -> None
     assert right - left > RATE // 10
     assert heard.instant_ms(right) <= told_at
     assert (end.reason, end.underruns, end.zone_ms) == (None, 1, {LEFT: 8_000, RIGHT: 8_000})
+
+
+def test_two_zones_on_each_of_as_many_cards_as_there_may_be_begin_at_the_same_sample_each_at_its_own_volume(
+    tmp_path: Path,
+) -> None:
+    names = [f"card{number}" for number in range(CARDS_MAX)]
+    wirings = {
+        name: Wiring(RATE, 2, {ZoneId(f"{name}-l"): Outlet.LEFT, ZoneId(f"{name}-r"): Outlet.RIGHT}) for name in names
+    }
+    rig = VirtualCardsRig(tmp_path)
+    rig.player = VirtualCards(dict.fromkeys(names, CONFIG), wirings, rig.store)
+    zones = [zone for wiring in wirings.values() for zone in wiring.outlets]
+    volumes = [100 - 5 * number for number in range(len(zones))]
+    sound = noise(0.5, 7)
+    heard_by = tuple(ZoneFeed(zone, volume) for zone, volume in zip(zones, volumes, strict=True))
+    at = begin(rig, "p", (stage(rig, "a", sound),), heard_by)
+    assert until_ended(rig, "p").zone_ms == dict.fromkeys(zones, 500)
+    begins, levels = [], []
+    for name in names:
+        (card,) = rig.player.players[name].cards
+        played = np.frombuffer(bytes(card.played), np.int16).reshape(-1, 2)
+        for channel in (0, 1):
+            first = int(np.flatnonzero(played[:, channel])[0])
+            begins.append(card.instant_ns(first) / 1e6)
+            levels.append(float(np.abs(played[first:, channel].astype(float)).max()))
+    assert max(begins) - min(begins) < 1_000 / RATE + 0.001
+    assert abs(begins[0] - at) < 1
+    assert levels == sorted(levels, reverse=True)
+    assert len(set(levels)) == len(zones)
