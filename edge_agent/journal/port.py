@@ -16,13 +16,12 @@ from edge_agent.core.units import DAY_MS, JobId, UtcMs
 RECORD_KEEP_MS = 400 * DAY_MS
 # Thirteen months are at most 397 days (requirement U3).
 
-PAST_AMONG = 500
-# What sounded lately is looked for among so many records: a warning every three minutes for a day, and its refusals.
-ASKED_AMONG = 3_000
-# And what is asked for longer: sound under an exception, which counts for as long as that lasts (sixteen days of 180
-# records), and an alert's, for the all-clear is heard where that was. To look through them takes a boot some 30 ms.
 PAST_READ_MAX = 2 * PAST_MAX
-# The newest of them: as many warnings and other sounds together as a station remembers while it runs.
+# Of what sounded, however many refusals came after it: as many warnings and other sounds together as a station
+# remembers while it runs.
+UNHEARD_AMONG = 3_000
+# A version of a series, or a correction, that nobody heard is looked for among so many records: sixteen days of 180. To
+# look through them takes a boot some 30 ms.
 REFUSALS_AMONG = 100
 # A refusal is acknowledged right behind its commit. One that a crash left unacknowledged, and that will be delivered
 # again, is among the last few records: ten deliveries may be on their way, and a commit holds fifty writes.

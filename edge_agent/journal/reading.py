@@ -16,16 +16,15 @@ from edge_agent.core.events import Mark, SavedMark
 from edge_agent.core.job import Seen
 from edge_agent.journal.database import FILE_NAME, disk, read_only
 from edge_agent.journal.port import (
-    ASKED_AMONG,
-    PAST_AMONG,
     PAST_READ_MAX,
     REFUSALS_AMONG,
+    UNHEARD_AMONG,
     Contents,
     JournalError,
     StoredJob,
 )
 from edge_agent.journal.record import sounded_in
-from edge_agent.journal.schema import VERSION
+from edge_agent.journal.schema import SOUNDED, VERSION
 
 # An entry of a timetable has no bytes of its own: they stand in the timetable's row, which has the same digest.
 LOAD_JOBS = """
@@ -49,12 +48,16 @@ SELECT json_extract(told, '$.digest') FROM (
 LOAD_TRUST = "SELECT anchor, envelope FROM trust ORDER BY area"
 LOAD_FORGOTTEN = "SELECT issuer, serial FROM forgotten ORDER BY issuer"
 LOAD_MANIFESTS = "SELECT head, body FROM manifests ORDER BY scope"
-# What is asked for longer than the others names its exception, or its series.
-LOAD_PAST = """
-SELECT body FROM records WHERE seq > (SELECT head_seq FROM meta) - ?
-OR (seq > (SELECT head_seq FROM meta) - ? AND NOT (
-    instr(body, CAST('"under":""' AS BLOB)) AND instr(body, CAST('"series":""' AS BLOB))
-)) ORDER BY seq DESC LIMIT ?
+# Whoever can have orders refused must not be able to push out of sight what the day's limits count.
+LOAD_PAST = f"""
+SELECT body FROM (
+    SELECT * FROM (SELECT seq, body FROM records WHERE {SOUNDED} ORDER BY seq DESC LIMIT ?)
+    UNION
+    SELECT seq, body FROM records WHERE seq > (SELECT head_seq FROM meta) - ? AND (
+        NOT instr(body, CAST('"series":""' AS BLOB))
+        OR instr(body, CAST('"corrects":"' AS BLOB)) AND NOT instr(body, CAST('"corrects":""' AS BLOB))
+    )
+) ORDER BY seq
 """
 
 
@@ -75,7 +78,7 @@ def contents_of(connection: sqlite3.Connection, quarantined: str = "") -> Conten
     jobs = _rows(connection, LOAD_JOBS)
     marks = _rows(connection, LOAD_MARKS)
     refused = _rows(connection, LOAD_REFUSED, REFUSALS_AMONG)
-    past = _rows(connection, LOAD_PAST, PAST_AMONG, ASKED_AMONG, PAST_READ_MAX)
+    past = _rows(connection, LOAD_PAST, PAST_READ_MAX, UNHEARD_AMONG)
     epoch, seq, head_hash, acked, floor = connection.execute(LOAD_META).fetchone()
     kept = connection.execute(LOAD_KEPT).fetchone()
     chain_from, word, forgot_by = connection.execute("SELECT chain_from, ack, forgot_by FROM meta").fetchone()
@@ -93,7 +96,7 @@ def contents_of(connection: sqlite3.Connection, quarantined: str = "") -> Conten
         kept=None if kept is None else KeptTime(*kept),
         quarantined=quarantined,
         refused=tuple(digest for (digest,) in refused),
-        past=tuple(sound for (body,) in reversed(past) if (sound := sounded_in(body)) is not None),
+        past=tuple(sound for (body,) in past if (sound := sounded_in(body)) is not None),
         trust=tuple(_rows(connection, LOAD_TRUST)),
         forgotten=tuple(_rows(connection, LOAD_FORGOTTEN)),
         chain_from=chain_from,

@@ -12,6 +12,12 @@ from contextlib import closing
 
 from edge_agent.journal.record import GENESIS
 
+SOUNDED = """
+instr(body, CAST('"kind":"play"' AS BLOB))
+AND NOT (instr(body, CAST('"started":null' AS BLOB)) AND NOT instr(body, CAST('"played_ms":null' AS BLOB)))
+""".strip()
+"""Of a record: it sounded, or may have. An index is made with these words, so they stay as they are."""
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """CREATE TABLE jobs (
@@ -86,6 +92,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             body BLOB NOT NULL
         ) STRICT, WITHOUT ROWID""",
     ),
+    # What has sounded is found behind any number of refusals.
+    (f"CREATE INDEX sounded ON records (seq) WHERE {SOUNDED}",),
 )
 VERSION = len(MIGRATIONS)
 NEW_META = "INSERT INTO meta (one, epoch, head_seq, head_hash, acked_seq, floor) VALUES (1, ?, 0, ?, 0, 0)"

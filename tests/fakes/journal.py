@@ -19,11 +19,10 @@ from edge_agent.core.job import TOMBSTONE_KEEP_MS, Seen
 from edge_agent.core.past import Sounded
 from edge_agent.core.units import JobId, UtcMs
 from edge_agent.journal.port import (
-    ASKED_AMONG,
-    PAST_AMONG,
     PAST_READ_MAX,
     RECORD_KEEP_MS,
     REFUSALS_AMONG,
+    UNHEARD_AMONG,
     Contents,
     JournalError,
     StoredJob,
@@ -123,7 +122,7 @@ class FakeJournal:
             kept=now.kept,
             quarantined=self._quarantined,
             refused=tuple(_refused(now.records[-REFUSALS_AMONG:])),
-            past=(*_past([stored.body for stored, _ in now.records[-ASKED_AMONG:]]),)[PAST_READ_MAX - 1 :: -1],
+            past=tuple(_past([stored.body for stored, _ in now.records])),
             trust=tuple(kept for _, kept in sorted(now.trust.items())),
             forgotten=tuple(sorted(now.forgotten.items())),
             chain_from=now.chain_from,
@@ -289,12 +288,22 @@ def _whole(row: Row, now: Committed) -> StoredJob:
 
 
 def _past(bodies: list[bytes]) -> Iterator[Sounded]:
-    """What sounded lately, and what is asked for longer: an exception's, and an alert's; the newest first."""
-    for among, body in enumerate(reversed(bodies), 1):
-        asked_longer = b'"under":""' not in body or b'"series":""' not in body
-        sound = sounded_in(body) if among <= PAST_AMONG or asked_longer else None
+    """The newest of what sounded, or may have, and versions and corrections that nobody heard, among the last."""
+    sounded = [at for at, body in enumerate(bodies) if _may_have_sounded(body)][-PAST_READ_MAX:]
+    first = max(0, len(bodies) - UNHEARD_AMONG)
+    unheard = [at for at, body in enumerate(bodies[first:], first) if _is_asked_for(body)]
+    for at in sorted({*sounded, *unheard}):
+        sound = sounded_in(bodies[at])
         if sound is not None:
             yield sound
+
+
+def _may_have_sounded(body: bytes) -> bool:
+    return b'"kind":"play"' in body and (b'"started":null' not in body or b'"played_ms":null' in body)
+
+
+def _is_asked_for(body: bytes) -> bool:
+    return b'"series":""' not in body or (b'"corrects":"' in body and b'"corrects":""' not in body)
 
 
 def _refused(records: tuple[tuple[StoredRecord, UtcMs | None], ...]) -> Iterator[str]:

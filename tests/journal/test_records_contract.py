@@ -12,7 +12,7 @@ from edge_agent.core.occurrence import Phase
 from edge_agent.core.past import Sounded
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import DAY_MS, JobId, UtcMs, ZoneId
-from edge_agent.journal.port import PAST_AMONG, RECORD_KEEP_MS, REFUSALS_AMONG, Journal
+from edge_agent.journal.port import PAST_READ_MAX, RECORD_KEEP_MS, REFUSALS_AMONG, UNHEARD_AMONG, Journal
 from edge_agent.journal.record import ChainPoint, verify_chain
 from tests.journal.rigs import Rig, transaction
 from tests.journal.samples import NOON, record_of, save_job
@@ -189,20 +189,35 @@ def test_what_has_sounded_is_read_back_for_the_days_limits_and_the_series(rig: R
     )
 
 
-@pytest.mark.parametrize("kept", [{"under": "tet"}, {"series": "lu", "version": 1, "cls": JobClass.EMERGENCY}])
-def test_what_an_exception_let_sound_and_what_an_alert_was_are_read_back_behind_many_records(
+@pytest.mark.parametrize(
+    "kept", [{}, {"under": "tet"}, {"series": "lu", "version": 1, "cls": JobClass.EMERGENCY}, {"started": None}]
+)
+def test_no_flood_of_refused_orders_pushes_out_of_sight_what_has_sounded_or_may_have(
     rig: Rig, kept: dict[str, object]
 ) -> None:
-    """A power cut on the ninth day of Tết forgets no minute of the first, and an all-clear finds who was warned."""
+    """Or a restart behind it would give the day's minutes back, forget who was warned, and what Tết has had."""
+    unseen = ZoneAsRun(ZoneId("cho"), Evidence.ACCEPTED, None, 60, None, Reason.POWER_CUT)
+    if kept == {"started": None}:
+        kept |= {"zones": (unseen,), "played_ms": None}
+    silent = ZoneAsRun(ZoneId("cho"), Evidence.ACCEPTED, 0, 60, None, Reason.OVER_LIMIT)
+    refused = {"kind": RecordKind.REFUSAL, "zones": ()}, {"zones": (silent,), "played_ms": 0, "started": None}
     journal = rig.boot()
     journal.begin()
-    journal.append(record_of("first night", **kept), None, job_over=False)
-    journal.append(record_of("first day"), None, job_over=False)
-    for number in range(PAST_AMONG):
-        journal.append(record_of(f"refused {number}", kind=RecordKind.REFUSAL, zones=()), None, job_over=False)
+    journal.append(record_of("first", **kept), None, job_over=False)
+    for number in range(UNHEARD_AMONG):
+        journal.append(record_of(f"refused {number}", **refused[number % 2]), None, job_over=False)
     journal.commit()
     (sound,) = rig.boot().load().past
-    assert (sound.job_id, sound.zones) == ("first night", {"cho"})
+    assert (sound.job_id, sound.zones) == ("first", {"cho"})
+
+
+def test_of_what_has_sounded_the_newest_are_read_back_in_their_order(rig: Rig) -> None:
+    journal = rig.boot()
+    journal.begin()
+    for number in range(PAST_READ_MAX + 2):
+        journal.append(record_of(f"sound {number}"), None, job_over=False)
+    journal.commit()
+    assert [sound.job_id for sound in rig.boot().load().past] == [f"sound {at}" for at in range(2, PAST_READ_MAX + 2)]
 
 
 def test_a_version_that_was_heard_nowhere_is_remembered_by_the_next_boot(rig: Rig) -> None:

@@ -14,7 +14,7 @@ import pytest
 from edge_agent.core.units import UtcMs
 from edge_agent.journal.database import FILE_NAME
 from edge_agent.journal.port import Contents, JournalError, StoredRecord
-from edge_agent.journal.reading import read_journal
+from edge_agent.journal.reading import LOAD_PAST, read_journal
 from edge_agent.journal.schema import MIGRATIONS, VERSION
 from edge_agent.journal.store import Store
 from tests.journal.samples import KEPT, NOON, ORIGIN, record_of, save_job, save_mark
@@ -104,3 +104,12 @@ def test_whoever_only_looks_leaves_an_old_journal_to_the_agent(old) -> None:
         read_journal(folder)
     Store(folder, ORIGIN).close()
     assert read_journal(folder) == replace(contents, quarantined="")
+
+
+def test_what_has_sounded_is_found_without_looking_through_the_refusals(tmp_path: Path) -> None:
+    """A boot must not take the longer, the more orders somebody has had refused."""
+    filled(tmp_path)
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {LOAD_PAST}", (1, 1)).fetchall()
+    steps = [detail for *_, detail in plan if "records" in detail]
+    assert steps == ["SCAN records USING INDEX sounded", "SEARCH records USING INTEGER PRIMARY KEY (rowid>?)"]
