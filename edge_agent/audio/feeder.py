@@ -15,9 +15,11 @@ from edge_agent.audio.card import UNDERRUN, Card, CardConfig, CardHangs
 from edge_agent.audio.desk import Desk
 from edge_agent.audio.mixer import SAMPLE_BYTES
 from edge_agent.audio.port import PlayerError, Reports
+from edge_agent.audio.prefetch import KEPT_MS
 from edge_agent.audio.stream_clock import SECOND_NS, StreamClock
 from edge_agent.audio.timeline import frames_of
 from edge_agent.audio.voice import Block
+from edge_agent.core.units import SECOND_MS
 
 WEDGED_NS = 2 * SECOND_NS
 # Many buffers long, and shorter than the relay lease (3 s): we say what is wrong before the relays fall.
@@ -52,7 +54,15 @@ class Feeder:
         bell: Bell,
         tap: Callable[[int, bytes], None] | None = None,
     ) -> None:
-        """``tap`` is told when each block will leave the card, and its frames."""
+        """``tap`` is told when each block will leave the card, and its frames.
+
+        Raises PlayerError for a card that holds more than an emergency could take back: some drivers round up.
+        """
+        holds_ms = card.buffer_frames * SECOND_MS // config.rate
+        if holds_ms > KEPT_MS:
+            raise PlayerError(
+                f"{card.name} holds {holds_ms} ms, of {KEPT_MS} at most: choose shorter periods, or fewer"
+            )
         self._card = card
         self._tap = tap
         self._desk = desk

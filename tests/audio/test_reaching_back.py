@@ -95,6 +95,23 @@ def test_an_emergency_is_heard_at_once_though_the_queue_is_full(rig: VirtualRig)
     assert started.at == pytest.approx(began_ms(rig, 0, urgent), abs=1.1)
 
 
+@pytest.mark.parametrize(("periods", "reason"), [(8, None), (9, Reason.DEVICE_FAILED)])
+def test_a_card_that_holds_more_than_can_be_taken_back_is_refused_before_an_emergency_finds_out(
+    tmp_path: Path, periods: int, reason: Reason | None
+) -> None:
+    """Some drivers round up: nobody can configure so deep a buffer."""
+    rig = VirtualRig(tmp_path)
+    rig.player = VirtualPlayer(CardConfig("station", period_ms=200, periods=periods), WIRING, rig.store)
+    begin(rig, "bulletin", (stage(rig, "a", noise(8, 1)),), feeds(LEFT, RIGHT))
+    if reason is None:
+        until_started(rig, "bulletin")
+        urgent = noise(0.5, 2)
+        ordered = cut_in(rig, urgent)
+        assert until_ended(rig, "urgent").reason is None
+        assert ordered <= began_ms(rig, 0, urgent) <= ordered + 1
+    assert until_ended(rig, "bulletin").reason is reason
+
+
 def test_the_neighbour_keeps_every_sample_and_its_order(rig: VirtualRig) -> None:
     bulletin = noise(4, 1)
     on_air(rig, bulletin)

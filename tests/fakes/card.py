@@ -208,10 +208,13 @@ class VirtualPlayer:
             card = VirtualCard(self.time, self._config)
             self.prepare_card(card)
             self.cards.append(card)
-            self._feeder = Feeder(card, self._config, self._desk, self._tell, self.time.now_ns, self._bell, self._tap)
         while self.reads and any(pcm.fill() for pcm in self._open):
             pass
         try:
+            if self._feeder is None:
+                self._feeder = Feeder(
+                    self.card, self._config, self._desk, self._tell, self.time.now_ns, self._bell, self._tap
+                )
             self._feeder.step()
             self._alive_ns = self.time.ns
         except PlayerError as exc:
@@ -223,8 +226,8 @@ class VirtualPlayer:
             self._give_back()
 
     def _give_back(self) -> None:
-        if self._feeder is not None:
-            self._feeder = None
+        self._feeder = None
+        if self.cards:
             self.card.close()
         for pcm in self._open:
             pcm.fill()
