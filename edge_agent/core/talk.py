@@ -31,6 +31,9 @@ WELCOME_LATE_MS = 5 * SECOND_MS
 WELCOME_TRIES = 3
 # A welcome is as imprecise as its round trip, and whoever delays it moves our clock. 4G answers within a second, a bad
 # 2G cell within three. After three late ones the line is taken for that slow; HELLO_AGAIN_MS bounds the error then.
+COARSE_MS, FINER_AFTER_MS, FINER_HELLOS = 500, 1_000, 3
+# The first words over 4G wait for the radio, and for a server to which a whole ward comes back: who then knows the time
+# no better than within half a second asks again, while the radio is awake; three hellos a session at most.
 SHOW_AGAIN_MS = 500
 # Two relays and a phase change within milliseconds: one message of 2 kB instead of four; nobody reads faster.
 NONCE_DIGITS = 32
@@ -88,8 +91,12 @@ def is_answer(link: Link, nonce: str) -> bool:
 
 
 def welcomed(turn: Turn) -> None:
-    """The nonce is used up; the next proof of freshness is hours away (HelloDue)."""
-    turn.put_link(nonce="", unanswered=0, hello_again_at=None)
+    """The nonce is used up; the next proof of freshness is hours away (HelloDue), but for a finer time."""
+    link, now = turn.state.link, turn.now
+    known = now.trusted and now.max_error_ms <= COARSE_MS
+    finer = not known and now.mono - link.asked_at > COARSE_MS and link.connected and link.hellos < FINER_HELLOS
+    again_at = MonoMs(now.mono + FINER_AFTER_MS) if finer else None
+    turn.put_link(nonce="", unanswered=0, hello_again_at=again_at)
 
 
 def disconnected(turn: Turn, detail: str) -> None:

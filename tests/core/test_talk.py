@@ -7,6 +7,7 @@ from typing import Any
 
 from edge_agent.core import effects as fx
 from edge_agent.core import station
+from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import (
     Connected,
     DeviceUp,
@@ -21,8 +22,17 @@ from edge_agent.core.events import (
 )
 from edge_agent.core.job import LogAck, PlayAt, Welcome
 from edge_agent.core.order import Choose, Lock
-from edge_agent.core.talk import HELLO_AGAIN_MS, HOME_AGAIN_MS, HOME_FIRST_MS, LOG_AGAIN_MS, SHOW_AGAIN_MS
-from edge_agent.core.units import HOUR_MS, JobId, UtcMs
+from edge_agent.core.talk import (
+    COARSE_MS,
+    FINER_AFTER_MS,
+    FINER_HELLOS,
+    HELLO_AGAIN_MS,
+    HOME_AGAIN_MS,
+    HOME_FIRST_MS,
+    LOG_AGAIN_MS,
+    SHOW_AGAIN_MS,
+)
+from edge_agent.core.units import HOUR_MS, JobId, MonoMs, UtcMs
 from tests.core.bench import CLIP_MS, Bench, at_work
 from tests.trust import makers
 
@@ -33,6 +43,40 @@ def test_an_unanswered_hello_is_repeated() -> None:
     assert wake == bench.state.link.asked_at + HELLO_AGAIN_MS
     bench.pass_s(HELLO_AGAIN_MS / 1000)
     assert len(bench.every(fx.SendHello)) == 1
+
+
+def coarse(bench: Bench, ms: int = COARSE_MS + 1) -> None:
+    """The next hello is answered so much later."""
+    bench.now = replace(bench.now, mono=MonoMs(bench.now.mono + ms), utc=UtcMs(bench.now.utc + ms))
+    bench.welcome()
+
+
+def test_a_coarse_first_welcome_is_asked_for_again_while_the_radio_is_awake() -> None:
+    bench = Bench().boot(welcomed=False)
+    bench.now = replace(bench.now, source=ClockSource.FLOOR)
+    coarse(bench)
+    assert station.next_wake(bench.state, bench.now) == bench.now.mono + FINER_AFTER_MS
+    bench.pass_s(FINER_AFTER_MS / 1000)
+    assert len(bench.every(fx.SendHello)) == 1
+    coarse(bench, COARSE_MS)
+    bench.pass_s(10 * FINER_AFTER_MS / 1000)
+    assert len(bench.every(fx.SendHello)) == 1, "fine enough"
+
+
+def test_a_line_that_is_always_slow_is_asked_three_times_a_session() -> None:
+    bench = Bench().boot(welcomed=False)
+    bench.now = replace(bench.now, source=ClockSource.FLOOR)
+    for _ in range(FINER_HELLOS):
+        coarse(bench)
+        bench.pass_s(FINER_AFTER_MS / 1000)
+    assert len(bench.every(fx.SendHello)) == FINER_HELLOS - 1
+    assert bench.state.link.hello_again_at is None
+
+
+def test_who_knows_the_time_already_asks_for_none_that_is_finer() -> None:
+    bench = Bench().boot(welcomed=False)
+    coarse(bench)
+    assert bench.state.link.hello_again_at is None
 
 
 def test_freshness_is_proven_again_when_the_scheduler_says_so() -> None:
