@@ -121,13 +121,15 @@ def test_a_flush_vouches_for_what_stands_before_it_and_not_for_its_own_data() ->
 
 
 def test_of_what_no_flush_vouches_for_a_card_keeps_all_some_or_nothing_and_always_what_bypassed_its_cache() -> None:
-    entries = [Entry(0, 4, PLAIN, 0), Entry(8, 4, FUA, 0)]
-    kept = set()
+    entries = [Entry(16, 4, PLAIN, 0), Entry(8, 4, FUA, 0), Entry(2, 2, PLAIN, 0)]
+    kept, superblocks = set(), set()
     for seed in range(200):
         left = {entry.sector: (begin, end) for entry, begin, end in survivors(entries, random.Random(seed))}
         assert left[8] == (0, 4)
-        kept.add(left.get(0))
+        kept.add(left.get(16))
+        superblocks.add(left.get(2))
     assert {None, (0, 4), (0, 2), (1, 3)} <= kept
+    assert superblocks == {None, (0, 2)}, "no file system stands one that is torn"
 
 
 def test_a_torn_write_leaves_its_own_sectors_where_they_belong() -> None:
