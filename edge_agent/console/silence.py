@@ -36,6 +36,16 @@ class Cause:
     remedy: Text = NOTHING
 
 
+UNHEARD = Text(
+    "không nghe thấy: kiểm tra nguồn và núm âm lượng tăng âm, dây loa, cầu chì",
+    "not heard: check the amplifier's power and volume knob, speaker lines, fuse",
+)
+TURNS = Text(
+    "phát lệch giờ: giữa hai nhạc hiệu, cụm này có thể đang chờ lượt",
+    "turns: between the two chimes this cluster may be waiting for its own",
+)
+
+
 def why_silent(
     status: Status, site: Site, device_up: bool | None, unconnected: Cause | None = None
 ) -> tuple[Cause, ...]:
@@ -63,16 +73,6 @@ def _unheard(play: Play, where: str, site: Site) -> Cause:
     if site.stagger_ms and play.cls is not JobClass.EMERGENCY:
         return Cause(words, Text(f"{TURNS.vi}; {UNHEARD.vi}", f"{TURNS.en}; {UNHEARD.en}"))
     return Cause(words, UNHEARD)
-
-
-UNHEARD = Text(
-    "không nghe thấy: kiểm tra nguồn và núm âm lượng tăng âm, dây loa, cầu chì",
-    "not heard: check the amplifier's power and volume knob, speaker lines, fuse",
-)
-TURNS = Text(
-    "phát lệch giờ: giữa hai nhạc hiệu, cụm này có thể đang chờ lượt",
-    "turns: between the two chimes this cluster may be waiting for its own",
-)
 
 
 def _device(device_up: bool | None) -> tuple[Cause, ...]:

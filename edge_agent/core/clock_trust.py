@@ -85,10 +85,8 @@ class ClockState:
         source = self.source
         if source in (ClockSource.NTP, ClockSource.SIGNED) and age_ms > HOLDOVER_AFTER_MS:
             source = ClockSource.HOLDOVER
-        error_ms = self.error_ms + -(
-            -age_ms * DRIFT_PPM // 1_000_000
-        )  # rounded up: it may be carried on again and again
-        return Now(mono, UtcMs(mono + self.offset_ms), source, error_ms)
+        drift_ms = -(-age_ms * DRIFT_PPM // 1_000_000)  # rounded up: many short ages are carried on as one long
+        return Now(mono, UtcMs(mono + self.offset_ms), source, self.error_ms + drift_ms)
 
 
 @dataclass(frozen=True, slots=True)

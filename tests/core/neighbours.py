@@ -70,7 +70,7 @@ def items_in_both_groups(street: list[Heard]) -> list[tuple[Heard, Heard]]:
 
 def evening(seconds: float, **site: Any) -> HeardWard:
     """That ward so long before its quiet hours."""
-    station = HeardWard(zones=ZONES, stagger_ms=GAP_MS, frame=STANDARD_FRAME, **site)
+    station = HeardWard(**{"zones": ZONES, "stagger_ms": GAP_MS, "frame": STANDARD_FRAME, **site})
     station.now = replace(station.now, utc=UtcMs(EVENING - round(seconds * 1_000) - 1_000))
     station.boot()
     return station

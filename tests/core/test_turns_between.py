@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,10 +13,9 @@ from edge_agent.core.order import Pause, Resume
 from edge_agent.core.programme import CLOSING, OPENING
 from edge_agent.core.site import STANDARD, Clause, LocalPolicy
 from edge_agent.core.turns import is_staggered
-from edge_agent.core.units import JobId, UtcMs
+from edge_agent.core.units import JobId
 from tests.core.bench import CHO, CLIP_MS, DINH
 from tests.core.neighbours import (
-    EVENING,
     GAP_MS,
     ONE,
     OPENING_COSTS_MS,
@@ -24,6 +24,7 @@ from tests.core.neighbours import (
     WHOLE_MS,
     ZONES,
     bulletin,
+    evening,
     heard_in,
     items_in_both_groups,
     record_of,
@@ -33,13 +34,13 @@ from tests.core.street_ears import Heard, HeardWard
 from tests.trust import makers
 
 
-def beside(zone: str, **site: Any) -> HeardWard:
+def beside(zone: str, made: Callable[..., HeardWard] = ward, **site: Any) -> HeardWard:
     """A station with this zone alone, whose neighbour has the other."""
-    return ward(zones={zone: ZONES[zone]}, neighbours_take_turns=True, **site)
+    return made(zones={zone: ZONES[zone]}, neighbours_take_turns=True, **site)
 
 
-def both(**site: Any) -> tuple[HeardWard, HeardWard]:
-    return beside(CHO, **site), beside(DINH, **site)
+def both(made: Callable[..., HeardWard] = ward, **site: Any) -> tuple[HeardWard, HeardWard]:
+    return beside(CHO, made, **site), beside(DINH, made, **site)
 
 
 def street_of(stations: tuple[HeardWard, HeardWard]) -> list[Heard]:
@@ -92,9 +93,8 @@ def test_a_warning_and_its_rehearsal_sound_from_both_at_once(job: dict[str, Any]
 
 def test_each_of_the_two_decides_alike_where_quiet_hours_leave_no_room_for_turns() -> None:
     for before_ms, turns in ((WHOLE_MS + 5_000, True), (2 * CLIP_MS, False)):
-        stations = both()
+        stations = both(partial(evening, before_ms / 1_000 + 59))
         for station in stations:
-            station.now = replace(station.now, utc=UtcMs(EVENING - before_ms - 60_000))
             bulletin(station)
             station.pass_to(200)
             assert [one[1:] for one in station.outcomes()] == [("succeeded", None)]
