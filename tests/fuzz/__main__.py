@@ -3,11 +3,13 @@
 ``--minutes N`` is shared: half for the properties, in whole rounds, half for the parsers, equally. 0 is the short form:
 one round, and a few hundred inputs a parser. Ends with one line of figures; the exit status is 1 if a property did not
 hold or a parser broke its promise. Each failure comes with what shows it, and with the command that shows it again.
+``--lacking`` takes the parsers one after the other, each until docs/fuzzing.md has an hour of CPU for it.
 """
 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import logging
 import os
 import secrets
@@ -22,13 +24,17 @@ from hypothesis import settings
 
 from tests.fuzz.campaign import Failure, Hung, Tally, ending_in_time, run
 from tests.fuzz.guiding import ROOT, Outcome, guided, why_not
-from tests.fuzz.ledger import page_with
+from tests.fuzz.ledger import lacking, page_with
 from tests.fuzz.parsers import PARSERS
 from tests.fuzz.targets import all_targets
 
 TOLD_CHARS_MAX = 6_000
 # The end of a traceback: the smallest input stands last.
 PAGE = ROOT / "docs" / "fuzzing.md"
+PIECE_S = 1_800
+# Towards the hour it is recorded after so much: a campaign that is cut short loses no more.
+LEAST_S = 60
+# Some seconds of each piece are for the instrument.
 BYTES = "bytes:"
 """Before a parser's name; before a property's stands its module."""
 
@@ -50,16 +56,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsers = []
     seed = secrets.randbits(32) if options.seed is None else options.seed
     begun = time.monotonic()
+    if options.lacking:
+        outcomes = _toward_the_hour(parsers, begun + options.minutes * 60, seed)
+        return _ended(Tally(), outcomes, seed, begun)
     seconds = options.minutes * 60 / (2 if targets and parsers else 1)
     tally = run(targets, seed, lambda: time.monotonic() - begun < seconds) if targets else Tally()
     for failure in tally.failures:
         print(_told(failure))
     outcomes = _guide(parsers, seconds / max(1, len(parsers)), seed)
     if options.record and outcomes:
-        PAGE.write_text(page_with(PAGE.read_text("utf-8"), outcomes, date.today().isoformat(), seed), "utf-8")
-    print(_table(tally, outcomes))
-    print(_figures(tally, outcomes, seed, time.monotonic() - begun))
-    return 1 if tally.failures or any(outcome.finding for outcome in outcomes) else 0
+        _record(outcomes, seed)
+    return _ended(tally, outcomes, seed, begun)
 
 
 def _options() -> argparse.ArgumentParser:
@@ -68,6 +75,9 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="repeat the campaign that began with this seed (default: a new one)")
     parser.add_argument("--target", default="", help=f'only what has this in its name; "{BYTES}" alone: all parsers')
     parser.add_argument("--record", action="store_true", help="add what the parsers have stood to docs/fuzzing.md")
+    parser.add_argument(
+        "--lacking", action="store_true", help="the parsers alone that lack an hour, one after the other, recorded"
+    )
     parser.add_argument("--replay", type=Path, help="give the parser named by --target this file, once")
     return parser
 
@@ -80,6 +90,35 @@ def _guide(parsers: Sequence[str], seconds: float, seed: int) -> list[Outcome]:
             again = f"./run fuzz --target {BYTES}{outcome.parser} --replay {os.path.relpath(outcome.finding)}"
             print(f"{outcome.told[:TOLD_CHARS_MAX]}\nFAILED {BYTES}{outcome.parser}\n  again: {again}\n")
     return outcomes
+
+
+def _toward_the_hour(parsers: Sequence[str], ends: float, seed: int) -> list[Outcome]:
+    """Until ``ends`` on the monotonic clock, in s. A parser that broke its promise waits until that is mended."""
+    outcomes: list[Outcome] = []
+    for name in parsers:
+        found = False
+        while not found and (seconds := _next_piece_s(name, ends)) > 0:
+            (outcome,) = _guide([name], seconds, seed + len(outcomes))
+            _record([outcome], seed)
+            outcomes.append(outcome)
+            found = bool(outcome.finding)
+    return outcomes
+
+
+def _next_piece_s(name: str, ends: float) -> float:
+    """0 and less: the parser has its hour, or the time is over."""
+    lacks = lacking(PAGE.read_text("utf-8"), [name]).get(name, 0)
+    return min(PIECE_S, max(lacks, LEAST_S), ends - time.monotonic()) if lacks else 0
+
+
+def _record(outcomes: Sequence[Outcome], seed: int) -> None:
+    """Two campaigns may run at once, one on each core."""
+    with PAGE.open("r+", encoding="utf-8") as page:
+        fcntl.flock(page, fcntl.LOCK_EX)
+        text = page_with(page.read(), outcomes, date.today().isoformat(), seed)
+        page.seek(0)
+        page.write(text)
+        page.truncate()
 
 
 def _replay(name: str, file: Path) -> int:
@@ -97,6 +136,13 @@ def _replay(name: str, file: Path) -> int:
         return 1
     print(f"{BYTES}{name} kept its promise")
     return 0
+
+
+def _ended(tally: Tally, outcomes: Sequence[Outcome], seed: int, begun: float) -> int:
+    """The exit status, when the figures are told."""
+    print(_table(tally, outcomes))
+    print(_figures(tally, outcomes, seed, time.monotonic() - begun))
+    return 1 if tally.failures or any(outcome.finding for outcome in outcomes) else 0
 
 
 def _told(failure: Failure) -> str:

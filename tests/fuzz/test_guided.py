@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import platform
 import re
+from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from random import Random
 
@@ -13,9 +15,10 @@ import pytest
 from edge_agent.headend.listening import Said
 from edge_agent.trust.orders import OrderType
 from tests.fuzz import __main__, guiding
-from tests.fuzz.__main__ import main
+from tests.fuzz.__main__ import PIECE_S, main
 from tests.fuzz.guided import Task, keep, library_arguments
 from tests.fuzz.guiding import CORPUS, Outcome, guided, why_not
+from tests.fuzz.ledger import AIM_S, HEADING, lacking, page_with
 from tests.fuzz.mutate import mutated
 from tests.fuzz.parsers import PARSERS
 from tests.fuzz.parsers.parser import Parser
@@ -115,6 +118,30 @@ def test_a_finding_is_shown_again_by_the_command_that_was_told(
     assert "an exclamation" in capsys.readouterr().err
     kept.write_bytes(b"a")
     assert main(again.split()) == 0
+
+
+def test_toward_the_hour_each_piece_is_recorded_and_who_has_it_or_broke_a_promise_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "fuzzing.md"
+    page.write_text(page_with(HEADING, [Outcome("sniff", "", 9, 2, AIM_S - 2_000, "", "")], "2026-11-27", 1), "utf-8")
+    monkeypatch.setattr(__main__, "PAGE", page)
+    monkeypatch.setattr(__main__, "PARSERS", dict.fromkeys(("sniff", "clip")))
+    monkeypatch.setattr(__main__, "why_not", lambda: "")
+    asked: list[tuple[str, float]] = []
+
+    def half_as_fast_as_the_clock(names: list[str], seconds: float, _: int) -> Iterator[Outcome]:
+        asked.append((names[0], seconds))
+        yield Outcome(names[0], "", 5, 2, seconds / 2, "/found" if names == ["clip"] else "", "told")
+
+    monkeypatch.setattr(__main__, "guided", half_as_fast_as_the_clock)
+    assert main(["--target", "bytes:", "--lacking", "--minutes", "900", "--seed", "1"]) == 1
+    (last,) = [seconds for name, seconds in asked if name == "clip"]
+    assert [seconds for _, seconds in asked[:2]] == [PIECE_S, 1_100]
+    assert last == PIECE_S, "a parser with a finding is tried on"
+    stood = page.read_text("utf-8")
+    assert lacking(stood, ["sniff", "clip"]) == {"clip": AIM_S - 900}
+    assert f"| {date.today().isoformat()} | 1 | {len(asked)} |" in stood
 
 
 def test_a_parser_that_nobody_knows_is_told() -> None:

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from tests.fuzz.guiding import ROOT, Outcome
-from tests.fuzz.ledger import AIM_S, HEADING, page_with
+from tests.fuzz.ledger import AIM_S, HEADING, lacking, page_with
 
 EMPTY = f"# Fuzzing\n\nWords.\n\n{HEADING}"
 SNIFF = Outcome("sniff", "", 1_500, 10, 90.4, "", "")
@@ -27,6 +27,16 @@ def test_a_campaign_is_added_to_those_before_it() -> None:
         assert line in page.splitlines()
     assert "**2,007 inputs, 49 edges, 1.0 hours of CPU, 1 findings.**" in page
     assert "1 of 2 have it" in page
+
+
+def test_the_parts_of_one_campaign_are_one_line() -> None:
+    page = page_with(page_with(EMPTY, [SNIFF], "2026-11-27", 1), [SNIFF, FOUND], "2026-11-27", 1)
+    assert [line for line in page.splitlines() if line.startswith("| 2026")] == ["| 2026-11-27 | 1 | 3 | 63.0 |"]
+
+
+def test_who_lacks_an_hour_is_told_with_what_he_lacks() -> None:
+    page = page_with(EMPTY, [SNIFF, FOUND], "2026-11-27", 1)
+    assert lacking(page, ["sniff", "clip", "stems"]) == {"sniff": AIM_S - 90, "stems": AIM_S}
 
 
 @pytest.mark.parametrize("campaigns", [1, 3])
