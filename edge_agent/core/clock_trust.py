@@ -19,7 +19,8 @@ TIMETABLE_ERROR_MAX_MS = 2 * MINUTE_MS
 HOLDOVER_AFTER_MS = 15 * MINUTE_MS
 # No fresh report for this long: the source is remembered, not present. NTP polls at most every 17 min (1024 s).
 DISPUTE_MS = 2 * MINUTE_MS
-# NTP and signed time further apart than this: one of them lies, so the timetable stops (protocol, "Freshness").
+# NTP and signed time further apart than this: one of them lies, so the timetable stops (protocol, "Freshness"). Beside
+# it the older word may be wrong by what the oscillator has drifted since: 15 ppm are these two minutes in 93 days.
 
 
 class ClockSource(StrEnum):
@@ -70,7 +71,10 @@ class Now:
 
 @dataclass(frozen=True, slots=True)
 class ClockState:
-    """The station's own UTC: ``mono + offset_ms``, last set at ``set_at`` by ``source`` with ``error_ms``."""
+    """The station's own UTC: ``mono + offset_ms``, last set at ``set_at`` by ``source`` with ``error_ms``.
+
+    ``signed_at`` and ``ntp_at`` are when signed time and NTP last had their say.
+    """
 
     offset_ms: int = 0
     source: ClockSource = ClockSource.UNSET
@@ -78,6 +82,8 @@ class ClockState:
     error_ms: int = 0
     signed_offset_ms: int | None = None
     ntp_offset_ms: int | None = None
+    signed_at: MonoMs = MonoMs(0)
+    ntp_at: MonoMs = MonoMs(0)
 
     def read(self, mono: MonoMs) -> Now:
         """The instant ``mono`` by this clock."""
@@ -85,8 +91,7 @@ class ClockState:
         source = self.source
         if source in (ClockSource.NTP, ClockSource.SIGNED) and age_ms > HOLDOVER_AFTER_MS:
             source = ClockSource.HOLDOVER
-        drift_ms = -(-age_ms * DRIFT_PPM // 1_000_000)  # rounded up: many short ages are carried on as one long
-        return Now(mono, UtcMs(mono + self.offset_ms), source, self.error_ms + drift_ms)
+        return Now(mono, UtcMs(mono + self.offset_ms), source, self.error_ms + _drift_ms(age_ms))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,19 +132,25 @@ def adopt_signed(clock: ClockState, utc: UtcMs, mono: MonoMs, round_trip_ms: int
     """
     offset = utc - mono
     if _better_ntp(clock, mono, round_trip_ms) and abs(offset - clock.offset_ms) <= DISPUTE_MS:
-        return replace(clock, signed_offset_ms=offset)
+        return replace(clock, signed_offset_ms=offset, signed_at=mono)
     held = clock.read(mono)
     if _tighter_signed(held, utc, round_trip_ms):
         utc, offset, round_trip_ms = held.utc, clock.offset_ms, held.max_error_ms
-    fresh = ClockState(offset, ClockSource.SIGNED, mono, round_trip_ms, offset, clock.ntp_offset_ms)
+    fresh = ClockState(offset, ClockSource.SIGNED, mono, round_trip_ms, offset, clock.ntp_offset_ms, mono, clock.ntp_at)
     return _disputed_if_apart(fresh)
 
 
 def adopt_ntp(clock: ClockState, utc: UtcMs, mono: MonoMs, max_error_ms: int) -> ClockState:
     """Take over a system clock that the kernel says is synchronised within ``max_error_ms``."""
     offset = utc - mono
-    fresh = ClockState(offset, ClockSource.NTP, mono, max_error_ms, clock.signed_offset_ms, offset)
+    signed = clock.signed_offset_ms
+    fresh = ClockState(offset, ClockSource.NTP, mono, max_error_ms, signed, offset, clock.signed_at, mono)
     return _disputed_if_apart(fresh)
+
+
+def _drift_ms(age_ms: int) -> int:
+    """How far boot time may have run off in ``age_ms``; rounded up: many short ages are carried on as one long."""
+    return -(-age_ms * DRIFT_PPM // 1_000_000)
 
 
 def _better_ntp(clock: ClockState, mono: MonoMs, round_trip_ms: int) -> bool:
@@ -156,7 +167,8 @@ def _tighter_signed(held: Now, utc: UtcMs, round_trip_ms: int) -> bool:
 def _disputed_if_apart(clock: ClockState) -> ClockState:
     if clock.signed_offset_ms is None or clock.ntp_offset_ms is None:
         return clock
-    if abs(clock.signed_offset_ms - clock.ntp_offset_ms) <= DISPUTE_MS:
+    older_by_ms = abs(clock.signed_at - clock.ntp_at)
+    if abs(clock.signed_offset_ms - clock.ntp_offset_ms) <= DISPUTE_MS + _drift_ms(older_by_ms):
         return clock
     # Signed time keeps the offset: it is the one that a stranger on the network cannot forge.
     return replace(clock, offset_ms=clock.signed_offset_ms, source=ClockSource.DISPUTED)

@@ -24,6 +24,7 @@ from edge_agent.core.units import DAY_MS, MINUTE_MS, MonoMs, UtcMs
 
 UTC = UtcMs(1_790_830_800_000)
 BOOT = MonoMs(5_000)
+A_DAYS_DRIFT_MS = 8_640
 KEPT = KeptTime("this boot", BOOT, UTC, 300)
 
 
@@ -159,5 +160,30 @@ def test_what_is_kept_is_worth_nothing_in_another_boot_or_before_its_own_boot_ti
 def test_kept_time_is_still_held_against_ntp() -> None:
     clock = resumed(KEPT, "this boot", later(DAY_MS))
     assert clock is not None
-    now = adopt_ntp(clock, UtcMs(UTC + DAY_MS + DISPUTE_MS + 1), later(DAY_MS), 5).read(later(DAY_MS))
+    apart_ms = DISPUTE_MS + A_DAYS_DRIFT_MS
+    now = adopt_ntp(clock, UtcMs(UTC + DAY_MS + apart_ms), later(DAY_MS), 5).read(later(DAY_MS))
+    assert (now.utc, now.source) == (UTC + DAY_MS + apart_ms, ClockSource.NTP)
+    now = adopt_ntp(clock, UtcMs(UTC + DAY_MS + apart_ms + 1), later(DAY_MS), 5).read(later(DAY_MS))
     assert (now.utc, now.source) == (UTC + DAY_MS, ClockSource.DISPUTED)
+
+
+def test_ntp_that_went_away_long_ago_is_not_held_against_a_crystal() -> None:
+    """A station heard NTP once, and then welcomes alone: after months these two minutes are its oscillator's."""
+    clock = adopt_ntp(ClockState(), UTC, BOOT, 5)
+    for day in range(1, 400):
+        boot_ms = day * DAY_MS * 1_000_050 // 1_000_000
+        clock = adopt_signed(clock, UtcMs(UTC + day * DAY_MS), later(boot_ms), 300)
+        assert clock.read(later(boot_ms)).source is ClockSource.SIGNED, day
+
+
+def test_a_welcome_from_long_ago_is_not_held_against_a_crystal() -> None:
+    """And the other way round: the centre is away for two months, and so was NTP."""
+    clock = adopt_signed(ClockState(), UTC, BOOT, 300)
+    boot_ms = 60 * DAY_MS * 1_000_050 // 1_000_000
+    assert adopt_ntp(clock, UtcMs(UTC + 60 * DAY_MS), later(boot_ms), 5).read(later(boot_ms)).trusted
+
+
+def test_years_are_disputed_however_old_the_other_word_is() -> None:
+    clock = adopt_ntp(ClockState(), UTC, BOOT, 5)
+    now = adopt_signed(clock, UtcMs(UTC + 10 * 365 * DAY_MS), later(400 * DAY_MS), 300).read(later(400 * DAY_MS))
+    assert now.source is ClockSource.DISPUTED
