@@ -22,7 +22,7 @@ from edge_agent.clock import (
 )
 from edge_agent.core.clock_trust import DISPUTE_MS, HOLDOVER_AFTER_MS, ClockSource, KeptTime
 from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, MonoMs, UtcMs
-from edge_agent.ntp import KernelSync
+from edge_agent.ntp import NOT_SYNCHRONISED, KernelSync
 
 NOON = UtcMs(1_790_830_800_000)
 LAST_WELCOME = UtcMs(NOON - HOUR_MS)
@@ -288,6 +288,18 @@ def test_a_welcome_that_only_confirms_ntp_is_kept_all_the_same(machine: FakeMach
     now = ours.adopt_signed(NOON, MonoMs(machine.mono - 400))
     assert (now.utc, now.source) == (NOON + MINUTE_MS, ClockSource.NTP)
     assert ours.kept == KeptTime("first boot", MonoMs(machine.mono - 200), NOON, 400)
+
+
+def test_a_slow_welcome_that_confirms_remembered_ntp_is_kept_as_it_is(machine: FakeMachine) -> None:
+    machine.sync, machine.utc = CHRONY, UtcMs(NOON + 20_000)
+    ours = station(machine, ntp=True)
+    ours.now()
+    machine.sync = NOT_SYNCHRONISED
+    machine.go_on(HOLDOVER_AFTER_MS + 1)
+    told = UtcMs(NOON + HOLDOVER_AFTER_MS)
+    now = ours.adopt_signed(told, MonoMs(machine.mono - 28_000))
+    assert (now.utc, now.source) == (NOON + 20_000 + HOLDOVER_AFTER_MS + 1, ClockSource.HOLDOVER)
+    assert ours.kept == KeptTime("first boot", MonoMs(machine.mono - 14_000), told, 28_000)
 
 
 def test_a_slow_welcome_is_kept_as_the_tighter_time_that_it_confirms(machine: FakeMachine) -> None:

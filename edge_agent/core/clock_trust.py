@@ -131,10 +131,12 @@ def adopt_signed(clock: ClockState, utc: UtcMs, mono: MonoMs, round_trip_ms: int
     must not move what is about to play.
     """
     offset = utc - mono
-    if _better_ntp(clock, mono, round_trip_ms) and abs(offset - clock.offset_ms) <= DISPUTE_MS:
-        return replace(clock, signed_offset_ms=offset, signed_at=mono)
     held = clock.read(mono)
-    if _tighter_signed(held, utc, round_trip_ms):
+    tighter = _tighter(held, utc, round_trip_ms)
+    if clock.source is ClockSource.NTP and (tighter or _better_ntp(clock, held, offset, round_trip_ms)):
+        # Whoever answers NTP must not become signed time, though a welcome that was held back agrees with him.
+        return replace(clock, signed_offset_ms=offset, signed_at=mono)
+    if tighter:
         utc, offset, round_trip_ms = held.utc, clock.offset_ms, held.max_error_ms
     fresh = ClockState(offset, ClockSource.SIGNED, mono, round_trip_ms, offset, clock.ntp_offset_ms, mono, clock.ntp_at)
     return _disputed_if_apart(fresh)
@@ -153,12 +155,13 @@ def _drift_ms(age_ms: int) -> int:
     return -(-age_ms * DRIFT_PPM // 1_000_000)
 
 
-def _better_ntp(clock: ClockState, mono: MonoMs, round_trip_ms: int) -> bool:
+def _better_ntp(clock: ClockState, held: Now, offset_ms: int, round_trip_ms: int) -> bool:
     """NTP that is present and tighter than a round trip over 4G keeps the offset; a welcome only confirms it."""
-    return clock.read(mono).source is ClockSource.NTP and clock.error_ms <= round_trip_ms
+    present = held.source is ClockSource.NTP and clock.error_ms <= round_trip_ms
+    return present and abs(offset_ms - clock.offset_ms) <= DISPUTE_MS
 
 
-def _tighter_signed(held: Now, utc: UtcMs, round_trip_ms: int) -> bool:
+def _tighter(held: Now, utc: UtcMs, round_trip_ms: int) -> bool:
     """Signed or remembered time that a welcome agrees with, each within its error, and whose own error is smaller."""
     agrees = abs(utc - held.utc) <= held.max_error_ms + round_trip_ms
     return held.source in (ClockSource.SIGNED, ClockSource.HOLDOVER) and agrees and held.max_error_ms < round_trip_ms

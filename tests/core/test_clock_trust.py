@@ -81,6 +81,26 @@ def test_a_slow_welcome_confirms_tighter_signed_time_unless_it_contradicts_it(we
     assert now.max_error_ms == (29 if ours_ms == 0 else 900)
 
 
+def test_a_welcome_that_is_held_back_does_not_make_signed_time_of_network_time() -> None:
+    """NTP lies by 25 s and goes away; then a welcome is kept for 28 s, which agrees with anything."""
+    clock = adopt_ntp(ClockState(), UtcMs(UTC + 25_000), BOOT, 5)
+    at = later(HOLDOVER_AFTER_MS + 1)
+    clock = adopt_signed(clock, UtcMs(UTC + HOLDOVER_AFTER_MS + 1), at, 28_000)
+    now = clock.read(at)
+    assert (now.utc, now.source) == (UTC + 25_000 + HOLDOVER_AFTER_MS + 1, ClockSource.HOLDOVER)
+    lie = UtcMs(UTC + HOLDOVER_AFTER_MS + 1 + DISPUTE_MS + 1_000)
+    assert adopt_ntp(clock, lie, at, 5).read(at).source is ClockSource.DISPUTED, "what was signed stays what it was"
+
+
+def test_a_slow_welcome_does_not_move_remembered_network_time_either() -> None:
+    clock = adopt_ntp(ClockState(), UTC, BOOT, 5)
+    at = later(HOLDOVER_AFTER_MS + 1)
+    clock = adopt_signed(clock, UtcMs(UTC + HOLDOVER_AFTER_MS + 1 + 400), at, 900)
+    assert clock.read(at) == Now(at, UtcMs(UTC + HOLDOVER_AFTER_MS + 1), ClockSource.HOLDOVER, 5 + 91)
+    tight = adopt_signed(clock, UtcMs(UTC + HOLDOVER_AFTER_MS + 1 + 40), at, 90).read(at)
+    assert (tight.utc, tight.source) == (UTC + HOLDOVER_AFTER_MS + 1 + 40, ClockSource.SIGNED)
+
+
 def test_confirmed_time_is_present_again_and_its_error_goes_on_growing() -> None:
     clock = adopt_signed(ClockState(), UTC, BOOT, 29)
     for minute in range(1, 61):
