@@ -160,10 +160,11 @@ def paper_read(turn: Turn, event: PaperRead) -> MessageArrived | None:
 
 
 def not_kept(turn: Turn, order_id: JobId) -> None:
-    """The disk has not taken what was fetched: it is lacking again."""
+    """The disk has not taken it: it is lacking again, and the next look tries again, for a full disk stays full."""
     home = turn.state.home
     listed = [one for kept in home.kept.values() for one in kept.manifest.orders if one.order_id == order_id]
-    _put(turn, tried=home.tried - {one.paper.envelope for one in listed})
+    papers = {one.paper.envelope for one in listed}
+    _put(turn, tried=home.tried - papers, given_up=home.given_up | papers)
 
 
 def advance(turn: Turn) -> None:

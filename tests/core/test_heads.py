@@ -214,6 +214,7 @@ def test_what_was_fetched_and_the_disk_did_not_take_is_fetched_at_the_next_look(
     bench.send(PaperRead("sha bulletin", makers.JOB_TOPIC, b"envelope"))
     bench.send(JournalFailed("save a job", job.job_id, "no space left"))
     assert lacking(bench) == 1
+    assert len(bench.every(fx.FetchPaper)) == 1, "a full disk stays full: asked again at once, a thousand times a look"
     bench.pass_s(3_600)
     assert len(bench.every(fx.FetchPaper)) == 2
 
