@@ -44,6 +44,7 @@ from edge_agent.core.order import AcceptedRule, Timetable
 from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.site import Site
 from edge_agent.core.state import State, Turn
+from edge_agent.core.trust_standing import ROOT_AREA
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, JobId, MonoMs, UtcMs
 
 HEAD_TOPIC = "head"
@@ -73,12 +74,13 @@ def restored(turn: Turn, kept: tuple[Kept, ...]) -> None:
 def disowned(turn: Turn, scopes: frozenset[str]) -> None:
     """A head of a key that may sign none any more proves nothing, and binds no later one: what a thief drove up.
 
-    One whose manifest is still to be had is asked for anew, and judged by what is believed now.
+    One whose manifest is still to be had is asked for anew, and judged by what is believed now. So is what was refused:
+    the document that names its issuer may have been out of reach a while ago.
     """
     if not turn.state.site.polls_home:
         return
     kept = {scope: one for scope, one in turn.state.home.kept.items() if scope not in scopes}
-    _put(turn, kept=kept, wanted={})
+    _put(turn, kept=kept, wanted={}, tried=frozenset())
     ask_soon(turn)
 
 
@@ -316,16 +318,18 @@ def _fetch_next(turn: Turn, home: Home) -> None:
 def _papers(state: State, now: Now) -> Iterator[tuple[str, Paper]]:
     """What to fetch. By an old head, or by nobody knows which time, no order: it may have been withdrawn since."""
     for scope, kept in state.home.kept.items():
-        yield from ((scope, one.paper) for one in _newer_trust(state, kept.manifest))
+        yield from ((scope, one.paper) for one in _newer_trust(state, kept.manifest, now))
     for scope, kept in state.home.kept.items():
         if now.trusted and not _is_old(kept.head, now):
             yield from ((scope, one.paper) for one in lacks(state, kept.manifest, now))
 
 
-def _newer_trust(state: State, manifest: Manifest) -> list[ListedTrust]:
+def _newer_trust(state: State, manifest: Manifest, now: Now) -> list[ListedTrust]:
+    """Those that can be judged now: an area's is refused while nobody knows the time (``entrusted``)."""
     have = {head.area: (head.epoch, head.version) for head in state.trust.heads}
     newer = [one for one in manifest.trust if (one.epoch, one.version) > have.get(one.area, (0, 0))]
-    ours = [one for one in newer if one.paper.envelope not in state.home.tried]
+    judged = [one for one in newer if one.area == ROOT_AREA or now.tells_validity]
+    ours = [one for one in judged if one.paper.envelope not in state.home.tried]
     return sorted(ours, key=lambda one: (one.area.count("/"), one.area != "", one.epoch, one.version))
 
 

@@ -265,6 +265,32 @@ def test_newer_trust_documents_are_fetched_first_the_root_before_all() -> None:
     assert [one.envelope for one in bench.every(fx.FetchPaper)] == ["sha root 2", "sha ward", "sha bulletin"]
 
 
+def test_an_areas_document_is_not_fetched_before_anybody_knows_the_time() -> None:
+    """It would be refused for that, and not be asked for again until there is a newer manifest, half a day later."""
+    bench = at_work()
+    bench.now = replace(bench.now, source=ClockSource.FLOOR)
+    trust = (ListedTrust("", 0, 2, Paper("sha root 2", 900)), ListedTrust(makers.AREA, 1, 4, Paper("sha ward", 900)))
+    bench.give(bench.head(), trust=trust)
+    bench.send(PaperMissed("sha root 2", Reason.MANIFEST_UNREACHABLE))
+    assert [one.envelope for one in bench.every(fx.FetchPaper)] == ["sha root 2"], "a root says who tells the time"
+    bench.now = replace(bench.now, source=ClockSource.SIGNED)
+    bench.pass_s(1)
+    assert [one.envelope for one in bench.every(fx.FetchPaper)] == ["sha root 2", "sha ward"]
+
+
+def test_what_was_refused_is_judged_again_by_the_documents_that_came_after_it() -> None:
+    """A line that breaks in the document which names a new officer: what he has ordered came whole, and was refused."""
+    bench = at_work()
+    bench.give(bench.head(), listed("bulletin"), trust=(ListedTrust(makers.AREA, 1, 4, Paper("sha ward", 900)),))
+    bench.send(PaperMissed("sha ward", Reason.MANIFEST_UNREACHABLE))
+    bench._judgements[b"x"] = Rejected(Reason.SIGNATURE_INVALID)
+    bench.send(PaperRead("sha bulletin", makers.JOB_TOPIC, b"x"))
+    assert lacking(bench) == 0
+    bench.send(TrustChanged(TrustStanding((TrustHead(makers.AREA, 1, 4, UtcMs(2**42)),)), frozenset()))
+    assert lacking(bench) == 1
+    assert [one.envelope for one in bench.every(fx.FetchPaper)] == ["sha ward", "sha bulletin", "sha bulletin"]
+
+
 def test_of_what_was_not_to_be_had_only_what_is_named_today_is_remembered() -> None:
     """A server that gives heads and keeps their manifests back: a name more in memory with each, for years."""
     bench = at_work()
