@@ -316,12 +316,15 @@ def _fetch_next(turn: Turn, home: Home) -> None:
 
 
 def _papers(state: State, now: Now) -> Iterator[tuple[str, Paper]]:
-    """What to fetch. By an old head, or by nobody knows which time, no order: it may have been withdrawn since."""
+    """What to fetch. By an old head, or by nobody knows which time, no order: it may have been withdrawn since.
+
+    What ends soonest goes first: a manifest does not tell a warning apart, but a warning is valid for hours.
+    """
     for scope, kept in state.home.kept.items():
         yield from ((scope, one.paper) for one in _newer_trust(state, kept.manifest, now))
-    for scope, kept in state.home.kept.items():
-        if now.trusted and not _is_old(kept.head, now):
-            yield from ((scope, one.paper) for one in lacks(state, kept.manifest, now))
+    fresh = [(scope, kept) for scope, kept in state.home.kept.items() if now.trusted and not _is_old(kept.head, now)]
+    listed = [(scope, one) for scope, kept in fresh for one in lacks(state, kept.manifest, now)]
+    yield from ((scope, one.paper) for scope, one in sorted(listed, key=lambda each: each[1].not_after))
 
 
 def _newer_trust(state: State, manifest: Manifest, now: Now) -> list[ListedTrust]:

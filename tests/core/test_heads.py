@@ -250,6 +250,16 @@ def test_one_look_fetches_no_more_than_its_share() -> None:
     assert lacking(bench) == 40 - 16
 
 
+def test_a_warning_does_not_wait_behind_a_list_of_large_orders() -> None:
+    """They are more than one look may fetch, and the broker keeps the warning back: it came hours later."""
+    bench = at_work()
+    large = [replace(listed(f"b-{one}"), paper=Paper(f"sha {one}", 60_000)) for one in range(40)]
+    bench.give(bench.head(STATION), *large)
+    flood = listed("flood", not_after=bench.now.utc + HOUR_MS)
+    bench.give(bench.head(), *large, flood)
+    assert bench.every(fx.FetchPaper)[-1] == fx.FetchPaper(WARD, "sha flood", 900)
+
+
 def test_newer_trust_documents_are_fetched_first_the_root_before_all() -> None:
     bench = at_work()
     bench.send(TrustChanged(TrustStanding((TrustHead("", 0, 1, UtcMs(2**42)),)), frozenset()))
