@@ -102,7 +102,9 @@ def welcomed(turn: Turn) -> None:
 def disconnected(turn: Turn, detail: str) -> None:
     """The session is gone, or there is still none; what plays, plays on."""
     if turn.state.link.connected:  # another attempt that failed is no reason to wait anew for the home server
-        turn.put_link(connected=False, nonce="", log_sent_at=None)
+        # What the home server was asked stays asked: else whoever keeps welcomes hangs up, and keeps that one too.
+        nonce = turn.state.link.nonce if turn.state.link.asking_home else ""
+        turn.put_link(connected=False, nonce=nonce, log_sent_at=None)
         alone(turn)
     turn.note(Level.WARNING, "disconnected, playing on from the cache", detail=detail)
 

@@ -289,6 +289,19 @@ def test_a_broker_that_hangs_up_after_every_hello_is_gone_round_too() -> None:
     assert bench.every(fx.AskHome) != []
 
 
+def test_a_broker_that_hangs_up_does_not_void_what_the_home_server_was_asked() -> None:
+    bench = homely()
+    bench.send(Connected(1, "ab" * 16))
+    for _ in range(2):
+        bench.pass_s(HELLO_AGAIN_MS / 1000)
+    (asked,) = bench.every(fx.AskHome)
+    bench.send(Disconnected("gone"))
+    bench.pass_s(1)
+    welcome = Welcome(asked.nonce, bench.now.utc, (), (), "", 0, "")
+    bench.send(HomeAnswered(bench.message(welcome, makers.WELCOME_TOPIC)))
+    assert bench.state.welcomed
+
+
 def test_a_home_server_that_has_answered_is_not_asked_again_for_every_attempt_that_fails() -> None:
     bench = homely()
     bench.pass_s(2 * HOME_FIRST_MS / 1000)
