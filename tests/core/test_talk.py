@@ -239,6 +239,17 @@ def test_a_broker_that_keeps_the_welcome_is_gone_round_after_two_hellos() -> Non
     assert bench.state.welcomed
 
 
+def test_where_nobody_answers_for_a_day_the_home_server_is_asked_a_hundred_times_and_not_three_thousand() -> None:
+    """The headend is down, and with it who would answer at home: each question there is a TLS connection of 6 kB."""
+    bench = homely()
+    bench.send(Connected(1, "ab" * 16))
+    for _ in range(24 * HOUR_MS // HELLO_AGAIN_MS):
+        bench.pass_s(HELLO_AGAIN_MS / 1000)
+        if bench.state.link.asking_home:
+            bench.send(HomeAnswered(None))
+    assert len(bench.every(fx.AskHome)) == 4 + 24 * HOUR_MS // HOME_AGAIN_MS
+
+
 def test_without_a_session_the_home_server_is_asked_soon_and_then_now_and_then() -> None:
     bench = homely()
     first_ms = HOME_FIRST_MS + bench.state.site.share_of(HOME_FIRST_MS)
