@@ -1,7 +1,8 @@
 """Keep the manifests of a ward's scopes on the content server's shelf: new when something changed, else twice a day.
 
 One writer at a time (a lock). What was given out is noted first (``manifests.json``): a counter is never used twice. A
-headend that comes back from a backup finds newer heads on the shelf than it remembers, and begins a new epoch.
+headend that comes back from a backup finds newer heads on the shelf than it remembers, and begins a new epoch; where
+the shelf came back with it there is nothing to find, so whoever begins to keep manifests begins one (``anew``).
 
     manifests.json        in the keyring's directory: epoch; of each scope counter, content, last serials
     head/SCOPE/head.json  on the shelf: the signed head (an area's folder holds those of the areas in it)
@@ -82,21 +83,24 @@ def is_covered(keyring: Keyring, order: Given) -> bool:
     return any(one.upto.get(heading.issuer, 0) >= heading.serial for one in scopes)
 
 
-def renew(keyring: Keyring, shelf: Path, now: UtcMs) -> tuple[str, ...]:
-    """Bring every scope's manifest up to date; returns the scopes of which a new one was given out."""
+def renew(keyring: Keyring, shelf: Path, now: UtcMs, *, anew: bool = False) -> tuple[str, ...]:
+    """Bring every scope's manifest up to date; returns the scopes of which a new one was given out.
+
+    ``anew``: in a new epoch, because nobody can tell what was given out before.
+    """
     try:
         with alone(keyring.directory / "manifests.lock"):
             keyring.refresh()
-            return _renew(keyring, shelf, now)
+            return _renew(keyring, shelf, now, anew=anew)
     except OSError as error:
         raise ShelfError(f"manifests: {error.filename}: {error.strerror}") from error
 
 
-def _renew(keyring: Keyring, shelf: Path, now: UtcMs) -> tuple[str, ...]:
+def _renew(keyring: Keyring, shelf: Path, now: UtcMs, *, anew: bool) -> tuple[str, ...]:
     memory = _remembered(keyring.directory / "manifests.json", now)
     scopes = _scopes(keyring)
     on_shelf = {scope: _head_on(shelf, scope) for scope in scopes}
-    if any(head is not None and _is_ahead(head, memory) for head in on_shelf.values()):
+    if anew or any(head is not None and _is_ahead(head, memory) for head in on_shelf.values()):
         memory = _begun_anew(memory, now)
     orders = [published(envelope) for envelope in Outbox(keyring.directory / "orders").envelopes()]
     fresh: list[str] = []

@@ -16,6 +16,7 @@ from edge_agent.core.manifests import HEAD_TOPIC
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, UtcMs
 from edge_agent.headend.cli import main
+from edge_agent.headend.cli.servers import _renew_manifests
 from edge_agent.headend.content import ContentServer
 from edge_agent.headend.keyring import Keyring, create_keyring
 from edge_agent.headend.manifest_shelf import RENEW_MS, can_sign, is_covered, renew
@@ -192,6 +193,43 @@ def test_a_headend_that_came_back_from_a_backup_begins_a_new_epoch(office: Offic
     assert office.head().place > lost.place
     assert office.head().epoch > lost.epoch
     assert office.manifest().upto == {}, "what it has forgotten it withdraws from nobody"
+
+
+def test_where_the_shelf_came_back_with_the_headend_whoever_begins_to_watch_begins_a_new_epoch(
+    office: Office, tmp_path: Path
+) -> None:
+    """Its folder holds both. What it gives out would be older than what stations have: they would call it stale."""
+    office.renew()
+    both = ("net", "shelf")
+    for one in both:
+        shutil.copytree(tmp_path / one, tmp_path / "backup" / one)
+    office.publish()
+    office.renew()
+    lost = office.head()
+    for one in both:
+        shutil.rmtree(tmp_path / one)
+        shutil.copytree(tmp_path / "backup" / one, tmp_path / one)
+    office.pass_ms(RENEW_MS)
+    office.renew()
+    assert office.head().place == lost.place, "and another one"
+    assert len(renew(office.keyring, office.shelf, office.now, anew=True)) == 4
+    assert office.head().place > lost.place
+    assert office.renew() == ()
+
+
+def test_watch_begins_a_new_epoch_once_and_not_before_it_could_write_it(
+    office: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    office.renew()
+    before, shelf = office.head(), office.shelf.rename(office.shelf.with_name("elsewhere"))
+    office.shelf.write_bytes(b"no folder")
+    assert not _renew_manifests(office.keyring, office.shelf, anew=True)
+    assert "manifests: " in capsys.readouterr().err
+    office.shelf.unlink()
+    shelf.rename(office.shelf)
+    assert _renew_manifests(office.keyring, office.shelf, anew=True)
+    assert office.head().epoch > before.epoch
+    assert "new manifest: station/tram-01" in capsys.readouterr().err
 
 
 def test_a_head_that_was_noted_and_not_written_is_given_out_at_the_next_look(office: Office) -> None:

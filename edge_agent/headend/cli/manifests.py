@@ -29,10 +29,10 @@ def add_content_dir(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--content-dir", type=Path, help="nơi đặt tệp của máy chủ HTTPS / the shelf (DIR/content)")
 
 
-def renewed(keyring: Keyring, content_dir: Path | None) -> tuple[str, ...]:
-    """Bring them up to date, if this network has manifests at all."""
+def renewed(keyring: Keyring, content_dir: Path | None, *, anew: bool = False) -> tuple[str, ...]:
+    """Bring them up to date, if this network has manifests at all; ``anew`` in a new epoch."""
     shelf = content_dir or keyring.directory / "content"
-    return renew(keyring, shelf, utc_now()) if can_sign(keyring) else ()
+    return renew(keyring, shelf, utc_now(), anew=anew) if can_sign(keyring) else ()
 
 
 def _manifests(args: argparse.Namespace) -> int:

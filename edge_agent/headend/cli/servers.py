@@ -87,22 +87,27 @@ def _watch(args: argparse.Namespace) -> int:
         headend_lock(args.dir, alone=False),
         Headend(keyring, args.broker, args.records or args.dir / "records", on_noted=tell) as headend,
     ):
-        due = time.monotonic()
+        due, begun = time.monotonic(), False
         while not headend.ended:
             if time.monotonic() >= due:
                 due = time.monotonic() + MANIFESTS_S
-                _renew_manifests(keyring_of_manifests, args.content_dir)
+                begun = _renew_manifests(keyring_of_manifests, args.content_dir, anew=not begun) or begun
             time.sleep(LOOK_S)
         raise CannotDo(f"watch: {headend.ended}; is another `watch` running with this --dir?")
 
 
-def _renew_manifests(keyring: Keyring, content_dir: Path | None) -> None:
-    """Trouble with them is told, and stations are answered all the same."""
+def _renew_manifests(keyring: Keyring, content_dir: Path | None, *, anew: bool) -> bool:
+    """Whether that was done. Trouble with them is told, and stations are answered all the same.
+
+    ``anew``: the folder may have come back from a backup since the last `watch`, and does not know it.
+    """
     try:
-        for scope in renewed(keyring, content_dir):
+        for scope in renewed(keyring, content_dir, anew=anew):
             _log(f"bản kê lệnh mới / new manifest: {scope}")
     except HeadendError as error:
         _log(f"bản kê lệnh / manifests: {error}")
+        return False
+    return True
 
 
 def _broker(args: argparse.Namespace) -> int:
