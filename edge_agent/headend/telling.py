@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from edge_agent.core.as_run import RecordKind
 from edge_agent.core.effects import Conflict
+from edge_agent.core.heads import ScopeStatus
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.desk import CloneSuspected, Kept, LateWill, LogTrouble, OldState
@@ -135,7 +136,15 @@ def _state(state: StateMsg, heard: Heard) -> str:
     zones = ", ".join(_zone(zone) for zone in state.zones)
     soon = state.next[0] if state.next else None
     next_ = f"; sắp tới: {soon.title} ({in_words(PHASES, soon.phase)}{_because(soon.reason)})" if soon else ""
-    return f"{in_words(WHYS, state.why)} [{state.why}]; phần mềm {heard.software}; cụm: {zones or 'không có'}{next_}"
+    known = f"{in_words(WHYS, state.why)} [{state.why}]; phần mềm {heard.software}; cụm: {zones or 'không có'}"
+    return f"{known}{next_}{''.join(map(_manifest, state.manifests or ()))}"
+
+
+def _manifest(scope: ScopeStatus) -> str:
+    """What a station lacks, or finds wrong with what is told to be in force: nobody else could tell that."""
+    if not scope.lacking and scope.reason is None:
+        return ""
+    return f"; BẢN KÊ LỆNH {scope.scope}: thiếu {scope.lacking} lệnh{_because(scope.reason)}"
 
 
 def _zone(zone: ZoneStatus) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from edge_agent.core.as_run import RecordKind
 from edge_agent.core.effects import Conflict, Verdict
+from edge_agent.core.heads import ScopeStatus
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
 from edge_agent.core.trust_standing import TrustHead
@@ -62,6 +63,11 @@ CONFLICTS = (
     Conflict(JobId("sang"), AT, Reason.QUIET_HOURS, ()),
     Conflict(JobId("lich-10"), AT, Reason.ZONE_LOCKED, (ZoneId("c2"),)),
 )
+MANIFESTS = (
+    ScopeStatus("station/tram-01", 1, 7, AT, 0, None),
+    ScopeStatus("area/vn", 1, 7, AT, 0, Reason.HEAD_EQUIVOCAL),
+    ScopeStatus("area/vn/ha-noi", 1, 7, AT, 2, None),
+)
 CASES: list[tuple[Shown, str]] = [
     (said(STATION.hello()), "05:30:05 tram-01: xin giờ, đã trả lời [hello]; phần mềm 0.1.0"),
     (
@@ -109,6 +115,11 @@ CASES: list[tuple[Shown, str]] = [
         said(STATION.state(replace(STATE, zones=(replace(STATE.zones[0], heard=False, level_db=-58),), next=()))),
         "05:30:05 tram-01: bắt đầu kết nối [birth]; phần mềm 0.1.0; cụm: c1 rơ-le đóng, đang phát job-1, KHÔNG ĐO "
         "ĐƯỢC TIẾNG TẠI LOA [not_heard]",
+    ),
+    (
+        said(STATION.state(replace(STATE, zones=(), next=(), manifests=MANIFESTS))),
+        "05:30:05 tram-01: bắt đầu kết nối [birth]; phần mềm 0.1.0; cụm: không có; BẢN KÊ LỆNH area/vn: thiếu 0 lệnh, "
+        "lý do: hai bản kê lệnh khác nhau mang cùng một số [head_equivocal]; BẢN KÊ LỆNH area/vn/ha-noi: thiếu 2 lệnh",
     ),
     (
         kept({"zones": (*RECORD.zones[:1], replace(RECORD.zones[1], reason=Reason.NOT_HEARD, level_db=-58))}),
