@@ -172,7 +172,8 @@ class Link:
     """The talk with the central side: what was said, what is waited for.
 
     ``asking_home``: the home server has our hello and has not answered. ``comparing``: nobody knows yet whether the
-    centre holds the same log; ``forgot_at``: when the last chain was begun because it does not.
+    centre holds the same log; ``forgot_at``: when the last chain was begun because it does not. ``log_tries``: how
+    often the records that wait were sent since anybody there answered.
     ``chain_from``: behind this record the chain ``log_epoch`` begins, and it says which one came before; None: it does
     not say that.
     """
@@ -192,6 +193,7 @@ class Link:
     last_seq: int = 0
     acked_seq: int = 0
     log_sent_at: MonoMs | None = None
+    log_tries: int = 0
     shown: tuple[object, ...] = ()
     shown_at: MonoMs = MonoMs(0)
     show_at: MonoMs | None = None

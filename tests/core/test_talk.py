@@ -114,6 +114,24 @@ def test_records_are_sent_from_the_cursor_on_and_again_until_acknowledged() -> N
     assert (saved.epoch, saved.seq, saved.word != b"") == ("e1", 1, True)
 
 
+def test_a_broker_that_takes_records_for_a_headend_that_is_down_is_not_sent_them_each_minute() -> None:
+    """Each batch may have 48 kB, and the SIM pays for it: 1,441 of them a day."""
+    bench = Bench().boot()
+    bench.send(RecordSaved(1))
+    for minute in range(24 * 60):
+        bench.pass_s(60)
+        bench.send(RecordSaved(2 + minute))
+    assert len(bench.every(fx.SendLog)) <= 30
+    bench.said.clear()
+    bench.send(HelloDue())
+    bench.welcome()
+    assert bench.every(fx.SendLog) == [fx.SendLog(0)], "it is back, and may hold a log as well"
+    bench.pass_s(LOG_AGAIN_MS / 1000)
+    assert len(bench.every(fx.SendLog)) == 2
+    bench.arrive(LogAck("e1", 1, "h"), makers.ACK_TOPIC)
+    assert bench.every(fx.SendLog)[-1] == fx.SendLog(1), "and goes on at once"
+
+
 def _three_records_acknowledged(bench: Bench) -> None:
     for seq in (1, 2, 3):
         bench.send(RecordSaved(seq))

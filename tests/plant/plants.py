@@ -161,7 +161,7 @@ PLANTS = (
     Plant(
         "the log is sent once and taken for delivered",
         f"{CORE}/talk.py",
-        "    if link.log_sent_at is not None and turn.now.mono < link.log_sent_at + LOG_AGAIN_MS:",
+        "    if link.log_sent_at is not None and turn.now.mono < _log_again_at(link, link.log_sent_at):",
         "    if link.log_sent_at is not None:",
     ),
     Plant(
