@@ -218,7 +218,7 @@ def _status(state: State, now: Now, scope: str) -> ScopeStatus:
 
 def lacks(state: State, manifest: Manifest, now: Now) -> tuple[ListedOrder, ...]:
     """What is listed and still valid, and is neither held here, nor known to be over, nor was judged already."""
-    past = now.utc if now.trusted else 0
+    past = now.utc if now.tells_validity else 0
     valid = [one for one in manifest.orders if one.not_after >= past and one.paper.envelope not in state.home.tried]
     return tuple(one for one in valid if not _is_known(state, one))
 
@@ -265,7 +265,7 @@ def _tell_stale(turn: Turn) -> None:
 
 
 def _is_old(head: Head, now: Now) -> bool:
-    return now.trusted and now.utc > head.issued_at + HEAD_GOOD_MS
+    return now.tells_validity and now.utc > head.issued_at + HEAD_GOOD_MS
 
 
 def _missed(turn: Turn, paper: str, reason: Reason, detail: str) -> None:
@@ -322,7 +322,8 @@ def _papers(state: State, now: Now) -> Iterator[tuple[str, Paper]]:
     """
     for scope, kept in state.home.kept.items():
         yield from ((scope, one.paper) for one in _newer_trust(state, kept.manifest, now))
-    fresh = [(scope, kept) for scope, kept in state.home.kept.items() if now.trusted and not _is_old(kept.head, now)]
+    known = now.tells_validity  # in a dispute signed time counts: NTP that lies must keep no warning back
+    fresh = [(scope, kept) for scope, kept in state.home.kept.items() if known and not _is_old(kept.head, now)]
     listed = [(scope, one) for scope, kept in fresh for one in lacks(state, kept.manifest, now)]
     yield from ((scope, one.paper) for scope, one in sorted(listed, key=lambda each: each[1].not_after))
 

@@ -30,7 +30,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.trust_standing import TrustHead, TrustStanding
 from edge_agent.core.units import DAY_MS, HOUR_MS, UtcMs
 from tests.core.bench import Bench
-from tests.core.homed import STATION, WARD, Homed, at_work, lacking, listed, manifest, reason_of
+from tests.core.homed import FLOOD, STATION, WARD, Homed, at_work, lacking, listed, manifest, reason_of
 from tests.trust import makers
 
 # When it asks
@@ -156,6 +156,24 @@ def test_while_nobody_knows_the_time_no_order_is_fetched() -> None:
     bench.now = replace(bench.now, source=ClockSource.FLOOR)
     bench.give(bench.head(), listed("bulletin"))
     assert not bench.every(fx.FetchPaper)
+
+
+def test_network_time_that_lies_keeps_no_warning_back_that_the_broker_has_not_brought() -> None:
+    bench = at_work()
+    bench.now = replace(bench.now, source=ClockSource.DISPUTED)
+    flood = bench.make(job_id="flood", serial=5, **FLOOD)
+    old = bench.head(STATION, issued_at=UtcMs(bench.now.utc - HEAD_GOOD_MS - 1))
+    bench.give(old, listed("old"))
+    bench.give(bench.head(), listed("flood"), listed("bulletin"), upto=5)
+    assert reason_of(bench, STATION) is Reason.HEAD_STALE, "by signed time"
+    assert [one.envelope for one in bench.every(fx.FetchPaper)] == ["sha flood"]
+    bench._judgements[b"envelope"] = bench.accept(flood)
+    bench.send(PaperRead("sha flood", makers.JOB_TOPIC, b"envelope"))
+    assert bench.phase(flood.job_id) is Phase.PLAYING
+    bulletin = bench.make(job_id="bulletin", serial=6)
+    bench._judgements[b"envelope"] = bench.accept(bulletin)
+    bench.send(PaperRead("sha bulletin", makers.JOB_TOPIC, b"envelope"))
+    assert bench.state.jobs[bulletin.job_id].held, "what is no warning waits for the end of the dispute"
 
 
 # What is lacking
