@@ -310,7 +310,8 @@ class Runtime:
         disowned = [scope for scope, one in kept.items() if isinstance(trust.judge(HEAD_TOPIC, one.envelope), Rejected)]
         marked, word = _stands(self._state.forgot_by, trust.judge), self._state.told.word
         told = word == b"" or _stands(word, trust.judge)
-        return TrustChanged(trust.standing, trust.revoked(orders), frozenset(disowned), marked, told)
+        again = trust.again(orders)
+        return TrustChanged(trust.standing, again.revoked, frozenset(disowned), marked, told, again.changed)
 
     def _ask_for_papers(self, effect: fx.FetchHeads | fx.FetchManifest | fx.FetchPaper) -> None:
         assert self._manifests is not None, "the core asks only where a home is configured"

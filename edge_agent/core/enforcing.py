@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_agent.core import records, sounding, standing, zones
+from edge_agent.core import offers, records, sounding, standing, zones
 from edge_agent.core.effects import Level
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Cause, Phase
@@ -66,6 +66,7 @@ def end(turn: Turn, rule: KnownRule, reason: Reason) -> None:
         if play.ending is None and not play.all_out:
             turn.put_play(replace(play, aside_at=turn.now.mono))
     turn.drop_rule(rule.accepted.order_id)
+    offers.choice_over(turn, rule, reason)
     if rule.held:  # it never took effect
         turn.emit(records.of_refused_rule(rule.accepted, reason, turn.now, was_saved=True))
     else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_agent.core import enforcing, sounding
+from edge_agent.core import enforcing, offers, sounding
 from edge_agent.core.clock_trust import TIMETABLE_ERROR_MAX_MS, Now
 from edge_agent.core.effects import Ack, Level, SendAnswer, TakeTrust, Verdict
 from edge_agent.core.events import MessageArrived, TrustChanged
@@ -58,6 +58,8 @@ def changed(turn: Turn, event: TrustChanged) -> None:
         turn.put_link(hello_again_at=turn.now.mono, comparing=False)
     versions = ", ".join(f"{head.area or 'root'} {head.version}" for head in event.standing.heads)
     turn.note(Level.INFO, "trust changed", documents=versions, revoked=len(event.revoked))
+    for today in event.changed:
+        _judged_again(turn, today)
     rules = [rule for rule in turn.state.rules.values() if rule.accepted.order_id in event.revoked]
     jobs = [known for known in turn.state.jobs.values() if known.job.job_id in event.revoked]
     unanswered: list[Accepted | AcceptedRule] = [known.accepted for known in jobs if not known.saved]
@@ -68,6 +70,18 @@ def changed(turn: Turn, event: TrustChanged) -> None:
         enforcing.end(turn, rule, Reason.KEY_REVOKED)
     for known in jobs:
         sounding.call_off(turn, known, Cause.CALLED_OFF, Reason.KEY_REVOKED)
+
+
+def _judged_again(turn: Turn, today: Accepted | AcceptedRule) -> None:
+    """It stands, within the bounds that its signers have today."""
+    if isinstance(today, AcceptedRule):
+        rule = turn.state.rules.get(today.order_id)
+        if rule is not None:
+            turn.put_rule(replace(rule, accepted=today))
+        return
+    known = turn.state.jobs.get(today.order_id)
+    if known is not None:
+        offers.judged_again(turn, known, today)
 
 
 def expired(state: State, job: Job, now: Now) -> bool:

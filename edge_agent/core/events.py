@@ -126,7 +126,7 @@ class TrustChanged:
     ``disowned`` are the scopes whose manifest was signed by a key that may sign none any more.
 
     ``marks_stand``: whoever said what this card has forgotten is believed still; ``told_stands``: whoever sent the last
-    welcome.
+    welcome. ``changed`` are known orders that stand within other bounds than before.
     """
 
     standing: TrustStanding
@@ -134,6 +134,7 @@ class TrustChanged:
     disowned: frozenset[str] = frozenset()
     marks_stand: bool = True
     told_stands: bool = True
+    changed: tuple[Accepted | AcceptedRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from edge_agent.trust.fields import NAME, Fields, form
 from edge_agent.trust.keys import PublicKey
 from edge_agent.trust.limits import addressed, over_limit
 from edge_agent.trust.orders import GIVEN, OrderType, parse_order, unknown_critical
+from edge_agent.trust.role_limits import Limits
 from edge_agent.trust.roles import JobGrant, Role, Trust, enough, keys_for, who_may
 from edge_agent.trust.strict_json import WireError, parse
 
@@ -73,15 +74,16 @@ def judge_opened(trust: Trust, site: Site, topic: str, envelope: Envelope) -> Ju
     return replace(verdict, digest=envelope.digest) if isinstance(verdict, Rejected) else verdict
 
 
-def still_stands(trust: Trust, site: Site, accepted: Accepted | AcceptedRule) -> bool:
-    """Whether an order that was accepted before would be today, by the keys that had signed it then."""
+def judged_again(trust: Trust, site: Site, accepted: Accepted | AcceptedRule) -> Accepted | AcceptedRule | None:
+    """An order that was accepted before as it would be today, by the keys that had signed it then; None: not at all."""
     order = (accepted.signed or accepted.job) if isinstance(accepted, Accepted) else accepted.order
     kind = _KINDS[type(order)]
     signers = frozenset(key for key in keys_for(trust, kind) if key.keyid in accepted.proven)
     issuer = order.issuer if isinstance(order, Job) else order.heading.issuer
-    holding = [role for role in who_may(trust, kind, issuer) if enough(role, signers)]
-    grants = [role.grant for role in holding if role.grant is not None]
-    return any(over_limit(order, grant, site) is None for grant in grants)
+    for role in who_may(trust, kind, issuer):
+        if role.grant is not None and enough(role, signers) and over_limit(order, role.grant, site) is None:
+            return _within(accepted, role, role.grant.limits, signers)
+    return None
 
 
 def _judge_envelope(trust: Trust, site: Site, topic: str, envelope: Envelope) -> Judgement:
@@ -185,13 +187,21 @@ def _for_us(order: Job | RuleOrder, site: Site) -> Job | RuleOrder:
 
 
 def _accepted(order: Job | RuleOrder, role: Role, grant: JobGrant, proven: _Proven) -> Accepted | AcceptedRule:
-    digest, limits = proven.claim.envelope.digest, grant.limits
-    of_role = tuple(sorted(key.keyid for key in role.keys & proven.signers))
-    everybody = tuple(sorted(key.keyid for key in proven.signers))
-    if not isinstance(order, Job):
-        offered = limits.offered if isinstance(order, Timetable) else frozenset[JobClass]()
-        return AcceptedRule(order, digest, of_role, role.name, offered, proven=everybody)
-    accepted = Accepted(order, digest, of_role, role.name, proven=everybody)
-    if order.cls is not JobClass.EMERGENCY:
-        return replace(accepted, offered=order.cls in limits.offered)
+    digest, everybody = proven.claim.envelope.digest, tuple(sorted(key.keyid for key in proven.signers))
+    if isinstance(order, Job):
+        return _within(Accepted(order, digest, (), "", proven=everybody), role, grant.limits, proven.signers)
+    return _within(AcceptedRule(order, digest, (), "", proven=everybody), role, grant.limits, proven.signers)
+
+
+def _within(
+    accepted: Accepted | AcceptedRule, role: Role, limits: Limits, signers: frozenset[PublicKey]
+) -> Accepted | AcceptedRule:
+    """An order as a role lets it be obeyed."""
+    of_role = tuple(sorted(key.keyid for key in role.keys & signers))
+    if isinstance(accepted, AcceptedRule):
+        offered = limits.offered if isinstance(accepted.order, Timetable) else frozenset[JobClass]()
+        return replace(accepted, signers=of_role, role=role.name, offered=offered)
+    accepted = replace(accepted, signers=of_role, role=role.name)
+    if accepted.job.cls is not JobClass.EMERGENCY:
+        return replace(accepted, offered=accepted.job.cls in limits.offered)
     return replace(accepted, sound_max_ms=limits.sound_max_ms, per_day=limits.per_day)

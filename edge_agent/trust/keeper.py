@@ -5,7 +5,8 @@ Decides nothing itself: which documents are believed is ``chain``'s, what an ord
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from edge_agent.core.events import Judgement, Rejected
 from edge_agent.core.job import Accepted
@@ -18,8 +19,19 @@ from edge_agent.trust.bundle import believe, read_file
 from edge_agent.trust.chain import TRUST_TYPE, Chain, Held, begin, offer
 from edge_agent.trust.documents import ROOT
 from edge_agent.trust.envelope import Envelope, open_envelope
-from edge_agent.trust.judge import judge_opened, still_stands
+from edge_agent.trust.judge import judge_opened, judged_again
 from edge_agent.trust.orders import OrderType
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Orders, accepted before, judged once more: those that their signers may not give any more (``revoked``).
+
+    ``changed`` are others, as they may be obeyed from now on: by another role, only offered, with less sound.
+    """
+
+    revoked: frozenset[JobId]
+    changed: tuple[Accepted | AcceptedRule, ...]
 
 
 class Keeper:
@@ -60,10 +72,18 @@ class Keeper:
         self._kept |= new.keys()
         return tuple((area, envelope) for envelope, area in new.items())
 
-    def revoked(self, orders: Iterable[Accepted | AcceptedRule]) -> frozenset[JobId]:
-        """Those of the orders, accepted before, that whoever signed them may not give any more."""
-        trust = self.chain.trust
-        return frozenset(one.order_id for one in orders if not still_stands(trust, self._site, one))
+    def again(self, orders: Iterable[Accepted | AcceptedRule]) -> Again:
+        """What becomes of orders, accepted before, by what is believed now; the entries of a timetable go with it."""
+        known = tuple(orders)
+        today = {one.order_id: judged_again(self.chain.trust, self._site, one) for one in known}
+        wholes = {one.order_id: today[one.order_id] for one in known if isinstance(one, AcceptedRule)}
+        entries = [one for one in known if isinstance(one, Accepted) and one.edition is not None]
+        for entry in entries:
+            if today[entry.order_id] is not None:
+                today[entry.order_id] = _as_listed(entry, wholes)
+        revoked = frozenset(order_id for order_id, found in today.items() if found is None)
+        changed = tuple(found for one in known if (found := today[one.order_id]) is not None and found != one)
+        return Again(revoked, changed)
 
     def _judge_document(self, topic: str, opened: Envelope, message: bytes) -> AcceptedTrust | Rejected:
         if topic.rpartition("/")[2] != OrderType.JOB:
@@ -86,6 +106,15 @@ def believing(file: bytes, kept: Sequence[tuple[str, bytes]], site: Site) -> Kee
     anchor = begin(read_file(file)[0]).newest[ROOT].digest
     ours = [envelope for root, envelope in kept if root == anchor]
     return Keeper(believe(file, ours, site.areas()), site, anchor, ours)
+
+
+def _as_listed(entry: Accepted, wholes: Mapping[JobId, Accepted | AcceptedRule | None]) -> Accepted | None:
+    """An entry by what its timetable is today; None where that is revoked as a whole."""
+    assert entry.edition is not None, "the caller has looked"
+    whole = wholes.get(entry.edition.order_id, entry)
+    if isinstance(whole, AcceptedRule):
+        return replace(entry, signers=whole.signers, role=whole.role, offered=entry.job.cls in whole.offered)
+    return whole  # itself where its timetable is over: it only sounds on
 
 
 def _head(held: Held) -> TrustHead:

@@ -56,14 +56,15 @@ class Arrivals(Bench):
         """A message comes, and the disk takes at once what is to be kept; ``offered``: its role may do no more."""
         self._came[str(self._mid + 1).encode()] = (topic, envelope)
         judgement = self.keeper.judge(topic, envelope)
-        if isinstance(judgement, Accepted):
-            judgement = replace(judgement, offered=offered)
+        if isinstance(judgement, Accepted) and offered:
+            judgement = replace(judgement, offered=True)
         effects = self.arrive(judgement, topic)
         self._commit()
         if any(isinstance(effect, fx.TakeTrust) for effect in effects):
             self.keeper.take(envelope)
             orders = [known.accepted for known in (*self.state.jobs.values(), *self.state.rules.values())]
-            self.send(TrustChanged(self.keeper.standing, self.keeper.revoked(orders)))
+            again = self.keeper.again(orders)
+            self.send(TrustChanged(self.keeper.standing, again.revoked, changed=again.changed))
             self._commit()
 
     def restarted(self) -> Arrivals:
@@ -192,19 +193,21 @@ def cancel(target: str, number: int, by: str = "officer") -> bytes:
     return command(f"huy-{number}", {"what": "cancel", "target": target, "until": NOON + 30 * DAY_MS}, 30, by)
 
 
-def _ward(version: int, roles: Iterable[dict[str, Any]]) -> bytes:
+def ward(version: int, roles: Iterable[dict[str, Any]]) -> bytes:
+    """The ward's document, by which these roles are its own."""
     document = makers.area_document(AREA, "officer", DEPUTY, "owner", version=version, roles=list(roles))
     return signed_trust(document, delegation.HANOI)
 
 
-_OFFICER = makers.job_role(limits={"classes": ["normal", "priority"], "validity_max_s": 400 * 86_400})
-_DEPUTY = {**_OFFICER, "role": "deputy", "keyids": [signer(DEPUTY).keyid]}
+OFFICER = makers.job_role(limits={"classes": ["normal", "priority"], "validity_max_s": 400 * 86_400})
+_OFFERS = {**OFFICER, "limits": {**OFFICER["limits"], "offered": ["priority"]}}
+_DEPUTY = {**OFFICER, "role": "deputy", "keyids": [signer(DEPUTY).keyid]}
 _CHO, _DINH = ({"areas": [AREA], "zones": [zone]} for zone in makers.ZONES)
 _WARNS = makers.job_role(role="warns", limits={"classes": ["emergency"], "validity_max_s": 1_800})
 _OWNERS_DESK = makers.command_role(
     role="owners-desk", issuer=OWNER, keyids=[signer("owner").keyid], limits={"commands": ["cancel"]}
 )
-_RULERS = (makers.command_role(), makers.owner_role(), _OWNERS_DESK, _WARNS)
+RULERS = (makers.command_role(), makers.owner_role(), _OWNERS_DESK, _WARNS)
 _AFTERNOON = {"begins": NOON + 4 * HOUR_MS, "ends": NOON + 5 * HOUR_MS}
 _BAND = [["00:00", "00:00", 60]]
 _SERIES = {"class": "emergency", "series": "lu", "event": "flood", "items": [makers.text_item()]}
@@ -212,8 +215,9 @@ _NOW = {"not_before": NOON, "not_after": NOON + HOUR_MS // 2}
 
 DOCUMENTS = {
     "province": delegation.PROVINCE_1,
-    "ward": _ward(1, [_OFFICER, _DEPUTY, *_RULERS]),
-    "ward without the deputy": _ward(2, [_OFFICER, *_RULERS]),
+    "ward": ward(1, [OFFICER, _DEPUTY, *RULERS]),
+    "ward without the deputy": ward(2, [OFFICER, *RULERS]),
+    "ward where priority is only offered": ward(3, [_OFFERS, *RULERS]),
 }
 JOBS = {
     "sang": job("sang", when=makers.rule_when(), order=11),
@@ -250,6 +254,7 @@ COMMANDS = {
     "pause": command("ngung", {"what": "pause", "for_s": 600}, 40),
     "pause again": command("ngung-2", {"what": "pause", "for_s": 600}, 10, audience=_CHO),
     "resume": command("tiep", {"what": "resume"}, 20),
+    "choice": command("chon", {"what": "choose", "target": "toi", "when": at_hour(3)}, 10),
     "amplifier off": command("am-ly-2", {"what": "amplifier", "on": False, "for_s": 600}, 10, audience=_DINH),
     "amplifier": command("am-ly", {"what": "amplifier", "on": True, "for_s": 600}, 30, audience=_DINH),
 }
@@ -266,6 +271,7 @@ CANCELS = {
             ("quy-che-1", "owner"),
             ("toi", "owner"),  # who has not ordered it
             ("am-luong", "officer"),
+            ("chon", "officer"),
         ]
     )
 }

@@ -6,10 +6,20 @@ from dataclasses import replace
 from typing import Any
 
 from edge_agent.core import effects as fx
-from edge_agent.core.events import JournalFailed, Mark, Restored, SavedJob, SavedMark, SavedRule
+from edge_agent.core.events import (
+    JobSaved,
+    JournalFailed,
+    Mark,
+    Restored,
+    SavedJob,
+    SavedMark,
+    SavedRule,
+    TrustChanged,
+)
 from edge_agent.core.job import PlayAt, PlayNow
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.order import Choose
+from edge_agent.core.order import Cancel, Choose
+from edge_agent.core.reasons import Reason
 from edge_agent.core.units import HOUR_MS, JobId, UtcMs
 from tests.core.bench import Bench, at_work
 from tests.trust import makers
@@ -136,6 +146,48 @@ def test_what_was_chosen_and_had_begun_goes_on_after_a_restart_as_it_was_chosen(
         assert again.play(offer).planned == begun.planned
         assert again.state.jobs[offer].job.when == (PlayNow() if rules else saved.accepted.job.when)
         assert not again.state.jobs[offer].offered
+
+
+def test_what_sounds_by_a_choice_that_is_revoked_falls_silent_and_waits_to_be_chosen_again() -> None:
+    bench = at_work()
+    made = bench.make(job_id="offer", when=makers.rule_when())
+    bench.arrive(replace(bench.accept(made), offered=True))
+    choice = bench.rule(Choose(made.job_id, PlayNow()))
+    bench.pass_s(1)
+    assert bench.phase(made.job_id) is Phase.PLAYING
+    bench.send(TrustChanged(bench.state.trust, frozenset({choice})))
+    assert bench.every(fx.StopPlay)
+    bench.end(made.job_id, Reason.SHUTDOWN, ms=1_000)
+    assert (made.job_id, "interrupted", "key_revoked") in bench.outcomes()
+    assert bench.state.jobs[made.job_id].offered
+    assert bench.state.jobs[made.job_id].job == made
+    bench.rule(Choose(made.job_id, PlayNow()))
+    bench.pass_s(1)
+    assert bench.phase(made.job_id) is Phase.PLAYING
+
+
+def test_a_choice_that_came_second_takes_nothing_away_when_it_is_taken_back() -> None:
+    bench = at_work()
+    offer = offered(bench)
+    bench.deaf.add(fx.SaveJob)
+    first, second = (bench.rule(Choose(offer, PlayAt(UtcMs(bench.now.utc + ms)))) for ms in (60_000, 120_000))
+    bench.deaf.clear()
+    for choice in (first, second):
+        bench.send(JobSaved(choice))
+    bench.rule(Cancel(second, UtcMs(bench.now.utc + HOUR_MS)))
+    assert not bench.state.jobs[offer].offered
+    assert bench.play(offer).planned == bench.now.utc + 60_000
+
+
+def test_what_may_only_be_offered_from_now_on_falls_silent_though_its_amplifiers_warm_up() -> None:
+    bench = at_work()
+    bench.deaf.add(fx.SwitchRelay)
+    job = bench.order()
+    assert bench.phase(job) is Phase.ARMED
+    today = replace(bench.state.jobs[job].accepted, offered=True)
+    bench.send(TrustChanged(bench.state.trust, frozenset(), changed=(today,)))
+    assert (job, "cancelled", "key_revoked") in bench.outcomes()
+    assert bench.state.plays == {}
 
 
 def test_a_choice_that_the_disk_refuses_has_chosen_nothing() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import permutations
+from typing import Any
 
 import pytest
 
@@ -20,8 +21,11 @@ from tests.core.arrivals import (
     BELIEVED,
     CANCELS,
     COMMANDS,
+    DEPUTY,
     DOCUMENTS,
     JOBS,
+    OFFICER,
+    RULERS,
     RULES,
     Arrivals,
     after,
@@ -32,12 +36,32 @@ from tests.core.arrivals import (
     job,
     sent_again,
     settled,
+    timetable,
+    ward,
 )
 from tests.core.bench import Bench, at_work
 from tests.trust import makers
 from tests.trust.makers import AREA, DAY_MS, HOUR_MS, NOON
 
 PROVINCE, WARD = BELIEVED
+
+
+def officer(**limits: Any) -> dict[str, Any]:
+    """His role, with other limits."""
+    return {**OFFICER, "limits": {**OFFICER["limits"], **limits}}
+
+
+NARROWER = {
+    "fewer classes": officer(classes=["normal"]),
+    "less loud": officer(volume_max=5),
+    "only offered": officer(offered=["normal", "priority"]),
+    "one class only offered": officer(offered=["normal"]),
+}
+MIXED = timetable(
+    1,
+    makers.entry_dict("tin-sang", order=21, when=makers.rule_when()),
+    makers.entry_dict("khan", order=22, when=makers.rule_when(times=["11:00:00"]), **{"class": "priority"}),
+)
 REGULATIONS = ("regulation 2", "regulation 3", "regulation 4, ahead")
 TWO_ITEMS = [makers.clip_item(digest=digit * 64) for digit in "12"]
 _CHO, _DINH = ({"areas": [AREA], "zones": [zone]} for zone in makers.ZONES)
@@ -237,6 +261,33 @@ def test_an_order_of_a_revoked_key_is_over_whichever_comes_first(first: str) -> 
     assert told == ({"key_revoked"} if first == "the order" else set())
 
 
+@pytest.mark.parametrize("narrower", NARROWER)
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_document_with_narrower_limits_binds_what_came_before_it_as_what_comes_after(
+    narrower: str, restarted: bool
+) -> None:
+    """An entry does not outlive its timetable, which as a whole may not be ordered any more; an offer waits."""
+    document = ward(2, [NARROWER[narrower], *RULERS])
+    messages = [JOBS["sang"], JOBS["toi"], MIXED]
+    before, behind = after(*messages, document), after(document, *messages)
+    before = before.restarted() if restarted else before
+    assert settled(before) == settled(behind)
+    assert settled(before) != settled(after(*messages))
+
+
+def test_who_may_plan_again_plans_what_he_had_only_offered() -> None:
+    offers, plans = ward(2, [officer(offered=["normal"]), *RULERS]), ward(3, [OFFICER, *RULERS])
+    station = after(offers, JOBS["sang"], MIXED, plans)
+    assert settled(station) == settled(station.restarted()) == settled(after(JOBS["sang"], MIXED, offers, plans))
+    assert not any(known.offered for known in station.state.jobs.values())
+
+
+def test_a_warning_whose_signers_may_not_sound_for_so_long_any_more_is_not_repeated() -> None:
+    warns = makers.job_role(role="warns", limits={"classes": ["emergency"], "validity_max_s": 1_800, "sound_max_s": 1})
+    station = after(JOBS["warning 1"], ward(2, [OFFICER, warns]))
+    assert station.state.jobs[JobId("lu-1")].accepted.sound_max_ms == 1_000
+
+
 # All-clear, correction, choice
 
 
@@ -304,6 +355,33 @@ def test_a_correction_by_somebody_else_silences_nothing() -> None:
     bench = at_work()
     bench.order(job_id="dung", corrects="sai", issuer="dai-ptth")
     assert bench.at(600, job_id="sai") in bench.state.jobs
+
+
+CHOICE = {"what": "choose", "target": "chieu", "when": at_hour(3)}
+DEPUTYS_DESK = makers.command_role(
+    issuer="ban-phat-thanh", keyids=[makers.signer(DEPUTY).keyid], limits={"commands": ["choose"]}
+)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_a_revoked_key_has_chosen_is_an_offer_again(restarted: bool) -> None:
+    roles = [officer(offered=["normal"]), makers.owner_role()]
+    station = after(ward(2, [*roles, DEPUTYS_DESK]), JOBS["chieu"])
+    station.deliver(command("chon", CHOICE, 10, by=DEPUTY, issuer="ban-phat-thanh"))
+    assert not station.state.jobs[JobId("chieu")].offered
+    station.deliver(ward(3, roles))
+    station = station.restarted() if restarted else station
+    assert station.state.jobs[JobId("chieu")].offered
+    assert settled(station) == settled(after(ward(3, roles), JOBS["chieu"]))
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_choice_that_is_taken_back_was_none_whichever_comes_first(restarted: bool) -> None:
+    offers = ward(2, [officer(offered=["normal"]), *RULERS])
+    for order in permutations((command("chon", CHOICE, 10), cancel("chon", 99))):
+        station = after(offers, JOBS["chieu"], *order)
+        station = station.restarted() if restarted else station
+        assert station.state.jobs[JobId("chieu")].offered
 
 
 def test_a_choice_before_its_offer_is_refused_by_name_and_taken_when_it_comes_again() -> None:

@@ -72,8 +72,8 @@ PLANTS = (
     Plant(
         "a revoked key's orders play on",
         f"{TRUST}/keeper.py",
-        "        return frozenset(one.order_id for one in orders if not still_stands(trust, self._site, one))\n",
-        "        return frozenset(one.order_id for one in orders if not trust.roles)\n",
+        "        revoked = frozenset(order_id for order_id, found in today.items() if found is None)\n",
+        "        revoked = frozenset[JobId]()\n",
     ),
     Plant(
         "a new card takes for new whatever comes",

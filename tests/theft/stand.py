@@ -113,7 +113,8 @@ class Stand:
         beside = Keeper(self._keeper.chain, bench.state.site, self._keeper.anchor)
         beside.take(envelope)
         orders = [known.accepted for known in (*bench.state.jobs.values(), *bench.state.rules.values())]
-        bench.send(TrustChanged(beside.standing, beside.revoked(orders)))
+        again = beside.again(orders)
+        bench.send(TrustChanged(beside.standing, again.revoked, changed=again.changed))
 
     def _brought(self, bench: Bench) -> Iterator[str]:
         yield from (_SEEN[type(one)] for one in bench.said if type(one) in _SEEN)

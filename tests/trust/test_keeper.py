@@ -24,6 +24,7 @@ from tests.trust.makers import (
     NOON,
     WELCOME_TOPIC,
     command_role,
+    entry_dict,
     job_role,
     make_site,
     owner_role,
@@ -102,9 +103,9 @@ def test_an_unreadable_message_and_a_refused_document_keep_their_reasons() -> No
 def test_an_order_of_any_kind_stands_as_long_as_its_signer_may_give_it(make: Any) -> None:
     made = taught(*ALL)
     order = accepted(made, make())
-    assert made.revoked([order]) == set()
+    assert made.again([order]).revoked == set()
     made.take(full_ward(3))
-    assert made.revoked([order]) == {order.order_id}
+    assert made.again([order]).revoked == {order.order_id}
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,7 @@ def test_a_job_stands_only_within_what_its_signers_may_do_today(role: dict[str, 
     made = taught(*ALL)
     order = accepted(made, signed_job())
     made.take(full_ward(3, role))
-    assert (made.revoked([order]) == set()) is stands
+    assert (made.again([order]).revoked == set()) is stands
 
 
 def test_the_entries_of_a_timetable_stand_on_as_they_were_signed() -> None:
@@ -136,9 +137,20 @@ def test_the_entries_of_a_timetable_stand_on_as_they_were_signed() -> None:
     entries = timetable.entries(whole)
     assert entries
     made.take(full_ward(3, *ALL))
-    assert made.revoked(entries) == set()
+    assert made.again(entries).revoked == set()
     made.take(full_ward(4))
-    assert made.revoked(entries) == {one.order_id for one in entries}
+    assert made.again(entries).revoked == {one.order_id for one in entries}
+
+
+def test_the_entries_of_a_timetable_that_is_revoked_as_a_whole_are_revoked_with_it() -> None:
+    made = taught(*ALL)
+    both = [entry_dict("tin"), entry_dict("khan", **{"class": "priority"})]
+    whole = accepted(made, signed_timetable(entries=both))
+    assert isinstance(whole, AcceptedRule)
+    entries = timetable.entries(whole)
+    made.take(full_ward(3, job_role(limits=LIMITS | {"classes": ["normal"]})))
+    assert made.again([*entries, whole]).revoked == {"tin", "khan", whole.order_id}
+    assert made.again(entries).revoked == {"khan"}, "its timetable is over: it only sounds on"
 
 
 def test_an_offer_that_was_chosen_stands_on_as_it_was_signed() -> None:
@@ -148,7 +160,7 @@ def test_an_offer_that_was_chosen_stands_on_as_it_was_signed() -> None:
     assert isinstance(offer, Accepted)
     chosen = replace(offer, job=replace(offer.job, when=PlayNow()), signed=offer.job)
     made.take(full_ward(3, *ALL))
-    assert made.revoked([chosen]) == set()
+    assert made.again([chosen]).revoked == set()
 
 
 def test_an_order_that_two_signed_stands_on_by_the_other_ones_role() -> None:
@@ -156,7 +168,7 @@ def test_an_order_that_two_signed_stands_on_by_the_other_ones_role() -> None:
     made = taught(job_role(limits=LIMITS), deputys)
     order = accepted(made, signed_job(by=("officer", "deputy")))
     made.take(full_ward(3, deputys))
-    assert made.revoked([order]) == set()
+    assert made.again([order]).revoked == set()
 
 
 def test_what_is_believed_and_not_kept_is_told_once() -> None:

@@ -1,0 +1,80 @@
+"""Decide what becomes of an offered job when its choice is taken back, or when who may plan it changes.
+
+An offer waits for the commune's choice (requirement B2). Without one it is as it was signed: nothing of it is planned,
+and what sounds of it by a choice that holds no more ends. So it stands after a restart too, which finds no choice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge_agent.core import series, sounding, zones
+from edge_agent.core.job import Accepted
+from edge_agent.core.occurrence import Cause, Phase
+from edge_agent.core.order import Choose, Command
+from edge_agent.core.plays import Ending, Occurrence
+from edge_agent.core.reasons import Reason
+from edge_agent.core.state import KnownJob, KnownRule, Turn
+from edge_agent.core.units import UtcMs
+
+
+def choice_over(turn: Turn, rule: KnownRule, reason: Reason) -> None:
+    """A choice is taken back, or was a key's that orders nothing any more: what it chose waits to be chosen again."""
+    order = rule.accepted.order
+    if rule.held or not (isinstance(order, Command) and isinstance(order.action, Choose)):
+        return
+    known = turn.state.jobs.get(order.action.target)
+    if known is None or known.called_off or known.offered or not known.accepted.offered:
+        return
+    if known.job.when == order.action.when:  # else another choice came before it
+        _wait(turn, known, reason)
+
+
+def judged_again(turn: Turn, known: KnownJob, today: Accepted) -> None:
+    """A job stands within other bounds than before: of sound, or of who plans it."""
+    bounds = replace(known.accepted, signers=today.signers, role=today.role, offered=today.offered)
+    bounds = replace(bounds, sound_max_ms=today.sound_max_ms, per_day=today.per_day)
+    was_offered, known = known.accepted.offered, replace(known, accepted=bounds)
+    turn.put_job(known)
+    if known.called_off or today.offered is was_offered:
+        return
+    if today.offered:
+        _wait(turn, known, Reason.KEY_REVOKED)
+    else:
+        _go_on_as_signed(turn, known)
+
+
+def _wait(turn: Turn, known: KnownJob, reason: Reason) -> None:
+    turn.put_job(replace(known, accepted=_as_signed(known.accepted), offered=True))
+    for play in _plays_of(turn, known):
+        if play.phase is Phase.PLAYING:
+            zones.stop(turn, play, Ending(Cause.CUT_OFF, reason))
+        elif play.was_heard:
+            sounding.finish(turn, play, Cause.CUT_OFF, reason)
+        elif play.phase is Phase.ARMED:  # its intent is on the disk, and would be found there
+            sounding.finish(turn, play, Cause.CALLED_OFF, reason)
+        else:
+            turn.drop_play(play.key)
+
+
+def _go_on_as_signed(turn: Turn, known: KnownJob) -> None:
+    """Whoever had offered it may plan it now; what has begun goes on."""
+    turn.put_job(replace(known, accepted=_as_signed(known.accepted), offered=False))
+    for play in _plays_of(turn, known):
+        if play.phase not in (Phase.ARMED, Phase.PLAYING) and not play.was_heard:
+            turn.drop_play(play.key)
+    if not known.held:
+        series.take_place(turn, known.job)
+
+
+def _plays_of(turn: Turn, known: KnownJob) -> list[Occurrence]:
+    return [play for play in turn.state.plays.values() if play.job_id == known.job.job_id]
+
+
+def _as_signed(accepted: Accepted) -> Accepted:
+    """Without the time that was chosen for it; an entry counts from its timetable's beginning."""
+    if accepted.signed is None:
+        return accepted
+    if accepted.edition is not None:
+        return replace(accepted, job=replace(accepted.signed, not_before=UtcMs(0)))
+    return replace(accepted, job=accepted.signed, signed=None)
