@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from edge_agent.core import (
+    clips,
     commands,
     conflicts,
     entrusted,
@@ -26,7 +27,7 @@ from edge_agent.core import (
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Ack, AdoptTime, Level, SaveJob, SendAnswer, Verdict
 from edge_agent.core.events import Judgement, MessageArrived, Rejected, SavedJob, SavedRule
-from edge_agent.core.job import TOMBSTONE_KEEP_MS, Accepted, JobClass, LogAck, Seen, Welcome
+from edge_agent.core.job import OVER_MAX, TOMBSTONE_KEEP_MS, Accepted, JobClass, LogAck, Seen, Welcome
 from edge_agent.core.order import AcceptedRule
 from edge_agent.core.reasons import UNAUTHENTICATED, Reason, explain
 from edge_agent.core.schedule import first_base
@@ -36,6 +37,8 @@ from edge_agent.core.units import DAY_MS, JobId
 
 REFUSED_KEPT = 1_000
 # Digests of refused orders, so that a repeated one is not journalled twice: 64 kB.
+OVER_AT_ONCE = 500
+# So many ids of what is over are forgotten together, where there are too many: sorting them at each order would cost.
 
 Verify = Callable[[str, bytes], Judgement]
 
@@ -115,6 +118,7 @@ def _order(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived)
             manifests.ask_soon(turn)
         return
     remembered = Seen(accepted.digest, accepted.not_after)
+    _forget_surplus(turn)
     turn.state = replace(turn.state, seen={**turn.state.seen, order_id: remembered})
     if isinstance(accepted, Accepted):
         base = first_base(accepted.job, turn.now.utc)
@@ -158,6 +162,19 @@ def forget_long_over(turn: Turn) -> None:
     }
     if len(kept) < len(state.seen):
         turn.state = replace(state, seen=kept)
+
+
+def _forget_surplus(turn: Turn) -> None:
+    """However much a key has signed: of what is over no more is remembered than a station can hold, nor on its disk."""
+    state = turn.state
+    if len(state.seen) <= OVER_MAX + OVER_AT_ONCE:
+        return
+    live = state.jobs.keys() | state.rules.keys()
+    over = sorted(state.seen.keys() - live, key=lambda order_id: state.seen[order_id].not_after)
+    gone = {*over[: max(0, len(over) - OVER_MAX)]}
+    turn.state = replace(state, seen={key: seen for key, seen in state.seen.items() if key not in gone})
+    turn.note(Level.WARNING, "more orders than are remembered, the soonest to end are forgotten", gone=len(gone))
+    clips.sweep(turn)
 
 
 def _again(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived) -> None:

@@ -224,6 +224,9 @@ class Accepted:
 TOMBSTONE_KEEP_MS = 30 * DAY_MS
 # An order that is over is known by its id for so long after its validity: a broker's session queue lives a day, the
 # rest is for clocks that are wrong by weeks.
+OVER_MAX = 10_000
+# Ids of what is over, 5 MB: a ward orders some 20 a day, so a year of them. Whoever has a key could sign any number,
+# and no station would start with that in memory. The soonest to end go first: they could come again for the least time.
 
 
 @dataclass(frozen=True, slots=True)

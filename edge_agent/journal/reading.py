@@ -13,7 +13,7 @@ from typing import Any
 
 from edge_agent.core.clock_trust import KeptTime
 from edge_agent.core.events import Mark, SavedMark
-from edge_agent.core.job import Seen
+from edge_agent.core.job import OVER_MAX, Seen
 from edge_agent.journal.database import FILE_NAME, disk, read_only
 from edge_agent.journal.port import (
     PAST_READ_MAX,
@@ -32,7 +32,10 @@ SELECT one.job_id, coalesce(whole.envelope, one.envelope), one.topic, one.base, 
 LEFT JOIN jobs AS whole ON length(one.envelope) = 0 AND whole.digest = one.digest AND length(whole.envelope) > 0
 WHERE NOT one.over ORDER BY one.rowid
 """
-LOAD_SEEN = "SELECT job_id, digest, not_after FROM jobs ORDER BY rowid"
+LOAD_SEEN = """
+SELECT job_id, digest, not_after FROM jobs WHERE NOT over OR rowid IN (
+    SELECT rowid FROM jobs WHERE over ORDER BY not_after DESC, rowid DESC LIMIT ?) ORDER BY rowid
+"""
 LOAD_META = "SELECT epoch, head_seq, head_hash, acked_seq, floor FROM meta"
 LOAD_KEPT = "SELECT kept_boot, kept_mono, kept_utc, kept_error_ms FROM meta WHERE kept_boot != ''"
 LOAD_MARKS = """
@@ -87,7 +90,7 @@ def contents_of(connection: sqlite3.Connection, quarantined: str = "") -> Conten
             StoredJob(job_id, envelope, topic, base, bool(held)) for job_id, envelope, topic, base, held in jobs
         ),
         marks=tuple(SavedMark(job_id, planned, Mark(mark), attempt) for job_id, planned, mark, attempt in marks),
-        seen=tuple((job_id, Seen(digest, over)) for job_id, digest, over in _rows(connection, LOAD_SEEN)),
+        seen=tuple((job_id, Seen(digest, over)) for job_id, digest, over in _rows(connection, LOAD_SEEN, OVER_MAX)),
         epoch=epoch,
         last_seq=seq,
         last_hash=head_hash,

@@ -15,7 +15,7 @@ from typing import Any
 from edge_agent.core.as_run import AsRun
 from edge_agent.core.clock_trust import TIMETABLE_SOURCES, KeptTime
 from edge_agent.core.effects import Entries, NewChain, SaveJob, SaveMark
-from edge_agent.core.job import TOMBSTONE_KEEP_MS
+from edge_agent.core.job import OVER_MAX, TOMBSTONE_KEEP_MS
 from edge_agent.core.units import JobId, MonoMs, UtcMs
 from edge_agent.journal.database import disk, open_database
 from edge_agent.journal.port import RECORD_KEEP_MS, Contents, JournalError, StoredRecord
@@ -55,6 +55,12 @@ PRUNE_RECORDS = """
 DELETE FROM records WHERE seq <= (SELECT acked_seq FROM meta) AND seq <= (
     SELECT max(seq) FROM records WHERE trusted_at < ?1 AND seq < (
         SELECT coalesce(min(seq), 9223372036854775807) FROM records WHERE trusted_at >= ?1))
+"""
+
+# Not a timetable of which an entry is left: the entry's bytes stand there.
+PRUNE_SURPLUS = """
+DELETE FROM jobs WHERE over AND digest NOT IN (SELECT digest FROM jobs WHERE NOT over) AND rowid NOT IN (
+    SELECT rowid FROM jobs WHERE over ORDER BY not_after DESC, rowid DESC LIMIT ?)
 """
 
 NOTHING_KEPT = KeptTime("", MonoMs(0), UtcMs(0), 0)
@@ -151,6 +157,7 @@ class Store:
 
     def prune(self, now: UtcMs) -> None:
         self._write("DELETE FROM jobs WHERE over AND not_after < ?", now - TOMBSTONE_KEEP_MS)
+        self._write(PRUNE_SURPLUS, OVER_MAX)
         self._write(PRUNE_MARKS)
         self._write(PRUNE_RECORDS, now - RECORD_KEEP_MS)
         self._pruned = True

@@ -21,10 +21,10 @@ from edge_agent.core.events import (
     SweepDue,
     Tick,
 )
-from edge_agent.core.intake import JOBS_MAX, REFUSED_KEPT
-from edge_agent.core.job import LogAck
+from edge_agent.core.intake import JOBS_MAX, OVER_AT_ONCE, REFUSED_KEPT
+from edge_agent.core.job import OVER_MAX, LogAck, Seen
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import HOUR_MS, JobId
+from edge_agent.core.units import DAY_MS, HOUR_MS, JobId, UtcMs
 from tests.core.bench import Bench
 from tests.trust import makers
 
@@ -167,6 +167,18 @@ def test_the_memory_of_refused_orders_is_bounded() -> None:
     for number in range(REFUSED_KEPT + 1):
         bench.arrive(Rejected(Reason.WRONG_AUDIENCE, digest=f"d{number}"))
     assert len(bench.state.refused) == 1
+
+
+def test_a_key_that_signs_without_end_fills_no_memory_and_what_may_come_again_for_longest_stays_known() -> None:
+    """The thief of one key must not leave a station that dies at each start, long after the key was revoked."""
+    bench = Bench().boot()
+    kept, now = bench.at(3_600, job_id="kept"), bench.now.utc
+    ended = {JobId(f"ended-{number}"): Seen(f"e{number}", UtcMs(now - number)) for number in range(OVER_AT_ONCE)}
+    valid = {JobId(f"valid-{number}"): Seen(f"v{number}", UtcMs(now + DAY_MS)) for number in range(OVER_MAX)}
+    bench.state = replace(bench.state, seen={**ended, **valid, **bench.state.seen})
+    bench.at(3_600, job_id="one-more")
+    assert bench.state.seen.keys() == {*valid, kept, "one-more"}
+    assert len(bench.every(fx.Sweep)) == 1, "the journal follows"
 
 
 def test_before_the_welcome_a_routine_order_waits_and_an_emergency_sounds() -> None:

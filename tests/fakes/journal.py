@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -15,7 +15,7 @@ from edge_agent.core.as_run import AsRun, RecordKind
 from edge_agent.core.clock_trust import TIMETABLE_SOURCES, KeptTime
 from edge_agent.core.effects import Entries, NewChain, SaveJob, SaveMark
 from edge_agent.core.events import SavedMark
-from edge_agent.core.job import TOMBSTONE_KEEP_MS, Seen
+from edge_agent.core.job import OVER_MAX, TOMBSTONE_KEEP_MS, Seen
 from edge_agent.core.past import Sounded
 from edge_agent.core.units import JobId, UtcMs
 from edge_agent.journal.port import (
@@ -113,7 +113,7 @@ class FakeJournal:
         return Contents(
             jobs=tuple(_whole(row, now) for row in now.jobs.values() if not row.over),
             marks=tuple(sorted(marks, key=lambda mark: (mark.planned, mark.job_id))),
-            seen=tuple((job_id, Seen(row.digest, row.not_after)) for job_id, row in now.jobs.items()),
+            seen=tuple(_seen(now.jobs)),
             epoch=now.epoch,
             last_seq=now.head.seq,
             last_hash=now.head.hash,
@@ -212,6 +212,9 @@ class FakeJournal:
             if not (row.over and row.not_after < now - TOMBSTONE_KEEP_MS)
         }
         alive = {job_id for job_id, row in jobs.items() if not row.over}
+        needed = {jobs[job_id].digest for job_id in alive}
+        surplus = {job_id for job_id in _over_first_forgotten(jobs)[:-OVER_MAX] if jobs[job_id].digest not in needed}
+        jobs = {job_id: row for job_id, row in jobs.items() if job_id not in surplus}
         marks = {key: mark for key, mark in self._open().marks.items() if key[0] in alive}
         past = self._past_term(UtcMs(now - RECORD_KEEP_MS))
         records = tuple(pair for pair in self._open().records if pair[0].seq > min(past, self._open().acked_seq))
@@ -285,6 +288,16 @@ def _whole(row: Row, now: Committed) -> StoredJob:
         return row.job
     wholes = [other.job.envelope for other in now.jobs.values() if other.digest == row.digest and other.job.envelope]
     return replace(row.job, envelope=wholes[0]) if wholes else row.job
+
+
+def _over_first_forgotten(jobs: Mapping[JobId, Row]) -> list[JobId]:
+    """What is over, the soonest to end first."""
+    return sorted((job_id for job_id, row in jobs.items() if row.over), key=lambda job_id: jobs[job_id].not_after)
+
+
+def _seen(jobs: Mapping[JobId, Row]) -> Iterator[tuple[JobId, Seen]]:
+    forgotten = {*_over_first_forgotten(jobs)[:-OVER_MAX]}
+    return ((job_id, Seen(row.digest, row.not_after)) for job_id, row in jobs.items() if job_id not in forgotten)
 
 
 def _past(bodies: list[bytes]) -> Iterator[Sounded]:

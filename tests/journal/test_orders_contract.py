@@ -131,6 +131,25 @@ def test_a_tombstone_stays_for_its_term_and_a_job_that_is_not_over_for_ever(rig:
     assert [job.job_id for job in contents.jobs] == ["open"]
 
 
+def test_of_what_is_over_only_so_many_are_kept_and_the_soonest_to_end_go_first(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has stolen a key signs as many as he likes, and a station must start with what lies there."""
+    for module in ("edge_agent.journal.store", "edge_agent.journal.reading", "tests.fakes.journal"):
+        monkeypatch.setattr(f"{module}.OVER_MAX", 2)
+    with transaction(rig.boot()) as journal:
+        for number, ends in enumerate((3, 1, 4, 2)):
+            journal.save_job(save_job(f"tin-{number}", not_after=NOON + ends))
+            journal.append(record_of(f"tin-{number}"), None, job_over=True)
+        journal.save_job(save_job("open", not_after=NOON))
+    kept = ["tin-0", "tin-2", "open"]
+    assert [job_id for job_id, _ in rig.boot().load().seen] == kept
+    with transaction(rig.boot()) as journal:
+        journal.prune(NOON)
+    monkeypatch.undo()
+    assert [job_id for job_id, _ in rig.boot().load().seen] == kept
+
+
 def test_an_untimely_mark_is_forgotten_at_housekeeping(rig: Rig) -> None:
     with transaction(rig.boot()) as journal:
         journal.save_mark(save_mark("flood"))
