@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from edge_agent.core import sounding, standing, zones
+from edge_agent.core import records, sounding, standing, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Entries, ReleaseJob
 from edge_agent.core.job import Accepted, Audience, Edition, Job, PlayAt, Seen
@@ -132,6 +132,23 @@ def take_place(turn: Turn, rule: KnownRule) -> None:
     turn.state = replace(turn.state, seen={**turn.state.seen, **dict.fromkeys(known_ids, seen)})
 
 
+def had_its_time(turn: Turn, rule: KnownRule) -> None:
+    """All its time passed while it waited here: the station was off, or nobody welcomed it.
+
+    It had taken the older ones' places by then, as it has at every station that was on; they do not come back.
+    """
+    order = rule.accepted.order
+    if not isinstance(order, Timetable):
+        return
+    older = [known for known in turn.state.jobs.values() if _is_of(known, order) and _edition(known) < order.version]
+    for known in older:
+        _let_go(turn, known)
+    for other in [other for other in turn.state.rules.values() if not other.held]:
+        if isinstance(other.accepted.order, Timetable) and order.replaces(other.accepted.order):
+            turn.drop_rule(other.accepted.order_id)
+            turn.emit(records.of_rule(other.accepted, turn.now, Reason.SUPERSEDED, over=True))
+
+
 def over_by(state: State, accepted: Accepted) -> Reason | None:
     """Why an entry that the journal brought back is over: what took its timetable's place came to no record of it."""
     edition, issuer = accepted.edition, accepted.job.issuer
@@ -169,6 +186,8 @@ def switched(state: State, now: Now) -> State:
         if not isinstance(order, Timetable) or waits(turn.state, order, now):
             continue
         if now.utc > order.heading.not_after or objection(turn.state, order, now) is not None:
+            if now.utc > order.heading.not_after:
+                had_its_time(turn, rule)
             turn.drop_rule(rule.accepted.order_id)
             continue
         release(turn, rule)
@@ -200,6 +219,11 @@ def _is_of(known: KnownJob, order: Timetable) -> bool:
     """Whether a job is an entry of any version of this timetable."""
     edition = known.accepted.edition
     return edition is not None and order.is_version_of(known.job.issuer, edition.name)
+
+
+def _edition(known: KnownJob) -> int:
+    assert known.accepted.edition is not None, "the caller has looked"
+    return known.accepted.edition.version
 
 
 def _unsaved(state: State, rule: KnownRule) -> list[KnownJob]:

@@ -109,6 +109,8 @@ def _release_rule(turn: Turn, rule: KnownRule) -> None:
         if rule.saved:
             commands.took_effect(turn, rule)
     else:
+        if objection is Reason.EXPIRED:
+            timetable.had_its_time(turn, rule)
         commands.refuse(turn, rule, objection)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from edge_agent.core import effects as fx
 from edge_agent.core.events import Connected, JournalFailed
+from edge_agent.core.occurrence import Phase
 from edge_agent.core.units import HOUR_MS
 from tests.core.bench import at_work
 from tests.core.entries import CHIEU, SANG, TRUA, daily, jobs, once
@@ -36,6 +37,30 @@ def test_one_signed_ahead_waits_for_its_day() -> None:
     assert bench.wakes_in_ms() <= 1_000
     bench.pass_s(1)
     assert jobs(bench) == {TRUA}
+
+
+def test_one_whose_whole_time_passed_while_the_station_was_off_has_replaced_the_older_one() -> None:
+    """As it has at the neighbour's, which was on; nothing that was replaced plays for months at one station alone."""
+    bench = at_work()
+    first = bench.timetable(1, daily(SANG))
+    bench.timetable(1, daily(CHIEU), name="he", order_id="he-1")
+    ahead = bench.timetable(2, daily(TRUA), not_before=bench.now.utc + HOUR_MS, not_after=bench.now.utc + 3 * HOUR_MS)
+    bench.pass_s(4 * 3_600)
+    assert jobs(bench) == {CHIEU}
+    assert bench.state.rules.keys() == {"he-1"}
+    assert bench.outcomes()[-2:] == [(first, "superseded", "superseded"), (ahead, "expired", "expired")]
+
+
+def test_what_of_the_older_one_sounds_then_is_heard_to_its_end() -> None:
+    bench = at_work()
+    bench.timetable(1, once(bench, SANG, 4 * 3_600 - 5))
+    bench.timetable(2, daily(TRUA), not_before=bench.now.utc + HOUR_MS, not_after=bench.now.utc + 4 * HOUR_MS)
+    bench.state = replace(bench.state, welcomed=False)
+    for seconds in (4 * 3_600 - 10, 6, 5):
+        bench.pass_s(seconds)
+    assert bench.phase(SANG) is Phase.PLAYING
+    bench.end(SANG)
+    assert (SANG, "succeeded", None) in bench.outcomes()
 
 
 def test_one_signed_ahead_that_a_newer_one_overtakes_is_refused_at_once() -> None:
