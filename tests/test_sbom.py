@@ -16,12 +16,20 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from tools import sbom
-from tools.locked import LOCK, ROOT, Locked, read
+from tools.locked import BUILD, LOCK, ROOT, Locked, read
+from tools.station_lock import STATION
 
 A, B = "a" * 64, "b" * 64
 AT = datetime(2026, 9, 1, tzinfo=UTC)
-BUILD_ONLY = {"python3-venv", "python3-dev", "gcc", "libc6-dev", "libasound2-dev"}
-"""Of what the operations have installed: for compiling pyalsaaudio, and for making the environment."""
+SOURCES = {
+    "python3-venv": "python3-defaults",
+    "python3-dev": "python3-defaults",
+    "gcc": "gcc-defaults",
+    "libc6-dev": "glibc",
+    "libasound2-dev": "alsa-lib",
+    "libtpm2-pkcs11-1": "tpm2-pkcs11",
+}
+"""Of Debian's packages that the operations have installed: those that are built from one with another name."""
 
 WORLD = {
     "player": sbom.Installed("1.0", (Requirement("sound>=2"), Requirement("extra; extra=='x'")), "MIT"),
@@ -31,6 +39,7 @@ WORLD = {
     "secure": sbom.Installed("3.0", (Requirement("chip"), Requirement("sound")), "MIT"),
     "chip": sbom.Installed("1.0", (), "MIT"),
     "tester": sbom.Installed("9.0", (), "MIT"),
+    "builder": sbom.Installed("4.0", (), "MIT"),
 }
 ROOTS = [Requirement("player>=1"), Requirement("windows; sys_platform=='win32'")]
 
@@ -45,8 +54,12 @@ def locks(**versions: str) -> dict[NormalizedName, Locked]:
     return {name: Locked(name, version, (A, B)) for name, version in known.items()}
 
 
+def build(*names: str) -> dict[NormalizedName, Locked]:
+    return {name: one for name, one in locks().items() if name in names}
+
+
 def bill(seed: str = "lock 1") -> dict[str, Any]:
-    carries = sbom.station(ROOTS, [Requirement("secure")], locks(), find)
+    carries = sbom.station(ROOTS, [Requirement("secure")], locks(), build("builder", "sound"), find)
     bom: dict[str, Any] = json.loads(sbom.written(sbom.bill(carries, AT, seed)))
     return bom
 
@@ -92,6 +105,7 @@ def test_who_needs_what_is_told() -> None:
 def test_what_only_a_station_with_a_secure_element_loads_is_optional() -> None:
     python = [one for one in bill()["components"] if one["purl"].startswith("pkg:pypi/")]
     assert {one["name"]: one["scope"] for one in python} == {
+        "builder": "excluded",
         "chip": "optional",
         "old": "required",
         "player": "required",
@@ -100,12 +114,27 @@ def test_what_only_a_station_with_a_secure_element_loads_is_optional() -> None:
     }
 
 
+def test_what_builds_a_station_and_stays_on_it_is_named_as_loaded_by_nothing() -> None:
+    bom = bill()
+    left = component(bom, "builder")
+    assert (left["purl"], left["hashes"][0]) == ("pkg:pypi/builder@4.0", {"alg": "SHA-256", "content": A})
+    assert {"name": "edge-agent:left-behind", "value": sbom.LEFT_BEHIND_NOTE} in left["properties"]
+    assert component(bom, "sound")["scope"] == "required", "it builds too, and is loaded as well"
+    assert {component(bom, name)["scope"] for name in sbom.DEBIAN_LEFT_BEHIND} == {"excluded"}
+
+
+def test_what_builds_is_named_at_the_locked_version_or_not_at_all() -> None:
+    other = {one.name: Locked(one.name, "4.1", (A,)) for one in build("builder").values()}
+    with pytest.raises(sbom.NotSaid, match=r"builder 4\.0 is installed, the lock says 4\.1"):
+        sbom.station(ROOTS, [], locks(), other, find)
+
+
 def test_debians_parts_are_named_and_no_version_is_claimed_for_them() -> None:
     bom = bill()
-    for name in sbom.DEBIAN_PARTS:
+    for name in (*sbom.DEBIAN_PARTS, *sbom.DEBIAN_AT_TIMES, *sbom.DEBIAN_LEFT_BEHIND):
         part = component(bom, name)
         assert "version" not in part
-        assert part["properties"] == [{"name": "edge-agent:version", "value": sbom.DEBIAN_NOTE}]
+        assert {"name": "edge-agent:version", "value": sbom.DEBIAN_NOTE} in part["properties"]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +164,7 @@ def test_a_requirement_with_extras_is_not_read_as_one_without() -> None:
 
 def test_a_bill_that_is_no_cyclonedx_is_not_written() -> None:
     of_no_form = {name: Locked(name, one.version, ("no digest",)) for name, one in locks().items()}
-    carries = sbom.station(ROOTS, [], of_no_form, find)
+    carries = sbom.station(ROOTS, [], of_no_form, {}, find)
     with pytest.raises(sbom.NotSaid, match=r"not valid CycloneDX 1\.6"):
         sbom.written(sbom.bill(carries, AT, "lock 1"))
 
@@ -166,13 +195,20 @@ def test_the_time_is_the_builders_else_the_locks_last_commit_else_the_files(
     assert sbom.changed_at(lock).timestamp() == 1000
 
 
-def test_every_part_of_debian_that_the_operations_install_is_in_it_or_only_builds() -> None:
+def test_every_part_of_debian_that_the_operations_install_is_in_it() -> None:
     operations = (ROOT / "docs/operations.md").read_text("utf-8")
-    installed = re.findall(r"^sudo apt install (.+)$", operations, re.MULTILINE)
-    assert len(installed) == 2
+    installed = re.findall(r"^sudo apt(?:-get)? install (.+)$", operations, re.MULTILINE)
+    assert len(installed) == 4, "a station's and a TPM's, in each language"
+    named = sbom.DEBIAN_PARTS | sbom.DEBIAN_AT_TIMES | sbom.DEBIAN_LEFT_BEHIND
     for line in installed:
-        assert set(line.split()) - BUILD_ONLY - sbom.DEBIAN_PARTS.keys() == set()
-    assert set(installed[0].split()) >= BUILD_ONLY
+        assert {SOURCES.get(name, name) for name in line.split()} - named.keys() == set()
+
+
+def test_every_library_that_is_loaded_by_name_is_in_it() -> None:
+    """No package asks for it, so no list of packages shows it."""
+    sources = (path.read_text("utf-8") for path in (ROOT / "edge_agent").rglob("*.py"))
+    assert {name for text in sources for name in re.findall(r'"(lib\w+)\.so[.0-9]*"', text)} == {"libseccomp"}
+    assert "libseccomp" in sbom.DEBIAN_PARTS
 
 
 def test_every_program_that_a_unit_runs_is_in_it() -> None:
@@ -192,10 +228,10 @@ def test_this_projects_bill_is_the_same_bytes_each_time_and_names_what_setup_cfg
     assert {canonicalize_name(root.name) for root in sbom.required()} <= names
     assert {"cffi", "tzlocal", "colorzero", "typing-extensions"} <= names
     assert not names & {"pytest", "ruff", "numpy", "pip-audit", "cyclonedx-bom"}
-    optional = [one["name"] for one in bom["components"] if one["scope"] == "optional"]
-    assert optional == ["asn1crypto", "python-pkcs11"]
     python = [one for one in bom["components"] if one["purl"].startswith("pkg:pypi/")]
-    locked = read(LOCK)
+    assert [one["name"] for one in python if one["scope"] == "optional"] == ["asn1crypto", "python-pkcs11"]
+    assert {one["name"] for one in python} == read(STATION, BUILD).keys(), "what the operations have pip install"
+    locked = read(LOCK, BUILD)
     assert [one["name"] for one in python if one["version"] != locked[one["name"]].version] == []
     assert [one["name"] for one in python if not (one.get("hashes") and one.get("licenses"))] == []
 

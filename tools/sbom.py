@@ -1,9 +1,10 @@
 """Decide what a station carries, and say it as a CycloneDX bill of materials.
 
 From ``setup.cfg`` (what is needed at all), ``requirements/lock.txt`` (which versions and files), what is installed here
-at these versions (what each needs in turn, and the licence it declares), and the table of Debian's parts below. What
-only development or this machine wants is not in it; what only a station with a secure element needs is called optional.
-The same sources give the same bytes.
+at these versions (what each needs in turn, and the licence it declares), and the tables of Debian's parts below. What
+only development or this machine wants is not in it; what only a station with a secure element needs is called optional,
+and what an installation by hand leaves there of its tools (``requirements/build.txt``, a compiler) excluded: no process
+loads it. The same sources give the same bytes.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -33,7 +34,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from edge_agent import __version__
-from tools.locked import LOCK, ROOT, Locked, LockError, read
+from tools.locked import BUILD, LOCK, ROOT, Locked, LockError, read
 
 OUTPUT = ROOT / "build/sbom.cdx.json"
 SETUP = ROOT / "setup.cfg"
@@ -45,6 +46,7 @@ LICENCE_CHARACTERS_MAX = 100  # a longer "License" field holds the licence's who
 
 DEBIAN_PARTS = {
     "python3-defaults": "runs both processes",
+    "glibc": "the C library, and its headers for what is compiled at the installation",
     "systemd": "starts, confines and restarts them; gives the decoder its walls",
     "openssl": "TLS 1.3 to the broker and the content server, by Python's ssl",
     "sqlite3": "the journal, by Python's sqlite3",
@@ -53,13 +55,31 @@ DEBIAN_PARTS = {
     "ffmpeg": "decodes audio, confined",
     "espeak-ng": "speaks an emergency's text, confined",
     "bubblewrap": "confines the decoder where there is no unit for it",
+    "libseccomp": "the list of calls that a decoder may make, by ctypes",
     "tzdata": "the rules of local time",
 }
-"""Debian's source packages that a station needs, and what for; docs/operations.md has them installed. Their versions
-are an image's to say, and there is none yet."""
+"""Debian's source packages that a station needs, and what for; docs/operations.md has them installed, or systemd brings
+them along. Their versions are an image's to say, and there is none yet."""
+DEBIAN_AT_TIMES = {
+    "tpm2-pkcs11": "speaks with a TPM",
+    "tpm2-tools": "sets how a TPM forgives power cuts",
+    "opensc": "makes the token in a TPM",
+    "pkcs11-provider": "lets OpenSSL show a certificate whose key lies in an element",
+}
+"""The same of a station whose keys lie in a TPM."""
+DEBIAN_LEFT_BEHIND = {
+    "gcc-defaults": "compiles pyalsaaudio at the installation",
+    "python-pip": "installs the Python packages, and stays in their environment",
+}
+"""The same of what an installation by hand needs and leaves there."""
 DEBIAN_NOTE = "not determined here: what Debian or the station's image carries"
 OPTIONAL_NOTE = "loaded only where a station's key lies in a secure element"
+LEFT_BEHIND_NOTE = "installed to build what comes as source only; no process of a station loads it"
 HASHES_NOTE = "of every file that may be installed as this version; one station has one of them"
+SCOPE_NOTES = {
+    ComponentScope.OPTIONAL: {"edge-agent:optional": OPTIONAL_NOTE},
+    ComponentScope.EXCLUDED: {"edge-agent:left-behind": LEFT_BEHIND_NOTE},
+}
 
 
 class NotSaid(Exception):
@@ -192,20 +212,33 @@ def _licence(said: metadata.PackageMetadata) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """The Python packages of a station: all, those that it asks for itself, those that only some stations load."""
+    """The Python packages of a station: all, those that it asks for itself, those that only some stations load.
+
+    ``building``: what is installed beside them to build some, and needed by none.
+    """
 
     packages: Mapping[str, Carried]
     direct: frozenset[str]
     optional: frozenset[str]
+    building: Mapping[str, Carried]
 
 
 def station(
-    always: Sequence[Requirement], at_times: Sequence[Requirement], locked: Mapping[NormalizedName, Locked], find: Find
+    always: Sequence[Requirement],
+    at_times: Sequence[Requirement],
+    locked: Mapping[NormalizedName, Locked],
+    build: Mapping[NormalizedName, Locked],
+    find: Find,
 ) -> Station:
-    """From what every station asks for, and what some ask for beside it."""
+    """From what every station asks for, what some ask for beside it, and what builds it."""
     packages, everywhere = carried([*always, *at_times], locked, find), carried(always, locked, find)
     direct = frozenset(canonicalize_name(one.name) for one in (*always, *at_times))
-    return Station(packages, direct & packages.keys(), frozenset(packages.keys() - everywhere.keys()))
+    building = {
+        str(name): replace(_at_locked_version(name, build, find), pythons=PYTHONS)
+        for name in sorted(build)
+        if name not in packages
+    }
+    return Station(packages, direct & packages.keys(), frozenset(packages.keys() - everywhere.keys()), building)
 
 
 def bill(carries: Station, at: datetime, seed: str) -> Bom:
@@ -218,10 +251,17 @@ def bill(carries: Station, at: datetime, seed: str) -> Bom:
         purl=PackageURL("generic", name="edge-agent", version=__version__),
         licenses=_licences("Apache-2.0"),
     )
-    python = {name: _python_component(one, name in carries.optional) for name, one in carries.packages.items()}
-    debian = [_debian_component(name, purpose) for name, purpose in DEBIAN_PARTS.items()]
+    required, optional, excluded = ComponentScope.REQUIRED, ComponentScope.OPTIONAL, ComponentScope.EXCLUDED
+    python = {
+        name: _python_component(one, optional if name in carries.optional else required)
+        for name, one in carries.packages.items()
+    }
+    debian = [_debian_component(name, purpose, required) for name, purpose in DEBIAN_PARTS.items()]
+    debian += [_debian_component(name, purpose, optional) for name, purpose in DEBIAN_AT_TIMES.items()]
+    left_behind = [_debian_component(name, purpose, excluded) for name, purpose in DEBIAN_LEFT_BEHIND.items()]
+    left_behind += [_python_component(one, excluded) for one in carries.building.values()]
     bom = Bom(
-        components=[*python.values(), *debian],
+        components=[*python.values(), *debian, *left_behind],
         serial_number=uuid5(NAMESPACE_URL, seed),
         metadata=BomMetaData(component=agent, timestamp=at),
     )
@@ -231,11 +271,9 @@ def bill(carries: Station, at: datetime, seed: str) -> Bom:
     return bom
 
 
-def _python_component(one: Carried, at_times: bool) -> Component:
+def _python_component(one: Carried, scope: ComponentScope) -> Component:
     purl = PackageURL("pypi", name=one.locked.name, version=one.locked.version)
-    notes = {"edge-agent:hashes": HASHES_NOTE}
-    if at_times:
-        notes["edge-agent:optional"] = OPTIONAL_NOTE
+    notes = {"edge-agent:hashes": HASHES_NOTE, **SCOPE_NOTES.get(scope, {})}
     if one.pythons != PYTHONS:
         notes["edge-agent:python"] = ", ".join(one.pythons)
     return Component(
@@ -243,23 +281,26 @@ def _python_component(one: Carried, at_times: bool) -> Component:
         version=one.locked.version,
         bom_ref=purl.to_string(),
         purl=purl,
-        scope=ComponentScope.OPTIONAL if at_times else ComponentScope.REQUIRED,
+        scope=scope,
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=digest) for digest in one.locked.sha256],
         licenses=_licences(one.licence),
         properties=[Property(name=name, value=value) for name, value in notes.items()],
     )
 
 
-def _debian_component(name: str, purpose: str) -> Component:
+def _debian_component(name: str, purpose: str, scope: ComponentScope) -> Component:
     purl = PackageURL("deb", "debian", name, qualifiers={"arch": "source"})
     return Component(
         name=name,
         type=ComponentType.APPLICATION,
         bom_ref=purl.to_string(),
         purl=purl,
-        scope=ComponentScope.REQUIRED,
+        scope=scope,
         description=purpose,
-        properties=[Property(name="edge-agent:version", value=DEBIAN_NOTE)],
+        properties=[
+            Property(name=name, value=value)
+            for name, value in ({"edge-agent:version": DEBIAN_NOTE} | SCOPE_NOTES.get(scope, {})).items()
+        ],
     )
 
 
@@ -295,10 +336,10 @@ def written(bom: Bom) -> str:
     return text
 
 
-def make(setup: Path = SETUP, lock: Path = LOCK, find: Find = find_here) -> str:
+def make(setup: Path = SETUP, lock: Path = LOCK, build: Path = BUILD, find: Find = find_here) -> str:
     """The whole bill as text. Raises NotSaid or LockError."""
-    carries = station(required(setup), optional(setup), read(lock), find)
-    seed = "\0".join(["edge-agent", __version__, setup.read_text("utf-8"), lock.read_text("utf-8")])
+    carries = station(required(setup), optional(setup), read(lock), read(build), find)
+    seed = "\0".join(["edge-agent", __version__, *(path.read_text("utf-8") for path in (setup, lock, build))])
     return written(bill(carries, changed_at(lock), seed))
 
 
@@ -313,7 +354,8 @@ def main(argv: Sequence[str] | None = None, make: Callable[[], str] = make) -> i
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(text, "utf-8")
     packages, digests = text.count('"bom-ref": "pkg:pypi/'), text.count('"alg": "SHA-256"')
-    figures = f"{packages} Python packages with {digests} hashes, {len(DEBIAN_PARTS)} parts of Debian without versions"
+    debian = text.count('"bom-ref": "pkg:deb/')
+    figures = f"{packages} Python packages with {digests} hashes, {debian} parts of Debian without versions"
     print(f"sbom: {arguments.output}: CycloneDX 1.6, valid; {figures}")
     return 0
 
