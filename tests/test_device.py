@@ -538,6 +538,8 @@ def test_a_killed_agent_leaves_no_relay_closed(station: Station) -> None:
     station.agent.signal(signal.SIGKILL)
     # The promise is 1 s (threats-and-faults, "relay stuck on"); what remains is for a loaded machine.
     assert station.opened_after(killed) < 5_000
+    station.io.expect("cause=")  # the first that it says of a relay that opens by itself
+    assert station.io.said.endswith("cause=link_lost"), "at once, and not when the lease has run out"
 
 
 def test_a_hanging_agent_loses_its_relay_with_the_lease(station: Station) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import queue
 import signal
@@ -97,7 +98,7 @@ class FakePlayer:
 
 
 class Process:
-    """One of the two, in ``directory``: relays/, io.sock. It says "ready" and then one JSON line for each event."""
+    """One of the two, in ``directory``: relays/, io.sock. It says "ready", its log, and a line for each event."""
 
     def __init__(self, role: str, directory: Path, *, env: dict[str, str] | None = None) -> None:
         self._process = subprocess.Popen(
@@ -107,11 +108,14 @@ class Process:
             cwd=Path(__file__).parents[2],
             env={**os.environ, **(env or {})},
         )
+        self.said = ""
+        """The last line that was read."""
         self._lines: queue.Queue[str] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
 
     def line(self, patience_s: float = 60) -> str:
-        return self._lines.get(timeout=patience_s)
+        self.said = self._lines.get(timeout=patience_s)
+        return self.said
 
     def expect(self, word: str) -> None:
         """Read on until a line holds ``word``."""
@@ -142,6 +146,7 @@ def edges(directory: Path) -> list[dict[str, Any]]:
 
 
 def _io(directory: Path) -> int:
+    logging.basicConfig(stream=sys.stdout, format="%(message)s")
     stop = Stop()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     players: list[FakePlayer] = []

@@ -74,6 +74,11 @@ def test_a_zone_that_is_not_configured_is_refused() -> None:
         assert lock == leased()
 
 
+def test_a_lease_is_three_seconds() -> None:
+    """What is promised (SECURITY.md, requirement S3); everywhere else the tests go by its name."""
+    assert LEASE_MS == 3_000
+
+
 def test_a_core_that_stops_renewing_opens_every_relay_after_one_lease() -> None:
     lock = closed(closed(leased(), A, 60_000), B, 10_000)
     assert interlock.due(lock, at(LEASE_MS - 1)) == (lock, ())
