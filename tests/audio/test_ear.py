@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
+from edge_agent.audio import capture, ear, hearing
 from edge_agent.audio.capture import CaptureConfig
 from edge_agent.audio.card import CardConfig
 from edge_agent.audio.ear import EarConfig, Ears, ListeningPlayer
@@ -144,6 +148,7 @@ def play(street: Street, name: str, *zones: ZoneId, seconds: float = 14, later: 
     begin(street, name, (part,), feeds(*zones), later=later)  # type: ignore[arg-type]
 
 
+LISTENS = (capture, ear, hearing)
 ROAD = sounded(traffic(20, 3, 4_000), RATE, seed=9)
 
 
@@ -218,12 +223,34 @@ def test_no_sound_of_the_street_is_kept(street: Street) -> None:
     """What is there of a road that was heard for 38 s: twenty levels a second, of the last window alone (N7)."""
     street.instead = {0: ROAD, 1: ROAD}
     play(street, "p", LEFT, seconds=40)
-    street.run_until(lambda: False, 38_000)
+    begun_ms = street.now_ms()
+    tracemalloc.start()
+    try:
+        street.run_until(lambda: False, 38_000)
+        held = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, one.__file__) for one in LISTENS])
+    finally:
+        tracemalloc.stop()
     assert street.listening._ears[RIGHT].hearing.caught.numbers is None, "its device is open for its neighbour alone"
     kept = street.listening._ears[LEFT].hearing
     assert 0 < len(kept.caught._power) <= 20 * 15
     assert all(isinstance(power, float) for power, _ in kept.caught._power.values())
-    assert not [name for name in vars(street.listening) if "sound" in name or "block" in name]
+    came_bytes = (street.now_ms() - begun_ms) * RATE // 1_000 * 2
+    assert sum(one.size for one in held.traces) < came_bytes / 20, "wherever it lay: of 3.6 MB for one horn"
+
+
+@pytest.mark.parametrize("module", LISTENS, ids=lambda module: module.__name__.rpartition(".")[2])
+def test_what_listens_has_no_means_to_write_sound_down(module: ModuleType) -> None:
+    """It imports nothing that opens a file or a line; the device process has no network besides."""
+    tree = ast.parse(Path(str(module.__file__)).read_text("utf-8"))
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    known = {one for one in imported if not one.startswith("edge_agent.") and one != "__future__"}
+    assert known <= {"alsaaudio", "audioop", "collections.abc", "contextlib", "dataclasses", "logging", "math"} | {
+        "select",
+        "threading",
+        "typing",
+    }
+    assert "open" not in {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
 def test_closing_gives_every_device_back(street: Street) -> None:
