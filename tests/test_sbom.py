@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.backends.openssl import backend
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
@@ -39,7 +40,7 @@ WORLD = {
     "secure": sbom.Installed("3.0", (Requirement("chip"), Requirement("sound")), "MIT"),
     "chip": sbom.Installed("1.0", (), "MIT"),
     "tester": sbom.Installed("9.0", (), "MIT"),
-    "builder": sbom.Installed("4.0", (), "MIT"),
+    "builder": sbom.Installed("4.0", (), "MIT", (sbom.Within("crate", "1.5", "pkg:cargo/crate@1.5"),)),
 }
 ROOTS = [Requirement("player>=1"), Requirement("windows; sys_platform=='win32'")]
 
@@ -121,6 +122,42 @@ def test_what_builds_a_station_and_stays_on_it_is_named_as_loaded_by_nothing() -
     assert {"name": "edge-agent:left-behind", "value": sbom.LEFT_BEHIND_NOTE} in left["properties"]
     assert component(bom, "sound")["scope"] == "required", "it builds too, and is loaded as well"
     assert {component(bom, name)["scope"] for name in sbom.DEBIAN_LEFT_BEHIND} == {"excluded"}
+
+
+def test_what_was_compiled_into_a_package_is_named_within_it() -> None:
+    (crate,) = component(bill(), "builder")["components"]
+    assert (crate["name"], crate["version"], crate["purl"]) == ("crate", "1.5", "pkg:cargo/crate@1.5")
+    assert "components" not in component(bill(), "sound")
+
+
+@pytest.mark.parametrize("broken", ["", "[]", '{"components": [{"name": "openssl"}]}', '{"components": 7}'])
+def test_a_bill_within_a_wheel_that_cannot_be_read_is_not_left_out_in_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    told = tmp_path / "native-1.0.dist-info"
+    (told / "sboms").mkdir(parents=True)
+    (told / "METADATA").write_text("Metadata-Version: 2.1\nName: native\nVersion: 1.0\n")
+    (told / "RECORD").write_text("native-1.0.dist-info/METADATA,,\nnative-1.0.dist-info/sboms/own.json,,\n")
+    (told / "sboms" / "own.json").write_text('{"components": []}')
+    monkeypatch.syspath_prepend(tmp_path)
+    native = canonicalize_name("native")
+    assert sbom.find_here(native) == sbom.Installed("1.0", (), None)
+    (told / "sboms" / "own.json").write_text(broken)
+    with pytest.raises(sbom.NotSaid, match="native: the bill within its wheel cannot be read"):
+        sbom.find_here(native)
+
+
+@pytest.mark.host
+def test_the_openssl_that_verifies_orders_is_in_it_beside_debians() -> None:
+    """Whoever looks for a hole of OpenSSL must find both; one has not Debian's version, nor its updates."""
+    bom = json.loads(sbom.make())
+    within = {one["purl"]: one["name"] for one in component(bom, "cryptography")["components"]}
+    (openssl,) = [purl for purl, name in within.items() if name == "openssl" and not purl.startswith("pkg:cargo/")]
+    assert f"OpenSSL {openssl.partition('@')[2]} " in backend.openssl_version_text()
+    assert [one["name"] for name in ("cffi", "gpiod") for one in component(bom, name)["components"]] == [
+        "libffi",
+        "libgpiod",
+    ]
 
 
 def test_what_builds_is_named_at_the_locked_version_or_not_at_all() -> None:

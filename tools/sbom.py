@@ -1,7 +1,8 @@
 """Decide what a station carries, and say it as a CycloneDX bill of materials.
 
 From ``setup.cfg`` (what is needed at all), ``requirements/lock.txt`` (which versions and files), what is installed here
-at these versions (what each needs in turn, and the licence it declares), and the tables of Debian's parts below. What
+at these versions (what each needs in turn, the licence it declares, and what its wheel carries within by its own bill,
+PEP 770: cryptography verifies every order with an OpenSSL of its own), and the tables of Debian's parts below. What
 only development or this machine wants is not in it; what only a station with a secure element needs is called optional,
 and what an installation by hand leaves there of its tools (``requirements/build.txt``, a compiler) excluded: no process
 loads it. The same sources give the same bytes.
@@ -11,12 +12,14 @@ from __future__ import annotations
 
 import argparse
 import configparser
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
@@ -48,7 +51,7 @@ DEBIAN_PARTS = {
     "python3-defaults": "runs both processes",
     "glibc": "the C library, and its headers for what is compiled at the installation",
     "systemd": "starts, confines and restarts them; gives the decoder its walls",
-    "openssl": "TLS 1.3 to the broker and the content server, by Python's ssl",
+    "openssl": "TLS 1.3 to the broker and the content server, by Python's ssl; signatures by the one in cryptography",
     "sqlite3": "the journal, by Python's sqlite3",
     "alsa-lib": "sound, by pyalsaaudio",
     "alsa-utils": "a technician's list of sound cards",
@@ -76,6 +79,9 @@ DEBIAN_NOTE = "not determined here: what Debian or the station's image carries"
 OPTIONAL_NOTE = "loaded only where a station's key lies in a secure element"
 LEFT_BEHIND_NOTE = "installed to build what comes as source only; no process of a station loads it"
 HASHES_NOTE = "of every file that may be installed as this version; one station has one of them"
+UNTOLD = {"cffi": "libffi", "gpiod": "libgpiod"}
+"""What lies within wheels that bring no bill of their own. Its version is not known here."""
+WITHIN_NOTE = "within the wheel: Debian's updates do not reach it, a new version of the package does"
 SCOPE_NOTES = {
     ComponentScope.OPTIONAL: {"edge-agent:optional": OPTIONAL_NOTE},
     ComponentScope.EXCLUDED: {"edge-agent:left-behind": LEFT_BEHIND_NOTE},
@@ -87,12 +93,22 @@ class NotSaid(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Within:
+    """A library that was compiled into a package's files. ``version`` None: not known."""
+
+    name: str
+    version: str | None
+    purl: str
+
+
+@dataclass(frozen=True, slots=True)
 class Installed:
     """What a package says of itself."""
 
     version: str
     requires: tuple[Requirement, ...]
     licence: str | None
+    within: tuple[Within, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +119,7 @@ class Carried:
     licence: str | None
     pythons: tuple[str, ...]
     needs: frozenset[NormalizedName]
+    within: tuple[Within, ...] = ()
 
 
 Find = Callable[[NormalizedName], Installed | None]
@@ -111,13 +128,14 @@ Find = Callable[[NormalizedName], Installed | None]
 def carried(roots: Sequence[Requirement], locked: Mapping[NormalizedName, Locked], find: Find) -> dict[str, Carried]:
     """Every package that these requirements bring along on some station, by name."""
     found: dict[NormalizedName, Carried] = {}
+    find = cache(find)
     for python in PYTHONS:
         for machine in MACHINES:
             environment = _environment(python, machine)
             for name, needs in _closure(roots, environment, find).items():
                 before = found.get(name) or _at_locked_version(name, locked, find)
                 pythons = tuple(dict.fromkeys((*before.pythons, python)))
-                found[name] = Carried(before.locked, before.licence, pythons, before.needs | needs)
+                found[name] = replace(before, pythons=pythons, needs=before.needs | needs)
     return {str(name): found[name] for name in sorted(found)}
 
 
@@ -172,7 +190,7 @@ def _at_locked_version(name: NormalizedName, locked: Mapping[NormalizedName, Loc
     installed = _installed(name, find)
     if installed.version != locked[name].version:
         raise NotSaid(f"{name} {installed.version} is installed, the lock says {locked[name].version}")
-    return Carried(locked[name], installed.licence, (), frozenset())
+    return Carried(locked[name], installed.licence, (), frozenset(), installed.within)
 
 
 def required(setup: Path = SETUP) -> list[Requirement]:
@@ -197,7 +215,21 @@ def find_here(name: NormalizedName) -> Installed | None:
         said = metadata.distribution(name)
     except metadata.PackageNotFoundError:
         return None
-    return Installed(said.version, tuple(Requirement(line) for line in said.requires or ()), _licence(said.metadata))
+    requires = tuple(Requirement(line) for line in said.requires or ())
+    return Installed(said.version, requires, _licence(said.metadata), _within(name, said))
+
+
+def _within(name: NormalizedName, said: metadata.Distribution) -> tuple[Within, ...]:
+    """What the bills say that a wheel brings along, each thing once, by its name."""
+    bills = [path for path in said.files or () if path.parent.name == "sboms" and path.suffix == ".json"]
+    try:
+        told = [one for bill in bills for one in json.loads(bill.read_text("utf-8")).get("components", ())]
+        found = {Within(one["name"], one["version"], _where_from(one["purl"])) for one in told}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
+        raise NotSaid(f"{name}: the bill within its wheel cannot be read: {exc}") from exc
+    if name in UNTOLD:
+        found.add(Within(UNTOLD[name], None, PackageURL("generic", name=UNTOLD[name]).to_string()))
+    return tuple(sorted(found, key=lambda one: (one.name, one.version or "")))
 
 
 def _licence(said: metadata.PackageMetadata) -> str | None:
@@ -285,6 +317,23 @@ def _python_component(one: Carried, scope: ComponentScope) -> Component:
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=digest) for digest in one.locked.sha256],
         licenses=_licences(one.licence),
         properties=[Property(name=name, value=value) for name, value in notes.items()],
+        components=[_component_within(each, purl) for each in one.within],
+    )
+
+
+def _where_from(purl: str) -> str:
+    """What it is and of whom; not where its makers' builder had it from."""
+    kind, owner, name, version, _, _ = PackageURL.from_string(purl)
+    return PackageURL(kind, owner, name, version).to_string()
+
+
+def _component_within(one: Within, package: PackageURL) -> Component:
+    return Component(
+        name=one.name,
+        version=one.version,
+        bom_ref=f"{package}#{one.purl}",
+        purl=PackageURL.from_string(one.purl),
+        properties=[Property(name="edge-agent:within", value=WITHIN_NOTE)],
     )
 
 
@@ -353,9 +402,10 @@ def main(argv: Sequence[str] | None = None, make: Callable[[], str] = make) -> i
         return 1
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(text, "utf-8")
-    packages, digests = text.count('"bom-ref": "pkg:pypi/'), text.count('"alg": "SHA-256"')
-    debian = text.count('"bom-ref": "pkg:deb/')
-    figures = f"{packages} Python packages with {digests} hashes, {debian} parts of Debian without versions"
+    digests, within = text.count('"alg": "SHA-256"'), text.count('"edge-agent:within"')
+    packages, debian = text.count('"bom-ref": "pkg:pypi/') - within, text.count('"bom-ref": "pkg:deb/')
+    figures = f"{packages} Python packages with {digests} hashes and {within} libraries within them"
+    figures += f", {debian} parts of Debian without versions"
     print(f"sbom: {arguments.output}: CycloneDX 1.6, valid; {figures}")
     return 0
 
