@@ -98,11 +98,13 @@ def test_a_resume_is_known_for_as_long_as_an_older_pause_can_come() -> None:
     assert "tiep" not in station.state.rules
 
 
-def test_no_all_stop_is_signed_ahead_of_the_warnings_that_it_would_silence() -> None:
+@pytest.mark.parametrize("name", ["issued_at", "not_before"])
+def test_no_all_stop_is_signed_ahead_of_the_warnings_that_it_would_silence(name: str) -> None:
     bench = at_work()
     ahead_ms = (120_000, 120_001, HOUR_MS)
     for ahead in ahead_ms:
-        bench.rule(AllStop(600_000), issued_at=UtcMs(bench.now.utc + ahead))
+        at = UtcMs(bench.now.utc + ahead)
+        bench.rule(AllStop(600_000), **{name: at}, not_after=UtcMs(at + 120_000))
     assert bench.answers() == [("accepted", None), *[("refused", "not_yet_valid")] * 2]
     bench.pass_s(121)
     warning = bench.order(job_id="lut", **URGENT)

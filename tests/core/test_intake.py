@@ -412,6 +412,20 @@ def test_a_refused_order_that_comes_again_is_recorded_once() -> None:
     assert bench.answers() == [("refused", "expired")] * 2
 
 
+@pytest.mark.parametrize("source", [ClockSource.UNSET, ClockSource.FLOOR, ClockSource.DISPUTED])
+def test_a_clock_that_nobody_trusts_lets_no_id_be_forgotten(source: ClockSource) -> None:
+    """Or whoever spoils the clock for a day could replay what has sounded, as soon as the time is right again."""
+    bench = Bench().boot()
+    job = bench.order()
+    bench.pass_s(1)
+    bench.end(job)
+    right = bench.now
+    bench.now = replace(right, utc=UtcMs(right.utc + 400 * DAY_MS), source=source)
+    bench.send(SweepDue())
+    bench.now = right
+    assert job in bench.state.seen
+
+
 def test_an_id_is_remembered_for_a_month_after_its_order_can_no_longer_come_and_no_longer() -> None:
     bench = Bench().boot()
     job = bench.order()
