@@ -12,6 +12,7 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Protocol
 
 from edge_agent.audio.speech import speech_ms_max
@@ -41,10 +42,12 @@ from edge_agent.core.events import (
     LogCompared,
     Mark,
     RecordSaved,
+    RecordsRotten,
 )
 from edge_agent.core.units import ClipKey, JobId, UtcMs
 from edge_agent.free_space import FETCH_FREE_BYTES_MIN
 from edge_agent.journal.port import Journal, JournalError, StoredRecord
+from edge_agent.journal.record import is_whole
 from edge_agent.sync.port import Fetcher, FetchFailed
 
 BATCH_MAX = 50
@@ -190,13 +193,23 @@ class JournalWorker:
                     order.do()
 
     def _upload(self, order: SendLog) -> None:
-        """Hand out what is durable. A disk that cannot be read delays the log; it must not end what sounds."""
+        """Hand out what is durable and whole. A disk that cannot be read delays the log; it must end no sound."""
         try:
             records = self._journal.records_after(order.after_seq, self._batch_bytes)
+            whole = tuple(takewhile(is_whole, records))
+            if whole or not records:
+                self._send_log(whole)
+            else:
+                self._post(self._rotten(records))
         except JournalError as exc:
             self._post(JournalFailed("read the log", None, str(exc)))
-        else:
-            self._send_log(records)
+
+    def _rotten(self, records: tuple[StoredRecord, ...]) -> RecordsRotten:
+        """Of records of which the first is not whole. What it says of the one before it may have rotted too."""
+        *_, last = takewhile(lambda record: not is_whole(record), records)
+        first = records[0]
+        same = self._journal.hash_at(first.epoch, first.seq - 1) == first.prev
+        return RecordsRotten(first.epoch, first.seq, last.seq, first.prev if same else "")
 
     def _compare(self, order: CompareLog) -> None:
         """A disk that cannot be read, and a record that is there no more, say nothing against the log."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.core.effects import CommitRecord, ReleaseJob, SaveLogAck, SendLog
-from edge_agent.core.events import IntentSaved, JobSaved, JournalFailed, Mark, RecordSaved
+from edge_agent.core.events import IntentSaved, JobSaved, JournalFailed, Mark, RecordSaved, RecordsRotten
 from edge_agent.core.job import TOMBSTONE_KEEP_MS
 from edge_agent.core.units import JobId, UtcMs
 from edge_agent.workers import BATCH_MAX, Afterwards, Prune, SaveFloor
 from tests.gated_journal import PATIENCE_S
 from tests.journal.samples import KEPT, NOON, entries, record_of, save_job, save_mark, save_timetable
-from tests.journal_desk import NEVER_S, at_work, behind_the_gate, record
+from tests.journal_desk import NEVER_S, Desk, at_work, behind_the_gate, record
 
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 
@@ -153,6 +155,35 @@ def test_a_log_that_cannot_be_read_ends_nothing() -> None:
         desk.journal.unreadable = False
         desk.order(record("a"), SendLog(0))
         desk.until(lambda: bool(desk.uploads))
+
+
+def rot(desk: Desk, *seqs: int, **spoilt: Any) -> None:
+    now = desk.disk.committed
+    records = tuple((replace(one, **spoilt) if one.seq in seqs else one, at) for one, at in now.records)
+    desk.disk.committed = replace(now, records=records)
+
+
+@pytest.mark.parametrize("spoilt", [{"body": b'{"kind'}, {"body": b"\xff"}, {"hash": "f" * 64}])
+def test_of_what_has_rotted_on_the_card_nothing_is_sent_and_all_before_it_is(spoilt: dict[str, Any]) -> None:
+    with at_work() as desk:
+        desk.order(*(record(name) for name in "abcde"))
+        desk.until_said(RecordSaved(5))
+        rot(desk, 3, 4, **spoilt)
+        desk.order(SendLog(0), SendLog(2), SendLog(4))
+        desk.until(lambda: len(desk.uploads) == 2 and bool(desk.of(RecordsRotten)))
+        assert [[one.seq for one in upload] for upload in desk.uploads] == [[1, 2], [5]]
+        second = desk.journal.records[1]
+        assert desk.of(RecordsRotten) == [RecordsRotten(second.epoch, 3, 4, second.hash)]
+
+
+def test_of_the_record_before_what_has_rotted_nothing_is_claimed_that_the_card_does_not_say_twice() -> None:
+    with at_work() as desk:
+        desk.order(record("a"), record("b"))
+        desk.until_said(RecordSaved(2))
+        rot(desk, 2, prev="f" * 64)
+        desk.order(SendLog(1))
+        desk.until(lambda: bool(desk.of(RecordsRotten)))
+        assert desk.of(RecordsRotten) == [RecordsRotten(desk.disk.committed.epoch, 2, 2, "")]
 
 
 # -- all at once -------------------------------------------------------------------------------------------------------

@@ -205,6 +205,19 @@ class RecordSaved:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordsRotten:
+    """The records ``seq`` to ``until`` of the chain ``epoch`` are on the disk no more what they were chained as.
+
+    ``before`` is the hash of the record ahead of them; "" where the disk does not tell it beyond doubt.
+    """
+
+    epoch: str
+    seq: int
+    until: int
+    before: str
+
+
+@dataclass(frozen=True, slots=True)
 class JournalFailed:
     """The disk refused ``what`` ("job" with its id, "record"): nothing of it is acknowledged."""
 
@@ -377,6 +390,7 @@ Event = (
     | IntentSaved
     | RecordSaved
     | LogCompared
+    | RecordsRotten
     | JournalFailed
     | ClipFetched
     | ClipStaged

@@ -13,6 +13,7 @@ from dataclasses import replace
 from edge_agent.core import records, standing
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import CommitRecord, Level, NewChain
+from edge_agent.core.events import RecordsRotten
 from edge_agent.core.job import Accepted, Job, JobClass, Welcome
 from edge_agent.core.order import AcceptedRule, RuleOrder, Timetable
 from edge_agent.core.reasons import Reason
@@ -90,6 +91,29 @@ def card_forgot(turn: Turn, held: tuple[str, int, str], *, fork: bool) -> bool:
     chain = NewChain(epoch, begins, tuple(sorted(marks.items())), told.word)
     turn.emit(CommitRecord(records.of_chain(held, turn.now), closes=None, job_over=False, chain=chain))
     return True
+
+
+def leave_out(turn: Turn, rotten: RecordsRotten) -> None:
+    """Go on behind records that cannot be sent any more, in a chain that names them: a gap that nobody could doubt.
+
+    It cites what the centre has acknowledged of the chain before it, as a card's that has forgotten does. What may have
+    been heard stays as it is.
+    """
+    state, link, epoch = turn.state, turn.state.link, _new_epoch(turn)
+    known = rotten.before != "" and link.acked_seq > (link.chain_from or 0)
+    held = (link.log_epoch, link.acked_seq, rotten.before) if known else None
+    turn.put_link(log_epoch=epoch, chain_from=rotten.until, acked_seq=rotten.until, log_sent_at=None)
+    turn.note(
+        Level.ERROR,
+        "records have rotted on the card and cannot be sent",
+        first=rotten.seq,
+        last=rotten.until,
+        chain=epoch,
+        next="those behind them are sent; replace the card",
+    )
+    chain = NewChain(epoch, rotten.until, tuple(sorted(state.forgotten.items())), state.forgot_by)
+    record = records.of_rotten(rotten.seq, rotten.until, held, turn.now)
+    turn.emit(CommitRecord(record, closes=None, job_over=False, chain=chain))
 
 
 def _new_epoch(turn: Turn) -> str:

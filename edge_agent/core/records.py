@@ -33,6 +33,9 @@ OVERTAKEN = "overtaken"
 CUT_SHORT = Reason.AUDIO_TOO_SHORT.value
 """What a record says of a warning that sounded with less of its audio than was signed."""
 
+ROTTEN = "rotten"
+"""How a chain's record begins that says which records have rotted on the card."""
+
 
 def of_play(
     accepted: Accepted,
@@ -125,7 +128,20 @@ def of_refused_rule(accepted: AcceptedRule, reason: Reason, now: Now, *, was_sav
 
 def of_chain(held: tuple[str, int, str], now: Now) -> AsRun:
     """The record by which a chain says what the centre held before it: epoch, seq and hash."""
-    detail = "after epoch={} seq={} hash={}".format(*held)
+    return _about_the_log(_after(held), now)
+
+
+def of_rotten(first: int, last: int, held: tuple[str, int, str] | None, now: Now) -> AsRun:
+    """The record by which a chain says which records before it have rotted on the card, and what the centre held."""
+    told = [f"{ROTTEN} seq={first} to={last}", *([] if held is None else [_after(held)])]
+    return _about_the_log(" ".join(told), now)
+
+
+def _after(held: tuple[str, int, str]) -> str:
+    return "after epoch={} seq={} hash={}".format(*held)
+
+
+def _about_the_log(detail: str, now: Now) -> AsRun:
     return replace(_nothing_sounded(now), kind=RecordKind.CHAIN, outcome=Phase.SUCCEEDED, detail=detail)
 
 

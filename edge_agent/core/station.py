@@ -53,6 +53,7 @@ from edge_agent.core.events import (
     PlayStarted,
     PowerReported,
     RecordSaved,
+    RecordsRotten,
     RelayChanged,
     RelayFailed,
     Restored,
@@ -128,7 +129,9 @@ def _take_in(turn: Turn, event: Event, verify: Verify) -> None:
             intake.arrive(turn, event, verify)
         case Tick():
             pass
-        case JobSaved() | IntentSaved() | RecordSaved() | LogCompared() | JournalFailed() | Restored():
+        case (
+            JobSaved() | IntentSaved() | RecordSaved() | RecordsRotten() | LogCompared() | JournalFailed() | Restored()
+        ):
             _from_journal(turn, event)
         case ClipFetched():
             clips.fetched(turn, event)
@@ -181,7 +184,8 @@ def _from_home(
 
 
 def _from_journal(
-    turn: Turn, event: JobSaved | IntentSaved | RecordSaved | LogCompared | JournalFailed | Restored
+    turn: Turn,
+    event: JobSaved | IntentSaved | RecordSaved | RecordsRotten | LogCompared | JournalFailed | Restored,
 ) -> None:
     match event:
         case JobSaved():
@@ -190,6 +194,8 @@ def _from_journal(
             playing.intent_saved(turn, (event.job_id, event.planned), event.durable)
         case RecordSaved():
             talk.record_saved(turn, event.seq)
+        case RecordsRotten():
+            talk.records_rotten(turn, event)
         case LogCompared():
             if talk.log_compared(turn, event):
                 waiting.refuse_what_may_have_been_heard(turn)

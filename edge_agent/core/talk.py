@@ -17,7 +17,7 @@ from edge_agent.core.effects import (
     SendState,
     Verdict,
 )
-from edge_agent.core.events import Connected, LogCompared
+from edge_agent.core.events import Connected, LogCompared, RecordsRotten
 from edge_agent.core.job import LogAck, Welcome
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.plays import ZonePart
@@ -134,6 +134,13 @@ def home_answered(turn: Turn) -> None:
 def record_saved(turn: Turn, seq: int) -> None:
     """The log has grown."""
     turn.put_link(last_seq=max(seq, turn.state.link.last_seq))
+
+
+def records_rotten(turn: Turn, event: RecordsRotten) -> None:
+    """What has rotted on the card no centre would take, and it would hold up all that comes after it."""
+    link = turn.state.link
+    if (event.epoch, event.seq) == (link.log_epoch, link.acked_seq + 1):
+        freshness.leave_out(turn, event)
 
 
 def log_acked(turn: Turn, ack: LogAck, word: bytes) -> None:

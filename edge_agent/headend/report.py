@@ -21,7 +21,6 @@ from edge_agent.headend.logbook import LogbookError, checked_records
 from edge_agent.headend.plays import Play, Totals, ZonePlay, count, read_play
 from edge_agent.headend.rule_words import became, of_record
 from edge_agent.headend.words import (
-    CARD_FORGOT,
     EVIDENCE,
     PHASES,
     day_and_hour,
@@ -30,6 +29,7 @@ from edge_agent.headend.words import (
     percent,
     reason_words,
     seconds,
+    why_a_chain,
 )
 from edge_agent.trust.strict_json import WireError
 
@@ -82,8 +82,8 @@ def as_table(plays: Sequence[Play], zone: ZoneInfo) -> str:
     if rules:
         parts += ["", "Quy chế, trường hợp đặc biệt và lệnh điều khiển:", *(_rule(play, zone) for play in rules)]
     chains = [play for play in plays if play.kind is RecordKind.CHAIN]
-    if chains:
-        parts += ["", f"{CARD_FORGOT}:", *(_chain(play, zone) for play in chains)]
+    for why in dict.fromkeys(why_a_chain(play.detail) for play in chains):
+        parts += ["", f"{why}:", *(_chain(play, zone) for play in chains if why_a_chain(play.detail) == why)]
     return "\n".join([*parts, "", *_total_lines(count(plays))]) + "\n"
 
 

@@ -19,7 +19,6 @@ from edge_agent.headend.plays import Play, ZonePlay, read_play
 from edge_agent.headend.rule_words import became, of_record
 from edge_agent.headend.session import LinkDown, LinkUp
 from edge_agent.headend.words import (
-    CARD_FORGOT,
     DOUBTS,
     EVIDENCE,
     PHASES,
@@ -30,6 +29,7 @@ from edge_agent.headend.words import (
     number,
     reason_words,
     seconds,
+    why_a_chain,
     zone_of,
 )
 from edge_agent.journal.port import StoredRecord
@@ -166,7 +166,7 @@ def _told(play: Play) -> str:
         case RecordKind.RULE:
             return _rule(play)
         case RecordKind.CHAIN:
-            return f"{CARD_FORGOT} [chain]: {play.detail}"
+            return f"{why_a_chain(play.detail)} [chain]: {play.detail}"
         case _:
             return _play(play)
 

@@ -24,7 +24,9 @@ from edge_agent.trust.fields import Fields
 from edge_agent.trust.orders import LOG_EPOCH
 from edge_agent.trust.strict_json import WireError, parse
 
-_AFTER = re.compile(r"after epoch=(\S{1,64}) seq=([1-9][0-9]{0,15}) hash=([0-9a-f]{64})")
+_AFTER = re.compile(
+    r"(?:rotten seq=\d{1,16} to=\d{1,16} )?after epoch=(\S{1,64}) seq=([1-9][0-9]{0,15}) hash=([0-9a-f]{64})"
+)
 
 
 class Kind(StrEnum):

@@ -13,6 +13,7 @@ from edge_agent.core.effects import Verdict
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import WORDS_VI, Reason, explain
+from edge_agent.core.records import ROTTEN
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS
 from edge_agent.headend.listening import Doubt
 from edge_agent.sync.reports import Why
@@ -55,6 +56,7 @@ WHYS = {
 CARD_FORGOT = (
     "THẺ NHỚ ĐÃ BỊ KHÔI PHỤC, SAO CHÉP HOẶC THAY, nhật ký nối tiếp / the card was put back, copied or replaced"
 )
+CARD_ROTS = "THẺ NHỚ HỎNG, MẤT BẢN GHI TRONG TRẠM, nhật ký nối tiếp / records have rotted on the card, replace it"
 
 VERDICTS = {
     Verdict.ACCEPTED: "đã nhận lệnh",
@@ -68,6 +70,11 @@ DOUBTS = {
     Doubt.OTHER_REALM: "của hệ thống khác",
     Doubt.OTHER_SENDER: "nội dung không khớp nơi gửi",
 }
+
+
+def why_a_chain(detail: str) -> str:
+    """Why a station's log goes on under another name, by its record of kind ``chain``."""
+    return CARD_ROTS if detail.startswith(ROTTEN) else CARD_FORGOT
 
 
 def in_words(told: Mapping[E, str], said: E) -> str:

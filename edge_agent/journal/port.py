@@ -120,7 +120,8 @@ class Journal(Protocol):
         """Chain the record; if ``closes`` is set, drop that occurrence's mark and move the job's base to its instant.
 
         ``job_over``: the record's job will never sound again; it stays as a tombstone, so that a redelivery is known.
-        ``new``: behind ``new.begins`` this is the chain ``new.epoch``, and its marks are kept.
+        ``new``: behind ``new.begins`` this is the chain ``new.epoch``, and its marks are kept. Nothing up to there is
+        sent any more.
         """
         ...
 

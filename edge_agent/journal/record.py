@@ -133,6 +133,11 @@ def hash_of(prev: str, body: bytes) -> str:
     return hashlib.sha256(prev.encode() + b"\n" + body).hexdigest()
 
 
+def is_whole(record: StoredRecord) -> bool:
+    """Whether it still is what was chained: on a card that rots it may not be."""
+    return record.hash == hash_of(record.prev, record.body)
+
+
 def verify_chain(
     records: Sequence[StoredRecord], start: ChainPoint | None = None, head: ChainPoint | None = None
 ) -> ChainFault | None:
@@ -187,9 +192,7 @@ def _own_damage(
     if record.seq != expected:
         moved = record.seq < expected or any(later.seq == expected for later in records[position:])
         return ChainFault(record.seq, Damage.REORDERED) if moved else ChainFault(expected, Damage.CUT)
-    if record.hash != hash_of(record.prev, record.body):
-        return ChainFault(record.seq, Damage.CHANGED)
-    return None
+    return None if is_whole(record) else ChainFault(record.seq, Damage.CHANGED)
 
 
 def _object(value: object) -> dict[str, object]:

@@ -46,7 +46,8 @@ SAVE_TRUST = """
 INSERT INTO trust VALUES (?, ?, ?)
 ON CONFLICT (area) DO UPDATE SET envelope = excluded.envelope, anchor = excluded.anchor
 """
-NEW_CHAIN = "UPDATE meta SET epoch = ?, chain_from = ?, forgot_by = ?"
+# What a chain begins behind is not sent: it was acknowledged, or has rotted.
+NEW_CHAIN = "UPDATE meta SET epoch = ?1, chain_from = ?2, forgot_by = ?3, acked_seq = max(acked_seq, ?2)"
 SAVE_FORGOTTEN = "INSERT INTO forgotten VALUES (?, ?)"
 SAVE_ACK = "UPDATE meta SET acked_seq = ?1, ack = ?3 WHERE epoch = ?2 AND ?1 BETWEEN acked_seq AND head_seq"
 # A record's age is told by trusted clocks only. It is past its term when it, or one after it, ended before ?1 by a

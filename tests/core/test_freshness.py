@@ -12,6 +12,7 @@ from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import (
     LogCompared,
     RecordSaved,
+    RecordsRotten,
     Restored,
     TrustChanged,
 )
@@ -205,6 +206,39 @@ def test_a_chain_of_which_the_centre_has_nothing_yet_is_sent_from_where_it_begin
     welcome(bench, serial_marks=((makers.ISSUER, 7),), log_epoch="e1", log_seq=9, log_hash="h9")
     assert (bench.state.forgotten, bench.state.link.acked_seq) == ({}, 2)
     assert bench.every(fx.SendLog)[-1] == fx.SendLog(2)
+
+
+# A record that has rotted on the card
+
+
+def test_records_that_have_rotted_are_named_and_left_out_and_those_behind_them_sent() -> None:
+    bench = Bench().boot()
+    three_records(bench)
+    bench.said.clear()
+    bench.send(RecordsRotten("e1", 3, 3, "h2"))
+    chain, detail = chain_of(bench)
+    assert (chain.epoch != "e1", chain.begins, detail) == (True, 3, "rotten seq=3 to=3 after epoch=e1 seq=2 hash=h2")
+    bench.send(RecordSaved(4))
+    assert bench.every(fx.SendLog) == [fx.SendLog(3)]
+
+
+def test_what_a_card_may_have_forgotten_stands_when_a_record_rots() -> None:
+    bench = put_back()
+    word, seq = bench.state.forgot_by, bench.state.link.acked_seq + 1
+    bench.said.clear()
+    bench.send(RecordsRotten(bench.state.link.log_epoch, seq, seq, "h2"))
+    chain, detail = chain_of(bench)
+    assert (chain.marks, chain.word) == (((makers.ISSUER, 7),), word)
+    assert detail == f"rotten seq={seq} to={seq}", "of this chain the centre has nothing that could be cited"
+    assert verdict(bench, bench.at(60, job_id="heard-before", serial=7)) == "maybe_heard"
+
+
+@pytest.mark.parametrize(("epoch", "seq"), [("e0", 3), ("e1", 2), ("e1", 5)])
+def test_rot_of_which_an_earlier_upload_tells_changes_nothing(epoch: str, seq: int) -> None:
+    bench = Bench().boot()
+    three_records(bench)
+    bench.send(RecordsRotten(epoch, seq, seq, "h"))
+    assert (bench.state.link.log_epoch, bench.state.link.acked_seq) == ("e1", 2)
 
 
 def test_marks_of_a_thief_do_not_stand_by_the_word_of_whoever_finds_the_card_next() -> None:

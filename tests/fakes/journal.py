@@ -184,8 +184,9 @@ class FakeJournal:
     def _begin_chain(self, new: NewChain) -> None:
         now = self._open()
         renamed = tuple((replace(record, epoch=new.epoch), at) for record, at in now.records)
-        marks = dict(new.marks)
-        self._write(epoch=new.epoch, chain_from=new.begins, forgot_by=new.word, forgotten=marks, records=renamed)
+        acked = max(now.acked_seq, new.begins)
+        self._write(epoch=new.epoch, chain_from=new.begins, acked_seq=acked, records=renamed)
+        self._write(forgot_by=new.word, forgotten=dict(new.marks))
 
     def forget(self, order_id: JobId) -> None:
         now = self._open()

@@ -23,6 +23,7 @@ from edge_agent.headend.plays import read_play
 from edge_agent.headend.report import Wanted, as_json, as_table, collect
 from edge_agent.headend.rule_words import BY_ZONE, KINDS, of_record
 from edge_agent.headend.summary import summary
+from edge_agent.headend.words import CARD_FORGOT, CARD_ROTS
 from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import ChainPoint, canonical, chain
 from edge_agent.trust.commands import What
@@ -279,6 +280,16 @@ def test_machines_get_codes_and_milliseconds(tmp_path: Path) -> None:
 def test_no_records_is_told_and_is_no_empty_report(tmp_path: Path, station: str) -> None:
     with pytest.raises(LogbookError, match="no records"):
         collect(tmp_path, Wanted(HANOI, station=station))
+
+
+def test_why_a_log_goes_on_under_another_name_is_told(tmp_path: Path) -> None:
+    chains = [
+        replace(RECORD, kind=RecordKind.CHAIN, planned=None, items=(), zones=(), detail=told)
+        for told in ("after epoch=e seq=1 hash=x", "rotten seq=3 to=4", "after epoch=f seq=2 hash=x")
+    ]
+    keep(tmp_path, *chains)
+    told = as_table(collect(tmp_path, Wanted(HANOI)), HANOI)
+    assert [told.count(words) for words in (CARD_FORGOT, CARD_ROTS, "rotten seq=3 to=4")] == [1, 1, 1]
 
 
 def test_an_edited_record_is_named_and_not_reported(tmp_path: Path) -> None:

@@ -165,6 +165,11 @@ CASES: list[tuple[Shown, str]] = [
         "was put back, copied or replaced [chain]: after epoch=e1 seq=9 hash=ab",
     ),
     (
+        kept({"kind": RecordKind.CHAIN, "detail": "rotten seq=7 to=8", "items": (), "zones": ()}),
+        "05:30:05 tram-01: nhật ký phát số 1: THẺ NHỚ HỎNG, MẤT BẢN GHI TRONG TRẠM, nhật ký nối tiếp / records have "
+        "rotted on the card, replace it [chain]: rotten seq=7 to=8",
+    ),
+    (
         OldState(StationId("tram-01"), "boot-1"),
         "05:30:05 tram-01: trạng thái cũ của lần khởi động trước, bỏ qua [old_state]",
     ),

@@ -27,6 +27,7 @@ from edge_agent.trust.strict_json import WireError
 from tests.headend.kept_logs import NOW, SMALL, Files, Ward
 from tests.rig import Order, Tone
 from tests.sim import SimRig
+from tests.test_sim_rotten_record import four_records, rot
 from tests.trust import makers
 
 
@@ -203,6 +204,41 @@ def test_the_log_of_a_station_whose_card_was_put_back_is_proven_whole(tmp_path: 
     assert ((old.first, old.last), (new.first, new.last)) == ((1, 2), (2, 4)), (
         "behind what was acknowledged to the copy"
     )
+
+
+def test_the_log_of_a_station_on_whose_card_a_record_has_rotted_is_whole_but_for_that_one(tmp_path: Path) -> None:
+    """And a server that cuts off what came before it is found: the chain behind it cites that."""
+    rig = SimRig(chip=True)
+    sent: list[tuple[str, bytes]] = []
+    rig.world.broker.taps.append(lambda topic, data: sent.append((topic, data)))
+    four_records(rig)
+    rot(rig, 3, b"")
+    rig.restore_network()
+    rig.run_until(400)
+    desk, whose = enrolled_desk(tmp_path)
+    for message in [one for one in sent if one[0].endswith("/log")]:
+        desk.take(*message, NOW)
+    records, proof = ((tmp_path / "records" / f"{makers.STATION}.{kind}").read_bytes() for kind in ("jsonl", "proof"))
+    verdict = verify(records, proof, whose)
+    assert verdict.finding is None
+    assert [(one.first, one.last) for one in verdict.chains] == [(1, 2), (4, 5)]
+    first, *behind = records.splitlines(keepends=True)
+    cut = verify(b"".join([first, *behind[1:]]), proof, whose).finding
+    assert cut is not None
+    assert (cut.kind, cut.seq) == (Kind.CUT, 2)
+    (old, new) = (HeldChain(one.epoch, *_ends(records, one.epoch)) for one in verdict.chains)
+    before = next(iter(records.splitlines()))
+    shorter = replace(old, head=ChainPoint(1, json.loads(before)["hash"]))
+    ours = signing.held(makers.REALM, whose.station.station, NOW, (shorter, new), Keyring(tmp_path).signer("ack"))
+    batch = [line for line in proof.splitlines(keepends=True) if _payload(line).get("epoch") == new.epoch]
+    forged = verify(b"".join([first, *behind[1:]]), b"".join([*batch, ours + b"\n"]), whose).finding
+    assert forged is not None
+    assert (forged.kind, forged.epoch, forged.seq) == (Kind.CUT, old.epoch, 2)
+
+
+def _ends(records: bytes, epoch: str) -> tuple[ChainPoint, ChainPoint]:
+    lines = [one for one in map(json.loads, records.splitlines()) if one["epoch"] == epoch]
+    return ChainPoint(lines[0]["seq"] - 1, lines[0]["prev"]), ChainPoint(lines[-1]["seq"], lines[-1]["hash"])
 
 
 def test_what_a_whole_station_really_sends_is_kept_and_proven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,6 +118,17 @@ def test_a_card_that_was_put_back_goes_on_in_a_chain_that_begins_behind_what_was
     assert verify_chain(sent, ChainPoint(2, before[1].hash)) is None
 
 
+def test_a_chain_that_begins_behind_rotten_records_sends_none_of_them_any_more(rig: Rig) -> None:
+    four_records_two_acknowledged(rig)
+    with transaction(rig.boot()) as journal:
+        journal.append(record_of(**CHAIN), None, job_over=False, new=NewChain("another", 3, ()))
+    contents = rig.boot().load()
+    assert (contents.epoch, contents.chain_from, contents.acked_seq) == ("another", 3, 3)
+    with transaction(rig.boot()) as journal:
+        journal.save_ack("another", 2)
+    assert rig.boot().load().acked_seq == 3
+
+
 def test_a_new_card_says_what_was_before_and_keeps_the_name_of_its_chain(rig: Rig) -> None:
     ours = four_records_two_acknowledged(rig).load().epoch
     assert rig.boot().load().chain_from is None
