@@ -112,6 +112,7 @@ def test_a_head_kept_elsewhere_may_be_a_file_of_any_layout(
         (["--head", "x"], "say which --station"),
         (["--station", "tram-01", "--head", "/nowhere"], "cannot be read"),
         (["--station", "tram-01", "--head", "{ward}/trust.json"], "it proves nothing of tram-01"),
+        (["--station", "tram-01", "--head", "/dev/null"], "nothing is in it; it proves nothing of tram-01"),
     ],
 )
 def test_a_wrong_use_of_the_command_is_answered_with_the_remedy(

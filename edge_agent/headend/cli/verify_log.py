@@ -90,6 +90,8 @@ def _heads(path: Path, whose: Whose) -> Iterator[Word]:
     """One envelope, however it is laid out, or the lines of a proof."""
     content = read_file(path, "--head")
     envelopes = content.splitlines() if isinstance(open_envelope(content), Rejected) else [content]
+    if not envelopes:  # what a station prints that has no word of the server's yet
+        raise CannotDo(f"--head {path}: nothing is in it; it proves nothing of {whose.station.station}")
     for envelope in envelopes:
         try:
             yield believe(envelope, whose)
