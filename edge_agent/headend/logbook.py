@@ -32,6 +32,11 @@ class LogbookError(HeadendError):
     """The file on disk is not as it was written; the text names the line and what to do."""
 
 
+def disk_refused(path: Path, error: OSError) -> str:
+    """What a person must know: nothing is lost, for the station keeps what it has no word of ours for."""
+    return f"{path}: {error.strerror}; nothing was acknowledged, the station sends it again; look at the disk"
+
+
 class BatchDoubt(StrEnum):
     """Why a batch is not taken."""
 
@@ -120,10 +125,24 @@ class StationLog:
         if fault := self._fault(new):
             return self._refuse(*fault, batch)
         if new:
-            append_durably(self._path, b"".join(line_of(record) for record in new))
+            self._append(b"".join(line_of(record) for record in new))
         for record in new:
             self._remember(record)
         return Taken(tuple(new), self.cursor(batch.epoch))
+
+    def _append(self, lines: bytes) -> None:
+        """All of it, durably, or nothing: half a line would spoil whatever comes behind it.
+
+        What the disk has refused must not be read back as held either: it would be acknowledged. So what cannot be
+        taken away again ends the process; the next one cuts it off.
+        """
+        size = self._path.stat().st_size if self._path.exists() else 0
+        try:
+            append_durably(self._path, lines)
+        except OSError as error:
+            if self._path.exists():
+                os.truncate(self._path, size)
+            raise LogbookError(disk_refused(self._path, error)) from error
 
     def _refuse(self, doubt: BatchDoubt, detail: str, batch: LogBatch) -> NotTaken:
         held = self.cursor(batch.epoch)
@@ -161,9 +180,13 @@ class Logbook:
         self._logs: dict[str, StationLog] = {}
 
     def of(self, station: str) -> StationLog:
-        """The log of an enrolled station. Raises LogbookError if its file is damaged."""
+        """The log of an enrolled station. Raises LogbookError if its file is damaged, or the disk does not give it."""
+        path = self.directory / f"{station}.jsonl"
         if station not in self._logs:
-            self._logs[station] = StationLog(self.directory / f"{station}.jsonl")
+            try:
+                self._logs[station] = StationLog(path)
+            except OSError as error:
+                raise LogbookError(disk_refused(path, error)) from error
         return self._logs[station]
 
     def records(self, station: str) -> tuple[StoredRecord, ...]:

@@ -18,7 +18,7 @@ from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.files import write_durably
 from edge_agent.headend.listening import Heard, LogBatch, hear, read_cursor
-from edge_agent.headend.logbook import CHAINS_MAX, HeldChain, LogbookError
+from edge_agent.headend.logbook import CHAINS_MAX, HeldChain, LogbookError, disk_refused
 from edge_agent.headend.signing import HELD
 from edge_agent.journal.record import ChainPoint
 from edge_agent.sync.reports import HelloMsg, LogCursor
@@ -115,7 +115,10 @@ class Proof:
         if (batches, held) == (self._batches, self._held):
             return
         lines = [line for _, (_, line) in sorted(batches.items())]
-        write_durably(self._path, b"".join(line + b"\n" for line in (*lines, held[1])))
+        try:
+            write_durably(self._path, b"".join(line + b"\n" for line in (*lines, held[1])))
+        except OSError as error:
+            raise LogbookError(disk_refused(self._path, error)) from error
         self._batches, self._held = batches, held
 
     def _remember(self, word: Word, line: bytes) -> None:

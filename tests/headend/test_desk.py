@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from edge_agent.core.events import Rejected
 from edge_agent.core.job import LogAck, Welcome
 from edge_agent.core.site import Site
 from edge_agent.core.units import StationId, UtcMs
+from edge_agent.headend import logbook, proof
 from edge_agent.headend.ceremonies import renew, replace_key
 from edge_agent.headend.desk import CloneSuspected, Desk, Kept, LateWill, LogTrouble, OldState, Presence
 from edge_agent.headend.keyring import Keyring, create_keyring
@@ -161,11 +163,42 @@ def test_a_lost_acknowledgement_is_given_again(desk: Desk, station: FakeStation)
     assert len(replies) == 1
 
 
-def test_a_disk_that_fails_leaves_the_records_unacknowledged(desk: Desk, station: FakeStation, tmp_path: Path) -> None:
+def test_a_disk_that_fails_leaves_the_records_unacknowledged_and_nobody_without_time(
+    desk: Desk, station: FakeStation, tmp_path: Path
+) -> None:
     station.play(RECORD)
     (tmp_path / "records" / "tram-01.jsonl").mkdir()  # nothing can be written there
-    with pytest.raises(OSError, match=r"tram-01\.jsonl"):
-        desk.take(*station.log(), NOW)
+    ((trouble,), replies) = desk.take(*station.log(), NOW)
+    assert isinstance(trouble, LogTrouble)
+    assert "tram-01.jsonl: Is a directory; nothing was acknowledged" in trouble.detail
+    assert replies == []
+    noted, replies = desk.take(*station.hello(), NOW)
+    assert ([type(one) for one in noted], len(replies)) == ([Heard, LogTrouble], 1)
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "proof"])
+def test_a_disk_that_was_full_in_the_middle_of_a_line_leaves_a_log_that_goes_on(
+    desk: Desk, station: FakeStation, keyring: Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    station.play(RECORD, RECORD, RECORD, RECORD)
+    desk.take(*station.log(1, 1), NOW)
+
+    def full(path: Path, content: bytes, *_: object) -> None:
+        if kind == "jsonl":
+            with path.open("ab") as file:
+                file.write(content[:-400])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(*((logbook, "append_durably") if kind == "jsonl" else (proof, "write_durably")), full)
+        ((trouble,), replies) = desk.take(*station.log(2, 3), NOW)
+    assert isinstance(trouble, LogTrouble)
+    assert f"tram-01.{kind}: No space left on device" in trouble.detail
+    assert replies == []
+    assert len(desk.take(*station.log(2, 3), NOW)[1]) == 1
+    again = Desk(keyring, Logbook(tmp_path / "records"))
+    assert isinstance(again.take(*station.log(4), NOW)[0][0], Kept)
+    assert [one.seq for one in Logbook(tmp_path / "records").records("tram-01")] == [1, 2, 3, 4]
 
 
 def test_a_gap_is_named_and_nothing_is_acknowledged(desk: Desk, station: FakeStation) -> None:
