@@ -16,7 +16,7 @@ from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.greeting import welcome_to
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.listening import Heard, LogBatch, Unheard, hear
-from edge_agent.headend.logbook import NO_CURSOR, HeldChain, Logbook, LogbookError, NotTaken
+from edge_agent.headend.logbook import NO_CURSOR, Logbook, LogbookError, NotTaken, StationLog
 from edge_agent.headend.proof import Proof, Whose, canonical_form, proof_path
 from edge_agent.journal.port import StoredRecord
 from edge_agent.sync.reports import HelloMsg, LogCursor, StateMsg, Why
@@ -94,7 +94,7 @@ class Desk:
         self._logbook = logbook
         self._welcome_key = keyring.signer("welcome")
         self._ack_key = keyring.signer("ack")
-        self._proofs: dict[StationId, Proof] = {}
+        self._proofs: dict[StationId, tuple[StationLog, Proof]] = {}
         self._boots: dict[StationId, Boots] = {}
         self.presence: dict[StationId, Presence] = {}
 
@@ -146,32 +146,34 @@ class Desk:
 
     def _held(self, station: StationId) -> tuple[LogCursor, LogTrouble | None]:
         try:
-            return self._logbook.of(station).cursor(), None
+            with self._logbook.alone():
+                return self._logbook.of(station).cursor(), None
         except LogbookError as error:
             return NO_CURSOR, LogTrouble(station, str(error))
 
     def _keep(self, heard: Heard, batch: LogBatch, message: bytes, now: UtcMs) -> tuple[list[Noted], list[Reply]]:
         try:
-            log = self._logbook.of(heard.station)
-            done = log.add(batch)
-            if isinstance(done, NotTaken):
-                return [LogTrouble(heard.station, f"{done.doubt}: {done.detail}")], []
-            # Before the acknowledgement: what a station is told to be safe is also proven to be its own.
-            self._prove(heard.station, batch, message, log.held(), now)
+            with self._logbook.alone():
+                log = self._logbook.of(heard.station)
+                done = log.add(batch)
+                if isinstance(done, NotTaken):
+                    return [LogTrouble(heard.station, f"{done.doubt}: {done.detail}")], []
+                # Before the acknowledgement: what a station is told to be safe is also proven to be its own.
+                self._prove(heard.station, batch, message, log, now)
         except LogbookError as error:
             return [LogTrouble(heard.station, str(error))], []
         # Also when nothing was new: the station did not get our word for it the first time.
         envelope = signing.ack(self._keyring.realm, heard.station, done.cursor, self._ack_key)
         return [Kept(heard.station, batch.epoch, done.new)], [Reply(down_topic(heard.station, Down.ACK), envelope)]
 
-    def _prove(
-        self, station: StationId, batch: LogBatch, message: bytes, chains: tuple[HeldChain, ...], now: UtcMs
-    ) -> None:
-        enrolled, realm = self._keyring.stations[station], self._keyring.realm
-        if station not in self._proofs:
+    def _prove(self, station: StationId, batch: LogBatch, message: bytes, log: StationLog, now: UtcMs) -> None:
+        enrolled, realm, chains = self._keyring.stations[station], self._keyring.realm, log.held()
+        read_with, proof = self._proofs.get(station, (None, None))
+        if proof is None or read_with is not log:  # somebody else has written both, if one
             whose = Whose(realm, enrolled, self._keyring.every_ack_key)
-            self._proofs[station] = Proof(proof_path(self._logbook.directory, station), whose)
-        self._proofs[station].keep(
+            proof = Proof(proof_path(self._logbook.directory, station), whose)
+            self._proofs[station] = (log, proof)
+        proof.keep(
             batch,
             canonical_form(message, [enrolled.key]),
             chains,

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from edge_agent.headend.errors import HeadendError
-from edge_agent.headend.files import append_durably, make_private_directory
+from edge_agent.headend.files import alone, append_durably, make_private_directory
 from edge_agent.headend.listening import LogBatch, read_record
 from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import ChainPoint, Damage, verify_chain
@@ -24,6 +25,7 @@ from edge_agent.trust.strict_json import WireError, dump, parse
 
 NO_CURSOR = LogCursor("", 0, "")
 """What a station is told of which nothing is held."""
+LOCK = "records.lock"
 CHAINS_MAX = 128
 # A station begins a chain when its journal was damaged. What we sign of 128 chains still fits one envelope (64 KiB).
 
@@ -96,10 +98,15 @@ class StationLog:
         self._epoch = ""
         if to_write:
             _cut_torn_end(path)
+        self._left = _stamp(path)
         for number, record in enumerate(read_lines(path), 1):
             if self._fault([record]):
                 raise LogbookError(f"{path}:{number}: the chain is broken here; restore the file, or move it away")
             self._remember(record)
+
+    def is_as_left(self) -> bool:
+        """Whether nobody else has written, moved or restored the file since."""
+        return _stamp(self._path) == self._left
 
     def cursor(self, epoch: str = "") -> LogCursor:
         """What is held of ``epoch``; of the newest chain when that is unknown."""
@@ -143,6 +150,7 @@ class StationLog:
             if self._path.exists():
                 os.truncate(self._path, size)
             raise LogbookError(disk_refused(self._path, error)) from error
+        self._left = _stamp(self._path)
 
     def _refuse(self, doubt: BatchDoubt, detail: str, batch: LogBatch) -> NotTaken:
         held = self.cursor(batch.epoch)
@@ -182,12 +190,25 @@ class Logbook:
     def of(self, station: str) -> StationLog:
         """The log of an enrolled station. Raises LogbookError if its file is damaged, or the disk does not give it."""
         path = self.directory / f"{station}.jsonl"
-        if station not in self._logs:
-            try:
+        try:
+            if station not in self._logs or not self._logs[station].is_as_left():
                 self._logs[station] = StationLog(path)
-            except OSError as error:
-                raise LogbookError(disk_refused(path, error)) from error
+        except OSError as error:
+            raise LogbookError(disk_refused(path, error)) from error
         return self._logs[station]
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Whoever reads in order to write, or may cut a torn end off, is in here, and no other `watch` with him.
+
+        One takes over from the other, or each has a broker of its own: what both wrote would stand there twice.
+        """
+        with ExitStack() as held:
+            try:
+                held.enter_context(alone(self.directory / LOCK))
+            except OSError as error:
+                raise LogbookError(disk_refused(self.directory / LOCK, error)) from error
+            yield
 
     def records(self, station: str) -> tuple[StoredRecord, ...]:
         """Everything held of a station, in the order of arrival."""
@@ -220,6 +241,15 @@ def line_of(record: StoredRecord) -> bytes:
     body = dict(parse(record.body))
     whole = {"epoch": record.epoch, "seq": record.seq, "prev": record.prev, "hash": record.hash, "body": body}
     return dump(whole) + b"\n"
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Which file it is, and how long; None: there is none."""
+    try:
+        file = path.stat()
+    except FileNotFoundError:
+        return None
+    return file.st_ino, file.st_size
 
 
 def _cut_torn_end(path: Path) -> None:

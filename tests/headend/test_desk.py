@@ -18,7 +18,9 @@ from edge_agent.headend.desk import CloneSuspected, Desk, Kept, LateWill, LogTro
 from edge_agent.headend.keyring import Keyring, create_keyring
 from edge_agent.headend.listening import Heard, Unheard
 from edge_agent.headend.logbook import Logbook
+from edge_agent.headend.proof import Whose
 from edge_agent.headend.roles import default_roles
+from edge_agent.headend.verifying import verify
 from edge_agent.sync.reports import StateMsg, Why
 from edge_agent.trust.judge import make_judge
 from edge_agent.trust.keys import load_signer, new_signer
@@ -199,6 +201,23 @@ def test_a_disk_that_was_full_in_the_middle_of_a_line_leaves_a_log_that_goes_on(
     again = Desk(keyring, Logbook(tmp_path / "records"))
     assert isinstance(again.take(*station.log(4), NOW)[0][0], Kept)
     assert [one.seq for one in Logbook(tmp_path / "records").records("tram-01")] == [1, 2, 3, 4]
+
+
+def test_two_that_keep_one_log_keep_each_record_once(
+    desk: Desk, station: FakeStation, keyring: Keyring, tmp_path: Path
+) -> None:
+    """A `watch` that takes over from another, or two with a broker each: the first has something in its queue still."""
+    other = Desk(keyring, Logbook(tmp_path / "records"))
+    station.play(*[RECORD] * 6)
+    for first, who in enumerate((desk, other, other, desk, other), 1):
+        assert len(who.take(*station.log(first, first), NOW)[1]) == 1
+        for one in (desk, other):  # no acknowledgement came: it is sent again, to whoever is there
+            assert one.take(*station.log(first, first), NOW)[0] == [Kept(StationId("tram-01"), "epoch-1", ())]
+    again = Desk(keyring, Logbook(tmp_path / "records"))
+    assert isinstance(again.take(*station.log(6), NOW)[0][0], Kept)
+    whose = Whose("demo", keyring.stations[StationId("tram-01")], keyring.every_ack_key)
+    records, proof = ((tmp_path / "records" / f"tram-01.{kind}").read_bytes() for kind in ("jsonl", "proof"))
+    assert verify(records, proof, whose).finding is None
 
 
 def test_a_gap_is_named_and_nothing_is_acknowledged(desk: Desk, station: FakeStation) -> None:
