@@ -90,7 +90,7 @@ class Restored:
     last_seq: int
     acked_seq: int
     epoch: str = ""
-    refused: frozenset[str] = frozenset()
+    refused: tuple[str, ...] = ()
     rules: tuple[SavedRule, ...] = ()
     past: tuple[Sounded, ...] = ()
     trust: TrustStanding = NOTHING_STANDS

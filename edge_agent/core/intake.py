@@ -31,14 +31,21 @@ from edge_agent.core.job import OVER_MAX, TOMBSTONE_KEEP_MS, Accepted, JobClass,
 from edge_agent.core.order import AcceptedRule
 from edge_agent.core.reasons import UNAUTHENTICATED, Reason, explain
 from edge_agent.core.schedule import first_base
-from edge_agent.core.state import JOBS_MAX, KnownJob, KnownRule, State, Turn
+from edge_agent.core.state import JOBS_MAX, KnownJob, KnownRule, Refusals, State, Turn
 from edge_agent.core.trust_standing import AcceptedTrust
 from edge_agent.core.units import DAY_MS, JobId
 
 REFUSED_KEPT = 1_000
-# Digests of refused orders, so that a repeated one is not journalled twice: 64 kB.
+# Digests of refused orders, the newest, so that a repeated one is not journalled twice: 64 kB.
 OVER_AT_ONCE = 500
 # So many ids of what is over are forgotten together, where there are too many: sorting them at each order would cost.
+REFUSALS_A_DAY = 100
+# Records of refusals, of each reason. Whoever has listened to a broker for long has more that was once signed (old
+# orders, what the server says to other stations) than anybody remembers, and each would be a write to the card: this
+# is 120 kB of records a day. Of each, so that what comes by replay (expired, for others) leaves the others their room;
+# a ward's mistakes are a few a day.
+
+_LOOK = "each is still answered; ask who sends such orders again"
 
 Verify = Callable[[str, bytes], Judgement]
 
@@ -246,9 +253,11 @@ def _too_many(state: State, accepted: Accepted, now: Now) -> bool:
 
 def _refuse(turn: Turn, accepted: Accepted | AcceptedRule, reason: Reason) -> None:
     """An authentic order for us that will not be obeyed: it gets its record, unless it is to be sent again as it is."""
-    if reason is not Reason.NOT_SAVED and _first_time(turn, accepted.digest):
+    # What has taken a place is known by its record after a restart.
+    taken = isinstance(accepted, Accepted) and series.takes_place(accepted, reason)
+    if reason is not Reason.NOT_SAVED and _gets_a_record(turn, accepted.digest, reason, always=taken):
         if isinstance(accepted, Accepted):
-            overtaken = reason is Reason.CANCELLED and series.takes_place(accepted, reason)
+            overtaken = reason is Reason.CANCELLED and taken
             detail = records.OVERTAKEN if overtaken else ""
             turn.emit(records.of_refusal(accepted, reason, turn.now, was_saved=False, detail=detail))
         else:
@@ -260,16 +269,24 @@ def _rejected(turn: Turn, rejected: Rejected) -> None:
     """An order that is not authentic (counted only: anybody can send such bytes) or not for us (recorded)."""
     if rejected.reason in UNAUTHENTICATED:
         turn.state = replace(turn.state, unauthenticated=turn.state.unauthenticated + 1)
-    elif _first_time(turn, rejected.digest):
+    elif _gets_a_record(turn, rejected.digest, rejected.reason):
         turn.emit(records.of_rejection(rejected, turn.now))
     talk.say_refused(turn, rejected.reason, rejected.digest, rejected.job_id, rejected.detail)
 
 
-def _first_time(turn: Turn, digest: str) -> bool:
+def _gets_a_record(turn: Turn, digest: str, reason: Reason, *, always: bool = False) -> bool:
+    """Whether a refusal is recorded: once for each order, and of each reason only so many a day unless ``always``."""
     if digest in turn.state.refused:
         return False
-    kept = turn.state.refused if len(turn.state.refused) < REFUSED_KEPT else frozenset()
-    turn.state = replace(turn.state, refused=kept | {digest})
+    day = turn.now.mono // DAY_MS
+    told = turn.state.refusals if turn.state.refusals.day == day else Refusals(day)
+    number = told.recorded.get(reason, 0) + 1
+    if number > REFUSALS_A_DAY and not always:
+        return False
+    if number == REFUSALS_A_DAY:
+        turn.note(Level.ERROR, "refused so often that no more of it is recorded today", reason=reason, next=_LOOK)
+    refused = (*turn.state.refused, digest)[-REFUSED_KEPT:]
+    turn.state = replace(turn.state, refused=refused, refusals=Refusals(day, {**told.recorded, reason: number}))
     return True
 
 

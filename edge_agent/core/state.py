@@ -63,6 +63,14 @@ class Fetched:
     bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """How many records of refusals each reason has had on this ``day`` of boot time."""
+
+    day: int = 0
+    recorded: Mapping[Reason, int] = field(default_factory=dict)
+
+
 class Unproven(StrEnum):
     """A warning sounds once although nobody can tell how old it is; then it waits again."""
 
@@ -253,7 +261,8 @@ class State:
     reserve: bool = False
     testing: SelfTesting | None = None
     seen: Mapping[JobId, Seen] = field(default_factory=dict)
-    refused: frozenset[str] = frozenset()
+    refused: tuple[str, ...] = ()
+    refusals: Refusals = Refusals()
     waiting_acks: Mapping[JobId, tuple[AckToken, ...]] = field(default_factory=dict)
     plays: Mapping[OccurrenceKey, Occurrence] = field(default_factory=dict)
     clips: Mapping[ClipKey, Clip] = field(default_factory=dict)

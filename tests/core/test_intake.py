@@ -21,7 +21,7 @@ from edge_agent.core.events import (
     SweepDue,
     Tick,
 )
-from edge_agent.core.intake import JOBS_MAX, OVER_AT_ONCE, REFUSED_KEPT
+from edge_agent.core.intake import JOBS_MAX, OVER_AT_ONCE, REFUSALS_A_DAY, REFUSED_KEPT
 from edge_agent.core.job import OVER_MAX, LogAck, Seen
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import DAY_MS, HOUR_MS, JobId, UtcMs
@@ -156,17 +156,33 @@ def test_an_authentic_order_for_another_ward_is_recorded_once_however_often_it_c
 def test_a_refusal_that_is_on_record_is_not_recorded_again_after_a_crash() -> None:
     """The process died between the record's commit and the acknowledgement, so the broker delivers once more."""
     bench = Bench()
-    bench.send(Restored((), (), {}, 1, 0, "e1", refused=frozenset({"on record"})))
+    bench.send(Restored((), (), {}, 1, 0, "e1", refused=("on record",)))
     bench.arrive(Rejected(Reason.WRONG_AUDIENCE, digest="on record"))
     assert (bench.every(fx.CommitRecord), len(bench.every(fx.Ack))) == ([], 1)
     assert bench.answers() == [("refused", "wrong_audience")]
 
 
-def test_the_memory_of_refused_orders_is_bounded() -> None:
+def test_the_memory_of_refused_orders_is_bounded_and_keeps_the_newest() -> None:
+    bench = Bench()
+    on_record = tuple(f"d{number}" for number in range(REFUSED_KEPT))
+    bench.send(Restored((), (), {}, 1, 0, "e1", refused=on_record))
+    bench.arrive(Rejected(Reason.WRONG_AUDIENCE, digest="new"))
+    assert bench.state.refused == (*on_record[1:], "new")
+
+
+def test_of_each_reason_so_many_refusals_a_day_are_recorded_and_all_are_answered() -> None:
+    """A broker has more old orders, and answers to other stations, than anybody remembers: each was a write."""
     bench = Bench().boot()
-    for number in range(REFUSED_KEPT + 1):
+    for number in range(REFUSALS_A_DAY + 5):
         bench.arrive(Rejected(Reason.WRONG_AUDIENCE, digest=f"d{number}"))
-    assert len(bench.state.refused) == 1
+    assert len(bench.outcomes()) == REFUSALS_A_DAY
+    assert bench.answers() == [("refused", "wrong_audience")] * (REFUSALS_A_DAY + 5)
+    assert [note.level for note in bench.every(fx.Note) if "no more of it" in note.what] == [fx.Level.ERROR]
+    bench.arrive(Rejected(Reason.WRONG_REALM, digest="of another reason"))
+    assert len(bench.outcomes()) == REFUSALS_A_DAY + 1
+    bench.pass_s(DAY_MS / 1000)
+    bench.arrive(Rejected(Reason.WRONG_AUDIENCE, digest="tomorrow"))
+    assert len(bench.outcomes()) == REFUSALS_A_DAY + 2
 
 
 def test_a_key_that_signs_without_end_fills_no_memory_and_what_may_come_again_for_longest_stays_known() -> None:

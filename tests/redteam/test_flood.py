@@ -8,8 +8,9 @@ from functools import cache
 
 import pytest
 
+from edge_agent.core.intake import REFUSALS_A_DAY, REFUSED_KEPT
 from edge_agent.core.reasons import UNAUTHENTICATED
-from edge_agent.core.units import MINUTE_MS
+from edge_agent.core.units import HOUR_MS, MINUTE_MS
 from edge_agent.upstream import RUBBISH_ANSWERS_A_MINUTE
 from tests.redteam import forging
 from tests.rig import Order
@@ -46,7 +47,30 @@ def _for_others(rig: SimRig) -> list[bytes]:
     return [makers.signed_job(job_id=f"khac-{number}", **there) for number in range(20)]
 
 
-FLOODS = {"rubbish": _rubbish, "replayed": _replayed, "for others": _for_others}
+def _of_others_logs(rig: SimRig) -> list[bytes]:
+    """What the server says to other stations of their logs: no two alike, and a province has thousands a day."""
+    return [_ack_for("dt-99", seq) for seq in range(A_MINUTE)]
+
+
+def _ack_for(station: str, seq: int) -> bytes:
+    return makers.signed_ack(station=station, log={"epoch": "khac", "seq": seq + 1, "hash": "0" * 64})
+
+
+def _long_over(rig: SimRig) -> list[bytes]:
+    """More old orders than a station remembers to have refused, again and again."""
+    over = rig.world.utc() - HOUR_MS
+    times = {"issued_at": over - HOUR_MS, "not_before": over - HOUR_MS, "not_after": over}
+    return [makers.signed_job(job_id=f"cu-{number}", **times) for number in range(REFUSED_KEPT + 1)]
+
+
+FLOODS = {
+    "rubbish": _rubbish,
+    "replayed": _replayed,
+    "for others": _for_others,
+    "of others' logs": _of_others_logs,
+    "long over": _long_over,
+}
+TOPICS = {"of others' logs": f"loa/1/d/{makers.STATION}/ack"}
 
 
 def at_work() -> SimRig:
@@ -66,10 +90,11 @@ def flooded(kind: str | None) -> tuple[int, int, Counter[str], int]:
     rig = at_work()
     world, disk = rig.world, rig.world.disk
     messages = FLOODS[kind](rig) if kind else []
+    topic = TOPICS.get(kind or "", makers.JOB_TOPIC)
     commits, kept, answered = disk.commits, len(disk.committed.records), len(world.headend.answers)
     for number in range(A_MINUTE * minutes if messages else 0):
         message = messages[number % len(messages)]
-        world.after(number * EVERY_MS, lambda message=message: world.broker.publish(makers.JOB_TOPIC, message))
+        world.after(number * EVERY_MS, lambda message=message: world.broker.publish(topic, message))
     world.run_until(world.mono + minutes * MINUTE_MS - MINUTE_MS // 2)
     commits, records = disk.commits - commits, len(disk.committed.records) - kept
     published, sounds = world.mono, len(world.runs)
@@ -97,6 +122,15 @@ def test_a_flood_of_orders_for_others_is_recorded_once_each(alone_ms: int) -> No
     commits, records, _, emergency_ms = flooded("for others")
     assert records == 20
     assert records <= commits <= 3 * records, "the record, and what the server says of it"
+    assert emergency_ms == pytest.approx(alone_ms, abs=50)
+
+
+@pytest.mark.parametrize("kind", ["of others' logs", "long over"])
+def test_a_flood_of_what_was_once_signed_writes_so_many_records_a_day(kind: str, alone_ms: int) -> None:
+    """Whoever has listened for long has more of it than any station can remember."""
+    commits, records, _, emergency_ms = flooded(kind)
+    assert records == REFUSALS_A_DAY
+    assert commits <= 3 * records, "the record, and what the server says of it"
     assert emergency_ms == pytest.approx(alone_ms, abs=50)
 
 
