@@ -25,6 +25,9 @@ CONNECT_TIMEOUT_S = 30
 # Mutual TLS over 3G takes up to 10 s (four round trips of 1–2 s, certificates of 2 kB); the library's 5 s is too short.
 OUTGOING_MAX = 64
 # Messages handed over and not yet acknowledged; a station has one log batch, one state and some answers at a time.
+UNSENT_MAX = 4 * OUTGOING_MAX
+# Packets of any kind that lie here because the line takes none: our own messages, and what a broker asked for and was
+# acknowledged. An honest one has at most OUTGOING_MAX, RECEIVE_MAXIMUM and a ping.
 INFLIGHT_MAX = 10
 # Under every broker's receive maximum that we know (Mosquitto 20, EMQX 32).
 
@@ -75,6 +78,11 @@ def open_client(client: Client, settings: BrokerSettings) -> MQTTErrorCode:
         MaximumPacketSize=PACKET_BYTES_MAX,
     )
     return client.connect(settings.host, settings.port, settings.keepalive_s, clean_start=False, properties=asked)
+
+
+def unsent(client: Client) -> int:
+    """How many packets of ours wait for the line. The library shows nobody its queue, and gives it no end."""
+    return len(client._out_packet)
 
 
 def _properties(packet: int, **values: int) -> Properties:

@@ -26,7 +26,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.events import AckToken, Connected, Event, MessageArrived
 from edge_agent.core.units import SECOND_MS, MonoMs
-from edge_agent.sync.client import OUTGOING_MAX, BrokerSettings, new_client, open_client
+from edge_agent.sync.client import OUTGOING_MAX, UNSENT_MAX, BrokerSettings, new_client, open_client, unsent
 from edge_agent.sync.guard import GuardedSocket, PacketGuard
 from edge_agent.sync.limits import PACKET_BYTES_MAX, RECEIVE_MAXIMUM
 from edge_agent.sync.tls import clock_dates_certificates, dates_trouble
@@ -160,7 +160,7 @@ class Connection:
                 self._client.disconnect()
             self._note_answers()
             self.turned_at = self._clock().mono
-            self._detail = self._detail or self._overdue(begun) or str(self._dates() or "")
+            self._detail = self._detail or self._overdue(begun) or self._piled_up() or str(self._dates() or "")
             if self._detail:
                 return
 
@@ -199,6 +199,11 @@ class Connection:
         # The library pings when a keepalive has passed; 5/12 more is time for the answer, before the broker's 18/12.
         patience_ms = self._settings.keepalive_s * SECOND_MS * 17 // 12
         return f"no answer for {silent_ms} ms" if silent_ms > patience_ms else None
+
+    def _piled_up(self) -> str | None:
+        """Whoever asks for answers and takes none would have all our memory: 400 bytes for each of his few."""
+        waiting = unsent(self._client)
+        return f"broker takes nothing, {waiting} packets wait for it" if waiting > UNSENT_MAX else None
 
     def _dates(self) -> TlsTrouble | None:
         """The dates of the certificates, as soon as the clock is fit to judge them."""

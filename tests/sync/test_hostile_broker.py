@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import queue
 import random
+import ssl
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +19,8 @@ from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.events import AckToken, Connected, Disconnected, MessageArrived
 from edge_agent.headend.pki import Authority, create_authority, issue_client
 from edge_agent.identity.file_keys import TlsKey
-from edge_agent.sync.client import BrokerSettings
+from edge_agent.sync.client import UNSENT_MAX, BrokerSettings
+from edge_agent.sync.guard import GuardedSocket
 from edge_agent.sync.mqtt import MqttSession
 from tests.host.hostile_broker import CONNACK, Script, Wire, hostile_broker, packet, publish, var_int
 from tests.sync.rigs import AREA, STATION, TIMEOUT_S, Inbox, host_clock, thread_failures
@@ -91,6 +94,9 @@ def then_send(data: bytes) -> Script:
     [
         pytest.param(b"\x32" + var_int(200_000_000) + b"x" * 10_000, "bytes or more", id="a packet of 200 MB"),
         pytest.param(publish(JOB, b"order", 1, qos=2), "QoS 2", id="QoS 2, which the library would keep for ever"),
+        pytest.param(packet(0xC0, b""), "type 12", id="PINGREQ, which the library answers"),
+        pytest.param(packet(0x50, b"\0\1"), "type 5", id="PUBREC, which the library answers as often as it comes"),
+        pytest.param(packet(0x62, b"\0\1"), "type 6", id="PUBREL, of QoS 2"),
         pytest.param(packet(0x90, b""), "", id="an empty SUBACK"),
         pytest.param(packet(0xF0, b"\0"), "", id="AUTH, which nobody asked for"),
         pytest.param(packet(0xE0, b"\xfe"), "", id="DISCONNECT with an unknown reason"),
@@ -152,6 +158,30 @@ def test_messages_beyond_the_receive_maximum_end_the_connection(street: Street) 
         assert "more than 10" in inbox.next(Disconnected).detail
         first_epoch = [each for each in inbox.seen if isinstance(each, MessageArrived) and each.token.epoch == 1]
         assert len(first_epoch) == 10
+
+
+def test_who_asks_for_answers_and_takes_none_has_no_memory_of_ours(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """He proves again and again that he is there, so nothing else ends it, but the kernel when all memory is taken."""
+    full = threading.Event()
+
+    def script(wire: Wire) -> None:
+        wire.establish()
+        full.wait(TIMEOUT_S)
+        wire.write((publish("x", b"", 7) + PINGRESP) * (UNSENT_MAX + 10))
+        wire.until_hung_up()
+
+    def takes_nothing(*_: object) -> int:
+        raise ssl.SSLWantWriteError
+
+    with street.facing(script) as (_, inbox):
+        inbox.next(Connected)
+        monkeypatch.setattr(GuardedSocket, "send", takes_nothing)
+        full.set()
+        assert "takes nothing" in inbox.next(Disconnected).detail
+        monkeypatch.undo()
+        inbox.next(Connected)
 
 
 def test_a_topic_forges_no_line_in_the_log_and_does_not_fill_it(
