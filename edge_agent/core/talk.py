@@ -259,7 +259,8 @@ def _worth_showing(state: State, turn: Turn) -> tuple[object, ...]:
     )
     relays = tuple((zone, relay.on) for zone, relay in state.relays.items())
     heard = tuple((zone, one.heard) for zone, one in state.heard.items())  # how loud is no news
-    waits = tuple((job_id, known.offered) for job_id, known in state.jobs.items())
+    # What is not saved yet is not planned: shown then, it would be missing from ``next`` until something else changes.
+    waits = tuple((job_id, known.offered) for job_id, known in state.jobs.items() if known.offered or known.may_sound)
     trust = (state.device_up, state.welcomed, turn.now.trusted, freshness.obstacle(state, turn.now))
     return (sounding, relays, heard, waits, _laid_down(state, turn.now), manifests.shown(state, turn.now), *trust)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from edge_agent.core import effects as fx
-from edge_agent.core import station
+from edge_agent.core import explain, station
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import (
     Connected,
@@ -15,6 +15,7 @@ from edge_agent.core.events import (
     HeartbeatDue,
     HelloDue,
     HomeAnswered,
+    JobSaved,
     RecordSaved,
     Restored,
     SweepDue,
@@ -198,6 +199,34 @@ def test_a_change_that_is_undone_before_it_was_shown_is_not_shown() -> None:
     bench.send(Disconnected("gone"))
     bench.state = replace(bench.state, link=shown.link)
     assert bench.send(Tick()) == []
+
+
+def test_what_is_to_come_is_shown_once_the_disk_has_it() -> None:
+    bench = at_work()
+    bench.pass_s(1)
+    bench.deaf.add(fx.SaveJob)
+    shown = len(bench.every(fx.SendState))
+    job = bench.at(3_600)
+    bench.pass_s(1)
+    assert len(bench.every(fx.SendState)) == shown, "nothing of it is planned yet"
+    bench.send(JobSaved(job))
+    bench.pass_s(1)
+    assert [one.job_id for one in explain.upcoming(bench.state, bench.now)] == [job]
+    assert len(bench.every(fx.SendState)) == shown + 1
+
+
+def test_what_a_timetable_plays_is_shown_when_the_disk_has_put_it_in_force() -> None:
+    bench = at_work()
+    in_two_hours = {"kind": "at", "utc": bench.now.utc + 2 * HOUR_MS}
+    ahead = bench.timetable(1, makers.entry_dict("sang", when=in_two_hours), not_before=bench.now.utc + HOUR_MS)
+    bench.deaf.add(fx.ReleaseJob)
+    bench.pass_s(3_600)
+    bench.pass_s(1)
+    shown = len(bench.every(fx.SendState))
+    bench.send(JobSaved(ahead))
+    bench.pass_s(1)
+    assert [one.job_id for one in explain.upcoming(bench.state, bench.now)] == ["sang"]
+    assert len(bench.every(fx.SendState)) == shown + 1
 
 
 def test_the_sweep_keeps_what_a_known_job_needs() -> None:
