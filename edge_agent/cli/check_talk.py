@@ -12,7 +12,7 @@ from edge_agent.console.catalogue import ABSENCES, CLOCK_REMEDY, DEVICE_REMEDY, 
 from edge_agent.console.status import Absence, Status
 from edge_agent.console.times import clock_face
 from edge_agent.console.words import Text
-from edge_agent.core.clock_trust import Now
+from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.identity.tls_keys import tls_key
 from edge_agent.sync.tls import client_context, clock_dates_certificates, dates_trouble
 from edge_agent.sync.tls_trouble import TlsTrouble, trouble_in
@@ -22,6 +22,8 @@ CONNECT_S = 10
 REFUSAL_S = 3
 # In TLS 1.3 a broker refuses a client's certificate one round trip after the handshake.
 
+BOUNDLESS = (ClockSource.UNSET, ClockSource.FLOOR)
+"""Sources whose error nobody can bound."""
 AGENT = Text("chương trình của trạm", "agent")
 DEVICE = Text("phần âm thanh và rơ-le", "device process")
 CLOCK = Text("giờ", "clock")
@@ -66,7 +68,9 @@ def device(device_up: bool | None) -> Finding:
 def clock(config: Config, now: Now) -> Finding:
     """Whether a timetable may be played by the clock."""
     face = clock_face(now.utc, config.site.timezone)
-    seen = f"{face.en}, {SOURCES[now.source].en}, error at most {now.max_error_ms} ms"
+    # By how much the last known time is behind nobody knows: its figure would read as an exact one.
+    bound = "" if now.source in BOUNDLESS else f", error at most {now.max_error_ms} ms"
+    seen = f"{face.en}, {SOURCES[now.source].en}{bound}"
     return Finding(CLOCK, seen) if now.trusted else Finding(CLOCK, f"NOT TRUSTED: {seen}", CLOCK_REMEDY)
 
 

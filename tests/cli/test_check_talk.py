@@ -16,7 +16,7 @@ import pytest
 from edge_agent.cli import check_talk
 from edge_agent.cli.finding import Finding
 from edge_agent.console.status import Absence, read_status
-from edge_agent.core.clock_trust import Now
+from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.heads import ScopeStatus
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import UtcMs
@@ -68,6 +68,11 @@ def test_the_device_process_that_runs_and_the_one_that_does_not(up: bool | None,
 def test_a_clock_that_is_trusted(shared: StationRig) -> None:
     assert_well(check_talk.clock(shared.config, NOW))
     assert_fault(check_talk.clock(shared.config, replace(NOW, max_error_ms=121_000)), "NOT TRUSTED", "check network")
+
+
+@pytest.mark.parametrize("source", [ClockSource.UNSET, ClockSource.FLOOR])
+def test_a_time_that_may_be_far_behind_is_shown_without_a_bound(source: ClockSource, shared: StationRig) -> None:
+    assert "error at most" not in check_talk.clock(shared.config, replace(NOW, source=source, max_error_ms=0)).seen
 
 
 def ask(station: StationRig, port: int, now: Now = NOW, host: str = "localhost") -> Finding:
