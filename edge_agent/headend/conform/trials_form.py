@@ -191,7 +191,7 @@ CLAUSES: tuple[Clause, ...] = (
         "JOB-50",
         "4",
         "cách nhường chưa có",
-        "`preemption` is `rejoin` or `drop`",
+        "`preemption` is `rejoin`, `resume`, `restart` or `drop`",
         lambda o: o.normal(preemption="stop"),
         BAD,
     ),

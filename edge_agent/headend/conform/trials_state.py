@@ -243,7 +243,7 @@ LAST: tuple[Clause, ...] = (
         "UP-6",
         "2",
         "chỉ dùng các chủ đề đã định",
-        "a station writes on its five topics only",
+        "a station writes on the six upward topics only",
         "every topic of the run is looked at",
         _own_topics,
     ),
