@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import fields
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 
@@ -22,11 +23,24 @@ from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.effects import Verdict
 from edge_agent.core.events import Rejected
 from edge_agent.core.heads import Head
-from edge_agent.core.job import Accepted, JobClass, LogAck, Preemption, Welcome
+from edge_agent.core.job import Accepted, Audience, JobClass, LogAck, Preemption, Welcome
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.order import AcceptedRule
+from edge_agent.core.order import (
+    AcceptedRule,
+    Action,
+    AllStop,
+    Ask,
+    Command,
+    Heading,
+    NextItem,
+    Rank,
+    SetVolume,
+    Stop,
+)
 from edge_agent.core.reasons import WORDS_EN, WORDS_VI, Reason
+from edge_agent.core.records import told
 from edge_agent.core.site import Site, ZoneSite
+from edge_agent.core.units import JobId, UtcMs
 from edge_agent.headend.cli import build_parser as headend_parser
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.listening import Heard, hear
@@ -204,6 +218,22 @@ def test_every_value_of_an_enumeration_stands_in_the_protocol() -> None:
     )
     missing = [f"{kind.__name__}.{member.name}" for kind in kinds for member in kind if member.value not in named]
     assert missing == []
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        Stop(),
+        NextItem(),
+        AllStop(300_000),
+        SetVolume(60),
+        Rank((JobId("first"), JobId("second"))),
+        Ask(date(2026, 10, 1)),
+    ],
+)
+def test_the_protocol_shows_what_the_record_of_a_command_says(action: Action) -> None:
+    heading = Heading(JobId("x"), "a", "b", 0, 1, UtcMs(0), UtcMs(0), UtcMs(1), Audience(*[frozenset()] * 3))
+    assert f"`{told(Command(heading, action))}`" in PROTOCOL.read_text()
 
 
 def test_every_bound_in_the_protocol_is_the_codes() -> None:

@@ -8,7 +8,7 @@ from edge_agent.core.as_run import AsRun, Evidence, ItemAsRun, RecordKind, ZoneA
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import CommitRecord
 from edge_agent.core.events import Rejected
-from edge_agent.core.job import Accepted, Item, Job, LiveItem
+from edge_agent.core.job import Accepted, Item, Job, LiveItem, PlayAt, PlayNow, Rule
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AcceptedRule, Command, Regulation, RuleOrder, Timetable, Window
 from edge_agent.core.plays import Occurrence, ZoneRun
@@ -156,8 +156,22 @@ def told(order: RuleOrder) -> str:
         case Timetable():
             return f"timetable name={order.name} version={order.version} entries={len(order.jobs)}"
         case Command():
-            values = "".join(f" {one.name}={getattr(order.action, one.name)}" for one in fields(order.action))
+            values = "".join(f" {one.name}={_said(getattr(order.action, one.name))}" for one in fields(order.action))
             return f"{type(order.action).__name__.lower()} zones={_listed(order)}{values}"
+
+
+def _said(value: object) -> object:
+    """A value as the line has it: without blanks, which part it from the next one, and without words of this code."""
+    match value:
+        case tuple():
+            return ",".join(map(str, value))
+        case PlayNow():
+            return "now"
+        case PlayAt():
+            return value.at
+        case Rule():
+            return "rule"
+    return value
 
 
 def _listed(order: RuleOrder) -> str:

@@ -14,14 +14,17 @@ from edge_agent.core.events import (
     JobSaved,
     Restored,
 )
+from edge_agent.core.job import PlayAt, PlayNow
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import (
     Ask,
     Cancel,
+    Choose,
     Command,
     Lock,
     NextItem,
     Pause,
+    Rank,
     Restart,
     SelfTest,
     Stop,
@@ -207,6 +210,20 @@ def test_every_command_is_answered_and_on_record(action: Any) -> None:
     assert records
     assert records[0].kind == "rule"
     assert isinstance(bench.every(fx.SaveJob)[-1].saved.accepted.order, Command)
+
+
+@pytest.mark.parametrize(
+    ("action", "told"),
+    [
+        (Rank((JobId("first"), JobId("second"))), "rank zones=all job_ids=first,second"),
+        (Choose(JobId("x"), PlayNow()), "choose zones=all target=x when=now"),
+        (Choose(JobId("x"), PlayAt(UtcMs(7))), "choose zones=all target=x when=7"),
+    ],
+)
+def test_the_record_of_a_command_tells_it_in_values_without_blanks(action: Any, told: str) -> None:
+    bench = at_work()
+    bench.rule(action)
+    assert bench.every(fx.CommitRecord)[-1].record.detail == told
 
 
 def test_what_is_cancelled_while_it_stops_for_a_pause_does_not_go_on() -> None:
