@@ -73,7 +73,7 @@ def _inner(field: _Field) -> Iterator[_Field]:
     if _own_table(field.node) or "x-table" in field.node:  # its fields stand in that message's table
         return
     node, where = followed(field.node), field.path
-    while node.get("type") == "array":
+    while node.get("type") in ("array", ["array", "null"]):
         if _own_table(node["items"]):
             return
         node, where = followed(node["items"]), f"{where}[]"
@@ -101,8 +101,8 @@ def _type(node: Schema) -> str:
     unit = f", {node['x-unit']}" if "x-unit" in node else ""
     if "x-type" in node:
         return f"{node['x-type']}{unit}"
-    if node.get("type") == "array":
-        return f"list of {_type(node['items'])}"
+    if node.get("type") in ("array", ["array", "null"]) and "items" in node:
+        return f"list of {_type(node['items'])}" + ("" if node["type"] == "array" else ", or null")
     if "enum" in node or "const" in node:
         return "text"
     said = node.get("type", "anything")
