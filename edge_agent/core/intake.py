@@ -235,20 +235,21 @@ def _doubt(state: State, accepted: Accepted | AcceptedRule, now: Now, *, vouched
 
 
 def _too_many(state: State, accepted: Accepted, now: Now) -> bool:
-    """As many emergencies of one key as it may order in a day: what sounds at night must stay a rare thing."""
+    """As many emergencies as one of its keys may order in 24 hours: what sounds at night must stay a rare thing.
+
+    Counted key by key: of three officers who sign in pairs none has ordered what the other two have.
+    """
     if accepted.per_day == 0:
         return False
-    sounded = {
-        sound.job_id
-        for sound in state.past
-        if sound.cls is JobClass.EMERGENCY and sound.ended > now.utc - DAY_MS and {*sound.signers} & {*accepted.signers}
-    }
-    waiting = {
-        known.job.job_id
-        for known in state.jobs.values()
-        if known.job.plays_as is JobClass.EMERGENCY and {*known.accepted.signers} & {*accepted.signers}
-    }
-    return len(sounded | waiting) >= accepted.per_day
+    signed: dict[JobId, set[str]] = {}
+    for sound in state.past:
+        if sound.cls is JobClass.EMERGENCY and sound.ended > now.utc - DAY_MS:
+            signed.setdefault(sound.job_id, set()).update(sound.signers)
+    for known in state.jobs.values():
+        if known.job.plays_as is JobClass.EMERGENCY:
+            signed.setdefault(known.job.job_id, set()).update(known.accepted.signers)
+    counts = [sum(key in signers for signers in signed.values()) for key in accepted.signers]
+    return any(count >= accepted.per_day for count in counts)
 
 
 def _refuse(turn: Turn, accepted: Accepted | AcceptedRule, reason: Reason) -> None:

@@ -236,6 +236,17 @@ def test_a_key_orders_only_so_many_emergencies_a_day() -> None:
     assert bench.answers()[-1] == ("accepted", None)
 
 
+def test_the_warnings_of_a_day_are_counted_for_each_key_and_not_for_all_who_have_signed_together() -> None:
+    bench = at_work()
+    for job_id, signers in (("w-1", ("x", "y")), ("w-2", ("y", "z")), ("w-3", ("x", "z"))):
+        made = bench.make(job_id=job_id, **EMERGENCY)
+        bench.arrive(replace(bench.accept(made), per_day=2, signers=signers))
+    assert bench.answers() == [("accepted", None)] * 3, "each key has signed two of them at most"
+    made = bench.make(job_id="w-4", **EMERGENCY)
+    bench.arrive(replace(bench.accept(made), per_day=2, signers=("x", "w")))
+    assert bench.answers()[-1] == ("refused", "too_many_emergencies"), "x has signed two already"
+
+
 def test_an_all_clear_of_what_was_heard_nowhere_ends_what_waits() -> None:
     bench = at_work()
     bench.deaf = {fx.SpeakText}
