@@ -14,6 +14,7 @@ from pathlib import Path
 
 from edge_agent.cli import paths
 from edge_agent.cli.check_files import service_account
+from edge_agent.cli.doctor import clock_of
 from edge_agent.cli.knock import device_up
 from edge_agent.cli.show import read_picture
 from edge_agent.config import Config
@@ -72,7 +73,7 @@ def enrol(config: Config, file: Path, asked: Asked) -> int:
 def renew(config: Config) -> int:
     """Get the next certificate now."""
     try:
-        Renewal(config, signing_key(config.trust).open(), owner()).renew()
+        Renewal(config, signing_key(config.trust).open(), owner()).renew(clock_of(config))
         until = time.strftime("%Y-%m-%d", time.gmtime(_certificate(config).ends / 1000))
     except TROUBLE as error:
         return _failed(error)

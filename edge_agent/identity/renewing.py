@@ -16,7 +16,7 @@ from edge_agent.config import Config
 from edge_agent.core.clock_trust import Now
 from edge_agent.identity import asking
 from edge_agent.identity.asking import NoIdentity, Server
-from edge_agent.identity.certificate import NotOurs, authority_der, due, read_certificate, take
+from edge_agent.identity.certificate import NotOurs, authority_der, due, read_certificate, take, trouble_by_clock
 from edge_agent.identity.file_keys import Owner
 from edge_agent.identity.files import GROUP_READS, write_durably
 from edge_agent.identity.tls_keys import tls_key
@@ -48,7 +48,7 @@ class Renewal:
         except (OSError, ValueError):
             return False
 
-    def renew(self) -> None:
+    def renew(self, now: Now) -> None:
         """Ask, check, and put it in place. Whatever is raised (``TROUBLE``): nothing changed."""
         config = self.config
         if not config.enrolment.url:
@@ -60,7 +60,22 @@ class Renewal:
         server = Server(config.enrolment.url, config.broker.ca_file)
         der = asking.renew(server, config.site.realm, station, self.signer, key.request(station))
         pem = take(der, authority_der(config.broker.ca_file.read_bytes()), station, key.public)
+        self._keep_a_better_one(pem, now)
         write_durably(config.broker.cert_file, pem, GROUP_READS, self.owner)
+
+    def _keep_a_better_one(self, pem: bytes, now: Now) -> None:
+        """A server with a wrong clock takes no good certificate away. Whose clock is wrong, nobody knows where the old
+        one is no good either by ours."""
+        try:
+            old = read_certificate(self.config.broker.cert_file.read_bytes())
+        except (OSError, ValueError):
+            return
+        trouble = trouble_by_clock(read_certificate(pem), now)
+        if trouble is not None and trouble_by_clock(old, now) is None:
+            raise NotOurs(
+                "giữ chứng thư cũ, còn dùng được; giờ của máy chủ sai? / the old certificate is good and is kept; "
+                f"is the server's clock wrong? Of the new one: {trouble}"
+            )
 
 
 class Renewer:
@@ -90,13 +105,14 @@ class Renewer:
     def turn(self, at_s: float) -> None:
         """One look, at ``at_s`` of a clock that only goes forward."""
         refused, self._refused = self._refused, False
-        if not (refused or self._renewal.due(self._clock())):
+        now = self._clock()
+        if not (refused or self._renewal.due(now)):
             return
         if self._tried_at is not None and at_s - self._tried_at < TRY_AGAIN_S:
             return
         self._tried_at = at_s
         try:
-            self._renewal.renew()
+            self._renewal.renew(now)
             log.info("certificate renewed file=%s", self._renewal.config.broker.cert_file)
         except TROUBLE as error:
             log.error("certificate not renewed error=%s next=again in an hour or when reminded", error)

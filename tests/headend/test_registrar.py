@@ -298,6 +298,15 @@ def test_asking_often_makes_no_more_certificates_than_are_due(desk: Desk, box: B
     assert renewed(desk, box.renews(), UtcMs(NOW + 601 * DAY_MS)) == second
 
 
+def test_a_certificate_from_when_our_clock_was_years_ahead_is_not_given_again(desk: Desk, box: Box) -> None:
+    enrol(desk, box, desk.code())
+    rotated = Box(box.signer, ec.generate_private_key(ec.SECP256R1()))
+    ahead = renewed(desk, rotated.renews(), UtcMs(NOW + 2_000 * DAY_MS))
+    healed = renewed(desk, rotated.renews(), NOW)
+    assert healed != ahead
+    assert x509.load_der_x509_certificate(healed).not_valid_before_utc.timestamp() * 1000 < NOW
+
+
 def test_a_renewal_takes_a_new_tls_key_if_the_signing_key_vouches_for_it(desk: Desk, box: Box) -> None:
     enrol(desk, box, desk.code())
     rotated = Box(box.signer, ec.generate_private_key(ec.SECP256R1()))

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -24,10 +25,12 @@ from edge_agent.cli.certificate_note import certificate_note, read_note
 from edge_agent.clock import boot_ms, system_utc_ms
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.events import Connected, Event
-from edge_agent.core.units import UtcMs
+from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.enrolment_server import EnrolmentServer
+from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.pki import certify_client, load_authority
 from edge_agent.headend.registrar import Answer, Registrar
+from edge_agent.headend.session import BrokerAddress
 from edge_agent.identity import messages
 from edge_agent.identity.certificate import read_certificate
 from edge_agent.identity.renewing import Renewal, Renewer
@@ -322,6 +325,48 @@ def test_a_station_takes_no_certificate_that_is_not_its_own(
             assert identity.renew(made.config) == 1
     assert told in capsys.readouterr().err
     assert made.files() == before
+
+
+@contextmanager
+def at_a_wrong_clock(made: Box, ward: Office, days: int) -> Iterator[None]:
+    """The headend's clock is so many days off while it renews."""
+    registrar = Registrar(Keyring(ward.keyring.directory), BrokerAddress("localhost", 8883))
+    clock = partial(UtcMs, system_utc_ms() + days * DAY_MS)
+    with EnrolmentServer(registrar, ward.keyring.server("content"), clock) as wrong:
+        text = made.file.read_text("utf-8")
+        made.file.write_text(text.replace(ward.url, f"https://localhost:{wrong.port}"), "utf-8")
+        yield
+        made.file.write_text(text, "utf-8")
+
+
+@pytest.mark.parametrize("days", [-20_000, 2_000], ids=["decades behind", "years ahead"])
+def test_a_server_with_a_wrong_clock_takes_no_good_certificate_away(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], days: int
+) -> None:
+    with office(tmp_path) as ward:
+        made = box(tmp_path / "a")
+        made.enrol(ward, ward.code("dt-01"))
+        grow_old(made, ward, 600)
+        before = made.config.broker.cert_file.read_bytes()
+        with at_a_wrong_clock(made, ward, days):
+            assert identity.renew(made.config) == 1
+        assert "is the server's clock wrong?" in capsys.readouterr().err
+        assert made.config.broker.cert_file.read_bytes() == before
+        assert identity.renew(made.config) == 0  # its clock is right again
+        assert made.config.broker.cert_file.read_bytes() != before
+
+
+def test_by_a_clock_that_finds_the_old_certificate_no_better_the_new_one_is_taken(tmp_path: Path) -> None:
+    """A clock chip without its battery: a station that has expired must heal all the same."""
+    with office(tmp_path) as ward:
+        made = box(tmp_path / "a")
+        made.enrol(ward, ward.code("dt-01"))
+        grow_old(made, ward, 900)
+        before = made.config.broker.cert_file.read_bytes()
+        config = made.config
+        woken = Now(boot_ms(), UtcMs(946_684_800_000), ClockSource.RTC, 0)
+        Renewal(config, signing_key(config.trust).open()).renew(woken)
+    assert made.config.broker.cert_file.read_bytes() != before
 
 
 def test_a_renewal_of_another_name_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -62,7 +62,7 @@ class Asked(Renewal):
     def due(self, now: Now) -> bool:
         return self.is_due
 
-    def renew(self) -> None:
+    def renew(self, now: Now) -> None:
         self.asked.append(True)
         if self.failures:
             raise self.failures.pop()
