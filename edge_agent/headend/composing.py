@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from edge_agent.core.units import SECOND_MS, StationId, UtcMs
@@ -53,7 +54,7 @@ def compose(
         grant.issuer,
         grant.level,
         now,
-        keyring.next_serial,
+        partial(keyring.next_serial, now=now),
         facts_of,
         None if shelf is None else shelf.publish,
         base,

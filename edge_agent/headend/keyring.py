@@ -5,7 +5,7 @@ code (``registrar``); for demonstrations ``enrol`` makes them here and hands the
 
     trust.json            goes to every station
     stations.json         who signs for which station
-    serials.json          the last serial number of each issuer: after a restore from a backup, move it forward
+    serials.json          the last serial number of each issuer
     keys/                 officers' and servers' private keys, or which token holds them (``key_folder``)
     pki/  clients/        TLS: authority, broker, content server; the headend's two client certificates
     stations/ID/          what is carried to a station: client.pem, client.key, sign.pem, ca.pem, trust.json
@@ -26,7 +26,7 @@ from pathlib import Path
 from edge_agent.core.events import Rejected
 from edge_agent.core.reasons import explain
 from edge_agent.core.trust_standing import TrustHead, TrustVersion
-from edge_agent.core.units import StationId, UtcMs
+from edge_agent.core.units import SECOND_MS, StationId, UtcMs
 from edge_agent.headend import pki
 from edge_agent.headend.enrolment import Enrolled, read_stations, station_name, write_stations
 from edge_agent.headend.errors import KeyringError
@@ -40,7 +40,7 @@ from edge_agent.headend.trust_making import Draft, first_documents
 from edge_agent.trust.bundle import believe, read_document, read_file, write_file
 from edge_agent.trust.chain import TRUST_TYPE, Chain, offer, remembered
 from edge_agent.trust.documents import ROOT, Document
-from edge_agent.trust.envelope import sign
+from edge_agent.trust.envelope import open_envelope, sign, signers_of
 from edge_agent.trust.fields import AREA, NAME, Fields, Form, within_areas
 from edge_agent.trust.keys import Ed25519Signer, PublicKey, Signer, new_signer, write_new
 from edge_agent.trust.orders import OrderType, ordered_as
@@ -50,6 +50,8 @@ from edge_agent.trust.strict_json import INTEGER_MAX, WireError, dump, parse
 HEADEND_ID = "headend"
 PUBLISHER_ID = "publisher"
 # Two ids, because one id is one session: publishing must not throw out the headend that watches.
+SERIALS_BEGAN = UtcMs(1_767_225_600_000)
+# 2026 in UTC: seconds since then have as few digits as people can be asked to read. An earlier clock just counts.
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,13 +239,28 @@ class Keyring:
         tls = Issued(place / "client.pem", place / "client.key")
         return StationFolder(place, tls, place / "sign.pem", place / "trust.json", place / "ca.pem")
 
-    def next_serial(self, issuer: str) -> int:
-        """A number that this issuer never had; durable before it is returned, so that no crash gives it out twice."""
+    def next_serial(self, issuer: str, now: UtcMs) -> int:
+        """A number that this issuer never had; durable before it is returned, so that no crash gives it out twice.
+
+        It follows the clock: an officer's own folder, and one out of a backup, know nothing of what was given out
+        elsewhere, and a station refuses the second order of one id.
+        """
         with alone(self.directory / "serials.lock"):
             serials = self.serials()
-            serials[issuer] = serials.get(issuer, 0) + 1
+            serials[issuer] = max(serials.get(issuer, 0) + 1, (now - SERIALS_BEGAN) // SECOND_MS)
             write_durably(self.directory / "serials.json", dump(serials))
             return serials[issuer]
+
+    def note_order(self, envelope: bytes, issuer: str, serial: int) -> None:
+        """Remember the serial of an order that was signed in another folder, if one of our officers signed it."""
+        opened = open_envelope(envelope)
+        officers = frozenset(key for role in self.trust.roles if role.grant is not None for key in role.keys)
+        if isinstance(opened, Rejected) or not signers_of(opened, officers):
+            return
+        with alone(self.directory / "serials.lock"):
+            serials = self.serials()
+            if serial > serials.get(issuer, 0):
+                write_durably(self.directory / "serials.json", dump({**serials, issuer: serial}))
 
     def serials(self) -> dict[str, int]:
         """The last serial number of each issuer: the marks that a welcome tells a restored station."""

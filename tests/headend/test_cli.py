@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -88,6 +90,24 @@ def test_two_officers_sign_one_after_the_other(ward: Path, capsys: pytest.Captur
     assert signed.event == "lu-quet"
 
 
+@pytest.mark.parametrize("forged", [False, True], ids=["an officer's", "a stranger's"])
+def test_what_an_officer_signed_at_her_own_computer_is_in_the_marks_that_welcomes_tell(
+    ward: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], forged: bool
+) -> None:
+    own, order = tmp_path / "own", ward.parent / "order.json"
+    shutil.copytree(ward / "keys", own / "keys")
+    shutil.copyfile(ward / "trust.json", own / "trust.json")
+    assert sign(own, "--draft", str(ward.parent / "draft.toml"), "--key", "ward-emergency-1") == 0
+    serial = heading_of(read_order(order.read_bytes())).serial
+    if forged:
+        written = json.loads(order.read_bytes())
+        written["signatures"][0]["sig"] = base64.b64encode(bytes(64)).decode()
+        order.write_text(json.dumps(written))
+    capsys.readouterr()
+    assert main(["publish", "--dir", str(ward), "--envelope", str(order), "--broker", "localhost:1"]) != 0
+    assert Keyring(ward).serials() == ({} if forged else {"dong-thanh": serial})
+
+
 @pytest.mark.parametrize("option", [["--content-url", "https://localhost:8443"], ["--content-dir", "audio"]])
 def test_a_second_signature_refuses_options_that_only_a_draft_has_a_use_for(
     ward: Path, capsys: pytest.CaptureFixture[str], option: list[str]
@@ -116,7 +136,7 @@ def test_zones_and_records_are_asked_for_only_by_the_commands_that_use_them(
     [
         (draft_examples.EXCEPTION, "ward-policy", "Trường hợp đặc biệt được phép phát, mọi cụm loa, từ "),
         (draft_examples.REGULATION, "ward-policy", "Quy chế số 128/QĐ-UBND ngày 28/09/2026"),
-        (draft_examples.TIMETABLE, "ward-routine", "Lịch phát main, phiên bản 1, 2 mục: thay toàn bộ lịch cũ"),
+        (draft_examples.TIMETABLE, "ward-routine", "Lịch phát main, phiên bản "),
     ],
 )
 def test_an_officer_reads_what_a_rule_does_and_whether_it_will_be_obeyed(

@@ -15,7 +15,7 @@ from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend import logbook, proof
 from edge_agent.headend.ceremonies import renew, replace_key
 from edge_agent.headend.desk import CloneSuspected, Desk, Kept, LateWill, LogTrouble, OldState, Presence
-from edge_agent.headend.keyring import Keyring, create_keyring
+from edge_agent.headend.keyring import SERIALS_BEGAN, Keyring, create_keyring
 from edge_agent.headend.listening import Heard, Unheard
 from edge_agent.headend.logbook import Logbook
 from edge_agent.headend.proof import Whose
@@ -55,7 +55,7 @@ def judged(keyring: Keyring, topic: str, envelope: bytes, station: str = "tram-0
 def test_a_hello_is_answered_by_a_welcome_that_the_station_accepts(
     desk: Desk, station: FakeStation, keyring: Keyring
 ) -> None:
-    keyring.next_serial("dong-thanh")
+    keyring.next_serial("dong-thanh", SERIALS_BEGAN)
     _, (reply,) = desk.take(*station.hello(), NOW)
     assert reply.topic == "loa/1/d/tram-01/welcome"
     assert judged(keyring, reply.topic, reply.envelope) == Welcome(

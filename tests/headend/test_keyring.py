@@ -12,7 +12,7 @@ import pytest
 from edge_agent.core.job import JobClass
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.enrolment import BEFORE_MAX, Enrolled, read_stations
-from edge_agent.headend.keyring import HEADEND_ID, PUBLISHER_ID, Keyring, KeyringError, create_keyring
+from edge_agent.headend.keyring import HEADEND_ID, PUBLISHER_ID, SERIALS_BEGAN, Keyring, KeyringError, create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.trust.bundle import believe
 from edge_agent.trust.commands import What
@@ -153,7 +153,7 @@ def test_a_serial_is_never_given_out_twice_whoever_asks(keyring: Keyring) -> Non
 
     def ask() -> None:
         other = Keyring(keyring.directory)
-        given.extend(other.next_serial("dong-thanh") for _ in range(20))
+        given.extend(other.next_serial("dong-thanh", SERIALS_BEGAN) for _ in range(20))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
@@ -165,10 +165,10 @@ def test_a_serial_is_never_given_out_twice_whoever_asks(keyring: Keyring) -> Non
 
 
 def test_a_torn_serial_file_stops_signing_instead_of_beginning_again_at_one(keyring: Keyring) -> None:
-    keyring.next_serial("dong-thanh")
+    keyring.next_serial("dong-thanh", SERIALS_BEGAN)
     (keyring.directory / "serials.json").write_text("{")
     with pytest.raises(KeyringError, match="never go back"):
-        keyring.next_serial("dong-thanh")
+        keyring.next_serial("dong-thanh", SERIALS_BEGAN)
 
 
 def test_a_key_is_found_by_its_role_and_a_wrong_name_lists_what_there_is(keyring: Keyring) -> None:

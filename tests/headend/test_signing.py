@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -87,7 +88,31 @@ def test_one_officer_cannot_sign_twice(keyring: Keyring) -> None:
 
 def test_an_order_takes_issuer_and_level_from_the_keys_role(keyring: Keyring) -> None:
     finished, _ = compose(keyring, FLOOD, ["ward-emergency-1"], None, NOW)
-    assert (finished.job.issuer, finished.job.level, finished.job.serial) == ("dong-thanh", "commune", 1)
+    assert (finished.job.issuer, finished.job.level) == ("dong-thanh", "commune")
+
+
+@pytest.mark.parametrize("folder", ["out of a backup", "an officer's own"])
+def test_a_folder_that_knows_nothing_of_the_last_orders_gives_no_warning_the_id_of_one_of_them(
+    keyring: Keyring, tmp_path: Path, folder: str
+) -> None:
+    """A station refuses the second order of one id, an emergency too."""
+    other = tmp_path / "other"
+    if folder == "out of a backup":
+        shutil.copytree(keyring.directory, other)
+    else:
+        shutil.copytree(keyring.directory / "keys", other / "keys")
+        shutil.copyfile(keyring.directory / "trust.json", other / "trust.json")
+    bulletin = {name: value for name, value in FLOOD.items() if name != "event"} | {"class": "normal"}
+    sent = [compose(keyring, bulletin, ["ward-routine"], None, UtcMs(NOW + second * 1_000))[0] for second in range(3)]
+    warning = compose(Keyring(other), FLOOD, ["ward-emergency-1"], None, UtcMs(NOW + 60_000))[0]
+    assert warning.job.job_id not in {one.job.job_id for one in sent}
+    assert warning.job.serial > max(one.job.serial for one in sent)
+
+
+def test_by_a_clock_that_went_back_serials_go_on(keyring: Keyring) -> None:
+    first = compose(keyring, FLOOD, ["ward-emergency-1"], None, NOW)[0]
+    second = compose(keyring, FLOOD, ["ward-emergency-1"], None, UtcMs(NOW - 3_600_000))[0]
+    assert second.job.serial == first.job.serial + 1
 
 
 @pytest.mark.parametrize(

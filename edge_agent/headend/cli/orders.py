@@ -27,6 +27,7 @@ from edge_agent.headend.content import Shelf
 from edge_agent.headend.dispatch import send
 from edge_agent.headend.drafting import DraftError, read_draft
 from edge_agent.headend.drafts import kind_of_draft
+from edge_agent.headend.given import heading_of
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.manifest_shelf import is_covered
@@ -112,6 +113,7 @@ def _publish(args: argparse.Namespace) -> int:
     keyring = Keyring(args.dir)
     envelope = read_file(args.envelope, "--envelope")
     order, now = read_order(envelope), utc_now()
+    keyring.note_order(envelope, heading_of(order).issuer, heading_of(order).serial)
     outbox = Outbox(args.dir / "orders")
     if is_covered(keyring, order):  # else stations would take it for withdrawn
         outbox.keep(envelope, now)
