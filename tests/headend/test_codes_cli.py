@@ -99,6 +99,15 @@ def test_a_station_that_exists_is_replaced_only_on_purpose(ward: Path, capsys: p
     assert new(ward, "--replace") == 0
 
 
+@pytest.mark.parametrize(("words", "name"), [((), "Chợ Đông Thành"), (("--name", "Chợ mới"), "Chợ mới")])
+def test_another_box_in_a_stations_place_is_called_as_the_first_one_was(
+    ward: Path, words: tuple[str, ...], name: str
+) -> None:
+    Keyring(ward).enrol("tram-01", AREA, "Chợ Đông Thành")
+    assert new(ward, "--replace", *words) == 0
+    assert [entry.name for entry in CodeBook(ward).entries().values()] == [name]
+
+
 def test_codes_are_bounded(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert new(ward) == 0
     with CodeBook(ward).changing() as entries:

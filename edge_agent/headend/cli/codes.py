@@ -39,7 +39,7 @@ def add(tasks: Tasks) -> None:
     add_dir(new)
     new.add_argument("station", help="mã trạm / the station's id [a-z0-9-]")
     new.add_argument("--area", required=True, help="địa bàn của trạm / where it stands: vn/ha-noi/dong-thanh")
-    new.add_argument("--name", default="", help="tên gọi / its name for people, at most 80 characters")
+    new.add_argument("--name", default="", help="tên gọi, bỏ trống: như cũ / its name for people, at most 80 letters")
     hours = f"dùng được bao nhiêu giờ / valid for ({HOURS} hours)"
     new.add_argument("--hours", type=whole(1, HOURS_MAX), default=HOURS, help=hours)
     new.add_argument(
@@ -59,8 +59,9 @@ def add(tasks: Tasks) -> None:
 
 def _new(args: argparse.Namespace) -> int:
     keyring = Keyring(args.dir)
-    name = keyring.place_for(args.station, args.area, args.name)
-    if args.station in keyring.stations and not args.replace:
+    known = keyring.stations.get(StationId(args.station))
+    name = keyring.place_for(args.station, args.area, args.name or (known.name if known else ""))
+    if known is not None and not args.replace:
         raise KeyringError(
             f"{args.station}: đã có trạm này; máy mới thay máy cũ thì thêm --replace / exists; --replace lets another "
             "box take its place, and its old key is refused from then on"
