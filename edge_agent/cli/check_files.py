@@ -62,6 +62,11 @@ STATE = Text("thư mục dữ liệu", "state folder")
 RUN = Text("thư mục chạy", "run folder")
 RENEW = Text("xin chứng thư mới từ đơn vị quản lý hệ thống", "ask the operator of the system for a new one")
 COPY = Text("chép lại tệp từ đơn vị quản lý hệ thống", "copy the file anew from the operator of the system")
+ENROL = Text("đăng ký trạm: sudo edge-agent enrol", "enrol the station: sudo edge-agent enrol")
+ENROL_ANEW = Text(
+    "khóa không chép được: xin mã mới, sudo edge-agent enrol; vẫn lỗi thì sudo edge-agent factory-reset trước",
+    "a key cannot be copied: ask for a new code, sudo edge-agent enrol; if that fails, factory-reset first",
+)
 SEALED = Text(
     "xem operations.md, “Khóa chỉ mở được trên chính máy này”",
     "see operations.md, “Keys that open on this machine only”",
@@ -88,7 +93,7 @@ def trust_file(config: Config, now: Now) -> Finding:
             return Finding(TRUST, f"{file}: realm {realm}, but this station is of {config.site.realm}", remedy)
         chain = believing(data, _kept(config), config.site).chain
     except (OSError, WireError) as exc:
-        return Finding(TRUST, f"{file}: {words(exc)}", COPY)
+        return Finding(TRUST, f"{file}: {words(exc)}", _remedy(exc, COPY))
     documents = [held.document for held in chain.standing]
     heads = ", ".join(f"{document.area or 'root'} {document.version}" for document in documents)
     seen = f"{heads}; {len(chain.trust.roles)} roles"
@@ -132,7 +137,7 @@ def tls_key(config: Config, service_uid: int | None) -> Finding:
     except NoPassphrase as exc:
         return Finding(TLS_KEY, words(exc), SEALED)
     except (OSError, ValueError) as exc:  # SSLError is an OSError
-        return Finding(TLS_KEY, f"{file} does not go with {certificate}: {words(exc)}", COPY)
+        return Finding(TLS_KEY, f"{file} does not go with {certificate}: {words(exc)}", _remedy(exc, ENROL_ANEW))
     if mode & OTHERS:
         remedy = Text(f"chmod 600 {file}; nên xin khóa mới", f"chmod 600 {file}; think of a new key")
         return Finding(TLS_KEY, f"{file}: others can read it", remedy)
@@ -161,7 +166,7 @@ def _certificate(what: Text, file: Path, now: Now, name: str | None = None) -> F
         pem = _read(file, PEM_BYTES_MAX)
         found = x509.load_pem_x509_certificates(pem)
     except (OSError, ValueError) as exc:
-        return Finding(what, f"{file}: {words(exc)}", COPY)
+        return Finding(what, f"{file}: {words(exc)}", _remedy(exc, COPY))
     names = [str(part.value) for part in found[0].subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     if name is not None and name not in names:
         remedy = Text(
@@ -174,6 +179,11 @@ def _certificate(what: Text, file: Path, now: Now, name: str | None = None) -> F
     if name is not None and (trouble := trouble_by_clock(read_certificate(pem), now)):
         return troubled(what, str(file), trouble)
     return _dated(what, str(file), valid, now)
+
+
+def _remedy(error: Exception, else_this: Text) -> Text:
+    """What is not there, an enrolment brings."""
+    return ENROL if isinstance(error, FileNotFoundError) else else_this
 
 
 def _dated(what: Text, seen: str, valid: tuple[UtcMs, UtcMs], now: Now) -> Finding:

@@ -75,6 +75,8 @@ def renew(config: Config) -> int:
     try:
         Renewal(config, signing_key(config.trust).open(), owner()).renew(clock_of(config))
         until = time.strftime("%Y-%m-%d", time.gmtime(_certificate(config).ends / 1000))
+    except FileNotFoundError as error:
+        return _failed(f"{error.filename}: chưa có; đăng ký trạm / is not there; enrol first: sudo edge-agent enrol")
     except TROUBLE as error:
         return _failed(error)
     print(f"đã gia hạn chứng thư đến / certificate renewed until {until}")
@@ -101,7 +103,10 @@ def factory_reset(config: Config, *, sure: bool) -> int:
 
 
 def enrolled_as(places: Places) -> str | None:
-    """The name in this station's certificate, if it has one for its key."""
+    """The name in this station's certificate, if it has one for its key, and all else that was given with it."""
+    config = places.config
+    if not all(path.exists() for path in (config.broker.ca_file, config.content.ca_file, config.trust.file)):
+        return None
     try:
         certificate = _certificate(places.config)
         return ", ".join(certificate.names) if certificate.public == places.tls_key.public else None

@@ -54,7 +54,7 @@ def test_a_trust_file_that_is_missing_or_no_trust_file(tmp_path: Path) -> None:
     station.given.trust.write_text('{"type": "trust"}')
     assert_fault(check_files.trust_file(station.config, NOW), "trust.json", "copy the file anew")
     station.given.trust.unlink()
-    assert_fault(check_files.trust_file(station.config, NOW), "No such file", "copy the file anew")
+    assert_fault(check_files.trust_file(station.config, NOW), "No such file", "sudo edge-agent enrol")
 
 
 def test_the_trust_file_of_another_realm(shared: StationRig) -> None:
@@ -123,14 +123,31 @@ def test_keys_that_are_missing(tmp_path: Path) -> None:
     station.given.sign.unlink()
     station.given.tls.key.unlink()
     assert_fault(check_files.signing_key(station.config, None), "No such file", "enrol anew")
-    assert_fault(check_files.tls_key(station.config, None), "No such file", "copy the file anew")
+    assert_fault(check_files.tls_key(station.config, None), "No such file", "sudo edge-agent enrol")
+
+
+def test_a_box_that_is_no_station_yet_is_told_to_enrol_and_to_copy_nothing(tmp_path: Path) -> None:
+    station = make_station(tmp_path)
+    broker, trust = station.config.broker, station.config.trust
+    for path in (broker.cert_file, broker.key_file, broker.ca_file, trust.file, trust.station_key_file):
+        path.unlink()
+    faults = [
+        check_files.trust_file(station.config, NOW),
+        check_files.signing_key(station.config, None),
+        check_files.tls_key(station.config, None),
+        *check_files.certificates(station.config, NOW),
+    ]
+    assert len(faults) == 6
+    for finding in faults:
+        assert_fault(finding, "No such file", "enrol")
+        assert "copy" not in str(finding.remedy)
 
 
 def test_a_key_of_another_certificate(tmp_path: Path) -> None:
     station = make_station(tmp_path)
     other = issue_client(create_authority(tmp_path / "ca", "other"), tmp_path / "other", "dt-01")
     shutil.copy(other.key, station.given.tls.key)
-    assert_fault(check_files.tls_key(station.config, None), "does not go with", "copy the file anew")
+    assert_fault(check_files.tls_key(station.config, None), "does not go with", "a key cannot be copied")
 
 
 def test_an_encrypted_key_is_refused_without_asking_for_its_password(tmp_path: Path) -> None:
@@ -138,7 +155,7 @@ def test_an_encrypted_key_is_refused_without_asking_for_its_password(tmp_path: P
     key = form.load_pem_private_key(station.given.tls.key.read_bytes(), None)
     locked = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.BestAvailableEncryption(b"secret"))
     station.given.tls.key.write_bytes(locked)
-    assert_fault(check_files.tls_key(station.config, None), "does not go with", "copy the file anew")
+    assert_fault(check_files.tls_key(station.config, None), "does not go with", "a key cannot be copied")
     shown = on_a_terminal("doctor", "--config", str(station.file))
     assert "pass phrase" not in shown
     assert "broker: localhost:1 not tried" in shown

@@ -327,6 +327,27 @@ def test_a_station_takes_no_certificate_that_is_not_its_own(
     assert made.files() == before
 
 
+def test_a_renewal_of_a_box_that_is_no_station_names_what_is_not_there_and_the_way(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert identity.renew(box(tmp_path / "a").config) == 1
+    told = capsys.readouterr().err
+    assert "signing.key: chưa có; đăng ký trạm / is not there; enrol first: sudo edge-agent enrol" in told
+
+
+@pytest.mark.parametrize("lost", ["ca.pem", "trust.json", "station.pem"])
+def test_a_file_that_was_given_and_is_lost_is_given_again_for_a_new_code(tmp_path: Path, lost: str) -> None:
+    """Doctor says so; and the station keeps its keys, its orders and its log."""
+    with office(tmp_path) as ward:
+        made = box(tmp_path / "a")
+        made.enrol(ward, ward.code("dt-01"))
+        before = made.files()
+        (made.folder / "identity" / lost).unlink()
+        assert made.enrol(ward, ward.code("dt-01")) == 0
+    assert made.files().keys() == before.keys()
+    assert made.files()["identity/signing.key"] == before["identity/signing.key"]
+
+
 @contextmanager
 def at_a_wrong_clock(made: Box, ward: Office, days: int) -> Iterator[None]:
     """The headend's clock is so many days off while it renews."""
