@@ -2,30 +2,32 @@
 
 Decides the list. Everything else is answered as if the kernel did not know the call, for which any program must be
 ready: no socket, no new process, no namespace, no way to open a file for writing, no memory that is code and can be
-written. libseccomp turns the list into the kernel's own form, for the processor at hand.
+written, no signal that stops another. libseccomp turns the list into the kernel's own form, for the processor at hand.
 """
 
 from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import functools
 import mmap
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 
 LIBRARY = "libseccomp.so.2"
 
 CALLS = """
-    read readv pread64 preadv write writev close close_range lseek _llseek dup dup2 dup3 fcntl fcntl64
+    read readv pread64 preadv write writev close close_range lseek _llseek dup dup2 dup3
     fstat fstat64 newfstatat fstatat64 stat stat64 lstat lstat64 statx statfs statfs64 fstatfs fstatfs64
     access faccessat faccessat2 readlink readlinkat getcwd getdents getdents64
     fadvise64 fadvise64_64 arm_fadvise64_64 pipe pipe2
     poll ppoll ppoll_time64 select _newselect pselect6 pselect6_time64
     brk munmap mremap madvise membarrier
     futex futex_time64 set_robust_list get_robust_list rseq set_tid_address sched_yield sched_getaffinity
-    rt_sigaction rt_sigprocmask rt_sigreturn sigreturn sigaltstack tgkill restart_syscall
+    rt_sigaction rt_sigprocmask rt_sigreturn sigreturn sigaltstack restart_syscall
     clock_gettime clock_gettime64 clock_getres clock_getres_time64 gettimeofday time times getrusage
     nanosleep clock_nanosleep clock_nanosleep_time64
     getpid getppid gettid getuid getuid32 geteuid geteuid32 getgid getgid32 getegid getegid32
@@ -43,6 +45,12 @@ TERMINAL_QUESTIONS = (0x5401, 0x5413, 0x5450, 0x5451)
 # TCGETS, TIOCGWINSZ, FIONCLEX, FIOCLEX.
 ABOUT_ITSELF = (15, 16, 23, 0x5356_4D41)
 # PR_SET_NAME, PR_GET_NAME, PR_CAPBSET_READ (libcap asks on its way in), PR_SET_VMA.
+OF_A_DESCRIPTOR = (
+    *(fcntl.F_DUPFD, fcntl.F_DUPFD_CLOEXEC),
+    *(fcntl.F_GETFD, fcntl.F_SETFD, fcntl.F_GETFL, fcntl.F_SETFL),
+)
+# Not F_SETOWN and F_SETSIG: by them a pipe sends any signal to anybody of the same user. Whoever stopped the worker so
+# would outlive the agent's hanging up, and eight of them leave no place where an emergency could be spoken.
 WRITING = os.O_ACCMODE | os.O_CREAT | os.O_TRUNC
 CODE_AND_DATA = mmap.PROT_WRITE | mmap.PROT_EXEC
 
@@ -65,6 +73,9 @@ WHERE = (
     *(Where(call, 2, CODE_AND_DATA, mmap.PROT_EXEC) for call in ("mmap", "mmap2")),
     *(Where("ioctl", 1, 0xFFFF_FFFF, question) for question in TERMINAL_QUESTIONS),
     *(Where("prctl", 0, 0xFFFF_FFFF, option) for option in ABOUT_ITSELF),
+    *(Where(call, 1, 0xFFFF_FFFF, command) for call in ("fcntl", "fcntl64") for command in OF_A_DESCRIPTOR),
+    # What abort() asks for: of another's process too, but that one is ended by it, and takes all the rest along.
+    Where("tgkill", 2, 0xFFFF_FFFF, signal.SIGABRT),
     # Its limits may be read, not set.
     Where("prlimit64", 2, 0xFFFF_FFFF_FFFF_FFFF, 0),
 )

@@ -128,6 +128,7 @@ def main(shared: Path) -> None:
             "weak": sent_in(WEAK, wanted),
             "threads": sent_in(SOCKET, ["=threads"]),
             "waits": sent_in(SOCKET, ["=wait"], wall_s=1),
+            "frozen": sent_in(SOCKET, ["=freeze"], wall_s=1),
             "left": workers_left(),
         }
     print(json.dumps(found))

@@ -4,6 +4,7 @@
    intruder =threads                         starts threads until it may not, prints how many
    intruder =old                             enters by the 32-bit door, where there is one
    intruder =wait                            does nothing, and stays
+   intruder =freeze                          stops whoever started it, where it may, and stays
 
    A call that only root could make harm with is made with arguments that mean nothing: the kernel's "no such address"
    shows that it would have listened, "not permitted" and "no such call" that it did not. */
@@ -93,6 +94,19 @@ static void other_process(pid_t pid) {
     did("handle of", name, syscall(SYS_pidfd_open, pid, 0));
     did("trace", name, syscall(SYS_ptrace, 0x4206 /* SEIZE */, pid, 0, 0));
     if (process_vm_readv(pid, &here, 1, &there, 1, 0) >= 0 || errno == EFAULT) did("memory of", name, 0);
+}
+
+/* Whoever waits for this program's end has its user, and may run in sight of it. */
+static int signal_by_pipe(int signal) {
+    int ends[2];
+    if (pipe(ends) < 0 || fcntl(ends[0], F_SETOWN, getppid()) < 0 || fcntl(ends[0], F_SETSIG, signal) < 0) return -1;
+    return fcntl(ends[0], F_SETFL, O_ASYNC) < 0 ? -1 : write(ends[1], "x", 1);
+}
+
+static void parent(void) {
+    did("signal", "its parent", syscall(SYS_tgkill, getppid(), getppid(), 0));
+    did("signal", "its parent by a pipe", signal_by_pipe(SIGCONT));
+    did("lease on", "its input", fcntl(0, F_SETLEASE, F_RDLCK));
 }
 
 /* What was handed over: it may be read, and nothing else. */
@@ -190,6 +204,12 @@ static void threads(void) {
     printf("%d\n", started);
 }
 
+static void freeze(void) {
+    syscall(SYS_tgkill, getppid(), getppid(), SIGSTOP);
+    signal_by_pipe(SIGSTOP);
+    wait_for_ever(NULL);
+}
+
 static void old_door(void) {
 #ifdef __x86_64__
     long answer;
@@ -211,6 +231,7 @@ int main(int count, char **arguments) {
     if (count == 2 && strcmp(arguments[1], "=threads") == 0) return threads(), fflush(stdout), _exit(0), 0;
     if (count == 2 && strcmp(arguments[1], "=old") == 0) return old_door(), 0;
     if (count == 2 && strcmp(arguments[1], "=wait") == 0) wait_for_ever(NULL);
+    if (count == 2 && strcmp(arguments[1], "=freeze") == 0) freeze();
     for (unsigned i = 0; i < sizeof files / sizeof *files; i++) read_file(files[i]);
     for (unsigned i = 0; i < sizeof folders / sizeof *folders; i++) write_file(folders[i]);
     for (int i = 1; i < count; i++) {
@@ -220,6 +241,7 @@ int main(int count, char **arguments) {
     }
     dial_path("/run/dbus/system_bus_socket");
     dial_path("/run/systemd/private");
+    parent();
     own_input();
     network();
     processes_and_namespaces();

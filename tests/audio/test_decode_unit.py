@@ -114,3 +114,9 @@ def test_threads_without_end_come_to_an_end(found: Any) -> None:
 def test_an_agent_that_hangs_up_leaves_no_worker(found: Any) -> None:
     assert found["waits"]["how"] == "TOO_SLOW"
     assert found["left"] == ""
+
+
+def test_an_intruder_that_stops_its_worker_stays_no_longer_either(found: Any) -> None:
+    """Eight that stayed would leave none to speak an emergency."""
+    assert found["frozen"]["how"] == "TOO_SLOW"
+    assert found["left"] == ""
