@@ -14,4 +14,4 @@ STACK_BYTES = 1_024 * 1_024
 # Also the size of each thread's stack, which counts as data; the usual 8 MiB would eat the limit unused.
 OPEN_FILES_MAX = 64
 PROCESSES_MAX = 64
-# ffmpeg runs about ten threads. Not enforced by the kernel for root itself.
+# ffmpeg runs about ten threads. Counted by user, and within a user namespace; not enforced for root itself.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,13 +16,20 @@ import pytest
 
 from edge_agent.audio.confined import End, available
 from edge_agent.audio.sandbox import Sandbox
-from tests.audio.intruding import AsNobody, compiled, gains, needs_compiler, treasures
+from tests.audio.intruding import NOBODY, compiled, gains, needs_compiler, said_to_nobody, treasures
 from tests.audio.making import BWRAP
-from tests.audio.walls import LIMITS, WithAHole, WithoutFilter, said, stand_in_manager
+from tests.audio.walls import LIMITS, WithAHole, WithoutFilter, said, script, stand_in_manager
 from tests.host.parts import ABSENT
 
 SIGSYS_STATUS = 128 + 31
 PROCESSES_MAX = 64
+MANY_THREADS = """
+import threading, time
+for _ in range(100):
+    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+print("up", flush=True)
+time.sleep(600)
+"""
 
 pytestmark = [
     pytest.mark.host,
@@ -85,4 +93,19 @@ def test_the_old_door_to_the_kernel_is_deadly(intruder: str, clip: Path) -> None
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can call it as somebody else")
 def test_threads_without_end_come_to_an_end(intruder: str, clip: Path) -> None:
     with open(clip, "rb") as source:
-        assert 0 < int(said(AsNobody(), (intruder, "=threads"), source)) < PROCESSES_MAX
+        assert 0 < int(said_to_nobody((intruder, "=threads"), source)) < PROCESSES_MAX
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can call it as somebody else")
+def test_what_else_its_user_runs_takes_no_place_from_a_program(clip: Path) -> None:
+    """A desktop's own programs, an agent's threads and six decoders beside this one: more than one may have."""
+    with (
+        subprocess.Popen(script(MANY_THREADS), stdout=subprocess.PIPE, user=NOBODY, group=NOBODY) as others,
+        open(clip, "rb") as source,
+    ):
+        assert others.stdout is not None
+        assert others.stdout.readline() == b"up\n"
+        try:
+            assert said_to_nobody(script("import sys; print(sys.stdin.read())"), source) == "signed sound\n"
+        finally:
+            others.kill()

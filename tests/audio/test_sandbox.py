@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import os
+import resource
+import select
 import socket
 import threading
 from collections.abc import Iterator
@@ -150,6 +152,26 @@ def test_without_the_filter_of_calls_nothing_runs_at_all(
     taken = bytearray()
     ended = Sandbox().run(script("print('ran')"), nothing, LIMITS, taken.extend)
     assert (ended.how, ended.complaint, bytes(taken)) == (End.NO_SANDBOX, "no call filter: libseccomp is gone", b"")
+
+
+def test_without_a_bound_of_its_processes_nothing_runs_and_nothing_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(resource, "prlimit", refuse)
+    read_end, write_end = os.pipe()
+    taken = bytearray()
+    with os.fdopen(write_end, "r+b", buffering=0) as held:
+        ended = Sandbox().run(script("print('ran')"), held, LIMITS, taken.extend)  # type: ignore[arg-type]
+    assert ended.complaint == "no bound of processes: [Errno 1] Operation not permitted"
+    assert (ended.how, bytes(taken)) == (End.NO_SANDBOX, b"")
+    assert select.select([read_end], [], [], 60)[0], "something inside still holds its input"
+    os.close(read_end)
+
+
+def test_a_program_has_its_input_its_output_and_its_complaints_and_no_more(nothing: io.BufferedReader) -> None:
+    probe = "import fcntl\nfor n in range(64):\n    attempt(lambda: print(n, fcntl.fcntl(n, fcntl.F_GETFD)))"
+    assert said(Sandbox(), script(TRY + probe), nothing) == "0 0\n1 0\n2 0\n"
 
 
 def test_a_program_cannot_pass_its_words_off_as_the_sandboxs(nothing: io.BufferedReader) -> None:

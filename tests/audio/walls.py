@@ -16,7 +16,7 @@ from pathlib import Path
 
 from edge_agent.audio.confined import Ended, Limits
 from edge_agent.audio.decode_service import DecodeService
-from edge_agent.audio.sandbox import Sandbox
+from edge_agent.audio.sandbox import Handed, Sandbox
 
 PYTHON = "/usr/bin/python3"
 MIB = 1_024 * 1_024
@@ -55,8 +55,8 @@ def stand_in_manager(folder: Path, *programs: str) -> Iterator[DecodeService]:
 class WithoutFilter(Sandbox):
     """Planted: bubblewrap's walls alone."""
 
-    def command(self, argv: tuple[str, ...], limits: Limits, filter_fd: int) -> tuple[str, ...]:
-        whole = list(super().command(argv, limits, filter_fd))
+    def command(self, argv: tuple[str, ...], limits: Limits, handed: Handed) -> tuple[str, ...]:
+        whole = list(super().command(argv, limits, handed))
         at = whole.index("--seccomp")
         return (*whole[:at], *whole[at + 2 :])
 
@@ -64,8 +64,8 @@ class WithoutFilter(Sandbox):
 class WithAHole(Sandbox):
     """Planted: one folder too many."""
 
-    def command(self, argv: tuple[str, ...], limits: Limits, filter_fd: int) -> tuple[str, ...]:
-        whole = list(super().command(argv, limits, filter_fd))
+    def command(self, argv: tuple[str, ...], limits: Limits, handed: Handed) -> tuple[str, ...]:
+        whole = list(super().command(argv, limits, handed))
         at = whole.index("--remount-ro")
         return (*whole[:at], "--ro-bind", "/etc/passwd", "/etc/passwd", *whole[at:])
 
