@@ -25,6 +25,8 @@ SHARED_MEMORY_KEY = 4242
 TRUST = Path("/etc/edge-agent/trust.json")
 PER_LINUX32 = 8
 CLONE_NEWUSER = 0x10000000
+IO_URING_SETUP = 425
+# On every processor. What is asked for through it passes all filters of calls: sockets of any family, for one.
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -71,6 +73,7 @@ ATTEMPTS: dict[str, Callable[[], bool]] = {
     "read the kernel's settings": lambda: bool(Path("/proc/sys/kernel/ostype").read_text()),
     "find shared memory": lambda: _called("shmget", SHARED_MEMORY_KEY, 0, 0),
     "ask the clock": _asked_the_clock,
+    "ask the kernel by a ring": lambda: _called("syscall", IO_URING_SETUP, 1, ctypes.create_string_buffer(120)),
     "netlink socket": lambda: _socket(socket.AF_NETLINK, socket.SOCK_RAW),
     "make a user namespace": lambda: _called("unshare", CLONE_NEWUSER),
     "writable code": _writable_code,
