@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -218,3 +220,33 @@ def test_words_that_are_no_beginning_are_sound(tmp_path: Path) -> None:
         b"OggS\0\0" + bytes(40),
     ):
         assert found(tmp_path / "a", bytes(100) + words + bytes(100)) is None, words
+
+
+def cpu_s(content: bytes, path: Path) -> float:
+    """What looking through so much takes of this thread's time."""
+    path.write_bytes(content)
+    with open(path, "rb") as source:
+        begun = time.thread_time()
+        another_begins(source)
+        return time.thread_time() - begun
+
+
+@pytest.mark.parametrize("word", [b"WAVE", b"fLaC", b"ftyp", b"OggS"])
+def test_half_beginnings_by_the_million_take_no_more_than_a_few_times_the_time_of_sound(
+    tmp_path: Path, word: bytes
+) -> None:
+    """They are looked for in the agent itself: a clip of 200 MB of them would keep it busy for minutes."""
+    sound = cpu_s(os.urandom(4_000_000), tmp_path / "sound")
+    assert cpu_s(word * 1_000_000, tmp_path / "words") < 10 * sound + 0.05
+
+
+def test_an_ogg_chain_of_more_links_than_anybody_records_is_refused_after_as_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(joined, "LINKS_MAX", 10)
+    link = b"OggS\x00\x02" + bytes(20) + b"\x01\x07" + b"\x01vorbis"
+    (tmp_path / "few").write_bytes(link * 10)
+    (tmp_path / "many").write_bytes(link * 11)
+    with open(tmp_path / "few", "rb") as few, open(tmp_path / "many", "rb") as many:
+        assert another_begins(few) is None
+        assert another_begins(many) == "more than 10 recordings in one file: export them as one"
