@@ -243,7 +243,7 @@ def _too_many(state: State, accepted: Accepted, now: Now) -> bool:
         return False
     signed: dict[JobId, set[str]] = {}
     for sound in state.past:
-        if sound.cls is JobClass.EMERGENCY and sound.ended > now.utc - DAY_MS:
+        if sound.cls is JobClass.EMERGENCY and sound.zones and sound.ended > now.utc - DAY_MS:
             signed.setdefault(sound.job_id, set()).update(sound.signers)
     for known in state.jobs.values():
         if known.job.plays_as is JobClass.EMERGENCY:

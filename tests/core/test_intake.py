@@ -22,10 +22,11 @@ from edge_agent.core.events import (
     Tick,
 )
 from edge_agent.core.intake import JOBS_MAX, OVER_AT_ONCE, REFUSALS_A_DAY, REFUSED_KEPT
-from edge_agent.core.job import OVER_MAX, LogAck, Seen
+from edge_agent.core.job import OVER_MAX, JobClass, LogAck, Seen
+from edge_agent.core.past import Sounded
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import DAY_MS, HOUR_MS, JobId, UtcMs
-from tests.core.bench import Bench
+from tests.core.bench import CHO, Bench
 from tests.trust import makers
 
 
@@ -183,6 +184,19 @@ def test_of_each_reason_so_many_refusals_a_day_are_recorded_and_all_are_answered
     bench.pass_s(DAY_MS / 1000)
     bench.arrive(Rejected(Reason.WRONG_AUDIENCE, digest="tomorrow"))
     assert len(bench.outcomes()) == REFUSALS_A_DAY + 2
+
+
+def test_what_nobody_heard_is_none_of_the_warnings_that_a_key_has_had_in_a_day() -> None:
+    """An all-clear where no warning was is refused, and remembered for its series; after a restart with its signers."""
+    bench = Bench().boot()
+    warning = replace(bench.accept(bench.make(**{"class": "emergency"}, job_id="flood")), per_day=1)
+    was = Sounded(JobId("clear"), JobClass.EMERGENCY, bench.now.utc, bench.now.utc, frozenset(), series="lu", version=2)
+    for zones, answer in ((frozenset(), ("accepted", None)), (frozenset({CHO}), ("refused", "too_many_emergencies"))):
+        again = Bench()
+        past = (replace(was, issuer=makers.ISSUER, signers=warning.signers, zones=zones),)
+        again.send(Restored((), (), {}, 0, 0, "e1", past=past))
+        again.arrive(warning)
+        assert again.answers()[-1] == answer
 
 
 def test_a_key_that_signs_without_end_fills_no_memory_and_what_may_come_again_for_longest_stays_known() -> None:
