@@ -79,6 +79,9 @@ def _signers(
     names = [name for name, public in keyring.keys.readable().items() if public in able]
     of_new = [new] if new is not None and (new.public in able or (area == ROOT and old in quorum.keys)) else []
     if len(names) + len([one for one in of_new if one.public in able]) < quorum.threshold:
-        raise KeyringError(f"key: {quorum.threshold} of {role} must sign, and {len(names)} of their keys are here")
+        raise KeyringError(
+            f"key: {quorum.threshold} of {role} must sign, and {len(names)} of their keys are here; khóa ở nơi khác "
+            "thì soạn bằng `trust draft`, ký ở nơi đó / where they lie elsewhere: `trust draft`, to be signed there"
+        )
     wanted = names if area == ROOT else names[: quorum.threshold - len(of_new)]
     return [*of_new, *(keyring.signer(name) for name in wanted)]
