@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -19,12 +19,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from edge_agent.core.clock_trust import ClockSource, Now
-from edge_agent.core.units import SECOND_MS, MonoMs, StationId, UtcMs
+from edge_agent.core.units import DAY_MS, SECOND_MS, MonoMs, StationId, UtcMs
 from edge_agent.headend.code_book import TRIES_MAX, CodeBook, Entry, Taken, tried
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.files import EVERYBODY_READS, make_private_directory, write_durably
 from edge_agent.headend.keyring import Keyring
-from edge_agent.headend.pki import certify_client, load_authority, revoke
+from edge_agent.headend.pki import EARLY_DAYS, certify_client, load_authority, revoke
 from edge_agent.headend.session import BrokerAddress
 from edge_agent.identity import messages
 from edge_agent.identity.certificate import due, read_certificate
@@ -36,6 +36,10 @@ from edge_agent.trust.strict_json import WireError
 KEPT_MAX = 16
 # Certificates of one station, the newest first: at two years each the older ones have ended long ago. Where they have
 # not, somebody who has its signing key asked for many, and the oldest is taken back.
+
+
+GIVEN_AT_ONCE_MS = DAY_MS
+# A station has one TLS key for years. Who shows more than KEPT_MAX in a day makes revoked ones, which stay for ever.
 
 
 class Refused(Exception):
@@ -119,7 +123,7 @@ class Registrar:
         asked = _asked(request.csr, station)
         if asked.names != (station,):
             raise Refused(Refusal.IDENTITY_CHANGED, station)
-        certificate = self._standing(station, asked, now) or self._issue(station, asked, now)
+        certificate = self._standing(station, asked, now) or self._another(station, asked, now)
         self._keep(station, certificate, *self._known(station))
         return Answer(messages.renew_answer(request.envelope.digest, certificate), station, "renewed")
 
@@ -167,6 +171,13 @@ class Registrar:
             if (entry.taken.tls, entry.taken.keyid) != (asked.digest, keyid):
                 raise Refused(Refusal.CODE_USED, entry.station)
             return entry.taken.certificate
+
+    def _another(self, station: StationId, asked: Asked, now: UtcMs) -> bytes:
+        kept = [x509.load_der_x509_certificate(der) for der in self._known(station)[:KEPT_MAX]]
+        since = datetime.fromtimestamp((now - GIVEN_AT_ONCE_MS) / SECOND_MS, UTC) - timedelta(days=EARLY_DAYS)
+        if len([one for one in kept if one.not_valid_before_utc > since]) >= KEPT_MAX:
+            raise Refused(Refusal.TOO_OFTEN, station)
+        return self._issue(station, asked, now)
 
     def _issue(self, station: StationId, asked: Asked, now: UtcMs) -> bytes:
         authority = load_authority(self._keyring.directory / "pki")

@@ -47,6 +47,7 @@ class Refusal(StrEnum):
     NO_POSSESSION = "no_possession"
     UNKNOWN_STATION = "unknown_station"
     IDENTITY_CHANGED = "identity_changed"
+    TOO_OFTEN = "too_often"
 
 
 REFUSALS: Mapping[Refusal, str] = {
@@ -63,6 +64,8 @@ REFUSALS: Mapping[Refusal, str] = {
     "the server does not know this station, or its key was replaced; enrol with a new code",
     Refusal.IDENTITY_CHANGED: "gia hạn không đổi được mã trạm; đăng ký lại bằng mã mới / a renewal changes no name; "
     "enrol with a new code",
+    Refusal.TOO_OFTEN: "hôm nay đã cấp quá nhiều chứng thư cho trạm này; báo trung tâm: khóa của trạm có thể đã bị "
+    "chép / too many certificates were given to this station today; tell the centre: its key may have been copied",
 }
 
 

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -345,10 +346,24 @@ def test_a_thief_who_renewed_for_many_tls_keys_keeps_none_when_another_box_takes
     """He copied the card. With the signing key on it he has more certificates made than the headend writes down."""
     first = enrol(desk, box, desk.code()).certificate
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(KEPT_MAX + 2)]
-    his = [renewed(desk, Box(box.signer, key).renews(), NOW) for key in keys]
+    his = [renewed(desk, Box(box.signer, key).renews(), UtcMs(NOW + day * DAY_MS)) for day, key in enumerate(keys)]
     given = enrol(desk, new_box(), desk.code()).certificate
     assert revoked(desk) == {x509.load_der_x509_certificate(der).serial_number for der in (first, *his)}
     assert x509.load_der_x509_certificate(given).serial_number not in revoked(desk)
+
+
+def test_a_thief_who_asks_without_end_fills_no_list_of_revoked_certificates(desk: Desk, box: Box) -> None:
+    """Each would be one line more for ever, and the headend and the broker read them all."""
+    enrol(desk, box, desk.code())
+    boxes = [Box(box.signer, ec.generate_private_key(ec.SECP256R1())) for _ in range(KEPT_MAX * 2)]
+    for one in boxes[: KEPT_MAX - 1]:
+        assert renewed(desk, one.renews(), NOW)
+    for one in boxes[KEPT_MAX - 1 :]:
+        assert_refused(Refusal.TOO_OFTEN, partial(desk.registrar.renew, one.renews(), NOW))
+    assert revoked(desk) == set()
+    newest = boxes[KEPT_MAX - 2]
+    assert renewed(desk, newest.renews(), NOW)  # what was given already is given again
+    assert renewed(desk, boxes[-1].renews(), UtcMs(NOW + 2 * DAY_MS))
 
 
 def test_a_code_that_was_used_before_a_replacement_does_not_bring_the_old_box_back(desk: Desk, box: Box) -> None:
