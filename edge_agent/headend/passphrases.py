@@ -78,6 +78,8 @@ def _typed(what: str, variable: str) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("error", getpass.GetPassWarning)  # it would go on, and show what is typed
             return _composed(getpass.getpass(f"{what}: "), what)
+    except KeyboardInterrupt as error:  # no success, or what follows in a script goes on with an older file
+        raise NoPassphrase(f"{what}: bỏ dở, chưa làm gì / broken off; nothing was done") from error
     except (getpass.GetPassWarning, EOFError) as error:
         raise NoPassphrase(
             f"{what}: không có màn hình để nhập / no terminal to type it at; run this at one, or name in {variable} "

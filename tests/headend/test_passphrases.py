@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.headend.cli import main
 from edge_agent.headend.passphrases import FILE_VARIABLE, NEW_FILE_VARIABLE, NoPassphrase, ask, ask_new
 from tests.host.terminal import WAIT_S, Person, unattended
 
@@ -146,6 +147,20 @@ def test_a_slip_while_typing_is_told_without_what_was_typed(typing: list[str], t
     with pytest.raises(NoPassphrase, match=told) as caught:
         ask_new("passphrase")
     assert not any(one and one in str(caught.value) for one in typed)
+
+
+def test_who_breaks_off_at_the_question_has_not_done_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``sign … && publish …`` would send what lay there before."""
+
+    def broken_off(_prompt: str) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.delenv(NEW_FILE_VARIABLE, raising=False)
+    monkeypatch.setattr(getpass, "getpass", broken_off)
+    assert main(["keys", "new", "--dir", str(tmp_path / "own"), "--key", "root-1", "--encrypt"]) == 1
+    assert "bỏ dở, chưa làm gì / broken off; nothing was done" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("trouble", [getpass.GetPassWarning("it would be shown"), EOFError()])
