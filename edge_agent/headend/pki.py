@@ -58,7 +58,8 @@ def create_authority(directory: Path, realm: str, now: datetime | None = None) -
     make_private_directory(directory)
     if (directory / "ca.key").exists():
         raise PkiError(
-            f"{directory / 'ca.key'} exists: a new authority would lock every station out; move it away first"
+            f"{directory / 'ca.key'} exists: a new authority would lock every station out; take another --dir, also "
+            "after a `keys init` that was cut short"
         )
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name(f"loa {realm} CA")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -184,6 +186,22 @@ def test_a_wish_that_cannot_be_met_makes_nothing(ward: Ward, more: list[str], to
     ward.knows("quá ngắn")
     assert told in ward.init(*more, status=1)
     assert not ward.folder.exists()
+
+
+@pytest.mark.parametrize("words", [("trust", "renew"), ("codes", "new", "tram-09", "--area", AREA)])
+def test_a_full_disk_is_told_in_words_and_changes_nothing(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    ward.init()
+    before = {path: path.read_bytes() for path in ward.folder.rglob("*.json")}
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert main([*words, "--dir", str(ward.folder)]) == 1
+    assert "No space left on device; dọn chỗ" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in ward.folder.rglob("*.json")} == before
 
 
 def test_nobody_types_passphrases_for_a_network_that_cannot_be_made(ward: Ward) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from collections.abc import Callable, Sequence
 
@@ -28,6 +29,11 @@ from edge_agent.identity.token_library import TokenError
 
 EXIT_WELL = 0
 EXIT_FAILED = 1
+OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+ROOM = (
+    "dọn chỗ, hoặc dùng tài khoản của thư mục, rồi chạy lại lệnh / make room, or use the account that owns the folder, "
+    "then repeat the command"
+)
 EXIT_USAGE = 2
 # As argparse does for a wrong option: what was written is wrong, not the world.
 
@@ -68,10 +74,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (HeadendError, TokenError) as error:
         print(f"lỗi / error: {error}", file=sys.stderr)
         return EXIT_USAGE if isinstance(error, DraftError) else EXIT_FAILED
-    except KeyboardInterrupt:
-        return EXIT_WELL  # asked to end, and ended
     except BrokenPipeError:
         return EXIT_WELL  # ``report | head`` is no mistake
+    except OSError as error:
+        if error.errno not in OF_THE_DISK:
+            raise
+        print(f"lỗi / error: {error.filename or getattr(args, 'dir', '')}: {error.strerror}; {ROOM}", file=sys.stderr)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_WELL  # asked to end, and ended
 
 
 def build_parser() -> argparse.ArgumentParser:
