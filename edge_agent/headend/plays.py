@@ -72,6 +72,11 @@ class Play:
         return any(zone.reason is Reason.NOT_HEARD for zone in self.zones)
 
     @property
+    def short_in_a_zone(self) -> bool:
+        """Whether some zone had less than all of it, whatever others had: taken, locked, a relay or a card dead."""
+        return any(zone.reason not in (None, Reason.NOT_HEARD) for zone in self.zones)
+
+    @property
     def at(self) -> UtcMs:
         """The instant it is counted at: when it was planned, else when it was settled."""
         return self.ended if self.planned is None else self.planned
@@ -81,12 +86,14 @@ class Play:
 class Totals:
     """Counts and milliseconds. A play whose length nobody saw counts as nothing played, and is counted apart.
 
-    ``cancelled`` and ``superseded`` are among the ``silent``. ``rehearsals`` are in no other number. ``not_heard`` are
-    those that were played, and in some zone not heard by the ear at its horn.
+    ``cancelled`` and ``superseded`` are among the ``silent``, ``short_in_a_zone`` among those that ``succeeded``.
+    ``rehearsals`` are in no other number. ``not_heard`` are those that were played, and in some zone not heard by the
+    ear at its horn.
     """
 
     plays: int
     succeeded: int
+    short_in_a_zone: int
     partly: int
     silent: int
     cancelled: int
@@ -146,6 +153,7 @@ def count(plays: Iterable[Play]) -> Totals:
     return Totals(
         plays=len(real),
         succeeded=len(succeeded),
+        short_in_a_zone=sum(play.short_in_a_zone for play in succeeded),
         partly=len(partly),
         silent=len(silent),
         cancelled=sum(play.outcome is Phase.CANCELLED for play in silent),

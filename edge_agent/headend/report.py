@@ -166,6 +166,8 @@ def _line(row: tuple[str, ...], widths: Sequence[int]) -> str:
 def _total_lines(totals: Totals) -> Iterator[str]:
     yield f"Tổng số lần phát theo lịch và lệnh: {number(totals.plays)}"
     yield f"  đã phát xong: {number(totals.succeeded)} ({percent(totals.succeeded, totals.plays)})"
+    if totals.short_in_a_zone:
+        yield f"    trong đó không trọn ở ít nhất một cụm: {number(totals.short_in_a_zone)}"
     yield f"  phát một phần: {number(totals.partly)}"
     yield f"  không phát: {number(totals.silent)}"
     for words, times in ((PHASES[Phase.CANCELLED], totals.cancelled), (PHASES[Phase.SUPERSEDED], totals.superseded)):

@@ -128,6 +128,17 @@ def test_a_zone_that_was_played_and_not_heard_is_told_and_counted(tmp_path: Path
     assert (told["totals"]["succeeded"], told["totals"]["not_heard"]) == (1, 1)
 
 
+def test_a_zone_that_stays_silent_while_another_has_the_programme_is_counted(tmp_path: Path) -> None:
+    """A cluster whose relay is dead all year must not vanish in a hundred per cent."""
+    dead = replace(RECORD.zones[1], evidence=Evidence.ACCEPTED, played_ms=0, reason=Reason.RELAY_FAILED)
+    whole = replace(RECORD, zones=RECORD.zones[:1])
+    plays = collect(keep(tmp_path, replace(RECORD, zones=(RECORD.zones[0], dead)), whole, QUIET), Wanted(HANOI))
+    table = as_table(plays, HANOI).splitlines()
+    assert "    trong đó không trọn ở ít nhất một cụm: 1" in table
+    assert json.loads(as_json(plays))["totals"]["short_in_a_zone"] == 1
+    assert not any("không trọn" in line for line in as_table(plays[2:], HANOI).splitlines())
+
+
 def test_totals_count_what_sounded_and_why_the_rest_did_not(tmp_path: Path) -> None:
     table = as_table(collect(keep(tmp_path, RECORD, QUIET, CUT, REFUSED), Wanted(HANOI)), HANOI)
     for line in (
