@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from zoneinfo import ZoneInfo
 
@@ -37,6 +37,13 @@ _PROOF_LOST = (
     "lấy lại tệp .proof từ bản sao lưu; nếu khóa đã thay, dùng trust.json và stations.json của lúc đó",
     "restore the .proof file; if keys have changed, use trust.json and stations.json of that time",
 )
+_NOT_HERE = (
+    "không có bản ghi {numbers}, máy chủ nói nhật ký bắt đầu sau đó: hỏi máy chủ trước nó, xem nhật ký trong trạm (400 "
+    "ngày); nếu thẻ nhớ hỏng, `report` có ghi",
+    "without {numbers}: by the server's word it begins behind them; ask the server before it, look into the station's "
+    "own journal (400 days); `report` tells of a card that rotted",
+)
+"""Of a chain that a server took over in its middle, or says so: whoever holds it could have cut off its beginning."""
 _REMEDIES = {Kind.TORN: _AGAIN, Kind.UNSIGNED: _AGAIN, Kind.UNCONFIRMED: _AGAIN, Kind.PROOF: _PROOF_LOST}
 
 
@@ -64,6 +71,7 @@ def _lines(verdict: Verdict, whose: Whose, zone: ZoneInfo) -> Iterator[str]:
         yield f"{station}: chưa có bản ghi nào / no records [empty]"
     for chain in verdict.chains:
         yield f"  {_chain(chain, zone)}"
+        yield from _not_here(chain, verdict.chains)
     if verdict.confirmed_at is not None:
         yield f"  máy chủ xác nhận lúc / the server confirmed at {day_and_hour(verdict.confirmed_at, zone)}"
     yield f"  khóa công khai của trạm / the station's public key: {_public(whose.station.key)}"
@@ -98,6 +106,14 @@ def _chain(chain: Proven, zone: ZoneInfo) -> str:
         confirmed = "máy chủ chưa xác nhận / not confirmed"
     held = f"bản ghi / records {chain.first}–{chain.last} ({count})"
     return f"chuỗi / chain {chain.epoch}: {held}; {signed}{at}; {confirmed}"
+
+
+def _not_here(chain: Proven, chains: Sequence[Proven]) -> Iterator[str]:
+    """What no chain that began before this one holds of what came before it."""
+    known = max((min(one.last, chain.first - 1) for one in chains[: chains.index(chain)]), default=0)
+    if known < chain.first - 1:
+        vietnamese, english = (words.format(numbers=f"{known + 1}–{chain.first - 1}") for words in _NOT_HERE)
+        yield f"    {vietnamese} / {english}"
 
 
 def _server_keys(whose: Whose) -> list[str]:

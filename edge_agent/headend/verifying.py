@@ -2,7 +2,8 @@
 
 Three questions, in this order. Does each line of the records say what its hash says, and follow the one before it? Is
 each line of the proof signed by whoever may sign it? Does the log contain every record that anybody signed for, and
-does the station's own signature reach its end? Nobody without the station's key gets past the last one.
+does the station's own signature reach its end? Nobody without the station's key gets past the last one; where a log
+begins is the server's word, and who reads the verdict is told of what is not there (``verdict_words``).
 """
 
 from __future__ import annotations

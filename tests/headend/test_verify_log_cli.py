@@ -13,7 +13,7 @@ from edge_agent.core.units import StationId
 from edge_agent.headend.cli import main
 from edge_agent.trust.keys import Ed25519Signer, new_signer
 from tests.headend.fake_station import FakeStation
-from tests.headend.kept_logs import Files, Ward, forged
+from tests.headend.kept_logs import SMALL, Files, Ward, forged
 from tests.trust.makers import P256Signer
 
 
@@ -38,6 +38,26 @@ def test_the_command_needs_public_things_only_and_says_what_it_found(
     )
     assert key in told[3]
     assert len(told) == 5
+
+
+def test_what_a_server_says_it_never_had_is_told_though_the_rest_is_whole(
+    ward: Ward, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever holds the server can sign that a log begins behind the night that shall vanish."""
+    ward.station.play(*[SMALL] * 5)
+    ward.take(ward.station.log(4, 5))
+    box = ward.station
+    box.epoch = "epoch-2"  # a card that was put back to its third record, and goes on behind it
+    box.records = [*box.records[:4], replace(box.records[4], epoch="epoch-2")]
+    ward.take(box.log(5))
+    assert run(ward, "--station", "tram-01") == 0
+    told = capsys.readouterr().out
+    assert "    không có bản ghi 1–3, máy chủ nói nhật ký bắt đầu sau đó" in told
+    assert "/ without 1–3: by the server's word it begins behind them" in told
+    assert told.count("/ without ") == 1, "what the chain before it holds is here"
+    ward.play(1, "tram-02")
+    run(ward, "--station", "tram-02")
+    assert "/ without " not in capsys.readouterr().out
 
 
 def test_the_command_names_line_record_and_remedy(ward: Ward, capsys: pytest.CaptureFixture[str]) -> None:
