@@ -131,3 +131,17 @@ def test_an_emergency_within_its_validity_may_sound_again_on_a_card_that_was_put
     rig.replay(job)
     rig.run_until(400)
     assert heard(rig).count("b") == 2
+
+
+def test_an_emergency_within_its_validity_may_sound_again_on_a_new_card() -> None:
+    """The same of a station that was reset, or whose card was replaced."""
+    rig = at_work()
+    job = rig.publish(FLOOD)
+    rig.run_until(120)
+    off(rig)
+    rig.world.disk.tear()
+    rig.switch_on()
+    rig.run_until(200)
+    rig.replay(job)
+    rig.run_until(400)
+    assert heard(rig).count("b") == 2
