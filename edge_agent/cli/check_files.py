@@ -12,6 +12,7 @@ import shutil
 import ssl
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +34,7 @@ from edge_agent.identity.installing import pending, unfinished
 from edge_agent.identity.port import KeyNotShown
 from edge_agent.identity.tls_keys import in_element
 from edge_agent.identity.tls_keys import tls_key as tls_key_at
+from edge_agent.identity.token import TEST_MESSAGE
 from edge_agent.identity.token_keys import signing_key as signing_key_at
 from edge_agent.identity.token_library import TokenError
 from edge_agent.journal.port import JournalError
@@ -72,6 +74,12 @@ SEALED = Text(
     "see operations.md, “Keys that open on this machine only”",
 )
 ELEMENT = Text("xem operations.md, “Khóa trong chip TPM”", "see operations.md, “Keys in a TPM”")
+SLOW = Text(
+    "chip quá chậm, tiếng có thể bị cắt: để khóa trong tệp, hoặc thay chip",
+    "the element is too slow, and could cut sound off: keep the key in a file, or take another element",
+)
+SIGNS_IN_S_MAX = 1.0
+# The agent signs between two steps, several times after a connection; without a step in 3 s (the lease) relays open.
 CLOCK_FIRST = "; dates NOT judged: the clock is not trusted"
 
 
@@ -113,6 +121,9 @@ def signing_key(config: Config, service_uid: int | None) -> Finding:
     file = config.trust.station_key_file
     try:
         signer = signing_key_at(config.trust).open()
+        began = time.monotonic()
+        signer.sign(TEST_MESSAGE)  # a chip that holds another key, or cannot sign, opens all the same
+        took_s = time.monotonic() - began
     except NoPassphrase as exc:
         return Finding(SIGNING_KEY, words(exc), SEALED)
     except (OSError, UnusableKey, TokenError) as exc:
@@ -120,6 +131,8 @@ def signing_key(config: Config, service_uid: int | None) -> Finding:
             f"chmod 600 {file}; thiếu tệp thì đăng ký lại trạm", f"chmod 600 {file}; if it is missing, enrol anew"
         )
         return Finding(SIGNING_KEY, f"{file}: {words(exc)}", remedy)
+    if took_s > SIGNS_IN_S_MAX:
+        return Finding(SIGNING_KEY, f"{file}: takes {took_s:.1f} s to sign; at most {SIGNS_IN_S_MAX} s will do", SLOW)
     seen = f"{file}: keyid {signer.keyid[:SHOWN_KEYID_CHARS]}…, owner only"
     return _owned(SIGNING_KEY, file, service_uid) or Finding(SIGNING_KEY, seen)
 

@@ -9,6 +9,8 @@ import shutil
 import subprocess
 import sys
 import termios
+import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +23,7 @@ from edge_agent.cli import check_files, check_talk
 from edge_agent.free_space import FETCH_FREE_BYTES_MIN
 from edge_agent.headend.pki import create_authority, issue_client
 from edge_agent.identity.installing import pending
+from edge_agent.identity.token_library import OtherKey
 from tests.cli.findings import (
     EARLIER,
     END_S,
@@ -116,6 +119,39 @@ def test_keys_that_others_can_reach(tmp_path: Path, mode: int) -> None:
         key.chmod(mode)
     assert_fault(check_files.signing_key(station.config, None), "others can read it", "chmod 600")
     assert_fault(check_files.tls_key(station.config, None), "others can read it", "chmod 600")
+
+
+class Chip:
+    """A secure element whose key opens; what it does when it is to sign is another matter."""
+
+    keyid = "0" * 64
+
+    def __init__(self, sign: Callable[[], bytes]) -> None:
+        self._sign = sign
+
+    def open(self) -> Chip:
+        return self
+
+    def sign(self, message: bytes) -> bytes:
+        return self._sign()
+
+
+def slow() -> bytes:
+    time.sleep(check_files.SIGNS_IN_S_MAX + 0.1)
+    return b""
+
+
+def another() -> bytes:
+    raise OtherKey("signed with another key than the one of the note")
+
+
+@pytest.mark.parametrize(("sign", "told"), [(slow, "takes 1.1 s to sign"), (another, "signed with another key")])
+def test_a_chip_that_opens_and_does_not_sign_well_is_no_sound_key(
+    shared: StationRig, monkeypatch: pytest.MonkeyPatch, sign: Callable[[], bytes], told: str
+) -> None:
+    monkeypatch.setattr(check_files, "signing_key_at", lambda _named: Chip(sign))
+    assert told in check_files.signing_key(shared.config, None).seen
+    assert check_files.signing_key(shared.config, None).fault
 
 
 def test_keys_that_are_missing(tmp_path: Path) -> None:
