@@ -152,6 +152,9 @@ def _status_of(child: subprocess.Popen[bytes]) -> Callable[[float], int | None]:
 
 
 def _named(ended: Ended) -> Ended:
-    """Those who set the sandbox up speak before the program can: what it prints later never comes first."""
+    """Those who set the sandbox up speak first, if they do. A program that says the same gains one thing: another try.
+
+    That it has by its own death too (``decoder``).
+    """
     unconfined = ended.how is End.EXITED and ended.status != 0 and _SET_UP.match(ended.complaint)
     return replace(ended, how=End.NO_SANDBOX) if unconfined else ended
