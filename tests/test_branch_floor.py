@@ -50,3 +50,10 @@ def test_a_folder_is_held_with_every_file_in_it() -> None:
     assert {"edge_agent/trust/envelope.py", "edge_agent/trust/judge.py", "edge_agent/trust/keys.py"} <= {*held}
     told = branch_floor.faults({"files": dict.fromkeys(held[1:], COVERED)}, ("edge_agent/trust/*.py",))
     assert told == [f"{held[0]}: not in the report: moved, or never imported by a test"]
+
+
+def test_what_judges_an_order_when_its_signature_has_held_is_held_to_it_too() -> None:
+    behind = {
+        f"edge_agent/core/{name}.py" for name in ("entrusted", "freshness", "heads", "intake", "policy", "validity")
+    }
+    assert behind <= {*branch_floor.files_of()}

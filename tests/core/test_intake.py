@@ -21,6 +21,7 @@ from edge_agent.core.events import (
     SweepDue,
     Tick,
 )
+from edge_agent.core.heads import Head
 from edge_agent.core.intake import JOBS_MAX, OVER_AT_ONCE, REFUSALS_A_DAY, REFUSED_KEPT
 from edge_agent.core.job import OVER_MAX, JobClass, LogAck, Seen
 from edge_agent.core.past import Sounded
@@ -440,6 +441,15 @@ def test_a_refused_order_that_comes_again_is_recorded_once() -> None:
     bench.arrive(bench.accept(expired))
     assert len(bench.outcomes()) == 1
     assert bench.answers() == [("refused", "expired")] * 2
+
+
+def test_a_head_that_a_broker_brings_is_acknowledged_and_nothing_else() -> None:
+    """Heads are asked for by HTTPS; one that was kept back, and is brought now, withdraws nothing."""
+    bench = Bench().boot()
+    bench.order(job_id="news", when={"kind": "at", "utc": bench.now.utc + HOUR_MS})
+    bench.said.clear()
+    bench.arrive(Head(makers.AREA, 9, 9, bench.now.utc, "ab" * 32, 100))  # type: ignore[arg-type]
+    assert [type(one) for one in bench.said] == [fx.Ack]
 
 
 @pytest.mark.parametrize("source", [ClockSource.UNSET, ClockSource.FLOOR, ClockSource.DISPUTED])
