@@ -93,10 +93,15 @@ def revocations(directory: Path) -> Path:
 
 
 def revoke(directory: Path, certificates: Sequence[x509.Certificate], now: datetime | None = None) -> None:
-    """Take these back, for ever: brokers that read the list turn them away at the next connection."""
+    """Take these back, for ever: brokers that read the list turn them away at the next connection.
+
+    What was taken back so long ago that it has ended by itself goes off the list, or that would only grow.
+    """
     path = revocations(directory)
-    listed = {one.serial_number: one.revocation_date_utc for one in x509.load_pem_x509_crl(path.read_bytes())}
     at = now or datetime.now(UTC)
+    ended = at - timedelta(days=EARLY_DAYS + LEAF_DAYS)
+    dated = {one.serial_number: one.revocation_date_utc for one in x509.load_pem_x509_crl(path.read_bytes())}
+    listed = {serial: date for serial, date in dated.items() if date > ended}
     fresh = {one.serial_number: at for one in certificates}
     if fresh.keys() - listed.keys():
         _write_revocations(load_authority(directory), path, {**fresh, **listed})
@@ -104,12 +109,11 @@ def revoke(directory: Path, certificates: Sequence[x509.Certificate], now: datet
 
 def _write_revocations(authority: Authority, path: Path, serials: Mapping[int, datetime]) -> None:
     # Good until the authority's own end: a list that ran out would turn every station away.
+    each = [x509.RevokedCertificateBuilder(serial, at).build() for serial, at in serials.items()]
+    # All at once: a builder that is given one after the other copies the list each time, 18 s for 50,000.
     builder = x509.CertificateRevocationListBuilder(
-        authority.certificate.subject, datetime.now(UTC), authority.certificate.not_valid_after_utc
+        authority.certificate.subject, datetime.now(UTC), authority.certificate.not_valid_after_utc, [], each
     )
-    for serial, at in serials.items():
-        one = x509.RevokedCertificateBuilder(serial, at)
-        builder = builder.add_revoked_certificate(one.build())
     write_durably(path, builder.sign(authority.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from edge_agent.headend import pki
@@ -101,3 +102,20 @@ def test_an_id_that_could_be_another_topic_or_file_gets_no_certificate(
     with pytest.raises(pki.PkiError, match="a-z"):
         pki.issue_client(authority, tmp_path / "clients", wrong, NOW)
     assert not list(tmp_path.glob("clients/*"))
+
+
+def test_what_was_taken_back_so_long_ago_that_it_has_ended_goes_off_the_list(authority: pki.Authority) -> None:
+    folder, life = authority.path.parent, timedelta(days=pki.LEAF_DAYS)
+    first, second, third = (
+        pki.certify_client(authority, f"dt-{number}", ec.generate_private_key(ec.SECP256R1()).public_key(), NOW)
+        for number in range(3)
+    )
+    pki.revoke(folder, [first], NOW)
+    pki.revoke(folder, [second], NOW + life)
+    assert taken_back(folder) == {first.serial_number, second.serial_number}
+    pki.revoke(folder, [third], NOW + life + timedelta(days=pki.EARLY_DAYS))
+    assert taken_back(folder) == {second.serial_number, third.serial_number}
+
+
+def taken_back(folder: Path) -> set[int]:
+    return {one.serial_number for one in x509.load_pem_x509_crl(pki.revocations(folder).read_bytes())}
