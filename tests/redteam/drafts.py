@@ -35,7 +35,8 @@ def _audience(ward: Ward, stations: Any, zones: Any) -> dict[str, Any]:
 def _job(ward: Ward, heading: dict[str, Any], serial: int, now: int, **what: Any) -> dict[str, Any]:
     cls, when = what["cls"], what.get("when", "now")
     payload = heading | {"job_id": f"{ward.issuer}-{serial}", "class": cls, "loops": what.get("loops", 1)}
-    payload |= {"preemption": what.get("preemption", "rejoin"), "items": [_item(what)], **_timed(when, what, now)}
+    payload |= {"preemption": what.get("preemption", "rejoin"), "items": _items(what), **_timed(when, what, now)}
+    payload |= {"volume": what.get("volume", 70)} | ({"gap_s": what["gap_s"]} if what.get("gap_s") else {})
     if cls == "emergency":
         payload |= {"event": "lu-quet", "not_after": now + what.get("valid_ms", HOUR_MS)}
         if "series" in what:
@@ -43,6 +44,11 @@ def _job(ward: Ward, heading: dict[str, Any], serial: int, now: int, **what: Any
         if "every_s" in what:
             payload["when"] = {"kind": "now", "every_s": what["every_s"], "until": payload["not_after"]}
     return makers.job_dict(**payload)
+
+
+def _items(what: dict[str, Any]) -> list[dict[str, Any]]:
+    words = what.get("and_words")
+    return [_item(what)] + ([_item({"spoken": words})] if words else [])
 
 
 def _item(what: dict[str, Any]) -> dict[str, Any]:

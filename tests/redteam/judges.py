@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -21,7 +22,10 @@ from tests.redteam.papers import OFFICER, SERVER, WARM_UP_MS
 from tests.sim import BEGAN, TIMEZONE
 from tests.soak.judges import UNSEEN_MS
 from tests.soak.promises import Broken
+from tests.trust.makers import ZONES
 from tests.ward.card import Run, closed_spans
+from tests.ward.ears import EARS_MS
+from tests.ward.timing import STOP_MS
 
 if TYPE_CHECKING:
     from tests.redteam.life import Life
@@ -85,6 +89,16 @@ class Heard:
         """Whether this sound went on although the station had obeyed it."""
         return self._obeyed(order, self.run.ends - OBEYED_MS)
 
+    def holds(self, order: Given) -> Iterator[tuple[int, float]]:
+        """From and to when the station obeys what asks for silence."""
+        first, of = self.memory.first.get(order.order_id, 0), order.payload
+        over = of["ends"] - BEGAN - CLOCK_MS if order.kind == "window" else first + 1_000 * of["do"]["for_s"]
+        revoked = self.memory.since(REVOKED, self.run.ends) if OFFICER in order.keys else None
+        for since, until in self.memory.known(order.order_id):
+            ends = min(until, over - SECOND_MS, self.run.ends if revoked is None else revoked)
+            begins = max(since, of["begins"] - BEGAN + CLOCK_MS) if order.kind == "window" else since
+            yield begins + OBEYED_MS, ends
+
     def _obeyed(self, order: Given, at: int) -> bool:
         """What a revoked key has ordered holds no more."""
         if OFFICER in order.keys and self.memory.since(REVOKED, self.run.ends) is not None:
@@ -103,6 +117,7 @@ def judge(life: Life) -> None:
             if run.ends > run.begins:
                 _explain(Heard(life, station, run))
         _count(life, station)
+        _alone(life, station)
         _relays(life, station)
 
 
@@ -138,6 +153,17 @@ def only_what_was_signed(heard: Heard, programme: Programme) -> str | None:
         return f"other sounds: {sounds - programme.keys()}"
     length_ms = heard.run.ends - heard.run.begins - (OPENING_MS if heard.unproven else 0)
     return f"{length_ms} ms of {programme.longest_ms}" if length_ms > programme.longest_ms + SECOND_MS else None
+
+
+@_objection
+def no_louder_than_it_was_ordered(heard: Heard, programme: Programme) -> str | None:
+    """Nor than the desk has set for ordinary sound; of two settings the louder one, as the later one counts."""
+    for feed in heard.run.play.feeds:
+        set_to = [] if programme.urgent else _ceilings(heard, feed.zone)
+        ceiling = min(programme.volume, max(set_to, default=100))
+        if feed.volume > ceiling:
+            return f"{feed.volume} in {feed.zone}, ordered {programme.volume}, set to {set_to}"
+    return None
 
 
 @_objection
@@ -215,6 +241,28 @@ def what_is_superseded_does_not_begin(heard: Heard, programme: Programme) -> str
 
 
 @_objection
+def what_asks_for_silence_ends_what_sounds(heard: Heard, programme: Programme) -> str | None:
+    """A lock, an all-stop, and a silence that has begun, as far as it sounds where they hold."""
+    for order in heard.life.ledger.of("lock", "all_stop", "window"):
+        silence = order.kind == "window"
+        if not order.is_for(heard.station) or (silence and order.payload["kind"] != "silence"):
+            continue
+        if silence and (programme.urgent or not heard.timed):
+            continue
+        later = programme.order.payload["issued_at"] >= order.payload["issued_at"]
+        if order.does == "all_stop" and later:
+            continue
+        zones = set() if order.does == "all_stop" else set(order.payload["audience"]["zones"])
+        for since, until in heard.holds(order):
+            for zone, begins, ends in heard.run.spans(heard.run.ends):
+                if (not zones or zone in zones) and min(ends, until) - max(begins, since) > UNSEEN_MS:
+                    return (
+                        f"{zone} sounds from {begins} to {ends}, silenced by {order.order_id} from {since} to {until}"
+                    )
+    return None
+
+
+@_objection
 def a_lock_and_a_stop_are_obeyed(heard: Heard, programme: Programme) -> str | None:
     for command in heard.life.ledger.of("lock", "all_stop"):
         if not heard.knew(command) or not command.is_for(heard.station):
@@ -245,6 +293,12 @@ def quiet_hours_and_silences_are_kept(heard: Heard, programme: Programme) -> str
     return None if _excepted(heard) else f"quiet from {first} to {last}"
 
 
+def _ceilings(heard: Heard, zone: str) -> list[int]:
+    """What the desk has set for a zone, as far as the station knows it."""
+    said = [one for one in heard.life.ledger.of("volume") if one.is_for(heard.station) and heard.knew(one)]
+    return [one.payload["do"]["volume"] for one in said if zone in (one.payload["audience"]["zones"] or ZONES)]
+
+
 def _replaces(other: Given, one: Given) -> bool:
     """Whether it is a newer version of the same series, or a newer timetable of the same issuer."""
     mine, theirs = one.payload, other.payload
@@ -271,12 +325,18 @@ def _quiet(heard: Heard, obeyed_ms: int) -> tuple[str, str]:
 
 
 def _excepted(heard: Heard) -> bool:
-    """Whether the owner has let it pass."""
-    return any(
-        window.payload["kind"] == "exception" and window.payload["begins"] <= heard.utc + CLOCK_MS
+    """Whether the owner has let it pass, in every zone that hears it, and the station knows of it."""
+    let = [
+        window
         for window in heard.life.ledger.of("window")
-        if heard.utc - CLOCK_MS <= window.payload["ends"] and window.is_for(heard.station)
-    )
+        if window.payload["kind"] == "exception"
+        and window.payload["begins"] <= heard.utc + CLOCK_MS
+        and BEGAN + heard.run.ends - CLOCK_MS <= window.payload["ends"]
+        and window.is_for(heard.station)
+        and heard.knew(window, 0)
+    ]
+    zones = {zone for _, routed in heard.run.routes for zone in routed}
+    return all(any(zone in (one.payload["audience"]["zones"] or ZONES) for one in let) for zone in zones)
 
 
 def _within(utc: int, first: str, last: str) -> bool:
@@ -301,9 +361,19 @@ def _count(life: Life, station: str) -> None:
         for card in range(len(memory.lives)):
             heard = [*_on_card(memory, runs, card, 1 << 62)]
             tries = _tries(memory, heard, urgent=urgent)
+            tries += _parted(life, station, heard)
             if len(heard) > tries:
                 begins = [run.begins for run in heard]
                 raise Broken("nothing_sounds_twice", f"{station}: {name} sounds at {begins}, and may {tries} times")
+
+
+def _alone(life: Life, station: str) -> None:
+    """Two programmes do not sound in one zone."""
+    world = life.worlds[station]
+    spans = sorted(span for run in world.runs for span in run.spans(world.mono))
+    for (zone, _, end), (next_zone, start, _) in pairwise(spans):
+        if zone == next_zone and start < end - STOP_MS - EARS_MS:
+            raise Broken("one_programme_at_a_time_in_a_zone", f"{station}: two sound in {zone} at {start}")
 
 
 def _once(life: Life, run: Run) -> str:
@@ -313,6 +383,12 @@ def _once(life: Life, run: Run) -> str:
         for one in life.ledger.may_be(run.job_id)
     )
     return run.play.play_id.rpartition(".")[0] if each_instant else run.job_id
+
+
+def _parted(life: Life, station: str, runs: list[Run]) -> int:
+    """How often somebody may have had it begin another part: paused, or gone on to the next item."""
+    last = max((run.begins for run in runs), default=0)
+    return sum(one.is_for(station) and one.at_ms < last for one in life.ledger.of("pause", "next_item"))
 
 
 def _tries(memory: Memory, runs: list[Run], *, urgent: bool) -> int:

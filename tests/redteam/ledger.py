@@ -79,6 +79,11 @@ class Programme:
         return frozenset(own | ({ATTENTION} if self.urgent else set()))
 
     @property
+    def volume(self) -> int:
+        """How loud it may be, whatever else holds."""
+        return int(self.payload["volume"])
+
+    @property
     def longest_ms(self) -> int:
         """How long one time of it may sound, with every pause that a station makes."""
         signal_ms = SIGNAL_MS[ATTENTION] + ITEM_GAPS_MS if self.urgent else 0

@@ -87,4 +87,10 @@ PLANTS = (
         "    proven = len({*known.accepted.signers}) >= SIGNERS_MIN and job.issued_at >= floor\n",
         "    proven = True\n",
     ),
+    Plant(
+        "everything is played at full volume",
+        f"{CORE}/zones.py",
+        "    ordered = turn.job_of(play).volume\n",
+        "    ordered = 100\n",
+    ),
 )

@@ -116,6 +116,7 @@ def _fate(dice: random.Random, stations: tuple[str, ...]) -> dict[str, Any]:
 def _job(dice: random.Random, serial: int) -> dict[str, Any]:
     cls = dice.choice(("normal", "normal", "priority", "emergency"))
     common = {"cls": cls, "loops": dice.choice((1, 1, 2)), "preemption": dice.choice(("rejoin", "drop"))}
+    common |= {"volume": dice.choice((30, 70, 70, 100)), "gap_s": dice.choice((0, 0, 4))}
     if cls == "emergency":
         more: dict[str, Any] = {"spoken": dice.choice(("Lũ quét!", "Rời nhà ngay.")), "valid_ms": dice.choice(_VALID)}
         if dice.random() < 0.3:
@@ -124,6 +125,8 @@ def _job(dice: random.Random, serial: int) -> dict[str, Any]:
             more |= {"every_s": 60, "valid_ms": 3 * MINUTE_MS}
         return common | more
     common |= {"tone": dice.choice("abc"), "seconds": dice.choice((2.0, 5.0, 20.0))}
+    if dice.random() < 0.25:
+        common["and_words"] = "Hết tin."
     when = dice.choice(("now", "now", "at", "rule"))
     if when == "now":
         return common | {"when": when, "valid_ms": dice.choice(_VALID)}
@@ -133,14 +136,18 @@ def _job(dice: random.Random, serial: int) -> dict[str, Any]:
 _VALID = (20_000, 2 * MINUTE_MS, 10 * MINUTE_MS)
 
 
+_DESK = ("volume", "volume", "pause", "pause", "resume", "next_item")
+
+
 def _command(dice: random.Random, serial: int) -> dict[str, Any]:
-    what = dice.choice(("cancel", "cancel", "cancel", "stop", "all_stop", "lock", "amplifier", "self_test", "volume"))
+    what = dice.choice(("cancel", "cancel", "cancel", "stop", "all_stop", "lock", "amplifier", "self_test", *_DESK))
     more: dict[str, dict[str, Any]] = {
         "cancel": {"target": dice.randint(max(1, serial - 3), serial)},
         "all_stop": {"for_s": dice.choice((30, 300))},
         "lock": {"for_s": dice.choice((60, 600))},
         "amplifier": {"on": True, "for_s": dice.choice((5, 60))},
         "volume": {"volume": dice.choice((0, 40))},
+        "pause": {"for_s": dice.choice((8, 60))},
     }
     return {"what": what} | more.get(what, {})
 
