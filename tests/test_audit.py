@@ -200,3 +200,7 @@ def test_a_report_of_an_unknown_form_is_none(written: bytes) -> None:
 
 def test_the_probe_is_in_neither_lock_and_so_hides_nothing() -> None:
     assert audit.PROBE.name not in read(LOCK, BUILD)
+
+
+def test_what_builds_a_station_is_asked_about_too_where_nothing_is_said() -> None:
+    assert audit._parser().parse_args([]).lock == [LOCK, BUILD]
