@@ -93,4 +93,16 @@ PLANTS = (
         "    ordered = turn.job_of(play).volume\n",
         "    ordered = 100\n",
     ),
+    Plant(
+        "a lock or a silence leaves what sounds already",
+        f"{CORE}/enforcing.py",
+        "        if barred:\n",
+        "        if barred and play.phase is not Phase.PLAYING:\n",
+    ),
+    Plant(
+        "an emergency leaves in its zone what sounds there",
+        f"{CORE}/zones.py",
+        "        if other.phase is Phase.PLAYING:\n            reroute(turn, other, Cause.CUT_OFF, Reason.PREEMPTED)\n",
+        "",
+    ),
 )
