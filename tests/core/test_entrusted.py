@@ -192,3 +192,12 @@ def test_what_was_believed_is_known_after_a_restart() -> None:
     bench.send(Restored((), (), {}, 0, 0, "e1", trust=believed))
     assert bench.state.trust == believed
     assert bench.state.trust.routine_until == makers.NOON + DAY_MS + TRUST_GRACE_MS
+
+
+def test_what_was_over_when_the_new_bounds_were_heard_of_does_not_come_back() -> None:
+    """The judge looks at the orders that there are; the core may have ended one before it hears what he found."""
+    before, bench = at_work(), at_work()
+    job, rule = before.at(3_600), before.rule(Lock(2 * HOUR_MS), zones=(CHO,))
+    today = before.state.jobs[job].accepted, before.state.rules[rule].accepted
+    bench.send(TrustChanged(bench.state.trust, frozenset(), changed=today))
+    assert (bench.state.jobs, bench.state.rules) == ({}, {})

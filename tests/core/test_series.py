@@ -241,7 +241,9 @@ def test_the_warnings_of_a_day_are_counted_for_each_key_and_not_for_all_who_have
     for job_id, signers in (("w-1", ("x", "y")), ("w-2", ("y", "z")), ("w-3", ("x", "z"))):
         made = bench.make(job_id=job_id, **EMERGENCY)
         bench.arrive(replace(bench.accept(made), per_day=2, signers=signers))
-    assert bench.answers() == [("accepted", None)] * 3, "each key has signed two of them at most"
+    bulletin = bench.make(job_id="bulletin", when={"kind": "at", "utc": bench.now.utc + 3_600_000})
+    bench.arrive(replace(bench.accept(bulletin), signers=("x", "w")))
+    assert bench.answers() == [("accepted", None)] * 4, "each key has signed two warnings at most"
     made = bench.make(job_id="w-4", **EMERGENCY)
     bench.arrive(replace(bench.accept(made), per_day=2, signers=("x", "w")))
     assert bench.answers()[-1] == ("refused", "too_many_emergencies"), "x has signed two already"
