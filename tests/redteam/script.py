@@ -27,6 +27,8 @@ LONG_PAUSE_MS = 11 * MINUTE_MS
 AFTERS_MS = (MINUTE_MS, LONG_PAUSE_MS, 3 * HOUR_MS, 26 * HOUR_MS)
 STOLEN: tuple[tuple[str, ...], ...] = ((), (), (), (), (), (SERVER,), (DEPUTY,), (DEPUTY, SERVER), (OFFICER,))
 WARDS = ("here", "here", "there")
+KEPT_BACK = 0.15
+# Of the jobs: they arrive when they have been taken back.
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,12 @@ def campaign(seed: int) -> Script:
         what = dice.choices(("order", "move", "machine"), (9, 12, 5))[0]
         if what == "order" or serial < 2:
             serial += 1
-            happenings.append(Happening(at, "order", _order(dice, serial, stations)))
+            order = _order(dice, serial, stations)
+            kept_back = order["kind"] == "job" and dice.random() < KEPT_BACK
+            happenings.append(Happening(at, "order", order | ({"fate": {"late_ms": 30_000}} if kept_back else {})))
+            if kept_back:
+                at, serial = at + dice.choice((1_000, 12_000)), serial + 1
+                happenings.append(Happening(at, "order", _taken_back(order, serial)))
         elif what == "move":
             happenings.append(
                 Happening(at, "move", {"name": _move(dice, setting.stolen), "dice": dice.getrandbits(24)})
@@ -97,6 +104,12 @@ def _order(dice: random.Random, serial: int, stations: tuple[str, ...]) -> dict[
     if kind == "job" and dice.random() < 0.25:
         args["stations"] = (dice.choice(stations),)
     return args | {"fate": _fate(dice, stations)}
+
+
+def _taken_back(job: dict[str, Any], serial: int) -> dict[str, Any]:
+    """The cancel that overtakes it."""
+    cancel = {"what": "cancel", "target": job["serial"], "ward": job["ward"]}
+    return {"serial": serial, "kind": "command", **cancel, "fate": {}}
 
 
 def _fate(dice: random.Random, stations: tuple[str, ...]) -> dict[str, Any]:
