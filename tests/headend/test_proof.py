@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from edge_agent.headend.listening import LogBatch
 from edge_agent.headend.logbook import CHAINS_MAX, Logbook
 from edge_agent.headend.proof import Held, Whose, believe, canonical_form
 from edge_agent.headend.roles import default_roles
+from edge_agent.identity.files import PART
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.keys import load_signer, new_signer
 from edge_agent.trust.orders import OrderType
@@ -69,6 +71,18 @@ def test_the_newest_batch_and_our_word_are_kept_and_the_file_does_not_grow(
         assert heads(held) == [("epoch-1", 0, seq)]
         sizes.append(len(path.read_bytes()))
     assert max(sizes) - min(sizes) < 20
+
+
+def test_a_proof_that_the_disk_refuses_is_told_and_nothing_is_acknowledged(
+    keyring: Keyring, station: FakeStation, path: Path
+) -> None:
+    desk = desk_of(keyring)
+    path.with_name(f".{path.name}.{os.getpid()}{PART}").mkdir(parents=True)  # nothing can be begun there
+    station.play(SMALL)
+    ((trouble,), replies) = desk.take(*station.log(), NOW)
+    assert isinstance(trouble, LogTrouble)
+    assert "tram-01.proof: Is a directory" in trouble.detail
+    assert replies == []
 
 
 def test_each_chain_has_a_batch_of_its_own(keyring: Keyring, station: FakeStation, path: Path) -> None:
