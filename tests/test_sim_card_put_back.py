@@ -66,9 +66,9 @@ def test_a_bulletin_that_was_heard_does_not_sound_again_when_the_card_is_put_bac
     assert "maybe_heard" in reasons(rig, job)
 
 
-def test_a_new_card_does_not_play_again_what_the_old_one_played() -> None:
-    rig = at_work()
-    job = rig.publish(BULLETIN)
+def replayed_on_a_new_card(rig: SimRig, order: Order) -> str:
+    """It sounds, the card is replaced by an empty one, and it comes again; its id."""
+    job = rig.publish(order)
     rig.run_until(120)
     off(rig)
     rig.world.disk.tear()
@@ -76,6 +76,12 @@ def test_a_new_card_does_not_play_again_what_the_old_one_played() -> None:
     rig.run_until(200)
     rig.replay(job)
     rig.run_until(400)
+    return job
+
+
+def test_a_new_card_does_not_play_again_what_the_old_one_played() -> None:
+    rig = at_work()
+    job = replayed_on_a_new_card(rig, BULLETIN)
     assert (heard(rig), reasons(rig, job)[-1]) == (["c", "a"], "maybe_heard")
 
 
@@ -136,12 +142,5 @@ def test_an_emergency_within_its_validity_may_sound_again_on_a_card_that_was_put
 def test_an_emergency_within_its_validity_may_sound_again_on_a_new_card() -> None:
     """The same of a station that was reset, or whose card was replaced."""
     rig = at_work()
-    job = rig.publish(FLOOD)
-    rig.run_until(120)
-    off(rig)
-    rig.world.disk.tear()
-    rig.switch_on()
-    rig.run_until(200)
-    rig.replay(job)
-    rig.run_until(400)
+    replayed_on_a_new_card(rig, FLOOD)
     assert heard(rig).count("b") == 2

@@ -178,6 +178,15 @@ def enrolled_desk(place: Path) -> tuple[Desk, Whose]:
     return desk, Whose(makers.REALM, enrolled, keys_for(keyring.trust, OrderType.ACK))
 
 
+def as_kept(tmp_path: Path, sent: list[tuple[str, bytes]]) -> tuple[bytes, bytes, Whose]:
+    """Records and proof of the station at a headend that has had its log, and by which keys they are proven."""
+    desk, whose = enrolled_desk(tmp_path)
+    for message in [one for one in sent if one[0].endswith("/log")]:
+        desk.take(*message, NOW)
+    records, proof = ((tmp_path / "records" / f"{makers.STATION}.{kind}").read_bytes() for kind in ("jsonl", "proof"))
+    return records, proof, whose
+
+
 def test_the_log_of_a_station_whose_card_was_put_back_is_proven_whole(tmp_path: Path) -> None:
     rig = SimRig(chip=True)
     rig.world.supervised = True
@@ -194,10 +203,7 @@ def test_the_log_of_a_station_whose_card_was_put_back_is_proven_whole(tmp_path: 
     rig.world.headend.card_was_put_back = True
     rig.kill_agent()
     rig.run_until(1_000)
-    desk, whose = enrolled_desk(tmp_path)
-    for message in [one for one in sent if one[0].endswith("/log")]:
-        desk.take(*message, NOW)
-    records, proof = ((tmp_path / "records" / f"{makers.STATION}.{kind}").read_bytes() for kind in ("jsonl", "proof"))
+    records, proof, whose = as_kept(tmp_path, sent)
     verdict = verify(records, proof, whose)
     assert verdict.finding is None
     old, new = verdict.chains
@@ -215,10 +221,7 @@ def test_the_log_of_a_station_on_whose_card_a_record_has_rotted_is_whole_but_for
     rot(rig, 3, b"")
     rig.restore_network()
     rig.run_until(400)
-    desk, whose = enrolled_desk(tmp_path)
-    for message in [one for one in sent if one[0].endswith("/log")]:
-        desk.take(*message, NOW)
-    records, proof = ((tmp_path / "records" / f"{makers.STATION}.{kind}").read_bytes() for kind in ("jsonl", "proof"))
+    records, proof, whose = as_kept(tmp_path, sent)
     verdict = verify(records, proof, whose)
     assert verdict.finding is None
     assert [(one.first, one.last) for one in verdict.chains] == [(1, 2), (4, 5)]
