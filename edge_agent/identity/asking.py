@@ -11,7 +11,7 @@ import ssl
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.client import HTTPException, HTTPSConnection
+from http.client import HTTPSConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,7 +19,7 @@ from edge_agent.identity import messages
 from edge_agent.identity.codes import Code
 from edge_agent.identity.messages import ANSWER_BYTES_MAX, ENROL_PATH, REFUSALS, RENEW_PATH, Given
 from edge_agent.sync.dial import dial, up_to_a_body, up_to_a_head
-from edge_agent.sync.https import words_of
+from edge_agent.sync.https import HTTPS_TROUBLE, words_of
 from edge_agent.sync.tls import client_context
 from edge_agent.trust.keys import Signer
 from edge_agent.trust.strict_json import WireError
@@ -93,7 +93,7 @@ def _post(server: Server, path: str, body: bytes) -> bytes:
             answer = response.read(ANSWER_BYTES_MAX + 1)
         finally:
             connection.close()
-    except (OSError, HTTPException, ValueError) as error:
+    except HTTPS_TROUBLE as error:
         raise NoIdentity(
             f"{server.url}: không hỏi được máy chủ / cannot be asked: {words_of(error, server.url)}"
         ) from error

@@ -30,8 +30,9 @@ from edge_agent.sync.tls_trouble import DatesTrouble, trouble_in
 REDIRECTS_MAX = 2
 # One to a mirror, one from there to its storage; more is a loop.
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-HTTPS_TROUBLE = (OSError, HTTPException, ValueError)
-# Everything that a server, a network or a malformed URL can do to ``get`` and to reading its response.
+HTTPS_TROUBLE = (OSError, HTTPException, ValueError, OverflowError)
+# Everything that a server, a network or a malformed URL can do to ``get`` and to reading its response. ``http.client``
+# takes a chunk's length as it comes, be it longer than any index.
 WHY_CHARS_MAX = 200
 # Of it, in a log: a sentence of our own fits; http.client cites lines of 64 kB.
 

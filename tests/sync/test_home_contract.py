@@ -137,6 +137,7 @@ def test_a_redirect_is_not_followed(hostile: HttpsRig) -> None:
         b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nx",
         b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffff\r\nx",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-ffffffffffffffffffff\r\nx",
         b"HTTP/1.1 206 Partial Content\r\nContent-Length: 1\r\n\r\nx",
     ],
 )

@@ -64,6 +64,7 @@ NONSENSE = {
     "a chunk of no size": CHUNKED + b"zz\r\n" + AUDIO[:100],
     "a negative chunk": CHUNKED + b"-5\r\n" + AUDIO[:100],
     "a chunk of all memory": CHUNKED + b"ffffffffffffffff\r\n" + AUDIO[:100],
+    "a chunk below zero by more than an index": CHUNKED + b"-ffffffffffffffffffff\r\n" + AUDIO[:100],
     "a chunk's words without end": CHUNKED + b"5;" + b"x" * 200_000,
     "trailers without end": CHUNKED + b"5\r\nabcde\r\n0\r\n" + b"X: y\r\n" * 50_000,
     "an empty answer": b"HTTP/1.1 204 No Content\r\n\r\n",
