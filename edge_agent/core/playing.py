@@ -181,10 +181,8 @@ def _arm_when_due(turn: Turn, play: Occurrence) -> None:
 
 
 def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
-    now = turn.now
-    for zone in room.free:
-        zones.open_worn(turn, zone, _ends_by(turn, play, room))
-    start_at = beginning.first_sample_at(turn, play, room.free)
+    now, ends_by = turn.now, _ends_by(turn, play, room)
+    start_at = beginning.first_sample_at(_with_worn_open(turn, room, ends_by), play, room.free)
     play = fitting.fitted(turn, play if play.segment else replace(play, parts=play.whole), start_at)
     verdict = beginning.verdict(turn, play, start_at)
     objection = beginning.objection(turn, play, start_at, verdict)
@@ -192,6 +190,8 @@ def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
         sounding.give_up(turn, play, *objection)
         return
     play = _barred(play, verdict)
+    for zone in (zone for zone in room.free if zone in zones.in_it(play)):
+        zones.open_worn(turn, zone, ends_by)
     attempt = play.attempt + 1
     play = play.moved(Cause.DUE, now)
     for zone in (zone for zone in room.taken if zone in zones.in_it(play)):
@@ -207,6 +207,14 @@ def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
     if not unsaved:
         sounding.keep_mark(turn, play, Mark.INTENT)
     turn.note(Level.INFO, "armed", job=play.job_id, zones=",".join(room.free), starts_in_ms=start_at - now.mono)
+
+
+def _with_worn_open(turn: Turn, room: zones.Room, ends_by: MonoMs) -> Turn:
+    """As if the relays that would not last had been opened: when it could begin then is asked before they are."""
+    supposed = Turn(turn.state, turn.now)
+    for zone in room.free:
+        zones.open_worn(supposed, zone, ends_by)
+    return supposed
 
 
 def _play_id(play: Occurrence, attempt: int) -> PlayId:

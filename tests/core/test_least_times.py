@@ -13,6 +13,7 @@ from edge_agent.core.site import ZoneSite
 from edge_agent.core.units import JobId
 from edge_agent.core.zones import RELAY_LEAD_MS, RELAY_TAIL_MS
 from tests.core.bench import CHO, DINH, Bench, audience
+from tests.trust import makers
 
 FLOOD = {"class": "emergency", "job_id": "flood"}
 
@@ -269,3 +270,12 @@ def test_a_zone_comes_back_after_an_emergency_only_when_its_worn_relay_has_reste
     assert bench.play(bulletin).zones[CHO].part is not ZonePart.HEARING
     bench.pass_s(1)
     assert bench.play(bulletin).zones[CHO].part is ZonePart.HEARING
+
+
+def test_no_relay_opens_for_a_programme_that_may_not_begin() -> None:
+    """It has closed only just now, for an amplifier; what is due would need a fresh closing, and a rule forbids it."""
+    bench = Bench(zones={CHO: ZoneSite(CHO, "cho", 0, on_ms_max=60_000, least_on_ms=30_000)}).boot()
+    bench.rule(Amplify(on=True, for_ms=20_000))
+    bulletin = bench.order(items=[makers.clip_item(duration_ms=70_000)])
+    assert bench.outcomes()[-1] == (bulletin, "rejected", "over_limit")
+    assert moves(bench) == [True]
