@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, plant in PLANTS.items() if options.plant_runs else ():
         tasks.append(Task(PARSERS[plant.parser], 0, options.plant_runs, name, plant.put))
     for task in tasks:
-        outcome = _outcome(task, options.seed, options.folder)
+        outcome = outcome_of(task, options.seed, options.folder)
         print(json.dumps(asdict(outcome)), flush=True)
         found += bool(outcome.finding)
     return 1 if found else 0
@@ -91,16 +91,22 @@ def _options() -> argparse.ArgumentParser:
     return parser
 
 
-def _outcome(task: Task, seed: int, folder: Path) -> Outcome:
+def outcome_of(task: Task, seed: int, folder: Path) -> Outcome:
+    """What one parser has stood, in a process of its own, which whatever it finds ends."""
     parser = task.parser
     log, before = folder / f"{parser.name}.log", _cpu_s()
-    with tempfile.TemporaryDirectory(prefix=f"fuzz-{parser.name}-", dir=MEMORY if MEMORY.is_dir() else None) as place:
+    place = Path(tempfile.mkdtemp(prefix=f"fuzz-{parser.name}-", dir=MEMORY if MEMORY.is_dir() else None))
+    parent = os.getpid()
+    try:
         child = os.fork()
         if child == 0:
-            _fuzz(task, seed, log, Path(place), _kept(folder, parser))
+            _fuzz(task, seed, log, place, _kept(folder, parser))
         _, status = os.waitpid(child, 0)
         if task.seconds:
-            keep(Path(place) / BEGUN, _kept(folder, parser))
+            keep(place / BEGUN, _kept(folder, parser))
+    finally:
+        if os.getpid() == parent:  # a promise that breaks leaves the fork this way, with all that is worth keeping
+            shutil.rmtree(place, ignore_errors=True)
     said = log.read_text(errors="replace")
     executed = [int(one or other) for one, other in EXECUTED.findall(said)]
     edges = [int(count) for count in COVERED.findall(said)]
@@ -129,7 +135,7 @@ def _cpu_s() -> float:
 
 
 def _fuzz(task: Task, chosen: int, log: Path, place: Path, kept: Path) -> None:
-    """In the fork: never returns."""
+    """In the fork: never returns, but raises SystemExit behind what it has found."""
     import atheris
 
     with log.open("wb") as file:

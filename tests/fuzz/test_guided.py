@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import platform
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -17,7 +19,7 @@ from edge_agent.trust.orders import OrderType
 from tests.fuzz import __main__, guiding
 from tests.fuzz.__main__ import PIECE_S, main
 from tests.fuzz.guided import Task, keep, library_arguments
-from tests.fuzz.guiding import CORPUS, Outcome, guided, why_not
+from tests.fuzz.guiding import CORPUS, ROOT, Outcome, guided, why_not
 from tests.fuzz.ledger import AIM_S, HEADING, lacking, page_with
 from tests.fuzz.mutate import mutated
 from tests.fuzz.parsers import PARSERS
@@ -99,6 +101,31 @@ def _broken_parser(monkeypatch: pytest.MonkeyPatch) -> None:
 
     broken = Parser("broken", "nothing", lambda: promise, list, 10)
     monkeypatch.setattr(__main__, "PARSERS", {"broken": broken})
+
+
+BREAKS_AT_ONCE = """
+import sys
+from pathlib import Path
+from tests.fuzz.guided import Task, outcome_of
+from tests.fuzz.parsers.parser import Parser
+
+def breaks(data):
+    raise OverflowError("no promise")
+
+parser = Parser("https", "", lambda: breaks, lambda: [b"x"], 16)
+outcome = outcome_of(Task(parser, seconds=5, runs=-1), 1, Path(sys.argv[1]))
+print(outcome.finding, "OverflowError" in outcome.told)
+"""
+
+
+@needs_atheris
+def test_a_promise_that_breaks_within_its_hour_is_told(tmp_path: Path) -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", BREAKS_AT_ONCE, str(tmp_path)], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    finding, told = said.stdout.split()
+    assert Path(finding).is_file()
+    assert told == "True"
 
 
 def test_a_finding_is_shown_again_by_the_command_that_was_told(
