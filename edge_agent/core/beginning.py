@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_agent.core import clips, entrusted, policy, standing, zones
+from edge_agent.core import clips, entrusted, planning, policy, standing, zones
 from edge_agent.core.job import Job, JobClass, PlayNow
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.past import LATE_GRACE_MS, lately
@@ -16,7 +16,7 @@ from edge_agent.core.programme import length_ms, own_ms, parts_of
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import repeats, valid_until
 from edge_agent.core.state import Turn
-from edge_agent.core.units import MINUTE_MS, MonoMs, UtcMs, ZoneId
+from edge_agent.core.units import MINUTE_MS, MonoMs, ZoneId
 
 ASIDE_MS = 10 * MINUTE_MS
 # How long what was set aside waits to go on, if it may not play later than that: after it, it is another programme.
@@ -64,18 +64,10 @@ def deadline(turn: Turn, play: Occurrence) -> MonoMs | None:
     if play.segment > 0:
         patience_ms = job.zones_limit_ms if play.all_out else max(job.late_limit_ms, ASIDE_MS)
         return None if standing.pauses(turn.state, now, job, zones.in_it(play)) else MonoMs(play.aside_at + patience_ms)
-    if immediate(job):
-        return now.mono_of(valid_until(job)) if now.tells_validity else None
-    if not now.trusted:
+    tells = now.tells_validity if immediate(job) else now.trusted
+    if not tells or planning.doubted(job, play.planned, now):
         return None
-    return now.mono_of(UtcMs(play.planned + max(job.late_limit_ms, LATE_GRACE_MS)))
-
-
-def missed(turn: Turn, play: Occurrence) -> Reason:
-    """Why its time has passed: nobody knew the time then, or nobody was there."""
-    timeless, at = turn.state.timeless, turn.now.mono_of(play.planned)
-    knew_no_time = timeless is not None and timeless.since <= at < (timeless.until or turn.now.mono)
-    return Reason.CLOCK_NOT_TRUSTED if knew_no_time else Reason.MISSED
+    return now.mono_of(planning.last_start(job, play.planned))
 
 
 def wish(turn: Turn, play: Occurrence, start_at: MonoMs) -> policy.Wish:
@@ -96,9 +88,9 @@ def objection(turn: Turn, play: Occurrence, start_at: MonoMs, verdict: policy.Ve
     """Why an occurrence must not sound at all, if its first sample is at ``start_at``."""
     job, now = turn.job_of(play), turn.now
     if not play.parts:
-        return Cause.TOO_LATE, play.held_by or missed(turn, play)
+        return Cause.TOO_LATE, play.held_by or planning.missed(turn, play)
     begins = immediate(job) and play.segment == 0  # what was set aside has begun in time
-    if begins and now.tells_validity and now.utc_of(start_at) > valid_until(job):
+    if begins and now.tells_validity and now.utc_of(start_at) > valid_until(job) and not now.doubts(valid_until(job)):
         return Cause.VALIDITY_OVER, Reason.EXPIRED
     if job.rehearsal and standing.alert_in_force(turn.state):
         return Cause.RULE_FORBIDS, Reason.EMERGENCY_IN_FORCE
@@ -135,7 +127,8 @@ def held_by(turn: Turn, play: Occurrence, start_at: MonoMs) -> Reason | None:
         return Reason.PAUSED
     # Where the clock was put back, its zones are others' until its instant comes again.
     put_back = start_at - turn.now.mono > longest_lead_ms(turn, play) + LATE_GRACE_MS
-    return Reason.CLOCK_NOT_TRUSTED if put_back or clock_forbids(turn, job) else None
+    waits = put_back or planning.waits_for_a_signature(turn, play) or clock_forbids(turn, job)
+    return Reason.CLOCK_NOT_TRUSTED if waits else None
 
 
 def clock_forbids(turn: Turn, job: Job) -> bool:

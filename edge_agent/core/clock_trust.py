@@ -40,12 +40,16 @@ TIMETABLE_SOURCES = frozenset({ClockSource.RTC, ClockSource.HOLDOVER, ClockSourc
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """One instant, used for a whole decision: boot time, UTC, and how far that UTC is trusted."""
+    """One instant, used for a whole decision: boot time, UTC, and how far that UTC is trusted.
+
+    ``signed``: in this boot a welcome has told the time, and what came from elsewhere since agrees with it.
+    """
 
     mono: MonoMs
     utc: UtcMs
     source: ClockSource
     max_error_ms: int
+    signed: bool = True
 
     @property
     def trusted(self) -> bool:
@@ -59,6 +63,15 @@ class Now:
         In a dispute too: there signed time keeps the offset, or spoofed NTP could silence a flood warning.
         """
         return self.trusted or (self.source is ClockSource.DISPUTED and self.max_error_ms <= TIMETABLE_ERROR_MAX_MS)
+
+    @property
+    def booted(self) -> UtcMs:
+        """When this machine was switched on, as far as this clock knows."""
+        return self.utc_of(MonoMs(0))
+
+    def doubts(self, utc: UtcMs) -> bool:
+        """Whether nobody has signed that ``utc`` is over: by a chip or NTP alone it lies before this boot (ADR 4)."""
+        return self.trusted and not self.signed and utc < self.booted
 
     def mono_of(self, utc: UtcMs) -> MonoMs:
         """The boot time at which ``utc`` will be, as far as this clock knows."""
@@ -91,7 +104,8 @@ class ClockState:
         source = self.source
         if source in (ClockSource.NTP, ClockSource.SIGNED) and age_ms > HOLDOVER_AFTER_MS:
             source = ClockSource.HOLDOVER
-        return Now(mono, UtcMs(mono + self.offset_ms), source, self.error_ms + _drift_ms(age_ms))
+        signed = self.signed_offset_ms is not None
+        return Now(mono, UtcMs(mono + self.offset_ms), source, self.error_ms + _drift_ms(age_ms), signed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from edge_agent.core.job import RANK, PlayAt, PlayNow
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import Planned
 from edge_agent.core.past import PAST_MS, Sounded, lately, remember
+from edge_agent.core.planning import doubted, next_of
 from edge_agent.core.plays import Occurrence, ZonePart
 from edge_agent.core.programme import Part, live_until
 from edge_agent.core.reasons import Reason
@@ -152,6 +153,8 @@ class _Run(Street):
             one = self._opened(known, play.planned, parts, goes_on=play.segment > 0)
             one = replace(one, zones=zones.in_it(play), live_until=play.live_until or one.live_until)
             one = replace(one, whole=play.whole or one.whole)
+            if waits and doubted(known.job, play.planned, self.now):
+                continue
             if play.phase in _WAITING:
                 self.waiting[play.job_id] = replace(one, held_by=play.held_by)
             elif play.ending is None:
@@ -183,8 +186,12 @@ class _Run(Street):
                 continue
             if ahead:
                 yield job.job_id, caught_up(job, known.base, at) if repeats(job) else UtcMs(max(known.base, at - 1))
-            else:
+            elif not self._is_said_to_be_over(known):
                 yield job.job_id, known.base
+
+    def _is_said_to_be_over(self, known: KnownJob) -> bool:
+        planned = next_of(known, known.base, self.now)
+        return planned is None or doubted(known.job, planned, self.now)
 
     # One moment
 
@@ -239,7 +246,7 @@ class _Run(Street):
             base = self.bases.get(known.job.job_id)
             if known.job.job_id in have or base is None:
                 continue
-            planned = next_instant(known.job, base)
+            planned = next_of(known, base, self.now)
             if planned is None or planned >= self.last:
                 del self.bases[known.job.job_id]  # nothing more on this day: the calendar is not asked again
             else:

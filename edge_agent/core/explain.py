@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date
 
-from edge_agent.core import clips, policy, standing
+from edge_agent.core import clips, planning, policy, standing
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.day_ahead import day_begins, day_plan
 from edge_agent.core.job import PlayNow
@@ -19,7 +19,7 @@ from edge_agent.core.plays import Occurrence, ZonePart
 from edge_agent.core.policy import Rules
 from edge_agent.core.programme import length_ms, own_ms, promised_ms
 from edge_agent.core.reasons import Reason
-from edge_agent.core.state import State
+from edge_agent.core.state import State, Turn
 from edge_agent.core.units import JobId, ZoneId
 
 
@@ -111,5 +111,7 @@ def _reason(state: State, play: Occurrence, now: Now, rules: Rules, lasts_ms: in
             return forbidden
         if not now.trusted:
             return Reason.CLOCK_NOT_TRUSTED
+    if planning.waits_for_a_signature(Turn(state, now), play):
+        return Reason.NOT_WELCOMED
     trouble = clips.trouble(state, job)
     return trouble[0] if trouble else play.held_by

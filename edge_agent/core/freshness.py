@@ -33,7 +33,8 @@ def obstacle(state: State, now: Now) -> Reason | None:
         return Reason.CLOCK_NOT_TRUSTED
     told = state.told
     stale = told.at is not None and now.mono > told.at + WELCOME_GOOD_MS
-    if not state.welcomed or stale or state.link.comparing:  # what the welcome says of this card is not known whole yet
+    # What a welcome says of this card is not known whole yet, or the time that it tells is not the clock's yet.
+    if not state.welcomed or not now.signed or stale or state.link.comparing:
         return Reason.NOT_WELCOMED
     return Reason.TRUST_BEHIND if state.trust.lacks(told.trust) else None
 

@@ -9,22 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from edge_agent.core import beginning, clips, fitting, policy, sounding, standing, turns, zones
+from edge_agent.core import beginning, clips, fitting, planning, policy, sounding, standing, turns, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Level, StartPlay
 from edge_agent.core.events import Mark, SavedMark
 from edge_agent.core.job import RANK, JobClass
 from edge_agent.core.occurrence import Cause, Phase
-from edge_agent.core.plays import Occurrence, OccurrenceKey, ZonePart, ZoneRun
+from edge_agent.core.plays import Occurrence, OccurrenceKey, ZonePart
 from edge_agent.core.programme import (
     length_ms,
     parts_of,
     signal_of,
 )
 from edge_agent.core.reasons import Reason
-from edge_agent.core.schedule import next_instant, sounds_once
+from edge_agent.core.schedule import sounds_once
 from edge_agent.core.sounding import finish, may_try_again
-from edge_agent.core.state import KnownJob, State, Turn
+from edge_agent.core.state import State, Turn
 from edge_agent.core.units import SECOND_MS, ClipKey, JobId, MonoMs, PlayId, UtcMs
 
 INTENT_WAIT_MS = 1 * SECOND_MS
@@ -35,25 +35,12 @@ PASSES_MAX = 10
 _WAITING = (Phase.STAGED, Phase.QUEUED)
 
 
-def plan(turn: Turn) -> None:
-    """Give every job its next occurrence; there is never more than one open."""
-    have = {job_id for job_id, _ in turn.state.plays}
-    for known in list(turn.state.jobs.values()):
-        if known.job.job_id in have or not known.may_sound:
-            continue
-        planned = next_instant(known.job, known.base)
-        if planned is None:
-            turn.drop_job(known.job.job_id)
-        else:
-            turn.put_play(_fresh(turn, known, planned))
-
-
 def advance(turn: Turn) -> None:
     """Move every occurrence as far as it can go by now, the most urgent first."""
     before: State | None = None
     for _ in range(PASSES_MAX):
         before = turn.state
-        plan(turn)
+        planning.plan(turn)
         receipt = {job_id: number for number, job_id in enumerate(turn.state.jobs)}
         for key in sorted(turn.state.plays, key=lambda key: _urgency(turn, key, receipt)):
             _advance_one(turn, turn.state.plays[key])
@@ -77,7 +64,7 @@ def resume(turn: Turn, mark: SavedMark) -> None:
     sounded = mark.mark is Mark.FIRST_SAMPLE
     if known is None or (known.called_off and not sounded):
         return
-    play = replace(_fresh(turn, known, mark.planned), attempt=mark.attempt)
+    play = replace(planning.fresh(turn.state, known, mark.planned, turn.now), attempt=mark.attempt)
     if may_try_again(known.job, mark.attempt, sounded) and not known.called_off:
         turn.put_play(sounding.heard_unseen(turn, play) if sounded else play)
     else:
@@ -93,12 +80,6 @@ def intent_saved(turn: Turn, key: OccurrenceKey, durable: bool) -> None:
         turn.note(Level.ERROR, "intent not durable, playing all the same", job=key[0])
 
 
-def _fresh(turn: Turn, known: KnownJob, planned: UtcMs) -> Occurrence:
-    sites = (turn.state.site.zones[zone] for zone in zones.zones_of(turn.state, known.job))
-    runs = {site.zone: ZoneRun(site.zone, group=site.group) for site in sites}
-    return Occurrence(known.job.job_id, planned, Phase.RECEIVED, turn.now.mono, runs)
-
-
 def _urgency(turn: Turn, key: OccurrenceKey, receipt: Mapping[JobId, int]) -> tuple[int, int, UtcMs, int]:
     """Class first, then the commune's order, then the planned instant, then receipt."""
     job = turn.state.jobs[key[0]].job
@@ -107,6 +88,8 @@ def _urgency(turn: Turn, key: OccurrenceKey, receipt: Mapping[JobId, int]) -> tu
 
 
 def _advance_one(turn: Turn, play: Occurrence) -> None:
+    if play.phase in (Phase.RECEIVED, *_WAITING) and planning.waits_for_a_signature(turn, play):
+        return  # perhaps its instant is still ahead
     if play.phase is Phase.RECEIVED:
         _stage(turn, play)
     elif play.phase in _WAITING:
@@ -312,7 +295,7 @@ def _give_up_if_late(
     if beginning.immediate(job) and late_cause is Cause.TOO_LATE:
         sounding.give_up(turn, play, Cause.VALIDITY_OVER, play.held_by or Reason.EXPIRED)
     else:
-        sounding.give_up(turn, play, late_cause, late_reason or play.held_by or beginning.missed(turn, play))
+        sounding.give_up(turn, play, late_cause, late_reason or play.held_by or planning.missed(turn, play))
     return True
 
 
@@ -342,7 +325,7 @@ def _wakes(turn: Turn, play: Occurrence) -> list[MonoMs]:
     wakes = [] if deadline is None else [MonoMs(deadline + 1)]
     if play.again_at > turn.now.mono:
         wakes.append(play.again_at)
-    if play.phase is Phase.STAGED and turn.now.trusted:
+    if play.phase is Phase.STAGED and turn.now.trusted and not planning.waits_for_a_signature(turn, play):
         wakes.append(beginning.arm_at(turn, play))
     return wakes
 

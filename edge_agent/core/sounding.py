@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from edge_agent.core import clips, records, turns, zones
+from edge_agent.core import clips, planning, records, turns, zones
 from edge_agent.core.effects import Level, SaveMark, StopPlay
 from edge_agent.core.events import Mark, PlayEnded, PlayProgress, PlayStarted, ZoneHeard, ZonesLost
 from edge_agent.core.job import Accepted, Job, JobClass
@@ -332,6 +332,7 @@ def finish(turn: Turn, play: Occurrence, cause: Cause, reason: Reason | None, *,
         play, cause, reason = _without_the_late(turn, play, reason), Cause.SERVED, None
     known = turn.state.jobs[play.job_id]
     done = play.moved(cause, turn.now)
+    planning.record_passed_over(turn, known, play.planned)
     base = caught_up(known.job, play.planned, turn.now.utc)
     over = known.called_off or sounds_once(known.job) or next_instant(known.job, base) is None
     if play.started is not None or not play.sounded:  # else it is there already
@@ -345,7 +346,8 @@ def finish(turn: Turn, play: Occurrence, cause: Cause, reason: Reason | None, *,
         turn.drop_job(play.job_id)
         clips.forget_unneeded(turn)
     else:
-        turn.put_job(replace(known, base=base, unproven=Unproven.HAS_SOUNDED if unproven else None))
+        known = planning.moved_on(turn, known, base)
+        turn.put_job(replace(known, unproven=Unproven.HAS_SOUNDED if unproven else None))
     level = Level.INFO if done.phase is Phase.SUCCEEDED else Level.WARNING
     words = explain(reason) if reason else ""
     turn.note(level, "outcome", job=play.job_id, outcome=done.phase, reason=reason or "", words=words)

@@ -294,7 +294,8 @@ def is_replaced(rule: KnownRule, state: State, now: Now) -> bool:
     match order:
         case Regulation(version=version):
             # By a clock that cannot be trusted nobody knows whether the newer one holds already.
-            return now.trusted and any(_is_newer(other, version, now) for other in state.rules.values())
+            newer = [other.accepted.order for other in state.rules.values() if _is_newer(other, version, now)]
+            return now.trusted and not all(now.doubts(order.heading.not_before) for order in newer)
         case Timetable():
             return any(_has_switched(other, order) for other in state.rules.values())
         case Command(action=SetVolume()):
@@ -328,7 +329,8 @@ def _command_over_at(rule: KnownRule, action: Action, state: State, now: Now) ->
         case AllStop(for_ms=for_ms) | Lock(for_ms=for_ms) | Pause(for_ms=for_ms) | Amplify(for_ms=for_ms):
             # By the clock where it is trusted, so that a restart prolongs nothing; and never longer than was ordered.
             passed = MonoMs(rule.since + for_ms)
-            return min(passed, now.mono_of(UtcMs(rule.base + for_ms))) if now.trusted else passed
+            ends = _after(UtcMs(rule.base + for_ms), now)
+            return passed if ends is None else min(passed, ends)
         case Cancel(until=until):
             return _after(until, now)
         case Rank(job_ids=job_ids):
@@ -353,7 +355,7 @@ def _rank_over_at(rule: KnownRule, job_ids: tuple[JobId, ...], state: State, now
 
 
 def _after(utc: UtcMs, now: Now) -> MonoMs | None:
-    return now.mono_of(utc) if now.trusted else None
+    return now.mono_of(utc) if now.trusted and not now.doubts(utc) else None
 
 
 def _locked(state: State, now: Now) -> dict[ZoneId, UtcMs]:

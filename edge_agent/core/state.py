@@ -87,7 +87,8 @@ class KnownJob:
 
     ``asked_at`` is the boot time at which the disk was asked to take it; ``unsaved_sounds``: the disk refused, or does
     not answer, and it is too urgent to wait for a better one. ``called_off``: its open occurrence is its last one.
-    ``offered``: it waits for the commune to choose it (requirement B2).
+    ``offered``: it waits for the commune to choose it (requirement B2). ``sure_base``: what it counted from before a
+    time that nobody has signed moved that on (``planning``).
     """
 
     accepted: Accepted
@@ -100,6 +101,7 @@ class KnownJob:
     offered: bool = False
     unproven: Unproven | None = None
     vouched: bool = False
+    sure_base: UtcMs | None = None
 
     @property
     def job(self) -> Job:
@@ -243,8 +245,8 @@ class State:
 
     ``forgotten`` are the serials (by issuer) up to which this card may have forgotten what it did, by the word of the
     welcome ``forgot_by``; ``floor`` is the last signed time. ``unsettled``: the last step had more to do than one step
-    may; the next one follows at once. ``live`` are the live sources that are open. ``heard`` is the newest word of each
-    ear at a horn, since this process began.
+    may; the next one follows at once. ``live`` are the live sources that are open. ``unsigned``: what is planned was so
+    by a time that nobody has signed. ``heard`` is the newest word of each ear at a horn, since this process began.
     """
 
     site: Site
@@ -272,6 +274,7 @@ class State:
     unauthenticated: int = 0
     unsettled: bool = False
     timeless: Timeless | None = None
+    unsigned: bool = False
     heard: Mapping[ZoneId, Heard] = field(default_factory=dict)
     trust: TrustStanding = NOTHING_STANDS
     home: Home = NO_HOME

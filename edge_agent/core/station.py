@@ -16,6 +16,7 @@ from edge_agent.core import (
     intake,
     live,
     manifests,
+    planning,
     playing,
     selftest,
     sounding,
@@ -121,6 +122,10 @@ def _look_at_the_clock(turn: Turn) -> None:
         turn.state = replace(turn.state, timeless=Timeless(now.mono))
     elif timeless is not None and goes_on and now.trusted:
         turn.state = replace(turn.state, timeless=replace(timeless, until=now.mono))
+    if turn.state.unsigned and now.signed:
+        planning.put_right(turn)
+    if turn.state.unsigned is now.signed:
+        turn.state = replace(turn.state, unsigned=not now.signed)
 
 
 def _take_in(turn: Turn, event: Event, verify: Verify) -> None:

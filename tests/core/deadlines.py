@@ -2,7 +2,8 @@
 
 A deadline for each open phase of ``occurrence.TABLE``, for what is within a phase (a stop, a zone that comes back), for
 what was set aside, for a rule, and for a job before it has an occurrence (the disk, the welcome, the commune's choice).
-Only a clock that cannot tell the time, or a pause, which ends by itself, lets things wait.
+Only a clock that cannot tell the time, or a pause, which ends by itself, lets things wait; and what lies before the
+boot by a time that nobody has signed.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Deadlines:
 
     def at_rest(self, state: State, now: Now, wake: MonoMs | None) -> None:
         """Look at a state that has nothing more to do at this instant."""
-        waits = dict(self._waits(state, now))
+        waits = {what: until for what, until in self._waits(state, now) if now.signed or until >= 0}
         for what, until in waits.items():
             assert now.mono <= until, f"a wait is past its deadline: {what}"
             assert wake is not None, f"nobody wakes what waits: {what}"
@@ -149,6 +150,8 @@ def _due(turn: Turn, play: Occurrence) -> None:
     if job.plays_as is not JobClass.EMERGENCY and not now.trusted:
         assert play.held_by is Reason.CLOCK_NOT_TRUSTED, "what waits for the clock says so"
         return
+    if not now.signed and _begin_by(job, play, now) < 0:
+        return  # over before this boot, by hearsay
     assert play.held_by is None, "nothing holds it back any more"
     lead_ms = max(zones.cold_lead_ms(turn.state.site, zone) for zone in play.zones)
     due_at = now.mono_of(play.planned) - lead_ms

@@ -62,7 +62,7 @@ class Disorder:
         self.site = site
         self.obliging = obliging
         self.true_utc = utc
-        self.now = Now(MonoMs(1_000), UtcMs(1_000), ClockSource.UNSET, 0)
+        self.now = Now(MonoMs(1_000), UtcMs(1_000), ClockSource.UNSET, 0, signed=False)
         self.watch = Watch()
         self.disk = SlowDisk()
         self.rules: dict[str, AcceptedRule] = {}
@@ -233,9 +233,9 @@ class Disorder:
                 self.set_clock(ClockSource.SIGNED, UtcMs(utc + trip_ms // 2), trip_ms)
                 self._clock_moved = True
 
-    def set_clock(self, source: ClockSource, utc: UtcMs, max_error_ms: int) -> None:
+    def set_clock(self, source: ClockSource, utc: UtcMs, max_error_ms: int, *, signed: bool = True) -> None:
         """The station's clock is set, or its trust changes; the core hears of it with its next event."""
-        self.now = replace(self.now, utc=utc, source=source, max_error_ms=max_error_ms)
+        self.now = replace(self.now, utc=utc, source=source, max_error_ms=max_error_ms, signed=signed)
 
     def _order(self, effect: fx.Effect) -> None:
         if self.device.up:

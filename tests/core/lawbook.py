@@ -49,7 +49,8 @@ class Law:
         """Whether it has neither run out nor is still ahead, as far as the clock tells."""
         for_ms = self.action.for_ms if isinstance(self.action, FOR_A_WHILE) else None
         if for_ms is not None:
-            return now.mono < self.since + for_ms and (not now.trusted or now.utc < self.base + for_ms)
+            by_the_clock = now.trusted and not _hearsay(self.base + for_ms, now)
+            return now.mono < self.since + for_ms and (not by_the_clock or now.utc < self.base + for_ms)
         heading = self.accepted.order.heading
         ends = self.accepted.order.ends if isinstance(self.accepted.order, Window) else heading.not_after
         return now.trusted and heading.not_before <= now.utc < ends
@@ -171,7 +172,8 @@ class Lawbook:
         regulations = tuple(
             law.accepted.order for law in self.laws.values() if isinstance(law.accepted.order, Regulation)
         )
-        in_force = [one for one in regulations if one.heading.not_before <= now.utc <= one.heading.not_after]
+        begun = [one for one in regulations if one.heading.not_before <= now.utc]
+        in_force = [one for one in begun if now.utc <= one.heading.not_after or _hearsay(one.heading.not_after, now)]
         newest = max(in_force, key=lambda one: one.version, default=None)
         return Rules(
             site=state.site,
@@ -216,6 +218,11 @@ class Lawbook:
         unclaimed = closed - claimed
         assert unclaimed <= self.amplified(now, state) | self.tested(state), "a relay is ordered on that nothing claims"
         assert not closed & self.zones(now, state, order.Lock), "a relay is closed under whoever is at the horn"
+
+
+def _hearsay(ends: int, now: Now) -> bool:
+    """It was over before this boot by a time that nobody has signed: then it is not."""
+    return not now.signed and ends < now.utc - now.mono
 
 
 def _silences(law: Law, now: Now) -> bool:

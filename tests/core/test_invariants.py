@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from edge_agent.core.clock_trust import ClockSource
+from edge_agent.core.clock_trust import TIMETABLE_SOURCES, ClockSource
 from edge_agent.core.events import (
     ClipFailed,
     ClipStaged,
@@ -67,6 +67,7 @@ mishaps: st.SearchStrategy[Mishap] = st.sampled_from(
         DeviceDown("killed"),
     )
 )
+SIGNED = (ClockSource.SIGNED, ClockSource.DISPUTED)
 NORMAL = {"class": "normal"}
 NEVER = (Reason.AUDIO_ALTERED, Reason.NO_VOICE)
 
@@ -267,11 +268,13 @@ class Ward(Office):
 
     @rule(
         source=st.sampled_from((*[ClockSource.NTP] * 6, *ClockSource)),
-        skew_s=st.sampled_from((0, 0, 0, 1, -1, 90, -90, 40_000, -40_000)),
+        skew_s=st.sampled_from((0, 0, 0, 1, -1, 90, -90, 40_000, -40_000, 300_000)),
         error_ms=st.sampled_from((0, 100, 60_000, 60_000, 60_000, 121_000)),
+        signed=st.booleans(),
     )
-    def clock(self, source: ClockSource, skew_s: int, error_ms: int) -> None:
-        self.world.set_clock(source, UtcMs(self.world.true_utc + skew_s * SECOND_MS), error_ms)
+    def clock(self, source: ClockSource, skew_s: int, error_ms: int, signed: bool) -> None:
+        utc = UtcMs(self.world.true_utc + skew_s * SECOND_MS)
+        self.world.set_clock(source, utc, error_ms, signed=source in SIGNED or (signed and source in TIMETABLE_SOURCES))
 
     # Everybody at once
 
@@ -299,15 +302,16 @@ class Ward(Office):
         world = self.world
         if world.broken:
             return
+        world.obliging = EVERYBODY
+        world.oblige()  # what a disk or a device still owes may begin something that lasts
         if world.state.stopping:
             world.boot()
         world.send(Disconnected("silence"))
-        world.obliging = EVERYBODY
         world.set_clock(ClockSource.NTP, world.true_utc, 10)
         world.let_pass(WEEK_MS, awake=True)
         world.oblige()
         assert not [key for key in world.state.plays if sounds_once(world.state.jobs[key[0]].job)], "it never ended"
-        whole(world.disk, world.watch.accepted, world.lied_about)
+        whole(world.disk, world.watch.accepted, world.lied_about, world.watch.again.ever)
         ended(world.disk, world.rules, world.lied_about)
 
 

@@ -15,12 +15,13 @@ from edge_agent.core import explain
 from edge_agent.core.clips import durations
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.events import Event, JournalFailed, Restored
-from edge_agent.core.job import Accepted, JobClass
+from edge_agent.core.job import Accepted, JobClass, Rule
 from edge_agent.core.occurrence import OPEN, Phase
-from edge_agent.core.plays import OccurrenceKey, ZonePart
-from edge_agent.core.schedule import next_instant, repeats
+from edge_agent.core.plays import Occurrence, OccurrenceKey, ZonePart
+from edge_agent.core.schedule import next_instant, repeats, valid_until
 from edge_agent.core.state import State
 from edge_agent.core.units import JobId, ZoneId
+from tests.core.again import Again
 from tests.core.alerts import Alerts
 from tests.core.deliveries import Deliveries
 from tests.core.lawbook import Lawbook
@@ -57,12 +58,14 @@ class Watch:
     def __init__(self) -> None:
         self.accepted: dict[str, Accepted] = {}
         self.sent: dict[JobId, set[ZoneId]] = {}
+        self.again = Again()
         self._steps = 0
         self.restarted(Durable())
 
     def restarted(self, durable: Durable) -> None:
         """A new process knows what is durable, and nothing else."""
-        self.logbook = Logbook(self.accepted, set(durable.closed))
+        self.again.restarted()
+        self.logbook = Logbook(self.accepted, durable.closed - self.again.due)
         self.deliveries = Deliveries(saved=set(durable.jobs))
         self.lawbook = Lawbook()
         self.alerts = Alerts(self.accepted, self.sent)
@@ -72,6 +75,7 @@ class Watch:
         """Look at one step."""
         for effect in effects:
             assert hash(effect) is not None, "an effect is immutable data"
+        self.logbook.closed -= self.again.see(before, now, effects)
         self.lawbook.see(event, now, effects, after)
         self.alerts.see(event, effects)
         self.logbook.see(before, event, effects, after)
@@ -88,8 +92,14 @@ class Watch:
     def _occurrences(self, before: State, effects: tuple[fx.Effect, ...], after: State) -> None:
         over = {effect.closes for effect in effects if isinstance(effect, fx.CommitRecord)}
         offered = {job_id for job_id, known in after.jobs.items() if known.offered}  # nothing of it is planned any more
+        anew = {
+            key
+            for key, play in before.plays.items()
+            if (before.unsigned or after.unsigned) and _may_be_planned_anew(play, after)
+        }
         for key in before.plays:
-            assert key in after.plays or key in over or key[0] in offered, "an occurrence vanished without its record"
+            gone = key in over or key[0] in offered or key in anew
+            assert key in after.plays or gone, "an occurrence vanished without its record"
         for key in after.plays:
             assert key not in self.logbook.closed, "an occurrence that is over came back"
         jobs = [job_id for job_id, _ in after.plays]
@@ -102,6 +112,12 @@ def _jobs_leave_with_a_record(before: State, event: Event, effects: tuple[fx.Eff
         known = before.jobs[job_id]
         unsaved = isinstance(event, JournalFailed) and event.job_id == job_id
         assert unsaved or next_instant(known.job, known.base) is None, "a job was forgotten in silence"
+
+
+def _may_be_planned_anew(play: Occurrence, after: State) -> bool:
+    """Nothing of it has begun, and its job is still there: by another time, another instant is next."""
+    untouched = play.phase in (Phase.RECEIVED, Phase.STAGED, Phase.QUEUED) and play.attempt == play.segment == 0
+    return untouched and play.job_id in after.jobs and isinstance(after.jobs[play.job_id].job.when, Rule)
 
 
 def _state_is_sound(after: State) -> None:
@@ -125,6 +141,7 @@ def settled(after: State, now: Now) -> None:
         waits = play.phase in (Phase.STAGED, Phase.QUEUED) and job.plays_as is JobClass.EMERGENCY
         waits &= now.mono >= play.again_at  # what failed before waits for its last try
         waits &= not repeats(job) or play.phase is Phase.QUEUED  # a repetition waits for its instant
+        waits &= now.signed or valid_until(job) >= now.utc - now.mono  # else it is over, by hearsay
         if not waits or not after.device_up or after.stopping or durations(after, job) is None:
             continue
         rivals = [other for other in after.plays.values() if other.phase in SOUNDING and other.key != play.key]

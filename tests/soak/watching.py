@@ -36,7 +36,7 @@ class Belief:
 
 class StepWatch:
     """``beliefs`` by play; ``counts_from`` is the instant after which a job's occurrences count, ``obeyed_at`` the true
-    time from which a rule is on disk and obeyed.
+    time from which a rule is on disk and obeyed, ``again`` what may have come a second time.
 
     ``thorough`` looks at every step with all of the core's promises, which takes thrice as long as the step.
     """
@@ -51,6 +51,7 @@ class StepWatch:
         self.counts_from: dict[JobId, UtcMs] = {}
         self.obeyed_at: dict[str, int] = {}
         self.void: set[str] = set()
+        self.again = self._watch.again.ever
         make = world.keeper
 
         def keeper(kept: Sequence[bytes]) -> Keeper:
@@ -94,6 +95,8 @@ class StepWatch:
         """One step of it."""
         if self._thorough:
             self._look(agent, before, event)
+        else:
+            self._watch.again.see(before, agent.now(), agent.effects)
         for order_id, rule in agent.state.rules.items():
             if rule.saved and not rule.held:
                 self.obeyed_at.setdefault(order_id, self._world.mono)

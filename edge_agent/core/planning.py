@@ -1,0 +1,131 @@
+"""Decide which instant of a job is next, and what a time that nobody has signed has no say in (ADR 4).
+
+A clock chip, or whoever answers NTP, may be wrong by years; a centre's welcome tells the time in seconds. Until one has
+come in this boot, nothing is over for good because such a clock puts it before the boot: what sounds once waits, and
+what recurs goes on with its next instant, so that a station without a centre plays on. Signed time then finds all as it
+was, and judges it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge_agent.core import records, zones
+from edge_agent.core.clock_trust import Now
+from edge_agent.core.effects import ReleaseJob
+from edge_agent.core.job import Job, PlayNow, Rule
+from edge_agent.core.occurrence import Cause, Phase
+from edge_agent.core.past import LATE_GRACE_MS
+from edge_agent.core.plays import Occurrence, ZoneRun
+from edge_agent.core.reasons import Reason
+from edge_agent.core.schedule import next_instant, valid_until
+from edge_agent.core.state import KnownJob, State, Turn
+from edge_agent.core.units import DAY_MS, UtcMs
+
+TWICE_MS = DAY_MS
+# What has sounded by a clock that was less than this ahead does not sound once more when its instant comes.
+
+_NOT_BEGUN = (Phase.RECEIVED, Phase.STAGED, Phase.QUEUED)
+
+
+def plan(turn: Turn) -> None:
+    """Give every job its next occurrence; there is never more than one open."""
+    if not turn.now.signed:
+        _pass_over(turn)
+    have = {job_id for job_id, _ in turn.state.plays}
+    for known in list(turn.state.jobs.values()):
+        if known.job.job_id in have or not known.may_sound:
+            continue
+        if next_instant(known.job, known.base) is None:
+            turn.drop_job(known.job.job_id)
+        elif (planned := next_of(known, known.base, turn.now)) is not None:
+            turn.put_play(fresh(turn.state, known, planned, turn.now))
+
+
+def next_of(known: KnownJob, base: UtcMs, now: Now) -> UtcMs | None:
+    """The instant after ``base`` that is to be planned; None where only a time that nobody has signed says: none."""
+    planned = next_instant(known.job, base)
+    if planned is None or not (isinstance(known.job.when, Rule) and doubted(known.job, planned, now)):
+        return planned
+    return next_instant(known.job, UtcMs(now.booted - last_start(known.job, UtcMs(0)) - 1))
+
+
+def fresh(state: State, known: KnownJob, planned: UtcMs, now: Now) -> Occurrence:
+    """An occurrence of which nothing has happened yet."""
+    sites = (state.site.zones[zone] for zone in zones.zones_of(state, known.job))
+    runs = {site.zone: ZoneRun(site.zone, group=site.group) for site in sites}
+    return Occurrence(known.job.job_id, planned, Phase.RECEIVED, now.mono, runs)
+
+
+def record_passed_over(turn: Turn, known: KnownJob, until: UtcMs) -> None:
+    """What recurs has its outcome at ``until``: that of the instants before, which nobody signed to be over."""
+    at = next_instant(known.job, known.base) if _passes_over(known.job, turn.now) else None
+    while at is not None and at < until:
+        play = fresh(turn.state, known, at, turn.now)
+        reason, over = missed(turn, play), play.moved(Cause.TOO_LATE, turn.now)
+        turn.emit(records.of_play(known.accepted, over, reason, turn.now, job_over=False, unseen=False))
+        at = next_instant(known.job, at)
+
+
+def moved_on(turn: Turn, known: KnownJob, base: UtcMs) -> KnownJob:
+    """It counts from ``base`` now; who has said so is remembered until signed time has come."""
+    before = known.base if known.sure_base is None else known.sure_base
+    return replace(known, base=base, sure_base=None if turn.now.signed else before)
+
+
+def put_right(turn: Turn) -> None:
+    """Signed time has come: what was planned by another is planned anew, as if nothing had been passed over.
+
+    What would have to wait for more than a day, because another clock was so far ahead, counts from before that again.
+    """
+    for known in list(turn.state.jobs.values()):
+        if known.sure_base is None:
+            continue
+        base = known.base
+        if base > turn.now.utc + TWICE_MS:
+            base = UtcMs(max(known.sure_base, turn.now.utc))
+            turn.emit(ReleaseJob(known.job.job_id, base))
+        turn.put_job(replace(known, base=base, sure_base=None))
+    for play in [play for play in turn.state.plays.values() if _is_untouched(turn.job_of(play), play)]:
+        known = turn.state.jobs[play.job_id]
+        if next_instant(known.job, known.base) != play.planned:
+            turn.drop_play(play.key)
+
+
+def last_start(job: Job, planned: UtcMs) -> UtcMs:
+    """The last instant at which an occurrence may still start."""
+    return valid_until(job) if isinstance(job.when, PlayNow) else UtcMs(planned + max(job.late_limit_ms, LATE_GRACE_MS))
+
+
+def doubted(job: Job, planned: UtcMs, now: Now) -> bool:
+    """Whether its time is over by a clock alone that has no say in that."""
+    return now.doubts(last_start(job, planned))
+
+
+def waits_for_a_signature(turn: Turn, play: Occurrence) -> bool:
+    """Whether it neither begins nor is over until signed time has come; what was set aside goes by boot time."""
+    return play.segment == 0 and doubted(turn.job_of(play), play.planned, turn.now)
+
+
+def missed(turn: Turn, play: Occurrence) -> Reason:
+    """Why its time has passed: nobody knew the time then, or nobody was there."""
+    timeless, at = turn.state.timeless, turn.now.mono_of(play.planned)
+    knew_no_time = timeless is not None and timeless.since <= at < (timeless.until or turn.now.mono)
+    return Reason.CLOCK_NOT_TRUSTED if knew_no_time else Reason.MISSED
+
+
+def _pass_over(turn: Turn) -> None:
+    """What recurs does not wait for an instant that is said to be over: the clock has leapt since it was planned."""
+    for play in list(turn.state.plays.values()):
+        job = turn.job_of(play)
+        if _is_untouched(job, play) and doubted(job, play.planned, turn.now):
+            turn.drop_play(play.key)
+
+
+def _is_untouched(job: Job, play: Occurrence) -> bool:
+    """Whether it can be planned anew: nothing of it has begun."""
+    return isinstance(job.when, Rule) and play.phase in _NOT_BEGUN and play.attempt == 0 and play.segment == 0
+
+
+def _passes_over(job: Job, now: Now) -> bool:
+    return isinstance(job.when, Rule) and not now.signed

@@ -1,0 +1,122 @@
+"""A whole station whose chip, or whoever answers NTP, is wrong after a start: no order is over by that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from edge_agent.core.clock_trust import ClockSource
+from tests.rig import LEFT, RIGHT, Order, Tone
+from tests.sim import SimRig
+
+DAY_S = 86_400
+EVERY_DAY_S = 30 * 60
+# When the programme of every day sounds.
+ONCE_S = 2 * DAY_S
+CUT_S = DAY_S + 3_600
+AHEAD_MS = 30 * DAY_S * 1000
+
+
+def left_alone(**fitted: Any) -> tuple[SimRig, str, str]:
+    """A station that has a programme for every day and one for a day, when the network goes."""
+    rig = SimRig(**fitted)
+    rig.world.supervised = True
+    rig.switch_on()
+    rig.run_until(1)
+    daily = rig.publish(Order(at_s=EVERY_DAY_S, recurring=True, days=60, tones=(Tone("daily", 60.0),)))
+    once = rig.publish(Order(at_s=ONCE_S, tones=(Tone("once", 60.0),)))
+    rig.run_until(CUT_S)
+    rig.cut_network()
+    return rig, daily, once
+
+
+def started_wrong(step_ms: int, **fitted: Any) -> tuple[SimRig, str, str]:
+    """It starts anew by a clock that is so far ahead."""
+    rig, daily, once = left_alone(**fitted)
+    rig.world.machine.step_ms = step_ms
+    rig.world.cut_power(for_ms=5_000)
+    rig.run_until(CUT_S + 60)
+    return rig, daily, once
+
+
+def put_right(rig: SimRig, after_s: float) -> None:
+    rig.run_until(CUT_S + after_s)
+    rig.world.machine.step_ms = 0
+    rig.restore_network()
+
+
+def outcomes(rig: SimRig, job: str) -> list[str]:
+    return [one["outcome"] for one in rig.told().records if one["job_id"] == job]
+
+
+def heard(rig: SimRig, name: str, zone: str = LEFT) -> list[int]:
+    """When it sounded in a zone, in true seconds."""
+    return [round(one.start_s) for one in rig.heard() if one.zone == zone and one.what == name]
+
+
+@pytest.mark.parametrize("fitted", [{"ntp": True}, {"chip": True}, {"ntp": True, "chip": True}], ids=str)
+@pytest.mark.parametrize("years", [1 / 12, 19.6], ids=["a-month", "a-week-number-that-ran-over"])
+def test_a_clock_that_is_ahead_at_a_start_ends_nothing(fitted: dict[str, bool], years: float) -> None:
+    rig, daily, once = started_wrong(round(years * 365) * DAY_S * 1000, **fitted)
+    put_right(rig, 600)
+    rig.run_until(4 * DAY_S)
+    assert heard(rig, "daily") == [EVERY_DAY_S + day * DAY_S for day in range(4)]
+    assert heard(rig, "once") == [ONCE_S]
+    assert outcomes(rig, daily) == ["succeeded"] * 4
+    assert outcomes(rig, once) == ["succeeded"]
+
+
+def test_what_was_over_is_said_to_be_once_the_time_is_signed() -> None:
+    """Five days without power, and NTP that is right: what recurs plays on at once, and nothing is left unsaid."""
+    rig, daily, once = left_alone(ntp=True)
+    rig.world.cut_power(for_ms=5 * DAY_S * 1000)
+    rig.run_until(CUT_S + 6 * DAY_S)
+    alone = rig.world.agent
+    assert alone is not None
+    assert (alone.now().source, alone.now().signed) == (ClockSource.NTP, False)
+    assert heard(rig, "daily")[2:] == [EVERY_DAY_S + 7 * DAY_S], "who is alone plays on"
+    rig.restore_network()
+    rig.run_until(CUT_S + 6 * DAY_S + 600)
+    assert outcomes(rig, daily) == ["succeeded"] * 2 + ["missed"] * 5 + ["succeeded"]
+    assert outcomes(rig, once) == ["missed"]
+
+
+def test_what_has_sounded_by_a_clock_a_month_ahead_sounds_again_when_its_day_comes() -> None:
+    rig, _, once = started_wrong(AHEAD_MS, ntp=True)
+    put_right(rig, 3 * DAY_S)
+    rig.run_until(6 * DAY_S)
+    assert heard(rig, "daily") == [EVERY_DAY_S + day * DAY_S for day in range(6)], "three of them by the wrong date"
+    assert outcomes(rig, once) == ["missed"], "its day has passed, by signed time"
+    rig.world.kill_agent()
+    rig.run_until(8 * DAY_S)
+    assert heard(rig, "daily")[-2:] == [EVERY_DAY_S + day * DAY_S for day in (6, 7)], "the disk knows it too"
+
+
+def test_what_has_sounded_an_hour_early_does_not_sound_twice() -> None:
+    rig, _, _ = left_alone(ntp=True)
+    rig.world.machine.step_ms = 3_600_000
+    rig.world.cut_power(for_ms=5_000)
+    put_right(rig, 2 * DAY_S - CUT_S)  # it sounded half an hour ago
+    rig.run_until(4 * DAY_S)
+    early = 2 * DAY_S + EVERY_DAY_S - 3_600
+    assert heard(rig, "daily") == [EVERY_DAY_S, EVERY_DAY_S + DAY_S, early, EVERY_DAY_S + 3 * DAY_S]
+
+
+def test_a_silence_and_a_lock_hold_through_a_clock_that_is_ahead() -> None:
+    rig, _, _ = left_alone(ntp=True)
+    rig.restore_network()
+    rig.run_until(ONCE_S - 3_600)
+    rig.window("silence", ONCE_S - 600, ONCE_S + 600)
+    rig.command((LEFT,), what="lock", for_s=4 * 3_600)
+    rig.run_until(ONCE_S - 3_500)
+    rig.cut_network()
+    rig.world.machine.step_ms = AHEAD_MS
+    rig.world.cut_power(for_ms=5_000)
+    rig.run_until(ONCE_S - 1_800)
+    rig.world.machine.step_ms = 0
+    rig.restore_network()
+    rig.run_until(3 * DAY_S)
+    assert (heard(rig, "once"), heard(rig, "once", RIGHT)) == ([], [])
+    assert heard(rig, "daily") == [EVERY_DAY_S, EVERY_DAY_S + DAY_S], "somebody stands on the pole"
+    assert heard(rig, "daily", RIGHT)[2:] == [EVERY_DAY_S + 2 * DAY_S]
