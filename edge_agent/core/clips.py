@@ -20,12 +20,15 @@ from edge_agent.core.programme import Sound, StagedItem, item_key, items_of, mis
 from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.sound_room import kept, make_room, sounds_of
 from edge_agent.core.state import Clip, ClipStatus, Fetched, State, Turn
-from edge_agent.core.units import MINUTE_MS, SECOND_MS, ClipKey, MonoMs, UtcMs
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, ClipKey, MonoMs, UtcMs
 
 RETRY_FIRST_MS = 5 * SECOND_MS
 RETRY_MS_MAX = 10 * MINUTE_MS
 # Doubling from 5 s, each cut by up to its half: a short gap in 4G costs seconds, a server that is down for a day costs
 # some 200 requests.
+HARDLY_MS_MAX = 6 * HOUR_MS
+# Doubling from the 10 minutes where a try can hardly help: a server that has put other bytes there sends all of them
+# each time, and 15 MB every few minutes are 3 GB of SIM a day.
 
 
 def want(turn: Turn, job: Job, due: UtcMs | None, since: MonoMs) -> None:
@@ -45,8 +48,19 @@ def want(turn: Turn, job: Job, due: UtcMs | None, since: MonoMs) -> None:
         if clip.status is ClipStatus.FETCHED:
             if turn.now.mono >= look_ahead.stage_at(turn.now, due):
                 _make(turn, job, item, clip, due, since)
-        elif anew or hastens or (clip.retry_at is not None and turn.now.mono >= clip.retry_at):
+        elif anew or hastens:
             _ask(turn, job, item, clip, due)
+        elif clip.retry_at is not None and turn.now.mono >= clip.retry_at:
+            _try_again(turn, job, item, clip, due)
+
+
+def _try_again(turn: Turn, job: Job, item: StagedItem, clip: Clip, due: UtcMs | None) -> None:
+    """Its pause is over. Where the bytes that came were others, those of another try are counted like the first."""
+    key, came = item_key(item), clip.reason is Reason.AUDIO_ALTERED
+    if isinstance(item, ClipItem) and came and not _within_the_days_bytes(turn, item, due):
+        turn.put_clip(key, replace(clip, retry_at=look_ahead.next_night(turn.state.site, turn.now, key)))
+    else:
+        _ask(turn, job, item, clip, due)
 
 
 def _ask(turn: Turn, job: Job, item: StagedItem, clip: Clip, due: UtcMs | None) -> None:
@@ -84,13 +98,22 @@ def _in_its_time(turn: Turn, job: Job, item: StagedItem, clip: Clip | None, due:
     together = sum(one.length_bytes for one in items_of(job) if isinstance(one, ClipItem))
     at = look_ahead.ask_at(site, now, key, due, together) if isinstance(item, ClipItem) else now.mono
     planned = at if clip is None or clip.retry_at is None else min(at, clip.retry_at)
-    if now.mono >= planned and isinstance(item, ClipItem) and now.trusted:
-        night = look_ahead.night_of(site, now.utc)
-        used = turn.state.fetched.bytes if turn.state.fetched.night == night else 0
-        if not look_ahead.is_urgent(now, due) and used + item.length_bytes > site.fetch_bytes_per_day:
-            return Clip(ClipStatus.WAITING, retry_at=look_ahead.next_night(site, now, key))
-        turn.state = replace(turn.state, fetched=Fetched(night, used + item.length_bytes))
+    if now.mono >= planned and isinstance(item, ClipItem) and not _within_the_days_bytes(turn, item, due):
+        return Clip(ClipStatus.WAITING, retry_at=look_ahead.next_night(site, now, key))
     return Clip(ClipStatus.WAITING, retry_at=planned)
+
+
+def _within_the_days_bytes(turn: Turn, item: ClipItem, due: UtcMs | None) -> bool:
+    """Whether it may be fetched today, and then it counts; by no clock that cannot be trusted."""
+    site, now = turn.state.site, turn.now
+    if not now.trusted:
+        return True
+    night = look_ahead.night_of(site, now.utc)
+    used = turn.state.fetched.bytes if turn.state.fetched.night == night else 0
+    if not look_ahead.is_urgent(now, due) and used + item.length_bytes > site.fetch_bytes_per_day:
+        return False
+    turn.state = replace(turn.state, fetched=Fetched(night, used + item.length_bytes))
+    return True
 
 
 def fetched(turn: Turn, event: ClipFetched) -> None:
@@ -123,8 +146,10 @@ def failed(turn: Turn, event: ClipFailed) -> None:
 
     The pause is this station's own: a server that was down is not asked by a whole commune in the second it is back.
     """
-    tries = turn.state.clips.get(event.key, Clip(ClipStatus.ASKED)).tries + 1
-    pause_ms = min(RETRY_FIRST_MS << min(tries - 1, 10), RETRY_MS_MAX) if event.again else RETRY_MS_MAX
+    before = turn.state.clips.get(event.key, Clip(ClipStatus.ASKED))
+    tries = before.tries + 1 if before.again is event.again else 1
+    first_ms, most_ms = (RETRY_FIRST_MS, RETRY_MS_MAX) if event.again else (RETRY_MS_MAX, HARDLY_MS_MAX)
+    pause_ms = min(first_ms << min(tries - 1, 10), most_ms)
     pause_ms = look_ahead.retry_pause_ms(turn.state.site, event.key, tries, pause_ms)
     retry_at = MonoMs(turn.now.mono + pause_ms)
     clip = Clip(ClipStatus.FAILED, 0, tries, retry_at, event.reason, event.again, failed_at=turn.now.mono)

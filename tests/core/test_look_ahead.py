@@ -165,6 +165,21 @@ def test_a_night_without_a_network_is_tried_again_until_the_morning() -> None:
         wake_until_asked(bench, tries)
 
 
+def test_other_bytes_count_among_the_days_each_time_they_come() -> None:
+    bench = Bench(fetch_bytes_per_day=100_000).boot()
+    bench.deaf.add(fx.FetchAhead)
+    clip = makers.clip_item(length=80_000)
+    bench.order(items=[clip], when=makers.rule_when(first_day="2026-10-20", weekdays=[1, 2, 3, 4, 5, 6, 7]))
+    came = []
+    for _ in range(4 * 24):
+        bench.pass_s(3_600)
+        asked = len(bench.every(fx.FetchAhead))
+        if asked > (came[-1] if came else 0):
+            bench.send(ClipFailed(bench.every(fx.FetchAhead)[-1].key, Reason.AUDIO_ALTERED, again=False))
+        came.append(asked)
+    assert [came[15], came[39], came[63]] == [1, 2, 3], "one each night"
+
+
 # -- what was fetched is made ready in its time ------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from edge_agent.core.effects import FetchAhead, FetchClip, SpeakText
@@ -18,7 +19,10 @@ Outcome = tuple[ClipFetched | ClipStaged | ClipFailed, int]
 
 
 class Content:
-    """``altered`` clips come with other bytes; ``down``, ``swaps``, ``full`` and ``slow_ms`` are its bad days."""
+    """``altered`` clips come with other bytes; ``down``, ``swaps``, ``full`` and ``slow_ms`` are its bad days.
+
+    ``sent`` counts how often it has sent a whole file, whichever.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -27,6 +31,7 @@ class Content:
         self.swaps = False
         self.full = False
         self.slow_ms = 0
+        self.sent: Counter[ClipKey] = Counter()
 
     def fetch(self, order: FetchClip) -> Outcome:
         """What becomes of a sound that is to lie ready, and the ms until it is told."""
@@ -49,6 +54,7 @@ class Content:
             return ClipFetched(order.key), DISK_MS
         if self.down or not world.network:
             return ClipFailed(order.key, Reason.AUDIO_UNREACHABLE, again=True), NET_MS
+        self.sent[order.key] += 1
         if self.swaps or order.key in self.altered:
             return ClipFailed(order.key, Reason.AUDIO_ALTERED, again=False), took_ms
         world.originals.add(order.key)

@@ -1,0 +1,41 @@
+"""A whole station whose content server has put other bytes where the signed ones were: what that costs of the SIM."""
+
+from __future__ import annotations
+
+from tests.rig import LEFT, Order, Tone
+from tests.sim import SimRig, clip_key
+
+DAY_S = 86_400
+EVERY_DAY_S = 8 * 3_600
+DAYS = 6
+KEY = clip_key("a", 20.0)
+TRIES_A_DAY_MAX = 12
+# Six in the first hours, then one every three to six.
+
+
+def ordered(**fitted: int) -> tuple[SimRig, str]:
+    """A programme for every day, of which the server has another version."""
+    rig = SimRig(**fitted)
+    rig.world.content.altered.add(KEY)
+    rig.switch_on()
+    rig.run_until(1)
+    return rig, rig.publish(Order(at_s=EVERY_DAY_S, recurring=True, days=DAYS, tones=(Tone("a", 20.0),)))
+
+
+def test_a_server_with_other_bytes_is_asked_some_times_a_day_and_each_day_says_why_it_was_silent() -> None:
+    rig, job = ordered()
+    rig.run_until(DAY_S)
+    first = rig.world.content.sent[KEY]
+    rig.run_until(5 * DAY_S)
+    assert 3 <= first <= TRIES_A_DAY_MAX
+    assert 4 <= rig.world.content.sent[KEY] - first <= 4 * TRIES_A_DAY_MAX
+    reasons = [one["reason"] for one in rig.told().records if one["job_id"] == job]
+    assert reasons == ["audio_altered"] * 5
+
+
+def test_once_the_right_ones_are_there_it_sounds() -> None:
+    rig, _ = ordered()
+    rig.run_until(2 * DAY_S)
+    rig.world.content.altered.clear()
+    rig.run_until(3 * DAY_S)
+    assert [round(one.start_s) for one in rig.heard() if one.zone == LEFT] == [EVERY_DAY_S + 2 * DAY_S]
