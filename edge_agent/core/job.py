@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, time
 from enum import StrEnum
 
@@ -219,6 +219,14 @@ class Accepted:
     def goes_by(self) -> tuple[JobId, ...]:
         """The ids by which it is cancelled: its own, and its timetable's."""
         return (self.job.job_id,) if self.edition is None else (self.job.job_id, self.edition.order_id)
+
+
+def as_entry(job: Job) -> Job:
+    """An entry of a timetable as the job that it is: it counts from when its timetable takes effect.
+
+    The ``not_before`` of a later version would take away an instant that still waits.
+    """
+    return replace(job, not_before=UtcMs(0))
 
 
 TOMBSTONE_KEEP_MS = 30 * DAY_MS

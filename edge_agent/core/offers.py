@@ -9,13 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge_agent.core import series, sounding, zones
-from edge_agent.core.job import Accepted
+from edge_agent.core.job import Accepted, as_entry
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.order import Choose, Command
 from edge_agent.core.plays import Ending, Occurrence
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import KnownJob, KnownRule, Turn
-from edge_agent.core.units import UtcMs
 
 
 def choice_over(turn: Turn, rule: KnownRule, reason: Reason) -> None:
@@ -72,9 +71,9 @@ def _plays_of(turn: Turn, known: KnownJob) -> list[Occurrence]:
 
 
 def _as_signed(accepted: Accepted) -> Accepted:
-    """Without the time that was chosen for it; an entry counts from its timetable's beginning."""
+    """Without the time that was chosen for it."""
     if accepted.signed is None:
         return accepted
     if accepted.edition is not None:
-        return replace(accepted, job=replace(accepted.signed, not_before=UtcMs(0)))
+        return replace(accepted, job=as_entry(accepted.signed))
     return replace(accepted, job=accepted.signed, signed=None)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from edge_agent.core import records, sounding, standing, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Entries, ReleaseJob
-from edge_agent.core.job import Accepted, Audience, Edition, Job, PlayAt, Seen
+from edge_agent.core.job import Accepted, Audience, Edition, Job, PlayAt, Seen, as_entry
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.order import AcceptedRule, Regulation, RuleOrder, Timetable
 from edge_agent.core.plays import Occurrence
@@ -24,18 +24,14 @@ from edge_agent.core.units import JobId, MonoMs, UtcMs
 
 
 def entries(accepted: AcceptedRule) -> tuple[Accepted, ...]:
-    """Each entry as the job that it is; none of any other order.
-
-    It begins when its timetable takes effect, which is what it counts from. The ``not_before`` of a later version would
-    take away an instant that still waits.
-    """
+    """Each entry as the job that it is; none of any other order."""
     order = accepted.order
     if not isinstance(order, Timetable):
         return ()
     edition = Edition(accepted.order_id, order.name, order.version)
     return tuple(
         Accepted(
-            replace(job, not_before=UtcMs(0)),
+            as_entry(job),
             accepted.digest,
             accepted.signers,
             accepted.role,
