@@ -64,6 +64,13 @@ class Now:
         """
         return self.trusted or (self.source is ClockSource.DISPUTED and self.max_error_ms <= TIMETABLE_ERROR_MAX_MS)
 
+    def dates(self, issued_at: UtcMs) -> bool:
+        """Whether what was signed at ``issued_at`` may be judged by this clock.
+
+        Not where nobody has signed this time, and it lies before: whoever signed then knew a later one.
+        """
+        return self.tells_validity and (self.signed or issued_at <= self.utc + TIMETABLE_ERROR_MAX_MS)
+
     @property
     def booted(self) -> UtcMs:
         """When this machine was switched on, as far as this clock knows."""

@@ -1,5 +1,7 @@
 """Decide when a warning sounds although nobody can tell how old it is: there is no time, and nobody there to ask.
 
+Or there is one that nobody has signed, and which is before the warning's own signatures: then it is wrong.
+
 Two officers must have signed it, after the last signed time that is known here. It sounds once, and says first when it
 was signed; then it waits for the time, as before.
 """
@@ -31,7 +33,7 @@ def sound(turn: Turn) -> None:
     Two officers must have signed it, after the last signed time that is known here; it says first when that was, so
     that whoever hears an old one knows it for one.
     """
-    for known in list(turn.state.jobs.values()) if not turn.now.tells_validity else ():
+    for known in [known for known in turn.state.jobs.values() if not turn.now.dates(known.job.issued_at)]:
         at = _unproven_at(turn.state, known)
         if at is not None and turn.now.mono >= at:
             turn.put_job(as_unproven(turn.state, known))
@@ -44,9 +46,8 @@ def sound(turn: Turn) -> None:
 
 def next_wake(state: State, now: Now) -> list[MonoMs]:
     """When a warning has waited for long enough."""
-    if now.tells_validity:
-        return []
-    return [at for known in state.jobs.values() if (at := _unproven_at(state, known)) is not None]
+    undated = [known for known in state.jobs.values() if not now.dates(known.job.issued_at)]
+    return [at for known in undated if (at := _unproven_at(state, known)) is not None]
 
 
 def as_unproven(state: State, known: KnownJob) -> KnownJob:

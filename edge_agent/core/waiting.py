@@ -140,7 +140,7 @@ def waits_at_first(turn: Turn, accepted: Accepted | AcceptedRule) -> bool:
 def _must_wait(state: State, job: Job, now: Now) -> bool:
     """Without a welcome only what was known before may sound, and emergencies if their validity can be told."""
     if job.plays_as is JobClass.EMERGENCY:
-        return not now.tells_validity or now.doubts(job.not_after)
+        return not now.dates(job.issued_at) or now.doubts(job.not_after)
     return freshness.obstacle(state, now) is not None
 
 

@@ -324,3 +324,44 @@ def test_a_warning_that_had_begun_without_a_time_begins_again_after_a_crash_and_
     assert starts(again) == 1
     (record,) = [effect.record for effect in again.every(fx.CommitRecord)]
     assert (record.attempt, record.detail) == (2, "freshness_unproven")
+
+
+def behind(bench: Bench) -> None:
+    """NTP has been reached, and says that it is five hours before the warning was signed."""
+    utc = UtcMs(makers.NOON - 5 * HOUR_MS)
+    bench.now = replace(bench.now, utc=utc, source=ClockSource.NTP, max_error_ms=10, signed=False)
+    bench.pass_s(0)
+
+
+def test_a_time_that_is_before_its_signatures_and_that_nobody_has_signed_does_not_refuse_a_warning() -> None:
+    bench = lost_in_time()
+    behind(bench)
+    job_id = warned(bench)
+    assert bench.answers() == [("accepted", None)]
+    bench.pass_s(29)
+    assert starts(bench) == 0, "a welcome may still come"
+    bench.pass_s(1)
+    assert starts(bench) == 1
+    bench.end(job_id)
+    (record,) = [effect.record for effect in bench.every(fx.CommitRecord)]
+    assert record.detail == "freshness_unproven"
+
+
+def test_one_that_a_single_officer_has_signed_waits_for_a_welcome_then() -> None:
+    bench = lost_in_time()
+    behind(bench)
+    job_id = warned(bench, signers=("k1",))
+    bench.pass_s(600)
+    assert starts(bench) == 0
+    bench.now = replace(bench.now, utc=UtcMs(makers.NOON + 600_000), source=ClockSource.SIGNED, signed=True)
+    bench.pass_s(1)
+    assert starts(bench) == 1
+    assert bench.state.jobs[job_id].held is False
+
+
+def test_by_a_signed_time_a_warning_from_the_future_is_refused_as_ever() -> None:
+    bench = lost_in_time()
+    behind(bench)
+    bench.now = replace(bench.now, signed=True)
+    warned(bench)
+    assert bench.answers() == [("refused", "not_yet_valid")]
