@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.core.switching import RELAY_LEAD_MS
 from edge_agent.core.units import ZoneId
-from edge_agent.core.zones import RELAY_LEAD_MS
 from edge_agent.relay.interlock import LEASE_MS
 from edge_agent.runtime import LOOP_MS_MAX, RENEW_MS
 from edge_agent.status_file import STATUS_MS

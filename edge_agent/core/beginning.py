@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_agent.core import clips, entrusted, planning, policy, standing, zones
+from edge_agent.core import clips, entrusted, planning, policy, standing, switching, zones
 from edge_agent.core.job import Job, JobClass, PlayNow
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.past import LATE_GRACE_MS, lately
@@ -40,7 +40,7 @@ def due_at(turn: Turn, play: Occurrence) -> MonoMs:
 def first_sample_at(turn: Turn, play: Occurrence, heard_in: tuple[ZoneId, ...]) -> MonoMs:
     """The earliest boot time at which a programme may begin in these zones: as planned, and every amplifier warm."""
     job = turn.job_of(play)
-    in_ms = max((zones.sounds_in_ms(turn, zone, job) for zone in heard_in), default=0)
+    in_ms = max((switching.sounds_in_ms(turn, zone, job) for zone in heard_in), default=0)
     return max(due_at(turn, play), MonoMs(turn.now.mono + in_ms))
 
 
@@ -55,7 +55,7 @@ def arm_at(turn: Turn, play: Occurrence) -> MonoMs:
 
 def longest_lead_ms(turn: Turn, play: Occurrence) -> int:
     """How long before its first sample the slowest of its zones is claimed."""
-    return max(zones.cold_lead_ms(turn.state.site, zone) for zone in play.zones)
+    return max(switching.cold_lead_ms(turn.state.site, zone) for zone in play.zones)
 
 
 def deadline(turn: Turn, play: Occurrence) -> MonoMs | None:
@@ -99,7 +99,7 @@ def objection(turn: Turn, play: Occurrence, start_at: MonoMs, verdict: policy.Ve
     if entrusted.expired(turn.state, job, now):
         return Cause.RULE_FORBIDS, Reason.TRUST_EXPIRED
     lasts_ms = length_ms(play.parts)
-    if any(zones.longest_ms(turn, zone) < lasts_ms for zone in play.zones):
+    if any(switching.longest_ms(turn, zone) < lasts_ms for zone in play.zones):
         return Cause.RULE_FORBIDS, Reason.OVER_LIMIT
     reason = verdict.reason or _over_bound(turn, play, lasts_ms)
     return None if reason is None else (Cause.RULE_FORBIDS, reason)

@@ -18,6 +18,7 @@ from edge_agent.core import (
     series,
     sounding,
     standing,
+    switching,
     talk,
     timetable,
     zones,
@@ -293,7 +294,7 @@ def _warm(turn: Turn, _accepted: AcceptedRule, command: Command) -> None:
     allowed = standing.kept_warm(turn.state, turn.now)
     for zone in standing.zones_of(turn.state, command) if command.action.on else ():
         if zone in allowed:
-            zones.warm(turn, zone, command.action.for_ms)
+            switching.warm(turn, zone, command.action.for_ms)
 
 
 def _warns(state: State) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from edge_agent.core import clips, framing, policy, standing, timetable, zones
+from edge_agent.core import clips, framing, policy, standing, switching, timetable, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.job import RANK, PlayAt, PlayNow
 from edge_agent.core.occurrence import Phase
@@ -256,7 +256,7 @@ class _Run(Street):
         self.made += 1
         job, where = known.job, zones.zones_of(self.state, known.job)
         parts = parts or parts_for(self.state, job)
-        lead_ms = max((zones.cold_lead_ms(self.state.site, zone) for zone in where), default=0)
+        lead_ms = max((switching.cold_lead_ms(self.state.site, zone) for zone in where), default=0)
         return Open(
             known,
             planned,
@@ -314,7 +314,8 @@ class _Run(Street):
         objection = self.objection(one, wish, verdict)
         if objection is not None:
             return self._refuse(one, starts, objection, verdict.out)
-        begins_at = UtcMs(max(self.now.utc, starts - min(self.warm_in_ms(zone) for zone in free) - zones.RELAY_LEAD_MS))
+        first_warm_ms = min(self.warm_in_ms(zone) for zone in free)
+        begins_at = UtcMs(max(self.now.utc, starts - first_warm_ms - switching.RELAY_LEAD_MS))
         del self.waiting[one.known.job.job_id]
         heard_in = tuple(zone for zone in one.zones if zone not in verdict.out)
         one = self.spoken_in(one, [zone for zone in free if zone in heard_in])
@@ -322,7 +323,7 @@ class _Run(Street):
         self.taken.append(Taken(one, heard_in, dict(verdict.out), starts, begins_at, ends))
         for zone in heard_in:
             warm_up_ms = self.state.site.zones[zone].warm_up_ms
-            self.closed.setdefault(zone, UtcMs(max(self.now.utc, starts - warm_up_ms - zones.RELAY_LEAD_MS)))
+            self.closed.setdefault(zone, UtcMs(max(self.now.utc, starts - warm_up_ms - switching.RELAY_LEAD_MS)))
         return True
 
     def _begin(self, taken: Taken) -> None:

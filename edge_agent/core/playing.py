@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from edge_agent.core import beginning, clips, fitting, planning, policy, sounding, standing, turns, zones
+from edge_agent.core import beginning, clips, fitting, planning, policy, sounding, standing, switching, turns, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Level, StartPlay
 from edge_agent.core.events import Mark, SavedMark
@@ -129,7 +129,7 @@ def _staged(turn: Turn, play: Occurrence, durations: dict[ClipKey, int]) -> None
         return
     job = turn.job_of(play)
     parts = parts_of(job, durations, turn.state.site.frame)
-    if job.opening and any(zones.longest_ms(turn, zone) < length_ms(parts) for zone in play.zones):
+    if job.opening and any(switching.longest_ms(turn, zone) < length_ms(parts) for zone in play.zones):
         parts = parts_of(replace(job, opening=()), durations)  # what the station adds must not keep a warning silent
     turn.put_play(replace(staged, parts=parts, whole=parts))
 
@@ -174,7 +174,7 @@ def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
         return
     play = _barred(play, verdict)
     for zone in (zone for zone in room.free if zone in zones.in_it(play)):
-        zones.open_worn(turn, zone, ends_by)
+        switching.open_worn(turn, zone, ends_by)
     attempt = play.attempt + 1
     play = play.moved(Cause.DUE, now)
     for zone in (zone for zone in room.taken if zone in zones.in_it(play)):
@@ -186,7 +186,7 @@ def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
     play = replace(play, attempt=attempt, play_id=play_id, start_at=start_at, intent_saved=unsaved)
     turn.put_play(play)
     for zone in play.zones_in(ZonePart.WAITING):
-        zones.keep_closed(turn, play, zone)
+        switching.keep_closed(turn, play, zone)
     if not unsaved:
         sounding.keep_mark(turn, play, Mark.INTENT)
     turn.note(Level.INFO, "armed", job=play.job_id, zones=",".join(room.free), starts_in_ms=start_at - now.mono)
@@ -196,7 +196,7 @@ def _with_worn_open(turn: Turn, room: zones.Room, ends_by: MonoMs) -> Turn:
     """As if the relays that would not last had been opened: when it could begin then is asked before they are."""
     supposed = Turn(turn.state, turn.now)
     for zone in room.free:
-        zones.open_worn(supposed, zone, ends_by)
+        switching.open_worn(supposed, zone, ends_by)
     return supposed
 
 
@@ -207,7 +207,7 @@ def _play_id(play: Occurrence, attempt: int) -> PlayId:
 
 def _ends_by(turn: Turn, play: Occurrence, room: zones.Room) -> MonoMs:
     """When a programme is over at the latest, if a relay confirms late."""
-    slack_ms = beginning.longest_lead_ms(turn, play) + zones.RELAY_CONFIRM_MS
+    slack_ms = beginning.longest_lead_ms(turn, play) + switching.RELAY_CONFIRM_MS
     return MonoMs(beginning.first_sample_at(turn, play, room.free) + slack_ms + fitting.longest_ms(turn, play))
 
 
@@ -215,8 +215,8 @@ def _close_and_start(turn: Turn, play: Occurrence) -> None:
     if not play.intent_saved and turn.now.mono < play.since + INTENT_WAIT_MS:
         return
     for zone in play.zones_in(ZonePart.WAITING):
-        if turn.now.mono >= zones.order_at(turn, zone, turn.job_of(play), play.start_at):
-            zones.close_relay(turn, play, zone)
+        if turn.now.mono >= switching.order_at(turn, zone, turn.job_of(play), play.start_at):
+            switching.close_relay(turn, play, zone)
             play = play.with_zone(zone, ZonePart.CLOSING)
             turn.put_play(play)
     open_ones = play.zones_in(ZonePart.WAITING, ZonePart.CLOSING)
@@ -224,7 +224,7 @@ def _close_and_start(turn: Turn, play: Occurrence) -> None:
         _start(turn, play)
     elif not open_ones:
         _nobody_left(turn, play)
-    elif turn.now.mono >= play.start_at + zones.RELAY_CONFIRM_MS:
+    elif turn.now.mono >= play.start_at + switching.RELAY_CONFIRM_MS:
         for zone in open_ones:
             play = play.with_zone(zone, ZonePart.OUT, Reason.RELAY_FAILED)
         turn.put_play(play)
@@ -270,7 +270,7 @@ def _start(turn: Turn, play: Occurrence) -> None:
     turn.put_play(play)
     if late:
         for zone in ready:  # each closing carries its own end, which was counted from an earlier start
-            zones.close_relay(turn, play, zone)
+            switching.close_relay(turn, play, zone)
     rise_ms = 0 if signal_of(turn.job_of(play)) else turn.state.site.frame.rise_ms
     later = tuple(zone for zone in zones.in_it(play) if zone not in ready)
     urgent = turn.job_of(play).plays_as is JobClass.EMERGENCY
@@ -335,5 +335,5 @@ def _armed_wakes(turn: Turn, play: Occurrence) -> list[MonoMs]:
     if not play.intent_saved and turn.now.mono < patient_until:
         return [patient_until]
     job = turn.job_of(play)
-    closing = [zones.order_at(turn, zone, job, play.start_at) for zone in play.zones_in(ZonePart.WAITING)]
-    return [*closing, MonoMs(play.start_at + zones.RELAY_CONFIRM_MS)]
+    closing = [switching.order_at(turn, zone, job, play.start_at) for zone in play.zones_in(ZonePart.WAITING)]
+    return [*closing, MonoMs(play.start_at + switching.RELAY_CONFIRM_MS)]

@@ -30,6 +30,8 @@ class ZonePart(StrEnum):
 
 CLAIMS = frozenset({ZonePart.CLOSING, ZonePart.READY, ZonePart.HEARING})
 """The parts in which an occurrence needs the zone's relay closed."""
+HOLDS = CLAIMS | {ZonePart.WAITING}
+"""Those in which one that is armed, or sounds, has the zone for itself."""
 
 
 @dataclass(frozen=True, slots=True)

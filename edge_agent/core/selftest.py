@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_agent.core import records, standing, zones
+from edge_agent.core import records, standing, switching
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Level
 from edge_agent.core.order import AcceptedRule
@@ -68,13 +68,13 @@ def next_wake(state: State, now: Now) -> list[MonoMs]:
     if test.opening:
         return [] if relay.ordered_on else [max(_open_by(relay), now.mono)]  # else it is opened by ``zones``
     since = relay.closed_since
-    due = MonoMs(since + CLOSED_MS) if since is not None else zones.confirm_by(state, test.zone)
+    due = MonoMs(since + CLOSED_MS) if since is not None else switching.confirm_by(state, test.zone)
     return [max(due, now.mono)]
 
 
 def _open_by(relay: Relay) -> MonoMs:
     """When a relay that was told to open, and has not said that it did, is taken for broken."""
-    return MonoMs((relay.opened_at or 0) + zones.RELAY_CONFIRM_MS)
+    return MonoMs((relay.opened_at or 0) + switching.RELAY_CONFIRM_MS)
 
 
 def _seen_open(turn: Turn, zone: ZoneId) -> Tested | None:
@@ -91,9 +91,8 @@ def _seen_closed(turn: Turn, zone: ZoneId) -> Tested | None:
     """Whether it may be opened now; what the test came to where that is not to come; None while it goes on."""
     relay = turn.state.relays[zone]
     if relay.closed_since is None:
-        return (
-            Tested.RELAY_FAILED if not relay.ordered_on or turn.now.mono >= zones.confirm_by(turn.state, zone) else None
-        )
+        is_late = turn.now.mono >= switching.confirm_by(turn.state, zone)
+        return Tested.RELAY_FAILED if not relay.ordered_on or is_late else None
     return Tested.OK if turn.now.mono >= relay.closed_since + CLOSED_MS else None
 
 
@@ -102,7 +101,7 @@ def _next(turn: Turn, test: SelfTesting) -> SelfTesting:
     for zone in test.zones[len(test.results) :]:
         hindrance = _hindrance(turn, zone) or _left_alone(turn, zone)
         if hindrance is None:
-            zones.warm(turn, zone, CLOSED_MS + zones.RELAY_CONFIRM_MS)
+            switching.warm(turn, zone, CLOSED_MS + switching.RELAY_CONFIRM_MS)
             return replace(test, zone=zone)
         test = replace(test, results=(*test.results, (zone, hindrance)))
     return test
@@ -112,7 +111,7 @@ def _left_alone(turn: Turn, zone: ZoneId) -> Tested | None:
     """Why a test does not begin with a zone: its relay is closed for somebody, or was until now."""
     if turn.state.relays[zone].ordered_on:
         return Tested.BUSY
-    return None if zones.rested(turn, zone) else Tested.RESTING
+    return None if switching.rested(turn, zone) else Tested.RESTING
 
 
 def _hindrance(turn: Turn, zone: ZoneId) -> Tested | None:
@@ -122,5 +121,5 @@ def _hindrance(turn: Turn, zone: ZoneId) -> Tested | None:
     if zone in standing.locked(turn.state, turn.now):
         return Tested.ZONE_LOCKED
     measured_at = standing.kept_warm(turn.state, turn.now)
-    needed = turn.state.stopping or zone in measured_at or zones.is_claimed(turn.state, zone)
+    needed = turn.state.stopping or zone in measured_at or switching.is_claimed(turn.state, zone)
     return Tested.BUSY if needed else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from edge_agent.core import clips, planning, records, turns, zones
+from edge_agent.core import clips, planning, records, switching, turns, zones
 from edge_agent.core.effects import Level, SaveMark, StopPlay
 from edge_agent.core.events import Mark, PlayEnded, PlayProgress, PlayStarted, ZoneHeard, ZonesLost
 from edge_agent.core.job import Accepted, Job, JobClass
@@ -378,8 +378,8 @@ def wakes(turn: Turn, play: Occurrence) -> list[MonoMs]:
     """When something is due in a programme that sounds."""
     if play.ending is not None:
         return [MonoMs(play.since + STOP_GRACE_MS)]
-    warm = [MonoMs(turn.now.mono + zones.warm_in_ms(turn, zone)) for zone in play.zones_in(ZonePart.READY)]
-    closing = [zones.confirm_by(turn.state, zone) for zone in play.zones_in(ZonePart.CLOSING)]
+    warm = [MonoMs(turn.now.mono + switching.warm_in_ms(turn, zone)) for zone in play.zones_in(ZonePart.READY)]
+    closing = [switching.confirm_by(turn.state, zone) for zone in play.zones_in(ZonePart.CLOSING)]
     return [*warm, *closing, _answer_by(play)]
 
 

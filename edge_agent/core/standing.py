@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from edge_agent.core import zones
+from edge_agent.core import switching, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.job import Job, JobClass
 from edge_agent.core.occurrence import Phase
@@ -127,7 +127,7 @@ def held_closed(state: State, now: Now) -> frozenset[ZoneId]:
         isinstance(order, Command) and isinstance(order.action, AllStop) for order in in_force(state, now)
     ):
         return frozenset()
-    return zones.too_short(state, now) - locked(state, now)
+    return switching.too_short(state, now) - locked(state, now)
 
 
 def locked(state: State, now: Now) -> frozenset[ZoneId]:

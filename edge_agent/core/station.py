@@ -21,6 +21,7 @@ from edge_agent.core import (
     selftest,
     sounding,
     standing,
+    switching,
     talk,
     unproven,
     waiting,
@@ -99,8 +100,8 @@ def step(state: State, event: Event, now: Now, verify: Verify) -> tuple[State, t
     live.reconcile(turn)
     selftest.advance(turn)
     kept_warm = standing.kept_warm(turn.state, now)
-    zones.open_unclaimed(turn, kept_warm | selftest.tested(turn.state) | standing.held_closed(turn.state, now))
-    zones.close_what_rested(turn, kept_warm)
+    switching.open_unclaimed(turn, kept_warm | selftest.tested(turn.state) | standing.held_closed(turn.state, now))
+    switching.close_what_rested(turn, kept_warm)
     manifests.advance(turn)
     talk.keep_talking(turn)
     return turn.state, tuple(turn.effects)
@@ -110,7 +111,7 @@ def next_wake(state: State, now: Now) -> MonoMs | None:
     """The boot time at which ``step`` must be called again even if nothing happens; None if never."""
     wakes = [*waiting.next_wake(state, now), *standing.next_wake(state, now), *selftest.next_wake(state, now)]
     wakes += [*playing.next_wake(state, now), *unproven.next_wake(state, now), *manifests.next_wake(state)]
-    wakes += [*live.next_wake(state, now), *zones.next_wake(state, now)]
+    wakes += [*live.next_wake(state, now), *switching.next_wake(state, now)]
     return min([*wakes, *clips.next_wake(state, now), *talk.next_wake(state.link)], default=None)
 
 
@@ -311,7 +312,7 @@ def _has_begun(event: Restored, job_id: JobId) -> bool:
 
 def _relay_changed(turn: Turn, event: RelayChanged) -> None:
     wanted = turn.state.relays.get(event.zone, Relay()).ordered_on
-    zones.relay_reported(turn, event.zone, event.on, event.at)
+    switching.relay_reported(turn, event.zone, event.on, event.at)
     turn.note(Level.INFO, "relay", zone=event.zone, on=event.on, cause=event.cause)
     if event.on:
         if wanted:

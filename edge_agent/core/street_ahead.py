@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from edge_agent.core import clips, entrusted, framing, policy, standing, turns, zones
+from edge_agent.core import clips, entrusted, framing, policy, standing, switching, turns
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.job import Job, JobClass, PlayNow
 from edge_agent.core.past import LATE_GRACE_MS, Sounded, counted_start
@@ -113,7 +113,7 @@ class Street:
         has_to_rest = zone in self.opened.keys() - self.closed.keys() and job.plays_as is not JobClass.EMERGENCY
         rested_at = self.opened[zone] + self.state.site.zones[zone].least_off_ms if has_to_rest else 0
         rests = rested_at - self.now.utc
-        return self.warm_in_ms(zone) + (rests + zones.RELAY_LEAD_MS if rests > 0 else 0)
+        return self.warm_in_ms(zone) + (rests + switching.RELAY_LEAD_MS if rests > 0 else 0)
 
     def rules(self) -> Rules:
         """All that holds at this moment, and what has sounded by then."""
@@ -134,7 +134,7 @@ class Street:
             return Reason.ALL_STOPPED
         if entrusted.expired(self.state, job, self.now):
             return Reason.TRUST_EXPIRED
-        if any(zones.longest_ms(turn, zone) < one.lasts_ms for zone in one.zones):
+        if any(switching.longest_ms(turn, zone) < one.lasts_ms for zone in one.zones):
             return Reason.OVER_LIMIT
         return verdict.reason or self._over_bound(one)
 

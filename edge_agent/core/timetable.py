@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from edge_agent.core import records, sounding, standing, zones
+from edge_agent.core import records, sounding, standing, switching
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Entries, ReleaseJob
 from edge_agent.core.job import Accepted, Audience, Edition, Job, PlayAt, Seen, as_entry
@@ -294,7 +294,7 @@ def _counts_from(state: State, job: Job, now: UtcMs) -> UtcMs:
     """
     if job.job_id not in state.seen:
         return now
-    return UtcMs(now + max((zones.cold_lead_ms(state.site, zone) for zone in state.site.zones), default=0))
+    return UtcMs(now + max((switching.cold_lead_ms(state.site, zone) for zone in state.site.zones), default=0))
 
 
 def _let_go(turn: Turn, known: KnownJob) -> None:

@@ -12,8 +12,8 @@ from edge_agent.audio.port import Player, PlayerError, PlayReport, Reports
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay
 from edge_agent.core.events import PlayEnded, PlayStarted, ZonesLost
 from edge_agent.core.reasons import Reason
+from edge_agent.core.switching import RELAY_LEAD_MS
 from edge_agent.core.units import MonoMs, PlayId
-from edge_agent.core.zones import RELAY_LEAD_MS
 from tests.audio.player_rig import LEFT, RIGHT, feeds
 from tests.fakes.device import FakePlayer
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from edge_agent.core import zones
+from edge_agent.core import switching, zones
 from edge_agent.core.beginning import ASIDE_MS
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.job import Job, JobClass, PlayNow
@@ -73,7 +73,7 @@ class Deadlines:
         """To be seen closed for a second; then to be seen open, once the relay has been closed for its least time."""
         what = (test.zone, len(test.results), "opens" if test.opening else "closes")
         least_on_ms = state.site.zones[test.zone].least_on_ms if test.opening and test.zone is not None else CLOSED_MS
-        return self._for(what, zones.RELAY_CONFIRM_MS + least_on_ms, now)
+        return self._for(what, switching.RELAY_CONFIRM_MS + least_on_ms, now)
 
     def _set_aside(self, state: State, play: Occurrence, job: Job, now: Now) -> Iterator[tuple[What, MonoMs]]:
         """Ten minutes, or as late as it may be; zones that missed it wait as long as was signed. A pause stops that."""
@@ -102,7 +102,7 @@ class Deadlines:
         lasts_ms = 0 if play.started is None else length_ms(play.parts)
         yield (play.key, play.phase), MonoMs(play.start_at + lasts_ms + PLAY_GRACE_MS)
         for zone in play.zones_in(ZonePart.CLOSING):
-            yield self._for((play.key, zone, play.play_id), zones.RELAY_CONFIRM_MS, now)
+            yield self._for((play.key, zone, play.play_id), switching.RELAY_CONFIRM_MS, now)
 
     def _sounds(self, state: State, job: Job) -> Iterator[tuple[What, MonoMs]]:
         for item in items_of(job):
@@ -139,7 +139,7 @@ def _begin_by(job: Job, play: Occurrence, now: Now) -> MonoMs:
 
 def _armed_ms(turn: Turn, play: Occurrence) -> int:
     """From the order to the slowest amplifier's first sample, and the patience for a relay that does not answer."""
-    return max(zones.cold_lead_ms(turn.state.site, zone) for zone in play.zones) + zones.RELAY_CONFIRM_MS
+    return max(switching.cold_lead_ms(turn.state.site, zone) for zone in play.zones) + switching.RELAY_CONFIRM_MS
 
 
 def _due(turn: Turn, play: Occurrence) -> None:
@@ -153,7 +153,7 @@ def _due(turn: Turn, play: Occurrence) -> None:
     if not now.signed and _begin_by(job, play, now) < 0:
         return  # over before this boot, by hearsay
     assert play.held_by is None, "nothing holds it back any more"
-    lead_ms = max(zones.cold_lead_ms(turn.state.site, zone) for zone in play.zones)
+    lead_ms = max(switching.cold_lead_ms(turn.state.site, zone) for zone in play.zones)
     due_at = now.mono_of(play.planned) - lead_ms
     if isinstance(job.when, PlayNow):  # a repetition waits for its gap at most, wherever the clock was put
         due_at = min(due_at, play.since + job.when.every_ms - lead_ms) if repeats(job) else now.mono

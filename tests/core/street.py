@@ -33,8 +33,8 @@ from edge_agent.core.programme import (
     without_opening,
 )
 from edge_agent.core.state import ClipStatus, State
+from edge_agent.core.switching import RELAY_LEAD_MS
 from edge_agent.core.units import ClipKey, MonoMs, PlayId, ZoneId
-from edge_agent.core.zones import RELAY_LEAD_MS
 from tests.core.alerts import Alerts
 from tests.core.lawbook import Lawbook
 from tests.core.least_times import LeastTimes

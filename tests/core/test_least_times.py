@@ -10,8 +10,8 @@ from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AllStop, Amplify, Lock, SelfTest, Stop
 from edge_agent.core.plays import ZonePart
 from edge_agent.core.site import ZoneSite
+from edge_agent.core.switching import RELAY_LEAD_MS, RELAY_TAIL_MS
 from edge_agent.core.units import JobId
-from edge_agent.core.zones import RELAY_LEAD_MS, RELAY_TAIL_MS
 from tests.core.bench import CHO, DINH, Bench, audience
 from tests.trust import makers
 

@@ -20,8 +20,8 @@ from edge_agent.core.occurrence import Phase
 from edge_agent.core.playing import INTENT_WAIT_MS
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Clause, LocalPolicy, VolumeBand, ZoneSite
+from edge_agent.core.switching import RELAY_LEAD_MS, RELAY_TAIL_MS
 from edge_agent.core.units import JobId, UtcMs
-from edge_agent.core.zones import RELAY_LEAD_MS, RELAY_TAIL_MS
 from tests.core.bench import CHO, DINH, Bench
 from tests.trust import makers
 

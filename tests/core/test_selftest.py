@@ -7,8 +7,8 @@ from edge_agent.core.events import RelayFailed
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Amplify, Lock, SelfTest
 from edge_agent.core.site import ZoneSite
+from edge_agent.core.switching import RELAY_CONFIRM_MS
 from edge_agent.core.units import HOUR_MS, SECOND_MS
-from edge_agent.core.zones import RELAY_CONFIRM_MS
 from tests.core.bench import CHO, DINH, Bench, at_work, audience
 
 

@@ -21,8 +21,8 @@ from edge_agent.core.programme import (
 )
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Clause, LocalPolicy
+from edge_agent.core.switching import RELAY_LEAD_MS, RELAY_TAIL_MS
 from edge_agent.core.units import ClipKey, JobId, UtcMs
-from edge_agent.core.zones import RELAY_LEAD_MS, RELAY_TAIL_MS
 from tests.core.bench import CHO, CLIP_MS, DINH, audience
 from tests.core.neighbours import (
     CLOSING_COSTS_MS,

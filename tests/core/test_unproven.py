@@ -24,9 +24,9 @@ from edge_agent.core.order import Cancel
 from edge_agent.core.programme import ATTENTION, ATTENTION_GAP_MS, ITEM_GAP_MS, SIGNAL_MS, Sound
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import Turn
+from edge_agent.core.switching import cold_lead_ms
 from edge_agent.core.trust_standing import TrustHead, TrustStanding
 from edge_agent.core.units import HOUR_MS, JobId, MonoMs, UtcMs
-from edge_agent.core.zones import cold_lead_ms
 from tests.core.bench import SPEECH_MS, Bench
 from tests.core.welcomes import FLOOD, welcome
 from tests.trust import makers

@@ -13,8 +13,8 @@ from edge_agent.core.plays import ZonePart
 from edge_agent.core.programme import length_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import ZoneSite
+from edge_agent.core.switching import RELAY_LEAD_MS, RELAY_TAIL_MS
 from edge_agent.core.units import JobId, MonoMs, ZoneId
-from edge_agent.core.zones import RELAY_LEAD_MS, RELAY_TAIL_MS
 from tests.core.bench import CHO, DINH, Bench, at_work, audience
 
 BEN = ZoneId("ben")

@@ -68,7 +68,7 @@ PLANTS = (
     ),
     Plant(
         "relays stay closed when nothing claims them",
-        f"{CORE}/zones.py",
+        f"{CORE}/switching.py",
         "        if relay.ordered_on and zone not in kept_closed and not is_claimed(turn.state, zone):\n",
         "        if relay.ordered_on and not turn.state.plays:\n",
     ),
@@ -87,7 +87,7 @@ PLANTS = (
     ),
     Plant(
         "the amplifier gets no time to warm up",
-        f"{CORE}/zones.py",
+        f"{CORE}/switching.py",
         "    return warm_up_ms if since is None else max(0, since + warm_up_ms - turn.now.mono)",
         "    return 0",
     ),
@@ -191,8 +191,8 @@ PLANTS = (
     Plant(
         "a relay that does not close is waited for without end",
         f"{CORE}/playing.py",
-        "    elif turn.now.mono >= play.start_at + zones.RELAY_CONFIRM_MS:\n",
-        "    elif turn.now.mono >= play.start_at + 1_000 * zones.RELAY_CONFIRM_MS:\n",
+        "    elif turn.now.mono >= play.start_at + switching.RELAY_CONFIRM_MS:\n",
+        "    elif turn.now.mono >= play.start_at + 1_000 * switching.RELAY_CONFIRM_MS:\n",
     ),
     Plant(
         "a play whose end never comes is waited for",
