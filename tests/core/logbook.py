@@ -11,7 +11,7 @@ from edge_agent.core.as_run import AsRun, Evidence, RecordKind, ZoneAsRun
 from edge_agent.core.events import Event, Mark, PlayEnded, PlayProgress, PlayStarted, RelayChanged, Restored
 from edge_agent.core.job import Accepted, Job, JobClass, PlayNow
 from edge_agent.core.occurrence import OUTCOMES, Phase
-from edge_agent.core.plays import GoesOn, OccurrenceKey
+from edge_agent.core.plays import GoesOn, Occurrence, OccurrenceKey
 from edge_agent.core.programme import length_ms
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import next_instant, repeats, sounds_once
@@ -93,6 +93,9 @@ class Logbook:
     counted: dict[OccurrenceKey, dict[int, dict[ZoneId, int]]] = field(default_factory=dict)  # of each segment
     lasts: dict[OccurrenceKey, int] = field(default_factory=dict)  # what its first segment was to last
     all_out: set[OccurrenceKey] = field(default_factory=set)  # the last sample was reported out
+    let_go: set[OccurrenceKey] = field(
+        default_factory=set
+    )  # told to go on later, or with its next item, if there is one
     reported_on: set[ZoneId] = field(default_factory=set)
 
     def see(self, before: State, event: Event, effects: tuple[fx.Effect, ...], after: State) -> None:
@@ -123,6 +126,8 @@ class Logbook:
             segments[play.segment] = segments.get(play.segment, {}) | dict(event.zone_ms)
             if isinstance(event, PlayEnded) and event.reason is None:
                 self.all_out.add(play.key)
+            if isinstance(event, PlayEnded) and _goes_on(play):
+                self.let_go.add(play.key)
 
     def _record(self, commit: fx.CommitRecord, before: State) -> None:
         record = commit.record
@@ -136,8 +141,7 @@ class Logbook:
         self.closed.add(commit.closes)
         self._of_play(record, commit.closes, before)
         if record.outcome is Phase.SUCCEEDED:
-            ending = before.plays[commit.closes].ending
-            nothing_left = ending is not None and ending.goes_on in (GoesOn.REST, GoesOn.NEXT)
+            nothing_left = commit.closes in self.let_go or _goes_on(before.plays[commit.closes])
             assert commit.closes in self.all_out or nothing_left, "it succeeded, and the device had not said so"
 
     def _of_play(self, record: AsRun, key: OccurrenceKey, before: State) -> None:
@@ -163,6 +167,10 @@ class Logbook:
         closed = one.evidence is not Evidence.RELAY_CLOSED or one.zone in self.reported_on
         assert closed, "claims a relay that was not seen closed"
         assert record.outcome is Phase.SUCCEEDED or one.reason is not None, "a zone that did not hear it says why"
+
+
+def _goes_on(play: Occurrence) -> bool:
+    return play.ending is not None and play.ending.goes_on in (GoesOn.REST, GoesOn.NEXT)
 
 
 def whole(disk: SlowDisk, accepted: dict[str, Accepted], doubtful: set[JobId], again: Set[OccurrenceKey]) -> None:
