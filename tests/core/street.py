@@ -266,7 +266,8 @@ class Street:
         assert not self.served.get(key, frozenset()) & {*zones}, "a zone that has heard it whole hears it again"
         assert now.trusted, "a routine job sounded by a clock that is not trusted"
         rules = self.lawbook.rules(standing.rules_of(after, now, besides=play), now, after)
-        wish = policy.wish_for(job, zones, at, lasts_ms, play.planned if play.segment == 0 else None)
+        planned = play.planned if play.segment == 0 else None
+        wish = policy.wish_for(job, zones, at, lasts_ms, planned, own_ms(start.parts))  # its chimes cost nothing
         forbidden = policy.judge(rules, wish).out
         assert not forbidden, f"sound that the ward's rules forbid: {sorted({*forbidden.values()})}"
 
