@@ -80,6 +80,15 @@ class Now:
         """Whether nobody has signed that ``utc`` is over: by a chip or NTP alone it lies before this boot (ADR 4)."""
         return self.trusted and not self.signed and utc < self.booted
 
+    def over_at(self, utc: UtcMs) -> MonoMs | None:
+        """The boot time at which what holds until ``utc`` is over; None while this clock has no say in that."""
+        return self.mono_of(utc) if self.trusted and not self.doubts(utc) else None
+
+    def is_past(self, utc: UtcMs) -> bool:
+        """Whether ``utc`` is over, for good."""
+        at = self.over_at(utc)
+        return at is not None and self.mono > at
+
     def mono_of(self, utc: UtcMs) -> MonoMs:
         """The boot time at which ``utc`` will be, as far as this clock knows."""
         return MonoMs(self.mono + (utc - self.utc))

@@ -59,7 +59,8 @@ def fresh(state: State, known: KnownJob, planned: UtcMs, now: Now) -> Occurrence
 
 def record_passed_over(turn: Turn, known: KnownJob, until: UtcMs) -> None:
     """What recurs has its outcome at ``until``: that of the instants before, which nobody signed to be over."""
-    at = next_instant(known.job, known.base) if _passes_over(known.job, turn.now) else None
+    passes_over = isinstance(known.job.when, Rule) and not turn.now.signed
+    at = next_instant(known.job, known.base) if passes_over else None
     while at is not None and at < until:
         play = fresh(turn.state, known, at, turn.now)
         reason, over = missed(turn, play), play.moved(Cause.TOO_LATE, turn.now)
@@ -125,7 +126,3 @@ def _pass_over(turn: Turn) -> None:
 def _is_untouched(job: Job, play: Occurrence) -> bool:
     """Whether it can be planned anew: nothing of it has begun."""
     return isinstance(job.when, Rule) and play.phase in _NOT_BEGUN and play.attempt == 0 and play.segment == 0
-
-
-def _passes_over(job: Job, now: Now) -> bool:
-    return isinstance(job.when, Rule) and not now.signed

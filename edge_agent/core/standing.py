@@ -317,9 +317,9 @@ def _over_at(rule: KnownRule, state: State, now: Now) -> MonoMs | None:
     """The boot time from which it holds no longer; None while nobody can tell, or where something else ends it."""
     match rule.accepted.order:
         case Regulation(heading=heading) | Timetable(heading=heading):
-            return rule.since if is_replaced(rule, state, now) else _after(heading.not_after, now)
+            return rule.since if is_replaced(rule, state, now) else now.over_at(heading.not_after)
         case Window(ends=ends):
-            return _after(ends, now)
+            return now.over_at(ends)
         case Command(action=action):
             return _command_over_at(rule, action, state, now)
 
@@ -329,14 +329,14 @@ def _command_over_at(rule: KnownRule, action: Action, state: State, now: Now) ->
         case AllStop(for_ms=for_ms) | Lock(for_ms=for_ms) | Pause(for_ms=for_ms) | Amplify(for_ms=for_ms):
             # By the clock where it is trusted, so that a restart prolongs nothing; and never longer than was ordered.
             passed = MonoMs(rule.since + for_ms)
-            ends = _after(UtcMs(rule.base + for_ms), now)
+            ends = now.over_at(UtcMs(rule.base + for_ms))
             return passed if ends is None else min(passed, ends)
         case Cancel(until=until):
-            return _after(until, now)
+            return now.over_at(until)
         case Rank(job_ids=job_ids):
             return _rank_over_at(rule, job_ids, state, now)
         case Resume():
-            return _after(UtcMs(rule.accepted.not_after + 1), now)
+            return now.over_at(UtcMs(rule.accepted.not_after + 1))
         case Choose(target=target):
             return None if target in state.jobs else rule.since
         case SetVolume():
@@ -351,11 +351,7 @@ def _rank_over_at(rule: KnownRule, job_ids: tuple[JobId, ...], state: State, now
         return None
     if all(job_id in state.seen for job_id in job_ids):
         return rule.since
-    return _after(rule.accepted.not_after, now)
-
-
-def _after(utc: UtcMs, now: Now) -> MonoMs | None:
-    return now.mono_of(utc) if now.trusted and not now.doubts(utc) else None
+    return now.over_at(rule.accepted.not_after)
 
 
 def _locked(state: State, now: Now) -> dict[ZoneId, UtcMs]:

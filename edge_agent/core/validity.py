@@ -28,7 +28,7 @@ def in_time(state: State, accepted: Accepted, now: Now) -> Reason | None:
 
 
 def is_over(job: Job, now: Now) -> bool:
-    return now.trusted and now.utc > job.not_after and not now.doubts(job.not_after)
+    return now.is_past(job.not_after)
 
 
 def _by_the_clock(state: State, job: Job, now: Now) -> Reason | None:

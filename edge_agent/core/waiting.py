@@ -92,8 +92,7 @@ def _released_base(known: KnownJob, now: UtcMs, *, sounds: bool) -> UtcMs:
 
 def _release_rule(turn: Turn, rule: KnownRule) -> None:
     """What a rule says is obeyed only once its freshness can be told."""
-    over = turn.now.trusted and turn.now.utc > rule.accepted.not_after and not turn.now.doubts(rule.accepted.not_after)
-    if not over and _rule_waits(turn, rule.accepted.order):
+    if not turn.now.is_past(rule.accepted.not_after) and _rule_waits(turn, rule.accepted.order):
         return
     whole = isinstance(rule.accepted.order, Timetable)
     if whole and not rule.saved:
@@ -179,8 +178,7 @@ def next_wake(state: State, now: Now) -> list[MonoMs]:
     jobs = state.jobs.values()
     waiting = [known for known in jobs if (known.held and not known.called_off) or (known.offered and known.saved)]
     orders = [known.accepted for known in waiting] + [rule.accepted for rule in state.rules.values() if rule.held]
-    ends = [accepted.not_after for accepted in orders if now.trusted and not now.doubts(accepted.not_after)]
-    over = [MonoMs(now.mono_of(end) + 1) for end in ends]
+    over = [MonoMs(at + 1) for accepted in orders if (at := now.over_at(accepted.not_after)) is not None]
     asked = [MonoMs(known.asked_at + SAVE_WAIT_MS) for known in jobs if _waits_for_disk(known)]
     return [*over, *asked, *timetable.next_wake(state, now)]
 

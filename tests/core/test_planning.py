@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edge_agent.core import effects as fx
-from edge_agent.core import explain
+from edge_agent.core import explain, standing
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AllStop, Lock
@@ -137,12 +137,13 @@ def test_what_has_sounded_by_a_wrong_time_sounds_again_if_that_was_more_than_a_d
 
 def test_what_has_begun_is_not_planned_anew() -> None:
     bench = just_started()
-    job = bench.at(20)
-    bench.pass_s(20)
+    job = bench.order(when=EVERY_DAY)
+    planned = bench.play(job).planned
+    bench.pass_s((planned - bench.now.utc) / SECOND_MS)
     assert bench.phase(job) is Phase.PLAYING
     told_by_ntp(bench)
     told_by_a_welcome(bench)
-    assert bench.phase(job) is Phase.PLAYING
+    assert (bench.phase(job), bench.play(job).planned) == (Phase.PLAYING, planned)
 
 
 def test_a_warning_whose_relays_close_waits_when_the_clock_leaps_and_is_not_over() -> None:
@@ -233,6 +234,12 @@ def test_a_lock_ends_by_boot_time_where_nobody_signs_the_other() -> None:
     assert order not in bench.state.rules
 
 
+def in_force(bench: Bench) -> int:
+    """The version of the regulation that holds."""
+    found = standing.regulation_in_force(bench.state, bench.now)
+    return 0 if found is None else found.version
+
+
 def test_a_regulation_of_next_month_holds_and_ends_the_one_of_today_when_the_time_is_signed() -> None:
     bench = just_started()
     older = bench.rule(regulation(1), not_after=UtcMs(bench.now.utc + 90 * DAY_MS))
@@ -240,10 +247,10 @@ def test_a_regulation_of_next_month_holds_and_ends_the_one_of_today_when_the_tim
     newer = bench.rule(regulation(2), not_before=ahead, not_after=UtcMs(ahead + 90 * DAY_MS))
     told_by_ntp(bench)
     assert {older, newer} <= bench.state.rules.keys()
-    in_force = explain.in_force(bench.state, bench.now).regulation
+    assert in_force(bench) == 2
     told_by_a_welcome(bench)
     assert {older, newer} <= bench.state.rules.keys()
-    assert in_force
+    assert in_force(bench) == 1
     bench.pass_s(11 * 86_400)
     assert older not in bench.state.rules
 
