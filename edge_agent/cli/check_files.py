@@ -13,7 +13,7 @@ import ssl
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,7 +43,7 @@ from edge_agent.link.server import AGENT_USER
 from edge_agent.sync.tls import clock_dates_certificates
 from edge_agent.trust.bundle import FILE_BYTES_MAX, believe
 from edge_agent.trust.keeper import believing
-from edge_agent.trust.keys import UnusableKey
+from edge_agent.trust.keys import Signer, UnusableKey
 from edge_agent.trust.strict_json import WireError
 
 MEGABYTE = 1_000_000
@@ -119,11 +119,17 @@ def _kept(config: Config) -> tuple[tuple[str, bytes], ...]:
 def signing_key(config: Config, service_uid: int | None) -> Finding:
     """Whether the station can sign, and nobody else can read its key. ``service_uid``: see ``service_account``."""
     file = config.trust.station_key_file
+    signs = key_signs(file, signing_key_at(config.trust).open)
+    return signs if signs.fault else _owned(SIGNING_KEY, file, service_uid) or signs
+
+
+def key_signs(file: Path, opened: Callable[[], Signer], clock_s: Callable[[], float] = time.monotonic) -> Finding:
+    """Whether the key that ``file`` names opens and signs, and soon enough."""
     try:
-        signer = signing_key_at(config.trust).open()
-        began = time.monotonic()
+        signer = opened()
+        began = clock_s()
         signer.sign(TEST_MESSAGE)  # a chip that holds another key, or cannot sign, opens all the same
-        took_s = time.monotonic() - began
+        took_s = clock_s() - began
     except NoPassphrase as exc:
         return Finding(SIGNING_KEY, words(exc), SEALED)
     except (OSError, UnusableKey, TokenError) as exc:
@@ -133,8 +139,7 @@ def signing_key(config: Config, service_uid: int | None) -> Finding:
         return Finding(SIGNING_KEY, f"{file}: {words(exc)}", remedy)
     if took_s > SIGNS_IN_S_MAX:
         return Finding(SIGNING_KEY, f"{file}: takes {took_s:.1f} s to sign; at most {SIGNS_IN_S_MAX} s will do", SLOW)
-    seen = f"{file}: keyid {signer.keyid[:SHOWN_KEYID_CHARS]}…, owner only"
-    return _owned(SIGNING_KEY, file, service_uid) or Finding(SIGNING_KEY, seen)
+    return Finding(SIGNING_KEY, f"{file}: keyid {signer.keyid[:SHOWN_KEYID_CHARS]}…, owner only")
 
 
 def tls_key(config: Config, service_uid: int | None) -> Finding:
@@ -168,10 +173,15 @@ def certificates(config: Config, now: Now) -> Iterator[Finding]:
     yield _certificate(CONTENT_CA, config.content.ca_file, now)
 
 
-def folders(config: Config) -> Iterator[Finding]:
+def free_bytes(folder: Path) -> int:
+    """Room on the disk that a folder is on. OSError."""
+    return shutil.disk_usage(folder).free
+
+
+def folders(config: Config, room: Callable[[Path], int] = free_bytes) -> Iterator[Finding]:
     """What both processes write into."""
-    yield folder_usable(STATE, config.paths.state_dir, FETCH_FREE_BYTES_MIN)
-    yield folder_usable(RUN, config.paths.run_dir, 0)
+    yield folder_usable(STATE, config.paths.state_dir, FETCH_FREE_BYTES_MIN, room)
+    yield folder_usable(RUN, config.paths.run_dir, 0, room)
 
 
 def _certificate(what: Text, file: Path, now: Now, name: str | None = None) -> Finding:
@@ -212,11 +222,11 @@ def _dated(what: Text, seen: str, valid: tuple[UtcMs, UtcMs], now: Now) -> Findi
     return Finding(what, f"{seen}, {until}")
 
 
-def folder_usable(what: Text, folder: Path, free_bytes_min: int) -> Finding:
+def folder_usable(what: Text, folder: Path, free_bytes_min: int, room: Callable[[Path], int] = free_bytes) -> Finding:
     """Whether a folder can be written into, and has room. Leaves nothing behind."""
     try:
         with tempfile.TemporaryFile(dir=folder):
-            free = shutil.disk_usage(folder).free
+            free = room(folder)
     except OSError as exc:
         remedy = Text(
             "khởi động dịch vụ để tạo thư mục, chạy doctor bằng sudo, xem ổ đĩa có bị khóa ghi không (mount)",

@@ -9,12 +9,9 @@ import shutil
 import subprocess
 import sys
 import termios
-import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives import serialization as form
@@ -122,38 +119,40 @@ def test_keys_that_others_can_reach(tmp_path: Path, mode: int) -> None:
 
 
 class Chip:
-    """A secure element whose key opens; what it does when it is to sign is another matter."""
+    """A secure element that has opened; what it does when it is to sign is another matter. Its clock is its own."""
 
     keyid = "0" * 64
 
-    def __init__(self, sign: Callable[[], bytes]) -> None:
-        self._sign = sign
-
-    def open(self) -> Chip:
-        return self
+    def __init__(self, takes_s: float, trouble: OtherKey | None = None) -> None:
+        self._takes_s, self._trouble = takes_s, trouble
+        self.now_s = 0.0
 
     def sign(self, message: bytes) -> bytes:
-        return self._sign()
+        self.now_s += self._takes_s
+        if self._trouble is not None:
+            raise self._trouble
+        return b""
 
 
-def slow() -> bytes:
-    time.sleep(check_files.SIGNS_IN_S_MAX + 0.1)
-    return b""
-
-
-def another() -> bytes:
-    raise OtherKey("signed with another key than the one of the note")
+OTHER_KEY = OtherKey("signed with another key than the one of the note")
 
 
 @pytest.mark.parametrize(
-    ("sign", "told"), [(slow, " s to sign; at most 1.0 s will do"), (another, "signed with another key")]
+    ("chip", "told"),
+    [
+        (Chip(check_files.SIGNS_IN_S_MAX + 0.1), "takes 1.1 s to sign; at most 1.0 s will do"),
+        (Chip(0.1, OTHER_KEY), "signed with another key"),
+    ],
 )
-def test_a_chip_that_opens_and_does_not_sign_well_is_no_sound_key(
-    shared: StationRig, monkeypatch: pytest.MonkeyPatch, sign: Callable[[], bytes], told: str
-) -> None:
-    monkeypatch.setattr(check_files, "signing_key_at", lambda _named: Chip(sign))
-    assert told in check_files.signing_key(shared.config, None).seen
-    assert check_files.signing_key(shared.config, None).fault
+def test_a_chip_that_opens_and_does_not_sign_well_is_no_sound_key(chip: Chip, told: str) -> None:
+    finding = check_files.key_signs(Path("sign.chip"), lambda: chip, lambda: chip.now_s)
+    assert told in finding.seen
+    assert finding.fault
+
+
+def test_a_chip_that_takes_its_second_is_one() -> None:
+    chip = Chip(check_files.SIGNS_IN_S_MAX)
+    assert_well(check_files.key_signs(Path("sign.chip"), lambda: chip, lambda: chip.now_s))
 
 
 def test_keys_that_are_missing(tmp_path: Path) -> None:
@@ -247,11 +246,8 @@ def test_folders_that_are_missing_or_full(shared: StationRig, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("free_bytes", [FETCH_FREE_BYTES_MIN - 1, FETCH_FREE_BYTES_MIN])
-def test_a_card_that_would_take_no_more_recordings_is_not_called_well(
-    shared: StationRig, monkeypatch: pytest.MonkeyPatch, free_bytes: int
-) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free_bytes))
-    state, _ = check_files.folders(shared.config)
+def test_a_card_that_would_take_no_more_recordings_is_not_called_well(shared: StationRig, free_bytes: int) -> None:
+    state, _ = check_files.folders(shared.config, lambda _folder: free_bytes)
     assert state.fault is (free_bytes < FETCH_FREE_BYTES_MIN)
 
 

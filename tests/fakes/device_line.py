@@ -21,7 +21,7 @@ class FakeDeviceLine:
     """A ``runtime.Device``. ``post`` gets what a device process would report; plays last until ``play_out``.
 
     ``ends_plays`` False: it stops nothing and never reports an end. While ``open_line`` is cleared, handing an order
-    over blocks. ``renewals`` holds when each came, and whether a relay was closed then.
+    over blocks. ``renewals`` holds when each came, and whether a relay was closed then; ``renewed`` is set by each.
     """
 
     post: Callable[[Event], None]
@@ -34,6 +34,7 @@ class FakeDeviceLine:
     up: bool = False
     stopped: bool = False
     blocked: threading.Event = field(default_factory=threading.Event)
+    renewed: threading.Event = field(default_factory=threading.Event)
     open_line: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -75,6 +76,7 @@ class FakeDeviceLine:
     def renew(self) -> bool:
         if self.up:
             self.renewals.append((self.boot_ms(), bool(self.closed)))
+            self.renewed.set()
         return self.up
 
     def stop(self) -> None:
