@@ -16,7 +16,8 @@ import secrets
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from tests.fuzz.campaign import Failure, Hung, Tally, ending_in_time, run
 from tests.fuzz.guiding import ROOT, Outcome, guided, why_not
 from tests.fuzz.ledger import lacking, page_with
 from tests.fuzz.parsers import PARSERS
+from tests.fuzz.parsers.parser import Parser
 from tests.fuzz.targets import all_targets
 
 TOLD_CHARS_MAX = 6_000
@@ -39,33 +41,44 @@ BYTES = "bytes:"
 """Before a parser's name; before a property's stands its module."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a campaign has: the parsers, who guides bytes through them (or why nobody can), and the page it writes."""
+
+    parsers: Mapping[str, Parser] = field(default_factory=lambda: PARSERS)
+    guide: Callable[[Sequence[str], float, int], Iterable[Outcome]] = guided
+    why_not: str = field(default_factory=why_not)
+    page: Path = PAGE
+
+
+def main(arguments: Sequence[str] | None = None, bench: Bench | None = None) -> int:
     """The exit status."""
+    bench = bench or Bench()
     options = _options().parse_args(arguments)
     if options.replay is not None:
-        return _replay(options.target.removeprefix(BYTES), options.replay)
+        return _replay(bench.parsers, options.target.removeprefix(BYTES), options.replay)
     settings.register_profile("fuzz", deadline=None, database=None)
     settings.load_profile("fuzz")  # before the tests are read: their own settings are made of it
     targets = [target for target in all_targets() if options.target in target.name]
-    parsers = [name for name in PARSERS if options.target in BYTES + name]
+    parsers = [name for name in bench.parsers if options.target in BYTES + name]
     if not targets and not parsers:
         print(f"no property and no parser has {options.target!r} in its name", file=sys.stderr)
         return 2
-    if parsers and why_not():
-        print(f"fuzz: NOT GUIDED, only the properties run: {why_not()}")
+    if parsers and bench.why_not:
+        print(f"fuzz: NOT GUIDED, only the properties run: {bench.why_not}")
         parsers = []
     seed = secrets.randbits(32) if options.seed is None else options.seed
     begun = time.monotonic()
     if options.lacking:
-        outcomes = _toward_the_hour(parsers, begun + options.minutes * 60, seed)
+        outcomes = _toward_the_hour(bench, parsers, begun + options.minutes * 60, seed)
         return _ended(Tally(), outcomes, seed, begun)
     seconds = options.minutes * 60 / (2 if targets and parsers else 1)
     tally = run(targets, seed, lambda: time.monotonic() - begun < seconds) if targets else Tally()
     for failure in tally.failures:
         print(_told(failure))
-    outcomes = _guide(parsers, seconds / max(1, len(parsers)), seed)
+    outcomes = _guide(bench, parsers, seconds / max(1, len(parsers)), seed)
     if options.record and outcomes:
-        _record(outcomes, seed)
+        _record(bench.page, outcomes, seed)
     return _ended(tally, outcomes, seed, begun)
 
 
@@ -82,9 +95,9 @@ def _options() -> argparse.ArgumentParser:
     return parser
 
 
-def _guide(parsers: Sequence[str], seconds: float, seed: int) -> list[Outcome]:
+def _guide(bench: Bench, parsers: Sequence[str], seconds: float, seed: int) -> list[Outcome]:
     outcomes = []
-    for outcome in guided(parsers, seconds, seed) if parsers else ():
+    for outcome in bench.guide(parsers, seconds, seed) if parsers else ():
         outcomes.append(outcome)
         if outcome.finding:
             again = f"./run fuzz --target {BYTES}{outcome.parser} --replay {os.path.relpath(outcome.finding)}"
@@ -92,44 +105,44 @@ def _guide(parsers: Sequence[str], seconds: float, seed: int) -> list[Outcome]:
     return outcomes
 
 
-def _toward_the_hour(parsers: Sequence[str], ends: float, seed: int) -> list[Outcome]:
+def _toward_the_hour(bench: Bench, parsers: Sequence[str], ends: float, seed: int) -> list[Outcome]:
     """Until ``ends`` on the monotonic clock, in s. A parser that broke its promise waits until that is mended."""
     outcomes: list[Outcome] = []
     for name in parsers:
         found = False
-        while not found and (seconds := _next_piece_s(name, ends)) > 0:
-            (outcome,) = _guide([name], seconds, seed + len(outcomes))
-            _record([outcome], seed)
+        while not found and (seconds := _next_piece_s(bench.page, name, ends)) > 0:
+            (outcome,) = _guide(bench, [name], seconds, seed + len(outcomes))
+            _record(bench.page, [outcome], seed)
             outcomes.append(outcome)
             found = bool(outcome.finding)
     return outcomes
 
 
-def _next_piece_s(name: str, ends: float) -> float:
+def _next_piece_s(page: Path, name: str, ends: float) -> float:
     """0 and less: the parser has its hour, or the time is over."""
-    lacks = lacking(PAGE.read_text("utf-8"), [name]).get(name, 0)
+    lacks = lacking(page.read_text("utf-8"), [name]).get(name, 0)
     return min(PIECE_S, max(lacks, LEAST_S), ends - time.monotonic()) if lacks else 0
 
 
-def _record(outcomes: Sequence[Outcome], seed: int) -> None:
+def _record(page: Path, outcomes: Sequence[Outcome], seed: int) -> None:
     """Two campaigns may run at once, one on each core."""
-    with PAGE.open("r+", encoding="utf-8") as page:
-        fcntl.flock(page, fcntl.LOCK_EX)
-        text = page_with(page.read(), outcomes, date.today().isoformat(), seed)
-        page.seek(0)
-        page.write(text)
-        page.truncate()
+    with page.open("r+", encoding="utf-8") as opened:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        text = page_with(opened.read(), outcomes, date.today().isoformat(), seed)
+        opened.seek(0)
+        opened.write(text)
+        opened.truncate()
 
 
-def _replay(name: str, file: Path) -> int:
+def _replay(parsers: Mapping[str, Parser], name: str, file: Path) -> int:
     """One input for one parser, without an instrument: on any machine, and under any debugger."""
-    if name not in PARSERS:
-        print(f"no parser is called {name!r}; there are {', '.join(PARSERS)}", file=sys.stderr)
+    if name not in parsers:
+        print(f"no parser is called {name!r}; there are {', '.join(parsers)}", file=sys.stderr)
         return 2
     content = file.read_bytes()
     try:
         with ending_in_time(content):
-            PARSERS[name].promise()(content)
+            parsers[name].promise()(content)
     except (Exception, Hung):  # noqa: BLE001 - whatever it is, it is what we look for
         traceback.print_exc()
         print(f"FAILED {BYTES}{name}")

@@ -39,10 +39,10 @@ class Outcome:
     told: str
 
 
-def why_not() -> str:
+def why_not(machine: str = platform.machine()) -> str:
     """Why nothing can be guided here; "" if it can."""
-    if platform.machine() != "x86_64":
-        return f"Atheris is built for x86_64 alone, and this machine is {platform.machine()}"
+    if machine != "x86_64":
+        return f"Atheris is built for x86_64 alone, and this machine is {machine}"
     return "" if find_spec("atheris") else f"{ABSENT}atheris"
 
 

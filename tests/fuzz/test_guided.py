@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import platform
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from random import Random
@@ -16,8 +15,8 @@ import pytest
 
 from edge_agent.headend.listening import Said
 from edge_agent.trust.orders import OrderType
-from tests.fuzz import __main__, guiding
-from tests.fuzz.__main__ import PIECE_S, main
+from tests.fuzz import guiding
+from tests.fuzz.__main__ import PIECE_S, Bench, main
 from tests.fuzz.guided import Task, keep, library_arguments
 from tests.fuzz.guiding import CORPUS, ROOT, Outcome, guided, why_not
 from tests.fuzz.ledger import AIM_S, HEADING, lacking, page_with
@@ -95,12 +94,11 @@ def test_a_campaign_goes_on_where_the_one_before_it_ended(tmp_path: Path) -> Non
     assert str(kept) not in library_arguments(counted, 1, tmp_path, kept), "the short form is the same each time"
 
 
-def _broken_parser(monkeypatch: pytest.MonkeyPatch) -> None:
-    def promise(data: bytes) -> None:
-        assert b"!" not in data, "an exclamation"
+def no_exclamation(data: bytes) -> None:
+    assert b"!" not in data, "an exclamation"
 
-    broken = Parser("broken", "nothing", lambda: promise, list, 10)
-    monkeypatch.setattr(__main__, "PARSERS", {"broken": broken})
+
+BROKEN = Parser("broken", "nothing", lambda: no_exclamation, list, 10)
 
 
 BREAKS_AT_ONCE = """
@@ -129,40 +127,34 @@ def test_a_promise_that_breaks_within_its_hour_is_told(tmp_path: Path) -> None:
 
 
 def test_a_finding_is_shown_again_by_the_command_that_was_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _broken_parser(monkeypatch)
     kept = tmp_path / "broken-crash-1"
     kept.write_bytes(b"a!")
     finding = Outcome("broken", "", 3, 2, 0.1, str(kept), "=== Uncaught Python exception")
-    monkeypatch.setattr(__main__, "guided", lambda *_: iter([finding]))
-    monkeypatch.setattr(__main__, "why_not", lambda: "")
-    assert main(["--target", "bytes:", "--minutes", "0", "--seed", "1"]) == 1
+    bench = Bench({"broken": BROKEN}, lambda *_: [finding], why_not="")
+    assert main(["--target", "bytes:", "--minutes", "0", "--seed", "1"], bench) == 1
     said = capsys.readouterr().out
     assert re.search(r"; 3 inputs of 1 parsers, 2 edges; .* seed 1, 1 failures\n\Z", said)
     (again,) = re.findall(r"again: \./run fuzz (.*)", said)
-    assert main(again.split()) == 1
+    assert main(again.split(), bench) == 1
     assert "an exclamation" in capsys.readouterr().err
     kept.write_bytes(b"a")
-    assert main(again.split()) == 0
+    assert main(again.split(), bench) == 0
 
 
-def test_toward_the_hour_each_piece_is_recorded_and_who_has_it_or_broke_a_promise_is_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_toward_the_hour_each_piece_is_recorded_and_who_has_it_or_broke_a_promise_is_left(tmp_path: Path) -> None:
     page = tmp_path / "fuzzing.md"
     page.write_text(page_with(HEADING, [Outcome("sniff", "", 9, 2, AIM_S - 2_000, "", "")], "2026-11-27", 1), "utf-8")
-    monkeypatch.setattr(__main__, "PAGE", page)
-    monkeypatch.setattr(__main__, "PARSERS", dict.fromkeys(("sniff", "clip")))
-    monkeypatch.setattr(__main__, "why_not", lambda: "")
     asked: list[tuple[str, float]] = []
 
-    def half_as_fast_as_the_clock(names: list[str], seconds: float, _: int) -> Iterator[Outcome]:
+    def half_as_fast_as_the_clock(names: Sequence[str], seconds: float, _: int) -> Iterator[Outcome]:
         asked.append((names[0], seconds))
-        yield Outcome(names[0], "", 5, 2, seconds / 2, "/found" if names == ["clip"] else "", "told")
+        yield Outcome(names[0], "", 5, 2, seconds / 2, "/found" if names[0] == "clip" else "", "told")
 
-    monkeypatch.setattr(__main__, "guided", half_as_fast_as_the_clock)
-    assert main(["--target", "bytes:", "--lacking", "--minutes", "900", "--seed", "1"]) == 1
+    parsers = {name: PARSERS[name] for name in ("sniff", "clip")}
+    bench = Bench(parsers, half_as_fast_as_the_clock, why_not="", page=page)
+    assert main(["--target", "bytes:", "--lacking", "--minutes", "900", "--seed", "1"], bench) == 1
     (last,) = [seconds for name, seconds in asked if name == "clip"]
     assert [seconds for _, seconds in asked[:2]] == [PIECE_S, 1_100]
     assert last == PIECE_S, "a parser with a finding is tried on"
@@ -175,11 +167,9 @@ def test_a_parser_that_nobody_knows_is_told() -> None:
     assert main(["--target", "bytes:nothing", "--replay", "/dev/null"]) == 2
 
 
-def test_another_machine_runs_the_properties_and_says_what_it_leaves_out(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
-    assert main(["--target", "bytes:", "--minutes", "0", "--seed", "1"]) == 0
+def test_another_machine_runs_the_properties_and_says_what_it_leaves_out(capsys: pytest.CaptureFixture[str]) -> None:
+    bench = Bench(why_not=why_not("aarch64"))
+    assert main(["--target", "bytes:", "--minutes", "0", "--seed", "1"], bench) == 0
     assert "NOT GUIDED, only the properties run: Atheris is built for x86_64 alone" in capsys.readouterr().out
 
 
