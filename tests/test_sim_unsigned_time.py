@@ -82,8 +82,15 @@ def test_what_was_over_is_said_to_be_once_the_time_is_signed() -> None:
     assert outcomes(rig, once) == ["missed"]
 
 
-def test_what_has_sounded_by_a_clock_a_month_ahead_sounds_again_when_its_day_comes() -> None:
+@pytest.mark.parametrize("cut_short", ["", "by a crash", "by a power cut"])
+def test_what_has_sounded_by_a_clock_a_month_ahead_sounds_again_when_its_day_comes(cut_short: str) -> None:
+    """Started anew within the lie, it knows of it by its journal alone."""
     rig, _, once = started_wrong(AHEAD_MS, ntp=True)
+    rig.run_until(CUT_S + 2 * DAY_S)
+    if cut_short == "by a crash":
+        rig.world.kill_agent()
+    elif cut_short:
+        rig.world.cut_power(for_ms=5_000)
     put_right(rig, 3 * DAY_S)
     rig.run_until(6 * DAY_S)
     assert heard(rig, "daily") == [EVERY_DAY_S + day * DAY_S for day in range(6)], "three of them by the wrong date"

@@ -18,7 +18,7 @@ from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.past import LATE_GRACE_MS
 from edge_agent.core.plays import Occurrence, ZoneRun
 from edge_agent.core.reasons import Reason
-from edge_agent.core.schedule import next_instant, valid_until
+from edge_agent.core.schedule import next_instant, sounds_once, valid_until
 from edge_agent.core.state import KnownJob, State, Turn
 from edge_agent.core.units import DAY_MS, UtcMs
 
@@ -32,6 +32,10 @@ def plan(turn: Turn) -> None:
     """Give every job its next occurrence; there is never more than one open."""
     if not turn.now.signed:
         _pass_over(turn)
+    elif turn.state.unsigned:
+        _put_right(turn)
+    if turn.state.unsigned is turn.now.signed:
+        turn.state = replace(turn.state, unsigned=not turn.now.signed)
     have = {job_id for job_id, _ in turn.state.plays}
     for known in list(turn.state.jobs.values()):
         if known.job.job_id in have or not known.may_sound:
@@ -68,31 +72,6 @@ def record_passed_over(turn: Turn, known: KnownJob, until: UtcMs) -> None:
         at = next_instant(known.job, at)
 
 
-def moved_on(turn: Turn, known: KnownJob, base: UtcMs) -> KnownJob:
-    """It counts from ``base`` now; who has said so is remembered until signed time has come."""
-    before = known.base if known.sure_base is None else known.sure_base
-    return replace(known, base=base, sure_base=None if turn.now.signed else before)
-
-
-def put_right(turn: Turn) -> None:
-    """Signed time has come: what was planned by another is planned anew, as if nothing had been passed over.
-
-    What would have to wait for more than a day, because another clock was so far ahead, counts from before that again.
-    """
-    for known in list(turn.state.jobs.values()):
-        if known.sure_base is None:
-            continue
-        base = known.base
-        if base > turn.now.utc + TWICE_MS:
-            base = UtcMs(max(known.sure_base, turn.now.utc))
-            turn.emit(ReleaseJob(known.job.job_id, base))
-        turn.put_job(replace(known, base=base, sure_base=None))
-    for play in [play for play in turn.state.plays.values() if _is_untouched(turn.job_of(play), play)]:
-        known = turn.state.jobs[play.job_id]
-        if next_instant(known.job, known.base) != play.planned:
-            turn.drop_play(play.key)
-
-
 def last_start(job: Job, planned: UtcMs) -> UtcMs:
     """The last instant at which an occurrence may still start."""
     return valid_until(job) if isinstance(job.when, PlayNow) else UtcMs(planned + max(job.late_limit_ms, LATE_GRACE_MS))
@@ -120,6 +99,22 @@ def _pass_over(turn: Turn) -> None:
     for play in list(turn.state.plays.values()):
         job = turn.job_of(play)
         if _is_untouched(job, play) and doubted(job, play.planned, turn.now):
+            turn.drop_play(play.key)
+
+
+def _put_right(turn: Turn) -> None:
+    """Signed time has come: what was planned by another is planned anew, as if nothing had been passed over.
+
+    A last instant that lies more than a day ahead of all signed time was over by a clock that was wrong.
+    """
+    latest = UtcMs(max(turn.now.utc, turn.state.floor))
+    for known in list(turn.state.jobs.values()):
+        if known.may_sound and not sounds_once(known.job) and known.base > latest + TWICE_MS:
+            turn.put_job(replace(known, base=latest))
+            turn.emit(ReleaseJob(known.job.job_id, latest))  # a restart counts from here too
+    for play in [play for play in turn.state.plays.values() if _is_untouched(turn.job_of(play), play)]:
+        known = turn.state.jobs[play.job_id]
+        if next_instant(known.job, known.base) != play.planned:
             turn.drop_play(play.key)
 
 

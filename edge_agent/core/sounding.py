@@ -346,8 +346,7 @@ def finish(turn: Turn, play: Occurrence, cause: Cause, reason: Reason | None, *,
         turn.drop_job(play.job_id)
         clips.forget_unneeded(turn)
     else:
-        known = planning.moved_on(turn, known, base)
-        turn.put_job(replace(known, unproven=Unproven.HAS_SOUNDED if unproven else None))
+        turn.put_job(replace(known, base=base, unproven=Unproven.HAS_SOUNDED if unproven else None))
     level = Level.INFO if done.phase is Phase.SUCCEEDED else Level.WARNING
     words = explain(reason) if reason else ""
     turn.note(level, "outcome", job=play.job_id, outcome=done.phase, reason=reason or "", words=words)

@@ -87,8 +87,7 @@ class KnownJob:
 
     ``asked_at`` is the boot time at which the disk was asked to take it; ``unsaved_sounds``: the disk refused, or does
     not answer, and it is too urgent to wait for a better one. ``called_off``: its open occurrence is its last one.
-    ``offered``: it waits for the commune to choose it (requirement B2). ``sure_base``: what it counted from before a
-    time that nobody has signed moved that on (``planning``).
+    ``offered``: it waits for the commune to choose it (requirement B2).
     """
 
     accepted: Accepted
@@ -101,7 +100,6 @@ class KnownJob:
     offered: bool = False
     unproven: Unproven | None = None
     vouched: bool = False
-    sure_base: UtcMs | None = None
 
     @property
     def job(self) -> Job:
@@ -245,8 +243,9 @@ class State:
 
     ``forgotten`` are the serials (by issuer) up to which this card may have forgotten what it did, by the word of the
     welcome ``forgot_by``; ``floor`` is the last signed time. ``unsettled``: the last step had more to do than one step
-    may; the next one follows at once. ``live`` are the live sources that are open. ``unsigned``: what is planned was so
-    by a time that nobody has signed. ``heard`` is the newest word of each ear at a horn, since this process began.
+    may; the next one follows at once. ``live`` are the live sources that are open. ``unsigned``: perhaps
+    a time that nobody has signed has planned this. ``heard`` is the newest word of each ear at a horn, since this
+    process began.
     """
 
     site: Site

@@ -16,7 +16,6 @@ from edge_agent.core import (
     intake,
     live,
     manifests,
-    planning,
     playing,
     selftest,
     sounding,
@@ -123,10 +122,6 @@ def _look_at_the_clock(turn: Turn) -> None:
         turn.state = replace(turn.state, timeless=Timeless(now.mono))
     elif timeless is not None and goes_on and now.trusted:
         turn.state = replace(turn.state, timeless=replace(timeless, until=now.mono))
-    if turn.state.unsigned and now.signed:
-        planning.put_right(turn)
-    if turn.state.unsigned is now.signed:
-        turn.state = replace(turn.state, unsigned=not now.signed)
 
 
 def _take_in(turn: Turn, event: Event, verify: Verify) -> None:
@@ -266,7 +261,7 @@ def _restore(turn: Turn, event: Restored) -> None:
     link = Link(log_epoch=event.epoch, chain_from=event.chain_from, last_seq=event.last_seq, acked_seq=event.acked_seq)
     link = replace(link, seed=event.seed)
     turn.state = replace(turn.state, jobs=jobs, seen=dict(event.seen), refused=event.refused, link=link)
-    turn.state = replace(turn.state, past=event.past, trust=event.trust, floor=event.floor)
+    turn.state = replace(turn.state, past=event.past, trust=event.trust, floor=event.floor, unsigned=True)
     turn.state = replace(turn.state, forgotten=event.forgotten, forgot_by=event.forgot_by)
     for rule in event.rules:
         # What lasts counts anew: while nobody knows the time, it is better that a lock holds too long.

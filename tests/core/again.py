@@ -25,8 +25,9 @@ class Again:
 
     def see(self, before: State, now: Now, effects: tuple[fx.Effect, ...]) -> set[OccurrenceKey]:
         """Look at one step; says what may come again from here on."""
-        far = {job_id for job_id, planned in self.by_hearsay if now.signed and planned > now.utc + DAY_MS}
-        back = {key for key in self.by_hearsay if key[0] in far and key[1] > now.utc}
+        latest = max(now.utc, before.floor)
+        far = {job_id for job_id, planned in self.by_hearsay if now.signed and planned > latest + DAY_MS}
+        back = {key for key in self.by_hearsay if key[0] in far and key[1] > latest}
         self.due |= back
         self.ever |= back
         if now.signed:
@@ -38,7 +39,3 @@ class Again:
                 if not now.signed and known is not None and isinstance(known.job.when, Rule):
                     self.by_hearsay.add(effect.closes)
         return back
-
-    def restarted(self) -> None:
-        """What closed by whose time, a new process does not know."""
-        self.by_hearsay.clear()

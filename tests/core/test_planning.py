@@ -11,6 +11,7 @@ import pytest
 from edge_agent.core import effects as fx
 from edge_agent.core import explain, standing
 from edge_agent.core.clock_trust import ClockSource
+from edge_agent.core.events import Restored, SavedJob
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AllStop, Lock
 from edge_agent.core.planning import TWICE_MS
@@ -126,13 +127,50 @@ def test_what_has_sounded_by_a_wrong_time_sounds_again_if_that_was_more_than_a_d
     bench.said.clear()
     told_by_a_welcome(bench, ahead_ms)
     known = bench.state.jobs[job]
-    assert known.sure_base is None
     if again:
         assert bench.now.utc <= bench.play(job).planned <= bench.now.utc + DAY_MS
         assert bench.every(fx.ReleaseJob) == [fx.ReleaseJob(job, known.base)], "the disk counts from there too"
     else:
         assert bench.play(job).planned > sounded
         assert bench.every(fx.ReleaseJob) == []
+
+
+def test_nothing_comes_again_that_had_its_time_before_the_last_signed_one() -> None:
+    """Or who has stolen the key of the welcomes has a week's programmes played over, by a time of before them."""
+    bench = just_started()
+    job = bench.order(when=EVERY_DAY)
+    for _ in range(7):
+        bench.pass_s((bench.play(job).planned - bench.now.utc) / SECOND_MS)
+        bench.end(job)
+    assert len(bench.outcomes()) == 7
+    last = bench.now.utc
+    bench.state = replace(bench.state, floor=last)
+    told_by_ntp(bench, 0)
+    told_by_a_welcome(bench, 5 * DAY_MS)
+    assert bench.play(job).planned > last
+
+
+def test_a_process_that_begins_with_signed_time_finds_what_one_before_it_left_to_a_wrong_one() -> None:
+    """It ended between the welcome and the disk: the journal says that the next month is over."""
+    before = just_started()
+    job = before.make(when=EVERY_DAY)
+    saved = SavedJob(before.accept(job), UtcMs(before.now.utc + MONTH_MS), held=False)
+    bench = Bench()
+    bench.send(Restored((saved,), (), {}, 0, 0, floor=bench.now.utc))
+    assert bench.play(job.job_id).planned <= bench.now.utc + DAY_MS
+    assert bench.every(fx.ReleaseJob) == [fx.ReleaseJob(job.job_id, bench.now.utc)]
+
+
+def test_what_waits_for_a_welcome_waits_on_when_only_the_time_is_put_right() -> None:
+    bench = Bench()
+    bench.now = replace(bench.now, mono=MonoMs(60_000))
+    bench.boot(welcomed=False)
+    told_by_ntp(bench)
+    job = bench.make(when=EVERY_DAY, issued_at=bench.now.utc, not_before=bench.now.utc)
+    bench.arrive(bench.accept(job))
+    told_by_a_welcome(bench)
+    assert bench.state.jobs[job.job_id].held
+    assert bench.every(fx.ReleaseJob) == [], "or a restart would take it for released"
 
 
 def test_what_has_begun_is_not_planned_anew() -> None:

@@ -64,7 +64,6 @@ class Watch:
 
     def restarted(self, durable: Durable) -> None:
         """A new process knows what is durable, and nothing else."""
-        self.again.restarted()
         self.logbook = Logbook(self.accepted, durable.closed - self.again.due)
         self.deliveries = Deliveries(saved=set(durable.jobs))
         self.lawbook = Lawbook()
