@@ -64,12 +64,14 @@ class Now:
         """
         return self.trusted or (self.source is ClockSource.DISPUTED and self.max_error_ms <= TIMETABLE_ERROR_MAX_MS)
 
-    def dates(self, issued_at: UtcMs) -> bool:
-        """Whether what was signed at ``issued_at`` may be judged by this clock.
+    @property
+    def dates(self) -> bool:
+        """Whether this clock tells how old a warning is, against whoever lies about the time: it has been signed."""
+        return self.tells_validity and self.signed
 
-        Not where nobody has signed this time, and it lies before: whoever signed then knew a later one.
-        """
-        return self.tells_validity and (self.signed or issued_at <= self.utc + TIMETABLE_ERROR_MAX_MS)
+    def fits(self, issued_at: UtcMs) -> bool:
+        """Whether it can be this time: whoever signed at ``issued_at`` knew that it was no earlier."""
+        return self.tells_validity and issued_at <= self.utc + TIMETABLE_ERROR_MAX_MS
 
     @property
     def booted(self) -> UtcMs:

@@ -292,7 +292,7 @@ def _known(turn: Turn, saved: SavedJob, event: Restored) -> KnownJob:
     begun = _has_begun(event, job_id)
     offered = saved.accepted.offered
     known = KnownJob(saved.accepted, saved.base, saved.held and not begun, saved=True, offered=offered)
-    if not saved.held or known.job.plays_as is not JobClass.EMERGENCY or turn.now.dates(known.job.issued_at):
+    if not saved.held or known.job.plays_as is not JobClass.EMERGENCY or turn.now.dates:
         return known
     known = replace(known, held=True, asked_at=turn.now.mono)
     if begun:

@@ -1,9 +1,10 @@
-"""Decide when a warning sounds although nobody can tell how old it is: there is no time, and nobody there to ask.
+"""Decide when a warning sounds although nobody has signed what time it is: there is nobody there to ask.
 
-Or there is one that nobody has signed, and which is before the warning's own signatures: then it is wrong.
-
-Two officers must have signed it, after the last signed time that is known here. It sounds once, and says first when it
-was signed; then it waits for the time, as before.
+Who catches a warning, keeps the welcomes away and lies by NTP could have an old one sound for new. So it waits for a
+welcome as long as a lost one takes to be asked for again, and says first when it was signed. It takes two witnesses:
+its issuer, and a clock by which it is valid; or two officers, where there is no clock, or one that is before their
+signatures, and so is wrong. And it was signed after the last signed time that is known here. It sounds once; then it
+waits on.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from datetime import datetime
 
 from edge_agent.core import series, sounding, standing
 from edge_agent.core.clock_trust import Now
+from edge_agent.core.commands import from_the_future
 from edge_agent.core.effects import Level
-from edge_agent.core.job import JobClass, PlayNow, TextItem
+from edge_agent.core.job import Accepted, JobClass, PlayNow, TextItem
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.programme import text_key
 from edge_agent.core.reasons import Reason
@@ -28,13 +30,11 @@ WAIT_MS = 30 * SECOND_MS
 
 
 def sound(turn: Turn) -> None:
-    """A warning sounds once by its signatures alone, where the time is not known and nobody answers.
-
-    Two officers must have signed it, after the last signed time that is known here; it says first when that was, so
-    that whoever hears an old one knows it for one.
-    """
-    for known in [known for known in turn.state.jobs.values() if not turn.now.dates(known.job.issued_at)]:
-        at = _unproven_at(turn.state, known)
+    """A warning sounds once where no welcome comes; whoever hears an old one knows it by its date for one."""
+    if turn.now.dates:
+        return
+    for known in list(turn.state.jobs.values()):
+        at = _unproven_at(turn.state, known, turn.now)
         if at is not None and turn.now.mono >= at:
             turn.put_job(as_unproven(turn.state, known))
             turn.note(Level.WARNING, "sounds once, nobody can tell how old it is", job=known.job.job_id)
@@ -46,8 +46,8 @@ def sound(turn: Turn) -> None:
 
 def next_wake(state: State, now: Now) -> list[MonoMs]:
     """When a warning has waited for long enough."""
-    undated = [known for known in state.jobs.values() if not now.dates(known.job.issued_at)]
-    return [at for known in undated if (at := _unproven_at(state, known)) is not None]
+    undated = [] if now.dates else state.jobs.values()
+    return [at for known in undated if (at := _unproven_at(state, known, now)) is not None]
 
 
 def as_unproven(state: State, known: KnownJob) -> KnownJob:
@@ -65,17 +65,23 @@ def with_opening(known: KnownJob, opening: tuple[TextItem, ...]) -> KnownJob:
     return replace(known, accepted=replace(known.accepted, job=job, signed=None if signed == job else signed))
 
 
-def _unproven_at(state: State, known: KnownJob) -> MonoMs | None:
-    """When a warning that waits sounds by its signatures alone; None: it does not."""
+def _unproven_at(state: State, known: KnownJob, now: Now) -> MonoMs | None:
+    """When a warning that waits sounds without a welcome; None: it does not."""
     job = known.job
     if not known.held or known.unproven is not None or not (known.saved or known.unsaved_sounds):
         return None
     warns = job.plays_as is JobClass.EMERGENCY and isinstance(job.when, PlayNow) and not job.all_clear
-    floor = state.trust.floor(state.floor)
-    proven = len({*known.accepted.signers}) >= SIGNERS_MIN and job.issued_at >= floor
-    if not (warns and proven) or _is_over(state, known):
+    if not warns or job.issued_at < state.trust.floor(state.floor) or _is_over(state, known):
         return None
-    return MonoMs(known.asked_at + WAIT_MS)
+    return MonoMs(known.asked_at + WAIT_MS) if _witnessed(known.accepted, now) else None
+
+
+def _witnessed(accepted: Accepted, now: Now) -> bool:
+    """Whether somebody else says that it is of today: the clock, where it can be right, or a second officer."""
+    job = accepted.job
+    if now.fits(job.issued_at):
+        return not from_the_future(job.not_before, now) and now.utc <= job.not_after
+    return len({*accepted.signers}) >= SIGNERS_MIN
 
 
 def _is_over(state: State, known: KnownJob) -> bool:

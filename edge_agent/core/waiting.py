@@ -137,9 +137,9 @@ def waits_at_first(turn: Turn, accepted: Accepted | AcceptedRule) -> bool:
 
 
 def _must_wait(state: State, job: Job, now: Now) -> bool:
-    """Without a welcome only what was known before may sound, and emergencies if their validity can be told."""
+    """Without a welcome only what was known before may sound, and warnings in their own way (``unproven``)."""
     if job.plays_as is JobClass.EMERGENCY:
-        return not now.dates(job.issued_at) or now.doubts(job.not_after)
+        return not now.dates
     return freshness.obstacle(state, now) is not None
 
 
