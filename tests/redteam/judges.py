@@ -43,6 +43,10 @@ TAIL_MS = 3 * SECOND_MS
 ARMED_MS = WARM_UP_MS + 4 * SECOND_MS + TAIL_MS
 OPENING_MS = 40 * SECOND_MS
 # What a station says of a warning that nobody can date: some 80 letters before each loop of it.
+APART_MS = 120 * SECOND_MS
+# A clock that nobody has signed is wrong when it is so far before a signature (7.11).
+WAITED_MS = 120 * SECOND_MS
+# How long a warning may have waited for a zone before that.
 TEST_MS = 2 * SECOND_MS
 # How long a self-test keeps a relay closed.
 
@@ -60,8 +64,20 @@ class Heard:
         return self.life.memories[self.station]
 
     @property
+    def lied_ms(self) -> int:
+        """How far off the time was by which it plays, where nobody but a liar has told it any."""
+        belief = self.belief
+        return 0 if belief.utc is None or belief.signed else belief.utc - BEGAN - belief.at
+
+    @property
     def utc(self) -> int:
-        return BEGAN + self.run.begins
+        """By the station's own clock, where it could not know better."""
+        return BEGAN + self.run.begins + self.lied_ms
+
+    @property
+    def ends_utc(self) -> int:
+        """The same, of its end."""
+        return BEGAN + self.run.ends + self.lied_ms
 
     @property
     def planned(self) -> int:
@@ -73,9 +89,9 @@ class Heard:
         return SERVER not in self.life.script.setting.stolen
 
     @property
-    def unproven(self) -> bool:
-        """Whether it is a warning that sounds once where nobody tells the time (7.11)."""
-        return not self.belief.tells_validity
+    def timeless(self) -> bool:
+        """Whether it sounds where nobody tells the time (7.11)."""
+        return self.belief.utc is None
 
     @property
     def belief(self) -> Belief:
@@ -91,12 +107,12 @@ class Heard:
 
     def holds(self, order: Given) -> Iterator[tuple[int, float]]:
         """From and to when the station obeys what asks for silence."""
-        first, of = self.memory.first.get(order.order_id, 0), order.payload
-        over = of["ends"] - BEGAN - CLOCK_MS if order.kind == "window" else first + 1_000 * of["do"]["for_s"]
+        first, of, off_ms = self.memory.first.get(order.order_id, 0), order.payload, self.lied_ms
+        over = of["ends"] - BEGAN - off_ms - CLOCK_MS if order.kind == "window" else first + 1_000 * of["do"]["for_s"]
         revoked = self.memory.since(REVOKED, self.run.ends) if OFFICER in order.keys else None
         for since, until in self.memory.known(order.order_id):
             ends = min(until, over - SECOND_MS, self.run.ends if revoked is None else revoked)
-            begins = max(since, of["begins"] - BEGAN + CLOCK_MS) if order.kind == "window" else since
+            begins = max(since, of["begins"] - BEGAN - off_ms + CLOCK_MS) if order.kind == "window" else since
             yield begins + OBEYED_MS, ends
 
     def _obeyed(self, order: Given, at: int) -> bool:
@@ -148,10 +164,10 @@ def only_where_it_was_ordered(heard: Heard, programme: Programme) -> str | None:
 @_objection
 def only_what_was_signed(heard: Heard, programme: Programme) -> str | None:
     sounds = {part.key for part in heard.run.play.parts if isinstance(part, Sound)}
-    own = heard.life.worlds[heard.station].headend.names if heard.unproven else {}
-    if any(own.get(key) != "speech" for key in sounds - programme.keys()):
+    dated = _says_its_date(heard, programme)
+    if sounds - programme.keys() and not dated:
         return f"other sounds: {sounds - programme.keys()}"
-    length_ms = heard.run.ends - heard.run.begins - (OPENING_MS if heard.unproven else 0)
+    length_ms = heard.run.ends - heard.run.begins - (OPENING_MS if dated else 0)
     return f"{length_ms} ms of {programme.longest_ms}" if length_ms > programme.longest_ms + SECOND_MS else None
 
 
@@ -169,22 +185,30 @@ def no_louder_than_it_was_ordered(heard: Heard, programme: Programme) -> str | N
 @_objection
 def only_while_it_is_valid(heard: Heard, programme: Programme) -> str | None:
     not_before, not_after = programme.validity
-    if heard.timed and not heard.unproven and not not_before - CLOCK_MS <= heard.utc <= not_after + CLOCK_MS:
+    contradicted = programme.urgent and _is_contradicted(heard, programme)
+    valid = not_before - CLOCK_MS <= heard.utc <= not_after + CLOCK_MS
+    if heard.timed and not (heard.timeless or contradicted or valid):
         return f"at {heard.utc}, valid from {not_before} to {not_after}"
     return None
 
 
 @_objection
-def without_the_time_only_new_warnings_of_two_sound(heard: Heard, programme: Programme) -> str | None:
-    if not heard.unproven:
+def without_a_welcome_only_new_warnings_sound(heard: Heard, programme: Programme) -> str | None:
+    """Signed since the last signed time, by two where no clock says that they are of today; and they say their date."""
+    if heard.belief.dates or not heard.timed:
         return None
-    floor, signed = heard.belief.floor, programme.order.payload["issued_at"]
-    order_id, memory = programme.order.order_id, heard.memory
-    was_there = memory.since(order_id, heard.run.begins) is not None
-    if was_there and any(memory.first[order_id] < died <= heard.run.begins for died in memory.deaths):
+    order, memory = programme.order, heard.memory
+    taken = memory.since(order.order_id, heard.run.begins)
+    if taken is not None and taken < max(at for at in memory.powered if at <= heard.run.begins) and not heard.timeless:
+        return None  # it was there when the machine started: the timetable, and what had begun
+    if taken is not None and any(memory.first[order.order_id] < died <= heard.run.begins for died in memory.deaths):
         return None  # it was taken while the time was known, and a crash has cut it off (8.5)
-    enough = programme.urgent and len(set(programme.order.keys)) > 1 and signed >= floor
-    return None if enough else f"nobody knows the time, signed at {signed}, and the last signed time is {floor}"
+    floor, signed = heard.belief.floor, order.payload["issued_at"]
+    if not programme.urgent or signed < floor:
+        return f"no welcome since the start, signed at {signed}, and the last signed time is {floor}"
+    if (heard.timeless or _is_contradicted(heard, programme)) and len(set(order.keys)) < 2:
+        return "no clock says that it is of today, and no second officer"
+    return None if _says_its_date(heard, programme) else "nobody has signed the time, and it does not say how old it is"
 
 
 @_objection
@@ -280,7 +304,7 @@ def a_lock_and_a_stop_are_obeyed(heard: Heard, programme: Programme) -> str | No
 def quiet_hours_and_silences_are_kept(heard: Heard, programme: Programme) -> str | None:
     if programme.urgent or not heard.timed:
         return None
-    begins, ends = heard.utc + CLOCK_MS, BEGAN + heard.run.ends - CLOCK_MS
+    begins, ends = heard.utc + CLOCK_MS, heard.ends_utc - CLOCK_MS
     for window in heard.life.ledger.of("window"):
         overlaps = window.payload["begins"] + CLOCK_MS < heard.utc < window.payload["ends"] - CLOCK_MS
         if window.payload["kind"] == "silence" and overlaps and heard.knew(window):
@@ -291,6 +315,19 @@ def quiet_hours_and_silences_are_kept(heard: Heard, programme: Programme) -> str
         if not all(_within(at, first, last) for at in (begins - CLOCK_MS, begins, ends, ends + CLOCK_MS)):
             return None
     return None if _excepted(heard) else f"quiet from {first} to {last}"
+
+
+def _says_its_date(heard: Heard, programme: Programme) -> bool:
+    """Whether it begins with words of the station's own, which only a warning may that nobody can date (7.11)."""
+    names = heard.life.worlds[heard.station].headend.names
+    own = {part.key for part in heard.run.play.parts if isinstance(part, Sound)} - programme.keys()
+    return programme.urgent and not heard.belief.dates and len(own) == 1 and names.get(own.pop()) == "speech"
+
+
+def _is_contradicted(heard: Heard, programme: Programme) -> bool:
+    """Whether the clock may have been before its signatures when it began to wait for its zone."""
+    signed = programme.order.payload["issued_at"]
+    return not heard.belief.dates and bool(signed > heard.utc + APART_MS - WAITED_MS)
 
 
 def _ceilings(heard: Heard, zone: str) -> list[int]:
@@ -331,7 +368,7 @@ def _excepted(heard: Heard) -> bool:
         for window in heard.life.ledger.of("window")
         if window.payload["kind"] == "exception"
         and window.payload["begins"] <= heard.utc + CLOCK_MS
-        and BEGAN + heard.run.ends - CLOCK_MS <= window.payload["ends"]
+        and heard.ends_utc - CLOCK_MS <= window.payload["ends"]
         and window.is_for(heard.station)
         and heard.knew(window, 0)
     ]
@@ -454,6 +491,7 @@ def _armed(life: Life, station: str, zone: str, on: int, off: float) -> bool:
     """Whether it was about to sound, and did not: only for as long as a warm-up and the wait for a sample take."""
     return off - on <= ARMED_MS and any(
         programme.sounds_in(station, zone)
-        and programme.validity[0] - CLOCK_MS <= BEGAN + on <= programme.validity[1] + CLOCK_MS
+        and programme.validity[0] - CLOCK_MS <= BEGAN + on + lied_ms <= programme.validity[1] + CLOCK_MS
         for programme in life.ledger.programmes.values()
+        for lied_ms in life.lies
     )

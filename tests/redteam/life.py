@@ -8,6 +8,7 @@ import traceback
 from functools import cache
 from typing import Any
 
+from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import AdoptTime, Effect, StartPlay
 from edge_agent.core.events import Event
 from edge_agent.core.state import State
@@ -50,6 +51,8 @@ class Life:
         self.desks: dict[str, Desk] = {}
         self.memories: dict[str, Memory] = {}
         self.copies: dict[str, list[tuple[Committed, Any]]] = {}
+        self.lies: set[int] = {0}
+        """How far off the time was that was told by others than the centre."""
         for number, station in enumerate(script.setting.stations):
             self._add(number, station)
 
@@ -87,7 +90,8 @@ class Life:
             world.run_until(self.now)
 
     def _add(self, number: int, station: str) -> None:
-        world = World(site(station), trust_file(STATIONS[station]), BEGAN, progress_ms=PROGRESS_MS)
+        clocks = {name: name in self.script.setting.clocks for name in ("ntp", "chip")}
+        world = World(site(station), trust_file(STATIONS[station]), BEGAN, progress_ms=PROGRESS_MS, **clocks)
         world.supervised = True
         self.desks[station] = Desk(self.centre, station, world.utc)
         world.headend = self.desks[station]  # type: ignore[assignment]
@@ -128,6 +132,12 @@ class Life:
         self._no_time()
         MOVES["everything_again"](self.enemy, dice)
         self.run_until(self.now + 2 * MINUTE_MS)
+        self._time_of_then(dice)
+        MOVES["everything_again"](self.enemy, dice)
+        self.run_until(self.now + 2 * MINUTE_MS)
+        self._true_time()
+        MOVES["everything_again"](self.enemy, dice)
+        self.run_until(self.now + 2 * MINUTE_MS)
 
     def _old_time(self, dice: random.Random) -> None:
         """Every station says hello anew, and nothing answers but an answer of long ago."""
@@ -142,6 +152,26 @@ class Life:
         """Nobody answers, and after a power cut nobody knows the time either."""
         for station in self.worlds:
             self.power_cut(station, DARK_MS)
+        self.run_until(self.now + 10_000)
+
+    def _time_of_then(self, dice: random.Random) -> None:
+        """Nobody answers still; chip and NTP say that it is the hour of an order, to cards that may be new."""
+        orders = [one for one in self.script.happenings if one.what == "order"]
+        warnings = [one for one in orders if one.args.get("cls") == "emergency"]
+        for station in self.worlds:
+            then = dice.choice(warnings or orders).at_ms if orders else self.script.setting.begins_ms
+            self.lie(station, then - self.now)
+            if dice.random() < 0.5:
+                self.factory_reset(station)
+            else:
+                self.power_cut(station, DARK_MS)
+        self.run_until(self.now + 10_000)
+
+    def _true_time(self) -> None:
+        """The centre answers again."""
+        self.enemy.welcomes = {}
+        for station in self.worlds:
+            self.network_cut(station, 500)
         self.run_until(self.now + 10_000)
 
     def _happen(self, happening: Happening) -> None:
@@ -171,6 +201,7 @@ class Life:
     def power_cut(self, station: str, for_ms: int) -> None:
         self.worlds[station].cut_power(for_ms)
         self.memories[station].died(self.now)
+        self.memories[station].powered.append(self.now + for_ms)
 
     def kill_agent(self, station: str) -> None:
         self.worlds[station].kill_agent()
@@ -210,6 +241,23 @@ class Life:
 
     def no_welcomes(self, station: str, for_ms: int) -> None:
         self._welcomes(station, {"lost": True}, for_ms)
+
+    def wrong_start(self, station: str, by_ms: int, for_ms: int) -> None:
+        """The machine starts anew by a chip, or NTP, that is off by so much; welcomes come when that is over."""
+        self.lie(station, by_ms)
+        self.power_cut(station, DARK_MS)
+        self.no_welcomes(station, for_ms)
+        self.worlds[station].after(for_ms, lambda: self.lie(station, 0))
+
+    def wrong_time(self, station: str, by_ms: int, for_ms: int) -> None:
+        """NTP is off by so much for a while, and so is a chip that is read meanwhile."""
+        self.lie(station, by_ms)
+        self.worlds[station].after(for_ms, lambda: self.lie(station, 0))
+
+    def lie(self, station: str, by_ms: int) -> None:
+        """Whatever but the centre tells a station the time is off by so much from here on."""
+        self.lies.add(by_ms)
+        self.worlds[station].machine.step_ms = by_ms
 
     def content(self, station: str, mood: str, for_ms: int) -> None:
         """The content server gives something else, nothing, or nothing soon."""
@@ -259,8 +307,12 @@ class _Watch:
         if isinstance(effect, AdoptTime) and nonce in self._life.desks[self._station].shows_old:
             self._memory.shown_old.append(world.mono)
         if isinstance(effect, StartPlay):
-            belief = Belief(agent.now().tells_validity, world.disk.committed.floor)
-            self._memory.beliefs.setdefault(effect.play_id, []).append((world.mono, belief))
+            self._memory.beliefs.setdefault(effect.play_id, []).append(_believed(world, agent.now()))
+
+
+def _believed(world: World, now: Now) -> Belief:
+    utc = int(now.utc) if now.tells_validity else None
+    return Belief(world.mono, utc, now.signed, world.disk.committed.floor)
 
 
 @cache

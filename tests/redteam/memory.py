@@ -9,10 +9,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Belief:
-    """Whether it could tell what is still valid, and the last signed time on its card."""
+    """What it knew of the time at the true time ``at``, and the last signed time on its card.
 
-    tells_validity: bool
+    ``utc`` is its own clock's; None: it could not even tell what is still valid. ``signed``: a centre had told it.
+    """
+
+    at: int
+    utc: int | None
+    signed: bool
     floor: int
+
+    @property
+    def dates(self) -> bool:
+        """Whether it could tell how old an order is, whoever lies about the time."""
+        return self.utc is not None and self.signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +40,11 @@ class Memory:
         self._spans: dict[str, list[tuple[int, int]]] = {}
         self.first: dict[str, int] = {}
         """When it was obeyed for the first time: from then on counts what holds for a while."""
-        self.beliefs: dict[str, list[tuple[int, Belief]]] = {}
+        self.beliefs: dict[str, list[Belief]] = {}
         """By play, what the station knew of the time when it was about to begin: a restored card plays again."""
         self.deaths: list[int] = []
+        self.powered: list[int] = [0]
+        """When the machine was switched on: from then until a welcome nobody has told it the time."""
         self.boots: list[int] = []
         self.lives: list[Card] = [Card(0, -1)]
         self.shown_old: list[int] = []
@@ -62,7 +74,7 @@ class Memory:
 
     def believed(self, play_id: str, at: int) -> Belief:
         """What it knew of the time when the sound that begins at ``at`` was ordered from the card."""
-        return [belief for then, belief in self.beliefs[play_id] if then <= at][-1]
+        return [belief for belief in self.beliefs[play_id] if belief.at <= at][-1]
 
     def since(self, name: str, at: int) -> int | None:
         """From when on it was known without a break, of what is known at ``at``."""

@@ -82,10 +82,22 @@ PLANTS = (
         "    return False\n",
     ),
     Plant(
-        "a warning that nobody can date needs one signature",
+        "a warning that nobody can date may be of any age",
         f"{CORE}/unproven.py",
-        "    proven = len({*known.accepted.signers}) >= SIGNERS_MIN and job.issued_at >= floor\n",
-        "    proven = True\n",
+        "    if not warns or job.issued_at < state.trust.floor(state.floor) or",
+        "    if not warns or",
+    ),
+    Plant(
+        "a warning is dated by a clock that nobody has signed",
+        f"{CORE}/clock_trust.py",
+        "        return self.tells_validity and self.signed\n",
+        "        return self.tells_validity\n",
+    ),
+    Plant(
+        "an ordinary order is taken by a clock that nobody has signed",
+        f"{CORE}/freshness.py",
+        "    if not state.welcomed or not now.signed or stale",
+        "    if (not state.welcomed and now.source.value not in ('ntp', 'rtc')) or stale",
     ),
     Plant(
         "everything is played at full volume",

@@ -26,6 +26,7 @@ LONG_PAUSE_MS = 11 * MINUTE_MS
 # Longer than what is ordered for now is valid.
 AFTERS_MS = (MINUTE_MS, LONG_PAUSE_MS, 3 * HOUR_MS, 26 * HOUR_MS)
 STOLEN: tuple[tuple[str, ...], ...] = ((), (), (), (), (), (SERVER,), (DEPUTY,), (DEPUTY, SERVER), (OFFICER,))
+CLOCKS: tuple[tuple[str, ...], ...] = ((), (), ("ntp",), ("chip",), ("ntp", "chip"))
 WARDS = ("here", "here", "there")
 KEPT_BACK = 0.15
 # Of the jobs: they arrive when they have been taken back.
@@ -33,12 +34,16 @@ KEPT_BACK = 0.15
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Which stations there are, what was stolen, and when it all begins; ``after_ms`` passes before the last replay."""
+    """Which stations there are, what was stolen, and when it all begins; ``after_ms`` passes before the last replay.
+
+    ``clocks``: what else than the centre tells them the time.
+    """
 
     stations: tuple[str, ...]
     stolen: tuple[str, ...]
     begins_ms: int
     after_ms: int
+    clocks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ def campaign(seed: int) -> Script:
     dice = random.Random(f"red team {seed}")
     stations = dice.choice((("dt-01", "dt-02"), ("dt-01", "tt-01"), tuple(STATIONS)))
     begins = dice.choice(BEGINS_MS)
-    setting = Setting(stations, dice.choice(STOLEN), begins, dice.choice(AFTERS_MS))
+    setting = Setting(stations, dice.choice(STOLEN), begins, dice.choice(AFTERS_MS), dice.choice(CLOCKS))
     happenings, at, serial = [], begins, 0
     for step in range(STEPS):
         at += dice.choice(PAUSES_MS) + (LONG_PAUSE_MS if step and dice.random() < 0.03 else 0)
@@ -188,6 +193,8 @@ _ORDERS: dict[str, tuple[int, Callable[[random.Random, int], dict[str, Any]]]] =
     "revoke": (1, lambda *_: {}),
 }
 
+_OFF_MS = (-26 * HOUR_MS, -3 * HOUR_MS, -4 * MINUTE_MS, 4 * MINUTE_MS, 3 * HOUR_MS, 50 * HOUR_MS, 400 * 24 * HOUR_MS)
+
 _MACHINES: tuple[tuple[str, dict[str, tuple[Any, ...]]], ...] = (
     ("power_cut", {"for_ms": (100, 5_000, 60_000)}),
     ("power_cut", {"for_ms": (100, 5_000, 60_000)}),
@@ -201,5 +208,8 @@ _MACHINES: tuple[tuple[str, dict[str, tuple[Any, ...]]], ...] = (
     ("network_cut", {"for_ms": (500, 20_000, 90_000)}),
     ("welcomes", {"late_ms": (0, 2_000, 4_900, 6_000, 40_000), "for_ms": (30_000, 300_000)}),
     ("no_welcomes", {"for_ms": (30_000, 300_000)}),
+    ("wrong_start", {"by_ms": _OFF_MS, "for_ms": (20_000, 50_000, 300_000)}),
+    ("wrong_start", {"by_ms": _OFF_MS, "for_ms": (20_000, 50_000, 300_000)}),
+    ("wrong_time", {"by_ms": _OFF_MS, "for_ms": (30_000, 300_000)}),
     ("content", {"mood": ("swaps", "down", "slow_ms"), "for_ms": (10_000, 100_000)}),
 )

@@ -9,6 +9,7 @@ from functools import cache
 
 import pytest
 
+from edge_agent.core.programme import Sound
 from edge_agent.trust.envelope import Envelope, open_envelope, signers_of
 from tests.plant.__main__ import ATTACK, hunted
 from tests.redteam import forging, script
@@ -18,7 +19,7 @@ from tests.redteam.enemy import MOVES
 from tests.redteam.life import Life
 from tests.redteam.papers import DEPUTY, OFFICER, key
 from tests.redteam.plants import PLANTS
-from tests.redteam.script import campaign
+from tests.redteam.script import Setting, campaign
 from tests.soak.script import Happening
 from tests.trust import makers
 
@@ -110,8 +111,9 @@ def test_a_failure_is_shrunk_and_told(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert "move" in moves
 
 
-def test_a_restored_card_repeats_what_its_copy_had_not_heard_yet() -> None:
-    """What is promised of it, and no more: an emergency, within its validity (protocol 12.14)."""
+@pytest.mark.parametrize("clocks", [(), ("chip",)], ids=["no clock", "a clock that lies"])
+def test_a_restored_card_and_a_new_one_repeat_what_they_have_not_heard_yet(clocks: tuple[str, ...]) -> None:
+    """What is promised of it, and no more: an emergency, within its validity (12.14), or with its date first (7.11)."""
     order = {"serial": 1, "kind": "job", "ward": "here", "cls": "emergency", "spoken": "Lũ!", "valid_ms": 600_000}
     happenings = (
         Happening(1_000, "copy_card", {"station": "dt-01"}),
@@ -120,7 +122,9 @@ def test_a_restored_card_repeats_what_its_copy_had_not_heard_yet() -> None:
         Happening(80_000, "move", {"name": "everything_again", "dice": 1}),
     )
     base = campaign(0)
-    setting = replace(base.setting, stations=("dt-01",), begins_ms=0, stolen=(), after_ms=script.HOUR_MS)
+    setting = Setting(stations=("dt-01",), stolen=(), begins_ms=0, after_ms=script.HOUR_MS, clocks=clocks)
     life = Life(replace(base, setting=setting, happenings=happenings))
     assert life.live() is None
-    assert len(life.worlds["dt-01"].runs) == 2
+    world = life.worlds["dt-01"]
+    first, again, last = ({part.key for part in run.play.parts if isinstance(part, Sound)} for run in world.runs)
+    assert (again, [world.headend.names[key] for key in last - first]) == (first, ["speech"])
