@@ -1,0 +1,95 @@
+"""One sound, and what its station knew: what a judge may ask of both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge_agent.core.units import SECOND_MS
+from tests.redteam.centre import REVOKED_BY
+from tests.redteam.ledger import Given
+from tests.redteam.memory import Belief, Memory
+from tests.redteam.papers import OFFICER, SERVER
+from tests.sim import BEGAN
+from tests.ward.card import Run
+
+if TYPE_CHECKING:
+    from tests.redteam.life import Life
+
+CLOCK_MS = 30 * SECOND_MS
+# The longest round trip of a welcome that counts (7.3): so far a clock may be off by what a broker delays.
+OBEYED_MS = 1 * SECOND_MS
+# From when an order is on the card until the last sound that it ends is gone.
+REVOKED = f"trust {REVOKED_BY}"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One sound, where it came from, and what its station knew."""
+
+    life: Life
+    station: str
+    run: Run
+
+    @property
+    def memory(self) -> Memory:
+        return self.life.memories[self.station]
+
+    @property
+    def lied_ms(self) -> int:
+        """How far off the time was by which it plays, where nobody but a liar has told it any."""
+        belief = self.belief
+        return 0 if belief.utc is None or belief.signed else belief.utc - BEGAN - belief.at
+
+    @property
+    def utc(self) -> int:
+        """By the station's own clock, where it could not know better."""
+        return BEGAN + self.run.begins + self.lied_ms
+
+    @property
+    def ends_utc(self) -> int:
+        """The same, of its end."""
+        return BEGAN + self.run.ends + self.lied_ms
+
+    @property
+    def planned(self) -> int:
+        return int(self.run.play.play_id.split(".")[-2])
+
+    @property
+    def timed(self) -> bool:
+        """Whether anything can be said about the time: whoever has the server's key sets the clock (12.28)."""
+        return SERVER not in self.life.script.setting.stolen
+
+    @property
+    def timeless(self) -> bool:
+        """Whether it sounds where nobody tells the time (7.11)."""
+        return self.belief.utc is None
+
+    @property
+    def belief(self) -> Belief:
+        return self.memory.believed(self.run.play.play_id, self.run.begins)
+
+    def knew(self, order: Given, obeyed_ms: int = OBEYED_MS) -> bool:
+        """Whether the station had obeyed it, for so long, when this sound began."""
+        return self._obeyed(order, self.run.begins - obeyed_ms)
+
+    def goes_on_after(self, order: Given) -> bool:
+        """Whether this sound went on although the station had obeyed it."""
+        return self._obeyed(order, self.run.ends - OBEYED_MS)
+
+    def holds(self, order: Given) -> Iterator[tuple[int, float]]:
+        """From and to when the station obeys what asks for silence."""
+        first, of, off_ms = self.memory.first.get(order.order_id, 0), order.payload, self.lied_ms
+        over = of["ends"] - BEGAN - off_ms - CLOCK_MS if order.kind == "window" else first + 1_000 * of["do"]["for_s"]
+        revoked = self.memory.since(REVOKED, self.run.ends) if OFFICER in order.keys else None
+        for since, until in self.memory.known(order.order_id):
+            ends = min(until, over - SECOND_MS, self.run.ends if revoked is None else revoked)
+            begins = max(since, of["begins"] - BEGAN - off_ms + CLOCK_MS) if order.kind == "window" else since
+            yield begins + OBEYED_MS, ends
+
+    def _obeyed(self, order: Given, at: int) -> bool:
+        """What a revoked key has ordered holds no more."""
+        if OFFICER in order.keys and self.memory.since(REVOKED, self.run.ends) is not None:
+            return False
+        return self.memory.since(order.order_id, at) is not None
