@@ -69,7 +69,8 @@ def no_louder_than_it_was_ordered(heard: Heard, programme: Programme) -> str | N
 def only_while_it_is_valid(heard: Heard, programme: Programme) -> str | None:
     not_before, not_after = programme.validity
     contradicted = programme.urgent and _is_contradicted(heard, programme)
-    valid = not_before - CLOCK_MS <= heard.utc <= not_after + CLOCK_MS
+    begun = not_before - CLOCK_MS <= heard.utc or heard.lied_ms < 0  # it was there when the clock was right
+    valid = begun and heard.utc <= not_after + CLOCK_MS
     if heard.timed and not (heard.timeless or contradicted or valid):
         return f"at {heard.utc}, valid from {not_before} to {not_after}"
     return None
