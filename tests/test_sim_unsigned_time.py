@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from edge_agent.core.clock_trust import ClockSource
-from tests.rig import LEFT, RIGHT, Order, Tone
+from tests.rig import ATTENTION, LEFT, RIGHT, Order, Tone
 from tests.sim import SimRig
 
 DAY_S = 86_400
@@ -127,3 +127,40 @@ def test_a_silence_and_a_lock_hold_through_a_clock_that_is_ahead() -> None:
     assert (heard(rig, "once"), heard(rig, "once", RIGHT)) == ([], [])
     assert heard(rig, "daily") == [EVERY_DAY_S, EVERY_DAY_S + DAY_S], "somebody stands on the pole"
     assert heard(rig, "daily", RIGHT)[2:] == [EVERY_DAY_S + 2 * DAY_S]
+
+
+def warnings(rig: SimRig) -> list[int]:
+    """When the signal of one sounded, since the cut."""
+    return [at for at in heard(rig, ATTENTION) if at > CUT_S]
+
+
+def test_a_warning_sounds_once_and_late_though_the_centre_does_not_say_the_time() -> None:
+    """After a power cut the broker is there, and whoever answers hellos is not."""
+    rig, _, _ = left_alone(ntp=True)
+    rig.world.headend.welcoming = False
+    rig.world.cut_power(for_ms=5_000)
+    rig.restore_network()
+    rig.run_until(CUT_S + 60)
+    warning = rig.publish(Order(cls="emergency", spoken="Lũ quét!"))
+    rig.run_until(CUT_S + 600)
+    rig.allow_welcome()
+    rig.run_until(CUT_S + 1_200)
+    (at,) = warnings(rig)
+    assert CUT_S + 90 <= at <= CUT_S + 95, "a welcome was waited for"
+    assert [one["detail"] for one in rig.told().records if one["job_id"] == warning] == ["freshness_unproven"]
+
+
+def test_a_warning_that_the_broker_has_kept_does_not_sound_when_a_late_clock_calls_it_new() -> None:
+    """The chip is a day behind; the queue comes in before the welcome does."""
+    rig, _, _ = left_alone(chip=True)
+    rig.world.cut_power(for_ms=DAY_S * 1000)
+    warning = rig.publish(Order(cls="emergency", spoken="Lũ quét!"))
+    rig.world.machine.step_ms = -DAY_S * 1000
+    rig.world.headend.welcoming = False
+    rig.restore_network()
+    rig.run_until(CUT_S + DAY_S + 20)
+    assert "accepted" in {one["verdict"] for one in rig.told().answers if one["job_id"] == warning}
+    rig.allow_welcome()
+    rig.run_until(CUT_S + DAY_S + 3_600)
+    assert warnings(rig) == []
+    assert outcomes(rig, warning) == ["expired"]
