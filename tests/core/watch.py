@@ -59,6 +59,7 @@ class Watch:
         self.accepted: dict[str, Accepted] = {}
         self.sent: dict[JobId, set[ZoneId]] = {}
         self.again = Again()
+        self.witnessed: set[JobId] = set()
         self._steps = 0
         self.restarted(Durable())
 
@@ -68,7 +69,7 @@ class Watch:
         self.deliveries = Deliveries(saved=set(durable.jobs))
         self.lawbook = Lawbook()
         self.alerts = Alerts(self.accepted, self.sent)
-        self.street = Street(self.accepted, self.lawbook, self.alerts, set(durable.heard))
+        self.street = Street(self.accepted, self.lawbook, self.alerts, set(durable.heard), self.witnessed)
 
     def see(self, before: State, event: Event, now: Now, effects: tuple[fx.Effect, ...], after: State) -> None:
         """Look at one step."""

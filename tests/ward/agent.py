@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.clock import StationClock
+from edge_agent.clock import NTP_CHECK_MS, StationClock
 from edge_agent.core import effects as fx
 from edge_agent.core import station
 from edge_agent.core.clock_trust import Now
@@ -169,8 +169,11 @@ class Agent(Runtime):
         if self._clock_moved:
             self._clock_moved = False
             wakes.append(MonoMs(0))
-        if (not now.trusted and machine.ntp) or machine.troubled:
-            wakes.append(MonoMs(now.mono + LOOP_MS_MAX))  # the real loop looks that often; here only if it may matter
+        # The real loop looks every two seconds; here only if it may matter, and no oftener than the clock asks NTP anew.
+        if not now.trusted and machine.ntp:
+            wakes.append(MonoMs(now.mono + LOOP_MS_MAX))
+        elif machine.troubled:
+            wakes.append(MonoMs(now.mono + NTP_CHECK_MS // 6))
         # A wake that is due already follows at once, yet after what else happens in this millisecond.
         self.wake = max(machine.true_of(min(wakes)), self._world.mono + 1) if wakes else None
 
