@@ -169,7 +169,7 @@ class Agent(Runtime):
         if self._clock_moved:
             self._clock_moved = False
             wakes.append(MonoMs(0))
-        # The real loop looks every two seconds; here only if it may matter, and no oftener than the clock asks NTP anew.
+        # The real loop looks every two seconds; here only if it may matter, and seldom where the clock asks seldom.
         if not now.trusted and machine.ntp:
             wakes.append(MonoMs(now.mono + LOOP_MS_MAX))
         elif machine.troubled:
