@@ -111,7 +111,8 @@ class Deadlines:
                 yield (item_key(item), "asked for again"), clip.retry_at
 
     def _before(self, known: KnownJob, now: Now) -> Iterator[tuple[What, MonoMs]]:
-        if (known.held or (known.offered and known.saved)) and now.trusted:
+        waits = known.held and not known.called_off  # else it sounds, and is heard to its end
+        if (waits or (known.offered and known.saved)) and now.trusted:
             yield (known.job.job_id, "held"), now.mono_of(known.job.not_after)
         if known.job.plays_as is JobClass.EMERGENCY and not (known.saved or known.unsaved_sounds):
             yield self._for((known.job.job_id, "saving"), SAVE_WAIT_MS, now)
