@@ -66,10 +66,11 @@ def maybe_heard(state: State, accepted: Accepted | AcceptedRule) -> bool:
 def is_ahead(state: State, order: RuleOrder, now: Now) -> bool:
     """Whether it is a timetable whose day is still to come: nobody has heard that, whatever this card has forgotten.
 
-    In the step of the first welcome it is the welcome that tells the time. Before it nobody can tell.
+    In the step of the first welcome it is the welcome that tells the time. Before it nobody can tell: a clock that
+    nobody has signed may be behind the day on which it was heard.
     """
-    utc = now.utc if now.trusted else state.told.utc
-    known = now.trusted or state.told.at is not None
+    utc = now.utc if now.dates else state.told.utc
+    known = now.dates or state.told.at is not None
     return known and isinstance(order, Timetable) and utc < order.heading.not_before
 
 

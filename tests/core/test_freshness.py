@@ -386,6 +386,18 @@ def test_while_nobody_can_tell_the_time_a_timetable_is_not_taken_for_one_of_a_da
     assert (old in bench.state.rules, bench.answers()) == (False, [("refused", "maybe_heard")])
 
 
+def test_a_clock_that_is_behind_takes_no_old_timetable_for_one_of_a_day_to_come() -> None:
+    """The day that NTP tells is before it; the welcome, which shows that this card has forgotten, is not."""
+    bench = Bench().boot(welcomed=False)
+    day = bench.now.utc
+    bench.now = replace(bench.now, utc=UtcMs(day - 24 * HOUR_MS), source=ClockSource.NTP, signed=False)
+    three_records(bench)
+    old = bench.timetable(1, makers.entry_dict(), serial=7, issued_at=bench.now.utc, not_before=day)
+    assert bench.state.rules[old].held
+    welcome(bench, utc=UtcMs(day + 1), serial_marks=((makers.ISSUER, 7),), log_epoch="e1", log_seq=9, log_hash="h9")
+    assert (old in bench.state.rules, bench.outcomes()[-1][2]) == (False, "maybe_heard")
+
+
 def test_what_a_manifest_brought_before_the_welcome_is_not_refused_when_that_comes() -> None:
     bench = Bench().boot(welcomed=False)
     three_records(bench)

@@ -15,8 +15,15 @@ FLOOD: dict[str, Any] = {"class": "emergency", "event": "flood"}
 
 def welcome(bench: Bench, **told: Any) -> list[fx.Effect]:
     """The server answers the last hello, and tells more than that it is there."""
-    given: dict[str, Any] = {"trust": (), "serial_marks": (), "log_epoch": "", "log_seq": 0, "log_hash": ""}
-    one = Welcome(nonce=bench.state.link.nonce, utc=bench.now.utc, **(given | told))
+    given: dict[str, Any] = {
+        "utc": bench.now.utc,
+        "trust": (),
+        "serial_marks": (),
+        "log_epoch": "",
+        "log_seq": 0,
+        "log_hash": "",
+    }
+    one = Welcome(nonce=bench.state.link.nonce, **(given | told))
     return bench.arrive(one, makers.WELCOME_TOPIC)
 
 

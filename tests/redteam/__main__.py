@@ -67,11 +67,15 @@ def _again(seed: int) -> int:
 
 
 def _tell(tally: Tally) -> None:
+    """One of each kind at length, and all by their names."""
     firsts = {kind(outcome.failure): outcome for outcome in reversed(tally.failures) if outcome.failure}
     for outcome in list(firsts.values())[:TOLD_MAX]:
         assert outcome.failure is not None
         print(told(shrunk(campaign(outcome.seed), outcome.failure, live)))
         print(f"  again: ./run redteam --campaign {outcome.seed}\n")
+    for outcome in tally.failures:
+        assert outcome.failure is not None
+        print(f"campaign {outcome.seed}: {outcome.failure.name}")
 
 
 if __name__ == "__main__":

@@ -74,6 +74,10 @@ class Heard:
         """Whether the station had obeyed it, for so long, when this sound began."""
         return self._obeyed(order, self.run.begins - obeyed_ms)
 
+    def booted_since(self, order: Given) -> bool:
+        """Whether it was started anew between that order and this sound."""
+        return any(self.memory.first.get(order.order_id, 0) < boot <= self.run.ends for boot in self.memory.boots)
+
     def goes_on_after(self, order: Given) -> bool:
         """Whether this sound went on although the station had obeyed it."""
         return self._obeyed(order, self.run.ends - OBEYED_MS)
@@ -82,7 +86,7 @@ class Heard:
         """From and to when the station obeys what asks for silence."""
         first, of, off_ms = self.memory.first.get(order.order_id, 0), order.payload, self.lied_ms
         over = of["ends"] - BEGAN - off_ms - CLOCK_MS if order.kind == "window" else first + 1_000 * of["do"]["for_s"]
-        revoked = self.memory.since(REVOKED, self.run.ends) if OFFICER in order.keys else None
+        revoked = self.memory.since(REVOKED, self.run.ends - 1) if OFFICER in order.keys else None
         for since, until in self.memory.known(order.order_id):
             ends = min(until, over - SECOND_MS, self.run.ends if revoked is None else revoked)
             begins = max(since, of["begins"] - BEGAN - off_ms + CLOCK_MS) if order.kind == "window" else since
@@ -90,6 +94,6 @@ class Heard:
 
     def _obeyed(self, order: Given, at: int) -> bool:
         """What a revoked key has ordered holds no more."""
-        if OFFICER in order.keys and self.memory.since(REVOKED, self.run.ends) is not None:
+        if OFFICER in order.keys and self.memory.since(REVOKED, self.run.ends - 1) is not None:
             return False
         return self.memory.since(order.order_id, at) is not None

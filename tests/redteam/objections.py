@@ -111,7 +111,7 @@ def only_when_it_was_planned(heard: Heard, programme: Programme) -> str | None:
 def a_revoked_key_orders_nothing(heard: Heard, programme: Programme) -> str | None:
     if OFFICER not in programme.order.keys:
         return None
-    since = heard.memory.since(REVOKED, heard.run.ends)
+    since = heard.memory.since(REVOKED, heard.run.ends - 1)
     return f"revoked since {since}" if since is not None and heard.run.ends > since + OBEYED_MS else None
 
 
@@ -157,6 +157,8 @@ def what_asks_for_silence_ends_what_sounds(heard: Heard, programme: Programme) -
             continue
         if silence and (programme.urgent or not heard.timed):
             continue
+        if not (silence or heard.timed) and heard.booted_since(order):
+            continue  # by a time that is years ahead it is over, as the clock has it (12.30)
         later = programme.order.payload["issued_at"] >= order.payload["issued_at"]
         if order.does == "all_stop" and later:
             continue
@@ -179,7 +181,12 @@ def a_lock_and_a_stop_are_obeyed(heard: Heard, programme: Programme) -> str | No
         hit = not zones or any(zones & routed for _, routed in heard.run.routes)
         newer = command.does == "all_stop" and programme.order.payload["issued_at"] >= command.payload["issued_at"]
         first = heard.memory.first[command.order_id]
-        if hit and not newer and heard.run.begins < first + 1_000 * command.payload["do"]["for_s"] - SECOND_MS:
+        lifted = not heard.timed and heard.booted_since(command)
+        if (
+            hit
+            and not (newer or lifted)
+            and heard.run.begins < first + 1_000 * command.payload["do"]["for_s"] - SECOND_MS
+        ):
             return f"{command.does} by {command.order_id} from {first}"
     return None
 
