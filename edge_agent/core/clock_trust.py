@@ -69,10 +69,6 @@ class Now:
         """Whether this clock tells how old a warning is, against whoever lies about the time: it has been signed."""
         return self.tells_validity and self.signed
 
-    def fits(self, issued_at: UtcMs) -> bool:
-        """Whether it can be this time: whoever signed at ``issued_at`` knew that it was no earlier."""
-        return self.tells_validity and issued_at <= self.utc + TIMETABLE_ERROR_MAX_MS
-
     @property
     def booted(self) -> UtcMs:
         """When this machine was switched on, as far as this clock knows."""

@@ -88,8 +88,6 @@ def _urgency(turn: Turn, key: OccurrenceKey, receipt: Mapping[JobId, int]) -> tu
 
 
 def _advance_one(turn: Turn, play: Occurrence) -> None:
-    if play.phase in (Phase.RECEIVED, *_WAITING) and planning.waits_for_a_signature(turn, play):
-        return  # perhaps its instant is still ahead
     if play.phase is Phase.RECEIVED:
         _stage(turn, play)
     elif play.phase in _WAITING:
@@ -143,7 +141,8 @@ def _arm_when_due(turn: Turn, play: Occurrence) -> None:
     if job.live:
         # A stand-in may be missing still.
         clips.want(turn, job, None if beginning.immediate(job) else play.planned, play.since)
-    if turn.state.stopping or _give_up_if_late(turn, play):
+    # What waits for signed time is perhaps still ahead; its sound is ready by then.
+    if turn.state.stopping or planning.waits_for_a_signature(turn, play) or _give_up_if_late(turn, play):
         return
     if beginning.clock_forbids(turn, job):
         _hold(turn, play, Reason.CLOCK_NOT_TRUSTED)

@@ -243,9 +243,8 @@ class State:
 
     ``forgotten`` are the serials (by issuer) up to which this card may have forgotten what it did, by the word of the
     welcome ``forgot_by``; ``floor`` is the last signed time. ``unsettled``: the last step had more to do than one step
-    may; the next one follows at once. ``live`` are the live sources that are open. ``unsigned``: perhaps
-    a time that nobody has signed has planned this. ``heard`` is the newest word of each ear at a horn, since this
-    process began.
+    may; the next one follows at once. ``live`` are the live sources that are open. ``unsigned``: perhaps a time that
+    nobody has signed has planned this. ``heard`` is the newest word of each ear at a horn, since this process began.
     """
 
     site: Site

@@ -77,11 +77,11 @@ def _unproven_at(state: State, known: KnownJob, now: Now) -> MonoMs | None:
 
 
 def _witnessed(accepted: Accepted, now: Now) -> bool:
-    """Whether somebody else says that it is of today: the clock, where it can be right, or a second officer."""
+    """Whether somebody else says that it is of today: a second officer, or a clock that can be right."""
     job = accepted.job
-    if now.fits(job.issued_at):
-        return not from_the_future(job.not_before, now) and now.utc <= job.not_after
-    return len({*accepted.signers}) >= SIGNERS_MIN
+    if not now.tells_validity or from_the_future(job.issued_at, now):
+        return len({*accepted.signers}) >= SIGNERS_MIN
+    return not from_the_future(job.not_before, now) and now.utc <= job.not_after
 
 
 def _is_over(state: State, known: KnownJob) -> bool:

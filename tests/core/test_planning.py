@@ -11,14 +11,14 @@ import pytest
 from edge_agent.core import effects as fx
 from edge_agent.core import explain, standing
 from edge_agent.core.clock_trust import ClockSource
-from edge_agent.core.events import Restored, SavedJob
+from edge_agent.core.events import ClipFailed, ClipStaged, Restored, SavedJob
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AllStop, Lock
 from edge_agent.core.planning import TWICE_MS
 from edge_agent.core.reasons import Reason
 from edge_agent.core.schedule import next_instant
 from edge_agent.core.units import DAY_MS, HOUR_MS, SECOND_MS, MonoMs, UtcMs
-from tests.core.bench import Bench
+from tests.core.bench import SPEECH_MS, Bench
 from tests.core.papers import regulation, silence
 from tests.trust import makers
 
@@ -102,6 +102,41 @@ def test_what_recurs_goes_on_with_its_next_instant_and_then_says_what_it_passed_
     assert closed == sorted(closed)
     told_by_a_welcome(bench, back_ms=0)
     assert len(bench.outcomes()) == 5, "nothing is said twice"
+
+
+ITEMS: dict[str, list[dict[str, Any]]] = {
+    "a recording": [makers.clip_item()],
+    "a relay and what stands in for it": [makers.live_item(stand_in=makers.clip_item())],
+}
+
+
+@pytest.mark.parametrize("items", ITEMS.values(), ids=[*ITEMS])
+def test_what_waits_for_signed_time_asks_again_for_the_sound_that_it_lacks(items: list[dict[str, Any]]) -> None:
+    """Its try that was due woke the station without end, for nobody made it: a processor that never rests."""
+    bench = just_started()
+    bench.deaf = {fx.FetchClip}
+    bench.order(when=ORDERS["once"]["when"], items=items)
+    told_by_ntp(bench)
+    for tries in range(1, 4):
+        (key,) = {order.key for order in bench.every(fx.FetchClip)}
+        assert len(bench.every(fx.FetchClip)) == tries
+        bench.send(ClipFailed(key, Reason.AUDIO_UNREACHABLE, again=True))
+        due = bench.state.clips[key].retry_at
+        assert due is not None
+        bench.pass_s((due - bench.now.mono) / SECOND_MS)
+        assert bench.wakes_in_ms() > 0
+    assert (bench.every(fx.StartPlay), bench.outcomes()) == ([], [])
+
+
+def test_the_words_of_a_warning_that_waits_for_signed_time_are_ready_when_it_comes() -> None:
+    bench = just_started()
+    bench.deaf = {fx.SpeakText}
+    job = bench.order(**ORDERS["a warning"])
+    told_by_ntp(bench)
+    bench.send(ClipStaged(bench.every(fx.SpeakText)[0].key, SPEECH_MS))
+    assert (bench.phase(job), bench.every(fx.StartPlay)) == (Phase.STAGED, [])
+    told_by_a_welcome(bench)
+    assert bench.phase(job) is Phase.PLAYING
 
 
 def test_what_has_waited_for_its_sound_does_not_wait_for_an_instant_that_is_said_to_be_over() -> None:
