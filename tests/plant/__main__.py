@@ -15,8 +15,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -125,21 +126,32 @@ def with_table(text: str, rows: list[str], field: Field) -> str:
 
 def hunted(plant: Plant | None, field: Field, most_s: float = HUNT_S_MAX) -> tuple[Catch, ...]:
     """What catches a fault, or the product as it is, in each of the field's hunts, which take so long at most."""
+    with copied(plant) as root:
+        return tuple(_hunt(root, field.module, how, most_s) for how in field.hunts)
+
+
+@contextmanager
+def copied(plant: Plant | None) -> Iterator[Path]:
+    """A copy of what is played, with the fault in it."""
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
         for name in ("edge_agent", "tests", "docs/days"):
             shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
         if plant is not None:
             plant.put_into(root)
-        return tuple(_hunt(root, field.module, how, most_s) for how in field.hunts)
+        yield root
+
+
+def run_in(root: Path, *module: str, most_s: float = HUNT_S_MAX) -> subprocess.CompletedProcess[str]:
+    """A module of that copy, with its arguments. TimeoutExpired."""
+    alone = {**os.environ, "PYTHONPATH": ""}
+    command = [sys.executable, "-m", *module]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=most_s, env=alone)
 
 
 def _hunt(root: Path, module: str, how: str, most_s: float) -> Catch:
-    command = [sys.executable, "-m", module, how]
     try:
-        done = subprocess.run(
-            command, cwd=root, capture_output=True, text=True, timeout=most_s, env={**os.environ, "PYTHONPATH": ""}
-        )
+        done = run_in(root, module, how, most_s=most_s)
     except subprocess.TimeoutExpired:
         return Catch(None, 0)
     if done.returncode != 0:

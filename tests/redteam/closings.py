@@ -67,5 +67,6 @@ def _armed(life: Life, station: str, zone: str, on: int, off: float) -> bool:
         programme.sounds_in(station, zone)
         and programme.validity[0] - CLOCK_MS <= BEGAN + on + lied_ms <= programme.validity[1] + CLOCK_MS
         for programme in life.ledger.programmes.values()
-        for lied_ms in life.lies
+        for told, lied_ms in life.lies[station]
+        if told <= on
     )

@@ -74,9 +74,16 @@ class Heard:
         """Whether the station had obeyed it, for so long, when this sound began."""
         return self._obeyed(order, self.run.begins - obeyed_ms)
 
-    def booted_since(self, order: Given) -> bool:
-        """Whether it was started anew between that order and this sound."""
-        return any(self.memory.first.get(order.order_id, 0) < boot <= self.run.ends for boot in self.memory.boots)
+    def was_there(self, order: Given) -> bool:
+        """Whether it was on the card, and in force, when the machine was switched on."""
+        taken = self.memory.since(order.order_id, self.run.begins)
+        return taken is not None and taken < max(at for at in self.memory.powered if at <= self.run.begins)
+
+    def may_be_over(self, order: Given) -> bool:
+        """Whether a time years ahead may have ended it (12.30): a window at once, what lasts behind a new start."""
+        first = self.memory.first.get(order.order_id, 0)
+        restarted = any(first < boot <= self.run.ends for boot in self.memory.boots)
+        return not self.timed and (order.kind == "window" or restarted)
 
     def goes_on_after(self, order: Given) -> bool:
         """Whether this sound went on although the station had obeyed it."""

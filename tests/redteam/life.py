@@ -51,8 +51,8 @@ class Life:
         self.desks: dict[str, Desk] = {}
         self.memories: dict[str, Memory] = {}
         self.copies: dict[str, list[tuple[Committed, Any]]] = {}
-        self.lies: set[int] = {0}
-        """How far off the time was that was told by others than the centre."""
+        self.lies: dict[str, list[tuple[int, int]]] = {}
+        """By station, from when on others than the centre told a time that was off by so much."""
         for number, station in enumerate(script.setting.stations):
             self._add(number, station)
 
@@ -99,6 +99,7 @@ class Life:
         world.broker.taps.append(self._tapped)
         self.worlds[station] = world
         self.copies[station] = []
+        self.lies[station] = [(0, 0)]
         self.memories[station] = Memory()
         world.watches.append(_Watch(self, station))
 
@@ -256,7 +257,7 @@ class Life:
 
     def lie(self, station: str, by_ms: int) -> None:
         """Whatever but the centre tells a station the time is off by so much from here on."""
-        self.lies.add(by_ms)
+        self.lies[station].append((self.now, by_ms))
         self.worlds[station].machine.step_ms = by_ms
 
     def content(self, station: str, mood: str, for_ms: int) -> None:

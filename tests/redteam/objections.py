@@ -69,7 +69,7 @@ def no_louder_than_it_was_ordered(heard: Heard, programme: Programme) -> str | N
 def only_while_it_is_valid(heard: Heard, programme: Programme) -> str | None:
     not_before, not_after = programme.validity
     contradicted = programme.urgent and _is_contradicted(heard, programme)
-    begun = not_before - CLOCK_MS <= heard.utc or heard.lied_ms < 0  # it was there when the clock was right
+    begun = not_before - CLOCK_MS <= heard.utc or (heard.lied_ms < 0 and heard.was_there(programme.order))
     valid = begun and heard.utc <= not_after + CLOCK_MS
     if heard.timed and not (heard.timeless or contradicted or valid):
         return f"at {heard.utc}, valid from {not_before} to {not_after}"
@@ -82,10 +82,10 @@ def without_a_welcome_only_new_warnings_sound(heard: Heard, programme: Programme
     if heard.belief.dates or not heard.timed:
         return None
     order, memory = programme.order, heard.memory
-    taken = memory.since(order.order_id, heard.run.begins)
-    if taken is not None and taken < max(at for at in memory.powered if at <= heard.run.begins) and not heard.timeless:
-        return None  # it was there when the machine started: the timetable, and what had begun
-    if taken is not None and any(memory.first[order.order_id] < died <= heard.run.begins for died in memory.deaths):
+    if heard.was_there(order) and not heard.timeless:
+        return None  # the timetable, and what had begun
+    taken = memory.since(order.order_id, heard.run.begins) is not None and programme.urgent
+    if taken and any(memory.first[order.order_id] < died <= heard.run.begins for died in memory.deaths):
         return None  # it was taken while the time was known, and a crash has cut it off (8.5)
     floor, signed = heard.belief.floor, order.payload["issued_at"]
     if not programme.urgent or signed < floor:
@@ -155,10 +155,8 @@ def what_asks_for_silence_ends_what_sounds(heard: Heard, programme: Programme) -
         silence = order.kind == "window"
         if not order.is_for(heard.station) or (silence and order.payload["kind"] != "silence"):
             continue
-        if silence and (programme.urgent or not heard.timed):
+        if (silence and programme.urgent) or heard.may_be_over(order):
             continue
-        if not (silence or heard.timed) and heard.booted_since(order):
-            continue  # by a time that is years ahead it is over, as the clock has it (12.30)
         later = programme.order.payload["issued_at"] >= order.payload["issued_at"]
         if order.does == "all_stop" and later:
             continue
@@ -175,18 +173,13 @@ def what_asks_for_silence_ends_what_sounds(heard: Heard, programme: Programme) -
 @_objection
 def a_lock_and_a_stop_are_obeyed(heard: Heard, programme: Programme) -> str | None:
     for command in heard.life.ledger.of("lock", "all_stop"):
-        if not heard.knew(command) or not command.is_for(heard.station):
+        if not heard.knew(command) or not command.is_for(heard.station) or heard.may_be_over(command):
             continue
         zones = set(command.payload["audience"]["zones"]) if command.does == "lock" else set()
         hit = not zones or any(zones & routed for _, routed in heard.run.routes)
         newer = command.does == "all_stop" and programme.order.payload["issued_at"] >= command.payload["issued_at"]
         first = heard.memory.first[command.order_id]
-        lifted = not heard.timed and heard.booted_since(command)
-        if (
-            hit
-            and not (newer or lifted)
-            and heard.run.begins < first + 1_000 * command.payload["do"]["for_s"] - SECOND_MS
-        ):
+        if hit and not newer and heard.run.begins < first + 1_000 * command.payload["do"]["for_s"] - SECOND_MS:
             return f"{command.does} by {command.order_id} from {first}"
     return None
 

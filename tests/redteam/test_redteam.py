@@ -11,9 +11,9 @@ import pytest
 
 from edge_agent.core.programme import Sound
 from edge_agent.trust.envelope import Envelope, open_envelope, signers_of
-from tests.plant.__main__ import ATTACK, hunted
+from tests.plant.__main__ import ATTACK, copied, hunted, run_in
+from tests.plant.plants import Plant
 from tests.redteam import forging, script
-from tests.redteam.__main__ import live, main
 from tests.redteam.campaign import Outcome, Tally, play
 from tests.redteam.enemy import MOVES
 from tests.redteam.life import Life
@@ -86,29 +86,31 @@ def test_some_rewritings_are_as_good_as_the_message() -> None:
         assert signers_of(made, [key(OFFICER).public]), name
 
 
+def planted(name: str) -> Plant:
+    """The fault of that name."""
+    (plant,) = [plant for plant in PLANTS if plant.name == name]
+    return plant
+
+
 @pytest.mark.parametrize("name", ["nobody asks whom an order is for", "a signature is believed without being verified"])
 def test_a_planted_fault_sounds_in_few_campaigns(name: str) -> None:
-    (plant,) = [plant for plant in PLANTS if plant.name == name]
-    (catch,) = hunted(plant, ATTACK)
+    (catch,) = hunted(planted(name), ATTACK)
     assert catch.promise in ("only_what_was_ordered_sounds", "only_where_it_was_ordered")
     assert catch.lives < 40  # of 300; ./run plant hunts every fault
 
 
-def test_a_failure_is_shrunk_and_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Planted: whoever is named as a signer has signed."""
-    monkeypatch.setattr(
-        "edge_agent.trust.judge.signers_of",
-        lambda envelope, keys: frozenset(
-            one for one in keys if one.keyid in {claim.keyid for claim in envelope.signatures}
-        ),
-    )
-    seed = next(seed for seed in range(20) if live(campaign(seed)) is not None)
-    assert main(["--campaign", str(seed)]) == 1
-    said = capsys.readouterr().out
-    assert "BROKEN only_what_was_ordered_sounds" in said
-    moves = re.findall(r">> (\S+) ", said)
+def test_a_failure_is_shrunk_and_told() -> None:
+    with copied(planted("a signature is believed without being verified")) as root:
+        done = run_in(root, "tests.redteam", "--seed", "0", "--campaigns", "6", "--minutes", "5")
+    assert done.returncode == 1, done.stderr
+    assert "BROKEN only_what_was_ordered_sounds" in done.stdout
+    happened, _, names = done.stdout.partition("again: ./run redteam --campaign ")
+    moves = re.findall(r">> (\S+) ", happened)
     assert len(moves) <= 3
     assert "move" in moves
+    broken = re.findall(r"^campaign ([0-9]+): only_", names, re.MULTILINE)
+    assert names.split()[0] in broken
+    assert names.rstrip().endswith(f"unauthorised={len(broken)}")
 
 
 @pytest.mark.parametrize("clocks", [(), ("chip",)], ids=["no clock", "a clock that lies"])
