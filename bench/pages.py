@@ -57,19 +57,26 @@ class Weight:
     alone: int
 
 
-def weight(pids: Collection[int], besides: Collection[int] = ()) -> Weight | None:
-    """What these processes hold together, ``besides`` not there either. None for who may not see page frames."""
+def other_pythons(pids: Collection[int]) -> Iterator[int]:
+    """Every process that runs Python and is none of these."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended, or is the kernel's own
+            if int(folder.name) not in pids and Path(os.readlink(folder / "exe")).name.startswith("python"):
+                yield int(folder.name)
+
+
+def weight(pids: Collection[int], strangers: Iterable[int]) -> Weight | None:
+    """What these processes hold together where ``strangers`` do not run. None for who may not see page frames."""
     ours = Counter(frame for pid in pids for frame in frames_of(pid))
     if not ours:
         return None
-    others = {*besides, *_other_pythons(set(pids))}
-    strangers = Counter(frame for pid in others for frame in frames_of(pid))
-    return Weight(len(ours) * PAGE, round(shared_out(ours, strangers, _mappings(ours)) * PAGE))
+    theirs = Counter(frame for pid in set(strangers) for frame in frames_of(pid))
+    return Weight(len(ours) * PAGE, round(shared_out(ours, theirs, _mappings(ours)) * PAGE))
 
 
-def shared_out(ours: Mapping[int, int], strangers: Mapping[int, int], mappings: Mapping[int, int]) -> float:
-    """The pages that fall to us, when each is divided by its mappings less those of ``strangers``."""
-    return sum(mine / max(mappings[frame] - strangers.get(frame, 0), mine) for frame, mine in ours.items())
+def shared_out(ours: Mapping[int, int], theirs: Mapping[int, int], mappings: Mapping[int, int]) -> float:
+    """The pages that fall to us, when each is divided by its mappings less ``theirs``."""
+    return sum(mine / max(mappings[frame] - theirs.get(frame, 0), mine) for frame, mine in ours.items())
 
 
 def _mappings(frames: Iterable[int]) -> dict[int, int]:
@@ -80,10 +87,3 @@ def _mappings(frames: Iterable[int]) -> dict[int, int]:
     finally:
         os.close(descriptor)
     return {frame: struct.unpack("=Q", entry)[0] for frame, entry in entries.items()}
-
-
-def _other_pythons(pids: set[int]) -> Iterator[int]:
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it has ended, or is the kernel's own
-            if int(folder.name) not in pids and Path(os.readlink(folder / "exe")).name.startswith("python"):
-                yield int(folder.name)

@@ -108,7 +108,7 @@ def _figures(doing: str, pids: dict[str, int], looks: list[Look]) -> Iterator[Fi
         def itself(one: Look, name: str = name) -> tuple[Memory, Work]:
             return one.of(name)
 
-        weight = pages.weight([pid], [other for other in pids.values() if other != pid])
+        weight = pages.weight([pid], {*pages.other_pythons([pid]), *pids.values()} - {pid})
         for figure in process_figures(f"{name} {doing}", looks, itself):
             told = weight is not None and figure.column == PSS
             yield replace(figure, value=weight.alone / MB) if told and weight else figure

@@ -83,7 +83,7 @@ def look(pids: dict[str, int]) -> Look:
         time.monotonic_ns(),
         {name: proc.memory(pid) for name, pid in pids.items()},
         {name: proc.work(pid) for name, pid in pids.items()},
-        pages.weight(list(pids.values())),
+        pages.weight(pids.values(), pages.other_pythons(pids.values())),
     )
 
 

@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import os
 import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +18,7 @@ MAPS = """\
 ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]
 """
 PRESENT, SWAPPED = 1 << 63, 1 << 62
+HELD = 64 << 20
 
 shows_frames = pytest.mark.skipif(not pages.frames_of(os.getpid()), reason="the kernel shows page frames to root only")
 
@@ -40,11 +45,32 @@ def test_a_page_that_was_unmapped_while_counting_weighs_no_more_than_itself() ->
     assert pages.shared_out({1: 1}, {1: 3}, {1: 2}) == 1
 
 
+@pytest.fixture
+def twins() -> Iterator[tuple[int, int]]:
+    """Two processes that sit still and have the same memory: one forked from the other, and neither writes to it."""
+    code = f"import os, sys; held = b'x' * {HELD}; os.fork() and print(flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as one:
+        assert one.stdout is not None
+        one.stdout.readline()
+        yield one.pid, int(Path(f"/proc/{one.pid}/task/{one.pid}/children").read_text())
+        one.communicate()
+
+
 @pytest.mark.host
 @shows_frames
-def test_counted_with_all_strangers_the_weight_is_the_kernels_own_pss(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "_other_pythons", lambda pids: [])
-    weight = pages.weight([os.getpid()])
+def test_where_no_process_is_taken_away_the_weight_is_the_kernels_own_pss(twins: tuple[int, int]) -> None:
+    one, _ = twins
+    weight = pages.weight([one], strangers=())
     assert weight is not None
-    assert weight.alone == pytest.approx(proc.memory(os.getpid()).pss, rel=0.03)
-    assert weight.alone <= weight.once
+    assert HELD / 2 <= weight.alone == pytest.approx(proc.memory(one).pss, rel=0.03)
+    assert weight.once >= HELD
+
+
+@pytest.mark.host
+@shows_frames
+def test_where_a_process_would_not_be_its_share_falls_to_who_is_left(twins: tuple[int, int]) -> None:
+    one, other = twins
+    weight = pages.weight([one], strangers=(other,))
+    assert weight is not None
+    assert HELD <= weight.alone <= weight.once
+    assert {other} <= set(pages.other_pythons({one})), "every other Python is one that a board would not have"
