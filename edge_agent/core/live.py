@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_agent.core import beginning, zones
+from edge_agent.core import beginning, planning, zones
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import CloseLive, Level, OpenLive
 from edge_agent.core.job import is_line_in
@@ -60,9 +60,13 @@ def _wanted(turn: Turn) -> frozenset[ClipKey]:
 
 
 def _relays(turn: Turn) -> list[Occurrence]:
-    """What sounds, or begins at a time that can be told: a pause may last for hours."""
+    """What sounds, or begins at a time that can be told: a pause, or unsigned time, may last for days."""
     live = (play for play in turn.state.plays.values() if turn.job_of(play).live)
-    return [play for play in live if play.phase in _HAS_ITS_ZONES or play.held_by not in _WITHOUT_AN_END]
+    return [play for play in live if play.phase in _HAS_ITS_ZONES or _will_begin(turn, play)]
+
+
+def _will_begin(turn: Turn, play: Occurrence) -> bool:
+    return play.held_by not in _WITHOUT_AN_END and not planning.waits_for_a_signature(turn, play)
 
 
 def _heard(turn: Turn, play: Occurrence) -> list[tuple[ClipKey, int, int]]:

@@ -128,6 +128,18 @@ def test_what_waits_for_signed_time_asks_again_for_the_sound_that_it_lacks(items
     assert (bench.every(fx.StartPlay), bench.outcomes()) == ([], [])
 
 
+def test_nobody_pays_for_a_live_source_while_its_relay_waits_for_signed_time() -> None:
+    """It was open for as long as no welcome came: a gigabyte a day."""
+    bench = just_started()
+    job = bench.order(when=ORDERS["once"]["when"], items=[makers.live_item(duration_ms=60_000)])
+    told_by_ntp(bench, HOUR_MS + 300 * SECOND_MS)
+    assert bench.every(fx.OpenLive) == []
+    told_by_a_welcome(bench, 312 * SECOND_MS)
+    assert (len(bench.every(fx.OpenLive)), bench.every(fx.CloseLive)) == (1, [])
+    bench.pass_s(15)
+    assert bench.phase(job) is Phase.PLAYING
+
+
 def test_the_words_of_a_warning_that_waits_for_signed_time_are_ready_when_it_comes() -> None:
     bench = just_started()
     bench.deaf = {fx.SpeakText}

@@ -13,6 +13,7 @@ from tests.trust import makers
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 COMMAND_MS = 120_000
+STAND_IN_S = 4.0
 
 
 def drafted(ward: Ward, serial: int, now: int, kind: str, **what: Any) -> dict[str, Any]:
@@ -54,7 +55,13 @@ def _items(what: dict[str, Any]) -> list[dict[str, Any]]:
 def _item(what: dict[str, Any]) -> dict[str, Any]:
     if "spoken" in what:
         return makers.text_item(text=what["spoken"])
-    tone, seconds = what["tone"], what["seconds"]
+    if "source" in what:
+        stand_in = {"stand_in": _clip(what["stand_in"], STAND_IN_S)} if what.get("stand_in") else {}
+        return makers.live_item(urls=[what["source"]], duration_ms=round(what["seconds"] * 1000), **stand_in)
+    return _clip(what["tone"], what["seconds"])
+
+
+def _clip(tone: str, seconds: float) -> dict[str, Any]:
     return makers.clip_item(digest=clip_key(tone, seconds), duration_ms=round(seconds * 1000))
 
 
@@ -106,9 +113,9 @@ def _timetable(ward: Ward, heading: dict[str, Any], serial: int, now: int, **wha
         makers.entry_dict(
             f"{ward.issuer}-muc-{name}",
             when={"kind": "at", "utc": (now + in_s * 1_000) // 1_000 * 1_000},
-            items=[_item({"tone": name, "seconds": 6.0})],
+            items=[_item({"tone": name, "seconds": 6.0} | ({"source": source} if source else {}))],
         )
-        for name, in_s in what["entries"]
+        for name, in_s, source in what["entries"]
     ]
     given = heading | {"order_id": f"{ward.issuer}-lich-{serial}", "not_after": now + 2 * DAY_MS}
     return makers.timetable_dict(version=serial, entries=entries, **given)

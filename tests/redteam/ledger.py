@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge_agent.core.programme import ATTENTION, SIGNAL_MS, text_key
+from edge_agent.core.job import Item, LiveItem
+from edge_agent.core.programme import ATTENTION, SIGNAL_MS, item_key, live_key
 from edge_agent.core.units import ClipKey
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.items import read_item
@@ -74,9 +75,13 @@ class Programme:
 
     def keys(self) -> frozenset[ClipKey]:
         """Every sound that it consists of."""
-        items = [read_item(Fields(item)) for item in self.payload["items"]]
-        own = {item.digest if hasattr(item, "digest") else text_key(item) for item in items}
+        own = {key for item in self.payload["items"] for key in _keys(read_item(Fields(item)))}
         return frozenset(own | ({ATTENTION} if self.urgent else set()))
+
+    def sources(self) -> dict[ClipKey, str]:
+        """The address of every live source that it relays."""
+        items = [read_item(Fields(item)) for item in self.payload["items"]]
+        return {live_key(item): url for item in items if isinstance(item, LiveItem) for url in item.urls}
 
     @property
     def volume(self) -> int:
@@ -118,6 +123,15 @@ class Ledger:
         for given in self.given.values():
             if given.kind in does or given.does in does:
                 yield given
+
+
+def _keys(item: Item) -> Iterator[ClipKey]:
+    if isinstance(item, LiveItem):
+        yield live_key(item)
+        if item.stand_in is not None:
+            yield item_key(item.stand_in)
+    else:
+        yield item_key(item)
 
 
 def _length_ms(item: Mapping[str, Any]) -> int:

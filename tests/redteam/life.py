@@ -266,6 +266,12 @@ class Life:
         setattr(content, mood, 15_000 if mood == "slow_ms" else True)
         self.worlds[station].after(for_ms, lambda: setattr(content, mood, 0 if mood == "slow_ms" else False))
 
+    def silent_sources(self, station: str, for_ms: int) -> None:
+        """No live source gives anything."""
+        air = self.worlds[station].air
+        air.gives(False)
+        self.worlds[station].after(for_ms, lambda: air.gives(True))
+
     def _welcomes(self, station: str, fate: dict[str, Any], for_ms: int) -> None:
         self.enemy.welcomes = fate
         self.worlds[station].after(for_ms, lambda: setattr(self.enemy, "welcomes", {}))

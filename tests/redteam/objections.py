@@ -5,22 +5,24 @@ None of them asks the core what it thinks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from edge_agent.core.programme import Sound
-from edge_agent.core.units import DAY_MS, SECOND_MS
+from edge_agent.core.programme import Live, Part, Sound, begun_at
+from edge_agent.core.units import DAY_MS, SECOND_MS, ClipKey
 from tests.redteam.heard import CLOCK_MS, OBEYED_MS, REVOKED, Heard
-from tests.redteam.ledger import Given, Programme
-from tests.redteam.papers import OFFICER
+from tests.redteam.ledger import ITEM_GAPS_MS, Given, Programme
+from tests.redteam.papers import OFFICER, RELAYED
 from tests.sim import TIMEZONE
 from tests.soak.judges import UNSEEN_MS
 from tests.trust.makers import ZONES
 
 LATE_MS = 10 * SECOND_MS
 # How late what is not ordered to be late may begin (8.2).
+RELAYED_LATE_MS = 10 * SECOND_MS
+# How long behind its time a relayed programme may still be heard (10.10).
 OPENING_MS = 40 * SECOND_MS
 # What a station says of a warning that nobody can date: some 80 letters before each loop of it.
 APART_MS = 120 * SECOND_MS
@@ -46,12 +48,18 @@ def only_where_it_was_ordered(heard: Heard, programme: Programme) -> str | None:
 
 @_objection
 def only_what_was_signed(heard: Heard, programme: Programme) -> str | None:
-    sounds = {part.key for part in heard.run.play.parts if isinstance(part, Sound)}
+    sounds = set(_sounds(heard.run.play.parts))
     dated = _says_its_date(heard, programme)
     if sounds - programme.keys() and not dated:
         return f"other sounds: {sounds - programme.keys()}"
     length_ms = heard.run.ends - heard.run.begins - (OPENING_MS if dated else 0)
     return f"{length_ms} ms of {programme.longest_ms}" if length_ms > programme.longest_ms + SECOND_MS else None
+
+
+@_objection
+def only_from_a_source_that_may_be_relayed(heard: Heard, programme: Programme) -> str | None:
+    wrong = [url for url in programme.sources().values() if not url.startswith(RELAYED)]
+    return f"relays {wrong}" if wrong else None
 
 
 @_objection
@@ -105,6 +113,19 @@ def only_when_it_was_planned(heard: Heard, programme: Programme) -> str | None:
     late_ms = max(LATE_MS, 1_000 * programme.payload.get("missed", {}).get("limit_s", 0))
     off_ms = heard.utc - heard.planned
     return f"{off_ms} ms off" if heard.timed and not -CLOCK_MS <= off_ms <= late_ms + CLOCK_MS else None
+
+
+@_objection
+def what_is_relayed_is_over_in_time(heard: Heard, programme: Programme) -> str | None:
+    """What a source gives later is another programme; it is the first item of these."""
+    if programme.payload["when"]["kind"] == "now" or not (heard.timed and programme.sources()):
+        return None
+    over = heard.planned + int(programme.payload["items"][0]["duration_ms"]) + ITEM_GAPS_MS + RELAYED_LATE_MS
+    for at, part in begun_at(heard.run.play.parts):
+        ends = min(heard.utc + at + part.duration_ms, heard.ends_utc)
+        if isinstance(part, Live) and heard.utc + at < ends and ends > over + CLOCK_MS:
+            return f"relayed until {ends}, and it is over at {over}"
+    return None
 
 
 @_objection
@@ -199,6 +220,14 @@ def quiet_hours_and_silences_are_kept(heard: Heard, programme: Programme) -> str
         if not all(_within(at, first, last) for at in (begins - CLOCK_MS, begins, ends, ends + CLOCK_MS)):
             return None
     return None if _excepted(heard) else f"quiet from {first} to {last}"
+
+
+def _sounds(parts: tuple[Part, ...]) -> Iterator[ClipKey]:
+    for part in parts:
+        if isinstance(part, Sound | Live):
+            yield part.key
+        if isinstance(part, Live) and part.stand_in is not None:
+            yield part.stand_in
 
 
 def _says_its_date(heard: Heard, programme: Programme) -> bool:

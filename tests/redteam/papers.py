@@ -19,6 +19,8 @@ from tests.trust.delegation import HANOI, PROVINCE_1, ROOT_1
 WARD, NEXT_WARD = makers.AREA, "vn/ha-noi/tay-thanh"
 TRAINING_REALM = "tap-huan-test"
 WARM_UP_MS = 1_000
+RELAYED = "https://live.test/dai/"
+# Below it are the live sources that officers may have relayed.
 OFFICER, NEW_OFFICER, DEPUTY, OWNER, NEIGHBOUR, SERVER = (
     "officer",
     "officer-2",
@@ -68,7 +70,7 @@ def ward_document(ward: Ward, version: int, officer: str) -> bytes:
     areas = [ward.area]
     names = {"issuer": ward.issuer, "level": "commune"}
     one, both = [key(officer).keyid], [key(officer).keyid, key(DEPUTY).keyid]
-    ordinary = {"areas": areas, "classes": ["normal", "priority"]}
+    ordinary = {"areas": areas, "classes": ["normal", "priority"], "sources": [RELAYED]}
     roles = [
         makers.job_role(role="day", keyids=one, limits=ordinary, **names),
         makers.job_role(

@@ -45,6 +45,24 @@ PLANTS = (
         "    if not limits.classes:\n",
     ),
     Plant(
+        "a role may have any live source relayed",
+        f"{TRUST}/limits.py",
+        "                if not limits.may_relay(url):\n",
+        "                if not limits.may_relay(url) and not limits.classes:\n",
+    ),
+    Plant(
+        "a live source is open from when it is ordered",
+        f"{CORE}/live.py",
+        " if opens <= turn.now.mono < ends\n",
+        " if turn.now.mono < ends\n",
+    ),
+    Plant(
+        "a live source is relayed for as long as was ordered, however late it begins",
+        f"{CORE}/programme.py",
+        "    over_ms = begins + length_ms(without_closing(parts)) - until\n",
+        "    over_ms = 0\n",
+    ),
+    Plant(
         "an order is valid for an hour longer than was signed",
         f"{TRUST}/judge.py",
         "    if not isinstance(order, Timetable):\n        return order\n",

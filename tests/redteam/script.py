@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.redteam.papers import DEPUTY, OFFICER, SERVER, STATIONS
+from tests.redteam.papers import DEPUTY, OFFICER, RELAYED, SERVER, STATIONS
 from tests.soak.script import Happening
 
 SECOND_MS = 1_000
@@ -28,6 +28,8 @@ AFTERS_MS = (MINUTE_MS, LONG_PAUSE_MS, 3 * HOUR_MS, 26 * HOUR_MS)
 STOLEN: tuple[tuple[str, ...], ...] = ((), (), (), (), (), (SERVER,), (DEPUTY,), (DEPUTY, SERVER), (OFFICER,))
 CLOCKS: tuple[tuple[str, ...], ...] = ((), (), ("ntp",), ("chip",), ("ntp", "chip"))
 WARDS = ("here", "here", "there")
+SOURCES = (f"{RELAYED}vov1.mp3", f"{RELAYED}tinh.mp3", "https://elsewhere.test/vov1.mp3")
+# Two that officers may have relayed, and one that they may not.
 KEPT_BACK = 0.15
 # Of the jobs: they arrive when they have been taken back.
 
@@ -142,7 +144,11 @@ def _job(dice: random.Random, serial: int) -> dict[str, Any]:
         if dice.random() < 0.2:
             more |= {"every_s": 60, "valid_ms": 3 * MINUTE_MS}
         return common | more
-    common |= {"tone": dice.choice("abc"), "seconds": dice.choice((2.0, 5.0, 20.0))}
+    if dice.random() < 0.2:
+        common |= {"source": dice.choice(SOURCES), "seconds": dice.choice((5.0, 20.0, 60.0)), "loops": 1, "gap_s": 0}
+        common |= {"stand_in": dice.choice(("", "d"))}
+    else:
+        common |= {"tone": dice.choice("abc"), "seconds": dice.choice((2.0, 5.0, 20.0))}
     if dice.random() < 0.25:
         common["and_words"] = "Hết tin."
     when = dice.choice(("now", "now", "at", "rule"))
@@ -180,7 +186,7 @@ def _regulation(dice: random.Random, _serial: int) -> dict[str, Any]:
 
 def _timetable(dice: random.Random, _serial: int) -> dict[str, Any]:
     names = dice.sample("pqrs", dice.choice((1, 2, 3)))
-    return {"entries": tuple((name, dice.choice((10, 30, 90, 240))) for name in names)}
+    return {"entries": tuple((name, dice.choice((10, 30, 90, 240)), dice.choice(("", "", *SOURCES))) for name in names)}
 
 
 _ORDERS: dict[str, tuple[int, Callable[[random.Random, int], dict[str, Any]]]] = {
@@ -211,5 +217,6 @@ _MACHINES: tuple[tuple[str, dict[str, tuple[Any, ...]]], ...] = (
     ("wrong_start", {"by_ms": _OFF_MS, "for_ms": (20_000, 50_000, 300_000)}),
     ("wrong_start", {"by_ms": _OFF_MS, "for_ms": (20_000, 50_000, 300_000)}),
     ("wrong_time", {"by_ms": _OFF_MS, "for_ms": (30_000, 300_000)}),
+    ("silent_sources", {"for_ms": (3_000, 20_000, 90_000)}),
     ("content", {"mood": ("swaps", "down", "slow_ms"), "for_ms": (10_000, 100_000)}),
 )

@@ -53,6 +53,10 @@ class Air:
         """The sources that are open now."""
         return frozenset(self._open)
 
+    def asked_for(self) -> list[tuple[ClipKey, int, int]]:
+        """(source, from, to) of every time that one was open, up to now."""
+        return [*self._given, *((key, at, self._world.mono) for key, at in self._open.items())]
+
     def pieces(self, part: Live, first: int, last: int) -> Iterator[tuple[ClipKey, int, int]]:
         """(what, from, to) of what is heard of a live part in [first, last): the source, or the stand-in."""
         at = first
@@ -86,8 +90,7 @@ class Air:
 
     def _gives(self, key: ClipKey) -> Iterator[tuple[int, int]]:
         """(from, to) of its sound, without what it was down."""
-        now = self._world.mono
-        for which, since, to in [*self._given, *((key, at, now) for key, at in self._open.items())]:
+        for which, since, to in self.asked_for():
             if which == key:
                 yield from _without(since + CONNECT_MS, to, sorted(self.down))
 
