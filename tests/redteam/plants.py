@@ -57,12 +57,6 @@ PLANTS = (
         " if turn.now.mono < ends\n",
     ),
     Plant(
-        "a live source is relayed for as long as was ordered, however late it begins",
-        f"{CORE}/programme.py",
-        "    over_ms = begins + length_ms(without_closing(parts)) - until\n",
-        "    over_ms = 0\n",
-    ),
-    Plant(
         "an order is valid for an hour longer than was signed",
         f"{TRUST}/judge.py",
         "    if not isinstance(order, Timetable):\n        return order\n",

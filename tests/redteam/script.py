@@ -145,7 +145,7 @@ def _job(dice: random.Random, serial: int) -> dict[str, Any]:
             more |= {"every_s": 60, "valid_ms": 3 * MINUTE_MS}
         return common | more
     if dice.random() < 0.2:
-        common |= {"source": dice.choice(SOURCES), "seconds": dice.choice((5.0, 20.0, 60.0)), "loops": 1, "gap_s": 0}
+        common |= {"source": dice.choice(SOURCES), "seconds": dice.choice((20.0, 60.0)), "loops": 1, "gap_s": 0}
         common |= {"stand_in": dice.choice(("", "d"))}
     else:
         common |= {"tone": dice.choice("abc"), "seconds": dice.choice((2.0, 5.0, 20.0))}
@@ -154,7 +154,8 @@ def _job(dice: random.Random, serial: int) -> dict[str, Any]:
     when = dice.choice(("now", "now", "at", "rule"))
     if when == "now":
         return common | {"when": when, "valid_ms": dice.choice(_VALID)}
-    return common | {"when": when, "in_s": dice.choice((3, 15, 60, 200)), "late_s": dice.choice((0, 0, 120))}
+    late_s = dice.choice((0, 120, 120) if "source" in common else (0, 0, 120))
+    return common | {"when": when, "in_s": dice.choice((3, 15, 60, 200)), "late_s": late_s}
 
 
 _VALID = (20_000, 2 * MINUTE_MS, 10 * MINUTE_MS)

@@ -16,7 +16,9 @@ from tests.plant.plants import Plant
 from tests.redteam import forging, script
 from tests.redteam.campaign import Outcome, Tally, play
 from tests.redteam.enemy import MOVES
+from tests.redteam.heard import Heard
 from tests.redteam.life import Life
+from tests.redteam.objections import what_is_relayed_is_over_in_time
 from tests.redteam.papers import DEPUTY, OFFICER, key
 from tests.redteam.plants import PLANTS
 from tests.redteam.script import Setting, campaign
@@ -130,3 +132,25 @@ def test_a_restored_card_and_a_new_one_repeat_what_they_have_not_heard_yet(clock
     world = life.worlds["dt-01"]
     first, again, last = ({part.key for part in run.play.parts if isinstance(part, Sound)} for run in world.runs)
     assert (again, [world.headend.names[key] for key in last - first]) == (first, ["speech"])
+
+
+def test_what_is_relayed_later_than_it_was_ordered_is_objected_to() -> None:
+    """The campaigns seldom make a relay late by more than a minute: here a power cut does."""
+    order = {"serial": 1, "kind": "job", "ward": "here", "cls": "normal", "source": script.SOURCES[0], "seconds": 60.0}
+    when = {"when": "at", "in_s": 60, "late_s": 120, "fate": {}}
+    happenings = (
+        Happening(2_000, "order", order | when),
+        Happening(50_000, "power_cut", {"station": "dt-01", "for_ms": 42_000}),
+    )
+    setting = Setting(stations=("dt-01",), stolen=(), begins_ms=0, after_ms=script.HOUR_MS)
+    life = Life(replace(campaign(0), setting=setting, happenings=happenings))
+    assert life.live() is None
+    (run,) = life.worlds["dt-01"].runs
+    (programme,) = life.ledger.programmes.values()
+    heard = Heard(life, "dt-01", run)
+    assert 20_000 < run.ends - run.begins < 40_000, "what it is late is not relayed"
+    assert what_is_relayed_is_over_in_time(heard, programme) is None
+    longer = replace(run.play, parts=tuple(replace(part, duration_ms=90_000) for part in run.play.parts))
+    objection = what_is_relayed_is_over_in_time(replace(heard, run=replace(run, play=longer)), programme)
+    assert objection is not None
+    assert objection.startswith("relayed until")
