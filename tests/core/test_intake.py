@@ -1,4 +1,4 @@
-"""What becomes of an order on arrival, and of the welcome."""
+"""What becomes of an order on arrival: refused by name and once, or known, or taken."""
 
 from __future__ import annotations
 
@@ -10,58 +10,19 @@ from edge_agent.core import effects as fx
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import (
     Connected,
-    Disconnected,
-    HelloDue,
-    JobSaved,
-    JournalFailed,
-    RecordSaved,
     Rejected,
     Restored,
     SavedJob,
     SweepDue,
-    Tick,
 )
 from edge_agent.core.heads import Head
 from edge_agent.core.intake import JOBS_MAX, OVER_AT_ONCE, REFUSALS_A_DAY, REFUSED_KEPT
-from edge_agent.core.job import OVER_MAX, JobClass, LogAck, Seen
+from edge_agent.core.job import OVER_MAX, JobClass, Seen
 from edge_agent.core.past import Sounded
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import DAY_MS, HOUR_MS, JobId, UtcMs
 from tests.core.bench import CHO, Bench
 from tests.trust import makers
-
-
-def untrusted(bench: Bench) -> Bench:
-    bench.now = replace(bench.now, source=ClockSource.UNSET)
-    return bench
-
-
-def trusted(bench: Bench) -> Bench:
-    bench.now = replace(bench.now, source=ClockSource.SIGNED)
-    return bench
-
-
-def test_an_order_is_acknowledged_only_after_it_is_saved() -> None:
-    bench = Bench().boot()
-    bench.deaf.add(fx.SaveJob)
-    bench.at(60)
-    assert bench.every(fx.Ack) == []
-    bench.send(JobSaved(JobId("job-1")))
-    assert len(bench.every(fx.Ack)) == 1
-    assert bench.answers() == [("accepted", None)]
-
-
-def test_every_delivery_of_an_order_that_is_being_saved_is_acknowledged_after_the_save() -> None:
-    """Two topics bring the same order; an unacknowledged one would hold one of ten places for good."""
-    bench = Bench().boot()
-    bench.deaf.add(fx.SaveJob)
-    job = bench.make(when={"kind": "at", "utc": bench.now.utc + 60_000})
-    bench.arrive(bench.accept(job))
-    bench.arrive(bench.accept(job))
-    assert bench.every(fx.Ack) == []
-    bench.send(JobSaved(job.job_id))
-    assert [ack.token.mid for ack in bench.every(fx.Ack)] == [2, 3]
-    assert len(bench.every(fx.SaveJob)) == 1
 
 
 def test_a_replay_is_known_and_has_no_effect() -> None:
@@ -212,152 +173,6 @@ def test_a_key_that_signs_without_end_fills_no_memory_and_what_may_come_again_fo
     assert len(bench.every(fx.Sweep)) == 1, "the journal follows"
 
 
-def test_before_the_welcome_a_routine_order_waits_and_an_emergency_sounds() -> None:
-    bench = Bench().boot(welcomed=False)
-    routine = bench.at(60)
-    assert bench.state.jobs[routine].held
-    flood = bench.order(**{"class": "emergency"}, job_id="flood")
-    assert bench.phase(flood).value == "playing"
-
-
-def test_an_emergency_whose_validity_cannot_be_told_waits_for_the_welcome() -> None:
-    bench = untrusted(Bench()).boot(welcomed=False)
-    flood = bench.order(**{"class": "emergency"})
-    assert bench.state.jobs[flood].held
-    trusted(bench).welcome()
-    assert bench.phase(flood).value == "playing"
-
-
-def test_a_routine_order_that_comes_while_the_clock_is_not_trusted_waits_although_there_was_a_welcome() -> None:
-    """By a clock that is in dispute nobody can say whether it is still valid, or night."""
-    bench = Bench().boot()
-    bench.now = replace(bench.now, source=ClockSource.DISPUTED)
-    job = bench.order()
-    assert (bench.state.jobs[job].held, bench.answers()) == (True, [("accepted", None)])
-    bench.now = replace(bench.now, source=ClockSource.SIGNED)
-    bench.pass_s(1)
-    assert not bench.state.jobs[job].held
-
-
-def test_the_welcome_releases_what_waited_and_counts_from_then_on() -> None:
-    bench = Bench().boot(welcomed=False)
-    job = bench.order(when=makers.rule_when())
-    bench.welcome()
-    assert not bench.state.jobs[job].held
-    assert bench.every(fx.ReleaseJob) == [fx.ReleaseJob(job, bench.now.utc)]
-    assert bench.play(job)
-
-
-def test_what_expired_while_it_waited_is_recorded_and_over() -> None:
-    bench = Bench().boot(welcomed=False)
-    job = bench.order()
-    bench.pass_s(3_600)
-    bench.welcome()
-    assert bench.outcomes() == [(job, "expired", "expired")]
-    assert bench.every(fx.CommitRecord)[0].job_over
-    assert bench.state.jobs == {}
-
-
-def test_a_welcome_for_another_hello_is_refused() -> None:
-    bench = Bench().boot(welcomed=False)
-    bench.welcome("00" * 16)
-    assert not bench.state.welcomed
-    assert bench.every(fx.AdoptTime) == []
-
-
-def test_a_welcome_is_good_only_once() -> None:
-    bench = Bench().boot(welcomed=False)
-    nonce = bench.state.link.nonce
-    bench.welcome(nonce)
-    bench.said.clear()
-    bench.welcome(nonce)
-    assert bench.every(fx.AdoptTime) == []
-
-
-def test_a_delayed_welcome_does_not_move_the_clock_until_the_line_is_known_to_be_slow() -> None:
-    bench = Bench().boot(welcomed=False)
-    for _ in range(3):
-        nonce = bench.state.link.nonce
-        bench.pass_s(8)
-        bench.welcome(nonce)
-        assert not bench.state.welcomed
-        assert bench.state.link.nonce != nonce, "asked again under a fresh nonce"
-    nonce = bench.state.link.nonce
-    bench.pass_s(8)
-    bench.welcome(nonce)
-    assert bench.state.welcomed
-
-
-def test_a_disk_that_refuses_an_order_refuses_it_by_name_and_takes_it_later() -> None:
-    bench = Bench().boot()
-    bench.deaf.add(fx.SaveJob)
-    job = bench.make(when={"kind": "at", "utc": bench.now.utc + 60_000})
-    bench.arrive(bench.accept(job))
-    bench.send(JournalFailed("save job", job.job_id, "disk full"))
-    assert bench.answers() == [("refused", "not_saved")]
-    assert len(bench.every(fx.Ack)) == 1, "its place is free for an emergency"
-    bench.deaf.clear()
-    bench.arrive(bench.accept(job))
-    assert bench.answers()[1:] == [("accepted", None)]
-
-
-def test_a_disk_that_refuses_an_emergency_does_not_silence_it() -> None:
-    bench = Bench().boot()
-    bench.deaf.add(fx.SaveJob)
-    flood = bench.order(**{"class": "emergency"})
-    bench.send(JournalFailed("save job", flood, "disk full"))
-    assert bench.phase(flood).value == "playing"
-    assert bench.answers() == [], "what no power cut would survive is not called accepted"
-
-
-def test_an_emergency_that_the_disk_refused_leaves_no_marks_to_haunt_it_when_it_is_sent_again() -> None:
-    """A boot later the same order, saved at last, had two occurrences: its own and the marks' one."""
-    bench = Bench().boot()
-    bench.deaf.add(fx.SaveJob)
-    flood = bench.order(**{"class": "emergency"})
-    bench.send(JournalFailed("save job", flood, "disk full"))
-    bench.pass_s(1)
-    assert bench.play(flood).started is not None
-    assert bench.every(fx.SaveMark) == []
-
-
-def test_an_emergency_that_the_disk_refused_is_saved_when_it_is_sent_again() -> None:
-    """Called known, the centre would stop sending it, and the next power cut would end it."""
-    bench = Bench().boot()
-    bench.deaf.add(fx.SaveJob)
-    flood = bench.accept(bench.make(**{"class": "emergency"}))
-    bench.arrive(flood)
-    bench.send(JournalFailed("save job", flood.job.job_id, "disk full"))
-    planned = bench.play(flood.job.job_id).planned
-    bench.deaf.clear()
-    bench.pass_s(1)
-    bench.arrive(flood)
-    first, second = bench.every(fx.SaveJob)
-    assert first.saved == second.saved, "the same occurrence"
-    assert bench.answers() == [("accepted", None)]
-    assert bench.play(flood.job.job_id).planned == planned
-
-
-def test_an_order_refused_by_the_welcome_before_it_was_saved_is_acknowledged() -> None:
-    """It would have held one of ten places until the connection ended."""
-    bench = Bench().boot(welcomed=False)
-    bench.deaf.add(fx.SaveJob)
-    bench.order(job_id="old", not_after=bench.now.utc + 1_000)
-    bench.pass_s(2)
-    bench.welcome()
-    bench.said.clear()
-    bench.send(JobSaved(JobId("old")))
-    assert [type(one) for one in bench.said] == [fx.Ack]
-
-
-def test_a_disk_that_takes_back_what_it_saved_is_not_believed() -> None:
-    bench = Bench().boot()
-    job = bench.at(60)
-    bench.send(JournalFailed("save job", job, "late"))
-    assert bench.phase(job).value == "staged"
-    assert bench.answers() == [("accepted", None)]
-
-
 def test_an_order_for_now_that_is_not_valid_yet_is_refused() -> None:
     """Or a validity in the future would be a way round the ten minutes that such an order may live."""
     bench = Bench().boot()
@@ -369,69 +184,6 @@ def test_a_centre_whose_clock_is_a_little_ahead_is_understood() -> None:
     bench = Bench().boot()
     bench.order(not_before=bench.now.utc + 60_000, not_after=bench.now.utc + 600_000)
     assert bench.answers() == [("accepted", None)]
-
-
-def test_spoofed_network_time_does_not_silence_an_emergency() -> None:
-    bench = Bench().boot()
-    bench.now = replace(bench.now, source=ClockSource.DISPUTED)
-    flood = bench.order(**{"class": "emergency"})
-    assert bench.phase(flood).value == "playing"
-
-
-def test_an_emergency_that_waited_for_the_time_sounds_when_network_time_comes() -> None:
-    bench = untrusted(Bench()).boot(welcomed=False)
-    flood = bench.order(**{"class": "emergency"})
-    bench.now = replace(bench.now, source=ClockSource.NTP)
-    bench.send(Tick())
-    assert bench.phase(flood).value == "playing"
-
-
-def test_an_acknowledgement_of_another_chain_is_ignored() -> None:
-    bench = Bench().boot()
-    bench.send(RecordSaved(1))
-    bench.arrive(LogAck("an older chain", 1, "h"), makers.ACK_TOPIC)
-    assert bench.every(fx.SaveLogAck) == []
-
-
-def test_a_welcome_in_time_makes_the_next_late_one_suspicious_again() -> None:
-    bench = Bench().boot(welcomed=False)
-    for _ in range(4):
-        bench.send(HelloDue())
-    bench.welcome()
-    assert bench.state.welcomed
-    bench.send(HelloDue())
-    nonce = bench.state.link.nonce
-    bench.pass_s(8)
-    bench.said.clear()
-    bench.welcome(nonce)
-    assert bench.every(fx.AdoptTime) == []
-
-
-@pytest.mark.parametrize("job_id", [None, JobId("unknown")])
-def test_a_journal_failure_about_nothing_we_hold_is_only_said(job_id: JobId | None) -> None:
-    bench = Bench().boot()
-    said = bench.send(JournalFailed("record", job_id, "disk full"))
-    assert [type(one) for one in said] == [fx.Note]
-
-
-def test_a_save_of_a_job_that_is_gone_is_ignored() -> None:
-    bench = Bench().boot()
-    assert bench.send(JobSaved(JobId("unknown"))) == []
-
-
-def test_a_log_acknowledgement_that_says_nothing_new_is_ignored() -> None:
-    bench = Bench().boot()
-    said = bench.arrive(LogAck("e1", 5, "h"), makers.ACK_TOPIC)
-    assert [type(one) for one in said] == [fx.Ack]
-
-
-def test_a_new_connection_asks_under_another_nonce() -> None:
-    bench = Bench().boot()
-    bench.send(Disconnected("gone"))
-    bench.send(Connected(2, "cd" * 16))
-    bench.pass_s(31)
-    nonces = [one.nonce for one in bench.every(fx.SendHello)]
-    assert len(nonces) == len(set(nonces)) == 2
 
 
 def test_a_refused_order_that_comes_again_is_recorded_once() -> None:
