@@ -6,14 +6,15 @@ import json
 import sys
 
 from tests.soak.life import Life
-from tests.soak.script import Script, evening, ten_days
+from tests.soak.script import Script, evening, relays, ten_days
 
 LIVES = 120
 
 
 def scripts() -> list[Script]:
-    """Evenings, and a few longer lives among them: what only days bring about."""
-    return [ten_days(number) if number % 20 == 19 else evening(number) for number in range(LIVES)]
+    """Evenings, and a few longer lives among them: what only days, or relays, bring about."""
+    among = {9: relays, 19: ten_days}
+    return [among.get(number % 20, evening)(number) for number in range(LIVES)]
 
 
 def main(thorough: bool) -> None:

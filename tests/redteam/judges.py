@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from tests.redteam import asking, closings
+from tests.redteam import closings
 from tests.redteam.heard import Heard
 from tests.redteam.memory import Memory
 from tests.redteam.objections import OBJECTIONS
@@ -35,7 +35,8 @@ def judge(life: Life) -> None:
         _count(life, station)
         _alone(life, station)
         closings.close_for_an_order(life, station)
-        asking.asked_for_to_be_heard(life, station)
+        for told in life.worlds[station].air.in_vain():
+            raise Broken("a_source_is_asked_for_to_be_heard", f"{station}: {told}")
 
 
 def _explain(heard: Heard) -> None:

@@ -8,16 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.soak.life import Failure, Life
-from tests.soak.script import ALONE, CALM_MS, DAY_MS, Script, alone, calm, clocks, evening, ten_days
+from tests.soak.script import ALONE, CALM_MS, DAY_MS, RELAYS, Script, alone, calm, clocks, evening, relays, ten_days
 
 KINDS: dict[str, Callable[[int], Script]] = {
     "evening": evening,
     "ten-days": ten_days,
     "clocks": clocks,
     ALONE: alone,
+    RELAYS: relays,
     "calm": calm,
 }
-LONG_ONES = {5: "ten-days", 11: "ten-days", 14: "clocks", 17: ALONE}
+LONG_ONES = {2: RELAYS, 5: "ten-days", 8: RELAYS, 11: "ten-days", 14: "clocks", 17: ALONE}
 # Of so many lives in a row these are long: more than half of the time goes there.
 YEAR_MS = 365 * DAY_MS
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from edge_agent.core.events import StopAsked
 from edge_agent.core.units import ZoneId
 from edge_agent.device.process import WRITER_MS_MAX
-from tests.rig import HONEST, Order, Tampering, Tone
+from tests.rig import HONEST, Order, Relay, Tampering, Tone
 from tests.sim import clip_key
 from tests.ward.timing import DEVICE_WATCHDOG_MS
 
@@ -25,6 +25,7 @@ TAMPERINGS = {
     "quiet": Tampering(wall_time="03:15:00"),
     "under_signed": Tampering(under_signed=True),
 }
+STAND_IN = Tone("e", 5.0)
 Fault = Callable[..., None]
 TABLE: dict[str, Fault] = {}
 
@@ -41,6 +42,8 @@ def _fault(happen: Fault) -> Fault:
 def order(life: Life, *, serial: int, tampering: str = "", in_s: float | None = None, **what: Any) -> None:
     tone, seconds = what.pop("tone", ""), what.pop("seconds", 0.0)
     tones = (Tone(tone, seconds),) if tone else ()
+    if source := what.pop("relay", ""):
+        what["relay"] = Relay(source, seconds, STAND_IN)
     at_s = None if in_s is None else life.world.mono / 1000 + in_s
     made = Order(at_s=at_s, tones=tones, **what)
     life.ordered(life.rig.publish(made, TAMPERINGS[tampering], serial), made, tampering)
@@ -224,6 +227,13 @@ def content_down(life: Life, *, for_ms: int) -> None:
 @_fault
 def content_slow(life: Life, *, ms: int, for_ms: int) -> None:
     life.sets(life.world.content, "slow_ms", ms, 0, for_ms)
+
+
+@_fault
+def sources_silent(life: Life, *, for_ms: int) -> None:
+    """No live source gives anything."""
+    life.world.air.gives(False)
+    life.lasts("sources", for_ms, lambda: life.world.air.gives(True))
 
 
 @_fault

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from edge_agent.core.clock_trust import TIMETABLE_ERROR_MAX_MS
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.programme import Live, Relayed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import DAY_MS, MINUTE_MS, JobId
 from edge_agent.relay.interlock import LEASE_MS
@@ -37,6 +38,8 @@ SETTLED_CLOCK_MS = 5 * MINUTE_MS
 # How far a clock that was stepped may end a lock early, beside what it says of itself.
 SETTLED_MS = 45 * MINUTE_MS
 # An occurrence this long before the end has had its late limit, its length, and the way of its record to the centre.
+RELAYED_LATE_MS = 11_000
+# How long behind its time a relayed programme may still be heard (10.10), and the pause between two items.
 ATTEMPTS = {JobClass.NORMAL: 1, JobClass.PRIORITY: 1, JobClass.EMERGENCY: 3}
 NOT_PLAYED = ("missed", "rejected", "expired")
 _ENDS_IT = ("power_cut", "kill_agent", "kill_io", "kill_both")
@@ -249,6 +252,25 @@ def every_silence_has_a_name(life: Life) -> Iterator[str]:
 
 
 @_judge
+def a_source_is_asked_for_to_be_heard(life: Life) -> Iterator[str]:
+    yield from life.world.air.in_vain()
+
+
+@_judge
+def what_is_relayed_is_over_in_time(life: Life) -> Iterator[str]:
+    """What a source gives later is another programme (10.10); it is the last item of these."""
+    for run in life.world.runs:
+        order, belief = life.orders[run.job_id].order, life.watch.beliefs.get(run.play.play_id)
+        if order.relay is None or order.at_s is None or belief is None:
+            continue
+        ordered_ms = round(1000 * (order.relay.seconds + sum(tone.seconds for tone in order.tones)))
+        over = int(run.play.play_id.split(".")[-2]) + ordered_ms + RELAYED_LATE_MS
+        ends = belief.utc + run.ends - run.begins
+        if any(isinstance(part, Live) for part in run.play.parts) and ends > over + CLOCK_MS:
+            yield f"{run.job_id} is relayed until {ends}, and it is over at {over}"
+
+
+@_judge
 def records_tell_what_was_heard(life: Life) -> Iterator[str]:
     for record in _records(life, "play"):
         job_id = record["job_id"]
@@ -293,6 +315,10 @@ def _device_hung(life: Life, since: float, until: float) -> bool:
 def _counted(life: Life, record: dict[str, Any], runs: list[Run]) -> Iterator[str]:
     """A zone counts what it heard in the last attempt that it took part in."""
     heard = {run.play.play_id: _heard(life, run) for run in runs}
+    given = [life.world.air.relayed(run.play.parts, run.begins, run.ends) for run in runs if _sounded(life, run)]
+    relayed, told = sum(given, Relayed()), record["relayed"]
+    if told and (told["live_ms"], sum(told.values())) != (relayed.live_ms, relayed.whole_ms):
+        yield f"{record['job_id']}: {told} told, {relayed} given"
     for zone in record["zones"]:
         name = zone["zone"]
         told_ms, last_ms = zone["played_ms"], heard[runs[-1].play.play_id][name]

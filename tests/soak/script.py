@@ -31,6 +31,9 @@ ALONE_AFTER_MS = 26 * HOUR_MS
 ALONE_MS = TENDAYS_MS
 CLOCK_DAYS, CLOCK_SCALE = 2, 180
 # A meddled clock stays so for seconds, or up to three and a half hours.
+RELAYS = "relays"
+BESIDE_MS = (-2 * MINUTE_MS, 12 * MINUTE_MS)
+# So long before and behind the beginning of a relayed session is when its troubles come.
 PAUSES_MS = (1, 5, 30, 200, 1_000, 3_000, 10_000, 30_000)
 TEXTS = ("Lũ quét!", "Bà con rời nhà ngay, lên chỗ cao.")
 ZONES = ("c1", "c2")
@@ -134,6 +137,38 @@ def clocks(seed: int) -> Script:
         happenings.append(Happening(at, what, _CLOCK_FAULTS[what](dice, CLOCK_SCALE)))
     setting = _setting(dice, 0, lasts)
     return Script("clocks", setting, tuple(sorted(happenings, key=lambda one: one.at_ms)))
+
+
+def relays(seed: int) -> Script:
+    """Two days whose sessions are all relayed, and whose orders and troubles come just before, during or after them."""
+    dice = random.Random(f"relays {seed}")
+    lasts = CLOCK_DAYS * DAY_MS
+    happenings = [
+        replace(one, args=one.args | {"relay": "vov1", "seconds": dice.choice((60.0, 300.0)), "tone": ""})
+        for one in _timetable(0, CLOCK_DAYS)
+    ]
+    begins = [day * DAY_MS + round(one.args["in_s"] * SECOND_MS) for one in happenings for day in range(CLOCK_DAYS)]
+    last = lasts - max(LASTS_MS) * CLOCK_SCALE
+
+    def beside() -> int:
+        return min(max(dice.choice(begins) + dice.randrange(*BESIDE_MS), 0), last)
+
+    for number in range(12):
+        order = _order(dice, 100 + number)
+        relayed = {"relay": dice.choice(("vov1", "tinh")), "loops": 1}
+        happenings.append(
+            Happening(beside(), "order", order | (relayed if "tone" in order and dice.random() < 0.6 else {}))
+        )
+    for _ in range(40):
+        scale = dice.choice((1, 1, CLOCK_SCALE))
+        if dice.random() < 0.3:
+            what = dice.choice(tuple(_CLOCK_FAULTS))
+            happenings.append(Happening(beside(), what, _CLOCK_FAULTS[what](dice, scale)))
+        elif dice.random() < 0.2:
+            happenings.append(Happening(beside(), "sources_silent", {"for_ms": dice.choice(LASTS_MS) * scale}))
+        else:
+            happenings.append(_fault(dice, beside(), scale))
+    return Script(RELAYS, _setting(dice, 0, lasts), tuple(sorted(happenings, key=lambda one: one.at_ms)))
 
 
 def calm(days: int) -> Script:

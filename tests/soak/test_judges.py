@@ -7,7 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from edge_agent.core.units import HOUR_MS, MINUTE_MS, UtcMs, ZoneId
+from edge_agent.core.effects import OpenLive
+from edge_agent.core.programme import Live
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, ClipKey, UtcMs, ZoneId
+from tests.rig import Relay, Tone
 from tests.soak import judges
 from tests.soak.judges import JUDGES
 from tests.soak.life import Life
@@ -89,6 +92,19 @@ def _a_reason_of_our_own(life: Life) -> None:
     life.world.headend.records[-1]["reason"] = "weather"
 
 
+def _open_for_an_hour(life: Life) -> None:
+    life.world.air.order(OpenLive(ClipKey("vov1"), ()))
+    life.world.run_until(life.world.mono + HOUR_MS)
+
+
+def _relayed_for_an_hour(life: Life) -> None:
+    run = life.world.runs[0]
+    run.play = replace(run.play, parts=(Live(ClipKey("vov1"), HOUR_MS),))
+    ordered = life.orders[run.job_id]
+    relayed = replace(ordered.order, relay=Relay("vov1", 12.0, Tone("e", 5.0)))
+    life.orders[run.job_id] = replace(ordered, order=relayed)
+
+
 def _told_too_much(life: Life) -> None:
     life.world.headend.records[-1]["zones"][0]["played_ms"] += 1
 
@@ -112,6 +128,8 @@ TAMPERED: dict[str, Callable[[Life], None]] = {
     "one_outcome_and_one_record_each": _no_records,
     "no_order_vanishes": _silence,
     "every_silence_has_a_name": _a_reason_of_our_own,
+    "a_source_is_asked_for_to_be_heard": _open_for_an_hour,
+    "what_is_relayed_is_over_in_time": _relayed_for_an_hour,
     "records_tell_what_was_heard": _told_too_much,
     "the_log_is_whole": _no_records,
     "nothing_hangs_in_the_end": _station_gone,

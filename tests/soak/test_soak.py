@@ -18,7 +18,7 @@ from tests.soak import faults, script
 from tests.soak.__main__ import main
 from tests.soak.campaign import play
 from tests.soak.life import Life
-from tests.soak.script import Happening, Script, alone, calm, clocks, evening, ten_days
+from tests.soak.script import Happening, Script, alone, calm, clocks, evening, relays, ten_days
 from tests.soak.shrink import live, shrunk
 from tests.soak.trace import told
 from tests.soak.years import compare, year
@@ -50,6 +50,12 @@ def test_ten_days_without_anybody_play_on_or_say_that_the_time_is_not_known(seed
 def test_days_of_meddled_clocks_play_nothing_early_twice_or_in_silence(seed: int) -> None:
     failure = live(clocks(seed))
     assert failure is None, f"./run soak --kind clocks --life {seed}: {failure}"
+
+
+@pytest.mark.parametrize("seed", range(9, 9 + LIVES))
+def test_relays_in_trouble_are_over_in_time_and_asked_for_to_be_heard(seed: int) -> None:
+    failure = live(relays(seed))
+    assert failure is None, f"./run soak --kind relays --life {seed}: {failure}"
 
 
 def test_a_year_of_rules_is_what_the_oracle_expects() -> None:

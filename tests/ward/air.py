@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.core.effects import CloseLive, OpenLive
 from edge_agent.core.programme import Live, Part, Relayed, begun_at
-from edge_agent.core.units import ClipKey
+from edge_agent.core.units import SECOND_MS, ClipKey
 
 if TYPE_CHECKING:
     from tests.ward.world import World
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 CONNECT_MS = 4_000
 # A TLS connection over 4G, and the two seconds that lie ready before anything is heard.
 
+IN_VAIN_MS = 27 * SECOND_MS
+# It is asked for 15 s before it is to be heard (10.7), and nothing of it is heard more than 12 s late (10.8).
+CLOSING_MS = 20 * SECOND_MS
+# Until a device process that hangs has been given up, the programme tried once more, and that given up too.
 FOR_EVER = 1 << 60
 
 
@@ -28,6 +32,7 @@ class Air:
         self._world = world
         self._open: dict[ClipKey, int] = {}
         self._given: list[tuple[ClipKey, int, int]] = []
+        self._troubles: set[str] = set()
         self.down: list[tuple[int, int]] = []
 
     def order(self, order: OpenLive | CloseLive) -> None:
@@ -41,11 +46,13 @@ class Air:
         for key in [*self._open]:
             self._close(key)
 
-    def gives(self, up: bool) -> None:
-        """Every source gives its sound, or nothing; also where the way there is cut, or restored."""
-        if not up:
+    def gives(self, up: bool, trouble: str = "the sources") -> None:
+        """Every source gives its sound again, or nothing: until no trouble is left."""
+        had = bool(self._troubles)
+        (self._troubles.discard if up else self._troubles.add)(trouble)
+        if self._troubles and not had:
             self.down.append((self._world.mono, FOR_EVER))
-        elif self.down and self.down[-1][1] == FOR_EVER:
+        elif had and not self._troubles:
             self.down[-1] = (self.down[-1][0], self._world.mono)
 
     @property
@@ -56,6 +63,21 @@ class Air:
     def asked_for(self) -> list[tuple[ClipKey, int, int]]:
         """(source, from, to) of every time that one was open, up to now."""
         return [*self._given, *((key, at, self._world.mono) for key, at in self._open.items())]
+
+    def in_vain(self) -> Iterator[str]:
+        """What was asked for in order to hear nothing of it, in words: its bytes are paid for."""
+        names = self._world.headend.names
+        for key, since, to in self.asked_for():
+            at = since
+            for begins, ends in sorted(self._heard(key)):
+                at = ends if begins <= at < ends else at
+            if at < to and to - since > IN_VAIN_MS:
+                yield f"{names.get(key, key)} is open from {since} to {to}, and not heard from {at} on"
+
+    def _heard(self, key: ClipKey) -> Iterator[tuple[int, int]]:
+        for run in self._world.runs:
+            if any(isinstance(part, Live) and part.key == key for part in run.play.parts):
+                yield run.begins - IN_VAIN_MS, max(run.begins, run.ends) + CLOSING_MS
 
     def pieces(self, part: Live, first: int, last: int) -> Iterator[tuple[ClipKey, int, int]]:
         """(what, from, to) of what is heard of a live part in [first, last): the source, or the stand-in."""

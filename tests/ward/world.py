@@ -206,7 +206,7 @@ class World:
     def set_network(self, up: bool) -> None:
         """Cut or restore the way to broker and content server."""
         self.network = up
-        self.air.gives(up)
+        self.air.gives(up, "the network")
         if up:
             self.after(RECONNECT_MS, self.broker.let_in)
         else:
