@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from edge_agent.core import effects as fx
 from edge_agent.core.events import AckToken, Connected, Event, JobSaved, JournalFailed, MessageArrived
+from edge_agent.core.manifests import NO_DELIVERY
 from edge_agent.core.state import State
 from edge_agent.core.units import JobId
 
@@ -41,6 +42,8 @@ class Deliveries:
                 self.saved.add(job_id)
 
     def _ack(self, token: AckToken, event: Event, effects: tuple[fx.Effect, ...]) -> None:
+        if token == NO_DELIVERY:
+            return  # a manifest brought it
         assert token not in self.acked, "a delivery is acknowledged once"
         self.acked.add(token)
         job_id = self.owing.pop(token, None)

@@ -8,18 +8,44 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.soak.life import Failure, Life
-from tests.soak.script import ALONE, CALM_MS, DAY_MS, RELAYS, Script, alone, calm, clocks, evening, relays, ten_days
+from tests.soak.script import (
+    ALONE,
+    CALM_MS,
+    DAY_MS,
+    FITTED,
+    RELAYS,
+    Script,
+    alone,
+    calm,
+    clocks,
+    evening,
+    fitted,
+    relays,
+    ten_days,
+)
 
 KINDS: dict[str, Callable[[int], Script]] = {
     "evening": evening,
     "ten-days": ten_days,
     "clocks": clocks,
     ALONE: alone,
+    FITTED: fitted,
     RELAYS: relays,
     "calm": calm,
 }
-LONG_ONES = {2: RELAYS, 5: "ten-days", 8: RELAYS, 11: "ten-days", 14: "clocks", 17: ALONE}
-# Of so many lives in a row these are long: more than half of the time goes there.
+OTHERS = {
+    1: FITTED,
+    2: RELAYS,
+    4: FITTED,
+    5: "ten-days",
+    7: FITTED,
+    8: RELAYS,
+    10: FITTED,
+    11: "ten-days",
+    14: "clocks",
+    17: ALONE,
+}
+# Of so many lives in a row these are no evenings: more than half of the time goes to the long ones.
 YEAR_MS = 365 * DAY_MS
 
 
@@ -68,7 +94,7 @@ class Tally:
 
 def kind_of(number: int) -> str:
     """Which kind the campaign's life of that number is."""
-    return LONG_ONES.get(number % (max(LONG_ONES) + 1), "evening")
+    return OTHERS.get(number % (max(OTHERS) + 1), "evening")
 
 
 def play(kind: str, seed: int) -> Outcome:

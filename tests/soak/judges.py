@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from edge_agent.core.clock_trust import TIMETABLE_ERROR_MAX_MS
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.programme import Live, Relayed
+from edge_agent.core.programme import Live, Relayed, begun_at
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import DAY_MS, MINUTE_MS, JobId
 from edge_agent.relay.interlock import LEASE_MS
@@ -38,8 +38,8 @@ SETTLED_CLOCK_MS = 5 * MINUTE_MS
 # How far a clock that was stepped may end a lock early, beside what it says of itself.
 SETTLED_MS = 45 * MINUTE_MS
 # An occurrence this long before the end has had its late limit, its length, and the way of its record to the centre.
-RELAYED_LATE_MS = 11_000
-# How long behind its time a relayed programme may still be heard (10.10), and the pause between two items.
+RELAYED_LATE_MS = 16_000
+# How long behind its time a relayed programme may still be heard (10.10), the chime before it and the pauses.
 ATTEMPTS = {JobClass.NORMAL: 1, JobClass.PRIORITY: 1, JobClass.EMERGENCY: 3}
 NOT_PLAYED = ("missed", "rejected", "expired")
 _ENDS_IT = ("power_cut", "kill_agent", "kill_io", "kill_both")
@@ -230,7 +230,9 @@ def one_outcome_and_one_record_each(life: Life) -> Iterator[str]:
 @_judge
 def no_order_vanishes(life: Life) -> Iterator[str]:
     """What an officer sent is answered, or recorded at last; unless a network or a disk has lost it."""
-    if life.had("messages_lost", "broker_wiped", "disk_full", "write_fails"):
+    if life.had("disk_full", "write_fails") or (
+        life.had("messages_lost", "broker_wiped") and not life.script.setting.home
+    ):
         return
     headend = life.world.headend
     known = {one["job_id"] for one in (*headend.answers, *headend.records)} | life.void
@@ -265,8 +267,9 @@ def what_is_relayed_is_over_in_time(life: Life) -> Iterator[str]:
             continue
         ordered_ms = round(1000 * (order.relay.seconds + sum(tone.seconds for tone in order.tones)))
         over = int(run.play.play_id.split(".")[-2]) + ordered_ms + RELAYED_LATE_MS
-        ends = belief.utc + run.ends - run.begins
-        if any(isinstance(part, Live) for part in run.play.parts) and ends > over + CLOCK_MS:
+        live = [at + part.duration_ms for at, part in begun_at(run.play.parts) if isinstance(part, Live)]
+        ends = belief.utc + min(max(live, default=0), run.ends - run.begins)
+        if live and ends > over + CLOCK_MS:
             yield f"{run.job_id} is relayed until {ends}, and it is over at {over}"
 
 
@@ -330,10 +333,7 @@ def _counted(life: Life, record: dict[str, Any], runs: list[Run]) -> Iterator[st
 
 
 def _heard(life: Life, run: Run) -> Counter[str]:
-    total: Counter[str] = Counter()
-    for zone, start, end in run.spans(life.world.mono):
-        total[zone] += end - start
-    return total
+    return Counter(dict(run.zone_ms(life.world.mono)))
 
 
 def _records(life: Life, kind: str) -> list[dict[str, Any]]:

@@ -65,6 +65,10 @@ class Life:
             chip=setting.chip,
             ntp=setting.ntp,
             progress_ms=PROGRESS_MS,
+            home=setting.home,
+            framed=setting.framed,
+            least_off_ms=setting.least_off_ms,
+            stagger_ms=setting.stagger_ms,
         )
         self.world = self.rig.world
         self.world.keep_notes = keep_notes

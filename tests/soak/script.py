@@ -31,6 +31,7 @@ ALONE_AFTER_MS = 26 * HOUR_MS
 ALONE_MS = TENDAYS_MS
 CLOCK_DAYS, CLOCK_SCALE = 2, 180
 # A meddled clock stays so for seconds, or up to three and a half hours.
+FITTED = "fitted"
 RELAYS = "relays"
 BESIDE_MS = (-2 * MINUTE_MS, 12 * MINUTE_MS)
 # So long before and behind the beginning of a relayed session is when its troubles come.
@@ -58,7 +59,10 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How the station is fitted and when the life begins; it ends ``CALM_MS`` after ``chaos_until_ms``."""
+    """How the station is fitted and when the life begins; it ends ``CALM_MS`` after ``chaos_until_ms``.
+
+    ``home``, ``framed``, ``least_off_ms`` and ``stagger_ms`` are as in ``SimRig``.
+    """
 
     begins_ms: int
     chaos_until_ms: int
@@ -67,6 +71,10 @@ class Setting:
     chip: bool = False
     ntp: bool = False
     welcome: bool = True
+    home: bool = False
+    framed: bool = False
+    least_off_ms: int = 0
+    stagger_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,12 @@ def evening(seed: int) -> Script:
             happenings.append(_fault(dice, at, scale=1))
         at += dice.choice(PAUSES_MS)
     return Script("evening", setting, tuple(happenings))
+
+
+def fitted(seed: int) -> Script:
+    """Such an evening where the station has what not every one has: manifests, chimes, relays that rest, turns."""
+    made = evening(seed)
+    return replace(made, name=FITTED, setting=_fitted(random.Random(f"fitted {seed}"), made.setting))
 
 
 def ten_days(seed: int) -> Script:
@@ -168,7 +182,8 @@ def relays(seed: int) -> Script:
             happenings.append(Happening(beside(), "sources_silent", {"for_ms": dice.choice(LASTS_MS) * scale}))
         else:
             happenings.append(_fault(dice, beside(), scale))
-    return Script(RELAYS, _setting(dice, 0, lasts), tuple(sorted(happenings, key=lambda one: one.at_ms)))
+    setting = _fitted(dice, _setting(dice, 0, lasts))
+    return Script(RELAYS, setting, tuple(sorted(happenings, key=lambda one: one.at_ms)))
 
 
 def calm(days: int) -> Script:
@@ -194,6 +209,16 @@ def _setting(dice: random.Random, begins: int, until: int) -> Setting:
         chip=dice.random() < 0.3,
         ntp=dice.random() < 0.5,
         welcome=dice.random() < 0.9,
+    )
+
+
+def _fitted(dice: random.Random, setting: Setting) -> Setting:
+    return replace(
+        setting,
+        home=dice.random() < 0.6,
+        framed=dice.random() < 0.5,
+        least_off_ms=dice.choice((0, 8_000)),
+        stagger_ms=dice.choice((0, 3_000)),
     )
 
 

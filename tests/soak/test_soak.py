@@ -18,7 +18,7 @@ from tests.soak import faults, script
 from tests.soak.__main__ import main
 from tests.soak.campaign import play
 from tests.soak.life import Life
-from tests.soak.script import Happening, Script, alone, calm, clocks, evening, relays, ten_days
+from tests.soak.script import Happening, Script, alone, calm, clocks, evening, fitted, relays, ten_days
 from tests.soak.shrink import live, shrunk
 from tests.soak.trace import told
 from tests.soak.years import compare, year
@@ -50,6 +50,12 @@ def test_ten_days_without_anybody_play_on_or_say_that_the_time_is_not_known(seed
 def test_days_of_meddled_clocks_play_nothing_early_twice_or_in_silence(seed: int) -> None:
     failure = live(clocks(seed))
     assert failure is None, f"./run soak --kind clocks --life {seed}: {failure}"
+
+
+@pytest.mark.parametrize("seed", range(2 * LIVES))
+def test_an_evening_of_a_station_with_all_there_is_breaks_no_promise(seed: int) -> None:
+    failure = live(fitted(seed))
+    assert failure is None, f"./run soak --kind fitted --life {seed}: {failure}"
 
 
 @pytest.mark.parametrize("seed", range(9, 9 + LIVES))
@@ -91,7 +97,8 @@ def test_the_same_seed_is_the_same_life() -> None:
 
 
 def test_every_fault_of_the_list_is_thrown() -> None:
-    thrown = {happening.what for seed in range(150) for happening in evening(seed).happenings}
+    scripts = [*map(evening, range(150)), *map(relays, range(10))]
+    thrown = {happening.what for made in scripts for happening in made.happenings}
     assert thrown == set(faults.TABLE)
 
 
