@@ -66,8 +66,10 @@ class SimRig:
         self.world.headend.welcome()
 
     def publish(self, order: Order, tampering: Tampering = HONEST, number: int = 0) -> str:
-        serial = len(self.sent) + 1
-        job_id = f"job-{number or serial}"
+        number = number or len(self.sent) + 1
+        # A manifest says up to which serial it is whole: there it must grow with every order.
+        serial = len(self.sent) + 1 if self.world.site.polls_home else number
+        job_id = f"job-{number}"
         for tone in (*order.tones, *([order.relay.stand_in] if order.relay else [])):
             self.world.headend.names[clip_key(tone.name, tone.seconds)] = tone.name
             if tampering.altered_audio:

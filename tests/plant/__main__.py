@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tests.plant.hunt import LIVES
+from tests.plant.hunt import LIVES, RELAYS
 from tests.plant.hunt_rules import LOOKED
-from tests.plant.plants import PLANTS, Plant
+from tests.plant.plants import PLANTS, RELAYED, Plant
 from tests.plant.rules import RULES
 from tests.redteam.hunt import LIVES as CAMPAIGNS
 from tests.redteam.plants import PLANTS as ATTACKS
@@ -67,6 +67,15 @@ CHAOS = Field(
     "<!-- planted -->\n",
     "| planted | caught at a step by | in life | caught by the street alone, by | in life |\n|---|---|---|---|---|",
 )
+RELAY = Field(
+    "relays",
+    RELAYED,
+    "tests.plant.hunt",
+    ("relays",),
+    (Catch(None, RELAYS),),
+    "<!-- planted in relays -->\n",
+    "| planted | caught by | in life |\n|---|---|---|",
+)
 DAY = Field(
     "rules",
     RULES,
@@ -85,7 +94,7 @@ ATTACK = Field(
     "<!-- planted for the attacker -->\n",
     "| planted | what was seen | in campaign |\n|---|---|---|",
 )
-FIELDS = (CHAOS, DAY, ATTACK)
+FIELDS = (CHAOS, RELAY, DAY, ATTACK)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

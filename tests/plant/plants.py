@@ -200,17 +200,13 @@ PLANTS = (
         "            conclude(turn, play, play.ending)\n    elif",
         "            pass\n    elif",
     ),
+)
+RELAYED = (
     Plant(
         "the source of a relay that is over stays open",
         f"{CORE}/live.py",
         "    for key in turn.state.live - wanted:\n",
         "    for key in turn.state.live - wanted - turn.state.live:\n",
-    ),
-    Plant(
-        "a relay that waits for signed time has its source open",
-        f"{CORE}/live.py",
-        " and not planning.waits_for_a_signature(turn, play)\n",
-        "\n",
     ),
     Plant(
         "a relay lasts as long as was ordered, however late it begins",

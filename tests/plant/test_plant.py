@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from tests.plant.__main__ import CHAOS, DAY, END, FIELDS, PAGE, ROOT, Catch, Field, hunted
-from tests.plant.plants import PLANTS, Plant
+from tests.plant.plants import PLANTS, RELAYED, Plant
 from tests.plant.rules import RULES
 from tests.redteam.plants import PLANTS as ATTACKS
 
 
-@pytest.mark.parametrize("plant", [*PLANTS, *RULES, *ATTACKS], ids=lambda plant: plant.name)
+@pytest.mark.parametrize("plant", [*PLANTS, *RELAYED, *RULES, *ATTACKS], ids=lambda plant: plant.name)
 def test_a_planted_fault_fits_one_place_and_is_still_a_programme(plant: Plant) -> None:
     assert plant.applies(ROOT), f"{plant.file} has changed: plant it anew"
     text = (ROOT / plant.file).read_text("utf-8")

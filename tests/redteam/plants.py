@@ -57,6 +57,12 @@ PLANTS = (
         " if turn.now.mono < ends\n",
     ),
     Plant(
+        "a relay that waits for signed time has its source open",
+        f"{CORE}/live.py",
+        " and not planning.waits_for_a_signature(turn, play)\n",
+        "\n",
+    ),
+    Plant(
         "an order is valid for an hour longer than was signed",
         f"{TRUST}/judge.py",
         "    if not isinstance(order, Timetable):\n        return order\n",

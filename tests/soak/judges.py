@@ -229,10 +229,8 @@ def one_outcome_and_one_record_each(life: Life) -> Iterator[str]:
 
 @_judge
 def no_order_vanishes(life: Life) -> Iterator[str]:
-    """What an officer sent is answered, or recorded at last; unless a network or a disk has lost it."""
-    if life.had("disk_full", "write_fails") or (
-        life.had("messages_lost", "broker_wiped") and not life.script.setting.home
-    ):
+    """What an officer sent is answered, or recorded at last; unless a disk has lost it, or a network for good."""
+    if life.had("disk_full", "write_fails") or (life.had("messages_lost", "broker_wiped") and not _listed(life)):
         return
     headend = life.world.headend
     known = {one["job_id"] for one in (*headend.answers, *headend.records)} | life.void
@@ -308,6 +306,12 @@ def nothing_hangs_in_the_end(life: Life) -> Iterator[str]:
     for play in agent.state.plays.values():
         if play.phase is not Phase.STAGED and play.planned < life.world.utc() - SETTLED_MS:
             yield f"{play.job_id} is still {play.phase}"
+
+
+def _listed(life: Life) -> bool:
+    """Whether a manifest brings what the broker has lost: where there are some, and no trouble outlasts an order."""
+    lasting = max((one.args.get("for_ms", 0) for one in life.script.happenings), default=0)
+    return life.script.setting.home and lasting < 5 * MINUTE_MS
 
 
 def _device_hung(life: Life, since: float, until: float) -> bool:

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 CONNECT_MS = 4_000
 # A TLS connection over 4G, and the two seconds that lie ready before anything is heard.
 
-IN_VAIN_MS = 27 * SECOND_MS
-# It is asked for 15 s before it is to be heard (10.7), and nothing of it is heard more than 12 s late (10.8).
+IN_VAIN_MS = 60 * SECOND_MS
+# It is asked for 15 s before it is to be heard (10.7), and nothing of it is heard more than 12 s late (10.8); a second
+# relay of it that does not sound either may follow.
 CLOSING_MS = 20 * SECOND_MS
 # Until a device process that hangs has been given up, the programme tried once more, and that given up too.
 FOR_EVER = 1 << 60
