@@ -189,12 +189,6 @@ PLANTS = (
         '    return nonce != ""',
     ),
     Plant(
-        "a relay that does not close is waited for without end",
-        f"{CORE}/playing.py",
-        "    elif turn.now.mono >= play.start_at + switching.RELAY_CONFIRM_MS:\n",
-        "    elif turn.now.mono >= play.start_at + 1_000 * switching.RELAY_CONFIRM_MS:\n",
-    ),
-    Plant(
         "a play whose end never comes is waited for",
         f"{CORE}/sounding.py",
         "            conclude(turn, play, play.ending)\n    elif",
