@@ -8,8 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from edge_agent.core.job import LiveItem
-from edge_agent.core.programme import live_key
+from edge_agent.core.programme import source_key
 from edge_agent.core.site import STANDARD_FRAME, UNFRAMED, Group, Site, ZoneSite
 from edge_agent.core.units import ClipKey, UtcMs, ZoneId
 from edge_agent.headend.signing import SigningError
@@ -66,10 +65,8 @@ class SimRig:
         self.world.headend.welcome()
 
     def publish(self, order: Order, tampering: Tampering = HONEST, number: int = 0) -> str:
-        number = number or len(self.sent) + 1
-        # A manifest says up to which serial it is whole: there it must grow with every order.
-        serial = len(self.sent) + 1 if self.world.site.polls_home else number
-        job_id = f"job-{number}"
+        serial = len(self.sent) + 1
+        job_id = f"job-{number or serial}"
         for tone in (*order.tones, *([order.relay.stand_in] if order.relay else [])):
             self.world.headend.names[clip_key(tone.name, tone.seconds)] = tone.name
             if tampering.altered_audio:
@@ -111,9 +108,7 @@ class SimRig:
             self.world.home.renew()
 
     def source(self, name: str, *, gives: bool) -> None:
-        (item,) = makers.make_job(items=[makers.live_item(urls=[source_url(name)])]).items
-        assert isinstance(item, LiveItem)
-        self.world.headend.names[live_key(item)] = name
+        self.world.headend.names[source_key((source_url(name),))] = name
         self.world.air.gives(gives)
 
     def replay(self, job_id: str) -> None:

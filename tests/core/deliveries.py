@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from edge_agent.core import effects as fx
-from edge_agent.core.events import AckToken, Connected, Event, JobSaved, JournalFailed, MessageArrived
+from edge_agent.core.events import AckToken, Connected, Event, JobSaved, JournalFailed, MessageArrived, PaperRead
 from edge_agent.core.manifests import NO_DELIVERY
 from edge_agent.core.state import State
 from edge_agent.core.units import JobId
@@ -42,13 +42,13 @@ class Deliveries:
                 self.saved.add(job_id)
 
     def _ack(self, token: AckToken, event: Event, effects: tuple[fx.Effect, ...]) -> None:
-        if token == NO_DELIVERY:
-            return  # a manifest brought it
-        assert token not in self.acked, "a delivery is acknowledged once"
+        assert token not in self.acked or token == NO_DELIVERY, "a delivery is acknowledged once"
         self.acked.add(token)
         job_id = self.owing.pop(token, None)
-        if isinstance(event, MessageArrived):
-            assert event.token == token, "acknowledged another delivery"
+        if isinstance(event, MessageArrived | PaperRead):
+            assert token == (NO_DELIVERY if isinstance(event, PaperRead) else event.token), (
+                "acknowledged another delivery"
+            )
             self._at_once(effects)
         else:
             assert isinstance(event, JobSaved | JournalFailed), "acknowledged before the disk had its say"

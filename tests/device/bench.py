@@ -35,6 +35,8 @@ class Bench:
 
     def __init__(self, directory: Path, player: Callable[..., Player] = FakePlayer, **relays) -> None:
         self.now = MonoMs(T0)
+        self.look_ms = 0
+        """How much time passes with each look at the clock."""
         self.relays = FakeRelays((A, B), **relays)
         self.contacts = Contacts(self.relays, (A, B), self.now)
         self.inlet = Inlet()
@@ -49,10 +51,14 @@ class Bench:
             Interlock({A: ON_MS_MAX, B: ON_MS_MAX}),
             self.server,
             Progress(self.notifier, {WRITER: WRITER_MS_MAX}, self.now),
-            lambda: self.now,
+            self._clock,
         )
         self.path = directory / "io.sock"
         self.agent = self.connect()
+
+    def _clock(self) -> MonoMs:
+        self.now = MonoMs(self.now + self.look_ms)
+        return self.now
 
     def connect(self) -> socket.socket:
         agent = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -24,7 +24,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.units import MonoMs, ZoneId
 from edge_agent.device.loop import ORDERS_A_TURN
 from edge_agent.device.process import WRITER_MS_MAX
-from edge_agent.link import Renew, ToDevice
+from edge_agent.link import Renew
 from edge_agent.link.messages import encode
 from edge_agent.relay.contacts import SETTLE_MS
 from edge_agent.relay.interlock import LEASE_MS
@@ -89,19 +89,12 @@ def test_an_order_moves_the_relay_and_is_confirmed(bench: Bench) -> None:
     assert bench.relays.contacts == {A: False, B: False}
 
 
-def test_a_relay_is_dated_by_its_moving_and_not_by_the_begin_of_the_turn(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_relay_is_dated_by_its_moving_and_not_by_the_begin_of_the_turn(bench: Bench) -> None:
     """Its amplifier would count as warm before it is."""
-    receive = bench.server.receive
-
-    def late() -> ToDevice | None:
-        bench.now = MonoMs(bench.now + 50)
-        return receive()
-
-    monkeypatch.setattr(bench.server, "receive", late)
+    bench.look_ms = 50
     bench.say(close_a())
-    assert bench.heard() == [RelayChanged(A, True, "order", MonoMs(T0 + 50))]
+    began = MonoMs(T0 + bench.look_ms)
+    assert bench.heard() == [RelayChanged(A, True, "order", MonoMs(began + bench.look_ms))]
 
 
 def test_a_relay_opens_by_itself_at_the_end_of_its_time(bench: Bench) -> None:

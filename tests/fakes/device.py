@@ -145,6 +145,14 @@ def edges(directory: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+class ToldRelays(SimulatedRelays):
+    """Says when a relay has moved: a file tells nobody when it changes."""
+
+    def switch(self, zone: ZoneId, on: bool) -> None:
+        super().switch(zone, on)
+        print(f"{zone} is {'closed' if on else 'open'}", flush=True)
+
+
 def _io(directory: Path) -> int:
     logging.basicConfig(stream=sys.stdout, format="%(message)s")
     stop = Stop()
@@ -157,7 +165,7 @@ def _io(directory: Path) -> int:
         return players[0]
 
     signal.signal(signal.SIGUSR1, lambda *_: players[0].wedge())
-    relays = SimulatedRelays(directory / "relays", ZONES)
+    relays = ToldRelays(directory / "relays", ZONES)
     return run_device(relays, opened, ZONES, directory / "io.sock", stop)
 
 

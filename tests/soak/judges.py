@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from edge_agent.core.clock_trust import TIMETABLE_ERROR_MAX_MS
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.programme import Live, Relayed, begun_at
+from edge_agent.core.programme import Live, Relayed, begun_at, source_key
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import DAY_MS, MINUTE_MS, JobId
 from edge_agent.relay.interlock import LEASE_MS
-from tests.sim import BEGAN, WARM_UP_MS
+from tests.sim import BEGAN, WARM_UP_MS, source_url
 from tests.soak.promises import Broken
 from tests.soak.script import ALONE, ALONE_MS
+from tests.ward.air import CLOSING_MS
 from tests.ward.card import Run, closed_spans
 from tests.ward.ears import CLOCK_MS, EARS_MS, at_night
 from tests.ward.timing import DEVICE_WATCHDOG_MS, DISK_MS, LINK_MS, STOP_MS
@@ -38,6 +39,8 @@ SETTLED_CLOCK_MS = 5 * MINUTE_MS
 # How far a clock that was stepped may end a lock early, beside what it says of itself.
 SETTLED_MS = 45 * MINUTE_MS
 # An occurrence this long before the end has had its late limit, its length, and the way of its record to the centre.
+GIVEN_UP_MS = 20_000
+# Until a device process that hangs is given up, the programme tried once more, and that given up too.
 RELAYED_LATE_MS = 16_000
 # How long behind its time a relayed programme may still be heard (10.10), the chime before it and the pauses.
 ATTEMPTS = {JobClass.NORMAL: 1, JobClass.PRIORITY: 1, JobClass.EMERGENCY: 3}
@@ -253,7 +256,9 @@ def every_silence_has_a_name(life: Life) -> Iterator[str]:
 
 @_judge
 def a_source_is_asked_for_to_be_heard(life: Life) -> Iterator[str]:
-    yield from life.world.air.in_vain()
+    relays = [one.order.relay.name for one in life.orders.values() if one.order.relay is not None]
+    sources = Counter(source_key((source_url(name),)) for name in relays)
+    yield from life.world.air.in_vain(sources, GIVEN_UP_MS if life.had("hang_io", "card_mute") else CLOSING_MS)
 
 
 @_judge
@@ -277,12 +282,25 @@ def records_tell_what_was_heard(life: Life) -> Iterator[str]:
         job_id = record["job_id"]
         if job_id in life.void or life.had("disk_full", "write_fails"):
             continue  # nor can it tell after a crash what no disk remembers
-        runs = [run for run in life.world.runs if run.play.play_id.startswith(f"{job_id}.{record['planned']}.")]
+        runs = _runs_of(life, record)
         routine = life.orders[job_id].order.cls != JobClass.EMERGENCY
         if routine and record["outcome"] in NOT_PLAYED and any(_sounded(life, run) for run in runs):
             yield f"{job_id} sounded, and the record says {record['outcome']}"
         if record["outcome"] == "succeeded":
             yield from _counted(life, record, runs)
+
+
+@_judge
+def records_tell_what_was_relayed(life: Life) -> Iterator[str]:
+    """How long a source was heard, and how long its programme was, of what sounded to its end."""
+    for record in _records(life, "play"):
+        told = record["relayed"]
+        if told is None or record["outcome"] != "succeeded" or life.had("disk_full", "write_fails"):
+            continue
+        runs = [run for run in _runs_of(life, record) if _sounded(life, run)]
+        given = sum((life.world.air.relayed(run.play.parts, run.begins, run.ends) for run in runs), Relayed())
+        if (told["live_ms"], sum(told.values())) != (given.live_ms, given.whole_ms):
+            yield f"{record['job_id']}: {told} told, {given} given"
 
 
 @_judge
@@ -322,10 +340,6 @@ def _device_hung(life: Life, since: float, until: float) -> bool:
 def _counted(life: Life, record: dict[str, Any], runs: list[Run]) -> Iterator[str]:
     """A zone counts what it heard in the last attempt that it took part in."""
     heard = {run.play.play_id: _heard(life, run) for run in runs}
-    given = [life.world.air.relayed(run.play.parts, run.begins, run.ends) for run in runs if _sounded(life, run)]
-    relayed, told = sum(given, Relayed()), record["relayed"]
-    if told and (told["live_ms"], sum(told.values())) != (relayed.live_ms, relayed.whole_ms):
-        yield f"{record['job_id']}: {told} told, {relayed} given"
     for zone in record["zones"]:
         name = zone["zone"]
         told_ms, last_ms = zone["played_ms"], heard[runs[-1].play.play_id][name]
@@ -334,6 +348,11 @@ def _counted(life: Life, record: dict[str, Any], runs: list[Run]) -> Iterator[st
             yield f"{record['job_id']} in {name}: {told_ms} ms told, {last_ms} ms routed"
         if zone["reason"] is None and told_ms != record["planned_ms"]:
             yield f"{record['job_id']} was cut short in {name}, and nobody says why"
+
+
+def _runs_of(life: Life, record: dict[str, Any]) -> list[Run]:
+    name = f"{record['job_id']}.{record['planned']}."
+    return [run for run in life.world.runs if run.play.play_id.startswith(name)]
 
 
 def _heard(life: Life, run: Run) -> Counter[str]:

@@ -105,6 +105,12 @@ def _relayed_for_an_hour(life: Life) -> None:
     life.orders[run.job_id] = replace(ordered, order=relayed)
 
 
+def _another_record_of_it(life: Life) -> None:
+    """As if its source had been heard for a second that nobody gave."""
+    _relayed_for_an_hour(life)
+    life.world.headend.records[-1]["relayed"] = {"live_ms": 1_000, "stand_in_ms": 0, "silent_ms": 0}
+
+
 def _told_too_much(life: Life) -> None:
     life.world.headend.records[-1]["zones"][0]["played_ms"] += 1
 
@@ -131,6 +137,7 @@ TAMPERED: dict[str, Callable[[Life], None]] = {
     "a_source_is_asked_for_to_be_heard": _open_for_an_hour,
     "what_is_relayed_is_over_in_time": _relayed_for_an_hour,
     "records_tell_what_was_heard": _told_too_much,
+    "records_tell_what_was_relayed": _another_record_of_it,
     "the_log_is_whole": _no_records,
     "nothing_hangs_in_the_end": _station_gone,
 }

@@ -11,17 +11,14 @@ from dataclasses import replace
 
 import pytest
 
-from edge_agent.core import sessions
-from tests.oracle.generate import random_days
-from tests.oracle.oracle import expect
 from tests.soak import faults, script
 from tests.soak.__main__ import main
-from tests.soak.campaign import play
+from tests.soak.campaign import KINDS, play
 from tests.soak.life import Life
-from tests.soak.script import Happening, Script, alone, calm, clocks, evening, fitted, relays, ten_days
+from tests.soak.script import Happening, Script, calm, evening, relays
 from tests.soak.shrink import live, shrunk
 from tests.soak.trace import told
-from tests.soak.years import compare, year
+from tests.soak.years import year
 
 LIVES = int(os.environ.get("SOAK_LIVES", "2"))
 EVENINGS = (*range(5 * LIVES), 4684)
@@ -29,52 +26,45 @@ EVENINGS = (*range(5 * LIVES), 4684)
 ROUTINE = {"cls": "normal", "in_s": 5, "tone": "a", "seconds": 12.0}
 
 
+def keeps_every_promise(kind: str, seed: int) -> None:
+    """Else it is said how to play that life again."""
+    failure = live(KINDS[kind](seed))
+    assert failure is None, f"./run soak --kind {kind} --life {seed}: {failure}"
+
+
 @pytest.mark.parametrize("seed", EVENINGS)
 def test_an_evening_of_faults_breaks_no_promise(seed: int) -> None:
-    failure = live(evening(seed))
-    assert failure is None, f"./run soak --kind evening --life {seed}: {failure}"
+    keeps_every_promise("evening", seed)
 
 
 def test_ten_days_of_troubles_break_no_promise() -> None:
-    failure = live(ten_days(1))
-    assert failure is None, f"./run soak --kind ten-days --life 1: {failure}"
+    keeps_every_promise("ten-days", 1)
 
 
 @pytest.mark.parametrize("seed", range(1, 1 + LIVES))
 def test_ten_days_without_anybody_play_on_or_say_that_the_time_is_not_known(seed: int) -> None:
-    failure = live(alone(seed))
-    assert failure is None, f"./run soak --kind alone --life {seed}: {failure}"
+    keeps_every_promise("alone", seed)
 
 
 @pytest.mark.parametrize("seed", range(2, 2 + LIVES))
 def test_days_of_meddled_clocks_play_nothing_early_twice_or_in_silence(seed: int) -> None:
-    failure = live(clocks(seed))
-    assert failure is None, f"./run soak --kind clocks --life {seed}: {failure}"
+    keeps_every_promise("clocks", seed)
 
 
 @pytest.mark.parametrize("seed", range(2 * LIVES))
 def test_an_evening_of_a_station_with_all_there_is_breaks_no_promise(seed: int) -> None:
-    failure = live(fitted(seed))
-    assert failure is None, f"./run soak --kind fitted --life {seed}: {failure}"
+    keeps_every_promise("fitted", seed)
 
 
 @pytest.mark.parametrize("seed", range(9, 9 + LIVES))
 def test_relays_in_trouble_are_over_in_time_and_asked_for_to_be_heard(seed: int) -> None:
-    failure = live(relays(seed))
-    assert failure is None, f"./run soak --kind relays --life {seed}: {failure}"
+    keeps_every_promise("relays", seed)
 
 
 def test_a_year_of_rules_is_what_the_oracle_expects() -> None:
     occurrences, differences = year(1)
     assert occurrences > 1_000
     assert differences == [], "./run soak --year 1"
-
-
-def test_a_rule_that_the_core_bends_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Planted: what begins a minute and a half later still belongs to the session before."""
-    monkeypatch.setattr(sessions, "SESSION_GAP_MS", 90_000)
-    lives = [random_days(seed, 60) for seed in range(2, 8)]
-    assert any(compare(life, expect(life)) for life in lives)
 
 
 def test_ten_ordinary_days_play_everything_and_at_a_pace_that_makes_years_cheap() -> None:

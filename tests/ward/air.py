@@ -5,7 +5,7 @@ A source gives sound from CONNECT_MS after the agent has opened it until it is c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from edge_agent.core.effects import CloseLive, OpenLive
@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 CONNECT_MS = 4_000
 # A TLS connection over 4G, and the two seconds that lie ready before anything is heard.
 
-IN_VAIN_MS = 60 * SECOND_MS
-# It is asked for 15 s before it is to be heard (10.7), and nothing of it is heard more than 12 s late (10.8); a second
-# relay of it that does not sound either may follow.
-CLOSING_MS = 20 * SECOND_MS
-# Until a device process that hangs has been given up, the programme tried once more, and that given up too.
+IN_VAIN_MS = 27 * SECOND_MS
+# It is asked for 15 s before it is to be heard (10.7), and nothing of it is heard more than 12 s late (10.8).
+CLOSING_MS = 2 * SECOND_MS
+# Until an order to stop is obeyed.
 FOR_EVER = 1 << 60
 
 
@@ -65,20 +64,24 @@ class Air:
         """(source, from, to) of every time that one was open, up to now."""
         return [*self._given, *((key, at, self._world.mono) for key, at in self._open.items())]
 
-    def in_vain(self) -> Iterator[str]:
-        """What was asked for in order to hear nothing of it, in words: its bytes are paid for."""
+    def in_vain(self, relays: Mapping[ClipKey, int], closing_ms: int = CLOSING_MS) -> Iterator[str]:
+        """What was asked for in order to hear nothing of it, in words: its bytes are paid for.
+
+        ``relays``: how many programmes relay each source. Two of one may follow each other, and neither be heard.
+        """
         names = self._world.headend.names
         for key, since, to in self.asked_for():
+            ahead_ms = IN_VAIN_MS * min(relays.get(key, 1), 2)
             at = since
             for begins, ends in sorted(self._heard(key)):
-                at = ends if begins <= at < ends else at
-            if at < to and to - since > IN_VAIN_MS:
+                at = ends + closing_ms if begins - ahead_ms <= at < ends + closing_ms else at
+            if at < to and to - since > ahead_ms:
                 yield f"{names.get(key, key)} is open from {since} to {to}, and not heard from {at} on"
 
     def _heard(self, key: ClipKey) -> Iterator[tuple[int, int]]:
         for run in self._world.runs:
             if any(isinstance(part, Live) and part.key == key for part in run.play.parts):
-                yield run.begins - IN_VAIN_MS, max(run.begins, run.ends) + CLOSING_MS
+                yield run.begins, max(run.begins, run.ends)
 
     def pieces(self, part: Live, first: int, last: int) -> Iterator[tuple[ClipKey, int, int]]:
         """(what, from, to) of what is heard of a live part in [first, last): the source, or the stand-in."""
