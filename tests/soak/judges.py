@@ -266,7 +266,7 @@ def what_is_relayed_is_over_in_time(life: Life) -> Iterator[str]:
     """What a source gives later is another programme (10.10); it is the last item of these."""
     for run in life.world.runs:
         order, belief = life.orders[run.job_id].order, life.watch.beliefs.get(run.play.play_id)
-        if order.relay is None or order.at_s is None or belief is None:
+        if order.relay is None or order.at_s is None or belief is None or run.job_id in life.void:
             continue
         ordered_ms = round(1000 * (order.relay.seconds + sum(tone.seconds for tone in order.tones)))
         over = int(run.play.play_id.split(".")[-2]) + ordered_ms + RELAYED_LATE_MS
@@ -295,7 +295,8 @@ def records_tell_what_was_relayed(life: Life) -> Iterator[str]:
     """How long a source was heard, and how long its programme was, of what sounded to its end."""
     for record in _records(life, "play"):
         told = record["relayed"]
-        if told is None or record["outcome"] != "succeeded" or life.had("disk_full", "write_fails"):
+        excused = record["job_id"] in life.void or life.had("disk_full", "write_fails")
+        if told is None or record["outcome"] != "succeeded" or excused:
             continue
         runs = [run for run in _runs_of(life, record) if _sounded(life, run)]
         given = sum((life.world.air.relayed(run.play.parts, run.begins, run.ends) for run in runs), Relayed())
