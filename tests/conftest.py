@@ -40,6 +40,7 @@ CAMPAIGNS = (
 )
 LONGEST = (
     "test_host_scenarios.py",
+    "test_host_cards.py",
     "units/",
     "headend/conform/test_on_our_station.py",
     "demo/test_end_to_end.py",
