@@ -55,7 +55,10 @@ def next_wake(state: State, now: Now) -> list[MonoMs]:
 def _wanted(turn: Turn) -> frozenset[ClipKey]:
     """All but line-ins: the device process has those itself."""
     return frozenset(
-        key for play in _relays(turn) for key, opens, ends in _heard(turn, play) if opens <= turn.now.mono < ends
+        key
+        for play in _relays(turn)
+        for key, opens, ends in _heard(turn, play)
+        if opens <= turn.now.mono < ends and not _will_be_refused(turn, play)
     )
 
 
@@ -67,6 +70,14 @@ def _relays(turn: Turn) -> list[Occurrence]:
 
 def _will_begin(turn: Turn, play: Occurrence) -> bool:
     return play.held_by not in _WITHOUT_AN_END and not planning.waits_for_a_signature(turn, play)
+
+
+def _will_be_refused(turn: Turn, play: Occurrence) -> bool:
+    """By the rules as they are now. Where they change before it begins, its stand-in is heard first."""
+    if play.phase in _HAS_ITS_ZONES:
+        return False
+    begins = _begins(turn, play)
+    return beginning.objection(turn, play, begins, beginning.verdict(turn, play, begins)) is not None
 
 
 def _heard(turn: Turn, play: Occurrence) -> list[tuple[ClipKey, int, int]]:

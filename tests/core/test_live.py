@@ -112,6 +112,19 @@ def test_the_instant_does_not_wait_for_the_source() -> None:
     assert start.parts == (Live(KEY, RELAY_MS, None),)
 
 
+def test_a_relay_that_the_rules_will_refuse_asks_for_no_source() -> None:
+    bench = at_work()
+    bench.playing(items=[live_item(duration_ms=30 * MINUTE_MS)], job_id="tiep-am-1")
+    bench.at(3_600, items=[live_item(duration_ms=40 * MINUTE_MS)], job_id="tiep-am-2")
+    bench.pass_s(1_800)
+    end(bench, JobId("tiep-am-1"), Relayed(30 * MINUTE_MS), ms=30 * MINUTE_MS)
+    before = opened(bench)
+    bench.pass_s(1_800 - LEAD_MS / 1_000)
+    bench.pass_s(LEAD_MS / 1_000 + 1)
+    assert bench.outcomes()[-1] == ("tiep-am-2", "rejected", "live_minutes_per_day")
+    assert opened(bench) == before
+
+
 def test_a_cancelled_relay_closes_its_source() -> None:
     bench = at_work()
     job = bench.at(60, items=[SOURCE])

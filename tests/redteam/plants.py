@@ -53,8 +53,8 @@ PLANTS = (
     Plant(
         "a live source is open from when it is ordered",
         f"{CORE}/live.py",
-        " if opens <= turn.now.mono < ends\n",
-        " if turn.now.mono < ends\n",
+        " if opens <= turn.now.mono < ends and",
+        " if turn.now.mono < ends and",
     ),
     Plant(
         "a relay that waits for signed time has its source open",
