@@ -75,13 +75,17 @@ def end(turn: Turn, rule: KnownRule, reason: Reason) -> None:
 
 
 def enforce(turn: Turn) -> None:
-    """What holds now is obeyed by what sounds already, and what is about to sound lets go of barred zones' relays."""
+    """What holds now is obeyed by what sounds already, and what is about to sound lets go of barred zones' relays.
+
+    So does what is being stopped: whoever has locked a zone does not wait for the device to say that it has ended.
+    """
     holding = list(standing.in_force(turn.state, turn.now))
-    for play in [play for play in turn.state.plays.values() if play.phase in (Phase.ARMED, Phase.PLAYING)]:
+    for key in [play.key for play in turn.state.plays.values() if play.phase in (Phase.ARMED, Phase.PLAYING)]:
+        play = turn.state.plays[key]
         reason = _silenced_by(turn, play) if play.phase is Phase.PLAYING else None
         if reason is not None:
             zones.stop(turn, play, Ending(Cause.CUT_OFF, reason))
-            continue
+            play = turn.state.plays[key]
         barred = _barred(turn, play, holding)
         if barred:
             sounding.stop_in(turn, play, barred)

@@ -9,7 +9,7 @@ import pytest
 from edge_agent.core import effects as fx
 from edge_agent.core import waiting
 from edge_agent.core.clock_trust import ClockSource
-from edge_agent.core.events import DeviceUp, JournalFailed, RecordSaved, Restored
+from edge_agent.core.events import DeviceUp, JournalFailed, PlayEnded, RecordSaved, Restored
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import (
     AllStop,
@@ -40,6 +40,18 @@ def test_a_lock_silences_its_zone_at_once_and_the_neighbour_plays_on(cls: str) -
     bench.end(job)
     assert bench.outcomes()[-1] == (job, "succeeded", None)
     assert zone_reasons(bench) == {CHO: "zone_locked", DINH: None}
+
+
+def test_a_lock_opens_its_relay_though_an_all_stop_has_told_the_sound_to_end_and_the_device_has_not() -> None:
+    bench = at_work()
+    job = bench.playing()
+    bench.rule(AllStop(60_000))
+    assert bench.closed() == {CHO, DINH}, "it still ends"
+    bench.rule(Lock(HOUR_MS), zones=[CHO])
+    assert bench.closed() == {DINH}
+    bench.send(PlayEnded(bench.play(job).play_id, {CHO: 500, DINH: 600}, 600 * 48, 0, bench.now.mono, None))
+    assert bench.outcomes()[-1] == (job, "interrupted", "all_stopped")
+    assert zone_reasons(bench) == {CHO: "zone_locked", DINH: "all_stopped"}
 
 
 def test_what_comes_while_everything_is_locked_is_refused_by_name() -> None:
