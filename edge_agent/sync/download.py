@@ -132,6 +132,7 @@ class HttpsFetcher:
             if miss is None or part.size() == before or resumes == RESUMES_MAX:
                 return miss
             resumes += 1
+            log.info("download broke off key=%s at=%d why=%s", part.key, part.size(), one_line(miss.detail))
 
     def _once(self, part: _Part, url: str, deadline: float, urgent: bool) -> _Miss | None:
         passage = Passage()
@@ -191,7 +192,7 @@ class _Part:
     def __init__(self, root: Path, key: str, length: int) -> None:
         self.final = root / key
         self.length = length
-        self._key = key
+        self.key = key
         self._path = root / f"{key}{PART}"
         with _disk():
             root.mkdir(parents=True, exist_ok=True)
@@ -231,7 +232,7 @@ class _Part:
             except OSError as error:
                 if error.errno != errno.EIO:
                     raise
-                log.warning("original thrown away key=%s error=%s next=fetched anew", self._key, error)
+                log.warning("original thrown away key=%s error=%s next=fetched anew", self.key, error)
                 return False
 
     def finish(self) -> bool:
@@ -259,7 +260,7 @@ class _Part:
             return False
         try:
             with path.open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest() == self._key
+                return hashlib.file_digest(file, "sha256").hexdigest() == self.key
         except OSError as error:
             if error.errno == errno.EIO:
                 path.unlink()  # a sector that has gone bad stays so: left there, it would be found bad for ever

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import subprocess
 import sys
@@ -106,9 +107,15 @@ def test_what_a_stalled_server_sent_is_kept_and_resumed_after_a_restart(cache: C
     assert cache.content.sent == len(AUDIO)
 
 
-def test_a_truncated_download_is_resumed_within_the_call(cache: Cache) -> None:
+def test_a_truncated_download_is_resumed_within_the_call_and_each_end_is_told(
+    cache: Cache, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     cache.content.manners, cache.content.cut_at = Manners.TRUNCATED, 60_000
     assert cache.fetch() == Fetched(cache.root / KEY)
+    told = [message for message in caplog.messages if message.startswith("download broke off")]
+    assert told[0] == f"download broke off key={KEY} at=60000 why=ended 196000 bytes early"
+    assert len(told) == 4
     assert cache.ranges() == [None, *(f"bytes={at}-" for at in range(60_000, 256_000, 60_000))]
     assert (cache.root / KEY).read_bytes() == AUDIO
 

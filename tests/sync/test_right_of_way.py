@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -54,9 +55,10 @@ def is_quiet(content: Content) -> bool:
 
 
 def test_a_routine_download_hangs_up_for_each_warnings_and_goes_on_where_it_was(
-    tmp_path: Path, content: Content
+    tmp_path: Path, content: Content, caplog: pytest.LogCaptureFixture
 ) -> None:
     """More often than one may break off by itself."""
+    caplog.set_level(logging.INFO)
     way, part = RightOfWay(0, 0), tmp_path / "cache" / f"{key_of(NOTICE)}.part"
     station = fetcher(tmp_path, content, way)
     notice, siren = content.put("notice", NOTICE), content.put("siren", SIREN)
@@ -74,7 +76,7 @@ def test_a_routine_download_hangs_up_for_each_warnings_and_goes_on_where_it_was(
                 content.manners = Manners.DRIPPING if len(stood_at) < RESUMES_MAX + 3 else Manners.HONEST
         assert isinstance(routine.result(PATIENCE_S), Fetched)
     asked = [first for path, first in content.asked if path == "/notice"]
-    assert asked == [None, *(f"bytes={size}-" for size in stood_at[1:])]
+    assert asked == [None, *(f"bytes={size}-" for size in stood_at[1:])], caplog.text
 
 
 class HasWaited(RightOfWay):
