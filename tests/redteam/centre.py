@@ -87,15 +87,16 @@ class Desk:
             case "answer":
                 self.answers.append(payload)
 
-    def _welcome(self, hello: dict[str, Any]) -> None:
+    def welcome_for(self, hello: dict[str, Any]) -> bytes:
+        """What answers a hello, whichever way it came."""
         centre, area = self._centre, STATIONS[self._station].area
-        version, document = centre.trust.get(area, (1, b""))
+        version, _ = centre.trust.get(area, (1, b""))
         trust = [{"area": "", "epoch": 0, "version": 1}, {"area": area, "epoch": 1, "version": version}]
         epoch = hello["log"]["epoch"] if hello["log"]["epoch"] in self._logs else self._newest
         cursor, has = self._cursor(epoch), hello["log"]
         if cursor["epoch"] not in ("", has["epoch"]) or cursor["seq"] > has["seq"]:
             self.shows_old.add(hello["nonce"])
-        welcome = makers.signed_welcome(
+        return makers.signed_welcome(
             by=(SERVER,),
             station=self._station,
             nonce=hello["nonce"],
@@ -104,7 +105,11 @@ class Desk:
             trust=trust,
             serial_marks={HERE.issuer: 0} | centre.serials,
         )
-        centre.send([self._station], f"loa/1/d/{self._station}/welcome", welcome)
+
+    def _welcome(self, hello: dict[str, Any]) -> None:
+        centre, area = self._centre, STATIONS[self._station].area
+        centre.send([self._station], f"loa/1/d/{self._station}/welcome", self.welcome_for(hello))
+        version, document = centre.trust.get(area, (1, b""))
         has = {one["area"]: one["version"] for one in hello["trust"]}
         if has.get(area, 0) < version:
             centre.send([self._station], f"loa/1/d/{self._station}/job", document)

@@ -164,12 +164,15 @@ class Enemy:
         hellos = [mail for mail in self.seen if mail.topic == f"loa/1/u/{station}/hello"]
         if SERVER not in self._life.script.setting.stolen or not hellos:
             return
-        off_ms = dice.choice((-400 * 86_400_000, -7_200_000, -600_000, 600_000, 7_200_000, 400 * 86_400_000))
         nonce = forging.payload_of(hellos[-1].message)["nonce"]
-        message = makers.signed_welcome(
+        self.brings(station, f"loa/1/d/{station}/welcome", self.dated_otherwise(dice, station, nonce))
+
+    def dated_otherwise(self, dice: random.Random, station: str, nonce: str) -> bytes:
+        """A welcome with a wrong time, by the server's key."""
+        off_ms = dice.choice((-400 * 86_400_000, -7_200_000, -600_000, 600_000, 7_200_000, 400 * 86_400_000))
+        return makers.signed_welcome(
             by=[key(SERVER)], station=station, nonce=nonce, utc=self._life.utc + off_ms, serial_marks={HERE.issuer: 0}
         )
-        self.brings(station, f"loa/1/d/{station}/welcome", message)
 
     def trains(self, dice: random.Random) -> None:
         """The officers' orders for the training network, whose keys are theirs."""

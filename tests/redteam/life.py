@@ -16,6 +16,7 @@ from edge_agent.core.units import UtcMs
 from edge_agent.trust.envelope import Envelope, open_envelope
 from tests.fakes.journal import Committed
 from tests.redteam.centre import Centre, Desk, signers
+from tests.redteam.door import Door
 from tests.redteam.drafts import drafted
 from tests.redteam.enemy import MOVES, Enemy
 from tests.redteam.judges import judge
@@ -48,6 +49,7 @@ class Life:
         self.enemy = Enemy(self)
         self.centre = Centre(self.ledger, lambda: self.now, self.enemy.carries)
         self.worlds: dict[str, World] = {}
+        self.doors: dict[str, Door] = {}
         self.desks: dict[str, Desk] = {}
         self.memories: dict[str, Memory] = {}
         self.copies: dict[str, list[tuple[Committed, Any]]] = {}
@@ -91,8 +93,11 @@ class Life:
 
     def _add(self, number: int, station: str) -> None:
         clocks = {name: name in self.script.setting.clocks for name in ("ntp", "chip")}
-        world = World(site(station), trust_file(STATIONS[station]), BEGAN, progress_ms=PROGRESS_MS, **clocks)
+        where = site(station, polls_home=self.script.setting.home)
+        world = World(where, trust_file(STATIONS[station]), BEGAN, progress_ms=PROGRESS_MS, **clocks)
         world.supervised = True
+        self.doors[station] = Door(self, station)
+        world.home = self.doors[station]  # type: ignore[assignment]
         self.desks[station] = Desk(self.centre, station, world.utc)
         world.headend = self.desks[station]  # type: ignore[assignment]
         world.broker._life = NONCES_APART * (number + 1)  # nonces are random in reality: no two stations share any
@@ -143,6 +148,7 @@ class Life:
     def _old_time(self, dice: random.Random) -> None:
         """Every station says hello anew, and nothing answers but an answer of long ago."""
         self.enemy.welcomes = {"lost": True}
+        self._every_door("old")
         for station in self.worlds:
             self.network_cut(station, 500)
         self.run_until(self.now + 700)
@@ -151,6 +157,7 @@ class Life:
 
     def _no_time(self) -> None:
         """Nobody answers, and after a power cut nobody knows the time either."""
+        self._every_door("nothing")
         for station in self.worlds:
             self.power_cut(station, DARK_MS)
         self.run_until(self.now + 10_000)
@@ -171,9 +178,14 @@ class Life:
     def _true_time(self) -> None:
         """The centre answers again."""
         self.enemy.welcomes = {}
+        self._every_door("honest")
         for station in self.worlds:
             self.network_cut(station, 500)
         self.run_until(self.now + 10_000)
+
+    def _every_door(self, gives: str) -> None:
+        for door in self.doors.values():
+            door.gives = gives
 
     def _happen(self, happening: Happening) -> None:
         getattr(self, happening.what)(**happening.args)
@@ -265,6 +277,12 @@ class Life:
         content = self.worlds[station].content
         setattr(content, mood, 15_000 if mood == "slow_ms" else True)
         self.worlds[station].after(for_ms, lambda: setattr(content, mood, 0 if mood == "slow_ms" else False))
+
+    def door(self, station: str, gives: str, for_ms: int) -> None:
+        """The content server answers hellos in another way."""
+        door = self.doors[station]
+        door.gives = gives
+        self.worlds[station].after(for_ms, lambda: setattr(door, "gives", "honest"))
 
     def silent_sources(self, station: str, for_ms: int) -> None:
         """No live source gives anything."""

@@ -53,9 +53,9 @@ def key(name: str) -> Signer:
 
 
 @cache
-def site(station: str) -> Site:
+def site(station: str, *, polls_home: bool = False) -> Site:
     """One of the stations."""
-    return makers.make_site(station=StationId(station), area=STATIONS[station].area)
+    return makers.make_site(station=StationId(station), area=STATIONS[station].area, polls_home=polls_home)
 
 
 @cache

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from tests.redteam.door import GIVEN
 from tests.redteam.papers import DEPUTY, OFFICER, RELAYED, SERVER, STATIONS
 from tests.soak.script import Happening
 
@@ -30,6 +31,8 @@ CLOCKS: tuple[tuple[str, ...], ...] = ((), (), ("ntp",), ("chip",), ("ntp", "chi
 WARDS = ("here", "here", "there")
 SOURCES = (f"{RELAYED}vov1.mp3", f"{RELAYED}tinh.mp3", "https://elsewhere.test/vov1.mp3")
 # Two that officers may have relayed, and one that they may not.
+AT_HOME = 0.4
+# Of the campaigns. Their dice are their own: what a seed does beside it does not change.
 KEPT_BACK = 0.15
 # Of the jobs: they arrive when they have been taken back.
 
@@ -38,7 +41,7 @@ KEPT_BACK = 0.15
 class Setting:
     """Which stations there are, what was stolen, and when it all begins; ``after_ms`` passes before the last replay.
 
-    ``clocks``: what else than the centre tells them the time.
+    ``clocks``: what else than the centre tells them the time. ``home``: whether the content server answers hellos too.
     """
 
     stations: tuple[str, ...]
@@ -46,6 +49,7 @@ class Setting:
     begins_ms: int
     after_ms: int
     clocks: tuple[str, ...] = ()
+    home: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,24 @@ def campaign(seed: int) -> Script:
             name, args = dice.choice(_MACHINES)
             args = {key: dice.choice(values) for key, values in args.items()}
             happenings.append(Happening(at, name, {"station": dice.choice(stations), **args}))
+    at_home = random.Random(f"red team at home {seed}")
+    if at_home.random() < AT_HOME:
+        setting = replace(setting, home=True)
+        happenings += _doors(at_home, stations, begins, at)
+        happenings.sort(key=lambda one: one.at_ms)
     return Script("campaign", setting, tuple(happenings))
+
+
+def _doors(dice: random.Random, stations: tuple[str, ...], begins: int, ends: int) -> list[Happening]:
+    """The broker keeps welcomes for a while, so that stations ask the content server, which has its own answers."""
+    some = []
+    for _ in range(dice.choice((1, 2, 3))):
+        at, station = dice.randint(begins, ends), dice.choice(stations)
+        for_ms = dice.choice((60_000, 300_000))
+        some.append(Happening(at, "door", {"station": station, "gives": dice.choice([*GIVEN]), "for_ms": for_ms}))
+        some.append(Happening(at + 1, "no_welcomes", {"station": station, "for_ms": for_ms}))
+        some.append(Happening(at + 2, dice.choice(("network_cut", "power_cut")), {"station": station, "for_ms": 500}))
+    return some
 
 
 def _move(dice: random.Random, stolen: tuple[str, ...]) -> str:

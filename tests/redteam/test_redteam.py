@@ -15,6 +15,7 @@ from tests.plant.__main__ import ATTACK, copied, hunted, run_in
 from tests.plant.plants import Plant
 from tests.redteam import forging, script
 from tests.redteam.campaign import Outcome, Tally, play
+from tests.redteam.door import GIVEN
 from tests.redteam.enemy import MOVES
 from tests.redteam.heard import Heard
 from tests.redteam.life import Life
@@ -43,6 +44,27 @@ def test_whatever_the_attacker_does_only_what_was_ordered_sounds(seed: int) -> N
 def test_every_move_is_made() -> None:
     made = {one.args["name"] for seed in range(60) for one in campaign(seed).happenings if one.what == "move"}
     assert made | {"everything_again"} == MOVES.keys()
+
+
+def test_the_content_server_answers_hellos_in_every_way_that_the_attacker_knows() -> None:
+    said = {one.args["gives"] for seed in range(60) for one in campaign(seed).happenings if one.what == "door"}
+    assert said == {*GIVEN}
+
+
+@pytest.mark.parametrize("gives", ["honest", "nothing", "old", "anybody's"])
+def test_a_station_is_welcomed_at_the_door_by_what_the_centre_has_signed_for_it_alone(gives: str) -> None:
+    """So that the campaigns can fail: what an honest server gives is believed."""
+    setting = Setting(stations=("dt-01", "dt-02"), stolen=(), begins_ms=0, after_ms=0, home=True)
+    life = Life(replace(campaign(0), setting=setting, happenings=()))
+    life.enemy.welcomes = {"lost": True}
+    life.doors["dt-01"].gives = gives
+    for world in life.worlds.values():
+        world.boot()
+    life.run_until(5 * script.MINUTE_MS)
+    assert life.enemy.done[f"at the door: {gives}"] > 0
+    agent = life.worlds["dt-01"].agent
+    assert agent is not None
+    assert agent.state.welcomed is (gives == "honest")
 
 
 def test_a_campaign_counts_what_was_done_and_heard() -> None:

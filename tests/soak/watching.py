@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from edge_agent.core import effects as fx
 from edge_agent.core import station
-from edge_agent.core.clock_trust import ClockSource
+from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.events import Event, Judgement, Mark
 from edge_agent.core.job import Accepted
+from edge_agent.core.order import Command, RuleOrder
 from edge_agent.core.state import State
 from edge_agent.core.units import JobId, PlayId, UtcMs
 from edge_agent.trust.keeper import Keeper
@@ -36,7 +37,7 @@ class Belief:
 
 class StepWatch:
     """``beliefs`` by play; ``counts_from`` is the instant after which a job's occurrences count, ``obeyed_at`` the true
-    time from which a rule is on disk and obeyed, ``again`` what may have come a second time.
+    time from which a rule is on disk and obeyed, as far as its clock can tell, ``again`` what may have come twice.
 
     ``thorough`` looks at every step with all of the core's promises, which takes thrice as long as the step.
     """
@@ -98,8 +99,8 @@ class StepWatch:
         else:
             self._watch.again.see(before, agent.now(), agent.effects)
         for order_id, rule in agent.state.rules.items():
-            if rule.saved and not rule.held:
-                self.obeyed_at.setdefault(order_id, self._world.mono)
+            if rule.saved and not rule.held and order_id not in self.obeyed_at:
+                self.obeyed_at[order_id] = self._world.mono + _ahead_ms(rule.accepted.order, agent.now())
         for effect in agent.effects:
             if isinstance(effect, fx.SaveJob) and not effect.saved.held:
                 self.counts_from[effect.saved.accepted.order_id] = effect.saved.base
@@ -132,3 +133,8 @@ class StepWatch:
     def _closed(self) -> set[tuple[JobId, UtcMs]]:
         bodies = [json.loads(record.body) for record, _ in self._world.disk.committed.records]
         return {(JobId(body["job_id"]), UtcMs(body["planned"])) for body in bodies if body["kind"] == "play"}
+
+
+def _ahead_ms(order: RuleOrder, now: Now) -> int:
+    """How long a slow clock lets what was signed just now wait for its first instant."""
+    return 0 if isinstance(order, Command) or not now.trusted else max(0, order.heading.not_before - now.utc)

@@ -1,0 +1,72 @@
+"""The content server's answers to hellos, in the attacker's hands: which other bytes it gives for a welcome."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tests.fakes.home import FakeHome
+from tests.redteam import forging
+from tests.redteam.papers import SERVER
+
+if TYPE_CHECKING:
+    from tests.redteam.life import Life
+
+
+class Door(FakeHome):
+    """Of one station; ``gives`` is a name of ``GIVEN``. It has no manifests."""
+
+    def __init__(self, life: Life, station: str) -> None:
+        super().__init__()
+        self.gives = "honest"
+        self.answer = self._answer
+        self._opened = 0
+        self._life = life
+        self._station = station
+
+    def _answer(self, path: str, hello: bytes) -> bytes | None:
+        assert path == f"/hello/{self._station}"
+        self._opened += 1
+        enemy, welcome = self._life.enemy, self._life.desks[self._station].welcome_for(forging.payload_of(hello))
+        enemy.done[f"at the door: {self.gives}"] += 1
+        given = GIVEN[self.gives](self, welcome)
+        enemy.hears(f"loa/1/u/{self._station}/hello", hello)
+        enemy.hears(f"loa/1/d/{self._station}/welcome", welcome)
+        enemy.brought += given is not None
+        return given
+
+    def _of_long_ago(self, _welcome: bytes) -> bytes:
+        """What it gave to some earlier hello."""
+        return self._dice().choice(self._told(self._station)[:3])
+
+    def _of_anybody(self, _welcome: bytes) -> bytes:
+        return self._dice().choice([one for station in self._life.worlds for one in self._told(station)])
+
+    def _rewritten(self, welcome: bytes) -> bytes:
+        dice = self._dice()
+        name = dice.choice([*forging.REWRITTEN])
+        return forging.REWRITTEN[name](dice, welcome, dice.choice(self._told(self._station)))
+
+    def _with_another_time(self, welcome: bytes) -> bytes:
+        """By the server's key where that was stolen."""
+        if SERVER not in self._life.script.setting.stolen:
+            return welcome
+        return self._life.enemy.dated_otherwise(self._dice(), self._station, forging.payload_of(welcome)["nonce"])
+
+    def _told(self, station: str) -> list[bytes]:
+        topic = f"loa/1/d/{station}/welcome"
+        return [mail.message for mail in self._life.enemy.seen if mail.topic == topic] or [b""]
+
+    def _dice(self) -> random.Random:
+        return random.Random(f"{self._station} {self._opened}")
+
+
+GIVEN: dict[str, Callable[[Door, bytes], bytes | None]] = {
+    "honest": lambda _, welcome: welcome,
+    "nothing": lambda *_: None,
+    "old": Door._of_long_ago,
+    "anybody's": Door._of_anybody,
+    "rewritten": Door._rewritten,
+    "another time": Door._with_another_time,
+}
