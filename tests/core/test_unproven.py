@@ -59,7 +59,7 @@ def starts(bench: Bench) -> int:
 
 def find_the_time(bench: Bench, late_ms: int = 60_000) -> None:
     """The server answers after all: it is so long after noon."""
-    bench.now = replace(bench.now, utc=UtcMs(makers.NOON + late_ms), source=ClockSource.SIGNED)
+    bench.now = replace(bench.now, utc=UtcMs(makers.NOON + late_ms), source=ClockSource.SIGNED, signed=True)
     welcome(bench)
 
 
@@ -324,6 +324,22 @@ def test_a_warning_that_had_begun_without_a_time_begins_again_after_a_crash_and_
     assert starts(again) == 1
     (record,) = [effect.record for effect in again.every(fx.CommitRecord)]
     assert (record.attempt, record.detail) == (2, "freshness_unproven")
+
+
+def test_a_warning_whose_time_was_over_before_it_could_begin_again_was_ended_by_the_power_cut() -> None:
+    bench = lost_in_time()
+    job_id = warned(bench)
+    bench.pass_s(30)
+    (saved,) = [effect.saved for effect in bench.every(fx.SaveJob)]
+    mark = SavedMark(job_id, bench.play(job_id).planned, Mark.FIRST_SAMPLE, 1)
+    again = Bench()
+    again.now = Now(MonoMs(5_000), UtcMs(makers.NOON + 2 * HOUR_MS), ClockSource.NTP, 10, signed=False)
+    again.send(Restored((saved,), (mark,), {}, 0, 0, "e1"))
+    again.send(DeviceUp())
+    again.pass_s(600)
+    assert (starts(again), again.outcomes()) == (0, [])
+    find_the_time(again, 3 * HOUR_MS)
+    assert again.outcomes() == [(job_id, "interrupted", "power_cut")]
 
 
 def behind(bench: Bench) -> None:
