@@ -35,7 +35,7 @@ def judge(life: Life) -> None:
         _count(life, station)
         _alone(life, station)
         closings.close_for_an_order(life, station)
-        for told in life.worlds[station].air.in_vain(life.ledger.relays_of(station)):
+        for told in life.worlds[station].air.in_vain():
             raise Broken("a_source_is_asked_for_to_be_heard", f"{station}: {told}")
 
 

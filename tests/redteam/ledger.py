@@ -5,7 +5,6 @@ An order explains a sound if it was for that station, that zone and that time, w
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -118,11 +117,6 @@ class Ledger:
         for programme in self.programmes.values():
             if programme.job_id == job_id:
                 yield programme
-
-    def relays_of(self, station: str) -> Counter[ClipKey]:
-        """How many of the programmes for a station relay each source."""
-        ours = (one for one in self.programmes.values() if one.order.is_for(station))
-        return Counter(key for programme in ours for key in programme.sources())
 
     def of(self, *does: str) -> Iterator[Given]:
         """The orders of these kinds, or the commands that command this."""

@@ -5,7 +5,7 @@ A source gives sound from CONNECT_MS after the agent has opened it until it is c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from edge_agent.core.effects import CloseLive, OpenLive
@@ -64,18 +64,14 @@ class Air:
         """(source, from, to) of every time that one was open, up to now."""
         return [*self._given, *((key, at, self._world.mono) for key, at in self._open.items())]
 
-    def in_vain(self, relays: Mapping[ClipKey, int], closing_ms: int = CLOSING_MS) -> Iterator[str]:
-        """What was asked for in order to hear nothing of it, in words: its bytes are paid for.
-
-        ``relays``: how many programmes relay each source. Two of one may follow each other, and neither be heard.
-        """
+    def in_vain(self, closing_ms: int = CLOSING_MS) -> Iterator[str]:
+        """What was asked for in order to hear nothing of it, in words: its bytes are paid for."""
         names = self._world.headend.names
         for key, since, to in self.asked_for():
-            ahead_ms = IN_VAIN_MS * min(relays.get(key, 1), 2)
             at = since
             for begins, ends in sorted(self._heard(key)):
-                at = ends + closing_ms if begins - ahead_ms <= at < ends + closing_ms else at
-            if at < to and to - since > ahead_ms:
+                at = ends + closing_ms if begins - IN_VAIN_MS <= at < ends + closing_ms else at
+            if at < to and to - since > IN_VAIN_MS:
                 yield f"{names.get(key, key)} is open from {since} to {to}, and not heard from {at} on"
 
     def _heard(self, key: ClipKey) -> Iterator[tuple[int, int]]:
