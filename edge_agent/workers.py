@@ -121,7 +121,7 @@ class JournalWorker:
         self._retry_s = retry_s
         self._orders: queue.Queue[JournalOrder | None] = queue.Queue(WAITING_MAX)
         self._over = False
-        self._owed: list[CommitRecord | SaveMark] = []
+        self._owed: list[CommitRecord | SaveMark | ReleaseJob] = []
         self._appended: StoredRecord | None = None
         self.newest: StoredRecord | None = None
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -261,17 +261,18 @@ class JournalWorker:
         return None
 
     def _failed(self, writes: list[Write], error: str) -> None:
-        """Nothing was written. Records stay owed, and so does that something sounds; who waits for an answer is told.
+        """Nothing was written. Records stay owed, and so does that something sounds, or holds; who waits is told.
 
-        Without its mark a bulletin that sounds would be repeated after a crash, or called missed.
+        Without its mark a bulletin that sounds would be repeated after a crash, or called missed; a lock that was in
+        force would wait for a welcome again.
         """
         for order in writes:
             match order:
-                case CommitRecord() | SaveMark(mark=Mark.FIRST_SAMPLE):
+                case CommitRecord() | SaveMark(mark=Mark.FIRST_SAMPLE) | ReleaseJob(entries=None):
                     self._owed.append(order)
                 case SaveJob():
                     self._post(JournalFailed("save job", order.saved.accepted.order_id, error))
-                case ReleaseJob() if order.entries is not None:
+                case ReleaseJob():
                     self._post(JournalFailed("release timetable", order.job_id, error))
                 case SaveMark(mark=Mark.INTENT):
                     log.error("intent not saved job=%s error=%s next=it sounds all the same", order.job_id, error)

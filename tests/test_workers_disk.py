@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import queue
+from dataclasses import replace
 
 import pytest
 
+from edge_agent.core.effects import ReleaseJob
 from edge_agent.core.events import IntentSaved, JobSaved, JournalFailed, Mark, RecordSaved
 from edge_agent.core.units import JobId
 from edge_agent.workers import BATCH_MAX, WAITING_MAX, SaveFloor
@@ -87,6 +89,21 @@ def test_that_something_sounds_is_remembered_when_the_disk_heals() -> None:
         desk.until_said(JobSaved(JobId("b")))
     (mark,) = desk.disk.committed.marks.values()
     assert mark.mark is Mark.FIRST_SAMPLE
+
+
+def test_that_an_order_waits_no_more_for_a_welcome_is_remembered_when_the_disk_heals() -> None:
+    """Forgotten, a lock would be lifted by a restart on a station that no welcome reaches."""
+    waits = save_job("lock")
+    waits = replace(waits, saved=replace(waits.saved, held=True))
+    with at_work(retry_s=0.01) as desk:
+        desk.order(waits)
+        desk.until_said(JobSaved(JobId("lock")))
+        desk.disk.refuse_commits = 2
+        desk.order(ReleaseJob(JobId("lock"), NOON))
+        desk.until(lambda: len(desk.of(JournalFailed)) == 2)
+        desk.order(save_job("b"))
+        desk.until_said(JobSaved(JobId("b")))
+    assert not desk.disk.committed.jobs[JobId("lock")].job.held
 
 
 def test_a_new_record_goes_behind_those_that_are_owed() -> None:

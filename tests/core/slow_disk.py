@@ -62,14 +62,14 @@ class SlowDisk:
         self.journal.commit()
 
     def refuse(self, count: int) -> None:
-        """Refuse a transaction: records stay owed, whoever waits for another answer is told."""
+        """Refuse a transaction: what ``workers`` owes stays owed, whoever waits for another answer is told."""
         for write in self._batch(count):
             match write:
-                case fx.CommitRecord():
+                case fx.CommitRecord() | fx.SaveMark(mark=Mark.FIRST_SAMPLE) | fx.ReleaseJob(entries=None):
                     self.owed.append(write)
                 case fx.SaveJob(saved=saved):
                     self.answers.append(JournalFailed("save job", saved.accepted.order_id, "full"))
-                case fx.ReleaseJob(entries=fx.Entries()):
+                case fx.ReleaseJob():
                     self.answers.append(JournalFailed("release timetable", write.job_id, "full"))
                 case fx.SaveMark(mark=Mark.INTENT):
                     self.answers.append(IntentSaved(write.job_id, write.planned, durable=False))
