@@ -17,7 +17,7 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.commands import from_the_future
 from edge_agent.core.effects import Level
 from edge_agent.core.job import Accepted, JobClass, PlayNow, TextItem
-from edge_agent.core.occurrence import Phase
+from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.programme import text_key
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import ClipStatus, KnownJob, State, Turn, Unproven
@@ -38,9 +38,11 @@ def sound(turn: Turn) -> None:
         if at is not None and turn.now.mono >= at:
             turn.put_job(as_unproven(turn.state, known))
             turn.note(Level.WARNING, "sounds once, nobody can tell how old it is", job=known.job.job_id)
-        elif known.unproven is Unproven.SOUNDS and _is_over(turn.state, known) and not _has_begun(turn.state, known):
-            _wait_again(turn, known)
-        elif known.unproven is Unproven.SOUNDS and _cannot_be_spoken(turn.state, known):
+        elif known.unproven is not Unproven.SOUNDS:
+            continue
+        elif (over := _over_by(turn.state, known)) is not None and not _is_sounding(turn.state, known):
+            _sound_no_more(turn, known, over)
+        elif _cannot_be_spoken(turn.state, known):
             turn.put_job(with_opening(known, ()))
 
 
@@ -71,7 +73,7 @@ def _unproven_at(state: State, known: KnownJob, now: Now) -> MonoMs | None:
     if not known.held or known.unproven is not None or not (known.saved or known.unsaved_sounds):
         return None
     warns = job.plays_as is JobClass.EMERGENCY and isinstance(job.when, PlayNow) and not job.all_clear
-    if not warns or job.issued_at < state.trust.floor(state.floor) or _is_over(state, known):
+    if not warns or job.issued_at < state.trust.floor(state.floor) or _over_by(state, known):
         return None
     return MonoMs(known.asked_at + WAIT_MS) if _witnessed(known.accepted, now) else None
 
@@ -84,22 +86,30 @@ def _witnessed(accepted: Accepted, now: Now) -> bool:
     return not from_the_future(job.not_before, now) and now.utc <= job.not_after
 
 
-def _is_over(state: State, known: KnownJob) -> bool:
-    """Whether it was taken back, or there is a newer version: be it that these wait for the time as well.
+def _over_by(state: State, known: KnownJob) -> Reason | None:
+    """Why it is over: it was taken back, or there is a newer version; be it that these wait for the time as well.
 
     An id is given once, so a cancel of its own issuer is never too old, whatever time it is.
     """
     job = known.job
-    return standing.cancelled(state, job.job_id, job.issuer, if_held=True) or series.is_outdated(state, job)
+    if standing.cancelled(state, job.job_id, job.issuer, if_held=True):
+        return Reason.CANCELLED
+    return Reason.SUPERSEDED if series.is_outdated(state, job) else None
 
 
-def _has_begun(state: State, known: KnownJob) -> bool:
+def _is_sounding(state: State, known: KnownJob) -> bool:
     return any(play.phase is Phase.PLAYING for play in state.plays.values() if play.job_id == known.job.job_id)
 
 
-def _wait_again(turn: Turn, known: KnownJob) -> None:
-    """It was to sound, and must not any more: it waits for the time like what has taken its place."""
+def _sound_no_more(turn: Turn, known: KnownJob, over: Reason) -> None:
+    """It was to sound, and must not any more. What has been heard of it stays heard, and ended here.
+
+    Else it waits for the time like what has taken its place: nothing of it has begun.
+    """
     for play in [play for play in turn.state.plays.values() if play.job_id == known.job.job_id]:
+        if play.was_heard:
+            sounding.give_up(turn, play, Cause.REPLACED, over)
+            return
         if play.phase is Phase.ARMED:
             sounding.hold_back(turn, play, Reason.CLOCK_NOT_TRUSTED)
         turn.drop_play(play.key)

@@ -14,6 +14,7 @@ from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.events import (
     ClipFailed,
     ClipStaged,
+    DeviceDown,
     DeviceUp,
     Mark,
     Restored,
@@ -181,6 +182,27 @@ def test_what_ends_a_warning_while_its_words_are_made_ready_keeps_it_silent(newe
         bench.send(ClipStaged(key, SPEECH_MS))
     bench.pass_s(600)
     assert (starts(bench), bench.wakes_in_ms() > 0) == (0, True)
+
+
+@pytest.mark.parametrize("newer", [False, True], ids=["taken back", "a newer version"])
+def test_what_was_heard_of_a_warning_before_the_device_died_is_in_the_log_though_it_must_not_begin_anew(
+    newer: bool,
+) -> None:
+    bench = lost_in_time()
+    job_id = warned(bench, series="lut-song-hong", version=1)
+    bench.pass_s(31)
+    bench.send(DeviceDown("killed"))
+    if newer:
+        warned(bench, job_id="lut-2", series="lut-song-hong", version=2)
+    else:
+        bench.rule(Cancel(job_id, UtcMs(makers.NOON + HOUR_MS)))
+    bench.pass_s(1)
+    assert bench.outcomes() == [(job_id, "interrupted", "superseded" if newer else "cancelled")]
+    (record,) = [effect.record for effect in bench.every(fx.CommitRecord)]
+    assert record.started is not None
+    bench.send(DeviceUp())
+    bench.pass_s(10)
+    assert job_id not in {play.job_id for play in bench.state.plays.values()}
 
 
 def test_a_warning_that_is_heard_to_its_end_is_an_alert_in_force() -> None:

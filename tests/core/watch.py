@@ -19,7 +19,7 @@ from edge_agent.core.job import Accepted, JobClass, Rule
 from edge_agent.core.occurrence import OPEN, Phase
 from edge_agent.core.plays import Occurrence, OccurrenceKey, ZonePart
 from edge_agent.core.schedule import next_instant, repeats, valid_until
-from edge_agent.core.state import State
+from edge_agent.core.state import State, Unproven
 from edge_agent.core.units import JobId, ZoneId
 from tests.core.again import Again
 from tests.core.alerts import Alerts
@@ -97,8 +97,9 @@ class Watch:
             for key, play in before.plays.items()
             if (before.unsigned or after.unsigned) and _may_be_planned_anew(play, after)
         }
-        for key in before.plays:
-            gone = key in over or key[0] in offered or key in anew
+        for key, play in before.plays.items():
+            waits = not play.was_heard and _waits_again(play.job_id, before, after)
+            gone = key in over or key[0] in offered or key in anew or waits
             assert key in after.plays or gone, "an occurrence vanished without its record"
         for key in after.plays:
             assert key not in self.logbook.closed, "an occurrence that is over came back"
@@ -118,6 +119,12 @@ def _may_be_planned_anew(play: Occurrence, after: State) -> bool:
     """Nothing of it has begun, and its job is still there: by another time, another instant is next."""
     untouched = play.phase in (Phase.RECEIVED, Phase.STAGED, Phase.QUEUED) and play.attempt == play.segment == 0
     return untouched and play.job_id in after.jobs and isinstance(after.jobs[play.job_id].job.when, Rule)
+
+
+def _waits_again(job_id: JobId, before: State, after: State) -> bool:
+    """A warning that was to sound without a time, and that something has overtaken which waits for the time as well."""
+    known = after.jobs.get(job_id)
+    return before.jobs[job_id].unproven is Unproven.SOUNDS and known is not None and known.unproven is None
 
 
 def _state_is_sound(after: State) -> None:
