@@ -306,7 +306,10 @@ def _has_begun(event: Restored, job_id: JobId) -> bool:
 
 
 def _relay_changed(turn: Turn, event: RelayChanged) -> None:
-    wanted = turn.state.relays.get(event.zone, Relay()).ordered_on
+    relay = turn.state.relays.get(event.zone, Relay())
+    wanted = relay.ordered_on
+    if event.on and wanted and event.at < relay.ordered_at:
+        return  # An earlier closing, told late: it was ordered open since, and the amplifier is cold again.
     switching.relay_reported(turn, event.zone, event.on, event.at)
     turn.note(Level.INFO, "relay", zone=event.zone, on=event.on, cause=event.cause)
     if event.on:

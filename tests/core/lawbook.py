@@ -134,8 +134,8 @@ class Lawbook:
     # What holds
 
     def holding(self, now: Now, kind: type) -> Iterator[Law]:
-        """The laws of a kind of order or action that hold now, the oldest first."""
-        for law in self.laws.values():
+        """The laws of a kind of order or action that hold now: what was signed last stands last."""
+        for law in sorted(self.laws.values(), key=lambda law: law.accepted.order.heading.not_before):
             if isinstance(law.action or law.accepted.order, kind) and law.holds(now):
                 yield law
 

@@ -304,6 +304,22 @@ def test_relays_that_never_confirm_fail_the_play_after_a_second_try() -> None:
     assert bench.closed() == set()
 
 
+def test_a_closing_that_is_told_late_is_none_of_the_one_that_was_ordered_since() -> None:
+    """The relay was told to open meanwhile: its amplifier is cold again."""
+    bench = Bench().boot()
+    bench.deaf.add(fx.SwitchRelay)
+    first = bench.now.mono
+    bench.order()
+    bench.pass_s(4)
+    bench.pass_s(3)
+    for zone in (CHO, DINH):
+        bench.send(RelayChanged(zone, True, "order", first))
+    assert bench.every(fx.StartPlay) == []
+    bench.confirm_relays()
+    (start,) = bench.every(fx.StartPlay)
+    assert start.at > bench.now.mono, "it warms up first"
+
+
 def test_one_broken_relay_does_not_stop_the_other_zone() -> None:
     bench = Bench().boot()
     bench.deaf.add(fx.SwitchRelay)

@@ -45,8 +45,8 @@ PLANTS = (
     Plant(
         "a record that the disk refused is dropped",
         "edge_agent/workers.py",
-        "case CommitRecord() | SaveMark(mark=Mark.FIRST_SAMPLE):\n                    self._owed.append(order)",
-        "case CommitRecord() | SaveMark(mark=Mark.FIRST_SAMPLE):\n                    pass",
+        "ReleaseJob(entries=None):\n                    self._owed.append(order)",
+        "ReleaseJob(entries=None):\n                    pass",
     ),
     Plant(
         "the quiet hours are asked for but not obeyed",
