@@ -110,6 +110,24 @@ def test_what_has_sounded_an_hour_early_does_not_sound_twice() -> None:
     assert heard(rig, "daily") == [EVERY_DAY_S, EVERY_DAY_S + DAY_S, early, EVERY_DAY_S + 3 * DAY_S]
 
 
+@pytest.mark.parametrize("after_s", [-1.5, 30], ids=["while it warms up", "while it sounds"])
+@pytest.mark.parametrize("killed", [False, True])
+def test_the_time_is_signed_while_a_programme_begins_by_a_clock_a_month_ahead_and_none_is_left_out(
+    after_s: float, killed: bool
+) -> None:
+    """What the card has already been given sounds, unless the agent dies before it; the days go on from today."""
+    rig, daily, _ = started_wrong(AHEAD_MS + 3_600_000, ntp=True)
+    early = 2 * DAY_S + EVERY_DAY_S - 3_600
+    put_right(rig, early + after_s - CUT_S)
+    rig.run_until(early + after_s + 1)
+    if killed:
+        rig.world.kill_agent()
+    rig.run_until(6 * DAY_S)
+    right = [EVERY_DAY_S + day * DAY_S for day in range(6)]
+    assert heard(rig, "daily") == sorted([*right, *([] if killed and after_s < 0 else [early])])
+    assert outcomes(rig, daily).count("succeeded") >= 6
+
+
 def test_a_silence_and_a_lock_hold_through_a_clock_that_is_ahead() -> None:
     rig, _, _ = left_alone(ntp=True)
     rig.restore_network()

@@ -25,7 +25,7 @@ from edge_agent.core.units import DAY_MS, UtcMs
 TWICE_MS = DAY_MS
 # What has sounded by a clock that was less than this ahead does not sound once more when its instant comes.
 
-_NOT_BEGUN = (Phase.RECEIVED, Phase.STAGED, Phase.QUEUED)
+_NOT_BEGUN = (Phase.RECEIVED, Phase.STAGED, Phase.QUEUED, Phase.ARMED)
 
 
 def plan(turn: Turn) -> None:
@@ -59,6 +59,24 @@ def fresh(state: State, known: KnownJob, planned: UtcMs, now: Now) -> Occurrence
     sites = (state.site.zones[zone] for zone in zones.zones_of(state, known.job))
     runs = {site.zone: ZoneRun(site.zone, group=site.group) for site in sites}
     return Occurrence(known.job.job_id, planned, Phase.RECEIVED, now.mono, runs)
+
+
+def count_from(turn: Turn, known: KnownJob, base: UtcMs) -> None:
+    """The job's next instant is the one after ``base``.
+
+    A last instant that lies more than a day ahead of all signed time was over by a clock that was wrong.
+    """
+    latest = UtcMs(max(turn.now.utc, turn.state.floor))
+    if turn.now.signed and not sounds_once(known.job) and base > latest + TWICE_MS:
+        base = latest
+        turn.emit(ReleaseJob(known.job.job_id, base))  # a restart counts from here too
+    turn.put_job(replace(known, base=base))
+
+
+def is_of_another_time(turn: Turn, known: KnownJob, planned: UtcMs) -> bool:
+    """Whether an instant was the next one by a time that was wrong: others come before it, which were not passed."""
+    due = next_of(known, known.base, turn.now) if turn.now.trusted and isinstance(known.job.when, Rule) else None
+    return due is not None and due < planned
 
 
 def record_passed_over(turn: Turn, known: KnownJob, until: UtcMs) -> None:
@@ -98,26 +116,20 @@ def _pass_over(turn: Turn) -> None:
     """What recurs does not wait for an instant that is said to be over: the clock has leapt since it was planned."""
     for play in list(turn.state.plays.values()):
         job = turn.job_of(play)
-        if _is_untouched(job, play) and doubted(job, play.planned, turn.now):
+        if _is_unheard(job, play) and doubted(job, play.planned, turn.now):
             turn.drop_play(play.key)
 
 
 def _put_right(turn: Turn) -> None:
-    """Signed time has come: what was planned by another is planned anew, as if nothing had been passed over.
-
-    A last instant that lies more than a day ahead of all signed time was over by a clock that was wrong.
-    """
-    latest = UtcMs(max(turn.now.utc, turn.state.floor))
-    for known in list(turn.state.jobs.values()):
-        if known.may_sound and not sounds_once(known.job) and known.base > latest + TWICE_MS:
-            turn.put_job(replace(known, base=latest))
-            turn.emit(ReleaseJob(known.job.job_id, latest))  # a restart counts from here too
-    for play in [play for play in turn.state.plays.values() if _is_untouched(turn.job_of(play), play)]:
+    """Signed time has come: what was planned by another is planned anew, as if nothing had been passed over."""
+    for known in [known for known in turn.state.jobs.values() if known.may_sound]:
+        count_from(turn, known, known.base)
+    for play in [play for play in turn.state.plays.values() if _is_unheard(turn.job_of(play), play)]:
         known = turn.state.jobs[play.job_id]
         if next_instant(known.job, known.base) != play.planned:
             turn.drop_play(play.key)
 
 
-def _is_untouched(job: Job, play: Occurrence) -> bool:
-    """Whether it can be planned anew: nothing of it has begun."""
-    return isinstance(job.when, Rule) and play.phase in _NOT_BEGUN and play.attempt == 0 and play.segment == 0
+def _is_unheard(job: Job, play: Occurrence) -> bool:
+    """Whether it can be planned anew: nothing of it has sounded, however often its relays were tried."""
+    return isinstance(job.when, Rule) and play.phase in _NOT_BEGUN and not play.was_heard

@@ -64,6 +64,8 @@ def resume(turn: Turn, mark: SavedMark) -> None:
     sounded = mark.mark is Mark.FIRST_SAMPLE
     if known is None or (known.called_off and not sounded):
         return
+    if not sounded and planning.is_of_another_time(turn, known, mark.planned):
+        return
     play = replace(planning.fresh(turn.state, known, mark.planned, turn.now), attempt=mark.attempt)
     if may_try_again(known.job, mark.attempt, sounded) and not known.called_off:
         turn.put_play(sounding.heard_unseen(turn, play) if sounded else play)

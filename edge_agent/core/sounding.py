@@ -351,7 +351,7 @@ def finish(turn: Turn, play: Occurrence, cause: Cause, reason: Reason | None, *,
         turn.drop_job(play.job_id)
         clips.forget_unneeded(turn)
     else:
-        turn.put_job(replace(known, base=base, unproven=Unproven.HAS_SOUNDED if unproven else None))
+        planning.count_from(turn, replace(known, unproven=Unproven.HAS_SOUNDED if unproven else None), base)
     level = Level.INFO if done.phase is Phase.SUCCEEDED else Level.WARNING
     words = explain(reason) if reason else ""
     turn.note(level, "outcome", job=play.job_id, outcome=done.phase, reason=reason or "", words=words)

@@ -22,20 +22,29 @@ class Again:
     by_hearsay: set[OccurrenceKey] = field(default_factory=set)
     due: set[OccurrenceKey] = field(default_factory=set)
     ever: set[OccurrenceKey] = field(default_factory=set)
+    just_over: set[OccurrenceKey] = field(default_factory=set)
 
     def see(self, before: State, now: Now, effects: tuple[fx.Effect, ...]) -> set[OccurrenceKey]:
         """Look at one step; says what may come again from here on."""
         latest = max(now.utc, before.floor)
         far = {job_id for job_id, planned in self.by_hearsay if now.signed and planned > latest + DAY_MS}
         back = {key for key in self.by_hearsay if key[0] in far and key[1] > latest}
+        back |= self.just_over
         self.due |= back
         self.ever |= back
+        self.just_over = set()
         if now.signed:
             self.by_hearsay.clear()
         for effect in effects:
             if isinstance(effect, fx.CommitRecord) and effect.closes is not None:
                 self.due.discard(effect.closes)
                 known = before.jobs.get(effect.closes[0])
-                if not now.signed and known is not None and isinstance(known.job.when, Rule):
+                if known is None or not isinstance(known.job.when, Rule):
+                    continue
+                if not now.signed:
                     self.by_hearsay.add(effect.closes)
+                elif effect.closes[1] > latest + DAY_MS:  # it sounded by hearsay when the time was signed
+                    self.just_over.add(effect.closes)
+                    self.due.add(effect.closes)
+                    self.ever.add(effect.closes)
         return back

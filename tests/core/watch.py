@@ -116,9 +116,9 @@ def _jobs_leave_with_a_record(before: State, event: Event, effects: tuple[fx.Eff
 
 
 def _may_be_planned_anew(play: Occurrence, after: State) -> bool:
-    """Nothing of it has begun, and its job is still there: by another time, another instant is next."""
-    untouched = play.phase in (Phase.RECEIVED, Phase.STAGED, Phase.QUEUED) and play.attempt == play.segment == 0
-    return untouched and play.job_id in after.jobs and isinstance(after.jobs[play.job_id].job.when, Rule)
+    """Nothing of it has sounded, and its job is still there: by another time, another instant is next."""
+    unheard = play.phase is not Phase.PLAYING and not play.was_heard
+    return unheard and play.job_id in after.jobs and isinstance(after.jobs[play.job_id].job.when, Rule)
 
 
 def _waits_again(job_id: JobId, before: State, after: State) -> bool:
