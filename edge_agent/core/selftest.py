@@ -66,7 +66,9 @@ def next_wake(state: State, now: Now) -> list[MonoMs]:
         return []
     relay = state.relays[test.zone]
     if test.opening:
-        return [] if relay.ordered_on else [max(_open_by(relay), now.mono)]  # else it is opened by ``zones``
+        if relay.ordered_on:
+            return []  # it is opened by ``switching``
+        return [max(_open_by(relay), now.mono) if relay.on else now.mono]
     since = relay.closed_since
     due = MonoMs(since + CLOSED_MS) if since is not None else switching.confirm_by(state, test.zone)
     return [max(due, now.mono)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge_agent.core import effects as fx
-from edge_agent.core.events import RelayFailed
+from edge_agent.core.events import RelayChanged, RelayFailed
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Amplify, Lock, SelfTest
 from edge_agent.core.site import ZoneSite
@@ -66,6 +66,18 @@ def test_a_relay_that_is_to_stay_closed_for_longer_is_seen_opening_then() -> Non
     bench.pass_s(0.1)
     assert bench.closed() == set()
     assert seen_by(bench) == f"self_test {CHO}=ok"
+
+
+def test_a_relay_that_is_said_to_be_open_before_it_is_told_to_open_keeps_the_next_zone_waiting_for_nothing() -> None:
+    bench = Bench(zones={CHO: ZoneSite(CHO, "cho", 0, least_on_ms=5_000), DINH: ZoneSite(DINH, "dinh", 0)}).boot()
+    bench.rule(SelfTest())
+    bench.pass_s(1)
+    bench.send(RelayChanged(CHO, False, "order", bench.now.mono))
+    bench.deaf = {fx.SwitchRelay}
+    bench.pass_s(4)
+    assert bench.wakes_in_ms() == 0
+    bench.pass_s(0)
+    assert [(order.zone, order.on) for order in bench.every(fx.SwitchRelay)][-2:] == [(CHO, False), (DINH, True)]
 
 
 def test_an_amplifier_that_is_switched_on_meanwhile_is_not_waited_for() -> None:
