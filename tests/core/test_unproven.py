@@ -10,58 +10,23 @@ import pytest
 from edge_agent.core import effects as fx
 from edge_agent.core import standing
 from edge_agent.core.clips import forget_unneeded
-from edge_agent.core.clock_trust import ClockSource, Now
+from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import (
     ClipFailed,
     ClipStaged,
-    DeviceDown,
-    DeviceUp,
-    Mark,
     Restored,
-    SavedMark,
     TrustChanged,
 )
 from edge_agent.core.order import Cancel
-from edge_agent.core.programme import ATTENTION, ATTENTION_GAP_MS, ITEM_GAP_MS, SIGNAL_MS, Sound
+from edge_agent.core.programme import ATTENTION, ITEM_GAP_MS, Sound
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import Turn
 from edge_agent.core.switching import cold_lead_ms
 from edge_agent.core.trust_standing import TrustHead, TrustStanding
-from edge_agent.core.units import HOUR_MS, JobId, MonoMs, UtcMs
-from tests.core.bench import SPEECH_MS, Bench
-from tests.core.welcomes import FLOOD, welcome
+from edge_agent.core.units import HOUR_MS, UtcMs
+from tests.core.bench import SPEECH_MS
+from tests.core.undated import ORDERED_MS, TWO, find_the_time, lost_in_time, starts, warned
 from tests.trust import makers
-
-TWO = ("k1", "k2")
-ORDERED_MS = SIGNAL_MS[ATTENTION] + ATTENTION_GAP_MS + SPEECH_MS
-
-
-def lost_in_time(**now: Any) -> Bench:
-    """A station that has booted without a clock, on a network where nobody answers its hello."""
-    bench = Bench()
-    bench.now = Now(MonoMs(1_000_000), UtcMs(1_000_000), ClockSource.UNSET, 0)
-    bench.now = replace(bench.now, **now)
-    bench.boot(welcomed=False)
-    return bench
-
-
-def warned(bench: Bench, signers: tuple[str, ...] = TWO, sound_max_ms: int = 0, **over: Any) -> JobId:
-    """A flood warning of today arrives, signed by these, and may sound for so long in all (0: for any time)."""
-    given = {"job_id": "lut", "issued_at": makers.NOON, "not_before": makers.NOON, "not_after": makers.NOON + HOUR_MS}
-    job = bench.make(**{name: value for name, value in (FLOOD | given | over).items() if value is not None})
-    bench.arrive(replace(bench.accept(job), signers=signers, sound_max_ms=sound_max_ms))
-    return job.job_id
-
-
-def starts(bench: Bench) -> int:
-    """How often sound has begun."""
-    return len(bench.every(fx.StartPlay))
-
-
-def find_the_time(bench: Bench, late_ms: int = 60_000) -> None:
-    """The server answers after all: it is so long after noon."""
-    bench.now = replace(bench.now, utc=UtcMs(makers.NOON + late_ms), source=ClockSource.SIGNED, signed=True)
-    welcome(bench)
 
 
 def test_a_blocked_welcome_and_an_unset_clock_do_not_silence_a_warning_of_two_officers() -> None:
@@ -184,27 +149,6 @@ def test_what_ends_a_warning_while_its_words_are_made_ready_keeps_it_silent(newe
     assert (starts(bench), bench.wakes_in_ms() > 0) == (0, True)
 
 
-@pytest.mark.parametrize("newer", [False, True], ids=["taken back", "a newer version"])
-def test_what_was_heard_of_a_warning_before_the_device_died_is_in_the_log_though_it_must_not_begin_anew(
-    newer: bool,
-) -> None:
-    bench = lost_in_time()
-    job_id = warned(bench, series="lut-song-hong", version=1)
-    bench.pass_s(31)
-    bench.send(DeviceDown("killed"))
-    if newer:
-        warned(bench, job_id="lut-2", series="lut-song-hong", version=2)
-    else:
-        bench.rule(Cancel(job_id, UtcMs(makers.NOON + HOUR_MS)))
-    bench.pass_s(1)
-    assert bench.outcomes() == [(job_id, "interrupted", "superseded" if newer else "cancelled")]
-    (record,) = [effect.record for effect in bench.every(fx.CommitRecord)]
-    assert record.started is not None
-    bench.send(DeviceUp())
-    bench.pass_s(10)
-    assert job_id not in {play.job_id for play in bench.state.plays.values()}
-
-
 def test_a_warning_that_is_heard_to_its_end_is_an_alert_in_force() -> None:
     """Nobody rehearses beside it (requirement B20)."""
     bench = lost_in_time()
@@ -301,18 +245,6 @@ def test_a_station_without_a_voice_warns_all_the_same() -> None:
     assert starts(bench) == 1
 
 
-def test_after_a_restart_it_does_not_sound_again() -> None:
-    bench = lost_in_time()
-    job_id = warned(bench, when={"kind": "now", "every_s": 300, "until": makers.NOON + HOUR_MS})
-    bench.pass_s(31)
-    bench.end(job_id)
-    (saved,) = [effect.saved for effect in bench.every(fx.SaveJob)]
-    again = lost_in_time()
-    again.send(Restored((saved,), (), {}, 1, 0, "e1", past=bench.state.past))
-    again.pass_s(600)
-    assert starts(again) == 0
-
-
 def test_of_a_series_only_the_newest_warning_sounds_without_a_time() -> None:
     bench = lost_in_time()
     warned(bench, series="lut-song-hong", version=1)
@@ -327,146 +259,3 @@ def test_a_warning_that_was_revoked_while_it_waited_does_not_sound() -> None:
     bench.send(TrustChanged(TrustStanding(), frozenset({job_id})))
     bench.pass_s(600)
     assert (starts(bench), bench.outcomes()) == (0, [("lut", "rejected", "key_revoked")])
-
-
-def test_a_warning_that_had_begun_without_a_time_begins_again_after_a_crash_and_once() -> None:
-    bench = lost_in_time()
-    job_id = warned(bench, when={"kind": "now", "every_s": 300, "until": makers.NOON + HOUR_MS})
-    bench.pass_s(30)
-    (saved,) = [effect.saved for effect in bench.every(fx.SaveJob)]
-    mark = SavedMark(job_id, bench.play(job_id).planned, Mark.INTENT, 1)
-    again = Bench()
-    again.now = Now(MonoMs(5_000), UtcMs(5_000), ClockSource.UNSET, 0)
-    again.send(Restored((saved,), (mark,), {}, 0, 0, "e1"))
-    again.send(DeviceUp())
-    again.pass_s(1)
-    assert starts(again) == 1
-    again.end(job_id)
-    again.pass_s(600)
-    assert starts(again) == 1
-    (record,) = [effect.record for effect in again.every(fx.CommitRecord)]
-    assert (record.attempt, record.detail) == (2, "freshness_unproven")
-
-
-def test_a_warning_whose_time_was_over_before_it_could_begin_again_was_ended_by_the_power_cut() -> None:
-    bench = lost_in_time()
-    job_id = warned(bench)
-    bench.pass_s(30)
-    (saved,) = [effect.saved for effect in bench.every(fx.SaveJob)]
-    mark = SavedMark(job_id, bench.play(job_id).planned, Mark.FIRST_SAMPLE, 1)
-    again = Bench()
-    again.now = Now(MonoMs(5_000), UtcMs(makers.NOON + 2 * HOUR_MS), ClockSource.NTP, 10, signed=False)
-    again.send(Restored((saved,), (mark,), {}, 0, 0, "e1"))
-    again.send(DeviceUp())
-    again.pass_s(600)
-    assert (starts(again), again.outcomes()) == (0, [])
-    find_the_time(again, 3 * HOUR_MS)
-    assert again.outcomes() == [(job_id, "interrupted", "power_cut")]
-
-
-def behind(bench: Bench) -> None:
-    """NTP has been reached, and says that it is five hours before the warning was signed."""
-    utc = UtcMs(makers.NOON - 5 * HOUR_MS)
-    bench.now = replace(bench.now, utc=utc, source=ClockSource.NTP, max_error_ms=10, signed=False)
-    bench.pass_s(0)
-
-
-def test_a_time_that_is_before_its_signatures_and_that_nobody_has_signed_does_not_refuse_a_warning() -> None:
-    bench = lost_in_time()
-    behind(bench)
-    job_id = warned(bench)
-    assert bench.answers() == [("accepted", None)]
-    bench.pass_s(29)
-    assert starts(bench) == 0, "a welcome may still come"
-    bench.pass_s(1)
-    assert starts(bench) == 1
-    bench.end(job_id)
-    (record,) = [effect.record for effect in bench.every(fx.CommitRecord)]
-    assert record.detail == "freshness_unproven"
-
-
-def test_one_that_a_single_officer_has_signed_waits_for_a_welcome_then() -> None:
-    bench = lost_in_time()
-    behind(bench)
-    job_id = warned(bench, signers=("k1",))
-    bench.pass_s(600)
-    assert starts(bench) == 0
-    bench.now = replace(bench.now, utc=UtcMs(makers.NOON + 600_000), source=ClockSource.SIGNED, signed=True)
-    bench.pass_s(1)
-    assert starts(bench) == 1
-    assert bench.state.jobs[job_id].held is False
-
-
-def by_ntp(bench: Bench, late_ms: int = 60_000) -> None:
-    """NTP says that it is so long after noon; nobody has signed it."""
-    utc = UtcMs(makers.NOON + late_ms)
-    bench.now = replace(bench.now, utc=utc, source=ClockSource.NTP, max_error_ms=10, signed=False)
-    bench.pass_s(0)
-
-
-@pytest.mark.parametrize("signers", [("k1",), TWO], ids=["one", "two"])
-def test_by_a_time_that_nobody_has_signed_a_warning_waits_for_a_welcome_and_then_says_its_date(
-    signers: tuple[str, ...],
-) -> None:
-    bench = lost_in_time()
-    by_ntp(bench)
-    job_id = warned(bench, signers, when={"kind": "now", "every_s": 60, "until": makers.NOON + HOUR_MS})
-    assert bench.answers() == [("accepted", None)]
-    bench.pass_s(29)
-    assert starts(bench) == 0
-    bench.pass_s(1)
-    assert starts(bench) == 1
-    (start,) = bench.every(fx.StartPlay)
-    sounds = [part.key for part in start.parts if isinstance(part, Sound)]
-    assert sounds[:2] == [ATTENTION, bench.every(fx.SpeakText)[0].key]
-    bench.end(job_id)
-    (record,) = [effect.record for effect in bench.every(fx.CommitRecord)]
-    assert (record.detail, record.clock) == ("freshness_unproven", ClockSource.NTP)
-    bench.pass_s(600)
-    assert starts(bench) == 1, "it has been heard"
-    find_the_time(bench, 660_000)
-    bench.now = replace(bench.now, signed=True)
-    bench.pass_s(0)
-    bench.pass_s(60)
-    assert starts(bench) == 2
-
-
-@pytest.mark.parametrize("signers", [("k1",), TWO], ids=["one", "two"])
-@pytest.mark.parametrize("late_ms", [-HOUR_MS, 2 * HOUR_MS], ids=["not yet", "no more"])
-def test_one_that_is_not_valid_by_that_time_waits(signers: tuple[str, ...], late_ms: int) -> None:
-    bench = lost_in_time()
-    by_ntp(bench, late_ms)
-    early = {"issued_at": makers.NOON - 2 * HOUR_MS}
-    job_id = warned(bench, signers, **early)
-    bench.pass_s(600)
-    assert (starts(bench), bench.state.jobs[job_id].unproven) == (0, None)
-
-
-def test_an_old_warning_that_a_broker_brings_before_the_welcome_does_not_sound_by_a_chip_that_is_behind() -> None:
-    bench = lost_in_time()
-    by_ntp(bench)
-    job_id = warned(bench)
-    bench.pass_s(20)
-    find_the_time(bench, 2 * HOUR_MS)
-    bench.now = replace(bench.now, signed=True)
-    bench.pass_s(1)
-    assert (starts(bench), bench.outcomes()) == (0, [(job_id, "expired", "expired")])
-
-
-def test_a_replayed_warning_from_before_the_last_signed_time_does_not_sound_by_spoofed_network_time() -> None:
-    """The card was put back, or has never heard it; whoever answers NTP says that it is the hour of that warning."""
-    floor = UtcMs(makers.NOON + 1)
-    bench = lost_in_time(utc=floor, source=ClockSource.FLOOR)
-    bench.send(Restored((), (), {}, 0, 0, "e1", floor=floor))
-    by_ntp(bench)
-    warned(bench)
-    bench.pass_s(600)
-    assert starts(bench) == 0
-
-
-def test_by_a_signed_time_a_warning_from_the_future_is_refused_as_ever() -> None:
-    bench = lost_in_time()
-    behind(bench)
-    bench.now = replace(bench.now, signed=True)
-    warned(bench)
-    assert bench.answers() == [("refused", "not_yet_valid")]
