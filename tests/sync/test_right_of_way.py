@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from edge_agent.core.units import ClipKey
 from edge_agent.sync.download import RESUMES_MAX, HttpsFetcher
 from edge_agent.sync.https import Patience, Trust
 from edge_agent.sync.port import Fetched, FetchFailed
-from edge_agent.sync.right_of_way import RightOfWay
+from edge_agent.sync.right_of_way import Passage, RightOfWay
 from tests.host.content import Content, Manners, running_content
 from tests.sync.rigs import host_clock
 
@@ -47,11 +48,21 @@ def until(met: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def is_quiet(content: Content) -> bool:
-    """Whether a server that says a byte each 0.05 s says none."""
-    before = content.sent
-    time.sleep(0.5)
-    return content.sent == before
+class Watched(RightOfWay):
+    """Tells when a routine download has stood back, and has written what it had."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 0)
+        self.idle = threading.Event()
+
+    @contextmanager
+    def used(self, passage: Passage) -> Iterator[None]:
+        self.idle.clear()
+        try:
+            with super().used(passage):
+                yield
+        finally:
+            self.idle.set()
 
 
 def test_a_routine_download_hangs_up_for_each_warnings_and_goes_on_where_it_was(
@@ -59,7 +70,7 @@ def test_a_routine_download_hangs_up_for_each_warnings_and_goes_on_where_it_was(
 ) -> None:
     """More often than one may break off by itself."""
     caplog.set_level(logging.INFO)
-    way, part = RightOfWay(0, 0), tmp_path / "cache" / f"{key_of(NOTICE)}.part"
+    way, part = Watched(), tmp_path / "cache" / f"{key_of(NOTICE)}.part"
     station = fetcher(tmp_path, content, way)
     notice, siren = content.put("notice", NOTICE), content.put("siren", SIREN)
     content.manners = Manners.DRIPPING
@@ -69,7 +80,7 @@ def test_a_routine_download_hangs_up_for_each_warnings_and_goes_on_where_it_was(
         while len(stood_at) < RESUMES_MAX + 3:
             until(lambda: part.exists() and part.stat().st_size > stood_at[-1])
             with way.taken():
-                until(lambda: is_quiet(content))
+                assert way.idle.wait(PATIENCE_S)
                 stood_at.append(part.stat().st_size)
                 content.manners = Manners.HONEST
                 assert isinstance(station.fetch(key_of(SIREN), len(SIREN), (siren,), urgent=True), Fetched)
@@ -114,7 +125,7 @@ def test_whoever_was_hung_up_on_leaves_the_server_to_those_who_have_not_yet_got_
         thread.start()
         assert thread.is_alive()
     with way.taken():
-        time.sleep(2.5)
+        thread.join(2.5)
         assert thread.is_alive(), "another warning began meanwhile"
     thread.join(PATIENCE_S)
     assert not thread.is_alive()
