@@ -230,14 +230,9 @@ def _hears_later(run: ZoneRun) -> bool:
 def give_up(turn: Turn, play: Occurrence, cause: Cause, reason: Reason) -> None:
     """It will not begin, or not go on: what has sounded before was cut off then."""
     begun = play.was_heard and cause is not Cause.CLIPS_FAILED
-    finish(turn, play, Cause.CUT_OFF if begun else cause, _what_ended_it(play, cause, reason))
-
-
-def _what_ended_it(play: Occurrence, cause: Cause, reason: Reason) -> Reason:
-    """Of what has sounded and did not begin anew in time: whatever broke it off."""
-    if play.sounded and cause in (Cause.TOO_LATE, Cause.VALIDITY_OVER):
-        return Reason.POWER_CUT if play.unseen else play.lost_to or reason
-    return reason
+    if play.sounded and cause in (Cause.TOO_LATE, Cause.VALIDITY_OVER):  # it did not begin anew in time
+        reason = Reason.POWER_CUT if play.unseen else play.lost_to or reason
+    finish(turn, play, Cause.CUT_OFF if begun else cause, reason)
 
 
 def heard_unseen(turn: Turn, play: Occurrence) -> Occurrence:
@@ -310,10 +305,8 @@ def call_off(
     for play in plays:
         if play.phase is Phase.PLAYING:
             zones.stop(turn, play, Ending(Cause.CUT_OFF, reason))
-        elif play.was_heard:
-            finish(turn, play, Cause.CUT_OFF, _what_ended_it(play, cause, reason))
         else:
-            finish(turn, play, cause, reason)
+            give_up(turn, play, cause, reason)
     if not plays:
         turn.drop_job(known.job.job_id)
         record = records.of_refusal(known.accepted, reason, turn.now, was_saved=True, detail=detail)

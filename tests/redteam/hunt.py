@@ -7,7 +7,7 @@ import json
 from tests.redteam.life import Life
 from tests.redteam.script import campaign
 
-LIVES = 300
+LIVES = 450
 
 
 def main() -> None:

@@ -120,7 +120,7 @@ def planted(name: str) -> Plant:
 def test_a_planted_fault_sounds_in_few_campaigns(name: str) -> None:
     (catch,) = hunted(planted(name), ATTACK)
     assert catch.promise in ("only_what_was_ordered_sounds", "only_where_it_was_ordered")
-    assert catch.lives < 40  # of 300; ./run plant hunts every fault
+    assert catch.lives < 40  # of 450; ./run plant hunts every fault
 
 
 def test_a_failure_is_shrunk_and_told() -> None:

@@ -65,13 +65,16 @@ class Air:
         return [*self._given, *((key, at, self._world.mono) for key, at in self._open.items())]
 
     def in_vain(self, closing_ms: int = CLOSING_MS) -> Iterator[str]:
-        """What was asked for in order to hear nothing of it, in words: its bytes are paid for."""
+        """What was asked for in order to hear nothing of it, in words: its bytes are paid for.
+
+        ``closing_ms``: until a programme that ends, or cannot begin, has been given up.
+        """
         names = self._world.headend.names
         for key, since, to in self.asked_for():
             at = since
             for begins, ends in sorted(self._heard(key)):
                 at = ends + closing_ms if begins - IN_VAIN_MS <= at < ends + closing_ms else at
-            if at < to and to - since > IN_VAIN_MS:
+            if at < to and to - since > IN_VAIN_MS + closing_ms:
                 yield f"{names.get(key, key)} is open from {since} to {to}, and not heard from {at} on"
 
     def _heard(self, key: ClipKey) -> Iterator[tuple[int, int]]:
