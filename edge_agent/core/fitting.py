@@ -81,7 +81,9 @@ def _framed(turn: Turn, play: Occurrence, start_at: MonoMs) -> Occurrence:
 def _coming(turn: Turn, play: Occurrence) -> list[framing.Comer]:
     """Who waits for one of its zones."""
     others = [other for other in turn.state.plays.values() if other.key != play.key and _is_to_come(turn, other)]
-    return framing.behind(_comers(turn, play), [comer for other in others for comer in _comers(turn, other)])
+    return framing.behind(
+        turn.state.site, _comers(turn, play), [comer for other in others for comer in _comers(turn, other)]
+    )
 
 
 def _comers(turn: Turn, play: Occurrence) -> list[framing.Comer]:

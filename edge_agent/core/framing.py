@@ -14,6 +14,8 @@ from edge_agent.core.job import Job, JobClass, PlayNow
 from edge_agent.core.past import LATE_GRACE_MS, Sounded
 from edge_agent.core.programme import Part, length_ms, own_ms, unframed, without_closing, without_opening
 from edge_agent.core.schedule import next_instant, sounds_once
+from edge_agent.core.site import Site
+from edge_agent.core.switching import cold_lead_ms
 from edge_agent.core.units import UtcMs, ZoneId
 
 JOINED_MS = LATE_GRACE_MS
@@ -31,12 +33,19 @@ class Neighbours:
 
 @dataclass(frozen=True, slots=True)
 class Comer:
-    """An ordinary programme to come: when, where, how long it was ordered to be, and how late it may begin."""
+    """An ordinary programme to come: when, where, how long it was ordered to be, and how late it may begin.
+
+    Where it also sounds ``beside`` whom it waits for, it claims its zones ``lead_ms`` ahead, and needs ``warm_up_ms``
+    for those when it has had to wait. Meanwhile others may take them.
+    """
 
     planned: UtcMs
     zones: tuple[ZoneId, ...]
     lasts_ms: int
     patience_ms: int
+    beside: bool = False
+    lead_ms: int = 0
+    warm_up_ms: int = 0
 
 
 def comers(job: Job, planned: UtcMs, zones: tuple[ZoneId, ...], parts: tuple[Part, ...]) -> list[Comer]:
@@ -46,11 +55,19 @@ def comers(job: Job, planned: UtcMs, zones: tuple[ZoneId, ...], parts: tuple[Par
     return [this] if again is None else [this, replace(this, planned=again)]
 
 
-def behind(this: list[Comer], others: Iterable[Comer]) -> list[Comer]:
+def behind(site: Site, this: list[Comer], others: Iterable[Comer]) -> list[Comer]:
     """Who waits for one of a programme's zones, its own next occurrence included, the first to be due first."""
     begins, *again = this
-    coming = [other for other in others if not set(other.zones).isdisjoint(begins.zones)]
+    coming = [_waiting(site, begins, other) for other in others if not set(other.zones).isdisjoint(begins.zones)]
     return sorted([*coming, *again], key=lambda comer: comer.planned)
+
+
+def _waiting(site: Site, begins: Comer, other: Comer) -> Comer:
+    cold = [zone for zone in other.zones if zone not in begins.zones]
+    if not cold:
+        return other
+    lead_ms, warm_up_ms = (max(cold_lead_ms(site, zone) for zone in zones) for zones in (other.zones, cold))
+    return replace(other, beside=True, lead_ms=lead_ms, warm_up_ms=warm_up_ms)
 
 
 def neighbours(
@@ -78,15 +95,17 @@ def made_late(ends: UtcMs, coming: Iterable[Comer]) -> tuple[tuple[UtcMs, UtcMs]
     """Who begins later than on time, each with its beginning (0: never), if a programme sounds until ``ends``.
 
     Where programmes are somewhat longer than the officer thought, a chime would be what makes the last of them missed.
+    Who also sounds beside it is late from when it would have claimed its zones: a third may take those it does not get.
     """
     late = []
     for comer in coming:
         if ends - comer.planned > comer.patience_ms:
             late.append((comer.planned, UtcMs(0)))
-        elif comer.planned < ends:
-            if ends - comer.planned > LATE_GRACE_MS:
-                late.append((comer.planned, ends))
-            ends = UtcMs(ends + comer.lasts_ms)
+        elif comer.planned - comer.lead_ms < ends:
+            begins = max(comer.planned, UtcMs(ends + comer.warm_up_ms))
+            if comer.beside or begins - comer.planned > LATE_GRACE_MS:
+                late.append((comer.planned, begins))
+            ends = UtcMs(begins + comer.lasts_ms)
     return tuple(late)
 
 

@@ -146,7 +146,7 @@ class Street:
             return one
         rules, job = self.rules(), one.known.job
         comers = [comer for other in others if _is_to_come(other) for comer in _comers(other, other.zones)]
-        coming = framing.behind(_comers(one, where), comers)
+        coming = framing.behind(self.state.site, _comers(one, where), comers)
 
         def ask(parts: tuple[Part, ...]) -> object:
             framed = replace(one, parts=parts)

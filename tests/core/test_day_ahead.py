@@ -185,10 +185,10 @@ def test_what_was_planned_is_what_then_plays(
     assert sorted(_of_plan(one) for one in plan) == told(ward)
 
 
-def one_of(seconds: int, *times: time, order: int = 0, late_s: int = 0, live: str = "") -> dict[str, Any]:
+def one_of(seconds: int, *times: time, **draft: Any) -> dict[str, Any]:
     """A draft that was found to be hard."""
-    draft = {"class": "normal", "zones": (), "times": [*times], "once": False, "seconds": seconds, "late_s": late_s}
-    return draft | {"order": order, "volume": 40, "live": live}
+    usual = {"class": "normal", "zones": (), "once": False, "late_s": 0, "order": 0, "volume": 40, "live": ""}
+    return usual | {"times": [*times], "seconds": seconds} | draft
 
 
 ANY_HOUR = LocalPolicy((Clause(quiet=(time(21), time(5))),))
@@ -267,6 +267,11 @@ def test_the_day_on_which_a_timetable_signed_ahead_begins_is_planned_with_both(
     policy=ANY_HOUR,
     given_rules=[],
 )
+@example(  # with its closing chime the first had one zone while the next claimed both, and the third took the other
+    drafts=[one_of(20, time(5, 15)), one_of(885, time(5), zones=(CHO,)), one_of(20, time(5, 15), zones=(DINH,))],
+    policy=ANY_HOUR,
+    given_rules=[],
+)
 @given(drafts=st.lists(jobs, min_size=1, max_size=6), policy=policies, given_rules=st.lists(rules, max_size=2))
 @settings(unhurried, max_examples=EXAMPLES)
 def test_no_chime_keeps_anything_silent_cuts_it_or_makes_it_quieter(
@@ -279,6 +284,12 @@ def test_no_chime_keeps_anything_silent_cuts_it_or_makes_it_quieter(
     assert bare == framed
 
 
+@example(  # in turns the first had one zone for a second too long, and the third took the other
+    drafts=[one_of(20, time(5, 30)), one_of(900, time(5), zones=(CHO,)), one_of(20, time(5, 30), zones=(DINH,))],
+    policy=ANY_HOUR,
+    given_rules=[],
+    frame=UNFRAMED,
+)
 @given(
     drafts=st.lists(jobs, min_size=1, max_size=6),
     policy=policies,

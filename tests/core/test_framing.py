@@ -189,7 +189,7 @@ def test_the_days_limits_do_not_count_chimes() -> None:
 def test_what_still_sounds_elsewhere_counts_as_long_as_it_was_ordered() -> None:
     """The second begins while the first one's closing chime sounds in another zone."""
     day = LocalPolicy((replace(STANDARD, day_ms=2 * CLIP_MS),))
-    ward = session(60, 75, zones=((CHO,), (DINH,)), policy=day)
+    ward = session(60, 75, where=((CHO,), (DINH,)), policy=day)
     assert {outcome[1] for outcome in ward.outcomes()} == {"succeeded"}
 
 
@@ -229,12 +229,12 @@ def test_the_day_is_told_as_it_was_ordered_whatever_chimes_there_are() -> None:
     assert (cut.cut, cut.ends) == (True, EVENING)
 
 
-def session(*seconds: float, zones: tuple[tuple[str, ...], ...] = (), **site: Any) -> Ward:
+def session(*seconds: float, where: tuple[tuple[str, ...], ...] = (), **site: Any) -> Ward:
     """Programmes of 10 s at so many seconds from now, lived through."""
     ward = Ward(**{"frame": STANDARD_FRAME, **site}).boot()
     for number, at in enumerate(seconds):
         clip = makers.clip_item(digest=f"{number:064x}", duration_ms=CLIP_MS)
-        ward.at(at, job_id=f"j-{number}", items=[clip], audience=audience(*(zones[number] if zones else ())))
+        ward.at(at, job_id=f"j-{number}", items=[clip], audience=audience(*(where[number] if where else ())))
     ward.live_until(UtcMs(ward.now.utc + 600_000))
     return ward
 
@@ -252,8 +252,17 @@ def test_a_programme_with_some_silence_before_it_has_its_own_chimes() -> None:
 
 
 def test_where_one_of_its_zones_was_silent_a_programme_has_its_opening_chime() -> None:
-    ward = session(60, 70, zones=((CHO,), (CHO, DINH)))
-    assert [heard(start.parts) for start in starts(ward)] == [[OPENING, ITEM], [OPENING, ITEM, CLOSING]]
+    """The first has none: it would keep the second, which waits for one zone, out of the other."""
+    ward = session(60, 70, where=((CHO,), (CHO, DINH)))
+    assert [heard(start.parts) for start in starts(ward)] == [[ITEM], [OPENING, ITEM, CLOSING]]
+
+
+@pytest.mark.parametrize(("then", "chimes"), [((CHO,), [OPENING, ITEM, CLOSING]), ((CHO, DINH), [OPENING, ITEM])])
+def test_no_chime_sounds_while_another_claims_its_zones_ahead(then: tuple[str, ...], chimes: list[str]) -> None:
+    """The closing one would be over before the other begins, but not before that switches on what is slow to warm."""
+    slow = {CHO: ZoneSite(CHO, "Chợ", 1_000), DINH: ZoneSite(DINH, "Đình", 12_000)}
+    ward = session(60, 60 + 10 + 14 + OPENING_COSTS_MS / 1_000, where=((CHO,), then), zones=slow)
+    assert heard(starts(ward)[0].parts) == chimes
 
 
 LATE = {"policy": "late", "limit_s": 60}
