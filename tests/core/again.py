@@ -24,7 +24,7 @@ class Again:
     ever: set[OccurrenceKey] = field(default_factory=set)
     just_over: set[OccurrenceKey] = field(default_factory=set)
 
-    def see(self, before: State, now: Now, effects: tuple[fx.Effect, ...]) -> set[OccurrenceKey]:
+    def see(self, before: State, now: Now, effects: tuple[fx.Effect, ...], after: State) -> set[OccurrenceKey]:
         """Look at one step; says what may come again from here on."""
         latest = max(now.utc, before.floor)
         far = {job_id for job_id, planned in self.by_hearsay if now.signed and planned > latest + DAY_MS}
@@ -38,7 +38,7 @@ class Again:
         for effect in effects:
             if isinstance(effect, fx.CommitRecord) and effect.closes is not None:
                 self.due.discard(effect.closes)
-                known = before.jobs.get(effect.closes[0])
+                known = after.jobs.get(effect.closes[0], before.jobs.get(effect.closes[0]))  # one that a restart finds
                 if known is None or not isinstance(known.job.when, Rule):
                     continue
                 if not now.signed:

@@ -75,7 +75,7 @@ class Watch:
         """Look at one step."""
         for effect in effects:
             assert hash(effect) is not None, "an effect is immutable data"
-        self.logbook.closed -= self.again.see(before, now, effects)
+        self.logbook.closed -= self.again.see(before, now, effects, after)
         self.lawbook.see(event, now, effects, after)
         self.alerts.see(event, effects)
         self.logbook.see(before, event, effects, after)
