@@ -97,6 +97,9 @@ class Afterwards:
 Write = SaveJob | ReleaseJob | SaveMark | CommitRecord | SaveLogAck | SaveFloor | KeepTrust | KeepManifest | Prune
 JournalOrder = Write | SendLog | CompareLog | Afterwards
 
+Owed = CommitRecord | SaveMark | ReleaseJob | SaveFloor | KeepTrust
+"""What is tried again until the disk has it."""
+
 Post = Callable[[Event], None]
 
 
@@ -121,7 +124,7 @@ class JournalWorker:
         self._retry_s = retry_s
         self._orders: queue.Queue[JournalOrder | None] = queue.Queue(WAITING_MAX)
         self._over = False
-        self._owed: list[CommitRecord | SaveMark | ReleaseJob] = []
+        self._owed: list[Owed] = []
         self._appended: StoredRecord | None = None
         self.newest: StoredRecord | None = None
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -261,15 +264,18 @@ class JournalWorker:
         return None
 
     def _failed(self, writes: list[Write], error: str) -> None:
-        """Nothing was written. Records stay owed, and so does that something sounds, or holds; who waits is told.
+        """Nothing was written. Records stay owed, and so does what is in force or believed; who waits is told.
 
         Without its mark a bulletin that sounds would be repeated after a crash, or called missed; a lock that was in
-        force would wait for a welcome again.
+        force would wait for a welcome again; a key that was revoked would be believed again, and so would a clock that
+        is behind what was signed.
         """
         for order in writes:
             match order:
                 case CommitRecord() | SaveMark(mark=Mark.FIRST_SAMPLE) | ReleaseJob(entries=None):
                     self._owed.append(order)
+                case SaveFloor() | KeepTrust():
+                    self._owed = [*(older for older in self._owed if not _replaces(order, older)), order]
                 case SaveJob():
                     self._post(JournalFailed("save job", order.saved.accepted.order_id, error))
                 case ReleaseJob():
@@ -281,6 +287,13 @@ class JournalWorker:
                     self._post(JournalFailed(type(order).__name__, None, error))
         if self._owed:
             self._post(JournalFailed(f"{len(self._owed)} writes owed, next try in {self._retry_s:.0f} s", None, error))
+
+
+def _replaces(order: SaveFloor | KeepTrust, older: Owed) -> bool:
+    """Whether nobody needs ``older`` any more: so a disk that is broken for good is not owed more and more of it."""
+    if isinstance(order, SaveFloor):
+        return isinstance(older, SaveFloor)
+    return isinstance(older, KeepTrust) and older.area == order.area
 
 
 class Staging(Protocol):

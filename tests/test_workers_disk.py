@@ -9,8 +9,8 @@ import pytest
 
 from edge_agent.core.effects import ReleaseJob
 from edge_agent.core.events import IntentSaved, JobSaved, JournalFailed, Mark, RecordSaved
-from edge_agent.core.units import JobId
-from edge_agent.workers import BATCH_MAX, WAITING_MAX, SaveFloor
+from edge_agent.core.units import JobId, UtcMs
+from edge_agent.workers import BATCH_MAX, WAITING_MAX, KeepTrust, Prune, SaveFloor
 from tests.gated_journal import PATIENCE_S
 from tests.journal.samples import NOON, save_job, save_mark
 from tests.journal_desk import NEVER_S, at_work, behind_the_gate, record
@@ -61,9 +61,9 @@ def test_an_intent_that_the_disk_refused_is_answered_as_not_durable(caplog: pyte
 def test_what_nobody_waits_for_is_named_when_it_is_lost() -> None:
     with at_work() as desk:
         desk.disk.refuse_commits = 1
-        desk.order(SaveFloor(NOON))
+        desk.order(Prune(NOON))
         desk.until(lambda: bool(desk.said))
-        assert [(event.what, event.job_id) for event in desk.of(JournalFailed)] == [("SaveFloor", None)]
+        assert [(event.what, event.job_id) for event in desk.of(JournalFailed)] == [("Prune", None)]
 
 
 def test_owed_records_are_committed_in_order_when_the_disk_heals() -> None:
@@ -104,6 +104,24 @@ def test_that_an_order_waits_no_more_for_a_welcome_is_remembered_when_the_disk_h
         desk.order(save_job("b"))
         desk.until_said(JobSaved(JobId("b")))
     assert not desk.disk.committed.jobs[JobId("lock")].job.held
+
+
+def test_what_is_believed_is_remembered_when_the_disk_heals_the_newest_of_each_area_once() -> None:
+    """Forgotten, a power cut would have the station believe a key that had been revoked, and a clock that is behind."""
+    with at_work(retry_s=NEVER_S) as desk:
+        desk.disk.refuse_commits = 1_000
+        for number in range(3):
+            trust = [KeepTrust(area, b"%d" % number, "root") for area in ("ward", "province")]
+            desk.order(*trust, SaveFloor(UtcMs(NOON + number)))
+        desk.order(save_job("refused"))
+        desk.until(lambda: any(event.job_id == "refused" for event in desk.of(JournalFailed)))
+        desk.disk.refuse_commits = 0
+        desk.order(save_job("b"))
+        desk.until_said(JobSaved(JobId("b")))
+        most = max(event.what for event in desk.of(JournalFailed) if "owed" in event.what)
+    assert desk.disk.committed.trust == dict.fromkeys(("ward", "province"), ("root", b"2"))
+    assert desk.disk.committed.floor == NOON + 2
+    assert most.startswith("3 writes owed")
 
 
 def test_a_new_record_goes_behind_those_that_are_owed() -> None:
