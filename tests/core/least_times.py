@@ -14,7 +14,7 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.events import DeviceDown, DeviceUp, Event, RelayChanged, RelayFailed
 from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.plays import CLAIMS, ZonePart
+from edge_agent.core.plays import CLAIMS, Occurrence, ZonePart
 from edge_agent.core.state import State
 from edge_agent.core.units import ZoneId
 from tests.core.lawbook import Lawbook
@@ -67,7 +67,7 @@ class LeastTimes:
         if zone in self.since:
             return
         self.since[zone] = now.mono
-        holders = [play for play in after.plays.values() if zone in play.zones_in(*CLAIMS)]
+        holders = [play for play in after.plays.values() if zone in play.zones_in(*CLAIMS) or _comes(play, zone)]
         urgent = any(after.jobs[play.job_id].job.plays_as is JobClass.EMERGENCY for play in holders)
         rested_at = self.opened.get(zone, 0) + after.site.zones[zone].least_off_ms
         assert urgent or zone not in self.opened or now.mono >= rested_at, "a relay closes again too soon"
@@ -76,9 +76,11 @@ class LeastTimes:
         held = zone in self.held(now, after)
         self.since.pop(zone, None)
         self.opened[zone] = now.mono
-        comes = any(
-            zone in play.zones_in(*CLAIMS, ZonePart.WAITING, ZonePart.TAKEN)
-            for play in after.plays.values()
-            if play.phase in (Phase.ARMED, Phase.PLAYING)
-        )
+        comes = any(_comes(play, zone) for play in after.plays.values())
         assert comes or not held or isinstance(event, RelayFailed), "a relay opens again too soon"
+
+
+def _comes(play: Occurrence, zone: ZoneId) -> bool:
+    """Whether it has the zone, or is about to: another one's relay may have been closed for it."""
+    begins = play.phase in (Phase.ARMED, Phase.PLAYING)
+    return begins and zone in play.zones_in(*CLAIMS, ZonePart.WAITING, ZonePart.TAKEN)
