@@ -1,4 +1,4 @@
-"""The content server's answers to hellos, in the attacker's hands: which other bytes it gives for a welcome."""
+"""The content server in the attacker's hands: which other bytes it gives for a welcome, and for what is in force."""
 
 from __future__ import annotations
 
@@ -6,24 +6,34 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from edge_agent.sync.port import NotRead
 from tests.fakes.home import FakeHome
 from tests.redteam import forging
 from tests.redteam.papers import SERVER
+from tests.redteam.shelf import shown
 
 if TYPE_CHECKING:
     from tests.redteam.life import Life
 
 
 class Door(FakeHome):
-    """Of one station; ``gives`` is a name of ``GIVEN``. It has no manifests."""
+    """Of one station; ``gives`` is a name of ``GIVEN``, ``shows`` one of ``shelf.SHOWN``."""
 
     def __init__(self, life: Life, station: str) -> None:
         super().__init__()
-        self.gives = "honest"
+        self.gives = self.shows = "honest"
         self.answer = self._answer
         self._opened = 0
         self._life = life
         self._station = station
+
+    def _one(self, path: str, bytes_max: int) -> bytes | NotRead:
+        self._opened += 1
+        self._life.enemy.done[f"on the shelf: {self.shows}"] += 1
+        content = shown(self._life, self.shows, path, self._dice())
+        self._life.enemy.brought += content is not None
+        self.files = {} if content is None else {path: content}
+        return super()._one(path, bytes_max)
 
     def _answer(self, path: str, hello: bytes) -> bytes | None:
         assert path == f"/hello/{self._station}"

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from edge_agent.core.heads import scopes_of
 from tests.redteam import closings
 from tests.redteam.heard import Heard
 from tests.redteam.memory import Memory
 from tests.redteam.objections import OBJECTIONS
+from tests.redteam.papers import SERVER
 from tests.soak.judges import UNSEEN_MS
 from tests.soak.promises import Broken
 from tests.ward.card import Run
@@ -35,6 +37,7 @@ def judge(life: Life) -> None:
         _count(life, station)
         _alone(life, station)
         closings.close_for_an_order(life, station)
+        _keeps_the_newest(life, station)
         for told in life.worlds[station].air.in_vain():
             raise Broken("a_source_is_asked_for_to_be_heard", f"{station}: {told}")
 
@@ -78,6 +81,22 @@ def _alone(life: Life, station: str) -> None:
     for (zone, _, end), (next_zone, start, _) in pairwise(spans):
         if zone == next_zone and start < end - STOP_MS - EARS_MS:
             raise Broken("one_programme_at_a_time_in_a_zone", f"{station}: two sound in {zone} at {start}")
+
+
+def _keeps_the_newest(life: Life, station: str) -> None:
+    """No card goes back to an older manifest, whoever shows it; in the end each has what the centre gave out last."""
+    for one, other in pairwise(life.memories[station].shelves):
+        back = [scope for scope, kept in other.kept.items() if scope in one.kept and kept.place < one.kept[scope].place]
+        if one.card == other.card and back:
+            raise Broken("no_older_manifest_counts_again", f"{station}: {back} at {other.since}")
+    if not life.script.setting.home or SERVER in life.script.setting.stolen:
+        return
+    shelves = life.memories[station].shelves
+    kept = shelves[-1].kept if shelves else {}
+    for scope in scopes_of(life.worlds[station].site):
+        newest, place = life.shelf.made[scope][-1].head.place, kept[scope].place if scope in kept else None
+        if place != newest:
+            raise Broken("the_newest_manifest_counts_in_the_end", f"{station}: of {scope} {place}, and not {newest}")
 
 
 def _once(life: Life, run: Run) -> str:

@@ -22,11 +22,13 @@ from tests.redteam.enemy import MOVES, Enemy
 from tests.redteam.judges import judge
 from tests.redteam.ledger import Ledger
 from tests.redteam.memory import Belief, Memory
-from tests.redteam.papers import HERE, STATIONS, THERE, WARD, Ward, site, trust_file
+from tests.redteam.papers import HERE, STATIONS, THERE, WARD, Ward, site, trust_file, ward_document
 from tests.redteam.script import MINUTE_MS, Happening, Script
+from tests.redteam.shelf import Shelf
 from tests.sim import BEGAN
 from tests.soak.life import Failure
 from tests.soak.promises import Broken
+from tests.trust.delegation import PROVINCE_1, ROOT_1
 from tests.ward import World
 from tests.ward.agent import Agent
 
@@ -48,6 +50,7 @@ class Life:
         self.ledger = Ledger()
         self.enemy = Enemy(self)
         self.centre = Centre(self.ledger, lambda: self.now, self.enemy.carries)
+        self.shelf = Shelf()
         self.worlds: dict[str, World] = {}
         self.doors: dict[str, Door] = {}
         self.desks: dict[str, Desk] = {}
@@ -57,6 +60,7 @@ class Life:
         """By station, from when on others than the centre told a time that was off by so much."""
         for number, station in enumerate(script.setting.stations):
             self._add(number, station)
+        self._shelve()
 
     @property
     def utc(self) -> UtcMs:
@@ -144,11 +148,13 @@ class Life:
         self._true_time()
         MOVES["everything_again"](self.enemy, dice)
         self.run_until(self.now + 2 * MINUTE_MS)
+        for station, world in self.worlds.items():
+            self.memories[station].keeps(self.now, world.disk.committed.manifests)
 
     def _old_time(self, dice: random.Random) -> None:
         """Every station says hello anew, and nothing answers but an answer of long ago."""
         self.enemy.welcomes = {"lost": True}
-        self._every_door("old")
+        self._every_door("old", "older heads")
         for station in self.worlds:
             self.network_cut(station, 500)
         self.run_until(self.now + 700)
@@ -157,7 +163,7 @@ class Life:
 
     def _no_time(self) -> None:
         """Nobody answers, and after a power cut nobody knows the time either."""
-        self._every_door("nothing")
+        self._every_door("nothing", "no heads")
         for station in self.worlds:
             self.power_cut(station, DARK_MS)
         self.run_until(self.now + 10_000)
@@ -178,14 +184,21 @@ class Life:
     def _true_time(self) -> None:
         """The centre answers again."""
         self.enemy.welcomes = {}
-        self._every_door("honest")
+        self._every_door("honest", "honest")
         for station in self.worlds:
             self.network_cut(station, 500)
         self.run_until(self.now + 10_000)
 
-    def _every_door(self, gives: str) -> None:
+    def _every_door(self, gives: str, shows: str) -> None:
         for door in self.doors.values():
-            door.gives = gives
+            door.gives, door.shows = gives, shows
+
+    def _shelve(self, *orders: bytes) -> None:
+        """The centre lays on the content server what is in force, where stations look there."""
+        if self.script.setting.home:
+            newest = {ward.area: ward_document(ward, 1, ward.officer) for ward in WARDS.values()}
+            newest |= {area: document for area, (_, document) in self.centre.trust.items()}
+            self.shelf.renew(self.utc, (ROOT_1, PROVINCE_1, *newest.values()), *orders)
 
     def _happen(self, happening: Happening) -> None:
         getattr(self, happening.what)(**happening.args)
@@ -203,9 +216,11 @@ class Life:
         self.enemy.fate = fate
         if kind in ("renew", "revoke"):
             message = self.centre.renew(revoke=kind == "revoke")
+            self._shelve()
         else:
             payload = self.drafted(place, kind, serial=serial, **what)
             _, message = self.centre.give(payload, signers(place, self.centre.officer(place), payload))
+            self._shelve(message)
         area = WARD if kind in ("renew", "revoke") else place.area
         there = [station for station in self.worlds if STATIONS[station].area == area]
         self.enemy.carries(there, f"loa/1/area/{area}/job", message)
@@ -284,6 +299,12 @@ class Life:
         door.gives = gives
         self.worlds[station].after(for_ms, lambda: setattr(door, "gives", "honest"))
 
+    def shelf_shows(self, station: str, shows: str, for_ms: int) -> None:
+        """The content server shows something else for what is in force."""
+        door = self.doors[station]
+        door.shows = shows
+        self.worlds[station].after(for_ms, lambda: setattr(door, "shows", "honest"))
+
     def silent_sources(self, station: str, for_ms: int) -> None:
         """No live source gives anything."""
         air = self.worlds[station].air
@@ -302,6 +323,7 @@ class _Watch:
         self._life = life
         self._station = station
         self._memory = life.memories[station]
+        self._manifests: dict[str, tuple[bytes, bytes]] = {}
 
     def booted(self, agent: Agent) -> None:
         """Another process: what lasts counts anew in it."""
@@ -320,6 +342,10 @@ class _Watch:
                     self._memory.obeys(str(order_id), world.mono)
         for effect in agent.effects:
             self._ordered(agent, effect, before.link.nonce)
+        manifests = world.disk.committed.manifests
+        if manifests is not self._manifests:
+            self._manifests = manifests
+            self._memory.keeps(world.mono, manifests)
         newest = self._life.centre.trust.get(STATIONS[self._station].area)
         held = world.disk.committed.trust.get(WARD)
         # By what was signed: an envelope that was rewritten on its way is another one, and says the same.

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,24 @@ class Card:
     as_of: int
 
 
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What the card keeps of one scope: where its head stands, and what it says."""
+
+    place: tuple[int, int]
+    upto: Mapping[str, int]
+    digests: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The manifests that a card keeps from ``since`` on, by scope; ``card`` counts the cards."""
+
+    since: int
+    card: int
+    kept: Mapping[str, Manifest]
+
+
 class Memory:
     """Of one station, and of whichever card is in it."""
 
@@ -49,7 +71,20 @@ class Memory:
         self.lives: list[Card] = [Card(0, -1)]
         self.shown_old: list[int] = []
         """When it took a welcome that shows the card to have forgotten something."""
+        self.shelves: list[Shelf] = []
         self._open: dict[str, int] = {}
+
+    def keeps(self, at: int, manifests: Mapping[str, tuple[bytes, bytes]]) -> None:
+        """The card keeps these (head, manifest) by their scopes."""
+        kept = {scope: _read(*one) for scope, one in manifests.items()}
+        self.shelves.append(Shelf(at, len(self.lives) - 1, kept))
+
+    def manifests(self) -> Iterator[tuple[int, float, Mapping[str, Manifest]]]:
+        """Each [from, until) with what is kept then."""
+        for one, other in pairwise(self.shelves):
+            yield one.since, other.since, one.kept
+        for last in self.shelves[-1:]:
+            yield last.since, math.inf, last.kept
 
     def obeys(self, name: str, at: int) -> None:
         """It is on the card, and in force."""
@@ -85,3 +120,10 @@ class Memory:
         yield from self._spans.get(name, ())
         if name in self._open:
             yield self._open[name], math.inf
+
+
+def _read(head: bytes, body: bytes) -> Manifest:
+    signed: dict[str, Any] = json.loads(base64.b64decode(json.loads(head)["payload"]))
+    says: dict[str, Any] = json.loads(body)
+    digests = frozenset(one["digest"] for one in says["orders"])
+    return Manifest((signed["epoch"], signed["counter"]), says["upto"], digests)

@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from edge_agent.core.heads import area_scope, station_scope
 from edge_agent.core.programme import Live, Part, Sound, begun_at
 from edge_agent.core.units import DAY_MS, SECOND_MS, ClipKey
 from tests.redteam.heard import CLOCK_MS, OBEYED_MS, REVOKED, Heard
 from tests.redteam.ledger import ITEM_GAPS_MS, Given, Programme
-from tests.redteam.papers import OFFICER, RELAYED
+from tests.redteam.memory import Manifest
+from tests.redteam.papers import OFFICER, RELAYED, site
 from tests.sim import TIMEZONE
 from tests.soak.judges import UNSEEN_MS
 from tests.trust.makers import ZONES
@@ -148,6 +150,22 @@ def what_was_taken_back_is_silent(heard: Heard, programme: Programme) -> str | N
 
 
 @_objection
+def what_was_withdrawn_is_silent(heard: Heard, programme: Programme) -> str | None:
+    """Every scope that its order names has a manifest on the card that knows of it, and none lists it (17.6)."""
+    order, issuer = programme.order, programme.order.payload["issuer"]
+    scopes = _scopes(heard.station, order)
+    if programme.urgent or order.kind not in ("job", "timetable") or not scopes:
+        return None
+    for since, until, kept in heard.memory.manifests():
+        known = [kept[scope] for scope in scopes if scope in kept]
+        gone = [one.upto.get(issuer, 0) >= order.payload["serial"] and order.digest not in one.digests for one in known]
+        sounds_ms = min(heard.run.ends, until) - max(heard.run.begins, since + OBEYED_MS)
+        if len(known) == len(scopes) and all(gone) and sounds_ms > UNSEEN_MS:
+            return f"withdrawn by what it keeps from {since} to {until}"
+    return None
+
+
+@_objection
 def an_old_card_takes_nothing_for_new(heard: Heard, programme: Programme) -> str | None:
     """Once a welcome has shown it to be old: but what was on it already, and emergencies (7.10)."""
     memory, order = heard.memory, programme.order
@@ -156,7 +174,8 @@ def an_old_card_takes_nothing_for_new(heard: Heard, programme: Programme) -> str
     taken = memory.since(order.order_id, heard.run.begins)
     if programme.urgent or order.stolen or not heard.timed or shown is None or taken is None:
         return None
-    if order.at_ms < card.since < taken and shown <= taken:
+    listed = any(order.digest in one.digests for one in _kept_at(heard, taken))  # such a card takes it for new (17.7)
+    if order.at_ms < card.since < taken and shown <= taken and not listed:
         return f"taken at {taken}, on a card of {card.as_of} since {card.since}, shown to be old at {shown}"
     return None
 
@@ -220,6 +239,19 @@ def quiet_hours_and_silences_are_kept(heard: Heard, programme: Programme) -> str
         if not all(_within(at, first, last) for at in (begins - CLOCK_MS, begins, ends, ends + CLOCK_MS)):
             return None
     return None if _excepted(heard) else f"quiet from {first} to {last}"
+
+
+def _scopes(station: str, order: Given) -> list[str]:
+    """Those of the station that the order names."""
+    audience = order.payload["audience"]
+    areas = [area_scope(area) for area in audience.get("areas", ()) if area in site(station).areas()]
+    return areas + [station_scope(one) for one in audience.get("stations", ()) if one == station]
+
+
+def _kept_at(heard: Heard, at: int) -> Iterator[Manifest]:
+    for since, until, kept in heard.memory.manifests():
+        if since <= at < until:
+            yield from kept.values()
 
 
 def _sounds(parts: tuple[Part, ...]) -> Iterator[ClipKey]:

@@ -135,4 +135,16 @@ PLANTS = (
         "        if other.phase is Phase.PLAYING:\n            reroute(turn, other, Cause.CUT_OFF, Reason.PREEMPTED)\n",
         "",
     ),
+    Plant(
+        "an older manifest counts again",
+        f"{CORE}/manifests.py",
+        "    if kept is not None and head.place < kept.head.place:\n        return Reason.HEAD_STALE\n",
+        "",
+    ),
+    Plant(
+        "what a manifest does not list any more plays on",
+        f"{CORE}/manifests.py",
+        "    return all(one.upto.get(issuer, 0) >= serial and accepted.digest not in one.digests for one in kept)\n",
+        "    return False\n",
+    ),
 )

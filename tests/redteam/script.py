@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.redteam.door import GIVEN
 from tests.redteam.papers import DEPUTY, OFFICER, RELAYED, SERVER, STATIONS
+from tests.redteam.shelf import SHOWN
 from tests.soak.script import Happening
 
 SECOND_MS = 1_000
@@ -91,6 +92,7 @@ def campaign(seed: int) -> Script:
     if at_home.random() < AT_HOME:
         setting = replace(setting, home=True)
         happenings += _doors(at_home, stations, begins, at)
+        happenings += _shelves(random.Random(f"red team on the shelf {seed}"), stations, begins, at)
         happenings.sort(key=lambda one: one.at_ms)
     return Script("campaign", setting, tuple(happenings))
 
@@ -104,6 +106,17 @@ def _doors(dice: random.Random, stations: tuple[str, ...], begins: int, ends: in
         some.append(Happening(at, "door", {"station": station, "gives": dice.choice([*GIVEN]), "for_ms": for_ms}))
         some.append(Happening(at + 1, "no_welcomes", {"station": station, "for_ms": for_ms}))
         some.append(Happening(at + 2, dice.choice(("network_cut", "power_cut")), {"station": station, "for_ms": 500}))
+    return some
+
+
+def _shelves(dice: random.Random, stations: tuple[str, ...], begins: int, ends: int) -> list[Happening]:
+    """The content server shows other manifests, or other papers, to stations that look anew for a while."""
+    some = []
+    for _ in range(dice.choice((1, 2, 4))):
+        at, station = dice.randint(begins, ends), dice.choice(stations)
+        for_ms = dice.choice((90_000, 300_000))
+        some.append(Happening(at, "shelf_shows", {"station": station, "shows": dice.choice(SHOWN), "for_ms": for_ms}))
+        some.append(Happening(at + 1, "network_cut", {"station": station, "for_ms": 500}))
     return some
 
 

@@ -20,9 +20,10 @@ from tests.redteam.enemy import MOVES
 from tests.redteam.heard import Heard
 from tests.redteam.life import Life
 from tests.redteam.objections import what_is_relayed_is_over_in_time
-from tests.redteam.papers import DEPUTY, OFFICER, key
+from tests.redteam.papers import DEPUTY, OFFICER, SERVER, key
 from tests.redteam.plants import PLANTS
 from tests.redteam.script import Setting, campaign
+from tests.redteam.shelf import SHOWN
 from tests.soak.script import Happening
 from tests.trust import makers
 
@@ -49,6 +50,37 @@ def test_every_move_is_made() -> None:
 def test_the_content_server_answers_hellos_in_every_way_that_the_attacker_knows() -> None:
     said = {one.args["gives"] for seed in range(60) for one in campaign(seed).happenings if one.what == "door"}
     assert said == {*GIVEN}
+
+
+def test_the_content_server_shows_manifests_in_every_way_that_the_attacker_knows() -> None:
+    shown = {one.args["shows"] for seed in range(60) for one in campaign(seed).happenings if one.what == "shelf_shows"}
+    assert shown == {*SHOWN}
+
+
+@pytest.mark.parametrize(
+    ("shows", "stolen", "heard"),
+    [
+        *(("honest", (), 1), ("no heads", (), 0), ("no papers", (), 0), ("nothing in force", (), 1)),
+        *(("all that ever was", (SERVER,), 1), ("nothing in force", (SERVER,), 0)),
+    ],
+)
+def test_an_order_that_the_broker_keeps_back_is_heard_where_a_manifest_lists_it(
+    shows: str, stolen: tuple[str, ...], heard: int
+) -> None:
+    """So that the campaigns can fail: what an honest content server shows is believed, and what its thief signs too."""
+    order = {"serial": 1, "kind": "job", "ward": "here", "cls": "normal", "tone": "a", "seconds": 5.0, "when": "at"}
+    happenings = (
+        Happening(1_000, "shelf_shows", {"station": "dt-01", "shows": shows, "for_ms": script.HOUR_MS}),
+        Happening(2_000, "order", {**order, "in_s": 300, "fate": {"lost": True}}),
+    )
+    setting = Setting(stations=("dt-01",), stolen=stolen, begins_ms=0, after_ms=0, home=True)
+    life = Life(replace(campaign(0), setting=setting, happenings=happenings))
+    life.worlds["dt-01"].boot()
+    for happening in happenings:
+        life.run_until(happening.at_ms)
+        getattr(life, happening.what)(**happening.args)
+    life.run_until(10 * script.MINUTE_MS)
+    assert len(life.worlds["dt-01"].runs) == heard
 
 
 @pytest.mark.parametrize("gives", ["honest", "nothing", "old", "anybody's"])
