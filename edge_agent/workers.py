@@ -97,7 +97,10 @@ class Afterwards:
 Write = SaveJob | ReleaseJob | SaveMark | CommitRecord | SaveLogAck | SaveFloor | KeepTrust | KeepManifest | Prune
 JournalOrder = Write | SendLog | CompareLog | Afterwards
 
-Owed = CommitRecord | SaveMark | ReleaseJob | SaveFloor | KeepTrust
+Newest = SaveFloor | KeepTrust | KeepManifest
+"""Whose newest counts alone."""
+
+Owed = CommitRecord | SaveMark | ReleaseJob | Newest
 """What is tried again until the disk has it."""
 
 Post = Callable[[Event], None]
@@ -268,13 +271,13 @@ class JournalWorker:
 
         Without its mark a bulletin that sounds would be repeated after a crash, or called missed; a lock that was in
         force would wait for a welcome again; a key that was revoked would be believed again, and so would a clock that
-        is behind what was signed.
+        is behind what was signed, and a manifest that lists what has been withdrawn since.
         """
         for order in writes:
             match order:
                 case CommitRecord() | SaveMark(mark=Mark.FIRST_SAMPLE) | ReleaseJob(entries=None):
                     self._owed.append(order)
-                case SaveFloor() | KeepTrust():
+                case SaveFloor() | KeepTrust() | KeepManifest():
                     self._owed = [*(older for older in self._owed if not _replaces(order, older)), order]
                 case SaveJob():
                     self._post(JournalFailed("save job", order.saved.accepted.order_id, error))
@@ -289,11 +292,16 @@ class JournalWorker:
             self._post(JournalFailed(f"{len(self._owed)} writes owed, next try in {self._retry_s:.0f} s", None, error))
 
 
-def _replaces(order: SaveFloor | KeepTrust, older: Owed) -> bool:
+def _replaces(order: Newest, older: Owed) -> bool:
     """Whether nobody needs ``older`` any more: so a disk that is broken for good is not owed more and more of it."""
-    if isinstance(order, SaveFloor):
-        return isinstance(older, SaveFloor)
-    return isinstance(older, KeepTrust) and older.area == order.area
+    match order, older:
+        case (SaveFloor(), SaveFloor()):
+            return True
+        case (KeepTrust(area=area), KeepTrust(area=of)):
+            return area == of
+        case (KeepManifest(scope=scope), KeepManifest(scope=of)):
+            return scope == of
+    return False
 
 
 class Staging(Protocol):

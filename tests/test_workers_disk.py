@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge_agent.core.effects import ReleaseJob
+from edge_agent.core.effects import KeepManifest, ReleaseJob
 from edge_agent.core.events import IntentSaved, JobSaved, JournalFailed, Mark, RecordSaved
 from edge_agent.core.units import JobId, UtcMs
 from edge_agent.workers import BATCH_MAX, WAITING_MAX, KeepTrust, Prune, SaveFloor
@@ -106,13 +106,14 @@ def test_that_an_order_waits_no_more_for_a_welcome_is_remembered_when_the_disk_h
     assert not desk.disk.committed.jobs[JobId("lock")].job.held
 
 
-def test_what_is_believed_is_remembered_when_the_disk_heals_the_newest_of_each_area_once() -> None:
-    """Forgotten, a power cut would have the station believe a key that had been revoked, and a clock that is behind."""
+def test_what_is_believed_is_remembered_when_the_disk_heals_the_newest_of_each_once() -> None:
+    """Forgotten, a power cut would bring back a key that had been revoked, and an order that had been withdrawn."""
     with at_work(retry_s=NEVER_S) as desk:
         desk.disk.refuse_commits = 1_000
         for number in range(3):
             trust = [KeepTrust(area, b"%d" % number, "root") for area in ("ward", "province")]
-            desk.order(*trust, SaveFloor(UtcMs(NOON + number)))
+            shelf = [KeepManifest(scope, b"head", b"%d" % number) for scope in ("area/vn", "station/dt-01")]
+            desk.order(*trust, SaveFloor(UtcMs(NOON + number)), *shelf)
         desk.order(save_job("refused"))
         desk.until(lambda: any(event.job_id == "refused" for event in desk.of(JournalFailed)))
         desk.disk.refuse_commits = 0
@@ -120,8 +121,9 @@ def test_what_is_believed_is_remembered_when_the_disk_heals_the_newest_of_each_a
         desk.until_said(JobSaved(JobId("b")))
         most = max(event.what for event in desk.of(JournalFailed) if "owed" in event.what)
     assert desk.disk.committed.trust == dict.fromkeys(("ward", "province"), ("root", b"2"))
+    assert desk.disk.committed.manifests == {scope: (b"head", b"2") for scope in ("area/vn", "station/dt-01")}
     assert desk.disk.committed.floor == NOON + 2
-    assert most.startswith("3 writes owed")
+    assert most.startswith("5 writes owed")
 
 
 def test_a_new_record_goes_behind_those_that_are_owed() -> None:
