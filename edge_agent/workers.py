@@ -43,7 +43,9 @@ from edge_agent.core.events import (
     Mark,
     RecordSaved,
     RecordsRotten,
+    SavedJob,
 )
+from edge_agent.core.job import JobClass
 from edge_agent.core.units import ClipKey, JobId, UtcMs
 from edge_agent.free_space import FETCH_FREE_BYTES_MIN
 from edge_agent.journal.port import Journal, JournalError, StoredRecord
@@ -97,7 +99,7 @@ class Afterwards:
 Write = SaveJob | ReleaseJob | SaveMark | CommitRecord | SaveLogAck | SaveFloor | KeepTrust | KeepManifest | Prune
 JournalOrder = Write | SendLog | CompareLog | Afterwards
 
-Newest = SaveFloor | KeepTrust | KeepManifest
+Newest = SaveFloor | KeepTrust | KeepManifest | SaveJob
 """Whose newest counts alone."""
 
 Owed = CommitRecord | SaveMark | ReleaseJob | Newest
@@ -271,16 +273,19 @@ class JournalWorker:
 
         Without its mark a bulletin that sounds would be repeated after a crash, or called missed; a lock that was in
         force would wait for a welcome again; a key that was revoked would be believed again, and so would a clock that
-        is behind what was signed, and a manifest that lists what has been withdrawn since.
+        is behind what was signed, and a manifest that lists what has been withdrawn since. A warning that sounds all
+        the same, and was not kept, would be taken for new when it comes again.
         """
         for order in writes:
             match order:
                 case CommitRecord() | SaveMark(mark=Mark.FIRST_SAMPLE) | ReleaseJob(entries=None):
                     self._owed.append(order)
                 case SaveFloor() | KeepTrust() | KeepManifest():
-                    self._owed = [*(older for older in self._owed if not _replaces(order, older)), order]
+                    self._owe(order)
                 case SaveJob():
                     self._post(JournalFailed("save job", order.saved.accepted.order_id, error))
+                    if _sounds_all_the_same(order):
+                        self._owe(order)
                 case ReleaseJob():
                     self._post(JournalFailed("release timetable", order.job_id, error))
                 case SaveMark(mark=Mark.INTENT):
@@ -290,6 +295,9 @@ class JournalWorker:
                     self._post(JournalFailed(type(order).__name__, None, error))
         if self._owed:
             self._post(JournalFailed(f"{len(self._owed)} writes owed, next try in {self._retry_s:.0f} s", None, error))
+
+    def _owe(self, order: Newest) -> None:
+        self._owed = [*(older for older in self._owed if not _replaces(order, older)), order]
 
 
 def _replaces(order: Newest, older: Owed) -> bool:
@@ -301,7 +309,15 @@ def _replaces(order: Newest, older: Owed) -> bool:
             return area == of
         case (KeepManifest(scope=scope), KeepManifest(scope=of)):
             return scope == of
+        case (SaveJob(), SaveJob()):
+            return order.saved.accepted.order_id == older.saved.accepted.order_id
     return False
+
+
+def _sounds_all_the_same(order: SaveJob) -> bool:
+    """Whether the core lets it sound although the disk has refused it."""
+    saved = order.saved
+    return isinstance(saved, SavedJob) and saved.accepted.job.plays_as is JobClass.EMERGENCY
 
 
 class Staging(Protocol):

@@ -12,7 +12,7 @@ from edge_agent.core.events import IntentSaved, JobSaved, JournalFailed, Mark, R
 from edge_agent.core.units import JobId, UtcMs
 from edge_agent.workers import BATCH_MAX, WAITING_MAX, KeepTrust, Prune, SaveFloor
 from tests.gated_journal import PATIENCE_S
-from tests.journal.samples import NOON, save_job, save_mark
+from tests.journal.samples import NOON, save_job, save_mark, save_warning
 from tests.journal_desk import NEVER_S, at_work, behind_the_gate, record
 
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
@@ -121,9 +121,23 @@ def test_what_is_believed_is_remembered_when_the_disk_heals_the_newest_of_each_o
         desk.until_said(JobSaved(JobId("b")))
         most = max(event.what for event in desk.of(JournalFailed) if "owed" in event.what)
     assert desk.disk.committed.trust == dict.fromkeys(("ward", "province"), ("root", b"2"))
-    assert desk.disk.committed.manifests == {scope: (b"head", b"2") for scope in ("area/vn", "station/dt-01")}
+    assert desk.disk.committed.manifests == dict.fromkeys(("area/vn", "station/dt-01"), (b"head", b"2"))
     assert desk.disk.committed.floor == NOON + 2
     assert most.startswith("5 writes owed")
+
+
+def test_a_warning_that_the_disk_refused_is_kept_when_it_heals_and_is_over_with_its_record() -> None:
+    """It sounds all the same. Not kept, it would be taken for new when it comes again behind a power cut."""
+    with at_work(retry_s=NEVER_S) as desk:
+        desk.disk.refuse_commits = 1_000
+        desk.order(save_warning("flood"), save_job("bulletin"))
+        desk.until(lambda: len([event for event in desk.of(JournalFailed) if event.what == "save job"]) == 2)
+        desk.order(save_warning("flood"), replace(record("flood"), job_over=True))
+        desk.until(lambda: any(event.what.startswith("2 writes owed") for event in desk.of(JournalFailed)))
+        desk.disk.refuse_commits = 0
+        desk.order(save_job("b"))
+        desk.until_said(JobSaved(JobId("b")))
+    assert {job_id: row.over for job_id, row in desk.disk.committed.jobs.items()} == {"flood": True, "b": False}
 
 
 def test_a_new_record_goes_behind_those_that_are_owed() -> None:

@@ -54,6 +54,14 @@ def save_job(job_id: str = "tiem-chung", *, held: bool = False, not_after: int =
     return SaveJob(SavedJob(accepted, NOON, held), f"envelope of {job_id}".encode(), "loa/1/d/dt-017/job")
 
 
+def save_warning(job_id: str) -> SaveJob:
+    """An emergency, which sounds although the disk refuses it."""
+    saved = save_job(job_id).saved
+    assert isinstance(saved, SavedJob)
+    urgent = replace(saved.accepted, job=replace(saved.accepted.job, cls=JobClass.EMERGENCY))
+    return replace(save_job(job_id), saved=replace(saved, accepted=urgent))
+
+
 def stored_job(**changes: Any) -> StoredJob:
     """What a boot reads of ``save_job()``."""
     effect = save_job()
