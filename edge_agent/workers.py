@@ -43,9 +43,8 @@ from edge_agent.core.events import (
     Mark,
     RecordSaved,
     RecordsRotten,
-    SavedJob,
 )
-from edge_agent.core.job import JobClass
+from edge_agent.core.order import is_urgent
 from edge_agent.core.units import ClipKey, JobId, UtcMs
 from edge_agent.free_space import FETCH_FREE_BYTES_MIN
 from edge_agent.journal.port import Journal, JournalError, StoredRecord
@@ -284,7 +283,7 @@ class JournalWorker:
                     self._owe(order)
                 case SaveJob():
                     self._post(JournalFailed("save job", order.saved.accepted.order_id, error))
-                    if _sounds_all_the_same(order):
+                    if is_urgent(order.saved.accepted):
                         self._owe(order)
                 case ReleaseJob():
                     self._post(JournalFailed("release timetable", order.job_id, error))
@@ -312,12 +311,6 @@ def _replaces(order: Newest, older: Owed) -> bool:
         case (SaveJob(), SaveJob()):
             return order.saved.accepted.order_id == older.saved.accepted.order_id
     return False
-
-
-def _sounds_all_the_same(order: SaveJob) -> bool:
-    """Whether the core lets it sound although the disk has refused it."""
-    saved = order.saved
-    return isinstance(saved, SavedJob) and saved.accepted.job.plays_as is JobClass.EMERGENCY
 
 
 class Staging(Protocol):

@@ -28,7 +28,7 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Ack, AdoptTime, Level, SaveJob, SendAnswer, Verdict
 from edge_agent.core.events import Judgement, MessageArrived, Rejected, SavedJob, SavedRule
 from edge_agent.core.job import OVER_MAX, TOMBSTONE_KEEP_MS, Accepted, JobClass, LogAck, Seen, Welcome
-from edge_agent.core.order import AcceptedRule
+from edge_agent.core.order import AcceptedRule, is_urgent
 from edge_agent.core.reasons import UNAUTHENTICATED, Reason, explain
 from edge_agent.core.schedule import first_base
 from edge_agent.core.state import JOBS_MAX, KnownJob, KnownRule, Refusals, State, Turn
@@ -124,7 +124,7 @@ def _order(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived)
         if objection is Reason.WITHDRAWN:
             manifests.ask_soon(turn)
         return
-    remembered = Seen(accepted.digest, accepted.not_after)
+    remembered = Seen(accepted.digest, accepted.not_after, is_urgent(accepted))
     _forget_surplus(turn)
     turn.state = replace(turn.state, seen={**turn.state.seen, order_id: remembered})
     if isinstance(accepted, Accepted):
@@ -177,7 +177,7 @@ def _forget_surplus(turn: Turn) -> None:
     if len(state.seen) <= OVER_MAX + OVER_AT_ONCE:
         return
     live = state.jobs.keys() | state.rules.keys()
-    over = sorted(state.seen.keys() - live, key=lambda order_id: state.seen[order_id].not_after)
+    over = sorted(state.seen.keys() - live, key=lambda order_id: state.seen[order_id].worth)
     gone = {*over[: max(0, len(over) - OVER_MAX)]}
     turn.state = replace(state, seen={key: seen for key, seen in state.seen.items() if key not in gone})
     turn.note(Level.WARNING, "more orders than are remembered, the soonest to end are forgotten", gone=len(gone))

@@ -235,14 +235,24 @@ TOMBSTONE_KEEP_MS = 30 * DAY_MS
 OVER_MAX = 10_000
 # Ids of what is over, 5 MB: a ward orders some 20 a day, so a year of them. Whoever has a key could sign any number,
 # and no station would start with that in memory. The soonest to end go first: they could come again for the least time.
+# Emergencies go last, for they end soonest of all: whoever may order bulletins must not have a warning heard again.
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is remembered of an order's id, also when it is over: its ``digest``, and until when it may come again."""
+    """What is remembered of an order's id, also when it is over: its ``digest``, and until when it may come again.
+
+    ``urgent``: an emergency's, which no heap of other orders has forgotten.
+    """
 
     digest: str
     not_after: UtcMs
+    urgent: bool = False
+
+    @property
+    def worth(self) -> tuple[bool, UtcMs]:
+        """What is less is forgotten first."""
+        return self.urgent, self.not_after
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from edge_agent.core.job import Audience, Job, JobClass, When
+from edge_agent.core.job import Accepted, Audience, Job, JobClass, When
 from edge_agent.core.site import LocalPolicy
 from edge_agent.core.units import JobId, UtcMs
 
@@ -231,3 +231,8 @@ class AcceptedRule:
     def not_after(self) -> UtcMs:
         """Until when it may come again."""
         return self.order.heading.not_after
+
+
+def is_urgent(accepted: Accepted | AcceptedRule) -> bool:
+    """Whether it is an emergency, which sounds at any hour."""
+    return isinstance(accepted, Accepted) and accepted.job.plays_as is JobClass.EMERGENCY

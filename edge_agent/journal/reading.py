@@ -33,8 +33,8 @@ LEFT JOIN jobs AS whole ON length(one.envelope) = 0 AND whole.digest = one.diges
 WHERE NOT one.over ORDER BY one.rowid
 """
 LOAD_SEEN = """
-SELECT job_id, digest, not_after FROM jobs WHERE NOT over OR rowid IN (
-    SELECT rowid FROM jobs WHERE over ORDER BY not_after DESC, rowid DESC LIMIT ?) ORDER BY rowid
+SELECT job_id, digest, not_after, urgent FROM jobs WHERE NOT over OR rowid IN (
+    SELECT rowid FROM jobs WHERE over ORDER BY urgent DESC, not_after DESC, rowid DESC LIMIT ?) ORDER BY rowid
 """
 LOAD_META = "SELECT epoch, head_seq, head_hash, acked_seq, floor FROM meta"
 LOAD_KEPT = "SELECT kept_boot, kept_mono, kept_utc, kept_error_ms FROM meta WHERE kept_boot != ''"
@@ -90,7 +90,10 @@ def contents_of(connection: sqlite3.Connection, quarantined: str = "") -> Conten
             StoredJob(job_id, envelope, topic, base, bool(held)) for job_id, envelope, topic, base, held in jobs
         ),
         marks=tuple(SavedMark(job_id, planned, Mark(mark), attempt) for job_id, planned, mark, attempt in marks),
-        seen=tuple((job_id, Seen(digest, over)) for job_id, digest, over in _rows(connection, LOAD_SEEN, OVER_MAX)),
+        seen=tuple(
+            (job_id, Seen(digest, not_after, bool(urgent)))
+            for job_id, digest, not_after, urgent in _rows(connection, LOAD_SEEN, OVER_MAX)
+        ),
         epoch=epoch,
         last_seq=seq,
         last_hash=head_hash,

@@ -94,6 +94,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     # What has sounded is found behind any number of refusals.
     (f"CREATE INDEX sounded ON records (seq) WHERE {SOUNDED}",),
+    # An emergency's id is forgotten last.
+    ("ALTER TABLE jobs ADD COLUMN urgent INTEGER NOT NULL DEFAULT 0 CHECK (urgent IN (0, 1))",),
 )
 VERSION = len(MIGRATIONS)
 NEW_META = "INSERT INTO meta (one, epoch, head_seq, head_hash, acked_seq, floor) VALUES (1, ?, 0, ?, 0, 0)"

@@ -16,6 +16,7 @@ from edge_agent.core.as_run import AsRun
 from edge_agent.core.clock_trust import TIMETABLE_SOURCES, KeptTime
 from edge_agent.core.effects import Entries, NewChain, SaveJob, SaveMark
 from edge_agent.core.job import OVER_MAX, TOMBSTONE_KEEP_MS
+from edge_agent.core.order import is_urgent
 from edge_agent.core.units import JobId, MonoMs, UtcMs
 from edge_agent.journal.database import disk, open_database
 from edge_agent.journal.port import RECORD_KEEP_MS, Contents, JournalError, StoredRecord
@@ -23,15 +24,15 @@ from edge_agent.journal.reading import LOAD_META, contents_of
 from edge_agent.journal.record import ChainPoint, Origin, body_of, chain
 
 SAVE_JOB = """
-INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, 0)
+INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)
 ON CONFLICT (job_id) DO UPDATE SET digest = excluded.digest, envelope = excluded.envelope, topic = excluded.topic,
-    base = excluded.base, held = excluded.held, not_after = excluded.not_after, over = 0
+    base = excluded.base, held = excluded.held, not_after = excluded.not_after, over = 0, urgent = excluded.urgent
 """
 # The bytes of an entry stand in its timetable's row, and are found by the digest of both (reading.LOAD_JOBS).
 BEGIN_ENTRY = """
-INSERT INTO jobs SELECT ?2, digest, x'', topic, base, 0, not_after, 0 FROM jobs WHERE job_id = ?1
+INSERT INTO jobs SELECT ?2, digest, x'', topic, base, 0, not_after, 0, 0 FROM jobs WHERE job_id = ?1
 ON CONFLICT (job_id) DO UPDATE SET digest = excluded.digest, envelope = x'', topic = excluded.topic,
-    base = excluded.base, held = 0, not_after = excluded.not_after, over = 0
+    base = excluded.base, held = 0, not_after = excluded.not_after, over = 0, urgent = 0
 """
 GO_ON_ENTRY = """
 UPDATE jobs SET digest = whole.digest, envelope = x'', topic = whole.topic, not_after = whole.not_after
@@ -61,7 +62,7 @@ DELETE FROM records WHERE seq <= (SELECT acked_seq FROM meta) AND seq <= (
 # Not a timetable of which an entry is left: the entry's bytes stand there.
 PRUNE_SURPLUS = """
 DELETE FROM jobs WHERE over AND digest NOT IN (SELECT digest FROM jobs WHERE NOT over) AND rowid NOT IN (
-    SELECT rowid FROM jobs WHERE over ORDER BY not_after DESC, rowid DESC LIMIT ?)
+    SELECT rowid FROM jobs WHERE over ORDER BY urgent DESC, not_after DESC, rowid DESC LIMIT ?)
 """
 
 NOTHING_KEPT = KeptTime("", MonoMs(0), UtcMs(0), 0)
@@ -99,6 +100,7 @@ class Store:
             effect.saved.base,
             int(effect.saved.held),
             accepted.not_after,
+            int(is_urgent(accepted)),
         )
         self._save_entries(accepted.order_id, effect.entries)
 

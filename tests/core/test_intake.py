@@ -173,6 +173,21 @@ def test_a_key_that_signs_without_end_fills_no_memory_and_what_may_come_again_fo
     assert len(bench.every(fx.Sweep)) == 1, "the journal follows"
 
 
+def test_whoever_may_sign_bulletins_alone_has_no_warning_heard_again() -> None:
+    """It ends sooner than any of what he signs, and would be the first to be forgotten."""
+    bench = Bench().boot()
+    warning = bench.accept(bench.make(**{"class": "emergency", "not_after": bench.now.utc + 6 * HOUR_MS}))
+    bench.arrive(warning)
+    bench.pass_s(1)
+    bench.end(warning.order_id)
+    until = UtcMs(bench.now.utc + 90 * DAY_MS)
+    heap = {JobId(f"tin-{number}"): Seen(f"e{number}", until) for number in range(OVER_MAX + OVER_AT_ONCE)}
+    bench.state = replace(bench.state, seen={**bench.state.seen, **heap})
+    bench.order(job_id="one-more")
+    bench.arrive(warning)
+    assert bench.answers()[-1] == ("known", "replayed")
+
+
 def test_an_order_for_now_that_is_not_valid_yet_is_refused() -> None:
     """Or a validity in the future would be a way round the ten minutes that such an order may live."""
     bench = Bench().boot()

@@ -16,6 +16,7 @@ from edge_agent.core.clock_trust import TIMETABLE_SOURCES, KeptTime
 from edge_agent.core.effects import Entries, NewChain, SaveJob, SaveMark
 from edge_agent.core.events import SavedMark
 from edge_agent.core.job import OVER_MAX, TOMBSTONE_KEEP_MS, Seen
+from edge_agent.core.order import is_urgent
 from edge_agent.core.past import Sounded
 from edge_agent.core.units import JobId, UtcMs
 from edge_agent.journal.port import (
@@ -38,9 +39,16 @@ class Row:
     """A job with what the port does not show of it."""
 
     job: StoredJob
-    digest: str
-    not_after: UtcMs
+    seen: Seen
     over: bool = False
+
+    @property
+    def digest(self) -> str:
+        return self.seen.digest
+
+    @property
+    def not_after(self) -> UtcMs:
+        return self.seen.not_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +146,7 @@ class FakeJournal:
     def save_job(self, effect: SaveJob) -> None:
         saved, accepted = effect.saved, effect.saved.accepted
         stored = StoredJob(accepted.order_id, effect.envelope, effect.topic, saved.base, saved.held)
-        self._put_row(Row(stored, accepted.digest, accepted.not_after))
+        self._put_row(Row(stored, Seen(accepted.digest, accepted.not_after, is_urgent(accepted))))
         self._save_entries(accepted.order_id, effect.entries)
 
     def release_job(self, job_id: JobId, base: UtcMs, entries: Entries | None = None) -> None:
@@ -292,13 +300,13 @@ def _whole(row: Row, now: Committed) -> StoredJob:
 
 
 def _over_first_forgotten(jobs: Mapping[JobId, Row]) -> list[JobId]:
-    """What is over, the soonest to end first."""
-    return sorted((job_id for job_id, row in jobs.items() if row.over), key=lambda job_id: jobs[job_id].not_after)
+    """What is over, the soonest to end first, and emergencies last."""
+    return sorted((job_id for job_id, row in jobs.items() if row.over), key=lambda job_id: jobs[job_id].seen.worth)
 
 
 def _seen(jobs: Mapping[JobId, Row]) -> Iterator[tuple[JobId, Seen]]:
     forgotten = {*_over_first_forgotten(jobs)[:-OVER_MAX]}
-    return ((job_id, Seen(row.digest, row.not_after)) for job_id, row in jobs.items() if job_id not in forgotten)
+    return ((job_id, row.seen) for job_id, row in jobs.items() if job_id not in forgotten)
 
 
 def _past(bodies: list[bytes]) -> Iterator[Sounded]:

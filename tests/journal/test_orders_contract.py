@@ -6,7 +6,7 @@ import pytest
 
 from edge_agent.core.events import Mark, SavedMark
 from edge_agent.core.job import TOMBSTONE_KEEP_MS
-from edge_agent.core.units import JobId, UtcMs
+from edge_agent.core.units import DAY_MS, JobId, UtcMs
 from edge_agent.journal.port import Contents, JournalError
 from tests.journal.rigs import Rig, transaction
 from tests.journal.samples import (
@@ -18,6 +18,7 @@ from tests.journal.samples import (
     save_job,
     save_mark,
     save_timetable,
+    save_warning,
     stored_job,
 )
 
@@ -148,6 +149,21 @@ def test_of_what_is_over_only_so_many_are_kept_and_the_soonest_to_end_go_first(
         journal.prune(NOON)
     monkeypatch.undo()
     assert [job_id for job_id, _ in rig.boot().load().seen] == kept
+
+
+def test_a_warning_that_is_over_is_forgotten_behind_whatever_else_is(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends soonest of all; forgotten, it would be heard again when somebody brings it again."""
+    for module in ("edge_agent.journal.store", "edge_agent.journal.reading", "tests.fakes.journal"):
+        monkeypatch.setattr(f"{module}.OVER_MAX", 2)
+    with transaction(rig.boot()) as journal:
+        heap = [save_job(f"tin-{number}", not_after=NOON + DAY_MS * number) for number in (2, 3, 4)]
+        for order in (save_warning("flood"), *heap):
+            journal.save_job(order)
+            journal.append(record_of(order.saved.accepted.order_id), None, job_over=True)
+    for _ in range(2):
+        assert {job_id: seen.urgent for job_id, seen in rig.boot().load().seen} == {"flood": True, "tin-4": False}
+        with transaction(rig.boot()) as journal:
+            journal.prune(NOON)
 
 
 def test_an_untimely_mark_is_forgotten_at_housekeeping(rig: Rig) -> None:
