@@ -18,6 +18,7 @@ from edge_agent.core import (
     manifests,
     records,
     series,
+    sounding,
     standing,
     talk,
     timetable,
@@ -28,6 +29,7 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Ack, AdoptTime, Level, SaveJob, SendAnswer, Verdict
 from edge_agent.core.events import Judgement, MessageArrived, Rejected, SavedJob, SavedRule
 from edge_agent.core.job import OVER_MAX, TOMBSTONE_KEEP_MS, Accepted, JobClass, LogAck, Seen, Welcome
+from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.order import AcceptedRule, is_urgent
 from edge_agent.core.reasons import UNAUTHENTICATED, Reason, explain
 from edge_agent.core.schedule import first_base
@@ -124,6 +126,7 @@ def _order(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived)
         if objection is Reason.WITHDRAWN:
             manifests.ask_soon(turn)
         return
+    _make_room(turn, order_id)
     remembered = Seen(accepted.digest, accepted.not_after, is_urgent(accepted))
     _forget_surplus(turn)
     turn.state = replace(turn.state, seen={**turn.state.seen, order_id: remembered})
@@ -203,7 +206,7 @@ def _again(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived)
 def _objection(
     state: State, accepted: Accepted | AcceptedRule, now: Now, *, held: bool, vouched: bool
 ) -> Reason | None:
-    if accepted.order_id in state.seen or accepted.order_id in state.jobs:
+    if _is_taken(state, accepted):
         return Reason.ID_REUSED
     doubt = _doubt(state, accepted, now, vouched=vouched)
     if doubt is not None:
@@ -224,6 +227,27 @@ def _objection(
     elif len(state.jobs) >= JOBS_MAX:
         return Reason.TOO_MANY_JOBS
     return None if held else validity.in_time(state, accepted, now)
+
+
+def _is_taken(state: State, accepted: Accepted | AcceptedRule) -> bool:
+    """Whether something else has its id. What is no emergency gives way to one, unless it sounds or is a rule in force.
+
+    Ids are read on their way: whoever may order bulletins could keep a warning out for as long as his is remembered.
+    """
+    order_id = accepted.order_id
+    seen, known = state.seen.get(order_id), state.jobs.get(order_id)
+    if seen is None and known is None:
+        return False
+    sounds = any(play.job_id == order_id and play.phase is Phase.PLAYING for play in state.plays.values())
+    rests = order_id not in state.rules and not sounds and (known is None or known.saved)
+    return not (is_urgent(accepted) and rests and seen is not None and not seen.urgent)
+
+
+def _make_room(turn: Turn, order_id: JobId) -> None:
+    """What has the id of a warning that is taken is over, with its record."""
+    known = turn.state.jobs.get(order_id)
+    if known is not None:
+        sounding.call_off(turn, known, Cause.CALLED_OFF, Reason.ID_REUSED)
 
 
 def _doubt(state: State, accepted: Accepted | AcceptedRule, now: Now, *, vouched: bool) -> Reason | None:

@@ -32,7 +32,7 @@ def plan(turn: Turn) -> None:
     """Give every job its next occurrence; there is never more than one open."""
     if not turn.now.signed:
         _pass_over(turn)
-    elif turn.state.unsigned:
+    elif turn.state.unsigned or _has_gone_back(turn):
         _put_right(turn)
     if turn.state.unsigned is turn.now.signed:
         turn.state = replace(turn.state, unsigned=not turn.now.signed)
@@ -64,12 +64,14 @@ def fresh(state: State, known: KnownJob, planned: UtcMs, now: Now) -> Occurrence
 def count_from(turn: Turn, known: KnownJob, base: UtcMs) -> None:
     """The job's next instant is the one after ``base``.
 
-    A last instant that lies more than a day ahead of all signed time was over by a clock that was wrong.
+    A last instant that lies more than a day ahead was over by a clock that was wrong, signed or not. How late it is at
+    least, officers have said: whoever sets the clock back has nothing sound twice that is older than their last order.
     """
-    latest = UtcMs(max(turn.now.utc, turn.state.floor))
-    if turn.now.signed and not sounds_once(known.job) and base > latest + TWICE_MS:
-        base = latest
-        turn.emit(ReleaseJob(known.job.job_id, base))  # a restart counts from here too
+    if turn.now.signed and not sounds_once(known.job) and base > turn.now.utc + TWICE_MS:
+        latest = _latest(turn)
+        if base > latest + TWICE_MS:
+            base = latest
+            turn.emit(ReleaseJob(known.job.job_id, base))  # a restart counts from here too
     turn.put_job(replace(known, base=base))
 
 
@@ -118,6 +120,21 @@ def _pass_over(turn: Turn) -> None:
         job = turn.job_of(play)
         if _is_unheard(job, play) and doubted(job, play.planned, turn.now):
             turn.drop_play(play.key)
+
+
+def _has_gone_back(turn: Turn) -> bool:
+    """Whether a welcome has put the clock back so far that what recurs was passed over by the time before it."""
+    ahead = [known for known in turn.state.jobs.values() if known.base > turn.now.utc + TWICE_MS and known.may_sound]
+    bases = [known.base for known in ahead if not sounds_once(known.job)]
+    return bool(bases) and max(bases) > _latest(turn) + TWICE_MS
+
+
+def _latest(turn: Turn) -> UtcMs:
+    """The time, or when the newest of what is believed and obeyed here was signed by officers."""
+    state = turn.state
+    orders = [known.job.issued_at for known in state.jobs.values()]
+    rules = [rule.accepted.order.heading.issued_at for rule in state.rules.values()]
+    return max([turn.now.utc, *orders, *rules, *(head.issued_at for head in state.trust.heads)])
 
 
 def _put_right(turn: Turn) -> None:

@@ -18,6 +18,8 @@ from edge_agent.core.events import (
 from edge_agent.core.heads import Head
 from edge_agent.core.intake import JOBS_MAX, OVER_AT_ONCE, REFUSALS_A_DAY, REFUSED_KEPT
 from edge_agent.core.job import OVER_MAX, JobClass, Seen
+from edge_agent.core.occurrence import Phase
+from edge_agent.core.order import Lock
 from edge_agent.core.past import Sounded
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import DAY_MS, HOUR_MS, JobId, UtcMs
@@ -245,3 +247,44 @@ def test_an_id_is_remembered_for_a_month_after_its_order_can_no_longer_come_and_
     bench.pass_s(2 * 24 * 3_600)
     bench.send(SweepDue())
     assert set(bench.state.seen) == {"recurs"}
+
+
+def warns(bench: Bench, job_id: str, digest: str = "a warning") -> None:
+    """Another message with that id arrives, an emergency."""
+    bench.arrive(bench.accept(bench.make(**{"class": "emergency"}, job_id=job_id), digest))
+
+
+@pytest.mark.parametrize("over", [False, True], ids=["that waits", "that is over"])
+def test_an_order_with_the_id_of_a_warning_keeps_no_warning_out(over: bool) -> None:
+    """Its id was read on the way, or guessed: one message of a key for bulletins would have kept it out for a month."""
+    bench = Bench().boot()
+    at = bench.now.utc + (20_000 if over else HOUR_MS)
+    squat = bench.accept(bench.make(job_id="lu-1", when={"kind": "at", "utc": at}))
+    bench.arrive(squat)
+    if over:
+        bench.pass_s(25)
+        bench.end(JobId("lu-1"))
+    warns(bench, "lu-1")
+    bench.arrive(squat)
+    bench.pass_s(3)
+    assert bench.answers()[-2:] == [("accepted", None), ("refused", "id_reused")]
+    assert bench.phase(JobId("lu-1")) is Phase.PLAYING
+    assert bench.outcomes()[0] == ("lu-1", "succeeded" if over else "cancelled", None if over else "id_reused")
+
+
+def test_what_sounds_is_not_taken_for_the_warning_that_has_its_id() -> None:
+    bench = Bench().boot()
+    bench.order(job_id="lu-1")
+    bench.pass_s(3)
+    assert bench.phase(JobId("lu-1")) is Phase.PLAYING
+    warns(bench, "lu-1")
+    assert bench.answers()[-1] == ("refused", "id_reused")
+
+
+def test_a_warning_keeps_its_id_from_another_warning_and_a_rule_keeps_its_own() -> None:
+    bench = Bench().boot()
+    warns(bench, "lu-1")
+    warns(bench, "lu-1", "another warning")
+    assert bench.answers()[-2:] == [("accepted", None), ("refused", "id_reused")]
+    warns(bench, bench.rule(Lock(HOUR_MS)))
+    assert bench.answers()[-2:] == [("accepted", None), ("refused", "id_reused")]

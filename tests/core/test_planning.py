@@ -182,7 +182,7 @@ def test_what_has_sounded_by_a_wrong_time_sounds_again_if_that_was_more_than_a_d
         assert bench.every(fx.ReleaseJob) == []
 
 
-def test_nothing_comes_again_that_had_its_time_before_the_last_signed_one() -> None:
+def test_nothing_comes_again_that_had_its_time_before_the_last_order() -> None:
     """Or who has stolen the key of the welcomes has a week's programmes played over, by a time of before them."""
     bench = just_started()
     job = bench.order(when=EVERY_DAY)
@@ -191,7 +191,7 @@ def test_nothing_comes_again_that_had_its_time_before_the_last_signed_one() -> N
         bench.end(job)
     assert len(bench.outcomes()) == 7
     last = bench.now.utc
-    bench.state = replace(bench.state, floor=last)
+    bench.order(job_id="newest", when={"kind": "at", "utc": last + HOUR_MS})
     told_by_ntp(bench, 0)
     told_by_a_welcome(bench, 5 * DAY_MS)
     assert bench.play(job).planned > last
@@ -205,7 +205,7 @@ def test_a_process_that_begins_with_signed_time_finds_what_one_before_it_left_to
     bench = Bench()
     bench.send(Restored((saved,), (), {}, 0, 0, floor=bench.now.utc))
     assert bench.play(job.job_id).planned <= bench.now.utc + DAY_MS
-    assert bench.every(fx.ReleaseJob) == [fx.ReleaseJob(job.job_id, bench.now.utc)]
+    assert bench.every(fx.ReleaseJob) == [fx.ReleaseJob(job.job_id, job.issued_at)], "it cannot be earlier than that"
 
 
 def test_what_waits_for_a_welcome_waits_on_when_only_the_time_is_put_right() -> None:

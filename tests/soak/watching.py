@@ -97,7 +97,7 @@ class StepWatch:
         if self._thorough:
             self._look(agent, before, event)
         else:
-            self._watch.again.see(before, agent.now(), agent.effects)
+            self._watch.again.see(before, agent.now(), agent.effects, agent.state)
         for order_id, rule in agent.state.rules.items():
             if rule.saved and not rule.held and order_id not in self.obeyed_at:
                 self.obeyed_at[order_id] = self._world.mono + _ahead_ms(rule.accepted.order, agent.now())

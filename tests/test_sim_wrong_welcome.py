@@ -1,0 +1,79 @@
+"""A welcome told a wrong time for a moment (a stolen key, or a server's own clock): the timetable goes on as signed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from edge_agent.core.events import Tick
+from edge_agent.core.units import DAY_MS, SECOND_MS, UtcMs
+from tests.core.long_day import Ward
+from tests.rig import Order, Tone
+from tests.sim import SimRig
+from tests.trust import makers
+
+DAY_S = DAY_MS // SECOND_MS
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["it runs on", "it is started anew"])
+@pytest.mark.parametrize("days", [2, 10])
+def test_a_welcome_that_is_days_ahead_for_a_minute_takes_no_day_from_the_timetable(days: int, restarted: bool) -> None:
+    """Each of its days was told as missed, and the next instant was the one behind them."""
+    rig = SimRig()
+    rig.switch_on()
+    rig.run_until(10)
+    rig.publish(Order(at_s=7_200, recurring=True, days=30, tones=(Tone("a", 20.0),)))
+    rig.run_until(3_600)
+    right = rig.world.utc
+    for until_s, utc in ((3_640, lambda: UtcMs(right() + days * DAY_MS)), (3_760, right)):
+        rig.world.utc = utc  # type: ignore[method-assign]  # by it the headend tells the time
+        rig.cut_network()
+        rig.run_until(until_s - 30)
+        rig.restore_network()
+        rig.run_until(until_s)
+    if restarted:
+        rig.cut_power()
+        rig.run_until(3_900)
+        rig.world.boot()
+    rig.run_until(13 * DAY_S)
+    heard = sorted({round(one.start_s) // DAY_S for one in rig.heard() if one.zone == "c1"})
+    assert heard == [*range(13)]
+
+
+def lived(days: int) -> Ward:
+    """A daily programme, heard on so many days; orders came on each of them."""
+    ward = Ward().wake_at(UtcMs(makers.NOON))
+    when = makers.rule_when(weekdays=[*range(1, 8)], times=["17:00:00"], excluded=[])
+    ward.timetable(1, makers.entry_dict(when=when), not_after=ward.now.utc + 90 * DAY_MS)
+    for day in range(days):
+        ward.live_until(UtcMs(makers.NOON + (day + 1) * DAY_MS))
+        ward.at(3_600, job_id=f"order-{day}")
+    return ward
+
+
+def set_to(ward: Ward, utc: int) -> None:
+    """By a welcome."""
+    ward.now = replace(ward.now, utc=UtcMs(utc))
+    ward.welcome()
+    ward.send(Tick())
+
+
+def test_a_version_that_is_signed_after_a_wrong_welcome_plays_from_its_first_day() -> None:
+    ward = lived(1)
+    right = ward.now.utc
+    set_to(ward, right + 10 * DAY_MS)
+    set_to(ward, right)
+    when = makers.rule_when(weekdays=[*range(1, 8)], times=["17:00:00"], excluded=[])
+    ward.timetable(2, makers.entry_dict(when=when), not_after=right + 90 * DAY_MS)
+    ward.said.clear()
+    ward.live_until(UtcMs(right + 5 * DAY_MS))
+    assert sum(outcome[:2] == ("sang", "succeeded") for outcome in ward.outcomes()) == 5
+
+
+def test_a_welcome_that_is_days_behind_has_nothing_heard_twice_that_is_older_than_the_last_order() -> None:
+    ward = lived(5)
+    ward.said.clear()
+    set_to(ward, ward.now.utc - 4 * DAY_MS)
+    ward.live_until(UtcMs(makers.NOON + 5 * DAY_MS - 3_600_000))
+    assert not [outcome for outcome in ward.outcomes() if outcome[0] == "sang"]
