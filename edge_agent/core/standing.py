@@ -271,6 +271,17 @@ def _is_ahead(rule: KnownRule, now: Now) -> bool:
     return not isinstance(order, Command) and now.trusted and now.utc < order.heading.not_before
 
 
+def dated(rule: KnownRule, now: Now) -> KnownRule:
+    """What a restart has brought back counts from when it began, as soon as signed time tells that; and only once.
+
+    What nobody has signed may shorten no lock, and no later word ends what the first one has let stand. Nothing holds
+    for longer than was ordered, though that word be from before it began.
+    """
+    if not (rule.undated and now.trusted and now.signed):
+        return rule
+    return replace(rule, since=min(rule.since, now.mono_of(rule.base)), undated=False)
+
+
 def is_over(rule: KnownRule, state: State, now: Now) -> bool:
     """Whether it holds no longer."""
     at = _over_at(rule, state, now)
@@ -327,10 +338,8 @@ def _over_at(rule: KnownRule, state: State, now: Now) -> MonoMs | None:
 def _command_over_at(rule: KnownRule, action: Action, state: State, now: Now) -> MonoMs | None:
     match action:
         case AllStop(for_ms=for_ms) | Lock(for_ms=for_ms) | Pause(for_ms=for_ms) | Amplify(for_ms=for_ms):
-            # By the clock where it is trusted, so that a restart prolongs nothing; and never longer than was ordered.
-            passed = MonoMs(rule.since + for_ms)
-            ends = now.over_at(UtcMs(rule.base + for_ms))
-            return passed if ends is None else min(passed, ends)
+            # By boot time alone: whoever tells a wrong time must not close a relay under somebody at the horn.
+            return MonoMs(rule.since + for_ms)
         case Cancel(until=until):
             return now.over_at(until)
         case Rank(job_ids=job_ids):

@@ -117,7 +117,8 @@ class KnownJob:
 class KnownRule:
     """A regulation, a window or a command that is not over.
 
-    ``since`` is the boot time at which it took effect here (a restart counts anew), ``base`` the UTC of it.
+    ``since`` is the boot time at which it took effect here, ``base`` the UTC of it. ``undated``: a restart has brought
+    it back, and no time has told yet how long ago it began; until then ``since`` is that restart.
     """
 
     accepted: AcceptedRule
@@ -126,6 +127,7 @@ class KnownRule:
     held: bool
     saved: bool
     vouched: bool = False
+    undated: bool = False
 
 
 class Tested(StrEnum):

@@ -115,13 +115,18 @@ def next_wake(state: State, now: Now) -> MonoMs | None:
 
 
 def _look_at_the_clock(turn: Turn) -> None:
-    """Remember since when, or until when, nobody knew the time: what fell due meanwhile is to say so."""
+    """Remember since when, or until when, nobody knew the time: what fell due meanwhile is to say so.
+
+    What a restart has brought back learns how long ago it began.
+    """
     timeless, now = turn.state.timeless, turn.now
     goes_on = timeless is not None and timeless.until is None
     if not now.trusted and not goes_on:
         turn.state = replace(turn.state, timeless=Timeless(now.mono))
     elif timeless is not None and goes_on and now.trusted:
         turn.state = replace(turn.state, timeless=replace(timeless, until=now.mono))
+    for rule in [rule for rule in turn.state.rules.values() if rule.undated]:
+        turn.put_rule(standing.dated(rule, now))
 
 
 def _take_in(turn: Turn, event: Event, verify: Verify) -> None:
@@ -265,7 +270,8 @@ def _restore(turn: Turn, event: Restored) -> None:
     turn.state = replace(turn.state, forgotten=event.forgotten, forgot_by=event.forgot_by)
     for rule in event.rules:
         # What lasts counts anew: while nobody knows the time, it is better that a lock holds too long.
-        known_rule = KnownRule(rule.accepted, rule.base, turn.now.mono, rule.held, saved=True)
+        known_rule = KnownRule(rule.accepted, rule.base, turn.now.mono, rule.held, saved=True, undated=not rule.held)
+        known_rule = standing.dated(known_rule, turn.now)
         turn.put_rule(known_rule)
         if not rule.held:
             commands.restored(turn, known_rule)

@@ -34,11 +34,15 @@ RULE_ENDS = {
 
 @dataclass
 class Law:
-    """A rule that holds: since ``base`` by the clock, since ``since`` by what has passed."""
+    """A rule that holds: since ``base`` by the clock, since ``since`` by what has passed.
+
+    ``found``: on the disk, and no signed time has told yet how long ago it began.
+    """
 
     accepted: AcceptedRule
     base: UtcMs
     since: MonoMs
+    found: bool = False
 
     @property
     def action(self) -> order.Action | None:
@@ -49,11 +53,16 @@ class Law:
         """Whether it has neither run out nor is still ahead, as far as the clock tells."""
         for_ms = self.action.for_ms if isinstance(self.action, FOR_A_WHILE) else None
         if for_ms is not None:
-            by_the_clock = now.trusted and not _hearsay(self.base + for_ms, now)
-            return now.mono < self.since + for_ms and (not by_the_clock or now.utc < self.base + for_ms)
+            return now.mono < self.since + for_ms
         heading = self.accepted.order.heading
         ends = self.accepted.order.ends if isinstance(self.accepted.order, Window) else heading.not_after
         return now.trusted and heading.not_before <= now.utc < ends
+
+    def learns(self, now: Now) -> None:
+        """The first signed time tells how much of it had passed before this process; a later one tells nothing."""
+        if self.found and now.trusted and now.signed:
+            self.found, passed_ms = False, now.utc - self.base
+            self.since = min(self.since, MonoMs(now.mono - passed_ms))
 
     def zones(self, state: State) -> frozenset[ZoneId]:
         """Those of the station that it is about."""
@@ -76,6 +85,8 @@ class Lawbook:
         self.fresh = []
         if isinstance(event, Restored):
             self._found(event, now)
+        for law in self.laws.values():
+            law.learns(now)
         for effect in effects:
             self._effect(effect, now)
         for rule in after.rules.values():
@@ -87,7 +98,7 @@ class Lawbook:
             if saved.held:
                 self.held[saved.accepted.order_id] = saved.accepted
             else:
-                self._begins(Law(saved.accepted, saved.base, now.mono))
+                self._begins(Law(saved.accepted, saved.base, now.mono, found=True))
                 self.told.add(saved.accepted.order_id)
         self.fresh = []
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from edge_agent.core import effects as fx
-from edge_agent.core import waiting
+from edge_agent.core import standing, waiting
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import DeviceUp, JournalFailed, PlayEnded, RecordSaved, Restored
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import (
     AllStop,
+    Amplify,
     Cancel,
     Lock,
     Pause,
@@ -22,12 +24,13 @@ from edge_agent.core.order import (
 from edge_agent.core.plays import ZonePart
 from edge_agent.core.reasons import Reason
 from edge_agent.core.standing import CANCELS_MAX
-from edge_agent.core.units import HOUR_MS, MINUTE_MS, JobId, UtcMs
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, JobId, MonoMs, UtcMs
 from tests.core.bench import CHO, DINH, Bench, at_work
 from tests.core.papers import LATER, regulation, silence, zone_reasons
 from tests.trust import makers
 
 EMERGENCY = {"class": "emergency"}
+Lasting = Lock | AllStop | Pause | Amplify
 
 
 @pytest.mark.parametrize("cls", ["normal", "emergency"])
@@ -193,6 +196,96 @@ def test_a_clock_that_is_put_back_lifts_no_lock() -> None:
     bench.now = replace(bench.now, utc=UtcMs(bench.now.utc - 10 * MINUTE_MS))
     job = bench.playing(not_before=bench.now.utc)
     assert bench.play(job).zones_in(ZonePart.HEARING) == (DINH,)
+
+
+@pytest.mark.parametrize("ahead_ms", [HOUR_MS, 10 * 365 * makers.DAY_MS])
+@pytest.mark.parametrize(
+    "action", [Lock(HOUR_MS), AllStop(15 * MINUTE_MS), Pause(HOUR_MS), Amplify(True, 10 * MINUTE_MS)]
+)
+@pytest.mark.parametrize("waited", [False, True])
+def test_a_welcome_that_tells_a_time_far_ahead_ends_nothing_that_was_ordered_for_a_while(
+    action: Lasting, ahead_ms: int, waited: bool
+) -> None:
+    """Whoever has the welcome key, or a server whose clock is wrong, closed a relay under a technician."""
+    bench = Bench().boot(welcomed=not waited)
+    rule = bench.rule(action)
+    if waited:
+        bench.welcome()
+    bench.now = replace(bench.now, utc=UtcMs(bench.now.utc + ahead_ms))
+    bench.pass_s(action.for_ms / 1_000 - 1)
+    assert [*bench.state.rules] == [rule]
+    bench.pass_s(1)
+    assert bench.state.rules == {}
+
+
+LOCKED = UtcMs(makers.NOON + 1_000)
+JUST_OVER = UtcMs(LOCKED + HOUR_MS + 10_000)
+"""A lock of an hour is over by it, and that was no earlier than the machine was switched on."""
+SIGNED = {"source": ClockSource.SIGNED, "signed": True}
+
+
+def locked_before_a_restart(**clock: Any) -> Bench:
+    """For an hour, by a station whose power has been back for a minute, and whose clock says this now."""
+    before = at_work()
+    assert before.now.utc == LOCKED
+    before.rule(Lock(HOUR_MS), zones=[CHO])
+    rules = tuple(effect.saved for effect in before.every(fx.SaveJob))
+    bench = Bench()
+    bench.now = replace(before.now, mono=MonoMs(60_000), **clock)
+    bench.send(Restored((), (), {}, 0, 0, "e1", rules=rules))
+    bench.send(DeviceUp())
+    return bench
+
+
+def told_that_it_is(bench: Bench, since_ms: int) -> None:
+    """A welcome tells that it is so long after the lock was taken."""
+    bench.now = replace(bench.now, utc=UtcMs(LOCKED + since_ms), **SIGNED)
+    bench.pass_s(0)
+
+
+def minutes_left(bench: Bench) -> int:
+    """Until the lock is over, if nothing else happens."""
+    for minute in range(10 * 60):
+        if not standing.locked(bench.state, bench.now):
+            return minute
+        bench.pass_s(60)
+    return 10 * 60
+
+
+@pytest.mark.parametrize(
+    "clock",
+    [
+        {"source": ClockSource.UNSET, "utc": UtcMs(0), "signed": False},
+        {"source": ClockSource.FLOOR, "utc": JUST_OVER, "signed": False},
+        {"source": ClockSource.RTC, "utc": JUST_OVER, "signed": False},
+        {"source": ClockSource.NTP, "utc": JUST_OVER, "signed": False},
+        {"source": ClockSource.DISPUTED, "utc": JUST_OVER},
+    ],
+)
+def test_after_a_restart_no_time_but_a_signed_one_that_nothing_disputes_shortens_a_lock(clock: dict[str, Any]) -> None:
+    """Nor does it last for ever: for as long as was ordered, from the restart on."""
+    assert minutes_left(locked_before_a_restart(**clock)) == 60
+    bench = locked_before_a_restart(**clock)
+    bench.pass_s(5 * 60)
+    told_that_it_is(bench, 50 * MINUTE_MS)
+    assert minutes_left(bench) == 10
+
+
+@pytest.mark.parametrize(("minutes", "left"), [(0, 60), (50, 10), (60, 0), (600, 0), (-60, 60)])
+def test_after_a_restart_signed_time_tells_what_is_left_of_a_lock_and_never_more_than_was_ordered(
+    minutes: int, left: int
+) -> None:
+    bench = locked_before_a_restart(utc=UtcMs(LOCKED + minutes * MINUTE_MS), **SIGNED)
+    assert minutes_left(bench) == left
+
+
+@pytest.mark.parametrize("ahead_ms", [HOUR_MS, -HOUR_MS, 10 * 365 * makers.DAY_MS])
+def test_after_a_restart_what_the_first_signed_time_has_left_of_a_lock_no_later_one_changes(ahead_ms: int) -> None:
+    bench = locked_before_a_restart(source=ClockSource.UNSET, utc=UtcMs(0), signed=False)
+    bench.pass_s(60)
+    told_that_it_is(bench, 30 * MINUTE_MS)
+    told_that_it_is(bench, ahead_ms)
+    assert minutes_left(bench) == 30
 
 
 def test_a_lock_whose_signer_has_a_fast_clock_holds_at_once() -> None:

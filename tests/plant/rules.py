@@ -70,8 +70,8 @@ RULES = (
     Plant(
         "a lock is over at half of its time",
         f"{CORE}/standing.py",
-        "            passed = MonoMs(rule.since + for_ms)\n",
-        "            passed = MonoMs(rule.since + for_ms // 2)\n",
+        "            return MonoMs(rule.since + for_ms)\n",
+        "            return MonoMs(rule.since + for_ms // 2)\n",
     ),
     Plant(
         "a newer version leaves the older one its repetitions",

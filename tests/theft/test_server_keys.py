@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 
 from edge_agent.core import effects as fx
+from edge_agent.core import standing
 from edge_agent.core.clock_trust import ClockState, Now, adopt_ntp, adopt_signed
 from edge_agent.core.events import HelloDue, Judgement, SweepDue
 from edge_agent.core.freshness import obstacle
 from edge_agent.core.occurrence import Phase
+from edge_agent.core.order import AllStop, Lock
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, JobId, UtcMs
 from edge_agent.journal.port import RECORD_KEEP_MS
 from edge_agent.trust.keeper import Keeper
@@ -169,6 +171,35 @@ def test_a_wrong_time_shifts_the_timetable_or_with_ntp_stops_it_and_keeps_new_wa
 ) -> None:
     lied = lie(when, ntp=ntp)
     assert (lied.bulletin(), lied.warning()) == (bulletin, warning)
+
+
+@pytest.mark.parametrize("ntp", [False, True])
+@pytest.mark.parametrize("when", TIMES)
+def test_no_welcome_lifts_a_lock_or_closes_the_relay_under_whoever_is_at_the_horn(when: str, ntp: bool) -> None:
+    """What was ordered for just behind the lock's end closed the relay within seconds, by a time an hour ahead."""
+    bench = stand().as_it_was()
+    behind = {"kind": "at", "utc": makers.NOON + HOUR_MS + MINUTE_MS + 5_000}
+    honest(bench, job_id=PLANNED, when=behind, audience=TRUONG)
+    bench.rule(Lock(HOUR_MS + MINUTE_MS), zones=("truong",))
+    lied = told(bench, when, ntp=ntp)
+    for minute in range(60):
+        assert standing.locked(bench.state, bench.now) == {"truong"}, minute
+        assert "truong" not in bench.closed(), minute
+        bench.pass_s(60)
+    assert PLANNED not in lied.sounding()
+
+
+@pytest.mark.parametrize("ntp", [False, True])
+@pytest.mark.parametrize("when", TIMES)
+def test_no_welcome_cuts_an_all_stop_short(when: str, ntp: bool) -> None:
+    bench = stand().as_it_was()
+    issued_at = bench.now.utc
+    bench.rule(AllStop(15 * MINUTE_MS))
+    told(bench, when, ntp=ntp)
+    bench.pass_s(14 * 60)
+    assert standing.stops(bench.state, bench.now, issued_at)
+    bench.pass_s(60)
+    assert not standing.stops(bench.state, bench.now, issued_at)
 
 
 @pytest.mark.parametrize("when", TIMES)
