@@ -31,10 +31,15 @@ def fingerprint(keyid: str) -> str:
     return " ".join(keyid[at : at + _GROUP] for at in range(0, len(keyid), _GROUP))
 
 
+def public_path(directory: Path, name: str) -> Path:
+    """Where ``write_public`` puts it."""
+    return directory / PUBLIC / f"{name}{ENDING}"
+
+
 def write_public(directory: Path, name: str, key: PublicKey) -> Path:
     """``directory/public/NAME.json``, over an earlier one of that name."""
     make_private_directory(directory / PUBLIC)
-    path = directory / PUBLIC / f"{name}{ENDING}"
+    path = public_path(directory, name)
     write_durably(path, dump({"type": "public-key", "name": name, **key.to_trust()}) + b"\n", EVERYBODY_READS)
     return path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -238,6 +239,43 @@ def test_a_ceremony_that_fails_half_way_has_not_happened(
     status, out, _ = run(capsys, "trust", "replace", "--dir", str(keyring.directory), "--key", "ha-noi-trust-1")
     assert (status, "ha-noi-trust-1 → ha-noi-trust-2" in out) == (0, True)
     assert len(Keyring(keyring.directory).chain.standing) == 3
+
+
+@pytest.mark.parametrize(
+    ("trouble", "ends"), [(OSError(errno.EIO, "Input/output error"), 1), (KeyboardInterrupt(), 130)]
+)
+def test_the_only_copy_of_a_key_that_trust_json_names_survives_a_failure_after_the_rename(
+    keyring: Keyring,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: BaseException,
+    ends: int,
+) -> None:
+    """The new file stands under its name, and whether it lasts is not known: its key is all that can sign from now."""
+
+    def torn(_directory: Path) -> None:
+        raise trouble
+
+    monkeypatch.setattr("edge_agent.identity.files.sync_directory", torn)
+    status, _, err = run(capsys, "trust", "replace", "--dir", str(keyring.directory), "--key", "ward-routine-1")
+    assert (status, "keys/ward-routine-2" in err, "ARE signed" in err) == (ends, True, True), err
+    monkeypatch.undo()
+    after = Keyring(keyring.directory)
+    assert after.signer("ward-routine").public in after._keys_in_documents()
+    assert run(capsys, "trust", "renew", "--dir", str(keyring.directory), "--area", WARD)[0] == 0
+
+
+def test_a_replacement_broken_off_before_anything_was_written_leaves_no_key_and_is_no_success(
+    keyring: Keyring, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken_off(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    before, names = (keyring.directory / "trust.json").read_bytes(), keyring.keys.names()
+    monkeypatch.setattr(Keyring, "add_document", broken_off)
+    status, _, err = run(capsys, "trust", "replace", "--dir", str(keyring.directory), "--key", "ward-routine-1")
+    assert (status, "BROKEN OFF" in err) == (130, True)
+    assert ((keyring.directory / "trust.json").read_bytes(), keyring.keys.names()) == (before, names)
 
 
 def test_two_ceremonies_at_once_bring_no_stolen_key_back(keyring: Keyring) -> None:

@@ -325,6 +325,15 @@ def test_a_draft_is_refused_where_it_is_meant_wrongly(places: Places) -> None:
     assert "somebody may have signed it" in places.trust("draft", "ward", *again, status=1)
 
 
+def test_a_key_whose_making_was_broken_off_before_its_public_half_is_handed_out_all_the_same(places: Places) -> None:
+    places.make_key("root-1")
+    public = places.place / "root-1" / "public" / "root-1.json"
+    written = public.read_bytes()
+    public.unlink()
+    places.run("keys", "new", "--dir", places.place / "root-1", "--key", "root-1", "--plain")
+    assert public.read_bytes() == written
+
+
 def test_a_key_is_made_once_and_only_where_its_holder_says(places: Places) -> None:
     new = ("keys", "new", "--dir", places.place / "root-1", "--key")
     assert "say in what the key shall lie" in places.run(*new, "root-1", status=1)

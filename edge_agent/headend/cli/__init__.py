@@ -29,13 +29,20 @@ from edge_agent.identity.token_library import TokenError
 
 EXIT_WELL = 0
 EXIT_FAILED = 1
-OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)
 ROOM = (
     "dọn chỗ, hoặc dùng tài khoản của thư mục, rồi chạy lại lệnh / make room, or use the account that owns the folder, "
     "then repeat the command"
 )
+SICK = "ổ đĩa hỏng? sao lưu ngay thư mục này / is the disk failing? back this folder up now"
 EXIT_USAGE = 2
 # As argparse does for a wrong option: what was written is wrong, not the world.
+EXIT_BROKEN_OFF = 130
+# As shells say it of Ctrl-C: no success, or what follows in a script goes on without what was not done.
+BROKEN_OFF = (
+    "BỎ DỞ, có thể chưa xong: xem lại rồi chạy lại lệnh / BROKEN OFF, perhaps not finished: look, then repeat the "
+    "command"
+)
 
 PARTS = (keys, codes, trust, say, preview, orders, commands, manifests, servers, week, books, verify_log, conform)
 """Each adds its commands; ``--help`` lists them in this order."""
@@ -62,7 +69,8 @@ Thường dùng theo thứ tự / the usual order:
   edge-agent-headend verify-log --dir ward
   edge-agent-headend conform --dir ward --broker localhost:8883 --station tram-01
 
-Mã thoát / exit status: 0 tốt / well, 1 không làm được / could not be done, 2 viết sai / wrong use or draft."""
+Mã thoát / exit status: 0 tốt / well, 1 không làm được / could not be done, 2 viết sai / wrong use or draft,
+130 bỏ dở bằng Ctrl-C / broken off."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -79,10 +87,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in OF_THE_DISK:
             raise
-        print(f"lỗi / error: {error.filename or getattr(args, 'dir', '')}: {error.strerror}; {ROOM}", file=sys.stderr)
+        where, remedy = error.filename or getattr(args, "dir", ""), SICK if error.errno == errno.EIO else ROOM
+        print(f"lỗi / error: {where}: {error.strerror}; {remedy}", file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:
-        return EXIT_WELL  # asked to end, and ended
+        if getattr(args, "serves", False):
+            return EXIT_WELL  # asked to end, and ended
+        print(BROKEN_OFF, file=sys.stderr)
+        return EXIT_BROKEN_OFF
 
 
 def build_parser() -> argparse.ArgumentParser:

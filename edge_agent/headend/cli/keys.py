@@ -15,7 +15,7 @@ from edge_agent.headend.headend import utc_now
 from edge_agent.headend.key_folder import EVERY_KEY, KeyFolder, Wish, prepare, role_of
 from edge_agent.headend.keyring import Keyring, check_new, create_keyring, create_servers
 from edge_agent.headend.passphrases import FILE_VARIABLE, NEW_FILE_VARIABLE
-from edge_agent.headend.public_files import fingerprint, write_public
+from edge_agent.headend.public_files import fingerprint, public_path, write_public
 from edge_agent.headend.roles import RoleSpec, default_roles
 from edge_agent.trust.fields import AREA, NAME
 from edge_agent.trust.keys import PublicKey, Scheme
@@ -188,12 +188,24 @@ def _new(args: argparse.Namespace) -> int:
     if not (wish.passphrases or wish.module or args.plain):
         raise KeyringError("khóa nằm ở đâu / say in what the key shall lie: --encrypt, --token …, or --plain")
     if args.key in keys.names():
-        raise KeyringError(f"--key {args.key}: đã có / exists in {keys.directory}; a key is never overwritten")
-    make_private_directory(args.dir)
-    make_private_directory(keys.directory)
-    key = prepare([args.key], wish)(keys.directory, args.key).public
+        key = _begun(args.dir, keys, args.key)
+    else:
+        make_private_directory(args.dir)
+        make_private_directory(keys.directory)
+        key = prepare([args.key], wish)(keys.directory, args.key).public
     _print_public(write_public(args.dir, args.key, key), args.key, key)
     return 0
+
+
+def _begun(directory: Path, keys: KeyFolder, name: str) -> PublicKey:
+    """The key of a `keys new` that was broken off before it handed out the public half: that is all there is to do."""
+    if public_path(directory, name).exists():
+        raise KeyringError(f"--key {name}: đã có / exists in {keys.directory}; a key is never overwritten")
+    print(
+        f"khóa {name} đã tạo lần trước, nay chỉ ghi nửa công khai / was made before; only its public half is written",
+        file=sys.stderr,
+    )
+    return keys.key(name).public
 
 
 def _print_public(path: Path, name: str, key: PublicKey) -> None:

@@ -68,6 +68,8 @@ def add(tasks: Tasks) -> None:
     told = "máy chủ MQTT mà trạm sẽ kết nối / where stations shall connect: HOST:PORT"
     enrolment.add_argument("--broker", type=address, required=True, help=told)
     _add_listen(enrolment, ENROLMENT_LISTENS)
+    for server in (watch, broker, content, enrolment):
+        server.set_defaults(serves=True)  # Ctrl-C is how it ends
 
 
 def _add_listen(parser: argparse.ArgumentParser, default: BrokerAddress) -> None:

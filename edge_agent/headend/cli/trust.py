@@ -16,13 +16,14 @@ from edge_agent.headend.cli.keys import add_where_keys_lie, wish_of
 from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, address
 from edge_agent.headend.cli.trust_apart import SHOWN_ROOT
 from edge_agent.headend.dispatch import talking
-from edge_agent.headend.errors import KeyringError
+from edge_agent.headend.errors import HeadendError, KeyringError
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.key_files import PlainKey
-from edge_agent.headend.key_folder import RETIRED, Wish, prepare, role_of
+from edge_agent.headend.key_folder import RETIRED, KeyFolder, Wish, prepare, role_of
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.session import PublishError, Receipt
 from edge_agent.headend.telling import EXPIRES_SOON_MS
+from edge_agent.headend.trust_drafts import keys_in
 from edge_agent.headend.words import day_and_hour
 from edge_agent.sync.topics import area_job_topic
 from edge_agent.trust.bundle import read_document
@@ -44,6 +45,12 @@ Documents of areas expire after 90 days, the root's after 800; 30 days later sta
 REPLACE_MORE = """\
 Dùng ngay khi khóa hoặc thiết bị ký số bị mất, bị lộ. Lệnh đã ký bằng khóa cũ hết hiệu lực ngay khi trạm nhận được.
 For a key or a token that is lost or stolen: what the old key has signed is over as soon as a station hears of it."""
+
+SIGNED_ALL_THE_SAME = (
+    "văn bản mới ĐÃ ký, trust.json đã ghi khóa mới: gửi bằng `trust send`, không thay lần nữa / the new documents ARE "
+    "signed, and trust.json names the new key: `trust send` sends them, do not replace it again"
+)
+KEPT = "khóa mới còn ở / the new key stays in keys/{name}"
 
 
 def add(tasks: Tasks) -> None:
@@ -114,7 +121,7 @@ def _replace(args: argparse.Namespace) -> int:
     try:
         areas = replace_key(keyring, old, made, now)
     except BaseException:
-        keyring.keys.discard(new_name)
+        _discard_unless_named(args, new_name, made.public)
         raise
     for area in areas:
         print(f"đã ký / signed: {_told(keyring, keyring.chain.newest[area], args, now)}")
@@ -122,6 +129,19 @@ def _replace(args: argparse.Namespace) -> int:
     where = f"; khóa cũ đã chuyển vào / the old key was moved to keys/{RETIRED}" if moved else ""
     print(f"{name} → {new_name}{where}")
     return _send(args, keyring, [keyring.chain.newest[area].envelope for area in areas])
+
+
+def _discard_unless_named(args: argparse.Namespace, new_name: str, made: PublicKey) -> None:
+    """The disk may fail, or Ctrl-C come, when the documents stand already: then this is the only copy of their key."""
+    try:
+        named = any(made in keys_in(held.document) for held in Keyring(args.dir).chain.newest.values())
+    except HeadendError as error:
+        print(f"không đọc lại được / cannot be read again: {error}; {KEPT.format(name=new_name)}", file=sys.stderr)
+        return
+    if not named:
+        KeyFolder(args.dir / "keys").discard(new_name)
+        return
+    print(f"{SIGNED_ALL_THE_SAME}; {KEPT.format(name=new_name)}", file=sys.stderr)
 
 
 def _send_all(args: argparse.Namespace) -> int:
