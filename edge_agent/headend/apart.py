@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.core.events import Rejected
+from edge_agent.core.units import UtcMs
+from edge_agent.headend.ceremony_clock import check_dates, check_taken
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.keyring import Keyring, begin_network, believing_too, from_above
 from edge_agent.headend.public_files import fingerprint
@@ -127,11 +129,12 @@ def objection(chain: Chain | None, document: Document) -> str | None:
     return None if excess is None else f"rộng hơn cấp trên giao / beyond what the level above grants: {excess}"
 
 
-def may_sign(chain: Chain | None, sheet: Sheet, key: PublicKey) -> None:
+def may_sign(chain: Chain | None, sheet: Sheet, key: PublicKey, now: UtcMs) -> None:
     """Refuse a signature that nobody would count, before anybody types a passphrase or PIN for it."""
     counted = counts(chain, sheet)
     if refusal := objection(chain, sheet.document):
         raise KeyringError(refusal)
+    check_dates(sheet.document, now)
     if key not in frozenset[PublicKey]().union(*(count.quorum.keys for count in counted)):
         raise KeyringError(
             f"khóa / key {fingerprint(key.keyid)}: KHÔNG có trong những khóa được ký văn bản này. Tệp khóa công khai "
@@ -143,9 +146,9 @@ def may_sign(chain: Chain | None, sheet: Sheet, key: PublicKey) -> None:
         )
 
 
-def with_signature(chain: Chain | None, sheet: Sheet, signer: Signer) -> Sheet:
+def with_signature(chain: Chain | None, sheet: Sheet, signer: Signer, now: UtcMs) -> Sheet:
     """The same document with one more signature."""
-    may_sign(chain, sheet, signer.public)
+    may_sign(chain, sheet, signer.public, now)
     signed = read_sheet(sign(TRUST_TYPE, sheet.envelope.payload, [signer]))
     return merged(chain, [sheet, signed])
 
@@ -167,16 +170,16 @@ def merged(chain: Chain | None, sheets: Sequence[Sheet]) -> Sheet:
     return whole
 
 
-def take(keyring: Keyring, sheets: Iterable[Sheet], names: Names) -> None:
+def take(keyring: Keyring, sheets: Iterable[Sheet], names: Names, now: UtcMs) -> None:
     """Believe documents as stations do, from above down: all of them, or none. What is believed already stays so."""
     with keyring.ceremony():
         standing = {held.digest for held in keyring.chain.standing}
         for sheet in _from_above(one for one in sheets if one.envelope.digest not in standing):
             _complete(keyring.chain, sheet, names)
-            keyring.add_document(sheet.data)
+            keyring.add_document(sheet.data, now)
 
 
-def take_first(directory: Path, sheets: Iterable[Sheet], read_out: str, names: Names) -> Keyring:
+def take_first(directory: Path, sheets: Iterable[Sheet], read_out: str, names: Names, now: UtcMs) -> Keyring:
     """Begin a trust file with a root: nothing but the fingerprint that people ``read_out`` says that it is theirs."""
     first, *others = _from_above(sheets)
     if first.document.area != ROOT:
@@ -186,9 +189,11 @@ def take_first(directory: Path, sheets: Iterable[Sheet], read_out: str, names: N
             "--first: mã đọc KHÔNG khớp với văn bản gốc này, đừng dùng / is NOT this root's fingerprint: do not use it"
         )
     _complete(None, first, names)
+    check_taken(first.document, now)
     chain = begin(first.data)
     for sheet in others:
         _complete(chain, sheet, names)
+        check_taken(sheet.document, now)
         chain = believing_too(chain, sheet.data)
     return begin_network(directory, [sheet.data for sheet in (first, *others)])
 

@@ -21,37 +21,42 @@ from edge_agent.trust.keys import PublicKey, Signer
 from edge_agent.trust.strict_json import JsonObject, dump
 
 
-def renew(keyring: Keyring, area: str, now: UtcMs, change: Change | None = None) -> None:
+def renew(keyring: Keyring, area: str, now: UtcMs, change: Change | None = None, *, sure: bool = False) -> None:
     """Sign and take in the next version of an area's document (ROOT: the root's), valid from ``now``.
 
     It is signed in the epoch that the delegates above are in now, so that one that did not stand any more stands again.
     ``change`` edits its payload. Raises KeyringError: there is no such document, too few of the keys that must sign lie
-    here, or stations would refuse it; then nothing has changed.
+    here, or stations would refuse it; then nothing has changed. ``sure``: see ``ceremony_clock.check_next``.
     """
     with keyring.ceremony():
-        for one, payload in renewed(keyring.chain, area, now, change or as_it_is).items():
-            _sign(keyring, one, payload)
+        for one, payload in renewed(keyring.chain, area, now, change or as_it_is, sure=sure).items():
+            _sign(keyring, one, payload, now)
 
 
-def replace_key(keyring: Keyring, old: PublicKey, new: Signer, now: UtcMs) -> tuple[str, ...]:
+def replace_key(keyring: Keyring, old: PublicKey, new: Signer, now: UtcMs, *, sure: bool = False) -> tuple[str, ...]:
     """Put one key in the place of another in every document that names it; returns the areas that were signed anew.
 
     Where the old one signed documents, its delegates begin a new epoch, and all below are signed in it by the others.
     All of it is signed, or nothing is.
     """
     with keyring.ceremony():
-        drafts = replaced(keyring.chain, old, new.public, now)
+        drafts = replaced(keyring.chain, old, new.public, now, sure=sure)
         for area, payload in drafts.items():
-            _sign(keyring, area, payload, old, new)
+            _sign(keyring, area, payload, now, old, new)
     return tuple(drafts)
 
 
 def _sign(
-    keyring: Keyring, area: str, payload: JsonObject, old: PublicKey | None = None, new: Signer | None = None
+    keyring: Keyring,
+    area: str,
+    payload: JsonObject,
+    now: UtcMs,
+    old: PublicKey | None = None,
+    new: Signer | None = None,
 ) -> None:
     """Signed by others than ``old``; ``new`` may sign too."""
     above = nearest_above(keyring.chain.standing, area)
-    keyring.add_document(sign(TRUST_TYPE, dump(payload), _signers(keyring, area, above, old, new)))
+    keyring.add_document(sign(TRUST_TYPE, dump(payload), _signers(keyring, area, above, old, new)), now)
 
 
 def holders_of(keyring: Keyring, role: str) -> frozenset[PublicKey]:

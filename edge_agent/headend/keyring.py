@@ -28,6 +28,7 @@ from edge_agent.core.reasons import explain
 from edge_agent.core.trust_standing import TrustHead, TrustVersion
 from edge_agent.core.units import SECOND_MS, StationId, UtcMs
 from edge_agent.headend import pki
+from edge_agent.headend.ceremony_clock import check_taken
 from edge_agent.headend.enrolment import Enrolled, read_stations, station_name, write_stations
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.files import alone, make_private_directory, write_durably
@@ -187,12 +188,14 @@ class Keyring:
             except BaseException as error:
                 self.documents, self.chain = before
                 if isinstance(error, WireError):
-                    raise KeyringError(f"trust.json: {error}; begin a new network") from error
+                    raise KeyringError(f"trust.json: {error}; chưa đổi gì / nothing was changed") from error
                 raise
 
-    def add_document(self, envelope: bytes) -> None:
+    def add_document(self, envelope: bytes, now: UtcMs) -> None:
         """Take in a signed trust document, within a ``ceremony``, as every station will at its next hello."""
-        area, after = read_document(envelope).area, believing_too(self.chain, envelope)
+        document = read_document(envelope)
+        check_taken(document, now)
+        area, after = document.area, believing_too(self.chain, envelope)
         # Every root is a step that somebody may still have to take; of an area only the newest counts.
         kept = [one for one in self.documents if area == ROOT or read_document(one).area != area]
         listed = sorted([*kept, envelope], key=lambda one: from_above(read_document(one)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 
 from edge_agent.core.units import UtcMs
+from edge_agent.headend.ceremony_clock import check_next
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.key_folder import role_of
 from edge_agent.headend.roles import ROOT_HOLDERS, default_roles, delegates_of
@@ -40,16 +41,18 @@ def next_payload(chain: Chain, area: str, above: Document | None, now: UtcMs, ch
     return payload
 
 
-def renewed(chain: Chain, area: str, now: UtcMs, change: Change = as_it_is) -> Payloads:
-    """One document, with a change."""
+def renewed(chain: Chain, area: str, now: UtcMs, change: Change = as_it_is, *, sure: bool = False) -> Payloads:
+    """One document, with a change. ``sure``: see ``check_next``."""
+    check_next(chain, now, sure=sure)
     return {area: next_payload(chain, area, nearest_above(chain.standing, area), now, change)}
 
 
-def replaced(chain: Chain, old: PublicKey, new: PublicKey, now: UtcMs) -> Payloads:
-    """Every document that names ``old``, with ``new`` in its place.
+def replaced(chain: Chain, old: PublicKey, new: PublicKey, now: UtcMs, *, sure: bool = False) -> Payloads:
+    """Every document that names ``old``, with ``new`` in its place. ``sure``: see ``check_next``.
 
     Where the old one signed documents, its delegates begin a new epoch, and all below are written anew in it.
     """
+    check_next(chain, now, sure=sure)
     drafts: Payloads = {}
     written: dict[str, Document] = {}
     standing = {held.document.area for held in chain.standing}
@@ -75,8 +78,15 @@ def first(
     only: Collection[str],
     now: UtcMs,
     sources: tuple[str, ...] = (),
+    *,
+    sure: bool = False,
 ) -> Payloads:
-    """The documents on a ward's path that the network has not got (of these ``only`` some), with its usual roles."""
+    """The documents on a ward's path that the network has not got (of these ``only`` some), with its usual roles.
+
+    ``sure``: see ``check_next``.
+    """
+    if chain is not None:
+        check_next(chain, now, sure=sure)
     specs = default_roles(ward, emergency_threshold, sources)
     ours = {spec.name: [keys[name] for name in _numbered(keys, spec.name)] for spec in specs}
     counts = {spec.name: spec.key_count for spec in specs if spec.key_count}

@@ -16,6 +16,7 @@ from edge_agent.headend.cli import main
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.keyring import Keyring, create_keyring
 from edge_agent.headend.roles import default_roles
+from edge_agent.headend.trust_drafts import keys_in
 from edge_agent.trust.bundle import read_document, write_file
 from edge_agent.trust.documents import ROOT
 from edge_agent.trust.keeper import Keeper, believing
@@ -23,6 +24,7 @@ from edge_agent.trust.keys import Ed25519Signer, new_signer
 
 NOW = UtcMs(1_790_000_000_000)
 LATER = UtcMs(NOW + 60 * DAY_MS)
+SOON = UtcMs(NOW + 80 * DAY_MS)
 WARD = "vn/ha-noi/dong-thanh"
 PROVINCE = "vn/ha-noi"
 SITE = Site(StationId("tram-01"), "demo", WARD, "Asia/Ho_Chi_Minh", {})
@@ -31,6 +33,12 @@ SITE = Site(StationId("tram-01"), "demo", WARD, "Asia/Ho_Chi_Minh", {})
 @pytest.fixture
 def keyring(tmp_path: Path) -> Keyring:
     return create_keyring(tmp_path / "net", "demo", default_roles(WARD, 2), NOW)
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What commands find on this machine's clock."""
+    monkeypatch.setattr("edge_agent.headend.cli.trust.utc_now", lambda: SOON)
 
 
 class Station:
@@ -140,7 +148,7 @@ def test_a_document_that_no_station_would_believe_is_not_taken(keyring: Keyring)
 def test_a_trust_file_of_another_network_is_not_taken(keyring: Keyring, tmp_path: Path) -> None:
     other = create_keyring(tmp_path / "other", "demo", default_roles(WARD, 1), NOW)
     with pytest.raises(KeyringError, match="trust document"):
-        keyring.add_document(other.documents[1])
+        keyring.add_document(other.documents[1], NOW)
     assert believing(write_file(keyring.documents), (), SITE).chain.trust == keyring.trust
 
 
@@ -225,18 +233,19 @@ def test_a_ceremony_that_fails_half_way_has_not_happened(
     names = keyring.keys.names()
     taken = Keyring.add_document
 
-    def torn(self: Keyring, envelope: bytes) -> None:
+    def torn(self: Keyring, envelope: bytes, now: UtcMs) -> None:
         if read_document(envelope).area == WARD:
             raise KeyringError("wrong passphrase")
-        taken(self, envelope)
+        taken(self, envelope, now)
 
-    monkeypatch.setattr(Keyring, "add_document", torn)
-    status, _, err = run(capsys, "trust", "replace", "--dir", str(keyring.directory), "--key", "ha-noi-trust-1")
+    asked = ["trust", "replace", "--dir", str(keyring.directory), "--key", "ha-noi-trust-1"]
+    with monkeypatch.context() as patched:
+        patched.setattr(Keyring, "add_document", torn)
+        status, _, err = run(capsys, *asked)
     assert (status, "wrong passphrase" in err) == (1, True)
     assert (keyring.directory / "trust.json").read_bytes() == before
     assert keyring.keys.names() == names
-    monkeypatch.undo()
-    status, out, _ = run(capsys, "trust", "replace", "--dir", str(keyring.directory), "--key", "ha-noi-trust-1")
+    status, out, _ = run(capsys, *asked)
     assert (status, "ha-noi-trust-1 → ha-noi-trust-2" in out) == (0, True)
     assert len(Keyring(keyring.directory).chain.standing) == 3
 
@@ -256,10 +265,11 @@ def test_the_only_copy_of_a_key_that_trust_json_names_survives_a_failure_after_t
     def torn(_directory: Path) -> None:
         raise trouble
 
-    monkeypatch.setattr("edge_agent.identity.files.sync_directory", torn)
-    status, _, err = run(capsys, "trust", "replace", "--dir", str(keyring.directory), "--key", "ward-routine-1")
+    asked = ["trust", "replace", "--dir", str(keyring.directory), "--key", "ward-routine-1"]
+    with monkeypatch.context() as patched:
+        patched.setattr("edge_agent.identity.files.sync_directory", torn)
+        status, _, err = run(capsys, *asked)
     assert (status, "keys/ward-routine-2" in err, "ARE signed" in err) == (ends, True, True), err
-    monkeypatch.undo()
     after = Keyring(keyring.directory)
     assert after.signer("ward-routine").public in after._keys_in_documents()
     assert run(capsys, "trust", "renew", "--dir", str(keyring.directory), "--area", WARD)[0] == 0
@@ -276,6 +286,67 @@ def test_a_replacement_broken_off_before_anything_was_written_leaves_no_key_and_
     status, _, err = run(capsys, "trust", "replace", "--dir", str(keyring.directory), "--key", "ward-routine-1")
     assert (status, "BROKEN OFF" in err) == (130, True)
     assert ((keyring.directory / "trust.json").read_bytes(), keyring.keys.names()) == (before, names)
+
+
+YEAR_MS = 365 * DAY_MS
+
+
+@pytest.mark.parametrize("sure", [(), ("--yes",)], ids=["", "sure"])
+@pytest.mark.parametrize("ceremony", [("renew",), ("replace", "--key", "ha-noi-trust-1")], ids=lambda one: one[0])
+def test_a_clock_a_year_ahead_signs_nothing_unless_somebody_has_looked_at_it(
+    keyring: Keyring,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    ceremony: tuple[str, ...],
+    sure: tuple[str, ...],
+) -> None:
+    before, names = (keyring.directory / "trust.json").read_bytes(), keyring.keys.names()
+    monkeypatch.setattr("edge_agent.headend.cli.trust.utc_now", lambda: UtcMs(NOW + YEAR_MS))
+    status, _, err = run(capsys, "trust", *ceremony, "--dir", str(keyring.directory), *sure)
+    if sure:
+        assert (status, (keyring.directory / "trust.json").read_bytes() == before) == (0, False)
+        return
+    assert (status, "whose clock is wrong?" in err, "add --yes" in err) == (1, True, True)
+    assert "2026-09" in err, "both times are told"
+    assert "2027-09" in err
+    assert ((keyring.directory / "trust.json").read_bytes(), keyring.keys.names()) == (before, names)
+
+
+def test_a_folder_signed_by_a_clock_ahead_is_helped_by_the_trust_json_of_before_and_the_stolen_key_falls(
+    keyring: Keyring, capsys: pytest.CaptureFixture[str]
+) -> None:
+    station, stolen = Station(keyring), keyring.keys.key("ha-noi-trust-1").public
+    before = (keyring.directory / "trust.json").read_bytes()
+    ahead = UtcMs(SOON + YEAR_MS)
+    replace_key(keyring, stolen, new_key(keyring, "ha-noi-trust-2"), ahead, sure=True)
+    asked = ["trust", "replace", "--dir", str(keyring.directory), "--key", "ward-routine-1", "--yes"]
+    status, _, err = run(capsys, *asked)
+    assert (status, "put back the trust.json" in err, "new network" in err) == (1, True, False)
+    (keyring.directory / "trust.json").write_bytes(before)
+    assert run(capsys, "trust", "replace", "--dir", str(keyring.directory), "--key", "ha-noi-trust-1")[0] == 0
+    assert station.greet(Keyring(keyring.directory)) == [PROVINCE, WARD]
+    assert not [held for held in station.keeper.chain.standing if stolen in keys_in(held.document)]
+
+
+def test_a_clock_behind_the_newest_document_signs_nothing_and_says_so(
+    keyring: Keyring, capsys: pytest.CaptureFixture[str]
+) -> None:
+    renew(keyring, WARD, UtcMs(SOON + 1))
+    status, _, err = run(capsys, "trust", "renew", "--dir", str(keyring.directory), "--area", PROVINCE)
+    assert (status, "whose clock is wrong?" in err) == (1, True)
+    asked = ["trust", "renew", "--dir", str(keyring.directory), "--area", PROVINCE, "--yes"]
+    assert run(capsys, *asked)[0] == 0, "the other clock was wrong, and no epoch has gone with it"
+
+
+def test_a_document_from_the_future_or_out_of_date_is_taken_by_nobody(keyring: Keyring, tmp_path: Path) -> None:
+    other = Keyring(Path(shutil.copytree(keyring.directory, tmp_path / "other")))
+    renew(other, WARD, LATER)
+    (envelope,) = [held.envelope for held in other.chain.standing if held.document.area == WARD]
+    for now in (UtcMs(LATER - 120_001), UtcMs(LATER + 90 * DAY_MS)):
+        with pytest.raises(KeyringError, match="whose clock is wrong"):
+            keyring.add_document(envelope, now)
+    keyring.add_document(envelope, UtcMs(LATER - 120_000))
+    assert keyring.chain.newest[WARD].document.version == 2, "by as much as stations let clocks be wrong"
 
 
 def test_two_ceremonies_at_once_bring_no_stolen_key_back(keyring: Keyring) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from edge_agent.core.site import Site
-from edge_agent.core.units import StationId
+from edge_agent.core.units import DAY_MS, MINUTE_MS, StationId
 from edge_agent.headend.cli import main
+from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.passphrases import FILE_VARIABLE, NEW_FILE_VARIABLE
 from edge_agent.headend.public_files import fingerprint, read_public
@@ -229,6 +230,40 @@ def test_a_draft_changed_after_the_first_signature(places: Places) -> None:
     altered(root, lambda payload: payload.update(expires=payload["expires"] - 1))  # type: ignore[operator]
     assert "it was changed after it was signed" in places.sign(root, "root-2", status=1)
     assert "it was changed after it was signed" in places.trust("show", "ward", root, status=1)
+
+
+def test_a_draft_of_a_clock_that_runs_ahead_or_behind_is_neither_signed_nor_taken(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places.finish(places.begin())
+    area, now = places.draft("--area", WARD, out="renewed") / NAMES[WARD], utc_now()
+    for elsewhere in (now - 10 * MINUTE_MS, now + 90 * DAY_MS):
+        monkeypatch.setattr("edge_agent.headend.cli.trust_apart.utc_now", lambda utc=elsewhere: utc)
+        assert "whose clock is wrong?" in places.sign(area, "ha-noi-trust-1", status=1)
+    monkeypatch.undo()
+    assert json.loads(area.read_bytes())["signatures"] == []
+    places.sign(area, "ha-noi-trust-1")
+    monkeypatch.setattr("edge_agent.headend.cli.trust_apart.utc_now", lambda: now - 10 * MINUTE_MS)
+    assert "whose clock is wrong?" in places.trust("take", "ward", area, status=1)
+    assert believes(places.place / "ward")[-1] == (WARD, 1)
+    assert "whose clock is wrong?" in places.trust("draft", "ward", "--area", WARD, "--out", places.place, status=1)
+
+
+def test_a_root_that_is_out_of_date_is_still_the_step_to_the_next_one(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody who is new could sign the next root otherwise."""
+    root = places.begin() / NAMES[ROOT]
+    for holder in ("root-1", "root-2"):
+        places.sign(root, holder)
+    read_out, years_later = places.read_out(root), utc_now() + 900 * DAY_MS
+    monkeypatch.setattr("edge_agent.headend.cli.trust_apart.utc_now", lambda: years_later)
+    assert "whose clock is wrong?" in places.sign(root, "root-3", status=1)
+    places.trust("take", "root-3", root, "--first", read_out)
+    again = ("--area", "root", "--out", places.place / "next")
+    assert "add --yes" in places.trust("draft", "root-3", *again, status=1)
+    places.trust("draft", "root-3", *again, "--yes")
+    places.sign(places.place / "next" / NAMES[ROOT], "root-3")
 
 
 def test_the_same_key_twice(places: Places) -> None:

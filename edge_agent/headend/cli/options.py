@@ -43,6 +43,11 @@ def add_dir(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_yes(parser: argparse.ArgumentParser, told: str) -> None:
+    """``--yes``: somebody has looked, and means it."""
+    parser.add_argument("--yes", action="store_true", help=told)
+
+
 def add_zone(parser: argparse.ArgumentParser) -> None:
     """``--timezone``: how instants are shown."""
     parser.add_argument(

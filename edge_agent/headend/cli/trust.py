@@ -13,8 +13,8 @@ from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.ceremonies import holders_of, renew, replace_key
 from edge_agent.headend.cli import trust_apart
 from edge_agent.headend.cli.keys import add_where_keys_lie, wish_of
-from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, address
-from edge_agent.headend.cli.trust_apart import SHOWN_ROOT
+from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_yes, add_zone, address
+from edge_agent.headend.cli.trust_apart import CLOCK_IS_RIGHT, SHOWN_ROOT
 from edge_agent.headend.dispatch import talking
 from edge_agent.headend.errors import HeadendError, KeyringError
 from edge_agent.headend.headend import utc_now
@@ -73,6 +73,8 @@ def add(tasks: Tasks) -> None:
     for part in (listing, renewing, replacing, sending):
         add_dir(part)
         add_zone(part)
+    for signing in (renewing, replacing):
+        add_yes(signing, CLOCK_IS_RIGHT)
     for ceremony in (renewing, replacing, sending):
         told = "máy chủ MQTT, gửi ngay cho trạm / send to stations at once: HOST:PORT"
         ceremony.add_argument("--broker", type=address, required=ceremony is sending, help=told)
@@ -101,7 +103,7 @@ def _renew(args: argparse.Namespace) -> int:
     refused = 0
     for area in named or [held.document.area for held in _from_above(keyring) if held.document.area != ROOT]:
         try:
-            renew(keyring, area, now)
+            renew(keyring, area, now, sure=args.yes)
         except KeyringError as error:
             print(f"CHƯA KÝ / NOT signed: {area or SHOWN_ROOT}: {error}", file=sys.stderr)
             refused += 1
@@ -119,7 +121,7 @@ def _replace(args: argparse.Namespace) -> int:
     new_name = keyring.keys.new_name(role_of(name), name)
     made = prepare([new_name], _wish(args, keyring, name, old))(keyring.keys.directory, new_name)
     try:
-        areas = replace_key(keyring, old, made, now)
+        areas = replace_key(keyring, old, made, now, sure=args.yes)
     except BaseException:
         _discard_unless_named(args, new_name, made.public)
         raise

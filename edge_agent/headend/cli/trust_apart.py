@@ -21,7 +21,7 @@ from edge_agent.headend.apart import (
     with_signature,
 )
 from edge_agent.headend.cli.keys import add_sources
-from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_task, add_zone, read_file, write_file
+from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_task, add_yes, add_zone, read_file, write_file
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.key_folder import KeyFolder
@@ -38,6 +38,7 @@ from edge_agent.trust.strict_json import JsonObject, parse
 
 SHOWN_ROOT = "root"
 """How the root is called on the command line: it has no area."""
+CLOCK_IS_RIGHT = "đã xem, đồng hồ máy này đúng / the clock of this machine was looked at, and is right"
 DRAFT_MORE = """\
 Chưa ký gì. Mỗi văn bản một tệp trong --out; đưa cho từng người giữ khóa ký bằng `trust sign`, rồi `trust take`.
 Nothing is signed. Each document is a file in --out; its holders sign it by `trust sign`, then `trust take`.
@@ -110,6 +111,7 @@ def _add_draft(tasks: Tasks) -> None:
         "--emergency-threshold", type=int, choices=(1, 2), default=2, help="như `keys init` / as of `keys init` (2)"
     )
     add_sources(parser)
+    add_yes(parser, CLOCK_IS_RIGHT)
 
 
 def _draft(args: argparse.Namespace) -> int:
@@ -139,17 +141,18 @@ def _payloads(args: argparse.Namespace, chain: Chain | None, given: dict[str, Pu
             raise KeyringError("--realm: tên mạng / is needed with --first, where no document is here yet")
         if chain is None:
             check_new(args.dir, realm)
-        return first(chain, realm, args.first, args.emergency_threshold, given, areas, now, tuple(args.source))
+        sources, threshold = tuple(args.source), args.emergency_threshold
+        return first(chain, realm, args.first, threshold, given, areas, now, sources, sure=args.yes)
     if chain is None:
         raise KeyringError(f"{args.dir}: chưa có văn bản nào / no document is here; write --first, or `trust take`")
     if args.replace is not None:
         old, new = _pair("--replace", args.replace)
         name, key = read_public(Path(new))
         given[name] = key
-        return replaced(chain, _held_key(args.dir, chain, old), key, now)
+        return replaced(chain, _held_key(args.dir, chain, old), key, now, sure=args.yes)
     if len(areas) != 1:
         raise KeyringError(f"--area: văn bản nào / which document? one area, or {SHOWN_ROOT}; or --first, --replace")
-    return renewed(chain, areas[0], now, _changes(args, given))
+    return renewed(chain, areas[0], now, _changes(args, given), sure=args.yes)
 
 
 def _changes(args: argparse.Namespace, given: dict[str, PublicKey]) -> Change:
@@ -191,9 +194,9 @@ def _show(args: argparse.Namespace) -> int:
 
 def _sign(args: argparse.Namespace) -> int:
     chain, sheet, keys = _chain(args.dir), _read(args.file), KeyFolder(args.dir / "keys")
-    may_sign(chain, sheet, keys.key(args.key).public)
+    may_sign(chain, sheet, keys.key(args.key).public, utc_now())
     _print(args, chain, sheet, flush=True)
-    signed = with_signature(chain, sheet, keys.signer(args.key))
+    signed = with_signature(chain, sheet, keys.signer(args.key), utc_now())
     out = args.out or args.file
     write_file(out, signed.data, "--out")
     print(f"đã ký bằng khóa / signed with {args.key}: {out}")
@@ -213,10 +216,10 @@ def _merge(args: argparse.Namespace) -> int:
 def _take(args: argparse.Namespace) -> int:
     sheets, names, here = [_read(path) for path in args.file], names_known(args.dir), _has_trust(args.dir)
     if args.first is not None:
-        keyring = take_first(args.dir, sheets, args.first, names)
+        keyring = take_first(args.dir, sheets, args.first, names, utc_now())
     elif here:
         keyring = Keyring(args.dir)
-        take(keyring, sheets, names)
+        take(keyring, sheets, names, utc_now())
     else:
         raise KeyringError(f"{args.dir}: chưa có văn bản gốc / has no root yet; write --first with its fingerprint")
     for sheet in sheets:
