@@ -27,6 +27,7 @@ from edge_agent.host import HostReader
 from edge_agent.housekeeping import Chore, Housekeeping
 from edge_agent.identity.installing import unfinished
 from edge_agent.identity.renewing import Renewal, Renewer
+from edge_agent.identity.resetting import begun
 from edge_agent.identity.tls_keys import in_element, tls_key
 from edge_agent.identity.token_keys import signing_key
 from edge_agent.identity.token_library import TokenError
@@ -76,6 +77,9 @@ def run(config: Config) -> int:
     log_to_stderr()
     die_with_any_thread()
     paths.prepare(config)
+    if begun(config):
+        log.error("factory reset was cut short, xóa trạm còn dở next=sudo edge-agent factory-reset, or enrol")
+        return EXIT_SETUP
     if unfinished(config):
         log.error("enrolment was cut short, chưa đăng ký xong next=sudo edge-agent enrol")
         return EXIT_SETUP

@@ -32,6 +32,7 @@ from edge_agent.identity.credential import FIELD, NoPassphrase
 from edge_agent.identity.file_keys import LOCKED
 from edge_agent.identity.installing import pending, unfinished
 from edge_agent.identity.port import KeyNotShown
+from edge_agent.identity.resetting import begun, mark
 from edge_agent.identity.tls_keys import in_element
 from edge_agent.identity.tls_keys import tls_key as tls_key_at
 from edge_agent.identity.token import TEST_MESSAGE
@@ -84,7 +85,13 @@ CLOCK_FIRST = "; dates NOT judged: the clock is not trusted"
 
 
 def enrolment(config: Config) -> Iterator[Finding]:
-    """Whether an enrolment was cut short; nothing where none was."""
+    """Whether a reset or an enrolment was cut short; nothing where none was."""
+    if begun(config):
+        remedy = Text(
+            "sudo edge-agent factory-reset, hoặc enrol bằng mã mới",
+            "sudo edge-agent factory-reset, or enrol by a new code",
+        )
+        yield Finding(ENROLMENT, f"{mark(config)}: xóa trạm còn dở / a factory reset was cut short", remedy)
     if unfinished(config):
         remedy = Text("sudo edge-agent enrol (không cần mã)", "sudo edge-agent enrol (no code needed)")
         yield Finding(ENROLMENT, f"{pending(config)}: chưa ghi xong / not yet taken in whole", remedy)

@@ -29,7 +29,7 @@ from edge_agent.identity.file_keys import Owner
 from edge_agent.identity.installing import Places
 from edge_agent.identity.port import CertificateKey, SigningKey
 from edge_agent.identity.renewing import Renewal
-from edge_agent.identity.resetting import forget
+from edge_agent.identity.resetting import begun, forget
 from edge_agent.identity.tls_keys import tls_key
 from edge_agent.identity.token_keys import TokenKey, signing_key
 from edge_agent.identity.token_library import TokenError
@@ -54,9 +54,12 @@ class Asked:
 
 
 def enrol(config: Config, file: Path, asked: Asked) -> int:
-    """Become a station, by a one-time code; or finish what a power cut left."""
+    """Become a station, by a one-time code; or finish what a power cut left, a reset first."""
     places = Places(file, config, owner())
     try:
+        if begun(config):
+            print("lần xóa trạm trước bị dở, nay xóa nốt / a factory reset was cut short; it is finished first")
+            forget(config, list(_folders(config)))
         if not installing.unfinished(config):
             if (name := enrolled_as(places)) is not None:
                 print(f"trạm đã đăng ký / is enrolled already: {name}; muốn đổi / to change: edge-agent factory-reset")
@@ -103,14 +106,17 @@ def factory_reset(config: Config, *, sure: bool) -> int:
 
 
 def enrolled_as(places: Places) -> str | None:
-    """The name in this station's certificate, if it has one for its key, and all else that was given with it."""
+    """The name in this station's certificate, if it has one for its key, a key to sign with, and all that was given."""
     config = places.config
     if not all(path.exists() for path in (config.broker.ca_file, config.content.ca_file, config.trust.file)):
         return None
     try:
-        certificate = _certificate(places.config)
-        return ", ".join(certificate.names) if certificate.public == places.tls_key.public else None
-    except (OSError, ValueError):
+        certificate = _certificate(config)
+        if certificate.public != places.tls_key.public:
+            return None
+        signing_key(config.trust).open()
+        return ", ".join(certificate.names)
+    except (OSError, ValueError, TokenError):
         return None
 
 

@@ -1,6 +1,8 @@
 """Make a station a stranger: its keys first, then all that it was given and has kept. What is wired stays configured.
 
-Cut short anywhere it is a stranger already, and can be begun again.
+Cut short anywhere it is no station any more, and nobody's: a mark stands from before the first deed until after the
+last, while which the agent does not run, and `enrol` ends the reset first. Else the box could become another station
+with the journal of this one, and its log be proven by nobody.
 """
 
 from __future__ import annotations
@@ -12,24 +14,48 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_agent.config import Config
-from edge_agent.identity.files import remove_durably
+from edge_agent.identity.files import OWNER_ONLY, make_folder, remove_durably, write_durably
 from edge_agent.identity.installing import pending
 from edge_agent.identity.tls_keys import in_element, tls_key
 from edge_agent.identity.token_keys import signing_key
+from edge_agent.identity.token_library import TokenError
+from edge_agent.trust.keys import UnusableKey
+
+MARK = "resetting"
+
+
+def begun(config: Config) -> bool:
+    """Whether a reset was begun and has not come to its end."""
+    return mark(config).exists()
+
+
+def mark(config: Config) -> Path:
+    """Stands while a reset is not done."""
+    return config.paths.state_dir / MARK
 
 
 def forget(config: Config, folders: Sequence[Path]) -> None:
     """Destroy the identity, and empty ``folders``. A key that cannot be destroyed raises before anything else."""
     signing, tls = signing_key(config.trust), tls_key(config)
     # What may fail comes first. With the signing key goes the PIN, by which the other one is destroyed on an element.
-    for key in (tls, signing) if in_element(config) else (signing, tls):
-        key.destroy()
+    first, second = (tls, signing) if in_element(config) else (signing, tls)
+    again = begun(config)
+    make_folder(mark(config).parent)
+    write_durably(mark(config), b"", OWNER_ONLY)
+    try:
+        first.destroy()
+    except (TokenError, UnusableKey):
+        if not again:  # the element does not answer: nothing has gone, and this is the station that it was
+            remove_durably(mark(config))
+        raise
+    second.destroy()
     broker = config.broker
     given = (pending(config), broker.cert_file, broker.ca_file, config.content.ca_file, config.trust.file)
     for path in given:
         remove_durably(path)
     for folder in folders:
         empty(folder)
+    remove_durably(mark(config))
 
 
 def empty(folder: Path) -> None:

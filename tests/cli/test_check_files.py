@@ -20,6 +20,7 @@ from edge_agent.cli import check_files, check_talk
 from edge_agent.free_space import FETCH_FREE_BYTES_MIN
 from edge_agent.headend.pki import create_authority, issue_client
 from edge_agent.identity.installing import pending
+from edge_agent.identity.resetting import mark
 from edge_agent.identity.token_library import OtherKey
 from tests.cli.findings import (
     EARLIER,
@@ -68,6 +69,13 @@ def test_an_enrolment_that_was_cut_short_is_told(tmp_path: Path) -> None:
     pending(station.config).write_bytes(b"{}")
     (finding,) = check_files.enrolment(station.config)
     assert_fault(finding, "not yet taken in whole", "sudo edge-agent enrol")
+
+
+def test_a_reset_that_was_cut_short_is_told(tmp_path: Path) -> None:
+    station = make_station(tmp_path)
+    mark(station.config).touch()
+    (finding,) = check_files.enrolment(station.config)
+    assert_fault(finding, "a factory reset was cut short", "sudo edge-agent factory-reset, or enrol by a new code")
 
 
 def test_an_expired_trust_file_and_expired_certificates(shared: StationRig) -> None:

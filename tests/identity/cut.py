@@ -1,5 +1,7 @@
 """``python -m tests.identity.cut URL PRICE``: boxes that enrol at URL, and lose power at the Nth touch of the disk.
 
+Without a code they are reset.
+
 Takes ``[N, FOLDER, CODE]`` on a line of its standard input, and answers with the exit status of a process that did so:
 -9 when its power was cut, 0 when there was no Nth touch. A touch is an fsync, a rename, a link or an unlink; power goes
 before it is done. It forks each of them: a process of its own would load everything anew. PRICE is scrypt's N, the same
@@ -34,11 +36,13 @@ def cutting(touch: Callable[..., Any], left: list[int]) -> Callable[..., Any]:
 
 def enrol(number: int, folder: Path, url: str, code: str) -> int:
     left = [number]
-    for name in ("fsync", "link", "replace", "rename", "unlink"):
+    for name in ("fsync", "link", "replace", "rename", "unlink", "rmdir"):
         setattr(os, name, cutting(getattr(os, name), left))
     Path.replace = cutting(Path.replace, left)  # type: ignore[method-assign]
     Path.unlink = cutting(Path.unlink, left)  # type: ignore[method-assign]
     box = Box(folder)
+    if not code:
+        return identity.factory_reset(box.config, sure=True)
     return identity.enrol(box.config, box.file, Asked(url, code))
 
 

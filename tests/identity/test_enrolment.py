@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from edge_agent.cli.identity import Asked
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.desk import Desk, Kept
 from edge_agent.headend.logbook import Logbook
-from edge_agent.identity import asking, codes, installing
+from edge_agent.identity import asking, codes, installing, resetting
 from edge_agent.identity.certificate import read_certificate
 from edge_agent.identity.codes import Code, answer_proof
 from edge_agent.identity.token_keys import signing_key
@@ -203,8 +204,8 @@ def test_with_the_authority_on_the_card_the_line_itself_must_be_the_right_one(
     assert identity.enrol(made.config, made.file, Asked(ward.url, code.typed(), ca)) == 0
 
 
-Cut = Callable[[int, Box, Code], int]
-"""Enrols a box until the Nth touch of the disk, and tells how its process ended."""
+Cut = Callable[[int, Box, Code | None], int]
+"""Enrols a box (without a code: resets it) until the Nth touch of the disk, and tells how its process ended."""
 
 
 @pytest.fixture
@@ -215,8 +216,9 @@ def cut(ward: Office) -> Iterator[Cut]:
         assert asked is not None
         assert told is not None
 
-        def enrol(number: int, made: Box, code: Code) -> int:
-            print(json.dumps([number, str(made.folder), code.typed()]), file=asked, flush=True)
+        def enrol(number: int, made: Box, code: Code | None) -> int:
+            typed = "" if code is None else code.typed()
+            print(json.dumps([number, str(made.folder), typed]), file=asked, flush=True)
             return int(told.readline())
 
         yield enrol
@@ -247,6 +249,52 @@ def test_a_power_cut_at_any_touch_of_the_disk_is_healed_by_enrolling_again(
         assert_station(made, ward, name)
     assert cuts > 20
     print(f"cut at each of {cuts} touches, healed by enrolling again")
+
+
+@pytest.mark.host
+def test_a_reset_cut_at_any_touch_of_the_disk_lets_the_box_become_no_other_station_with_the_old_journal(
+    ward: Office, tmp_path: Path, cut: Cut, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = box(tmp_path / "old")
+    assert old.enrol(ward, ward.code("dt-old")) == 0
+    (old.folder / "state" / "journal").mkdir(parents=True)
+    (old.folder / "state" / "journal" / "records.db").write_bytes(b"what dt-old did")
+    whole, ends = old.files(), set[str]()
+    for number in range(1, 200):
+        made = Box(Path(shutil.copytree(old.folder, tmp_path / f"cut-{number}")))
+        status = cut(number, made, None)
+        if status == 0:
+            break
+        assert status == -signal.SIGKILL
+        left = {name: content for name, content in made.files().items() if not name.endswith(".part")}
+        if not resetting.begun(made.config):
+            assert left == whole or [*left] == ["station.toml"], f"cut {number}: half a reset, and nobody knows"
+            ends.add("nothing" if left == whole else "everything")
+            continue
+        ends.add("half")
+        capsys.readouterr()
+        name = f"dt-{number:03}"
+        assert made.enrol(ward, ward.code(name)) == 0, f"cut {number}"
+        assert "a factory reset was cut short; it is finished first" in capsys.readouterr().out
+        assert_station(made, ward, name)
+        assert [one for one in made.files() if "records" in one] == [], f"cut {number}"
+        assert not resetting.begun(made.config)
+    assert ends == {"nothing", "half", "everything"}
+
+
+def test_a_box_that_has_lost_its_signing_key_is_not_called_enrolled(
+    ward: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By whatever way: the agent does not run without it, and nobody must be sent in a circle."""
+    made = box(tmp_path / "a")
+    assert made.enrol(ward, ward.code("dt-01")) == 0
+    before = ward.key_of("dt-01")
+    (made.folder / "identity" / "signing.key").unlink()
+    assert made.enrol(ward, ward.code("dt-01")) == 0
+    assert "is enrolled already" not in capsys.readouterr().out
+    assert ward.key_of("dt-01") != before
+    assert made.enrol(ward, ward.code("dt-01")) == 0
+    assert "is enrolled already" in capsys.readouterr().out
 
 
 @pytest.mark.host

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.cli import identity
-from edge_agent.identity import asking, installing
+from edge_agent.identity import asking, installing, resetting
 from edge_agent.identity.asking import NoIdentity, Server
 from edge_agent.identity.codes import new_code
 from edge_agent.identity.file_keys import FileKey, TlsKey
@@ -107,6 +107,7 @@ def test_a_key_that_cannot_be_destroyed_stops_the_reset_before_anything_is_gone(
     assert identity.factory_reset(made.config, sure=True) == 1
     assert "signing.token" in capsys.readouterr().err
     assert (made.folder / "identity" / "station.key").exists()
+    assert not resetting.begun(made.config), "it is the station that it was"
 
 
 @pytest.mark.parametrize("folder", ["originals", "audio", "journal", "journal.quarantined-1"])
