@@ -33,6 +33,12 @@ _AGAIN = (
     "nếu `watch` đang ghi, chạy lại; nếu không, chờ bản ghi kế tiếp của trạm; đến lúc đó chưa chứng minh được",
     "run again if `watch` writes; else after the station's next record: until then nothing proves these",
 )
+_EMPTY = (
+    "trạm mới thì chờ bản ghi đầu tiên; nếu không, cả nhật ký đã mất: lấy từ bản sao lưu, và xem nhật ký trong trạm "
+    "(400 ngày)",
+    "of a new station wait for its first record; else the whole log is gone: take it from a backup, and look into the "
+    "station's own journal (400 days)",
+)
 _PROOF_LOST = (
     "lấy lại tệp .proof từ bản sao lưu; nếu khóa đã thay, dùng trust.json và stations.json của lúc đó",
     "restore the .proof file; if keys have changed, use trust.json and stations.json of that time",
@@ -47,6 +53,13 @@ _NOT_HERE = (
 _REMEDIES = {Kind.TORN: _AGAIN, Kind.UNSIGNED: _AGAIN, Kind.UNCONFIRMED: _AGAIN, Kind.PROOF: _PROOF_LOST}
 
 
+def well(verdict: Verdict) -> bool | None:
+    """Whether the log is whole; None where there is none, of which nothing can be said."""
+    if verdict.finding is not None:
+        return False
+    return True if verdict.chains else None
+
+
 def for_people(verdict: Verdict, whose: Whose, zone: ZoneInfo) -> str:
     """What holds, the first thing that does not, what to do, and by which keys it was judged."""
     return "\n".join(_lines(verdict, whose, zone)) + "\n"
@@ -56,7 +69,7 @@ def for_machines(verdict: Verdict, whose: Whose) -> str:
     """One JSON object on one line: codes, UTC milliseconds."""
     before = [_public(key) for key in whose.station.before]
     keys = {"station_key": _public(whose.station.key), "before": before, "server_keys": _server_keys(whose)}
-    told = {"station": whose.station.station, "well": verdict.finding is None, **asdict(verdict), **keys}
+    told = {"station": whose.station.station, "well": well(verdict), **asdict(verdict), **keys}
     return json.dumps(told, ensure_ascii=False) + "\n"
 
 
@@ -68,7 +81,8 @@ def _lines(verdict: Verdict, whose: Whose, zone: ZoneInfo) -> Iterator[str]:
     elif verdict.chains:
         yield f"{station}: NHẬT KÝ PHÁT NGUYÊN VẸN / the log is whole [well]"
     else:
-        yield f"{station}: chưa có bản ghi nào / no records [empty]"
+        yield f"{station}: không có bản ghi nào, chưa chứng minh được gì / no records, nothing is proven [empty]"
+        yield f"  cần làm / what to do: {' / '.join(_EMPTY)}"
     for chain in verdict.chains:
         yield f"  {_chain(chain, zone)}"
         yield from _not_here(chain, verdict.chains)

@@ -70,7 +70,37 @@ def test_the_command_names_line_record_and_remedy(ward: Ward, capsys: pytest.Cap
     where = "tram-01.jsonl, dòng / line 2 (chuỗi / chain epoch-1): bản ghi số 2 đã bị sửa / record 2 was changed"
     assert where in told
     assert "cần làm / what to do: giữ nguyên tệp làm chứng cứ" in told
-    assert "tram-02: chưa có bản ghi nào / no records [empty]" in told
+    assert "tram-02: không có bản ghi nào, chưa chứng minh được gì / no records, nothing is proven [empty]" in told
+
+
+@pytest.mark.parametrize("gone", ["emptied", "deleted"])
+def test_a_log_that_is_gone_as_a_whole_is_not_called_well(
+    ward: Ward, capsys: pytest.CaptureFixture[str], gone: str
+) -> None:
+    ward.play(2)
+    ward.play(2, "tram-02")
+    assert run(ward) == 0
+    for ending in ("jsonl", "proof"):
+        path = ward.path(ending, "tram-02")
+        path.write_bytes(b"") if gone == "emptied" else path.unlink()
+    capsys.readouterr()
+    assert run(ward, "--json") == 3
+    told = {one["station"]: one["well"] for one in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert told == {"tram-01": True, "tram-02": None}
+    assert run(ward) == 3
+    assert "else the whole log is gone: take it from a backup" in capsys.readouterr().out
+    ward.path("jsonl", "tram-01").write_bytes(b"{}\n")
+    assert run(ward) == 1, "what is not whole weighs more"
+
+
+def test_looking_at_nothing_proves_nothing(ward: Ward, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ward.play()
+    assert run(ward, "--records", str(tmp_path / "recrods")) == 1
+    assert "there is no such folder" in capsys.readouterr().err
+    (ward.directory / "stations.json").unlink()
+    (tmp_path / "empty").mkdir()
+    assert run(ward, "--records", str(tmp_path / "empty")) == 1
+    assert "there is no station: nothing is proven" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,14 @@ from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_json, a
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.proof import Whose, Word, believe, proof_path
-from edge_agent.headend.verdict_words import for_machines, for_people
+from edge_agent.headend.verdict_words import for_machines, for_people, well
 from edge_agent.headend.verifying import verify
 from edge_agent.trust.envelope import open_envelope
 from edge_agent.trust.keys import PublicKey, Scheme, UnusableKey, public_key
 from edge_agent.trust.strict_json import WireError
 
+EXIT_WELL, EXIT_NOT_WHOLE, EXIT_EMPTY = 0, 1, 3
+# 2 is a wrong use. Of nothing nothing is proven: a log that was taken away whole looks like one that never began.
 WORDS = "chứng minh nhật ký phát nguyên vẹn, không cần mạng / prove that records are whole, offline"
 MORE = """\
 Chỉ cần trust.json, stations.json, records/ID.jsonl, records/ID.proof; không cần khóa bí mật nào.
@@ -27,7 +29,9 @@ All it needs are these four files, and no private key.
 --head: một xác nhận đã ký giữ ở nơi khác: dòng cuối của tệp .proof cũ, một `ack`, hoặc một `hello` của trạm.
 Chỉ cách này thấy được cả hai tệp cùng bị thay bằng bản cũ.
 A signed head kept elsewhere (the last line of an old .proof, an `ack`, a station's `hello`): nothing else shows that
-both files were put back to an earlier state."""
+both files were put back to an earlier state.
+Mã thoát / exit status: 0 tất cả nguyên vẹn / all are whole, 1 có vấn đề / not whole, 3 có trạm không có bản ghi nào,
+chưa chứng minh được gì / a station without any record, of which nothing is proven."""
 
 
 def add(tasks: Tasks) -> None:
@@ -55,11 +59,12 @@ def _verify_log(args: argparse.Namespace) -> int:
     keyring, records = Keyring(args.dir), args.records or args.dir / "records"
     if args.station is None and (args.key or args.head):
         raise CannotDo("--key, --head: say which --station they are of")
-    well = [_prove(args, keyring, records, station) for station in _chosen(args, keyring, records)]
-    return 0 if all(well) else 1  # after every station was looked at
+    told = {_prove(args, keyring, records, station) for station in _chosen(args, keyring, records)}
+    # After every station was looked at: what is not whole weighs most.
+    return next(status for status in (EXIT_NOT_WHOLE, EXIT_EMPTY, EXIT_WELL) if status in told)
 
 
-def _prove(args: argparse.Namespace, keyring: Keyring, records: Path, enrolled: Enrolled) -> bool:
+def _prove(args: argparse.Namespace, keyring: Keyring, records: Path, enrolled: Enrolled) -> int:
     if args.key:
         enrolled = replace(enrolled, key=args.key[0], before=tuple(args.key[1:]))
     whose = Whose(keyring.realm, enrolled, keyring.every_ack_key)
@@ -68,17 +73,25 @@ def _prove(args: argparse.Namespace, keyring: Keyring, records: Path, enrolled: 
     proof = _content(proof_path(records, enrolled.station))
     verdict = verify(_content(records / f"{enrolled.station}.jsonl"), proof, whose, elsewhere)
     print(for_machines(verdict, whose) if args.json else for_people(verdict, whose, args.timezone), end="")
-    return verdict.finding is None
+    return {True: EXIT_WELL, False: EXIT_NOT_WHOLE, None: EXIT_EMPTY}[well(verdict)]
 
 
 def _chosen(args: argparse.Namespace, keyring: Keyring, records: Path) -> list[Enrolled]:
-    """The one that is asked for; else every station of which anything is known here."""
+    """The one that is asked for; else every station of which anything is known here, and at least one."""
+    if not records.is_dir():
+        raise CannotDo(
+            f"{records}: không có thư mục này / there is no such folder; where does `watch` put its records?"
+        )
     there = {path.stem for suffix in ("jsonl", "proof") for path in records.glob(f"*.{suffix}")}
     if args.station is not None and args.station not in there:
         raise CannotDo(f"{records}: no records of {args.station} here")
     names = {args.station} if args.station is not None else there | set(keyring.stations)
     for name in sorted(names - set(keyring.stations)):
         raise CannotDo(f"{records}: {name} is not in stations.json; take the one of that time")
+    if not names:
+        raise CannotDo(
+            f"{args.dir}: không có trạm nào / there is no station: nothing is proven; is this the right --dir?"
+        )
     return [keyring.stations[StationId(name)] for name in sorted(names)]
 
 
