@@ -1,17 +1,21 @@
 """The central side in one object: listens, welcomes, keeps records, publishes orders. For ``watch`` and the demo.
 
 One thread of its own takes what the session brings, hands it to the desk and sends the replies; what was noted is
-remembered here (bounded) and told to ``on_noted``. Whoever waits for something uses ``wait_for``.
+remembered here (bounded) and told to ``on_noted``, whose faults end nothing here. Whoever waits for something uses
+``wait_for``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from traceback import extract_tb
 from types import TracebackType
 
 from edge_agent.core.units import JobId, StationId, UtcMs
@@ -35,8 +39,19 @@ NOTED_MAX = 10_000
 INBOX_MAX = 1_000
 # Then the network thread waits, and with it the broker: nothing is dropped.
 PUBLISH_S = 30
+WHY_CHARS_MAX = 200
 
-Shown = Noted | LinkUp | LinkDown
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """Something was noted, and telling it failed: our own fault. ``what`` was to be told, ``detail`` says why not."""
+
+    station: str
+    what: str
+    detail: str
+
+
+Shown = Noted | LinkUp | LinkDown | Untold
 
 
 def utc_now() -> UtcMs:
@@ -169,6 +184,24 @@ class Headend:
                     self.states[one.station] = one.said
             self._changed.notify_all()
         for one in noted:
-            self._on_noted(one)
+            self._tell(one)
             if isinstance(one, LinkDown) and one.for_good:
                 self._end(one.detail)
+
+    def _tell(self, one: Shown) -> None:
+        """Whatever goes wrong with the telling: stations are answered all the same.
+
+        What one station has said must not leave every other one without time and acknowledgements; and a restart would
+        be no way out, for the broker hands a state that nobody can tell to each new process again.
+        """
+        try:
+            self._on_noted(one)
+        except Exception as error:  # noqa: BLE001
+            with contextlib.suppress(Exception):  # then nobody reads what we say
+                self._on_noted(Untold(getattr(one, "station", ""), type(one).__name__.lower(), _where_and_why(error)))
+
+
+def _where_and_why(error: Exception) -> str:
+    """words.py:110: OverflowError(…), on one line."""
+    at = extract_tb(error.__traceback__)[-1]
+    return f"{Path(at.filename).name}:{at.lineno}: {error!r}"[:WHY_CHARS_MAX]

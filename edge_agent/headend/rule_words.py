@@ -65,6 +65,8 @@ TESTED: Mapping[str, str] = {
     Tested.DEVICE_FAILED: WORDS_VI[Reason.DEVICE_FAILED],
     Tested.ZONE_LOCKED: WORDS_VI[Reason.ZONE_LOCKED],
 }
+MILLISECONDS = re.compile(r"[0-9]{1,16}")
+# As many digits as an integer of any order may have (``strict_json.INTEGER_MAX``): more are no length of time.
 _VALUE = re.compile(r"(\w+)=((?<=number=).*(?= dated=)|(?<=basis=).*|\S+)")
 # Somebody's own words: a paper's number goes on to its date, a basis to the end. What they say is no value of ours.
 
@@ -109,7 +111,7 @@ def _values(values: Mapping[str, str]) -> list[str]:
     told = [f"{words} {values[name]}" for name, words in _TOLD.items() if name in values]
     if "on" in values:
         told.append("bật" if values["on"] == "True" else "tắt")
-    if values.get("for_ms", "").isdecimal():
+    if MILLISECONDS.fullmatch(values.get("for_ms", "")):
         told.append(duration(int(values["for_ms"])))
     return told
 

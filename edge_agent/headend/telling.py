@@ -13,7 +13,7 @@ from edge_agent.core.heads import ScopeStatus
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.desk import CloneSuspected, Kept, LateWill, LogTrouble, OldState
-from edge_agent.headend.headend import Shown
+from edge_agent.headend.headend import Shown, Untold
 from edge_agent.headend.listening import Heard, Unheard
 from edge_agent.headend.plays import Play, ZonePlay, read_play
 from edge_agent.headend.rule_words import became, of_record
@@ -82,6 +82,9 @@ def _lines(shown: Shown, zone: ZoneInfo) -> list[str]:
             return [f"{shown.station}: {OF_BOOTS[type(shown)]}"]
         case Unheard():
             return [f"{shown.station or '?'}: bỏ qua, {DOUBTS[shown.doubt]} [{shown.doubt}]: {shown.detail}"]
+        case Untold():
+            failed = f"LỖI PHẦN MỀM MÁY CHỦ, không hiển thị được, vẫn trả lời trạm [untold {shown.what}]"
+            return [f"{shown.station or '?'}: {failed}: {shown.detail}"]
         case LinkUp():
             return ["máy chủ trung tâm đã kết nối [connected]"]
         case LinkDown():

@@ -107,7 +107,9 @@ def duration(ms: int) -> str:
 
 def number(value: float, decimals: int = 0) -> str:
     """12.405,5: thousands by full stop, decimal comma."""
-    return f"{value:,.{decimals}f}".translate(str.maketrans(",.", ".,"))
+    # A whole number stays one: as a float it would lose digits from 2^53 on, and be none from 10^308 on.
+    written = f"{value:,}" if isinstance(value, int) and not decimals else f"{value:,.{decimals}f}"
+    return written.translate(str.maketrans(",.", ".,"))
 
 
 def percent(part: int, whole: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from edge_agent.core.site import Site, ZoneSite
 from edge_agent.core.units import StationId, ZoneId
 from edge_agent.headend.broker import BrokerSetup, Mosquitto
 from edge_agent.headend.desk import Kept
-from edge_agent.headend.headend import Headend, utc_now
+from edge_agent.headend.headend import Headend, Shown, Untold, utc_now
 from edge_agent.headend.keyring import Keyring, create_keyring
 from edge_agent.headend.listening import Doubt, Unheard
 from edge_agent.headend.roles import default_roles
@@ -56,8 +56,9 @@ class Net:
         self.broker = opened.enter_context(Mosquitto(setup))
         self.headend = opened.enter_context(self.new_headend())
 
-    def new_headend(self) -> Headend:
-        return Headend(Keyring(self.keyring.directory), BrokerAddress("localhost", self.broker.port), self.records)
+    def new_headend(self, on_noted: Callable[[Shown], None] = lambda _: None) -> Headend:
+        address = BrokerAddress("localhost", self.broker.port)
+        return Headend(Keyring(self.keyring.directory), address, self.records, on_noted=on_noted)
 
     def station(self, name: str = "tram-01", will: tuple[str, bytes] | None = None) -> tuple[FakeStation, Client]:
         folder = self.keyring.folder(name)
@@ -192,6 +193,30 @@ def test_the_headend_comes_back_after_a_restart_of_the_broker(net: Net) -> None:
 
     assert any(kept() for _ in range(TIMEOUT_S))
     assert isinstance(net.judged(client.next()), LogAck)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_what_cannot_be_told_of_one_station_leaves_no_other_one_unanswered(net: Net, told: bool) -> None:
+    net.headend.stop()
+    seen: list[Shown] = []
+
+    def tell(shown: Shown) -> None:
+        seen.append(shown)
+        if isinstance(shown, Kept) or (isinstance(shown, Untold) and not told):
+            raise OverflowError("int too large to convert to float\x1b[2J")
+
+    (thief, its), (honest, client) = net.station("tram-01"), net.station("tram-02")
+    thief.play(RECORD)
+    with net.new_headend(tell) as headend:
+        its.publish(*thief.log())
+        assert isinstance(net.judged(its.next()), LogAck)
+        client.publish(*honest.hello())
+        assert isinstance(net.judged(client.next(), "tram-02"), Welcome)
+        assert not headend.ended
+    (untold,) = [one for one in seen if isinstance(one, Untold)]
+    assert (untold.station, untold.what) == ("tram-01", "kept")
+    assert "OverflowError" in untold.detail
+    assert untold.detail.isprintable()
 
 
 def test_a_second_headend_does_not_fight_for_the_session(net: Net) -> None:

@@ -17,7 +17,7 @@ from edge_agent.core.trust_standing import TrustHead
 from edge_agent.core.units import DAY_MS, JobId, StationId, UtcMs, ZoneId
 from edge_agent.headend.desk import CloneSuspected, Kept, LateWill, LogTrouble, OldState
 from edge_agent.headend.enrolment import Enrolled
-from edge_agent.headend.headend import Shown
+from edge_agent.headend.headend import Shown, Untold
 from edge_agent.headend.listening import Doubt, Unheard, hear
 from edge_agent.headend.session import LinkDown, LinkUp
 from edge_agent.headend.telling import for_machines, for_people
@@ -176,6 +176,15 @@ CASES: list[tuple[Shown, str]] = [
     (
         Unheard("tram-01", Doubt.FORGED, "not signed"),
         "05:30:05 tram-01: bỏ qua, giả mạo: không phải chữ ký số của trạm [forged]: not signed",
+    ),
+    (
+        rule(f"lock zones=all for_ms={'9' * 400}"),
+        "05:30:05 tram-01: nhật ký phát số 1: Khóa bảo trì mọi cụm loa: có hiệu lực [succeeded]; lệnh dong-thanh-45",
+    ),
+    (
+        Untold("tram-01", "kept", "words.py:110: OverflowError('int too large to convert to float')"),
+        "05:30:05 tram-01: LỖI PHẦN MỀM MÁY CHỦ, không hiển thị được, vẫn trả lời trạm [untold kept]: words.py:110: "
+        "OverflowError('int too large to convert to float')",
     ),
     (LinkUp(), "05:30:05 máy chủ trung tâm đã kết nối [connected]"),
     (LinkDown("gone", False), "05:30:05 máy chủ trung tâm mất kết nối [disconnected]: gone"),

@@ -40,6 +40,8 @@ def test_nothing_is_without_words(kind: type[Enum], told: dict[Enum, str]) -> No
 def test_numbers_have_a_decimal_comma_and_thousands_by_full_stop() -> None:
     assert words.number(12_405) == "12.405"
     assert words.number(1_234.56, 1) == "1.234,6"
+    assert words.number(2**53 + 1) == "9.007.199.254.740.993"  # not the float next to it
+    assert words.number(10**400).startswith("10.000.000")
     assert words.percent(975, 1000) == "97,5 %"
     assert words.percent(0, 0) == "–"
     assert words.seconds(61_040) == "61,0"
