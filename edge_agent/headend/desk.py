@@ -14,14 +14,13 @@ from edge_agent.headend import signing
 from edge_agent.headend.boots import Boots
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.greeting import welcome_to
-from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.keyring import Keyring, document_of
 from edge_agent.headend.listening import Heard, LogBatch, Unheard, hear
 from edge_agent.headend.logbook import NO_CURSOR, Logbook, LogbookError, NotTaken, StationLog
 from edge_agent.headend.proof import Proof, Whose, canonical_form, proof_path
 from edge_agent.journal.port import StoredRecord
 from edge_agent.sync.reports import HelloMsg, LogCursor, StateMsg, Why
 from edge_agent.sync.topics import Down, down_topic
-from edge_agent.trust.bundle import read_document
 from edge_agent.trust.documents import ROOT
 
 
@@ -126,7 +125,7 @@ class Desk:
         trouble: LogTrouble | None
         held, trouble = self._held(heard.station)
         try:
-            self._keyring.refresh()  # a ceremony may have been held since
+            self._keyring.see()  # a ceremony may have been held since
         except KeyringError as error:
             trouble = LogTrouble(heard.station, str(error))  # answered by what was known before
         if held.epoch == hello.log.epoch and held.seq > hello.log.seq:
@@ -186,7 +185,7 @@ class Desk:
 
 
 def _is_root(document: bytes) -> bool:
-    return read_document(document).area == ROOT
+    return document_of(document).area == ROOT
 
 
 def _no_news(heard: Heard, state: StateMsg) -> Noted:

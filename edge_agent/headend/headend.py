@@ -1,14 +1,13 @@
 """The central side in one object: listens, welcomes, keeps records, publishes orders. For ``watch`` and the demo.
 
-One thread of its own takes what the session brings, hands it to the desk and sends the replies; what was noted is
-remembered here (bounded) and told to ``on_noted``, whose faults end nothing here. Whoever waits for something uses
-``wait_for``.
+One thread of its own takes what the session brings, of each station in turn (``inbox``), hands it to the desk and sends
+the replies; what was noted is remembered here (bounded) and told to ``on_noted``, whose faults end nothing here.
+Whoever waits for something uses ``wait_for``.
 """
 
 from __future__ import annotations
 
 import contextlib
-import queue
 import threading
 import time
 from collections import deque
@@ -24,6 +23,7 @@ from edge_agent.headend.content import Shelf
 from edge_agent.headend.desk import Desk, Kept, Noted, Presence
 from edge_agent.headend.drafting import Finished
 from edge_agent.headend.given import heading_of
+from edge_agent.headend.inbox import Inbox, Overrun
 from edge_agent.headend.keyring import HEADEND_ID, Keyring
 from edge_agent.headend.listening import Heard
 from edge_agent.headend.logbook import Logbook
@@ -36,8 +36,6 @@ from edge_agent.sync.topics import ROOT
 LISTENS_TO = (f"{ROOT}/u/+/#",)
 NOTED_MAX = 10_000
 # What is remembered for whoever asks later; records themselves are on disk.
-INBOX_MAX = 1_000
-# Then the network thread waits, and with it the broker: nothing is dropped.
 PUBLISH_S = 30
 WHY_CHARS_MAX = 200
 
@@ -51,7 +49,7 @@ class Untold:
     detail: str
 
 
-Shown = Noted | LinkUp | LinkDown | Untold
+Shown = Noted | LinkUp | LinkDown | Overrun | Untold
 
 
 def utc_now() -> UtcMs:
@@ -81,7 +79,7 @@ class Headend:
         self._on_noted = on_noted
         self._clock = clock
         self._changed = threading.Condition()
-        self._inbox: queue.Queue[Arrival | None] = queue.Queue(INBOX_MAX)
+        self._inbox = Inbox()
         identity = keyring.client(HEADEND_ID)
         self._session = Session(address, keyring.authority_path, identity, HEADEND_ID, self._inbox.put, LISTENS_TO)
         self._thread = threading.Thread(target=self._run, name="headend", daemon=True)
@@ -158,7 +156,7 @@ class Headend:
         finally:  # whoever waits must learn that nothing will be noted any more
             self._end("stopped")
 
-    def _handle(self, arrival: Arrival) -> list[Shown]:
+    def _handle(self, arrival: Arrival | Overrun) -> list[Shown]:
         if not isinstance(arrival, Message):
             return [arrival]
         noted, replies = self._desk.take(arrival.topic, arrival.payload, self._clock())

@@ -21,7 +21,9 @@ import contextlib
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import TypeAlias
 
 from edge_agent.core.events import Rejected
 from edge_agent.core.reasons import explain
@@ -54,6 +56,14 @@ PUBLISHER_ID = "publisher"
 SERIALS_BEGAN = UtcMs(1_767_225_600_000)
 # 2026 in UTC: seconds since then have as few digits as people can be asked to read. An earlier clock just counts.
 
+DOCUMENTS_KEPT = 1_024
+# More than fit into a trust file of 1 MiB: each hello asks for all of them, and each is read once.
+
+document_of = lru_cache(DOCUMENTS_KEPT)(read_document)
+"""What a document of ours says, read the first time that somebody asks."""
+Stamp: TypeAlias = tuple[int, int, int]
+"""By which a file that was written since is known: its number, its length, when it was written."""
+
 
 @dataclass(frozen=True, slots=True)
 class StationFolder:
@@ -72,6 +82,7 @@ class Keyring:
     def __init__(self, directory: Path, asking: Ask = ask) -> None:
         self.directory = directory
         self.keys = KeyFolder(directory / "keys", asking)
+        self._seen, self._trouble = self._stamps(), ""  # before: what is written meanwhile is read once more
         self.documents, self.chain = _read_trust(directory / "trust.json")
         self.stations: Mapping[StationId, Enrolled] = self._read_stations()
 
@@ -159,7 +170,7 @@ class Keyring:
         standing = {one.envelope for one in self.chain.standing}
         missing = []
         for envelope in self.documents:
-            document = read_document(envelope)
+            document = document_of(envelope)
             around = document.area == ROOT or (within_areas(area, (document.area,)) and envelope in standing)
             if around and (document.epoch, document.version) > held.get(document.area, (0, 0)):
                 missing.append(envelope)
@@ -231,9 +242,24 @@ class Keyring:
         self.documents, self.chain = _read_trust(self.directory / "trust.json")
         self.stations = self._read_stations()
 
+    def see(self) -> None:
+        """The same, for whoever answers anybody who asks: costs a look at two files where nobody has written one.
+
+        A file in which there is a fault is read once, and called faulty each time until it is written anew.
+        """
+        stamps = self._stamps()
+        if self._seen != stamps:
+            self._seen, self._trouble = stamps, ""
+            try:
+                self.refresh()
+            except KeyringError as error:
+                self._trouble = str(error)
+        if self._trouble:
+            raise KeyringError(self._trouble)
+
     def see_stations(self) -> None:
         """Take in who was enrolled since, or took whose place. Costs a look at the file where nobody did."""
-        if self._stations_stamp != self._stamp():
+        if self._stations_stamp != _stamp(self.directory / "stations.json"):
             self.stations = self._read_stations()
 
     def folder(self, station: str) -> StationFolder:
@@ -295,16 +321,11 @@ class Keyring:
         key.save(folder.sign)
         return key
 
-    def _stamp(self) -> tuple[int, int] | None:
-        """Of the list of stations: another one after each writing, which puts a new file in the old one's place."""
-        try:
-            seen = (self.directory / "stations.json").stat()
-        except FileNotFoundError:
-            return None
-        return seen.st_ino, seen.st_mtime_ns
+    def _stamps(self) -> tuple[Stamp | None, Stamp | None]:
+        return _stamp(self.directory / "trust.json"), _stamp(self.directory / "stations.json")
 
     def _read_stations(self) -> dict[StationId, Enrolled]:
-        self._stations_stamp = self._stamp()  # before: what is written meanwhile is read once more
+        self._stations_stamp = _stamp(self.directory / "stations.json")  # before it
         try:
             return read_stations(self.directory / "stations.json", self.trust.realm)
         except WireError as error:
@@ -406,6 +427,15 @@ def _read_trust(path: Path) -> tuple[tuple[bytes, ...], Chain]:
         raise KeyringError(f"{path} cannot be read ({error.strerror}): run `keys init` first, or name --dir") from error
     except WireError as error:
         raise KeyringError(f"{path}: {error}") from error
+
+
+def _stamp(path: Path) -> Stamp | None:
+    """Another one after each writing, which puts a new file in the old one's place; None: there is none to look at."""
+    try:
+        seen = path.stat()
+    except OSError:
+        return None
+    return seen.st_ino, seen.st_size, seen.st_mtime_ns
 
 
 def from_above(document: Document) -> tuple[int, str, int]:

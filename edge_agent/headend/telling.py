@@ -14,6 +14,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.desk import CloneSuspected, Kept, LateWill, LogTrouble, OldState
 from edge_agent.headend.headend import Shown, Untold
+from edge_agent.headend.inbox import Overrun
 from edge_agent.headend.listening import Heard, Unheard
 from edge_agent.headend.plays import Play, ZonePlay, read_play
 from edge_agent.headend.rule_words import became, of_record
@@ -76,19 +77,28 @@ def _lines(shown: Shown, zone: ZoneInfo) -> list[str]:
             return [f"{shown.station}: {_record(record)}" for record in shown.new] or [
                 f"{shown.station}: nhật ký phát đã có, xác nhận lại [known]"
             ]
-        case LogTrouble():
-            return [f"{shown.station}: NHẬT KÝ PHÁT CÓ VẤN ĐỀ, cần kiểm tra [log_trouble]: {shown.detail}"]
-        case LateWill() | CloneSuspected() | OldState():
-            return [f"{shown.station}: {OF_BOOTS[type(shown)]}"]
-        case Unheard():
-            return [f"{shown.station or '?'}: bỏ qua, {DOUBTS[shown.doubt]} [{shown.doubt}]: {shown.detail}"]
-        case Untold():
-            failed = f"LỖI PHẦN MỀM MÁY CHỦ, không hiển thị được, vẫn trả lời trạm [untold {shown.what}]"
-            return [f"{shown.station or '?'}: {failed}: {shown.detail}"]
         case LinkUp():
             return ["máy chủ trung tâm đã kết nối [connected]"]
         case LinkDown():
             return [f"máy chủ trung tâm mất kết nối [disconnected]: {shown.detail}"]
+        case _:
+            return [f"{shown.station or '?'}: {_trouble(shown)}"]
+
+
+def _trouble(shown: LogTrouble | LateWill | CloneSuspected | OldState | Unheard | Overrun | Untold) -> str:
+    match shown:
+        case LogTrouble():
+            return f"NHẬT KÝ PHÁT CÓ VẤN ĐỀ, cần kiểm tra [log_trouble]: {shown.detail}"
+        case LateWill() | CloneSuspected() | OldState():
+            return OF_BOOTS[type(shown)]
+        case Unheard():
+            return f"bỏ qua, {DOUBTS[shown.doubt]} [{shown.doubt}]: {shown.detail}"
+        case Overrun():
+            told = "GỬI QUÁ NHIỀU TIN, các trạm khác không phải chờ, xem trạm này có bị chiếm không [overrun]"
+            return f"{told}: đã bỏ {number(shown.dropped)} tin cũ nhất"
+        case Untold():
+            failed = "LỖI PHẦN MỀM MÁY CHỦ, không hiển thị được, vẫn trả lời trạm"
+            return f"{failed} [untold {shown.what}]: {shown.detail}"
 
 
 def _said(heard: Heard, zone: ZoneInfo) -> str:

@@ -15,6 +15,7 @@ from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend import logbook, proof
 from edge_agent.headend.ceremonies import renew, replace_key
 from edge_agent.headend.desk import CloneSuspected, Desk, Kept, LateWill, LogTrouble, OldState, Presence
+from edge_agent.headend.files import write_durably
 from edge_agent.headend.keyring import SERIALS_BEGAN, Keyring, create_keyring
 from edge_agent.headend.listening import Heard, Unheard
 from edge_agent.headend.logbook import Logbook
@@ -89,14 +90,31 @@ def test_a_new_welcome_key_is_named_before_it_signs(desk: Desk, station: FakeSta
     assert [reply.topic.rpartition("/")[2] for reply in replies] == ["job", "welcome"]
 
 
+def test_the_trust_file_is_read_anew_only_after_somebody_has_written_it(
+    desk: Desk, station: FakeStation, keyring: Keyring
+) -> None:
+    desk.take(*station.hello(), NOW)
+    before = keyring.chain, keyring.stations
+    for _ in range(3):
+        desk.take(*station.hello(), NOW)
+    assert all(now is then for now, then in zip((keyring.chain, keyring.stations), before, strict=True))
+    renew(Keyring(keyring.directory), "vn/ha-noi", NOW)
+    desk.take(*station.hello(), NOW)
+    assert keyring.chain.newest["vn/ha-noi"].document.version == 2
+
+
 @pytest.mark.parametrize("name", ["trust.json", "stations.json"])
 def test_a_file_that_somebody_has_damaged_is_told_and_ends_no_watch(
     desk: Desk, station: FakeStation, keyring: Keyring, name: str
 ) -> None:
+    whole = (keyring.directory / name).read_bytes()
     (keyring.directory / name).write_text("{")
-    noted, replies = desk.take(*station.hello(), NOW)
-    assert [type(one).__name__ for one in noted] == ["Heard", "LogTrouble"]
-    assert len(replies) == 1
+    for _ in range(2):  # until it is put right
+        noted, replies = desk.take(*station.hello(), NOW)
+        assert [type(one).__name__ for one in noted] == ["Heard", "LogTrouble"]
+        assert len(replies) == 1
+    write_durably(keyring.directory / name, whole)
+    assert [type(one).__name__ for one in desk.take(*station.hello(), NOW)[0]] == ["Heard"]
 
 
 def test_records_are_taken_on_after_the_key_that_confirms_them_was_replaced(

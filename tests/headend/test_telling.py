@@ -18,6 +18,7 @@ from edge_agent.core.units import DAY_MS, JobId, StationId, UtcMs, ZoneId
 from edge_agent.headend.desk import CloneSuspected, Kept, LateWill, LogTrouble, OldState
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.headend import Shown, Untold
+from edge_agent.headend.inbox import Overrun
 from edge_agent.headend.listening import Doubt, Unheard, hear
 from edge_agent.headend.session import LinkDown, LinkUp
 from edge_agent.headend.telling import for_machines, for_people
@@ -185,6 +186,11 @@ CASES: list[tuple[Shown, str]] = [
         Untold("tram-01", "kept", "words.py:110: OverflowError('int too large to convert to float')"),
         "05:30:05 tram-01: LỖI PHẦN MỀM MÁY CHỦ, không hiển thị được, vẫn trả lời trạm [untold kept]: words.py:110: "
         "OverflowError('int too large to convert to float')",
+    ),
+    (
+        Overrun("tram-01", 4_096),
+        "05:30:05 tram-01: GỬI QUÁ NHIỀU TIN, các trạm khác không phải chờ, xem trạm này có bị chiếm không [overrun]: "
+        "đã bỏ 4.096 tin cũ nhất",
     ),
     (LinkUp(), "05:30:05 máy chủ trung tâm đã kết nối [connected]"),
     (LinkDown("gone", False), "05:30:05 máy chủ trung tâm mất kết nối [disconnected]: gone"),
