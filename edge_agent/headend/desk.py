@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend import signing
+from edge_agent.headend.allowance import Allowance
 from edge_agent.headend.boots import Boots
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.greeting import welcome_to
@@ -82,17 +83,20 @@ class CloneSuspected:
     boot_id: str
 
 
+UNUSUAL = "the rest is taken tomorrow; no honest station says so much: look whether its key was stolen"
+
 Noted = Heard | Unheard | Kept | LogTrouble | LateWill | OldState | CloneSuspected
 
 
 class Desk:
     """Takes one message at a time; remembers who is there. Not for several threads at once."""
 
-    def __init__(self, keyring: Keyring, logbook: Logbook) -> None:
+    def __init__(self, keyring: Keyring, logbook: Logbook, allowance: Allowance | None = None) -> None:
         self._keyring = keyring
         self._logbook = logbook
         self._welcome_key = keyring.signer("welcome")
         self._ack_key = keyring.signer("ack")
+        self._allowance = allowance or Allowance()
         self._proofs: dict[StationId, tuple[StationLog, Proof]] = {}
         self._boots: dict[StationId, Boots] = {}
         self.presence: dict[StationId, Presence] = {}
@@ -154,9 +158,13 @@ class Desk:
         try:
             with self._logbook.alone():
                 log = self._logbook.of(heard.station)
+                if _brings_more(log, batch) and not self._allowance.has_left(heard.station, now):
+                    return self._too_much(heard.station, now), []
                 done = log.add(batch)
                 if isinstance(done, NotTaken):
                     return [LogTrouble(heard.station, f"{done.doubt}: {done.detail}")], []
+                if done.new:
+                    self._allowance.spend(heard.station, len(message), now)
                 # Before the acknowledgement: what a station is told to be safe is also proven to be its own.
                 self._prove(heard.station, batch, message, log, now)
         except LogbookError as error:
@@ -164,6 +172,13 @@ class Desk:
         # Also when nothing was new: the station did not get our word for it the first time.
         envelope = signing.ack(self._keyring.realm, heard.station, done.cursor, self._ack_key)
         return [Kept(heard.station, batch.epoch, done.new)], [Reply(down_topic(heard.station, Down.ACK), envelope)]
+
+    def _too_much(self, station: StationId, now: UtcMs) -> list[Noted]:
+        """The station keeps what it has no word of ours for, and sends it again: nothing honest is lost."""
+        if not self._allowance.is_first_refusal(station, now):
+            return []
+        told = f"allowance: {self._allowance.bytes_per_day_max} bytes of records came today (UTC); {UNUSUAL}"
+        return [LogTrouble(station, told)]
 
     def _prove(self, station: StationId, batch: LogBatch, message: bytes, log: StationLog, now: UtcMs) -> None:
         enrolled, realm, chains = self._keyring.stations[station], self._keyring.realm, log.held()
@@ -182,6 +197,12 @@ class Desk:
     def _see(self, heard: Heard, state: StateMsg) -> Noted:
         self.presence[heard.station] = Presence(state.online, state.why, heard.boot_id)
         return heard
+
+
+def _brings_more(log: StationLog, batch: LogBatch) -> bool:
+    """Whether it goes on behind what is held, or begins a chain."""
+    held = log.cursor(batch.epoch)
+    return held.epoch != batch.epoch or batch.records[-1].seq > held.seq
 
 
 def _is_root(document: bytes) -> bool:

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 
 from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.files import alone, append_durably, make_private_directory
@@ -26,6 +27,8 @@ from edge_agent.trust.strict_json import WireError, dump, parse
 NO_CURSOR = LogCursor("", 0, "")
 """What a station is told of which nothing is held."""
 LOCK = "records.lock"
+BLOCK_BYTES = 64 * 1_024
+# As long as the longest line, which came in one packet: the first look mostly finds the end of one.
 CHAINS_MAX = 128
 # A station begins a chain when its journal was damaged. What we sign of 128 chains still fits one envelope (64 KiB).
 
@@ -257,8 +260,21 @@ def _cut_torn_end(path: Path) -> None:
     if not path.exists():
         return
     with path.open("r+b") as file:
-        content = file.read()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
+        size = file.seek(0, os.SEEK_END)
+        whole = _end_of_lines(file, size)
+        if whole < size:
             file.truncate(whole)
             os.fsync(file.fileno())
+
+
+def _end_of_lines(file: BinaryIO, size: int) -> int:
+    """Where the last whole line ends. Looked for from the end: a file of a year may be larger than the memory."""
+    end = size
+    while end > 0:
+        begin = max(0, end - BLOCK_BYTES)
+        file.seek(begin)
+        found = file.read(end - begin).rfind(b"\n")
+        if found >= 0:
+            return begin + found + 1
+        end = begin
+    return 0

@@ -11,8 +11,9 @@ import pytest
 from edge_agent.core.events import Rejected
 from edge_agent.core.job import LogAck, Welcome
 from edge_agent.core.site import Site
-from edge_agent.core.units import StationId, UtcMs
+from edge_agent.core.units import DAY_MS, StationId, UtcMs
 from edge_agent.headend import logbook, proof
+from edge_agent.headend.allowance import Allowance
 from edge_agent.headend.ceremonies import renew, replace_key
 from edge_agent.headend.desk import CloneSuspected, Desk, Kept, LateWill, LogTrouble, OldState, Presence
 from edge_agent.headend.files import write_durably
@@ -131,6 +132,30 @@ def test_records_are_taken_on_after_the_key_that_confirms_them_was_replaced(
     assert [type(one).__name__ for one in noted] == ["Kept"]
     (reply,) = replies
     assert isinstance(judged(Keyring(keyring.directory), reply.topic, reply.envelope), LogAck)
+
+
+def test_a_station_that_says_more_records_than_any_honest_one_is_told_of_once_and_fills_no_disk(
+    keyring: Keyring, tmp_path: Path
+) -> None:
+    thief, honest = (FakeStation(load_signer(keyring.enrol(name, AREA).sign), name) for name in ("tram-08", "tram-09"))
+    thief.play(*[RECORD] * 40)
+    honest.play(RECORD)
+    batches = [thief.log(number, number) for number in range(1, 41)]
+    most = 10 * len(batches[0][1])
+    desk = Desk(keyring, Logbook(tmp_path / "records"), Allowance(most))
+    told = [desk.take(*batch, NOW) for batch in batches]
+    taken = [noted for (noted, *_), (_,) in (one for one in told if one[1])]
+    assert all(isinstance(one, Kept) for one in taken)
+    assert len(taken) == 10
+    (refused,) = [noted for noted, replies in told if noted and not replies]
+    assert [type(one) for one in refused] == [LogTrouble]
+    assert f"allowance: {most} bytes" in str(refused[0])
+    assert (tmp_path / "records" / "tram-08.jsonl").stat().st_size < most
+    assert desk.take(*batches[0], NOW)[1], "what is held is acknowledged again"
+    assert desk.take(*honest.log(), NOW)[1], "every station has its own"
+    tomorrow = UtcMs(NOW + DAY_MS)
+    assert desk.take(*batches[10], tomorrow)[1]
+    assert len(Logbook(tmp_path / "records").records("tram-08")) == 11
 
 
 def another_box(keyring: Keyring) -> FakeStation:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edge_agent.headend.listening import LogBatch
-from edge_agent.headend.logbook import NO_CURSOR, BatchDoubt, Logbook, LogbookError, NotTaken, Taken
+from edge_agent.headend.logbook import (
+    BLOCK_BYTES,
+    NO_CURSOR,
+    BatchDoubt,
+    Logbook,
+    LogbookError,
+    NotTaken,
+    Taken,
+    line_of,
+)
 from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import hash_of
 from edge_agent.sync.reports import LogCursor
@@ -123,6 +133,30 @@ def test_a_line_torn_by_a_power_cut_is_cut_off_and_sent_again(tmp_path: Path, re
         assert log.cursor() == cursor(records[1])
         assert log.add(batch(records[1:3])) == Taken((records[2],), cursor(records[2]))
         assert file.read_bytes() == content
+
+
+@pytest.mark.parametrize("torn", [0, 1, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, 3 * BLOCK_BYTES])
+@pytest.mark.parametrize("whole", [0, 1, 2])
+def test_a_torn_end_of_any_length_is_cut_off_and_nothing_before_it(
+    tmp_path: Path, records: list[StoredRecord], torn: int, whole: int
+) -> None:
+    file = tmp_path / "tram-01.jsonl"
+    lines = b"".join(line_of(record) for record in records[:whole])
+    file.write_bytes(lines + b"\0" * torn)
+    assert Logbook(tmp_path).of("tram-01").cursor() == (cursor(records[whole - 1]) if whole else NO_CURSOR)
+    assert file.read_bytes() == lines
+
+
+def test_a_start_needs_no_memory_for_the_length_of_a_log(tmp_path: Path, records: list[StoredRecord]) -> None:
+    long = 32 * 1_024 * 1_024
+    (tmp_path / "tram-01.jsonl").write_bytes(line_of(records[0]) + b"\0" * long)
+    tracemalloc.start()
+    try:
+        Logbook(tmp_path).of("tram-01")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < long / 8
 
 
 @pytest.mark.parametrize("line", range(3))
