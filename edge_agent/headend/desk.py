@@ -160,13 +160,14 @@ class Desk:
                 log = self._logbook.of(heard.station)
                 if _brings_more(log, batch) and not self._allowance.has_left(heard.station, now):
                     return self._too_much(heard.station, now), []
-                done = log.add(batch)
+                proof = self._proof(heard.station, log)
+                done = log.add(batch, proof.of_others(self._keyring.stations[heard.station].key))
                 if isinstance(done, NotTaken):
                     return [LogTrouble(heard.station, f"{done.doubt}: {done.detail}")], []
                 if done.new:
                     self._allowance.spend(heard.station, len(message), now)
                 # Before the acknowledgement: what a station is told to be safe is also proven to be its own.
-                self._prove(heard.station, batch, message, log, now)
+                self._prove(proof, heard.station, batch, message, log, now)
         except LogbookError as error:
             return [LogTrouble(heard.station, str(error))], []
         # Also when nothing was new: the station did not get our word for it the first time.
@@ -180,18 +181,23 @@ class Desk:
         told = f"allowance: {self._allowance.bytes_per_day_max} bytes of records came today (UTC); {UNUSUAL}"
         return [LogTrouble(station, told)]
 
-    def _prove(self, station: StationId, batch: LogBatch, message: bytes, log: StationLog, now: UtcMs) -> None:
-        enrolled, realm, chains = self._keyring.stations[station], self._keyring.realm, log.held()
+    def _proof(self, station: StationId, log: StationLog) -> Proof:
         read_with, proof = self._proofs.get(station, (None, None))
         if proof is None or read_with is not log:  # somebody else has written both, if one
-            whose = Whose(realm, enrolled, self._keyring.every_ack_key)
+            whose = Whose(self._keyring.realm, self._keyring.stations[station], self._keyring.every_ack_key)
             proof = Proof(proof_path(self._logbook.directory, station), whose)
             self._proofs[station] = (log, proof)
+        return proof
+
+    def _prove(
+        self, proof: Proof, station: StationId, batch: LogBatch, message: bytes, log: StationLog, now: UtcMs
+    ) -> None:
+        enrolled, realm = self._keyring.stations[station], self._keyring.realm
         proof.keep(
             batch,
             canonical_form(message, [enrolled.key]),
-            chains,
-            lambda: signing.held(realm, station, now, chains, self._ack_key),
+            log.held(),
+            lambda chains: signing.held(realm, station, now, chains, self._ack_key),
         )
 
     def _see(self, heard: Heard, state: StateMsg) -> Noted:

@@ -22,7 +22,7 @@ from edge_agent.trust.strict_json import WireError, dump, parse
 
 STATION_NAME = free_text(80)
 BEFORE_MAX = 128
-# As many boxes as chains that one log may have (``logbook.CHAINS_MAX``): each begins one.
+# One box a month, for ten years.
 
 
 @dataclass(frozen=True, slots=True)

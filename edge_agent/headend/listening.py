@@ -44,7 +44,7 @@ from edge_agent.sync.topics import ROOT, Up
 from edge_agent.trust.envelope import open_envelope, payload_type, signers_of
 from edge_agent.trust.fields import AREA, AREA_OR_ROOT, HASH, NAME, WALL_MINUTE, Fields, form, free_text
 from edge_agent.trust.manifests import SCOPE
-from edge_agent.trust.orders import LOG_EPOCH, LOG_HASH, NONCE, TRUST_HEADS_MAX
+from edge_agent.trust.orders import LOG_EPOCH, LOG_EPOCH_OR_NOTHING, LOG_HASH, NONCE, TRUST_HEADS_MAX
 from edge_agent.trust.strict_json import INTEGER_MAX, WireError, parse
 from edge_agent.trust.timetable import ZONE_NAME, read_day, read_instant
 
@@ -107,8 +107,13 @@ class Heard:
     made_at: UtcMs | None = None
 
 
-def hear(stations: Mapping[StationId, Enrolled], realm: str, topic: str, message: bytes) -> Heard | Unheard:
-    """Read what came on ``loa/1/u/<station>/<kind>``."""
+def hear(
+    stations: Mapping[StationId, Enrolled], realm: str, topic: str, message: bytes, *, kept: bool = False
+) -> Heard | Unheard:
+    """Read what came on ``loa/1/u/<station>/<kind>``.
+
+    ``kept``: it came long ago, and lies in a file. An earlier version took records of an epoch without a name.
+    """
     station, kind = _sender_of(topic)
     enrolled = stations.get(StationId(station))
     if enrolled is None or kind is None:
@@ -121,7 +126,8 @@ def hear(stations: Mapping[StationId, Enrolled], realm: str, topic: str, message
     if envelope.payload_type != payload_type(kind):
         return Unheard(station, Doubt.OTHER_SENDER, f"a {envelope.payload_type} on the topic of {kind}")
     try:
-        return _read(Fields(parse(envelope.payload)), enrolled.station, realm, kind)
+        readers = {**_READERS, Up.LOG: _kept_log} if kept else _READERS
+        return _read(Fields(parse(envelope.payload)), enrolled.station, realm, kind, readers[kind])
     except WireError as error:
         return Unheard(station, Doubt.MALFORMED, str(error))
 
@@ -134,14 +140,16 @@ def _sender_of(topic: str) -> tuple[str, Up | None]:
             return "", None
 
 
-def _read(fields: Fields, station: StationId, realm: str, kind: Up) -> Heard | Unheard:
+def _read(
+    fields: Fields, station: StationId, realm: str, kind: Up, reader: Callable[[Fields], Said]
+) -> Heard | Unheard:
     if fields.text("realm", NAME) != realm:
         return Unheard(station, Doubt.OTHER_REALM, "the station belongs to another realm")
     if fields.text("station", NAME) != station or fields.text("type", NAME) != kind:
         return Unheard(station, Doubt.OTHER_SENDER, "signed as another station or kind than its topic says")
     boot_id, software = (fields.text(name, WORDS, default="") for name in ("boot_id", "software"))
     made_at = read_instant(fields, "at") if "at" in fields else None
-    return Heard(station, kind, boot_id, software, _READERS[kind](fields), made_at)
+    return Heard(station, kind, boot_id, software, reader(fields), made_at)
 
 
 def known_or_plain(fields: Fields, name: str, kind: type[E]) -> E:
@@ -166,7 +174,9 @@ def _hello(fields: Fields) -> HelloMsg:
 def read_cursor(fields: Fields) -> LogCursor:
     """A place in a station's log: ``{"epoch", "seq", "hash"}``."""
     return LogCursor(
-        fields.text("epoch", LOG_EPOCH), fields.integer("seq", 0, INTEGER_MAX), fields.text("hash", LOG_HASH)
+        fields.text("epoch", LOG_EPOCH_OR_NOTHING),
+        fields.integer("seq", 0, INTEGER_MAX),
+        fields.text("hash", LOG_HASH),
     )
 
 
@@ -203,7 +213,12 @@ def _heartbeat(fields: Fields) -> HeartbeatMsg:
 
 
 def _log(fields: Fields) -> LogBatch:
-    epoch = fields.text("epoch", LOG_EPOCH)
+    fields.text("epoch", LOG_EPOCH)
+    return _kept_log(fields)
+
+
+def _kept_log(fields: Fields) -> LogBatch:
+    epoch = fields.text("epoch", LOG_EPOCH_OR_NOTHING)
     return LogBatch(epoch, tuple(read_record(record, epoch) for record in fields.records("records", 1, RECORDS_MAX)))
 
 

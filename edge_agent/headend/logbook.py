@@ -7,7 +7,7 @@ taken twice (requirement U4). Each line has its place, the hash before it and it
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -21,7 +21,7 @@ from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import ChainPoint, Damage, verify_chain
 from edge_agent.sync.reports import LogCursor
 from edge_agent.trust.fields import Fields
-from edge_agent.trust.orders import LOG_EPOCH
+from edge_agent.trust.orders import LOG_EPOCH_OR_NOTHING
 from edge_agent.trust.strict_json import WireError, dump, parse
 
 NO_CURSOR = LogCursor("", 0, "")
@@ -30,7 +30,7 @@ LOCK = "records.lock"
 BLOCK_BYTES = 64 * 1_024
 # As long as the longest line, which came in one packet: the first look mostly finds the end of one.
 CHAINS_MAX = 128
-# A station begins a chain when its journal was damaged. What we sign of 128 chains still fits one envelope (64 KiB).
+# Of one box: it begins a chain when its journal was damaged. Our word of 128 chains still fits an envelope (64 KiB).
 
 
 class LogbookError(HeadendError):
@@ -48,7 +48,7 @@ class BatchDoubt(StrEnum):
     GAP = "gap"  # records between what is held and what came are missing
     REWRITTEN = "rewritten"  # a record that is held already came again with other content
     BROKEN = "broken"  # the batch itself does not hold together
-    CHAINS = "chains"  # one more journal of this station than CHAINS_MAX was damaged
+    CHAINS = "chains"  # one more journal of this box than CHAINS_MAX was damaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class StationLog:
     def __init__(self, path: Path, *, to_write: bool = True) -> None:
         self._path = path
         self._chains: dict[str, _Chain] = {}
-        self._epoch = ""
+        self._newest: str | None = None
         if to_write:
             _cut_torn_end(path)
         self._left = _stamp(path)
@@ -111,21 +111,25 @@ class StationLog:
         """Whether nobody else has written, moved or restored the file since."""
         return _stamp(self._path) == self._left
 
-    def cursor(self, epoch: str = "") -> LogCursor:
-        """What is held of ``epoch``; of the newest chain when that is unknown."""
-        chain = self._chains.get(epoch) or self._chains.get(self._epoch)
-        if chain is None:
+    def cursor(self, epoch: str | None = None) -> LogCursor:
+        """What is held of ``epoch``; of the newest chain that has a name when that is None or unknown."""
+        asked = epoch if epoch in self._chains else self._newest
+        if asked is None:
             return NO_CURSOR
-        head = chain.head()
-        return LogCursor(epoch if epoch in self._chains else self._epoch, head.seq, head.hash)
+        head = self._chains[asked].head()
+        return LogCursor(asked, head.seq, head.hash)
 
     def held(self) -> tuple[HeldChain, ...]:
         """Every chain, in the order in which their first records came."""
         return tuple(HeldChain(epoch, chain.before, chain.head()) for epoch, chain in self._chains.items())
 
-    def add(self, batch: LogBatch) -> Taken | NotTaken:
-        """Store what is new of a batch, durably, or say why nothing was."""
-        if batch.epoch not in self._chains and len(self._chains) >= CHAINS_MAX:
+    def add(self, batch: LogBatch, earlier: Collection[str] = ()) -> Taken | NotTaken:
+        """Store what is new of a batch, durably, or say why nothing was.
+
+        ``earlier``: the chains of boxes that stood there before. They leave the present one as many as any.
+        """
+        begun = sum(epoch not in earlier for epoch in self._chains)
+        if batch.epoch not in self._chains and begun >= CHAINS_MAX:
             return self._refuse(BatchDoubt.CHAINS, f"{CHAINS_MAX} chains are held: look at the station's card", batch)
         for record in batch.records:
             held = self._hash_at(record)
@@ -179,7 +183,8 @@ class StationLog:
     def _remember(self, record: StoredRecord) -> None:
         before = ChainPoint(record.seq - 1, record.prev)
         self._chains.setdefault(record.epoch, _Chain(before)).hashes.append(record.hash)
-        self._epoch = record.epoch
+        if record.epoch:  # in a welcome the empty name says that nothing is held
+            self._newest = record.epoch
 
 
 class Logbook:
@@ -225,7 +230,10 @@ def checked_records(path: Path) -> tuple[StoredRecord, ...]:
 
 
 def read_lines(path: Path) -> Iterator[StoredRecord]:
-    """The records of a file, hashes unchecked; none if it is not there. Raises LogbookError for a line that is none."""
+    """The records of a file, hashes unchecked; none if it is not there. Raises LogbookError for a line that is none.
+
+    Records of an epoch without a name are read as well: an earlier version took them, and what was taken stays.
+    """
     if not path.exists():
         return
     with path.open("rb") as file:
@@ -234,7 +242,7 @@ def read_lines(path: Path) -> Iterator[StoredRecord]:
                 return  # it is being written, or a power cut tore it
             try:
                 fields = Fields(parse(line))
-                yield read_record(fields, fields.text("epoch", LOG_EPOCH))
+                yield read_record(fields, fields.text("epoch", LOG_EPOCH_OR_NOTHING))
             except WireError as error:
                 raise LogbookError(f"{path}:{number}: {error}; restore the file, or move it away") from error
 

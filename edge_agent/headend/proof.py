@@ -1,15 +1,15 @@
 """Keep what proves a station's records to somebody who trusts neither this computer nor its people.
 
-Beside ``<station>.jsonl`` lies ``<station>.proof``: of each chain the farthest batch that the station signed, and one
-word of ours, signed by the key of acknowledgements, of all that is held. A hash vouches for everything before it, so
-the newest signature covers the whole chain, and the file does not grow with the log. Each line is an envelope as it
-was signed, in its one canonical form: there is no byte in it that nobody signed.
+Beside ``<station>.jsonl`` lies ``<station>.proof``: of each chain the farthest batch that the station signed, and our
+word, signed by the key of acknowledgements, of all that is held (one, or one of every CHAINS_MAX chains). A hash
+vouches for everything before it, so the newest signature covers the whole chain, and the file does not grow with the
+log. Each line is an envelope as it was signed, in its one canonical form: there is no byte in it that nobody signed.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from edge_agent.sync.topics import Up, up_topic
 from edge_agent.trust.envelope import Envelope, open_envelope, pae, payload_type, signers_of
 from edge_agent.trust.fields import HASH, NAME, Fields, form
 from edge_agent.trust.keys import PublicKey
-from edge_agent.trust.orders import LOG_EPOCH, OrderType
+from edge_agent.trust.orders import LOG_EPOCH_OR_NOTHING, OrderType
 from edge_agent.trust.strict_json import INTEGER_MAX, WireError, dump, parse
 from edge_agent.trust.timetable import read_instant
 
@@ -81,8 +81,18 @@ def canonical_form(message: bytes, keys: Iterable[PublicKey]) -> bytes:
     raise WireError("signatures", "signed by none of the keys that may say this")
 
 
+def goes_on(before: Sequence[Word], word: Word) -> bool:
+    """Whether a line of a proof may stand behind those before it: there is one way to write what is known."""
+    if not before:
+        return True
+    if not isinstance(before[-1], Held) or not isinstance(word, Held):
+        return place_of(before[-1]) < place_of(word)
+    told = {chain.epoch for one in before if isinstance(one, Held) for chain in one.chains}
+    return len(before[-1].chains) == CHAINS_MAX and told.isdisjoint(chain.epoch for chain in word.chains)
+
+
 def place_of(word: Word) -> tuple[bool, str]:
-    """The order of lines: batches by their epoch, then what is held; two lines of the same place are one too many."""
+    """The order of lines: batches by their epoch, then what is held; two batches of one place are one too many."""
     if isinstance(word, LogBatch):
         return False, word.epoch
     if isinstance(word, Held):
@@ -90,13 +100,26 @@ def place_of(word: Word) -> tuple[bool, str]:
     raise WireError("payloadType", "log or held")
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Up to which record it reaches, the line as it stands in the file, and whose it is."""
+
+    head: int
+    line: bytes
+    keyid: str
+
+
+Sign = Callable[[tuple[HeldChain, ...]], bytes]
+"""Our signed word that these chains are held."""
+
+
 class Proof:
     """One station's file, for its one writer. What it says never goes back: not even where the records have."""
 
     def __init__(self, path: Path, whose: Whose) -> None:
         self._path = path
-        self._batches: dict[str, tuple[int, bytes]] = {}
-        self._held: tuple[tuple[HeldChain, ...], bytes] | None = None
+        self._batches: dict[str, _Batch] = {}
+        self._held: list[tuple[tuple[HeldChain, ...], bytes]] = []
         content = path.read_bytes() if path.exists() else b""
         for number, line in enumerate(content.splitlines(), 1):
             try:
@@ -104,19 +127,25 @@ class Proof:
             except WireError as error:
                 raise LogbookError(f"{path}:{number}: {error}; restore the file, or move it away") from error
 
-    def keep(self, batch: LogBatch, signed: bytes, chains: tuple[HeldChain, ...], sign: Callable[[], bytes]) -> None:
+    def of_others(self, key: PublicKey) -> frozenset[str]:
+        """The chains whose farthest batch another box has signed than the one with ``key``."""
+        return frozenset(epoch for epoch, one in self._batches.items() if one.keyid != key.keyid)
+
+    def keep(self, batch: LogBatch, signed: bytes, chains: tuple[HeldChain, ...], sign: Sign) -> None:
         """Keep the batch's envelope, and our word of ``chains``, durably, where they say more than what is kept."""
         batches, held = dict(self._batches), self._held
         head = batch.records[-1].seq
-        if head > batches.get(batch.epoch, (0, b""))[0]:
-            batches[batch.epoch] = (head, signed)
-        if held is None or _goes_on(held[0], chains):
-            held = (chains, sign())
+        if batch.epoch not in batches or head > batches[batch.epoch].head:
+            batches[batch.epoch] = _Batch(head, signed, _keyid_of(signed))
+        kept = tuple(chain for group, _ in held for chain in group)
+        if not held or _goes_on(kept, chains):
+            known = dict(held)
+            held = [(group, known.get(group) or sign(group)) for group in _groups(chains)]
         if (batches, held) == (self._batches, self._held):
             return
-        lines = [line for _, (_, line) in sorted(batches.items())]
+        lines = [one.line for _, one in sorted(batches.items())]
         try:
-            write_durably(self._path, b"".join(line + b"\n" for line in (*lines, held[1])))
+            write_durably(self._path, b"".join(line + b"\n" for line in (*lines, *(word for _, word in held))))
         except OSError as error:
             raise LogbookError(disk_refused(self._path, error)) from error
         self._batches, self._held = batches, held
@@ -124,10 +153,21 @@ class Proof:
     def _remember(self, word: Word, line: bytes) -> None:
         place_of(word)
         if isinstance(word, LogBatch):
-            self._batches[word.epoch] = (word.records[-1].seq, line)
+            self._batches[word.epoch] = _Batch(word.records[-1].seq, line, _keyid_of(line))
         else:
             assert isinstance(word, Held), "nothing else has a place"
-            self._held = (word.chains, line)
+            self._held.append((word.chains, line))
+
+
+def _keyid_of(line: bytes) -> str:
+    """Of the one signature that a line has."""
+    return _opened(line).signatures[0].keyid
+
+
+def _groups(chains: Sequence[HeldChain]) -> Iterator[tuple[HeldChain, ...]]:
+    """As many in one as fit an envelope, as they came. Of a station that had one box there is one."""
+    for first in range(0, len(chains), CHAINS_MAX):
+        yield tuple(chains[first : first + CHAINS_MAX])
 
 
 def _goes_on(kept: Sequence[HeldChain], now: Sequence[HeldChain]) -> bool:
@@ -159,7 +199,7 @@ def _of_station(message: bytes, kind: Up, whose: Whose) -> LogBatch | HelloMsg:
     station: StationId = whose.station.station
     by = signers_of(_opened(message), whose.station.every_key) or {whose.station.key}
     enrolled = replace(whose.station, key=next(iter(by)))
-    heard = hear({station: enrolled}, whose.realm, up_topic(station, kind), message)
+    heard = hear({station: enrolled}, whose.realm, up_topic(station, kind), message, kept=True)
     if not isinstance(heard, Heard):
         raise WireError("envelope", heard.detail)
     assert isinstance(heard.said, LogBatch | HelloMsg), "asked for one of these two"
@@ -187,7 +227,7 @@ def _read_held(fields: Fields) -> Held:
 
 
 def _read_chain(fields: Fields) -> HeldChain:
-    epoch = fields.text("epoch", LOG_EPOCH)
+    epoch = fields.text("epoch", LOG_EPOCH_OR_NOTHING)
     return HeldChain(epoch, _read_point(fields.record("before")), _read_point(fields.record("head")))
 
 

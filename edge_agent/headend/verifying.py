@@ -12,17 +12,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import pairwise
 
 from edge_agent.core.as_run import RecordKind
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.listening import LogBatch, read_record
 from edge_agent.headend.logbook import line_of
-from edge_agent.headend.proof import Held, Whose, Word, believe, canonical_form, place_of
+from edge_agent.headend.proof import Held, Whose, Word, believe, canonical_form, goes_on, place_of
 from edge_agent.journal.record import ChainPoint, hash_of
 from edge_agent.sync.reports import HelloMsg
 from edge_agent.trust.fields import Fields
-from edge_agent.trust.orders import LOG_EPOCH
+from edge_agent.trust.orders import LOG_EPOCH_OR_NOTHING
 from edge_agent.trust.strict_json import WireError, parse
 
 _AFTER = re.compile(
@@ -135,7 +134,7 @@ def verify(records: bytes, proof: bytes, whose: Whose, elsewhere: Sequence[Word]
     places, unreadable = _read_places(records, whose.station.station)
     starts, pins = _starts(known), _pins(known, places)
     chains, broken = _walk(places, starts)
-    held = next((word for word in words if isinstance(word, Held)), None)
+    held = _together(word for word in words if isinstance(word, Held))
     # Where a chain may begin stands in the proof: with a spoilt one, a chain that was taken over only seems to be cut.
     seems_cut = amiss if broken is not None and broken.kind is Kind.CUT else None
     finding = (
@@ -148,6 +147,14 @@ def verify(records: bytes, proof: bytes, whose: Whose, elsewhere: Sequence[Word]
     )
     proven = tuple(_proven(epoch, chain, pins.get(epoch, []), known, held) for epoch, chain in chains.items())
     return Verdict(proven, finding, held.utc if held else None)
+
+
+def _together(words: Iterable[Held]) -> Held | None:
+    """The server's word of all chains, of the time of its newest part; None: it has said nothing."""
+    listed = list(words)
+    if not listed:
+        return None
+    return Held(max(word.utc for word in listed), tuple(chain for word in listed for chain in word.chains))
 
 
 def _read_places(content: bytes, station: str) -> tuple[list[_Place], Finding | None]:
@@ -166,7 +173,7 @@ def _read_place(number: int, line: bytes, station: str) -> _Place | Finding:
         return Finding(Kind.TORN, number)
     try:
         fields = Fields(parse(line))
-        record = read_record(fields, fields.text("epoch", LOG_EPOCH))
+        record = read_record(fields, fields.text("epoch", LOG_EPOCH_OR_NOTHING))
         if line_of(record) != line:
             raise WireError("line", "a record as the headend writes it, and nothing else")
     except WireError as error:
@@ -244,8 +251,10 @@ def _read_proof(content: bytes, whose: Whose) -> tuple[list[Word], Finding | Non
     words: list[Word] = []
     for number, line in enumerate(content.splitlines(keepends=True), 1):
         try:
-            words.append(_read_word(line, whose))
-            if not all(place_of(one) < place_of(next_) for one, next_ in pairwise(words[-2:])):
+            word = _read_word(line, whose)
+            in_order = goes_on(words, word)
+            words.append(word)
+            if not in_order:
                 raise WireError("line", "each chain once, in order, then what is held")
         except WireError as error:
             return words, Finding(Kind.PROOF, number, detail=str(error))

@@ -35,7 +35,8 @@ TRUST_HEADS_MAX = 7
 CRITICAL_MAX = 64
 EVENT = form(r"[a-z0-9-]{1,40}", "1 to 40 of a-z, 0-9 and -")
 NONCE = form(r"[0-9a-f]{32}", "32 hex digits")
-LOG_EPOCH = form(r"[A-Za-z0-9-]{0,64}", "up to 64 letters, digits and -")  # empty: nothing was ever uploaded
+LOG_EPOCH = form(r"[A-Za-z0-9-]{1,64}", "1 to 64 letters, digits and -")
+LOG_EPOCH_OR_NOTHING = form(r"[A-Za-z0-9-]{0,64}", "up to 64 letters, digits and -")  # empty: nothing is held
 LOG_HASH = form(r"([0-9a-f]{64})?", "64 hex digits, or nothing")
 FIELD_NAME = free_text(64, least=1)
 CAP_TEXT = free_text(200)
@@ -140,26 +141,21 @@ def parse_job(fields: Fields) -> Job:
 
 def parse_welcome(fields: Fields) -> Welcome:
     """A welcome; the station it names is the caller's to check."""
-    log = fields.record("log")
+    log_epoch, log_seq, log_hash = _read_place_in_log(fields.record("log"))
     return Welcome(
         nonce=fields.text("nonce", NONCE),
         utc=read_instant(fields, "utc"),
         trust=tuple(_read_trust_version(one) for one in fields.records("trust", 1, TRUST_HEADS_MAX)),
         serial_marks=_read_serial_marks(fields.record("serial_marks")),
-        log_epoch=log.text("epoch", LOG_EPOCH),
-        log_seq=log.integer("seq", 0, INTEGER_MAX),
-        log_hash=log.text("hash", LOG_HASH),
+        log_epoch=log_epoch,
+        log_seq=log_seq,
+        log_hash=log_hash,
     )
 
 
 def parse_ack(fields: Fields) -> LogAck:
     """A log acknowledgement; the station it names is the caller's to check."""
-    log = fields.record("log")
-    return LogAck(
-        epoch=log.text("epoch", LOG_EPOCH),
-        seq=log.integer("seq", 0, INTEGER_MAX),
-        head_hash=log.text("hash", LOG_HASH),
-    )
+    return LogAck(*_read_place_in_log(fields.record("log")))
 
 
 def job_payload(job: Job, realm: str) -> JsonObject:
@@ -258,6 +254,15 @@ def _read_trust_version(fields: Fields) -> TrustVersion:
         epoch=fields.integer("epoch", 0, INTEGER_MAX),
         version=fields.integer("version", 1, INTEGER_MAX),
     )
+
+
+def _read_place_in_log(log: Fields) -> tuple[str, int, str]:
+    """Epoch, seq and hash. An epoch without a name is none: then there is no record and no hash either."""
+    epoch, seq = log.text("epoch", LOG_EPOCH_OR_NOTHING), log.integer("seq", 0, INTEGER_MAX)
+    head_hash = log.text("hash", LOG_HASH)
+    if not epoch and (seq or head_hash):
+        raise log.wrong("epoch", 'a name, or "" with seq 0 and hash ""')
+    return epoch, seq, head_hash
 
 
 def _read_serial_marks(fields: Fields) -> tuple[tuple[str, int], ...]:

@@ -117,6 +117,18 @@ def test_records_come_back_as_the_very_bytes_that_were_chained(station: FakeStat
     assert batch.said == LogBatch("epoch-1", tuple(station.records))
 
 
+def test_records_of_an_epoch_without_a_name_are_malformed_today_and_read_where_they_are_kept() -> None:
+    """In a welcome the empty name says that nothing is held: such a chain could never be told of."""
+    station = FakeStation(KEY)
+    station.new_chain("")
+    station.play(RECORD)
+    topic, message = station.log()
+    assert heard((topic, message)) == Unheard("tram-01", Doubt.MALFORMED, "epoch: 1 to 64 letters, digits and -")
+    kept = hear(STATIONS, "demo", topic, message, kept=True)
+    assert isinstance(kept, Heard)
+    assert kept.said == LogBatch("", tuple(station.records))
+
+
 def doubt(message: tuple[str, bytes]) -> Doubt:
     result = heard(message)
     assert isinstance(result, Unheard)

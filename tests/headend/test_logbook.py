@@ -11,6 +11,7 @@ import pytest
 from edge_agent.headend.listening import LogBatch
 from edge_agent.headend.logbook import (
     BLOCK_BYTES,
+    CHAINS_MAX,
     NO_CURSOR,
     BatchDoubt,
     Logbook,
@@ -116,6 +117,40 @@ def test_a_new_chain_is_kept_beside_the_old_one(tmp_path: Path, records: list[St
     again = Logbook(tmp_path).of("tram-01")
     assert again.cursor("epoch-1") == cursor(records[5])
     assert again.cursor("epoch-9") == cursor(station.records[0])  # unknown: the newest chain
+
+
+def without_a_name() -> list[StoredRecord]:
+    """What an earlier version took of whoever had a station's key, and its file still has."""
+    station = FakeStation(new_signer())
+    station.new_chain("")
+    station.play(RECORD, RECORD)
+    return station.records
+
+
+def test_a_chain_without_a_name_that_is_held_already_is_kept_and_never_told(
+    tmp_path: Path, records: list[StoredRecord]
+) -> None:
+    old = without_a_name()
+    (tmp_path / "tram-01.jsonl").write_bytes(b"".join(map(line_of, old)))
+    log = Logbook(tmp_path).of("tram-01")
+    assert log.cursor() == NO_CURSOR
+    assert log.add(batch(records)) == Taken(tuple(records), cursor(records[5]))
+    again = Logbook(tmp_path).of("tram-01")
+    assert again.cursor() == cursor(records[5])
+    assert [one.epoch for one in again.held()] == ["", "epoch-1"]
+    assert list(Logbook(tmp_path).records("tram-01")) == [*old, *records]
+
+
+def test_the_chains_of_an_earlier_box_leave_the_next_one_as_many_as_any(tmp_path: Path) -> None:
+    log, station = Logbook(tmp_path).of("tram-01"), FakeStation(new_signer())
+    began: dict[str, list[str]] = {"a": [], "b": []}
+    for box, epochs in began.items():
+        for number in range(CHAINS_MAX + 1):
+            station.new_chain(f"{box}{number}")
+            station.play(RECORD)
+            if isinstance(log.add(batch(station.records), earlier=began["a"] if box == "b" else ()), Taken):
+                epochs.append(station.epoch)
+    assert [len(one) for one in began.values()] == [CHAINS_MAX] * 2
 
 
 def test_a_new_headend_takes_over_a_chain_in_its_middle(tmp_path: Path, records: list[StoredRecord]) -> None:

@@ -126,6 +126,7 @@ TIMETABLES = (
     makers.timetable_dict(entries=[]),
 )
 WELCOME, ACK = makers.welcome_dict(critical=["log"]), makers.ack_dict(critical=["log"])
+NOTHING_HELD = {"log": {"epoch": "", "seq": 0, "hash": ""}}
 BEYOND_JOB = (
     "not_after: later than not_before",
     "when.until: later than not_before, not later than not_after",
@@ -182,8 +183,8 @@ ORDERS = {
     "window": WINDOWS,
     "command": COMMANDS,
     "timetable": TIMETABLES,
-    "welcome": (WELCOME,),
-    "ack": (ACK,),
+    "welcome": (WELCOME, WELCOME | NOTHING_HELD),
+    "ack": (ACK, ACK | NOTHING_HELD),
     "head": (HEAD,),
 }
 

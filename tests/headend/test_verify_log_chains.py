@@ -15,15 +15,18 @@ from edge_agent.headend import signing
 from edge_agent.headend.desk import Desk, Kept
 from edge_agent.headend.enrolment import Enrolled, write_stations
 from edge_agent.headend.keyring import Keyring, create_keyring
-from edge_agent.headend.logbook import HeldChain, Logbook, line_of
-from edge_agent.headend.proof import Whose, believe
+from edge_agent.headend.listening import LogBatch, Unheard
+from edge_agent.headend.logbook import CHAINS_MAX, HeldChain, Logbook, Taken, line_of
+from edge_agent.headend.proof import Proof, Whose, believe, canonical_form
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.verifying import Finding, Kind, verify
 from edge_agent.journal.record import ChainPoint, chain
 from edge_agent.sync.reports import LogCursor
+from edge_agent.trust.keys import new_signer
 from edge_agent.trust.orders import OrderType
 from edge_agent.trust.roles import keys_for
 from edge_agent.trust.strict_json import WireError
+from tests.headend.fake_station import AREA, FakeStation
 from tests.headend.kept_logs import NOW, SMALL, Files, Ward
 from tests.rig import Order, Tone
 from tests.sim import SimRig
@@ -237,6 +240,94 @@ def test_the_log_of_a_station_on_whose_card_a_record_has_rotted_is_whole_but_for
     forged = verify(b"".join([first, *behind[1:]]), b"".join([*batch, ours + b"\n"]), whose).finding
     assert forged is not None
     assert (forged.kind, forged.epoch, forged.seq) == (Kind.CUT, old.epoch, 2)
+
+
+def another_box(ward: Ward) -> FakeStation:
+    """A new code was used: from now on the station signs by another key (12.30)."""
+    box = FakeStation(new_signer(), "tram-01", boot_id="boot-9")
+    ward.keyring.admit(Enrolled(StationId("tram-01"), AREA, "tram-01", box.key.public))
+    box.new_chain("honest")
+    box.play(SMALL)
+    ward.stations["tram-01"] = box
+    return box
+
+
+def told(ward: Ward, box: FakeStation) -> tuple[str, int]:
+    """Where the next welcome says that the log ends."""
+    _, replies = ward.desk.take(*box.hello(), NOW)
+    log = _payload(replies[-1].envelope)["log"]
+    return log["epoch"], log["seq"]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_chains_without_end_by_a_thief_of_the_key_do_not_keep_the_next_boxs_log_out(ward: Ward, restarts: bool) -> None:
+    for number in range(CHAINS_MAX + 2):
+        ward.station.new_chain(f"theirs-{number}")
+        assert (ward.play() != b"") == (number < CHAINS_MAX)
+    box = another_box(ward)
+    if restarts:
+        ward.restart()
+    assert told(ward, box) == (f"theirs-{CHAINS_MAX - 1}", 1), "it knows no order: what was heard before it may come"
+    assert ward.take(box.log())
+    box.play(SMALL)
+    assert ward.take(box.log(2))
+    assert told(ward, box) == ("honest", 2)
+    ward.restart()
+    assert told(ward, box) == ("honest", 2)
+    verdict = ward.verify()
+    assert verdict.finding is None
+    assert len(verdict.chains) == CHAINS_MAX + 1
+
+
+def test_the_servers_word_of_more_chains_than_one_envelope_holds_is_in_two_and_neither_can_be_cut(ward: Ward) -> None:
+    for number in range(CHAINS_MAX):
+        ward.station.new_chain(f"theirs-{number:03}")
+        ward.play()
+    assert ward.take(another_box(ward).log())
+    files = ward.files()
+    *batches, first, second = files.proof.splitlines(keepends=True)
+    assert [len(_payload(line)["chains"]) for line in (first, second)] == [CHAINS_MAX, 1]
+    without = {"first": second, "second": first, "order": second + first, "twice": first + first + second}
+    found = {how: ward.found(replace(files, proof=b"".join([*batches, rest]))).kind for how, rest in without.items()}
+    assert found == dict.fromkeys(("first", "second"), Kind.UNCONFIRMED) | dict.fromkeys(("order", "twice"), Kind.PROOF)
+
+
+def test_records_without_a_name_that_an_earlier_version_took_are_proven_still_and_hinder_no_other(ward: Ward) -> None:
+    ward.station.new_chain("")
+    ward.station.play(SMALL)
+    taken_before(ward)
+    box = another_box(ward)
+    assert told(ward, box) == ("", 0)
+    assert ward.take(box.log())
+    assert told(ward, box) == ("honest", 1)
+    verdict = ward.verify()
+    assert verdict.finding is None
+    assert [(one.epoch, one.signed, one.confirmed) for one in verdict.chains] == [("", 1, 1), ("honest", 1, 1)]
+
+
+def taken_before(ward: Ward) -> None:
+    """What the version before made of a batch."""
+    _, envelope = ward.station.log()
+    batch, log = (
+        LogBatch(ward.station.epoch, tuple(ward.station.records)),
+        Logbook(ward.directory / "records").of("tram-01"),
+    )
+    assert isinstance(log.add(batch), Taken)
+    Proof(ward.path("proof"), ward.whose()).keep(
+        batch,
+        canonical_form(envelope, [ward.station.key.public]),
+        log.held(),
+        lambda chains: signing.held("demo", StationId("tram-01"), NOW, chains, ward.keyring.signer("ack")),
+    )
+
+
+def test_a_batch_of_an_epoch_without_a_name_is_not_taken_and_the_next_box_begins_clean(ward: Ward) -> None:
+    ward.station.new_chain("")
+    ward.station.play(SMALL)
+    ((noted,), replies) = ward.desk.take(*ward.station.log(), NOW)
+    assert isinstance(noted, Unheard)
+    assert replies == []
+    assert told(ward, another_box(ward)) == ("", 0)
 
 
 def _ends(records: bytes, epoch: str) -> tuple[ChainPoint, ChainPoint]:

@@ -11,7 +11,7 @@ from edge_agent.core.job import Audience, Job, JobClass, LogAck, PlayAt, PlayNow
 from edge_agent.core.trust_standing import TrustVersion
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.orders import job_payload, parse_ack, parse_job, parse_welcome
-from edge_agent.trust.strict_json import dump, parse
+from edge_agent.trust.strict_json import JsonObject, WireError, dump, parse
 from tests.trust.makers import (
     AREA,
     DAY_MS,
@@ -200,6 +200,15 @@ def test_a_server_that_holds_nothing_yet_can_say_so():
 
 def test_an_acknowledgement_arrives():
     assert parse_ack(Fields(ack_dict())) == LogAck("e1", 7, "cd" * 32)
+
+
+@pytest.mark.parametrize("place", [{"seq": 5}, {"hash": "a" * 64}, {"seq": 5, "hash": "a" * 64}])
+@pytest.mark.parametrize("payload", [welcome_dict(), ack_dict()], ids=["welcome", "ack"])
+def test_records_of_an_epoch_without_a_name_cannot_be_told(payload: JsonObject, place: JsonObject):
+    """A station would take it for another chain than its own, and send everything again at each welcome."""
+    read = parse_welcome if "nonce" in payload else parse_ack
+    with pytest.raises(WireError, match=r'^log\.epoch: a name, or "" with seq 0 and hash ""$'):
+        read(Fields({**payload, "log": {"epoch": "", "seq": 0, "hash": ""} | place}))
 
 
 @pytest.mark.parametrize("name", ["nonce", "utc", "trust", "serial_marks", "log"])
