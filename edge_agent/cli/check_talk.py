@@ -15,6 +15,7 @@ from edge_agent.console.words import Text
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.identity.tls_keys import tls_key
 from edge_agent.sync.tls import client_context, clock_dates_certificates, dates_trouble
+from edge_agent.sync.tls_stream import TlsStream
 from edge_agent.sync.tls_trouble import TlsTrouble, trouble_in
 
 CONNECT_S = 10
@@ -103,10 +104,11 @@ def broker(config: Config, now: Now, *, key_usable: bool) -> Finding:
 def _greeted(where: str, line: socket.socket, context: ssl.SSLContext, settings: Broker, now: Now) -> Finding:
     host, certificate = settings.host, settings.cert_file
     try:
-        with context.wrap_socket(line, server_hostname=host) as tls:
-            trouble = dates_trouble(tls, now) if clock_dates_certificates(now) else None
-            refusal = None if trouble else _refusal(tls)
-            seen = f"{where}: {tls.version()}, certificate trusted"
+        with TlsStream(line, context, host) as stream:
+            stream.do_handshake()
+            trouble = dates_trouble(stream.tls, now) if clock_dates_certificates(now) else None
+            refusal = None if trouble else _refusal(stream)
+            seen = f"{where}: {stream.tls.version()}, certificate trusted"
     except OSError as exc:
         if found := trouble_in(exc, host):
             return troubled(BROKER, where, found)
@@ -122,11 +124,11 @@ def _greeted(where: str, line: socket.socket, context: ssl.SSLContext, settings:
     return Finding(BROKER, seen)
 
 
-def _refusal(tls: ssl.SSLSocket) -> TlsTrouble | str | None:
+def _refusal(stream: TlsStream) -> TlsTrouble | str | None:
     """Why the broker hangs up on our certificate; None when it keeps waiting for us to speak."""
-    tls.settimeout(REFUSAL_S)
+    stream.settimeout(REFUSAL_S)
     try:
-        tls.recv(1)
+        stream.recv(1)
     except TimeoutError:
         return None
     except OSError as exc:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPSConnection
 from pathlib import Path
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from edge_agent.identity import messages
@@ -84,7 +85,8 @@ def _post(server: Server, path: str, body: bytes) -> bytes:
         context = _unproven() if server.ca_file is None else client_context(server.ca_file)
         connection = HTTPSConnection(target.hostname, target.port, context=context)
         deadline = time.monotonic() + server.answer_s
-        connection.sock = sock = dial(connection.host, connection.port, context, STALL_S, deadline)
+        sock = dial(connection.host, connection.port, context, STALL_S, deadline)
+        connection.sock = cast(Any, sock)
         try:
             connection.request("POST", path, body, {"Content-Type": "application/json", "User-Agent": "edge-agent"})
             sock.meter = up_to_a_head()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -69,8 +72,8 @@ def open_client(client: Client, settings: BrokerSettings) -> MQTTErrorCode:
     The certificates are read anew each time, so that a renewed one is used from the next connection on.
     """
     context = client_context(settings.ca_file, settings.cert_file, settings.show)
-    context.sslsocket_class = TurnTakingSocket if settings.key_in_element else GuardedSocket
-    client.tls_set_context(context)
+    made = TurnTakingSocket if settings.key_in_element else GuardedSocket
+    client.tls_set_context(cast(ssl.SSLContext, _Wrapping(context, made)))
     asked = _properties(
         PacketTypes.CONNECT,
         SessionExpiryInterval=SESSION_EXPIRY_S,
@@ -78,6 +81,21 @@ def open_client(client: Client, settings: BrokerSettings) -> MQTTErrorCode:
         MaximumPacketSize=PACKET_BYTES_MAX,
     )
     return client.connect(settings.host, settings.port, settings.keepalive_s, clean_start=False, properties=asked)
+
+
+class _Wrapping:
+    """All that the library does with a TLS context; it shakes hands itself, within CONNECT_TIMEOUT_S."""
+
+    def __init__(self, context: ssl.SSLContext, made: type[GuardedSocket]) -> None:
+        self.check_hostname = context.check_hostname
+        self._context = context
+        self._made = made
+
+    def wrap_socket(
+        self, plain: socket.socket, server_hostname: str | None = None, *, do_handshake_on_connect: bool
+    ) -> GuardedSocket:
+        assert not do_handshake_on_connect
+        return self._made(plain, self._context, server_hostname)
 
 
 def unsent(client: Client) -> int:

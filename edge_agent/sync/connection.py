@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import secrets
 import socket
-import ssl
 import struct
 import threading
 from collections.abc import Callable
@@ -209,10 +208,10 @@ class Connection:
         """The dates of the certificates, as soon as the clock is fit to judge them."""
         now = self._clock()
         sock = self._client.socket()
-        if self._dates_checked or not isinstance(sock, ssl.SSLSocket) or not clock_dates_certificates(now):
+        if self._dates_checked or not isinstance(sock, GuardedSocket) or not clock_dates_certificates(now):
             return None
         self._dates_checked = True
-        self._trouble = dates_trouble(sock, now)
+        self._trouble = dates_trouble(sock.tls, now)
         return self._trouble
 
     def _on_socket_open(self, _client: Client, _userdata: Any, sock: Any) -> None:

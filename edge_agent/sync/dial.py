@@ -4,34 +4,29 @@ The deadline holds for all of it: addresses, handshake, answer. (The name is ask
 resolv.conf(5): 5 s, twice, for each of three servers at most.)
 
 Counted is what the kernel hands over, not what TLS and HTTP make of it: whoever wants a SIM to pay pads records, sends
-tickets, or says 60 kB beside each byte of an answer.
+tickets, or says 60 kB beside each byte of an answer. Both are looked at after each piece (``tls_stream``).
 """
 
 from __future__ import annotations
 
-import fcntl
+import math
 import socket
 import ssl
-import struct
-import termios
 import time
 from collections.abc import Callable
-from typing import Any
+
+from edge_agent.sync.tls_stream import TlsStream
 
 WORDS_BYTES_MAX = 64 * 1_024
 # Beside what was asked for, once before an answer's body and once more with it. http.client alone takes up to 6 MB of
 # headers, and trailers and `100 Continue` without end.
 TOO_LONG = f"more than {WORDS_BYTES_MAX} bytes before anything of use"
 TOO_SLOW = "too slow: the time for this file is used up"
-LOOK_S = 0.25
-# TLS may take in as much as comes and give nothing; so long may it do so unseen. Four looks a second cost nothing.
 ADDRESSES_MAX = 4
 # Of one name. A server has one of each kind, or two; an answer may hold hundreds, of which each may be silent.
 UNREAD_BYTES_MAX = 128 * 1_024
 # What the kernel may take in for a reader who is late; Linux doubles it for its own books. Left alone it grows to
 # tcp_rmem's 6 or 32 MB, of what nobody asked for and the SIM has paid. 128 KiB each 60 ms are still 17 Mbit/s.
-BYTES_RECEIVED_AT = 128
-# tcpi_bytes_received in struct tcp_info of Linux's tcp.h, since 4.1; the struct only grows at its end.
 
 Meter = Callable[[int], str]
 """Told how many bytes more have come; answers "", or why that is too much."""
@@ -75,18 +70,17 @@ def up_to_a_body(bytes_max: int) -> Meter:
 
 def dial(host: str, port: int, context: ssl.SSLContext, stall_s: float, deadline: float) -> TimedSocket:
     """A connection to whoever ``context`` believes to be ``host``. Raises OSError, ValueError."""
-    context.sslsocket_class = TimedSocket
     plain = _connected(host, port, stall_s, deadline)
     try:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UNREAD_BYTES_MAX)
         plain.settimeout(min(stall_s, _left_s(deadline)))
-        sock = context.wrap_socket(plain, server_hostname=host)
+        sock = TimedSocket(plain, context, host)
+        sock.deadline = deadline
+        sock.do_handshake()
     except (OSError, ValueError):
         plain.close()
         raise
-    assert isinstance(sock, TimedSocket)
-    sock.deadline = deadline
     return sock
 
 
@@ -110,47 +104,25 @@ def _left_s(deadline: float) -> float:
     return left_s
 
 
-class TimedSocket(ssl.SSLSocket):
+class TimedSocket(TlsStream):
     """A TLS connection with a ``deadline`` (of ``time.monotonic``) and a ``meter`` for everything that it receives."""
 
-    deadline: float | None = None
+    deadline = math.inf
     meter: Meter | None = None
-    _metered = 0
+    _unmetered = 0
 
-    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
-        stall_s = self.gettimeout()
-        assert stall_s is not None, "whoever connects says how long it may be silent"
-        silent_at = time.monotonic() + stall_s
-        while True:
-            if self.deadline is not None and time.monotonic() >= self.deadline:
-                raise TimeoutError(TOO_SLOW)
-            received = self._look(buffer, nbytes, flags, stall_s)
-            self._pay()
-            if received is not None:
-                return received
-            if time.monotonic() >= silent_at:
-                raise TimeoutError(f"silent for {stall_s:g} s")
+    def _turn(self, bytes_max: int) -> bytes | None:
+        _left_s(self.deadline)
+        return super()._turn(bytes_max)
 
-    def _look(self, buffer: Any, nbytes: int | None, flags: int, stall_s: float) -> int | None:
-        """What has come within a moment; None: nothing of use."""
-        self.settimeout(min(LOOK_S, stall_s))
-        try:
-            return super().recv_into(buffer, nbytes, flags)
-        except TimeoutError:
-            return None
-        finally:
-            self.settimeout(stall_s)
+    def _wait(self, wanted: int, until: float) -> None:
+        _left_s(self.deadline)
+        super()._wait(wanted, min(until, self.deadline))
 
-    def _pay(self) -> None:
-        if self.meter is None:
-            return
-        came = self._came()
-        count, self._metered = came - self._metered, came
-        if why := self.meter(count):
-            raise OSError(why)
-
-    def _came(self) -> int:
-        """Bytes that were taken in since the connection began. In this order: what comes between is counted later."""
-        info = self.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, BYTES_RECEIVED_AT + 8)
-        received = int(struct.unpack_from("=Q", info, BYTES_RECEIVED_AT)[0])
-        return received - int(struct.unpack("=i", fcntl.ioctl(self.fileno(), termios.FIONREAD, bytes(4)))[0])
+    def _arrived(self, count: int) -> None:
+        self._unmetered += count
+        if self.meter is not None:
+            unmetered, self._unmetered = self._unmetered, 0
+            if why := self.meter(unmetered):
+                raise OSError(why)
+        super()._arrived(count)

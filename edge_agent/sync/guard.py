@@ -13,6 +13,7 @@ import ssl
 from typing import NoReturn
 
 from edge_agent.sync.limits import PACKET_BYTES_MAX
+from edge_agent.sync.tls_stream import TlsRefused, TlsStream
 
 PUBLISH = 0x30
 QOS_2_OR_MORE = 0x04
@@ -82,15 +83,19 @@ class PacketGuard:
         raise PacketRefused(self.refused)
 
 
-class GuardedSocket(ssl.SSLSocket):
-    """A TLS connection whose incoming bytes pass the guard first. Made by a context whose ``sslsocket_class`` it is."""
+class GuardedSocket(TlsStream):
+    """A TLS connection whose incoming bytes pass the guard first."""
 
     guard: PacketGuard | None = None
 
-    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+    def recv(self, bytes_max: int = 1_024) -> bytes:
         try:
-            data = super().recv(buflen, flags)
+            data = super().recv(bytes_max)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except TlsRefused as error:
+            if self.guard is not None:
+                self.guard.refused = str(error)
             raise
         except ssl.SSLError as error:
             # A broker that will not have our certificate says so here, after the handshake.

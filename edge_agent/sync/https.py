@@ -8,8 +8,6 @@ bounded by the length of what was asked for, whatever the server calls it (``dia
 
 from __future__ import annotations
 
-import contextlib
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +15,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from edge_agent.core.clock_trust import Now
@@ -101,9 +99,8 @@ class Line:
         return self.response.read1(bytes_max)
 
     def hang_up(self) -> None:
-        """From any thread: whoever reads is told of an end. Below TLS, which may be in the middle of a receive."""
-        with contextlib.suppress(OSError):
-            socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+        """From any thread: whoever reads is told of an end."""
+        self.socket.hang_up()
 
 
 @contextmanager
@@ -207,9 +204,10 @@ def _connect(target: SplitResult, trust: Trust, stall_s: float, deadline: float)
     connection = HTTPSConnection(target.hostname or "", target.port, context=context)
     # It would connect by itself, and again, with no deadline and no look at the certificate's dates.
     connection.auto_open = 0
-    connection.sock = sock = dial(connection.host, connection.port, context, stall_s, deadline)
+    sock = dial(connection.host, connection.port, context, stall_s, deadline)
+    connection.sock = cast(Any, sock)
     now = trust.clock()
-    if clock_dates_certificates(now) and (trouble := dates_trouble(sock, now)):
+    if clock_dates_certificates(now) and (trouble := dates_trouble(sock.tls, now)):
         connection.close()
         raise DatesTrouble(trouble)
     return connection

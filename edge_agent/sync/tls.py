@@ -39,7 +39,7 @@ def clock_dates_certificates(now: Now) -> bool:
     return now.source in TIMETABLE_SOURCES
 
 
-def dates_trouble(connection: ssl.SSLSocket, now: Now) -> TlsTrouble | None:
+def dates_trouble(connection: ssl.SSLObject, now: Now) -> TlsTrouble | None:
     """What is wrong with the dates of the peer's certificate or of our authority's, by ``now``; None if nothing is."""
     for certificate in (connection.getpeercert() or {}, *connection.context.get_ca_certs()):
         if trouble := _dates_trouble(certificate, now):

@@ -6,7 +6,7 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.headend.pki import Authority, Issued, create_authority, issue_server
+from tests.host.tls_records import Records
 
 DRIP_S = 0.05
 GIVE_UP_S = 30
@@ -46,6 +47,7 @@ class Manners(Enum):
     GONE = "gone"  # 404
     RAW = "raw"  # says the first of ``raw``, byte for byte, and hangs up
     FLOOD = "flood"  # says the first of ``raw``, and then the second again and again
+    RECORDS = "records"  # says the first of ``raw``, and then writes ``records`` again and again
 
 
 @dataclass
@@ -62,6 +64,8 @@ class Content:
     cut_at: int = 0
     location: str = ""
     raw: list[bytes] = field(default_factory=list)
+    records: Callable[[Records], bytes] = Records.tickets
+    pause_s: float = 0
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     sent: int = 0
@@ -82,15 +86,21 @@ def running_content(
     newest_tls: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED,
     tickets: int = TICKETS,
 ) -> Iterator[Content]:
-    """Serve until the block ends; with an authority and an identity of its own unless they are given."""
+    """Serve until the block ends; with an authority and an identity of its own unless they are given.
+
+    Without ``tickets`` it can write RECORDS.
+    """
     authority = authority or create_authority(directory / "content-ca", "test")
     identity = identity or issue_server(authority, directory / "content", "content")
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.maximum_version = newest_tls
     tls.num_tickets = tickets
     tls.load_cert_chain(identity.certificate, identity.key)
+    keys = directory / "content.keys"
+    if tickets == 0:
+        tls.keylog_filename = str(keys)
     with _Server(("127.0.0.1", 0), _Request, tls) as server:
-        server.content = Content(server.server_address[1], authority)
+        server.content, server.keys = Content(server.server_address[1], authority), keys
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         yield server.content
@@ -101,6 +111,7 @@ def running_content(
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     content: Content
+    keys: Path
 
     def __init__(self, address: tuple[str, int], request: type[BaseHTTPRequestHandler], tls: ssl.SSLContext) -> None:
         super().__init__(address, request)
@@ -129,6 +140,8 @@ class _Request(BaseHTTPRequestHandler):
             self._say(content.raw.pop(0))
         elif content.manners is Manners.FLOOD:
             self._flood(content, *content.raw)
+        elif content.manners is Manners.RECORDS:
+            self._records(content, content.raw[0])
         elif content.manners is Manners.REDIRECT and body is None:
             self._head(302, Location=content.location)
         elif content.manners is Manners.GONE or body is None:
@@ -137,7 +150,7 @@ class _Request(BaseHTTPRequestHandler):
             self._serve(content, body)
 
     def do_POST(self) -> None:
-        if self.server.content.manners in (Manners.FLOOD, Manners.RAW):
+        if self.server.content.manners in (Manners.FLOOD, Manners.RAW, Manners.RECORDS):
             self.do_GET()
         else:
             self.send_error(501)
@@ -153,6 +166,17 @@ class _Request(BaseHTTPRequestHandler):
         with suppress(OSError):
             while content.sent < FLOOD_BYTES_MAX:
                 self._send(content, again)
+
+    def _records(self, content: Content, begin: bytes) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, HELD_BYTES)
+        self.close_connection = True
+        records = Records(self.connection, self.server.keys)
+        with suppress(OSError):
+            records.write(records.words(begin))
+            while content.sent < FLOOD_BYTES_MAX and not content.ended.wait(content.pause_s):
+                piece = content.records(records)
+                records.write(piece)
+                content.sent += len(piece)
 
     def _serve(self, content: Content, body: bytes) -> None:
         match content.manners:

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from edge_agent.headend.pki import Authority, issue_server
+from tests.host.tls_records import Records
 
 CONNACK = bytes([0x20, 3, 0, 0, 0])
 TIMEOUT_S = 30
@@ -22,8 +23,10 @@ Script = Callable[["Wire"], None]
 class Wire:
     """One client's connection: whole MQTT packets in, any bytes out."""
 
-    def __init__(self, sock: ssl.SSLSocket) -> None:
+    def __init__(self, sock: ssl.SSLSocket, keys: Path) -> None:
         self._sock = sock
+        self._keys = keys
+        self._records: Records | None = None
         self._file = sock.makefile("rb")
 
     def read(self) -> tuple[int, bytes]:
@@ -45,7 +48,15 @@ class Wire:
                 return body
 
     def write(self, data: bytes) -> None:
-        self._sock.sendall(data)
+        if self._records is None:
+            self._sock.sendall(data)
+        else:
+            self._records.write(self._records.words(data))
+
+    def own_records(self) -> Records:
+        """From now on what is written is written so; to be asked for before anything is."""
+        self._records = Records(self._sock, self._keys)
+        return self._records
 
     def establish(self) -> None:
         """CONNECT, CONNACK, SUBSCRIBE, SUBACK: the session stands."""
@@ -109,6 +120,8 @@ def hostile_broker(
     identity = issue_server(authority, directory / "hostile", "hostile", now=made)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(identity.certificate, identity.key)
+    keys = directory / "hostile" / "keys"
+    tls.keylog_filename, tls.num_tickets = str(keys), 0
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(0.02)
     ended: queue.Queue[str] = queue.Queue()
@@ -118,7 +131,7 @@ def hostile_broker(
         while not over.is_set():
             with suppress(TimeoutError):
                 plain, _ = listener.accept()
-                ended.put(_one(tls, plain, script))
+                ended.put(_one(tls, keys, plain, script))
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
@@ -130,11 +143,11 @@ def hostile_broker(
         listener.close()
 
 
-def _one(tls: ssl.SSLContext, plain: socket.socket, script: Script) -> str:
+def _one(tls: ssl.SSLContext, keys: Path, plain: socket.socket, script: Script) -> str:
     plain.settimeout(TIMEOUT_S)
     try:
         with tls.wrap_socket(plain, server_side=True) as sock:
-            script(Wire(sock))
+            script(Wire(sock, keys))
     except (OSError, EOFError) as error:
         return type(error).__name__
     return "done"

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import socket
-import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 from edge_agent.config import Config, load
 from edge_agent.element import IN_USE
@@ -21,8 +21,10 @@ from edge_agent.identity.tls_keys import tls_key
 from edge_agent.identity.token_keys import signing_key
 from edge_agent.identity.token_library import TokenError
 from edge_agent.sync.tls import client_context
+from edge_agent.sync.tls_stream import TlsStream
 from edge_agent.sync.turns import TurnTakingSocket
 
+Wraps: TypeAlias = Callable[[socket.socket], TlsStream]
 PATIENCE_S = 30
 # Only bounds a hanging peer.
 LOOK_S = 1
@@ -42,11 +44,11 @@ def once(config: Config, port: int) -> None:
         return
     for line in sys.stdin:
         try:
-            context = contexts(config)()
+            wraps = contexts(config)()
             if not line.strip():
                 say("shown", None)
                 sys.stdin.readline()
-            say("met", greeted(context, port))
+            say("met", greeted(wraps, port))
         except OSError as error:
             say("connect", error)
 
@@ -93,28 +95,28 @@ def forks(config: Config, _port: int) -> None:
     say("went on", True)
 
 
-def contexts(config: Config) -> Callable[[], ssl.SSLContext]:
+def contexts(config: Config) -> Callable[[], Wraps]:
     broker = config.broker
     key = tls_key(config)
 
-    def made() -> ssl.SSLContext:
+    def made() -> Wraps:
         context = client_context(broker.ca_file, broker.cert_file, key.show)
-        context.sslsocket_class = TurnTakingSocket
-        return context
+        return lambda line: TurnTakingSocket(line, context, "localhost")
 
     return made
 
 
-def partial_context(config: Config) -> Callable[[], ssl.SSLContext]:
+def partial_context(config: Config) -> Callable[[], Wraps]:
     """Of a line on which we show nothing, as to the content server."""
-    return lambda: client_context(config.broker.ca_file)
+    return lambda: lambda line: TlsStream(line, client_context(config.broker.ca_file), "localhost")
 
 
-def greeted(context: ssl.SSLContext, port: int) -> str:
+def greeted(wraps: Wraps, port: int) -> str:
     """Whom the peer takes us for."""
     line = socket.create_connection(("localhost", port), PATIENCE_S)
-    with line, context.wrap_socket(line, server_hostname="localhost") as tls:
-        return tls.recv(100).decode()
+    with wraps(line) as stream:
+        stream.do_handshake()
+        return stream.recv(100).decode()
 
 
 def repeat(task: Callable[[], object], rounds: int, faults: list[str]) -> None:

@@ -21,6 +21,7 @@ from edge_agent.sync.port import Fetched, FetchFailed, NotRead
 from edge_agent.sync.tls import client_context
 from edge_agent.trust.keys import new_signer
 from tests.host.content import HELD_BYTES, Content, Manners, running_content
+from tests.host.tls_records import Records
 from tests.sync.rigs import host_clock
 from tests.sync.test_hostile_server import AUDIO, KEY, Cache
 from tests.sync.test_live_stream import SHORT, SOUND, relaying
@@ -38,6 +39,7 @@ TICKETS, TICKET_BYTES = 20_000, 200
 # 4 MB and more that TLS takes in for itself before it gives a byte of an answer.
 WARMED_BYTES = 20_000_000
 # A reader who keeps up is given an ever larger buffer by the kernel.
+RECORDS: list[Callable[[Records], bytes]] = [Records.tickets, Records.key_updates]
 SLOW = Patience(stall_s=20, slack_s=20)
 PHONE_BOOK = 30
 # Addresses of one name, as a DNS answer over TCP may hold.
@@ -108,6 +110,62 @@ def test_what_tls_takes_in_for_itself_is_paid_for_too(tmp_path: Path, caplog: py
         assert relay.takers == []
 
 
+@pytest.fixture
+def endless(tmp_path: Path) -> Iterator[Content]:
+    """TLS's own records without end, in place of an answer."""
+    with running_content(tmp_path, tickets=0) as served:
+        served.put("clip", AUDIO)
+        served.manners, served.raw = Manners.RECORDS, [CHUNKED[:20]]
+        yield served
+
+
+@pytest.mark.parametrize("record", RECORDS)
+def test_a_file_and_a_paper_in_place_of_which_records_come_without_end_are_left_as_too_much(
+    endless: Content, tmp_path: Path, record: Callable[[Records], bytes]
+) -> None:
+    endless.records = record
+    url = f"https://localhost:{endless.port}"
+    got = Cache(tmp_path, endless).fetch(f"{url}/clip", patience=SLOW)
+    assert isinstance(got, FetchFailed)
+    assert "before anything of use" in got.detail
+    home = HttpsHome(url, Trust(endless.authority.path, host_clock), SLOW)
+    assert isinstance(home.get(["/head/area/vn"], 2_048)[0], NotRead)
+    with pytest.raises(asking.NoIdentity):
+        asking.renew(asking.Server(url), "test", "dt-01", new_signer(), b"csr")
+    assert len(endless.asked) == 3
+    assert endless.sent > 0
+    assert paid(endless) <= 0
+
+
+@pytest.mark.parametrize("record", RECORDS)
+@pytest.mark.parametrize(
+    ("begin", "sounds"),
+    [(CHUNKED[:20], False), (b"HTTP/1.1 200 OK\r\n\r\n" + SOUND[:9_000], True)],
+    ids=["before the sound", "behind some of it"],
+)
+def test_a_live_source_that_sends_records_without_end_costs_no_more_than_it_may(
+    endless: Content, begin: bytes, sounds: bool, record: Callable[[Records], bytes]
+) -> None:
+    endless.records, endless.raw = record, [begin]
+    began = time.monotonic()
+    with relaying(endless, f"https://localhost:{endless.port}/a") as relay:
+        relay.until_asked(4)
+    took = time.monotonic() - began
+    assert bool(relay.takers) == sounds
+    assert paid(endless) <= SHORT.burst_bytes + RATE_BYTES_S_MAX * took
+
+
+def test_records_that_never_cease_let_nobody_wait_beyond_the_deadline(endless: Content) -> None:
+    endless.records, endless.pause_s = lambda records: records.key_updates(1), 0.01
+    context = client_context(endless.authority.path)
+    with dial("localhost", endless.port, context, 60, time.monotonic() + 60) as sock:
+        sock.sendall(b"GET /a HTTP/1.1\r\n\r\n")
+        assert sock.recv(100) == CHUNKED[:20]
+        sock.deadline = time.monotonic() + 0.3
+        with pytest.raises(TimeoutError, match="too slow"):
+            sock.recv(100)
+
+
 def test_the_kernel_takes_in_little_for_a_reader_who_has_stopped(content: Content) -> None:
     flooding(content, "lines behind the body")
     context = client_context(content.authority.path)
@@ -130,7 +188,7 @@ def settled(counted: Callable[[], int]) -> int:
 
 
 def test_tls_that_gives_nothing_is_left_long_before_it_has_sent_all(tmp_path: Path) -> None:
-    """One receive takes it all in; the meter is asked meanwhile."""
+    """The meter is asked after each piece of it."""
     came: list[int] = []
 
     def meter(count: int) -> str:

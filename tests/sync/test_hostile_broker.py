@@ -7,7 +7,7 @@ import random
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -23,6 +23,7 @@ from edge_agent.sync.client import UNSENT_MAX, BrokerSettings
 from edge_agent.sync.guard import GuardedSocket
 from edge_agent.sync.mqtt import MqttSession
 from tests.host.hostile_broker import CONNACK, Script, Wire, hostile_broker, packet, publish, var_int
+from tests.host.tls_records import Records
 from tests.sync.rigs import AREA, STATION, TIMEOUT_S, Inbox, host_clock, thread_failures
 
 JOB = f"loa/1/d/{STATION}/job"
@@ -30,6 +31,8 @@ PUBLISH, PUBACK = 0x30, 0x40
 PINGRESP = b"\xd0\x00"
 FUZZ_CONNECTIONS = 60
 FUZZ_SEED = 20_260_901
+RECORD_BYTES_MAX = 16_000_000
+# Where nobody puts an end to it. The kernels of both ends may keep some megabytes of it.
 
 
 class Clock:
@@ -182,6 +185,29 @@ def test_who_asks_for_answers_and_takes_none_has_no_memory_of_ours(
         assert "takes nothing" in inbox.next(Disconnected).detail
         monkeypatch.undo()
         inbox.next(Connected)
+
+
+@pytest.mark.parametrize("record", [Records.tickets, Records.key_updates])
+def test_a_broker_that_sends_records_without_end_ends_its_own_connection_and_no_turn_of_ours(
+    street: Street, record: Callable[[Records], bytes]
+) -> None:
+    """TLS would work them off within one receive for as long as they come, and the watchdog would end the process."""
+    sent = [0]
+
+    def script(wire: Wire) -> None:
+        records = wire.own_records()
+        wire.establish()
+        while sent[0] < RECORD_BYTES_MAX:
+            piece = record(records)
+            records.write(piece)
+            sent[0] += len(piece)
+        wire.until_hung_up()
+
+    with street.facing(script) as (_, inbox):
+        first = inbox.next(Connected)
+        assert "TLS sends without end" in inbox.next(Disconnected).detail
+        assert sent[0] < RECORD_BYTES_MAX / 2
+        assert inbox.next(Connected).epoch > first.epoch
 
 
 def test_a_topic_forges_no_line_in_the_log_and_does_not_fill_it(

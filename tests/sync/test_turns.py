@@ -24,10 +24,8 @@ LONG_S = 60
 def silent_peer() -> Iterator[tuple[TurnTakingSocket, socket.socket]]:
     """A connection to somebody who says nothing."""
     context = ssl.create_default_context()
-    context.sslsocket_class = TurnTakingSocket
     theirs, ours = socket.socketpair()
-    with theirs, context.wrap_socket(ours, server_hostname="localhost", do_handshake_on_connect=False) as tls:
-        assert isinstance(tls, TurnTakingSocket)
+    with theirs, TurnTakingSocket(ours, context, "localhost") as tls:
         yield tls, theirs
 
 
