@@ -13,9 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_agent.sync.reports import HostStatus
+from edge_agent.sync.resolving import addresses
 
 READ_EVERY_S = 30.0
 # Temperature and free storage move over minutes, and heartbeats are 300 s apart.
+NAME_S = 15.0
+# For the broker's name: three name servers, each asked once.
 SYSFS = Path("/sys/class")
 TEMPERATURE = "thermal/thermal_zone0/temp"
 UNDERVOLTAGE = "hwmon/hwmon*/in0_lcrit_alarm"
@@ -60,9 +63,9 @@ def read(state_dir: Path, broker: tuple[str, int], serial: str, sysfs: Path = SY
 def _address(broker: tuple[str, int]) -> str | None:
     """The local address of the route to the broker. Connecting a datagram socket sends nothing."""
     try:
-        family, kind, _, _, address = socket.getaddrinfo(*broker, type=socket.SOCK_DGRAM)[0]
-        with socket.socket(family, kind) as probe:
-            probe.connect(address)
+        address = addresses(broker[0], NAME_S)[0]
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, broker[1]))
             return str(probe.getsockname()[0])
     except (OSError, UnicodeError):  # the latter: a name that cannot be one, such as "a..b"
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 
 from edge_agent.cli.certificate_note import trouble_of_own
 from edge_agent.cli.finding import Finding, troubled, words
@@ -14,6 +15,7 @@ from edge_agent.console.times import clock_face
 from edge_agent.console.words import Text
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.identity.tls_keys import tls_key
+from edge_agent.sync.dial import connected
 from edge_agent.sync.tls import client_context, clock_dates_certificates, dates_trouble
 from edge_agent.sync.tls_stream import TlsStream
 from edge_agent.sync.tls_trouble import TlsTrouble, trouble_in
@@ -88,7 +90,7 @@ def broker(config: Config, now: Now, *, key_usable: bool) -> Finding:
     except OSError as exc:
         return Finding(BROKER, f"{where} not tried: {settings.ca_file}: {words(exc)}", first)
     try:
-        with socket.create_connection((settings.host, settings.port), CONNECT_S) as line:
+        with connected(settings.host, settings.port, CONNECT_S, time.monotonic() + 2 * CONNECT_S) as line:
             return _greeted(where, line, context, settings, now)
     except socket.gaierror as exc:
         remedy = Text("kiểm tra mạng, SIM, DNS và [broker] host", "check network, SIM, DNS and [broker] host")

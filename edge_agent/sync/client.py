@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -14,6 +15,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from edge_agent.core.units import StationId
+from edge_agent.sync.dial import connected
 from edge_agent.sync.guard import GuardedSocket
 from edge_agent.sync.limits import PACKET_BYTES_MAX, RECEIVE_MAXIMUM
 from edge_agent.sync.tls import Show, client_context
@@ -26,6 +28,8 @@ WILL_DELAY_S = 10
 # A short loss of signal is no death: the will is only published when we do not come back within this.
 CONNECT_TIMEOUT_S = 30
 # Mutual TLS over 3G takes up to 10 s (four round trips of 1–2 s, certificates of 2 kB); the library's 5 s is too short.
+DIAL_S = 2 * CONNECT_TIMEOUT_S
+# The broker's name, and then its addresses: for each as long as for a handshake.
 OUTGOING_MAX = 64
 # Messages handed over and not yet acknowledged; a station has one log batch, one state and some answers at a time.
 UNSENT_MAX = 4 * OUTGOING_MAX
@@ -55,9 +59,21 @@ class BrokerSettings:
     # It is used by turns then: ``turns``.
 
 
+class _Client(Client):
+    """Finds and dials the broker's addresses as all else here does: the library would wait for a name for ever.
+
+    TLS still asks for the name, and checks it: the library does that with the socket that it is given here.
+    """
+
+    def _create_socket_connection(self) -> socket.socket:
+        return connected(self.host, self.port, CONNECT_TIMEOUT_S, time.monotonic() + DIAL_S)
+
+
 def new_client(settings: BrokerSettings, will: bytes) -> Client:
     """A client that has never been connected, without callbacks."""
-    client = Client(CallbackAPIVersion.VERSION2, settings.station, protocol=MQTTProtocolVersion.MQTTv5, manual_ack=True)
+    client = _Client(
+        CallbackAPIVersion.VERSION2, settings.station, protocol=MQTTProtocolVersion.MQTTv5, manual_ack=True
+    )
     client.connect_timeout = CONNECT_TIMEOUT_S
     client.max_inflight_messages_set(INFLIGHT_MAX)
     client.max_queued_messages_set(OUTGOING_MAX)
@@ -67,7 +83,7 @@ def new_client(settings: BrokerSettings, will: bytes) -> Client:
 
 
 def open_client(client: Client, settings: BrokerSettings) -> MQTTErrorCode:
-    """Shake hands and ask for our session; blocks up to CONNECT_TIMEOUT_S per step. Raises OSError.
+    """Shake hands and ask for our session; blocks up to DIAL_S, and CONNECT_TIMEOUT_S. Raises OSError.
 
     The certificates are read anew each time, so that a renewed one is used from the next connection on.
     """

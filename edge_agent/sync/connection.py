@@ -33,9 +33,9 @@ from edge_agent.sync.tls_trouble import DatesTrouble, TlsTrouble, trouble_in
 from edge_agent.sync.topics import subscriptions
 
 DIAL_S_MAX = 24 * 3_600
-# Before the first turn, while a name is asked for, connected to and shaken hands with, time is the network's. Whoever
-# answers for the name may hold it for long, with servers that never answer or with hundreds of dead addresses, and must
-# not be able to end a process that plays on from its cache. What hangs for a day hangs for good.
+# Before the first turn, while a name is asked for, connected to and shaken hands with, time is the network's: up to
+# DIAL_S and CONNECT_TIMEOUT_S (``client``), far longer than a turn may take. Whoever answers for the name must not be
+# able to end a process that plays on from its cache. What hangs for a day all the same hangs for good.
 ESTABLISH_S = 60
 # From the start to the SUBACK; the handshake alone may take half of it.
 LOOP_S = 1.0

@@ -1,7 +1,6 @@
 """Decide what a TLS connection may cost: how long it may take, and how many bytes may come off the line.
 
-The deadline holds for all of it: addresses, handshake, answer. (The name is asked for within the resolver's own bounds,
-resolv.conf(5): 5 s, twice, for each of three servers at most.)
+The deadline holds for all of it: name (``resolving``), addresses, handshake, answer.
 
 Counted is what the kernel hands over, not what TLS and HTTP make of it: whoever wants a SIM to pay pads records, sends
 tickets, or says 60 kB beside each byte of an answer. Both are looked at after each piece (``tls_stream``).
@@ -15,6 +14,7 @@ import ssl
 import time
 from collections.abc import Callable
 
+from edge_agent.sync.resolving import addresses
 from edge_agent.sync.tls_stream import TlsStream
 
 WORDS_BYTES_MAX = 64 * 1_024
@@ -70,7 +70,7 @@ def up_to_a_body(bytes_max: int) -> Meter:
 
 def dial(host: str, port: int, context: ssl.SSLContext, stall_s: float, deadline: float) -> TimedSocket:
     """A connection to whoever ``context`` believes to be ``host``. Raises OSError, ValueError."""
-    plain = _connected(host, port, stall_s, deadline)
+    plain = connected(host, port, stall_s, deadline)
     try:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UNREAD_BYTES_MAX)
@@ -84,14 +84,17 @@ def dial(host: str, port: int, context: ssl.SSLContext, stall_s: float, deadline
     return sock
 
 
-def _connected(host: str, port: int, stall_s: float, deadline: float) -> socket.socket:
-    """The first address that answers, each within its share: one that is dead leaves time for the next."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[:ADDRESSES_MAX]
+def connected(host: str, port: int, stall_s: float, deadline: float) -> socket.socket:
+    """The first address that answers, each within its share: one that is dead leaves time for the next. Raises OSError.
+
+    The name, and each of its addresses, has ``stall_s`` at most.
+    """
+    found = addresses(host, min(stall_s, _left_s(deadline)))[:ADDRESSES_MAX]
     trouble = OSError(f"no address of {host}")
-    for left, (*_, address) in zip(range(len(found), 0, -1), found, strict=True):
+    for left, address in zip(range(len(found), 0, -1), found, strict=True):
         within_s = min(stall_s, _left_s(deadline) / left)
         try:
-            return socket.create_connection((str(address[0]), port), within_s)
+            return socket.create_connection((address, port), within_s)
         except OSError as error:
             trouble = error
     raise trouble

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -22,6 +23,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.broker import BrokerSetup, Mosquitto
 from edge_agent.headend.pki import create_authority, issue_client, issue_server, load_authority
+from edge_agent.sync import resolving
 from tests.cli.findings import (
     EARLIER,
     LATER,
@@ -208,6 +210,14 @@ def test_a_port_where_nobody_listens(shared: StationRig) -> None:
 
 def test_a_host_that_no_name_server_knows(shared: StationRig) -> None:
     assert_fault(ask(shared, 8883, host="nowhere.invalid"), "nowhere.invalid:8883", "DNS")
+
+
+def test_a_name_server_that_holds_the_question_holds_no_technician(
+    shared: StationRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolving, "ASK", (sys.executable, "-c", "import time; time.sleep(3_600)"))
+    monkeypatch.setattr(check_talk, "CONNECT_S", 0.5)
+    assert_fault(ask(shared, 8883, host="broker.example"), "no answer within 0.5 s", "DNS")
 
 
 def test_a_broker_is_not_asked_without_usable_certificates(shared: StationRig, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from edge_agent.identity import asking
 from edge_agent.identity.messages import ANSWER_BYTES_MAX
+from edge_agent.sync import resolving
 from edge_agent.sync.dial import UNREAD_BYTES_MAX, dial
 from edge_agent.sync.home import HttpsHome
 from edge_agent.sync.https import Patience, Trust
@@ -217,21 +218,17 @@ def test_honest_audio_in_the_smallest_usual_chunks_is_taken(content: Content, tm
 
 
 class Dialled:
-    """Stands in for the resolver: one name has the addresses it is given. ``given_s``: how long each was asked."""
+    """Stands in for the resolver: every name has the addresses it is given. ``given_s``: how long each was asked."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
         self.given_s: list[float] = []
-        resolve, connect = socket.getaddrinfo, socket.socket.connect
-
-        def resolving(host: str, *where: Any, **how: Any) -> Any:
-            asked = addresses if host == "localhost" else (host,)
-            return [found for address in asked for found in resolve(address, *where, **how)]
+        connect = socket.socket.connect
 
         def connecting(sock: socket.socket, address: Any) -> None:
             self.given_s.append(sock.gettimeout() or 0)
             connect(sock, address)
 
-        monkeypatch.setattr(socket, "getaddrinfo", resolving)
+        monkeypatch.setattr(resolving, "known", lambda host: list(addresses))
         monkeypatch.setattr(socket.socket, "connect", connecting)
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,6 +15,7 @@ from edge_agent.core.events import Connected, Disconnected, MessageArrived
 from edge_agent.core.units import HOUR_MS
 from edge_agent.headend.pki import create_authority
 from edge_agent.identity.file_keys import TlsKey
+from edge_agent.sync import resolving
 from edge_agent.sync.client import OUTGOING_MAX
 from edge_agent.sync.mqtt import CLONE_SUSPECTED, MqttSession
 from tests.headend.mqtt_client import Client
@@ -285,14 +284,13 @@ def test_whoever_holds_the_name_cannot_end_the_process_by_not_answering(
 ) -> None:
     """The watchdog waits for no turn while the broker's name is asked for: the timetable plays on meanwhile."""
     asked, go_on = threading.Event(), threading.Event()
-    really = socket.getaddrinfo
 
-    def held(*arguments: Any, **more: Any) -> Any:
+    def held(host: str) -> list[str]:
         asked.set()
         go_on.wait(TIMEOUT_S)
-        return really(*arguments, **more)
+        return ["127.0.0.1"]
 
-    monkeypatch.setattr(socket, "getaddrinfo", held)
+    monkeypatch.setattr(resolving, "known", held)
     with running_session(network) as (session, _):
         assert asked.wait(TIMEOUT_S)
         assert session.turned_at() > host_clock().mono + HOUR_MS
@@ -315,6 +313,20 @@ def test_a_server_of_another_authority_gets_nothing(network: Network, tmp_path: 
 def test_a_server_under_another_name_gets_nothing(network: Network) -> None:
     with running_session(network, host="127.1") as (_, inbox):  # the same address by a name that is not certified
         assert "the name does not match" in inbox.next(Disconnected).detail
+
+
+def test_the_configured_name_is_checked_wherever_it_leads(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolving, "known", lambda host: ["127.0.0.1"])  # certified too, but not asked for
+    with running_session(network, host="broker.example") as (_, inbox):
+        detail = inbox.next(Disconnected).detail
+        assert "broker.example" in detail
+        assert "the name does not match" in detail
+
+
+def test_a_broker_is_dialled_at_each_of_its_first_addresses(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolving, "known", lambda host: ["127.0.0.9", "127.0.0.8", "127.0.0.7", "127.0.0.1"])
+    with running_session(network) as (_, inbox):
+        inbox.next(Connected)
 
 
 def test_a_missing_key_file_is_a_failed_attempt_not_an_end(network: Network, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from demo import sounds
 from demo.acts import draft_of, item_of, recorded, trusts_its_clock, wait
 from demo.ward import NO_HARDWARE, Hardware
-from tests.units.probe import MARK, OPEN_FOLDER, SHARED_MEMORY_KEY
+from tests.units.probe import ADDRESS, MARK, NAME, OPEN_FOLDER, SHARED_MEMORY_KEY
 from tests.units.secrets import forms, found, number
 from tests.units.ward import ETC, UNITS, InstalledWard, run
 
@@ -142,6 +142,8 @@ def probed() -> dict[str, Any]:
     OPEN_FOLDER.mkdir()
     OPEN_FOLDER.chmod(0o777)
     Path("/tmp", MARK).touch()
+    with open("/etc/hosts", "a", encoding="ascii") as hosts:
+        hosts.write(f"\n{ADDRESS} {NAME}\n")
     assert ctypes.CDLL(None).shmget(SHARED_MEMORY_KEY, 4096, IPC_CREAT | 0o666) >= 0
     for name in PROBES:
         run("systemctl", "start", f"probe-{name}.service")

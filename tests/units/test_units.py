@@ -18,7 +18,7 @@ import pytest
 from tests.audio.making import needs_decoder, needs_voice
 from tests.host.booted import installed, installed_libraries, needs_boot, run_booted
 from tests.host.parts import needs
-from tests.units.probe import ATTEMPTS, NETWORK, OF_ONE, TRUSTED
+from tests.units.probe import ADDRESS, ATTEMPTS, NETWORK, OF_ONE, TRUSTED
 
 ROOT = Path(__file__).parents[2]
 SYSTEMD = ROOT / "systemd"
@@ -143,6 +143,11 @@ def test_a_program_in_the_device_processs_place_gains_nothing(found: Any) -> Non
 def test_the_same_user_without_walls_gains_it_all(found: Any) -> None:
     assert found["probed"]["agent-naked"]["gained"] == [*ATTEMPTS, *OF_ONE]
     assert found["probed"]["io-naked"]["gained"] == [*ATTEMPTS, *(name for name in OF_ONE if name != TRUSTED)]
+
+
+def test_behind_its_walls_the_agent_finds_a_name(found: Any) -> None:
+    """It starts a process for that, whatever its root and its calls."""
+    assert [found["probed"][name]["found"] for name in ("agent", "agent-confined")] == [[ADDRESS]] * 2
 
 
 def test_behind_its_walls_the_agent_is_told_how_the_clock_is_kept(found: Any) -> None:
