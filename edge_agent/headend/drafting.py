@@ -5,6 +5,7 @@ the file. What stands in a draft beside these is decided in ``job_drafts``, ``ru
 from __future__ import annotations
 
 import json
+import secrets
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from edge_agent.headend.audio_facts import AudioFacts
 from edge_agent.headend.draft_times import instant
 from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.given import Given
+from edge_agent.identity.codes import ALPHABET, GROUP_CHARS
 from edge_agent.spoken.table import Table
 from edge_agent.toml import read_toml
 from edge_agent.trust.fields import Fields, form
@@ -28,6 +30,10 @@ DRAFT_BYTES_MAX = 256 * 1024
 NAMED = ("issuer", "level", "key_epoch")
 HEADING = ("type", "realm", "stations", "areas", "zones", "not_before", "not_after", *NAMED)
 MINUTE_S = MINUTE_MS // SECOND_MS
+
+ID_GROUPS = 2
+# Eight letters of five bits: two PCs that sign in one second do not give two orders one id, and nobody whose key signs
+# some orders can use up the ids of the next warnings, which a station would refuse then.
 
 FindAudio = Callable[[Path, int | None], AudioFacts]
 PublishAudio = Callable[[Path, AudioFacts], tuple[str, ...]]
@@ -42,11 +48,18 @@ class DraftError(HeadendError):
         super().__init__(f"{field}: {remedy}")
 
 
+def new_letters() -> str:
+    """What makes an id the only one of its kind, as people read it to each other: ``k7qm-4dtx``."""
+    groups = ("".join(secrets.choice(ALPHABET) for _ in range(GROUP_CHARS)) for _ in range(ID_GROUPS))
+    return "-".join(groups).lower()
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a draft is completed from. ``publish_audio`` puts a file where stations fetch it and returns its URLs;
     without it a draft must say where its audio is. ``words`` is the province's own table, by which texts that stations
-    will speak are held to be readable; without it they are taken as they are written."""
+    will speak are held to be readable; without it they are taken as they are written. ``letters``: see
+    ``new_letters``."""
 
     realm: str
     issuer: str
@@ -57,6 +70,7 @@ class Surroundings:
     publish_audio: PublishAudio | None
     base: Path = Path()
     words: Table | None = None
+    letters: Callable[[], str] = new_letters
 
 
 @dataclass(frozen=True, slots=True)

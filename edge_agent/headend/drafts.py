@@ -45,7 +45,7 @@ def finish(draft: Mapping[str, object], around: Surroundings) -> Finished:
         _checked(payload, kind)
         serial = around.next_serial(str(payload["issuer"]))
         payload["serial"] = serial
-        payload.setdefault(_id_name(kind), _order_id(str(payload["issuer"]), around.now, serial))
+        payload.setdefault(_id_name(kind), _order_id(str(payload["issuer"]), around.now, around.letters()))
         if kind in VERSIONED and "version" not in draft:
             payload["version"] = serial  # higher than any before: the newest one signed is the one that holds
         return _checked(payload, kind)
@@ -63,10 +63,10 @@ def _id_name(kind: OrderType) -> str:
     return "job_id" if kind is OrderType.JOB else "order_id"
 
 
-def _order_id(issuer: str, now: UtcMs, serial: int) -> str:
-    """One space of ids for every kind, as stations have it; the serial is the issuer's for all of them too."""
+def _order_id(issuer: str, now: UtcMs, letters: str) -> str:
+    """One space of ids for every kind, as stations have it. Not by the serial, which others know beforehand."""
     day = datetime.fromtimestamp(now / SECOND_MS, UTC).strftime("%Y%m%d")
-    return f"{issuer[:40]}-{day}-{serial}"
+    return f"{issuer[:40]}-{day}-{letters}"
 
 
 def _draft_name(where: str, kind: OrderType) -> str:

@@ -16,7 +16,16 @@ from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.files import make_private_directory
 from edge_agent.headend.key_files import KeptKey, lock_key, new_private, read_key, write_key
 from edge_agent.headend.passphrases import Ask, ask, ask_new
-from edge_agent.identity.token import find_token, log_in, make_key, read_note, write_note
+from edge_agent.identity.token import (
+    TokenKey,
+    find_token,
+    log_in,
+    make_key,
+    names_on,
+    read_note,
+    serial_of,
+    write_note,
+)
 from edge_agent.trust.fields import NAME
 from edge_agent.trust.keys import PublicKey, Scheme, Signer, UnusableKey
 
@@ -140,6 +149,20 @@ class Wish:
     def label(self, name: str) -> str | None:
         """The token for the key ``ROLE-N``; None stands for a file."""
         return next((self.labels[one] for one in (name, role_of(name), EVERY_KEY) if one in self.labels), None)
+
+
+def beside(keys: KeyFolder, name: str, wish: Wish) -> frozenset[str]:
+    """Which other keys lie on the token that shall hold ``name``: by its own word, and by the notes here."""
+    label = wish.label(name)
+    if label is None:
+        return frozenset()
+    token, noted = find_token(wish.module, label), set[str]()
+    for one in keys.names():
+        with contextlib.suppress(KeyringError):
+            kept = keys.key(one)
+            if isinstance(kept, TokenKey) and (kept.token, kept.serial) == (label, serial_of(token)):
+                noted.add(one)
+    return (names_on(token) | noted) - {name}
 
 
 def plain_file(directory: Path, name: str) -> Signer:

@@ -272,7 +272,7 @@ class Keyring:
         """A number that this issuer never had; durable before it is returned, so that no crash gives it out twice.
 
         It follows the clock: an officer's own folder, and one out of a backup, know nothing of what was given out
-        elsewhere, and a station refuses the second order of one id.
+        elsewhere. (Two of one second may be alike; ids are not made of them.)
         """
         with alone(self.directory / "serials.lock"):
             serials = self.serials()

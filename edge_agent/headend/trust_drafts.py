@@ -16,6 +16,7 @@ from edge_agent.headend.trust_making import first_documents
 from edge_agent.trust.chain import Chain, nearest_above, opened_payload
 from edge_agent.trust.documents import Document, load_document, valid_ms
 from edge_agent.trust.keys import PublicKey
+from edge_agent.trust.roles import Quorum
 from edge_agent.trust.strict_json import JsonObject, WireError, dump
 
 Change = Callable[[JsonObject], None]
@@ -140,10 +141,20 @@ def checked(payload: JsonObject) -> Document:
 
 def keys_in(document: Document) -> frozenset[PublicKey]:
     """Every key that it gives something to."""
-    groups = [role.keys for role in document.roles]
-    groups += [document.signers.keys] if document.signers is not None else []
-    groups += [document.delegates.quorum.keys] if document.delegates is not None else []
-    return frozenset[PublicKey]().union(*groups)
+    return frozenset[PublicKey]().union(*(quorum.keys for quorum in _groups(document)))
+
+
+def signing_beside(chain: Chain, key: PublicKey) -> frozenset[PublicKey]:
+    """The other keys of every group of which more than one must sign."""
+    groups = [quorum for held in chain.standing for quorum in _groups(held.document)]
+    ours = [quorum.keys for quorum in groups if quorum.threshold > 1 and key in quorum.keys]
+    return frozenset[PublicKey]().union(*ours) - {key}
+
+
+def _groups(document: Document) -> list[Quorum]:
+    groups = [Quorum(role.keys, role.threshold) for role in document.roles]
+    groups += [document.signers] if document.signers is not None else []
+    return groups + ([document.delegates.quorum] if document.delegates is not None else [])
 
 
 def _meant(role: str, count: int) -> str:

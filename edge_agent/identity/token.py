@@ -156,13 +156,25 @@ def write_note(path: Path, key: TokenKey) -> None:
 
 def find_token(module: str, label: str, serial: str | None = None) -> pkcs11.Token:
     """The one token of that label (and serial number) that is plugged in."""
-    found = [one for one in tokens(module, label) if serial in (None, _text(one.serial))]
+    found = [one for one in tokens(module, label) if serial in (None, serial_of(one))]
     if len(found) == 1:
         return found[0]
     named = label if serial is None else f"{label} ({serial})"
     if found:
         raise TokenAbsent(f"token {named}: {len(found)} tokens are called so; leave only the one that is meant")
     raise TokenAbsent(f"token {named}: không tìm thấy / is not plugged in; plug it in and repeat the command")
+
+
+def names_on(token: pkcs11.Token) -> frozenset[str]:
+    """What the keys on a token are called, of those whose public halves it shows to whoever has no PIN."""
+    with failures(token.label):
+        session = token.open()
+        try:
+            named = p11().Attribute
+            found = list(session.get_objects({named.CLASS: p11().ObjectClass.PUBLIC_KEY}))
+            return frozenset(str(one[named.LABEL]) for one in found)
+        finally:
+            session.close()
 
 
 def log_in(token: pkcs11.Token, ask: Ask) -> pkcs11.Session:
@@ -210,7 +222,7 @@ def make_key(session: pkcs11.Session, module: str, name: str, scheme: Scheme) ->
         known = public_key(scheme, point)
     except UnusableKey as error:
         raise TokenFailed(f"token {token.label}: tells no {scheme} public key ({error}); take another one") from error
-    made = TokenSigner(TokenKey(name, module, token.label, _text(token.serial), key_id, known), private)
+    made = TokenSigner(TokenKey(name, module, token.label, serial_of(token), key_id, known), private)
     made.sign(TEST_MESSAGE)
     return made
 
@@ -232,8 +244,9 @@ def _bare(point: bytes, length: int) -> bytes:
     return point[2:] if len(point) == length + 2 and point[:2] == bytes([_OCTET_STRING, length]) else point
 
 
-def _text(serial: bytes) -> str:
-    return serial.decode("ascii", "replace")
+def serial_of(token: pkcs11.Token) -> str:
+    """Its serial number."""
+    return token.serial.decode("ascii", "replace")
 
 
 def _locked(token: pkcs11.Token) -> PinLocked:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+from collections.abc import Callable
 from datetime import date, time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from edge_agent.core.job import ClipItem, JobClass, LiveItem, PlayAt, PlayNow, Preemption, Rule, TextItem
 from edge_agent.core.units import ClipKey, UtcMs
 from edge_agent.headend.audio_facts import AudioError, AudioFacts
-from edge_agent.headend.drafting import DraftError, Finished, Surroundings, read_draft
+from edge_agent.headend.drafting import DraftError, Finished, Surroundings, new_letters, read_draft
 from edge_agent.headend.drafts import finish
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.orders import parse_job
@@ -62,7 +63,8 @@ ENDLESS = [("a.json", "[" * 100_000), ("a.toml", "x = " + "[" * 100_000), ("a.to
 class World:
     """The surroundings of a draft, with a memory of serials and of published files."""
 
-    def __init__(self) -> None:
+    def __init__(self, letters: Callable[[], str] = lambda: "k7qm-4dtx") -> None:
+        self.letters = letters
         self.serial = 41
         self.published: list[Path] = []
 
@@ -91,6 +93,7 @@ class World:
             self.find_audio,
             self.publish_audio,
             Path("/drafts"),
+            letters=self.letters,
         )
         return finish(draft, around)
 
@@ -253,7 +256,27 @@ def test_a_draft_played_now_is_valid_for_ten_minutes(world: World) -> None:
 def test_ids_and_serials_are_filled_in_and_used_up_one_by_one(world: World) -> None:
     first, second = world.finish(BULLETIN).job, world.finish(FLOOD).job
     assert (first.serial, second.serial) == (42, 43)
-    assert first.job_id == "dong-thanh-20260921-42"
+    assert first.job_id == "dong-thanh-20260921-k7qm-4dtx"
+
+
+def test_two_that_sign_in_one_second_at_two_places_give_two_ids(world: World) -> None:
+    """Each folder gives the same serial, as neither knows of the other."""
+    here, there = (World(new_letters).finish(FLOOD).job for _ in range(2))
+    assert here.serial == there.serial
+    assert here.job_id != there.job_id
+
+
+def test_nobody_can_know_the_ids_of_the_next_warnings(world: World) -> None:
+    """Whoever has another key of the same issuer would use them up, and stations refuse the second order of one id."""
+    ids = {World(new_letters).finish(FLOOD).job.job_id for _ in range(200)}
+    assert len(ids) == 200
+    drawn = [re.fullmatch(r"dong-thanh-20260921-([0-9a-hjkmnp-tv-z]{4})-([0-9a-hjkmnp-tv-z]{4})", one) for one in ids]
+    assert None not in drawn, "eight letters of 32 are 40 bits; none of i, l, o, u, which are misheard or misread"
+
+
+def test_the_longest_issuer_still_has_an_id_that_stations_take(world: World) -> None:
+    job = World(new_letters).finish(FLOOD, issuer="x" * 64).job
+    assert len(job.job_id) == 59
 
 
 def test_the_payload_is_what_a_station_reads(world: World) -> None:

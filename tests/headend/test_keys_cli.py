@@ -249,6 +249,40 @@ def test_one_token_for_two_officers_is_made_and_warned_of(ward: Ward, tokens: Dr
 
 @NEEDS_SOFTHSM[0]
 @pytest.mark.host
+def test_a_key_that_replaces_one_onto_the_other_officers_token_is_warned_of(
+    ward: Ward, tokens: Drawer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ward.knows(PIN)
+    labels = ("--token-label", "ward-emergency-1=LOA-A", "--token-label", "ward-emergency-2=LOA-B")
+    ward.init("--encrypt", "--token", tokens.module, *labels)
+    see_again(tokens)
+    asked = ["trust", "replace", "--dir", str(ward.folder), "--key", "ward-emergency-2", "--token", tokens.module]
+    assert main([*asked, "--token-label", "LOA-B"]) == 0
+    assert capsys.readouterr().err == "", "her own token, on which the old key still lies"
+    see_again(tokens)
+    asked[asked.index("ward-emergency-2")] = "ward-emergency-3"
+    assert main([*asked, "--token-label", "LOA-A"]) == 0
+    assert "this token holds ward-emergency-1 already" in capsys.readouterr().err
+
+
+@NEEDS_SOFTHSM[0]
+@pytest.mark.host
+def test_two_keys_of_one_role_made_apart_on_one_token_are_warned_of(
+    ward: Ward, tokens: Drawer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each in a folder of its own: only the token itself knows of both."""
+    ward.knows(PIN)
+    for number, told in ((1, ""), (2, "this token holds ward-emergency-1 already")):
+        asked = ["keys", "new", "--dir", str(ward.place / f"officer-{number}"), "--key", f"ward-emergency-{number}"]
+        assert main([*asked, "--token", tokens.module, "--token-label", "LOA-A"]) == 0
+        said = capsys.readouterr().err
+        assert told in said
+        assert bool(told) == bool(said)
+        see_again(tokens)
+
+
+@NEEDS_SOFTHSM[0]
+@pytest.mark.host
 def test_a_wrong_pin_is_found_out_before_anything_is_made(ward: Ward, tokens: Drawer) -> None:
     ward.knows("not-the-pin-1234")
     assert "sai mã PIN / wrong PIN" in ward.init("--token", tokens.module, "--token-label", "LOA-A", status=1)

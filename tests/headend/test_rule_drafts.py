@@ -55,7 +55,9 @@ class World:
         def no_audio(path: Path, duration_ms: int | None) -> AudioFacts:
             raise AssertionError("nothing to be looked up")
 
-        around = Surroundings("demo", "ubnd-dong-thanh", "commune", NOW, self.next_serial, no_audio, None)
+        around = Surroundings(
+            "demo", "ubnd-dong-thanh", "commune", NOW, self.next_serial, no_audio, None, letters=lambda: "k7qm-4dtx"
+        )
         draft = {name: value for name, value in {**tomllib.loads(text), **changes}.items() if value is not None}
         return finish(draft, around).order
 
@@ -116,7 +118,7 @@ def test_an_exception_begins_now_and_its_order_ends_with_it(world: World) -> Non
     assert isinstance(order, Window)
     assert (order.begins, order.ends, order.heading.not_after) == (NOW, NOW + 90 * MINUTE_MS, NOW + 90 * MINUTE_MS)
     assert order.loosens == Loosening(frozenset({JobClass.PRIORITY}), 5 * MINUTE_MS, 20 * MINUTE_MS, 60)
-    assert (order.heading.order_id, order.heading.serial) == ("ubnd-dong-thanh-20260921-42", 42)
+    assert (order.heading.order_id, order.heading.serial) == ("ubnd-dong-thanh-20260921-k7qm-4dtx", 42)
 
 
 def test_a_silence_stands_between_two_instants(world: World) -> None:

@@ -50,13 +50,22 @@ def shown(draft: str) -> list[str]:
     def no_audio(path: Path, duration_ms: int | None) -> AudioFacts:
         raise AssertionError("nothing to be looked up")
 
-    around = Surroundings("demo", "dong-thanh", "commune", UtcMs(1_790_000_000_000), lambda issuer: 42, no_audio, None)
+    around = Surroundings(
+        "demo",
+        "dong-thanh",
+        "commune",
+        UtcMs(1_790_000_000_000),
+        lambda issuer: 42,
+        no_audio,
+        None,
+        letters=lambda: "k7qm-4dtx",
+    )
     return summary(finish(tomllib.loads(draft), around).order, ZoneInfo("Asia/Ho_Chi_Minh")).splitlines()
 
 
 def test_a_timetable() -> None:
     assert shown(TIMETABLE) == [
-        "Lệnh phát dong-thanh-20260921-42, số 42, đơn vị ban hành dong-thanh (commune)",
+        "Lệnh phát dong-thanh-20260921-k7qm-4dtx, số 42, đơn vị ban hành dong-thanh (commune)",
         "  loại: bản tin ưu tiên; âm lượng 70",
         "  vùng phát: vn/ha-noi/dong-thanh, tram-09",
         "  cụm loa: c1, c2",
@@ -135,7 +144,7 @@ day_minutes = 30
         "âm lượng tối đa 45 (từ 05h00 đến 06h00); âm lượng tối đa 70 (cả ngày)",
         "  điều 2, bản tin thông thường, cụm loa c2: nghỉ 01/01/2027; cả ngày tối đa 30 phút",
         "  vùng phát: vn/ha-noi/dong-thanh",
-        "  lệnh dong-thanh-20260921-42, số 42, đơn vị ban hành dong-thanh (commune)",
+        "  lệnh dong-thanh-20260921-k7qm-4dtx, số 42, đơn vị ban hành dong-thanh (commune)",
         "  hiệu lực: 21/09/2026 21h13:20 – 26/10/2027 21h13:20",
     ]
 
@@ -187,6 +196,6 @@ def test_a_command(does: str, told: str) -> None:
     assert lines == [
         told,
         "  vùng phát: tram-01",
-        "  lệnh dong-thanh-20260921-42, số 42, đơn vị ban hành dong-thanh (commune)",
+        "  lệnh dong-thanh-20260921-k7qm-4dtx, số 42, đơn vị ban hành dong-thanh (commune)",
         "  hiệu lực: 21/09/2026 21h13:20 – 21/09/2026 21h15:20",
     ]

@@ -56,7 +56,15 @@ class World:
 
     def finish(self, draft: Draft, now: UtcMs = NOW) -> Timetable:
         around = Surroundings(
-            "demo", "dong-thanh", "commune", now, self._next, lambda *_: FACTS, self._publish, Path("draft")
+            "demo",
+            "dong-thanh",
+            "commune",
+            now,
+            self._next,
+            lambda *_: FACTS,
+            self._publish,
+            Path("draft"),
+            letters=lambda: "k7qm-4dtx",
         )
         order = finish(draft, around).order
         assert isinstance(order, Timetable)
@@ -88,7 +96,7 @@ def test_each_entry_is_completed_like_a_broadcast() -> None:
     world = World()
     order = world.finish(draft())
     assert kind_of(order) is OrderType.TIMETABLE
-    assert (order.name, order.version, order.heading.order_id) == ("main", 42, "dong-thanh-20260921-42")
+    assert (order.name, order.version, order.heading.order_id) == ("main", 42, "dong-thanh-20260921-k7qm-4dtx")
     daily, once = order.jobs
     assert isinstance(daily.when, Rule)
     assert daily.items[0] == ClipItem(

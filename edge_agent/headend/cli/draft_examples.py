@@ -74,7 +74,7 @@ Hủy một lệnh phát / cancel a job:
   type = "command"
   do = "cancel"
   areas = ["vn/ha-noi/dong-thanh"]
-  target = "dong-thanh-20261006-41"
+  target = "dong-thanh-20261006-k7qm-4dtx"
 """
 TIMETABLE = """\
 Thay cả lịch phát / replace the whole timetable (--key ward-routine):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from edge_agent.core.site import TRAINING_PREFIX, is_training
@@ -12,7 +12,7 @@ from edge_agent.headend.cli.options import Tasks, add_dir, add_task
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.files import make_private_directory
 from edge_agent.headend.headend import utc_now
-from edge_agent.headend.key_folder import EVERY_KEY, KeyFolder, Wish, prepare, role_of
+from edge_agent.headend.key_folder import EVERY_KEY, KeyFolder, Wish, beside, prepare, role_of
 from edge_agent.headend.keyring import Keyring, check_new, create_keyring, create_servers
 from edge_agent.headend.passphrases import FILE_VARIABLE, NEW_FILE_VARIABLE
 from edge_agent.headend.public_files import fingerprint, public_path, write_public
@@ -190,6 +190,8 @@ def _new(args: argparse.Namespace) -> int:
     if args.key in keys.names():
         key = _begun(args.dir, keys, args.key)
     else:
+        role = role_of(args.key)
+        warn_of_token(args.key, [one for one in beside(keys, args.key, wish) if role_of(one) == role])
         make_private_directory(args.dir)
         make_private_directory(keys.directory)
         key = prepare([args.key], wish)(keys.directory, args.key).public
@@ -237,6 +239,17 @@ def _warn_of_one_token(specs: Sequence[RoleSpec], wish: Wish) -> None:
                 f"{spec.threshold} signatures, but one token holds several of its keys: one person signs for two",
                 file=sys.stderr,
             )
+
+
+def warn_of_token(name: str, others: Collection[str]) -> None:
+    """As of ``keys init``, where a key comes to a token that holds ``others`` who sign beside it."""
+    if others:
+        held = ", ".join(sorted(others))
+        print(
+            f"chú ý / note: {name}: thiết bị này đã giữ {held}; còn dùng khóa đó thì một người ký thay hai / this "
+            f"token holds {held} already; if that is still in use, one person signs for two",
+            file=sys.stderr,
+        )
 
 
 def _protect(args: argparse.Namespace) -> int:

@@ -12,18 +12,19 @@ from collections.abc import Sequence
 from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.ceremonies import holders_of, renew, replace_key
 from edge_agent.headend.cli import trust_apart
-from edge_agent.headend.cli.keys import add_where_keys_lie, wish_of
+from edge_agent.headend.cli.keys import add_where_keys_lie, warn_of_token, wish_of
 from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_yes, add_zone, address
 from edge_agent.headend.cli.trust_apart import CLOCK_IS_RIGHT, SHOWN_ROOT
 from edge_agent.headend.dispatch import talking
 from edge_agent.headend.errors import HeadendError, KeyringError
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.key_files import PlainKey
-from edge_agent.headend.key_folder import RETIRED, KeyFolder, Wish, prepare, role_of
+from edge_agent.headend.key_folder import RETIRED, KeyFolder, Wish, beside, prepare, role_of
 from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.public_files import names_known
 from edge_agent.headend.session import PublishError, Receipt
 from edge_agent.headend.telling import EXPIRES_SOON_MS
-from edge_agent.headend.trust_drafts import keys_in
+from edge_agent.headend.trust_drafts import keys_in, signing_beside
 from edge_agent.headend.words import day_and_hour
 from edge_agent.sync.topics import area_job_topic
 from edge_agent.trust.bundle import read_document
@@ -119,7 +120,10 @@ def _replace(args: argparse.Namespace) -> int:
     name = _exact(keyring, args.key)
     old = _public(keyring, name, args.keyid)
     new_name = keyring.keys.new_name(role_of(name), name)
-    made = prepare([new_name], _wish(args, keyring, name, old))(keyring.keys.directory, new_name)
+    wish, known = _wish(args, keyring, name, old), names_known(args.dir)
+    others = {known[key.keyid] for key in signing_beside(keyring.chain, old) if key.keyid in known}
+    warn_of_token(new_name, others & beside(keyring.keys, new_name, wish))
+    made = prepare([new_name], wish)(keyring.keys.directory, new_name)
     try:
         areas = replace_key(keyring, old, made, now, sure=args.yes)
     except BaseException:
