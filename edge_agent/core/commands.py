@@ -155,7 +155,7 @@ def took_effect(turn: Turn, rule: KnownRule) -> None:
     order = rule.accepted.order
     if isinstance(order, Command) and isinstance(order.action, AFTER_COMMIT):
         _do(turn, rule.accepted, order)
-    at_once = isinstance(order, Command) and not isinstance(order.action, standing.LASTING)
+    at_once = rule.passing or (isinstance(order, Command) and not isinstance(order.action, standing.LASTING))
     if not (isinstance(order, Command) and isinstance(order.action, SelfTest)):  # its record tells what it came to
         turn.emit(records.of_rule(rule.accepted, turn.now, None, over=at_once))
     if at_once:

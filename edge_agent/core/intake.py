@@ -138,6 +138,7 @@ def _order(turn: Turn, accepted: Accepted | AcceptedRule, event: MessageArrived)
             series.take_place(turn, accepted.job)
         return
     rule = KnownRule(accepted, turn.now.utc, turn.now.mono, held, saved=False, vouched=event.vouched)
+    rule = replace(rule, passing=not standing.has_room(turn.state, accepted))
     if not held:
         timetable.enter(turn, rule)
     _save(turn, rule, event)
@@ -212,7 +213,8 @@ def _objection(
     if doubt is not None:
         return doubt
     if isinstance(accepted, AcceptedRule):
-        if not standing.has_room(state, accepted.order):
+        passes = not held and standing.is_done_at_once(state, accepted.order)
+        if not (passes or standing.has_room(state, accepted)):
             return Reason.TOO_MANY_JOBS
         return None if held else commands.objection(state, accepted.order, now)
     job = accepted.job

@@ -13,6 +13,7 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.job import Job, JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import (
+    AcceptedRule,
     Action,
     AllStop,
     Amplify,
@@ -44,6 +45,12 @@ RULES_MAX = 200
 # A regulation, a window for every day of a month, and locks, volumes and cancels beside them: some 60.
 CANCELS_MAX, SILENCERS_MAX = 250, 300
 # More of what takes back, and still more of what silences: no heap of other orders keeps somebody from silence.
+OWN_RULES_MAX, OWN_CANCELS_MAX, OWN_SILENCERS_MAX = 60, 80, 100
+# The same, of each key in each issuer's name, however full those for all are: a whole ward's some 60. So whoever has
+# stolen a key, and fills what is for all, keeps nobody else from anything.
+KEPT_MAX = 2_300
+# Those for all, and twenty keys' own: a station's documents name some 20 (trust.roles.KEYS_MAX), and could name 448.
+# It is 2 MB and 24 ms a step (on a desktop, 2026-11) of cancels, and 150 MB on the disk of the longest envelopes.
 
 
 def rules_of(state: State, now: Now, *, besides: Occurrence | None = None) -> Rules:
@@ -76,16 +83,31 @@ def zones_of(state: State, order: RuleOrder) -> tuple[ZoneId, ...]:
     return tuple(zone for zone in state.site.zones if not wanted or zone in wanted)
 
 
-def has_room(state: State, order: RuleOrder) -> bool:
-    """Whether one more may be kept."""
-    match order:
+def has_room(state: State, accepted: AcceptedRule) -> bool:
+    """Whether one more may be kept: in the places for all, or in those that a key which signed it has to itself."""
+    match accepted.order:
         case Command(action=Cancel()):
-            most = CANCELS_MAX
+            most, own = CANCELS_MAX, OWN_CANCELS_MAX
         case Command(action=AllStop() | Lock() | Pause() | Stop()):
-            most = SILENCERS_MAX
+            most, own = SILENCERS_MAX, OWN_SILENCERS_MAX
         case _:
-            most = RULES_MAX
-    return len(state.rules) < most
+            most, own = RULES_MAX, OWN_RULES_MAX
+    kept, issuer = len(state.rules), accepted.order.heading.issuer
+    return kept < most or (kept < KEPT_MAX and any(_kept(state, issuer, key) < own for key in accepted.signers))
+
+
+def _kept(state: State, issuer: str, key: str) -> int:
+    """How many places a key has taken in an issuer's name."""
+    ours = (rule.accepted for rule in state.rules.values() if rule.accepted.order.heading.issuer == issuer)
+    return sum(key in accepted.signers for accepted in ours)
+
+
+def is_done_at_once(state: State, order: RuleOrder) -> bool:
+    """Whether it has all its effect now, so that it needs no place: of what it ends here, the id stays known."""
+    if isinstance(order, Command) and isinstance(order.action, Cancel):
+        target = order.action.target
+        return target in state.rules or any(target in known.accepted.goes_by for known in state.jobs.values())
+    return isinstance(order, Command) and not isinstance(order.action, LASTING)
 
 
 def only_silences(order: RuleOrder) -> bool:

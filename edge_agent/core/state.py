@@ -118,7 +118,8 @@ class KnownRule:
     """A regulation, a window or a command that is not over.
 
     ``since`` is the boot time at which it took effect here, ``base`` the UTC of it. ``undated``: a restart has brought
-    it back, and no time has told yet how long ago it began; until then ``since`` is that restart.
+    it back, and no time has told yet how long ago it began; until then ``since`` is that restart. ``passing``: it has
+    no place, and is over as soon as it is done.
     """
 
     accepted: AcceptedRule
@@ -128,6 +129,7 @@ class KnownRule:
     saved: bool
     vouched: bool = False
     undated: bool = False
+    passing: bool = False
 
 
 class Tested(StrEnum):

@@ -122,7 +122,7 @@ class Bench:
     def accept(job: Job, digest: str = "") -> Accepted:
         return Accepted(job, digest or f"digest of {job.job_id}", ("k1",), "ward")
 
-    def rule(self, order: Any, **heading: Any) -> JobId:
+    def rule(self, order: Any, *, signers: tuple[str, ...] = ("k1",), **heading: Any) -> JobId:
         """A good command, or a window or regulation made by ``heading -> order``; returns its id."""
         self._mid += 1
         given: dict[str, Any] = {"order_id": JobId(f"rule-{self._mid}"), "issuer": makers.ISSUER, "zones": ()}
@@ -133,7 +133,7 @@ class Bench:
             **{"level": "commune", "key_epoch": 0, "serial": 1, "not_before": self.now.utc, **given}, audience=audience
         )
         made = order(head) if callable(order) else Command(head, order)
-        self.arrive(AcceptedRule(made, f"digest of {head.order_id}", ("k1",), "ward"))
+        self.arrive(AcceptedRule(made, f"digest of {head.order_id}", signers, "ward"))
         return head.order_id
 
     def timetable(self, version: int, *entries: dict[str, Any], by: dict[str, Any] | None = None, **over: Any) -> JobId:

@@ -15,16 +15,13 @@ from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import (
     AllStop,
     Amplify,
-    Cancel,
     Lock,
     Pause,
     SetVolume,
-    Stop,
 )
 from edge_agent.core.plays import ZonePart
 from edge_agent.core.reasons import Reason
-from edge_agent.core.standing import CANCELS_MAX
-from edge_agent.core.units import HOUR_MS, MINUTE_MS, JobId, MonoMs, UtcMs
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, MonoMs, UtcMs
 from tests.core.bench import CHO, DINH, Bench, at_work
 from tests.core.papers import LATER, regulation, silence, zone_reasons
 from tests.trust import makers
@@ -315,19 +312,6 @@ def test_a_rule_that_waits_for_a_welcome_in_vain_is_let_go_of_in_time() -> None:
     assert waiting.next_wake(bench.state, bench.now) == [bench.now.mono + 120_001]
     bench.pass_s(120.001)
     assert bench.state.rules == {}
-
-
-def test_no_heap_of_other_orders_keeps_somebody_from_silence() -> None:
-    bench = at_work()
-    for number in range(CANCELS_MAX):
-        bench.rule(Cancel(JobId(f"x-{number}"), LATER), order_id=JobId(f"huy-{number}"))
-        assert bench.answers()[-1] == ("accepted", None)
-    for action in (SetVolume(40), Cancel(JobId("x"), LATER)):
-        bench.rule(action)
-        assert bench.answers()[-1] == ("refused", "too_many_jobs")
-    for action in (Stop(), AllStop(60_000), Lock(60_000)):
-        bench.rule(action)
-        assert bench.answers()[-1] == ("accepted", None)
 
 
 def test_what_fell_due_while_nobody_knew_the_time_says_so_and_what_came_before_does_not() -> None:
