@@ -66,6 +66,10 @@ RUN = Text("thư mục chạy", "run folder")
 RENEW = Text("xin chứng thư mới từ đơn vị quản lý hệ thống", "ask the operator of the system for a new one")
 COPY = Text("chép lại tệp từ đơn vị quản lý hệ thống", "copy the file anew from the operator of the system")
 ENROL = Text("đăng ký trạm: sudo edge-agent enrol", "enrol the station: sudo edge-agent enrol")
+NOT_OF_OURS = Text(
+    "sai [station] area thì factory-reset, đăng ký bằng mã mới; đúng thì trung tâm ký, gửi văn bản của xã (trust send)",
+    "is [station] area wrong, then factory-reset and enrol by a new code; else the centre signs and sends (trust send)",
+)
 ENROL_ANEW = Text(
     "khóa không chép được: xin mã mới, sudo edge-agent enrol; vẫn lỗi thì sudo edge-agent factory-reset trước",
     "a key cannot be copied: ask for a new code, sudo edge-agent enrol; if that fails, factory-reset first",
@@ -112,6 +116,9 @@ def trust_file(config: Config, now: Now) -> Finding:
     documents = [held.document for held in chain.standing]
     heads = ", ".join(f"{document.area or 'root'} {document.version}" for document in documents)
     seen = f"{heads}; {len(chain.trust.roles)} roles"
+    if config.site.area not in [document.area for document in documents]:
+        none = f"không có văn bản của địa bàn / no document of {config.site.area}: nobody there is obeyed"
+        return Finding(TRUST, f"{seen}; {none}", NOT_OF_OURS)
     return _dated(TRUST, seen, (max(document.issued_at for document in documents), chain.expires), now)
 
 

@@ -17,6 +17,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization as form
 
 from edge_agent.cli import check_files, check_talk
+from edge_agent.config import load
 from edge_agent.free_space import FETCH_FREE_BYTES_MIN
 from edge_agent.headend.pki import create_authority, issue_client
 from edge_agent.identity.installing import pending
@@ -33,7 +34,7 @@ from tests.cli.findings import (
     assert_well,
     is_root,
 )
-from tests.cli.stations import StationRig, make_station
+from tests.cli.stations import AREA, StationRig, make_station
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,14 @@ def test_a_trust_file_that_is_missing_or_no_trust_file(tmp_path: Path) -> None:
 def test_the_trust_file_of_another_realm(shared: StationRig) -> None:
     config = replace(shared.config, site=replace(shared.config.site, realm="elsewhere"))
     assert_fault(check_files.trust_file(config, NOW), "realm test, but this station is of elsewhere", "correct realm")
+
+
+def test_a_station_of_an_area_that_no_document_is_of_is_not_called_well(tmp_path: Path) -> None:
+    """One letter is wrong: it enrols, connects, and is deaf to its ward."""
+    station = make_station(tmp_path)
+    station.file.write_text(station.file.read_text("utf-8").replace(AREA, f"{AREA}h"), "utf-8")
+    finding = check_files.trust_file(load(station.file), NOW)
+    assert_fault(finding, f"no document of {AREA}h", "is [station] area wrong")
 
 
 def test_an_enrolment_that_was_cut_short_is_told(tmp_path: Path) -> None:

@@ -86,6 +86,17 @@ def test_a_station_that_cannot_be_called_so_gets_no_code(
     assert CodeBook(ward).entries() == {}
 
 
+def test_a_code_for_an_area_that_no_document_is_of_is_given_on_purpose_alone(
+    ward: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["codes", "new", "tram-01", "--dir", str(ward), "--area", f"{AREA}h"]
+    assert main(asked) == 1
+    assert f"there are vn/ha-noi, {AREA}. " in capsys.readouterr().err
+    assert CodeBook(ward).entries() == {}
+    assert main([*asked, "--yes"]) == 0
+    assert f"{AREA}h" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("hours", ["0", "337", "x", "-1"])
 def test_a_code_is_valid_for_hours_within_bounds(ward: Path, hours: str) -> None:
     with pytest.raises(SystemExit):

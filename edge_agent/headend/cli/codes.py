@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 
 from edge_agent.core.units import StationId, UtcMs
-from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, whole
+from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_yes, add_zone, whole
 from edge_agent.headend.code_book import HOURS, HOURS_MAX, TRIES_MAX, CodeBook, Entry
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.words import day_and_hour
 from edge_agent.identity.codes import Code
+from edge_agent.trust.documents import ROOT
 
 MORE = """\
 Mã chỉ dùng được một lần, cho đúng trạm đó. Đưa cho kỹ thuật viên, không gửi qua nhóm chat; dùng xong thì hủy phiếu.
@@ -48,6 +49,7 @@ def add(tasks: Tasks) -> None:
         help="trạm đã có: máy mới thay máy cũ, khóa cũ hết giá trị / it exists: its old key is refused from then on",
     )
     new.add_argument("--server", default="https://…:8444", help="địa chỉ ghi trên phiếu / printed on the slip")
+    add_yes(new, "địa bàn chưa có văn bản ủy quyền, vẫn cấp / also for an area of which no document is here")
     add_zone(new)
     listing = add_task(of_codes, "list", _list, "mã còn dùng được / codes that are out")
     add_dir(listing)
@@ -66,10 +68,23 @@ def _new(args: argparse.Namespace) -> int:
             f"{args.station}: đã có trạm này; máy mới thay máy cũ thì thêm --replace / exists; --replace lets another "
             "box take its place, and its old key is refused from then on"
         )
+    if not args.yes:
+        _check_area(keyring, args.area)
     book = CodeBook(args.dir)
     code = book.give_out(StationId(args.station), args.area, name, utc_now(), args.hours)
     print(slip(code, book.entries()[code.slot], keyring.realm, args), end="")
     return 0
+
+
+def _check_area(keyring: Keyring, area: str) -> None:
+    """One wrong letter, and the station is of a ward that nobody orders in: enrolled well, and deaf."""
+    areas = [held.document.area for held in keyring.chain.standing if held.document.area != ROOT]
+    if area not in areas:
+        raise KeyringError(
+            f"--area {area}: chưa có văn bản ủy quyền, trạm sẽ không nghe xã nào; có / no trust document is of it, and "
+            f"the station would obey no ward; there are {', '.join(areas) or 'none'}. Đúng vậy thì / if it is meant: "
+            "--yes"
+        )
 
 
 def slip(code: Code, entry: Entry, realm: str, args: argparse.Namespace) -> str:
