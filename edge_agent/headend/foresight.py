@@ -15,10 +15,10 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site, ZoneSite
 from edge_agent.core.units import StationId, ZoneId
 from edge_agent.headend.enrolment import Enrolled
-from edge_agent.headend.given import Given, heading_of
+from edge_agent.headend.given import Given, heading_of, kind_of
 from edge_agent.sync.topics import Down, down_topic
 from edge_agent.trust.judge import make_judge
-from edge_agent.trust.roles import Trust
+from edge_agent.trust.roles import Trust, who_may
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,23 @@ def foresee(
     trust: Trust, stations: Mapping[StationId, Enrolled], order: Given, envelope: bytes, timezone: str
 ) -> Foreseen:
     """Judge the envelope as each enrolled station that the order names would; ``timezone`` is the stations' own."""
-    sites = [_site(enrolled, trust.realm, order, timezone) for enrolled in addressed(stations, order)]
+    sites = _sites(trust, stations, order, timezone)
     verdicts = [(site.station, make_judge(trust, site)(down_topic(site.station, Down.JOB), envelope)) for site in sites]
     refusals = [(station, it.reason, it.detail) for station, it in verdicts if isinstance(it, Rejected)]
     return Foreseen(len(sites), tuple(refusals))
+
+
+def refused_by_all(
+    trust: Trust, stations: Mapping[StationId, Enrolled], order: Given, envelope: bytes, timezone: str
+) -> Rejected | None:
+    """Why no station will obey it; None where one will. Where none is enrolled yet that it names, one is imagined."""
+    refusal = None
+    for site in _sites(trust, stations, order, timezone) or _imagined(trust, order, timezone):
+        verdict = make_judge(trust, site)(down_topic(site.station, Down.JOB), envelope)
+        if not isinstance(verdict, Rejected):
+            return None
+        refusal = refusal or verdict
+    return refusal
 
 
 def addressed(stations: Mapping[StationId, Enrolled], order: Given) -> tuple[Enrolled, ...]:
@@ -45,12 +58,29 @@ def addressed(stations: Mapping[StationId, Enrolled], order: Given) -> tuple[Enr
     return tuple(stations[station] for station in sorted(stations) if _names(audience, stations[station]))
 
 
+def _imagined(trust: Trust, order: Given, timezone: str) -> list[Site]:
+    """A station in each area that the order names; one that it names itself may be wherever its roles reach."""
+    heading = heading_of(order)
+    areas = sorted(heading.audience.areas)
+    if heading.audience.stations:
+        roles = who_may(trust, kind_of(order), heading.issuer)
+        areas += sorted({area for role in roles if role.grant is not None for area in role.grant.limits.areas})
+    station = StationId(min(heading.audience.stations, default="any"))
+    # Where nobody may order it any place will do: that is judged before the place.
+    return [_site(station, area, trust.realm, order, timezone) for area in areas or ["anywhere"]]
+
+
 def _names(audience: Audience, enrolled: Enrolled) -> bool:
     within = any(enrolled.area == area or enrolled.area.startswith(f"{area}/") for area in audience.areas)
     return enrolled.station in audience.stations or within
 
 
-def _site(enrolled: Enrolled, realm: str, order: Given, timezone: str) -> Site:
+def _sites(trust: Trust, stations: Mapping[StationId, Enrolled], order: Given, timezone: str) -> list[Site]:
+    found = addressed(stations, order)
+    return [_site(one.station, one.area, trust.realm, order, timezone) for one in found]
+
+
+def _site(station: StationId, area: str, realm: str, order: Given, timezone: str) -> Site:
     # Which zones a station has is not known here, so it is taken to have those that the order names.
     zones = {zone: ZoneSite(zone, "", 0) for zone in heading_of(order).audience.zones or {ZoneId("any")}}
-    return Site(enrolled.station, realm, enrolled.area, timezone, zones)
+    return Site(station, realm, area, timezone, zones)

@@ -55,6 +55,8 @@ PUBLISHER_ID = "publisher"
 # Two ids, because one id is one session: publishing must not throw out the headend that watches.
 SERIALS_BEGAN = UtcMs(1_767_225_600_000)
 # 2026 in UTC: seconds since then have as few digits as people can be asked to read. An earlier clock just counts.
+SERIALS_LEFT = 1_000_000_000
+# As many as one order must leave its issuer: one a second, for thirty years.
 
 DOCUMENTS_KEPT = 1_024
 # More than fit into a trust file of 1 MiB: each hello asks for all of them, and each is read once.
@@ -281,9 +283,10 @@ class Keyring:
             return serials[issuer]
 
     def note_order(self, envelope: bytes, issuer: str, serial: int) -> None:
-        """Remember the serial of an order that was signed in another folder, if one of our officers signed it."""
+        """Remember the serial of an order that was signed in another folder, if an officer of that issuer signed it."""
         opened = open_envelope(envelope)
-        officers = frozenset(key for role in self.trust.roles if role.grant is not None for key in role.keys)
+        granted = [role for role in self.trust.roles if role.grant is not None and role.grant.issuer == issuer]
+        officers = frozenset(key for role in granted for key in role.keys)
         if isinstance(opened, Rejected) or not signers_of(opened, officers):
             return
         with alone(self.directory / "serials.lock"):

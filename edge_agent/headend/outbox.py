@@ -12,7 +12,7 @@ from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.files import EVERYBODY_READS, make_private_directory, write_durably
 from edge_agent.headend.given import Given, heading_of
-from edge_agent.headend.signing import SigningError, read_order
+from edge_agent.headend.signing import SigningError, digest_of, read_order
 from edge_agent.trust.fields import NAME
 
 KEPT_AFTER_MS = DAY_MS
@@ -20,7 +20,7 @@ KEPT_AFTER_MS = DAY_MS
 
 
 class OutboxError(HeadendError):
-    """The directory cannot be written."""
+    """The directory cannot be written, or an order has the id of another one."""
 
 
 class Outbox:
@@ -30,14 +30,24 @@ class Outbox:
         self.directory = directory
 
     def keep(self, envelope: bytes, now: UtcMs) -> None:
-        """Remember an order that goes out now, and forget those that nobody obeys any more."""
+        """Remember an order that goes out now, and forget those that nobody obeys any more.
+
+        Another order of its id stays: stations have that one, and refuse a second (``id_reused``).
+        """
+        self.check(envelope)
         try:
             make_private_directory(self.directory)
             self._tidy(now)
-            name = f"{heading_of(read_order(envelope)).order_id}.json"
-            write_durably(self.directory / name, envelope, EVERYBODY_READS)
+            write_durably(self._path(envelope), envelope, EVERYBODY_READS)
         except OSError as error:
             raise OutboxError(f"{self.directory}: cannot be written ({error.strerror})") from error
+
+    def check(self, envelope: bytes) -> None:
+        """Raises OutboxError where another order has its id. The same one may come with more signatures."""
+        path = self._path(envelope)
+        if _read(path) is not None and digest_of(path.read_bytes()) != digest_of(envelope):
+            told = "mã này là của lệnh khác đã gửi / another order was published by this id"
+            raise OutboxError(f"{path}: {told}; ký lại với mã khác / sign it anew, by another id")
 
     def find(self, order_id: str) -> Given | None:
         """The order of that id, None where it was not published from here, or long ago."""
@@ -48,6 +58,9 @@ class Outbox:
         """Everything that is kept."""
         paths = sorted(self.directory.glob("*.json"))
         return [path.read_bytes() for path in paths if _read(path) is not None]
+
+    def _path(self, envelope: bytes) -> Path:
+        return self.directory / f"{heading_of(read_order(envelope)).order_id}.json"
 
     def _tidy(self, now: UtcMs) -> None:
         for path in self.directory.glob("*.json"):

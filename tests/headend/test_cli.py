@@ -97,7 +97,8 @@ def test_what_an_officer_signed_at_her_own_computer_is_in_the_marks_that_welcome
     own, order = tmp_path / "own", ward.parent / "order.json"
     shutil.copytree(ward / "keys", own / "keys")
     shutil.copyfile(ward / "trust.json", own / "trust.json")
-    assert sign(own, "--draft", str(ward.parent / "draft.toml"), "--key", "ward-emergency-1") == 0
+    keys = ("ward-emergency-1", "ward-emergency-2")
+    assert sign(own, "--draft", str(ward.parent / "draft.toml"), "--key", *keys) == 0
     serial = heading_of(read_order(order.read_bytes())).serial
     if forged:
         written = json.loads(order.read_bytes())
@@ -389,6 +390,29 @@ def test_a_command_is_signed_sent_and_answered_at_once(desk: Desk) -> None:
     nobody = desk.order("all-stop", wait_s=1, verdict=None)
     assert nobody[:2] == ["DỪNG PHÁT TOÀN BỘ, mọi cụm loa, 15 phút", f"  vùng phát: {AREA}"]
     assert nobody[-1] == "tram-01: CHƯA TRẢ LỜI, có thể chưa nhận lệnh / NO ANSWER, it may not have it"
+
+
+@pytest.mark.host
+def test_a_command_that_its_role_may_not_give_is_sent_and_nothing_is_noted_of_it(desk: Desk) -> None:
+    """Stations judge it; what it would take back stays in the manifests."""
+    desk.order("stop", "--area", AREA, "--key", "ward-policy", wait_s=1, verdict=None)
+    assert not (desk.ward / "orders").exists()
+    desk.order("stop", "--area", AREA, wait_s=1, verdict=None)
+    assert len(list((desk.ward / "orders").iterdir())) == 1
+
+
+@pytest.mark.host
+def test_by_force_what_stations_will_refuse_is_sent_and_nothing_is_noted_of_it(desk: Desk) -> None:
+    draft, order = str(desk.ward.parent / "draft.toml"), desk.ward.parent / "order.json"
+    assert sign(desk.ward, "--draft", draft, "--key", "ward-emergency-1") == 0
+    serials = Keyring(desk.ward).serials()
+    words = ["publish", "--dir", str(desk.ward), "--envelope", str(order), "--broker", desk._broker]
+    assert main(words) == 1
+    assert main([*words, "--force"]) == 0
+    assert desk.client.next()[1] == order.read_bytes()
+    assert Keyring(desk.ward).serials() == serials
+    assert not (desk.ward / "orders").exists()
+    assert not (desk.ward / "manifests.json").exists()
 
 
 @pytest.mark.host

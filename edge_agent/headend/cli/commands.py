@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from edge_agent.core.units import SECOND_MS, UtcMs
 from edge_agent.headend.cli.actions import ACTIONS, Action, Draft
+from edge_agent.headend.cli.admitting import why_not_noted
 from edge_agent.headend.cli.manifests import add_content_dir, renewed
 from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, address, read_file, several, whole
 from edge_agent.headend.cli.shown import answered, show_order, show_receipts, warn
@@ -89,8 +90,9 @@ def _order(args: argparse.Namespace, draft: Draft, *, means_all: bool) -> int:
     _warn_of_owner(target, finished.order)
     sent = send(keyring, args.broker, envelope, now, wait_s=args.wait_s)
     show_receipts(finished.order, sent.receipts)
-    outbox.keep(envelope, now)
-    renewed(keyring, args.content_dir)
+    if why_not_noted(keyring, finished.order, envelope, args.timezone) is None:  # else `warn` has said so
+        outbox.keep(envelope, now)
+        renewed(keyring, args.content_dir)
     for enrolled in addressed(keyring.stations, finished.order) if args.wait_s else ():
         print(f"{enrolled.station}: {_became(args, enrolled, sent, target)}")
     return 0 if sent.taken else 1

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from edge_agent.core.units import StationId
+from edge_agent.headend.cli.admitting import why_not_noted
 from edge_agent.headend.cli.draft_examples import SIGN_MORE
 from edge_agent.headend.cli.manifests import add_content_dir, renewed
 from edge_agent.headend.cli.options import (
@@ -22,12 +23,12 @@ from edge_agent.headend.cli.options import (
 )
 from edge_agent.headend.cli.say import show_spoken
 from edge_agent.headend.cli.shown import show_order, show_receipts, warn
-from edge_agent.headend.composing import compose
+from edge_agent.headend.composing import compose, expiry_s
 from edge_agent.headend.content import Shelf
-from edge_agent.headend.dispatch import send
+from edge_agent.headend.dispatch import Sent, send
 from edge_agent.headend.drafting import DraftError, read_draft
 from edge_agent.headend.drafts import kind_of_draft
-from edge_agent.headend.given import heading_of
+from edge_agent.headend.given import Given, heading_of
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.manifest_shelf import is_covered
@@ -41,6 +42,11 @@ _DRAFT_ONLY = (
     ("--abbreviations", "abbreviations"),
     ("--as-written", "as_written"),
 )
+FORCE = (
+    "gửi cả lệnh mà trạm sẽ từ chối, không ghi gì về lệnh đó (số, bản kê) / send also what stations will refuse, and "
+    "note nothing of it: no serial, no manifest"
+)
+NOT_SENT = "chưa gửi, chưa ghi gì / not sent, nothing is noted; `--force` vẫn gửi, không ghi / sends it, unnoted"
 SIGN_WORDS = "ký số một lệnh: lệnh phát, quy chế, trường hợp đặc biệt, lệnh điều khiển / sign an order of any kind"
 
 
@@ -74,7 +80,9 @@ def _add_publish(tasks: Tasks) -> None:
     add_dir(parser)
     parser.add_argument("--envelope", type=Path, required=True, help="tệp lệnh đã ký / the envelope")
     parser.add_argument("--broker", type=address, required=True, help="máy chủ MQTT / HOST:PORT")
+    parser.add_argument("--force", action="store_true", help=FORCE)
     add_content_dir(parser)
+    add_zone(parser)
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--station", help="chỉ một trạm / one station only")
     where.add_argument("--area", help="một địa bàn / one area: vn/ha-noi/dong-thanh")
@@ -113,15 +121,26 @@ def _publish(args: argparse.Namespace) -> int:
     keyring = Keyring(args.dir)
     envelope = read_file(args.envelope, "--envelope")
     order, now = read_order(envelope), utc_now()
-    keyring.note_order(envelope, heading_of(order).issuer, heading_of(order).serial)
+    if args.force:
+        return _sent(order, send(keyring, args.broker, envelope, now, _topics(args)))
     outbox = Outbox(args.dir / "orders")
+    expiry_s(order, now)  # what is over takes nothing back any more
+    why_not = why_not_noted(keyring, order, envelope, args.timezone)
+    if why_not is not None:
+        raise CannotDo(f"{why_not}; {NOT_SENT}")
+    outbox.check(envelope)
+    keyring.note_order(envelope, heading_of(order).issuer, heading_of(order).serial)
     if is_covered(keyring, order):  # else stations would take it for withdrawn
         outbox.keep(envelope, now)
         renewed(keyring, args.content_dir)
     sent = send(keyring, args.broker, envelope, now, _topics(args))
-    show_receipts(order, sent.receipts)
     outbox.keep(envelope, now)
     renewed(keyring, args.content_dir)
+    return _sent(order, sent)
+
+
+def _sent(order: Given, sent: Sent) -> int:
+    show_receipts(order, sent.receipts)
     return 0 if sent.taken else 1
 
 
