@@ -11,7 +11,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Protocol
 
@@ -344,7 +344,7 @@ class FetchAndStage:
         """Fetch the signed original unless it is here; no sound is made of it."""
         fetched = self._fetcher.fetch(order.key, order.length_bytes, order.urls, urgent=order.urgent)
         if isinstance(fetched, FetchFailed):
-            return ClipFailed(order.key, fetched.reason, fetched.again, fetched.detail)
+            return _not_fetched(order.key, fetched)
         return ClipFetched(order.key)
 
     def clip(self, order: FetchClip) -> ClipStaged | ClipFailed:
@@ -358,8 +358,9 @@ class FetchAndStage:
         self._make_room(order.key, order.duration_ms, lambda: self._clip_lacks_bytes(order))
         fetched = self._fetcher.fetch(order.key, order.length_bytes, order.urls, urgent=order.urgent)
         if isinstance(fetched, FetchFailed):
-            return ClipFailed(order.key, fetched.reason, fetched.again, fetched.detail)
-        return self._stager.stage_clip(order.key, fetched.path, order.duration_ms)
+            return _not_fetched(order.key, fetched)
+        made = self._stager.stage_clip(order.key, fetched.path, order.duration_ms)
+        return replace(made, came_bytes=fetched.came_bytes) if isinstance(made, ClipFailed) else made
 
     def text(self, order: SpeakText) -> ClipStaged | ClipFailed:
         """Speak."""
@@ -421,6 +422,10 @@ class FetchAndStage:
         else:
             if gone:
                 log.info("room made for=%s gone=%s", key[:12], ",".join(key[:12] for key in gone))
+
+
+def _not_fetched(key: ClipKey, why: FetchFailed) -> ClipFailed:
+    return ClipFailed(key, why.reason, why.again, why.detail, why.came_bytes)
 
 
 class Aside:

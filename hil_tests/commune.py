@@ -91,7 +91,7 @@ class Originals:
         got = self._fetcher.fetch(order.key, order.length_bytes, order.urls, urgent=order.urgent)
         if isinstance(got, FetchFailed):
             self._log.tell(self._station, "failed", order.key, got.detail)
-            return ClipFailed(order.key, got.reason, got.again, got.detail)
+            return ClipFailed(order.key, got.reason, got.again, got.detail, got.came_bytes)
         self._log.tell(self._station, "whole", order.key)
         return None
 

@@ -240,6 +240,19 @@ def test_what_cannot_be_fetched_ahead_is_named(tmp_path: Path) -> None:
     assert failed == ClipFailed(order.key, Reason.AUDIO_UNREACHABLE, True, "no answer")
 
 
+def test_what_came_in_vain_is_told_of_an_original_and_of_a_sound(tmp_path: Path) -> None:
+    server = FakeServer()
+    order = clip_on(server, "https://content.test/a", bytes(9_600))
+    server.put("https://content.test/a", bytes(9_500))
+    staging, _, _ = counted(tmp_path, server)
+    for failed in (
+        staging.original(FetchAhead(order.key, order.length_bytes, order.urls)),
+        staging.clip(order),
+    ):
+        assert isinstance(failed, ClipFailed)
+        assert (failed.reason, failed.came_bytes) == (Reason.AUDIO_ALTERED, 9_500)
+
+
 def test_after_a_restart_what_lies_there_is_found_without_a_network_and_without_decoding(tmp_path: Path) -> None:
     server = FakeServer()
     order = clip_on(server, "https://content.test/a", bytes(9_600))

@@ -29,6 +29,9 @@ RETRY_MS_MAX = 10 * MINUTE_MS
 HARDLY_MS_MAX = 6 * HOUR_MS
 # Doubling from the 10 minutes where a try can hardly help: a server that has put other bytes there sends all of them
 # each time, and 15 MB every few minutes are 3 GB of SIM a day.
+TRY_BYTES = 32 * 1_024
+# What a try may cost and say nothing: the handshakes and heads of six answers, 5 kB each. A server that is only down
+# for a week costs no more.
 
 
 def want(turn: Turn, job: Job, due: UtcMs | None, since: MonoMs) -> None:
@@ -48,25 +51,29 @@ def want(turn: Turn, job: Job, due: UtcMs | None, since: MonoMs) -> None:
         if clip.status is ClipStatus.FETCHED:
             if turn.now.mono >= look_ahead.stage_at(turn.now, due):
                 _make(turn, job, item, clip, due, since)
-        elif anew or hastens:
-            _ask(turn, job, item, clip, due)
-        elif clip.retry_at is not None and turn.now.mono >= clip.retry_at:
-            _try_again(turn, job, item, clip, due)
+        elif anew or hastens or (clip.retry_at is not None and turn.now.mono >= clip.retry_at):
+            _try(turn, job, item, clip, due)
 
 
-def _try_again(turn: Turn, job: Job, item: StagedItem, clip: Clip, due: UtcMs | None) -> None:
-    """Its pause is over. Where the bytes that came were others, those of another try are counted like the first."""
-    key, came = item_key(item), clip.reason is Reason.AUDIO_ALTERED
-    if isinstance(item, ClipItem) and came and not _within_the_days_bytes(turn, item, due):
-        turn.put_clip(key, replace(clip, retry_at=look_ahead.next_night(turn.state.site, turn.now, key)))
+def _try(turn: Turn, job: Job, item: StagedItem, clip: Clip, due: UtcMs | None) -> None:
+    """Its moment has come, or its pause is over. Where all has come that was counted, another try is counted too."""
+    spent = clip.status is ClipStatus.FAILED and clip.came_bytes > 0 and clip.counted_bytes == 0
+    counted = _counted(turn, item, clip, due) if spent else clip
+    if counted is None:
+        key = item_key(item)
+        assert due is not None, "what is due now is fetched whatever it costs"
+        night = look_ahead.next_night(turn.state.site, turn.now, key)
+        soon = look_ahead.soon_at(turn.state.site, turn.now, key, due) if clip.again else night
+        turn.put_clip(key, replace(clip, retry_at=min(night, soon)))
     else:
-        _ask(turn, job, item, clip, due)
+        _ask(turn, job, item, counted, due)
 
 
 def _ask(turn: Turn, job: Job, item: StagedItem, clip: Clip, due: UtcMs | None) -> None:
     """Have it fetched, and made ready too if its time has come and there is room. What is spoken needs no fetching."""
-    length_ms = _length_ms(turn, item, clip)
-    asked = replace(clip, status=ClipStatus.ASKED, retry_at=None, duration_ms=length_ms, urgent=_warns(job))
+    length_ms, urgent = _length_ms(turn, item, clip), _warns(job)
+    tries = 0 if urgent and not clip.urgent else clip.tries  # what was learned for a routine one keeps no warning back
+    asked = replace(clip, status=ClipStatus.ASKED, retry_at=None, duration_ms=length_ms, urgent=urgent, tries=tries)
     key, ahead = item_key(item), turn.now.mono < look_ahead.stage_at(turn.now, due)
     if isinstance(item, ClipItem) and (ahead or not make_room(turn, key, asked.duration_ms, due)):
         turn.put_clip(key, replace(asked, duration_ms=0))
@@ -98,22 +105,36 @@ def _in_its_time(turn: Turn, job: Job, item: StagedItem, clip: Clip | None, due:
     together = sum(one.length_bytes for one in items_of(job) if isinstance(one, ClipItem))
     at = look_ahead.ask_at(site, now, key, due, together) if isinstance(item, ClipItem) else now.mono
     planned = at if clip is None or clip.retry_at is None else min(at, clip.retry_at)
-    if now.mono >= planned and isinstance(item, ClipItem) and not _within_the_days_bytes(turn, item, due):
-        return Clip(ClipStatus.WAITING, retry_at=look_ahead.next_night(site, now, key))
-    return Clip(ClipStatus.WAITING, retry_at=planned)
+    waits = Clip(ClipStatus.WAITING, retry_at=planned)
+    if now.mono < planned:
+        return waits
+    return _counted(turn, item, waits, due) or replace(waits, retry_at=look_ahead.next_night(site, now, key))
 
 
-def _within_the_days_bytes(turn: Turn, item: ClipItem, due: UtcMs | None) -> bool:
-    """Whether it may be fetched today, and then it counts; by no clock that cannot be trusted."""
-    site, now = turn.state.site, turn.now
-    if not now.trusted:
-        return True
-    night = look_ahead.night_of(site, now.utc)
-    used = turn.state.fetched.bytes if turn.state.fetched.night == night else 0
-    if not look_ahead.is_urgent(now, due) and used + item.length_bytes > site.fetch_bytes_per_day:
-        return False
-    turn.state = replace(turn.state, fetched=Fetched(night, used + item.length_bytes))
-    return True
+def _counted(turn: Turn, item: StagedItem, clip: Clip, due: UtcMs | None) -> Clip | None:
+    """The clip, its length counted among the day's bytes; None: they are used up, and it can wait.
+
+    What is due soon cannot, nor a warning; also not where a bulletin asks for the sound that they share.
+    """
+    if not isinstance(item, ClipItem):
+        return clip
+    whatever = look_ahead.is_urgent(turn.now, due) or clip.urgent
+    if not whatever and _used(turn) + item.length_bytes > turn.state.site.fetch_bytes_per_day:
+        return None
+    _count(turn, item.length_bytes)
+    return replace(clip, counted_bytes=item.length_bytes)
+
+
+def _used(turn: Turn) -> int:
+    night = look_ahead.night_of(turn.state.site, turn.now.utc)
+    return turn.state.fetched.bytes if turn.state.fetched.night == night else 0
+
+
+def _count(turn: Turn, count: int) -> None:
+    """Among the day's bytes; by no clock that cannot be trusted."""
+    if turn.now.trusted:
+        night = look_ahead.night_of(turn.state.site, turn.now.utc)
+        turn.state = replace(turn.state, fetched=Fetched(night, _used(turn) + count))
 
 
 def fetched(turn: Turn, event: ClipFetched) -> None:
@@ -147,13 +168,14 @@ def failed(turn: Turn, event: ClipFailed) -> None:
     The pause is this station's own: a server that was down is not asked by a whole commune in the second it is back.
     """
     before = turn.state.clips.get(event.key, Clip(ClipStatus.ASKED))
-    tries = before.tries + 1 if before.again is event.again else 1
-    first_ms, most_ms = (RETRY_FIRST_MS, RETRY_MS_MAX) if event.again else (RETRY_MS_MAX, HARDLY_MS_MAX)
+    clip = _paid(turn, replace(before, status=ClipStatus.FAILED, duration_ms=0, again=event.again), event)
+    hardly = _helps_hardly(turn, event.key, clip)
+    tries = before.tries + 1 if _helps_hardly(turn, event.key, before) is hardly else 1
+    first_ms, most_ms = (RETRY_MS_MAX, HARDLY_MS_MAX) if hardly else (RETRY_FIRST_MS, RETRY_MS_MAX)
     pause_ms = min(first_ms << min(tries - 1, 10), most_ms)
     pause_ms = look_ahead.retry_pause_ms(turn.state.site, event.key, tries, pause_ms)
-    retry_at = MonoMs(turn.now.mono + pause_ms)
-    clip = Clip(ClipStatus.FAILED, 0, tries, retry_at, event.reason, event.again, failed_at=turn.now.mono)
-    turn.put_clip(event.key, clip)
+    retry_at, now = MonoMs(turn.now.mono + pause_ms), turn.now.mono
+    turn.put_clip(event.key, replace(clip, tries=tries, retry_at=retry_at, reason=event.reason, failed_at=now))
     level = Level.WARNING if event.again else Level.ERROR
     turn.note(
         level,
@@ -167,6 +189,25 @@ def failed(turn: Turn, event: ClipFailed) -> None:
     if event.reason is Reason.CACHE_FULL and tries == 1:
         # Not at each try: what no order needs any more has gone by then, but for what the daily sweep finds.
         sweep(turn)
+
+
+def _paid(turn: Turn, clip: Clip, event: ClipFailed) -> Clip:
+    """What the try has cost: of the day's bytes what was not counted before, whatever became of them."""
+    _count(turn, max(0, event.came_bytes - clip.counted_bytes))
+    left = max(0, clip.counted_bytes - event.came_bytes)
+    return replace(clip, counted_bytes=left, came_bytes=clip.came_bytes + max(0, event.came_bytes - TRY_BYTES))
+
+
+def _helps_hardly(turn: Turn, key: ClipKey, clip: Clip) -> bool:
+    """Whether another try can hardly help: what lies there is wrong, or more has come than it is long, and was not it.
+
+    An eighth more than that, for TLS and what was sent twice where a line broke. No warning is kept waiting for it.
+    """
+    if not clip.again or clip.urgent or clip.came_bytes == 0:
+        return not clip.again
+    items = [item for known in turn.state.jobs.values() for item in items_of(known.job)]
+    length = max((item.length_bytes for item in items if isinstance(item, ClipItem) and item.digest == key), default=0)
+    return clip.came_bytes > length + length // 8
 
 
 def lost(turn: Turn, job: Job) -> None:

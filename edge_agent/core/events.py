@@ -243,12 +243,16 @@ class ClipStaged:
 
 @dataclass(frozen=True, slots=True)
 class ClipFailed:
-    """Sound could not be staged; ``again`` says whether another try may help."""
+    """Sound could not be staged; ``again`` says whether another try may help, ``came_bytes`` what this one has cost.
+
+    That is what has come off the line for it, were it the right bytes or not: a station pays for its data.
+    """
 
     key: ClipKey
     reason: Reason
     again: bool
     detail: str = ""
+    came_bytes: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

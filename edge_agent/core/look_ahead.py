@@ -81,6 +81,11 @@ def next_night(site: Site, now: Now, key: ClipKey) -> MonoMs:
     return now.mono_of(UtcMs(begins + int(NIGHT_MS * _share(site, key))))
 
 
+def soon_at(site: Site, now: Now, key: ClipKey, due: UtcMs) -> MonoMs:
+    """Its own moment of the minutes from which on a sound that is ``due`` is fetched whatever it costs."""
+    return MonoMs(now.mono_of(UtcMs(due - SOON_MS)) + int(SPREAD_MS * _share(site, key)))
+
+
 def night_of(site: Site, utc: UtcMs) -> int:
     """Which day's bytes an instant counts in: from one night's beginning to the next, as the number of the day."""
     return (local_time(utc, site.timezone) - timedelta(hours=NIGHT_BEGINS.hour)).toordinal()

@@ -42,7 +42,8 @@ class Clip:
     """One sound. ``retry_at`` is when one that waits or has failed is asked for, ``failed_at`` when it last failed.
 
     ``duration_ms``: of one that is ready, else the room that it will need, where that is known; 0: not known.
-    ``urgent``: what is asked for was asked for as a warning's.
+    ``urgent``: it was last asked for as a warning's. ``counted_bytes`` were counted among a day's and have not come
+    yet; ``came_bytes`` have come, beyond what a try costs anyhow, and were not it.
     """
 
     status: ClipStatus
@@ -53,11 +54,13 @@ class Clip:
     again: bool = True
     failed_at: MonoMs = MonoMs(0)
     urgent: bool = False
+    counted_bytes: int = 0
+    came_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """How many bytes were asked for since a night began (``look_ahead.night_of``)."""
+    """How many bytes were asked for, or came beside that, since a night began (``look_ahead.night_of``)."""
 
     night: int = 0
     bytes: int = 0

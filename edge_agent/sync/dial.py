@@ -8,9 +8,12 @@ tickets, or says 60 kB beside each byte of an answer. Both are looked at after e
 
 from __future__ import annotations
 
+import fcntl
 import math
 import socket
 import ssl
+import struct
+import termios
 import time
 from collections.abc import Callable
 
@@ -52,6 +55,17 @@ def both(one: Meter, other: Meter) -> Meter:
         return said[0] or said[1]
 
     return meter
+
+
+class Tally:
+    """A ``Meter`` that finds nothing too much: how many ``bytes`` have come, over all the connections that have it."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def __call__(self, count: int) -> str:
+        self.bytes += count
+        return ""
 
 
 def up_to_a_head() -> Meter:
@@ -113,6 +127,7 @@ class TimedSocket(TlsStream):
     deadline = math.inf
     meter: Meter | None = None
     _unmetered = 0
+    _settled = 0
 
     def _turn(self, bytes_max: int) -> bytes | None:
         _left_s(self.deadline)
@@ -129,3 +144,11 @@ class TimedSocket(TlsStream):
             if why := self.meter(unmetered):
                 raise OSError(why)
         super()._arrived(count)
+
+    def settle(self) -> None:
+        """Before it is closed: what has come and nobody has read was paid for too. It may be closed already."""
+        if self.fileno() < 0 or self.meter is None:
+            return
+        unread = int(struct.unpack("=i", fcntl.ioctl(self.fileno(), termios.FIONREAD, bytes(4)))[0])
+        self.meter(self._unmetered + unread - self._settled)
+        self._unmetered, self._settled = 0, unread

@@ -19,13 +19,14 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPResponse
 from pathlib import Path
 
 from edge_agent.core.reasons import Reason, of_disk
 from edge_agent.core.units import ClipKey
 from edge_agent.free_space import FETCH_FREE_BYTES_MIN
+from edge_agent.sync.dial import Tally
 from edge_agent.sync.https import HTTPS_TROUBLE, PATIENCE, Patience, Trust, get, one_line, words_of
 from edge_agent.sync.port import Fetched, FetchFailed
 from edge_agent.sync.right_of_way import Passage, RightOfWay
@@ -82,6 +83,13 @@ class HttpsFetcher:
     ) -> Fetched | FetchFailed:
         """Get the audio whose SHA-256 is ``key`` (64 hex digits) from the first URL that really has it."""
         assert DIGEST.fullmatch(key), "a digest is a file name here; whoever parsed the order has checked its form"
+        tally = Tally()
+        got = self._fetch(key, length_bytes, urls, urgent, tally)
+        return replace(got, came_bytes=tally.bytes)
+
+    def _fetch(
+        self, key: ClipKey, length_bytes: int, urls: tuple[str, ...], urgent: bool, tally: Tally
+    ) -> Fetched | FetchFailed:
         misses: list[_Miss] = []
         try:
             part = _Part(self._root, key, length_bytes)
@@ -91,7 +99,7 @@ class HttpsFetcher:
                 return FetchFailed(Reason.CACHE_FULL, True, f"{missing} bytes too few on the disk")
             with self._way.taken() if urgent else contextlib.nullcontext():
                 for url in urls:
-                    miss = self._from_url(part, url, urgent)
+                    miss = self._from_url(part, url, urgent, tally)
                     if miss is None:
                         return Fetched(part.final)
                     misses.append(miss)
@@ -114,34 +122,37 @@ class HttpsFetcher:
             free = shutil.disk_usage(self._root).free
         return part.length - part.size() + self._free_bytes_min - free
 
-    def _from_url(self, part: _Part, url: str, urgent: bool) -> _Miss | None:
+    def _from_url(self, part: _Part, url: str, urgent: bool, tally: Tally) -> _Miss | None:
         """Fetch, and resume as long as it gets on; start afresh once if what was resumed turned out wrong.
 
-        Whoever stands back has lost no time and no try by it.
+        It gets on where the part grows. Whoever sends less each time, and the whole anew, has a station pay for the
+        file six times. Whoever stands back has lost no time and no try by it.
         """
         deadline = time.monotonic() + self._patience.total_s(part.length)
         miss: _Miss | None = None
-        resumes = 0
+        resumes, afresh = 0, False
         while True:
             if not urgent:
                 deadline += self._way.wait_s(hung_up=miss is _STOOD_BACK)
             before = part.size()
-            miss = self._once(part, url, deadline, urgent)
+            miss = self._once(part, url, deadline, urgent, tally, anew=resumes == 0)
             if miss is _STOOD_BACK:
                 continue
-            if miss is None or part.size() == before or resumes == RESUMES_MAX:
+            thrown_away = part.size() == 0 < before
+            if miss is None or resumes == RESUMES_MAX or not (part.size() > before or (thrown_away and not afresh)):
                 return miss
             resumes += 1
+            afresh |= thrown_away
             log.info("download broke off key=%s at=%d why=%s", part.key, part.size(), one_line(miss.detail))
 
-    def _once(self, part: _Part, url: str, deadline: float, urgent: bool) -> _Miss | None:
-        passage = Passage()
+    def _once(self, part: _Part, url: str, deadline: float, urgent: bool, tally: Tally, *, anew: bool) -> _Miss | None:
+        passage, stall_s = Passage(), self._patience.stall_s
         try:
             if part.size() < part.length:
-                with get(url, part.size(), part.length, self._trust, self._patience.stall_s, deadline) as line:
+                with get(url, part.size(), part.length, self._trust, stall_s, deadline, tally) as line:
                     passage.hang_up = line.hang_up
                     with contextlib.nullcontext() if urgent else self._way.used(passage):
-                        miss = _copy(line.response, part)
+                        miss = _copy(line.response, part, anew)
                 if miss is not None:
                     return _STOOD_BACK if passage.stood_back else miss
         except HTTPS_TROUBLE as error:
@@ -149,9 +160,15 @@ class HttpsFetcher:
         return None if part.finish() else _Miss(True, "SHA-256 differs")
 
 
-def _copy(response: HTTPResponse, part: _Part) -> _Miss | None:
-    """Append the body to the part. None: it is complete, whatever it is."""
+def _copy(response: HTTPResponse, part: _Part, anew: bool) -> _Miss | None:
+    """Append the body to the part. None: it is complete, whatever it is.
+
+    ``anew``: the whole may take the place of what is here. Not of what this server has only just sent, for it would be
+    paid for twice; the next try may.
+    """
     have = part.size()
+    if response.status == OK and have and not anew:
+        return _Miss(False, "the whole again instead of the rest")
     if response.status == OK:
         have = 0
     elif response.status == RANGE_OUTSIDE or (response.status == PARTIAL and not _range_is(response, part)):

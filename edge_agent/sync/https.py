@@ -21,7 +21,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.look_ahead import FETCH_BYTES_S_MIN, FETCH_SLACK_MS
 from edge_agent.core.units import SECOND_MS
-from edge_agent.sync.dial import Meter, TimedSocket, both, dial, up_to_a_body, up_to_a_head
+from edge_agent.sync.dial import Meter, Tally, TimedSocket, both, dial, up_to_a_body, up_to_a_head
 from edge_agent.sync.tls import client_context, clock_dates_certificates, dates_trouble
 from edge_agent.sync.tls_trouble import DatesTrouble, trouble_in
 
@@ -62,16 +62,19 @@ class Trust:
 
 
 @contextmanager
-def get(url: str, first_byte: int, bytes_max: int, trust: Trust, stall_s: float, deadline: float) -> Iterator[Line]:
+def get(
+    url: str, first_byte: int, bytes_max: int, trust: Trust, stall_s: float, deadline: float, tally: Tally
+) -> Iterator[Line]:
     """Ask for ``url`` from ``first_byte`` on; the response has its status and headers. Raises HTTPS_TROUBLE.
 
-    ``bytes_max``: of the whole that lies there. A body may cost hardly more. Redirects are followed: wherever it lies,
-    a digest says what it is.
+    ``bytes_max``: of the whole that lies there. A body may cost hardly more; ``tally`` counts what comes. Redirects are
+    followed: wherever it lies, a digest says what it is.
     """
     for _ in range(REDIRECTS_MAX + 1):
-        with _answered(url, first_byte, trust, stall_s, deadline, up_to_a_head()) as (response, sock):
+        head = both(up_to_a_head(), tally)
+        with _answered(url, first_byte, trust, stall_s, deadline, head) as (response, sock):
             if response.status not in REDIRECTS:
-                sock.meter = up_to_a_body(bytes_max)
+                sock.meter = both(up_to_a_body(bytes_max), tally)
                 yield Line(response, sock, stall_s)
                 return
             url = urljoin(url, response.headers.get("Location", ""))
@@ -126,8 +129,12 @@ def _answered(
     sock.meter = meter
     try:
         with _ask(connection, target, first_byte) as response:
-            yield response, sock
+            try:
+                yield response, sock
+            finally:
+                sock.settle()  # here: with its response an answer's socket is closed for good
     finally:
+        sock.settle()
         connection.close()
 
 

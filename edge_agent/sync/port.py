@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -39,18 +39,20 @@ class Session(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The whole file, its length and SHA-256 checked, durable under its final name."""
+    """The whole file, its length and SHA-256 checked, durable under its final name; ``came_bytes`` as in the other."""
 
     path: Path
+    came_bytes: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class FetchFailed:
-    """Why not; ``again`` says whether another try may help."""
+    """Why not; ``again`` says whether another try may help, ``came_bytes`` what the line has carried for it."""
 
     reason: Reason
     again: bool
     detail: str
+    came_bytes: int = field(default=0, compare=False)
 
 
 class Fetcher(Protocol):

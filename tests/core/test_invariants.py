@@ -71,6 +71,8 @@ mishaps: st.SearchStrategy[Mishap] = st.sampled_from(
 SIGNED = (ClockSource.SIGNED, ClockSource.DISPUTED)
 NORMAL = {"class": "normal"}
 NEVER = (Reason.AUDIO_ALTERED, Reason.NO_VOICE)
+BYTES_MS = 100_000
+# Where a failed download has cost anything it has cost more than a file.
 
 
 class Ward(Office):
@@ -153,7 +155,7 @@ class Ward(Office):
     @rule(index=few, reason=st.sampled_from((None, None, *AGAIN, *NEVER)), longer_ms=st.sampled_from((0, 0, 900)))
     def stage(self, index: int, reason: Reason | None, longer_ms: int) -> None:
         order = self.world.staging.pop(index % len(self.world.staging))
-        failed = reason and ClipFailed(order.key, reason, again=reason in AGAIN)
+        failed = reason and ClipFailed(order.key, reason, again=reason in AGAIN, came_bytes=longer_ms * BYTES_MS)
         self.world.send(failed or staged(order, longer_ms))
 
     # The device

@@ -175,7 +175,8 @@ def test_other_bytes_count_among_the_days_each_time_they_come() -> None:
         bench.pass_s(3_600)
         asked = len(bench.every(fx.FetchAhead))
         if asked > (came[-1] if came else 0):
-            bench.send(ClipFailed(bench.every(fx.FetchAhead)[-1].key, Reason.AUDIO_ALTERED, again=False))
+            asked_for = bench.every(fx.FetchAhead)[-1].key
+            bench.send(ClipFailed(asked_for, Reason.AUDIO_ALTERED, again=False, came_bytes=80_000))
         came.append(asked)
     assert [came[15], came[39], came[63]] == [1, 2, 3], "one each night"
 

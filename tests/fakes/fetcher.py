@@ -49,9 +49,10 @@ class FakeFetcher:
             if content is not None and _is(content, key, length_bytes):
                 return self._keep(final, content)
             reached.append(content)
+        came_bytes = sum(len(content) for content in reached if content is not None)
         if reached and None not in reached:
-            return FetchFailed(Reason.AUDIO_ALTERED, False, "wrong bytes")
-        return FetchFailed(Reason.AUDIO_UNREACHABLE, True, "no answer")
+            return FetchFailed(Reason.AUDIO_ALTERED, False, "wrong bytes", came_bytes)
+        return FetchFailed(Reason.AUDIO_UNREACHABLE, True, "no answer", came_bytes)
 
     def sweep(self, keep: frozenset[ClipKey]) -> int:
         gone = [path for path in self._root.glob("*") if path.name.removesuffix(".part") not in keep]

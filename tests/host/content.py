@@ -41,6 +41,7 @@ class Manners(Enum):
     DRIPPING_LENGTH = "dripping_length"  # the same in the length of a chunk
     TRUNCATED = "truncated"  # hangs up after ``cut_at`` bytes of this request
     NO_RANGES = "no_ranges"  # answers 200 with everything
+    NEVER_WHOLE = "never_whole"  # answers 200 with other bytes, each time one less, and hangs up
     WRONG_RANGE = "wrong_range"  # answers 206 with another range than asked
     OUTSIDE = "outside"  # answers 416 to every range
     REDIRECT = "redirect"  # to ``location``
@@ -190,6 +191,9 @@ class _Request(BaseHTTPRequestHandler):
                 self._send_for_ever(content, body)
             case Manners.ALTERED:
                 self._answer(content, bytes([body[0] ^ 1]) + body[1:])
+            case Manners.NEVER_WHOLE:
+                self._head(200, **{"Content-Length": str(len(body))})
+                self._send(content, bytes(len(body) - len(content.asked)))
             case Manners.LONGER:
                 self._answer(content, body + b"!")
             case _:

@@ -185,10 +185,18 @@ def test_one_unreachable_url_leaves_hope_beside_a_wrong_one(rig: Rig) -> None:
     assert (got.reason, got.again) == (Reason.AUDIO_UNREACHABLE, True)
 
 
+def test_what_came_in_vain_is_told_whatever_it_is_called(rig: Rig) -> None:
+    wrong = rig.serve("a", ALTERED)
+    for urls in ((wrong,), (wrong, rig.nowhere())):
+        got = rig.fetcher.fetch(KEY, len(AUDIO), urls)
+        assert isinstance(got, FetchFailed)
+        assert len(AUDIO) <= got.came_bytes <= len(AUDIO) * 9 / 8
+
+
 def test_a_full_disk_is_told_before_a_byte_is_fetched(rig: Rig) -> None:
     got = rig.full_disk().fetch(KEY, len(AUDIO), (rig.serve("a", AUDIO),))
     assert isinstance(got, FetchFailed)
-    assert (got.reason, got.again) == (Reason.CACHE_FULL, True)
+    assert (got.reason, got.again, got.came_bytes) == (Reason.CACHE_FULL, True, 0)
     assert rig.requests() == 0
 
 

@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.core.clips import TRY_BYTES
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey, MonoMs, UtcMs
 from edge_agent.headend.pki import create_authority
+from edge_agent.sync.dial import UNREAD_BYTES_MAX
 from edge_agent.sync.download import HttpsFetcher
 from edge_agent.sync.https import PATIENCE, Patience, Trust
 from edge_agent.sync.port import Fetched, FetchFailed
@@ -28,6 +30,8 @@ from tests.sync.rigs import host_clock
 AUDIO = bytes(range(256)) * 1_000
 KEY = ClipKey(hashlib.sha256(AUDIO).hexdigest())
 SHORT = Patience(stall_s=0.5, slack_s=1.5, rate_bytes_s_min=10**9)
+WORDS_BYTES, UNREAD_BYTES = 16_000, 2 * UNREAD_BYTES_MAX
+# TLS and heads beside a file, and what the kernel takes in of an answer that is refused by its head.
 GENEROUS_S = 30
 # A fetch that ignores its own deadline of 1.5 s would take for ever; anything in between is a slow machine.
 
@@ -124,6 +128,58 @@ def test_a_server_that_gives_a_byte_each_time_is_left_after_some_resumes(cache: 
     cache.content.manners, cache.content.cut_at = Manners.TRUNCATED, 1
     assert failed(cache.fetch()) == UNREACHABLE
     assert len(cache.content.asked) == 6
+
+
+def test_a_server_that_begins_anew_each_time_and_gives_ever_less_costs_the_file_once_and_not_six_times(
+    cache: Cache,
+) -> None:
+    cache.content.manners = Manners.NEVER_WHOLE
+    for asked in (2, 3):
+        got = cache.fetch()
+        assert failed(got) == UNREACHABLE
+        assert isinstance(got, FetchFailed)
+        assert len(cache.content.asked) == asked, "what it has just sent is not taken anew in one go"
+        assert len(AUDIO) - asked <= got.came_bytes <= len(AUDIO) + WORDS_BYTES + UNREAD_BYTES
+
+
+def test_a_server_that_begins_anew_each_time_and_gives_ever_more_is_left_too(cache: Cache) -> None:
+    """The part grows each time, and each time what was there has been paid for in vain."""
+    answers = [b"HTTP/1.1 200 OK\r\nContent-Length: 256000\r\n\r\n" + bytes(size) for size in (100_000, 200_000)]
+    cache.content.manners, cache.content.raw = Manners.RAW, [*answers, *answers]
+    assert failed(cache.fetch()) == UNREACHABLE
+    assert len(cache.content.asked) == 2
+
+
+def test_what_has_come_is_told_of_wrong_bytes_beside_an_address_with_nothing(cache: Cache) -> None:
+    cache.content.manners = Manners.ALTERED
+    got = cache.fetch(cache.url, f"https://localhost:{cache.content.port}/nowhere")
+    assert failed(got) == UNREACHABLE
+    assert isinstance(got, FetchFailed)
+    assert len(AUDIO) <= got.came_bytes <= len(AUDIO) + 2 * WORDS_BYTES
+
+
+def test_what_has_come_and_was_not_read_is_told_too(cache: Cache) -> None:
+    """Another length is refused by its announcement, and the kernel has taken in what it will by then."""
+    cache.content.manners = Manners.RAW
+    cache.content.raw = [b"HTTP/1.1 200 OK\r\nContent-Length: 5000000\r\n\r\n" + bytes(5_000_000)]
+    got = cache.fetch()
+    assert failed(got) == WRONG
+    assert isinstance(got, FetchFailed)
+    assert got.came_bytes > WORDS_BYTES
+
+
+@pytest.mark.parametrize("manners", [Manners.GONE, Manners.TRUNCATED])
+def test_a_try_that_says_nothing_costs_no_more_than_a_try_may(cache: Cache, manners: Manners) -> None:
+    cache.content.manners, cache.content.cut_at = manners, 1
+    got = cache.fetch()
+    assert isinstance(got, FetchFailed)
+    assert 1_000 < got.came_bytes <= TRY_BYTES
+
+
+def test_an_honest_download_costs_hardly_more_than_its_length(cache: Cache) -> None:
+    got = cache.fetch()
+    assert isinstance(got, Fetched)
+    assert len(AUDIO) <= got.came_bytes <= len(AUDIO) + WORDS_BYTES
 
 
 def test_a_server_that_ignores_ranges_is_taken_from_the_start(cache: Cache) -> None:

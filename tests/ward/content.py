@@ -19,14 +19,16 @@ Outcome = tuple[ClipFetched | ClipStaged | ClipFailed, int]
 
 
 class Content:
-    """``altered`` clips come with other bytes; ``down``, ``swaps``, ``full`` and ``slow_ms`` are its bad days.
+    """``altered`` clips come with other bytes, of ``unfinished`` ones the last never comes.
 
-    ``sent`` counts how often it has sent a whole file, whichever.
+    ``down``, ``swaps``, ``full`` and ``slow_ms`` are its bad days. ``sent`` counts how often it has sent a whole file,
+    whichever.
     """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self.altered: set[ClipKey] = set()
+        self.unfinished: set[ClipKey] = set()
         self.down = False
         self.swaps = False
         self.full = False
@@ -55,8 +57,11 @@ class Content:
         if self.down or not world.network:
             return ClipFailed(order.key, Reason.AUDIO_UNREACHABLE, again=True), NET_MS
         self.sent[order.key] += 1
+        came = order.length_bytes
         if self.swaps or order.key in self.altered:
-            return ClipFailed(order.key, Reason.AUDIO_ALTERED, again=False), took_ms
+            return ClipFailed(order.key, Reason.AUDIO_ALTERED, again=False, came_bytes=came), took_ms
+        if order.key in self.unfinished:
+            return ClipFailed(order.key, Reason.AUDIO_UNREACHABLE, again=True, came_bytes=came), took_ms
         world.originals.add(order.key)
         return ClipFetched(order.key), took_ms
 
