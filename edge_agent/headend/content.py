@@ -14,13 +14,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from edge_agent.headend.audio_facts import AudioFacts
 from edge_agent.headend.files import EVERYBODY_READS, write_durably
-from edge_agent.headend.https_server import IDLE_S, TlsService, answer_json, read_body
+from edge_agent.headend.https_server import Request, TlsService
 from edge_agent.headend.pki import Issued
 
 BY_DIGEST = re.compile(r"/(clip|paper)/([0-9a-f]{64})")
@@ -97,13 +96,12 @@ def wanted_span(header: str | None, size: int) -> Span | None:
     return Span(int(first), min(int(last), size - 1) if last else size - 1)
 
 
-class _ClipRequest(BaseHTTPRequestHandler):
+class _ClipRequest(Request):
     """One connection. HTTP/1.1, so that a station may ask for the next range on the same connection."""
 
     protocol_version = "HTTP/1.1"
     server_version = "loa-content"
     sys_version = ""
-    timeout = IDLE_S
     directory: Path
     note: Serve
     greet: Greet | None
@@ -118,13 +116,13 @@ class _ClipRequest(BaseHTTPRequestHandler):
         hello = HELLO_PATH.fullmatch(self.path)
         if hello is None or self.greet is None:
             return self._refuse(HTTPStatus.NOT_FOUND)
-        body = read_body(self, HELLO_BYTES_MAX)
+        body = self.read_body(HELLO_BYTES_MAX)
         if body is None:
             return self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         welcome = self.greet(hello[1], body)
         if welcome is None:
             return self._refuse(HTTPStatus.FORBIDDEN)
-        return answer_json(self, HTTPStatus.OK, welcome)
+        return self.answer_json(HTTPStatus.OK, welcome)
 
     def log_message(self, format: str, *args: Any) -> None:
         self.note(f"{self.client_address[0]} {format % args}")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from edge_agent.core.units import UtcMs
-from edge_agent.headend.https_server import IDLE_S, TlsService, answer_json, read_body
+from edge_agent.headend.https_server import Request, TlsService
 from edge_agent.headend.pki import Issued
 from edge_agent.headend.registrar import Answer, Refused, Registrar
 from edge_agent.identity.messages import ENROL_PATH, RENEW_PATH, REQUEST_BYTES_MAX, refusal
@@ -16,12 +15,11 @@ from edge_agent.identity.messages import ENROL_PATH, RENEW_PATH, REQUEST_BYTES_M
 Serve = Callable[[str], None]
 
 
-class _Request(BaseHTTPRequestHandler):
+class _Request(Request):
     """One connection, one request."""
 
     server_version = "loa-enrolment"
     sys_version = ""
-    timeout = IDLE_S
     registrar: Registrar
     clock: Callable[[], UtcMs]
     note: Serve
@@ -29,17 +27,17 @@ class _Request(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         task = {ENROL_PATH: self.registrar.enrol, RENEW_PATH: self.registrar.renew}.get(self.path)
         if task is None:
-            return answer_json(self, HTTPStatus.NOT_FOUND, b"")
-        body = read_body(self, REQUEST_BYTES_MAX)
+            return self.answer_json(HTTPStatus.NOT_FOUND, b"")
+        body = self.read_body(REQUEST_BYTES_MAX)
         if body is None:
-            return answer_json(self, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"")
+            return self.answer_json(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"")
         try:
             answer: Answer = task(body, self.clock())
         except Refused as refused:
             self.note(f"{self.client_address[0]} refused {refused}")
-            return answer_json(self, HTTPStatus.FORBIDDEN, refusal(refused.reason))
+            return self.answer_json(HTTPStatus.FORBIDDEN, refusal(refused.reason))
         self.note(f"{self.client_address[0]} {answer.what} {answer.station}")
-        return answer_json(self, HTTPStatus.OK, answer.body)
+        return self.answer_json(HTTPStatus.OK, answer.body)
 
     def log_message(self, format: str, *args: Any) -> None:
         """``note`` says more."""

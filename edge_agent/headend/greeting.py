@@ -40,19 +40,27 @@ class Greeter:
 
     def answer(self, station: str, envelope: bytes) -> bytes | None:
         """The welcome; None for whoever is no enrolled station. By what lies in the files now."""
-        with self._alone:
-            return self._answer(station, envelope)
-
-    def _answer(self, station: str, envelope: bytes) -> bytes | None:
-        try:
-            self._keyring.refresh()
-            heard = hear(self._keyring.stations, self._keyring.realm, f"{ROOT}/u/{station}/hello", envelope)
-            if not isinstance(heard, Heard) or not isinstance(heard.said, HelloMsg):
+        with self._alone:  # a look at two files; they are read when somebody has written one
+            try:
+                self._keyring.see()
+            except KeyringError:
                 return None
+            stations, realm = self._keyring.stations, self._keyring.realm
+        # Anybody may ask: while it is found out whether a station does, whose turn it is waits for nobody.
+        heard = hear(stations, realm, f"{ROOT}/u/{station}/hello", envelope)
+        if not isinstance(heard, Heard) or not isinstance(heard.said, HelloMsg):
+            return None
+        with self._alone:
+            return self._welcome(heard, heard.said)
+
+    def _welcome(self, heard: Heard, hello: HelloMsg) -> bytes | None:
+        if heard.station not in self._keyring.stations:
+            return None  # taken out of the list in this moment
+        try:
             held = self._held(heard.station)
+            return welcome_to(self._keyring, heard, hello, held, self._clock(), self._key)
         except (KeyringError, LogbookError):
             return None  # a wrong word about the log would make a station send or forget; no word does nothing
-        return welcome_to(self._keyring, heard, heard.said, held, self._clock(), self._key)
 
     def _held(self, station: StationId) -> LogCursor:
         """What lies there now; read again only when something came, for it is held to its chain each time."""

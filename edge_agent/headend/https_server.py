@@ -1,77 +1,136 @@
-"""Serve HTTPS to stations: TLS 1.3, so many connections at once, none that holds up another. Decides no answer."""
+"""Serve HTTPS to stations: TLS 1.3, so many connections at once, none that holds up another. Decides no answer.
+
+Anybody may connect, and say a byte now and then: a question, from the first byte of the handshake to the last one of
+its body, has one deadline in all, and so has each block of an answer. Who keeps a place, ``places`` decides.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import ssl
 import sys
 import threading
+import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import socket
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+from edge_agent.core.look_ahead import FETCH_BYTES_S_MIN
 from edge_agent.headend.pki import Issued
+from edge_agent.headend.places import PLACES_MAX, Places
 
-IDLE_S = 30
-# A station on 4G that sends nothing for half a minute has lost its link; it comes back with a range.
-CONNECTIONS_MAX = 256
-# A commune has at most 50 stations (requirement S1), and four of them may share a server: each fetches one clip at a
-# time, or leaves one for a warning's. A connection has two files open at most, of the 1,024 that a process may have.
-
+QUESTION_S = 30
+# Handshake, head and body together, and from an answer to the end of the next question. TLS over 3G takes up to 10 s; a
+# station on 4G that has not asked within half a minute has lost its link, and comes back with a range.
 LENGTH_DIGITS_MAX = 7
 # No question of a station has ten megabytes.
 
 Service = TypeVar("Service", bound="TlsService")
 
 
-def read_body(request: BaseHTTPRequestHandler, bytes_max: int) -> bytes | None:
-    """What was sent with a question; None where it is longer, or tells no length: after the answer the line ends."""
-    length = request.headers.get("Content-Length", "")
-    digits = length.isascii() and length.isdigit() and len(length) <= LENGTH_DIGITS_MAX
-    if not digits or int(length) > bytes_max:
-        request.close_connection = True  # what follows is not looked at
-        return None
-    return request.rfile.read(int(length))
+class Connection(ssl.SSLSocket):
+    """A client's line. What it says has come by ``until`` (of ``time.monotonic``), however it is cut into pieces."""
+
+    until = 0.0
+
+    def expect_question(self) -> None:
+        """From now on there is as long as a question may take."""
+        self.until = time.monotonic() + QUESTION_S
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+        self.settimeout(_left(self.until))
+        return super().recv_into(buffer, nbytes, flags)
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """A client that reads more slowly than any station may (protocol, 10.4) is let go."""
+        with memoryview(data).cast("B") as whole:
+            until = time.monotonic() + QUESTION_S + len(whole) / FETCH_BYTES_S_MIN
+            sent = 0
+            while sent < len(whole):
+                self.settimeout(_left(until))
+                sent += self.send(whole[sent:], flags)
+
+    def hang_up(self) -> None:
+        """From any thread: its own one finds it ended. Below TLS, which may be in the middle of a receive."""
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self, socket.SHUT_RDWR)
 
 
-def answer_json(request: BaseHTTPRequestHandler, status: HTTPStatus, body: bytes) -> None:
-    """Send an answer."""
-    request.send_response(status)
-    request.send_header("Content-Type", "application/json")
-    request.send_header("Content-Length", str(len(body)))
-    request.end_headers()
-    request.wfile.write(body)
+class Request(BaseHTTPRequestHandler):
+    """One connection, and its questions one after the other."""
+
+    server: TlsServer
+    connection: Connection
+    _answered = False
+
+    def handle_one_request(self) -> None:
+        if self._answered:
+            self.connection.expect_question()
+            self.server.places.owes(self.connection)
+        super().handle_one_request()
+        self._answered = True
+
+    def parse_request(self) -> bool:
+        whole = super().parse_request()
+        if whole and self.command != "POST":
+            self.server.places.asked(self.connection)
+        return whole
+
+    def read_body(self, bytes_max: int) -> bytes | None:
+        """What was sent with it; None where it is longer, or tells no length: after the answer the line ends."""
+        length = self.headers.get("Content-Length", "")
+        digits = length.isascii() and length.isdigit() and len(length) <= LENGTH_DIGITS_MAX
+        if not digits or int(length) > bytes_max:
+            self.close_connection = True  # what follows is not looked at
+            return None
+        body = self.rfile.read(int(length))
+        self.server.places.asked(self.connection)
+        return body
+
+    def answer_json(self, status: HTTPStatus, body: bytes) -> None:
+        """Send an answer."""
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
 
 class TlsServer(ThreadingHTTPServer):
     """Shakes hands in the connection's own thread, so that a silent client cannot stop the next one from coming in."""
 
     daemon_threads = True
-    request_queue_size = CONNECTIONS_MAX
+    request_queue_size = PLACES_MAX
 
-    def __init__(self, address: tuple[str, int], request: type[BaseHTTPRequestHandler], tls: ssl.SSLContext) -> None:
+    def __init__(self, address: tuple[str, int], request: type[Request], tls: ssl.SSLContext) -> None:
         super().__init__(address, request)
+        tls.sslsocket_class = Connection
         self._tls = tls
-        self._places = threading.BoundedSemaphore(CONNECTIONS_MAX)
+        self.places = Places()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if self._places.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
-            self.shutdown_request(request)
+        connection = self._wrapped(request)
+        if not self.places.take(connection, client_address[0]):
+            return self.shutdown_request(connection)
+        try:
+            return super().process_request(connection, client_address)
+        except BaseException:  # no thread was to be had
+            self.places.leave(connection)
+            self.shutdown_request(connection)
+            raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
-            super().process_request_thread(self._wrapped(request), client_address)
-        except OSError:
-            self.shutdown_request(request)  # it hung up before the first byte
+            super().process_request_thread(request, client_address)
         finally:
-            self._places.release()
+            self.places.leave(request)
 
-    def _wrapped(self, plain: socket) -> ssl.SSLSocket:
-        plain.settimeout(IDLE_S)
-        return self._tls.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+    def _wrapped(self, plain: socket.socket) -> Connection:
+        connection = cast(Connection, self._tls.wrap_socket(plain, server_side=True, do_handshake_on_connect=False))
+        connection.expect_question()
+        return connection
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up or talks no TLS is an ordinary day; anything else is our own bug and is shown."""
@@ -82,9 +141,7 @@ class TlsServer(ThreadingHTTPServer):
 class TlsService:
     """Serves in a thread of its own until stopped; a context manager. Port 0 takes a free one, see ``port``."""
 
-    def __init__(
-        self, name: str, request: type[BaseHTTPRequestHandler], identity: Issued, host: str, port: int
-    ) -> None:
+    def __init__(self, name: str, request: type[Request], identity: Issued, host: str, port: int) -> None:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.minimum_version = ssl.TLSVersion.TLSv1_3
         tls.load_cert_chain(identity.certificate, identity.key)
@@ -111,3 +168,11 @@ class TlsService:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
+
+
+def _left(until: float) -> float:
+    """Seconds to go. Raises TimeoutError when there are none."""
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("too slow")
+    return left

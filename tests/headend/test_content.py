@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.headend import pki
+from edge_agent.headend import https_server, pki
 from edge_agent.headend.content import ContentServer, Span, add_clip, wanted_span
-from edge_agent.headend.https_server import CONNECTIONS_MAX
+from edge_agent.headend.places import PLACES_MAX, PLACES_PER_ADDRESS_MAX
 
 AUDIO = bytes(range(256)) * 1000
 TIMEOUT_S = 30
@@ -131,21 +131,78 @@ def test_silent_clients_do_not_stop_the_next_one(server: ContentServer, client: 
         assert client.ask("GET", f"/clip/{digest}")[0] == 200
 
 
-def test_more_connections_than_places_are_turned_away_and_the_places_come_back(
+def held(server: ContentServer, opened: ExitStack, count: int) -> list[ssl.SSLSocket]:
+    """Connections of whoever needs no key for it, with the first bytes of a question on each."""
+    anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+    made = []
+    for _ in range(count):
+        plain = socket.create_connection((server.host, server.port), timeout=TIMEOUT_S)
+        made.append(opened.enter_context(anybody.wrap_socket(plain)))
+        made[-1].sendall(b"GET /")
+    return made
+
+
+def ended(line: ssl.SSLSocket) -> bool:
+    """Whether the server has hung up; waits for it."""
+    try:
+        return not line.recv(1)
+    except OSError as error:
+        return not isinstance(error, TimeoutError)
+
+
+def test_whoever_asks_is_answered_while_more_than_all_places_owe_their_question(
     server: ContentServer, client: Client, digest: str
 ) -> None:
-    with ExitStack() as taken:
-        for _ in range(CONNECTIONS_MAX):
-            taken.enter_context(socket.create_connection((server.host, server.port), timeout=TIMEOUT_S))
-        with pytest.raises(OSError, match=r"(?i)eof|reset|closed|broken"):
-            client.ask("GET", f"/clip/{digest}")
-    until = time.monotonic() + TIMEOUT_S
-    while time.monotonic() < until:
-        client.connection.close()
-        with contextlib.suppress(OSError):
+    with ExitStack() as opened:
+        lines = held(server, opened, PLACES_MAX + 5)
+        for _ in range(3):
             assert client.ask("GET", f"/clip/{digest}")[0] == 200
-            return
-    raise AssertionError("no place came back")
+            client.connection.close()
+        assert all(ended(line) for line in lines[: PLACES_MAX + 5 - PLACES_PER_ADDRESS_MAX])
+        lines[-1].sendall(f"clip/{digest} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert b"200" in lines[-1].recv(4096), "the newest keep their places"
+
+
+def test_a_question_that_comes_byte_by_byte_has_one_deadline(
+    server: ContentServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(https_server, "QUESTION_S", 1)
+    with ExitStack() as opened:
+        (line,) = held(server, opened, 1)
+        line.settimeout(0.1)
+        until = time.monotonic() + TIMEOUT_S
+        while time.monotonic() < until:  # never silent for as long as a second
+            try:
+                line.sendall(b"a")
+                if not line.recv(1):
+                    return
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+    raise AssertionError("it holds its place for ever")
+
+
+def test_whoever_takes_an_answer_more_slowly_than_a_station_may_is_let_go(
+    server: ContentServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(https_server, "QUESTION_S", 0.5)
+    monkeypatch.setattr(https_server, "FETCH_BYTES_S_MIN", 1_000_000)
+    clip = b"x" * 32_000_000  # more than the buffers of both ends together
+    (tmp_path / "long.mp3").write_bytes(clip)
+    digest = add_clip(server.directory, tmp_path / "long.mp3")
+    with ExitStack() as opened:
+        (line,) = held(server, opened, 1)
+        line.sendall(f"clip/{digest} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        taken = 0
+        for _ in range(50):  # 10 kB a second, for several times as long as a block may take
+            taken += len(line.recv(1_000))
+            time.sleep(0.1)
+        with contextlib.suppress(OSError):
+            while block := line.recv(65_536):
+                taken += len(block)
+    assert taken < len(clip)
 
 
 def test_plain_http_gets_no_answer(server: ContentServer, digest: str) -> None:

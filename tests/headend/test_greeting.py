@@ -97,6 +97,31 @@ def test_nobody_else_is_answered(keyring: Keyring, station: FakeStation, records
     assert asked.answer(STATION, b"rubbish") is None
 
 
+def test_no_question_costs_a_reading_of_the_trust_file_unless_somebody_has_written_it(
+    keyring: Keyring, station: FakeStation, records: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = greeter(keyring, records)
+    readings = []
+    reads = Keyring.refresh
+
+    def counted(which: Keyring) -> None:
+        readings.append(which)
+        reads(which)
+
+    monkeypatch.setattr(Keyring, "refresh", counted)
+    for _ in range(20):
+        assert asked.answer("nobody", b"{}") is None
+        assert asked.answer(STATION, FakeStation(new_signer()).hello()[1]) is None
+        assert asked.answer(STATION, station.hello()[1]) is not None
+    assert readings == []
+    monkeypatch.setattr(Keyring, "refresh", reads)
+    renew(Keyring(keyring.directory), "", NOW)
+    monkeypatch.setattr(Keyring, "refresh", counted)
+    for _ in range(20):
+        asked.answer("nobody", b"{}")
+    assert len(readings) == 1
+
+
 def test_a_damaged_log_is_told_to_nobody_as_if_it_were_whole(
     keyring: Keyring, station: FakeStation, records: Path
 ) -> None:
