@@ -10,7 +10,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge_agent.core.effects import FetchHeads, FetchManifest, FetchPaper
 from edge_agent.core.events import (
@@ -71,7 +71,13 @@ class ManifestWorker:
 
 
 def answer(home: HomeServer, order: HomeOrder) -> Event:
-    """What became of an order."""
+    """What became of an order, and what that has cost."""
+    before = home.came_bytes
+    event = _answer(home, order)
+    return event if isinstance(event, HomeAnswered) else replace(event, came_bytes=home.came_bytes - before)
+
+
+def _answer(home: HomeServer, order: HomeOrder) -> HeadsFetched | ManifestRead | PaperRead | PaperMissed | HomeAnswered:
     match order:
         case FetchHeads():
             got = home.get([f"/head/{scope}" for scope in order.scopes], HEAD_BYTES_MAX)
@@ -113,7 +119,7 @@ def kept_manifests(stored: Iterable[tuple[bytes, bytes]], verify: Verify) -> tup
 def _paper(home: HomeServer, digest: str, length: int) -> bytes | PaperMissed:
     (got,) = home.get([f"/paper/{digest}"], length)
     if isinstance(got, NotRead):
-        return PaperMissed(digest, Reason.MANIFEST_UNREACHABLE, got.detail)
+        return PaperMissed(digest, Reason.MANIFEST_UNREACHABLE, got.detail, got.broke_off)
     if hashlib.sha256(got).hexdigest() != digest:
         return PaperMissed(digest, Reason.MANIFEST_ALTERED, "SHA-256 differs")
     return got

@@ -59,6 +59,17 @@ def test_a_manifest_that_is_another_one_is_not_read(lies_there: bytes | None, re
         assert (got.envelope, got.reason) == (DIGEST, reason)
 
 
+def test_what_each_answer_has_cost_is_told_with_it_and_whether_the_line_broke_off() -> None:
+    home = FakeHome({f"/head/{WARD}": b"one", f"/paper/{DIGEST}": BODY, "/paper/other": b"1234"})
+    cost = [answer(home, FetchHeads((WARD, "area/vn"))), answer(home, FetchManifest(DIGEST, len(BODY)))]
+    cost += [answer(home, FetchPaper(WARD, DIGEST, len(BODY))), answer(home, FetchPaper(WARD, "other", 4))]
+    assert [getattr(one, "came_bytes", None) for one in cost] == [3, len(BODY), len(BODY), 4]
+    home.cut = True
+    broken = answer(home, FetchPaper(WARD, DIGEST, len(BODY)))
+    assert isinstance(broken, PaperMissed)
+    assert (broken.broke_off, broken.came_bytes) == (True, 0)
+
+
 def test_what_has_the_digest_and_is_no_manifest_is_told() -> None:
     digest = hashlib.sha256(b"{}").hexdigest()
     got = answer(FakeHome({f"/paper/{digest}": b"{}"}), FetchManifest(digest, 2))

@@ -139,9 +139,13 @@ class TrustChanged:
 
 @dataclass(frozen=True, slots=True)
 class HeadsFetched:
-    """What the content server gave as the head of each scope, unjudged; or why it gave none."""
+    """What the content server gave as the head of each scope, unjudged; or why it gave none.
+
+    ``came_bytes``, here and below: what has come off the line for it.
+    """
 
     heads: tuple[tuple[str, bytes | Reason], ...]
+    came_bytes: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +155,7 @@ class ManifestRead:
     digest: str
     manifest: Manifest
     raw: bytes
+    came_bytes: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +165,21 @@ class PaperRead:
     envelope: str
     topic: str
     payload: bytes
+    came_bytes: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class PaperMissed:
-    """The envelope, or manifest, with that SHA-256 could not be had, or could not be read."""
+    """The envelope, or manifest, with that SHA-256 could not be had, or could not be read.
+
+    ``broke_off``: by the line's fault, as far as can be told.
+    """
 
     envelope: str
     reason: Reason
     detail: str = ""
+    broke_off: bool = False
+    came_bytes: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

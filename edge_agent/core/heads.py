@@ -110,10 +110,11 @@ class Wanted:
 class Home:
     """Where a station stands with the server that keeps its manifests. Times are boot times; None: not planned.
 
-    ``under_way`` is the SHA-256 of what is being fetched; ``missed`` what could not be had the last time, and why, and
-    ``given_up`` is not asked for again at this look; ``tried`` was fetched and judged since the last newer manifest;
-    ``trouble`` is what is wrong with a scope's head; ``stale`` the scopes whose head was told to be old; ``spent`` are
-    the bytes of this look.
+    ``under_way`` is the SHA-256 of what is being fetched; ``missed`` what could not be had the last time, and why:
+    ``given_up`` is not asked for again in this hour, ``put_off`` (by the line, or the disk) not at this look.
+    ``tried`` was fetched and judged since the last newer manifest; ``trouble`` is what is wrong with a scope's head;
+    ``stale`` the scopes whose head was told to be old. ``spent`` are the bytes of this hour, among them ``asked_bytes``
+    for what is under way; ``fresh`` has come to be listed in it.
     """
 
     kept: Mapping[str, Kept] = field(default_factory=dict)
@@ -121,11 +122,14 @@ class Home:
     trouble: Mapping[str, Reason] = field(default_factory=dict)
     missed: Mapping[str, Reason] = field(default_factory=dict)
     given_up: frozenset[str] = frozenset()
+    put_off: frozenset[str] = frozenset()
+    fresh: frozenset[str] = frozenset()
     stale: frozenset[str] = frozenset()
     tried: frozenset[str] = frozenset()
     asking: bool = False
     under_way: str = ""
     spent: int = 0
+    asked_bytes: int = 0
     asked_at: MonoMs | None = None
     soon_at: MonoMs | None = None
     hourly_at: MonoMs | None = None

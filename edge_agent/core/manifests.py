@@ -55,8 +55,14 @@ SOON_MS = 30 * SECOND_MS
 # After a welcome; a ward that comes back together after a power cut is spread over so long.
 ASK_GAP_MS = MINUTE_MS
 # Whoever replays what was withdrawn makes us ask no more often than that.
-LOOK_BYTES_MAX = 1_000_000
-# Fetched at one look, the next hour goes on from there: some 200 orders of 5 kB, all that a station holds.
+HOUR_BYTES_MAX = 2_000_000
+# Off the line within an hour, for all of this; the next one goes on from there. A server that lies and a broker that
+# hangs up each minute cost 48 MB of SIM a day with it, a quarter of what audio may, and hardly more.
+NEW_BYTES_KEPT = 1_000_000
+# Of it for what is new in this hour: heads, their manifests, and what those list and the ones before did not. Else what
+# is wrong or withheld would take all of it, and a warning that lies ready would wait. Sixty looks of 13 kB (measured:
+# ``tests/sync/test_home_contract.py``), one of the longest manifests and one of the longest orders. The other half is
+# for all else: twice a ward's 60 orders of 3 kB, each with a handshake of 3 kB.
 
 Verify = Callable[[str, bytes], Judgement]
 
@@ -120,7 +126,7 @@ def withdrawn(state: State, accepted: Accepted | AcceptedRule) -> bool:
 
 def heads_fetched(turn: Turn, event: HeadsFetched, verify: Verify) -> None:
     """What the server gave for each scope; a newer head's manifest is to be had."""
-    _put(turn, asking=False)
+    _put(turn, asking=False, spent=turn.state.home.spent + event.came_bytes)
     for scope, got in event.heads:
         trouble = got if isinstance(got, Reason) else _head_came(turn, scope, verify(HEAD_TOPIC, got), got)
         _tell_trouble(turn, scope, trouble)
@@ -128,8 +134,8 @@ def heads_fetched(turn: Turn, event: HeadsFetched, verify: Verify) -> None:
 
 def manifest_read(turn: Turn, event: ManifestRead) -> None:
     """A manifest is here whole. It counts if it says what its head does of itself; from here on it is kept."""
+    _came(turn, event.came_bytes)
     home, manifest = turn.state.home, event.manifest
-    _put(turn, under_way="")
     wanted = next((one for one in home.wanted.values() if one.head.digest == event.digest), None)
     if wanted is None:
         return
@@ -138,24 +144,27 @@ def manifest_read(turn: Turn, event: ManifestRead) -> None:
         _missed(turn, event.digest, Reason.MANIFEST_ALTERED, "it is another one than its head says")
         return
     left = {scope: one for scope, one in home.wanted.items() if scope != head.scope}
+    before = home.kept.get(head.scope)
+    fresh = home.fresh if before is None else home.fresh | (manifest.papers - before.manifest.papers)
     kept = {**home.kept, head.scope: Kept(head, wanted.envelope, manifest)}
-    _put(turn, kept=kept, wanted=left, tried=frozenset(), missed={}, stale=home.stale - {head.scope})
+    _put(turn, kept=kept, wanted=left, tried=frozenset(), missed={}, stale=home.stale - {head.scope}, fresh=fresh)
     turn.emit(KeepManifest(head.scope, wanted.envelope, event.raw))
     turn.note(Level.INFO, "manifest", scope=head.scope, epoch=head.epoch, counter=head.counter)
     _withdraw(turn)
 
 
 def paper_missed(turn: Turn, event: PaperMissed) -> None:
-    """Not to be had at this look; the next one tries again."""
-    _put(turn, under_way="")
-    _missed(turn, event.envelope, event.reason, event.detail)
+    """Not to be had: the next hour tries again, or the next look where a line broke off."""
+    _came(turn, event.came_bytes)
+    _missed(turn, event.envelope, event.reason, event.detail, broke_off=event.broke_off)
 
 
 def paper_read(turn: Turn, event: PaperRead) -> MessageArrived | None:
     """An order, or a trust document: to be judged as if it had come where orders come. None: it is listed no more."""
+    _came(turn, event.came_bytes)
     home = turn.state.home
     missed = {paper: reason for paper, reason in home.missed.items() if paper != event.envelope}
-    _put(turn, under_way="", tried=home.tried | {event.envelope}, missed=missed)
+    _put(turn, tried=home.tried | {event.envelope}, missed=missed)
     if not any(event.envelope in kept.manifest.papers for kept in home.kept.values()):
         return None
     return MessageArrived(event.topic, event.payload, NO_DELIVERY, vouched=True)
@@ -166,7 +175,7 @@ def not_kept(turn: Turn, order_id: JobId) -> None:
     home = turn.state.home
     listed = [one for kept in home.kept.values() for one in kept.manifest.orders if one.order_id == order_id]
     papers = {one.paper.envelope for one in listed}
-    _put(turn, tried=home.tried - papers, given_up=home.given_up | papers)
+    _put(turn, tried=home.tried - papers, put_off=home.put_off | papers)
 
 
 def advance(turn: Turn) -> None:
@@ -268,12 +277,23 @@ def _is_old(head: Head, now: Now) -> bool:
     return now.tells_validity and now.utc > head.issued_at + HEAD_GOOD_MS
 
 
-def _missed(turn: Turn, paper: str, reason: Reason, detail: str) -> None:
+def _came(turn: Turn, came_bytes: int) -> None:
+    """What was under way is answered. Its length was counted when it was asked for; so is what it cost beyond that."""
+    home = turn.state.home
+    beyond = max(0, came_bytes - home.asked_bytes)
+    _put(turn, under_way="", asked_bytes=0, spent=home.spent + beyond)
+
+
+def _missed(turn: Turn, paper: str, reason: Reason, detail: str, *, broke_off: bool = False) -> None:
     home = turn.state.home
     listed = (one.manifest.papers for one in home.kept.values())
     named = frozenset(one.head.digest for one in home.wanted.values()).union(*listed)
     before = {one: why for one, why in home.missed.items() if one in named}  # else a server has it grow with each head
-    _put(turn, missed={**before, paper: reason}, given_up=home.given_up | {paper})
+    _put(turn, missed={**before, paper: reason})
+    if broke_off:
+        _put(turn, put_off=home.put_off | {paper})
+    else:
+        _put(turn, given_up=home.given_up | {paper})
     turn.note(Level.WARNING, "not to be had from the content server", sha256=paper, reason=reason, detail=detail)
 
 
@@ -290,29 +310,44 @@ def _withdraw(turn: Turn) -> None:
 
 
 def _ask(turn: Turn, home: Home) -> None:
-    due = [at for at in (home.soon_at, home.hourly_at) if at is not None and turn.now.mono >= at]
+    """Look at the heads. Each hour with a new allowance; between, as long as there is something left of it."""
+    now = turn.now.mono
+    due = [at for at in (home.soon_at, home.hourly_at) if at is not None and now >= at]
     if not due or home.asking:
         return
-    hourly = turn.now.mono if home.hourly_at is None else home.hourly_at
-    while hourly <= turn.now.mono:
+    hourly = now if home.hourly_at is None else home.hourly_at
+    if hourly <= now:
+        _put(turn, spent=0, given_up=frozenset(), fresh=frozenset())
+    elif home.spent >= HOUR_BYTES_MAX:
+        _put(turn, soon_at=None)
+        return
+    while hourly <= now:
         hourly = MonoMs(hourly + HOUR_MS)
-    _put(turn, asking=True, asked_at=turn.now.mono, soon_at=None, hourly_at=hourly, spent=0)
-    _put(turn, given_up=frozenset())
+    _put(turn, asking=True, asked_at=now, soon_at=None, hourly_at=hourly, put_off=frozenset())
     turn.emit(FetchHeads(scopes_of(turn.state.site)))
 
 
 def _fetch_next(turn: Turn, home: Home) -> None:
     """Manifests first, then what makes orders believed, then orders."""
     for wanted in home.wanted.values():
-        if wanted.head.digest not in home.given_up:
-            _put(turn, under_way=wanted.head.digest)
+        if _may_cost(home, wanted.head.digest, wanted.head.length, HOUR_BYTES_MAX):
+            _under_way(turn, wanted.head.digest, wanted.head.length)
             turn.emit(FetchManifest(wanted.head.digest, wanted.head.length))
             return
     for scope, paper in _papers(turn.state, turn.now):
-        if paper.envelope not in home.given_up and home.spent + paper.length <= LOOK_BYTES_MAX:
-            _put(turn, under_way=paper.envelope, spent=home.spent + paper.length)
+        most = HOUR_BYTES_MAX - (0 if paper.envelope in home.fresh else NEW_BYTES_KEPT)
+        if _may_cost(home, paper.envelope, paper.length, most):
+            _under_way(turn, paper.envelope, paper.length)
             turn.emit(FetchPaper(scope, paper.envelope, paper.length))
             return
+
+
+def _may_cost(home: Home, digest: str, length: int, bytes_max: int) -> bool:
+    return digest not in home.given_up | home.put_off and home.spent + length <= bytes_max
+
+
+def _under_way(turn: Turn, digest: str, length: int) -> None:
+    _put(turn, under_way=digest, asked_bytes=length, spent=turn.state.home.spent + length)
 
 
 def _papers(state: State, now: Now) -> Iterator[tuple[str, Paper]]:

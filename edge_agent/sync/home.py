@@ -8,7 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from edge_agent.sync.https import HTTPS_TROUBLE, PATIENCE, Patience, Trust, Visit, words_of
+from edge_agent.sync.dial import Tally
+from edge_agent.sync.https import HTTPS_TROUBLE, PATIENCE, Patience, Trust, Visit, is_the_lines, words_of
 from edge_agent.sync.port import NotRead
 
 
@@ -19,10 +20,15 @@ class HttpsHome:
         self._base_url = base_url.rstrip("/")
         self._trust = trust
         self._patience = patience
+        self._tally = Tally()
+
+    @property
+    def came_bytes(self) -> int:
+        return self._tally.bytes
 
     def get(self, paths: Sequence[str], bytes_max: int) -> tuple[bytes | NotRead, ...]:
         deadline = time.monotonic() + self._patience.total_s(bytes_max * len(paths))
-        visit = Visit(self._base_url, self._trust, self._patience.stall_s, deadline)
+        visit = Visit(self._base_url, self._trust, self._patience.stall_s, deadline, self._tally)
         try:
             return tuple(self._read(visit, path, bytes_max) for path in paths)
         finally:
@@ -30,7 +36,7 @@ class HttpsHome:
 
     def post(self, path: str, body: bytes, bytes_max: int) -> bytes | NotRead:
         deadline = time.monotonic() + self._patience.total_s(bytes_max + len(body))
-        visit = Visit(self._base_url, self._trust, self._patience.stall_s, deadline)
+        visit = Visit(self._base_url, self._trust, self._patience.stall_s, deadline, self._tally)
         try:
             return self._read(visit, path, bytes_max, body)
         finally:
@@ -40,4 +46,4 @@ class HttpsHome:
         try:
             return visit.read(path, bytes_max, body)
         except HTTPS_TROUBLE as error:
-            return NotRead(words_of(error, self._base_url))
+            return NotRead(words_of(error, self._base_url), is_the_lines(error))

@@ -141,11 +141,12 @@ def _answered(
 class Visit:
     """Several small things from one server, on one connection as far as it lasts. Redirects are not followed."""
 
-    def __init__(self, base_url: str, trust: Trust, stall_s: float, deadline: float) -> None:
+    def __init__(self, base_url: str, trust: Trust, stall_s: float, deadline: float, tally: Tally) -> None:
         self._target = _checked(base_url)
         self._trust = trust
         self._stall_s = stall_s
         self._deadline = deadline
+        self._tally = tally
         self._connection: HTTPSConnection | None = None
 
     def read(self, path: str, bytes_max: int, body: bytes | None = None) -> bytes:
@@ -156,18 +157,21 @@ class Visit:
         if self._connection is None or self._connection.sock is None:
             self._connection = _connect(self._target, self._trust, self._stall_s, self._deadline)
         sock = cast(TimedSocket, self._connection.sock)
-        sock.meter = up_to_a_head()
+        sock.meter = both(up_to_a_head(), self._tally)
         try:
             response = _ask(self._connection, self._target._replace(path=path), 0, body)
-            sock.meter = up_to_a_body(bytes_max)
+            sock.meter = both(up_to_a_body(bytes_max), self._tally)
             return _whole(response, bytes_max)
         except HTTPS_TROUBLE:
+            sock.settle()
             self.close()
             raise
 
     def close(self) -> None:
         """Hang up."""
         if self._connection is not None:
+            if self._connection.sock is not None:
+                cast(TimedSocket, self._connection.sock).settle()
             self._connection.close()
 
 
@@ -192,6 +196,14 @@ def words_of(error: Exception, url: str) -> str:
     except ValueError:
         trouble = None
     return one_line(trouble.en if trouble else f"{type(error).__name__}: {error}")
+
+
+def is_the_lines(error: Exception) -> bool:
+    """Whether one of HTTPS_TROUBLE is the network's, as far as can be told, and no answer of the server.
+
+    What we end ourselves, because it is too much, has no number; nor has a server that hangs up without a word.
+    """
+    return isinstance(error, TimeoutError) or (isinstance(error, OSError) and error.errno is not None)
 
 
 def one_line(words: str) -> str:

@@ -71,13 +71,19 @@ class Fetcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NotRead:
-    """Why something small could not be had."""
+    """Why something small could not be had; ``broke_off``: the line's fault, as far as can be told."""
 
     detail: str
+    broke_off: bool = False
 
 
 class HomeServer(Protocol):
     """The content server that keeps heads, manifests and envelopes. Blocks; called from a worker thread."""
+
+    @property
+    def came_bytes(self) -> int:
+        """What the line has carried from there so far, whatever became of it."""
+        ...
 
     def get(self, paths: Sequence[str], bytes_max: int) -> tuple[bytes | NotRead, ...]:
         """What lies at each path, whole and in memory; of more than ``bytes_max`` nothing. Nothing is checked here."""

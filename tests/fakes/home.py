@@ -10,12 +10,17 @@ from edge_agent.sync.port import NotRead
 
 @dataclass
 class FakeHome:
-    """A ``sync.port.HomeServer``. ``down``: it gives nothing; ``asked`` keeps every request."""
+    """A ``sync.port.HomeServer``. ``down``: it gives nothing; ``cut``: there is no way to it.
+
+    ``asked`` keeps every request.
+    """
 
     files: dict[str, bytes] = field(default_factory=dict)
     down: bool = False
+    cut: bool = False
     asked: list[str] = field(default_factory=list)
     answer: Callable[[str, bytes], bytes | None] = lambda path, body: None
+    came_bytes: int = 0
 
     def get(self, paths: Sequence[str], bytes_max: int) -> tuple[bytes | NotRead, ...]:
         return tuple(self._one(path, bytes_max) for path in paths)
@@ -23,13 +28,17 @@ class FakeHome:
     def post(self, path: str, body: bytes, bytes_max: int) -> bytes | NotRead:
         self.asked.append(path)
         content = None if self.down else self.answer(path, body)
-        if content is None:
-            return NotRead("HTTP 403")
-        return content if len(content) <= bytes_max else NotRead(f"more than {bytes_max} bytes")
+        return self._given(content, bytes_max, "HTTP 403")
 
     def _one(self, path: str, bytes_max: int) -> bytes | NotRead:
         self.asked.append(path)
         content = None if self.down else self.files.get(path)
+        return self._given(content, bytes_max, "HTTP 404")
+
+    def _given(self, content: bytes | None, bytes_max: int, nothing: str) -> bytes | NotRead:
+        if self.cut:
+            return NotRead("nobody there", broke_off=True)
         if content is None:
-            return NotRead("HTTP 404")
+            return NotRead(nothing)
+        self.came_bytes += len(content)
         return content if len(content) <= bytes_max else NotRead(f"more than {bytes_max} bytes")

@@ -19,6 +19,9 @@ from tests.sync.rigs import host_clock
 
 MOST = 2_048
 PAPER = bytes(range(256)) * 8
+HEAD = Path(__file__).parents[2] / "docs" / "examples" / "head.json"
+HANDSHAKE_BYTES = 5_000
+# With our certificates, and an answer's head.
 SHORT = Patience(stall_s=0.5, slack_s=1.5, rate_bytes_s_min=10**9)
 
 
@@ -100,6 +103,13 @@ def test_what_is_as_long_as_it_may_be_is_read_and_one_byte_more_is_not(rig: Rig)
     assert isinstance(got, NotRead)
 
 
+def test_what_has_come_is_counted(rig: Rig) -> None:
+    rig.serve("/paper/a", PAPER)
+    for times in (1, 2):
+        rig.home.get(["/paper/a"], len(PAPER))
+        assert times * len(PAPER) <= rig.home.came_bytes <= times * (len(PAPER) + HANDSHAKE_BYTES)
+
+
 def test_nothing_asked_is_nothing_read(rig: Rig) -> None:
     assert rig.home.get([], MOST) == ()
 
@@ -113,6 +123,31 @@ def test_a_server_that_never_ends_gives_nothing_and_keeps_nobody(hostile: HttpsR
     (got,) = hostile.home.get(["/paper/a"], len(PAPER))
     hostile.content.ended.set()
     assert isinstance(got, NotRead)
+
+
+def test_a_look_at_the_heads_costs_what_the_hour_reckons_with(hostile: HttpsRig) -> None:
+    scopes = [f"/head/{name}" for name in ("station/dt-01", "area/vn", "area/vn/ha-noi", "area/vn/ha-noi/dong-thanh")]
+    for path in scopes:
+        hostile.serve(path, HEAD.read_bytes())
+    assert all(isinstance(got, bytes) for got in hostile.home.get(scopes, MOST))
+    assert hostile.home.came_bytes <= 13_000, "each with a handshake of its own: this server hangs up"
+
+
+@pytest.mark.parametrize("manners", [Manners.GONE, Manners.ALTERED, Manners.STALLED, Manners.FLOOD])
+def test_what_came_in_vain_is_counted_and_only_a_silence_is_called_the_lines(
+    hostile: HttpsRig, manners: Manners
+) -> None:
+    hostile.content.manners, hostile.content.cut_at = manners, len(PAPER) - 1
+    hostile.content.raw = [
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"1;" + b"x" * 60_000 + b"\r\nA\r\n",
+    ]
+    (got,) = hostile.home.get(["/paper/a"], len(PAPER))
+    hostile.content.ended.set()
+    assert hostile.home.came_bytes > (0 if manners is Manners.GONE else len(PAPER))
+    if manners is not Manners.ALTERED:
+        assert isinstance(got, NotRead)
+        assert got.broke_off is (manners is Manners.STALLED)
 
 
 def test_an_endless_answer_costs_no_more_than_was_asked_for(hostile: HttpsRig) -> None:
@@ -160,3 +195,4 @@ def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
         rig = HttpsRig(content)
     (got,) = rig.home.get(["/paper/a"], MOST)
     assert isinstance(got, NotRead)
+    assert (got.broke_off, rig.home.came_bytes) == (True, 0)

@@ -295,7 +295,7 @@ class VirtualManifests:
 
     def order(self, order: HomeOrder) -> None:
         world = self._agent._world
-        home = world.home if world.network else FakeHome(down=True)
+        home = world.home if world.network else FakeHome(cut=True)
         self._agent.post(answer(home, order), 10 * NET_MS)
 
 
