@@ -135,7 +135,10 @@ class Desk:
         if held.epoch == hello.log.epoch and held.seq > hello.log.seq:
             detail = f"the station's log ends at {hello.log.seq}, {held.seq} records are held: an old card was restored"
             trouble = LogTrouble(heard.station, detail)
-        envelope = welcome_to(self._keyring, heard, hello, held, now, self._welcome_key)
+        try:
+            envelope = welcome_to(self._keyring, heard, hello, held, now, self._welcome_key)
+        except signing.SigningError as error:
+            return [heard, LogTrouble(heard.station, str(error))], []
         noted: list[Noted] = [heard] if trouble is None else [heard, trouble]
         welcome = Reply(down_topic(heard.station, Down.WELCOME), envelope)
         return noted, self._with_documents(heard.station, hello, welcome)

@@ -23,7 +23,7 @@ from edge_agent.trust.keys import Signer
 def welcome_to(keyring: Keyring, heard: Heard, hello: HelloMsg, held: LogCursor, now: UtcMs, signer: Signer) -> bytes:
     """The signed welcome: the time, and what only a server remembers of this station."""
     area = keyring.stations[heard.station].area
-    known = (keyring.newest(area), keyring.serials())
+    known = (keyring.newest(area), keyring.marks(area))
     return signing.welcome(keyring.realm, heard.station, hello.nonce, now, *known, held, signer)
 
 
@@ -59,7 +59,7 @@ class Greeter:
         try:
             held = self._held(heard.station)
             return welcome_to(self._keyring, heard, hello, held, self._clock(), self._key)
-        except (KeyringError, LogbookError):
+        except (KeyringError, LogbookError, signing.SigningError):
             return None  # a wrong word about the log would make a station send or forget; no word does nothing
 
     def _held(self, station: StationId) -> LogCursor:

@@ -41,7 +41,7 @@ from edge_agent.headend.roles import RoleSpec
 from edge_agent.headend.trust_drafts import keys_in
 from edge_agent.headend.trust_making import Draft, first_documents
 from edge_agent.trust.bundle import believe, read_document, read_file, write_file
-from edge_agent.trust.chain import TRUST_TYPE, Chain, offer, remembered
+from edge_agent.trust.chain import TRUST_TYPE, Chain, Held, offer, remembered
 from edge_agent.trust.documents import ROOT, Document
 from edge_agent.trust.envelope import open_envelope, sign, signers_of
 from edge_agent.trust.fields import AREA, NAME, Fields, Form, within_areas
@@ -180,8 +180,7 @@ class Keyring:
 
     def newest(self, area: str) -> tuple[TrustVersion, ...]:
         """The trust documents that a station in ``area`` is to have, the root's first."""
-        standing = [held.document for held in self.chain.standing]
-        around = [one for one in standing if one.area == ROOT or within_areas(area, (one.area,))]
+        around = [held.document for held in self._around(area)]
         return tuple(TrustVersion(one.area, one.epoch, one.version) for one in around)
 
     @contextlib.contextmanager
@@ -295,7 +294,7 @@ class Keyring:
                 write_durably(self.directory / "serials.json", dump({**serials, issuer: serial}))
 
     def serials(self) -> dict[str, int]:
-        """The last serial number of each issuer: the marks that a welcome tells a restored station."""
+        """The last serial number of each issuer."""
         try:
             fields = Fields(parse((self.directory / "serials.json").read_bytes()))
             return {issuer: fields.integer(issuer, 0, INTEGER_MAX) for issuer in fields.values}
@@ -303,6 +302,17 @@ class Keyring:
             return {}
         except WireError as error:
             raise KeyringError(f"serials.json: {error}; restore it, its numbers must never go back") from error
+
+    def marks(self, area: str) -> dict[str, int]:
+        """The serials that a welcome tells a restored station: of whoever may order there."""
+        granted = [role.grant for held in self._around(area) for role in held.document.roles if role.grant is not None]
+        serials = self.serials()
+        return {issuer: serials[issuer] for issuer in sorted({grant.issuer for grant in granted} & serials.keys())}
+
+    def _around(self, area: str) -> list[Held]:
+        """The standing documents whose roles order there, the root's first."""
+        standing = self.chain.standing
+        return [one for one in standing if one.document.area == ROOT or within_areas(area, (one.document.area,))]
 
     def _named(self, name: str) -> str:
         if name not in self.keys.names():

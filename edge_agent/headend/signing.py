@@ -19,7 +19,7 @@ from edge_agent.sync.reports import LogCursor
 from edge_agent.trust.envelope import ENVELOPE_BYTES_MAX, SIGNATURES_MAX, Envelope, open_envelope, payload_type, sign
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.keys import Signer
-from edge_agent.trust.orders import GIVEN, OrderType
+from edge_agent.trust.orders import GIVEN, OrderType, parse_welcome
 from edge_agent.trust.strict_json import JsonObject, WireError, dump, parse
 
 HELD = "held"
@@ -78,7 +78,10 @@ def welcome(
     held: LogCursor,
     signer: Signer,
 ) -> bytes:
-    """The signed answer to a hello: the time, and what only a server remembers."""
+    """The signed answer to a hello: the time, and what only a server remembers. Raises SigningError.
+
+    It is read back as stations read it: what all of them would refuse must not look to people like an answer.
+    """
     payload: JsonObject = {
         "realm": realm,
         "type": OrderType.WELCOME.value,
@@ -90,6 +93,10 @@ def welcome(
         "heads": {},
         "log": _cursor(held),
     }
+    try:
+        parse_welcome(Fields(payload))
+    except WireError as error:
+        raise SigningError(f"welcome: {error}; trạm sẽ không nhận / no station would take it, not sent") from error
     return sign(payload_type(OrderType.WELCOME), dump(payload), [signer])
 
 

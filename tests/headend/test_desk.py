@@ -17,6 +17,7 @@ from edge_agent.headend.allowance import Allowance
 from edge_agent.headend.ceremonies import renew, replace_key
 from edge_agent.headend.desk import CloneSuspected, Desk, Kept, LateWill, LogTrouble, OldState, Presence
 from edge_agent.headend.files import write_durably
+from edge_agent.headend.greeting import Greeter
 from edge_agent.headend.keyring import SERIALS_BEGAN, Keyring, create_keyring
 from edge_agent.headend.listening import Heard, Unheard
 from edge_agent.headend.logbook import Logbook
@@ -26,6 +27,8 @@ from edge_agent.headend.verifying import verify
 from edge_agent.sync.reports import StateMsg, Why
 from edge_agent.trust.judge import make_judge
 from edge_agent.trust.keys import load_signer, new_signer
+from edge_agent.trust.orders import SERIAL_MARKS_MAX
+from edge_agent.trust.strict_json import dump
 from tests.headend.fake_station import AREA, NONCE, RECORD, STATE, TRUST, FakeStation, newer
 
 NOW = UtcMs(1_791_239_999_000)
@@ -63,6 +66,46 @@ def test_a_hello_is_answered_by_a_welcome_that_the_station_accepts(
     assert judged(keyring, reply.topic, reply.envelope) == Welcome(
         NONCE, NOW, keyring.newest(AREA), (("dong-thanh", 1),), "", 0, ""
     )
+
+
+def test_serials_of_more_issuers_than_a_welcome_holds_silence_no_welcome(
+    desk: Desk, station: FakeStation, keyring: Keyring
+) -> None:
+    """Those of issuers who have no role around the station are nobody's marks there."""
+    strangers = {f"issuer-{number:02}": 7 for number in range(SERIAL_MARKS_MAX + 1)}
+    (keyring.directory / "serials.json").write_bytes(dump({**strangers, "dong-thanh": 1, "ubnd-dong-thanh": 2}))
+    _, (reply,) = desk.take(*station.hello(), NOW)
+    welcome = judged(keyring, reply.topic, reply.envelope)
+    assert isinstance(welcome, Welcome)
+    assert welcome.serial_marks == (("dong-thanh", 1), ("ubnd-dong-thanh", 2))
+
+
+def crowded(directory: Path) -> Keyring:
+    """Around its station more issuers have a role, and have signed, than a welcome has room for."""
+    specs = default_roles(AREA, 1)
+    crowd = [
+        replace(one, name=f"{one.name}-{number}", issuer=f"{one.issuer}-{number}", key_count=0, keys_of=one.name)
+        for one in specs
+        if one.name in ("ward-routine", "province")
+        for number in range(SERIAL_MARKS_MAX // 2)
+    ]
+    keyring = create_keyring(directory, "demo", (*specs, *crowd), NOW)
+    keyring.enrol("tram-01", AREA)
+    issuers = {role.grant.issuer for role in keyring.trust.roles if role.grant is not None}
+    (keyring.directory / "serials.json").write_bytes(dump(dict.fromkeys(issuers, 7)))
+    assert len(issuers) > SERIAL_MARKS_MAX
+    return keyring
+
+
+def test_a_welcome_that_every_station_would_refuse_is_told_and_not_sent(tmp_path: Path) -> None:
+    keyring = crowded(tmp_path / "crowded")
+    station = FakeStation(load_signer(keyring.folder("tram-01").sign))
+    desk = Desk(keyring, Logbook(tmp_path / "records"))
+    (_, trouble), replies = desk.take(*station.hello(), NOW)
+    assert isinstance(trouble, LogTrouble)
+    assert trouble.detail.startswith("welcome: serial_marks: at most 64 issuers; trạm sẽ không nhận / no station would")
+    assert replies == []
+    assert Greeter(keyring.directory, tmp_path / "records", lambda: NOW).answer("tram-01", station.hello()[1]) is None
 
 
 def test_a_welcome_is_for_one_station_only(desk: Desk, station: FakeStation, keyring: Keyring) -> None:

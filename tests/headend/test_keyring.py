@@ -164,6 +164,16 @@ def test_a_serial_is_never_given_out_twice_whoever_asks(keyring: Keyring) -> Non
     assert keyring.serials() == {"dong-thanh": 80}
 
 
+def test_the_marks_of_a_station_are_those_of_issuers_who_may_order_around_it(keyring: Keyring) -> None:
+    for issuer in ("dong-thanh", "ubnd-dong-thanh", "ha-noi", "nobody"):
+        keyring.next_serial(issuer, SERIALS_BEGAN)
+    province = {role.grant.issuer for role in keyring.trust.roles if role.name == "province" and role.grant is not None}
+    assert province == {"ha-noi"}
+    assert keyring.marks(f"{WARD}/xom-1") == {"dong-thanh": 1, "ha-noi": 1, "ubnd-dong-thanh": 1}
+    assert keyring.marks("vn/ha-noi/khac") == {"ha-noi": 1}
+    assert keyring.marks("vn/hue") == {}
+
+
 def test_a_torn_serial_file_stops_signing_instead_of_beginning_again_at_one(keyring: Keyring) -> None:
     keyring.next_serial("dong-thanh", SERIALS_BEGAN)
     (keyring.directory / "serials.json").write_text("{")

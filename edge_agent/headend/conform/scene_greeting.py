@@ -80,13 +80,14 @@ def _welcome(
     bench: Bench, nonce: str, ahead_ms: int, *, realm: str = "", station: str = "", signer: Signer | None = None
 ) -> bytes:
     keyring = bench.orders.keyring
+    area = keyring.stations[StationId(bench.station)].area
     return signing.welcome(
         realm or keyring.realm,
         StationId(station or bench.station),
         nonce,
         UtcMs(bench.orders.now() + ahead_ms),
-        keyring.newest(keyring.stations[StationId(bench.station)].area),
-        keyring.serials(),
+        keyring.newest(area),
+        keyring.marks(area),
         bench.logbook.of(bench.station).cursor(),
         signer or keyring.signer("welcome"),
     )
