@@ -1,14 +1,17 @@
 """Lay out what was played as a table for officers (Vietnamese) or as JSON for machines. Reads files, changes none.
 
-Only records whose chain holds are reported; a file with a fault in it is named instead, never passed over.
+Only records whose chain holds are reported; a file with a fault in it is named instead, never passed over. Whose they
+are, the file says, and no record: who has stolen one station's key writes nothing into the report of another, and what
+he wrote that nobody can read is told and hides nothing else.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -48,6 +51,7 @@ COLUMNS = (
 NUMBERS = frozenset({6, 7})
 ENDS_ITSELF = (Reason.EXPIRED, Reason.CANCELLED, Reason.SUPERSEDED)
 # Reasons that the word for the outcome says already.
+ODD = "CẦN KIỂM TRA, dữ liệu bất thường trong nhật ký (mọi ngày):"
 TITLE_CHARS = 40
 # Keeps a line within what a landscape page prints.
 
@@ -62,17 +66,53 @@ class Wanted:
     station: str = ""
 
 
-def collect(directory: Path, wanted: Wanted) -> list[Play]:
-    """The wanted plays, oldest first. Raises LogbookError for a damaged or unknown file."""
+class Why(StrEnum):
+    """What is odd about a record."""
+
+    UNREADABLE = "unreadable"  # newer software wrote it, or who has the station's key; it is not counted
+    FOREIGN = "foreign"  # it names another station than the one that sent it, for which it is counted
+
+
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """``count`` records of a station are odd; the first of them, of whatever day, is ``seq`` of the chain ``epoch``."""
+
+    station: str
+    why: Why
+    count: int
+    epoch: str
+    seq: int
+    detail: str
+
+
+ODD_WORDS = {
+    Why.UNREADABLE: "bản ghi không đọc được, không tính ở dưới: cần phần mềm mới hơn, hoặc khóa của trạm đã lộ",
+    Why.FOREIGN: "bản ghi mang tên trạm khác, vẫn tính cho trạm đã gửi: trạm vừa đổi tên, hoặc khóa của trạm đã lộ",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """The wanted plays, oldest first, and what is odd in the files they are from."""
+
+    plays: tuple[Play, ...]
+    odd: tuple[Odd, ...] = ()
+
+
+def collect(directory: Path, wanted: Wanted) -> Reported:
+    """What is to be reported. Raises LogbookError for a damaged or unknown file."""
     files = [directory / f"{wanted.station}.jsonl"] if wanted.station else sorted(directory.glob("*.jsonl"))
     if not all(file.exists() for file in files) or not files:
         raise LogbookError(f"{directory}: no records{f' of {wanted.station}' if wanted.station else ''} here")
-    plays = [play for file in files for play in _plays_of(file) if _is_wanted(play, wanted)]
-    return sorted(plays, key=lambda play: (play.at, play.station, play.job_id))
+    read = [_read(file) for file in files]
+    plays = [play for one in read for play in one.plays if _is_wanted(play, wanted)]
+    plays.sort(key=lambda play: (play.at, play.station, play.job_id))
+    return Reported(tuple(plays), tuple(odd for one in read for odd in one.odd))
 
 
-def as_table(plays: Sequence[Play], zone: ZoneInfo) -> str:
-    """The plays, one line for each zone, and the totals."""
+def as_table(reported: Reported, zone: ZoneInfo) -> str:
+    """The plays, one line for each zone, what is odd, and the totals."""
+    plays = reported.plays
     heard = [play for play in plays if play.kind is RecordKind.PLAY]
     refused = [play for play in plays if play.kind is RecordKind.REFUSAL]
     parts = ["NHẬT KÝ PHÁT SÓNG", _aligned([COLUMNS, *(row for play in heard for row in _rows(play, zone))])]
@@ -84,21 +124,37 @@ def as_table(plays: Sequence[Play], zone: ZoneInfo) -> str:
     chains = [play for play in plays if play.kind is RecordKind.CHAIN]
     for why in dict.fromkeys(why_a_chain(play.detail) for play in chains):
         parts += ["", f"{why}:", *(_chain(play, zone) for play in chains if why_a_chain(play.detail) == why)]
+    if reported.odd:
+        parts += ["", ODD, *map(_odd, reported.odd)]
     return "\n".join([*parts, "", *_total_lines(count(plays))]) + "\n"
 
 
-def as_json(plays: Sequence[Play]) -> str:
+def as_json(reported: Reported) -> str:
     """The same for machines: codes, UTC milliseconds."""
-    whole = {"plays": [asdict(play) for play in plays], "totals": asdict(count(plays))}
+    plays, odd = ([asdict(one) for one in listed] for listed in (reported.plays, reported.odd))
+    whole = {"plays": plays, "odd": odd, "totals": asdict(count(reported.plays))}
     return json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
 
 
-def _plays_of(file: Path) -> Iterator[Play]:
+def _read(file: Path) -> Reported:
+    plays: list[Play] = []
+    odd: dict[Why, Odd] = {}
     for record in checked_records(file):
         try:
-            yield read_play(record)
+            play = read_play(record)
         except WireError as error:
-            raise LogbookError(f"{file}: {error}; a newer version of this program can read it") from error
+            _note(odd, Odd(file.stem, Why.UNREADABLE, 1, record.epoch, record.seq, str(error)))
+            continue
+        if play.station != file.stem:
+            _note(odd, Odd(file.stem, Why.FOREIGN, 1, record.epoch, record.seq, play.station))
+        plays.append(replace(play, station=file.stem))
+    return Reported(tuple(plays), tuple(odd.values()))
+
+
+def _note(odd: dict[Why, Odd], one: Odd) -> None:
+    """However many there are, a station has one line of each kind."""
+    known = odd.setdefault(one.why, replace(one, count=0))
+    odd[one.why] = replace(known, count=known.count + 1)
 
 
 def _is_wanted(play: Play, wanted: Wanted) -> bool:
@@ -119,6 +175,11 @@ def _rows(play: Play, zone: ZoneInfo) -> Iterator[tuple[str, ...]]:
 
 def _chain(play: Play, zone: ZoneInfo) -> str:
     return f"  {play.station}  {day_and_hour(play.ended, zone)}  {play.detail}"
+
+
+def _odd(odd: Odd) -> str:
+    first = f"bản ghi số {odd.seq}, chuỗi {odd.epoch or '–'}: {odd.detail}"
+    return f"  {odd.station}  {number(odd.count)} {ODD_WORDS[odd.why]} [{odd.why}]; trước hết là {first}"
 
 
 def _refusal(play: Play, zone: ZoneInfo) -> str:

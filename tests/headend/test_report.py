@@ -18,9 +18,9 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.records import told
 from edge_agent.core.units import DAY_MS, UtcMs, ZoneId
 from edge_agent.headend.listening import LogBatch
-from edge_agent.headend.logbook import Logbook, LogbookError
+from edge_agent.headend.logbook import Logbook, LogbookError, Taken
 from edge_agent.headend.plays import read_play
-from edge_agent.headend.report import Wanted, as_json, as_table, collect
+from edge_agent.headend.report import ODD, Odd, Reported, Wanted, Why, as_json, as_table, collect
 from edge_agent.headend.rule_words import BY_ZONE, KINDS, of_record
 from edge_agent.headend.summary import summary
 from edge_agent.headend.words import CARD_FORGOT, CARD_ROTS
@@ -28,7 +28,7 @@ from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import ChainPoint, canonical, chain
 from edge_agent.trust.commands import What
 from edge_agent.trust.keys import new_signer
-from edge_agent.trust.strict_json import parse
+from edge_agent.trust.strict_json import JsonObject, parse
 from tests.headend.fake_station import AT, NEWER, RECORD, FakeStation
 from tests.trust.makers import AREA, make_command, make_regulation, make_window
 
@@ -136,7 +136,7 @@ def test_a_zone_that_stays_silent_while_another_has_the_programme_is_counted(tmp
     table = as_table(plays, HANOI).splitlines()
     assert "    trong đó không trọn ở ít nhất một cụm: 1" in table
     assert json.loads(as_json(plays))["totals"]["short_in_a_zone"] == 1
-    assert not any("không trọn" in line for line in as_table(plays[2:], HANOI).splitlines())
+    assert not any("không trọn" in line for line in as_table(Reported(plays.plays[2:]), HANOI).splitlines())
 
 
 def test_totals_count_what_sounded_and_why_the_rest_did_not(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_what_was_relayed_is_told_apart(tmp_path: Path) -> None:
         "stand_in_ms": 90_000,
         "silent_ms": 30_000,
     }
-    assert "Tiếp âm" not in as_table(plays[:1], HANOI)
+    assert "Tiếp âm" not in as_table(Reported(plays.plays[:1]), HANOI)
 
 
 def test_what_was_called_off_is_told_and_a_rehearsal_counts_apart(tmp_path: Path) -> None:
@@ -266,8 +266,8 @@ def test_records_of_older_software_can_be_reported(tmp_path: Path) -> None:
 def test_days_are_days_of_the_ward(tmp_path: Path) -> None:
     keep(tmp_path, RECORD, QUIET, CUT)  # 05:30 on the 6th, 7th, 8th in Hanoi: the evening before in UTC
     wanted = Wanted(HANOI, first=date(2026, 10, 7), last=date(2026, 10, 7))
-    assert [play.job_id for play in collect(tmp_path, wanted)] == ["job-quiet"]
-    assert [play.job_id for play in collect(tmp_path, Wanted(HANOI, first=date(2026, 10, 7)))] == [
+    assert [play.job_id for play in collect(tmp_path, wanted).plays] == ["job-quiet"]
+    assert [play.job_id for play in collect(tmp_path, Wanted(HANOI, first=date(2026, 10, 7))).plays] == [
         "job-quiet",
         "job-cut",
     ]
@@ -276,8 +276,8 @@ def test_days_are_days_of_the_ward(tmp_path: Path) -> None:
 def test_stations_are_reported_together_or_alone(tmp_path: Path) -> None:
     keep(tmp_path, RECORD)
     keep(tmp_path, CUT, station="tram-02")
-    assert [play.station for play in collect(tmp_path, Wanted(HANOI))] == ["tram-01", "tram-02"]
-    assert [play.station for play in collect(tmp_path, Wanted(HANOI, station="tram-02"))] == ["tram-02"]
+    assert [play.station for play in collect(tmp_path, Wanted(HANOI)).plays] == ["tram-01", "tram-02"]
+    assert [play.station for play in collect(tmp_path, Wanted(HANOI, station="tram-02")).plays] == ["tram-02"]
 
 
 def test_machines_get_codes_and_milliseconds(tmp_path: Path) -> None:
@@ -310,9 +310,47 @@ def test_an_edited_record_is_named_and_not_reported(tmp_path: Path) -> None:
         collect(tmp_path, Wanted(HANOI))
 
 
+def append(directory: Path, body: JsonObject, station: str = "tram-01", epoch: str = "theirs") -> None:
+    """What who has stolen a station's key can have its headend keep."""
+    log = Logbook(directory).of(station)
+    held = log.cursor(epoch)
+    before = ChainPoint(held.seq, held.hash) if held.epoch == epoch else ChainPoint()
+    assert isinstance(log.add(LogBatch(epoch, (chain(epoch, before, canonical(body)),))), Taken)
+
+
+def test_a_record_that_nobody_can_read_is_told_and_hides_no_other(tmp_path: Path) -> None:
+    keep(tmp_path, RECORD)
+    keep(tmp_path, QUIET, station="tram-02")
+    before = collect(tmp_path, Wanted(HANOI))
+    for body in ({"x": 1}, {"x": 2}, {**parse(keep_one(RECORD).body), "planned_ms": -1}):
+        append(tmp_path, body)
+    after = collect(tmp_path, Wanted(HANOI))
+    assert after.plays == before.plays
+    assert after.odd == (Odd("tram-01", Why.UNREADABLE, 3, "theirs", 1, "record 1.station: missing"),)
+    lines = as_table(after, HANOI).splitlines()
+    (odd,) = [line for line in lines if "[unreadable]" in line]
+    assert odd.startswith("  tram-01  3 bản ghi không đọc được, không tính ở dưới: ")
+    assert odd.endswith("; trước hết là bản ghi số 1, chuỗi theirs: record 1.station: missing")
+    assert [line for line in lines if line not in as_table(before, HANOI).splitlines()] == [ODD, odd]
+    assert json.loads(as_json(after))["odd"][0]["why"] == "unreadable"
+
+
+def test_a_station_says_nothing_about_another_one(tmp_path: Path) -> None:
+    keep(tmp_path, RECORD, station="tram-02")
+    append(tmp_path, {**parse(keep_one(CUT).body), "station": "tram-02"})
+    reported = collect(tmp_path, Wanted(HANOI))
+    assert [(play.station, play.job_id) for play in reported.plays] == [("tram-02", "job-1"), ("tram-01", "job-cut")]
+    assert reported.odd == (Odd("tram-01", Why.FOREIGN, 1, "theirs", 1, "tram-02"),)
+    alone = collect(tmp_path, Wanted(HANOI, station="tram-02"))
+    assert ([play.job_id for play in alone.plays], alone.odd) == (["job-1"], ())
+    told = as_table(reported, HANOI)
+    assert "tram-01  1 bản ghi mang tên trạm khác, vẫn tính cho trạm đã gửi" in told
+    assert told.count("[foreign]; trước hết là bản ghi số 1, chuỗi theirs: tram-02") == 1
+
+
 def test_a_line_that_is_just_being_written_is_left_alone(tmp_path: Path) -> None:
     file = keep(tmp_path, RECORD, CUT) / "tram-01.jsonl"
     torn = file.read_bytes()[:-10]
     file.write_bytes(torn)
-    assert [play.job_id for play in collect(tmp_path, Wanted(HANOI))] == ["job-1"]
+    assert [play.job_id for play in collect(tmp_path, Wanted(HANOI)).plays] == ["job-1"]
     assert file.read_bytes() == torn

@@ -23,6 +23,6 @@ def add(tasks: Tasks) -> None:
 
 
 def _report(args: argparse.Namespace) -> int:
-    plays = collect(args.records, Wanted(args.timezone, args.first, args.last, args.station))
-    print(as_json(plays) if args.json else as_table(plays, args.timezone), end="")
+    reported = collect(args.records, Wanted(args.timezone, args.first, args.last, args.station))
+    print(as_json(reported) if args.json else as_table(reported, args.timezone), end="")
     return 0

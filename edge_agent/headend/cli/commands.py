@@ -6,6 +6,7 @@ Which commands there are, and what belongs to each, stands in ``actions``.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -148,8 +149,12 @@ def _became(args: argparse.Namespace, enrolled: Enrolled, sent: Sent, target: Gi
 def _plays(args: argparse.Namespace, station: str, job_id: str) -> list[Play]:
     """The records of a job that ``watch`` has kept so far; a damaged file is told, and is no reason not to go on."""
     path = (args.records or args.dir / "records") / f"{station}.jsonl"
+    plays: list[Play] = []
     try:
-        return [play for play in map(read_play, checked_records(path)) if play.job_id == job_id]
-    except (LogbookError, WireError) as error:
+        for record in checked_records(path):
+            with contextlib.suppress(WireError):  # `report` tells of what cannot be read
+                plays.append(read_play(record))
+    except LogbookError as error:
         print(f"chú ý / note: {error}", file=sys.stderr)
         return []
+    return [play for play in plays if play.job_id == job_id]
