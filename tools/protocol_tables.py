@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,10 @@ DOCUMENT = Path(__file__).parent.parent / "docs" / "protocol.md"
 HEAD = "| field | type | limit | meaning |\n|---|---|---|---|\n"
 OWN_TABLE = ("clock", "host", "record", "limits")
 """Objects that have a table of their own, because several messages or readers want it."""
+RULES = {
+    "x-forbidden": "Not ignored but `malformed` (3.8)",
+    "x-beyond": "Beside these, and beyond what a JSON Schema can say",
+}
 JSON_TYPES = {"string": "text", "integer": "integer", "boolean": "true, false", "object": "object", "null": "null"}
 MARK = re.compile(r"(<!-- (fields|forms) of ([a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -34,11 +38,15 @@ class _Field:
 
 
 def fields_table(kind: str) -> str:
-    """The fields of a message, or of an object that several have, one a row; then what its schema cannot say."""
+    """The fields of a message, or of an object that several have, one a row; then what has no place there though it is
+    known, and what its schema cannot say."""
     node = whole(kind) if kind not in whole(SHARED)["$defs"] else whole(SHARED)["$defs"][kind]
-    beyond = "".join(f"- {rule}\n" for rule in node.get("x-beyond", ()))
-    rules = f"\nBeside these, and beyond what a JSON Schema can say:\n\n{beyond}" if beyond else ""
+    rules = "".join(_rules(heading, node.get(name, ())) for name, heading in RULES.items())
     return HEAD + "".join(_row(field) for field in _fields(node, "")) + rules
+
+
+def _rules(heading: str, rules: Sequence[str]) -> str:
+    return f"\n{heading}:\n\n" + "".join(f"- {rule}\n" for rule in rules) if rules else ""
 
 
 def forms_table() -> str:

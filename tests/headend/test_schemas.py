@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from edge_agent.sync.topics import Up, up_topic
 from edge_agent.trust.bundle import read_file
 from edge_agent.trust.commands import What
 from edge_agent.trust.documents import load_document
+from edge_agent.trust.entries import SAID_ONCE
 from edge_agent.trust.envelope import open_envelope, payload_type, sign
 from edge_agent.trust.judge import make_judge
 from edge_agent.trust.keys import Scheme
@@ -41,6 +43,7 @@ from tests.trust import makers
 from tools.schema_tree import branches, followed, whole
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+PROTOCOL = EXAMPLES.parent / "protocol.md"
 JUDGE = make_judge(makers.make_trust(), makers.make_site())
 STATION = Enrolled(StationId(makers.STATION), makers.AREA, "", makers.signer("station").public)
 
@@ -241,6 +244,82 @@ def judged(kind: str, payload: Any) -> Rejected | None:
     message = sign(payload_type(kind), json.dumps(payload).encode(), [signer])
     judgement = JUDGE(f"loa/1/d/{makers.STATION}/{'job' if kind in SIGNERS else kind}", message)
     return judgement if isinstance(judgement, Rejected) and judgement.reason is Reason.MALFORMED else None
+
+
+NOW = {"kind": "now"}
+AGAIN = {"every_s": 60, "until": makers.NOON + 60_000}
+LIVE = makers.live_item()
+EMERGENCY = {"class": "emergency", "event": "lu", "when": NOW}
+AT = {"kind": "at", "utc": makers.NOON}
+BESIDE_LIVE = ({"loops": 2}, {"preemption": "restart"}, {"missed": {"policy": "skip", "zones_s": 5}})
+OF_ALL_ENTRIES = ("realm", "type", "critical", "order_id", "issuer", "level", "key_epoch", "serial")
+OF_NO_ENTRY = {"event": "lu", "series": "s", "version": 1, "all_clear": False, "rehearsal": False, "corrects": "x"}
+FORBIDDEN: dict[str, tuple[tuple[Any, ...], ...]] = {
+    "job": (
+        tuple(makers.job_dict(**over) for over in ({"event": "lu"}, {"all_clear": True}, {"rehearsal": True})),
+        (
+            *(makers.job_dict(when=NOW | some) for some in (AGAIN, {"every_s": 60}, {"until": makers.NOON + 60_000})),
+            *(makers.job_dict(**EMERGENCY | {"when": NOW | {name: AGAIN[name]}}) for name in AGAIN),
+        ),
+        (
+            makers.job_dict(items=[LIVE], **EMERGENCY),
+            makers.job_dict(items=[LIVE], **EMERGENCY | {"when": AT, "rehearsal": True}),
+        ),
+        tuple(makers.job_dict(items=[LIVE], when=AT, **over) for over in BESIDE_LIVE),
+    ),
+    "timetable": (
+        tuple(
+            makers.timetable_dict(entries=[makers.entry_dict(**{name: makers.timetable_dict(critical=[])[name]})])
+            for name in (*OF_ALL_ENTRIES, "issued_at", "not_before", "not_after")
+        ),
+        tuple(makers.timetable_dict(entries=[makers.entry_dict(**{name: OF_NO_ENTRY[name]})]) for name in OF_NO_ENTRY),
+        tuple(makers.timetable_dict(entries=[makers.entry_dict(items=[LIVE], **over)]) for over in BESIDE_LIVE),
+    ),
+    "regulation": (
+        tuple(
+            makers.regulation_dict(clauses=[makers.clause_dict(**{name: value})])
+            for name, value in (("classes", ["normal"]), ("zones", ["cho"]))
+        ),
+        (makers.regulation_dict(clauses=[makers.clause_dict(mast_m=9)]),),
+    ),
+    "window": (
+        tuple(
+            makers.window_dict(kind="silence") | over
+            for over in ({"classes": ["normal"]}, {"session_s": 60}, {"total_s": 60}, {"volume": 60})
+        ),
+    ),
+    "command": (
+        tuple(
+            makers.command_dict(do={"what": "choose", "target": "job-1", "when": NOW | some})
+            for some in (AGAIN, {"every_s": 60}, {"until": makers.NOON + 60_000})
+        ),
+    ),
+}
+"""Of each line under a table of the protocol, payloads that it is about, in the lines' order."""
+
+
+@pytest.mark.parametrize("kind", FORBIDDEN)
+def test_what_has_no_place_is_refused_though_it_is_known_and_the_paper_names_it(kind: str) -> None:
+    """Whoever reads only that unknown fields are ignored would write a silence with a volume."""
+    lines = schema(kind)["x-forbidden"]
+    assert len(lines) == len(FORBIDDEN[kind])
+    paper = PROTOCOL.read_text("utf-8")
+    for line, payloads in zip(lines, FORBIDDEN[kind], strict=True):
+        assert f"\n- {line}\n" in paper
+        assert [bool(faults(kind, one)) for one in payloads] == [True] * len(payloads), line
+        assert [judged(kind, one) is not None for one in payloads] == [True] * len(payloads), line
+
+
+@pytest.mark.parametrize("kind", SIGNERS)
+def test_what_is_really_unknown_is_ignored(kind: str) -> None:
+    payload = ORDERS[kind][0] | {"mast_m": 9}
+    assert (faults(kind, payload), judged(kind, payload)) == ([], None)
+
+
+def test_the_paper_names_each_field_that_no_entry_may_have() -> None:
+    (first, second, _) = schema("timetable")["x-forbidden"]
+    assert set(re.findall("`([a-z_]+)`", first)) == SAID_ONCE
+    assert set(re.findall("`([a-z_]+)`", second)) == OF_NO_ENTRY.keys()
 
 
 @pytest.mark.parametrize("kind", [*KINDS, SHARED])

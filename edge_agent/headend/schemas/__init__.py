@@ -2,7 +2,8 @@
 
 The ``*.schema.json`` beside this file are the source: docs/asyncapi.yaml and the field tables of docs/protocol.md are
 made from them, and the tests hold the station's own parsers and all traffic to them. Every rule that JSON Schema cannot
-say (which instant is the later one, how many bytes) stands in their ``x-beyond`` and is not checked here.
+say (which instant is the later one, how many bytes) stands in their ``x-beyond`` and is not checked here. What a field
+that is known must not stand beside, ``x-forbidden`` tells readers of the tables, which show no conditions.
 """
 
 from __future__ import annotations
