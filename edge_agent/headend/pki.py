@@ -125,6 +125,13 @@ def issue_server(
     return _issue(authority, directory, name, ExtendedKeyUsageOID.SERVER_AUTH, x509.SubjectAlternativeName(wanted), now)
 
 
+def names_in(certificate: Path) -> tuple[str, ...]:
+    """By which names and addresses a server with this certificate is believed."""
+    found = x509.load_pem_x509_certificate(certificate.read_bytes())
+    named = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return tuple(str(one.value) for one in named)
+
+
 def issue_client(authority: Authority, directory: Path, client_id: str, now: datetime | None = None) -> Issued:
     """Make ``id.pem``/``id.key`` whose common name is the station's or headend's id ([a-z0-9-], at most 64)."""
     purpose, wanted = _of_client(client_id)

@@ -188,6 +188,33 @@ def test_a_wish_that_cannot_be_met_makes_nothing(ward: Ward, more: list[str], to
     assert not ward.folder.exists()
 
 
+@pytest.mark.parametrize("apart", [(), ("--apart",)], ids=["", "apart"])
+@pytest.mark.parametrize(
+    "host",
+    ["https://mqtt.example.vn", "mqtt.example.vn:8883", "mqtt example.vn", "máy-chủ.example.vn", "", "x" * 254],
+)
+def test_a_name_that_no_station_could_call_its_server_by_makes_nothing_and_asks_for_nothing(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch, host: str, apart: tuple[str, ...]
+) -> None:
+    def never(what: str) -> str:
+        raise AssertionError(what)
+
+    monkeypatch.setattr("edge_agent.headend.passphrases.getpass.getpass", never)
+    told = ward.init(*(apart or ("--encrypt",)), "--host", "mqtt.example.vn", "--host", host, status=1)
+    assert told.startswith(f"lỗi / error: --host {host}: tên hoặc địa chỉ")
+    assert not ward.folder.exists()
+
+
+@pytest.mark.parametrize("apart", [(), ("--apart",)], ids=["", "apart"])
+def test_the_names_of_the_server_are_told_in_the_end_as_none_can_be_added_later(
+    ward: Ward, capsys: pytest.CaptureFixture[str], apart: tuple[str, ...]
+) -> None:
+    hosts = ("--host", "mqtt.example.vn", "--host", "10.0.0.7", "--host", "2001:db8::7")
+    assert main(["keys", "init", "--dir", str(ward.folder), "--realm", "demo", "--area", AREA, *hosts, *apart]) == 0
+    told = capsys.readouterr().out.splitlines()[-2]
+    assert told.endswith("by one of these names: localhost, 127.0.0.1, mqtt.example.vn, 10.0.0.7, 2001:db8::7")
+
+
 @pytest.mark.parametrize("words", [("trust", "renew"), ("codes", "new", "tram-09", "--area", AREA)])
 def test_a_full_disk_is_told_in_words_and_changes_nothing(
     ward: Ward, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import ipaddress
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from edge_agent.config.parse import HOST
 from edge_agent.core.site import TRAINING_PREFIX, is_training
 from edge_agent.headend.cli.options import Tasks, add_dir, add_task
 from edge_agent.headend.errors import KeyringError
@@ -15,6 +18,7 @@ from edge_agent.headend.headend import utc_now
 from edge_agent.headend.key_folder import EVERY_KEY, KeyFolder, Wish, beside, prepare, role_of
 from edge_agent.headend.keyring import Keyring, check_new, create_keyring, create_servers
 from edge_agent.headend.passphrases import FILE_VARIABLE, NEW_FILE_VARIABLE
+from edge_agent.headend.pki import names_in
 from edge_agent.headend.public_files import fingerprint, public_path, write_public
 from edge_agent.headend.roles import RoleSpec, default_roles
 from edge_agent.trust.fields import AREA, NAME
@@ -159,6 +163,7 @@ def _init(args: argparse.Namespace) -> int:
     if AREA.pattern.fullmatch(args.area) is None:
         raise KeyringError(f"--area {args.area}: {AREA.rule}")
     check_new(args.dir, args.realm)  # before anybody types passphrases for it
+    _check_hosts(args.host)
     specs = default_roles(args.area, args.emergency_threshold, tuple(args.source))
     if args.apart:
         return _init_apart(args, specs)
@@ -168,6 +173,7 @@ def _init(args: argparse.Namespace) -> int:
     print(f"đã tạo mạng {keyring.realm} trong {args.dir} / made")
     _print_training(keyring)
     _print_roles(keyring)
+    _print_names(args.dir)
     print("tiếp theo / next: edge-agent-headend codes new TRAM --dir … --area …")
     return 0
 
@@ -177,8 +183,28 @@ def _init_apart(args: argparse.Namespace, specs: Sequence[RoleSpec]) -> int:
         raise KeyringError("--apart: no officer's key is made here; give these options to `keys new`")
     for name, key in create_servers(args.dir, args.realm, specs, args.host).items():
         _print_public(write_public(args.dir, name, key), name, key)
+    _print_names(args.dir)
     print("tiếp theo / next: edge-agent-headend trust draft --dir … --first … --realm … --public … --out …")
     return 0
+
+
+def _check_hosts(hosts: Sequence[str]) -> None:
+    """As stations read the name of their server: what they cannot call, no certificate need name."""
+    for host in hosts:
+        if HOST.pattern.fullmatch(host) is None or (":" in host and not _is_address(host)):
+            raise KeyringError(f"--host {host}: tên hoặc địa chỉ máy chủ, không có https:// và :cổng / {HOST.say}")
+
+
+def _is_address(host: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return bool(ipaddress.ip_address(host))
+    return False
+
+
+def _print_names(directory: Path) -> None:
+    """None can be added later."""
+    names = ", ".join(names_in(directory / "pki" / "broker.pem"))
+    print(f"trạm gọi máy chủ bằng một trong các tên / stations call the servers by one of these names: {names}")
 
 
 def _new(args: argparse.Namespace) -> int:
