@@ -38,7 +38,7 @@ from edge_agent.headend.key_folder import KeyFolder, MakeKey, plain_file
 from edge_agent.headend.passphrases import Ask, ask, ask_new
 from edge_agent.headend.pki import Issued
 from edge_agent.headend.roles import RoleSpec
-from edge_agent.headend.trust_drafts import keys_in
+from edge_agent.headend.trust_drafts import ONE_WARD, keys_in
 from edge_agent.headend.trust_making import Draft, first_documents
 from edge_agent.trust.bundle import believe, read_document, read_file, write_file
 from edge_agent.trust.chain import TRUST_TYPE, Chain, Held, offer, remembered
@@ -402,7 +402,10 @@ def begin_network(directory: Path, documents: Sequence[bytes]) -> Keyring:
 
 def believing_too(chain: Chain, envelope: bytes) -> Chain:
     """What stations that were offered this document believe then. ``KeyringError``: they would refuse it."""
-    after = offer(chain, envelope, frozenset({read_document(envelope).area}))
+    try:
+        after = offer(chain, envelope, frozenset({read_document(envelope).area}))
+    except WireError as error:  # no station meets it: it is of one ward
+        raise KeyringError(f"trust document: {error}; {ONE_WARD}") from error
     if isinstance(after, Rejected):
         raise KeyringError(f"trust document: {explain(after.reason)}: {after.detail}")
     return after

@@ -37,11 +37,26 @@ def public_path(directory: Path, name: str) -> Path:
 
 
 def write_public(directory: Path, name: str, key: PublicKey) -> Path:
-    """``directory/public/NAME.json``, over an earlier one of that name."""
+    """``directory/public/NAME.json``; never over another key's of that name."""
+    check_public(directory, {name: key})
     make_private_directory(directory / PUBLIC)
     path = public_path(directory, name)
     write_durably(path, dump({"type": "public-key", "name": name, **key.to_trust()}) + b"\n", EVERYBODY_READS)
     return path
+
+
+def check_public(directory: Path, keys: Mapping[str, PublicKey | None]) -> None:
+    """Whether these can be put there: by its name people know a key, and by its file they find its fingerprint.
+
+    None: a key that is still to be made, another one than any.
+    """
+    for name, key in keys.items():
+        path = public_path(directory, name)
+        if path.exists() and read_public(path)[1] != key:
+            raise KeyringError(
+                f"{path}: là của khóa khác cùng tên / is of another key of that name; của xã khác thì dùng thư mục "
+                "khác; sai thì xóa tệp / of another ward take another folder; if it is wrong, remove the file"
+            )
 
 
 def read_public(path: Path) -> tuple[str, PublicKey]:

@@ -14,12 +14,16 @@ from edge_agent.headend.key_folder import role_of
 from edge_agent.headend.roles import ROOT_HOLDERS, default_roles, delegates_of
 from edge_agent.headend.trust_making import first_documents
 from edge_agent.trust.chain import Chain, nearest_above, opened_payload
-from edge_agent.trust.documents import Document, load_document, valid_ms
+from edge_agent.trust.documents import Document, is_above, load_document, valid_ms
 from edge_agent.trust.keys import PublicKey
 from edge_agent.trust.roles import Quorum
 from edge_agent.trust.strict_json import JsonObject, WireError, dump
 
 Change = Callable[[JsonObject], None]
+ONE_WARD = (
+    "mỗi xã một thư mục / one folder per ward: --dir KHÁC / ANOTHER, docs/operations.md “Xã thứ hai của tỉnh” / “A "
+    "second ward of the province”"
+)
 Payloads = dict[str, JsonObject]
 """Of each area what its document is to say, from above down."""
 
@@ -87,6 +91,7 @@ def first(
     ``sure``: see ``check_next``.
     """
     if chain is not None:
+        _check_one_ward(chain, ward)
         check_next(chain, now, sure=sure)
     specs = default_roles(ward, emergency_threshold, sources)
     ours = {spec.name: [keys[name] for name in _numbered(keys, spec.name)] for spec in specs}
@@ -108,6 +113,13 @@ def first(
             payload["epoch"] = above.delegates.epoch
         checked(payload)
     return drafts
+
+
+def _check_one_ward(chain: Chain, ward: str) -> None:
+    """The roles of two wards have the same names: nobody could believe both in one folder."""
+    others = [area for area in chain.newest if area != ward and not is_above(area, ward)]
+    if others:
+        raise KeyringError(f"--first {ward}: ở đây đã có / here is already {', '.join(others)}; {ONE_WARD}")
 
 
 def joined(group: str, new: PublicKey) -> Change:

@@ -19,7 +19,7 @@ from edge_agent.headend.key_folder import EVERY_KEY, KeyFolder, Wish, beside, pr
 from edge_agent.headend.keyring import Keyring, check_new, create_keyring, create_servers
 from edge_agent.headend.passphrases import FILE_VARIABLE, NEW_FILE_VARIABLE
 from edge_agent.headend.pki import names_in
-from edge_agent.headend.public_files import fingerprint, public_path, write_public
+from edge_agent.headend.public_files import check_public, fingerprint, public_path, write_public
 from edge_agent.headend.roles import RoleSpec, default_roles
 from edge_agent.trust.fields import AREA, NAME
 from edge_agent.trust.keys import PublicKey, Scheme
@@ -216,6 +216,7 @@ def _new(args: argparse.Namespace) -> int:
     if args.key in keys.names():
         key = _begun(args.dir, keys, args.key)
     else:
+        check_public(args.dir, {args.key: None})
         role = role_of(args.key)
         warn_of_token(args.key, [one for one in beside(keys, args.key, wish) if role_of(one) == role])
         make_private_directory(args.dir)

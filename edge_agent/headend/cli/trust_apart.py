@@ -26,7 +26,7 @@ from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.key_folder import KeyFolder
 from edge_agent.headend.keyring import Keyring, check_new
-from edge_agent.headend.public_files import names_known, read_all, read_public, write_public
+from edge_agent.headend.public_files import check_public, names_known, read_all, read_public, write_public
 from edge_agent.headend.trust_drafts import Change, Payloads, asking_for, first, joined, keys_in, renewed, replaced
 from edge_agent.headend.trust_words import differences, in_full
 from edge_agent.trust.chain import Chain, opened_payload
@@ -118,6 +118,7 @@ def _draft(args: argparse.Namespace) -> int:
     chain = _chain(args.dir)
     given = read_all(args.public)
     payloads = _payloads(args, chain, given)
+    check_public(args.dir, given)
     for name, key in given.items():
         write_public(args.dir, name, key)
     args.out.mkdir(parents=True, exist_ok=True)
