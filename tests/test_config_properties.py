@@ -9,6 +9,7 @@ import json
 import re
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -43,6 +44,24 @@ def text(value: str) -> str:
 
 other_types = st.sampled_from(["true", "1.5", "[]", '["a"]', "{a = 1}", "2026-10-01", "05:30:00", "nan"])
 controls = st.sampled_from(['"a\\u0000b"', '"\\n"', '"\\u007f"', '"a\\u0085"'])
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["0x" + "f" * 5_000, "9" * 5_000, "9_9" * 5_000, "[0x" + "f" * 5_000 + "]"],
+    ids=["hexadecimal", "decimal", "underscores", "in a list"],
+)
+@pytest.mark.parametrize("where", [where for where, number in PLACES.items() if " = " in LINES[number - 1]], ids=str)
+def test_a_number_of_thousands_of_digits_is_refused_by_the_name_of_its_key(where: str, written: str) -> None:
+    number = PLACES[where]
+    key, _, value = LINES[number - 1].partition(" = ")
+    rest = number if value != "[" else LINES.index("]", number) + 1
+    refusal = refusal_of("\n".join([*LINES[: number - 1], f"{key} = {written}", *LINES[rest:]]))
+    assert refusal is not None
+    (problem, *_) = [one for one in refusal.problems if one.line == number]
+    assert problem.where == where
+    assert problem.remedy
+    assert len(problem.text("station.toml")) < 500
 
 
 def no_text(pattern: str) -> Literal:

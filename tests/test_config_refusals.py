@@ -283,7 +283,6 @@ def test_a_key_with_a_line_break_in_its_name_cannot_forge_a_second_message() -> 
         ("[station\nid = 1", 1),
         ('[station]\nid = "a"\nid = "b"\n', 3),
         ('[station]\nid = "a', 2),
-        ("a = " + "9" * 5000, 1),
         ("a = " + "[" * 30_000, 1),
     ],
 )
@@ -347,6 +346,20 @@ def test_lines_are_found_past_comments_texts_and_arrays_that_look_like_keys() ->
 
 
 # What costs more than it is worth: each of these took minutes, gigabytes, or a screen of letters.
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "where"),
+    [
+        ("\n[broker]\nport = " + "9" * 5_000, 3, "[broker] port"),
+        ("a = [\n1,\n" + "9" * 5_000 + "]", 3, ""),
+    ],
+    ids=["a key", "in a list of many lines"],
+)
+def test_a_decimal_number_that_python_does_not_read_is_named_with_its_line(text: str, line: int, where: str) -> None:
+    (problem,) = problems_of(text)
+    assert (problem.fault, problem.line, problem.where) == (Fault.RANGE, line, where)
+    assert "more than 4300 digits" in problem.text("station.toml")
 
 
 def test_a_key_with_dots_without_end_is_refused_before_the_library_sees_it() -> None:

@@ -15,12 +15,13 @@ from enum import StrEnum
 from typing import TypeVar
 
 from edge_agent.config.lines import Path, index_lines, line_of
-from edge_agent.toml import read_toml
+from edge_agent.toml import DIGITS_MAX, NumberTooLong, read_toml
 
 SHOWN_CHARS_MAX = 40
 # Of a wrong value, so that a message stays on one line of an 80-column console.
 SYNTAX_CHARS_MAX = 200
 # Of what the library says, which repeats a key as long as it is.
+TOO_LONG = f"a number of more than {DIGITS_MAX} digits"
 PROBLEMS_MAX = 200
 # Nobody reads further, and each is compared with all before it.
 
@@ -109,6 +110,8 @@ def open_report(text: str, file: str) -> tuple[Report, Table]:
     """Parse the TOML itself. Raises ConfigError with the line at which it stops being TOML."""
     try:
         content = read_toml(text)
+    except NumberTooLong as exc:
+        raise ConfigError(file, [_number_too_long(text, exc.line)]) from exc
     except ValueError as exc:
         raise ConfigError(file, [_syntax(text, str(exc))]) from exc
     report = Report(file, index_lines(text))
@@ -225,7 +228,10 @@ class Table:
 
 def shown(value: object) -> str:
     """A value as it may be shown in a message: short, on one line."""
-    return _short(json.dumps(value, ensure_ascii=False, default=str), SHOWN_CHARS_MAX)
+    try:
+        return _short(json.dumps(value, ensure_ascii=False, default=str), SHOWN_CHARS_MAX)
+    except ValueError:  # a hexadecimal one is read however long it is, and then cannot be written
+        return TOO_LONG
 
 
 def place(path: Path) -> str:
@@ -265,3 +271,10 @@ def _syntax(text: str, message: str) -> Problem:
     line = int(found[1]) if found else text.count("\n") + 1
     remedy = "put right what the message names; texts need quotes, and a key may stand in a table only once"
     return Problem(line, "", Fault.SYNTAX, _short(message, SYNTAX_CHARS_MAX), remedy)
+
+
+def _number_too_long(text: str, line: int) -> Problem:
+    """Of the key on that line: nothing was read, but its place is known."""
+    on_line = [path for path, number in index_lines(text).items() if number == line]
+    where = place(max(on_line, key=len)) if on_line else ""
+    return Problem(line, where, Fault.RANGE, TOO_LONG, "write a whole number within the bounds of this key")

@@ -32,6 +32,8 @@ HEAD_FILE = "head.json"
 HELLO_PATH = re.compile(r"/hello/([a-z0-9-]{1,64})")
 HELLO_BYTES_MAX = 16 * 1024
 # A hello has some 2 kB.
+NOTED_CHARS_MAX = 300
+# Of a request: the longest that a station sends has 500 bytes of a head's path; http.server takes lines of 64 kB.
 Serve = Callable[[str], None]
 Greet = Callable[[str, bytes], bytes | None]
 """(station, hello) to the welcome; None for whoever is no station."""
@@ -125,7 +127,7 @@ class _ClipRequest(Request):
         return self.answer_json(HTTPStatus.OK, welcome)
 
     def log_message(self, format: str, *args: Any) -> None:
-        self.note(f"{self.client_address[0]} {format % args}")
+        self.note(f"{self.client_address[0]} {_on_one_line(format % args)}")
 
     def _answer(self, *, with_body: bool) -> None:
         path = found_at(self.path)
@@ -177,6 +179,12 @@ class _ClipRequest(Request):
             self.send_header(name, value)
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+
+def _on_one_line(told: str) -> str:
+    """What anybody may have sent, for an operator's terminal: nothing in it moves a cursor, and it has an end."""
+    safe = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in told[:NOTED_CHARS_MAX])
+    return safe if len(told) <= NOTED_CHARS_MAX else safe + "…"
 
 
 class ContentServer(TlsService):

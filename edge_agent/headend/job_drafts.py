@@ -160,6 +160,7 @@ def _given(fields: Fields) -> JsonObject:
 
 def _duration_ms(fields: Fields) -> int:
     value = fields.value("duration_s")
-    if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 < float(value) <= DURATION_S_MAX:
+    seconds = float(value) if isinstance(value, Decimal) else value  # a whole number may be too long for a float
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= DURATION_S_MAX:
         raise fields.wrong("duration_s", f"seconds, more than 0 and at most {DURATION_S_MAX}")
-    return max(1, round(float(value) * SECOND_MS))
+    return max(1, round(seconds * SECOND_MS))

@@ -131,7 +131,7 @@ def test_silent_clients_do_not_stop_the_next_one(server: ContentServer, client: 
         assert client.ask("GET", f"/clip/{digest}")[0] == 200
 
 
-def held(server: ContentServer, opened: ExitStack, count: int) -> list[ssl.SSLSocket]:
+def held(server: ContentServer, opened: ExitStack, count: int, begun: bytes = b"GET /") -> list[ssl.SSLSocket]:
     """Connections of whoever needs no key for it, with the first bytes of a question on each."""
     anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
@@ -139,7 +139,7 @@ def held(server: ContentServer, opened: ExitStack, count: int) -> list[ssl.SSLSo
     for _ in range(count):
         plain = socket.create_connection((server.host, server.port), timeout=TIMEOUT_S)
         made.append(opened.enter_context(anybody.wrap_socket(plain)))
-        made[-1].sendall(b"GET /")
+        made[-1].sendall(begun)
     return made
 
 
@@ -203,6 +203,28 @@ def test_whoever_takes_an_answer_more_slowly_than_a_station_may_is_let_go(
             while block := line.recv(65_536):
                 taken += len(block)
     assert taken < len(clip)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        b"GET /\r127.0.0.1 \x22POST\x1b[2K\x1b[1A\x1b]0;owned\x07 HTTP/1.1",
+        b"GET /\x9b2J\x85x HTTP/1.1",
+        b"\x1b[2J\x1b[31mok",
+        b"GET /" + b"\x1b[2J" * 10_000 + b" HTTP/1.1",
+    ],
+)
+def test_what_anybody_asks_is_noted_on_one_short_line_that_moves_no_cursor(tmp_path: Path, asked: bytes) -> None:
+    identity = pki.issue_server(pki.create_authority(tmp_path / "pki", "demo"), tmp_path / "pki", "content")
+    noted: list[str] = []
+    with ContentServer(tmp_path / "clips", identity, note=noted.append) as server, ExitStack() as opened:
+        anybody = held(server, opened, 1, b"")[0]
+        anybody.sendall(asked + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
+        while not ended(anybody):
+            continue
+    assert noted
+    assert all(line.isprintable() for line in noted)
+    assert max(map(len, noted)) < 2_000
 
 
 def test_plain_http_gets_no_answer(server: ContentServer, digest: str) -> None:

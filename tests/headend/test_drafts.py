@@ -305,6 +305,7 @@ def test_the_payload_is_what_a_station_reads(world: World) -> None:
         ({"items": [{"titel": "x", "file": "a.mp3"}]}, "items[0].titel", 'did you mean "title"'),
         ({"items": [{"file": "a.mp3"}]}, "items[0].title", "missing"),
         ({"items": [{"title": "x", "file": "a.mp3", "duration_s": 0}]}, "items[0].duration_s", "more than 0"),
+        ({"items": [{"title": "x", "file": "a.mp3", "duration_s": 16**5_000}]}, "items[0].duration_s", "more than 0"),
         ({"items": [{"title": "x", "file": "a.mp3", "duration_s": "9"}]}, "items[0].duration_s", "seconds"),
         ({"items": [{"title": "x", "text": "\x07"}]}, "items[0].text", "control characters"),
         ({"items": [{"title": "x", "text": "x", "urls": ["http://a"], "digest": DIGEST}]}, "items[0].text", "not both"),
