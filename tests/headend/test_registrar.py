@@ -326,6 +326,18 @@ def test_a_station_cannot_become_another_one_by_renewing(desk: Desk, box: Box) -
     assert_refused(Refusal.UNKNOWN_STATION, lambda: desk.registrar.renew(box.renews(realm="other"), NOW))
 
 
+def test_a_stranger_who_asks_costs_no_reading_of_the_trust_file(
+    desk: Desk, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrol(desk, box, desk.code())
+    renewed(desk, box.renews(), NOW)
+    readings: list[Keyring] = []
+    monkeypatch.setattr(Keyring, "refresh", lambda which: readings.append(which))
+    for _ in range(20):
+        assert_refused(Refusal.UNKNOWN_STATION, lambda: desk.registrar.renew(new_box().renews(), NOW))
+    assert readings == []
+
+
 def test_the_old_key_of_a_replaced_station_renews_nothing(desk: Desk, box: Box) -> None:
     enrol(desk, box, desk.code())
     fresh = new_box()
