@@ -36,6 +36,9 @@ from edge_agent.sync.topics import ROOT
 LISTENS_TO = (f"{ROOT}/u/+/#",)
 NOTED_MAX = 10_000
 # What is remembered for whoever asks later; records themselves are on disk.
+NOTED_BYTES_MAX = 16 * 1_024 * 1_024
+# Of the messages that told it: 10,000 of the usual 1.6 kB. Read, a message takes five times its length in memory
+# (measured); 10,000 of the largest, all from one station, would take some 2 GB.
 PUBLISH_S = 30
 WHY_CHARS_MAX = 200
 
@@ -71,7 +74,9 @@ class Headend:
     ) -> None:
         self.keyring = keyring
         self.logbook = Logbook(records)
-        self.noted: deque[Shown] = deque(maxlen=NOTED_MAX)
+        self.noted: deque[Shown] = deque()
+        self._told_by: deque[int] = deque()  # of how many bytes each of them was told
+        self._noted_bytes = 0
         self.states: dict[StationId, StateMsg] = {}
         self.ended = ""
         self._desk = Desk(keyring, self.logbook)
@@ -152,7 +157,7 @@ class Headend:
     def _run(self) -> None:
         try:
             while (arrival := self._inbox.get()) is not None:
-                self._note(self._handle(arrival))
+                self._note(self._handle(arrival), len(arrival.payload) if isinstance(arrival, Message) else 0)
         finally:  # whoever waits must learn that nothing will be noted any more
             self._end("stopped")
 
@@ -174,10 +179,10 @@ class Headend:
             self.ended = self.ended or why
             self._changed.notify_all()
 
-    def _note(self, noted: Sequence[Shown]) -> None:
+    def _note(self, noted: Sequence[Shown], size_bytes: int) -> None:
         with self._changed:
             for one in noted:
-                self.noted.append(one)
+                self._remember(one, size_bytes)
                 if isinstance(one, Heard) and isinstance(one.said, StateMsg):
                     self.states[one.station] = one.said
             self._changed.notify_all()
@@ -185,6 +190,14 @@ class Headend:
             self._tell(one)
             if isinstance(one, LinkDown) and one.for_good:
                 self._end(one.detail)
+
+    def _remember(self, one: Shown, size_bytes: int) -> None:
+        self.noted.append(one)
+        self._told_by.append(size_bytes)
+        self._noted_bytes += size_bytes
+        while len(self.noted) > NOTED_MAX or self._noted_bytes > NOTED_BYTES_MAX:
+            self.noted.popleft()
+            self._noted_bytes -= self._told_by.popleft()
 
     def _tell(self, one: Shown) -> None:
         """Whatever goes wrong with the telling: stations are answered all the same.

@@ -15,6 +15,7 @@ from edge_agent.core.job import Accepted, LogAck, Welcome
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site, ZoneSite
 from edge_agent.core.units import StationId, ZoneId
+from edge_agent.headend import headend as headend_module
 from edge_agent.headend.broker import BrokerSetup, Mosquitto
 from edge_agent.headend.desk import Kept
 from edge_agent.headend.headend import Headend, Shown, Untold, utc_now
@@ -217,6 +218,20 @@ def test_what_cannot_be_told_of_one_station_leaves_no_other_one_unanswered(net: 
     assert (untold.station, untold.what) == ("tram-01", "kept")
     assert "OverflowError" in untold.detail
     assert untold.detail.isprintable()
+
+
+def test_what_one_station_says_at_length_is_remembered_within_a_bound_of_bytes(
+    net: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station, client = net.station()
+    _, state = station.state()
+    monkeypatch.setattr(headend_module, "NOTED_BYTES_MAX", 10 * len(state))
+    for _ in range(50):
+        client.publish(*station.state())
+    client.publish(*station.answer(Verdict.ACCEPTED, "the-last"))
+    assert net.headend.wait_for(lambda: bool(net.headend.answers("the-last")), TIMEOUT_S)
+    assert 9 <= len(net.headend.noted) <= 11
+    assert net.headend.states[StationId("tram-01")] is not None
 
 
 def test_a_second_headend_does_not_fight_for_the_session(net: Net) -> None:
