@@ -5,11 +5,10 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from http.client import HTTPSConnection
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
-from edge_agent.headend.https_server import TlsService
+from edge_agent.headend.https_server import Request, TlsService
 from edge_agent.headend.pki import create_authority, issue_server
 
 Change = Callable[[bytes], bytes]
@@ -25,7 +24,7 @@ class Middle(TlsService):
     def __init__(self, folder: Path, port: int, asked: Change = unchanged, answered: Change = unchanged) -> None:
         seen: list[bytes] = []
 
-        class Request(BaseHTTPRequestHandler):
+        class Relayed(Request):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 status, answer = _forward(port, self.path, asked(body))
@@ -40,7 +39,7 @@ class Middle(TlsService):
                 pass
 
         authority = create_authority(folder / "ca", "middle")
-        super().__init__("middle", Request, issue_server(authority, folder / "server", "middle"), "127.0.0.1", 0)
+        super().__init__("middle", Relayed, issue_server(authority, folder / "server", "middle"), "127.0.0.1", 0)
         self.seen = seen
 
     @property
