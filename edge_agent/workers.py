@@ -345,7 +345,7 @@ class FetchAndStage:
         fetched = self._fetcher.fetch(order.key, order.length_bytes, order.urls, urgent=order.urgent)
         if isinstance(fetched, FetchFailed):
             return _not_fetched(order.key, fetched)
-        return ClipFetched(order.key)
+        return ClipFetched(order.key, fetched.came_bytes)
 
     def clip(self, order: FetchClip) -> ClipStaged | ClipFailed:
         """What lies staged and is whole, by itself; else of the signed original, fetched unless that is here."""
@@ -360,7 +360,7 @@ class FetchAndStage:
         if isinstance(fetched, FetchFailed):
             return _not_fetched(order.key, fetched)
         made = self._stager.stage_clip(order.key, fetched.path, order.duration_ms)
-        return replace(made, came_bytes=fetched.came_bytes) if isinstance(made, ClipFailed) else made
+        return replace(made, came_bytes=fetched.came_bytes)
 
     def text(self, order: SpeakText) -> ClipStaged | ClipFailed:
         """Speak."""

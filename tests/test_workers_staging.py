@@ -253,6 +253,18 @@ def test_what_came_in_vain_is_told_of_an_original_and_of_a_sound(tmp_path: Path)
         assert (failed.reason, failed.came_bytes) == (Reason.AUDIO_ALTERED, 9_500)
 
 
+def test_what_came_is_told_of_what_is_here_too_and_what_lay_here_has_cost_nothing(tmp_path: Path) -> None:
+    server = FakeServer()
+    order = replace(clip_on(server, "https://content.test/b", bytes(9_600)), urls=("a", "https://content.test/b"))
+    server.put("a", bytes(9_500))
+    staging, _, _ = counted(tmp_path, server)
+    fetched = staging.original(FetchAhead(order.key, order.length_bytes, order.urls))
+    staged = staging.clip(order)
+    assert isinstance(fetched, ClipFetched)
+    assert isinstance(staged, ClipStaged)
+    assert (fetched.came_bytes, staged.came_bytes) == (9_500 + 9_600, 0)
+
+
 def test_after_a_restart_what_lies_there_is_found_without_a_network_and_without_decoding(tmp_path: Path) -> None:
     server = FakeServer()
     order = clip_on(server, "https://content.test/a", bytes(9_600))

@@ -139,11 +139,13 @@ def _count(turn: Turn, count: int) -> None:
 
 def fetched(turn: Turn, event: ClipFetched) -> None:
     """What a sound is made of lies here; it is made when its time comes."""
+    _had(turn, event)
     turn.put_clip(event.key, Clip(ClipStatus.FETCHED))
 
 
 def staged(turn: Turn, event: ClipStaged) -> None:
     """Sound lies ready; whoever signed another length is told of it now, not when it breaks off in the street."""
+    _had(turn, event)
     turn.put_clip(event.key, Clip(ClipStatus.READY, duration_ms=event.duration_ms))
     for known in turn.state.jobs.values():
         for item in items_of(known.job):
@@ -191,7 +193,13 @@ def failed(turn: Turn, event: ClipFailed) -> None:
         sweep(turn)
 
 
-def _paid(turn: Turn, clip: Clip, event: ClipFailed) -> Clip:
+def _had(turn: Turn, event: ClipFetched | ClipStaged) -> None:
+    """It is here; another address may have given other bytes before."""
+    if event.came_bytes:
+        _paid(turn, turn.state.clips.get(event.key, Clip(ClipStatus.ASKED)), event)
+
+
+def _paid(turn: Turn, clip: Clip, event: ClipFailed | ClipFetched | ClipStaged) -> Clip:
     """What the try has cost: of the day's bytes what was not counted before, whatever became of them."""
     _count(turn, max(0, event.came_bytes - clip.counted_bytes))
     left = max(0, clip.counted_bytes - event.came_bytes)

@@ -239,9 +239,13 @@ class JournalFailed:
 
 @dataclass(frozen=True, slots=True)
 class ClipFetched:
-    """The signed original lies here, whole and right; its sound is still to be made."""
+    """The signed original lies here, whole and right; its sound is still to be made.
+
+    ``came_bytes``, here and below: what has come off the line for it, right or not. A station pays for its data.
+    """
 
     key: ClipKey
+    came_bytes: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,14 +254,12 @@ class ClipStaged:
 
     key: ClipKey
     duration_ms: int
+    came_bytes: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ClipFailed:
-    """Sound could not be staged; ``again`` says whether another try may help, ``came_bytes`` what this one has cost.
-
-    That is what has come off the line for it, were it the right bytes or not: a station pays for its data.
-    """
+    """Sound could not be staged; ``again`` says whether another try may help."""
 
     key: ClipKey
     reason: Reason

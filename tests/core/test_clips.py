@@ -11,7 +11,7 @@ import pytest
 from edge_agent.core import clips, sound_room, station
 from edge_agent.core import effects as fx
 from edge_agent.core.clips import RETRY_MS_MAX
-from edge_agent.core.events import ClipFailed, ClipStaged, Restored, SavedJob
+from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged, Restored, SavedJob
 from edge_agent.core.job import Job
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.programme import REHEARSAL_WORDS, StagedItem, item_key, items_of
@@ -394,6 +394,14 @@ def test_what_has_come_in_vain_counts_among_the_days_bytes_whatever_it_is_called
     assert bench.state.fetched.bytes == LENGTH + LENGTH // 3
     unreachable(bench, 2 * LENGTH)
     assert bench.state.fetched.bytes == 3 * LENGTH + LENGTH // 3
+
+
+@pytest.mark.parametrize("had", [ClipFetched(CLIP, 2 * LENGTH), ClipStaged(CLIP, 10_000, 2 * LENGTH)])
+def test_what_one_address_has_sent_in_vain_counts_though_another_has_the_file(had: ClipFetched | ClipStaged) -> None:
+    bench = Bench().boot()
+    daily(bench)
+    bench.send(had)
+    assert bench.state.fetched.bytes == 2 * LENGTH
 
 
 NEXT_WEEK = {"kind": "at", "utc": makers.NOON + 7 * 86_400_000}

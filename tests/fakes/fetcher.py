@@ -47,9 +47,9 @@ class FakeFetcher:
         for url in urls:
             content = self._ask(url)
             if content is not None and _is(content, key, length_bytes):
-                return self._keep(final, content)
+                return self._keep(final, content, _sum(reached) + len(content))
             reached.append(content)
-        came_bytes = sum(len(content) for content in reached if content is not None)
+        came_bytes = _sum(reached)
         if reached and None not in reached:
             return FetchFailed(Reason.AUDIO_ALTERED, False, "wrong bytes", came_bytes)
         return FetchFailed(Reason.AUDIO_UNREACHABLE, True, "no answer", came_bytes)
@@ -60,15 +60,19 @@ class FakeFetcher:
             path.unlink()
         return len(gone)
 
-    def _keep(self, final: Path, content: bytes) -> Fetched:
+    def _keep(self, final: Path, content: bytes, came_bytes: int) -> Fetched:
         self._root.mkdir(parents=True, exist_ok=True)
         final.write_bytes(content)
         self.disk_bytes -= len(content)
-        return Fetched(final)
+        return Fetched(final, came_bytes)
 
     def _ask(self, url: str) -> bytes | None:
         self._server.asked.append(url)
         return None if self._server.down else self._server.files.get(url)
+
+
+def _sum(reached: list[bytes | None]) -> int:
+    return sum(len(content) for content in reached if content is not None)
 
 
 def _is(content: bytes, key: str, length_bytes: int) -> bool:
