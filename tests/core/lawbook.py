@@ -112,7 +112,7 @@ class Lawbook:
             case fx.ReleaseJob(job_id=order_id, base=base) if order_id in self.held:
                 self._begins(Law(self.held.pop(order_id), base, now.mono))
             case fx.CommitRecord(record=record, job_over=over):
-                self._record(record, over)
+                self._record(record, over, now)
             case fx.SendAnswer(verdict=fx.Verdict.REFUSED, reason=Reason.NOT_SAVED, job_id=order_id):
                 self.laws.pop(JobId(order_id), None)
                 self.held.pop(JobId(order_id), None)
@@ -122,7 +122,7 @@ class Lawbook:
         if not isinstance(law.action, order.NextItem | order.SelfTest):  # these are done after the commit
             self.fresh.append(law)
 
-    def _record(self, record: AsRun, over: bool) -> None:
+    def _record(self, record: AsRun, over: bool, now: Now) -> None:
         order_id = JobId(record.job_id)
         law = self.laws.get(order_id)
         if record.kind is RecordKind.RULE:
@@ -137,6 +137,8 @@ class Lawbook:
             elif not tested:
                 assert record.reason in RULE_ENDS[record.outcome], "a rule ended for no reason of a rule's"
                 assert over, "a rule ended, and is not over"
+                early = isinstance(law.action, FOR_A_WHILE) and law.holds(now)
+                assert not (early and record.reason is Reason.EXPIRED), "a rule was over before its time"
         if over and order_id in (self.laws.keys() | self.held.keys()):
             self.over.add(order_id)
             self.laws.pop(order_id, None)
