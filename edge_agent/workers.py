@@ -10,7 +10,7 @@ import contextlib
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Protocol
@@ -322,13 +322,18 @@ class Staging(Protocol):
 
     def text(self, order: SpeakText) -> ClipStaged | ClipFailed: ...
 
+    def makes(self, key: ClipKey) -> bool: ...
+
     def spare(self, key: ClipKey) -> None: ...
 
     def sweep(self, keep: frozenset[ClipKey]) -> None: ...
 
 
 class FetchAndStage:
-    """Staging as it really is: download, check, decode; or speak. Calls for different sounds may be at once."""
+    """Staging as it really is: download, check, decode; or speak.
+
+    Calls for different sounds may be at once; of one sound an urgent one beside one that is not.
+    """
 
     def __init__(self, fetcher: Fetcher, stager: Stager, bytes_max: int) -> None:
         self._fetcher = fetcher
@@ -337,6 +342,7 @@ class FetchAndStage:
         self._signals = threading.Lock()  # held by whoever makes them: all threads look after them
         self._lock = threading.Lock()
         self._spared: frozenset[ClipKey] = frozenset()
+        self._made: frozenset[ClipKey] = frozenset()
         self._kept: dict[tuple[type, bool], frozenset[ClipKey]] = {}
         # By the order that each thread took last: one that has waited does not know what others made ready since.
 
@@ -359,15 +365,22 @@ class FetchAndStage:
         fetched = self._fetcher.fetch(order.key, order.length_bytes, order.urls, urgent=order.urgent)
         if isinstance(fetched, FetchFailed):
             return _not_fetched(order.key, fetched)
-        made = self._stager.stage_clip(order.key, fetched.path, order.duration_ms)
+        with self._making(order.key):
+            made = self._stager.stage_clip(order.key, fetched.path, order.duration_ms)
         return replace(made, came_bytes=fetched.came_bytes)
 
     def text(self, order: SpeakText) -> ClipStaged | ClipFailed:
         """Speak."""
-        self._keep(order)
-        self._look_after_signals()
-        self._make_room(order.key, speech_ms_max(order.text), lambda: self._stager.text_lacks_bytes(order.text))
-        return self._stager.stage_text(order.key, order.language, order.text)
+        with self._making(order.key):
+            self._keep(order)
+            self._look_after_signals()
+            self._make_room(order.key, speech_ms_max(order.text), lambda: self._stager.text_lacks_bytes(order.text))
+            return self._stager.stage_text(order.key, order.language, order.text)
+
+    def makes(self, key: ClipKey) -> bool:
+        """Whether it is being made of what lies here: of words, or of a recording that was fetched and checked."""
+        with self._lock:
+            return key in self._made
 
     def spare(self, key: ClipKey) -> None:
         """Let nothing that was ordered before take this sound: it overtakes what does not know yet that it is needed.
@@ -399,6 +412,16 @@ class FetchAndStage:
         if failed:
             names = " ".join(f"{one.key}={one.reason}" for one in failed)
             log.error("signals not made %s detail=%s next=left out, tried again soon", names, failed[0].detail)
+
+    @contextlib.contextmanager
+    def _making(self, key: ClipKey) -> Iterator[None]:
+        with self._lock:
+            self._made |= {key}
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._made -= {key}
 
     def _keep(self, order: FetchClip | SpeakText) -> None:
         with self._lock:

@@ -80,6 +80,10 @@ class Originals:
     def text(self, order: fx.SpeakText) -> ClipStaged | ClipFailed:
         return ClipStaged(order.key, 1_000)
 
+    def makes(self, key: ClipKey) -> bool:  # noqa: ARG002 - none is made
+        """Of what was fetched, in no time."""
+        return False
+
     def spare(self, key: ClipKey) -> None:
         """Nothing is swept."""
 

@@ -162,7 +162,7 @@ def test_a_routine_order_does_not_put_a_warnings_back_in_the_queue() -> None:
 
 
 def test_a_warning_that_uses_what_is_under_way_gets_that_and_keeps_no_other_warning_waiting() -> None:
-    """The same digest must not be fetched twice at once (``download``)."""
+    """Where that is past all servers; what is still fetched it takes over: ``test_staging_same_sound.py``."""
     staging = Busy("notice")
     worker, said = staging_worker(staging)
     worker.order(NOTICE)
@@ -175,6 +175,118 @@ def test_a_warning_that_uses_what_is_under_way_gets_that_and_keeps_no_other_warn
         ClipFetched(NOTICE.key),
         ClipStaged(NOTICE.key, 7_200_000),
     ]
+
+
+def test_words_that_are_being_spoken_are_spoken_once_and_keep_no_other_warnings_words_waiting() -> None:
+    staging = Busy("text")
+    worker, said = staging_worker(staging)
+    worker.order(words("text"))
+    assert staging.begun() == "text"
+    worker.order(words("text", urgent=True))
+    worker.order(words("warning", urgent=True))
+    assert said.get(timeout=PATIENCE_S).key == "warning"
+    staging.let_go("text")
+    assert [said.get(timeout=PATIENCE_S).key for _ in range(2)] == ["text", "text"]
+
+
+class Fetching(Busy):
+    """What is urgent is under way by a name of its own."""
+
+    def __init__(self, *held: str) -> None:
+        super().__init__(*held)
+        self.fetching = {NOTICE.key}
+
+    def clip(self, order: FetchClip) -> ClipStaged | ClipFailed:
+        self._work(ClipKey(f"urgent {order.key}" if order.urgent else order.key))
+        return FakeStaging.clip(self, order)
+
+    def sweep(self, keep: frozenset[ClipKey]) -> None:
+        assert not +self.at_once, "beside a download"
+        super().sweep(keep)
+
+
+NOTICE_NOW = FetchClip(NOTICE.key, NOTICE.length_bytes, 7_200_000, ("https://content.test/now",), urgent=True)
+
+
+def test_a_warning_overtakes_its_own_sound_that_is_being_fetched_and_answers_for_both() -> None:
+    staging = Fetching("notice")
+    worker, said = staging_worker(staging)
+    worker.order(NOTICE)
+    assert staging.begun() == "notice"
+    worker.order(NOTICE_NOW)
+    assert said.get(timeout=PATIENCE_S) == ClipStaged(NOTICE.key, 7_200_000)
+    staging.let_go("notice")
+    worker.order(CLIP)
+    assert said.get(timeout=PATIENCE_S) == ClipStaged(CLIP.key, CLIP.duration_ms)
+
+
+def test_a_fetch_that_ends_while_a_warnings_is_under_way_says_nothing_before_that_does() -> None:
+    staging = Fetching("notice", "urgent notice")
+    worker, said = staging_worker(staging)
+    worker.order(NOTICE)
+    assert staging.begun() == "notice"
+    worker.order(NOTICE_NOW)
+    assert staging.begun() == "urgent notice"
+    staging.let_go("notice")
+    worker.order(CLIP)
+    assert said.get(timeout=PATIENCE_S) == ClipStaged(CLIP.key, CLIP.duration_ms)
+    staging.let_go("urgent notice")
+    assert said.get(timeout=PATIENCE_S) == ClipStaged(NOTICE.key, 7_200_000)
+
+
+def test_a_warning_does_not_overtake_what_has_its_answer_and_only_waits_for_the_core_to_take_that() -> None:
+    """Else what is ready would be called fetched afterwards."""
+    staging, said, may_tell = Fetching(), queue.Queue[Event](), threading.Event()
+    telling = threading.Event()
+
+    def post(event: Event) -> None:
+        if isinstance(event, ClipFetched):
+            telling.set()
+            assert may_tell.wait(PATIENCE_S)
+        said.put(event)
+
+    worker = StagingWorker(staging, post)
+    worker.start()
+    worker.order(NOTICE)
+    assert telling.wait(PATIENCE_S)
+    worker.order(NOTICE_NOW)
+    worker.order(SIREN)
+    assert said.get(timeout=PATIENCE_S) == ClipStaged(SIREN.key, SIREN.duration_ms)
+    may_tell.set()
+    assert [said.get(timeout=PATIENCE_S) for _ in range(2)] == [
+        ClipFetched(NOTICE.key),
+        ClipStaged(NOTICE.key, 7_200_000),
+    ]
+
+
+def test_what_a_warning_could_not_have_is_told_when_the_order_that_it_overtook_has_it() -> None:
+    staging = Fetching("notice")
+    staging.unreachable = {NOTICE.key}
+    worker, said = staging_worker(staging)
+    worker.order(NOTICE)
+    assert staging.begun() == "notice"
+    worker.order(NOTICE_NOW)
+    assert said.get(timeout=PATIENCE_S) == ClipFailed(NOTICE.key, Reason.AUDIO_UNREACHABLE, again=True)
+    staging.unreachable.clear()
+    staging.let_go("notice")
+    assert said.get(timeout=PATIENCE_S) == ClipFetched(NOTICE.key)
+
+
+def test_nothing_is_swept_while_either_of_two_that_fetch_the_same_sound_is_under_way() -> None:
+    staging = Fetching("notice", "urgent notice")
+    worker, said = staging_worker(staging)
+    worker.order(NOTICE)
+    assert staging.begun() == "notice"
+    worker.order(NOTICE_NOW)
+    assert staging.begun() == "urgent notice"
+    worker.order(Sweep(frozenset(), None))
+    staging.let_go("notice")
+    worker.order(TEXT)
+    assert said.get(timeout=PATIENCE_S) == ClipStaged(TEXT.key, staging.speech_ms)
+    assert staging.begun() == TEXT.key
+    staging.let_go("urgent notice")
+    assert said.get(timeout=PATIENCE_S) == ClipStaged(NOTICE.key, 7_200_000)
+    assert staging.begun() == "sweep"
 
 
 def test_a_sweep_is_never_beside_a_download_and_nothing_that_came_later_overtakes_it() -> None:

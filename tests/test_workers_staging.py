@@ -200,6 +200,27 @@ class SlowVoice(PlainVoice):
         return super().speak(language, text, wav)
 
 
+class Asking(PlainVoice):
+    """Asks something while it speaks."""
+
+    def __init__(self, ask: Callable[[], bool]) -> None:
+        super().__init__()
+        self._ask = ask
+        self.heard: list[bool] = []
+
+    def speak(self, language: str, text: str, wav: BinaryIO) -> Trouble | None:
+        self.heard.append(self._ask())
+        return super().speak(language, text, wav)
+
+
+def test_words_are_being_made_until_they_lie_there(tmp_path: Path) -> None:
+    voice = Asking(lambda: staging.makes(TEXT.key))
+    stager = Stager(PcmStore(tmp_path / "audio"), PlainDecoder(), voice, 48_000)
+    staging = FetchAndStage(FakeFetcher(tmp_path / "originals", FakeServer()), stager, 10**9)
+    staging.text(TEXT)
+    assert (voice.heard, staging.makes(TEXT.key)) == ([True], False)
+
+
 def test_two_threads_that_need_the_same_sound_make_it_once(tmp_path: Path) -> None:
     """A warning's words beside a routine text, of the same recorded sentence or the same signal."""
     voice, store = SlowVoice(), PcmStore(tmp_path / "audio")

@@ -1,8 +1,9 @@
 """Decide when a download is the audio that was signed: resumed, bounded, and under its own name only when it is right.
 
 A URL is a hint and the server is believed in nothing; length and SHA-256 decide. What arrived stays in
-``<digest>.part`` over failures and restarts, because a station pays for its data. Two threads must not fetch the same
-digest at once; of two downloads a routine one stands back for a warning's, and goes on where it was.
+``<digest>.part`` over failures and restarts, because a station pays for its data. Of two downloads a routine one stands
+back for a warning's, and goes on where it was. Of the same digest there may be one of each at once: the warning's goes
+on, from its own addresses, with what the other one has, which finds it whole afterwards, or goes on if it is untouched.
 
 A card wears out: what it cannot read back is as good as not there, and is thrown away.
 """
@@ -51,6 +52,8 @@ class _Miss:
 
 
 _STOOD_BACK = _Miss(False, "stood back for a warning's")
+_LEFT_TO_IT = _Miss(False, "left to a warning's, which has got some of it")
+# A server that the warning does not name could begin anew, or spoil it, each time that the warning's had to break off.
 
 
 class _DiskError(Exception):
@@ -97,7 +100,7 @@ class HttpsFetcher:
                 return Fetched(part.final)
             if (missing := self._missing_bytes(part)) > 0:
                 return FetchFailed(Reason.CACHE_FULL, True, f"{missing} bytes too few on the disk")
-            with self._way.taken() if urgent else contextlib.nullcontext():
+            with self._way.taken(key) if urgent else contextlib.nullcontext():
                 for url in urls:
                     miss = self._from_url(part, url, urgent, tally)
                     if miss is None:
@@ -146,18 +149,32 @@ class HttpsFetcher:
             log.info("download broke off key=%s at=%d why=%s", part.key, part.size(), one_line(miss.detail))
 
     def _once(self, part: _Part, url: str, deadline: float, urgent: bool, tally: Tally, *, anew: bool) -> _Miss | None:
-        passage, stall_s = Passage(), self._patience.stall_s
+        passage = Passage(part.key)
         try:
-            if part.size() < part.length:
-                with get(url, part.size(), part.length, self._trust, stall_s, deadline, tally) as line:
-                    passage.hang_up = line.hang_up
-                    with contextlib.nullcontext() if urgent else self._way.used(passage):
-                        miss = _copy(line.response, part, anew)
-                if miss is not None:
-                    return _STOOD_BACK if passage.stood_back else miss
+            with contextlib.nullcontext() if urgent else self._way.used(passage):
+                miss = self._passed(part, url, deadline, passage, urgent, tally, anew=anew)
         except HTTPS_TROUBLE as error:
-            return _STOOD_BACK if passage.stood_back else _Miss(False, words_of(error, url))
-        return None if part.finish() else _Miss(True, "SHA-256 differs")
+            miss = _Miss(False, words_of(error, url))
+        return _STOOD_BACK if miss is not None and passage.stood_back else miss
+
+    def _passed(
+        self, part: _Part, url: str, deadline: float, passage: Passage, urgent: bool, tally: Tally, *, anew: bool
+    ) -> _Miss | None:
+        if part.is_final():  # the other one of the two has got it meanwhile
+            return None
+        if not urgent and part.is_anothers():
+            return _LEFT_TO_IT
+        miss: _Miss | None
+        if part.size() < part.length:
+            with (
+                get(url, part.size(), part.length, self._trust, self._patience.stall_s, deadline, tally) as line,
+                self._way.writing(passage, line.hang_up) as may_write,
+            ):
+                miss = _copy(line.response, part, anew) if may_write else _STOOD_BACK
+        else:
+            with self._way.writing(passage) as may_write:
+                miss = None if may_write else _STOOD_BACK
+        return miss if miss is not None or part.finish() else _Miss(True, "SHA-256 differs")
 
 
 def _copy(response: HTTPResponse, part: _Part, anew: bool) -> _Miss | None:
@@ -213,16 +230,23 @@ class _Part:
         self._path = root / f"{key}{PART}"
         with _disk():
             root.mkdir(parents=True, exist_ok=True)
+        self._known = self.size()
 
     def size(self) -> int:
         """Bytes that are there already."""
-        with _disk():
-            return self._path.stat().st_size if self._path.exists() else 0
+        with _disk(), contextlib.suppress(FileNotFoundError):
+            return self._path.stat().st_size
+        return 0
+
+    def is_anothers(self) -> bool:
+        """Whether it is not as it was left here."""
+        return self.size() != self._known
 
     def cut(self, size: int) -> None:
         """Keep only the first ``size`` bytes."""
         with _disk(), self._path.open("ab") as file:
             file.truncate(size)
+        self._known = size
 
     @contextmanager
     def appending(self) -> Iterator[Callable[[bytes], None]]:
@@ -234,6 +258,7 @@ class _Part:
             with _disk():
                 file.write(block)
                 file.flush()
+            self._known += len(block)
 
         try:
             yield write
@@ -261,6 +286,7 @@ class _Part:
         with _disk():
             if not self._right(self._path):
                 self._path.unlink()
+                self._known = 0
                 return False
             with self._path.open("rb") as file:
                 os.fsync(file.fileno())
@@ -280,7 +306,8 @@ class _Part:
                 return hashlib.file_digest(file, "sha256").hexdigest() == self.key
         except OSError as error:
             if error.errno == errno.EIO:
-                path.unlink()  # a sector that has gone bad stays so: left there, it would be found bad for ever
+                # A sector that has gone bad stays so: left there, it would be found bad for ever.
+                path.unlink(missing_ok=True)
             raise
 
 

@@ -56,12 +56,15 @@ class FetchFailed:
 
 
 class Fetcher(Protocol):
-    """Downloads signed audio into the cache of originals. Blocks; called from a worker thread."""
+    """Downloads signed audio into the cache of originals. Blocks; called from worker threads.
+
+    Of one key an urgent call may be beside one that is not.
+    """
 
     def fetch(
         self, key: ClipKey, length_bytes: int, urls: tuple[str, ...], *, urgent: bool = False
     ) -> Fetched | FetchFailed:
-        """``urgent``: a warning needs it. Whatever else is under way stands back meanwhile."""
+        """``urgent``: a warning needs it. Whatever else is under way stands back meanwhile; of this key too."""
         ...
 
     def sweep(self, keep: frozenset[ClipKey]) -> int:

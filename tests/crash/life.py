@@ -174,6 +174,9 @@ class Reachable:
     def text(self, order: SpeakText) -> ClipStaged | ClipFailed:
         return self._staging.text(order)
 
+    def makes(self, key: ClipKey) -> bool:
+        return self._staging.makes(key)
+
     def spare(self, key: ClipKey) -> None:
         self._staging.spare(key)
 

@@ -17,13 +17,14 @@ PATIENCE_S = 60
 class FakeStaging:
     """A ``workers.Staging``. Clips wait for ``downloads``; keys in ``unreachable`` fail, unless they are ``here``.
 
-    Words take ``speech_ms``.
+    Of what is under way only those in ``fetching`` are not past that. Words take ``speech_ms``.
     """
 
     speech_ms: int = 3_000
     downloads: threading.Event = field(default_factory=threading.Event)
     unreachable: set[ClipKey] = field(default_factory=set)
     here: set[ClipKey] = field(default_factory=set)
+    fetching: set[ClipKey] = field(default_factory=set)
     asked: list[ClipKey] = field(default_factory=list)
     spared: list[ClipKey] = field(default_factory=list)
     swept: list[frozenset[ClipKey]] = field(default_factory=list)
@@ -40,6 +41,9 @@ class FakeStaging:
     def text(self, order: SpeakText) -> ClipStaged | ClipFailed:
         self.asked.append(order.key)
         return ClipStaged(order.key, self.speech_ms)
+
+    def makes(self, key: ClipKey) -> bool:
+        return key not in self.fetching
 
     def spare(self, key: ClipKey) -> None:
         self.spared.append(key)

@@ -145,3 +145,119 @@ def test_a_warning_that_cannot_be_had_gives_the_way_back(tmp_path: Path, content
     )
     assert isinstance(got, FetchFailed)
     way.wait_s()
+
+
+# -- the same sound ----------------------------------------------------------------------------------------------------
+
+
+def begins(way: RightOfWay, key: str) -> threading.Event:
+    """Once a warning's download of ``key`` has begun, which it then does on a thread of its own."""
+    begun = threading.Event()
+
+    def take() -> None:
+        with way.taken(key):
+            begun.set()
+
+    threading.Thread(target=take, daemon=True).start()
+    return begun
+
+
+def test_a_warning_that_fetches_what_is_being_written_begins_when_that_has_been_let_go_and_any_other_at_once() -> None:
+    way, passage, told = RightOfWay(0, 0), Passage("siren"), threading.Event()
+    with way.used(passage), way.writing(passage, told.set) as may_write:
+        assert may_write
+        assert begins(way, "other").wait(PATIENCE_S)
+        begun = begins(way, "siren")
+        assert told.wait(PATIENCE_S)
+        assert not begun.wait(0.1)
+    assert begun.wait(PATIENCE_S)
+
+
+def test_whoever_still_waits_for_a_server_keeps_no_warning_waiting_and_writes_nothing_beside_or_after_it() -> None:
+    way, passage = RightOfWay(0, 0), Passage("siren")
+    with way.used(passage):
+        assert begins(way, "siren").wait(PATIENCE_S)
+        with way.writing(passage) as may_write:
+            assert not may_write
+
+
+class Overtaken(RightOfWay):
+    """Somebody does something in the moment in which a routine download's server has answered."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 0)
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    @contextmanager
+    def writing(self, passage: Passage, hang_up: Callable[[], None] = lambda: None) -> Iterator[bool]:
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
+        with super().writing(passage, hang_up) as may_write:
+            yield may_write
+
+
+def test_what_a_warning_has_fetched_while_a_server_let_a_routine_download_wait_is_not_fetched_again(
+    tmp_path: Path, content: Content
+) -> None:
+    way = Overtaken()
+    station = fetcher(tmp_path, content, way)
+    slow, honest = content.put("slow", SIREN), content.put("honest", SIREN)
+    way.meanwhile = lambda: station.fetch(key_of(SIREN), len(SIREN), (honest,), urgent=True)
+    assert isinstance(station.fetch(key_of(SIREN), len(SIREN), (slow,)), Fetched)
+    assert [path for path, _ in content.asked] == ["/slow", "/honest"]
+    assert content.sent < 3 * len(SIREN)
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [key_of(SIREN)]
+
+
+class Late(RightOfWay):
+    """A routine download does its last in the moment in which a warning comes for the same sound."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 0)
+        self.last: Callable[[], object] = lambda: None
+
+    @contextmanager
+    def taken(self, key: str = "") -> Iterator[None]:
+        self.last()
+        with super().taken(key):
+            yield
+
+
+def test_what_has_come_whole_while_a_warning_waited_for_it_is_not_fetched_again(
+    tmp_path: Path, content: Content
+) -> None:
+    way = Late()
+    station = fetcher(tmp_path, content, way)
+    routine, honest = content.put("routine", SIREN), content.put("honest", SIREN)
+    way.last = lambda: station.fetch(key_of(SIREN), len(SIREN), (routine,))
+    assert isinstance(station.fetch(key_of(SIREN), len(SIREN), (honest,), urgent=True), Fetched)
+    assert [path for path, _ in content.asked] == ["/routine"]
+
+
+def test_a_warning_goes_on_behind_the_last_byte_that_was_written_before_the_hang_up(
+    tmp_path: Path, content: Content
+) -> None:
+    way, part = Late(), tmp_path / "cache" / f"{key_of(SIREN)}.part"
+    way.last = lambda: part.write_bytes(SIREN[:100])
+    url = content.put("siren", SIREN)
+    assert isinstance(fetcher(tmp_path, content, way).fetch(key_of(SIREN), len(SIREN), (url,), urgent=True), Fetched)
+    assert content.asked == [("/siren", "bytes=100-")]
+
+
+def test_two_that_fetch_the_same_sound_again_and_again_write_one_file_and_never_beside_each_other(
+    tmp_path: Path, content: Content
+) -> None:
+    """What two had written would not be the audio, and would be thrown away."""
+    station = fetcher(tmp_path, content, RightOfWay(0, 0))
+    url, key = content.put("notice", NOTICE), key_of(NOTICE)
+    with ThreadPoolExecutor(1) as threads:
+        for tries in range(20):
+            content.asked.clear()
+            routine = threads.submit(station.fetch, key, len(NOTICE), (url,))
+            until(lambda: bool(content.asked))
+            time.sleep(tries / 1_000)
+            assert isinstance(station.fetch(key, len(NOTICE), (url,), urgent=True), Fetched)
+            assert isinstance(routine.result(PATIENCE_S), Fetched)
+            assert (tmp_path / "cache" / key).read_bytes() == NOTICE
+            assert len(content.asked) <= 2
+            (tmp_path / "cache" / key).unlink()
