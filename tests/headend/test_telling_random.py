@@ -19,7 +19,7 @@ from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.headend import Shown
 from edge_agent.headend.listening import LogBatch, hear
 from edge_agent.headend.plays import read_play
-from edge_agent.headend.report import as_json, as_table
+from edge_agent.headend.report import Reported, as_json, as_table
 from edge_agent.headend.rule_words import KINDS
 from edge_agent.headend.telling import for_machines, for_people
 from edge_agent.journal.port import StoredRecord
@@ -127,8 +127,8 @@ def told(shown: Shown) -> None:
             play = read_play(record)
         except WireError:
             continue  # a report names the file instead
-        assert as_table([play], HANOI)
-        assert as_json([play])
+        assert as_table(Reported((play,)), HANOI)
+        assert as_json(Reported((play,)))
 
 
 @unhurried

@@ -171,6 +171,9 @@ class _Reply:
         del mode
         return io.BytesIO(self._said)
 
+    def settle(self) -> None:
+        pass
+
     def close(self) -> None:
         pass
 
