@@ -15,8 +15,9 @@ from typing import Protocol
 PLACES_MAX = 256
 # A commune has at most 50 stations (requirement S1), and four of them may share a server: each fetches one clip at a
 # time, or leaves one for a warning's. A connection has two files open at most, of the 1,024 that a process may have.
-PLACES_PER_ADDRESS_MAX = 64
-# A mobile network may show all 50 stations of a commune as one address; some have two connections.
+PLACES_PER_ADDRESS_MAX = 224
+# A mobile network may show all 200 stations of four communes as one address; some have two connections. With 64 places
+# most of them were turned away, and the last began when the first had done (the bench: test_fetching).
 
 
 class Connected(Protocol):

@@ -108,7 +108,7 @@ def test_places_come_back_and_who_has_lost_his_counts_no_more() -> None:
 
 
 def test_a_commune_behind_one_address_of_a_mobile_network_has_places_enough() -> None:
-    assert 50 < PLACES_PER_ADDRESS_MAX <= PLACES_MAX // 4
+    assert 200 < PLACES_PER_ADDRESS_MAX < PLACES_MAX, "and somebody at another address finds one"
     places = Places()
     asking(places, STATION, 50)
     taken(places, THIEF, PLACES_MAX * 2)
