@@ -15,7 +15,7 @@ from pathlib import Path
 from bench.figures import Figure, Section, median, percentile
 from edge_agent.journal.record import body_of
 from edge_agent.journal.store import Store
-from edge_agent.workers import BATCH_MAX
+from edge_agent.journal_worker import BATCH_MAX
 from tests.journal.samples import ORIGIN, record_of, save_job, save_mark
 
 SECONDS, SECONDS_QUICK = 3.0, 0.7

@@ -16,6 +16,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Protocol
 
+from edge_agent.aside import Aside
 from edge_agent.clock import StationClock
 from edge_agent.core import effects as fx
 from edge_agent.core import station, timetable
@@ -42,7 +43,15 @@ from edge_agent.core.order import AcceptedRule
 from edge_agent.core.site import Site
 from edge_agent.core.trust_standing import NOTHING_STANDS, TrustStanding
 from edge_agent.core.units import SECOND_MS, MonoMs
+from edge_agent.fetch_and_stage import Staging
 from edge_agent.journal.port import Contents, Journal, StoredJob, StoredRecord
+from edge_agent.journal_worker import (
+    Afterwards,
+    JournalWorker,
+    KeepTrust,
+    Prune,
+    SaveFloor,
+)
 from edge_agent.manifest_worker import ManifestWorker, PostHello, kept_manifests
 from edge_agent.staging_worker import StagingWorker
 from edge_agent.status_file import StatusFile
@@ -52,15 +61,6 @@ from edge_agent.sync.reports import LogCursor
 from edge_agent.trust.keeper import Keeper
 from edge_agent.trust.orders import OrderType
 from edge_agent.upstream import Upstream
-from edge_agent.workers import (
-    Afterwards,
-    Aside,
-    JournalWorker,
-    KeepTrust,
-    Prune,
-    SaveFloor,
-    Staging,
-)
 
 INBOX_MAX = 1_000
 # Ten unacknowledged messages, a report a second for each zone, and room; a full inbox blocks whoever posts.

@@ -2,7 +2,7 @@
 
 Decides that a warning's sound waits for no routine one, nor for its own that is only being fetched, that no sound
 is made by two at once, and that nothing is swept beside a download. What is urgent the core has decided; how sound is
-staged is ``workers.Staging``'s.
+staged is ``fetch_and_stage.Staging``'s.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from collections.abc import Callable
 from enum import Enum
 
 from edge_agent.core.effects import FetchAhead, FetchClip, SpeakText, Sweep
-from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged
+from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged, Event
 from edge_agent.core.units import ClipKey
-from edge_agent.workers import Post, Staging
+from edge_agent.fetch_and_stage import Staging
 
+Post = Callable[[Event], None]
 StagingOrder = FetchAhead | FetchClip | SpeakText | Sweep
 
 _SWEEP = ClipKey("")

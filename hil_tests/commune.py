@@ -66,7 +66,7 @@ class Log:
 
 
 class Originals:
-    """A ``workers.Staging`` whose decoder needs no time: what was fetched has the length that was signed."""
+    """A ``fetch_and_stage.Staging`` whose decoder needs no time: what was fetched has the length that was signed."""
 
     def __init__(self, station: str, fetcher: HttpsFetcher, log: Log) -> None:
         self._station = station

@@ -29,7 +29,7 @@ from edge_agent.core.units import ClipKey, JobId, UtcMs
 from edge_agent.journal.port import Contents, JournalError, StoredRecord
 from edge_agent.journal.record import ChainPoint, Origin, verify_chain
 from edge_agent.journal.store import Store
-from edge_agent.workers import Afterwards, JournalOrder, JournalWorker, Prune, SaveFloor
+from edge_agent.journal_worker import Afterwards, JournalOrder, JournalWorker, Prune, SaveFloor
 from tests.journal.samples import NOON, ORIGIN, entries, record_of, save_job, save_mark, save_timetable
 
 STEPS = 110

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from edge_agent.core.effects import CommitRecord
 from edge_agent.core.events import Event, IntentSaved, JobSaved, RecordSaved
 from edge_agent.journal.port import StoredRecord
-from edge_agent.workers import JournalOrder, JournalWorker, SaveFloor
+from edge_agent.journal_worker import JournalOrder, JournalWorker, SaveFloor
 from tests.fakes.journal import FakeDisk
 from tests.gated_journal import PATIENCE_S, GatedJournal
 from tests.journal.samples import NOON, record_of

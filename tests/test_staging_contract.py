@@ -1,4 +1,4 @@
-"""What stages sound for the agent (``workers.Staging``): the fake, and the real download, decoder and voice."""
+"""What stages sound for the agent (``fetch_and_stage.Staging``): the fake, and the real download, decoder and voice."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from edge_agent.core.effects import FetchAhead, FetchClip, SpeakText
 from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
+from edge_agent.fetch_and_stage import FetchAndStage, Staging
 from edge_agent.sync.download import HttpsFetcher
 from edge_agent.sync.https import Trust
-from edge_agent.workers import FetchAndStage, Staging
 from tests.audio.making import needs_decoder, needs_voice, sine
 from tests.fakes.staging import FakeStaging
 from tests.host.content import Content, Manners, running_content

@@ -24,11 +24,11 @@ from edge_agent.core.effects import FetchAhead, FetchClip
 from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged, Event
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
+from edge_agent.fetch_and_stage import FetchAndStage
 from edge_agent.staging_worker import StagingWorker
 from edge_agent.sync.download import HttpsFetcher
 from edge_agent.sync.https import Patience, Trust
 from edge_agent.sync.right_of_way import RightOfWay
-from edge_agent.workers import FetchAndStage
 from tests.audio.test_staging import PlainDecoder, PlainVoice
 from tests.fakes.staging import PATIENCE_S
 from tests.host.content import Content, Manners, running_content

@@ -7,7 +7,7 @@ there, and no other.
 
 A signal ends none: the station adds it to what was ordered, and one bit of the ward's own chime would silence every
 programme. What cannot be played of it is silence, so that all else comes at its instant. Nothing here may write, and
-only the log is told: whoever stages sound looks after the signals by itself (``workers``).
+only the log is told: whoever stages sound looks after the signals by itself (``fetch_and_stage``).
 
 A live part is no file: what is read of it too early is not there yet. So it is decided block by block, only as long
 before it is taken as the card needs, and nothing of it ends a play (``relaying``).

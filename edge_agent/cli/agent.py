@@ -23,6 +23,7 @@ from edge_agent.clock import StationClock, boot_ms
 from edge_agent.config import Config, Ntp
 from edge_agent.core.trust_standing import TrustStanding
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, MonoMs
+from edge_agent.fetch_and_stage import FetchAndStage
 from edge_agent.host import HostReader
 from edge_agent.housekeeping import Chore, Housekeeping
 from edge_agent.identity.installing import unfinished
@@ -50,7 +51,6 @@ from edge_agent.trust.keeper import believing
 from edge_agent.trust.keys import Signer
 from edge_agent.upstream import Identity, Upstream
 from edge_agent.watchdog import Notifier, Progress
-from edge_agent.workers import FetchAndStage
 
 CORE, NETWORK = "core", "network"
 CORE_MS_MAX = 5 * SECOND_MS

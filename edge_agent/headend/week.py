@@ -22,7 +22,7 @@ from edge_agent.headend.words import local, zone_of
 from edge_agent.sync.reports import PlanMsg, PolicyStatus
 
 DAYS_MAX = 7
-# Requirement N6. A station works out some 10 plans that are asked for at once (workers.ASIDE_MAX), not more.
+# Requirement N6. A station works out some 10 plans that are asked for at once (aside.ASIDE_MAX), not more.
 
 
 class Kind(StrEnum):

@@ -62,7 +62,7 @@ WHY: dict[Phase, set[Reason | None]] = {
     Phase.SUCCEEDED: {None},
     Phase.FAILED: {*AUDIO, Reason.LIVE_UNREACHABLE, Reason.RELAY_FAILED, Reason.DEVICE_FAILED},
     Phase.EXPIRED: {Reason.EXPIRED, *HELD_BACK},
-    Phase.REJECTED: RULES,
+    Phase.REJECTED: {*RULES, Reason.NOT_YET_VALID},
     Phase.MISSED: {Reason.MISSED, *HELD_BACK},
     Phase.INTERRUPTED: {
         Reason.PREEMPTED,

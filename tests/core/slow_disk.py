@@ -62,7 +62,7 @@ class SlowDisk:
         self.journal.commit()
 
     def refuse(self, count: int) -> None:
-        """Refuse a transaction: what ``workers`` owes stays owed, whoever waits for another answer is told."""
+        """Refuse a transaction: what ``journal_worker`` owes stays owed, whoever waits for another answer is told."""
         for write in self._batch(count):
             match write:
                 case fx.CommitRecord() | fx.SaveMark(mark=Mark.FIRST_SAMPLE) | fx.ReleaseJob(entries=None):

@@ -23,6 +23,7 @@ from edge_agent.core.events import AckToken, ClipFailed, ClipFetched, ClipStaged
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
 from edge_agent.core.units import SECOND_MS, ClipKey, MonoMs
+from edge_agent.fetch_and_stage import FetchAndStage, Staging
 from edge_agent.journal.record import Origin
 from edge_agent.journal.store import Store
 from edge_agent.runtime import Ports, Runtime
@@ -33,7 +34,6 @@ from edge_agent.sync.reports import HostStatus
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.keeper import believing
 from edge_agent.upstream import Identity, Upstream
-from edge_agent.workers import FetchAndStage, Staging
 from tests.crash import plants
 from tests.crash.line import Acked, Line, Ordered, Published
 from tests.crash.turns import Machine, StreetInbox

@@ -11,9 +11,9 @@ from edge_agent.audio import pcm_store
 from edge_agent.core.effects import SaveJob, SaveMark
 from edge_agent.core.events import Mark
 from edge_agent.journal.store import Store
+from edge_agent.journal_worker import Afterwards
 from edge_agent.runtime import Runtime
 from edge_agent.sync import download
-from edge_agent.workers import Afterwards
 
 
 def ack_before_commit(runtime: Runtime) -> None:

@@ -15,7 +15,7 @@ PATIENCE_S = 60
 
 @dataclass
 class FakeStaging:
-    """A ``workers.Staging``. Clips wait for ``downloads``; keys in ``unreachable`` fail, unless they are ``here``.
+    """A ``fetch_and_stage.Staging``. Clips wait for ``downloads``; keys in ``unreachable`` fail, unless ``here``.
 
     Of what is under way only those in ``fetching`` are not past that. Words take ``speech_ms``.
     """

@@ -38,13 +38,13 @@ PLANTS = (
     ),
     Plant(
         "a job is called saved although the disk refused it",
-        "edge_agent/workers.py",
+        "edge_agent/journal_worker.py",
         'self._post(JournalFailed("save job", order.saved.accepted.order_id, error))',
         "self._post(JobSaved(order.saved.accepted.order_id))",
     ),
     Plant(
         "a record that the disk refused is dropped",
-        "edge_agent/workers.py",
+        "edge_agent/journal_worker.py",
         "ReleaseJob(entries=None):\n                    self._owed.append(order)",
         "ReleaseJob(entries=None):\n                    pass",
     ),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_agent.aside import Aside
 from edge_agent.clock import NTP_CHECK_MS, StationClock
 from edge_agent.core import effects as fx
 from edge_agent.core import station
@@ -17,6 +18,7 @@ from edge_agent.core.state import State
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, MonoMs
 from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import Origin
+from edge_agent.journal_worker import RETRY_S, JournalOrder, JournalWorker
 from edge_agent.link import ToCore, ToDevice
 from edge_agent.manifest_worker import HomeOrder, answer
 from edge_agent.runtime import LOOP_MS_MAX, Inbox, Ports, Runtime, restored
@@ -25,7 +27,6 @@ from edge_agent.sync.messages import LOG_BODIES_BYTES, Sender
 from edge_agent.sync.reports import HostStatus
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.upstream import Identity, Upstream
-from edge_agent.workers import RETRY_S, Aside, JournalOrder, JournalWorker
 from tests.fakes.home import FakeHome
 from tests.fakes.journal import FakeJournal
 from tests.trust import makers

@@ -10,7 +10,7 @@ import pytest
 from edge_agent.core.effects import KeepManifest, ReleaseJob
 from edge_agent.core.events import IntentSaved, JobSaved, JournalFailed, Mark, RecordSaved
 from edge_agent.core.units import JobId, UtcMs
-from edge_agent.workers import BATCH_MAX, WAITING_MAX, KeepTrust, Prune, SaveFloor
+from edge_agent.journal_worker import BATCH_MAX, WAITING_MAX, KeepTrust, Prune, SaveFloor
 from tests.gated_journal import PATIENCE_S
 from tests.journal.samples import NOON, save_job, save_mark, save_warning
 from tests.journal_desk import NEVER_S, at_work, behind_the_gate, record

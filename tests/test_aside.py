@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from edge_agent.workers import ASIDE_MAX, Aside
+from edge_agent.aside import ASIDE_MAX, Aside
 
 PATIENCE_S = 60
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")

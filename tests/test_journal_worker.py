@@ -14,7 +14,7 @@ from edge_agent.core.effects import CommitRecord, ReleaseJob, SaveLogAck, SendLo
 from edge_agent.core.events import IntentSaved, JobSaved, JournalFailed, Mark, RecordSaved, RecordsRotten
 from edge_agent.core.job import TOMBSTONE_KEEP_MS
 from edge_agent.core.units import JobId, UtcMs
-from edge_agent.workers import BATCH_MAX, Afterwards, Prune, SaveFloor
+from edge_agent.journal_worker import BATCH_MAX, Afterwards, Prune, SaveFloor
 from tests.gated_journal import PATIENCE_S
 from tests.journal.samples import KEPT, NOON, entries, record_of, save_job, save_mark, save_timetable
 from tests.journal_desk import NEVER_S, Desk, at_work, behind_the_gate, record

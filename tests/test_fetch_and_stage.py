@@ -22,8 +22,8 @@ from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged
 from edge_agent.core.programme import ATTENTION, DURATION_TOLERANCE_MS, OPENING
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
+from edge_agent.fetch_and_stage import FetchAndStage
 from edge_agent.free_space import CLIP_FREE_BYTES_MIN, FETCH_FREE_BYTES_MIN, TEXT_FREE_BYTES_MIN
-from edge_agent.workers import FetchAndStage
 from tests.audio.test_staging import PlainDecoder, PlainVoice
 from tests.fakes.fetcher import FakeFetcher, FakeServer
 

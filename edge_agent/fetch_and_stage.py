@@ -1,0 +1,169 @@
+"""What becomes of an order for sound: what lies here, what is fetched and checked, what is spoken; and what makes room.
+
+It decides nothing about what is needed, and has no thread of its own: ``staging_worker`` has two for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Protocol
+
+from edge_agent.audio.speech import speech_ms_max
+from edge_agent.audio.staging import Stager
+from edge_agent.core.effects import (
+    FetchAhead,
+    FetchClip,
+    SpeakText,
+)
+from edge_agent.core.events import (
+    ClipFailed,
+    ClipFetched,
+    ClipStaged,
+)
+from edge_agent.core.units import ClipKey
+from edge_agent.free_space import FETCH_FREE_BYTES_MIN
+from edge_agent.sync.port import Fetcher, FetchFailed
+
+log = logging.getLogger(__name__)
+
+
+class Staging(Protocol):
+    """What stages sound: blocks, and answers with what became of it."""
+
+    def original(self, order: FetchAhead) -> ClipFetched | ClipFailed: ...
+
+    def clip(self, order: FetchClip) -> ClipStaged | ClipFailed: ...
+
+    def text(self, order: SpeakText) -> ClipStaged | ClipFailed: ...
+
+    def makes(self, key: ClipKey) -> bool: ...
+
+    def spare(self, key: ClipKey) -> None: ...
+
+    def sweep(self, keep: frozenset[ClipKey]) -> None: ...
+
+
+class FetchAndStage:
+    """Staging as it really is: download, check, decode; or speak.
+
+    Calls for different sounds may be at once; of one sound an urgent one beside one that is not.
+    """
+
+    def __init__(self, fetcher: Fetcher, stager: Stager, bytes_max: int) -> None:
+        self._fetcher = fetcher
+        self._stager = stager
+        self._bytes_max = bytes_max
+        self._signals = threading.Lock()  # held by whoever makes them: all threads look after them
+        self._lock = threading.Lock()
+        self._spared: frozenset[ClipKey] = frozenset()
+        self._made: frozenset[ClipKey] = frozenset()
+        self._kept: dict[tuple[type, bool], frozenset[ClipKey]] = {}
+        # By the order that each thread took last: one that has waited does not know what others made ready since.
+
+    def original(self, order: FetchAhead) -> ClipFetched | ClipFailed:
+        """Fetch the signed original unless it is here; no sound is made of it."""
+        fetched = self._fetcher.fetch(order.key, order.length_bytes, order.urls, urgent=order.urgent)
+        if isinstance(fetched, FetchFailed):
+            return _not_fetched(order.key, fetched)
+        return ClipFetched(order.key, fetched.came_bytes)
+
+    def clip(self, order: FetchClip) -> ClipStaged | ClipFailed:
+        """What lies staged and is whole, by itself; else of the signed original, fetched unless that is here."""
+        self._keep(order)
+        self._look_after_signals()
+        with contextlib.suppress(OSError):  # staging it will name that
+            staged = self._stager.lying(order.key)
+            if staged is not None:
+                return staged
+        self._make_room(order.key, order.duration_ms, lambda: self._clip_lacks_bytes(order))
+        fetched = self._fetcher.fetch(order.key, order.length_bytes, order.urls, urgent=order.urgent)
+        if isinstance(fetched, FetchFailed):
+            return _not_fetched(order.key, fetched)
+        with self._making(order.key):
+            made = self._stager.stage_clip(order.key, fetched.path, order.duration_ms)
+        return replace(made, came_bytes=fetched.came_bytes)
+
+    def text(self, order: SpeakText) -> ClipStaged | ClipFailed:
+        """Speak."""
+        with self._making(order.key):
+            self._keep(order)
+            self._look_after_signals()
+            self._make_room(order.key, speech_ms_max(order.text), lambda: self._stager.text_lacks_bytes(order.text))
+            return self._stager.stage_text(order.key, order.language, order.text)
+
+    def makes(self, key: ClipKey) -> bool:
+        """Whether it is being made of what lies here: of words, or of a recording that was fetched and checked."""
+        with self._lock:
+            return key in self._made
+
+    def spare(self, key: ClipKey) -> None:
+        """Let nothing that was ordered before take this sound: it overtakes what does not know yet that it is needed.
+
+        Until the next sweep, which knows of it or is the last that does not.
+        """
+        with self._lock:
+            self._spared |= {key}
+
+    def sweep(self, keep: frozenset[ClipKey]) -> None:
+        """Bring the staged sound back under its quota, and let go of originals; what is needed stays."""
+        self._look_after_signals()
+        with self._lock:
+            keep, self._spared = keep | self._spared, frozenset()
+        try:
+            gone = self._stager.store.evict_to(self._bytes_max, set(keep))
+        except OSError as exc:
+            log.error("cache not swept error=%s next=tomorrow", exc)
+        else:
+            log.info("cache swept gone=%d originals_gone=%d", len(gone), self._fetcher.sweep(keep))
+
+    def _look_after_signals(self) -> None:
+        """Make anew what has rotted of them, with every sound that is staged and once a day.
+
+        Whoever plays can leave a rotten one out (``audio.prefetch``), not mend it: nobody asks for it by its key.
+        """
+        with self._signals:
+            failed = [told for told in self._stager.ensure_pinned() if isinstance(told, ClipFailed)]
+        if failed:
+            names = " ".join(f"{one.key}={one.reason}" for one in failed)
+            log.error("signals not made %s detail=%s next=left out, tried again soon", names, failed[0].detail)
+
+    @contextlib.contextmanager
+    def _making(self, key: ClipKey) -> Iterator[None]:
+        with self._lock:
+            self._made |= {key}
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._made -= {key}
+
+    def _keep(self, order: FetchClip | SpeakText) -> None:
+        with self._lock:
+            self._kept[type(order), order.urgent] = order.keep | {order.key}
+
+    def _clip_lacks_bytes(self, order: FetchClip) -> int:
+        """On the disk, to be made ready, and to be fetched before: an original that lies here may be a bad one."""
+        to_fetch = FETCH_FREE_BYTES_MIN + order.length_bytes - self._stager.store.free_bytes()
+        return max(self._stager.clip_lacks_bytes(order.duration_ms), to_fetch)
+
+    def _make_room(self, key: ClipKey, length_ms: int, lacking_bytes: Callable[[], int]) -> None:
+        """What the core has let go lies here as long as there is room for it, in its quota and on the disk."""
+        store = self._stager.store
+        with self._lock:
+            keep = {*self._spared}.union(*self._kept.values())
+        try:
+            quota = self._bytes_max - self._stager.bytes_of(length_ms)
+            gone = store.evict_to(min(quota, sum(store.sizes().values()) - lacking_bytes()), keep)
+        except OSError as exc:
+            log.error("no room made error=%s next=staging all the same", exc)
+        else:
+            if gone:
+                log.info("room made for=%s gone=%s", key[:12], ",".join(key[:12] for key in gone))
+
+
+def _not_fetched(key: ClipKey, why: FetchFailed) -> ClipFailed:
+    return ClipFailed(key, why.reason, why.again, why.detail, why.came_bytes)
