@@ -28,11 +28,9 @@ from edge_agent.headend.manifests import (
     Made,
     Published,
     addressed_by,
-    in_force,
-    last_serials,
-    listed_order,
     listed_trust,
     make,
+    manifest_of,
     paper_of,
     published,
 )
@@ -160,10 +158,10 @@ def _tidy(shelf: Path, scopes: Mapping[str, str], now: UtcMs) -> None:
 def _manifest(
     scope: str, epoch: int, given: GivenOut, mine: list[Published], trust: tuple[ListedTrust, ...], now: UtcMs
 ) -> Manifest:
-    orders = tuple(listed_order(one) for one in in_force(mine, now))
-    if len(orders) > MANIFEST_ORDERS_MAX:
-        raise ShelfError(f"manifests: {scope} has {len(orders)} orders in force, {MANIFEST_ORDERS_MAX} fit")
-    return Manifest(scope, epoch, given.counter, last_serials(mine, given.upto), orders, trust)
+    manifest = manifest_of(scope, (epoch, given.counter), mine, trust, now, given.upto)
+    if (count := len(manifest.orders)) > MANIFEST_ORDERS_MAX:
+        raise ShelfError(f"manifests: {scope} has {count} orders in force, {MANIFEST_ORDERS_MAX} fit")
+    return manifest
 
 
 def _scopes(keyring: Keyring) -> dict[str, str]:

@@ -97,6 +97,19 @@ def listed_trust(documents: Iterable[bytes], area: str) -> tuple[ListedTrust, ..
     )
 
 
+def manifest_of(
+    scope: str,
+    place: tuple[int, int],
+    orders: list[Published],
+    trust: tuple[ListedTrust, ...],
+    now: UtcMs,
+    upto: Mapping[str, int],
+) -> Manifest:
+    """What is in force at ``now`` of the orders that name a scope; ``upto``: the last serials before them."""
+    listed = tuple(listed_order(one) for one in in_force(orders, now))
+    return Manifest(scope, *place, last_serials(orders, upto), listed, trust)
+
+
 def paper_of(content: bytes) -> Paper:
     """By what it is found on the content server."""
     return Paper(hashlib.sha256(content).hexdigest(), len(content))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edge_agent.core.heads import Manifest, area_scope, station_scope
@@ -13,14 +14,14 @@ from edge_agent.headend.manifests import (
     Made,
     Published,
     addressed_by,
-    in_force,
-    last_serials,
     listed_order,
     listed_trust,
     make,
+    manifest_of,
     paper_of,
     published,
 )
+from edge_agent.trust.manifests import write_manifest
 from tests.redteam import forging
 from tests.redteam.papers import HERE, SERVER, STATIONS, THERE, key, site
 from tests.trust import makers
@@ -56,8 +57,8 @@ class Shelf:
             mine = [one for one in self._orders if addressed_by(scope, one.order)]
             before = self.made[scope][-1].body if self.made[scope] else b""
             counter = len(self.made[scope])
-            if not before or self._manifest(scope, counter, mine, now, in_force(mine, now)).body != before:
-                made = self._manifest(scope, counter + 1, mine, now, in_force(mine, now))
+            if not before or write_manifest(self._manifest(scope, counter, mine, now), makers.REALM) != before:
+                made = make(self._manifest(scope, counter + 1, mine, now), makers.REALM, now, key(SERVER))
                 self.made[scope].append(made)
                 self._lay([made.body])
 
@@ -65,18 +66,17 @@ class Shelf:
         """A head of his own, by the stolen key, above or beside the newest honest one; it withdraws the rest."""
         some = [one for one in _readable(orders) if addressed_by(scope, one.order)]
         self._lay(one.envelope for one in some)
-        made = self._manifest(scope, len(self.made[scope]) + ahead, some, now, some, EVERY_SERIAL)
+        upto = {ward.issuer: EVERY_SERIAL for ward in (HERE, THERE)}
+        everything = tuple({one.digest: listed_order(one) for one in some}.values())
+        manifest = replace(
+            self._manifest(scope, len(self.made[scope]) + ahead, some, now), upto=upto, orders=everything
+        )
+        made = make(manifest, makers.REALM, now, key(SERVER))
         self._lay([made.body])
         return made.envelope
 
-    def _manifest(
-        self, scope: str, counter: int, mine: list[Published], now: UtcMs, listed: list[Published], upto: int = 0
-    ) -> Made:
-        before: Mapping[str, int] = {ward.issuer: upto for ward in (HERE, THERE)} if upto else {}
-        trust = listed_trust(self._documents, SCOPES[scope])
-        orders = tuple({one.digest: listed_order(one) for one in listed}.values())
-        manifest = Manifest(scope, 1, counter, last_serials(mine, before), orders, trust)
-        return make(manifest, makers.REALM, now, key(SERVER))
+    def _manifest(self, scope: str, counter: int, mine: list[Published], now: UtcMs) -> Manifest:
+        return manifest_of(scope, (1, counter), mine, listed_trust(self._documents, SCOPES[scope]), now, {})
 
     def _lay(self, papers: Iterable[bytes]) -> None:
         self.papers |= {paper_of(one).envelope: one for one in papers}

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from edge_agent.core.heads import Manifest, scopes_of
+from edge_agent.core.heads import scopes_of
 from edge_agent.headend.manifests import (
     Published,
     addressed_by,
-    in_force,
-    last_serials,
-    listed_order,
     listed_trust,
     make,
+    manifest_of,
     paper_of,
     published,
 )
@@ -58,9 +56,8 @@ class Home(FakeHome):
         documents = [*read_file(world.trust_file), *self.newer]
         for scope in scopes_of(world.site):
             mine = [one for one in self.orders if addressed_by(scope, one.order)]
-            listed = [listed_order(one) for one in in_force(mine, world.utc())]
             trust = listed_trust(documents, world.site.area)
-            manifest = Manifest(scope, self.epoch, self.counter, last_serials(mine, {}), tuple(listed), trust)
+            manifest = manifest_of(scope, (self.epoch, self.counter), mine, trust, world.utc(), {})
             made = make(manifest, world.site.realm, world.utc(), makers.signer("server"))
             for content in (*(one.envelope for one in mine), *documents, made.body):
                 self.files[f"/paper/{paper_of(content).envelope}"] = content
