@@ -9,7 +9,9 @@ from edge_agent.core import effects as fx
 from edge_agent.core import manifests
 from edge_agent.core.events import (
     HeadsFetched,
+    JournalFailed,
     ManifestRead,
+    PaperRead,
     Rejected,
 )
 from edge_agent.core.heads import (
@@ -84,3 +86,13 @@ def reason_of(bench: Homed, scope: str = WARD) -> Reason | None:
 
 def lacking(bench: Homed, scope: str = WARD) -> int:
     return next(one.lacking for one in manifests.told(bench.state, bench.now) or () if one.scope == scope)
+
+
+def fetches_what_the_disk_does_not_take(bench: Homed) -> None:
+    """An order that is listed comes, and the card is full."""
+    bench.deaf.add(fx.SaveJob)
+    bench.give(bench.head(), listed("bulletin"), upto=5)
+    job = bench.make(job_id="bulletin", serial=5, when={"kind": "at", "utc": bench.now.utc + 7_200_000})
+    bench._judgements[b"envelope"] = bench.accept(job)
+    bench.send(PaperRead("sha bulletin", makers.JOB_TOPIC, b"envelope"))
+    bench.send(JournalFailed("save a job", job.job_id, "no space left"))

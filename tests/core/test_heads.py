@@ -10,10 +10,6 @@ from edge_agent.core import effects as fx
 from edge_agent.core import manifests
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import (
-    Connected,
-    Disconnected,
-    HeadsFetched,
-    JournalFailed,
     ManifestRead,
     PaperMissed,
     PaperRead,
@@ -23,7 +19,6 @@ from edge_agent.core.events import (
 from edge_agent.core.heads import (
     HEAD_GOOD_MS,
     Head,
-    ListedOrder,
     ListedTrust,
     Paper,
     area_scope,
@@ -34,7 +29,18 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.trust_standing import TrustHead, TrustStanding
 from edge_agent.core.units import DAY_MS, HOUR_MS, UtcMs
 from tests.core.bench import Bench
-from tests.core.homed import FLOOD, STATION, WARD, Homed, at_work, lacking, listed, manifest, reason_of
+from tests.core.homed import (
+    FLOOD,
+    STATION,
+    WARD,
+    Homed,
+    at_work,
+    fetches_what_the_disk_does_not_take,
+    lacking,
+    listed,
+    manifest,
+    reason_of,
+)
 from tests.trust import makers
 
 # When it asks
@@ -229,12 +235,7 @@ def test_what_is_fetched_and_refused_is_not_fetched_again_until_there_is_a_newer
 
 def test_what_was_fetched_and_the_disk_did_not_take_is_fetched_at_the_next_look() -> None:
     bench = at_work()
-    bench.deaf.add(fx.SaveJob)
-    bench.give(bench.head(), listed("bulletin"), upto=5)
-    job = bench.make(job_id="bulletin", serial=5, when={"kind": "at", "utc": bench.now.utc + 7_200_000})
-    bench._judgements[b"envelope"] = bench.accept(job)
-    bench.send(PaperRead("sha bulletin", makers.JOB_TOPIC, b"envelope"))
-    bench.send(JournalFailed("save a job", job.job_id, "no space left"))
+    fetches_what_the_disk_does_not_take(bench)
     assert lacking(bench) == 1
     assert len(bench.every(fx.FetchPaper)) == 1, "a full disk stays full: asked again at once, a thousand times a look"
     bench.pass_s(3_600)
@@ -259,182 +260,6 @@ def test_a_paper_that_nobody_lists_any_more_is_dropped() -> None:
     bench._judgements[b"envelope"] = bench.accept(bench.make(job_id="bulletin"))
     bench.send(PaperRead("sha bulletin", makers.JOB_TOPIC, b"envelope"))
     assert not bench.state.jobs
-
-
-def large(number: int, first: int = 0) -> list[ListedOrder]:
-    return [replace(listed(f"b-{one}"), paper=Paper(f"sha {one}", 60_000)) for one in range(first, first + number)]
-
-
-def fetch_all(bench: Homed, came_bytes: int = 0, *, wrong: bool = False) -> int:
-    """Let each paper come that is asked for, at such a cost; returns how many did."""
-    count = 0
-    bench._judgements[b"x"] = Rejected(Reason.WRONG_AUDIENCE)
-    while (paper := bench.state.home.under_way) and bench.every(fx.FetchPaper)[-1].envelope == paper:
-        count += 1
-        if wrong:
-            bench.send(PaperMissed(paper, Reason.MANIFEST_ALTERED, "SHA-256 differs", came_bytes=came_bytes))
-        else:
-            bench.send(PaperRead(paper, makers.JOB_TOPIC, b"x", came_bytes=came_bytes))
-    return count
-
-
-def look(bench: Homed, *heads: Head, came_bytes: int = 0) -> int:
-    """The broker hangs up, is back, and its welcome has the heads looked at within a minute; how often they were."""
-    before = len(bench.every(fx.FetchHeads))
-    epoch = bench.now.mono
-    bench.send(Disconnected("the broker hung up"))
-    bench.send(Connected(epoch, f"{epoch:032x}"))
-    bench.welcome()
-    for _ in range(6):
-        bench.pass_s(10)
-        if bench.state.home.asking:
-            bench.send(HeadsFetched((), came_bytes))
-    for head in heads:
-        bench.show(head, head.scope)
-    return len(bench.every(fx.FetchHeads)) - before
-
-
-ORDINARY_BYTES_MAX = manifests.HOUR_BYTES_MAX - manifests.NEW_BYTES_KEPT
-
-
-def test_an_hour_fetches_no_more_than_its_share_however_often_the_broker_hangs_up() -> None:
-    bench = after_the_hour()
-    bench.give(bench.head(), *large(40))
-    assert fetch_all(bench) == 16
-    for _ in range(20):
-        assert look(bench) == 1
-        assert fetch_all(bench) == 0
-    assert sum(one.length for one in bench.every(fx.FetchPaper)) <= ORDINARY_BYTES_MAX
-    assert lacking(bench) == 40 - 16
-    bench.pass_s(3_600)
-    bench.send(HeadsFetched(()))
-    assert fetch_all(bench) == 16, "the next hour goes on from there"
-
-
-def test_wrong_papers_are_asked_for_once_an_hour_though_the_broker_hangs_up_each_minute() -> None:
-    """At each look they were asked for again: 5.9 GB a day."""
-    bench = after_the_hour()
-    each, length = 68_000, 3_000
-    bench.give(bench.head(), *(replace(listed(f"o-{one}"), paper=Paper(f"sha {one}", length)) for one in range(60)))
-    fetched = fetch_all(bench, each, wrong=True)
-    for _ in range(50):
-        look(bench)
-        fetched += fetch_all(bench, each, wrong=True)
-    assert fetched * each <= ORDINARY_BYTES_MAX + each, "counted is what they cost, not how long they are"
-    assert len({one.envelope for one in bench.every(fx.FetchPaper)}) == fetched
-
-
-def test_what_was_withheld_is_asked_for_again_in_the_next_hour_and_not_at_the_next_look() -> None:
-    bench = after_the_hour()
-    bench.give(bench.head(), listed("bulletin"))
-    bench.send(PaperMissed("sha bulletin", Reason.MANIFEST_UNREACHABLE, "HTTP 404"))
-    for _ in range(3):
-        look(bench)
-    assert len(bench.every(fx.FetchPaper)) == 1
-    bench.pass_s(3_600)
-    assert len(bench.every(fx.FetchPaper)) == 2
-
-
-def test_a_manifest_that_is_wrong_is_asked_for_once_an_hour_and_one_of_a_newer_head_at_once() -> None:
-    bench = after_the_hour()
-    first, second = bench.head(length=100_000), bench.head(counter=2, length=100_000)
-    bench.show(first)
-    bench.send(PaperMissed(first.digest, Reason.MANIFEST_ALTERED, "SHA-256 differs", came_bytes=150_000))
-    for _ in range(5):
-        look(bench, first)
-    assert [one.digest for one in bench.every(fx.FetchManifest)] == [first.digest]
-    assert bench.state.home.spent == 150_000
-    look(bench, second)
-    assert [one.digest for one in bench.every(fx.FetchManifest)] == [first.digest, second.digest]
-
-
-def test_what_the_line_broke_off_is_asked_for_at_the_next_look() -> None:
-    """The broker is gone with the line, and back with it: no warning waits an hour for that."""
-    bench = after_the_hour()
-    bench.give(bench.head(), listed("flood"))
-    bench.send(PaperMissed("sha flood", Reason.MANIFEST_UNREACHABLE, "timed out", broke_off=True))
-    bench.pass_s(20)
-    assert len(bench.every(fx.FetchPaper)) == 1
-    look(bench)
-    assert len(bench.every(fx.FetchPaper)) == 2
-
-
-def test_what_the_disk_did_not_take_is_asked_for_at_the_next_look_within_the_hour() -> None:
-    bench = after_the_hour()
-    bench.deaf.add(fx.SaveJob)
-    bench.give(bench.head(), listed("bulletin"), upto=5)
-    job = bench.make(job_id="bulletin", serial=5, when={"kind": "at", "utc": bench.now.utc + 7_200_000})
-    bench._judgements[b"envelope"] = bench.accept(job)
-    bench.send(PaperRead("sha bulletin", makers.JOB_TOPIC, b"envelope"))
-    bench.send(JournalFailed("save a job", job.job_id, "no space left"))
-    look(bench)
-    assert len(bench.every(fx.FetchPaper)) == 2
-
-
-def test_a_withdrawn_order_is_silent_at_the_next_look_though_wrong_papers_have_had_their_share() -> None:
-    bench = after_the_hour()
-    bulletin = bench.at(7_200, serial=5)
-    bench.give(bench.head(), *large(40), listed(bulletin), upto=5)
-    fetch_all(bench, 130_000, wrong=True)
-    head = bench.head(counter=2, length=100_000)
-    look(bench, head)
-    bench.send(ManifestRead(head.digest, manifest(head, *large(40), upto=5), b"body", came_bytes=110_000))
-    assert bulletin not in bench.state.jobs
-
-
-def test_a_warning_that_lies_ready_is_fetched_at_the_next_look_though_wrong_papers_have_had_their_share() -> None:
-    """Also where they end sooner, and the broker has hung up each minute of the hour."""
-    bench = after_the_hour()
-    bench.give(bench.head(), *large(40))
-    fetch_all(bench, 130_000, wrong=True)
-    for _ in range(50):
-        look(bench, came_bytes=13_000)
-    head = bench.head(counter=2, length=128 * 1_024)
-    look(bench, head, came_bytes=13_000)
-    orders = (*large(40), listed("flood"))
-    bench.send(ManifestRead(head.digest, manifest(head, *orders), b"body", came_bytes=137_000))
-    assert bench.every(fx.FetchPaper)[-1] == fx.FetchPaper(WARD, "sha flood", 900)
-
-
-def test_what_is_new_in_one_hour_is_not_new_in_the_next() -> None:
-    bench = after_the_hour()
-    bench.give(bench.head())
-    bench.give(bench.head(counter=2), *large(80))
-    assert fetch_all(bench, wrong=True) == 33, "both halves"
-    bench.pass_s(3_600)
-    bench.send(HeadsFetched(()))
-    assert fetch_all(bench, wrong=True) == 16
-
-
-def test_a_server_that_has_used_up_the_hour_is_looked_at_again_in_the_next() -> None:
-    bench = after_the_hour()
-    looks = sum(look(bench, came_bytes=500_000) for _ in range(20))
-    assert looks == 4
-    assert bench.state.home.soon_at is None
-    bench.pass_s(3_600)
-    assert bench.state.home.asking
-    bench.send(HeadsFetched((), 10_000))
-    assert look(bench) == 1
-
-
-def after_the_hour() -> Homed:
-    """At work, and the station's own minute has just gone by."""
-    bench = at_work()
-    hourly_at = bench.state.home.hourly_at
-    assert hourly_at is not None
-    bench.pass_s((hourly_at - bench.now.mono) / 1_000)
-    bench.send(HeadsFetched(()))
-    bench.said.clear()
-    return bench
-
-
-def test_a_warning_does_not_wait_behind_a_list_of_large_orders() -> None:
-    """They are more than one look may fetch, and the broker keeps the warning back: it came hours later."""
-    bench = at_work()
-    bench.give(bench.head(STATION), *large(40))
-    flood = listed("flood", not_after=bench.now.utc + HOUR_MS)
-    bench.give(bench.head(), *large(40), flood)
-    assert bench.every(fx.FetchPaper)[-1] == fx.FetchPaper(WARD, "sha flood", 900)
 
 
 def test_newer_trust_documents_are_fetched_first_the_root_before_all() -> None:

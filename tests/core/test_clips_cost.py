@@ -1,0 +1,163 @@
+"""What tries that fail may cost of a day's bytes, and how long the pauses behind them are (requirement N1, 8.6)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from edge_agent.core import clips
+from edge_agent.core import effects as fx
+from edge_agent.core.clips import RETRY_MS_MAX
+from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged
+from edge_agent.core.reasons import Reason
+from edge_agent.core.units import ClipKey, JobId
+from tests.core.bench import Bench
+from tests.trust import makers
+
+LENGTH = 15_000_000  # a bulletin of an hour at 32 kbit/s
+CLIP = ClipKey("ab" * 32)
+ABOUT = [600, 1_200, 2_400, 4_800, 9_600, 19_200, 21_600]
+
+
+def daily(bench: Bench, **job: Any) -> JobId:
+    """A programme of each day, whose audio was asked for and has not come."""
+    bench.deaf |= {fx.FetchClip, fx.FetchAhead}
+    order = bench.order(**{"when": makers.rule_when(), "items": [makers.clip_item(length=LENGTH)]} | job)
+    while not asked_for(bench):
+        bench.pass_s(bench.wakes_in_ms() / 1_000)
+    return order
+
+
+def asked_for(bench: Bench) -> int:
+    return len(bench.every(fx.FetchClip)) + len(bench.every(fx.FetchAhead))
+
+
+def unreachable(bench: Bench, came_bytes: int) -> float:
+    """A try that took so much in vain; in how many seconds the next one is."""
+    bench.send(ClipFailed(CLIP, Reason.AUDIO_UNREACHABLE, again=True, came_bytes=came_bytes))
+    retry_at = bench.state.clips[CLIP].retry_at
+    assert retry_at is not None
+    return (retry_at - bench.now.mono) / 1_000
+
+
+def pauses_s(bench: Bench, came_bytes: int, tries: int) -> list[float]:
+    """Between tries that each took so much in vain."""
+    found = []
+    for _ in range(tries):
+        found.append(unreachable(bench, came_bytes))
+        before = asked_for(bench)
+        while asked_for(bench) == before:
+            bench.pass_s(max(0.001, bench.wakes_in_ms() / 1_000))
+    return found
+
+
+def assert_about(pauses: list[float], longest: list[float]) -> None:
+    """Each is cut by up to its half."""
+    assert [one for one, most in zip(pauses, longest, strict=True) if not most / 2 <= one <= most] == []
+
+
+def test_where_more_has_come_than_the_file_is_long_the_pauses_are_long_whatever_it_is_called() -> None:
+    """A server that never sends the last byte is unreachable: each ten minutes it cost the file six times."""
+    bench = Bench().boot()
+    daily(bench)
+    assert_about(pauses_s(bench, 2 * LENGTH, 7), ABOUT)
+
+
+def test_halves_that_are_thrown_away_come_to_long_pauses_too_and_a_try_that_costs_nothing_does_not_end_them() -> None:
+    bench = Bench().boot()
+    daily(bench)
+    assert_about(pauses_s(bench, LENGTH // 2, 3), [5, 10, 600])
+    assert_about(pauses_s(bench, 0, 2), [1_200, 2_400])
+
+
+def test_a_slow_line_that_brings_its_file_in_many_pieces_keeps_its_short_pauses() -> None:
+    bench = Bench().boot()
+    daily(bench)
+    assert_about(pauses_s(bench, LENGTH // 10 + clips.TRY_BYTES, 8), [5, 10, 20, 40, 80, 160, 320, 600])
+
+
+def test_a_server_that_is_down_for_a_week_keeps_its_short_pauses() -> None:
+    bench = Bench().boot()
+    daily(bench)
+    assert max(pauses_s(bench, clips.TRY_BYTES, 1_200)) <= RETRY_MS_MAX / 1_000
+
+
+def test_what_has_come_in_vain_counts_among_the_days_bytes_whatever_it_is_called() -> None:
+    bench = Bench().boot()
+    daily(bench)
+    assert bench.state.fetched.bytes == LENGTH, "as soon as it is asked for"
+    unreachable(bench, LENGTH // 3)
+    assert bench.state.fetched.bytes == LENGTH, "that was counted"
+    unreachable(bench, LENGTH)
+    assert bench.state.fetched.bytes == LENGTH + LENGTH // 3
+    unreachable(bench, 2 * LENGTH)
+    assert bench.state.fetched.bytes == 3 * LENGTH + LENGTH // 3
+
+
+@pytest.mark.parametrize("had", [ClipFetched(CLIP, 2 * LENGTH), ClipStaged(CLIP, 10_000, 2 * LENGTH)])
+def test_what_one_address_has_sent_in_vain_counts_though_another_has_the_file(had: ClipFetched | ClipStaged) -> None:
+    bench = Bench().boot()
+    daily(bench)
+    bench.send(had)
+    assert bench.state.fetched.bytes == 2 * LENGTH
+
+
+NEXT_WEEK = {"kind": "at", "utc": makers.NOON + 7 * 86_400_000}
+
+
+def test_a_day_whose_bytes_have_come_in_vain_leaves_the_rest_to_the_next_night() -> None:
+    bench = Bench(fetch_bytes_per_day=LENGTH).boot()
+    daily(bench, when=NEXT_WEEK)
+    for night in range(1, 4):
+        unreachable(bench, LENGTH + LENGTH // 4)
+        bench.pass_s(12 * 3_600)
+        assert asked_for(bench) == night, "today it costs no more"
+        while asked_for(bench) == night:
+            bench.pass_s(bench.wakes_in_ms() / 1_000)
+
+
+def test_what_is_due_soon_is_tried_again_whatever_has_come_in_vain() -> None:
+    """The night after this one is too late for it."""
+    bench = Bench(fetch_bytes_per_day=LENGTH).boot()
+    daily(bench, when={"kind": "at", "utc": makers.NOON + 26 * 3_600_000})
+    unreachable(bench, 2 * LENGTH)
+    while asked_for(bench) == 1:
+        bench.pass_s(bench.wakes_in_ms() / 1_000)
+    left_s = (makers.NOON + 26 * 3_600_000 - bench.now.utc) / 1_000
+    assert 12 * 3_600 - 600 <= left_s <= 12 * 3_600
+
+
+def test_an_original_that_lies_here_is_made_ready_though_the_days_bytes_are_used_up() -> None:
+    """What fails then has cost nothing."""
+    bench = Bench(fetch_bytes_per_day=LENGTH).boot()
+    bench.deaf.add(fx.FetchClip)
+    bench.order(when=NEXT_WEEK, items=[makers.clip_item(length=LENGTH)])
+    while not bench.every(fx.FetchClip):
+        bench.pass_s(bench.wakes_in_ms() / 1_000)
+    bench.state = replace(bench.state, fetched=replace(bench.state.fetched, bytes=10 * LENGTH))
+    assert unreachable(bench, 0) <= 5
+    bench.pass_s(5)
+    assert len(bench.every(fx.FetchClip)) == 2
+
+
+FLOOD: dict[str, Any] = {"class": "emergency", "event": "flood"}
+
+
+def test_a_warning_is_kept_waiting_neither_by_the_pauses_nor_by_the_days_bytes() -> None:
+    bench = Bench(fetch_bytes_per_day=1).boot()
+    daily(bench, job_id="flood", when={"kind": "now"}, **FLOOD)
+    assert_about(pauses_s(bench, 2 * LENGTH, 6), [5, 10, 20, 40, 80, 160])
+    assert bench.state.fetched.bytes >= 12 * LENGTH, "it counts, and others wait for it"
+
+
+def test_a_warning_does_not_take_over_the_long_pause_of_a_bulletin_with_the_same_sound() -> None:
+    """Nor does the bulletin, which has no bytes left today, put off what both need."""
+    bench = Bench(fetch_bytes_per_day=LENGTH).boot()
+    daily(bench, job_id="daily", when=NEXT_WEEK)
+    assert unreachable(bench, 2 * LENGTH) > 300
+    bench.pass_s(1)
+    bench.order(job_id="flood", items=[makers.clip_item(length=LENGTH)], **FLOOD)
+    assert asked_for(bench) == 2
+    assert_about(pauses_s(bench, 2 * LENGTH, 4), [5, 10, 20, 40])
