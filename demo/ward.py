@@ -25,7 +25,8 @@ from edge_agent.clock import boot_ms, system_utc_ms
 from edge_agent.headend.broker import BrokerSetup, Mosquitto
 from edge_agent.headend.content import ContentServer
 from edge_agent.headend.headend import Headend, Shown
-from edge_agent.headend.keyring import Keyring, StationFolder, create_keyring
+from edge_agent.headend.keyring import Keyring, StationFolder
+from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import BrokerAddress
 from tests.host.pulse import Pulse, private_pulse

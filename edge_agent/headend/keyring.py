@@ -33,19 +33,17 @@ from edge_agent.headend import pki
 from edge_agent.headend.ceremony_clock import check_taken
 from edge_agent.headend.enrolment import Enrolled, read_stations, station_name, write_stations
 from edge_agent.headend.errors import KeyringError
-from edge_agent.headend.files import alone, make_private_directory, write_durably
-from edge_agent.headend.key_folder import KeyFolder, MakeKey, plain_file
+from edge_agent.headend.files import alone, write_durably
+from edge_agent.headend.key_folder import KeyFolder
 from edge_agent.headend.passphrases import Ask, ask, ask_new
 from edge_agent.headend.pki import Issued
-from edge_agent.headend.roles import RoleSpec
 from edge_agent.headend.trust_drafts import ONE_WARD, keys_in
-from edge_agent.headend.trust_making import Draft, first_documents
 from edge_agent.trust.bundle import believe, read_document, read_file, write_file
-from edge_agent.trust.chain import TRUST_TYPE, Chain, Held, offer, remembered
+from edge_agent.trust.chain import Chain, Held, offer, remembered
 from edge_agent.trust.documents import ROOT, Document
-from edge_agent.trust.envelope import open_envelope, sign, signers_of
+from edge_agent.trust.envelope import open_envelope, signers_of
 from edge_agent.trust.fields import AREA, NAME, Fields, Form, within_areas
-from edge_agent.trust.keys import Ed25519Signer, PublicKey, Signer, new_signer, write_new
+from edge_agent.trust.keys import Ed25519Signer, PublicKey, Signer, new_signer
 from edge_agent.trust.orders import OrderType, ordered_as
 from edge_agent.trust.roles import JobGrant, Role, Trust
 from edge_agent.trust.strict_json import INTEGER_MAX, WireError, dump, parse
@@ -225,10 +223,10 @@ class Keyring:
 
     def place_for(self, station: str, area: str, name: str = "") -> str:
         """Whether a station can be called so and stand there; its name for people."""
-        _check("id", station, NAME)
+        check_form("id", station, NAME)
         if station in (HEADEND_ID, PUBLISHER_ID):
             raise KeyringError(f"id: {station} is a session of the headend's own; take another id")
-        _check("area", area, AREA)
+        check_form("area", area, AREA)
         return _name_for_people(name or station)
 
     def admit(self, enrolled: Enrolled) -> None:
@@ -345,61 +343,6 @@ class Keyring:
             raise KeyringError(f"stations.json: {error}") from error
 
 
-def check_new(directory: Path, realm: str) -> None:
-    """Whether a network of that name can be made there."""
-    _check("realm", realm, NAME)
-    if (directory / "trust.json").exists():
-        raise KeyringError(
-            f"{directory / 'trust.json'} exists: new keys would lock every station out; take another --dir"
-        )
-
-
-def create_keyring(
-    directory: Path,
-    realm: str,
-    specs: Sequence[RoleSpec],
-    now: UtcMs,
-    hosts: Sequence[str] = (),
-    make: MakeKey = plain_file,
-    asking: Ask = ask,
-) -> Keyring:
-    """Make every key and certificate of a new network in ``directory``. Refuses one that has a trust file.
-
-    ``make`` makes the officers' keys. Those of servers are plain files: they start with nobody there to type.
-    """
-    check_new(directory, realm)
-    make_private_directory(directory / "keys")
-    make_private_directory(directory)
-    _make_certificates(directory, realm, hosts)
-    made = {spec.name: _make_keys(directory / "keys", spec, make) for spec in specs if spec.key_count}
-    public = {role: [signer.public for signer in keys.values()] for role, keys in made.items()}
-    signers = {name: signer for keys in made.values() for name, signer in keys.items()}
-    documents = [_signed(draft, signers) for draft in first_documents(realm, specs, public, now)]
-    write_durably(directory / "trust.json", write_file(documents))
-    return Keyring(directory, asking)
-
-
-def create_servers(
-    directory: Path, realm: str, specs: Sequence[RoleSpec], hosts: Sequence[str]
-) -> dict[str, PublicKey]:
-    """Certificates and servers' keys of a network whose other keys are made elsewhere; it waits for its first root."""
-    check_new(directory, realm)
-    make_private_directory(directory / "keys")
-    make_private_directory(directory)
-    _make_certificates(directory, realm, hosts)
-    servers = [_make_keys(directory / "keys", spec, plain_file) for spec in specs if not spec.of_officers]
-    return {name: signer.public for keys in servers for name, signer in keys.items()}
-
-
-def begin_network(directory: Path, documents: Sequence[bytes]) -> Keyring:
-    """Write a first trust file, of documents that are believed in their order. Never over another one."""
-    try:
-        write_new(directory / "trust.json", write_file(documents))
-    except FileExistsError as error:
-        raise KeyringError(f"{directory / 'trust.json'} exists: go on from it, without --first") from error
-    return Keyring(directory)
-
-
 def believing_too(chain: Chain, envelope: bytes) -> Chain:
     """What stations that were offered this document believe then. ``KeyringError``: they would refuse it."""
     try:
@@ -409,23 +352,6 @@ def believing_too(chain: Chain, envelope: bytes) -> Chain:
     if isinstance(after, Rejected):
         raise KeyringError(f"trust document: {explain(after.reason)}: {after.detail}")
     return after
-
-
-def _signed(draft: Draft, signers: Mapping[str, Signer]) -> bytes:
-    return sign(TRUST_TYPE, dump(draft.payload), [signers[name] for name in draft.by])
-
-
-def _make_certificates(directory: Path, realm: str, hosts: Sequence[str]) -> None:
-    authority = pki.create_authority(directory / "pki", realm)
-    for server in ("broker", "content"):
-        pki.issue_server(authority, directory / "pki", server, hosts)
-    for client in (HEADEND_ID, PUBLISHER_ID):
-        pki.issue_client(authority, directory / "clients", client)
-
-
-def _make_keys(directory: Path, spec: RoleSpec, make: MakeKey) -> dict[str, Signer]:
-    """By their names, ready to sign: nobody is asked again for what he has just chosen."""
-    return {name: (make if spec.of_officers else plain_file)(directory, name) for name in spec.key_names}
 
 
 def _read_trust(path: Path) -> tuple[tuple[bytes, ...], Chain]:
@@ -466,6 +392,7 @@ def _name_for_people(text: str) -> str:
         raise KeyringError(f"name: {text!r} will not do, use {error.rule}") from error
 
 
-def _check(what: str, text: str, rule: Form) -> None:
+def check_form(what: str, text: str, rule: Form) -> None:
+    """Refuse what people have typed, by name and with what would do."""
     if rule.pattern.fullmatch(text) is None:
         raise KeyringError(f"{what}: {text!r} will not do, use {rule.rule}")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from edge_agent.clock import system_utc_ms
 from edge_agent.config import Config, load
-from edge_agent.headend.keyring import Keyring, StationFolder, create_keyring
+from edge_agent.headend.keyring import Keyring, StationFolder
+from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
 
 REALM = "test"

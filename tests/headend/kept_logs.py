@@ -8,8 +8,8 @@ from pathlib import Path
 
 from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend.desk import Desk, Kept
-from edge_agent.headend.keyring import create_keyring
 from edge_agent.headend.logbook import Logbook, line_of
+from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.proof import Whose, Word, believe
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.verifying import Finding, Verdict, verify

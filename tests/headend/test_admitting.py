@@ -16,8 +16,9 @@ from edge_agent.headend.cli import main
 from edge_agent.headend.cli.admitting import why_not_noted
 from edge_agent.headend.composing import compose
 from edge_agent.headend.headend import utc_now
-from edge_agent.headend.keyring import SERIALS_LEFT, Keyring, create_keyring
+from edge_agent.headend.keyring import SERIALS_LEFT, Keyring
 from edge_agent.headend.manifest_shelf import renew
+from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.outbox import Outbox
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.signing import read_order

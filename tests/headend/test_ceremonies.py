@@ -14,7 +14,8 @@ from edge_agent.core.units import DAY_MS, StationId, UtcMs
 from edge_agent.headend.ceremonies import renew, replace_key
 from edge_agent.headend.cli import main
 from edge_agent.headend.errors import KeyringError
-from edge_agent.headend.keyring import Keyring, create_keyring
+from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.trust_drafts import keys_in
 from edge_agent.trust.bundle import read_document, write_file

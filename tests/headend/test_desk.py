@@ -18,9 +18,10 @@ from edge_agent.headend.ceremonies import renew, replace_key
 from edge_agent.headend.desk import CloneSuspected, Desk, Kept, LateWill, LogTrouble, OldState, Presence
 from edge_agent.headend.files import write_durably
 from edge_agent.headend.greeting import Greeter
-from edge_agent.headend.keyring import SERIALS_BEGAN, Keyring, create_keyring
+from edge_agent.headend.keyring import SERIALS_BEGAN, Keyring
 from edge_agent.headend.listening import Heard, Unheard
 from edge_agent.headend.logbook import Logbook
+from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.proof import Whose
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.verifying import verify

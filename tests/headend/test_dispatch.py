@@ -10,8 +10,9 @@ import pytest
 
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.dispatch import Talk, is_taken
-from edge_agent.headend.keyring import Keyring, create_keyring
+from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.listening import Heard
+from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import Arrival, LinkUp, Message, Receipt, Session
 from edge_agent.trust.keys import load_signer, new_signer

@@ -15,8 +15,9 @@ from edge_agent.headend.ceremonies import renew
 from edge_agent.headend.content import HELLO_BYTES_MAX, ContentServer
 from edge_agent.headend.desk import Desk
 from edge_agent.headend.greeting import Greeter
-from edge_agent.headend.keyring import Keyring, create_keyring
+from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.logbook import Logbook
+from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.sync.home import HttpsHome
 from edge_agent.sync.https import Trust

@@ -19,8 +19,9 @@ from edge_agent.headend import headend as headend_module
 from edge_agent.headend.broker import BrokerSetup, Mosquitto
 from edge_agent.headend.desk import Kept
 from edge_agent.headend.headend import Headend, Shown, Untold, utc_now
-from edge_agent.headend.keyring import Keyring, create_keyring
+from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.listening import Doubt, Unheard
+from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import BrokerAddress, LinkDown, PublishError, Receipt
 from edge_agent.headend.signing import SigningError

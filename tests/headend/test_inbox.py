@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend.desk import Desk
 from edge_agent.headend.inbox import LANE_BYTES_MAX, LANE_MESSAGES_MAX, Inbox, Overrun
-from edge_agent.headend.keyring import create_keyring
 from edge_agent.headend.logbook import Logbook
+from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import Arrival, LinkDown, LinkUp, Message
 from edge_agent.sync.topics import Up, up_topic

@@ -12,7 +12,8 @@ import pytest
 from edge_agent.core.job import JobClass
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.enrolment import BEFORE_MAX, Enrolled, read_stations
-from edge_agent.headend.keyring import HEADEND_ID, PUBLISHER_ID, SERIALS_BEGAN, Keyring, KeyringError, create_keyring
+from edge_agent.headend.keyring import HEADEND_ID, PUBLISHER_ID, SERIALS_BEGAN, Keyring, KeyringError
+from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.trust.bundle import believe
 from edge_agent.trust.commands import What

@@ -18,9 +18,10 @@ from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, UtcMs
 from edge_agent.headend.cli import main
 from edge_agent.headend.cli.servers import _renew_manifests
 from edge_agent.headend.content import ContentServer
-from edge_agent.headend.keyring import Keyring, create_keyring
+from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.manifest_shelf import RENEW_MS, can_sign, is_covered, renew
 from edge_agent.headend.manifests import paper_of
+from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.outbox import Outbox
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.signing import digest_of, read_order

@@ -10,9 +10,10 @@ import pytest
 
 from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend.desk import Desk, Kept, LogTrouble
-from edge_agent.headend.keyring import Keyring, create_keyring
+from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.listening import LogBatch
 from edge_agent.headend.logbook import CHAINS_MAX, Logbook
+from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.proof import Held, Whose, believe, canonical_form
 from edge_agent.headend.roles import default_roles
 from edge_agent.identity.files import PART

@@ -20,7 +20,8 @@ from edge_agent.clock import system_utc_ms
 from edge_agent.core.units import DAY_MS, HOUR_MS, StationId, UtcMs
 from edge_agent.headend.code_book import HOURS, TRIES_MAX, CodeBook
 from edge_agent.headend.errors import KeyringError
-from edge_agent.headend.keyring import Keyring, create_keyring
+from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.registrar import KEPT_MAX, Refused, Registrar
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import BrokerAddress

@@ -18,7 +18,8 @@ from edge_agent.headend.composing import compose, expiry_s, topics_of
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.foresight import Foreseen, foresee
 from edge_agent.headend.given import heading_of
-from edge_agent.headend.keyring import Keyring, KeyringError, create_keyring
+from edge_agent.headend.keyring import Keyring, KeyringError
+from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.signing import SigningError, add_signature, read_order
 from edge_agent.trust.judge import make_judge

@@ -14,9 +14,10 @@ from edge_agent.core.units import StationId
 from edge_agent.headend import signing
 from edge_agent.headend.desk import Desk, Kept
 from edge_agent.headend.enrolment import Enrolled, write_stations
-from edge_agent.headend.keyring import Keyring, create_keyring
+from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.listening import LogBatch, Unheard
 from edge_agent.headend.logbook import CHAINS_MAX, HeldChain, Logbook, Taken, line_of
+from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.proof import Proof, Whose, believe, canonical_form
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.verifying import Finding, Kind, verify

@@ -16,7 +16,8 @@ from edge_agent.core.units import StationId
 from edge_agent.headend.broker import BrokerSetup, Mosquitto
 from edge_agent.headend.code_book import HOURS, CodeBook
 from edge_agent.headend.enrolment_server import EnrolmentServer
-from edge_agent.headend.keyring import Keyring, create_keyring
+from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.registrar import Registrar
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import BrokerAddress

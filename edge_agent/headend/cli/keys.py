@@ -16,7 +16,8 @@ from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.files import make_private_directory
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.key_folder import EVERY_KEY, KeyFolder, Wish, beside, prepare, role_of
-from edge_agent.headend.keyring import Keyring, check_new, create_keyring, create_servers
+from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.new_network import check_new, create_keyring, create_servers
 from edge_agent.headend.passphrases import FILE_VARIABLE, NEW_FILE_VARIABLE
 from edge_agent.headend.pki import names_in
 from edge_agent.headend.public_files import check_public, fingerprint, public_path, write_public

@@ -25,7 +25,8 @@ from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_task, a
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.key_folder import KeyFolder
-from edge_agent.headend.keyring import Keyring, check_new
+from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.new_network import check_new
 from edge_agent.headend.public_files import check_public, names_known, read_all, read_public, write_public
 from edge_agent.headend.trust_drafts import Change, Payloads, asking_for, first, joined, keys_in, renewed, replaced
 from edge_agent.headend.trust_words import differences, in_full

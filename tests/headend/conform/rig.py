@@ -21,7 +21,8 @@ from edge_agent.headend.conform.clause import Clause, Result
 from edge_agent.headend.conform.kit import Wanted, run
 from edge_agent.headend.conform.orders import Rules
 from edge_agent.headend.conform.pace import PROTOCOL, Pace
-from edge_agent.headend.keyring import Keyring, create_keyring
+from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import BrokerAddress
 

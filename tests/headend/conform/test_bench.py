@@ -22,8 +22,9 @@ from edge_agent.headend.conform.orders import Order, Orders, Rules
 from edge_agent.headend.conform.pace import Pace
 from edge_agent.headend.conform.verdicts import CannotTry, Failed, NotTried, Passed
 from edge_agent.headend.desk import Desk
-from edge_agent.headend.keyring import Keyring, create_keyring
+from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.logbook import Logbook
+from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import Arrival, LinkDown, Message, Receipt
 from edge_agent.sync import messages

@@ -17,7 +17,8 @@ from edge_agent.core.units import HOUR_MS, MINUTE_MS, StationId, UtcMs, ZoneId
 from edge_agent.headend.conform import wrong_orders as wrong
 from edge_agent.headend.conform.orders import Order, Orders, Rules
 from edge_agent.headend.conform.verdicts import CannotTry
-from edge_agent.headend.keyring import Keyring, create_keyring
+from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.trust.judge import make_judge
 

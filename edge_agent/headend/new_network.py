@@ -1,0 +1,97 @@
+"""Make a network: all keys and certificates of a new one, its servers' alone, or its first trust file.
+
+Never over another one. What is kept of it from then on is ``keyring``'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from edge_agent.core.units import UtcMs
+from edge_agent.headend import pki
+from edge_agent.headend.errors import KeyringError
+from edge_agent.headend.files import make_private_directory, write_durably
+from edge_agent.headend.key_folder import MakeKey, plain_file
+from edge_agent.headend.keyring import HEADEND_ID, PUBLISHER_ID, Keyring, check_form
+from edge_agent.headend.passphrases import Ask, ask
+from edge_agent.headend.roles import RoleSpec
+from edge_agent.headend.trust_making import Draft, first_documents
+from edge_agent.trust.bundle import write_file
+from edge_agent.trust.chain import TRUST_TYPE
+from edge_agent.trust.envelope import sign
+from edge_agent.trust.fields import NAME
+from edge_agent.trust.keys import PublicKey, Signer, write_new
+from edge_agent.trust.strict_json import dump
+
+
+def check_new(directory: Path, realm: str) -> None:
+    """Whether a network of that name can be made there."""
+    check_form("realm", realm, NAME)
+    if (directory / "trust.json").exists():
+        raise KeyringError(
+            f"{directory / 'trust.json'} exists: new keys would lock every station out; take another --dir"
+        )
+
+
+def create_keyring(
+    directory: Path,
+    realm: str,
+    specs: Sequence[RoleSpec],
+    now: UtcMs,
+    hosts: Sequence[str] = (),
+    make: MakeKey = plain_file,
+    asking: Ask = ask,
+) -> Keyring:
+    """Make every key and certificate of a new network in ``directory``. Refuses one that has a trust file.
+
+    ``make`` makes the officers' keys. Those of servers are plain files: they start with nobody there to type.
+    """
+    check_new(directory, realm)
+    make_private_directory(directory / "keys")
+    make_private_directory(directory)
+    _make_certificates(directory, realm, hosts)
+    made = {spec.name: _make_keys(directory / "keys", spec, make) for spec in specs if spec.key_count}
+    public = {role: [signer.public for signer in keys.values()] for role, keys in made.items()}
+    signers = {name: signer for keys in made.values() for name, signer in keys.items()}
+    documents = [_signed(draft, signers) for draft in first_documents(realm, specs, public, now)]
+    write_durably(directory / "trust.json", write_file(documents))
+    return Keyring(directory, asking)
+
+
+def create_servers(
+    directory: Path, realm: str, specs: Sequence[RoleSpec], hosts: Sequence[str]
+) -> dict[str, PublicKey]:
+    """Certificates and servers' keys of a network whose other keys are made elsewhere; it waits for its first root."""
+    check_new(directory, realm)
+    make_private_directory(directory / "keys")
+    make_private_directory(directory)
+    _make_certificates(directory, realm, hosts)
+    servers = [_make_keys(directory / "keys", spec, plain_file) for spec in specs if not spec.of_officers]
+    return {name: signer.public for keys in servers for name, signer in keys.items()}
+
+
+def begin_network(directory: Path, documents: Sequence[bytes]) -> Keyring:
+    """Write a first trust file, of documents that are believed in their order. Never over another one."""
+    try:
+        write_new(directory / "trust.json", write_file(documents))
+    except FileExistsError as error:
+        raise KeyringError(f"{directory / 'trust.json'} exists: go on from it, without --first") from error
+    return Keyring(directory)
+
+
+def _signed(draft: Draft, signers: Mapping[str, Signer]) -> bytes:
+    return sign(TRUST_TYPE, dump(draft.payload), [signers[name] for name in draft.by])
+
+
+def _make_certificates(directory: Path, realm: str, hosts: Sequence[str]) -> None:
+    authority = pki.create_authority(directory / "pki", realm)
+    for server in ("broker", "content"):
+        pki.issue_server(authority, directory / "pki", server, hosts)
+    for client in (HEADEND_ID, PUBLISHER_ID):
+        pki.issue_client(authority, directory / "clients", client)
+
+
+def _make_keys(directory: Path, spec: RoleSpec, make: MakeKey) -> dict[str, Signer]:
+    """By their names, ready to sign: nobody is asked again for what he has just chosen."""
+    return {name: (make if spec.of_officers else plain_file)(directory, name) for name in spec.key_names}
