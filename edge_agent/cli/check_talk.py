@@ -17,7 +17,7 @@ from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.identity.tls_keys import tls_key
 from edge_agent.sync.dial import connected
 from edge_agent.sync.tls import client_context, clock_dates_certificates, dates_trouble
-from edge_agent.sync.tls_stream import TlsStream
+from edge_agent.sync.tls_stream import TlsRefused, TlsStream
 from edge_agent.sync.tls_trouble import TlsTrouble, trouble_in
 
 CONNECT_S = 10
@@ -133,6 +133,8 @@ def _refusal(stream: TlsStream) -> TlsTrouble | str | None:
         stream.recv(1)
     except TimeoutError:
         return None
+    except TlsRefused:
+        raise  # it says nothing of our certificate
     except OSError as exc:
         return trouble_in(exc, "") or words(exc)
     return "it hung up at once"

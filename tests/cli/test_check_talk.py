@@ -6,7 +6,7 @@ import socket
 import ssl
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -35,6 +35,7 @@ from tests.cli.findings import (
 )
 from tests.cli.stations import AREA, STATION, StationRig, make_station
 from tests.console.pictures import picture
+from tests.host.tls_records import Records
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +84,10 @@ def ask(station: StationRig, port: int, now: Now = NOW, host: str = "localhost")
 
 
 @contextmanager
-def answering(talk: ssl.SSLContext | bytes) -> Iterator[int]:
-    """A server that shakes hands and waits, or says some bytes that are no TLS; yields its port."""
+def answering(
+    talk: ssl.SSLContext | bytes, then: Callable[[ssl.SSLSocket], object] = lambda tls: tls.recv(1)
+) -> Iterator[int]:
+    """A server that shakes hands and waits, or does something else ``then``, or says some bytes that are no TLS."""
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         done = threading.Event()
 
@@ -97,7 +100,7 @@ def answering(talk: ssl.SSLContext | bytes) -> Iterator[int]:
                     return
                 try:
                     with talk.wrap_socket(line, server_side=True) as tls:
-                        tls.recv(1)
+                        then(tls)
                 except OSError:
                     pass  # the station did not like us
 
@@ -136,6 +139,23 @@ def test_a_broker_that_takes_our_certificate(tmp_path: Path) -> None:
             ask(station, mosquitto.port, EARLIER), "the station's clock says 1970-01-01", "set the clock right"
         )
         assert_well(ask(station, mosquitto.port, LOST))
+
+
+def test_a_broker_that_sends_records_without_end_is_not_said_to_refuse_our_certificate(tmp_path: Path) -> None:
+    station = make_station(tmp_path)
+    identity, keys = station.keyring.server("broker"), tmp_path / "keys"
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(identity.certificate, identity.key)
+    context.num_tickets, context.keylog_filename = 0, str(keys)
+
+    def flood(tls: ssl.SSLSocket) -> None:
+        records = Records(tls, keys)
+        for _ in range(10):
+            records.write(records.tickets())
+        records.let_go()
+
+    with answering(context, flood) as port:
+        assert_fault(ask(station, port), "TLS sends without end", "check the port")
 
 
 @pytest.mark.host
