@@ -91,7 +91,7 @@ def test_a_sound_house_has_no_fault(tmp_path: Path) -> None:
         ("relay/interlock", "import threading", "relay.interlock: is pure and imports threading"),
         ("core/units", "from edge_agent.core import station", "circle of imports"),
         ("runtime", "from paho.mqtt.client import Client", "runtime: uses paho, whose home is ['headend', 'sync']"),
-        ("workers", "import edge_agent.headend.pki", "workers: imports headend"),
+        ("journal_worker", "import edge_agent.headend.pki", "journal_worker: imports headend"),
         ("runtime", "import numpy as np", "runtime: imports numpy"),
         ("runtime", "import apscheduler.schedulers", "runtime: uses apscheduler, whose home is ['core']"),
         ("relay/port", "from tests.fakes import relay", "relay.port: imports tests"),

@@ -38,7 +38,9 @@ FLOORS = {
     "link": 2,
     "memory": 2,
     "runtime": 3,
-    "workers": 3,
+    "aside": 3,
+    "fetch_and_stage": 3,
+    "journal_worker": 3,
     "host": 3,
     "upstream": 3,
     "device": 3,
@@ -50,7 +52,17 @@ FLOORS = {
 
 # The agent's process is several files on one floor: these count as runtime's own.
 OF_RUNTIME = frozenset(
-    {"workers", "host", "housekeeping", "upstream", "manifest_worker", "live_worker", "staging_worker"}
+    {
+        "aside",
+        "fetch_and_stage",
+        "host",
+        "housekeeping",
+        "journal_worker",
+        "live_worker",
+        "manifest_worker",
+        "staging_worker",
+        "upstream",
+    }
 )
 
 # What opens a device, a socket or a database. Others work against the port beside it.
