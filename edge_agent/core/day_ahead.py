@@ -217,11 +217,14 @@ class _Run(Street):
     def _anybody_moves(self) -> bool:
         self._open_next()
         now = self.now.utc
-        due = [one for one in self.waiting.values() if not one.ready or min(one.takes_at, one.given_up_at) <= now]
-        lying = [one for one in due if one.ready or clips.durations(self.state, one.known.job) is not None]
+        lying, lacking = [], []
+        for one in self.waiting.values():
+            if not one.ready or min(one.takes_at, one.given_up_at) <= now:
+                has_sound = one.ready or clips.durations(self.state, one.known.job) is not None
+                (lying if has_sound else lacking).append(one)
         moved = [self._moves(one) for one in sorted(lying, key=self._urgency)]
         if not any(moved):  # who has sound to wait for, as a timetable's new entries have, comes behind the others
-            moved = [self._moves(one) for one in due if one not in lying]
+            moved = [self._moves(one) for one in lacking]
         return any(moved)
 
     def _somebody_begins(self) -> bool:
@@ -299,8 +302,10 @@ class _Run(Street):
         return self._take(one, free) if free else self._waits(one, Reason.ZONES_BUSY)
 
     def _waits(self, one: Open, reason: Reason) -> bool:
+        if one.held_by is reason:
+            return False
         self.waiting[one.known.job.job_id] = replace(one, held_by=reason)
-        return one.held_by is not reason
+        return True
 
     def _take(self, one: Open, free: tuple[ZoneId, ...]) -> bool:
         due = self.now.utc if one.goes_on or at_once(one.known.job) else one.planned

@@ -47,7 +47,9 @@ def advance(turn: Turn) -> None:
         zones.give_back(turn)
         if turn.state is before:
             break
-    turn.state = replace(turn.state, unsettled=turn.state is not before)
+    unsettled = turn.state is not before
+    if unsettled is not turn.state.unsettled:
+        turn.state = replace(turn.state, unsettled=unsettled)
 
 
 def next_wake(state: State, now: Now) -> list[MonoMs]:

@@ -242,7 +242,8 @@ def _show_changes(turn: Turn) -> None:
     link = turn.state.link
     shown = _worth_showing(turn.state, turn)
     if shown == link.shown:
-        turn.put_link(show_at=None)
+        if link.show_at is not None:
+            turn.put_link(show_at=None)
     elif link.shown and turn.now.mono < link.shown_at + SHOW_AGAIN_MS:
         turn.put_link(show_at=MonoMs(link.shown_at + SHOW_AGAIN_MS))
     else:

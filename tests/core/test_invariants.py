@@ -322,7 +322,7 @@ class Ward(Office):
 
 TestWard = Ward.TestCase
 TestWard.settings = settings(
-    max_examples=EXAMPLES or 60,
+    max_examples=EXAMPLES or 40,
     stateful_step_count=60,
     derandomize=not EXAMPLES,
     database=None,
