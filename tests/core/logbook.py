@@ -73,7 +73,7 @@ WHY: dict[Phase, set[Reason | None]] = {
         *TAKEN_BACK,
         *HELD_BACK,
     },
-    Phase.CANCELLED: {Reason.CANCELLED, Reason.CORRECTED},
+    Phase.CANCELLED: {Reason.CANCELLED, Reason.CORRECTED, Reason.ID_REUSED},
     Phase.SUPERSEDED: {Reason.SUPERSEDED},
 }
 """Which reasons an occurrence's outcome may have (docs/protocol.md, section 8).
