@@ -21,6 +21,7 @@ FLOORS = {
     "free_space": 0,
     "toml": 0,
     "fresh_file": 0,
+    "plain_file": 0,
     "element": 0,
     "core": 1,
     "ntp": 1,

@@ -24,6 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+from edge_agent import plain_file
 from edge_agent.core.units import SECOND_MS, ClipKey
 
 FRAME_BYTES = 2
@@ -158,10 +159,11 @@ def open_clip(folder: Path, key: ClipKey) -> Clip:
 
 
 def _opened(folder: Path, key: ClipKey) -> Clip:
-    with open(folder / f"{checked(key)}.blocks", "rb") as file:
+    # One thread reads for a card: what would keep it waiting there would keep every later warning silent.
+    with plain_file.begin(folder / f"{checked(key)}.blocks") as file:
         # No more than the file has: read() makes room for all it is asked for.
         listing = _parse_listing(file.read(min(os.fstat(file.fileno()).st_size, BLOCKS_FILE_BYTES_MAX)))
-    sound = open(folder / f"{key}.pcm", "rb", buffering=0)  # noqa: SIM115 - lives as long as the Clip
+    sound = plain_file.begin(folder / f"{key}.pcm")
     if listing is None or os.fstat(sound.fileno()).st_size != listing.frames * FRAME_BYTES:
         sound.close()
         raise ClipAltered(key, None)

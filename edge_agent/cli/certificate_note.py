@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from edge_agent import fresh_file
+from edge_agent import fresh_file, plain_file
 from edge_agent.config import Config
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.events import Connected, Event
@@ -66,7 +66,7 @@ class CertificateNote:
 def read_note(file: Path) -> TlsTrouble | None:
     """What stands there; None where nothing does, or nobody may look."""
     try:
-        with file.open("rb") as opened:
+        with plain_file.begin(file) as opened:
             values = json.loads(opened.read(NOTE_BYTES_MAX))
         return TlsTrouble(Kind(values["kind"]), str(values["what"]))
     except (OSError, ValueError, KeyError, TypeError):

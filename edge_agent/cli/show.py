@@ -14,6 +14,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from edge_agent import plain_file
 from edge_agent.cli import paths
 from edge_agent.cli.certificate_note import read_note
 from edge_agent.cli.knock import device_up
@@ -76,7 +77,7 @@ def unconnected(config: Config) -> Cause | None:
 def read_picture(file: Path, now_s: float) -> tuple[Status, bytes] | Absence:
     """The agent's picture and its bytes, or why there is none at ``now_s`` (system clock, seconds)."""
     try:
-        with file.open("rb") as opened:
+        with plain_file.begin(file) as opened:
             # Also a file from the future is old: the clock was put back after the agent had died.
             stale = abs(now_s - os.fstat(opened.fileno()).st_mtime) > STALE_S
             data = opened.read(STATUS_BYTES_MAX + 1)
@@ -85,8 +86,8 @@ def read_picture(file: Path, now_s: float) -> tuple[Status, bytes] | Absence:
         return Absence.NOT_RUNNING
     except PermissionError:
         return Absence.FORBIDDEN
-    except StatusError:
-        return Absence.DAMAGED
+    except (StatusError, OSError):
+        return Absence.DAMAGED  # also what is no file of the agent's: it can lay down there what it likes
 
 
 def unknown_zone(config: Config, zone: str) -> bool:

@@ -11,11 +11,11 @@ import subprocess
 import sys
 import tracemalloc
 from pathlib import Path
-from typing import IO, cast
+from typing import BinaryIO, cast
 
 import pytest
 
-from edge_agent.audio import clip as clip_module
+from edge_agent import plain_file
 from edge_agent.audio.clip import BLOCKS_FILE_BYTES_MAX, CLIP_BYTES_MAX, LINE_BYTES
 from edge_agent.audio.confined import available
 from edge_agent.audio.pcm_store import (
@@ -28,6 +28,7 @@ from edge_agent.audio.pcm_store import (
 )
 from edge_agent.core.units import ClipKey
 from tests.host.parts import ABSENT
+from tests.in_the_way import IN_THE_WAY, Lay
 
 RATE = 48_000
 KEY = ClipKey("a" * 64)
@@ -59,12 +60,14 @@ def on_a_bad_sector(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
         def read(self, size: int | None = -1, /) -> bytes:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    def opened(name: Path, mode: str, buffering: int = -1) -> IO[bytes]:
-        if name.exists() and name.stat().st_ino == bad:
-            return cast(IO[bytes], Unreadable(name))
-        return cast(IO[bytes], open(name, mode, buffering))
+    begin = plain_file.begin
 
-    monkeypatch.setattr(clip_module, "open", opened, raising=False)
+    def opened(name: Path) -> BinaryIO:
+        if name.exists() and name.stat().st_ino == bad:
+            return cast(BinaryIO, Unreadable(name))
+        return begin(name)
+
+    monkeypatch.setattr(plain_file, "begin", opened)
 
 
 def goes_bad(path: Path) -> None:
@@ -189,6 +192,19 @@ def test_a_digest_list_on_a_bad_sector_is_an_altered_clip_and_says_what_the_card
     with pytest.raises(ClipAltered, match=os.strerror(errno.EIO)) as found:
         store.open(KEY)
     assert (found.value.key, found.value.block) == (KEY, None)
+
+
+@pytest.mark.parametrize("suffix", [".blocks", ".pcm"])
+@pytest.mark.parametrize("lay", IN_THE_WAY)
+def test_what_an_agent_that_was_taken_over_lays_in_a_clips_place_keeps_no_reader_waiting(
+    store: PcmStore, tmp_path: Path, suffix: str, lay: Lay
+) -> None:
+    """It writes there, the device process reads: a reader that stands still would stay so when the agent is itself."""
+    put(store, noise(1))
+    with lay(tmp_path / "pcm" / f"{KEY}{suffix}"), pytest.raises(ClipAltered):
+        store.open(KEY)
+    put(store, noise(1))  # staged anew, it is a clip again
+    store.open(KEY).close()
 
 
 def test_sound_on_a_bad_sector_is_an_altered_clip_and_says_what_the_card_said(store: PcmStore, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from edge_agent.sync.tls_trouble import Kind, TlsTrouble
 from tests.cli.findings import EARLIER, LOST, NOW
 from tests.cli.stations import make_station
 from tests.console.pictures import SITE, status
+from tests.in_the_way import IN_THE_WAY, Lay
 
 REFUSED = TlsTrouble(Kind.OURS_REFUSED, "SSLV3_ALERT_BAD_CERTIFICATE")
 EXPIRED = TlsTrouble(Kind.OURS_REFUSED, "CERTIFICATE_EXPIRED")
@@ -121,3 +122,9 @@ def test_the_console_names_the_reason_in_both_languages_and_what_to_do(
         assert words in told
         assert "→" in told
         assert words not in " ".join(" ".join(answer(command, View(status(), True), SITE, language)).split())
+
+
+@pytest.mark.parametrize("lay", IN_THE_WAY)
+def test_what_lies_in_the_notes_place_keeps_no_technician_waiting(tmp_path: Path, lay: Lay) -> None:
+    with lay(tmp_path / "note"):
+        assert read_note(tmp_path / "note") is None

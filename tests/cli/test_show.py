@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ from tests.console.pictures import BULLETIN, picture
 from tests.console.terminal import PROMPT, Terminal
 from tests.host.parts import ABSENT, needs
 from tests.host.pulse import missing
+from tests.in_the_way import IN_THE_WAY, Lay
 
 STOP_S = 30
 COMMANDS = [("status", show.status), ("next", show.coming)]
@@ -97,6 +99,15 @@ def test_a_picture_that_makes_no_sense_is_not_guessed_at(station: StationRig, co
     station.show(content)
     assert show.status(station.config, as_json=False) == 1
     assert show.coming(station.config, as_json=True) == 1
+
+
+@pytest.mark.parametrize("lay", IN_THE_WAY)
+def test_what_an_agent_that_was_taken_over_lays_in_the_pictures_place_keeps_no_technician_waiting(
+    station: StationRig, lay: Lay
+) -> None:
+    station.status_file.parent.mkdir(parents=True, exist_ok=True)
+    with lay(station.status_file):
+        assert read_picture(station.status_file, time.time()) is Absence.DAMAGED
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs another user, whom only root can become")
