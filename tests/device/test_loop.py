@@ -22,7 +22,7 @@ from edge_agent.core.events import (
 from edge_agent.core.programme import ZoneFeed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import MonoMs, ZoneId
-from edge_agent.device.loop import ORDERS_A_TURN
+from edge_agent.device.loop import ORDERS_A_TURN, ORDERS_MS_MAX
 from edge_agent.device.process import WRITER_MS_MAX
 from edge_agent.link import Renew
 from edge_agent.link.messages import encode
@@ -220,6 +220,17 @@ def test_a_flood_of_orders_does_not_keep_the_loop_from_opening_a_relay(bench: Be
     bench.device.turn()
     assert not bench.relays.contacts[A]
     assert bench.server.receive() == Renew(), "the rest waits for the next turn"
+
+
+def test_a_flood_of_orders_that_are_long_to_read_does_not_either(bench: Bench) -> None:
+    """Whoever has taken the agent over fills each with all that a packet holds."""
+    bench.say(close_a(1_000))
+    for _ in range(ORDERS_A_TURN):
+        bench.agent.send(encode(Renew()))
+    bench.now, bench.look_ms = MonoMs(T0 + 900), 85
+    while bench.relays.contacts[A]:
+        bench.device.turn()
+    assert bench.now < T0 + 1_000 + 2 * ORDERS_MS_MAX + 3 * bench.look_ms
 
 
 def test_reports_of_the_player_reach_the_agent_in_order(bench: Bench) -> None:
