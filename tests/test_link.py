@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_agent.audio.clip import ClipMissing, Shelf
 from edge_agent.core.effects import RoutePlay, StartPlay, StopPlay, SwitchRelay
 from edge_agent.core.events import (
     DeviceDown,
@@ -96,6 +97,17 @@ def test_the_longest_programme_that_an_order_can_name_fits_into_one_packet() -> 
         assert there.recv(PACKET_BYTES_MAX) == packet
 
 
+def test_every_key_that_is_let_in_is_one_that_the_shelf_takes(tmp_path: Path) -> None:
+    """Where it took offence, the thread that reads would end, and the device process with it."""
+    for key in ("a" * 64, "attention", "-"):
+        order = decode_to_device(encode(StartPlay(PlayId("p"), (Sound(ClipKey(key), 1),), (), MonoMs(0))))
+        assert isinstance(order, StartPlay)
+        (part,) = order.parts
+        assert isinstance(part, Sound)
+        with pytest.raises(ClipMissing):
+            Shelf(tmp_path).open(part.key)
+
+
 def test_a_message_too_long_for_a_packet_is_not_sent_in_part() -> None:
     with pytest.raises(LinkError, match="packet holds"):
         encode(RelayFailed(A, "x" * PACKET_BYTES_MAX))
@@ -150,6 +162,12 @@ def test_an_error_text_that_is_no_utf8_does_not_break_the_line() -> None:
         b'["StartPlay","p",[],[],0]',  # does not say how it rises
         b'["StartPlay","p",[],[],0,-1,[],false]',
         b'["StartPlay","p",[],[],0,3001,[],false]',
+        b'["StartPlay","p",[["Sound","../x",1,0,null]],[],0,0,[],false]',  # would name a file
+        b'["StartPlay","p",[["Live","../x",1,null]],[],0,0,[],false]',
+        b'["StartPlay","p",[["Live","x",1,"../x"]],[],0,0,[],false]',
+        b'["SwitchRelay","a\\nERROR relay zone=b",true,1000]',  # would begin a line of the log
+        b'["SwitchRelay","' + b"z" * (PACKET_BYTES_MAX - 25) + b'",true,1]',  # its answer would fit no packet
+        b'["StartPlay","' + b"p" * 1_000 + b'",[],[],0,0,[],false]',
         b"[" * 60_000,
         b'["StopPlay","' + b"p" * PACKET_BYTES_MAX + b'"]',
         b'["SwitchRelay","a",true,' + b"9" * 5_000 + b"]",

@@ -9,6 +9,7 @@ Reading is strict and total: the bytes are exactly one known message, or a LinkE
 from __future__ import annotations
 
 import json
+import re
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
@@ -29,7 +30,7 @@ from edge_agent.core.events import (
 )
 from edge_agent.core.programme import Gap, Live, Pause, Relayed, Sound, ZoneFeed
 from edge_agent.core.site import LEVEL_DB_MIN, RISE_MS_MAX
-from edge_agent.core.units import HOUR_MS
+from edge_agent.core.units import HOUR_MS, ClipKey, PlayId, ZoneId
 
 PACKET_BYTES_MAX = 128 * 1024
 # The longest StartPlay is about 112 kB (a test makes and sends it); a Unix socket's default send buffer holds 208 kB.
@@ -112,7 +113,7 @@ def _no_number(text: str) -> Any:
 def _read(kind: Any, value: Any, where: str) -> Any:
     """``value`` as the type ``kind``, which is one of those that messages are made of."""
     if isinstance(kind, NewType):
-        return _read(kind.__supertype__, value, where)
+        return _in_form(kind, _read(kind.__supertype__, value, where), where)
     origin = get_origin(kind)
     if origin in (types.UnionType, Union):
         return _read_union(get_args(kind), value, where)
@@ -123,6 +124,12 @@ def _read(kind: Any, value: Any, where: str) -> Any:
     if isinstance(kind, type) and is_dataclass(kind):
         return _read_dataclass(kind, value, where)
     return _read_scalar(kind, value, where)
+
+
+def _in_form(kind: NewType, read: Any, where: str) -> Any:
+    if kind in FORMS and FORMS[kind].fullmatch(read) is None:
+        raise LinkError(f"{where}: not a {kind.__name__}")
+    return read
 
 
 def _read_union(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
@@ -182,6 +189,14 @@ def _read_scalar(kind: type, value: Any, where: str) -> Any:
         raise LinkError(f"{where}: holds half a character")
     return value
 
+
+FORMS: dict[Any, re.Pattern[str]] = {
+    ZoneId: re.compile(r"[!-~]{1,64}"),
+    PlayId: re.compile(r"[!-~]{0,128}"),
+    ClipKey: re.compile(r"[a-z0-9-]{1,64}"),
+}
+"""What names and keys are made of. A key becomes a file's name (``audio.clip``), a name stands in a line of the log and
+in the answer, which must fit into a packet too: whoever has taken the agent over ends no device process by them."""
 
 LIMITS: dict[type, Callable[[Any], bool]] = {
     SwitchRelay: lambda order: order.off_after_ms >= (1 if order.on else 0),
