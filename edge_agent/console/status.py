@@ -1,8 +1,9 @@
 """Read the picture that the agent writes of itself into the run directory. Pure: bytes in, a checked picture out.
 
 The form is that of the signed state (docs/protocol), unsigned. A field that is missing or of another kind makes the
-whole picture unreadable: the console shows no guesses. A field more is no fault, the agent may have been updated since
-this process began.
+whole picture unreadable: the console shows no guesses. So does one that is longer than the agent makes it: a name that
+stands there once is shown with each play, and would fill the memory of whoever looks. A field more is no fault, the
+agent may have been updated since this process began.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ from edge_agent.core.units import DAY_MS, JobId, MonoMs, UtcMs, ZoneId
 
 STATUS_BYTES_MAX = 65_536
 # The agent writes at most 36,000 (sync.messages); more is not its work.
+LISTED_MAX = 64
+# Zones of a station; of all else the agent lists less.
+NAME_CHARS_MAX = 80
+TEXT_CHARS_MAX = 400
+# Of what is shown again with each play, and of the longest of the rest: an area of six names.
 UTC_MAX = 365 * 1_000 * DAY_MS
 # The calendar of the standard library ends with the year 9999; a station's plans end well before 2969.
 MS_MAX = 1_000 * 365 * DAY_MS
@@ -166,7 +172,15 @@ class _Fields:
         value = self._values.get(key)
         if type(value) is not kind:
             raise StatusError(f"{self._where}.{key}: no {kind.__name__}")
+        if isinstance(value, str) and len(value) > TEXT_CHARS_MAX:
+            raise StatusError(f"{self._where}.{key}: more than {TEXT_CHARS_MAX} characters")
         return value
+
+    def shown_name(self, key: str) -> str:
+        name = self.get(key, str)
+        if len(name) > NAME_CHARS_MAX:
+            raise StatusError(f"{self._where}.{key}: more than {NAME_CHARS_MAX} characters")
+        return name
 
     def is_null(self, key: str) -> bool:
         return key in self._values and self._values[key] is None
@@ -195,7 +209,7 @@ class _Fields:
         return tuple(_Fields(f"{self._where}.{key}[{index}]", value) for index, value in enumerate(listed))
 
     def texts(self, key: str) -> tuple[str, ...]:
-        texts = [text for text in self._list(key) if isinstance(text, str)]
+        texts = [text for text in self._list(key) if isinstance(text, str) and len(text) <= TEXT_CHARS_MAX]
         if len(texts) != len(self._list(key)):
             raise StatusError(f"{self._where}.{key}: no list of texts")
         return tuple(texts)
@@ -214,6 +228,8 @@ class _Fields:
         value = self._values.get(key)
         if not isinstance(value, list):
             raise StatusError(f"{self._where}.{key}: no list")
+        if len(value) > LISTED_MAX:
+            raise StatusError(f"{self._where}.{key}: more than {LISTED_MAX}")
         return value
 
 
@@ -230,7 +246,7 @@ def _zone(fields: _Fields) -> Zone:
     playing = fields.maybe("playing", str)
     return Zone(
         zone=ZoneId(fields.get("zone", str)),
-        name=fields.get("name", str),
+        name=fields.shown_name("name"),
         relay_on=relays[relay],
         playing=None if playing is None else JobId(playing),
         volume_max=fields.number("volume_max", 0, 100),
@@ -265,7 +281,7 @@ def _play(fields: _Fields, reason: str | None = None) -> Play:
     held = None if reason is None or fields.maybe(reason, str) is None else fields.choice(reason, Reason)
     return Play(
         job_id=JobId(fields.get("job_id", str)),
-        title=fields.get("title", str),
+        title=fields.shown_name("title"),
         cls=fields.choice("class", JobClass),
         phase=fields.choice("phase", Phase),
         planned=UtcMs(fields.number("planned", 0, UTC_MAX)),
@@ -277,7 +293,7 @@ def _play(fields: _Fields, reason: str | None = None) -> Play:
 def _offer(fields: _Fields) -> Offer:
     return Offer(
         job_id=JobId(fields.get("job_id", str)),
-        title=fields.get("title", str),
+        title=fields.shown_name("title"),
         cls=fields.choice("class", JobClass),
         expires=UtcMs(fields.number("expires", 0, UTC_MAX)),
     )

@@ -81,20 +81,18 @@ def _columns(char: str) -> int:
 
 def _wrapped(line: str) -> Iterator[str]:
     indent = " " * min(len(line) - len(line.lstrip(" ")) + HANG, COLUMNS // 2)
-    while width(line) > COLUMNS:
-        cut = _cut(line, len(indent))
+    while (cut := _cut(line, len(indent))) < len(line):
         yield line[:cut].rstrip(" ")
         line = indent + line[cut:].lstrip(" ")
     yield line
 
 
 def _cut(line: str, indent: int) -> int:
-    """Where to break: behind the last space that leaves more than the indent, else in the word."""
-    used = end = 0
-    for char in line:
+    """Where to break: behind the last space that leaves more than the indent, else in the word; or at its end."""
+    used = 0
+    for end, char in enumerate(line):
         used += _columns(char)
-        if used > COLUMNS:
-            break
-        end += 1
-    space = line.rfind(" ", indent + 1, end + 1)
-    return space if space > 0 else end
+        if used > COLUMNS:  # what comes further on is not looked at: a line may be as long as somebody likes
+            space = line.rfind(" ", indent + 1, end + 1)
+            return space if space > 0 else end
+    return len(line)

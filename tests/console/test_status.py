@@ -155,6 +155,24 @@ def test_random_bytes_are_refused_and_nothing_else_happens(data: bytes) -> None:
         read_status(data)
 
 
+def test_a_name_that_is_shown_over_and_over_fills_no_memory() -> None:
+    """Whoever has taken the agent over writes 65 kB, of which a technician's console would make 180 MB."""
+    whole = json.loads(FULL)
+    zone, play = whole["zones"][0], whole["next"][0]
+    long = {**whole, "zones": [{**zone, "name": "x" * 30_000}], "next": [{**play, "zones": [CHO] * 4_000}]}
+    for spoilt in (
+        long,
+        {**long, "next": [play]},
+        {**long, "zones": [zone]},
+        {**whole, "next": [{**play, "title": "x" * 50_000}]},
+        {**whole, "rules": {**whole["rules"], "locked": ["x" * 50_000]}},
+    ):
+        data = json.dumps(spoilt).encode()
+        assert len(data) <= STATUS_BYTES_MAX
+        with pytest.raises(StatusError):
+            read_status(data)
+
+
 def test_an_instant_that_no_calendar_holds_is_refused() -> None:
     with pytest.raises(StatusError, match="planned"):
         status(next=(replace(BULLETIN, planned=UtcMs(UTC_MAX + 1)),))
