@@ -23,7 +23,9 @@ READ_S = 0.5
 # How long a stop may have to wait for a silent port; waking twice a second costs nothing that can be measured.
 READ_BYTES_MAX = 1_024
 WRITE_S = 10
-# The longest answer, 4 kB at 9600 baud, takes 4 s. A terminal that takes nothing for longer is gone.
+WRITE_BYTES = 256
+# A terminal that takes nothing for longer is gone. It holds for so many bytes, 9 s at 300 baud: the longest answer (18
+# broadcasts in 64 zones) is 95 kB, and takes more than a minute at 9600.
 REOPEN_S = 2
 # So often a missing port is looked for.
 PROMPT = "loa> "
@@ -70,10 +72,10 @@ class _Port:
             raise LineLost(str(exc)) from exc
         return first + rest
 
-    def write(self, text: str) -> None:
-        """Send a text, "" included."""
+    def write(self, piece: bytes) -> None:
+        """Send something, b"" included."""
         try:
-            self._serial.write(text.encode())
+            self._serial.write(piece)
         except _LOST as exc:
             raise LineLost(str(exc)) from exc
 
@@ -109,7 +111,7 @@ def serve(line: Line, fresh: Session, look: Callable[[], View], stop: threading.
 
 def _talk(port: _Port, session: Session, look: Callable[[], View], stop: threading.Event) -> None:
     editor = LineEditor()
-    port.write("\r\n" + _paragraph(banner(session)) + PROMPT)
+    _say(port, "\r\n" + _paragraph(banner(session)) + PROMPT, stop)
     while not stop.is_set():
         echo, lines = editor.feed(port.read())
         was_muted = session.muted
@@ -118,8 +120,16 @@ def _talk(port: _Port, session: Session, look: Callable[[], View], stop: threadi
             session, answer = respond(session, typed, look)
             answers += _paragraph(answer) + ("" if session.away else PROMPT)
         if not (was_muted and session.muted):
-            port.write(echo + answers)
-    port.write("\r\n")
+            _say(port, echo + answers, stop)
+    port.write(b"\r\n")
+
+
+def _say(port: _Port, text: str, stop: threading.Event) -> None:
+    """Send a text in pieces, so that it may take its time on a slow line, and a stop does not wait for its end."""
+    rest = memoryview(text.encode())
+    while rest and not stop.is_set():
+        port.write(bytes(rest[:WRITE_BYTES]))
+        rest = rest[WRITE_BYTES:]
 
 
 def _paragraph(lines: tuple[str, ...]) -> str:

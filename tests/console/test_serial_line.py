@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import termios
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -10,11 +11,16 @@ from pathlib import Path
 import pytest
 import serial
 
+from edge_agent.console import serial_line
 from edge_agent.console.commands import UNKNOWN_MAX
 from edge_agent.console.screen import View
+from edge_agent.console.serial_line import WRITE_S, LineLost
 from edge_agent.console.status import Absence
 from tests.console.pictures import NAME
 from tests.console.terminal import PROMPT, Terminal, served
+
+BITS_A_BYTE = 10
+# With its start and stop bits.
 
 
 @pytest.fixture
@@ -181,6 +187,36 @@ def test_a_terminal_that_takes_nothing_loses_its_line_and_not_the_console(termin
         assert terminal.until("===\r\n")
         terminal.type("\x03\r")
         terminal.until(f"\r\n{PROMPT}")
+
+
+class SlowPort:
+    """A line of 9600 baud, in virtual time: as a port it gives up what takes longer than it may wait."""
+
+    def __init__(self) -> None:
+        self.taken = b""
+        self.stop_behind: int | None = None
+        self.stop = threading.Event()
+
+    def write(self, piece: bytes) -> None:
+        if len(piece) * BITS_A_BYTE / 9_600 > WRITE_S:
+            raise LineLost("Write timeout")
+        self.taken += piece
+        if self.stop_behind is not None and len(self.taken) >= self.stop_behind:
+            self.stop.set()
+
+
+def test_a_long_answer_on_a_slow_line_is_heard_to_its_end() -> None:
+    """Eighteen broadcasts in as many zones as a station may have take more than a minute."""
+    port = SlowPort()
+    serial_line._say(port, "ự" * 32_000, port.stop)  # type: ignore[arg-type]
+    assert port.taken.decode() == "ự" * 32_000
+
+
+def test_a_stop_waits_for_no_long_answer() -> None:
+    port = SlowPort()
+    port.stop_behind = 1_000
+    serial_line._say(port, "x" * 100_000, port.stop)  # type: ignore[arg-type]
+    assert len(port.taken) < 2_000
 
 
 def test_two_consoles_do_not_share_a_line(terminal: Terminal) -> None:
