@@ -18,7 +18,7 @@ from edge_agent.cli.show import language, read_picture
 from edge_agent.clock import StationClock
 from edge_agent.config import Config, Ntp
 from edge_agent.console.status import Absence
-from edge_agent.console.words import Language, Text, ascii_of
+from edge_agent.console.words import Language, Text, ascii_of, printable
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.site import is_training
 from edge_agent.core.units import UtcMs
@@ -85,4 +85,5 @@ def _closing(faults: int) -> str:
 
 
 def _say(line: str, config: Config) -> None:
+    line = printable(line)  # some of it an agent, or a server, has said
     print(ascii_of(line) if language(config) is Language.VI_ASCII else line)

@@ -25,7 +25,7 @@ from edge_agent.console.screen import View
 from edge_agent.console.serial_line import Line, serve
 from edge_agent.console.silence import Cause
 from edge_agent.console.status import STATUS_BYTES_MAX, Absence, Play, Status, StatusError, read_status
-from edge_agent.console.words import Language, Text
+from edge_agent.console.words import Language, Text, json_line
 from edge_agent.sync.tls_trouble import WORDS
 
 STALE_S = 10
@@ -126,4 +126,4 @@ def _json(command: Command, data: bytes, zone: str) -> str:
     shown = whole if command is Command.STATUS else {key: whole[key] for key in ("clock", "playing", "next")}
     for key in ("playing", "next") if zone else ():
         shown[key] = [play for play in shown[key] if zone in play["zones"]]
-    return json.dumps(shown, ensure_ascii=False)
+    return json_line(shown)

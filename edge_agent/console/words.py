@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -60,6 +61,12 @@ def printable(text: str) -> str:
     """Composed letters that any terminal may be sent; the rest becomes "?"."""
     composed = unicodedata.normalize("NFC", text)
     return "".join("?" if unicodedata.category(char) in UNSEEN else char for char in composed)
+
+
+def json_line(value: object) -> str:
+    """JSON that any terminal may be sent: what ``printable`` replaces stands in it as an escape."""
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(json.dumps(char)[1:-1] if unicodedata.category(char) in UNSEEN else char for char in text)
 
 
 def width(text: str) -> int:

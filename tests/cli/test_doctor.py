@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -14,8 +15,12 @@ from tests.cli.findings import (
     needs_broker,
 )
 from tests.cli.stations import StationRig, make_station
+from tests.console.pictures import picture
 from tests.host.parts import ABSENT
 from tests.host.pulse import missing
+
+ESCAPES = "\x1b\x9b\x7f\u202e\ud800"
+# What a terminal obeys, what turns its writing round, and half a letter, which nothing can print.
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +57,18 @@ def test_without_diacritics_doctor_prints_plain_ascii(tmp_path: Path, capsys: py
     station = make_station(tmp_path, more='[console]\nlanguage = "vi-ascii"\n')
     doctor.run(station.config)
     assert capsys.readouterr().out.isascii()
+
+
+@pytest.mark.parametrize("language", ["vi", "vi-ascii"])
+def test_what_an_agent_that_was_taken_over_says_of_itself_moves_no_cursor(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], language: str
+) -> None:
+    station = make_station(tmp_path, more=f'[console]\nlanguage = "{language}"\n')
+    station.show(json.dumps({**json.loads(picture()), "software": ESCAPES}).encode())
+    doctor.run(station.config)
+    heard = capsys.readouterr().out
+    assert "is running" in heard
+    assert not any(char in heard for char in ESCAPES)
 
 
 @pytest.mark.host

@@ -65,6 +65,17 @@ def test_machines_get_what_the_agent_wrote(station: StationRig, capsys: pytest.C
     assert [play["title"] for play in coming["next"]] == [BULLETIN.title]
 
 
+def test_what_machines_get_moves_no_cursor_of_a_technician(
+    station: StationRig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = {**json.loads(picture()), "name": "Trạm\x1b\x9b\x7f\u202e\ud800\U000e0001"}
+    station.show(json.dumps(whole).encode())
+    assert show.status(station.config, as_json=True) == 0
+    heard = capsys.readouterr().out
+    assert "Trạm\\u001b\\u009b\\u007f\\u202e\\ud800\\udb40\\udc01" in heard
+    assert json.loads(heard) == whole
+
+
 @pytest.mark.parametrize("as_json", [False, True])
 @pytest.mark.parametrize(("name", "command"), COMMANDS)
 def test_without_an_agent_the_remedy_is_told_and_the_exit_is_1(
