@@ -47,3 +47,12 @@ def test_without_a_word_it_says_so(rig, capsys: pytest.CaptureFixture[str], kept
     assert main(["word", "--config", str(rig.file)]) == 1
     out, told = capsys.readouterr()
     assert (out, said in told) == ("", True)
+
+
+@pytest.mark.parametrize("word", [b'{"\x1b]0;all is well\x07', '{"\x9b2J"}'.encode(), b"{\xff}"])
+def test_what_a_terminal_would_obey_is_no_word(rig, capsys: pytest.CaptureFixture[str], word: bytes) -> None:
+    """The journal is the service's, and whoever has taken it over writes there what it likes."""
+    keep(rig, word)
+    assert main(["word", "--config", str(rig.file)]) == 1
+    out, told = capsys.readouterr()
+    assert (out, "is damaged" in told) == ("", True)
