@@ -10,6 +10,7 @@ import contextlib
 import logging
 import termios
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,7 +26,10 @@ READ_BYTES_MAX = 1_024
 WRITE_S = 10
 WRITE_BYTES = 256
 # A terminal that takes nothing for longer is gone. It holds for so many bytes, 9 s at 300 baud: the longest answer (18
-# broadcasts in 64 zones) is 95 kB, and takes more than a minute at 9600.
+# broadcasts in 64 zones) is 95 kB, and takes 99 s at 9600.
+ANSWER_S = 120
+# What was typed at once is answered within this, or the line is begun anew, and what else was typed forgotten: a paste
+# of a thousand commands must not keep the console from whoever comes next.
 REOPEN_S = 2
 # So often a missing port is looked for.
 PROMPT = "loa> "
@@ -124,10 +128,12 @@ def _talk(port: _Port, session: Session, look: Callable[[], View], stop: threadi
     port.write(b"\r\n")
 
 
-def _say(port: _Port, text: str, stop: threading.Event) -> None:
+def _say(port: _Port, text: str, stop: threading.Event, clock: Callable[[], float] = time.monotonic) -> None:
     """Send a text in pieces, so that it may take its time on a slow line, and a stop does not wait for its end."""
-    rest = memoryview(text.encode())
+    rest, until = memoryview(text.encode()), clock() + ANSWER_S
     while rest and not stop.is_set():
+        if clock() > until:
+            raise LineLost(f"more to say than {ANSWER_S} s hold")
         port.write(bytes(rest[:WRITE_BYTES]))
         rest = rest[WRITE_BYTES:]
 

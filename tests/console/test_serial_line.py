@@ -14,7 +14,7 @@ import serial
 from edge_agent.console import serial_line
 from edge_agent.console.commands import UNKNOWN_MAX
 from edge_agent.console.screen import View
-from edge_agent.console.serial_line import WRITE_S, LineLost
+from edge_agent.console.serial_line import ANSWER_S, WRITE_S, LineLost
 from edge_agent.console.status import Absence
 from tests.console.pictures import NAME
 from tests.console.terminal import PROMPT, Terminal, served
@@ -194,6 +194,7 @@ class SlowPort:
 
     def __init__(self) -> None:
         self.taken = b""
+        self.now_s = 0.0
         self.stop_behind: int | None = None
         self.stop = threading.Event()
 
@@ -201,6 +202,7 @@ class SlowPort:
         if len(piece) * BITS_A_BYTE / 9_600 > WRITE_S:
             raise LineLost("Write timeout")
         self.taken += piece
+        self.now_s += len(piece) * BITS_A_BYTE / 9_600
         if self.stop_behind is not None and len(self.taken) >= self.stop_behind:
             self.stop.set()
 
@@ -208,8 +210,15 @@ class SlowPort:
 def test_a_long_answer_on_a_slow_line_is_heard_to_its_end() -> None:
     """Eighteen broadcasts in as many zones as a station may have take more than a minute."""
     port = SlowPort()
-    serial_line._say(port, "ự" * 32_000, port.stop)  # type: ignore[arg-type]
+    serial_line._say(port, "ự" * 32_000, port.stop, lambda: port.now_s)  # type: ignore[arg-type]
     assert port.taken.decode() == "ự" * 32_000
+
+
+def test_a_paste_of_a_thousand_commands_keeps_nobody_from_the_console() -> None:
+    port = SlowPort()
+    with pytest.raises(LineLost):
+        serial_line._say(port, "x" * 1_000_000, port.stop, lambda: port.now_s)  # type: ignore[arg-type]
+    assert port.now_s < ANSWER_S + 1
 
 
 def test_a_stop_waits_for_no_long_answer() -> None:
