@@ -137,7 +137,7 @@ class Desk:
             trouble = LogTrouble(heard.station, detail)
         try:
             envelope = welcome_to(self._keyring, heard, hello, held, now, self._welcome_key)
-        except signing.SigningError as error:
+        except (signing.SigningError, KeyringError) as error:  # without its marks it would be a wrong word
             return [heard, LogTrouble(heard.station, str(error))], []
         noted: list[Noted] = [heard] if trouble is None else [heard, trouble]
         welcome = Reply(down_topic(heard.station, Down.WELCOME), envelope)

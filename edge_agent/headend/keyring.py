@@ -298,6 +298,8 @@ class Keyring:
             return {issuer: fields.integer(issuer, 0, INTEGER_MAX) for issuer in fields.values}
         except FileNotFoundError:
             return {}
+        except OSError as error:
+            raise _unreadable(self.directory / "serials.json", error) from error
         except WireError as error:
             raise KeyringError(f"serials.json: {error}; restore it, its numbers must never go back") from error
 
@@ -339,6 +341,8 @@ class Keyring:
         self._stations_stamp = _stamp(self.directory / "stations.json")  # before it
         try:
             return read_stations(self.directory / "stations.json", self.trust.realm)
+        except OSError as error:
+            raise _unreadable(self.directory / "stations.json", error) from error
         except WireError as error:
             raise KeyringError(f"stations.json: {error}") from error
 
@@ -369,6 +373,11 @@ def _read_trust(path: Path) -> tuple[tuple[bytes, ...], Chain]:
         raise KeyringError(f"{path} cannot be read ({error.strerror}): run `keys init` first, or name --dir") from error
     except WireError as error:
         raise KeyringError(f"{path}: {error}") from error
+
+
+def _unreadable(path: Path, error: OSError) -> KeyringError:
+    """Whoever runs one command as another account leaves a file that the servers cannot open: told, it ends none."""
+    return KeyringError(f"{path}: cannot be read ({error.strerror}); give it to the account that owns the folder")
 
 
 def _stamp(path: Path) -> Stamp | None:

@@ -120,8 +120,7 @@ class Proof:
         self._path = path
         self._batches: dict[str, _Batch] = {}
         self._held: list[tuple[tuple[HeldChain, ...], bytes]] = []
-        content = path.read_bytes() if path.exists() else b""
-        for number, line in enumerate(content.splitlines(), 1):
+        for number, line in enumerate(_content(path).splitlines(), 1):
             try:
                 self._remember(believe(line, whose), line)
             except WireError as error:
@@ -157,6 +156,13 @@ class Proof:
         else:
             assert isinstance(word, Held), "nothing else has a place"
             self._held.append((word.chains, line))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes() if path.exists() else b""
+    except OSError as error:
+        raise LogbookError(disk_refused(path, error)) from error
 
 
 def _keyid_of(line: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -160,6 +161,42 @@ def test_a_file_that_somebody_has_damaged_is_told_and_ends_no_watch(
         assert len(replies) == 1
     write_durably(keyring.directory / name, whole)
     assert [type(one).__name__ for one in desk.take(*station.hello(), NOW)[0]] == ["Heard"]
+
+
+@pytest.mark.parametrize("name", ["trust.json", "stations.json"])
+def test_a_file_that_another_account_has_written_is_told_and_ends_no_watch(
+    desk: Desk, station: FakeStation, keyring: Keyring, name: str
+) -> None:
+    unreadable(keyring.directory / name)
+    noted, replies = desk.take(*station.hello(), NOW)
+    assert [type(one).__name__ for one in noted] == ["Heard", "LogTrouble"]
+    assert len(replies) == 1
+
+
+def unreadable(path: Path) -> None:
+    """Also for a test that runs as root, who may open everybody's files."""
+    path.unlink(missing_ok=True)
+    path.mkdir()
+
+
+@pytest.mark.parametrize("spoil", [lambda path: path.write_text("{"), unreadable])
+def test_serials_that_nobody_can_read_are_told_and_end_no_watch(
+    desk: Desk, station: FakeStation, keyring: Keyring, spoil: Callable[[Path], object]
+) -> None:
+    spoil(keyring.directory / "serials.json")
+    noted, replies = desk.take(*station.hello(), NOW)
+    assert [type(one).__name__ for one in noted] == ["Heard", "LogTrouble"]
+    assert replies == [], "a welcome without the marks would let a restored card obey old orders again"
+
+
+def test_a_proof_that_the_disk_does_not_give_is_told_and_ends_no_watch(
+    desk: Desk, station: FakeStation, tmp_path: Path
+) -> None:
+    unreadable(proof.proof_path(tmp_path / "records", "tram-01"))
+    station.play(RECORD)
+    noted, replies = desk.take(*station.log(1), NOW)
+    assert [type(one).__name__ for one in noted] == ["LogTrouble"]
+    assert replies == []
 
 
 def test_records_are_taken_on_after_the_key_that_confirms_them_was_replaced(

@@ -130,6 +130,16 @@ def test_a_new_one_is_given_out_when_something_changed_and_twice_a_day(office: O
     assert WARD in office.renew()
 
 
+def test_a_head_from_when_our_clock_was_a_year_ahead_is_followed_by_one_of_today(office: Office) -> None:
+    office.pass_ms(365 * DAY_MS)
+    assert WARD in office.renew()
+    ahead = office.head()
+    office.now = NOW
+    assert WARD in office.renew()
+    assert (office.head().issued_at, office.head().place > ahead.place) == (NOW, True)
+    assert office.renew() == ()
+
+
 def test_what_is_over_by_itself_is_listed_no_more_and_its_serial_still_covered(office: Office) -> None:
     office.publish()
     office.renew()
