@@ -28,7 +28,10 @@ def welcome_to(keyring: Keyring, heard: Heard, hello: HelloMsg, held: LogCursor,
 
 
 class Greeter:
-    """Answers hellos that come another way than by the broker, one at a time."""
+    """Answers hellos that come another way than by the broker.
+
+    A long log takes seconds to read, and its station can add to it as often as it asks: nobody else waits for that.
+    """
 
     def __init__(self, directory: Path, records: Path, clock: Callable[[], UtcMs]) -> None:
         self._keyring = Keyring(directory)
@@ -36,6 +39,7 @@ class Greeter:
         self._clock = clock
         self._key = self._keyring.signer("welcome")
         self._alone = threading.Lock()
+        self._reading: set[StationId] = set()
         self._read: dict[StationId, tuple[tuple[int, int], LogCursor]] = {}
 
     def answer(self, station: str, envelope: bytes) -> bytes | None:
@@ -50,25 +54,37 @@ class Greeter:
         heard = hear(stations, realm, f"{ROOT}/u/{station}/hello", envelope)
         if not isinstance(heard, Heard) or not isinstance(heard.said, HelloMsg):
             return None
-        with self._alone:
-            return self._welcome(heard, heard.said)
+        return self._welcome(heard, heard.said)
 
     def _welcome(self, heard: Heard, hello: HelloMsg) -> bytes | None:
-        if heard.station not in self._keyring.stations:
-            return None  # taken out of the list in this moment
         try:
             held = self._held(heard.station)
-            return welcome_to(self._keyring, heard, hello, held, self._clock(), self._key)
+            with self._alone:
+                if held is None or heard.station not in self._keyring.stations:
+                    return None  # it asks twice at once, or was taken out of the list in this moment
+                return welcome_to(self._keyring, heard, hello, held, self._clock(), self._key)
         except (KeyringError, LogbookError, signing.SigningError):
             return None  # a wrong word about the log would make a station send or forget; no word does nothing
 
-    def _held(self, station: StationId) -> LogCursor:
-        """What lies there now; read again only when something came, for it is held to its chain each time."""
+    def _held(self, station: StationId) -> LogCursor | None:
+        """What lies there now; None while somebody else reads it, for a second one could only wait in his place.
+
+        Read again only when something came, for it is held to its chain each time.
+        """
         path = self._records / f"{station}.jsonl"
         if not path.exists():
             return NO_CURSOR
         stamp = (path.stat().st_size, path.stat().st_mtime_ns)
-        known = self._read.get(station)
-        if known is None or known[0] != stamp:
-            known = self._read[station] = (stamp, StationLog(path, to_write=False).cursor())
-        return known[1]
+        with self._alone:
+            known = self._read.get(station)
+            if known is not None and known[0] == stamp:
+                return known[1]
+            if station in self._reading:
+                return None
+            self._reading.add(station)
+        try:
+            cursor = StationLog(path, to_write=False).cursor()
+            self._read[station] = (stamp, cursor)
+            return cursor
+        finally:
+            self._reading.discard(station)

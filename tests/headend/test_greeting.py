@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,12 +12,13 @@ from edge_agent.core.events import Rejected
 from edge_agent.core.job import Welcome
 from edge_agent.core.site import Site
 from edge_agent.core.units import StationId, UtcMs
+from edge_agent.headend import greeting
 from edge_agent.headend.ceremonies import renew
 from edge_agent.headend.content import HELLO_BYTES_MAX, ContentServer
 from edge_agent.headend.desk import Desk
 from edge_agent.headend.greeting import Greeter
 from edge_agent.headend.keyring import Keyring
-from edge_agent.headend.logbook import Logbook
+from edge_agent.headend.logbook import Logbook, StationLog
 from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.sync.home import HttpsHome
@@ -29,6 +31,7 @@ from tests.sync.rigs import host_clock
 
 NOW = UtcMs(1_791_239_999_000)
 STATION = "tram-01"
+PATIENCE_S = 60
 
 
 @pytest.fixture
@@ -132,6 +135,34 @@ def test_a_damaged_log_is_told_to_nobody_as_if_it_were_whole(
     file.write_bytes(file.read_bytes().replace(b'"seq":2', b'"seq":3'))
     assert asked.answer(STATION, station.hello()[1]) is None
     assert greeter(keyring, records).answer(STATION, station.hello()[1]) is None
+
+
+def test_a_station_whose_log_takes_long_to_read_keeps_nobody_else_waiting(
+    keyring: Keyring, station: FakeStation, records: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = FakeStation(load_signer(keyring.enrol("tram-02", AREA).sign), "tram-02")
+    asked, begun, end, answers = greeter(keyring, records), threading.Event(), threading.Event(), list[object]()
+    read = greeting.StationLog
+
+    def long(path: Path, *, to_write: bool) -> StationLog:
+        begun.set()
+        assert end.wait(PATIENCE_S)
+        return read(path, to_write=to_write)
+
+    monkeypatch.setattr(greeting, "StationLog", long)
+    thief = threading.Thread(target=lambda: answers.append(asked.answer(STATION, station.hello()[1])), daemon=True)
+    thief.start()
+    assert begun.wait(PATIENCE_S)
+    other = threading.Thread(target=lambda: answers.append(asked.answer("tram-02", honest.hello()[1])), daemon=True)
+    other.start()
+    other.join(PATIENCE_S / 6)
+    assert len(answers) == 1, "it is answered while the long log is read"
+    assert answers[0] is not None
+    assert asked.answer(STATION, station.hello()[1]) is None, "whoever asks twice at once takes no second place"
+    end.set()
+    thief.join(PATIENCE_S)
+    assert answers[1] is not None
+    assert asked.answer(STATION, station.hello()[1]) is not None
 
 
 @pytest.fixture
