@@ -1,11 +1,11 @@
 """Send signed orders to the broker at once, and hear for some seconds what stations say to them. Decides nothing.
 
+Stations are heard in turn (``inbox``): one that says more than can be read in that time hides no other's answer.
 It speaks under the publisher's id, so that it may be run beside a ``watch`` of the same ward.
 """
 
 from __future__ import annotations
 
-import queue
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,9 +15,10 @@ from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend.composing import expiry_s, topics_of
 from edge_agent.headend.foresight import addressed
 from edge_agent.headend.headend import PUBLISH_S
+from edge_agent.headend.inbox import Inbox
 from edge_agent.headend.keyring import PUBLISHER_ID, Keyring
 from edge_agent.headend.listening import Heard, hear
-from edge_agent.headend.session import Arrival, BrokerAddress, Message, Receipt, Session
+from edge_agent.headend.session import BrokerAddress, Message, Receipt, Session
 from edge_agent.headend.signing import digest_of, read_order
 from edge_agent.sync.reports import AnswerMsg
 from edge_agent.sync.topics import ROOT, Up
@@ -66,7 +67,7 @@ def send(
 class Talk:
     """A session while it is open: orders go out, and what enrolled stations say to them comes in."""
 
-    def __init__(self, keyring: Keyring, session: Session, inbox: queue.Queue[Arrival]) -> None:
+    def __init__(self, keyring: Keyring, session: Session, inbox: Inbox) -> None:
         self._keyring = keyring
         self._session = session
         self._inbox = inbox
@@ -79,10 +80,7 @@ class Talk:
         """What is said, as it comes; ends after ``wait_s``."""
         until = time.monotonic() + wait_s
         while (left := until - time.monotonic()) > 0:
-            try:
-                arrival = self._inbox.get(timeout=left)
-            except queue.Empty:
-                return
+            arrival = self._inbox.get(left)
             if isinstance(arrival, Message):
                 heard = hear(self._keyring.stations, self._keyring.realm, arrival.topic, arrival.payload)
                 if isinstance(heard, Heard):
@@ -92,7 +90,7 @@ class Talk:
 @contextmanager
 def talking(keyring: Keyring, broker: BrokerAddress, kinds: Sequence[Up] = ()) -> Iterator[Talk]:
     """A session in which messages of these kinds are heard; it ends with the block."""
-    inbox: queue.Queue[Arrival] = queue.Queue()
+    inbox = Inbox()
     filters = [f"{ROOT}/u/+/{kind}" for kind in kinds]
     identity = keyring.client(PUBLISHER_ID)
     session = Session(broker, keyring.authority_path, identity, PUBLISHER_ID, inbox.put, filters, lasting=False)

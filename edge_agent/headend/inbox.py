@@ -82,10 +82,10 @@ class Inbox:
                 self._count(who, self._lanes.setdefault(who, _Lane()).add(arrival))
             self._changed.notify()
 
-    def get(self) -> Arrival | Overrun | None:
-        """The next, of whoever has waited longest for his turn; waits for one."""
+    def get(self, timeout_s: float | None = None) -> Arrival | Overrun | None:
+        """The next, of whoever has waited longest for his turn; waits for one. None also when ``timeout_s`` is over."""
         with self._changed:
-            self._changed.wait_for(lambda: self._lanes or self._told or self._ends)
+            self._changed.wait_for(lambda: self._lanes or self._told or self._ends, timeout_s)
             if self._told:
                 return self._told.popleft()
             if not self._lanes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 from pathlib import Path
 from typing import cast
 
@@ -10,6 +9,7 @@ import pytest
 
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.dispatch import Talk, is_taken
+from edge_agent.headend.inbox import Inbox
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.listening import Heard
 from edge_agent.headend.new_network import create_keyring
@@ -27,7 +27,7 @@ def keyring(tmp_path: Path) -> Keyring:
 
 
 def heard(keyring: Keyring, *arrivals: Arrival, wait_s: float) -> list[Heard]:
-    inbox: queue.Queue[Arrival] = queue.Queue()
+    inbox = Inbox()
     for arrival in arrivals:
         inbox.put(arrival)
     return [*Talk(keyring, cast(Session, None), inbox).heard(wait_s)]
@@ -38,6 +38,14 @@ def test_only_an_enrolled_stations_own_word_is_heard(keyring: Keyring) -> None:
     forger, stranger = FakeStation(new_signer()), FakeStation(new_signer(), "tram-09")
     came = [LinkUp(), *(Message(*one.plan(PLAN)) for one in (forger, stranger, own))]
     assert [(one.station, one.said) for one in heard(keyring, *came, wait_s=0.05)] == [("tram-01", PLAN)]
+
+
+def test_a_flood_of_one_stations_answers_hides_no_others(keyring: Keyring) -> None:
+    honest = FakeStation(load_signer(keyring.enrol("tram-02", AREA).sign), "tram-02")
+    thief = FakeStation(load_signer(keyring.folder("tram-01").sign))
+    flood = [Message(*thief.plan(PLAN))] * 20_000  # more than anybody reads in that time
+    came = heard(keyring, *flood, Message(*honest.plan(PLAN)), wait_s=2)
+    assert "tram-02" in [one.station for one in came[:2]]
 
 
 def test_whoever_waits_not_at_all_hears_nothing(keyring: Keyring) -> None:
