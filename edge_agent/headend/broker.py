@@ -110,7 +110,9 @@ def area_prefixes(area: str) -> tuple[str, ...]:
 
 def _station_block(station: str, area: str) -> str:
     areas = [f"topic read loa/1/area/{prefix}/{kind}" for prefix in area_prefixes(area) for kind in ("job", "head")]
-    own = [f"topic read loa/1/d/{station}/#", f"topic write loa/1/u/{station}/#"]
+    # Each by its name: of every topic there is the broker keeps a retained message for ever, in memory and on disk.
+    spoken = [f"topic write loa/1/u/{station}/{kind}" for kind in Up]
+    own = [f"topic read loa/1/d/{station}/#", *spoken]
     return "\n".join([f"user {station}", *own, *areas, ""])
 
 

@@ -75,6 +75,16 @@ def test_a_station_cannot_speak_as_another_or_give_orders(connect: Connect, topi
     assert headend.next() == ("loa/1/u/tram-01/hello", b"honest")
 
 
+def test_a_station_cannot_fill_the_broker_with_retained_messages_on_topics_without_number(connect: Connect) -> None:
+    headend, station = connect("headend"), connect("tram-01")
+    for topic in ("state/1", "other", "state/a/b"):
+        assert station.publish(f"loa/1/u/tram-01/{topic}", b"kept for ever", retain=True) == "Not authorized"
+    assert station.publish("loa/1/u/tram-01/state", b"its own", retain=True) == "No matching subscribers"
+    headend.subscribe("loa/1/u/+/#")
+    assert headend.next() == ("loa/1/u/tram-01/state", b"its own")
+    assert headend.arrived.empty()
+
+
 def test_who_publishes_hears_answers_and_plans_and_nothing_else_of_stations(connect: Connect) -> None:
     publisher, station = connect("publisher"), connect("tram-01")
     publisher.subscribe("loa/1/u/+/#")

@@ -24,7 +24,7 @@ def test_a_station_is_given_its_own_topics_and_its_areas_and_nothing_else(setup:
     blocks = dict(block.split("\n", 1) for block in access_list(setup).split("user ")[1:])
     assert blocks["tram-01"].split("\n")[:-2] == [
         "topic read loa/1/d/tram-01/#",
-        "topic write loa/1/u/tram-01/#",
+        *(f"topic write loa/1/u/tram-01/{kind}" for kind in ("hello", "state", "heartbeat", "log", "answer", "plan")),
         "topic read loa/1/area/vn/job",
         "topic read loa/1/area/vn/head",
         "topic read loa/1/area/vn/ha-noi/job",
