@@ -24,6 +24,9 @@ from edge_agent.headend.places import PLACES_MAX, Places
 QUESTION_S = 30
 # Handshake, head and body together, and from an answer to the end of the next question. TLS over 3G takes up to 10 s; a
 # station on 4G that has not asked within half a minute has lost its link, and comes back with a range.
+QUESTION_BYTES_MAX = 64 * 1_024
+# Head and body. A station's has some 3 kB, and a body no more than 16; http.server takes 6 MB of headers, and all
+# places together would hold 2 GB of them.
 LENGTH_DIGITS_MAX = 7
 # No question of a station has ten megabytes.
 
@@ -34,14 +37,19 @@ class Connection(ssl.SSLSocket):
     """A client's line. What it says has come by ``until`` (of ``time.monotonic``), however it is cut into pieces."""
 
     until = 0.0
+    bytes_left = 0
 
     def expect_question(self) -> None:
-        """From now on there is as long as a question may take."""
-        self.until = time.monotonic() + QUESTION_S
+        """From now on there is as long as a question may take, and as much as it may have."""
+        self.until, self.bytes_left = time.monotonic() + QUESTION_S, QUESTION_BYTES_MAX
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+        if self.bytes_left <= 0:
+            raise ConnectionAbortedError("too long")
         self.settimeout(_left(self.until))
-        return super().recv_into(buffer, nbytes, flags)
+        came = super().recv_into(buffer, nbytes, flags)
+        self.bytes_left -= came
+        return came
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """A client that reads more slowly than any station may (protocol, 10.4) is let go."""

@@ -184,6 +184,18 @@ def test_a_question_that_comes_byte_by_byte_has_one_deadline(
     raise AssertionError("it holds its place for ever")
 
 
+def test_a_question_without_end_is_not_kept_in_memory(server: ContentServer, client: Client, digest: str) -> None:
+    with ExitStack() as opened:
+        (line,) = held(server, opened, 1, b"GET / HTTP/1.1\r\n")
+        with contextlib.suppress(OSError):
+            for _ in range(90):  # http.server takes a hundred headers, and waits for the end of them
+                line.sendall(b"a: " + b"x" * 65_000 + b"\r\n")
+        line.settimeout(https_server.QUESTION_S / 3)
+        assert ended(line), "at once, and not when its time is over"
+    for _ in range(200):  # each question of a line has as much anew
+        assert client.ask("GET", f"/clip/{digest}", Range="bytes=0-0", Said="x" * 1_000)[0] == 206
+
+
 def test_whoever_takes_an_answer_more_slowly_than_a_station_may_is_let_go(
     server: ContentServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
