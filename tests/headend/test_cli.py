@@ -471,6 +471,24 @@ def test_a_station_enrolled_later_is_let_in_and_heard_without_a_restart(ward: Pa
 
 
 @pytest.mark.host
+def test_a_list_of_stations_that_somebody_has_spoiled_is_told_once_and_ends_no_broker(
+    ward: Path, started: list[Running]
+) -> None:
+    broker = Running("broker", "--dir", str(ward), "--listen", "127.0.0.1:0")
+    started.append(broker)
+    port = int(broker.line_with("Mosquitto: ").split(":")[2].split(",")[0])
+    whole = (ward / "stations.json").read_bytes()
+    (ward / "stations.json").write_text("{")
+    assert "goes on by the list" in broker.line_with("stations.json: ")
+    (ward / "stations.json").write_bytes(whole)
+    folder = Keyring(ward).folder("tram-01")
+    client = Client(folder.authority, folder.tls, port, "tram-01")
+    assert client.publish(*FakeStation(load_signer(folder.sign)).hello()) != "Not authorized"
+    client.close()
+    assert broker.end() == 0
+
+
+@pytest.mark.host
 def test_a_second_watch_ends_the_first_with_a_reason(ward: Path, started: list[Running]) -> None:
     broker = Running("broker", "--dir", str(ward), "--listen", "127.0.0.1:0")
     started.append(broker)

@@ -23,7 +23,7 @@ from edge_agent.headend.cli.options import (
 )
 from edge_agent.headend.content import ContentServer
 from edge_agent.headend.enrolment_server import EnrolmentServer
-from edge_agent.headend.errors import HeadendError
+from edge_agent.headend.errors import HeadendError, KeyringError
 from edge_agent.headend.greeting import Greeter
 from edge_agent.headend.headend import Headend, Shown, utc_now
 from edge_agent.headend.headend_lock import headend_lock
@@ -118,13 +118,25 @@ def _broker(args: argparse.Namespace) -> int:
     known = dict(keyring.stations)
     with Mosquitto(_setup(keyring, args), args.listen.port) as broker:
         _log(f"Mosquitto: {args.listen.host}:{broker.port}, {len(known)} trạm / stations")
+        trouble = ""
         while broker.runs():
             time.sleep(LOOK_S)
-            keyring.refresh()
+            trouble, before = _trouble_with(keyring), trouble
+            if trouble not in ("", before):
+                _log(f"{trouble}; vẫn chạy theo danh sách đã đọc / goes on by the list that was read before")
             if keyring.stations != known:
                 known = dict(keyring.stations)
                 broker.admit(_setup(keyring, args))
         raise BrokerError(f"mosquitto ended: {broker.log_tail()}")
+
+
+def _trouble_with(keyring: Keyring) -> str:
+    """What somebody has spoiled since: a slip of an editor must not take the broker from a whole ward."""
+    try:
+        keyring.see()
+    except KeyringError as error:
+        return str(error)
+    return ""
 
 
 def _setup(keyring: Keyring, args: argparse.Namespace) -> BrokerSetup:
