@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from edge_agent.core.units import UtcMs
+from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.https_server import Request, TlsService
 from edge_agent.headend.pki import Issued
 from edge_agent.headend.registrar import Answer, Refused, Registrar
@@ -36,6 +37,11 @@ class _Request(Request):
         except Refused as refused:
             self.note(f"{self.client_address[0]} refused {refused}")
             return self.answer_json(HTTPStatus.FORBIDDEN, refusal(refused.reason))
+        except (HeadendError, OSError) as error:
+            # Not the client's line, which nobody would be told of, but our own disk or a file in the keyring. He finds
+            # his line ended, and asks again.
+            self.note(f"{self.client_address[0]} chưa trả lời / not answered: {error}")
+            return None
         self.note(f"{self.client_address[0]} {answer.what} {answer.station}")
         return self.answer_json(HTTPStatus.OK, answer.body)
 
