@@ -229,11 +229,12 @@ def _asked(csr: bytes, who: str) -> Asked:
         found = x509.load_der_x509_csr(csr)
         public = found.public_key()
         valid = found.is_signature_valid
-    except (ValueError, UnsupportedAlgorithm, InvalidSignature) as error:
+        # Read only when it is asked for, so a name that is none is met here; TypeError: of a kind that names nobody.
+        names = tuple(str(part.value) for part in found.subject.get_attributes_for_oid(NameOID.COMMON_NAME))
+    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature) as error:
         raise Refused(Refusal.MALFORMED, who) from error
     if not isinstance(public, ec.EllipticCurvePublicKey) or not isinstance(public.curve, ec.SECP256R1):
         raise Refused(Refusal.MALFORMED, who)
     if not valid:
         raise Refused(Refusal.NO_POSSESSION, who)
-    names = tuple(str(part.value) for part in found.subject.get_attributes_for_oid(NameOID.COMMON_NAME))
     return Asked(public, public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo), names)

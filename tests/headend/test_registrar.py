@@ -327,6 +327,27 @@ def test_a_station_cannot_become_another_one_by_renewing(desk: Desk, box: Box) -
     assert_refused(Refusal.UNKNOWN_STATION, lambda: desk.registrar.renew(box.renews(realm="other"), NOW))
 
 
+@pytest.mark.parametrize(
+    "spoiled", [b"\x0c\x05dt-\xff1", b"\x03\x05dt-01", b"\x05\x05dt-01"], ids=["utf-8", "bits", "null"]
+)
+def test_a_station_that_asks_for_a_name_that_cannot_be_read_is_refused_by_name(
+    desk: Desk, box: Box, spoiled: bytes
+) -> None:
+    enrol(desk, box, desk.code())
+    request = x509.load_der_x509_csr(box.csr("dt-01"))
+    named = request.tbs_certrequest_bytes.replace(b"\x0c\x05dt-01", spoiled)
+    signature = box.tls.sign(named, ec.ECDSA(hashes.SHA256()))
+    algorithm = bytes.fromhex("300a06082a8648ce3d040302")  # ecdsa-with-SHA256
+    csr = _der(0x30, named + algorithm + _der(0x03, b"\0" + signature))
+    body = messages.renew_request(REALM, STATION, box.signer, csr, NONCE)[0]
+    assert_refused(Refusal.MALFORMED, lambda: desk.registrar.renew(body, NOW))
+
+
+def _der(tag: int, content: bytes) -> bytes:
+    length = len(content)
+    return bytes([tag, length] if length < 0x80 else [tag, 0x81, length]) + content
+
+
 def test_a_stranger_who_asks_costs_no_reading_of_the_trust_file(
     desk: Desk, box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
