@@ -7,13 +7,16 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from http.client import HTTPSConnection
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -30,6 +33,7 @@ from edge_agent.headend.logbook import Logbook
 from edge_agent.headend.rule_words import BY_ZONE
 from edge_agent.headend.signing import digest_of, read_order
 from edge_agent.sync import messages, reports
+from edge_agent.sync.https import client_context
 from edge_agent.sync.topics import subscriptions
 from edge_agent.trust.commands import What
 from edge_agent.trust.keys import load_signer
@@ -264,13 +268,13 @@ def test_every_command_explains_itself_in_both_languages(capsys: pytest.CaptureF
 class Running:
     """A command in a process of its own, read line by line."""
 
-    def __init__(self, *words: str) -> None:
+    def __init__(self, *words: str, stderr: IO[str] | int = subprocess.STDOUT) -> None:
         code = "import sys; from edge_agent.headend.cli import main; sys.exit(main(sys.argv[1:]))"
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": "1"}
         self.process = subprocess.Popen(
             [sys.executable, "-c", code, *words],
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=stderr,
             text=True,
             env=environment,
         )
@@ -468,6 +472,28 @@ def test_a_station_enrolled_later_is_let_in_and_heard_without_a_restart(ward: Pa
         time.sleep(0.1)  # the list is read every few seconds
     assert json.loads(watch.line_with('"station": "tram-02"'))["kind"] == "hello"
     client.close()
+
+
+@pytest.mark.host
+def test_a_log_whose_disk_is_full_leaves_no_station_without_its_content(ward: Path, started: list[Running]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with Path("/dev/full").open("w") as full:
+        server = Running("content", "--dir", str(ward), "--listen", f"127.0.0.1:{port}", stderr=full)
+    started.append(server)
+    context, until = client_context(ward / "pki" / "ca.pem"), time.monotonic() + TIMEOUT_S
+    while True:
+        connection = HTTPSConnection("localhost", port, timeout=TIMEOUT_S, context=context)
+        try:
+            connection.request("GET", f"/clip/{'0' * 64}")
+            break
+        except ConnectionRefusedError:
+            assert server.process.poll() is None, "it has not begun for want of a log"
+            assert time.monotonic() < until
+            time.sleep(0.1)
+    assert connection.getresponse().status == 404
+    connection.close()
+    assert server.end() == 0
 
 
 @pytest.mark.host

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import time
 from collections.abc import Callable
@@ -175,4 +176,6 @@ def _serve(listen: BrokerAddress, make: Callable[[str, int], TlsService], what: 
 
 
 def _log(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    """What nobody can be told, for the log's disk is full or its reader has gone, ends no server and no answer."""
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
