@@ -63,7 +63,7 @@ class Greeter:
                 if held is None or heard.station not in self._keyring.stations:
                     return None  # it asks twice at once, or was taken out of the list in this moment
                 return welcome_to(self._keyring, heard, hello, held, self._clock(), self._key)
-        except (KeyringError, LogbookError, signing.SigningError):
+        except (KeyringError, LogbookError, signing.SigningError, OSError):
             return None  # a wrong word about the log would make a station send or forget; no word does nothing
 
     def _held(self, station: StationId) -> LogCursor | None:

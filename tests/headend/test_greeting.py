@@ -137,6 +137,15 @@ def test_a_damaged_log_is_told_to_nobody_as_if_it_were_whole(
     assert greeter(keyring, records).answer(STATION, station.hello()[1]) is None
 
 
+def test_a_log_that_this_account_may_not_open_is_a_refusal_and_no_lost_line(
+    keyring: Keyring, station: FakeStation, records: Path
+) -> None:
+    file = records / f"{STATION}.jsonl"
+    file.unlink()
+    file.mkdir()  # as root, who may open everybody's files, would read it otherwise
+    assert greeter(keyring, records).answer(STATION, station.hello()[1]) is None
+
+
 def test_a_station_whose_log_takes_long_to_read_keeps_nobody_else_waiting(
     keyring: Keyring, station: FakeStation, records: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
