@@ -189,16 +189,6 @@ def test_serials_that_nobody_can_read_are_told_and_end_no_watch(
     assert replies == [], "a welcome without the marks would let a restored card obey old orders again"
 
 
-def test_a_proof_that_the_disk_does_not_give_is_told_and_ends_no_watch(
-    desk: Desk, station: FakeStation, tmp_path: Path
-) -> None:
-    unreadable(proof.proof_path(tmp_path / "records", "tram-01"))
-    station.play(RECORD)
-    noted, replies = desk.take(*station.log(1), NOW)
-    assert [type(one).__name__ for one in noted] == ["LogTrouble"]
-    assert replies == []
-
-
 def test_records_are_taken_on_after_the_key_that_confirms_them_was_replaced(
     desk: Desk, station: FakeStation, keyring: Keyring, tmp_path: Path
 ) -> None:
