@@ -82,15 +82,20 @@ def up_to_a_body(bytes_max: int) -> Meter:
     return up_to(most, f"more than {most} bytes for a body of {bytes_max} at most")
 
 
-def dial(host: str, port: int, context: ssl.SSLContext, stall_s: float, deadline: float) -> TimedSocket:
-    """A connection to whoever ``context`` believes to be ``host``. Raises OSError, ValueError."""
+def dial(
+    host: str, port: int, context: ssl.SSLContext, stall_s: float, deadline: float, meter: Meter | None = None
+) -> TimedSocket:
+    """A connection to whoever ``context`` believes to be ``host``. Raises OSError, ValueError.
+
+    ``meter`` is told of the handshake too, be it the last that is heard: whoever has no certificate costs as much.
+    """
     plain = connected(host, port, stall_s, deadline)
     try:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UNREAD_BYTES_MAX)
         plain.settimeout(min(stall_s, _left_s(deadline)))
         sock = TimedSocket(plain, context, host)
-        sock.deadline = deadline
+        sock.deadline, sock.meter = deadline, meter
         sock.do_handshake()
     except (OSError, ValueError):
         plain.close()
@@ -144,6 +149,10 @@ class TimedSocket(TlsStream):
             if why := self.meter(unmetered):
                 raise OSError(why)
         super()._arrived(count)
+
+    def _break_off(self) -> None:
+        self.settle()
+        super()._break_off()
 
     def settle(self) -> None:
         """Before it is closed: what has come and nobody has read was paid for too. It may be closed already."""

@@ -124,9 +124,8 @@ def _answered(
     url: str, first_byte: int, trust: Trust, stall_s: float, deadline: float, meter: Meter
 ) -> Iterator[tuple[HTTPResponse, TimedSocket]]:
     target = _checked(url)
-    connection = _connect(target, trust, stall_s, deadline)
+    connection = _connect(target, trust, stall_s, deadline, meter)
     sock = cast(TimedSocket, connection.sock)
-    sock.meter = meter
     try:
         with _ask(connection, target, first_byte) as response:
             try:
@@ -154,10 +153,11 @@ class Visit:
 
         Raises HTTPS_TROUBLE; the next one is asked for on a new connection then.
         """
+        head = both(up_to_a_head(), self._tally)
         if self._connection is None or self._connection.sock is None:
-            self._connection = _connect(self._target, self._trust, self._stall_s, self._deadline)
+            self._connection = _connect(self._target, self._trust, self._stall_s, self._deadline, head)
         sock = cast(TimedSocket, self._connection.sock)
-        sock.meter = both(up_to_a_head(), self._tally)
+        sock.meter = head
         try:
             response = _ask(self._connection, self._target._replace(path=path), 0, body)
             sock.meter = both(up_to_a_body(bytes_max), self._tally)
@@ -218,12 +218,12 @@ def _checked(url: str) -> SplitResult:
     return target
 
 
-def _connect(target: SplitResult, trust: Trust, stall_s: float, deadline: float) -> HTTPSConnection:
+def _connect(target: SplitResult, trust: Trust, stall_s: float, deadline: float, meter: Meter) -> HTTPSConnection:
     context = client_context(trust.ca_file)
     connection = HTTPSConnection(target.hostname or "", target.port, context=context)
     # It would connect by itself, and again, with no deadline and no look at the certificate's dates.
     connection.auto_open = 0
-    sock = dial(connection.host, connection.port, context, stall_s, deadline)
+    sock = dial(connection.host, connection.port, context, stall_s, deadline, meter)
     connection.sock = cast(Any, sock)
     now = trust.clock()
     if clock_dates_certificates(now) and (trouble := dates_trouble(sock.tls, now)):

@@ -66,9 +66,7 @@ class TlsStream:
             while not self._flush():
                 self._wait(select.POLLOUT, until)
         except OSError:
-            with contextlib.suppress(OSError):
-                self._flush()  # why we turned it away
-            self.close()
+            self._break_off()
             raise
         self._bare = 0
 
@@ -144,6 +142,12 @@ class TlsStream:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def _break_off(self) -> None:
+        """There was no handshake."""
+        with contextlib.suppress(OSError):
+            self._flush()  # why we turned it away
         self.close()
 
     def _turn(self, bytes_max: int) -> bytes | None:

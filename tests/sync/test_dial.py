@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,41 @@ def test_tls_that_gives_nothing_is_left_long_before_it_has_sent_all(tmp_path: Pa
                 sock.recv_into(bytearray(1_000))
     assert len(came) == 1
     assert came[0] < 20 * TICKETS * TICKET_BYTES / 2
+
+
+@contextmanager
+def garbler() -> Iterator[tuple[str, int]]:
+    """Whoever stands on the way, without any certificate: its URL, and how much it answers to each hello."""
+    garbage = (b"\x16\x03\x03\x40\0\2\0\x3f\xfc" + bytes(0x3FFC)) * 3
+    ended = threading.Event()
+
+    def answer(hello: socket.socket) -> None:
+        with hello, suppress(OSError):
+            hello.recv(4_096)
+            hello.sendall(garbage)
+            ended.wait(SLOW.stall_s)
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=answer, args=listener.accept()[:1], daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"https://localhost:{listener.getsockname()[1]}", len(garbage)
+        ended.set()
+
+
+def test_a_handshake_that_fails_is_paid_for_too(content: Content, tmp_path: Path) -> None:
+    """Else the day's bytes hold whoever has a certificate, and nobody who has none."""
+    piece = 16 * 1_024
+    with garbler() as (url, answered):
+        got = Cache(tmp_path, content).fetch(f"{url}/a", f"{url}/b", patience=SLOW)
+        home = HttpsHome(url, Trust(content.authority.path, host_clock), SLOW)
+        assert isinstance(home.get(["/head/area/vn"], 2_048)[0], NotRead)
+    assert isinstance(got, FetchFailed)
+    assert 2 * piece <= got.came_bytes <= 2 * answered
+    assert piece <= home.came_bytes <= answered
 
 
 def test_honest_audio_in_the_smallest_usual_chunks_is_taken(content: Content, tmp_path: Path) -> None:
