@@ -7,6 +7,9 @@ import ssl
 from edge_agent.element import IN_USE
 from edge_agent.sync.guard import GuardedSocket
 
+WORDLESS = "unknown error"
+# What Python makes of an alert by a number that no table has. Anybody on the way may send one, without a certificate.
+
 
 class KeySilent(OSError):
     """The element that holds our certificate's key did not sign."""
@@ -23,8 +26,8 @@ class TurnTakingSocket(GuardedSocket):
             with IN_USE:
                 return super()._step()
         except ssl.SSLError as error:
-            # Whatever the other side says or does has a name; that our own signature failed has none.
-            if type(error) is ssl.SSLError and error.reason is None:
+            # Whatever else the other side says or does has a name; that our own signature failed has only words.
+            if type(error) is ssl.SSLError and WORDLESS not in str(error) and error.reason is None:
                 raise KeySilent(
                     "[broker] key_file: chip không ký / the element does not sign; is it there, and is it the one "
                     f"that the station was enrolled with? sudo edge-agent doctor ({error})"

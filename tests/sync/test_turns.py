@@ -56,3 +56,13 @@ def test_a_side_that_stays_silent_is_given_up_in_time_and_the_timeout_stays_for_
         with pytest.raises(TimeoutError):
             tls.do_handshake()
         assert tls.gettimeout() == 0.05
+
+
+@pytest.mark.parametrize("number", [1, 99, 255])
+def test_an_alert_that_nobody_knows_is_not_told_as_an_element_that_does_not_sign(number: int) -> None:
+    """Else somebody on the way has a good element exchanged."""
+    with silent_peer() as (tls, theirs):
+        theirs.sendall(b"\x15\x03\x03\0\2\2" + bytes([number]))
+        tls.settimeout(LONG_S)
+        with pytest.raises(ssl.SSLError):
+            tls.do_handshake()
