@@ -11,7 +11,7 @@ import ssl
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.client import HTTPSConnection
+from http.client import HTTPS_PORT, HTTPSConnection
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -83,7 +83,7 @@ def _post(server: Server, path: str, body: bytes) -> bytes:
         if target.scheme != "https" or not target.hostname:
             raise ValueError("an address such as https://mqtt.example.vn:8444")
         context = _unproven() if server.ca_file is None else client_context(server.ca_file)
-        connection = HTTPSConnection(target.hostname, target.port, context=context)
+        connection = HTTPSConnection(target.hostname, target.port or HTTPS_PORT, context=context)
         deadline = time.monotonic() + server.answer_s
         sock = dial(connection.host, connection.port, context, STALL_S, deadline)
         connection.sock = cast(Any, sock)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.client import HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPS_PORT, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -220,7 +220,8 @@ def _checked(url: str) -> SplitResult:
 
 def _connect(target: SplitResult, trust: Trust, stall_s: float, deadline: float, meter: Meter) -> HTTPSConnection:
     context = client_context(trust.ca_file)
-    connection = HTTPSConnection(target.hostname or "", target.port, context=context)
+    # Without a port it would take the last group of an IPv6 address for one.
+    connection = HTTPSConnection(target.hostname or "", target.port or HTTPS_PORT, context=context)
     # It would connect by itself, and again, with no deadline and no look at the certificate's dates.
     connection.auto_open = 0
     sock = dial(connection.host, connection.port, context, stall_s, deadline, meter)

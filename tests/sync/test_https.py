@@ -1,13 +1,15 @@
-"""What a server says is told in one short line, wherever it is told: it may have been chosen to make a log lie."""
+"""What a server says is told in one short line: it may have been chosen to make a log lie. And which port is asked."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from edge_agent.identity import asking
+from edge_agent.sync import https
 from edge_agent.sync.home import HttpsHome
 from edge_agent.sync.https import PATIENCE, WHY_CHARS_MAX, Trust
 from edge_agent.sync.port import FetchFailed, NotRead
@@ -66,3 +68,21 @@ def test_nor_does_whoever_answers_for_an_identity_move_a_technicians_cursor(cont
     with pytest.raises(asking.NoIdentity) as told:
         asking.renew(asking.Server(say(content, name)), "test", "dt-01", new_signer(), b"csr")
     assert_a_line(str(told.value))
+
+
+def test_an_ipv6_address_without_a_port_is_asked_at_the_usual_one(
+    content: Content, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dialled: list[tuple[str, int]] = []
+
+    def noted(host: str, port: int, *_: object) -> NoReturn:
+        dialled.append((host, port))
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(https, "dial", noted)
+    monkeypatch.setattr(asking, "dial", noted)
+    url = "https://[2001:db8::7]"
+    HttpsHome(url, Trust(content.authority.path, host_clock), PATIENCE).get(["/head/area/vn"], 2_048)
+    with pytest.raises(asking.NoIdentity):
+        asking.renew(asking.Server(url), "test", "dt-01", new_signer(), b"csr")
+    assert dialled == [("2001:db8::7", 443)] * 2
