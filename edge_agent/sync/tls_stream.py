@@ -29,6 +29,9 @@ BESIDE_BYTES = 1_024
 # to 512 at most. What is left makes up for a KeyUpdate (27) now and then, in a session of years, pinged each minute.
 UNTAKEN_BYTES_MAX = 64 * 1_024
 # Of ours that the other side asks for and does not take. Our own words are one piece at most.
+REST_S = 0.1
+# At timeout 0, for the rest of a message of which TLS has half, before it writes again. The line is writable meanwhile:
+# whoever selects would come back at once, 20,000 times a second, until the other side has been silent for too long.
 BARE = f"TLS sends without end: more than {BARE_BYTES_MAX} bytes without a word of use"
 UNTAKEN = f"TLS asks for answers and takes none: more than {UNTAKEN_BYTES_MAX} bytes of them wait"
 
@@ -41,7 +44,7 @@ class TlsStream:
     """A client's TLS over ``plain``, which is its own from now on; used as a socket is, by one thread.
 
     The timeout is ``plain``'s, and holds for the whole of a call. At 0 a call takes one piece off the line at most, and
-    what would block raises SSLWantReadError or SSLWantWriteError; what was not sent is then to be sent again.
+    what would block raises SSLWantReadError or SSLWantWriteError (see REST_S); what was not sent is to be sent again.
     """
 
     def __init__(self, plain: socket.socket, context: ssl.SSLContext, host: str | None) -> None:
@@ -88,7 +91,7 @@ class TlsStream:
         """Hand a piece of them to the kernel; how many that were."""
         until = self._until()
         # As in OpenSSL: a record once begun is ended before the next, so what it holds is asked for again.
-        self._sending = self._sending or self.tls.write(memoryview(data)[:PIECE_BYTES])
+        self._sending = self._sending or self._written(memoryview(data)[:PIECE_BYTES], until)
         while not self._flush():
             self._wait(select.POLLOUT, until)
         sent, self._sending = self._sending, 0
@@ -149,6 +152,18 @@ class TlsStream:
         with contextlib.suppress(OSError):
             self._flush()  # why we turned it away
         self.close()
+
+    def _written(self, data: memoryview, until: float) -> int:
+        """While it has half a message of the other side's, TLS writes nothing: it asks for the rest, or an end."""
+        while True:
+            try:
+                return self.tls.write(data)
+            except ssl.SSLWantReadError:
+                if self._timeout_s == 0:
+                    self._poll(select.POLLIN, REST_S)
+                    raise
+                self._wait(select.POLLIN, until)
+                self._pull()
 
     def _turn(self, bytes_max: int) -> bytes | None:
         """One piece at most; None: there is nothing of use so far."""
@@ -221,9 +236,12 @@ class TlsStream:
         left_s = until - time.monotonic()
         if left_s <= 0:
             raise TimeoutError(f"nothing of use within {self._timeout_s:g} s")
+        self._poll(wanted, left_s)
+
+    def _poll(self, wanted: int, within_s: float) -> None:
         poll = select.poll()
         poll.register(self._plain, wanted)
-        poll.poll(None if left_s == math.inf else math.ceil(left_s * 1_000))
+        poll.poll(None if within_s == math.inf else math.ceil(within_s * 1_000))
 
     def _read_no_more(self) -> None:
         self._readers -= 1

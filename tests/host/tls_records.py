@@ -48,6 +48,10 @@ class Records:
         """A record of nothing but session tickets, as long as can be."""
         return self._record(HANDSHAKE, TICKETS)
 
+    def ticket_in_two(self) -> tuple[bytes, bytes]:
+        """One ticket that begins in a record and ends in the next."""
+        return self._record(HANDSHAKE, TICKET[:9]), self._record(HANDSHAKE, TICKET[9:])
+
     def key_updates(self, count: int = 600, *, asking: bool = False) -> bytes:
         """So many records of 27 bytes that begin new keys; ``asking`` for as many answers."""
         return b"".join(self._key_update(asking) for _ in range(count))

@@ -285,6 +285,45 @@ def test_what_the_kernel_takes_in_parts_arrives_whole_and_once(meeting: Meeting,
     assert refused > 1
 
 
+def with_half_a_ticket(meeting: Meeting) -> bytes:
+    """TLS has it, and writes nothing before it has the rest, which is returned."""
+    begin, rest = meeting.records.ticket_in_two()
+    meeting.records.write(begin)
+    meeting.stream.setblocking(False)
+    select.select([meeting.stream], [], [], PATIENCE_S)
+    with pytest.raises(ssl.SSLWantReadError):
+        meeting.stream.recv(100)
+    return rest
+
+
+def test_half_a_ticket_has_nobody_who_sends_wait_beyond_his_time_and_the_rest_lets_him_send(meeting: Meeting) -> None:
+    rest = with_half_a_ticket(meeting)
+    meeting.stream.settimeout(0.3)
+    with pytest.raises(TimeoutError, match=r"within 0\.3 s"):
+        meeting.stream.send(b"a word")
+    meeting.stream.settimeout(PATIENCE_S)
+    meeting.records.write(rest)
+    meeting.stream.sendall(b"a word")
+    assert meeting.server.recv(100) == b"a word"
+
+
+def test_half_a_ticket_has_nobody_who_selects_try_without_a_pause(meeting: Meeting) -> None:
+    """The line is writable all the while: a broker took a whole core so, for as long as it may be silent."""
+    rest = with_half_a_ticket(meeting)
+    tries, until = 0, time.monotonic() + 0.5
+    while time.monotonic() < until:
+        select.select([], [meeting.stream], [], PATIENCE_S)
+        with pytest.raises(ssl.SSLWantReadError):
+            meeting.stream.send(b"a ping")
+        tries += 1
+    assert tries <= 6
+    meeting.records.write(rest)
+    with pytest.raises(ssl.SSLWantReadError):
+        meeting.stream.recv(100)
+    assert meeting.stream.send(b"a ping") == 6
+    assert meeting.server.recv(100) == b"a ping"
+
+
 def test_a_file_keeps_the_line_until_it_is_closed_too(meeting: Meeting) -> None:
     file = meeting.stream.makefile("rb")
     meeting.stream.close()
