@@ -21,6 +21,7 @@ root, and it tells a name that is wrong from a network that is down by one numbe
 from __future__ import annotations
 
 import math
+import re
 import socket
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from pathlib import Path
 ASK = (sys.executable, "-I", "-S", str(Path(__file__).with_name("ask_name.py")))
 LOCAL = {"localhost": ["127.0.0.1", "::1"]}
 # Nobody need be asked (RFC 6761, 6.3).
+WHY = re.compile(r"(-?[0-9]{1,5})\n([ -~]{1,200})\n")
 REMEDY = "check the name, and the DNS of this network"
 
 
@@ -39,10 +41,14 @@ def addresses(host: str, within_s: float) -> list[str]:
 
 def known(host: str) -> list[str]:
     """What is known without asking anybody: an address is its own, be it written as oddly as inet_aton(3) allows."""
+    return _numeric(host) or LOCAL.get(host.lower(), [])
+
+
+def _numeric(host: str) -> list[str]:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    except OSError:
-        return LOCAL.get(host.lower(), [])
+    except (OSError, UnicodeError):
+        return []
     return [str(address[0]) for *_, address in found]
 
 
@@ -52,19 +58,31 @@ def _asked(host: str, within_s: float) -> list[str]:
     try:
         # Killed, and waited for, when its time is over.
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=within_s, check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            timeout=within_s,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise _none(host, socket.EAI_AGAIN, f"no answer within {within_s:.3g} s") from None
     except OSError as error:
         raise _none(host, socket.EAI_SYSTEM, f"it cannot be asked for ({error})") from error
-    lines = done.stdout.split("\n")[:-1]
-    if done.returncode == 0 and lines:
-        return lines
-    match lines:
-        case [number, words] if done.returncode == 1:
-            raise _none(host, int(number), words)
-    raise _none(host, socket.EAI_SYSTEM, f"whoever asked for it ended with {done.returncode}")
+    return _told(host, done.returncode, done.stdout)
+
+
+def _told(host: str, status: int, said: str) -> list[str]:
+    """What it answered. Of it addresses count alone: anything else, whoever connects would ask for, with no deadline.
+
+    Modules of nsswitch.conf are in that process too, and may print there what they like.
+    """
+    if status == 0 and (found := [address for line in said.split("\n") for address in _numeric(line)]):
+        return found
+    if status == 1 and (why := WHY.fullmatch(said)):
+        raise _none(host, int(why[1]), why[2])
+    raise _none(host, socket.EAI_SYSTEM, f"whoever asked for it ended with {status}")
 
 
 def _none(host: str, number: int, why: str) -> socket.gaierror:

@@ -99,8 +99,9 @@ def test_a_name_that_nobody_knows_is_told_with_the_resolvers_words(name: str) ->
 
 
 def test_a_name_in_vietnamese_is_asked_for_as_name_servers_spell_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    asking(monkeypatch, "import sys; print(sys.argv[1])")
-    assert addresses("đài.example", PATIENCE_S) == ["xn--i-rfa0m.example"]
+    asking(monkeypatch, "import sys; print(-2); print(sys.argv[1]); raise SystemExit(1)")
+    with pytest.raises(socket.gaierror, match=r": xn--i-rfa0m\.example;"):
+        addresses("đài.example", PATIENCE_S)
 
 
 @pytest.mark.parametrize("name", ["a..b", "x" * 70])
@@ -118,6 +119,22 @@ def test_what_cannot_be_a_name_is_not_asked_for(monkeypatch: pytest.MonkeyPatch,
 def test_whoever_asks_and_fails_is_a_name_without_an_address(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     asking(monkeypatch, script)
     with pytest.raises(socket.gaierror, match=r"no address of broker\.example: .+ ended with"):
+        addresses(NAME, PATIENCE_S)
+
+
+def test_what_is_no_address_is_never_handed_on_to_be_asked_for_with_no_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asking(monkeypatch, "print('nss: held.example'); print('held.example'); print(); print('192.0.2.7')")
+    assert addresses(NAME, PATIENCE_S) == ["192.0.2.7"]
+    asking(monkeypatch, "print('localhost')")
+    with pytest.raises(socket.gaierror, match="ended with 0"):
+        addresses(NAME, PATIENCE_S)
+
+
+def test_words_that_are_none_of_the_resolvers_are_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    asking(monkeypatch, "print('9' * 5_000); print(chr(27) + '[2J' * 5_000); raise SystemExit(1)")
+    with pytest.raises(socket.gaierror, match="ended with 1"):
         addresses(NAME, PATIENCE_S)
 
 
