@@ -40,17 +40,25 @@ class Records:
         self._secret = [bytes.fromhex(secret) for what, _, secret in lines if what == "SERVER_TRAFFIC_SECRET_0"][-1]
         self._begin()
 
+    def record(self, kind: int, content: bytes) -> bytes:
+        """One of that kind, whatever it says."""
+        inner = content + bytes([kind])
+        head = b"\x17\x03\x03" + (len(inner) + 16).to_bytes(2, "big")
+        nonce = (self._mask ^ self._number).to_bytes(12, "big")
+        self._number += 1
+        return head + self._cipher.encrypt(nonce, inner, head)
+
     def words(self, content: bytes) -> bytes:
         """A record that is read as it stands."""
-        return self._record(WORDS, content)
+        return self.record(WORDS, content)
 
     def tickets(self) -> bytes:
         """A record of nothing but session tickets, as long as can be."""
-        return self._record(HANDSHAKE, TICKETS)
+        return self.record(HANDSHAKE, TICKETS)
 
     def ticket_in_two(self) -> tuple[bytes, bytes]:
         """One ticket that begins in a record and ends in the next."""
-        return self._record(HANDSHAKE, TICKET[:9]), self._record(HANDSHAKE, TICKET[9:])
+        return self.record(HANDSHAKE, TICKET[:9]), self.record(HANDSHAKE, TICKET[9:])
 
     def key_updates(self, count: int = 600, *, asking: bool = False) -> bytes:
         """So many records of 27 bytes that begin new keys; ``asking`` for as many answers."""
@@ -67,7 +75,7 @@ class Records:
                 pass
 
     def _key_update(self, asking: bool) -> bytes:
-        record = self._record(HANDSHAKE, b"\x18\0\0\1" + bytes([asking]))
+        record = self.record(HANDSHAKE, b"\x18\0\0\1" + bytes([asking]))
         self._secret = self._expanded(b"traffic upd", hashlib.new(self._hash).digest_size)
         self._begin()
         return record
@@ -76,13 +84,6 @@ class Records:
         self._cipher = AESGCM(self._expanded(b"key", self._key_bytes))
         self._mask = int.from_bytes(self._expanded(b"iv", 12), "big")
         self._number = 0
-
-    def _record(self, kind: int, content: bytes) -> bytes:
-        inner = content + bytes([kind])
-        head = b"\x17\x03\x03" + (len(inner) + 16).to_bytes(2, "big")
-        nonce = (self._mask ^ self._number).to_bytes(12, "big")
-        self._number += 1
-        return head + self._cipher.encrypt(nonce, inner, head)
 
     def _expanded(self, label: bytes, count: int) -> bytes:
         """HKDF-Expand-Label (RFC 8446, 7.1); nothing here is longer than one hash."""

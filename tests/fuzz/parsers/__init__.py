@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from tests.fuzz.parsers import centre, identity, network, station, trust
+from tests.fuzz.parsers import centre, identity, line, network, station, trust
 from tests.fuzz.parsers.parser import Parser
 
-PARSERS: dict[str, Parser] = {
-    parser.name: parser
-    for parser in (*trust.PARSERS, *station.PARSERS, *network.PARSERS, *centre.PARSERS, *identity.PARSERS)
-}
+_WHERE = (trust, station, network, line, centre, identity)
+PARSERS: dict[str, Parser] = {parser.name: parser for module in _WHERE for parser in module.PARSERS}
