@@ -31,6 +31,8 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 HTTPS_TROUBLE = (OSError, HTTPException, ValueError, OverflowError)
 # Everything that a server, a network or a malformed URL can do to ``get`` and to reading its response. ``http.client``
 # takes a chunk's length as it comes, be it longer than any index.
+NAME_CHARS_MAX = 253
+# Of a host (RFC 1035). A server may redirect to one of 64,000, which is half a second's work of a PC to spell.
 WHY_CHARS_MAX = 200
 # Of it, in a log: a sentence of our own fits; http.client cites lines of 64 kB.
 
@@ -215,6 +217,8 @@ def _checked(url: str) -> SplitResult:
     target = urlsplit(url)
     if target.scheme != "https" or not target.hostname:
         raise ValueError(f"not an https URL: {url[:100]!r}")
+    if len(target.hostname) > NAME_CHARS_MAX:
+        raise ValueError(f"a host of {len(target.hostname)} characters: {url[:100]!r}")
     return target
 
 

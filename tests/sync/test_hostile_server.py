@@ -241,6 +241,14 @@ def test_a_redirect_out_of_https_is_refused(cache: Cache, scheme: str) -> None:
     assert len(cache.content.asked) == 1
 
 
+def test_a_redirect_to_a_name_that_is_none_for_its_length_is_refused_before_it_is_spelled(cache: Cache) -> None:
+    cache.content.manners = Manners.REDIRECT
+    cache.content.location = f"https://{'x.' * 20_000}example/clip"
+    got = cache.fetch(f"https://localhost:{cache.content.port}/moved")
+    assert isinstance(got, FetchFailed)
+    assert "a host of 40007 characters" in got.detail
+
+
 def test_redirects_in_a_circle_end(cache: Cache) -> None:
     cache.content.manners, cache.content.location = Manners.REDIRECT, "/moved"
     assert failed(cache.fetch(f"https://localhost:{cache.content.port}/moved")) == UNREACHABLE
