@@ -217,7 +217,8 @@ class _Run(Street):
     def _anybody_moves(self) -> bool:
         self._open_next()
         now = self.now.utc
-        lying, lacking = [], []
+        lying: list[Open] = []
+        lacking: list[Open] = []
         for one in self.waiting.values():
             if not one.ready or min(one.takes_at, one.given_up_at) <= now:
                 has_sound = one.ready or clips.durations(self.state, one.known.job) is not None
