@@ -74,7 +74,7 @@ def get(
     """
     for _ in range(REDIRECTS_MAX + 1):
         head = both(up_to_a_head(), tally)
-        with _answered(url, first_byte, trust, stall_s, deadline, head) as (response, sock):
+        with _answered(url, first_byte, trust, stall_s, deadline, head, head) as (response, sock):
             if response.status not in REDIRECTS:
                 sock.meter = both(up_to_a_body(bytes_max), tally)
                 yield Line(response, sock, stall_s)
@@ -123,11 +123,19 @@ def listen(url: str, trust: Trust, begin_s: float, stall_s: float, meter: Meter)
 
 @contextmanager
 def _answered(
-    url: str, first_byte: int, trust: Trust, stall_s: float, deadline: float, meter: Meter
+    url: str,
+    first_byte: int,
+    trust: Trust,
+    stall_s: float,
+    deadline: float,
+    meter: Meter,
+    greeting: Meter | None = None,
 ) -> Iterator[tuple[HTTPResponse, TimedSocket]]:
+    """``greeting`` is for a handshake that fails: a live source's must not owe more before it may ask again."""
     target = _checked(url)
-    connection = _connect(target, trust, stall_s, deadline, meter)
+    connection = _connect(target, trust, stall_s, deadline, greeting)
     sock = cast(TimedSocket, connection.sock)
+    sock.meter = meter
     try:
         with _ask(connection, target, first_byte) as response:
             try:
@@ -222,7 +230,9 @@ def _checked(url: str) -> SplitResult:
     return target
 
 
-def _connect(target: SplitResult, trust: Trust, stall_s: float, deadline: float, meter: Meter) -> HTTPSConnection:
+def _connect(
+    target: SplitResult, trust: Trust, stall_s: float, deadline: float, meter: Meter | None
+) -> HTTPSConnection:
     context = client_context(trust.ca_file)
     # Without a port it would take the last group of an IPv6 address for one.
     connection = HTTPSConnection(target.hostname or "", target.port or HTTPS_PORT, context=context)
