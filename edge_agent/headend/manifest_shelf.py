@@ -100,7 +100,7 @@ def _renew(keyring: Keyring, shelf: Path, now: UtcMs, *, anew: bool) -> tuple[st
     on_shelf = {scope: _head_on(shelf, scope) for scope in scopes}
     if anew or any(head is not None and _is_ahead(head, memory) for head in on_shelf.values()):
         memory = _begun_anew(memory, now)
-    orders = [published(envelope) for envelope in Outbox(keyring.directory / "orders").envelopes()]
+    orders = [published(envelope) for envelope in Outbox(keyring.directory / "orders").envelopes(now)]
     fresh: list[str] = []
     for scope, area in scopes.items():
         given = memory.scopes.get(scope, GivenOut())

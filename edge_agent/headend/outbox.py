@@ -1,6 +1,8 @@
 """Keep what was published while it may be obeyed, and a day longer: to send it again, and to know what is taken back.
 
-One directory of envelopes, named by the order's id. They are no secrets: every station has them.
+One directory of envelopes, named by the order's id. They are no secrets: every station has them. What is over goes
+aside, named by its end too, and not away: this machine's clock may have been ahead, and stations obey what was taken
+for over. Left out of a manifest it would be withdrawn.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from edge_agent.trust.fields import NAME
 
 KEPT_AFTER_MS = DAY_MS
 # A lock holds for hours after its command has lapsed, and is taken back by its id.
+OVER = "over"
 
 
 class OutboxError(HeadendError):
@@ -30,43 +33,72 @@ class Outbox:
         self.directory = directory
 
     def keep(self, envelope: bytes, now: UtcMs) -> None:
-        """Remember an order that goes out now, and forget those that nobody obeys any more.
+        """Remember an order that goes out now, and put aside those that nobody obeys any more.
 
         Another order of its id stays: stations have that one, and refuse a second (``id_reused``).
         """
-        self.check(envelope)
+        self.check(envelope, now)
         try:
             make_private_directory(self.directory)
-            self._tidy(now)
-            write_durably(self._path(envelope), envelope, EVERYBODY_READS)
+            self._put_aside(now)
+            write_durably(self._place(_id_of(envelope)), envelope, EVERYBODY_READS)
         except OSError as error:
             raise OutboxError(f"{self.directory}: cannot be written ({error.strerror})") from error
 
-    def check(self, envelope: bytes) -> None:
+    def check(self, envelope: bytes, now: UtcMs) -> None:
         """Raises OutboxError where another order has its id. The same one may come with more signatures."""
-        path = self._path(envelope)
+        path = self._lies_at(_id_of(envelope), now)
         if _read(path) is not None and digest_of(path.read_bytes()) != digest_of(envelope):
             told = "mã này là của lệnh khác đã gửi / another order was published by this id"
             raise OutboxError(f"{path}: {told}; ký lại với mã khác / sign it anew, by another id")
 
-    def find(self, order_id: str) -> Given | None:
-        """The order of that id, None where it was not published from here, or long ago."""
-        path = self.directory / f"{order_id}.json"
-        return _read(path) if NAME.pattern.fullmatch(order_id) else None
+    def find(self, order_id: str, now: UtcMs) -> Given | None:
+        """The order of that id, None where it was not published from here, or is long over."""
+        return _read(self._lies_at(order_id, now)) if NAME.pattern.fullmatch(order_id) else None
 
-    def envelopes(self) -> list[bytes]:
+    def envelopes(self, now: UtcMs) -> list[bytes]:
         """Everything that is kept."""
-        paths = sorted(self.directory.glob("*.json"))
+        paths = [*sorted(self.directory.glob("*.json")), *self._too_early(now)]
         return [path.read_bytes() for path in paths if _read(path) is not None]
 
-    def _path(self, envelope: bytes) -> Path:
-        return self.directory / f"{heading_of(read_order(envelope)).order_id}.json"
+    def _place(self, order_id: str) -> Path:
+        return self.directory / f"{order_id}.json"
 
-    def _tidy(self, now: UtcMs) -> None:
+    def _lies_at(self, order_id: str, now: UtcMs) -> Path:
+        place = self._place(order_id)
+        if place.exists():
+            return place
+        return next((path for path in self._too_early(now) if _name_of(path) == place.name), place)
+
+    def _put_aside(self, now: UtcMs) -> None:
+        for path in self._too_early(now):
+            path.replace(self.directory / _name_of(path))
         for path in self.directory.glob("*.json"):
             order = _read(path)
-            if order is not None and _counts_until(order) + KEPT_AFTER_MS < now:
-                path.unlink(missing_ok=True)
+            if order is not None and (until := _counts_until(order)) + KEPT_AFTER_MS < now:
+                make_private_directory(self.directory / OVER)
+                path.replace(self.directory / OVER / f"{until}-{path.name}")
+
+    def _too_early(self, now: UtcMs) -> list[Path]:
+        """What lies aside and is not over, by a clock that was set right; by their names, for they are many."""
+        aside = sorted((self.directory / OVER).glob("*-*.json"))
+        return [path for path in aside if _end_of(path) + KEPT_AFTER_MS >= now and not self._has(_name_of(path))]
+
+    def _has(self, name: str) -> bool:
+        return (self.directory / name).exists()
+
+
+def _end_of(aside: Path) -> int:
+    end = aside.name.partition("-")[0]
+    return int(end) if end.isdecimal() else 0
+
+
+def _name_of(aside: Path) -> str:
+    return aside.name.partition("-")[2]
+
+
+def _id_of(envelope: bytes) -> str:
+    return heading_of(read_order(envelope)).order_id
 
 
 def _counts_until(order: Given) -> UtcMs:

@@ -204,10 +204,10 @@ def test_the_same_order_may_come_with_more_signatures(office: Office) -> None:
     outbox = Outbox(office.keyring.directory / "orders")
     more = office.signed(office.bulletin(), office.officer, office.keyring.signer("ward-policy"))
     outbox.keep(more, office.now)
-    found = outbox.find(GENUINE)
+    found = outbox.find(GENUINE, office.now)
     assert isinstance(found, Job)
     assert found == read_order(office.genuine)
-    assert outbox.envelopes() == [more]
+    assert outbox.envelopes(office.now) == [more]
 
 
 @pytest.mark.parametrize(("issuer", "marks"), [(ISSUER, {ISSUER: 7}), (OWNER, {}), ("issuer-00", {})])

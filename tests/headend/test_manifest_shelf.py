@@ -140,6 +140,19 @@ def test_a_head_from_when_our_clock_was_a_year_ahead_is_followed_by_one_of_today
     assert office.renew() == ()
 
 
+def test_an_order_withdrawn_by_nobody_is_listed_again_after_our_clock_was_a_month_ahead(office: Office) -> None:
+    """Two were published, the second by the wrong clock: stations would have dropped the first."""
+    first = office.publish()
+    office.renew()
+    office.pass_ms(30 * DAY_MS)
+    second = office.publish()
+    office.renew()
+    assert office.manifest().digests == {second}
+    office.now = NOW
+    office.renew()
+    assert office.manifest().digests == {first, second}
+
+
 def test_what_is_over_by_itself_is_listed_no_more_and_its_serial_still_covered(office: Office) -> None:
     office.publish()
     office.renew()

@@ -16,31 +16,56 @@ def test_an_order_of_any_kind_is_found_by_its_id(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "orders")
     outbox.keep(signed_job(job_id="job-1"), UtcMs(NOON))
     outbox.keep(signed_command(order_id="khoa-1"), UtcMs(NOON))
-    assert outbox.find("job-1") == read_order(signed_job(job_id="job-1"))
-    assert outbox.find("khoa-1") == read_order(signed_command(order_id="khoa-1"))
+    assert outbox.find("job-1", UtcMs(NOON)) == read_order(signed_job(job_id="job-1"))
+    assert outbox.find("khoa-1", UtcMs(NOON)) == read_order(signed_command(order_id="khoa-1"))
 
 
 @pytest.mark.parametrize("order_id", ["job-2", "../trust", "", "Job"])
 def test_what_was_not_published_from_here_is_not_known(tmp_path: Path, order_id: str) -> None:
     (tmp_path / "trust.json").write_bytes(signed_job())
-    assert Outbox(tmp_path / "orders").find(order_id) is None
+    assert Outbox(tmp_path / "orders").find(order_id, UtcMs(NOON)) is None
 
 
 def test_what_nobody_obeys_any_more_is_forgotten_a_day_later(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path)
     outbox.keep(signed_command(order_id="khoa-1"), UtcMs(NOON))
-    outbox.keep(signed_job(job_id="job-1"), UtcMs(NOON + DAY_MS))
-    assert outbox.find("khoa-1") is not None
-    outbox.keep(signed_job(job_id="job-1"), UtcMs(NOON + DAY_MS + 121_000))
-    assert outbox.find("khoa-1") is None
-    assert outbox.find("job-1") is not None
+    a_day, later = UtcMs(NOON + DAY_MS), UtcMs(NOON + DAY_MS + 121_000)
+    outbox.keep(signed_job(job_id="job-1"), a_day)
+    assert outbox.find("khoa-1", a_day) is not None
+    outbox.keep(signed_job(job_id="job-1"), later)
+    assert outbox.find("khoa-1", later) is None
+    assert outbox.find("job-1", later) is not None
+    assert outbox.envelopes(later) == [signed_job(job_id="job-1")]
+
+
+def test_what_a_clock_that_was_ahead_took_for_over_counts_when_the_time_is_right_again(tmp_path: Path) -> None:
+    outbox, ahead = Outbox(tmp_path / "orders"), UtcMs(NOON + 400 * DAY_MS)
+    order, other = signed_job(job_id="job-1"), signed_job(job_id="job-1", volume=10)
+    outbox.keep(order, UtcMs(NOON))
+    outbox.keep(signed_command(order_id="khoa-1"), ahead)
+    assert outbox.find("job-1", ahead) is None
+    assert outbox.find("job-1", UtcMs(NOON)) == read_order(order)
+    assert order in outbox.envelopes(UtcMs(NOON))
+    with pytest.raises(OutboxError, match="another order was published by this id"):
+        outbox.check(other, UtcMs(NOON))
+    outbox.keep(signed_command(order_id="khoa-2"), UtcMs(NOON))
+    assert {path.name for path in (tmp_path / "orders").glob("*.json")} == {"job-1.json", "khoa-1.json", "khoa-2.json"}
+
+
+def test_a_name_that_nobody_has_given_lies_aside_undisturbed(tmp_path: Path) -> None:
+    (tmp_path / "over").mkdir()
+    (tmp_path / "over" / "so-x.json").write_text("{")
+    outbox = Outbox(tmp_path)
+    outbox.keep(signed_job(job_id="job-1"), UtcMs(NOON))
+    assert outbox.envelopes(UtcMs(NOON)) == [signed_job(job_id="job-1")]
+    assert (tmp_path / "over" / "so-x.json").exists()
 
 
 def test_a_file_that_is_no_order_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{")
     outbox = Outbox(tmp_path)
     outbox.keep(signed_job(job_id="job-1"), UtcMs(NOON))
-    assert outbox.find("x") is None
+    assert outbox.find("x", UtcMs(NOON)) is None
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def _target(args: argparse.Namespace, outbox: Outbox) -> Given | None:
     if not hasattr(args, "job_envelope"):
         return None
     if args.job_envelope is None:
-        return outbox.find(args.target)
+        return outbox.find(args.target, utc_now())
     found = read_order(read_file(args.job_envelope, "--job-envelope"))
     if heading_of(found).order_id != args.target:
         raise DraftError("--job-envelope", f"is {heading_of(found).order_id}, not {args.target}")

@@ -128,7 +128,7 @@ def _publish(args: argparse.Namespace) -> int:
     why_not = why_not_noted(keyring, order, envelope, args.timezone)
     if why_not is not None:
         raise CannotDo(f"{why_not}; {NOT_SENT}")
-    outbox.check(envelope)
+    outbox.check(envelope, now)
     keyring.note_order(envelope, heading_of(order).issuer, heading_of(order).serial)
     if is_covered(keyring, order):  # else stations would take it for withdrawn
         outbox.keep(envelope, now)
