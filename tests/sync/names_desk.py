@@ -32,6 +32,7 @@ from edge_agent.sync.https import HTTPS_TROUBLE, Patience, Trust, listen
 from edge_agent.sync.mqtt import MqttSession
 from edge_agent.sync.port import Fetched
 from edge_agent.sync.resolving import ASK
+from edge_agent.sync.right_of_way import RightOfWay
 from edge_agent.trust.keys import new_signer
 from tests.host.content import Content, running_content
 from tests.sync.rigs import AREA, STATION, host_clock
@@ -130,7 +131,7 @@ class Station:
         self._folder = folder
         self.port = port
         self.posted: list[Event] = []
-        self.fetcher = HttpsFetcher(folder / "originals", trust, SHORT, 0)
+        self.fetcher = HttpsFetcher(folder / "originals", trust, SHORT, 0, RightOfWay(others_s=1, spread_s=1))
         self.home = HttpsHome(self._url, trust, SHORT)
         settings = BrokerSettings(
             BROKER,
@@ -155,7 +156,7 @@ class Station:
         """The others, beside the session."""
         return {
             "urgent download": self.fetched,
-            # It stands back for the warning's, and asks for no name itself.
+            # It stands back for the warning's, or is hung up on and comes again; and asks for no name itself.
             "routine download": lambda: self.fetcher.fetch(ClipKey("1" * 64), 9, ("https://127.0.0.1:9/a",)),
             "home": self.read,
             "live source": self._listen,
