@@ -189,7 +189,7 @@ def test_a_terminal_that_takes_nothing_loses_its_line_and_not_the_console(termin
         terminal.until(f"\r\n{PROMPT}")
 
 
-class SlowPort:
+class FakeSlowPort:
     """A line of 9600 baud, in virtual time: as a port it gives up what takes longer than it may wait."""
 
     def __init__(self) -> None:
@@ -209,20 +209,20 @@ class SlowPort:
 
 def test_a_long_answer_on_a_slow_line_is_heard_to_its_end() -> None:
     """Eighteen broadcasts in as many zones as a station may have take more than a minute."""
-    port = SlowPort()
+    port = FakeSlowPort()
     serial_line._say(port, "ự" * 32_000, port.stop, lambda: port.now_s)  # type: ignore[arg-type]
     assert port.taken.decode() == "ự" * 32_000
 
 
 def test_a_paste_of_a_thousand_commands_keeps_nobody_from_the_console() -> None:
-    port = SlowPort()
+    port = FakeSlowPort()
     with pytest.raises(LineLost):
         serial_line._say(port, "x" * 1_000_000, port.stop, lambda: port.now_s)  # type: ignore[arg-type]
     assert port.now_s < ANSWER_S + 1
 
 
 def test_a_stop_waits_for_no_long_answer() -> None:
-    port = SlowPort()
+    port = FakeSlowPort()
     port.stop_behind = 1_000
     serial_line._say(port, "x" * 100_000, port.stop)  # type: ignore[arg-type]
     assert len(port.taken) < 2_000
