@@ -21,7 +21,7 @@ from edge_agent.headend.keyring import Keyring
 from edge_agent.identity.codes import ALPHABET, SLOT_CHARS, read_code
 from edge_agent.identity.messages import ENROL_PATH, REQUEST_BYTES_MAX
 from tests.headend.fake_station import AREA
-from tests.headend.test_cli import Running
+from tests.headend.running import Running
 from tests.identity.street import box, office
 
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from http.client import HTTPSConnection
 from pathlib import Path
-from typing import IO
 
 import pytest
 
@@ -34,6 +29,7 @@ from edge_agent.trust.keys import load_signer
 from tests.headend.fake_station import AREA, RECORD, FakeStation
 from tests.headend.fake_station import AT as RECORD_AT
 from tests.headend.mqtt_client import TIMEOUT_S, Client
+from tests.headend.running import Running, run_broker
 from tests.headend.ward_by_commands import TIMETABLE, make_ward, sign
 
 CALLED_OFF = UtcMs(RECORD_AT - 60_000)  # 05:29 in Hanoi
@@ -46,33 +42,6 @@ def ward(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     return place
 
 
-class Running:
-    """A command in a process of its own, read line by line."""
-
-    def __init__(self, *words: str, stderr: IO[str] | int = subprocess.STDOUT) -> None:
-        code = "import sys; from edge_agent.headend.cli import main; sys.exit(main(sys.argv[1:]))"
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": "1"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", code, *words],
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-            env=environment,
-        )
-
-    def line_with(self, text: str) -> str:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if text in line:
-                return line
-        raise AssertionError(f"ended without saying {text!r}")
-
-    def end(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        self.process.communicate(timeout=TIMEOUT_S)
-        return self.process.returncode
-
-
 @pytest.fixture
 def started() -> Iterator[list[Running]]:
     running: list[Running] = []
@@ -80,13 +49,6 @@ def started() -> Iterator[list[Running]]:
     for one in running:
         if one.process.poll() is None:
             one.end()  # properly: killed, it would leave its broker behind
-
-
-def run_broker(ward: Path, started: list[Running]) -> tuple[Running, int]:
-    """A broker, and its port."""
-    broker = Running("broker", "--dir", str(ward), "--listen", "127.0.0.1:0")
-    started.append(broker)
-    return broker, int(broker.line_with("Mosquitto: ").split(":")[2].split(",")[0])
 
 
 @pytest.mark.host
