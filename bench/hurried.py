@@ -129,6 +129,7 @@ class HurriedDevice:
         config = load(config_file)
         (card,) = config.cards.values()
         paths.prepare(config)
+        paths.device(config).mkdir(exist_ok=True)
         self._pace = Pace(card.rate)
         self._lock = threading.Lock()
         self._server = DeviceServer(paths.socket(config), agent_uids())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -339,20 +341,25 @@ def test_the_worker_has_neither_network_nor_privileges_and_the_agent_no_namespac
     assert "AF_NETLINK" not in agent["RestrictAddressFamilies"][0]
 
 
-@pytest.mark.host
-def test_the_users_and_folders_come_into_being_as_the_units_need_them(tmp_path: Path) -> None:
+def users_and_folders(root: Path) -> None:
+    """As systemd makes them on a station where ``root`` is all that there is."""
     if os.geteuid() != 0:
         pytest.skip("only root may give a folder away")
-    root = f"--root={tmp_path}"
-    run(tool("systemd-sysusers"), root, str(SYSTEMD / "sysusers.d" / "edge-agent.conf"))
+    run(tool("systemd-sysusers"), f"--root={root}", str(SYSTEMD / "sysusers.d" / "edge-agent.conf"))
+    run(tool("systemd-tmpfiles"), f"--root={root}", "--create", str(SYSTEMD / "tmpfiles.d" / "edge-agent.conf"))
+
+
+@pytest.mark.host
+def test_the_users_and_folders_come_into_being_as_the_units_need_them(tmp_path: Path) -> None:
+    users_and_folders(tmp_path)
     groups = [line.split(":") for line in (tmp_path / "etc/group").read_text().splitlines()]
     members = {name: users.split(",") for name, _, _, users in groups}
     assert all("edge-agent-io" in members[group] for group in ("edge-agent", "audio", "gpio"))
-    run(tool("systemd-tmpfiles"), root, "--create", str(SYSTEMD / "tmpfiles.d" / "edge-agent.conf"))
     gid = next(int(gid) for name, _, gid, _ in groups if name == "edge-agent")
     for folder, mode in (
         ("run/edge-agent", 0o3770),
         ("run/edge-agent/live", 0o750),
+        ("run/edge-agent/io", 0o750),
         ("etc/edge-agent", 0o750),
         ("var/lib/edge-agent/audio", 0o750),
     ):
@@ -360,3 +367,41 @@ def test_the_users_and_folders_come_into_being_as_the_units_need_them(tmp_path: 
         assert (folder, oct(stat.S_IMODE(made.st_mode)), made.st_gid) == (folder, oct(mode), gid)
     # The device process may make no ring, nor put another's in its place.
     assert (tmp_path / "run/edge-agent/live").stat().st_uid == (tmp_path / "var/lib/edge-agent").stat().st_uid != 0
+
+
+@pytest.mark.host
+def test_an_agent_that_was_taken_over_lays_nothing_where_the_device_process_will_listen(tmp_path: Path) -> None:
+    users_and_folders(tmp_path)
+    tmp_path.chmod(0o755)
+    agent = (tmp_path / "var/lib/edge-agent").stat()
+    tries = [sys.executable, "-c", TRIES_OF_THE_AGENT, str(tmp_path), str(agent.st_uid), str(agent.st_gid)]
+    assert json.loads(run(*tries)) == {
+        "its own file": "OK",
+        "in the way": "EACCES",
+        "moved": "EPERM",
+        "taken away": "EPERM",
+    }
+
+
+TRIES_OF_THE_AGENT = """
+import errno, json, os, sys
+root, uid, gid = sys.argv[1:]
+os.chroot(root)
+os.setgroups([])
+os.setgid(int(gid))
+os.setuid(int(uid))
+os.chdir("/run/edge-agent")
+said = {}
+for name, act in {
+    "its own file": lambda: os.mkdir("status.new"),
+    "in the way": lambda: os.mkdir("io/line.sock"),
+    "moved": lambda: os.rename("io", "aside"),
+    "taken away": lambda: os.rmdir("io"),
+}.items():
+    try:
+        act()
+        said[name] = "OK"
+    except OSError as exc:
+        said[name] = errno.errorcode[exc.errno]
+print(json.dumps(said))
+"""

@@ -42,6 +42,7 @@ def run(config: Config) -> int:
     stop = Stop()
     on_stop(stop.set)
     paths.prepare(config)
+    paths.device(config).mkdir(exist_ok=True)
     try:
         relays, open_player = _relays(config), _player_of(config)
         settle()

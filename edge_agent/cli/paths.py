@@ -33,9 +33,14 @@ def live(config: Config) -> Path:
     return config.paths.run_dir / "live"
 
 
+def device(config: Config) -> Path:
+    """Where the device process alone may lay anything. It makes the folder, where systemd has not made it before."""
+    return config.paths.run_dir / "io"
+
+
 def socket(config: Config) -> Path:
     """The line between the two processes."""
-    return config.paths.run_dir / "io.sock"
+    return device(config) / "line.sock"
 
 
 def certificate_trouble(config: Config) -> Path:

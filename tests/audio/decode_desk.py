@@ -28,7 +28,7 @@ GONE_S = 20
 INTRUDER = "/opt/intruder"
 STATE = Path("/var/lib/edge-agent")
 KEY = Path("/etc/edge-agent/sign.pem")
-RELAYS = Path("/run/edge-agent/io.sock")
+RELAYS = Path("/run/edge-agent/io/line.sock")
 WEAK = Path("/run/edge-agent-weak.sock")
 
 

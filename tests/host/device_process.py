@@ -97,7 +97,7 @@ class DeviceProcess:
         self._over = threading.Event()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "station.toml").write_text(CONFIG.format(folder=folder, card=card))
-        self._socket = folder / "run" / "io.sock"
+        self._socket = folder / "run" / "io" / "line.sock"
         self._line = DeviceClient(self._socket, self._hear)
         self._renewing = threading.Thread(target=self._renew, daemon=True)
 

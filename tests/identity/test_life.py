@@ -256,6 +256,7 @@ def test_a_station_that_runs_is_not_reset(tmp_path: Path, capsys: pytest.Capture
         made.enrol(ward, ward.code("dt-01"))
     before = made.files()
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as device:
+        paths.device(made.config).mkdir()
         device.bind(str(paths.socket(made.config)))
         device.listen()
         assert identity.factory_reset(made.config, sure=True) == 1

@@ -31,7 +31,7 @@ print(json.dumps({"policies": found, "nice": os.getpriority(os.PRIO_PROCESS, 0)}
 ASKS = """
 set -eu
 systemd-sysusers {shared}/users.conf 2>/dev/null
-mkdir -p /run/edge-agent
+mkdir -p /run/edge-agent/io
 systemctl daemon-reload
 for name in shipped realtime; do
     systemctl start $name.service

@@ -16,7 +16,7 @@ from demo.ward import AS_IN_THE_DEMO, NO_HARDWARE, STATION, Fitting, Hardware, W
 
 ETC = Path("/etc/edge-agent")
 CONFIG = ETC / "edge-agent.toml"
-RELAYS = Path("/run/edge-agent/relays")
+RELAYS = Path("/run/edge-agent/io/relays")
 # The only folder in which the device process may write.
 UNITS = ("edge-agent", "edge-agent-io")
 STATE_DIR, RUN_DIR = Path("/var/lib/edge-agent"), Path("/run/edge-agent")
