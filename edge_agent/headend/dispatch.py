@@ -1,4 +1,4 @@
-"""Send signed orders to the broker at once, and hear for some seconds what stations say to them. Decides nothing.
+"""Send signed orders to the broker at once, and hear for some seconds what stations say to them.
 
 Stations are heard in turn (``inbox``): one that says more than can be read in that time hides no other's answer.
 It speaks under the publisher's id, so that it may be run beside a ``watch`` of the same ward.
@@ -7,9 +7,9 @@ It speaks under the publisher's id, so that it may be run beside a ``watch`` of 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend.composing import expiry_s, topics_of
@@ -18,6 +18,7 @@ from edge_agent.headend.headend import PUBLISH_S
 from edge_agent.headend.inbox import Inbox
 from edge_agent.headend.keyring import PUBLISHER_ID, Keyring
 from edge_agent.headend.listening import Heard, hear
+from edge_agent.headend.noting import Handed, Noting
 from edge_agent.headend.session import BrokerAddress, Message, Receipt, Session
 from edge_agent.headend.signing import digest_of, read_order
 from edge_agent.sync.reports import AnswerMsg
@@ -26,18 +27,7 @@ from edge_agent.sync.topics import ROOT, Up
 Receipts = tuple[tuple[str, Receipt], ...]
 """What the broker said on each topic."""
 
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """What the broker said on each topic, and which stations answered in time."""
-
-    receipts: Receipts
-    answers: dict[StationId, AnswerMsg] = field(default_factory=dict)
-
-    @property
-    def taken(self) -> bool:
-        """Whether it reached anybody's topic at all."""
-        return is_taken(self.receipts)
+Tell = Callable[[str, Receipt], None]
 
 
 def is_taken(receipts: Receipts) -> bool:
@@ -45,23 +35,44 @@ def is_taken(receipts: Receipts) -> bool:
     return any(receipt is Receipt.TAKEN for _, receipt in receipts)
 
 
-def send(
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What the broker said on each topic, and, for as long as anybody waits for it, which stations answer."""
+
+    receipts: Receipts
+    _answers: Callable[[float], dict[StationId, AnswerMsg]]
+
+    @property
+    def taken(self) -> bool:
+        """Whether it reached anybody's topic at all."""
+        return is_taken(self.receipts)
+
+    def answers(self, wait_s: float) -> dict[StationId, AnswerMsg]:
+        """Waits until every station that the order names has answered, but no longer than ``wait_s``."""
+        return self._answers(wait_s)
+
+
+@contextmanager
+def sending(
     keyring: Keyring,
     broker: BrokerAddress,
     envelope: bytes,
     now: UtcMs,
+    noting: Noting,
+    tell: Tell,
     topics: Sequence[str] = (),
-    wait_s: float = 0,
-) -> Sent:
-    """Publish to ``topics``, else to the order's audience; wait until every station that it names has answered, but
-    no longer than ``wait_s``. Raises PublishError, SigningError."""
+    *,
+    hears: bool = False,
+) -> Iterator[Sent]:
+    """Publish to ``topics``, else to the order's audience, ``tell`` of each, note the order; answers are heard in the
+    block if ``hears``. Raises PublishError, SigningError, and what ``noting`` raises."""
     order = read_order(envelope)
     expiry = expiry_s(order, now)
-    with talking(keyring, broker, (Up.ANSWER,) if wait_s > 0 else ()) as talk:
-        receipts = talk.publish(topics or topics_of(order), envelope, expiry)
-        wanted = {enrolled.station for enrolled in addressed(keyring.stations, order)}
-        answers = _answers(talk.heard(wait_s), digest_of(envelope), wanted)
-    return Sent(receipts, answers)
+    wanted = {enrolled.station for enrolled in addressed(keyring.stations, order)}
+    with talking(keyring, broker, (Up.ANSWER,) if hears else ()) as talk:
+        with noting as handed:
+            receipts = talk.publish(topics or topics_of(order), envelope, expiry, _both(handed, tell))
+        yield Sent(receipts, lambda wait_s: _answers(talk.heard(wait_s), digest_of(envelope), wanted))
 
 
 class Talk:
@@ -72,9 +83,16 @@ class Talk:
         self._session = session
         self._inbox = inbox
 
-    def publish(self, topics: Sequence[str], envelope: bytes, expiry: int) -> Receipts:
-        """Hand an order to the broker, on each topic. Raises PublishError."""
-        return tuple((topic, self._session.deliver(topic, envelope, expiry, PUBLISH_S)) for topic in topics)
+    def publish(
+        self, topics: Sequence[str], envelope: bytes, expiry: int, tell: Tell = lambda _topic, _receipt: None
+    ) -> Receipts:
+        """Hand an order to the broker, on each topic, and ``tell`` of each at once. Raises PublishError."""
+        receipts = []
+        for topic in topics:
+            receipt = self._session.deliver(topic, envelope, expiry, PUBLISH_S)
+            receipts.append((topic, receipt))
+            tell(topic, receipt)
+        return tuple(receipts)
 
     def heard(self, wait_s: float) -> Iterator[Heard]:
         """What is said, as it comes; ends after ``wait_s``."""
@@ -99,6 +117,14 @@ def talking(keyring: Keyring, broker: BrokerAddress, kinds: Sequence[Up] = ()) -
         yield Talk(keyring, session, inbox)
     finally:
         session.stop()
+
+
+def _both(handed: Handed, tell: Tell) -> Tell:
+    def both(topic: str, receipt: Receipt) -> None:
+        handed()
+        tell(topic, receipt)
+
+    return both
 
 
 def _answers(heard: Iterator[Heard], digest: str, wanted: set[StationId]) -> dict[StationId, AnswerMsg]:

@@ -32,16 +32,26 @@ class Outbox:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    def keep(self, envelope: bytes, now: UtcMs) -> None:
-        """Remember an order that goes out now, and put aside those that nobody obeys any more.
+    def keep(self, envelope: bytes, now: UtcMs) -> bool:
+        """Remember an order that goes out now, and put aside those that nobody obeys any more; whether it is new here.
 
         Another order of its id stays: stations have that one, and refuse a second (``id_reused``).
         """
         self.check(envelope, now)
+        order_id = _id_of(envelope)
+        is_new = _read(self._lies_at(order_id, now)) is None
         try:
             make_private_directory(self.directory)
             self._put_aside(now)
-            write_durably(self._place(_id_of(envelope)), envelope, EVERYBODY_READS)
+            write_durably(self._place(order_id), envelope, EVERYBODY_READS)
+        except OSError as error:
+            raise OutboxError(f"{self.directory}: cannot be written ({error.strerror})") from error
+        return is_new
+
+    def forget(self, envelope: bytes) -> None:
+        """Of an order that was new here, and has reached nobody."""
+        try:
+            self._place(_id_of(envelope)).unlink(missing_ok=True)
         except OSError as error:
             raise OutboxError(f"{self.directory}: cannot be written ({error.strerror})") from error
 

@@ -16,9 +16,9 @@ from edge_agent.headend.cli.actions import ACTIONS, Action, Draft
 from edge_agent.headend.cli.admitting import why_not_noted
 from edge_agent.headend.cli.manifests import add_content_dir, renewed
 from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, address, read_file, several, whole
-from edge_agent.headend.cli.shown import answered, show_order, show_receipts, warn
+from edge_agent.headend.cli.shown import answered, show_order, shows_receipts, warn
 from edge_agent.headend.composing import compose
-from edge_agent.headend.dispatch import Sent, send
+from edge_agent.headend.dispatch import sending
 from edge_agent.headend.drafting import DraftError
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.fates import fate
@@ -27,9 +27,11 @@ from edge_agent.headend.given import Given, heading_of
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.logbook import LogbookError, checked_records
+from edge_agent.headend.noting import noted, unnoted
 from edge_agent.headend.outbox import Outbox
 from edge_agent.headend.plays import Play, read_play
 from edge_agent.headend.signing import read_order
+from edge_agent.sync.reports import AnswerMsg
 from edge_agent.trust.limits import COMMAND_VALIDITY_MS_MAX
 from edge_agent.trust.orders import OrderType
 from edge_agent.trust.rule_orders import CANCEL_MS_MAX
@@ -89,13 +91,14 @@ def _order(args: argparse.Namespace, draft: Draft, *, means_all: bool) -> int:
     show_order(finished.order, args.timezone)
     warn(keyring, finished.order, envelope, args.timezone)
     _warn_of_owner(target, finished.order)
-    sent = send(keyring, args.broker, envelope, now, wait_s=args.wait_s)
-    show_receipts(finished.order, sent.receipts)
+    noting = unnoted()
     if why_not_noted(keyring, finished.order, envelope, args.timezone) is None:  # else `warn` has said so
-        outbox.keep(envelope, now)
-        renewed(keyring, args.content_dir)
+        noting = noted(keyring, outbox, envelope, now, lambda: renewed(keyring, args.content_dir))
+    tell = shows_receipts(finished.order)
+    with sending(keyring, args.broker, envelope, now, noting, tell, hears=args.wait_s > 0) as sent:
+        answers = sent.answers(args.wait_s)
     for enrolled in addressed(keyring.stations, finished.order) if args.wait_s else ():
-        print(f"{enrolled.station}: {_became(args, enrolled, sent, target)}")
+        print(f"{enrolled.station}: {_became(args, enrolled, answers.get(enrolled.station), target)}")
     return 0 if sent.taken else 1
 
 
@@ -138,8 +141,7 @@ def _until(target: Given | None, now: UtcMs) -> Draft:
     return {"until": datetime.fromtimestamp(last / SECOND_MS, UTC).isoformat()}
 
 
-def _became(args: argparse.Namespace, enrolled: Enrolled, sent: Sent, target: Given | None) -> str:
-    answer = sent.answers.get(enrolled.station)
+def _became(args: argparse.Namespace, enrolled: Enrolled, answer: AnswerMsg | None, target: Given | None) -> str:
     if not hasattr(args, "job_envelope"):
         return answered(answer, args.timezone)
     plays = _plays(args, str(enrolled.station), args.target)

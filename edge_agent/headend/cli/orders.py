@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge_agent.core.units import StationId
+from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend.cli.admitting import why_not_noted
 from edge_agent.headend.cli.draft_examples import SIGN_MORE
 from edge_agent.headend.cli.manifests import add_content_dir, renewed
@@ -22,16 +22,16 @@ from edge_agent.headend.cli.options import (
     write_file,
 )
 from edge_agent.headend.cli.say import show_spoken
-from edge_agent.headend.cli.shown import show_order, show_receipts, warn
+from edge_agent.headend.cli.shown import show_order, shows_receipts, warn
 from edge_agent.headend.composing import compose, expiry_s
 from edge_agent.headend.content import Shelf
-from edge_agent.headend.dispatch import Sent, send
+from edge_agent.headend.dispatch import sending
 from edge_agent.headend.drafting import DraftError, read_draft
 from edge_agent.headend.drafts import kind_of_draft
-from edge_agent.headend.given import Given, heading_of
+from edge_agent.headend.given import heading_of
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
-from edge_agent.headend.manifest_shelf import is_covered
+from edge_agent.headend.noting import Noting, noted, unnoted
 from edge_agent.headend.outbox import Outbox
 from edge_agent.headend.signing import add_signature, read_order
 from edge_agent.sync.topics import Down, area_job_topic, down_topic
@@ -122,7 +122,7 @@ def _publish(args: argparse.Namespace) -> int:
     envelope = read_file(args.envelope, "--envelope")
     order, now = read_order(envelope), utc_now()
     if args.force:
-        return _sent(order, send(keyring, args.broker, envelope, now, _topics(args)))
+        return _send(args, keyring, envelope, now, unnoted())
     outbox = Outbox(args.dir / "orders")
     expiry_s(order, now)  # what is over takes nothing back any more
     why_not = why_not_noted(keyring, order, envelope, args.timezone)
@@ -130,18 +130,14 @@ def _publish(args: argparse.Namespace) -> int:
         raise CannotDo(f"{why_not}; {NOT_SENT}")
     outbox.check(envelope, now)
     keyring.note_order(envelope, heading_of(order).issuer, heading_of(order).serial)
-    if is_covered(keyring, order):  # else stations would take it for withdrawn
-        outbox.keep(envelope, now)
-        renewed(keyring, args.content_dir)
-    sent = send(keyring, args.broker, envelope, now, _topics(args))
-    outbox.keep(envelope, now)
-    renewed(keyring, args.content_dir)
-    return _sent(order, sent)
+    noting = noted(keyring, outbox, envelope, now, lambda: renewed(keyring, args.content_dir))
+    return _send(args, keyring, envelope, now, noting)
 
 
-def _sent(order: Given, sent: Sent) -> int:
-    show_receipts(order, sent.receipts)
-    return 0 if sent.taken else 1
+def _send(args: argparse.Namespace, keyring: Keyring, envelope: bytes, now: UtcMs, noting: Noting) -> int:
+    tell = shows_receipts(read_order(envelope))
+    with sending(keyring, args.broker, envelope, now, noting, tell, _topics(args)) as sent:
+        return 0 if sent.taken else 1
 
 
 def _topics(args: argparse.Namespace) -> tuple[str, ...]:

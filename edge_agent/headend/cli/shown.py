@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 from edge_agent.core.effects import Verdict
@@ -38,10 +39,9 @@ def warn(keyring: Keyring, order: Given, envelope: bytes, zone: ZoneInfo) -> Non
         print(f"chú ý / note: trạm {station} sẽ từ chối / will refuse: {explain(reason)}: {detail}", file=sys.stderr)
 
 
-def show_receipts(order: Given, receipts: tuple[tuple[str, Receipt], ...]) -> None:
-    """One line for each topic."""
-    for topic, receipt in receipts:
-        print(f"{heading_of(order).order_id} → {topic}: {BROKER_SAID[receipt]}")
+def shows_receipts(order: Given) -> Callable[[str, Receipt], None]:
+    """One line for each topic, as it comes."""
+    return lambda topic, receipt: print(f"{heading_of(order).order_id} → {topic}: {BROKER_SAID[receipt]}")
 
 
 def answered(answer: AnswerMsg | None, zone: ZoneInfo) -> str:
