@@ -96,6 +96,7 @@ ZONE = {
     "line": no_integer(0, 511),
     "warm_up_ms": no_integer(0, 60_000),
 }
+SERVER = r"https://([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?"
 WRONG: dict[str, Literal] = {
     "[station] id": no_text(NAME),
     "[station] realm": no_text(NAME),
@@ -109,9 +110,9 @@ WRONG: dict[str, Literal] = {
     "[broker] cert_file": no_file,
     "[broker] key_file": no_file,
     "[broker] keepalive_s": no_integer(15, 900),
-    "[enrolment] url": no_text(r"https://[A-Za-z0-9.:_\[\]-]{1,260}"),
+    "[enrolment] url": no_text(SERVER),
     "[content] ca_file": no_file,
-    "[content] home": no_text(r"https://([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?/?"),
+    "[content] home": no_text(f"{SERVER}/?"),
     "[trust] file": no_file,
     "[trust] station_key_file": no_file,
     "[trust] key_credential": no_text(r"[a-z0-9][a-z0-9._-]{0,63}"),

@@ -20,6 +20,35 @@ from tests.config_texts import (
     read,
 )
 
+NO_SERVERS = [
+    *("https://[2001:db8::1::2]:8443", "https://[:::::]", "https://[10.0.0.1]", "https://a:0", "https://a:99999"),
+    *("https://noi-dung..example", "https://.example", f"https://{'a' * 64}.example", "https://a:b", "https://["),
+]
+
+
+@pytest.mark.parametrize("url", NO_SERVERS)
+@pytest.mark.parametrize(
+    ("key", "written", "where"),
+    [
+        ("home", '# home = "https://content.example.vn:8443"', "[content] home"),
+        ("url", '# [enrolment]\n# url = "https://mqtt.example.vn:8444"', "[enrolment] url"),
+    ],
+)
+def test_an_address_at_which_no_server_can_be_is_refused_and_does_not_end_the_agent_that_asks_there(
+    key: str, written: str, where: str, url: str
+) -> None:
+    table = "[enrolment]\n" if key == "url" else ""
+    (problem,) = problems_of(changed(written, f'{table}{key} = "{url}"'))
+    assert (problem.fault, problem.where) == (Fault.FORM, where)
+    assert "https://" in problem.remedy
+
+
+@pytest.mark.parametrize(
+    "url", ["https://a", "https://a.", "https://10.0.0.1:1", "https://[::1]:65535", "https://noi_dung.example:8443"]
+)
+def test_an_address_at_which_a_server_can_be_is_one(url: str) -> None:
+    assert read(changed('# home = "https://content.example.vn:8443"', f'home = "{url}"')).content.home == url
+
 
 @pytest.mark.parametrize(
     ("old", "new", "fault", "where"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from ipaddress import AddressValueError, IPv6Address
 from pathlib import Path
 
 from edge_agent.config.reader import ConfigError, Fault, Form, Problem, Table, open_report, shown
@@ -40,6 +41,9 @@ from edge_agent.core.units import SECOND_MS
 
 CONFIG_BYTES_MAX = 65_536
 # 64 zones of 12 lines are 20 kB; a file beyond this is not a configuration.
+PORT_MAX = 65_535
+LABEL_CHARS_MAX = 63
+# Of what stands between two dots of a name (RFC 1035).
 KEEPALIVE_S_MIN, KEEPALIVE_S_MAX = 15, 900
 HEARTBEAT_S_MIN, HEARTBEAT_S_MAX = 15, 3_600
 # 300 s cost some 6 MB of data a month; more often is for a demonstration, more seldom for a bad contract.
@@ -61,12 +65,10 @@ RATE_WPM = 150
 # The voice's own 175 runs together under the echo of horns (audio.speech).
 
 HOST = Form(re.compile(r"[A-Za-z0-9.:_-]{1,253}"), "a host name or address without scheme or port")
-URL = Form(re.compile(r"https://[A-Za-z0-9.:_\[\]-]{1,260}"), 'such as "https://mqtt.example.vn:8444", without a path')
+_SERVER = r"https://(?P<host>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:(?P<port>[0-9]{1,5}))?"
+URL = Form(re.compile(_SERVER), 'such as "https://mqtt.example.vn:8444", without a path')
 FILE = Form(re.compile(r".{1,1000}"), "a path, absolute or from the folder of this file")
-HOME = Form(
-    re.compile(r"https://([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?/?"),
-    'an address such as "https://noi-dung.example:8443", without a path',
-)
+HOME = Form(re.compile(f"{_SERVER}/?"), 'an address such as "https://noi-dung.example:8443", without a path')
 CREDENTIAL = Form(re.compile(r"[a-z0-9][a-z0-9._-]{0,63}"), "1 to 64 of a-z, 0-9, ., _ and -, such as edge-agent.keys")
 VOICE = Form(re.compile(r"vi(-vn-x-(central|south))?"), '"vi", "vi-vn-x-central" or "vi-vn-x-south"')
 # espeak-ng takes any other name too, and then speaks with a voice of its own choice.
@@ -140,10 +142,30 @@ def _path(table: Table, key: str, folder: Path, default: str | None = None) -> P
     return folder / table.text(key, FILE, default)
 
 
+def _server(table: Table, key: str, form: Form) -> str:
+    """A server's address, "" where none is written. What asks there later takes it for one, and has no answer else."""
+    url = table.text(key, form, default="")
+    found = form.pattern.fullmatch(url)
+    if found and not (_is_host(found["host"]) and 1 <= int(found["port"] or 1) <= PORT_MAX):
+        table.fault(key, Fault.FORM, shown(url), f"must be {form.say}")
+    return url
+
+
+def _is_host(text: str) -> bool:
+    """Whether it is a name, or in brackets an IPv6 address: ``urlsplit`` raises for what is neither."""
+    if text.startswith("["):
+        try:
+            IPv6Address(text[1:-1])
+        except AddressValueError:
+            return False
+        return True
+    return all(0 < len(label) <= LABEL_CHARS_MAX for label in text.removesuffix(".").split("."))
+
+
 def _broker(table: Table, folder: Path) -> Broker:
     broker = Broker(
         host=table.text("host", HOST),
-        port=table.integer("port", 1, 65_535, default=8883),
+        port=table.integer("port", 1, PORT_MAX, default=8883),
         ca_file=_path(table, "ca_file", folder),
         cert_file=_path(table, "cert_file", folder),
         key_file=_path(table, "key_file", folder),
@@ -154,14 +176,13 @@ def _broker(table: Table, folder: Path) -> Broker:
 
 
 def _enrolment(table: Table) -> Enrolment:
-    enrolment = Enrolment(table.text("url", URL, default=""))
+    enrolment = Enrolment(_server(table, "url", URL))
     table.done()
     return enrolment
 
 
 def _content(table: Table, folder: Path) -> Content:
-    home = table.text("home", HOME) if table.know("home") else ""
-    content = Content(ca_file=_path(table, "ca_file", folder), home=home)
+    content = Content(ca_file=_path(table, "ca_file", folder), home=_server(table, "home", HOME))
     table.done()
     return content
 
