@@ -43,6 +43,16 @@ def test_an_address_at_which_no_server_can_be_is_refused_and_does_not_end_the_ag
     assert "https://" in problem.remedy
 
 
+def test_a_port_behind_the_brokers_name_is_told_where_it_belongs() -> None:
+    problem = only_problem('"mqtt.example.vn"', '"mqtt.example.vn:8883"')
+    assert problem.remedy.endswith("a port is a key of its own")
+
+
+@pytest.mark.parametrize("host", ["mqtt", "10.0.0.1", "::1", "2001:db8::7"])
+def test_a_broker_may_be_written_as_an_address(host: str) -> None:
+    assert read(changed('"mqtt.example.vn"', f'"{host}"')).broker.host == host
+
+
 @pytest.mark.parametrize(
     "url", ["https://a", "https://a.", "https://10.0.0.1:1", "https://[::1]:65535", "https://noi_dung.example:8443"]
 )
@@ -67,6 +77,10 @@ def test_an_address_at_which_a_server_can_be_is_one(url: str) -> None:
         ('"Asia/Ho_Chi_Minh"', '"posix/Asia/Ho_Chi_Minh"', Fault.FORM, "[station] timezone"),
         ('"Trạm loa số 17, thôn Lương Nỗ"', '"a\\nb"', Fault.FORM, "[station] name"),
         ('"mqtt.example.vn"', '"mqtts://mqtt.example.vn"', Fault.FORM, "[broker] host"),
+        ('"mqtt.example.vn"', '"mqtt.example.vn:8883"', Fault.FORM, "[broker] host"),
+        ('"mqtt.example.vn"', '"10.0.0.1:8883"', Fault.FORM, "[broker] host"),
+        ('"mqtt.example.vn"', '"2001:db8::1::2"', Fault.FORM, "[broker] host"),
+        ('"mqtt.example.vn"', '"mqtt..example"', Fault.FORM, "[broker] host"),
         ("# port = 8883", "port = 0", Fault.RANGE, "[broker] port"),
         ("# port = 8883", "port = 65536", Fault.RANGE, "[broker] port"),
         ("# port = 8883", "port = true", Fault.TYPE, "[broker] port"),

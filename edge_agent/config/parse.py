@@ -151,6 +151,14 @@ def _server(table: Table, key: str, form: Form) -> str:
     return url
 
 
+def _host(table: Table) -> str:
+    """A name or an address alone; what is written behind it, its port most likely, would be looked up as part of it."""
+    host = table.text("host", HOST)
+    if HOST.pattern.fullmatch(host) and not _is_host(f"[{host}]" if ":" in host else host):
+        table.fault("host", Fault.FORM, shown(host), f"must be {HOST.say}: a port is a key of its own")
+    return host
+
+
 def _is_host(text: str) -> bool:
     """Whether it is a name, or in brackets an IPv6 address: ``urlsplit`` raises for what is neither."""
     if text.startswith("["):
@@ -164,7 +172,7 @@ def _is_host(text: str) -> bool:
 
 def _broker(table: Table, folder: Path) -> Broker:
     broker = Broker(
-        host=table.text("host", HOST),
+        host=_host(table),
         port=table.integer("port", 1, PORT_MAX, default=8883),
         ca_file=_path(table, "ca_file", folder),
         cert_file=_path(table, "cert_file", folder),
