@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 import tomllib
 
+BYTE_ORDER_MARK = "\ufeff"
+# What Windows' editor puts before a text that it saves as UTF-8: nobody sees it, and the library calls it no statement.
+
 DOTS_MAX = 300
 # On one line, wherever they stand in it. Our deepest key has two; a line of dots under a heading has 120 at most.
 
@@ -26,7 +29,8 @@ class NumberTooLong(ValueError):
 
 
 def read_toml(text: str) -> dict[str, object]:
-    """What the text says. ``ValueError`` with the line, as of the library itself."""
+    """What the text says, a mark before it or not. ``ValueError`` with the line, as of the library itself."""
+    text = text.removeprefix(BYTE_ORDER_MARK)
     for number, line in enumerate(text.split("\n"), start=1):
         if line.count(".") > DOTS_MAX:
             raise ValueError(f"More than {DOTS_MAX} dots (at line {number}, column 1)")

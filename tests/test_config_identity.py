@@ -38,6 +38,11 @@ def test_the_example_becomes_another_station_and_keeps_every_other_line() -> Non
     assert all("#" not in line or line.split("#")[1] in text for line in gone)  # its remarks stand
 
 
+def test_a_file_saved_by_windows_editor_becomes_another_station_too() -> None:
+    text = "\ufeff" + EXAMPLE[EXAMPLE.index("[station]") :]
+    assert read(with_words(text, WORDS)).site == read(with_words(EXAMPLE, WORDS)).site
+
+
 def test_writing_the_same_again_changes_nothing() -> None:
     once = with_words(EXAMPLE, WORDS)
     assert with_words(once, WORDS) == once

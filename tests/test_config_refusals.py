@@ -348,6 +348,18 @@ def test_a_file_that_is_not_utf_8_is_named_with_its_line(tmp_path: Path) -> None
     assert [(problem.line, problem.fault) for problem in caught.value.problems] == [(3, Fault.UNREADABLE)]
 
 
+@pytest.mark.parametrize("breaks", ["\n", "\r\n"])
+def test_a_file_saved_by_windows_editor_is_read_and_its_mistakes_have_their_lines(tmp_path: Path, breaks: str) -> None:
+    file = tmp_path / "station.toml"
+    text = EXAMPLE[EXAMPLE.index("[station]") :]
+    file.write_bytes(text.replace("\n", breaks).encode("utf-8-sig"))
+    assert load(file).site == read(text).site
+    file.write_bytes(changed('realm = "loa-vn"', "# realm", text).replace("\n", breaks).encode("utf-8-sig"))
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    assert [(problem.line, problem.where) for problem in caught.value.problems] == [(1, "[station] realm")]
+
+
 def test_a_file_without_end_is_not_read(tmp_path: Path) -> None:
     file = tmp_path / "huge.toml"
     file.write_bytes(b"#" * (CONFIG_BYTES_MAX + 1))

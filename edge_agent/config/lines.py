@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from edge_agent.toml import BYTE_ORDER_MARK
+
 Path = tuple[str | int, ...]
 
 _PART = r"(?:[A-Za-z0-9_-]+|\"[^\"\n]*\"|'[^'\n]*')"
@@ -25,7 +27,7 @@ def index_lines(text: str) -> dict[Path, int]:
     counts: dict[Path, int] = {}
     table: Path = ()
     depth = 0
-    for number, line in enumerate(_without_long_texts(text).split("\n"), start=1):
+    for number, line in enumerate(_without_long_texts(text.removeprefix(BYTE_ORDER_MARK)).split("\n"), start=1):
         header = _HEADER.fullmatch(line) if depth == 0 else None
         if header:
             table = _enter(header[1], _names(header[2]), counts)

@@ -200,6 +200,11 @@ def test_a_wrong_entry_is_named_and_keeps_no_other_from_being_heard(listing: str
         assert planned("Kính thưa bà con!", beside) == [(GREETING, "Kính thưa bà con!")]
 
 
+def test_a_listing_saved_by_windows_editor_is_one() -> None:
+    listing = '[vi]\n"chao.wav" = "Kính thưa bà con!"\n'
+    assert parse("\ufeff" + listing) == parse(listing)
+
+
 def test_two_recordings_of_the_same_words_are_told_and_the_first_is_heard() -> None:
     found = parse('[vi]\n"a.wav" = "Họp lúc 7h00."\n"b.wav" = "HỌP LÚC BẢY GIỜ!"\n[en]\n"c.wav" = "Họp lúc bảy giờ"')
     assert found.faults == ("b.wav: trùng lời với a.wav / says the same as a.wav",)
