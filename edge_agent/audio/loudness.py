@@ -43,7 +43,8 @@ OVERSAMPLED = 4
 ATTACK_MS, RELEASE_MS = 5, 80
 # Faster distorts low voices, slower swallows the syllable after a loud one.
 
-_TOLD = re.compile(rb"lavfi\.r128\.(I|true_peak)=(-?[0-9.]+|-inf)\n")
+_TOLD = re.compile(rb"lavfi\.r128\.(I|true_peak)=(-?[0-9]{1,9}(?:\.[0-9]{1,9})?|-inf)\n")
+# Nothing else: what measures has read what came from outside, and may have been taken over by it.
 _TAIL_BYTES = 4_096
 # More than is told of one frame.
 _TOLD_BYTES_A_S = 10 * 512

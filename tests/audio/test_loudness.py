@@ -244,10 +244,17 @@ MEASURED = b"lavfi.r128.I=-5.0\nlavfi.r128.true_peak=0.9\n"
         [(ended(137), b"")],
         [(ended(0, End.NO_SANDBOX), b"")],
         [(ended(), b"nothing of use\n")],
+        [(ended(), b"lavfi.r128.I=1.2.3\nlavfi.r128.true_peak=0.9\n")],
+        [(ended(), b"lavfi.r128.I=-5.0\nlavfi.r128.true_peak=.\n")],
+        [(ended(), b"lavfi.r128.I=-5.0\nlavfi.r128.true_peak=" + b"9" * 400 + b"\n")],
         [(ended(), MEASURED), (ended(1), b"")],
         [(ended(), MEASURED), (ended(), b"half")],
     ],
-    ids=["meter fails", "meter is killed", "no sandbox", "meter is dumb", "limiter fails", "limiter loses some"],
+    ids=[
+        *("meter fails", "meter is killed", "no sandbox", "meter is dumb"),
+        *("meter taken over: no number", "meter taken over: a point", "meter taken over: no end of digits"),
+        *("limiter fails", "limiter loses some"),
+    ],
 )
 def test_what_cannot_be_levelled_is_not_staged_and_is_tried_again(
     tmp_path: Path, ends: list[tuple[Ended, bytes]]
