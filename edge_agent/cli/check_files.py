@@ -6,8 +6,6 @@ A date is only held against a file by a clock that may be trusted: on a box that
 
 from __future__ import annotations
 
-import os
-import pwd
 import shutil
 import ssl
 import stat
@@ -22,6 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from edge_agent.cli import paths
 from edge_agent.cli.finding import Finding, troubled, words
+from edge_agent.cli.service_account import not_read, not_written
 from edge_agent.config import Config
 from edge_agent.console.words import Text
 from edge_agent.core.clock_trust import Now
@@ -101,8 +100,13 @@ def enrolment(config: Config) -> Iterator[Finding]:
         yield Finding(ENROLMENT, f"{pending(config)}: chưa ghi xong / not yet taken in whole", remedy)
 
 
-def trust_file(config: Config, now: Now) -> Finding:
+def trust_file(config: Config, now: Now, service_uid: int | None = None) -> Finding:
     """Whether the trust file can be used, is of this realm, and nothing of what the station believes has expired."""
+    believed = _believed(config, now)
+    return believed if believed.fault else not_read(TRUST, config.trust.file, service_uid) or believed
+
+
+def _believed(config: Config, now: Now) -> Finding:
     file = config.trust.file
     try:
         data = _read(file, FILE_BYTES_MAX)
@@ -180,11 +184,15 @@ def tls_key(config: Config, service_uid: int | None) -> Finding:
     return _owned(TLS_KEY, file, service_uid) or Finding(TLS_KEY, f"{file}: fits the certificate, owner only")
 
 
-def certificates(config: Config, now: Now) -> Iterator[Finding]:
+def certificates(config: Config, now: Now, service_uid: int | None = None) -> Iterator[Finding]:
     """The station's certificate and both authorities: present, readable, dates, and the station's name."""
-    yield _certificate(CERTIFICATE, config.broker.cert_file, now, config.site.station)
-    yield _certificate(BROKER_CA, config.broker.ca_file, now)
-    yield _certificate(CONTENT_CA, config.content.ca_file, now)
+    for what, file, name in (
+        (CERTIFICATE, config.broker.cert_file, config.site.station),
+        (BROKER_CA, config.broker.ca_file, None),
+        (CONTENT_CA, config.content.ca_file, None),
+    ):
+        found = _certificate(what, file, now, name)
+        yield found if found.fault else not_read(what, file, service_uid) or found
 
 
 def free_bytes(folder: Path) -> int:
@@ -192,10 +200,16 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-def folders(config: Config, room: Callable[[Path], int] = free_bytes) -> Iterator[Finding]:
+def folders(
+    config: Config, room: Callable[[Path], int] = free_bytes, service_uid: int | None = None
+) -> Iterator[Finding]:
     """What both processes write into."""
-    yield folder_usable(STATE, config.paths.state_dir, FETCH_FREE_BYTES_MIN, room)
-    yield folder_usable(RUN, config.paths.run_dir, 0, room)
+    for what, folder, free_bytes_min in (
+        (STATE, config.paths.state_dir, FETCH_FREE_BYTES_MIN),
+        (RUN, config.paths.run_dir, 0),
+    ):
+        found = folder_usable(what, folder, free_bytes_min, room)
+        yield found if found.fault else not_written(what, folder, service_uid) or found
 
 
 def _certificate(what: Text, file: Path, now: Now, name: str | None = None) -> Finding:
@@ -252,15 +266,6 @@ def folder_usable(what: Text, folder: Path, free_bytes_min: int, room: Callable[
         remedy = Text("xóa bớt tệp trên thẻ nhớ hoặc giảm [cache] bytes_max", "make room, or lower [cache] bytes_max")
         return Finding(what, seen, remedy)
     return Finding(what, seen)
-
-
-def service_account() -> int | None:
-    """The user id that must own the keys. Only root can read them and not be it; None for everybody else."""
-    try:
-        agent = pwd.getpwnam(AGENT_USER).pw_uid
-    except KeyError:
-        return None  # not installed as a service: a laptop, a demo
-    return agent if os.geteuid() == 0 else None
 
 
 def _owned(what: Text, file: Path, service_uid: int | None) -> Finding | None:

@@ -28,6 +28,7 @@ from edge_agent.audio.stems import missing, read_stems
 from edge_agent.cli.cards import settings_of
 from edge_agent.cli.confinement import Walls
 from edge_agent.cli.finding import Finding, words
+from edge_agent.cli.service_account import not_read
 from edge_agent.config import Card, Config, RelayDriver
 from edge_agent.console.words import Text
 from edge_agent.core.units import SECOND_MS
@@ -64,14 +65,14 @@ WAV_HEAD_BYTES = 44
 IN_USE = "in use by the device process, which is running"
 
 
-def programs(config: Config, confined: Walls) -> Iterator[Finding]:
+def programs(config: Config, confined: Walls, service_uid: int | None = None) -> Iterator[Finding]:
     """What makes sound of files and texts, each tried where it will run: inside the sandbox."""
     program = FfmpegDecoder(confined).program
     yield worker_answers(confined, program) if isinstance(confined, DecodeService) else sandbox_works(confined)
     yield decoder_works(confined, program)
     voice = EspeakVoice(confined, config.speech.voice, config.speech.rate_wpm)
     yield voice_speaks(voice)
-    yield stems_lie_there(config.speech.stems)
+    yield stems_lie_there(config.speech.stems, service_uid)
 
 
 def memory_is_limited(controllers: Path = CONTROLLERS) -> Finding:
@@ -198,7 +199,7 @@ def voice_speaks(voice: EspeakVoice) -> Finding:
     return Finding(VOICE, f"{voice.program} speaks into memory ({wav.tell()} bytes)")
 
 
-def stems_lie_there(folder: Path) -> Finding:
+def stems_lie_there(folder: Path, service_uid: int | None = None) -> Finding:
     """Whether every recorded sentence of the listing can be read. A station without any is well."""
     read = read_stems(folder)
     faults = [*read.faults, *missing(folder, read)]
@@ -209,7 +210,9 @@ def stems_lie_there(folder: Path) -> Finding:
             f"correct {LISTING}, copy the file again, chmod a+r; the voice says it meanwhile",
         )
         return Finding(STEMS, f"{folder}: {faults[0]}{more}", remedy)
-    return Finding(STEMS, f"{folder}: {len(read.stems)}")
+    files = [folder / LISTING, *(folder / stem.file for stem in read.stems)] if read.stems else []
+    hidden = (not_read(STEMS, file, service_uid) for file in files)
+    return next((found for found in hidden if found), Finding(STEMS, f"{folder}: {len(read.stems)}"))
 
 
 def _silence() -> BinaryIO:

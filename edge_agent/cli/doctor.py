@@ -14,6 +14,7 @@ from edge_agent.cli import check_files, check_parts, check_talk, paths
 from edge_agent.cli.confinement import confinement
 from edge_agent.cli.finding import Finding
 from edge_agent.cli.knock import device_up
+from edge_agent.cli.service_account import service_account
 from edge_agent.cli.show import language, read_picture
 from edge_agent.clock import StationClock
 from edge_agent.config import Config, Ntp
@@ -46,15 +47,15 @@ def findings(config: Config) -> Iterator[Finding]:
     yield configuration(config)
     yield check_talk.clock(config, now)
     yield from check_files.enrolment(config)
-    yield check_files.trust_file(config, now)
-    service_uid = check_files.service_account()
+    service_uid = service_account()
+    yield check_files.trust_file(config, now, service_uid)
     yield check_files.signing_key(config, service_uid)
     key = check_files.tls_key(config, service_uid)
     yield key
-    yield from check_files.certificates(config, now)
-    yield from check_files.folders(config)
+    yield from check_files.certificates(config, now, service_uid)
+    yield from check_files.folders(config, service_uid=service_uid)
     walls = confinement(config.decoder.sandbox)
-    yield from check_parts.programs(config, walls)
+    yield from check_parts.programs(config, walls, service_uid)
     if isinstance(walls, DecodeService):  # else nobody has put up units
         yield check_parts.memory_is_limited()
     yield check_parts.relays(config, up)

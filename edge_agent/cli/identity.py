@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.cli import paths
-from edge_agent.cli.check_files import service_account
 from edge_agent.cli.doctor import clock_of
 from edge_agent.cli.knock import device_up
+from edge_agent.cli.service_account import service_account
 from edge_agent.cli.show import read_picture
 from edge_agent.config import Config
 from edge_agent.config.identity import CannotWrite

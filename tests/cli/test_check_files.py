@@ -12,11 +12,13 @@ import termios
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from cryptography.hazmat.primitives import serialization as form
 
 from edge_agent.cli import check_files, check_talk
+from edge_agent.cli.finding import Finding
 from edge_agent.config import load
 from edge_agent.free_space import FETCH_FREE_BYTES_MIN
 from edge_agent.headend.pki import create_authority, issue_client
@@ -250,6 +252,46 @@ def test_keys_that_belong_to_the_service_are_well(tmp_path: Path) -> None:
         os.chown(key, NOBODY, NOBODY)
     assert_well(check_files.signing_key(station.config, NOBODY))
     assert_well(check_files.tls_key(station.config, NOBODY))
+
+
+@is_root
+def test_root_is_told_of_every_file_that_the_service_cannot_read_where_its_log_says_to_ask_doctor() -> None:
+    with TemporaryDirectory() as name:  # pytest's own is root's alone
+        station = make_station(Path(name))
+        for folder in (Path(name), *Path(name).rglob("*/")):
+            folder.chmod(0o755)
+        files = (station.given.trust, station.given.tls.certificate, station.given.authority)
+
+        def found(mode: int) -> list[Finding]:
+            for file in files:
+                file.chmod(mode)
+            certificates = check_files.certificates(station.config, NOW, NOBODY)
+            return [check_files.trust_file(station.config, NOW, NOBODY), *certificates]
+
+        assert [finding.fault for finding in found(0o644)] == [False] * 4
+        for finding in found(0o600):
+            assert_fault(finding, "the service's user edge-agent cannot read it", "chmod a+r")
+
+
+@is_root
+def test_root_is_told_of_a_folder_on_the_way_that_the_service_may_not_enter(tmp_path: Path) -> None:
+    station = make_station(tmp_path)
+    station.given.directory.chmod(0o700)
+    station.given.trust.chmod(0o644)
+    assert_fault(check_files.trust_file(station.config, NOW, NOBODY), "cannot read it", "the folders that it lies in")
+
+
+@is_root
+def test_root_is_told_of_a_folder_that_the_service_cannot_write_into() -> None:
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        config = make_station(Path(folder)).config
+        for finding in check_files.folders(config, lambda _: FETCH_FREE_BYTES_MIN, NOBODY):
+            assert_fault(finding, "cannot write into it", "chown edge-agent:")
+        for written in (config.paths.state_dir, config.paths.run_dir):
+            os.chown(written, NOBODY, NOBODY)
+        for finding in check_files.folders(config, lambda _: FETCH_FREE_BYTES_MIN, NOBODY):
+            assert_well(finding)
 
 
 def test_folders_that_are_missing_or_full(shared: StationRig, tmp_path: Path) -> None:

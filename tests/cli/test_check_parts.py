@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import alsaaudio
 import pytest
@@ -16,10 +17,7 @@ from edge_agent.cli.finding import Finding
 from edge_agent.config import Channel, Config, Ear, RelayDriver
 from tests.audio.making import needs_decoder, needs_voice
 from tests.audio.walls import stand_in_manager
-from tests.cli.findings import (
-    assert_fault,
-    assert_well,
-)
+from tests.cli.findings import NOBODY, assert_fault, assert_well, is_root
 from tests.cli.stations import StationRig, make_station
 from tests.fakes.mixers import Control, Mixers
 
@@ -66,6 +64,18 @@ def test_a_recorded_stem_that_cannot_be_read_is_told_and_that_the_voice_says_it(
     (tmp_path / "stems.toml").write_text('[vi]\n"chao.wav" = "Ban XYZ"\n"het.wav" = 1\n')
     assert_fault(check_parts.stems_lie_there(tmp_path), "chao.wav: không đọc được", "correct stems.toml")
     assert check_parts.stems_lie_there(tmp_path).seen.endswith(" (+1)")
+
+
+@is_root
+def test_root_is_told_of_a_recorded_stem_that_the_service_cannot_read() -> None:
+    with TemporaryDirectory() as name:  # pytest's own is root's alone
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "stems.toml").write_text('[vi]\n"chao.wav" = "Kính thưa bà con."\n')
+        (folder / "chao.wav").write_bytes(b"RIFF")
+        assert_well(check_parts.stems_lie_there(folder, NOBODY))
+        (folder / "chao.wav").chmod(0o600)
+        assert_fault(check_parts.stems_lie_there(folder, NOBODY), "chao.wav: the service's user", "chmod a+r")
 
 
 def test_programs_that_are_missing_are_named_by_their_package(tmp_path: Path) -> None:
