@@ -50,6 +50,10 @@ WORKER = Text(
     "systemctl enable --now edge-agent-decode.socket; xem journalctl -u 'edge-agent-decode*'",
     "systemctl enable --now edge-agent-decode.socket; see journalctl -u 'edge-agent-decode*'",
 )
+UNIT = Text(
+    'systemctl enable --now edge-agent-decode.socket, bỏ sandbox = "bwrap" nếu có, systemctl restart edge-agent',
+    'systemctl enable --now edge-agent-decode.socket, remove sandbox = "bwrap" if it is there, restart edge-agent',
+)
 MEMORY = Text("giới hạn bộ nhớ", "limits of memory")
 CONTROLLERS = Path("/sys/fs/cgroup/cgroup.controllers")
 CMDLINE = Text(
@@ -68,7 +72,7 @@ IN_USE = "in use by the device process, which is running"
 def programs(config: Config, confined: Walls, service_uid: int | None = None) -> Iterator[Finding]:
     """What makes sound of files and texts, each tried where it will run: inside the sandbox."""
     program = FfmpegDecoder(confined).program
-    yield worker_answers(confined, program) if isinstance(confined, DecodeService) else sandbox_works(confined)
+    yield walls_stand(confined, program, service_uid)
     yield decoder_works(confined, program)
     voice = EspeakVoice(confined, config.speech.voice, config.speech.rate_wpm)
     yield voice_speaks(voice)
@@ -154,6 +158,15 @@ def level_is_set(card: Card) -> Finding:
         )
         return Finding(LEVEL, f"{card.device}: {exc}", remedy)
     return Finding(LEVEL, f"{card.device}: {card.mixer} at {card.mixer_volume} %")
+
+
+def walls_stand(confined: Walls, program: str, service_uid: int | None = None) -> Finding:
+    """Whether the agent, where it runs, can confine a program."""
+    if isinstance(confined, DecodeService):
+        return worker_answers(confined, program)
+    if service_uid is not None:  # its unit lets nobody make namespaces, whatever root's shell may do
+        return Finding(SANDBOX, f"{confined.bwrap}: not in the service's unit: there nothing is decoded", UNIT)
+    return sandbox_works(confined)
 
 
 def sandbox_works(sandbox: Sandbox) -> Finding:

@@ -105,6 +105,12 @@ def test_a_sandbox_that_the_kernel_refuses_is_told_with_what_to_allow(tmp_path: 
     assert_fault(check_parts.decoder_works(sandbox, "/usr/bin/ffmpeg"), "No permissions", "user namespaces")
 
 
+def test_bubblewrap_that_works_in_roots_shell_is_a_fault_where_the_agent_has_a_unit(shared: StationRig) -> None:
+    """Without the worker's socket the agent falls back to it, and its unit forbids namespaces: a mute station."""
+    sandbox, *_ = check_parts.programs(shared.config, Sandbox(), NOBODY)
+    assert_fault(sandbox, "not in the service's unit", "systemctl enable --now edge-agent-decode.socket")
+
+
 @pytest.mark.host
 @needs_decoder
 @needs_voice
