@@ -128,8 +128,8 @@ class HurriedDevice:
     def __init__(self, config_file: Path) -> None:
         config = load(config_file)
         (card,) = config.cards.values()
-        paths.prepare(config)
-        paths.device(config).mkdir(exist_ok=True)
+        if trouble := paths.prepare(config, paths.device(config)):
+            raise RuntimeError(trouble)
         self._pace = Pace(card.rate)
         self._lock = threading.Lock()
         self._server = DeviceServer(paths.socket(config), agent_uids())

@@ -76,7 +76,9 @@ def run(config: Config) -> int:
     """Be the station's agent until told to stop."""
     log_to_stderr()
     die_with_any_thread()
-    paths.prepare(config)
+    if trouble := paths.prepare(config):
+        log.error("no folder to work in, không có thư mục field=[paths] error=%s next=edge-agent doctor", trouble)
+        return EXIT_SETUP
     if begun(config):
         log.error("factory reset was cut short, xóa trạm còn dở next=sudo edge-agent factory-reset, or enrol")
         return EXIT_SETUP

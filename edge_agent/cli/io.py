@@ -41,8 +41,9 @@ def run(config: Config) -> int:
     die_with_any_thread()
     stop = Stop()
     on_stop(stop.set)
-    paths.prepare(config)
-    paths.device(config).mkdir(exist_ok=True)
+    if trouble := paths.prepare(config, paths.device(config)):
+        log.error("no folder to work in, không có thư mục field=[paths] error=%s next=edge-agent doctor", trouble)
+        return EXIT_NO_DEVICE
     try:
         relays, open_player = _relays(config), _player_of(config)
         settle()

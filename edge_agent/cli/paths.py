@@ -7,10 +7,14 @@ from pathlib import Path
 from edge_agent.config import Config
 
 
-def prepare(config: Config) -> None:
-    """Make the folders that both processes expect."""
-    for folder in (config.paths.state_dir, config.paths.run_dir, originals(config), audio(config)):
-        folder.mkdir(parents=True, exist_ok=True)
+def prepare(config: Config, *own: Path) -> str:
+    """Make the folders that both processes expect, and a process's ``own``; "", or why one cannot be had."""
+    for folder in (config.paths.state_dir, config.paths.run_dir, originals(config), audio(config), *own):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            return str(error)
+    return ""
 
 
 def journal(config: Config) -> Path:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import queue
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +25,7 @@ from edge_agent.housekeeping import Housekeeping
 from edge_agent.journal.port import Contents
 from edge_agent.runtime import Inbox
 from edge_agent.watchdog import Progress
+from tests.cli.findings import END_S
 from tests.cli.stations import make_station
 
 
@@ -124,3 +127,17 @@ def test_the_watchdog_is_not_fed_while_the_networks_thread_stands_still(network_
     progress = Progress(fed, {agent.CORE: agent.CORE_MS_MAX, agent.NETWORK: agent.NETWORK_MS_MAX}, now)  # type: ignore[arg-type]
     agent._alive(progress, lambda: MonoMs(now - network_late_ms))
     assert fed.times == times
+
+
+@pytest.mark.parametrize("process", ["run", "io"])
+def test_a_folder_that_cannot_be_had_is_named_with_its_field_and_no_traceback(process: str, tmp_path: Path) -> None:
+    station = make_station(tmp_path)
+    (tmp_path / "a-file").touch()
+    text = station.file.read_text("utf-8").replace('state_dir = "state"', 'state_dir = "a-file/state"')
+    station.file.write_text(text, "utf-8")
+    command = [sys.executable, "-m", "edge_agent", process, "--config", str(station.file)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=END_S, check=False)
+    assert ended.returncode in (1, 2)
+    (line,) = ended.stderr.splitlines()
+    assert "field=[paths] error=[Errno 20] Not a directory" in line
+    assert "next=edge-agent doctor" in line
