@@ -9,7 +9,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from edge_agent.audio.speech import speech_ms_max
@@ -45,6 +45,17 @@ class Staging(Protocol):
     def spare(self, key: ClipKey) -> None: ...
 
     def sweep(self, keep: frozenset[ClipKey]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What stays: what was ``named``, and what a warning has come to need since: hundreds go, which takes a while."""
+
+    named: frozenset[ClipKey]
+    spared: Callable[[], frozenset[ClipKey]]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.named or key in self.spared()
 
 
 class FetchAndStage:
@@ -103,7 +114,7 @@ class FetchAndStage:
     def spare(self, key: ClipKey) -> None:
         """Let nothing that was ordered before take this sound: it overtakes what does not know yet that it is needed.
 
-        Until the next sweep, which knows of it or is the last that does not.
+        Nor what is being taken away now. Until the next sweep, which knows of it or is the last that does not.
         """
         with self._lock:
             self._spared |= {key}
@@ -112,13 +123,14 @@ class FetchAndStage:
         """Bring the staged sound back under its quota, and let go of originals; what is needed stays."""
         self._look_after_signals()
         with self._lock:
-            keep, self._spared = keep | self._spared, frozenset()
+            kept = _Kept(keep | self._spared, lambda: self._spared)
+            self._spared = frozenset()
         try:
-            gone = self._stager.store.evict_to(self._bytes_max, set(keep))
+            gone = self._stager.store.evict_to(self._bytes_max, kept)
         except OSError as exc:
             log.error("cache not swept error=%s next=tomorrow", exc)
         else:
-            log.info("cache swept gone=%d originals_gone=%d", len(gone), self._fetcher.sweep(keep))
+            log.info("cache swept gone=%d originals_gone=%d", len(gone), self._fetcher.sweep(kept))
 
     def _look_after_signals(self) -> None:
         """Make anew what has rotted of them, with every sound that is staged and once a day.
@@ -154,7 +166,7 @@ class FetchAndStage:
         """What the core has let go lies here as long as there is room for it, in its quota and on the disk."""
         store = self._stager.store
         with self._lock:
-            keep = {*self._spared}.union(*self._kept.values())
+            keep = _Kept(self._spared.union(*self._kept.values()), lambda: self._spared)
         try:
             quota = self._bytes_max - self._stager.bytes_of(length_ms)
             gone = store.evict_to(min(quota, sum(store.sizes().values()) - lacking_bytes()), keep)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -36,7 +37,7 @@ TEXT = SpeakText(ClipKey("text"), "vi", "Nước đang lên.")
 class FullCard(PcmStore):
     """A store whose card has gone read-only."""
 
-    def evict_to(self, bytes_max: int, keep: set[ClipKey]) -> tuple[ClipKey, ...]:
+    def evict_to(self, bytes_max: int, keep: Container[ClipKey]) -> tuple[ClipKey, ...]:
         raise OSError("[Errno 30] Read-only file system")
 
 
@@ -384,6 +385,38 @@ def test_what_a_warning_overtook_does_not_take_its_sound_away(tmp_path: Path) ->
     assert set(store.sizes()) == originals(tmp_path) == {siren.key, notice.key}
     staging.sweep(frozenset({notice.key}))
     assert (set(store.sizes()), originals(tmp_path)) == ({notice.key}, {notice.key}), "the next one knows"
+
+
+class Meanwhile(PcmStore):
+    """While it lets the first clip go, something else happens."""
+
+    then: Callable[[], object] = staticmethod(lambda: None)
+
+    def remove(self, key: ClipKey) -> None:
+        super().remove(key)
+        self.then()
+
+
+@pytest.mark.parametrize("why", ["sweep", "room"])
+def test_a_warning_that_comes_while_old_sound_goes_finds_its_own_that_lies_there(tmp_path: Path, why: str) -> None:
+    """It would have to be fetched anew, from a server that may be gone. Hundreds of files take a slow card a while."""
+    server, store = FakeServer(), Meanwhile(tmp_path / "audio")
+    old, siren, new = (
+        replace(clip_on(server, f"https://x/{n}", bytes([n]) * 9_600), duration_ms=100) for n in (1, 2, 3)
+    )
+    earlier = fetch_and_stage(tmp_path, server, store)
+    earlier.clip(siren)
+    earlier.clip(old)
+    os.utime(tmp_path / "audio" / "pcm" / f"{old.key}.blocks", (0, 0))
+    staging = fetch_and_stage(tmp_path, server, store, bytes_max=0)
+    store.then = partial(staging.spare, siren.key)
+    if why == "sweep":
+        staging.sweep(frozenset())
+        assert originals(tmp_path) == {siren.key}
+    else:
+        staging.clip(new)
+    assert siren.key in store.sizes()
+    assert old.key not in store.sizes()
 
 
 # -- a full card -------------------------------------------------------------------------------------------------------

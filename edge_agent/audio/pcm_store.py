@@ -17,7 +17,7 @@ import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -119,7 +119,7 @@ class PcmStore(Shelf):
         """Bytes of sound of every evictable clip, longest unused first."""
         return {entry.key: entry.size for entry in sorted(self._entries())}
 
-    def evict_to(self, bytes_max: int, keep: set[ClipKey]) -> tuple[ClipKey, ...]:
+    def evict_to(self, bytes_max: int, keep: Container[ClipKey]) -> tuple[ClipKey, ...]:
         """Remove clips, longest unused first and none of ``keep``, until at most ``bytes_max`` remain if that can be.
 
         Returns what went. A clip that is being played stays readable to its player until it closes it.

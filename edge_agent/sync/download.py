@@ -18,7 +18,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http.client import HTTPResponse
@@ -110,7 +110,7 @@ class HttpsFetcher:
             return FetchFailed(error.reason, True, str(error))
         return _failed(misses)
 
-    def sweep(self, keep: frozenset[ClipKey]) -> int:
+    def sweep(self, keep: Container[ClipKey]) -> int:
         """See ``sync.port.Fetcher``. What the disk refuses to delete is left for the next day."""
         gone = 0
         for path in self._root.glob("*"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -67,7 +67,7 @@ class Fetcher(Protocol):
         """``urgent``: a warning needs it. Whatever else is under way stands back meanwhile; of this key too."""
         ...
 
-    def sweep(self, keep: frozenset[ClipKey]) -> int:
+    def sweep(self, keep: Container[ClipKey]) -> int:
         """Delete originals, begun ones too, that no known job needs; returns how many. Never beside a ``fetch``."""
         ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,7 +55,7 @@ class FakeFetcher:
             return FetchFailed(Reason.AUDIO_ALTERED, False, "wrong bytes", came_bytes)
         return FetchFailed(Reason.AUDIO_UNREACHABLE, True, "no answer", came_bytes)
 
-    def sweep(self, keep: frozenset[ClipKey]) -> int:
+    def sweep(self, keep: Container[ClipKey]) -> int:
         gone = [path for path in self._root.glob("*") if path.name.removesuffix(".part") not in keep]
         for path in gone:
             path.unlink()
