@@ -200,8 +200,13 @@ def _parse_listing(data: bytes) -> Listing | None:
     return Listing(int(head[1]), int(head[2]), bytes.fromhex(lines.decode("ascii")), (head[3] or b"").decode())
 
 
+def is_key(name: str) -> bool:
+    """Whether a file of that name may be a clip's."""
+    return _KEY.fullmatch(name) is not None
+
+
 def checked(key: ClipKey) -> ClipKey:
     """A key becomes a file name: anything but the two kinds of keys we make would be our own bug."""
-    if not _KEY.fullmatch(key):
+    if not is_key(key):
         raise ValueError(f"not a clip key: {key!r}")
     return key

@@ -3,8 +3,9 @@
 Decides the layout on disk and when a clip counts as whole. The format of a clip is ``clip``'s, whose names can be had
 here too; what is staged is decided elsewhere. One process writes; any number may read, each with its own ``Shelf``.
 
-A card wears out, and a power cut may leave it an entry that its file system neither reads nor removes. Whatever it is,
-it stays alone: it keeps no other file from going, and no station from starting.
+A card wears out, and a power cut may leave it an entry that its file system neither reads nor removes, or under a name
+that nobody gave it; a computer that looked at the card leaves some of its own. Whatever it is, it stays alone: it keeps
+no other file from going, and no station from starting.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from edge_agent.audio.clip import (
     Shelf,
     checked,
     duration_ms,
+    is_key,
     listing_bytes,
 )
 from edge_agent.core.units import ClipKey
@@ -109,7 +111,7 @@ class PcmStore(Shelf):
 
     def pinned(self) -> set[ClipKey]:
         """All that does."""
-        return {ClipKey(blocks.stem) for blocks in self._pinned.glob("*.blocks")}
+        return {ClipKey(blocks.stem) for blocks in _listings(self._pinned)}
 
     def unpin(self, key: ClipKey) -> None:
         """Forget a pinned clip, as ``remove`` does."""
@@ -150,7 +152,7 @@ class PcmStore(Shelf):
         return gone
 
     def _entries(self) -> Iterator[_Entry]:
-        for blocks in self._evictable.glob("*.blocks"):
+        for blocks in _listings(self._evictable):
             with contextlib.suppress(OSError):  # it went meanwhile, or nobody can tell anything of it
                 used_at = blocks.stat().st_mtime_ns
                 yield _Entry(used_at, ClipKey(blocks.stem), blocks.with_suffix(".pcm").stat().st_size)
@@ -235,9 +237,15 @@ class _Entry:
     size: int
 
 
+def _listings(folder: Path) -> Iterator[Path]:
+    """The digests of clips, by their names: what has another one is none."""
+    return (blocks for blocks in folder.glob("*.blocks") if is_key(blocks.stem))
+
+
 def _leftovers(folder: Path) -> Iterator[Path]:
     yield from folder.glob("*.part")
-    whole = {blocks.stem for blocks in folder.glob("*.blocks")}
+    yield from (blocks for blocks in folder.glob("*.blocks") if not is_key(blocks.stem))
+    whole = {blocks.stem for blocks in _listings(folder)}
     yield from (sound for sound in folder.glob("*.pcm") if sound.stem not in whole)
 
 

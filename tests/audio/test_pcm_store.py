@@ -356,6 +356,27 @@ def test_a_clip_whose_entry_is_spoiled_keeps_no_other(store: PcmStore, tmp_path:
     assert store.evict_to(0, set()) == tuple(others)
 
 
+NO_KEYS = ["._abc", "ABC", "abc def", "ab\udcffc", "a" * 65]
+# Of a Mac that looked at the card; a flipped bit; a stranger's; no UTF-8; longer than a key.
+
+
+@pytest.mark.parametrize("pinned", [True, False])
+@pytest.mark.parametrize("name", NO_KEYS)
+def test_a_file_whose_name_is_no_clips_ends_no_eviction_and_goes_with_the_leftovers(
+    store: PcmStore, tmp_path: Path, name: str, pinned: bool
+) -> None:
+    with store.writer(KEY, 48_000, pinned=pinned) as writer:
+        writer.feed(bytes(100))
+        writer.commit()
+    folder = tmp_path / ("pinned" if pinned else "pcm")
+    for suffix in (".blocks", ".pcm"):
+        (folder / f"{name}{suffix}").write_bytes(b"x")
+    assert store.pinned() == ({KEY} if pinned else set())
+    assert store.evict_to(0, set()) == (() if pinned else (KEY,))
+    assert store.sweep() == 2
+    assert [path.stem for path in folder.iterdir()] == ([KEY] * 2 if pinned else [])
+
+
 def test_an_evicted_clip_stays_readable_to_its_player(store: PcmStore) -> None:
     put(store, noise(BLOCK_FRAMES * 2))
     with store.open(KEY) as clip:
