@@ -145,8 +145,13 @@ class PcmStore(Shelf):
 
     def sweep(self) -> int:
         """Remove what interrupted writing left behind; call it before the first writer. Returns how many files went."""
-        leftovers = [path for folder in (self._pinned, self._evictable) for path in _leftovers(folder)]
+        leftovers: list[Path] = []
         refusals: list[OSError] = []
+        for folder in (self._pinned, self._evictable):
+            try:
+                leftovers += _leftovers(folder)
+            except OSError as exc:  # of a folder that cannot be read; Python 3.13 says nothing of it
+                refusals.append(exc)
         gone = sum(_went(path.unlink, refusals) for path in leftovers)
         _tell(refusals)
         return gone

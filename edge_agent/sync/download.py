@@ -113,11 +113,12 @@ class HttpsFetcher:
     def sweep(self, keep: Container[ClipKey]) -> int:
         """See ``sync.port.Fetcher``. What the disk refuses to delete is left for the next day."""
         gone = 0
-        for path in self._root.glob("*"):
-            if path.name.removesuffix(PART) not in keep:
-                with contextlib.suppress(OSError):
-                    path.unlink()
-                    gone += 1
+        with contextlib.suppress(OSError):  # a folder that cannot be read; Python 3.13 says nothing of it
+            for path in self._root.glob("*"):
+                if path.name.removesuffix(PART) not in keep:
+                    with contextlib.suppress(OSError):
+                        path.unlink()
+                        gone += 1
         return gone
 
     def _missing_bytes(self, part: _Part) -> int:

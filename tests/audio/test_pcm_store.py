@@ -10,6 +10,7 @@ import random
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -282,6 +283,22 @@ def test_a_leftover_that_cannot_be_removed_keeps_no_station_from_starting(store:
     spoiled(tmp_path / "pcm" / "c.pcm")
     assert store.sweep() == 1
     assert not (tmp_path / "pcm" / "b.0000.pcm.part").exists()
+    store.open(KEY).close()
+
+
+def cannot_be_listed(folder: Path, pattern: str) -> Iterator[Path]:
+    """As Python 3.11 has it; a later one passes over such a folder by itself."""
+    raise OSError(errno.EIO, "Input/output error", str(folder))
+
+
+def test_a_folder_that_a_worn_card_does_not_read_keeps_no_station_from_starting(
+    store: PcmStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(store, noise(100))
+    monkeypatch.setattr(Path, "glob", cannot_be_listed)
+    assert store.sweep() == 0
+    (line,) = caplog.messages
+    assert "Input/output error" in line
     store.open(KEY).close()
 
 

@@ -126,3 +126,13 @@ def test_a_file_in_place_of_the_folder_is_no_full_disk(tmp_path: Path) -> None:
     failed = HttpsFetcher(tmp_path / "originals", Trust(tmp_path, host_clock)).fetch(KEY, 10, ("https://x.test/",))
     assert isinstance(failed, FetchFailed)
     assert (failed.reason, failed.again) == (Reason.AUDIO_UNREADABLE, True)
+
+
+def test_a_folder_of_originals_that_is_not_read_ends_no_sweep(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Python 3.11 has it; a later one passes over such a folder by itself."""
+
+    def refused(folder: Path, pattern: str) -> Iterator[Path]:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(folder))
+
+    monkeypatch.setattr(Path, "glob", refused)
+    assert card.fetcher.sweep(frozenset()) == 0
