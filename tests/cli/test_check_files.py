@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import select
@@ -17,7 +18,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from cryptography.hazmat.primitives import serialization as form
 
-from edge_agent.cli import check_files, check_talk
+from edge_agent.cli import check_files, check_talk, service_account
 from edge_agent.cli.finding import Finding
 from edge_agent.config import load
 from edge_agent.free_space import FETCH_FREE_BYTES_MIN
@@ -271,6 +272,16 @@ def test_root_is_told_of_every_file_that_the_service_cannot_read_where_its_log_s
         assert [finding.fault for finding in found(0o644)] == [False] * 4
         for finding in found(0o600):
             assert_fault(finding, "the service's user edge-agent cannot read it", "chmod a+r")
+
+
+def test_root_that_can_become_nobody_else_is_told_of_nothing_but_what_it_sees(
+    shared: StationRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(service_account.subprocess, "run", refused)
+    assert_well(check_files.trust_file(shared.config, NOW, NOBODY))
 
 
 @is_root
