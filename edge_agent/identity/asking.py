@@ -78,8 +78,8 @@ def renew(server: Server, realm: str, station: str, signer: Signer, csr: bytes) 
 
 
 def _post(server: Server, path: str, body: bytes) -> bytes:
-    target = urlsplit(server.url)
     try:
+        target = urlsplit(server.url)
         if target.scheme != "https" or not target.hostname:
             raise ValueError("an address such as https://mqtt.example.vn:8444")
         context = _unproven() if server.ca_file is None else client_context(server.ca_file)

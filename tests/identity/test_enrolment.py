@@ -112,7 +112,7 @@ def test_a_server_that_is_down_is_told_and_the_code_stays_good(
     ward: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made, code = box(tmp_path / "a"), ward.code("dt-01")
-    for url in ("https://localhost:1", "http://localhost:8444", "https://"):
+    for url in ("https://localhost:1", "http://localhost:8444", "https://", "https://[", "https://localhost:99999"):
         assert identity.enrol(made.config, made.file, Asked(url, code.typed())) == 1
         assert "không hỏi được máy chủ / cannot be asked" in capsys.readouterr().err
     assert made.enrol(ward, code) == 0
