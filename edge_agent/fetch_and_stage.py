@@ -73,7 +73,7 @@ class FetchAndStage:
         self._spared: frozenset[ClipKey] = frozenset()
         self._made: frozenset[ClipKey] = frozenset()
         self._kept: dict[tuple[type, bool], frozenset[ClipKey]] = {}
-        # By the order that each thread took last: one that has waited does not know what others made ready since.
+        # By the order of each kind that was taken last: one that has waited does not know what others made ready since.
 
     def original(self, order: FetchAhead) -> ClipFetched | ClipFailed:
         """Fetch the signed original unless it is here; no sound is made of it."""

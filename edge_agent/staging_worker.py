@@ -1,13 +1,15 @@
 """The threads that fetch and speak, and what waits for them. They post what became of each order.
 
-Decides that a warning's sound waits for no routine one, nor for its own that is only being fetched, that no sound
-is made by two at once, and that nothing is swept beside a download. What is urgent the core has decided; how sound is
+Decides that a warning's sound waits for no routine one, nor for its own that is only being fetched, nor for long for
+another warning's that a server holds back, that no sound is made by two at once, and that nothing is swept beside a
+download. What is urgent the core has decided; how sound is
 staged is ``fetch_and_stage.Staging``'s.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from enum import Enum
 
@@ -19,6 +21,12 @@ from edge_agent.fetch_and_stage import Staging
 Post = Callable[[Event], None]
 StagingOrder = FetchAhead | FetchClip | SpeakText | Sweep
 
+RESERVES = 2
+# A warning's recording comes from its issuer's server: a ward's that gives hardly anything is not to keep the
+# province's from being had. Whoever holds one more thread needs one more recorded warning that is in force.
+RESERVE_AFTER_S = 30
+# Until then one warning has the whole line to itself: a clip of half a minute comes in that time at 64 kbit/s.
+
 _SWEEP = ClipKey("")
 # In the place of a sound's key: a sweep is none's, and concerns all.
 
@@ -27,20 +35,24 @@ class StagingWorker:
     """Fetches and speaks, so that a slow download never keeps an emergency's words waiting.
 
     Two threads for each: what a warning needs has its own, which waits for nothing that is routine. A routine download
-    stands back for it (``sync.right_of_way``).
+    stands back for it (``sync.right_of_way``). A warning whose recording has waited ``reserve_after_s`` for another
+    one's is fetched beside that.
     """
 
-    def __init__(self, staging: Staging, post: Post) -> None:
+    def __init__(self, staging: Staging, post: Post, *, reserve_after_s: float = RESERVE_AFTER_S) -> None:
         self._staging = staging
         self._post = post
+        self._reserve_after_s = reserve_after_s
         self._clips = StagingQueue(self._makes)
         self._texts = StagingQueue(self._makes)
 
     def start(self) -> None:
         """Begin to take orders."""
         for name, orders in (("fetch", self._clips), ("speech", self._texts)):
-            threading.Thread(target=self._run, args=(orders, False), name=name, daemon=True).start()
-            threading.Thread(target=self._run, args=(orders, True), name=f"urgent {name}", daemon=True).start()
+            self._begin(name, orders, urgent=False)
+            self._begin(f"urgent {name}", orders, urgent=True)
+        for number in range(RESERVES):
+            self._begin(f"urgent fetch {number + 2}", self._clips, urgent=True, after_s=self._reserve_after_s)
 
     def order(self, order: StagingOrder) -> None:
         """Hand an order over."""
@@ -51,9 +63,12 @@ class StagingWorker:
     def _makes(self, key: ClipKey) -> bool:
         return self._staging.makes(key)
 
-    def _run(self, orders: StagingQueue, urgent: bool) -> None:
+    def _begin(self, name: str, orders: StagingQueue, *, urgent: bool, after_s: float = 0) -> None:
+        threading.Thread(target=self._run, args=(orders, urgent, after_s), name=name, daemon=True).start()
+
+    def _run(self, orders: StagingQueue, urgent: bool, after_s: float) -> None:
         while True:
-            order = orders.take(urgent=urgent)
+            order = orders.take(urgent=urgent, after_s=after_s)
             answer = self._do(order)
             failed = isinstance(answer, ClipFailed)
             if orders.tells(order, failed=failed) and answer is not None:
@@ -84,7 +99,7 @@ class _Overtaken(Enum):
 class StagingQueue:
     """One order for each sound, so it is bounded by the sounds that known jobs need.
 
-    Two threads take from it: one what is urgent, and one the rest. What is urgent overtakes a routine order for the
+    One thread takes from it what is routine, others what is urgent. What is urgent overtakes a routine order for the
     same sound that is under way: it has addresses of its own, and whoever holds the other's may take hours. Where a
     thread ``makes`` the sound already, no server can hold it back, and that is waited for.
     """
@@ -93,7 +108,9 @@ class StagingQueue:
         self._makes = makes
         self._changed = threading.Condition()
         self._waiting: dict[ClipKey, StagingOrder] = {}
-        self._under_way: dict[bool, ClipKey] = {}  # by whether it is urgent
+        self._since: dict[ClipKey, float] = {}
+        self._urgent: set[ClipKey] = set()  # under way, as the next
+        self._routine: ClipKey | None = None
         # Both of the routine one:
         self._answered = False
         self._overtaken = _Overtaken.NO
@@ -105,18 +122,22 @@ class StagingQueue:
             if waits is not None and _urgent(waits) and not _urgent(order):
                 return
             self._waiting[_key(order)] = order
+            self._since.setdefault(_key(order), time.monotonic())
             self._changed.notify_all()
 
-    def take(self, *, urgent: bool) -> StagingOrder:
-        """The next one, as soon as it may begin. Whoever has taken it says ``done``."""
+    def take(self, *, urgent: bool, after_s: float = 0) -> StagingOrder:
+        """The next one, as soon as it may begin and has waited so long. Whoever has taken it says ``done``."""
         with self._changed:
-            while (order := self._next(urgent)) is None:
-                self._changed.wait()
-            del self._waiting[_key(order)]
-            self._under_way[urgent] = _key(order)
+            while (order := self._next(urgent, after_s)) is None:
+                self._changed.wait(self._first_in_s(after_s))
+            key = _key(order)
+            del self._waiting[key], self._since[key]
             if not urgent:
+                self._routine = key
                 self._answered, self._overtaken = False, _Overtaken.NO
-            elif self._under_way.get(False) == _key(order):
+                return order
+            self._urgent.add(key)
+            if self._routine == key:
                 self._overtaken = _Overtaken.YES
             return order
 
@@ -135,29 +156,46 @@ class StagingQueue:
     def done(self, order: StagingOrder, *, failed: bool) -> None:
         """It is answered. Where it ``failed``, what it has overtaken may still have what both need."""
         with self._changed:
-            key = self._under_way.pop(_urgent(order))
-            if _urgent(order) and failed and self._under_way.get(False) == key:
-                self._overtaken = _Overtaken.IN_VAIN
+            key = _key(order)
+            if not _urgent(order):
+                self._routine = None
+            else:
+                self._urgent.remove(key)
+                if failed and self._routine == key:
+                    self._overtaken = _Overtaken.IN_VAIN
             self._changed.notify_all()
 
-    def _next(self, urgent: bool) -> StagingOrder | None:
+    def _next(self, urgent: bool, after_s: float = 0) -> StagingOrder | None:
+        long_ago = time.monotonic() - after_s
         for key, order in self._waiting.items():
             if _urgent(order) is not urgent:
                 continue
-            if self._may_begin(key, urgent):
+            if self._may_begin(key, urgent) and (not after_s or self._since[key] <= long_ago):
                 return order
             if key is _SWEEP:  # what was ordered after it is not in its ``keep``, and would be swept
                 return None
         return None
 
+    def _first_in_s(self, after_s: float) -> float | None:
+        """When the next of those that wait has waited so long; None: whoever takes at once is told of each change."""
+        if not after_s or not self._since:
+            return None
+        now = time.monotonic()
+        return min((left for since in self._since.values() if (left := since + after_s - now) > 0), default=None)
+
     def _may_begin(self, key: ClipKey, urgent: bool) -> bool:
         if key is _SWEEP:
             return not self._under_way
-        under_way = self._under_way.values()
-        return _SWEEP not in under_way and (key not in under_way or (urgent and self._overtakes(key)))
+        if self._routine is _SWEEP or key in self._urgent:
+            return False
+        return self._routine != key or (urgent and self._overtakes(key))
 
     def _overtakes(self, key: ClipKey) -> bool:
         return not self._answered and not self._makes(key)
+
+    @property
+    def _under_way(self) -> bool:
+        return bool(self._urgent) or self._routine is not None
 
 
 def _key(order: StagingOrder) -> ClipKey:

@@ -189,6 +189,66 @@ def test_words_that_are_being_spoken_are_spoken_once_and_keep_no_other_warnings_
     assert [said.get(timeout=PATIENCE_S).key for _ in range(2)] == ["text", "text"]
 
 
+LONG_AGO_S = 0.05
+
+
+def reserved(staging: FakeStaging, after_s: float = LONG_AGO_S) -> tuple[StagingWorker, queue.Queue[Event]]:
+    said: queue.Queue[Event] = queue.Queue()
+    worker = StagingWorker(staging, said.put, reserve_after_s=after_s)
+    worker.start()
+    return worker, said
+
+
+def test_servers_that_hold_back_other_warnings_keep_none_waiting_for_long() -> None:
+    held = ["ward's", "another ward's"]
+    staging = Busy(*held)
+    worker, said = reserved(staging)
+    for key in held:
+        worker.order(replace(SIREN, key=ClipKey(key)))
+        assert staging.begun() == key
+    worker.order(SIREN)
+    assert said.get(timeout=PATIENCE_S) == ClipStaged(SIREN.key, SIREN.duration_ms)
+    for key in held:
+        staging.let_go(key)
+    assert {said.get(timeout=PATIENCE_S).key for _ in held} == {*held}
+
+
+def test_one_warning_has_the_line_to_itself_at_first() -> None:
+    staging = Busy("ward's")
+    worker, said = reserved(staging, PATIENCE_S)
+    worker.order(replace(SIREN, key=ClipKey("ward's")))
+    assert staging.begun() == "ward's"
+    worker.order(SIREN)
+    with pytest.raises(queue.Empty):
+        staging.doing.get(timeout=4 * LONG_AGO_S)
+    staging.let_go("ward's")
+    assert [said.get(timeout=PATIENCE_S).key for _ in range(2)] == ["ward's", SIREN.key]
+
+
+def test_no_routine_download_is_begun_in_a_reserve_of_warnings() -> None:
+    staging = Busy("notice")
+    worker, said = reserved(staging)
+    worker.order(NOTICE)
+    assert staging.begun() == "notice"
+    worker.order(CLIP)
+    with pytest.raises(queue.Empty):
+        staging.doing.get(timeout=4 * LONG_AGO_S)
+    staging.let_go("notice")
+    assert [said.get(timeout=PATIENCE_S).key for _ in range(2)] == [NOTICE.key, CLIP.key]
+
+
+def test_a_warning_that_is_ordered_again_while_it_is_fetched_is_fetched_by_one() -> None:
+    staging = Busy("siren")
+    worker, said = reserved(staging)
+    worker.order(SIREN)
+    assert staging.begun() == "siren"
+    worker.order(SIREN)
+    with pytest.raises(queue.Empty):
+        staging.doing.get(timeout=4 * LONG_AGO_S)
+    staging.let_go("siren")
+    assert [said.get(timeout=PATIENCE_S).key for _ in range(2)] == [SIREN.key] * 2
+
+
 class Fetching(Busy):
     """What is urgent is under way by a name of its own."""
 

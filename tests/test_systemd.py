@@ -25,6 +25,7 @@ from edge_agent.core.units import MINUTE_MS, SECOND_MS
 from edge_agent.device.process import WRITER_MS_MAX
 from edge_agent.link.server import AGENT_USER
 from edge_agent.live_worker import OPEN_MAX
+from edge_agent.staging_worker import RESERVES
 from edge_agent.watchdog import FEED_EVERY_MS
 from tests.host.parts import ABSENT
 
@@ -301,8 +302,8 @@ def test_the_decoding_socket_is_the_agents_and_each_connection_gets_a_worker() -
 
 
 def test_there_is_a_worker_for_everything_that_the_agent_does_at_a_time() -> None:
-    """A clip, a text, a warning's beside them, and each live source, whose next may begin while the last one goes."""
-    assert int(directives(DECODE_SOCKET)["MaxConnections"][0]) >= 4 + 2 * OPEN_MAX
+    """A clip, a text, warnings' beside them, and each live source, whose next may begin while the last one goes."""
+    assert int(directives(DECODE_SOCKET)["MaxConnections"][0]) >= 4 + RESERVES + 2 * OPEN_MAX
 
 
 def test_the_worker_runs_the_decoder_and_the_voice_and_sees_them() -> None:

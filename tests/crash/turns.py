@@ -96,9 +96,12 @@ class TurnStagingQueue(StagingQueue):
         self._of = {urgent: Turns(machine, free, partial(self._has, urgent)) for urgent in (False, True)}
         self.turns = [*self._of.values()]
 
-    def take(self, *, urgent: bool) -> StagingOrder:
-        self._of[urgent].come_back()
-        return super().take(urgent=urgent)
+    def take(self, *, urgent: bool, after_s: float = 0) -> StagingOrder:
+        of = self._of[urgent]
+        if after_s and not of.free:  # time stands still: nothing has waited for so long
+            threading.Event().wait()
+        of.come_back()
+        return super().take(urgent=urgent, after_s=after_s)
 
     def join(self) -> None:
         """Until all is done."""
