@@ -31,6 +31,7 @@ from edge_agent.identity.certificate import due, read_certificate
 from edge_agent.identity.codes import request_proof, same
 from edge_agent.identity.messages import EnrolRequest, Given, Refusal
 from edge_agent.trust.envelope import signers_of
+from edge_agent.trust.keys import PublicKey
 from edge_agent.trust.strict_json import WireError
 
 KEPT_MAX = 16
@@ -104,6 +105,7 @@ class Registrar:
         asked = _asked(request.csr, station)
         if not request.possessed:
             raise Refused(Refusal.NO_POSSESSION, station)
+        self._check_not_shared(station, request.signing_key, asked)
         certificate = self._certificate_by_code(request, asked, now)
         self._replace(Enrolled(station, entry.area, entry.name, request.signing_key), certificate)
         given = self._given(entry, certificate)
@@ -156,6 +158,24 @@ class Registrar:
         if entry is None or wrong:
             raise Refused(Refusal.WRONG_CODE, entry.station if entry else "")
         return entry
+
+    def _check_not_shared(self, station: StationId, signing: PublicKey, asked: Asked) -> None:
+        """No key is two stations': cards that are copied after keys were made on one would all speak as each other.
+
+        Also none that another station had before: of whom its card was copied by then, nobody knows.
+        """
+        self._keyring.refresh()
+        for one in self._keyring.stations.values():
+            if one.station != station and (signing in one.every_key or asked.der in self._tls_keys(one.station)):
+                raise Refused(Refusal.KEYS_SHARED, station)
+
+    def _tls_keys(self, station: StationId) -> set[bytes]:
+        """Of every certificate that is known of a station, in DER. A spoiled file of one keeps no other one out."""
+        try:
+            found = [x509.load_der_x509_certificate(der).public_key() for der in self._known(station)]
+        except (OSError, ValueError):
+            return set()
+        return {key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) for key in found}
 
     def _certificate_by_code(self, request: EnrolRequest, asked: Asked, now: UtcMs) -> bytes:
         """Made once for a code, and noted with it; the same box is given the same one again."""

@@ -44,6 +44,7 @@ class Refusal(StrEnum):
     WRONG_CODE = "wrong_code"
     CODE_EXPIRED = "code_expired"
     CODE_USED = "code_used"
+    KEYS_SHARED = "keys_shared"
     NO_POSSESSION = "no_possession"
     UNKNOWN_STATION = "unknown_station"
     IDENTITY_CHANGED = "identity_changed"
@@ -58,6 +59,9 @@ REFUSALS: Mapping[Refusal, str] = {
     Refusal.CODE_EXPIRED: "mã đã quá hạn; xin mã mới / the code is out of date; ask for a new one",
     Refusal.CODE_USED: "mã đã dùng cho một máy khác; xin mã mới, và báo trung tâm nếu không biết máy nào / the code "
     "was used by another box; ask for a new one, and tell the centre if you do not know which",
+    Refusal.KEYS_SHARED: "khóa trong máy này là của trạm khác: thẻ nhớ chép từ máy khác; chạy edge-agent factory-reset "
+    "rồi gõ lại lệnh này, mã vẫn còn dùng được / the keys here are another station's: the card was copied; run "
+    "edge-agent factory-reset, then this command again, the code is still good",
     Refusal.NO_POSSESSION: "trạm không chứng minh được khóa của mình / the station did not prove that the keys are its "
     "own",
     Refusal.UNKNOWN_STATION: "máy chủ không biết trạm này, hoặc khóa của trạm đã bị thay; đăng ký lại bằng mã mới / "

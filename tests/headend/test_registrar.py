@@ -150,6 +150,30 @@ def test_a_used_code_is_of_no_use_to_another_box(desk: Desk, box: Box, change: s
     assert desk.keyids == {STATION: box.signer.keyid}
 
 
+@pytest.mark.parametrize("shared", ["both", "signing", "tls"])
+def test_cards_copied_after_an_enrolment_in_vain_share_no_key(desk: Desk, box: Box, shared: str) -> None:
+    """`enrol` makes the keys before it asks, so a master card with a mistyped code hands them to all its copies."""
+    enrol(desk, box, desk.code())
+    fresh = new_box()
+    copy = Box(fresh.signer if shared == "tls" else box.signer, fresh.tls if shared == "signing" else box.tls)
+    code = desk.code("dt-02")
+    assert_refused(Refusal.KEYS_SHARED, lambda: enrol(desk, copy, code))
+    assert desk.keyids == {STATION: box.signer.keyid}
+    assert enrol(desk, new_box(), code).station == "dt-02"  # after a factory reset, with the same code
+
+
+def test_a_key_that_a_station_had_before_is_no_other_stations_either(desk: Desk, box: Box) -> None:
+    enrol(desk, box, desk.code())
+    enrol(desk, new_box(), desk.code())
+    assert_refused(Refusal.KEYS_SHARED, lambda: enrol(desk, box, desk.code("dt-02")))
+
+
+def test_a_spoiled_certificate_of_one_station_keeps_no_other_one_out(desk: Desk, box: Box) -> None:
+    enrol(desk, box, desk.code())
+    (desk.keyring.directory / "issued" / f"{STATION}.pem").write_bytes(b"-----BEGIN CERTIFICATE-----\n")
+    assert enrol(desk, new_box(), desk.code("dt-02")).station == "dt-02"
+
+
 def test_a_code_is_good_until_its_hour_and_no_longer(desk: Desk, box: Box) -> None:
     code = desk.code()
     assert_refused(Refusal.CODE_EXPIRED, lambda: enrol(desk, box, code, UtcMs(NOW + HOURS * HOUR_MS + 1)))
