@@ -226,6 +226,20 @@ def test_years_of_renewals_leave_a_file_that_stations_can_read(keyring: Keyring)
     assert Station(keyring).greet(keyring) == []
 
 
+def test_after_forty_versions_of_the_root_a_stolen_key_of_it_can_still_be_replaced(keyring: Keyring) -> None:
+    """Each ward that joins, each holder and each server's key makes one, and none may go: a station may stand there."""
+    first, thief = Station(keyring), keyring.keys.key("root-1").public
+    for time in range(1, 40):
+        renew(keyring, ROOT, UtcMs(NOW + time * DAY_MS))
+    assert replace(keyring, "root-1", "root-4") == (ROOT,)
+    assert first.greet(keyring) == [ROOT]
+    for station in (first, Station(keyring)):  # one that missed them all, and one that is enrolled today
+        signers = station.keeper.chain.newest[ROOT].document.signers
+        assert signers is not None
+        assert thief not in signers.keys
+        assert station.keeper.chain.trust.version == 41
+
+
 def test_a_ceremony_that_fails_half_way_has_not_happened(
     keyring: Keyring, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
