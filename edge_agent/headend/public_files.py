@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.files import EVERYBODY_READS, make_private_directory, write_durably
+from edge_agent.headend.handed import CannotBeRead, read_handed
 from edge_agent.headend.key_folder import KeyFolder
 from edge_agent.trust.fields import NAME, Fields, form
 from edge_agent.trust.keys import PublicKey, Scheme, UnusableKey, public_key
@@ -62,15 +63,13 @@ def check_public(directory: Path, keys: Mapping[str, PublicKey | None]) -> None:
 def read_public(path: Path) -> tuple[str, PublicKey]:
     """Name and key. ``KeyringError`` says what is wrong with the file."""
     try:
-        with path.open("rb") as file:
-            content = file.read(FILE_BYTES_MAX)
-        fields = Fields(parse(content))
+        fields = Fields(parse(read_handed(path, FILE_BYTES_MAX)))
         fields.only("type", "name", "scheme", "public")
         fields.text("type", _TYPE)
         raw = bytes.fromhex(fields.text("public", PUBLIC_HEX))
         return fields.text("name", NAME), public_key(fields.choice("scheme", Scheme), raw)
-    except OSError as error:
-        raise KeyringError(f"{path}: cannot be read ({error.strerror})") from error
+    except CannotBeRead as error:
+        raise KeyringError(str(error)) from error
     except (WireError, UnusableKey) as error:
         raise KeyringError(f"{path}: không phải tệp khóa công khai / is no public key file: {error}") from error
 

@@ -15,7 +15,7 @@ from edge_agent.core.units import SECOND_MS, UtcMs
 from edge_agent.headend.cli.actions import ACTIONS, Action, Draft
 from edge_agent.headend.cli.admitting import why_not_noted
 from edge_agent.headend.cli.manifests import add_content_dir, renewed
-from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, address, read_file, several, whole
+from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, address, several, whole
 from edge_agent.headend.cli.shown import answered, show_order, shows_receipts, warn
 from edge_agent.headend.composing import compose
 from edge_agent.headend.dispatch import sending
@@ -24,6 +24,7 @@ from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.fates import fate
 from edge_agent.headend.foresight import addressed
 from edge_agent.headend.given import Given, heading_of
+from edge_agent.headend.handed import read_envelope
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.logbook import LogbookError, checked_records
@@ -108,7 +109,7 @@ def _target(args: argparse.Namespace, outbox: Outbox) -> Given | None:
         return None
     if args.job_envelope is None:
         return outbox.find(args.target, utc_now())
-    found = read_order(read_file(args.job_envelope, "--job-envelope"))
+    found = read_order(read_envelope(args.job_envelope, "--job-envelope"))
     if heading_of(found).order_id != args.target:
         raise DraftError("--job-envelope", f"is {heading_of(found).order_id}, not {args.target}")
     return found

@@ -18,7 +18,6 @@ from edge_agent.headend.cli.options import (
     add_zone,
     address,
     own_words,
-    read_file,
     write_file,
 )
 from edge_agent.headend.cli.say import show_spoken
@@ -29,6 +28,7 @@ from edge_agent.headend.dispatch import sending
 from edge_agent.headend.drafting import DraftError, read_draft
 from edge_agent.headend.drafts import kind_of_draft
 from edge_agent.headend.given import heading_of
+from edge_agent.headend.handed import read_envelope
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.noting import Noting, noted, unnoted
@@ -93,7 +93,7 @@ def _sign(args: argparse.Namespace) -> int:
     keyring = Keyring(args.dir)
     if args.add is not None:
         _refuse_what_only_a_draft_needs(args)
-        envelope = read_file(args.add, "--add")
+        envelope = read_envelope(args.add, "--add")
         for name in args.key:
             envelope = add_signature(envelope, keyring.signer(name))
     else:
@@ -119,7 +119,7 @@ def _refuse_what_only_a_draft_needs(args: argparse.Namespace) -> None:
 
 def _publish(args: argparse.Namespace) -> int:
     keyring = Keyring(args.dir)
-    envelope = read_file(args.envelope, "--envelope")
+    envelope = read_envelope(args.envelope, "--envelope")
     order, now = read_order(envelope), utc_now()
     if args.force:
         return _send(args, keyring, envelope, now, unnoted())

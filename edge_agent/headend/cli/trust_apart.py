@@ -21,8 +21,9 @@ from edge_agent.headend.apart import (
     with_signature,
 )
 from edge_agent.headend.cli.keys import add_sources
-from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_task, add_yes, add_zone, read_file, write_file
+from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_task, add_yes, add_zone, write_file
 from edge_agent.headend.errors import KeyringError
+from edge_agent.headend.handed import read_envelope
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.key_folder import KeyFolder
 from edge_agent.headend.keyring import Keyring
@@ -271,7 +272,8 @@ def _pair(option: str, text: str) -> tuple[str, str]:
 
 
 def _read(path: Path) -> Sheet:
+    content = read_envelope(path, "FILE")
     try:
-        return read_sheet(read_file(path, "FILE"))
+        return read_sheet(content)
     except KeyringError as error:
         raise KeyringError(f"{path}: {error}") from error

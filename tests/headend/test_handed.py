@@ -1,0 +1,94 @@
+"""What comes on a stick was in other hands: it keeps nobody waiting, fills no memory and writes on no screen."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent.headend.handed import CannotBeRead, read_handed
+from tests.headend.test_ceremonies_apart import WARD, Places
+
+PATIENCE_S = 60
+# On a busy machine five commands take three seconds.
+BYTES_MAX = 4_096
+MOVES_THE_CURSOR = "root\x1b[9A\x1b[2Kdấu khóa: 8bed b86f.json"
+
+
+@pytest.fixture
+def places(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Places:
+    return Places(tmp_path, capsys)
+
+
+@pytest.fixture(autouse=True)
+def impatient() -> Iterator[None]:
+    """Whatever waits for ever fails here."""
+
+    def wake(*_: object) -> None:
+        raise AssertionError(f"it was still waiting after {PATIENCE_S} s")
+
+    before = signal.signal(signal.SIGALRM, wake)
+    signal.alarm(PATIENCE_S)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def link_to_a_pipe(path: Path) -> None:
+    os.mkfifo(path.with_name("pipe"))
+    path.symlink_to("pipe")
+
+
+def link_to_a_device_without_end(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def file_of_many_gigabytes(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+
+
+LAID = (pipe, link_to_a_pipe, link_to_a_device_without_end, file_of_many_gigabytes, Path.mkdir)
+
+
+@pytest.mark.parametrize("lay", LAID)
+def test_what_is_no_file_of_its_kind_is_refused_at_once(places: Places, lay: Callable[[Path], None]) -> None:
+    lay(places.handed / "root-1.json")
+    with pytest.raises(CannotBeRead, match=r"root-1\.json: "):
+        read_handed(places.handed / "root-1.json", BYTES_MAX)
+    first = ("--first", WARD, "--realm", "loa-vn", "--public", places.handed, "--out", places.place / "out")
+    assert "root-1.json: " in places.trust("draft", "ward", *first, status=1)
+    for words in (("show",), ("take",), ("merge", "--out", places.place / "whole.json"), ("sign", "--key", "root-1")):
+        what, *more = words
+        assert "root-1.json: " in places.trust(str(what), "root-1", places.handed / "root-1.json", *more, status=1)
+
+
+def test_a_file_name_that_would_write_over_the_fingerprint_above_it_is_shown_harmless(places: Places) -> None:
+    """`show *.json`: the next name moves the cursor up, and the page is another one than was read."""
+    (places.handed / MOVES_THE_CURSOR).write_bytes(b"{}")
+    first = ("--first", WARD, "--realm", "loa-vn", "--public", places.handed, "--out", places.place / "out")
+    for said in (
+        places.trust("show", "root-1", places.handed / MOVES_THE_CURSOR, status=1),
+        places.trust("draft", "ward", *first, status=1),
+    ):
+        assert "\x1b" not in said
+        assert "control characters" in said
+
+
+def test_a_file_name_that_no_terminal_can_write_is_refused_by_name(places: Places) -> None:
+    file = places.handed / os.fsdecode(b"root\xff.json")
+    file.write_bytes(b"{}")
+    assert "root\\udcff.json" in places.trust("show", "root-1", file, status=1)
+
+
+def test_a_link_that_its_reader_has_laid_himself_is_followed(places: Places) -> None:
+    (places.handed / "that.json").write_bytes(b"{}")
+    (places.handed / "this.json").symlink_to("that.json")
+    assert read_handed(places.handed / "this.json", BYTES_MAX) == b"{}"
