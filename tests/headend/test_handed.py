@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from edge_agent.headend.cli import main
 from edge_agent.headend.handed import CannotBeRead, read_handed
 from tests.headend.test_ceremonies_apart import WARD, Places
 
@@ -92,3 +95,22 @@ def test_a_link_that_its_reader_has_laid_himself_is_followed(places: Places) -> 
     (places.handed / "that.json").write_bytes(b"{}")
     (places.handed / "this.json").symlink_to("that.json")
     assert read_handed(places.handed / "this.json", BYTES_MAX) == b"{}"
+
+
+class NobodyReads(io.StringIO):
+    """A pager that was left, or `| head`."""
+
+    def flush(self) -> None:
+        raise BrokenPipeError
+
+
+def test_a_page_that_nobody_reads_is_not_signed_and_is_no_success(
+    places: Places, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = places.begin() / "root.json"
+    before = root.read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", NobodyReads())
+        assert main(["trust", "sign", str(root), "--dir", str(places.place / "root-1"), "--key", "root-1"]) == 1
+    assert "NOT signed" in capsys.readouterr().err
+    assert root.read_bytes() == before

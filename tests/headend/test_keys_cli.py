@@ -158,6 +158,22 @@ def test_a_wrong_passphrase_is_one_line_and_signs_nothing(ward: Ward) -> None:
     assert Keyring(ward.folder).serials() == {}  # no number was used up
 
 
+def test_who_signs_beside_another_officer_sees_the_order_before_he_is_asked(
+    ward: Ward, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One key is stolen: on the stick lies another warning than the one that the two have spoken of."""
+    ward.knows(PASSPHRASE)
+    ward.init("--encrypt")
+    ward.sign_draft("ward-emergency-1")
+    ward.knows("trăng mờ vườn cà", FILE_VARIABLE)
+    order = str(ward.place / "order.json")
+    added = ("--add", order, "--key", "ward-emergency-2", "--out", order)
+    assert main(["sign", "--dir", str(ward.folder), *added]) == 1
+    said = capsys.readouterr()
+    assert "Nước đang lên." in said.out
+    assert said.err.startswith("lỗi / error: key ward-emergency-2: sai mật khẩu")
+
+
 def test_who_may_not_sign_it_is_told_before_anything_is_asked(ward: Ward) -> None:
     ward.knows(PASSPHRASE, NEW_FILE_VARIABLE)
     ward.init("--encrypt")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend.cli.admitting import why_not_noted
@@ -21,13 +22,13 @@ from edge_agent.headend.cli.options import (
     write_file,
 )
 from edge_agent.headend.cli.say import show_spoken
-from edge_agent.headend.cli.shown import show_order, shows_receipts, warn
+from edge_agent.headend.cli.shown import read_before_signing, show_order, shows_receipts, warn
 from edge_agent.headend.composing import compose, expiry_s
 from edge_agent.headend.content import Shelf
 from edge_agent.headend.dispatch import sending
 from edge_agent.headend.drafting import DraftError, read_draft
 from edge_agent.headend.drafts import kind_of_draft
-from edge_agent.headend.given import heading_of
+from edge_agent.headend.given import Given, heading_of
 from edge_agent.headend.handed import read_envelope
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
@@ -94,6 +95,8 @@ def _sign(args: argparse.Namespace) -> int:
     if args.add is not None:
         _refuse_what_only_a_draft_needs(args)
         envelope = read_envelope(args.add, "--add")
+        with read_before_signing():
+            _show(read_order(envelope), args.timezone)
         for name in args.key:
             envelope = add_signature(envelope, keyring.signer(name))
     else:
@@ -104,11 +107,16 @@ def _sign(args: argparse.Namespace) -> int:
         envelope = compose(keyring, draft, args.key, shelf, utc_now(), args.draft.parent, words)[1]
     write_file(args.out, envelope, "--out")
     order = read_order(envelope)
-    show_order(order, args.timezone)
-    show_spoken(order)
+    if args.add is None:
+        _show(order, args.timezone)
     print(f"đã ký số / signed: {args.out}")
     warn(keyring, order, envelope, args.timezone)
     return 0
+
+
+def _show(order: Given, zone: ZoneInfo) -> None:
+    show_order(order, zone)
+    show_spoken(order)
 
 
 def _refuse_what_only_a_draft_needs(args: argparse.Namespace) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from zoneinfo import ZoneInfo
 
 from edge_agent.core.effects import Verdict
 from edge_agent.core.reasons import explain
+from edge_agent.headend.cli.options import CannotDo
 from edge_agent.headend.foresight import Foreseen, foresee
 from edge_agent.headend.given import Given, heading_of
 from edge_agent.headend.keyring import Keyring
@@ -20,6 +22,19 @@ BROKER_SAID = {
     Receipt.TAKEN: "máy chủ đã nhận / taken by the broker; trạm trả lời ở `watch`",
     Receipt.NOBODY_LISTENS: "không trạm nào đang nhận / taken, but no station listens there: gửi lại khi có kết nối",
 }
+
+
+@contextlib.contextmanager
+def read_before_signing() -> Iterator[None]:
+    """What is printed in here stands on the screen when the passphrase or PIN is asked for: typing that signs.
+
+    Where nobody can read it, nothing is signed, and that is no success: what follows in a script takes it for signed.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise CannotDo("không ai đọc trang này, CHƯA KÝ / nobody reads this page; NOT signed") from error
 
 
 def show_order(order: Given, zone: ZoneInfo) -> None:

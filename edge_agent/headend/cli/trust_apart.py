@@ -22,6 +22,7 @@ from edge_agent.headend.apart import (
 )
 from edge_agent.headend.cli.keys import add_sources
 from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_task, add_yes, add_zone, write_file
+from edge_agent.headend.cli.shown import read_before_signing
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.handed import read_envelope
 from edge_agent.headend.headend import utc_now
@@ -198,7 +199,8 @@ def _show(args: argparse.Namespace) -> int:
 def _sign(args: argparse.Namespace) -> int:
     chain, sheet, keys = _chain(args.dir), _read(args.file), KeyFolder(args.dir / "keys")
     may_sign(chain, sheet, keys.key(args.key).public, utc_now())
-    _print(args, chain, sheet, flush=True)
+    with read_before_signing():
+        _print(args, chain, sheet)
     signed = with_signature(chain, sheet, keys.signer(args.key), utc_now())
     out = args.out or args.file
     write_file(out, signed.data, "--out")
@@ -236,9 +238,7 @@ def _take(args: argparse.Namespace) -> int:
     return 0
 
 
-def _print(
-    args: argparse.Namespace, chain: Chain | None, sheet: Sheet, *, counting: bool = True, flush: bool = False
-) -> None:
+def _print(args: argparse.Namespace, chain: Chain | None, sheet: Sheet, *, counting: bool = True) -> None:
     names = names_known(args.dir)
     for line in in_full(sheet, counts(chain, sheet) if counting else (), names, args.timezone):
         print(line)
@@ -247,7 +247,7 @@ def _print(
         print(f"khác với phiên bản / against version {before.document.version}:")
         for line in differences(opened_payload(before), parse(sheet.envelope.payload)):
             print(line)
-    print(flush=flush)
+    print()
 
 
 def _print_counts(directory: Path, chain: Chain | None, sheet: Sheet) -> None:
