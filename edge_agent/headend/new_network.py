@@ -77,6 +77,12 @@ def begin_network(directory: Path, documents: Sequence[bytes]) -> Keyring:
         write_new(directory / "trust.json", write_file(documents))
     except FileExistsError as error:
         raise KeyringError(f"{directory / 'trust.json'} exists: go on from it, without --first") from error
+    except OSError as error:  # a folder that nobody has made, or a stick: FAT knows no links, and hides no key either
+        raise KeyringError(
+            f"{directory / 'trust.json'}: không ghi được / cannot be written ({error.strerror}); --dir đúng chưa? "
+            "là thư mục do `keys new`, `keys init` tạo, trên ổ đĩa của máy / is --dir right? it is what `keys new` or "
+            "`keys init` made, on the machine's own disk"
+        ) from error
     return Keyring(directory)
 
 

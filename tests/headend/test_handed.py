@@ -114,3 +114,30 @@ def test_a_page_that_nobody_reads_is_not_signed_and_is_no_success(
         assert main(["trust", "sign", str(root), "--dir", str(places.place / "root-1"), "--key", "root-1"]) == 1
     assert "NOT signed" in capsys.readouterr().err
     assert root.read_bytes() == before
+
+
+def test_a_folder_that_nobody_has_made_is_named_and_no_network_begins_in_it(places: Places) -> None:
+    root = places.begin() / "root.json"
+    for holder in ("root-1", "root-3"):
+        places.sign(root, holder)
+    first = ("--first", places.read_out(root))
+    assert "is --dir right?" in places.trust("take", "root-l", root, *first, status=1)
+    assert not (places.place / "root-l").exists()
+
+
+def test_drafts_of_a_try_that_was_broken_off_are_not_mixed_with_those_of_the_next(places: Places) -> None:
+    """Of a key's replacement only the second draft was left: the first one is not written anew beside it."""
+    drafts = places.begin()
+    places.finish(drafts)
+    places.make_key("national-trust-2")
+    swap = ("--replace", f"national-trust-1={places.handed / 'national-trust-2.json'}")
+    out = places.draft(*swap, out="swap")
+    (out / "root.json").unlink()
+    told = places.trust("draft", "ward", *swap, "--out", out, status=1)
+    assert "somebody may have signed it" in told
+    assert not (out / "root.json").exists()
+
+
+def test_a_place_for_drafts_that_is_none_is_named(places: Places) -> None:
+    places.finish(places.begin())
+    assert "no such folder" in places.trust("draft", "ward", "--area", "root", "--out", "/dev/null", status=1)

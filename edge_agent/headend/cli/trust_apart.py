@@ -122,17 +122,30 @@ def _draft(args: argparse.Namespace) -> int:
     given = read_all(args.public)
     payloads = _payloads(args, chain, given)
     check_public(args.dir, given)
+    paths = _new_paths(args.out, payloads)
     for name, key in given.items():
         write_public(args.dir, name, key)
-    args.out.mkdir(parents=True, exist_ok=True)
     for area, payload in payloads.items():
-        path = args.out / f"{(area or SHOWN_ROOT).replace('/', '.')}.json"
-        if path.exists():
-            raise CannotDo(f"{path} exists, and somebody may have signed it; take another --out")
+        path = paths[area]
         write_file(path, unsigned(payload), "--out")
         _print(args, chain, _read(path), counting=False)
         print(f"đã soạn, CHƯA KÝ / drafted, NOT signed: {path}")
     return 0
+
+
+def _new_paths(out: Path, payloads: Payloads) -> dict[str, Path]:
+    """Where each draft goes. All of them or none: beside one of an earlier try, those of this one would never do."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotDo(
+            f"--out {out}: không tạo được thư mục / no such folder can be made ({error.strerror})"
+        ) from error
+    paths = {area: out / f"{(area or SHOWN_ROOT).replace('/', '.')}.json" for area in payloads}
+    for path in paths.values():
+        if path.exists() or path.is_symlink():
+            raise CannotDo(f"{path} exists, and somebody may have signed it; take another --out")
+    return paths
 
 
 def _payloads(args: argparse.Namespace, chain: Chain | None, given: dict[str, PublicKey]) -> Payloads:
