@@ -80,6 +80,13 @@ def _typed(what: str, variable: str) -> str:
             return _composed(getpass.getpass(f"{what}: "), what)
     except KeyboardInterrupt as error:  # no success, or what follows in a script goes on with an older file
         raise NoPassphrase(f"{what}: bỏ dở, chưa làm gì / broken off; nothing was done") from error
+    except UnicodeDecodeError:
+        # Over a serial line or an old ssh, a backspace takes half a letter with a mark. Without its cause, which quotes
+        # what was typed.
+        raise NoPassphrase(
+            f"{what}: có nửa chữ còn lại khi xóa lùi, chưa làm gì: gõ lại, gõ sai thì Ctrl-U xóa cả dòng / a backspace "
+            "left half a letter; nothing was done: type it again, and after a slip delete the line by Ctrl-U"
+        ) from None
     except (getpass.GetPassWarning, EOFError) as error:
         raise NoPassphrase(
             f"{what}: không có màn hình để nhập / no terminal to type it at; run this at one, or name in {variable} "

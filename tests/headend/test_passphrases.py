@@ -163,6 +163,22 @@ def test_who_breaks_off_at_the_question_has_not_done_well(
     assert "bỏ dở, chưa làm gì / broken off; nothing was done" in capsys.readouterr().err
 
 
+def test_a_backspace_that_leaves_half_a_letter_is_told_without_what_was_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A terminal that does not know UTF-8 takes one byte away, and ă has two."""
+
+    def half(_prompt: str) -> str:
+        return f"{SECRET}ă".encode()[:-1].decode()
+
+    monkeypatch.delenv(NEW_FILE_VARIABLE, raising=False)
+    monkeypatch.setattr(getpass, "getpass", half)
+    assert main(["keys", "new", "--dir", str(tmp_path / "own"), "--key", "root-1", "--encrypt"]) == 1
+    said = capsys.readouterr().err
+    assert "a backspace left half a letter" in said
+    assert SECRET not in said
+
+
 @pytest.mark.parametrize("trouble", [getpass.GetPassWarning("it would be shown"), EOFError()])
 def test_whatever_keeps_a_terminal_from_asking_names_the_file_instead(
     monkeypatch: pytest.MonkeyPatch, trouble: Exception
