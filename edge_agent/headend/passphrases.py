@@ -58,7 +58,8 @@ def _given(variable: str) -> str | None:
         return None
     try:
         content = _read(Path(name), variable)
-        return _composed(content.decode().split("\n", 1)[0].removesuffix("\r"), variable)
+        # An editor on Windows begins a file with a mark that nobody sees, and that nobody could ever type.
+        return _composed(content.decode("utf-8-sig").split("\n", 1)[0].removesuffix("\r"), variable)
     except OSError as error:
         raise NoPassphrase(f"{variable}={name}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError:

@@ -34,7 +34,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("content", [SECRET, f"{SECRET}\n", f"{SECRET}\r\nsecond line\n"])
+@pytest.mark.parametrize("content", [SECRET, f"{SECRET}\n", f"{SECRET}\r\nsecond line\n", f"\ufeff{SECRET}\r\n"])
 def test_the_first_line_of_the_named_file_is_it(file: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
     file.write_text(content, newline="")
     monkeypatch.setenv(FILE_VARIABLE, str(file))
