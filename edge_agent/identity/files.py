@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 from pathlib import Path
@@ -27,14 +28,20 @@ def write_durably(path: Path, content: bytes, mode: int = OWNER_ONLY, owner: tup
     """Replace ``path`` by ``content``: temporary file with its final mode, fsync, rename, fsync of the directory."""
     beside = path.with_name(f".{path.name}.{os.getpid()}{PART}")
     descriptor = fresh_file.begin(beside, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, mode)  # the umask takes bits away
-        if owner is not None:
-            os.fchown(descriptor, *owner)
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-    beside.replace(path)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, mode)  # the umask takes bits away
+            if owner is not None:
+                os.fchown(descriptor, *owner)
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        beside.replace(path)
+    except BaseException:
+        # Left there, it would hold the very room that was wanting: the next try has another number, and room for less.
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise
     sync_directory(path.parent)
 
 

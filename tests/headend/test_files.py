@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,15 @@ def any_umask(request: pytest.FixtureRequest) -> Iterator[int]:
     before = os.umask(request.param)
     yield int(request.param)
     os.umask(before)
+
+
+@pytest.fixture
+def file_bytes_max() -> Iterator[int]:
+    """The kernel writes so many bytes of a file, and no more: half of it is there when the write fails."""
+    before, most = resource.getrlimit(resource.RLIMIT_FSIZE), 4_096
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    yield most
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o644])
@@ -39,6 +49,15 @@ def test_a_write_that_fails_leaves_the_old_content(tmp_path: Path) -> None:
     (tmp_path / f".file.{os.getpid()}.part").mkdir()
     with pytest.raises(OSError, match="part"):
         write_durably(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"old"
+
+
+def test_a_write_for_which_there_is_no_room_keeps_none(tmp_path: Path, file_bytes_max: int) -> None:
+    write_durably(tmp_path / "file", b"old")
+    for _ in range(2):
+        with pytest.raises(OSError, match="large"):
+            write_durably(tmp_path / "file", b"n" * (file_bytes_max + 1))
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
     assert (tmp_path / "file").read_bytes() == b"old"
 
 
