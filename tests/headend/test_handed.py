@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import sys
@@ -13,6 +14,8 @@ import pytest
 
 from edge_agent.headend.cli import main
 from edge_agent.headend.handed import CannotBeRead, read_handed
+from edge_agent.headend.key_folder import KeyFolder
+from edge_agent.trust.keys import Signer
 from tests.headend.test_ceremonies_apart import WARD, Places
 
 PATIENCE_S = 60
@@ -141,3 +144,18 @@ def test_drafts_of_a_try_that_was_broken_off_are_not_mixed_with_those_of_the_nex
 def test_a_place_for_drafts_that_is_none_is_named(places: Places) -> None:
     places.finish(places.begin())
     assert "no such folder" in places.trust("draft", "ward", "--area", "root", "--out", "/dev/null", status=1)
+
+
+def test_two_who_sign_one_file_at_once_both_have_signed(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One is asked for his passphrase, and looks for it; the other signs meanwhile, at another terminal."""
+    root, opened = places.begin() / "root.json", KeyFolder.signer
+
+    def meanwhile(folder: KeyFolder, name: str) -> Signer:
+        monkeypatch.setattr(KeyFolder, "signer", opened)
+        places.sign(root, "root-2")
+        return opened(folder, name)
+
+    monkeypatch.setattr(KeyFolder, "signer", meanwhile)
+    places.sign(root, "root-1")
+    assert len(json.loads(root.read_bytes())["signatures"]) == 2
+    assert "2/2" in places.trust("show", "ward", root)

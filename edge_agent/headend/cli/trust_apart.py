@@ -216,6 +216,8 @@ def _sign(args: argparse.Namespace) -> int:
         _print(args, chain, sheet)
     signed = with_signature(chain, sheet, keys.signer(args.key), utc_now())
     out = args.out or args.file
+    if args.out is None:  # whoever signed the same file while the passphrase was typed keeps his signature
+        signed = merged(chain, [signed, _read(args.file)])
     write_file(out, signed.data, "--out")
     print(f"đã ký bằng khóa / signed with {args.key}: {out}")
     _print_counts(args.dir, chain, signed)
