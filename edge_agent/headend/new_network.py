@@ -5,13 +5,14 @@ Never over another one. What is kept of it from then on is ``keyring``'s.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from edge_agent.core.units import UtcMs
 from edge_agent.headend import pki
 from edge_agent.headend.errors import KeyringError
-from edge_agent.headend.files import make_private_directory, write_durably
+from edge_agent.headend.files import alone, make_private_directory, write_durably
 from edge_agent.headend.key_folder import MakeKey, plain_file
 from edge_agent.headend.keyring import HEADEND_ID, PUBLISHER_ID, Keyring, check_form
 from edge_agent.headend.passphrases import Ask, ask
@@ -47,15 +48,13 @@ def create_keyring(
 
     ``make`` makes the officers' keys. Those of servers are plain files: they start with nobody there to type.
     """
-    check_new(directory, realm)
-    make_private_directory(directory / "keys")
-    make_private_directory(directory)
-    _make_certificates(directory, realm, hosts)
-    made = {spec.name: _make_keys(directory / "keys", spec, make) for spec in specs if spec.key_count}
-    public = {role: [signer.public for signer in keys.values()] for role, keys in made.items()}
-    signers = {name: signer for keys in made.values() for name, signer in keys.items()}
-    documents = [_signed(draft, signers) for draft in first_documents(realm, specs, public, now)]
-    write_durably(directory / "trust.json", write_file(documents))
+    with _one_maker(directory, realm):
+        _make_certificates(directory, realm, hosts)
+        made = {spec.name: _make_keys(directory / "keys", spec, make) for spec in specs if spec.key_count}
+        public = {role: [signer.public for signer in keys.values()] for role, keys in made.items()}
+        signers = {name: signer for keys in made.values() for name, signer in keys.items()}
+        documents = [_signed(draft, signers) for draft in first_documents(realm, specs, public, now)]
+        write_durably(directory / "trust.json", write_file(documents))
     return Keyring(directory, asking)
 
 
@@ -63,11 +62,9 @@ def create_servers(
     directory: Path, realm: str, specs: Sequence[RoleSpec], hosts: Sequence[str]
 ) -> dict[str, PublicKey]:
     """Certificates and servers' keys of a network whose other keys are made elsewhere; it waits for its first root."""
-    check_new(directory, realm)
-    make_private_directory(directory / "keys")
-    make_private_directory(directory)
-    _make_certificates(directory, realm, hosts)
-    servers = [_make_keys(directory / "keys", spec, plain_file) for spec in specs if not spec.of_officers]
+    with _one_maker(directory, realm):
+        _make_certificates(directory, realm, hosts)
+        servers = [_make_keys(directory / "keys", spec, plain_file) for spec in specs if not spec.of_officers]
     return {name: signer.public for keys in servers for name, signer in keys.items()}
 
 
@@ -84,6 +81,18 @@ def begin_network(directory: Path, documents: Sequence[bytes]) -> Keyring:
             "`keys init` made, on the machine's own disk"
         ) from error
     return Keyring(directory)
+
+
+@contextlib.contextmanager
+def _one_maker(directory: Path, realm: str) -> Iterator[None]:
+    """Of two who make a network there at once the second comes too late: with the certificate of one authority and the
+    key of the other no station could ever be enrolled."""
+    check_new(directory, realm)
+    make_private_directory(directory / "keys")
+    make_private_directory(directory)
+    with alone(directory / "trust.lock"):
+        check_new(directory, realm)
+        yield
 
 
 def _signed(draft: Draft, signers: Mapping[str, Signer]) -> bytes:

@@ -14,6 +14,7 @@ from edge_agent.core.units import UtcMs
 from edge_agent.headend.enrolment import BEFORE_MAX, Enrolled, read_stations
 from edge_agent.headend.keyring import HEADEND_ID, PUBLISHER_ID, SERIALS_BEGAN, Keyring, KeyringError
 from edge_agent.headend.new_network import create_keyring
+from edge_agent.headend.pki import load_authority
 from edge_agent.headend.roles import default_roles
 from edge_agent.trust.bundle import believe
 from edge_agent.trust.commands import What
@@ -42,6 +43,28 @@ def test_a_new_network_has_the_wards_the_provinces_and_the_servers_roles(keyring
     assert (emergency.threshold, len(emergency.keys)) == (2, 2)
     assert emergency.grant.limits.classes == {JobClass.EMERGENCY}
     assert roles["welcome"].orders == {OrderType.WELCOME}
+
+
+def test_of_two_who_make_a_network_in_one_folder_at_once_the_second_is_told_and_changes_nothing(tmp_path: Path) -> None:
+    """Certificate of the one, key of the other: such an authority brings no station in."""
+    start, made, told = threading.Barrier(2), list[Keyring](), list[str]()
+
+    def make() -> None:
+        start.wait()
+        try:
+            made.append(create_keyring(tmp_path / "net", "demo", default_roles(WARD, 2), NOW))
+        except KeyringError as error:
+            told.append(str(error))
+
+    both = [threading.Thread(target=make) for _ in range(2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert len(made) == 1
+    assert [text.partition(" exists")[1] for text in told] == [" exists"]
+    authority = load_authority(tmp_path / "net" / "pki")
+    assert authority.certificate.public_key() == authority.key.public_key()
 
 
 def test_whoever_broadcasts_takes_back_what_is_his_and_no_window_of_the_owner(keyring: Keyring) -> None:
