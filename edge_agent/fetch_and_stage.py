@@ -24,9 +24,13 @@ from edge_agent.core.events import (
     ClipFetched,
     ClipStaged,
 )
+from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
 from edge_agent.free_space import FETCH_FREE_BYTES_MIN
 from edge_agent.sync.port import Fetcher, FetchFailed
+
+MEMORY_BYTES_MAX = 32_000_000
+# An eighth of what the agent's unit may take, where files in memory are counted in; five and a half minutes of words.
 
 log = logging.getLogger(__name__)
 
@@ -61,13 +65,15 @@ class _Kept:
 class FetchAndStage:
     """Staging as it really is: download, check, decode; or speak.
 
-    Calls for different sounds may be at once; of one sound an urgent one beside one that is not.
+    Calls for different sounds may be at once; of one sound an urgent one beside one that is not. ``in_memory`` keeps
+    the words of a warning that the card does not take: one that has gone read-only is to silence none.
     """
 
-    def __init__(self, fetcher: Fetcher, stager: Stager, bytes_max: int) -> None:
+    def __init__(self, fetcher: Fetcher, stager: Stager, bytes_max: int, in_memory: Stager | None = None) -> None:
         self._fetcher = fetcher
         self._stager = stager
         self._bytes_max = bytes_max
+        self._in_memory = in_memory
         self._signals = threading.Lock()  # held by whoever makes them: all threads look after them
         self._lock = threading.Lock()
         self._spared: frozenset[ClipKey] = frozenset()
@@ -104,7 +110,10 @@ class FetchAndStage:
             self._keep(order)
             self._look_after_signals()
             self._make_room(order.key, speech_ms_max(order.text), lambda: self._stager.text_lacks_bytes(order.text))
-            return self._stager.stage_text(order.key, order.language, order.text)
+            told = self._stager.stage_text(order.key, order.language, order.text)
+            if self._in_memory is None or not order.urgent or not _is_the_cards(told):
+                return told
+            return _spoken_into(self._in_memory, order, told)
 
     def makes(self, key: ClipKey) -> bool:
         """Whether it is being made of what lies here: of words, or of a recording that was fetched and checked."""
@@ -131,6 +140,9 @@ class FetchAndStage:
             log.error("cache not swept error=%s next=tomorrow", exc)
         else:
             log.info("cache swept gone=%d originals_gone=%d", len(gone), self._fetcher.sweep(kept))
+        if self._in_memory is not None:
+            with contextlib.suppress(OSError):  # it goes with the next power cut
+                self._in_memory.store.evict_to(0, kept)
 
     def _look_after_signals(self) -> None:
         """Make anew what has rotted of them, with every sound that is staged and once a day.
@@ -175,6 +187,18 @@ class FetchAndStage:
         else:
             if gone:
                 log.info("room made for=%s gone=%s", key[:12], ",".join(key[:12] for key in gone))
+
+
+def _is_the_cards(told: ClipStaged | ClipFailed) -> bool:
+    return isinstance(told, ClipFailed) and told.reason in (Reason.CACHE_FULL, Reason.AUDIO_UNREADABLE)
+
+
+def _spoken_into(memory: Stager, order: SpeakText, refused: ClipStaged | ClipFailed) -> ClipStaged | ClipFailed:
+    with contextlib.suppress(OSError):  # what comes next tells the same
+        memory.store.evict_to(MEMORY_BYTES_MAX - memory.bytes_of(speech_ms_max(order.text)), order.keep)
+    told = memory.stage_text(order.key, order.language, order.text)
+    log.error("words not kept on the card key=%s why=%s in_memory=%s", order.key[:12], refused, told)
+    return told if isinstance(told, ClipStaged) else refused
 
 
 def _not_fetched(key: ClipKey, why: FetchFailed) -> ClipFailed:

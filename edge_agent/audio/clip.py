@@ -67,15 +67,19 @@ class ClipAltered(ClipUnusable):
 
 
 class Shelf:
-    """Where staged sound lies, to be read only: creates nothing, so a reader may lack the right to write."""
+    """Where staged sound lies, to be read only: creates nothing, so a reader may lack the right to write.
 
-    def __init__(self, root: Path) -> None:
+    ``beside`` is the root of what lies elsewhere, because the card has not taken it: it is newer than what lies there.
+    """
+
+    def __init__(self, root: Path, beside: Path | None = None) -> None:
         self._evictable = root / "pcm"
         self._pinned = root / "pinned"
+        self._beside = () if beside is None else (beside / "pcm",)
 
     def open(self, key: ClipKey) -> Clip:
         """The clip, pinned ones first. Raises ClipMissing, or ClipAltered when its digest list or length is wrong."""
-        for folder in (self._pinned, self._evictable):
+        for folder in (*self._beside, self._pinned, self._evictable):
             with contextlib.suppress(FileNotFoundError):
                 return open_clip(folder, key)
         raise ClipMissing(key)

@@ -45,6 +45,7 @@ class Stager:
     voice: Voice
     rate: int
     spoken: Decoder | None = None
+    text_free_bytes_min: int = TEXT_FREE_BYTES_MIN
 
     def stage_clip(self, key: ClipKey, original: Path, duration_ms: int, *, pinned: bool = False) -> Staged:
         """Decode a fetched file whose SHA-256 must be ``key`` and which may sound ``duration_ms`` as signed.
@@ -96,7 +97,7 @@ class Stager:
 
     def text_lacks_bytes(self, text: str) -> int:
         """The same for a text. What takes longer than its letters let expect is not cut: the disk may say no to it."""
-        return self._lacking(speech_ms_max(text), TEXT_FREE_BYTES_MIN)
+        return self._lacking(speech_ms_max(text), self.text_free_bytes_min)
 
     def _lacking(self, length_ms: int, left_bytes: int) -> int:
         # Twice: what was decoded lies there until it has the loudness that it is kept with (``loudness``), and what was

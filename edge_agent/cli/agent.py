@@ -24,6 +24,7 @@ from edge_agent.config import Config, Ntp
 from edge_agent.core.trust_standing import TrustStanding
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, MonoMs
 from edge_agent.fetch_and_stage import FetchAndStage
+from edge_agent.free_space import MEMORY_FREE_BYTES_MIN
 from edge_agent.host import HostReader
 from edge_agent.housekeeping import Chore, Housekeeping
 from edge_agent.identity.installing import unfinished
@@ -129,7 +130,7 @@ def _ports(
         contents=contents,
         session=session,
         device=DeviceClient(paths.socket(config), inbox.post),
-        staging=FetchAndStage(_fetcher(config, clock), stager, config.cache.bytes_max),
+        staging=FetchAndStage(_fetcher(config, clock), stager, config.cache.bytes_max, _words_in_memory(config)),
         live=_live(config, clock),
         upstream=upstream,
         trust=keeper,
@@ -191,6 +192,16 @@ def _stager(config: Config) -> Stager:
     log.info("sound from outside is confined by %s", confined)
     log.info("pinned emergency set: %s", stager.ensure_pinned())
     return stager
+
+
+def _words_in_memory(config: Config) -> Stager:
+    """Without recorded stems, which lie on the card."""
+    confined = confinement(config.decoder.sandbox)
+    store = PcmStore(paths.words_in_memory(config))
+    store.sweep()
+    voice = EspeakVoice(confined, config.speech.voice, config.speech.rate_wpm)
+    decoder = levelling(confined, store.scratch)
+    return Stager(store, decoder, voice, config.rate, spoken(confined), MEMORY_FREE_BYTES_MIN)
 
 
 def _sign(signer: Signer, kind: str, payload: bytes) -> bytes:

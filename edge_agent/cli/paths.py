@@ -32,6 +32,11 @@ def audio(config: Config) -> Path:
     return config.paths.state_dir / "audio"
 
 
+def words_in_memory(config: Config) -> Path:
+    """Staged words of warnings that the card has not taken."""
+    return config.paths.run_dir / "words"
+
+
 def live(config: Config) -> Path:
     """The last seconds of each live source. Its writer makes the folder, where systemd has not made it before."""
     return config.paths.run_dir / "live"

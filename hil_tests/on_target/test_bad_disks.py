@@ -10,21 +10,26 @@ import errno
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from edge_agent.audio.clip import Shelf
 from edge_agent.audio.pcm_store import ClipAltered, PcmStore
 from edge_agent.audio.staging import Stager
-from edge_agent.core.events import ClipStaged
+from edge_agent.core.effects import SpeakText
+from edge_agent.core.events import ClipFailed, ClipStaged
 from edge_agent.core.programme import ATTENTION
 from edge_agent.core.units import ClipKey
+from edge_agent.fetch_and_stage import FetchAndStage
 from edge_agent.journal.database import FILE_NAME
 from edge_agent.journal.port import Contents, JournalError
 from edge_agent.journal.record import ChainPoint, verify_chain
 from edge_agent.journal.store import Store
+from tests.audio.test_staging import PlainDecoder, PlainVoice
+from tests.fakes.fetcher import FakeFetcher, FakeServer
 from tests.host import disks
 from tests.journal.card_rigs import filled
 from tests.journal.samples import ORIGIN, record_of, save_job
@@ -164,6 +169,25 @@ def test_a_card_that_refuses_writes_ends_in_a_named_error_and_keeps_all_it_had_p
             PcmStore(root / "audio").sweep()
             assert heard(root) == SOUND
             stage(root, OTHER)
+
+
+def test_a_card_that_refuses_writes_silences_no_words_of_a_warning(tmp_path: Path) -> None:
+    with (
+        disks.looped(disks.blank(tmp_path / "disk", DISK_BYTES)) as device,
+        disks.mapped("card", disks.sound_table(device)) as card,
+        disks.mounted(card.path, tmp_path / "state") as root,
+    ):
+        on_card, in_memory = (
+            Stager(PcmStore(place), PlainDecoder(), PlainVoice(), RATE, text_free_bytes_min=0)
+            for place in (root / "audio", tmp_path / "words")
+        )
+        staging = FetchAndStage(FakeFetcher(root / "originals", FakeServer()), on_card, DISK_BYTES, in_memory)
+        warning = SpeakText(KEY, "vi", "Lũ!", urgent=True)
+        card.become(disks.refusing_table(device))
+        assert isinstance(staging.text(replace(warning, urgent=False)), ClipFailed)
+        assert isinstance(staging.text(warning), ClipStaged)
+        with Shelf(root / "audio", tmp_path / "words").open(KEY) as clip:
+            clip.verify()
 
 
 def spoiled(image: Path, block: int, at: int, bit: int) -> None:
