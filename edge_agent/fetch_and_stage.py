@@ -27,10 +27,12 @@ from edge_agent.core.events import (
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
 from edge_agent.free_space import FETCH_FREE_BYTES_MIN
-from edge_agent.sync.port import Fetcher, FetchFailed
+from edge_agent.sync.port import Fetched, Fetcher, FetchFailed
 
-MEMORY_BYTES_MAX = 32_000_000
-# An eighth of what the agent's unit may take, where files in memory are counted in; five and a half minutes of words.
+MEMORY_BYTES_MAX = 64_000_000
+# A quarter of what the agent's unit may take, where files in memory are counted in: of sound, eleven minutes that are
+# signed, or what a text of 1,400 letters may take at most.
+OF_THE_CARD = (Reason.CACHE_FULL, Reason.AUDIO_UNREADABLE)
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +54,14 @@ class Staging(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Memory:
+    """A cache and a store for what the card does not take, on no card."""
+
+    fetcher: Fetcher
+    stager: Stager
+
+
+@dataclass(frozen=True, slots=True)
 class _Kept:
     """What stays: what was ``named``, and what a warning has come to need since: hundreds go, which takes a while."""
 
@@ -66,10 +76,10 @@ class FetchAndStage:
     """Staging as it really is: download, check, decode; or speak.
 
     Calls for different sounds may be at once; of one sound an urgent one beside one that is not. ``in_memory`` keeps
-    the words of a warning that the card does not take: one that has gone read-only is to silence none.
+    the sound of a warning that the card does not take: one that has gone read-only is to silence none.
     """
 
-    def __init__(self, fetcher: Fetcher, stager: Stager, bytes_max: int, in_memory: Stager | None = None) -> None:
+    def __init__(self, fetcher: Fetcher, stager: Stager, bytes_max: int, in_memory: Memory | None = None) -> None:
         self._fetcher = fetcher
         self._stager = stager
         self._bytes_max = bytes_max
@@ -97,12 +107,32 @@ class FetchAndStage:
             if staged is not None:
                 return staged
         self._make_room(order.key, order.duration_ms, lambda: self._clip_lacks_bytes(order))
+        memory = self._memory_for(order, order.length_bytes, order.duration_ms)
         fetched = self._fetcher.fetch(order.key, order.length_bytes, order.urls, urgent=order.urgent)
+        if memory and _is_the_cards(fetched):
+            return self._fetched_into(memory, order, fetched.came_bytes)
         if isinstance(fetched, FetchFailed):
             return _not_fetched(order.key, fetched)
         with self._making(order.key):
             made = self._stager.stage_clip(order.key, fetched.path, order.duration_ms)
+            if memory and _is_the_cards(made):
+                made = _or(made, memory.stager.stage_clip(order.key, fetched.path, order.duration_ms))
         return replace(made, came_bytes=fetched.came_bytes)
+
+    def _fetched_into(self, memory: Memory, order: FetchClip, came_bytes: int) -> ClipStaged | ClipFailed:
+        with contextlib.suppress(OSError):  # staging it will name that
+            if staged := memory.stager.lying(order.key):
+                return replace(staged, came_bytes=came_bytes)
+        fetched = memory.fetcher.fetch(order.key, order.length_bytes, order.urls, urgent=True)
+        came_bytes += fetched.came_bytes
+        if isinstance(fetched, FetchFailed):
+            return replace(_not_fetched(order.key, fetched), came_bytes=came_bytes)
+        with self._making(order.key):
+            made = memory.stager.stage_clip(order.key, fetched.path, order.duration_ms)
+        log.error("sound not kept on the card in_memory=%s", made)
+        with contextlib.suppress(OSError):  # the room is for sound; what cannot be made of it now is fetched again
+            fetched.path.unlink()
+        return replace(made, came_bytes=came_bytes)
 
     def text(self, order: SpeakText) -> ClipStaged | ClipFailed:
         """Speak."""
@@ -110,10 +140,11 @@ class FetchAndStage:
             self._keep(order)
             self._look_after_signals()
             self._make_room(order.key, speech_ms_max(order.text), lambda: self._stager.text_lacks_bytes(order.text))
-            told = self._stager.stage_text(order.key, order.language, order.text)
-            if self._in_memory is None or not order.urgent or not _is_the_cards(told):
-                return told
-            return _spoken_into(self._in_memory, order, told)
+            made = self._stager.stage_text(order.key, order.language, order.text)
+            memory = self._memory_for(order, 0, speech_ms_max(order.text)) if _is_the_cards(made) else None
+            if memory:
+                made = _or(made, memory.stager.stage_text(order.key, order.language, order.text))
+            return made
 
     def makes(self, key: ClipKey) -> bool:
         """Whether it is being made of what lies here: of words, or of a recording that was fetched and checked."""
@@ -142,7 +173,19 @@ class FetchAndStage:
             log.info("cache swept gone=%d originals_gone=%d", len(gone), self._fetcher.sweep(kept))
         if self._in_memory is not None:
             with contextlib.suppress(OSError):  # it goes with the next power cut
-                self._in_memory.store.evict_to(0, kept)
+                self._in_memory.stager.store.evict_to(0, kept)
+            self._in_memory.fetcher.sweep(kept)
+
+    def _memory_for(self, order: FetchClip | SpeakText, length_bytes: int, length_ms: int) -> Memory | None:
+        """Memory, with room in it, if it is for such an order."""
+        if self._in_memory is None or not order.urgent:
+            return None
+        left_bytes = MEMORY_BYTES_MAX - length_bytes - self._in_memory.stager.bytes_of(length_ms)
+        if left_bytes < 0:
+            return None
+        with contextlib.suppress(OSError):  # what comes next tells the same
+            self._in_memory.stager.store.evict_to(left_bytes, order.keep)
+        return self._in_memory
 
     def _look_after_signals(self) -> None:
         """Make anew what has rotted of them, with every sound that is staged and once a day.
@@ -189,16 +232,13 @@ class FetchAndStage:
                 log.info("room made for=%s gone=%s", key[:12], ",".join(key[:12] for key in gone))
 
 
-def _is_the_cards(told: ClipStaged | ClipFailed) -> bool:
-    return isinstance(told, ClipFailed) and told.reason in (Reason.CACHE_FULL, Reason.AUDIO_UNREADABLE)
+def _is_the_cards(had: Fetched | FetchFailed | ClipStaged | ClipFailed) -> bool:
+    return isinstance(had, FetchFailed | ClipFailed) and had.reason in OF_THE_CARD and had.again
 
 
-def _spoken_into(memory: Stager, order: SpeakText, refused: ClipStaged | ClipFailed) -> ClipStaged | ClipFailed:
-    with contextlib.suppress(OSError):  # what comes next tells the same
-        memory.store.evict_to(MEMORY_BYTES_MAX - memory.bytes_of(speech_ms_max(order.text)), order.keep)
-    told = memory.stage_text(order.key, order.language, order.text)
-    log.error("words not kept on the card key=%s why=%s in_memory=%s", order.key[:12], refused, told)
-    return told if isinstance(told, ClipStaged) else refused
+def _or(refused: ClipStaged | ClipFailed, in_memory: ClipStaged | ClipFailed) -> ClipStaged | ClipFailed:
+    log.error("sound not kept on the card why=%s in_memory=%s", refused, in_memory)
+    return in_memory if isinstance(in_memory, ClipStaged) else refused
 
 
 def _not_fetched(key: ClipKey, why: FetchFailed) -> ClipFailed:

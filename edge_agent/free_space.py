@@ -10,7 +10,7 @@ MIB = 1_024 * 1_024
 TEXT_FREE_BYTES_MIN = 64 * MIB
 # Left to the journal, which must never be stopped by sound: 13 months of records are about 40 MB.
 MEMORY_FREE_BYTES_MIN = 8 * MIB
-# The same in memory, for the words of a warning that the card does not take: the status file, and live sources to come.
+# The same in memory, for a warning that the card does not take: the status file, and live sources to come.
 # The smallest board has 85 MB there, so a warning of 800 letters fits.
 CLIP_FREE_BYTES_MIN = 256 * MIB
 # Beside that the longest text, a quarter of an hour: 173 MB while it is made.

@@ -26,4 +26,4 @@ def test_a_warnings_words_sound_where_the_card_takes_none(tmp_path: Path) -> Non
         assert [sound.what for sound in sounds(rig, LEFT)] == [ATTENTION, SPEECH]
         (record,) = records_of(rig, flood)
         assert record["outcome"] == "succeeded"
-        assert "words not kept on the card" in rig.ward.agent_log()
+        assert "sound not kept on the card" in rig.ward.agent_log()

@@ -361,7 +361,7 @@ def test_the_users_and_folders_come_into_being_as_the_units_need_them(tmp_path: 
         ("run/edge-agent", 0o3770),
         ("run/edge-agent/live", 0o750),
         ("run/edge-agent/io", 0o750),
-        ("run/edge-agent/words", 0o750),
+        ("run/edge-agent/warnings", 0o750),
         ("etc/edge-agent", 0o750),
         ("var/lib/edge-agent/audio", 0o750),
     ):

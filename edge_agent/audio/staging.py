@@ -46,6 +46,7 @@ class Stager:
     rate: int
     spoken: Decoder | None = None
     text_free_bytes_min: int = TEXT_FREE_BYTES_MIN
+    clip_free_bytes_min: int = CLIP_FREE_BYTES_MIN
 
     def stage_clip(self, key: ClipKey, original: Path, duration_ms: int, *, pinned: bool = False) -> Staged:
         """Decode a fetched file whose SHA-256 must be ``key`` and which may sound ``duration_ms`` as signed.
@@ -93,7 +94,7 @@ class Stager:
 
     def clip_lacks_bytes(self, signed_ms: int) -> int:
         """How much must go from the disk before a recording so long may be staged; nothing where it is below 1."""
-        return self._lacking(signed_ms + DURATION_TOLERANCE_MS, CLIP_FREE_BYTES_MIN)
+        return self._lacking(signed_ms + DURATION_TOLERANCE_MS, self.clip_free_bytes_min)
 
     def text_lacks_bytes(self, text: str) -> int:
         """The same for a text. What takes longer than its letters let expect is not cut: the disk may say no to it."""

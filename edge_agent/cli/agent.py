@@ -23,7 +23,7 @@ from edge_agent.clock import StationClock, boot_ms
 from edge_agent.config import Config, Ntp
 from edge_agent.core.trust_standing import TrustStanding
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, MonoMs
-from edge_agent.fetch_and_stage import FetchAndStage
+from edge_agent.fetch_and_stage import FetchAndStage, Memory
 from edge_agent.free_space import MEMORY_FREE_BYTES_MIN
 from edge_agent.host import HostReader
 from edge_agent.housekeeping import Chore, Housekeeping
@@ -47,6 +47,7 @@ from edge_agent.sync.https import Trust as ContentTrust
 from edge_agent.sync.live_stream import LiveStream
 from edge_agent.sync.messages import Sender
 from edge_agent.sync.mqtt import MqttSession
+from edge_agent.sync.right_of_way import RightOfWay
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.keeper import believing
 from edge_agent.trust.keys import Signer
@@ -130,7 +131,7 @@ def _ports(
         contents=contents,
         session=session,
         device=DeviceClient(paths.socket(config), inbox.post),
-        staging=FetchAndStage(_fetcher(config, clock), stager, config.cache.bytes_max, _words_in_memory(config)),
+        staging=_staging(config, clock, stager),
         live=_live(config, clock),
         upstream=upstream,
         trust=keeper,
@@ -166,8 +167,12 @@ def _broker(config: Config) -> BrokerSettings:
     )
 
 
-def _fetcher(config: Config, clock: StationClock) -> HttpsFetcher:
-    return HttpsFetcher(paths.originals(config), ContentTrust(config.content.ca_file, clock.now))
+def _staging(config: Config, clock: StationClock, stager: Stager) -> FetchAndStage:
+    trust, way = ContentTrust(config.content.ca_file, clock.now), RightOfWay()
+    fetcher = HttpsFetcher(paths.originals(config), trust, way=way)
+    root = paths.warnings_in_memory(config) / "originals"
+    beside = HttpsFetcher(root, trust, free_bytes_min=MEMORY_FREE_BYTES_MIN, way=way)
+    return FetchAndStage(fetcher, stager, config.cache.bytes_max, Memory(beside, _stager_in_memory(config)))
 
 
 def _home(config: Config, clock: StationClock) -> HttpsHome | None:
@@ -194,14 +199,14 @@ def _stager(config: Config) -> Stager:
     return stager
 
 
-def _words_in_memory(config: Config) -> Stager:
+def _stager_in_memory(config: Config) -> Stager:
     """Without recorded stems, which lie on the card."""
     confined = confinement(config.decoder.sandbox)
-    store = PcmStore(paths.words_in_memory(config))
+    store = PcmStore(paths.warnings_in_memory(config))
     store.sweep()
     voice = EspeakVoice(confined, config.speech.voice, config.speech.rate_wpm)
     decoder = levelling(confined, store.scratch)
-    return Stager(store, decoder, voice, config.rate, spoken(confined), MEMORY_FREE_BYTES_MIN)
+    return Stager(store, decoder, voice, config.rate, spoken(confined), MEMORY_FREE_BYTES_MIN, MEMORY_FREE_BYTES_MIN)
 
 
 def _sign(signer: Signer, kind: str, payload: bytes) -> bytes:

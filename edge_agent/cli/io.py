@@ -152,5 +152,5 @@ def _one_card(
     here = {zone: wiring for zone, wiring in config.zones.items() if wiring.card == card.name}
     outlets = {zone: Outlet(wiring.channel) for zone, wiring in here.items()}
     wiring = Wiring(card.rate, card.channels, outlets, {zone: given.trim_db for zone, given in here.items()})
-    clips = Shelf(paths.audio(config), paths.words_in_memory(config))
+    clips = Shelf(paths.audio(config), paths.warnings_in_memory(config))
     return AlsaPlayer(settings_of(card), wiring, clips, reports, live=live, needed=needed, tap=tap_of(wiring))

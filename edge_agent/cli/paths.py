@@ -32,9 +32,9 @@ def audio(config: Config) -> Path:
     return config.paths.state_dir / "audio"
 
 
-def words_in_memory(config: Config) -> Path:
-    """Staged words of warnings that the card has not taken."""
-    return config.paths.run_dir / "words"
+def warnings_in_memory(config: Config) -> Path:
+    """Sound of warnings that the card has not taken."""
+    return config.paths.run_dir / "warnings"
 
 
 def live(config: Config) -> Path:

@@ -23,7 +23,7 @@ from edge_agent.core.effects import SpeakText
 from edge_agent.core.events import ClipFailed, ClipStaged
 from edge_agent.core.programme import ATTENTION
 from edge_agent.core.units import ClipKey
-from edge_agent.fetch_and_stage import FetchAndStage
+from edge_agent.fetch_and_stage import FetchAndStage, Memory
 from edge_agent.journal.database import FILE_NAME
 from edge_agent.journal.port import Contents, JournalError
 from edge_agent.journal.record import ChainPoint, verify_chain
@@ -177,16 +177,19 @@ def test_a_card_that_refuses_writes_silences_no_words_of_a_warning(tmp_path: Pat
         disks.mapped("card", disks.sound_table(device)) as card,
         disks.mounted(card.path, tmp_path / "state") as root,
     ):
-        on_card, in_memory = (
-            Stager(PcmStore(place), PlainDecoder(), PlainVoice(), RATE, text_free_bytes_min=0)
-            for place in (root / "audio", tmp_path / "words")
+        (card_fetcher, on_card), memory = (
+            (
+                FakeFetcher(place / "originals", FakeServer()),
+                Stager(PcmStore(place / "audio"), PlainDecoder(), PlainVoice(), RATE, text_free_bytes_min=0),
+            )
+            for place in (root, tmp_path / "memory")
         )
-        staging = FetchAndStage(FakeFetcher(root / "originals", FakeServer()), on_card, DISK_BYTES, in_memory)
+        staging = FetchAndStage(card_fetcher, on_card, DISK_BYTES, Memory(*memory))
         warning = SpeakText(KEY, "vi", "Lũ!", urgent=True)
         card.become(disks.refusing_table(device))
         assert isinstance(staging.text(replace(warning, urgent=False)), ClipFailed)
         assert isinstance(staging.text(warning), ClipStaged)
-        with Shelf(root / "audio", tmp_path / "words").open(KEY) as clip:
+        with Shelf(root / "audio", tmp_path / "memory" / "audio").open(KEY) as clip:
             clip.verify()
 
 

@@ -1,4 +1,4 @@
-"""Where a warning's words lie when the card does not take them: in memory, bounded, and until nobody needs them."""
+"""Where a warning's sound lies when the card does not take it: in memory, bounded, and until nobody needs it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import BinaryIO
 
 import pytest
 
-from edge_agent.audio.clip import Shelf
+from edge_agent.audio.clip import FRAME_BYTES, Shelf
 from edge_agent.audio.decoder import Trouble
 from edge_agent.audio.pcm_store import PcmStore, PcmWriter
+from edge_agent.audio.speech import speech_ms_max
 from edge_agent.audio.staging import Stager
+from edge_agent.core.effects import FetchClip
 from edge_agent.core.events import ClipFailed, ClipStaged
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
-from edge_agent.fetch_and_stage import FetchAndStage
+from edge_agent.fetch_and_stage import MEMORY_BYTES_MAX, FetchAndStage, Memory
 from edge_agent.free_space import TEXT_FREE_BYTES_MIN
 from tests.audio.test_staging import PlainDecoder, PlainVoice
 from tests.fakes.fetcher import FakeFetcher, FakeServer
@@ -31,13 +33,13 @@ class ReadOnlyCard(PcmStore):
 
 
 def with_memory(
-    tmp_path: Path, card: PcmStore, memory_free_bytes_min: int = 0
+    tmp_path: Path, card: PcmStore, memory_free_bytes_min: int = 0, server: FakeServer | None = None
 ) -> tuple[FetchAndStage, PcmStore, CountedVoice]:
-    memory, voice = PcmStore(tmp_path / "words"), CountedVoice()
+    memory, voice = PcmStore(tmp_path / "memory"), CountedVoice()
     beside = Stager(memory, PlainDecoder(), voice, 48_000, text_free_bytes_min=memory_free_bytes_min)
     stager = Stager(card, PlainDecoder(), PlainVoice(), 48_000)
-    fetcher = FakeFetcher(tmp_path / "originals", FakeServer())
-    return FetchAndStage(fetcher, stager, 10**9, beside), memory, voice
+    fetchers = [FakeFetcher(tmp_path / name, server or FakeServer(), disk) for name, disk in FETCHED]
+    return FetchAndStage(fetchers[0], stager, 10**9, Memory(fetchers[1], beside)), memory, voice
 
 
 class CountedVoice(PlainVoice):
@@ -50,6 +52,8 @@ class CountedVoice(PlainVoice):
         return super().speak(language, text, wav)
 
 
+FETCHED = (("originals", 0), ("beside", 10**9))
+"""Where each fetcher writes, and how many bytes that takes: a card none."""
 WARNING = replace(TEXT, urgent=True)
 
 
@@ -58,7 +62,7 @@ def test_the_words_of_a_warning_sound_although_the_card_has_gone_read_only(tmp_p
     for _ in range(2):
         assert isinstance(staging.text(WARNING), ClipStaged)
     assert voice.said == 1, "what lies in memory is made once"
-    with Shelf(tmp_path / "audio", tmp_path / "words").open(WARNING.key) as clip:
+    with Shelf(tmp_path / "audio", tmp_path / "memory").open(WARNING.key) as clip:
         clip.verify()
 
 
@@ -68,7 +72,7 @@ def test_a_rotten_copy_on_a_card_that_takes_no_new_one_is_not_what_is_heard(tmp_
     rot(tmp_path / "audio", WARNING.key)
     staging, _, _ = with_memory(tmp_path, ReadOnlyCard(tmp_path / "audio"))
     assert isinstance(staging.text(WARNING), ClipStaged)
-    with Shelf(tmp_path / "audio", tmp_path / "words").open(WARNING.key) as clip:
+    with Shelf(tmp_path / "audio", tmp_path / "memory").open(WARNING.key) as clip:
         clip.verify()
 
 
@@ -109,7 +113,50 @@ def test_words_in_memory_are_bounded_and_those_that_are_needed_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     staging, memory, _ = with_memory(tmp_path, ReadOnlyCard(tmp_path / "audio"))
-    monkeypatch.setattr("edge_agent.fetch_and_stage.MEMORY_BYTES_MAX", 0)
+    room_of_one = speech_ms_max(WARNING.text) * 48 * FRAME_BYTES
+    monkeypatch.setattr("edge_agent.fetch_and_stage.MEMORY_BYTES_MAX", room_of_one)
     for name, keep in (("old", ()), ("needed", ()), ("new", ("needed",))):
         staging.text(replace(WARNING, key=ClipKey(name), keep=frozenset(map(ClipKey, keep))))
     assert list(memory.sizes()) == ["needed", "new"]
+
+
+def recording(server: FakeServer) -> FetchClip:
+    content = bytes(9_600)
+    key = server.put("https://content.test/siren", content)
+    return FetchClip(key, len(content), 100, ("https://content.test/siren",), urgent=True)
+
+
+def test_a_warnings_recording_sounds_where_the_card_takes_none_and_its_original_goes(tmp_path: Path) -> None:
+    server = FakeServer()
+    staging, memory, _ = with_memory(tmp_path, ReadOnlyCard(tmp_path / "audio"), server=server)
+    siren = recording(server)
+    assert staging.clip(siren) == ClipStaged(siren.key, 100, came_bytes=9_600)
+    assert staging.clip(siren) == ClipStaged(siren.key, 100), "it lies there"
+    assert (list(memory.sizes()), list((tmp_path / "beside").iterdir())) == ([siren.key], [])
+
+
+def test_what_was_fetched_before_the_card_went_read_only_is_made_ready_from_there(tmp_path: Path) -> None:
+    server = FakeServer()
+    siren = recording(server)
+    (tmp_path / "originals").mkdir()
+    (tmp_path / "originals" / siren.key).write_bytes(bytes(9_600))
+    server.down = True
+    staging, memory, _ = with_memory(tmp_path, ReadOnlyCard(tmp_path / "audio"), server=server)
+    assert staging.clip(siren) == ClipStaged(siren.key, 100)
+    assert list(memory.sizes()) == [siren.key]
+
+
+def test_a_recording_that_is_too_long_for_memory_is_refused_and_the_card_is_named(tmp_path: Path) -> None:
+    server = FakeServer()
+    staging, memory, _ = with_memory(tmp_path, ReadOnlyCard(tmp_path / "audio"), server=server)
+    failed = staging.clip(replace(recording(server), length_bytes=MEMORY_BYTES_MAX))
+    assert isinstance(failed, ClipFailed)
+    assert failed.reason is Reason.CACHE_FULL
+    assert (server.asked, memory.sizes()) == ([], {})
+
+
+def test_an_ordinary_recording_is_in_no_memory(tmp_path: Path) -> None:
+    server = FakeServer()
+    staging, memory, _ = with_memory(tmp_path, ReadOnlyCard(tmp_path / "audio"), server=server)
+    assert isinstance(staging.clip(replace(recording(server), urgent=False)), ClipFailed)
+    assert memory.sizes() == {}
