@@ -164,6 +164,7 @@ class Desk:
                 if _brings_more(log, batch) and not self._allowance.has_left(heard.station, now):
                     return self._too_much(heard.station, now), []
                 proof = self._proof(heard.station, log)
+                proof.hold_to(log, batch)
                 done = log.add(batch, proof.of_others(self._keyring.stations[heard.station].key))
                 if isinstance(done, NotTaken):
                     return [LogTrouble(heard.station, f"{done.doubt}: {done.detail}")], []

@@ -123,6 +123,11 @@ class StationLog:
         """Every chain, in the order in which their first records came."""
         return tuple(HeldChain(epoch, chain.before, chain.head()) for epoch, chain in self._chains.items())
 
+    def hash_at(self, epoch: str, seq: int) -> str | None:
+        """The hash of a record; None where it is not held."""
+        chain = self._chains.get(epoch)
+        return chain.hash_at(seq) if chain else None
+
     def add(self, batch: LogBatch, earlier: Collection[str] = ()) -> Taken | NotTaken:
         """Store what is new of a batch, durably, or say why nothing was.
 
@@ -132,10 +137,10 @@ class StationLog:
         if batch.epoch not in self._chains and begun >= CHAINS_MAX:
             return self._refuse(BatchDoubt.CHAINS, f"{CHAINS_MAX} chains are held: look at the station's card", batch)
         for record in batch.records:
-            held = self._hash_at(record)
+            held = self.hash_at(record.epoch, record.seq)
             if held is not None and held != record.hash:
                 return self._refuse(BatchDoubt.REWRITTEN, f"record {record.seq} is held with another hash", batch)
-        new = [record for record in batch.records if self._hash_at(record) is None]
+        new = [record for record in batch.records if self.hash_at(record.epoch, record.seq) is None]
         if fault := self._fault(new):
             return self._refuse(*fault, batch)
         if new:
@@ -175,10 +180,6 @@ class StationLog:
         if fault.damage is Damage.CUT:
             return BatchDoubt.GAP, f"record {fault.seq} is missing"
         return BatchDoubt.BROKEN, f"record {fault.seq}: {fault.damage}"
-
-    def _hash_at(self, record: StoredRecord) -> str | None:
-        chain = self._chains.get(record.epoch)
-        return chain.hash_at(record.seq) if chain else None
 
     def _remember(self, record: StoredRecord) -> None:
         before = ChainPoint(record.seq - 1, record.prev)

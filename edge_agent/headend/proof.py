@@ -18,7 +18,7 @@ from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.files import write_durably
 from edge_agent.headend.listening import Heard, LogBatch, hear, read_cursor
-from edge_agent.headend.logbook import CHAINS_MAX, HeldChain, LogbookError, disk_refused
+from edge_agent.headend.logbook import CHAINS_MAX, HeldChain, LogbookError, StationLog, disk_refused
 from edge_agent.headend.signing import HELD
 from edge_agent.journal.record import ChainPoint
 from edge_agent.sync.reports import HelloMsg, LogCursor
@@ -29,6 +29,11 @@ from edge_agent.trust.keys import PublicKey
 from edge_agent.trust.orders import LOG_EPOCH_OR_NOTHING, OrderType
 from edge_agent.trust.strict_json import INTEGER_MAX, WireError, dump, parse
 from edge_agent.trust.timetable import read_instant
+
+_ANOTHER_HISTORY = (
+    "records were cut here and others written behind them: keep both files as evidence, bring them back from a backup, "
+    "look whether the station's card was put back"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,7 @@ def place_of(word: Word) -> tuple[bool, str]:
 class _Batch:
     """Up to which record it reaches, the line as it stands in the file, and whose it is."""
 
-    head: int
+    head: ChainPoint
     line: bytes
     keyid: str
 
@@ -130,11 +135,24 @@ class Proof:
         """The chains whose farthest batch another box has signed than the one with ``key``."""
         return frozenset(epoch for epoch, one in self._batches.items() if one.keyid != key.keyid)
 
+    def hold_to(self, log: StationLog, batch: LogBatch) -> None:
+        """LogbookError where the records, or what comes behind them, are others than those that were signed for.
+
+        Whoever cuts our records and puts the station's card back to the same place has it write another history behind
+        them. Kept, its first batch that reaches further would take the place of all that shows the one before.
+        """
+        came = {(batch.epoch, record.seq): record.hash for record in batch.records}
+        for epoch, head in self._signed():
+            found = log.hash_at(epoch, head.seq) or came.get((epoch, head.seq), head.hash)
+            if found != head.hash:
+                what = f"record {head.seq} of the chain {epoch or '–'} was signed for with another hash"
+                raise LogbookError(f"{self._path}: {what}; nothing was acknowledged; {_ANOTHER_HISTORY}")
+
     def keep(self, batch: LogBatch, signed: bytes, chains: tuple[HeldChain, ...], sign: Sign) -> None:
         """Keep the batch's envelope, and our word of ``chains``, durably, where they say more than what is kept."""
         batches, held = dict(self._batches), self._held
-        head = batch.records[-1].seq
-        if batch.epoch not in batches or head > batches[batch.epoch].head:
+        head = _head_of(batch)
+        if batch.epoch not in batches or head.seq > batches[batch.epoch].head.seq:
             batches[batch.epoch] = _Batch(head, signed, _keyid_of(signed))
         kept = tuple(chain for group, _ in held for chain in group)
         if not held or _goes_on(kept, chains):
@@ -149,10 +167,15 @@ class Proof:
             raise LogbookError(disk_refused(self._path, error)) from error
         self._batches, self._held = batches, held
 
+    def _signed(self) -> Iterator[tuple[str, ChainPoint]]:
+        """How far the station and we have signed, of each chain."""
+        yield from ((epoch, one.head) for epoch, one in self._batches.items())
+        yield from ((chain.epoch, chain.head) for group, _ in self._held for chain in group)
+
     def _remember(self, word: Word, line: bytes) -> None:
         place_of(word)
         if isinstance(word, LogBatch):
-            self._batches[word.epoch] = _Batch(word.records[-1].seq, line, _keyid_of(line))
+            self._batches[word.epoch] = _Batch(_head_of(word), line, _keyid_of(line))
         else:
             assert isinstance(word, Held), "nothing else has a place"
             self._held.append((word.chains, line))
@@ -163,6 +186,10 @@ def _content(path: Path) -> bytes:
         return path.read_bytes() if path.exists() else b""
     except OSError as error:
         raise LogbookError(disk_refused(path, error)) from error
+
+
+def _head_of(batch: LogBatch) -> ChainPoint:
+    return ChainPoint(batch.records[-1].seq, batch.records[-1].hash)
 
 
 def _keyid_of(line: bytes) -> str:

@@ -140,6 +140,36 @@ def test_records_from_a_backup_do_not_take_our_word_back(keyring: Keyring, stati
     assert heads(words(keyring, path)[1]) == [("epoch-1", 0, 4)]
 
 
+@pytest.mark.parametrize("lie", ["the file cut", "the file swapped"])
+def test_another_history_behind_a_card_and_a_log_that_were_put_back_takes_the_place_of_no_proof(
+    keyring: Keyring, station: FakeStation, path: Path, lie: str
+) -> None:
+    """Cut to the third record, with the card of that time: the next three would have been kept, and two plays gone."""
+    station.play(*[SMALL] * 5)
+    desk_of(keyring).take(*station.log(), NOW)
+    records, proof = path.with_suffix(".jsonl"), path.read_bytes()
+    lines = records.read_bytes().splitlines(keepends=True)
+    station.records[3:] = []
+    station.play(*(replace(SMALL, job_id=f"other-{number}") for number in range(3)))
+    records.write_bytes(b"".join(lines[:3]))
+    if lie == "the file swapped":  # by one that another server has written
+        Logbook(path.parent).of("tram-01").add(LogBatch("epoch-1", tuple(station.records[3:5])))
+    desk = desk_of(keyring)
+    for first in (6, 4) if lie == "the file swapped" else (4,):
+        ((trouble,), replies) = desk.take(*station.log(first, 6), NOW)
+        assert isinstance(trouble, LogTrouble)
+        assert "record 5 of the chain epoch-1 was signed for with another hash; nothing was" in trouble.detail
+        assert replies == []
+    assert path.read_bytes() == proof
+    records.write_bytes(b"".join(lines))
+    ((trouble,), _) = desk.take(*station.log(4, 6), NOW)
+    assert trouble == LogTrouble(StationId("tram-01"), "rewritten: record 4 is held with another hash"), "as ever"
+    station.records[3:] = []
+    station.new_chain("epoch-2")
+    station.play(SMALL)
+    assert desk.take(*station.log(), NOW)[1], "by the welcome it goes on in another chain"
+
+
 def test_a_damaged_proof_is_told_and_nothing_is_acknowledged(
     keyring: Keyring, station: FakeStation, path: Path
 ) -> None:
