@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from edge_agent.core.as_run import Evidence, RecordKind
@@ -137,6 +137,29 @@ def read_play(record: StoredRecord) -> Play:
         relayed=_relayed(body),
         underruns=body.integer("underruns", 0, INTEGER_MAX, default=0),
     )
+
+
+def occurrences(plays: Sequence[Play]) -> list[list[int]]:
+    """For each occurrence of one station the places of its records: one, unless a card forgot what it had told."""
+    found: dict[tuple[str, UtcMs], list[int]] = {}
+    for place, play in enumerate(plays):
+        if play.kind is RecordKind.PLAY and play.planned is not None:
+            found.setdefault((play.job_id, play.planned), []).append(place)
+    return list(found.values())
+
+
+def without_forgotten(plays: Sequence[Play]) -> list[Play]:
+    """Those of one station that count.
+
+    A card that was put back says of what it forgot that it was missed, in another chain, behind the record of how it
+    was heard. A silence is none of an occurrence that sounded, and is one however often it is told; what sounded twice
+    did sound twice.
+    """
+    left_out: set[int] = set()
+    for places in occurrences(plays):
+        heard = [place for place in places if plays[place].played_ms != 0]
+        left_out.update(set(places) - set(heard or places[:1]))
+    return [play for place, play in enumerate(plays) if place not in left_out]
 
 
 def count(plays: Iterable[Play]) -> Totals:

@@ -21,7 +21,7 @@ from edge_agent.core.programme import NOTHING_RELAYED
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import MINUTE_MS
 from edge_agent.headend.logbook import LogbookError, checked_records
-from edge_agent.headend.plays import Play, Totals, ZonePlay, count, read_play
+from edge_agent.headend.plays import Play, Totals, ZonePlay, count, occurrences, read_play, without_forgotten
 from edge_agent.headend.rule_words import became, of_record
 from edge_agent.headend.words import (
     EVIDENCE,
@@ -71,6 +71,7 @@ class Why(StrEnum):
 
     UNREADABLE = "unreadable"  # newer software wrote it, or who has the station's key; it is not counted
     FOREIGN = "foreign"  # it names another station than the one that sent it, for which it is counted
+    AGAIN = "again"  # its occurrence has a record already; it is counted only where both tell of sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,8 @@ class Odd:
 ODD_WORDS = {
     Why.UNREADABLE: "bản ghi không đọc được, không tính ở dưới: cần phần mềm mới hơn, hoặc khóa của trạm đã lộ",
     Why.FOREIGN: "bản ghi mang tên trạm khác, vẫn tính cho trạm đã gửi: trạm vừa đổi tên, hoặc khóa của trạm đã lộ",
+    Why.AGAIN: "bản ghi về lần phát đã có bản ghi khác, chỉ tính lần có phát: thẻ nhớ bị khôi phục hoặc thay, "
+    "hoặc khóa của trạm đã lộ",
 }
 
 
@@ -138,6 +141,7 @@ def as_json(reported: Reported) -> str:
 
 def _read(file: Path) -> Reported:
     plays: list[Play] = []
+    places: list[tuple[str, int]] = []
     odd: dict[Why, Odd] = {}
     for record in checked_records(file):
         try:
@@ -148,7 +152,10 @@ def _read(file: Path) -> Reported:
         if play.station != file.stem:
             _note(odd, Odd(file.stem, Why.FOREIGN, 1, record.epoch, record.seq, play.station))
         plays.append(replace(play, station=file.stem))
-    return Reported(tuple(plays), tuple(odd.values()))
+        places.append((record.epoch, record.seq))
+    for again in sorted(place for _, *others in occurrences(plays) for place in others):
+        _note(odd, Odd(file.stem, Why.AGAIN, 1, *places[again], plays[again].job_id))
+    return Reported(tuple(without_forgotten(plays)), tuple(odd.values()))
 
 
 def _note(odd: dict[Why, Odd], one: Odd) -> None:

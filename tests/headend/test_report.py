@@ -348,6 +348,32 @@ def test_a_station_says_nothing_about_another_one(tmp_path: Path) -> None:
     assert told.count("[foreign]; trước hết là bản ghi số 1, chuỗi theirs: tram-02") == 1
 
 
+@pytest.mark.parametrize("first", ["heard", "missed"])
+def test_what_was_heard_is_not_missed_because_a_card_that_was_put_back_forgot_it(tmp_path: Path, first: str) -> None:
+    """And is played once: with the copy's records behind its own a month had a play and a miss of each bulletin."""
+    nowhere = tuple(replace(zone, evidence=Evidence.ACCEPTED, played_ms=0) for zone in RECORD.zones)
+    missed = replace(RECORD, outcome=Phase.MISSED, reason=Reason.MISSED, zones=nowhere, started=None, played_ms=0)
+    twice = (RECORD, missed) if first == "heard" else (missed, RECORD)
+    keep(tmp_path, twice[0], QUIET)
+    for record in (twice[1], QUIET):
+        append(tmp_path, parse(keep_one(record).body), epoch="of-the-copy")
+    reported = collect(tmp_path, Wanted(HANOI))
+    assert [(play.job_id, play.outcome) for play in reported.plays] == [
+        ("job-1", Phase.SUCCEEDED),
+        ("job-quiet", Phase.REJECTED),
+    ]
+    assert reported.odd == (Odd("tram-01", Why.AGAIN, 2, "of-the-copy", 1, "job-1"),)
+    assert "tram-01  2 bản ghi về lần phát đã có bản ghi khác, chỉ tính lần có phát" in as_table(reported, HANOI)
+
+
+def test_what_sounded_twice_is_counted_twice_and_told(tmp_path: Path) -> None:
+    keep(tmp_path, RECORD)
+    append(tmp_path, parse(keep_one(CUT).body) | {"job_id": "job-1", "planned": RECORD.planned})
+    reported = collect(tmp_path, Wanted(HANOI))
+    assert [play.outcome for play in reported.plays] == [Phase.SUCCEEDED, Phase.INTERRUPTED]
+    assert [(odd.why, odd.count) for odd in reported.odd] == [(Why.AGAIN, 1)]
+
+
 def test_a_line_that_is_just_being_written_is_left_alone(tmp_path: Path) -> None:
     file = keep(tmp_path, RECORD, CUT) / "tram-01.jsonl"
     torn = file.read_bytes()[:-10]

@@ -30,7 +30,7 @@ from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.logbook import LogbookError, checked_records
 from edge_agent.headend.noting import noted, unnoted
 from edge_agent.headend.outbox import Outbox
-from edge_agent.headend.plays import Play, read_play
+from edge_agent.headend.plays import Play, read_play, without_forgotten
 from edge_agent.headend.signing import read_order
 from edge_agent.sync.reports import AnswerMsg
 from edge_agent.trust.limits import COMMAND_VALIDITY_MS_MAX
@@ -160,4 +160,4 @@ def _plays(args: argparse.Namespace, station: str, job_id: str) -> list[Play]:
     except LogbookError as error:
         print(f"chú ý / note: {error}", file=sys.stderr)
         return []
-    return [play for play in plays if play.job_id == job_id]
+    return without_forgotten([play for play in plays if play.job_id == job_id])
