@@ -320,6 +320,9 @@ def _against_one(epoch: str, chain: _Chain, pins: Sequence[_Pin]) -> Finding | N
             # The chain holds all the same, so everything from the changed record on was hashed anew.
             seq = max(min(good + 1, pin.seq), chain.start.seq + 1)
             return Finding(Kind.CHANGED, chain.line_at(seq), epoch, seq, max(seq, pin.seq))
+        if pin.seq <= chain.start.seq and not pin.by_station:
+            # A server had it, and says now that the log begins behind it. What a station signed may never have come.
+            return Finding(Kind.CUT, chain.places[0].line, epoch, pin.seq, chain.start.seq)
         good = max(good, pin.seq)
     return None
 

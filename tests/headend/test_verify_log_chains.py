@@ -105,10 +105,16 @@ def test_a_chain_that_was_taken_over_begins_where_the_server_signed_that_it_bega
     earlier = [chain("epoch-1", ChainPoint(2, ward.station.records[1].hash), ward.station.records[2].body)]
     assert ward.found(files.with_lines([line_of(earlier[0]), *files.lines])).kind is Kind.REORDERED
     assert ward.found(replace(files, proof=files.proof.replace(b"A", b"B", 1))).kind is Kind.PROOF
-    ack_before = _ack(ward, 3)
-    assert ward.verify(files, ack_before).finding is None
     other = _ack(ward, 3, "e" * 64)
     assert ward.found(files, other) == Finding(Kind.CHANGED, 1, "epoch-1", 4, 4)
+
+
+@pytest.mark.parametrize("seq", [2, 3])
+def test_a_beginning_that_was_cut_off_is_found_by_a_word_of_a_server_for_what_stood_there(ward: Ward, seq: int) -> None:
+    """Whoever holds the server signs that the log begins behind the night that shall vanish: it had acknowledged it."""
+    files = taken_over(ward)
+    assert ward.found(files, _ack(ward, seq)) == Finding(Kind.CUT, 1, "epoch-1", seq, 3)
+    assert ward.verify(files, ward.station.hello(seq)[1]).finding is None, "the station had it, not this server"
 
 
 def _ack(ward: Ward, seq: int, hash_: str = "") -> bytes:
