@@ -50,6 +50,13 @@ _NOT_HERE = (
     "own journal (400 days); `report` tells of a card that rotted",
 )
 """Of a chain that a server took over in its middle, or says so: whoever holds it could have cut off its beginning."""
+_TAIL = (
+    "CHƯA CHỨNG MINH ĐƯỢC là không còn bản ghi nào sau đó: hai tệp cùng bị thay bằng bản cũ trông vẫn như vậy",
+    "NOT PROVEN that nothing came behind these: both files, put back to an earlier state, look the same",
+)
+_TAIL_NO_HEAD = ("cần một xác nhận giữ ở nơi khác (--head)", "that takes a head which was kept elsewhere (--head)")
+_TAIL_HEAD = ("chỉ chắc đến số đã đối chiếu", "it is only up to what was compared with a head kept elsewhere")
+"""What no file proves of itself; whoever reads `whole` would take it for proven."""
 _REMEDIES = {Kind.TORN: _AGAIN, Kind.UNSIGNED: _AGAIN, Kind.UNCONFIRMED: _AGAIN, Kind.PROOF: _PROOF_LOST}
 
 
@@ -78,6 +85,8 @@ def _lines(verdict: Verdict, whose: Whose, zone: ZoneInfo) -> Iterator[str]:
     if verdict.finding is not None:
         yield f"{station}: NHẬT KÝ PHÁT CÓ VẤN ĐỀ / not whole [{verdict.finding.kind}]"
         yield from _finding(verdict.finding, station)
+    elif any(_gap(chain, verdict.chains) for chain in verdict.chains):
+        yield f"{station}: PHẦN NHẬT KÝ CÓ Ở ĐÂY NGUYÊN VẸN, CÓ PHẦN KHÔNG CÓ / whole, but for what is not here [well]"
     elif verdict.chains:
         yield f"{station}: NHẬT KÝ PHÁT NGUYÊN VẸN / the log is whole [well]"
     else:
@@ -93,6 +102,9 @@ def _lines(verdict: Verdict, whose: Whose, zone: ZoneInfo) -> Iterator[str]:
         yield f"  khóa của máy trước / the key of a box before it: {_public(earlier)}"
     for key in _server_keys(whose):
         yield f"  khóa xác nhận của máy chủ / the server's key: {key}"
+    if verdict.chains:
+        more = _TAIL_HEAD if any(chain.kept for chain in verdict.chains) else _TAIL_NO_HEAD
+        yield "  " + " / ".join(f"{what}; {until}" for what, until in zip(_TAIL, more, strict=True))
 
 
 def _finding(finding: Finding, station: str) -> Iterator[str]:
@@ -119,15 +131,20 @@ def _chain(chain: Proven, zone: ZoneInfo) -> str:
     if not chain.confirmed:
         confirmed = "máy chủ chưa xác nhận / not confirmed"
     held = f"bản ghi / records {chain.first}–{chain.last} ({count})"
-    return f"chuỗi / chain {chain.epoch}: {held}; {signed}{at}; {confirmed}"
+    kept = f"; đã đối chiếu bản giữ nơi khác đến số / compared to {chain.kept}" if chain.kept else ""
+    return f"chuỗi / chain {chain.epoch}: {held}; {signed}{at}; {confirmed}{kept}"
 
 
 def _not_here(chain: Proven, chains: Sequence[Proven]) -> Iterator[str]:
-    """What no chain that began before this one holds of what came before it."""
-    known = max((min(one.last, chain.first - 1) for one in chains[: chains.index(chain)]), default=0)
-    if known < chain.first - 1:
-        vietnamese, english = (words.format(numbers=f"{known + 1}–{chain.first - 1}") for words in _NOT_HERE)
+    if gap := _gap(chain, chains):
+        vietnamese, english = (words.format(numbers=gap) for words in _NOT_HERE)
         yield f"    {vietnamese} / {english}"
+
+
+def _gap(chain: Proven, chains: Sequence[Proven]) -> str:
+    """What no chain that began before this one holds of what came before it; "" where nothing is lacking."""
+    known = max((min(one.last, chain.first - 1) for one in chains[: chains.index(chain)]), default=0)
+    return f"{known + 1}–{chain.first - 1}" if known < chain.first - 1 else ""
 
 
 def _server_keys(whose: Whose) -> list[str]:

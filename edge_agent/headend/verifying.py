@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from edge_agent.core.as_run import RecordKind
@@ -63,6 +63,7 @@ class Finding:
 class Proven:
     """A chain that holds. ``signed``, ``confirmed``: how far the station's and the server's word go; 0: nowhere.
 
+    ``kept``: how far the words go that somebody else has kept: nobody can have cut what came up to there.
     ``signed_at`` is when the last signed record ended, or when a hello was said that names it.
     """
 
@@ -72,6 +73,7 @@ class Proven:
     signed: int
     signed_at: UtcMs | None
     confirmed: int
+    kept: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,11 @@ def verify(records: bytes, proof: bytes, whose: Whose, elsewhere: Sequence[Word]
         or next(_against(chains, pins, starts), None)
         or next(_uncovered(chains, pins, held), None)
     )
-    proven = tuple(_proven(epoch, chain, pins.get(epoch, []), known, held) for epoch, chain in chains.items())
+    kept = {epoch: pins_[-1].seq for epoch, pins_ in _pins(elsewhere, ()).items()}
+    proven = tuple(
+        replace(_proven(epoch, chain, pins.get(epoch, []), known, held), kept=kept.get(epoch, 0))
+        for epoch, chain in chains.items()
+    )
     return Verdict(proven, finding, held.utc if held else None)
 
 

@@ -37,7 +37,7 @@ def test_the_command_needs_public_things_only_and_says_what_it_found(
         "  chuỗi / chain epoch-1: bản ghi / records 1–3 (3); trạm đã ký đến số / signed to 3 (06/10"
     )
     assert key in told[3]
-    assert len(told) == 5
+    assert len(told) == 6
 
 
 def test_what_a_server_says_it_never_had_is_told_though_the_rest_is_whole(
@@ -52,6 +52,9 @@ def test_what_a_server_says_it_never_had_is_told_though_the_rest_is_whole(
     ward.take(box.log(5))
     assert run(ward, "--station", "tram-01") == 0
     told = capsys.readouterr().out
+    assert told.startswith(
+        "tram-01: PHẦN NHẬT KÝ CÓ Ở ĐÂY NGUYÊN VẸN, CÓ PHẦN KHÔNG CÓ / whole, but for what is not here"
+    )
     assert "    không có bản ghi 1–3, máy chủ nói nhật ký bắt đầu sau đó" in told
     assert "/ without 1–3: by the server's word it begins behind them" in told
     assert told.count("/ without ") == 1, "what the chain before it holds is here"
@@ -134,6 +137,31 @@ def test_the_command_tells_machines_the_same(ward: Ward, capsys: pytest.CaptureF
     ward.path("proof").unlink()
     assert run(ward, "--station", "tram-01", "--json") == 1
     assert json.loads(capsys.readouterr().out)["finding"]["kind"] == "unsigned"
+
+
+def test_what_no_file_proves_of_itself_is_said_beside_the_word_whole(
+    ward: Ward, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An old backup of both files proves itself: `whole` alone would be read as `and nothing came behind it`."""
+    ward.play(2)
+    head = tmp_path / "head"
+    head.write_bytes(ward.play())
+    ward.play()
+    run(ward, "--station", "tram-01")
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last.startswith("  CHƯA CHỨNG MINH ĐƯỢC là không còn bản ghi nào sau đó")
+    assert last.endswith(
+        "NOT PROVEN that nothing came behind these: both files, put back to an earlier state, look the "
+        "same; that takes a head which was kept elsewhere (--head)"
+    )
+    run(ward, "--station", "tram-01", "--head", str(head))
+    _, chain, *_, last = capsys.readouterr().out.splitlines()
+    assert chain.endswith("/ confirmed to 4; đã đối chiếu bản giữ nơi khác đến số / compared to 3")
+    assert last.endswith("; it is only up to what was compared with a head kept elsewhere")
+    run(ward, "--station", "tram-01", "--head", str(head), "--json")
+    assert json.loads(capsys.readouterr().out)["chains"][0]["kept"] == 3
+    run(ward, "--station", "tram-02")
+    assert "NOT PROVEN" not in capsys.readouterr().out, "of nothing nothing was said to be whole"
 
 
 @pytest.mark.parametrize("form", ["proof", "envelope", "printed"])
