@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from edge_agent.console.words import printable
 from edge_agent.core.as_run import RecordKind
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.programme import NOTHING_RELAYED
@@ -129,7 +130,8 @@ def as_table(reported: Reported, zone: ZoneInfo) -> str:
         parts += ["", f"{why}:", *(_chain(play, zone) for play in chains if why_a_chain(play.detail) == why)]
     if reported.odd:
         parts += ["", ODD, *map(_odd, reported.odd)]
-    return "\n".join([*parts, "", *_total_lines(count(plays))]) + "\n"
+    lines = "\n".join([*parts, "", *_total_lines(count(plays))]).split("\n")
+    return "\n".join(map(printable, lines)) + "\n"  # a title may hold what turns the columns behind it round
 
 
 def as_json(reported: Reported) -> str:

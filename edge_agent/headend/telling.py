@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from zoneinfo import ZoneInfo
 
+from edge_agent.console.words import printable
 from edge_agent.core.as_run import RecordKind
 from edge_agent.core.effects import Conflict
 from edge_agent.core.heads import ScopeStatus
@@ -46,7 +47,7 @@ EXPIRES_SOON_MS = 30 * DAY_MS
 def for_people(shown: Shown, now: UtcMs, zone: ZoneInfo) -> str:
     """Vietnamese words and the code: ``05:30:00 tram-01: bắt đầu kết nối … [birth]``. May be several lines."""
     clock = local(now, zone).strftime("%H:%M:%S")
-    return "\n".join(f"{clock} {line}" for line in _lines(shown, zone))
+    return "\n".join(f"{clock} {printable(line)}" for line in _lines(shown, zone))
 
 
 def for_machines(shown: Shown, now: UtcMs) -> str:

@@ -16,13 +16,15 @@ from edge_agent.core.occurrence import Phase
 from edge_agent.core.programme import Relayed
 from edge_agent.core.reasons import Reason
 from edge_agent.core.records import told
-from edge_agent.core.units import DAY_MS, UtcMs, ZoneId
+from edge_agent.core.units import DAY_MS, StationId, UtcMs, ZoneId
+from edge_agent.headend.desk import Kept
 from edge_agent.headend.listening import LogBatch
-from edge_agent.headend.logbook import Logbook, LogbookError, Taken
+from edge_agent.headend.logbook import Logbook, LogbookError, Taken, checked_records
 from edge_agent.headend.plays import read_play
 from edge_agent.headend.report import ODD, Odd, Reported, Wanted, Why, as_json, as_table, collect
 from edge_agent.headend.rule_words import BY_ZONE, KINDS, of_record
 from edge_agent.headend.summary import summary
+from edge_agent.headend.telling import for_people
 from edge_agent.headend.words import CARD_FORGOT, CARD_ROTS
 from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import ChainPoint, canonical, chain
@@ -366,9 +368,22 @@ def test_what_was_heard_is_not_missed_because_a_card_that_was_put_back_forgot_it
     assert "tram-01  2 bản ghi về lần phát đã có bản ghi khác, chỉ tính lần có phát" in as_table(reported, HANOI)
 
 
+def test_a_title_cannot_turn_round_what_stands_behind_it_on_a_screen(tmp_path: Path) -> None:
+    """U+202E shows the rest of its line from right to left: what was planned in the place of what was played."""
+    title = "Bản tin\u202e phường\u2066\u200b"
+    keep(tmp_path, replace(RECORD, items=(replace(RECORD.items[0], title=title),)))
+    append(tmp_path, {**parse(keep_one(REFUSED).body), "job_id": "x\u202e"})
+    reported = collect(tmp_path, Wanted(HANOI))
+    shown = for_people(Kept(StationId("tram-01"), "epoch-1", checked_records(tmp_path / "tram-01.jsonl")), AT, HANOI)
+    for screen in (as_table(reported, HANOI), shown):
+        assert "Bản tin? phường??" in screen
+        assert not {"\u202e", "\u2066", "\u200b"} & set(screen)
+    assert reported.plays[0].titles == (title,), "machines get what was signed"
+
+
 def test_what_sounded_twice_is_counted_twice_and_told(tmp_path: Path) -> None:
     keep(tmp_path, RECORD)
-    append(tmp_path, parse(keep_one(CUT).body) | {"job_id": "job-1", "planned": RECORD.planned})
+    append(tmp_path, {**parse(keep_one(CUT).body), "job_id": "job-1", "planned": RECORD.planned})
     reported = collect(tmp_path, Wanted(HANOI))
     assert [play.outcome for play in reported.plays] == [Phase.SUCCEEDED, Phase.INTERRUPTED]
     assert [(odd.why, odd.count) for odd in reported.odd] == [(Why.AGAIN, 1)]
