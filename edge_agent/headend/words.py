@@ -113,8 +113,8 @@ def number(value: float, decimals: int = 0) -> str:
 
 
 def percent(part: int, whole: int) -> str:
-    """97,5 % — or a dash where there is nothing to compare with."""
-    return "–" if whole == 0 else f"{number(100 * part / whole, 1)} %"
+    """97,5 % — or a dash where there is nothing to compare with. Rounded down: 100,0 % is all of it."""
+    return "–" if whole == 0 else f"{number((1_000 * part // whole) / 10, 1)} %"
 
 
 def local(utc_ms: int, zone: ZoneInfo) -> datetime:

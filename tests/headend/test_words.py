@@ -48,6 +48,12 @@ def test_numbers_have_a_decimal_comma_and_thousands_by_full_stop() -> None:
     assert words.seconds(None) == "không rõ"
 
 
+def test_what_is_not_all_is_not_called_a_hundred_percent() -> None:
+    """2,999 of 3,000 broadcasts: the month's total said 100,0 %, above the one that failed."""
+    told = [words.percent(part, 3_000) for part in (0, 1, 2, 2_999, 3_000, 3_100)]
+    assert told == ["0,0 %", "0,0 %", "0,0 %", "99,9 %", "100,0 %", "103,3 %"]
+
+
 def test_a_length_of_time_is_told_by_its_largest_unit() -> None:
     lengths = [7_200_000, 5_400_000, 60_000, 90_000, 0]
     assert [words.duration(ms) for ms in lengths] == ["2 giờ", "90 phút", "1 phút", "90 giây", "0 giây"]
