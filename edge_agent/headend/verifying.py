@@ -28,6 +28,12 @@ _AFTER = re.compile(
     r"(?:rotten seq=\d{1,16} to=\d{1,16} )?after epoch=(\S{1,64}) seq=([1-9][0-9]{0,15}) hash=([0-9a-f]{64})"
 )
 
+_ONLY_CITED = (
+    "chỉ có bản ghi số {seq} của chuỗi {epoch} nói vậy, không đúng nếu khóa của trạm đã lộ / only record {seq} of the "
+    "chain {epoch} says what was held, and false if the station's key was stolen"
+)
+"""Who has that key can cite what never was, and must not make an honest server's log look as if it had been changed."""
+
 
 class Kind(StrEnum):
     """What is wrong with a log."""
@@ -122,11 +128,12 @@ class _Chain:
 
 @dataclass(frozen=True, slots=True)
 class _Pin:
-    """Somebody signed that the record ``seq`` has this hash."""
+    """Somebody signed that the record ``seq`` has this hash. ``cited``: only the station, and where, of the server."""
 
     seq: int
     hash: str
     by_station: bool
+    cited: str = ""
 
 
 def verify(records: bytes, proof: bytes, whose: Whose, elsewhere: Sequence[Word] = ()) -> Verdict:
@@ -144,6 +151,7 @@ def verify(records: bytes, proof: bytes, whose: Whose, elsewhere: Sequence[Word]
         or broken
         or unreadable
         or amiss
+        or next(_against(chains, _without_citations(pins), starts), None)
         or next(_against(chains, pins, starts), None)
         or next(_uncovered(chains, pins, held), None)
     )
@@ -281,9 +289,16 @@ def _pins(words: Iterable[Word], places: Iterable[_Place]) -> dict[str, list[_Pi
     pins: dict[str, list[_Pin]] = {}
     for epoch, pin in (found for word in words for found in _pins_of(word)):
         pins.setdefault(epoch, []).append(pin)
-    for epoch, at in (place.cites for place in places if place.cites is not None):
-        pins.setdefault(epoch, []).append(_Pin(at.seq, at.hash, by_station=False))
+    for place, (epoch, at) in ((place, place.cites) for place in places if place.cites is not None):
+        said = _ONLY_CITED.format(seq=place.seq, epoch=place.epoch)
+        pins.setdefault(epoch, []).append(_Pin(at.seq, at.hash, by_station=False, cited=said))
     return {epoch: sorted(found, key=lambda pin: pin.seq) for epoch, found in pins.items()}
+
+
+def _without_citations(pins: Mapping[str, Sequence[_Pin]]) -> dict[str, list[_Pin]]:
+    """What is found by these comes first: a citation that is false must hide nothing that is true."""
+    signed = {epoch: [pin for pin in found if not pin.cited] for epoch, found in pins.items()}
+    return {epoch: found for epoch, found in signed.items() if found}
 
 
 def _pins_of(word: Word) -> Iterator[tuple[str, _Pin]]:
@@ -314,21 +329,21 @@ def _against(
     for epoch, missing in pins.items():
         if epoch not in chains:
             first = starts.get(epoch, ChainPoint()).seq + 1
-            yield Finding(Kind.CUT, lines + 1, epoch, first, missing[-1].seq)
+            yield Finding(Kind.CUT, lines + 1, epoch, first, missing[-1].seq, missing[-1].cited)
 
 
 def _against_one(epoch: str, chain: _Chain, pins: Sequence[_Pin]) -> Finding | None:
     good, last = chain.start.seq, chain.head.seq
     for pin in pins:
         if pin.seq > last:
-            return Finding(Kind.CUT, chain.line_at(last) + 1, epoch, last + 1, pins[-1].seq)
+            return Finding(Kind.CUT, chain.line_at(last) + 1, epoch, last + 1, pins[-1].seq, pins[-1].cited)
         if pin.seq >= chain.start.seq and chain.hash_at(pin.seq) != pin.hash:
             # The chain holds all the same, so everything from the changed record on was hashed anew.
             seq = max(min(good + 1, pin.seq), chain.start.seq + 1)
-            return Finding(Kind.CHANGED, chain.line_at(seq), epoch, seq, max(seq, pin.seq))
+            return Finding(Kind.CHANGED, chain.line_at(seq), epoch, seq, max(seq, pin.seq), pin.cited)
         if pin.seq <= chain.start.seq and not pin.by_station:
             # A server had it, and says now that the log begins behind it. What a station signed may never have come.
-            return Finding(Kind.CUT, chain.places[0].line, epoch, pin.seq, chain.start.seq)
+            return Finding(Kind.CUT, chain.places[0].line, epoch, pin.seq, chain.start.seq, pin.cited)
         good = max(good, pin.seq)
     return None
 

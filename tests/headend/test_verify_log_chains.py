@@ -170,7 +170,27 @@ def test_a_server_that_cuts_off_a_tail_and_signs_anew_is_found_by_the_chain_that
     own = signing.held("demo", StationId("tram-01"), NOW, chains, ward.keyring.signer("ack"))
     batch = [line for line in files.proof.splitlines(keepends=True) if _payload(line).get("epoch") == "epoch-2"]
     forged = replace(files.with_lines([first, third]), proof=b"".join([*batch, own + b"\n"]))
-    assert ward.found(forged) == Finding(Kind.CUT, 2, "epoch-1", 2, 2)
+    assert replace(ward.found(forged), detail="") == Finding(Kind.CUT, 2, "epoch-1", 2, 2)
+    assert "only record 1 of the chain epoch-2 says what was held" in ward.found(forged).detail
+
+
+@pytest.mark.parametrize(("epoch", "seq", "kind"), [("epoch-1", 2, Kind.CHANGED), ("ghost", 9_000, Kind.CUT)])
+def test_who_cites_with_a_stolen_key_what_never_was_makes_no_honest_log_look_changed_without_a_word(
+    ward: Ward, epoch: str, seq: int, kind: Kind
+) -> None:
+    """The log is as the server wrote it; an auditor was told that it was changed there, and by whom he had to guess."""
+    ward.play(3)
+    ward.station.new_chain("of-the-thief")
+    said = f"after epoch={epoch} seq={seq} hash={'e' * 64}"
+    ward.station.play(replace(SMALL, kind=RecordKind.CHAIN, detail=said))
+    assert ward.take(ward.station.log(1))
+    assert ward.found().kind is kind
+    assert ward.found().detail.endswith(
+        "only record 1 of the chain of-the-thief says what was held, and false if the station's key was stolen"
+    )
+    files = ward.files()
+    cut = files.with_lines([*files.lines[:2], files.lines[3]])
+    assert ward.found(cut) == Finding(Kind.CUT, 3, "epoch-1", 3, 3), "and hides nothing that is proven"
 
 
 def _held(files: Files, epoch: str) -> HeldChain:
