@@ -11,6 +11,7 @@ import pytest
 
 from edge_agent.core.units import StationId
 from edge_agent.headend.cli import main
+from edge_agent.headend.enrolment import write_stations
 from edge_agent.trust.keys import Ed25519Signer, new_signer
 from tests.headend.fake_station import FakeStation
 from tests.headend.kept_logs import SMALL, Files, Ward, forged
@@ -94,6 +95,20 @@ def test_a_log_that_is_gone_as_a_whole_is_not_called_well(
     assert "else the whole log is gone: take it from a backup" in capsys.readouterr().out
     ward.path("jsonl", "tram-01").write_bytes(b"{}\n")
     assert run(ward) == 1, "what is not whole weighs more"
+
+
+def test_a_station_that_was_taken_out_of_the_list_with_its_files_is_missed_by_whoever_counts(
+    ward: Ward, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is left that knows of it: all the rest is whole, and the exit status 0."""
+    ward.play(2)
+    stations = {one: ward.keyring.stations[one] for one in ward.keyring.stations if one != "tram-02"}
+    write_stations(ward.directory / "stations.json", "demo", stations)
+    assert run(ward) == 0
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last.startswith("1 trạm có trong stations.json: ĐẾM LẠI theo biên bản nghiệm thu")
+    assert run(ward, "--json") == 0
+    assert [json.loads(line)["station"] for line in capsys.readouterr().out.splitlines()] == ["tram-01"]
 
 
 def test_looking_at_nothing_proves_nothing(ward: Ward, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
