@@ -156,6 +156,7 @@ def test_keys_list_tells_roles_and_stations_and_no_secret(ward: Path, capsys: py
         (["order", "volume", "120", *AT, "--area", AREA], 2, "volume: an integer from 0 to 100"),
         (["order", "stop", *AT, "--area", AREA, "--key", "welcome"], 1, "may sign no command; take one of ward-desk"),
         (["order", "choose", "x", "--at", "5h30", *AT, "--area", AREA], 2, "when.at: an instant with its offset"),
+        (["report", "--records", "{new}", "--from", "2026-11-01", "--to", "2026-10-01"], 1, "ngày đầu sau"),
         (["order", "cancel", "Job!", *AT], 2, "target: 1 to 64"),
         (["order", "cancel", "x", *AT, "--job-envelope", "{new}"], 1, "--job-envelope"),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge_agent.headend.cli.options import Tasks, add_json, add_task, add_zone, day
+from edge_agent.headend.cli.options import CannotDo, Tasks, add_json, add_task, add_zone, day
 from edge_agent.headend.report import Wanted, as_json, as_table, collect
 
 
@@ -23,6 +23,11 @@ def add(tasks: Tasks) -> None:
 
 
 def _report(args: argparse.Namespace) -> int:
+    if args.first is not None and args.last is not None and args.first > args.last:
+        # Else it is a report, and says that nothing was played.
+        raise CannotDo(
+            f"--from {args.first}, --to {args.last}: ngày đầu sau ngày cuối / the first day is after the last"
+        )
     reported = collect(args.records, Wanted(args.timezone, args.first, args.last, args.station))
     print(as_json(reported) if args.json else as_table(reported, args.timezone), end="")
     return 0
