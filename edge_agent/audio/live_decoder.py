@@ -117,7 +117,8 @@ class Decoding:
         """See ``Taker``."""
         if self._child is None:
             self._head += block
-            return self._begin() if len(self._head) >= HEAD_BYTES else ""
+            # A head that drips in begins no child. A byte each 9 s is no stall, and would hold the address for an hour.
+            return self._begin() if len(self._head) >= HEAD_BYTES else self._doubt()
         return self._child.write(block, self._patience.takes_s) or self._doubt()
 
     def end(self) -> str:

@@ -320,6 +320,17 @@ def test_bytes_without_sound_are_worth_nothing_after_a_while(closed: int) -> Non
     taker.end()
 
 
+def test_a_byte_now_and_then_keeps_no_other_address_from_being_asked(closed: int) -> None:
+    """Each comes before the line is taken for silent; the head alone would take 77 minutes."""
+    clock = Clock()
+    taker = LiveDecoder(Playing(), patience=DecodingPatience(soundless_s=30), clock=clock).begin(Kept(), closed)
+    said = []
+    for _ in range(5):
+        said.append(taker.feed(b"x"))
+        clock.now += 9
+    assert said == ["", "", "", "", "no sound in what has come for 30 s"]
+
+
 def test_a_relay_may_take_what_the_longest_programme_needs(closed: int) -> None:
     walls = Playing()
     taker = LiveDecoder(walls).begin(Kept(), closed)
