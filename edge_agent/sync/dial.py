@@ -57,6 +57,16 @@ def both(one: Meter, other: Meter) -> Meter:
     return meter
 
 
+def counted(meter: Meter) -> Meter:
+    """Told of the same, and finds nothing too much."""
+
+    def tally(count: int) -> str:
+        meter(count)
+        return ""
+
+    return tally
+
+
 class Tally:
     """A ``Meter`` that finds nothing too much: how many ``bytes`` have come, over all the connections that have it."""
 

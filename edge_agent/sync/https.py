@@ -21,7 +21,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.look_ahead import FETCH_BYTES_S_MIN, FETCH_SLACK_MS
 from edge_agent.core.units import SECOND_MS
-from edge_agent.sync.dial import Meter, Tally, TimedSocket, both, dial, up_to_a_body, up_to_a_head
+from edge_agent.sync.dial import Meter, Tally, TimedSocket, both, counted, dial, up_to_a_body, up_to_a_head
 from edge_agent.sync.tls import client_context, clock_dates_certificates, dates_trouble
 from edge_agent.sync.tls_trouble import DatesTrouble, trouble_in
 
@@ -115,7 +115,8 @@ def listen(url: str, trust: Trust, begin_s: float, stall_s: float, meter: Meter)
     No redirect is followed: of a live source nothing is signed but its address.
     """
     head = both(up_to_a_head(), meter)
-    with _answered(url, 0, trust, stall_s, time.monotonic() + begin_s, head) as (response, sock):
+    # A handshake is paid for and refused to nobody: cut short in debt it would owe what is unread, each time anew.
+    with _answered(url, 0, trust, stall_s, time.monotonic() + begin_s, head, counted(head)) as (response, sock):
         sock.meter = meter
         sock.settimeout(stall_s)
         yield Line(response, sock, stall_s)
@@ -123,15 +124,9 @@ def listen(url: str, trust: Trust, begin_s: float, stall_s: float, meter: Meter)
 
 @contextmanager
 def _answered(
-    url: str,
-    first_byte: int,
-    trust: Trust,
-    stall_s: float,
-    deadline: float,
-    meter: Meter,
-    greeting: Meter | None = None,
+    url: str, first_byte: int, trust: Trust, stall_s: float, deadline: float, meter: Meter, greeting: Meter
 ) -> Iterator[tuple[HTTPResponse, TimedSocket]]:
-    """``greeting`` is for a handshake that fails: a live source's must not owe more before it may ask again."""
+    """``greeting`` is for the handshake, be it one that fails."""
     target = _checked(url)
     connection = _connect(target, trust, stall_s, deadline, greeting)
     sock = cast(TimedSocket, connection.sock)
@@ -230,9 +225,7 @@ def _checked(url: str) -> SplitResult:
     return target
 
 
-def _connect(
-    target: SplitResult, trust: Trust, stall_s: float, deadline: float, meter: Meter | None
-) -> HTTPSConnection:
+def _connect(target: SplitResult, trust: Trust, stall_s: float, deadline: float, meter: Meter) -> HTTPSConnection:
     context = client_context(trust.ca_file)
     # Without a port it would take the last group of an IPv6 address for one.
     connection = HTTPSConnection(target.hostname or "", target.port or HTTPS_PORT, context=context)

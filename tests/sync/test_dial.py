@@ -15,9 +15,9 @@ import pytest
 from edge_agent.identity import asking
 from edge_agent.identity.messages import ANSWER_BYTES_MAX
 from edge_agent.sync import resolving
-from edge_agent.sync.dial import UNREAD_BYTES_MAX, dial
+from edge_agent.sync.dial import UNREAD_BYTES_MAX, Meter, Tally, dial
 from edge_agent.sync.home import HttpsHome
-from edge_agent.sync.https import Patience, Trust
+from edge_agent.sync.https import Patience, Trust, listen
 from edge_agent.sync.live_stream import RATE_BYTES_S_MAX
 from edge_agent.sync.port import Fetched, FetchFailed, NotRead
 from edge_agent.sync.tls import client_context
@@ -241,6 +241,25 @@ def test_a_handshake_that_fails_is_paid_for_too(content: Content, tmp_path: Path
     assert isinstance(got, FetchFailed)
     assert 2 * piece <= got.came_bytes <= 2 * answered
     assert piece <= home.came_bytes <= answered
+
+
+def test_a_live_sources_handshake_that_fails_is_paid_for_too_and_refused_to_nobody(content: Content) -> None:
+    """Whoever has no certificate must not cost more than one that has, nor keep the next address from being asked."""
+    piece, paid_for = 16 * 1_024, Tally()
+    with garbler() as (url, answered):
+        for _ in range(3):
+            with pytest.raises(OSError, match="SSL"), listen(f"{url}/a", trust_of(content), 20, 10, in_debt(paid_for)):
+                pytest.fail("it has no certificate")
+    assert 3 * piece <= paid_for.bytes <= 3 * answered
+
+
+def in_debt(tally: Tally) -> Meter:
+    """One that finds everything too much."""
+    return lambda count: tally(count) or "too much"
+
+
+def trust_of(content: Content) -> Trust:
+    return Trust(content.authority.path, host_clock)
 
 
 def test_honest_audio_in_the_smallest_usual_chunks_is_taken(content: Content, tmp_path: Path) -> None:
