@@ -1,8 +1,8 @@
 """Decide the shape of the journal's database and when a file still has it. Knows SQL; moves no files.
 
-A file may be used when SQLite finds no damage, its version is one we know, its tables are the ones of that version, and
-its log ends at the head that was committed with it. Versions only grow: each step of ``MIGRATIONS`` is kept for ever,
-because some station still has it.
+A file may be used when SQLite finds no damage, its version is one we know, its tables are the ones of that version, its
+log ends at the head that was committed with it, and its times are times. Versions only grow: each step of
+``MIGRATIONS`` is kept for ever, because some station still has it.
 """
 
 from __future__ import annotations
@@ -107,6 +107,13 @@ UNREADABLE_CODES = frozenset(
 )
 # A sector that the card cannot read any more will not be read by the next start either. Where the kernel answers a read
 # with EIO, SQLite (from 3.33 on) says CORRUPTFS.
+TIME_MS_MAX = 62_000_000_000_000
+# Before and after 1970: the years 5 to 3934, from which every calendar can still count on and back. What may be signed
+# ends with 2099; whatever lies beyond these has rotted, for which one bit is enough, that of the sign.
+TIMES = """
+SELECT base FROM jobs UNION ALL SELECT not_after FROM jobs UNION ALL SELECT planned FROM marks
+UNION ALL SELECT floor FROM meta UNION ALL SELECT kept_utc FROM meta
+"""
 
 
 class DamagedError(Exception):
@@ -122,6 +129,7 @@ def prepare(connection: sqlite3.Connection, new_epoch: str) -> None:
     _migrate(connection, new_epoch)
     _check_shape(connection)
     _check_log(connection)
+    _check_times(connection)
 
 
 def is_damage(error: sqlite3.Error) -> bool:
@@ -179,3 +187,11 @@ def _check_log(connection: sqlite3.Connection) -> None:
     (last_hash,) = connection.execute("SELECT hash FROM records WHERE seq = ?", (last,)).fetchone()
     if count != last - first + 1 or (last, last_hash) != tuple(head):
         raise DamagedError(f"{count} records from {first} to {last}, head at {head[0]}")
+
+
+def _check_times(connection: sqlite3.Connection) -> None:
+    """Each is a time. One that is none would end this process, and the next one, as soon as its day was asked for."""
+    query = f"SELECT base FROM ({TIMES}) WHERE base NOT BETWEEN ? AND ?"
+    found = connection.execute(query, (-TIME_MS_MAX, TIME_MS_MAX)).fetchone()
+    if found is not None:
+        raise DamagedError(f"{found[0]} stands there for a time")

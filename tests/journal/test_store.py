@@ -200,6 +200,10 @@ def cut_in_half(file: Path) -> None:
     os.truncate(file, file.stat().st_size // 2)
 
 
+OTHER_SIGN = 1_790_830_000_000 - 2**47
+# An instant of 2026 in the six bytes that SQLite gives it, the first bit of which has turned.
+
+
 def rot_a_table_definition(file: Path) -> None:
     content = file.read_bytes()
     assert content.count(b"planned INTEGER") == 1
@@ -229,6 +233,10 @@ def in_database(*statements: str):
         pytest.param(in_database("UPDATE records SET hash = 'x' WHERE seq = 5"), id="the head is another record"),
         pytest.param(in_database(f"PRAGMA user_version = {VERSION + 1}"), id="made by newer software"),
         pytest.param(in_database("PRAGMA user_version = -1"), id="of no version"),
+        pytest.param(in_database(f"UPDATE meta SET kept_utc = {OTHER_SIGN}"), id="the time that was kept is none"),
+        pytest.param(in_database(f"UPDATE meta SET floor = {2**63 - 1}"), id="the last signed time is none"),
+        pytest.param(in_database(f"INSERT INTO jobs VALUES ('a', 'd', x'', '', {2**63 - 1}, 0, 0, 0, 0)"), id="a base"),
+        pytest.param(in_database(f"INSERT INTO marks VALUES ('a', {OTHER_SIGN}, 'intent', 0)"), id="a mark"),
     ],
 )
 def test_a_file_that_cannot_be_gone_on_with_is_kept_whole_and_a_new_chain_begins(tmp_path: Path, spoil) -> None:
