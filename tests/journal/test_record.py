@@ -31,7 +31,7 @@ from edge_agent.journal.record import (
     sounded_in,
     verify_chain,
 )
-from tests.journal.samples import ORIGIN, record_of
+from tests.journal.samples import ORIGIN, PLANNED, record_of
 
 PAYLOAD_BYTES_MAX = 48_000
 # What a station can sign and publish at once: base64 makes 64,000 of it, a packet holds 65,536.
@@ -260,3 +260,11 @@ def test_no_flipped_bit_anywhere_goes_unnoticed(seed: int) -> None:
 
 def test_a_body_with_brackets_without_end_tells_of_no_sound() -> None:
     assert sounded_in(b'{"kind":"play","items":' + b"[" * 100_000) is None
+
+
+@pytest.mark.parametrize("rotten", [b"E", b"."])
+def test_one_rotten_digit_makes_no_instant_that_no_calendar_has(rotten: bytes) -> None:
+    body = body_of(record_of(started=PLANNED), ORIGIN)
+    at = body.index(b'"started":1') + len(b'"started":1')
+    assert sounded_in(body) is not None
+    assert sounded_in(body[:at] + rotten + body[at + 1 :]) is None
