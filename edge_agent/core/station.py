@@ -6,6 +6,7 @@ that nothing claims open, the centre is told what changed).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from edge_agent.core import (
@@ -46,6 +47,7 @@ from edge_agent.core.events import (
     JournalFailed,
     LogCompared,
     ManifestRead,
+    Mark,
     MessageArrived,
     PaperMissed,
     PaperRead,
@@ -59,6 +61,7 @@ from edge_agent.core.events import (
     RelayFailed,
     Restored,
     SavedJob,
+    SavedMark,
     StopAsked,
     SweepDue,
     Tick,
@@ -280,7 +283,7 @@ def _restore(turn: Turn, event: Restored) -> None:
     over = {job_id: why for job_id, known in turn.state.jobs.items() if (why := waiting.over_by(turn.state, known))}
     for job_id in over:
         turn.put_job(replace(turn.state.jobs[job_id], called_off=True))
-    for mark in event.marks:
+    for mark in _last_of_each(event.marks):
         playing.resume(turn, mark)
     for known in [known for known in turn.state.jobs.values() if known.called_off]:
         sounding.call_off(turn, known, Cause.CALLED_OFF, over[known.job.job_id])
@@ -305,6 +308,17 @@ def _known(turn: Turn, saved: SavedJob, event: Restored) -> KnownJob:
         return unproven.as_unproven(turn.state, known)
     sounded = any(sound.job_id == job_id for sound in event.past)
     return replace(known, unproven=Unproven.HAS_SOUNDED) if sounded else known
+
+
+def _last_of_each(marks: Iterable[SavedMark]) -> list[SavedMark]:
+    """One of each job, which has one occurrence open at most: of one that was planned anew the earlier intent is there.
+
+    Begun again beside the other it would sound as well, and be left without its job when that is over.
+    """
+    last: dict[JobId, SavedMark] = {}
+    for mark in sorted(marks, key=lambda mark: (mark.mark is Mark.FIRST_SAMPLE, mark.planned)):
+        last[mark.job_id] = mark
+    return [mark for mark in marks if last[mark.job_id] is mark]
 
 
 def _has_begun(event: Restored, job_id: JobId) -> bool:

@@ -69,6 +69,22 @@ def test_what_had_begun_before_a_power_cut(cls: str, mark: Mark, attempt: int, b
     assert record.played_ms == (None if mark is Mark.FIRST_SAMPLE else 0)
 
 
+@pytest.mark.parametrize("newer", list(Mark))
+def test_of_a_warning_that_was_planned_anew_the_earlier_intent_begins_nothing(newer: Mark) -> None:
+    """It was about to sound without a time, did not, and began when the time was known; then the power went."""
+    bench = Bench()
+    job = bench.make(**EMERGENCY)
+    undated, planned = UtcMs(1_001_000), bench.now.utc
+    marks = (SavedMark(job.job_id, undated, Mark.INTENT, 1), SavedMark(job.job_id, planned, newer, 1))
+    bench.send(Restored((SavedJob(bench.accept(job), planned, held=False),), marks, {}, 3, 3))
+    bench.send(DeviceUp())
+    assert list(bench.state.plays) == [(job.job_id, planned)]
+    bench.pass_s(1)
+    bench.end(job.job_id)
+    bench.pass_s(60)
+    assert (len(bench.every(fx.StartPlay)), bench.outcomes()) == (1, [(job.job_id, "succeeded", None)])
+
+
 def test_what_may_have_sounded_unseen_counts_for_its_whole_length() -> None:
     bench = Bench()
     job = bench.make()
