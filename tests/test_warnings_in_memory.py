@@ -22,7 +22,8 @@ from edge_agent.fetch_and_stage import MEMORY_BYTES_MAX, FetchAndStage, Memory
 from edge_agent.free_space import TEXT_FREE_BYTES_MIN
 from tests.audio.test_staging import PlainDecoder, PlainVoice
 from tests.fakes.fetcher import FakeFetcher, FakeServer
-from tests.test_fetch_and_stage import TEXT, SmallCard, rot
+from tests.test_fetch_and_stage import TEXT, rot
+from tests.test_making_room import SmallCard
 
 
 class ReadOnlyCard(PcmStore):
