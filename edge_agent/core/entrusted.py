@@ -55,7 +55,8 @@ def changed(turn: Turn, event: TrustChanged) -> None:
         turn.state = replace(turn.state, forgotten={}, forgot_by=b"")
     if not event.told_stands:  # and another one is asked for at once
         turn.state = replace(turn.state, told=Told(), welcomed=False)
-        turn.put_link(hello_again_at=turn.now.mono, comparing=False)
+        # Nor is its acknowledgement waited for: until the next welcome nothing would be sent again when it is due.
+        turn.put_link(hello_again_at=turn.now.mono, comparing=False, log_sent_at=None)
     versions = ", ".join(f"{head.area or 'root'} {head.version}" for head in event.standing.heads)
     turn.note(Level.INFO, "trust changed", documents=versions, revoked=len(event.revoked))
     for today in event.changed:

@@ -11,10 +11,11 @@ from edge_agent.core import effects as fx
 from edge_agent.core import entrusted, explain
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.effects import Verdict
-from edge_agent.core.events import HelloDue, JobSaved, Restored, TrustChanged
+from edge_agent.core.events import HelloDue, JobSaved, RecordSaved, Restored, TrustChanged
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AllStop, Lock
 from edge_agent.core.reasons import Reason
+from edge_agent.core.talk import HELLO_AGAIN_MS
 from edge_agent.core.trust_standing import TRUST_GRACE_MS, AcceptedTrust, TrustHead, TrustStanding
 from edge_agent.core.units import DAY_MS, HOUR_MS, JobId, UtcMs
 from edge_agent.core.wall_time import local_time
@@ -52,6 +53,19 @@ def test_a_document_from_the_future_is_not_believed_before_its_time() -> None:
         said = bench.arrive(AcceptedTrust(f"{ahead_ms}", makers.AREA, UtcMs(bench.now.utc + ahead_ms)))
         assert len([effect for effect in said if isinstance(effect, fx.TakeTrust)]) == taken
     assert bench.answers() == [("accepted", None), ("refused", "not_yet_valid")]
+
+
+def test_a_new_servers_welcome_that_is_kept_back_does_not_keep_the_station_from_resting() -> None:
+    """Its log was under way to the server before: when it was due again nothing was sent, and the core never slept."""
+    bench = at_work()
+    bench.send(RecordSaved(3))
+    assert len(bench.every(fx.SendLog)) == 1
+    bench.send(TrustChanged(standing(bench.now.utc + 90 * DAY_MS), frozenset(), told_stands=False))
+    for _ in range(9):
+        bench.pass_s(HELLO_AGAIN_MS / 1000)
+        assert bench.wakes_in_ms() > 0
+    bench.welcome()
+    assert len(bench.every(fx.SendLog)) == 2
 
 
 def test_by_a_clock_that_nobody_trusts_no_document_is_believed() -> None:
