@@ -10,7 +10,8 @@ from edge_agent.sync.port import NotRead
 
 @dataclass
 class FakeHome:
-    """A ``sync.port.HomeServer``. ``down``: it gives nothing; ``cut``: there is no way to it.
+    """A ``sync.port.HomeServer``. ``down``: it gives nothing; ``cut``: there is no way to it; ``slow_ms``: for who lets
+    time pass.
 
     ``asked`` keeps every request.
     """
@@ -21,6 +22,7 @@ class FakeHome:
     asked: list[str] = field(default_factory=list)
     answer: Callable[[str, bytes], bytes | None] = lambda path, body: None
     came_bytes: int = 0
+    slow_ms: int = 0
 
     def get(self, paths: Sequence[str], bytes_max: int) -> tuple[bytes | NotRead, ...]:
         return tuple(self._one(path, bytes_max) for path in paths)

@@ -14,30 +14,33 @@ from edge_agent.core.programme import SIGNAL_MS
 from edge_agent.core.units import ClipKey
 from edge_agent.trust.envelope import Envelope, open_envelope
 from tests.redteam.ledger import Given, Ledger
-from tests.redteam.papers import DEPUTY, HERE, NEW_OFFICER, OWNER, SERVER, STATIONS, WARD, Ward, key, ward_document
+from tests.redteam.offices import Offices
+from tests.redteam.papers import HERE, OWNER, STATIONS, Ward, key
 from tests.trust import makers
+from tests.trust.delegation import PROVINCE
 
 Send = Callable[[Sequence[str], str, bytes], None]
 """(stations, topic, message): what the attacker is given to carry."""
 
-REVOKED_BY = 3
 NOTHING_HELD = {"epoch": "", "seq": 0, "hash": ""}
 
 
 class Centre:
-    """``trust`` is the newest version of each ward's document."""
+    """``offices``: who signs documents, and which."""
 
-    def __init__(self, ledger: Ledger, mono: Callable[[], int], send: Send) -> None:
+    def __init__(self, ledger: Ledger, mono: Callable[[], int], offices: Offices, send: Send) -> None:
         self._ledger = ledger
         self._mono = mono
+        self.offices = offices
         self.send = send
         self.serials: dict[str, int] = {}
-        self.trust: dict[str, tuple[int, bytes]] = {}
-        self.revoked = False
 
-    def officer(self, ward: Ward) -> str:
-        """Who signs there today."""
-        return NEW_OFFICER if self.revoked and ward is HERE else ward.officer
+    def signers(self, ward: Ward, payload: dict[str, Any]) -> list[str]:
+        """Whose keys an order of that ward needs today."""
+        staff = self.offices.staff[ward.area]
+        if payload["type"] in ("regulation", "window"):
+            return [OWNER]
+        return [*staff.warners[: staff.must_warn]] if payload.get("class") == "emergency" else [staff.officers[-1]]
 
     def give(self, payload: dict[str, Any], keys: Sequence[str]) -> tuple[Given, bytes]:
         """Sign an order, and remember it."""
@@ -48,16 +51,6 @@ class Centre:
         self.serials[issuer] = max(self.serials.get(issuer, 0), payload["serial"])
         return given, message
 
-    def renew(self, *, revoke: bool) -> bytes:
-        """A new document of the ward; one that revokes names another officer."""
-        version = REVOKED_BY if revoke else REVOKED_BY - 1
-        self.revoked = self.revoked or revoke
-        if self.revoked and not revoke:
-            return self.trust[WARD][1]
-        message = ward_document(HERE, version, self.officer(HERE))
-        self.trust[WARD] = (version, message)
-        return message
-
 
 class Desk:
     """The centre as one station knows it; ``names`` is what ``ward.Content`` writes into."""
@@ -65,6 +58,7 @@ class Desk:
     def __init__(self, centre: Centre, station: str, utc: Callable[[], int]) -> None:
         self._centre = centre
         self._station = station
+        self._path = ("", PROVINCE, STATIONS[station].area)
         self._utc = utc
         self.names: dict[ClipKey, str] = {one: str(one) for one in SIGNAL_MS}
         self.answers: list[dict[str, Any]] = []
@@ -89,15 +83,14 @@ class Desk:
 
     def welcome_for(self, hello: dict[str, Any]) -> bytes:
         """What answers a hello, whichever way it came."""
-        centre, area = self._centre, STATIONS[self._station].area
-        version, _ = centre.trust.get(area, (1, b""))
-        trust = [{"area": "", "epoch": 0, "version": 1}, {"area": area, "epoch": 1, "version": version}]
+        centre, places = self._centre, [(area, *self._centre.offices.place(area)) for area in self._path]
+        trust = [{"area": area, "epoch": epoch, "version": version} for area, epoch, version in places]
         epoch = hello["log"]["epoch"] if hello["log"]["epoch"] in self._logs else self._newest
         cursor, has = self._cursor(epoch), hello["log"]
         if cursor["epoch"] not in ("", has["epoch"]) or cursor["seq"] > has["seq"]:
             self.shows_old.add(hello["nonce"])
         return makers.signed_welcome(
-            by=(SERVER,),
+            by=(key(centre.offices.server),),
             station=self._station,
             nonce=hello["nonce"],
             utc=self._utc(),
@@ -107,12 +100,16 @@ class Desk:
         )
 
     def _welcome(self, hello: dict[str, Any]) -> None:
-        centre, area = self._centre, STATIONS[self._station].area
-        centre.send([self._station], f"loa/1/d/{self._station}/welcome", self.welcome_for(hello))
-        version, document = centre.trust.get(area, (1, b""))
-        has = {one["area"]: one["version"] for one in hello["trust"]}
-        if has.get(area, 0) < version:
-            centre.send([self._station], f"loa/1/d/{self._station}/job", document)
+        """The roots that it lacks, which name who answers it; the answer; then the rest (6.12)."""
+        has = {one["area"]: (one["epoch"], one["version"]) for one in hello["trust"]}
+        roots, below = self._centre.offices.lacking(self._station, has)
+        self._send("job", *(document for _, document in roots))
+        self._send("welcome", self.welcome_for(hello))
+        self._send("job", *(document for _, document in below))
+
+    def _send(self, kind: str, *messages: bytes) -> None:
+        for message in messages:
+            self._centre.send([self._station], f"loa/1/d/{self._station}/{kind}", message)
 
     def _cursor(self, epoch: str) -> dict[str, Any]:
         log = self._logs.get(epoch)
@@ -126,8 +123,8 @@ class Desk:
                 return  # a card that was put back writes its numbers twice: what is held stays, and is not acknowledged
             log[record["seq"]] = record["hash"]
         self._newest = epoch
-        ack = makers.signed_ack(by=(SERVER,), station=self._station, log=self._cursor(epoch))
-        self._centre.send([self._station], f"loa/1/d/{self._station}/ack", ack)
+        by = (key(self._centre.offices.server),)
+        self._send("ack", makers.signed_ack(by=by, station=self._station, log=self._cursor(epoch)))
 
 
 def order_id_of(payload: dict[str, Any]) -> str:
@@ -140,10 +137,3 @@ def digest_of(message: bytes) -> str:
     envelope = open_envelope(message)
     assert isinstance(envelope, Envelope)
     return envelope.digest
-
-
-def signers(ward: Ward, officer: str, payload: dict[str, Any]) -> list[str]:
-    """Whose keys an order of that ward needs."""
-    if payload["type"] in ("regulation", "window"):
-        return [OWNER]
-    return [officer, DEPUTY] if payload.get("class") == "emergency" else [officer]

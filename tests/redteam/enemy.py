@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.redteam import forging
+from tests.redteam import forging, paper_moves
 from tests.redteam.centre import digest_of, order_id_of
 from tests.redteam.ledger import Given
 from tests.redteam.papers import DEPUTY, HERE, OFFICER, SERVER, STATIONS, TRAINING_REALM, key
@@ -42,9 +42,13 @@ class Enemy:
     """``seen`` is everything so far, of all stations, up and down, and what was signed for the training network."""
 
     def __init__(self, life: Life) -> None:
-        self._life = life
+        self.life = life
         self.seen: list[Mail] = []
         self.orders: list[Mail] = []
+        self.papers: list[bytes] = []
+        """Every trust document."""
+        self.frozen: set[str] = set()
+        """Stations that hear of no document while it says so."""
         self.done: Counter[str] = Counter()
         self.fate: dict[str, Any] = {}
         """What becomes of what the centre sends while it says so."""
@@ -55,6 +59,8 @@ class Enemy:
 
     def hears(self, topic: str, message: bytes) -> None:
         """It crossed the broker."""
+        if is_paper(message) and message not in self.papers:
+            self.papers.append(message)
         if message in self._known or len(self.seen) >= SEEN_MAX:
             return
         self._known.add(message)
@@ -69,14 +75,15 @@ class Enemy:
         fate = self.welcomes if topic.endswith("/welcome") else self.fate
         if fate.get("lost"):
             return
+        kept_from = self.frozen if is_paper(message) else set()
         for station in stations:
-            if station not in fate.get("not_to", ()):
+            if station not in (*fate.get("not_to", ()), *kept_from):
                 for _ in range(fate.get("times", 1)):
                     self.brings(station, topic, message, fate.get("late_ms", 0))
 
     def brings(self, station: str, topic: str, message: bytes, after_ms: int = 0) -> None:
         """Something arrives at a station, now or later."""
-        world = self._life.worlds.get(station)
+        world = self.life.worlds.get(station)
         if world is not None:
             self.brought += 1
             world.after(after_ms, lambda: world.broker.publish(topic, message))
@@ -86,7 +93,7 @@ class Enemy:
     def replay(self, dice: random.Random) -> None:
         """Something again: there, elsewhere, on another topic."""
         mail = self._any(dice)
-        self._everywhere(dice, mail.message, mail.topic)
+        self.everywhere(dice, mail.message, mail.topic)
 
     def replay_later(self, dice: random.Random) -> None:
         mail, station = self._any(dice), self._somebody(dice)
@@ -97,7 +104,7 @@ class Enemy:
         some = self.orders[-NEWEST:]
         dice.shuffle(some)
         for mail in some:
-            for station in self._life.worlds:
+            for station in self.life.worlds:
                 self.brings(station, self._topic(dice, station), mail.message)
 
     def rewrite(self, dice: random.Random) -> None:
@@ -106,7 +113,7 @@ class Enemy:
             name = dice.choice([*forging.REWRITTEN])
             one, other = dice.choice(self.orders).message, dice.choice(self.orders).message
             self.done[name] += 1
-            self._everywhere(dice, forging.REWRITTEN[name](dice, one, other))
+            self.everywhere(dice, forging.REWRITTEN[name](dice, one, other))
 
     def rewrite_answer(self, dice: random.Random) -> None:
         """The same of a welcome or an ack, the answer that is waited for among them."""
@@ -120,7 +127,7 @@ class Enemy:
 
     def old_welcomes(self, dice: random.Random) -> None:
         """An answer to some earlier hello tells each station an earlier time."""
-        for station in self._life.worlds:
+        for station in self.life.worlds:
             told = [mail for mail in self.seen if mail.topic == f"loa/1/d/{station}/welcome"]
             if told:
                 mail = dice.choice(told[:3])
@@ -128,7 +135,7 @@ class Enemy:
 
     def forge(self, dice: random.Random) -> None:
         """An order of his own, with keys that are not those it needs, under names that are."""
-        payload = self._own_order(dice)
+        payload = self.own_order(dice)
         message = makers.signed(payload, [key(name) for name in self._keys(dice)])
         envelope = forging.opened(message)
         names = [key(name).keyid for name in (OFFICER, DEPUTY)]
@@ -140,29 +147,29 @@ class Enemy:
         if dice.random() < 0.3 and self.orders:
             envelope["signatures"] += forging.opened(dice.choice(self.orders).message)["signatures"]
         envelope["signatures"] = envelope["signatures"][:16]
-        self._everywhere(dice, forging.written(envelope))
+        self.everywhere(dice, forging.written(envelope))
 
     def order_with_stolen(self, dice: random.Random) -> None:
         """What the stolen keys may sign, signed with them; the ledger knows of it, and from when on it is void."""
-        stolen = self._life.script.setting.stolen
-        payload = self._own_order(dice)
+        stolen = self.life.script.setting.stolen
+        payload = self.own_order(dice)
         if OFFICER in stolen and payload["class"] != "emergency":
             message = makers.signed(payload, [key(OFFICER)])
-            at = self._life.now
+            at = self.life.now
             given = Given(order_id_of(payload), digest_of(message), payload, (OFFICER,), at, stolen=True)
-            self._life.ledger.add(given)
+            self.life.ledger.add(given)
         elif stolen:
             message = makers.signed(payload, [key(name) for name in stolen] * 2)
         else:
             return
         self.hears(f"loa/1/area/{HERE.area}/job", message)
-        self._everywhere(dice, message)
+        self.everywhere(dice, message)
 
     def welcome_with_stolen(self, dice: random.Random) -> None:
         """The server's key tells another time, and sends the log again."""
         station = self._somebody(dice)
         hellos = [mail for mail in self.seen if mail.topic == f"loa/1/u/{station}/hello"]
-        if SERVER not in self._life.script.setting.stolen or not hellos:
+        if SERVER not in self.life.script.setting.stolen or not hellos:
             return
         nonce = forging.payload_of(hellos[-1].message)["nonce"]
         self.brings(station, f"loa/1/d/{station}/welcome", self.dated_otherwise(dice, station, nonce))
@@ -171,52 +178,52 @@ class Enemy:
         """A welcome with a wrong time, by the server's key."""
         off_ms = dice.choice((-400 * 86_400_000, -7_200_000, -600_000, 600_000, 7_200_000, 400 * 86_400_000))
         return makers.signed_welcome(
-            by=[key(SERVER)], station=station, nonce=nonce, utc=self._life.utc + off_ms, serial_marks={HERE.issuer: 0}
+            by=[key(SERVER)], station=station, nonce=nonce, utc=self.life.utc + off_ms, serial_marks={HERE.issuer: 0}
         )
 
     def trains(self, dice: random.Random) -> None:
         """The officers' orders for the training network, whose keys are theirs."""
-        payload = self._own_order(dice) | {"realm": TRAINING_REALM}
+        payload = self.own_order(dice) | {"realm": TRAINING_REALM}
         keys = [OFFICER, DEPUTY] if payload["class"] == "emergency" else [OFFICER]
         message = makers.signed(payload, [key(name) for name in keys])
         self.hears(f"loa/1/area/{HERE.area}/job", message)
-        self._everywhere(dice, message)
+        self.everywhere(dice, message)
 
     def rubbish(self, dice: random.Random) -> None:
         """Bytes, of any length."""
         size = dice.choice((0, 1, 40, 3_000, 65_600))
-        self._everywhere(dice, dice.choice((bytes(size), b"[" * size, b"{}" * (size // 2), b'"' * size)))
+        self.everywhere(dice, dice.choice((bytes(size), b"[" * size, b"{}" * (size // 2), b'"' * size)))
 
     def everything_again(self, dice: random.Random) -> None:
         """Every order there was, to every station."""
         some = self.orders[:]
         dice.shuffle(some)
         for mail in some:
-            for station in self._life.worlds:
+            for station in self.life.worlds:
                 self.brings(station, f"loa/1/d/{station}/job", mail.message)
 
     def _any(self, dice: random.Random) -> Mail:
         return dice.choice(self.orders if self.orders and dice.random() < 0.7 else self.seen)
 
     def _somebody(self, dice: random.Random) -> str:
-        return dice.choice([*self._life.worlds])
+        return dice.choice([*self.life.worlds])
 
     def _topic(self, dice: random.Random, station: str) -> str:
         own = f"loa/1/d/{station}/job"
         return dice.choice((own, own, f"loa/1/area/{STATIONS[station].area}/job", "loa/1/area/vn/job"))
 
-    def _everywhere(self, dice: random.Random, message: bytes, topic: str = "") -> None:
+    def everywhere(self, dice: random.Random, message: bytes, topic: str = "") -> None:
         """To one station or to all, where it came, where orders come, or where answers do."""
-        whom = [*self._life.worlds] if dice.random() < 0.5 else [self._somebody(dice)]
+        whom = [*self.life.worlds] if dice.random() < 0.5 else [self._somebody(dice)]
         for station in whom:
             where = dice.choice((topic or self._topic(dice, station), self._topic(dice, station)))
             if dice.random() < 0.1:
                 where = f"loa/1/d/{station}/{dice.choice(('welcome', 'ack'))}"
             self.brings(station, where, message)
 
-    def _own_order(self, dice: random.Random) -> dict[str, Any]:
+    def own_order(self, dice: random.Random) -> dict[str, Any]:
         """What he would like to hear: an order that was, but for its name, its time and its words."""
-        life = self._life
+        life = self.life
         life.forged += 1
         payload = life.drafted(
             HERE,
@@ -228,11 +235,16 @@ class Enemy:
         return payload | ({"audience": {"areas": ["vn/ha-noi"]}} if dice.random() < 0.2 else {})
 
     def _keys(self, dice: random.Random) -> list[str]:
-        usable = [STRANGER, "stranger-2", *(name for name in self._life.script.setting.stolen if name != OFFICER)]
+        usable = [STRANGER, "stranger-2", *(name for name in self.life.script.setting.stolen if name != OFFICER)]
         return [dice.choice(usable) for _ in range(dice.choice((1, 1, 2, 3)))]
 
 
-MOVES: dict[str, Callable[[Enemy, random.Random], None]] = {
+def is_paper(message: bytes) -> bool:
+    """Whether it is a trust document, as far as its envelope says."""
+    return b'"application/vnd.loa.trust+json"' in message
+
+
+MOVES: dict[str, Callable[[Enemy, random.Random], None]] = paper_moves.MOVES | {
     move.__name__: move
     for move in (
         Enemy.replay,

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge_agent.core.units import SECOND_MS
-from tests.redteam.centre import REVOKED_BY
 from tests.redteam.ledger import Given
 from tests.redteam.memory import Belief, Memory
-from tests.redteam.papers import OFFICER, SERVER
+from tests.redteam.papers import SERVER, key
 from tests.sim import BEGAN
 from tests.ward.card import Run
 
@@ -21,7 +20,6 @@ CLOCK_MS = 30 * SECOND_MS
 # The longest round trip of a welcome that counts (7.3): so far a clock may be off by what a broker delays.
 OBEYED_MS = 1 * SECOND_MS
 # From when an order is on the card until the last sound that it ends is gone.
-REVOKED = f"trust {REVOKED_BY}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +91,24 @@ class Heard:
         """From and to when the station obeys what asks for silence."""
         first, of, off_ms = self.memory.first.get(order.order_id, 0), order.payload, self.lied_ms
         over = of["ends"] - BEGAN - off_ms - CLOCK_MS if order.kind == "window" else first + 1_000 * of["do"]["for_s"]
-        revoked = self.memory.since(REVOKED, self.run.ends - 1) if OFFICER in order.keys else None
         for since, until in self.memory.known(order.order_id):
+            revoked = self.revoked(order, since)
             ends = min(until, over - SECOND_MS, self.run.ends if revoked is None else revoked)
             begins = max(since, of["begins"] - BEGAN - off_ms + CLOCK_MS) if order.kind == "window" else since
             yield begins + OBEYED_MS, ends
 
+    def revoked(self, order: Given, since: int) -> int | None:
+        """From when on the documents do not let those order it who have signed it, of all from ``since`` to the end.
+
+        What is over in this way stays so, whatever comes later (6.13).
+        """
+        keyids = {key(name).keyid for name in order.keys}
+        for begins, ends, creed in self.memory.creeds():
+            if begins < self.run.ends and since < ends and not creed.lets(order.payload, keyids):
+                return max(begins, since)
+        return None
+
     def _obeyed(self, order: Given, at: int) -> bool:
         """What a revoked key has ordered holds no more."""
-        if OFFICER in order.keys and self.memory.since(REVOKED, self.run.ends - 1) is not None:
-            return False
-        return self.memory.since(order.order_id, at) is not None
+        since = self.memory.since(order.order_id, at)
+        return since is not None and self.revoked(order, since) is None

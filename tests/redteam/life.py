@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import random
 import traceback
-from functools import cache
 from typing import Any
 
 from edge_agent.core.clock_trust import Now
@@ -13,22 +12,23 @@ from edge_agent.core.effects import AdoptTime, Effect, StartPlay
 from edge_agent.core.events import Event
 from edge_agent.core.state import State
 from edge_agent.core.units import UtcMs
-from edge_agent.trust.envelope import Envelope, open_envelope
 from tests.fakes.journal import Committed
-from tests.redteam.centre import Centre, Desk, signers
+from tests.redteam import peace
+from tests.redteam.believing import Believing
+from tests.redteam.centre import Centre, Desk
 from tests.redteam.door import Door
 from tests.redteam.drafts import drafted
 from tests.redteam.enemy import MOVES, Enemy
 from tests.redteam.judges import judge
 from tests.redteam.ledger import Ledger
 from tests.redteam.memory import Belief, Memory
-from tests.redteam.papers import HERE, STATIONS, THERE, WARD, Ward, site, trust_file, ward_document
+from tests.redteam.offices import CEREMONIES, Offices
+from tests.redteam.papers import HERE, STATIONS, THERE, Ward, site
 from tests.redteam.script import MINUTE_MS, Happening, Script
 from tests.redteam.shelf import Shelf
 from tests.sim import BEGAN
 from tests.soak.life import Failure
 from tests.soak.promises import Broken
-from tests.trust.delegation import PROVINCE_1, ROOT_1
 from tests.ward import World
 from tests.ward.agent import Agent
 
@@ -49,7 +49,8 @@ class Life:
         self.forged = 0
         self.ledger = Ledger()
         self.enemy = Enemy(self)
-        self.centre = Centre(self.ledger, lambda: self.now, self.enemy.carries)
+        self.centre = Centre(self.ledger, lambda: self.now, Offices(lambda: self.utc), self.enemy.carries)
+        self.enemy.papers += self.centre.offices.issued
         self.shelf = Shelf()
         self.worlds: dict[str, World] = {}
         self.doors: dict[str, Door] = {}
@@ -98,7 +99,8 @@ class Life:
     def _add(self, number: int, station: str) -> None:
         clocks = {name: name in self.script.setting.clocks for name in ("ntp", "chip")}
         where = site(station, polls_home=self.script.setting.home)
-        world = World(where, trust_file(STATIONS[station]), BEGAN, progress_ms=PROGRESS_MS, **clocks)
+        trust_file = self.centre.offices.trust_file(STATIONS[station].area)
+        world = World(where, trust_file, BEGAN, progress_ms=PROGRESS_MS, **clocks)
         world.supervised = True
         self.doors[station] = Door(self, station)
         world.home = self.doors[station]  # type: ignore[assignment]
@@ -148,6 +150,8 @@ class Life:
         self._true_time()
         MOVES["everything_again"](self.enemy, dice)
         self.run_until(self.now + 2 * MINUTE_MS)
+        if self.script.setting.epochs:
+            peace.comes(self, dice)
         for station, world in self.worlds.items():
             self.memories[station].keeps(self.now, world.disk.committed.manifests)
 
@@ -183,7 +187,7 @@ class Life:
 
     def _true_time(self) -> None:
         """The centre answers again."""
-        self.enemy.welcomes = {}
+        self.enemy.welcomes, self.enemy.frozen = {}, set()
         self._every_door("honest", "honest")
         for station in self.worlds:
             self.network_cut(station, 500)
@@ -196,9 +200,8 @@ class Life:
     def _shelve(self, *orders: bytes) -> None:
         """The centre lays on the content server what is in force, where stations look there."""
         if self.script.setting.home:
-            newest = {ward.area: ward_document(ward, 1, ward.officer) for ward in WARDS.values()}
-            newest |= {area: document for area, (_, document) in self.centre.trust.items()}
-            self.shelf.renew(self.utc, (ROOT_1, PROVINCE_1, *newest.values()), *orders)
+            offices = self.centre.offices
+            self.shelf.renew(self.utc, offices.server, offices.in_force(), *orders)
 
     def _happen(self, happening: Happening) -> None:
         getattr(self, happening.what)(**happening.args)
@@ -212,17 +215,32 @@ class Life:
 
     def order(self, serial: int, kind: str, ward: str, fate: dict[str, Any], **what: Any) -> None:
         """People order something, and the attacker carries it."""
+        if kind in CEREMONIES:
+            self.ceremony(kind, fate)
+            return
         place = WARDS[ward]
+        payload = self.drafted(place, kind, serial=serial, **what)
+        _, message = self.centre.give(payload, self.centre.signers(place, payload))
+        self._shelve(message)
+        self._sends(place.area, message, fate)
+
+    def ceremony(self, name: str, fate: dict[str, Any], *, apart_ms: int = 0, backwards: bool = False) -> None:
+        """People sign documents, and the attacker carries these too: one a while after the other, or the last first."""
+        signed = CEREMONIES[name](self.centre.offices)
+        self._shelve()
+        for number, (area, document) in enumerate(reversed(signed) if backwards else signed):
+            late_ms = fate.get("late_ms", 0) + number * apart_ms
+            self._sends(area or "vn", document, fate | ({"late_ms": late_ms} if late_ms else {}))
+
+    def freeze(self, station: str, for_ms: int) -> None:
+        """No document reaches it, whoever sends it."""
+        self.enemy.frozen.add(station)
+        self.shelf_shows(station, "no papers", for_ms)
+        self.worlds[station].after(for_ms, lambda: self.enemy.frozen.discard(station))
+
+    def _sends(self, area: str, message: bytes, fate: dict[str, Any]) -> None:
+        there = [station for station in self.worlds if f"{STATIONS[station].area}/".startswith(f"{area}/")]
         self.enemy.fate = fate
-        if kind in ("renew", "revoke"):
-            message = self.centre.renew(revoke=kind == "revoke")
-            self._shelve()
-        else:
-            payload = self.drafted(place, kind, serial=serial, **what)
-            _, message = self.centre.give(payload, signers(place, self.centre.officer(place), payload))
-            self._shelve(message)
-        area = WARD if kind in ("renew", "revoke") else place.area
-        there = [station for station in self.worlds if STATIONS[station].area == area]
         self.enemy.carries(there, f"loa/1/area/{area}/job", message)
         self.enemy.fate = {}
 
@@ -323,11 +341,13 @@ class _Watch:
         self._life = life
         self._station = station
         self._memory = life.memories[station]
+        self._believing = Believing(life, station)
         self._manifests: dict[str, tuple[bytes, bytes]] = {}
 
     def booted(self, agent: Agent) -> None:
         """Another process: what lasts counts anew in it."""
         self._memory.boots.append(self._life.worlds[self._station].mono)
+        self._believing.booted(agent)
 
     def stepped(self, agent: Agent, before: State, event: Event) -> None:
         """One step of it."""
@@ -346,11 +366,7 @@ class _Watch:
         if manifests is not self._manifests:
             self._manifests = manifests
             self._memory.keeps(world.mono, manifests)
-        newest = self._life.centre.trust.get(STATIONS[self._station].area)
-        held = world.disk.committed.trust.get(WARD)
-        # By what was signed: an envelope that was rewritten on its way is another one, and says the same.
-        if newest is not None and held is not None and _signed_in(held[1]) == _signed_in(newest[1]):
-            self._memory.obeys(f"trust {newest[0]}", world.mono)
+        self._believing.stepped(agent, event)
 
     def _ordered(self, agent: Agent, effect: Effect, nonce: str) -> None:
         """A sound, or the time that a welcome for ``nonce`` tells."""
@@ -364,10 +380,3 @@ class _Watch:
 def _believed(world: World, now: Now) -> Belief:
     utc = int(now.utc) if now.tells_validity else None
     return Belief(world.mono, utc, now.signed, world.disk.committed.floor)
-
-
-@cache
-def _signed_in(envelope: bytes) -> bytes:
-    opened = open_envelope(envelope)
-    assert isinstance(opened, Envelope), "the station keeps what it believes"
-    return opened.payload

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from tests.redteam.creed import Creed
+
 
 @dataclass(frozen=True, slots=True)
 class Belief:
@@ -73,6 +75,23 @@ class Memory:
         """When it took a welcome that shows the card to have forgotten something."""
         self.shelves: list[Shelf] = []
         self._open: dict[str, int] = {}
+        self._creeds: list[tuple[int, Creed]] = []
+
+    def believes(self, at: int, creed: Creed) -> None:
+        """Of the documents, from here on."""
+        if not self._creeds or self._creeds[-1][1] is not creed:
+            self._creeds.append((at, creed))
+
+    def creeds(self) -> Iterator[tuple[int, float, Creed]]:
+        """Each [from, until) with what must be believed then."""
+        for (since, creed), (until, _) in pairwise(self._creeds):
+            yield since, until, creed
+        for since, creed in self._creeds[-1:]:
+            yield since, math.inf, creed
+
+    def creed(self, at: int) -> Creed | None:
+        """What must be believed then."""
+        return next((creed for since, until, creed in self.creeds() if since <= at < until), None)
 
     def keeps(self, at: int, manifests: Mapping[str, tuple[bytes, bytes]]) -> None:
         """The card keeps these (head, manifest) by their scopes."""

@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 from edge_agent.core.heads import area_scope, station_scope
 from edge_agent.core.programme import Live, Part, Sound, begun_at
 from edge_agent.core.units import DAY_MS, SECOND_MS, ClipKey
-from tests.redteam.heard import CLOCK_MS, OBEYED_MS, REVOKED, Heard
+from tests.redteam.heard import CLOCK_MS, OBEYED_MS, Heard
 from tests.redteam.ledger import ITEM_GAPS_MS, Given, Programme
 from tests.redteam.memory import Manifest
-from tests.redteam.papers import OFFICER, RELAYED, site
+from tests.redteam.papers import RELAYED, site
 from tests.sim import TIMEZONE
 from tests.soak.judges import UNSEEN_MS
 from tests.trust.makers import ZONES
@@ -132,10 +132,21 @@ def what_is_relayed_is_over_in_time(heard: Heard, programme: Programme) -> str |
 
 @_objection
 def a_revoked_key_orders_nothing(heard: Heard, programme: Programme) -> str | None:
-    if OFFICER not in programme.order.keys:
+    """By the newest documents that the station was shown, whoever has shown them."""
+    order, begins = programme.order, heard.run.begins
+    taken = heard.memory.since(order.order_id, begins)
+    revoked = heard.revoked(order, begins if taken is None else min(begins, taken + OBEYED_MS))
+    return f"revoked since {revoked}" if revoked is not None and heard.run.ends > revoked + OBEYED_MS else None
+
+
+@_objection
+def nothing_ordinary_begins_when_the_grace_is_over(heard: Heard, programme: Programme) -> str | None:
+    """By a clock that a centre has told; a warning never stops for that (6.11)."""
+    creed = heard.memory.creed(heard.run.begins - OBEYED_MS)
+    if programme.urgent or not (heard.timed and heard.belief.dates and creed):
         return None
-    since = heard.memory.since(REVOKED, heard.run.ends - 1)
-    return f"revoked since {since}" if since is not None and heard.run.ends > since + OBEYED_MS else None
+    until = creed.ordinary_until
+    return f"the documents' grace was over at {until}" if heard.utc > until + CLOCK_MS else None
 
 
 @_objection
@@ -175,7 +186,9 @@ def an_old_card_takes_nothing_for_new(heard: Heard, programme: Programme) -> str
     if programme.urgent or order.stolen or not heard.timed or shown is None or taken is None:
         return None
     listed = any(order.digest in one.digests for one in _kept_at(heard, taken))  # such a card takes it for new (17.7)
-    if order.at_ms < card.since < taken and shown <= taken and not listed:
+    believed = [memory.creed(at) for at in (shown, taken)]  # what it said holds for as long as its key is believed
+    said_still = bool(frozenset.intersection(*(one.servers for one in believed if one is not None)))
+    if order.at_ms < card.since < taken and shown <= taken and said_still and not listed:
         return f"taken at {taken}, on a card of {card.as_of} since {card.since}, shown to be old at {shown}"
     return None
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tests.redteam import epochs
 from tests.redteam.door import GIVEN
 from tests.redteam.papers import DEPUTY, OFFICER, RELAYED, SERVER, STATIONS
 from tests.redteam.shelf import SHOWN
@@ -43,6 +44,7 @@ class Setting:
     """Which stations there are, what was stolen, and when it all begins; ``after_ms`` passes before the last replay.
 
     ``clocks``: what else than the centre tells them the time. ``home``: whether the content server answers hellos too.
+    ``epochs``: whether keys come and go.
     """
 
     stations: tuple[str, ...]
@@ -51,6 +53,7 @@ class Setting:
     after_ms: int
     clocks: tuple[str, ...] = ()
     home: bool = False
+    epochs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,8 @@ def campaign(seed: int) -> Script:
         happenings += _doors(at_home, stations, begins, at)
         happenings += _shelves(random.Random(f"red team on the shelf {seed}"), stations, begins, at)
         happenings.sort(key=lambda one: one.at_ms)
+    setting, more = epochs.of(seed, setting, at)
+    happenings = sorted([*happenings, *more], key=lambda one: one.at_ms)
     return Script("campaign", setting, tuple(happenings))
 
 

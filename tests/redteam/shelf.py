@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from edge_agent.core.heads import Manifest, area_scope, station_scope
@@ -48,8 +49,8 @@ class Shelf:
         self._orders: list[Published] = []
         self._documents: tuple[bytes, ...] = ()
 
-    def renew(self, now: UtcMs, documents: tuple[bytes, ...], *orders: bytes) -> None:
-        """New manifests where these orders, or other documents, change something, or something is over."""
+    def renew(self, now: UtcMs, server: str, documents: tuple[bytes, ...], *orders: bytes) -> None:
+        """New manifests by the server's key where these orders, or other documents, change something."""
         self._orders += map(published, orders)
         self._documents = documents
         self._lay((*orders, *documents))
@@ -58,7 +59,7 @@ class Shelf:
             before = self.made[scope][-1].body if self.made[scope] else b""
             counter = len(self.made[scope])
             if not before or write_manifest(self._manifest(scope, counter, mine, now), makers.REALM) != before:
-                made = make(self._manifest(scope, counter + 1, mine, now), makers.REALM, now, key(SERVER))
+                made = make(self._manifest(scope, counter + 1, mine, now), makers.REALM, now, key(server))
                 self.made[scope].append(made)
                 self._lay([made.body])
 
@@ -76,7 +77,7 @@ class Shelf:
         return made.envelope
 
     def _manifest(self, scope: str, counter: int, mine: list[Published], now: UtcMs) -> Manifest:
-        return manifest_of(scope, (1, counter), mine, listed_trust(self._documents, SCOPES[scope]), now, {})
+        return manifest_of(scope, (1, counter), mine, _listed(self._documents, SCOPES[scope]), now, {})
 
     def _lay(self, papers: Iterable[bytes]) -> None:
         self.papers |= {paper_of(one).envelope: one for one in papers}
@@ -89,6 +90,10 @@ def shown(life: Life, shows: str, path: str, dice: random.Random) -> bytes | Non
         return HEADS[shows](life, name, dice) if shows in HEADS else _newest(life, name, dice)
     paper = life.shelf.papers.get(name)
     return paper if paper is None or shows not in PAPERS else PAPERS[shows](life, paper, dice)
+
+
+_listed = lru_cache(512)(listed_trust)
+# Half of a campaign's time went into reading the same documents again.
 
 
 def _readable(orders: Iterable[bytes]) -> Iterator[Published]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Effect
 from edge_agent.core.events import DeviceDown, Event, HeartbeatDue, HelloDue, StopAsked, SweepDue, Tick
 from edge_agent.core.state import State
+from edge_agent.core.trust_standing import TrustHead
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, MonoMs
 from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import Origin
@@ -25,6 +26,7 @@ from edge_agent.runtime import LOOP_MS_MAX, Inbox, Ports, Runtime, restored
 from edge_agent.staging_worker import StagingOrder
 from edge_agent.sync.messages import LOG_BODIES_BYTES, Sender
 from edge_agent.sync.reports import HostStatus
+from edge_agent.trust.chain import Chain
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.upstream import Identity, Upstream
 from tests.fakes.home import FakeHome
@@ -54,6 +56,8 @@ class Agent(Runtime):
         self.stuck: list[Event] = []
         self.dies_after: int | None = None
         self.effects: tuple[Effect, ...] = ()
+        self._chain: Chain | None = None
+        self._documents: Mapping[str, bytes] = {}
         self._device_there = False
         journal = FakeJournal(world.disk, Origin(world.site.station, "1.2.3", "0123abcd"))
         super().__init__(self._ports(journal), Inbox())
@@ -77,6 +81,19 @@ class Agent(Runtime):
     def state(self) -> State:
         """What the station knows."""
         return self._state
+
+    @property
+    def documents(self) -> Mapping[str, bytes]:
+        """The trust documents that it has come to believe, the newest of each area; another object when one came."""
+        chain = self._ports.trust.chain
+        if chain is not self._chain:
+            self._chain, self._documents = chain, {area: held.envelope for area, held in chain.newest.items()}
+        return self._documents
+
+    @property
+    def standing(self) -> tuple[TrustHead, ...]:
+        """Those of them that stand now."""
+        return self._ports.trust.standing.heads
 
     @property
     def journal(self) -> VirtualJournal:
@@ -297,7 +314,8 @@ class VirtualManifests:
     def order(self, order: HomeOrder) -> None:
         world = self._agent._world
         home = world.home if world.network else FakeHome(cut=True)
-        self._agent.post(answer(home, order), 10 * NET_MS)
+        event = answer(home, order)
+        self._agent.post(event, 10 * NET_MS + home.slow_ms)
 
 
 class _Line:
