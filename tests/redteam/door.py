@@ -11,9 +11,14 @@ from tests.fakes.home import FakeHome
 from tests.redteam import forging
 from tests.redteam.papers import SERVER
 from tests.redteam.shelf import shown
+from tests.trust import makers
 
 if TYPE_CHECKING:
     from tests.redteam.life import Life
+
+HOUR_MS = 3_600_000
+LATE_MS = (4_000, 20_000, 50_000)
+# An answer may take a minute over HTTPS.
 
 
 class Door(FakeHome):
@@ -29,6 +34,7 @@ class Door(FakeHome):
 
     def _one(self, path: str, bytes_max: int) -> bytes | NotRead:
         self._opened += 1
+        self.slow_ms = 0
         self._life.enemy.done[f"on the shelf: {self.shows}"] += 1
         content = shown(self._life, self.shows, path, self._dice())
         self._life.enemy.brought += content is not None
@@ -38,6 +44,7 @@ class Door(FakeHome):
     def _answer(self, path: str, hello: bytes) -> bytes | None:
         assert path == f"/hello/{self._station}"
         self._opened += 1
+        self.slow_ms = 0
         enemy, welcome = self._life.enemy, self._life.desks[self._station].welcome_for(forging.payload_of(hello))
         enemy.done[f"at the door: {self.gives}"] += 1
         given = GIVEN[self.gives](self, welcome)
@@ -52,6 +59,22 @@ class Door(FakeHome):
 
     def _of_anybody(self, _welcome: bytes) -> bytes:
         return self._dice().choice([one for station in self._life.worlds for one in self._told(station)])
+
+    def _the_one_before(self, _welcome: bytes) -> bytes:
+        """Right but for its nonce."""
+        return self._told(self._station)[-1]
+
+    def _late(self, welcome: bytes) -> bytes:
+        self.slow_ms = self._dice().choice(LATE_MS)
+        return welcome
+
+    def _forged(self, welcome: bytes) -> bytes:
+        """The right nonce, by a key of his own under the server's name, and the server's signature of another one."""
+        payload = forging.payload_of(welcome) | {"utc": self._life.utc + self._dice().choice((-HOUR_MS, HOUR_MS))}
+        envelope = forging.opened(makers.signed(payload, ["stranger"]))
+        envelope["signatures"][0]["keyid"] = forging.opened(welcome)["signatures"][0]["keyid"]
+        envelope["signatures"] += forging.opened(welcome)["signatures"] * self._dice().choice((0, 1))
+        return forging.written(envelope)
 
     def _rewritten(self, welcome: bytes) -> bytes:
         dice = self._dice()
@@ -76,7 +99,10 @@ GIVEN: dict[str, Callable[[Door, bytes], bytes | None]] = {
     "honest": lambda _, welcome: welcome,
     "nothing": lambda *_: None,
     "old": Door._of_long_ago,
+    "the one before": Door._the_one_before,
     "anybody's": Door._of_anybody,
+    "late": Door._late,
+    "forged": Door._forged,
     "rewritten": Door._rewritten,
     "another time": Door._with_another_time,
 }

@@ -83,7 +83,7 @@ def test_an_order_that_the_broker_keeps_back_is_heard_where_a_manifest_lists_it(
     assert len(life.worlds["dt-01"].runs) == heard
 
 
-@pytest.mark.parametrize("gives", ["honest", "nothing", "old", "anybody's"])
+@pytest.mark.parametrize("gives", ["honest", "nothing", "old", "the one before", "anybody's", "forged"])
 def test_a_station_is_welcomed_at_the_door_by_what_the_centre_has_signed_for_it_alone(gives: str) -> None:
     """So that the campaigns can fail: what an honest server gives is believed."""
     setting = Setting(stations=("dt-01", "dt-02"), stolen=(), begins_ms=0, after_ms=0, home=True)
