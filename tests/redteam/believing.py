@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge_agent.core.events import Event, MessageArrived, PaperRead
+from edge_agent.core.effects import AdoptTime
+from edge_agent.core.events import Event, HomeAnswered, MessageArrived, PaperRead
 from tests.redteam.creed import Creed
 from tests.redteam.offices import FROM_AHEAD_MS
 from tests.redteam.papers import STATIONS
@@ -56,6 +57,10 @@ class Believing:
             self._believes(self.creed, agent)
         if isinstance(event, MessageArrived | PaperRead):
             self._was_shown(agent, event)
+        came = event.welcome if isinstance(event, HomeAnswered) else event
+        if isinstance(came, MessageArrived) and any(isinstance(effect, AdoptTime) for effect in agent.effects):
+            said = f"at {self._life.now} by a key that its root does not name"
+            self._promise("only_a_server_of_today_tells_the_time", self.creed.welcomes(came.payload), said)
 
     def _takes(self, area: str, envelope: bytes) -> None:
         """It believes another one of an area."""

@@ -80,8 +80,15 @@ class Creed:
     @property
     def servers(self) -> frozenset[str]:
         """Whose welcomes are believed."""
-        roles = [role for role in self.standing[0]["roles"] if "welcome" in role["orders"]]
-        return frozenset(keyid for role in roles for keyid in role["keyids"])
+        return frozenset(keyid for role in self._welcoming for keyid in role["keyids"])
+
+    def welcomes(self, envelope: bytes) -> bool:
+        """Whether enough of those have signed it."""
+        return any(_enough(envelope, role, self.standing[0]["keys"]) for role in self._welcoming)
+
+    @property
+    def _welcoming(self) -> list[Says]:
+        return [role for role in self.standing[0]["roles"] if "welcome" in role["orders"]]
 
     def lets(self, payload: Says, keyids: Set[str]) -> bool:
         """Whether these keys may give that order today."""

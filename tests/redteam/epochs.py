@@ -26,6 +26,7 @@ STOLEN: tuple[tuple[str, ...], ...] = (
 )
 """One of two of each, which is nothing, and the two who sign for wards."""
 MOVES = ("old_papers", "mixed_papers", "mixed_papers", "rewrite_paper", "paper_of_his_own", "order_by_his_paper")
+BY_OTHER_KEYS = ("order_with_stolen", "order_with_stolen", "welcome_with_stolen")
 
 
 def of(seed: int, setting: Setting, ends: int) -> tuple[Setting, list[Happening]]:
@@ -41,15 +42,16 @@ def of(seed: int, setting: Setting, ends: int) -> tuple[Setting, list[Happening]
         roots += name in OF_THE_ROOT and (3 if name == "root_steps" else 1)
         if roots <= ROOTS_MAX or name not in OF_THE_ROOT:
             some.append(Happening(at, "ceremony", {"name": name, **_on_its_way(dice, setting.stations)}))
-        some += [_move(dice, at + dice.choice((1_000, 20_000))) for _ in range(2)]
+        some += [_move(dice, at + dice.choice((1_000, 20_000)), setting.stolen) for _ in range(2)]
     for _ in range(dice.choice((0, 1, 2))):
         at, for_ms = dice.randint(setting.begins_ms, ends), dice.choice((60_000, 600_000))
         some.append(Happening(at, "freeze", {"station": dice.choice(setting.stations), "for_ms": for_ms}))
     return setting, some
 
 
-def _move(dice: random.Random, at: int) -> Happening:
-    return Happening(at, "move", {"name": dice.choice(MOVES), "dice": dice.getrandbits(24)})
+def _move(dice: random.Random, at: int, stolen: tuple[str, ...]) -> Happening:
+    more = BY_OTHER_KEYS if {*stolen} & {OFFICER, DEPUTY, SERVER} else ()
+    return Happening(at, "move", {"name": dice.choice((*MOVES, *more)), "dice": dice.getrandbits(24)})
 
 
 def _on_its_way(dice: random.Random, stations: tuple[str, ...]) -> dict[str, Any]:

@@ -38,6 +38,8 @@ WARDS = {"here": HERE, "there": THERE}
 DARK_MS = 2_000
 # How long hands need to change a card.
 NONCES_APART = 1 << 40
+ASKED_AT_HOME_MS = 65_000
+# The third hello without an answer goes to the content server too.
 
 
 class Life:
@@ -164,6 +166,8 @@ class Life:
         self.run_until(self.now + 700)
         MOVES["old_welcomes"](self.enemy, dice)
         self.run_until(self.now + 1_000)
+        if self.script.setting.home:
+            self.run_until(self.now + ASKED_AT_HOME_MS)
 
     def _no_time(self) -> None:
         """Nobody answers, and after a power cut nobody knows the time either."""

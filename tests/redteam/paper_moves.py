@@ -45,8 +45,9 @@ def rewrite_paper(enemy: Enemy, dice: random.Random) -> None:
 def paper_of_his_own(enemy: Enemy, dice: random.Random) -> None:
     """One that gives him everything, by the keys that he has stolen, under signatures of others too."""
     stolen = [name for name in enemy.life.script.setting.stolen if name in (*DELEGATES, *HOLDERS)]
-    wards = [paper for paper in enemy.papers if forging.payload_of(paper).get("area") == HERE.area]
-    model = dice.choice(wards if stolen and dice.random() < 0.6 else enemy.papers)
+    area = HERE.area if DELEGATES[0] in stolen else ""  # whose documents need the keys that he has some of
+    likely = [paper for paper in enemy.papers if forging.payload_of(paper).get("area", "") == area]
+    model = dice.choice(likely if stolen and dice.random() < 0.6 else enemy.papers)
     payload = _his(forging.payload_of(model), enemy.life.utc, dice)
     envelope = forging.opened(makers.signed_trust(payload, *stolen, THIEF, ACCOMPLICE))
     if dice.random() < 0.5:

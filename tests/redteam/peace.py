@@ -46,6 +46,7 @@ def comes(life: Life, dice: random.Random) -> None:
     life.ceremony("lapse", {})
     _documents_come(life)
     _newest(life)
+    life.order(SERIAL, "job", "here", {}, cls="normal", tone="b", seconds=5.0, when="now")  # which must not sound
     order = {"cls": "emergency", "spoken": "Lũ về.", "valid_ms": HOUR_MS}
     _heard(life, "expiry_stops_no_warning", 1, order)
     life.ceremony("renew", {})

@@ -151,7 +151,11 @@ def planted(name: str) -> Plant:
 @pytest.mark.parametrize("name", ["nobody asks whom an order is for", "a signature is believed without being verified"])
 def test_a_planted_fault_sounds_in_few_campaigns(name: str) -> None:
     (catch,) = hunted(planted(name), ATTACK)
-    assert catch.promise in ("only_what_was_ordered_sounds", "only_where_it_was_ordered")
+    assert catch.promise in (
+        "only_what_was_ordered_sounds",
+        "only_where_it_was_ordered",
+        "only_a_server_of_today_tells_the_time",
+    )
     assert catch.lives < 40  # of 450; ./run plant hunts every fault
 
 
