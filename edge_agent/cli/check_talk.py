@@ -137,4 +137,13 @@ def _refusal(stream: TlsStream) -> TlsTrouble | str | None:
         raise  # it says nothing of our certificate
     except OSError as exc:
         return trouble_in(exc, "") or words(exc)
-    return "it hung up at once"
+    return None if _has_ticket(stream) else "it hung up at once"
+
+
+def _has_ticket(stream: TlsStream) -> bool:
+    """A server hands out tickets when it has taken the certificate; an end behind them means something else.
+
+    Mosquitto 2.0.21 does so, within a second, to whoever has not said CONNECT, once a station has been replaced there.
+    """
+    session = stream.tls.session
+    return session is not None and session.has_ticket

@@ -158,6 +158,25 @@ def test_a_broker_that_sends_records_without_end_is_not_said_to_refuse_our_certi
         assert_fault(ask(station, port), "TLS sends without end", "check the port")
 
 
+@pytest.mark.parametrize("tickets", [0, 2])
+def test_a_broker_that_has_taken_our_certificate_and_then_ends_is_not_said_to_refuse_it(
+    tmp_path: Path, tickets: int
+) -> None:
+    """A broker may have no patience with who says nothing; told to enrol anew, a technician would reset a good box."""
+    station = make_station(tmp_path)
+    identity = station.keyring.server("broker")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(identity.certificate, identity.key)
+    context.load_verify_locations(station.keyring.authority_path)
+    context.verify_mode, context.num_tickets = ssl.CERT_REQUIRED, tickets
+    with answering(context, lambda tls: None) as port:
+        finding = ask(station, port)
+    if tickets:
+        assert_well(finding)
+    else:
+        assert_fault(finding, "it hung up at once", "enrol")
+
+
 @pytest.mark.host
 @needs_broker
 def test_a_broker_that_refuses_our_certificate(tmp_path: Path) -> None:
