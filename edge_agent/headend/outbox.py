@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_agent.core.order import Cancel, Command
+from edge_agent.core.order import Cancel, Command, Timetable
 from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.files import EVERYBODY_READS, make_private_directory, write_durably
@@ -65,6 +65,11 @@ class Outbox:
     def find(self, order_id: str, now: UtcMs) -> Given | None:
         """The order of that id, None where it was not published from here, or is long over."""
         return _read(self._lies_at(order_id, now)) if NAME.pattern.fullmatch(order_id) else None
+
+    def lists(self, job_id: str, now: UtcMs) -> bool:
+        """Whether a timetable that was published from here has an entry of that id."""
+        orders = map(read_order, self.envelopes(now))
+        return any(job_id == job.job_id for order in orders if isinstance(order, Timetable) for job in order.jobs)
 
     def envelopes(self, now: UtcMs) -> list[bytes]:
         """Everything that is kept."""

@@ -8,12 +8,14 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date, timedelta
 from http.client import HTTPSConnection
 from pathlib import Path
 
 import pytest
 
 from edge_agent.core.effects import Verdict
+from edge_agent.core.order import Timetable
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.cli import draft_examples, main
@@ -32,6 +34,17 @@ from tests.headend.mqtt_client import TIMEOUT_S, Client
 from tests.headend.running import Running, run_broker
 from tests.headend.ward_by_commands import TIMETABLE, make_ward, sign
 
+ENTRIES = f"""type = "timetable"
+areas = ["{AREA}"]
+[[entries]]
+class = "normal"
+volume = 70
+when = {{{{ first_day = {{day}}, last_day = {{day}}, times = ["05:30"] }}}}
+[[entries.items]]
+title = "Bản tin"
+approver = "nguoi-duyet-07"
+text = "Bản tin."
+"""
 CALLED_OFF = UtcMs(RECORD_AT - 60_000)  # 05:29 in Hanoi
 
 
@@ -186,6 +199,28 @@ def test_a_cancel_is_answered_per_station(desk: Desk) -> None:
     desk.station.play(replace(RECORD, job_id="another"))
     Logbook(desk.ward / "records").of("tram-01").add(LogBatch("epoch-1", tuple(desk.station.records)))
     assert "trước đó đã phát xong lúc 06/10/2026 05h31:01" in desk.order("cancel", "another")[-1]
+
+
+@pytest.mark.host
+def test_a_cancel_of_what_was_never_published_here_says_that_its_id_may_be_wrong(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The station answers "cancelled" of a mistyped id as well, and what was meant would sound."""
+    words = ("--dir", str(desk.ward), "--broker", desk._broker, "--wait-s", "0")
+    assert main(["order", "cancel", "dong-thanh-99", *words]) == 0
+    assert "dong-thanh-99: chưa gửi từ máy này, xem lại mã" in capsys.readouterr().err
+    lock = desk.order("lock", "--station", "tram-01", "--minutes", "120", wait_s=1, verdict=None)[-2].split(" ")[0]
+    timetable = desk.ward.parent / "lich.toml"
+    timetable.write_text(ENTRIES.format(day=date.today() + timedelta(days=2)))
+    assert sign(desk.ward, "--draft", str(timetable), "--key", "ward-routine") == 0
+    envelope = desk.ward.parent / "order.json"
+    order = read_order(envelope.read_bytes())
+    assert isinstance(order, Timetable)
+    assert main(["publish", "--dir", str(desk.ward), "--envelope", str(envelope), "--broker", desk._broker]) == 0
+    capsys.readouterr()
+    for known in (lock, order.heading.order_id, order.jobs[0].job_id):
+        assert main(["order", "cancel", known, *words]) == 0
+        assert capsys.readouterr().err == ""
 
 
 @pytest.mark.host

@@ -41,6 +41,10 @@ from edge_agent.trust.strict_json import WireError
 WAIT_S = 5
 # A station on 3G answers within two seconds; longer nobody looks at a screen that does not move.
 WAIT_S_MAX = 60
+UNKNOWN = (
+    "chưa gửi từ máy này, xem lại mã: trạm báo đã hủy cả khi không có lệnh đó / not published from here, is the id "
+    "right? Stations say cancelled also of what they never had"
+)
 NARROW = "chọn / choose --station, --area"
 WHOLE_WARD = "không chọn nơi nhận: cả địa bàn của khóa / with no audience: the whole area of the key's role"
 
@@ -92,6 +96,7 @@ def _order(args: argparse.Namespace, draft: Draft, *, means_all: bool) -> int:
     show_order(finished.order, args.timezone)
     warn(keyring, finished.order, envelope, args.timezone)
     _warn_of_owner(target, finished.order)
+    _warn_of_unknown(args, outbox, target, now)
     noting = unnoted()
     if why_not_noted(keyring, finished.order, envelope, args.timezone) is None:  # else `warn` has said so
         noting = noted(keyring, outbox, envelope, now, lambda: renewed(keyring, args.content_dir))
@@ -119,6 +124,13 @@ def _warn_of_owner(target: Given | None, cancel: Given) -> None:
     if target is not None and heading_of(target).issuer != heading_of(cancel).issuer:
         owner = heading_of(target).issuer
         print(f"chú ý / note: lệnh này của {owner}, cần khóa của {owner} / only {owner} may cancel it", file=sys.stderr)
+
+
+def _warn_of_unknown(args: argparse.Namespace, outbox: Outbox, target: Given | None, now: UtcMs) -> None:
+    """A station says "cancelled" of a wrong id too, as the order may come later; and the right one would sound."""
+    if not hasattr(args, "job_envelope") or target is not None or outbox.lists(args.target, now):
+        return
+    print(f"chú ý / note: {args.target}: {UNKNOWN}", file=sys.stderr)
 
 
 def _audience(args: argparse.Namespace, keyring: Keyring, target: Given | None, *, means_all: bool) -> Draft:
