@@ -19,7 +19,7 @@ from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, a
 from edge_agent.headend.cli.shown import answered, show_order, shows_receipts, warn
 from edge_agent.headend.composing import compose
 from edge_agent.headend.dispatch import sending
-from edge_agent.headend.drafting import DraftError
+from edge_agent.headend.drafting import DraftError, Finished
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.fates import fate
 from edge_agent.headend.foresight import addressed
@@ -45,6 +45,7 @@ UNKNOWN = (
     "chưa gửi từ máy này, xem lại mã: trạm báo đã hủy cả khi không có lệnh đó / not published from here, is the id "
     "right? Stations say cancelled also of what they never had"
 )
+TYPED_AS = {"for_minutes": "--minutes", "areas": "--station, --area", "when.at": "--at"}
 NARROW = "chọn / choose --station, --area"
 WHOLE_WARD = "không chọn nơi nhận: cả địa bàn của khóa / with no audience: the whole area of the key's role"
 
@@ -92,7 +93,7 @@ def _order(args: argparse.Namespace, draft: Draft, *, means_all: bool) -> int:
     keyring.signers(args.key, OrderType.COMMAND)  # PINs first: a command is valid for 120 s, from when it is made
     now = utc_now()
     draft |= _audience(args, keyring, target, means_all=means_all) | _until(target, now)
-    finished, envelope = compose(keyring, draft, args.key, None, now)
+    finished, envelope = _composed(args, keyring, draft, now)
     show_order(finished.order, args.timezone)
     warn(keyring, finished.order, envelope, args.timezone)
     _warn_of_owner(target, finished.order)
@@ -106,6 +107,14 @@ def _order(args: argparse.Namespace, draft: Draft, *, means_all: bool) -> int:
     for enrolled in addressed(keyring.stations, finished.order) if args.wait_s else ():
         print(f"{enrolled.station}: {_became(args, enrolled, answers.get(enrolled.station), target)}")
     return 0 if sent.taken else 1
+
+
+def _composed(args: argparse.Namespace, keyring: Keyring, draft: Draft, now: UtcMs) -> tuple[Finished, bytes]:
+    """What is wrong is named as it was typed here: whoever is at the desk has written no draft."""
+    try:
+        return compose(keyring, draft, args.key, None, now)
+    except DraftError as error:
+        raise DraftError(TYPED_AS.get(error.field, error.field), error.remedy) from error
 
 
 def _target(args: argparse.Namespace, outbox: Outbox) -> Given | None:
