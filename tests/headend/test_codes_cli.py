@@ -66,8 +66,18 @@ def test_codes_are_listed_with_what_became_of_them_but_never_shown_again(
     assert f"{code.slot}…: tram-01, {AREA}; ĐÃ HỦY sau {TRIES_MAX} lần thử sai / BURNT" in listed
     assert code.secret not in listed
     assert main(["codes", "drop", "tram-01", "--dir", str(ward)]) == 0
-    assert "đã hủy 1 mã của tram-01" in capsys.readouterr().out
+    assert "đã hủy 1 mã của tram-01 / 1 taken back" in capsys.readouterr().out
     assert CodeBook(ward).entries() == {}
+
+
+def test_codes_of_a_mistyped_station_are_not_said_to_be_taken_back(
+    ward: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The one that got about would stay good, and whoever typed would believe it gone."""
+    new(ward)
+    assert main(["codes", "drop", "tram-1", "--dir", str(ward)]) == 1
+    assert "tram-1: không có mã nào" in capsys.readouterr().err
+    assert len(CodeBook(ward).entries()) == 1
 
 
 @pytest.mark.parametrize(

@@ -113,5 +113,10 @@ def _state(entry: Entry, now: UtcMs) -> str:
 
 def _drop(args: argparse.Namespace) -> int:
     count = CodeBook(args.dir).drop(args.station)
-    print(f"đã hủy {count} mã của {args.station} / taken back")
+    if not count:
+        raise KeyringError(
+            f"{args.station}: không có mã nào, chưa hủy gì; xem / has no code here, nothing was taken back; see "
+            "`codes list`"
+        )
+    print(f"đã hủy {count} mã của {args.station} / {count} taken back")
     return 0
