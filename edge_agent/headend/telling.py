@@ -23,6 +23,7 @@ from edge_agent.headend.session import LinkDown, LinkUp
 from edge_agent.headend.words import (
     DOUBTS,
     EVIDENCE,
+    PAPERS,
     PHASES,
     VERDICTS,
     WHYS,
@@ -112,10 +113,17 @@ def _said(heard: Heard, zone: ZoneInfo) -> str:
             hours = number(beat.uptime_s / HOUR_S, 1)
             return f"báo trạng thái [heartbeat]: chạy {hours} giờ, chờ gửi {beat.records_waiting} bản ghi nhật ký"
         case AnswerMsg() as answer:
-            told = f"{VERDICTS[answer.verdict]} {answer.job_id or '?'} [{answer.verdict}]{_because(answer.reason)}"
+            told = f"{_answered(answer)} [{answer.verdict}]{_because(answer.reason)}"
             return "; ".join((told, *(_conflict(one, answer.job_id, zone) for one in answer.conflicts)))
         case _:
             return heard.kind.value
+
+
+def _answered(answer: AnswerMsg) -> str:
+    """What is believed and has no id is a trust document. As an order of nobody's it would look like a thief's."""
+    if not answer.job_id and answer.verdict in PAPERS:
+        return PAPERS[answer.verdict]
+    return f"{VERDICTS[answer.verdict]} {answer.job_id or '?'}"
 
 
 def _expiry(hello: HelloMsg, zone: ZoneInfo) -> str:

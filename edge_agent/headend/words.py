@@ -63,6 +63,10 @@ VERDICTS = {
     Verdict.KNOWN: "lệnh này đã có",
     Verdict.REFUSED: "từ chối lệnh",
 }
+PAPERS = {
+    Verdict.ACCEPTED: "đã nhận văn bản ủy quyền",
+    Verdict.KNOWN: "văn bản ủy quyền này đã có",
+}
 DOUBTS = {
     Doubt.NOT_ENROLLED: "trạm loa chưa được đăng ký",
     Doubt.FORGED: "giả mạo: không phải chữ ký số của trạm",

@@ -93,6 +93,18 @@ CASES: list[tuple[Shown, str]] = [
         said(STATION.answer(Verdict.REFUSED, "job-9", Reason.WRONG_AUDIENCE)),
         "05:30:05 tram-01: từ chối lệnh job-9 [refused], lý do: lệnh cho địa bàn hoặc cụm loa khác [wrong_audience]",
     ),
+    (  # as "?" it would read as an order of nobody's, just when somebody looks for a thief's
+        said(STATION.answer(Verdict.ACCEPTED, "")),
+        "05:30:05 tram-01: đã nhận văn bản ủy quyền [accepted]",
+    ),
+    (
+        said(STATION.answer(Verdict.KNOWN, "", Reason.REPLAYED)),
+        "05:30:05 tram-01: văn bản ủy quyền này đã có [known], lý do: phát lại lệnh cũ: lệnh này đã nhận [replayed]",
+    ),
+    (
+        said(STATION.answer(Verdict.REFUSED, "", Reason.SIGNATURE_INVALID)),
+        "05:30:05 tram-01: từ chối lệnh ? [refused], lý do: giả mạo: chữ ký số không đúng [signature_invalid]",
+    ),
     (
         said(STATION.answer(Verdict.ACCEPTED, "lich-10", None, *CONFLICTS)),
         "05:30:05 tram-01: đã nhận lệnh lich-10 [accepted]; LƯU Ý: 05h30 ngày 06/10/2026 sẽ không phát sang, lý do: "
