@@ -185,6 +185,17 @@ def test_a_key_is_replaced_by_one_command(keyring: Keyring, capsys: pytest.Captu
     assert Keyring(keyring.directory).signer("ward-routine").keyid != stolen
     status, out, _ = run(capsys, "trust", "replace", "--dir", str(keyring.directory), "--key", "ward-routine-2")
     assert "ward-routine-2 → ward-routine-3" in out
+    assert "khởi động lại" not in out
+
+
+@pytest.mark.parametrize("name", ["welcome-1", "ack-1", "head-1"])
+def test_who_replaces_a_servers_key_is_told_to_start_the_servers_anew(
+    keyring: Keyring, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """They have read the old one; until then no station has a signed time, and nothing here says why."""
+    status, out, _ = run(capsys, "trust", "replace", "--dir", str(keyring.directory), "--key", name)
+    assert status == 0
+    assert "khởi động lại `watch`, `content --welcome`" in out
 
 
 @pytest.mark.parametrize("name", ["root-3", "ha-noi-trust-1", "ward-emergency-2"])

@@ -22,6 +22,7 @@ from edge_agent.headend.key_files import PlainKey
 from edge_agent.headend.key_folder import RETIRED, KeyFolder, Wish, beside, prepare, role_of
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.public_files import names_known
+from edge_agent.headend.roles import ONLINE
 from edge_agent.headend.session import PublishError, Receipt
 from edge_agent.headend.telling import EXPIRES_SOON_MS
 from edge_agent.headend.trust_drafts import keys_in, signing_beside
@@ -50,6 +51,10 @@ For a key or a token that is lost or stolen: what the old key has signed is over
 SIGNED_ALL_THE_SAME = (
     "văn bản mới ĐÃ ký, trust.json đã ghi khóa mới: gửi bằng `trust send`, không thay lần nữa / the new documents ARE "
     "signed, and trust.json names the new key: `trust send` sends them, do not replace it again"
+)
+START_ANEW = (
+    "khởi động lại `watch`, `content --welcome`: chúng còn ký bằng khóa cũ, trạm không tin / start `watch` and "
+    "`content --welcome` anew: they still sign with the old key, which stations do not believe"
 )
 KEPT = "khóa mới còn ở / the new key stays in keys/{name}"
 
@@ -134,6 +139,8 @@ def _replace(args: argparse.Namespace) -> int:
     moved = keyring.keys.retire(name)
     where = f"; khóa cũ đã chuyển vào / the old key was moved to keys/{RETIRED}" if moved else ""
     print(f"{name} → {new_name}{where}")
+    if role_of(name) in {spec.name for spec in ONLINE}:
+        print(START_ANEW)
     return _send(args, keyring, [keyring.chain.newest[area].envelope for area in areas])
 
 
