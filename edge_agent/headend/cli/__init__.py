@@ -70,7 +70,7 @@ Thường dùng theo thứ tự / the usual order:
   edge-agent-headend conform --dir ward --broker localhost:8883 --station tram-01
 
 Mã thoát / exit status: 0 tốt / well, 1 không làm được / could not be done, 2 viết sai / wrong use or draft,
-130 bỏ dở bằng Ctrl-C / broken off."""
+3 chưa chứng minh được gì (verify-log) / nothing is proven, 130 bỏ dở bằng Ctrl-C / broken off."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
