@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.plant.plants import CORE, Plant
+from tests.redteam import paper_plants
 
 TRUST = "edge_agent/trust"
 PLANTS = (
@@ -147,4 +148,5 @@ PLANTS = (
         "    return all(one.upto.get(issuer, 0) >= serial and accepted.digest not in one.digests for one in kept)\n",
         "    return False\n",
     ),
+    *paper_plants.PLANTS,
 )
