@@ -42,6 +42,8 @@ FRESH_SHARE = 0.5
 # Begun anew from a seed. Most of what a campaign keeps as new is refused, each in another place: from there alone
 # nothing would ever get through whole again.
 WORDS_MAX = 500
+ENDED_WELL = (0, 72, 130)
+# The others by Ctrl-C, as libFuzzer and Atheris say it, which is no finding: what was stood until then counts.
 COVERED = re.compile(r"\bcov: (\d+)")
 EXECUTED = re.compile(r"stat::number_of_executed_units:\s*(\d+)|^#(\d+)\b", re.MULTILINE)
 BEGUN, WORDS = "begun", "words"
@@ -110,7 +112,7 @@ def outcome_of(task: Task, seed: int, folder: Path) -> Outcome:
     said = log.read_text(errors="replace")
     executed = [int(one or other) for one, other in EXECUTED.findall(said)]
     edges = [int(count) for count in COVERED.findall(said)]
-    finding = [str(log), *WRITTEN.findall(said)][-1] if status else ""
+    finding = [str(log), *WRITTEN.findall(said)][-1] if os.waitstatus_to_exitcode(status) not in ENDED_WELL else ""
     cpu_s = round(_cpu_s() - before, 1)
     told = said if finding else ""
     return Outcome(parser.name, task.plant, max(executed, default=0), max(edges, default=0), cpu_s, finding, told)

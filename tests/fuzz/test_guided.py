@@ -116,6 +116,21 @@ print(outcome.finding, "OverflowError" in outcome.told)
 """
 
 
+BROKEN_OFF = """
+import json, os, signal, sys
+from pathlib import Path
+from tests.fuzz.guided import Task, outcome_of
+from tests.fuzz.parsers.parser import Parser
+
+def promise():
+    left = iter(range(2000))
+    return lambda data: None if next(left, None) is not None else os.kill(os.getpid(), signal.SIGINT)
+
+outcome = outcome_of(Task(Parser("one", "", promise, lambda: [b"seed"], 16), 60, -1), 1, Path(sys.argv[1]))
+print(json.dumps([outcome.executions, outcome.finding]))
+"""
+
+
 @needs_atheris
 def test_a_promise_that_breaks_within_its_hour_is_told(tmp_path: Path) -> None:
     said = subprocess.run(
@@ -124,6 +139,14 @@ def test_a_promise_that_breaks_within_its_hour_is_told(tmp_path: Path) -> None:
     finding, told = said.stdout.split()
     assert Path(finding).is_file()
     assert told == "True"
+
+
+@needs_atheris
+def test_a_campaign_that_was_broken_off_has_found_nothing_and_what_it_stood_counts(tmp_path: Path) -> None:
+    program = [sys.executable, "-c", BROKEN_OFF, str(tmp_path)]
+    done = subprocess.run(program, capture_output=True, text=True, cwd=ROOT, check=True)
+    executions, finding = json.loads(done.stdout)
+    assert (executions > 0, finding) == (True, "")
 
 
 def test_a_finding_is_shown_again_by_the_command_that_was_told(
