@@ -8,12 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -86,13 +83,10 @@ def spoken() -> int:
         return wav.tell()
 
 
-@contextmanager
-def treasures() -> Iterator[list[str]]:
+def treasures() -> list[str]:
     (STATE / "journal.sqlite").write_text("secret")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as relays:
-        relays.bind(str(RELAYS))
-        relays.listen()
-        yield [str(STATE), str(STATE / "journal.sqlite"), str(KEY), f"@{RELAYS}", f"%{os.getpid()}", "%1"]
+    assert RELAYS.is_socket()
+    return [str(STATE), str(STATE / "journal.sqlite"), str(KEY), f"@{RELAYS}", f"%{os.getpid()}", "%1"]
 
 
 def sent_in(path: Path, arguments: list[str], wall_s: int = 60) -> dict[str, object]:
@@ -115,22 +109,22 @@ def workers_left() -> str:
 
 
 def main(shared: Path) -> None:
-    with treasures() as wanted:
-        found = {
-            "user": os.geteuid() != 0,
-            "socket": oct(SOCKET.stat().st_mode & 0o777),
-            "clips": {path.name: decoded(path) for path in sorted((shared / "clips").iterdir())},
-            "relayed": relayed(entered(shared / "clips" / "a.mp3"), DecodeService()),
-            "closed_early": closed_early(entered(shared / "clips" / "a.mp3")),
-            "spoken_bytes": spoken(),
-            "other_program": DecodeService().run(("/usr/bin/python3",), sys.stdin.buffer, LIMITS, len).complaint,
-            "intruder": sent_in(SOCKET, wanted),
-            "weak": sent_in(WEAK, wanted),
-            "threads": sent_in(SOCKET, ["=threads"]),
-            "waits": sent_in(SOCKET, ["=wait"], wall_s=1),
-            "frozen": sent_in(SOCKET, ["=freeze"], wall_s=1),
-            "left": workers_left(),
-        }
+    wanted = treasures()
+    found = {
+        "user": os.geteuid() != 0,
+        "socket": oct(SOCKET.stat().st_mode & 0o777),
+        "clips": {path.name: decoded(path) for path in sorted((shared / "clips").iterdir())},
+        "relayed": relayed(entered(shared / "clips" / "a.mp3"), DecodeService()),
+        "closed_early": closed_early(entered(shared / "clips" / "a.mp3")),
+        "spoken_bytes": spoken(),
+        "other_program": DecodeService().run(("/usr/bin/python3",), sys.stdin.buffer, LIMITS, len).complaint,
+        "intruder": sent_in(SOCKET, wanted),
+        "weak": sent_in(WEAK, wanted),
+        "threads": sent_in(SOCKET, ["=threads"]),
+        "waits": sent_in(SOCKET, ["=wait"], wall_s=1),
+        "frozen": sent_in(SOCKET, ["=freeze"], wall_s=1),
+        "left": workers_left(),
+    }
     print(json.dumps(found))
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from edge_agent.audio.decoder import FfmpegDecoder
 from edge_agent.audio.sandbox import Sandbox
-from tests.audio.decode_desk import INTRUDER, KEY, WEAK, Kept, entered, relayed
+from tests.audio.decode_desk import INTRUDER, KEY, RELAYS, WEAK, Kept, entered, relayed
 from tests.audio.intruding import compiled, gains, needs_compiler
 from tests.audio.making import needs_decoder, needs_voice, sine
 from tests.host.booted import SHARED, installed, needs_boot, run_booted
@@ -37,6 +37,15 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+RELAYS_LISTEN = f"""[Socket]
+ListenSequentialPacket={RELAYS}
+SocketUser=edge-agent-io
+SocketGroup=edge-agent
+SocketMode=0660
+"""
+"""What stands for the device process: where it listens nobody else can lay anything."""
+
+
 @pytest.fixture(scope="module")
 def found(shared: Path) -> Any:
     """What the desk saw."""
@@ -50,8 +59,10 @@ def found(shared: Path) -> Any:
         (units / unit.name).write_text(text)
         weak = text.replace("BindReadOnlyPaths=", "BindReadOnlyPaths=/etc/passwd ", 1)
         (units / unit.name.replace("decode", "weak")).write_text(weak.replace("edge-agent-decode.sock", WEAK.name))
+    (units / "relays.socket").write_text(RELAYS_LISTEN)
+    (units / "relays.service").write_text("[Service]\nExecStart=/bin/sleep infinity\n")
     (units / "sockets.target.wants").mkdir()
-    for name in ("edge-agent-decode.socket", f"{WEAK.stem}.socket"):
+    for name in ("edge-agent-decode.socket", f"{WEAK.stem}.socket", "relays.socket"):
         (units / "sockets.target.wants" / name).symlink_to(f"../{name}")
     for kind in ("sysusers.d", "tmpfiles.d"):
         shutil.copytree(ROOT / "systemd" / kind, added / "usr/lib" / kind)
@@ -117,6 +128,6 @@ def test_an_agent_that_hangs_up_leaves_no_worker(found: Any) -> None:
 
 
 def test_an_intruder_that_stops_its_worker_stays_no_longer_either(found: Any) -> None:
-    """Eight that stayed would leave none to speak an emergency."""
+    """Ten that stayed would leave none to speak an emergency."""
     assert found["frozen"]["how"] == "TOO_SLOW"
     assert found["left"] == ""
