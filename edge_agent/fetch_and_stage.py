@@ -177,15 +177,15 @@ class FetchAndStage:
             self._in_memory.fetcher.sweep(kept)
 
     def _memory_for(self, order: FetchClip | SpeakText, length_bytes: int, length_ms: int) -> Memory | None:
-        """Memory, with room in it, if it is for such an order."""
+        """Memory, if it is for such an order and has room for it beside what other warnings need there."""
         if self._in_memory is None or not order.urgent:
             return None
         left_bytes = MEMORY_BYTES_MAX - length_bytes - self._in_memory.stager.bytes_of(length_ms)
-        if left_bytes < 0:
-            return None
+        store = self._in_memory.stager.store
         with contextlib.suppress(OSError):  # what comes next tells the same
-            self._in_memory.stager.store.evict_to(left_bytes, order.keep)
-        return self._in_memory
+            store.evict_to(left_bytes, order.keep | {order.key})
+        others_bytes = sum(size for key, size in store.sizes().items() if key != order.key)
+        return self._in_memory if others_bytes <= left_bytes else None
 
     def _look_after_signals(self) -> None:
         """Make anew what has rotted of them, with every sound that is staged and once a day.

@@ -114,11 +114,16 @@ def test_words_in_memory_are_bounded_and_those_that_are_needed_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     staging, memory, _ = with_memory(tmp_path, ReadOnlyCard(tmp_path / "audio"))
+    staging.text(replace(WARNING, key=ClipKey("old")))
     room_of_one = speech_ms_max(WARNING.text) * 48 * FRAME_BYTES
-    monkeypatch.setattr("edge_agent.fetch_and_stage.MEMORY_BYTES_MAX", room_of_one)
-    for name, keep in (("old", ()), ("needed", ()), ("new", ("needed",))):
-        staging.text(replace(WARNING, key=ClipKey(name), keep=frozenset(map(ClipKey, keep))))
-    assert list(memory.sizes()) == ["needed", "new"]
+    monkeypatch.setattr("edge_agent.fetch_and_stage.MEMORY_BYTES_MAX", room_of_one + memory.sizes()[ClipKey("old")])
+    kept: frozenset[ClipKey] = frozenset()
+    told = []
+    for name in ("needed", "new", "third", "needed"):
+        told.append(staging.text(replace(WARNING, key=ClipKey(name), keep=kept)))
+        kept |= {ClipKey(name)}
+    assert [isinstance(one, ClipStaged) for one in told] == [True, True, False, True]
+    assert set(memory.sizes()) == {"needed", "new"}
 
 
 def recording(server: FakeServer) -> FetchClip:
