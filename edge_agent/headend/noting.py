@@ -37,14 +37,14 @@ def noted(
     """
     taken = False
     is_new, trouble = _kept(outbox, envelope, now)
-    if is_covered(keyring, read_order(envelope)):
-        renew()
 
     def handed() -> None:
         nonlocal taken
         taken = True
 
     try:
+        if is_covered(keyring, read_order(envelope)):
+            renew()
         yield handed
     finally:
         if is_new and not taken:

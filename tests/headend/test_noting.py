@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -173,6 +174,21 @@ def test_what_a_manifest_covers_already_is_listed_before_it_goes_out(ward: Ward)
         with noted(ward.keyring, Outbox(ward.place / "orders"), envelope, utc_now(), ward.renew) as handed:
             assert ward.listed() == before, "and an emergency waits for no manifest"
             handed()
+
+
+def test_what_cannot_be_listed_first_although_it_must_does_not_go_out_and_is_not_noted(ward: Ward) -> None:
+    for envelope in (ward.sign_another("ban-tin-2"), ward.bulletin.read_bytes()):
+        broken, books = ward.noted(), Outbox(ward.place / "orders")
+
+        def renew(broken: bool = bool(broken)) -> None:
+            if broken:
+                raise OSError("no room for manifests")
+            ward.renew()
+
+        with contextlib.suppress(OSError), noted(ward.keyring, books, envelope, utc_now(), renew) as handed:
+            assert not broken, "stations would take it for withdrawn"
+            handed()
+    assert [path.name for path in ward.noted()] == ["ban-tin-2.json"]
 
 
 def test_books_that_cannot_be_written_keep_no_stop_from_going_out(
