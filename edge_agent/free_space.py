@@ -11,7 +11,7 @@ TEXT_FREE_BYTES_MIN = 64 * MIB
 # Left to the journal, which must never be stopped by sound: 13 months of records are about 40 MB.
 MEMORY_FREE_BYTES_MIN = 8 * MIB
 # The same in memory, for a warning that the card does not take: the status file, and live sources to come.
-# The smallest board has 85 MB there, so a warning of 800 letters fits.
+# A board of 512 MB has some 85 there (systemd gives /run a fifth of what the kernel leaves): a warning of 800 letters.
 CLIP_FREE_BYTES_MIN = 256 * MIB
 # Beside that the longest text, a quarter of an hour: 173 MB while it is made.
 FETCH_FREE_BYTES_MIN = 512 * MIB

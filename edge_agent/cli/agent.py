@@ -6,7 +6,9 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from edge_agent import __version__, host
 from edge_agent.audio.live_decoder import LiveDecoder
@@ -188,25 +190,24 @@ def _live(config: Config, clock: StationClock) -> LiveWorker:
 
 
 def _stager(config: Config) -> Stager:
-    confined = confinement(config.decoder.sandbox)
-    store = PcmStore(paths.audio(config))
-    store.sweep()
-    voice = EspeakVoice(confined, config.speech.voice, config.speech.rate_wpm)
-    plain = Stager(store, levelling(confined, store.scratch), voice, config.rate, spoken(confined))
-    stager = recorded_first(plain, config.speech.stems)
-    log.info("sound from outside is confined by %s", confined)
+    stager = recorded_first(_plain(config, paths.audio(config)), config.speech.stems)
+    log.info("sound from outside is confined by %s", confinement(config.decoder.sandbox))
     log.info("pinned emergency set: %s", stager.ensure_pinned())
     return stager
 
 
 def _stager_in_memory(config: Config) -> Stager:
     """Without recorded stems, which lie on the card."""
+    left = MEMORY_FREE_BYTES_MIN
+    return replace(_plain(config, paths.warnings_in_memory(config)), text_free_bytes_min=left, clip_free_bytes_min=left)
+
+
+def _plain(config: Config, root: Path) -> Stager:
     confined = confinement(config.decoder.sandbox)
-    store = PcmStore(paths.warnings_in_memory(config))
+    store = PcmStore(root)
     store.sweep()
     voice = EspeakVoice(confined, config.speech.voice, config.speech.rate_wpm)
-    decoder = levelling(confined, store.scratch)
-    return Stager(store, decoder, voice, config.rate, spoken(confined), MEMORY_FREE_BYTES_MIN, MEMORY_FREE_BYTES_MIN)
+    return Stager(store, levelling(confined, store.scratch), voice, config.rate, spoken(confined))
 
 
 def _sign(signer: Signer, kind: str, payload: bytes) -> bytes:

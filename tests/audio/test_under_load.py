@@ -68,7 +68,7 @@ def test_a_process_that_stood_still_for_longer_than_the_card_holds_goes_on_at_th
         begin(rig, "p", (stage(rig, "a", sound),), feeds(LEFT, RIGHT))
         until_started(rig, "p")
         before = rig.log.count(TOLD)
-        for _ in range(2 * STOPS):  # of one in some hundred the sound server told nothing
+        for _ in range(2 * STOPS):  # once the sound server told nothing of one
             pause(rig, 700)
             if rig.log.count(TOLD) - before >= STOPS:
                 break

@@ -18,21 +18,13 @@ from edge_agent.headend.roles import default_roles
 from edge_agent.trust.keys import Scheme
 from edge_agent.trust.orders import OrderType
 from tests.headend.fake_station import AREA
+from tests.headend.ward_by_commands import DRAFT
 from tests.host.softhsm import NEEDS_SOFTHSM, PIN, SO_PIN, Drawer, drawer, see_again
 from tests.host.terminal import Person
 
 PASSPHRASE = "trăng sáng vườn chè"
 OFFICERS = [name for spec in default_roles(AREA, 2) if spec.of_officers for name in spec.key_names]
 ON_TOKENS = ("ward-emergency-1", "ward-policy-1")
-DRAFT = """
-class = "emergency"
-event = "lu-quet"
-areas = ["vn/ha-noi/dong-thanh"]
-volume = 100
-[[items]]
-title = "Cảnh báo lũ quét"
-text = "Nước đang lên."
-"""
 OF_A_KEY = "khóa / key "
 CHEAP = "from edge_agent.headend import pkcs8_scrypt; pkcs8_scrypt.SCRYPT_N = 2"
 CLI = f"{CHEAP}; import sys; from edge_agent.headend.cli import main; sys.exit(main(sys.argv[1:]))"
