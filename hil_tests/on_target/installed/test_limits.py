@@ -42,7 +42,7 @@ SERVICES = Path("/sys/fs/cgroup/system.slice")
 MIB = 1 << 20
 SAID_S_MAX = 60
 RESTART_MS_MAX = 5_000
-EAR_FIRST = -10
+EAR_FIRST, GIVES_WAY = -10, 19
 # A card that is not read in time, while others take all they can, proves nothing.
 HEARD_S = 1
 # How long a packet that was sent is waited for; one that comes is there at once.
@@ -305,6 +305,17 @@ def bystander() -> Iterator[None]:
     own.write_text("0")
 
 
+@contextlib.contextmanager
+def giving_way() -> Iterator[None]:
+    """To whoever is killed: who lowers a limit asks the kernel without rest whether it is kept, and where the first to
+    go is not gone in 2 s, others follow, down to what runs this test. At EAR_FIRST it was gone in 1 s, so in 0.2 s."""
+    os.setpriority(os.PRIO_PROCESS, 0, GIVES_WAY)
+    try:
+        yield
+    finally:
+        os.setpriority(os.PRIO_PROCESS, 0, EAR_FIRST)
+
+
 def first_to_go() -> str:
     """A unit, when what all services together may have is made less and less; another may follow at once."""
 
@@ -315,7 +326,8 @@ def first_to_go() -> str:
     try:
         while kills() == kills_before and most > FLOOR_BYTES:
             most -= STEP_BYTES
-            (SERVICES / "memory.max").write_text(str(most))
+            with giving_way():
+                (SERVICES / "memory.max").write_text(str(most))
     finally:
         (SERVICES / "memory.max").write_text("max")
     one, *_ = killed()[before:]
