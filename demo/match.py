@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,11 +57,18 @@ def leak(source: Samples, other: Samples) -> float | None:
 
 
 def leaks(source: Samples, other: Samples, rate: int) -> list[tuple[float, float]]:
-    """(second, leak) of every half second in which ``source`` sounds."""
+    """(second, leak) of every half second in which ``source`` sounds; no more than the two are alike there.
+
+    Of a faint half second there is by chance more in a loud other one than there is of it at all.
+    """
     step = round(WINDOW_S * rate)
-    starts = range(0, len(source) - step + 1, step)
-    found = [(start / rate, leak(source[start : start + step], other[start : start + step])) for start in starts]
-    return [(second, ratio) for second, ratio in found if ratio is not None]
+    found = []
+    for start in range(0, len(source) - step + 1, step):
+        a, b = source[start : start + step], other[start : start + step]
+        if (ratio := leak(a, b)) is not None:
+            back = leak(b, a) or 0.0
+            found.append((start / rate, math.copysign(min(abs(ratio), math.sqrt(abs(ratio * back))), ratio)))
+    return found
 
 
 def _best_likeness(a: NDArray[np.float64], recording: Samples, at: int, slack: int) -> float | None:
