@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from edge_agent.core.effects import FetchHeads, FetchManifest, FetchPaper
+from edge_agent.core.effects import FetchHeads, FetchManifest, FetchPaper, FetchRoot
 from edge_agent.core.events import (
     Event,
     HeadsFetched,
@@ -21,6 +21,7 @@ from edge_agent.core.events import (
     MessageArrived,
     PaperMissed,
     PaperRead,
+    RootFetched,
 )
 from edge_agent.core.heads import HEAD_BYTES_MAX, Head, Kept
 from edge_agent.core.intake import Verify
@@ -29,6 +30,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.units import StationId
 from edge_agent.sync.port import HomeServer, NotRead
 from edge_agent.sync.topics import Down, area_job_topic, down_topic
+from edge_agent.trust.envelope import ENVELOPE_BYTES_MAX
 from edge_agent.trust.manifests import read_manifest
 from edge_agent.trust.strict_json import WireError
 
@@ -46,7 +48,7 @@ class PostHello:
     envelope: bytes
 
 
-HomeOrder = FetchHeads | FetchManifest | FetchPaper | PostHello
+HomeOrder = FetchHeads | FetchManifest | FetchPaper | FetchRoot | PostHello
 
 
 class ManifestWorker:
@@ -77,12 +79,19 @@ def answer(home: HomeServer, order: HomeOrder) -> Event:
     return event if isinstance(event, HomeAnswered) else replace(event, came_bytes=home.came_bytes - before)
 
 
-def _answer(home: HomeServer, order: HomeOrder) -> HeadsFetched | ManifestRead | PaperRead | PaperMissed | HomeAnswered:
+def _answer(
+    home: HomeServer, order: HomeOrder
+) -> HeadsFetched | ManifestRead | PaperRead | PaperMissed | RootFetched | HomeAnswered:
     match order:
         case FetchHeads():
             got = home.get([f"/head/{scope}" for scope in order.scopes], HEAD_BYTES_MAX)
             heads = [Reason.MANIFEST_UNREACHABLE if isinstance(one, NotRead) else one for one in got]
             return HeadsFetched(tuple(zip(order.scopes, heads, strict=True)))
+        case FetchRoot():
+            (root,) = home.get([f"/root/{order.version}"], ENVELOPE_BYTES_MAX)
+            if isinstance(root, NotRead):
+                return RootFetched(order.version, None)
+            return RootFetched(order.version, MessageArrived(topic_of(order.scope), root, NO_DELIVERY))
         case FetchManifest():
             body = _paper(home, order.digest, order.length)
             return body if isinstance(body, PaperMissed) else _read(order.digest, body)

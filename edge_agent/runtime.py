@@ -81,6 +81,7 @@ Said = (
     | fx.FetchHeads
     | fx.FetchManifest
     | fx.FetchPaper
+    | fx.FetchRoot
     | fx.OpenLive
     | fx.CloseLive
     | fx.SendAnswer
@@ -281,7 +282,7 @@ class Runtime:
                 self._ports.upstream.state(self._state, self._ports.clock.now(), online=effect.online)
             case fx.SendHeartbeat():
                 self._ports.upstream.heartbeat(self._state, now)
-            case fx.FetchHeads() | fx.FetchManifest() | fx.FetchPaper():
+            case fx.FetchHeads() | fx.FetchManifest() | fx.FetchPaper() | fx.FetchRoot():
                 self._ask_for_papers(effect)
             case fx.OpenLive() | fx.CloseLive():
                 self._ports.live.order(effect)
@@ -313,7 +314,7 @@ class Runtime:
         again = trust.again(orders)
         return TrustChanged(trust.standing, again.revoked, frozenset(disowned), marked, told, again.changed)
 
-    def _ask_for_papers(self, effect: fx.FetchHeads | fx.FetchManifest | fx.FetchPaper) -> None:
+    def _ask_for_papers(self, effect: fx.FetchHeads | fx.FetchManifest | fx.FetchPaper | fx.FetchRoot) -> None:
         assert self._manifests is not None, "the core asks only where a home is configured"
         self._manifests.order(effect)
 

@@ -132,7 +132,7 @@ class Station(Bench):
                 self._log.tell(self.name, "asked", effect.key)
                 self._staging.order(effect)
                 return []
-            case fx.FetchHeads() | fx.FetchManifest() | fx.FetchPaper():
+            case fx.FetchHeads() | fx.FetchManifest() | fx.FetchPaper() | fx.FetchRoot():
                 self._log.tell(self.name, "began", type(effect).__name__)
                 self._manifests.order(effect)
                 return []

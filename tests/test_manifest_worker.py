@@ -8,9 +8,18 @@ from dataclasses import replace
 
 import pytest
 
-from edge_agent.core.effects import FetchHeads, FetchManifest, FetchPaper
-from edge_agent.core.events import Event, HeadsFetched, ManifestRead, PaperMissed, PaperRead
+from edge_agent.core.effects import FetchHeads, FetchManifest, FetchPaper, FetchRoot
+from edge_agent.core.events import (
+    Event,
+    HeadsFetched,
+    ManifestRead,
+    MessageArrived,
+    PaperMissed,
+    PaperRead,
+    RootFetched,
+)
 from edge_agent.core.heads import Head, Manifest
+from edge_agent.core.manifests import NO_DELIVERY
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import UtcMs
 from edge_agent.manifest_worker import ManifestWorker, answer, kept_manifests, topic_of
@@ -81,6 +90,15 @@ def test_an_order_comes_with_the_topic_of_its_scope() -> None:
     got = answer(FakeHome({f"/paper/{DIGEST}": BODY}), FetchPaper("station/dt-01", DIGEST, len(BODY)))
     assert got == PaperRead(DIGEST, makers.JOB_TOPIC, BODY)
     assert topic_of("area/vn") == "loa/1/area/vn/job"
+
+
+def test_the_next_root_comes_with_the_topic_of_the_station_or_is_not_there() -> None:
+    home = FakeHome({"/root/7": b"root"})
+    got = answer(home, FetchRoot("station/dt-01", 7))
+    assert isinstance(got, RootFetched)
+    assert got.root == MessageArrived(makers.JOB_TOPIC, b"root", NO_DELIVERY)
+    assert (got.version, got.came_bytes) == (7, 4)
+    assert answer(home, FetchRoot("station/dt-01", 8)) == RootFetched(8, None)
 
 
 def test_the_thread_answers_in_order() -> None:

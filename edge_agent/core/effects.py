@@ -114,6 +114,17 @@ class FetchPaper:
 
 
 @dataclass(frozen=True, slots=True)
+class FetchRoot:
+    """Ask the content server for the root's document of that version, in the scope of the station.
+
+    Answered by RootFetched.
+    """
+
+    scope: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class KeepManifest:
     """Commit the newest manifest of a scope, behind its head's envelope. No answer."""
 
@@ -371,6 +382,7 @@ Effect = (
     | FetchHeads
     | FetchManifest
     | FetchPaper
+    | FetchRoot
     | KeepManifest
     | SpeakText
     | OpenLive

@@ -183,6 +183,15 @@ class PaperMissed:
 
 
 @dataclass(frozen=True, slots=True)
+class RootFetched:
+    """What the content server gave as the root's document of that version, unjudged; None: it gave none."""
+
+    version: int
+    root: MessageArrived | None
+    came_bytes: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class LogCompared:
     """Whether our record ``seq`` of the chain ``epoch`` has the ``hash`` that the centre holds, if that can be told."""
 
@@ -402,6 +411,7 @@ Event = (
     | HeadsFetched
     | ManifestRead
     | PaperRead
+    | RootFetched
     | PaperMissed
     | JobSaved
     | IntentSaved

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from edge_agent.core import enforcing, sounding
 from edge_agent.core.clock_trust import TIMETABLE_ERROR_MAX_MS, Now
-from edge_agent.core.effects import FetchHeads, FetchManifest, FetchPaper, KeepManifest, Level
+from edge_agent.core.effects import FetchHeads, FetchManifest, FetchPaper, FetchRoot, KeepManifest, Level
 from edge_agent.core.events import (
     AckToken,
     HeadsFetched,
@@ -22,6 +22,7 @@ from edge_agent.core.events import (
     PaperMissed,
     PaperRead,
     Rejected,
+    RootFetched,
 )
 from edge_agent.core.heads import (
     HEAD_GOOD_MS,
@@ -63,6 +64,9 @@ NEW_BYTES_KEPT = 1_000_000
 # is wrong or withheld would take all of it, and a warning that lies ready would wait. Sixty looks of 13 kB (measured:
 # ``tests/sync/test_home_contract.py``), one of the longest manifests and one of the longest orders. The other half is
 # for all else: twice a ward's 60 orders of 3 kB, each with a handshake of 3 kB.
+
+STRANGERS = frozenset({Reason.SIGNATURE_INVALID, Reason.UNKNOWN_ISSUER})
+"""Of a head that nobody has signed who may, by what is believed here: a newer root may name whoever did."""
 
 Verify = Callable[[str, bytes], Judgement]
 
@@ -168,6 +172,12 @@ def paper_read(turn: Turn, event: PaperRead) -> MessageArrived | None:
     if not any(event.envelope in kept.manifest.papers for kept in home.kept.values()):
         return None
     return MessageArrived(event.topic, event.payload, NO_DELIVERY, vouched=True)
+
+
+def root_fetched(turn: Turn, event: RootFetched) -> None:
+    """The root's next document, or none: either way it is not asked for again in this hour, for it may be anything."""
+    _came(turn, event.came_bytes)
+    _put(turn, given_up=turn.state.home.given_up | {_root_name(event.version)})
 
 
 def not_kept(turn: Turn, order_id: JobId) -> None:
@@ -328,7 +338,12 @@ def _ask(turn: Turn, home: Home) -> None:
 
 
 def _fetch_next(turn: Turn, home: Home) -> None:
-    """Manifests first, then what makes orders believed, then orders."""
+    """What makes heads believed first, then manifests, then what makes orders believed, then orders."""
+    root = _root_wanted(turn.state)
+    if root is not None and _may_cost(home, _root_name(root), 0, HOUR_BYTES_MAX):
+        _under_way(turn, _root_name(root), 0)
+        turn.emit(FetchRoot(station_scope(turn.state.site.station), root))
+        return
     for wanted in home.wanted.values():
         if _may_cost(home, wanted.head.digest, wanted.head.length, HOUR_BYTES_MAX):
             _under_way(turn, wanted.head.digest, wanted.head.length)
@@ -340,6 +355,23 @@ def _fetch_next(turn: Turn, home: Home) -> None:
             _under_way(turn, paper.envelope, paper.length)
             turn.emit(FetchPaper(scope, paper.envelope, paper.length))
             return
+
+
+def _root_wanted(state: State) -> int | None:
+    """The version of the root that may name who signs heads today.
+
+    A server whose key was stolen has another, its manifests list the root that names it, and its heads are a stranger's
+    to whoever has not that root: it cannot be had by them.
+    """
+    have = next((head.version for head in state.trust.heads if head.area == ROOT_AREA), None)
+    if have is None or STRANGERS.isdisjoint(state.home.trouble.values()):
+        return None
+    return have + 1
+
+
+def _root_name(version: int) -> str:
+    """What is under way, or given up, where there is no SHA-256 to name it by."""
+    return f"root/{version}"
 
 
 def _may_cost(home: Home, digest: str, length: int, bytes_max: int) -> bool:

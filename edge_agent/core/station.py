@@ -60,6 +60,7 @@ from edge_agent.core.events import (
     RelayChanged,
     RelayFailed,
     Restored,
+    RootFetched,
     SavedJob,
     SavedMark,
     StopAsked,
@@ -152,7 +153,7 @@ def _take_in(turn: Turn, event: Event, verify: Verify) -> None:
             _from_network(turn, event)
         case PowerReported() | StopAsked() | SweepDue() | TrustChanged():
             _from_the_house(turn, event)
-        case HeadsFetched() | ManifestRead() | PaperRead() | PaperMissed() | HomeAnswered():
+        case HeadsFetched() | ManifestRead() | PaperRead() | PaperMissed() | RootFetched() | HomeAnswered():
             _from_home(turn, event, verify)
         case _:
             _from_device(turn, event)
@@ -173,7 +174,9 @@ def _from_the_house(turn: Turn, event: PowerReported | StopAsked | SweepDue | Tr
 
 
 def _from_home(
-    turn: Turn, event: HeadsFetched | ManifestRead | PaperRead | PaperMissed | HomeAnswered, verify: Verify
+    turn: Turn,
+    event: HeadsFetched | ManifestRead | PaperRead | PaperMissed | RootFetched | HomeAnswered,
+    verify: Verify,
 ) -> None:
     match event:
         case HomeAnswered():
@@ -186,6 +189,10 @@ def _from_home(
             manifests.manifest_read(turn, event)
         case PaperMissed():
             manifests.paper_missed(turn, event)
+        case RootFetched():
+            manifests.root_fetched(turn, event)
+            if event.root is not None:
+                intake.arrive(turn, event.root, verify)
         case _:
             message = manifests.paper_read(turn, event)
             if message is not None:

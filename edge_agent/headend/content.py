@@ -1,7 +1,7 @@
 """Serve over HTTPS, with HEAD and ranges, what is signed or proven by a digest, and nothing else.
 
-Audio by its SHA-256 (``/clip/<64 hex>``), manifests and envelopes likewise (``/paper/…``), heads (``/head/<scope>``);
-and where somebody greets, a welcome for a hello (``POST /hello/<station>``).
+Audio by its SHA-256 (``/clip/<64 hex>``), manifests and envelopes likewise (``/paper/…``), heads (``/head/<scope>``),
+the versions of the root (``/root/<version>``); and where somebody greets, a welcome for a hello (``POST /hello/<station>``).
 
 The server is trusted with nothing: a station checks length and digest itself, so no client certificate is asked for and
 no content is checked here. There is no listing and no other path, so nothing can be found that is not already named.
@@ -24,6 +24,7 @@ from edge_agent.headend.pki import Issued
 
 BY_DIGEST = re.compile(r"/(clip|paper)/([0-9a-f]{64})")
 HEAD_PATH = re.compile(r"/(head/(?:area|station)(?:/[a-z0-9-]{1,64}){1,6})")
+ROOT_PATH = re.compile(r"/(root/[1-9][0-9]{0,14})")
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 BLOCK_BYTES = 64 * 1024
 HEAD_FILE = "head.json"
@@ -77,6 +78,8 @@ def found_at(path: str) -> Path | None:
     """Where it lies in the server's folder; None: no such thing is served."""
     if match := BY_DIGEST.fullmatch(path):
         return Path(match[2]) if match[1] == "clip" else Path("paper", match[2])
+    if match := ROOT_PATH.fullmatch(path):
+        return Path(match[1])
     match = HEAD_PATH.fullmatch(path)
     return None if match is None else Path(match[1], HEAD_FILE)
 

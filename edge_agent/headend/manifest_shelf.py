@@ -7,12 +7,13 @@ the shelf came back with it there is nothing to find, so whoever begins to keep 
     manifests.json        in the keyring's directory: epoch; of each scope counter, content, last serials
     head/SCOPE/head.json  on the shelf: the signed head (an area's folder holds those of the areas in it)
     paper/SHA-256         on the shelf: manifests, and the envelopes that they list
+    root/VERSION          on the shelf: each root's document, for whoever has not the key of today's heads
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -35,6 +36,8 @@ from edge_agent.headend.manifests import (
     published,
 )
 from edge_agent.headend.outbox import Outbox
+from edge_agent.trust.bundle import read_document
+from edge_agent.trust.documents import ROOT
 from edge_agent.trust.envelope import Envelope, open_envelope
 from edge_agent.trust.fields import HASH, Fields
 from edge_agent.trust.manifests import parse_head, read_manifest, write_manifest
@@ -101,6 +104,7 @@ def _renew(keyring: Keyring, shelf: Path, now: UtcMs, *, anew: bool) -> tuple[st
     if anew or any(head is not None and _is_ahead(head, memory) for head in on_shelf.values()):
         memory = _begun_anew(memory, now)
     orders = [published(envelope) for envelope in Outbox(keyring.directory / "orders").envelopes(now)]
+    _put_roots(shelf, keyring.documents)
     fresh: list[str] = []
     for scope, area in scopes.items():
         given = memory.scopes.get(scope, GivenOut())
@@ -143,6 +147,15 @@ def _put(shelf: Path, made: Made, papers: list[bytes]) -> None:
     head = _head_path(shelf, made.head.scope)
     head.parent.mkdir(parents=True, exist_ok=True)
     write_durably(head, made.envelope, EVERYBODY_READS)
+
+
+def _put_roots(shelf: Path, documents: Iterable[bytes]) -> None:
+    for envelope in documents:
+        document = read_document(envelope)
+        path = shelf / "root" / str(document.version)
+        if document.area == ROOT and not (path.is_file() and path.read_bytes() == envelope):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_durably(path, envelope, EVERYBODY_READS)
 
 
 def _tidy(shelf: Path, scopes: Mapping[str, str], now: UtcMs) -> None:

@@ -109,7 +109,19 @@ def test_ranges(header: str | None, span: Span | None) -> None:
     assert wanted_span(header, 100) == span
 
 
-@pytest.mark.parametrize("path", ["/", "/clip/", "/clip/..%2f..%2fpki%2fca.key", "/clip/../pki/ca.key", "/pki/ca.key"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/clip/",
+        "/clip/..%2f..%2fpki%2fca.key",
+        "/clip/../pki/ca.key",
+        "/pki/ca.key",
+        "/root/",
+        "/root/0",
+        "/root/../pki/ca.key",
+    ],
+)
 def test_nothing_is_found_by_any_other_name(client: Client, digest: str, path: str) -> None:
     assert client.ask("GET", path)[0::2] == (404, b"")
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from edge_agent.core.effects import FetchHeads, FetchManifest, FetchPaper
-from edge_agent.core.events import HeadsFetched, ManifestRead, PaperMissed, PaperRead
+from edge_agent.core.effects import FetchHeads, FetchManifest, FetchPaper, FetchRoot
+from edge_agent.core.events import HeadsFetched, ManifestRead, PaperMissed, PaperRead, RootFetched
 from edge_agent.core.heads import Head, Manifest
 from edge_agent.core.manifests import HEAD_TOPIC
 from edge_agent.core.reasons import Reason
@@ -323,6 +323,15 @@ def test_a_paper_that_was_lost_on_the_shelf_is_put_there_again(
     assert office.renew() == ()
 
 
+def test_every_root_lies_on_the_shelf_by_its_version_and_is_put_there_again(office: Office) -> None:
+    office.renew()
+    (first,) = (office.shelf / "root").iterdir()
+    assert (first.name, first.read_bytes()) == ("1", office.keyring.documents[0])
+    first.write_bytes(b"rot")
+    assert office.renew() == ()
+    assert first.read_bytes() == office.keyring.documents[0]
+
+
 def test_only_what_is_in_force_lies_on_the_shelf(office: Office) -> None:
     office.publish(not_after=office.now + HOUR_MS, when={"kind": "at", "utc": office.now + MINUTE_MS})
     office.pass_ms(2 * HOUR_MS)
@@ -356,6 +365,11 @@ def test_a_station_has_it_all_by_real_https(office: Office) -> None:
         paper = answer(home, FetchPaper(WARD, listed.paper.envelope, listed.paper.length))
         assert isinstance(paper, PaperRead)
         assert (digest_of(paper.payload), paper.topic) == (digest, f"loa/1/area/{AREA}/job")
+        root = answer(home, FetchRoot(STATION, 1))
+        assert isinstance(root, RootFetched)
+        assert root.root is not None
+        assert root.root.payload == office.keyring.documents[0]
+        assert answer(home, FetchRoot(STATION, 2)) == RootFetched(2, None)
         altered = office.shelf / "paper" / listed.paper.envelope
         altered.write_bytes(altered.read_bytes()[:-1] + b" ")
         assert answer(home, FetchPaper(WARD, listed.paper.envelope, listed.paper.length)) == PaperMissed(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge_agent.core.effects import AdoptTime
-from edge_agent.core.events import Event, HomeAnswered, MessageArrived, PaperRead
+from edge_agent.core.events import Event, HomeAnswered, MessageArrived, PaperRead, RootFetched
 from tests.redteam.creed import Creed
 from tests.redteam.offices import FROM_AHEAD_MS
 from tests.redteam.papers import STATIONS
@@ -55,9 +55,9 @@ class Believing:
                 if self._seen.get(area) is not envelope:
                     self._takes(area, envelope)
             self._believes(self.creed, agent)
-        if isinstance(event, MessageArrived | PaperRead):
-            self._was_shown(agent, event)
-        came = event.welcome if isinstance(event, HomeAnswered) else event
+        came = _came(event)
+        if isinstance(came, MessageArrived | PaperRead):
+            self._was_shown(agent, came)
         if isinstance(came, MessageArrived) and any(isinstance(effect, AdoptTime) for effect in agent.effects):
             said = f"at {self._life.now} by a key that its root does not name"
             self._promise("only_a_server_of_today_tells_the_time", self.creed.welcomes(came.payload), said)
@@ -98,3 +98,13 @@ class Believing:
 
 def _places(creed: Creed) -> dict[str, tuple[int, int]]:
     return {area: creed.place(area) for area in creed.newest}
+
+
+def _came(event: Event) -> Event | None:
+    """What it brings, whichever way."""
+    match event:
+        case HomeAnswered():
+            return event.welcome
+        case RootFetched():
+            return event.root
+    return event

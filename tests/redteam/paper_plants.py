@@ -55,6 +55,12 @@ PLANTS = (
         "            pass\n",
     ),
     Plant(
+        "a root that names another server is not asked for",
+        f"{CORE}/manifests.py",
+        "    if have is None or STRANGERS.isdisjoint(state.home.trouble.values()):\n",
+        "    if have is not None or STRANGERS:\n",
+    ),
+    Plant(
         "documents that have expired stop a warning",
         f"{CORE}/entrusted.py",
         "until is not None and job.plays_as is not JobClass.EMERGENCY and now.trusted",

@@ -34,15 +34,15 @@ def comes(life: Life, dice: random.Random) -> None:
     """Raises ``Broken`` where somebody does not come back."""
     for station in life.worlds:
         life.lie(station, 0)
+    if life.script.setting.home and dice.random() < AT_HOME:
+        # The broker brings neither documents nor welcomes any more: the content server alone does.
+        life.enemy.frozen, life.enemy.welcomes = {*life.worlds}, {"lost": True}
     for name in life.script.setting.stolen:
         for _ in range(HOLDERS.index(name) + 1 if name in HOLDERS else 1):
             if name in ENDS:
                 life.ceremony(ENDS[name], {})
     _hello_anew(life)
     life.run_until(life.now + ALL_OVER_MS)
-    if life.script.setting.home and dice.random() < AT_HOME:
-        # The broker still brings neither documents nor welcomes: the content server alone does.
-        life.enemy.frozen, life.enemy.welcomes = {*life.worlds}, {"lost": True}
     life.ceremony("lapse", {})
     _documents_come(life)
     _newest(life)

@@ -63,6 +63,11 @@ class Shelf:
                 self.made[scope].append(made)
                 self._lay([made.body])
 
+    def root(self, version: int) -> bytes | None:
+        """The root's document of that version."""
+        roots = (one for one in _listed(self._documents, "") if (one.area, one.version) == ("", version))
+        return next((self.papers[one.paper.envelope] for one in roots), None)
+
     def by_a_thief(self, scope: str, now: UtcMs, orders: Iterable[bytes], *, ahead: int) -> bytes:
         """A head of his own, by the stolen key, above or beside the newest honest one; it withdraws the rest."""
         some = [one for one in _readable(orders) if addressed_by(scope, one.order)]
@@ -88,7 +93,7 @@ def shown(life: Life, shows: str, path: str, dice: random.Random) -> bytes | Non
     kind, _, name = path.removeprefix("/").partition("/")
     if kind == "head":
         return HEADS[shows](life, name, dice) if shows in HEADS else _newest(life, name, dice)
-    paper = life.shelf.papers.get(name)
+    paper = life.shelf.root(int(name)) if kind == "root" else life.shelf.papers.get(name)
     return paper if paper is None or shows not in PAPERS else PAPERS[shows](life, paper, dice)
 
 

@@ -62,10 +62,10 @@ class Headend:
         if self.welcoming and self._hello is not None:
             self._world.broker.publish(makers.WELCOME_TOPIC, self.welcome_for(self._hello))
 
-    def welcome_for(self, hello: dict[str, Any]) -> bytes:
+    def welcome_for(self, hello: dict[str, Any], by: str = "server") -> bytes:
         """The signed answer to a hello, whichever way it came."""
         return makers.signed_welcome(
-            nonce=hello["nonce"], utc=self._world.utc(), log=self._cursor(), serial_marks=self.marks
+            nonce=hello["nonce"], utc=self._world.utc(), log=self._cursor(), serial_marks=self.marks, by=[by]
         )
 
     @property

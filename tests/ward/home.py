@@ -15,7 +15,8 @@ from edge_agent.headend.manifests import (
     paper_of,
     published,
 )
-from edge_agent.trust.bundle import read_file
+from edge_agent.trust.bundle import read_document, read_file
+from edge_agent.trust.documents import ROOT
 from edge_agent.trust.envelope import Envelope, open_envelope
 from tests.fakes.home import FakeHome
 from tests.trust import makers
@@ -35,6 +36,8 @@ class Home(FakeHome):
         self.epoch = 1
         self.newer: list[bytes] = []
         """Trust documents that the broker has not brought."""
+        self.signs = "server"
+        """Whose key signs heads and welcomes here."""
         self.greets = False
         """Whether hellos are answered here too."""
         self.answer = self._greet
@@ -43,7 +46,7 @@ class Home(FakeHome):
         opened = open_envelope(hello)
         assert isinstance(opened, Envelope)
         assert path == f"/hello/{self._world.site.station}"
-        return self._world.headend.welcome_for(json.loads(opened.payload)) if self.greets else None
+        return self._world.headend.welcome_for(json.loads(opened.payload), self.signs) if self.greets else None
 
     def publish(self, envelope: bytes) -> None:
         """Remember what goes out."""
@@ -54,11 +57,13 @@ class Home(FakeHome):
         self.counter += 1
         world = self._world
         documents = [*read_file(world.trust_file), *self.newer]
+        roots = [(one.version, paper) for paper in documents if (one := read_document(paper)).area == ROOT]
+        self.files |= {f"/root/{version}": paper for version, paper in roots}
         for scope in scopes_of(world.site):
             mine = [one for one in self.orders if addressed_by(scope, one.order)]
             trust = listed_trust(documents, world.site.area)
             manifest = manifest_of(scope, (self.epoch, self.counter), mine, trust, world.utc(), {})
-            made = make(manifest, world.site.realm, world.utc(), makers.signer("server"))
+            made = make(manifest, world.site.realm, world.utc(), makers.signer(self.signs))
             for content in (*(one.envelope for one in mine), *documents, made.body):
                 self.files[f"/paper/{paper_of(content).envelope}"] = content
             self.files[f"/head/{scope}"] = made.envelope
