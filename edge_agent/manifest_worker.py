@@ -1,4 +1,4 @@
-"""The thread that asks the home server: heads, manifests, envelopes. It decides nothing about them and posts events.
+"""The thread that asks the home server: heads, manifests, envelopes, roots. It decides nothing about them.
 
 A manifest is read here, at the edge: what arrives in the core has the digest that was asked for, and is typed.
 """
@@ -90,7 +90,7 @@ def _answer(
         case FetchRoot():
             (root,) = home.get([f"/root/{order.version}"], ENVELOPE_BYTES_MAX)
             if isinstance(root, NotRead):
-                return RootFetched(order.version, None)
+                return RootFetched(order.version, None, root.broke_off)
             return RootFetched(order.version, MessageArrived(topic_of(order.scope), root, NO_DELIVERY))
         case FetchManifest():
             body = _paper(home, order.digest, order.length)

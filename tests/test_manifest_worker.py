@@ -99,6 +99,8 @@ def test_the_next_root_comes_with_the_topic_of_the_station_or_is_not_there() -> 
     assert got.root == MessageArrived(makers.JOB_TOPIC, b"root", NO_DELIVERY)
     assert (got.version, got.came_bytes) == (7, 4)
     assert answer(home, FetchRoot("station/dt-01", 8)) == RootFetched(8, None)
+    home.cut = True
+    assert answer(home, FetchRoot("station/dt-01", 8)) == RootFetched(8, None, broke_off=True)
 
 
 def test_the_thread_answers_in_order() -> None:

@@ -184,10 +184,14 @@ class PaperMissed:
 
 @dataclass(frozen=True, slots=True)
 class RootFetched:
-    """What the content server gave as the root's document of that version, unjudged; None: it gave none."""
+    """What the content server gave as the root's document of that version, unjudged; None: it gave none.
+
+    ``broke_off``: by the line's fault, as far as can be told.
+    """
 
     version: int
     root: MessageArrived | None
+    broke_off: bool = False
     came_bytes: int = field(default=0, compare=False)
 
 

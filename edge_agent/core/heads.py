@@ -110,8 +110,9 @@ class Wanted:
 class Home:
     """Where a station stands with the server that keeps its manifests. Times are boot times; None: not planned.
 
-    ``under_way`` is the SHA-256 of what is being fetched; ``missed`` what could not be had the last time, and why:
-    ``given_up`` is not asked for again in this hour, ``put_off`` (by the line, or the disk) not at this look.
+    ``under_way`` is the SHA-256 of what is being fetched, or ``root/`` and a version; ``missed`` what could not be had
+    the last time, and why: ``given_up`` is not asked for again in this hour, ``put_off`` (by the line, or the disk) not
+    at this look.
     ``tried`` was fetched and judged since the last newer manifest; ``trouble`` is what is wrong with a scope's head;
     ``stale`` the scopes whose head was told to be old. ``spent`` are the bytes of this hour, among them ``asked_bytes``
     for what is under way; ``fresh`` has come to be listed in it.

@@ -175,9 +175,12 @@ def paper_read(turn: Turn, event: PaperRead) -> MessageArrived | None:
 
 
 def root_fetched(turn: Turn, event: RootFetched) -> None:
-    """The root's next document, or none: either way it is not asked for again in this hour, for it may be anything."""
+    """The root's next document, or none: either way it is not asked for again in this hour, for it may be anything.
+
+    But at the next look where a line broke off.
+    """
     _came(turn, event.came_bytes)
-    _put(turn, given_up=turn.state.home.given_up | {_root_name(event.version)})
+    _not_again(turn, _root_name(event.version), broke_off=event.broke_off)
 
 
 def not_kept(turn: Turn, order_id: JobId) -> None:
@@ -300,11 +303,17 @@ def _missed(turn: Turn, paper: str, reason: Reason, detail: str, *, broke_off: b
     named = frozenset(one.head.digest for one in home.wanted.values()).union(*listed)
     before = {one: why for one, why in home.missed.items() if one in named}  # else a server has it grow with each head
     _put(turn, missed={**before, paper: reason})
+    _not_again(turn, paper, broke_off=broke_off)
+    turn.note(Level.WARNING, "not to be had from the content server", sha256=paper, reason=reason, detail=detail)
+
+
+def _not_again(turn: Turn, paper: str, *, broke_off: bool) -> None:
+    """In this hour; or at this look."""
+    home = turn.state.home
     if broke_off:
         _put(turn, put_off=home.put_off | {paper})
     else:
         _put(turn, given_up=home.given_up | {paper})
-    turn.note(Level.WARNING, "not to be had from the content server", sha256=paper, reason=reason, detail=detail)
 
 
 def _withdraw(turn: Turn) -> None:

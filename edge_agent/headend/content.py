@@ -1,7 +1,7 @@
 """Serve over HTTPS, with HEAD and ranges, what is signed or proven by a digest, and nothing else.
 
 Audio by its SHA-256 (``/clip/<64 hex>``), manifests and envelopes likewise (``/paper/…``), heads (``/head/<scope>``),
-the versions of the root (``/root/<version>``); and where somebody greets, a welcome for a hello (``POST /hello/<station>``).
+each root (``/root/<version>``); and where somebody greets, a welcome for a hello (``POST /hello/<station>``).
 
 The server is trusted with nothing: a station checks length and digest itself, so no client certificate is asked for and
 no content is checked here. There is no listing and no other path, so nothing can be found that is not already named.

@@ -1,6 +1,6 @@
-"""Ask the home content server for heads, manifests and envelopes: bounded in bytes and time, into memory.
+"""Ask the home content server for heads, manifests, envelopes and roots: bounded in bytes and time, into memory.
 
-What the bytes are worth is decided by whoever asked: a head by its signature, everything else by its SHA-256.
+What the bytes are worth is decided by whoever asked: a head or a root by its signatures, all else by its SHA-256.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from edge_agent.core.events import (
     PaperMissed,
     PaperRead,
     Rejected,
+    RootFetched,
 )
 from edge_agent.core.heads import (
     Head,
@@ -21,7 +22,8 @@ from edge_agent.core.heads import (
     Paper,
 )
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import HOUR_MS
+from edge_agent.core.trust_standing import TrustHead, TrustStanding
+from edge_agent.core.units import HOUR_MS, UtcMs
 from tests.core.homed import (
     STATION,
     WARD,
@@ -131,6 +133,25 @@ def test_what_the_line_broke_off_is_asked_for_at_the_next_look() -> None:
     assert len(bench.every(fx.FetchPaper)) == 1
     look(bench)
     assert len(bench.every(fx.FetchPaper)) == 2
+
+
+def test_a_root_whose_line_broke_off_is_asked_for_at_the_next_look_and_one_that_is_not_there_in_the_next_hour() -> None:
+    bench = after_the_hour()
+    bench.state = replace(bench.state, trust=TrustStanding((TrustHead("", 0, 1, UtcMs(2**42)),)))
+    bench.show(Rejected(Reason.SIGNATURE_INVALID))
+    asked = [fx.FetchRoot(STATION, 2)]
+    assert bench.every(fx.FetchRoot) == asked
+    bench.send(RootFetched(2, None, broke_off=True))
+    assert bench.every(fx.FetchRoot) == asked
+    look(bench)
+    assert bench.every(fx.FetchRoot) == asked * 2
+    bench.send(RootFetched(2, None))
+    for _ in range(10):
+        look(bench)
+    assert bench.every(fx.FetchRoot) == asked * 2
+    bench.pass_s(HOUR_MS // 1000)
+    bench.send(HeadsFetched(()))
+    assert bench.every(fx.FetchRoot) == asked * 3
 
 
 def test_what_the_disk_did_not_take_is_asked_for_at_the_next_look_within_the_hour() -> None:
