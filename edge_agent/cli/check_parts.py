@@ -1,4 +1,6 @@
-"""Doctor's checks of the box's parts: programs and their sandbox, relays, sound cards. Nothing sounds or switches.
+"""Doctor's checks of the box's parts: programs and their sandbox, relays, sound cards, the clock chip.
+
+Nothing sounds or switches.
 
 A card's own volume control is set as it will be when the card plays: that it can be is what is checked.
 """
@@ -29,9 +31,10 @@ from edge_agent.cli.cards import settings_of
 from edge_agent.cli.confinement import Walls
 from edge_agent.cli.finding import Finding, words
 from edge_agent.cli.service_account import not_read
+from edge_agent.clock import RTC_ERROR_MS
 from edge_agent.config import Card, Config, RelayDriver
 from edge_agent.console.words import Text
-from edge_agent.core.units import SECOND_MS
+from edge_agent.core.units import SECOND_MS, UtcMs
 from edge_agent.spoken.stems import LISTING
 
 SANDBOX = Text("vùng cách ly", "sandbox")
@@ -59,6 +62,16 @@ CONTROLLERS = Path("/sys/fs/cgroup/cgroup.controllers")
 CMDLINE = Text(
     "ghi thêm cgroup_enable=memory vào cuối dòng trong /boot/firmware/cmdline.txt rồi khởi động lại máy",
     "append cgroup_enable=memory to the line in /boot/firmware/cmdline.txt and restart the machine",
+)
+CLOCK_CHIP = Text("chip đồng hồ (RTC)", "clock chip")
+CHIPS = Path("/sys/class/rtc")
+FIT_CHIP = Text(
+    "lắp RTC, bật trong /boot/firmware/config.txt; không có thì ghi [clock] rtc = false, kẻo trạm phát theo giờ sai",
+    "fit one, enable it in /boot/firmware/config.txt; or write [clock] rtc = false, else it plays by a wrong clock",
+)
+SET_CHIP = Text(
+    "đặt giờ máy cho đúng (NTP, timedatectl), gõ sudo hwclock --systohc --utc; mất điện lại sai thì thay pin",
+    "set the system's time (NTP, timedatectl), then sudo hwclock --systohc --utc; wrong again: change its battery",
 )
 NOTHING = "/usr/bin/true"
 SAMPLE = "Đây là phát thử."
@@ -88,6 +101,25 @@ def memory_is_limited(controllers: Path = CONTROLLERS) -> Finding:
     if "memory" not in given:
         return Finding(MEMORY, f"this kernel holds none: {controllers} has {' '.join(given) or 'nothing'}", CMDLINE)
     return Finding(MEMORY, "held by the kernel")
+
+
+def clock_chip(config: Config, utc: UtcMs, chips: Path = CHIPS) -> Finding:
+    """Whether a configured clock chip is there, and tells the system's own time ``utc``: a start has it from the chip.
+
+    What has lost its time (a flat battery) tells none, or another one.
+    """
+    if not config.clock.rtc:
+        return Finding(CLOCK_CHIP, "none is configured")
+    chip = min(chips.glob("rtc*"), default=None)
+    if chip is None:
+        return Finding(CLOCK_CHIP, f"[clock] rtc = true, and there is none in {chips}", FIT_CHIP)
+    try:
+        told_ms = int((chip / "since_epoch").read_text()) * SECOND_MS
+    except (OSError, ValueError) as exc:
+        return Finding(CLOCK_CHIP, f"{chip.name} tells no time: {words(exc)}", SET_CHIP)
+    apart_s = abs(told_ms - utc) // SECOND_MS
+    seen = f"{chip.name}: {apart_s} s apart from the system's time"
+    return Finding(CLOCK_CHIP, seen, SET_CHIP if apart_s * SECOND_MS > RTC_ERROR_MS else None)
 
 
 def relays(config: Config, device_up: bool | None) -> Finding:

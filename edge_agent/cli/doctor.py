@@ -16,7 +16,7 @@ from edge_agent.cli.finding import Finding
 from edge_agent.cli.knock import device_up
 from edge_agent.cli.service_account import service_account
 from edge_agent.cli.show import language, read_picture
-from edge_agent.clock import StationClock
+from edge_agent.clock import StationClock, system_utc_ms
 from edge_agent.config import Config, Ntp
 from edge_agent.console.status import Absence
 from edge_agent.console.words import Language, Text, ascii_of, printable
@@ -46,6 +46,7 @@ def findings(config: Config) -> Iterator[Finding]:
     up = device_up(paths.socket(config))
     yield configuration(config)
     yield check_talk.clock(config, now)
+    yield check_parts.clock_chip(config, system_utc_ms())
     yield from check_files.enrolment(config)
     service_uid = service_account()
     yield check_files.trust_file(config, now, service_uid)

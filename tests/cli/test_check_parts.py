@@ -15,6 +15,7 @@ from edge_agent.audio.sandbox import Sandbox
 from edge_agent.cli import check_parts
 from edge_agent.cli.finding import Finding
 from edge_agent.config import Channel, Config, Ear, RelayDriver
+from edge_agent.core.units import UtcMs
 from tests.audio.making import needs_decoder, needs_voice
 from tests.audio.walls import stand_in_manager
 from tests.cli.findings import NOBODY, assert_fault, assert_well, is_root
@@ -76,6 +77,33 @@ def test_root_is_told_of_a_recorded_stem_that_the_service_cannot_read() -> None:
         assert_well(check_parts.stems_lie_there(folder, NOBODY))
         (folder / "chao.wav").chmod(0o600)
         assert_fault(check_parts.stems_lie_there(folder, NOBODY), "chao.wav: the service's user", "chmod a+r")
+
+
+@pytest.mark.parametrize("behind_s", [-31, 31, 10 * 365 * 86_400])
+def test_a_clock_chip_that_tells_another_time_than_the_system_is_a_fault(
+    shared: StationRig, tmp_path: Path, behind_s: int
+) -> None:
+    utc = UtcMs(1_790_830_800_000)
+    chip = tmp_path / "rtc0"
+    chip.mkdir()
+    (chip / "since_epoch").write_text(f"{utc // 1000 - 30}\n")
+    assert_well(check_parts.clock_chip(shared.config, utc, tmp_path))
+    (chip / "since_epoch").write_text(f"{utc // 1000 - behind_s}\n")
+    apart = f"rtc0: {abs(behind_s)} s apart"
+    assert_fault(check_parts.clock_chip(shared.config, utc, tmp_path), apart, "hwclock --systohc")
+
+
+def test_a_clock_chip_that_is_configured_and_not_there_is_a_fault_and_so_is_one_with_a_flat_battery(
+    tmp_path: Path,
+) -> None:
+    config, utc, chips = make_station(tmp_path).config, UtcMs(0), tmp_path / "rtc"
+    assert config.clock.rtc
+    assert_fault(check_parts.clock_chip(config, utc, chips), "there is none", "[clock] rtc = false")
+    (chips / "rtc0").mkdir(parents=True)
+    (chips / "rtc0" / "since_epoch").symlink_to("/proc/self/mem")  # EIO, as of one whose oscillator has stopped: EINVAL
+    assert_fault(check_parts.clock_chip(config, utc, chips), "rtc0 tells no time: ", "change its battery")
+    without = replace(config, clock=replace(config.clock, rtc=False))
+    assert_well(check_parts.clock_chip(without, utc, chips))
 
 
 def test_programs_that_are_missing_are_named_by_their_package(tmp_path: Path) -> None:
