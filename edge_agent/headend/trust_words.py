@@ -30,11 +30,16 @@ def in_full(sheet: Sheet, counted: Sequence[Count], names: Names, zone: ZoneInfo
     yield f"phiên bản / version {document.version}{epoch}"
     issued, until = (day_and_hour(at, zone) for at in (document.issued_at, document.expires))
     yield f"lập / issued {issued}, hết hạn / expires {until}"
-    yield f"mã văn bản, đọc cho nhau / fingerprint, read it to each other: {fingerprint(sheet.envelope.digest)}"
+    yield read_out(sheet)
     yield from _who(document, names)
     for role in document.roles:
         yield from _role(role, names)
     yield from (f"chữ ký / signatures: {told(count, names)}" for count in counted)
+
+
+def read_out(sheet: Sheet) -> str:
+    """By which people know over the telephone that they have the same document before them."""
+    return f"mã văn bản, đọc cho nhau / fingerprint, read it to each other: {fingerprint(sheet.envelope.digest)}"
 
 
 def differences(before: Mapping[str, JsonValue], after: Mapping[str, JsonValue]) -> Iterator[str]:

@@ -31,7 +31,7 @@ from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.new_network import check_new
 from edge_agent.headend.public_files import check_public, names_known, read_all, read_public, write_public
 from edge_agent.headend.trust_drafts import Change, Payloads, asking_for, first, joined, keys_in, renewed, replaced
-from edge_agent.headend.trust_words import differences, in_full
+from edge_agent.headend.trust_words import differences, in_full, read_out
 from edge_agent.trust.chain import Chain, opened_payload
 from edge_agent.trust.documents import ROOT
 from edge_agent.trust.fields import AREA
@@ -229,6 +229,7 @@ def _merge(args: argparse.Namespace) -> int:
     whole = merged(chain, [_read(path) for path in args.file])
     write_file(args.out, whole.data, "--out")
     print(f"đã gộp / merged: {args.out}")
+    print(read_out(whole))
     _print_counts(args.dir, chain, whole)
     return 0
 
