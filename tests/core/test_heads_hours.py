@@ -11,6 +11,7 @@ from edge_agent.core.events import (
     Disconnected,
     HeadsFetched,
     ManifestRead,
+    MessageArrived,
     PaperMissed,
     PaperRead,
     Rejected,
@@ -152,6 +153,17 @@ def test_a_root_whose_line_broke_off_is_asked_for_at_the_next_look_and_one_that_
     bench.pass_s(HOUR_MS // 1000)
     bench.send(HeadsFetched(()))
     assert bench.every(fx.FetchRoot) == asked * 3
+
+
+def test_a_root_that_came_is_judged_as_if_the_broker_had_brought_it_and_asked_for_once_an_hour() -> None:
+    bench = after_the_hour()
+    bench.state = replace(bench.state, trust=TrustStanding((TrustHead("", 0, 1, UtcMs(2**42)),)))
+    bench.show(Rejected(Reason.SIGNATURE_INVALID))
+    bench._judgements[b"root"] = Rejected(Reason.TRUST_EQUIVOCAL)
+    bench.send(RootFetched(2, MessageArrived(makers.JOB_TOPIC, b"root", manifests.NO_DELIVERY)))
+    assert bench.every(fx.SendAnswer)[-1].reason is Reason.TRUST_EQUIVOCAL
+    look(bench)
+    assert bench.every(fx.FetchRoot) == [fx.FetchRoot(STATION, 2)]
 
 
 def test_what_the_disk_did_not_take_is_asked_for_at_the_next_look_within_the_hour() -> None:
