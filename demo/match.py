@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 WINDOW_S = 0.5
+LEAK_S = 1.0
+# Two sounds of one voice are alike for half of that now and then.
 SLACK_S = 0.12
 # A late writer puts silence between two samples (an underrun, counted in the record) and shifts what follows.
 PRESENT = 0.9
@@ -57,14 +59,14 @@ def leak(source: Samples, other: Samples) -> float | None:
 
 
 def leaks(source: Samples, other: Samples, rate: int) -> list[tuple[float, float]]:
-    """(second, leak) of every half second in which ``source`` sounds; no more than the two are alike there.
+    """(second, leak) of every second in which ``source`` sounds, a half after a half: no more than the two are alike.
 
-    Of a faint half second there is by chance more in a loud other one than there is of it at all.
+    Of a faint second there is by chance more in a loud other one than there is of it at all.
     """
-    step = round(WINDOW_S * rate)
+    size = round(LEAK_S * rate)
     found = []
-    for start in range(0, len(source) - step + 1, step):
-        a, b = source[start : start + step], other[start : start + step]
+    for start in range(0, len(source) - size + 1, round(WINDOW_S * rate)):
+        a, b = source[start : start + size], other[start : start + size]
         if (ratio := leak(a, b)) is not None:
             back = leak(b, a) or 0.0
             found.append((start / rate, math.copysign(min(abs(ratio), math.sqrt(abs(ratio * back))), ratio)))
