@@ -1,4 +1,4 @@
-"""Wards whose headend has kept logs, for the tests of ``verify-log``."""
+"""Wards whose headend has kept logs, for the tests of ``verify-log``; and keys with their holders, for ceremonies."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.headend.holders import Places
 from tests.headend.kept_logs import Files, Ward
 
 
@@ -20,3 +21,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ward, Files]:
     ward = Ward(tmp_path_factory.mktemp("small") / "ward")
     ward.play(3)
     return ward, ward.files()
+
+
+@pytest.fixture
+def places(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Places:
+    return Places(tmp_path, capsys)

@@ -6,14 +6,11 @@ import base64
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from edge_agent.core.site import Site
-from edge_agent.core.units import DAY_MS, MINUTE_MS, StationId
-from edge_agent.headend.cli import main
+from edge_agent.core.units import DAY_MS, MINUTE_MS
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.key_folder import KeyFolder
 from edge_agent.headend.keyring import Keyring
@@ -21,82 +18,11 @@ from edge_agent.headend.passphrases import FILE_VARIABLE, NEW_FILE_VARIABLE
 from edge_agent.headend.public_files import fingerprint, read_public
 from edge_agent.trust.bundle import read_document
 from edge_agent.trust.documents import ROOT
-from edge_agent.trust.keeper import believing
+from tests.headend.holders import NAMES, PROVINCE, ROOTS, WARD, Places, believes, read_first
 from tests.host.softhsm import NEEDS_SOFTHSM, PIN, Drawer, drawer, see_again
 
-WARD, PROVINCE, SECOND = "vn/ha-noi/dong-thanh", "vn/ha-noi", "vn/ha-noi/xa-hai"
-SITE = Site(StationId("tram-01"), "loa-vn", WARD, "Asia/Ho_Chi_Minh", {})
-ROOTS = ("root-1", "root-2", "root-3")
-ABOVE = ("national-trust-1", "ha-noi-trust-1")
-OFFICERS = ("province-1", "ward-routine-1", "ward-emergency-1", "ward-emergency-2", "ward-policy-1")
-HOLDERS = (*ROOTS, *ABOVE, *OFFICERS)
-NAMES = {ROOT: "root.json", PROVINCE: "vn.ha-noi.json", WARD: "vn.ha-noi.dong-thanh.json"}
+
 Alter = Callable[[dict[str, object]], object]
-
-
-class Places:
-    """The folder of each holder and of the headend, and what travels between them."""
-
-    def __init__(self, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.place, self._capsys = place, capsys
-        self.handed = place / "handed"
-        self.handed.mkdir()
-
-    def run(self, *words: object, status: int = 0) -> str:
-        found = main([str(word) for word in words])
-        said = self._capsys.readouterr()
-        assert found == status, said.out + said.err
-        return said.out if status == 0 else said.err
-
-    def trust(self, what: str, holder: str, *words: object, status: int = 0) -> str:
-        return self.run("trust", what, "--dir", self.place / holder, *words, status=status)
-
-    def make_key(self, name: str, *how: object) -> str:
-        """Returns what the holder writes on his paper."""
-        said = self.run("keys", "new", "--dir", self.place / name, "--key", name, *(how or ("--plain",)))
-        shutil.copyfile(self.place / name / "public" / f"{name}.json", self.handed / f"{name}.json")
-        return said.splitlines()[-1].rpartition(": ")[2]
-
-    def draft(self, *words: object, out: str = "drafts") -> Path:
-        self.trust("draft", "ward", *words, "--out", self.place / out)
-        return self.place / out
-
-    def sign(self, file: Path, holder: str, status: int = 0) -> str:
-        return self.trust("sign", holder, file, "--key", holder, status=status)
-
-    def begin(self) -> Path:
-        """A network's first drafts, all keys with their holders."""
-        ward = self.place / "ward"
-        self.run("keys", "init", "--dir", ward, "--realm", "loa-vn", "--area", WARD, "--apart")
-        for name in HOLDERS:
-            if not (self.handed / f"{name}.json").exists():
-                self.make_key(name)
-        public = ("--public", self.handed, "--public", ward / "public")
-        return self.draft("--first", WARD, "--realm", "loa-vn", *public)
-
-    def finish(self, drafts: Path) -> None:
-        """Two of the root's holders sign, then the nation, then the province; everybody takes what is signed."""
-        root, province, ward = (drafts / name for name in NAMES.values())
-        for holder in ("root-3", "root-1"):
-            self.sign(root, holder)
-        read_out = self.read_out(root)
-        self.trust("take", "national-trust-1", root, "--first", read_out)
-        self.sign(province, "national-trust-1")
-        self.trust("take", "ha-noi-trust-1", province, root, "--first", read_out)
-        self.sign(ward, "ha-noi-trust-1")
-        for holder in ("ward", *ROOTS):
-            self.trust("take", holder, ward, province, root, "--first", read_out)
-        self.trust("take", "national-trust-1", root, province, ward)
-        self.trust("take", "ha-noi-trust-1", root, province, ward)
-
-    def read_out(self, file: Path, holder: str = "ward") -> str:
-        (line,) = [line for line in self.trust("show", holder, file).splitlines() if line.startswith("mã văn bản")]
-        return line.rpartition(": ")[2]
-
-
-@pytest.fixture
-def places(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Places:
-    return Places(tmp_path, capsys)
 
 
 @pytest.fixture
@@ -115,12 +41,6 @@ def altered(file: Path, alter: Alter) -> None:
     text = json.dumps(payload, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     written["payload"] = base64.b64encode(text.encode()).decode()
     file.write_text(json.dumps(written))
-
-
-def believes(directory: Path, site: Site = SITE) -> list[tuple[str, int]]:
-    """What a station of the ward makes of the trust file."""
-    keeper = believing((directory / "trust.json").read_bytes(), (), site)
-    return [(head.area, head.version) for head in keeper.standing.heads]
 
 
 def test_keys_in_ten_places_make_a_network_that_a_station_believes(places: Places) -> None:
@@ -202,10 +122,6 @@ def test_a_lost_root_key_and_a_lost_delegates_key_are_replaced_apart(places: Pla
     places.trust("take", "ward", province, ward)
     assert believes(places.place / "ward") == [(ROOT, 2), (PROVINCE, 2), (WARD, 1)]
     assert "sign" in places.trust("sign", "ha-noi-trust-1", ward, "--key", "ha-noi-trust-1", status=1)
-
-
-def read_first(places: Places) -> str:
-    return places.read_out(places.place / "drafts" / NAMES[ROOT], "root-1")
 
 
 def stray(places: Places) -> str:
@@ -363,92 +279,6 @@ def test_a_draft_is_refused_where_it_is_meant_wrongly(places: Places) -> None:
     assert "which key?" in places.trust("draft", "ward", "--replace", gone, *out, status=1)
     again = ("--area", "root", "--out", drafts)
     assert "somebody may have signed it" in places.trust("draft", "ward", *again, status=1)
-
-
-def second_ward(places: Places) -> Path:
-    """Its folder, its servers' keys and the public keys of its officers, who are called as the first ward's are."""
-    folder, handed = places.place / "ward2", places.place / "handed2"
-    places.run("keys", "init", "--dir", folder, "--realm", "loa-vn", "--area", SECOND, "--apart")
-    handed.mkdir()
-    for name in (one for one in OFFICERS if one.startswith("ward-")):
-        places.run("keys", "new", "--dir", places.place / f"second-{name}", "--key", name, "--plain")
-        shutil.copyfile(places.place / f"second-{name}" / "public" / f"{name}.json", handed / f"{name}.json")
-    return folder
-
-
-def test_a_second_ward_of_the_province_has_a_folder_of_its_own_and_lives_on_when_the_provinces_key_is_replaced(
-    places: Places,
-) -> None:
-    drafts = places.begin()
-    places.finish(drafts)
-    second, out = second_ward(places), places.place / "drafts2"
-    root, province = drafts / NAMES[ROOT], drafts / NAMES[PROVINCE]
-    places.trust("take", "ward2", root, province, "--first", read_first(places))
-    places.trust("draft", "ward2", "--first", SECOND, "--public", places.place / "handed2", "--out", out)
-    servers = [f"{name}={second / 'public' / name}-1.json" for name in ("welcome", "ack", "head")]
-    places.trust(
-        "draft", "ward2", "--area", "root", *(word for one in servers for word in ("--add", one)), "--out", out
-    )
-    next_root, ward = out / NAMES[ROOT], out / "vn.ha-noi.xa-hai.json"
-    for holder in ("root-1", "root-2"):
-        places.sign(next_root, holder)
-    places.sign(ward, "ha-noi-trust-1")
-    places.trust("take", "ward2", next_root, ward)
-    places.trust("take", "ward", next_root)
-    of_second = replace(SITE, area=SECOND)
-    assert believes(second, of_second) == [(ROOT, 2), (PROVINCE, 1), (SECOND, 1)]
-    assert believes(places.place / "ward") == [(ROOT, 2), (PROVINCE, 1), (WARD, 1)]
-    for folder in (second, places.place / "ward"):
-        keyring = Keyring(folder)
-        assert keyring.signer("welcome").public in keyring.server_keys, "its server may answer stations"
-
-    places.make_key("ha-noi-trust-2")
-    places.trust("take", "national-trust-1", next_root)
-    replaced = places.draft("--replace", f"ha-noi-trust-1={places.handed / 'ha-noi-trust-2.json'}", out="lost")
-    places.sign(replaced / NAMES[PROVINCE], "national-trust-1")
-    everything = [root, next_root, replaced / NAMES[PROVINCE]]
-    places.trust("take", "ha-noi-trust-2", *everything, "--first", read_first(places))
-    places.sign(replaced / NAMES[WARD], "ha-noi-trust-2")
-    places.trust("take", "ward", replaced / NAMES[PROVINCE], replaced / NAMES[WARD])
-    assert f"must be signed anew: {SECOND}" in places.trust("take", "ward2", replaced / NAMES[PROVINCE])
-    places.trust("draft", "ward2", "--area", SECOND, "--out", places.place / "anew")
-    anew = places.place / "anew" / ward.name
-    places.sign(anew, "ha-noi-trust-2")
-    places.trust("take", "ward2", anew)
-    assert believes(second, of_second) == [(ROOT, 2), (PROVINCE, 2), (SECOND, 1)]
-    assert believes(places.place / "ward") == [(ROOT, 2), (PROVINCE, 2), (WARD, 1)]
-
-
-def test_a_server_of_many_wards_has_its_keys_in_the_folder_of_each(places: Places) -> None:
-    """As the root's document has no room for three keys of every ward of a province."""
-    drafts = places.begin()
-    places.finish(drafts)
-    second = second_ward(places)
-    for name in ("welcome-1", "ack-1", "head-1"):
-        shutil.copyfile(places.place / "ward" / "keys" / f"{name}.pem", second / "keys" / f"{name}.pem")
-    first = [drafts / NAMES[area] for area in (ROOT, PROVINCE)]
-    places.trust("take", "ward2", *first, "--first", read_first(places))
-    keyring = Keyring(second)
-    assert {keyring.signer(name).public for name in ("welcome", "ack", "head")} == keyring.server_keys
-
-
-def test_the_documents_of_two_wards_do_not_come_into_one_folder(places: Places) -> None:
-    places.finish(places.begin())
-    second_ward(places)
-    public, out = ("--public", places.place / "handed2"), ("--out", places.place / "drafts2")
-    before = {path: path.read_bytes() for path in (places.place / "ward").rglob("*.json")}
-    told = places.trust("draft", "ward", "--first", SECOND, *public, *out, status=1)
-    assert f"here is already {WARD}; mỗi xã một thư mục / one folder per ward" in told
-    told = places.trust("draft", "ward", "--area", WARD, *public, *out, status=1)
-    assert "ward-emergency-1.json: là của khóa khác cùng tên / is of another key of that name" in told
-    first = [places.place / "drafts" / NAMES[area] for area in (ROOT, PROVINCE)]
-    places.trust("take", "ward2", *first, "--first", read_first(places))
-    places.trust("draft", "ward2", "--first", SECOND, *public, *out)
-    document = places.place / "drafts2" / "vn.ha-noi.xa-hai.json"
-    places.sign(document, "ha-noi-trust-1")
-    for holder in ("ward", "ha-noi-trust-1"):
-        assert "one folder per ward" in places.trust("take", holder, document, status=1)
-    assert {path: path.read_bytes() for path in (places.place / "ward").rglob("*.json")} == before
 
 
 def test_a_key_of_a_name_that_is_another_ones_here_is_not_made(places: Places) -> None:

@@ -16,17 +16,12 @@ from edge_agent.headend.cli import main
 from edge_agent.headend.handed import CannotBeRead, read_handed
 from edge_agent.headend.key_folder import KeyFolder
 from edge_agent.trust.keys import Signer
-from tests.headend.test_ceremonies_apart import WARD, Places
+from tests.headend.holders import WARD, Places
 
 PATIENCE_S = 60
 # On a busy machine five commands take three seconds.
 BYTES_MAX = 4_096
 MOVES_THE_CURSOR = "root\x1b[9A\x1b[2Kdấu khóa: 8bed b86f.json"
-
-
-@pytest.fixture
-def places(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Places:
-    return Places(tmp_path, capsys)
 
 
 @pytest.fixture(autouse=True)
