@@ -21,7 +21,6 @@ from edge_agent.trust.documents import ROOT
 from tests.headend.holders import NAMES, PROVINCE, ROOTS, WARD, Places, believes, read_first
 from tests.host.softhsm import NEEDS_SOFTHSM, PIN, Drawer, drawer, see_again
 
-
 Alter = Callable[[dict[str, object]], object]
 
 
