@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from demo.ear import listen
 from demo.ward import AREA, NO_HARDWARE, STATION, WARM_UP_MS, Fitting, Hardware, Ward, wait_until
 from edge_agent.clock import boot_ms, system_utc_ms
+from edge_agent.headend.greeting import TrustAhead
 from edge_agent.headend.headend import Shown
 from edge_agent.headend.listening import Heard as Said
 from edge_agent.headend.session import Arrival, Message
@@ -175,6 +176,7 @@ class HostRig:
 
     def told(self) -> Told:
         headend = self.ward.headend
+        assert not [one for one in headend.noted if isinstance(one, TrustAhead)], "nobody else signs documents here"
         answers = [_answer(answer) for _, answer in headend.answers()]
         records: list[dict[str, Any]] = [json.loads(record.body) for record in headend.records(STATION)]
         return Told(answers, [_state(one) for one in headend.noted if isinstance(one, Said)], records)

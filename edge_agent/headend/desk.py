@@ -14,7 +14,7 @@ from edge_agent.headend import signing
 from edge_agent.headend.allowance import Allowance
 from edge_agent.headend.boots import Boots
 from edge_agent.headend.errors import KeyringError
-from edge_agent.headend.greeting import welcome_to
+from edge_agent.headend.greeting import TrustAhead, ahead_of, welcome_to
 from edge_agent.headend.keyring import Keyring, document_of
 from edge_agent.headend.listening import Heard, LogBatch, Unheard, hear
 from edge_agent.headend.logbook import NO_CURSOR, Logbook, LogbookError, NotTaken, StationLog
@@ -85,7 +85,7 @@ class CloneSuspected:
 
 UNUSUAL = "the rest is taken tomorrow; no honest station says so much: look whether its key was stolen"
 
-Noted = Heard | Unheard | Kept | LogTrouble | LateWill | OldState | CloneSuspected
+Noted = Heard | Unheard | Kept | LogTrouble | LateWill | OldState | CloneSuspected | TrustAhead
 
 
 class Desk:
@@ -140,6 +140,8 @@ class Desk:
         except (signing.SigningError, KeyringError) as error:  # without its marks it would be a wrong word
             return [heard, LogTrouble(heard.station, str(error))], []
         noted: list[Noted] = [heard] if trouble is None else [heard, trouble]
+        if ahead := ahead_of(self._keyring, heard, hello):
+            noted.append(ahead)
         welcome = Reply(down_topic(heard.station, Down.WELCOME), envelope)
         return noted, self._with_documents(heard.station, hello, welcome)
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+from edge_agent.core.trust_standing import TrustHead
 from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend import signing
 from edge_agent.headend.errors import KeyringError
@@ -27,16 +29,38 @@ def welcome_to(keyring: Keyring, heard: Heard, hello: HelloMsg, held: LogCursor,
     return signing.welcome(keyring.realm, heard.station, hello.nonce, now, *known, held, signer)
 
 
+@dataclass(frozen=True, slots=True)
+class TrustAhead:
+    """A station believes documents that this server has not got: it came back from a backup, or thieves signed them."""
+
+    station: StationId
+    believed: tuple[TrustHead, ...]
+
+
+def ahead_of(keyring: Keyring, heard: Heard, hello: HelloMsg) -> TrustAhead | None:
+    """Whether the station that says this hello is ahead of us."""
+    believed = keyring.not_here(hello.trust)
+    return TrustAhead(heard.station, believed) if believed else None
+
+
 class Greeter:
     """Answers hellos that come another way than by the broker.
 
     A long log takes seconds to read, and its station can add to it as often as it asks: nobody else waits for that.
+    ``tell`` hears what a person has to know: whoever holds the broker keeps such a hello from ``watch``.
     """
 
-    def __init__(self, directory: Path, records: Path, clock: Callable[[], UtcMs]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        records: Path,
+        clock: Callable[[], UtcMs],
+        tell: Callable[[TrustAhead], None] = lambda _: None,
+    ) -> None:
         self._keyring = Keyring(directory)
         self._records = records
         self._clock = clock
+        self._tell = tell
         self._key = self._keyring.signer("welcome")
         self._alone = threading.Lock()
         self._reading: set[StationId] = set()
@@ -62,6 +86,8 @@ class Greeter:
             with self._alone:
                 if held is None or heard.station not in self._keyring.stations:
                     return None  # it asks twice at once, or was taken out of the list in this moment
+                if ahead := ahead_of(self._keyring, heard, hello):
+                    self._tell(ahead)
                 return welcome_to(self._keyring, heard, hello, held, self._clock(), self._key)
         except (KeyringError, LogbookError, signing.SigningError, OSError):
             return None  # a wrong word about the log would make a station send or forget; no word does nothing

@@ -176,6 +176,11 @@ class Keyring:
                 missing.append(envelope)
         return tuple(missing)
 
+    def not_here(self, heads: Sequence[TrustHead]) -> tuple[TrustHead, ...]:
+        """Of what a station believes, the documents that nobody has signed here: newer ones, or others so numbered."""
+        here = [document_of(envelope) for envelope in self.documents]
+        return tuple(head for head in heads if _is_strange(head, [one for one in here if one.area == head.area]))
+
     def newest(self, area: str) -> tuple[TrustVersion, ...]:
         """The trust documents that a station in ``area`` is to have, the root's first."""
         around = [held.document for held in self._around(area)]
@@ -345,6 +350,13 @@ class Keyring:
             raise _unreadable(self.directory / "stations.json", error) from error
         except WireError as error:
             raise KeyringError(f"stations.json: {error}") from error
+
+
+def _is_strange(head: TrustHead, here: Sequence[Document]) -> bool:
+    """Newer than every document of its area here, or numbered like one of them and another one."""
+    newest = max(((one.epoch, one.version) for one in here), default=(0, 0))
+    alike = [one for one in here if (one.epoch, one.version) == (head.epoch, head.version)]
+    return (head.epoch, head.version) > newest or any(one.expires != head.expires for one in alike)
 
 
 def believing_too(chain: Chain, envelope: bytes) -> Chain:

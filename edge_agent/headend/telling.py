@@ -14,6 +14,7 @@ from edge_agent.core.heads import ScopeStatus
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.desk import CloneSuspected, Kept, LateWill, LogTrouble, OldState
+from edge_agent.headend.greeting import TrustAhead
 from edge_agent.headend.headend import Shown, Untold
 from edge_agent.headend.inbox import Overrun
 from edge_agent.headend.listening import Heard, Unheard
@@ -68,6 +69,11 @@ OF_BOOTS = {
     OldState: "trạng thái cũ của lần khởi động trước, bỏ qua [old_state]",
 }
 
+AHEAD = (
+    "TRẠM TIN VĂN BẢN ỦY QUYỀN MÀ MÁY CHỦ KHÔNG CÓ: ký ở nơi khác chưa `trust take`, máy chủ khôi phục từ bản sao lưu, "
+    "hoặc khóa đã lộ; chưa ký văn bản nào, hỏi ngay người giữ khóa"
+)
+
 
 def _lines(shown: Shown, zone: ZoneInfo) -> list[str]:
     match shown:
@@ -87,12 +93,15 @@ def _lines(shown: Shown, zone: ZoneInfo) -> list[str]:
             return [f"{shown.station or '?'}: {_trouble(shown)}"]
 
 
-def _trouble(shown: LogTrouble | LateWill | CloneSuspected | OldState | Unheard | Overrun | Untold) -> str:
+def _trouble(shown: LogTrouble | LateWill | CloneSuspected | OldState | TrustAhead | Unheard | Overrun | Untold) -> str:
     match shown:
         case LogTrouble():
             return f"NHẬT KÝ PHÁT CÓ VẤN ĐỀ, cần kiểm tra [log_trouble]: {shown.detail}"
         case LateWill() | CloneSuspected() | OldState():
             return OF_BOOTS[type(shown)]
+        case TrustAhead():
+            which = ", ".join(f"{one.area or 'gốc'} {one.epoch}.{one.version}" for one in shown.believed)
+            return f"{AHEAD} [trust_ahead]: {which}"
         case Unheard():
             return f"bỏ qua, {DOUBTS[shown.doubt]} [{shown.doubt}]: {shown.detail}"
         case Overrun():

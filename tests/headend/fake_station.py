@@ -15,8 +15,10 @@ from edge_agent.core.job import JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.outlook import Planned
 from edge_agent.core.reasons import Reason
+from edge_agent.core.site import Site
 from edge_agent.core.trust_standing import TrustHead
 from edge_agent.core.units import DAY_MS, ClipKey, JobId, MonoMs, StationId, UtcMs, ZoneId
+from edge_agent.headend.keyring import Keyring
 from edge_agent.journal.port import StoredRecord
 from edge_agent.journal.record import ChainPoint, Origin, body_of, chain
 from edge_agent.sync import messages
@@ -37,6 +39,7 @@ from edge_agent.sync.reports import (
     ZoneStatus,
 )
 from edge_agent.trust.envelope import payload_type, sign
+from edge_agent.trust.keeper import believing
 from edge_agent.trust.keys import Signer
 
 AT = UtcMs(1_791_239_400_000)  # 2026-10-06 05:30:00 in Hanoi
@@ -142,6 +145,12 @@ NEWER_NAMES: list[tuple[str, Place]] = [
 """Wherever a station may say more than this version knows (protocol, 3.9): the message, and the place in it."""
 
 
+def heads_here(keyring: Keyring) -> tuple[TrustHead, ...]:
+    """What a station says that was given this server's trust file."""
+    site = Site(StationId("tram-01"), keyring.realm, AREA, "Asia/Ho_Chi_Minh", {})
+    return believing((keyring.directory / "trust.json").read_bytes(), (), site).standing.heads
+
+
 class FakeStation:
     """Keeps its chain in memory, as a journal would."""
 
@@ -151,14 +160,17 @@ class FakeStation:
         self.sender = Sender(realm, StationId(station), boot_id, "0.1.0")
         self.epoch = "epoch-1"
         self.records: list[StoredRecord] = []
+        self.trust = TRUST
 
     def signed(self, outgoing: Outgoing) -> tuple[str, bytes]:
         """(topic, envelope)"""
         return outgoing.topic, sign(payload_type(outgoing.kind), outgoing.payload, [self.key])
 
-    def hello(self, seq: int = 0, trust: tuple[TrustHead, ...] = TRUST) -> tuple[str, bytes]:
+    def hello(self, seq: int = 0, trust: tuple[TrustHead, ...] | None = None) -> tuple[str, bytes]:
         cursor = LogCursor(self.epoch, seq, self.records[seq - 1].hash if seq else "")
-        return self.signed(messages.hello(self.sender, HelloMsg(NONCE, trust, cursor, CLOCK)))
+        return self.signed(
+            messages.hello(self.sender, HelloMsg(NONCE, self.trust if trust is None else trust, cursor, CLOCK))
+        )
 
     def state(self, state: StateMsg = STATE) -> tuple[str, bytes]:
         return self.signed(messages.state(self.sender, state))

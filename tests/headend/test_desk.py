@@ -31,7 +31,7 @@ from edge_agent.trust.judge import make_judge
 from edge_agent.trust.keys import load_signer, new_signer
 from edge_agent.trust.orders import SERIAL_MARKS_MAX
 from edge_agent.trust.strict_json import dump
-from tests.headend.fake_station import AREA, NONCE, RECORD, STATE, TRUST, FakeStation, newer
+from tests.headend.fake_station import AREA, NONCE, RECORD, STATE, TRUST, FakeStation, heads_here, newer
 
 NOW = UtcMs(1_791_239_999_000)
 
@@ -45,7 +45,9 @@ def keyring(tmp_path: Path) -> Keyring:
 
 @pytest.fixture
 def station(keyring: Keyring) -> FakeStation:
-    return FakeStation(load_signer(keyring.folder("tram-01").sign))
+    station = FakeStation(load_signer(keyring.folder("tram-01").sign))
+    station.trust = heads_here(keyring)
+    return station
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from edge_agent.core.trust_standing import TrustHead
 from edge_agent.core.units import DAY_MS, JobId, StationId, UtcMs, ZoneId
 from edge_agent.headend.desk import CloneSuspected, Kept, LateWill, LogTrouble, OldState
 from edge_agent.headend.enrolment import Enrolled
+from edge_agent.headend.greeting import TrustAhead
 from edge_agent.headend.headend import Shown, Untold
 from edge_agent.headend.inbox import Overrun
 from edge_agent.headend.listening import Doubt, Unheard, hear
@@ -171,6 +172,12 @@ CASES: list[tuple[Shown, str]] = [
     (
         CloneSuspected(StationId("tram-01"), "boot-1"),
         "05:30:05 tram-01: CÓ THỂ CÓ HAI MÁY CÙNG CHỨNG THƯ, cần tìm máy kia [clone_suspected]",
+    ),
+    (
+        TrustAhead(StationId("tram-01"), (TrustHead("", 0, 4, AT), TrustHead("vn/ha-noi", 1, 7, AT))),
+        "05:30:05 tram-01: TRẠM TIN VĂN BẢN ỦY QUYỀN MÀ MÁY CHỦ KHÔNG CÓ: ký ở nơi khác chưa `trust take`, máy chủ "
+        "khôi phục từ bản sao lưu, hoặc khóa đã lộ; chưa ký văn bản nào, hỏi ngay người giữ khóa [trust_ahead]: gốc "
+        "0.4, vn/ha-noi 1.7",
     ),
     (
         kept({"kind": RecordKind.CHAIN, "detail": "after epoch=e1 seq=9 hash=ab", "items": (), "zones": ()}),

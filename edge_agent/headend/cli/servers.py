@@ -62,6 +62,7 @@ def add(tasks: Tasks) -> None:
     told = "trả lời giờ cho trạm qua HTTPS, cần khóa welcome / answer hellos over HTTPS too, with the key of welcome"
     content.add_argument("--welcome", action="store_true", help=told)
     content.add_argument("--records", type=Path, help="nơi `watch` lưu nhật ký / where records are (DIR/records)")
+    add_zone(content)
     _add_listen(content, CONTENT_LISTENS)
     words = "đăng ký trạm bằng mã, gia hạn chứng thư (HTTPS) / enrol stations by codes, renew their certificates"
     enrolment = add_task(tasks, "enrolment", _enrolment, words)
@@ -151,7 +152,11 @@ def _content(args: argparse.Namespace) -> int:
     end_at_sigterm()
     keyring = Keyring(args.dir)
     directory, identity = args.content_dir or args.dir / "content", keyring.server("content")
-    greet = Greeter(args.dir, args.records or args.dir / "records", utc_now).answer if args.welcome else None
+
+    def tell(shown: Shown) -> None:
+        _log(for_people(shown, utc_now(), args.timezone))
+
+    greet = Greeter(args.dir, args.records or args.dir / "records", utc_now, tell).answer if args.welcome else None
     _serve(args.listen, lambda host, port: ContentServer(directory, identity, host, port, _log, greet), str(directory))
 
 

@@ -1,0 +1,100 @@
+"""What a station believes and its server has not got: nobody else would tell the officers that it was signed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_agent.core.trust_standing import TrustHead
+from edge_agent.core.units import DAY_MS, UtcMs
+from edge_agent.headend.ceremonies import renew
+from edge_agent.headend.desk import Desk
+from edge_agent.headend.greeting import Greeter, TrustAhead
+from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.logbook import Logbook
+from edge_agent.headend.new_network import create_keyring
+from edge_agent.headend.roles import default_roles
+from edge_agent.headend.telling import for_machines
+from edge_agent.trust.keys import load_signer
+from tests.headend.fake_station import AREA, AT, FakeStation, heads_here
+
+NOW = UtcMs(AT + 5_000)
+
+
+@pytest.fixture
+def keyring(tmp_path: Path) -> Keyring:
+    keyring = create_keyring(tmp_path / "net", "demo", default_roles(AREA, 1), NOW)
+    keyring.enrol("tram-01", AREA)
+    return keyring
+
+
+def told(keyring: Keyring, tmp_path: Path, heads: tuple[TrustHead, ...]) -> list[TrustAhead]:
+    desk = Desk(keyring, Logbook(tmp_path / "records"))
+    noted, replies = desk.take(*FakeStation(load_signer(keyring.folder("tram-01").sign)).hello(trust=heads), NOW)
+    assert replies, "it is welcomed all the same"
+    return [one for one in noted if isinstance(one, TrustAhead)]
+
+
+def test_a_station_that_believes_what_the_server_has_is_nothing_to_tell(keyring: Keyring, tmp_path: Path) -> None:
+    assert told(keyring, tmp_path, heads_here(keyring)) == []
+
+
+def test_a_station_that_is_behind_is_nothing_to_tell(keyring: Keyring, tmp_path: Path) -> None:
+    before = heads_here(keyring)
+    renew(keyring, AREA, UtcMs(NOW + DAY_MS))
+    assert heads_here(keyring) != before
+    assert told(keyring, tmp_path, before) == []
+    assert told(keyring, tmp_path, before[:1]) == []
+
+
+def test_a_server_out_of_a_backup_hears_of_the_documents_that_it_has_forgotten(
+    keyring: Keyring, tmp_path: Path
+) -> None:
+    """Signed anew from the old ones, the next version would give back what has been taken from a stolen key."""
+    backup = tmp_path / "backup"
+    shutil.copytree(keyring.directory, backup)
+    renew(keyring, AREA, UtcMs(NOW + DAY_MS))
+    (said,) = told(Keyring(backup), tmp_path, heads_here(keyring))
+    assert [(one.area, one.version) for one in said.believed] == [(AREA, 2)]
+
+
+@pytest.mark.parametrize("ahead", [{"version": 2}, {"epoch": 2}, {"epoch": 2, "version": 1}])
+def test_a_document_that_thieves_of_keys_have_signed_behind_the_servers_back_is_told(
+    keyring: Keyring, tmp_path: Path, ahead: dict[str, int]
+) -> None:
+    *above, ward = heads_here(keyring)
+    (said,) = told(keyring, tmp_path, (*above, replace(ward, **ahead)))
+    assert [(one.area, one.epoch, one.version) for one in said.believed] == [
+        (AREA, ahead.get("epoch", 1), ahead.get("version", 1))
+    ]
+    assert json.loads(for_machines(said, NOW))["believed"][0]["area"] == AREA
+
+
+def test_another_document_of_the_same_number_is_told(keyring: Keyring, tmp_path: Path) -> None:
+    """Two ceremonies that knew nothing of each other, or a thief who was first."""
+    root, *below = heads_here(keyring)
+    (said,) = told(keyring, tmp_path, (replace(root, expires=UtcMs(root.expires + DAY_MS)), *below))
+    assert [one.area for one in said.believed] == [""]
+
+
+def test_a_document_of_an_area_of_which_the_server_knows_none_is_told(keyring: Keyring, tmp_path: Path) -> None:
+    (said,) = told(keyring, tmp_path, (*heads_here(keyring), TrustHead("vn/hue", 1, 1, NOW)))
+    assert [one.area for one in said.believed] == ["vn/hue"]
+
+
+def test_whoever_keeps_the_hello_from_the_broker_does_not_keep_it_from_the_officers(
+    keyring: Keyring, tmp_path: Path
+) -> None:
+    """Without a welcome the station asks over HTTPS."""
+    said: list[TrustAhead] = []
+    greeter = Greeter(keyring.directory, tmp_path / "records", lambda: NOW, said.append)
+    station = FakeStation(load_signer(keyring.folder("tram-01").sign))
+    *above, ward = heads_here(keyring)
+    assert greeter.answer("tram-01", station.hello(trust=(*above, ward))[1]) is not None
+    assert said == []
+    assert greeter.answer("tram-01", station.hello(trust=(*above, replace(ward, version=2)))[1]) is not None
+    assert [one.area for (ahead,) in [said] for one in ahead.believed] == [AREA]
