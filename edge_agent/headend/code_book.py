@@ -92,6 +92,13 @@ class CodeBook:
                 del entries[slot]
         return len(slots)
 
+    def drop_all(self) -> tuple[StationId, ...]:
+        """Take every code back; whose they were."""
+        with self.changing() as entries:
+            stations = tuple(sorted({entry.station for entry in entries.values()}))
+            entries.clear()
+        return stations
+
     @contextlib.contextmanager
     def changing(self) -> Iterator[dict[str, Entry]]:
         """The entries, to be changed in place; written at the end, if the block ends well."""

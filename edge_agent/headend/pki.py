@@ -100,11 +100,16 @@ def revoke(directory: Path, certificates: Sequence[x509.Certificate], now: datet
     path = revocations(directory)
     at = now or datetime.now(UTC)
     ended = at - timedelta(days=EARLY_DAYS + LEAF_DAYS)
-    dated = {one.serial_number: one.revocation_date_utc for one in x509.load_pem_x509_crl(path.read_bytes())}
-    listed = {serial: date for serial, date in dated.items() if date > ended}
+    listed = {serial: date for serial, date in taken_back(directory).items() if date > ended}
     fresh = {one.serial_number: at for one in certificates}
     if fresh.keys() - listed.keys():
         _write_revocations(load_authority(directory), path, {**fresh, **listed})
+
+
+def taken_back(directory: Path) -> dict[int, datetime]:
+    """By its serial number, when each certificate that is on the list was taken back."""
+    listed = x509.load_pem_x509_crl(revocations(directory).read_bytes())
+    return {one.serial_number: one.revocation_date_utc for one in listed}
 
 
 def _write_revocations(authority: Authority, path: Path, serials: Mapping[int, datetime]) -> None:

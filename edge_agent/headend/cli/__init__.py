@@ -17,6 +17,7 @@ from edge_agent.headend.cli import (
     manifests,
     orders,
     preview,
+    restored,
     say,
     servers,
     trust,
@@ -44,7 +45,22 @@ BROKEN_OFF = (
     "command"
 )
 
-PARTS = (keys, codes, trust, say, preview, orders, commands, manifests, servers, week, books, verify_log, conform)
+PARTS = (
+    keys,
+    codes,
+    trust,
+    say,
+    preview,
+    orders,
+    commands,
+    manifests,
+    servers,
+    week,
+    books,
+    verify_log,
+    restored,
+    conform,
+)
 """Each adds its commands; ``--help`` lists them in this order."""
 DESCRIPTION = """\
 Máy chủ trung tâm mẫu: khóa, ký số, gửi lệnh phát, theo dõi trạm loa, báo cáo.
