@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+from edge_agent.clock_chip import Chip, read_chip
 from edge_agent.core import clock_trust
 from edge_agent.core.clock_trust import ClockSource, ClockState, KeptTime, Now
 from edge_agent.core.units import SECOND_MS, MonoMs, UtcMs
@@ -22,6 +23,9 @@ from edge_agent.ntp import KernelSync, kernel_sync
 
 RTC_ERROR_MS = 30 * SECOND_MS
 # A DS3231 drifts 2 ppm, one minute a year; half a year between syncs is the most a station in use sees.
+CHIP_APART_MS_MAX = 60 * SECOND_MS
+# The kernel sets its clock by the chip at each boot; a week later a crystal of 100 ppm is so far from it, and with the
+# chip's own error the timetable's bound still holds. Further apart, one of them is wrong, and nobody knows which.
 NTP_CHECK_MS = 60 * SECOND_MS
 # chrony and timesyncd poll every 64 s at the shortest.
 NTP_AWAIT_MS = 2 * SECOND_MS
@@ -57,12 +61,14 @@ def kernel_boot_id(file: Path = BOOT_ID_FILE) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """What a station reads: boot time (ms), the system's UTC (ms), how well that is disciplined, which boot it is."""
+    """What a station reads: boot time (ms), the system's UTC (ms), how well that is disciplined, which boot it is, the
+    clock chip."""
 
     boot: Callable[[], MonoMs] = boot_ms
     utc: Callable[[], UtcMs] = system_utc_ms
     sync: Callable[[], KernelSync] = kernel_sync
     boot_id: Callable[[], str | None] = kernel_boot_id
+    chip: Callable[[], Chip | None] = read_chip
 
 
 THIS_MACHINE = Readings()
@@ -153,8 +159,25 @@ class StationClock:
             now = resumed.read(mono)
             log.info("clock goes on from this boot utc=%s max_error_ms=%s", now.utc, now.max_error_ms)
             return resumed
-        if rtc and utc >= self._floor:
-            return clock_trust.from_rtc(utc, mono, RTC_ERROR_MS)
-        if rtc:
-            log.warning("clock chip is behind the last signed time utc=%s floor=%s next=wait", utc, self._floor)
+        if rtc and (apart_ms := self._chip_vouches(utc)) is not None:
+            return clock_trust.from_rtc(utc, mono, RTC_ERROR_MS + apart_ms)
         return clock_trust.at_floor(self._floor, mono) if self._floor else ClockState(set_at=mono)
+
+    def _chip_vouches(self, utc: UtcMs) -> int | None:
+        """How far the chip is from the system clock (ms), if it vouches for that. None: it is not there, or not right.
+
+        Without a chip the system's time is that of the last shutdown, and ``rtc = true`` was written by mistake.
+        """
+        chip = self._readings.chip()
+        if chip is None or chip.utc is None:
+            seen = "there is none" if chip is None else f"{chip.name}: {chip.trouble}"
+            log.warning("clock chip tells no time trouble=%r next=wait for NTP or a welcome, see doctor", seen)
+            return None
+        if utc < self._floor:
+            log.warning("clock chip is behind the last signed time utc=%s floor=%s next=wait", utc, self._floor)
+            return None
+        apart_ms = abs(utc - chip.utc)
+        if apart_ms > CHIP_APART_MS_MAX:
+            log.warning("clock chip is not the system's time chip=%s utc=%s next=wait, see doctor", chip.utc, utc)
+            return None
+        return apart_ms

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from edge_agent.clock import (
+    CHIP_APART_MS_MAX,
     NTP_AWAIT_MS,
     NTP_CHECK_MS,
     RTC_ERROR_MS,
@@ -20,6 +21,7 @@ from edge_agent.clock import (
     kernel_boot_id,
     system_utc_ms,
 )
+from edge_agent.clock_chip import Chip
 from edge_agent.core.clock_trust import DISPUTE_MS, HOLDOVER_AFTER_MS, ClockSource, KeptTime
 from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, MonoMs, UtcMs
 from edge_agent.ntp import NOT_SYNCHRONISED, KernelSync
@@ -39,13 +41,20 @@ class FakeMachine:
     sync: KernelSync = field(default=NOBODY)
     asked: int = 0
     boot_id: str | None = "first boot"
+    chip_behind: int | None = 0
+    """The system clock; None: no chip is there."""
 
     def readings(self) -> Readings:
-        return Readings(lambda: MonoMs(self.mono), lambda: UtcMs(self.utc), self._ask, lambda: self.boot_id)
+        return Readings(
+            lambda: MonoMs(self.mono), lambda: UtcMs(self.utc), self._ask, lambda: self.boot_id, self._read_chip
+        )
 
     def go_on(self, ms: int) -> None:
         self.mono += ms
         self.utc += ms
+
+    def _read_chip(self) -> Chip | None:
+        return None if self.chip_behind is None else Chip("rtc0", UtcMs(self.utc - self.chip_behind))
 
     def _ask(self) -> KernelSync:
         self.asked += 1
@@ -86,6 +95,56 @@ def test_without_a_clock_chip_it_is_not_earlier_than_the_last_signed_time(machin
 def test_a_clock_chip_is_trusted_with_its_error(machine: FakeMachine) -> None:
     now = station(machine, rtc=True).now()
     assert (now.utc, now.source, now.max_error_ms, now.trusted) == (NOON, ClockSource.RTC, RTC_ERROR_MS, True)
+
+
+@pytest.mark.parametrize("behind_ms", [-CHIP_APART_MS_MAX, -1, 999, CHIP_APART_MS_MAX])
+def test_a_clock_chip_that_is_a_little_apart_from_the_system_clock_is_trusted_that_much_less(
+    machine: FakeMachine, behind_ms: int
+) -> None:
+    machine.chip_behind = behind_ms
+    now = station(machine, rtc=True).now()
+    assert (now.utc, now.source, now.trusted) == (NOON, ClockSource.RTC, True)
+    assert now.max_error_ms == RTC_ERROR_MS + abs(behind_ms)
+
+
+@pytest.mark.parametrize("behind_ms", [CHIP_APART_MS_MAX + 1, -CHIP_APART_MS_MAX - 1, 7 * HOUR_MS, -DAY_MS, NOON])
+def test_a_clock_chip_that_tells_another_time_than_the_system_vouches_for_nothing(
+    machine: FakeMachine, caplog: pytest.LogCaptureFixture, behind_ms: int
+) -> None:
+    machine.chip_behind = behind_ms
+    now = station(machine, rtc=True).now()
+    assert (now.utc, now.source, now.trusted) == (LAST_WELCOME, ClockSource.FLOOR, False)
+    assert "clock chip is not the system's time" in caplog.text
+
+
+@pytest.mark.parametrize("floor", [0, LAST_WELCOME])
+def test_a_clock_chip_that_is_configured_and_not_fitted_lets_nothing_play_by_the_time_of_the_last_shutdown(
+    machine: FakeMachine, caplog: pytest.LogCaptureFixture, floor: int
+) -> None:
+    """As the example has it, ``rtc = true``: without one the system goes on from the hour at which the power went."""
+    machine.chip_behind = None
+    assert not station(machine, rtc=True, floor=floor).now().trusted
+    assert "clock chip tells no time trouble='there is none'" in caplog.text
+
+
+def test_a_clock_chip_whose_battery_was_flat_vouches_for_nothing(
+    machine: FakeMachine, caplog: pytest.LogCaptureFixture
+) -> None:
+    stopped = replace(machine.readings(), chip=lambda: Chip("rtc0", None, "Invalid argument"))
+    ours = StationClock(ntp=False, rtc=True, floor=LAST_WELCOME, readings=stopped)
+    assert ours.now().source is ClockSource.FLOOR
+    assert "trouble='rtc0: Invalid argument'" in caplog.text
+
+
+def test_no_chip_is_looked_for_where_none_is_configured(machine: FakeMachine) -> None:
+    """The board may have one of its own, without a battery."""
+
+    def looked_for() -> Chip | None:
+        raise AssertionError
+
+    readings = replace(machine.readings(), chip=looked_for)
+    ours = StationClock(ntp=False, rtc=False, floor=LAST_WELCOME, readings=readings)
+    assert ours.now().source is ClockSource.FLOOR
 
 
 @pytest.mark.parametrize("behind_ms", [1, DAY_MS, 10 * 365 * DAY_MS, NOON])
@@ -347,6 +406,7 @@ def test_boot_time_and_utc_are_read_in_milliseconds() -> None:
     assert abs(system_utc_ms() - time.time() * 1000) < MINUTE_MS
 
 
+@pytest.mark.usefixtures("clock_chip")
 def test_a_station_without_anybody_s_help_reads_this_machine() -> None:
     ours = StationClock(ntp=False, rtc=True, floor=UtcMs(0))
     first, second = ours.now(), ours.now()

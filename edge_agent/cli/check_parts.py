@@ -32,6 +32,7 @@ from edge_agent.cli.confinement import Walls
 from edge_agent.cli.finding import Finding, words
 from edge_agent.cli.service_account import not_read
 from edge_agent.clock import RTC_ERROR_MS
+from edge_agent.clock_chip import CHIPS, read_chip
 from edge_agent.config import Card, Config, RelayDriver
 from edge_agent.console.words import Text
 from edge_agent.core.units import SECOND_MS, UtcMs
@@ -64,10 +65,9 @@ CMDLINE = Text(
     "append cgroup_enable=memory to the line in /boot/firmware/cmdline.txt and restart the machine",
 )
 CLOCK_CHIP = Text("chip đồng hồ (RTC)", "clock chip")
-CHIPS = Path("/sys/class/rtc")
 FIT_CHIP = Text(
-    "lắp RTC, bật trong /boot/firmware/config.txt; không có thì ghi [clock] rtc = false, kẻo trạm phát theo giờ sai",
-    "fit one, enable it in /boot/firmware/config.txt; or write [clock] rtc = false, else it plays by a wrong clock",
+    "lắp RTC, bật trong /boot/firmware/config.txt; không có thì ghi [clock] rtc = false; trạm coi như không có đồng hồ",
+    "fit one, enable it in /boot/firmware/config.txt; or write [clock] rtc = false; the station goes on as without one",
 )
 SET_CHIP = Text(
     "đặt giờ máy cho đúng (NTP, timedatectl), gõ sudo hwclock --systohc --utc; mất điện lại sai thì thay pin",
@@ -110,14 +110,12 @@ def clock_chip(config: Config, utc: UtcMs, chips: Path = CHIPS) -> Finding:
     """
     if not config.clock.rtc:
         return Finding(CLOCK_CHIP, "none is configured")
-    chip = min(chips.glob("rtc*"), default=None)
+    chip = read_chip(chips)
     if chip is None:
         return Finding(CLOCK_CHIP, f"[clock] rtc = true, and there is none in {chips}", FIT_CHIP)
-    try:
-        told_ms = int((chip / "since_epoch").read_text()) * SECOND_MS
-    except (OSError, ValueError) as exc:
-        return Finding(CLOCK_CHIP, f"{chip.name} tells no time: {words(exc)}", SET_CHIP)
-    apart_s = abs(told_ms - utc) // SECOND_MS
+    if chip.utc is None:
+        return Finding(CLOCK_CHIP, f"{chip.name} tells no time: {chip.trouble}", SET_CHIP)
+    apart_s = abs(chip.utc - utc) // SECOND_MS
     seen = f"{chip.name}: {apart_s} s apart from the system's time"
     return Finding(CLOCK_CHIP, seen, SET_CHIP if apart_s * SECOND_MS > RTC_ERROR_MS else None)
 

@@ -95,6 +95,7 @@ def test_a_station_that_is_never_switched_off_is_swept_daily() -> None:
     assert others == [first + 24 * HOUR_MS, first + 48 * HOUR_MS]
 
 
+@pytest.mark.usefixtures("clock_chip")
 def test_the_clock_goes_on_from_what_the_journal_has_kept_of_this_boot(tmp_path: Path) -> None:
     station = make_station(tmp_path)
     boot_id, mono = kernel_boot_id(), MonoMs(boot_ms() - 1)
@@ -107,6 +108,7 @@ def test_the_clock_goes_on_from_what_the_journal_has_kept_of_this_boot(tmp_path:
     assert agent._clock(station.config, other, NOTHING_STANDS).now().source is ClockSource.RTC, "which this station has"
 
 
+@pytest.mark.usefixtures("clock_chip")
 def test_it_cannot_be_earlier_than_the_newest_trust_document_was_signed(tmp_path: Path) -> None:
     """A fresh card with a chip that has lost its battery: the documents in the trust file tell that much."""
     station = make_station(tmp_path)

@@ -361,6 +361,7 @@ def at_a_wrong_clock(made: Box, ward: Office, days: int) -> Iterator[None]:
         made.file.write_text(text, "utf-8")
 
 
+@pytest.mark.usefixtures("clock_chip")
 @pytest.mark.parametrize("days", [-20_000, 2_000], ids=["decades behind", "years ahead"])
 def test_a_server_with_a_wrong_clock_takes_no_good_certificate_away(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], days: int

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from edge_agent.clock import KernelSync, Readings
+from edge_agent.clock_chip import Chip
 from edge_agent.core.units import MonoMs, UtcMs
 
 PPM = 1_000_000
@@ -59,10 +60,13 @@ class Machine:
 
     def readings(self) -> Readings:
         """What ``StationClock`` reads."""
-        return Readings(boot=self.boot, utc=self._utc, sync=self._sync, boot_id=self.boot_id)
+        return Readings(boot=self.boot, utc=self._utc, sync=self._sync, boot_id=self.boot_id, chip=self._chip)
 
     def _utc(self) -> UtcMs:
         return UtcMs(self._began + self._true() + self.step_ms)
+
+    def _chip(self) -> Chip | None:
+        return Chip("rtc0", self._utc()) if self.chip else None  # the system's clock was set by it
 
     def _sync(self) -> KernelSync:
         return KernelSync(self.ntp_answers, NTP_ERROR_MS)

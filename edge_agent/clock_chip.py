@@ -1,0 +1,35 @@
+"""Read the clock chip (RTC) that the kernel has. Whether its time is believed decides ``clock``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_agent.core.units import SECOND_MS, UtcMs
+
+CHIPS = Path("/sys/class/rtc")
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A chip that the kernel has, by its ``name`` (rtc0); ``utc`` is what it tells, to the second below, in ms.
+
+    It tells none, and ``trouble`` says why, when its battery was flat: the kernel knows that it has stopped.
+    """
+
+    name: str
+    utc: UtcMs | None
+    trouble: str = ""
+
+
+def read_chip(chips: Path | None = None) -> Chip | None:
+    """The first one of ``chips`` (CHIPS), as the kernel sets its clock by it at a boot; None where there is none."""
+    found = min((chips or CHIPS).glob("rtc*"), default=None)
+    if found is None:
+        return None
+    try:
+        return Chip(found.name, UtcMs(int((found / "since_epoch").read_text("ascii")) * SECOND_MS))
+    except OSError as error:
+        return Chip(found.name, None, error.strerror or type(error).__name__)
+    except ValueError as error:
+        return Chip(found.name, None, str(error))
