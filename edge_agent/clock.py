@@ -169,15 +169,15 @@ class StationClock:
         Without a chip the system's time is that of the last shutdown, and ``rtc = true`` was written by mistake.
         """
         chip = self._readings.chip()
-        if chip is None or chip.utc is None:
+        if chip is None or chip.utc_ms is None:
             seen = "there is none" if chip is None else f"{chip.name}: {chip.trouble}"
             log.warning("clock chip tells no time trouble=%r next=wait for NTP or a welcome, see doctor", seen)
             return None
         if utc < self._floor:
             log.warning("clock chip is behind the last signed time utc=%s floor=%s next=wait", utc, self._floor)
             return None
-        apart_ms = abs(utc - chip.utc)
+        apart_ms = abs(utc - chip.utc_ms)
         if apart_ms > CHIP_APART_MS_MAX:
-            log.warning("clock chip is not the system's time chip=%s utc=%s next=wait, see doctor", chip.utc, utc)
+            log.warning("clock chip is not the system's time chip=%s utc=%s next=wait, see doctor", chip.utc_ms, utc)
             return None
         return apart_ms

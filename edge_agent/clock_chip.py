@@ -5,20 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.core.units import SECOND_MS, UtcMs
-
 CHIPS = Path("/sys/class/rtc")
 
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A chip that the kernel has, by its ``name`` (rtc0); ``utc`` is what it tells, to the second below, in ms.
+    """A chip that the kernel has, by its ``name`` (rtc0); ``utc_ms`` is what it tells, to the second below.
 
     It tells none, and ``trouble`` says why, when its battery was flat: the kernel knows that it has stopped.
     """
 
     name: str
-    utc: UtcMs | None
+    utc_ms: int | None
     trouble: str = ""
 
 
@@ -28,7 +26,7 @@ def read_chip(chips: Path | None = None) -> Chip | None:
     if found is None:
         return None
     try:
-        return Chip(found.name, UtcMs(int((found / "since_epoch").read_text("ascii")) * SECOND_MS))
+        return Chip(found.name, int((found / "since_epoch").read_text("ascii")) * 1000)
     except OSError as error:
         return Chip(found.name, None, error.strerror or type(error).__name__)
     except ValueError as error:

@@ -54,7 +54,7 @@ class FakeMachine:
         self.utc += ms
 
     def _read_chip(self) -> Chip | None:
-        return None if self.chip_behind is None else Chip("rtc0", UtcMs(self.utc - self.chip_behind))
+        return None if self.chip_behind is None else Chip("rtc0", self.utc - self.chip_behind)
 
     def _ask(self) -> KernelSync:
         self.asked += 1

@@ -25,6 +25,7 @@ FLOORS = {
     "element": 0,
     "core": 1,
     "ntp": 1,
+    "clock_chip": 1,
     "spoken": 1,
     "trust": 2,
     "journal": 2,

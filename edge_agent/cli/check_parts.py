@@ -113,9 +113,9 @@ def clock_chip(config: Config, utc: UtcMs, chips: Path = CHIPS) -> Finding:
     chip = read_chip(chips)
     if chip is None:
         return Finding(CLOCK_CHIP, f"[clock] rtc = true, and there is none in {chips}", FIT_CHIP)
-    if chip.utc is None:
+    if chip.utc_ms is None:
         return Finding(CLOCK_CHIP, f"{chip.name} tells no time: {chip.trouble}", SET_CHIP)
-    apart_s = abs(chip.utc - utc) // SECOND_MS
+    apart_s = abs(chip.utc_ms - utc) // SECOND_MS
     seen = f"{chip.name}: {apart_s} s apart from the system's time"
     return Finding(CLOCK_CHIP, seen, SET_CHIP if apart_s * SECOND_MS > RTC_ERROR_MS else None)
 
