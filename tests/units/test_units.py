@@ -157,6 +157,14 @@ def test_behind_its_walls_the_agent_is_told_how_the_clock_is_kept(found: Any) ->
         assert (told["synchronised"], told["max_error_ms"] // 1_000) == (False, 16)
 
 
+def test_behind_its_walls_the_agent_would_see_a_clock_chip(found: Any) -> None:
+    """There is none in there. It would stand among the kernel's devices, of which a user without walls sees no more."""
+    seen, confined, all_of_them = (
+        found["probed"][name]["kinds of device"] for name in ("agent", "agent-confined", "agent-naked")
+    )
+    assert seen == confined == all_of_them != []
+
+
 def test_behind_its_walls_the_agent_knows_its_boot(found: Any) -> None:
     assert "clock goes on from this boot" in found["log"]
     assert "boot id unreadable" not in found["log"]
