@@ -94,6 +94,8 @@ class Fitting:
     # The live sources that the ward may relay.
     ntp: bool = False
     # Whether the station believes its system's clock while its kernel calls that synchronised.
+    rtc: bool = False
+    # Whether a clock chip is fitted.
     least_off_ms: int = 0
     # How long a relay rests that has opened.
     ears: Mapping[str, str] = field(default_factory=dict)
@@ -329,7 +331,7 @@ run_dir = "{self.fitting.run_dir or self.folder / "run"}"
 
 [clock]
 ntp = "{"auto" if self.fitting.ntp else "off"}"   # off: the time is trusted by a signed welcome only
-rtc = false
+rtc = {str(self.fitting.rtc).lower()}
 
 [policy]
 session_minutes = {self.fitting.session_minutes}

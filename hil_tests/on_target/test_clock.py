@@ -7,7 +7,9 @@ which takes off again what the kernel's clock is wrong by: certificates, welcome
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
+import struct
 import subprocess
 import threading
 import time
@@ -35,6 +37,8 @@ LOOK_S = 0.1
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 ADJ_FREQUENCY, ADJ_TICK, PPM, TICK_US = 0x0002, 0x4000, 65_536, 10_000
 # adjtimex(2): the frequency in parts per million with 16 binary places; a tick is a hundredth of a second.
+RTC_SET_TIME = 0x4024700A
+# rtc(4): nine integers of a broken-down time.
 STATION_SEES_THE_KERNELS = ("env", "-u", "LD_PRELOAD", "-u", "STEP_MS")
 
 pytestmark = [
@@ -225,6 +229,58 @@ def test_who_lies_by_ntp_makes_nothing_sound_early_and_silences_no_warning(
         assert abs(kernel.wrong_s - LIE_S) < 2, "chrony has set the kernel's clock"
         rig.run_until(LIE_S + 80)
     assert [sound.what for sound in sounds(rig, LEFT)] == [ATTENTION, SPEECH]
+
+
+@pytest.fixture
+def chip() -> Iterator[Callable[[float], None]]:
+    """Sets the kernel's own clock chip, which tells the system's time until then, so many seconds off."""
+
+    def sets(off_s: float) -> None:
+        told = time.gmtime(time.time() + off_s)
+        fields = (told.tm_sec, told.tm_min, told.tm_hour, told.tm_mday, told.tm_mon - 1, told.tm_year - 1900, 0, 0, 0)
+        with open("/dev/rtc0", "rb") as device:
+            fcntl.ioctl(device, RTC_SET_TIME, struct.pack("9i", *fields))
+
+    yield sets
+    sets(0)
+
+
+def _alone_with_its_chip(rig: BenchRig, new_boot: Callable[[], None]) -> str:
+    """A station knows of a programme at second 45, and loses its power and its broker; the time is the chip's."""
+    rig.switch_on()
+    rig.run_until(1)
+    job = rig.publish(Order(at_s=45, tones=(Tone("a", 3.0),)))
+    rig.run_until(8)
+    rig.cut_power()
+    rig.cut_network()
+    new_boot()
+    rig.run_until(11)
+    rig.switch_on()
+    rig.run_until(52)
+    return job
+
+
+@pytest.mark.fitted(rtc=True)
+def test_a_station_that_is_alone_plays_by_a_chip_that_has_kept_the_time(
+    rig: BenchRig, new_boot: Callable[[], None]
+) -> None:
+    _alone_with_its_chip(rig, new_boot)
+    (sound,) = sounds(rig, LEFT)
+    near(rig, sound.start_s, 45)
+
+
+@pytest.mark.fitted(rtc=True)
+def test_a_station_that_is_alone_plays_nothing_by_a_chip_that_is_hours_off(
+    rig: BenchRig, new_boot: Callable[[], None], chip: Callable[[float], None]
+) -> None:
+    """The system's clock is right, as if somebody had set it: nobody could tell which one is."""
+    chip(7 * HOUR_S)  # as one that was set to local time
+    job = _alone_with_its_chip(rig, new_boot)
+    assert rig.relay_edges() == []
+    rig.restore_network()
+    rig.run_until_told(job, 60)
+    (record,) = records_of(rig, job)
+    assert (record["outcome"], record["reason"]) == ("missed", "clock_not_trusted")
 
 
 def test_a_planted_station_that_believes_its_kernels_clock_is_caught(
