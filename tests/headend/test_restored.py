@@ -19,6 +19,7 @@ from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.manifest_shelf import renew
 from edge_agent.identity.codes import Code
+from edge_agent.trust.strict_json import INTEGER_MAX, dump
 from tests.identity.street import AREA, Office, box, office
 
 pytestmark = pytest.mark.usefixtures("cheap_codes")
@@ -84,6 +85,14 @@ def test_manifests_are_counted_anew_for_nobody_knows_what_was_given_out(central:
     after = json.loads((folder / "manifests.json").read_bytes())
     assert after["epoch"] > before["epoch"]
     assert after["scopes"].keys() == before["scopes"].keys() != set()
+
+
+def test_a_number_that_no_clock_has_given_is_told_without_an_hour(
+    central: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (central.keyring.directory / "serials.json").write_bytes(dump({"ward": INTEGER_MAX}))
+    assert restored(central) == 0
+    assert f"ward, số / serial {INTEGER_MAX}, khoảng / about –\n" in capsys.readouterr().out
 
 
 def test_a_folder_in_which_there_is_nothing_yet_is_told_about_as_well(

@@ -15,7 +15,7 @@ from edge_agent.headend import pki
 from edge_agent.headend.cli.manifests import add_content_dir, renewed
 from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone
 from edge_agent.headend.code_book import CodeBook
-from edge_agent.headend.keyring import SERIALS_BEGAN, Keyring
+from edge_agent.headend.keyring import SERIALS_BEGAN, SERIALS_LEFT, Keyring
 from edge_agent.headend.words import day_and_hour
 
 AGAIN = """\
@@ -56,7 +56,8 @@ def _remembers(keyring: Keyring, zone: ZoneInfo) -> Iterator[str]:
         which = f"{document.area or 'gốc / root'} {document.epoch}.{document.version}"
         yield f"văn bản ủy quyền / trust document {which}, {day_and_hour(document.issued_at, zone)}"
     for issuer, serial in sorted(keyring.serials().items()):
-        about = day_and_hour(SERIALS_BEGAN + serial * SECOND_MS, zone)
+        # A number follows the clock, unless an order came from somebody who counts otherwise.
+        about = day_and_hour(SERIALS_BEGAN + serial * SECOND_MS if serial <= SERIALS_LEFT else None, zone)
         yield f"lệnh sau cùng / the last order: {issuer}, số / serial {serial}, khoảng / about {about}"
     yield f"trạm / stations: {len(keyring.stations)}: {', '.join(sorted(keyring.stations)) or '–'}"
     ended = pki.taken_back(keyring.directory / "pki").values()
