@@ -20,9 +20,9 @@ class Chip:
     trouble: str = ""
 
 
-def read_chip(chips: Path | None = None) -> Chip | None:
-    """The first one of ``chips`` (CHIPS), as the kernel sets its clock by it at a boot; None where there is none."""
-    found = min((chips or CHIPS).glob("rtc*"), default=None)
+def read_chip(chips: Path = CHIPS) -> Chip | None:
+    """The first one, as the kernel sets its clock by it at a boot; None where there is none."""
+    found = min(chips.glob("rtc*"), default=None)
     if found is None:
         return None
     try:

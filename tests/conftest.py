@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-import time
 from collections.abc import Generator, Sequence
 from functools import cache
 from pathlib import Path
@@ -122,17 +121,6 @@ def cheap_codes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
     if "dear" not in request.fixturenames:
         monkeypatch.setattr(codes, "SCRYPT_N", 2)
-
-
-@pytest.fixture
-def clock_chip(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process finds a clock chip that tells the system's time; few test machines have one."""
-    from edge_agent import clock_chip
-
-    chips = tmp_path_factory.mktemp("chips")
-    (chips / "rtc0").mkdir()
-    (chips / "rtc0" / "since_epoch").write_text(f"{time.time_ns() // 1_000_000_000}\n")
-    monkeypatch.setattr(clock_chip, "CHIPS", chips)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from edge_agent.cli import paths
 from edge_agent.cli.certificate_note import certificate_note
 from edge_agent.cli.confinement import confinement
 from edge_agent.cli.process import die_with_any_thread, log_to_stderr, on_stop
-from edge_agent.clock import StationClock, boot_ms
+from edge_agent.clock import THIS_MACHINE, Readings, StationClock, boot_ms
 from edge_agent.config import Config, Ntp
 from edge_agent.core.trust_standing import TrustStanding
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, MonoMs
@@ -144,9 +144,11 @@ def _ports(
     )
 
 
-def _clock(config: Config, contents: Contents, believed: TrustStanding) -> StationClock:
+def _clock(
+    config: Config, contents: Contents, believed: TrustStanding, readings: Readings = THIS_MACHINE
+) -> StationClock:
     ntp, rtc = config.clock.ntp is Ntp.AUTO, config.clock.rtc
-    return StationClock(ntp=ntp, rtc=rtc, floor=believed.floor(contents.floor), kept=contents.kept)
+    return StationClock(ntp=ntp, rtc=rtc, floor=believed.floor(contents.floor), kept=contents.kept, readings=readings)
 
 
 def _broker(config: Config) -> BrokerSettings:

@@ -15,7 +15,8 @@ from edge_agent.audio.sandbox import Sandbox
 from edge_agent.audio.speech import EspeakVoice
 from edge_agent.audio.stems import RecordedFirst
 from edge_agent.cli import agent, paths
-from edge_agent.clock import boot_ms, kernel_boot_id, system_utc_ms
+from edge_agent.clock import Readings, boot_ms, kernel_boot_id, system_utc_ms
+from edge_agent.clock_chip import Chip
 from edge_agent.config import Config
 from edge_agent.core.clock_trust import ClockSource, KeptTime
 from edge_agent.core.events import HeartbeatDue, SweepDue
@@ -40,6 +41,8 @@ class Fed:
 
 
 NOON = UtcMs(1_790_830_800_000)
+FITTED = Readings(chip=lambda: Chip("rtc0", system_utc_ms()))
+# Few test machines have a chip.
 
 
 def voice_of(config: Config) -> RecordedFirst:
@@ -95,30 +98,30 @@ def test_a_station_that_is_never_switched_off_is_swept_daily() -> None:
     assert others == [first + 24 * HOUR_MS, first + 48 * HOUR_MS]
 
 
-@pytest.mark.usefixtures("clock_chip")
 def test_the_clock_goes_on_from_what_the_journal_has_kept_of_this_boot(tmp_path: Path) -> None:
     station = make_station(tmp_path)
     boot_id, mono = kernel_boot_id(), MonoMs(boot_ms() - 1)
     assert boot_id is not None
     kept = KeptTime(boot_id, mono, NOON, error_ms=40)
     empty = Contents((), (), (), epoch="e", last_seq=0, last_hash="", acked_seq=0, floor=UtcMs(0))
-    now = agent._clock(station.config, replace(empty, kept=kept), NOTHING_STANDS).now()
+    now = agent._clock(station.config, replace(empty, kept=kept), NOTHING_STANDS, FITTED).now()
     assert (now.source, now.utc_of(mono), now.max_error_ms) == (ClockSource.SIGNED, NOON, 41)
     other = replace(empty, kept=replace(kept, boot_id="another"))
-    assert agent._clock(station.config, other, NOTHING_STANDS).now().source is ClockSource.RTC, "which this station has"
+    assert agent._clock(station.config, other, NOTHING_STANDS, FITTED).now().source is ClockSource.RTC, (
+        "which this station has"
+    )
 
 
-@pytest.mark.usefixtures("clock_chip")
 def test_it_cannot_be_earlier_than_the_newest_trust_document_was_signed(tmp_path: Path) -> None:
     """A fresh card with a chip that has lost its battery: the documents in the trust file tell that much."""
     station = make_station(tmp_path)
     signed_at = UtcMs(system_utc_ms() + 60_000)
     root = TrustHead("", 0, 1, UtcMs(signed_at + 60_000), issued_at=signed_at)
     empty = Contents((), (), (), epoch="e", last_seq=0, last_hash="", acked_seq=0, floor=UtcMs(0))
-    now = agent._clock(station.config, empty, TrustStanding((root,))).now()
+    now = agent._clock(station.config, empty, TrustStanding((root,)), FITTED).now()
     assert (now.source, now.utc >= signed_at) == (ClockSource.FLOOR, True)
     late = replace(root, expires=UtcMs(signed_at - 120_000))
-    now = agent._clock(station.config, empty, TrustStanding((late,))).now()
+    now = agent._clock(station.config, empty, TrustStanding((late,)), FITTED).now()
     assert now.source is ClockSource.RTC, "never beyond the root's own end"
 
 

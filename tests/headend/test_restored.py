@@ -13,12 +13,15 @@ from cryptography import x509
 from edge_agent.cli import main as station_main
 from edge_agent.core.units import StationId
 from edge_agent.headend import pki
+from edge_agent.headend.ceremonies import renew as sign_anew
 from edge_agent.headend.cli import main
 from edge_agent.headend.code_book import CodeBook
 from edge_agent.headend.headend import utc_now
-from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.keyring import Keyring, document_of
 from edge_agent.headend.manifest_shelf import renew
+from edge_agent.headend.manifests import paper_of
 from edge_agent.identity.codes import Code
+from edge_agent.trust.documents import ROOT
 from edge_agent.trust.strict_json import INTEGER_MAX, dump
 from tests.identity.street import AREA, Office, box, office
 
@@ -85,6 +88,25 @@ def test_manifests_are_counted_anew_for_nobody_knows_what_was_given_out(central:
     after = json.loads((folder / "manifests.json").read_bytes())
     assert after["epoch"] > before["epoch"]
     assert after["scopes"].keys() == before["scopes"].keys() != set()
+
+
+def test_documents_that_the_backup_has_not_are_taken_from_the_shelf_of_another_machine(
+    central: Office, tmp_path: Path
+) -> None:
+    folder, shelf = central.keyring.directory, tmp_path / "shelf"
+    central.keyring.enrol("tram-01", AREA)
+    shutil.copytree(folder, tmp_path / "backup")
+    for area in (ROOT, AREA):
+        sign_anew(central.keyring, area, utc_now())
+    renew(Keyring(folder), shelf, utc_now())
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "backup", folder)
+    assert restored(central) == 0
+    signed = central.keyring.documents
+    (of_ward,) = [paper_of(envelope).envelope for envelope in signed if document_of(envelope).area == AREA]
+    papers = [str(shelf / "root" / "2"), str(shelf / "paper" / of_ward)]
+    assert main(["trust", "take", *papers, "--dir", str(folder)]) == 0
+    assert Keyring(folder).documents == signed
 
 
 def test_a_number_that_no_clock_has_given_is_told_without_an_hour(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 import time
@@ -28,7 +29,7 @@ from edge_agent.sync import messages, reports
 from edge_agent.sync.https import client_context
 from edge_agent.sync.topics import subscriptions
 from edge_agent.trust.keys import load_signer
-from tests.headend.fake_station import AREA, RECORD, FakeStation
+from tests.headend.fake_station import AREA, RECORD, FakeStation, heads_here
 from tests.headend.fake_station import AT as RECORD_AT
 from tests.headend.mqtt_client import TIMEOUT_S, Client
 from tests.headend.running import Running, run_broker
@@ -251,6 +252,25 @@ def test_a_station_enrolled_later_is_let_in_and_heard_without_a_restart(ward: Pa
         time.sleep(0.1)  # the list is read every few seconds
     assert json.loads(watch.line_with('"station": "tram-02"'))["kind"] == "hello"
     client.close()
+
+
+@pytest.mark.host
+def test_content_tells_of_a_document_that_is_not_here_as_watch_does(ward: Path, started: list[Running]) -> None:
+    server = Running("content", "--welcome", "--dir", str(ward), "--listen", "127.0.0.1:0")
+    started.append(server)
+    found = re.search(r"127\.0\.0\.1:(\d+)", server.line_with("HTTPS"))
+    assert found is not None
+    keyring = Keyring(ward)
+    *above, of_ward = heads_here(keyring)
+    ahead = (*above, replace(of_ward, version=of_ward.version + 1))
+    _, hello = FakeStation(load_signer(keyring.folder("tram-01").sign)).hello(trust=ahead)
+    context = client_context(ward / "pki" / "ca.pem")
+    connection = HTTPSConnection("localhost", int(found[1]), timeout=TIMEOUT_S, context=context)
+    connection.request("POST", "/hello/tram-01", hello)
+    assert connection.getresponse().status == 200
+    connection.close()
+    server.process.terminate()
+    assert server.line_with("trust_ahead").rstrip().endswith(f"[trust_ahead]: {AREA} 1.2")
 
 
 @pytest.mark.host

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.core.site import Site
 from edge_agent.core.trust_standing import TrustHead
-from edge_agent.core.units import DAY_MS, UtcMs
-from edge_agent.headend.ceremonies import renew
+from edge_agent.core.units import DAY_MS, StationId, UtcMs
+from edge_agent.headend.ceremonies import renew, replace_key
 from edge_agent.headend.desk import Desk
 from edge_agent.headend.greeting import Greeter, TrustAhead
 from edge_agent.headend.keyring import Keyring
@@ -19,7 +20,8 @@ from edge_agent.headend.logbook import Logbook
 from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.telling import for_machines
-from edge_agent.trust.keys import load_signer
+from edge_agent.trust.keeper import Keeper, believing
+from edge_agent.trust.keys import PublicKey, load_signer, new_signer
 from tests.headend.fake_station import AREA, AT, FakeStation, heads_here
 
 NOW = UtcMs(AT + 5_000)
@@ -30,6 +32,11 @@ def keyring(tmp_path: Path) -> Keyring:
     keyring = create_keyring(tmp_path / "net", "demo", default_roles(AREA, 1), NOW)
     keyring.enrol("tram-01", AREA)
     return keyring
+
+
+def keys_of(station: Keeper) -> set[PublicKey]:
+    """Of everybody whom a station obeys."""
+    return {key for role in station.chain.trust.roles for key in role.keys}
 
 
 def told(keyring: Keyring, tmp_path: Path, heads: tuple[TrustHead, ...]) -> list[TrustAhead]:
@@ -51,15 +58,22 @@ def test_a_station_that_is_behind_is_nothing_to_tell(keyring: Keyring, tmp_path:
     assert told(keyring, tmp_path, before[:1]) == []
 
 
-def test_a_server_out_of_a_backup_hears_of_the_documents_that_it_has_forgotten(
+def test_a_ceremony_held_from_the_backup_gives_a_stolen_key_its_rights_back_and_was_told_of_before(
     keyring: Keyring, tmp_path: Path
 ) -> None:
-    """Signed anew from the old ones, the next version would give back what has been taken from a stolen key."""
-    backup = tmp_path / "backup"
-    shutil.copytree(keyring.directory, backup)
-    renew(keyring, AREA, UtcMs(NOW + DAY_MS))
-    (said,) = told(Keyring(backup), tmp_path, heads_here(keyring))
-    assert [(one.area, one.version) for one in said.believed] == [(AREA, 2)]
+    """No station could tell: the next version but one is newer than what it believes, and signed by those who may."""
+    shutil.copytree(keyring.directory, tmp_path / "backup")
+    stolen = keyring.keys.key("ward-routine-1").public
+    replace_key(keyring, stolen, new_signer(), UtcMs(NOW + DAY_MS))
+    site = Site(StationId("tram-01"), keyring.realm, AREA, "Asia/Ho_Chi_Minh", {})
+    station = believing((keyring.directory / "trust.json").read_bytes(), (), site)
+    assert stolen not in keys_of(station)
+    old = Keyring(tmp_path / "backup")
+    assert told(old, tmp_path, station.standing.heads)
+    for days in (2, 3):
+        renew(old, AREA, UtcMs(NOW + days * DAY_MS))
+    station.take(old.documents[-1])
+    assert stolen in keys_of(station)
 
 
 @pytest.mark.parametrize("ahead", [{"version": 2}, {"epoch": 2}, {"epoch": 2, "version": 1}])
