@@ -1,4 +1,4 @@
-"""Wards whose headend has kept logs, for the tests of ``verify-log``; and keys with their holders, for ceremonies."""
+"""Wards whose headend has kept logs, for ``verify-log``; a new one with its desk; keys with their holders."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.headend.desk import Desk
+from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.logbook import Logbook
+from edge_agent.headend.new_network import create_keyring
+from edge_agent.headend.roles import default_roles
+from edge_agent.trust.keys import load_signer
+from tests.headend.fake_station import AREA, NOW, FakeStation, heads_here
 from tests.headend.holders import Places
 from tests.headend.kept_logs import Files, Ward
 
@@ -26,3 +33,22 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ward, Files]:
 @pytest.fixture
 def places(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Places:
     return Places(tmp_path, capsys)
+
+
+@pytest.fixture
+def keyring(tmp_path: Path) -> Keyring:
+    keyring = create_keyring(tmp_path / "net", "demo", default_roles(AREA, 1), NOW)
+    keyring.enrol("tram-01", AREA)
+    return keyring
+
+
+@pytest.fixture
+def station(keyring: Keyring) -> FakeStation:
+    station = FakeStation(load_signer(keyring.folder("tram-01").sign))
+    station.trust = heads_here(keyring)
+    return station
+
+
+@pytest.fixture
+def desk(keyring: Keyring, tmp_path: Path) -> Desk:
+    return Desk(keyring, Logbook(tmp_path / "records"))

@@ -43,6 +43,8 @@ from edge_agent.trust.keeper import believing
 from edge_agent.trust.keys import Signer
 
 AT = UtcMs(1_791_239_400_000)  # 2026-10-06 05:30:00 in Hanoi
+NOW = UtcMs(AT + 599_000)
+# When a desk hears it.
 CLOCK = Now(MonoMs(0), AT, ClockSource.SIGNED, 80)
 AREA = "vn/ha-noi/dong-thanh"
 NONCE = "0123456789abcdef0123456789abcdef"

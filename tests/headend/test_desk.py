@@ -16,7 +16,7 @@ from edge_agent.core.units import DAY_MS, StationId, UtcMs
 from edge_agent.headend import logbook, proof
 from edge_agent.headend.allowance import Allowance
 from edge_agent.headend.ceremonies import renew, replace_key
-from edge_agent.headend.desk import CloneSuspected, Desk, Kept, LateWill, LogTrouble, OldState, Presence
+from edge_agent.headend.desk import Desk, Kept, LogTrouble
 from edge_agent.headend.files import write_durably
 from edge_agent.headend.greeting import Greeter
 from edge_agent.headend.keyring import SERIALS_BEGAN, Keyring
@@ -26,33 +26,11 @@ from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.proof import Whose
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.verifying import verify
-from edge_agent.sync.reports import StateMsg, Why
 from edge_agent.trust.judge import make_judge
 from edge_agent.trust.keys import load_signer, new_signer
 from edge_agent.trust.orders import SERIAL_MARKS_MAX
 from edge_agent.trust.strict_json import dump
-from tests.headend.fake_station import AREA, NONCE, RECORD, STATE, TRUST, FakeStation, heads_here, newer
-
-NOW = UtcMs(1_791_239_999_000)
-
-
-@pytest.fixture
-def keyring(tmp_path: Path) -> Keyring:
-    keyring = create_keyring(tmp_path / "net", "demo", default_roles(AREA, 1), NOW)
-    keyring.enrol("tram-01", AREA)
-    return keyring
-
-
-@pytest.fixture
-def station(keyring: Keyring) -> FakeStation:
-    station = FakeStation(load_signer(keyring.folder("tram-01").sign))
-    station.trust = heads_here(keyring)
-    return station
-
-
-@pytest.fixture
-def desk(keyring: Keyring, tmp_path: Path) -> Desk:
-    return Desk(keyring, Logbook(tmp_path / "records"))
+from tests.headend.fake_station import AREA, NONCE, NOW, RECORD, TRUST, FakeStation, newer
 
 
 def judged(keyring: Keyring, topic: str, envelope: bytes, station: str = "tram-01") -> object:
@@ -368,71 +346,11 @@ def test_a_damaged_file_of_one_station_is_told_and_does_not_silence_the_others(
     assert len(replies) == 1  # time it gets all the same
 
 
-def test_a_will_tells_the_death_of_its_own_boot_only(desk: Desk, station: FakeStation) -> None:
-    lost = replace(STATE, online=False, why=Why.CONNECTION_LOST)
-    later = FakeStation(station.key, boot_id="boot-2")
-    desk.take(*station.state(), NOW)
-    desk.take(*later.state(), NOW)
-    assert desk.take(*station.state(lost), NOW) == ([LateWill(StationId("tram-01"), "boot-1")], [])
-    assert desk.presence["tram-01"] == Presence(True, Why.BIRTH, "boot-2")
-    desk.take(*later.state(lost), NOW)
-    assert desk.presence["tram-01"] == Presence(False, Why.CONNECTION_LOST, "boot-2")
-
-
-def test_a_will_between_the_next_hello_and_its_state_is_of_the_boot_before(desk: Desk, station: FakeStation) -> None:
-    lost = replace(STATE, online=False, why=Why.CONNECTION_LOST)
-    desk.take(*station.state(), NOW)
-    desk.take(*FakeStation(station.key, boot_id="boot-2").hello(), NOW)
-    assert desk.take(*station.state(lost), NOW) == ([LateWill(StationId("tram-01"), "boot-1")], [])
-    assert desk.presence["tram-01"].online
-
-
-def made(after_s: int, why: Why, *, online: bool) -> StateMsg:
-    clock = replace(STATE.clock, utc=UtcMs(STATE.clock.utc + after_s * 1_000))
-    return replace(STATE, why=why, online=online, clock=clock)
-
-
-def test_a_will_of_an_earlier_connection_of_the_same_boot_is_not_believed(desk: Desk, station: FakeStation) -> None:
-    will = station.state(made(0, Why.CONNECTION_LOST, online=False))
-    desk.take(*station.state(made(61, Why.BIRTH, online=True)), NOW)
-    assert desk.take(*will, NOW) == ([LateWill(StationId("tram-01"), "boot-1")], [])
-    assert desk.presence["tram-01"].online
-
-
-def test_a_will_is_believed_however_long_its_own_connection_has_lasted(desk: Desk, station: FakeStation) -> None:
-    will = station.state(made(0, Why.CONNECTION_LOST, online=False))
-    desk.take(*station.state(made(60, Why.BIRTH, online=True)), NOW)  # as long as connecting may take
-    desk.take(*station.state(made(9_000, Why.CHANGE, online=True)), NOW)
-    desk.take(*will, NOW)
-    assert desk.presence["tram-01"] == Presence(False, Why.CONNECTION_LOST, "boot-1")
-
-
-def test_a_state_of_a_boot_that_another_has_followed_is_an_old_one_shown_again(
-    desk: Desk, station: FakeStation
-) -> None:
-    later = FakeStation(station.key, boot_id="boot-2")
-    goodbye = replace(STATE, online=False, why=Why.GOODBYE)
-    for state in (station.state(), later.state()):
-        desk.take(*state, NOW)
-    for old in (station.state(), station.state(goodbye)):
-        assert desk.take(*old, NOW) == ([OldState(StationId("tram-01"), "boot-1")], [])
-    assert desk.presence["tram-01"] == Presence(True, Why.BIRTH, "boot-2")
-    desk.take(*station.hello(), NOW)  # shown again too: it does not bring the boot back
-    desk.take(*later.state(replace(STATE, online=False, why=Why.CONNECTION_LOST)), NOW)
-    assert desk.presence["tram-01"] == Presence(False, Why.CONNECTION_LOST, "boot-2")
-
-
 def test_a_hello_that_names_a_source_of_time_that_only_a_newer_station_knows_is_welcomed(
     desk: Desk, station: FakeStation, keyring: Keyring
 ) -> None:
     _, (reply,) = desk.take(*newer(station.key, "hello", ("clock", "source")), NOW)
     assert isinstance(judged(keyring, reply.topic, reply.envelope), Welcome)
-
-
-def test_a_proper_goodbye_is_no_lost_connection(desk: Desk, station: FakeStation) -> None:
-    desk.take(*station.state(), NOW)
-    desk.take(*station.state(replace(STATE, online=False, why=Why.GOODBYE)), NOW)
-    assert desk.presence["tram-01"] == Presence(False, Why.GOODBYE, "boot-1")
 
 
 def test_a_station_that_was_enrolled_a_moment_ago_is_heard(desk: Desk, keyring: Keyring) -> None:
@@ -446,23 +364,3 @@ def test_a_forged_hello_gets_no_answer(desk: Desk, keyring: Keyring) -> None:
     noted, replies = desk.take(*FakeStation(keyring.signer("welcome")).hello(), NOW)
     assert isinstance(noted[0], Unheard)
     assert replies == []
-
-
-def test_a_cloned_card_is_told_by_boots_that_alternate(
-    desk: Desk, station: FakeStation, keyring: Keyring, tmp_path: Path
-) -> None:
-    clone = FakeStation(load_signer(keyring.folder("tram-01").sign), "tram-01", "boot-2")
-    suspected = []
-    for one in (station, clone, station, clone):
-        noted, _ = desk.take(*one.hello(), NOW)
-        suspected += [said for said in noted if isinstance(said, CloneSuspected)]
-        desk.take(*one.state(), NOW)
-    assert [one.boot_id for one in suspected] == ["boot-1"], "the other one is the newest, as far as anybody knows"
-
-
-def test_a_restart_is_no_clone(desk: Desk, keyring: Keyring) -> None:
-    for boot in ("boot-1", "boot-2", "boot-3"):
-        one = FakeStation(load_signer(keyring.folder("tram-01").sign), "tram-01", boot)
-        noted, _ = desk.take(*one.hello(), NOW)
-        assert not any(isinstance(said, CloneSuspected) for said in noted)
-        desk.take(*one.state(), NOW)

@@ -17,21 +17,10 @@ from edge_agent.headend.desk import Desk
 from edge_agent.headend.greeting import Greeter, TrustAhead
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.logbook import Logbook
-from edge_agent.headend.new_network import create_keyring
-from edge_agent.headend.roles import default_roles
 from edge_agent.headend.telling import for_machines
 from edge_agent.trust.keeper import Keeper, believing
 from edge_agent.trust.keys import PublicKey, load_signer, new_signer
-from tests.headend.fake_station import AREA, AT, FakeStation, heads_here
-
-NOW = UtcMs(AT + 5_000)
-
-
-@pytest.fixture
-def keyring(tmp_path: Path) -> Keyring:
-    keyring = create_keyring(tmp_path / "net", "demo", default_roles(AREA, 1), NOW)
-    keyring.enrol("tram-01", AREA)
-    return keyring
+from tests.headend.fake_station import AREA, NOW, FakeStation, heads_here
 
 
 def keys_of(station: Keeper) -> set[PublicKey]:

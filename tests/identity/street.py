@@ -6,7 +6,10 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from edge_agent.cli import identity
 from edge_agent.cli.identity import Asked
@@ -18,10 +21,12 @@ from edge_agent.headend.code_book import HOURS, CodeBook
 from edge_agent.headend.enrolment_server import EnrolmentServer
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.new_network import create_keyring
+from edge_agent.headend.pki import certify_client, load_authority
 from edge_agent.headend.registrar import Registrar
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import BrokerAddress
 from edge_agent.identity.codes import Code
+from edge_agent.identity.installing import Places
 from tests.cli.stations import WIRED
 
 REALM = "test"
@@ -138,3 +143,13 @@ def box(folder: Path, signing: str = "signing.key", tls: str = "station.key") ->
         TEMPLATE.format(signing=signing, tls=tls) + WIRED.replace(ZONE, f"{ZONE}  # do not touch"), "utf-8"
     )
     return Box(folder)
+
+
+def grow_old(made: Box, ward: Office, days: float) -> None:
+    """Give a station the certificate that it would have, had it been enrolled that long ago."""
+    config = made.config
+    public = Places(made.file, config).tls_key._private().public_key()
+    at = datetime.now(UTC) - timedelta(days=days)
+    old = certify_client(load_authority(ward.keyring.directory / "pki"), config.site.station, public, at)
+    config.broker.cert_file.write_bytes(old.public_bytes(Encoding.PEM))
+    (ward.keyring.directory / "issued" / f"{config.site.station}.pem").unlink()

@@ -10,29 +10,19 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
-from typing import cast
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from edge_agent.cli import identity, paths
 from edge_agent.cli.certificate_note import certificate_note, read_note
 from edge_agent.clock import boot_ms, system_utc_ms
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.events import Connected, Event
-from edge_agent.core.units import DAY_MS, UtcMs
-from edge_agent.headend.enrolment_server import EnrolmentServer
-from edge_agent.headend.keyring import Keyring
-from edge_agent.headend.pki import certify_client, load_authority
-from edge_agent.headend.registrar import Answer, Registrar
-from edge_agent.headend.session import BrokerAddress
-from edge_agent.identity import messages
-from edge_agent.identity.certificate import NotOurs, read_certificate
+from edge_agent.core.units import UtcMs
+from edge_agent.identity.certificate import read_certificate
 from edge_agent.identity.renewing import Renewal, Renewer
 from edge_agent.identity.tls_keys import tls_key
 from edge_agent.identity.token_keys import signing_key
@@ -40,8 +30,7 @@ from edge_agent.sync.client import BrokerSettings
 from edge_agent.sync.mqtt import MqttSession
 from edge_agent.sync.tls_trouble import Kind, TlsTrouble
 from tests.host.parts import needs
-from tests.identity.middle import Middle
-from tests.identity.street import Box, Office, Street, box, office
+from tests.identity.street import Box, Street, box, grow_old, office
 
 END_S = 60
 # Only bounds a hanging test.
@@ -130,16 +119,6 @@ def living(made: Box, now: Now = SYSTEM) -> Iterator[Life]:
         yield life
     finally:
         session.stop()
-
-
-def grow_old(made: Box, ward: Office, days: float) -> None:
-    """Give a station the certificate that it would have, had it been enrolled that long ago."""
-    config = made.config
-    public = identity.Places(made.file, config).tls_key._private().public_key()
-    at = datetime.now(UTC) - timedelta(days=days)
-    old = certify_client(load_authority(ward.keyring.directory / "pki"), config.site.station, public, at)
-    config.broker.cert_file.write_bytes(old.public_bytes(Encoding.PEM))
-    (ward.keyring.directory / "issued" / f"{config.site.station}.pem").unlink()
 
 
 def begins(made: Box) -> int:
@@ -288,54 +267,6 @@ def test_a_reset_that_was_cut_short_is_finished_by_the_next_one(tmp_path: Path) 
     assert identity.factory_reset(made.config, sure=True) == 0
 
 
-class Confused:
-    """A registrar of the right authority that answers a renewal with the certificate it is told to."""
-
-    def __init__(self, certificate: Path) -> None:
-        self.certificate = x509.load_pem_x509_certificate(certificate.read_bytes()).public_bytes(Encoding.DER)
-
-    def enrol(self, body: bytes, now: UtcMs) -> Answer:
-        raise AssertionError("nobody enrols")
-
-    def renew(self, body: bytes, now: UtcMs) -> Answer:
-        digest = messages.read_renew_request(body).envelope.digest
-        return Answer(messages.renew_answer(digest, self.certificate), "?", "confused")
-
-
-@pytest.mark.parametrize(
-    ("whose", "told"), [("other", "and not to dt-01"), ("authority", "made out to"), ("old", "for another key")]
-)
-def test_a_station_takes_no_certificate_that_is_not_its_own(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], whose: str, told: str
-) -> None:
-    with office(tmp_path) as ward:
-        made, other = box(tmp_path / "a"), box(tmp_path / "b")
-        made.enrol(ward, ward.code("dt-01"))
-        other.enrol(ward, ward.code("dt-02"))
-        old = ward.keyring.directory / "issued" / "old.pem"
-        old.write_bytes(made.config.broker.cert_file.read_bytes())
-        if whose == "old":
-            made.config.broker.key_file.unlink()
-            identity.Places(made.file, made.config).tls_key.make()
-        given = {"other": other.config.broker.cert_file, "authority": ward.keyring.authority_path, "old": old}[whose]
-        registrar = cast(Registrar, Confused(given))
-        with EnrolmentServer(registrar, ward.keyring.server("content"), system_utc_ms) as confused:
-            text = made.file.read_text("utf-8")
-            made.file.write_text(text.replace(ward.url, f"https://localhost:{confused.port}"), "utf-8")
-            before = made.files()
-            assert identity.renew(made.config) == 1
-    assert told in capsys.readouterr().err
-    assert made.files() == before
-
-
-def test_a_renewal_of_a_box_that_is_no_station_names_what_is_not_there_and_the_way(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert identity.renew(box(tmp_path / "a").config) == 1
-    told = capsys.readouterr().err
-    assert "signing.key: chưa có; đăng ký trạm / is not there; enrol first: sudo edge-agent enrol" in told
-
-
 @pytest.mark.parametrize("lost", ["ca.pem", "trust.json", "station.pem"])
 def test_a_file_that_was_given_and_is_lost_is_given_again_for_a_new_code(tmp_path: Path, lost: str) -> None:
     """Doctor says so; and the station keeps its keys, its orders and its log."""
@@ -347,79 +278,6 @@ def test_a_file_that_was_given_and_is_lost_is_given_again_for_a_new_code(tmp_pat
         assert made.enrol(ward, ward.code("dt-01")) == 0
     assert made.files().keys() == before.keys()
     assert made.files()["identity/signing.key"] == before["identity/signing.key"]
-
-
-@contextmanager
-def at_a_wrong_clock(made: Box, ward: Office, days: int) -> Iterator[None]:
-    """The headend's clock is so many days off while it renews."""
-    registrar = Registrar(Keyring(ward.keyring.directory), BrokerAddress("localhost", 8883))
-    clock = partial(UtcMs, system_utc_ms() + days * DAY_MS)
-    with EnrolmentServer(registrar, ward.keyring.server("content"), clock) as wrong:
-        text = made.file.read_text("utf-8")
-        made.file.write_text(text.replace(ward.url, f"https://localhost:{wrong.port}"), "utf-8")
-        yield
-        made.file.write_text(text, "utf-8")
-
-
-@pytest.mark.parametrize("days", [-20_000, 2_000], ids=["decades behind", "years ahead"])
-def test_a_server_with_a_wrong_clock_takes_no_good_certificate_away(tmp_path: Path, days: int) -> None:
-    with office(tmp_path) as ward:
-        made = box(tmp_path / "a")
-        made.enrol(ward, ward.code("dt-01"))
-        grow_old(made, ward, 600)
-        before = made.config.broker.cert_file.read_bytes()
-        signer = signing_key(made.config.trust).open()
-        with at_a_wrong_clock(made, ward, days), pytest.raises(NotOurs, match="is the server's clock wrong"):
-            Renewal(made.config, signer).renew(SYSTEM)
-        assert made.config.broker.cert_file.read_bytes() == before
-        assert identity.renew(made.config) == 0  # its clock is right again
-        assert made.config.broker.cert_file.read_bytes() != before
-
-
-def test_by_a_clock_that_finds_the_old_certificate_no_better_the_new_one_is_taken(tmp_path: Path) -> None:
-    """A clock chip without its battery: a station that has expired must heal all the same."""
-    with office(tmp_path) as ward:
-        made = box(tmp_path / "a")
-        made.enrol(ward, ward.code("dt-01"))
-        grow_old(made, ward, 900)
-        before = made.config.broker.cert_file.read_bytes()
-        config = made.config
-        woken = Now(boot_ms(), UtcMs(946_684_800_000), ClockSource.RTC, 0)
-        Renewal(config, signing_key(config.trust).open()).renew(woken)
-    assert made.config.broker.cert_file.read_bytes() != before
-
-
-def test_a_renewal_of_another_name_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with office(tmp_path) as ward:
-        made = box(tmp_path / "a")
-        made.enrol(ward, ward.code("dt-01"))
-        before = made.files()
-        text = made.file.read_text("utf-8")
-        made.file.write_text(text.replace('id = "dt-01"', 'id = "dt-02"'), "utf-8")
-        assert identity.renew(made.config) == 1
-        assert "[unknown_station]" in capsys.readouterr().err
-    made.file.write_text(text, "utf-8")
-    assert made.files() == before
-
-
-def test_a_renewal_asks_only_a_server_of_our_authority(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with office(tmp_path) as ward, Middle(tmp_path / "middle", ward.server.port) as middle:
-        made = box(tmp_path / "a")
-        made.enrol(ward, ward.code("dt-01"))
-        text = made.file.read_text("utf-8")
-        made.file.write_text(text.replace(ward.url, middle.url), "utf-8")
-        assert identity.renew(made.config) == 1
-    assert middle.seen == []
-    assert "the server's certificate is of another authority" in capsys.readouterr().err
-
-
-def test_without_an_address_a_renewal_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with office(tmp_path) as ward:
-        made = box(tmp_path / "a")
-        made.enrol(ward, ward.code("dt-01"))
-    config = replace(made.config, enrolment=replace(made.config.enrolment, url=""))
-    assert identity.renew(config) == 1
-    assert "không có [enrolment] url" in capsys.readouterr().err
 
 
 @pytest.mark.host
