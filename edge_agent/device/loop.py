@@ -88,7 +88,8 @@ class Device:
             if source is not None:
                 poll.register(source, select.POLLIN)
         now = self._clock()
-        wakes = [MonoMs(now + TURN_MS_MAX), interlock.next_wake(self._lock), self._contacts.next_check(now)]
+        lapses_at = interlock.next_wake(self._lock, sounding=bool(self._sounding))
+        wakes = [MonoMs(now + TURN_MS_MAX), lapses_at, self._contacts.next_check(now)]
         poll.poll(max(0, min(wake for wake in wakes if wake is not None) - now))
 
     def _guard(self, now: MonoMs) -> None:

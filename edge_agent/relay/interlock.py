@@ -145,11 +145,15 @@ def writer_sign(lock: Interlock) -> MonoMs | None:
     return owed_from if lock.writer_at is None else MonoMs(max(lock.writer_at, owed_from))
 
 
-def next_wake(lock: Interlock) -> MonoMs | None:
-    """When ``due`` may have something to say; None while nothing is closed and nothing plays."""
+def next_wake(lock: Interlock, *, sounding: bool) -> MonoMs | None:
+    """When ``due`` or ``lapsed`` may have something to say; None while there is nothing to open and none to stop.
+
+    ``sounding``: a play goes on that was not told to stop. Of one that was, only the player's word is awaited: a writer
+    that stands still never gives it, and a lease that has run out would wake the loop without end.
+    """
     until = _lease_until(lock)
     ends = [closed.off_at for closed in lock.closed.values()]
-    if until is not None and (lock.closed or lock.playing):
+    if until is not None and (lock.closed or sounding):
         ends.append(until)
     return min(ends, default=None)
 

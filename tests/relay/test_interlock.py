@@ -82,7 +82,7 @@ def test_a_lease_is_three_seconds() -> None:
 def test_a_core_that_stops_renewing_opens_every_relay_after_one_lease() -> None:
     lock = closed(closed(leased(), A, 60_000), B, 10_000)
     assert interlock.due(lock, at(LEASE_MS - 1)) == (lock, ())
-    assert interlock.next_wake(lock) == at(LEASE_MS)
+    assert interlock.next_wake(lock, sounding=False) == at(LEASE_MS)
     lock, openings = interlock.due(lock, at(LEASE_MS))
     assert openings == (Opening(A, Cause.LEASE), Opening(B, Cause.LEASE))
     assert interlock.due(lock, at(LEASE_MS)) == (lock, ())
@@ -159,14 +159,20 @@ def test_a_lost_link_opens_what_is_closed_and_names_no_other_zone() -> None:
 
 
 def test_a_station_at_rest_needs_no_wake() -> None:
-    assert interlock.next_wake(Interlock(ON_MS_MAX)) is None
-    assert interlock.next_wake(leased()) is None
+    assert interlock.next_wake(Interlock(ON_MS_MAX), sounding=False) is None
+    assert interlock.next_wake(leased(), sounding=False) is None
+
+
+def test_a_play_behind_open_relays_is_stopped_when_the_lease_runs_out_and_then_wakes_nobody() -> None:
+    lock = interlock.begin(leased(), P, T0, T0)
+    assert interlock.next_wake(lock, sounding=True) == at(LEASE_MS)
+    assert interlock.next_wake(lock, sounding=False) is None
 
 
 @given(st.integers(1, 100_000), st.integers(0, 100_000))
 def test_the_next_wake_is_exactly_when_something_opens(off_after_ms: int, renewed_ms: int) -> None:
     lock = interlock.renew(closed(leased(), A, off_after_ms), at(renewed_ms))
-    wake = interlock.next_wake(lock)
+    wake = interlock.next_wake(lock, sounding=False)
     assert wake is not None
     assert interlock.due(lock, MonoMs(wake - 1))[1] == ()
     assert len(interlock.due(lock, wake)[1]) == 1
