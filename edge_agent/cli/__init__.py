@@ -155,9 +155,9 @@ def _io(args: argparse.Namespace) -> int:
 
 
 def _relays_off(args: argparse.Namespace) -> int:
-    from edge_agent.cli import io
+    from edge_agent.cli import relays
 
-    return _configured(args, io.relays_off)
+    return _configured(args, relays.off)
 
 
 def _status(args: argparse.Namespace) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable
 from functools import partial
 
@@ -14,18 +13,18 @@ from edge_agent.audio.live_ring import LiveRing
 from edge_agent.audio.live_shared import LiveReaders, LiveShared
 from edge_agent.audio.mixer import Outlet
 from edge_agent.audio.port import HeardReports, Player, PlayerError, Reports
-from edge_agent.cli import paths
+from edge_agent.cli import paths, relays
 from edge_agent.cli.cards import settings_of
 from edge_agent.cli.process import die_with_any_thread, log_to_stderr, on_stop
 from edge_agent.clock import boot_ms
-from edge_agent.config import Card, Channel, Config, RelayDriver
+from edge_agent.config import Card, Channel, Config
 from edge_agent.core.job import LINE_IN
 from edge_agent.core.programme import source_key
 from edge_agent.device.process import run_device
 from edge_agent.device.wake import Stop
 from edge_agent.link.messages import LinkError
 from edge_agent.memory import settle
-from edge_agent.relay.port import RelayError, Relays
+from edge_agent.relay.port import RelayError
 
 EXIT_NO_DEVICE = 1
 
@@ -45,51 +44,12 @@ def run(config: Config) -> int:
         log.error("no folder to work in, không có thư mục field=[paths] error=%s next=edge-agent doctor", trouble)
         return EXIT_NO_DEVICE
     try:
-        relays, open_player = _relays(config), _player_of(config)
+        lines, open_player = relays.claimed(config), _player_of(config)
         settle()
-        return run_device(relays, open_player, config.site.zones, paths.socket(config), stop)
+        return run_device(lines, open_player, config.site.zones, paths.socket(config), stop)
     except (RelayError, PlayerError, LinkError) as error:
         log.error("device not usable error=%s", error)
         return EXIT_NO_DEVICE
-
-
-def relays_off(config: Config) -> int:
-    """Open every relay, whoever left it closed."""
-    try:
-        if config.relays.driver is RelayDriver.GPIO:
-            from edge_agent.relay import gpio
-
-            gpio.relays_off(config.relays.chip, _lines(config))
-        else:
-            from edge_agent.relay import simulated
-
-            assert config.relays.simulated_dir is not None, "the configuration has checked it"
-            simulated.relays_off(config.relays.simulated_dir)
-    except RelayError as error:
-        print(error, file=sys.stderr)
-        return EXIT_NO_DEVICE
-    return 0
-
-
-def _relays(config: Config) -> Relays:
-    """The driver that the configuration names; a missing device is an error, never a reason for another driver."""
-    if config.relays.driver is RelayDriver.GPIO:
-        from edge_agent.relay.gpio import GpioRelays
-
-        return GpioRelays(config.relays.chip, _lines(config))
-    from edge_agent.relay.simulated import SimulatedRelays
-
-    assert config.relays.simulated_dir is not None, "the configuration has checked it"
-    log.warning("relays are SIMULATED dir=%s", config.relays.simulated_dir)
-    return SimulatedRelays(config.relays.simulated_dir, config.site.zones)
-
-
-def _lines(config: Config):  # type: ignore[no-untyped-def]
-    from edge_agent.relay.gpio import RelayLine
-
-    return {
-        zone: RelayLine(wiring.line, wiring.active_low, wiring.read_back_line) for zone, wiring in config.zones.items()
-    }
 
 
 def _player_of(config: Config) -> Callable[[HeardReports], Player]:

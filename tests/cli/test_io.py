@@ -14,14 +14,10 @@ from edge_agent.audio.live import TARGET_MS, Choice, Source
 from edge_agent.audio.live_ring import LiveRing, RingReader
 from edge_agent.audio.live_shared import Decided, LiveShared
 from edge_agent.cli import io, paths
-from edge_agent.config import load
 from edge_agent.config.sections import LineInput
 from edge_agent.core.programme import source_key
 from edge_agent.core.units import ClipKey, PlayId
-from edge_agent.relay import gpio
-from edge_agent.relay.simulated import SimulatedRelays
 from tests.cli.stations import make_station
-from tests.config_texts import DOCS
 
 SOURCE = ClipKey("source")
 
@@ -79,30 +75,3 @@ def test_a_line_in_is_captured_here_and_everything_else_is_the_agents(tmp_path: 
     mic, other = (live.reader(source_key((source,))) for source in ("line-in:mic", "https://live.test/a"))
     assert (type(mic), type(other)) == (LineInReader, RingReader)
     mic.close()
-
-
-def test_the_stop_hook_opens_what_a_killed_process_left_closed(tmp_path: Path) -> None:
-    """The command itself, as both units call it (``ExecStopPost=``): what the driver can do helps nobody uncalled."""
-    config = make_station(tmp_path).config
-    folder = config.relays.simulated_dir
-    assert folder is not None
-    zones = sorted(config.site.zones)
-    SimulatedRelays(folder, config.site.zones).switch(zones[0], True)
-    assert (folder / zones[0]).read_text() == "1"
-    assert io.relays_off(config) == 0
-    assert [(folder / zone).read_text() for zone in zones] == ["0"] * len(zones)
-
-
-def test_the_stop_hook_asks_the_real_chip_for_every_line_with_its_polarity(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[tuple[object, dict[str, object]]] = []
-    monkeypatch.setattr(gpio, "relays_off", lambda chip, lines: asked.append((chip, lines)))
-    config = load(DOCS / "edge-agent.example.toml")
-    assert io.relays_off(config) == 0
-    ((chip, lines),) = asked
-    assert chip == config.relays.chip
-    assert {zone: (one.line, one.active_low) for zone, one in lines.items()} == {  # type: ignore[attr-defined]
-        zone: (wiring.line, wiring.active_low) for zone, wiring in config.zones.items()
-    }
-    assert len(lines) == 2
