@@ -105,6 +105,7 @@ def installed(root: Path, package: Path) -> None:
         home / "lib" / version / "site-packages" / package.name,
         ignore=shutil.ignore_patterns("__pycache__"),
     )
+    _compiled(home)
 
 
 def installed_libraries(root: Path, *names: str) -> None:
@@ -120,6 +121,16 @@ def installed_libraries(root: Path, *names: str) -> None:
     command = home / "bin/edge-agent"
     command.write_text("#!/opt/edge-agent/bin/python\nimport sys\nfrom edge_agent.cli import main\nsys.exit(main())\n")
     command.chmod(0o755)
+    _compiled(home)
+
+
+def _compiled(home: Path) -> None:
+    """As pip leaves it: who runs it may not write there, and would compile every file at every start.
+
+    Whatever dates the files get on their way to where they are run, they are not compiled again.
+    """
+    how = ["-W", "ignore", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(home / "lib")]
+    subprocess.run([home / "bin/python", *how], check=True, stdin=subprocess.DEVNULL)
 
 
 def _closure(names: Iterable[str]) -> list[metadata.Distribution]:
