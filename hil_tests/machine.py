@@ -23,6 +23,8 @@ ROOT = Path(__file__).parents[1]
 INIT = Path(__file__).parent / "guest" / "init.sh"
 MEMORY = "2G"
 # Of which a station wants half a gigabyte free for its sounds; nothing is taken before it is used.
+CORES = "/dev/shm/edge-agent-bench-core"
+# Beginning of the names of files that whoever has one of this machine's cores holds locked.
 CONSOLE_TAIL = 4_000
 END_S_MAX = 10
 # What a killed process may take to be gone.
@@ -140,13 +142,19 @@ def _core() -> Iterator[Sequence[str]]:
     sleeps meanwhile and has to be woken: a start of Python takes five times as long [measured].
     """
     with contextlib.ExitStack() as stack:
-        for core in sorted(os.sched_getaffinity(0)):
-            lock = stack.enter_context(open(f"/dev/shm/edge-agent-bench-core-{core}", "w"))
-            with contextlib.suppress(BlockingIOError):
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                yield ("taskset", "--cpu-list", str(core))
-                return
-        yield ()
+        free = (core for core in sorted(os.sched_getaffinity(0)) if _taken(core, stack))
+        yield next((("taskset", "--cpu-list", str(core)) for core in free), ())
+
+
+def _taken(core: int, stack: contextlib.ExitStack) -> bool:
+    """Whether it is ours until ``stack`` ends."""
+    try:
+        lock = os.open(f"{CORES}-{core}", os.O_RDWR | os.O_CREAT, 0o600)
+        stack.callback(os.close, lock)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # another machine's, or another user's
+        return False
+    return True
 
 
 def kernel_of_the_bench() -> Path:
