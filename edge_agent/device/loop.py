@@ -75,6 +75,13 @@ class Device:
         self._guard(now)
         self._watch(now)
 
+    def rest_ms(self) -> int:
+        """How long the next turn may wait where nobody brings anything before."""
+        now = self._clock()
+        lapses_at = interlock.next_wake(self._lock, sounding=bool(self._sounding))
+        wakes = [MonoMs(now + TURN_MS_MAX), lapses_at, self._contacts.next_check(now)]
+        return max(0, min(wake for wake in wakes if wake is not None) - now)
+
     def stop(self) -> None:
         """Open every relay, stop every play, close the player, and tell the agent what came of it."""
         self._open(*interlock.open_all(self._lock, Cause.STOP), self._clock())
@@ -87,10 +94,7 @@ class Device:
         for source in (stop, self._inlet, self._server.listener, self._server.client):
             if source is not None:
                 poll.register(source, select.POLLIN)
-        now = self._clock()
-        lapses_at = interlock.next_wake(self._lock, sounding=bool(self._sounding))
-        wakes = [MonoMs(now + TURN_MS_MAX), lapses_at, self._contacts.next_check(now)]
-        poll.poll(max(0, min(wake for wake in wakes if wake is not None) - now))
+        poll.poll(self.rest_ms())
 
     def _guard(self, now: MonoMs) -> None:
         """Whatever has run out opens, before anybody is listened to."""
