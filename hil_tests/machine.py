@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +23,8 @@ ROOT = Path(__file__).parents[1]
 INIT = Path(__file__).parent / "guest" / "init.sh"
 MEMORY = "2G"
 # Of which a station wants half a gigabyte free for its sounds; nothing is taken before it is used.
-CORES = "/dev/shm/edge-agent-bench-core"
-# Beginning of the names of files that whoever has one of this machine's cores holds locked.
+LOCKS = Path("/dev/shm")
+# Where whoever has one of this machine's cores holds a file of its number locked.
 CONSOLE_TAIL = 4_000
 END_S_MAX = 10
 # What a killed process may take to be gone.
@@ -117,7 +117,7 @@ def booted(
         *([] if real_time else ["time-travel"]),
         *arguments,
     ]
-    with open(shared / "console", "wb") as console, tempfile.TemporaryDirectory() as own, _core() as core:
+    with open(shared / "console", "wb") as console, tempfile.TemporaryDirectory() as own, core_of_its_own() as core:
         process = subprocess.Popen(
             [*core, *line],
             env=env | {"HOME": own},
@@ -135,21 +135,21 @@ def booted(
 
 
 @contextlib.contextmanager
-def _core() -> Iterator[Sequence[str]]:
+def core_of_its_own(cores: Collection[int] = (), locks: Path = LOCKS) -> Iterator[Sequence[str]]:
     """The command's beginning that keeps a machine on one of this machine's cores that no other machine has, if any.
 
     Its kernel and its programs are processes here that wait for each other at every call. On two cores each of them
     sleeps meanwhile and has to be woken: a start of Python takes five times as long [measured].
     """
     with contextlib.ExitStack() as stack:
-        free = (core for core in sorted(os.sched_getaffinity(0)) if _taken(core, stack))
+        free = (core for core in sorted(cores or os.sched_getaffinity(0)) if _taken(locks, core, stack))
         yield next((("taskset", "--cpu-list", str(core)) for core in free), ())
 
 
-def _taken(core: int, stack: contextlib.ExitStack) -> bool:
+def _taken(locks: Path, core: int, stack: contextlib.ExitStack) -> bool:
     """Whether it is ours until ``stack`` ends."""
     try:
-        lock = os.open(f"{CORES}-{core}", os.O_RDWR | os.O_CREAT, 0o600)
+        lock = os.open(locks / f"edge-agent-bench-core-{core}", os.O_RDWR | os.O_CREAT, 0o600)
         stack.callback(os.close, lock)
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:  # another machine's, or another user's

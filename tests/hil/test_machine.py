@@ -6,25 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from hil_tests import machine
+from hil_tests.machine import core_of_its_own
+
+CORES = (4, 7)
 
 
-@pytest.fixture(autouse=True)
-def two_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "CORES", str(tmp_path / "core"))
-    monkeypatch.setattr(machine.os, "sched_getaffinity", lambda _: {4, 7})
-
-
-def test_each_machine_takes_a_core_that_no_other_has_and_gives_it_back() -> None:
-    with machine._core() as one:
+def test_each_machine_takes_a_core_that_no_other_has_and_gives_it_back(tmp_path: Path) -> None:
+    with core_of_its_own(CORES, tmp_path) as one:
         assert one == ("taskset", "--cpu-list", "4")
-        with machine._core() as other, machine._core() as third:
+        with core_of_its_own(CORES, tmp_path) as other, core_of_its_own(CORES, tmp_path) as third:
             assert other == ("taskset", "--cpu-list", "7")
             assert third == (), "none is left: it runs wherever there is time"
-    with machine._core() as again:
+    with core_of_its_own(CORES, tmp_path) as again:
         assert again == one
 
 
-def test_what_fails_while_a_machine_runs_is_not_taken_for_a_core_that_is_not_free() -> None:
-    with pytest.raises(BlockingIOError), machine._core():
+def test_what_fails_while_a_machine_runs_is_not_taken_for_a_core_that_is_not_free(tmp_path: Path) -> None:
+    with pytest.raises(BlockingIOError), core_of_its_own(CORES, tmp_path):
         raise BlockingIOError
