@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 from hil_tests.machine import ROOT
-from tests.host.booted import installed, installed_libraries
+from tests.host.booted import installed
 
 HANGS, TOLD = Path("/opt/hangs"), Path("/run/hangs")
 # Where what can be made to hang lies, and where it is told to: a file of a part's name with a process's number in it.
@@ -40,8 +40,7 @@ ExecStart=/bin/bash -c 'bash /run/shared/command >/dev/console 2>&1; echo $? >/r
 def lay_out(shared: Path) -> None:
     """``shared`` is the folder that the machine will be booted with."""
     added = shared / "added"
-    installed(added, ROOT / "edge_agent")
-    installed_libraries(added, "edge-agent")
+    installed(added, ROOT / "edge_agent", "edge-agent")
     units = added / "etc/systemd/system"
     units.mkdir(parents=True)
     for unit in (one for kind in ("service", "socket", "timer") for one in SYSTEMD.glob(f"*.{kind}")):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from edge_agent.relay import gpio
 from edge_agent.relay.simulated import SimulatedRelays
 from tests.cli.stations import make_station
 from tests.config_texts import DOCS
+from tests.test_daemon_imports import loaded
 
 
 def test_the_stop_hook_opens_what_a_killed_process_left_closed(tmp_path: Path) -> None:
@@ -47,8 +46,6 @@ def test_the_stop_hook_waits_for_nothing_of_sound(tmp_path: Path) -> None:
     """A relay that a dead process left closed is closed for as long as this command takes to start."""
     station = make_station(tmp_path)
     hook = f"from edge_agent.cli import main; assert main(['relays-off', '--config', {str(station.file)!r}]) == 0"
-    script = f"{hook}; import sys; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    known = done.stdout.split()
+    known = loaded(hook)
     assert "edge_agent.relay.simulated" in known
-    assert [name for name in known if name.startswith(("edge_agent.audio", "edge_agent.device", "alsaaudio"))] == []
+    assert known & {"edge_agent.audio", "edge_agent.device", "alsaaudio"} == set()

@@ -92,44 +92,29 @@ def run_booted(folder: Path, added: Path, script: str, service: str = "", option
     return said.read_text()
 
 
-def installed(root: Path, package: Path) -> None:
-    """The package as stations have it, under /opt/edge-agent, for the system's Python and without its libraries."""
+def installed(root: Path, package: Path, *libraries: str) -> None:
+    """The package as stations have it, under /opt/edge-agent, for the system's Python, and compiled as pip leaves it.
+
+    With its command, and with the libraries that it and these need, as they lie in this environment.
+    """
     home = root / "opt/edge-agent"
     python = Path("/usr/bin/python3")
     (home / "bin").mkdir(parents=True)
     (home / "bin/python").symlink_to(python)
     (home / "pyvenv.cfg").write_text(f"home = {python.parent}\ninclude-system-site-packages = false\n")
-    version = python.resolve().name
-    shutil.copytree(
-        package,
-        home / "lib" / version / "site-packages" / package.name,
-        ignore=shutil.ignore_patterns("__pycache__"),
-    )
-    _compiled(home)
-
-
-def installed_libraries(root: Path, *names: str) -> None:
-    """And the libraries that it and these need, as they lie in this environment; with its command."""
-    home = root / "opt/edge-agent"
-    (place,) = home.glob("lib/python3*/site-packages")
-    for distribution in _closure(names):
+    command = home / "bin/edge-agent"
+    command.write_text("#!/opt/edge-agent/bin/python\nimport sys\nfrom edge_agent.cli import main\nsys.exit(main())\n")
+    command.chmod(0o755)
+    place = home / "lib" / python.resolve().name / "site-packages"
+    shutil.copytree(package, place / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+    for distribution in _closure(libraries):
         for file in distribution.files or ():
             # No .pth: through it this checkout would be found too, which no station has.
             if ".." not in file.parts and "__pycache__" not in file.parts and file.suffix != ".pth":
                 (place / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(Path(str(distribution.locate_file(file))), place / file)
-    command = home / "bin/edge-agent"
-    command.write_text("#!/opt/edge-agent/bin/python\nimport sys\nfrom edge_agent.cli import main\nsys.exit(main())\n")
-    command.chmod(0o755)
-    _compiled(home)
-
-
-def _compiled(home: Path) -> None:
-    """As pip leaves it: who runs it may not write there, and would compile every file at every start.
-
-    Whatever dates the files get on their way to where they are run, they are not compiled again.
-    """
-    how = ["-W", "ignore", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(home / "lib")]
+    # Who runs it may not write there, and would compile every file at every start; whatever dates they get on the way.
+    how = ["-W", "ignore", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(place)]
     subprocess.run([home / "bin/python", *how], check=True, stdin=subprocess.DEVNULL)
 
 

@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.host.booted import SHARED, installed, installed_libraries, needs_boot, run_booted
+from tests.host.booted import SHARED, installed, needs_boot, run_booted
 from tests.host.ossl_provider import NEEDS_PROVIDER
 from tests.host.swtpm import NEEDS_SWTPM, PIN, library
 
@@ -114,8 +114,7 @@ pytestmark = [*NEEDS_SWTPM, *NEEDS_PROVIDER, needs_boot]
 def test_with_the_drop_in_the_agent_signs_by_the_chip_and_sees_it_and_as_shipped_neither(tmp_path: Path) -> None:
     shared, added = tmp_path / "shared", tmp_path / "added"
     shared.mkdir()
-    installed(added, ROOT / "edge_agent")
-    installed_libraries(added, "cryptography", "python-pkcs11")
+    installed(added, ROOT / "edge_agent", "cryptography", "python-pkcs11")
     units = added / "etc/systemd/system"
     units.mkdir(parents=True)
     for name in ("shipped", "with-tpm"):

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.audio.making import needs_decoder, needs_voice
-from tests.host.booted import installed, installed_libraries, needs_boot, run_booted
+from tests.host.booted import installed, needs_boot, run_booted
 from tests.host.parts import needs
 from tests.units.probe import ADDRESS, ATTEMPTS, NETWORK, OF_ONE, TRUSTED
 
@@ -46,8 +46,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def found(shared: Path) -> Any:
     """What the desk saw."""
     added = shared / "added"
-    installed(added, ROOT / "edge_agent")
-    installed_libraries(added, "edge-agent", "numpy")
+    installed(added, ROOT / "edge_agent", "edge-agent", "numpy")
     for package in ("demo", "tests"):
         shutil.copytree(ROOT / package, added / DESK / package, ignore=shutil.ignore_patterns("__pycache__"))
     units = added / "etc/systemd/system"
