@@ -23,9 +23,13 @@ from edge_agent.audio.speech import EspeakVoice
 from edge_agent.clock import BOOT_ID_VARIABLE
 from edge_agent.core.units import MINUTE_MS, SECOND_MS
 from edge_agent.device.process import WRITER_MS_MAX
+from edge_agent.link.client import ANSWER_S
 from edge_agent.link.server import AGENT_USER
 from edge_agent.live_worker import OPEN_MAX
+from edge_agent.runtime import STOP_MS_MAX
 from edge_agent.staging_worker import RESERVES
+from edge_agent.sync.connection import FLUSH_S
+from edge_agent.sync.mqtt import JOIN_S
 from edge_agent.watchdog import FEED_EVERY_MS
 from tests.host.parts import ABSENT
 
@@ -254,6 +258,12 @@ def test_a_unit_never_gives_up_and_is_fed_by_notification(unit: str) -> None:
     assert found["Restart"] == ["always"]
     assert found["StartLimitIntervalSec"] == ["0"]
     assert int(found["WatchdogSec"][0]) * SECOND_MS > 2 * FEED_EVERY_MS
+
+
+def test_nobody_is_killed_at_the_end_before_the_slowest_goodbye_is_over() -> None:
+    sound_s = journal_s = STOP_MS_MAX / SECOND_MS
+    goodbye_s = sound_s + journal_s + FLUSH_S + JOIN_S + ANSWER_S
+    assert goodbye_s < int(directives(AGENT)["TimeoutStopSec"][0])
 
 
 def test_relays_open_before_every_start_and_after_every_end() -> None:
