@@ -28,6 +28,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from edge_agent.headend.broker import PACKET_BYTES_MAX
 from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.pki import Issued
+from edge_agent.sync.bare_client import BareClient
 
 SESSION_EXPIRY_S = 24 * 3_600
 # What stations say while the headend is restarted waits at the broker; records wait at the stations anyway.
@@ -168,7 +169,7 @@ class Session:
             self._thread.join(CONNECT_TIMEOUT_S)
 
     def _new_client(self, client_id: str, tls: ssl.SSLContext) -> Client:
-        client = Client(CallbackAPIVersion.VERSION2, client_id, protocol=MQTTProtocolVersion.MQTTv5)
+        client = BareClient(CallbackAPIVersion.VERSION2, client_id, protocol=MQTTProtocolVersion.MQTTv5)
         client.tls_set_context(tls)
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.reconnect_delay_set(*RECONNECT_S)

@@ -15,6 +15,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from edge_agent.core.units import StationId
+from edge_agent.sync.bare_client import BareClient
 from edge_agent.sync.dial import connected
 from edge_agent.sync.guard import GuardedSocket
 from edge_agent.sync.limits import PACKET_BYTES_MAX, RECEIVE_MAXIMUM
@@ -59,7 +60,7 @@ class BrokerSettings:
     # It is used by turns then: ``turns``.
 
 
-class _Client(Client):
+class _Client(BareClient):
     """Finds and dials the broker's addresses as all else here does: the library would wait for a name for ever.
 
     TLS still asks for the name, and checks it: the library does that with the socket that it is given here.

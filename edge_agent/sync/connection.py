@@ -96,6 +96,7 @@ class Connection:
         self._detail = ""
         self._trouble: TlsTrouble | None = None
         self._taken_over = False
+        self._turned_away = 0
         self.proven_at = MonoMs(0)
         self.turned_at = MonoMs(clock().mono + DIAL_S_MAX * SECOND_MS)
         self._client = self._new_client(will)
@@ -182,6 +183,8 @@ class Connection:
         client = self._client
         client.on_socket_open = client.on_connect = client.on_subscribe = None
         client.on_message = client.on_publish = client.on_disconnect = None
+        if self._turned_away > 1:
+            _log.warning("event=turned_away_in_all messages=%d", self._turned_away)
         return since
 
     def _note_answers(self) -> None:
@@ -247,9 +250,7 @@ class Connection:
     def _on_message(self, client: Client, _userdata: Any, message: MQTTMessage) -> None:
         topic = _topic(message)
         if message.qos != 1 or message.retain or topic not in self._filters:
-            _log.warning("event=turned_away topic=%.120a qos=%d retain=%s", topic, message.qos, message.retain)
-            if message.qos == 1:
-                client.ack(message.mid, 1)
+            self._turn_away(client, message, topic)
             return
         with self._changed:
             if message.mid in self._unacked:
@@ -265,6 +266,15 @@ class Connection:
             self._early.append(arrived)
         else:
             self._post(arrived)
+
+    def _turn_away(self, client: Client, message: MQTTMessage, topic: str) -> None:
+        """Only the first is named: journald takes so many lines in a while, and those are not for a broker to fill."""
+        if self._turned_away == 0:
+            what = (topic, message.qos, message.retain)
+            _log.warning("event=turned_away topic=%.120a qos=%d retain=%s next=others are counted", *what)
+        self._turned_away += 1
+        if message.qos == 1:
+            client.ack(message.mid, 1)
 
     def _on_publish(self, _client: Client, _userdata: Any, mid: int, reason: ReasonCode, _properties: Any) -> None:
         if reason.is_failure:

@@ -2,8 +2,9 @@
 
 It also counts the broker's answers, which the library hides: they are the only proof that it still listens to us.
 
-The library takes whatever length a packet announces (256 MB are legal) and keeps QoS 2 messages for ever; a hostile
-broker must not have the station's memory. A session that asked for QoS 1 and 64 KiB gets nothing else from an honest
+The library takes whatever length a packet announces (256 MB are legal), keeps QoS 2 messages for ever, and unpacks what
+an answer may bring along in a time that grows with its square; a hostile broker must have neither the station's memory
+nor its time. A session that asked for QoS 1 and 64 KiB gets nothing else from an honest
 one.
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 import ssl
 from typing import NoReturn
 
-from edge_agent.sync.limits import PACKET_BYTES_MAX
+from edge_agent.sync.limits import ANSWER_BYTES_MAX, PACKET_BYTES_MAX
 from edge_agent.sync.tls_stream import TlsRefused, TlsStream
 
 PUBLISH = 0x30
@@ -64,7 +65,8 @@ class PacketGuard:
             return
         self._length |= (byte & 0x7F) << (7 * self._length_bytes)
         self._length_bytes += 1
-        if self._length_bytes > LENGTH_BYTES_MAX or self._length > PACKET_BYTES_MAX:
+        most = PACKET_BYTES_MAX if self._command & 0xF0 == PUBLISH else ANSWER_BYTES_MAX
+        if self._length_bytes > LENGTH_BYTES_MAX or self._length > most:
             self._refuse(f"packet of {self._length} bytes or more")
         if byte < 0x80:
             self.answers += self._command & 0xF0 in ANSWERS

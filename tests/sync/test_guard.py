@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.sync.guard import PacketGuard, PacketRefused
-from edge_agent.sync.limits import PACKET_BYTES_MAX
+from edge_agent.sync.limits import ANSWER_BYTES_MAX, PACKET_BYTES_MAX
 from tests.host.hostile_broker import packet, publish, var_int
 
 AGREED = [
@@ -20,6 +20,7 @@ AGREED = [
     publish("loa/1/d/st-a/job", b"order", 1),
     publish("loa/1/d/st-a/job", b"x" * 300, 2, qos=0),
     packet(0x3A, b"\0\1t\0\1\0" + bytes(PACKET_BYTES_MAX - 6)),
+    packet(0x20, bytes(ANSWER_BYTES_MAX)),
 ]
 
 
@@ -47,6 +48,9 @@ def test_agreed_packets_pass_in_any_portions(packets: list[bytes], sizes: list[i
         pytest.param(b"\x30" + var_int(PACKET_BYTES_MAX + 1), id="one byte over the cap"),
         pytest.param(b"\x30" + var_int(268_435_455), id="the largest length there is"),
         pytest.param(b"\x30\xff\xff\xff\xff", id="a length that does not end"),
+        pytest.param(b"\x20" + var_int(ANSWER_BYTES_MAX + 1), id="a CONNACK that is long to read"),
+        pytest.param(b"\x90" + var_int(ANSWER_BYTES_MAX + 1), id="a SUBACK that is long to read"),
+        pytest.param(b"\xe0" + var_int(PACKET_BYTES_MAX), id="a DISCONNECT that is long to read"),
         pytest.param(publish("t", b"", 1, qos=2), id="QoS 2"),
         pytest.param(b"\x36", id="QoS 3"),
         pytest.param(b"\x00", id="type 0"),

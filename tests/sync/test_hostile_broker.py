@@ -27,7 +27,7 @@ from tests.host.tls_records import Records
 from tests.sync.rigs import AREA, STATION, TIMEOUT_S, Inbox, host_clock, thread_failures
 
 JOB = f"loa/1/d/{STATION}/job"
-PUBLISH, PUBACK = 0x30, 0x40
+PUBLISH, PUBACK, PINGREQ = 0x30, 0x40, 0xC0
 PINGRESP = b"\xd0\x00"
 FUZZ_CONNECTIONS = 60
 FUZZ_SEED = 20_260_901
@@ -104,7 +104,7 @@ def then_send(data: bytes) -> Script:
         pytest.param(packet(0xF0, b"\0"), "", id="AUTH, which nobody asked for"),
         pytest.param(packet(0xE0, b"\xfe"), "", id="DISCONNECT with an unknown reason"),
         pytest.param(packet(0x32, b"\xff\xff"), "", id="a topic longer than its packet"),
-        pytest.param(packet(0x32, b"\0\1t\0\1\x05\x7f\x7f\x7f\x7f\x7f"), "", id="unknown properties"),
+        pytest.param(packet(0x32, b"\0\1t\0\1\x05\x7f\x7f\x7f\x7f"), "", id="properties longer than their packet"),
     ],
 )
 def test_nonsense_costs_the_connection_and_the_station_comes_back(street: Street, sent: bytes, named: str) -> None:
@@ -229,6 +229,25 @@ def test_a_topic_forges_no_line_in_the_log_and_does_not_fill_it(
     assert line.isascii()
     assert line.isprintable()
     assert len(line) < 300
+
+
+def test_however_many_messages_are_turned_away_they_have_two_lines_in_the_log(
+    street: Street, caplog: pytest.LogCaptureFixture
+) -> None:
+    others = iter([b"".join(publish("loa/1/d/another/job", b"", 1, qos=0) for _ in range(500))])
+
+    def script(wire: Wire) -> None:
+        wire.establish()
+        wire.write(next(others, b""))  # none when it has come back
+        wire.write(publish(JOB, b"wanted", 8))
+        wire.read_type(PINGREQ)
+
+    with street.facing(script, keepalive_s=1) as (_, inbox):
+        assert inbox.next(MessageArrived).payload == b"wanted"
+        inbox.next(Disconnected)
+    lines = [record.getMessage() for record in caplog.records if "event=turned_away" in record.getMessage()]
+    assert "another" in lines[0]
+    assert [line.rpartition(" ")[2] for line in lines[1:]] == ["messages=500"]
 
 
 @pytest.mark.parametrize("early", [False, True])

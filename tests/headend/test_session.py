@@ -1,0 +1,78 @@
+"""The central side's session with a real broker, and a station that has gone over to the attacker."""
+
+from __future__ import annotations
+
+import queue
+import ssl
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent.headend import pki
+from edge_agent.headend.broker import BrokerSetup, Mosquitto
+from edge_agent.headend.session import Arrival, BrokerAddress, LinkUp, Message, Session
+from tests.headend.mqtt_client import TIMEOUT_S, Client
+from tests.host.hostile_broker import packet, var_int
+
+pytestmark = pytest.mark.host
+
+STATION = "tram-01"
+TOPIC = f"loa/1/u/{STATION}/heartbeat"
+USER_PROPERTIES = b"\x26\0\0\0\0" * 13_000
+# As many as a packet of 64 KiB holds; a broker passes them on unread.
+PACKETS = 10
+AS_LONG = 20
+# Times the work for packets of that length without them; with them it was some hundred.
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> pki.Authority:
+    return pki.create_authority(tmp_path / "pki", "demo")
+
+
+@pytest.fixture
+def broker(authority: pki.Authority, tmp_path: Path) -> Iterator[Mosquitto]:
+    identity = pki.issue_server(authority, tmp_path / "pki", "broker")
+    with Mosquitto(
+        BrokerSetup(tmp_path / "broker", authority.path, identity, {STATION: "vn/ha-noi/dong-thanh"})
+    ) as running:
+        yield running
+
+
+def heartbeat(properties: bytes, payload: bytes) -> bytes:
+    topic = len(TOPIC).to_bytes(2) + TOPIC.encode()
+    return packet(0x30, topic + var_int(len(properties)) + properties + payload)
+
+
+def test_a_station_whose_messages_are_full_of_properties_keeps_the_centre_from_no_other(
+    broker: Mosquitto, authority: pki.Authority, tmp_path: Path
+) -> None:
+    came: queue.Queue[Arrival] = queue.Queue()
+    headend = pki.issue_client(authority, tmp_path / "clients", "headend")
+    address = BrokerAddress("localhost", broker.port)
+    session = Session(address, authority.path, headend, "headend", came.put, ["loa/1/u/+/heartbeat"])
+    session.start()
+    station = pki.issue_client(authority, tmp_path / "clients", STATION)
+    stolen = Client(authority.path, station, broker.port, STATION)
+    stolen.mqtt.loop_stop()  # from here on we write to its line ourselves
+    line = stolen.mqtt.socket()
+    assert isinstance(line, ssl.SSLSocket)
+    line.setblocking(True)
+
+    def work_s(message: bytes) -> float:
+        begun = time.process_time()
+        line.sendall(message * PACKETS)
+        for _ in range(PACKETS):
+            assert isinstance(came.get(timeout=TIMEOUT_S), Message)
+        return time.process_time() - begun
+
+    try:
+        assert isinstance(came.get(timeout=TIMEOUT_S), LinkUp)
+        session.deliver(f"loa/1/d/{STATION}/ack", b"", None, TIMEOUT_S)  # behind the subscription
+        plain = work_s(heartbeat(b"", USER_PROPERTIES))
+        assert work_s(heartbeat(USER_PROPERTIES, b"")) < AS_LONG * plain
+    finally:
+        line.close()
+        session.stop()
