@@ -2,7 +2,7 @@
 
 One sound is asked for once, whoever needs it; once more where a warning comes to need it too, which waits for no
 routine work. How long it is each job has signed for itself: what is longer or shorter fits none that signed otherwise.
-But an emergency plays what there is: a warning cut short is better than none.
+But an emergency plays what there is: a warning cut short is better than none, and so is one without its siren.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from edge_agent.core import look_ahead
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Effect, FetchAhead, FetchClip, Level, SpeakText, Sweep
 from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged
-from edge_agent.core.job import ClipItem, Job, JobClass
+from edge_agent.core.job import ClipItem, Job, JobClass, LiveItem
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.plays import Occurrence
 from edge_agent.core.programme import Sound, StagedItem, item_key, items_of, misfit, needed_by
@@ -29,6 +29,9 @@ RETRY_MS_MAX = 10 * MINUTE_MS
 HARDLY_MS_MAX = 6 * HOUR_MS
 # Doubling from the 10 minutes where a try can hardly help: a server that has put other bytes there sends all of them
 # each time, and 15 MB every few minutes are 3 GB of SIM a day.
+LEFT_OUT_AFTER_MS = 30 * SECOND_MS
+# So long a warning that has something to say waits for the rest: a clip of half a minute comes in that time at
+# 64 kbit/s, and whoever holds the content server is not to silence the words that the station speaks by itself.
 TRY_BYTES = 32 * 1_024
 # What a try may cost and say nothing: the handshakes and heads of six answers, 5 kB each. A server that is only down
 # for a week costs no more.
@@ -87,7 +90,7 @@ def _make(turn: Turn, job: Job, item: StagedItem, clip: Clip, due: UtcMs | None,
     """Its time has come: have it made ready of what is here, or say that there is no room for it yet."""
     key, length_ms = item_key(item), _length_ms(turn, item, clip)
     if make_room(turn, key, length_ms, due):
-        turn.put_clip(key, Clip(ClipStatus.ASKED, length_ms, urgent=_warns(job)))
+        turn.put_clip(key, Clip(ClipStatus.ASKED, length_ms, urgent=_warns(job), left_out=clip.left_out))
         turn.emit(_request(turn, item, _warns(job)))
     elif clip.reason is None or clip.failed_at < since:
         full = replace(clip, duration_ms=length_ms, reason=Reason.CACHE_FULL, failed_at=turn.now.mono)
@@ -140,7 +143,8 @@ def _count(turn: Turn, count: int) -> None:
 def fetched(turn: Turn, event: ClipFetched) -> None:
     """What a sound is made of lies here; it is made when its time comes."""
     _had(turn, event)
-    turn.put_clip(event.key, Clip(ClipStatus.FETCHED))
+    before = turn.state.clips.get(event.key)
+    turn.put_clip(event.key, Clip(ClipStatus.FETCHED, left_out=before is not None and before.left_out))
 
 
 def staged(turn: Turn, event: ClipStaged) -> None:
@@ -235,21 +239,59 @@ def forget_unneeded(turn: Turn) -> None:
     turn.state = replace(turn.state, clips=kept)
 
 
+def leave_out(turn: Turn, job: Job, since: MonoMs) -> None:
+    """Have a warning go without what it lacks: what is not to be had, and after a while whatever is still on its way.
+
+    Only where some of it is ready: the rest may come late, or never, and what the station can say must not wait for it.
+    ``since``: it waits from then on.
+    """
+    if not _warns(job) or not any(_is_ready(turn.state, job, item) for item in _own(job)):
+        return
+    waited = turn.now.mono >= since + LEFT_OUT_AFTER_MS
+    for item in needed_by(job):
+        clip = turn.state.clips.get(item_key(item))
+        if (
+            clip is None
+            or clip.left_out
+            or _is_ready(turn.state, job, item)
+            or not (waited or _is_in_vain(job, item, clip))
+        ):
+            continue
+        turn.put_clip(item_key(item), replace(clip, left_out=True))
+        turn.note(
+            Level.ERROR,
+            "warning goes without a part of it",
+            job=job.job_id,
+            clip=item_key(item)[:12],
+            reason=clip.reason,
+            waited_s=(turn.now.mono - since) // SECOND_MS,
+        )
+
+
 def durations(state: State, job: Job) -> dict[ClipKey, int] | None:
-    """Milliseconds of each sound that the job must have; None while one is missing, or not as long as was signed."""
+    """Milliseconds of each sound that the job plays with; None while one is missing, or not as long as was signed.
+
+    Of a warning what was left out is none of them, as long as any of its own is there.
+    """
     found: dict[ClipKey, int] = {}
     for item in needed_by(job):
         clip = state.clips.get(item_key(item))
-        if clip is None or clip.status is not ClipStatus.READY or objection(job, item, clip.duration_ms) is not None:
+        if clip is not None and _is_ready(state, job, item):
+            found[item_key(item)] = clip.duration_ms
+        elif clip is None or not clip.left_out or not _warns(job):
             return None
-        found[item_key(item)] = clip.duration_ms
-    return found
+    return found if any(item_key(item) in found for item in _own(job)) or not _own(job) else None
+
+
+def may_lack(job: Job) -> bool:
+    """Whether it may be ready without all of its sound: a live source's stand-in, what a warning goes without."""
+    return job.live or _warns(job)
 
 
 def trouble(state: State, job: Job, since: MonoMs = MonoMs(0)) -> tuple[Reason, bool] | None:
     """The first reason why a sound of the job is not ready, and whether another try may help; None if none failed.
 
-    What failed before ``since`` says nothing.
+    What failed before ``since`` says nothing. A warning is helped by any of its own that may still come.
     """
     for item in needed_by(job):
         clip = state.clips.get(item_key(item))
@@ -257,10 +299,34 @@ def trouble(state: State, job: Job, since: MonoMs = MonoMs(0)) -> tuple[Reason, 
             continue
         wrong = objection(job, item, clip.duration_ms) if clip.status is ClipStatus.READY else None
         if wrong is not None:
-            return wrong, False
+            return wrong, _may_still_speak(state, job)
         if clip.reason is not None and clip.failed_at >= since:
-            return clip.reason, clip.again
+            return clip.reason, clip.again or _may_still_speak(state, job)
     return None
+
+
+def _own(job: Job) -> tuple[StagedItem, ...]:
+    """What was ordered: not what the station adds."""
+    return tuple(item for item in job.items if not isinstance(item, LiveItem))
+
+
+def _is_ready(state: State, job: Job, item: StagedItem) -> bool:
+    clip = state.clips.get(item_key(item))
+    ready = clip is not None and clip.status is ClipStatus.READY
+    return ready and clip is not None and objection(job, item, clip.duration_ms) is None
+
+
+def _is_in_vain(job: Job, item: StagedItem, clip: Clip) -> bool:
+    """Whether no other try helps."""
+    if clip.status is ClipStatus.READY:
+        return objection(job, item, clip.duration_ms) is not None
+    return clip.status is ClipStatus.FAILED and not clip.again
+
+
+def _may_still_speak(state: State, job: Job) -> bool:
+    """Whether any part of a warning is ready, or may be."""
+    clips = ((item, state.clips.get(item_key(item))) for item in _own(job))
+    return _warns(job) and any(clip is None or not _is_in_vain(job, item, clip) for item, clip in clips)
 
 
 def objection(job: Job, item: StagedItem, duration_ms: int) -> Reason | None:
@@ -279,13 +345,16 @@ def next_wake(state: State, now: Now) -> list[MonoMs]:
         wakes += [clip.retry_at for clip in clips if clip.retry_at is not None]
         if made_at > now.mono and any(clip.status is ClipStatus.FETCHED for clip in clips):
             wakes.append(made_at)
+        left_out_at = MonoMs(play.since + LEFT_OUT_AFTER_MS)
+        if left_out_at > now.mono and play.phase is Phase.RECEIVED and _warns(state.jobs[play.job_id].job):
+            wakes.append(left_out_at)
     return wakes
 
 
 def _may_lack_sound(state: State, play: Occurrence) -> bool:
-    """Whether sound is waited for; what relays a live source may lack a stand-in while it waits for its instant."""
+    """Whether sound is waited for, or may come while it waits for its instant."""
     ready = play.phase in (Phase.STAGED, Phase.QUEUED)
-    return play.phase is Phase.RECEIVED or (ready and state.jobs[play.job_id].job.live)
+    return play.phase is Phase.RECEIVED or (ready and may_lack(state.jobs[play.job_id].job))
 
 
 def sweep(turn: Turn) -> None:

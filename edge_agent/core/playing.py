@@ -17,6 +17,7 @@ from edge_agent.core.job import RANK, JobClass
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.plays import Occurrence, OccurrenceKey, ZonePart
 from edge_agent.core.programme import (
+    Part,
     length_ms,
     parts_of,
     signal_of,
@@ -108,6 +109,7 @@ def _stage(turn: Turn, play: Occurrence) -> None:
         finish(turn, play, Cause.RULE_FORBIDS, Reason.NOT_HEARD_HERE)
         return
     clips.want(turn, job, None if beginning.immediate(job) else play.planned, play.since)
+    clips.leave_out(turn, job, play.since)
     durations = clips.durations(turn.state, job)
     if durations is not None:
         _staged(turn, play, durations)
@@ -129,22 +131,38 @@ def _staged(turn: Turn, play: Occurrence, durations: dict[ClipKey, int]) -> None
     if play.segment > 0:
         turn.put_play(replace(staged.moved(Cause.HELD_BACK, turn.now), held_by=play.held_by))
         return
+    parts = _laid_out(turn, play, durations)
+    turn.put_play(replace(staged, parts=parts, whole=parts))
+
+
+def _laid_out(turn: Turn, play: Occurrence, durations: dict[ClipKey, int]) -> tuple[Part, ...]:
     job = turn.job_of(play)
     parts = parts_of(job, durations, turn.state.site.frame)
     if job.opening and any(switching.longest_ms(turn, zone) < length_ms(parts) for zone in play.zones):
-        parts = parts_of(replace(job, opening=()), durations)  # what the station adds must not keep a warning silent
-    turn.put_play(replace(staged, parts=parts, whole=parts))
+        return parts_of(replace(job, opening=()), durations)  # what the station adds must not keep a warning silent
+    return parts
+
+
+def _with_what_came(turn: Turn, play: Occurrence, durations: dict[ClipKey, int]) -> Occurrence:
+    """A warning that has not begun, with what was missing when it was laid out and has come since."""
+    parts = _laid_out(turn, play, durations)
+    if play.segment > 0 or turn.job_of(play).plays_as is not JobClass.EMERGENCY or parts == play.whole:
+        return play
+    fuller = replace(play, parts=parts, whole=parts)
+    turn.put_play(fuller)
+    return fuller
 
 
 def _arm_when_due(turn: Turn, play: Occurrence) -> None:
     job = turn.job_of(play)
-    if clips.durations(turn.state, job) is None:
+    durations = clips.durations(turn.state, job)
+    if durations is None:
         why = play.held_by if play.was_heard else None  # if it is not to be had in time, that is what cut it off
         turn.put_play(replace(play.moved(Cause.CLIPS_LOST, turn.now), held_by=why))
         return
-    if job.live:
-        # A stand-in may be missing still.
+    if clips.may_lack(job):
         clips.want(turn, job, None if beginning.immediate(job) else play.planned, play.since)
+    play = _with_what_came(turn, play, durations)
     # What waits for signed time is perhaps still ahead; its sound is ready by then.
     if turn.state.stopping or planning.waits_for_a_signature(turn, play) or _give_up_if_late(turn, play):
         return

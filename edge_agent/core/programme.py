@@ -198,13 +198,15 @@ def sources_of(job: Job) -> tuple[LiveItem, ...]:
 
 
 def parts_of(job: Job, durations: dict[ClipKey, int], frame: Frame = UNFRAMED) -> tuple[Part, ...]:
-    """Lay out a job whose sounds are all staged; ``durations`` maps each key of ``items_of`` to milliseconds.
+    """Lay out a job of staged sounds; ``durations`` maps each key of ``items_of`` to milliseconds, or it is left out.
 
     What has no signal of its own is framed by the chimes, once: not every loop of it.
     """
     once: list[Part] = []
     before: Item | None = None
     for item in (*job.opening, *spoken_of(job), *job.items, *spoken_of(job)):
+        if not isinstance(item, LiveItem) and item_key(item) not in durations:
+            continue
         if isinstance(item, TextItem) or isinstance(before, TextItem):
             once.append(Pause(ITEM_GAP_MS))
         once.append(_part_of(item, durations))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
 
 from edge_agent.core.as_run import AsRun, Evidence, ItemAsRun, RecordKind, ZoneAsRun
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import CommitRecord
 from edge_agent.core.events import Rejected
-from edge_agent.core.job import Accepted, Item, Job, LiveItem, PlayAt, PlayNow, Rule
+from edge_agent.core.job import Accepted, Item, Job, JobClass, LiveItem, PlayAt, PlayNow, Rule
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AcceptedRule, Command, Regulation, RuleOrder, Timetable, Window
 from edge_agent.core.plays import Occurrence, ZoneRun
@@ -32,6 +33,8 @@ OVERTAKEN = "overtaken"
 """What a record says of a job whose cancel came before it, and that took the place of older versions all the same."""
 CUT_SHORT = Reason.AUDIO_TOO_SHORT.value
 """What a record says of a warning that sounded with less of its audio than was signed."""
+PART_LEFT_OUT = "part_left_out"
+"""What a record says of a warning that sounded without some of its items: they were not to be had, or not in time."""
 
 ROTTEN = "rotten"
 """How a chain's record begins that says which records have rotted on the card."""
@@ -78,8 +81,18 @@ def _besides(job: Job, play: Occurrence, *, unproven: bool) -> str:
     """What people must know of it beside its outcome."""
     sounds = {part.key: part.from_ms + part.duration_ms for part in play.whole if isinstance(part, Sound)}
     lengths = [(item, sounds[item_key(item)]) for item in items_of(job) if item_key(item) in sounds]
-    short = any(misfit(item, ms) is Reason.AUDIO_TOO_SHORT for item, ms in lengths)
-    return " ".join([*([FRESHNESS_UNPROVEN] if unproven else []), *([CUT_SHORT] if short else [])])
+    told = {
+        FRESHNESS_UNPROVEN: unproven,
+        CUT_SHORT: any(misfit(item, ms) is Reason.AUDIO_TOO_SHORT for item, ms in lengths),
+        PART_LEFT_OUT: job.plays_as is JobClass.EMERGENCY and _lacks(job, play, sounds),
+    }
+    return " ".join(name for name, is_so in told.items() if is_so)
+
+
+def _lacks(job: Job, play: Occurrence, sounds: Mapping[ClipKey, int]) -> bool:
+    """Whether it was laid out without some of what was ordered."""
+    ordered = [item_key(item) for item in job.items if not isinstance(item, LiveItem)]
+    return play.whole != () and not sounds.keys() >= {*ordered}
 
 
 def of_refusal(accepted: Accepted, reason: Reason, now: Now, *, was_saved: bool, detail: str = "") -> CommitRecord:
