@@ -95,6 +95,19 @@ def emergency_for_all_zones_ends_the_bulletin(rig: Rig) -> None:
     assert 0 < record["played_ms"] < 20_000
 
 
+def a_warning_sounds_without_its_siren_where_the_server_has_altered_that(rig: Rig) -> None:
+    """What the station can say by itself is at no server's mercy, and the record says what was left out (B1, U2)."""
+    rig.switch_on()
+    rig.run_until(1)
+    siren = Tone("c", 4.0)
+    job = rig.publish(Order(cls="emergency", spoken="Sơ tán ngay.", tones=(siren,)), Tampering(altered_audio=True))
+    rig.run_until(16)
+    for zone in (LEFT, RIGHT):
+        assert [sound.what for sound in sounds(rig, zone)] == [ATTENTION, SPEECH]
+    (record,) = records_of(rig, job)
+    assert (record["outcome"], record["reason"], record["detail"]) == ("succeeded", None, "part_left_out")
+
+
 def wrong_orders_move_no_relay(rig: Rig) -> None:
     """Forged, for another ward, altered on the server, or correctly signed for 03:15: refused by name (B10, U2)."""
     rig.switch_on()
@@ -391,6 +404,7 @@ ALL: tuple[Scenario, ...] = (
     emergency_cuts_in_and_the_zone_rejoins,
     emergency_ends_a_programme_that_drops,
     emergency_for_all_zones_ends_the_bulletin,
+    a_warning_sounds_without_its_siren_where_the_server_has_altered_that,
     wrong_orders_move_no_relay,
     replayed_order_sounds_once,
     killed_agent_leaves_no_relay_on_and_is_not_repeated,
