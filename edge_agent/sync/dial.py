@@ -83,12 +83,17 @@ def up_to_a_head() -> Meter:
     return up_to(WORDS_BYTES_MAX, TOO_LONG)
 
 
-def up_to_a_body(bytes_max: int) -> Meter:
-    """What may come with a body of so many bytes.
+def with_words(bytes_max: int, answers: int = 1) -> int:
+    """What may come with so many bytes of use, in so many answers.
 
     An eighth more: TLS in records of 1,400 bytes adds 2 %, chunks of 500 bytes 2 %.
     """
-    most = bytes_max + bytes_max // 8 + WORDS_BYTES_MAX
+    return bytes_max + bytes_max // 8 + answers * WORDS_BYTES_MAX
+
+
+def up_to_a_body(bytes_max: int) -> Meter:
+    """What may come with a body of so many bytes."""
+    most = with_words(bytes_max)
     return up_to(most, f"more than {most} bytes for a body of {bytes_max} at most")
 
 

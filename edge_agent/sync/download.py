@@ -27,7 +27,7 @@ from pathlib import Path
 from edge_agent.core.reasons import Reason, of_disk
 from edge_agent.core.units import ClipKey
 from edge_agent.free_space import FETCH_FREE_BYTES_MIN
-from edge_agent.sync.dial import Tally
+from edge_agent.sync.dial import UNREAD_BYTES_MAX, WORDS_BYTES_MAX, Meter, Tally, both, up_to, with_words
 from edge_agent.sync.https import HTTPS_TROUBLE, PATIENCE, Patience, Trust, get, one_line, words_of
 from edge_agent.sync.port import Fetched, FetchFailed
 from edge_agent.sync.right_of_way import Passage, RightOfWay
@@ -35,6 +35,11 @@ from edge_agent.sync.right_of_way import Passage, RightOfWay
 BLOCK_BYTES = 64 * 1024
 RESUMES_MAX = 5
 # A link that drops every minute still gets a bulletin through in one call; what it cannot, the caller's next try gets.
+WHOLES_MAX = 2
+# What is lacking of a part that turns out wrong, or the whole in its place, and the whole afresh.
+TOO_MUCH = "more than the file twice, an eighth and words, all answers together"
+STOOD_BACK_BYTES = WORDS_BYTES_MAX + 2 * UNREAD_BYTES_MAX
+# A head, and what the kernel holds of a body when we hang up.
 PART = ".part"
 DIGEST = re.compile(r"[0-9a-f]{64}")
 CONTENT_RANGE = re.compile(r"bytes (\d{1,12})-(\d{1,12})/(\d{1,12})")
@@ -130,36 +135,42 @@ class HttpsFetcher:
         """Fetch, and resume as long as it gets on; start afresh once if what was resumed turned out wrong.
 
         It gets on where the part grows. Whoever sends less each time, and the whole anew, has a station pay for the
-        file six times. Whoever stands back has lost no time and no try by it.
+        file six times; so does whoever sends a byte each time, and words beside it: ``most`` is for all answers. It is
+        each address's own, or the first one could keep the next from being heard. Whoever stands back has lost no time,
+        no try and no byte by it.
         """
         deadline = time.monotonic() + self._patience.total_s(part.length)
+        most = tally.bytes + with_words(WHOLES_MAX * part.length, RESUMES_MAX + 1)
         miss: _Miss | None = None
         resumes, afresh = 0, False
         while True:
             if not urgent:
                 deadline += self._way.wait_s(hung_up=miss is _STOOD_BACK)
             before = part.size()
-            miss = self._once(part, url, deadline, urgent, tally, anew=resumes == 0)
+            meter = both(up_to(most - tally.bytes, TOO_MUCH), tally)
+            miss = self._once(part, url, deadline, urgent, meter, anew=resumes == 0)
             if miss is _STOOD_BACK:
+                most += STOOD_BACK_BYTES
                 continue
             thrown_away = part.size() == 0 < before
-            if miss is None or resumes == RESUMES_MAX or not (part.size() > before or (thrown_away and not afresh)):
+            gets_on = part.size() > before or (thrown_away and not afresh)
+            if miss is None or resumes == RESUMES_MAX or tally.bytes >= most or not gets_on:
                 return miss
             resumes += 1
             afresh |= thrown_away
             log.info("download broke off key=%s at=%d why=%s", part.key, part.size(), one_line(miss.detail))
 
-    def _once(self, part: _Part, url: str, deadline: float, urgent: bool, tally: Tally, *, anew: bool) -> _Miss | None:
+    def _once(self, part: _Part, url: str, deadline: float, urgent: bool, meter: Meter, *, anew: bool) -> _Miss | None:
         passage = Passage(part.key)
         try:
             with contextlib.nullcontext() if urgent else self._way.used(passage):
-                miss = self._passed(part, url, deadline, passage, urgent, tally, anew=anew)
+                miss = self._passed(part, url, deadline, passage, urgent, meter, anew=anew)
         except HTTPS_TROUBLE as error:
             miss = _Miss(False, words_of(error, url))
         return _STOOD_BACK if miss is not None and passage.stood_back else miss
 
     def _passed(
-        self, part: _Part, url: str, deadline: float, passage: Passage, urgent: bool, tally: Tally, *, anew: bool
+        self, part: _Part, url: str, deadline: float, passage: Passage, urgent: bool, meter: Meter, *, anew: bool
     ) -> _Miss | None:
         if part.is_final():  # the other one of the two has got it meanwhile
             return None
@@ -168,7 +179,7 @@ class HttpsFetcher:
         miss: _Miss | None
         if part.size() < part.length:
             with (
-                get(url, part.size(), part.length, self._trust, self._patience.stall_s, deadline, tally) as line,
+                get(url, part.size(), part.length, self._trust, self._patience.stall_s, deadline, meter) as line,
                 self._way.writing(passage, line.hang_up) as may_write,
             ):
                 miss = _copy(line.response, part, anew) if may_write else _STOOD_BACK

@@ -65,18 +65,19 @@ class Trust:
 
 @contextmanager
 def get(
-    url: str, first_byte: int, bytes_max: int, trust: Trust, stall_s: float, deadline: float, tally: Tally
+    url: str, first_byte: int, bytes_max: int, trust: Trust, stall_s: float, deadline: float, meter: Meter
 ) -> Iterator[Line]:
     """Ask for ``url`` from ``first_byte`` on; the response has its status and headers. Raises HTTPS_TROUBLE.
 
-    ``bytes_max``: of the whole that lies there. A body may cost hardly more; ``tally`` counts what comes. Redirects are
-    followed: wherever it lies, a digest says what it is.
+    ``bytes_max``: of the whole that lies there. A body may cost hardly more than what it is to bring of that; ``meter``
+    is told of all that comes. Redirects are followed: wherever it lies, a digest says what it is.
     """
     for _ in range(REDIRECTS_MAX + 1):
-        head = both(up_to_a_head(), tally)
+        head = both(up_to_a_head(), meter)
         with _answered(url, first_byte, trust, stall_s, deadline, head, head) as (response, sock):
             if response.status not in REDIRECTS:
-                sock.meter = both(up_to_a_body(bytes_max), tally)
+                lacking = bytes_max - (first_byte if response.status == HTTPStatus.PARTIAL_CONTENT else 0)
+                sock.meter = both(up_to_a_body(lacking), meter)
                 yield Line(response, sock, stall_s)
                 return
             url = urljoin(url, response.headers.get("Location", ""))

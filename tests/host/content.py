@@ -44,6 +44,7 @@ class Manners(Enum):
     NEVER_WHOLE = "never_whole"  # answers 200 with other bytes, each time one less, and hangs up
     WRONG_RANGE = "wrong_range"  # answers 206 with another range than asked
     OUTSIDE = "outside"  # answers 416 to every range
+    PADDED = "padded"  # the right bytes of what was asked for, and 60 kB of words beside each
     REDIRECT = "redirect"  # to ``location``
     GONE = "gone"  # 404
     RAW = "raw"  # says the first of ``raw``, byte for byte, and hangs up
@@ -207,11 +208,13 @@ class _Request(BaseHTTPRequestHandler):
         if first and content.manners is Manners.WRONG_RANGE:
             first -= 1
         rest = body[first:]
+        padded = content.manners is Manners.PADDED
+        length = {"Transfer-Encoding": "chunked"} if padded else {"Content-Length": str(len(rest))}
         if first:
             where = {"Content-Range": f"bytes {first}-{len(body) - 1}/{len(body)}"}
-            self._head(206, **where, **{"Content-Length": str(len(rest))})
+            self._head(206, **where, **length)
         else:
-            self._head(200, **{"Content-Length": str(len(rest))})
+            self._head(200, **length)
         return self._body(content, rest, first)
 
     def _body(self, content: Content, rest: bytes, first: int) -> None:
@@ -223,6 +226,8 @@ class _Request(BaseHTTPRequestHandler):
             case Manners.STALLED:
                 self._send(content, rest[: max(0, content.cut_at - first)])
                 content.gave_up += not content.ended.wait(GIVE_UP_S)
+            case Manners.PADDED:
+                self._pad(content, rest)
             case _:
                 self._send(content, rest)
 
@@ -235,6 +240,12 @@ class _Request(BaseHTTPRequestHandler):
     def _send(self, content: Content, data: bytes) -> None:
         self.wfile.write(data)
         content.sent += len(data)
+
+    def _pad(self, content: Content, data: bytes) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, HELD_BYTES)
+        with suppress(OSError):
+            for byte in data:
+                self._send(content, b"1;%b\r\n%c\r\n" % (b"x" * 60_000, byte))
 
     def _drip(self, content: Content, data: bytes, pause_s: float = DRIP_S) -> None:
         with suppress(OSError):

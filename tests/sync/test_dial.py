@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edge_agent.core.units import ClipKey
 from edge_agent.identity import asking
 from edge_agent.identity.messages import ANSWER_BYTES_MAX
 from edge_agent.sync import resolving
-from edge_agent.sync.dial import UNREAD_BYTES_MAX, Meter, Tally, dial
+from edge_agent.sync.dial import UNREAD_BYTES_MAX, WORDS_BYTES_MAX, Meter, Tally, dial
+from edge_agent.sync.download import RESUMES_MAX, HttpsFetcher
 from edge_agent.sync.home import HttpsHome
 from edge_agent.sync.https import Patience, Trust, listen
 from edge_agent.sync.live_stream import RATE_BYTES_S_MAX
@@ -29,6 +34,7 @@ from tests.sync.test_hostile_server import AUDIO, KEY, Cache
 from tests.sync.test_live_stream import SHORT, SOUND, relaying
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+REST = b"HTTP/1.1 206 Partial Content\r\nTransfer-Encoding: chunked\r\nContent-Range: bytes %d-%d/%d\r\n\r\n"
 FLOODS = {
     "words beside a byte of the body": (CHUNKED, b"1;" + b"x" * 60_000 + b"\r\nA\r\n"),
     "lines behind the body": (CHUNKED + b"1\r\nA\r\n0\r\n", b"X: " + b"y" * 60_000 + b"\r\n"),
@@ -41,6 +47,8 @@ TICKETS, TICKET_BYTES = 20_000, 200
 # 4 MB and more that TLS takes in for itself before it gives a byte of an answer.
 WARMED_BYTES = 20_000_000
 # A reader who keeps up is given an ever larger buffer by the kernel.
+COUNTED_LATE_BYTES = 16 * 1_024 + 2 * UNREAD_BYTES_MAX
+# Of a connection that is too much: the piece that was, and what the kernel holds behind it.
 RECORDS: list[Callable[[Records], bytes]] = [Records.tickets, Records.key_updates]
 SLOW = Patience(stall_s=20, slack_s=20)
 PHONE_BOOK = 30
@@ -71,6 +79,31 @@ def test_a_file_costs_hardly_more_than_was_signed_whatever_is_said_beside_it(
     assert isinstance(got, FetchFailed)
     assert content.sent > 0
     assert paid(content) <= len(content.asked) * len(AUDIO) * 9 / 8
+
+
+@pytest.mark.parametrize("addresses", [1, 4])
+def test_a_file_whose_every_resume_is_padded_costs_it_twice_from_each_address_and_not_six_times(
+    content: Content, tmp_path: Path, addresses: int
+) -> None:
+    """Each answer has a byte more of it, so each is resumed."""
+    cache = Cache(tmp_path, content)
+    content.manners = Manners.PADDED
+    got = cache.fetch(*[cache.url] * addresses, patience=SLOW)
+    assert isinstance(got, FetchFailed)
+    assert addresses < len(content.asked) <= cache.part.stat().st_size
+    most = 2 * len(AUDIO) * 9 / 8 + (RESUMES_MAX + 1) * WORDS_BYTES_MAX + COUNTED_LATE_BYTES
+    assert got.came_bytes <= addresses * most
+
+
+def test_the_rest_of_a_file_costs_hardly_more_than_the_rest_whatever_is_said_beside_it(
+    content: Content, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    cache = Cache(tmp_path, content)
+    cache.interrupted(AUDIO[:-10_000])
+    content.manners = Manners.PADDED
+    assert isinstance(cache.fetch(patience=SLOW), FetchFailed)
+    assert caplog.messages[0].endswith("for a body of 10000 at most")
 
 
 @pytest.mark.parametrize("name", FLOODS)
@@ -262,11 +295,33 @@ def trust_of(content: Content) -> Trust:
     return Trust(content.authority.path, host_clock)
 
 
+def answer(audio: bytes, begin: int, end: int) -> bytes:
+    """All from ``begin`` on, in the smallest usual chunks; the line breaks at ``end``."""
+    head = REST % (begin, len(audio) - 1, len(audio)) if begin else CHUNKED
+    pieces = [audio[at : min(at + 500, end)] for at in range(begin, end, 500)] + [b""] * (end == len(audio))
+    return head + b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+
+
 def test_honest_audio_in_the_smallest_usual_chunks_is_taken(content: Content, tmp_path: Path) -> None:
     cache = Cache(tmp_path, content)
-    pieces = b"".join(b"%x\r\n%b\r\n" % (500, AUDIO[at : at + 500]) for at in range(0, len(AUDIO), 500))
-    content.manners, content.raw = Manners.RAW, [CHUNKED + pieces + b"0\r\n\r\n"]
+    content.manners, content.raw = Manners.RAW, [answer(AUDIO, 0, len(AUDIO))]
     assert cache.fetch(patience=SLOW) == Fetched(cache.root / KEY)
+
+
+def test_an_honest_server_on_a_bad_line_may_send_all_of_it_twice_behind_a_poisoned_byte(
+    content: Content, tmp_path: Path
+) -> None:
+    """The most that one may need: what was resumed turns out wrong, and afresh the line breaks as often as it may."""
+    long = AUDIO * 8
+    key, size = ClipKey(hashlib.sha256(long).hexdigest()), len(long)
+    (tmp_path / f"{key}.part").write_bytes(b"!")
+    breaks = [size * number // RESUMES_MAX for number in range(RESUMES_MAX + 1)]
+    afresh = [answer(long, begin, end) for begin, end in pairwise(breaks)]
+    content.manners, content.raw = Manners.RAW, [answer(long, 1, size), *afresh]
+    got = HttpsFetcher(tmp_path, trust_of(content)).fetch(key, size, (f"https://localhost:{content.port}/a",))
+    assert got == Fetched(tmp_path / key)
+    assert got.came_bytes > 2 * size
+    assert len(content.asked) == RESUMES_MAX + 1
 
 
 # How long it may take to come about

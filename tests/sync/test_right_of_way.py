@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent.core.units import ClipKey
-from edge_agent.sync.download import RESUMES_MAX, HttpsFetcher
+from edge_agent.sync.dial import with_words
+from edge_agent.sync.download import RESUMES_MAX, WHOLES_MAX, HttpsFetcher
 from edge_agent.sync.https import Patience, Trust
 from edge_agent.sync.port import Fetched, FetchFailed
 from edge_agent.sync.right_of_way import Passage, RightOfWay
@@ -104,6 +105,29 @@ def test_the_time_that_a_download_stood_back_is_not_counted_against_it(
     url = content.put("notice", NOTICE)
     got = fetcher(tmp_path, content, HasWaited(), OVER).fetch(key_of(NOTICE), len(NOTICE), (url,), urgent=urgent)
     assert isinstance(got, FetchFailed if urgent else Fetched), "what is urgent stands back for nobody"
+
+
+def test_what_came_in_vain_when_a_download_stood_back_is_not_counted_against_it(
+    tmp_path: Path, content: Content
+) -> None:
+    """With long heads, and so often that it is more than a file as small as this may cost in one go."""
+    way, words = Overtaken(), 30_000
+    answer = b"HTTP/1.1 200 OK\r\nX: %b\r\nContent-Length: %d\r\n\r\n" % (b"y" * words, len(SIREN)) + SIREN
+    most = with_words(WHOLES_MAX * len(SIREN), RESUMES_MAX + 1)
+    stands_back = most // words
+    content.manners, content.raw = Manners.RAW, [answer] * (stands_back + 1)
+
+    def warned() -> None:
+        if content.raw:
+            way.meanwhile = warned
+            with way.taken():
+                pass
+
+    way.meanwhile = warned
+    got = fetcher(tmp_path, content, way).fetch(key_of(SIREN), len(SIREN), (content.put("siren", SIREN),))
+    assert isinstance(got, Fetched)
+    assert got.came_bytes > most
+    assert len(content.asked) == stands_back + 1
 
 
 def test_the_way_is_free_again_only_when_the_last_warning_has_what_it_needs() -> None:
