@@ -21,6 +21,7 @@ from typing import BinaryIO
 
 from edge_agent.audio.confined import Confined, End, Ended, Limits
 from edge_agent.audio.decoder import DATA_BYTES_MAX, FFMPEG, QUIET, Sink, last_words
+from edge_agent.audio.live import TARGET_MS
 from edge_agent.audio.live_ring import BLOCK_MS, BLOCKS
 from edge_agent.audio.loudness import limiter
 from edge_agent.audio.pcm_store import FRAME_BYTES
@@ -52,7 +53,8 @@ class DecodingPatience:
     takes_s: float = 10
     # Without taking any input: the pipe holds 64 KiB, and it is much faster than sound.
     soundless_s: float = 30
-    # Bytes without sound for that long are no live source's. A worker may take as long to be started, at the worst.
+    # Bytes with less sound in that long than must lie ready are no live source's: nothing of it would be heard. Silence
+    # that is sent is sound. A worker may take as long to be started, at the worst.
     flush_s: float = 5
     # For the rest of its input, at the end of a stream; it needs a hundredth.
 
@@ -144,18 +146,22 @@ class Decoding:
         if self._heard.ms > (now - self._heard.began) * SECOND_MS + AHEAD_MS_MAX:
             return "comes faster than it sounds: a recording, no live source"
         if now - self._heard.last > self._patience.soundless_s:
-            return f"no sound in what has come for {self._patience.soundless_s:.0f} s"
+            return f"less than {TARGET_MS // SECOND_MS} s of sound in {self._patience.soundless_s:.0f} s"
         return ""
 
 
 class _Heard:
-    """What comes out of a child: whole frames go on, half a one would turn all that follows into noise."""
+    """What comes out of a child: whole frames go on, half a one would turn all that follows into noise.
+
+    ``last`` moves with as much as must lie ready: a frame now and then, never heard, would hold the address for hours.
+    """
 
     def __init__(self, into: Sink, clock: Callable[[], float]) -> None:
         self._into = into
         self._clock = clock
         self._half = b""
         self._frames = 0
+        self._enough_ms = TARGET_MS
         self.began = self.last = clock()
 
     def begin(self) -> None:
@@ -172,7 +178,9 @@ class _Heard:
         self._half = chunk[whole:]
         self._into.feed(chunk[:whole])
         self._frames += whole // FRAME_BYTES
-        self.last = self._clock()
+        if self.ms >= self._enough_ms:
+            self._enough_ms = self.ms + TARGET_MS
+            self.last = self._clock()
 
 
 class _Child:

@@ -15,6 +15,7 @@ import pytest
 
 from edge_agent.audio.confined import Confined, End, Ended, Limits
 from edge_agent.audio.decode_service import DecodeService
+from edge_agent.audio.live import BLOCK_MS, TARGET_MS
 from edge_agent.audio.live_decoder import (
     AHEAD_MS_MAX,
     PROBE_BYTES,
@@ -285,6 +286,7 @@ class Clock:
         return self.now
 
 
+TOO_LITTLE = "less than 2 s of sound in 30 s"
 BYTES = b"\xff\xfb\x90\x00" * 200
 
 
@@ -316,7 +318,7 @@ def test_bytes_without_sound_are_worth_nothing_after_a_while(closed: int) -> Non
     clock.now += 30
     assert taker.feed(b"x") == ""
     clock.now += 1
-    assert taker.feed(b"x") == "no sound in what has come for 30 s"
+    assert taker.feed(b"x") == TOO_LITTLE
     taker.end()
 
 
@@ -328,7 +330,60 @@ def test_a_byte_now_and_then_keeps_no_other_address_from_being_asked(closed: int
     for _ in range(5):
         said.append(taker.feed(b"x"))
         clock.now += 9
-    assert said == ["", "", "", "", "no sound in what has come for 30 s"]
+    assert said == ["", "", "", "", TOO_LITTLE]
+
+
+class InGusts:
+    """A ``Confined`` in which a program gives so many ms of silence for each byte behind a head."""
+
+    def __init__(self, gusts_ms: list[int]) -> None:
+        self.gusts_ms = gusts_ms
+        self.given = threading.Semaphore(0)
+
+    def run(
+        self,
+        argv: tuple[str, ...],
+        source: BinaryIO,
+        limits: Limits,
+        take: Callable[[bytes], object],
+        stop: int | None = None,
+    ) -> Ended:
+        source.read(len(BYTES))
+        for gust_ms in self.gusts_ms:
+            if source.read(1):
+                for begin_ms in range(0, gust_ms, BLOCK_MS):
+                    take(bytes(2 * RATE * min(BLOCK_MS, gust_ms - begin_ms) // SECOND_MS))
+                self.given.release()
+        return Ended(End.EXITED, 0, 0, "")
+
+
+def gusts_until_it_is_left(gusts_ms: list[int], every_s: float, closed: int) -> int:
+    """How many it may give before it is left; all of them, if it is not."""
+    clock, walls = Clock(), InGusts(gusts_ms)
+    taker = LiveDecoder(walls, patience=DecodingPatience(soundless_s=30), clock=clock).begin(Kept(), closed)
+    said = [fed(taker, BYTES)]
+    for _ in gusts_ms:
+        said.append(taker.feed(b"x"))
+        assert walls.given.acquire(timeout=PATIENCE_S)
+        clock.now += every_s
+    taker.end()
+    assert set(said) <= {"", TOO_LITTLE}
+    return said.index(TOO_LITTLE) - 1 if TOO_LITTLE in said else len(gusts_ms)
+
+
+@pytest.mark.parametrize("before", [0, 5], ids=["from its beginning", "behind a minute of sound"])
+def test_a_frame_now_and_then_keeps_no_other_address_from_being_asked(before: int, closed: int) -> None:
+    """Each comes before the line is taken for silent, and never so much lies ready that one would be heard."""
+    left_s = 9 * gusts_until_it_is_left([9_000] * before + [144] * 20, 9, closed)
+    assert left_s == pytest.approx(9 * before + 30, abs=9)
+
+
+@pytest.mark.parametrize(("gust_ms", "every_s"), [(TARGET_MS, 29), (700, 8), (BLOCK_MS, 1.4)])
+def test_a_source_whose_line_stutters_is_not_left_while_as_much_comes_as_must_lie_ready(
+    gust_ms: int, every_s: float, closed: int
+) -> None:
+    """Be it silence that is sent, and just before the time is over."""
+    assert gusts_until_it_is_left([gust_ms] * 100, every_s, closed) == 100
 
 
 def test_a_relay_may_take_what_the_longest_programme_needs(closed: int) -> None:
