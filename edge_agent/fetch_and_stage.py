@@ -1,6 +1,6 @@
 """What becomes of an order for sound: what lies here, what is fetched and checked, what is spoken; and what makes room.
 
-It decides nothing about what is needed, and has no thread of its own: ``staging_worker`` has two for it.
+It decides nothing about what is needed, and has no thread of its own: ``staging_worker`` has them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
 from edge_agent.audio.speech import speech_ms_max
@@ -39,6 +40,8 @@ log = logging.getLogger(__name__)
 
 class Staging(Protocol):
     """What stages sound: blocks, and answers with what became of it."""
+
+    def at_hand(self, order: FetchAhead | FetchClip) -> ClipFetched | ClipStaged | ClipFailed | None: ...
 
     def original(self, order: FetchAhead) -> ClipFetched | ClipFailed: ...
 
@@ -89,7 +92,22 @@ class FetchAndStage:
         self._spared: frozenset[ClipKey] = frozenset()
         self._made: frozenset[ClipKey] = frozenset()
         self._kept: dict[tuple[type, bool], frozenset[ClipKey]] = {}
-        # By the order of each kind that was taken last: one that has waited does not know what others made ready since.
+        # By the order of each kind that was looked for, or spoken, last: one that has waited does not know what others
+        # made ready since.
+
+    def at_hand(self, order: FetchAhead | FetchClip) -> ClipFetched | ClipStaged | ClipFailed | None:
+        """What lies here, or is made of what lies here, and so needs no network. None: it has to be fetched."""
+        if isinstance(order, FetchAhead):
+            return ClipFetched(order.key) if self._fetcher.lying(order.key, order.length_bytes) else None
+        self._keep(order)
+        staged = self._lying(order)
+        if staged is not None:
+            return staged
+        original = self._fetcher.lying(order.key, order.length_bytes)
+        if original is None:
+            return None
+        self._make_room(order, order.duration_ms, lambda: self._stager.clip_lacks_bytes(order.duration_ms))
+        return self._made_of(original, order)
 
     def original(self, order: FetchAhead) -> ClipFetched | ClipFailed:
         """Fetch the signed original unless it is here; no sound is made of it."""
@@ -100,29 +118,37 @@ class FetchAndStage:
 
     def clip(self, order: FetchClip) -> ClipStaged | ClipFailed:
         """What lies staged and is whole, by itself; else of the signed original, fetched unless that is here."""
-        self._keep(order)
-        self._look_after_signals()
-        with contextlib.suppress(OSError):  # staging it will name that
-            staged = self._stager.lying(order.key)
-            if staged is not None:
-                return staged
-        self._make_room(order.key, order.duration_ms, lambda: self._clip_lacks_bytes(order))
+        staged = self._lying(order)
+        if staged is not None:
+            return staged
+        self._make_room(order, order.duration_ms, lambda: self._clip_lacks_bytes(order))
         memory = self._memory_for(order, order.length_bytes, order.duration_ms)
         fetched = self._fetcher.fetch(order.key, order.length_bytes, order.urls, urgent=order.urgent)
         if memory and _is_the_cards(fetched):
             return self._fetched_into(memory, order, fetched.came_bytes)
         if isinstance(fetched, FetchFailed):
             return _not_fetched(order.key, fetched)
+        return replace(self._made_of(fetched.path, order), came_bytes=fetched.came_bytes)
+
+    def _lying(self, order: FetchClip) -> ClipStaged | None:
+        """On the card, or in the memory that a warning's sound may lie in."""
+        self._look_after_signals()
+        memory = [self._in_memory.stager] if self._in_memory is not None and order.urgent else []
+        for stager in (self._stager, *memory):
+            with contextlib.suppress(OSError):  # staging it will name that
+                if staged := stager.lying(order.key):
+                    return staged
+        return None
+
+    def _made_of(self, original: Path, order: FetchClip) -> ClipStaged | ClipFailed:
         with self._making(order.key):
-            made = self._stager.stage_clip(order.key, fetched.path, order.duration_ms)
-            if memory and _is_the_cards(made):
-                made = _or(made, memory.stager.stage_clip(order.key, fetched.path, order.duration_ms))
-        return replace(made, came_bytes=fetched.came_bytes)
+            made = self._stager.stage_clip(order.key, original, order.duration_ms)
+            memory = self._memory_for(order, 0, order.duration_ms) if _is_the_cards(made) else None
+            if memory:
+                made = _or(made, memory.stager.stage_clip(order.key, original, order.duration_ms))
+            return made
 
     def _fetched_into(self, memory: Memory, order: FetchClip, came_bytes: int) -> ClipStaged | ClipFailed:
-        with contextlib.suppress(OSError):  # staging it will name that
-            if staged := memory.stager.lying(order.key):
-                return replace(staged, came_bytes=came_bytes)
         fetched = memory.fetcher.fetch(order.key, order.length_bytes, order.urls, urgent=True)
         came_bytes += fetched.came_bytes
         if isinstance(fetched, FetchFailed):
@@ -139,7 +165,7 @@ class FetchAndStage:
         with self._making(order.key):
             self._keep(order)
             self._look_after_signals()
-            self._make_room(order.key, speech_ms_max(order.text), lambda: self._stager.text_lacks_bytes(order.text))
+            self._make_room(order, speech_ms_max(order.text), lambda: self._stager.text_lacks_bytes(order.text))
             made = self._stager.stage_text(order.key, order.language, order.text)
             memory = self._memory_for(order, 0, speech_ms_max(order.text)) if _is_the_cards(made) else None
             if memory:
@@ -217,11 +243,12 @@ class FetchAndStage:
         to_fetch = FETCH_FREE_BYTES_MIN + order.length_bytes - self._stager.store.free_bytes()
         return max(self._stager.clip_lacks_bytes(order.duration_ms), to_fetch)
 
-    def _make_room(self, key: ClipKey, length_ms: int, lacking_bytes: Callable[[], int]) -> None:
+    def _make_room(self, order: FetchClip | SpeakText, length_ms: int, lacking_bytes: Callable[[], int]) -> None:
         """What the core has let go lies here as long as there is room for it, in its quota and on the disk."""
         store = self._stager.store
         with self._lock:
-            keep = _Kept(self._spared.union(*self._kept.values()), lambda: self._spared)
+            named = self._spared.union(order.keep, {order.key}, *self._kept.values())
+        keep = _Kept(named, lambda: self._spared)
         try:
             quota = self._bytes_max - self._stager.bytes_of(length_ms)
             gone = store.evict_to(min(quota, sum(store.sizes().values()) - lacking_bytes()), keep)
@@ -229,7 +256,7 @@ class FetchAndStage:
             log.error("no room made error=%s next=staging all the same", exc)
         else:
             if gone:
-                log.info("room made for=%s gone=%s", key[:12], ",".join(key[:12] for key in gone))
+                log.info("room made for=%s gone=%s", order.key[:12], ",".join(key[:12] for key in gone))
 
 
 def _is_the_cards(had: Fetched | FetchFailed | ClipStaged | ClipFailed) -> bool:

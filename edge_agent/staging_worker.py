@@ -1,9 +1,9 @@
 """The threads that fetch and speak, and what waits for them. They post what became of each order.
 
-Decides that a warning's sound waits for no routine one, nor for its own that is only being fetched, nor for long for
-another warning's that a server holds back, that no sound is made by two at once, and that nothing is swept beside a
-download. What is urgent the core has decided; how sound is
-staged is ``fetch_and_stage.Staging``'s.
+Decides that what needs no network waits for nobody who is on the line, that a warning's sound waits for no routine one,
+nor for its own that is only being fetched, nor for long for another warning's that a server holds back, that no sound
+is made by two at once, and that nothing is swept beside a download. What is urgent the core has decided; how sound is
+staged, and what needs no network, is ``fetch_and_stage.Staging``'s.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from enum import Enum
+from typing import TypeGuard
 
 from edge_agent.core.effects import FetchAhead, FetchClip, SpeakText, Sweep
 from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged, Event
@@ -19,7 +20,8 @@ from edge_agent.core.units import ClipKey
 from edge_agent.fetch_and_stage import Staging
 
 Post = Callable[[Event], None]
-StagingOrder = FetchAhead | FetchClip | SpeakText | Sweep
+Fetch = FetchAhead | FetchClip
+StagingOrder = Fetch | SpeakText | Sweep
 
 RESERVES = 2
 # A warning's recording comes from its issuer's server: a ward's that gives hardly anything is not to keep the
@@ -32,11 +34,12 @@ _SWEEP = ClipKey("")
 
 
 class StagingWorker:
-    """Fetches and speaks, so that a slow download never keeps an emergency's words waiting.
+    """Finds, fetches and speaks, so that a slow download keeps neither the timetable nor an emergency's words waiting.
 
-    Two threads for each: what a warning needs has its own, which waits for nothing that is routine. A routine download
-    stands back for it (``sync.right_of_way``). A warning whose recording has waited ``reserve_after_s`` for another
-    one's is fetched beside that.
+    Two threads for each: what a warning needs has its own, which waits for nothing that is routine. What is to be
+    fetched is looked for on the card first, where it may be made too: after a restart every sound is asked for, and
+    nearly all lie here. A routine download stands back for a warning's (``sync.right_of_way``). A warning whose
+    recording has waited ``reserve_after_s`` for another one's is fetched beside that.
     """
 
     def __init__(self, staging: Staging, post: Post, *, reserve_after_s: float = RESERVE_AFTER_S) -> None:
@@ -51,12 +54,14 @@ class StagingWorker:
         for name, orders in (("fetch", self._clips), ("speech", self._texts)):
             self._begin(name, orders, urgent=False)
             self._begin(f"urgent {name}", orders, urgent=True)
+        for name, urgent in (("at hand", False), ("urgent at hand", True)):
+            threading.Thread(target=self._look, args=(urgent,), name=name, daemon=True).start()
         for number in range(RESERVES):
             self._begin(f"urgent fetch {number + 2}", self._clips, urgent=True, after_s=self._reserve_after_s)
 
     def order(self, order: StagingOrder) -> None:
         """Hand an order over."""
-        if not isinstance(order, Sweep) and order.urgent:
+        if not isinstance(order, Sweep) and (order.urgent or self._clips.sweeps):
             self._staging.spare(order.key)
         (self._texts if isinstance(order, SpeakText) else self._clips).put(order)
 
@@ -74,6 +79,14 @@ class StagingWorker:
             if orders.tells(order, failed=failed) and answer is not None:
                 self._post(answer)
             orders.done(order, failed=failed)
+
+    def _look(self, urgent: bool) -> None:
+        while True:
+            order = self._clips.look(urgent=urgent)
+            answer = self._staging.at_hand(order)
+            if answer is not None:
+                self._post(answer)
+            self._clips.looked(order, found=answer is not None)
 
     def _do(self, order: StagingOrder) -> ClipFetched | ClipStaged | ClipFailed | None:
         match order:
@@ -99,9 +112,10 @@ class _Overtaken(Enum):
 class StagingQueue:
     """One order for each sound, so it is bounded by the sounds that known jobs need.
 
-    One thread takes from it what is routine, others what is urgent. What is urgent overtakes a routine order for the
-    same sound that is under way: it has addresses of its own, and whoever holds the other's may take hours. Where a
-    thread ``makes`` the sound already, no server can hold it back, and that is waited for.
+    What is to be fetched is looked for at hand first (``look``); what is not found is taken (``take``), as words and
+    sweeps are. For either, one thread takes what is routine, others what is urgent. What is urgent overtakes a routine
+    order for the same sound that is under way: it has addresses of its own, and whoever holds the other's may take
+    hours. Where a thread ``makes`` the sound already, no server can hold it back, and that is waited for.
     """
 
     def __init__(self, makes: Callable[[ClipKey], bool] = lambda _: True) -> None:
@@ -109,7 +123,9 @@ class StagingQueue:
         self._changed = threading.Condition()
         self._waiting: dict[ClipKey, StagingOrder] = {}
         self._since: dict[ClipKey, float] = {}
-        self._urgent: set[ClipKey] = set()  # under way, as the next
+        self._lacking: set[ClipKey] = set()  # of those that wait: not found at hand
+        self._looked_for: set[ClipKey] = set()  # under way, as the next
+        self._urgent: set[ClipKey] = set()
         self._routine: ClipKey | None = None
         # Both of the routine one:
         self._answered = False
@@ -122,7 +138,37 @@ class StagingQueue:
             if waits is not None and _urgent(waits) and not _urgent(order):
                 return
             self._waiting[_key(order)] = order
+            self._lacking.discard(_key(order))
             self._since.setdefault(_key(order), time.monotonic())
+            self._changed.notify_all()
+
+    @property
+    def sweeps(self) -> bool:
+        """Whether a sweep waits or is under way: it does not know of what is ordered now, and may be overtaken."""
+        with self._changed:
+            return _SWEEP in self._waiting or self._routine is _SWEEP
+
+    def look(self, *, urgent: bool) -> Fetch:
+        """The next one that is to be looked for at hand. Whoever has taken it says ``looked``.
+
+        It overtakes a sweep that waits, which may do so for hours.
+        """
+        with self._changed:
+            while (order := self._next_to_look_for(urgent)) is None:
+                self._changed.wait()
+            del self._waiting[order.key], self._since[order.key]
+            self._looked_for.add(order.key)
+            return order
+
+    def looked(self, order: Fetch, *, found: bool) -> None:
+        """It is answered; or it waits to be fetched, unless a newer one has come, which is looked for itself."""
+        with self._changed:
+            self._looked_for.remove(order.key)
+            waits = self._waiting.get(order.key)
+            if not found and (waits is None or (order.urgent and not _urgent(waits))):
+                self._waiting[order.key] = order
+                self._lacking.add(order.key)
+                self._since.setdefault(order.key, time.monotonic())
             self._changed.notify_all()
 
     def take(self, *, urgent: bool, after_s: float = 0) -> StagingOrder:
@@ -132,6 +178,7 @@ class StagingQueue:
                 self._changed.wait(self._first_in_s(after_s))
             key = _key(order)
             del self._waiting[key], self._since[key]
+            self._lacking.discard(key)
             if not urgent:
                 self._routine = key
                 self._answered, self._overtaken = False, _Overtaken.NO
@@ -168,13 +215,25 @@ class StagingQueue:
     def _next(self, urgent: bool, after_s: float = 0) -> StagingOrder | None:
         long_ago = time.monotonic() - after_s
         for key, order in self._waiting.items():
-            if _urgent(order) is not urgent:
+            if _urgent(order) is not urgent or self._is_looked_for(order):
                 continue
             if self._may_begin(key, urgent) and (not after_s or self._since[key] <= long_ago):
                 return order
             if key is _SWEEP:  # what was ordered after it is not in its ``keep``, and would be swept
                 return None
         return None
+
+    def _next_to_look_for(self, urgent: bool) -> Fetch | None:
+        for key, order in self._waiting.items():
+            if self._is_looked_for(order) and order.urgent is urgent and self._may_begin(key, urgent):
+                return order
+        return None
+
+    def _is_looked_for(self, order: StagingOrder) -> TypeGuard[Fetch]:
+        """Not what is on the line already: that is overtaken there, or waited for."""
+        if not isinstance(order, FetchAhead | FetchClip):
+            return False
+        return order.key not in self._lacking and order.key != self._routine
 
     def _first_in_s(self, after_s: float) -> float | None:
         """When the next of those that wait has waited so long; None: whoever takes at once is told of each change."""
@@ -186,7 +245,7 @@ class StagingQueue:
     def _may_begin(self, key: ClipKey, urgent: bool) -> bool:
         if key is _SWEEP:
             return not self._under_way
-        if self._routine is _SWEEP or key in self._urgent:
+        if self._routine is _SWEEP or key in self._urgent or key in self._looked_for:
             return False
         return self._routine != key or (urgent and self._overtakes(key))
 
@@ -195,7 +254,7 @@ class StagingQueue:
 
     @property
     def _under_way(self) -> bool:
-        return bool(self._urgent) or self._routine is not None
+        return bool(self._urgent or self._looked_for) or self._routine is not None
 
 
 def _key(order: StagingOrder) -> ClipKey:

@@ -73,6 +73,9 @@ class Originals:
         self._fetcher = fetcher
         self._log = log
 
+    def at_hand(self, order: fx.FetchAhead | fx.FetchClip) -> None:
+        """Nothing lies here when the commune's day begins."""
+
     def original(self, order: fx.FetchAhead) -> ClipFetched | ClipFailed:
         return self._fetch(order) or ClipFetched(order.key)
 

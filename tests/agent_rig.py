@@ -237,8 +237,8 @@ class VirtualInbox(Inbox):
     ``waits`` is how long each wait was meant to be; ``on_wait`` is called with that before the clock moves.
     """
 
-    GRACE_S = 0.02
-    # Real threads answer within this; what comes later only comes later in virtual time.
+    GRACE_S = 0.05
+    # Real threads answer within this, two where a sound is looked for first; what comes later is late in virtual time.
 
     def __init__(self, machine: VirtualMachine, lasts_ms: int) -> None:
         super().__init__()

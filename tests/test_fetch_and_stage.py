@@ -251,6 +251,34 @@ def test_what_is_fetched_ahead_is_no_sound_yet_and_becomes_one_without_a_network
     assert len(server.asked) == 1
 
 
+def test_what_does_not_lie_here_is_not_at_hand_and_nobody_is_asked_for_it(tmp_path: Path) -> None:
+    server = FakeServer()
+    order = clip_on(server, "https://content.test/a", bytes(9_600))
+    staging, store, _ = counted(tmp_path, server)
+    assert staging.at_hand(order) is staging.at_hand(FetchAhead(order.key, order.length_bytes, order.urls)) is None
+    assert (store.sizes(), server.asked) == ({}, [])
+
+
+def test_an_original_that_lies_here_is_at_hand_and_so_is_what_is_made_of_it(tmp_path: Path) -> None:
+    server = FakeServer()
+    order = clip_on(server, "https://content.test/a", bytes(9_600))
+    ahead = FetchAhead(order.key, order.length_bytes, order.urls)
+    counted(tmp_path, server)[0].original(ahead)
+    staging, store, decoder = counted(tmp_path, server)
+    assert staging.at_hand(ahead) == ClipFetched(order.key)
+    assert [staging.at_hand(order) for _ in range(2)] == [ClipStaged(order.key, 100)] * 2
+    assert (list(store.sizes()), len(decoder.seen), len(server.asked)) == ([order.key], 1, 1)
+
+
+def test_sound_that_lies_staged_is_at_hand_without_its_original(tmp_path: Path) -> None:
+    server = FakeServer()
+    order = clip_on(server, "https://content.test/a", bytes(9_600))
+    first = counted(tmp_path, server)[0].clip(order)
+    (tmp_path / "originals" / order.key).unlink()
+    staging, _, decoder = counted(tmp_path, server)
+    assert (staging.at_hand(order), len(decoder.seen)) == (first, 0)
+
+
 def test_what_cannot_be_fetched_ahead_is_named(tmp_path: Path) -> None:
     server = FakeServer(down=True)
     order = clip_on(server, "https://content.test/a", bytes(9_600))
@@ -315,7 +343,9 @@ class DeadCard(PcmStore):
 def test_a_card_that_gives_nothing_back_is_an_answer_too(tmp_path: Path) -> None:
     server = FakeServer()
     order = clip_on(server, "https://content.test/a", bytes(9_600))
-    failed = fetch_and_stage(tmp_path, server, DeadCard(tmp_path / "audio")).clip(order)
+    staging = fetch_and_stage(tmp_path, server, DeadCard(tmp_path / "audio"))
+    assert staging.at_hand(order) is None
+    failed = staging.clip(order)
     assert isinstance(failed, ClipFailed)
     assert (failed.reason, failed.again) == (Reason.AUDIO_UNREADABLE, True)
 
@@ -342,6 +372,7 @@ def test_only_an_original_that_is_bad_or_gone_is_fetched_again(tmp_path: Path, s
     ahead = FetchAhead(order.key, order.length_bytes, order.urls)
     staging.original(ahead)
     spoil(tmp_path / "originals" / order.key)
+    assert staging.at_hand(order) is None
     server.down = True
     failed = staging.clip(order)
     assert isinstance(failed, ClipFailed)

@@ -12,7 +12,8 @@ import pytest
 
 from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.audio.speech import TEXT_CHARS_MAX
-from edge_agent.core.events import ClipFailed, ClipStaged
+from edge_agent.core.effects import FetchClip
+from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged
 from edge_agent.core.programme import DURATION_TOLERANCE_MS
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
@@ -90,6 +91,13 @@ def test_a_warning_that_comes_while_old_sound_goes_finds_its_own_that_lies_there
     assert old.key not in store.sizes()
 
 
+def had(staging: FetchAndStage, order: FetchClip) -> ClipStaged | ClipFailed:
+    """As it comes to the threads: first what lies here, then the line."""
+    found = staging.at_hand(order)
+    assert not isinstance(found, ClipFetched)
+    return found or staging.clip(order)
+
+
 # -- a full card -------------------------------------------------------------------------------------------------------
 
 
@@ -152,7 +160,7 @@ def test_a_warning_that_has_waited_takes_nothing_that_was_made_ready_meanwhile(t
     server = FakeServer()
     staging, store = with_free(tmp_path, 10**9, server)
     clip = clip_on(server, "https://content.test/a", bytes(9_600))
-    assert isinstance(staging.clip(clip), ClipStaged)
+    assert isinstance(had(staging, clip), ClipStaged)
     store.beside_bytes = TEXT_FREE_BYTES_MIN
     assert isinstance(staging.text(TEXT), ClipFailed)
     assert set(store.sizes()) == {clip.key}
@@ -163,9 +171,38 @@ def test_nor_does_it_where_that_lay_there(tmp_path: Path) -> None:
     clip = clip_on(server, "https://content.test/a", bytes(9_600))
     with_free(tmp_path, 10**9, server)[0].clip(clip)
     staging, store = with_free(tmp_path, TEXT_FREE_BYTES_MIN, server)
-    assert isinstance(staging.clip(clip), ClipStaged)
+    assert isinstance(staging.at_hand(clip), ClipStaged)
     assert isinstance(staging.text(TEXT), ClipFailed)
     assert set(store.sizes()) == {clip.key}
+
+
+def hundred_ms(server: FakeServer, name: str, *keep: FetchClip) -> FetchClip:
+    order = replace(clip_on(server, f"https://x/{name}", name.encode() * 9_600), duration_ms=100)
+    return replace(order, keep=frozenset(one.key for one in keep))
+
+
+def test_a_download_that_has_waited_takes_nothing_that_was_at_hand_meanwhile(tmp_path: Path) -> None:
+    """The core takes that for ready; the download's order is older and does not name it."""
+    server = FakeServer()
+    waits = hundred_ms(server, "w")
+    bulletin = hundred_ms(server, "b", waits)
+    fetch_and_stage(tmp_path, server, PcmStore(tmp_path / "audio")).clip(bulletin)
+    staging, store, _ = counted(tmp_path, server, bytes_max=9_600)
+    assert staging.at_hand(waits) is None
+    assert isinstance(staging.at_hand(bulletin), ClipStaged)
+    assert isinstance(staging.clip(waits), ClipStaged)
+    assert set(store.sizes()) == {bulletin.key, waits.key}
+
+
+def test_what_a_download_kept_and_the_core_has_let_go_since_makes_room(tmp_path: Path) -> None:
+    """Most sounds are made of what lies here: the last download may have been weeks ago."""
+    server = FakeServer()
+    old = hundred_ms(server, "o")
+    fetched, new = hundred_ms(server, "f", old), hundred_ms(server, "n")
+    staging, store, _ = counted(tmp_path, server, bytes_max=2 * 9_600)
+    for order in (old, fetched, new):
+        assert isinstance(had(staging, order), ClipStaged)
+    assert set(store.sizes()) == {fetched.key, new.key}
 
 
 def test_a_recording_takes_the_room_of_what_nobody_needs_too_before_it_is_fetched(tmp_path: Path) -> None:

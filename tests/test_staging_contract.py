@@ -84,6 +84,13 @@ def test_a_clip_is_staged_under_its_key_and_as_long_as_it_was_signed(rig: Rig) -
     assert abs(answer.duration_ms - LENGTH_MS) <= 100  # an encoder's own silence
 
 
+def test_what_lies_here_is_at_hand_although_no_server_can_be_reached(rig: Rig) -> None:
+    assert rig.staging.at_hand(rig.order) is None
+    first = staged(rig.staging.clip(rig.order))
+    rig.reach(False)
+    assert rig.staging.at_hand(rig.order) == first
+
+
 def test_what_cannot_be_fetched_now_is_named_and_staged_later(rig: Rig) -> None:
     rig.reach(False)
     failed = rig.staging.clip(rig.order)

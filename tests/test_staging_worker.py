@@ -1,11 +1,16 @@
-"""The staging threads, as real threads: no warning waits for routine work, and every failure is an answer."""
+"""The staging threads, as real threads: nobody waits for a line that he does not need, and no warning for routine work.
+
+Every failure is an answer.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import queue
 import threading
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,11 +19,16 @@ from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged, Event
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import ClipKey
 from edge_agent.staging_worker import StagingWorker
+from tests.audio.test_staging import PlainDecoder
 from tests.fakes.staging import PATIENCE_S, FakeStaging
+from tests.host.content import Manners
+from tests.sync.test_right_of_way import until
+from tests.test_staging_same_sound import AUDIO, KEY, OTHER, Bench, bench
 
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 
 CLIP = FetchClip(ClipKey("clip"), 80_000, 10_000, ("https://content.test/clip",))
+LONG_AGO_S = 0.05
 TEXT = SpeakText(ClipKey("text"), "vi", "Nước đang lên.")
 NOTICE = FetchAhead(ClipKey("notice"), 57_600_000, ("https://content.test/two-hours",))
 SIREN = FetchClip(ClipKey("siren"), 240_000, 30_000, ("https://content.test/siren",), urgent=True)
@@ -71,6 +81,11 @@ class Busy(FakeStaging):
         self.held = {ClipKey(key): threading.Event() for key in held}
         self.at_once: Counter[ClipKey] = Counter()
 
+    def at_hand(self, order: FetchAhead | FetchClip) -> ClipFetched | ClipStaged | ClipFailed | None:
+        if order.key in self.here:
+            self._work(order.key)
+        return super().at_hand(order)
+
     def original(self, order: FetchAhead) -> ClipFetched | ClipFailed:
         self._work(order.key)
         return super().original(order)
@@ -104,6 +119,104 @@ class Busy(FakeStaging):
 
 def words(key: str, *, urgent: bool = False) -> SpeakText:
     return SpeakText(ClipKey(key), "vi", "Nước đang lên.", urgent=urgent)
+
+
+def here(order: FetchClip, *held: str) -> Busy:
+    """A card on which this sound lies."""
+    staging = Busy(*held)
+    staging.here = {order.key}
+    return staging
+
+
+def test_a_bulletin_that_lies_here_does_not_wait_for_a_download_that_drips() -> None:
+    staging = here(CLIP, "notice")
+    worker, said = staging_worker(staging)
+    worker.order(NOTICE)
+    assert staging.begun() == "notice"
+    worker.order(replace(CLIP, key=ClipKey("next")))
+    worker.order(CLIP)
+    assert said.get(timeout=PATIENCE_S) == ClipStaged(CLIP.key, CLIP.duration_ms)
+    staging.let_go("notice")
+    assert [said.get(timeout=PATIENCE_S).key for _ in range(2)] == [NOTICE.key, "next"]
+
+
+def test_a_warning_whose_sound_lies_here_waits_for_no_other_warnings_server() -> None:
+    held = ["ward's", "another ward's"]
+    staging = here(SIREN, *held)
+    worker, said = staging_worker(staging)
+    for key in held:
+        worker.order(replace(SIREN, key=ClipKey(key)))
+    assert staging.begun() == "ward's"
+    worker.order(SIREN)
+    assert said.get(timeout=PATIENCE_S) == ClipStaged(SIREN.key, SIREN.duration_ms)
+    for key in held:
+        staging.let_go(key)
+    assert [said.get(timeout=PATIENCE_S).key for _ in held] == held
+
+
+def test_a_warning_that_lies_here_does_not_wait_while_an_hour_that_lies_here_is_decoded() -> None:
+    staging = here(SIREN, "hour")
+    hour = replace(CLIP, key=ClipKey("hour"))
+    staging.here |= {hour.key}
+    worker, said = staging_worker(staging)
+    worker.order(hour)
+    assert staging.begun() == "hour"
+    worker.order(SIREN)
+    assert said.get(timeout=PATIENCE_S) == ClipStaged(SIREN.key, SIREN.duration_ms)
+    staging.let_go("hour")
+    assert said.get(timeout=PATIENCE_S).key == "hour"
+
+
+def test_what_is_made_of_what_lies_here_is_made_by_one_and_a_warning_that_needs_it_has_that() -> None:
+    staging = here(CLIP, "clip")
+    worker, said = staging_worker(staging)
+    worker.order(CLIP)
+    assert staging.begun() == "clip"
+    worker.order(replace(CLIP, urgent=True))
+    worker.order(SIREN)
+    assert said.get(timeout=PATIENCE_S) == ClipStaged(SIREN.key, SIREN.duration_ms)
+    staging.let_go("clip")
+    assert [said.get(timeout=PATIENCE_S).key for _ in range(2)] == [CLIP.key] * 2
+
+
+def test_a_bulletin_that_lies_here_overtakes_a_sweep_that_waits_and_is_not_swept_by_it() -> None:
+    """It was ordered after the sweep's ``keep`` was drawn up, and nothing is swept beside it either."""
+    staging = here(CLIP, "notice", "clip")
+    worker, said = staging_worker(staging)
+    worker.order(NOTICE)
+    assert staging.begun() == "notice"
+    worker.order(Sweep(frozenset(), None))
+    worker.order(CLIP)
+    assert staging.begun() == "clip"
+    assert staging.spared == [CLIP.key]
+    staging.let_go("notice")
+    assert said.get(timeout=PATIENCE_S) == ClipFetched(NOTICE.key)
+    with pytest.raises(queue.Empty):
+        staging.doing.get(timeout=4 * LONG_AGO_S)
+    staging.let_go("clip")
+    assert said.get(timeout=PATIENCE_S) == ClipStaged(CLIP.key, CLIP.duration_ms)
+    assert staging.begun() == "sweep"
+
+
+@pytest.mark.parametrize("urgent", [False, True], ids=["bulletin", "warning"])
+@pytest.mark.parametrize("left", [FetchClip, FetchAhead], ids=["sound", "original"])
+def test_after_a_restart_what_lies_on_the_card_waits_for_no_server_that_drips(
+    tmp_path: Path, left: type[FetchClip | FetchAhead], urgent: bool
+) -> None:
+    """All is real but decoder and voice. The agent that begins anew knows nothing: it has the card and the servers."""
+    with bench(tmp_path, PlainDecoder()) as before:
+        bulletin = FetchClip(KEY, len(AUDIO), 10_000, (before.url,), urgent=urgent)
+        ahead = FetchAhead(KEY, len(AUDIO), (before.url,))
+        before.worker.order(bulletin if left is FetchClip else ahead)
+        before.next()
+        after = Bench(tmp_path, before.mirror, before.honest, PlainDecoder())
+        other = ClipKey(hashlib.sha256(OTHER).hexdigest())
+        after.mirror.manners = Manners.DRIPPING
+        after.worker.order(FetchAhead(other, len(OTHER), (after.mirror.put("other", OTHER),), urgent))
+        until(lambda: bool(after.mirror.asked))
+        after.worker.order(bulletin)
+        assert after.staged().key == KEY
+        assert len(after.honest.asked) == 1
 
 
 def test_a_warnings_recording_waits_for_no_routine_download() -> None:
@@ -187,9 +300,6 @@ def test_words_that_are_being_spoken_are_spoken_once_and_keep_no_other_warnings_
     assert said.get(timeout=PATIENCE_S).key == "warning"
     staging.let_go("text")
     assert [said.get(timeout=PATIENCE_S).key for _ in range(2)] == ["text", "text"]
-
-
-LONG_AGO_S = 0.05
 
 
 def reserved(staging: FakeStaging, after_s: float = LONG_AGO_S) -> tuple[StagingWorker, queue.Queue[Event]]:
@@ -350,7 +460,7 @@ def test_nothing_is_swept_while_either_of_two_that_fetch_the_same_sound_is_under
 
 
 def test_a_sweep_is_never_beside_a_download_and_nothing_that_came_later_overtakes_it() -> None:
-    """It would take away what has begun since its ``keep`` was drawn up."""
+    """It would take away what has begun since its ``keep`` was drawn up; what is ready sooner it is told to spare."""
     staging = Busy("siren", "sweep")
     worker, said = staging_worker(staging)
     worker.order(SIREN)
@@ -367,4 +477,4 @@ def test_a_sweep_is_never_beside_a_download_and_nothing_that_came_later_overtake
     assert staging.begun() == "second text"
     staging.let_go("sweep")
     assert {staging.begun(), staging.begun()} == {CLIP.key, "second"}
-    assert staging.spared == [SIREN.key, "second"]
+    assert staging.spared == [SIREN.key, CLIP.key, TEXT.key, "second", "second text"]

@@ -312,8 +312,8 @@ def test_the_decoding_socket_is_the_agents_and_each_connection_gets_a_worker() -
 
 
 def test_there_is_a_worker_for_everything_that_the_agent_does_at_a_time() -> None:
-    """A clip, a text, warnings' beside them, and each live source, whose next may begin while the last one goes."""
-    assert int(directives(DECODE_SOCKET)["MaxConnections"][0]) >= 4 + RESERVES + 2 * OPEN_MAX
+    """A clip here, one fetched, a text, warnings' beside them; live sources, one beside the last that goes."""
+    assert int(directives(DECODE_SOCKET)["MaxConnections"][0]) >= 6 + RESERVES + 2 * OPEN_MAX
 
 
 def test_the_worker_runs_the_decoder_and_the_voice_and_sees_them() -> None:

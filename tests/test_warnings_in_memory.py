@@ -137,7 +137,7 @@ def test_a_warnings_recording_sounds_where_the_card_takes_none_and_its_original_
     staging, memory, _ = with_memory(tmp_path, ReadOnlyCard(tmp_path / "audio"), server=server)
     siren = recording(server)
     assert staging.clip(siren) == ClipStaged(siren.key, 100, came_bytes=9_600)
-    assert staging.clip(siren) == ClipStaged(siren.key, 100), "it lies there"
+    assert staging.at_hand(siren) == staging.clip(siren) == ClipStaged(siren.key, 100), "it lies there"
     assert (list(memory.sizes()), list((tmp_path / "beside").iterdir())) == ([siren.key], [])
 
 
@@ -148,7 +148,7 @@ def test_what_was_fetched_before_the_card_went_read_only_is_made_ready_from_ther
     (tmp_path / "originals" / siren.key).write_bytes(bytes(9_600))
     server.down = True
     staging, memory, _ = with_memory(tmp_path, ReadOnlyCard(tmp_path / "audio"), server=server)
-    assert staging.clip(siren) == ClipStaged(siren.key, 100)
+    assert staging.at_hand(siren) == staging.clip(siren) == ClipStaged(siren.key, 100)
     assert list(memory.sizes()) == [siren.key]
 
 

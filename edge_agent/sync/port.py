@@ -67,6 +67,10 @@ class Fetcher(Protocol):
         """``urgent``: a warning needs it. Whatever else is under way stands back meanwhile; of this key too."""
         ...
 
+    def lying(self, key: ClipKey, length_bytes: int) -> Path | None:
+        """The original, if it lies here whole: asks nobody. Never beside a ``fetch`` of the same key."""
+        ...
+
     def sweep(self, keep: Container[ClipKey]) -> int:
         """Delete originals, begun ones too, that no known job needs; returns how many. Never beside a ``fetch``."""
         ...

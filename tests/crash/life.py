@@ -161,6 +161,9 @@ class Reachable:
         self._staging = staging
         self._machine = machine
 
+    def at_hand(self, order: FetchAhead | FetchClip) -> ClipFetched | ClipStaged | ClipFailed | None:
+        return self._staging.at_hand(order)
+
     def original(self, order: FetchAhead) -> ClipFetched | ClipFailed:
         if not self._machine.network:
             return ClipFailed(order.key, Reason.AUDIO_UNREACHABLE, again=True)

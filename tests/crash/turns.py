@@ -1,7 +1,7 @@
 """Decide which of the agent's threads runs: one at a time, in an order that a seed gives, or all as they like.
 
 With a seed a day can be repeated to the last write, so that "the 17th fdatasync" means something; each seed is another
-interleaving of the core, the journal's thread and the four that stage. Without one the threads run freely. Either way
+interleaving of the core, the journal's thread and the six that stage. Without one the threads run freely. Either way
 time stands still until nobody has anything left to do, and then the street says what happens next.
 """
 
@@ -18,7 +18,7 @@ from edge_agent.core import station
 from edge_agent.core.events import Event
 from edge_agent.core.units import MonoMs
 from edge_agent.runtime import Inbox, Runtime
-from edge_agent.staging_worker import StagingOrder, StagingQueue
+from edge_agent.staging_worker import Fetch, StagingOrder, StagingQueue
 from tests.crash.line import Idle, Line, Turn, Up
 
 
@@ -89,12 +89,17 @@ class TurnQueue(queue.Queue[Any]):
 
 
 class TurnStagingQueue(StagingQueue):
-    """The same for the two threads of a staging queue: nothing is under way when one of them is given a turn."""
+    """The same for the threads of a staging queue: nothing is under way when one of them is given a turn."""
 
-    def __init__(self, machine: Machine, free: bool) -> None:
+    def __init__(self, machine: Machine, free: bool, *, looked_for: bool) -> None:
         super().__init__()
         self._of = {urgent: Turns(machine, free, partial(self._has, urgent)) for urgent in (False, True)}
-        self.turns = [*self._of.values()]
+        self._look = {urgent: Turns(machine, free, partial(self._has_to_look, urgent)) for urgent in (False, True)}
+        self.turns = [*self._of.values(), *(self._look.values() if looked_for else ())]
+
+    def look(self, *, urgent: bool) -> Fetch:
+        self._look[urgent].come_back()
+        return super().look(urgent=urgent)
 
     def take(self, *, urgent: bool, after_s: float = 0) -> StagingOrder:
         of = self._of[urgent]
@@ -107,6 +112,10 @@ class TurnStagingQueue(StagingQueue):
         """Until all is done."""
         with self._changed:
             self._changed.wait_for(lambda: not self._waiting and not self._under_way)
+
+    def _has_to_look(self, urgent: bool) -> bool:
+        with self._changed:
+            return self._next_to_look_for(urgent) is not None
 
     def _has(self, urgent: bool) -> bool:
         with self._changed:
@@ -131,7 +140,7 @@ class StreetInbox(Inbox):
     def take_turns(self, runtime: Runtime) -> None:
         """Put turn queues where the workers of ``runtime`` take their orders from."""
         saves = TurnQueue(self._machine, self._free)
-        clips, texts = (TurnStagingQueue(self._machine, self._free) for _ in range(2))
+        clips, texts = (TurnStagingQueue(self._machine, self._free, looked_for=clips) for clips in (True, False))
         runtime._journal._orders, runtime._staging._clips, runtime._staging._texts = saves, clips, texts
         self._queues = [saves, clips, texts]
         self._workers = [saves.turns, *clips.turns, *texts.turns]

@@ -17,7 +17,8 @@ PATIENCE_S = 60
 class FakeStaging:
     """A ``fetch_and_stage.Staging``. Clips wait for ``downloads``; keys in ``unreachable`` fail, unless ``here``.
 
-    Of what is under way only those in ``fetching`` are not past that. Words take ``speech_ms``.
+    What is ``here`` is at hand. Of what is under way only those in ``fetching`` are not past that. Words take
+    ``speech_ms``.
     """
 
     speech_ms: int = 3_000
@@ -31,6 +32,12 @@ class FakeStaging:
 
     def __post_init__(self) -> None:
         self.downloads.set()
+
+    def at_hand(self, order: FetchAhead | FetchClip) -> ClipFetched | ClipStaged | ClipFailed | None:
+        if order.key not in self.here:
+            return None
+        self.asked.append(order.key)
+        return ClipFetched(order.key) if isinstance(order, FetchAhead) else ClipStaged(order.key, order.duration_ms)
 
     def original(self, order: FetchAhead) -> ClipFetched | ClipFailed:
         return self._not_had(order.key) or ClipFetched(order.key)

@@ -128,6 +128,17 @@ def test_a_cached_file_that_rotted_is_fetched_again(rig: Rig) -> None:
     assert (rig.root / KEY).read_bytes() == AUDIO
 
 
+def test_what_lies_there_whole_is_found_and_nobody_is_asked(rig: Rig) -> None:
+    url = rig.serve("a", AUDIO)
+    assert rig.fetcher.lying(KEY, len(AUDIO)) is None
+    assert rig.requests() == 0
+    rig.fetcher.fetch(KEY, len(AUDIO), (url,))
+    assert rig.fetcher.lying(KEY, len(AUDIO)) == rig.root / KEY
+    (rig.root / KEY).write_bytes(ALTERED)
+    assert rig.fetcher.lying(KEY, len(AUDIO)) is None
+    assert rig.requests() == 1
+
+
 @pytest.mark.parametrize("wrong", [ALTERED, AUDIO + b"!", AUDIO[:-1], b""])
 def test_wrong_bytes_everywhere_are_final_and_leave_nothing(rig: Rig, wrong: bytes) -> None:
     urls = (rig.serve("a", wrong), rig.serve("b", wrong))
