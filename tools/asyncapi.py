@@ -201,8 +201,12 @@ def _pointed(node: Any) -> Any:
 
 
 def _target(reference: str) -> str:
+    """Of a whole schema, or of one that several share; or of a place within that, such as one entry of a list."""
     home, _, path = reference.partition(".schema.json#")
-    return _reference(path.rpartition("/")[2] or home)
+    if not path:
+        return _reference(home)
+    name, *steps = path.removeprefix("/$defs/").split("/")
+    return "/".join((_reference(name), *steps))
 
 
 def _reference(name: str) -> str:

@@ -15,8 +15,11 @@ import yaml
 from jsonschema import Draft7Validator, Draft202012Validator
 
 from edge_agent.core.units import StationId
+from edge_agent.headend.schemas import faults
 from edge_agent.sync.topics import subscriptions, up_topic
 from edge_agent.trust.envelope import payload_type
+from tests.headend.test_schemas import ORDERS
+from tests.trust import makers
 from tools import asyncapi
 
 META = Path(__file__).parent / "asyncapi" / "3.0.0.json.gz"
@@ -80,6 +83,22 @@ def test_every_example_is_valid_by_the_document_alone() -> None:
         for payload in schemas[kind]["schema"]["examples"]:
             assert _valid(schemas[kind]["schema"], payload), kind
             assert not _valid(schemas[kind]["schema"], payload | {"realm": "Demo"}), kind
+
+
+@pytest.mark.parametrize("kind", ORDERS)
+def test_an_order_with_every_field_is_valid_by_the_document_too(kind: str) -> None:
+    """The examples have not all of them; a reference may lead somewhere, and to something else."""
+    schema = document()["components"]["schemas"][kind]["schema"]
+    assert [_valid(schema, payload) for payload in ORDERS[kind]] == [True] * len(ORDERS[kind])
+
+
+def test_a_stand_in_is_one_clip_by_the_document_too() -> None:
+    schema = document()["components"]["schemas"]["job"]["schema"]
+    clip = makers.clip_item()
+    tried = (clip, [clip], makers.text_item(), makers.live_item())
+    jobs = [makers.job_dict(items=[makers.live_item(stand_in=one)]) for one in tried]
+    assert [_valid(schema, job) for job in jobs] == [True, False, False, False]
+    assert [faults("job", job) == [] for job in jobs] == [True, False, False, False]
 
 
 def _valid(schema: dict[str, Any], value: Any) -> bool:
