@@ -113,6 +113,13 @@ def test_a_box_with_a_code_becomes_the_station_that_the_code_is_for(desk: Desk, 
     assert desk.keyids == {STATION: box.signer.keyid}
 
 
+def test_a_field_that_somebody_on_the_way_has_added_is_a_wrong_proof(desk: Desk, box: Box) -> None:
+    code = desk.code()
+    body, _ = box.asks(code)
+    assert_refused(Refusal.WRONG_CODE, lambda: desk.registrar.enrol(dump(json.loads(body) | {"more": 1}), NOW))
+    assert desk.keyids == {}
+
+
 def test_the_headend_holds_nothing_that_is_the_stations_secret_nor_the_code(desk: Desk, box: Box) -> None:
     code = desk.code()
     enrol(desk, box, code)

@@ -21,6 +21,7 @@ from edge_agent.identity import codes, messages
 from edge_agent.identity.messages import Given, Refusal
 from edge_agent.trust.envelope import payload_type, sign
 from edge_agent.trust.keys import Scheme, Signer
+from edge_agent.trust.strict_json import dump
 from tests.headend.schema_walk import changes
 from tests.headend.test_schemas import agree, unread, untried
 from tests.identity.middle import Middle
@@ -101,6 +102,24 @@ def test_a_body_is_refused_exactly_where_its_schema_says_so(kind: str) -> None:
     for change in changes(kind, *samples):
         both[agree(kind, change, unread(READ[kind], change.message), BEYOND.get(kind, ()))] += 1
     assert min(both.values()) > 4
+
+
+@pytest.mark.parametrize("kind", IDENTITY)
+def test_what_a_newer_server_or_station_says_besides_is_ignored(kind: str) -> None:
+    """A station that refused its next certificate for one field more would be off the air when the old one ends."""
+    for sample in SAMPLES[kind]:
+        more = sample | {"more": {"text": 1}}
+        assert (faults(kind, more), unread(READ[kind], more)) == ([], None)
+
+
+def test_the_proof_of_a_request_is_over_what_nobody_here_knows_as_well() -> None:
+    more = {name: value for name, value in REQUESTS[0].items() if name != "proof"} | {"more": 1}
+    proof = codes.request_proof(KEY, dump(more))
+    asked = messages.read_enrol_request(dump(more | {"proof": proof}))
+    assert codes.request_proof(KEY, asked.proved) == proof
+    for changed in (REQUESTS[0] | {"more": 1}, more | {"proof": proof, "more": 2}):
+        asked = messages.read_enrol_request(dump(changed))
+        assert codes.request_proof(KEY, asked.proved) != asked.proof
 
 
 @pytest.mark.parametrize("kind", IDENTITY)
