@@ -13,7 +13,7 @@ from pathlib import Path
 
 from edge_agent.headend.schemas import SHARED, Schema
 from tools.document import keep
-from tools.schema_tree import branches, followed, whole
+from tools.schema_tree import branches, followed, listed, whole
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "protocol.md"
 HEAD = "| field | type | limit | meaning |\n|---|---|---|---|\n"
@@ -111,7 +111,7 @@ def _type(node: Schema) -> str:
         return f"{node['x-type']}{unit}"
     if node.get("type") in ("array", ["array", "null"]) and "items" in node:
         return f"list of {_type(node['items'])}" + ("" if node["type"] == "array" else ", or null")
-    if "enum" in node or "const" in node:
+    if listed(node) or "const" in node:
         return "text"
     said = node.get("type", "anything")
     return " or ".join(JSON_TYPES.get(one, one) for one in ([said] if isinstance(said, str) else said)) + unit
@@ -120,8 +120,8 @@ def _type(node: Schema) -> str:
 def _limits(node: Schema) -> Iterator[str]:
     if "const" in node:
         yield f"`{node['const']}`"
-    if "enum" in node and len(node["enum"]) < 10:
-        yield ", ".join(f"`{value}`" for value in node["enum"])
+    if 0 < len(values := listed(node)) < 10:
+        yield ", ".join(f"`{value}`" for value in values) + ("" if "enum" in node else ", or a newer one (3.9)")
     if "minimum" in node and "x-type" not in node and "$ref" not in node and node["minimum"] > -(2**53 - 1):
         yield _span(node)
     if "pattern" in node and "x-type" not in node:

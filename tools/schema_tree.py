@@ -52,6 +52,11 @@ def followed(node: Schema) -> Schema:
     return merged
 
 
+def listed(node: Schema) -> list[object]:
+    """The values that a node names: all that it allows, or all that is known where a newer station may say more."""
+    return next((one["enum"] for one in (node, *node.get("anyOf", ())) if "enum" in one), [])
+
+
 def branches(node: Schema) -> Iterator[Branch]:
     """The conditions of an object whose form depends on one of its fields."""
     for one in [node, *node.get("allOf", [])]:

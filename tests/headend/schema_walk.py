@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_agent.headend.schemas import Schema
-from tools.schema_tree import PRESENT, Branch, branches, followed, whole
+from tools.schema_tree import PRESENT, Branch, branches, followed, listed, whole
 
 Path = tuple[str | int, ...]
 OF_ANOTHER_TYPE: tuple[Any, ...] = (None, True, 0, 7, -1, "", "x", "1", [], [7], {}, {"a": 1})
@@ -148,7 +148,7 @@ def _laid_over(under: Schema, over: Schema) -> Schema:
 
 def _values(node: Schema, value: Any) -> Iterator[Any]:
     yield from (other for other in OF_ANOTHER_TYPE if type(other) is not type(value) or other != value)
-    yield from node.get("enum", ())
+    yield from listed(node)
     for bound in ("minimum", "maximum"):
         if bound in node:
             yield from (node[bound] - 1, node[bound], node[bound] + 1)

@@ -22,7 +22,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.site import IntoQuiet
 from edge_agent.core.units import StationId
 from edge_agent.headend.enrolment import Enrolled
-from edge_agent.headend.listening import Heard, hear
+from edge_agent.headend.listening import Heard, Unheard, hear
 from edge_agent.headend.schemas import DOWN, KINDS, SHARED, UP, faults, schema
 from edge_agent.sync.messages import PAYLOAD_BYTES_MAX
 from edge_agent.sync.reports import Why
@@ -38,9 +38,9 @@ from edge_agent.trust.manifests import read_manifest
 from edge_agent.trust.orders import GIVEN, KNOWN_FIELDS, OrderType, ordered_as
 from edge_agent.trust.strict_json import WireError
 from tests.headend.quick_faults import remember_what_is_sound
-from tests.headend.schema_walk import Change, changes, fields, plain
+from tests.headend.schema_walk import Change, changes, fields, plain, replaced
 from tests.trust import makers
-from tools.schema_tree import branches, followed, whole
+from tools.schema_tree import branches, followed, listed, whole
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 PROTOCOL = EXAMPLES.parent / "protocol.md"
@@ -422,10 +422,60 @@ def test_the_headend_hears_whatever_the_schema_lets_a_station_say(kind: str) -> 
         fits = len(json.dumps(change.message)) <= PAYLOAD_BYTES_MAX
         if fits and faults(kind, change.message) == [] and change.path not in (("realm",), ("station",)):
             sound += 1
-            envelope = sign(payload_type(kind), json.dumps(change.message).encode(), [makers.signer("station")])
-            heard = hear({STATION.station: STATION}, makers.REALM, up_topic(STATION.station, Up(kind)), envelope)
+            heard = _heard(kind, change.message)
             assert isinstance(heard, Heard), f"{change}: {heard}"
     assert sound > 20
+
+
+def _heard(kind: str, message: dict[str, Any]) -> Heard | Unheard:
+    said = message | {"realm": makers.REALM, "station": makers.STATION}
+    envelope = sign(payload_type(kind), json.dumps(said).encode(), [makers.signer("station")])
+    return hear({STATION.station: STATION}, makers.REALM, up_topic(STATION.station, Up(kind)), envelope)
+
+
+NEWER = {
+    "hello": ["clock.source"],
+    "state": ["why", "clock.source", "playing.0.phase", "next.0.phase", "next.0.reason", "waits"],
+    "heartbeat": ["clock.source"],
+    "answer": ["reason", "conflicts.0.reason"],
+    "plan": ["entries.0.reason", "entries.0.out.0.reason"],
+}
+"""Where a newer station may say what this version does not know (protocol, 3.9)."""
+
+
+@pytest.mark.parametrize(("kind", "path"), [(kind, path) for kind, paths in NEWER.items() for path in paths])
+def test_what_a_newer_station_says_is_valid_as_far_as_the_headend_hears_it(kind: str, path: str) -> None:
+    steps = tuple(int(step) if step.isdigit() else step for step in path.split("."))
+    base = next(one for one in _outspoken(kind) if steps in dict(fields(kind, one)))
+    for value, sound in (("newer", True), ("\U0001f50a" * 64, True), ("n" * 65, False), ("", False), ("a\nb", False)):
+        message = replaced(base, steps, value)
+        assert ((faults(kind, message) == []), isinstance(_heard(kind, message), Heard)) == (sound, sound), value
+
+
+def _outspoken(kind: str) -> Iterator[Any]:
+    """The examples, with what none of them says; of answers those that have a reason of their own."""
+    conflict = {"job_id": "job-1", "planned": makers.NOON, "reason": "zones_busy", "zones": []}
+    out = [{"zone": "c1", "reason": "zone_locked"}]
+    for one in examples(kind):
+        if kind == "plan":
+            yield one | {"entries": [entry | {"out": out} for entry in one["entries"]]}
+        elif kind != "answer":
+            yield one
+        elif one["verdict"] == "refused":
+            yield one | {"conflicts": [conflict]}
+
+
+def test_a_record_of_a_newer_station_is_valid_and_taken() -> None:
+    (log, *_), sound = examples("log"), 0
+    for index, record in enumerate(log["records"]):
+        for name in ("reason", "clock"):
+            if record["body"][name] is not None:
+                sound += 1
+                body = record["body"] | {name: "newer"}
+                message = replaced(log, ("records", index, "body"), body)
+                assert (faults("log", message), faults("record", body)) == ([], [])
+                assert isinstance(_heard("log", message), Heard)
+    assert sound > 2
 
 
 def _short(message: dict[str, Any]) -> dict[str, Any]:
@@ -460,15 +510,15 @@ def _properties(node: dict[str, Any], where: str) -> Iterator[str]:
 
 def test_the_enumerations_are_the_codes_own() -> None:
     common = whole(SHARED)["$defs"]
-    assert common["reason"]["enum"] == [reason.value for reason in Reason]
+    assert listed(common["reason"]) == [reason.value for reason in Reason]
     assert common["class"]["enum"] == [cls.value for cls in JobClass]
-    assert common["clock_source"]["enum"] == [source.value for source in ClockSource]
-    assert common["play"]["properties"]["phase"]["enum"] == [phase.value for phase in _in_order(OPEN)]
+    assert listed(common["clock_source"]) == [source.value for source in ClockSource]
+    assert listed(common["play"]["properties"]["phase"]) == [phase.value for phase in _in_order(OPEN)]
     record = whole("record")["properties"]
     assert record["outcome"]["enum"] == [phase.value for phase in _in_order(OUTCOMES)]
     assert record["kind"]["enum"] == [kind.value for kind in RecordKind]
     assert whole("answer")["properties"]["verdict"]["enum"] == [verdict.value for verdict in Verdict]
-    assert whole("state")["properties"]["why"]["enum"] == [why.value for why in Why]
+    assert listed(whole("state")["properties"]["why"]) == [why.value for why in Why]
     assert common["preemption"]["enum"] == [one.value for one in Preemption]
     assert whole("regulation")["properties"]["into_quiet"]["enum"] == [one.value for one in IntoQuiet]
     assert whole("command")["properties"]["do"]["properties"]["what"]["enum"] == [one.value for one in What]
