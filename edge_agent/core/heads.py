@@ -16,8 +16,7 @@ from edge_agent.core.units import HOUR_MS, JobId, MonoMs, UtcMs
 HEAD_GOOD_MS = 26 * HOUR_MS
 # A head is renewed every 12 h: two in a row are missing, and a night's work on the server is no reason.
 HEAD_BYTES_MAX = 2_048
-# An envelope of a payload of 1 KiB, in base64 and with its signature.
-HEAD_PAYLOAD_BYTES_MAX = 1_024
+# The longest head there is, in base64 and signed by four keys; a server has one.
 MANIFEST_BYTES_MAX = 128 * 1_024
 MANIFEST_ORDERS_MAX = 350
 # With the longest ids they fill it; a station holds 200 jobs, and some 60 rules of a ward.

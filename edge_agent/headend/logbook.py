@@ -18,7 +18,7 @@ from edge_agent.headend.errors import HeadendError
 from edge_agent.headend.files import alone, append_durably, make_private_directory
 from edge_agent.headend.listening import LogBatch, read_record
 from edge_agent.journal.port import StoredRecord
-from edge_agent.journal.record import ChainPoint, Damage, verify_chain
+from edge_agent.journal.record import GENESIS, ChainPoint, Damage, verify_chain
 from edge_agent.sync.reports import LogCursor
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.orders import LOG_EPOCH_OR_NOTHING
@@ -141,6 +141,9 @@ class StationLog:
             if held is not None and held != record.hash:
                 return self._refuse(BatchDoubt.REWRITTEN, f"record {record.seq} is held with another hash", batch)
         new = [record for record in batch.records if self.hash_at(record.epoch, record.seq) is None]
+        if new and new[0].seq == 1 and new[0].prev != GENESIS:
+            # Only here: what an earlier version took is in the file, and no reason to take nothing more.
+            return self._refuse(BatchDoubt.BROKEN, "record 1: it names a record before it", batch)
         if fault := self._fault(new):
             return self._refuse(*fault, batch)
         if new:

@@ -206,9 +206,13 @@ def _cited(body: Mapping[str, object]) -> tuple[str, ChainPoint] | None:
 
 
 def _starts(words: Sequence[Word]) -> dict[str, ChainPoint]:
-    """Where chains begin that this server took over in their middle, by its own signed word (the earliest)."""
+    """Where chains begin that this server took over in their middle, by its own signed word (the earliest).
+
+    Before record 1 there is no other, whatever hash a server has signed for.
+    """
     held = [chain for word in words if isinstance(word, Held) for chain in word.chains]
-    return {chain.epoch: chain.before for chain in sorted(held, key=lambda chain: -chain.before.seq)}
+    earliest_last = sorted(held, key=lambda chain: -chain.before.seq)
+    return {chain.epoch: chain.before if chain.before.seq else ChainPoint() for chain in earliest_last}
 
 
 def _walk(places: Sequence[_Place], starts: Mapping[str, ChainPoint]) -> tuple[dict[str, _Chain], Finding | None]:

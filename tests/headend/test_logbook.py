@@ -21,7 +21,7 @@ from edge_agent.headend.logbook import (
     line_of,
 )
 from edge_agent.journal.port import StoredRecord
-from edge_agent.journal.record import hash_of
+from edge_agent.journal.record import ChainPoint, chain, hash_of
 from edge_agent.sync.reports import LogCursor
 from edge_agent.trust.keys import new_signer
 from tests.headend.fake_station import RECORD, FakeStation
@@ -156,6 +156,26 @@ def test_the_chains_of_an_earlier_box_leave_the_next_one_as_many_as_any(tmp_path
 def test_a_new_headend_takes_over_a_chain_in_its_middle(tmp_path: Path, records: list[StoredRecord]) -> None:
     log = Logbook(tmp_path).of("tram-01")
     assert log.add(batch(records[3:])) == Taken(tuple(records[3:]), cursor(records[5]))
+
+
+def test_a_first_record_that_names_one_before_it_is_not_taken(tmp_path: Path, records: list[StoredRecord]) -> None:
+    """Signed or not: whoever begins at 1 has nothing before it, so something was cut off or put in its place."""
+    log = Logbook(tmp_path).of("tram-01")
+    first = chain("epoch-2", ChainPoint(0, "ab" * 32), records[0].body)
+    then = chain("epoch-2", ChainPoint(1, first.hash), records[1].body)
+    for batch_ in ([first, then], [first]):
+        result = log.add(batch(batch_))
+        assert result == NotTaken(BatchDoubt.BROKEN, "record 1: it names a record before it", NO_CURSOR)
+    assert list(Logbook(tmp_path).records("tram-01")) == []
+
+
+def test_what_an_earlier_version_took_of_such_a_chain_is_read_and_goes_on(
+    tmp_path: Path, records: list[StoredRecord]
+) -> None:
+    first = chain("epoch-2", ChainPoint(0, "ab" * 32), records[0].body)
+    then = chain("epoch-2", ChainPoint(1, first.hash), records[1].body)
+    (tmp_path / "tram-01.jsonl").write_bytes(line_of(first))
+    assert Logbook(tmp_path).of("tram-01").add(batch([first, then])) == Taken((then,), cursor(then))
 
 
 def test_a_line_torn_by_a_power_cut_is_cut_off_and_sent_again(tmp_path: Path, records: list[StoredRecord]) -> None:

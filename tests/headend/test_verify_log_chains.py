@@ -21,7 +21,7 @@ from edge_agent.headend.new_network import create_keyring
 from edge_agent.headend.proof import Proof, Whose, believe, canonical_form
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.verifying import Finding, Kind, verify
-from edge_agent.journal.record import ChainPoint, chain
+from edge_agent.journal.record import GENESIS, ChainPoint, chain
 from edge_agent.sync.reports import LogCursor
 from edge_agent.trust.keys import new_signer
 from edge_agent.trust.orders import OrderType
@@ -120,6 +120,20 @@ def test_a_beginning_that_was_cut_off_is_found_by_a_word_of_a_server_for_what_st
 def _ack(ward: Ward, seq: int, hash_: str = "") -> bytes:
     cursor = LogCursor("epoch-1", seq, hash_ or ward.station.records[seq - 1].hash)
     return signing.ack("demo", StationId("tram-01"), cursor, ward.keyring.signer("ack"))
+
+
+@pytest.mark.parametrize("hash_", ["ab" * 32, GENESIS])
+def test_a_first_record_that_names_one_before_it_is_found_whatever_a_server_has_signed(ward: Ward, hash_: str) -> None:
+    """A server of an earlier version took such a chain, and signed that it begins there."""
+    ward.station.play(SMALL)
+    record = chain("epoch-1", ChainPoint(0, "ab" * 32), ward.station.records[0].body)
+    ward.station.records = [record]
+    log = ward.station.log(1)
+    assert ward.take(log) == b"", "this one takes none of it"
+    chains = (HeldChain("epoch-1", ChainPoint(0, hash_), ChainPoint(1, record.hash)),)
+    held = signing.held("demo", StationId("tram-01"), NOW, chains, ward.keyring.signer("ack"))
+    files = Files(line_of(record), log[1] + b"\n" + held + b"\n")
+    assert ward.found(files) == Finding(Kind.CHANGED, 1, "epoch-1", 1, 1)
 
 
 def test_a_head_that_nobody_should_have_cut_is_not_signed_away_at_the_next_start(ward: Ward) -> None:
