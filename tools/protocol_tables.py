@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,11 +51,24 @@ def _rules(heading: str, rules: Sequence[str]) -> str:
 
 def forms_table() -> str:
     """What the types in the other tables mean."""
-    defs = [node for node in whole(SHARED)["$defs"].values() if "x-type" in node and "pattern" in node]
-    numbers = [node for node in whole(SHARED)["$defs"].values() if "x-type" in node and "minimum" in node]
-    rows = [f"| {node['x-type']} | {node['title']} | {_code(node['pattern'])} |\n" for node in defs]
-    rows += [f"| {node['x-type']} | {node['title']} | {_span(node)} |\n" for node in numbers]
+    defs = [node for node in whole(SHARED)["$defs"].values() if "x-type" in node]
+    forms: dict[str, Callable[[Schema], str]] = {
+        "pattern": lambda node: _code(node["pattern"]),
+        "x-form": lambda node: str(node["x-form"]),
+        "enum": lambda node: ", ".join(_limits(node)),
+        "minimum": _span,
+    }
+    rows = [
+        f"| {node['x-type']} | {_said_of(node)} | {form(node)} |\n"
+        for word, form in forms.items()
+        for node in defs
+        if word in node
+    ]
     return "| type | what | the whole of it |\n|---|---|---|\n" + "".join(rows)
+
+
+def _said_of(node: Schema) -> str:
+    return "; ".join(str(node[word]) for word in ("title", "description") if word in node)
 
 
 def with_tables(text: str) -> str:
@@ -126,15 +139,23 @@ def _limits(node: Schema) -> Iterator[str]:
         yield _span(node)
     if "pattern" in node and "x-type" not in node:
         yield node["title"]
-    for least, most, what in (("minLength", "maxLength", " characters"), ("minItems", "maxItems", "")):
-        if most in node:
-            yield _range(node.get(least, 0), node[most]) + what
+    yield from _lengths(node)
     if "maxProperties" in node:
         yield f"{_range(node.get('minProperties', 0), node['maxProperties'])} entries"
+    if "propertyNames" in node:
+        yield f"each {_type(node['propertyNames'])}: {_type(node['additionalProperties'])}"
     if node.get("uniqueItems"):
         yield "no two alike"
     if "items" in node:
         yield from (f"each {limit}" for limit in _limits(followed(node["items"])))
+
+
+def _lengths(node: Schema) -> Iterator[str]:
+    for least, most, what in (("minLength", "maxLength", " characters"), ("minItems", "maxItems", "")):
+        if most in node:
+            # An empty text that has not the form is none: no range may say that it begins at 0.
+            counted = least in node or re.search(node.get("pattern", ""), "") is not None
+            yield (_range(node.get(least, 0), node[most]) if counted else f"at most {node[most]:,}") + what
 
 
 def _presence(field: _Field, node: Schema) -> Iterator[str]:

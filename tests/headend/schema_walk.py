@@ -65,6 +65,7 @@ MADE = {
     "wall time": "05:{:02}:00",
     "day": "20{:02}-10-01",
     "address": "https://a/{}",
+    "address or line-in": "https://a/{}",
 }
 """As many different ones as a list may need, by the schema's own word for their form; others are names."""
 
