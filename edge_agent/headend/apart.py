@@ -23,7 +23,7 @@ from edge_agent.headend.new_network import begin_network
 from edge_agent.headend.public_files import fingerprint
 from edge_agent.headend.trust_drafts import checked
 from edge_agent.trust.bounds import beyond
-from edge_agent.trust.chain import TRUST_TYPE, Chain, begin, nearest_above
+from edge_agent.trust.chain import TRUST_TYPE, Chain, begin, epoch_ahead, nearest_above
 from edge_agent.trust.documents import ROOT, Document, load_document
 from edge_agent.trust.envelope import (
     ENVELOPE_BYTES_MAX,
@@ -110,13 +110,13 @@ def objection(chain: Chain | None, document: Document) -> str | None:
         must = f"phiên bản / version {FIRST_VERSION}"
         if document.version != FIRST_VERSION:
             return f"thư mục này chưa có văn bản nào, nên phải là {must} / no document is here: `trust take` the newest"
-        return None
+        return epoch_ahead(None, document)
     if document.realm != chain.trust.realm:
         return f"của mạng khác / of another network: {document.realm}, not {chain.trust.realm}"
     if document.area == ROOT:
         following = chain.trust.version + 1
         told = f"phiên bản / version {document.version}: phải là / must be {following}, draft it anew"
-        return None if document.version == following else told
+        return epoch_ahead(chain.newest[ROOT].document, document) if document.version == following else told
     above = nearest_above(chain.standing, document.area)
     if above is None or above.delegates is None:
         return None  # nobody may sign it, which ``counts`` has said
@@ -171,16 +171,21 @@ def merged(chain: Chain | None, sheets: Sequence[Sheet]) -> Sheet:
     return whole
 
 
-def take(keyring: Keyring, sheets: Iterable[Sheet], names: Names, now: UtcMs) -> None:
-    """Believe documents as stations do, from above down: all of them, or none. What is believed already stays so."""
+def take(keyring: Keyring, sheets: Iterable[Sheet], names: Names, now: UtcMs, *, sure: bool = False) -> None:
+    """Believe documents as stations do, from above down: all of them, or none. What is believed already stays so.
+
+    ``sure``: see ``check_taken``.
+    """
     with keyring.ceremony():
         standing = {held.digest for held in keyring.chain.standing}
         for sheet in _from_above(one for one in sheets if one.envelope.digest not in standing):
             _complete(keyring.chain, sheet, names)
-            keyring.add_document(sheet.data, now)
+            keyring.add_document(sheet.data, now, sure=sure)
 
 
-def take_first(directory: Path, sheets: Iterable[Sheet], read_out: str, names: Names, now: UtcMs) -> Keyring:
+def take_first(
+    directory: Path, sheets: Iterable[Sheet], read_out: str, names: Names, now: UtcMs, *, sure: bool = False
+) -> Keyring:
     """Begin a trust file with a root: nothing but the fingerprint that people ``read_out`` says that it is theirs."""
     first, *others = _from_above(sheets)
     if first.document.area != ROOT:
@@ -190,11 +195,11 @@ def take_first(directory: Path, sheets: Iterable[Sheet], read_out: str, names: N
             "--first: mã đọc KHÔNG khớp với văn bản gốc này, đừng dùng / is NOT this root's fingerprint: do not use it"
         )
     _complete(None, first, names)
-    check_taken(first.document, now)
+    check_taken(first.document, now, sure=sure)
     chain = begin(first.data)
     for sheet in others:
         _complete(chain, sheet, names)
-        check_taken(sheet.document, now)
+        check_taken(sheet.document, now, sure=sure)
         chain = believing_too(chain, sheet.data)
     return begin_network(directory, [sheet.data for sheet in (first, *others)])
 

@@ -206,10 +206,13 @@ class Keyring:
                     raise KeyringError(f"trust.json: {error}; chưa đổi gì / nothing was changed") from error
                 raise
 
-    def add_document(self, envelope: bytes, now: UtcMs) -> None:
-        """Take in a signed trust document, within a ``ceremony``, as every station will at its next hello."""
+    def add_document(self, envelope: bytes, now: UtcMs, *, sure: bool = False) -> None:
+        """Take in a signed trust document, within a ``ceremony``, as every station will at its next hello.
+
+        ``sure``: see ``check_taken``.
+        """
         document = read_document(envelope)
-        check_taken(document, now)
+        check_taken(document, now, sure=sure)
         area, after = document.area, believing_too(self.chain, envelope)
         # Every root is a step that somebody may still have to take; of an area only the newest counts.
         kept = [one for one in self.documents if area == ROOT or read_document(one).area != area]

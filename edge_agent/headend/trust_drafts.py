@@ -14,7 +14,7 @@ from edge_agent.headend.key_folder import role_of
 from edge_agent.headend.roles import ROOT_HOLDERS, default_roles, delegates_of
 from edge_agent.headend.trust_making import first_documents
 from edge_agent.trust.chain import Chain, nearest_above, opened_payload
-from edge_agent.trust.documents import Document, is_above, load_document, valid_ms
+from edge_agent.trust.documents import ROOT, Document, is_above, load_document, valid_ms
 from edge_agent.trust.keys import PublicKey
 from edge_agent.trust.roles import Quorum
 from edge_agent.trust.strict_json import JsonObject, WireError, dump
@@ -48,8 +48,15 @@ def next_payload(chain: Chain, area: str, above: Document | None, now: UtcMs, ch
 
 def renewed(chain: Chain, area: str, now: UtcMs, change: Change = as_it_is, *, sure: bool = False) -> Payloads:
     """One document, with a change. ``sure``: see ``check_next``."""
-    check_next(chain, now, sure=sure)
+    check_next(chain, now, sure=sure, lasting=area == ROOT)
     return {area: next_payload(chain, area, nearest_above(chain.standing, area), now, change)}
+
+
+def check_replacing(chain: Chain, old: PublicKey, now: UtcMs, *, sure: bool) -> None:
+    """Whether the clock is one to replace that key by, before anybody makes a new one. ``sure``: see ``check_next``."""
+    named = [held.document for held in chain.standing if old in keys_in(held.document)]
+    lasting = any(document.area == ROOT or _signs_below(document, old) for document in named)
+    check_next(chain, now, sure=sure, lasting=lasting)
 
 
 def replaced(chain: Chain, old: PublicKey, new: PublicKey, now: UtcMs, *, sure: bool = False) -> Payloads:
@@ -57,7 +64,7 @@ def replaced(chain: Chain, old: PublicKey, new: PublicKey, now: UtcMs, *, sure: 
 
     Where the old one signed documents, its delegates begin a new epoch, and all below are written anew in it.
     """
-    check_next(chain, now, sure=sure)
+    check_replacing(chain, old, now, sure=sure)
     drafts: Payloads = {}
     written: dict[str, Document] = {}
     standing = {held.document.area for held in chain.standing}
@@ -197,10 +204,19 @@ def _swap(old: PublicKey, new: PublicKey, *, new_epoch: bool) -> Change:
             keyids = quorum["keyids"]
             assert isinstance(keyids, list), "as it was read"
             quorum["keyids"] = [new.keyid if keyid == old.keyid else keyid for keyid in keyids]
-        if new_epoch:  # by the time: a thief may have driven it up as far as that
-            _record(payload, "delegates")["epoch"] = payload["issued_at"]
+        if new_epoch:
+            _begin_epoch(payload)
 
     return swap
+
+
+def _begin_epoch(payload: JsonObject) -> None:
+    """By the time, as a thief may have driven it up as far as that; by one, where a clock ahead has driven a root's."""
+    delegates, signed = _record(payload, "delegates"), payload["issued_at"]
+    before = delegates["epoch"]
+    assert isinstance(before, int), "as it was read"
+    assert isinstance(signed, int), "as it was written"
+    delegates["epoch"] = max(before + 1, signed)
 
 
 def _group(payload: JsonObject, group: str) -> JsonObject:

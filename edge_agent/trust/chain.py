@@ -7,7 +7,8 @@ grants no more than they may. So a new document above ends at once what it does 
 
 Going back is refused by name: a version once believed is the floor for ever, and so is an epoch of delegates, in which
 versions count anew. Neither runs ahead of the time of signing, so that what a thief has driven up is passed by whoever
-signs after him with a key that he has not got.
+signs after him with a key that he has not got. Only the epoch of a root's delegates goes on by one where it is ahead:
+roots are taken whatever their date, and one that was signed by a clock ahead would have nothing honest behind it.
 """
 
 from __future__ import annotations
@@ -161,9 +162,22 @@ def _earlier_epoch(before: Document, document: Document) -> Refusal | None:
     return None if epoch >= before.delegates.epoch else (Reason.TRUST_ROLLED_BACK, told)
 
 
+def epoch_ahead(before: Document | None, document: Document) -> str | None:
+    """Why a root's delegates cannot be in their epoch: it is neither of its time nor the next one after ``before``'s.
+
+    ``before`` is the root before it, None of the first. By one at a time nobody gets to the end of numbers.
+    """
+    had = 0 if before is None or before.delegates is None else before.delegates.epoch
+    if document.delegates is None or document.delegates.epoch <= max(document.issued_at, had + 1):
+        return None
+    return f"delegates.epoch: at most issued_at, or {had + 1}, which is one more than in the root before it"
+
+
 def _of_root(before: Document, document: Document, opened: Envelope) -> Refusal | None:
     if document.version != before.version + 1:
         return Reason.TRUST_GAP, f"version: {document.version}, {before.version + 1} must come first"
+    if ahead := epoch_ahead(before, document):
+        return Reason.MALFORMED, ahead
     assert before.signers is not None, "a root has signers"
     assert document.signers is not None, "a root has signers"
     for whose, quorum in (("the root before it", before.signers), ("its own", document.signers)):

@@ -152,8 +152,12 @@ def _check_validity(document: Document, fields: Fields) -> None:
 
 
 def _check_numbers(document: Document, fields: Fields) -> None:
-    """No number runs ahead of the time: whoever has driven one up with a stolen key, the next honest one is later."""
-    delegates = 0 if document.delegates is None else document.delegates.epoch
-    for name, number in (("version", document.version), ("epoch", document.epoch), ("delegates.epoch", delegates)):
+    """No number runs ahead of the time: whoever has driven one up with a stolen key, the next honest one is later.
+
+    But the epochs of which ``chain`` knows more: the one that a document was signed in is its delegates' own, and a
+    root's delegates may go on in one that a root signed by a clock ahead has begun.
+    """
+    delegates = 0 if document.delegates is None or document.area == ROOT else document.delegates.epoch
+    for name, number in (("version", document.version), ("delegates.epoch", delegates)):
         if number > document.issued_at:
             raise fields.wrong(name, "at most issued_at: 1, 2, 3 …, or the time of signing in UTC ms")

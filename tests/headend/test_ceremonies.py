@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from edge_agent.core.clock_trust import TIMETABLE_ERROR_MAX_MS
 from edge_agent.core.site import Site
 from edge_agent.core.trust_standing import TrustHead
 from edge_agent.core.units import DAY_MS, StationId, UtcMs
@@ -28,6 +30,7 @@ LATER = UtcMs(NOW + 60 * DAY_MS)
 SOON = UtcMs(NOW + 80 * DAY_MS)
 WARD = "vn/ha-noi/dong-thanh"
 PROVINCE = "vn/ha-noi"
+OPERATIONS = Path(__file__).parents[2] / "docs/operations.md"
 SITE = Site(StationId("tram-01"), "demo", WARD, "Asia/Ho_Chi_Minh", {})
 
 
@@ -48,6 +51,14 @@ class Station:
     def __init__(self, keyring: Keyring) -> None:
         self.keeper: Keeper = believing((keyring.directory / "trust.json").read_bytes(), (), SITE)
 
+    def hear(self, keyring: Keyring, now: UtcMs) -> list[str]:
+        """Be sent what is lacking, and take it as the core does by a clock that is right; returns what stands then."""
+        for envelope in keyring.lacking(WARD, self.keeper.standing.heads):
+            document = read_document(envelope)
+            if document.area == ROOT or document.issued_at <= now + TIMETABLE_ERROR_MAX_MS:
+                self.keeper.take(envelope)
+        return [head.area for head in self.keeper.standing.heads]
+
     def greet(self, keyring: Keyring) -> list[str]:
         """Say hello and take what is lacking; returns the areas of it."""
         before = {head.area: head for head in self.keeper.standing.heads}
@@ -66,7 +77,7 @@ def new_key(keyring: Keyring, name: str) -> Ed25519Signer:
 
 def replace(keyring: Keyring, name: str, new: str) -> tuple[str, ...]:
     made = new_key(keyring, new)
-    return replace_key(keyring, keyring.keys.key(name).public, made, LATER)
+    return replace_key(keyring, keyring.keys.key(name).public, made, LATER, sure=True)
 
 
 def test_a_new_networks_documents_are_believed_and_nothing_is_lacking(keyring: Keyring) -> None:
@@ -82,7 +93,7 @@ def test_a_renewed_document_is_valid_for_its_whole_term_again(keyring: Keyring, 
     station = Station(keyring)
     before = station.keeper.standing.expires
     assert before == NOW + 90 * DAY_MS
-    renew(keyring, area, LATER)
+    renew(keyring, area, LATER, sure=True)
     assert station.greet(keyring) == [area]
     (head,) = [head for head in station.keeper.standing.heads if head.area == area]
     assert (head.version, head.expires > before) == (2, True)
@@ -121,10 +132,10 @@ def test_a_lost_key_of_the_root_is_replaced_by_the_two_others(keyring: Keyring) 
     lost = keyring.keys.key("root-2").public
     made = new_key(keyring, "root-4")
     (keyring.directory / "keys" / "root-2.pem").unlink()
-    assert replace_key(keyring, lost, made, LATER) == (ROOT,)
+    assert replace_key(keyring, lost, made, LATER, sure=True) == (ROOT,)
     assert station.greet(keyring) == [ROOT]
     assert [head.area for head in station.keeper.standing.heads] == [ROOT, PROVINCE, WARD], "the others still stand"
-    renew(keyring, ROOT, LATER)
+    renew(keyring, ROOT, LATER, sure=True)
     assert station.greet(keyring) == [ROOT]
 
 
@@ -132,7 +143,7 @@ def test_with_too_few_keys_nothing_is_signed(keyring: Keyring) -> None:
     for name in ("root-1", "root-2"):
         (keyring.directory / "keys" / f"{name}.pem").unlink()
     with pytest.raises(KeyringError, match=r"2 of root must sign, and 1 of their keys are here.* `trust draft`"):
-        renew(keyring, ROOT, LATER)
+        renew(keyring, ROOT, LATER, sure=True)
     assert len(keyring.documents) == 3
 
 
@@ -169,7 +180,7 @@ def test_the_list_tells_what_expires_when_and_what_must_be_renewed_now(
     assert (status, [line.split(":")[1].strip() for line in out.splitlines()]) == (0, [PROVINCE, WARD])
     status, out, _ = run(capsys, "trust", "list", "--dir", str(keyring.directory))
     assert "GIA HẠN NGAY" not in "\n".join(out.splitlines()[1:])
-    status, out, _ = run(capsys, "trust", "renew", "--dir", str(keyring.directory), "--area", "root")
+    status, out, _ = run(capsys, "trust", "renew", "--dir", str(keyring.directory), "--area", "root", "--yes")
     assert (status, "gốc / root: phiên bản / version 2" in out) == (0, True)
 
 
@@ -193,7 +204,7 @@ def test_who_replaces_a_servers_key_is_told_to_start_the_servers_anew(
     keyring: Keyring, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     """They have read the old one; until then no station has a signed time, and nothing here says why."""
-    status, out, _ = run(capsys, "trust", "replace", "--dir", str(keyring.directory), "--key", name)
+    status, out, _ = run(capsys, "trust", "replace", "--dir", str(keyring.directory), "--key", name, "--yes")
     assert status == 0
     assert "khởi động lại `watch`, `content --welcome`" in out
 
@@ -207,7 +218,7 @@ def test_a_key_that_is_not_here_is_replaced_by_its_id(
     asked = ["trust", "replace", "--dir", str(keyring.directory), "--key", name]
     status, _, err = run(capsys, *asked)
     assert (status, lost.keyid in err) == (1, True), "a slip of the pen must not revoke another officer"
-    status, out, _ = run(capsys, *asked, "--keyid", lost.keyid, "--plain")
+    status, out, _ = run(capsys, *asked, "--keyid", lost.keyid, "--plain", "--yes")
     assert status == 0
     new = out.splitlines()[-1].removeprefix(f"{name} → ")
     after = Keyring(keyring.directory)
@@ -241,7 +252,7 @@ def test_after_forty_versions_of_the_root_a_stolen_key_of_it_can_still_be_replac
     """Each ward that joins, each holder and each server's key makes one, and none may go: a station may stand there."""
     first, thief = Station(keyring), keyring.keys.key("root-1").public
     for time in range(1, 40):
-        renew(keyring, ROOT, UtcMs(NOW + time * DAY_MS))
+        renew(keyring, ROOT, UtcMs(NOW + time * DAY_MS), sure=True)
     assert replace(keyring, "root-1", "root-4") == (ROOT,)
     assert first.greet(keyring) == [ROOT]
     for station in (first, Station(keyring)):  # one that missed them all, and one that is enrolled today
@@ -264,7 +275,7 @@ def test_a_ceremony_that_fails_half_way_has_not_happened(
             raise KeyringError("wrong passphrase")
         taken(self, envelope, now)
 
-    asked = ["trust", "replace", "--dir", str(keyring.directory), "--key", "ha-noi-trust-1"]
+    asked = ["trust", "replace", "--dir", str(keyring.directory), "--key", "ha-noi-trust-1", "--yes"]
     with monkeypatch.context() as patched:
         patched.setattr(Keyring, "add_document", torn)
         status, _, err = run(capsys, *asked)
@@ -349,9 +360,92 @@ def test_a_folder_signed_by_a_clock_ahead_is_helped_by_the_trust_json_of_before_
     status, _, err = run(capsys, *asked)
     assert (status, "put back the trust.json" in err, "new network" in err) == (1, True, False)
     (keyring.directory / "trust.json").write_bytes(before)
-    assert run(capsys, "trust", "replace", "--dir", str(keyring.directory), "--key", "ha-noi-trust-1")[0] == 0
+    again = ["--key", "ha-noi-trust-1", "--yes"]
+    assert run(capsys, "trust", "replace", "--dir", str(keyring.directory), *again)[0] == 0
     assert station.greet(Keyring(keyring.directory)) == [PROVINCE, WARD]
     assert not [held for held in station.keeper.chain.standing if stolen in keys_in(held.document)]
+
+
+MONTH_MS = 30 * DAY_MS
+
+
+def printed(heading: str) -> list[list[str]]:
+    """The commands that this page of the operations prints, as somebody types them, without the broker."""
+    page = OPERATIONS.read_text("utf-8").partition(f"### {heading}\n")[2].partition("\n### ")[0]
+    typed = re.findall(r"^edge-agent-headend (trust .+)$", page, re.MULTILINE)
+    return [one.replace(" --broker localhost:8883", "").split() for one in typed]
+
+
+@pytest.mark.parametrize("heading", ["Xem đồng hồ trước khi ký", "Look at the clock before you sign"])
+def test_a_nations_key_replaced_by_a_clock_a_month_ahead_deafens_stations_until_what_the_page_prints_is_typed(
+    keyring: Keyring, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, heading: str
+) -> None:
+    """They have taken the root, whose date they do not ask for, and nothing that is below it."""
+    station, stolen = Station(keyring), keyring.keys.key("national-trust-1").public
+    monkeypatch.chdir(keyring.directory.parent)
+    (keyring.directory.parent / "ward").symlink_to(keyring.directory)
+    with monkeypatch.context() as ahead:
+        ahead.setattr("edge_agent.headend.cli.trust.utc_now", lambda: UtcMs(LATER + MONTH_MS))
+        asked = ["trust", "replace", "--dir", "ward", "--key", "national-trust-1", "--yes"]
+        assert run(capsys, *asked)[0] == 0
+    monkeypatch.setattr("edge_agent.headend.cli.trust.utc_now", lambda: LATER)
+    assert station.hear(Keyring(keyring.directory), LATER) == [ROOT], "deaf"
+    status, _, err = run(capsys, "trust", "renew", "--dir", "ward", "--area", "root")
+    assert (status, "do not go back" in err, "add --yes" in err) == (1, True, True), "the page says the rest"
+    for words in printed(heading):
+        status, out, err = run(capsys, *words)
+        assert status == 0, out + err
+    assert station.hear(Keyring(keyring.directory), LATER) == [ROOT, PROVINCE, WARD]
+    assert station.keeper.chain.trust == Keyring(keyring.directory).trust
+    assert not [held for held in station.keeper.chain.standing if stolen in keys_in(held.document)]
+    assert max(head.issued_at for head in station.keeper.standing.heads) == LATER, "no clock is held to that month"
+
+
+def test_behind_a_root_signed_by_a_clock_ahead_the_nations_next_key_is_stolen_as_well(keyring: Keyring) -> None:
+    station = Station(keyring)
+    made = new_key(keyring, "national-trust-2")
+    first = keyring.keys.key("national-trust-1").public
+    replace_key(keyring, first, made, UtcMs(LATER + MONTH_MS), sure=True)
+    assert station.hear(keyring, LATER) == [ROOT]
+    (keyring.directory / "keys" / "national-trust-1.pem").unlink()
+    thief = Keyring(Path(shutil.copytree(keyring.directory, keyring.directory.parent / "thief")))
+    assert list(replace(keyring, "national-trust-2", "national-trust-3")) == [ROOT, PROVINCE]
+    assert station.hear(keyring, LATER) == [ROOT, PROVINCE, WARD]
+    renew(thief, PROVINCE, LATER, sure=True)
+    station.keeper.take(thief.chain.newest[PROVINCE].envelope)
+    assert station.keeper.chain.trust == keyring.trust, "what the thief signs is not believed any more"
+
+
+def test_a_clock_ahead_by_less_than_a_renewal_signs_no_root_and_no_new_epoch_before_somebody_has_looked_at_it(
+    keyring: Keyring, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No document that is here tells it; and nobody chooses a passphrase for a key that is not made."""
+
+    def never(what: str) -> str:
+        raise AssertionError(what)
+
+    monkeypatch.setattr("edge_agent.headend.passphrases.getpass.getpass", never)
+    monkeypatch.setattr("edge_agent.headend.cli.trust.utc_now", lambda: UtcMs(NOW + MONTH_MS))
+    before, names = (keyring.directory / "trust.json").read_bytes(), keyring.keys.names()
+    ceremonies = [("renew", "--area", "root")]
+    ceremonies += [("replace", "--encrypt", "--key", key) for key in ("national-trust-1", "ha-noi-trust-1", "root-2")]
+    for words in ceremonies:
+        status, _, err = run(capsys, "trust", *words, "--dir", str(keyring.directory))
+        assert (status, "is this machine's clock right?" in err, "add --yes" in err) == (1, True, True), err
+        assert "21h13 ngày 21/10/2026, giờ Việt Nam" in err
+    assert ((keyring.directory / "trust.json").read_bytes(), keyring.keys.names()) == (before, names)
+    assert run(capsys, "trust", "replace", "--dir", str(keyring.directory), "--key", "ward-routine-1")[0] == 0
+
+
+def test_a_root_renewed_since_hides_no_clock_that_is_a_year_ahead(
+    keyring: Keyring, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is valid for two years, the documents of areas for three months."""
+    renew(keyring, ROOT, LATER, sure=True)
+    monkeypatch.setattr("edge_agent.headend.cli.trust.utc_now", lambda: UtcMs(LATER + YEAR_MS))
+    status, _, err = run(capsys, "trust", "renew", "--dir", str(keyring.directory))
+    assert (status, err.count("whose clock is wrong?"), err.count("expired 2026-12")) == (1, 2, 2), err
+    assert Keyring(keyring.directory).documents == keyring.documents
 
 
 def test_a_clock_behind_the_newest_document_signs_nothing_and_says_so(

@@ -90,7 +90,7 @@ def test_copies_signed_apart_are_merged_in_any_order(places: Places) -> None:
 def test_a_lost_root_key_and_a_lost_delegates_key_are_replaced_apart(places: Places) -> None:
     places.finish(places.begin())
     places.make_key("root-4")
-    drafts = places.draft("--replace", f"root-2={places.handed / 'root-4.json'}", out="lost-root")
+    drafts = places.draft("--replace", f"root-2={places.handed / 'root-4.json'}", "--yes", out="lost-root")
     root = drafts / NAMES[ROOT]
     assert [path.name for path in drafts.iterdir()] == [root.name]
     said = places.sign(root, "root-1")
@@ -106,7 +106,8 @@ def test_a_lost_root_key_and_a_lost_delegates_key_are_replaced_apart(places: Pla
 
     places.make_key("ha-noi-trust-2")
     places.trust("take", "national-trust-1", root)
-    drafts = places.draft("--replace", f"ha-noi-trust-1={places.handed / 'ha-noi-trust-2.json'}", out="lost-delegate")
+    lost = f"ha-noi-trust-1={places.handed / 'ha-noi-trust-2.json'}"
+    drafts = places.draft("--replace", lost, "--yes", out="lost-delegate")
     province, ward = drafts / NAMES[PROVINCE], drafts / NAMES[WARD]
     places.sign(province, "national-trust-1")
     everything = [places.place / "drafts" / NAMES[ROOT], root, province]
@@ -133,7 +134,7 @@ def test_a_holder_is_added_and_one_more_must_sign(places: Places) -> None:
     places.finish(places.begin())
     places.make_key("root-4")
     added = ("--add", f"root={places.handed / 'root-4.json'}", "--threshold", "root=3")
-    root = places.draft("--area", "root", *added, out="added") / NAMES[ROOT]
+    root = places.draft("--area", "root", *added, "--yes", out="added") / NAMES[ROOT]
     for holder in ("root-1", "root-2"):
         places.sign(root, holder)
     assert "2/3 chữ ký" in places.trust("take", "ward", root, status=1)
@@ -186,6 +187,45 @@ def test_a_root_that_is_out_of_date_is_still_the_step_to_the_next_one(
     places.sign(places.place / "next" / NAMES[ROOT], "root-3")
 
 
+def test_a_root_from_the_future_is_taken_where_somebody_has_looked_at_the_clock_as_the_step_to_the_next_one(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stations have it: whoever signs or serves the next one needs it as well."""
+    places.finish(places.begin())
+    now = utc_now()
+    with monkeypatch.context() as ahead:
+        ahead.setattr("edge_agent.headend.cli.trust_apart.utc_now", lambda: now + 30 * DAY_MS)
+        wrong = places.draft("--area", "root", "--yes", out="wrong") / NAMES[ROOT]
+        for holder in ("root-1", "root-2"):
+            places.sign(wrong, holder)
+    for holder in ("ward", "root-1", "root-2"):
+        assert "if stations have it already, add --yes" in places.trust("take", holder, wrong, status=1)
+        places.trust("take", holder, wrong, "--yes")
+    right = places.draft("--area", "root", "--yes", out="right") / NAMES[ROOT]
+    for holder in ("root-1", "root-2"):
+        places.sign(right, holder)
+    places.trust("take", "ward", right)
+    places.trust("take", "root-3", wrong, right, "--yes")
+    assert believes(places.place / "ward")[0] == believes(places.place / "root-3")[0] == (ROOT, 3)
+    area = places.draft("--area", WARD, "--yes", out="area") / NAMES[WARD]
+    altered(area, lambda payload: payload.update(issued_at=now + DAY_MS, expires=now + 2 * DAY_MS))
+    monkeypatch.setattr("edge_agent.headend.cli.trust_apart.utc_now", lambda: now + DAY_MS)
+    places.sign(area, "ha-noi-trust-1")
+    monkeypatch.undo()
+    assert "whose clock is wrong?" in places.trust("take", "ward", area, "--yes", status=1), "no station has an area's"
+
+
+def test_an_epoch_that_no_root_can_have_is_not_signed(places: Places) -> None:
+    """The two who sign would have ended the numbers of epochs for whoever comes after them."""
+    first = Path(shutil.copyfile(places.begin() / NAMES[ROOT], places.place / "first.json"))
+    altered(first, lambda payload: payload["delegates"].update(epoch=2**53 - 1))  # type: ignore[attr-defined]
+    assert "delegates.epoch: at most issued_at" in places.sign(first, "root-1", status=1)
+    places.finish(places.place / "drafts")
+    root = places.draft("--area", "root", "--yes", out="next") / NAMES[ROOT]
+    altered(root, lambda payload: payload["delegates"].update(epoch=2**53 - 1))  # type: ignore[attr-defined]
+    assert "one more than in the root before it" in places.sign(root, "root-1", status=1)
+
+
 def test_the_same_key_twice(places: Places) -> None:
     root = places.begin() / NAMES[ROOT]
     places.sign(root, "root-1")
@@ -214,7 +254,7 @@ def test_a_signature_of_another_draft(places: Places) -> None:
 @pytest.mark.parametrize("version", [1, 3])
 def test_a_draft_whose_version_is_not_the_next(places: Places, version: int) -> None:
     places.finish(places.begin())
-    root = places.draft("--area", "root", out="next") / NAMES[ROOT]
+    root = places.draft("--area", "root", "--yes", out="next") / NAMES[ROOT]
     altered(root, lambda payload: payload.update(version=version))
     assert "must be 2, draft it anew" in places.sign(root, "root-1", status=1)
     area = places.draft("--area", WARD, out="next-ward") / NAMES[WARD]
@@ -270,13 +310,13 @@ def test_a_draft_is_refused_where_it_is_meant_wrongly(places: Places) -> None:
     assert "--realm" in places.trust("draft", "ward", "--first", WARD, *out, status=1)
     places.finish(drafts)
     assert "which document?" in places.trust("draft", "ward", *out, status=1)
-    wrong = ("--area", "root", "--add", f"nobody={places.handed / 'root-1.json'}", *out)
+    wrong = ("--area", "root", "--add", f"nobody={places.handed / 'root-1.json'}", "--yes", *out)
     assert "there are" in places.trust("draft", "ward", *wrong, status=1)
     assert "write it as NAME=" in places.trust("draft", "ward", "--area", "root", "--threshold", "root", *out, status=1)
     assert "from 1 to 8" in places.trust("draft", "ward", "--area", "root", "--threshold", "root=9", *out, status=1)
     gone = f"nobody={places.handed / 'root-1.json'}"
     assert "which key?" in places.trust("draft", "ward", "--replace", gone, *out, status=1)
-    again = ("--area", "root", "--out", drafts)
+    again = ("--area", "root", "--out", drafts, "--yes")
     assert "somebody may have signed it" in places.trust("draft", "ward", *again, status=1)
 
 

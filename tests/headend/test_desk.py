@@ -111,7 +111,7 @@ def test_a_hello_gets_the_trust_documents_that_it_shows_to_be_lacking_from_above
 
 def test_a_new_welcome_key_is_named_before_it_signs(desk: Desk, station: FakeStation, keyring: Keyring) -> None:
     """Nobody could take the welcome otherwise, nor without one tell the time by which later documents are judged."""
-    renew(Keyring(keyring.directory), "", NOW)
+    renew(Keyring(keyring.directory), "", NOW, sure=True)
     _, replies = desk.take(*station.hello(), NOW)
     assert [reply.topic.rpartition("/")[2] for reply in replies] == ["job", "welcome"]
 
@@ -176,7 +176,7 @@ def test_records_are_taken_on_after_the_key_that_confirms_them_was_replaced(
     desk.take(*station.log(), NOW)
     made = new_signer()
     made.save(keyring.directory / "keys" / "ack-2.pem")
-    replace_key(keyring, keyring.keys.key("ack-1").public, made, NOW)
+    replace_key(keyring, keyring.keys.key("ack-1").public, made, NOW, sure=True)
     again = Desk(Keyring(keyring.directory), Logbook(tmp_path / "records"))
     station.play(RECORD)
     noted, replies = again.take(*station.log(), NOW)

@@ -83,7 +83,7 @@ def test_what_was_signed_or_written_since_is_told(keyring: Keyring, station: Fak
     asked = greeter(keyring, records)
     _, hello = station.hello()
     asked.answer(STATION, hello)
-    renew(Keyring(keyring.directory), "", NOW)
+    renew(Keyring(keyring.directory), "", NOW, sure=True)
     station.play(RECORD)
     Desk(keyring, Logbook(records)).take(*station.log(3), NOW)
     welcome = judged(Keyring(keyring.directory), asked.answer(STATION, hello))
@@ -119,7 +119,7 @@ def test_no_question_costs_a_reading_of_the_trust_file_unless_somebody_has_writt
         assert asked.answer(STATION, station.hello()[1]) is not None
     assert readings == []
     monkeypatch.setattr(Keyring, "refresh", reads)
-    renew(Keyring(keyring.directory), "", NOW)
+    renew(Keyring(keyring.directory), "", NOW, sure=True)
     monkeypatch.setattr(Keyring, "refresh", counted)
     for _ in range(20):
         asked.answer("nobody", b"{}")

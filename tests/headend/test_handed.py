@@ -128,7 +128,7 @@ def test_drafts_of_a_try_that_was_broken_off_are_not_mixed_with_those_of_the_nex
     drafts = places.begin()
     places.finish(drafts)
     places.make_key("national-trust-2")
-    swap = ("--replace", f"national-trust-1={places.handed / 'national-trust-2.json'}")
+    swap = ("--replace", f"national-trust-1={places.handed / 'national-trust-2.json'}", "--yes")
     out = places.draft(*swap, out="swap")
     (out / "root.json").unlink()
     told = places.trust("draft", "ward", *swap, "--out", out, status=1)
@@ -138,7 +138,8 @@ def test_drafts_of_a_try_that_was_broken_off_are_not_mixed_with_those_of_the_nex
 
 def test_a_place_for_drafts_that_is_none_is_named(places: Places) -> None:
     places.finish(places.begin())
-    assert "no such folder" in places.trust("draft", "ward", "--area", "root", "--out", "/dev/null", status=1)
+    asked = ("--area", "root", "--out", "/dev/null", "--yes")
+    assert "no such folder" in places.trust("draft", "ward", *asked, status=1)
 
 
 def test_two_who_sign_one_file_at_once_both_have_signed(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:

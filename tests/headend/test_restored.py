@@ -97,7 +97,7 @@ def test_documents_that_the_backup_has_not_are_taken_from_the_shelf_of_another_m
     central.keyring.enrol("tram-01", AREA)
     shutil.copytree(folder, tmp_path / "backup")
     for area in (ROOT, AREA):
-        sign_anew(central.keyring, area, utc_now())
+        sign_anew(central.keyring, area, utc_now(), sure=True)
     renew(Keyring(folder), shelf, utc_now())
     shutil.rmtree(folder)
     shutil.copytree(tmp_path / "backup", folder)

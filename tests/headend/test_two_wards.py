@@ -34,9 +34,8 @@ def test_a_second_ward_of_the_province_has_a_folder_of_its_own_and_lives_on_when
     places.trust("take", "ward2", root, province, "--first", read_first(places))
     places.trust("draft", "ward2", "--first", SECOND, "--public", places.place / "handed2", "--out", out)
     servers = [f"{name}={second / 'public' / name}-1.json" for name in ("welcome", "ack", "head")]
-    places.trust(
-        "draft", "ward2", "--area", "root", *(word for one in servers for word in ("--add", one)), "--out", out
-    )
+    added = [word for one in servers for word in ("--add", one)]
+    places.trust("draft", "ward2", "--area", "root", *added, "--yes", "--out", out)
     next_root, ward = out / NAMES[ROOT], out / "vn.ha-noi.xa-hai.json"
     for holder in ("root-1", "root-2"):
         places.sign(next_root, holder)
@@ -52,7 +51,8 @@ def test_a_second_ward_of_the_province_has_a_folder_of_its_own_and_lives_on_when
 
     places.make_key("ha-noi-trust-2")
     places.trust("take", "national-trust-1", next_root)
-    replaced = places.draft("--replace", f"ha-noi-trust-1={places.handed / 'ha-noi-trust-2.json'}", out="lost")
+    lost = f"ha-noi-trust-1={places.handed / 'ha-noi-trust-2.json'}"
+    replaced = places.draft("--replace", lost, "--yes", out="lost")
     places.sign(replaced / NAMES[PROVINCE], "national-trust-1")
     everything = [root, next_root, replaced / NAMES[PROVINCE]]
     places.trust("take", "ha-noi-trust-2", *everything, "--first", read_first(places))

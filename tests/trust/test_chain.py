@@ -159,10 +159,47 @@ def test_what_a_thief_of_the_nations_key_has_driven_up_is_passed_by_who_signs_la
 
 def test_no_number_runs_ahead_of_the_time_of_signing() -> None:
     future = NOON - DAY_MS + 1
-    for early in (ward(future), ward(2, epoch=future)):
-        assert "at most issued_at" in refusal(whole(), signed_trust(early, HANOI)).detail
+    assert "version: at most issued_at" in refusal(whole(), signed_trust(ward(future), HANOI)).detail
+    assert refusal(whole(), signed_trust(ward(2, epoch=future), HANOI)).reason is Reason.TRUST_GAP
     ahead = province(2, delegates=delegates(HANOI, epoch=future))
     assert "delegates.epoch: at most issued_at" in refusal(whole(), signed_trust(ahead, NATIONAL)).detail
+
+
+MONTH_MS = 30 * DAY_MS
+
+
+def of_nation(version: int, epoch: int, **over: Any) -> bytes:
+    """A root whose delegates are in that epoch."""
+    return signed_trust(root(version, delegates=delegates(NATIONAL, epoch=epoch), **over), "holder")
+
+
+def test_a_root_signed_by_a_clock_ahead_is_passed_by_one_of_the_right_time_and_everything_stands_again() -> None:
+    """It is taken whatever its date, and the epoch that it begins is still to come."""
+    ahead = NOON + MONTH_MS
+    wrong = of_nation(2, ahead, issued_at=ahead, expires=ahead + DAY_MS)
+    deaf = believe(whole(), wrong)
+    assert names(deaf) == ["server"]
+    right = {"issued_at": NOON, "expires": NOON + DAY_MS}
+    for root_3, epoch in ((of_nation(3, ahead, **right), ahead), (of_nation(3, ahead + 1, **right), ahead + 1)):
+        heard = believe(deaf, root_3, signed_trust(province(1, epoch=epoch, **right), NATIONAL))
+        assert areas(heard) == [ROOT, PROVINCE, AREA]
+        assert names(heard) == ["server", "ward"]
+        assert max(held.document.issued_at for held in heard.standing) == NOON, "no clock is held to the month ahead"
+
+
+def test_the_epoch_of_a_roots_delegates_goes_on_by_one_where_it_is_ahead_and_no_further() -> None:
+    assert believe(whole(), of_nation(2, NOON - DAY_MS)).trust.version == 2, "its own time of signing"
+    refused = refusal(whole(), of_nation(2, NOON - DAY_MS + 1))
+    assert (refused.reason, "delegates.epoch: at most issued_at, or 2" in refused.detail) == (Reason.MALFORMED, True)
+    ahead = NOON + MONTH_MS
+    deaf = believe(whole(), of_nation(2, ahead, issued_at=ahead, expires=ahead + DAY_MS))
+    assert f"or {ahead + 1}, which is one more" in refusal(deaf, of_nation(3, ahead + 2)).detail
+    assert refusal(deaf, of_nation(3, ahead - 1)).reason is Reason.TRUST_ROLLED_BACK
+    nobody = root(2)
+    del nobody["delegates"]
+    alone = begin(signed_trust(nobody | {"version": 1}, "holder"))
+    assert believe(alone, signed_trust(nobody, "holder"), of_nation(3, 1)).trust.version == 3
+    assert "or 1, which is one more" in refusal(alone, of_nation(2, NOON)).detail
 
 
 def test_a_document_that_ends_before_it_begins_or_lasts_too_long_is_none() -> None:

@@ -25,7 +25,7 @@ from edge_agent.headend.public_files import names_known
 from edge_agent.headend.roles import ONLINE
 from edge_agent.headend.session import PublishError, Receipt
 from edge_agent.headend.telling import EXPIRES_SOON_MS
-from edge_agent.headend.trust_drafts import keys_in, signing_beside
+from edge_agent.headend.trust_drafts import check_replacing, keys_in, signing_beside
 from edge_agent.headend.words import day_and_hour
 from edge_agent.sync.topics import area_job_topic
 from edge_agent.trust.bundle import read_document
@@ -126,6 +126,7 @@ def _replace(args: argparse.Namespace) -> int:
     old = _public(keyring, name, args.keyid)
     new_name = keyring.keys.new_name(role_of(name), name)
     wish, known = _wish(args, keyring, name, old), names_known(args.dir)
+    check_replacing(keyring.chain, old, now, sure=args.yes)  # before anybody chooses a passphrase
     others = {known[key.keyid] for key in signing_beside(keyring.chain, old) if key.keyid in known}
     warn_of_token(new_name, others & beside(keyring.keys, new_name, wish))
     made = prepare([new_name], wish)(keyring.keys.directory, new_name)

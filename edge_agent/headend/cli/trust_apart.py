@@ -71,6 +71,7 @@ def add(tasks: Tasks) -> None:
     taking.add_argument(
         "--first", metavar="FINGERPRINT", help="mã của văn bản gốc / the root's, for a folder without one"
     )
+    add_yes(taking, CLOCK_IS_RIGHT)
     for part, number in ((showing, "+"), (signing, None), (merging, "+"), (taking, "+")):
         part.add_argument("file", type=Path, nargs=number, help="tệp văn bản / the document")
         add_dir(part)
@@ -237,10 +238,10 @@ def _merge(args: argparse.Namespace) -> int:
 def _take(args: argparse.Namespace) -> int:
     sheets, names, here = [_read(path) for path in args.file], names_known(args.dir), _has_trust(args.dir)
     if args.first is not None:
-        keyring = take_first(args.dir, sheets, args.first, names, utc_now())
+        keyring = take_first(args.dir, sheets, args.first, names, utc_now(), sure=args.yes)
     elif here:
         keyring = Keyring(args.dir)
-        take(keyring, sheets, names, utc_now())
+        take(keyring, sheets, names, utc_now(), sure=args.yes)
     else:
         raise KeyringError(f"{args.dir}: chưa có văn bản gốc / has no root yet; write --first with its fingerprint")
     for sheet in sheets:
