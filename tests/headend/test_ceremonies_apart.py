@@ -16,7 +16,7 @@ from edge_agent.headend.key_folder import KeyFolder
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.passphrases import FILE_VARIABLE, NEW_FILE_VARIABLE
 from edge_agent.headend.public_files import fingerprint, read_public
-from edge_agent.trust.bundle import read_document
+from edge_agent.trust.bundle import read_document, write_file
 from edge_agent.trust.documents import ROOT
 from tests.headend.holders import NAMES, PROVINCE, ROOTS, WARD, Places, believes, read_first
 from tests.host.softhsm import NEEDS_SOFTHSM, PIN, Drawer, drawer, see_again
@@ -88,6 +88,29 @@ def test_copies_signed_apart_are_merged_in_any_order(places: Places) -> None:
 
 
 def test_a_lost_root_key_and_a_lost_delegates_key_are_replaced_apart(places: Places) -> None:
+def test_what_is_signed_or_merged_is_written_over_nothing_but_less_of_itself(places: Places) -> None:
+    root = places.begin() / NAMES[ROOT]
+    first, both = (Path(shutil.copyfile(root, places.place / name)) for name in ("first.json", "both.json"))
+    places.sign(first, "root-1")
+    for holder in ("root-1", "root-2"):
+        places.sign(both, holder)
+    other = Path(shutil.copyfile(places.place / "drafts" / NAMES[WARD], places.place / "other.json"))
+    private, trust = places.place / "root-3" / "keys" / "root-3.pem", places.place / "trust.json"
+    trust.write_bytes(write_file([root.read_bytes()]))
+    nowhere = places.place / "nowhere.json"
+    nowhere.symlink_to(places.place / "gone.json")
+    for out in (both, private, trust, other, nowhere, places.handed):
+        before = out.read_bytes() if out.is_file() else b""
+        merging = places.trust("merge", "ward", first, root, "--out", out, status=1)
+        signing = places.trust("sign", "root-3", first, "--key", "root-3", "--out", out, status=1)
+        assert f"--out {out}: đã có" in merging
+        assert f"--out {out}: đã có" in signing
+        assert (out.read_bytes() if out.is_file() else b"") == before
+    places.trust("sign", "root-3", first, "--key", "root-3", "--out", first)
+    places.trust("merge", "ward", first, both, "--out", both)
+    assert len(json.loads(both.read_bytes())["signatures"]) == 3
+
+
     places.finish(places.begin())
     places.make_key("root-4")
     drafts = places.draft("--replace", f"root-2={places.handed / 'root-4.json'}", "--yes", out="lost-root")

@@ -6,6 +6,7 @@ Each holder has a folder of his own: ``keys``, and a ``trust.json`` of the docum
 from __future__ import annotations
 
 import argparse
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from edge_agent.headend.apart import (
@@ -23,7 +24,7 @@ from edge_agent.headend.apart import (
 from edge_agent.headend.cli.keys import add_sources
 from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_task, add_yes, add_zone, write_file
 from edge_agent.headend.cli.shown import read_before_signing
-from edge_agent.headend.errors import KeyringError
+from edge_agent.headend.errors import HeadendError, KeyringError
 from edge_agent.headend.handed import read_envelope
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.key_folder import KeyFolder
@@ -212,6 +213,8 @@ def _show(args: argparse.Namespace) -> int:
 
 def _sign(args: argparse.Namespace) -> int:
     chain, sheet, keys = _chain(args.dir), _read(args.file), KeyFolder(args.dir / "keys")
+    if args.out is not None:  # before anybody types a passphrase
+        _check_out(args.out, sheet, {*_signers(sheet), keys.key(args.key).public.keyid})
     may_sign(chain, sheet, keys.key(args.key).public, utc_now())
     with read_before_signing():
         _print(args, chain, sheet)
@@ -228,11 +231,32 @@ def _sign(args: argparse.Namespace) -> int:
 def _merge(args: argparse.Namespace) -> int:
     chain = _chain(args.dir)
     whole = merged(chain, [_read(path) for path in args.file])
+    _check_out(args.out, whole, _signers(whole))
     write_file(args.out, whole.data, "--out")
     print(f"đã gộp / merged: {args.out}")
     print(read_out(whole))
     _print_counts(args.dir, chain, whole)
     return 0
+
+
+def _check_out(out: Path, sheet: Sheet, signers: AbstractSet[str]) -> None:
+    """Only the same document is written over, by one that has its signatures as well: a key, a trust file, another's
+    signature would be gone."""
+    if not (out.exists() or out.is_symlink()):
+        return
+    try:
+        there = _read(out)
+    except HeadendError:
+        there = None
+    if there is None or there.envelope.digest != sheet.envelope.digest or not _signers(there) <= signers:
+        raise CannotDo(
+            f"--out {out}: đã có, là tệp khác, hoặc có chữ ký mà bản này không có; chọn tên khác / exists, is "
+            "something else, or bears signatures that this one has not; take another name"
+        )
+
+
+def _signers(sheet: Sheet) -> AbstractSet[str]:
+    return {claim.keyid for claim in sheet.envelope.signatures}
 
 
 def _take(args: argparse.Namespace) -> int:
