@@ -7,7 +7,7 @@ ROLE-N.token    the note of a key on a PKCS#11 token (``token``)
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -75,11 +75,14 @@ class KeyFolder:
             return True
         return False
 
-    def new_name(self, role: str, besides: str) -> str:
-        """The next number of a role: what was ever called so, here or as ``besides``, is not given out again."""
+    def new_name(self, role: str, besides: Collection[str], unnamed: int = 0) -> str:
+        """The next number of a role: what was ever called so, here or among ``besides``, is not given out again.
+
+        ``unnamed`` keys of it lie elsewhere, nobody knows under which numbers: one that comes back overwrites no other.
+        """
         retired = [path.stem for path in (self.directory / RETIRED).glob(f"{role}-*")]
-        numbers = [_split(one)[1] for one in (*self.of_role(role), *retired, besides) if _split(one)[0] == role]
-        return f"{role}-{max(numbers, default=0) + 1}"
+        numbers = [_split(one)[1] for one in (*self.of_role(role), *retired, *besides) if _split(one)[0] == role]
+        return f"{role}-{max(numbers, default=0) + unnamed + 1}"
 
     def discard(self, name: str) -> None:
         """A key that was made for documents which then were not signed; on a token it stays, named by nothing."""

@@ -85,6 +85,11 @@ def read_all(paths: Iterable[Path]) -> dict[str, PublicKey]:
     return found
 
 
+def names_given(directory: Path) -> frozenset[str]:
+    """What keys are or were ever called here, by the names of public files: a key that is replaced leaves its own."""
+    return frozenset(path.stem for path in (directory / PUBLIC).glob(f"[!.]*{ENDING}"))
+
+
 def names_known(directory: Path) -> Mapping[str, str]:
     """keyid: what that key is called here, by public files and by the keys themselves. A damaged file hides none."""
     names: dict[str, str] = {}

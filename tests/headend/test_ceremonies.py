@@ -18,12 +18,13 @@ from edge_agent.headend.cli import main
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.new_network import create_keyring
+from edge_agent.headend.public_files import fingerprint, names_known, write_public
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.trust_drafts import keys_in
 from edge_agent.trust.bundle import read_document, write_file
 from edge_agent.trust.documents import ROOT
 from edge_agent.trust.keeper import Keeper, believing
-from edge_agent.trust.keys import Ed25519Signer, new_signer
+from edge_agent.trust.keys import Ed25519Signer, PublicKey, new_signer
 
 NOW = UtcMs(1_790_000_000_000)
 LATER = UtcMs(NOW + 60 * DAY_MS)
@@ -217,7 +218,7 @@ def test_a_key_that_is_not_here_is_replaced_by_its_id(
     (keyring.directory / "keys" / f"{name}.pem").unlink()
     asked = ["trust", "replace", "--dir", str(keyring.directory), "--key", name]
     status, _, err = run(capsys, *asked)
-    assert (status, lost.keyid in err) == (1, True), "a slip of the pen must not revoke another officer"
+    assert (status, fingerprint(lost.keyid) in err) == (1, True), "a slip of the pen must not revoke another officer"
     status, out, _ = run(capsys, *asked, "--keyid", lost.keyid, "--plain", "--yes")
     assert status == 0
     new = out.splitlines()[-1].removeprefix(f"{name} → ")
@@ -227,6 +228,58 @@ def test_a_key_that_is_not_here_is_replaced_by_its_id(
     assert after.keys.key(new).public in after._keys_in_documents()
     assert lost not in after._keys_in_documents()
     assert len(after.chain.standing) == 3
+
+
+EMERGENCY = ("ward-emergency-1", "ward-emergency-2")
+
+
+def taken_away(keyring: Keyring, *names: str) -> tuple[PublicKey, ...]:
+    """The holders have their keys with them, as the operations advise."""
+    gone = tuple(keyring.keys.key(name).public for name in names)
+    for name in names:
+        (keyring.directory / "keys" / f"{name}.pem").rename(keyring.directory.parent / f"{name}.pem")
+    return gone
+
+
+def test_of_two_officers_keys_that_are_away_the_lost_one_is_replaced_and_the_other_ones_is_safe(
+    keyring: Keyring, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever has lost his is asked for an id: that of the other one would revoke her, and the thief would stay."""
+    for name in EMERGENCY:
+        write_public(keyring.directory, name, keyring.keys.key(name).public)
+    lost, hers = taken_away(keyring, *EMERGENCY)
+    asked = ["trust", "replace", "--dir", str(keyring.directory), "--key", "ward-emergency-1", "--plain"]
+    status, _, err = run(capsys, *asked)
+    assert (status, "revokes somebody else's key" in err) == (1, True)
+    named = zip(EMERGENCY, (lost, hers), strict=True)
+    assert err.splitlines()[1:] == [f"  {name}: {fingerprint(key.keyid)}" for name, key in named]
+    status, _, err = run(capsys, *asked, "--keyid", fingerprint(hers.keyid))
+    assert (status, "is ward-emergency-2, --key là / is ward-emergency-1" in err) == (1, True)
+    status, out, err = run(capsys, *asked, "--keyid", fingerprint(lost.keyid).upper())
+    assert (status, "ward-emergency-1 → ward-emergency-3" in out, err) == (0, True, "")
+    brought = keyring.directory / "keys" / "ward-emergency-2.pem"
+    assert not brought.exists(), "nobody's key is in the place of hers"
+    (keyring.directory.parent / "ward-emergency-2.pem").rename(brought)
+    after = Keyring(keyring.directory)
+    (signing,) = {role.keys for role in after.trust.roles if role.name == "ward-emergency"}
+    assert signing == {after.keys.key(name).public for name in ("ward-emergency-2", "ward-emergency-3")}
+    taken_away(keyring, "ward-emergency-2", "ward-emergency-3")
+    third = names_known(keyring.directory)
+    (again,) = [keyid for keyid, name in third.items() if name == "ward-emergency-3"]
+    asked[asked.index("ward-emergency-1")] = "ward-emergency-3"
+    assert "ward-emergency-3 → ward-emergency-4" in run(capsys, *asked, "--keyid", again)[1]
+
+
+def test_where_nobody_knows_the_names_of_keys_that_are_away_a_new_one_has_none_of_theirs(
+    keyring: Keyring, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost, hers = taken_away(keyring, *EMERGENCY)
+    asked = ["trust", "replace", "--dir", str(keyring.directory), "--key", "ward-emergency-1", "--plain"]
+    assert f"\n  ?: {fingerprint(hers.keyid)}" in run(capsys, *asked)[2]
+    status, out, err = run(capsys, *asked, "--keyid", lost.keyid)
+    assert (status, "ward-emergency-1 → ward-emergency-3" in out) == (0, True)
+    assert f"has no name for the key that is revoked: {fingerprint(lost.keyid)}" in err
+    assert not (keyring.directory / "keys" / "ward-emergency-2.pem").exists()
 
 
 def test_a_damaged_key_file_hinders_nothing_and_is_replaced(
@@ -513,7 +566,7 @@ def test_what_was_signed_and_not_sent_is_told_with_the_command_that_sends_it(
         ("welcome-1", ["--encrypt"], "serves a server"),
         ("ward-emergency", [], "which one? ward-emergency-1, ward-emergency-2"),
         ("nobody", [], "none of that name is here"),
-        ("ward-routine-9", [], "--keyid says which one of ward-routine it is: none"),
+        ("ward-routine-9", [], "the exposed one stays good: none"),
     ],
 )
 def test_a_replacement_that_nobody_can_mean_is_refused(

@@ -36,6 +36,19 @@ def test_files_and_notes_are_found_by_one_name_and_leftovers_are_not(tmp_path: P
     assert folder.key("welcome").public.scheme is Scheme.ED25519
 
 
+def test_a_new_key_has_no_name_that_another_one_has_had_and_leaves_room_for_those_whose_names_nobody_knows(
+    tmp_path: Path,
+) -> None:
+    folder = KeyFolder(tmp_path, never)
+    assert folder.new_name("ward-emergency", {"ward-emergency-1"}) == "ward-emergency-2"
+    assert folder.new_name("ward-emergency", {"ward-emergency-1", "ward-routine-7", "ward-emergency"}, 1) == (
+        "ward-emergency-3"
+    )
+    plain_file(tmp_path, "ward-emergency-4")
+    assert folder.retire("ward-emergency-4")
+    assert folder.new_name("ward-emergency", {"ward-emergency-1"}) == "ward-emergency-5"
+
+
 def test_a_passphrase_is_asked_for_once_however_often_the_key_signs(tmp_path: Path) -> None:
     asked: list[str] = []
     write_key(tmp_path / "ward-routine-1.pem", new_private(Scheme.ECDSA_P256), PASSPHRASE)

@@ -14,6 +14,7 @@ from edge_agent.headend.cli import main
 from edge_agent.headend.key_files import LockedKey, PlainKey
 from edge_agent.headend.keyring import Keyring, KeyringError
 from edge_agent.headend.passphrases import FILE_VARIABLE, NEW_FILE_VARIABLE
+from edge_agent.headend.public_files import names_known
 from edge_agent.headend.roles import default_roles
 from edge_agent.trust.keys import Scheme
 from edge_agent.trust.orders import OrderType
@@ -110,6 +111,14 @@ def test_the_list_tells_where_each_key_lies_and_asks_for_nothing(ward: Ward) -> 
     assert sorted(listed) == sorted([*OFFICERS, "welcome-1", "ack-1", "head-1"])
     assert listed["ward-policy-1"].startswith("tệp có mật khẩu / file with a passphrase; ecdsa-p256, ")
     assert listed["welcome-1"].startswith("tệp / file; ed25519, ")
+
+
+def test_the_public_halves_tell_whose_key_it_is_when_its_holder_has_taken_it_away(ward: Ward) -> None:
+    ward.init()
+    made = Keyring(ward.folder).keys.readable()
+    for name in OFFICERS:
+        (ward.folder / "keys" / f"{name}.pem").unlink()
+    assert names_known(ward.folder) == {key.keyid: name for name, key in made.items()}
 
 
 def test_a_key_in_disorder_is_listed_with_its_fault_and_hides_no_other(ward: Ward) -> None:

@@ -173,6 +173,8 @@ def _init(args: argparse.Namespace) -> int:
     keyring = create_keyring(args.dir, args.realm, specs, utc_now(), args.host, make)
     print(f"đã tạo mạng {keyring.realm} trong {args.dir} / made")
     _print_training(keyring)
+    for name, key in keyring.keys.readable().items():  # by which they are known when their holders have taken them away
+        write_public(args.dir, name, key)
     _print_roles(keyring)
     _print_names(args.dir)
     print("tiếp theo / next: edge-agent-headend codes new TRAM --dir … --area …")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.ceremonies import holders_of, renew, replace_key
@@ -21,7 +21,7 @@ from edge_agent.headend.headend import utc_now
 from edge_agent.headend.key_files import PlainKey
 from edge_agent.headend.key_folder import RETIRED, KeyFolder, Wish, beside, prepare, role_of
 from edge_agent.headend.keyring import Keyring
-from edge_agent.headend.public_files import names_known
+from edge_agent.headend.public_files import fingerprint, names_given, names_known, write_public
 from edge_agent.headend.roles import ONLINE
 from edge_agent.headend.session import PublishError, Receipt
 from edge_agent.headend.telling import EXPIRES_SOON_MS
@@ -56,6 +56,10 @@ START_ANEW = (
     "khởi động lại `watch`, `content --welcome`: chúng còn ký bằng khóa cũ, trạm không tin / start `watch` and "
     "`content --welcome` anew: they still sign with the old key, which stations do not believe"
 )
+MISTAKEN = (
+    "chọn nhầm là thu hồi khóa của người khác, còn khóa bị lộ vẫn dùng được / a wrong choice revokes somebody else's "
+    "key, and the exposed one stays good"
+)
 KEPT = "khóa mới còn ở / the new key stays in keys/{name}"
 
 
@@ -88,7 +92,7 @@ def add(tasks: Tasks) -> None:
 
 def _add_keys(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", required=True, help="khóa bị mất, bị lộ / the lost or stolen key: ward-routine-1")
-    parser.add_argument("--keyid", help="nếu khóa đó không ở đây: mã của nó / where it is not here: its id")
+    parser.add_argument("--keyid", help="nếu khóa đó không ở đây: dấu của nó / where it is not here: its id")
     add_where_keys_lie(parser)
     told = "tệp không mật khẩu, dù khóa cũ có / a plain file, though the old one is none"
     parser.add_argument("--plain", action="store_true", help=told)
@@ -123,9 +127,11 @@ def _renew(args: argparse.Namespace) -> int:
 def _replace(args: argparse.Namespace) -> int:
     keyring, now = Keyring(args.dir), utc_now()
     name = _exact(keyring, args.key)
-    old = _public(keyring, name, args.keyid)
-    new_name = keyring.keys.new_name(role_of(name), name)
-    wish, known = _wish(args, keyring, name, old), names_known(args.dir)
+    known = names_known(args.dir)
+    old = _public(keyring, name, args.keyid, known)
+    elsewhere = [key for key in holders_of(keyring, role_of(name)) - {old} if key.keyid not in known]
+    new_name = keyring.keys.new_name(role_of(name), {name, *names_given(args.dir)}, len(elsewhere))
+    wish = _wish(args, keyring, name, old)
     check_replacing(keyring.chain, old, now, sure=args.yes)  # before anybody chooses a passphrase
     others = {known[key.keyid] for key in signing_beside(keyring.chain, old) if key.keyid in known}
     warn_of_token(new_name, others & beside(keyring.keys, new_name, wish))
@@ -142,7 +148,9 @@ def _replace(args: argparse.Namespace) -> int:
     print(f"{name} → {new_name}{where}")
     if role_of(name) in {spec.name for spec in ONLINE}:
         print(START_ANEW)
-    return _send(args, keyring, [keyring.chain.newest[area].envelope for area in areas])
+    sent = _send(args, keyring, [keyring.chain.newest[area].envelope for area in areas])
+    write_public(args.dir, new_name, made.public)  # whatever becomes of it, stations have been told
+    return sent
 
 
 def _discard_unless_named(args: argparse.Namespace, new_name: str, made: PublicKey) -> None:
@@ -192,15 +200,26 @@ def _exact(keyring: Keyring, name: str) -> str:
     return numbered[0]
 
 
-def _public(keyring: Keyring, name: str, keyid: str | None) -> PublicKey:
+def _public(keyring: Keyring, name: str, asked: str | None, known: Mapping[str, str]) -> PublicKey:
     """The public half of a key that lies here, or of the one of its role that has this id."""
-    here = keyring.keys.readable()
+    here, keyid = keyring.keys.readable(), None if asked is None else "".join(asked.split()).lower()
     if name in here and keyid in (None, here[name].keyid):
         return here[name]
     others = {key.keyid: key for key in holders_of(keyring, role_of(name)) - set(here.values())}
-    if keyid not in others:
-        known = ", ".join(sorted(others)) or "none"
-        raise KeyringError(f"--key {name}: is not here; --keyid says which one of {role_of(name)} it is: {known}")
+    if keyid is None or keyid not in others:
+        listed = sorted(f"\n  {known.get(one, '?')}: {fingerprint(one)}" for one in others)
+        raise KeyringError(
+            f"--key {name}: không ở đây; --keyid nói là khóa nào, so từng nhóm với giấy / is not here; --keyid "
+            f"says which one of {role_of(name)} it is, compared group by group with the paper; {MISTAKEN}: "
+            f"{''.join(listed) or 'none'}"
+        )
+    if known.get(keyid, name) != name:
+        raise KeyringError(
+            f"--keyid {fingerprint(keyid)}: là khóa / is {known[keyid]}, --key là / is {name}; {MISTAKEN}"
+        )
+    if keyid not in known:
+        note = "thư mục này không biết tên của khóa bị thu hồi / this folder has no name for the key that is revoked"
+        print(f"chú ý / note: {note}: {fingerprint(keyid)}; {MISTAKEN}", file=sys.stderr)
     return others[keyid]
 
 
