@@ -56,6 +56,10 @@ SERIALS_BEGAN = UtcMs(1_767_225_600_000)
 SERIALS_LEFT = 1_000_000_000
 # As many as one order must leave its issuer: one a second, for thirty years.
 
+SERVES = (
+    "khóa của máy chủ tự khởi động / serves a server, which starts with nobody there to type; it starts no sound, and "
+    "stays a file that only its owner reads"
+)
 DOCUMENTS_KEPT = 1_024
 # More than fit into a trust file of 1 MiB: each hello asks for all of them, and each is read once.
 
@@ -146,10 +150,7 @@ class Keyring:
         """Put an officer's key file under a new passphrase."""
         key = self.keys.key(name).public
         if key in self.server_keys:
-            raise KeyringError(
-                f"key {name}: khóa của máy chủ tự khởi động / serves a server, which starts with nobody there to type; "
-                "it starts no sound, and stays a file that only its owner reads"
-            )
+            raise KeyringError(f"key {name}: {SERVES}")
         self.keys.protect(name, asking_new)
 
     @property

@@ -12,6 +12,7 @@ import pytest
 
 from edge_agent.core.units import DAY_MS, MINUTE_MS
 from edge_agent.headend.headend import utc_now
+from edge_agent.headend.key_files import LockedKey
 from edge_agent.headend.key_folder import KeyFolder
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.passphrases import FILE_VARIABLE, NEW_FILE_VARIABLE
@@ -87,7 +88,6 @@ def test_copies_signed_apart_are_merged_in_any_order(places: Places) -> None:
     assert there.read_bytes() == back.read_bytes()
 
 
-def test_a_lost_root_key_and_a_lost_delegates_key_are_replaced_apart(places: Places) -> None:
 def test_what_is_signed_or_merged_is_written_over_nothing_but_less_of_itself(places: Places) -> None:
     root = places.begin() / NAMES[ROOT]
     first, both = (Path(shutil.copyfile(root, places.place / name)) for name in ("first.json", "both.json"))
@@ -111,6 +111,7 @@ def test_what_is_signed_or_merged_is_written_over_nothing_but_less_of_itself(pla
     assert len(json.loads(both.read_bytes())["signatures"]) == 3
 
 
+def test_a_lost_root_key_and_a_lost_delegates_key_are_replaced_apart(places: Places) -> None:
     places.finish(places.begin())
     places.make_key("root-4")
     drafts = places.draft("--replace", f"root-2={places.handed / 'root-4.json'}", "--yes", out="lost-root")
@@ -357,6 +358,33 @@ def test_a_key_whose_making_was_broken_off_before_its_public_half_is_handed_out_
     public.unlink()
     places.run("keys", "new", "--dir", places.place / "root-1", "--key", "root-1", "--plain")
     assert public.read_bytes() == written
+
+
+@pytest.mark.usefixtures("cheap_keys")
+def test_an_open_key_is_not_taken_for_the_locked_one_that_was_asked_for(
+    places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its making was broken off before its public half was written, and it stayed open."""
+    places.make_key("root-1")
+    folder = places.place / "root-1"
+    (folder / "public" / "root-1.json").unlink()
+    new, protect = (("keys", what, "--dir", folder, "--key", "root-1") for what in ("new", "protect"))
+    told = places.run(*new, "--encrypt", status=1)
+    assert f"keys protect --dir {folder} --key root-1" in told
+    assert "exists, as a file" in places.run(*new, "--token", "/t.so", "--token-label", "LOA-GOC", status=1)
+    secret = tmp_path / "secret"
+    secret.touch(mode=0o600)
+    secret.write_text("trăng sáng vườn chè")
+    monkeypatch.setenv(NEW_FILE_VARIABLE, str(secret))
+    places.run(*protect)
+    places.run(*new, "--encrypt")
+    assert isinstance(KeyFolder(folder / "keys").key("root-1"), LockedKey)
+    assert (folder / "public" / "root-1.json").exists()
+    ward = places.place / "ward"
+    places.run("keys", "init", "--dir", ward, "--realm", "loa-vn", "--area", WARD, "--apart")
+    for name in ("welcome-1", "head"):
+        served = ("keys", "protect", "--dir", ward, "--key", name)
+        assert "starts with nobody there to type" in places.run(*served, status=1), "no document says whose it is yet"
 
 
 def test_a_key_is_made_once_and_only_where_its_holder_says(places: Places) -> None:

@@ -15,13 +15,15 @@ from edge_agent.headend.cli.options import Tasks, add_dir, add_task
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.files import make_private_directory
 from edge_agent.headend.headend import utc_now
+from edge_agent.headend.key_files import PlainKey
 from edge_agent.headend.key_folder import EVERY_KEY, KeyFolder, Wish, beside, prepare, role_of
-from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.keyring import SERVES, Keyring
 from edge_agent.headend.new_network import check_new, create_keyring, create_servers
 from edge_agent.headend.passphrases import FILE_VARIABLE, NEW_FILE_VARIABLE
 from edge_agent.headend.pki import names_in
 from edge_agent.headend.public_files import check_public, fingerprint, public_path, write_public
-from edge_agent.headend.roles import RoleSpec, default_roles
+from edge_agent.headend.roles import ONLINE, RoleSpec, default_roles
+from edge_agent.identity.token import TokenKey
 from edge_agent.trust.fields import AREA, NAME
 from edge_agent.trust.keys import PublicKey, Scheme
 
@@ -171,10 +173,10 @@ def _init(args: argparse.Namespace) -> int:
     make = prepare([name for spec in specs if spec.of_officers for name in spec.key_names], wish_of(args))
     _warn_of_one_token(specs, wish_of(args))
     keyring = create_keyring(args.dir, args.realm, specs, utc_now(), args.host, make)
-    print(f"đã tạo mạng {keyring.realm} trong {args.dir} / made")
-    _print_training(keyring)
     for name, key in keyring.keys.readable().items():  # by which they are known when their holders have taken them away
         write_public(args.dir, name, key)
+    print(f"đã tạo mạng {keyring.realm} trong {args.dir} / made")
+    _print_training(keyring)
     _print_roles(keyring)
     _print_names(args.dir)
     print("tiếp theo / next: edge-agent-headend codes new TRAM --dir … --area …")
@@ -217,7 +219,7 @@ def _new(args: argparse.Namespace) -> int:
     if not (wish.passphrases or wish.module or args.plain):
         raise KeyringError("khóa nằm ở đâu / say in what the key shall lie: --encrypt, --token …, or --plain")
     if args.key in keys.names():
-        key = _begun(args.dir, keys, args.key)
+        key = _begun(args.dir, keys, args.key, wish)
     else:
         check_public(args.dir, {args.key: None})
         role = role_of(args.key)
@@ -229,15 +231,25 @@ def _new(args: argparse.Namespace) -> int:
     return 0
 
 
-def _begun(directory: Path, keys: KeyFolder, name: str) -> PublicKey:
+def _begun(directory: Path, keys: KeyFolder, name: str, wish: Wish) -> PublicKey:
     """The key of a `keys new` that was broken off before it handed out the public half: that is all there is to do."""
+    kept = keys.key(name)
+    if wish.passphrases and wish.label(name) is None and isinstance(kept, PlainKey):
+        raise KeyringError(
+            f"--encrypt: khóa {name} đã có, là tệp không mật khẩu; đặt mật khẩu / exists, as a file without a "
+            f"passphrase; put it under one: keys protect --dir {directory} --key {name}"
+        )
+    if wish.label(name) is not None and not isinstance(kept, TokenKey):
+        raise KeyringError(
+            f"--token: khóa {name} đã có, là tệp; tạo khóa tên khác / exists, as a file; make one of another name"
+        )
     if public_path(directory, name).exists():
         raise KeyringError(f"--key {name}: đã có / exists in {keys.directory}; a key is never overwritten")
     print(
         f"khóa {name} đã tạo lần trước, nay chỉ ghi nửa công khai / was made before; only its public half is written",
         file=sys.stderr,
     )
-    return keys.key(name).public
+    return kept.public
 
 
 def _print_public(path: Path, name: str, key: PublicKey) -> None:
@@ -283,8 +295,12 @@ def warn_of_token(name: str, others: Collection[str]) -> None:
 
 
 def _protect(args: argparse.Namespace) -> int:
-    keyring = Keyring(args.dir)
-    keyring.protect(args.key)
+    if (args.dir / "trust.json").exists():
+        Keyring(args.dir).protect(args.key)
+    elif role_of(args.key) in {spec.name for spec in ONLINE}:
+        raise KeyringError(f"key {args.key}: {SERVES}")
+    else:  # a holder's, who has taken no document yet
+        KeyFolder(args.dir / "keys").protect(args.key)
     print(f"khóa {args.key} đã có mật khẩu mới / has a new passphrase; {args.dir / 'keys'}")
     return 0
 
