@@ -333,10 +333,11 @@ class Runtime:
 
     def _adopt(self, effect: fx.AdoptTime) -> None:
         """Take over signed time, remember it for the next process, and step once more by the new clock."""
-        floor = self._ports.trust.standing.floor(effect.utc)
-        now = self._ports.clock.adopt_signed(effect.utc, effect.asked_at, floor)
+        standing = self._ports.trust.standing
+        now = self._ports.clock.adopt_signed(effect.utc, effect.asked_at, standing.floor(effect.utc))
         log.info("clock utc=%s source=%s max_error_ms=%s", now.utc, now.source, now.max_error_ms)
-        self._journal.order(SaveFloor(floor, self._ports.clock.kept))
+        # Without the documents' dates: each start asks for them, and those of a clock ahead are passed by right ones.
+        self._journal.order(SaveFloor(standing.within_root(effect.utc), self._ports.clock.kept))
         self._clock_moved = True
 
     def _renew(self, mono: MonoMs) -> None:

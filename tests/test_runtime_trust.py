@@ -73,6 +73,33 @@ def test_a_document_is_kept_and_an_older_one_refused_after_a_restart(tmp_path: P
     assert answers(again) == [("refused", "trust_rolled_back"), ("known", "replayed")]
 
 
+def test_a_root_signed_by_a_clock_ahead_deafens_until_the_next_one_and_no_later_boot_is_held_to_its_date(
+    tmp_path: Path,
+) -> None:
+    disk = FakeDisk()
+    with Agent(tmp_path, disk, trust=FILE) as agent:
+        agent.until_welcomed()
+        now = agent.utc()
+        ahead = now + 30 * makers.DAY_MS
+        wrong = {"issued_at": ahead, "expires": ahead + makers.DAY_MS}
+        in_epoch = {"delegates": makers.delegates(NATIONAL, epoch=ahead)}
+        send(agent, signed_trust(root(2, **in_epoch, **wrong), "holder"))
+        send(agent, signed_trust(province(1, epoch=ahead, **wrong), NATIONAL))
+        plan_for_later(agent)
+    assert answers(agent) == [("accepted", None), ("refused", "not_yet_valid"), ("refused", "signature_invalid")]
+    with Agent(tmp_path, disk, trust=FILE) as again:
+        again.until_welcomed()
+        right = {"issued_at": now, "expires": now + makers.DAY_MS}
+        send(again, signed_trust(root(3, **in_epoch, **right), "holder"))
+        send(again, signed_trust(province(1, epoch=ahead, **right), NATIONAL))
+        plan_for_later(again)
+    assert answers(again) == [("accepted", None)] * 3
+    with Agent(tmp_path, disk, trust=FILE) as later:
+        later.until_welcomed()
+        assert believed(later) == {"": 3, "vn/ha-noi": 1, AREA: 1}
+    assert abs(disk.committed.floor - now) < makers.DAY_MS, "neither chip nor NTP is disbelieved for a month"
+
+
 def test_several_documents_in_a_row_are_believed_each_by_the_one_before(tmp_path: Path) -> None:
     """The second must not wait for the disk to have the first: the headend sends them back to back."""
     steps = [signed_trust(root(2, holders=("a",)), "holder", "a"), signed_trust(root(3), "a", "holder")]

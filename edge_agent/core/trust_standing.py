@@ -55,8 +55,11 @@ class TrustStanding:
 
         Never later than the root's own end, or one wrong welcome would make every clock unbelievable for ever.
         """
-        newest = max([signed, *(head.issued_at for head in self.heads)])
-        return min([newest, *(head.expires for head in self.heads if head.area == ROOT_AREA)])
+        return self.within_root(max([signed, *(head.issued_at for head in self.heads)]))
+
+    def within_root(self, utc: UtcMs) -> UtcMs:
+        """``utc``, or the root's own end if that is earlier."""
+        return min([utc, *(head.expires for head in self.heads if head.area == ROOT_AREA)])
 
     def passed(self, now: UtcMs) -> UtcMs:
         """The time that has certainly passed at ``now``: that at which the newest document was signed.
