@@ -143,6 +143,15 @@ def test_two_officers_may_warn_for_longer_than_one() -> None:
     assert excess(role(WARNS | {"validity_max_s": 21_600}, **two)) is None
 
 
+@pytest.mark.parametrize("names", [("officer",), ("officer", "deputy")], ids=["one", "one of two"])
+@pytest.mark.parametrize("classes", [["emergency"], ["normal", "emergency"]], ids=["warns", "warns among others"])
+def test_an_emergency_that_one_may_sign_is_for_half_an_hour(names: tuple[str, ...], classes: list[str]) -> None:
+    offered = {"offered": ["normal"]} if "normal" in classes else {}
+    limits, keyids = WARNS | {"classes": classes} | offered, [signer(name).keyid for name in names]
+    assert excess(role(limits, keyids=keyids)) is None
+    assert (excess(role(limits | {"validity_max_s": 1_801}, keyids=keyids)) or "").startswith("roles[0].threshold: 2")
+
+
 @pytest.mark.parametrize(
     ("over", "named"),
     [

@@ -33,6 +33,7 @@ from tests.trust.makers import (
     delegates,
     job_role,
     make_site,
+    owner_role,
     signed_trust,
     signer,
 )
@@ -99,6 +100,16 @@ def test_a_new_root_needs_the_holders_of_both(signers: tuple[str, ...], whose: s
     both = signed_trust(root(2, holders=("a", "b"), threshold=2), *signers, NATIONAL)
     refused = refusal(whole(), both)
     assert (refused.reason, whose in refused.detail) == (Reason.TOO_FEW_SIGNATURES, True)
+
+
+@pytest.mark.parametrize(("before", "after", "whose"), [(2, 3, "its own"), (3, 2, "the root before it")])
+def test_a_new_root_needs_as_many_as_the_one_of_both_that_asks_for_more(before: int, after: int, whose: str) -> None:
+    three = ("a", "b", "c")
+    chain = begin(signed_trust(root(holders=three, threshold=before), *three))
+    following = root(2, holders=three, threshold=after)
+    refused = refusal(chain, signed_trust(following, "a", "b"))
+    assert (refused.reason, refused.detail) == (Reason.TOO_FEW_SIGNATURES, f"{whose}: 2 of 3 signatures")
+    assert believe(chain, signed_trust(following, *three)).trust.version == 2
 
 
 def test_rollback_of_the_root_and_of_an_area() -> None:
@@ -214,6 +225,17 @@ def test_an_epoch_that_goes_back_brings_nothing_back() -> None:
     refused = refusal(second, signed_trust(province(3), NATIONAL))
     assert (refused.reason, "delegates.epoch" in refused.detail) == (Reason.TRUST_ROLLED_BACK, True)
     assert areas(second) == [ROOT, PROVINCE]
+
+
+def test_an_epoch_of_the_root_that_goes_back_brings_nothing_back() -> None:
+    """Its holders take a key from the nation's delegates, and then give them their first epoch again."""
+    second = believe(whole(), signed_trust(root(2, delegates=delegates(NATIONAL, epoch=2)), "holder"))
+    assert areas(second) == [ROOT]
+    without = root(3)
+    del without["delegates"]
+    for back in (root(3), without):
+        refused = refusal(second, signed_trust(back, "holder"))
+        assert (refused.reason, "delegates.epoch" in refused.detail) == (Reason.TRUST_ROLLED_BACK, True)
 
 
 def test_delegates_that_are_left_out_once_do_not_come_back_in_an_old_epoch() -> None:
@@ -336,9 +358,20 @@ def test_a_ward_that_orders_in_the_provinces_name_is_not_believed() -> None:
     reach = {"areas": [PROVINCE], "classes": ["normal"]}
     mine = job_role(role="province", issuer="ha-noi", level="province", limits=reach)
     chain = believe(begin(ROOT_1), signed_trust(province(1, HANOI, "officer", roles=[mine]), NATIONAL))
-    stolen = signed_trust(ward(1, roles=[job_role(issuer="ha-noi", limits={"classes": ["normal"]})]), HANOI)
-    refused = refusal(chain, stolen)
-    assert (refused.reason, "in whose name others order" in refused.detail) == (Reason.TRUST_BEYOND_PARENT, True)
+    stolen = job_role(role="stolen", issuer="ha-noi", limits={"classes": ["normal"]})
+    for roles in ([stolen], [job_role(limits={"classes": ["normal"]}), stolen]):
+        refused = refusal(chain, signed_trust(ward(1, roles=roles), HANOI))
+        assert (refused.reason, "in whose name others order" in refused.detail) == (Reason.TRUST_BEYOND_PARENT, True)
+
+
+def test_a_ward_that_lets_whoever_orders_for_the_province_loosen_what_binds_him_is_not_believed() -> None:
+    """It has the key in his own name; in the province's document, which is nearer than the root's, he orders jobs."""
+    reach = {"areas": [PROVINCE], "classes": ["normal"]}
+    mine = job_role(role="province", issuer="ha-noi", level="province", limits=reach)
+    chain = believe(begin(ROOT_1), signed_trust(province(1, HANOI, "officer", roles=[mine]), NATIONAL))
+    both = owner_role(keyids=[signer("officer").keyid])
+    refused = refusal(chain, signed_trust(ward(1, roles=[both]), HANOI))
+    assert (refused.reason, "no key that also orders jobs" in refused.detail) == (Reason.TRUST_BEYOND_PARENT, True)
 
 
 def test_a_ward_that_lets_a_servers_key_order_is_not_believed() -> None:
@@ -365,6 +398,12 @@ def test_a_floor_outlives_a_document_that_is_void() -> None:
     assert refusal(remembered(ended.newest[ROOT].envelope, kept), signed_trust(ward(4), NEXT_HANOI)).reason is (
         Reason.TRUST_ROLLED_BACK
     )
+
+
+def test_a_version_that_was_signed_twice_is_told_also_where_the_first_is_void() -> None:
+    void = believe(whole(), signed_trust(ward(5), HANOI), signed_trust(province(2, NEXT_HANOI), NATIONAL))
+    other = signed_trust(ward(5, roles=[]), NEXT_HANOI)
+    assert refusal(void, other).reason is Reason.TRUST_EQUIVOCAL
 
 
 def test_it_expires_with_the_first_of_its_documents() -> None:

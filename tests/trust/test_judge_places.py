@@ -22,6 +22,7 @@ from tests.trust.makers import (
     signed_command,
     signed_job,
     signed_regulation,
+    signed_timetable,
     signed_welcome,
     signed_window,
 )
@@ -68,6 +69,11 @@ def test_a_payload_that_says_another_type_than_its_envelope_is_refused():
 def test_a_job_of_another_realm_is_refused_though_the_same_officer_signed_it():
     verdict = refused(judge(JOB_TOPIC, signed_job(realm="drill")))
     assert (verdict.reason, verdict.job_id, verdict.issuer) == (Reason.WRONG_REALM, "job-1", ISSUER)
+
+
+@pytest.mark.parametrize("made", [signed_regulation, signed_window, signed_command, signed_timetable])
+def test_an_order_of_any_kind_of_another_realm_is_refused(made: Any):
+    assert reason(judge(JOB_TOPIC, made(realm="drill"))) is Reason.WRONG_REALM
 
 
 def test_a_forged_job_of_another_realm_is_forged_before_anything_else():

@@ -92,6 +92,14 @@ def test_an_officer_and_a_stranger_are_too_few():
     assert reason(judge_of_two(JOB_TOPIC, signed_job(by=["officer", "stranger"]))) is Reason.TOO_FEW_SIGNATURES
 
 
+def test_two_are_too_few_where_three_are_asked_for():
+    three = job_role(keyids=[OFFICER.keyid, DEPUTY.keyid, TOKEN.keyid], threshold=3)
+    judge_of_three = make_judge(make_trust(keys=[TOKEN.public], roles=[three]), SITE)
+    verdict = refused(judge_of_three(JOB_TOPIC, signed_job(by=["officer", "deputy"])))
+    assert (verdict.reason, verdict.detail) == (Reason.TOO_FEW_SIGNATURES, "role ward: 2 of 3")
+    assert len(accepted(judge_of_three(JOB_TOPIC, signed_job(by=["officer", "deputy", TOKEN]))).signers) == 3
+
+
 def test_too_few_is_said_of_the_role_that_lacks_least():
     three = job_role(role="three", keyids=[OFFICER.keyid, DEPUTY.keyid, TOKEN.keyid], threshold=3)
     two = job_role(role="two", keyids=[OFFICER.keyid, DEPUTY.keyid], threshold=2)

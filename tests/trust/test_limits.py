@@ -183,7 +183,9 @@ def test_a_wider_or_a_neighbouring_area_is_refused_even_beside_our_own(area: str
 
 def test_naming_the_station_is_no_way_round_the_roles_areas():
     elsewhere = {"areas": ["vn/ha-noi/an-khanh"]}
-    assert detail(elsewhere, audience={"stations": ["dt-01"]}).startswith("audience.stations: this station is outside")
+    for beside in ({}, elsewhere):
+        refused = detail(elsewhere, audience={"stations": ["dt-01"]} | beside)
+        assert refused.startswith("audience.stations: this station is outside")
     assert verdict({}, audience={"stations": ["dt-01"]}) is None
     assert verdict({"areas": ["vn"]}, audience={"stations": ["dt-01"]}) is None
 
@@ -193,6 +195,9 @@ def test_an_event_that_the_role_does_not_warn_of_is_refused():
     assert verdict(floods, **{"class": "emergency"}) is None
     assert verdict(floods) is None
     assert detail(floods, **{"class": "emergency", "event": "fire"}) == "event: fire is not among the role's"
+    rehearsal = {"class": "emergency", "rehearsal": True, "when": {"kind": "at", "utc": NOON}}
+    assert verdict(floods, **rehearsal) is None
+    assert detail(floods, **rehearsal, event="fire") == "event: fire is not among the role's"
 
 
 def test_a_command_that_the_role_has_not_is_refused_by_its_name():

@@ -120,9 +120,15 @@ def test_a_role_that_orders_sound_and_answers_stations_is_refused():
         )
 
 
-def test_a_servers_key_in_a_role_that_orders_sound_is_refused():
-    document = trust_document(roles=[online_role(), job_role(keyids=[*TWO, SERVER.keyid])])
+@pytest.mark.parametrize("threshold", [1, 3])
+def test_a_servers_key_in_a_role_that_orders_sound_is_refused(threshold: int):
+    document = trust_document(roles=[online_role(), job_role(keyids=[*TWO, SERVER.keyid], threshold=threshold)])
     assert refusal(document).startswith("roles[1].keyids: no key that also answers stations")
+
+
+def test_one_of_a_servers_keys_that_signs_trust_documents_too_is_refused():
+    document = trust_document(roles=[job_role(), online_role(keyids=[SERVER.keyid, signer("holder").keyid])])
+    assert refusal(document).startswith("roles[1].keyids: no key that signs trust documents")
 
 
 @pytest.mark.parametrize("role", [owner_role, command_role])
@@ -136,7 +142,12 @@ def test_a_servers_key_orders_nothing(role: Any):
 
 
 def test_a_key_that_orders_jobs_cannot_loosen_what_binds_them():
-    for roles in ([owner_role(keyids=[OFFICER.keyid]), job_role()], [owner_role(), job_role(keyids=[OWNER_KEY])]):
+    for roles in (
+        [owner_role(keyids=[OFFICER.keyid]), job_role()],
+        [owner_role(), job_role(keyids=[OWNER_KEY])],
+        [owner_role(keyids=[OWNER_KEY, OFFICER.keyid]), job_role()],
+        [owner_role(), job_role(keyids=[OFFICER.keyid, OWNER_KEY])],
+    ):
         assert refusal(trust_document(roles=roles)) == (
             "roles[0].keyids: no key that also orders jobs: "
             "an exception is signed by the policy's owner, never by the job's issuer"
