@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from edge_agent.core.effects import Ack, TakeTrust
 from edge_agent.core.events import AckToken
+from edge_agent.core.heads import Head, Home, Kept, Manifest
+from edge_agent.core.state import Told
+from edge_agent.core.units import UtcMs
 from edge_agent.runtime import _behind_the_record
 from edge_agent.trust.bundle import write_file
+from edge_agent.trust.manifests import head_payload
 from tests.agent_rig import Agent
 from tests.fakes.journal import FakeDisk
 from tests.trust import makers
@@ -125,6 +133,29 @@ def test_a_revoked_desk_pauses_nobody_any_more(tmp_path: Path) -> None:
         agent.until(lambda: agent.broker.said("state")[-1]["zones"] and len(answers(agent)) == 1)
         send(agent, signed_trust(ward(2, roles=[]), HANOI))
         agent.until(lambda: "key_revoked" in [record["reason"] for record in agent.records()])
+
+
+WARD = f"area/{AREA}"
+HEAD = Head(WARD, 1, 3, UtcMs(makers.NOON), "ab" * 32, 4_096)
+BY_SERVER = makers.signed({**head_payload(HEAD, makers.REALM)}, ["server"])
+
+
+@pytest.mark.parametrize(
+    ("order", "ends"),
+    [("head", {"disowned": {WARD}}), ("welcome", {"marks_stand": False, "told_stands": False}), ("ack", {})],
+)
+def test_what_a_servers_revoked_key_has_said_counts_no_more(tmp_path: Path, order: str, ends: dict[str, Any]) -> None:
+    """The head that is kept, and the welcomes that told what a card has forgotten and who was greeted last."""
+    agent, word = Agent(tmp_path, trust=FILE), makers.signed_welcome()
+    kept = {WARD: Kept(HEAD, BY_SERVER, Manifest(WARD, 1, 3, {}, (), ()))}
+    state = agent.runtime._state
+    agent.runtime._state = replace(state, home=Home(kept=kept), forgot_by=word, told=Told(word=word))
+    others = [one for one in ("welcome", "ack", "head") if one != order]
+    another = makers.online_role(role="another", orders=[order], keyids=[makers.signer("deputy").keyid])
+    agent.ports.trust.take(signed_trust(root(2, roles=[makers.online_role(orders=others), another]), "holder"))
+    said = agent.runtime._trust_changed()
+    expected = {"disowned": set(), "marks_stand": True, "told_stands": True} | ends
+    assert {name: getattr(said, name) for name in expected} == expected
 
 
 def test_a_document_is_acknowledged_when_the_disk_has_had_its_say(tmp_path: Path) -> None:

@@ -120,6 +120,15 @@ def test_a_lock_of_a_revoked_key_is_lifted_and_an_all_stop_ends() -> None:
     assert bench.phase(bulletin) is Phase.PLAYING
 
 
+def test_a_lock_of_a_revoked_key_does_not_hold_on_while_the_disk_is_busy() -> None:
+    bench = at_work()
+    bench.deaf = {fx.SaveJob}
+    lock = bench.rule(Lock(2 * HOUR_MS), zones=(CHO,))
+    revoke(bench, lock)
+    assert not bench.state.rules
+    assert bench.answers() == [("refused", "key_revoked")]
+
+
 @pytest.mark.parametrize(("past_ms", "sounds"), [(TRUST_GRACE_MS - 1_000, True), (TRUST_GRACE_MS + 1_000, False)])
 def test_expired_documents_stop_routine_after_their_grace(past_ms: int, sounds: bool) -> None:
     bench = at_work()

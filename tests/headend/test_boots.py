@@ -85,6 +85,16 @@ def test_a_cloned_card_is_told_by_boots_that_alternate(
     assert [one.boot_id for one in suspected] == ["boot-1"], "the other one is the newest, as far as anybody knows"
 
 
+def test_a_clone_that_comes_back_when_the_other_has_started_several_times_is_told(
+    desk: Desk, station: FakeStation, keyring: Keyring
+) -> None:
+    key = load_signer(keyring.folder("tram-01").sign)
+    for boot in ("boot-1", "boot-2", "boot-3"):
+        desk.take(*FakeStation(key, boot_id=boot).state(), NOW)
+    noted, _ = desk.take(*station.hello(), NOW)
+    assert CloneSuspected(StationId("tram-01"), "boot-1") in noted
+
+
 def test_a_restart_is_no_clone(desk: Desk, keyring: Keyring) -> None:
     for boot in ("boot-1", "boot-2", "boot-3"):
         one = FakeStation(load_signer(keyring.folder("tram-01").sign), "tram-01", boot)

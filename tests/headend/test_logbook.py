@@ -103,8 +103,9 @@ def test_history_that_is_written_anew_under_a_held_number_is_found(tmp_path: Pat
     log.add(batch(records[:3]))
     body = records[2].body.replace(b"succeeded", b"failed")
     forged = replace(records[2], body=body, hash=hash_of(records[2].prev, body))
-    result = log.add(batch([forged]))
-    assert result == NotTaken(BatchDoubt.REWRITTEN, "record 3 is held with another hash", cursor(records[2]))
+    for sent in ([forged], [records[1], forged]):
+        result = log.add(batch(sent))
+        assert result == NotTaken(BatchDoubt.REWRITTEN, "record 3 is held with another hash", cursor(records[2]))
 
 
 def test_a_new_chain_is_kept_beside_the_old_one(tmp_path: Path, records: list[StoredRecord]) -> None:

@@ -22,6 +22,7 @@ from edge_agent.headend.code_book import HOURS, TRIES_MAX, CodeBook
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.new_network import create_keyring
+from edge_agent.headend.pki import certify_client, load_authority
 from edge_agent.headend.registrar import KEPT_MAX, Refused, Registrar
 from edge_agent.headend.roles import default_roles
 from edge_agent.headend.session import BrokerAddress
@@ -70,8 +71,8 @@ class Box:
     signer: Ed25519Signer
     tls: ec.EllipticCurvePrivateKey
 
-    def csr(self, name: str = "") -> bytes:
-        named = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)] if name else [])
+    def csr(self, *names: str) -> bytes:
+        named = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name) for name in names if name])
         made = x509.CertificateSigningRequestBuilder(named).sign(self.tls, hashes.SHA256())
         return made.public_bytes(Encoding.DER)
 
@@ -188,12 +189,27 @@ def test_a_code_is_good_until_its_hour_and_no_longer(desk: Desk, box: Box) -> No
     assert enrol(desk, box, code, UtcMs(NOW + HOURS * HOUR_MS)).station == STATION
 
 
+def test_a_code_that_was_used_gives_its_certificate_again_until_its_hour_and_no_longer(desk: Desk, box: Box) -> None:
+    code = desk.code()
+    given = enrol(desk, box, code)
+    assert enrol(desk, box, code, UtcMs(NOW + HOURS * HOUR_MS)) == given
+    assert_refused(Refusal.CODE_EXPIRED, lambda: enrol(desk, box, code, UtcMs(NOW + HOURS * HOUR_MS + 1)))
+
+
 def test_after_ten_wrong_tries_even_the_right_code_is_dead(desk: Desk, box: Box) -> None:
     code = desk.code()
     for _ in range(10):  # what is promised (docs/en-303-645.md, 5.1-5), and not what the code says
         assert_refused(Refusal.WRONG_CODE, lambda: enrol(desk, box, replace(code, secret="0" * 12)))
     assert_refused(Refusal.WRONG_CODE, lambda: enrol(desk, box, code))
     assert desk.keyids == {}
+
+
+def test_a_code_that_was_used_is_burnt_by_wrong_tries_like_any_other(desk: Desk, box: Box) -> None:
+    code = desk.code()
+    enrol(desk, box, code)
+    for _ in range(10):  # protocol, 16.4
+        assert_refused(Refusal.WRONG_CODE, lambda: enrol(desk, box, replace(code, secret="0" * 12)))
+    assert_refused(Refusal.WRONG_CODE, lambda: enrol(desk, box, code))
 
 
 def test_one_try_less_and_the_right_code_is_still_good(desk: Desk, box: Box) -> None:
@@ -318,6 +334,13 @@ def test_an_expired_station_is_renewed_by_its_signing_key_alone(desk: Desk, box:
     assert x509.load_der_x509_certificate(renewed).not_valid_after_utc.timestamp() * 1000 > later
 
 
+def test_an_answer_to_another_renewal_is_not_taken(desk: Desk, box: Box) -> None:
+    enrol(desk, box, desk.code())
+    answer = desk.registrar.renew(box.renews(), NOW).body
+    with pytest.raises(WireError, match=r"request: .*answers something else"):
+        messages.read_renew_answer(answer, "0" * 64)
+
+
 def renewed(desk: Desk, body: bytes, now: UtcMs) -> bytes:
     answer = desk.registrar.renew(body, now).body
     return messages.read_renew_answer(answer, json.loads(answer)["request"])
@@ -353,6 +376,8 @@ def test_a_station_cannot_become_another_one_by_renewing(desk: Desk, box: Box) -
     enrol(desk, other, desk.code("dt-02"))
     assert_refused(Refusal.IDENTITY_CHANGED, lambda: desk.registrar.renew(box.renews(name="dt-02"), NOW))
     assert_refused(Refusal.IDENTITY_CHANGED, lambda: desk.registrar.renew(box.renews(name=""), NOW))
+    both = messages.renew_request(REALM, STATION, box.signer, box.csr(STATION, "dt-02"), NONCE)[0]
+    assert_refused(Refusal.IDENTITY_CHANGED, lambda: desk.registrar.renew(both, NOW))
     assert_refused(Refusal.UNKNOWN_STATION, lambda: desk.registrar.renew(box.renews("dt-02"), NOW))
     assert_refused(Refusal.UNKNOWN_STATION, lambda: desk.registrar.renew(box.renews("dt-03"), NOW))
     assert_refused(Refusal.UNKNOWN_STATION, lambda: desk.registrar.renew(box.renews(realm="other"), NOW))
@@ -417,6 +442,14 @@ def test_a_thief_who_renewed_for_many_tls_keys_keeps_none_when_another_box_takes
     assert x509.load_der_x509_certificate(given).serial_number not in revoked(desk)
 
 
+def test_a_certificate_that_was_carried_to_a_station_ends_when_another_box_takes_the_place(
+    desk: Desk, box: Box
+) -> None:
+    carried = desk.keyring.enrol(STATION, AREA).tls.certificate
+    enrol(desk, box, desk.code())
+    assert revoked(desk) == {x509.load_pem_x509_certificate(carried.read_bytes()).serial_number}
+
+
 def test_a_thief_who_asks_without_end_fills_no_list_of_revoked_certificates(desk: Desk, box: Box) -> None:
     """Each would be one line more for ever, and the headend and the broker read them all."""
     enrol(desk, box, desk.code())
@@ -460,6 +493,19 @@ def test_a_station_takes_only_its_own_certificate_of_its_own_authority(desk: Des
         take(given.certificate, given.authority, "dt-02", own)
     with pytest.raises(NotOurs, match="another key"):
         take(given.certificate, given.authority, STATION, own + b"\x00")
+    for names in ((STATION, "dt-02"), ("dt-02", STATION)):
+        with pytest.raises(NotOurs, match=f"made out to {', '.join(names)}, and not to dt-01"):
+            take(made_out_to(desk, box, *names), given.authority, STATION, own)
+
+
+def made_out_to(desk: Desk, box: Box, *names: str) -> bytes:
+    """A certificate of our authority for the box's key, such as our headend never makes."""
+    authority = load_authority(desk.keyring.directory / "pki")
+    pattern = certify_client(authority, STATION, box.tls.public_key())
+    named = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name) for name in names])
+    made = x509.CertificateBuilder(pattern.issuer, named, box.tls.public_key(), pattern.serial_number)
+    made = made.not_valid_before(pattern.not_valid_before_utc).not_valid_after(pattern.not_valid_after_utc)
+    return made.sign(authority.key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
 def test_a_damaged_book_of_codes_is_named(desk: Desk) -> None:

@@ -62,6 +62,13 @@ def test_a_code_that_was_used_since_the_backup_lets_another_box_in_until_restore
     assert (STATION in Keyring(folder).stations) is not told
 
 
+def test_a_code_that_was_used_before_the_backup_is_taken_back_like_the_others(central: Office, tmp_path: Path) -> None:
+    code = central.code(STATION)
+    assert enrol(central, tmp_path / "first", code) == 0
+    assert restored(central) == 0
+    assert CodeBook(central.keyring.directory).entries() == {}
+
+
 def test_what_the_folder_remembers_is_told_to_be_compared_with_the_paper(
     central: Office, capsys: pytest.CaptureFixture[str]
 ) -> None:
