@@ -27,8 +27,7 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.units import UtcMs
 from edge_agent.free_space import FETCH_FREE_BYTES_MIN
 from edge_agent.identity.certificate import read_certificate, trouble_by_clock
-from edge_agent.identity.credential import FIELD, NoPassphrase
-from edge_agent.identity.file_keys import LOCKED
+from edge_agent.identity.credential import NoPassphrase
 from edge_agent.identity.installing import pending, unfinished
 from edge_agent.identity.port import KeyNotShown
 from edge_agent.identity.resetting import begun, mark
@@ -165,22 +164,19 @@ def tls_key(config: Config, service_uid: int | None) -> Finding:
     file, certificate = config.broker.key_file, config.broker.cert_file
     key = tls_key_at(config)
     try:
-        mode = file.stat().st_mode
+        if file.stat().st_mode & OTHERS:
+            remedy = Text(f"chmod 600 {file}; nên xin khóa mới", f"chmod 600 {file}; think of a new key")
+            return Finding(TLS_KEY, f"{file}: others can read it", remedy)
         key.prepare()
         key.show(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate)
     except (TokenError, KeyNotShown) as exc:
-        return Finding(TLS_KEY, f"{file}: {words(exc)}", ELEMENT)
+        return Finding(TLS_KEY, f"{file}: {words(exc)}", ELEMENT if in_element(config) else SEALED)
     except NoPassphrase as exc:
         return Finding(TLS_KEY, words(exc), SEALED)
     except (OSError, ValueError) as exc:  # SSLError is an OSError
         return Finding(TLS_KEY, f"{file} does not go with {certificate}: {words(exc)}", _remedy(exc, ENROL_ANEW))
-    if mode & OTHERS:
-        remedy = Text(f"chmod 600 {file}; nên xin khóa mới", f"chmod 600 {file}; think of a new key")
-        return Finding(TLS_KEY, f"{file}: others can read it", remedy)
     if in_element(config):
         return _owned(TLS_KEY, file, service_uid) or Finding(TLS_KEY, f"{file}: in the element, fits the certificate")
-    if config.trust.key_credential and not file.read_bytes().startswith(LOCKED):
-        return Finding(TLS_KEY, f"{file}: lies open, although there is {FIELD}", SEALED)
     return _owned(TLS_KEY, file, service_uid) or Finding(TLS_KEY, f"{file}: fits the certificate, owner only")
 
 

@@ -1,6 +1,7 @@
 """The station's keys in files that only their owner reads: the one it signs with, and its TLS certificate's.
 
-Where the configuration names a credential, both are locked with its passphrase, and one that lies open is refused here.
+Where the configuration names a credential, both are locked with its passphrase. One that others can read, or that lies
+open then, is refused here, whatever it is wanted for.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from edge_agent.identity.credential import FIELD, passphrase
+from edge_agent.identity.credential import FIELD, NoPassphrase, passphrase
 from edge_agent.identity.files import make_folder, remove_durably
-from edge_agent.identity.port import KeyNotShown
+from edge_agent.identity.port import TLS_KEY_FIELD, KeyNotShown
 from edge_agent.trust.keys import Ed25519Signer, Signer, UnusableKey, read_private, write_new
 
 Owner = tuple[int, int] | None
@@ -97,9 +98,12 @@ class TlsKey:
     def show(self, context: ssl.SSLContext, certificate: Path) -> None:
         """See ``port.CertificateKey``."""
         try:
+            _pem(self.path, self.credential)
             secret = passphrase(self.credential) or b""
-        except UnusableKey as error:
+        except NoPassphrase as error:
             raise KeyNotShown(str(error)) from error
+        except UnusableKey as error:
+            raise KeyNotShown(f"{TLS_KEY_FIELD} {error}") from error
         # Also where there is none: the library would ask a terminal that is not there.
         context.load_cert_chain(certificate, self.path, password=lambda: secret)
 
@@ -130,6 +134,17 @@ def _write(path: Path, private: PrivateKey, owner: Owner, credential: str) -> No
 
 def _read(path: Path, credential: str) -> object:
     """The private key, of whatever kind. ``UnusableKey`` says what is wrong with it."""
+    pem = _pem(path, credential)
+    secret = passphrase(credential)
+    try:
+        return load_pem_private_key(pem, secret)
+    except (ValueError, TypeError) as error:
+        told = f"; or {FIELD} does not open it: đăng ký lại / enrol anew" if pem.startswith(LOCKED) else ""
+        raise UnusableKey(f"{path}: no PKCS#8 private key in PEM{told}") from error
+
+
+def _pem(path: Path, credential: str) -> bytes:
+    """What stands in a key's file. ``UnusableKey`` where others can read it, or it is not locked as it should be."""
     pem = read_private(path)
     locked = pem.startswith(LOCKED)
     if locked and not credential:
@@ -139,9 +154,4 @@ def _read(path: Path, credential: str) -> object:
             f"{path}: không có mật khẩu, dù có / lies open, although there is {FIELD}; edge-agent factory-reset, then "
             "enrol: whoever copied the card has this key"
         )
-    secret = passphrase(credential)
-    try:
-        return load_pem_private_key(pem, secret)
-    except (ValueError, TypeError) as error:
-        told = f"; or {FIELD} does not open it: đăng ký lại / enrol anew" if locked else ""
-        raise UnusableKey(f"{path}: no PKCS#8 private key in PEM{told}") from error
+    return pem

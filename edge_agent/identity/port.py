@@ -8,6 +8,8 @@ from typing import Protocol
 
 from edge_agent.trust.keys import Signer
 
+TLS_KEY_FIELD = "[broker] key_file"
+
 
 class SigningKey(Protocol):
     """One place for one key: a file, or a secure element. Nothing here ever shows the private half."""

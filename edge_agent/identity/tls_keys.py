@@ -26,13 +26,12 @@ from edge_agent.element import IN_USE
 from edge_agent.identity import openssl_provider, token
 from edge_agent.identity.file_keys import Owner, TlsKey
 from edge_agent.identity.files import remove_durably
-from edge_agent.identity.port import CertificateKey, KeyNotShown
+from edge_agent.identity.port import TLS_KEY_FIELD, CertificateKey, KeyNotShown
 from edge_agent.identity.token import TEST_MESSAGE, TokenSigner, read_note
 from edge_agent.identity.token_keys import PIN, TokenKey
 from edge_agent.identity.token_library import NoTokenLibrary, TokenError
 from edge_agent.trust.keys import Scheme, UnusableKey
 
-FIELD = "[broker] key_file"
 _ADDRESS = "PKCS#11 PROVIDER URI"
 _VERSION = b"PKCS#11 Provider URI v1.0"
 _SEQUENCE, _VISIBLE_STRING, _UTF8_STRING = 0x30, 0x1A, 0x0C
@@ -77,9 +76,9 @@ class TlsToken:
             with IN_USE, _address(self._ready()) as address:
                 context.load_cert_chain(certificate, address, password=_nobody)
         except ssl.SSLError as error:
-            raise KeyNotShown(f"{FIELD} {note} does not go with {certificate}: {error}; enrol anew") from error
+            raise KeyNotShown(f"{TLS_KEY_FIELD} {note} does not go with {certificate}: {error}; enrol anew") from error
         except (TokenError, UnusableKey) as error:
-            raise KeyNotShown(f"{FIELD} {note}: {error}") from error
+            raise KeyNotShown(f"{TLS_KEY_FIELD} {note}: {error}") from error
 
     def destroy(self) -> None:
         """See ``port.CertificateKey``. The PIN is the signing key's, and stays for it."""

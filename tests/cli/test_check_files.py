@@ -212,7 +212,8 @@ def test_an_encrypted_key_is_refused_without_asking_for_its_password(tmp_path: P
     key = form.load_pem_private_key(station.given.tls.key.read_bytes(), None)
     locked = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.BestAvailableEncryption(b"secret"))
     station.given.tls.key.write_bytes(locked)
-    assert_fault(check_files.tls_key(station.config, None), "does not go with", "a key cannot be copied")
+    told = "is locked with a passphrase; write [trust] key_credential"
+    assert_fault(check_files.tls_key(station.config, None), told, "Keys that open on this machine only")
     shown = on_a_terminal("doctor", "--config", str(station.file))
     assert "pass phrase" not in shown
     assert "broker: localhost:1 not tried" in shown

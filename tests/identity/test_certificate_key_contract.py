@@ -142,6 +142,13 @@ def test_what_is_left_on_the_disk_is_for_its_owner_alone(kind: Kind) -> None:
         kind.again().request("dt-01")
 
 
+def test_a_key_that_others_can_read_is_not_shown_and_its_field_is_told(kind: Kind) -> None:
+    kind.again().make()
+    kind.path.chmod(0o640)
+    with pytest.raises(KeyNotShown, match=r"\[broker\] key_file .*others can read it; chmod 600"):
+        kind.again().show(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), Path("station.pem"))
+
+
 def test_a_key_that_was_destroyed_is_gone_and_the_next_one_is_another(kind: Kind) -> None:
     kind.again().make()
     made = kind.again().public

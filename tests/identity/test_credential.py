@@ -98,6 +98,11 @@ def test_a_key_that_lies_open_is_refused_where_the_file_says_locked(
         FileKey(tmp_path / "open-signing.key", credential=NAME).open()
     with pytest.raises(UnusableKey, match="lies open"):
         _ = TlsKey(tmp_path / "open-station.key", credential=NAME).public
+    context, pem = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), tmp_path / "station.pem"
+    with pytest.raises(
+        KeyNotShown, match=r"\[broker\] key_file .*lies open, although there is \[trust\] key_credential"
+    ):
+        TlsKey(tmp_path / "open-station.key", credential=NAME).show(context, pem)
 
 
 def test_rubbish_in_a_keys_file_is_not_called_an_open_key(locked: tuple[FileKey, TlsKey]) -> None:
@@ -124,7 +129,7 @@ def test_a_station_enrols_and_renews_locked_and_shows_its_certificate_by_the_pas
     assert not [name for name, content in made.files().items() if b"BEGIN PRIVATE KEY" in content]
     broker = made.config.broker
     client_context(broker.ca_file, broker.cert_file, TlsKey(broker.key_file, credential=NAME).show)
-    with pytest.raises(ssl.SSLError):
+    with pytest.raises(KeyNotShown, match=r"\[broker\] key_file .*write \[trust\] key_credential"):
         client_context(broker.ca_file, broker.cert_file, TlsKey(broker.key_file).show)
     monkeypatch.delenv(VARIABLE)
     with pytest.raises(KeyNotShown, match="did not hand over"):  # a trouble of the line, which is tried again

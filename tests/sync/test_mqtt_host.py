@@ -329,6 +329,19 @@ def test_a_broker_is_dialled_at_each_of_its_first_addresses(network: Network, mo
         inbox.next(Connected)
 
 
+def test_a_key_file_that_others_can_read_is_told_at_each_attempt_until_it_is_put_right(
+    network: Network, tmp_path: Path
+) -> None:
+    issued = network.client(STATION)
+    key = tmp_path / "station.key"
+    key.write_bytes(issued.key.read_bytes())
+    key.chmod(0o644)
+    with running_session(network, show=TlsKey(key).show) as (_, inbox):
+        assert f"[broker] key_file {key}: others can read it; chmod 600" in inbox.next(Disconnected).detail
+        key.chmod(0o600)
+        inbox.next(Connected)
+
+
 def test_a_missing_key_file_is_a_failed_attempt_not_an_end(network: Network, tmp_path: Path) -> None:
     with running_session(network, show=TlsKey(tmp_path / "nothing.key").show) as (_, inbox):
         assert "FileNotFoundError" in inbox.next(Disconnected).detail
