@@ -110,6 +110,7 @@ def test_a_row_may_be_shown_in_part(tmp_path: Path) -> None:
     [
         ("tests/core/test_job.py::test_four", "no such test in that file"),
         ("tests/core/test_jobs.py::test_three_classes", "no such file"),
+        ("hil_tests/test_loudspeaker.py::test_it_is_heard", "no such file"),
         ("tests/core/test_job.py::test_three_classes[x]", "neither tests/….py::test_… nor ./run TASK"),
         ("./run lint", "run has no such task"),
     ],

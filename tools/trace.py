@@ -22,6 +22,7 @@ REFERENCE = re.compile(r"`([^`]+)`")
 NODE_ID = re.compile(r"(?P<file>(?:hil_)?tests/[\w/]+\.py)::(?:(?P<cls>Test\w+)::)?(?P<test>test_\w+)")
 COMMAND = re.compile(r"\./run (?P<task>[a-z-]+)(\s.+)?", re.DOTALL)
 FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+OF_TESTS = ("tests/", "hil_tests/")
 NOT_YET = "not yet"
 TRACED = "docs/traceability.md"
 
@@ -86,7 +87,7 @@ def _page_faults(root: Path) -> Iterator[str]:
 def references(page: str) -> list[str]:
     """The tests and tasks that stand in backticks on a page, outside of blocks of commands."""
     quoted = REFERENCE.findall(FENCED.sub("", page))
-    return [one for one in quoted if one.startswith("./run ") or (one.startswith("tests/") and "::" in one)]
+    return [one for one in quoted if one.startswith("./run ") or (one.startswith(OF_TESTS) and "::" in one)]
 
 
 def _reference_fault(root: Path, tasks: frozenset[str], reference: str) -> str | None:
