@@ -132,13 +132,16 @@ class Registrar:
     def _replace(self, enrolled: Enrolled, certificate: bytes) -> None:
         """Another box takes the station's place, or the first one does: what was given to another key ends now."""
         self._keyring.refresh()
-        before = self._keyring.stations.get(enrolled.station)
+        before, known = self._keyring.stations.get(enrolled.station), self._known(enrolled.station)
         if before is not None and before.key != enrolled.key:
-            old = [x509.load_der_x509_certificate(der) for der in self._known(enrolled.station) if der != certificate]
-            revoke(self._keyring.directory / "pki", old)
-            self._keep(enrolled.station, certificate)
+            ended = [der for der in known if der != certificate]
         else:
-            self._keep(enrolled.station, certificate, *self._known(enrolled.station))
+            # A code that is asked with again ends nothing that was renewed since, or whoever repeats a request would.
+            older = known[known.index(certificate) :] if certificate in known else known
+            ended = [der for der in older if _key_of(der) != _key_of(certificate)]
+        revoke(self._keyring.directory / "pki", [x509.load_der_x509_certificate(der) for der in ended])
+        given = known if certificate in known else [certificate, *known]
+        self._keep(enrolled.station, *(der for der in given if der not in ended))
         self._keyring.admit(enrolled)
 
     def _known(self, station: StationId) -> list[bytes]:
@@ -172,10 +175,9 @@ class Registrar:
     def _tls_keys(self, station: StationId) -> set[bytes]:
         """Of every certificate that is known of a station, in DER. A spoiled file of one keeps no other one out."""
         try:
-            found = [x509.load_der_x509_certificate(der).public_key() for der in self._known(station)]
+            return {_key_of(der) for der in self._known(station)}
         except (OSError, ValueError):
             return set()
-        return {key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) for key in found}
 
     def _certificate_by_code(self, request: EnrolRequest, asked: Asked, now: UtcMs) -> bytes:
         """Made once for a code, and noted with it; the same box is given the same one again."""
@@ -241,6 +243,12 @@ class Registrar:
             authority=authority.public_bytes(Encoding.DER),
             trust=(self._keyring.directory / "trust.json").read_bytes(),
         )
+
+
+def _key_of(certificate: bytes) -> bytes:
+    """The TLS key that a certificate is for, in DER as it is."""
+    public = x509.load_der_x509_certificate(certificate).public_key()
+    return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _asked(csr: bytes, who: str) -> Asked:

@@ -356,7 +356,7 @@ def test_asking_often_makes_no_more_certificates_than_are_due(desk: Desk, box: B
 
 def test_a_certificate_from_when_our_clock_was_years_ahead_is_not_given_again(desk: Desk, box: Box) -> None:
     enrol(desk, box, desk.code())
-    rotated = Box(box.signer, ec.generate_private_key(ec.SECP256R1()))
+    rotated = with_another_tls_key(box)
     ahead = renewed(desk, rotated.renews(), UtcMs(NOW + 2_000 * DAY_MS))
     healed = renewed(desk, rotated.renews(), NOW)
     assert healed != ahead
@@ -365,7 +365,7 @@ def test_a_certificate_from_when_our_clock_was_years_ahead_is_not_given_again(de
 
 def test_a_renewal_takes_a_new_tls_key_if_the_signing_key_vouches_for_it(desk: Desk, box: Box) -> None:
     enrol(desk, box, desk.code())
-    rotated = Box(box.signer, ec.generate_private_key(ec.SECP256R1()))
+    rotated = with_another_tls_key(box)
     found = x509.load_der_x509_certificate(renewed(desk, rotated.renews(), NOW))
     assert found.public_key() == rotated.tls.public_key()
 
@@ -448,6 +448,32 @@ def test_a_certificate_that_was_carried_to_a_station_ends_when_another_box_takes
     carried = desk.keyring.enrol(STATION, AREA).tls.certificate
     enrol(desk, box, desk.code())
     assert revoked(desk) == {x509.load_pem_x509_certificate(carried.read_bytes()).serial_number}
+
+
+def with_another_tls_key(box: Box) -> Box:
+    return Box(box.signer, ec.generate_private_key(ec.SECP256R1()))
+
+
+def test_a_tls_key_that_a_box_had_before_ends_with_its_next_code_though_it_signs_as_before(
+    desk: Desk, box: Box
+) -> None:
+    """Its signing key lies in an element, and the file of the other was lost with a card."""
+    first = enrol(desk, box, desk.code()).certificate
+    box = with_another_tls_key(box)
+    second = enrol(desk, box, desk.code()).certificate
+    third = enrol(desk, box, desk.code()).certificate
+    assert third != second, "for the same key: both are good"
+    assert revoked(desk) == {x509.load_der_x509_certificate(first).serial_number}
+
+
+def test_an_enrolment_that_is_said_again_takes_nothing_back_that_was_renewed_since(desk: Desk, box: Box) -> None:
+    code, later = desk.code(), with_another_tls_key(box)
+    enrol(desk, box, code)
+    certificate = renewed(desk, later.renews(), NOW)
+    for _ in range(2):
+        enrol(desk, box, code)
+    assert revoked(desk) == set()
+    assert renewed(desk, later.renews(), NOW) == certificate
 
 
 def test_a_thief_who_asks_without_end_fills_no_list_of_revoked_certificates(desk: Desk, box: Box) -> None:
