@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 CONFIG_FILE = Path("/etc/edge-agent/edge-agent.toml")
 EXIT_USAGE = 2
+EXIT_CTRL_C = 130
+# 128 and the number of SIGINT, as a shell says it of any program.
 YEAR_MIN, YEAR_MAX = 2000, 2100
 # The days of which anybody may ask: no order is for later.
 BAUD_MIN, BAUD_MAX = 300, 4_000_000
@@ -25,7 +27,7 @@ BAUD_MIN, BAUD_MAX = 300, 4_000_000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one task; returns the exit status: 0 well, 1 found wrong, 2 wrong use or configuration."""
+    """Run one task; returns the exit status: 0 well, 1 found wrong, 2 wrong use or configuration, 130 Ctrl-C."""
     _print_on_any_terminal()
     args = _parser().parse_args(argv)
     task: Callable[[argparse.Namespace], int] = args.task
@@ -36,6 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # ``edge-agent next | head`` is no mistake. What is left must not be tried again when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except KeyboardInterrupt as stopped:
+        print(f"\nđã dừng / stopped{''.join(f': {why}' for why in stopped.args)}", file=sys.stderr)
+        return EXIT_CTRL_C
     return status
 
 

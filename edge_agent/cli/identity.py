@@ -37,6 +37,7 @@ from edge_agent.trust.keys import Scheme, UnusableKey
 
 EXIT_FAILED = 1
 CONFIRMED = "XOA"
+NOTHING_DELETED = "chưa xóa gì / nothing was deleted"
 TROUBLE = (NoIdentity, NotOurs, CannotWrite, WrongCode, TokenError, UnusableKey, OSError, ValueError)
 RESTART = "sudo systemctl restart edge-agent-io edge-agent"
 
@@ -93,9 +94,11 @@ def factory_reset(config: Config, *, sure: bool) -> int:
         return _failed(f"trạm đang chạy, chưa xóa gì / the station runs; nothing was deleted. {stop}")
     station = config.site.station
     if not sure and not _confirmed(station):
-        return _failed("chưa xóa gì / nothing was deleted")
+        return _failed(NOTHING_DELETED)
     try:
         forget(config, list(_folders(config)))
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("xóa còn dở, gõ lại lệnh này / cut short; give this command again") from None
     except TROUBLE as error:
         return _failed(error)
     print(f"đã xóa khóa, chứng thư, lệnh phát, nhật ký, âm thanh của {station} / all keys and data are gone.")
@@ -133,7 +136,7 @@ def owner() -> Owner:
 
 
 def _ask(places: Places, asked: Asked) -> None:
-    code = read_code(asked.code or _typed("mã một lần / one-time code: "))
+    code = read_code(asked.code or _typed("mã một lần / one-time code: ", "chưa thay đổi gì / nothing was changed"))
     if not asked.server:
         raise NoIdentity("thêm --server https://… / say --server https://…, as on the slip")
     installing.check_writable(places)
@@ -169,15 +172,17 @@ def _folders(config: Config) -> Iterator[Path]:
 def _confirmed(station: str) -> bool:
     print(f"Xóa hết khóa, lệnh phát, nhật ký, âm thanh của trạm {station}? Không lấy lại được.")
     print(f"This deletes all keys and data of {station} for ever.")
-    return _typed(f"gõ {CONFIRMED} để xóa / type {CONFIRMED} to delete: ").strip() == CONFIRMED
+    return _typed(f"gõ {CONFIRMED} để xóa / type {CONFIRMED} to delete: ", NOTHING_DELETED).strip() == CONFIRMED
 
 
-def _typed(what: str) -> str:
+def _typed(what: str, untouched: str) -> str:
     """Seen while it is typed: a code is worth nothing once it was used, and blind typing wastes tries."""
     try:
         return input(what)
     except EOFError:
         return ""
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(untouched) from None
 
 
 def _failed(why: object) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from demo.ward import Ward
-from edge_agent.cli import check_parts, check_talk, doctor
+from edge_agent.cli import check_parts, check_talk, doctor, main
 from tests.audio.making import needs_decoder, needs_voice
 from tests.cli.findings import (
     needs_broker,
@@ -69,6 +69,17 @@ def test_what_an_agent_that_was_taken_over_says_of_itself_moves_no_cursor(
     heard = capsys.readouterr().out
     assert "is running" in heard
     assert not any(char in heard for char in ESCAPES)
+
+
+def test_ctrl_c_while_doctor_looks_is_a_short_word(
+    shared: StationRig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(_config: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(doctor, "findings", stop)
+    assert main(["doctor", "--config", str(shared.file)]) == 130
+    assert capsys.readouterr().err == "\nđã dừng / stopped\n"
 
 
 @pytest.mark.host

@@ -83,12 +83,24 @@ class Office:
 
 
 @contextmanager
-def office(folder: Path, broker_port: int = 8883) -> Iterator[Office]:
-    keyring = create_keyring(folder / "headend", REALM, default_roles(AREA, 1), system_utc_ms())
-    said: list[str] = []
+def office(folder: Path, broker_port: int = 8883, host: str = "localhost") -> Iterator[Office]:
+    create_keyring(folder / "headend", REALM, default_roles(AREA, 1), system_utc_ms())
+    with office_again(folder, broker_port, host) as opened:
+        yield opened
+
+
+@contextmanager
+def office_again(folder: Path, broker_port: int = 8883, host: str = "localhost") -> Iterator[Office]:
+    """As it was left."""
+    keyring, said = Keyring(folder / "headend"), list[str]()
     registrar = Registrar(Keyring(keyring.directory), BrokerAddress("localhost", broker_port))
-    with EnrolmentServer(registrar, keyring.server("content"), system_utc_ms, note=said.append) as server:
+    with EnrolmentServer(registrar, keyring.server("content"), system_utc_ms, host, note=said.append) as server:
         yield Office(keyring, server, said)
+
+
+def ctrl_c(_asked: str) -> str:
+    """In the place of ``input``."""
+    raise KeyboardInterrupt
 
 
 @dataclass

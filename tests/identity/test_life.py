@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.cli import identity, paths
+from edge_agent.cli import identity, main, paths
 from edge_agent.cli.certificate_note import certificate_note, read_note
 from edge_agent.clock import boot_ms, system_utc_ms
 from edge_agent.core.clock_trust import ClockSource, Now
@@ -30,7 +30,7 @@ from edge_agent.sync.client import BrokerSettings
 from edge_agent.sync.mqtt import MqttSession
 from edge_agent.sync.tls_trouble import Kind, TlsTrouble
 from tests.host.parts import needs
-from tests.identity.street import Box, Street, box, grow_old, office
+from tests.identity.street import Box, Street, box, ctrl_c, grow_old, office
 
 END_S = 60
 # Only bounds a hanging test.
@@ -255,6 +255,31 @@ def test_a_reset_is_asked_about_and_only_the_word_does_it(
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
     assert identity.factory_reset(made.config, sure=False) == (0 if gone else 1)
     assert (made.folder / "identity" / "signing.key").exists() is not gone
+
+
+def test_ctrl_c_at_the_question_before_a_reset_says_that_nothing_was_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with office(tmp_path) as ward:
+        made = box(tmp_path / "a")
+        made.enrol(ward, ward.code("dt-01"))
+    before = made.files()
+    monkeypatch.setattr("builtins.input", ctrl_c)
+    assert main(["factory-reset", "--config", str(made.file)]) == 130
+    assert capsys.readouterr().err == "\nđã dừng / stopped: chưa xóa gì / nothing was deleted\n"
+    assert made.files() == before
+
+
+def test_ctrl_c_during_a_reset_says_how_to_end_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    made = box(tmp_path / "a")
+    monkeypatch.setattr(identity, "forget", stop)
+    assert main(["factory-reset", "--config", str(made.file), "--yes"]) == 130
+    assert "xóa còn dở, gõ lại lệnh này / cut short; give this command again" in capsys.readouterr().err
 
 
 def test_a_reset_that_was_cut_short_is_finished_by_the_next_one(tmp_path: Path) -> None:
