@@ -14,11 +14,13 @@ from edge_agent.console.status import Absence, Status
 from edge_agent.console.times import clock_face
 from edge_agent.console.words import Text
 from edge_agent.core.clock_trust import ClockSource, Now
+from edge_agent.identity.asking import NAMES, names_at, trouble_at
 from edge_agent.identity.tls_keys import tls_key
 from edge_agent.sync.dial import connected
+from edge_agent.sync.https import HTTPS_TROUBLE
 from edge_agent.sync.tls import client_context, clock_dates_certificates, dates_trouble
 from edge_agent.sync.tls_stream import TlsRefused, TlsStream
-from edge_agent.sync.tls_trouble import TlsTrouble, trouble_in
+from edge_agent.sync.tls_trouble import Kind, TlsTrouble, trouble_in
 
 CONNECT_S = 10
 # Three round trips over 3G at 2 s, and a slow broker; who waits in front of a box waits no longer.
@@ -36,6 +38,11 @@ MANIFESTS_REMEDY = Text(
     "check the network and [content] home; if they are well, tell the server's operator",
 )
 BROKER = Text("máy chủ trung tâm", "broker")
+RENEWALS = Text("nơi gia hạn chứng thư", "where certificates are renewed")
+RENEWALS_REMEDY = Text(
+    "kiểm tra mạng và [enrolment] url; nếu mạng tốt, báo đơn vị quản lý máy chủ: dịch vụ enrolment phải chạy",
+    "check the network and [enrolment] url; if they are well, tell the server's operator: `enrolment` must run",
+)
 
 
 def agent(seen: Status | Absence) -> Finding:
@@ -101,6 +108,30 @@ def broker(config: Config, now: Now, *, key_usable: bool) -> Finding:
             "check network, SIM, firewall and [broker] host, port; the broker may be down",
         )
         return Finding(BROKER, f"{where}: {words(exc)}", remedy)
+
+
+def renewals(config: Config) -> Finding:
+    """Whether the next certificate could be had where this one is from. Asks for none."""
+    url, ca_file = config.enrolment.url, config.broker.ca_file
+    if not url:
+        return Finding(RENEWALS, "no [enrolment] url: the next certificate is carried by hand")
+    try:
+        context = client_context(ca_file)
+    except OSError as exc:
+        first = Text("sửa lỗi chứng thư trước", "put certificates right first")
+        return Finding(RENEWALS, f"{url} not tried: {ca_file}: {words(exc)}", first)
+    try:
+        trouble = trouble_at(url, context, CONNECT_S)
+    except HTTPS_TROUBLE as exc:
+        return Finding(RENEWALS, f"[enrolment] url {url}: {words(exc)}", RENEWALS_REMEDY)
+    if trouble is None:
+        return Finding(RENEWALS, f"{url}: certificate trusted")
+    if trouble.kind is not Kind.OTHER_NAME:
+        return troubled(RENEWALS, f"[enrolment] url {url}", trouble)
+    vi, _, en = NAMES.partition(" / ")
+    names = ", ".join(names_at(url, context))
+    seen = f"[enrolment] url {url}: {trouble.vi} / {trouble.en}"
+    return Finding(RENEWALS, seen, Text(f"{vi}: {names}", f"{en}: {names}"))
 
 
 def _greeted(where: str, line: socket.socket, context: ssl.SSLContext, settings: Broker, now: Now) -> Finding:

@@ -63,6 +63,7 @@ def findings(config: Config) -> Iterator[Finding]:
     yield from check_parts.sound_cards(config, up)
     yield from check_parts.ears(config)
     yield check_talk.broker(config, now, key_usable=not key.fault)
+    yield check_talk.renewals(config)
     yield check_talk.device(up)
     yield check_talk.agent(picture)
     yield check_talk.manifests(config, picture)

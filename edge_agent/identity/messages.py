@@ -55,8 +55,9 @@ class Refusal(StrEnum):
 REFUSALS: Mapping[Refusal, str] = {
     Refusal.MALFORMED: "máy chủ không hiểu yêu cầu; hai bên khác phiên bản? / the server does not understand the "
     "request; do versions differ?",
-    Refusal.WRONG_CODE: "mã sai, hoặc đã bị hủy vì thử sai nhiều lần; xin mã mới / a wrong code, or one that was burnt "
-    "by wrong tries; ask for a new one",
+    Refusal.WRONG_CODE: "mã sai, hoặc đã bị hủy vì thử sai nhiều lần, hoặc đây là máy chủ của xã khác; xem lại "
+    "--server, xin mã mới / a wrong code, or one that was burnt by wrong tries, or this is another ward's server; "
+    "compare --server with the slip, ask for a new code",
     Refusal.CODE_EXPIRED: "mã đã quá hạn; xin mã mới / the code is out of date; ask for a new one",
     Refusal.CODE_USED: "mã đã dùng cho một máy khác; xin mã mới, và báo trung tâm nếu không biết máy nào / the code "
     "was used by another box; ask for a new one, and tell the centre if you do not know which",

@@ -26,11 +26,20 @@ Show: TypeAlias = Callable[[ssl.SSLContext, Path], None]
 
 def client_context(ca_file: Path, cert_file: Path | None = None, show: Show | None = None) -> ssl.SSLContext:
     """A context that trusts ``ca_file`` alone and, with the other two, shows who we are. Raises OSError."""
-    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=ca_file)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.verify_flags |= ssl.VerifyFlags(NO_CHECK_TIME)
+    context = _as_ours(ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=ca_file))
     if cert_file is not None and show is not None:
         show(context, cert_file)
+    return context
+
+
+def context_of(authority: bytes) -> ssl.SSLContext:
+    """As ``client_context``, of an authority (DER) that lies in no file yet."""
+    return _as_ours(ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cadata=authority))
+
+
+def _as_ours(context: ssl.SSLContext) -> ssl.SSLContext:
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.verify_flags |= ssl.VerifyFlags(NO_CHECK_TIME)
     return context
 
 

@@ -36,6 +36,7 @@ from tests.cli.findings import (
 from tests.cli.stations import AREA, STATION, StationRig, make_station
 from tests.console.pictures import picture
 from tests.host.tls_records import Records
+from tests.identity.street import Office, office
 
 
 @pytest.fixture(scope="module")
@@ -234,6 +235,42 @@ def test_a_broker_of_another_authority_is_not_ours(shared: StationRig, tmp_path:
         finding = ask(shared, port)
     assert_fault(finding, "of another authority (unable to get local issuer", "this is not the system's broker")
     assert "chứng thư của máy chủ do nơi khác cấp" in finding.seen
+
+
+def renewed_at(station: StationRig, url: str) -> Finding:
+    config = station.config
+    return check_talk.renewals(replace(config, enrolment=replace(config.enrolment, url=url)))
+
+
+def test_where_certificates_are_renewed_is_looked_at_as_a_renewal_will(tmp_path: Path) -> None:
+    with office(tmp_path) as ward:
+        station = make_station_of(tmp_path, ward)
+        assert_well(renewed_at(station, ward.url))
+        assert ward.said == []
+    assert_well(renewed_at(station, ""))
+    assert_fault(renewed_at(station, ward.url), f"[enrolment] url {ward.url}", "`enrolment` must run")
+    assert_fault(renewed_at(station, "mqtt.example.vn"), "an address such as", "[enrolment] url")
+
+
+def test_a_place_of_renewals_by_a_name_that_its_certificate_has_not_is_told_with_those_that_it_has(
+    tmp_path: Path,
+) -> None:
+    with office(tmp_path, host="127.0.0.2") as ward:
+        station = make_station_of(tmp_path, ward)
+        finding = renewed_at(station, f"https://127.0.0.2:{ward.server.port}")
+    assert_fault(finding, "không ghi tên 127.0.0.2", "certificate's names: localhost, 127.0.0.1")
+
+
+def test_a_place_of_renewals_of_another_authority_is_not_ours(shared: StationRig, tmp_path: Path) -> None:
+    with office(tmp_path) as ward:
+        assert_fault(renewed_at(shared, ward.url), "of another authority", "this is not the system's broker")
+
+
+def make_station_of(folder: Path, ward: Office) -> StationRig:
+    """One that trusts that office's authority."""
+    station = make_station(folder / "station")
+    broker = replace(station.config.broker, ca_file=ward.keyring.authority_path)
+    return replace(station, config=replace(station.config, broker=broker))
 
 
 def test_a_port_that_speaks_no_tls(shared: StationRig) -> None:

@@ -54,6 +54,19 @@ def test_a_slip_says_everything_that_a_technician_types_vietnamese_first(
     assert first.encode() not in (ward / "codes.json").read_bytes()
 
 
+@pytest.mark.parametrize(
+    "server", ["mqtt.example.vn", "mqtt.example.vn:8444", "http://mqtt.example.vn:8444", "https://:8444", ""]
+)
+def test_no_slip_is_printed_with_an_address_that_no_station_can_dial(
+    ward: Path, capsys: pytest.CaptureFixture[str], server: str
+) -> None:
+    assert new(ward, "--server", server) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"--server {server}: địa chỉ phải như / an address such as https://mqtt.example.vn:8444" in err
+    assert CodeBook(ward).entries() == {}
+
+
 def test_codes_are_listed_with_what_became_of_them_but_never_shown_again(
     ward: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.cli import identity
+from edge_agent.cli import identity, main
 from edge_agent.cli.identity import Asked
 from edge_agent.core.units import UtcMs
 from edge_agent.headend.desk import Desk, Kept
@@ -33,7 +33,7 @@ from tests.host import swtpm
 from tests.host.softhsm import NEEDS_SOFTHSM, PIN, drawer, see_again
 from tests.host.swtpm import NEEDS_SWTPM
 from tests.identity.middle import Middle
-from tests.identity.street import AREA, REALM, Box, Office, box, office
+from tests.identity.street import AREA, REALM, Box, Office, box, ctrl_c, office, office_again, with_broker
 
 GIVEN = ("ca.pem", "station.pem", "trust.json")
 
@@ -129,16 +129,73 @@ def test_a_file_that_only_a_person_can_change_is_told_before_the_code_is_used(
     assert ward.book.entries()[code.slot].taken is None
 
 
-def test_a_man_in_the_middle_who_changes_nothing_sees_no_secret(ward: Office, tmp_path: Path) -> None:
+def test_a_man_in_the_middle_who_changes_nothing_sees_no_secret_and_is_found_before_anything_is_kept(
+    ward: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No renewal would ever pass him."""
     made, code = box(tmp_path / "a"), ward.code("dt-01")
     with Middle(tmp_path / "middle", ward.server.port) as middle:
-        assert identity.enrol(made.config, made.file, Asked(middle.url, code.typed())) == 0
+        assert identity.enrol(made.config, made.file, Asked(middle.url, code.typed())) == 1
+    assert "somebody stands between" in capsys.readouterr().err
+    assert [name for name in GIVEN if (made.folder / "identity" / name).exists()] == []
+    assert not installing.unfinished(made.config)
     heard = b"".join(middle.seen) + base64.b64decode(json.loads(middle.seen[0])["envelope"]["payload"])
     assert b"csr" in heard
     private = [line for path in made.folder.rglob("*.key") for line in path.read_bytes().splitlines()[1:-1]]
     assert len(private) > 2
     for secret in (code.secret.encode(), code.key().hex().encode(), *private):
         assert secret not in heard
+
+
+def test_a_server_by_a_name_that_its_certificate_has_not_is_refused_before_anything_is_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Enrolment would believe the code, and every renewal after it refuse the name."""
+    with office(tmp_path, host="127.0.0.2") as ward:
+        made, code = box(tmp_path / "a"), ward.code("dt-01")
+        text = made.file.read_text("utf-8")
+        url = f"https://127.0.0.2:{ward.server.port}"
+        assert identity.enrol(made.config, made.file, Asked(url, code.typed())) == 1
+        told = capsys.readouterr().err
+        assert "chứng thư của máy chủ không ghi tên 127.0.0.2, sau này không gia hạn được; chưa thay đổi gì" in told
+        assert "the code is still good on this box" in told
+        assert "one of the certificate's names: localhost, 127.0.0.1" in told
+        assert made.file.read_text("utf-8") == text
+        assert [name for name in GIVEN if (made.folder / "identity" / name).exists()] == []
+    with office_again(tmp_path) as ward:  # the remedy
+        assert made.enrol(ward, code) == 0
+        assert identity.renew(made.config) == 0
+
+
+def test_a_port_that_asks_for_a_certificate_is_not_said_to_refuse_ours(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The broker's port was typed."""
+    with with_broker(tmp_path) as street:
+        made, code = box(tmp_path / "a"), street.ward.code("dt-01")
+        url = f"https://localhost:{street.broker.port}"
+        assert identity.enrol(made.config, made.file, Asked(url, code.typed())) == 1
+    told = capsys.readouterr().err
+    assert "ghi cổng của dịch vụ đăng ký, thường là 8444" in told
+    assert "refused the station's certificate" not in told
+
+
+def test_a_code_that_another_wards_server_does_not_know_points_at_the_address(
+    ward: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stranger = Code("AAA", "0" * 12).typed()
+    made = box(tmp_path / "a")
+    assert identity.enrol(made.config, made.file, Asked(ward.url, stranger)) == 1
+    assert "hoặc đây là máy chủ của xã khác; xem lại --server" in capsys.readouterr().err
+
+
+def test_ctrl_c_at_the_question_for_a_code_is_a_short_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = box(tmp_path / "a")
+    monkeypatch.setattr("builtins.input", ctrl_c)
+    assert main(["enrol", "--config", str(made.file), "--server", "https://localhost:8444"]) == 130
+    assert capsys.readouterr().err == "\nđã dừng / stopped: chưa thay đổi gì / nothing was changed\n"
 
 
 def test_a_man_in_the_middle_cannot_put_his_own_keys_into_the_request(

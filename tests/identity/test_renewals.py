@@ -26,7 +26,7 @@ from edge_agent.identity.certificate import NotOurs
 from edge_agent.identity.renewing import Renewal
 from edge_agent.identity.token_keys import signing_key
 from tests.identity.middle import Middle
-from tests.identity.street import Box, Office, box, grow_old, office
+from tests.identity.street import Box, Office, box, grow_old, office, office_again
 
 SYSTEM = Now(boot_ms(), system_utc_ms(), ClockSource.NTP, 0)
 
@@ -140,7 +140,25 @@ def test_a_renewal_asks_only_a_server_of_our_authority(tmp_path: Path, capsys: p
         made.file.write_text(text.replace(ward.url, middle.url), "utf-8")
         assert identity.renew(made.config) == 1
     assert middle.seen == []
-    assert "the server's certificate is of another authority" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "chứng thư của máy chủ do nơi khác cấp" in told
+    assert "the server's certificate is of another authority" in told
+
+
+def test_a_renewal_that_finds_another_name_says_which_there_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with office(tmp_path) as ward:
+        made = box(tmp_path / "a")
+        made.enrol(ward, ward.code("dt-01"))
+    with office_again(tmp_path, host="127.0.0.2") as ward:
+        url = f"https://127.0.0.2:{ward.server.port}"
+        config = replace(made.config, enrolment=replace(made.config.enrolment, url=url))
+        assert identity.renew(config) == 1
+    told = capsys.readouterr().err
+    assert "chứng thư của máy chủ không ghi tên 127.0.0.2" in told
+    assert "([enrolment] url) thành một tên có trong chứng thư" in told
+    assert "certificate's names: localhost, 127.0.0.1" in told
 
 
 def test_without_an_address_a_renewal_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

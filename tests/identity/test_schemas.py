@@ -182,8 +182,8 @@ def test_every_answer_that_the_code_can_write_is_valid_and_read_again(given: Giv
 def test_what_really_crosses_the_line_is_as_its_schema_says(tmp_path: Path) -> None:
     made = box(tmp_path / "a")
     with office(tmp_path) as ward, Middle(tmp_path / "middle", ward.server.port) as middle:
-        for code, ends in ((codes.Code("AAA", "0" * 12), 1), (ward.code("dt-01"), 0)):
-            assert identity.enrol(made.config, made.file, Asked(middle.url, code.typed())) == ends
+        for code in (codes.Code("AAA", "0" * 12), ward.code("dt-01")):
+            identity.enrol(made.config, made.file, Asked(middle.url, code.typed()))
     first, no, second, yes = map(json.loads, middle.seen)
     assert [faults("enrol_request", first), faults("refused", no)] == [[], []]
     assert [faults("enrol_request", second), faults("enrol_answer", yes)] == [[], []]

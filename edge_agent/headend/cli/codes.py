@@ -11,9 +11,11 @@ from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.words import day_and_hour
+from edge_agent.identity.address import NoAddress, read_address
 from edge_agent.identity.codes import Code
 from edge_agent.trust.documents import ROOT
 
+TO_BE_WRITTEN = "https://…:8444"
 MORE = """\
 Mã chỉ dùng được một lần, cho đúng trạm đó. Đưa cho kỹ thuật viên, không gửi qua nhóm chat; dùng xong thì hủy phiếu.
 Máy chủ không giữ mã; mất phiếu thì cấp mã mới, mã cũ hết giá trị.
@@ -48,7 +50,7 @@ def add(tasks: Tasks) -> None:
         action="store_true",
         help="trạm đã có: máy mới thay máy cũ, khóa cũ hết giá trị / it exists: its old key is refused from then on",
     )
-    new.add_argument("--server", default="https://…:8444", help="địa chỉ ghi trên phiếu / printed on the slip")
+    new.add_argument("--server", default=TO_BE_WRITTEN, help="địa chỉ ghi trên phiếu / printed on the slip")
     add_yes(new, "địa bàn chưa có văn bản ủy quyền, vẫn cấp / also for an area of which no document is here")
     add_zone(new)
     listing = add_task(of_codes, "list", _list, "mã còn dùng được / codes that are out")
@@ -60,6 +62,7 @@ def add(tasks: Tasks) -> None:
 
 
 def _new(args: argparse.Namespace) -> int:
+    _check_server(args.server)
     keyring = Keyring(args.dir)
     known = keyring.stations.get(StationId(args.station))
     name = keyring.place_for(args.station, args.area, args.name or (known.name if known else ""))
@@ -74,6 +77,14 @@ def _new(args: argparse.Namespace) -> int:
     code = book.give_out(StationId(args.station), args.area, name, utc_now(), args.hours)
     print(slip(code, book.entries()[code.slot], keyring.realm, args), end="")
     return 0
+
+
+def _check_server(url: str) -> None:
+    """As the station will read it: a code that nobody can use is out by then, and the technician on his way."""
+    try:
+        read_address(url)
+    except NoAddress as error:
+        raise KeyringError(f"--server {url}: {error}") from error
 
 
 def _check_area(keyring: Keyring, area: str) -> None:
