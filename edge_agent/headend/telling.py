@@ -24,6 +24,8 @@ from edge_agent.headend.session import LinkDown, LinkUp
 from edge_agent.headend.words import (
     DOUBTS,
     EVIDENCE,
+    OF_PAPERS,
+    PAPER_REFUSED,
     PAPERS,
     PHASES,
     VERDICTS,
@@ -122,7 +124,7 @@ def _said(heard: Heard, zone: ZoneInfo) -> str:
             hours = number(beat.uptime_s / HOUR_S, 1)
             return f"báo trạng thái [heartbeat]: chạy {hours} giờ, chờ gửi {beat.records_waiting} bản ghi nhật ký"
         case AnswerMsg() as answer:
-            told = f"{_answered(answer)} [{answer.verdict}]{_because(answer.reason)}"
+            told = f"{_answered(answer)} [{answer.verdict}]{_why(answer)}"
             return "; ".join((told, *(_conflict(one, answer.job_id, zone) for one in answer.conflicts)))
         case _:
             return heard.kind.value
@@ -130,9 +132,15 @@ def _said(heard: Heard, zone: ZoneInfo) -> str:
 
 def _answered(answer: AnswerMsg) -> str:
     """What is believed and has no id is a trust document. As an order of nobody's it would look like a thief's."""
-    if not answer.job_id and answer.verdict in PAPERS:
-        return PAPERS[answer.verdict]
+    if not answer.job_id and (answer.verdict in PAPERS or answer.reason in OF_PAPERS):
+        return PAPERS.get(answer.verdict, PAPER_REFUSED)
     return f"{VERDICTS[answer.verdict]} {answer.job_id or '?'}"
+
+
+def _why(answer: AnswerMsg) -> str:
+    if answer.job_id or answer.reason not in OF_PAPERS:
+        return _because(answer.reason)
+    return f", lý do: {OF_PAPERS[answer.reason]} [{answer.reason}]"
 
 
 def _expiry(hello: HelloMsg, zone: ZoneInfo) -> str:

@@ -67,6 +67,13 @@ PAPERS = {
     Verdict.ACCEPTED: "đã nhận văn bản ủy quyền",
     Verdict.KNOWN: "văn bản ủy quyền này đã có",
 }
+PAPER_REFUSED = "từ chối văn bản ủy quyền"
+OF_PAPERS = {
+    Reason.NOT_YET_VALID: "văn bản đề ngày sau giờ của trạm: đồng hồ máy đã ký chạy nhanh, hoặc giờ của trạm chậm; xem "
+    "docs/operations.md “Xem đồng hồ trước khi ký”",
+    Reason.CLOCK_NOT_TRUSTED: "trạm chưa biết giờ đúng, nhận lại ở lần chào sau",
+}
+"""Why a station does not take a trust document: nothing else is refused for that with no id, being read by then."""
 DOUBTS = {
     Doubt.NOT_ENROLLED: "trạm loa chưa được đăng ký",
     Doubt.FORGED: "giả mạo: không phải chữ ký số của trạm",

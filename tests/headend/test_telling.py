@@ -103,6 +103,16 @@ CASES: list[tuple[Shown, str]] = [
         "05:30:05 tram-01: văn bản ủy quyền này đã có [known], lý do: phát lại lệnh cũ: lệnh này đã nhận [replayed]",
     ),
     (
+        said(STATION.answer(Verdict.REFUSED, "", Reason.NOT_YET_VALID)),
+        "05:30:05 tram-01: từ chối văn bản ủy quyền [refused], lý do: văn bản đề ngày sau giờ của trạm: đồng hồ máy đã "
+        "ký chạy nhanh, hoặc giờ của trạm chậm; xem docs/operations.md “Xem đồng hồ trước khi ký” [not_yet_valid]",
+    ),
+    (
+        said(STATION.answer(Verdict.REFUSED, "job-9", Reason.NOT_YET_VALID)),
+        "05:30:05 tram-01: từ chối lệnh job-9 [refused], lý do: lệnh phát ngay nhưng chưa đến thời hạn hiệu lực "
+        "[not_yet_valid]",
+    ),
+    (
         said(STATION.answer(Verdict.REFUSED, "", Reason.SIGNATURE_INVALID)),
         "05:30:05 tram-01: từ chối lệnh ? [refused], lý do: giả mạo: chữ ký số không đúng [signature_invalid]",
     ),
