@@ -11,7 +11,7 @@ from edge_agent.cli.finding import Finding, troubled, words
 from edge_agent.config import Broker, Config
 from edge_agent.console.catalogue import ABSENCES, CLOCK_REMEDY, DEVICE_REMEDY, SOURCES
 from edge_agent.console.status import Absence, Status
-from edge_agent.console.times import clock_face
+from edge_agent.console.times import face_of
 from edge_agent.console.words import Text
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.identity.asking import NAMES, names_at, trouble_at
@@ -77,7 +77,7 @@ def device(device_up: bool | None) -> Finding:
 
 def clock(config: Config, now: Now) -> Finding:
     """Whether a timetable may be played by the clock."""
-    face = clock_face(now.utc, config.site.timezone)
+    face = face_of(now, config.site.timezone)
     # By how much the last known time is behind nobody knows: its figure would read as an exact one.
     bound = "" if now.source in BOUNDLESS else f", error at most {now.max_error_ms} ms"
     seen = f"{face.en}, {SOURCES[now.source].en}{bound}"

@@ -25,7 +25,7 @@ from edge_agent.console.catalogue import (
 )
 from edge_agent.console.silence import NOTHING, Cause, why_silent
 from edge_agent.console.status import Absence, Host, Play, Status
-from edge_agent.console.times import clock_face, moment, wall
+from edge_agent.console.times import face_of, moment, wall
 from edge_agent.console.words import Language, Text
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.job import JobClass
@@ -83,7 +83,7 @@ def silence_lines(status: Status, view: View, site: Site, language: Language) ->
 
 
 def _clock_lines(clock: Now, site: Site, language: Language) -> Iterator[str]:
-    face, source = clock_face(clock.utc, site.timezone), SOURCES[clock.source]
+    face, source = face_of(clock, site.timezone), SOURCES[clock.source]
     label = Text("Giờ", "Clock").say(language)
     if not clock.trusted:
         yield f"{label}: {CLOCK_NOT_TRUSTED.say(language)} ({source.say(language)}): {face.say(language)}"

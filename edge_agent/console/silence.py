@@ -36,6 +36,14 @@ class Cause:
     remedy: Text = NOTHING
 
 
+GONE = frozenset({Reason.KEY_REVOKED, Reason.WITHDRAWN, Reason.CANCELLED, Reason.SUPERSEDED})
+"""Reasons of what is no longer ordered at all."""
+STILL_PLAYS = Text("lịch đã nạp vẫn phát", "what was loaded plays")
+NOTHING_LOADED = Text(
+    "không còn lịch nào đã nạp: chưa gửi, đã hết, hoặc đã hủy cùng khóa đã ký",
+    "nothing is loaded: not sent, over, or cancelled with the key that signed it",
+)
+"""A new trust document that takes a key its rights takes what it has signed."""
 UNHEARD = Text(
     "không nghe thấy: kiểm tra nguồn và núm âm lượng tăng âm, dây loa, cầu chì",
     "not heard: check the amplifier's power and volume knob, speaker lines, fuse",
@@ -97,17 +105,19 @@ def _clock(status: Status) -> tuple[Cause, ...]:
 
 
 def _server(status: Status) -> tuple[Cause, ...]:
+    left = [play for play in (*status.playing, *status.next) if play.reason not in GONE]
+    loaded = STILL_PLAYS if left else NOTHING_LOADED
     if status.waits is Reason.TRUST_BEHIND:
         words = Text(
-            "Có văn bản ủy quyền mới mà trạm chưa nhận được: lệnh phát mới phải chờ, lịch đã nạp vẫn phát.",
-            "Newer trust documents have not come: new orders wait, what was loaded plays.",
+            f"Có văn bản ủy quyền mới mà trạm chưa nhận được: lệnh phát mới phải chờ; {loaded.vi}.",
+            f"Newer trust documents have not come: new orders wait; {loaded.en}.",
         )
         return (Cause(words, Text("báo đơn vị vận hành máy chủ", "tell whoever runs the server")),)
     if status.welcomed and status.waits is not Reason.NOT_WELCOMED:
         return ()
     words = Text(
-        "Máy chủ chưa trả lời từ khi khởi động: lệnh phát mới phải chờ, lịch đã nạp vẫn phát.",
-        "The server has not answered since the start: new orders wait, what was loaded plays.",
+        f"Máy chủ chưa trả lời từ khi khởi động: lệnh phát mới phải chờ; {loaded.vi}.",
+        f"The server has not answered since the start: new orders wait; {loaded.en}.",
     )
     return (Cause(words, Text("kiểm tra mạng, SIM: edge-agent doctor", "check network, SIM: edge-agent doctor")),)
 

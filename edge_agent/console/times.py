@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import date, time
 
 from edge_agent.console.words import Text
+from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, UtcMs
 from edge_agent.core.wall_time import local_time
 
 _WEEKDAYS_VI = ("T2", "T3", "T4", "T5", "T6", "T7", "CN")
 _WEEKDAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+NOT_SET = Text("chưa đặt giờ", "not set")
 SECONDS_MS_MAX = 10 * MINUTE_MS
 # Below this people count in seconds.
 
@@ -30,6 +32,11 @@ def clock_face(utc: UtcMs, timezone: str) -> Text:
         f"{local:%H:%M:%S} {_WEEKDAYS_VI[local.weekday()]} {local:%d/%m/%Y} (UTC{local:%z})",
         f"{local:%H:%M:%S} {_WEEKDAYS_EN[local.weekday()]} {local:%Y-%m-%d} (UTC{local:%z})",
     )
+
+
+def face_of(clock: Now, timezone: str) -> Text:
+    """What a clock says, be it that nobody has set it: from boot on it counts the hours of a day in 1970."""
+    return NOT_SET if clock.source is ClockSource.UNSET else clock_face(clock.utc, timezone)
 
 
 def wall(at: time) -> Text:

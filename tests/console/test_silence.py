@@ -98,6 +98,20 @@ def test_a_server_that_has_not_answered() -> None:
     assert due.startswith("Not due yet")
 
 
+@pytest.mark.parametrize(
+    "waits", [{"welcomed": False}, {"waits": Reason.TRUST_BEHIND}], ids=lambda one: next(iter(one))
+)
+def test_who_waits_for_the_server_is_told_that_the_timetable_plays_only_where_there_is_one(
+    waits: dict[str, object],
+) -> None:
+    """A trust document has just cancelled it."""
+    assert why_silent(status(**waits), SITE, True)[0].words.vi.endswith("lệnh phát mới phải chờ; lịch đã nạp vẫn phát.")
+    told, _ = why_silent(status(**waits, next=(), playing=()), SITE, True)
+    assert "vẫn phát" not in told.words.vi
+    assert "không còn lịch nào đã nạp" in told.words.vi
+    assert "cancelled with the key that signed it" in told.words.en
+
+
 def test_a_zone_that_is_turned_down_to_nothing_is_named() -> None:
     zones = (ZoneStatus(CHO, "Chợ", False, None, 0), ZoneStatus(DINH, "Đình", False, None, 50))
     muted, _ = causes(zones=zones)
