@@ -226,7 +226,7 @@ def test_no_band_at_all_is_not_taken_for_no_ceiling() -> None:
 def test_a_misspelt_key_comes_with_the_likely_one() -> None:
     problem = only_problem("# keepalive_s = 60", "keepalives = 60")
     assert problem.fault is Fault.UNKNOWN
-    assert problem.remedy == "did you mean keepalive_s?"
+    assert problem.remedy == "có phải là / did you mean keepalive_s?"
 
 
 def test_a_setting_that_does_not_exist_yet_is_refused_by_name() -> None:

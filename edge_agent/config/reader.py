@@ -209,7 +209,11 @@ class Table:
                 return
             near = difflib.get_close_matches(key, self._asked - self._content.keys(), n=1)
             known = ", ".join(sorted(self._asked)) or "none"
-            remedy = f"did you mean {near[0]}?" if near else f"remove it; known here: {known}"
+            remedy = (
+                f"có phải là / did you mean {near[0]}?"
+                if near
+                else f"bỏ dòng này; ở đây chỉ có / remove it; known here: {known}"
+            )
             self.fault(key, Fault.UNKNOWN, "", remedy)
 
     def _get(self, key: str, kind: type[Kind], default: Kind | None, remedy: str) -> Kind | None:
@@ -269,7 +273,10 @@ def _write_table(path: Path, key: str) -> str:
 def _syntax(text: str, message: str) -> Problem:
     found = re.search(r"at line ([0-9]+)", message)
     line = int(found[1]) if found else text.count("\n") + 1
-    remedy = "put right what the message names; texts need quotes, and a key may stand in a table only once"
+    remedy = (
+        "sửa chỗ máy nêu: chữ phải trong ngoặc kép, trong một bảng mỗi mục chỉ một lần / put right what the message "
+        "names; texts need quotes, and a key may stand in a table only once"
+    )
     return Problem(line, "", Fault.SYNTAX, _short(message, SYNTAX_CHARS_MAX), remedy)
 
 

@@ -114,7 +114,12 @@ class KeyFolder:
             raise KeyringError(f"key {name}: lies on a token, whose PIN its own tool changes; a file is needed")
         try:
             lock_key(path, self._ask, asking_new)
-        except (OSError, UnusableKey) as error:
+        except OSError as error:
+            raise KeyringError(
+                f"key {name}: {path}: không ghi được, khóa vẫn như cũ / cannot be written, the key is as it was "
+                f"({error.strerror})"
+            ) from error
+        except UnusableKey as error:
             raise KeyringError(f"key {name}: {error}") from error
 
     def _path(self, name: str) -> Path:
@@ -196,6 +201,8 @@ def prepare(names: Sequence[str], wish: Wish, asking: Ask = ask, asking_new: Ask
         try:
             return make(directory, name)
         except OSError as error:
-            raise KeyringError(f"key {name}: cannot be written to {directory} ({error.strerror})") from error
+            raise KeyringError(
+                f"key {name}: không ghi được vào / cannot be written to {directory} ({error.strerror})"
+            ) from error
 
     return make_or_tell

@@ -161,7 +161,16 @@ def find_token(module: str, label: str, serial: str | None = None) -> pkcs11.Tok
         return found[0]
     named = label if serial is None else f"{label} ({serial})"
     if found:
-        raise TokenAbsent(f"token {named}: {len(found)} tokens are called so; leave only the one that is meant")
+        raise TokenAbsent(
+            f"token {named}: có {len(found)} thiết bị cùng tên, chỉ cắm đúng một / {len(found)} tokens are called so; "
+            "leave only the one that is meant"
+        )
+    if others := [serial_of(one) for one in tokens(module, label)]:
+        raise TokenAbsent(
+            f"token {named}: thiết bị tên đó đang cắm ({', '.join(others)}) không có khóa này: đã bị khởi tạo lại hoặc "
+            "bị tráo / the token of that name that is plugged in does not hold the key: it was initialised again, or "
+            "swapped; take the right one, or replace the key"
+        )
     raise TokenAbsent(f"token {named}: không tìm thấy / is not plugged in; plug it in and repeat the command")
 
 

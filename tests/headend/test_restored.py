@@ -79,7 +79,8 @@ def test_what_the_folder_remembers_is_told_to_be_compared_with_the_paper(
     assert restored(central) == 0
     told = capsys.readouterr().out
     assert f"every code is taken back, of: {STATION}\n" in told
-    assert f"văn bản ủy quyền / trust document {AREA} 1.1, " in told
+    assert f"văn bản ủy quyền / trust document {AREA}, kỳ / epoch 1, phiên bản / version 1, " in told
+    assert "văn bản ủy quyền / trust document gốc / root, phiên bản / version 1, " in told
     assert "lệnh sau cùng / the last order: ward, số / serial " in told
     assert "trạm / stations: 1: tram-02\n" in told
     assert "chứng thư đã thu hồi / certificates taken back: 1, sau cùng / the last " in told

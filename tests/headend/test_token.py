@@ -113,15 +113,17 @@ def test_a_new_token_of_the_same_name_is_not_the_one(tokens: Drawer) -> None:
     tokens.pull_all()
     tokens.plug_in_new("LOA-A")
     see_again(tokens)
-    with pytest.raises(TokenAbsent, match=key.serial):
+    with pytest.raises(TokenAbsent, match=key.serial) as caught:
         key.open(never)
+    assert "không có khóa này: đã bị khởi tạo lại hoặc bị tráo" in str(caught.value)
+    assert "plug it in" not in str(caught.value), "it is plugged in"
 
 
 @softhsm
 def test_where_two_tokens_have_one_name_nobody_guesses(tokens: Drawer) -> None:
     tokens.plug_in_new("LOA-A")
     see_again(tokens)
-    with pytest.raises(TokenAbsent, match="2 tokens are called so"):
+    with pytest.raises(TokenAbsent, match="có 2 thiết bị cùng tên, chỉ cắm đúng một / 2 tokens are called so"):
         find_token(tokens.module, "LOA-A")
 
 

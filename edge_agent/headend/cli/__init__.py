@@ -30,12 +30,11 @@ from edge_agent.identity.token_library import TokenError
 
 EXIT_WELL = 0
 EXIT_FAILED = 1
-OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)
-ROOM = (
-    "dọn chỗ, hoặc dùng tài khoản của thư mục, rồi chạy lại lệnh / make room, or use the account that owns the folder, "
-    "then repeat the command"
-)
+ROOM = "dọn chỗ rồi chạy lại lệnh / make room, then repeat the command"
+OWNER = "dùng tài khoản của thư mục / use the account that owns the folder"
+READ_ONLY = "ổ đĩa chỉ đọc: cho ghi, hoặc dùng ổ khác / the disk is read-only: let it be written, or take another"
 SICK = "ổ đĩa hỏng? sao lưu ngay thư mục này / is the disk failing? back this folder up now"
+REMEDIES = {errno.ENOSPC: ROOM, errno.EDQUOT: ROOM, errno.EROFS: READ_ONLY, errno.EACCES: OWNER, errno.EIO: SICK}
 EXIT_USAGE = 2
 # As argparse does for a wrong option: what was written is wrong, not the world.
 EXIT_BROKEN_OFF = 130
@@ -101,15 +100,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return EXIT_WELL  # ``report | head`` is no mistake
     except OSError as error:
-        if error.errno not in OF_THE_DISK:
+        if error.errno not in REMEDIES:
             raise
-        where, remedy = error.filename or getattr(args, "dir", ""), SICK if error.errno == errno.EIO else ROOM
-        print(f"lỗi / error: {where}: {error.strerror}; {remedy}", file=sys.stderr)
+        where = error.filename or getattr(args, "dir", "")
+        print(f"lỗi / error: {where}: {error.strerror}; {REMEDIES[error.errno]}", file=sys.stderr)
         return EXIT_FAILED
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         if getattr(args, "serves", False):
             return EXIT_WELL  # asked to end, and ended
-        print(BROKEN_OFF, file=sys.stderr)
+        print(stopped.args[0] if stopped.args else BROKEN_OFF, file=sys.stderr)
         return EXIT_BROKEN_OFF
 
 

@@ -131,7 +131,7 @@ def read_file(path: Path, option: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise CannotDo(f"{option} {path}: cannot be read ({error.strerror})") from error
+        raise CannotDo(f"{option} {path}: không đọc được / cannot be read ({error.strerror})") from error
 
 
 def write_file(path: Path, content: bytes, option: str) -> None:
@@ -139,7 +139,7 @@ def write_file(path: Path, content: bytes, option: str) -> None:
     try:
         write_durably(path, content, EVERYBODY_READS)
     except OSError as error:
-        raise CannotDo(f"{option} {path}: cannot be written ({error.strerror})") from error
+        raise CannotDo(f"{option} {path}: không ghi được / cannot be written ({error.strerror})") from error
 
 
 def end_at_sigterm() -> None:

@@ -53,7 +53,8 @@ def _restored(args: argparse.Namespace) -> int:
 def _remembers(keyring: Keyring, zone: ZoneInfo) -> Iterator[str]:
     for held in keyring.chain.standing:
         document = held.document
-        which = f"{document.area or 'gốc / root'} {document.epoch}.{document.version}"
+        epoch = f"kỳ / epoch {document.epoch}, " if document.area else ""
+        which = f"{document.area or 'gốc / root'}, {epoch}phiên bản / version {document.version}"
         yield f"văn bản ủy quyền / trust document {which}, {day_and_hour(document.issued_at, zone)}"
     for issuer, serial in sorted(keyring.serials().items()):
         # A number follows the clock, unless an order came from somebody who counts otherwise.
