@@ -65,6 +65,7 @@ DOCUMENTS_KEPT = 1_024
 
 document_of = lru_cache(DOCUMENTS_KEPT)(read_document)
 """What a document of ours says, read the first time that somebody asks."""
+TAKE_FIRST = 'trust take root.json --first "MÃ VĂN BẢN GỐC"'
 Stamp: TypeAlias = tuple[int, int, int]
 """By which a file that was written since is known: its number, its length, when it was written."""
 
@@ -385,8 +386,20 @@ def _read_trust(path: Path) -> tuple[tuple[bytes, ...], Chain]:
         areas = frozenset(read_document(one).area for one in documents)
         root = believe(file, (), areas).newest[ROOT].envelope
         return documents, remembered(root, [one for one in documents if read_document(one).area != ROOT])
+    except FileNotFoundError as error:
+        if KeyFolder(path.parent / "keys").names():
+            raise KeyringError(
+                f"{path}: chưa có văn bản gốc, nhận trước / no root is here yet, take it first: {TAKE_FIRST}"
+            ) from error
+        raise KeyringError(
+            f"{path}: không có; --dir đúng chưa? mạng mới thì `keys init` trước / is not there: run `keys init` first, "
+            "or name --dir"
+        ) from error
     except OSError as error:
-        raise KeyringError(f"{path} cannot be read ({error.strerror}): run `keys init` first, or name --dir") from error
+        raise KeyringError(
+            f"{path}: không đọc được / cannot be read ({error.strerror}); dùng tài khoản của thư mục / use the account "
+            "that owns the folder"
+        ) from error
     except WireError as error:
         raise KeyringError(f"{path}: {error}") from error
 

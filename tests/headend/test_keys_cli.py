@@ -248,9 +248,75 @@ def test_a_full_disk_is_told_in_words_and_changes_nothing(
     assert {path: path.read_bytes() for path in ward.folder.rglob("*.json")} == before
 
 
+@pytest.mark.parametrize(
+    ("trouble", "remedy"),
+    [(errno.EROFS, "ổ đĩa chỉ đọc: cho ghi, hoặc dùng ổ khác"), (errno.EACCES, "dùng tài khoản của thư mục")],
+)
+def test_a_disk_that_may_not_be_written_is_not_said_to_be_full(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], trouble: int, remedy: str
+) -> None:
+    ward.init()
+
+    def refuses(_descriptor: int) -> None:
+        raise OSError(trouble, os.strerror(trouble))
+
+    monkeypatch.setattr(os, "fsync", refuses)
+    assert main(["trust", "renew", "--dir", str(ward.folder)]) == 1
+    told = capsys.readouterr().err
+    assert remedy in told
+    assert "dọn chỗ" not in told
+
+
+def test_a_full_disk_under_a_new_passphrase_is_told_in_words(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ward.init()
+    ward.knows("four words are enough")
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert main(["keys", "protect", "--dir", str(ward.folder), "--key", "ward-routine-1"]) == 1
+    told = capsys.readouterr().err
+    assert "không ghi được, khóa vẫn như cũ / cannot be written, the key is as it was (No space left on device)" in told
+    assert "Errno" not in told
+
+
+def test_a_holders_folder_without_a_root_is_sent_to_the_root_and_not_to_a_new_network(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "ng"
+    assert main(["keys", "new", "--dir", str(folder), "--key", "root-1", "--plain"]) == 0
+    for words in (["list"], ["protect", "--key", "root-1"]):
+        capsys.readouterr()
+        assert main(["keys", *words, "--dir", str(folder)]) == 1
+        told = capsys.readouterr().err
+        assert 'trust take root.json --first "MÃ VĂN BẢN GỐC"' in told
+        assert "keys init" not in told
+
+
+def test_a_network_is_not_half_made_where_somebodys_keys_lie(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It left eight keys and an authority behind, which then were in the way of `--apart`."""
+    folder = tmp_path / "ng"
+    assert main(["keys", "new", "--dir", str(folder), "--key", "root-1", "--plain"]) == 0
+    before = sorted(folder.rglob("*"))
+    init = ["keys", "init", "--dir", str(folder), "--realm", "loa-vn", "--area", AREA]
+    assert main(init) == 1
+    told = capsys.readouterr().err
+    assert f"--dir {folder}: ở đây đã có / here is already root-1; chưa tạo gì" in told
+    assert sorted(folder.rglob("*")) == before
+    assert main([*init, "--apart"]) == 0
+    assert main([*init, "--apart"]) == 1
+    assert "here is already ack-1, head-1, welcome-1, pki; chưa tạo gì" in capsys.readouterr().err
+
+
 def test_nobody_types_passphrases_for_a_network_that_cannot_be_made(ward: Ward) -> None:
     ward.init()
     said = ward.init("--encrypt", status=1)  # which could ask nobody
+    assert "trust.json: đã có; khóa mới sẽ làm mọi trạm không vào được, dùng --dir khác" in said
     assert "new keys would lock every station out" in said
 
 

@@ -18,7 +18,7 @@ from edge_agent.headend.headend import utc_now
 from edge_agent.headend.key_files import PlainKey
 from edge_agent.headend.key_folder import EVERY_KEY, KeyFolder, Wish, beside, prepare, role_of
 from edge_agent.headend.keyring import SERVES, Keyring
-from edge_agent.headend.new_network import check_new, create_keyring, create_servers
+from edge_agent.headend.new_network import check_new, check_unmade, create_keyring, create_servers, made_names
 from edge_agent.headend.passphrases import FILE_VARIABLE, NEW_FILE_VARIABLE
 from edge_agent.headend.pki import names_in
 from edge_agent.headend.public_files import check_public, fingerprint, public_path, write_public
@@ -38,6 +38,7 @@ leave them. welcome, ack and head stay files without a passphrase: servers start
 Sao lưu thư mục này, và giữ kín / back this directory up, and keep it secret.
 Tên (--realm) bắt đầu bằng {TRAINING_PREFIX} là mạng TẬP HUẤN: trạm của mạng đó không điều khiển rơ-le thật
 / a --realm that begins with {TRAINING_PREFIX} is a TRAINING network: its stations switch no real relay."""
+AREA_FORM = f"viết như vn/ha-noi/dong-thanh, 1 đến 6 tên gồm a-z, 0-9, - / {AREA.rule}"
 TRAINING = "mạng TẬP HUẤN: không điều khiển rơ-le thật / a TRAINING network: no real relays"
 SECRETS = f"""\
 Mật khẩu, mã PIN được hỏi trên màn hình. Chạy tự động: biến {FILE_VARIABLE} (mật khẩu mới: {NEW_FILE_VARIABLE})
@@ -164,10 +165,11 @@ def _add_station(tasks: Tasks) -> None:
 
 def _init(args: argparse.Namespace) -> int:
     if AREA.pattern.fullmatch(args.area) is None:
-        raise KeyringError(f"--area {args.area}: {AREA.rule}")
+        raise KeyringError(f"--area {args.area}: {AREA_FORM}")
     check_new(args.dir, args.realm)  # before anybody types passphrases for it
     _check_hosts(args.host)
     specs = default_roles(args.area, args.emergency_threshold, tuple(args.source))
+    check_unmade(args.dir, made_names(specs, apart=args.apart))
     if args.apart:
         return _init_apart(args, specs)
     make = prepare([name for spec in specs if spec.of_officers for name in spec.key_names], wish_of(args))
