@@ -56,12 +56,15 @@ def digest_of(envelope: bytes) -> str:
     return _opened(envelope).digest
 
 
-def add_signature(envelope: bytes, signer: Signer) -> bytes:
-    """The same envelope with one more officer's signature."""
+def add_signature(envelope: bytes, signer: Signer, called: str = "") -> bytes:
+    """The same envelope with one more officer's signature; ``called`` is what her key is called."""
     read_order(envelope)
     written = json.loads(envelope)
     if any(one["keyid"] == signer.keyid for one in written["signatures"]):
-        raise SigningError("key: has signed this order already; another officer's key is needed")
+        raise SigningError(
+            f"khóa / key {called or signer.keyid[:12]}: đã ký lệnh này, phải là khóa của người khác / has signed this "
+            "order already; another officer's key is needed"
+        )
     opened = _opened(envelope)
     whole = sign(opened.payload_type, opened.payload, [signer])
     written["signatures"] += json.loads(whole)["signatures"]

@@ -46,6 +46,31 @@ def test_two_officers_sign_one_after_the_other(ward: Path, capsys: pytest.Captur
     assert signed.event == "lu-quet"
 
 
+def test_who_signs_twice_is_told_by_which_key(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    draft, order = str(ward.parent / "draft.toml"), ward.parent / "order.json"
+    assert sign(ward, "--draft", draft, "--key", "ward-emergency-1") == 0
+    capsys.readouterr()
+    assert sign(ward, "--add", str(order), "--key", "ward-emergency-1") == 1
+    assert "khóa / key ward-emergency-1: đã ký lệnh này, phải là khóa của người khác" in capsys.readouterr().err
+
+
+def test_what_is_no_order_is_told_with_its_file(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A trust document, or any other file, where an order was asked for."""
+    file = ward.parent / "root.json"
+    file.write_bytes(Keyring(ward).documents[0])
+    at = ["--dir", str(ward), "--broker", "localhost:1"]
+    for option, words in {
+        "--envelope": ["publish", *at],
+        "--add": ["sign", "--dir", str(ward), "--key", "ward-routine", "--out", str(file)],
+        "--job-envelope": ["order", "cancel", "x", *at],
+    }.items():
+        assert main([*words, option, str(file)]) == 1
+        told = capsys.readouterr().err
+        assert (
+            f"lỗi / error: {option} {file}: không phải lệnh dùng được / is no order that can be used: envelope" in told
+        )
+
+
 @pytest.mark.parametrize("forged", [False, True], ids=["an officer's", "a stranger's"])
 def test_what_an_officer_signed_at_her_own_computer_is_in_the_marks_that_welcomes_tell(
     ward: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, forged: bool

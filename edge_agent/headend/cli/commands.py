@@ -16,7 +16,7 @@ from edge_agent.headend.cli.actions import ACTIONS, Action, Draft
 from edge_agent.headend.cli.admitting import why_not_noted
 from edge_agent.headend.cli.manifests import add_content_dir, renewed
 from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_zone, address, several, whole
-from edge_agent.headend.cli.shown import answered, show_order, shows_receipts, warn
+from edge_agent.headend.cli.shown import answered, of_file, show_order, shows_receipts, warn
 from edge_agent.headend.composing import compose
 from edge_agent.headend.dispatch import sending
 from edge_agent.headend.drafting import DraftError, Finished
@@ -123,7 +123,8 @@ def _target(args: argparse.Namespace, outbox: Outbox) -> Given | None:
         return None
     if args.job_envelope is None:
         return outbox.find(args.target, utc_now())
-    found = read_order(read_envelope(args.job_envelope, "--job-envelope"))
+    with of_file("--job-envelope", args.job_envelope):
+        found = read_order(read_envelope(args.job_envelope, "--job-envelope"))
     if heading_of(found).order_id != args.target:
         raise DraftError("--job-envelope", f"is {heading_of(found).order_id}, not {args.target}")
     return found

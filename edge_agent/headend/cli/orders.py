@@ -22,7 +22,7 @@ from edge_agent.headend.cli.options import (
     write_file,
 )
 from edge_agent.headend.cli.say import show_spoken
-from edge_agent.headend.cli.shown import read_before_signing, show_order, shows_receipts, warn
+from edge_agent.headend.cli.shown import of_file, read_before_signing, show_order, shows_receipts, warn
 from edge_agent.headend.composing import compose, expiry_s
 from edge_agent.headend.content import Shelf
 from edge_agent.headend.dispatch import sending
@@ -95,10 +95,12 @@ def _sign(args: argparse.Namespace) -> int:
     if args.add is not None:
         _refuse_what_only_a_draft_needs(args)
         envelope = read_envelope(args.add, "--add")
+        with of_file("--add", args.add):
+            before = read_order(envelope)
         with read_before_signing():
-            _show(read_order(envelope), args.timezone)
+            _show(before, args.timezone)
         for name in args.key:
-            envelope = add_signature(envelope, keyring.signer(name))
+            envelope = add_signature(envelope, keyring.signer(name), name)
     else:
         shelf = Shelf(args.content_dir or args.dir / "content", args.content_url) if args.content_url else None
         draft = read_draft(args.draft)
@@ -128,7 +130,8 @@ def _refuse_what_only_a_draft_needs(args: argparse.Namespace) -> None:
 def _publish(args: argparse.Namespace) -> int:
     keyring = Keyring(args.dir)
     envelope = read_envelope(args.envelope, "--envelope")
-    order, now = read_order(envelope), utc_now()
+    with of_file("--envelope", args.envelope):
+        order, now = read_order(envelope), utc_now()
     if args.force:
         return _send(args, keyring, envelope, now, unnoted())
     outbox = Outbox(args.dir / "orders")

@@ -16,6 +16,7 @@ from edge_agent.audio.staging import Stager
 from edge_agent.audio.stems import recorded_first
 from edge_agent.core.job import Job
 from edge_agent.headend.cli.options import CannotDo, Tasks, add_task
+from edge_agent.headend.cli.shown import of_file
 from edge_agent.headend.drafting import read_draft
 from edge_agent.headend.handed import read_envelope
 from edge_agent.headend.headend import utc_now
@@ -86,7 +87,8 @@ def as_at_a_station(folder: Path, stems: Path | None) -> Stager:
 
 def _job(args: argparse.Namespace, studio: Studio) -> Job:
     if args.envelope is not None:
-        return job_of_envelope(read_envelope(args.envelope, "--envelope"), args.entry)
+        with of_file("--envelope", args.envelope):
+            return job_of_envelope(read_envelope(args.envelope, "--envelope"), args.entry)
     return job_of_draft(read_draft(args.draft), args.entry, args.draft.parent, studio.find_audio, utc_now())
 
 

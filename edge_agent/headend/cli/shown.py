@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from edge_agent.core.effects import Verdict
@@ -14,6 +15,7 @@ from edge_agent.headend.foresight import Foreseen, foresee
 from edge_agent.headend.given import Given, heading_of
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.session import Receipt
+from edge_agent.headend.signing import SigningError
 from edge_agent.headend.summary import summary
 from edge_agent.headend.words import VERDICTS, day_and_hour, reason_explained
 from edge_agent.sync.reports import AnswerMsg
@@ -35,6 +37,17 @@ def read_before_signing() -> Iterator[None]:
         sys.stdout.flush()
     except BrokenPipeError as error:
         raise CannotDo("không ai đọc trang này, CHƯA KÝ / nobody reads this page; NOT signed") from error
+
+
+@contextlib.contextmanager
+def of_file(option: str, path: Path) -> Iterator[None]:
+    """What is wrong with the order in a file is told with the file."""
+    try:
+        yield
+    except SigningError as error:
+        raise SigningError(
+            f"{option} {path}: không phải lệnh dùng được / is no order that can be used: {error}"
+        ) from error
 
 
 def show_order(order: Given, zone: ZoneInfo) -> None:
