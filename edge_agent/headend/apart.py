@@ -21,6 +21,7 @@ from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.keyring import Keyring, believing_too, from_above
 from edge_agent.headend.new_network import begin_network
 from edge_agent.headend.public_files import fingerprint
+from edge_agent.headend.roles import province_of
 from edge_agent.headend.trust_drafts import checked
 from edge_agent.trust.bounds import beyond
 from edge_agent.trust.chain import TRUST_TYPE, Chain, begin, epoch_ahead, nearest_above
@@ -41,6 +42,8 @@ from edge_agent.trust.roles import Quorum, enough
 from edge_agent.trust.strict_json import JsonObject, WireError, dump, parse
 
 FIRST_VERSION = 1
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+NO_SUCH_LEVEL = "mạng không có văn bản đó thì thêm --yes / where the network has no such document: --yes"
 Names = Mapping[str, str]
 """keyid: what that key is called here."""
 
@@ -92,8 +95,10 @@ def counts(chain: Chain | None, sheet: Sheet) -> tuple[Count, ...]:
     signed = signers_of(sheet.envelope, able)
     for claim in sheet.envelope.signatures:
         if claim.keyid not in {key.keyid for key in able}:
+            lacking = _not_here(chain, sheet.document) or _ahead(chain, sheet.document)
             raise KeyringError(
                 f"chữ ký của {claim.keyid[:12]}…: khóa không được ký văn bản này / this key may not sign it"
+                f"{f'; {lacking}' if lacking else ''}"
             )
         if claim.keyid not in {key.keyid for key in signed}:
             raise KeyringError(
@@ -116,12 +121,17 @@ def objection(chain: Chain | None, document: Document) -> str | None:
     if document.area == ROOT:
         following = chain.trust.version + 1
         told = f"phiên bản / version {document.version}: phải là / must be {following}, draft it anew"
-        return epoch_ahead(chain.newest[ROOT].document, document) if document.version == following else told
+        if document.version != following:
+            return _ahead(chain, document) or told
+        return epoch_ahead(chain.newest[ROOT].document, document)
     above = nearest_above(chain.standing, document.area)
     if above is None or above.delegates is None:
         return None  # nobody may sign it, which ``counts`` has said
     if document.epoch != above.delegates.epoch:
-        return f"kỳ / epoch {document.epoch}: phải là / must be {above.delegates.epoch}, draft it anew"
+        return (
+            _ahead(chain, document)
+            or f"kỳ / epoch {document.epoch}: phải là / must be {above.delegates.epoch}, draft it anew"
+        )
     if before is not None and (document.epoch, document.version) <= before.place:
         return (
             f"phiên bản / version {document.version}: đã có / there is {before.document.version} already, draft it anew"
@@ -130,8 +140,51 @@ def objection(chain: Chain | None, document: Document) -> str | None:
     return None if excess is None else f"rộng hơn cấp trên giao / beyond what the level above grants: {excess}"
 
 
-def may_sign(chain: Chain | None, sheet: Sheet, key: PublicKey, now: UtcMs) -> None:
-    """Refuse a signature that nobody would count, before anybody types a passphrase or PIN for it."""
+def _ahead(chain: Chain | None, document: Document) -> str | None:
+    """Where it follows documents that this folder has not taken: it is the folder that is behind, and no draft."""
+    if chain is None:
+        return None
+    if document.area == ROOT:
+        here = chain.trust.version
+        if document.version <= here + 1:
+            return None
+        between = f"{here + 1}" if document.version == here + 2 else f"{here + 1} – {document.version - 1}"
+        return (
+            f"phiên bản / version {document.version}: thư mục này mới có {here}, nhận bản ở giữa trước / this folder "
+            f"has {here}, `trust take` what is between first: {between}"
+        )
+    above = nearest_above(chain.standing, document.area)
+    if above is None or above.delegates is None or document.epoch <= above.delegates.epoch:
+        return None
+    return (
+        f"kỳ / epoch {document.epoch}: thư mục này mới có văn bản cũ của cấp trên, nhận bản mới trước / this folder "
+        f"has an older document of the level above, `trust take` the new one first: {file_of(above.area)}"
+    )
+
+
+def _not_here(chain: Chain | None, document: Document) -> str | None:
+    """The document right above, in a network as it is usually made, where this folder has not taken it."""
+    above = province_of(document.area)
+    if chain is None or not above or above in chain.newest:
+        return None
+    return (
+        f"thư mục này chưa có văn bản của {above}, cấp ngay trên, là nơi ghi ai được ký; nhận trước / the document of "
+        f"{above}, right above, is not in this folder, and says who may sign; first: `trust take {file_of(above)}`"
+    )
+
+
+def file_of(area: str) -> str:
+    """What the file of an area's document is called where `trust draft` writes it."""
+    return f"{(area or 'root').replace('/', '.')}.json"
+
+
+def may_sign(chain: Chain | None, sheet: Sheet, key: PublicKey, now: UtcMs, *, sure: bool = False) -> None:
+    """Refuse a signature that nobody would count, before anybody types a passphrase or PIN for it.
+
+    ``sure``: of this network nobody has signed a document for the level between.
+    """
+    if not sure and (lacking := _not_here(chain, sheet.document)):
+        raise KeyringError(f"{sheet.document.area}: {lacking}; {NO_SUCH_LEVEL}")
     counted = counts(chain, sheet)
     if refusal := objection(chain, sheet.document):
         raise KeyringError(refusal)
@@ -147,9 +200,9 @@ def may_sign(chain: Chain | None, sheet: Sheet, key: PublicKey, now: UtcMs) -> N
         )
 
 
-def with_signature(chain: Chain | None, sheet: Sheet, signer: Signer, now: UtcMs) -> Sheet:
+def with_signature(chain: Chain | None, sheet: Sheet, signer: Signer, now: UtcMs, *, sure: bool = False) -> Sheet:
     """The same document with one more signature."""
-    may_sign(chain, sheet, signer.public, now)
+    may_sign(chain, sheet, signer.public, now, sure=sure)
     signed = read_sheet(sign(TRUST_TYPE, sheet.envelope.payload, [signer]))
     return merged(chain, [sheet, signed])
 
@@ -190,7 +243,13 @@ def take_first(
     first, *others = _from_above(sheets)
     if first.document.area != ROOT:
         raise KeyringError("thư mục chưa có văn bản gốc / there is no root document here: take that one first")
-    if "".join(read_out.split()).lower() != first.envelope.digest:
+    heard = "".join(read_out.split()).lower()
+    if _DIGEST.fullmatch(heard) is None:
+        raise KeyringError(
+            f"--first: phải là 16 nhóm 4 ký tự (0–9, a–f), đây có {len(heard)} ký tự; nghe đọc lại rồi gõ lại / must "
+            f"be 16 groups of 4 digits (0–9, a–f), these are {len(heard)}; have it read out again, and type it again"
+        )
+    if heard != first.envelope.digest:
         raise KeyringError(
             "--first: mã đọc KHÔNG khớp với văn bản gốc này, đừng dùng / is NOT this root's fingerprint: do not use it"
         )

@@ -53,10 +53,11 @@ def check_public(directory: Path, keys: Mapping[str, PublicKey | None]) -> None:
     """
     for name, key in keys.items():
         path = public_path(directory, name)
-        if path.exists() and read_public(path)[1] != key:
+        if path.exists() and (other := read_public(path)[1]) != key:
             raise KeyringError(
-                f"{path}: là của khóa khác cùng tên / is of another key of that name; của xã khác thì dùng thư mục "
-                "khác; sai thì xóa tệp / of another ward take another folder; if it is wrong, remove the file"
+                f"{path}: là của khóa khác cùng tên / is of another key of that name ({fingerprint(other.keyid)}); của "
+                "xã khác thì dùng thư mục khác; không khớp với giấy thì xóa tệp này / of another ward take another "
+                "folder; if it differs from the paper, remove this file"
             )
 
 
@@ -77,11 +78,17 @@ def read_public(path: Path) -> tuple[str, PublicKey]:
 def read_all(paths: Iterable[Path]) -> dict[str, PublicKey]:
     """Every key by its name, out of files and folders of files. Two keys of one name are refused."""
     found: dict[str, PublicKey] = {}
+    files: dict[str, Path] = {}
     for path in paths:
         for file in sorted(path.glob(f"[!.]*{ENDING}")) if path.is_dir() else [path]:
             name, key = read_public(file)
+            first = files.setdefault(name, file)
             if found.setdefault(name, key) != key:
-                raise KeyringError(f"{file}: hai khóa khác nhau cùng tên / two different keys are called {name}")
+                raise KeyringError(
+                    f"{name}: hai khóa khác nhau cùng tên / two different keys are called so: {first} "
+                    f"({fingerprint(found[name].keyid)}), {file} ({fingerprint(key.keyid)}); so với giấy, xóa tệp "
+                    "không khớp, soạn lại / compare with the paper, remove the file that differs, draft again"
+                )
     return found
 
 

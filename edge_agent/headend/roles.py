@@ -70,6 +70,8 @@ class RoleSpec:
         return tuple(f"{self.name}-{number}" for number in range(1, self.key_count + 1))
 
 
+PROVINCE_PARTS = 2
+# Country and province.
 SCHEDULED = (JobClass.NORMAL, JobClass.PRIORITY)
 ONLINE = (
     RoleSpec("welcome", (OrderType.WELCOME,)),
@@ -96,6 +98,12 @@ def delegates_of(area: str) -> str:
     return f"{area.rpartition('/')[2]}-trust" if area else "national-trust"
 
 
+def province_of(area: str) -> str:
+    """The area of the document right above a ward's, as networks are usually made; "" where that is the root's."""
+    parts = area.split("/")
+    return "/".join(parts[:PROVINCE_PARTS]) if len(parts) > PROVINCE_PARTS else ""
+
+
 def written_role(spec: RoleSpec, keys: Sequence[PublicKey]) -> JsonObject:
     """A role as it stands in a trust document."""
     keyids: list[JsonValue] = [key.keyid for key in keys]
@@ -107,7 +115,8 @@ def written_role(spec: RoleSpec, keys: Sequence[PublicKey]) -> JsonObject:
 def _of_trust(parts: Sequence[str]) -> tuple[RoleSpec, ...]:
     """Who signs trust documents: two of three hold the root, the nation signs provinces, a province its wards."""
     holders = RoleSpec(ROOT_HOLDERS, (), threshold=2, key_count=3)
-    above = ["", "/".join(parts[:2])] if len(parts) >= 3 else [""]
+    province = province_of("/".join(parts))
+    above = ["", province] if province else [""]
     return (holders, *(RoleSpec(delegates_of(area), ()) for area in above))
 
 
@@ -156,9 +165,9 @@ def _desk(name: str, of: RoleSpec, commands: tuple[What, ...]) -> RoleSpec:
 
 
 def _province(parts: Sequence[str]) -> tuple[RoleSpec, ...]:
-    if len(parts) < 3:
+    area = province_of("/".join(parts))
+    if not area:
         return ()  # country and ward only: there is no province between them
-    area = "/".join(parts[:2])
     jobs = (OrderType.JOB,)
     return (RoleSpec("province", jobs, 1, 1, parts[1], "province", SCHEDULED, (area,), ROUTINE_VOLUME, TIMETABLE_S),)
 

@@ -11,6 +11,7 @@ from edge_agent.core.units import UtcMs
 from edge_agent.headend.ceremony_clock import check_next
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.key_folder import role_of
+from edge_agent.headend.public_files import fingerprint
 from edge_agent.headend.roles import ROOT_HOLDERS, default_roles, delegates_of
 from edge_agent.headend.trust_making import first_documents
 from edge_agent.trust.chain import Chain, nearest_above, opened_payload
@@ -133,9 +134,11 @@ def joined(group: str, new: PublicKey) -> Change:
     """One key more in a role, among the root's holders or among those who sign the documents below."""
 
     def join(payload: JsonObject) -> None:
-        _record(payload, "keys")[new.keyid] = {**new.to_trust()}
         keyids = _group(payload, group)["keyids"]
         assert isinstance(keyids, list), "as it was read"
+        if new.keyid in keyids:
+            raise KeyringError(f"khóa này đã có trong / this key is already in {group}: {fingerprint(new.keyid)}")
+        _record(payload, "keys")[new.keyid] = {**new.to_trust()}
         keyids.append(new.keyid)
 
     return join

@@ -6,7 +6,8 @@ anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from edge_agent.headend.apart import Count, Names, Sheet, told
@@ -18,6 +19,8 @@ from edge_agent.trust.role_limits import Limits
 from edge_agent.trust.roles import Quorum, Role
 from edge_agent.trust.strict_json import JsonValue
 
+KEYID = re.compile(r"\b[0-9a-f]{64}\b")
+DATES = frozenset({"expires", "issued_at"})
 ALWAYS_NEW = frozenset({"version", "issued_at", "epoch"})
 """Told at the head of the page."""
 
@@ -42,9 +45,17 @@ def read_out(sheet: Sheet) -> str:
     return f"mã văn bản, đọc cho nhau / fingerprint, read it to each other: {fingerprint(sheet.envelope.digest)}"
 
 
-def differences(before: Mapping[str, JsonValue], after: Mapping[str, JsonValue]) -> Iterator[str]:
-    """Every field that is other than in the document before, by its path."""
-    old, new = dict(_flat("", {**before})), dict(_flat("", {**after}))
+def differences(
+    before: Mapping[str, JsonValue], after: Mapping[str, JsonValue], names: Names, zone: ZoneInfo
+) -> Iterator[str]:
+    """Every field that is other than in the document before, by its path; keys and dates as they stand on paper."""
+
+    def told(path: str, value: JsonValue) -> str:
+        if path in DATES and isinstance(value, int):
+            return day_and_hour(value, zone)
+        return _called(str(value), names) if path.endswith("keyids") else str(value)
+
+    old, new = ({_called(path, names): text for path, text in _flat("", {**one}, told)} for one in (before, after))
     for path in sorted(old.keys() | new.keys()):
         if path in ALWAYS_NEW or old.get(path) == new.get(path):
             continue
@@ -107,16 +118,26 @@ def _listed(some: frozenset[str]) -> str:
     return ", ".join(sorted(some))
 
 
-def _flat(path: str, value: JsonValue) -> Iterator[tuple[str, str]]:
+def _called(text: str, names: Names) -> str:
+    """With every key's id as people compare it, and what the key is called here."""
+
+    def call(found: re.Match[str]) -> str:
+        name = names.get(found[0])
+        return f"{name} ({fingerprint(found[0])})" if name else fingerprint(found[0])
+
+    return KEYID.sub(call, text)
+
+
+def _flat(path: str, value: JsonValue, told: Callable[[str, JsonValue], str]) -> Iterator[tuple[str, str]]:
     """Every leaf by its path; roles by their names, and a list of names or numbers as one value."""
     if isinstance(value, dict):
         for name, one in value.items():
-            yield from _flat(f"{path}.{name}" if path else name, one)
+            yield from _flat(f"{path}.{name}" if path else name, one, told)
     elif isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
         for one in value:
             assert isinstance(one, dict), "it was looked at"
-            yield from _flat(f"{path}[{one.get('role', '')}]", one)
+            yield from _flat(f"{path}[{one.get('role', '')}]", one, told)
     elif isinstance(value, list):
-        yield path, ", ".join(sorted(str(one) for one in value))
+        yield path, ", ".join(sorted(told(path, one) for one in value))
     else:
-        yield path, str(value)
+        yield path, told(path, value)

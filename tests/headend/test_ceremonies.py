@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -363,6 +365,27 @@ def test_the_only_copy_of_a_key_that_trust_json_names_survives_a_failure_after_t
     after = Keyring(keyring.directory)
     assert after.signer("ward-routine").public in after._keys_in_documents()
     assert run(capsys, "trust", "renew", "--dir", str(keyring.directory), "--area", WARD)[0] == 0
+
+
+def test_ctrl_c_while_the_new_documents_are_sent_says_that_they_are_signed(
+    keyring: Keyring, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who repeats the command replaces the new key."""
+
+    @contextlib.contextmanager
+    def dead(*_args: object) -> Iterator[None]:
+        raise KeyboardInterrupt
+        yield
+
+    ward = keyring.directory
+    monkeypatch.setattr("edge_agent.headend.cli.trust.talking", dead)
+    replace = ("trust", "replace", "--dir", str(ward), "--key", "province-1", "--broker", "localhost:1")
+    status, _, told = run(capsys, *replace)
+    assert status == 130
+    assert (
+        f"đã ký, CHƯA GỬI HẾT, đừng ký lại / signed, NOT all sent, do not sign again: trust send --dir {ward}" in told
+    )
+    assert "chạy lại lệnh" not in told
 
 
 def test_a_replacement_broken_off_before_anything_was_written_leaves_no_key_and_is_no_success(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -119,7 +120,11 @@ def test_a_lost_root_key_and_a_lost_delegates_key_are_replaced_apart(places: Pla
     assert [path.name for path in drafts.iterdir()] == [root.name]
     said = places.sign(root, "root-1")
     gone = read_public(places.handed / "root-2.json")[1].keyid
-    assert any(line.startswith(f"  - bớt / removed   keys.{gone}") for line in said.splitlines())
+    assert any(line.startswith(f"  - bớt / removed   keys.{fingerprint(gone)}.") for line in said.splitlines())
+    assert f"keys.root-2 ({fingerprint(gone)})." in places.trust("show", "ward", root)
+    assert gone not in said, "nobody compares 64 letters in a row with a paper"
+    (dates,) = [line for line in said.splitlines() if "changed   expires" in line]
+    assert re.fullmatch(r"  ~ đổi / changed   expires: \d\d/\d\d/\d{4} \S+ → \d\d/\d\d/\d{4} \S+", dates)
     places.trust("take", "root-4", places.place / "drafts" / NAMES[ROOT], "--first", read_first(places))
     places.sign(root, "root-4")
     missing = places.trust("take", "ward", root, status=1)
@@ -275,15 +280,138 @@ def test_a_signature_of_another_draft(places: Places) -> None:
     assert "is not of this document" in places.sign(root, "root-3", status=1)
 
 
-@pytest.mark.parametrize("version", [1, 3])
-def test_a_draft_whose_version_is_not_the_next(places: Places, version: int) -> None:
+def test_a_draft_whose_version_is_not_the_next(places: Places) -> None:
     places.finish(places.begin())
     root = places.draft("--area", "root", "--yes", out="next") / NAMES[ROOT]
-    altered(root, lambda payload: payload.update(version=version))
+    altered(root, lambda payload: payload.update(version=1))
     assert "must be 2, draft it anew" in places.sign(root, "root-1", status=1)
     area = places.draft("--area", WARD, out="next-ward") / NAMES[WARD]
     altered(area, lambda payload: payload.update(version=1))
     assert "there is 1 already" in places.sign(area, "ha-noi-trust-1", status=1)
+
+
+@pytest.mark.parametrize(("version", "between"), [(3, "2"), (5, "2 – 4")])
+def test_a_holder_who_is_versions_behind_is_told_to_take_them_and_not_that_the_draft_is_wrong(
+    places: Places, version: int, between: str
+) -> None:
+    places.finish(places.begin())
+    root = places.draft("--area", "root", out="next") / NAMES[ROOT]
+    altered(root, lambda payload: payload.update(version=version))
+    told = places.sign(root, "root-1", status=1)
+    assert "thư mục này mới có 1, nhận bản ở giữa trước" in told
+    assert f"`trust take` what is between first: {between}" in told
+    assert "draft it anew" not in told
+
+
+def test_a_holder_whose_level_above_is_in_a_newer_epoch_is_told_to_take_it_and_not_that_the_draft_is_wrong(
+    places: Places,
+) -> None:
+    places.finish(places.begin())
+    area = places.draft("--area", WARD, out="next") / NAMES[WARD]
+    altered(area, lambda payload: payload.update(epoch=9))
+    told = places.sign(area, "ha-noi-trust-1", status=1)
+    assert "this folder has an older document of the level above" in told
+    assert f"`trust take` the new one first: {NAMES[PROVINCE]}" in told
+    assert "draft it anew" not in told
+
+
+def test_a_holder_without_the_document_right_above_is_told_to_take_it_and_not_that_a_key_was_swapped(
+    places: Places,
+) -> None:
+    """The page told the province's holder to take the root's alone."""
+    drafts = places.begin()
+    root = drafts / NAMES[ROOT]
+    for holder in ("root-1", "root-2"):
+        places.sign(root, holder)
+    places.trust("take", "ha-noi-trust-1", root, "--first", places.read_out(root))
+    told = places.sign(drafts / NAMES[WARD], "ha-noi-trust-1", status=1)
+    assert f"thư mục này chưa có văn bản của {PROVINCE}, cấp ngay trên" in told
+    assert f"first: `trust take {NAMES[PROVINCE]}`" in told
+    assert "swapped" not in told
+
+
+def test_the_nation_does_not_sign_a_wards_document_by_mistake(places: Places) -> None:
+    """It was told 1/1, and the file was dead for everybody."""
+    drafts = places.begin()
+    root, ward = drafts / NAMES[ROOT], drafts / NAMES[WARD]
+    for holder in ("root-1", "root-2"):
+        places.sign(root, holder)
+    read_out = places.read_out(root)
+    places.trust("take", "national-trust-1", root, "--first", read_out)
+    before = ward.read_bytes()
+    told = places.sign(ward, "national-trust-1", status=1)
+    assert f"thư mục này chưa có văn bản của {PROVINCE}" in told
+    assert "mạng không có văn bản đó thì thêm --yes" in told
+    assert ward.read_bytes() == before
+    # Who means it, in a network without that level, may; who has signed by mistake is told by whom it is, below.
+    places.trust("sign", "national-trust-1", ward, "--key", "national-trust-1", "--yes")
+    places.sign(drafts / NAMES[PROVINCE], "national-trust-1")
+    places.trust("take", "ha-noi-trust-1", root, drafts / NAMES[PROVINCE], "--first", read_out)
+    assert "khóa không được ký văn bản này" in places.sign(ward, "ha-noi-trust-1", status=1)
+
+
+def test_a_document_that_is_signed_and_looked_at_without_the_one_above_says_which_is_missing(places: Places) -> None:
+    drafts = places.begin()
+    places.finish(drafts)
+    root, ward = drafts / NAMES[ROOT], drafts / NAMES[WARD]
+    places.run("keys", "new", "--dir", places.place / "late", "--key", "late-1", "--plain")
+    places.trust("take", "late", root, "--first", places.read_out(root))
+    told = places.trust("show", "late", ward, status=1)
+    assert "khóa không được ký văn bản này" in told
+    assert f"first: `trust take {NAMES[PROVINCE]}`" in told
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "MÃ VĂN BẢN GỐC", "FINGERPRINT OF THE ROOT", " ".join(["8bed"] * 15), " ".join(["8bed"] * 17)]
+)
+def test_a_fingerprint_that_is_none_is_no_alarm(places: Places, typed: str) -> None:
+    root = places.begin() / NAMES[ROOT]
+    for holder in ("root-1", "root-2"):
+        places.sign(root, holder)
+    told = places.trust("take", "ward", root, "--first", typed, status=1)
+    assert "--first: phải là 16 nhóm 4 ký tự" in told
+    assert "KHÔNG khớp" not in told
+
+
+def test_a_swapped_key_file_that_was_drafted_with_is_corrected_as_the_message_says(places: Places) -> None:
+    paper = {name: places.make_key(name) for name in ROOTS}
+    good = (places.handed / "root-3.json").read_bytes()
+    places.run("keys", "new", "--dir", places.place / "thief", "--key", "root-3", "--plain")
+    shutil.copyfile(places.place / "thief" / "public" / "root-3.json", places.handed / "root-3.json")
+    places.begin()
+    (places.handed / "root-3.json").write_bytes(good)
+    kept = places.place / "ward" / "public" / "root-3.json"
+    again = ("--first", WARD, "--realm", "loa-vn", "--public", places.handed, "--out", places.place / "again")
+    told = places.trust("draft", "ward", *again, "--public", kept.parent, status=1)
+    stolen = fingerprint(read_public(kept)[1].keyid)
+    assert f"{places.handed / 'root-3.json'} ({paper['root-3']}), {kept} ({stolen})" in told
+    assert "so với giấy, xóa tệp không khớp, soạn lại" in told
+    kept.unlink()
+    places.trust("draft", "ward", *again, "--public", kept.parent)
+
+
+def test_what_cannot_be_added_is_told_with_the_option_that_names_its_file(places: Places) -> None:
+    places.finish(places.begin())
+    file = places.handed / "ward-routine-1.json"
+    out = ("--out", places.place / "out")
+    told = places.trust("draft", "ward", "--area", WARD, "--add", f"ward-routine={file}", *out, status=1)
+    assert f"--add ward-routine={file}: khóa này đã có trong / this key is already in ward-routine" in told
+    other = places.handed / "ward-policy-1.json"
+    told = places.trust(
+        "draft",
+        "ward",
+        "--area",
+        "root",
+        "--add",
+        f"welcome={file}",
+        "--add",
+        f"ack={other}",
+        "--threshold",
+        "welcome=8",
+        *out,
+        status=1,
+    )
+    assert f"--add welcome={file} --add ack={other} --threshold welcome=8: văn bản ủy quyền sai" in told
 
 
 def test_a_document_beyond_its_parent_is_not_signed(places: Places) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -114,6 +115,18 @@ def test_a_page_that_nobody_reads_is_not_signed_and_is_no_success(
     assert root.read_bytes() == before
 
 
+def test_a_full_disk_names_no_option_that_nobody_has_typed(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = places.begin() / "root.json"
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("edge_agent.headend.cli.options.write_durably", full)
+    told = places.sign(root, "root-1", status=1)
+    assert f"FILE {root}: không ghi được / cannot be written (No space left on device)" in told
+    assert "--out" not in told
+
+
 def test_a_folder_that_nobody_has_made_is_named_and_no_network_begins_in_it(places: Places) -> None:
     root = places.begin() / "root.json"
     for holder in ("root-1", "root-3"):
@@ -132,7 +145,7 @@ def test_drafts_of_a_try_that_was_broken_off_are_not_mixed_with_those_of_the_nex
     out = places.draft(*swap, out="swap")
     (out / "root.json").unlink()
     told = places.trust("draft", "ward", *swap, "--out", out, status=1)
-    assert "somebody may have signed it" in told
+    assert "đã có, có thể đã có người ký; dùng --out khác / exists, and somebody may have signed it" in told
     assert not (out / "root.json").exists()
 
 

@@ -176,6 +176,7 @@ def _send(args: argparse.Namespace, keyring: Keyring, documents: Sequence[bytes]
     if args.broker is None or not documents:
         return 0
     tops = sorted({enrolled.area.partition("/")[0] for enrolled in keyring.stations.values()})
+    again = f"trust send --dir {args.dir} --broker HOST:PORT"
     try:
         with talking(keyring, args.broker) as talk:
             for envelope in documents:
@@ -183,8 +184,10 @@ def _send(args: argparse.Namespace, keyring: Keyring, documents: Sequence[bytes]
                 topics = [area_job_topic(one) for one in ([area] if area else tops)]
                 for topic, receipt in talk.publish(topics, envelope, EXPIRY_S):
                     print(f"{area or SHOWN_ROOT} → {topic}: {SAID[receipt]}")
+    except KeyboardInterrupt as error:
+        stopped = f"đã ký, CHƯA GỬI HẾT, đừng ký lại / signed, NOT all sent, do not sign again: {again}; {LATER}"
+        raise KeyboardInterrupt(stopped) from error
     except PublishError as error:
-        again = f"trust send --dir {args.dir} --broker HOST:PORT"
         print(f"đã ký, CHƯA GỬI / signed, NOT sent: {error}; {again}; {LATER}", file=sys.stderr)
         return 1
     return 0
@@ -233,7 +236,9 @@ def _wish(args: argparse.Namespace, keyring: Keyring, name: str, old: PublicKey)
         return wish
     plain = name in keyring.keys.readable() and isinstance(keyring.keys.key(name), PlainKey)
     if not (asked or args.plain or plain):
-        raise KeyringError(f"--key {name}: say in what the new key shall lie: --encrypt, --token …, or --plain")
+        raise KeyringError(
+            f"--key {name}: khóa mới nằm ở đâu / say in what the new key shall lie: --encrypt, --token …, or --plain"
+        )
     return wish
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from edge_agent.headend.apart import (
     Sheet,
     counts,
+    file_of,
     may_sign,
     merged,
     read_sheet,
@@ -21,7 +22,7 @@ from edge_agent.headend.apart import (
     unsigned,
     with_signature,
 )
-from edge_agent.headend.cli.keys import add_sources
+from edge_agent.headend.cli.keys import AREA_FORM, add_sources
 from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_task, add_yes, add_zone, write_file
 from edge_agent.headend.cli.shown import read_before_signing
 from edge_agent.headend.errors import HeadendError, KeyringError
@@ -31,7 +32,17 @@ from edge_agent.headend.key_folder import KeyFolder
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.new_network import check_new
 from edge_agent.headend.public_files import check_public, names_known, read_all, read_public, write_public
-from edge_agent.headend.trust_drafts import Change, Payloads, asking_for, first, joined, keys_in, renewed, replaced
+from edge_agent.headend.trust_drafts import (
+    Change,
+    Payloads,
+    asking_for,
+    checked,
+    first,
+    joined,
+    keys_in,
+    renewed,
+    replaced,
+)
 from edge_agent.headend.trust_words import differences, in_full, read_out
 from edge_agent.trust.chain import Chain, opened_payload
 from edge_agent.trust.documents import ROOT
@@ -42,6 +53,7 @@ from edge_agent.trust.strict_json import JsonObject, parse
 
 SHOWN_ROOT = "root"
 """How the root is called on the command line: it has no area."""
+NO_LEVEL_BETWEEN = "đã xem, giữa văn bản này và văn bản ở đây không có cấp nào / looked at: no level is between"
 CLOCK_IS_RIGHT = "đã xem, đồng hồ máy này đúng / the clock of this machine was looked at, and is right"
 DRAFT_MORE = """\
 Chưa ký gì. Mỗi văn bản một tệp trong --out; đưa cho từng người giữ khóa ký bằng `trust sign`, rồi `trust take`.
@@ -67,6 +79,7 @@ def add(tasks: Tasks) -> None:
     words = "ký một văn bản bằng khóa của mình / add one's own signature"
     signing = add_task(tasks, "sign", _sign, words, SIGN_MORE)
     signing.add_argument("--key", required=True, help="khóa của mình / one's own key: root-1")
+    add_yes(signing, NO_LEVEL_BETWEEN)
     merging = add_task(tasks, "merge", _merge, "gộp chữ ký của các bản ký riêng / put copies signed apart together")
     taking = add_task(tasks, "take", _take, "kiểm tra như trạm, rồi nhận / check as stations do, and take", TAKE_MORE)
     taking.add_argument(
@@ -143,10 +156,13 @@ def _new_paths(out: Path, payloads: Payloads) -> dict[str, Path]:
         raise CannotDo(
             f"--out {out}: không tạo được thư mục / no such folder can be made ({error.strerror})"
         ) from error
-    paths = {area: out / f"{(area or SHOWN_ROOT).replace('/', '.')}.json" for area in payloads}
+    paths = {area: out / file_of(area) for area in payloads}
     for path in paths.values():
         if path.exists() or path.is_symlink():
-            raise CannotDo(f"{path} exists, and somebody may have signed it; take another --out")
+            raise CannotDo(
+                f"{path}: đã có, có thể đã có người ký; dùng --out khác / exists, and somebody may have signed it; "
+                "take another --out"
+            )
     return paths
 
 
@@ -154,7 +170,7 @@ def _payloads(args: argparse.Namespace, chain: Chain | None, given: dict[str, Pu
     areas, now = [ROOT if area == SHOWN_ROOT else area for area in args.area], utc_now()
     if args.first is not None:
         if AREA.pattern.fullmatch(args.first) is None:
-            raise KeyringError(f"--first {args.first}: {AREA.rule}")
+            raise KeyringError(f"--first {args.first}: {AREA_FORM}")
         realm = args.realm if chain is None else chain.trust.realm
         if realm is None:
             raise KeyringError("--realm: tên mạng / is needed with --first, where no document is here yet")
@@ -175,21 +191,28 @@ def _payloads(args: argparse.Namespace, chain: Chain | None, given: dict[str, Pu
 
 
 def _changes(args: argparse.Namespace, given: dict[str, PublicKey]) -> Change:
-    changes = []
+    changes: list[tuple[str, Change]] = []
     for text in args.add:
         group, file = _pair("--add", text)
         name, key = read_public(Path(file))
         given[name] = key
-        changes.append(joined(group, key))
+        changes.append((f"--add {text}", joined(group, key)))
     for text in args.threshold:
         group, number = _pair("--threshold", text)
         if number not in map(str, range(1, THRESHOLD_MAX + 1)):
             raise KeyringError(f"--threshold {text}: a number from 1 to {THRESHOLD_MAX}")
-        changes.append(asking_for(group, int(number)))
+        changes.append((f"--threshold {text}", asking_for(group, int(number))))
 
     def change(payload: JsonObject) -> None:
-        for one in changes:
-            one(payload)
+        for text, one in changes:
+            try:
+                one(payload)
+            except KeyringError as error:
+                raise KeyringError(f"{text}: {error}") from error
+        try:
+            checked(payload)
+        except KeyringError as error:
+            raise KeyringError(f"{' '.join(text for text, _ in changes)}: {error}") from error
 
     return change
 
@@ -215,14 +238,14 @@ def _sign(args: argparse.Namespace) -> int:
     chain, sheet, keys = _chain(args.dir), _read(args.file), KeyFolder(args.dir / "keys")
     if args.out is not None:  # before anybody types a passphrase
         _check_out(args.out, sheet, {*_signers(sheet), keys.key(args.key).public.keyid})
-    may_sign(chain, sheet, keys.key(args.key).public, utc_now())
+    may_sign(chain, sheet, keys.key(args.key).public, utc_now(), sure=args.yes)
     with read_before_signing():
         _print(args, chain, sheet)
-    signed = with_signature(chain, sheet, keys.signer(args.key), utc_now())
+    signed = with_signature(chain, sheet, keys.signer(args.key), utc_now(), sure=args.yes)
     out = args.out or args.file
     if args.out is None:  # whoever signed the same file while the passphrase was typed keeps his signature
         signed = merged(chain, [signed, _read(args.file)])
-    write_file(out, signed.data, "--out")
+    write_file(out, signed.data, "FILE" if args.out is None else "--out")
     print(f"đã ký bằng khóa / signed with {args.key}: {out}")
     _print_counts(args.dir, chain, signed)
     return 0
@@ -286,7 +309,7 @@ def _print(args: argparse.Namespace, chain: Chain | None, sheet: Sheet, *, count
     before = None if chain is None else chain.newest.get(sheet.document.area)
     if before is not None:
         print(f"khác với phiên bản / against version {before.document.version}:")
-        for line in differences(opened_payload(before), parse(sheet.envelope.payload)):
+        for line in differences(opened_payload(before), parse(sheet.envelope.payload), names, args.timezone):
             print(line)
     print()
 
