@@ -24,7 +24,7 @@ from edge_agent.sync.connection import Connection
 from edge_agent.sync.download import PART, HttpsFetcher
 from edge_agent.sync.guard import LENGTH_BYTES_MAX, PacketGuard, PacketRefused
 from edge_agent.sync.https import PATIENCE, Trust
-from edge_agent.sync.limits import PACKET_BYTES_MAX, RECEIVE_MAXIMUM
+from edge_agent.sync.limits import ANSWER_BYTES_MAX, PACKET_BYTES_MAX, RECEIVE_MAXIMUM
 from edge_agent.sync.port import Fetched
 from edge_agent.sync.topics import subscriptions
 from tests.fuzz.parsers.parser import Parser, Promise, workplace
@@ -73,7 +73,7 @@ def _is_refused(stream: bytes) -> bool:
                 return False
             byte, at = stream[at], at + 1
             length += (byte % 128) * 128**place
-            if length > PACKET_BYTES_MAX or place == LENGTH_BYTES_MAX:
+            if length > (PACKET_BYTES_MAX if first >> 4 == 3 else ANSWER_BYTES_MAX) or place == LENGTH_BYTES_MAX:
                 return True
             if byte < 128:
                 break
