@@ -150,6 +150,17 @@ def test_a_stop_ends_no_emergency_of_somebody_else() -> None:
     assert bench.outcomes()[-1] == (warning, "interrupted", "stopped")
 
 
+def test_a_stop_reaches_no_emergency_of_somebody_else_that_is_about_to_sound() -> None:
+    bench = at_work()
+    bench.deaf = {fx.SwitchRelay}
+    warning = bench.order(**EMERGENCY)
+    bench.rule(Stop(), issuer="somebody-else")
+    assert bench.phase(warning) is Phase.ARMED
+    bench.confirm_relays()
+    bench.pass_s(1)
+    assert bench.phase(warning) is Phase.PLAYING
+
+
 def test_a_redelivered_command_does_nothing_twice() -> None:
     bench = at_work()
     job = bench.playing(items=TWO_ITEMS)
@@ -172,6 +183,16 @@ def test_a_restart_ends_the_process_in_order_but_not_under_an_emergency() -> Non
     bench.rule(Restart())
     assert len(bench.every(fx.EndProcess)) == 1
     assert bench.state.stopping
+
+
+def test_nobody_restarts_a_station_under_an_emergency_that_is_about_to_sound() -> None:
+    bench = at_work()
+    bench.deaf = {fx.SwitchRelay}
+    warning = bench.order(**EMERGENCY)
+    assert bench.phase(warning) is Phase.ARMED
+    bench.rule(Restart())
+    assert bench.answers()[-1] == ("refused", "emergency_in_force")
+    assert bench.every(fx.EndProcess) == []
 
 
 def test_a_restart_is_refused_under_an_emergency_that_began_while_the_disk_was_busy() -> None:

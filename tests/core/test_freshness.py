@@ -317,6 +317,14 @@ def test_an_emergency_sounds_on_a_restored_card() -> None:
     assert verdict(bench, bench.order(job_id="lut", serial=7, **FLOOD)) == "planned"
 
 
+def test_a_rehearsal_may_have_been_heard_before_a_card_was_put_back() -> None:
+    """Only real warnings sound a second time."""
+    bench = put_back()
+    ahead = {"kind": "at", "utc": bench.now.utc + 60_000}
+    drill = bench.order(job_id="drill", serial=7, rehearsal=True, when=ahead, **FLOOD)
+    assert verdict(bench, drill) == "maybe_heard"
+
+
 def test_what_only_silences_is_obeyed_by_a_restored_card() -> None:
     bench = put_back()
     lock = bench.rule(Lock(3 * HOUR_MS), serial=7)

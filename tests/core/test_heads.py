@@ -119,6 +119,15 @@ def test_a_head_that_will_not_do_is_told_by_name(head: Head | Rejected | Reason,
     assert not bench.every(fx.FetchManifest)
 
 
+@pytest.mark.parametrize(("ahead_ms", "reason"), [(120_000, None), (120_001, Reason.NOT_YET_VALID)])
+def test_a_head_may_be_as_far_ahead_as_two_honest_clocks_are_apart_and_no_further(
+    ahead_ms: int, reason: Reason | None
+) -> None:
+    bench = at_work()
+    bench.show(bench.head(issued_at=UtcMs(bench.now.utc + ahead_ms)))
+    assert reason_of(bench) is reason
+
+
 def test_a_manifest_that_is_not_its_heads_is_not_kept() -> None:
     bench = at_work()
     head = bench.head()

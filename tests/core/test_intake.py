@@ -14,6 +14,7 @@ from edge_agent.core.events import (
     Restored,
     SavedJob,
     SweepDue,
+    TrustChanged,
 )
 from edge_agent.core.heads import Head
 from edge_agent.core.intake import JOBS_MAX, OVER_AT_ONCE, REFUSALS_A_DAY, REFUSED_KEPT
@@ -22,6 +23,7 @@ from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Lock
 from edge_agent.core.past import Sounded
 from edge_agent.core.reasons import Reason
+from edge_agent.core.trust_standing import TrustHead, TrustStanding
 from edge_agent.core.units import DAY_MS, HOUR_MS, JobId, UtcMs
 from tests.core.bench import CHO, Bench
 from tests.trust import makers
@@ -163,6 +165,21 @@ def test_what_nobody_heard_is_none_of_the_warnings_that_a_key_has_had_in_a_day()
         assert again.answers()[-1] == answer
 
 
+@pytest.mark.parametrize(
+    ("ago_ms", "answer"), [(DAY_MS - 1, ("refused", "too_many_emergencies")), (DAY_MS, ("accepted", None))]
+)
+def test_a_key_has_no_more_warnings_than_its_role_allows_in_any_24_hours(
+    ago_ms: int, answer: tuple[str, str | None]
+) -> None:
+    bench = Bench()
+    warning = replace(bench.accept(bench.make(**{"class": "emergency"})), per_day=1)
+    ended = UtcMs(bench.now.utc - ago_ms)
+    was = Sounded(JobId("flood"), JobClass.EMERGENCY, ended, ended, frozenset({CHO}), signers=warning.signers)
+    bench.send(Restored((), (), {}, 0, 0, "e1", past=(was,)))
+    bench.arrive(warning)
+    assert bench.answers()[-1] == answer
+
+
 def test_a_key_that_signs_without_end_fills_no_memory_and_what_may_come_again_for_longest_stays_known() -> None:
     """The thief of one key must not leave a station that dies at each start, long after the key was revoked."""
     bench = Bench().boot()
@@ -235,6 +252,19 @@ def test_a_clock_that_nobody_trusts_lets_no_id_be_forgotten(source: ClockSource)
     assert job in bench.state.seen
 
 
+def test_a_welcome_that_tells_a_time_far_ahead_lets_no_id_be_forgotten_that_no_document_has_outlived() -> None:
+    """Or whoever has its key could have replayed what has sounded, as soon as he tells the right time again."""
+    bench = Bench().boot()
+    signed = UtcMs(bench.now.utc - DAY_MS)
+    bench.send(TrustChanged(TrustStanding((TrustHead("", 0, 1, UtcMs(2**42), issued_at=signed),)), frozenset()))
+    job = bench.order()
+    bench.pass_s(1)
+    bench.end(job)
+    bench.now = replace(bench.now, utc=UtcMs(bench.now.utc + 400 * DAY_MS))
+    bench.send(SweepDue())
+    assert job in bench.state.seen
+
+
 def test_an_id_is_remembered_for_a_month_after_its_order_can_no_longer_come_and_no_longer() -> None:
     bench = Bench().boot()
     job = bench.order()
@@ -281,9 +311,13 @@ def test_what_sounds_is_not_taken_for_the_warning_that_has_its_id() -> None:
     assert bench.answers()[-1] == ("refused", "id_reused")
 
 
-def test_a_warning_keeps_its_id_from_another_warning_and_a_rule_keeps_its_own() -> None:
+@pytest.mark.parametrize("over", [False, True], ids=["that sounds", "that is over"])
+def test_a_warning_keeps_its_id_from_another_warning_and_a_rule_keeps_its_own(over: bool) -> None:
     bench = Bench().boot()
     warns(bench, "lu-1")
+    if over:
+        bench.pass_s(3)
+        bench.end(JobId("lu-1"))
     warns(bench, "lu-1", "another warning")
     assert bench.answers()[-2:] == [("accepted", None), ("refused", "id_reused")]
     warns(bench, bench.rule(Lock(HOUR_MS)))

@@ -90,6 +90,15 @@ def test_an_emergency_cannot_be_paused() -> None:
     assert bench.every(fx.StopPlay) == []
 
 
+def test_a_rehearsal_that_is_due_waits_for_a_pause_as_any_programme_does() -> None:
+    bench = at_work()
+    bench.rule(Pause(MINUTE_MS))
+    when = {"kind": "at", "utc": bench.now.utc + 30_000}
+    drill = bench.order(rehearsal=True, event="dien-tap", when=when, **EMERGENCY)
+    bench.pass_s(31)
+    assert (bench.phase(drill), bench.play(drill).held_by) == (Phase.QUEUED, Reason.PAUSED)
+
+
 def test_the_next_item_is_called_for() -> None:
     bench = at_work()
     job = bench.playing(items=TWO_ITEMS)

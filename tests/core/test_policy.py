@@ -11,7 +11,7 @@ import pytest
 
 from edge_agent.core import policy
 from edge_agent.core.job import Audience, JobClass
-from edge_agent.core.order import Heading, Loosening, Window
+from edge_agent.core.order import Heading, Loosening, Regulation, Window
 from edge_agent.core.past import Sounded
 from edge_agent.core.policy import Rules, Wish
 from edge_agent.core.reasons import Reason
@@ -284,6 +284,14 @@ def test_an_exception_has_minutes_and_a_volume_of_its_own() -> None:
     assert policy.volume_at(eve, wish("23:30:00"), CHO, 30, "we-1") == 30
 
 
+def test_no_exception_is_louder_than_a_zone_may_be_or_than_a_command_has_left_it() -> None:
+    site = makers.make_site(zones={zone: ZoneSite(zone, zone, 0, volume_max=90) for zone in BOTH})
+    tet = window("we-1", "23:00:00", "23:59:00", volume_max=100)
+    eve = Rules(site, LocalPolicy((STANDARD,)), windows=(tet,), volumes={DINH: 20})
+    assert policy.volume_at(eve, wish("23:30:00"), CHO, 100, "we-1") == 90
+    assert policy.volume_at(eve, wish("23:30:00"), DINH, 100, "we-1") == 20
+
+
 def test_a_silence_holds_for_ordinary_sound_that_touches_it() -> None:
     funeral = window("si-1", "12:00:00", "18:00:00", zones=(CHO,), silence=True)
     quiet = rules(STANDARD, windows=(funeral,))
@@ -314,6 +322,25 @@ def test_what_passes_is_nothing_against_what_is_still_to_come() -> None:
     assert reason_for(passing, "13:00:00") is Reason.BATTERY_RESERVE
     assert reason_for(policy.by_itself(passing), "12:00:00") is None
     assert reason_for(policy.by_itself(rules(Clause(sessions_per_day=0))), "12:00:00") is Reason.SESSIONS_PER_DAY
+
+
+@pytest.mark.parametrize(("ms", "reason"), [(120_000, None), (120_001, Reason.SESSIONS_PER_DAY)])
+def test_what_calls_itself_a_correction_and_is_longer_than_two_minutes_is_another_programme(
+    ms: int, reason: Reason | None
+) -> None:
+    full = rules(Clause(sessions_per_day=0))
+    right = Wish(JobClass.NORMAL, BOTH, at("12:00:00"), ms, sets_right=True)
+    assert policy.judge(full, right).reason is reason
+
+
+def test_a_regulation_holds_to_the_last_millisecond_of_its_validity_and_no_longer() -> None:
+    until, lenient = at("22:00:00"), LocalPolicy((Clause(),))
+    audience = Audience(frozenset(), frozenset(), frozenset())
+    heading = Heading(JobId("qd-1"), "ubnd", "commune", 0, 1, UtcMs(0), UtcMs(0), until, audience)
+    laid = Regulation(heading, 1, "12/QĐ", date(2026, 10, 1), lenient)
+    own = rules(STANDARD, regulations=(laid,))
+    assert policy.policy_at(own, until) == lenient
+    assert policy.policy_at(own, UtcMs(until + 1)) == own.site.policy
 
 
 def test_the_batterys_reserve_is_for_emergencies() -> None:

@@ -26,8 +26,6 @@ from edge_agent.core.order import (
 from edge_agent.core.standing import (
     CANCELS_MAX,
     KEPT_MAX,
-    OWN_CANCELS_MAX,
-    OWN_RULES_MAX,
     OWN_SILENCERS_MAX,
     SILENCERS_MAX,
 )
@@ -117,7 +115,7 @@ def test_a_province_ends_its_own_false_warning_though_a_wards_stolen_key_has_fil
 
 @pytest.mark.parametrize(
     ("action", "own"),
-    [(Rank((JobId("x"),)), OWN_RULES_MAX), (cancel("x"), OWN_CANCELS_MAX), (Lock(HOUR_MS), OWN_SILENCERS_MAX)],
+    [(Rank((JobId("x"),)), 60), (cancel("x"), 80), (Lock(HOUR_MS), 100)],
 )
 def test_what_a_key_has_to_itself_is_bounded_too_and_silence_has_more_of_it(action: Action, own: int) -> None:
     bench = fill(at_work())

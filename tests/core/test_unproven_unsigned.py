@@ -12,7 +12,7 @@ from edge_agent.core.events import (
     Restored,
 )
 from edge_agent.core.programme import ATTENTION, Sound
-from edge_agent.core.units import HOUR_MS, UtcMs
+from edge_agent.core.units import HOUR_MS, MonoMs, UtcMs
 from tests.core.bench import Bench
 from tests.core.undated import TWO, find_the_time, lost_in_time, starts, warned
 from tests.trust import makers
@@ -93,6 +93,16 @@ def test_one_that_is_not_valid_by_that_time_waits(signers: tuple[str, ...], late
     early = {"issued_at": makers.NOON - 2 * HOUR_MS}
     job_id = warned(bench, signers, **early)
     bench.pass_s(600)
+    assert (starts(bench), bench.state.jobs[job_id].unproven) == (0, None)
+
+
+def test_one_whose_validity_has_just_ended_by_that_time_waits_though_nobody_knows_whether_it_has() -> None:
+    """It ended before the machine was switched on, so it is kept; but by no clock is it of today."""
+    bench = lost_in_time(mono=MonoMs(5_000))
+    by_ntp(bench, HOUR_MS + 30_000)
+    job_id = warned(bench, ("k1",))
+    bench.pass_s(30)
+    assert bench.answers() == [("accepted", None)]
     assert (starts(bench), bench.state.jobs[job_id].unproven) == (0, None)
 
 

@@ -108,6 +108,13 @@ def test_orders_repeated_for_ever_do_not_move_the_longest_on_time() -> None:
     assert openings == (Opening(B, Cause.MAX_ON),)
 
 
+def test_an_order_that_comes_when_the_longest_on_time_is_over_does_not_begin_it_anew() -> None:
+    """The loop has not looked yet: whoever orders in just that moment would hold a relay for ever."""
+    over_ms = ON_MS_MAX[B]
+    lock = closed(interlock.renew(closed(leased(), B, 10**9), at(over_ms)), B, 5_000, over_ms)
+    assert interlock.due(lock, at(over_ms))[1] == (Opening(B, Cause.MAX_ON),)
+
+
 def test_an_order_repeated_in_time_moves_the_end() -> None:
     lock = closed(leased(), A, 2_000)
     lock = closed(lock, A, 2_000, 1_500)
