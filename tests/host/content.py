@@ -256,5 +256,5 @@ class _Request(BaseHTTPRequestHandler):
 
     def _send_for_ever(self, content: Content, data: bytes) -> None:
         with suppress(OSError):
-            while not content.ended.is_set():
+            while not content.ended.wait(content.pause_s):
                 self._send(content, data)

@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ from edge_agent.trust.strict_json import dump
 from tests.headend.fake_station import AT, RECORD, FakeStation
 from tests.headend.test_registrar import new_box
 from tests.host import swtpm
+from tests.host.content import running_content
 from tests.host.softhsm import NEEDS_SOFTHSM, PIN, drawer, see_again
 from tests.host.swtpm import NEEDS_SWTPM
 from tests.identity.middle import Middle
@@ -116,6 +118,13 @@ def test_a_server_that_is_down_is_told_and_the_code_stays_good(
         assert identity.enrol(made.config, made.file, Asked(url, code.typed())) == 1
         assert "không hỏi được máy chủ / cannot be asked" in capsys.readouterr().err
     assert made.enrol(ward, code) == 0
+
+
+def test_a_server_of_an_older_tls_is_asked_nothing(ward: Office, tmp_path: Path) -> None:
+    with running_content(tmp_path / "old", newest_tls=ssl.TLSVersion.TLSv1_2) as old:
+        server = asking.Server(f"https://localhost:{old.port}")
+        with pytest.raises(asking.NoIdentity, match="cannot be asked"):
+            asking.enrol(server, ward.code("dt-01"), new_signer(), b"csr")
 
 
 def test_a_file_that_only_a_person_can_change_is_told_before_the_code_is_used(

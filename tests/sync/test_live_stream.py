@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.units import MonoMs, UtcMs
-from edge_agent.headend.pki import create_authority
+from edge_agent.headend.pki import create_authority, issue_server
 from edge_agent.sync.closing import Closing
 from edge_agent.sync.https import Trust
 from edge_agent.sync.live_stream import (
@@ -257,6 +257,20 @@ def test_a_certificate_out_of_its_dates_is_refused_by_a_trusted_clock(
     assert content.asked == []
 
 
+def test_an_authority_that_has_expired_is_refused_though_what_it_has_signed_has_not(
+    content: Content, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    expired = create_authority(tmp_path / "old", "test", datetime.now(UTC) - timedelta(days=11 * 365))
+    young = issue_server(replace(expired, certificate=content.authority.certificate), tmp_path / "young", "content")
+    with (
+        running_content(tmp_path / "served", expired, young) as served,
+        relaying(served, at(served, "a"), trust=Trust(expired.path, host_clock)) as relay,
+    ):
+        relay.until(lambda: bool(reasons(caplog)))
+    assert "certificate expired on" in reasons(caplog)[0]
+    assert served.asked == []
+
+
 def test_a_line_that_was_down_is_found_again(content: Content) -> None:
     with running_proxy(content.port) as proxy:
         proxy.open = False
@@ -275,6 +289,15 @@ def test_a_flood_costs_no_more_than_a_live_source_may(content: Content, caplog: 
     got = sum(len(taker.got) for taker in relay.takers)
     assert SHORT.burst_bytes // 2 < got <= SHORT.burst_bytes + RATE_BYTES_S_MAX * took
     assert relay.paths()[:2] == ["/a", "/b"]
+    assert "sends more than 64000 bytes a second" in reasons(caplog)[0]
+
+
+def test_a_source_that_sends_twice_what_one_may_is_left(content: Content, caplog: pytest.LogCaptureFixture) -> None:
+    """No flood, and never a stall: so much a second, for as long as a programme lasts."""
+    content.manners, content.pause_s = Manners.ENDLESS, 0.04
+    content.put("a", b"s" * 4_800)
+    with relaying(content, at(content, "a")) as relay:
+        relay.until(lambda: bool(reasons(caplog)) or sum(len(one.got) for one in relay.takers) > 1_000_000)
     assert "sends more than 64000 bytes a second" in reasons(caplog)[0]
 
 
@@ -376,6 +399,14 @@ def test_what_may_come_is_bounded_at_every_moment(arrivals: list[tuple[int, floa
             return
         came += count
         assert came <= 50_000 + 1_000 * now
+
+
+def test_what_was_too_much_is_paid_back_at_the_rate_and_no_sooner() -> None:
+    allowance = Allowance(50_000, 1_000, 0)
+    assert allowance.take(50_000, 0)
+    assert not allowance.take(1_001, 1)
+    assert not allowance.take(1_000, 1.999)
+    assert allowance.take(1, 3.002)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=60))
