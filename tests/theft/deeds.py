@@ -141,6 +141,8 @@ def _rules() -> Iterator[tuple[Deed, Document]]:
 def _commands() -> Iterator[tuple[Deed, Document]]:
     for what, name, where in product(COMMANDS, NAMES, PLACES):
         yield Deed(what, name, where, "two minutes"), _command(what, name, where)
+    for (what, do), name, where in product(TOO_MUCH.items(), NAMES, PLACES):
+        yield Deed(what, name, where, "too long"), {**_command(what, name, where), "do": {"what": what, **do}}
     for name, where in product(NAMES, PLACES):
         rule = {"do": {"what": "cancel", "target": "honest-window", "until": NOON + DAY_MS}}
         yield Deed("cancel of a rule", name, where, "two minutes"), {**_command("cancel", name, where), **rule}
@@ -160,6 +162,12 @@ DOES: dict[str, Document] = {
     "ask": {"day": "2026-10-02"},
 }
 """The most that each action can ask for."""
+TOO_MUCH: dict[str, Document] = {
+    "pause": {"for_s": 3_601},
+    "amplifier": {"on": True, "for_s": 601},
+    "all_stop": {"for_s": 901},
+    "lock": {"for_s": 14_401},
+}
 
 
 def _command(what: str, name: str, where: str) -> Document:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from typing import Any
 
 import pytest
 
-from edge_agent.core.events import Rejected
+from edge_agent.core.events import Judgement, Rejected
 from edge_agent.core.job import Accepted
+from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, JobId
 from edge_agent.headend.roles import ONLINE
 from edge_agent.trust.bundle import write_file
 from edge_agent.trust.documents import ROOT
@@ -22,7 +25,7 @@ from tests.theft.network import KEY_NAMES, PROVINCE, WARD, Document, changed, ke
 from tests.theft.stand import FLOOD, NEWS, Stand, Tried, topic_of
 from tests.theft.table import THIEVES, Thief, differences
 from tests.trust import makers
-from tests.trust.makers import signer
+from tests.trust.makers import NOON, signer
 
 ANEW, STAY = "root-anew", (*(name for role in ONLINE for name in KEY_NAMES[role.name]), *KEY_NAMES["national-trust"])
 EVERY_THIEF = pytest.mark.parametrize("thief", THIEVES, ids=lambda thief: thief.name.replace(" ", "-"))
@@ -187,6 +190,36 @@ def test_whoever_holds_the_nations_key_reaches_a_ward_in_two_steps_and_no_furthe
     louder = station.judge(makers.JOB_TOPIC, signed({**order, "volume": 100}, [THIEF]))
     assert isinstance(louder, Rejected)
     assert louder.reason is Reason.OVER_LIMIT
+
+
+def test_both_keys_of_those_who_warn_order_24_warnings_a_day_and_no_more() -> None:
+    bench = stand(WARD, quiet=False).as_it_was()  # where an honest one by the same keys sounds
+    for number in range(24):
+        bench.arrive(warning(job_id=f"his-{number}"))
+    assert bench.answers() == [("accepted", None)] * 23 + [("refused", "too_many_emergencies")]
+
+
+def test_each_warning_of_theirs_is_heard_for_two_hours_in_all_however_often_it_is_repeated() -> None:
+    bench, his = stand(WARD, quiet=False).as_it_was(), JobId("his")
+    hourly = {"kind": "now", "every_s": 3_600, "until": NOON + 6 * HOUR_MS}
+    siren = makers.clip_item(digest="cd" * 32, duration_ms=50 * MINUTE_MS)
+    bench.arrive(warning(job_id=his, when=hourly, items=[siren]))
+    for _ in range(2):
+        bench.pass_s(1)
+        assert bench.phase(his) is Phase.PLAYING
+        bench.pass_s(3_000)
+        bench.end(his, ms=50 * MINUTE_MS)
+        bench.pass_s(599)
+    bench.pass_s(1)
+    assert [one[1:] for one in bench.outcomes() if one[0] == his][-1] == ("rejected", "too_much_sound")
+
+
+def warning(**over: Any) -> Judgement:
+    """What the station's judge makes of one that both keys have signed."""
+    to = {"audience": {"areas": [WARD], "zones": ["truong"]}}
+    return keeper().judge(
+        makers.JOB_TOPIC, signed(makers.job_dict(**{"class": "emergency"}, **to, **over), KEY_NAMES["ward-emergency"])
+    )
 
 
 def test_the_station_that_thieves_try_sounds_what_the_honest_have_ordered() -> None:
