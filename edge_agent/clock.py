@@ -124,6 +124,11 @@ class StationClock:
             self._keep(middle, utc, round_trip_ms)
             return self._clock.read(mono)
 
+    def lower_floor(self, floor: UtcMs) -> None:
+        """Whoever told the time before is believed no more: chip and NTP are held to this from here on."""
+        with self._lock:
+            self._floor, self._checked, self.kept = floor, None, None
+
     def _keep(self, middle: MonoMs, utc: UtcMs, round_trip_ms: int) -> None:
         """For the next process: signed time as this one has it; where NTP or a dispute has the clock, the welcome's."""
         ours = self._clock.read(middle)

@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SaveFloor:
-    """Remember the last signed time, and what the next process in this boot goes on from."""
+    """Remember before which time it cannot be, and what the next process in this boot goes on from."""
 
     floor: UtcMs
     kept: KeptTime | None = None

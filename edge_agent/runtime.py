@@ -42,7 +42,7 @@ from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AcceptedRule
 from edge_agent.core.site import Site
 from edge_agent.core.trust_standing import NOTHING_STANDS, TrustStanding
-from edge_agent.core.units import SECOND_MS, MonoMs
+from edge_agent.core.units import SECOND_MS, MonoMs, UtcMs
 from edge_agent.fetch_and_stage import Staging
 from edge_agent.journal.port import Contents, Journal, StoredJob, StoredRecord
 from edge_agent.journal_worker import (
@@ -191,6 +191,8 @@ class Runtime:
         self._status = StatusFile(ports.status_file)
         self._ending_at: MonoMs | None = None
         self._clock_moved = False
+        self._signed = ports.contents.floor
+        self._floor_stands = True
 
     def run(self) -> None:
         """Restore, start every thread, and step until the stop is done."""
@@ -254,8 +256,7 @@ class Runtime:
             ):
                 self._journal.order(effect)
             case fx.TakeTrust():
-                self._ports.trust.take(effect.envelope)
-                self._keep_trust()
+                self._take(effect.envelope)
             case fx.Ack():
                 self._ports.session.ack(effect.token)
             case fx.Sweep():
@@ -297,6 +298,21 @@ class Runtime:
         if not self._aside.order(partial(self._ports.upstream.plan, self._state, now, effect.day)):
             log.warning("plan not told, too many were asked for day=%s next=ask again", effect.day)
 
+    def _take(self, envelope: bytes) -> None:
+        """Believe a document. Where one of those who told the time may do so no more, what they have told is void."""
+        trust = self._ports.trust
+        told = trust.tell_the_time
+        trust.take(envelope)
+        if not told <= trust.tell_the_time:
+            self._floor_stands = False
+            floor = trust.standing.floor(UtcMs(0))
+            log.warning("who tells the time has changed floor=%s next=wait for a welcome of today's server", floor)
+            self._ports.clock.lower_floor(floor)
+            self._signed = UtcMs(0)
+            # Before the document: once that is kept, nobody would see the change.
+            self._journal.order(SaveFloor(self._signed))
+        self._keep_trust()
+
     def _keep_trust(self) -> None:
         """What is believed and not kept yet, the trust file's too: an older file must not take it back."""
         trust = self._ports.trust
@@ -311,8 +327,9 @@ class Runtime:
         disowned = [scope for scope, one in kept.items() if isinstance(trust.judge(HEAD_TOPIC, one.envelope), Rejected)]
         marked, word = _stands(self._state.forgot_by, trust.judge), self._state.told.word
         told = word == b"" or _stands(word, trust.judge)
-        again = trust.again(orders)
-        return TrustChanged(trust.standing, again.revoked, frozenset(disowned), marked, told, again.changed)
+        again, stands = trust.again(orders), self._floor_stands
+        self._floor_stands = True
+        return TrustChanged(trust.standing, again.revoked, frozenset(disowned), marked, told, again.changed, stands)
 
     def _ask_for_papers(self, effect: fx.FetchHeads | fx.FetchManifest | fx.FetchPaper | fx.FetchRoot) -> None:
         assert self._manifests is not None, "the core asks only where a home is configured"
@@ -336,8 +353,9 @@ class Runtime:
         standing = self._ports.trust.standing
         now = self._ports.clock.adopt_signed(effect.utc, effect.asked_at, standing.floor(effect.utc))
         log.info("clock utc=%s source=%s max_error_ms=%s", now.utc, now.source, now.max_error_ms)
+        self._signed = max(self._signed, standing.within_root(effect.utc))
         # Without the documents' dates: each start asks for them, and those of a clock ahead are passed by right ones.
-        self._journal.order(SaveFloor(standing.within_root(effect.utc), self._ports.clock.kept))
+        self._journal.order(SaveFloor(self._signed, self._ports.clock.kept))
         self._clock_moved = True
 
     def _renew(self, mono: MonoMs) -> None:

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.events import Tick
 from edge_agent.core.units import DAY_MS, SECOND_MS, UtcMs
 from tests.core.long_day import Ward
 from tests.rig import Order, Tone
 from tests.sim import SimRig
+from tests.test_sim_home_welcome import root_of_another_server
 from tests.trust import makers
 
 DAY_S = DAY_MS // SECOND_MS
@@ -77,3 +79,49 @@ def test_a_welcome_that_is_days_behind_has_nothing_heard_twice_that_is_older_tha
     set_to(ward, ward.now.utc - 4 * DAY_MS)
     ward.live_until(UtcMs(makers.NOON + 5 * DAY_MS - 3_600_000))
     assert not [outcome for outcome in ward.outcomes() if outcome[0] == "sang"]
+
+
+def thief_was_here() -> SimRig:
+    """A welcome told a time 300 days ahead, and then an honest one by the same key the right one."""
+    rig = SimRig(ntp=True)
+    rig.switch_on()
+    rig.run_until(10)
+    right = rig.world.utc
+    for until_s, utc in ((70, lambda: UtcMs(right() + 300 * DAY_MS)), (130, right)):
+        rig.world.utc = utc  # type: ignore[method-assign]
+        rig.cut_network()
+        rig.run_until(until_s - 30)
+        rig.restore_network()
+        rig.run_until(until_s)
+    return rig
+
+
+def after_a_power_cut(rig: SimRig, at_s: float) -> Now:
+    """What the station knows then of the time, while nobody welcomes it."""
+    rig.cut_power()
+    rig.run_until(at_s)
+    rig.switch_on(welcome=False)
+    rig.run_until(at_s + 60)
+    assert rig.world.agent is not None
+    return rig.world.agent.now()
+
+
+def test_a_welcome_far_ahead_has_network_time_disbelieved_after_each_power_cut_though_an_honest_one_has_come() -> None:
+    rig = thief_was_here()
+    assert rig.world.agent is not None
+    assert rig.world.agent.now().utc == rig.world.utc(), "while the machine stays on, it has ended the wrong time"
+    now = after_a_power_cut(rig, 200)
+    assert (now.source, now.trusted, now.utc > rig.world.utc() + 200 * DAY_MS) == (ClockSource.FLOOR, False, True)
+
+
+def test_a_root_that_takes_the_key_away_leaves_nothing_of_what_it_told() -> None:
+    rig = thief_was_here()
+    agent = rig.world.agent
+    assert agent is not None
+    assert agent.now().source is ClockSource.SIGNED
+    rig.world.broker.publish(makers.JOB_TOPIC, root_of_another_server(2))
+    rig.run_until(140)
+    (root,) = agent.state.trust.heads
+    assert (agent.now().source, agent.state.floor) == (ClockSource.NTP, root.issued_at)
+    now = after_a_power_cut(rig, 200)
+    assert (now.source, now.trusted, abs(now.utc - rig.world.utc()) < 1_000) == (ClockSource.NTP, True, True)

@@ -19,6 +19,7 @@ from edge_agent.core.order import AcceptedRule
 from edge_agent.core.reasons import Reason
 from edge_agent.core.state import State, Told, Turn
 from edge_agent.core.trust_standing import ROOT_AREA, AcceptedTrust
+from edge_agent.core.units import UtcMs
 
 
 def arrived(turn: Turn, accepted: AcceptedTrust, event: MessageArrived) -> None:
@@ -53,6 +54,8 @@ def changed(turn: Turn, event: TrustChanged) -> None:
     turn.state = replace(turn.state, trust=event.standing)
     if not event.marks_stand:
         turn.state = replace(turn.state, forgotten={}, forgot_by=b"")
+    if not event.floor_stands:  # which of the keys drove it up, nobody knows any more
+        turn.state = replace(turn.state, floor=event.standing.floor(UtcMs(0)))
     if not event.told_stands:  # and another one is asked for at once
         turn.state = replace(turn.state, told=Told(), welcomed=False)
         # Nor is its acknowledgement waited for: until the next welcome nothing would be sent again when it is due.

@@ -126,7 +126,8 @@ class TrustChanged:
     ``disowned`` are the scopes whose manifest was signed by a key that may sign none any more.
 
     ``marks_stand``: whoever said what this card has forgotten is believed still; ``told_stands``: whoever sent the last
-    welcome. ``changed`` are known orders that stand within other bounds than before.
+    welcome; ``floor_stands``: all who told the time before. ``changed`` are known orders that stand within other bounds
+    than before.
     """
 
     standing: TrustStanding
@@ -135,6 +136,7 @@ class TrustChanged:
     marks_stand: bool = True
     told_stands: bool = True
     changed: tuple[Accepted | AcceptedRule, ...] = ()
+    floor_stands: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,7 @@ class Journal(Protocol):
         ...
 
     def save_floor(self, floor: UtcMs, kept: KeptTime | None = None) -> None:
-        """Signed time was ``floor``, which never goes back; ``kept`` takes the place of what was kept before."""
+        """It is not before ``floor`` now; both take the place of what was kept before."""
         ...
 
     def save_trust(self, area: str, envelope: bytes, anchor: str) -> None:

@@ -40,9 +40,7 @@ FROM (SELECT digest, topic, not_after FROM jobs WHERE job_id = ?1) AS whole WHER
 """
 # A mark without a job: an emergency that sounded although the disk had refused it, and then the power went.
 PRUNE_MARKS = "DELETE FROM marks WHERE job_id NOT IN (SELECT job_id FROM jobs WHERE NOT over)"
-SAVE_FLOOR = """
-UPDATE meta SET floor = max(floor, ?), kept_boot = ?, kept_mono = ?, kept_utc = ?, kept_error_ms = ?
-"""
+SAVE_FLOOR = "UPDATE meta SET floor = ?, kept_boot = ?, kept_mono = ?, kept_utc = ?, kept_error_ms = ?"
 SAVE_TRUST = """
 INSERT INTO trust VALUES (?, ?, ?)
 ON CONFLICT (area) DO UPDATE SET envelope = excluded.envelope, anchor = excluded.anchor

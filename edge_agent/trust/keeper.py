@@ -20,7 +20,9 @@ from edge_agent.trust.chain import TRUST_TYPE, Chain, Held, begin, offer
 from edge_agent.trust.documents import ROOT
 from edge_agent.trust.envelope import Envelope, open_envelope
 from edge_agent.trust.judge import judge_opened, judged_again
+from edge_agent.trust.keys import PublicKey
 from edge_agent.trust.orders import OrderType
+from edge_agent.trust.roles import who_may
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,11 @@ class Keeper:
     def standing(self) -> TrustStanding:
         """What the core must know of it."""
         return TrustStanding(tuple(_head(held) for held in self.chain.standing))
+
+    @property
+    def tell_the_time(self) -> frozenset[PublicKey]:
+        """The keys that may sign welcomes."""
+        return frozenset[PublicKey]().union(*(role.keys for role in who_may(self.chain.trust, OrderType.WELCOME)))
 
     def judge(self, topic: str, message: bytes) -> Judgement:
         """Whether a message is authentic, for us, and within its signers' limits, by what is believed now."""

@@ -267,6 +267,22 @@ def test_what_a_thief_of_the_key_of_welcomes_has_said_of_a_card_is_void_when_the
     assert verdict(bench, bench.at(60, job_id="new", serial=7)) == "planned"
 
 
+def test_what_a_thief_of_the_key_of_welcomes_has_made_the_last_signed_time_is_void_when_the_key_is() -> None:
+    bench = Bench().boot(welcomed=False)
+    welcome(bench, utc=UtcMs(bench.now.utc + 365 * 24 * HOUR_MS))
+    signed = UtcMs(bench.now.utc - HOUR_MS)
+    standing = TrustStanding((replace(ROOT_1, version=2, issued_at=signed),))
+    bench.send(TrustChanged(standing, frozenset(), told_stands=False, floor_stands=False))
+    assert bench.state.floor == signed
+
+
+def test_a_document_that_takes_no_key_of_welcomes_away_leaves_the_last_signed_time() -> None:
+    bench = at_work()
+    floor = bench.state.floor
+    bench.send(TrustChanged(TrustStanding((ROOT_1,)), frozenset()))
+    assert bench.state.floor == floor > 0
+
+
 def test_a_restored_card_that_wrote_on_is_found_by_the_hash() -> None:
     """Its log is as long as the server's by now; but the record there is another one."""
     bench = Bench().boot(welcomed=False)

@@ -206,7 +206,7 @@ class FakeJournal:
             self._write(acked_seq=seq, word=word)
 
     def save_floor(self, floor: UtcMs, kept: KeptTime | None = None) -> None:
-        self._write(floor=UtcMs(max(self._open().floor, floor)), kept=kept)
+        self._write(floor=floor, kept=kept)
 
     def save_trust(self, area: str, envelope: bytes, anchor: str) -> None:
         self._write(trust={**self._open().trust, area: (anchor, envelope)})

@@ -29,6 +29,7 @@ from tests.journal.rigs import transaction
 from tests.journal.samples import record_of
 from tests.theft.network import KEY_NAMES, keeper, signed
 from tests.theft.stand import ACKED, FLOOD, NEWS, SECONDS, Stand, topic_of
+from tests.theft.table import THIEVES
 from tests.trust import makers
 from tests.trust.makers import DAY_MS
 
@@ -228,6 +229,19 @@ def test_a_time_far_ahead_ends_for_good_what_holds_until_a_day() -> None:
     assert "honest-window" not in lied.bench.state.rules
     assert ("honest-bulletin", "missed", "missed") in lied.bench.outcomes()
     assert "honest-window" in lie("an hour ahead").bench.state.rules
+
+
+@pytest.mark.parametrize(
+    ("when", "revocation"),
+    [("true", ("accepted", None)), ("years ahead", ("accepted", None)), ("years back", ("refused", "not_yet_valid"))],
+)
+def test_a_time_set_back_keeps_a_revocation_out_and_no_root(when: str, revocation: tuple[str, str | None]) -> None:
+    """The root is what ends his own key; the ward's document ends somebody else's."""
+    bench, ends = lie(when).bench, {thief.name: thief.ended_by for thief in THIEVES}
+    for documents, answer in ((ends["ward-routine"], revocation), (ends["welcome"], ("accepted", None))):
+        for document in documents:
+            bench.arrive(judge(makers.JOB_TOPIC, document))
+            assert bench.answers()[-1] == answer
 
 
 def test_a_document_that_nobody_has_signed_lets_ordinary_orders_wait_and_no_warning() -> None:
