@@ -243,12 +243,13 @@ def leave_out(turn: Turn, job: Job, since: MonoMs) -> None:
     """Have a warning go without what it lacks: what is not to be had, and after a while whatever is still on its way.
 
     Only where some of it is ready: the rest may come late, or never, and what the station can say must not wait for it.
-    ``since``: it waits from then on.
+    Its date, which the station says first where nobody can tell how old it is, is never left out. ``since``: it waits
+    from then on.
     """
     if not _warns(job) or not any(_is_ready(turn.state, job, item) for item in _own(job)):
         return
     waited = turn.now.mono >= since + LEFT_OUT_AFTER_MS
-    for item in needed_by(job):
+    for item in _own(job):
         clip = turn.state.clips.get(item_key(item))
         if (
             clip is None
@@ -298,10 +299,11 @@ def trouble(state: State, job: Job, since: MonoMs = MonoMs(0)) -> tuple[Reason, 
         if clip is None:
             continue
         wrong = objection(job, item, clip.duration_ms) if clip.status is ClipStatus.READY else None
+        others_may_speak = item in _own(job) and _may_still_speak(state, job)
         if wrong is not None:
-            return wrong, _may_still_speak(state, job)
+            return wrong, others_may_speak
         if clip.reason is not None and clip.failed_at >= since:
-            return clip.reason, clip.again or _may_still_speak(state, job)
+            return clip.reason, clip.again or others_may_speak
     return None
 
 

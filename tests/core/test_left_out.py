@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edge_agent.core import effects as fx
 from edge_agent.core.as_run import AsRun
 from edge_agent.core.clips import LEFT_OUT_AFTER_MS
 from edge_agent.core.events import ClipFailed, ClipStaged
 from edge_agent.core.occurrence import Phase
-from edge_agent.core.programme import ATTENTION, Part, Sound
+from edge_agent.core.programme import ATTENTION, REHEARSAL_WORDS, Part, Sound, text_key
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import SECOND_MS, ClipKey
 from tests.core.bench import CLIP_MS, Bench
@@ -144,6 +146,18 @@ def test_a_warning_of_which_nothing_can_be_had_fails_by_its_name() -> None:
     assert bench.phase("flood") is Phase.RECEIVED
     bench.send(ClipFailed(SECOND, Reason.AUDIO_ALTERED, again=False))
     assert bench.outcomes() == [("flood", "failed", "audio_altered")]
+
+
+def test_the_date_that_a_warning_must_say_first_is_never_left_out() -> None:
+    bench = Bench().boot()
+    bench.deaf |= {fx.FetchClip, fx.SpeakText}
+    job = bench.make(job_id="flood", items=[makers.clip_item(digest=SIREN)], **{"class": "emergency"})
+    bench.arrive(bench.accept(replace(job, opening=(REHEARSAL_WORDS,))))
+    bench.send(ClipStaged(SIREN, CLIP_MS))
+    bench.pass_s(WAIT_S * 2)
+    assert not bench.every(fx.StartPlay)
+    bench.send(ClipFailed(text_key(REHEARSAL_WORDS), Reason.NO_VOICE, again=False))
+    assert bench.outcomes() == [("flood", "failed", "no_voice")]
 
 
 def test_an_ordinary_bulletin_is_heard_whole_or_not_at_all() -> None:
