@@ -295,7 +295,7 @@ def test_a_holder_who_is_versions_behind_is_told_to_take_them_and_not_that_the_d
     places: Places, version: int, between: str
 ) -> None:
     places.finish(places.begin())
-    root = places.draft("--area", "root", out="next") / NAMES[ROOT]
+    root = places.draft("--area", "root", "--yes", out="next") / NAMES[ROOT]
     altered(root, lambda payload: payload.update(version=version))
     told = places.sign(root, "root-1", status=1)
     assert "thư mục này mới có 1, nhận bản ở giữa trước" in told
@@ -408,6 +408,7 @@ def test_what_cannot_be_added_is_told_with_the_option_that_names_its_file(places
         f"ack={other}",
         "--threshold",
         "welcome=8",
+        "--yes",
         *out,
         status=1,
     )

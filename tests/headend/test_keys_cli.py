@@ -288,12 +288,11 @@ def test_a_holders_folder_without_a_root_is_sent_to_the_root_and_not_to_a_new_ne
 ) -> None:
     folder = tmp_path / "ng"
     assert main(["keys", "new", "--dir", str(folder), "--key", "root-1", "--plain"]) == 0
-    for words in (["list"], ["protect", "--key", "root-1"]):
-        capsys.readouterr()
-        assert main(["keys", *words, "--dir", str(folder)]) == 1
-        told = capsys.readouterr().err
-        assert 'trust take root.json --first "MÃ VĂN BẢN GỐC"' in told
-        assert "keys init" not in told
+    capsys.readouterr()
+    assert main(["keys", "list", "--dir", str(folder)]) == 1
+    told = capsys.readouterr().err
+    assert 'trust take root.json --first "MÃ VĂN BẢN GỐC"' in told
+    assert "keys init" not in told
 
 
 def test_a_network_is_not_half_made_where_somebodys_keys_lie(
