@@ -27,6 +27,7 @@ from tests.trust.makers import (
     entry_dict,
     job_role,
     make_site,
+    online_role,
     owner_role,
     signed_command,
     signed_job,
@@ -177,6 +178,14 @@ def test_what_is_believed_and_not_kept_is_told_once() -> None:
     assert made.unkept() == ()
     made.take(full_ward(2))
     assert made.unkept() == ((AREA, full_ward(2)),)
+
+
+def test_who_tells_the_time_is_who_the_newest_root_names_for_welcomes() -> None:
+    made = keeper()
+    assert made.tell_the_time == {signer("server").public}
+    both = [online_role(orders=["welcome"], keyids=[signer("deputy").keyid]), online_role(orders=["ack", "head"])]
+    made.take(signed_trust(root(2, roles=[both[0] | {"role": "clock"}, both[1]]), "holder"))
+    assert made.tell_the_time == {signer("deputy").public}
 
 
 def test_an_older_trust_file_takes_back_nothing_that_a_newer_one_brought() -> None:
