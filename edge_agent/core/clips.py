@@ -251,12 +251,9 @@ def leave_out(turn: Turn, job: Job, since: MonoMs) -> None:
     waited = turn.now.mono >= since + LEFT_OUT_AFTER_MS
     for item in _own(job):
         clip = turn.state.clips.get(item_key(item))
-        if (
-            clip is None
-            or clip.left_out
-            or _is_ready(turn.state, job, item)
-            or not (waited or _is_in_vain(job, item, clip))
-        ):
+        if clip is None or clip.left_out or _is_ready(turn.state, job, item):
+            continue
+        if not (waited or _is_in_vain(job, item, clip)):
             continue
         turn.put_clip(item_key(item), replace(clip, left_out=True))
         turn.note(
@@ -281,7 +278,8 @@ def durations(state: State, job: Job) -> dict[ClipKey, int] | None:
             found[item_key(item)] = clip.duration_ms
         elif clip is None or not clip.left_out or not _warns(job):
             return None
-    return found if any(item_key(item) in found for item in _own(job)) or not _own(job) else None
+    nothing_of_its_own = _warns(job) and not any(item_key(item) in found for item in _own(job))
+    return None if nothing_of_its_own else found
 
 
 def may_lack(job: Job) -> bool:
@@ -314,8 +312,9 @@ def _own(job: Job) -> tuple[StagedItem, ...]:
 
 def _is_ready(state: State, job: Job, item: StagedItem) -> bool:
     clip = state.clips.get(item_key(item))
-    ready = clip is not None and clip.status is ClipStatus.READY
-    return ready and clip is not None and objection(job, item, clip.duration_ms) is None
+    if clip is None or clip.status is not ClipStatus.READY:
+        return False
+    return objection(job, item, clip.duration_ms) is None
 
 
 def _is_in_vain(job: Job, item: StagedItem, clip: Clip) -> bool:

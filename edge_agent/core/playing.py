@@ -145,8 +145,10 @@ def _laid_out(turn: Turn, play: Occurrence, durations: dict[ClipKey, int]) -> tu
 
 def _with_what_came(turn: Turn, play: Occurrence, durations: dict[ClipKey, int]) -> Occurrence:
     """A warning that has not begun, with what was missing when it was laid out and has come since."""
+    if play.segment > 0 or turn.job_of(play).plays_as is not JobClass.EMERGENCY:
+        return play
     parts = _laid_out(turn, play, durations)
-    if play.segment > 0 or turn.job_of(play).plays_as is not JobClass.EMERGENCY or parts == play.whole:
+    if parts == play.whole:
         return play
     fuller = replace(play, parts=parts, whole=parts)
     turn.put_play(fuller)

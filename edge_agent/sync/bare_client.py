@@ -11,11 +11,11 @@ from __future__ import annotations
 from paho.mqtt.client import Client
 from paho.mqtt.enums import MQTTErrorCode
 
-PUBLISH = 0x30
+from edge_agent.sync.guard import LENGTH_BYTES_MAX, PUBLISH
+
 QOS = 0x06
 # In a PUBLISH packet's first byte: who asks for an acknowledgement has an id behind the topic.
 NO_PROPERTIES = b"\0"
-LENGTH_BYTES_MAX = 4
 
 
 class BareClient(Client):
