@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from edge_agent.core import clips
 from edge_agent.core import effects as fx
 from edge_agent.core.as_run import AsRun
 from edge_agent.core.clips import LEFT_OUT_AFTER_MS
-from edge_agent.core.events import ClipFailed, ClipStaged
+from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.programme import ATTENTION, REHEARSAL_WORDS, Part, Sound, text_key
 from edge_agent.core.reasons import Reason
@@ -122,6 +123,39 @@ def test_a_repetition_does_not_wait_anew_for_what_the_first_had_to_go_without() 
     bench.send(ClipFailed(SIREN, Reason.AUDIO_UNREACHABLE, again=True))
     bench.pass_s(60 - WAIT_S)
     assert len(bench.every(fx.StartPlay)) == 2
+
+
+def test_what_the_first_had_to_go_without_is_asked_for_again_before_the_next() -> None:
+    until = makers.NOON + 500 * SECOND_MS
+    bench = warned(when={"kind": "now", "every_s": 120, "until": until})
+    bench.pass_s(WAIT_S + 5)
+    bench.end("flood")
+    bench.send(ClipFailed(SIREN, Reason.AUDIO_UNREACHABLE, again=True))
+    asked = len(bench.every(fx.FetchClip))
+    assert bench.state.clips[SIREN].retry_at in clips.next_wake(bench.state, bench.now)
+    bench.pass_s(6)
+    assert len(bench.every(fx.FetchClip)) == asked + 1
+
+
+def test_what_is_fetched_and_not_made_yet_holds_up_no_repetition() -> None:
+    until = makers.NOON + 500 * SECOND_MS
+    bench = warned(when={"kind": "now", "every_s": 60, "until": until})
+    bench.pass_s(WAIT_S + 5)
+    bench.end("flood")
+    bench.pass_s(20)
+    bench.send(ClipFetched(SIREN))
+    bench.pass_s(8)
+    assert len(bench.every(fx.StartPlay)) == 2
+
+
+def test_what_one_warning_went_without_another_that_has_nothing_else_waits_for() -> None:
+    bench = warned(when={"kind": "now", "every_s": 400, "until": makers.NOON + 500 * SECOND_MS})
+    bench.pass_s(WAIT_S + 5)
+    bench.end("flood")
+    bench.order(job_id="siren", items=[makers.clip_item(digest=SIREN)], **{"class": "emergency"})
+    bench.pass_s(WAIT_S * 2)
+    assert bench.phase("siren") is Phase.RECEIVED
+    assert len(bench.every(fx.StartPlay)) == 1
 
 
 def test_of_two_recordings_the_one_that_is_here_sounds_without_the_other() -> None:
