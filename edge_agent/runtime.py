@@ -12,14 +12,14 @@ import queue
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from edge_agent.aside import Aside
 from edge_agent.clock import StationClock
 from edge_agent.core import effects as fx
-from edge_agent.core import station, timetable
+from edge_agent.core import station
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Effect
 from edge_agent.core.events import (
@@ -27,24 +27,19 @@ from edge_agent.core.events import (
     HeartbeatDue,
     HelloDue,
     Rejected,
-    Restored,
-    SavedJob,
-    SavedRule,
     StopAsked,
     SweepDue,
     Tick,
     TrustChanged,
 )
-from edge_agent.core.intake import Verify
-from edge_agent.core.job import Accepted, Welcome
+from edge_agent.core.job import Accepted
 from edge_agent.core.manifests import HEAD_TOPIC
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AcceptedRule
 from edge_agent.core.site import Site
-from edge_agent.core.trust_standing import NOTHING_STANDS, TrustStanding
 from edge_agent.core.units import SECOND_MS, MonoMs, UtcMs
 from edge_agent.fetch_and_stage import Staging
-from edge_agent.journal.port import Contents, Journal, StoredJob, StoredRecord
+from edge_agent.journal.port import Contents, Journal, StoredRecord
 from edge_agent.journal_worker import (
     Afterwards,
     JournalWorker,
@@ -52,14 +47,14 @@ from edge_agent.journal_worker import (
     Prune,
     SaveFloor,
 )
-from edge_agent.manifest_worker import ManifestWorker, PostHello, kept_manifests
+from edge_agent.manifest_worker import ManifestWorker, PostHello
+from edge_agent.restoring import restored, stands
 from edge_agent.staging_worker import StagingWorker
 from edge_agent.status_file import StatusFile
 from edge_agent.sync.messages import LOG_BODIES_BYTES
 from edge_agent.sync.port import HomeServer, Session
 from edge_agent.sync.reports import LogCursor
 from edge_agent.trust.keeper import Keeper
-from edge_agent.trust.orders import OrderType
 from edge_agent.upstream import Upstream
 
 INBOX_MAX = 1_000
@@ -325,11 +320,13 @@ class Runtime:
         orders += [rule.accepted for rule in self._state.rules.values()]
         trust, kept = self._ports.trust, self._state.home.kept
         disowned = [scope for scope, one in kept.items() if isinstance(trust.judge(HEAD_TOPIC, one.envelope), Rejected)]
-        marked, word = _stands(self._state.forgot_by, trust.judge), self._state.told.word
-        told = word == b"" or _stands(word, trust.judge)
-        again, stands = trust.again(orders), self._floor_stands
+        marked, word = stands(self._state.forgot_by, trust.judge), self._state.told.word
+        told = word == b"" or stands(word, trust.judge)
+        again, floor_stands = trust.again(orders), self._floor_stands
         self._floor_stands = True
-        return TrustChanged(trust.standing, again.revoked, frozenset(disowned), marked, told, again.changed, stands)
+        return TrustChanged(
+            trust.standing, again.revoked, frozenset(disowned), marked, told, again.changed, floor_stands
+        )
 
     def _ask_for_papers(self, effect: fx.FetchHeads | fx.FetchManifest | fx.FetchPaper | fx.FetchRoot) -> None:
         assert self._manifests is not None, "the core asks only where a home is configured"
@@ -395,48 +392,6 @@ class Runtime:
     def _send_records(self, records: tuple[StoredRecord, ...]) -> None:
         if records:
             self._ports.upstream.records(records)
-
-
-def restored(contents: Contents, verify: Verify, believed: TrustStanding = NOTHING_STANDS) -> Restored:
-    """Judge every stored order again: a key that was revoked meanwhile orders nothing any more."""
-    once = cache(verify)  # the entries of a timetable share its bytes
-    saved = [order for stored in contents.jobs if (order := _judged(stored, once)) is not None]
-    return Restored(
-        jobs=tuple(order for order in saved if isinstance(order, SavedJob)),
-        rules=tuple(order for order in saved if isinstance(order, SavedRule)),
-        past=contents.past,
-        marks=contents.marks,
-        seen=dict(contents.seen),
-        last_seq=contents.last_seq,
-        acked_seq=contents.acked_seq,
-        epoch=contents.epoch,
-        refused=contents.refused,
-        trust=believed,
-        floor=believed.floor(contents.floor),
-        forgotten=dict(contents.forgotten) if _stands(contents.forgot_by, verify) else {},
-        forgot_by=contents.forgot_by,
-        chain_from=contents.chain_from,
-        manifests=kept_manifests(contents.manifests, verify),
-    )
-
-
-def _stands(welcome: bytes, verify: Verify) -> bool:
-    """Whether a welcome of before would be believed today: what a thief of its key has said is void with that."""
-    return welcome != b"" and isinstance(verify(OrderType.WELCOME, welcome), Welcome)
-
-
-def _judged(stored: StoredJob, verify: Verify) -> SavedJob | SavedRule | None:
-    judgement = verify(stored.topic, stored.envelope)
-    if isinstance(judgement, Accepted):
-        return SavedJob(judgement, stored.base, stored.held)
-    if isinstance(judgement, AcceptedRule) and judgement.order_id == stored.job_id:
-        return SavedRule(judgement, stored.base, stored.held)
-    listed = timetable.entries(judgement) if isinstance(judgement, AcceptedRule) else ()
-    for entry in listed:
-        if entry.order_id == stored.job_id:
-            return SavedJob(entry, stored.base, stored.held)
-    log.warning("stored job refused now job=%s verdict=%s", stored.job_id, judgement)
-    return None
 
 
 def _behind_the_record(effects: tuple[Effect, ...]) -> list[fx.Ack]:

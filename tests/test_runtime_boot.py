@@ -11,7 +11,7 @@ from edge_agent.clock import Readings
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import Judgement
 from edge_agent.core.units import JobId, MonoMs
-from edge_agent.runtime import restored
+from edge_agent.restoring import restored
 from tests.agent_rig import Agent
 from tests.fakes.journal import FakeDisk, FakeJournal
 from tests.trust import makers

@@ -40,6 +40,7 @@ FLOORS = {
     "link": 2,
     "memory": 2,
     "runtime": 3,
+    "restoring": 3,
     "aside": 3,
     "fetch_and_stage": 3,
     "journal_worker": 3,
@@ -62,6 +63,7 @@ OF_RUNTIME = frozenset(
         "journal_worker",
         "live_worker",
         "manifest_worker",
+        "restoring",
         "staging_worker",
         "upstream",
     }

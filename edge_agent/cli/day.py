@@ -39,7 +39,7 @@ from edge_agent.core.units import SECOND_MS, UtcMs, ZoneId
 from edge_agent.core.wall_time import local_time
 from edge_agent.journal.port import JournalError
 from edge_agent.journal.reading import read_journal
-from edge_agent.runtime import restored
+from edge_agent.restoring import restored
 from edge_agent.trust.keeper import believing
 from edge_agent.trust.strict_json import WireError
 

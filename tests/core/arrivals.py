@@ -17,7 +17,7 @@ from edge_agent.core.day_ahead import day_plan
 from edge_agent.core.events import Connected, DeviceUp, Event, PlayEnded, TrustChanged
 from edge_agent.core.job import Accepted, Job
 from edge_agent.core.units import JobId
-from edge_agent.runtime import restored
+from edge_agent.restoring import restored
 from edge_agent.trust.bundle import write_file
 from edge_agent.trust.keeper import believing
 from tests.core.bench import Bench

@@ -25,7 +25,7 @@ from edge_agent.core.job import Accepted, Welcome
 from edge_agent.core.order import AcceptedRule
 from edge_agent.core.site import Site
 from edge_agent.core.units import SECOND_MS, JobId, MonoMs, PlayId, UtcMs
-from edge_agent.runtime import restored
+from edge_agent.restoring import restored
 from tests.core.deadlines import Deadlines
 from tests.core.slow_disk import SlowDisk
 from tests.core.unruly_device import Device

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from edge_agent.core import effects as fx
 from edge_agent.core.events import AckToken, Connected, DeviceDown, DeviceUp, JobSaved, JournalFailed, MessageArrived
 from edge_agent.core.occurrence import Phase
-from edge_agent.runtime import restored
+from edge_agent.restoring import restored
 from tests.core.bench import DINH, Bench, at_work
 from tests.core.entries import CHIEU, SANG, TRUA, daily, jobs
 from tests.core.slow_disk import SlowDisk

@@ -105,7 +105,7 @@ PLANTS = (
     ),
     Plant(
         "a boot forgets what had begun",
-        "edge_agent/runtime.py",
+        "edge_agent/restoring.py",
         "        marks=contents.marks,\n",
         "        marks=(),\n",
     ),

@@ -22,7 +22,8 @@ from edge_agent.journal.record import Origin
 from edge_agent.journal_worker import RETRY_S, JournalOrder, JournalWorker
 from edge_agent.link import ToCore, ToDevice
 from edge_agent.manifest_worker import HomeOrder, answer
-from edge_agent.runtime import LOOP_MS_MAX, Inbox, Ports, Runtime, restored
+from edge_agent.restoring import restored
+from edge_agent.runtime import LOOP_MS_MAX, Inbox, Ports, Runtime
 from edge_agent.staging_worker import StagingOrder
 from edge_agent.sync.messages import LOG_BODIES_BYTES, Sender
 from edge_agent.sync.reports import HostStatus

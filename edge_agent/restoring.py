@@ -1,0 +1,63 @@
+"""What a start takes over from the journal: every stored order is judged once more by what is believed today.
+
+What its key may not order any more is dropped, with a line in the log; nothing is written. Pure but for that line.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+
+from edge_agent.core import timetable
+from edge_agent.core.events import Restored, SavedJob, SavedRule
+from edge_agent.core.intake import Verify
+from edge_agent.core.job import Accepted, Welcome
+from edge_agent.core.order import AcceptedRule
+from edge_agent.core.trust_standing import NOTHING_STANDS, TrustStanding
+from edge_agent.journal.port import Contents, StoredJob
+from edge_agent.manifest_worker import kept_manifests
+from edge_agent.trust.orders import OrderType
+
+log = logging.getLogger(__name__)
+
+
+def restored(contents: Contents, verify: Verify, believed: TrustStanding = NOTHING_STANDS) -> Restored:
+    """Judge every stored order again: a key that was revoked meanwhile orders nothing any more."""
+    once = cache(verify)  # the entries of a timetable share its bytes
+    saved = [order for stored in contents.jobs if (order := _judged(stored, once)) is not None]
+    return Restored(
+        jobs=tuple(order for order in saved if isinstance(order, SavedJob)),
+        rules=tuple(order for order in saved if isinstance(order, SavedRule)),
+        past=contents.past,
+        marks=contents.marks,
+        seen=dict(contents.seen),
+        last_seq=contents.last_seq,
+        acked_seq=contents.acked_seq,
+        epoch=contents.epoch,
+        refused=contents.refused,
+        trust=believed,
+        floor=believed.floor(contents.floor),
+        forgotten=dict(contents.forgotten) if stands(contents.forgot_by, verify) else {},
+        forgot_by=contents.forgot_by,
+        chain_from=contents.chain_from,
+        manifests=kept_manifests(contents.manifests, verify),
+    )
+
+
+def stands(welcome: bytes, verify: Verify) -> bool:
+    """Whether a welcome of before would be believed today: what a thief of its key has said is void with that."""
+    return welcome != b"" and isinstance(verify(OrderType.WELCOME, welcome), Welcome)
+
+
+def _judged(stored: StoredJob, verify: Verify) -> SavedJob | SavedRule | None:
+    judgement = verify(stored.topic, stored.envelope)
+    if isinstance(judgement, Accepted):
+        return SavedJob(judgement, stored.base, stored.held)
+    if isinstance(judgement, AcceptedRule) and judgement.order_id == stored.job_id:
+        return SavedRule(judgement, stored.base, stored.held)
+    listed = timetable.entries(judgement) if isinstance(judgement, AcceptedRule) else ()
+    for entry in listed:
+        if entry.order_id == stored.job_id:
+            return SavedJob(entry, stored.base, stored.held)
+    log.warning("stored job refused now job=%s verdict=%s", stored.job_id, judgement)
+    return None
