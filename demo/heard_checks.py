@@ -94,13 +94,16 @@ def _words(evidence: Evidence) -> Check:
 
 
 def _before_and_after(evidence: Evidence) -> Check:
-    """What c1 heard of the bulletin outside the emergency, at the very place where c2 heard it."""
+    """What c1 heard of the bulletin outside the emergency, at the very place where c2 heard it.
+
+    Held to no more than c2: both come out of one card, and a writer that is late for it leaves its seam in both.
+    """
     cut_s, back_s = _emergency(evidence)
     found = _windows(evidence, LEFT)
     before = [window for window in found if window.at_s + match.WINDOW_S <= cut_s - 0.05]
     after = [window for window in found if window.at_s >= back_s + MARGIN_S]
     return Check(
-        bool(before) and bool(after) and all(one.present for one in [*before, *after]),
+        _enough(before) and _enough(after),
         "c1 nghe bản tin trước và sau tin khẩn cấp, đúng chỗ của chương trình",
         "c1 heard the bulletin before and after, at the programme's own place",
         f"{_share(before)}, {_share(after)}",
