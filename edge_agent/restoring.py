@@ -6,6 +6,7 @@ What its key may not order any more is dropped, with a line in the log; nothing 
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import cache
 
 from edge_agent.core import timetable
@@ -13,12 +14,24 @@ from edge_agent.core.events import Restored, SavedJob, SavedRule
 from edge_agent.core.intake import Verify
 from edge_agent.core.job import Accepted, Welcome
 from edge_agent.core.order import AcceptedRule
+from edge_agent.core.site import Site
 from edge_agent.core.trust_standing import NOTHING_STANDS, TrustStanding
+from edge_agent.core.units import UtcMs
 from edge_agent.journal.port import Contents, StoredJob
 from edge_agent.manifest_worker import kept_manifests
+from edge_agent.trust.keeper import Keeper, believing
 from edge_agent.trust.orders import OrderType
 
 log = logging.getLogger(__name__)
+
+
+def beside(file: bytes, contents: Contents, site: Site) -> tuple[Keeper, Contents]:
+    """What a station believes by its trust file, and what of its journal counts beside that.
+
+    Where hands have put another file there, no time does that was told before. Raises ValueError as ``believing``.
+    """
+    keeper = believing(file, contents.trust, site)
+    return keeper, replace(contents, floor=UtcMs(0), kept=None) if keeper.anew else contents
 
 
 def restored(contents: Contents, verify: Verify, believed: TrustStanding = NOTHING_STANDS) -> Restored:

@@ -19,11 +19,11 @@ from edge_agent.clock import Readings, StationClock
 from edge_agent.core.events import AckToken, Event, StopAsked
 from edge_agent.core.site import ZoneSite
 from edge_agent.core.units import MonoMs, StationId, UtcMs, ZoneId
+from edge_agent.restoring import beside
 from edge_agent.runtime import Inbox, Ports, Runtime
 from edge_agent.sync.messages import Sender
 from edge_agent.sync.reports import HostStatus
 from edge_agent.trust.envelope import Envelope, open_envelope, payload_type, sign
-from edge_agent.trust.keeper import believing
 from edge_agent.upstream import Identity, Upstream
 from tests.fakes.device_line import FakeDeviceLine
 from tests.fakes.journal import FakeDisk, FakeJournal
@@ -110,9 +110,8 @@ class Agent:
         self.steps = 0
         self.ready = 0
         self.readings = readings or Readings()
-        contents = self.journal.load()
         site = makers.make_site(zones=ZONES)
-        keeper = believing(trust or makers.trust_file(), contents.trust, site)
+        keeper, contents = beside(trust or makers.trust_file(), self.journal.load(), site)
         floor = keeper.standing.floor(contents.floor)
         self.clock = StationClock(ntp=False, rtc=False, floor=floor, kept=contents.kept, readings=self.readings)
         self._began = self.readings.boot()

@@ -41,6 +41,7 @@ from edge_agent.journal.store import Store
 from edge_agent.link.client import DeviceClient
 from edge_agent.live_worker import LiveWorker
 from edge_agent.memory import settle
+from edge_agent.restoring import beside
 from edge_agent.runtime import Inbox, Ports, Runtime
 from edge_agent.sync.client import BrokerSettings
 from edge_agent.sync.download import HttpsFetcher
@@ -110,8 +111,7 @@ def _ports(
 ) -> Ports:
     boot_id = secrets.token_hex(8)
     journal = Store(paths.journal(config), Origin(config.site.station, SOFTWARE, boot_id))
-    contents = journal.load()
-    keeper = believing(trust, contents.trust, config.site)
+    keeper, contents = beside(trust, journal.load(), config.site)
     clock = _clock(config, contents, keeper.standing)
     sign_as = partial(_sign, signer)
     renewer = Renewer(Renewal(config, signer), clock.now)

@@ -39,8 +39,7 @@ from edge_agent.core.units import SECOND_MS, UtcMs, ZoneId
 from edge_agent.core.wall_time import local_time
 from edge_agent.journal.port import JournalError
 from edge_agent.journal.reading import read_journal
-from edge_agent.restoring import restored
-from edge_agent.trust.keeper import believing
+from edge_agent.restoring import beside, restored
 from edge_agent.trust.strict_json import WireError
 
 EXIT_UNREADABLE = EXIT_NOT_DRAWN = 1
@@ -92,8 +91,7 @@ def _now(seen: Status | Absence) -> Now:
 
 def _state(config: Config, now: Now, seen: Status | Absence) -> State:
     """What the agent knows, or would know if it started now."""
-    contents = read_journal(paths.journal(config))
-    trust = believing(config.trust.file.read_bytes(), contents.trust, config.site)
+    trust, contents = beside(config.trust.file.read_bytes(), read_journal(paths.journal(config)), config.site)
     event = restored(contents, trust.judge, trust.standing)
     playing = [play for play in seen.playing if play.phase is Phase.PLAYING] if isinstance(seen, Status) else []
     return _sounding(_started(config.site, event, now, trust.judge), event, now, playing)

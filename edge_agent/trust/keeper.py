@@ -39,12 +39,16 @@ class Again:
 class Keeper:
     """What one station believes. ``ValueError`` when the documents and the station are of different realms."""
 
-    def __init__(self, chain: Chain, site: Site, anchor: str = "", kept: Iterable[bytes] = ()) -> None:
+    def __init__(
+        self, chain: Chain, site: Site, anchor: str = "", kept: Iterable[bytes] = (), *, anew: bool = False
+    ) -> None:
         if chain.trust.realm != site.realm:
             raise ValueError(f"the trust documents are for realm {chain.trust.realm}, the station is of {site.realm}")
         self.chain = chain
         self.anchor = anchor
         """The digest of the root that the trust file begins with: what is kept counts only beside it."""
+        self.anew = anew
+        """Whether hands have put another file in the place of that beside which all was kept."""
         self._kept = frozenset(kept)
         self._site = site
 
@@ -112,7 +116,7 @@ def believing(file: bytes, kept: Sequence[tuple[str, bytes]], site: Site) -> Kee
     """
     anchor = begin(read_file(file)[0]).newest[ROOT].digest
     ours = [envelope for root, envelope in kept if root == anchor]
-    return Keeper(believe(file, ours, site.areas()), site, anchor, ours)
+    return Keeper(believe(file, ours, site.areas()), site, anchor, ours, anew=bool(kept) and not ours)
 
 
 def _as_listed(entry: Accepted, wholes: Mapping[JobId, Accepted | AcceptedRule | None]) -> Accepted | None:

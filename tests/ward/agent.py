@@ -22,7 +22,7 @@ from edge_agent.journal.record import Origin
 from edge_agent.journal_worker import RETRY_S, JournalOrder, JournalWorker
 from edge_agent.link import ToCore, ToDevice
 from edge_agent.manifest_worker import HomeOrder, answer
-from edge_agent.restoring import restored
+from edge_agent.restoring import beside, restored
 from edge_agent.runtime import LOOP_MS_MAX, Inbox, Ports, Runtime
 from edge_agent.staging_worker import StagingOrder
 from edge_agent.sync.messages import LOG_BODIES_BYTES, Sender
@@ -211,9 +211,8 @@ class Agent(Runtime):
 
     def _ports(self, journal: FakeJournal) -> Ports:
         world = self._world
-        contents = journal.load()
         machine = world.machine
-        keeper = world.keeper(contents.trust)
+        keeper, contents = beside(world.trust_file, journal.load(), world.site)
         floor = keeper.standing.floor(contents.floor)
         clock = StationClock(
             ntp=machine.ntp, rtc=machine.chip, floor=floor, kept=contents.kept, readings=machine.readings()

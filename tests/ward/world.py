@@ -7,7 +7,7 @@ what its original would.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 from edge_agent.core.effects import Note
@@ -16,7 +16,6 @@ from edge_agent.core.site import Site
 from edge_agent.core.state import State
 from edge_agent.core.units import MINUTE_MS, ClipKey, UtcMs
 from edge_agent.relay.port import RelayError
-from edge_agent.trust.keeper import Keeper, believing
 from tests.fakes.journal import FakeDisk
 from tests.ward.agent import Agent
 from tests.ward.air import Air
@@ -103,10 +102,6 @@ class World:
         self._minute = self._happened = 0
         self.supervised = False
         """Whether a service manager restarts what ends, and the power comes back."""
-
-    def keeper(self, kept: Sequence[bytes]) -> Keeper:
-        """What a new process believes, by the trust file and what the one before it has kept."""
-        return believing(self.trust_file, kept, self.site)
 
     def close(self) -> None:
         """Nothing happens here any more. Moves no relay and stops no sound: they may still be looked at."""
