@@ -104,3 +104,8 @@ def test_the_second_start_beside_it_is_one_like_any_other(tmp_path: Path, disk: 
     with again:
         again.until(lambda: again.broker.said("state") != [])
     assert journal.asked == []
+
+
+def test_a_card_without_any_document_says_nothing_of_another_file(tmp_path: Path, disk: FakeDisk) -> None:
+    disk.committed = replace(disk.committed, trust={})
+    assert booted(tmp_path, disk, STOLEN)[0].clock.now().utc >= AHEAD
