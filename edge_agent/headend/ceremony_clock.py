@@ -100,6 +100,12 @@ def check_next(chain: Chain, now: UtcMs, *, sure: bool, lasting: bool = False) -
         raise KeyringError(f"{LOOK}: {_on_a_watch(now)}; {LASTS}; {SURE}")
 
 
+def of_a_beginning(now: UtcMs) -> str:
+    """For whoever has signed a network's first documents alone: nothing else tells him of a clock that is wrong."""
+    told = f"ký lúc / signed at {_on_a_watch(now)}"
+    return f"{told}; sai giờ thì bỏ thư mục này, chỉnh đồng hồ, làm lại / wrong? leave this folder, begin anew"
+
+
 def _newest(documents: Sequence[Document]) -> Document:
     """Of several that were signed at once the one that ends first."""
     return max(documents, key=lambda document: (document.issued_at, -document.expires))

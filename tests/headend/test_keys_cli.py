@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.core.units import UtcMs
 from edge_agent.headend.cli import main
 from edge_agent.headend.key_files import LockedKey, PlainKey
 from edge_agent.headend.keyring import Keyring, KeyringError
@@ -22,6 +23,7 @@ from tests.headend.fake_station import AREA
 from tests.headend.ward_by_commands import DRAFT
 from tests.host.softhsm import NEEDS_SOFTHSM, PIN, SO_PIN, Drawer, drawer, see_again
 from tests.host.terminal import Person
+from tests.trust import makers
 
 PASSPHRASE = "trăng sáng vườn chè"
 OFFICERS = [name for spec in default_roles(AREA, 2) if spec.of_officers for name in spec.key_names]
@@ -92,6 +94,18 @@ def test_with_encrypt_officers_keys_have_a_passphrase_and_servers_start_without(
     assert all(isinstance(keys.key(name), PlainKey) for name in ("welcome-1", "ack-1"))
     assert ward.sign_draft("ward-emergency-1", "ward-emergency-2") == ""
     assert len(json.loads((ward.place / "order.json").read_bytes())["signatures"]) == 2
+
+
+def test_whoever_begins_a_network_alone_is_told_by_which_clock(
+    ward: Ward, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No other holder's clock refuses his documents: by one that is ahead stations would be deaf until its day."""
+    monkeypatch.setattr("edge_agent.headend.cli.keys.utc_now", lambda: UtcMs(makers.NOON + 35 * makers.DAY_MS))
+    assert main(["keys", "init", "--dir", str(ward.folder), "--realm", "demo", "--area", AREA]) == 0
+    (told,) = [line for line in capsys.readouterr().out.splitlines() if "signed at" in line]
+    assert "12h00 ngày 05/11/2026, giờ Việt Nam" in told
+    assert "begin anew" in told
+    assert Keyring(ward.folder).documents != ()
 
 
 def test_a_station_obeys_p256_keys(ward: Ward) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge_agent.config.parse import HOST
 from edge_agent.core.site import TRAINING_PREFIX, is_training
+from edge_agent.headend.ceremony_clock import of_a_beginning
 from edge_agent.headend.cli.options import Tasks, add_dir, add_task
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.files import make_private_directory
@@ -174,10 +175,12 @@ def _init(args: argparse.Namespace) -> int:
         return _init_apart(args, specs)
     make = prepare([name for spec in specs if spec.of_officers for name in spec.key_names], wish_of(args))
     _warn_of_one_token(specs, wish_of(args))
-    keyring = create_keyring(args.dir, args.realm, specs, utc_now(), args.host, make)
+    now = utc_now()
+    keyring = create_keyring(args.dir, args.realm, specs, now, args.host, make)
     for name, key in keyring.keys.readable().items():  # by which they are known when their holders have taken them away
         write_public(args.dir, name, key)
     print(f"đã tạo mạng {keyring.realm} trong {args.dir} / made")
+    print(of_a_beginning(now))
     _print_training(keyring)
     _print_roles(keyring)
     _print_names(args.dir)
