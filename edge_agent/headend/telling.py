@@ -12,6 +12,7 @@ from edge_agent.core.as_run import RecordKind
 from edge_agent.core.effects import Conflict
 from edge_agent.core.heads import ScopeStatus
 from edge_agent.core.reasons import Reason
+from edge_agent.core.trust_standing import TrustHead
 from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.desk import CloneSuspected, Kept, LateWill, LogTrouble, OldState
 from edge_agent.headend.greeting import TrustAhead
@@ -40,6 +41,7 @@ from edge_agent.headend.words import (
 )
 from edge_agent.journal.port import StoredRecord
 from edge_agent.sync.reports import AnswerMsg, HeartbeatMsg, HelloMsg, PlanMsg, StateMsg, ZoneStatus
+from edge_agent.trust.documents import ROOT
 from edge_agent.trust.strict_json import WireError, parse
 
 RELAYS = {True: "đóng", False: "mở", None: "không rõ"}
@@ -102,8 +104,7 @@ def _trouble(shown: LogTrouble | LateWill | CloneSuspected | OldState | TrustAhe
         case LateWill() | CloneSuspected() | OldState():
             return OF_BOOTS[type(shown)]
         case TrustAhead():
-            which = ", ".join(f"{one.area or 'gốc'} {one.epoch}.{one.version}" for one in shown.believed)
-            return f"{AHEAD} [trust_ahead]: {which}"
+            return f"{AHEAD} [trust_ahead]: {'; '.join(map(_place_and_version, shown.believed))}"
         case Unheard():
             return f"bỏ qua, {DOUBTS[shown.doubt]} [{shown.doubt}]: {shown.detail}"
         case Overrun():
@@ -112,6 +113,11 @@ def _trouble(shown: LogTrouble | LateWill | CloneSuspected | OldState | TrustAhe
         case Untold():
             failed = "LỖI PHẦN MỀM MÁY CHỦ, không hiển thị được, vẫn trả lời trạm"
             return f"{failed} [untold {shown.what}]: {shown.detail}"
+
+
+def _place_and_version(head: TrustHead) -> str:
+    version = f"phiên bản {head.version}"
+    return f"gốc, {version}" if head.area == ROOT else f"{head.area}, kỳ {head.epoch}, {version}"
 
 
 def _said(heard: Heard, zone: ZoneInfo) -> str:

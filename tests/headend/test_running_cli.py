@@ -270,7 +270,7 @@ def test_content_tells_of_a_document_that_is_not_here_as_watch_does(ward: Path, 
     assert connection.getresponse().status == 200
     connection.close()
     server.process.terminate()
-    assert server.line_with("trust_ahead").rstrip().endswith(f"[trust_ahead]: {AREA} 1.2")
+    assert server.line_with("trust_ahead").rstrip().endswith(f"[trust_ahead]: {AREA}, kỳ 1, phiên bản 2")
 
 
 @pytest.mark.host

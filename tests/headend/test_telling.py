@@ -186,8 +186,8 @@ CASES: list[tuple[Shown, str]] = [
     (
         TrustAhead(StationId("tram-01"), (TrustHead("", 0, 4, AT), TrustHead("vn/ha-noi", 1, 7, AT))),
         "05:30:05 tram-01: TRẠM TIN VĂN BẢN ỦY QUYỀN MÀ MÁY CHỦ KHÔNG CÓ: ký ở nơi khác chưa `trust take`, máy chủ "
-        "khôi phục từ bản sao lưu, hoặc khóa đã lộ; chưa ký văn bản nào, hỏi ngay người giữ khóa [trust_ahead]: gốc "
-        "0.4, vn/ha-noi 1.7",
+        "khôi phục từ bản sao lưu, hoặc khóa đã lộ; chưa ký văn bản nào, hỏi ngay người giữ khóa [trust_ahead]: gốc, "
+        "phiên bản 4; vn/ha-noi, kỳ 1, phiên bản 7",
     ),
     (
         kept({"kind": RecordKind.CHAIN, "detail": "after epoch=e1 seq=9 hash=ab", "items": (), "zones": ()}),
