@@ -218,7 +218,7 @@ def merged(chain: Chain | None, sheets: Sequence[Sheet]) -> Sheet:
             )
     claims = {one.keyid: one for sheet in reversed(sheets) for one in sheet.envelope.signatures}
     if len(claims) > SIGNATURES_MAX:
-        raise KeyringError(f"at most {SIGNATURES_MAX} signatures")
+        raise KeyringError(f"tối đa {SIGNATURES_MAX} chữ ký / at most {SIGNATURES_MAX} signatures")
     whole = read_sheet(_written(first.envelope.payload, [claims[keyid] for keyid in sorted(claims)]))
     counts(chain, whole)
     return whole

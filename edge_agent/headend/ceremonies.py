@@ -79,14 +79,17 @@ def _signers(
     else:
         quorum, role = (above.delegates.quorum if above.delegates else None), delegates_of(above.area)
     if quorum is None:
-        raise KeyringError(f"--area {area}: nobody above it may sign documents")
+        raise KeyringError(
+            f"--area {area}: không ai ở cấp trên được ký văn bản này / nobody above it may sign documents"
+        )
     able = quorum.keys - {old}
     names = [name for name, public in keyring.keys.readable().items() if public in able]
     of_new = [new] if new is not None and (new.public in able or (area == ROOT and old in quorum.keys)) else []
     if len(names) + len([one for one in of_new if one.public in able]) < quorum.threshold:
         raise KeyringError(
-            f"key: {quorum.threshold} of {role} must sign, and {len(names)} of their keys are here; khóa ở nơi khác "
-            "thì soạn bằng `trust draft`, ký ở nơi đó / where they lie elsewhere: `trust draft`, to be signed there"
+            f"key: cần {quorum.threshold} chữ ký của {role}, ở đây có {len(names)} khóa; khóa ở nơi khác thì soạn bằng "
+            f"`trust draft`, ký ở nơi đó / {quorum.threshold} of {role} must sign, and {len(names)} of their keys are "
+            "here; where they lie elsewhere: `trust draft`, to be signed there"
         )
     wanted = names if area == ROOT else names[: quorum.threshold - len(of_new)]
     return [*of_new, *(keyring.signer(name) for name in wanted)]

@@ -70,7 +70,9 @@ class CodeBook:
         except FileNotFoundError:
             return {}
         except (WireError, ValueError) as error:
-            raise KeyringError(f"codes.json: {error}; remove it, and give out new codes") from error
+            raise KeyringError(
+                f"codes.json: tệp hỏng, xóa tệp rồi cấp mã mới / {error}; remove it, and give out new codes"
+            ) from error
 
     def give_out(self, station: StationId, area: str, name: str, now: UtcMs, hours: int = HOURS) -> Code:
         """A new code for a station. Earlier ones for it, and those out of date, are gone."""
@@ -79,7 +81,10 @@ class CodeBook:
                 if entry.station == station or entry.expires < now:
                     del entries[slot]
             if len(entries) >= CODES_MAX:
-                raise KeyringError(f"codes: {CODES_MAX} are out already; wait until some are used or out of date")
+                raise KeyringError(
+                    f"codes: đã cấp {CODES_MAX} mã, chờ có mã được dùng hoặc quá hạn / {CODES_MAX} are out already; "
+                    "wait until some are used or out of date"
+                )
             code = new_code(frozenset(entries))
             entries[code.slot] = Entry(station, area, name, code.key(), UtcMs(now + hours * HOUR_MS))
         return code

@@ -31,6 +31,10 @@ NAMED = ("issuer", "level", "key_epoch")
 HEADING = ("type", "realm", "stations", "areas", "zones", "not_before", "not_after", *NAMED)
 MINUTE_S = MINUTE_MS // SECOND_MS
 
+TOO_LARGE = (
+    f"tối đa {DRAFT_BYTES_MAX} byte, để âm thanh ở tệp riêng / at most {DRAFT_BYTES_MAX} bytes; put audio in files of "
+    "its own"
+)
 ID_GROUPS = 2
 # Eight letters of five bits: two PCs that sign in one second do not give two orders one id, and nobody whose key signs
 # some orders can use up the ids of the next warnings, which a station would refuse then.
@@ -92,22 +96,23 @@ def read_draft(path: Path) -> dict[str, object]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DraftError(str(path), f"cannot be read ({error.strerror})") from error
+        raise DraftError(str(path), f"không đọc được / cannot be read ({error.strerror})") from error
     if len(content) > DRAFT_BYTES_MAX:
-        raise DraftError(str(path), f"at most {DRAFT_BYTES_MAX} bytes; put audio in files of its own")
+        raise DraftError(str(path), TOO_LARGE)
     try:
         found = json.loads(content) if path.suffix == ".json" else read_toml(content.decode())
     except (ValueError, RecursionError) as error:  # of JSON, TOML and UTF-8 alike
-        raise DraftError(str(path), f"not readable: {error}") from error
+        raise DraftError(str(path), f"không đọc được nội dung / not readable: {error}") from error
     if not isinstance(found, dict):
-        raise DraftError(str(path), "one table of fields")
+        raise DraftError(str(path), "phải là một bảng gồm các trường / one table of fields")
     return found
 
 
 def heading(fields: Fields, around: Surroundings, kind: OrderType) -> JsonObject:
     """What every payload says of itself, but for its id, its serial and how long it is valid."""
+    ours = f'"{around.realm}", hoặc bỏ trống / "{around.realm}", or nothing'
     payload: JsonObject = {
-        "realm": fields.text("realm", form(around.realm, f'"{around.realm}", or nothing'), default=around.realm),
+        "realm": fields.text("realm", form(around.realm, ours), default=around.realm),
         "type": kind.value,
         "issuer": around.issuer,
         "level": around.level,
@@ -133,7 +138,7 @@ def length(fields: Fields, stem: str, least: int, most_s: int) -> int:
     """Seconds, written as ``<stem>_minutes`` or ``<stem>_s``; ``least`` of either."""
     minutes, seconds = f"{stem}_minutes", f"{stem}_s"
     if minutes in fields and seconds in fields:
-        raise fields.wrong(minutes, f"either this or {seconds}, not both")
+        raise fields.wrong(minutes, f"chỉ dùng trường này hoặc {seconds} / either this or {seconds}, not both")
     if seconds in fields:
         return fields.integer(seconds, least, most_s)
     return fields.integer(minutes, least, most_s // MINUTE_S) * MINUTE_S

@@ -34,7 +34,8 @@ def kind_of_draft(draft: Mapping[str, object]) -> OrderType:
     for kind in OrderType:
         if kind in GIVEN and kind.value == wanted:
             return kind
-    raise DraftError("type", f"one of {', '.join(kind.value for kind in OrderType if kind in GIVEN)}; absent: job")
+    known = ", ".join(kind.value for kind in OrderType if kind in GIVEN)
+    raise DraftError("type", f"chọn {known}; bỏ trống: job / one of {known}; absent: job")
 
 
 def finish(draft: Mapping[str, object], around: Surroundings) -> Finished:

@@ -32,6 +32,7 @@ from edge_agent.trust.keys import PublicKey, Scheme, Signer, UnusableKey
 FILE, NOTE = ".pem", ".token"
 EVERY_KEY = ""
 RETIRED = "retired"
+UNUSABLE = "khóa này không dùng được"
 
 MakeKey: TypeAlias = Callable[[Path, str], Signer]
 """Makes the key of that name in that folder, ready to sign."""
@@ -95,7 +96,7 @@ class KeyFolder:
         try:
             return read_key(path) if path.suffix == FILE else read_note(path)
         except (OSError, UnusableKey) as error:
-            raise KeyringError(f"key {name}: {error}") from error
+            raise KeyringError(f"key {name}: {UNUSABLE} / {error}") from error
 
     def signer(self, name: str) -> Signer:
         """The key, ready to sign; asks for its passphrase or PIN, once."""
@@ -104,14 +105,17 @@ class KeyFolder:
             try:
                 self._open[stem] = self.key(stem).open(self._ask)
             except UnusableKey as error:
-                raise KeyringError(f"key {name}: {error}") from error
+                raise KeyringError(f"key {name}: {UNUSABLE} / {error}") from error
         return self._open[stem]
 
     def protect(self, name: str, asking_new: Ask = ask_new) -> None:
         """Put a key file under a new passphrase."""
         path = self._path(name)
         if path.suffix == NOTE:
-            raise KeyringError(f"key {name}: lies on a token, whose PIN its own tool changes; a file is needed")
+            raise KeyringError(
+                f"key {name}: nằm trong thiết bị ký, đổi PIN bằng công cụ của thiết bị / lies on a token, whose PIN "
+                "its own tool changes; a file is needed"
+            )
         try:
             lock_key(path, self._ask, asking_new)
         except OSError as error:
@@ -120,18 +124,24 @@ class KeyFolder:
                 f"({error.strerror})"
             ) from error
         except UnusableKey as error:
-            raise KeyringError(f"key {name}: {error}") from error
+            raise KeyringError(f"key {name}: {UNUSABLE} / {error}") from error
 
     def _path(self, name: str) -> Path:
         for stem in (name, *self.of_role(name)[:1]):
             found = [self.directory / f"{stem}{ending}" for ending in (FILE, NOTE)]
             there = [path for path in found if NAME.pattern.fullmatch(name) and path.exists()]
             if len(there) > 1:
-                raise KeyringError(f"key {name}: {there[0].name} and {there[1].name} exist; move the wrong one away")
+                one, other = there[0].name, there[1].name
+                raise KeyringError(
+                    f"key {name}: có cả {one} và {other}, chuyển tệp sai đi nơi khác / {one} and {other} exist; move "
+                    "the wrong one away"
+                )
             if there:
                 return there[0]
         known = ", ".join(self.names())
-        raise KeyringError(f"key: no {name!r} in {self.directory}; there are {known or 'none'}")
+        raise KeyringError(
+            f"key: không có {name!r} / no {name!r} in {self.directory}; có / there are {known or 'none'}"
+        )
 
 
 def role_of(name: str) -> str:
@@ -182,7 +192,10 @@ def prepare(names: Sequence[str], wish: Wish, asking: Ask = ask, asking_new: Ask
     """How to make each of these keys. What is asked for to make them is asked for here, before anything is made."""
     meant = {role for name in names for role in (name, role_of(name))}
     if unknown := wish.labels.keys() - meant - {EVERY_KEY}:
-        raise KeyringError(f"--token-label {', '.join(sorted(unknown))}: no such key; there will be {', '.join(names)}")
+        raise KeyringError(
+            f"--token-label {', '.join(sorted(unknown))}: không có khóa tên đó, sẽ có / no such key; there will be "
+            f"{', '.join(names)}"
+        )
     labels = {name: label for name in names if (label := wish.label(name)) is not None}
     sessions = {label: log_in(find_token(wish.module, label), asking) for label in dict.fromkeys(labels.values())}
     files = [name for name in names if name not in labels] if wish.passphrases else []

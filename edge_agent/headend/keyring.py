@@ -65,6 +65,14 @@ DOCUMENTS_KEPT = 1_024
 
 document_of = lru_cache(DOCUMENTS_KEPT)(read_document)
 """What a document of ours says, read the first time that somebody asks."""
+REFUSED = "văn bản ủy quyền bị từ chối / trust document"
+DAMAGED = "nội dung tệp sai"
+WRITTEN: Mapping[Form, str] = {
+    NAME: "viết 1 đến 64 ký tự a-z, 0-9, -",
+    AREA: "viết như vn/ha-noi/dong-thanh, 1 đến 6 tên gồm a-z, 0-9, -",
+}
+"""In Vietnamese what each says of itself in English."""
+NAME_SAID = "viết một dòng, tối đa 80 ký tự"
 TAKE_FIRST = 'trust take root.json --first "MÃ VĂN BẢN GỐC"'
 Stamp: TypeAlias = tuple[int, int, int]
 """By which a file that was written since is known: its number, its length, when it was written."""
@@ -138,8 +146,14 @@ class Keyring:
                 return role
         if any(key in role.keys for role in self.trust.roles):
             able = ", ".join(role.name for role in self.trust.roles if ordered_as(order) in role.orders)
-            raise KeyringError(f"key: may sign no {order}; take one of {able or 'a trust file that has such a role'}")
-        raise KeyringError(f"key {key.keyid[:12]}… belongs to no role of trust.json: was `keys init` run again?")
+            raise KeyringError(
+                f"key: khóa này không được ký {order}, dùng khóa khác / may sign no {order}; take one of "
+                f"{able or 'a trust file that has such a role'}"
+            )
+        raise KeyringError(
+            f"key {key.keyid[:12]}…: không thuộc vai trò nào trong trust.json, có ai chạy lại `keys init`? / belongs "
+            "to no role of trust.json: was `keys init` run again?"
+        )
 
     def grant_of(self, name: str, order: OrderType) -> JobGrant:
         """In whose name, and how far, this key may order it: ``order`` is one of GIVEN."""
@@ -226,7 +240,10 @@ class Keyring:
         named = self.place_for(station, area, name)
         folder = self.folder(station)
         if station in self.stations or folder.directory.exists():
-            raise KeyringError(f"id: {station} is enrolled already; take another id, or remove its folder and entry")
+            raise KeyringError(
+                f"id: {station} đã đăng ký; dùng mã khác, hoặc xóa thư mục và mục ghi của trạm / {station} is enrolled "
+                "already; take another id, or remove its folder and entry"
+            )
         key = self._fill(folder, station)
         self.admit(Enrolled(StationId(station), area, named, key.public))
         return folder
@@ -235,7 +252,10 @@ class Keyring:
         """Whether a station can be called so and stand there; its name for people."""
         check_form("id", station, NAME)
         if station in (HEADEND_ID, PUBLISHER_ID):
-            raise KeyringError(f"id: {station} is a session of the headend's own; take another id")
+            raise KeyringError(
+                f"id: {station} là tên máy chủ tự dùng, chọn mã khác / {station} is a session of the headend's own; "
+                "take another id"
+            )
         check_form("area", area, AREA)
         return _name_for_people(name or station)
 
@@ -311,7 +331,10 @@ class Keyring:
         except OSError as error:
             raise _unreadable(self.directory / "serials.json", error) from error
         except WireError as error:
-            raise KeyringError(f"serials.json: {error}; restore it, its numbers must never go back") from error
+            raise KeyringError(
+                f"serials.json: tệp hỏng, phải khôi phục, số không bao giờ được lùi / {error}; restore it, its numbers "
+                "must never go back"
+            ) from error
 
     def marks(self, area: str) -> dict[str, int]:
         """The serials that a welcome tells a restored station: of whoever may order there."""
@@ -354,7 +377,7 @@ class Keyring:
         except OSError as error:
             raise _unreadable(self.directory / "stations.json", error) from error
         except WireError as error:
-            raise KeyringError(f"stations.json: {error}") from error
+            raise KeyringError(f"stations.json: {DAMAGED} / {error}") from error
 
 
 def _is_strange(head: TrustHead, here: Sequence[Document]) -> bool:
@@ -369,9 +392,9 @@ def believing_too(chain: Chain, envelope: bytes) -> Chain:
     try:
         after = offer(chain, envelope, frozenset({read_document(envelope).area}))
     except WireError as error:  # no station meets it: it is of one ward
-        raise KeyringError(f"trust document: {error}; {ONE_WARD}") from error
+        raise KeyringError(f"{REFUSED}: {error}; {ONE_WARD}") from error
     if isinstance(after, Rejected):
-        raise KeyringError(f"trust document: {explain(after.reason)}: {after.detail}")
+        raise KeyringError(f"{REFUSED}: {explain(after.reason)}: {after.detail}")
     return after
 
 
@@ -401,12 +424,15 @@ def _read_trust(path: Path) -> tuple[tuple[bytes, ...], Chain]:
             "that owns the folder"
         ) from error
     except WireError as error:
-        raise KeyringError(f"{path}: {error}") from error
+        raise KeyringError(f"{path}: {DAMAGED} / {error}") from error
 
 
 def _unreadable(path: Path, error: OSError) -> KeyringError:
     """Whoever runs one command as another account leaves a file that the servers cannot open: told, it ends none."""
-    return KeyringError(f"{path}: cannot be read ({error.strerror}); give it to the account that owns the folder")
+    return KeyringError(
+        f"{path}: không đọc được, giao tệp cho tài khoản của thư mục / cannot be read ({error.strerror}); give it to "
+        "the account that owns the folder"
+    )
 
 
 def _stamp(path: Path) -> Stamp | None:
@@ -427,10 +453,10 @@ def _name_for_people(text: str) -> str:
     try:
         return station_name(text)
     except WireError as error:
-        raise KeyringError(f"name: {text!r} will not do, use {error.rule}") from error
+        raise KeyringError(f"name: {text!r} không dùng được, {NAME_SAID} / will not do, use {error.rule}") from error
 
 
 def check_form(what: str, text: str, rule: Form) -> None:
     """Refuse what people have typed, by name and with what would do."""
     if rule.pattern.fullmatch(text) is None:
-        raise KeyringError(f"{what}: {text!r} will not do, use {rule.rule}")
+        raise KeyringError(f"{what}: {text!r} không dùng được, {WRITTEN[rule]} / will not do, use {rule.rule}")

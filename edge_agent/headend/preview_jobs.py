@@ -20,7 +20,13 @@ NOBODY = "nghe-thu"
 # Issuer, level and realm of a draft that names none: it is not signed, so no station reads them.
 NOWHERE = ("https://nghe-thu.invalid/",)
 SOUNDLESS = (
-    "makes no sound; chỉ nghe thử được lệnh phát, lịch phát / preview a job or a timetable, others show in `sign`"
+    "không phát ra tiếng; chỉ nghe thử được lệnh phát, lịch phát / makes no sound; preview a job or a timetable, "
+    "others show in `sign`"
+)
+
+NO_ENTRIES = (
+    "không có mục nào, nên không phát gì; thêm mục, hoặc nghe thử bản thảo khác / none, so nothing sounds; write one, "
+    "or preview another draft"
 )
 
 
@@ -73,7 +79,7 @@ def _finished(draft: Mapping[str, object], base: Path, find_audio: FindAudio, no
 def _chosen(titles: Sequence[str], entry: int | None) -> int:
     """Which entry of a timetable is meant, counted from 0."""
     if not titles:
-        raise DraftError("entries", "none, so nothing sounds; write one, or preview another draft")
+        raise DraftError("entries", NO_ENTRIES)
     number = 1 if entry is None and len(titles) == 1 else entry
     if number is None or not 1 <= number <= len(titles):
         listed = ", ".join(f"{index} ({title})" for index, title in enumerate(titles, 1))
@@ -83,7 +89,7 @@ def _chosen(titles: Sequence[str], entry: int | None) -> int:
 
 def _refuse_entry(entry: int | None) -> None:
     if entry is not None:
-        raise DraftError("--entry", "only of a timetable; leave it out")
+        raise DraftError("--entry", "chỉ dùng với lịch phát, bỏ tùy chọn này / only of a timetable; leave it out")
 
 
 def _title(entry: object) -> str:

@@ -37,7 +37,9 @@ def next_payload(chain: Chain, area: str, above: Document | None, now: UtcMs, ch
     """The next version of an area's document (ROOT: the root's), valid from ``now``, in the epoch of those above."""
     if area not in chain.newest:
         known = ", ".join(sorted(one or "root" for one in chain.newest))
-        raise KeyringError(f"--area {area}: this network has no document of it; there are {known}")
+        raise KeyringError(
+            f"--area {area}: mạng này không có văn bản của nó / this network has no document of it; there are {known}"
+        )
     before = chain.newest[area]
     payload = opened_payload(before)
     payload |= {"version": before.document.version + 1, "issued_at": now, "expires": now + valid_ms(area)}
@@ -78,7 +80,10 @@ def replaced(chain: Chain, old: PublicKey, new: PublicKey, now: UtcMs, *, sure: 
             drafts[area] = next_payload(chain, area, above, now, change)
             written[area] = checked(drafts[area])
     if not drafts:
-        raise KeyringError(f"key {old.keyid[:12]}…: stands in no trust document of this network")
+        raise KeyringError(
+            f"key {old.keyid[:12]}…: không có trong văn bản ủy quyền nào của mạng này / stands in no trust document of "
+            "this network"
+        )
     return drafts
 
 

@@ -99,7 +99,7 @@ def test_a_second_signature_refuses_options_that_only_a_draft_has_a_use_for(
     before = (ward.parent / "order.json").read_bytes()
     capsys.readouterr()
     assert sign(ward, "--add", str(ward.parent / "order.json"), "--key", "ward-emergency-2", *option) == 2
-    assert capsys.readouterr().err.startswith(f"lỗi / error: {option[0]}: only with --draft")
+    assert capsys.readouterr().err.startswith(f"lỗi / error: {option[0]}: chỉ đi với --draft")
     assert (ward.parent / "order.json").read_bytes() == before
 
 

@@ -167,7 +167,7 @@ def test_a_name_that_was_typed_with_its_marks_apart_is_kept_composed(keyring: Ke
 
 @pytest.mark.parametrize("station", [HEADEND_ID, PUBLISHER_ID])
 def test_no_station_gets_the_id_of_a_session_of_the_headends_own(keyring: Keyring, station: str) -> None:
-    with pytest.raises(KeyringError, match=f"^id: {station} is a session of the headend's own; take another id"):
+    with pytest.raises(KeyringError, match=f"^id: .* / {station} is a session of the headend's own; take another id"):
         keyring.enrol(station, WARD)
     assert not keyring.folder(station).directory.exists()
 

@@ -204,11 +204,11 @@ def test_who_may_not_sign_it_is_told_before_anything_is_asked(ward: Ward) -> Non
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        (["--token", "/t.so"], "--token, --token-label: each needs the other"),
-        (["--token-label", "A"], "--token, --token-label: each needs the other"),
+        (["--token", "/t.so"], "--token, --token-label: phải đi cùng nhau"),
+        (["--token-label", "A"], "--token, --token-label: phải đi cùng nhau"),
         (["--token", "/t.so", "--token-label", "A", "--token-label", "B"], "the same keys meant twice"),
         (["--token", "/t.so", "--token-label", "ward-policy="], "one without a label"),
-        (["--token", "/t.so", "--token-label", "ward-emergncy=A"], "--token-label ward-emergncy: no such key"),
+        (["--token", "/t.so", "--token-label", "ward-emergncy=A"], "--token-label ward-emergncy: không có khóa tên đó"),
         (["--token", "/no/t.so", "--token-label", "A"], "token library /no/t.so: cannot be loaded"),
         (["--encrypt"], "at least 12 characters"),
     ],

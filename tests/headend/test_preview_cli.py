@@ -152,10 +152,10 @@ def test_a_broken_file_is_named_as_a_station_would(tmp_path: Path, capsys: pytes
 @pytest.mark.parametrize(
     ("draft", "more", "status", "told"),
     [
-        ('type = "command"\ndo = "stop"\nareas = ["vn"]\n', [], 2, 'type: "command" makes no sound'),
+        ('type = "command"\ndo = "stop"\nareas = ["vn"]\n', [], 2, 'type: "command" không phát ra tiếng'),
         (HEAD + items('file = "gone.mp3"'), [], 2, "items[0].file: "),
-        (HEAD + items('text = "x"'), ["--entry", "1"], 2, "--entry: only of a timetable"),
-        ("class =", [], 2, "ban-tin.toml: not readable"),
+        (HEAD + items('text = "x"'), ["--entry", "1"], 2, "--entry: chỉ dùng với lịch phát"),
+        ("class =", [], 2, "ban-tin.toml: không đọc được nội dung"),
     ],
 )
 def test_a_slip_is_one_line_on_stderr_and_nothing_is_written(

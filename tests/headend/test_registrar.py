@@ -536,5 +536,5 @@ def made_out_to(desk: Desk, box: Box, *names: str) -> bytes:
 
 def test_a_damaged_book_of_codes_is_named(desk: Desk) -> None:
     (desk.keyring.directory / "codes.json").write_text('{"type":"codes","codes":{"??":{}}}')
-    with pytest.raises(KeyringError, match=r"codes\.json: codes.*a slot has 3 characters"):
+    with pytest.raises(KeyringError, match=r"codes\.json: tệp hỏng.*a slot has 3 characters"):
         desk.code()

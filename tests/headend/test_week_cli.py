@@ -34,7 +34,7 @@ def ward(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     ("words", "status", "told"),
     [
         ([], 1, "no station is enrolled in the key's area"),
-        (["--station", "tram-09"], 2, "--station: tram-09: not enrolled"),
+        (["--station", "tram-09"], 2, "--station: tram-09: chưa đăng ký"),
         (["--key", "welcome"], 1, "may sign no command"),
         (["--names", "{new}"], 2, "cannot be read"),
     ],
@@ -49,9 +49,9 @@ def test_without_a_station_there_is_nobody_to_ask(
 @pytest.mark.parametrize(
     ("words", "status", "told"),
     [
-        (["--first", "2026-01-01"], 2, "--first: from "),
+        (["--first", "2026-01-01"], 2, "--first: từ "),
         (["--first", "9999-12-31"], 2, "what has sounded is in `report`"),
-        (["--names", "{names}"], 2, 'tram-02: unknown field, did you mean "tram-01"?'),
+        (["--names", "{names}"], 2, 'tram-02: viết sai / unknown field, did you mean "tram-01"?'),
         ([], 1, "broker localhost:1"),
     ],
 )

@@ -271,4 +271,4 @@ def test_the_second_officer_changes_no_word(ward: Path, capsys: pytest.CaptureFi
     order = str(ward.parent / "lenh.json")
     again = ["sign", "--dir", str(ward), "--add", order, "--out", order, "--key", "ward-routine", *option]
     assert main(again) == 2
-    assert f"{option[0]}: only with --draft" in capsys.readouterr().err
+    assert f"{option[0]}: chỉ đi với --draft" in capsys.readouterr().err

@@ -126,7 +126,8 @@ def _target(args: argparse.Namespace, outbox: Outbox) -> Given | None:
     with of_file("--job-envelope", args.job_envelope):
         found = read_order(read_envelope(args.job_envelope, "--job-envelope"))
     if heading_of(found).order_id != args.target:
-        raise DraftError("--job-envelope", f"is {heading_of(found).order_id}, not {args.target}")
+        other = heading_of(found).order_id
+        raise DraftError("--job-envelope", f"là {other}, không phải {args.target} / is {other}, not {args.target}")
     return found
 
 

@@ -18,7 +18,7 @@ from edge_agent.headend.files import make_private_directory
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.key_files import PlainKey
 from edge_agent.headend.key_folder import EVERY_KEY, KeyFolder, Wish, beside, prepare, role_of
-from edge_agent.headend.keyring import SERVES, Keyring
+from edge_agent.headend.keyring import SERVES, WRITTEN, Keyring
 from edge_agent.headend.new_network import check_new, check_unmade, create_keyring, create_servers, made_names
 from edge_agent.headend.passphrases import FILE_VARIABLE, NEW_FILE_VARIABLE
 from edge_agent.headend.pki import names_in
@@ -39,7 +39,7 @@ leave them. welcome, ack and head stay files without a passphrase: servers start
 Sao lưu thư mục này, và giữ kín / back this directory up, and keep it secret.
 Tên (--realm) bắt đầu bằng {TRAINING_PREFIX} là mạng TẬP HUẤN: trạm của mạng đó không điều khiển rơ-le thật
 / a --realm that begins with {TRAINING_PREFIX} is a TRAINING network: its stations switch no real relay."""
-AREA_FORM = f"viết như vn/ha-noi/dong-thanh, 1 đến 6 tên gồm a-z, 0-9, - / {AREA.rule}"
+AREA_FORM = f"{WRITTEN[AREA]} / {AREA.rule}"
 TRAINING = "mạng TẬP HUẤN: không điều khiển rơ-le thật / a TRAINING network: no real relays"
 SECRETS = f"""\
 Mật khẩu, mã PIN được hỏi trên màn hình. Chạy tự động: biến {FILE_VARIABLE} (mật khẩu mới: {NEW_FILE_VARIABLE})
@@ -190,7 +190,10 @@ def _init(args: argparse.Namespace) -> int:
 
 def _init_apart(args: argparse.Namespace, specs: Sequence[RoleSpec]) -> int:
     if args.encrypt or args.token is not None or args.token_label or args.scheme is not None:
-        raise KeyringError("--apart: no officer's key is made here; give these options to `keys new`")
+        raise KeyringError(
+            "--apart: ở đây không tạo khóa của cán bộ; dùng các tùy chọn đó với `keys new` / no officer's key is made "
+            "here; give these options to `keys new`"
+        )
     for name, key in create_servers(args.dir, args.realm, specs, args.host).items():
         _print_public(write_public(args.dir, name, key), name, key)
     _print_names(args.dir)
@@ -219,7 +222,7 @@ def _print_names(directory: Path) -> None:
 
 def _new(args: argparse.Namespace) -> int:
     if NAME.pattern.fullmatch(args.key) is None or role_of(args.key) == args.key:
-        raise KeyringError(f"--key {args.key}: write ROLE-NUMBER, e.g. root-1")
+        raise KeyringError(f"--key {args.key}: viết vai trò và số thứ tự / write ROLE-NUMBER, e.g. root-1")
     wish, keys = wish_of(args), KeyFolder(args.dir / "keys")
     if not (wish.passphrases or wish.module or args.plain):
         raise KeyringError("khóa nằm ở đâu / say in what the key shall lie: --encrypt, --token …, or --plain")
@@ -265,13 +268,16 @@ def _print_public(path: Path, name: str, key: PublicKey) -> None:
 def wish_of(args: argparse.Namespace) -> Wish:
     """What those options ask for."""
     if (args.token is None) != (not args.token_label):
-        raise KeyringError("--token, --token-label: each needs the other: the token's library, and what it is called")
+        raise KeyringError(
+            "--token, --token-label: phải đi cùng nhau, thư viện của thiết bị ký và nhãn của nó / each needs the "
+            "other: the token's library, and what it is called"
+        )
     split = [text.rpartition("=") for text in args.token_label]
     labels = {key or EVERY_KEY: label for key, _, label in split}
     if len(labels) < len(split) or "" in labels.values():
         raise KeyringError(
-            "--token-label: one without a label, or the same keys meant twice; write KEY=LABEL, e.g. "
-            "ward-emergency-2=TRUONG-CA"
+            "--token-label: thiếu nhãn, hoặc một khóa ghi hai lần; viết KHÓA=NHÃN / one without a label, or the same "
+            "keys meant twice; write KEY=LABEL, e.g. ward-emergency-2=TRUONG-CA"
         )
     return Wish(args.scheme, args.encrypt, "" if args.token is None else str(args.token.absolute()), labels)
 

@@ -71,8 +71,10 @@ def own_words(path: Path | None) -> Table:
         return NO_OWN_WORDS
     try:
         return read_own(read_file(path, "--abbreviations").decode())
-    except (TableError, UnicodeDecodeError) as error:
+    except TableError as error:
         raise CannotDo(f"--abbreviations {path}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise CannotDo(f"--abbreviations {path}: tệp phải là UTF-8 / {error}") from error
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -84,7 +86,7 @@ def address(text: str) -> BrokerAddress:
     """``HOST:PORT``."""
     host, colon, port = text.rpartition(":")
     if not host or not colon or not port.isascii() or not port.isdigit() or not 0 <= int(port) <= PORT_MAX:
-        raise argparse.ArgumentTypeError(f"{text!r}: write HOST:PORT, e.g. localhost:8883")
+        raise argparse.ArgumentTypeError(f"{text!r}: viết máy chủ:cổng / write HOST:PORT, e.g. localhost:8883")
     return BrokerAddress(host.strip("[]"), int(port))
 
 
@@ -92,7 +94,9 @@ def several(text: str) -> list[str]:
     """Names joined by commas, so that no option swallows what is written after it; at least one."""
     words = [word.strip() for word in text.split(",") if word.strip()]
     if not words:
-        raise argparse.ArgumentTypeError(f"{text!r}: write names, joined by commas")
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: viết các tên, cách nhau bằng dấu phẩy / write names, joined by commas"
+        )
     return words
 
 
@@ -101,7 +105,9 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 
     def read(text: str) -> int:
         if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-            raise argparse.ArgumentTypeError(f"{text!r}: a whole number from {least} to {most}")
+            raise argparse.ArgumentTypeError(
+                f"{text!r}: số nguyên từ {least} đến {most} / a whole number from {least} to {most}"
+            )
         return int(text)
 
     return read
@@ -112,12 +118,12 @@ def day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r}: write a day as 2026-10-06") from error
+        raise argparse.ArgumentTypeError(f"{text!r}: viết ngày như / write a day as 2026-10-06") from error
 
 
 def timezone(text: str) -> ZoneInfo:
     """``Asia/Ho_Chi_Minh``."""
-    remedy = f"{text!r}: write a time zone as {DEFAULT_ZONE}"
+    remedy = f"{text!r}: viết múi giờ như / write a time zone as {DEFAULT_ZONE}"
     if ZONE_NAME.pattern.fullmatch(text) is None:
         raise argparse.ArgumentTypeError(remedy)
     try:

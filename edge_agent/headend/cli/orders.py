@@ -43,6 +43,10 @@ _DRAFT_ONLY = (
     ("--abbreviations", "abbreviations"),
     ("--as-written", "as_written"),
 )
+DRAFT_ONLY = (
+    "chỉ đi với --draft; lệnh đã ký thì giữ nguyên, bỏ tùy chọn này khi --add / only with --draft: what is signed "
+    "already stays; leave it out with --add"
+)
 FORCE = (
     "gửi cả lệnh mà trạm sẽ từ chối, không ghi gì về lệnh đó (số, bản kê) / send also what stations will refuse, and "
     "note nothing of it: no serial, no manifest"
@@ -124,7 +128,7 @@ def _show(order: Given, zone: ZoneInfo) -> None:
 def _refuse_what_only_a_draft_needs(args: argparse.Namespace) -> None:
     for option, given in _DRAFT_ONLY:
         if getattr(args, given):
-            raise DraftError(option, "only with --draft: what is signed already stays; leave it out with --add")
+            raise DraftError(option, DRAFT_ONLY)
 
 
 def _publish(args: argparse.Namespace) -> int:
@@ -158,5 +162,5 @@ def _topics(args: argparse.Namespace) -> tuple[str, ...]:
         if args.area is not None:
             return (area_job_topic(args.area),)
     except ValueError as error:
-        raise CannotDo(f"--station, --area: {error}") from error
+        raise CannotDo(f"--station, --area: tên viết sai / {error}") from error
     return () if args.topic is None else (args.topic,)

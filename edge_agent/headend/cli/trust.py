@@ -199,7 +199,8 @@ def _exact(keyring: Keyring, name: str) -> str:
         return name
     numbered = keyring.keys.of_role(name)
     if len(numbered) != 1:
-        raise KeyringError(f"--key {name}: which one? {', '.join(numbered) or 'none of that name is here'}")
+        listed = ", ".join(numbered) or "ở đây không có khóa tên đó / none of that name is here"
+        raise KeyringError(f"--key {name}: khóa nào / which one? {listed}")
     return numbered[0]
 
 
@@ -232,7 +233,10 @@ def _wish(args: argparse.Namespace, keyring: Keyring, name: str, old: PublicKey)
     asked = wish.passphrases or bool(wish.module)
     if old in keyring.server_keys:
         if asked:
-            raise KeyringError(f"--encrypt, --token: {name} serves a server, which starts with nobody there to type")
+            raise KeyringError(
+                f"--encrypt, --token: {name}: khóa của máy chủ tự khởi động, không có ai nhập mật khẩu / serves a "
+                "server, which starts with nobody there to type"
+            )
         return wish
     plain = name in keyring.keys.readable() and isinstance(keyring.keys.key(name), PlainKey)
     if not (asked or args.plain or plain):

@@ -200,7 +200,7 @@ def _changes(args: argparse.Namespace, given: dict[str, PublicKey]) -> Change:
     for text in args.threshold:
         group, number = _pair("--threshold", text)
         if number not in map(str, range(1, THRESHOLD_MAX + 1)):
-            raise KeyringError(f"--threshold {text}: a number from 1 to {THRESHOLD_MAX}")
+            raise KeyringError(f"--threshold {text}: số từ 1 đến {THRESHOLD_MAX} / a number from 1 to {THRESHOLD_MAX}")
         changes.append((f"--threshold {text}", asking_for(group, int(number))))
 
     def change(payload: JsonObject) -> None:
@@ -331,7 +331,7 @@ def _chain(directory: Path) -> Chain | None:
 def _pair(option: str, text: str) -> tuple[str, str]:
     left, equals, right = text.partition("=")
     if not (left and equals and right):
-        raise KeyringError(f"{option} {text}: write it as NAME=…")
+        raise KeyringError(f"{option} {text}: viết như TÊN=… / write it as NAME=…")
     return left, right
 
 

@@ -39,6 +39,8 @@ LISTED = (
 )
 # No key signs who belongs to a ward: with its entry and both files gone, nothing here knows of a station.
 
+NO_PROOF = "không chứng minh được gì về"
+
 
 def add(tasks: Tasks) -> None:
     """Add the command."""
@@ -64,7 +66,7 @@ def add(tasks: Tasks) -> None:
 def _verify_log(args: argparse.Namespace) -> int:
     keyring, records = Keyring(args.dir), args.records or args.dir / "records"
     if args.station is None and (args.key or args.head):
-        raise CannotDo("--key, --head: say which --station they are of")
+        raise CannotDo("--key, --head: của trạm nào, thêm --station / say which --station they are of")
     chosen = _chosen(args, keyring, records)
     told = {_prove(args, keyring, records, station) for station in chosen}
     if args.station is None and not args.json:
@@ -93,10 +95,13 @@ def _chosen(args: argparse.Namespace, keyring: Keyring, records: Path) -> list[E
         )
     there = {path.stem for suffix in ("jsonl", "proof") for path in records.glob(f"*.{suffix}")}
     if args.station is not None and args.station not in there:
-        raise CannotDo(f"{records}: no records of {args.station} here")
+        raise CannotDo(f"{records}: không có nhật ký của {args.station} / no records of {args.station} here")
     names = {args.station} if args.station is not None else there | set(keyring.stations)
     for name in sorted(names - set(keyring.stations)):
-        raise CannotDo(f"{records}: {name} is not in stations.json; take the one of that time")
+        raise CannotDo(
+            f"{records}: {name} không có trong stations.json, dùng tệp của thời gian đó / {name} is not in "
+            "stations.json; take the one of that time"
+        )
     if not names:
         raise CannotDo(
             f"{args.dir}: không có trạm nào / there is no station: nothing is proven; is this the right --dir?"
@@ -110,15 +115,18 @@ def _content(path: Path) -> bytes:
 
 def _heads(path: Path, whose: Whose) -> Iterator[Word]:
     """One envelope, however it is laid out, or the lines of a proof."""
+    station = whose.station.station
     content = read_file(path, "--head")
     envelopes = content.splitlines() if isinstance(open_envelope(content), Rejected) else [content]
     if not envelopes:  # what a station prints that has no word of the server's yet
-        raise CannotDo(f"--head {path}: nothing is in it; it proves nothing of {whose.station.station}")
+        raise CannotDo(
+            f"--head {path}: tệp trống, {NO_PROOF} {station} / nothing is in it; it proves nothing of {station}"
+        )
     for envelope in envelopes:
         try:
             yield believe(envelope, whose)
         except WireError as error:
-            raise CannotDo(f"--head {path}: {error}; it proves nothing of {whose.station.station}") from error
+            raise CannotDo(f"--head {path}: {NO_PROOF} {station} / {error}; it proves nothing of {station}") from error
 
 
 def _key(text: str) -> PublicKey:
@@ -126,4 +134,7 @@ def _key(text: str) -> PublicKey:
     for scheme in Scheme:
         with contextlib.suppress(ValueError, UnusableKey):
             return public_key(scheme, bytes.fromhex(text))
-    raise argparse.ArgumentTypeError(f"{text!r}: a public key, 64 hex digits, or 130 of a key in a secure element")
+    raise argparse.ArgumentTypeError(
+        f"{text!r}: khóa công khai, 64 chữ số hex, hoặc 130 nếu khóa nằm trong chip bảo mật / a public key, 64 hex "
+        "digits, or 130 of a key in a secure element"
+    )

@@ -91,7 +91,9 @@ def _week(args: argparse.Namespace) -> int:
     question = next(iter(asks.values()))
     stations = addressed(keyring.stations, read_order(question))
     if not stations:
-        raise CannotDo("no station is enrolled in the key's area: `keys station`")
+        raise CannotDo(
+            "chưa đăng ký trạm nào trong địa bàn của khóa / no station is enrolled in the key's area: `keys station`"
+        )
     warn(keyring, read_order(question), question, args.timezone)
     days_asked = {digest_of(envelope): on for on, envelope in asks.items()}
     replies = Replies(days_asked, frozenset(one.station for one in stations), now)
@@ -100,7 +102,10 @@ def _week(args: argparse.Namespace) -> int:
     told = week([*asks], named, replies, names, now, args.timezone)
     print(as_json(told) if args.json else as_table(told), end="")
     if not replies.plans:
-        raise CannotDo(f"no station told its plan within {args.wait_s} s: does `broker` run, of this version?")
+        raise CannotDo(
+            f"không trạm nào trả lời trong {args.wait_s} giây; `broker` có chạy, đúng phiên bản này? / no station told "
+            f"its plan within {args.wait_s} s: does `broker` run, of this version?"
+        )
     if args.html is not None:
         write_file(args.html, as_page(told).encode(), "--html")
         print(f"đã ghi / written: {args.html}", file=sys.stderr)
@@ -111,7 +116,10 @@ def _asks(args: argparse.Namespace, keyring: Keyring, now: UtcMs) -> dict[date, 
     """The signed question for each day."""
     unknown = [name for name in args.station if name not in keyring.stations]
     if unknown:
-        raise DraftError("--station", f"{', '.join(unknown)}: not enrolled; `keys list` names those that are")
+        raise DraftError(
+            "--station",
+            f"{', '.join(unknown)}: chưa đăng ký, xem `keys list` / not enrolled; `keys list` names those that are",
+        )
     grant = keyring.grant_of(args.key[0], OrderType.COMMAND)
     audience = {"stations": args.station} if args.station else {"areas": list(grant.limits.areas)}
     draft = {"type": OrderType.COMMAND.value, "do": What.ASK.value, **audience}
@@ -123,7 +131,11 @@ def _days(args: argparse.Namespace, now: UtcMs) -> list[date]:
     first = args.first or today
     last = today + timedelta(days=AHEAD_DAYS_MAX)
     if not today <= first <= last:
-        raise DraftError("--first", f"from {today} to {last}; what has sounded is in `report`")
+        raise DraftError(
+            "--first",
+            f"từ {today} đến {last}, đã phát gì thì xem `report` / "
+            f"from {today} to {last}; what has sounded is in `report`",
+        )
     return [first + timedelta(days=number) for number in range(args.days)]
 
 
@@ -150,4 +162,4 @@ def _zone_names(path: Path, stations: Mapping[StationId, Enrolled]) -> ZoneNames
             for station, table in tables.items()
         }
     except WireError as error:
-        raise DraftError(f"--names {path}: {error.where}", error.rule) from error
+        raise DraftError(f"--names {path}: {error.where}", f"viết sai / {error.rule}") from error

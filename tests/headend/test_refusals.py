@@ -1,0 +1,123 @@
+"""What officers, key holders and technicians are refused: Vietnamese first, then English, in one line."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from edge_agent.headend.cli import main
+from tests.headend.ward_by_commands import DRAFT, make_ward
+
+VIETNAMESE = re.compile(r"[ăâđêôơưàáảãạằắẳẵặầấẩẫậèéẻẽẹềếểễệìíỉĩịòóỏõọồốổỗộờớởỡợùúủũụừứửữựỳýỷỹỵ]", re.IGNORECASE)
+SHOWN_FIRST = re.compile(r"^(lỗi / error|edge-agent-headend .*: error): ")
+"""What stands before every refusal is no part of it."""
+ASK = ("week", "--dir", "{ward}", "--broker", "localhost:1")
+INIT = ("keys", "init", "--dir", "{new}", "--area", "vn/ha-noi/dong-thanh", "--realm")
+NEW_KEY = ("keys", "new", "--dir", "{new}", "--key")
+STATION = ("keys", "station", "--dir", "{ward}", "--area", "vn/ha-noi/dong-thanh", "--id")
+TRUST = ("--dir", "{ward}", "--out", "{new}")
+REPLACE = ("trust", "replace", "--dir", "{ward}", "--key")
+SIGN = ("sign", "--dir", "{ward}", "--out", "{new}", "--key", "ward-routine")
+PROVE = ("verify-log", "--dir", "{ward}")
+FILES = {"draft.toml": DRAFT, "window.toml": 'type = "window"', "other.toml": 'type = "song"', "broken.toml": "class ="}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_ward(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture
+def place(made: Path, tmp_path: Path) -> Path:
+    """Where the ward lies, which a test may spoil, and some drafts beside it."""
+    shutil.copytree(made, tmp_path / "ward")
+    (tmp_path / "ward" / "records").mkdir()
+    for name, content in FILES.items():
+        (tmp_path / name).write_text(content)
+    return tmp_path
+
+
+def refusal(place: Path, capsys: pytest.CaptureFixture[str], words: Sequence[str]) -> str:
+    """The line that is shown, without what stands before every one."""
+    capsys.readouterr()
+    try:
+        status = main([word.format(ward=place / "ward", new=place / "new", beside=place) for word in words])
+    except SystemExit as stopped:  # argparse, which shows the usage before it
+        status = 2 if stopped.code == 2 else 0
+    assert status in (1, 2)
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert SHOWN_FIRST.match(last), last
+    return SHOWN_FIRST.sub("", last)
+
+
+@pytest.mark.parametrize(
+    ("words", "english"),
+    [
+        (("week", "--dir", "{ward}", "--broker", "localhost"), "write HOST:PORT"),
+        ((*ASK, "--station", ","), "write names"),
+        ((*ASK, "--wait-s", "x"), "a whole number from"),
+        ((*ASK, "--first", "mai"), "write a day as"),
+        ((*ASK, "--timezone", "Hanoi"), "write a time zone as"),
+        ((*ASK, "--station", "tram-09"), "not enrolled"),
+        ((*ASK, "--first", "2020-01-01"), "what has sounded is in"),
+        ((*ASK, "--key", "welcome"), "may sign no command"),
+        ((*ASK, "--key", "nobody"), "there are "),
+        ((*INIT, "LOA"), "will not do, use 1 to 64"),
+        ((*INIT, "loa", "--apart", "--encrypt"), "no officer's key is made here"),
+        ((*INIT, "loa", "--token", "/t.so"), "each needs the other"),
+        ((*INIT, "loa", "--token", "/t.so", "--token-label", "root="), "one without a label"),
+        ((*INIT, "loa", "--token", "/t.so", "--token-label", "rooot=A"), "no such key"),
+        ((*NEW_KEY, "root", "--plain"), "write ROLE-NUMBER"),
+        ((*STATION, "headend"), "is a session of the headend's own"),
+        ((*STATION, "tram-01"), "is enrolled already"),
+        ((*STATION, "tram-02", "--name", "x" * 81), "0 to 80 characters"),
+        ((*REPLACE, "ward-emergency"), "which one?"),
+        ((*REPLACE, "welcome-1", "--encrypt"), "serves a server"),
+        (("trust", "draft", *TRUST, "--area", "vn/hue"), "this network has no document of it"),
+        (("trust", "draft", *TRUST, "--area", "root", "--threshold", "root=0"), "a number from 1 to"),
+        (("trust", "draft", *TRUST, "--area", "root", "--add", "root"), "write it as NAME="),
+        ((*SIGN, "--draft", "{beside}/none.toml"), "cannot be read"),
+        ((*SIGN, "--draft", "{beside}/broken.toml"), "not readable"),
+        ((*SIGN, "--draft", "{beside}/other.toml"), "one of job"),
+        ((*SIGN, "--add", "{beside}/none.json", "--content-url", "https://x"), "only with --draft"),
+        (("preview", "--draft", "{beside}/window.toml", "--out", "{new}"), "makes no sound"),
+        (("preview", "--draft", "{beside}/draft.toml", "--out", "{new}", "--entry", "1"), "only of a timetable"),
+        ((*PROVE, "--head", "x"), "say which --station"),
+        ((*PROVE, "--station", "tram-01"), "no records of tram-01"),
+        ((*PROVE, "--station", "tram-01", "--key", "x"), "a public key, 64 hex digits"),
+    ],
+)
+def test_a_refusal_says_in_vietnamese_first_what_it_says_in_english(
+    place: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], english: str
+) -> None:
+    assert_both(refusal(place, capsys, words), english)
+
+
+@pytest.mark.parametrize(
+    ("file", "words", "english"),
+    [
+        ("trust.json", ("keys", "list", "--dir", "{ward}"), "JSON and nothing else"),
+        ("stations.json", ("keys", "list", "--dir", "{ward}"), "JSON and nothing else"),
+        ("codes.json", ("codes", "list", "--dir", "{ward}"), "remove it, and give out new codes"),
+        ("serials.json", (*SIGN, "--draft", "{beside}/draft.toml"), "must never go back"),
+        ("keys/ward-routine-1.pem", ("keys", "protect", "--dir", "{ward}", "--key", "ward-routine-1"), "PKCS#8"),
+        ("keys/ward-routine-1.token", (*SIGN, "--draft", "{beside}/draft.toml"), "move the wrong one away"),
+    ],
+)
+def test_so_does_one_that_tells_of_a_spoilt_file(
+    place: Path, capsys: pytest.CaptureFixture[str], file: str, words: tuple[str, ...], english: str
+) -> None:
+    (place / "ward" / file).write_text("x")
+    assert_both(refusal(place, capsys, words), english)
+
+
+def assert_both(told: str, english: str) -> None:
+    """Vietnamese letters stand before the first " / ", and these English words behind it."""
+    before, slash, behind = told.partition(" / ")
+    assert slash, told
+    assert VIETNAMESE.search(before), told
+    assert english in behind, told
