@@ -28,10 +28,11 @@ log = logging.getLogger(__name__)
 def beside(file: bytes, contents: Contents, site: Site) -> tuple[Keeper, Contents]:
     """What a station believes by its trust file, and what of its journal counts beside that.
 
-    Where hands have put another file there, no time does that was told before. Raises ValueError as ``believing``.
+    Where hands have put another one there, it may be that no time does which was told before. Raises ValueError as
+    ``believing``.
     """
     keeper = believing(file, contents.trust, site)
-    return keeper, replace(contents, floor=UtcMs(0), kept=None) if keeper.anew else contents
+    return keeper, replace(contents, floor=UtcMs(0), kept=None) if keeper.time_void else contents
 
 
 def restored(contents: Contents, verify: Verify, believed: TrustStanding = NOTHING_STANDS) -> Restored:

@@ -199,7 +199,7 @@ class Runtime:
         if self._manifests is not None:
             self._manifests.start()
         trust = self._ports.trust
-        if trust.anew:
+        if trust.time_void:
             log.warning("another trust file, tệp tin cậy khác: what told the time before is void")
             self._journal.order(SaveFloor(self._signed))  # before the documents: behind them nobody sees the change
         self._keep_trust()

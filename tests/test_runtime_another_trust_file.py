@@ -1,7 +1,8 @@
-"""Hands at a station put a trust file with another first root: what told the time before tells nothing any more.
+"""Hands at a station put another trust file there: what told the time before tells nothing any more.
 
 A thief of the root's holders can sign welcomes too, and one a year ahead would have NTP and the chip disbelieved after
-each power cut, for as long as the station stands.
+each power cut, for as long as the station stands. So can whose key the next root takes away, and where the network
+brings nothing, that root comes by hand.
 """
 
 from __future__ import annotations
@@ -21,10 +22,15 @@ from tests.agent_rig import Agent
 from tests.fakes.journal import FakeDisk, FakeJournal
 from tests.trust import makers
 from tests.trust.delegation import HANOI, PROVINCE_1, ROOT_1, WARD_1, root, ward
-from tests.trust.makers import AREA, signed_trust
+from tests.trust.makers import AREA, online_role, signed_trust, signer
 
 STOLEN = write_file([ROOT_1, PROVINCE_1, WARD_1])
 BY_HAND = write_file([signed_trust(root(holders=("new",)), "new")])
+NEXT_ROOT = signed_trust(
+    root(2, roles=[online_role(keyids=[signer("new server").keyid])])
+    | {"keys": root(holders=("holder", "new server"))["keys"]},
+    "holder",
+)
 AHEAD = UtcMs(makers.NOON + 365 * makers.DAY_MS)
 KEPT = KeptTime("the same boot", MonoMs(0), AHEAD, 10)
 
@@ -104,6 +110,26 @@ def test_the_second_start_beside_it_is_one_like_any_other(tmp_path: Path, disk: 
     with again:
         again.until(lambda: again.broker.said("state") != [])
     assert journal.asked == []
+
+
+def test_a_root_that_takes_a_key_of_welcomes_away_leaves_nothing_of_what_it_told_when_hands_bring_it(
+    tmp_path: Path, disk: FakeDisk
+) -> None:
+    agent, journal = booted(tmp_path, disk, write_file([ROOT_1, NEXT_ROOT, PROVINCE_1, WARD_1]))
+    now = agent.clock.now()
+    assert (now.source, now.utc < makers.NOON) == (ClockSource.FLOOR, True)
+    with agent:
+        agent.until(lambda: disk.committed.trust.get("", ("", b""))[1] == NEXT_ROOT)
+    assert (disk.committed.floor, disk.committed.kept) == (0, None)
+    assert journal.asked[:2] == [("floor", (0, None)), ("trust", "")]
+
+
+def test_the_next_start_beside_that_root_keeps_what_the_new_server_has_told(tmp_path: Path, disk: FakeDisk) -> None:
+    file = write_file([ROOT_1, NEXT_ROOT, PROVINCE_1, WARD_1])
+    with booted(tmp_path, disk, file)[0] as agent:
+        agent.until(lambda: disk.committed.trust.get("", ("", b""))[1] == NEXT_ROOT)
+    disk.committed = replace(disk.committed, floor=UtcMs(makers.NOON))
+    assert booted(tmp_path, disk, file)[0].clock.now().utc >= makers.NOON
 
 
 def test_a_card_without_any_document_says_nothing_of_another_file(tmp_path: Path, disk: FakeDisk) -> None:

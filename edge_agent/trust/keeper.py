@@ -15,7 +15,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Site
 from edge_agent.core.trust_standing import AcceptedTrust, TrustHead, TrustStanding
 from edge_agent.core.units import JobId, UtcMs
-from edge_agent.trust.bundle import believe, read_file
+from edge_agent.trust.bundle import believe, read_file, write_file
 from edge_agent.trust.chain import TRUST_TYPE, Chain, Held, begin, offer
 from edge_agent.trust.documents import ROOT
 from edge_agent.trust.envelope import Envelope, open_envelope
@@ -40,15 +40,15 @@ class Keeper:
     """What one station believes. ``ValueError`` when the documents and the station are of different realms."""
 
     def __init__(
-        self, chain: Chain, site: Site, anchor: str = "", kept: Iterable[bytes] = (), *, anew: bool = False
+        self, chain: Chain, site: Site, anchor: str = "", kept: Iterable[bytes] = (), *, time_void: bool = False
     ) -> None:
         if chain.trust.realm != site.realm:
             raise ValueError(f"the trust documents are for realm {chain.trust.realm}, the station is of {site.realm}")
         self.chain = chain
         self.anchor = anchor
         """The digest of the root that the trust file begins with: what is kept counts only beside it."""
-        self.anew = anew
-        """Whether hands have put another file in the place of that beside which all was kept."""
+        self.time_void = time_void
+        """Whether hands have put a trust file there by which what told the time before tells nothing any more."""
         self._kept = frozenset(kept)
         self._site = site
 
@@ -60,7 +60,7 @@ class Keeper:
     @property
     def tell_the_time(self) -> frozenset[PublicKey]:
         """The keys that may sign welcomes."""
-        return frozenset[PublicKey]().union(*(role.keys for role in who_may(self.chain.trust, OrderType.WELCOME)))
+        return _tell_the_time(self.chain)
 
     def judge(self, topic: str, message: bytes) -> Judgement:
         """Whether a message is authentic, for us, and within its signers' limits, by what is believed now."""
@@ -112,11 +112,19 @@ def believing(file: bytes, kept: Sequence[tuple[str, bytes]], site: Site) -> Kee
     """A station's keeper, by its trust file and the documents it has kept, each behind its anchor.
 
     ``ValueError``: the file is no good, or of another realm. What was kept beside a file that began with another root
-    does not count: so hands at a station heal it, whatever it has been made to believe.
+    does not count: so hands at a station heal it, whatever it has been made to believe. Nor does what told the time
+    then, as where the file brings a root that takes away the key of one who did.
     """
-    anchor = begin(read_file(file)[0]).newest[ROOT].digest
+    first = read_file(file)[0]
+    anchor = begin(first).newest[ROOT].digest
     ours = [envelope for root, envelope in kept if root == anchor]
-    return Keeper(believe(file, ours, site.areas()), site, anchor, ours, anew=bool(kept) and not ours)
+    chain, before = (believe(one, ours, site.areas()) for one in (file, write_file([first])))
+    gone = not ours or not _tell_the_time(before) <= _tell_the_time(chain)
+    return Keeper(chain, site, anchor, ours, time_void=bool(kept) and gone)
+
+
+def _tell_the_time(chain: Chain) -> frozenset[PublicKey]:
+    return frozenset[PublicKey]().union(*(role.keys for role in who_may(chain.trust, OrderType.WELCOME)))
 
 
 def _as_listed(entry: Accepted, wholes: Mapping[JobId, Accepted | AcceptedRule | None]) -> Accepted | None:
