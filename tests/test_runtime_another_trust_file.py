@@ -132,6 +132,16 @@ def test_the_next_start_beside_that_root_keeps_what_the_new_server_has_told(tmp_
     assert booted(tmp_path, disk, file)[0].clock.now().utc >= makers.NOON
 
 
+def test_a_file_that_is_put_back_is_another_one_though_a_wards_document_lies_there_from_before(
+    tmp_path: Path, disk: FakeDisk
+) -> None:
+    with booted(tmp_path, disk, BY_HAND)[0] as agent:
+        agent.until(lambda: "" in disk.committed.trust)
+    assert disk.committed.trust[AREA][0] == begin(ROOT_1).newest[ROOT].digest
+    disk.committed = replace(disk.committed, floor=AHEAD)
+    assert booted(tmp_path, disk, STOLEN)[0].clock.now().utc < makers.NOON
+
+
 def test_a_card_without_any_document_says_nothing_of_another_file(tmp_path: Path, disk: FakeDisk) -> None:
     disk.committed = replace(disk.committed, trust={})
     assert booted(tmp_path, disk, STOLEN)[0].clock.now().utc >= AHEAD

@@ -59,7 +59,8 @@ class Contents:
 
     ``seen`` holds the ids that may come again; ``refused`` holds the digests of the orders that the
     last REFUSALS_AMONG records refuse; ``past`` is what has sounded lately, by the records of it.
-    ``trust`` are the envelopes of the newest trust documents, one of each area, each behind the root it began with.
+    ``trust`` are the envelopes of the newest trust documents, one of each area, the root's first, each behind the root
+    it began with.
     ``forgotten`` are the serials, by issuer, up to which this card may have forgotten what it did; ``chain_from``:
     behind this record the chain begins, and it says which one came before; None: it does not say that. ``word`` is the
     centre's signed acknowledgement of ``acked_seq``; b"": of nothing, or nobody kept it. ``forgot_by`` is

@@ -119,8 +119,10 @@ def believing(file: bytes, kept: Sequence[tuple[str, bytes]], site: Site) -> Kee
     anchor = begin(first).newest[ROOT].digest
     ours = [envelope for root, envelope in kept if root == anchor]
     chain, before = (believe(one, ours, site.areas()) for one in (file, write_file([first])))
-    gone = not ours or not _tell_the_time(before) <= _tell_the_time(chain)
-    return Keeper(chain, site, anchor, ours, time_void=bool(kept) and gone)
+    # The root's comes first, and is kept at each beginning; an area's may lie there still from a file before that.
+    another = bool(kept) and kept[0][0] != anchor
+    gone = not _tell_the_time(before) <= _tell_the_time(chain)
+    return Keeper(chain, site, anchor, ours, time_void=another or (bool(kept) and gone))
 
 
 def _tell_the_time(chain: Chain) -> frozenset[PublicKey]:
