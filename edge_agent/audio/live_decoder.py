@@ -14,6 +14,7 @@ import os
 import select
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +22,7 @@ from typing import BinaryIO
 
 from edge_agent.audio.confined import Confined, End, Ended, Limits
 from edge_agent.audio.decoder import DATA_BYTES_MAX, FFMPEG, QUIET, Sink, last_words
-from edge_agent.audio.live import TARGET_MS
+from edge_agent.audio.live import OLDEST_MS, TARGET_MS_MAX
 from edge_agent.audio.live_ring import BLOCK_MS, BLOCKS
 from edge_agent.audio.loudness import limiter
 from edge_agent.audio.pcm_store import FRAME_BYTES
@@ -44,6 +45,9 @@ CPU_BASE_S, CPU_SHARE = 30, 4
 AHEAD_MS_MAX = 2 * BLOCKS * BLOCK_MS
 # Faster than it sounds by twice what the ring holds: a recording, of which nearly all would go unheard. Icecast's
 # burst (64 KiB) is 22 s of the thinnest source.
+ENOUGH_MS, WITHIN_S = TARGET_MS_MAX, OLDEST_MS / SECOND_MS
+# So much must lie ready of a source that has run dry some times, and what lies longer is no longer live. By the buffer
+# itself 140 s are heard of half an hour of 0.8 s each second, of 0.9 s nearly all, and of 0.7 s each 8 s nothing.
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,8 @@ class DecodingPatience:
     takes_s: float = 10
     # Without taking any input: the pipe holds 64 KiB, and it is much faster than sound.
     soundless_s: float = 30
-    # Bytes with less sound in that long than must lie ready are no live source's: nothing of it would be heard. Silence
-    # that is sent is sound. A worker may take as long to be started, at the worst.
+    # Bytes with less sound in all that time than must lie ready are no live source's: hardly any of it would be heard.
+    # Silence that is sent is sound. A worker may take as long to be started, at the worst.
     flush_s: float = 5
     # For the rest of its input, at the end of a stream; it needs a hundredth.
 
@@ -146,14 +150,17 @@ class Decoding:
         if self._heard.ms > (now - self._heard.began) * SECOND_MS + AHEAD_MS_MAX:
             return "comes faster than it sounds: a recording, no live source"
         if now - self._heard.last > self._patience.soundless_s:
-            return f"less than {TARGET_MS // SECOND_MS} s of sound in {self._patience.soundless_s:.0f} s"
+            return (
+                f"for {self._patience.soundless_s:.0f} s never {ENOUGH_MS // SECOND_MS} s of sound in {WITHIN_S:.0f} s"
+            )
         return ""
 
 
 class _Heard:
     """What comes out of a child: whole frames go on, half a one would turn all that follows into noise.
 
-    ``last`` moves with as much as must lie ready: a frame now and then, never heard, would hold the address for hours.
+    ``last`` moves while as much has come lately as must lie ready: what is too little, or too late for that, would hold
+    the address for hours, and hardly be heard.
     """
 
     def __init__(self, into: Sink, clock: Callable[[], float]) -> None:
@@ -161,7 +168,7 @@ class _Heard:
         self._clock = clock
         self._half = b""
         self._frames = 0
-        self._enough_ms = TARGET_MS
+        self._lately: deque[tuple[float, int]] = deque()  # when, block by block, and how much had come before
         self.began = self.last = clock()
 
     def begin(self) -> None:
@@ -173,14 +180,20 @@ class _Heard:
         return self._frames * SECOND_MS // self._into.rate
 
     def take(self, chunk: bytes) -> None:
-        chunk = self._half + chunk
+        before, chunk = self.ms, self._half + chunk
         whole = len(chunk) - len(chunk) % FRAME_BYTES
         self._half = chunk[whole:]
         self._into.feed(chunk[:whole])
         self._frames += whole // FRAME_BYTES
-        if self.ms >= self._enough_ms:
-            self._enough_ms = self.ms + TARGET_MS
-            self.last = self._clock()
+        self._note(self._clock(), before)
+
+    def _note(self, now: float, before: int) -> None:
+        if not self._lately or now - self._lately[-1][0] >= BLOCK_MS / SECOND_MS:
+            self._lately.append((now, before))
+        while now - self._lately[0][0] >= WITHIN_S:
+            self._lately.popleft()
+        if self.ms - self._lately[0][1] >= ENOUGH_MS:
+            self.last = now
 
 
 class _Child:
