@@ -18,6 +18,7 @@ from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.plays import Occurrence, OccurrenceKey, ZonePart
 from edge_agent.core.programme import (
     Part,
+    lacks,
     length_ms,
     parts_of,
     signal_of,
@@ -284,6 +285,7 @@ def _start(turn: Turn, play: Occurrence) -> None:
         zones.take(turn, play)
     late = start_at > play.start_at
     play = replace(play, whole=turns.together(play.parts) if play.segment == 0 else play.whole)
+    play = replace(play, lacked=lacks(turn.job_of(play), play.whole))
     cut_at = None if verdict.ends_at is None else turn.now.mono_of(verdict.ends_at)
     play = replace(play.moved(Cause.RELAYS_READY, turn.now), start_at=start_at, under=verdict.under, cut_at=cut_at)
     sounds = beginning.wish(turn, play, start_at).until(verdict.ends_at)

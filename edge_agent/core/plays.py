@@ -88,7 +88,8 @@ class Occurrence:
     and ``relayed_before`` are those of all before. ``all_out``: it has sounded to its end, and waits for zones that
     missed it.
 
-    ``live_until`` (UTC): when a live source in it is to be over.
+    ``live_until`` (UTC): when a live source in it is to be over. ``lacked``: when it last began, some of what was
+    ordered was not to be had.
 
     ``sounded``: an earlier try was heard, and ``lost_to`` that; ``unseen``: and nobody knows for how long, as the
     process ended meanwhile.
@@ -126,6 +127,7 @@ class Occurrence:
     relayed: Relayed = NOTHING_RELAYED
     relayed_before: Relayed = NOTHING_RELAYED
     live_until: UtcMs | None = None
+    lacked: bool = False
 
     @property
     def relayed_in_all(self) -> Relayed:

@@ -221,6 +221,12 @@ def parts_of(job: Job, durations: dict[ClipKey, int], frame: Frame = UNFRAMED) -
     return _framed(parts, frame) if signal is None else tuple(parts)
 
 
+def lacks(job: Job, parts: tuple[Part, ...]) -> bool:
+    """Whether some of what was ordered, and is no live source, is in none of the parts."""
+    ordered = {item_key(item) for item in job.items if not isinstance(item, LiveItem)}
+    return not ordered <= {part.key for part in parts if isinstance(part, Sound)}
+
+
 def _framed(parts: list[Part], frame: Frame) -> tuple[Part, ...]:
     # What is relayed has a tune of its own, and begins when its source does: not a chime later.
     opens, closes = (not isinstance(part, Live) for part in (parts[0], parts[-1]))

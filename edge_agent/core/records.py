@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import fields, replace
 
 from edge_agent.core.as_run import AsRun, Evidence, ItemAsRun, RecordKind, ZoneAsRun
@@ -34,7 +33,7 @@ OVERTAKEN = "overtaken"
 CUT_SHORT = Reason.AUDIO_TOO_SHORT.value
 """What a record says of a warning that sounded with less of its audio than was signed."""
 PART_LEFT_OUT = "part_left_out"
-"""What a record says of a warning that sounded without some of its items: they were not to be had, or not in time."""
+"""What a record says of a warning that began without some of its items: they were not to be had, or not in time."""
 
 ROTTEN = "rotten"
 """How a chain's record begins that says which records have rotted on the card."""
@@ -84,15 +83,9 @@ def _besides(job: Job, play: Occurrence, *, unproven: bool) -> str:
     told = {
         FRESHNESS_UNPROVEN: unproven,
         CUT_SHORT: any(misfit(item, ms) is Reason.AUDIO_TOO_SHORT for item, ms in lengths),
-        PART_LEFT_OUT: job.plays_as is JobClass.EMERGENCY and _lacks(job, play, sounds),
+        PART_LEFT_OUT: job.plays_as is JobClass.EMERGENCY and play.lacked,
     }
     return " ".join(name for name, is_so in told.items() if is_so)
-
-
-def _lacks(job: Job, play: Occurrence, sounds: Mapping[ClipKey, int]) -> bool:
-    """Whether it was laid out without some of what was ordered."""
-    ordered = [item_key(item) for item in job.items if not isinstance(item, LiveItem)]
-    return play.whole != () and not sounds.keys() >= {*ordered}
 
 
 def of_refusal(accepted: Accepted, reason: Reason, now: Now, *, was_saved: bool, detail: str = "") -> CommitRecord:

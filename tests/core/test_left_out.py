@@ -8,7 +8,7 @@ from edge_agent.core import clips
 from edge_agent.core import effects as fx
 from edge_agent.core.as_run import AsRun
 from edge_agent.core.clips import LEFT_OUT_AFTER_MS
-from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged
+from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged, DeviceDown
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.programme import ATTENTION, REHEARSAL_WORDS, Part, Sound, text_key
 from edge_agent.core.reasons import Reason
@@ -102,6 +102,38 @@ def test_a_siren_that_comes_in_time_sounds_with_the_words_and_nothing_is_said_of
     assert len(sounds(bench)) == 3
     bench.end("flood")
     assert the_record(bench).detail == ""
+
+
+def test_what_was_heard_without_the_siren_is_recorded_so_though_it_has_come_for_another_try_that_never_began() -> None:
+    bench = warned()
+    bench.pass_s(WAIT_S + 3)
+    bench.end("flood", Reason.DEVICE_FAILED, ms=4_000)
+    bench.send(DeviceDown("gone"))
+    bench.send(ClipStaged(SIREN, CLIP_MS))
+    bench.pass_s(700)
+    record = the_record(bench)
+    assert (record.outcome, record.played_ms) == (Phase.INTERRUPTED, 4_000)
+    assert record.detail == "part_left_out"
+
+
+def test_what_was_whole_when_it_began_again_is_recorded_as_whole() -> None:
+    bench = warned()
+    bench.pass_s(WAIT_S + 3)
+    bench.send(ClipStaged(SIREN, CLIP_MS))
+    bench.end("flood", Reason.DEVICE_FAILED, ms=4_000)
+    bench.pass_s(3)
+    assert (SIREN in sounds(bench, 0), SIREN in sounds(bench, 1)) == (False, True)
+    bench.end("flood")
+    assert (the_record(bench).outcome, the_record(bench).detail) == (Phase.SUCCEEDED, "")
+
+
+def test_nothing_was_left_out_of_what_never_began() -> None:
+    bench = warned()
+    bench.send(DeviceDown("gone"))
+    bench.pass_s(WAIT_S + 3)
+    assert bench.phase("flood") is Phase.QUEUED
+    bench.pass_s(700)
+    assert (the_record(bench).outcome, the_record(bench).detail) == (Phase.EXPIRED, "")
 
 
 def test_what_has_come_too_late_for_one_repetition_sounds_in_the_next() -> None:
