@@ -102,9 +102,10 @@ def test_a_job_within_every_limit_passes():
     assert verdict({}) is None
 
 
-def test_a_job_at_its_limits_passes_and_one_step_beyond_does_not():
-    assert verdict({"volume_max": 70}, volume=70) is None
-    assert detail({"volume_max": 70}, volume=71) == "volume: 71 is above the role's 70"
+@pytest.mark.parametrize("cls", ["normal", "emergency"])
+def test_a_job_is_as_loud_as_its_role_allows_and_no_louder(cls: str):
+    assert verdict({"volume_max": 70}, volume=70, **{"class": cls}) is None
+    assert detail({"volume_max": 70}, volume=71, **{"class": cls}) == "volume: 71 is above the role's 70"
 
 
 def test_a_class_that_the_role_has_not_is_refused():
@@ -167,8 +168,9 @@ def test_a_role_that_names_no_source_relays_none():
     assert detail({}, items=[live_item()]).startswith("items[0].urls: https://live.test/vov1.mp3 is none of")
 
 
-def test_a_commune_cannot_sign_as_the_province():
-    assert detail({}, level="province") == "level: province, the role's is commune"
+@pytest.mark.parametrize("cls", ["normal", "priority", "emergency"])
+def test_a_commune_cannot_sign_as_the_province(cls: str):
+    assert detail({}, level="province", **{"class": cls}) == "level: province, the role's is commune"
 
 
 @pytest.mark.parametrize("areas", [["vn"], ["vn/ha-noi"], [AREA], ["vn/hue", AREA]])

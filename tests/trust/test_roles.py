@@ -35,6 +35,7 @@ from tests.trust.makers import (
 
 OFFICER, DEPUTY, SERVER = (signer(name) for name in ("officer", "deputy", "server"))
 OWNER_KEY = signer("owner").keyid
+TOKEN = P256Signer("token")
 TWO = [OFFICER.keyid, DEPUTY.keyid]
 
 
@@ -71,9 +72,8 @@ def test_a_role_without_hours_may_plan_at_any_hour():
 
 
 def test_a_token_with_ecdsa_p256_can_hold_a_role():
-    token = P256Signer("token")
-    trust = make_trust(keys=[token.public], roles=[job_role(keyids=[token.keyid])])
-    assert trust.roles[0].keys == {token.public}
+    trust = make_trust(keys=[TOKEN.public], roles=[job_role(keyids=[TOKEN.keyid])])
+    assert trust.roles[0].keys == {TOKEN.public}
 
 
 def test_the_file_may_be_written_for_people_to_read():
@@ -83,16 +83,17 @@ def test_the_file_may_be_written_for_people_to_read():
 # Attacks and slips of the pen
 
 
-def test_one_key_under_two_keyids_as_a_threshold_of_two_is_refused():
+@pytest.mark.parametrize("key", [OFFICER.public, TOKEN.public], ids=["ed25519", "p-256"])
+def test_one_key_under_two_keyids_as_a_threshold_of_two_is_refused(key: PublicKey):
     other_name = "f" * 64
-    document = with_keys({other_name: OFFICER.public.to_trust()})
-    document["roles"] = [job_role(keyids=[OFFICER.keyid, other_name], threshold=2)]
-    assert refusal(document) == f"keys.{other_name}: the same key as {OFFICER.keyid}; a key counts once, remove one"
+    document = with_keys({key.keyid: key.to_trust(), other_name: key.to_trust()})
+    document["roles"] = [job_role(keyids=[key.keyid, other_name], threshold=2)]
+    assert refusal(document) == f"keys.{other_name}: the same key as {key.keyid}; a key counts once, remove one"
 
 
-def test_a_keyid_that_is_not_the_hash_of_its_key_is_refused():
-    document = with_keys({"f" * 64: signer("stranger").public.to_trust()})
-    assert refusal(document).endswith(f"which is {signer('stranger').keyid}")
+@pytest.mark.parametrize("key", [signer("stranger").public, TOKEN.public], ids=["ed25519", "p-256"])
+def test_a_keyid_that_is_not_the_hash_of_its_key_is_refused(key: PublicKey):
+    assert refusal(with_keys({"f" * 64: key.to_trust()})).endswith(f"which is {key.keyid}")
 
 
 def test_a_key_named_twice_in_a_role_does_not_reach_its_threshold():
