@@ -10,7 +10,8 @@ import pytest
 from edge_agent.clock import Readings
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import Judgement
-from edge_agent.core.units import JobId, MonoMs
+from edge_agent.core.units import JobId, MonoMs, UtcMs
+from edge_agent.journal.port import StoredJob
 from edge_agent.restoring import restored
 from tests.agent_rig import Agent
 from tests.fakes.journal import FakeDisk, FakeJournal
@@ -142,6 +143,17 @@ def test_the_entries_of_a_stored_timetable_come_back_as_jobs(tmp_path: Path) -> 
         ("sang", "lich-1"),
         ("trua", "lich-1"),
     ]
+
+
+def test_an_entry_for_a_zone_that_is_gone_does_not_come_back_as_another_one() -> None:
+    gone = makers.entry_dict("sang", audience={"areas": [makers.AREA], "zones": ["gone"]})
+    whole = makers.signed_timetable(entries=[gone, makers.entry_dict("trua")])
+    stored = [
+        StoredJob(JobId(name), whole, makers.JOB_TOPIC, UtcMs(makers.NOON), held=False) for name in ("sang", "trua")
+    ]
+    contents = replace(FakeJournal(FakeDisk()).load(), jobs=tuple(stored))
+    found = restored(contents, makers.make_keeper().judge)
+    assert [saved.accepted.order_id for saved in found.jobs] == ["trua"]
 
 
 def test_a_job_accepted_before_a_restart_sounds_after_it_and_on_time(tmp_path: Path) -> None:

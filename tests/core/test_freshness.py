@@ -10,6 +10,7 @@ import pytest
 from edge_agent.core import effects as fx
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import (
+    Disconnected,
     LogCompared,
     RecordSaved,
     RecordsRotten,
@@ -22,6 +23,7 @@ from edge_agent.core.order import AcceptedRule, Cancel, Lock
 from edge_agent.core.reasons import Reason
 from edge_agent.core.trust_standing import TrustHead, TrustStanding, TrustVersion
 from edge_agent.core.units import HOUR_MS, JobId, UtcMs
+from tests.core import homed
 from tests.core.bench import Bench, at_work
 from tests.core.welcomes import FLOOD, verdict, welcome
 from tests.trust import makers
@@ -261,6 +263,14 @@ def test_a_welcome_of_a_key_that_is_revoked_is_none_and_another_is_asked_for_at_
     assert (bench.state.forgotten, obstacle(bench.state, bench.now)) == ({}, Reason.NOT_WELCOMED)
 
 
+def test_without_a_session_too_the_welcome_of_a_key_that_is_revoked_is_none() -> None:
+    """The document has come from the home server, which is asked for another welcome at once."""
+    bench = homed.at_work()
+    bench.send(Disconnected("gone"))
+    bench.send(TrustChanged(TrustStanding(), frozenset(), told_stands=False))
+    assert (obstacle(bench.state, bench.now), len(bench.every(fx.AskHome))) == (Reason.NOT_WELCOMED, 1)
+
+
 def test_what_a_thief_of_the_key_of_welcomes_has_said_of_a_card_is_void_when_the_key_is() -> None:
     bench = put_back()
     bench.send(TrustChanged(TrustStanding(), frozenset(), marks_stand=False))
@@ -273,7 +283,7 @@ def test_what_a_thief_of_the_key_of_welcomes_has_made_the_last_signed_time_is_vo
     signed = UtcMs(bench.now.utc - HOUR_MS)
     standing = TrustStanding((replace(ROOT_1, version=2, issued_at=signed),))
     bench.send(TrustChanged(standing, frozenset(), told_stands=False, floor_stands=False))
-    assert bench.state.floor == signed
+    assert bench.state.trust.floor(bench.state.floor) == signed
 
 
 def test_a_document_that_takes_no_key_of_welcomes_away_leaves_the_last_signed_time() -> None:

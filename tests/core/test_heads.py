@@ -74,16 +74,17 @@ def test_without_a_home_nothing_is_asked_and_nothing_said() -> None:
 # Heads
 
 
-def test_an_older_head_is_told_and_changes_nothing() -> None:
+@pytest.mark.parametrize("scope", [STATION, WARD])
+def test_an_older_head_is_told_and_changes_nothing(scope: str) -> None:
     bench = at_work()
     bulletin = bench.at(600, serial=5)
-    bench.give(bench.head(counter=7), listed(bulletin), upto=5)
-    bench.show(bench.head(counter=6))
-    assert reason_of(bench) is Reason.HEAD_STALE
+    bench.give(bench.head(scope, counter=7), listed(bulletin), upto=5)
+    bench.show(bench.head(scope, counter=6), scope)
+    assert reason_of(bench, scope) is Reason.HEAD_STALE
     assert bulletin in bench.state.jobs
     assert len(bench.every(fx.FetchManifest)) == 1
-    bench.show(bench.head(counter=7))
-    assert reason_of(bench) is None, "and no longer, when the newest is shown again"
+    bench.show(bench.head(scope, counter=7), scope)
+    assert reason_of(bench, scope) is None, "and no longer, when the newest is shown again"
 
 
 def test_an_equivocal_head_is_told_and_the_first_one_kept() -> None:

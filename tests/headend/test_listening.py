@@ -154,6 +154,12 @@ def test_a_payload_signed_under_another_type_does_not_count(station: FakeStation
     assert doubt(("loa/1/u/tram-01/state", envelope)) is Doubt.OTHER_SENDER
 
 
+def test_a_payload_that_calls_itself_another_kind_does_not_count(station: FakeStation) -> None:
+    state = json.loads(messages.state(station.sender, STATE).payload) | {"type": "log"}
+    envelope = sign(payload_type("state"), json.dumps(state).encode(), [KEY])
+    assert doubt(("loa/1/u/tram-01/state", envelope)) is Doubt.OTHER_SENDER
+
+
 def test_a_station_cannot_speak_for_another_even_with_its_own_key() -> None:
     _, envelope = FakeStation(KEY, "tram-02").state()
     assert doubt(("loa/1/u/tram-01/state", envelope)) is Doubt.OTHER_SENDER

@@ -115,6 +115,11 @@ def test_an_order_that_comes_when_the_longest_on_time_is_over_does_not_begin_it_
     assert interlock.due(lock, at(over_ms))[1] == (Opening(B, Cause.MAX_ON),)
 
 
+def test_every_relay_whose_time_is_over_opens_at_once() -> None:
+    lock, openings = interlock.due(closed(closed(leased(), A, 1_000), B, 2_000), at(2_500))
+    assert (lock.closed, {opening.zone for opening in openings}) == ({}, {A, B})
+
+
 def test_an_order_repeated_in_time_moves_the_end() -> None:
     lock = closed(leased(), A, 2_000)
     lock = closed(lock, A, 2_000, 1_500)
