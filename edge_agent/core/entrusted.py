@@ -55,7 +55,7 @@ def changed(turn: Turn, event: TrustChanged) -> None:
     if not event.marks_stand:
         turn.state = replace(turn.state, forgotten={}, forgot_by=b"")
     if not event.floor_stands:  # which of the keys drove it up, nobody knows any more
-        turn.state = replace(turn.state, floor=event.standing.floor(UtcMs(0)))
+        turn.state = replace(turn.state, floor=UtcMs(0))
     if not event.told_stands:  # and another one is asked for at once
         turn.state = replace(turn.state, told=Told(), welcomed=False)
         # Nor is its acknowledgement waited for: until the next welcome nothing would be sent again when it is due.

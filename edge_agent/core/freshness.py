@@ -41,7 +41,7 @@ def obstacle(state: State, now: Now) -> Reason | None:
 
 def told(turn: Turn, welcome: Welcome, word: bytes) -> None:
     """Remember what a welcome that answers our hello says of what we should have; ``word`` is its envelope."""
-    floor = max(turn.state.floor, turn.state.trust.floor(welcome.utc))
+    floor = max(turn.state.floor, turn.state.trust.within_root(welcome.utc))
     told = Told(turn.now.mono, welcome.utc, welcome.trust, welcome.serial_marks, word)
     turn.state = replace(turn.state, welcomed=True, told=told, floor=floor)
     lacking = turn.state.trust.lacks(welcome.trust)

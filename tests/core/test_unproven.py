@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -23,9 +24,11 @@ from edge_agent.core.reasons import Reason
 from edge_agent.core.state import Turn
 from edge_agent.core.switching import cold_lead_ms
 from edge_agent.core.trust_standing import TrustHead, TrustStanding
-from edge_agent.core.units import HOUR_MS, UtcMs
-from tests.core.bench import SPEECH_MS
+from edge_agent.core.units import DAY_MS, HOUR_MS, UtcMs
+from edge_agent.restoring import restored
+from tests.core.bench import SPEECH_MS, Bench
 from tests.core.undated import ORDERED_MS, TWO, find_the_time, lost_in_time, starts, warned
+from tests.fakes.journal import FakeDisk, FakeJournal
 from tests.trust import makers
 
 
@@ -84,6 +87,39 @@ def test_a_replayed_warning_from_before_the_last_signed_time_does_not_sound() ->
     assert starts(bench) == 0
     warned(bench, job_id="lut-2", issued_at=floor)
     bench.pass_s(30)
+    assert starts(bench) == 1
+
+
+AHEAD = TrustHead("", 0, 1, UtcMs(2**42), issued_at=UtcMs(makers.NOON + 30 * DAY_MS))
+
+
+def boots(bench: Bench) -> None:
+    bench.send(restored(FakeJournal(FakeDisk()).load(), makers.make_keeper().judge, TrustStanding((AHEAD,))))
+
+
+def is_welcomed(bench: Bench) -> None:
+    """And has no idea of the time again, as after weeks without another welcome."""
+    bench.send(TrustChanged(TrustStanding((AHEAD,)), frozenset()))
+    find_the_time(bench)
+    bench.now = replace(bench.now, source=ClockSource.UNSET, signed=False)
+
+
+def loses_who_told_the_time(bench: Bench) -> None:
+    bench.send(TrustChanged(TrustStanding((AHEAD,)), frozenset(), told_stands=False, floor_stands=False))
+
+
+@pytest.mark.parametrize("with_it", [boots, is_welcomed, loses_who_told_the_time])
+def test_a_root_signed_by_a_clock_ahead_keeps_no_warning_back_when_the_next_one_has_passed_it(
+    with_it: Callable[[Bench], None],
+) -> None:
+    bench = lost_in_time()
+    with_it(bench)
+    warned(bench, issued_at=makers.NOON + 120_000, not_before=makers.NOON + 120_000)
+    bench.pass_s(600)
+    assert starts(bench) == 0
+    right = replace(AHEAD, version=2, issued_at=UtcMs(makers.NOON))
+    bench.send(TrustChanged(TrustStanding((right,)), frozenset()))
+    bench.pass_s(1)
     assert starts(bench) == 1
 
 
