@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge_agent.core import effects as fx
@@ -14,6 +13,7 @@ from edge_agent.core.job import Accepted
 from edge_agent.core.order import Command, RuleOrder
 from edge_agent.core.state import State
 from edge_agent.core.units import JobId, PlayId, UtcMs
+from edge_agent.journal.port import Contents
 from edge_agent.trust.keeper import Keeper
 from tests.core.deadlines import Deadlines
 from tests.core.watch import Durable, Watch, settled
@@ -53,10 +53,10 @@ class StepWatch:
         self.obeyed_at: dict[str, int] = {}
         self.void: set[str] = set()
         self.again = self._watch.again.ever
-        make = world.keeper
+        make = world.beside
 
-        def keeper(kept: Sequence[bytes]) -> Keeper:
-            made = make(kept)
+        def beside(contents: Contents) -> tuple[Keeper, Contents]:
+            made, counts = make(contents)
             judge = made.judge
 
             def judged(topic: str, payload: bytes) -> Judgement:
@@ -66,9 +66,9 @@ class StepWatch:
                 return judgement
 
             made.judge = judged  # type: ignore[method-assign]
-            return made
+            return made, counts
 
-        world.keeper = keeper  # type: ignore[method-assign]
+        world.beside = beside  # type: ignore[method-assign]
         world.watches.append(self)
 
     def booted(self, agent: Agent) -> None:

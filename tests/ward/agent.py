@@ -22,7 +22,7 @@ from edge_agent.journal.record import Origin
 from edge_agent.journal_worker import RETRY_S, JournalOrder, JournalWorker
 from edge_agent.link import ToCore, ToDevice
 from edge_agent.manifest_worker import HomeOrder, answer
-from edge_agent.restoring import beside, restored
+from edge_agent.restoring import restored
 from edge_agent.runtime import LOOP_MS_MAX, Inbox, Ports, Runtime
 from edge_agent.staging_worker import StagingOrder
 from edge_agent.sync.messages import LOG_BODIES_BYTES, Sender
@@ -212,7 +212,7 @@ class Agent(Runtime):
     def _ports(self, journal: FakeJournal) -> Ports:
         world = self._world
         machine = world.machine
-        keeper, contents = beside(world.trust_file, journal.load(), world.site)
+        keeper, contents = world.beside(journal.load())
         floor = keeper.standing.floor(contents.floor)
         clock = StationClock(
             ntp=machine.ntp, rtc=machine.chip, floor=floor, kept=contents.kept, readings=machine.readings()

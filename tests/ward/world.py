@@ -15,7 +15,10 @@ from edge_agent.core.events import Event
 from edge_agent.core.site import Site
 from edge_agent.core.state import State
 from edge_agent.core.units import MINUTE_MS, ClipKey, UtcMs
+from edge_agent.journal.port import Contents
 from edge_agent.relay.port import RelayError
+from edge_agent.restoring import beside
+from edge_agent.trust.keeper import Keeper
 from tests.fakes.journal import FakeDisk
 from tests.ward.agent import Agent
 from tests.ward.air import Air
@@ -102,6 +105,10 @@ class World:
         self._minute = self._happened = 0
         self.supervised = False
         """Whether a service manager restarts what ends, and the power comes back."""
+
+    def beside(self, contents: Contents) -> tuple[Keeper, Contents]:
+        """What a new process believes, and what counts of what the one before it has kept."""
+        return beside(self.trust_file, contents, self.site)
 
     def close(self) -> None:
         """Nothing happens here any more. Moves no relay and stops no sound: they may still be looked at."""
