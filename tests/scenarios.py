@@ -283,19 +283,19 @@ def an_ordinary_programme_is_framed_by_chimes_and_an_emergency_is_not(rig: Rig) 
     """
     rig.switch_on()
     rig.run_until(1)
-    first = rig.publish(Order(at_s=8, tones=(Tone("a", 10.0),)))
-    second = rig.publish(Order(at_s=18, tones=(Tone("c", 6.0),)))
-    rig.run_until(32)
+    first = rig.publish(Order(at_s=12, tones=(Tone("a", 10.0),)))
+    second = rig.publish(Order(at_s=22, tones=(Tone("c", 6.0),)))
+    rig.run_until(36)
     flood = rig.publish(Order(cls="emergency", spoken="Lũ quét!"))
-    rig.run_until(48)
+    rig.run_until(52)
     words_s, pause_s = (OPENING_MS + ITEM_GAP_MS) / 1000, ITEM_GAP_MS / 1000
     for zone in (LEFT, RIGHT):
         chime, item, other, closing, *warning = sounds(rig, zone)
         assert [one.what for one in (chime, item, other, closing)] == [CHIME, "a", "c", CHIME]
         assert [one.what for one in warning] == [ATTENTION, SPEECH]
-        assert 8 - rig.tolerance_s <= chime.start_s <= 8.2 + rig.tolerance_s, "it rises out of silence"
-        near(rig, item.start_s, 8 + words_s)
-        near(rig, item.end_s, 18 + words_s)
+        assert 12 - rig.tolerance_s <= chime.start_s <= 12.2 + rig.tolerance_s, "it rises out of silence"
+        near(rig, item.start_s, 12 + words_s)
+        near(rig, item.end_s, 22 + words_s)
         assert other.start_s - item.end_s < 1
         near(rig, closing.start_s, other.end_s + pause_s)
         assert closing.end_s - closing.start_s >= CLOSING_MS / 1000 - 0.3
@@ -315,17 +315,17 @@ def neighbours_speak_one_after_the_other_and_warn_at_once(rig: Rig) -> None:
     """Chimes in both zones at once, the items first in one and then in the other, an emergency at once again (S8)."""
     rig.switch_on()
     rig.run_until(1)
-    job = rig.publish(Order(at_s=8, tones=(Tone("a", 5.0), Tone("c", 3.0))))
-    rig.run_until(34)
+    job = rig.publish(Order(at_s=12, tones=(Tone("a", 5.0), Tone("c", 3.0))))
+    rig.run_until(38)
     flood = rig.publish(Order(cls="emergency", spoken="Lũ quét!"))
-    rig.run_until(50)
+    rig.run_until(54)
     words_s, pause_s, items_s = (OPENING_MS + ITEM_GAP_MS) / 1000, ITEM_GAP_MS / 1000, 8.0
-    turns = {LEFT: 8 + words_s, RIGHT: 8 + words_s + items_s + STAGGER_S}
+    turns = {LEFT: 12 + words_s, RIGHT: 12 + words_s + items_s + STAGGER_S}
     for zone, turn_s in turns.items():
         chime, item, other, closing, *warning = sounds(rig, zone)
         assert [one.what for one in (chime, item, other, closing)] == [CHIME, "a", "c", CHIME]
         assert [one.what for one in warning] == [ATTENTION, SPEECH]
-        assert 8 - rig.tolerance_s <= chime.start_s <= 8.2 + rig.tolerance_s, "it rises out of silence"
+        assert 12 - rig.tolerance_s <= chime.start_s <= 12.2 + rig.tolerance_s, "it rises out of silence"
         near(rig, item.start_s, turn_s)
         near(rig, other.end_s, turn_s + items_s)
         near(rig, closing.start_s, turns[RIGHT] + items_s + pause_s)
