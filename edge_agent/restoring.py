@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 def beside(file: bytes, contents: Contents, site: Site) -> tuple[Keeper, Contents]:
     """What a station believes by its trust file, and what of its journal counts beside that.
 
-    Where hands have put another one there, it may be that no time does which was told before. Raises ValueError as
-    ``believing``.
+    Where the keeper says so, nothing does that has told the time: hands have put another file there. Raises ValueError
+    as ``believing``.
     """
     keeper = believing(file, contents.trust, site)
     return keeper, replace(contents, floor=UtcMs(0), kept=None) if keeper.time_void else contents
