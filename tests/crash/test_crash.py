@@ -137,12 +137,12 @@ Wanted = Callable[[Point, Point], bool]
 """Whether to look for a fault at this point, which comes after that one."""
 
 CAUGHT_AT = {
-    "ack-before-commit": "pwrite:35",
-    "refusal-acked-at-once": "pwrite:55",
+    "ack-before-commit": "pwrite:133",
+    "refusal-acked-at-once": "pwrite:51",
     "refusals-forgotten": "say:17",
-    "no-first-sample": "pwrite:241",
+    "no-first-sample": "pwrite:337",
     "unsynced-commits": "pwrite:127",
-    "no-transaction": "pwrite:392",
+    "no-transaction": "pwrite:221",
     "unsynced-download": "rename:36",
     "unsynced-clip": "rename:35",
     "straight-to-its-name": "write:16",
