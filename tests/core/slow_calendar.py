@@ -7,7 +7,7 @@ instants show this wall time? The first of them; where none does, as much later 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
@@ -52,13 +52,13 @@ def _wall(at: datetime, zone: str) -> datetime:
     return at.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
 
 
+@cache
 def _moving_days(zone: str) -> list[date]:
     """Days around which the zone's clocks were moved; Samoa's and some of next year's."""
     days = [date(2011, 12, 25) + n * DAY for n in range(10)] + [date(2026, 1, 1) + n * DAY for n in range(800)]
     return [day for day in days if len(_offsets(day, zone)) > 1] or [date(2026, 10, 1)]
 
 
-MOVING_DAYS = {zone: _moving_days(zone) for zone in ZONES}
 seconds = st.times().map(lambda at: at.replace(microsecond=0, fold=0))
 nights = st.builds(time, st.sampled_from((0, 1, 2, 3, 23)), st.sampled_from((0, 15, 30, 59)), st.sampled_from((0, 59)))
 """Hours at which clocks are moved."""
@@ -68,7 +68,7 @@ nights = st.builds(time, st.sampled_from((0, 1, 2, 3, 23)), st.sampled_from((0, 
 def rules(draw: st.DrawFn) -> Rule:
     """A timetable of some days, mostly about the time when the clocks are moved."""
     zone = draw(st.sampled_from(ZONES))
-    near = st.sampled_from(MOVING_DAYS[zone])
+    near = st.sampled_from(_moving_days(zone))
     first = draw(near | st.dates(date(2020, 1, 1), date(2099, 12, 1))) - draw(st.integers(0, 3)) * DAY
     last = first + draw(st.integers(0, 12)) * DAY
     times = draw(st.lists(nights | seconds, min_size=1, max_size=4, unique=True))
