@@ -12,7 +12,6 @@ import ssl
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +21,7 @@ from edge_agent.identity.codes import Code
 from edge_agent.identity.messages import ANSWER_BYTES_MAX, ENROL_PATH, REFUSALS, RENEW_PATH, Given
 from edge_agent.sync.dial import dial, up_to_a_body, up_to_a_head
 from edge_agent.sync.https import HTTPS_TROUBLE, one_line, words_of
+from edge_agent.sync.plain_answers import PlainConnection
 from edge_agent.sync.tls import client_context, context_of
 from edge_agent.sync.tls_trouble import Kind, TlsTrouble, trouble_in
 from edge_agent.trust.keys import Signer
@@ -164,7 +164,7 @@ def _post(server: Server, path: str, body: bytes) -> bytes:
     try:
         context = _unproven() if server.ca_file is None else client_context(server.ca_file)
         host, port = read_address(server.url)
-        connection = HTTPSConnection(host, port, context=context)
+        connection = PlainConnection(host, port, context=context)
         deadline = time.monotonic() + server.answer_s
         sock = dial(connection.host, connection.port, context, STALL_S, deadline)
         connection.sock = cast(Any, sock)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.client import HTTPS_PORT, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPS_PORT, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -22,6 +22,7 @@ from edge_agent.core.clock_trust import Now
 from edge_agent.core.look_ahead import FETCH_BYTES_S_MIN, FETCH_SLACK_MS
 from edge_agent.core.units import SECOND_MS
 from edge_agent.sync.dial import Meter, Tally, TimedSocket, both, counted, dial, up_to_a_body, up_to_a_head
+from edge_agent.sync.plain_answers import PlainConnection
 from edge_agent.sync.tls import client_context, clock_dates_certificates, dates_trouble
 from edge_agent.sync.tls_trouble import DatesTrouble, trouble_in
 
@@ -152,7 +153,7 @@ class Visit:
         self._stall_s = stall_s
         self._deadline = deadline
         self._tally = tally
-        self._connection: HTTPSConnection | None = None
+        self._connection: PlainConnection | None = None
 
     def read(self, path: str, bytes_max: int, body: bytes | None = None) -> bytes:
         """What lies at ``path``, or is answered there to ``body``.
@@ -226,12 +227,10 @@ def _checked(url: str) -> SplitResult:
     return target
 
 
-def _connect(target: SplitResult, trust: Trust, stall_s: float, deadline: float, meter: Meter) -> HTTPSConnection:
+def _connect(target: SplitResult, trust: Trust, stall_s: float, deadline: float, meter: Meter) -> PlainConnection:
     context = client_context(trust.ca_file)
     # Without a port it would take the last group of an IPv6 address for one.
-    connection = HTTPSConnection(target.hostname or "", target.port or HTTPS_PORT, context=context)
-    # It would connect by itself, and again, with no deadline and no look at the certificate's dates.
-    connection.auto_open = 0
+    connection = PlainConnection(target.hostname or "", target.port or HTTPS_PORT, context=context)
     sock = dial(connection.host, connection.port, context, stall_s, deadline, meter)
     connection.sock = cast(Any, sock)
     now = trust.clock()
@@ -241,7 +240,7 @@ def _connect(target: SplitResult, trust: Trust, stall_s: float, deadline: float,
     return connection
 
 
-def _ask(connection: HTTPSConnection, target: SplitResult, first_byte: int, body: bytes | None = None) -> HTTPResponse:
+def _ask(connection: PlainConnection, target: SplitResult, first_byte: int, body: bytes | None = None) -> HTTPResponse:
     headers = {"Accept-Encoding": "identity", "User-Agent": "edge-agent"}
     if first_byte:
         headers["Range"] = f"bytes={first_byte}-"

@@ -208,6 +208,17 @@ def test_a_question_without_end_is_not_kept_in_memory(server: ContentServer, cli
         assert client.ask("GET", f"/clip/{digest}", Range="bytes=0-0", Said="x" * 1_000)[0] == 206
 
 
+def test_a_question_is_not_read_as_mail_for_a_stranger_could_keep_the_core_with_it(
+    client: Client, digest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(*_: object) -> str:
+        raise TypeError("as Debian 12's Python does at two boundaries")
+
+    monkeypatch.setattr(http.client.HTTPMessage, "get_boundary", asked)
+    of_mail = "multipart/mixed; boundary*=us-ascii''a; boundary*0=b"
+    assert client.ask("GET", f"/clip/{digest}", Content_Type=of_mail)[0] == 200
+
+
 def test_whoever_takes_an_answer_more_slowly_than_a_station_may_is_let_go(
     server: ContentServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

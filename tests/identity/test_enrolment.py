@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from http.client import HTTPMessage
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ from edge_agent.trust.strict_json import dump
 from tests.headend.fake_station import AT, RECORD, FakeStation
 from tests.headend.test_registrar import new_box
 from tests.host import swtpm
-from tests.host.content import running_content
+from tests.host.content import Manners, running_content
 from tests.host.softhsm import NEEDS_SOFTHSM, PIN, drawer, see_again
 from tests.host.swtpm import NEEDS_SWTPM
 from tests.identity.middle import Middle
@@ -125,6 +126,23 @@ def test_a_server_of_an_older_tls_is_asked_nothing(ward: Office, tmp_path: Path)
         server = asking.Server(f"https://localhost:{old.port}")
         with pytest.raises(asking.NoIdentity, match="cannot be asked"):
             asking.enrol(server, ward.code("dt-01"), new_signer(), b"csr")
+
+
+def test_no_answer_is_read_as_mail_for_that_reader_ends_the_thread_that_renews(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Debian 12's Python raises a TypeError at two boundaries, which is no trouble of a line."""
+
+    def as_in_python_3_11(*_: object) -> str:
+        raise TypeError("'<' not supported between instances of 'int' and 'NoneType'")
+
+    monkeypatch.setattr(HTTPMessage, "get_boundary", as_in_python_3_11)
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: multipart/mixed; boundary*=us-ascii''a; boundary*0=b\r\n"
+    with running_content(tmp_path) as other:
+        other.manners, other.raw = Manners.RAW, [head + b"Content-Length: 2\r\n\r\n{}"]
+        server = asking.Server(f"https://localhost:{other.port}", other.authority.path)
+        with pytest.raises(asking.NoIdentity, match="makes no sense"):
+            asking.renew(server, "vn-test", "dt-01", new_signer(), b"csr")
 
 
 def test_a_file_that_only_a_person_can_change_is_told_before_the_code_is_used(
