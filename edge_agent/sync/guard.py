@@ -21,6 +21,8 @@ QOS_2_OR_MORE = 0x04
 # In a PUBLISH packet's first byte: bits 1 and 2 hold the QoS, so bit 2 means 2, or the forbidden 3.
 ANSWERS = frozenset({0x20, 0x40, 0x90, 0xB0, 0xD0})
 # CONNACK, PUBACK, SUBACK, UNSUBACK, PINGRESP: each answers a packet of ours, so it ends a round trip.
+CONNACK = 0x20
+# Comes once, before any other answer. The library subscribes anew at each: 200 bytes of SIM for five of the broker's.
 COMES = ANSWERS | {PUBLISH, 0xE0}
 # What a broker may send to a session without QoS 2: those, messages, DISCONNECT. The library answers PINGREQ and PUBREC
 # as often as they come, and keeps its answers for as long as nobody takes them.
@@ -76,6 +78,8 @@ class PacketGuard:
     def _begin(self, byte: int) -> None:
         if byte & 0xF0 not in COMES:
             self._refuse(f"packet of type {byte >> 4}")
+        if byte & 0xF0 == CONNACK and self.answers:
+            self._refuse("second CONNACK")
         if byte & 0xF0 == PUBLISH and byte & QOS_2_OR_MORE:
             self._refuse("message with QoS 2")
         self._command, self._length, self._length_bytes = byte, 0, 0

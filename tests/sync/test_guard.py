@@ -12,15 +12,15 @@ from edge_agent.sync.guard import PacketGuard, PacketRefused
 from edge_agent.sync.limits import ANSWER_BYTES_MAX, PACKET_BYTES_MAX
 from tests.host.hostile_broker import packet, publish, var_int
 
+CONNACKS = [packet(0x20, b"\0\0\0"), packet(0x20, bytes(ANSWER_BYTES_MAX))]
+"""One of them, and before any other answer."""
 AGREED = [
-    packet(0x20, b"\0\0\0"),
     packet(0x90, b"\0\1\0\1\1"),
     packet(0xD0, b""),
     packet(0x40, b"\0\7"),
     publish("loa/1/d/st-a/job", b"order", 1),
     publish("loa/1/d/st-a/job", b"x" * 300, 2, qos=0),
     packet(0x3A, b"\0\1t\0\1\0" + bytes(PACKET_BYTES_MAX - 6)),
-    packet(0x20, bytes(ANSWER_BYTES_MAX)),
 ]
 
 
@@ -37,9 +37,13 @@ def feed(guard: PacketGuard, stream: list[bytes]) -> None:
         guard.feed(portion)
 
 
-@given(st.lists(st.sampled_from(AGREED), max_size=6), st.lists(st.integers(0, 40), max_size=30))
-def test_agreed_packets_pass_in_any_portions(packets: list[bytes], sizes: list[int]) -> None:
-    feed(PacketGuard(), portions(b"".join(packets), sizes))
+@given(
+    st.sampled_from([b"", *CONNACKS]),
+    st.lists(st.sampled_from(AGREED), max_size=6),
+    st.lists(st.integers(0, 40), max_size=30),
+)
+def test_agreed_packets_pass_in_any_portions(first: bytes, packets: list[bytes], sizes: list[int]) -> None:
+    feed(PacketGuard(), portions(first + b"".join(packets), sizes))
 
 
 @pytest.mark.parametrize(
@@ -54,6 +58,7 @@ def test_agreed_packets_pass_in_any_portions(packets: list[bytes], sizes: list[i
         pytest.param(publish("t", b"", 1, qos=2), id="QoS 2"),
         pytest.param(b"\x36", id="QoS 3"),
         pytest.param(b"\x00", id="type 0"),
+        pytest.param(CONNACKS[0] + b"\x20", id="a second CONNACK"),
     ],
 )
 @given(before=st.lists(st.sampled_from(AGREED), max_size=3), sizes=st.lists(st.integers(0, 40), max_size=10))

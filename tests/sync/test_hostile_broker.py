@@ -100,6 +100,7 @@ def then_send(data: bytes) -> Script:
         pytest.param(packet(0xC0, b""), "type 12", id="PINGREQ, which the library answers"),
         pytest.param(packet(0x50, b"\0\1"), "type 5", id="PUBREC, which the library answers as often as it comes"),
         pytest.param(packet(0x62, b"\0\1"), "type 6", id="PUBREL, of QoS 2"),
+        pytest.param(CONNACK, "second CONNACK", id="a second CONNACK, at each of which the library subscribes anew"),
         pytest.param(packet(0x90, b""), "", id="an empty SUBACK"),
         pytest.param(packet(0xF0, b"\0"), "", id="AUTH, which nobody asked for"),
         pytest.param(packet(0xE0, b"\xfe"), "", id="DISCONNECT with an unknown reason"),
