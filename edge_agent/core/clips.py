@@ -74,7 +74,8 @@ def _try(turn: Turn, job: Job, item: StagedItem, clip: Clip, due: UtcMs | None) 
 
 def _ask(turn: Turn, job: Job, item: StagedItem, clip: Clip, due: UtcMs | None) -> None:
     """Have it fetched, and made ready too if its time has come and there is room. What is spoken needs no fetching."""
-    length_ms, urgent = _length_ms(turn, item, clip), _warns(job)
+    urgent = _warns(job)
+    length_ms = _length_ms(turn, item, clip, urgent)
     tries = 0 if urgent and not clip.urgent else clip.tries  # what was learned for a routine one keeps no warning back
     asked = replace(clip, status=ClipStatus.ASKED, retry_at=None, duration_ms=length_ms, urgent=urgent, tries=tries)
     key, ahead = item_key(item), turn.now.mono < look_ahead.stage_at(turn.now, due)
@@ -88,7 +89,7 @@ def _ask(turn: Turn, job: Job, item: StagedItem, clip: Clip, due: UtcMs | None) 
 
 def _make(turn: Turn, job: Job, item: StagedItem, clip: Clip, due: UtcMs | None, since: MonoMs) -> None:
     """Its time has come: have it made ready of what is here, or say that there is no room for it yet."""
-    key, length_ms = item_key(item), _length_ms(turn, item, clip)
+    key, length_ms = item_key(item), _length_ms(turn, item, clip, _warns(job))
     if make_room(turn, key, length_ms, due):
         turn.put_clip(key, Clip(ClipStatus.ASKED, length_ms, urgent=_warns(job), left_out=clip.left_out))
         turn.emit(_request(turn, item, _warns(job)))
@@ -370,15 +371,23 @@ def _warns(job: Job) -> bool:
 
 def _request(turn: Turn, item: StagedItem, urgent: bool) -> Effect:
     if isinstance(item, ClipItem):
-        return FetchClip(item.digest, item.length_bytes, _signed_ms(turn, item), item.urls, kept(turn), urgent)
+        return FetchClip(item.digest, item.length_bytes, _signed_ms(turn, item, urgent), item.urls, kept(turn), urgent)
     return SpeakText(item_key(item), item.language, item.text, kept(turn), urgent)
 
 
-def _length_ms(turn: Turn, item: StagedItem, clip: Clip) -> int:
+def _length_ms(turn: Turn, item: StagedItem, clip: Clip, urgent: bool) -> int:
     """How much room a sound will need, as far as anybody knows: of a text nobody does before it was spoken once."""
-    return clip.duration_ms or (_signed_ms(turn, item) if isinstance(item, ClipItem) else 0)
+    if not isinstance(item, ClipItem):
+        return clip.duration_ms
+    signed_ms = _signed_ms(turn, item, urgent)
+    return min(clip.duration_ms, signed_ms) or signed_ms
 
 
-def _signed_ms(turn: Turn, item: ClipItem) -> int:
-    """The longest that anybody has signed for it: else the first to ask would say how long it is for all others."""
-    return sounds_of(turn).signed_ms.get(item.digest, item.duration_ms)
+def _signed_ms(turn: Turn, item: ClipItem, urgent: bool) -> int:
+    """The longest that anybody has signed for it: else the first to ask would say how long it is for all others.
+
+    For a warning the longest that any warning has: whoever may order a broadcast could sign half an hour for its siren,
+    and a full card, or memory, would not have the room.
+    """
+    sounds = sounds_of(turn)
+    return (sounds.warned_ms if urgent else sounds.signed_ms).get(item.digest, item.duration_ms)

@@ -8,13 +8,13 @@ lies on the card at no cost: it goes before all that is counted here (``kept``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from edge_agent.core.job import ClipItem, JobClass
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.plays import Occurrence
-from edge_agent.core.programme import item_key, items_of
+from edge_agent.core.programme import StagedItem, item_key, items_of
 from edge_agent.core.state import ClipStatus, Sounds, State, Turn
 from edge_agent.core.units import NEVER, ClipKey, UtcMs
 
@@ -79,12 +79,18 @@ def sounds_of(turn: Turn) -> Sounds:
     jobs = turn.state.jobs
     if turn.sounds is None or turn.sounds.jobs is not jobs:
         items = [item for known in jobs.values() for item in items_of(known.job)]
-        signed_ms: dict[ClipKey, int] = {}
-        for item in items:
-            if isinstance(item, ClipItem):
-                signed_ms[item.digest] = max(item.duration_ms, signed_ms.get(item.digest, 0))
-        turn.sounds = Sounds(jobs, frozenset(map(item_key, items)), signed_ms)
+        warns = (known.job for known in jobs.values() if known.job.plays_as is JobClass.EMERGENCY)
+        of_warnings = (item for job in warns for item in items_of(job))
+        turn.sounds = Sounds(jobs, frozenset(map(item_key, items)), _longest_ms(items), _longest_ms(of_warnings))
     return turn.sounds
+
+
+def _longest_ms(items: Iterable[StagedItem]) -> dict[ClipKey, int]:
+    signed_ms: dict[ClipKey, int] = {}
+    for item in items:
+        if isinstance(item, ClipItem):
+            signed_ms[item.digest] = max(item.duration_ms, signed_ms.get(item.digest, 0))
+    return signed_ms
 
 
 def _needed(state: State) -> Mapping[ClipKey, UtcMs]:

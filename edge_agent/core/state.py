@@ -292,13 +292,14 @@ class State:
 class Sounds:
     """What ``jobs`` need: found once in a step, for after a start each of hundreds of orders asks for its own.
 
-    ``signed_ms`` is the longest that anybody has signed for a recording; ``kept`` as ``sound_room.kept`` says, None
-    where it must be found anew.
+    ``signed_ms`` is the longest that anybody has signed for a recording, ``warned_ms`` the same of warnings alone;
+    ``kept`` as ``sound_room.kept`` says, None where it must be found anew.
     """
 
     jobs: Mapping[JobId, KnownJob]
     needed: frozenset[ClipKey]
     signed_ms: Mapping[ClipKey, int]
+    warned_ms: Mapping[ClipKey, int]
     kept: frozenset[ClipKey] | None = None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from edge_agent.core import effects as fx
 from edge_agent.core import explain
 from edge_agent.core.day_ahead import day_plan
@@ -9,7 +11,7 @@ from edge_agent.core.events import ClipFailed, ClipStaged
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.programme import DURATION_TOLERANCE_MS
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import HOUR_MS, ClipKey
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, ClipKey
 from edge_agent.core.wall_time import local_time
 from tests.core.bench import CLIP_MS, Bench
 from tests.trust import makers
@@ -100,3 +102,18 @@ def test_what_is_too_long_for_one_job_is_right_for_another_that_signed_its_lengt
     bench.send(ClipStaged(KEY, 60_000))
     assert bench.outcomes() == [("wrong", "failed", "audio_too_long")]
     assert bench.play("right").phase is Phase.STAGED
+
+
+@pytest.mark.parametrize("warning_first", [True, False])
+def test_no_broadcast_has_a_warning_look_for_room_for_half_an_hour(warning_first: bool) -> None:
+    """By a stolen key that may order bulletins: they need 600 MB of the card, more than what is fetched leaves there,
+    and do not fit into the memory that a warning has where the card takes nothing.
+    """
+    warning = {"job_id": "flood", "class": "emergency", "items": [makers.clip_item()]}
+    thiefs = at(0.9, job_id="tin", items=[makers.clip_item(duration_ms=25 * MINUTE_MS)])
+    bench = asked(*((warning, thiefs) if warning_first else (thiefs, warning)))
+    assert {one.duration_ms for one in bench.every(fx.FetchClip) if one.urgent} == {CLIP_MS}
+    assert bench.state.clips[KEY].duration_ms == CLIP_MS
+    bench.send(ClipFailed(KEY, Reason.AUDIO_UNREACHABLE, again=True, detail=""))
+    bench.pass_s(10)
+    assert {one.duration_ms for one in bench.every(fx.FetchClip) if one.urgent} == {CLIP_MS}, "tried again"
