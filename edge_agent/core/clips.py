@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_agent.core import look_ahead
+from edge_agent.core import day_bytes, look_ahead
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.effects import Effect, FetchAhead, FetchClip, Level, SpeakText, Sweep
 from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged
@@ -19,7 +19,7 @@ from edge_agent.core.plays import Occurrence
 from edge_agent.core.programme import Sound, StagedItem, item_key, items_of, misfit, needed_by
 from edge_agent.core.reasons import Reason, explain
 from edge_agent.core.sound_room import kept, make_room, sounds_of
-from edge_agent.core.state import Clip, ClipStatus, Fetched, State, Turn
+from edge_agent.core.state import Clip, ClipStatus, State, Turn
 from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, ClipKey, MonoMs, UtcMs
 
 RETRY_FIRST_MS = 5 * SECOND_MS
@@ -61,15 +61,14 @@ def want(turn: Turn, job: Job, due: UtcMs | None, since: MonoMs) -> None:
 def _try(turn: Turn, job: Job, item: StagedItem, clip: Clip, due: UtcMs | None) -> None:
     """Its moment has come, or its pause is over. Where all has come that was counted, another try is counted too."""
     spent = clip.status is ClipStatus.FAILED and clip.came_bytes > 0 and clip.counted_bytes == 0
-    counted = _counted(turn, item, clip, due) if spent else clip
-    if counted is None:
-        key = item_key(item)
-        assert due is not None, "what is due now is fetched whatever it costs"
-        night = look_ahead.next_night(turn.state.site, turn.now, key)
-        soon = look_ahead.soon_at(turn.state.site, turn.now, key, due) if clip.again else night
-        turn.put_clip(key, replace(clip, retry_at=min(night, soon)))
+    if spent and not _has_bytes(turn, job, item, clip, due):
+        site, now, key = turn.state.site, turn.now, item_key(item)
+        at = look_ahead.next_night(site, now, key)
+        if due is not None and clip.again and not look_ahead.is_urgent(now, due):
+            at = min(at, look_ahead.soon_at(site, now, key, due))
+        turn.put_clip(key, replace(clip, retry_at=at))
     else:
-        _ask(turn, job, item, counted, due)
+        _ask(turn, job, item, _counted(turn, item, clip) if spent else clip, due)
 
 
 def _ask(turn: Turn, job: Job, item: StagedItem, clip: Clip, due: UtcMs | None) -> None:
@@ -103,42 +102,45 @@ def _make(turn: Turn, job: Job, item: StagedItem, clip: Clip, due: UtcMs | None,
 def _in_its_time(turn: Turn, job: Job, item: StagedItem, clip: Clip | None, due: UtcMs | None) -> Clip:
     """When a sound that nobody has asked for yet is asked for: in its own moment, at once what is urgent.
 
-    Where another job needs it sooner it comes sooner; where the day's bytes are used up it waits for the next night.
+    Where another job needs it sooner it comes sooner; where the day's bytes are used up it waits for the next night,
+    and does not look again before that: its own moment would come anew with each look, be it of a millisecond.
     """
     site, now, key = turn.state.site, turn.now, item_key(item)
     together = sum(one.length_bytes for one in items_of(job) if isinstance(one, ClipItem))
     at = look_ahead.ask_at(site, now, key, due, together) if isinstance(item, ClipItem) else now.mono
     planned = at if clip is None or clip.retry_at is None else min(at, clip.retry_at)
     waits = Clip(ClipStatus.WAITING, retry_at=planned)
-    if now.mono < planned:
-        return waits
-    return _counted(turn, item, waits, due) or replace(waits, retry_at=look_ahead.next_night(site, now, key))
+    today = look_ahead.night_of(site, now.utc_of(planned)) == look_ahead.night_of(site, now.utc)
+    if today and not _has_bytes(turn, job, item, waits, due):
+        _tell_of_so_much(turn, clip, key, due)
+        return replace(waits, retry_at=look_ahead.next_night(site, now, key))
+    return waits if now.mono < planned else _counted(turn, item, waits)
 
 
-def _counted(turn: Turn, item: StagedItem, clip: Clip, due: UtcMs | None) -> Clip | None:
-    """The clip, its length counted among the day's bytes; None: they are used up, and it can wait.
+def _has_bytes(turn: Turn, job: Job, item: StagedItem, clip: Clip, due: UtcMs | None) -> bool:
+    """Whether the day has bytes left for it. A warning never waits; also not where a bulletin asks for its sound."""
+    if not isinstance(item, ClipItem) or _warns(job) or clip.urgent:
+        return True
+    return day_bytes.has(turn, item.length_bytes, due)
 
-    What is due soon cannot, nor a warning; also not where a bulletin asks for the sound that they share.
-    """
+
+def _counted(turn: Turn, item: StagedItem, clip: Clip) -> Clip:
+    """The clip, its length counted among the day's bytes."""
     if not isinstance(item, ClipItem):
         return clip
-    whatever = look_ahead.is_urgent(turn.now, due) or clip.urgent
-    if not whatever and _used(turn) + item.length_bytes > turn.state.site.fetch_bytes_per_day:
-        return None
-    _count(turn, item.length_bytes)
+    day_bytes.count(turn, item.length_bytes)
     return replace(clip, counted_bytes=item.length_bytes)
 
 
-def _used(turn: Turn) -> int:
-    night = look_ahead.night_of(turn.state.site, turn.now.utc)
-    return turn.state.fetched.bytes if turn.state.fetched.night == night else 0
-
-
-def _count(turn: Turn, count: int) -> None:
-    """Among the day's bytes; by no clock that cannot be trusted."""
-    if turn.now.trusted:
-        night = look_ahead.night_of(turn.state.site, turn.now.utc)
-        turn.state = replace(turn.state, fetched=Fetched(night, _used(turn) + count))
+def _tell_of_so_much(turn: Turn, clip: Clip | None, key: ClipKey, due: UtcMs | None) -> None:
+    """Of each sound once; what has bytes of tomorrow left is an ordinary day."""
+    if clip is None and look_ahead.is_urgent(turn.now, due):
+        told = {
+            "clip": key[:12],
+            "bytes_today": day_bytes.used(turn),
+            "next": "ask who orders so much; warnings are fetched",
+        }
+        turn.note(Level.ERROR, "so much was fetched today that even what is due soon waits", **told)
 
 
 def fetched(turn: Turn, event: ClipFetched) -> None:
@@ -206,7 +208,7 @@ def _had(turn: Turn, event: ClipFetched | ClipStaged) -> None:
 
 def _paid(turn: Turn, clip: Clip, event: ClipFailed | ClipFetched | ClipStaged) -> Clip:
     """What the try has cost: of the day's bytes what was not counted before, whatever became of them."""
-    _count(turn, max(0, event.came_bytes - clip.counted_bytes))
+    day_bytes.count(turn, max(0, event.came_bytes - clip.counted_bytes))
     left = max(0, clip.counted_bytes - event.came_bytes)
     return replace(clip, counted_bytes=left, came_bytes=clip.came_bytes + max(0, event.came_bytes - TRY_BYTES))
 

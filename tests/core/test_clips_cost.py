@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
 
-from edge_agent.core import clips
+from edge_agent.core import clips, day_bytes, look_ahead
 from edge_agent.core import effects as fx
 from edge_agent.core.clips import RETRY_MS_MAX
 from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged
 from edge_agent.core.reasons import Reason
+from edge_agent.core.site import Clause, LocalPolicy
 from edge_agent.core.units import ClipKey, JobId
 from tests.core.bench import Bench
 from tests.trust import makers
@@ -161,3 +163,69 @@ def test_a_warning_does_not_take_over_the_long_pause_of_a_bulletin_with_the_same
     bench.order(job_id="flood", items=[makers.clip_item(length=LENGTH)], **FLOOD)
     assert asked_for(bench) == 2
     assert_about(pauses_s(bench, 2 * LENGTH, 4), [5, 10, 20, 40])
+
+
+MOST = 200_000_000
+"""What one clip may have."""
+
+
+def ordered_now(bench: Bench, number: int, **job: Any) -> bool:
+    """Whether the sound of one more order, for this moment, is asked for at once."""
+    before = asked_for(bench)
+    item = makers.clip_item(digest=f"{number:064x}", length=MOST)
+    bench.order(**{"job_id": f"gap-{number}", "when": {"kind": "now"}, "items": [item]} | job)
+    return asked_for(bench) > before
+
+
+def test_a_stolen_key_that_orders_broadcasts_for_now_empties_no_sim_before_the_next_warning() -> None:
+    """Each is within the ward's rules, for none has sounded yet, and is to be had at any length that may be signed."""
+    bench = Bench().boot()
+    bench.deaf |= {fx.FetchClip, fx.FetchAhead}
+    asked = [ordered_now(bench, number) for number in range(50)]
+    assert asked == [True] * 5 + [False] * 45
+    assert ordered_now(bench, 1_000, **{"class": "emergency"}), "a warning waits for no day's bytes"
+    assert ordered_now(bench, 40, job_id="siren", **{"class": "emergency"}), "nor with the sound of one that does"
+    told = [note for note in bench.every(fx.Note) if "even what is due soon waits" in note.what]
+    assert len(told) == 45
+    bench.pass_s(11 * 60)
+    assert {outcome[2] for outcome in bench.outcomes()} == {"expired"}
+    assert asked_for(bench) == 7, "nothing is asked for again and again"
+
+
+def test_where_those_bytes_have_come_in_vain_a_broadcast_for_now_waits_and_a_warning_does_not() -> None:
+    bench = Bench().boot()
+    bench.deaf |= {fx.FetchClip, fx.FetchAhead}
+    assert ordered_now(bench, 1)
+    key = ClipKey(f"{1:064x}")
+    bench.send(ClipFailed(key, Reason.AUDIO_UNREACHABLE, again=True, came_bytes=day_bytes.SOON_BYTES_PER_DAY))
+    bench.pass_s(9 * 60)
+    assert asked_for(bench) == 1
+    assert ordered_now(bench, 1, job_id="siren", **{"class": "emergency"})
+
+
+def a_moment_of(station: str, share: float) -> str:
+    """A digest whose own moment of any span is nearly its beginning; whoever signs may choose it."""
+    return next(
+        digest
+        for digest in (f"{number:064x}" for number in count())
+        if look_ahead._share(makers.make_site(station=station), ClipKey(digest)) < share
+    )
+
+
+@pytest.mark.parametrize("hours", [11.5, 30])
+def test_what_waits_for_the_next_nights_bytes_does_not_look_again_without_end(hours: float) -> None:
+    """Its own moment came anew with each look: a thief who chose its digest kept the core busy all night."""
+    bench = Bench(fetch_bytes_per_day=LENGTH, policy=LocalPolicy((Clause(),))).boot()
+    bench.deaf |= {fx.FetchClip, fx.FetchAhead}
+    bench.pass_s(11 * 3_600)  # it is 23:00
+    assert ordered_now(bench, 1)
+    key = ClipKey(f"{1:064x}")
+    bench.send(ClipFailed(key, Reason.AUDIO_UNREACHABLE, again=True, came_bytes=day_bytes.SOON_BYTES_PER_DAY))
+    digest = a_moment_of(makers.STATION, 2e-5)
+    when = {"kind": "at", "utc": bench.now.utc + round(hours * 3_600_000)}
+    bench.order(job_id="tin", when=when, items=[makers.clip_item(digest=digest, length=LENGTH)])
+    looks, until = 0, bench.now.mono + 600_000
+    while bench.now.mono < until:
+        bench.pass_s(max(0.001, bench.wakes_in_ms() / 1_000))
+        looks += 1
+    assert looks < 120
