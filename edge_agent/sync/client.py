@@ -31,6 +31,8 @@ CONNECT_TIMEOUT_S = 30
 # Mutual TLS over 3G takes up to 10 s (four round trips of 1–2 s, certificates of 2 kB); the library's 5 s is too short.
 DIAL_S = 2 * CONNECT_TIMEOUT_S
 # The broker's name, and then its addresses: for each as long as for a handshake.
+PING_S_MIN = 5
+# However often a broker wants to hear of us: each second is 11 MB of SIM a day.
 OUTGOING_MAX = 64
 # Messages handed over and not yet acknowledged; a station has one log batch, one state and some answers at a time.
 UNSENT_MAX = 4 * OUTGOING_MAX
@@ -113,6 +115,15 @@ class _Wrapping:
     ) -> GuardedSocket:
         assert not do_handshake_on_connect
         return self._made(plain, self._context, server_hostname)
+
+
+def keep_pace(client: Client, keepalive_s: int) -> None:
+    """Ping as often as was asked for, and sooner where the broker has said so: a proof of life is wanted of it too.
+
+    The library takes over whatever it says, 18 hours too, and after ``keepalive_s`` without an answer we hang up.
+    """
+    asked_s = client._keepalive or keepalive_s
+    client._keepalive = min(keepalive_s, max(PING_S_MIN, asked_s))
 
 
 def unsent(client: Client) -> int:

@@ -25,7 +25,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.events import AckToken, Connected, Event, MessageArrived
 from edge_agent.core.units import SECOND_MS, MonoMs
-from edge_agent.sync.client import OUTGOING_MAX, UNSENT_MAX, BrokerSettings, new_client, open_client, unsent
+from edge_agent.sync.client import OUTGOING_MAX, UNSENT_MAX, BrokerSettings, keep_pace, new_client, open_client, unsent
 from edge_agent.sync.guard import GuardedSocket, PacketGuard
 from edge_agent.sync.limits import PACKET_BYTES_MAX, RECEIVE_MAXIMUM
 from edge_agent.sync.tls import clock_dates_certificates, dates_trouble
@@ -230,6 +230,7 @@ class Connection:
         if reason.is_failure:
             self._detail = f"broker refused: {reason} (0x{reason.value:02x})"
             return
+        keep_pace(client, self._settings.keepalive_s)
         wanted = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
         _, self._subscribe_mid = client.subscribe([(each, wanted) for each in self._filters])
 

@@ -19,7 +19,7 @@ from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.events import AckToken, Connected, Disconnected, MessageArrived
 from edge_agent.headend.pki import Authority, create_authority, issue_client
 from edge_agent.identity.file_keys import TlsKey
-from edge_agent.sync.client import UNSENT_MAX, BrokerSettings
+from edge_agent.sync.client import PING_S_MIN, UNSENT_MAX, BrokerSettings
 from edge_agent.sync.guard import GuardedSocket
 from edge_agent.sync.mqtt import MqttSession
 from tests.host.hostile_broker import CONNACK, Script, Wire, hostile_broker, packet, publish, var_int
@@ -351,6 +351,52 @@ def test_orders_that_still_come_do_not_prove_that_we_are_heard(street: Street) -
 
     with street.facing(script, keepalive_s=2) as (_, inbox):
         assert "no answer" in inbox.next(Disconnected).detail
+
+
+def asking_for_a_sign_of_life_each(seconds: int) -> bytes:
+    """A CONNACK with the property Server Keep Alive."""
+    return packet(0x20, b"\0\0\3\x13" + seconds.to_bytes(2))
+
+
+@pytest.mark.parametrize("seconds", [0, 600, 65_535])
+def test_a_broker_that_wants_to_hear_of_us_now_and_then_is_still_asked_whether_it_is_there(
+    street: Street, seconds: int
+) -> None:
+    """The library would not ping for so long, and we would take the silence for its end, again and again."""
+    pinged = queue.Queue[float]()
+
+    def script(wire: Wire) -> None:
+        wire.read_type(0x10)
+        wire.write(asking_for_a_sign_of_life_each(seconds))
+        wire.grant()
+        while True:
+            wire.read_type(PINGREQ)
+            wire.write(PINGRESP)
+            pinged.put(time.monotonic())
+
+    with street.facing(script, keepalive_s=2) as (_, inbox):
+        inbox.next(Connected)
+        for _ in range(2):
+            pinged.get(timeout=TIMEOUT_S)
+        assert not [event for event in inbox.seen if isinstance(event, Disconnected)]
+
+
+def test_a_broker_that_wants_to_hear_of_us_each_second_has_no_sim_of_ours(street: Street) -> None:
+    pings: list[float] = []
+
+    def script(wire: Wire) -> None:
+        wire.read_type(0x10)
+        wire.write(asking_for_a_sign_of_life_each(1))
+        wire.grant()
+        while True:
+            wire.read_type(PINGREQ)
+            pings.append(time.monotonic())
+            wire.write(PINGRESP)
+
+    with street.facing(script) as (_, inbox):
+        inbox.next(Connected)
+        time.sleep(PING_S_MIN - 1)
+        assert pings == []
 
 
 def test_a_refusal_is_told_with_its_code(street: Street) -> None:
