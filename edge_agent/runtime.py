@@ -293,8 +293,9 @@ class Runtime:
 
     def _tell_the_day(self, effect: fx.SendPlan, now: Now) -> None:
         """Not here: for the longest timetables it takes longer than the device's lease."""
-        if not self._aside.order(partial(self._ports.upstream.plan, self._state, now, effect.day)):
-            log.warning("plan not told, too many were asked for day=%s next=ask again", effect.day)
+        tell = partial(self._ports.upstream.plan, self._state, now, effect.day)
+        if not (self._ports.upstream.may_plan(now) and self._aside.order(tell)):
+            log.warning("plan not told, too many were asked for day=%s next=ask again later", effect.day)
 
     def _take(self, envelope: bytes) -> None:
         """Believe a document. Where one of those who told the time may do so no more, what they have told is void."""

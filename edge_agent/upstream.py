@@ -20,7 +20,7 @@ from edge_agent.core.reasons import UNAUTHENTICATED
 from edge_agent.core.site import ZoneSite
 from edge_agent.core.state import State
 from edge_agent.core.trust_standing import TrustStanding
-from edge_agent.core.units import MINUTE_MS, MonoMs, ZoneId
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, MonoMs, ZoneId
 from edge_agent.journal.port import StoredRecord
 from edge_agent.sync import messages
 from edge_agent.sync.messages import Outgoing, Sender
@@ -50,6 +50,10 @@ RUBBISH_ANSWERS_A_MINUTE = 120
 # An answer is some 900 bytes with its envelope: two a second are a quarter of a GPRS uplink (some 60 kbit/s), and more
 # than a server's own mistakes ever ask for.
 
+PLANS_AN_HOUR = 60
+# Eight weeks of days. One has 5 kB and may have 64: whoever has stolen a key that may ask, and asks as fast as it
+# signs, would have the line, and what the station keeps under way, full of them.
+
 SOUNDING = (Phase.ARMED, Phase.PLAYING)
 
 
@@ -71,7 +75,8 @@ class Upstream:
         self._sign = sign
         self._host = host
         self._born = False
-        self._rubbish = _Minute()
+        self._rubbish = _Span(RUBBISH_ANSWERS_A_MINUTE, MINUTE_MS)
+        self._plans = _Span(PLANS_AN_HOUR, HOUR_MS)
 
     def hello(self, nonce: str, now: Now, cursor: LogCursor, trust: TrustStanding, *, again: bool = False) -> None:
         """Ask for a welcome; the state that follows the first hello of a session is a birth."""
@@ -98,10 +103,18 @@ class Upstream:
 
     def answer(self, answer: SendAnswer, now: Now) -> None:
         """Tell what became of an order on arrival; of what anybody could have sent, only so often."""
-        if answer.reason in UNAUTHENTICATED and self._rubbish.is_full(now.mono):
-            return
+        if answer.reason in UNAUTHENTICATED:
+            if left_out := self._rubbish.left_out_before(now.mono):
+                log.warning("flooded with rubbish not_answered=%s next=ask who else writes to our topics", left_out)
+            if self._rubbish.is_full():
+                return
         msg = AnswerMsg(answer.verdict, answer.digest, answer.job_id, answer.reason, now.utc, answer.conflicts)
         self._send(messages.answer(self._who.sender, msg))
+
+    def may_plan(self, now: Now) -> bool:
+        """Whether one more day may be told; asked once for each, before it is worked out."""
+        self._plans.left_out_before(now.mono)
+        return not self._plans.is_full()
 
     def plan(self, state: State, now: Now, day: date) -> None:
         """Tell what will play on a day, and what will not."""
@@ -174,23 +187,28 @@ class Upstream:
             log.info("not sent kind=%s next=said again after the next connection", out.kind)
 
 
-class _Minute:
-    """Counts within a minute of boot time, and says once in each how much was not answered in the one before."""
+class _Span:
+    """Counts up to so many within a span of boot time."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int, span_ms: int) -> None:
+        self._most = most
+        self._span_ms = span_ms
         self._number = -1
         self._count = 0
 
-    def is_full(self, mono: MonoMs) -> bool:
-        """Whether one more is too many."""
-        number = mono // MINUTE_MS
-        if number != self._number:
-            if self._count > RUBBISH_ANSWERS_A_MINUTE:
-                left_out = self._count - RUBBISH_ANSWERS_A_MINUTE
-                log.warning("flooded with rubbish not_answered=%s next=ask who else writes to our topics", left_out)
-            self._number, self._count = number, 0
+    def left_out_before(self, mono: MonoMs) -> int:
+        """Where a new span begins, how many were too many in the one before; else none."""
+        number = mono // self._span_ms
+        if number == self._number:
+            return 0
+        left_out = max(0, self._count - self._most)
+        self._number, self._count = number, 0
+        return left_out
+
+    def is_full(self) -> bool:
+        """Whether one more is too many. It is counted."""
         self._count += 1
-        return self._count > RUBBISH_ANSWERS_A_MINUTE
+        return self._count > self._most
 
 
 def _waiting(state: State) -> int:

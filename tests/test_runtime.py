@@ -134,6 +134,21 @@ def test_whoever_asks_is_told_the_day(tmp_path: Path) -> None:
     assert (plan["day"], [entry["job_id"] for entry in plan["entries"]]) == (today.isoformat(), ["job-1"])
 
 
+def test_a_day_that_is_asked_for_too_often_is_not_even_worked_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("edge_agent.upstream.PLANS_AN_HOUR", 2)
+    with Agent(tmp_path) as agent:
+        agent.until_welcomed()
+        valid = {"issued_at": agent.utc(), "not_before": agent.utc(), "not_after": agent.utc() + 120_000}
+        for number in range(4):
+            order = {"order_id": f"hoi-{number}", "do": {"what": "ask", "day": "2026-10-01"}}
+            agent.broker.publish(makers.JOB_TOPIC, makers.signed_command(**valid, **order))
+        agent.until(lambda: len(agent.broker.said("answer")) == 4)
+        agent.until(lambda: len(agent.broker.said("plan")) == 2)
+        agent.until(lambda: caplog.text.count("plan not told, too many were asked for") == 2)
+
+
 def test_the_second_hello_tells_of_the_records_made_meanwhile(tmp_path: Path) -> None:
     with Agent(tmp_path) as agent:
         agent.until_welcomed()

@@ -39,7 +39,7 @@ from edge_agent.sync.reports import (
     Why,
 )
 from edge_agent.trust.envelope import payload_type, sign
-from edge_agent.upstream import RUBBISH_ANSWERS_A_MINUTE, Identity, Upstream
+from edge_agent.upstream import PLANS_AN_HOUR, RUBBISH_ANSWERS_A_MINUTE, Identity, Upstream
 from tests.core.bench import CHO, DINH, Bench
 from tests.fakes.session import FakeBroker, FakeSession, Message
 from tests.trust import makers
@@ -208,6 +208,12 @@ def test_rubbish_is_answered_so_often_a_minute_and_orders_always(wire: Wire, cap
     wire.upstream.answer(rubbish, replace(NOW, mono=MonoMs(NOW.mono + MINUTE_MS)))
     assert len(wire.said()) == RUBBISH_ANSWERS_A_MINUTE + 2
     assert "flooded with rubbish not_answered=7" in caplog.text
+
+
+def test_whoever_has_stolen_a_key_that_may_ask_has_the_line_full_of_no_plans(wire: Wire) -> None:
+    """One may have 64 kB, for a question of one: of what is under way nothing else would find a place."""
+    assert [wire.upstream.may_plan(NOW) for _ in range(PLANS_AN_HOUR + 2)] == [True] * PLANS_AN_HOUR + [False] * 2
+    assert wire.upstream.may_plan(replace(NOW, mono=MonoMs(NOW.mono + HOUR_MS)))
 
 
 def test_a_plan_tells_the_day_by_the_rules_that_play_it(wire: Wire) -> None:
