@@ -45,12 +45,15 @@ HOME_AT_ONCE, HOME_EVERY = 5, HOME_AGAIN_MS // HELLO_AGAIN_MS
 # Within one: with the second to the fifth hello, then at the pace of above. With each it was 17 MB a day over 4G.
 LOG_AGAIN_MS, LOG_DOUBLINGS_MAX = 60 * SECOND_MS, 6
 # A batch without its acknowledgement is sent again; 4G with a full uplink needs some 10 s for 48 kB. Each time after
-# twice as long, up to an hour: a broker whose headend is down takes them all, and each minute were 69 MB a day.
+# twice as long, up to an hour: a broker whose headend is down takes them all, and each minute were 69 MB a day. Over
+# the next connections too, but for one: a broker that hangs up each minute costs no more than one that does not.
 
 
 def connected(turn: Turn, event: Connected) -> None:
     """A new session: say hello, show the whole state, go on with the log."""
-    turn.put_link(connected=True, seed=event.nonce, hellos=0, log_sent_at=None, log_tries=0, shown=())
+    turn.put_link(connected=True, seed=event.nonce, hellos=0, shown=())
+    if turn.state.link.log_tries <= 1:  # what was sent last may have gone with the line
+        turn.put_link(log_sent_at=None)
     turn.note(Level.INFO, "connected", epoch=event.epoch)
     hello(turn)
 
@@ -112,7 +115,7 @@ def disconnected(turn: Turn, detail: str) -> None:
     if turn.state.link.connected:  # another attempt that failed is no reason to wait anew for the home server
         # What the home server was asked stays asked: else whoever keeps welcomes hangs up, and keeps that one too.
         nonce = turn.state.link.nonce if turn.state.link.asking_home else ""
-        turn.put_link(connected=False, nonce=nonce, log_sent_at=None)
+        turn.put_link(connected=False, nonce=nonce)
         alone(turn)
     turn.note(Level.WARNING, "disconnected, playing on from the cache", detail=detail)
 

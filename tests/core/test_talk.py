@@ -133,6 +133,28 @@ def test_a_broker_that_takes_records_for_a_headend_that_is_down_is_not_sent_them
     assert bench.every(fx.SendLog)[-1] == fx.SendLog(1), "and goes on at once"
 
 
+def test_nor_is_one_that_hangs_up_each_minute() -> None:
+    """Each connection began anew, with a batch of up to 48 kB at once: 67 MB of SIM a day."""
+    bench = Bench().boot()
+    bench.send(RecordSaved(1))
+    for number in range(24 * 60):
+        bench.pass_s(58)
+        bench.send(Disconnected("gone"))
+        bench.pass_s(2)
+        bench.send(Connected(2 + number, f"{number:032x}"))
+        wake = station.next_wake(bench.state, bench.now)
+        assert wake is None or wake > bench.now.mono
+    assert len(bench.every(fx.SendLog)) <= 31
+    bench.said.clear()
+    bench.welcome()
+    assert bench.every(fx.SendLog) == [fx.SendLog(0)], "its headend is back"
+    for _ in range(2):
+        bench.send(Disconnected("gone"))
+        bench.send(Connected(9_000, "cd" * 16))
+        bench.welcome()
+    assert len(bench.every(fx.SendLog)) == 3, "a line that breaks off has it at once, as long as somebody answers"
+
+
 def _three_records_acknowledged(bench: Bench) -> None:
     for seq in (1, 2, 3):
         bench.send(RecordSaved(seq))
