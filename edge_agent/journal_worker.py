@@ -17,6 +17,7 @@ from edge_agent.core.clock_trust import KeptTime
 from edge_agent.core.effects import (
     CommitRecord,
     CompareLog,
+    DropMark,
     KeepManifest,
     ReleaseJob,
     SaveJob,
@@ -81,13 +82,14 @@ class Afterwards:
     do: Callable[[], None]
 
 
-Write = SaveJob | ReleaseJob | SaveMark | CommitRecord | SaveLogAck | SaveFloor | KeepTrust | KeepManifest | Prune
+Marked = SaveMark | DropMark
+Write = SaveJob | ReleaseJob | Marked | CommitRecord | SaveLogAck | SaveFloor | KeepTrust | KeepManifest | Prune
 JournalOrder = Write | SendLog | CompareLog | Afterwards
 
 Newest = SaveFloor | KeepTrust | KeepManifest | SaveJob
 """Whose newest counts alone."""
 
-Owed = CommitRecord | SaveMark | ReleaseJob | Newest
+Owed = CommitRecord | Marked | ReleaseJob | Newest
 """What is tried again until the disk has it."""
 
 Post = Callable[[Event], None]
@@ -228,6 +230,13 @@ class JournalWorker:
             self._journal.forget(JobId(order.record.job_id))
         return RecordSaved(self._appended.seq)
 
+    def _mark(self, order: Marked) -> IntentSaved | None:
+        if isinstance(order, DropMark):
+            self._journal.drop_mark(order.job_id, order.planned)
+            return None
+        self._journal.save_mark(order)
+        return IntentSaved(order.job_id, order.planned) if order.mark is Mark.INTENT else None
+
     def _apply(self, order: Write) -> Event | None:
         match order:
             case SaveJob():
@@ -236,9 +245,8 @@ class JournalWorker:
             case ReleaseJob():
                 self._journal.release_job(order.job_id, order.base, order.entries)
                 return None if order.entries is None else JobSaved(order.job_id)
-            case SaveMark():
-                self._journal.save_mark(order)
-                return IntentSaved(order.job_id, order.planned) if order.mark is Mark.INTENT else None
+            case SaveMark() | DropMark():
+                return self._mark(order)
             case CommitRecord():
                 return self._append(order)
             case SaveLogAck():
@@ -256,14 +264,15 @@ class JournalWorker:
     def _failed(self, writes: list[Write], error: str) -> None:
         """Nothing was written. Records stay owed, and so does what is in force or believed; who waits is told.
 
-        Without its mark a bulletin that sounds would be repeated after a crash, or called missed; a lock that was in
+        Without its mark a bulletin that sounds would be repeated after a crash, or called missed, and with one that was
+        dropped what nobody may plan any more would begin after one; a lock that was in
         force would wait for a welcome again; a key that was revoked would be believed again, and so would a clock that
         is behind what was signed, and a manifest that lists what has been withdrawn since. A warning that sounds all
         the same, and was not kept, would be taken for new when it comes again.
         """
         for order in writes:
             match order:
-                case CommitRecord() | SaveMark(mark=Mark.FIRST_SAMPLE) | ReleaseJob(entries=None):
+                case CommitRecord() | SaveMark(mark=Mark.FIRST_SAMPLE) | DropMark() | ReleaseJob(entries=None):
                     self._owed.append(order)
                 case SaveFloor() | KeepTrust() | KeepManifest():
                     self._owe(order)

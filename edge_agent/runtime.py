@@ -246,6 +246,7 @@ class Runtime:
                 fx.SaveJob()
                 | fx.ReleaseJob()
                 | fx.SaveMark()
+                | fx.DropMark()
                 | fx.CommitRecord()
                 | fx.SaveLogAck()
                 | fx.SendLog()

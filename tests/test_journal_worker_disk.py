@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge_agent.core.effects import KeepManifest, ReleaseJob
+from edge_agent.core.effects import DropMark, KeepManifest, ReleaseJob
 from edge_agent.core.events import IntentSaved, JobSaved, JournalFailed, Mark, RecordSaved
 from edge_agent.core.units import JobId, UtcMs
 from edge_agent.journal_worker import BATCH_MAX, WAITING_MAX, KeepTrust, Prune, SaveFloor
@@ -89,6 +89,19 @@ def test_that_something_sounds_is_remembered_when_the_disk_heals() -> None:
         desk.until_said(JobSaved(JobId("b")))
     (mark,) = desk.disk.committed.marks.values()
     assert mark.mark is Mark.FIRST_SAMPLE
+
+
+def test_that_something_was_dropped_before_it_sounded_is_remembered_when_the_disk_heals() -> None:
+    """Forgotten, a restart would begin it, though its key may not plan it any more."""
+    with at_work(retry_s=0.01) as desk:
+        desk.order(save_job("a"), save_mark("a"))
+        desk.until_said(IntentSaved(JobId("a"), save_mark("a").planned))
+        desk.disk.refuse_commits = 2
+        desk.order(DropMark(JobId("a"), save_mark("a").planned))
+        desk.until(lambda: len(desk.of(JournalFailed)) == 2)
+        desk.order(save_job("b"))
+        desk.until_said(JobSaved(JobId("b")))
+    assert desk.disk.committed.marks == {}
 
 
 def test_that_an_order_waits_no_more_for_a_welcome_is_remembered_when_the_disk_heals() -> None:

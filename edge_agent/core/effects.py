@@ -170,6 +170,14 @@ class SaveMark:
 
 
 @dataclass(frozen=True, slots=True)
+class DropMark:
+    """Forget how far an occurrence has come: it was dropped before it sounded, and no record will close it."""
+
+    job_id: JobId
+    planned: UtcMs
+
+
+@dataclass(frozen=True, slots=True)
 class SwitchRelay:
     """Close or open a zone's relay; it opens by itself after ``off_after_ms`` unless told again."""
 
@@ -388,6 +396,7 @@ Effect = (
     | OpenLive
     | CloseLive
     | SaveMark
+    | DropMark
     | SwitchRelay
     | StartPlay
     | RoutePlay

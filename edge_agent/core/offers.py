@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge_agent.core import series, sounding, zones
+from edge_agent.core import planning, series, sounding, zones
 from edge_agent.core.job import Accepted, as_entry
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.order import Choose, Command
@@ -50,10 +50,8 @@ def _wait(turn: Turn, known: KnownJob, reason: Reason) -> None:
             zones.stop(turn, play, Ending(Cause.CUT_OFF, reason))
         elif play.was_heard:
             sounding.finish(turn, play, Cause.CUT_OFF, reason)
-        elif play.phase is Phase.ARMED:  # its intent is on the disk, and would be found there
-            sounding.finish(turn, play, Cause.CALLED_OFF, reason)
         else:
-            turn.drop_play(play.key)
+            planning.unplan(turn, play)
 
 
 def _go_on_as_signed(turn: Turn, known: KnownJob) -> None:
@@ -61,7 +59,7 @@ def _go_on_as_signed(turn: Turn, known: KnownJob) -> None:
     turn.put_job(replace(known, accepted=_as_signed(known.accepted), offered=False))
     for play in _plays_of(turn, known):
         if play.phase not in (Phase.ARMED, Phase.PLAYING) and not play.was_heard:
-            turn.drop_play(play.key)
+            planning.unplan(turn, play)
     if not known.held:
         series.take_place(turn, known.job)
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from edge_agent.core import records, zones
 from edge_agent.core.clock_trust import Now
-from edge_agent.core.effects import ReleaseJob
+from edge_agent.core.effects import DropMark, ReleaseJob
 from edge_agent.core.job import Job, PlayNow, Rule
 from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.past import LATE_GRACE_MS
@@ -59,6 +59,18 @@ def fresh(state: State, known: KnownJob, planned: UtcMs, now: Now) -> Occurrence
     sites = (state.site.zones[zone] for zone in zones.zones_of(state, known.job))
     runs = {site.zone: ZoneRun(site.zone, group=site.group) for site in sites}
     return Occurrence(known.job.job_id, planned, Phase.RECEIVED, now.mono, runs)
+
+
+def unplan(turn: Turn, play: Occurrence) -> None:
+    """Drop what has not sounded and has no outcome: it is planned anew, or not at all."""
+    take_back_mark(turn, play)
+    turn.drop_play(play.key)
+
+
+def take_back_mark(turn: Turn, play: Occurrence) -> None:
+    """Let the disk forget that it was about to sound: no record will close it, and a restart would go by it."""
+    if play.attempt > 0:
+        turn.emit(DropMark(play.job_id, play.planned))
 
 
 def count_from(turn: Turn, known: KnownJob, base: UtcMs) -> None:
@@ -119,7 +131,7 @@ def _pass_over(turn: Turn) -> None:
     for play in list(turn.state.plays.values()):
         job = turn.job_of(play)
         if _is_unheard(job, play) and doubted(job, play.planned, turn.now):
-            turn.drop_play(play.key)
+            unplan(turn, play)
 
 
 def _has_gone_back(turn: Turn) -> bool:
@@ -144,7 +156,7 @@ def _put_right(turn: Turn) -> None:
     for play in [play for play in turn.state.plays.values() if _is_unheard(turn.job_of(play), play)]:
         known = turn.state.jobs[play.job_id]
         if next_instant(known.job, known.base) != play.planned:
-            turn.drop_play(play.key)
+            unplan(turn, play)
 
 
 def _is_unheard(job: Job, play: Occurrence) -> bool:

@@ -268,13 +268,19 @@ def _once_more(run: ZoneRun) -> ZoneRun:
 
 
 def hold_back(turn: Turn, play: Occurrence, reason: Reason) -> None:
-    """Armed, but it must not begin yet. That was no attempt: nothing was ordered to sound."""
+    """Armed, but it must not begin yet. That was no attempt, for a restart neither: nothing was ordered to sound."""
+    if play.attempt == 1 and not play.was_heard:
+        planning.take_back_mark(turn, play)
+    turn.put_play(_held_back(turn, play, reason))
+
+
+def _held_back(turn: Turn, play: Occurrence, reason: Reason) -> Occurrence:
     waiting = {
         zone: run if run.part in (ZonePart.OUT, ZonePart.SERVED) else replace(run, part=ZonePart.WAITING)
         for zone, run in play.zones.items()
     }
     queued = replace(play.moved(Cause.HELD_BACK, turn.now), zones=waiting, attempt=play.attempt - 1, held_by=reason)
-    turn.put_play(replace(queued, intent_saved=False, play_id=PlayId("")))
+    return replace(queued, intent_saved=False, play_id=PlayId(""))
 
 
 def stop_all(turn: Turn) -> None:
@@ -290,7 +296,7 @@ def stop_all(turn: Turn) -> None:
         elif play.segment > 0:
             give_up(turn, play, Cause.CUT_OFF, Reason.SHUTDOWN)
         elif play.phase is Phase.ARMED:
-            hold_back(turn, play, Reason.SHUTDOWN)
+            turn.put_play(_held_back(turn, play, Reason.SHUTDOWN))
 
 
 def call_off(

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from edge_agent.core import series, sounding, standing
+from edge_agent.core import planning, series, sounding, standing
 from edge_agent.core.clock_trust import Now
 from edge_agent.core.commands import from_the_future
 from edge_agent.core.effects import Level
@@ -110,9 +110,7 @@ def _sound_no_more(turn: Turn, known: KnownJob, over: Reason) -> None:
         if play.was_heard:
             sounding.give_up(turn, play, Cause.REPLACED, over)
             return
-        if play.phase is Phase.ARMED:
-            sounding.hold_back(turn, play, Reason.CLOCK_NOT_TRUSTED)
-        turn.drop_play(play.key)
+        planning.unplan(turn, play)
     turn.put_job(replace(with_opening(known, ()), unproven=None))
 
 

@@ -115,6 +115,10 @@ class Journal(Protocol):
 
     def save_mark(self, effect: SaveMark) -> None: ...
 
+    def drop_mark(self, job_id: JobId, planned: UtcMs) -> None:
+        """As if that occurrence had never begun."""
+        ...
+
     def append(
         self, record: AsRun, closes: tuple[JobId, UtcMs] | None, job_over: bool, new: NewChain | None = None
     ) -> StoredRecord:

@@ -115,6 +115,9 @@ class Store:
             effect.attempt,
         )
 
+    def drop_mark(self, job_id: JobId, planned: UtcMs) -> None:
+        self._write("DELETE FROM marks WHERE job_id = ? AND planned = ?", job_id, planned)
+
     def append(
         self, record: AsRun, closes: tuple[JobId, UtcMs] | None, job_over: bool, new: NewChain | None = None
     ) -> StoredRecord:
@@ -133,7 +136,7 @@ class Store:
         self._write("UPDATE meta SET head_seq = ?, head_hash = ?", stored.seq, stored.hash)
         if closes is not None:
             job_id, planned = closes
-            self._write("DELETE FROM marks WHERE job_id = ? AND planned = ?", job_id, planned)
+            self.drop_mark(job_id, planned)
             self._write("UPDATE jobs SET base = max(base, ?) WHERE job_id = ?", planned, job_id)
         if job_over:
             self._write("UPDATE jobs SET over = 1 WHERE job_id = ?", record.job_id)

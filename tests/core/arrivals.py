@@ -78,7 +78,7 @@ class Arrivals(Bench):
                 self.send(self.disk.answers.popleft())
 
     def _answers(self, effect: fx.Effect) -> list[Event]:
-        if isinstance(effect, fx.SaveJob | fx.ReleaseJob | fx.SaveMark | fx.CommitRecord):
+        if isinstance(effect, fx.SaveJob | fx.ReleaseJob | fx.SaveMark | fx.DropMark | fx.CommitRecord):
             self.disk.waiting.append(effect)
             return []
         if isinstance(effect, fx.StopPlay):

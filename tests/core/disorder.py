@@ -217,7 +217,7 @@ class Disorder:
 
     def _take(self, effect: fx.Effect) -> None:
         match effect:
-            case fx.SaveJob() | fx.ReleaseJob() | fx.SaveMark() | fx.CommitRecord() | fx.SaveLogAck():
+            case fx.SaveJob() | fx.ReleaseJob() | fx.SaveMark() | fx.DropMark() | fx.CommitRecord() | fx.SaveLogAck():
                 self.disk.waiting.append(effect)
             case fx.FetchAhead() | fx.FetchClip() | fx.SpeakText():
                 self.staging.append(effect)

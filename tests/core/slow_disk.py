@@ -14,7 +14,7 @@ from edge_agent.core.units import JobId, UtcMs
 from edge_agent.journal.port import Contents
 from tests.fakes.journal import FakeDisk, FakeJournal
 
-Write = fx.SaveJob | fx.ReleaseJob | fx.SaveMark | fx.CommitRecord | fx.SaveLogAck
+Write = fx.SaveJob | fx.ReleaseJob | fx.SaveMark | fx.DropMark | fx.CommitRecord | fx.SaveLogAck
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,12 @@ class SlowDisk:
         """Refuse a transaction: what ``journal_worker`` owes stays owed, whoever waits for another answer is told."""
         for write in self._batch(count):
             match write:
-                case fx.CommitRecord() | fx.SaveMark(mark=Mark.FIRST_SAMPLE) | fx.ReleaseJob(entries=None):
+                case (
+                    fx.CommitRecord()
+                    | fx.SaveMark(mark=Mark.FIRST_SAMPLE)
+                    | fx.DropMark()
+                    | fx.ReleaseJob(entries=None)
+                ):
                     self.owed.append(write)
                 case fx.SaveJob(saved=saved):
                     self.answers.append(JournalFailed("save job", saved.accepted.order_id, "full"))
@@ -81,6 +86,16 @@ class SlowDisk:
         self.owed.clear()
         return batch
 
+    def _mark(self, write: fx.SaveMark | fx.DropMark) -> None:
+        if isinstance(write, fx.DropMark):
+            self.journal.drop_mark(write.job_id, write.planned)
+            return
+        self.journal.save_mark(write)
+        if write.mark is Mark.INTENT:
+            self.answers.append(IntentSaved(write.job_id, write.planned))
+        else:
+            self.heard.add((write.job_id, write.planned))
+
     def _apply(self, write: Write) -> None:
         match write:
             case fx.SaveJob(saved=saved):
@@ -90,12 +105,8 @@ class SlowDisk:
                 self.journal.release_job(write.job_id, write.base, write.entries)
                 if write.entries is not None:
                     self.answers.append(JobSaved(write.job_id))
-            case fx.SaveMark():
-                self.journal.save_mark(write)
-                if write.mark is Mark.INTENT:
-                    self.answers.append(IntentSaved(write.job_id, write.planned))
-                else:
-                    self.heard.add((write.job_id, write.planned))
+            case fx.SaveMark() | fx.DropMark():
+                self._mark(write)
             case fx.CommitRecord():
                 stored = self.journal.append(write.record, write.closes, write.job_over, write.chain)
                 if write.forget:

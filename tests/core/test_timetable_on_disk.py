@@ -70,7 +70,7 @@ class Home(Bench):
         self.commits = 0
 
     def _answers(self, effect: fx.Effect) -> list[Any]:
-        if isinstance(effect, fx.SaveJob | fx.ReleaseJob | fx.SaveMark | fx.CommitRecord):
+        if isinstance(effect, fx.SaveJob | fx.ReleaseJob | fx.SaveMark | fx.DropMark | fx.CommitRecord):
             self.disk.waiting.append(effect)
             return []
         return super()._answers(effect)

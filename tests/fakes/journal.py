@@ -169,6 +169,9 @@ class FakeJournal:
         mark = SavedMark(effect.job_id, effect.planned, effect.mark, effect.attempt)
         self._write(marks={**self._open().marks, (effect.job_id, effect.planned): mark})
 
+    def drop_mark(self, job_id: JobId, planned: UtcMs) -> None:
+        self._write(marks={key: mark for key, mark in self._open().marks.items() if key != (job_id, planned)})
+
     def append(
         self, record: AsRun, closes: tuple[JobId, UtcMs] | None, job_over: bool, new: NewChain | None = None
     ) -> StoredRecord:
@@ -180,7 +183,7 @@ class FakeJournal:
         self._write(records=(*now.records, (stored, trusted_at)), head=ChainPoint(stored.seq, stored.hash))
         if closes is not None:
             job_id, planned = closes
-            self._write(marks={key: mark for key, mark in now.marks.items() if key != closes})
+            self.drop_mark(job_id, planned)
             self._change_row(
                 job_id, lambda row: replace(row, job=replace(row.job, base=UtcMs(max(row.job.base, planned))))
             )

@@ -32,6 +32,7 @@ writes = st.one_of(
     st.tuples(st.just("timetable"), st.sampled_from(("lich-1", "lich-2")), some_names, some_names),
     st.tuples(st.just("take effect"), st.sampled_from(("lich-1", "lich-2")), some_names, some_names),
     st.tuples(st.just("mark"), names, instants, st.sampled_from(Mark)),
+    st.tuples(st.just("no mark"), names, instants),
     st.tuples(st.just("append"), names, st.none() | instants, booleans),
     st.tuples(st.just("append"), names, instants, st.just(False)),
     st.tuples(st.just("ack"), st.integers(0, 12), booleans),
@@ -56,6 +57,8 @@ def write(journal: Journal, words: tuple[object, ...]) -> StoredRecord | None:
             journal.release_job(JobId(name), NOON, entries(begin, go_on))
         case ("mark", str(name), int(planned), Mark() as mark):
             journal.save_mark(save_mark(name, planned, mark))
+        case ("no mark", str(name), int(planned)):
+            journal.drop_mark(JobId(name), UtcMs(planned))
         case ("append", str(name), closes, bool(over)):
             closing = (JobId(name), UtcMs(closes)) if isinstance(closes, int) else None
             return journal.append(record_of(name), closing, job_over=over)

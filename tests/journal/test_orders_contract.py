@@ -51,6 +51,18 @@ def test_a_mark_follows_its_occurrence(rig: Rig) -> None:
     )
 
 
+def test_a_mark_that_is_dropped_takes_no_other_along(rig: Rig) -> None:
+    with transaction(rig.boot()) as journal:
+        journal.save_job(save_job())
+        journal.save_mark(save_mark())
+        journal.save_mark(save_mark(planned=NOON + 2000))
+        journal.drop_mark(JOB, PLANNED)
+        journal.drop_mark(JOB, UtcMs(NOON + 3000))
+    contents = rig.boot().load()
+    assert contents.marks == (SavedMark(JOB, UtcMs(NOON + 2000), Mark.INTENT, 1),)
+    assert contents.jobs == (stored_job(),), "it counts from where it did"
+
+
 def test_a_record_closes_its_occurrence_and_the_next_one_counts_from_there(rig: Rig) -> None:
     with transaction(rig.boot()) as journal:
         journal.save_job(save_job())
