@@ -205,14 +205,16 @@ def _arm(turn: Turn, play: Occurrence, room: zones.Room) -> None:
         play = play.with_zone(zone, ZonePart.TAKEN, Reason.PREEMPTED)
     play = fitting.spoken_in(turn, play, play.zones_in(ZonePart.WAITING))
     play_id = _play_id(play, attempt)
-    # What sounded before it was set aside has its mark already; an intent would undo that.
-    unsaved = play.segment > 0 or not turn.state.jobs[play.job_id].saved
-    play = replace(play, attempt=attempt, play_id=play_id, start_at=start_at, intent_saved=unsaved)
+    # What has sounded has its mark already; an intent would undo that.
+    marked = play.was_heard or not turn.state.jobs[play.job_id].saved
+    play = replace(play, attempt=attempt, play_id=play_id, start_at=start_at, intent_saved=marked)
     turn.put_play(play)
     for zone in play.zones_in(ZonePart.WAITING):
         switching.keep_closed(turn, play, zone)
-    if not unsaved:
+    if not marked:
         sounding.keep_mark(turn, play, Mark.INTENT)
+    elif play.sounded:  # of the tries there are so many, whichever of them the power cuts
+        sounding.keep_mark(turn, play, Mark.FIRST_SAMPLE)
     turn.note(Level.INFO, "armed", job=play.job_id, zones=",".join(room.free), starts_in_ms=start_at - now.mono)
 
 

@@ -11,8 +11,8 @@ from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import Cancel, Pause
 from edge_agent.core.plays import OccurrenceKey
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import DAY_MS, HOUR_MS, SECOND_MS, JobId, MonoMs, UtcMs
-from tests.core.bench import Bench, at_work
+from edge_agent.core.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, JobId, MonoMs, UtcMs
+from tests.core.bench import CHO, DINH, Bench, at_work
 from tests.core.undated import lost_in_time, warned
 from tests.trust import makers
 
@@ -130,3 +130,19 @@ def test_what_only_warms_up_when_the_service_is_told_to_stop_is_left_for_the_nex
     bench.send(StopAsked())
     assert (bench.phase(job), bench.closed()) == (Phase.QUEUED, set())
     assert [mark.attempt for mark in marks(bench)] == [1]
+
+
+def test_what_was_heard_of_a_warning_is_told_though_the_power_goes_while_it_is_about_to_begin_anew() -> None:
+    """The intent of the second try took the place of the first sample's mark: it was said to have expired unheard."""
+    bench = at_work()
+    job = bench.playing(**EMERGENCY)
+    bench.deaf.add(fx.StartPlay)
+    bench.end(job, Reason.DEVICE_FAILED, ms=4_000)
+    assert bench.play(job).attempt == 2
+    assert [(mark.mark, mark.attempt) for mark in marks(bench)] == [(Mark.FIRST_SAMPLE, 2)]
+    again = restarted(bench, job, after_ms=15 * MINUTE_MS)
+    again.pass_s(1)
+    assert again.outcomes() == [(job, "interrupted", "power_cut")]
+    (record,) = [effect.record for effect in again.every(fx.CommitRecord)]
+    assert record.played_ms is None
+    assert [sound.zones for sound in again.state.past] == [{CHO, DINH}]
