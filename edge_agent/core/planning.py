@@ -127,10 +127,15 @@ def missed(turn: Turn, play: Occurrence) -> Reason:
 
 
 def _pass_over(turn: Turn) -> None:
-    """What recurs does not wait for an instant that is said to be over: the clock has leapt since it was planned."""
+    """What recurs waits neither for an instant that is said to be over, nor for one of a time that was too late.
+
+    The clock has leapt since it was planned.
+    """
     for play in list(turn.state.plays.values()):
-        job = turn.job_of(play)
-        if _is_unheard(job, play) and doubted(job, play.planned, turn.now):
+        known = turn.state.jobs[play.job_id]
+        if not _is_unheard(known.job, play):
+            continue
+        if doubted(known.job, play.planned, turn.now) or is_of_another_time(turn, known, play.planned):
             unplan(turn, play)
 
 

@@ -11,7 +11,7 @@ import pytest
 from edge_agent.core import effects as fx
 from edge_agent.core import explain, standing
 from edge_agent.core.clock_trust import ClockSource
-from edge_agent.core.events import ClipFailed, ClipStaged, Restored, SavedJob
+from edge_agent.core.events import ClipFailed, ClipStaged, Mark, Restored, SavedJob, SavedMark
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AllStop, Lock
 from edge_agent.core.planning import TWICE_MS
@@ -102,6 +102,31 @@ def test_what_recurs_goes_on_with_its_next_instant_and_then_says_what_it_passed_
     assert closed == sorted(closed)
     told_by_a_welcome(bench, back_ms=0)
     assert len(bench.outcomes()) == 5, "nothing is said twice"
+
+
+def test_what_recurs_does_not_wait_for_a_day_that_only_a_wrong_chip_said_it_was() -> None:
+    """NTP put it right; the day it had been planned for was the only one that it waited for, where no centre is."""
+    bench = Bench()
+    job = bench.make(when=EVERY_DAY)
+    bench.now = replace(bench.now, mono=MonoMs(60_000), source=ClockSource.RTC, signed=False)
+    bench.now = replace(bench.now, utc=UtcMs(bench.now.utc + MONTH_MS))
+    bench.send(Restored((SavedJob(bench.accept(job), UtcMs(makers.NOON), held=False),), (), {}, 0, 0))
+    assert bench.play(job.job_id).planned > makers.NOON + MONTH_MS
+    told_by_ntp(bench, -MONTH_MS)
+    assert bench.now.utc < bench.play(job.job_id).planned <= bench.now.utc + DAY_MS
+    assert bench.outcomes() == []
+
+
+def test_nor_for_that_of_an_intent_that_a_start_without_a_time_has_found() -> None:
+    bench = Bench()
+    job = bench.make(when=EVERY_DAY)
+    far = next_instant(job, UtcMs(makers.NOON + MONTH_MS))
+    assert far is not None
+    bench.now = replace(bench.now, mono=MonoMs(60_000), utc=UtcMs(0), source=ClockSource.UNSET, signed=False)
+    saved = SavedJob(bench.accept(job), UtcMs(makers.NOON), held=False)
+    bench.send(Restored((saved,), (SavedMark(job.job_id, far, Mark.INTENT, 1),), {}, 0, 0))
+    told_by_ntp(bench, makers.NOON)
+    assert bench.now.utc < bench.play(job.job_id).planned <= bench.now.utc + DAY_MS
 
 
 ITEMS: dict[str, list[dict[str, Any]]] = {
