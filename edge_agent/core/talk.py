@@ -62,10 +62,9 @@ def hello(turn: Turn) -> None:
     """Ask for a welcome. Every asking has its own nonce, or an answer to an earlier one would pass for a quick one."""
     link = turn.state.link
     by_home = turn.state.site.polls_home and link.seed != "" and (not link.connected or _is_homes_turn(link.unanswered))
-    if by_home and link.asking_home:
-        by_home = False  # its answer is on the way, or its failure, and then we ask again
-        turn.put_link(hello_again_at=None)
+    by_home = by_home and not link.asking_home  # its answer is on the way, or its failure, and then we ask again
     if not (link.connected or by_home):
+        turn.put_link(hello_again_at=None)  # nobody to ask: who comes up is asked then
         return
     nonce = hashlib.sha256(f"{link.seed} {link.hellos}".encode()).hexdigest()[:NONCE_DIGITS]
     again_at = MonoMs(turn.now.mono + (HELLO_AGAIN_MS if link.connected else HOME_AGAIN_MS))

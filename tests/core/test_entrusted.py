@@ -11,7 +11,7 @@ from edge_agent.core import effects as fx
 from edge_agent.core import entrusted, explain
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.effects import Verdict
-from edge_agent.core.events import HelloDue, JobSaved, RecordSaved, Restored, TrustChanged
+from edge_agent.core.events import Connected, Disconnected, HelloDue, JobSaved, RecordSaved, Restored, TrustChanged
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AllStop, Lock
 from edge_agent.core.reasons import Reason
@@ -66,6 +66,17 @@ def test_a_new_servers_welcome_that_is_kept_back_does_not_keep_the_station_from_
         assert bench.wakes_in_ms() > 0
     bench.welcome()
     assert len(bench.every(fx.SendLog)) == 2
+
+
+def test_a_new_server_is_asked_for_the_time_by_the_next_session_where_nobody_is_there_to_ask() -> None:
+    """Asked for at once without a session or a home server, it was due again in each step: the core never slept."""
+    bench = at_work()
+    bench.send(Disconnected("gone"))
+    bench.send(TrustChanged(standing(bench.now.utc + 90 * DAY_MS), frozenset(), told_stands=False))
+    assert bench.wakes_in_ms() > 0
+    assert bench.every(fx.SendHello) == []
+    bench.send(Connected(2, "cd" * 16))
+    assert len(bench.every(fx.SendHello)) == 1
 
 
 def test_by_a_clock_that_nobody_trusts_no_document_is_believed() -> None:
