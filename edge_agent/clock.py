@@ -124,10 +124,10 @@ class StationClock:
             self._keep(middle, utc, round_trip_ms)
             return self._clock.read(mono)
 
-    def lower_floor(self, floor: UtcMs) -> None:
-        """Whoever told the time before is believed no more: chip and NTP are held to this from here on."""
+    def hold_to(self, floor: UtcMs) -> None:
+        """What is believed has changed, or who told the time: NTP is held to this from here on, be it earlier."""
         with self._lock:
-            self._floor, self._checked, self.kept = floor, None, None
+            self._floor, self._checked = floor, None
 
     def _keep(self, middle: MonoMs, utc: UtcMs, round_trip_ms: int) -> None:
         """For the next process: signed time as this one has it; where NTP or a dispute has the clock, the welcome's."""

@@ -305,12 +305,11 @@ class Runtime:
         trust.take(envelope)
         if not told <= trust.tell_the_time:
             self._floor_stands = False
-            floor = trust.standing.floor(UtcMs(0))
-            log.warning("who tells the time has changed floor=%s next=wait for a welcome of today's server", floor)
-            self._ports.clock.lower_floor(floor)
             self._signed = UtcMs(0)
+            log.warning("who tells the time has changed next=wait for a welcome of today's server")
             # Before the document: once that is kept, nobody would see the change.
             self._journal.order(SaveFloor(self._signed))
+        self._ports.clock.hold_to(trust.standing.floor(self._signed))
         self._keep_trust()
 
     def _keep_trust(self) -> None:

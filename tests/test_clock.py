@@ -258,17 +258,8 @@ def test_when_who_told_the_time_is_believed_no_more_ntp_is_held_to_what_is_left(
     machine.sync, ahead = CHRONY, UtcMs(NOON + 400 * DAY_MS)
     ours = station(machine, ntp=True, floor=ahead)
     assert ours.now().source is ClockSource.FLOOR
-    ours.lower_floor(LAST_WELCOME)
+    ours.hold_to(LAST_WELCOME)
     assert (ours.now().utc, ours.now().source) == (NOON, ClockSource.NTP)
-
-
-def test_when_who_told_the_time_is_believed_no_more_the_next_process_goes_on_from_nothing_of_it(
-    machine: FakeMachine,
-) -> None:
-    ours = welcomed(machine)
-    assert ours.kept is not None
-    ours.lower_floor(LAST_WELCOME)
-    assert ours.kept is None
 
 
 def test_ntp_far_from_signed_time_stops_the_timetable(machine: FakeMachine) -> None:

@@ -11,7 +11,7 @@ from edge_agent.core.events import Tick
 from edge_agent.core.units import DAY_MS, SECOND_MS, UtcMs
 from tests.core.long_day import Ward
 from tests.rig import Order, Tone
-from tests.sim import SimRig
+from tests.sim import SimRig, ward_roles
 from tests.test_sim_home_welcome import root_of_another_server
 from tests.trust import makers
 
@@ -126,3 +126,23 @@ def test_a_root_that_takes_the_key_away_leaves_nothing_of_what_it_told() -> None
     assert (agent.now().source, floor) == (ClockSource.NTP, root.issued_at)
     now = after_a_power_cut(rig, 200)
     assert (now.source, now.trusted, abs(now.utc - rig.world.utc()) < 1_000) == (ClockSource.NTP, True, True)
+
+
+def dated(version: int, utc: int) -> bytes:
+    """The same root again, signed at a time."""
+    return makers.signed_trust(makers.trust_document(version=version, issued_at=utc, **ward_roles()), "holder")
+
+
+def test_network_time_is_believed_as_soon_as_a_right_root_has_passed_one_that_was_signed_by_a_clock_ahead() -> None:
+    """It was at the next start only: until then the station kept to the date of a root that it believed no more."""
+    rig = SimRig(ntp=True)
+    rig.switch_on(welcome=False)
+    rig.run_until(10)
+    rig.world.broker.publish(makers.JOB_TOPIC, dated(2, rig.world.utc() + 30 * DAY_MS))
+    rig.run_until(20)
+    assert after_a_power_cut(rig, 60).source is ClockSource.FLOOR
+    rig.world.broker.publish(makers.JOB_TOPIC, dated(3, rig.world.utc()))
+    rig.run_until(130)
+    assert rig.world.agent is not None
+    now = rig.world.agent.now()
+    assert (now.source, now.trusted, now.utc) == (ClockSource.NTP, True, rig.world.utc())
