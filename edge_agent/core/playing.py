@@ -18,6 +18,7 @@ from edge_agent.core.occurrence import Cause, Phase
 from edge_agent.core.plays import Occurrence, OccurrenceKey, ZonePart
 from edge_agent.core.programme import (
     Part,
+    falls_short,
     lacks,
     length_ms,
     parts_of,
@@ -283,11 +284,12 @@ def _start(turn: Turn, play: Occurrence) -> None:
     if held_by is not None:
         sounding.hold_back(turn, play, held_by)
         return
-    if turn.job_of(play).plays_as is JobClass.EMERGENCY:
+    job = turn.job_of(play)
+    if job.plays_as is JobClass.EMERGENCY:
         zones.take(turn, play)
     late = start_at > play.start_at
     play = replace(play, whole=turns.together(play.parts) if play.segment == 0 else play.whole)
-    play = replace(play, lacked=lacks(turn.job_of(play), play.whole))
+    play = replace(play, lacked=lacks(job, play.whole), cut_short=falls_short(job, play.whole))
     cut_at = None if verdict.ends_at is None else turn.now.mono_of(verdict.ends_at)
     play = replace(play.moved(Cause.RELAYS_READY, turn.now), start_at=start_at, under=verdict.under, cut_at=cut_at)
     sounds = beginning.wish(turn, play, start_at).until(verdict.ends_at)
@@ -298,9 +300,9 @@ def _start(turn: Turn, play: Occurrence) -> None:
     if late:
         for zone in ready:  # each closing carries its own end, which was counted from an earlier start
             switching.close_relay(turn, play, zone)
-    rise_ms = 0 if signal_of(turn.job_of(play)) else turn.state.site.frame.rise_ms
+    rise_ms = 0 if signal_of(job) else turn.state.site.frame.rise_ms
     later = tuple(zone for zone in zones.in_it(play) if zone not in ready)
-    urgent = turn.job_of(play).plays_as is JobClass.EMERGENCY
+    urgent = job.plays_as is JobClass.EMERGENCY
     turn.emit(StartPlay(play.play_id, play.parts, zones.feeds_of(play), start_at, rise_ms, later, urgent))
 
 

@@ -89,7 +89,7 @@ class Occurrence:
     missed it.
 
     ``live_until`` (UTC): when a live source in it is to be over. ``lacked``: when it last began, some of what was
-    ordered was not to be had.
+    ordered was not to be had; ``cut_short``: or was shorter than was signed.
 
     ``sounded``: an earlier try was heard, and ``lost_to`` that; ``unseen``: and nobody knows for how long, as the
     process ended meanwhile.
@@ -128,6 +128,7 @@ class Occurrence:
     relayed_before: Relayed = NOTHING_RELAYED
     live_until: UtcMs | None = None
     lacked: bool = False
+    cut_short: bool = False
 
     @property
     def relayed_in_all(self) -> Relayed:

@@ -227,6 +227,13 @@ def lacks(job: Job, parts: tuple[Part, ...]) -> bool:
     return not ordered <= {part.key for part in parts if isinstance(part, Sound)}
 
 
+def falls_short(job: Job, parts: tuple[Part, ...]) -> bool:
+    """Whether some of what was ordered is shorter in the parts than was signed."""
+    sounds = {part.key: part.from_ms + part.duration_ms for part in parts if isinstance(part, Sound)}
+    lengths = [(item, sounds[item_key(item)]) for item in items_of(job) if item_key(item) in sounds]
+    return any(misfit(item, ms) is Reason.AUDIO_TOO_SHORT for item, ms in lengths)
+
+
 def _framed(parts: list[Part], frame: Frame) -> tuple[Part, ...]:
     # What is relayed has a tune of its own, and begins when its source does: not a chime later.
     opens, closes = (not isinstance(part, Live) for part in (parts[0], parts[-1]))

@@ -13,13 +13,10 @@ from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import AcceptedRule, Command, Regulation, RuleOrder, Timetable, Window
 from edge_agent.core.plays import Occurrence, ZoneRun
 from edge_agent.core.programme import (
-    Sound,
     chimes_ms,
     item_key,
-    items_of,
     length_ms,
     live_key,
-    misfit,
     promised_ms,
 )
 from edge_agent.core.reasons import Reason
@@ -31,7 +28,7 @@ FRESHNESS_UNPROVEN = "freshness_unproven"
 OVERTAKEN = "overtaken"
 """What a record says of a job whose cancel came before it, and that took the place of older versions all the same."""
 CUT_SHORT = Reason.AUDIO_TOO_SHORT.value
-"""What a record says of a warning that sounded with less of its audio than was signed."""
+"""What a record says of a warning that began with less of its audio than was signed."""
 PART_LEFT_OUT = "part_left_out"
 """What a record says of a warning that began without some of its items: they were not to be had, or not in time."""
 
@@ -78,11 +75,9 @@ def of_play(
 
 def _besides(job: Job, play: Occurrence, *, unproven: bool) -> str:
     """What people must know of it beside its outcome."""
-    sounds = {part.key: part.from_ms + part.duration_ms for part in play.whole if isinstance(part, Sound)}
-    lengths = [(item, sounds[item_key(item)]) for item in items_of(job) if item_key(item) in sounds]
     told = {
         FRESHNESS_UNPROVEN: unproven,
-        CUT_SHORT: any(misfit(item, ms) is Reason.AUDIO_TOO_SHORT for item, ms in lengths),
+        CUT_SHORT: play.cut_short,
         PART_LEFT_OUT: job.plays_as is JobClass.EMERGENCY and play.lacked,
     }
     return " ".join(name for name, is_so in told.items() if is_so)

@@ -6,12 +6,13 @@ import pytest
 
 from edge_agent.core import effects as fx
 from edge_agent.core import explain
+from edge_agent.core.clips import LEFT_OUT_AFTER_MS
 from edge_agent.core.day_ahead import day_plan
-from edge_agent.core.events import ClipFailed, ClipStaged
+from edge_agent.core.events import ClipFailed, ClipStaged, DeviceDown
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.programme import DURATION_TOLERANCE_MS
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import HOUR_MS, MINUTE_MS, ClipKey
+from edge_agent.core.units import HOUR_MS, MINUTE_MS, SECOND_MS, ClipKey
 from edge_agent.core.wall_time import local_time
 from tests.core.bench import CLIP_MS, Bench
 from tests.trust import makers
@@ -73,6 +74,45 @@ def test_a_warning_plays_what_there_is_and_its_record_and_the_log_say_so() -> No
     bench.end("flood")
     (record,) = [effect.record for effect in bench.every(fx.CommitRecord)]
     assert (record.outcome, record.reason, record.detail) == (Phase.SUCCEEDED, None, "audio_too_short")
+
+
+def heard_in_part(bench: Bench, reason: Reason) -> None:
+    """The flood warning sounds for a while, and then no device is there."""
+    bench.pass_s(LEFT_OUT_AFTER_MS / SECOND_MS + 3)
+    bench.end("flood", reason, ms=3_000)
+
+
+def over(bench: Bench) -> tuple[Phase, str]:
+    """Its time has passed, and it did not begin anew."""
+    bench.send(DeviceDown("gone"))
+    bench.pass_s(LEFT_OUT_AFTER_MS / SECOND_MS + 1)
+    bench.pass_s(700)
+    (record,) = [effect.record for effect in bench.every(fx.CommitRecord)]
+    return record.outcome, record.detail
+
+
+def test_nothing_was_cut_short_of_a_warning_that_never_began() -> None:
+    bench = asked({"job_id": "flood", "class": "emergency", "items": [makers.clip_item()]})
+    bench.send(DeviceDown("gone"))
+    bench.send(ClipStaged(KEY, SHORT_MS))
+    assert over(bench) == (Phase.EXPIRED, "")
+
+
+def test_nor_of_one_that_was_heard_before_the_short_audio_came_for_another_try_that_never_began() -> None:
+    items = [makers.clip_item(), makers.text_item()]
+    bench = asked({"job_id": "flood", "class": "emergency", "items": items})
+    heard_in_part(bench, Reason.DEVICE_FAILED)
+    bench.send(DeviceDown("gone"))
+    bench.send(ClipStaged(KEY, SHORT_MS))
+    assert over(bench) == (Phase.INTERRUPTED, "part_left_out")
+
+
+def test_what_was_heard_cut_short_is_recorded_so_though_another_try_was_laid_out_without_it() -> None:
+    items = [makers.clip_item(), makers.text_item()]
+    bench = asked({"job_id": "flood", "class": "emergency", "items": items})
+    bench.send(ClipStaged(KEY, SHORT_MS))
+    heard_in_part(bench, Reason.AUDIO_ALTERED)
+    assert over(bench) == (Phase.INTERRUPTED, "audio_too_short")
 
 
 def test_a_warning_of_its_whole_length_says_nothing_of_it() -> None:
