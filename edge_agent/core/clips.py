@@ -40,7 +40,8 @@ TRY_BYTES = 32 * 1_024
 def want(turn: Turn, job: Job, due: UtcMs | None, since: MonoMs) -> None:
     """Ask for every sound of the job in its time, and again for those whose retry is due. ``due`` None: it is now.
 
-    Then it waits for no retry of what failed before ``since``: that was another job's, with other addresses perhaps.
+    Then it waits for no retry of what failed before ``since``, if that was another job's, with other addresses perhaps.
+    A repetition of its own waits: each minute a file that is not as signed, or never ends, is gigabytes of SIM a day.
     """
     for item in items_of(job):
         key = item_key(item)
@@ -50,7 +51,8 @@ def want(turn: Turn, job: Job, due: UtcMs | None, since: MonoMs) -> None:
             if turn.state.clips.get(key) != clip:
                 turn.put_clip(key, clip)
         hastens = clip.status is ClipStatus.ASKED and _warns(job) and not clip.urgent
-        anew = due is None and clip.status is ClipStatus.FAILED and clip.failed_at < since
+        failed_for_others = clip.status is ClipStatus.FAILED and job.job_id not in clip.tried
+        anew = due is None and failed_for_others and clip.failed_at < since
         if clip.status is ClipStatus.FETCHED:
             if turn.now.mono >= look_ahead.stage_at(turn.now, due):
                 _make(turn, job, item, clip, due, since)
@@ -77,6 +79,7 @@ def _ask(turn: Turn, job: Job, item: StagedItem, clip: Clip, due: UtcMs | None) 
     length_ms = _length_ms(turn, item, clip, urgent)
     tries = 0 if urgent and not clip.urgent else clip.tries  # what was learned for a routine one keeps no warning back
     asked = replace(clip, status=ClipStatus.ASKED, retry_at=None, duration_ms=length_ms, urgent=urgent, tries=tries)
+    asked = replace(asked, tried=clip.tried | {job.job_id})
     key, ahead = item_key(item), turn.now.mono < look_ahead.stage_at(turn.now, due)
     if isinstance(item, ClipItem) and (ahead or not make_room(turn, key, asked.duration_ms, due)):
         turn.put_clip(key, replace(asked, duration_ms=0))

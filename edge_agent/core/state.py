@@ -44,7 +44,8 @@ class Clip:
     ``duration_ms``: of one that is ready, else the room that it will need, where that is known; 0: not known.
     ``urgent``: it was last asked for as a warning's. ``counted_bytes`` were counted among a day's and have not come
     yet; ``came_bytes`` have come, beyond what a try costs anyhow, and were not it. ``left_out``: a warning has waited
-    for it in vain, and none waits for it until it is ready.
+    for it in vain, and none waits for it until it is ready. ``tried``: the jobs that have asked for it since it was
+    last to be had.
     """
 
     status: ClipStatus
@@ -58,6 +59,7 @@ class Clip:
     counted_bytes: int = 0
     came_bytes: int = 0
     left_out: bool = False
+    tried: frozenset[JobId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

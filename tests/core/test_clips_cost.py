@@ -12,9 +12,10 @@ from edge_agent.core import clips, day_bytes, look_ahead
 from edge_agent.core import effects as fx
 from edge_agent.core.clips import RETRY_MS_MAX
 from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged
+from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Clause, LocalPolicy
-from edge_agent.core.units import ClipKey, JobId
+from edge_agent.core.units import DAY_MS, HOUR_MS, SECOND_MS, ClipKey, JobId, UtcMs
 from tests.core.bench import Bench
 from tests.trust import makers
 
@@ -229,3 +230,57 @@ def test_what_waits_for_the_next_nights_bytes_does_not_look_again_without_end(ho
         bench.pass_s(max(0.001, bench.wakes_in_ms() / 1_000))
         looks += 1
     assert looks < 120
+
+
+class EveryFiveMinutes:
+    """A warning of a siren and words for a whole day; the content server never gives the siren."""
+
+    def __init__(self, reason: Reason, *, again: bool) -> None:
+        self.bench = Bench().boot()
+        self.bench.deaf |= {fx.FetchClip, fx.FetchAhead}
+        self.failure = ClipFailed(CLIP, reason, again=again, came_bytes=LENGTH)
+        self.files = self.heard = 0
+        self.order("flood")
+
+    def order(self, job_id: str) -> None:
+        end = UtcMs(makers.NOON + DAY_MS)
+        when = {"kind": "now", "every_s": 300, "until": end}
+        items = [makers.clip_item(length=LENGTH), makers.text_item()]
+        self.bench.order(job_id=job_id, when=when, items=items, not_after=end, **{"class": "emergency"})
+
+    def live_until(self, utc: int) -> None:
+        """Each sound lasts as long as the words, and each file that is asked for comes, and is not it."""
+        bench = self.bench
+        while bench.now.utc < utc:
+            playing = [play.job_id for play in bench.state.plays.values() if play.phase is Phase.PLAYING]
+            ms = 8_000 if playing else min(max(bench.wakes_in_ms(), 1), utc - bench.now.utc)
+            bench.pass_s(ms / SECOND_MS)
+            for job_id in playing:
+                bench.end(job_id, ms=8_000)
+            self.heard += len(bench.every(fx.StartPlay))
+            asked = asked_for(bench)
+            bench.said.clear()
+            for _ in range(asked):
+                self.files += 1
+                bench.send(self.failure)
+
+
+@pytest.mark.parametrize(
+    ("reason", "again", "files_max"), [(Reason.AUDIO_ALTERED, False, 12), (Reason.AUDIO_UNREACHABLE, True, 210)]
+)
+def test_a_warning_again_and_again_of_which_a_part_never_comes_costs_no_file_each_time(
+    reason: Reason, again: bool, files_max: int
+) -> None:
+    """Each repetition asked anew, whatever had failed before: one a minute cost 21 GB a day for a siren of 15 MB."""
+    life = EveryFiveMinutes(reason, again=again)
+    life.live_until(makers.NOON + DAY_MS)
+    assert files_max // 2 <= life.files <= files_max
+    assert life.heard >= 280
+
+
+def test_a_warning_that_is_ordered_anew_asks_at_once_for_what_another_has_not_had() -> None:
+    """Its addresses may be others; so whoever has mended the file has it heard."""
+    life = EveryFiveMinutes(Reason.AUDIO_ALTERED, again=False)
+    life.live_until(makers.NOON + 2 * HOUR_MS)
+    life.order("flood-2")
+    assert asked_for(life.bench) == 1
