@@ -221,11 +221,12 @@ class Runtime:
         for effect in effects:
             if effect not in behind:
                 self._perform(effect, now)
+        if any(isinstance(effect, fx.TakeTrust) for effect in effects):
+            self._step(self._trust_changed())
+            self._keep_trust()  # behind what it ends: a start by it drops that without a record
         for ack in behind:
             self._journal.order(Afterwards(partial(self._ports.session.ack, ack.token)))
         self._renew(now.mono)
-        if any(isinstance(effect, fx.TakeTrust) for effect in effects):
-            self._step(self._trust_changed())
         self._status.show(now.mono, lambda: self._ports.upstream.picture_bytes(self._state, now))
         if isinstance(event, StopAsked):
             self._ending_at = MonoMs(now.mono + STOP_MS_MAX)
@@ -310,7 +311,6 @@ class Runtime:
             # Before the document: once that is kept, nobody would see the change.
             self._journal.order(SaveFloor(self._signed))
         self._ports.clock.hold_to(trust.standing.floor(self._signed))
-        self._keep_trust()
 
     def _keep_trust(self) -> None:
         """What is believed and not kept yet, the trust file's too: an older file must not take it back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from edge_agent.core.events import AckToken
 from edge_agent.core.heads import Head, Home, Kept, Manifest
 from edge_agent.core.state import Told
 from edge_agent.core.units import UtcMs
+from edge_agent.journal.port import StoredRecord
 from edge_agent.runtime import _behind_the_record
 from edge_agent.trust.bundle import write_file
 from edge_agent.trust.manifests import head_payload
 from tests.agent_rig import Agent
-from tests.fakes.journal import FakeDisk
+from tests.fakes.journal import FakeDisk, FakeJournal
 from tests.trust import makers
 from tests.trust.delegation import HANOI, NATIONAL, PROVINCE_1, ROOT_1, WARD_1, province, root, ward
 from tests.trust.makers import AREA, signed_trust
@@ -64,6 +66,34 @@ def test_a_revoked_officer_orders_nothing_more_and_what_he_ordered_is_recorded_a
         agent.until(lambda: [record["reason"] for record in agent.records()] == ["key_revoked"])
         plan_for_later(agent)
     assert answers(agent) == [("accepted", None), ("accepted", None), ("refused", "signature_invalid")]
+
+
+class Noting(FakeJournal):
+    """Keeps in which order it was told of records and documents."""
+
+    def __init__(self, disk: FakeDisk) -> None:
+        super().__init__(disk)
+        self.told: list[str] = []
+
+    def append(self, *record: Any) -> StoredRecord:
+        stored = super().append(*record)
+        self.told.append(json.loads(stored.body)["reason"])
+        return stored
+
+    def save_trust(self, area: str, envelope: bytes, anchor: str) -> None:
+        self.told.append(area)
+        super().save_trust(area, envelope, anchor)
+
+
+def test_what_a_document_ends_is_recorded_before_it_is_kept(tmp_path: Path) -> None:
+    """Power that went between them left what the revoked officer had ordered without a record: a start drops it."""
+    journal = Noting(FakeDisk())
+    with Agent(tmp_path, journal=journal, trust=FILE) as agent:
+        agent.until_welcomed()
+        plan_for_later(agent)
+        send(agent, signed_trust(ward(2, roles=[]), HANOI))
+        agent.until(lambda: len(journal.told) == 5)
+    assert journal.told[3:] == ["key_revoked", AREA]
 
 
 def test_a_document_is_kept_and_an_older_one_refused_after_a_restart(tmp_path: Path) -> None:
