@@ -12,7 +12,7 @@ from edge_agent.core.reasons import UNAUTHENTICATED, Reason
 from edge_agent.headend.conform.verdicts import Failed, Passed, Verdict
 from edge_agent.headend.listening import LogBatch
 from edge_agent.journal.port import StoredRecord
-from edge_agent.journal.record import ChainPoint, verify_chain
+from edge_agent.journal.record import GENESIS, ChainPoint, verify_chain
 from edge_agent.sync.reports import AnswerMsg
 
 NO_ANSWER = "no answer"
@@ -78,6 +78,9 @@ def chained(batches: Sequence[LogBatch]) -> Verdict:
     places: dict[tuple[str, int], StoredRecord] = {}
     for batch in batches:
         first = batch.records[0]
+        if first.seq == 1 and first.prev != GENESIS:
+            return Failed("record 1 behind 64 zeros", "it names a record before it")
+        # A later one may come first: what stands before it was acknowledged before the run.
         fault = verify_chain(batch.records, ChainPoint(first.seq - 1, first.prev))
         if fault is not None:
             return Failed("a chain of hashes without a gap", f"record {fault.seq}: {fault.damage.value}")

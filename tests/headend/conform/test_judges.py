@@ -96,6 +96,13 @@ def test_a_whole_chain_passes_in_overlapping_and_repeated_uploads() -> None:
     assert passes(judges.chained([batch(*listed[2:])]))  # what came before was acknowledged to somebody else
 
 
+def test_a_log_that_begins_behind_another_hash_than_zeros_is_named() -> None:
+    first = chain(EPOCH, ChainPoint(0, "a" * 64), b'{"n":1}')
+    second = chain(EPOCH, ChainPoint(1, first.hash), b'{"n":2}')
+    assert "record 1 behind 64 zeros" in failure(judges.chained([batch(first, second)]))
+    assert passes(judges.chained([batch(second)]))  # its record 1 came before the run
+
+
 def test_a_gap_between_uploads_is_named() -> None:
     listed = records(5)
     assert "record 3 never came" in failure(judges.chained([batch(*listed[:2]), batch(*listed[3:])]))
