@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -72,6 +73,7 @@ class Why(StrEnum):
 
     UNREADABLE = "unreadable"  # newer software wrote it, or who has the station's key; it is not counted
     FOREIGN = "foreign"  # it names another station than the one that sent it, for which it is counted
+    COPIED = "copied"  # the file of the station that it names holds this very record; it is counted there only
     AGAIN = "again"  # its occurrence has a record already; it is counted only where both tell of sound
 
 
@@ -90,6 +92,8 @@ class Odd:
 ODD_WORDS = {
     Why.UNREADABLE: "bản ghi không đọc được, không tính ở dưới: cần phần mềm mới hơn, hoặc khóa của trạm đã lộ",
     Why.FOREIGN: "bản ghi mang tên trạm khác, vẫn tính cho trạm đã gửi: trạm vừa đổi tên, hoặc khóa của trạm đã lộ",
+    Why.COPIED: "bản ghi đã có trong tệp của trạm mang tên đó, chỉ tính ở đó: trạm đã đổi tên, hoặc tệp nhật ký "
+    "được chép thêm",
     Why.AGAIN: "bản ghi về lần phát đã có bản ghi khác, chỉ tính lần có phát: thẻ nhớ bị khôi phục hoặc thay, "
     "hoặc khóa của trạm đã lộ",
 }
@@ -145,11 +149,15 @@ def _read(file: Path) -> Reported:
     plays: list[Play] = []
     places: list[tuple[str, int]] = []
     odd: dict[Why, Odd] = {}
+    held_by = cache(lambda station: _hashes(file.with_name(f"{station}.jsonl")))
     for record in checked_records(file):
         try:
             play = read_play(record)
         except WireError as error:
             _note(odd, Odd(file.stem, Why.UNREADABLE, 1, record.epoch, record.seq, str(error)))
+            continue
+        if play.station != file.stem and record.hash in held_by(play.station):
+            _note(odd, Odd(file.stem, Why.COPIED, 1, record.epoch, record.seq, play.station))
             continue
         if play.station != file.stem:
             _note(odd, Odd(file.stem, Why.FOREIGN, 1, record.epoch, record.seq, play.station))
@@ -158,6 +166,11 @@ def _read(file: Path) -> Reported:
     for again in sorted(place for _, *others in occurrences(plays) for place in others):
         _note(odd, Odd(file.stem, Why.AGAIN, 1, *places[again], plays[again].job_id))
     return Reported(tuple(without_forgotten(plays)), tuple(odd.values()))
+
+
+def _hashes(file: Path) -> frozenset[str]:
+    """What is left out elsewhere as a copy. A hash binds what a record says, and all that came before it."""
+    return frozenset(record.hash for record in checked_records(file))
 
 
 def _note(odd: dict[Why, Odd], one: Odd) -> None:

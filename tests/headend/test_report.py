@@ -350,6 +350,41 @@ def test_a_station_says_nothing_about_another_one(tmp_path: Path) -> None:
     assert told.count("[foreign]; trước hết là bản ghi số 1, chuỗi theirs: tram-02") == 1
 
 
+def test_a_copied_log_is_counted_once(tmp_path: Path) -> None:
+    """A file that somebody laid beside, or a station under a new name that sends again what it sent under the old."""
+    file = keep(tmp_path, RECORD, CUT) / "tram-01.jsonl"
+    before = collect(tmp_path, Wanted(HANOI))
+    (tmp_path / "tram-01-cu.jsonl").write_bytes(file.read_bytes())
+    after = collect(tmp_path, Wanted(HANOI))
+    assert after.plays == before.plays
+    assert after.odd == (Odd("tram-01-cu", Why.COPIED, 2, "epoch-1", 1, "tram-01"),)
+    assert "tram-01-cu  2 bản ghi đã có trong tệp của trạm mang tên đó, chỉ tính ở đó" in as_table(after, HANOI)
+    assert collect(tmp_path, Wanted(HANOI, station="tram-01-cu")).plays == ()
+
+
+def test_of_a_copy_that_goes_on_only_what_is_new_is_counted(tmp_path: Path) -> None:
+    whole = keep(tmp_path, RECORD, CUT, QUIET) / "tram-01.jsonl"
+    lines = whole.read_bytes().splitlines(keepends=True)
+    (tmp_path / "tram-09.jsonl").write_bytes(b"".join(lines[1:]))
+    whole.write_bytes(b"".join(lines[:2]))
+    reported = collect(tmp_path, Wanted(HANOI))
+    assert [(play.station, play.job_id) for play in reported.plays] == [
+        ("tram-01", "job-1"),
+        ("tram-09", "job-quiet"),
+        ("tram-01", "job-cut"),
+    ]
+    assert [(odd.why, odd.count, odd.seq) for odd in reported.odd] == [(Why.COPIED, 1, 2), (Why.FOREIGN, 1, 3)]
+
+
+def test_a_copy_in_a_thiefs_log_takes_nothing_out_of_the_report_of_another(tmp_path: Path) -> None:
+    """Nor where both files are called otherwise than their records: which is the copy, nobody can tell."""
+    renamed = (keep(tmp_path, RECORD) / "tram-01.jsonl").rename(tmp_path / "tram-09.jsonl")
+    (tmp_path / "tram-02.jsonl").write_bytes(renamed.read_bytes())
+    reported = collect(tmp_path, Wanted(HANOI))
+    assert [play.station for play in reported.plays] == ["tram-02", "tram-09"]
+    assert [odd.why for odd in reported.odd] == [Why.FOREIGN, Why.FOREIGN]
+
+
 @pytest.mark.parametrize("first", ["heard", "missed"])
 def test_what_was_heard_is_not_missed_because_a_card_that_was_put_back_forgot_it(tmp_path: Path, first: str) -> None:
     """And is played once: with the copy's records behind its own a month had a play and a miss of each bulletin."""
