@@ -123,6 +123,22 @@ def week(
     return Week(local(now, zone), _papers(replies.plans.values()), tuple(table.day(day) for day in days))
 
 
+def unmet(told: Week, zone_names: ZoneNames) -> Mapping[str, tuple[list[str], list[str]]]:
+    """For each station the names whose zone is nowhere in the timetable, and the zones there that have none.
+
+    Both, or nothing: only then may a zone be called otherwise than it was meant to be.
+    """
+    places = [place for day in told.days for line in day.lines for place in line.places]
+    found: dict[str, tuple[list[str], list[str]]] = {}
+    for station, names in zone_names.items():
+        here = [place.zones for place in places if station in [one.id for one in place.stations]]
+        heard = {zone.id for zones in here for zone in zones}
+        strange, unnamed = set[str](names) - heard, heard - set[str](names)
+        if strange and unnamed:
+            found[station] = (sorted(strange), sorted(unnamed))
+    return found
+
+
 def as_json(told: Week) -> str:
     """For machines: codes, instants and days as ISO 8601 writes them."""
     return json.dumps(asdict(told), ensure_ascii=False, indent=2, default=_iso) + "\n"

@@ -16,7 +16,7 @@ from edge_agent.core.outlook import Planned
 from edge_agent.core.reasons import Reason
 from edge_agent.core.units import MINUTE_MS, StationId, UtcMs, ZoneId
 from edge_agent.headend.listening import Heard, Said
-from edge_agent.headend.week import Day, Kind, as_json, week
+from edge_agent.headend.week import Day, Kind, as_json, unmet, week
 from edge_agent.headend.week_replies import Replies
 from edge_agent.headend.week_table import as_table
 from edge_agent.sync.reports import AnswerMsg, PlanMsg, PolicyStatus
@@ -58,6 +58,17 @@ def test_residents_read_when_what_and_where() -> None:
         "  05h30–05h35  Bản tin; Trạm Chợ: cụm c1, Cổng chợ",
         "  06h30–06h36  Nhạc; Trạm Đình: cụm c1",
     ]
+
+
+def test_a_name_for_a_zone_that_nobody_has_is_not_passed_over() -> None:
+    """Else the page that hangs on the wall says "c1", and nobody knows why."""
+    names = {
+        StationId("tram-01"): {ZoneId("cl"): "Cổng chợ", ZoneId("c2"): "Nhà văn hóa"},
+        StationId("tram-02"): {ZoneId("c1"): "Đình", ZoneId("c9"): "Bến"},  # nothing sounds there this week
+        StationId("tram-03"): {ZoneId("c7"): "Bến"},  # it did not answer
+    }
+    week_of = told({CHO: plan(entry(zones={"c2": 60, "c1": 55})), DINH: plan(entry())}, BEN, names=names)
+    assert unmet(week_of, names) == {"tram-01": (["cl"], ["c1"])}
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ def ward(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     place = tmp_path / "ward"
     assert main(["keys", "init", "--dir", str(place), "--realm", "demo", "--area", AREA]) == 0
     (tmp_path / "names.toml").write_text('[tram-02]\nc1 = "Cổng chợ"\n')
+    (tmp_path / "upper.toml").write_text('[tram-01]\nC1 = "Cổng chợ"\n')
     capsys.readouterr()
     return place
 
@@ -52,6 +53,7 @@ def test_without_a_station_there_is_nobody_to_ask(
         (["--first", "2026-01-01"], 2, "--first: từ "),
         (["--first", "9999-12-31"], 2, "what has sounded is in `report`"),
         (["--names", "{names}"], 2, 'tram-02: viết sai / unknown field, did you mean "tram-01"?'),
+        (["--names", "{upper}"], 2, "tram-01.C1: viết sai / 1 to 64 of a-z, 0-9 and -"),
         ([], 1, "broker localhost:1"),
     ],
 )
@@ -93,8 +95,8 @@ def test_it_explains_itself_in_both_languages(capsys: pytest.CaptureFixture[str]
 
 
 def filled(ward: Path, *words: str) -> list[str]:
-    names = {"ward": ward, "new": ward.parent / "new.toml", "names": ward.parent / "names.toml"}
-    return [word.format(**names) for word in words]
+    files = {name: ward.parent / f"{name}.toml" for name in ("new", "names", "upper")}
+    return [word.format(ward=ward, **files) for word in words]
 
 
 def assert_one_line(capsys: pytest.CaptureFixture[str], told: str) -> None:
@@ -119,13 +121,15 @@ def test_a_real_station_tells_residents_what_will_sound(tmp_path: Path, capsys: 
         order(ward, "ward-routine", "Lịch <b>tiêm chủng</b>", **{"class": "normal"}, when=daily)
         about = {"not_before": drill - timedelta(minutes=5), "not_after": drill + timedelta(minutes=5)}
         order(ward, "ward-emergency", "Sơ tán", **REHEARSAL, **about, when={"at": drill})
-        (tmp_path / "names.toml").write_text(f'[{STATION}]\nc1 = "Cổng chợ"\n')
+        (tmp_path / "names.toml").write_text(f'[{STATION}]\nc1 = "Cổng chợ"\nc9 = "Bến đò"\n')
         page = tmp_path / "lich.html"
         where = ["--dir", str(ward.keyring.directory), "--broker", f"localhost:{ward.broker.port}"]
         asked = ["week", *where, "--timezone", ward.timezone, "--first", str(tomorrow), "--days", "3"]
         only = ["--station", STATION, "--names", str(tmp_path / "names.toml")]
         assert main([*asked, *only, "--html", str(page)]) == 0, ward.agent_log()
-        shown, written = capsys.readouterr().out, page.read_text("utf-8")
+        (shown, told), written = capsys.readouterr(), page.read_text("utf-8")
+        assert f"--names: {STATION}: c9 không có trong lịch" in told
+        assert "c2 has no name" in told
         assert main([*asked, *only, "--html", str(tmp_path)]) == 1
         assert "cannot be written" in capsys.readouterr().err
         main([*asked, "--json", "--wait-s", "1"])  # a busy machine may need longer, but the other one never answers

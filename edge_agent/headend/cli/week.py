@@ -31,14 +31,14 @@ from edge_agent.headend.foresight import addressed
 from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.signing import digest_of, read_order
-from edge_agent.headend.week import DAYS_MAX, Named, ZoneNames, as_json, week
+from edge_agent.headend.week import DAYS_MAX, Named, ZoneNames, as_json, unmet, week
 from edge_agent.headend.week_page import as_page
 from edge_agent.headend.week_replies import Replies
 from edge_agent.headend.week_table import as_table
 from edge_agent.headend.words import local
 from edge_agent.sync.topics import Up
 from edge_agent.trust.commands import What
-from edge_agent.trust.fields import Fields
+from edge_agent.trust.fields import NAME, Fields
 from edge_agent.trust.limits import COMMAND_VALIDITY_MS_MAX, TIMETABLE_VALIDITY_MS_MAX
 from edge_agent.trust.orders import OrderType
 from edge_agent.trust.strict_json import WireError
@@ -49,6 +49,11 @@ WAIT_S_MAX = COMMAND_VALIDITY_MS_MAX // SECOND_MS
 # Nobody obeys the question later.
 AHEAD_DAYS_MAX = TIMETABLE_VALIDITY_MS_MAX // DAY_MS
 # No order is for later.
+
+UNMET = (
+    "chú ý / note: --names: {0}: {1} không có trong lịch (viết sai, hoặc không phát gì), còn {2} chưa có tên / {1} is "
+    "not in the timetable (a slip, or nothing sounds there), and {2} has no name"
+)
 
 MORE = """\
 Mỗi trạm được hỏi bằng một lệnh `ask` đã ký số cho mỗi ngày. Trạm chưa trả lời thì được nêu tên. --html ghi một trang để
@@ -100,6 +105,8 @@ def _week(args: argparse.Namespace) -> int:
     _ask(args, keyring, [*asks.values()], replies)
     named = [Named(one.station, one.name) for one in stations]
     told = week([*asks], named, replies, names, now, args.timezone)
+    for station, (strange, unnamed) in unmet(told, names).items():
+        print(UNMET.format(station, ", ".join(strange), ", ".join(unnamed)), file=sys.stderr)
     print(as_json(told) if args.json else as_table(told), end="")
     if not replies.plans:
         raise CannotDo(
@@ -158,8 +165,15 @@ def _zone_names(path: Path, stations: Mapping[StationId, Enrolled]) -> ZoneNames
         fields.only(*stations)
         tables = {StationId(station): fields.record(station) for station in fields.values}
         return {
-            station: {ZoneId(zone): table.text(zone, STATION_NAME) for zone in table.values}
+            station: {_zone(table, zone): table.text(zone, STATION_NAME) for zone in table.values}
             for station, table in tables.items()
         }
     except WireError as error:
         raise DraftError(f"--names {path}: {error.where}", f"viết sai / {error.rule}") from error
+
+
+def _zone(table: Fields, name: str) -> ZoneId:
+    """No station has a zone of any other form: "C1" would name none."""
+    if NAME.pattern.fullmatch(name) is None:
+        raise table.wrong(name, NAME.rule)
+    return ZoneId(name)
