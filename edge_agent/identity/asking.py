@@ -41,6 +41,12 @@ WRONG_PORT = (
 )
 
 
+NEWER_REASON = (
+    "máy chủ từ chối, vì lý do mà phần mềm của trạm chưa biết: cập nhật phần mềm của trạm, hoặc báo trung tâm / "
+    "refused for a reason that this software does not know: update the station's, or tell the centre"
+)
+
+
 class NoIdentity(Exception):
     """The headend gave nothing; the text says why, and what to do."""
 
@@ -48,9 +54,10 @@ class NoIdentity(Exception):
 class Refused(NoIdentity):
     """It said no, by name."""
 
-    def __init__(self, reason: messages.Refusal) -> None:
+    def __init__(self, reason: messages.Refusal | str) -> None:
         self.reason = reason
-        super().__init__(f"{REFUSALS[reason]} [{reason}]")
+        words = REFUSALS[reason] if isinstance(reason, messages.Refusal) else NEWER_REASON
+        super().__init__(f"{words} [{one_line(reason)}]")  # anybody on the way may have chosen it
 
 
 @dataclass(frozen=True, slots=True)

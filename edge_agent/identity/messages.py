@@ -35,6 +35,7 @@ NONCE = form(r"[0-9a-f]{32}", "32 lower-case hex digits")
 SLOT = form(rf"[{codes.ALPHABET}]{{{codes.SLOT_CHARS}}}", f"{codes.SLOT_CHARS} characters of a code")
 HOST = form(r"[A-Za-z0-9.:_-]{1,253}", "a host name or address")
 STATION_NAME = free_text(80, least=1)
+NEWER_REASON = free_text(64, least=1)
 _ENROL, _RENEW = "enrol", "renew"
 
 
@@ -215,9 +216,10 @@ def refusal(reason: Refusal) -> bytes:
     return dump({"type": "refused", "reason": reason.value})
 
 
-def read_refusal(data: bytes) -> Refusal:
-    """Why not. Anybody on the way can say so: it is for people, and changes nothing."""
-    return _fields(data, "refused").choice("reason", Refusal)
+def read_refusal(data: bytes) -> Refusal | str:
+    """Why not, or what a newer server says there. Anybody on the way can: it is for people, and changes nothing."""
+    reason = _fields(data, "refused").text("reason", NEWER_REASON)
+    return next((known for known in Refusal if known == reason), reason)
 
 
 def _as_json(given: Given) -> dict[str, Any]:

@@ -9,11 +9,13 @@ import pytest
 
 from edge_agent.cli import identity
 from edge_agent.identity import asking, installing, resetting
-from edge_agent.identity.asking import NoIdentity, Server
+from edge_agent.identity.asking import NoIdentity, Refused, Server
 from edge_agent.identity.codes import new_code
 from edge_agent.identity.file_keys import FileKey, TlsKey
 from edge_agent.identity.installing import CannotWrite, Places
+from edge_agent.identity.messages import read_refusal
 from edge_agent.trust.keys import UnusableKey, new_signer
+from edge_agent.trust.strict_json import WireError, dump
 from tests.cli.findings import NOBODY, is_root
 from tests.headend.test_registrar import new_box
 from tests.identity.middle import Middle
@@ -94,6 +96,34 @@ def test_a_server_that_answers_something_else_is_no_enrolment_service(tmp_path: 
             asking.enrol(Server(middle.url), known, box_of.signer, box_of.csr())
         with pytest.raises(NoIdentity, match="makes no sense"):
             asking.renew(Server(middle.url), "test", "dt-01", box_of.signer, box_of.csr("dt-01"))
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("no_more_stations", "[no_more_stations]"),
+        ("gọi\u202e \U0001f50a", "[g?i? ?]"),  # what turns the line round is no terminal's
+    ],
+)
+def test_a_newer_servers_reason_is_told_with_what_to_do(tmp_path: Path, said: str, shown: str) -> None:
+    """As "no enrolment service" it sent the technician to look for another server."""
+
+    def newer(_answer: bytes) -> bytes:
+        return dump({"type": "refused", "reason": said})
+
+    with office(tmp_path) as ward, Middle(tmp_path / "middle", ward.server.port, answered=newer) as middle:
+        box_of = new_box()
+        with pytest.raises(Refused) as refused:
+            asking.enrol(Server(middle.url), new_code(), box_of.signer, box_of.csr())
+    assert refused.value.reason == said
+    assert "cập nhật phần mềm của trạm, hoặc báo trung tâm / refused" in str(refused.value)
+    assert str(refused.value).endswith(shown)
+
+
+@pytest.mark.parametrize("said", ["", "n" * 65, 1, None])
+def test_a_reason_of_no_length_or_of_a_page_is_none(said: object) -> None:
+    with pytest.raises(WireError):
+        read_refusal(dump({"type": "refused", "reason": said}))
 
 
 def test_a_key_that_cannot_be_destroyed_stops_the_reset_before_anything_is_gone(
