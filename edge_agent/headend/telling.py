@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from zoneinfo import ZoneInfo
 
@@ -12,13 +12,14 @@ from edge_agent.core.as_run import RecordKind
 from edge_agent.core.effects import Conflict
 from edge_agent.core.heads import ScopeStatus
 from edge_agent.core.reasons import Reason
-from edge_agent.core.trust_standing import TrustHead
+from edge_agent.core.trust_standing import TrustHead, TrustVersion
 from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.desk import CloneSuspected, Kept, LateWill, LogTrouble, OldState
 from edge_agent.headend.greeting import TrustAhead
 from edge_agent.headend.headend import Shown, Untold
 from edge_agent.headend.inbox import Overrun
 from edge_agent.headend.listening import Heard, Unheard
+from edge_agent.headend.ours import Named
 from edge_agent.headend.plays import Play, ZonePlay, read_play
 from edge_agent.headend.rule_words import became, of_record
 from edge_agent.headend.session import LinkDown, LinkUp
@@ -28,7 +29,9 @@ from edge_agent.headend.words import (
     OF_PAPERS,
     PAPER_REFUSED,
     PAPERS,
+    PAPERS_ALONE,
     PHASES,
+    STRANGE_REFUSED,
     VERDICTS,
     WHYS,
     in_words,
@@ -50,10 +53,13 @@ EXPIRES_SOON_MS = 30 * DAY_MS
 # Time to bring together whoever holds the keys.
 
 
-def for_people(shown: Shown, now: UtcMs, zone: ZoneInfo) -> str:
-    """Vietnamese words and the code: ``05:30:00 tram-01: bắt đầu kết nối … [birth]``. May be several lines."""
+def for_people(shown: Shown, now: UtcMs, zone: ZoneInfo, named: Callable[[str], Named] = lambda _digest: None) -> str:
+    """Vietnamese words and the code: ``05:30:00 tram-01: bắt đầu kết nối … [birth]``. May be several lines.
+
+    ``named``: which document or order of ours has that digest (``ours``).
+    """
     clock = local(now, zone).strftime("%H:%M:%S")
-    return "\n".join(f"{clock} {printable(line)}" for line in _lines(shown, zone))
+    return "\n".join(f"{clock} {printable(line)}" for line in _lines(shown, zone, named))
 
 
 def for_machines(shown: Shown, now: UtcMs) -> str:
@@ -79,10 +85,12 @@ AHEAD = (
 )
 
 
-def _lines(shown: Shown, zone: ZoneInfo) -> list[str]:
+def _lines(shown: Shown, zone: ZoneInfo, named: Callable[[str], Named]) -> list[str]:
     match shown:
         case Heard(said=PlanMsg() as plan):
             return [f"{shown.station}: {line}" for line in _plan(plan, zone_of(plan.timezone, zone))]
+        case Heard(said=AnswerMsg() as answer):
+            return [f"{shown.station}: {_answer(answer, zone, named)}"]
         case Heard():
             return [f"{shown.station}: {_said(shown, zone)}"]
         case Kept():
@@ -115,7 +123,7 @@ def _trouble(shown: LogTrouble | LateWill | CloneSuspected | OldState | TrustAhe
             return f"{failed} [untold {shown.what}]: {shown.detail}"
 
 
-def _place_and_version(head: TrustHead) -> str:
+def _place_and_version(head: TrustHead | TrustVersion) -> str:
     version = f"phiên bản {head.version}"
     return f"gốc, {version}" if head.area == ROOT else f"{head.area}, kỳ {head.epoch}, {version}"
 
@@ -129,18 +137,28 @@ def _said(heard: Heard, zone: ZoneInfo) -> str:
         case HeartbeatMsg() as beat:
             hours = number(beat.uptime_s / HOUR_S, 1)
             return f"báo trạng thái [heartbeat]: chạy {hours} giờ, chờ gửi {beat.records_waiting} bản ghi nhật ký"
-        case AnswerMsg() as answer:
-            told = f"{_answered(answer)} [{answer.verdict}]{_why(answer)}"
-            return "; ".join((told, *(_conflict(one, answer.job_id, zone) for one in answer.conflicts)))
         case _:
             return heard.kind.value
 
 
-def _answered(answer: AnswerMsg) -> str:
+def _answer(answer: AnswerMsg, zone: ZoneInfo, named: Callable[[str], Named]) -> str:
+    told = f"{_answered(answer, named)} [{answer.verdict}]{_why(answer)}"
+    return "; ".join((told, *(_conflict(one, answer.job_id, zone) for one in answer.conflicts)))
+
+
+def _answered(answer: AnswerMsg, named: Callable[[str], Named]) -> str:
     """What is believed and has no id is a trust document. As an order of nobody's it would look like a thief's."""
-    if not answer.job_id and (answer.verdict in PAPERS or answer.reason in OF_PAPERS):
-        return PAPERS.get(answer.verdict, PAPER_REFUSED)
-    return f"{VERDICTS[answer.verdict]} {answer.job_id or '?'}"
+    if answer.job_id:
+        return f"{VERDICTS[answer.verdict]} {answer.job_id}"
+    if answer.verdict in PAPERS:
+        return PAPERS[answer.verdict]
+    match named(answer.digest):
+        case TrustVersion() as version:
+            return f"{PAPER_REFUSED} của máy chủ này ({_place_and_version(version)})"
+        case str() as order_id:
+            return f"{VERDICTS[answer.verdict]} {order_id} của máy chủ này"
+        case _:
+            return PAPER_REFUSED if answer.reason in OF_PAPERS or answer.reason in PAPERS_ALONE else STRANGE_REFUSED
 
 
 def _why(answer: AnswerMsg) -> str:

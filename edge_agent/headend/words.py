@@ -68,6 +68,11 @@ PAPERS = {
     Verdict.KNOWN: "văn bản ủy quyền này đã có",
 }
 PAPER_REFUSED = "từ chối văn bản ủy quyền"
+STRANGE_REFUSED = "từ chối một tin không có trong lệnh và văn bản ủy quyền của máy chủ này"
+PAPERS_ALONE = frozenset(
+    {Reason.TRUST_ROLLED_BACK, Reason.TRUST_EQUIVOCAL, Reason.TRUST_GAP, Reason.TRUST_BEYOND_PARENT}
+)
+"""Nothing but a trust document is refused so."""
 OF_PAPERS = {
     Reason.NOT_YET_VALID: "văn bản đề ngày sau giờ của trạm: đồng hồ máy đã ký chạy nhanh, hoặc giờ của trạm chậm; xem "
     "docs/operations.md “Xem đồng hồ trước khi ký”",

@@ -18,7 +18,7 @@ import pytest
 from edge_agent.core.effects import Verdict
 from edge_agent.core.order import Timetable
 from edge_agent.core.reasons import Reason
-from edge_agent.core.units import UtcMs
+from edge_agent.core.units import JobId, UtcMs
 from edge_agent.headend.cli import draft_examples, main
 from edge_agent.headend.given import heading_of
 from edge_agent.headend.keyring import Keyring
@@ -95,6 +95,13 @@ def test_from_keys_to_report_by_commands_alone(
     client.publish(*station.log())
     assert "đã phát xong [succeeded]" in watch.line_with("nhật ký phát số 1")
     assert client.next()[0] == "loa/1/d/tram-01/ack"
+
+    for envelope, told in ((Keyring(ward).documents[0], "văn bản ủy quyền"), (Path(order).read_bytes(), "lệnh dong-")):
+        bad = reports.AnswerMsg(
+            Verdict.REFUSED, digest_of(envelope), JobId(""), Reason.SIGNATURE_INVALID, UtcMs(RECORD_AT)
+        )
+        client.publish(*station.signed(messages.answer(station.sender, bad)))
+        assert f"tram-01: từ chối {told}" in watch.line_with("[signature_invalid]")
     client.close()
 
     assert (watch.end(), broker.end()) == (0, 0)

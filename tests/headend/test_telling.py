@@ -13,7 +13,7 @@ from edge_agent.core.effects import Conflict, Verdict
 from edge_agent.core.heads import ScopeStatus
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
-from edge_agent.core.trust_standing import TrustHead
+from edge_agent.core.trust_standing import TrustHead, TrustVersion
 from edge_agent.core.units import DAY_MS, JobId, StationId, UtcMs, ZoneId
 from edge_agent.headend.desk import CloneSuspected, Kept, LateWill, LogTrouble, OldState
 from edge_agent.headend.enrolment import Enrolled
@@ -21,6 +21,7 @@ from edge_agent.headend.greeting import TrustAhead
 from edge_agent.headend.headend import Shown, Untold
 from edge_agent.headend.inbox import Overrun
 from edge_agent.headend.listening import Doubt, Unheard, hear
+from edge_agent.headend.ours import Named
 from edge_agent.headend.session import LinkDown, LinkUp
 from edge_agent.headend.telling import for_machines, for_people
 from edge_agent.sync.reports import Why
@@ -114,7 +115,12 @@ CASES: list[tuple[Shown, str]] = [
     ),
     (
         said(STATION.answer(Verdict.REFUSED, "", Reason.SIGNATURE_INVALID)),
-        "05:30:05 tram-01: từ chối lệnh ? [refused], lý do: giả mạo: chữ ký số không đúng [signature_invalid]",
+        "05:30:05 tram-01: từ chối một tin không có trong lệnh và văn bản ủy quyền của máy chủ này [refused], lý do: "
+        "giả mạo: chữ ký số không đúng [signature_invalid]",
+    ),
+    (
+        said(STATION.answer(Verdict.REFUSED, "", Reason.TRUST_GAP)),
+        "05:30:05 tram-01: từ chối văn bản ủy quyền [refused], lý do: thiếu văn bản ủy quyền đứng trước [trust_gap]",
     ),
     (
         said(STATION.answer(Verdict.ACCEPTED, "lich-10", None, *CONFLICTS)),
@@ -229,6 +235,21 @@ CASES: list[tuple[Shown, str]] = [
 @pytest.mark.parametrize(("shown", "line"), CASES, ids=[line[9:60] for _, line in CASES])
 def test_a_person_reads(shown: Shown, line: str) -> None:
     assert for_people(shown, NOW, HANOI) == line
+
+
+@pytest.mark.parametrize(
+    ("named", "what"),
+    [
+        (TrustVersion("", 0, 4), "từ chối văn bản ủy quyền của máy chủ này (gốc, phiên bản 4)"),
+        (TrustVersion("vn/ha-noi", 1, 7), "từ chối văn bản ủy quyền của máy chủ này (vn/ha-noi, kỳ 1, phiên bản 7)"),
+        (JobId("job-9"), "từ chối lệnh job-9 của máy chủ này"),
+    ],
+)
+def test_a_document_whose_signature_is_bad_is_told_from_an_order_whose_signature_is(named: Named, what: str) -> None:
+    """A station repeats no id of what is not authentic: only whoever has sent it knows what it was."""
+    shown = said(STATION.answer(Verdict.REFUSED, "", Reason.SIGNATURE_INVALID))
+    told = for_people(shown, NOW, HANOI, {"a" * 64: named}.get)
+    assert told == f"05:30:05 tram-01: {what} [refused], lý do: giả mạo: chữ ký số không đúng [signature_invalid]"
 
 
 @pytest.mark.parametrize("shown", [shown for shown, _ in CASES], ids=[line[9:40] for _, line in CASES])

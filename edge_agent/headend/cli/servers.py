@@ -30,6 +30,7 @@ from edge_agent.headend.headend import Headend, Shown, utc_now
 from edge_agent.headend.headend_lock import headend_lock
 from edge_agent.headend.https_server import TlsService
 from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.ours import Ours
 from edge_agent.headend.registrar import Registrar
 from edge_agent.headend.session import BrokerAddress
 from edge_agent.headend.telling import for_machines, for_people
@@ -82,10 +83,12 @@ def _add_listen(parser: argparse.ArgumentParser, default: BrokerAddress) -> None
 def _watch(args: argparse.Namespace) -> int:
     end_at_sigterm()
     keyring, keyring_of_manifests = Keyring(args.dir), Keyring(args.dir)  # each for its own thread
+    ours = Ours(keyring)  # told by the thread that keyring is for
 
     def tell(shown: Shown) -> None:
         now = utc_now()
-        print(for_machines(shown, now) if args.json else for_people(shown, now, args.timezone), flush=True)
+        told = for_machines(shown, now) if args.json else for_people(shown, now, args.timezone, ours.named)
+        print(told, flush=True)
 
     with (
         headend_lock(args.dir, alone=False),
