@@ -139,7 +139,10 @@ class LockedKey:
             ) from error
         private = _checked(found, self.name)
         if _public_of(private.public_key()) != self.public:
-            raise UnusableKey(f"{self.name}: holds another key than the public one that it names; restore the file")
+            raise UnusableKey(
+                f"{self.name}: tệp chứa khóa khác với khóa công khai ghi trong tệp, khôi phục tệp / holds another key "
+                "than the public one that it names; restore the file"
+            )
         return private
 
     def open(self, ask: Ask) -> Signer:
@@ -155,11 +158,17 @@ def read_key(path: Path) -> PlainKey | LockedKey:
     """The key in a file. ``UnusableKey`` says what is wrong with it."""
     blocks = {match["label"].decode(): match[0] for match in _BLOCK.finditer(read_private(path))}
     if len(blocks.keys() & {PLAIN, LOCKED}) != 1:
-        raise UnusableKey(f"{path}: not a PKCS#8 private key in PEM; `openssl pkcs8 -topk8` makes one of other forms")
+        raise UnusableKey(
+            f"{path}: không phải khóa bí mật PKCS#8 dạng PEM, đổi dạng khác bằng `openssl pkcs8 -topk8` / not a PKCS#8 "
+            "private key in PEM; `openssl pkcs8 -topk8` makes one of other forms"
+        )
     if PLAIN in blocks:
         return PlainKey(_plain(blocks[PLAIN], path))
     if PUBLIC not in blocks:
-        raise UnusableKey(f"{path}: names no public key; add it: openssl pkey -in FILE -pubout >> FILE")
+        raise UnusableKey(
+            f"{path}: thiếu khóa công khai, ghi thêm bằng lệnh sau / names no public key; add it: "
+            "openssl pkey -in FILE -pubout >> FILE"
+        )
     return LockedKey(path.stem, blocks[LOCKED], _named(blocks[PUBLIC], path))
 
 
@@ -188,7 +197,7 @@ def _plain(pem: bytes, path: Path) -> PrivateKey:
     try:
         found = load_pem_private_key(pem, None)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise UnusableKey(f"{path}: is damaged; restore it from its backup") from error
+        raise UnusableKey(f"{path}: hỏng, lấy lại từ bản sao lưu / is damaged; restore it from its backup") from error
     return _checked(found, path)
 
 
@@ -196,7 +205,10 @@ def _named(pem: bytes, path: Path) -> PublicKey:
     try:
         return _public_of(load_pem_public_key(pem))
     except (ValueError, UnsupportedAlgorithm) as error:  # an UnusableKey is a ValueError
-        raise UnusableKey(f"{path}: the public key in it is damaged, or neither Ed25519 nor P-256") from error
+        raise UnusableKey(
+            f"{path}: khóa công khai trong tệp hỏng, hoặc không phải Ed25519, P-256 / the public key in it is damaged, "
+            "or neither Ed25519 nor P-256"
+        ) from error
 
 
 def _checked(private: object, where: object) -> PrivateKey:
@@ -204,7 +216,7 @@ def _checked(private: object, where: object) -> PrivateKey:
         return private
     if isinstance(private, EllipticCurvePrivateKey) and isinstance(private.curve, SECP256R1):
         return private
-    raise UnusableKey(f"{where}: an Ed25519 or P-256 key is needed")
+    raise UnusableKey(f"{where}: cần khóa Ed25519 hoặc P-256 / an Ed25519 or P-256 key is needed")
 
 
 def _public_of(key: object) -> PublicKey:

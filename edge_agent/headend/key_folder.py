@@ -32,7 +32,6 @@ from edge_agent.trust.keys import PublicKey, Scheme, Signer, UnusableKey
 FILE, NOTE = ".pem", ".token"
 EVERY_KEY = ""
 RETIRED = "retired"
-UNUSABLE = "khóa này không dùng được"
 
 MakeKey: TypeAlias = Callable[[Path, str], Signer]
 """Makes the key of that name in that folder, ready to sign."""
@@ -95,8 +94,10 @@ class KeyFolder:
         path = self._path(name)
         try:
             return read_key(path) if path.suffix == FILE else read_note(path)
-        except (OSError, UnusableKey) as error:
-            raise KeyringError(f"key {name}: {UNUSABLE} / {error}") from error
+        except OSError as error:
+            raise KeyringError(f"key {name}: không đọc được / {error}") from error
+        except UnusableKey as error:
+            raise KeyringError(f"key {name}: {error}") from error
 
     def signer(self, name: str) -> Signer:
         """The key, ready to sign; asks for its passphrase or PIN, once."""
@@ -105,7 +106,7 @@ class KeyFolder:
             try:
                 self._open[stem] = self.key(stem).open(self._ask)
             except UnusableKey as error:
-                raise KeyringError(f"key {name}: {UNUSABLE} / {error}") from error
+                raise KeyringError(f"key {name}: {error}") from error
         return self._open[stem]
 
     def protect(self, name: str, asking_new: Ask = ask_new) -> None:
@@ -124,7 +125,7 @@ class KeyFolder:
                 f"({error.strerror})"
             ) from error
         except UnusableKey as error:
-            raise KeyringError(f"key {name}: {UNUSABLE} / {error}") from error
+            raise KeyringError(f"key {name}: {error}") from error
 
     def _path(self, name: str) -> Path:
         for stem in (name, *self.of_role(name)[:1]):

@@ -61,16 +61,22 @@ def _given(variable: str) -> str | None:
         # An editor on Windows begins a file with a mark that nobody sees, and that nobody could ever type.
         return _composed(content.decode("utf-8-sig").split("\n", 1)[0].removesuffix("\r"), variable)
     except OSError as error:
-        raise NoPassphrase(f"{variable}={name}: cannot be read ({error.strerror})") from error
+        raise NoPassphrase(f"{variable}={name}: không đọc được / cannot be read ({error.strerror})") from error
     except UnicodeDecodeError:
         # Without its cause, which quotes what it could not read.
-        raise NoPassphrase(f"{variable}={name}: is not UTF-8 text; write the passphrase as its first line") from None
+        raise NoPassphrase(
+            f"{variable}={name}: không phải chữ UTF-8, viết mật khẩu ở dòng đầu / is not UTF-8 text; write the "
+            "passphrase as its first line"
+        ) from None
 
 
 def _read(path: Path, variable: str) -> bytes:
     with path.open("rb") as file:
         if os.fstat(file.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise NoPassphrase(f"{variable}={path}: others can read it; chmod 600, and choose a new passphrase")
+            raise NoPassphrase(
+                f"{variable}={path}: người khác đọc được tệp, chmod 600, và đổi mật khẩu / others can read it; "
+                "chmod 600, and choose a new passphrase"
+            )
         return file.read(FILE_BYTES_MAX)
 
 

@@ -140,12 +140,19 @@ def read_note(path: Path) -> TokenKey:
         fields = Fields(parse(read_private(path)))
         fields.only("type", "module", "token", "serial", "id", "scheme", "public")
         fields.text("type", _TYPE)
-        public = public_key(fields.choice("scheme", Scheme), bytes.fromhex(fields.text("public", _HEX)))
+        public = _public(fields)
         key_id = bytes.fromhex(fields.text("id", _HEX))
         label, serial = fields.text("token", _LABEL), fields.text("serial", _SERIAL)
         return TokenKey(path.stem, fields.text("module", _MODULE), label, serial, key_id, public)
     except WireError as error:
-        raise UnusableKey(f"{path}: {error}") from error
+        raise UnusableKey(f"{path}: {error.where}: nội dung sai / {error.rule}") from error
+
+
+def _public(fields: Fields) -> PublicKey:
+    try:
+        return public_key(fields.choice("scheme", Scheme), bytes.fromhex(fields.text("public", _HEX)))
+    except UnusableKey as error:
+        raise fields.wrong("public", str(error)) from error
 
 
 def write_note(path: Path, key: TokenKey) -> None:

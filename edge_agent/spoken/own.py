@@ -19,5 +19,5 @@ def read_own(text: str) -> Table:
     for section, entries in (("abbreviations", table.abbreviations), ("words", table.words)):
         for key, words in entries.items():
             if isinstance(told := read(words), tuple):
-                raise TableError(f'[{section}] "{key}"', f"must be words / phải đọc được: {told[0].text()}")
+                raise TableError(f'[{section}] "{key}"', f"phải đọc được / must be words: {told[0].text()}")
     return table

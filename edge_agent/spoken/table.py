@@ -64,14 +64,15 @@ def built_in() -> Table:
 def parse(text: str, known: tuple[str, ...] = OWN) -> Table:
     """A table; what it does not hold is empty in it. Raises TableError."""
     if len(text) > TABLE_CHARS_MAX:
-        raise TableError("the table", f"at most {TABLE_CHARS_MAX} characters / tối đa {TABLE_CHARS_MAX} ký tự")
+        raise TableError("the table", f"tối đa {TABLE_CHARS_MAX} ký tự / at most {TABLE_CHARS_MAX} characters")
     try:
         content = read_toml(unicodedata.normalize("NFC", text))
     except ValueError as error:
-        raise TableError("the table", f"not valid TOML / sai cú pháp TOML: {error}") from error
+        raise TableError("the table", f"sai cú pháp TOML / not valid TOML: {error}") from error
     for name in content:
         if name not in known:
-            raise TableError(f"[{name}]", f"unknown; write {' or '.join(f'[{one}]' for one in known)} / mục lạ")
+            ours = [f"[{one}]" for one in known]
+            raise TableError(f"[{name}]", f"mục lạ, viết {' hoặc '.join(ours)} / unknown; write {' or '.join(ours)}")
     found = {name: _section(name, content.get(name, {})) for name in SECTIONS}
     words = {key.lower(): value for key, value in found["words"].items()}
     return Table(
@@ -88,7 +89,7 @@ def parse(text: str, known: tuple[str, ...] = OWN) -> Table:
 
 def _section(name: str, section: object) -> Entries:
     if not isinstance(section, dict):
-        raise TableError(name, f"write [{name}], and below it one entry a line / viết [{name}], mỗi dòng một mục")
+        raise TableError(name, f"viết [{name}], mỗi dòng một mục / write [{name}], and below it one entry a line")
     for key, value in section.items():
         _check(name, key, value)
     return section
@@ -98,11 +99,13 @@ def _check(name: str, key: str, value: object) -> None:
     place = f'[{name}] "{key}"'
     if not isinstance(value, str) or not 1 <= len(value.strip()) <= ENTRY_CHARS_MAX:
         raise TableError(
-            place, f'write "{key}" = "…", 1 to {ENTRY_CHARS_MAX} characters / viết thành lời trong ngoặc kép'
+            place,
+            f"viết thành lời trong ngoặc kép, 1 đến {ENTRY_CHARS_MAX} ký tự / "
+            f'write "{key}" = "…", 1 to {ENTRY_CHARS_MAX} characters',
         )
     if not any(char.isalpha() or char in "%°'" for char in key) or key != " ".join(key.split()):
         raise TableError(
-            place, "the key must be as it stands in texts, with a letter / khóa phải có chữ, như trong bản tin"
+            place, "khóa phải có chữ, như trong bản tin / the key must be as it stands in texts, with a letter"
         )
 
 

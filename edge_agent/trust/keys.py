@@ -153,7 +153,10 @@ def read_private(path: Path) -> bytes:
     with path.open("rb") as file:
         mode = os.fstat(file.fileno()).st_mode
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise UnusableKey(f"{path}: others can read it; chmod 600, and think of a new key")
+            raise UnusableKey(
+                f"{path}: người khác đọc được tệp, chmod 600, và nên thay khóa / others can read it; chmod 600, and "
+                "think of a new key"
+            )
         return file.read(KEY_FILE_BYTES_MAX)
 
 

@@ -73,9 +73,9 @@ def test_what_is_wrong_with_a_key_is_told_with_its_name(tmp_path: Path) -> None:
     (tmp_path / "b-1.pem").write_bytes(swapped)
     (tmp_path / "c-1.token").touch(0o600)
     folder = KeyFolder(tmp_path, lambda _what: PASSPHRASE)
-    with pytest.raises(KeyringError, match="key b: khóa này không dùng được / b-1: holds another key"):
+    with pytest.raises(KeyringError, match=r"key b: b-1: tệp chứa khóa khác .* / holds another key"):
         folder.signer("b")
-    with pytest.raises(KeyringError, match="key b: khóa này không dùng được / b-1: holds another key"):
+    with pytest.raises(KeyringError, match=r"key b: b-1: tệp chứa khóa khác .* / holds another key"):
         folder.protect("b", never)
     with pytest.raises(KeyringError, match=r"key c: .*c-1\.token"):
         folder.key("c")

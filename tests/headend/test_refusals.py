@@ -8,8 +8,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from edge_agent.headend.cli import main
+from edge_agent.headend.passphrases import FILE_VARIABLE, NEW_FILE_VARIABLE
+from edge_agent.spoken.table import TABLE_CHARS_MAX
 from tests.headend.ward_by_commands import DRAFT, make_ward
 
 VIETNAMESE = re.compile(r"[ăâđêôơưàáảãạằắẳẵặầấẩẫậèéẻẽẹềếểễệìíỉĩịòóỏõọồốổỗộờớởỡợùúủũụừứửữựỳýỷỹỵ]", re.IGNORECASE)
@@ -23,6 +34,7 @@ TRUST = ("--dir", "{ward}", "--out", "{new}")
 REPLACE = ("trust", "replace", "--dir", "{ward}", "--key")
 SIGN = ("sign", "--dir", "{ward}", "--out", "{new}", "--key", "ward-routine")
 PROVE = ("verify-log", "--dir", "{ward}")
+PASSPHRASE = "bon chu cai ngan"
 FILES = {"draft.toml": DRAFT, "window.toml": 'type = "window"', "other.toml": 'type = "song"', "broken.toml": "class ="}
 
 
@@ -98,6 +110,83 @@ def test_a_refusal_says_in_vietnamese_first_what_it_says_in_english(
 
 
 @pytest.mark.parametrize(
+    ("table", "english"),
+    [
+        ("x = [", "not valid TOML"),
+        ("[units]", "unknown; write [abbreviations]"),
+        ("abbreviations = 1", "one entry a line"),
+        ("#" * (TABLE_CHARS_MAX + 1), "at most 65536 characters"),
+        ('[words]\na = " "', "1 to 200 characters"),
+        ('[words]\n"1" = "a"', "as it stands in texts"),
+        ('[words]\na = "XYZ"', "must be words"),
+    ],
+)
+def test_so_does_one_of_the_provinces_own_words(
+    place: Path, capsys: pytest.CaptureFixture[str], table: str, english: str
+) -> None:
+    (place / "own.toml").write_text(table)
+    assert_both(refusal(place, capsys, ("say", "Tin", "--abbreviations", "{beside}/own.toml")), english)
+
+
+@pytest.mark.parametrize(
+    ("key", "mode", "english"),
+    [
+        ("x", 0o600, "not a PKCS#8"),
+        ("{locked}", 0o600, "names no public key"),
+        ("-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n", 0o600, "is damaged"),
+        ("-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n{locked}", 0o600, "the public key in it is damaged"),
+        ("{other}{locked}", 0o600, "holds another key"),
+        ("{curve}", 0o600, "an Ed25519 or P-256 key is needed"),
+        ("x", 0o640, "others can read it"),
+    ],
+)
+def test_so_does_one_of_a_spoilt_key(
+    place: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    key: str,
+    mode: int,
+    english: str,
+) -> None:
+    parts = {"locked": locked(private()), "other": opened(private()), "curve": curve()}
+    path = place / "ward" / "keys" / "ward-routine-1.pem"
+    path.write_text(key.format(**parts))
+    path.chmod(mode)
+    secret = place / "secret"
+    secret.write_text(PASSPHRASE)
+    secret.chmod(0o600)
+    monkeypatch.setenv(FILE_VARIABLE, str(secret))
+    told = refusal(place, capsys, ("keys", "protect", "--dir", "{ward}", "--key", "ward-routine-1"))
+    assert_both(told, english)
+
+
+@pytest.mark.parametrize(
+    ("secret", "mode", "english"),
+    [
+        (None, 0o600, "cannot be read"),
+        (b"\xff", 0o600, "is not UTF-8"),
+        (b"long enough", 0o644, "others can read it"),
+        (b"", 0o600, "is empty"),
+        (b"short", 0o600, "is too short"),
+    ],
+)
+def test_so_does_one_of_a_passphrase_in_a_file(
+    place: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    secret: bytes | None,
+    mode: int,
+    english: str,
+) -> None:
+    if secret is not None:
+        (place / "secret").write_bytes(secret)
+        (place / "secret").chmod(mode)
+    monkeypatch.setenv(NEW_FILE_VARIABLE, str(place / "secret"))
+    told = refusal(place, capsys, ("keys", "protect", "--dir", "{ward}", "--key", "ward-routine-1"))
+    assert_both(told, english)
+
+
+@pytest.mark.parametrize(
     ("file", "words", "english"),
     [
         ("trust.json", ("keys", "list", "--dir", "{ward}"), "JSON and nothing else"),
@@ -113,6 +202,24 @@ def test_so_does_one_that_tells_of_a_spoilt_file(
 ) -> None:
     (place / "ward" / file).write_text("x")
     assert_both(refusal(place, capsys, words), english)
+
+
+def private() -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.generate()
+
+
+def opened(key: Ed25519PrivateKey) -> str:
+    """The public half."""
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def locked(key: Ed25519PrivateKey) -> str:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(PASSPHRASE.encode())).decode()
+
+
+def curve() -> str:
+    """A key of no kind that signs here."""
+    return generate_private_key(SECP384R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 def assert_both(told: str, english: str) -> None:

@@ -57,8 +57,11 @@ def test_what_cannot_be_read_is_named_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ('[abbreviation]\n"A" = "b"', "[abbreviation]: unknown; write [abbreviations]"),
-        ('[abbreviations]\n"A" = 1', '[abbreviations] "A": write "A" ='),
+        ('[abbreviation]\n"A" = "b"', "[abbreviation]: mục lạ, viết [abbreviations] hoặc [words] / unknown; write"),
+        (
+            '[abbreviations]\n"A" = 1',
+            '[abbreviations] "A": viết thành lời trong ngoặc kép, 1 đến 200 ký tự / write "A" =',
+        ),
     ],
 )
 def test_a_wrong_table_is_told_with_field_and_remedy(

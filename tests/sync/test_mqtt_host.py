@@ -337,7 +337,10 @@ def test_a_key_file_that_others_can_read_is_told_at_each_attempt_until_it_is_put
     key.write_bytes(issued.key.read_bytes())
     key.chmod(0o644)
     with running_session(network, show=TlsKey(key).show) as (_, inbox):
-        assert f"[broker] key_file {key}: others can read it; chmod 600" in inbox.next(Disconnected).detail
+        assert (
+            f"[broker] key_file {key}: người khác đọc được tệp, chmod 600, và nên thay khóa / others can read it"
+            in inbox.next(Disconnected).detail
+        )
         key.chmod(0o600)
         inbox.next(Connected)
 
