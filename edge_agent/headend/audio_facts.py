@@ -60,7 +60,7 @@ def described(path: Path, duration_ms: int) -> AudioFacts:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise AudioError(f"{path} cannot be read ({error.strerror})") from error
+        raise AudioError(f"{path}: không đọc được / cannot be read ({error.strerror})") from error
     digest = ClipKey(hashlib.sha256(content).hexdigest())
     return AudioFacts(digest, len(content), duration_ms, path.suffix.removeprefix(".").lower()[:16])
 
@@ -82,16 +82,25 @@ def measured_ms(path: Path) -> int:
     """How long the file sounds, by decoding it: the headers of an MP3 are often wrong. Raises AudioError."""
     program = shutil.which("ffmpeg")
     if program is None:
-        raise NotMeasuredError("ffmpeg is not installed: apt install ffmpeg, or give duration_s in the draft")
+        raise NotMeasuredError(
+            "chưa cài ffmpeg: apt install ffmpeg, hoặc ghi duration_s / ffmpeg is not installed: apt install ffmpeg, "
+            "or give duration_s in the draft"
+        )
     command = [program, "-v", "error", "-nostdin", "-protocol_whitelist", "file", "-i", f"file:{path.resolve()}"]
     command += ["-map", "0:a:0", "-f", "null", "-progress", "pipe:1", "-"]
     try:
         done = subprocess.run(command, capture_output=True, timeout=DECODE_S_MAX, check=False)
     except subprocess.TimeoutExpired as error:
-        raise NotMeasuredError(f"{path} is not decoded after {DECODE_S_MAX} s: give duration_s in the draft") from error
+        raise NotMeasuredError(
+            f"{path}: {DECODE_S_MAX} giây chưa đọc xong, ghi duration_s trong bản nháp / is not "
+            f"decoded after {DECODE_S_MAX} s: give duration_s in the draft"
+        ) from error
     found = PROGRESS.findall(done.stdout)
     if done.returncode != 0 or not found or int(found[-1]) == 0:
-        raise AudioError(f"{path} is no audio that ffmpeg can decode: {_last_line(done.stderr)}")
+        raise AudioError(
+            f"{path}: không phải âm thanh ffmpeg đọc được / is no audio that ffmpeg can decode: "
+            f"{_last_line(done.stderr)}"
+        )
     return -(-int(found[-1]) // 1_000)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from edge_agent.headend.draft_times import instant_in, when_payload
+from edge_agent.headend.draft_times import WHEN, instant_in, when_payload
 from edge_agent.headend.drafting import HEADING, Surroundings, begin, copied, has_length, heading, length, validity
 from edge_agent.trust.commands import ALL_STOP_S_MAX, AMPLIFIER_S_MAX, LOCK_S_MAX, PAUSE_S_MAX, What
 from edge_agent.trust.fields import Fields
@@ -56,7 +56,11 @@ def _what(fields: Fields) -> What:
 
 def _for_s(fields: Fields, most: int) -> int:
     if not has_length(fields, "for"):
-        raise fields.wrong("for_minutes", f"missing: for how long, at most {most // 60}; or for_s in seconds")
+        raise fields.wrong(
+            "for_minutes",
+            f"thiếu: bao nhiêu phút, tối đa {most // 60}, hoặc for_s tính bằng giây / missing: for how long, at most "
+            f"{most // 60}; or for_s in seconds",
+        )
     return length(fields, "for", 1, most)
 
 
@@ -67,7 +71,7 @@ def _cancel(fields: Fields, start: int) -> JsonObject:
 
 def _choose(fields: Fields, _start: int) -> JsonObject:
     if "when" not in fields:
-        raise fields.wrong("when", 'missing: "now", or a table with at, or with first_day, last_day and times')
+        raise fields.wrong("when", f"thiếu / missing: {WHEN}")
     return {"when": when_payload(fields)}
 
 

@@ -15,7 +15,14 @@ from edge_agent.trust.fields import Fields, free_text
 from edge_agent.trust.strict_json import JsonObject, JsonValue, WireError
 from edge_agent.trust.timetable import read_when
 
-INSTANT = 'an instant with its offset, as 2026-10-06T05:30:00+07:00, or wall time with "timezone"'
+INSTANT = (
+    'giờ kèm múi giờ, như 2026-10-06T05:30:00+07:00, hoặc thêm "timezone" / an instant with its offset, as '
+    '2026-10-06T05:30:00+07:00, or wall time with "timezone"'
+)
+WHEN = (
+    '"now", hoặc một bảng có at, hoặc có first_day, last_day và times / "now", or a table with at, or with first_day, '
+    "last_day and times"
+)
 WALL_TIME = re.compile(r"\d{2}:\d{2}(:\d{2})?", re.ASCII)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DEFAULT_ZONE = "Asia/Ho_Chi_Minh"
@@ -28,7 +35,7 @@ def when_payload(fields: Fields) -> JsonObject:
     if "when" not in fields or fields.values["when"] == "now":
         return {"kind": "now"}
     if not isinstance(fields.values["when"], dict):
-        raise fields.wrong("when", '"now", or a table with at, or with first_day, last_day and times')
+        raise fields.wrong("when", WHEN)
     payload = _of_table(fields.record("when"))
     read_when(Fields(payload, "when"))  # here, so that an error names the draft's own field
     return payload
@@ -88,7 +95,7 @@ def _at(table: Fields) -> JsonObject:
 def _again(table: Fields) -> JsonObject:
     table.only("every_minutes", "every_s", "until", "timezone")
     if "every_minutes" in table and "every_s" in table:
-        raise table.wrong("every_minutes", "either this or every_s, not both")
+        raise table.wrong("every_minutes", "chỉ dùng trường này hoặc every_s / either this or every_s, not both")
     every_s = _any(table.values["every_s"]) if "every_s" in table else table.integer("every_minutes", 1, 60) * 60
     return {"kind": "now", "every_s": every_s, "until": instant_in(table, "until")}
 
@@ -96,7 +103,11 @@ def _again(table: Fields) -> JsonObject:
 def _rule(table: Fields) -> JsonObject:
     table.only("timezone", "first_day", "last_day", "weekdays", "times", "excluded")
     if "times" not in table:
-        raise table.wrong("times", 'missing: ["05:30", "17:00"], or "at" for one instant')
+        raise table.wrong(
+            "times",
+            'thiếu: ["05:30", "17:00"], hoặc "at" cho một lần phát / missing: ["05:30", "17:00"], or "at" for one '
+            "instant",
+        )
     times: list[JsonValue] = [_with_seconds(value, where) for where, value in table.entries("times", 1, 24)]
     days = {name: _any(table.value(name)) for name in ("first_day", "last_day")}
     return {

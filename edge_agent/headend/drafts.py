@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from edge_agent.core.units import SECOND_MS, UtcMs
 from edge_agent.headend import command_drafts, job_drafts
 from edge_agent.headend.command_drafts import command_payload
+from edge_agent.headend.draft_words import in_both
 from edge_agent.headend.drafting import DraftError, Finished, Surroundings, plain
 from edge_agent.headend.given import parse_given
 from edge_agent.headend.job_drafts import job_payload
@@ -51,7 +52,7 @@ def finish(draft: Mapping[str, object], around: Surroundings) -> Finished:
             payload["version"] = serial  # higher than any before: the newest one signed is the one that holds
         return _checked(payload, kind)
     except WireError as error:
-        raise DraftError(_draft_name(error.where, kind), error.rule) from error
+        raise DraftError(_draft_name(error.where, kind), in_both(error.rule)) from error
 
 
 def _checked(payload: JsonObject, kind: OrderType) -> Finished:

@@ -93,7 +93,11 @@ def _item(fields: Fields, around: Surroundings) -> JsonObject:
     item |= copied(fields, *ITEM_COPIED)
     if "text" in fields:
         if any(name in fields for name in ("file", "digest", "live")):
-            raise fields.wrong("text", "either words to be spoken or audio (file, live), not both")
+            raise fields.wrong(
+                "text",
+                "chỉ dùng lời đọc hoặc âm thanh (file, live) / either words to be spoken or audio (file, live), "
+                "not both",
+            )
         return item | {"kind": "text", "text": _text(fields, str(item["language"]), around.words)}
     if "live" in fields:
         return item | {"kind": "live"} | _live(fields, around)
@@ -105,14 +109,19 @@ def _live(fields: Fields, around: Surroundings) -> JsonObject:
     for name in ("file", "text", "digest", "length", "urls"):
         if name in fields:
             raise fields.wrong(
-                name, "remove it: a live source has live (its addresses), duration_s, and perhaps stand_in"
+                name,
+                "bỏ đi: nguồn tiếp âm chỉ có live (các địa chỉ), duration_s, có thể thêm stand_in / remove it: a live "
+                "source has live (its addresses), duration_s, and perhaps stand_in",
             )
     source: JsonObject = {"urls": as_json(fields.value("live")), "duration_ms": _duration_ms(fields)}
     if "stand_in" not in fields:
         return source
     within = fields.record("stand_in")
     if "text" in within or "live" in within:
-        raise within.wrong("text" if "text" in within else "live", "remove it: a recording stands in (file)")
+        raise within.wrong(
+            "text" if "text" in within else "live",
+            "bỏ đi: chỉ bản thu (file) phát thay được / remove it: a recording stands in (file)",
+        )
     return source | {"stand_in": _item(within, around)}
 
 
@@ -130,7 +139,10 @@ def _text(fields: Fields, language: str, own: Table | None) -> JsonValue:
 
 
 def _found(fields: Fields, around: Surroundings) -> JsonObject:
-    path = around.base / fields.text("file", form(r".{1,500}", "the path of an audio file, seen from the draft"))
+    path = around.base / fields.text(
+        "file",
+        form(r".{1,500}", "đường dẫn tệp âm thanh, tính từ bản nháp / the path of an audio file, seen from the draft"),
+    )
     try:
         facts = around.find_audio(path, _duration_ms(fields) if "duration_s" in fields else None)
         urls = as_json(fields.value("urls")) if "urls" in fields else _published(fields, path, facts, around)
@@ -147,13 +159,21 @@ def _found(fields: Fields, around: Surroundings) -> JsonObject:
 
 def _published(fields: Fields, path: Path, facts: AudioFacts, around: Surroundings) -> JsonValue:
     if around.publish_audio is None:
-        raise fields.wrong("urls", "missing: say where stations fetch the file, or give --content-url")
+        raise fields.wrong(
+            "urls",
+            "thiếu: ghi nơi trạm tải tệp, hoặc dùng --content-url / missing: say where stations fetch the file, or "
+            "give --content-url",
+        )
     return [*around.publish_audio(path, facts)]
 
 
 def _given(fields: Fields) -> JsonObject:
     if "digest" not in fields:
-        raise fields.wrong("file", "missing: an item needs file (audio), text (to be spoken), or digest with length")
+        raise fields.wrong(
+            "file",
+            "thiếu: mỗi mục cần file (âm thanh), text (lời đọc), hoặc digest kèm length / missing: an item needs file "
+            "(audio), text (to be spoken), or digest with length",
+        )
     given = {name: as_json(fields.value(name)) for name in ("digest", "length", "urls")}
     return given | {"duration_ms": _duration_ms(fields)}
 
@@ -162,5 +182,8 @@ def _duration_ms(fields: Fields) -> int:
     value = fields.value("duration_s")
     seconds = float(value) if isinstance(value, Decimal) else value  # a whole number may be too long for a float
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= DURATION_S_MAX:
-        raise fields.wrong("duration_s", f"seconds, more than 0 and at most {DURATION_S_MAX}")
+        raise fields.wrong(
+            "duration_s",
+            f"số giây, lớn hơn 0, tối đa {DURATION_S_MAX} / seconds, more than 0 and at most {DURATION_S_MAX}",
+        )
     return max(1, round(seconds * SECOND_MS))

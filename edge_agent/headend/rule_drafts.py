@@ -57,7 +57,10 @@ def window_payload(fields: Fields, around: Surroundings) -> JsonObject:
     begins = instant_in(fields, "begins") if "begins" in fields else around.now
     ends = _ends(fields, begins)
     if ends <= around.now:
-        raise fields.wrong("ends" if "ends" in fields else "begins", "later than now; a window that has passed is none")
+        raise fields.wrong(
+            "ends" if "ends" in fields else "begins",
+            "phải sau lúc này, khoảng thời gian đã qua rồi / later than now; a window that has passed is none",
+        )
     own: JsonObject = {"begins": begins, "ends": ends, **copied(fields, *WINDOW_COPIED)}
     for stem in WINDOW_LENGTHS:
         if has_length(fields, stem):
@@ -68,10 +71,12 @@ def window_payload(fields: Fields, around: Surroundings) -> JsonObject:
 def _ends(fields: Fields, begins: UtcMs) -> int:
     if "ends" not in fields:
         if not has_length(fields, "for"):
-            raise fields.wrong("ends", "missing: an instant, or for_minutes")
+            raise fields.wrong(
+                "ends", "thiếu: ghi giờ kết thúc, hoặc for_minutes / missing: an instant, or for_minutes"
+            )
         return begins + length(fields, "for", 1, SILENCE_MS_MAX // SECOND_MS) * SECOND_MS
     if has_length(fields, "for"):
-        raise fields.wrong("ends", "either this or for_minutes, not both")
+        raise fields.wrong("ends", "chỉ dùng trường này hoặc for_minutes / either this or for_minutes, not both")
     return instant_in(fields, "ends")
 
 

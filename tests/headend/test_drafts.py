@@ -19,6 +19,7 @@ from edge_agent.headend.drafts import finish
 from edge_agent.trust.fields import Fields
 from edge_agent.trust.orders import parse_job
 from edge_agent.trust.strict_json import parse
+from tests.headend.test_refusals import assert_both
 
 NOW = UtcMs(1_790_000_000_000)  # 2026-09-21T14:13:20Z
 DIGEST = hashlib.sha256(b"audio").hexdigest()
@@ -167,8 +168,10 @@ def test_a_live_source_and_what_stands_in_for_it(world: World) -> None:
 )
 def test_a_slip_in_a_live_source_is_named(world: World, change: dict[str, object], said: str) -> None:
     source = {"title": "Thời sự VOV1", "live": ["https://live.example/vov1.mp3"], "duration_s": 900}
-    with pytest.raises(DraftError, match=re.escape(said)):
+    with pytest.raises(DraftError) as caught:
         world.finish(BULLETIN, items=[source | change])
+    field, _, rule = said.partition(": ")
+    assert (caught.value.field, rule in caught.value.remedy) == (field, True), caught.value
 
 
 def test_a_given_duration_is_taken_to_the_millisecond(world: World) -> None:
@@ -335,7 +338,7 @@ def test_a_slip_is_named_with_its_remedy_and_uses_up_no_serial(
     with pytest.raises(DraftError) as caught:
         world.finish(BULLETIN, **changes)
     assert caught.value.field == field
-    assert remedy in caught.value.remedy
+    assert_both(caught.value.remedy, remedy)
     assert world.serial == 41
 
 

@@ -135,7 +135,7 @@ def test_ids_and_a_version_that_are_given_are_kept() -> None:
 def test_to_end_a_timetable_one_writes_so() -> None:
     assert World().finish(draft() | {"entries": []}).jobs == ()
     without = {name: value for name, value in draft().items() if name != "entries"}
-    with pytest.raises(DraftError, match="entries: missing"):
+    with pytest.raises(DraftError, match="entries: thiếu / missing"):
         World().finish(without)
 
 

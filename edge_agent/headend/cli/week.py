@@ -25,6 +25,7 @@ from edge_agent.headend.cli.options import (
 from edge_agent.headend.cli.shown import warn
 from edge_agent.headend.composing import compose, expiry_s, topics_of
 from edge_agent.headend.dispatch import is_taken, talking
+from edge_agent.headend.draft_words import in_both
 from edge_agent.headend.drafting import DraftError, plain, read_draft
 from edge_agent.headend.enrolment import STATION_NAME, Enrolled
 from edge_agent.headend.foresight import addressed
@@ -169,7 +170,7 @@ def _zone_names(path: Path, stations: Mapping[StationId, Enrolled]) -> ZoneNames
             for station, table in tables.items()
         }
     except WireError as error:
-        raise DraftError(f"--names {path}: {error.where}", f"viết sai / {error.rule}") from error
+        raise DraftError(f"--names {path}: {error.where}", in_both(error.rule)) from error
 
 
 def _zone(table: Fields, name: str) -> ZoneId:
