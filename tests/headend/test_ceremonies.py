@@ -445,14 +445,60 @@ def test_a_folder_signed_by_a_clock_ahead_is_helped_by_the_trust_json_of_before_
 MONTH_MS = 30 * DAY_MS
 
 
-def printed(heading: str) -> list[list[str]]:
+def printed(heading: str, pattern: str = r"^edge-agent-headend (trust .+)$") -> list[list[str]]:
     """The commands that this page of the operations prints, as somebody types them, without the broker."""
     page = OPERATIONS.read_text("utf-8").partition(f"### {heading}\n")[2].partition("\n### ")[0]
-    typed = re.findall(r"^edge-agent-headend (trust .+)$", page, re.MULTILINE)
+    typed = re.findall(pattern, page, re.MULTILINE)
     return [one.replace(" --broker localhost:8883", "").split() for one in typed]
 
 
-@pytest.mark.parametrize("heading", ["Xem đồng hồ trước khi ký", "Look at the clock before you sign"])
+WITHIN_THE_TEXT = r"`edge-agent-headend ([^`]+)`"
+CLOCK_PAGES = ["Xem đồng hồ trước khi ký", "Look at the clock before you sign"]
+
+
+@pytest.mark.parametrize("heading", CLOCK_PAGES)
+@pytest.mark.parametrize(
+    "wrongly",
+    [
+        ("replace --key ha-noi-trust-1", "renew --area root"),
+        ("replace --key root-1", "replace --key ha-noi-trust-1"),
+        ("replace --key ha-noi-trust-1", "replace --key national-trust-1"),
+    ],
+)
+def test_a_root_and_the_provinces_key_by_a_clock_a_month_ahead_are_no_dead_end(
+    keyring: Keyring,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    heading: str,
+    wrongly: tuple[str],
+) -> None:
+    """A new epoch of the province forbids to sign on, and a root that stations have forbids to go back."""
+    station, stolen = Station(keyring), keyring.keys.key("ha-noi-trust-1").public
+    monkeypatch.chdir(keyring.directory.parent)
+    (keyring.directory.parent / "ward").symlink_to(keyring.directory)
+    before = (keyring.directory / "trust.json").read_bytes()
+    monkeypatch.setattr("edge_agent.headend.cli.trust.utc_now", lambda: UtcMs(LATER + MONTH_MS))
+    for words in wrongly:
+        assert run(capsys, "trust", *words.split(), "--dir", "ward", "--yes")[0] == 0
+    for part in ("trust", "trust_apart", "manifests"):
+        monkeypatch.setattr(f"edge_agent.headend.cli.{part}.utc_now", lambda: LATER)
+    station.hear(Keyring(keyring.directory), LATER)
+    status, _, err = run(capsys, *printed(heading)[0])
+    assert (status, "put back the trust.json" in err) == (1, True)
+    keep, take_again, replace_again = printed(heading, WITHIN_THE_TEXT)
+    assert run(capsys, *keep)[0] == 0
+    (keyring.directory / "trust.json").write_bytes(before)
+    keys = keyring.directory / "keys"
+    (keys / "retired/ha-noi-trust-1.pem").rename(keys / "ha-noi-trust-1.pem")
+    for typed in (take_again, *printed(heading), replace_again):
+        status, out, err = run(capsys, *typed)
+        assert status == 0, out + err
+    assert station.hear(Keyring(keyring.directory), LATER) == [ROOT, PROVINCE, WARD]
+    assert station.keeper.chain.trust == Keyring(keyring.directory).trust
+    assert not [held for held in station.keeper.chain.standing if stolen in keys_in(held.document)]
+
+
+@pytest.mark.parametrize("heading", CLOCK_PAGES)
 def test_a_nations_key_replaced_by_a_clock_a_month_ahead_deafens_stations_until_what_the_page_prints_is_typed(
     keyring: Keyring, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, heading: str
 ) -> None:
