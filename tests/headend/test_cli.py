@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,15 @@ def test_a_second_signature_refuses_options_that_only_a_draft_has_a_use_for(
     assert sign(ward, "--add", str(ward.parent / "order.json"), "--key", "ward-emergency-2", *option) == 2
     assert capsys.readouterr().err.startswith(f"lỗi / error: {option[0]}: chỉ đi với --draft")
     assert (ward.parent / "order.json").read_bytes() == before
+
+
+def test_a_signed_order_is_never_written_over_its_own_draft(ward: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    draft = ward.parent / "order.json"  # ``sign`` below writes there
+    draft.write_text(json.dumps(tomllib.loads(DRAFT)))
+    before = draft.read_bytes()
+    assert sign(ward, "--draft", str(draft), "--key", "ward-emergency-1") == 1
+    assert "name another file" in capsys.readouterr().err
+    assert draft.read_bytes() == before
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=[action.name for action in ACTIONS])

@@ -117,7 +117,7 @@ def test_what_the_preview_is_made_from_is_never_written_over(
     draft = draft_in(tmp_path, HEAD + items('file = "a.mp3"'))
     before = (tmp_path / name).read_bytes()
     assert main(["preview", "--draft", draft, "--out", str(tmp_path / name)]) == 1
-    assert "is what the preview is made from; name another file" in capsys.readouterr().err
+    assert "is what this is made from; name another file" in capsys.readouterr().err
     assert (tmp_path / name).read_bytes() == before
 
 
@@ -125,7 +125,10 @@ def test_what_the_preview_is_made_from_is_never_written_over(
 @needs_decoder
 @pytest.mark.parametrize(
     ("out", "told"),
-    [("no/o.wav", "o.wav: cannot be written (No such file or directory)"), (".", "cannot be written (Is a directory)")],
+    [
+        ("no/o.wav", "o.wav: không ghi được / cannot be written (No such file or directory)"),
+        (".", "cannot be written (Is a directory)"),
+    ],
 )
 def test_a_place_that_cannot_be_written_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, out: str, told: str

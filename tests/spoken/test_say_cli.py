@@ -54,6 +54,16 @@ def test_what_cannot_be_read_is_named_and_nothing_is_written(
     assert not (tmp_path / "a.wav").exists()
 
 
+def test_sound_is_never_written_over_the_text_that_it_is_made_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "tin.txt"
+    text.write_text("Quận NTL\n")
+    assert main(["say", "--file", str(text), "--abbreviations", own_in(tmp_path), "--out", str(text)]) == 1
+    assert "name another file" in capsys.readouterr().err
+    assert text.read_text() == "Quận NTL\n"
+
+
 @pytest.mark.parametrize(
     ("table", "said"),
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 from typing import TypeAlias
@@ -138,6 +138,14 @@ def read_file(path: Path, option: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise CannotDo(f"{option} {path}: không đọc được / cannot be read ({error.strerror})") from error
+
+
+def refuse_a_source(out: Path, option: str, sources: Iterable[Path | None]) -> None:
+    """A slip of the pen must not write a result over the draft, the names or the recording that it is made from."""
+    if out.exists() and any(source is not None and out.samefile(source) for source in sources):
+        raise CannotDo(
+            f"{option} {out}: là tệp đang được đọc, chọn tên khác / is what this is made from; name another file"
+        )
 
 
 def write_file(path: Path, content: bytes, option: str) -> None:

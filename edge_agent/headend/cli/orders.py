@@ -19,6 +19,7 @@ from edge_agent.headend.cli.options import (
     add_zone,
     address,
     own_words,
+    refuse_a_source,
     write_file,
 )
 from edge_agent.headend.cli.say import show_spoken
@@ -108,6 +109,7 @@ def _sign(args: argparse.Namespace) -> int:
     else:
         shelf = Shelf(args.content_dir or args.dir / "content", args.content_url) if args.content_url else None
         draft = read_draft(args.draft)
+        refuse_a_source(args.out, "--out", (args.draft, args.abbreviations))
         keyring.signers(args.key, kind_of_draft(draft))  # PINs first: what is to sound now is dated when it is made
         words = None if args.as_written else own_words(args.abbreviations)
         envelope = compose(keyring, draft, args.key, shelf, utc_now(), args.draft.parent, words)[1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 
 from edge_agent.audio.card import RATE
@@ -15,7 +14,7 @@ from edge_agent.audio.speech import EspeakVoice
 from edge_agent.audio.staging import Stager
 from edge_agent.audio.stems import recorded_first
 from edge_agent.core.job import Job
-from edge_agent.headend.cli.options import CannotDo, Tasks, add_task
+from edge_agent.headend.cli.options import CannotDo, Tasks, add_task, refuse_a_source
 from edge_agent.headend.cli.shown import of_file
 from edge_agent.headend.drafting import read_draft
 from edge_agent.headend.handed import read_envelope
@@ -55,11 +54,11 @@ def _preview(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="nghe-thu-") as folder:
         studio = Studio(as_at_a_station(Path(folder), args.stems), args.content_dir)
         programme = studio.programme(_job(args, studio))
-        _refuse_a_source(args.out, (args.draft or args.envelope, *studio.files.values()))
+        refuse_a_source(args.out, "--out", (args.draft, args.envelope, *studio.files.values()))
         try:
             studio.write(programme, args.out.absolute())
         except OSError as error:
-            raise CannotDo(f"--out {args.out}: cannot be written ({error.strerror})") from error
+            raise CannotDo(f"--out {args.out}: không ghi được / cannot be written ({error.strerror})") from error
     print(table(programme, RATE), end="")
     print(f"đã ghi / written: {args.out}")
     return 0
@@ -90,8 +89,3 @@ def _job(args: argparse.Namespace, studio: Studio) -> Job:
         with of_file("--envelope", args.envelope):
             return job_of_envelope(read_envelope(args.envelope, "--envelope"), args.entry)
     return job_of_draft(read_draft(args.draft), args.entry, args.draft.parent, studio.find_audio, utc_now())
-
-
-def _refuse_a_source(out: Path, sources: Iterable[Path]) -> None:
-    if out.exists() and any(out.samefile(source) for source in sources):
-        raise CannotDo(f"--out {out}: is what the preview is made from; name another file")

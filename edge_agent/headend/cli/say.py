@@ -26,6 +26,7 @@ from edge_agent.headend.cli.options import (
     add_task,
     own_words,
     read_file,
+    refuse_a_source,
     write_file,
 )
 from edge_agent.headend.cli.preview import add_stems, as_at_a_station
@@ -68,6 +69,8 @@ def add(tasks: Tasks) -> None:
 
 
 def _say(args: argparse.Namespace) -> int:
+    if args.out is not None:
+        refuse_a_source(args.out, "--out", (args.file, args.abbreviations))
     written = spelt_out(_text(args), own_words(args.abbreviations))
     told = read(written)
     if isinstance(told, tuple):

@@ -18,6 +18,7 @@ from edge_agent.headend.cli.options import (
     add_zone,
     address,
     day,
+    refuse_a_source,
     several,
     whole,
     write_file,
@@ -90,6 +91,8 @@ def add(tasks: Tasks) -> None:
 
 def _week(args: argparse.Namespace) -> int:
     keyring = Keyring(args.dir)
+    if args.html is not None:
+        refuse_a_source(args.html, "--html", [args.names])
     names = {} if args.names is None else _zone_names(args.names, keyring.stations)
     keyring.signers(args.key, OrderType.COMMAND)  # PINs first: nobody obeys the question for longer than 120 s
     now = utc_now()
