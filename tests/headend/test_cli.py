@@ -6,6 +6,7 @@ import base64
 import json
 import shutil
 import tomllib
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,8 @@ def test_an_officer_reads_what_a_rule_does_and_whether_it_will_be_obeyed(
     ward: Path, capsys: pytest.CaptureFixture[str], example: str, key: str, told: str
 ) -> None:
     draft = ward.parent / "rule.toml"
+    soon = f"{date.today() + timedelta(days=40):%Y-%m}"  # what is over by now is told, too
+    example = example.replace("2026-11-30", f"{soon}-28").replace("2026-11", soon)
     draft.write_text("\n".join(line.strip() for line in example.splitlines()[1:]))
     assert sign(ward, "--draft", str(draft), "--key", key) == 0
     captured = capsys.readouterr()

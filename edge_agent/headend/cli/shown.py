@@ -13,7 +13,9 @@ from edge_agent.core.reasons import explain
 from edge_agent.headend.cli.options import CannotDo
 from edge_agent.headend.foresight import Foreseen, foresee
 from edge_agent.headend.given import Given, heading_of
+from edge_agent.headend.headend import utc_now
 from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.never_due import never_due
 from edge_agent.headend.session import Receipt
 from edge_agent.headend.signing import SigningError
 from edge_agent.headend.summary import summary
@@ -65,6 +67,8 @@ def warn(keyring: Keyring, order: Given, envelope: bytes, zone: ZoneInfo) -> Non
         )
     for station, reason, detail in foreseen.refusals:
         print(f"chú ý / note: trạm {station} sẽ từ chối / will refuse: {explain(reason)}: {detail}", file=sys.stderr)
+    for told in never_due(order, utc_now(), zone):
+        print(f"chú ý / note: {told}", file=sys.stderr)
 
 
 def shows_receipts(order: Given) -> Callable[[str, Receipt], None]:
