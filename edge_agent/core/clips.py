@@ -29,6 +29,9 @@ RETRY_MS_MAX = 10 * MINUTE_MS
 HARDLY_MS_MAX = 6 * HOUR_MS
 # Doubling from the 10 minutes where a try can hardly help: a server that has put other bytes there sends all of them
 # each time, and 15 MB every few minutes are 3 GB of SIM a day.
+HARDLY_WARNING_MS_MAX = 30 * MINUTE_MS
+# And so long at most where a warning repeats: once somebody has mended the file it is heard soon. That is some 70 files
+# a day.
 LEFT_OUT_AFTER_MS = 30 * SECOND_MS
 # So long a warning that has something to say waits for the rest: a clip of half a minute comes in that time at
 # 64 kbit/s, and whoever holds the content server is not to silence the words that the station speaks by itself.
@@ -183,7 +186,8 @@ def failed(turn: Turn, event: ClipFailed) -> None:
     clip = _paid(turn, replace(before, status=ClipStatus.FAILED, duration_ms=0, again=event.again), event)
     hardly = _helps_hardly(turn, event.key, clip)
     tries = before.tries + 1 if _helps_hardly(turn, event.key, before) is hardly else 1
-    first_ms, most_ms = (RETRY_MS_MAX, HARDLY_MS_MAX) if hardly else (RETRY_FIRST_MS, RETRY_MS_MAX)
+    hardly_ms_max = HARDLY_WARNING_MS_MAX if before.urgent else HARDLY_MS_MAX
+    first_ms, most_ms = (RETRY_MS_MAX, hardly_ms_max) if hardly else (RETRY_FIRST_MS, RETRY_MS_MAX)
     pause_ms = min(first_ms << min(tries - 1, 10), most_ms)
     pause_ms = look_ahead.retry_pause_ms(turn.state.site, event.key, tries, pause_ms)
     retry_at, now = MonoMs(turn.now.mono + pause_ms), turn.now.mono

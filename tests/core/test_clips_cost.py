@@ -266,7 +266,7 @@ class EveryFiveMinutes:
 
 
 @pytest.mark.parametrize(
-    ("reason", "again", "files_max"), [(Reason.AUDIO_ALTERED, False, 12), (Reason.AUDIO_UNREACHABLE, True, 210)]
+    ("reason", "again", "files_max"), [(Reason.AUDIO_ALTERED, False, 75), (Reason.AUDIO_UNREACHABLE, True, 210)]
 )
 def test_a_warning_again_and_again_of_which_a_part_never_comes_costs_no_file_each_time(
     reason: Reason, again: bool, files_max: int
