@@ -31,7 +31,7 @@ COPIED = {
     What.ASK: ("day",),
 }
 OWN = {What.CANCEL: ("timezone", "until"), What.CHOOSE: ("when",)}
-PAYLOAD_TO_DRAFT = {"do.what": "do", "do.": ""}
+PAYLOAD_TO_DRAFT = {"do.what": "do", "do.": "", "when.utc": "when.at"}
 
 
 def command_payload(fields: Fields, around: Surroundings) -> JsonObject:

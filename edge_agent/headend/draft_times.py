@@ -23,6 +23,8 @@ WHEN = (
     '"now", hoặc một bảng có at, hoặc có first_day, last_day và times / "now", or a table with at, or with first_day, '
     "last_day and times"
 )
+ONCE = "bỏ đi: at là phát một lần; lịch nhiều ngày thì bỏ at / remove it: at is once; for more days remove at"
+RULE = ("first_day", "last_day", "weekdays", "times", "excluded")
 WALL_TIME = re.compile(r"\d{2}:\d{2}(:\d{2})?", re.ASCII)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DEFAULT_ZONE = "Asia/Ho_Chi_Minh"
@@ -36,8 +38,9 @@ def when_payload(fields: Fields) -> JsonObject:
         return {"kind": "now"}
     if not isinstance(fields.values["when"], dict):
         raise fields.wrong("when", WHEN)
-    payload = _of_table(fields.record("when"))
-    read_when(Fields(payload, "when"))  # here, so that an error names the draft's own field
+    table = fields.record("when")
+    payload = _of_table(table)
+    read_when(Fields(payload, table.where))  # here, so that an error names the draft's own field
     return payload
 
 
@@ -88,6 +91,9 @@ def _of_table(table: Fields) -> JsonObject:
 
 
 def _at(table: Fields) -> JsonObject:
+    for name in RULE:
+        if name in table:
+            raise table.wrong(name, ONCE)
     table.only("at", "timezone")
     return {"kind": "at", "utc": instant_in(table, "at")}
 
@@ -101,7 +107,7 @@ def _again(table: Fields) -> JsonObject:
 
 
 def _rule(table: Fields) -> JsonObject:
-    table.only("timezone", "first_day", "last_day", "weekdays", "times", "excluded")
+    table.only("timezone", *RULE)
     if "times" not in table:
         raise table.wrong(
             "times",

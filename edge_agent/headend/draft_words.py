@@ -19,6 +19,8 @@ _RULES = {
     r"missing.*": "thiếu",
     r"unknown field, did you mean (.+)\?": r"không có trường này, có phải là \1",
     r"unknown field, remove it; known are (.+)": r"không có trường này, bỏ đi; có \1",
+    r"an integer from 0 to 4102444800000": "thời điểm từ năm 1970 đến hết năm 2099",
+    r"an integer from 1 to 7": "số từ 1 (thứ Hai) đến 7 (Chủ nhật)",
     r"an integer from (-?\d+) to (\d+)": r"số nguyên từ \1 đến \2",
     r"an integer within .*": "số nguyên quá lớn",
     r"(\d+) to (\d+) characters": r"\1 đến \2 ký tự",

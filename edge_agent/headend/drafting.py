@@ -35,6 +35,7 @@ TOO_LARGE = (
     f"tối đa {DRAFT_BYTES_MAX} byte, để âm thanh ở tệp riêng / at most {DRAFT_BYTES_MAX} bytes; put audio in files of "
     "its own"
 )
+NOT_UTF_8 = "không phải mã UTF-8, lưu tệp lại theo mã UTF-8 / not UTF-8: save the file as UTF-8"
 ID_GROUPS = 2
 # Eight letters of five bits: two PCs that sign in one second do not give two orders one id, and nobody whose key signs
 # some orders can use up the ids of the next warnings, which a station would refuse then.
@@ -101,7 +102,10 @@ def read_draft(path: Path) -> dict[str, object]:
         raise DraftError(str(path), TOO_LARGE)
     try:
         found = json.loads(content) if path.suffix == ".json" else read_toml(content.decode())
-    except (ValueError, RecursionError) as error:  # of JSON, TOML and UTF-8 alike
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DraftError(str(path), f"dòng {line}: {NOT_UTF_8} (line {line})") from error
+    except (ValueError, RecursionError) as error:  # of JSON and TOML alike
         raise DraftError(str(path), f"không đọc được nội dung / not readable: {error}") from error
     if not isinstance(found, dict):
         raise DraftError(str(path), "phải là một bảng gồm các trường / one table of fields")

@@ -25,6 +25,8 @@ from edge_agent.trust.fields import Fields
 from edge_agent.trust.orders import GIVEN, OrderType
 from edge_agent.trust.strict_json import JsonObject, WireError, dump, parse
 
+OVER = "đã qua, xem lại ngày, giờ / is over: look at the day and hour"
+BEFORE_IT_BEGINS = "phải sau not_before / later than not_before"
 VERSIONED = frozenset({OrderType.REGULATION, OrderType.TIMETABLE})
 _IN_ENTRY = re.compile(r"(entries\[\d+\]\.)(.+)")
 
@@ -44,6 +46,7 @@ def finish(draft: Mapping[str, object], around: Surroundings) -> Finished:
     kind = kind_of_draft(draft)
     try:
         payload = _PAYLOADS[kind](Fields(plain(dict(draft))), around)
+        _refuse_what_is_over(draft, payload, around.now)
         _checked(payload, kind)
         serial = around.next_serial(str(payload["issuer"]))
         payload["serial"] = serial
@@ -53,6 +56,18 @@ def finish(draft: Mapping[str, object], around: Surroundings) -> Finished:
         return _checked(payload, kind)
     except WireError as error:
         raise DraftError(_draft_name(error.where, kind), in_both(error.rule)) from error
+
+
+def _refuse_what_is_over(draft: Mapping[str, object], payload: JsonObject, now: UtcMs) -> None:
+    """By the name of what the draft says of its end: it may know of no ``not_after``."""
+    end, begin = payload["not_after"], payload["not_before"]
+    if not isinstance(end, int) or not isinstance(begin, int) or end > max(now, begin):
+        return
+    when = draft.get("when")
+    said = when if isinstance(when, dict) and "not_after" not in draft else {}
+    written = [f"when.{name}" for name in ("at", "last_day", "until") if name in said]
+    own = [name for name in ("not_after", "not_before") if name in draft]
+    raise DraftError((own[:1] if "not_after" in draft else written or own)[0], OVER if end <= now else BEFORE_IT_BEGINS)
 
 
 def _checked(payload: JsonObject, kind: OrderType) -> Finished:

@@ -33,7 +33,7 @@ BROADCAST = ("when", "items", "late_limit_s", "zones_late_limit_s")
 ITEM_COPIED = ("title", "field", "language", "source", "approver", "codec")
 ITEM_OWN = ("file", "text", "live", "stand_in", "digest", "length", "duration_s", "urls")
 AS_WRITTEN = "Để máy tự đọc nguyên văn / to leave it to the voice: --as-written"
-PAYLOAD_TO_DRAFT = {"missed.limit_s": "late_limit_s", "missed.zones_s": "zones_late_limit_s"}
+PAYLOAD_TO_DRAFT = {"when.utc": "when.at", "missed.limit_s": "late_limit_s", "missed.zones_s": "zones_late_limit_s"}
 
 
 def job_payload(fields: Fields, around: Surroundings) -> JsonObject:

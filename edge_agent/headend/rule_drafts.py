@@ -37,6 +37,10 @@ CLAUSE_LENGTHS = {
 WINDOW_COPIED = ("order_id", "kind", "basis", "classes", "volume")
 WINDOW_LENGTHS = ("session", "total")
 WHOLE_DAY = ("00:00", "00:00")
+VOLUME = (
+    'số nguyên từ 0 đến 100, hoặc từng khung giờ / a whole number from 0 to 100, or bands as [["05:00", "06:00", 45], '
+    '["00:00", "00:00", 70]]'
+)
 TOML_TIME = re.compile(r"(\d{2}:\d{2}):00", re.ASCII)
 # TOML has no wall time without seconds; written as a text it has none.
 
@@ -90,14 +94,17 @@ def _clause(fields: Fields) -> JsonObject:
     if "quiet" in fields:
         clause["quiet"] = _walls(fields.value("quiet"))
     if "volume" in fields:
-        clause["volume"] = _bands(fields.value("volume"))
+        clause["volume"] = _bands(fields)
     return clause
 
 
-def _bands(value: object) -> JsonValue:
+def _bands(fields: Fields) -> JsonValue:
+    value = fields.value("volume")
     if isinstance(value, int):
         return [[*WHOLE_DAY, value]]
-    return [_walls(band) for band in value] if isinstance(value, list) else as_json(value)
+    if not isinstance(value, list):
+        raise fields.wrong("volume", VOLUME)
+    return [_walls(band) for band in value]
 
 
 def _walls(value: object) -> JsonValue:

@@ -287,6 +287,9 @@ def test_the_payload_is_what_a_station_reads(world: World) -> None:
     assert parse_job(Fields(parse(finished.payload))) == finished.job
 
 
+AFTER, BEFORE = "2026-10-07T05:30:00+07:00", "2026-10-06T05:30:00+07:00"
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "remedy"),
     [
@@ -319,7 +322,13 @@ def test_the_payload_is_what_a_station_reads(world: World) -> None:
         ({"when": {"first_day": "2026-10-01"}}, "when.times", "missing"),
         ({"when": {"times": ["5h30"]}}, "when.times[0]", '"05:30"'),
         ({"when": {"times": ["05:30"], "first_day": "2026-10-01"}}, "when.last_day", "missing"),
-        ({"not_after": "2020-01-01T00:00:00Z"}, "not_after", "later than not_before"),
+        ({"not_after": "2020-01-01T00:00:00Z"}, "not_after", "is over"),
+        ({"when": {"at": "2026-09-20T05:30:00+07:00"}}, "when.at", "is over"),
+        ({"when": {"times": ["05:30"], "first_day": "2025-10-01", "last_day": "2025-10-31"}}, "when.last_day", "over"),
+        ({"not_before": AFTER, "not_after": BEFORE}, "not_after", "later than not_before"),
+        ({"not_before": AFTER, "when": {"at": BEFORE}}, "when.at", "later than not_before"),
+        ({"when": {"at": "2200-10-06T05:30:00+07:00"}}, "when.at", "0 to 4102444800000"),
+        ({"when": {"at": AFTER, "times": ["05:30"]}}, "when.times", "at is once"),
         ({"when": {"every_minutes": 10, "until": "2026-09-22T00:00:00+07:00"}}, "when.every_s", "emergency"),
         ({"when": {"every_minutes": 10}}, "when.until", "missing"),
         ({"when": {"every_minutes": 10, "every_s": 9}}, "when.every_minutes", "not both"),
@@ -349,6 +358,16 @@ def test_an_unreadable_draft_is_named_by_its_file(tmp_path: Path, name: str, con
     (tmp_path / name).write_bytes(content.encode("latin-1"))
     with pytest.raises(DraftError, match=name):
         read_draft(tmp_path / name)
+
+
+def test_a_draft_that_is_not_utf_8_is_told_how_to_be_saved(tmp_path: Path) -> None:
+    """As an old editor writes Vietnamese, or Notepad's "Unicode"."""
+    (tmp_path / "a.toml").write_bytes('volume = 7\ntitle = "Phường"\n'.encode("cp1258", "replace"))
+    with pytest.raises(DraftError, match=r"a\.toml: dòng 2: không phải mã UTF-8, lưu tệp lại"):
+        read_draft(tmp_path / "a.toml")
+    (tmp_path / "a.toml").write_text("volume = 7\n", encoding="utf-16")
+    with pytest.raises(DraftError, match=r"a\.toml: dòng 1: .*save the file as UTF-8"):
+        read_draft(tmp_path / "a.toml")
 
 
 def test_toml_and_json_drafts_say_the_same(tmp_path: Path) -> None:

@@ -189,6 +189,13 @@ def test_a_command_says_what_is_done_in_one_word(
         (REGULATION, {"clauses": [{"sesion_minutes": 15}]}, "clauses[0].sesion_minutes", 'mean "session_minutes"'),
         (REGULATION, {"clauses": [{"session_minutes": 0}]}, "clauses[0].session_minutes", "1 to 1440"),
         (REGULATION, {"clauses": [{"day_minutes": 9, "day_s": 1}]}, "clauses[0].day_minutes", "not both"),
+        (
+            REGULATION,
+            {"clauses": [{"volume": 70.5}]},
+            "clauses[0].volume",
+            "a whole number from 0 to 100",
+        ),
+        (REGULATION, {"not_before": "2020-01-01T00:00:00+07:00"}, "not_before", "is over"),
         (CHILD, {"kind": "party"}, "kind", "exception, silence"),
         (CHILD, {"basis": ""}, "basis", "1 to 200"),
         (CHILD, {"classes": ["emergency"]}, "classes", "no rule binds an emergency"),

@@ -132,6 +132,17 @@ def test_ids_and_a_version_that_are_given_are_kept() -> None:
     assert order.jobs[0].job_id == "ban-tin-sang"
 
 
+def test_a_wrong_weekday_is_told_with_the_entry_it_stands_in() -> None:
+    slip = draft()
+    slip["entries"][0]["when"]["weekdays"] = ["thứ Hai"]
+    with pytest.raises(DraftError, match=r"entries\[0\]\.when\.weekdays\[0\]: số từ 1 \(thứ Hai\)"):
+        World().finish(slip)
+    late = draft()
+    late["entries"][1]["when"] = {"at": "2200-10-08T07:00:00+07:00"}
+    with pytest.raises(DraftError, match=r"entries\[1\]\.when\.at: thời điểm"):
+        World().finish(late)
+
+
 def test_to_end_a_timetable_one_writes_so() -> None:
     assert World().finish(draft() | {"entries": []}).jobs == ()
     without = {name: value for name, value in draft().items() if name != "entries"}
