@@ -111,7 +111,9 @@ def collect(directory: Path, wanted: Wanted) -> Reported:
     """What is to be reported. Raises LogbookError for a damaged or unknown file."""
     files = [directory / f"{wanted.station}.jsonl"] if wanted.station else sorted(directory.glob("*.jsonl"))
     if not all(file.exists() for file in files) or not files:
-        raise LogbookError(f"{directory}: no records{f' of {wanted.station}' if wanted.station else ''} here")
+        raise LogbookError(
+            f"{directory}: không có nhật ký / no records{f' of {wanted.station}' if wanted.station else ''} here"
+        )
     read = [_read(file) for file in files]
     plays = [play for one in read for play in one.plays if _is_wanted(play, wanted)]
     plays.sort(key=lambda play: (play.at, play.station, play.job_id))

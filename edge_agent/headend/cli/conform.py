@@ -61,7 +61,9 @@ def quiet(text: str) -> tuple[time, time] | None:
     if text == "none":
         return None
     if re.fullmatch(f"{WALL}-{WALL}", text) is None:
-        raise argparse.ArgumentTypeError(f"{text!r}: write quiet hours as 21:00-05:00, or none")
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: viết giờ yên tĩnh như / write quiet hours as 21:00-05:00, none: không có / or none"
+        )
     first, _, end = text.partition("-")
     return time.fromisoformat(first), time.fromisoformat(end)
 

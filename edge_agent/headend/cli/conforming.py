@@ -15,6 +15,10 @@ from edge_agent.headend.conform.verdicts import Mark
 from edge_agent.headend.keyring import Keyring
 
 EXIT_UNFINISHED = 1
+WAITS = (
+    "Trạm chưa kết nối thì chờ tối đa {minutes} phút. / A station that is not connected is waited for, {minutes} "
+    "minutes at most."
+)
 
 
 def run_kit(args: argparse.Namespace) -> int:
@@ -29,6 +33,8 @@ def run_kit(args: argparse.Namespace) -> int:
         relay=args.relay,
         audible=args.audible,
     )
+    _write(args, ())  # now, and not after four minutes: a place that takes nothing would take the results away
+    print(WAITS.format(minutes=round(wanted.pace.back_s_max / 60)))
     print(report.heading(args.station, keyring.realm), flush=True)
     teller = _Teller()
     try:

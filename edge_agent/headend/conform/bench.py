@@ -231,7 +231,8 @@ class Bench:
         if born is None:
             through = "" if self.relay is None else f" through port {self.relay.port}"
             raise BenchError(
-                f"no word of station {self.station} on {ROOT}/u/{self.station}/…: is it connected{through}?"
+                f"không nghe thấy trạm / no word of station {self.station} on {ROOT}/u/{self.station}/…: đã kết nối "
+                f"chưa? / is it connected{through}?"
             )
 
     def newest_state(self) -> Seen | None:
@@ -258,7 +259,10 @@ class Bench:
         except queue.Empty:
             return None
         if isinstance(arrival, LinkDown) and arrival.for_good:
-            raise BenchError(f"the session was lost: {arrival.detail}; is a `watch` running elsewhere?")
+            raise BenchError(
+                f"mất phiên / the session was lost: {arrival.detail}; có `watch` đang chạy ở nơi khác? / is a `watch` "
+                "running elsewhere?"
+            )
         if isinstance(arrival, Message):
             self._take(at_s, arrival)
         return at_s

@@ -59,5 +59,7 @@ def chosen(only: Sequence[str] = ()) -> tuple[Clause, ...]:
     known = {clause.number for clause in ALL} | set(GROUPS)
     unknown = sorted(set(only) - known)
     if unknown:
-        raise UnknownClause(f"--only {','.join(unknown)}: write numbers as JOB-3, or groups: {', '.join(GROUPS)}")
+        raise UnknownClause(
+            f"--only {','.join(unknown)}: viết như / write numbers as JOB-3, hoặc nhóm / or groups: {', '.join(GROUPS)}"
+        )
     return tuple(clause for clause in ALL if not only or clause.number in only or clause.group in only)

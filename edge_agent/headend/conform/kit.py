@@ -52,7 +52,9 @@ def run(
     """Try ``clauses`` in their order, and tell of each when it is decided. Raises HeadendError where nothing can be
     said of the station: no such enrolment, no broker, no word."""
     if wanted.station not in keyring.stations:
-        raise BenchError(f"--station {wanted.station}: not enrolled here; `keys station` enrols it")
+        raise BenchError(
+            f"--station {wanted.station}: trạm chưa đăng ký ở đây / not enrolled here; `keys station` enrols it"
+        )
     with _bench(keyring, wanted) as bench:
         bench.begin()
         results = []
@@ -102,7 +104,9 @@ def _content(keyring: Keyring, wanted: Wanted, opened: contextlib.ExitStack) -> 
         return opened.enter_context(Content(keyring, wanted.content))
     except OSError as error:
         where = f"{wanted.content.host}:{wanted.content.port}"
-        raise BenchError(f"--content {where}: {error.strerror or error}; is `content` running there?") from error
+        raise BenchError(
+            f"--content {where}: {error.strerror or error}; `content` đang chạy ở đó? / is `content` running there?"
+        ) from error
 
 
 def _relay(wanted: Wanted, opened: contextlib.ExitStack) -> Relay | None:

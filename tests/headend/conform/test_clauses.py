@@ -157,4 +157,18 @@ def test_a_station_that_is_not_enrolled_is_named(tmp_path: Path, capsys: pytest.
     ward = str(tmp_path / "ward")
     assert main(["keys", "init", "--dir", ward, "--realm", "demo", "--area", "vn/ha-noi/dong-thanh"]) == 0
     assert main(["conform", "--dir", ward, "--broker", "localhost:1", "--station", "tram-09"]) == 1
-    assert "--station tram-09: not enrolled here" in capsys.readouterr().err
+    assert "--station tram-09: trạm chưa đăng ký ở đây / not enrolled here" in capsys.readouterr().err
+
+
+def test_results_that_cannot_be_written_are_told_before_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And not after four minutes, when they are lost."""
+    ward = str(tmp_path / "ward")
+    assert main(["keys", "init", "--dir", ward, "--realm", "demo", "--area", "vn/ha-noi/dong-thanh"]) == 0
+    capsys.readouterr()
+    wanted = ["conform", "--dir", ward, "--broker", "localhost:1", "--station", "tram-09", "--json", str(tmp_path)]
+    assert main(wanted) == 1
+    told = capsys.readouterr()
+    assert "--json" in told.err
+    assert told.out == "", "nothing was begun"
