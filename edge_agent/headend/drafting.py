@@ -101,7 +101,9 @@ def read_draft(path: Path) -> dict[str, object]:
     if len(content) > DRAFT_BYTES_MAX:
         raise DraftError(str(path), TOO_LARGE)
     try:
-        found = json.loads(content) if path.suffix == ".json" else read_toml(content.decode())
+        found = (
+            json.loads(content, object_pairs_hook=_each_once) if path.suffix == ".json" else read_toml(content.decode())
+        )
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise DraftError(str(path), f"dòng {line}: {NOT_UTF_8} (line {line})") from error
@@ -109,6 +111,16 @@ def read_draft(path: Path) -> dict[str, object]:
         raise DraftError(str(path), f"không đọc được nội dung / not readable: {error}") from error
     if not isinstance(found, dict):
         raise DraftError(str(path), "phải là một bảng gồm các trường / one table of fields")
+    return found
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """JSON takes the last of two, where TOML takes none: a limit that stands twice is a slip."""
+    found: dict[str, object] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"{name}: trường này ghi hai lần / this field stands twice")
+        found[name] = value
     return found
 
 

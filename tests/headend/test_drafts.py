@@ -370,6 +370,12 @@ def test_a_draft_that_is_not_utf_8_is_told_how_to_be_saved(tmp_path: Path) -> No
         read_draft(tmp_path / "a.toml")
 
 
+def test_a_field_that_stands_twice_in_a_json_draft_is_refused_as_in_toml(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"items": [{"title": "x"}], "volume": 7, "volume": 70}')
+    with pytest.raises(DraftError, match="volume: trường này ghi hai lần / this field stands twice"):
+        read_draft(tmp_path / "a.json")
+
+
 def test_toml_and_json_drafts_say_the_same(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text('class = "normal"\nvolume = 7\n')
     (tmp_path / "a.json").write_text('{"class": "normal", "volume": 7}')
