@@ -23,6 +23,7 @@ FLOORS = {
     "fresh_file": 0,
     "plain_file": 0,
     "element": 0,
+    "terminal": 0,
     "core": 1,
     "ntp": 1,
     "clock_chip": 1,

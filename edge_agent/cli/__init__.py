@@ -7,11 +7,10 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
-from io import TextIOWrapper  # by name: ``io`` is the device process here
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent import __version__
+from edge_agent import __version__, terminal
 
 if TYPE_CHECKING:
     from edge_agent.config import Config
@@ -28,7 +27,7 @@ BAUD_MIN, BAUD_MAX = 300, 4_000_000
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one task; returns the exit status: 0 well, 1 found wrong, 2 wrong use or configuration, 130 Ctrl-C."""
-    _print_on_any_terminal()
+    terminal.print_on_any()
     args = _parser().parse_args(argv)
     task: Callable[[argparse.Namespace], int] = args.task
     try:
@@ -42,13 +41,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"\nđã dừng / stopped{''.join(f': {why}' for why in stopped.args)}", file=sys.stderr)
         return EXIT_CTRL_C
     return status
-
-
-def _print_on_any_terminal() -> None:
-    """A letter that the terminal's character set has not becomes "?": better than nothing on an old screen."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")
 
 
 def _parser() -> argparse.ArgumentParser:

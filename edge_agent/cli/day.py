@@ -6,6 +6,7 @@ its start, and plays the day through in memory. Whatever that would set going is
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Mapping
@@ -43,6 +44,7 @@ from edge_agent.restoring import beside, restored
 from edge_agent.trust.strict_json import WireError
 
 EXIT_UNREADABLE = EXIT_NOT_DRAWN = 1
+DRAWN = b"<svg "
 BY_SYSTEM_CLOCK = Text("agent không chạy: tính theo giờ máy", "agent not running: by the system clock")
 
 
@@ -155,14 +157,21 @@ def _shown(sheet: DaySheet, at: WallTime | None, only: ZoneId | None, site: Site
 
 
 def _draw(file: Path, picture: str) -> bool:
-    """Whether it could be written; says why not."""
+    """Whether it could be written; says why not. A slip of the pen does not write over the station's own file."""
     try:
+        if file.is_file() and file.stat().st_size and not _is_picture(file):
+            raise FileExistsError(errno.EEXIST, "tệp này không phải hình vẽ / it is there, and is no picture")
         file.write_text(picture, "utf-8")
     except OSError as error:
         told = f"không ghi được hình / cannot write the picture: --svg {file}: {words(error)}"
         print(f"{told} → ghi vào tệp khác / name another file", file=sys.stderr)
         return False
     return True
+
+
+def _is_picture(file: Path) -> bool:
+    with file.open("rb") as there:
+        return there.read(len(DRAWN)) == DRAWN
 
 
 def _as_json(one: Planned, site: Site) -> Mapping[str, object]:

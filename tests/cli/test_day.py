@@ -202,6 +202,18 @@ def test_a_picture_that_cannot_be_written_is_one_line_that_says_why(desk: Desk, 
     assert line.startswith(f"không ghi được hình / cannot write the picture: --svg {tmp_path / file}: ")
 
 
+def test_a_picture_that_is_named_like_the_stations_own_file_does_not_take_its_place(desk: Desk, tmp_path: Path) -> None:
+    desk.keep(daily())
+    desk.agent_runs()
+    own, before = tmp_path / "tram-01.toml", tmp_path / "day.svg"
+    own.write_text('name = "tram-01"\n')
+    status, _, err = desk.next("--day", "2026-10-02", "--svg", str(own))
+    assert (status, own.read_text()) == (1, 'name = "tram-01"\n')
+    assert "tệp này không phải hình vẽ / it is there, and is no picture → ghi vào tệp khác" in err
+    before.touch()
+    assert [desk.next("--day", "2026-10-02", "--svg", str(before))[0] for _ in range(2)] == [0, 0]
+
+
 def test_a_zone_alone_is_drawn_as_one_row(desk: Desk, tmp_path: Path) -> None:
     desk.keep(daily())
     desk.agent_runs()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
+import subprocess
+import sys
 import tomllib
 from datetime import date, timedelta
 from pathlib import Path
@@ -258,3 +261,14 @@ def test_every_command_explains_itself_in_both_languages(capsys: pytest.CaptureF
     assert ended.value.code == 0
     assert " / " in shown
     assert len(shown.splitlines()) > 5
+
+
+def test_a_terminal_without_vietnamese_letters_gets_what_it_can_show(ward: Path) -> None:
+    """The files were written, and then a traceback stood where it should have been told."""
+    command = "from edge_agent.headend.cli import main; raise SystemExit(main())"
+    words = [sys.executable, "-c", command, "keys", "list", "--dir", str(ward)]
+    done = subprocess.run(
+        words, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "?" in done.stdout

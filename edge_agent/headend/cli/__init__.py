@@ -7,7 +7,7 @@ import errno
 import sys
 from collections.abc import Callable, Sequence
 
-from edge_agent import __version__
+from edge_agent import __version__, terminal
 from edge_agent.headend.cli import (
     books,
     codes,
@@ -90,6 +90,7 @@ Mã thoát / exit status: 0 tốt / well, 1 không làm được / could not be 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one task; returns the exit status."""
+    terminal.print_on_any()
     args = build_parser().parse_args(argv)
     task: Callable[[argparse.Namespace], int] = args.task
     try:
