@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import cast
 
 from edge_agent.core.units import SECOND_MS, UtcMs
 from edge_agent.headend import command_drafts, job_drafts
@@ -26,7 +27,6 @@ from edge_agent.trust.orders import GIVEN, OrderType
 from edge_agent.trust.strict_json import JsonObject, WireError, dump, parse
 
 OVER = "đã qua, xem lại ngày, giờ / is over: look at the day and hour"
-BEFORE_IT_BEGINS = "phải sau not_before / later than not_before"
 VERSIONED = frozenset({OrderType.REGULATION, OrderType.TIMETABLE})
 _IN_ENTRY = re.compile(r"(entries\[\d+\]\.)(.+)")
 
@@ -46,7 +46,7 @@ def finish(draft: Mapping[str, object], around: Surroundings) -> Finished:
     kind = kind_of_draft(draft)
     try:
         payload = _PAYLOADS[kind](Fields(plain(dict(draft))), around)
-        _refuse_what_is_over(draft, payload, around.now)
+        _refuse_what_is_over(draft, payload, kind, around.now)
         _checked(payload, kind)
         serial = around.next_serial(str(payload["issuer"]))
         payload["serial"] = serial
@@ -58,16 +58,23 @@ def finish(draft: Mapping[str, object], around: Surroundings) -> Finished:
         raise DraftError(_draft_name(error.where, kind), in_both(error.rule)) from error
 
 
-def _refuse_what_is_over(draft: Mapping[str, object], payload: JsonObject, now: UtcMs) -> None:
-    """By the name of what the draft says of its end: it may know of no ``not_after``."""
-    end, begin = payload["not_after"], payload["not_before"]
-    if not isinstance(end, int) or not isinstance(begin, int) or end > max(now, begin):
-        return
+def _refuse_what_is_over(draft: Mapping[str, object], payload: JsonObject, kind: OrderType, now: UtcMs) -> None:
+    """Before the parser, which knows no clock, and calls the end by a name that the draft may not have."""
+    start, end = cast(int, payload["not_before"]), cast(int, payload["not_after"])
+    if end <= max(start, now):
+        raise WireError(_end_name(draft, kind), OVER if end <= now else "later than not_before")
+
+
+def _end_name(draft: Mapping[str, object], kind: OrderType) -> str:
+    """Which field of the draft has said when the order ends."""
     when = draft.get("when")
-    said = when if isinstance(when, dict) and "not_after" not in draft else {}
-    written = [f"when.{name}" for name in ("at", "last_day", "until") if name in said]
-    own = [name for name in ("not_after", "not_before") if name in draft]
-    raise DraftError((own[:1] if "not_after" in draft else written or own)[0], OVER if end <= now else BEFORE_IT_BEGINS)
+    if "not_after" in draft:
+        return "not_after"
+    if kind is OrderType.JOB and isinstance(when, dict):
+        return next(f"when.{name}" for name in ("at", "until", "last_day") if name in when)
+    if kind is OrderType.WINDOW:
+        return "ends" if "ends" in draft else "begins"
+    return "not_before"
 
 
 def _checked(payload: JsonObject, kind: OrderType) -> Finished:

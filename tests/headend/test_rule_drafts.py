@@ -196,6 +196,13 @@ def test_a_command_says_what_is_done_in_one_word(
             "a whole number from 0 to 100",
         ),
         (REGULATION, {"not_before": "2020-01-01T00:00:00+07:00"}, "not_before", "is over"),
+        (
+            CHILD,
+            {"for_minutes": None, "ends": "2026-10-01T12:00:00+07:00", "not_before": "2026-10-02T12:00:00+07:00"},
+            "ends",
+            "later than not_before",
+        ),
+        (CHILD, {"begins": "2026-10-01T12:00:00+07:00", "not_before": "2026-10-02T12:00:00+07:00"}, "begins", "later"),
         (CHILD, {"kind": "party"}, "kind", "exception, silence"),
         (CHILD, {"basis": ""}, "basis", "1 to 200"),
         (CHILD, {"classes": ["emergency"]}, "classes", "no rule binds an emergency"),
@@ -236,6 +243,14 @@ def test_a_slip_is_named_as_the_draft_has_it(
         ("amplifier", {"on": 1, "for_s": 9}, "on", "true or false"),
         ("choose", {"target": "x"}, "when", "missing"),
         ("choose", {"target": "x", "when": {"at": "05:30"}}, "when.at", "offset"),
+        ("choose", {"target": "x", "when": {"at": "2200-10-06T05:30:00Z"}}, "when.at", "0 to 4102444800000"),
+        ("stop", {"not_before": "2020-01-01T00:00:00Z"}, "not_before", "is over"),
+        (
+            "choose",
+            {"target": "x", "when": {"at": "2026-10-06T05:30:00Z"}, "not_before": "2020-01-01T00:00:00Z"},
+            "not_before",
+            "is over",
+        ),
         ("ask", {"day": "today"}, "day", "2026-10-01"),
     ],
 )
