@@ -75,7 +75,10 @@ def _confirmed(path: Path, given_ms: int) -> int:
     if reason is None:
         return given_ms
     lengths = f"{measured / SECOND_MS:.1f} s, not {given_ms / SECOND_MS:.1f} s"
-    raise AudioError(f"{path}: {explain(reason)} [{reason}]: {lengths}; without duration_s it is measured")
+    raise AudioError(
+        f"{path}: {explain(reason)} [{reason}]: {lengths}; bỏ duration_s thì máy tự đo / without duration_s it is "
+        "measured"
+    )
 
 
 def measured_ms(path: Path) -> int:

@@ -68,8 +68,8 @@ document_of = lru_cache(DOCUMENTS_KEPT)(read_document)
 REFUSED = "văn bản ủy quyền bị từ chối / trust document"
 DAMAGED = "nội dung tệp sai"
 WRITTEN: Mapping[Form, str] = {
-    NAME: "viết 1 đến 64 ký tự a-z, 0-9, -",
-    AREA: "viết như vn/ha-noi/dong-thanh, 1 đến 6 tên gồm a-z, 0-9, -",
+    NAME: "viết 1 đến 64 ký tự không dấu a-z, 0-9, -",
+    AREA: "viết như vn/ha-noi/dong-thanh, 1 đến 6 tên gồm ký tự không dấu a-z, 0-9, -",
 }
 """In Vietnamese what each says of itself in English."""
 NAME_SAID = "viết một dòng, tối đa 80 ký tự"

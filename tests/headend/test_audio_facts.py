@@ -42,7 +42,8 @@ def test_a_length_that_is_not_the_files_is_refused_before_anybody_signs_it(
     tmp_path: Path, frames: int, reason: str
 ) -> None:
     write_wav(tmp_path / "tin.wav", frames)
-    with pytest.raises(AudioError, match=rf"\[{reason}\]: {frames / 8_000} s, not 10\.0 s"):
+    said = rf"\[{reason}\]: {frames / 8_000} s, not 10\.0 s; bỏ duration_s thì máy tự đo / without duration_s"
+    with pytest.raises(AudioError, match=said):
         facts_of(tmp_path / "tin.wav", 10_000)
 
 

@@ -202,7 +202,7 @@ def test_keys_list_tells_roles_and_stations_and_no_secret(ward: Path, capsys: py
             "--at: giờ kèm múi giờ",
         ),
         (["report", "--records", "{new}", "--from", "2026-11-01", "--to", "2026-10-01"], 1, "ngày đầu sau"),
-        (["order", "cancel", "Job!", *AT], 2, "target: 1 đến 64 ký tự a-z, 0-9, - / 1 to 64"),
+        (["order", "cancel", "Job!", *AT], 2, "target: 1 đến 64 ký tự không dấu a-z, 0-9, - / 1 to 64"),
         (["order", "cancel", "x", *AT, "--job-envelope", "{new}"], 1, "--job-envelope"),
     ],
 )

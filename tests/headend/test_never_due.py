@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from edge_agent.core.units import HOUR_MS, UtcMs
+from edge_agent.core.units import HOUR_MS, ClipKey, UtcMs
 from edge_agent.headend.audio_facts import AudioFacts
 from edge_agent.headend.drafting import Surroundings
 from edge_agent.headend.drafts import finish
@@ -20,7 +20,7 @@ OCTOBER = {"first_day": "2026-10-01", "last_day": "2026-10-31", "times": ["05:30
 
 
 def told(draft: dict[str, object], signed: UtcMs = NOW) -> list[str]:
-    facts = AudioFacts("0" * 64, 1, 1, "mp3")
+    facts = AudioFacts(ClipKey("0" * 64), 1, 1, "mp3")
     around = Surroundings("demo", "dong-thanh", "commune", signed, lambda _: 1, lambda *_: facts, None, Path())
     return [*never_due(finish({"areas": ["vn/ha-noi"], **draft}, around).order, NOW, HANOI)]
 

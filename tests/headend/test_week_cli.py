@@ -53,7 +53,7 @@ def test_without_a_station_there_is_nobody_to_ask(
         (["--first", "2026-01-01"], 2, "--first: từ "),
         (["--first", "9999-12-31"], 2, "what has sounded is in `report`"),
         (["--names", "{names}"], 2, 'tram-02: không có trường này, có phải là "tram-01" / unknown field'),
-        (["--names", "{upper}"], 2, "tram-01.C1: 1 đến 64 ký tự a-z, 0-9, - / 1 to 64 of a-z, 0-9 and -"),
+        (["--names", "{upper}"], 2, "tram-01.C1: 1 đến 64 ký tự không dấu a-z, 0-9, - / 1 to 64 of a-z, 0-9 and -"),
         (["--names", "{names}", "--html", "{names}"], 1, "--html"),
         ([], 1, "broker localhost:1"),
     ],
