@@ -25,6 +25,7 @@ from edge_agent.sync.download import PART, HttpsFetcher
 from edge_agent.sync.guard import LENGTH_BYTES_MAX, PacketGuard, PacketRefused
 from edge_agent.sync.https import PATIENCE, Trust
 from edge_agent.sync.limits import ANSWER_BYTES_MAX, PACKET_BYTES_MAX, RECEIVE_MAXIMUM
+from edge_agent.sync.plain_answers import PlainConnection
 from edge_agent.sync.port import Fetched
 from edge_agent.sync.topics import subscriptions
 from tests.fuzz.parsers.parser import Parser, Promise, workplace
@@ -156,6 +157,8 @@ class _Server:
         if not self._replies:
             raise ConnectionRefusedError("nobody there")
         connection = HTTPConnection("content.test")
+        connection.response_class = PlainConnection.response_class
+        connection.auto_open = PlainConnection.auto_open
         connection.sock = cast(socket.socket, _Reply(self._replies.pop(0)))
         return connection
 
@@ -169,7 +172,7 @@ class _Reply:
 
     def makefile(self, mode: str) -> Any:
         del mode
-        return io.BytesIO(self._said)
+        return io.BufferedReader(cast(io.RawIOBase, io.BytesIO(self._said)))
 
     def settle(self) -> None:
         pass
@@ -208,11 +211,12 @@ def _replies() -> Iterator[bytes]:
     yield chunks + b"\r\n0\r\n\r\n"
     yield moved + REPLIES_APART + whole + AUDIO
     yield b"HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */200\r\n\r\n"
+    yield b"HTTP/1.1 200 OK\r\nContent-Type: multipart/mixed; boundary*=a; boundary*0=b\r\n\r\n"
     yield b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 200 OK\r\nContent-Type: multipart/mixed; boundary*0=a\r\n\r\n" + AUDIO
 
 
 PARSERS = (
     Parser("mqtt-guard", "sync.guard", _guard, _streams, STREAM_BYTES_MAX),
     Parser("mqtt-session", "sync.connection, paho-mqtt", _session, _streams, STREAM_BYTES_MAX),
-    Parser("https", "sync.https, sync.download, http.client", _fetched, lambda: [*_replies()], STREAM_BYTES_MAX),
+    Parser("https", "sync.https, sync.plain_answers, http.client", _fetched, lambda: [*_replies()], STREAM_BYTES_MAX),
 )
