@@ -41,6 +41,7 @@ URL = "https://content.test/clip/1"
 STREAM_BYTES_MAX = 70_000
 SENT_BY_A_SERVER = {2, 3, 4, 9, 11, 13, 14}
 # MQTT 5, table 2-1, without what belongs to QoS 2, and without AUTH, which follows on a method that we do not name.
+ANSWERS = SENT_BY_A_SERVER - {3, 14}
 
 
 def _guard() -> Promise:
@@ -63,10 +64,12 @@ def _followed(stream: bytes, step: int) -> tuple[str, int]:
 
 def _is_refused(stream: bytes) -> bool:
     """The same by other means: packet for packet, as MQTT 5 writes them."""
-    at = 0
+    at, kinds = 0, set[int]()
     while at < len(stream):
         first, at = stream[at], at + 1
         if first >> 4 not in SENT_BY_A_SERVER or (first >> 4 == 3 and first & 6 in (4, 6)):
+            return True
+        if first >> 4 == 2 and kinds & ANSWERS:  # it comes once, and before any other answer
             return True
         length = 0
         for place in range(LENGTH_BYTES_MAX + 1):
@@ -78,6 +81,7 @@ def _is_refused(stream: bytes) -> bool:
                 return True
             if byte < 128:
                 break
+        kinds.add(first >> 4)
         at += length
     return False
 
@@ -137,6 +141,7 @@ def _streams() -> list[bytes]:
     suback = packet(0x90, b"\0\1\0" + bytes([1] * filters))
     up, job = CONNACK + suback, f"loa/1/d/{STATION}/job"
     return [
+        up + CONNACK,
         up + publish(job, signed_job(), 7),
         up + publish(job, b"x", 7) + publish(f"loa/1/d/{STATION}/ack", b"{}", 8) + b"\xd0\x00",
         CONNACK + publish(job, b"early", 3) + suback,
