@@ -82,7 +82,7 @@ def _ask(turn: Turn, job: Job, item: StagedItem, clip: Clip, due: UtcMs | None) 
     length_ms = _length_ms(turn, item, clip, urgent)
     tries = 0 if urgent and not clip.urgent else clip.tries  # what was learned for a routine one keeps no warning back
     asked = replace(clip, status=ClipStatus.ASKED, retry_at=None, duration_ms=length_ms, urgent=urgent, tries=tries)
-    asked = replace(asked, tried=clip.tried | {job.job_id})
+    asked = replace(asked, tried=clip.tried.intersection(turn.state.jobs) | {job.job_id})
     key, ahead = item_key(item), turn.now.mono < look_ahead.stage_at(turn.now, due)
     if isinstance(item, ClipItem) and (ahead or not make_room(turn, key, asked.duration_ms, due)):
         turn.put_clip(key, replace(asked, duration_ms=0))

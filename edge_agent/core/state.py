@@ -45,7 +45,7 @@ class Clip:
     ``urgent``: it was last asked for as a warning's. ``counted_bytes`` were counted among a day's and have not come
     yet; ``came_bytes`` have come, beyond what a try costs anyhow, and were not it. ``left_out``: a warning has waited
     for it in vain, and none waits for it until it is ready. ``tried``: the jobs that have asked for it since it was
-    last to be had.
+    last to be had, and were known when it was asked for last.
     """
 
     status: ClipStatus

@@ -284,3 +284,15 @@ def test_a_warning_that_is_ordered_anew_asks_at_once_for_what_another_has_not_ha
     life.live_until(makers.NOON + 2 * HOUR_MS)
     life.order("flood-2")
     assert asked_for(life.bench) == 1
+
+
+def test_who_has_asked_in_vain_is_remembered_no_longer_than_he_is_known() -> None:
+    """A key that may warn, and orders one siren that nobody has again and again, would fill the memory with its ids."""
+    life = EveryFiveMinutes(Reason.AUDIO_UNREACHABLE, again=True)
+    bench = life.bench
+    for number in range(30):
+        item, end = makers.clip_item(length=LENGTH), UtcMs(bench.now.utc + 60_000)
+        bench.order(job_id=f"more-{number}", items=[item, makers.text_item()], not_after=end, **FLOOD)
+        bench.send(life.failure)
+        life.live_until(bench.now.utc + 150_000)
+    assert 1 <= len(bench.state.clips[CLIP].tried) <= 4
