@@ -16,6 +16,7 @@ import pytest
 from edge_agent.headend import https_server, pki
 from edge_agent.headend.content import ContentServer, Span, add_clip, wanted_span
 from edge_agent.headend.places import PLACES_MAX, PLACES_PER_ADDRESS_MAX
+from tests.sync import old_mail
 
 AUDIO = bytes(range(256)) * 1000
 TIMEOUT_S = 30
@@ -211,12 +212,8 @@ def test_a_question_without_end_is_not_kept_in_memory(server: ContentServer, cli
 def test_a_question_is_not_read_as_mail_for_a_stranger_could_keep_the_core_with_it(
     client: Client, digest: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def asked(*_: object) -> str:
-        raise TypeError("as Debian 12's Python does at two boundaries")
-
-    monkeypatch.setattr(http.client.HTTPMessage, "get_boundary", asked)
-    of_mail = "multipart/mixed; boundary*=us-ascii''a; boundary*0=b"
-    assert client.ask("GET", f"/clip/{digest}", Content_Type=of_mail)[0] == 200
+    old_mail.read_as_on_3_11(monkeypatch)
+    assert client.ask("GET", f"/clip/{digest}", Content_Type=old_mail.TWO_BOUNDARIES)[0] == 200
 
 
 def test_whoever_takes_an_answer_more_slowly_than_a_station_may_is_let_go(

@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from http.client import HTTPMessage
 from pathlib import Path
 
 import pytest
@@ -37,6 +36,7 @@ from tests.host.softhsm import NEEDS_SOFTHSM, PIN, drawer, see_again
 from tests.host.swtpm import NEEDS_SWTPM
 from tests.identity.middle import Middle
 from tests.identity.street import AREA, REALM, Box, Office, box, ctrl_c, office, office_again, with_broker
+from tests.sync import old_mail
 
 GIVEN = ("ca.pem", "station.pem", "trust.json")
 
@@ -131,13 +131,8 @@ def test_a_server_of_an_older_tls_is_asked_nothing(ward: Office, tmp_path: Path)
 def test_no_answer_is_read_as_mail_for_that_reader_ends_the_thread_that_renews(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Debian 12's Python raises a TypeError at two boundaries, which is no trouble of a line."""
-
-    def as_in_python_3_11(*_: object) -> str:
-        raise TypeError("'<' not supported between instances of 'int' and 'NoneType'")
-
-    monkeypatch.setattr(HTTPMessage, "get_boundary", as_in_python_3_11)
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: multipart/mixed; boundary*=us-ascii''a; boundary*0=b\r\n"
+    old_mail.read_as_on_3_11(monkeypatch)
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {old_mail.TWO_BOUNDARIES}\r\n".encode()
     with running_content(tmp_path) as other:
         other.manners, other.raw = Manners.RAW, [head + b"Content-Length: 2\r\n\r\n{}"]
         server = asking.Server(f"https://localhost:{other.port}", other.authority.path)

@@ -12,7 +12,6 @@ import resource
 import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.client import HTTPMessage
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from edge_agent.core.reasons import Reason
 from edge_agent.headend.pki import create_authority, issue_client, issue_server
 from edge_agent.sync.port import Fetched, FetchFailed
 from tests.host.content import Manners, running_content
+from tests.sync import old_mail
 from tests.sync.test_hostile_server import AUDIO, KEY, SHORT, UNREACHABLE, WRONG, Cache, failed
 
 LENGTH = len(AUDIO)
@@ -128,12 +128,8 @@ def test_nonsense_is_no_answer(cache: Cache, name: str) -> None:
 def test_no_type_of_mail_is_read_for_that_reader_ends_the_process_or_keeps_its_core(
     cache: Cache, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Debian 12's Python raises a TypeError at two boundaries, which is no trouble of a line: its thread died."""
-
-    def as_in_python_3_11(*_: object) -> str:
-        raise TypeError("'<' not supported between instances of 'int' and 'NoneType'")
-
-    monkeypatch.setattr(HTTPMessage, "get_boundary", as_in_python_3_11)
+    """On Debian 12's Python the thread that asked died of it."""
+    old_mail.read_as_on_3_11(monkeypatch)
     head = HEAD.replace(b"\r\n", b"\r\n" + TYPES[name] + b"\r\n", 1)
     assert answering(cache, head + AUDIO) == Fetched(cache.root / KEY)
 
