@@ -15,6 +15,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -35,6 +36,10 @@ MEMORY = Path("/dev/shm")
 # Parsers that read files get them there: a campaign must not wear out a disk.
 HANG_S = 10
 # No input takes a second, on the slowest machine that tests run on; what takes so long would take for ever.
+WAITED = 10
+# So many times as long an input may take that is tried again: then it waits for something that never comes.
+HUNG = "-timeout-"
+# libFuzzer's own word, in the name of what it has written.
 RSS_MB_MAX = 600
 # 150 MB are the interpreter, the instrumented code and the corpus.
 SEED_MAX = 2**31 - 1
@@ -114,8 +119,23 @@ def outcome_of(task: Task, seed: int, folder: Path) -> Outcome:
     edges = [int(count) for count in COVERED.findall(said)]
     finding = [str(log), *WRITTEN.findall(said)][-1] if os.waitstatus_to_exitcode(status) not in ENDED_WELL else ""
     cpu_s = round(_cpu_s() - before, 1)
+    if HUNG in Path(finding).name and not _hangs(parser, Path(finding)):
+        finding = ""
     told = said if finding else ""
     return Outcome(parser.name, task.plant, max(executed, default=0), max(edges, default=0), cpu_s, finding, told)
+
+
+def _hangs(parser: Parser, file: Path) -> bool:
+    """Whether this input alone takes so long as well. The library looks at the clock: who got no CPU has not hung."""
+    child = os.fork()
+    if child == 0:
+        signal.setitimer(signal.ITIMER_PROF, HANG_S)
+        signal.alarm(HANG_S * WAITED)
+        try:
+            parser.promise()(file.read_bytes())
+        finally:
+            os._exit(sys.exc_info()[0] is not None)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0
 
 
 def _kept(folder: Path, parser: Parser) -> Path:

@@ -118,6 +118,29 @@ print(json.dumps([outcome.executions, outcome.finding]))
 """
 
 
+TAKES_LONG = """
+import json, sys, time
+from pathlib import Path
+from tests.fuzz import guided
+from tests.fuzz.parsers.parser import Parser
+
+guided.HANG_S, guided.WAITED = 1, 2
+folder, again = Path(sys.argv[1]), sys.argv[2] == "always"
+
+def promise():
+    left = iter(range(200))
+    def reads(data):
+        begun = (folder / "begun").exists()
+        if again if begun else next(left, None) is None:
+            (folder / "begun").touch()
+            time.sleep(30)
+    return reads
+
+outcome = guided.outcome_of(guided.Task(Parser("one", "", promise, lambda: [b"seed"], 16), 60, -1), 1, folder)
+print(json.dumps([outcome.executions, outcome.finding]))
+"""
+
+
 @needs_atheris
 def test_a_promise_that_breaks_within_its_hour_is_told(tmp_path: Path) -> None:
     said = subprocess.run(
@@ -134,6 +157,17 @@ def test_a_campaign_that_was_broken_off_has_found_nothing_and_what_it_stood_coun
     done = subprocess.run(program, capture_output=True, text=True, cwd=ROOT, check=True)
     executions, finding = json.loads(done.stdout)
     assert (executions > 0, finding) == (True, "")
+
+
+@needs_atheris
+@pytest.mark.parametrize("hangs", [False, True], ids=["it was only starved", "it hangs each time"])
+def test_an_input_that_took_too_long_is_a_finding_where_it_does_so_alone(tmp_path: Path, hangs: bool) -> None:
+    """Beside busier processes an innocent input may get no CPU for as long as a hang is given."""
+    program = [sys.executable, "-c", TAKES_LONG, str(tmp_path), "always" if hangs else "once"]
+    done = subprocess.run(program, capture_output=True, text=True, cwd=ROOT, check=True)
+    executions, finding = json.loads(done.stdout)
+    assert executions > 0
+    assert ("one-timeout-" in finding, Path(finding).is_file()) == (hangs, hangs)
 
 
 def test_a_finding_is_shown_again_by_the_command_that_was_told(
