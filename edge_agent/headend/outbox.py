@@ -2,17 +2,20 @@
 
 One directory of envelopes, named by the order's id. They are no secrets: every station has them. What is over goes
 aside, named by its end too, and not away: this machine's clock may have been ahead, and stations obey what was taken
-for over. Left out of a manifest it would be withdrawn.
+for over. Left out of a manifest it would be withdrawn. One writes at a time (a lock): two orders may go out at once,
+and `watch` lists what is kept meanwhile.
 """
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from edge_agent.core.order import Cancel, Command, Timetable
 from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.errors import HeadendError
-from edge_agent.headend.files import EVERYBODY_READS, make_private_directory, write_durably
+from edge_agent.headend.files import EVERYBODY_READS, alone, make_private_directory, write_durably
 from edge_agent.headend.given import Given, heading_of
 from edge_agent.headend.signing import SigningError, digest_of, read_order
 from edge_agent.trust.fields import NAME
@@ -37,28 +40,24 @@ class Outbox:
 
         Another order of its id stays: stations have that one, and refuse a second (``id_reused``).
         """
-        self.check(envelope, now)
         order_id = _id_of(envelope)
-        is_new = _read(self._lies_at(order_id, now)) is None
-        try:
-            make_private_directory(self.directory)
+        with self._alone():
+            self.check(envelope, now)
+            is_new = _read(self._lies_at(order_id, now)) is None
             self._put_aside(now)
             write_durably(self._place(order_id), envelope, EVERYBODY_READS)
-        except OSError as error:
-            raise OutboxError(f"{self.directory}: cannot be written ({error.strerror})") from error
         return is_new
 
     def forget(self, envelope: bytes) -> None:
         """Of an order that was new here, and has reached nobody."""
-        try:
+        with self._alone():
             self._place(_id_of(envelope)).unlink(missing_ok=True)
-        except OSError as error:
-            raise OutboxError(f"{self.directory}: cannot be written ({error.strerror})") from error
 
     def check(self, envelope: bytes, now: UtcMs) -> None:
         """Raises OutboxError where another order has its id. The same one may come with more signatures."""
         path = self._lies_at(_id_of(envelope), now)
-        if _read(path) is not None and digest_of(path.read_bytes()) != digest_of(envelope):
+        there = _kept(path)
+        if there is not None and digest_of(there) != digest_of(envelope):
             told = "mã này là của lệnh khác đã gửi / another order was published by this id"
             raise OutboxError(f"{path}: {told}; ký lại với mã khác / sign it anew, by another id")
 
@@ -68,13 +67,27 @@ class Outbox:
 
     def lists(self, job_id: str, now: UtcMs) -> bool:
         """Whether a timetable that was published from here has an entry of that id."""
-        orders = map(read_order, self.envelopes(now))
+        orders = map(read_order, self._all(now))
         return any(job_id == job.job_id for order in orders if isinstance(order, Timetable) for job in order.jobs)
 
     def envelopes(self, now: UtcMs) -> list[bytes]:
-        """Everything that is kept."""
+        """Everything that is kept, while nothing is put aside or brought back: that would be in neither place."""
+        with self._alone():
+            return self._all(now)
+
+    def _all(self, now: UtcMs) -> list[bytes]:
         paths = [*sorted(self.directory.glob("*.json")), *self._too_early(now)]
-        return [path.read_bytes() for path in paths if _read(path) is not None]
+        return [envelope for envelope in map(_kept, paths) if envelope is not None]
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        try:
+            make_private_directory(self.directory)
+            with alone(self.directory.with_name(f"{self.directory.name}.lock")):
+                yield
+        except OSError as error:
+            told = "không ghi được sổ lệnh đã gửi / the book of published orders cannot be written"
+            raise OutboxError(f"{self.directory}: {told} ({error.strerror})") from error
 
     def _place(self, order_id: str) -> Path:
         return self.directory / f"{order_id}.json"
@@ -125,7 +138,15 @@ def _counts_until(order: Given) -> UtcMs:
 
 
 def _read(path: Path) -> Given | None:
+    envelope = _kept(path)
+    return None if envelope is None else read_order(envelope)
+
+
+def _kept(path: Path) -> bytes | None:
+    """The envelope; None where none is, or none of an order."""
     try:
-        return read_order(path.read_bytes())
+        envelope = path.read_bytes()
+        read_order(envelope)
     except (OSError, SigningError):
         return None
+    return envelope

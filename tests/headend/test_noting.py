@@ -198,4 +198,4 @@ def test_books_that_cannot_be_written_keep_no_stop_from_going_out(
     assert ward.all_stop(Broker(9, AssertionError())) == 1
     shown = capsys.readouterr()
     assert "taken by the broker" in shown.out
-    assert "orders: cannot be written" in shown.err
+    assert "orders: không ghi được sổ lệnh đã gửi" in shown.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -70,5 +71,34 @@ def test_a_file_that_is_no_order_is_passed_over(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "orders").write_text("a file")
-    with pytest.raises(OutboxError, match="orders: cannot be written"):
+    with pytest.raises(OutboxError, match="orders: không ghi được sổ lệnh đã gửi"):
         Outbox(tmp_path / "orders").keep(signed_job(), UtcMs(NOON))
+
+
+def test_of_two_orders_that_go_out_at_once_both_stand_in_the_books(tmp_path: Path) -> None:
+    """Both put aside what is over. Whoever found it gone already had his own order in no book, and stations took it
+    for withdrawn."""
+    outbox, kept = Outbox(tmp_path / "orders"), list[bool]()
+    for number in range(50):
+        outbox.keep(signed_command(order_id=f"cu-{number}"), UtcMs(NOON))
+    both, later = threading.Barrier(2), UtcMs(NOON + DAY_MS + 121_000)
+
+    def publish(job_id: str) -> None:
+        both.wait()
+        kept.append(Outbox(tmp_path / "orders").keep(signed_job(job_id=job_id), later))
+
+    clerks = [threading.Thread(target=publish, args=(job_id,)) for job_id in ("job-1", "job-2")]
+    for clerk in clerks:
+        clerk.start()
+    for clerk in clerks:
+        clerk.join()
+    assert kept == [True, True]
+    assert outbox.envelopes(later) == [signed_job(job_id="job-1"), signed_job(job_id="job-2")]
+
+
+def test_a_cancel_is_not_kept_from_going_out_by_books_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "orders.lock").mkdir()
+    outbox = Outbox(tmp_path / "orders")
+    assert outbox.find("job-1", UtcMs(NOON)) is None
+    assert not outbox.lists("job-1", UtcMs(NOON))
+    outbox.check(signed_job(), UtcMs(NOON))
