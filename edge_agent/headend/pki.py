@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from edge_agent.headend.errors import HeadendError
-from edge_agent.headend.files import EVERYBODY_READS, OWNER_ONLY, make_private_directory, write_durably
+from edge_agent.headend.files import EVERYBODY_READS, OWNER_ONLY, alone, make_private_directory, write_durably
 
 AUTHORITY_DAYS = 3_650
 # Ten years: as long as a cluster's hardware is planned for; replaced by hand, station by station, before that.
@@ -88,7 +89,9 @@ def revocations(directory: Path) -> Path:
     """Where the authority in ``directory`` lists the certificates that it takes back; an empty list is made now."""
     path = directory / "crl.pem"
     if not path.exists():
-        _write_revocations(load_authority(directory), path, {})
+        with _alone_with_the_list(directory):
+            if not path.exists():
+                _write_revocations(load_authority(directory), path, {})
     return path
 
 
@@ -97,18 +100,31 @@ def revoke(directory: Path, certificates: Sequence[x509.Certificate], now: datet
 
     What was taken back so long ago that it has ended by itself goes off the list, or that would only grow.
     """
-    path = revocations(directory)
-    at = now or datetime.now(UTC)
-    ended = at - timedelta(days=EARLY_DAYS + LEAF_DAYS)
-    listed = {serial: date for serial, date in taken_back(directory).items() if date > ended}
-    fresh = {one.serial_number: at for one in certificates}
-    if fresh.keys() - listed.keys():
-        _write_revocations(load_authority(directory), path, {**fresh, **listed})
+    if not certificates:
+        return
+    path, at = directory / "crl.pem", now or datetime.now(UTC)
+    with _alone_with_the_list(directory):
+        ended = at - timedelta(days=EARLY_DAYS + LEAF_DAYS)
+        listed = {serial: date for serial, date in taken_back(directory).items() if date > ended}
+        fresh = {one.serial_number: at for one in certificates}
+        if fresh.keys() - listed.keys():
+            _write_revocations(load_authority(directory), path, {**fresh, **listed})
+
+
+def _alone_with_the_list(directory: Path) -> AbstractContextManager[None]:
+    """Of two who write it at once, one a first and empty list, one would lose what the other has taken back."""
+    return alone(directory / "crl.lock")
 
 
 def taken_back(directory: Path) -> dict[int, datetime]:
-    """By its serial number, when each certificate that is on the list was taken back."""
-    listed = x509.load_pem_x509_crl(revocations(directory).read_bytes())
+    """By its serial number, when each certificate that is on the list was taken back; none where there is no list."""
+    path = directory / "crl.pem"
+    if not path.exists():
+        return {}
+    try:
+        listed = x509.load_pem_x509_crl(path.read_bytes())
+    except ValueError as error:
+        raise PkiError(f"{path}: tệp hỏng, lấy lại từ bản sao lưu / is damaged; restore it from its backup") from error
     return {one.serial_number: one.revocation_date_utc for one in listed}
 
 

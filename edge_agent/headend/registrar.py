@@ -7,7 +7,6 @@ that lost the first one asks again and comes to the same end.
 from __future__ import annotations
 
 import hashlib
-import threading
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +21,7 @@ from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.units import DAY_MS, SECOND_MS, MonoMs, StationId, UtcMs
 from edge_agent.headend.code_book import TRIES_MAX, CodeBook, Entry, Taken, tried
 from edge_agent.headend.enrolment import Enrolled
-from edge_agent.headend.files import EVERYBODY_READS, make_private_directory, write_durably
+from edge_agent.headend.files import EVERYBODY_READS, alone, make_private_directory, write_durably
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.pki import EARLY_DAYS, certify_client, load_authority, revoke
 from edge_agent.headend.session import BrokerAddress
@@ -81,16 +80,17 @@ class Registrar:
         self._keyring = keyring
         self._book = CodeBook(keyring.directory)
         self._broker = broker
-        self._alone = threading.Lock()
+        self._lock = keyring.directory / "registrar.lock"
 
     def enrol(self, body: bytes, now: UtcMs) -> Answer:
         """Answer a box that was given a code. Raises Refused."""
-        with self._alone:  # nothing in here takes long, and lists of certificates are read, changed and written
+        # Nothing in here takes long, and lists of certificates are read, changed, written; by a second registrar too.
+        with alone(self._lock):
             return self._enrol(body, now)
 
     def renew(self, body: bytes, now: UtcMs) -> Answer:
         """Answer a station that proves its signing key. Raises Refused."""
-        with self._alone:
+        with alone(self._lock):
             return self._renew(body, now)
 
     def _enrol(self, body: bytes, now: UtcMs) -> Answer:
@@ -224,8 +224,9 @@ class Registrar:
         each = [x509.load_der_x509_certificate(der) for der in dict.fromkeys(certificates)]
         # Before it is written without them: what is written nowhere could not be taken back from a thief later.
         revoke(self._keyring.directory / "pki", each[KEPT_MAX:])
-        pems = [one.public_bytes(Encoding.PEM) for one in each]
-        write_durably(path, b"".join(pems[:KEPT_MAX]), EVERYBODY_READS)
+        kept = b"".join(one.public_bytes(Encoding.PEM) for one in each[:KEPT_MAX])
+        if not path.exists() or path.read_bytes() != kept:  # a station may ask as often as it likes
+            write_durably(path, kept, EVERYBODY_READS)
 
     def _issued(self, station: StationId) -> Path:
         return self._keyring.directory / "issued" / f"{station}.pem"

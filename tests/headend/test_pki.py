@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -119,3 +121,54 @@ def test_what_was_taken_back_so_long_ago_that_it_has_ended_goes_off_the_list(aut
 
 def taken_back(folder: Path) -> set[int]:
     return {one.serial_number for one in x509.load_pem_x509_crl(pki.revocations(folder).read_bytes())}
+
+
+def test_who_begins_an_empty_list_loses_nothing_that_somebody_takes_back_meanwhile(
+    authority: pki.Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker that starts for the first time, and a registrar that takes a first certificate back."""
+    folder, load = authority.path.parent, pki.load_authority
+    begun, taken = threading.Event(), threading.Event()
+
+    def slowly(directory: Path) -> pki.Authority:
+        if not begun.is_set():
+            begun.set()
+            taken.wait(0.5)
+        return load(directory)
+
+    monkeypatch.setattr(pki, "load_authority", slowly)
+    given = certificate(pki.issue_client(authority, tmp_path, "tram-01"))
+    broker = threading.Thread(target=pki.revocations, args=(folder,))
+    broker.start()
+    assert begun.wait(10)
+    pki.revoke(folder, [given])
+    taken.set()
+    broker.join()
+    assert pki.taken_back(folder).keys() == {given.serial_number}
+
+
+def test_of_two_who_take_certificates_back_at_once_neither_loses_what_the_other_has_taken(
+    authority: pki.Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, load, both = authority.path.parent, pki.load_authority, threading.Barrier(2)
+
+    def together(directory: Path) -> pki.Authority:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.5)
+        return load(directory)
+
+    monkeypatch.setattr(pki, "load_authority", together)
+    certificates = [certificate(pki.issue_client(authority, tmp_path, name)) for name in ("tram-01", "tram-02")]
+    thieves = [threading.Thread(target=pki.revoke, args=(folder, [one])) for one in certificates]
+    for one in thieves:
+        one.start()
+    for one in thieves:
+        one.join()
+    assert pki.taken_back(folder).keys() == {one.serial_number for one in certificates}
+
+
+def test_a_damaged_list_of_what_was_taken_back_is_named(authority: pki.Authority, tmp_path: Path) -> None:
+    given = certificate(pki.issue_client(authority, tmp_path, "tram-01"))
+    pki.revocations(authority.path.parent).write_text("-----BEGIN X509 CRL-----")
+    with pytest.raises(pki.PkiError, match=r"crl\.pem: tệp hỏng"):
+        pki.revoke(authority.path.parent, [given])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from edge_agent.clock import system_utc_ms
 from edge_agent.core.units import DAY_MS, HOUR_MS, StationId, UtcMs
+from edge_agent.headend import registrar
 from edge_agent.headend.code_book import HOURS, TRIES_MAX, CodeBook
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.keyring import Keyring
@@ -474,6 +476,42 @@ def test_an_enrolment_that_is_said_again_takes_nothing_back_that_was_renewed_sin
         enrol(desk, box, code)
     assert revoked(desk) == set()
     assert renewed(desk, later.renews(), NOW) == certificate
+
+
+def test_two_registrars_of_one_folder_list_every_certificate_that_either_gives(
+    desk: Desk, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is listed nowhere could not be taken back from a thief."""
+    enrol(desk, box, desk.code())
+    both, later = threading.Barrier(2), UtcMs(NOW + 5 * DAY_MS)
+
+    def together(*args: object) -> x509.Certificate:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.5)
+        return certify_client(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(registrar, "certify_client", together)
+    boxes = [Box(box.signer, new_box().tls) for _ in range(2)]
+    theirs = [Registrar(Keyring(desk.keyring.directory), BrokerAddress("mqtt.example.vn", 8883)) for _ in boxes]
+    asking = [
+        threading.Thread(target=one.renew, args=(asker.renews(), later))
+        for one, asker in zip(theirs, boxes, strict=True)
+    ]
+    for one in asking:
+        one.start()
+    for one in asking:
+        one.join()
+    listed = x509.load_pem_x509_certificates((desk.keyring.directory / "issued" / f"{STATION}.pem").read_bytes())
+    assert len(listed) == 3
+
+
+def test_a_station_that_asks_without_end_for_what_it_has_has_nothing_written(desk: Desk, box: Box) -> None:
+    enrol(desk, box, desk.code())
+    issued = desk.keyring.directory / "issued" / f"{STATION}.pem"
+    before = issued.stat().st_ino
+    for _ in range(3):
+        desk.registrar.renew(box.renews(), NOW)
+    assert issued.stat().st_ino == before
 
 
 def test_a_thief_who_asks_without_end_fills_no_list_of_revoked_certificates(desk: Desk, box: Box) -> None:
