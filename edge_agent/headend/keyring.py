@@ -18,7 +18,6 @@ code (``registrar``); for demonstrations ``enrol`` makes them here and hands the
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,7 +32,7 @@ from edge_agent.headend import pki
 from edge_agent.headend.ceremony_clock import check_taken
 from edge_agent.headend.enrolment import Enrolled, read_stations, station_name, write_stations
 from edge_agent.headend.errors import KeyringError
-from edge_agent.headend.files import alone, write_durably
+from edge_agent.headend.files import EVERYBODY_READS, alone, write_durably
 from edge_agent.headend.key_folder import KeyFolder
 from edge_agent.headend.passphrases import Ask, ask, ask_new
 from edge_agent.headend.pki import Issued
@@ -239,7 +238,7 @@ class Keyring:
         """Make a station's certificate and signing key, and note its public key. A station is enrolled only once."""
         named = self.place_for(station, area, name)
         folder = self.folder(station)
-        if station in self.stations or folder.directory.exists():
+        if station in self.stations or not _made(folder.directory):
             raise KeyringError(
                 f"id: {station} đã đăng ký; dùng mã khác, hoặc xóa thư mục và mục ghi của trạm / {station} is enrolled "
                 "already; take another id, or remove its folder and entry"
@@ -361,7 +360,7 @@ class Keyring:
         issued = pki.issue_client(authority, folder.directory, station)
         issued.certificate.rename(folder.tls.certificate)
         issued.key.rename(folder.tls.key)
-        shutil.copyfile(authority.path, folder.authority)
+        write_durably(folder.authority, authority.path.read_bytes(), EVERYBODY_READS)
         write_durably(folder.trust, (self.directory / "trust.json").read_bytes())
         key = new_signer()
         key.save(folder.sign)
@@ -378,6 +377,15 @@ class Keyring:
             raise _unreadable(self.directory / "stations.json", error) from error
         except WireError as error:
             raise KeyringError(f"stations.json: {DAMAGED} / {error}") from error
+
+
+def _made(directory: Path) -> bool:
+    """False: it was there. Of two who enrol a station at once one has made it, and the other changes nothing in it."""
+    try:
+        directory.mkdir(parents=True)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _is_strange(head: TrustHead, here: Sequence[Document]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import unicodedata
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from edge_agent.core.job import JobClass
 from edge_agent.core.units import UtcMs
+from edge_agent.headend import pki
 from edge_agent.headend.enrolment import BEFORE_MAX, Enrolled, read_stations
 from edge_agent.headend.keyring import HEADEND_ID, PUBLISHER_ID, SERIALS_BEGAN, Keyring, KeyringError
 from edge_agent.headend.new_network import create_keyring
@@ -140,6 +142,27 @@ def test_a_station_is_enrolled_once(keyring: Keyring) -> None:
     with pytest.raises(KeyringError, match="enrolled already"):
         keyring.enrol("tram-01", WARD)
     assert Keyring(keyring.directory).stations["tram-01"].key == key
+
+
+def test_of_two_who_enrol_one_station_at_once_the_second_is_told_and_its_folder_is_of_one_of_them(
+    keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the certificate of one and the key of the other a station could never connect."""
+    issue, other, told = pki.issue_client, Keyring(keyring.directory), list[str]()
+
+    def meanwhile(authority: pki.Authority, directory: Path, client_id: str) -> pki.Issued:
+        if not told:
+            told.append("")
+            with pytest.raises(KeyringError, match="tram-09 is enrolled already") as caught:
+                other.enrol("tram-09", WARD)
+            told.append(str(caught.value))
+        return issue(authority, directory, client_id)
+
+    monkeypatch.setattr(pki, "issue_client", meanwhile)
+    folder = keyring.enrol("tram-09", WARD)
+    assert len(told) == 2
+    made = ssl.create_default_context()
+    made.load_cert_chain(folder.tls.certificate, folder.tls.key)  # of one pair, or this raises
 
 
 @pytest.mark.parametrize(
