@@ -75,6 +75,10 @@ class KeyFolder:
             return True
         return False
 
+    def is_retired(self, name: str) -> bool:
+        """Whether ``retire`` has moved it."""
+        return any((self.directory / RETIRED / f"{name}{ending}").exists() for ending in (FILE, NOTE))
+
     def new_name(self, role: str, besides: Collection[str], unnamed: int = 0) -> str:
         """The next number of a role: what was ever called so, here or among ``besides``, is not given out again.
 

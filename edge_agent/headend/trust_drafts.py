@@ -81,8 +81,8 @@ def replaced(chain: Chain, old: PublicKey, new: PublicKey, now: UtcMs, *, sure: 
             written[area] = checked(drafts[area])
     if not drafts:
         raise KeyringError(
-            f"key {old.keyid[:12]}…: không có trong văn bản ủy quyền nào của mạng này / stands in no trust document of "
-            "this network"
+            f"key {old.keyid[:12]}…: không có trong văn bản ủy quyền nào của mạng này; đã thay rồi? gửi: `trust send`"
+            " / stands in no trust document of this network; replaced already? `trust send` sends the documents"
         )
     return drafts
 

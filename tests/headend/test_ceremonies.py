@@ -320,9 +320,37 @@ def test_the_only_copy_of_a_key_that_trust_json_names_survives_a_failure_after_t
         patched.setattr("edge_agent.identity.files.sync_directory", torn)
         status, _, err = run(capsys, *asked)
     assert (status, "keys/ward-routine-2" in err, "ARE signed" in err) == (ends, True, True), err
+    assert "chạy lại lệnh" not in err or ends == 130
     after = Keyring(keyring.directory)
     assert after.signer("ward-routine").public in after._keys_in_documents()
     assert run(capsys, "trust", "renew", "--dir", str(keyring.directory), "--area", WARD)[0] == 0
+
+
+def test_a_disk_that_fills_behind_a_signed_replacement_keeps_it_from_no_station_and_asks_nobody_to_repeat_it(
+    keyring: Keyring, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The old key is in a thief's hands. What was not done is to put it away, and whoever repeats the command for that
+    is asked which other key he means."""
+    sent: list[int] = []
+
+    def full(_directory: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    asked = ("trust", "replace", "--dir", str(keyring.directory), "--key", "ward-routine-1")
+    with monkeypatch.context() as patched:
+        patched.setattr("edge_agent.headend.key_folder.make_private_directory", full)
+        patched.setattr("edge_agent.headend.cli.trust._send", lambda *args: sent.append(len(args[2])) or 0)
+        status, out, told = run(capsys, *asked)
+    assert (status, sent) == (1, [1])
+    assert "ward-routine-1 → ward-routine-2" in out
+    assert "No space left on device; chuyển khóa cũ ward-routine-1 vào keys/retired bằng tay" in told
+    assert "do not replace it again" in told
+    assert "chạy lại lệnh" not in told
+    status, _, told = run(capsys, *asked)
+    assert (status, "replaced already? `trust send`" in told) == (1, True)
+    keyring.keys.retire("ward-routine-1")
+    status, _, told = run(capsys, *asked)
+    assert (status, "was replaced, and lies in keys/retired; `trust send`" in told) == (1, True)
 
 
 def test_ctrl_c_while_the_new_documents_are_sent_says_that_they_are_signed(

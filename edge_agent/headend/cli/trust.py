@@ -13,7 +13,7 @@ from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.ceremonies import holders_of, renew, replace_key
 from edge_agent.headend.cli import trust_apart
 from edge_agent.headend.cli.keys import add_where_keys_lie, warn_of_token, wish_of
-from edge_agent.headend.cli.options import Tasks, add_dir, add_task, add_yes, add_zone, address
+from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_task, add_yes, add_zone, address
 from edge_agent.headend.cli.trust_apart import CLOCK_IS_RIGHT, SHOWN_ROOT
 from edge_agent.headend.dispatch import talking
 from edge_agent.headend.errors import HeadendError, KeyringError
@@ -52,6 +52,10 @@ SIGNED_ALL_THE_SAME = (
     "văn bản mới ĐÃ ký, trust.json đã ghi khóa mới: gửi bằng `trust send`, không thay lần nữa / the new documents ARE "
     "signed, and trust.json names the new key: `trust send` sends them, do not replace it again"
 )
+NOT_PUT_AWAY = (
+    f"chuyển khóa cũ {{old}} vào keys/{RETIRED} bằng tay; `keys new --key {{new}}` ghi lại nửa công khai / move the "
+    f"old key {{old}} to keys/{RETIRED} by hand; `keys new --key {{new}}` writes the public half"
+)
 START_ANEW = (
     "khởi động lại `watch`, `content --welcome`: chúng còn ký bằng khóa cũ, trạm không tin / start `watch` and "
     "`content --welcome` anew: they still sign with the old key, which stations do not believe"
@@ -59,6 +63,10 @@ START_ANEW = (
 MISTAKEN = (
     "chọn nhầm là thu hồi khóa của người khác, còn khóa bị lộ vẫn dùng được / a wrong choice revokes somebody else's "
     "key, and the exposed one stays good"
+)
+REPLACED = (
+    f"đã thay rồi, nằm ở keys/{RETIRED}; chưa gửi thì gửi bằng `trust send` / was replaced, and lies in "
+    f"keys/{RETIRED}; `trust send` sends the documents, if that was not done"
 )
 KEPT = "khóa mới còn ở / the new key stays in keys/{name}"
 
@@ -138,32 +146,48 @@ def _replace(args: argparse.Namespace) -> int:
     made = prepare([new_name], wish)(keyring.keys.directory, new_name)
     try:
         areas = replace_key(keyring, old, made, now, sure=args.yes)
-    except BaseException:
-        _discard_unless_named(args, new_name, made.public)
-        raise
+    except BaseException as error:
+        if _discarded_unless_named(args, new_name, made.public) or not isinstance(error, OSError):
+            raise
+        raise CannotDo(f"{error.filename or args.dir}: {error.strerror}") from error  # and repeat nothing
     for area in areas:
         print(f"đã ký / signed: {_told(keyring, keyring.chain.newest[area], args, now)}")
-    moved = keyring.keys.retire(name)
-    where = f"; khóa cũ đã chuyển vào / the old key was moved to keys/{RETIRED}" if moved else ""
-    print(f"{name} → {new_name}{where}")
+    print(f"{name} → {new_name}")
     if role_of(name) in {spec.name for spec in ONLINE}:
         print(START_ANEW)
-    sent = _send(args, keyring, [keyring.chain.newest[area].envelope for area in areas])
-    write_public(args.dir, new_name, made.public)  # whatever becomes of it, stations have been told
-    return sent
+    tidy = False
+    try:  # stations first: until they hear of it, whoever has the old key orders on
+        sent = _send(args, keyring, [keyring.chain.newest[area].envelope for area in areas])
+    finally:
+        tidy = _put_away(keyring, name, new_name, made.public)
+    return sent if tidy else 1
 
 
-def _discard_unless_named(args: argparse.Namespace, new_name: str, made: PublicKey) -> None:
+def _put_away(keyring: Keyring, name: str, new_name: str, made: PublicKey) -> bool:
+    """Whether it could be done, on a disk that may be full. Whoever repeats the command for it replaces the new key."""
+    try:
+        if keyring.keys.retire(name):
+            print(f"khóa cũ đã chuyển vào / the old key was moved to keys/{RETIRED}")
+        write_public(keyring.directory, new_name, made)
+    except OSError as error:
+        where = f"{error.filename or keyring.directory}: {error.strerror}"
+        print(f"{where}; {NOT_PUT_AWAY.format(old=name, new=new_name)}; {SIGNED_ALL_THE_SAME}", file=sys.stderr)
+        return False
+    return True
+
+
+def _discarded_unless_named(args: argparse.Namespace, new_name: str, made: PublicKey) -> bool:
     """The disk may fail, or Ctrl-C come, when the documents stand already: then this is the only copy of their key."""
     try:
         named = any(made in keys_in(held.document) for held in Keyring(args.dir).chain.newest.values())
     except HeadendError as error:
         print(f"không đọc lại được / cannot be read again: {error}; {KEPT.format(name=new_name)}", file=sys.stderr)
-        return
+        return False
     if not named:
         KeyFolder(args.dir / "keys").discard(new_name)
-        return
+        return True
     print(f"{SIGNED_ALL_THE_SAME}; {KEPT.format(name=new_name)}", file=sys.stderr)
+    return False
 
 
 def _send_all(args: argparse.Namespace) -> int:
@@ -209,6 +233,8 @@ def _public(keyring: Keyring, name: str, asked: str | None, known: Mapping[str, 
     here, keyid = keyring.keys.readable(), None if asked is None else "".join(asked.split()).lower()
     if name in here and keyid in (None, here[name].keyid):
         return here[name]
+    if keyid is None and keyring.keys.is_retired(name):
+        raise KeyringError(f"--key {name}: {REPLACED}")
     others = {key.keyid: key for key in holders_of(keyring, role_of(name)) - set(here.values())}
     if keyid is None or keyid not in others:
         listed = sorted(f"\n  {known.get(one, '?')}: {fingerprint(one)}" for one in others)
