@@ -17,6 +17,7 @@ from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.desk import CloneSuspected, Kept, LateWill, LogTrouble, OldState
 from edge_agent.headend.greeting import TrustAhead
 from edge_agent.headend.headend import Shown, Untold
+from edge_agent.headend.hush import Hushed
 from edge_agent.headend.inbox import Overrun
 from edge_agent.headend.listening import Heard, Unheard
 from edge_agent.headend.ours import Named
@@ -53,7 +54,9 @@ EXPIRES_SOON_MS = 30 * DAY_MS
 # Time to bring together whoever holds the keys.
 
 
-def for_people(shown: Shown, now: UtcMs, zone: ZoneInfo, named: Callable[[str], Named] = lambda _digest: None) -> str:
+def for_people(
+    shown: Shown | Hushed, now: UtcMs, zone: ZoneInfo, named: Callable[[str], Named] = lambda _digest: None
+) -> str:
     """Vietnamese words and the code: ``05:30:00 tram-01: bắt đầu kết nối … [birth]``. May be several lines.
 
     ``named``: which document or order of ours has that digest (``ours``).
@@ -62,7 +65,7 @@ def for_people(shown: Shown, now: UtcMs, zone: ZoneInfo, named: Callable[[str], 
     return "\n".join(f"{clock} {printable(line)}" for line in _lines(shown, zone, named))
 
 
-def for_machines(shown: Shown, now: UtcMs) -> str:
+def for_machines(shown: Shown | Hushed, now: UtcMs) -> str:
     """One JSON object on one line, with the instant of its arrival in UTC ms."""
     what: dict[str, object] = {"at": now, "noted": type(shown).__name__.lower()}
     if isinstance(shown, Kept):
@@ -85,7 +88,10 @@ AHEAD = (
 )
 
 
-def _lines(shown: Shown, zone: ZoneInfo, named: Callable[[str], Named]) -> list[str]:
+HUSHED = "NÓI QUÁ NHIỀU, vẫn lưu và trả lời, xem trạm này có bị chiếm không; tin loại này không hiển thị nữa đến"
+
+
+def _lines(shown: Shown | Hushed, zone: ZoneInfo, named: Callable[[str], Named]) -> list[str]:
     match shown:
         case Heard(said=PlanMsg() as plan):
             return [f"{shown.station}: {line}" for line in _plan(plan, zone_of(plan.timezone, zone))]
@@ -101,6 +107,9 @@ def _lines(shown: Shown, zone: ZoneInfo, named: Callable[[str], Named]) -> list[
             return ["máy chủ trung tâm đã kết nối [connected]"]
         case LinkDown():
             return [f"máy chủ trung tâm mất kết nối [disconnected]: {shown.detail}"]
+        case Hushed():
+            until = local(shown.until, zone).strftime("%Hh%M")
+            return [f"{shown.station}: {HUSHED} {until} [hushed {shown.what}]"]
         case _:
             return [f"{shown.station or '?'}: {_trouble(shown)}"]
 

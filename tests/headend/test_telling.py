@@ -14,11 +14,12 @@ from edge_agent.core.heads import ScopeStatus
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
 from edge_agent.core.trust_standing import TrustHead, TrustVersion
-from edge_agent.core.units import DAY_MS, JobId, StationId, UtcMs, ZoneId
+from edge_agent.core.units import DAY_MS, HOUR_MS, JobId, StationId, UtcMs, ZoneId
 from edge_agent.headend.desk import CloneSuspected, Kept, LateWill, LogTrouble, OldState
 from edge_agent.headend.enrolment import Enrolled
 from edge_agent.headend.greeting import TrustAhead
 from edge_agent.headend.headend import Shown, Untold
+from edge_agent.headend.hush import Hushed
 from edge_agent.headend.inbox import Overrun
 from edge_agent.headend.listening import Doubt, Unheard, hear
 from edge_agent.headend.ours import Named
@@ -71,7 +72,7 @@ MANIFESTS = (
     ScopeStatus("area/vn", 1, 7, AT, 0, Reason.HEAD_EQUIVOCAL),
     ScopeStatus("area/vn/ha-noi", 1, 7, AT, 2, None),
 )
-CASES: list[tuple[Shown, str]] = [
+CASES: list[tuple[Shown | Hushed, str]] = [
     (said(STATION.hello()), "05:30:05 tram-01: xin giờ, đã trả lời [hello]; phần mềm 0.1.0"),
     (
         said(STATION.hello(trust=(TrustHead("", 0, 1, UtcMs(CLOCK.utc + 3 * DAY_MS)),))),
@@ -223,6 +224,11 @@ CASES: list[tuple[Shown, str]] = [
         "OverflowError('int too large to convert to float')",
     ),
     (
+        Hushed("tram-01", "plan", UtcMs(NOW + HOUR_MS)),
+        "05:30:05 tram-01: NÓI QUÁ NHIỀU, vẫn lưu và trả lời, xem trạm này có bị chiếm không; tin loại này không hiển "
+        "thị nữa đến 06h30 [hushed plan]",
+    ),
+    (
         Overrun("tram-01", 4_096),
         "05:30:05 tram-01: GỬI QUÁ NHIỀU TIN, các trạm khác không phải chờ, xem trạm này có bị chiếm không [overrun]: "
         "đã bỏ 4.096 tin cũ nhất",
@@ -233,7 +239,7 @@ CASES: list[tuple[Shown, str]] = [
 
 
 @pytest.mark.parametrize(("shown", "line"), CASES, ids=[line[9:60] for _, line in CASES])
-def test_a_person_reads(shown: Shown, line: str) -> None:
+def test_a_person_reads(shown: Shown | Hushed, line: str) -> None:
     assert for_people(shown, NOW, HANOI) == line
 
 

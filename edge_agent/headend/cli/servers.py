@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from edge_agent.core.units import UtcMs
 from edge_agent.headend.broker import BrokerError, BrokerSetup, Mosquitto
 from edge_agent.headend.cli.manifests import add_content_dir, renewed
 from edge_agent.headend.cli.options import (
@@ -29,6 +30,7 @@ from edge_agent.headend.greeting import Greeter
 from edge_agent.headend.headend import Headend, Shown, utc_now
 from edge_agent.headend.headend_lock import headend_lock
 from edge_agent.headend.https_server import TlsService
+from edge_agent.headend.hush import Hush, Hushed
 from edge_agent.headend.keyring import Keyring
 from edge_agent.headend.ours import Ours
 from edge_agent.headend.registrar import Registrar
@@ -83,16 +85,9 @@ def _add_listen(parser: argparse.ArgumentParser, default: BrokerAddress) -> None
 def _watch(args: argparse.Namespace) -> int:
     end_at_sigterm()
     keyring, keyring_of_manifests = Keyring(args.dir), Keyring(args.dir)  # each for its own thread
-    ours = Ours(keyring)  # told by the thread that keyring is for
-
-    def tell(shown: Shown) -> None:
-        now = utc_now()
-        told = for_machines(shown, now) if args.json else for_people(shown, now, args.timezone, ours.named)
-        print(told, flush=True)
-
     with (
         headend_lock(args.dir, alone=False),
-        Headend(keyring, args.broker, args.records or args.dir / "records", on_noted=tell) as headend,
+        Headend(keyring, args.broker, args.records or args.dir / "records", on_noted=teller(args, keyring)) as headend,
     ):
         due, begun = time.monotonic(), False
         while not headend.ended:
@@ -101,6 +96,23 @@ def _watch(args: argparse.Namespace) -> int:
                 begun = _renew_manifests(keyring_of_manifests, args.content_dir, anew=not begun) or begun
             time.sleep(LOOK_S)
         raise CannotDo(f"watch: {headend.ended}; is another `watch` running with this --dir?")
+
+
+def teller(args: argparse.Namespace, keyring: Keyring) -> Callable[[Shown], None]:
+    """Prints what was noted, within what one station may have printed; for the thread that ``keyring`` is for."""
+    ours, hush = Ours(keyring), Hush()
+
+    def words(shown: Shown | Hushed, now: UtcMs) -> str:
+        return for_machines(shown, now) if args.json else for_people(shown, now, args.timezone, ours.named)
+
+    def tell(shown: Shown) -> None:
+        now = utc_now()
+        told = words(shown, now)
+        held = hush.hold(shown, len(told.encode()), now)
+        if held is not None:
+            print(told if held is shown else words(held, now), flush=True)
+
+    return tell
 
 
 def _renew_manifests(keyring: Keyring, content_dir: Path | None, *, anew: bool) -> bool:
