@@ -12,7 +12,7 @@ from edge_agent.core.units import HOUR_MS, UtcMs
 from edge_agent.headend.desk import Kept
 from edge_agent.headend.headend import Shown
 from edge_agent.headend.inbox import Overrun
-from edge_agent.headend.listening import Heard
+from edge_agent.headend.listening import Doubt, Heard, Unheard
 from edge_agent.headend.session import LinkDown, LinkUp
 
 SHOWN_BYTES_PER_HOUR_MAX = 1_024 * 1_024
@@ -22,7 +22,7 @@ SHOWN_BYTES_PER_HOUR_MAX = 1_024 * 1_024
 
 @dataclass(frozen=True, slots=True)
 class Hushed:
-    """More of this kind came of a station than is shown: the rest of it until ``until`` is not."""
+    """More of this kind came of a station ("": of strangers) than is shown: the rest of it until ``until`` is not."""
 
     station: str
     what: str
@@ -51,13 +51,16 @@ class Hush:
         if isinstance(shown, LinkUp | LinkDown | Overrun) or (isinstance(shown, Kept) and shown.new):
             return shown
         what = shown.kind.value if isinstance(shown, Heard) else type(shown).__name__.lower()
-        hour = self._hours.get((shown.station, what))
+        # Whoever is enrolled nowhere may call himself anything: such are all one, or their names would fill the memory.
+        stranger = isinstance(shown, Unheard) and shown.doubt is Doubt.NOT_ENROLLED
+        station = "" if stranger else shown.station
+        hour = self._hours.get((station, what))
         if hour is None or not hour.begins <= now < hour.begins + HOUR_MS:
-            hour = self._hours[shown.station, what] = _Hour(now)
+            hour = self._hours[station, what] = _Hour(now)
         if not hour.is_told and hour.size_bytes + size_bytes <= SHOWN_BYTES_PER_HOUR_MAX:
             hour.size_bytes += size_bytes
             return shown
         if hour.is_told:
             return None
         hour.is_told = True
-        return Hushed(shown.station, what, UtcMs(hour.begins + HOUR_MS))
+        return Hushed(station, what, UtcMs(hour.begins + HOUR_MS))

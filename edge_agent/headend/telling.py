@@ -109,7 +109,7 @@ def _lines(shown: Shown | Hushed, zone: ZoneInfo, named: Callable[[str], Named])
             return [f"máy chủ trung tâm mất kết nối [disconnected]: {shown.detail}"]
         case Hushed():
             until = local(shown.until, zone).strftime("%Hh%M")
-            return [f"{shown.station}: {HUSHED} {until} [hushed {shown.what}]"]
+            return [f"{shown.station or '?'}: {HUSHED} {until} [hushed {shown.what}]"]
         case _:
             return [f"{shown.station or '?'}: {_trouble(shown)}"]
 

@@ -15,7 +15,7 @@ from edge_agent.headend.headend import Shown, Untold
 from edge_agent.headend.hush import SHOWN_BYTES_PER_HOUR_MAX, Hush, Hushed
 from edge_agent.headend.inbox import Overrun
 from edge_agent.headend.keyring import Keyring
-from edge_agent.headend.listening import Heard
+from edge_agent.headend.listening import Doubt, Heard, Unheard
 from edge_agent.headend.session import LinkDown, LinkUp
 from edge_agent.sync.reports import PlanMsg
 from edge_agent.sync.topics import Up
@@ -63,6 +63,15 @@ def test_a_flood_hides_no_other_station_and_nothing_else_of_its_own() -> None:
         Untold(THIEF, "kept", "words.py:110"),
     ]
     assert [hush.hold(one, LINE, NOW) for one in others] == others
+
+
+def test_strangers_under_ever_new_names_are_one_and_hide_no_doubt_about_who_is_enrolled() -> None:
+    hush = Hush()
+    seen = [hush.hold(Unheard(f"tram-{n}", Doubt.NOT_ENROLLED, "?"), LINE, NOW) for n in range(1_000)]
+    assert len([one for one in seen if one is not None]) == SHOWN_BYTES_PER_HOUR_MAX // LINE + 1
+    assert Hushed("", "unheard", UtcMs(NOW + HOUR_MS)) in seen
+    forged = Unheard(THIEF, Doubt.FORGED, "?")
+    assert hush.hold(forged, LINE, NOW) == forged
 
 
 def test_the_next_hour_is_shown_again_and_so_is_an_earlier_one_where_the_clock_was_put_back() -> None:
