@@ -171,6 +171,14 @@ def test_a_restored_card_writes_on_in_a_chain_of_its_own_that_cites_the_old_one(
     assert (link.log_epoch, link.chain_from, link.acked_seq) == (chain.epoch, 2, 2)
 
 
+def test_what_a_card_has_forgotten_stands_by_the_welcome_that_said_so_here_and_on_the_disk() -> None:
+    """Without it the next trust document would take the marks away, and what was heard would sound again."""
+    bench = put_back()
+    chain, _ = chain_of(bench)
+    word = bench.state.told.word
+    assert (word != b"", bench.state.forgot_by, chain.word) == (True, word, word)
+
+
 def test_a_restored_card_says_so_once() -> None:
     bench = put_back()
     told_next(bench, serial_marks=((makers.ISSUER, 40),), log_epoch="e1", log_seq=9, log_hash="h9")
@@ -245,7 +253,7 @@ def test_rot_of_which_an_earlier_upload_tells_changes_nothing(epoch: str, seq: i
 
 def test_marks_of_a_thief_do_not_stand_by_the_word_of_whoever_finds_the_card_next() -> None:
     """They would outlive the key that said them."""
-    bench = put_back(serial_marks=((makers.ISSUER, 2**53 - 1),))
+    bench = put_back(serial_marks=((makers.ISSUER, 2**53 - 1), ("xa-ben", 2**53 - 1)))
     bench.pass_s(CHAIN_AGAIN_MS / 1000)
     told_next(bench, serial_marks=((makers.ISSUER, 9),), **more_of_ours(bench))
     assert bench.state.forgotten == {makers.ISSUER: 9}
@@ -448,6 +456,14 @@ def test_the_last_signed_time_never_goes_back() -> None:
     earlier = Welcome("cd" * 16, UtcMs(floor - HOUR_MS), (), (), "", 0, "")
     bench.arrive(earlier, makers.WELCOME_TOPIC)
     assert bench.state.floor == floor
+
+
+def test_a_welcome_years_ahead_binds_no_longer_than_the_root_of_its_day() -> None:
+    """The next root ends later: what was said under the one before must not grow with it."""
+    bench = believing(replace(ROOT_1, expires=UtcMs(makers.NOON + HOUR_MS)))
+    welcome(bench, utc=UtcMs(2**41))
+    bench.send(TrustChanged(TrustStanding((replace(ROOT_1, version=2),)), frozenset()))
+    assert bench.state.trust.floor(bench.state.floor) == makers.NOON + HOUR_MS
 
 
 def test_a_new_card_sends_no_log_before_the_welcome_that_tells_it_to_be_new() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -129,11 +130,12 @@ def test_a_head_may_be_as_far_ahead_as_two_honest_clocks_are_apart_and_no_furthe
     assert reason_of(bench) is reason
 
 
-def test_a_manifest_that_is_not_its_heads_is_not_kept() -> None:
+@pytest.mark.parametrize("of_itself", [{"counter": 2}, {"epoch": 2}, {"scope": STATION}])
+def test_a_manifest_that_is_not_its_heads_is_not_kept(of_itself: dict[str, Any]) -> None:
     bench = at_work()
     head = bench.head()
     bench.show(head)
-    bench.send(ManifestRead(head.digest, manifest(replace(head, counter=2)), b"body"))
+    bench.send(ManifestRead(head.digest, manifest(replace(head, **of_itself)), b"body"))
     assert reason_of(bench) is Reason.MANIFEST_ALTERED
     assert not bench.state.home.kept
     assert not bench.every(fx.KeepManifest)

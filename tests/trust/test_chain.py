@@ -313,6 +313,16 @@ def test_a_key_that_the_root_revokes_ends_all_that_was_signed_by_it_at_once() ->
     assert names(after) == ["server"]
 
 
+def test_of_what_only_revoked_delegates_have_signed_no_word_is_looked_at() -> None:
+    """They may sign nothing any more, so whatever bears their signatures is a stranger's."""
+    others = root(2, delegates=delegates("national-2", epoch=2))
+    others["keys"] |= _keys("national-2")
+    chain = believe(whole(), signed_trust(others, "holder"))
+    assert areas(chain) == [ROOT]
+    by_the_wards_signer = refusal(chain, signed_trust(ward(2) | {"realm": "chosen-by-a-thief"}, HANOI))
+    assert (by_the_wards_signer.reason, "thief" in by_the_wards_signer.detail) == (Reason.SIGNATURE_INVALID, False)
+
+
 def test_nobody_signs_for_an_area_above_or_beside_his_own() -> None:
     assert refusal(whole(), signed_trust(province(2), HANOI)).reason is Reason.TOO_FEW_SIGNATURES
     assert refusal(whole(), signed_trust(root(2), HANOI)).reason is Reason.TOO_FEW_SIGNATURES
