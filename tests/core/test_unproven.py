@@ -68,7 +68,6 @@ def test_the_record_says_that_nobody_could_tell_how_old_it_is() -> None:
         (("k1", "k1"), {}),
         (TWO, {"class": "priority", "event": None}),
         (TWO, {"class": "normal", "event": None}),
-        (TWO, {"series": "lut", "version": 2, "all_clear": True}),
     ],
 )
 def test_without_a_time_nothing_else_sounds(signers: tuple[str, ...], over: dict[str, Any]) -> None:
@@ -76,6 +75,17 @@ def test_without_a_time_nothing_else_sounds(signers: tuple[str, ...], over: dict
     warned(bench, signers, **over)
     bench.pass_s(600)
     assert starts(bench) == 0
+
+
+def test_an_all_clear_of_what_was_heard_waits_for_the_time() -> None:
+    """An old one that is sent again would call people back into the water."""
+    bench = lost_in_time()
+    job_id = warned(bench, series="lut", version=1)
+    bench.pass_s(31)
+    bench.end(job_id)
+    warned(bench, job_id="het-lut", series="lut", version=2, all_clear=True)
+    bench.pass_s(600)
+    assert starts(bench) == 1
 
 
 def test_a_replayed_warning_from_before_the_last_signed_time_does_not_sound() -> None:
