@@ -233,6 +233,14 @@ def test_what_is_known_here_or_over_or_past_is_not_lacking() -> None:
     assert not bench.every(fx.FetchPaper)
 
 
+def test_a_warning_whose_id_another_order_has_taken_is_lacking_and_fetched() -> None:
+    """Ids are read on their way: a bulletin of that id must not keep out what the broker keeps back as well."""
+    bench = at_work()
+    bench.order(job_id="lut", when={"kind": "at", "utc": bench.now.utc + 7_200_000})
+    bench.give(bench.head(), listed("lut", digest="digest of the warning"))
+    assert (lacking(bench), bench.every(fx.FetchPaper)[-1].envelope) == (1, "sha lut")
+
+
 def test_what_is_fetched_and_refused_is_not_fetched_again_until_there_is_a_newer_manifest() -> None:
     bench = at_work()
     bench.give(bench.head(), listed("elsewhere"))

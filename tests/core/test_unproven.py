@@ -43,7 +43,7 @@ def test_a_blocked_welcome_and_an_unset_clock_do_not_silence_a_warning_of_two_of
 
 def test_its_date_is_spoken_first() -> None:
     bench = lost_in_time()
-    warned(bench)
+    warned(bench, not_before=makers.NOON + 60_000)  # when it was signed, and not from when on it holds
     bench.pass_s(30)
     spoken = bench.every(fx.SpeakText)[0]
     assert spoken.text == "Lệnh phát này được ký lúc 12 giờ 0 phút, ngày 1 tháng 10 năm 2026."
