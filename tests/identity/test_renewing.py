@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edge_agent.config import Config
@@ -28,6 +28,9 @@ def at(ms: int, source: ClockSource = ClockSource.NTP, max_error_ms: int = 0) ->
     return Now(MonoMs(0), UtcMs(ms), source, max_error_ms)
 
 
+@example(LIFE * 2 // 3 - 1)
+@example(LIFE * 2 // 3)
+@example(LIFE * 2 // 3 + DAY_MS)
 @given(st.integers(0, 2 * LIFE))
 def test_it_is_due_in_the_last_third_and_ever_after(age_ms: int) -> None:
     assert due(at(BEGIN + age_ms), CERTIFICATE) is (age_ms >= LIFE * 2 // 3)

@@ -1,0 +1,71 @@
+"""Which certificate a station takes for its own: of its own authority, made out to it alone, for the key it has."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
+
+from edge_agent.headend.pki import Authority, create_authority
+from edge_agent.identity.certificate import NotOurs, read_certificate, take
+
+KEY, ANOTHER_KEY = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+NOW = datetime(2026, 10, 1, tzinfo=UTC)
+
+
+def authority(folder: Path) -> Authority:
+    """All of one realm bear the same name."""
+    return create_authority(folder, "test", NOW)
+
+
+def made_out(by: Authority, *names: str, key: ec.EllipticCurvePrivateKey = KEY) -> bytes:
+    """A certificate (DER) in which anything may stand."""
+    named = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name) for name in names])
+    builder = x509.CertificateBuilder(by.certificate.subject, named, key.public_key())
+    builder = builder.serial_number(1).not_valid_before(NOW).not_valid_after(NOW + timedelta(days=1))
+    return builder.sign(by.key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+def taken(certificate: bytes, root: Authority) -> bytes:
+    public = KEY.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return take(certificate, root.certificate.public_bytes(Encoding.DER), "dt-01", public)
+
+
+def test_a_certificate_of_our_authority_for_our_name_and_key_is_taken(tmp_path: Path) -> None:
+    ours = authority(tmp_path)
+    assert read_certificate(taken(made_out(ours, "dt-01"), ours)).names == ("dt-01",)
+
+
+def test_a_certificate_of_another_authority_of_the_same_name_is_not_taken_though_all_else_is_ours(
+    tmp_path: Path,
+) -> None:
+    """Whoever answers a renewal could have the broker turn us away with it, and keep us off for good."""
+    ours, thiefs = authority(tmp_path / "ours"), authority(tmp_path / "thiefs")
+    with pytest.raises(NotOurs, match="not signed by our authority"):
+        taken(made_out(thiefs, "dt-01"), ours)
+
+
+@pytest.mark.parametrize("names", [(), ("dt-02",), ("dt-01", "dt-02"), ("dt-02", "dt-01")])
+def test_a_certificate_that_names_somebody_else_too_or_nobody_is_not_taken(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    ours = authority(tmp_path)
+    with pytest.raises(NotOurs, match="made out to"):
+        taken(made_out(ours, *names), ours)
+
+
+def test_a_certificate_for_another_key_is_not_taken(tmp_path: Path) -> None:
+    ours = authority(tmp_path)
+    with pytest.raises(NotOurs, match="for another key"):
+        taken(made_out(ours, "dt-01", key=ANOTHER_KEY), ours)
+
+
+def test_what_is_no_certificate_is_not_taken(tmp_path: Path) -> None:
+    with pytest.raises(NotOurs, match="not signed by our authority"):
+        taken(b"no certificate", authority(tmp_path))
