@@ -132,6 +132,31 @@ def test_a_unit_is_exposed_no_more_than_was_promised(unit: str, drop_in: str, mo
     assert exposure(unit, tmp_path, drop_in) <= most
 
 
+NO_ROOT, DEVICES, UNIX = "RootDirectoryOrRootImage", "DeviceAllow", "RestrictAddressFamilies_AF_UNIX"
+LEFT_OPEN = {
+    AGENT: {NO_ROOT, DEVICES, UNIX, "UMask"}
+    | {"RestrictAddressFamilies_AF_INET_INET6", "PrivateNetwork", "IPAddressDeny"},
+    DEVICE: {NO_ROOT, DEVICES, UNIX, "PrivateDevices", "SupplementaryGroups"},
+    CLOCK: {NO_ROOT, "SystemCallFilter_privileged", "SystemCallFilter_clock", "ProtectClock", "UMask"},
+    # What needs /proc, /sys or /dev to be there: they are absent.
+    DECODE_WORKER: {DEVICES, "PrivateDevices", "PrivateUsers", "ProtectProc", "ProcSubset", "ProtectHostname"}
+    | {"ProtectControlGroups", "ProtectKernelTunables"},
+}
+"""By the names that systemd-analyze has for them; why, stands in the units and in docs/adr/0017."""
+
+
+@pytest.mark.host
+@pytest.mark.parametrize("unit", LEFT_OPEN)
+def test_a_unit_leaves_open_what_it_needs_and_no_wall_that_a_rounded_score_would_hide(unit: str) -> None:
+    systemd = int(run(tool("systemd-analyze"), "--version").split()[1])
+    command = [tool("systemd-analyze"), "security", "--offline=true", "--no-pager", "--json=short", str(SYSTEMD / unit)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    found = {one["json_field"] for one in json.loads(done.stdout) if float(one["exposure"] or 0) > 0}
+    if unit == DEVICE and systemd < 257:
+        found -= {"PrivateUsers"}
+    assert found - LEFT_OPEN[unit] == set()
+
+
 @pytest.mark.host
 @pytest.mark.parametrize("without", ["SystemCallFilter=", "ProtectClock=", "CapabilityBoundingSet=", "PrivateUsers="])
 def test_an_agent_without_one_directive_is_exposed_more(without: str, tmp_path: Path) -> None:
@@ -339,6 +364,23 @@ def test_the_worker_may_take_what_the_longest_clip_and_the_longest_relay_need_an
     assert int(found["LimitCPU"][0].removesuffix("h")) * 3_600 > live_cpu_s
     for limit, most in (("NOFILE", OPEN_FILES_MAX), ("NPROC", PROCESSES_MAX), ("FSIZE", 0), ("CORE", 0)):
         assert found[f"Limit{limit}"] == [str(most)], "else the worker could not lower it to that"
+    assert found["TasksMax"] == [str(PROCESSES_MAX)]
+    assert found["MemorySwapMax"] == ["0"], "or MemoryMax would bound nothing but what is not on the card yet"
+    assert (found["OOMPolicy"], found["KillSignal"]) == (["kill"], ["SIGKILL"]), "nothing of it stays behind"
+
+
+@pytest.mark.parametrize("unit", [*UNITS, CLOCK, DECODE_WORKER])
+def test_no_unit_may_ask_by_io_uring_for_what_its_filter_of_calls_refuses(unit: str) -> None:
+    found = directives(unit)
+    refused = {call for line in found["SystemCallFilter"] if line.startswith("~") for call in line[1:].split()}
+    assert {"@aio", "@privileged", "@resources"} <= refused
+    assert found["SystemCallErrorNumber"] == ["EPERM"], "a call is refused, and the station goes on"
+
+
+def test_what_the_units_write_is_nobodys_but_theirs_and_the_groups() -> None:
+    agent, device = directives(AGENT), directives(DEVICE)
+    assert (agent["UMask"], agent["StateDirectoryMode"], device["UMask"]) == (["0027"], ["0750"], ["0077"])
+    assert device["ReadWritePaths"] == ["/run/edge-agent/io"]
 
 
 def test_the_worker_has_neither_network_nor_privileges_and_the_agent_no_namespaces() -> None:
@@ -348,6 +390,14 @@ def test_the_worker_has_neither_network_nor_privileges_and_the_agent_no_namespac
     assert worker["IPAddressDeny"] == ["any"]
     assert worker["RestrictAddressFamilies"] == ["none"]
     assert worker["CapabilityBoundingSet"] == [""]
+    # No score counts these: neither /proc, /sys and /dev nor what other processes have in memory are there.
+    assert (worker["MountAPIVFS"], worker["InaccessiblePaths"], worker["DevicePolicy"]) == (
+        ["no"],
+        ["-+/sys"],
+        ["strict"],
+    )
+    assert all(directives(unit)["PrivateIPC"] == ["yes"] for unit in (*UNITS, CLOCK, DECODE_WORKER))
+    assert all(directives(unit)["KeyringMode"] == ["private"] for unit in (*UNITS, CLOCK, DECODE_WORKER))
     assert agent["RestrictNamespaces"] == ["yes"]
     assert "AF_NETLINK" not in agent["RestrictAddressFamilies"][0]
 
