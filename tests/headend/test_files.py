@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.headend.files import append_durably, make_private_directory, write_durably
+from edge_agent.trust.keys import draft_of, write_new
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o077])
@@ -26,6 +27,36 @@ def file_bytes_max() -> Iterator[int]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
     yield most
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """What was waited for until it survives a power cut, by the name that it had then."""
+    found: list[Path] = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        found.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    return found
+
+
+def test_a_file_is_synced_before_it_has_its_name_and_its_name_after_that(tmp_path: Path, synced: list[Path]) -> None:
+    write_durably(tmp_path / "file", b"content")
+    assert synced == [tmp_path / f".file.{os.getpid()}.part", tmp_path]
+
+
+def test_what_is_added_is_synced_and_so_is_the_name_of_a_new_file(tmp_path: Path, synced: list[Path]) -> None:
+    append_durably(tmp_path / "log", b"one\n")
+    append_durably(tmp_path / "log", b"two\n")
+    assert synced == [tmp_path / "log", tmp_path, tmp_path / "log"]
+
+
+def test_a_key_is_synced_before_it_has_its_name_and_its_name_after_that(tmp_path: Path, synced: list[Path]) -> None:
+    write_new(tmp_path / "key", b"content")
+    assert synced == [draft_of(tmp_path / "key"), tmp_path]
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o644])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -63,6 +65,23 @@ def test_everything_is_still_held_after_a_restart(tmp_path: Path, records: list[
     again = Logbook(tmp_path).of("tram-01")
     assert again.cursor("epoch-1") == cursor(records[2])
     assert again.add(batch(records[3:])) == Taken(tuple(records[3:]), cursor(records[5]))
+
+
+def test_what_the_disk_does_not_sync_is_neither_acknowledged_nor_read_back_as_held(
+    tmp_path: Path, records: list[StoredRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logbook = Logbook(tmp_path)
+    logbook.of("tram-01").add(batch(records[:3]))
+
+    def refused(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "fsync", refused)
+        with pytest.raises(LogbookError, match="nothing was acknowledged"):
+            logbook.of("tram-01").add(batch(records[3:]))
+    assert list(logbook.records("tram-01")) == records[:3]
+    assert logbook.of("tram-01").add(batch(records[3:])) == Taken(tuple(records[3:]), cursor(records[5]))
 
 
 def test_a_batch_after_a_gap_is_not_taken(tmp_path: Path, records: list[StoredRecord]) -> None:

@@ -273,8 +273,9 @@ def test_the_lines_of_a_proof_have_one_order_and_none_stands_twice(small: tuple[
         assert (finding.kind, finding.line) == (Kind.PROOF, line)
 
 
-def test_records_behind_the_last_signature_are_named(ward: Ward) -> None:
+@pytest.mark.parametrize("behind", [1, 2])
+def test_records_behind_the_last_signature_are_named(ward: Ward, behind: int) -> None:
     ward.play(2)
     proof = ward.files().proof
-    ward.play(2)
-    assert ward.found(replace(ward.files(), proof=proof)) == Finding(Kind.UNSIGNED, 3, "epoch-1", 3, 4)
+    ward.play(behind)
+    assert ward.found(replace(ward.files(), proof=proof)) == Finding(Kind.UNSIGNED, 3, "epoch-1", 3, 2 + behind)

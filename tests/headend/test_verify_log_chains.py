@@ -117,6 +117,15 @@ def test_a_beginning_that_was_cut_off_is_found_by_a_word_of_a_server_for_what_st
     assert ward.verify(files, ward.station.hello(seq)[1]).finding is None, "the station had it, not this server"
 
 
+def test_a_beginning_that_was_cut_off_is_found_by_an_earlier_word_of_where_the_log_began(ward: Ward) -> None:
+    """That word reaches behind the cut: of the records that it vouches for by its hash each one is there."""
+    files = taken_over(ward)
+    head = ChainPoint(5, ward.station.records[4].hash)
+    chains = (HeldChain("epoch-1", ChainPoint(), head),)
+    earlier = signing.held("demo", StationId("tram-01"), NOW, chains, ward.keyring.signer("ack"))
+    assert ward.found(files, earlier) == Finding(Kind.CUT, 1, "epoch-1", 1, 3)
+
+
 def _ack(ward: Ward, seq: int, hash_: str = "") -> bytes:
     cursor = LogCursor("epoch-1", seq, hash_ or ward.station.records[seq - 1].hash)
     return signing.ack("demo", StationId("tram-01"), cursor, ward.keyring.signer("ack"))
