@@ -101,6 +101,9 @@ def test_a_window_and_a_lock_are_taken_back_by_who_set_them() -> None:
     begins, ends = UtcMs(makers.NOON), UtcMs(makers.NOON + HOUR_MS)
     window = bench.rule(lambda heading: Window(heading, begins, ends, "tang", None), not_after=LATER)
     lock = bench.rule(Lock(HOUR_MS))
+    for rule in (window, lock):
+        bench.rule(cancel(rule), issuer="somebody-else")
+        assert (bench.answers()[-1], rule in bench.state.rules) == (("refused", "not_the_owner"), True)
     bench.rule(cancel(window))
     bench.rule(cancel(lock))
     assert (window, "cancelled", "cancelled") in bench.outcomes()

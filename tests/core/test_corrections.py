@@ -69,6 +69,17 @@ def test_a_correction_that_is_no_warning_ends_none_and_keeps_none_out() -> None:
     assert bench.every(fx.StopPlay) == []
 
 
+def test_nobody_elses_correction_ends_anything_or_keeps_it_out() -> None:
+    bench = at_work()
+    wrong = bench.order(job_id="wrong")
+    bench.pass_s(1)
+    bench.order(job_id="theirs", corrects="wrong", issuer="somebody-else")
+    assert (bench.phase(wrong), bench.every(fx.StopPlay)) == (Phase.PLAYING, [])
+    bench.order(job_id="theirs-too", corrects="later", issuer="somebody-else")
+    bench.at(60, job_id="later")
+    assert bench.answers()[-1] == ("accepted", None)
+
+
 def test_a_warning_corrects_one() -> None:
     bench = at_work()
     wrong = bench.playing(job_id="flood", **URGENT)

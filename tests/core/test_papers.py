@@ -86,8 +86,9 @@ def test_a_newer_regulation_replaces_an_older_one_and_never_the_other_way() -> N
     assert (first, "superseded", "superseded") in bench.outcomes()
     bench.order(job_id="b", when={"kind": "at", "utc": bench.now.utc + 60_000})
     assert bench.answers()[-1] == ("accepted", None)
-    bench.rule(regulation(1, Clause(sessions_per_day=0)), not_after=LATER)
-    assert bench.answers()[-1] == ("refused", "superseded")
+    for version in (1, 2):  # one of the same number comes after the one that is here, whatever it says
+        bench.rule(regulation(version, Clause(sessions_per_day=0)), not_after=LATER)
+        assert bench.answers()[-1] == ("refused", "superseded")
 
 
 def test_a_regulation_that_is_over_gives_way_to_the_stations_own_policy() -> None:

@@ -118,10 +118,11 @@ def test_an_order_that_is_over_is_not_taken_again_when_it_comes_again_after_a_re
 def test_ten_refused_messages_leave_the_window_free() -> None:
     """Ten places are all that a broker has for what nobody has acknowledged; a refusal takes none of them."""
     station = after()
-    poison = [job(f"doc-{number}", audience={"areas": ["vn/hue"]}) for number in range(10)]
-    for envelope in (*poison, b"rubbish", JOBS["chieu"]):
+    for_others = [job(f"doc-{number}", audience={"areas": ["vn/hue"]}) for number in range(10)]
+    forbidden = [job(f"dem-{number}", when=at_hour(15 + number / 20)) for number in range(10)]  # past 03:00 at night
+    for envelope in (*for_others, *forbidden, b"rubbish", JOBS["chieu"]):
         station.deliver(envelope)
-    assert acknowledged(station) == list(range(1, 13))
+    assert acknowledged(station) == list(range(1, 23))
     assert station.state.waiting_acks == {}
 
 

@@ -123,6 +123,16 @@ def test_series_of_two_issuers_are_two() -> None:
     assert bench.answers()[-1] == ("accepted", None)
 
 
+def test_a_newer_version_of_another_issuers_series_of_that_name_ends_nothing_and_keeps_nothing_out() -> None:
+    """Its name is read on its way: whoever may warn of something could take all others' warnings away."""
+    bench = at_work()
+    ours = alert(bench, 1)
+    alert(bench, 9, issuer="province", job_id="theirs")
+    assert not bench.state.jobs[ours].called_off
+    alert(bench, 2, job_id="ours-again")
+    assert bench.answers()[-1] == ("accepted", None)
+
+
 BROADCASTS = ({"class": "normal"}, {"class": "priority"}, {"rehearsal": True})
 
 

@@ -15,6 +15,7 @@ from edge_agent.core.occurrence import Phase
 from edge_agent.core.order import (
     AllStop,
     Amplify,
+    Command,
     Lock,
     Pause,
     SetVolume,
@@ -185,6 +186,15 @@ def test_a_clock_that_is_put_back_prolongs_no_all_stop() -> None:
     assert [*bench.state.rules] == [stop]
     bench.pass_s(1)
     assert bench.state.rules == {}
+
+
+@pytest.mark.parametrize("action", [AllStop(15 * MINUTE_MS), Pause(HOUR_MS), SetVolume(10), Amplify(True, MINUTE_MS)])
+def test_a_clock_that_is_put_back_before_a_command_was_signed_takes_nothing_of_it_away(action: Any) -> None:
+    bench = at_work()
+    bench.rule(action)
+    bench.now = replace(bench.now, utc=UtcMs(bench.now.utc - 10 * MINUTE_MS))
+    holding = [order.action for order in standing.in_force(bench.state, bench.now) if isinstance(order, Command)]
+    assert holding == [action]
 
 
 def test_a_clock_that_is_put_back_lifts_no_lock() -> None:
