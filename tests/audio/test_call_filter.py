@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import fcntl
 import os
+import resource
 from collections.abc import Iterator
 
 import pytest
@@ -27,15 +30,33 @@ def test_the_filter_is_a_program_for_the_kernel() -> None:
     assert call_filter.program() is made
 
 
-def test_a_process_that_loads_it_may_compute_and_no_more() -> None:
+TIOCSTI, PR_SET_DUMPABLE = 0x5412, 4
+
+
+def stays_dumpable() -> None:
+    if PRCTL(PR_SET_DUMPABLE, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+PRCTL = ctypes.CDLL(None, use_errno=True).prctl
+REFUSED = {
+    "make a folder": lambda: os.mkdir("/tmp/never"),
+    "raise its own limits": lambda: resource.setrlimit(resource.RLIMIT_CORE, resource.getrlimit(resource.RLIMIT_CORE)),
+    "type into a terminal": lambda: fcntl.ioctl(0, TIOCSTI, b"x"),
+    "let others read its memory": stays_dumpable,
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_process_that_loads_it_may_compute_and_no_more(what: str) -> None:
     load = call_filter.loader()
     child = os.fork()
     if child == 0:
         load()
         try:
-            os.mkdir("/tmp/never")
+            REFUSED[what]()
         except OSError as exc:
-            os._exit(exc.errno)
+            os._exit(exc.errno or 1)
         os._exit(0)
     _, status = os.waitpid(child, 0)
     assert os.strerror(os.waitstatus_to_exitcode(status)) == "Function not implemented"

@@ -31,6 +31,16 @@ def test_the_volume_that_was_set_holds_for_what_sounds_and_what_comes() -> None:
     assert {feed.zone: feed.volume for feed in bench.every(fx.RoutePlay)[-1].feeds} == {CHO: 70, DINH: 70}
 
 
+def test_of_two_commands_the_one_that_holds_from_later_on_counts_whatever_each_says_of_when_it_was_signed() -> None:
+    """The station holds the first to its clock; the other is written by whoever signs, and would win for good."""
+    bench = at_work()
+    bench.rule(SetVolume(70), issued_at=bench.now.utc + 100_000)
+    bench.pass_s(1)
+    bench.rule(SetVolume(30))
+    bench.playing(volume=90)
+    assert {feed.volume for feed in bench.every(fx.StartPlay)[-1].feeds} == {30}
+
+
 def test_a_volume_is_no_limit_for_an_emergency() -> None:
     bench = at_work()
     bench.rule(SetVolume(0))
