@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.audio.child import ADDRESS_BYTES_MAX, OPEN_FILES_MAX, STACK_BYTES
 from edge_agent.audio.confined import Confined, End, Ended, Limits, available, printable, trouble_with
 from edge_agent.audio.decode_service import DecodeService
 from edge_agent.audio.sandbox import Sandbox
@@ -99,6 +100,16 @@ print([fd for fd in range(64) if is_open(fd)], sorted(os.environ))
         descriptors, _, names = said(confined, script(probe), nothing).partition("] ")
     assert descriptors == "[0, 1, 2"
     assert "STATION_SECRET" not in names
+
+
+def test_a_child_writes_no_file_and_leaves_no_picture_of_its_memory(
+    confined: Confined, nothing: io.BufferedReader
+) -> None:
+    """Each of these bounds lies behind another wall, so nothing else would show that it is gone."""
+    bounds = (("FSIZE", 0), ("CORE", 0), ("NOFILE", OPEN_FILES_MAX), ("STACK", STACK_BYTES), ("AS", ADDRESS_BYTES_MAX))
+    code = f"import resource as r; print([r.getrlimit(getattr(r, 'RLIMIT_' + one)) for one, _ in {bounds!r}])"
+    _, told = run(confined, code, nothing)
+    assert told.decode() == f"{[(most, most) for _, most in bounds]}\n"
 
 
 def test_a_program_may_not_ask_the_kernel_for_more_than_it_needs(confined: Sandbox, nothing: io.BufferedReader) -> None:

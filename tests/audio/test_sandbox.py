@@ -14,13 +14,14 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from edge_agent.audio import call_filter
 from edge_agent.audio.confined import End, available
-from edge_agent.audio.sandbox import Sandbox
+from edge_agent.audio.sandbox import Handed, Sandbox
 from tests.audio.walls import LIMITS, PYTHON, WithoutFilter, said, script
 from tests.host.parts import ABSENT
 
@@ -123,6 +124,12 @@ def test_nothing_of_a_child_outlives_its_end(nothing: io.BufferedReader, tmp_pat
     seen.join(60)
     assert not seen.is_alive(), "something inside still holds its input"
     os.close(read_end)
+
+
+def test_each_wall_is_asked_for_although_another_would_hide_that_it_is_not() -> None:
+    words = Sandbox().command((PYTHON,), LIMITS, Handed(3, 4, 5))
+    assert {"--unshare-all", "--unshare-user", "--die-with-parent", "--new-session"} <= {*words}
+    assert {("--cap-drop", "ALL"), ("--seccomp", "3"), ("--remount-ro", "/")} <= {*pairwise(words)}
 
 
 @pytest.mark.parametrize("bwrap", ["/nonexistent/bwrap", "/usr/bin/false-bwrap"])
