@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from edge_agent.core.effects import Ack, TakeTrust
+from edge_agent.core.effects import Ack, AdoptTime, TakeTrust
 from edge_agent.core.events import AckToken
 from edge_agent.core.heads import Head, Home, Kept, Manifest
 from edge_agent.core.state import Told
@@ -186,6 +186,24 @@ def test_what_a_servers_revoked_key_has_said_counts_no_more(tmp_path: Path, orde
     said = agent.runtime._trust_changed()
     expected = {"disowned": set(), "marks_stand": True, "told_stands": True} | ends
     assert {name: getattr(said, name) for name in expected} == expected
+
+
+def test_what_told_the_time_is_void_where_one_of_two_who_did_may_do_so_no_more(tmp_path: Path) -> None:
+    """Whose word drove the last signed time up, nobody knows any more."""
+    both = makers.online_role(keyids=[makers.signer(name).keyid for name in ("server", "deputy")])
+    agent = Agent(tmp_path, trust=write_file([signed_trust(root(roles=[both]), "holder")]))
+    agent.runtime._signed = UtcMs(makers.NOON)
+    agent.runtime._take(signed_trust(root(2, roles=[both]), "holder"))
+    assert agent.runtime._signed == makers.NOON
+    agent.runtime._take(signed_trust(root(3), "holder"))
+    assert (agent.runtime._signed, agent.runtime._trust_changed().floor_stands) == (0, False)
+
+
+def test_the_last_signed_time_ends_with_the_root_that_stood_when_it_was_said(tmp_path: Path) -> None:
+    """The next root ends later: one wrong welcome must not outlive the root of its day."""
+    agent = Agent(tmp_path, trust=FILE)
+    agent.runtime._adopt(AdoptTime(UtcMs(2**41), agent.ports.clock.now().mono))
+    assert agent.runtime._signed == agent.ports.trust.standing.heads[0].expires
 
 
 def test_a_document_is_acknowledged_when_the_disk_has_had_its_say(tmp_path: Path) -> None:
