@@ -75,6 +75,12 @@ def test_what_is_needed_in_turn_is_carried_and_what_only_tests_or_other_systems_
     assert list(sbom.carried(ROOTS, locks(), find)) == ["old", "player", "sound"]
 
 
+@pytest.mark.parametrize("machine", ["aarch64", "armv7l", "x86_64"])
+def test_what_only_one_processor_needs_is_carried_wherever_the_bill_is_made(machine: str) -> None:
+    only_there = Requirement(f"chip; platform_machine=='{machine}'")
+    assert "chip" in sbom.carried([*ROOTS, only_there], locks(), find)
+
+
 def test_what_only_an_older_python_needs_says_so() -> None:
     found = sbom.carried(ROOTS, locks(), find)
     assert {name: one.pythons for name, one in found.items()} == {

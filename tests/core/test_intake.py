@@ -56,6 +56,16 @@ def test_an_expired_order_is_refused_with_a_record() -> None:
     assert bench.answers() == [("refused", "expired")]
 
 
+@pytest.mark.parametrize(("over_ms", "answer"), [(0, ("accepted", None)), (1, ("refused", "expired"))])
+def test_an_order_is_good_up_to_the_last_moment_that_was_signed_and_no_longer(
+    over_ms: int, answer: tuple[str, str | None]
+) -> None:
+    bench = Bench().boot()
+    ends = UtcMs(bench.now.utc - over_ms)
+    bench.order(not_before=ends - HOUR_MS, not_after=ends, **{"class": "emergency", "event": "flood"})
+    assert bench.answers()[-1] == answer
+
+
 def test_a_correctly_signed_order_for_a_quarter_past_three_is_refused() -> None:
     bench = Bench().boot()
     bench.at(15.25 * 3600)

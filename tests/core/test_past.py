@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge_agent.core.job import JobClass
-from edge_agent.core.past import HEARD_MS, PAST_MAX, PAST_MS, Sounded, lately, remember
+from edge_agent.core.past import HEARD_MS, PAST_MAX, PAST_MS, UNHEARD_MAX, Sounded, lately, remember
 from edge_agent.core.units import MINUTE_MS, JobId, UtcMs
 from tests.core.bench import CHO, DINH
 from tests.trust import makers
@@ -17,6 +17,14 @@ WARNING = replace(BULLETIN, job_id=JobId("bao"), cls=JobClass.EMERGENCY, zones=f
 
 def later(sound: Sounded, ms: int) -> Sounded:
     return replace(sound, started=UtcMs(sound.started + ms), ended=UtcMs(sound.ended + ms))
+
+
+def test_what_nobody_heard_pushes_no_sound_out_however_much_of_it_there_is() -> None:
+    """It costs nothing to be refused: one key could have the day's limits forget what they count."""
+    past = remember((), BULLETIN)
+    for number in range(UNHEARD_MAX + 10):
+        past = remember(past, later(replace(BULLETIN, zones=frozenset(), corrects=f"tin-{number}"), number))
+    assert (past[0], len(past)) == (BULLETIN, 1 + UNHEARD_MAX)
 
 
 def test_a_typhoons_warnings_push_no_bulletin_out_of_the_days_limits() -> None:
