@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import queue
 import select
 import socket
 import string
 import threading
 from pathlib import Path
-from types import UnionType
+from types import SimpleNamespace, UnionType
 from typing import get_args
 
 import pytest
@@ -279,6 +280,18 @@ def test_a_stranger_may_not_command_relays(path: Path) -> None:
         assert server.client is None
         assert stranger.recv(1) == b""
     server.close()
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_who_may_command_relays_is_this_user_and_the_agents_and_nobody_else(
+    monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    """Not root either, where the device process is none: whoever sounds the horns is one of two accounts."""
+    agent = SimpleNamespace(pw_uid=991)
+    known = {"edge-agent": agent} if installed else {}
+    monkeypatch.setattr(pwd, "getpwnam", known.__getitem__)
+    monkeypatch.setattr(os, "geteuid", lambda: 990)
+    assert agent_uids() == ({990, 991} if installed else {990})
 
 
 def test_a_second_agent_is_turned_away_and_the_first_stays(server: DeviceServer, path: Path) -> None:
