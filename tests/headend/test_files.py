@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.headend.files import append_durably, make_private_directory, write_durably
+from edge_agent.headend.files import append_durably, make_private_directory, remove_durably, write_durably
 from edge_agent.trust.keys import draft_of, write_new
 
 
@@ -52,6 +52,14 @@ def test_what_is_added_is_synced_and_so_is_the_name_of_a_new_file(tmp_path: Path
     append_durably(tmp_path / "log", b"one\n")
     append_durably(tmp_path / "log", b"two\n")
     assert synced == [tmp_path / "log", tmp_path, tmp_path / "log"]
+
+
+def test_that_a_file_is_gone_is_waited_for_and_what_was_never_there_is_not(tmp_path: Path, synced: list[Path]) -> None:
+    """A removed key, or the mark of a reset that is done, must not come back with the power."""
+    (tmp_path / "key").write_bytes(b"secret")
+    remove_durably(tmp_path / "key")
+    remove_durably(tmp_path / "key")
+    assert synced == [tmp_path]
 
 
 def test_a_key_is_synced_before_it_has_its_name_and_its_name_after_that(tmp_path: Path, synced: list[Path]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,32 @@ def test_a_reset_empties_no_folder_to_which_a_link_leads(
     assert identity.factory_reset(made.config, sure=True) == 1
     assert f"{folder}: là liên kết, phía sau chưa xóa gì / is a link" in capsys.readouterr().err
     assert sorted(one.name for one in (tmp_path / "etc").iterdir()) == ["passwd", "systemd"]
+
+
+def test_what_a_reset_has_emptied_is_synced_before_the_mark_of_the_reset_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a power cut right behind it gave the next station the journal of this one, and nothing told of it."""
+    made = box(tmp_path / "a")
+    state = made.config.paths.state_dir
+    folders = [state / name for name in ("originals", "audio", "journal", "journal.quarantined-1")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / "kept.bin").write_bytes(b"a ward's day")
+    synced: list[Path] = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        where = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        if where in folders:
+            assert resetting.begun(made.config)
+            assert list(where.iterdir()) == []
+            synced.append(where)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    assert identity.factory_reset(made.config, sure=True) == 0
+    assert synced == folders
 
 
 def test_a_token_is_asked_for_only_where_the_configuration_names_a_note(
