@@ -11,10 +11,12 @@ import pytest
 from edge_agent.core import clips, day_bytes, look_ahead
 from edge_agent.core import effects as fx
 from edge_agent.core.clips import RETRY_MS_MAX
+from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.events import ClipFailed, ClipFetched, ClipStaged
 from edge_agent.core.occurrence import Phase
 from edge_agent.core.reasons import Reason
 from edge_agent.core.site import Clause, LocalPolicy
+from edge_agent.core.state import Turn
 from edge_agent.core.units import DAY_MS, HOUR_MS, SECOND_MS, ClipKey, JobId, UtcMs
 from tests.core.bench import Bench
 from tests.trust import makers
@@ -202,6 +204,36 @@ def test_where_those_bytes_have_come_in_vain_a_broadcast_for_now_waits_and_a_war
     bench.pass_s(9 * 60)
     assert asked_for(bench) == 1
     assert ordered_now(bench, 1, job_id="siren", **{"class": "emergency"})
+
+
+def look(bench: Bench, *, days: int = 0, source: ClockSource = ClockSource.SIGNED) -> Turn:
+    """A step by a clock that says it is so many days later."""
+    return Turn(bench.state, replace(bench.now, utc=UtcMs(bench.now.utc + days * DAY_MS), source=source))
+
+
+def test_a_clock_that_has_lost_the_day_gives_a_day_that_is_used_up_no_new_bytes() -> None:
+    """It counts in no night: else whoever has a station doubt its clock for a moment has the SIM pay anew."""
+    bench = Bench().boot()
+    daily(bench)
+    lost = look(bench, days=-20_000, source=ClockSource.UNSET)
+    day_bytes.count(lost, 1_000)
+    bench.state = lost.state
+    assert day_bytes.used(look(bench)) == LENGTH
+
+
+def test_a_day_that_a_wrong_clock_has_used_up_in_the_future_holds_back_nothing_until_then() -> None:
+    bench = Bench().boot()
+    ahead = look(bench, days=4_000)
+    day_bytes.count(ahead, LENGTH)
+    bench.state = ahead.state
+    assert day_bytes.used(look(bench)) == 0
+
+
+def test_where_a_day_may_cost_more_than_what_is_due_soon_neither_has_less() -> None:
+    a_day = 2 * day_bytes.SOON_BYTES_PER_DAY
+    bench = Bench(fetch_bytes_per_day=a_day).boot()
+    for due in (None, UtcMs(bench.now.utc + 7 * DAY_MS)):
+        assert [day_bytes.has(look(bench), count, due) for count in (a_day, a_day + 1)] == [True, False]
 
 
 def a_moment_of(station: str, share: float) -> str:
