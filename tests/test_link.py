@@ -143,6 +143,7 @@ def test_an_error_text_that_is_no_utf8_does_not_break_the_line() -> None:
         b'["SwitchRelay","a",true,-1]',
         b'["SwitchRelay","a",false,-1]',
         b'["SwitchRelay","a",true,9007199254740992]',
+        b'["StartPlay","p",[],[],-9007199254740992,0,[],false]',
         b'["SwitchRelay","a",true,NaN]',
         b'["SwitchRelay","a",true,1000,"and more"]',
         b'["RoutePlay","p",[["ZoneFeed","a",101,"a"]]]',
@@ -164,9 +165,11 @@ def test_an_error_text_that_is_no_utf8_does_not_break_the_line() -> None:
         b'["StartPlay","p",[],[],0,-1,[],false]',
         b'["StartPlay","p",[],[],0,3001,[],false]',
         b'["StartPlay","p",[["Sound","../x",1,0,null]],[],0,0,[],false]',  # would name a file
+        b'["StartPlay","p",[["Live","x",-1,null]],[],0,0,[],false]',
         b'["StartPlay","p",[["Live","../x",1,null]],[],0,0,[],false]',
         b'["StartPlay","p",[["Live","x",1,"../x"]],[],0,0,[],false]',
         b'["SwitchRelay","a\\nERROR relay zone=b",true,1000]',  # would begin a line of the log
+        b'["SwitchRelay","a error=none",true,1000]',  # would say something else in a line of the log
         b'["SwitchRelay","' + b"z" * (PACKET_BYTES_MAX - 25) + b'",true,1]',  # its answer would fit no packet
         b'["StartPlay","' + b"p" * 1_000 + b'",[],[],0,0,[],false]',
         b"[" * 60_000,
@@ -187,6 +190,7 @@ def test_whatever_is_not_exactly_an_order_is_refused(packet: bytes) -> None:
         b'["PlayProgress","p",{"a":true},0]',
         b'["PlayEnded","p",{},0,0,0,"because"]',
         b'["PlayEnded","p",{},0,0,0,5]',
+        b'["ZoneHeard","a",true,1]',  # louder than all there is
         b'["Renew"]',  # the other direction
     ],
 )
