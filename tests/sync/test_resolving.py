@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import os
+import runpy
 import socket
 import subprocess
 import sys
@@ -113,8 +115,15 @@ def test_what_cannot_be_a_name_is_not_asked_for(monkeypatch: pytest.MonkeyPatch,
 
 @pytest.mark.parametrize(
     "script",
-    ["raise SystemExit(3)", "import os; os.kill(os.getpid(), 9)", "1 / 0", "", "print('what'); raise SystemExit(1)"],
-    ids=["it fails", "it is killed", "it breaks", "it says nothing", "it makes no sense"],
+    [
+        "raise SystemExit(3)",
+        "print('192.0.2.7'); raise SystemExit(3)",
+        "import os; os.kill(os.getpid(), 9)",
+        "1 / 0",
+        "",
+        "print('what'); raise SystemExit(1)",
+    ],
+    ids=["it fails", "it fails behind an address", "it is killed", "it breaks", "it says nothing", "it makes no sense"],
 )
 def test_whoever_asks_and_fails_is_a_name_without_an_address(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     asking(monkeypatch, script)
@@ -149,6 +158,16 @@ def test_a_box_whose_brokers_name_hangs_is_read_all_the_same(monkeypatch: pytest
     monkeypatch.setattr(host, "NAME_S", 0.5)
     seen = host.read(tmp_path, (NAME, 8883), "", tmp_path)
     assert (seen.address, seen.storage_free_mb is None) == (None, False)
+
+
+def test_whoever_asks_has_the_kernel_end_it_where_nobody_is_left_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agent, killed while it asked, would leave a process behind that hangs for good, at each start one more."""
+    told: list[int] = []
+    monkeypatch.setattr(_signal, "alarm", told.append)
+    monkeypatch.setattr(sys, "argv", [ask_name.__file__, "127.0.0.1", "7"])
+    with pytest.raises(SystemExit, match="0"):
+        runpy.run_path(ask_name.__file__, run_name="__main__")
+    assert told == [7]
 
 
 def test_whoever_asks_loads_none_of_the_library_that_a_board_would_wait_for() -> None:
