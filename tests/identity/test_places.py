@@ -156,6 +156,18 @@ def test_a_reset_empties_no_folder_to_which_a_link_leads(
     assert sorted(one.name for one in (tmp_path / "etc").iterdir()) == ["passwd", "systemd"]
 
 
+def test_a_box_of_which_nobody_may_ask_whether_it_runs_is_not_reset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = box(tmp_path / "a")
+    (made.folder / "identity").mkdir()
+    key = made.folder / "identity" / "signing.key"
+    key.write_bytes(b"secret")
+    monkeypatch.setattr(identity, "device_up", lambda _: None)
+    assert identity.factory_reset(made.config, sure=True) == 1
+    assert key.exists()
+
+
 def test_what_a_reset_has_emptied_is_synced_before_the_mark_of_the_reset_goes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
