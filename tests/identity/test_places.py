@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from edge_agent.cli import identity
 from edge_agent.identity import asking, installing, resetting
 from edge_agent.identity.asking import NoIdentity, Refused, Server
+from edge_agent.identity.certificate import NotOurs
 from edge_agent.identity.codes import new_code
 from edge_agent.identity.file_keys import FileKey, TlsKey
 from edge_agent.identity.installing import CannotWrite, Places
@@ -44,6 +46,27 @@ def test_what_root_makes_belongs_to_the_service_which_must_renew_it(tmp_path: Pa
         "trust.json": NOBODY,
     }
     assert made.file.stat().st_uid == 0  # the technician's own, as before
+
+
+def test_what_is_made_out_to_another_is_neither_kept_nor_taken_in(tmp_path: Path) -> None:
+    """Kept, it would be all that the box ever finishes: each later code would end at it."""
+    made = box(tmp_path / "a")
+    places = Places(made.file, made.config)
+    with office(tmp_path) as ward:
+        code = ward.code("dt-01")
+        places.tls_key.make()
+        signer = FileKey(made.config.trust.station_key_file).make()
+        given = asking.enrol(Server(ward.url), code, signer, places.tls_key.request(""))
+    with pytest.raises(NotOurs):
+        installing.commit(places, replace(given, station="dt-02"), ward.url)
+    assert not installing.unfinished(made.config)
+    installing.commit(places, given, ward.url)
+    before = made.files()
+    (made.config.broker.key_file).unlink()
+    places.tls_key.make()
+    with pytest.raises(NotOurs):
+        installing.finish(places)
+    assert {name for name, content in made.files().items() if before.get(name) != content} == {"identity/station.key"}
 
 
 @is_root
