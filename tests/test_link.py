@@ -442,6 +442,30 @@ def test_a_device_process_that_begins_with_a_report_is_not_believed(
     assert agent.next() == DeviceUp()
 
 
+def test_a_device_process_that_comes_to_speak_nonsense_is_told_as_lost(server: DeviceServer, agent: Agent) -> None:
+    """Hung up on and not told of, it would be waited for by a core that takes it to be there."""
+    _admit(server)
+    assert agent.next() == DeviceUp()
+    assert server.client is not None
+    server.client.send(b'["Renew"]')
+    assert isinstance(agent.next(), DeviceDown)
+
+
+def test_a_device_process_that_says_nothing_is_left_and_knocked_at_again(
+    server: DeviceServer, monkeypatch: pytest.MonkeyPatch, path: Path
+) -> None:
+    monkeypatch.setattr("edge_agent.link.client.ANSWER_S", 0.1)
+    agent = Agent(path)
+    server.listener.settimeout(PATIENCE_S)
+    assert server.accept() is None
+    assert server.client is not None
+    server.client.settimeout(5)
+    with pytest.raises(LinkLost, match="hung up"):
+        server.receive()
+    server.drop()
+    agent.client.stop()
+
+
 def test_a_device_process_that_stopped_reading_costs_a_line_and_no_wait(server: DeviceServer, agent: Agent) -> None:
     _admit(server)
     assert agent.next() == DeviceUp()
