@@ -227,6 +227,22 @@ def test_a_word_now_and_then_does_not_pay_for_records_without_end(meeting: Meeti
     assert len(words) <= BARE_BYTES_MAX // (PIECE_BYTES - BESIDE_BYTES)
 
 
+def test_many_words_of_use_leave_nothing_over_for_records_without_end_behind_them(meeting: Meeting) -> None:
+    """A session of hours would else have earned a broker megabytes that nobody looks at."""
+    words = 500
+
+    def flood() -> None:
+        for _ in range(words):
+            meeting.records.write(meeting.records.words(b"x"))
+        meeting.flood(next(iter(FLOODS)))
+
+    before = sum(meeting.line.taken)
+    meeting.going_on(flood)
+    with pytest.raises(TlsRefused, match="without a word of use"):
+        list(heard(meeting.stream))
+    assert sum(meeting.line.taken) - before <= words * 30 + BARE_BYTES_MAX + PIECE_BYTES
+
+
 def test_who_asks_for_answers_and_takes_none_is_refused_before_they_have_our_memory(meeting: Meeting) -> None:
     meeting.line.sends_max = 0
     answers = BESIDE_BYTES // 27 - 1
