@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
@@ -26,21 +25,19 @@ BAUD_MIN, BAUD_MAX = 300, 4_000_000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one task; returns the exit status: 0 well, 1 found wrong, 2 wrong use or configuration, 130 Ctrl-C."""
+    """Run one task; returns the exit status: 0 well, 1 found wrong or not told, 2 wrong use or setting, 130 Ctrl-C."""
     terminal.print_on_any()
     args = _parser().parse_args(argv)
+    return terminal.status_told(lambda: _status_of(args))
+
+
+def _status_of(args: argparse.Namespace) -> int:
     task: Callable[[argparse.Namespace], int] = args.task
     try:
-        status = task(args)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # ``edge-agent next | head`` is no mistake. What is left must not be tried again when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return task(args)
     except KeyboardInterrupt as stopped:
         print(f"\nđã dừng / stopped{''.join(f': {why}' for why in stopped.args)}", file=sys.stderr)
         return EXIT_CTRL_C
-    return status
 
 
 def _parser() -> argparse.ArgumentParser:

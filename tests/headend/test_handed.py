@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import json
 import os
 import signal
@@ -96,20 +95,15 @@ def test_a_link_that_its_reader_has_laid_himself_is_followed(places: Places) -> 
     assert read_handed(places.handed / "this.json", BYTES_MAX) == b"{}"
 
 
-class NobodyReads(io.StringIO):
-    """A pager that was left, or `| head`."""
-
-    def flush(self) -> None:
-        raise BrokenPipeError
-
-
 def test_a_page_that_nobody_reads_is_not_signed_and_is_no_success(
     places: Places, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = places.begin() / "root.json"
     before = root.read_bytes()
-    with monkeypatch.context() as patched:
-        patched.setattr(sys, "stdout", NobodyReads())
+    gone, page = os.pipe()  # a pager that was left, or `| head`
+    os.close(gone)
+    with monkeypatch.context() as patched, open(page, "w", encoding="utf-8") as nobody_reads:
+        patched.setattr(sys, "stdout", nobody_reads)
         assert main(["trust", "sign", str(root), "--dir", str(places.place / "root-1"), "--key", "root-1"]) == 1
     assert "NOT signed" in capsys.readouterr().err
     assert root.read_bytes() == before

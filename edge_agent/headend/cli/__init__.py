@@ -92,20 +92,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one task; returns the exit status."""
     terminal.print_on_any()
     args = build_parser().parse_args(argv)
-    task: Callable[[argparse.Namespace], int] = args.task
     try:
-        return task(args)
-    except (HeadendError, TokenError) as error:
-        print(f"lỗi / error: {error}", file=sys.stderr)
-        return EXIT_USAGE if isinstance(error, DraftError) else EXIT_FAILED
-    except BrokenPipeError:
-        return EXIT_WELL  # ``report | head`` is no mistake
+        return terminal.status_told(lambda: _status_of(args))
     except OSError as error:
         if error.errno not in REMEDIES:
             raise
         where = error.filename or getattr(args, "dir", "")
         print(f"lỗi / error: {where}: {error.strerror}; {REMEDIES[error.errno]}", file=sys.stderr)
         return EXIT_FAILED
+
+
+def _status_of(args: argparse.Namespace) -> int:
+    task: Callable[[argparse.Namespace], int] = args.task
+    try:
+        return task(args)
+    except (HeadendError, TokenError) as error:
+        print(f"lỗi / error: {error}", file=sys.stderr)
+        return EXIT_USAGE if isinstance(error, DraftError) else EXIT_FAILED
     except KeyboardInterrupt as stopped:
         if getattr(args, "serves", False):
             return EXIT_WELL  # asked to end, and ended
