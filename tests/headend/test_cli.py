@@ -195,6 +195,9 @@ def test_keys_list_tells_roles_and_stations_and_no_secret(ward: Path, capsys: py
         (["order", "stop", *AT], 2, "--station, --area: ghi ít nhất một trạm"),
         (["order", "lock", *AT, "--area", AREA, "--minutes", "600"], 2, "--minutes: số nguyên từ 1 đến 240 / an"),
         (["order", "volume", "120", *AT, "--area", AREA], 2, "volume: số nguyên từ 0 đến 100 / an integer"),
+        (["order", "volume", "60.5", *AT, "--area", AREA], 2, "volume: số nguyên từ 0 đến 100 / an integer"),
+        (["order", "volume", "-5", *AT, "--area", AREA], 2, "volume: số nguyên từ 0 đến 100 / an integer"),
+        (["order", "lock", *AT, "--area", AREA, "--minutes", "1h"], 2, "--minutes: số nguyên từ 1 đến 240 / an"),
         (["order", "stop", *AT, "--area", AREA, "--key", "welcome"], 1, "may sign no command; take one of ward-desk"),
         (
             ["order", "choose", "x", "--at", "5h30", *AT, "--area", AREA],
@@ -244,6 +247,23 @@ def test_a_wrong_option_ends_with_2_and_says_what_would_be_right(
         main(words)
     assert ended.value.code == 2
     assert "error: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "most"),
+    [
+        (["keys", "init", "--dir", "x", "--realm", "x", "--area", AREA, "--emergency-threshold", "hai"], 2),
+        (["keys", "init", "--dir", "x", "--realm", "x", "--area", AREA, "--emergency-threshold", "3"], 2),
+        (["preview", "--draft", "x", "--out", "x", "--entry", "1.5"], 60),
+    ],
+)
+def test_a_number_that_is_none_is_refused_in_vietnamese_first_with_its_bounds(
+    capsys: pytest.CaptureFixture[str], words: list[str], most: int
+) -> None:
+    with pytest.raises(SystemExit):
+        main(words)
+    told = f"{words[-2]}: {words[-1]!r}: số nguyên từ 1 đến {most} / a whole number from 1 to {most}"
+    assert told in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

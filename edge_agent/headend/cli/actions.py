@@ -46,11 +46,19 @@ def _no_draft(_args: argparse.Namespace) -> Draft:
     return {}
 
 
+def _number(text: str) -> int | str:
+    """What is none goes into the draft as it stands, which is judged, and told with what would be right, like any."""
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
 def _minutes(default: int | None = None) -> Callable[[argparse.ArgumentParser], None]:
     def add_minutes(parser: argparse.ArgumentParser) -> None:
         shown = "" if default is None else f" ({default})"
         words = f"bao nhiêu phút / for how many minutes{shown}"
-        parser.add_argument("--minutes", type=int, required=default is None, default=default, help=words)
+        parser.add_argument("--minutes", type=_number, required=default is None, default=default, help=words)
 
     return add_minutes
 
@@ -70,7 +78,7 @@ def _target(args: argparse.Namespace) -> Draft:
 
 
 def _add_volume(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("volume", type=int, help="âm lượng tối đa / the ceiling, 0–100")
+    parser.add_argument("volume", type=_number, help="âm lượng tối đa / the ceiling, 0–100")
 
 
 def _add_amplifier(parser: argparse.ArgumentParser) -> None:

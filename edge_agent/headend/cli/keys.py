@@ -12,7 +12,7 @@ from pathlib import Path
 from edge_agent.config.parse import HOST
 from edge_agent.core.site import TRAINING_PREFIX, is_training
 from edge_agent.headend.ceremony_clock import of_a_beginning
-from edge_agent.headend.cli.options import Tasks, add_dir, add_task
+from edge_agent.headend.cli.options import Tasks, add_dir, add_task, whole
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.files import make_private_directory
 from edge_agent.headend.headend import utc_now
@@ -80,8 +80,8 @@ def _add_init(tasks: Tasks) -> None:
     parser.add_argument("--area", required=True, help="địa bàn xã, phường / the ward's area: vn/ha-noi/dong-thanh")
     parser.add_argument(
         "--emergency-threshold",
-        type=int,
-        choices=(1, 2),
+        type=whole(1, 2),
+        metavar="{1,2}",
         default=2,
         help="số chữ ký tối thiểu cho tin khẩn cấp / officers who must sign an emergency (2); "
         "1 chữ ký: hiệu lực tối đa 30 phút / alone: valid for 30 minutes at most",

@@ -14,7 +14,7 @@ from edge_agent.audio.speech import EspeakVoice
 from edge_agent.audio.staging import Stager
 from edge_agent.audio.stems import recorded_first
 from edge_agent.core.job import Job
-from edge_agent.headend.cli.options import CannotDo, Tasks, add_task, refuse_a_source
+from edge_agent.headend.cli.options import CannotDo, Tasks, add_task, refuse_a_source, whole
 from edge_agent.headend.cli.shown import of_file
 from edge_agent.headend.drafting import read_draft
 from edge_agent.headend.handed import read_envelope
@@ -23,6 +23,7 @@ from edge_agent.headend.preview import Studio
 from edge_agent.headend.preview_jobs import job_of_draft, job_of_envelope
 from edge_agent.headend.preview_table import table
 from edge_agent.spoken.stems import LISTING
+from edge_agent.trust.entries import ENTRIES_MAX
 
 WORDS = "nghe thử trước khi ký: đúng tiếng trạm sẽ phát, vào tệp WAV / hear a draft as a station would sound it"
 MORE = """\
@@ -43,7 +44,8 @@ def add(tasks: Tasks) -> None:
     source.add_argument("--draft", type=Path, help="bản thảo / the draft (.toml, .json)")
     source.add_argument("--envelope", type=Path, help="lệnh đã ký / a signed order; chữ ký không được kiểm tra")
     parser.add_argument("--out", type=Path, required=True, help="tệp WAV / where the sound goes")
-    parser.add_argument("--entry", type=int, metavar="N", help="mục thứ mấy của lịch phát / which entry of a timetable")
+    entry = "mục thứ mấy của lịch phát / which entry of a timetable"
+    parser.add_argument("--entry", type=whole(1, ENTRIES_MAX), metavar="N", help=entry)
     add_stems(parser)
     parser.add_argument(
         "--content-dir", type=Path, help="nơi `sign` đặt âm thanh của lệnh đã ký / where a signed order's audio lies"

@@ -23,7 +23,7 @@ from edge_agent.headend.apart import (
     with_signature,
 )
 from edge_agent.headend.cli.keys import AREA_FORM, add_sources
-from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_task, add_yes, add_zone, write_file
+from edge_agent.headend.cli.options import CannotDo, Tasks, add_dir, add_task, add_yes, add_zone, whole, write_file
 from edge_agent.headend.cli.shown import read_before_signing
 from edge_agent.headend.errors import HeadendError, KeyringError
 from edge_agent.headend.handed import read_envelope
@@ -125,9 +125,8 @@ def _add_draft(tasks: Tasks) -> None:
         default=[],
         help="tệp, thư mục khóa công khai / public key files, folders",
     )
-    parser.add_argument(
-        "--emergency-threshold", type=int, choices=(1, 2), default=2, help="như `keys init` / as of `keys init` (2)"
-    )
+    signers = "như `keys init` / as of `keys init` (2)"
+    parser.add_argument("--emergency-threshold", type=whole(1, 2), metavar="{1,2}", default=2, help=signers)
     add_sources(parser)
     add_yes(parser, CLOCK_IS_RIGHT)
 
