@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from edge_agent.cli import paths
 from edge_agent.cli.finding import Finding, troubled, words
-from edge_agent.cli.service_account import not_read, not_written
+from edge_agent.cli.service_account import UNREADABLE, not_read, not_written
 from edge_agent.config import Config
 from edge_agent.console.words import Text
 from edge_agent.core.clock_trust import Now
@@ -112,7 +112,8 @@ def _believed(config: Config, now: Now) -> Finding:
         realm = believe(data, (), config.site.areas()).trust.realm
         if realm != config.site.realm:
             remedy = Text("sửa realm trong tệp cấu hình, hoặc chép đúng tệp", "correct realm, or copy the right file")
-            return Finding(TRUST, f"{file}: realm {realm}, but this station is of {config.site.realm}", remedy)
+            seen = f"{file}: của mạng khác / realm {realm}, but this station is of {config.site.realm}"
+            return Finding(TRUST, seen, remedy)
         chain = believing(data, _kept(config), config.site).chain
     except (OSError, WireError) as exc:
         return Finding(TRUST, f"{file}: {words(exc)}", _remedy(exc, COPY))
@@ -166,7 +167,7 @@ def tls_key(config: Config, service_uid: int | None) -> Finding:
     try:
         if file.stat().st_mode & OTHERS:
             remedy = Text(f"chmod 600 {file}; nên xin khóa mới", f"chmod 600 {file}; think of a new key")
-            return Finding(TLS_KEY, f"{file}: others can read it", remedy)
+            return Finding(TLS_KEY, f"{file}: người khác đọc được tệp / others can read it", remedy)
         key.prepare()
         key.show(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate)
     except (TokenError, KeyNotShown) as exc:
@@ -174,7 +175,9 @@ def tls_key(config: Config, service_uid: int | None) -> Finding:
     except NoPassphrase as exc:
         return Finding(TLS_KEY, words(exc), SEALED)
     except (OSError, ValueError) as exc:  # SSLError is an OSError
-        return Finding(TLS_KEY, f"{file} does not go with {certificate}: {words(exc)}", _remedy(exc, ENROL_ANEW))
+        return Finding(
+            TLS_KEY, f"{file} không khớp / does not go with {certificate}: {words(exc)}", _remedy(exc, ENROL_ANEW)
+        )
     if in_element(config):
         return _owned(TLS_KEY, file, service_uid) or Finding(TLS_KEY, f"{file}: in the element, fits the certificate")
     return _owned(TLS_KEY, file, service_uid) or Finding(TLS_KEY, f"{file}: fits the certificate, owner only")
@@ -219,7 +222,8 @@ def _certificate(what: Text, file: Path, now: Now, name: str | None = None) -> F
         remedy = Text(
             "sửa id trong tệp cấu hình, hoặc chép đúng chứng thư", "correct id, or copy the right certificate"
         )
-        return Finding(what, f"{file}: made out to {names}, but this station is {name}", remedy)
+        seen = f"{file}: cấp cho trạm khác / made out to {names}, but this station is {name}"
+        return Finding(what, seen, remedy)
     start = max(certificate.not_valid_before_utc for certificate in found)
     end = min(certificate.not_valid_after_utc for certificate in found)
     valid = _ms(start), _ms(end)
@@ -269,7 +273,7 @@ def _owned(what: Text, file: Path, service_uid: int | None) -> Finding | None:
     if service_uid is None or file.stat().st_uid == service_uid:
         return None
     remedy = Text(f"chown {AGENT_USER}: {file}", f"chown {AGENT_USER}: {file}")
-    return Finding(what, f"{file}: the service's user {AGENT_USER} cannot read it", remedy)
+    return Finding(what, f"{file}: {UNREADABLE}", remedy)
 
 
 def _read(file: Path, bytes_max: int) -> bytes:

@@ -71,8 +71,8 @@ def device(device_up: bool | None) -> Finding:
     """Whether the device process runs."""
     if device_up is None:
         remedy = Text("chạy bằng sudo", "use sudo")
-        return Finding(DEVICE, "this account may not ask", remedy)
-    return Finding(DEVICE, "is running") if device_up else Finding(DEVICE, "is not running", DEVICE_REMEDY)
+        return Finding(DEVICE, "tài khoản này không được hỏi / this account may not ask", remedy)
+    return Finding(DEVICE, "is running") if device_up else Finding(DEVICE, "KHÔNG CHẠY / is not running", DEVICE_REMEDY)
 
 
 def clock(config: Config, now: Now) -> Finding:
@@ -81,7 +81,7 @@ def clock(config: Config, now: Now) -> Finding:
     # By how much the last known time is behind nobody knows: its figure would read as an exact one.
     bound = "" if now.source in BOUNDLESS else f", error at most {now.max_error_ms} ms"
     seen = f"{face.en}, {SOURCES[now.source].en}{bound}"
-    return Finding(CLOCK, seen) if now.trusted else Finding(CLOCK, f"NOT TRUSTED: {seen}", CLOCK_REMEDY)
+    return Finding(CLOCK, seen) if now.trusted else Finding(CLOCK, f"CHƯA CHUẨN / NOT TRUSTED: {seen}", CLOCK_REMEDY)
 
 
 def broker(config: Config, now: Now, *, key_usable: bool) -> Finding:
@@ -90,12 +90,12 @@ def broker(config: Config, now: Now, *, key_usable: bool) -> Finding:
     where = f"{settings.host}:{settings.port}"
     first = Text("sửa lỗi chứng thư và khóa trước", "put certificates and key right first")
     if not key_usable:
-        return Finding(BROKER, f"{where} not tried", first)
+        return Finding(BROKER, f"{where} chưa thử / not tried", first)
     try:
         # The check of the key has prepared it.
         context = client_context(settings.ca_file, settings.cert_file, tls_key(config).show)
     except OSError as exc:
-        return Finding(BROKER, f"{where} not tried: {settings.ca_file}: {words(exc)}", first)
+        return Finding(BROKER, f"{where} chưa thử / not tried: {settings.ca_file}: {words(exc)}", first)
     try:
         with connected(settings.host, settings.port, CONNECT_S, time.monotonic() + 2 * CONNECT_S) as line:
             return _greeted(where, line, context, settings, now)
@@ -119,7 +119,7 @@ def renewals(config: Config) -> Finding:
         context = client_context(ca_file)
     except OSError as exc:
         first = Text("sửa lỗi chứng thư trước", "put certificates right first")
-        return Finding(RENEWALS, f"{url} not tried: {ca_file}: {words(exc)}", first)
+        return Finding(RENEWALS, f"{url} chưa thử / not tried: {ca_file}: {words(exc)}", first)
     try:
         trouble = trouble_at(url, context, CONNECT_S)
     except HTTPS_TROUBLE as exc:

@@ -10,7 +10,10 @@ from edge_agent.sync.tls_trouble import WORDS, TlsTrouble
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line. ``seen`` is what was found (technical, English); a fault has a remedy, what is well has none."""
+    """One line. ``seen`` is what was found: technical, English; our own words on a fault in Vietnamese first.
+
+    A fault has a remedy, what is well has none.
+    """
 
     what: Text
     seen: str

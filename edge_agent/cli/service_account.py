@@ -15,6 +15,8 @@ from edge_agent.console.words import Text
 from edge_agent.link.server import AGENT_USER
 
 TEST = "/usr/bin/test"
+UNREADABLE = f"tài khoản dịch vụ không đọc được / the service's user {AGENT_USER} cannot read it"
+UNWRITABLE = f"tài khoản dịch vụ không ghi được / the service's user {AGENT_USER} cannot write into it"
 
 
 def service_account() -> int | None:
@@ -33,7 +35,7 @@ def not_read(what: Text, file: Path, service_uid: int | None) -> Finding | None:
     remedy = Text(
         f"chmod a+r {file}; các thư mục chứa nó: chmod a+x", f"chmod a+r {file}; the folders that it lies in: chmod a+x"
     )
-    return Finding(what, f"{file}: the service's user {AGENT_USER} cannot read it", remedy)
+    return Finding(what, f"{file}: {UNREADABLE}", remedy)
 
 
 def not_written(what: Text, folder: Path, service_uid: int | None) -> Finding | None:
@@ -41,7 +43,7 @@ def not_written(what: Text, folder: Path, service_uid: int | None) -> Finding | 
     if service_uid is None or _may("-w", folder, service_uid):
         return None
     remedy = Text(f"chown {AGENT_USER}: {folder}", f"chown {AGENT_USER}: {folder}")
-    return Finding(what, f"{folder}: the service's user {AGENT_USER} cannot write into it", remedy)
+    return Finding(what, f"{folder}: {UNWRITABLE}", remedy)
 
 
 def _may(what: str, path: Path, uid: int) -> bool:

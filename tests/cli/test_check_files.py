@@ -121,7 +121,7 @@ def test_a_clock_that_is_not_trusted_is_blamed_and_not_the_files(shared: Station
 def test_a_certificate_made_out_to_another_station(shared: StationRig) -> None:
     config = replace(shared.config, site=replace(shared.config.site, station="dt-02"))
     own, *_ = check_files.certificates(config, NOW)
-    assert_fault(own, "made out to ['dt-01'], but this station is dt-02", "correct id")
+    assert_fault(own, "cấp cho trạm khác / made out to ['dt-01'], but this station is dt-02", "correct id")
 
 
 def test_a_certificate_file_that_holds_something_else(tmp_path: Path) -> None:
@@ -137,7 +137,9 @@ def test_keys_that_others_can_reach(tmp_path: Path, mode: int) -> None:
     for key in (station.given.sign, station.given.tls.key):
         key.chmod(mode)
     assert_fault(check_files.signing_key(station.config, None), "others can read it", "chmod 600")
-    assert_fault(check_files.tls_key(station.config, None), "others can read it", "chmod 600")
+    assert_fault(
+        check_files.tls_key(station.config, None), ": người khác đọc được tệp / others can read it", "chmod 600"
+    )
 
 
 class Chip:
@@ -218,7 +220,7 @@ def test_an_encrypted_key_is_refused_without_asking_for_its_password(tmp_path: P
     assert_fault(check_files.tls_key(station.config, None), told, "Keys that open on this machine only")
     shown = on_a_terminal("doctor", "--config", str(station.file))
     assert "pass phrase" not in shown
-    assert "broker: localhost:1 not tried" in shown
+    assert "broker: localhost:1 chưa thử / not tried" in shown
 
 
 def on_a_terminal(*words: str) -> str:

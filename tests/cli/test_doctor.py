@@ -31,7 +31,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> StationRig:
 
 def test_a_finding_is_one_line_in_vietnamese_and_english(shared: StationRig) -> None:
     finding = check_talk.device(False)
-    assert finding.line().startswith("LỖI/FAULT phần âm thanh và rơ-le / device process: is not running → xem: ")
+    assert finding.line().startswith(
+        "LỖI/FAULT phần âm thanh và rơ-le / device process: KHÔNG CHẠY / is not running → xem: "
+    )
     assert check_talk.device(True).line() == "tốt/ok    phần âm thanh và rơ-le / device process: is running"
 
 
