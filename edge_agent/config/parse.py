@@ -289,20 +289,25 @@ def _console(table: Table) -> Console:
     return console
 
 
+WHERE = "xem lại đường dẫn và quyền đọc; hoặc chạy bằng sudo / check the path and who may read it, or use sudo"
+WHAT = "không phải tệp cấu hình của trạm, xem lại đường dẫn / this is not a station's configuration; check the path"
+AS_UTF_8 = "lưu tệp theo mã UTF-8 / save the file as UTF-8"
+
+
 def _read(path: Path) -> str:
     try:
         with path.open("rb") as file:
             content = file.read(CONFIG_BYTES_MAX + 1)
     except OSError as exc:
-        raise _unreadable(path, 0, exc.strerror or str(exc), "check the path and who may read it") from exc
+        raise _unreadable(path, 0, exc.strerror or str(exc), WHERE) from exc
     if len(content) > CONFIG_BYTES_MAX:
         what = f"more than {CONFIG_BYTES_MAX} bytes"
-        raise _unreadable(path, 0, what, "this is not a station's configuration; check the path")
+        raise _unreadable(path, 0, what, WHAT)
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as exc:
         line = content.count(b"\n", 0, exc.start) + 1
-        raise _unreadable(path, line, "not UTF-8", "save the file as UTF-8") from exc
+        raise _unreadable(path, line, "not UTF-8", AS_UTF_8) from exc
 
 
 def _unreadable(path: Path, line: int, detail: str, remedy: str) -> ConfigError:

@@ -92,6 +92,7 @@ def test_a_configuration_that_cannot_be_read_is_named(task: str, tmp_path: Path)
     done = run(task, *more, "--config", str(tmp_path / "nowhere.toml"))
     assert (done.returncode, done.stdout) == (2, "")
     assert "không đọc được tệp / the file cannot be read" in done.stderr
+    assert "→ xem lại đường dẫn và quyền đọc; hoặc chạy bằng sudo / check the path and who" in done.stderr
 
 
 def test_a_reader_that_goes_away_is_no_mistake(tmp_path: Path) -> None:
