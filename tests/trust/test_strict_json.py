@@ -47,9 +47,12 @@ def test_an_integer_that_not_every_reader_holds_is_refused(digits: str):
     assert "2^53" in refusal(b'{"a":%b}' % digits.encode()).rule
 
 
-def test_a_giant_integer_is_refused_unconverted():
+@pytest.mark.parametrize("digits", [18, 4_301, 60_000])
+def test_a_giant_integer_is_refused_unconverted(digits: int):
     # Converted it would be a ValueError of Python's own from 4,300 digits on, and slow before that.
-    assert "2^53" in refusal(b'{"a":%b}' % (b"9" * 60_000)).rule
+    error = refusal(b'{"a":%b}' % (b"9" * digits))
+    assert "2^53" in error.rule
+    assert "999" in error.where  # by its digits: once it is a number, its field is named
 
 
 @pytest.mark.parametrize("number", [INTEGER_MAX, -INTEGER_MAX, 0])
