@@ -7,6 +7,7 @@ import ipaddress
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from cryptography import x509
@@ -15,11 +16,20 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from edge_agent.headend import pki
 
+Extension = TypeVar("Extension", bound=x509.ExtensionType)
+
 NOW = datetime(2026, 10, 6, 3, 0, tzinfo=UTC)
 
 
 def certificate(issued: pki.Issued) -> x509.Certificate:
     return x509.load_pem_x509_certificate(issued.certificate.read_bytes())
+
+
+def extension(made: x509.Certificate, kind: type[Extension]) -> Extension:
+    """What it says of that kind; every reader must heed it."""
+    found = made.extensions.get_extension_for_class(kind)
+    assert found.critical
+    return found.value
 
 
 @pytest.fixture
@@ -74,6 +84,15 @@ def test_keys_and_their_directories_are_for_their_owner_only(authority: pki.Auth
     for key in (tmp_path / "pki" / "ca.key", issued.key):
         assert key.stat().st_mode & 0o777 == 0o600
         assert key.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_what_a_station_is_given_makes_no_certificates(authority: pki.Authority, tmp_path: Path) -> None:
+    # Or whoever stole one card could make a headend of his own, which every broker would believe.
+    assert extension(authority.certificate, x509.BasicConstraints) == x509.BasicConstraints(ca=True, path_length=0)
+    for made in (pki.issue_client(authority, tmp_path, "tram-01"), pki.issue_server(authority, tmp_path, "broker")):
+        assert extension(certificate(made), x509.BasicConstraints) == x509.BasicConstraints(ca=False, path_length=None)
+        usage = extension(certificate(made), x509.KeyUsage)
+        assert (usage.digital_signature, usage.key_cert_sign, usage.crl_sign) == (True, False, False)
 
 
 def test_a_second_authority_never_replaces_the_first(authority: pki.Authority, tmp_path: Path) -> None:
