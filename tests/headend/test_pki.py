@@ -138,6 +138,23 @@ def test_what_was_taken_back_so_long_ago_that_it_has_ended_goes_off_the_list(aut
     assert taken_back(folder) == {second.serial_number, third.serial_number}
 
 
+def test_what_is_taken_back_again_stays_no_longer_on_the_list(authority: pki.Authority) -> None:
+    folder, later = authority.path.parent, NOW + timedelta(days=30)
+    one, other = (
+        pki.certify_client(authority, f"dt-{number}", ec.generate_private_key(ec.SECP256R1()).public_key(), NOW)
+        for number in range(2)
+    )
+    pki.revoke(folder, [one], NOW)
+    pki.revoke(folder, [one, other], later)
+    assert pki.taken_back(folder) == {one.serial_number: NOW, other.serial_number: later}
+
+
+def test_the_list_of_what_is_taken_back_is_good_as_long_as_its_authority(authority: pki.Authority) -> None:
+    # One that ran out before would have the broker turn every station away.
+    listed = x509.load_pem_x509_crl(pki.revocations(authority.path.parent).read_bytes())
+    assert listed.next_update_utc == authority.certificate.not_valid_after_utc
+
+
 def taken_back(folder: Path) -> set[int]:
     return {one.serial_number for one in x509.load_pem_x509_crl(pki.revocations(folder).read_bytes())}
 
