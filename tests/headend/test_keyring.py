@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.core.job import JobClass
-from edge_agent.core.units import UtcMs
+from edge_agent.core.units import StationId, UtcMs
 from edge_agent.headend import pki
 from edge_agent.headend.enrolment import BEFORE_MAX, Enrolled, read_stations
 from edge_agent.headend.keyring import HEADEND_ID, PUBLISHER_ID, SERIALS_BEGAN, Keyring, KeyringError
@@ -142,6 +142,32 @@ def test_a_station_is_enrolled_once(keyring: Keyring) -> None:
     with pytest.raises(KeyringError, match="enrolled already"):
         keyring.enrol("tram-01", WARD)
     assert Keyring(keyring.directory).stations["tram-01"].key == key
+
+
+def test_a_station_that_came_by_a_code_is_not_enrolled_again_by_hand(keyring: Keyring) -> None:
+    # It has no folder here, and with other keys in the list the one that hangs at its post would be believed no more.
+    keyring.admit(Enrolled(StationId("tram-01"), WARD, "Trạm 1", new_signer().public))
+    key = keyring.stations[StationId("tram-01")].key
+    with pytest.raises(KeyringError, match="enrolled already"):
+        keyring.enrol("tram-01", WARD)
+    assert Keyring(keyring.directory).stations[StationId("tram-01")].key == key
+    assert not keyring.folder("tram-01").directory.exists()
+
+
+def test_stations_that_are_admitted_by_several_at_once_are_all_listed(keyring: Keyring) -> None:
+    """A registrar that runs and a person who types: each has read the list before the other wrote."""
+
+    def admit(first: int, own: Keyring) -> None:
+        for number in range(first, first + 10):
+            own.admit(Enrolled(StationId(f"tram-{number}"), WARD, "Trạm", new_signer().public))
+
+    rings = [Keyring(keyring.directory) for _ in range(4)]
+    threads = [threading.Thread(target=admit, args=(10 * place, ring)) for place, ring in enumerate(rings, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(Keyring(keyring.directory).stations) == [f"tram-{number}" for number in range(10, 50)]
 
 
 def test_of_two_who_enrol_one_station_at_once_the_second_is_told_and_its_folder_is_of_one_of_them(
