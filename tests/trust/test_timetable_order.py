@@ -71,7 +71,7 @@ def test_any_timetable_reads_back_from_its_payload_unchanged(order: Timetable) -
     assert parse_order(Fields(payload), OrderType.TIMETABLE) == order
 
 
-@pytest.mark.parametrize("name", sorted(SAID_ONCE))
+@pytest.mark.parametrize("name", sorted(SAID_ONCE | {"realm", "type", "critical", "order_id"}))
 def test_what_the_timetable_says_for_all_no_entry_says_by_itself(name: str) -> None:
     given = makers.timetable_dict().get(name, [])
     assert refusal(entries=[makers.entry_dict(**{name: given})]).startswith(f"entries[0].{name}: remove it")
