@@ -76,7 +76,8 @@ def test_root_is_told_of_a_recorded_stem_that_the_service_cannot_read() -> None:
         (folder / "chao.wav").write_bytes(b"RIFF")
         assert_well(check_parts.stems_lie_there(folder, NOBODY))
         (folder / "chao.wav").chmod(0o600)
-        assert_fault(check_parts.stems_lie_there(folder, NOBODY), "chao.wav: the service's user", "chmod a+r")
+        unread = check_parts.stems_lie_there(folder, NOBODY)
+        assert_fault(unread, "chao.wav: tài khoản dịch vụ không đọc được / the service's user", "chmod a+r")
 
 
 @pytest.mark.parametrize("behind_s", [-31, 31, 10 * 365 * 86_400])
