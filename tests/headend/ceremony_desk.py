@@ -12,6 +12,8 @@ from edge_agent.core.units import DAY_MS, StationId, UtcMs
 from edge_agent.headend.ceremonies import replace_key
 from edge_agent.headend.cli import main
 from edge_agent.headend.keyring import Keyring
+from edge_agent.headend.new_network import create_keyring
+from edge_agent.headend.roles import default_roles
 from edge_agent.trust.bundle import read_document
 from edge_agent.trust.documents import ROOT
 from edge_agent.trust.keeper import Keeper, believing
@@ -48,6 +50,16 @@ class Station:
         after = {head.area: head for head in self.keeper.standing.heads}
         assert keyring.lacking(WARD, self.keeper.standing.heads) == ()
         return [area for area in after if after[area] != before.get(area)]
+
+
+def new_network(folder: Path) -> Keyring:
+    """Root, province and ward, of which two officers sign an emergency."""
+    return create_keyring(folder, "demo", default_roles(WARD, 2), NOW)
+
+
+def on_the_clock(monkeypatch: pytest.MonkeyPatch, now: UtcMs) -> None:
+    """What the commands of ceremonies find on this machine's clock."""
+    monkeypatch.setattr("edge_agent.headend.cli.trust.utc_now", lambda: now)
 
 
 def new_key(keyring: Keyring, name: str) -> Ed25519Signer:

@@ -31,6 +31,8 @@ from tests.headend.ceremony_desk import (
     WARD,
     Station,
     new_key,
+    new_network,
+    on_the_clock,
     replace,
     run,
 )
@@ -38,13 +40,12 @@ from tests.headend.ceremony_desk import (
 
 @pytest.fixture
 def keyring(tmp_path: Path) -> Keyring:
-    return create_keyring(tmp_path / "net", "demo", default_roles(WARD, 2), NOW)
+    return new_network(tmp_path / "net")
 
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What commands find on this machine's clock."""
-    monkeypatch.setattr("edge_agent.headend.cli.trust.utc_now", lambda: SOON)
+    on_the_clock(monkeypatch, SOON)
 
 
 def test_a_new_networks_documents_are_believed_and_nothing_is_lacking(keyring: Keyring) -> None:

@@ -12,8 +12,6 @@ from edge_agent.core.units import DAY_MS, UtcMs
 from edge_agent.headend.ceremonies import renew, replace_key
 from edge_agent.headend.errors import KeyringError
 from edge_agent.headend.keyring import Keyring
-from edge_agent.headend.new_network import create_keyring
-from edge_agent.headend.roles import default_roles
 from edge_agent.headend.trust_drafts import keys_in
 from edge_agent.trust.documents import ROOT
 from tests.headend.ceremony_desk import (
@@ -25,6 +23,8 @@ from tests.headend.ceremony_desk import (
     WARD,
     Station,
     new_key,
+    new_network,
+    on_the_clock,
     replace,
     run,
 )
@@ -34,13 +34,12 @@ YEAR_MS = 365 * DAY_MS
 
 @pytest.fixture
 def keyring(tmp_path: Path) -> Keyring:
-    return create_keyring(tmp_path / "net", "demo", default_roles(WARD, 2), NOW)
+    return new_network(tmp_path / "net")
 
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What commands find on this machine's clock."""
-    monkeypatch.setattr("edge_agent.headend.cli.trust.utc_now", lambda: SOON)
+    on_the_clock(monkeypatch, SOON)
 
 
 @pytest.mark.parametrize("sure", [(), ("--yes",)], ids=["", "sure"])
@@ -53,7 +52,7 @@ def test_a_clock_a_year_ahead_signs_nothing_unless_somebody_has_looked_at_it(
     sure: tuple[str, ...],
 ) -> None:
     before, names = (keyring.directory / "trust.json").read_bytes(), keyring.keys.names()
-    monkeypatch.setattr("edge_agent.headend.cli.trust.utc_now", lambda: UtcMs(NOW + YEAR_MS))
+    on_the_clock(monkeypatch, UtcMs(NOW + YEAR_MS))
     status, _, err = run(capsys, "trust", *ceremony, "--dir", str(keyring.directory), *sure)
     if sure:
         assert (status, (keyring.directory / "trust.json").read_bytes() == before) == (0, False)
@@ -116,7 +115,7 @@ def test_a_root_and_the_provinces_key_by_a_clock_a_month_ahead_are_no_dead_end(
     monkeypatch.chdir(keyring.directory.parent)
     (keyring.directory.parent / "ward").symlink_to(keyring.directory)
     before = (keyring.directory / "trust.json").read_bytes()
-    monkeypatch.setattr("edge_agent.headend.cli.trust.utc_now", lambda: UtcMs(LATER + MONTH_MS))
+    on_the_clock(monkeypatch, UtcMs(LATER + MONTH_MS))
     for words in wrongly:
         assert run(capsys, "trust", *words.split(), "--dir", "ward", "--yes")[0] == 0
     for part in ("trust", "trust_apart", "manifests"):
@@ -149,7 +148,7 @@ def test_a_nations_key_replaced_by_a_clock_a_month_ahead_deafens_stations_until_
         ahead.setattr("edge_agent.headend.cli.trust.utc_now", lambda: UtcMs(LATER + MONTH_MS))
         asked = ["trust", "replace", "--dir", "ward", "--key", "national-trust-1", "--yes"]
         assert run(capsys, *asked)[0] == 0
-    monkeypatch.setattr("edge_agent.headend.cli.trust.utc_now", lambda: LATER)
+    on_the_clock(monkeypatch, LATER)
     assert station.hear(Keyring(keyring.directory), LATER) == [ROOT], "deaf"
     status, _, err = run(capsys, "trust", "renew", "--dir", "ward", "--area", "root")
     assert (status, "do not go back" in err, "add --yes" in err) == (1, True, True), "the page says the rest"
@@ -186,7 +185,7 @@ def test_a_clock_ahead_by_less_than_a_renewal_signs_no_root_and_no_new_epoch_bef
         raise AssertionError(what)
 
     monkeypatch.setattr("edge_agent.headend.passphrases.getpass.getpass", never)
-    monkeypatch.setattr("edge_agent.headend.cli.trust.utc_now", lambda: UtcMs(NOW + MONTH_MS))
+    on_the_clock(monkeypatch, UtcMs(NOW + MONTH_MS))
     before, names = (keyring.directory / "trust.json").read_bytes(), keyring.keys.names()
     ceremonies = [("renew", "--area", "root")]
     ceremonies += [("replace", "--encrypt", "--key", key) for key in ("national-trust-1", "ha-noi-trust-1", "root-2")]
@@ -203,7 +202,7 @@ def test_a_root_renewed_since_hides_no_clock_that_is_a_year_ahead(
 ) -> None:
     """It is valid for two years, the documents of areas for three months."""
     renew(keyring, ROOT, LATER, sure=True)
-    monkeypatch.setattr("edge_agent.headend.cli.trust.utc_now", lambda: UtcMs(LATER + YEAR_MS))
+    on_the_clock(monkeypatch, UtcMs(LATER + YEAR_MS))
     status, _, err = run(capsys, "trust", "renew", "--dir", str(keyring.directory))
     assert (status, err.count("whose clock is wrong?"), err.count("expired 2026-12")) == (1, 2, 2), err
     assert Keyring(keyring.directory).documents == keyring.documents
