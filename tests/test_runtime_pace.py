@@ -47,6 +47,7 @@ def test_an_idle_agent_sleeps(tmp_path: Path) -> None:
     assert all(0 <= wait <= LOOP_MS_MAX for wait in inbox.waits)
 
 
+@pytest.mark.deep
 def test_an_idle_agent_does_not_turn_in_real_time_either(tmp_path: Path) -> None:
     with Agent(tmp_path) as agent:
         agent.until_welcomed()

@@ -82,6 +82,7 @@ def test_what_was_over_is_said_to_be_once_the_time_is_signed() -> None:
     assert outcomes(rig, once) == ["missed"]
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("cut_short", ["", "by a crash", "by a power cut"])
 def test_what_has_sounded_by_a_clock_a_month_ahead_sounds_again_when_its_day_comes(cut_short: str) -> None:
     """Started anew within the lie, it knows of it by its journal alone."""
@@ -110,6 +111,7 @@ def test_what_has_sounded_an_hour_early_does_not_sound_twice() -> None:
     assert heard(rig, "daily") == [EVERY_DAY_S, EVERY_DAY_S + DAY_S, early, EVERY_DAY_S + 3 * DAY_S]
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("after_s", [-1.5, 30], ids=["while it warms up", "while it sounds"])
 @pytest.mark.parametrize("killed", [False, True])
 def test_the_time_is_signed_while_a_programme_begins_by_a_clock_a_month_ahead_and_none_is_left_out(

@@ -18,6 +18,7 @@ from tests.trust import makers
 DAY_S = DAY_MS // SECOND_MS
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("restarted", [False, True], ids=["it runs on", "it is started anew"])
 @pytest.mark.parametrize("days", [2, 10])
 def test_a_welcome_that_is_days_ahead_for_a_minute_takes_no_day_from_the_timetable(days: int, restarted: bool) -> None:

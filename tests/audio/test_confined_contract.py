@@ -151,6 +151,7 @@ def test_a_child_that_never_stops_complaining_is_ended_at_its_wall_time(
     assert ended.how is End.TOO_SLOW
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     "code",
     [

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -53,6 +54,7 @@ def test_the_order_of_arrival_changes_nothing(both: tuple[Delivered, Delivered])
     assert one == other
 
 
+@pytest.mark.deep
 def test_what_is_compared_tells_one_ward_from_another() -> None:
     """So that the test above can fail: taken away alone, each of these is missed."""
     whole = settled(ends_up(list(WARD), []))

@@ -9,6 +9,7 @@ import os
 from datetime import date, time
 from typing import Any
 
+import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -262,6 +263,7 @@ def test_the_day_on_which_a_timetable_signed_ahead_begins_is_planned_with_both(
     assert sorted(_of_plan(one) for one in plan) == told(ward)
 
 
+@pytest.mark.deep
 @example(  # the second is due twice while the first sounds: its closing chime was what made the other instant missed
     drafts=[one_of(119, time(5, 59), live="behind"), one_of(20, time(5, 59), time(6, 2), late_s=60)],
     policy=ANY_HOUR,
@@ -284,6 +286,7 @@ def test_no_chime_keeps_anything_silent_cuts_it_or_makes_it_quieter(
     assert bare == framed
 
 
+@pytest.mark.deep
 @example(  # in turns the first had one zone for a second too long, and the third took the other
     drafts=[one_of(20, time(5, 30)), one_of(900, time(5), zones=(CHO,)), one_of(20, time(5, 30), zones=(DINH,))],
     policy=ANY_HOUR,

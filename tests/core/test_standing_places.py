@@ -79,6 +79,7 @@ def test_no_heap_of_other_orders_keeps_somebody_from_silence() -> None:
         assert bench.answers()[-1] == ACCEPTED
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("who", [PROVINCE, COLLEAGUE, {**PROVINCE, "signers": ("k1",)}])
 @pytest.mark.parametrize(
     "action", [Lock(HOUR_MS), AllStop(60_000), Stop(), Pause(60_000), SetVolume(9), cancel("else")]
@@ -113,6 +114,7 @@ def test_a_province_ends_its_own_false_warning_though_a_wards_stolen_key_has_fil
         assert bench.every(fx.StopPlay) != []
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     ("action", "own"),
     [(Rank((JobId("x"),)), 60), (cancel("x"), 80), (Lock(HOUR_MS), 100)],

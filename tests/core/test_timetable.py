@@ -145,6 +145,7 @@ def test_an_expired_one_changes_nothing() -> None:
     assert jobs(bench) == {SANG}
 
 
+@pytest.mark.deep
 def test_the_places_for_jobs_are_counted_as_they_will_be() -> None:
     bench = at_work()
     bench.timetable(1, *(daily(f"cu-{number}") for number in range(60)))

@@ -101,6 +101,7 @@ def test_random_deaths_break_no_promise(stand: Stand, points: dict[str, Point], 
     assert stand.run(case) == [], f"try again with: {case.command}"
 
 
+@pytest.mark.deep
 @needs("strace")
 def test_the_kernel_sees_no_call_that_the_shim_has_not_counted(tmp_path: Path) -> None:
     """The shim stands in the library; strace stands behind it, in the same run."""
@@ -168,6 +169,7 @@ HUNTS: dict[str, tuple[Way, Wanted]] = {
 }
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("plant", plants.NAMES)
 def test_a_planted_fault_is_caught(stand: Stand, plant: str) -> None:
     way, wanted = HUNTS[plant]

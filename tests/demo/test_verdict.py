@@ -326,6 +326,7 @@ FAULTS: list[tuple[Plant, set[str]]] = [
 NAMES = [f"{number}-{plant.__qualname__.partition('.')[0]}" for number, (plant, _) in enumerate(FAULTS)]
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(("plant", "expected"), FAULTS, ids=NAMES)
 def test_a_planted_fault_is_noticed(plant: Plant, expected: set[str]) -> None:
     ward = Rehearsal()

@@ -69,6 +69,7 @@ PLANTS = {
 }
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("fault", PLANTS)
 def test_a_planted_fault_is_found_with_the_command_that_shows_it_again(
     fault: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

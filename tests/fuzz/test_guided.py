@@ -159,6 +159,7 @@ def test_a_campaign_that_was_broken_off_has_found_nothing_and_what_it_stood_coun
     assert (executions > 0, finding) == (True, "")
 
 
+@pytest.mark.deep
 @needs_atheris
 @pytest.mark.parametrize("hangs", [False, True], ids=["it was only starved", "it hangs each time"])
 def test_an_input_that_took_too_long_is_a_finding_where_it_does_so_alone(tmp_path: Path, hangs: bool) -> None:

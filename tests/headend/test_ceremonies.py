@@ -254,6 +254,7 @@ def test_a_damaged_key_file_hinders_nothing_and_is_replaced(
     assert damaged not in Keyring(keyring.directory)._keys_in_documents()
 
 
+@pytest.mark.deep
 def test_years_of_renewals_leave_a_file_that_stations_can_read(keyring: Keyring) -> None:
     for time in range(1, 30):
         for area in (PROVINCE, WARD):
@@ -262,6 +263,7 @@ def test_years_of_renewals_leave_a_file_that_stations_can_read(keyring: Keyring)
     assert Station(keyring).greet(keyring) == []
 
 
+@pytest.mark.deep
 def test_after_forty_versions_of_the_root_a_stolen_key_of_it_can_still_be_replaced(keyring: Keyring) -> None:
     """Each ward that joins, each holder and each server's key makes one, and none may go: a station may stand there."""
     first, thief = Station(keyring), keyring.keys.key("root-1").public

@@ -94,6 +94,7 @@ WITHIN_THE_TEXT = r"`edge-agent-headend ([^`]+)`"
 CLOCK_PAGES = ["Xem đồng hồ trước khi ký", "Look at the clock before you sign"]
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("heading", CLOCK_PAGES)
 @pytest.mark.parametrize(
     "wrongly",

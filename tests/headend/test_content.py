@@ -197,6 +197,7 @@ def test_a_question_that_comes_byte_by_byte_has_one_deadline(
     raise AssertionError("it holds its place for ever")
 
 
+@pytest.mark.deep
 def test_a_question_without_end_is_not_kept_in_memory(server: ContentServer, client: Client, digest: str) -> None:
     with ExitStack() as opened:
         (line,) = held(server, opened, 1, b"GET / HTTP/1.1\r\n")

@@ -343,6 +343,7 @@ def test_every_envelope_of_the_examples_and_the_trust_file_are_valid() -> None:
     assert [faults("envelope", one) for one in file["documents"]] == [[], [], []]
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("kind", [*DOWN, "trust", *UP, "envelope", "head", "manifest"])
 def test_two_implementations_of_json_schema_read_ours_alike(kind: str) -> None:
     """The product's own, which says what is wrong, and the quick one that the tests below ask."""
@@ -350,6 +351,7 @@ def test_two_implementations_of_json_schema_read_ours_alike(kind: str) -> None:
     assert [sound(kind, message) for message in tried] == [faults(kind, message) == [] for message in tried]
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("kind", DOWN)
 def test_a_station_refuses_exactly_what_the_schema_of_an_order_refuses(kind: str) -> None:
     both, messages = {True: 0, False: 0}, ORDERS[kind]
@@ -376,6 +378,7 @@ def test_a_manifest_is_refused_exactly_where_its_schema_says_so() -> None:
     assert min(both.values()) > 20
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("kind", ["trust", "trust_file"])
 def test_a_trust_file_is_refused_exactly_where_its_schema_says_so(kind: str) -> None:
     both, read = {True: 0, False: 0}, load_document if kind == "trust" else read_file
@@ -405,6 +408,7 @@ def agree(kind: str, change: Change, refusal: Rejected | None, beyond: tuple[str
     return by_schema
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("kind", UP)
 def test_the_headend_hears_whatever_the_schema_lets_a_station_say(kind: str) -> None:
     whose = {"realm": makers.REALM, "station": makers.STATION}

@@ -98,6 +98,7 @@ def adapter(cable: Cable) -> Iterator[Adapter]:
         yield adapter
 
 
+@pytest.mark.deep
 def test_the_benchs_own_tests_of_a_console_run_at_a_real_line(tmp_path: Path) -> None:
     """But for those about the ward's own programme, which this station has not."""
     absent = 'cable = "-"\nsecond-line = "-"\nhang-up = "-"'

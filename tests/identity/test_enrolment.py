@@ -304,6 +304,7 @@ def cut(ward: Office) -> Iterator[Cut]:
         asked.close()
 
 
+@pytest.mark.deep
 @pytest.mark.host
 def test_a_power_cut_at_any_touch_of_the_disk_is_healed_by_enrolling_again(
     ward: Office, tmp_path: Path, cut: Cut
@@ -330,6 +331,7 @@ def test_a_power_cut_at_any_touch_of_the_disk_is_healed_by_enrolling_again(
     print(f"cut at each of {cuts} touches, healed by enrolling again")
 
 
+@pytest.mark.deep
 @pytest.mark.host
 def test_a_reset_cut_at_any_touch_of_the_disk_lets_the_box_become_no_other_station_with_the_old_journal(
     ward: Office, tmp_path: Path, cut: Cut, capsys: pytest.CaptureFixture[str]
@@ -376,6 +378,7 @@ def test_a_box_that_has_lost_its_signing_key_is_not_called_enrolled(
     assert "is enrolled already" in capsys.readouterr().out
 
 
+@pytest.mark.deep
 @pytest.mark.host
 def test_a_reset_leaves_no_file_of_an_enrolment_that_was_cut_at_any_touch_of_the_disk(
     ward: Office, tmp_path: Path, cut: Cut

@@ -305,6 +305,7 @@ def test_a_file_that_was_given_and_is_lost_is_given_again_for_a_new_code(tmp_pat
     assert made.files()["identity/signing.key"] == before["identity/signing.key"]
 
 
+@pytest.mark.deep
 @pytest.mark.host
 @needs("mosquitto", "ffmpeg", "espeak-ng")
 def test_the_agent_itself_heals_an_expired_station_that_has_lost_the_time(street: Street, tmp_path: Path) -> None:

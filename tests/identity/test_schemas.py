@@ -95,6 +95,7 @@ BEYOND = {
 """What a parser may find that a schema cannot say: what is in the payload, which proof, which digest."""
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("kind", IDENTITY)
 def test_a_body_is_refused_exactly_where_its_schema_says_so(kind: str) -> None:
     both, samples = {True: 0, False: 0}, SAMPLES[kind]

@@ -236,6 +236,7 @@ def result(process: subprocess.Popen[str]) -> Any:
     return json.loads(process.stdout.readline())
 
 
+@pytest.mark.deep
 def test_a_station_whose_keys_both_lie_in_an_element_from_enrolment_to_reset(street: Street, station: Station) -> None:
     """Every step by the commands of the operations, the broker a real one."""
     done = station.enrol(street.ward)
@@ -268,6 +269,7 @@ def test_a_station_whose_keys_both_lie_in_an_element_from_enrolment_to_reset(str
     assert station.keys_inside() == 0
 
 
+@pytest.mark.deep
 def test_a_copied_card_is_taken_for_nobody_and_the_technician_is_told_which_key_is_elsewhere(
     street: Street, station: Station
 ) -> None:
@@ -313,6 +315,7 @@ def test_a_chip_that_goes_in_the_midst_of_a_handshake_is_not_called_a_fault_of_t
         chip.power_on()
 
 
+@pytest.mark.deep
 def test_connections_and_signatures_at_once_disturb_each_other_in_nothing_and_leave_nothing_behind(
     street: Street, station: Station
 ) -> None:

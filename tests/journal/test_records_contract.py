@@ -200,6 +200,7 @@ def test_what_has_sounded_is_read_back_for_the_days_limits_and_the_series(rig: R
     )
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     "kept", [{}, {"under": "tet"}, {"series": "lu", "version": 1, "cls": JobClass.EMERGENCY}, {"started": None}]
 )

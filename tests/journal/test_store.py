@@ -83,6 +83,7 @@ def check_whole(folder: Path, promised: int) -> Contents:
     return contents
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("seed", range(6))
 def test_killed_at_any_instant_no_committed_record_is_lost(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
@@ -99,6 +100,7 @@ def test_killed_at_any_instant_no_committed_record_is_lost(tmp_path: Path, seed:
     assert len(epochs) == 1
 
 
+@pytest.mark.deep
 @pytest.mark.host
 @needs("strace")
 @pytest.mark.parametrize("call", ["pwrite64", "fdatasync", "fsync", "openat", "unlink", "rename"])

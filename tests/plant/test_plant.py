@@ -36,6 +36,7 @@ def test_the_page_says_of_each_what_caught_it(field: Field) -> None:
     assert [row[0] for row in rows if all("escaped" in cell for cell in row[1::2])] == []
 
 
+@pytest.mark.deep
 def test_a_fault_is_caught_at_a_step_and_by_the_street() -> None:
     (plant,) = [plant for plant in PLANTS if plant.name == "the quiet hours are asked for but not obeyed"]
     steps, street = hunted(plant, CHAOS)
@@ -47,6 +48,7 @@ def test_a_hunt_that_takes_too_long_has_caught_nothing() -> None:
     assert hunted(PLANTS[0], CHAOS, most_s=0.01) == (Catch(None, 0), Catch(None, 0))
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     "name", ["an exception has no end", "what begins a minute and a half later still belongs to the session"]
 )

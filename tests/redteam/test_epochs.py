@@ -48,6 +48,7 @@ def test_every_ceremony_is_held_and_every_key_stolen() -> None:
     assert {one.what for script in scripts for one in script.happenings} >= {"freeze", "restore_card", "factory_reset"}
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     ("stolen", "heard"), [(DELEGATES, True), (DELEGATES[:1], False), (HOLDERS[1:2], False), ((), False)]
 )

@@ -111,6 +111,7 @@ def alone_ms() -> int:
     return flooded(None)[-1]
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("kind", ["rubbish", "replayed"])
 def test_a_flood_of_what_is_not_new_writes_nothing_to_the_card(kind: str, alone_ms: int) -> None:
     commits, records, _, emergency_ms = flooded(kind)
@@ -125,6 +126,7 @@ def test_a_flood_of_orders_for_others_is_recorded_once_each(alone_ms: int) -> No
     assert emergency_ms == pytest.approx(alone_ms, abs=50)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("kind", ["of others' logs", "long over"])
 def test_a_flood_of_what_was_once_signed_writes_so_many_records_a_day(kind: str, alone_ms: int) -> None:
     """Whoever has listened for long has more of it than any station can remember."""

@@ -148,6 +148,7 @@ def planted(name: str) -> Plant:
     return plant
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("name", ["nobody asks whom an order is for", "a signature is believed without being verified"])
 def test_a_planted_fault_sounds_in_few_campaigns(name: str) -> None:
     (catch,) = hunted(planted(name), ATTACK)
@@ -159,6 +160,7 @@ def test_a_planted_fault_sounds_in_few_campaigns(name: str) -> None:
     assert catch.lives < 40  # of 450; ./run plant hunts every fault
 
 
+@pytest.mark.deep
 def test_a_failure_is_shrunk_and_told() -> None:
     with copied(planted("a signature is believed without being verified")) as root:
         done = run_in(root, "tests.redteam", "--seed", "6", "--campaigns", "6", "--minutes", "5")

@@ -41,6 +41,7 @@ def test_ten_days_of_troubles_break_no_promise() -> None:
     keeps_every_promise("ten-days", 1)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("seed", range(1, 1 + LIVES))
 def test_ten_days_without_anybody_play_on_or_say_that_the_time_is_not_known(seed: int) -> None:
     keeps_every_promise("alone", seed)
@@ -61,6 +62,7 @@ def test_relays_in_trouble_are_over_in_time_and_asked_for_to_be_heard(seed: int)
     keeps_every_promise("relays", seed)
 
 
+@pytest.mark.deep
 def test_a_year_of_rules_is_what_the_oracle_expects() -> None:
     occurrences, differences = year(1)
     assert occurrences > 1_000

@@ -28,6 +28,7 @@ def cost_s(text: str) -> float:
     return min(spent)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_text_of_four_times_the_length_costs_about_four_times_as_much(seed: str) -> None:
     text = seed * (TIMES_AS_LONG * CHARS // len(seed))

@@ -322,6 +322,7 @@ def test_messages_before_the_subscription_is_confirmed_come_after_connected(stre
         assert [type(event) for event in inbox.seen] == [Connected, MessageArrived]
 
 
+@pytest.mark.deep
 def test_a_line_that_is_busy_with_orders_keeps_proving_itself(street: Street) -> None:
     """Orders and their acknowledgements keep both directions busy, but answer nothing of ours; pings must do it."""
 
@@ -358,6 +359,7 @@ def asking_for_a_sign_of_life_each(seconds: int) -> bytes:
     return packet(0x20, b"\0\0\3\x13" + seconds.to_bytes(2))
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("seconds", [0, 600, 65_535])
 def test_a_broker_that_wants_to_hear_of_us_now_and_then_is_still_asked_whether_it_is_there(
     street: Street, seconds: int

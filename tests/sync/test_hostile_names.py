@@ -44,6 +44,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return json.loads(done.stdout)
 
 
+@pytest.mark.deep
 def test_held_by_tcp_every_one_that_asks_for_a_name_gives_up_by_itself_and_says_why(found: Any) -> None:
     assert found["ended"].keys() == USERS
     assert found["asked_by_tcp"] >= 5, "else nobody was held"

@@ -171,6 +171,7 @@ def test_a_half_open_line_is_noticed_and_healed(network: Network) -> None:
         inbox.next(Connected)
 
 
+@pytest.mark.deep
 def test_an_idle_line_keeps_proving_itself(network: Network) -> None:
     with running_session(network, keepalive_s=4) as (session, inbox):
         inbox.next(Connected)
