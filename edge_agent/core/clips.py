@@ -119,7 +119,8 @@ def _in_its_time(turn: Turn, job: Job, item: StagedItem, clip: Clip | None, due:
     today = look_ahead.night_of(site, now.utc_of(planned)) == look_ahead.night_of(site, now.utc)
     if today and not _has_bytes(turn, job, item, waits, due):
         _tell_of_so_much(turn, clip, key, due)
-        return replace(waits, retry_at=look_ahead.next_night(site, now, key))
+        why = Reason.BYTES_PER_DAY if look_ahead.is_urgent(now, due) else None
+        return replace(waits, retry_at=look_ahead.next_night(site, now, key), reason=why)
     return waits if now.mono < planned else _counted(turn, item, waits)
 
 
@@ -300,7 +301,8 @@ def may_lack(job: Job) -> bool:
 def trouble(state: State, job: Job, since: MonoMs = MonoMs(0)) -> tuple[Reason, bool] | None:
     """The first reason why a sound of the job is not ready, and whether another try may help; None if none failed.
 
-    What failed before ``since`` says nothing. A warning is helped by any of its own that may still come.
+    What failed before ``since`` says nothing; why it is not asked for yet does. A warning is helped by any of its own
+    that may still come.
     """
     for item in needed_by(job):
         clip = state.clips.get(item_key(item))
@@ -310,7 +312,7 @@ def trouble(state: State, job: Job, since: MonoMs = MonoMs(0)) -> tuple[Reason, 
         others_may_speak = item in _own(job) and _may_still_speak(state, job)
         if wrong is not None:
             return wrong, others_may_speak
-        if clip.reason is not None and clip.failed_at >= since:
+        if clip.reason is not None and (clip.status is ClipStatus.WAITING or clip.failed_at >= since):
             return clip.reason, clip.again or others_may_speak
     return None
 

@@ -87,6 +87,7 @@ class Reason(StrEnum):
     LIVE_UNREACHABLE = "live_unreachable"
     NO_VOICE = "no_voice"
     CACHE_FULL = "cache_full"
+    BYTES_PER_DAY = "bytes_per_day"
     # The street
     MISSED = "missed"
     PREEMPTED = "preempted"
@@ -165,6 +166,7 @@ WORDS_VI: dict[Reason, str] = {
     Reason.LIVE_UNREACHABLE: "không nhận được tiếng từ nguồn tiếp âm, cũng không có chương trình thay thế",
     Reason.NO_VOICE: "không có giọng đọc cho ngôn ngữ này",
     Reason.CACHE_FULL: "bộ nhớ âm thanh đã đầy",
+    Reason.BYTES_PER_DAY: "đã tải đủ dung lượng cho phép trong ngày",
     Reason.MISSED: "lỡ lịch phát",
     Reason.PREEMPTED: "bị ngắt để phát tin khẩn cấp",
     Reason.ZONES_BUSY: "các cụm loa đang phát bản tin khác",
@@ -242,6 +244,7 @@ WORDS_EN: dict[Reason, str] = {
     Reason.LIVE_UNREACHABLE: "the live source gave nothing, and nothing stood in for it",
     Reason.NO_VOICE: "there is no voice for this language",
     Reason.CACHE_FULL: "the audio cache is full",
+    Reason.BYTES_PER_DAY: "as much as a day allows had been fetched",
     Reason.MISSED: "its time passed before it could start",
     Reason.PREEMPTED: "cut off by an emergency",
     Reason.ZONES_BUSY: "its zones were playing something else",

@@ -41,6 +41,7 @@ class ClipStatus(StrEnum):
 class Clip:
     """One sound. ``retry_at`` is when one that waits or has failed is asked for, ``failed_at`` when it last failed.
 
+    ``reason``: why it last failed, or why one that is due soon still waits.
     ``duration_ms``: of one that is ready, else the room that it will need, where that is known; 0: not known.
     ``urgent``: it was last asked for as a warning's. ``counted_bytes`` were counted among a day's and have not come
     yet; ``came_bytes`` have come, beyond what a try costs anyhow, and were not it. ``left_out``: a warning has waited

@@ -57,6 +57,7 @@ AUDIO = {
     Reason.AUDIO_SILENT,
     Reason.NO_VOICE,
     Reason.CACHE_FULL,
+    Reason.BYTES_PER_DAY,
 }
 WHY: dict[Phase, set[Reason | None]] = {
     Phase.SUCCEEDED: {None},

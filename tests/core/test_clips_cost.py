@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edge_agent.core import clips, day_bytes, look_ahead
+from edge_agent.core import clips, day_bytes, explain, look_ahead
 from edge_agent.core import effects as fx
 from edge_agent.core.clips import RETRY_MS_MAX
 from edge_agent.core.clock_trust import ClockSource
@@ -190,8 +190,12 @@ def test_a_stolen_key_that_orders_broadcasts_for_now_empties_no_sim_before_the_n
     assert ordered_now(bench, 40, job_id="siren", **{"class": "emergency"}), "nor with the sound of one that does"
     told = [note for note in bench.every(fx.Note) if "even what is due soon waits" in note.what]
     assert len(told) == 45
+    held_back = {f"gap-{number}" for number in range(5, 50)} - {"gap-40"}
+    waits = {one.job_id for one in explain.upcoming(bench.state, bench.now) if one.reason is Reason.BYTES_PER_DAY}
+    assert waits == held_back, "and each is told by its reason before its time is over, and then"
     bench.pass_s(11 * 60)
-    assert {outcome[2] for outcome in bench.outcomes()} == {"expired"}
+    named = {outcome for outcome in bench.outcomes() if outcome[0] in held_back}
+    assert named == {(job_id, "failed", "bytes_per_day") for job_id in held_back}
     assert asked_for(bench) == 7, "nothing is asked for again and again"
 
 
