@@ -286,7 +286,7 @@ def _held_back(turn: Turn, play: Occurrence, reason: Reason) -> Occurrence:
 def stop_all(turn: Turn) -> None:
     """The service is told to end: stop what sounds, record it and what was set aside, start nothing more.
 
-    What only warms up its amplifiers is left for the next start, as it would be after a crash.
+    What only warms up its amplifiers is left for the next start, to which that was no attempt.
     """
     turn.state = replace(turn.state, stopping=True)
     for play in list(turn.state.plays.values()):
@@ -296,7 +296,7 @@ def stop_all(turn: Turn) -> None:
         elif play.segment > 0:
             give_up(turn, play, Cause.CUT_OFF, Reason.SHUTDOWN)
         elif play.phase is Phase.ARMED:
-            turn.put_play(_held_back(turn, play, Reason.SHUTDOWN))
+            hold_back(turn, play, Reason.SHUTDOWN)
 
 
 def call_off(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from edge_agent.core import effects as fx
 from edge_agent.core.clock_trust import ClockSource
@@ -35,10 +38,11 @@ def marks(bench: Bench) -> tuple[SavedMark, ...]:
     return tuple(found.values())
 
 
-def restarted(bench: Bench, job_id: JobId, after_ms: int = 5_000) -> Bench:
+def restarted(bench: Bench, job_id: JobId, after_ms: int = 5_000, *, deaf: frozenset[type] = frozenset()) -> Bench:
     """Another process, by what the disk has of one job."""
     known = bench.state.jobs[job_id]
     again = Bench()
+    again.deaf |= deaf
     again.now = replace(bench.now, mono=MonoMs(60_000), utc=UtcMs(bench.now.utc + after_ms))
     again.send(Restored((SavedJob(known.accepted, known.base, known.held),), marks(bench), {}, 0, 0, "e1"))
     again.send(DeviceUp())
@@ -129,7 +133,20 @@ def test_what_only_warms_up_when_the_service_is_told_to_stop_is_left_for_the_nex
     job = about_to_sound(bench)
     bench.send(StopAsked())
     assert (bench.phase(job), bench.closed()) == (Phase.QUEUED, set())
-    assert [mark.attempt for mark in marks(bench)] == [1]
+    assert (marks(bench), bench.outcomes()) == ((), [])
+
+
+@pytest.mark.parametrize("job", [{"class": "normal"}, EMERGENCY])
+def test_however_often_it_is_told_to_stop_while_the_same_sound_warms_up_it_sounds_when_it_is_not(job: Any) -> None:
+    """The second time it was said to have been cut off by a power cut."""
+    bench = at_work()
+    known = about_to_sound(bench, **job)
+    for _ in range(5):
+        bench.send(StopAsked())
+        bench = restarted(bench, known, after_ms=1_000, deaf=frozenset({fx.SwitchRelay}))
+        assert (bench.phase(known), bench.outcomes()) == (Phase.ARMED, [])
+    bench.send(StopAsked())
+    assert restarted(bench, known, after_ms=1_000).phase(known) is Phase.PLAYING
 
 
 def test_what_was_heard_of_a_warning_is_told_though_the_power_goes_while_it_is_about_to_begin_anew() -> None:
