@@ -128,7 +128,7 @@ def quiet_hours_are_quiet(life: Life) -> Iterator[str]:
     for run in life.world.runs:
         if life.orders[run.job_id].order.cls == JobClass.EMERGENCY:
             continue
-        belief = life.watch.beliefs.get(run.play.play_id)
+        belief = life.watch.believed(run)
         off_ms = 0 if belief is None else abs(belief.utc - belief.true_utc)
         if off_ms > TIMETABLE_ERROR_MAX_MS and belief is not None:
             machine = life.world.machine
@@ -146,7 +146,7 @@ def nothing_sounds_early(life: Life) -> Iterator[str]:
     timed = [run for run in life.world.runs if life.orders[run.job_id].order.at_s is not None]
     for run in timed:
         planned = int(run.play.play_id.split(".")[-2])
-        belief = life.watch.beliefs.get(run.play.play_id)
+        belief = life.watch.believed(run)
         off_ms = 0 if belief is None else abs(belief.utc - belief.true_utc)
         early_ms = planned - (BEGAN + run.begins)
         if early_ms > off_ms + CLOCK_MS and off_ms <= TIMETABLE_ERROR_MAX_MS:
@@ -263,7 +263,7 @@ def a_source_is_asked_for_to_be_heard(life: Life) -> Iterator[str]:
 def what_is_relayed_is_over_in_time(life: Life) -> Iterator[str]:
     """What a source gives later is another programme (10.10); it is the last item of these."""
     for run in life.world.runs:
-        order, belief = life.orders[run.job_id].order, life.watch.beliefs.get(run.play.play_id)
+        order, belief = life.orders[run.job_id].order, life.watch.believed(run)
         if order.relay is None or order.at_s is None or belief is None or run.job_id in life.void:
             continue
         ordered_ms = round(1000 * (order.relay.seconds + sum(tone.seconds for tone in order.tones)))
@@ -390,7 +390,7 @@ def _sounded(life: Life, run: Run) -> bool:
 
 def _by_a_wrong_date(life: Life, run: Run) -> bool:
     """By a clock that nobody had signed, and that was more than a day ahead: its instant comes again."""
-    belief = life.watch.beliefs.get(run.play.play_id)
+    belief = life.watch.believed(run)
     return belief is not None and not belief.signed and belief.utc - belief.true_utc > DAY_MS
 
 

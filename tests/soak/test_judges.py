@@ -158,11 +158,23 @@ def test_a_judge_passes_a_quiet_morning_and_complains_of_a_tampered_one(name: st
 @pytest.mark.parametrize(("liar", "complains"), [("", True), ("ntp", False), ("chip", False)])
 def test_a_clock_that_is_off_is_excused_only_where_somebody_could_have_lied_to_it(liar: str, complains: bool) -> None:
     life = morning()
-    for play_id, belief in life.watch.beliefs.items():
-        life.watch.beliefs[play_id] = replace(belief, utc=UtcMs(belief.utc + HOUR_MS), signed=False)
+    for play_id, told in life.watch.beliefs.items():
+        late = [replace(belief, utc=UtcMs(belief.utc + HOUR_MS), signed=False) for belief in told]
+        life.watch.beliefs[play_id] = late
     for source in ("ntp", "chip"):
         setattr(life.world.machine, source, source == liar)
     assert bool(list(judges.quiet_hours_are_quiet(life))) is complains
+
+
+def test_of_two_runs_of_one_name_each_is_held_to_what_was_believed_when_it_began() -> None:
+    """Where no disk keeps an intent the next process counts anew: what a crash cut off was said to end much later."""
+    life = morning()
+    run = life.world.runs[0]
+    told = life.watch.beliefs[run.play.play_id]
+    before = life.watch.believed(run)
+    assert before is not None
+    told.append(replace(before, utc=UtcMs(before.utc + HOUR_MS), true_utc=UtcMs(before.true_utc + HOUR_MS)))
+    assert life.watch.believed(run) == before
 
 
 def test_a_station_that_wakes_at_every_millisecond_is_found_out() -> None:

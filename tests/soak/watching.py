@@ -19,6 +19,7 @@ from tests.core.deadlines import Deadlines
 from tests.core.watch import Durable, Watch, settled
 from tests.soak.promises import Broken
 from tests.ward.agent import Agent
+from tests.ward.card import Run
 from tests.ward.world import World
 
 STEPS_A_MS_MAX = 400
@@ -48,7 +49,7 @@ class StepWatch:
         self._watch = Watch()
         self._deadlines = Deadlines()
         self._at, self._steps = 0, 0
-        self.beliefs: dict[PlayId, Belief] = {}
+        self.beliefs: dict[PlayId, list[Belief]] = {}
         self.counts_from: dict[JobId, UtcMs] = {}
         self.obeyed_at: dict[str, int] = {}
         self.void: set[str] = set()
@@ -107,7 +108,12 @@ class StepWatch:
             elif isinstance(effect, fx.ReleaseJob):
                 self.counts_from[effect.job_id] = effect.base
             elif isinstance(effect, fx.StartPlay):
-                self.beliefs[effect.play_id] = self._belief(agent)
+                self.beliefs.setdefault(effect.play_id, []).append(self._belief(agent))
+
+    def believed(self, run: Run) -> Belief | None:
+        """Its belief when this was ordered from the card. Where no disk kept the intent, two runs have one name."""
+        told = self.beliefs.get(run.play.play_id, [])
+        return next((belief for belief in reversed(told) if belief.true_utc <= self._world.began + run.begins), None)
 
     def _belief(self, agent: Agent) -> Belief:
         now = agent.now()
