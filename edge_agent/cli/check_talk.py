@@ -9,7 +9,7 @@ import time
 from edge_agent.cli.certificate_note import trouble_of_own
 from edge_agent.cli.finding import Finding, troubled, words
 from edge_agent.config import Broker, Config
-from edge_agent.console.catalogue import ABSENCES, CLOCK_REMEDY, DEVICE_REMEDY, SOURCES
+from edge_agent.console.catalogue import ABSENCES, CLOCK_REMEDY, DEVICE_REMEDY, SOURCES, lacking_words
 from edge_agent.console.status import Absence, Status
 from edge_agent.console.times import face_of
 from edge_agent.console.words import Text
@@ -49,7 +49,7 @@ def agent(seen: Status | Absence) -> Finding:
     """Whether the agent runs, and whether the server has answered it."""
     if isinstance(seen, Absence):
         said, remedy = ABSENCES[seen]
-        return Finding(AGENT, said.en, remedy)
+        return Finding(AGENT, f"{said.vi} / {said.en}", remedy)
     welcomed = "the server has answered" if seen.welcomed else "the server has NOT answered since it started"
     return Finding(AGENT, f"{seen.software} is running; {welcomed}")
 
@@ -63,7 +63,8 @@ def manifests(config: Config, seen: Status | Absence) -> Finding:
     wrong = [one for one in seen.manifests if one.lacking or one.reason is not None]
     if not wrong:
         return Finding(MANIFESTS, f"{config.content.home}: nothing is lacking")
-    told = "; ".join(f"{one.scope}: lacks {one.lacking}, {one.reason or 'being fetched'}" for one in wrong)
+    said = [(one.scope, lacking_words(one)) for one in wrong]
+    told = "; ".join(f"{scope}: {lacking.vi} / {lacking.en}" for scope, lacking in said)
     return Finding(MANIFESTS, f"{config.content.home}: {told}", MANIFESTS_REMEDY)
 
 

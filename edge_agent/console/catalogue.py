@@ -5,7 +5,7 @@ Reasons have their words in ``core.reasons``. The Vietnamese is that of the regu
 
 from __future__ import annotations
 
-from edge_agent.console.status import Absence
+from edge_agent.console.status import Absence, Scope
 from edge_agent.console.words import Text
 from edge_agent.core.clock_trust import ClockSource
 from edge_agent.core.job import JobClass
@@ -105,3 +105,9 @@ def class_words(one: Planned) -> Text:
 def reason_words(reason: Reason) -> Text:
     """A reason as people read it."""
     return Text(WORDS_VI[reason], WORDS_EN[reason])
+
+
+def lacking_words(one: Scope) -> Text:
+    """How many orders of a manifest are not here, and why."""
+    why = Text("đang tải", "being fetched") if one.reason is None else reason_words(one.reason)
+    return Text(f"thiếu {one.lacking} lệnh ({why.vi})", f"{one.lacking} orders are lacking ({why.en})")

@@ -21,6 +21,7 @@ from edge_agent.console.catalogue import (
     RELAYS,
     SILENCED,
     SOURCES,
+    lacking_words,
     reason_words,
 )
 from edge_agent.console.silence import NOTHING, Cause, why_silent
@@ -126,10 +127,8 @@ def _manifest_lines(status: Status, language: Language) -> Iterator[str]:
     """Where something is lacking, or wrong."""
     for one in status.manifests or ():
         if one.lacking or one.reason is not None:
-            why = Text("đang tải", "being fetched") if one.reason is None else reason_words(one.reason)
-            lacking = Text(f"thiếu {one.lacking} lệnh", f"{one.lacking} orders are lacking")
             label = Text("Bản kê lệnh", "Manifest").say(language)
-            yield f"{label} {one.scope}: {lacking.say(language)} ({why.say(language)})"
+            yield f"{label} {one.scope}: {lacking_words(one).say(language)}"
 
 
 def _device_lines(device_up: bool | None, language: Language) -> Iterator[str]:

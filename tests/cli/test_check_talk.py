@@ -16,6 +16,7 @@ import pytest
 
 from edge_agent.cli import check_talk
 from edge_agent.cli.finding import Finding
+from edge_agent.console.catalogue import ABSENCES
 from edge_agent.console.status import Absence, read_status
 from edge_agent.core.clock_trust import ClockSource, Now
 from edge_agent.core.heads import ScopeStatus
@@ -49,7 +50,9 @@ def test_the_agent_that_runs_and_the_one_that_does_not() -> None:
     assert_well(check_talk.agent(read_status(picture())))
     assert "NOT answered" in check_talk.agent(read_status(picture(welcomed=False))).seen
     for absence in Absence:
-        assert check_talk.agent(absence).fault
+        found = check_talk.agent(absence)
+        assert found.fault
+        assert found.seen.startswith(ABSENCES[absence][0].vi)
 
 
 def test_what_manifests_a_station_has_and_what_it_lacks(shared: StationRig) -> None:
@@ -61,7 +64,7 @@ def test_what_manifests_a_station_has_and_what_it_lacks(shared: StationRig) -> N
     assert_well(check_talk.manifests(config, read_status(picture(manifests=(well,)))))
     lacks = replace(well, lacking=2, reason=Reason.MANIFEST_UNREACHABLE)
     found = check_talk.manifests(config, read_status(picture(manifests=(well, lacks))))
-    assert_fault(found, "area/vn: lacks 2, manifest_unreachable", "check the network")
+    assert_fault(found, "area/vn: thiếu 2 lệnh (không tải được bản kê lệnh", "check the network")
 
 
 @pytest.mark.parametrize(("up", "fault"), [(True, False), (False, True), (None, True)])
