@@ -71,6 +71,13 @@ PLANTS = (
         "    if not isinstance(order, Timetable):\n        return order\n",
     ),
     Plant(
+        "an order is valid for a minute longer than was signed",
+        f"{TRUST}/judge.py",
+        "    if not isinstance(order, Timetable):\n        return order\n",
+        "    if isinstance(order, Job):\n        return replace(order, not_after=order.not_after + 60_000)\n"
+        "    if not isinstance(order, Timetable):\n        return order\n",
+    ),
+    Plant(
         "what was heard is forgotten in a restart",
         f"{CORE}/station.py",
         "seen=dict(event.seen), refused",
@@ -99,6 +106,12 @@ PLANTS = (
         f"{CORE}/freshness.py",
         "    return not exempt and serial <= state.forgotten.get(issuer, 0)\n",
         "    return False\n",
+    ),
+    Plant(
+        "a restart forgets what a card may have lost",
+        "edge_agent/restoring.py",
+        "forgotten=dict(contents.forgotten) if stands(contents.forgot_by, verify) else {},",
+        "forgotten={},",
     ),
     Plant(
         "a warning that nobody can date may be of any age",
