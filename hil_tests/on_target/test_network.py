@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from demo.ward import wait_until
+from edge_agent.audio.pcm_store import PcmStore
 from edge_agent.clock import boot_ms
 from edge_agent.headend.pki import create_authority, issue_server
 from hil_tests.bench import Bench
@@ -73,6 +74,11 @@ def says_after(line: LineRig, since: int, words: str) -> bool:
 
 def accepted(line: LineRig, job: str) -> bool:
     return verdicts(line, job) == ["accepted"]
+
+
+def staged(line: LineRig) -> bool:
+    """Whether the sound of what was accepted lies there: whoever cannot look up a name fetches none."""
+    return bool(PcmStore(line.ward.folder / "state" / "audio").sizes())
 
 
 def verdicts(line: LineRig, job: str) -> list[str]:
@@ -162,6 +168,7 @@ def test_a_modem_that_comes_back_with_another_address_is_noticed_and_the_station
 def test_a_name_that_cannot_be_looked_up_is_asked_for_again(line: LineRig, network: Network) -> None:
     due = line.publish(Order(at_s=60, tones=(Tone("a", 3.0),)))
     until(lambda: accepted(line, due), TOLD_S_MAX, "the answer")
+    until(lambda: staged(line), TOLD_S_MAX, "its sound")
     since = len(line.ward.agent_log())
     network.know_the_name(known=False)
     line.cut_network()
