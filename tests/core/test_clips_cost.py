@@ -196,6 +196,7 @@ def test_a_stolen_key_that_orders_broadcasts_for_now_empties_no_sim_before_the_n
     bench.pass_s(11 * 60)
     named = {outcome for outcome in bench.outcomes() if outcome[0] in held_back}
     assert named == {(job_id, "failed", "bytes_per_day") for job_id in held_back}
+    assert {reason for job_id, _, reason in bench.outcomes() if job_id not in held_back} == {"expired"}
     assert asked_for(bench) == 7, "nothing is asked for again and again"
 
 
